@@ -57,11 +57,14 @@ func goldenQuestions(t *testing.T) (b *bundle, token string, paths map[string]st
 	world := demo.New(demo.Config{Seed: 7, Anchor: anchor, Days: 24})
 	db := pgtest.New(t)
 	foldWorld(t, db, world)
-	slot := func(after time.Time) time.Time { return after.Truncate(12 * time.Hour).Add(12 * time.Hour) }
+	_, err := db.Pool.Exec(t.Context(), `
+		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at)
+		select kind, p_id, id, $2, $2 from tSAccounts, unnest($1::text[]) kind`, domain.FetchKinds(), anchor.Add(12*time.Hour))
+	require.NoError(t, err)
 	b = setup(t, func(d *api.Deps) {
 		d.Now = func() time.Time { return anchor }
 		d.People, d.Figures = readmodels.People{Pool: db.ReadOnly}, readmodels.Scopes{Pool: db.ReadOnly}
-		d.Analytics = &analytics.Analytics{Pool: db.ReadOnly, NextAccountRead: slot, NextPostRead: slot}
+		d.Analytics = &analytics.Analytics{Pool: db.ReadOnly}
 	})
 	ids := world.IDs()
 	token = b.token(ids.ParentAccount, "agency", map[string]any{"sub": world.People().Agency.UserID, "exp": anchor.AddDate(1, 0, 0).Unix()})

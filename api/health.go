@@ -43,6 +43,7 @@ type healthBody struct {
 	Checks      []checkResult      `json:"checks,omitempty"`
 	Projections []ProjectionHealth `json:"projections,omitempty"`      // how far the read models are; absent before they were looked at
 	Platforms   []PlatformPause    `json:"paused_platforms,omitempty"` // that are not read
+	Readings    []PlatformReading  `json:"readings,omitempty"`         // how platforms are read
 }
 
 // checkResult is one condition of readiness.
@@ -85,6 +86,15 @@ type BuildHealth struct {
 	Waits       string `json:"waits,omitempty"` // what its rebuild waits for; absent when it goes on
 }
 
+// PlatformReading is how connections of a platform are read.
+type PlatformReading struct {
+	Name        string    `json:"name"`        // of the platform
+	Kind        string    `json:"kind"`        // account_insights or post_insights
+	Connections int       `json:"connections"` // read at this pace
+	Pace        string    `json:"pace"`        // how often each is read, and why not more often
+	NextDue     time.Time `json:"next_due"`    // when the first of them is read next; UTC
+}
+
 // PlatformPause is a platform that an operator paused: neither are its figures read nor its tokens renewed.
 type PlatformPause struct {
 	Name   string    `json:"name"`   // of the platform
@@ -96,8 +106,9 @@ type PlatformPause struct {
 // Health answers /healthz and /readyz.
 type Health struct {
 	Checks      []Check
-	Projections func() []ProjectionHealth             // nil: none are told of
-	Platforms   func(context.Context) []PlatformPause // those that are paused; nil: none are told of
+	Projections func() []ProjectionHealth               // nil: none are told of
+	Platforms   func(context.Context) []PlatformPause   // those that are paused; nil: none are told of
+	Readings    func(context.Context) []PlatformReading // how platforms are read; nil: none are told of
 }
 
 // Handler serves /healthz, /readyz and /metrics alone: what a process has that serves nothing else. Metrics may be nil:
@@ -168,6 +179,9 @@ func (h Health) ready(r *http.Request) (healthBody, int) {
 	}
 	if h.Platforms != nil {
 		body.Platforms = h.Platforms(ctx)
+	}
+	if h.Readings != nil {
+		body.Readings = h.Readings(ctx)
 	}
 	return body, status
 }

@@ -41,6 +41,6 @@ type OperatorDesk interface {
 	InspectParked(ctx context.Context, c commands.Caller, id string, unmask *domain.Reason) (operator.ParkedRecord, error)
 	CancelJob(ctx context.Context, c commands.Caller, id int64, reason domain.Reason) error
 	RetryJob(ctx context.Context, c commands.Caller, id int64, reason domain.Reason) error
-	// RunJob begins a round of fetching of a kind on a platform. An unknown kind is invalid.
+	// RunJob makes all connections of a platform due for a kind of fetching. An unknown kind is invalid.
 	RunJob(ctx context.Context, c commands.Caller, kind, platform string, reason domain.Reason) error
 }

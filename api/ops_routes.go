@@ -165,7 +165,7 @@ func actingOnJob(s *Server, act func(context.Context, commands.Caller, int64, do
 		})
 }
 
-// runBody is the body by which an operator begins a round of fetching.
+// runBody is the body by which an operator makes connections due.
 type runBody struct {
 	actionBody
 
@@ -173,7 +173,7 @@ type runBody struct {
 	Kind string `json:"kind"`
 }
 
-// runJob begins a round of fetching on the platform in the path; the body names its kind.
+// runJob makes the connections of the platform in the path due; the body names its kind.
 func (s *Server) runJob() operation {
 	return doing(s, reflect.TypeFor[runBody](), []string{"kind"}, []Param{paramNetwork},
 		func(p *Params) (string, error) { return p.text(paramNetwork), nil },

@@ -21,7 +21,7 @@
 //	heartbeat.go         what lets a broker's cleaner at a silent partition
 //	figure_change.go     what listeners are told of changed figures
 //	directory.go         reference entities of the main application
-//	connected_account.go fetching.go what fetchers are told of an account and its posts; slots, and what became of an account
+//	connected_account.go fetching.go what fetchers are told of an account and its posts; claims, and what became of an account
 //	person.go            what an erasure must find of a person
 //	operations.go        word about parked records, connection states, imports
 //	operator.go operator_outcome.go  what an operator does, and on what; what came of it

@@ -2,15 +2,14 @@ package domain
 
 import "time"
 
-// WrongClock is how far ahead of a slot another one cannot have been served already: what says so was
-// written by a process whose clock was ahead, and counts for nothing.
+// WrongClock is how far ahead of now a connection cannot have been read already: what says so was written by a
+// process whose clock was ahead, and its due time counts for nothing.
 const WrongClock = 24 * time.Hour
 
-// FetchSlot is one slot of one kind of fetching on one platform.
-type FetchSlot struct {
+// FetchQueue is one kind of fetching on one platform.
+type FetchQueue struct {
 	Kind     string // [FetchAccounts], [FetchPosts] or [FetchTokens]
 	Platform Platform
-	Begin    time.Time // UTC
 }
 
 // The kinds of fetching.
@@ -23,32 +22,42 @@ const (
 // FetchKinds returns all of them.
 func FetchKinds() []string { return []string{FetchAccounts, FetchPosts, FetchTokens} }
 
-// FetchResult is what became of one social account in a slot.
-type FetchResult struct {
+// DueAccount is a social account that is due.
+type DueAccount struct {
 	SocialAccount int64
-	Served        bool
-	At            time.Time
-	NotBefore     *time.Time // leave it alone until then; nil: it is due by its schedule
-	Failures      int        // in a row
-	Class         string     // of the failure; "" after a success
-	Reason        string     // what was wrong and what to do; without the platform's words
-	Words         string     // the platform's, which may name people: for schema kept alone
-	Backfilled    bool       // all of its history is read now
-	Demographics  bool       // they were read too
+	DueAt         *time.Time // nil: nothing is known of it yet, it is due at once
 }
 
-// FetchRetry is a social account whose connection is worth trying again by itself.
-type FetchRetry struct {
+// FetchClaim is social accounts that one job may read until a time, and nobody else. Until is of the database's clock,
+// and names the claim: two of one account never end at the same time.
+type FetchClaim struct {
+	FetchQueue
+
+	Until    time.Time
+	Accounts []int64
+}
+
+// FetchResult is what became of one social account that was claimed.
+type FetchResult struct {
 	SocialAccount int64
-	After         time.Duration
+	Read          bool
+	At            time.Time
+	DueAt         time.Time // when it is to be read next
+	Pace          string    // a sentence: how often it is read, and why not more often; "": it stays as it was
+	CallsADay     int       // that it costs at this pace
+	Failures      int       // in a row
+	Class         string    // of the failure; "" after a success
+	Reason        string    // what was wrong and what to do; without the platform's words
+	Words         string    // the platform's, which may name people: for schema kept alone
+	Backfilled    bool      // all of its history is read now
+	Demographics  bool      // they were read too
 }
 
 // FetchTask is a connected account that is to be read, with what is known of earlier reads.
 type FetchTask struct {
 	ConnectedAccount
-	PlannedAt      time.Time  // zero: not planned, asked for by hand
-	ServedSlot     *time.Time // nil: never read
-	ServedAt       *time.Time
+	DueAt          time.Time
+	ReadAt         *time.Time // nil: never read
 	Failures       int
 	BackfilledAt   *time.Time
 	DemographicsAt *time.Time
@@ -56,6 +65,7 @@ type FetchTask struct {
 	History        FetchHistory // until BackfilledAt
 	StateAt        *time.Time   // when the connection's state was recorded; nil: never
 	TokenTakenAt   *time.Time   // when its stored token was taken; nil: there is none
+	ByHand         bool         // somebody asked for it
 }
 
 // SignedInAgain tells whether the token was stored after the connection's state was recorded.
@@ -79,12 +89,6 @@ type PostListing struct {
 	Cursor string     // where an unfinished walk goes on; "": none is
 	Began  *time.Time // when the unfinished walk began
 	To     *time.Time // when the last finished walk began: what was published before is known. nil: none has come to its end
-}
-
-// DueAccount is a social account that is due in a slot.
-type DueAccount struct {
-	SocialAccount int64
-	ServedSlot    *time.Time // nil: never read
 }
 
 // PostNote says that a post was asked for in vain, or is known under another id.

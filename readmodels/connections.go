@@ -20,14 +20,12 @@ const maxKnownPosts = 20_000
 // earlier reads is in schema kept.
 type Connections struct{ Pool pg.Reader }
 
-// worthReading are the joins and conditions that all queries share; $1 is the platform, $2 the kind,
-// $3 now. Left out are accounts whose subscription has lapsed (an agency's counts for its clients) and
-// connections that wait for a person to sign in again or for a platform's time, unless their token was
-// replaced since.
+// worthReading are the joins and conditions that all queries share; $1 is the platform, $2 the kind, $3 now. Left out are
+// accounts whose subscription has lapsed (an agency's counts for its clients) and connections that wait for a
+// person to sign in again, unless their token was replaced since.
 const worthReading = connectionJoins + `
 	where s.p_id = $1 and s.connected
 	  and (st.state is null or st.state <> '` + domain.ConnectionReconnect + `' or k.updated_at > st.at)
-	  and (f.not_before is null or f.not_before <= $3 or k.updated_at > f.updated_at)
 	  and ` + subscribed
 
 const (
@@ -42,47 +40,51 @@ const (
 	      and b.starts_at <= $3 and (b.ends_at is null or b.ends_at > $3))`
 )
 
-// Due returns the social accounts that are due in a slot: never read, or last read in a slot that began
-// at least the interval before it. The most overdue come first.
-func (c Connections) Due(ctx context.Context, slot domain.FetchSlot, interval time.Duration, now time.Time) ([]domain.DueAccount, error) {
-	rows, _ := c.Pool.Query(ctx, `select s.id, f.served_slot`+worthReading+`
-		and (f.served_slot is null or f.served_slot <= $4 or f.served_slot > $5)
-		order by f.served_slot nulls first, s.id`,
-		int(slot.Platform), slot.Kind, now, slot.Begin.Add(-max(interval, time.Microsecond)), slot.Begin.Add(domain.WrongClock))
+// Due returns the social accounts that are due and that nobody has claimed: by their due time, at once when nothing is
+// known of them or their token was replaced. The most overdue come first.
+func (c Connections) Due(ctx context.Context, queue domain.FetchQueue, now time.Time) ([]domain.DueAccount, error) {
+	rows, _ := c.Pool.Query(ctx, `select s.id, f.due_at`+worthReading+`
+		and (f.due_at is null or f.due_at <= $3 or k.updated_at > f.updated_at or f.updated_at > $4)
+		and (f.claimed_until is null or f.claimed_until <= clock_timestamp())
+		order by f.due_at nulls first, s.id`, int(queue.Platform), queue.Kind, now, now.Add(domain.WrongClock))
 	due, err := pgx.CollectRows(rows, pgx.RowToStructByPos[domain.DueAccount])
-	return due, wrapped(fmt.Sprintf("read due accounts of %s", slot.Platform), err)
+	return due, wrapped(fmt.Sprintf("read due accounts of %s", queue.Platform), err)
+}
+
+// Counts returns how many social accounts of a platform are read, by type.
+func (c Connections) Counts(ctx context.Context, queue domain.FetchQueue, now time.Time) (map[domain.AccountType]int, error) {
+	rows, _ := c.Pool.Query(ctx, `select s.a_type, count(*)`+worthReading+` group by s.a_type`, int(queue.Platform), queue.Kind, now)
+	counts := map[domain.AccountType]int{}
+	var kind domain.AccountType
+	var n int
+	_, err := pgx.ForEachRow(rows, []any{&kind, &n}, func() error { counts[kind] = n; return nil })
+	return counts, wrapped(fmt.Sprintf("count accounts of %s", queue.Platform), err)
 }
 
 const taskColumns = `
 	select s.parent_account, s.account_id, s.member_id, s.id, s.p_id, s.a_type, s.external_id, s.connection_id,
 	       coalesce(a.secret_ref, ''), coalesce(st.state, '` + domain.ConnectionOK + `'), ` + subscribed + `,
-	       coalesce(f.planned_at, 'epoch'), f.served_slot, f.served_at, coalesce(f.failures, 0), f.backfilled_at, f.demographics_at,
+	       coalesce(f.due_at, $3), f.read_at, coalesce(f.failures, 0), f.backfilled_at, f.demographics_at,
 	       coalesce(f.list_cursor, ''), f.list_began, f.listed_to,
 	       f.history_from, coalesce(f.history_failures, 0), f.history_not_before,
 	       coalesce(f.history_class, ''), coalesce(f.history_reason, ''),
 	       st.at, k.updated_at,
 	       (select min(n.tracked_since) from account_newest n where n.social_account_id = s.id and n.parent_account = s.parent_account)`
 
-// Tasks returns what a shard of a slot still has to read, the most overdue first, each with its tenant
-// as it is now. What was read in this slot already, by an attempt that was cut short, is left out.
-func (c Connections) Tasks(ctx context.Context, slot domain.FetchSlot, shard int, now time.Time) ([]domain.FetchTask, error) {
+// Tasks returns what of a claim is still to be read, the most overdue first, each with its tenant as it is now. What has a
+// result, or was claimed by somebody else after this claim's end, is left out.
+func (c Connections) Tasks(ctx context.Context, claim domain.FetchClaim, now time.Time) ([]domain.FetchTask, error) {
 	return c.tasks(ctx, taskColumns+worthReading+`
-		and f.slot = $4 and f.shard = $5 and (f.served_slot is null or f.served_slot < $4 or f.served_slot > $6)
-		order by f.served_slot nulls first, s.id`, int(slot.Platform), slot.Kind, now, slot.Begin, shard, slot.Begin.Add(domain.WrongClock))
-}
-
-// Task returns one connected social account if it is worth reading now, or nothing.
-func (c Connections) Task(ctx context.Context, slot domain.FetchSlot, socialAccount int64, now time.Time) ([]domain.FetchTask, error) {
-	return c.tasks(ctx, taskColumns+worthReading+` and s.id = $4 and (f.served_slot is null or f.served_slot < $5 or f.served_slot > $6)`,
-		int(slot.Platform), slot.Kind, now, socialAccount, slot.Begin, slot.Begin.Add(domain.WrongClock))
+		and s.id = any($4) and f.claimed_until = $5 and f.claimed_until > clock_timestamp()
+		order by f.due_at, s.id`, int(claim.Platform), claim.Kind, now, claim.Accounts, claim.Until)
 }
 
 // ByHand returns one social account of a platform whatever its state is, or nothing when there is none.
 func (c Connections) ByHand(
-	ctx context.Context, slot domain.FetchSlot, socialAccount int64, now time.Time,
+	ctx context.Context, queue domain.FetchQueue, socialAccount int64, now time.Time,
 ) (tasks []domain.FetchTask, connected bool, err error) {
 	tasks, err = c.tasks(ctx, taskColumns+connectionJoins+` where s.p_id = $1 and s.id = $4`,
-		int(slot.Platform), slot.Kind, now, socialAccount)
+		int(queue.Platform), queue.Kind, now, socialAccount)
 	if err != nil || len(tasks) == 0 {
 		return nil, false, err
 	}
@@ -97,7 +99,7 @@ func (c Connections) tasks(ctx context.Context, query string, args ...any) ([]do
 	tasks, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t domain.FetchTask, err error) {
 		err = row.Scan(&t.ParentAccount, &t.AccountID, &t.MemberID, &t.SocialAccount, &t.Platform, &t.AccountType,
 			&t.ExternalID, &t.ConnectionID, &t.SecretRef, &t.ConnectionState, &t.SubscriptionActive,
-			&t.PlannedAt, &t.ServedSlot, &t.ServedAt, &t.Failures, &t.BackfilledAt, &t.DemographicsAt,
+			&t.DueAt, &t.ReadAt, &t.Failures, &t.BackfilledAt, &t.DemographicsAt,
 			&t.Listing.Cursor, &t.Listing.Began, &t.Listing.To,
 			&t.History.From, &t.History.Failures, &t.History.NotBefore, &t.History.Class, &t.History.Reason,
 			&t.StateAt, &t.TokenTakenAt, &t.TrackedSince)

@@ -67,6 +67,11 @@ type ConnectedPlatform struct {
 	// RetryAt is when it is tried again at the earliest; null: by its schedule.
 	RetryAt  *time.Time `json:"retry_at"`
 	Failures int        `json:"failures"` // in a row
+	// NextDue is when its totals are read next; in the past while it waits for its turn or for the quota. Null: at once, or,
+	// by its state, not at all.
+	NextDue *time.Time `json:"next_due"`
+	// Pace is a sentence: how often its totals are read, and why not more often; "" before the first reading.
+	Pace string `json:"pace"`
 	// ExpiresAt is when the access token in use ends, also after renewals, as the platform said with it; while no
 	// token is stored here, what the main application said. Null: never, or not known.
 	ExpiresAt *time.Time `json:"expires_at"`
@@ -120,9 +125,9 @@ const platformsSQL = `
 		       case when not s.connected then 'It is not connected in the main application.'
 		            when st.state = '` + domain.ConnectionReconnect + `' and (k.updated_at is null or k.updated_at <= st.at) then st.reason
 		            else coalesce(f.reason, '') end,
-		       f.not_before, coalesce(f.failures, 0),
+		       case when f.class <> '' then f.due_at end, coalesce(f.failures, 0), f.due_at, coalesce(f.pace, ''),
 		       ` + TokenEnds + `,
-		       k.renewable_until, k.updated_at, n.captured_at, g.served_at, s.created_at, s.updated_at, m.user_id
+		       k.renewable_until, k.updated_at, n.captured_at, g.read_at, s.created_at, s.updated_at, m.user_id
 		from tSAccounts s
 		left join accounts a on a.id = s.account_id
 		left join members m on m.id = s.member_id
@@ -152,9 +157,12 @@ func (e Entities) platforms(scope Scope, q PlatformsQuery, id int64) PageQuery[C
 		},
 		Scan: func(row pgx.CollectableRow) (p ConnectedPlatform, err error) {
 			err = row.Scan(&p.Platform, &p.ID, &p.AccountType, &p.AccountID, &p.AccountName, &p.MemberID, &p.OwnerName, &p.ProfileID,
-				&p.ProfileName, &p.ConnectionID, &p.State, &p.ReasonClass, &p.Reason, &p.RetryAt, &p.Failures, &p.ExpiresAt,
+				&p.ProfileName, &p.ConnectionID, &p.State, &p.ReasonClass, &p.Reason, &p.RetryAt, &p.Failures, &p.NextDue, &p.Pace, &p.ExpiresAt,
 				&p.SignInBefore, &p.TokenStoredAt, &p.LastReadAt, &p.LastPostsAt, &p.CreatedAt, &p.UpdatedAt, &p.UserID)
 			p.PlatformRef = PlatformRefOf(p.Platform)
+			if p.State == PlatformDisconnected || p.State == PlatformReconnect || p.State == PlatformUnsubscribed {
+				p.NextDue = nil
+			}
 			p.Type = profileType(p.Platform, p.AccountType)
 			return p, err
 		},

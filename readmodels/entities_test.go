@@ -202,10 +202,37 @@ func TestPlatforms(t *testing.T) {
 	first, err := entities.Platform(t.Context(), scope, 1)
 	require.NoError(t, err)
 	stored, read := entityDay, entityDay
+	operators := readmodels.Connections{Pool: log.DB.ReadOnly}
+	readings, err := operators.Readings(t.Context(), "")
+	require.NoError(t, err)
+	require.Len(t, readings, 10, "what is connected, of all agencies")
+	require.Equal(t, readmodels.ConnectionReading{
+		PlatformName: "facebook", SocialAccount: 1, Name: "Page 1", Agency: agencyA, AccountID: clientA, ConnectionID: 101, State: "ok",
+		ExpiresAt: &renewed, LastReadAt: &entityDay, NextDue: new(entityDay.Add(time.Hour)), Pace: "every hour", CallsADay: 48,
+	}, readings[0])
+	for _, r := range readings {
+		require.NotEqual(t, int64(5), r.SocialAccount, "disconnected")
+		if r.SocialAccount == 7 {
+			require.Equal(t, "reconnect", r.State)
+			require.Equal(t, "revoked", r.Reason)
+			require.Nil(t, r.NextDue)
+		}
+	}
+	ofOne, err := operators.Readings(t.Context(), clientC)
+	require.NoError(t, err)
+	require.Len(t, ofOne, 1)
+	require.Equal(t, "unsubscribed", ofOne[0].State)
+	paces, err := operators.Paces(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []readmodels.PlatformReading{{
+		PlatformName: "facebook", Kind: domain.FetchAccounts, Connections: 7, Pace: "every hour", NextDue: entityDay.Add(time.Hour),
+	}}, paces)
+
 	require.Equal(t, readmodels.ConnectedPlatform{
 		PlatformRef: readmodels.PlatformRef{Platform: domain.Facebook, PlatformName: "facebook"},
 		ID:          1, Type: "page", AccountID: clientA, AccountName: "Client A", MemberID: 1, OwnerName: "Member 1",
 		ProfileID: "ext1", ProfileName: "Page 1", ConnectionID: 101, State: "ok", ExpiresAt: &renewed, SignInBefore: &signIn, TokenStoredAt: &stored, LastReadAt: &read,
+		NextDue: new(entityDay.Add(time.Hour)), Pace: "every hour",
 		CreatedAt: &entityDay,
 	}, first)
 	unsealed, err := entities.Platform(t.Context(), scope, 9)
@@ -216,10 +243,12 @@ func TestPlatforms(t *testing.T) {
 	require.Equal(t, "throttled", throttled.ReasonClass)
 	require.Equal(t, "what was wrong and what to do", throttled.Reason)
 	require.Equal(t, 3, throttled.Failures)
-	require.NotNil(t, throttled.RetryAt)
+	require.Equal(t, new(entityDay.Add(time.Hour)), throttled.RetryAt)
+	require.Equal(t, throttled.RetryAt, throttled.NextDue)
 	dead, err := entities.Platform(t.Context(), scope, 7)
 	require.NoError(t, err)
 	require.Equal(t, "revoked", dead.Reason)
+	require.Nil(t, dead.NextDue, "it waits for a person")
 	again, err := entities.Platform(t.Context(), scope, 8)
 	require.NoError(t, err)
 	require.Nil(t, again.ExpiresAt, "the token in use is a newer one")
@@ -250,14 +279,18 @@ func record(t *testing.T, log *foldtest.Log, classes map[int64]string) {
 	defer pool.Close()
 	var results []domain.FetchResult
 	for id, class := range classes {
-		r := domain.FetchResult{SocialAccount: id, Served: class == "", At: entityDay, Class: class}
+		r := domain.FetchResult{SocialAccount: id, Read: class == "", At: entityDay, DueAt: entityDay.Add(time.Hour), Pace: "every hour", CallsADay: 48, Class: class}
 		if class != "" {
-			r.Failures, r.Reason, r.NotBefore = 3, "what was wrong and what to do", new(entityDay.Add(time.Hour))
+			r.Failures, r.Reason = 3, "what was wrong and what to do"
 		}
 		results = append(results, r)
 	}
-	slot := domain.FetchSlot{Kind: domain.FetchAccounts, Platform: domain.Facebook, Begin: entityDay}
-	require.NoError(t, vault.NewFetching(pool).Record(t.Context(), slot, results))
+	fetching, queue := vault.NewFetching(pool), domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
+	for _, r := range results {
+		claim, err := fetching.Take(t.Context(), queue, r.SocialAccount, time.Minute, entityDay)
+		require.NoError(t, err)
+		require.NoError(t, fetching.Record(t.Context(), claim, []domain.FetchResult{r}))
+	}
 }
 
 func store(t *testing.T, log *foldtest.Log, ref string, times domain.SecretTimes) {

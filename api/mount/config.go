@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"regexp"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -16,15 +15,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 )
 
 // Defaults of [Config], those of the program.
 const (
-	DefaultMaxLag                  = 10_000
-	DefaultAccountInsightsEvery    = 30 * time.Second
-	DefaultAccountInsightsInterval = 30 * time.Second
-	DefaultPostInsightsCron        = "0 */12 * * *"
+	DefaultMaxLag = 10_000
 )
 
 // DefaultClientScopes are the scopes that a new dashboard starts with.
@@ -61,11 +56,6 @@ type Config struct {
 	ManagedSubscriptions []string
 	ClientScopes         []string // scopes that a new dashboard starts with; nil: [DefaultClientScopes]
 
-	// The rhythm of the fetchers, from which answers say when the next reading is due.
-	AccountInsightsEvery    time.Duration // how often it is looked who is due; [DefaultAccountInsightsEvery]
-	AccountInsightsInterval time.Duration // when an account is due again; [DefaultAccountInsightsInterval]
-	PostInsightsCron        string        // five fields, UTC; [DefaultPostInsightsCron]
-
 	MaxLag     int64                 // events that a read model may be behind before /readyz says so; [DefaultMaxLag]
 	Logger     *slog.Logger          // slog.Default()
 	Registerer prometheus.Registerer // nil: no metrics
@@ -76,9 +66,6 @@ func (c Config) WithDefaults() Config {
 	if c.ClientScopes == nil {
 		c.ClientScopes = DefaultClientScopes()
 	}
-	c.AccountInsightsEvery = cmp.Or(c.AccountInsightsEvery, DefaultAccountInsightsEvery)
-	c.AccountInsightsInterval = cmp.Or(c.AccountInsightsInterval, DefaultAccountInsightsInterval)
-	c.PostInsightsCron = cmp.Or(c.PostInsightsCron, DefaultPostInsightsCron)
 	c.MaxLag = cmp.Or(c.MaxLag, DefaultMaxLag)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if c.Registerer == nil {
@@ -110,11 +97,6 @@ func (c Config) Validate() error {
 		unless(scopeForm.MatchString(scope), "ClientScopes names %q, which is no scope (%s)", scope, domain.ScopePattern)
 	}
 	unless(c.MaxLag >= 0, "MaxLag is %d; use 0 (the default) or more", c.MaxLag)
-	_, err := scheduler.Every(c.AccountInsightsEvery)
-	unless(err == nil, "AccountInsightsEvery: %w", err)
-	unless(c.AccountInsightsInterval >= 0, "AccountInsightsInterval is %s; use 0 (the default) or more", c.AccountInsightsInterval)
-	_, err = scheduler.Cron(c.PostInsightsCron)
-	unless(err == nil, "PostInsightsCron: %w", err)
 	return errors.Join(append(errs, c.HTTP.Validate())...)
 }
 

@@ -11,7 +11,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
-	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 )
 
 // Mounted is the HTTP layer and what it stands on, in a process of a main application.
@@ -60,17 +59,8 @@ func Open(ctx context.Context, c Config) (*Mounted, error) {
 }
 
 func newServer(c Config, s *assembly.Service, withdrawn *api.Withdrawn) (*api.Server, error) {
-	accounts, err := scheduler.Every(c.AccountInsightsEvery)
-	if err != nil {
-		return nil, err
-	}
-	posts, err := scheduler.Cron(c.PostInsightsCron)
-	if err != nil {
-		return nil, err
-	}
 	return s.Handler(assembly.HandlerConfig{
 		HTTP: c.HTTP, Authenticator: c.Authenticator, UnknownUsers: c.UnknownUsers, Withdrawn: withdrawn,
-		NextAccountRead: accounts.Due(c.AccountInsightsInterval), NextPostRead: posts.Due(0),
 	})
 }
 

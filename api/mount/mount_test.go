@@ -93,12 +93,12 @@ func TestRunEndsWithItsContext(t *testing.T) {
 func TestOpenNamesEveryFault(t *testing.T) {
 	t.Parallel()
 	_, err := mount.Open(t.Context(), mount.Config{
-		Brokers: []string{"kafka"}, ClientScopes: []string{"No scope"}, MaxLag: -1, AccountInsightsEvery: time.Millisecond, AccountInsightsInterval: -1, PostInsightsCron: "never",
+		Brokers: []string{"kafka"}, ClientScopes: []string{"No scope"}, MaxLag: -1,
 		HTTP: api.Config{Prefix: "boards/", RateLimit: api.RateLimit{Requests: -1}},
 	})
 	for _, fault := range []string{
 		`"kafka", which is not host:port`, "DatabaseURL is empty", "Authenticator is not set", "ManagedSubscriptions is empty", `"No scope"`, "MaxLag is -1",
-		"AccountInsightsEvery", "AccountInsightsInterval", "PostInsightsCron", "Config.Prefix", "Config.RateLimit",
+		"Config.Prefix", "Config.RateLimit",
 	} {
 		require.ErrorContains(t, err, fault)
 	}

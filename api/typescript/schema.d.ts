@@ -608,7 +608,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Begins a round of fetching on a platform now.
+         * Makes all connections of a platform due now, and has them read as far as the quota has room.
          * @description The body names the kind. Whatever is due is read, within the quotas; the next round comes at its time. While the platform is paused or being read, it is refused (409).
          */
         post: operations["postOpsPlatformRun"];
@@ -2584,6 +2584,11 @@ export interface components {
              * @description the owner
              */
             member_id: number;
+            /**
+             * Format: date-time
+             * @description `next_due` is when its totals are read next; in the past while it waits for its turn or for the quota. Null: at once, or, by its state, not at all.
+             */
+            next_due: string | null;
             /** @description "" when the directory does not know the member any more */
             owner_name: string;
             /**
@@ -2597,6 +2602,8 @@ export interface components {
              * @enum {integer}
              */
             p_id: 1 | 3 | 4 | 6;
+            /** @description `pace` is a sentence: how often its totals are read, and why not more often; "" before the first reading. */
+            pace: string;
             /** @description facebook, instagram, linkedin, tiktok */
             platform: string;
             /** @description the platform's id of the page or profile */
@@ -3232,6 +3239,8 @@ export interface components {
             paused_platforms?: components["schemas"]["PlatformPause"][];
             /** @description how far the read models are; absent before they were looked at */
             projections?: components["schemas"]["ProjectionHealth"][];
+            /** @description how platforms are read */
+            readings?: components["schemas"]["PlatformReading"][];
             /** @description ok, ready, degraded, not_ready */
             status: string;
         };
@@ -3537,7 +3546,7 @@ export interface components {
             next_cursor?: string;
             /**
              * Format: date-time
-             * @description `next_due` is when newer figures are to be expected: the fetchers' next slot in which these accounts are due again after their newest reading; in the past when they are late. Null when none is expected: the range was over when they were last read, all of them must be connected again, nothing was read yet, readings are on no schedule, or recorded_until is there.
+             * @description `next_due` is when newer figures are to be expected: when the first of these accounts is due next; in the past when it is late. Null when none is expected: the range was over when they were last read, all of them must be connected again, nothing was read yet, no fetcher reads them, or recorded_until is there.
              */
             next_due: string | null;
             /** @description `platforms`, with meta=platforms, counts them by platform and status; a platform without any is left out. */
@@ -4185,6 +4194,25 @@ export interface components {
              * @description in scope, read or not
              */
             social_accounts: number;
+        };
+        /** @description How connections of a platform are read. */
+        PlatformReading: {
+            /**
+             * Format: int64
+             * @description read at this pace
+             */
+            connections: number;
+            /** @description account_insights or post_insights */
+            kind: string;
+            /** @description of the platform */
+            name: string;
+            /**
+             * Format: date-time
+             * @description when the first of them is read next; UTC
+             */
+            next_due: string;
+            /** @description how often each is read, and why not more often */
+            pace: string;
         };
         /** @description One platform's views against the price. A subscription has one price for all platforms: here it stands in full against this platform's views alone, so the costs of two platforms must not be added. */
         PlatformRoi: {
@@ -5469,7 +5497,7 @@ export interface components {
             /** @description over the platforms and months */
             total: components["schemas"]["Roi"];
         };
-        /** @description The body by which an operator begins a round of fetching. */
+        /** @description The body by which an operator makes connections due. */
         RunBody: {
             /** @description `kind` is account_insights, post_insights or token_refresh. */
             kind: string;

@@ -21,7 +21,7 @@ func TestDemoTakesWhatIsSaid(t *testing.T) {
 	require.Equal(t, 60_000, parse("demo").Demo.RateLimit)
 	require.Equal(t, 60_000, parse("serve", "--mock").Serve.RateLimit)
 	require.Equal(t, 10*time.Second, parse("demo").Demo.CheckpointEvery)
-	require.Equal(t, "* * * * *", parse("demo").Demo.PostInsightsCron)
+	require.Equal(t, time.Minute, parse("demo").Demo.PostInsightsInterval)
 	require.Equal(t, 6000, parse("demo", "--rate-limit=6000").Demo.RateLimit)
 	require.Equal(t, time.Hour, parse("serve", "--checkpoint-every=1h", "--mock").Serve.CheckpointEvery)
 	t.Setenv("LEDGERBOARD_RATE_LIMIT", "6000")

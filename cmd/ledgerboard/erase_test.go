@@ -16,7 +16,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/api/mount"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
@@ -39,7 +38,7 @@ func eraseSettings(dir string) settings {
 		storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"},
 		tokens:            tokens{JWTSecret: "a secret of at least thirty-two bytes", JWTIssuer: "i", JWTAudience: "a"},
 		dashboardSettings: dashboardSettings{ClientDashboardScopes: []string{"analytics"}, ManagedSubscriptions: []string{"managed"}},
-		fetching:          fetching{AccountInsightsEvery: 30 * time.Second, PostInsightsCron: mount.DefaultPostInsightsCron, TokenRefreshEvery: 5 * time.Minute},
+		fetching:          fetching{AccountInsightsEvery: 30 * time.Second, PostInsightsInterval: 12 * time.Hour, TokenRefreshEvery: 5 * time.Minute},
 		Roles:             []string{roleAPI, roleProjector}, MaxLag: 10_000, StopWithin: time.Second,
 	}
 }
@@ -106,26 +105,26 @@ func TestErasePerson(t *testing.T) {
 		require.Nil(t, names[erased], "the id alone is shown")
 		require.Equal(t, "Sam Stays", names[stays])
 		for query, want := range map[string]int{
-			"select count(*) from users where id = '" + erased + "'":                                           0,
-			"select count(*) from sessions where user_id = '" + erased + "'":                                   0,
-			"select count(*) from members where id = 7":                                                        0,
-			"select count(*) from tMemberAuth where member_id = 7":                                             0,
-			"select count(*) from tDefaultAccount where member_id = 7":                                         0,
-			"select count(*) from tSAccounts where id = 700":                                                   0,
-			"select count(*) from tSAccounts where id = 701 and not connected":                                 1,
-			"select count(*) from kept.secrets":                                                                2,
-			"select count(*) from kept.fetch_state where social_account_id = 700":                              0,
-			"select count(*) from kept.fetch_state where reason like '%Erna%' or history_reason like '%Erna%'": 0,
-			"select count(*) from kept.post_notes":                                                             1,
-			"select count(*) from kept.fetch_state where social_account_id = 701 and backfilled_at is not null and failures = 0 and not_before is null": 1,
-			"select count(*) from kept.fetch_state where social_account_id = 702 and failures = 3 and reason = 'Sam has no permission'":                 1,
-			"select count(*) from post_contents where content like 'Erna%'":                                                                             0,
-			"select count(*) from post_contents where content like 'Sam%'":                                                                              1,
-			"select count(*) from users":                                                     2,
-			"select count(*) from members":                                                   1,
-			"select count(*) from sessions":                                                  1,
-			"select count(*) from tSAccounts where id = 702 and connected":                   1,
-			"select count(*) from operations_trail where actor = '" + erasureActorName + "'": 1,
+			"select count(*) from users where id = '" + erased + "'":                                                                                 0,
+			"select count(*) from sessions where user_id = '" + erased + "'":                                                                         0,
+			"select count(*) from members where id = 7":                                                                                              0,
+			"select count(*) from tMemberAuth where member_id = 7":                                                                                   0,
+			"select count(*) from tDefaultAccount where member_id = 7":                                                                               0,
+			"select count(*) from tSAccounts where id = 700":                                                                                         0,
+			"select count(*) from tSAccounts where id = 701 and not connected":                                                                       1,
+			"select count(*) from kept.secrets":                                                                                                      2,
+			"select count(*) from kept.fetch_state where social_account_id = 700":                                                                    0,
+			"select count(*) from kept.fetch_state where reason like '%Erna%' or history_reason like '%Erna%'":                                       0,
+			"select count(*) from kept.post_notes":                                                                                                   1,
+			"select count(*) from kept.fetch_state where social_account_id = 701 and backfilled_at is not null and failures = 0 and due_at <= now()": 1,
+			"select count(*) from kept.fetch_state where social_account_id = 702 and failures = 3 and reason = 'Sam has no permission'":              1,
+			"select count(*) from post_contents where content like 'Erna%'":                                                                          0,
+			"select count(*) from post_contents where content like 'Sam%'":                                                                           1,
+			"select count(*) from users":                                                                                                             2,
+			"select count(*) from members":                                                                                                           1,
+			"select count(*) from sessions":                                                                                                          1,
+			"select count(*) from tSAccounts where id = 702 and connected":                                                                           1,
+			"select count(*) from operations_trail where actor = '" + erasureActorName + "'":                                                         1,
 		} {
 			var got int
 			require.Eventually(t, func() bool { // a live read model may be some events behind
@@ -167,7 +166,7 @@ func seedErasure(t *testing.T, a *process) {
 		require.NoError(t, secrets.Put(ctx, ref, []byte("s"), domain.SecretTimes{Taken: now}))
 	}
 	_, err = a.KeptPool.Exec(ctx, `
-		insert into fetch_state (kind, p_id, social_account_id, failures, class, reason, not_before, backfilled_at, history_reason, updated_at)
+		insert into fetch_state (kind, p_id, social_account_id, failures, class, reason, due_at, backfilled_at, history_reason, updated_at)
 		select 'account_insights', 4, a.id, 3, 'permission', a.name || ' has no permission', $1, $1, a.name || ' has no history', $1
 		from (values (700, 'Erna'), (701, 'Erna'), (702, 'Sam')) a (id, name)`, now)
 	require.NoError(t, err)

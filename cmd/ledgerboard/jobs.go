@@ -20,7 +20,7 @@ type jobsCommand struct {
 	actionFlags
 	Retry    int64  `xor:"what" placeholder:"ID" help:"Let this job run now."`
 	Cancel   int64  `xor:"what" placeholder:"ID" help:"Cancel this job."`
-	Begin    string `name:"run" xor:"what" placeholder:"KIND" help:"Begin a round of fetching on --platform now, for whatever is due: account_insights, post_insights or token_refresh."`
+	Begin    string `name:"run" xor:"what" placeholder:"KIND" help:"Make all connections of --platform due now and have them read, as far as the quota has room: account_insights, post_insights or token_refresh."`
 	Platform string `placeholder:"NAME" help:"The platform of --run: facebook, instagram, linkedin or tiktok."`
 	JSON     bool   `name:"json" help:"Print a JSON list."`
 }
@@ -60,7 +60,7 @@ func (c jobsCommand) act(ctx context.Context, s streams, desk *assembly.Desk) er
 		do = func(reason domain.Reason) error { return desk.CancelJob(ctx, operatorCaller(), c.Cancel, reason) }
 	case c.Begin != "":
 		round := c.Begin + " on " + c.Platform
-		what, now = "begin a round of "+round+", which reads whatever is due", "a round of "+round+" begins; 'ledgerboard jobs' shows it"
+		what, now = "make "+round+" due now, which reads all connections as far as the quota has room", round+" is due now; 'ledgerboard jobs' shows what is read"
 		do = func(reason domain.Reason) error {
 			return desk.RunJob(ctx, operatorCaller(), c.Begin, c.Platform, reason)
 		}

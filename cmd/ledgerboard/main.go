@@ -43,6 +43,7 @@ type cli struct {
 	Parked       parkedCommand       `cmd:"" help:"Show events that are in the log and not folded; retry, skip or acknowledge them."`
 	Pause        pauseCommand        `cmd:"" help:"Pause read models, or the reading of platforms."`
 	Resume       resumeCommand       `cmd:"" help:"End pauses."`
+	Connections  connectionsCommand  `cmd:"" help:"Show how connected accounts are read."`
 	Jobs         jobsCommand         `cmd:"" help:"Show the jobs of the fetchers; run one now, or cancel it."`
 	Actions      actionsCommand      `cmd:"" help:"Show what operators did, and what came of it."`
 	Log          logCommand          `cmd:"" help:"Show the topics of the log: partitions, replicas, settings."`

@@ -15,7 +15,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
@@ -224,10 +223,6 @@ func (p *process) newHandler() (*api.Server, error) {
 	if err != nil {
 		return nil, usageError{fmt.Errorf("LEDGERBOARD_WITHDRAWN: %w", err)}
 	}
-	schedules, err := p.schedules()
-	if err != nil {
-		return nil, usageError{err}
-	}
 	config := api.Config{
 		CORSOrigins: p.CORSOrigins, AnalyticsAtRoot: true, RateLimit: api.RateLimit{Requests: p.RateLimit}, Headers: p.answerHeaders,
 	}
@@ -235,12 +230,10 @@ func (p *process) newHandler() (*api.Server, error) {
 		config.Filter = launch.NamePictures
 	}
 	return p.Handler(assembly.HandlerConfig{
-		HTTP:            config,
-		Authenticator:   authenticator,
-		UnknownUsers:    p.Users == usersUnknownAllowed,
-		Withdrawn:       withdrawn,
-		Metrics:         p.metrics(),
-		NextAccountRead: schedules[domain.FetchAccounts].Due(p.AccountInsightsInterval),
-		NextPostRead:    schedules[domain.FetchPosts].Due(0),
+		HTTP:          config,
+		Authenticator: authenticator,
+		UnknownUsers:  p.Users == usersUnknownAllowed,
+		Withdrawn:     withdrawn,
+		Metrics:       p.metrics(),
 	})
 }

@@ -17,6 +17,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 )
 
+// defaultEvery is how often it is looked for accounts that are due, and when they are due again.
+const defaultEvery = 30 * time.Second
+
 // defaults are those of the packages that the settings are for, by the names that the flags have for them.
 func defaults() kong.Vars {
 	service, endpoints := mount.Config{}.WithDefaults(), platforms.Config{}.WithDefaults()
@@ -24,14 +27,13 @@ func defaults() kong.Vars {
 		"addr":                      ":6001",
 		"client_scopes":             strings.Join(service.ClientScopes, ","),
 		"max_lag":                   strconv.FormatInt(service.MaxLag, 10),
-		"account_insights_every":    shortly(service.AccountInsightsEvery),
-		"account_insights_interval": shortly(service.AccountInsightsInterval),
-		"post_insights_cron":        service.PostInsightsCron,
+		"account_insights_every":    shortly(defaultEvery),
+		"account_insights_interval": shortly(defaultEvery),
+		"post_insights_interval":    shortly(collect.DefaultPostInterval),
 		"token_refresh_ahead":       aheads(collect.DefaultRefreshAhead()),
 		"backfill":                  shortly(collect.DefaultBackfill),
 		"demographics_every":        shortly(collect.DefaultDemographicsEvery),
 		"fetch_parallel":            strconv.Itoa(collect.DefaultParallel),
-		"fetch_shard":               strconv.Itoa(collect.MaxShard),
 		"fetch_workers":             strconv.Itoa(scheduler.DefaultMaxWorkers),
 		"fetch_timeout":             shortly(endpoints.Timeout),
 		"fetch_refused_for":         shortly(endpoints.RefusedFor),

@@ -17,9 +17,9 @@ import (
 
 // fetching says how often the platforms are read, within which limits, and where they are.
 type fetching struct {
-	AccountInsightsEvery    time.Duration            `env:"LEDGERBOARD_ACCOUNT_INSIGHTS_EVERY" default:"${account_insights_every}" help:"How often to look for accounts that are due."`
+	AccountInsightsEvery    time.Duration            `env:"LEDGERBOARD_ACCOUNT_INSIGHTS_EVERY" default:"${account_insights_every}" help:"How often to look for accounts and posts that are due."`
 	AccountInsightsInterval time.Duration            `env:"LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL" default:"${account_insights_interval}" help:"When an account is due again after its last reading, if the quota permits."`
-	PostInsightsCron        string                   `env:"LEDGERBOARD_POST_INSIGHTS_CRON" default:"${post_insights_cron}" help:"When post insights are due (cron, UTC)."`
+	PostInsightsInterval    time.Duration            `env:"LEDGERBOARD_POST_INSIGHTS_INTERVAL" default:"${post_insights_interval}" help:"When an account's posts are due again after their last reading, if the quota permits."`
 	PostLadder              []string                 `env:"LEDGERBOARD_POST_LADDER" placeholder:"AGE=INTERVAL,…" help:"How often posts are read by age. Default: the growth window in each round, then 720h=24h,2160h=168h,any=720h."`
 	GrowthWindow            time.Duration            `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Age up to which a post's growth counts."`
 	TokenRefreshEvery       time.Duration            `env:"LEDGERBOARD_TOKEN_REFRESH_EVERY" default:"5m" help:"How often to look for tokens that expire soon."`
@@ -27,7 +27,6 @@ type fetching struct {
 	Backfill                time.Duration            `env:"LEDGERBOARD_BACKFILL" default:"${backfill}" help:"How far back to read an account's history, a part with each reading; 0: not at all."`
 	DemographicsEvery       time.Duration            `env:"LEDGERBOARD_DEMOGRAPHICS_EVERY" default:"${demographics_every}" help:"How often to read demographics."`
 	FetchParallel           int                      `env:"LEDGERBOARD_FETCH_PARALLEL" default:"${fetch_parallel}" help:"Accounts that one job reads at a time."`
-	FetchShard              int                      `env:"LEDGERBOARD_FETCH_SHARD" default:"${fetch_shard}" help:"Accounts of one job, at most 200."`
 	FetchWorkers            int                      `env:"LEDGERBOARD_FETCH_WORKERS" default:"${fetch_workers}" help:"Jobs that this process runs at a time, for each kind and platform."`
 	FetchTimeout            time.Duration            `env:"LEDGERBOARD_FETCH_TIMEOUT" default:"${fetch_timeout}" help:"How long one call to a platform may take."`
 	FetchRefusedFor         time.Duration            `env:"LEDGERBOARD_FETCH_REFUSED_FOR" default:"${fetch_refused_for}" help:"How long to leave out a metric that a platform refuses."`
@@ -52,7 +51,7 @@ type fetching struct {
 
 // validate reports every wrong setting.
 func (f fetching) validate() (wrong faults) {
-	_, err := f.schedules()
+	_, err := f.every()
 	wrong.add(err)
 	_, _, err = f.reading()
 	wrong.add(err)
@@ -64,7 +63,7 @@ func (f fetching) validate() (wrong faults) {
 		wrong.unlessf(d >= 0, "%s is %s; use 0 or more", name, d)
 	}
 	for name, d := range map[string]time.Duration{
-		"LEDGERBOARD_GROWTH_WINDOW": f.GrowthWindow, "LEDGERBOARD_DEMOGRAPHICS_EVERY": f.DemographicsEvery,
+		"LEDGERBOARD_POST_INSIGHTS_INTERVAL": f.PostInsightsInterval, "LEDGERBOARD_GROWTH_WINDOW": f.GrowthWindow, "LEDGERBOARD_DEMOGRAPHICS_EVERY": f.DemographicsEvery,
 		"LEDGERBOARD_FETCH_TIMEOUT": f.FetchTimeout, "LEDGERBOARD_FETCH_REFUSED_FOR": f.FetchRefusedFor,
 	} {
 		wrong.unlessf(d > 0, "%s is %s; use more than 0", name, d)
@@ -73,8 +72,7 @@ func (f fetching) validate() (wrong faults) {
 		name    string
 		n, most int
 	}{
-		{"LEDGERBOARD_FETCH_PARALLEL", f.FetchParallel, collect.MaxShard},
-		{"LEDGERBOARD_FETCH_SHARD", f.FetchShard, collect.MaxShard},
+		{"LEDGERBOARD_FETCH_PARALLEL", f.FetchParallel, collect.MaxParallel},
 		{"LEDGERBOARD_FETCH_WORKERS", f.FetchWorkers, 1000},
 	} {
 		wrong.unlessf(number.n >= 1 && number.n <= number.most, "%s is %d; use 1 to %d", number.name, number.n, number.most)
@@ -107,15 +105,17 @@ func (f fetching) unkeyed() map[domain.Platform]string {
 	return missing
 }
 
-// schedules are the slots of each kind of fetching.
-func (f fetching) schedules() (map[string]scheduler.Schedule, error) {
-	accounts, errAccounts := scheduler.Every(f.AccountInsightsEvery)
-	posts, errPosts := scheduler.Cron(f.PostInsightsCron)
-	tokens, errTokens := scheduler.Every(f.TokenRefreshEvery)
-	err := errors.Join(named("LEDGERBOARD_ACCOUNT_INSIGHTS_EVERY", errAccounts),
-		named("LEDGERBOARD_POST_INSIGHTS_CRON", errPosts), named("LEDGERBOARD_TOKEN_REFRESH_EVERY", errTokens))
-	return map[string]scheduler.Schedule{
-		domain.FetchAccounts: accounts, domain.FetchPosts: posts, domain.FetchTokens: tokens,
+// every is how often it is looked for what is due.
+func (f fetching) every() (every map[string]time.Duration, err error) {
+	for setting, d := range map[string]time.Duration{
+		"LEDGERBOARD_ACCOUNT_INSIGHTS_EVERY": f.AccountInsightsEvery, "LEDGERBOARD_TOKEN_REFRESH_EVERY": f.TokenRefreshEvery,
+	} {
+		if d < scheduler.MinEvery {
+			err = errors.Join(err, fmt.Errorf("%s is %s; use %s or more", setting, d, scheduler.MinEvery))
+		}
+	}
+	return map[string]time.Duration{
+		domain.FetchAccounts: f.AccountInsightsEvery, domain.FetchPosts: f.AccountInsightsEvery, domain.FetchTokens: f.TokenRefreshEvery,
 	}, err
 }
 
@@ -160,7 +160,7 @@ func (f fetching) quota() (quota.Config, error) {
 func (f fetching) fetchConfig() (*assembly.FetchConfig, error) {
 	limits, errQuota := f.quota()
 	tiers, ahead, errReading := f.reading()
-	every, errEvery := f.schedules()
+	every, errEvery := f.every()
 	if err := errors.Join(errQuota, errReading, errEvery); err != nil {
 		return nil, err
 	}
@@ -177,7 +177,7 @@ func (f fetching) fetchConfig() (*assembly.FetchConfig, error) {
 			Timeout: f.FetchTimeout, RefusedFor: f.FetchRefusedFor,
 		},
 		Collect: collect.Config{
-			GrowthWindow: f.GrowthWindow, AccountInterval: f.AccountInsightsInterval, Parallel: f.FetchParallel, ShardSize: f.FetchShard,
+			GrowthWindow: f.GrowthWindow, AccountInterval: f.AccountInsightsInterval, PostInterval: f.PostInsightsInterval, Parallel: f.FetchParallel,
 			Backfill: f.Backfill, DemographicsEvery: f.DemographicsEvery, Tiers: tiers, RefreshAhead: ahead,
 			Unkeyed: f.unkeyed(),
 		},

@@ -8,7 +8,6 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/api/mount"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
@@ -41,8 +40,7 @@ func TestFetchingDefaultsAreWhatIsDocumented(t *testing.T) {
 	require.Equal(t, collect.DefaultBackfill, f.Backfill)
 	require.Equal(t, collect.DefaultDemographicsEvery, f.DemographicsEvery)
 	require.Equal(t, collect.DefaultParallel, f.FetchParallel)
-	require.Equal(t, mount.DefaultPostInsightsCron, f.PostInsightsCron)
-	require.Equal(t, collect.MaxShard, f.FetchShard)
+	require.Equal(t, collect.DefaultPostInterval, f.PostInsightsInterval)
 	require.Equal(t, platforms.DefaultTimeout, f.FetchTimeout)
 	require.Equal(t, platforms.DefaultRefusedFor, f.FetchRefusedFor)
 	require.Equal(t, "v2", f.TikTokVersion)
@@ -61,15 +59,15 @@ func TestFetchingIsRead(t *testing.T) {
 
 func TestEveryWrongSettingOfFetchingIsNamed(t *testing.T) {
 	f := parsedFetching(t)
-	f.AccountInsightsEvery, f.AccountInsightsInterval, f.PostInsightsCron, f.TokenRefreshEvery = 0, -1, "never", 0
+	f.AccountInsightsEvery, f.AccountInsightsInterval, f.PostInsightsInterval, f.TokenRefreshEvery = 0, -1, 0, 0
 	f.PostLadder, f.TokenRefreshAhead = []string{"1h"}, map[string]time.Duration{"myspace": time.Hour}
 	f.Backfill, f.DemographicsEvery, f.GrowthWindow, f.FetchParallel, f.FetchWorkers = -1, 0, 0, 0, 0
-	f.FetchShard, f.FetchTimeout, f.FetchRefusedFor = 201, 0, -1
+	f.FetchTimeout, f.FetchRefusedFor = 0, -1
 	f.Quotas, f.QuotaShare, f.QuotaHoldAt, f.FacebookURL = []string{"tiktok"}, 1, 0, "nowhere"
 	err := errors.Join(f.validate()...)
 	for _, name := range []string{
-		"ACCOUNT_INSIGHTS_EVERY", "ACCOUNT_INSIGHTS_INTERVAL", "POST_INSIGHTS_CRON", "TOKEN_REFRESH_EVERY", "POST_LADDER", "TOKEN_REFRESH_AHEAD",
-		"BACKFILL", "DEMOGRAPHICS_EVERY", "GROWTH_WINDOW", "FETCH_PARALLEL", "FETCH_WORKERS", "FETCH_SHARD", "FETCH_TIMEOUT", "FETCH_REFUSED_FOR", "QUOTAS", "QUOTA_SHARE", "QUOTA_HOLD_AT", "FACEBOOK_URL",
+		"ACCOUNT_INSIGHTS_EVERY", "ACCOUNT_INSIGHTS_INTERVAL", "POST_INSIGHTS_INTERVAL", "TOKEN_REFRESH_EVERY", "POST_LADDER", "TOKEN_REFRESH_AHEAD",
+		"BACKFILL", "DEMOGRAPHICS_EVERY", "GROWTH_WINDOW", "FETCH_PARALLEL", "FETCH_WORKERS", "FETCH_TIMEOUT", "FETCH_REFUSED_FOR", "QUOTAS", "QUOTA_SHARE", "QUOTA_HOLD_AT", "FACEBOOK_URL",
 	} {
 		require.ErrorContains(t, err, "LEDGERBOARD_"+name)
 	}

@@ -22,7 +22,4 @@ func TestMountedDefaultsAreTheProgramsOwn(t *testing.T) {
 	require.Equal(t, c.Serve.Users == usersUnknownAllowed, mounted.UnknownUsers)
 	require.Equal(t, c.Serve.Withdrawn, mounted.WithdrawnFile)
 	require.Equal(t, c.Serve.MaxLag, mounted.MaxLag)
-	require.Equal(t, c.Serve.AccountInsightsEvery, mounted.AccountInsightsEvery)
-	require.Equal(t, c.Serve.AccountInsightsInterval, mounted.AccountInsightsInterval)
-	require.Equal(t, c.Serve.PostInsightsCron, mounted.PostInsightsCron)
 }

@@ -95,6 +95,7 @@ type readiness struct {
 	} `json:"checks"`
 	Projections []api.ProjectionHealth `json:"projections"`
 	Platforms   []api.PlatformPause    `json:"paused_platforms"`
+	Readings    []api.PlatformReading  `json:"readings"`
 }
 
 // print shows the answer; without all, only partitions that are behind or stand still.
@@ -138,8 +139,11 @@ func (r readiness) printPartitions(out io.Writer, all bool) {
 	}
 }
 
-// printNotes says what is paused, parked and being made.
+// printNotes says what is read how often, paused, parked and being made.
 func (r readiness) printNotes(out io.Writer) {
+	for _, p := range r.Readings {
+		fmt.Fprintf(out, "%s of %s, %d connected, read %s; next due %s\n", p.Kind, p.Name, p.Connections, plain(p.Pace), p.NextDue.UTC().Format(time.RFC3339))
+	}
 	for _, p := range r.Platforms {
 		fmt.Fprintf(out, "%s is not read: paused since %s, by %s, %s\n", p.Name, p.Since.UTC().Format(time.RFC3339), plain(p.By), plain(p.Reason))
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// historyPart is how many days one reading goes back. Instagram takes a call for each day: a slot of 30 s
-	// has room for a few.
+	// historyPart is how many days one reading goes back. Instagram takes a call for each day: a
+	// reading has room for a few.
 	historyPart          = 28 * day
 	historyPartInstagram = 7 * day
 	// longHistoryPause is the longest after failures: what is refused once a day costs no account its quota.
@@ -23,17 +23,17 @@ const (
 // readHistory reads the history that a platform gives of an account, from the day before its first reading back,
 // in readings of its own that are marked so: one part further, unless it is to wait. The error is of our own side
 // only: what went wrong with the history is kept with it, and does not hold up the account's readings.
-func (c *Collector) readHistory(ctx context.Context, f *fetch, at time.Time) (complete, tried bool, err error) {
+func (c *Collector) readHistory(ctx context.Context, f *fetch, at time.Time) (complete bool, err error) {
 	h := f.History
 	until, oldest := at.Truncate(day), at.Add(-c.Backfill).Truncate(day)
 	if h.From != nil {
 		until = *h.From
 	}
 	if !until.After(oldest) {
-		return true, false, nil
+		return true, nil
 	}
 	if h.NotBefore != nil && at.Before(*h.NotBefore) {
-		return false, false, nil
+		return false, nil
 	}
 	since := until.Add(-historyPart)
 	if f.Platform == domain.Instagram {
@@ -52,7 +52,7 @@ func (c *Collector) readHistory(ctx context.Context, f *fetch, at time.Time) (co
 	storing, cancel := recording(ctx)
 	defer cancel()
 	f.History = h
-	return failure == nil && !from.After(oldest), true, c.States.KeepHistory(storing, f.slot, f.SocialAccount, h, c.clock())
+	return failure == nil && !from.After(oldest), c.States.KeepHistory(storing, f.queue, f.SocialAccount, h, c.clock())
 }
 
 // historyFrom records the days from since on and before until, the newest first, and returns how far back it came.

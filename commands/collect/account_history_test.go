@@ -47,7 +47,7 @@ func (s *fetchStage) appendedHistory() map[string]int {
 	return days
 }
 
-// accountRounds plans and works so many slots, one after the other.
+// accountRounds reads in so many intervals, one after the other.
 func (s *fetchStage) accountRounds(n int, p domain.Platform) {
 	s.t.Helper()
 	for range n {
@@ -102,12 +102,13 @@ func TestFailingHistoryWaitsEverLonger(t *testing.T) {
 	require.Contains(t, st.Reason, "read the history from 2026-10-22 to 2026-11-18")
 	require.Contains(t, st.Reason, "no history")
 	require.Zero(t, st.Failures, "of the readings")
-	require.Nil(t, st.NotBefore)
+	require.Equal(t, s.clock.Now(), st.DueAt.UTC(), "nor do they wait")
 
 	refused = false
 	s.clock.advance(time.Hour)
 	s.accountRounds(2, domain.Facebook)
-	require.Equal(t, state{ServedSlot: new(s.clock.Now().Add(-tick)), Backfilled: true}, s.state(domain.FetchAccounts, page), "a success forgets")
+	st = s.state(domain.FetchAccounts, page)
+	require.Equal(t, state{ReadAt: st.ReadAt, DueAt: st.DueAt, Backfilled: true}, st, "a success forgets")
 }
 
 // Neither a part that fails behind a finished one, nor a log that fails amid a part, has days recorded twice.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
 const (
@@ -22,8 +23,8 @@ const (
 func (c *Collector) accountReading(ctx context.Context, f *fetch) (got fetched, err error) {
 	at := c.clock()
 	request := platforms.AccountRequest{Demographics: f.DemographicsAt == nil || at.Sub(*f.DemographicsAt) >= c.DemographicsEvery}
-	if f.ServedAt != nil && at.Sub(*f.ServedAt) > lateAfter {
-		request.Since = f.ServedAt.Add(-day)
+	if f.ReadAt != nil && at.Sub(*f.ReadAt) > lateAfter {
+		request.Since = f.ReadAt.Add(-day)
 		if oldest := at.Add(-lateMost); request.Since.Before(oldest) {
 			request.Since = oldest
 		}
@@ -47,7 +48,7 @@ func (c *Collector) accountReading(ctx context.Context, f *fetch) (got fetched, 
 	got.incomplete = snapshot.Incomplete
 	got.Demographics = request.Demographics && snapshot.Incomplete == nil
 	if f.BackfilledAt == nil && c.Backfill > 0 && snapshot.Incomplete == nil {
-		got.Backfilled, got.more, err = c.readHistory(ctx, f, at)
+		got.Backfilled, err = c.readHistory(quota.InBackground(ctx), f, at)
 		got.Class, got.Reason = f.History.Class, f.History.Reason
 	}
 	return got, err

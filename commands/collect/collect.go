@@ -10,18 +10,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
 // Connections says what can be read; the read side offers it. All leave out accounts of lapsed
-// subscriptions, and connections that wait for a person or for a platform's time.
+// subscriptions, and connections that wait for a person.
 type Connections interface {
-	// Due returns the accounts last read in a slot that began at least the interval before this one, the
-	// most overdue first.
-	Due(ctx context.Context, slot domain.FetchSlot, interval time.Duration, now time.Time) ([]domain.DueAccount, error)
-	// Tasks returns what a shard of a slot still has to read, the most overdue first.
-	Tasks(ctx context.Context, slot domain.FetchSlot, shard int, now time.Time) ([]domain.FetchTask, error)
-	// Task returns one account, or nothing when it is not to be read in this slot (any more).
-	Task(ctx context.Context, slot domain.FetchSlot, socialAccount int64, now time.Time) ([]domain.FetchTask, error)
+	// Due returns the accounts that are due and that nobody has claimed, the most overdue first.
+	Due(ctx context.Context, queue domain.FetchQueue, now time.Time) ([]domain.DueAccount, error)
+	// Counts returns how many accounts are read, by type.
+	Counts(ctx context.Context, queue domain.FetchQueue, now time.Time) (map[domain.AccountType]int, error)
+	// Tasks returns what of a claim is still to be read, the most overdue first.
+	Tasks(ctx context.Context, claim domain.FetchClaim, now time.Time) ([]domain.FetchTask, error)
 	// SignInsDue counts the accounts that are read now, and those of them whose tokens end for good before a time.
 	SignInsDue(ctx context.Context, platform domain.Platform, now, before time.Time) (accounts, due int, err error)
 	// KnownPosts returns the posts of a social account that metrics are read for, newest first.
@@ -30,14 +30,16 @@ type Connections interface {
 	ListedTexts(ctx context.Context, tenant domain.Tenant, posts []string) (map[string]domain.PostTexts, error)
 }
 
-// FetchStates keeps, for all processes, what is read when and what became of it.
+// FetchStates keeps, for all processes, who reads what, and what became of it.
 type FetchStates interface {
-	Assign(ctx context.Context, slot domain.FetchSlot, accounts []int64, shardSize int, now time.Time) error
-	Record(ctx context.Context, slot domain.FetchSlot, results []domain.FetchResult) error
+	// Take claims one account whoever has it.
+	Take(ctx context.Context, queue domain.FetchQueue, socialAccount int64, lasts time.Duration, now time.Time) (domain.FetchClaim, error)
+	// Record stores results and ends their claims; of claims that somebody else has taken over it stores nothing.
+	Record(ctx context.Context, claim domain.FetchClaim, results []domain.FetchResult) error
 	// KeepListing stores how far an account's posts were listed.
-	KeepListing(ctx context.Context, slot domain.FetchSlot, socialAccount int64, listing domain.PostListing, now time.Time) error
+	KeepListing(ctx context.Context, queue domain.FetchQueue, socialAccount int64, listing domain.PostListing) error
 	// KeepHistory stores how far back an account's history was read.
-	KeepHistory(ctx context.Context, slot domain.FetchSlot, socialAccount int64, history domain.FetchHistory, now time.Time) error
+	KeepHistory(ctx context.Context, queue domain.FetchQueue, socialAccount int64, history domain.FetchHistory, now time.Time) error
 	// PostNotes returns the posts of an account that were asked for in vain.
 	PostNotes(ctx context.Context, socialAccount int64) ([]domain.PostNote, error)
 	// KeepPostNotes stores such notes and drops those of posts that were read.
@@ -55,8 +57,11 @@ type Clients interface {
 	For(p domain.Platform) (platforms.Client, error)
 }
 
-// Budget says how many calls a platform's quotas leave for the coming time; *quota.Gate implements it.
+// Budget says how many calls a platform's quotas leave; *quota.Gate implements it.
 type Budget interface {
+	// Rates are the platform's quotas, spread over their windows.
+	Rates(platform domain.Platform) []quota.Rate
+	// Room is what they leave for the coming time.
 	Room(ctx context.Context, platform domain.Platform, op string, within time.Duration) (calls int, err error)
 }
 
@@ -74,8 +79,8 @@ type Config struct {
 	Logger      *slog.Logger
 
 	GrowthWindow      time.Duration                     // age up to which a post's growth counts
-	AccountInterval   time.Duration                     // between two readings of an account; shorter than its schedule: each slot
-	ShardSize         int                               // connections of one job; default and most [MaxShard]
+	AccountInterval   time.Duration                     // between two readings of an account, if the quota permits
+	PostInterval      time.Duration                     // the same of its posts; default [DefaultPostInterval]
 	Parallel          int                               // connections of one job read at a time; default 32
 	Backfill          time.Duration                     // history read from the first connection on, a part with each reading; 0: none
 	DemographicsEvery time.Duration                     // default 24 h
@@ -86,23 +91,24 @@ type Config struct {
 	Observe FetchObserver // may be nil
 }
 
-// FetchObserver learns what is planned and what became of it, for metrics.
+// FetchObserver learns what is due and what became of it, for metrics.
 type FetchObserver interface {
-	// Planned tells of a slot: how many connections were due, how many of them the quota has no room for,
-	// and how long the most overdue one has waited beyond its interval.
-	Planned(slot domain.FetchSlot, due, skipped int, lag time.Duration)
+	// Due tells of a look: how many connections were due, how many of them the quota has no room for, and how long
+	// the most overdue one has waited.
+	Due(queue domain.FetchQueue, due, left int, lag time.Duration)
 	// SignInsDue tells how many accounts need a person who signs in within two weeks.
 	SignInsDue(platform domain.Platform, accounts int)
 	// Fetched tells of one connection; class is "" when it was read.
-	Fetched(slot domain.FetchSlot, class string)
+	Fetched(queue domain.FetchQueue, class string)
 	// PostSkipped tells of a post without a reading, or one that cannot be registered; class says why.
 	PostSkipped(platform domain.Platform, class string)
 }
 
 // Limits of [Config].
 const (
-	MaxShard                 = 200
+	MaxParallel              = 200
 	DefaultParallel          = 32
+	DefaultPostInterval      = 12 * time.Hour
 	DefaultBackfill          = 28 * 24 * time.Hour // of the setting
 	DefaultDemographicsEvery = 24 * time.Hour
 )
@@ -117,10 +123,10 @@ type Collector struct {
 	Config
 	locks     *commands.KeyedLock // by reference of tokens
 	pending   sync.Map            // pendingRotation by reference of tokens: what could not be stored
-	costs     costs
 	silences  silences
 	aheadSaid sync.Map // platforms whose RefreshAhead was found too long
 	keySaid   sync.Map // platforms whose client's key was found missing
+	paceSaid  sync.Map // what was said last of each paceKey
 }
 
 // New checks the configuration and returns the use cases.
@@ -130,8 +136,8 @@ func New(c Config) (*Collector, error) {
 		return nil, errors.New("collect.New needs Connections, States, Marks, Clients, Budget, Secrets, Metrics, Operations, " +
 			"Now, Logger and GrowthWindow")
 	}
-	if c.ShardSize <= 0 || c.ShardSize > MaxShard {
-		c.ShardSize = MaxShard
+	if c.PostInterval <= 0 {
+		c.PostInterval = DefaultPostInterval
 	}
 	if c.Parallel <= 0 {
 		c.Parallel = DefaultParallel
@@ -153,15 +159,15 @@ func New(c Config) (*Collector, error) {
 
 type unobserved struct{}
 
-func (unobserved) Planned(domain.FetchSlot, int, int, time.Duration) {}
-func (unobserved) SignInsDue(domain.Platform, int)                   {}
-func (unobserved) Fetched(domain.FetchSlot, string)                  {}
-func (unobserved) PostSkipped(domain.Platform, string)               {}
+func (unobserved) Due(domain.FetchQueue, int, int, time.Duration) {}
+func (unobserved) SignInsDue(domain.Platform, int)                {}
+func (unobserved) Fetched(domain.FetchQueue, string)              {}
+func (unobserved) PostSkipped(domain.Platform, string)            {}
 
 // recordWithin bounds the recording of what a platform has answered.
 const recordWithin = 10 * time.Second
 
-// recording is the context of an append. What was answered is recorded although the slot ends meanwhile: it
+// recording is the context of an append. What was answered is recorded although the claim ends meanwhile: it
 // has cost its part of the quota.
 func recording(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
@@ -175,5 +181,4 @@ type fetched struct {
 	domain.FetchResult                  // what is known of it already: the rest follows from the read's error
 	empty              string           // why there is not one figure; "": there is
 	incomplete         *platforms.Error // some figures are missing for a reason that passes
-	more               bool             // what is done once was done too: its calls say nothing of the next time
 }

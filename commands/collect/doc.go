@@ -1,11 +1,11 @@
-// Package collect reads the platforms and records what they say: what is due in a slot, the readings of accounts
-// and posts, their history, and the tokens that all of this needs.
+// Package collect reads the platforms and records what they say: what is due, the readings of accounts and
+// posts, their history, and the tokens that all of this needs.
 //
 // # Invariants
 //
-//   - Nothing is read twice in a slot on purpose, and one failing account, metric or platform never holds up the
+//   - Nobody reads what another has claimed, no connection is read more often than configured, and one failing account, metric or platform never holds up the
 //     others.
-//   - What a platform has answered is recorded, also when the slot ends meanwhile: it has cost its part of the quota.
+//   - What a platform has answered is recorded, also when the claim ends meanwhile: it has cost its part of the quota.
 //   - A renewed token is stored before it is used.
 //   - Capture times are checked against the clock when they are recorded, never in a fold.
 //
@@ -16,9 +16,9 @@
 //
 //	collect.go          Collector: parts, limits
 //	read_connection.go  one connection is read, with a token that is renewed when it is refused
-//	call_costs.go       how many calls a reading takes: the mean of the last ones
-//	plan.go             what is due in a slot, within the quotas, the most overdue first
-//	work.go             a shard of a slot, or one connection again
+//	pace.go             how often a connection is read: quotas spread over their windows
+//	due.go              what is due, within the quotas, the most overdue first
+//	work.go             what a job has claimed
 //	read_by_hand.go     one account, by hand
 //	silent_sources.go   platforms and kinds of posts that give no figures for a day
 //	outcome.go          what becomes of a connection after a read, and what to do about a failure
@@ -37,25 +37,27 @@
 //
 // # Non-obvious
 //
-//   - A connection is due by slots, not by the time of its last reading: by that time it would be due a
-//     little later each time, and miss every second slot.
-//   - Planning only guesses how many calls a reading takes (it learns the mean). What keeps the quotas is
-//     the gate before every call; a connection that it refuses stays due and comes first in the next slot.
+//   - A connection is due at a time that follows from the last due time, not from the time of its last reading: by
+//     that it would be due a little later each time, and miss looks.
+//   - Where a quota sets the pace, a connection's due times have a phase that its id gives, so that those made at one moment
+//     are read spread over the window. Readings are reckoned with the calls that they were measured to take; what
+//     keeps the quotas is the gate before every call, and a connection that it refuses is due when there is room.
+//   - Of a quota a tenth is left over by the pace, for back-fill, which gives way to readings, and what costs more than usual.
 //   - A post that is known does not end a listing: what lies behind it may not be. Only what a walk that came
 //     to its end has seen does, and how far a walk came is kept, because what it did not reach would never be
 //     looked for again.
 //   - That a source is silent is kept in memory: each process tells what it has seen itself, and after a start it takes
 //     a day until it tells again.
-//   - History goes back in parts that fit into a slot of 30 s, one with each reading, and how far it came is
+//   - History goes back in parts, one with each reading, and how far it came is
 //     kept. A part that fails waits ever longer: the account's quota is for its readings.
 //   - A post without a reading is no post without attempts: what is deleted would be due for ever. When it was
 //     last asked for is kept apart, because the log holds readings only.
-//   - A slot missed by a downtime is not made up for: all connections are overdue then and are read once.
+//   - What a downtime missed is not made up for: all connections are overdue then and are read once.
 //     Account readings ask for the days since the last one, so that no day's flow is lost.
 //   - What became of connections is stored in batches. After a crash those whose result was not stored are
-//     read once more in the slot: a reading more, of a later time.
+//     read once more when their claim has ended: a reading more, of a later time.
 //   - A token that still lives is used when its renewal fails for a reason that may pass.
-//   - A renewal is not cut by the end of its slot or of the process, which waits for it, and is stored before
+//   - A renewal is not cut by the end of its claim or of the process, which waits for it, and is stored before
 //     it is used: TikTok has rotated the refresh token by then. What cannot be stored is kept in memory for
 //     the next attempt; only if the process ends before is it lost.
 //   - A connection is dead by the platform's word only: not where a renewal failed on our side, and not where

@@ -53,7 +53,7 @@ func (c *Collector) refreshAhead(ctx context.Context, f *fetch) (got fetched, er
 	if soon.Before(next) && soon.After(now) {
 		next = soon
 	}
-	got.NotBefore = new(next.UTC().Truncate(time.Microsecond))
+	got.DueAt = next.UTC().Truncate(time.Microsecond)
 	return got, nil
 }
 

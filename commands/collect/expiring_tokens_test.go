@@ -76,14 +76,10 @@ func TestProcessesThatRaceRenewOnce(t *testing.T) {
 	slow := simulator.Traps{Delay: 100 * time.Millisecond}
 	s.trap(user, slow)
 	var racing sync.WaitGroup
-	for n := range 3 {
+	for range 3 {
 		collect := s.process()
 		for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts, domain.FetchTokens} {
-			slot := slotOf(kind, domain.TikTok, fetchDay.Add(time.Duration(n)*time.Minute))
-			racing.Go(func() {
-				_, err := collect.Retry(t.Context(), slot, user.ID)
-				require.NoError(t, err)
-			})
+			racing.Go(func() { require.NoError(t, s.byHand(t.Context(), collect, kind, user)) })
 		}
 	}
 	racing.Wait()
@@ -100,10 +96,7 @@ func TestDeadConnectionIsMarkedOnceWithItsReason(t *testing.T) {
 	var racing sync.WaitGroup
 	for range 3 { // before the read side shows it, several processes find it dead
 		collect := s.process()
-		racing.Go(func() {
-			_, err := collect.Retry(t.Context(), slotOf(domain.FetchAccounts, domain.Facebook, fetchDay), page.ID)
-			require.NoError(t, err)
-		})
+		racing.Go(func() { require.Error(t, s.byHand(t.Context(), collect, domain.FetchAccounts, page)) })
 	}
 	racing.Wait()
 	for range 5 {
@@ -306,17 +299,16 @@ func TestTokensAreRenewedAheadByTheirJob(t *testing.T) {
 	s.round(domain.FetchTokens, domain.TikTok)
 	require.Equal(t, 1, s.calls("tiktok/token"))
 	require.Equal(t, fetchDay.Add(2*time.Hour), s.tokens(soon).ExpiresAt)
-	require.Equal(t, fetchDay.Add(100*time.Minute), *s.state(domain.FetchTokens, soon).NotBefore, "20 minutes ahead again")
-	require.Equal(t, fetchDay.Add(10*time.Minute), *s.state(domain.FetchTokens, later).NotBefore)
-	require.Equal(t, fetchDay.Add(24*time.Hour), *s.state(domain.FetchTokens, unknown).NotBefore)
+	require.Equal(t, fetchDay.Add(100*time.Minute), s.state(domain.FetchTokens, soon).DueAt.UTC(), "20 minutes ahead again")
+	require.Equal(t, fetchDay.Add(10*time.Minute), s.state(domain.FetchTokens, later).DueAt.UTC())
+	require.Equal(t, fetchDay.Add(24*time.Hour), s.state(domain.FetchTokens, unknown).DueAt.UTC())
 	s.clock.advance(10 * time.Minute)
 	s.round(domain.FetchTokens, domain.TikTok)
 	require.Equal(t, 2, s.calls("tiktok/token"), "the other one, when it is time")
 	require.Zero(t, s.calls("tiktok/user_info"))
 
-	shards, err := s.collect.Plan(t.Context(), slotOf(domain.FetchTokens, domain.Facebook, fetchDay), tick)
-	require.NoError(t, err)
-	require.Zero(t, shards, "pages' tokens cannot be renewed")
+	s.connect(domain.Facebook, 0)
+	require.Empty(t, s.claim(s.collect, domain.FetchTokens, domain.Facebook).Accounts, "pages' tokens cannot be renewed")
 }
 
 // TikTok's tokens live two hours: renewed three hours ahead, each would be due at once, or looked at a day later.
@@ -333,7 +325,7 @@ func TestTokensAreRenewedAfterHalfOfTheirLifeAtTheSoonest(t *testing.T) {
 		require.Equal(t, 2*(n+1), s.calls("tiktok/token"))
 		for _, c := range []connected{user, other} {
 			require.Equal(t, s.clock.Now().Add(2*time.Hour), s.tokens(c).ExpiresAt)
-			require.Equal(t, s.clock.Now().Add(time.Hour), *s.state(domain.FetchTokens, c).NotBefore)
+			require.Equal(t, s.clock.Now().Add(time.Hour), s.state(domain.FetchTokens, c).DueAt.UTC())
 		}
 		s.clock.advance(30 * time.Minute)
 		s.round(domain.FetchTokens, domain.TikTok)
@@ -379,8 +371,7 @@ func TestRenewalThatFailsForNowCostsNoReading(t *testing.T) {
 	for range 4 {
 		s.clock.advance(time.Second)
 		s.trap(member, simulator.Traps{HTML: 502})
-		_, err := s.collect.Retry(t.Context(), slotOf(domain.FetchTokens, domain.LinkedIn, s.clock.Now()), member.ID)
-		require.NoError(t, err)
+		require.Error(t, s.byHand(t.Context(), s.collect, domain.FetchTokens, member))
 		s.trap(member, simulator.Traps{})
 	}
 	require.Empty(t, s.changes(member))
@@ -414,10 +405,7 @@ func TestNewSignInStaysWhenARenewalEndsLater(t *testing.T) {
 	fresh := s.sim.Tokens(domain.TikTok, user.ExternalID)
 	s.trap(user, simulator.Traps{Delay: 300 * time.Millisecond})
 	done := make(chan error, 1)
-	go func() {
-		_, err := s.collect.Retry(t.Context(), slotOf(domain.FetchTokens, domain.TikTok, fetchDay), user.ID)
-		done <- err
-	}()
+	go func() { done <- s.byHand(t.Context(), s.collect, domain.FetchTokens, user) }()
 	require.Eventually(t, func() bool { return s.calls("tiktok/token") == 1 }, time.Minute, time.Millisecond)
 	s.store(user, commands.StoredTokens{AccessToken: fresh.Access, RefreshToken: "of the new consent"})
 	require.NoError(t, <-done)

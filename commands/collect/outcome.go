@@ -41,7 +41,7 @@ func (r *round) settle(ctx context.Context, task domain.FetchTask, began time.Ti
 // works records that a connection works again, once the platform has answered a call with its token. To look
 // at a token proves nothing, nor does a round in which there was nothing to ask.
 func (r *round) works(ctx context.Context, task domain.FetchTask) error {
-	if task.ConnectionState != domain.ConnectionReconnect || r.slot.Kind == domain.FetchTokens {
+	if task.ConnectionState != domain.ConnectionReconnect || r.claim.Kind == domain.FetchTokens {
 		return nil
 	}
 	return r.changeState(ctx, task, domain.ConnectionOK, "", r.clock())
@@ -76,51 +76,48 @@ func (c *Collector) changeState(ctx context.Context, account domain.FetchTask, s
 	return nil
 }
 
-// judge says what becomes of a connection after a read: what is stored, and whether it is worth a try
-// within the slot.
-func (c *Collector) judge(task domain.FetchTask, got fetched, err error) (domain.FetchResult, *domain.FetchRetry) {
+// judge says what becomes of a connection after a read that began at a time: what is stored, and when it is due again.
+func (c *Collector) judge(f *fetch, began time.Time, got fetched, err error) domain.FetchResult {
 	result, now := got.FetchResult, c.clock()
-	result.SocialAccount, result.At, result.Served = task.SocialAccount, now, err == nil
+	result.SocialAccount, result.At, result.Read = f.SocialAccount, now, err == nil
+	if f.pace.Every > 0 {
+		result.Pace, result.CallsADay = f.pace.String(), f.pace.CallsADay()
+	}
 	if err == nil {
+		if result.DueAt.IsZero() { // tokens say themselves when to look again
+			result.DueAt = f.pace.Next(f.DueAt, began, f.SocialAccount)
+		}
 		if got.incomplete != nil {
 			result.Class, result.Reason, result.Words = string(got.incomplete.Class), reasonFor(got.incomplete), wordsOf(got.incomplete)
-			if wait := got.incomplete.RetryAfter; wait > 0 && !platforms.Refused(got.incomplete) {
-				result.NotBefore = new(now.Add(wait))
+			if until := now.Add(got.incomplete.RetryAfter); !platforms.Refused(got.incomplete) && until.After(result.DueAt) {
+				result.DueAt = until
 			}
 		}
-		return result, nil
+		return result
 	}
-	result.Failures, result.Class, result.Reason, result.Words = task.Failures+1, classOf(err), reasonFor(err), wordsOf(err)
-	var pause time.Duration
-	again := false
-	switch class := platforms.ClassOf(err); {
-	case platforms.Refused(err):
-		// It was not even tried, which is held against nobody: it stays due, and is tried again while the slot
-		// lasts. A slot of posts lasts for hours, but one of accounts is over before the pause is.
-		result.Failures = task.Failures
-		pause := max(platforms.RetryAfter(err), refusedPause(now.Sub(task.PlannedAt)))
-		return result, &domain.FetchRetry{SocialAccount: task.SocialAccount, After: pause}
-	case class == platforms.ClassThrottled:
-		pause, again = platforms.RetryAfter(err), true
-	case dead(err):
-		pause = markTime // by then the read side shows its state
-	case class == platforms.ClassPermission, class == platforms.ClassNotFound, class == platforms.ClassBlocked,
-		class == platforms.ClassInvalid:
-		pause = longPause
-	default: // a hiccup of the platform, the network or our own side
-		pause, again = max(platforms.RetryAfter(err), backOff(task.Failures, longPause)), true
+	result.Failures, result.Class, result.Reason, result.Words = f.Failures+1, classOf(err), reasonFor(err), wordsOf(err)
+	result.DueAt = now.Add(c.pauseAfter(f, err))
+	if platforms.Refused(err) {
+		result.Failures = f.Failures // it was not even tried, which is held against nobody
 	}
-	result.NotBefore = new(now.Add(pause))
-	if again {
-		return result, &domain.FetchRetry{SocialAccount: task.SocialAccount, After: pause}
-	}
-	return result, nil
+	return result
 }
 
-// refusedPause grows with the time that a connection has waited since it was planned, so that those of a
-// platform that is down for hours are not tried twice a minute.
-func refusedPause(waited time.Duration) time.Duration {
-	return min(max(firstPause, waited/2), longPause)
+// pauseAfter is how long a connection is left alone after a failure.
+func (c *Collector) pauseAfter(f *fetch, err error) time.Duration {
+	switch class := platforms.ClassOf(err); {
+	case platforms.Refused(err):
+		return max(platforms.RetryAfter(err), firstPause)
+	case class == platforms.ClassThrottled:
+		return platforms.RetryAfter(err)
+	case dead(err):
+		return markTime // by then the read side shows its state
+	case class == platforms.ClassPermission, class == platforms.ClassNotFound, class == platforms.ClassBlocked,
+		class == platforms.ClassInvalid:
+		return longPause
+	default: // a hiccup of the platform, the network or our own side
+		return max(platforms.RetryAfter(err), backOff(f.Failures, longPause))
+	}
 }
 
 // backOff doubles with each failure before, up to the longest.

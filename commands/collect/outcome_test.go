@@ -16,8 +16,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// Each class of failure: what is stored, how long the connection is left alone, whether it is tried again
-// in the slot, whether a person is asked for.
+// Each class of failure: what is stored, how long the connection is left alone, whether a person is
+// asked for.
 func TestEveryClassOfFailure(t *testing.T) {
 	t.Parallel()
 	throttle := func(code, minutes int) simulator.Traps {
@@ -27,40 +27,34 @@ func TestEveryClassOfFailure(t *testing.T) {
 		traps     simulator.Traps
 		class     platforms.Class
 		pause     time.Duration
-		again     bool
 		reconnect bool
 		advice    string
 	}{
-		"token dead":          {simulator.Traps{TokenError: 460}, platforms.ClassReconnect, time.Minute, false, true, "sign in"},
-		"permission":          {throttle(10, 0), platforms.ClassPermission, time.Hour, false, false, "grant all permissions"},
-		"throttled":           {throttle(80001, 0), platforms.ClassThrottled, 15 * time.Minute, true, false, "larger quota"},
-		"throttled with time": {throttle(32, 7), platforms.ClassThrottled, 7 * time.Minute, true, false, "larger quota"},
-		"hiccup":              {throttle(2, 0), platforms.ClassRetry, 30 * time.Second, true, false, "tried again"},
-		"page of a proxy":     {simulator.Traps{HTML: 503}, platforms.ClassRetry, 30 * time.Second, true, false, "tried again"},
-		"cut in the middle":   {simulator.Traps{Truncate: true}, platforms.ClassRetry, 30 * time.Second, true, false, "tried again"},
-		"deleted":             {throttle(803, 0), platforms.ClassNotFound, time.Hour, false, false, "still exists"},
-		"blocked":             {throttle(368, 0), platforms.ClassBlocked, time.Hour, false, false, "policy"},
-		"our fault":           {throttle(100, 0), platforms.ClassInvalid, time.Hour, false, false, "fault of the configuration"},
-		"somebody else":       {simulator.Traps{OtherAccount: true}, platforms.ClassReconnect, time.Minute, false, true, "sign in"},
+		"token dead":          {simulator.Traps{TokenError: 460}, platforms.ClassReconnect, time.Minute, true, "sign in"},
+		"permission":          {throttle(10, 0), platforms.ClassPermission, time.Hour, false, "grant all permissions"},
+		"throttled":           {throttle(80001, 0), platforms.ClassThrottled, 15 * time.Minute, false, "larger quota"},
+		"throttled with time": {throttle(32, 7), platforms.ClassThrottled, 7 * time.Minute, false, "larger quota"},
+		"hiccup":              {throttle(2, 0), platforms.ClassRetry, 30 * time.Second, false, "tried again"},
+		"page of a proxy":     {simulator.Traps{HTML: 503}, platforms.ClassRetry, 30 * time.Second, false, "tried again"},
+		"cut in the middle":   {simulator.Traps{Truncate: true}, platforms.ClassRetry, 30 * time.Second, false, "tried again"},
+		"deleted":             {throttle(803, 0), platforms.ClassNotFound, time.Hour, false, "still exists"},
+		"blocked":             {throttle(368, 0), platforms.ClassBlocked, time.Hour, false, "policy"},
+		"our fault":           {throttle(100, 0), platforms.ClassInvalid, time.Hour, false, "fault of the configuration"},
+		"somebody else":       {simulator.Traps{OtherAccount: true}, platforms.ClassReconnect, time.Minute, true, "sign in"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newFetchStage(t, func(c *collect.Config) { c.AccountInterval = 0 }) // each slot
 			bad, good := s.connect(domain.Facebook, 0), s.connect(domain.Facebook, 0)
 			s.trap(bad, test.traps)
-			again := s.round(domain.FetchAccounts, domain.Facebook)
+			require.Equal(t, []int64{bad.ID}, s.round(domain.FetchAccounts, domain.Facebook))
 			require.Len(t, s.readings(good), 1, "the others are read")
 			require.Empty(t, s.readings(bad))
-			if test.again {
-				require.Equal(t, []domain.FetchRetry{{SocialAccount: bad.ID, After: test.pause}}, again)
-			} else {
-				require.Empty(t, again)
-			}
 			st := s.state(domain.FetchAccounts, bad)
-			require.Nil(t, st.ServedSlot)
+			require.Nil(t, st.ReadAt)
 			require.Equal(t, 1, st.Failures)
 			require.Equal(t, string(test.class), st.Class)
-			require.Equal(t, s.clock.Now().Add(test.pause), *st.NotBefore)
+			require.Equal(t, s.clock.Now().Add(test.pause), st.DueAt.UTC())
 			require.Contains(t, st.Reason, test.advice)
 			require.NotContains(t, st.Reason, "Simacc", "a token")
 			if test.reconnect {
@@ -81,7 +75,9 @@ func TestEveryClassOfFailure(t *testing.T) {
 			s.clock.advance(time.Second)
 			s.round(domain.FetchAccounts, domain.Facebook)
 			require.Len(t, s.readings(bad), 1)
-			require.Equal(t, state{ServedSlot: new(s.clock.Now())}, s.state(domain.FetchAccounts, bad), "a success forgets")
+			st = s.state(domain.FetchAccounts, bad)
+			require.Equal(t, s.clock.Now(), st.ReadAt.UTC())
+			require.Equal(t, state{ReadAt: st.ReadAt, DueAt: st.DueAt}, st, "a success forgets")
 		})
 	}
 }
@@ -97,7 +93,7 @@ func TestPausesAfterHiccupsDouble(t *testing.T) {
 		s.round(domain.FetchAccounts, domain.Facebook)
 		st := s.state(domain.FetchAccounts, page)
 		require.Equal(t, failures+1, st.Failures)
-		require.Equal(t, s.clock.Now().Add(pause), *st.NotBefore)
+		require.Equal(t, s.clock.Now().Add(pause), st.DueAt.UTC())
 		s.clock.advance(pause)
 	}
 }
@@ -127,7 +123,7 @@ func TestReadingWithAPartMissingForNowCounts(t *testing.T) {
 	require.Empty(t, s.round(domain.FetchAccounts, domain.Facebook))
 	require.Len(t, s.readings(page), 1)
 	st := s.state(domain.FetchAccounts, page)
-	require.NotNil(t, st.ServedSlot)
+	require.NotNil(t, st.ReadAt)
 	require.Equal(t, string(platforms.ClassRetry), st.Class, "whoever looks at the connection sees why")
 }
 
@@ -152,7 +148,7 @@ func TestPlatformThatIsDown(t *testing.T) {
 		if st.Failures > 0 {
 			failed++
 		} else {
-			require.Nil(t, st.NotBefore, "it is tried as soon as the platform is back")
+			require.Equal(t, fetchDay.Add(30*time.Second), st.DueAt.UTC(), "it is tried as soon as the platform is back")
 			spared++
 		}
 	}
@@ -160,9 +156,9 @@ func TestPlatformThatIsDown(t *testing.T) {
 	require.Equal(t, 20, spared)
 }
 
-// What our own side refuses, because the quota is used up or the platform is left alone, costs a post round
-// its time, not the round: the next one may be twelve hours away.
-func TestRefusalOfOurOwnIsTriedAgainInTheSlot(t *testing.T) {
+// What our own side refuses, because the quota is used up or the platform is left alone, is held against nobody: it is due
+// when there is room, not when the next reading is.
+func TestRefusalOfOurOwnIsDueWhenThereIsRoom(t *testing.T) {
 	t.Parallel()
 	var refusal error
 	client := &scripted{page: func(string) (platforms.PostsPage, error) {
@@ -170,34 +166,23 @@ func TestRefusalOfOurOwnIsTriedAgainInTheSlot(t *testing.T) {
 	}}
 	s := newFetchStage(t, client.use)
 	user := s.connect(domain.TikTok, 0)
-	slot := slotOf(domain.FetchPosts, domain.TikTok, s.clock.Now())
-	retry := func() []domain.FetchRetry {
-		again, err := s.collect.Retry(t.Context(), slot, user.ID)
-		require.NoError(t, err)
-		return again
+	for _, test := range []struct {
+		refusal error
+		pause   time.Duration
+	}{
+		{platforms.Refuse(platforms.ClassRetry, platforms.CodeBreaker, "left alone", time.Second), 30 * time.Second},
+		{platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "no room", 7*time.Minute), 7 * time.Minute},
+	} {
+		refusal = test.refusal
+		require.Equal(t, []int64{user.ID}, s.round(domain.FetchPosts, domain.TikTok))
+		st := s.state(domain.FetchPosts, user)
+		require.Zero(t, st.Failures, "held against nobody")
+		require.Equal(t, s.clock.Now().Add(test.pause), st.DueAt.UTC())
+		require.NotEmpty(t, st.Reason)
+		s.clock.advance(test.pause)
 	}
-	after := func(pause time.Duration) []domain.FetchRetry {
-		return []domain.FetchRetry{{SocialAccount: user.ID, After: pause}}
-	}
-	refusal = platforms.Refuse(platforms.ClassRetry, platforms.CodeBreaker, "left alone", time.Second)
-	require.Equal(t, after(30*time.Second), s.roundOf(s.collect, slot), "never sooner")
-	st := s.state(domain.FetchPosts, user)
-	require.Zero(t, st.Failures, "held against nobody")
-	require.Nil(t, st.NotBefore)
-	require.Contains(t, st.Reason, "it is tried again by itself")
-
-	s.clock.advance(30 * time.Second)
-	refusal = platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "no room", 7*time.Minute)
-	require.Equal(t, after(7*time.Minute), retry())
-	s.clock.advance(time.Hour)
-	refusal = platforms.Refuse(platforms.ClassRetry, platforms.CodeBreaker, "left alone", time.Second)
-	require.Equal(t, after(30*time.Minute+15*time.Second), retry(), "ever less often")
-	s.clock.advance(6 * time.Hour)
-	require.Equal(t, after(time.Hour), retry())
-
 	refusal = nil
-	s.clock.advance(time.Hour)
-	require.Empty(t, retry())
+	require.Empty(t, s.round(domain.FetchPosts, domain.TikTok))
 	require.Equal(t, map[string]int{"1": 1}, client.asked)
 	require.Empty(t, s.state(domain.FetchPosts, user).Reason)
 }
@@ -248,7 +233,7 @@ func TestReadingThatIsNotAppendedIsReadAgain(t *testing.T) {
 		s.log.Fail(errors.New("no broker"))
 		s.round(kind, domain.Facebook)
 		st := s.state(kind, page)
-		require.Nil(t, st.ServedSlot, kind)
+		require.Nil(t, st.ReadAt, kind)
 		require.Contains(t, st.Reason, "no broker")
 		s.log.Fail(nil)
 		s.clock.advance(tick)
@@ -262,7 +247,7 @@ func TestReadingThatIsNotAppendedIsReadAgain(t *testing.T) {
 // brokenStates cannot store what became of connections.
 type brokenStates struct{ collect.FetchStates }
 
-func (brokenStates) Record(context.Context, domain.FetchSlot, []domain.FetchResult) error {
+func (brokenStates) Record(context.Context, domain.FetchClaim, []domain.FetchResult) error {
 	return errors.New("no database")
 }
 
@@ -271,15 +256,13 @@ func TestResultThatIsNotStoredMakesOneReadingMore(t *testing.T) {
 	s := newFetchStage(t)
 	page := s.connect(domain.Facebook, 0)
 	broken := s.process(func(c *collect.Config) { c.States = brokenStates{c.States} })
-	slot := slotOf(domain.FetchAccounts, domain.Facebook, s.clock.Now())
-	_, err := broken.Plan(t.Context(), slot, tick)
-	require.NoError(t, err)
-	_, err = broken.Work(t.Context(), slot, 0)
-	require.ErrorContains(t, err, "no database", "the job fails and is given again")
+	err := broken.Work(t.Context(), s.claim(broken, domain.FetchAccounts, domain.Facebook))
+	require.ErrorContains(t, err, "no database", "the job fails")
 	s.clock.advance(time.Second)
+	require.Empty(t, s.claim(s.collect, domain.FetchAccounts, domain.Facebook).Accounts, "the claim lasts")
+	s.endClaims()
 	for range 2 {
-		_, err = s.collect.Work(t.Context(), slot, 0)
-		require.NoError(t, err)
+		s.round(domain.FetchAccounts, domain.Facebook)
 	}
 	require.Equal(t, []time.Time{fetchDay, fetchDay.Add(time.Second)}, s.readings(page), "of another time, and no third")
 }
@@ -289,21 +272,17 @@ func TestWorkThatIsCutShortIsHeldAgainstNobody(t *testing.T) {
 	s := newFetchStage(t)
 	page := s.connect(domain.Facebook, 0)
 	s.trap(page, simulator.Traps{Delay: time.Hour})
-	slot := slotOf(domain.FetchAccounts, domain.Facebook, s.clock.Now())
-	_, err := s.collect.Plan(t.Context(), slot, tick)
-	require.NoError(t, err)
+	claim := s.claim(s.collect, domain.FetchAccounts, domain.Facebook)
 	ctx, cut := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cut()
-	_, err = s.collect.Work(ctx, slot, 0)
-	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorIs(t, s.collect.Work(ctx, claim), context.DeadlineExceeded)
 	require.Zero(t, s.state(domain.FetchAccounts, page).Failures)
 	s.trap(page, simulator.Traps{})
-	_, err = s.collect.Work(t.Context(), slot, 0)
-	require.NoError(t, err)
+	require.NoError(t, s.collect.Work(t.Context(), claim))
 	require.Len(t, s.readings(page), 1)
 }
 
-// slowLog takes its time, longer than the slot has left.
+// slowLog takes its time, longer than the claim lasts.
 type slowLog struct {
 	collect.BatchAppender
 	asked chan struct{}
@@ -319,7 +298,7 @@ func (l slowLog) AppendBatch(ctx context.Context, drafts []domain.Draft) []error
 	return l.BatchAppender.AppendBatch(ctx, drafts)
 }
 
-func TestWhatWasAnsweredIsRecordedAlthoughTheSlotEnds(t *testing.T) {
+func TestWhatWasAnsweredIsRecordedAlthoughTheClaimEnds(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	page := s.connect(domain.Facebook, 0)
@@ -327,48 +306,16 @@ func TestWhatWasAnsweredIsRecordedAlthoughTheSlotEnds(t *testing.T) {
 	collect := s.process(func(c *collect.Config) {
 		c.Metrics = &collect.Metrics{Log: slow, Now: s.clock.Now}
 	})
-	slot := slotOf(domain.FetchAccounts, domain.Facebook, s.clock.Now())
-	_, err := collect.Plan(t.Context(), slot, tick)
-	require.NoError(t, err)
+	claim := s.claim(collect, domain.FetchAccounts, domain.Facebook)
 	ctx, end := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() {
-		_, err := collect.Work(ctx, slot, 0)
-		done <- err
-	}()
+	go func() { done <- collect.Work(ctx, claim) }()
 	<-slow.asked
-	end() // of the slot
+	end() // of the claim
 	close(slow.free)
 	require.ErrorIs(t, <-done, context.Canceled)
 	require.Len(t, s.readings(page), 1)
-	require.NotNil(t, s.state(domain.FetchAccounts, page).ServedSlot)
-}
-
-func TestRetryOfOneConnection(t *testing.T) {
-	t.Parallel()
-	s := newFetchStage(t)
-	page := s.connect(domain.Facebook, 0)
-	s.trap(page, simulator.Traps{HTML: 502})
-	slot := slotOf(domain.FetchAccounts, domain.Facebook, s.clock.Now())
-	s.roundOf(s.collect, slot)
-	again, err := s.collect.Retry(t.Context(), slot, page.ID)
-	require.NoError(t, err)
-	require.Empty(t, again, "its pause is not over: nothing is called")
-	require.Equal(t, 1, s.state(domain.FetchAccounts, page).Failures)
-
-	s.clock.advance(30 * time.Second)
-	again, err = s.collect.Retry(t.Context(), slot, page.ID)
-	require.NoError(t, err)
-	require.Equal(t, []domain.FetchRetry{{SocialAccount: page.ID, After: time.Minute}}, again)
-
-	s.trap(page, simulator.Traps{})
-	s.clock.advance(time.Minute)
-	for range 2 {
-		again, err = s.collect.Retry(t.Context(), slot, page.ID)
-		require.NoError(t, err)
-		require.Empty(t, again)
-	}
-	require.Len(t, s.readings(page), 1, "served in this slot: the second try does nothing")
+	require.NotNil(t, s.state(domain.FetchAccounts, page).ReadAt)
 }
 
 func TestNewCollectNamesItsParts(t *testing.T) {

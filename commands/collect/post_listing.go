@@ -28,8 +28,7 @@ type postListing struct {
 	handed map[string]bool
 	met    map[string]bool // by id: listed in this round
 	fresh  []platforms.Post
-	pages  int  // left in this round
-	more   bool // more was listed than what is new since the last round
+	pages  int // left in this round
 }
 
 // round goes on with an unfinished walk, then, or else, makes a new one. How far it came is kept, also
@@ -37,7 +36,6 @@ type postListing struct {
 func (l *postListing) round(ctx context.Context) error {
 	state, err := l.goOn(ctx, l.f.Listing)
 	if err == nil && state.Cursor == "" && l.pages > 0 {
-		l.more = l.more || state.To == nil
 		began := l.clock()
 		state, err = l.walk(ctx, domain.PostListing{Began: &began, To: state.To})
 	}
@@ -47,7 +45,7 @@ func (l *postListing) round(ctx context.Context) error {
 	storing, cancel := recording(ctx)
 	defer cancel()
 	l.f.Listing = state
-	return errors.Join(err, l.States.KeepListing(storing, l.f.slot, l.f.SocialAccount, state, l.clock()))
+	return errors.Join(err, l.States.KeepListing(storing, l.f.queue, l.f.SocialAccount, state))
 }
 
 func same(a, b domain.PostListing) bool {
@@ -60,7 +58,6 @@ func (l *postListing) goOn(ctx context.Context, state domain.PostListing) (domai
 	if state.Cursor == "" {
 		return state, nil
 	}
-	l.more = true
 	for cursor := ""; ; {
 		page, err := l.page(ctx, cursor)
 		if err != nil {

@@ -57,15 +57,13 @@ func TestInterruptedListingGoesOnWhereItStood(t *testing.T) {
 	}}
 	s := newFetchStage(t, client.use)
 	user := s.connect(domain.TikTok, 0)
-	slot := slotOf(domain.FetchPosts, domain.TikTok, s.clock.Now())
-	require.Len(t, s.roundOf(s.collect, slot), 1)
+	require.Len(t, s.round(domain.FetchPosts, domain.TikTok), 1)
 	require.Equal(t, 1, s.registered(user))
 	require.Equal(t, map[string]int{"1": 1}, client.asked, "what was listed is read")
 	require.Equal(t, []string{"", "p2"}, client.takeListed())
 	failing = false
 	s.clock.advance(time.Minute)
-	_, err := s.collect.Retry(t.Context(), slot, user.ID)
-	require.NoError(t, err)
+	s.round(domain.FetchPosts, domain.TikTok)
 	require.Equal(t, []string{"", "p2", "p3", ""}, client.takeListed(), "the newest, the rest, and what came meanwhile")
 	require.Equal(t, 3, s.registered(user))
 }
@@ -305,7 +303,7 @@ func TestTextsAreAppendedWhenTheyChange(t *testing.T) {
 	appended := 0
 	round := func(want int, why string) {
 		t.Helper()
-		require.Empty(t, s.roundOf(s.collect, slotOf(domain.FetchPosts, domain.TikTok, s.clock.Now())))
+		require.Empty(t, s.round(domain.FetchPosts, domain.TikTok))
 		records := s.log.Records(domain.TopicContents)
 		require.Len(t, records, appended+want, why)
 		appended = len(records)

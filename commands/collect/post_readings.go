@@ -49,7 +49,6 @@ func (c *Collector) postReadings(ctx context.Context, f *fetch) (got fetched, er
 	}
 	listing := postListing{Collector: c, f: f, known: ids, handed: handed, met: map[string]bool{}, pages: maxListingPages}
 	listErr := listing.round(ctx)
-	got.more = listing.more
 	posts = append(listing.fresh, posts...)
 	for some := range slices.Chunk(posts, postsPerRead) {
 		if err := c.readPosts(ctx, f, some); err != nil {
@@ -59,14 +58,14 @@ func (c *Collector) postReadings(ctx context.Context, f *fetch) (got fetched, er
 	return got, listErr
 }
 
-// postDue tells whether a known post is due by its age, and was not tried by an earlier attempt of the same
-// slot.
+// postDue tells whether a known post is due by its age, and was not tried by an attempt of late that did not come to its
+// end.
 func (c *Collector) postDue(f *fetch, p domain.KnownPost, now time.Time) bool {
 	last := f.notes.lastTried(p)
 	if last == nil {
 		return true
 	}
-	if !f.PlannedAt.IsZero() && !last.Before(f.PlannedAt) {
+	if !f.ByHand && now.Sub(*last) < f.pace.Every/2 {
 		return false
 	}
 	published := p.PublishedAt

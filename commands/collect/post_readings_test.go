@@ -82,14 +82,12 @@ func TestAttemptOfTheSameSlotDoesNotReadPostsTwice(t *testing.T) {
 		}
 	})
 	s.trap(page, simulator.Traps{FailEvery: 6})
-	slot := slotOf(domain.FetchPosts, domain.Facebook, s.clock.Now())
-	s.roundOf(s.collect, slot)
+	s.round(domain.FetchPosts, domain.Facebook)
 	read := s.number(`select count(*) from tSPostInsights`)
 	require.Less(t, read, 60, "the trap has struck")
 	s.trap(page, simulator.Traps{})
 	s.clock.advance(time.Minute)
-	_, err := s.collect.Retry(t.Context(), slot, page.ID)
-	require.NoError(t, err)
+	s.round(domain.FetchPosts, domain.Facebook)
 	require.Equal(t, 60, s.number(`select count(distinct external_id) from tSPostInsights`))
 	require.Equal(t, 60, s.number(`select count(*) from tSPostInsights`), "nothing twice")
 }
@@ -151,16 +149,14 @@ func TestGonePostsAreAskedForEverLessOften(t *testing.T) {
 	}}
 	seen := &planned{}
 	s := newFetchStage(t, client.use, func(c *collect.Config) { c.Observe = seen })
-	user := s.connect(domain.TikTok, 0)
-	slot := slotOf(domain.FetchPosts, domain.TikTok, s.clock.Now())
-	s.roundOf(s.collect, slot)
+	s.connect(domain.TikTok, 0)
+	s.round(domain.FetchPosts, domain.TikTok)
 	s.clock.advance(time.Minute)
-	_, err := s.pool.Exec(t.Context(), `update fetch_state set served_slot = null`) // as if the result had not been stored
+	_, err := s.pool.Exec(t.Context(), `update fetch_state set due_at = $1`, s.clock.Now()) // as if the result had not been stored
 	require.NoError(t, err)
-	_, err = s.collect.Retry(t.Context(), slot, user.ID)
-	require.NoError(t, err)
-	require.Equal(t, map[string]int{"old": 1, "new": 1, "live": 1, "undated": 1}, client.asked, "once in a slot")
-	s.clock.advance(halfDay - time.Minute)
+	s.round(domain.FetchPosts, domain.TikTok)
+	require.Equal(t, map[string]int{"old": 1, "new": 1, "live": 1, "undated": 1}, client.asked, "once in a round")
+	s.clock.advance(halfDay)
 	for range 2*60 - 1 {
 		s.round(domain.FetchPosts, domain.TikTok)
 		s.clock.advance(halfDay)

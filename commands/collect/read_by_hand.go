@@ -10,16 +10,19 @@ import (
 // ByHand finds an account that somebody names, whatever its state is.
 type ByHand interface {
 	ByHand(
-		ctx context.Context, slot domain.FetchSlot, socialAccount int64, now time.Time,
+		ctx context.Context, queue domain.FetchQueue, socialAccount int64, now time.Time,
 	) (tasks []domain.FetchTask, connected bool, err error)
 }
+
+// handLimit is how long nobody else reads an account that is read by hand.
+const handLimit = accountLimit + time.Minute
 
 // Once reads one account now, because somebody asked for it: pauses and intervals do not count, quotas do.
 // What becomes of it is recorded as of any other read. The error says why it was not read.
 func (c *Collector) Once(ctx context.Context, accounts ByHand, kind string, platform domain.Platform, socialAccount int64) error {
 	now := c.clock()
-	slot := domain.FetchSlot{Kind: kind, Platform: platform, Begin: now}
-	tasks, connected, err := accounts.ByHand(ctx, slot, socialAccount, now)
+	queue := domain.FetchQueue{Kind: kind, Platform: platform}
+	tasks, connected, err := accounts.ByHand(ctx, queue, socialAccount, now)
 	switch {
 	case err != nil:
 		return err
@@ -32,12 +35,16 @@ func (c *Collector) Once(ctx context.Context, accounts ByHand, kind string, plat
 		return domain.NewError(domain.CodeConflict, "Social account %d belongs to an account without an active subscription, "+
 			"which is not read.", socialAccount)
 	}
-	round, err := c.newRound(slot)
+	claim, err := c.States.Take(ctx, queue, socialAccount, handLimit, now)
+	if err != nil {
+		return err
+	}
+	round, err := c.newRound(ctx, claim)
 	if err != nil {
 		return err
 	}
 	task := tasks[0]
-	task.PlannedAt = time.Time{}
+	task.ByHand = true
 	err = round.one(ctx, task)
 	if flushed := round.flush(ctx); err == nil {
 		err = flushed

@@ -17,7 +17,8 @@ type fetchFunc func(ctx context.Context, f *fetch) (fetched, error)
 // fetch is one connection being read.
 type fetch struct {
 	domain.FetchTask
-	slot   domain.FetchSlot
+	queue  domain.FetchQueue
+	pace   Pace // of accounts and posts
 	client platforms.Client
 	target platforms.Target
 	notes  postNotes // of its posts
@@ -74,7 +75,7 @@ func (c *Collector) readAs(ctx context.Context, f *fetch, stored commands.Stored
 	if !byToken || f.ExternalID == "" || stored.VerifiedAs == f.ExternalID {
 		return read(ctx, f)
 	}
-	if f.slot.Kind == domain.FetchAccounts { // its answer says whose figures it brings
+	if f.queue.Kind == domain.FetchAccounts { // its answer says whose figures it brings
 		got, err := read(ctx, f)
 		if err == nil {
 			c.verified(ctx, f, stored)

@@ -106,7 +106,7 @@ func (c *Collector) afterRefusal(
 const (
 	storeTry      = 5 * time.Second  // one try
 	storeFor      = 30 * time.Second // all tries; the lease is prolonged meanwhile
-	storeAtEnd    = 4 * time.Second  // more, once the slot has ended or the process stops
+	storeAtEnd    = 4 * time.Second  // more, once the claim has ended or the process stops
 	firstStoreGap = 100 * time.Millisecond
 	mostStoreGap  = 2 * time.Second
 )

@@ -93,7 +93,7 @@ func TestConnectionIsNotDeadWhereTheRenewalFailsOnOurSide(t *testing.T) {
 	require.Empty(t, s.changes(user))
 	st := s.state(domain.FetchAccounts, user)
 	require.Equal(t, "internal", st.Class)
-	require.Equal(t, fetchDay.Add(30*time.Second), *st.NotBefore, "it is tried again")
+	require.Equal(t, fetchDay.Add(30*time.Second), st.DueAt.UTC(), "it is tried again")
 	s.clock.advance(30 * time.Second)
 	s.round(domain.FetchAccounts, domain.TikTok)
 	require.Len(t, s.readings(user), 1)
@@ -168,7 +168,7 @@ func TestRotatedTokenIsStoredAlthoughTheFirstTriesFail(t *testing.T) {
 	require.Equal(t, fetchDay.Add(2*time.Hour), s.tokens(user).ExpiresAt)
 }
 
-// The database is away for longer than the slot lasts: the platform takes no older token any more.
+// The database is away for longer than the claim lasts: the platform takes no older token any more.
 func TestRotatedTokenThatCannotBeStoredIsStoredLater(t *testing.T) {
 	t.Parallel()
 	var lines bytes.Buffer
@@ -176,15 +176,10 @@ func TestRotatedTokenThatCannotBeStoredIsStoredLater(t *testing.T) {
 	faulty.swap, faulty.swapped = 1000, make(chan struct{}, 1000)
 	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
 	before := s.tokens(user)
-	slot := slotOf(domain.FetchAccounts, domain.TikTok, fetchDay)
-	_, err := s.collect.Plan(t.Context(), slot, tick)
-	require.NoError(t, err)
+	claim := s.claim(s.collect, domain.FetchAccounts, domain.TikTok)
 	ctx, end := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() {
-		_, err := s.collect.Work(ctx, slot, 0)
-		done <- err
-	}()
+	go func() { done <- s.collect.Work(ctx, claim) }()
 	<-faulty.swapped
 	end()
 	require.ErrorIs(t, <-done, context.Canceled)
@@ -194,6 +189,7 @@ func TestRotatedTokenThatCannotBeStoredIsStoredLater(t *testing.T) {
 	require.NotContains(t, lines.String(), before.RefreshToken)
 
 	faulty.set(&faulty.swap, 0)
+	s.endClaims()
 	s.clock.advance(tick)
 	s.round(domain.FetchAccounts, domain.TikTok)
 	require.Len(t, s.readings(user), 1)
@@ -223,8 +219,8 @@ func TestNewSignInWinsOverATokenThatWaitsToBeStored(t *testing.T) {
 	require.Equal(t, "of the new consent", s.tokens(user).AccessToken)
 }
 
-// The platform has rotated the token by the time that the slot ends: the answer must not be lost.
-func TestRenewalIsNotCutByTheEndOfItsSlot(t *testing.T) {
+// The platform has rotated the token by the time that the claim ends: the answer must not be lost.
+func TestRenewalIsNotCutByTheEndOfItsClaim(t *testing.T) {
 	t.Parallel()
 	for _, p := range []domain.Platform{domain.TikTok, domain.LinkedIn} {
 		aType := domain.AccountType(0)
@@ -237,16 +233,15 @@ func TestRenewalIsNotCutByTheEndOfItsSlot(t *testing.T) {
 		s.trap(user, simulator.Traps{Delay: 500 * time.Millisecond})
 		ctx, end := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		go func() {
-			_, err := s.collect.Retry(ctx, slotOf(domain.FetchAccounts, p, fetchDay), user.ID)
-			done <- err
-		}()
+		claim := s.claim(s.collect, domain.FetchAccounts, p)
+		go func() { done <- s.collect.Work(ctx, claim) }()
 		require.Eventually(t, func() bool { return s.calls(p.String()+"/token") == 1 }, time.Minute, time.Millisecond)
 		end()
 		require.ErrorIs(t, <-done, context.Canceled)
 		after := s.tokens(user)
 		require.NotEqual(t, before.AccessToken, after.AccessToken, p)
 		s.trap(user, simulator.Traps{})
+		s.endClaims()
 		s.round(domain.FetchAccounts, p)
 		require.Len(t, s.readings(user), 1, p)
 		require.Equal(t, 1, s.calls(p.String()+"/token"), p)

@@ -102,15 +102,15 @@ func (c *Collector) unheard(ctx context.Context, p domain.Platform, kind, why st
 }
 
 // hear notes what a connection's reading says of its platform. What our own side refused or broke says nothing.
-func (c *Collector) hear(ctx context.Context, slot domain.FetchSlot, got fetched, err error) {
+func (c *Collector) hear(ctx context.Context, queue domain.FetchQueue, got fetched, err error) {
 	switch {
-	case slot.Kind == domain.FetchTokens:
+	case queue.Kind == domain.FetchTokens:
 	case err == nil && got.empty == "":
-		c.heard(slot.Platform, slot.Kind)
+		c.heard(queue.Platform, queue.Kind)
 	case err == nil:
-		c.unheard(ctx, slot.Platform, slot.Kind, got.empty)
+		c.unheard(ctx, queue.Platform, queue.Kind, got.empty)
 	case saidByPlatform(err):
-		c.unheard(ctx, slot.Platform, slot.Kind, domain.Storable(err.Error(), maxReason))
+		c.unheard(ctx, queue.Platform, queue.Kind, domain.Storable(err.Error(), maxReason))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -167,46 +168,79 @@ func (s *fetchStage) trap(c connected, traps simulator.Traps) {
 	require.True(s.t, s.sim.SetTraps(c.Platform, c.ExternalID, traps))
 }
 
-func slotOf(kind string, p domain.Platform, begin time.Time) domain.FetchSlot {
-	return domain.FetchSlot{Kind: kind, Platform: p, Begin: begin}
+func queueOf(kind string, p domain.Platform) domain.FetchQueue {
+	return domain.FetchQueue{Kind: kind, Platform: p}
 }
 
-// round plans and works the slot that begins now.
-func (s *fetchStage) round(kind string, p domain.Platform) []domain.FetchRetry {
+// round claims and reads what is due now, and returns which accounts were not read.
+func (s *fetchStage) round(kind string, p domain.Platform) (failed []int64) {
 	s.t.Helper()
-	return s.roundOf(s.collect, slotOf(kind, p, s.clock.Now()))
+	return s.roundWithin(tick, kind, p)
 }
 
-func (s *fetchStage) roundOf(collect *collect.Collector, slot domain.FetchSlot) (retries []domain.FetchRetry) {
+// roundWithin is a round of looks that come that often.
+func (s *fetchStage) roundWithin(every time.Duration, kind string, p domain.Platform) (failed []int64) {
 	s.t.Helper()
-	shards, err := collect.Plan(s.t.Context(), slot, 30*time.Second)
+	due, err := s.collect.Due(s.t.Context(), queueOf(kind, p), every)
 	require.NoError(s.t, err)
-	for shard := range shards {
-		again, err := collect.Work(s.t.Context(), slot, shard)
-		require.NoError(s.t, err)
-		retries = append(retries, again...)
-	}
-	return retries
+	require.NoError(s.t, s.collect.Work(s.t.Context(), s.claimOf(due, kind, p)))
+	rows, err := s.pool.Query(s.t.Context(), `
+		select social_account_id from fetch_state
+		where kind = $1 and p_id = $2 and updated_at = $3 and class <> '' and read_at is distinct from updated_at`, kind, int(p), s.clock.Now())
+	require.NoError(s.t, err)
+	failed, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+	require.NoError(s.t, err)
+	return failed
+}
+
+// claim claims what is due now, as the scheduler does.
+func (s *fetchStage) claim(collect *collect.Collector, kind string, p domain.Platform) (claim domain.FetchClaim) {
+	s.t.Helper()
+	due, err := collect.Due(s.t.Context(), queueOf(kind, p), tick)
+	require.NoError(s.t, err)
+	return s.claimOf(due, kind, p)
+}
+
+func (s *fetchStage) claimOf(due []domain.DueAccount, kind string, p domain.Platform) (claim domain.FetchClaim) {
+	s.t.Helper()
+	require.NoError(s.t, pgx.BeginFunc(s.t.Context(), s.pool, func(tx pgx.Tx) (err error) {
+		claim, err = vault.Claim(s.t.Context(), tx, queueOf(kind, p), due, time.Hour, s.clock.Now())
+		return err
+	}))
+	return claim
+}
+
+// byHand reads one account, whoever has claimed it.
+func (s *fetchStage) byHand(ctx context.Context, collect *collect.Collector, kind string, c connected) error {
+	return collect.Once(ctx, readmodels.Connections{Pool: s.log.DB.ReadOnly}, kind, c.Platform, c.ID)
+}
+
+// endClaims lets the time of all claims pass.
+func (s *fetchStage) endClaims() {
+	s.t.Helper()
+	_, err := s.pool.Exec(s.t.Context(), `update fetch_state set claimed_until = now() - interval '1 second'`)
+	require.NoError(s.t, err)
 }
 
 // state is what is stored of an account.
 type state struct {
-	ServedSlot, NotBefore *time.Time
-	Failures              int
-	Class, Reason         string
-	Backfilled            bool
+	ReadAt        *time.Time
+	DueAt         time.Time
+	Failures      int
+	Class, Reason string
+	Backfilled    bool
 }
 
 func (s *fetchStage) state(kind string, c connected) (st state) {
 	s.t.Helper()
 	row := s.pool.QueryRow(s.t.Context(), `
-		select served_slot, not_before, failures, class, reason, backfilled_at is not null from fetch_state
+		select read_at, due_at, failures, class, reason, backfilled_at is not null from fetch_state
 		where kind = $1 and social_account_id = $2`, kind, c.ID)
-	require.NoError(s.t, row.Scan(&st.ServedSlot, &st.NotBefore, &st.Failures, &st.Class, &st.Reason, &st.Backfilled))
+	require.NoError(s.t, row.Scan(&st.ReadAt, &st.DueAt, &st.Failures, &st.Class, &st.Reason, &st.Backfilled))
 	return st
 }
 
-// served are the slots' worth of live readings of an account, by capture time.
+// readings are the live readings of an account, by capture time.
 func (s *fetchStage) readings(c connected) (at []time.Time) {
 	s.t.Helper()
 	return times(s.t, s.log.DB.Pool, `select captured_at from tSAccountIns where social_account_id = $1 and not backfilled order by 1`, c.ID)

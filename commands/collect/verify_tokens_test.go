@@ -46,7 +46,7 @@ func TestTokenOfAnotherAccountGivesNoPosts(t *testing.T) {
 // The platform is asked whose a token is once for each token that is stored, not with each round.
 func TestTokenIsVerifiedOnce(t *testing.T) {
 	t.Parallel()
-	s := newFetchStage(t)
+	s := newFetchStage(t, func(c *collect.Config) { c.PostInterval = time.Minute })
 	user := s.connect(domain.TikTok, 0, withPosts, expiresIn(time.Hour))
 	var taken time.Time
 	row := func() time.Time {
@@ -112,8 +112,7 @@ func TestNoteOfWhoseATokenIsCostsNoRenewal(t *testing.T) {
 		c.Secrets = &beforeStoring{SecretStore: c.Secrets, do: func() {
 			go func() {
 				defer close(ended)
-				_, err := reading.Retry(t.Context(), slotOf(domain.FetchAccounts, domain.TikTok, fetchDay), user.ID)
-				read <- err
+				read <- s.byHand(t.Context(), reading, domain.FetchAccounts, user)
 			}()
 			select {
 			case <-waits: // for the renewal, to note whose the token is
@@ -122,8 +121,7 @@ func TestNoteOfWhoseATokenIsCostsNoRenewal(t *testing.T) {
 			require.Positive(t, s.calls("tiktok/user_info"))
 		}}
 	})
-	_, err := renewing.Retry(t.Context(), slotOf(domain.FetchTokens, domain.TikTok, fetchDay), user.ID)
-	require.NoError(t, err)
+	require.NoError(t, s.byHand(t.Context(), renewing, domain.FetchTokens, user))
 	require.NoError(t, <-read)
 	after := s.tokens(user)
 	require.NotEqual(t, before.RefreshToken, after.RefreshToken, "the rotated one is stored")

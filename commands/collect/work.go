@@ -17,17 +17,16 @@ import (
 // stored are read once more.
 const recordBatch = 64
 
-// Work reads what a shard of a slot still has to read, several connections at a time. The error reports
-// our own failures only. A failure of one connection is recorded with that connection, and returned as a retry
-// when it may pass soon.
-func (c *Collector) Work(ctx context.Context, slot domain.FetchSlot, shard int) ([]domain.FetchRetry, error) {
-	tasks, err := c.Connections.Tasks(ctx, slot, shard, c.clock())
+// Work reads what of a claim is still to be read, several connections at a time. The error reports our own failures
+// only; a failure of one connection is recorded with that connection, and says when it is due again.
+func (c *Collector) Work(ctx context.Context, claim domain.FetchClaim) error {
+	tasks, err := c.Connections.Tasks(ctx, claim, c.clock())
 	if err != nil || len(tasks) == 0 {
-		return nil, err
+		return err
 	}
-	round, err := c.newRound(slot)
+	round, err := c.newRound(ctx, claim)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	round.loadSecrets(ctx, tasks)
 	var group errgroup.Group
@@ -42,27 +41,14 @@ func (c *Collector) Work(ctx context.Context, slot domain.FetchSlot, shard int) 
 		})
 	}
 	_ = group.Wait() // what went wrong is kept by connection
-	return round.retries, errors.Join(round.flush(ctx), ctx.Err())
-}
-
-// Retry reads one connection of a slot again. It returns when to try once more, if that is worth it.
-func (c *Collector) Retry(ctx context.Context, slot domain.FetchSlot, socialAccount int64) ([]domain.FetchRetry, error) {
-	tasks, err := c.Connections.Task(ctx, slot, socialAccount, c.clock())
-	if err != nil || len(tasks) == 0 {
-		return nil, err
-	}
-	round, err := c.newRound(slot)
-	if err != nil {
-		return nil, err
-	}
-	_ = round.one(ctx, tasks[0]) // noted with the connection
-	return round.retries, errors.Join(round.flush(ctx), ctx.Err())
+	return errors.Join(round.flush(ctx), ctx.Err())
 }
 
 // round is one job at work.
 type round struct {
 	*Collector
-	slot   domain.FetchSlot
+	claim  domain.FetchClaim
+	demand Demand
 	client platforms.Client
 	fetch  fetchFunc
 
@@ -70,17 +56,20 @@ type round struct {
 
 	mu      sync.Mutex
 	results []domain.FetchResult // not stored yet
-	retries []domain.FetchRetry
 	stored  error
 }
 
-func (c *Collector) newRound(slot domain.FetchSlot) (*round, error) {
-	client, err := c.Clients.For(slot.Platform)
+func (c *Collector) newRound(ctx context.Context, claim domain.FetchClaim) (*round, error) {
+	client, err := c.Clients.For(claim.Platform)
 	if err != nil {
 		return nil, err
 	}
-	f, err := c.fetchFunc(slot.Kind)
-	return &round{Collector: c, slot: slot, client: client, fetch: f}, err
+	demand, err := c.demandOf(ctx, claim.Platform, c.clock())
+	if err != nil {
+		return nil, err
+	}
+	f, err := c.fetchFunc(claim.Kind)
+	return &round{Collector: c, claim: claim, demand: demand, client: client, fetch: f}, err
 }
 
 // loadSecrets reads the tokens of a whole job at once; without them each connection looks up its own.
@@ -100,35 +89,36 @@ func (r *round) one(ctx context.Context, task domain.FetchTask) error {
 	began := r.clock()
 	limited, cancel := context.WithTimeout(ctx, accountLimit)
 	defer cancel()
-	metered, meter := quota.WithMeter(inLane(limited, r.slot))
-	f := &fetch{FetchTask: task, slot: r.slot, client: r.client, secret: r.secrets[task.SecretRef]}
-	got, err := r.fetchSafely(metered, f)
-	if err == nil && !got.more {
-		r.costs.learn(r.slot, meter.Calls())
+	metered, meter := quota.WithMeter(inPriority(limited, r.claim.FetchQueue))
+	f := &fetch{FetchTask: task, queue: r.claim.FetchQueue, client: r.client, secret: r.secrets[task.SecretRef]}
+	if r.claim.Kind != domain.FetchTokens {
+		f.pace = PaceOf(r.claim.Kind, task.AccountType, r.demand, r.Budget.Rates(r.claim.Platform))
 	}
+	got, err := r.fetchSafely(metered, f)
 	if err != nil && ctx.Err() != nil {
 		return err // cut short: it stays due, and nothing is known against it
 	}
-	r.hear(ctx, r.slot, got, err)
-	if f.renewed.After(began) {
-		began = f.renewed
+	r.hear(ctx, r.claim.FetchQueue, got, err)
+	tried := began
+	if f.renewed.After(tried) {
+		tried = f.renewed
 	}
-	if err = r.settle(context.WithoutCancel(ctx), task, began, err); err == nil && meter.Calls() > 0 {
+	if err = r.settle(context.WithoutCancel(ctx), task, tried, err); err == nil && meter.Calls() > 0 {
 		err = r.works(context.WithoutCancel(ctx), task)
 	}
-	result, again := r.judge(task, got, err)
-	r.Observe.Fetched(r.slot, result.Class)
+	result := r.judge(f, began, got, err)
+	r.Observe.Fetched(r.claim.FetchQueue, result.Class)
 	if err != nil {
-		r.Logger.WarnContext(ctx, "connection is not read", "social_account", task.SocialAccount, "kind", r.slot.Kind,
+		r.Logger.WarnContext(ctx, "connection is not read", "social_account", task.SocialAccount, "kind", r.claim.Kind,
 			"platform", task.Platform.String(), "class", result.Class, "error", err)
 	}
-	r.note(ctx, result, again)
+	r.note(ctx, result)
 	return err
 }
 
-// inLane lets posts, which are many and have hours, give way to accounts where the quota is short.
-func inLane(ctx context.Context, slot domain.FetchSlot) context.Context {
-	if slot.Kind == domain.FetchPosts {
+// inPriority lets posts, which are many and have hours, give way to accounts where the quota is short.
+func inPriority(ctx context.Context, queue domain.FetchQueue) context.Context {
+	if queue.Kind == domain.FetchPosts {
 		return quota.InBackground(ctx)
 	}
 	return ctx
@@ -144,13 +134,10 @@ func (r *round) fetchSafely(ctx context.Context, f *fetch) (got fetched, err err
 	return r.fetch(ctx, f)
 }
 
-func (r *round) note(ctx context.Context, result domain.FetchResult, again *domain.FetchRetry) {
+func (r *round) note(ctx context.Context, result domain.FetchResult) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.results = append(r.results, result)
-	if again != nil {
-		r.retries = append(r.retries, *again)
-	}
 	if len(r.results) >= recordBatch {
 		r.store(ctx)
 	}
@@ -166,8 +153,8 @@ func (r *round) flush(ctx context.Context) error {
 	return r.stored
 }
 
-// store needs the lock. It also stores after the slot's end: the readings are in the log.
+// store needs the lock. It also stores after the claim's end: the readings are in the log.
 func (r *round) store(ctx context.Context) {
-	err := r.States.Record(context.WithoutCancel(ctx), r.slot, r.results)
+	err := r.States.Record(context.WithoutCancel(ctx), r.claim, r.results)
 	r.results, r.stored = r.results[:0], errors.Join(r.stored, err)
 }

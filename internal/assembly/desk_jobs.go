@@ -23,8 +23,8 @@ func (d *Desk) RetryJob(ctx context.Context, c commands.Caller, id int64, reason
 	}))
 }
 
-// RunJob lets a round of fetching on a platform begin now, for whatever is due. Unknown kinds are invalid, unknown platforms not_found;
-// conflict says that the platform is paused, is being read, or that nobody fetches it.
+// RunJob makes all connections of a platform due now, and has them read as far as the quota has room. Unknown kinds are invalid, unknown
+// platforms not_found; conflict says that the platform is paused, or that nobody fetches it.
 func (d *Desk) RunJob(ctx context.Context, c commands.Caller, kind, platform string, reason domain.Reason) error {
 	if kinds := domain.FetchKinds(); !slices.Contains(kinds, kind) {
 		return domain.NewError(domain.CodeInvalid, "There is no kind of fetching %q. There are %s.", kind, strings.Join(kinds, ", "))
@@ -42,6 +42,6 @@ func (d *Desk) RunJob(ctx context.Context, c commands.Caller, kind, platform str
 	}
 	on.JobKind = kind
 	return d.act(ctx, c, domain.ActionJobRun, on, reason, simply(func(ctx context.Context) error {
-		return d.jobs.Run(ctx, kind, on.Platform)
+		return d.jobs.Run(ctx, domain.FetchQueue{Kind: kind, Platform: on.Platform})
 	}))
 }

@@ -32,7 +32,7 @@ func (p *Parts) Looks(ctx context.Context) (*Looks, error) {
 		if err != nil {
 			return nil, err
 		}
-		jobs, err := scheduler.OpenJobs(ctx, p.database.value)
+		jobs, err := scheduler.OpenJobs(ctx, p.database.value, vault.MakeDue)
 		if err != nil {
 			return nil, err
 		}

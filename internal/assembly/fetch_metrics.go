@@ -40,10 +40,10 @@ func (c silentCollector) Collect(metrics chan<- prometheus.Metric) {
 	}
 }
 
-// fetchMetrics shows what is planned and what became of it.
+// fetchMetrics shows what is due and what became of it.
 type fetchMetrics struct {
-	skipped, connections, posts *prometheus.CounterVec
-	due, lag, signIns           *prometheus.GaugeVec
+	connections, posts      *prometheus.CounterVec
+	due, left, lag, signIns *prometheus.GaugeVec
 }
 
 func newFetchMetrics(registry prometheus.Registerer) *fetchMetrics {
@@ -55,24 +55,24 @@ func newFetchMetrics(registry prometheus.Registerer) *fetchMetrics {
 		return auto.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
 	}
 	return &fetchMetrics{
-		skipped: counter("ledgerboard_fetch_skipped_total",
-			"Slots of single connections that the platform's quota had no room for; they come first in the next.", "kind", "platform"),
 		connections: counter("ledgerboard_fetch_connections_total",
 			"Connections read (class ok) or not, by class of the failure.", "kind", "platform", "class"),
 		posts: counter("ledgerboard_fetch_posts_skipped_total",
 			"Posts that were asked for and have no reading, or cannot be registered, by class of the reason (not_found: deleted; invalid: beyond what any platform counts).", "platform", "class"),
-		due: gauge("ledgerboard_fetch_due_connections", "Connections that were due at the last plan.", "kind", "platform"),
-		lag: gauge("ledgerboard_fetch_lag_seconds", "How long the most overdue connection had waited beyond its interval at the last plan.", "kind", "platform"),
+		due: gauge("ledgerboard_fetch_due_connections", "Connections that were due at the last look.", "kind", "platform"),
+		left: gauge("ledgerboard_fetch_left_connections",
+			"Connections that were due at the last look and that the platform's quota had no room for; they come first at the next.", "kind", "platform"),
+		lag: gauge("ledgerboard_fetch_lag_seconds", "How long the most overdue connection had waited at the last look.", "kind", "platform"),
 		signIns: gauge("ledgerboard_fetch_sign_ins_due",
 			"Accounts whose tokens end for good within 14 days, as of the last look: a person must sign in before.", "platform"),
 	}
 }
 
-// Planned implements [collect.FetchObserver].
-func (m *fetchMetrics) Planned(slot domain.FetchSlot, due, skipped int, lag time.Duration) {
-	m.skipped.WithLabelValues(slot.Kind, slot.Platform.String()).Add(float64(skipped))
-	m.due.WithLabelValues(slot.Kind, slot.Platform.String()).Set(float64(due))
-	m.lag.WithLabelValues(slot.Kind, slot.Platform.String()).Set(lag.Seconds())
+// Due implements [collect.FetchObserver].
+func (m *fetchMetrics) Due(queue domain.FetchQueue, due, left int, lag time.Duration) {
+	m.due.WithLabelValues(queue.Kind, queue.Platform.String()).Set(float64(due))
+	m.left.WithLabelValues(queue.Kind, queue.Platform.String()).Set(float64(left))
+	m.lag.WithLabelValues(queue.Kind, queue.Platform.String()).Set(lag.Seconds())
 }
 
 // SignInsDue implements [collect.FetchObserver].
@@ -81,8 +81,8 @@ func (m *fetchMetrics) SignInsDue(platform domain.Platform, accounts int) {
 }
 
 // Fetched implements [collect.FetchObserver].
-func (m *fetchMetrics) Fetched(slot domain.FetchSlot, class string) {
-	m.connections.WithLabelValues(slot.Kind, slot.Platform.String(), cmp.Or(class, "ok")).Inc()
+func (m *fetchMetrics) Fetched(queue domain.FetchQueue, class string) {
+	m.connections.WithLabelValues(queue.Kind, queue.Platform.String(), cmp.Or(class, "ok")).Inc()
 }
 
 // PostSkipped implements [collect.FetchObserver].

@@ -2,8 +2,9 @@ package assembly
 
 import (
 	"context"
-	"errors"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -23,9 +24,8 @@ type FetchConfig struct {
 	Collect   collect.Config
 	Schedule  scheduler.Config
 
-	Now      func() time.Time                  // nil: time.Now
-	Wall     func(time.Duration) time.Duration // how long a pause of Now's time takes here; nil: as long
-	Appended func(domain.Draft)                // learns of each reading and post in the log; may be nil
+	Now      func() time.Time   // nil: time.Now
+	Appended func(domain.Draft) // learns of each reading and post in the log; may be nil
 }
 
 // Fetcher reads platforms.
@@ -33,16 +33,12 @@ type Fetcher struct {
 	Collect *collect.Collector
 
 	schedule scheduler.Config
-	wall     func(time.Duration) time.Duration
 }
 
 // NewFetcher puts together what reads the platforms. Nothing runs yet.
 func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error) {
 	if c.Now == nil {
 		c.Now = time.Now
-	}
-	if c.Wall == nil {
-		c.Wall = func(d time.Duration) time.Duration { return d }
 	}
 	states, err := p.fetchStates(ctx)
 	if err != nil {
@@ -63,13 +59,19 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	}
 	p.Add(func() error { clients.Close(); return nil })
 	c.Collect.Clients, c.Collect.Budget, c.Collect.Observe = clients, gate, newFetchMetrics(p.registered)
-	c.Collect.States, c.Collect.Marks = vault.NewFetching(states), vault.NewMarks(states)
+	claims := vault.NewFetching(states)
+	c.Collect.States, c.Collect.Marks = claims, vault.NewMarks(states)
 	collector, err := p.newCollector(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	f := &Fetcher{Collect: collector, schedule: c.Schedule, wall: c.Wall}
-	f.schedule.Shards, f.schedule.Work = collector.Plan, f.work
+	f := &Fetcher{Collect: collector, schedule: c.Schedule}
+	f.schedule.Due, f.schedule.Work, f.schedule.Release = collector.Due, collector.Work, claims.Release
+	f.schedule.Claim = func(
+		ctx context.Context, tx pgx.Tx, queue domain.FetchQueue, due []domain.DueAccount, lasts time.Duration,
+	) (domain.FetchClaim, error) {
+		return vault.Claim(ctx, tx, queue, due, lasts, c.Now().UTC().Truncate(time.Microsecond))
+	}
 	f.schedule.Logger, f.schedule.Registerer = p.settings.Logger, p.registered
 	kept, err := p.Vault(ctx)
 	if err != nil {
@@ -121,7 +123,7 @@ func (t told) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
 	return errs
 }
 
-// Run reads by the schedule until ctx is done.
+// Run reads what is due until ctx is done.
 func (f *Fetcher) Run(ctx context.Context) error {
 	schedule, err := scheduler.New(f.schedule)
 	if err != nil {
@@ -140,25 +142,6 @@ func (f *Fetcher) Once(ctx context.Context, accounts collect.ByHand, kind string
 		return domain.NewError(domain.CodeConflict, "An operator has paused the fetching of %s. Resume it first.", platform)
 	}
 	return f.Collect.Once(ctx, accounts, kind, platform, socialAccount)
-}
-
-// work is what a scheduled job does.
-func (f *Fetcher) work(ctx context.Context, job scheduler.Job) error {
-	if job.Connection != 0 {
-		again, err := f.Collect.Retry(ctx, job.FetchSlot, job.Connection)
-		if err == nil && len(again) > 0 {
-			err = scheduler.RetryAfter(f.wall(again[0].After), errors.New("the connection cannot be read yet"))
-		}
-		return err
-	}
-	again, err := f.Collect.Work(ctx, job.FetchSlot, job.Shard)
-	if len(again) == 0 {
-		return err
-	}
-	for i := range again {
-		again[i].After = f.wall(again[i].After)
-	}
-	return scheduler.RetryConnections(err, again...)
 }
 
 // fetchable tells whether jobs may begin: what is due, connected and known follows from all tables but those of

@@ -18,8 +18,6 @@ type HandlerConfig struct {
 	UnknownUsers  bool           // whether users whom the directory does not hold may come in
 	Withdrawn     *api.Withdrawn // subjects who may not; nil: nobody
 	Metrics       http.Handler   // behind /metrics; nil: no such route
-	// The slot of the fetchers in which an account, or its posts, are due again that were read at an instant.
-	NextAccountRead, NextPostRead func(after time.Time) time.Time
 }
 
 // Handler puts the HTTP layer together.
@@ -35,7 +33,7 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Dashboards:        s.Dashboards,
 		DashboardCommands: s.Updates,
 		Figures:           readmodels.Scopes{Pool: s.ReadPool},
-		Analytics:         &analytics.Analytics{Pool: s.ReadPool, Past: s.ReadPool.AsOf, NextAccountRead: c.NextAccountRead, NextPostRead: c.NextPostRead},
+		Analytics:         &analytics.Analytics{Pool: s.ReadPool, Past: s.ReadPool.AsOf},
 		Entities:          &readmodels.Entities{Pool: s.ReadPool},
 		Audit: &api.AuditDeps{
 			History: &readmodels.History{Pool: s.ReadPool},

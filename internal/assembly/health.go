@@ -10,6 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // Health is what every process tells of itself, whatever its roles.
@@ -48,7 +49,7 @@ func (s *Service) Health() api.Health {
 		checks = append(checks, api.Check{Name: "figures of the platforms", Probe: func(context.Context) error { return silent(s.Fetcher.Collect.Silent()) }})
 	}
 	return api.Health{
-		Checks: checks, Platforms: s.pausedPlatforms,
+		Checks: checks, Platforms: s.pausedPlatforms, Readings: s.readings,
 		Projections: func() []api.ProjectionHealth { return projectionsHealth(s.Monitor.snapshot()) },
 	}
 }
@@ -78,6 +79,20 @@ func (s *Service) pausedPlatforms(ctx context.Context) (paused []api.PlatformPau
 		}
 	}
 	return paused
+}
+
+// readings are at which pace the platforms are read.
+func (s *Service) readings(ctx context.Context) (readings []api.PlatformReading) {
+	paces, err := readmodels.Connections{Pool: s.ReadPool}.Paces(ctx)
+	if err != nil {
+		return nil // that the database does not answer, a check says
+	}
+	for _, p := range paces {
+		readings = append(readings, api.PlatformReading{
+			Name: p.PlatformName, Kind: p.Kind, Connections: p.Connections, Pace: p.Pace, NextDue: p.NextDue.UTC(),
+		})
+	}
+	return readings
 }
 
 // Stop makes the process not ready: nobody is to send it requests any more.

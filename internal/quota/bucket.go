@@ -13,6 +13,13 @@ import (
 // leasePart: a draw takes this part of the burst.
 const leasePart = 8
 
+// readingBurst is how many calls the budget of a single account holds at least, if its quota permits: the calls of a
+// reading come one after the other, and with less room none would ever be whole.
+const readingBurst = 10
+
+// slowWindow: a budget of such a window takes longer to give the next call than a reading can wait.
+const slowWindow = 12 * time.Hour
+
 // bucket is one budget as this process sees it: calls that the store has granted and that are not made
 // yet. A lease that is not used in time is void, so that it cannot add to a later window.
 type bucket struct {
@@ -37,6 +44,9 @@ func newBucket(g *Gate, key string, l Limit) *bucket {
 	calls, window := float64(l.Calls), l.Window.Seconds()
 	b := &bucket{gate: g, name: key, scope: l.Scope}
 	b.burst = max(1, math.Round(calls*(1-g.cfg.Share)/2))
+	if l.Scope == platforms.ScopeAccount && l.Window >= slowWindow {
+		b.burst = max(b.burst, min(readingBurst, math.Floor(calls/5)))
+	}
 	b.rate = min(g.cfg.Share*calls, (calls-b.burst)/1.05) / window
 	b.chunk = max(1, int(b.burst)/leasePart)
 	slack := ((calls-b.burst)/(b.rate*window) - 1) * window

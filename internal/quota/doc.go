@@ -32,12 +32,13 @@
 //
 // # Arithmetic
 //
-// A budget of Q calls in W grows by rate r = share × Q/W up to a burst B, half of what the share leaves.
+// A budget of Q calls in W grows by rate r = share × Q/W up to a burst B, half of what the share leaves; quotas
+// of a day of a single account by somewhat less, up to a burst of ten calls, which a reading makes at once.
 // Calls drawn at most a lease time L ago and on their way for at most J arrive in a window of W only if they
 // were drawn within W + L + J, so they are at most B + r(W + L + J). That leaves slack below Q: L takes half
 // of it, J may take the rest. For 600 calls a minute and the default share of 0.9 that is 1.6 s each; for
 // quotas of a day it is 40 minutes. A smaller share gives more slack. What grows while nobody asks, as
-// between two slots, is kept up to the burst.
+// between two looks at what is due, is kept up to the burst.
 //
 // # Non-obvious
 //

@@ -111,6 +111,16 @@ func (g *Gate) Room(ctx context.Context, platform domain.Platform, op string, wi
 	return int(room), nil
 }
 
+// Rates are the quotas of a platform, spread over their windows.
+func (g *Gate) Rates(platform domain.Platform) (rates []Rate) {
+	for _, l := range g.cfg.Limits {
+		if l.Platform == platform {
+			rates = append(rates, Rate{Limit: l, PerSecond: newBucket(g, "", l).rate})
+		}
+	}
+	return rates
+}
+
 // storeTime is the time that the store reckons with: its own, so that a process whose clock is wrong
 // neither gets more than others nor takes their share from them.
 func (g *Gate) storeTime(now time.Time) time.Time {

@@ -25,6 +25,12 @@ func (l Limit) String() string {
 	return fmt.Sprintf("%s:%s:%d/%s", l.Platform, l.Scope, l.Calls, l.Window)
 }
 
+// Rate is a quota and what of it is used, spread evenly over its window.
+type Rate struct {
+	Limit
+	PerSecond float64 // calls
+}
+
 // DefaultLimits are the quotas that hold where the configuration says nothing:
 //
 //   - TikTok: 600 calls a minute to each endpoint, as documented.

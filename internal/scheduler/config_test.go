@@ -2,28 +2,35 @@ package scheduler_test
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
-	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 )
 
-func noWork(context.Context, scheduler.Job) error { return nil }
+func noWork(context.Context, domain.FetchClaim) error { return nil }
+
+// idle is a configuration with nothing due.
+func idle() scheduler.Config {
+	return scheduler.Config{
+		DatabaseURL: "postgres://h/d", Every: every(time.Second), Work: noWork, Release: noWork,
+		Due: func(context.Context, domain.FetchQueue, time.Duration) ([]domain.DueAccount, error) { return nil, nil },
+		Claim: func(context.Context, pgx.Tx, domain.FetchQueue, []domain.DueAccount, time.Duration) (domain.FetchClaim, error) {
+			return domain.FetchClaim{}, nil
+		},
+	}
+}
 
 func TestNewReportsEverythingThatIsWrong(t *testing.T) {
 	t.Parallel()
-	_, err := scheduler.New(scheduler.Config{
-		Every:      map[string]scheduler.Schedule{kind: {}},
-		MaxWorkers: -1,
-	})
+	_, err := scheduler.New(scheduler.Config{Every: every(time.Millisecond), MaxWorkers: -1})
 	for _, want := range []string{
-		"DatabaseURL is missing", "Shards is missing", "Work is missing", "MaxWorkers", "schedule is missing",
+		"DatabaseURL is missing", "Due, Claim, Work or Release is missing", "MaxWorkers", "looking every 1ms is too often",
 	} {
 		require.ErrorContains(t, err, want)
 	}
@@ -31,44 +38,20 @@ func TestNewReportsEverythingThatIsWrong(t *testing.T) {
 
 func TestNewNeedsSomethingToDo(t *testing.T) {
 	t.Parallel()
-	good := scheduler.Config{DatabaseURL: "postgres://h/d", Every: every(t, time.Second), Shards: shards(1), Work: noWork}
-	_, err := scheduler.New(good)
+	_, err := scheduler.New(idle())
 	require.NoError(t, err, "the rest has defaults")
-	nothing := good
-	nothing.Every = map[string]scheduler.Schedule{}
+	nothing := idle()
+	nothing.Every = map[string]time.Duration{}
 	_, err = scheduler.New(nothing)
 	require.ErrorContains(t, err, "no kind is scheduled")
 }
 
 func TestNewRefusesASecondSetOfMetrics(t *testing.T) {
 	t.Parallel()
-	cfg := scheduler.Config{DatabaseURL: "postgres://h/d", Every: every(t, time.Second), Shards: shards(1), Work: noWork, Registerer: prometheus.NewRegistry()}
+	cfg := idle()
+	cfg.Registerer = prometheus.NewRegistry()
 	_, err := scheduler.New(cfg)
 	require.NoError(t, err)
 	_, err = scheduler.New(cfg)
 	require.ErrorContains(t, err, "register scheduler metrics")
-}
-
-func TestBackOffGrowsWithinItsSlot(t *testing.T) {
-	t.Parallel()
-	require.Equal(t, time.Second, scheduler.BackOff(1, 30*time.Second))
-	require.Equal(t, 4*time.Second, scheduler.BackOff(3, 30*time.Second))
-	require.Equal(t, 30*time.Second, scheduler.BackOff(1, 12*time.Hour))
-	rapid.Check(t, func(t *rapid.T) {
-		slot := time.Duration(rapid.Int64Range(int64(time.Second), int64(ages)).Draw(t, "slot"))
-		attempt := rapid.IntRange(1, 500).Draw(t, "attempt")
-		pause := scheduler.BackOff(attempt, slot)
-		require.Positive(t, pause)
-		require.LessOrEqual(t, pause, slot/4)
-		require.LessOrEqual(t, pause, scheduler.BackOff(attempt+1, slot))
-	})
-}
-
-func TestRetryAfterKeepsItsCause(t *testing.T) {
-	t.Parallel()
-	cause := errors.New("quota is used up")
-	err := scheduler.RetryAfter(time.Minute, cause)
-	require.ErrorIs(t, err, cause)
-	require.ErrorContains(t, err, "quota is used up (to be tried again after 1m0s)")
-	require.ErrorContains(t, scheduler.RetryAfter(-1, nil), "after 0s")
 }

@@ -24,12 +24,3 @@ func WithPool(c Config, pool *pgxpool.Pool) Config {
 	c.connect = func(context.Context) (*pgxpool.Pool, error) { return pool, nil }
 	return c
 }
-
-// BackOff is backOff.
-func BackOff(attempt int, slot time.Duration) time.Duration { return backOff(attempt, slot) }
-
-// Between is the number of slots between two.
-func (s Schedule) Between(after, before time.Time) int { return s.between(after, before) }
-
-// NextForRiver is when River has a periodic job made after current.
-func (s Schedule) NextForRiver(current time.Time) time.Time { return slots{s}.Next(current) }

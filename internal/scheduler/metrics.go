@@ -9,33 +9,20 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// outcome is how one attempt at a job ended.
+// outcome is how a job ended.
 type outcome string
 
 const (
 	outcomeDone        outcome = "done"
-	outcomeRetried     outcome = "retried"     // an error; it will be tried again within the slot
-	outcomeContinued   outcome = "continued"   // AttemptTimeout passed; it goes on at once
-	outcomeSnoozed     outcome = "snoozed"     // by RetryAfter
-	outcomeFailed      outcome = "failed"      // an error, and the slot leaves no time for another try
-	outcomeCut         outcome = "cut"         // the slot ended while the job ran
-	outcomePaused      outcome = "paused"      // an operator paused the platform; it goes on after that
-	outcomeInterrupted outcome = "interrupted" // the process stops; another takes it over
-)
-
-// skip is why a slot was not served.
-type skip string
-
-const (
-	skipLate      skip = "late"      // no worker was free before its end, or its platform was paused until then
-	skipOverlap   skip = "overlap"   // the shard's job of an earlier slot does not end
-	skipQuota     skip = "quota"     // RetryAfter points beyond its end
-	skipUnplanned skip = "unplanned" // nobody ran, the platform was paused, or shards could not be counted, as long as it lasted
+	outcomeFailed      outcome = "failed"      // an error of our own side; what has no result is due again
+	outcomeCut         outcome = "cut"         // the claim ended while the job ran
+	outcomeLate        outcome = "late"        // no worker was free before the claim's end
+	outcomePaused      outcome = "paused"      // an operator paused the platform; its connections are due after that
+	outcomeInterrupted outcome = "interrupted" // the process stops; the next tick claims what it left
 )
 
 type metrics struct {
 	jobs     *prometheus.CounterVec
-	skipped  *prometheus.CounterVec
 	lag      *prometheus.HistogramVec
 	duration *prometheus.HistogramVec
 }
@@ -45,39 +32,30 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		jobs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ledgerboard_scheduler_jobs_total",
-			Help: "Attempts at jobs by how they ended.",
+			Help: "Jobs that read claimed connections, by how they ended; what they left is due again.",
 		}, append(labels, "outcome")),
-		skipped: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ledgerboard_scheduler_skipped_slots_total",
-			Help: "Slots of a shard (unplanned: of a whole platform) that were not served, by reason; they are dropped, not queued.",
-		}, append(labels, "reason")),
 		lag: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "ledgerboard_scheduler_lag_seconds",
-			Help:    "Time from the beginning of a slot to the beginning of its job; once more after each RetryAfter.",
-			Buckets: []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 43200},
+			Help:    "Time from the claim to the beginning of its job.",
+			Buckets: []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
 		}, labels),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "ledgerboard_scheduler_job_duration_seconds",
-			Help:    "Time that one attempt at a job took.",
+			Help:    "Time that a job took.",
 			Buckets: []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300},
 		}, labels),
 	}
 	if registerer == nil {
 		return m, nil
 	}
-	return m, errors.Join(registerer.Register(m.jobs), registerer.Register(m.skipped),
-		registerer.Register(m.lag), registerer.Register(m.duration))
+	return m, errors.Join(registerer.Register(m.jobs), registerer.Register(m.lag), registerer.Register(m.duration))
 }
 
-func (m *metrics) ended(job Job, how outcome, took time.Duration) {
-	m.jobs.WithLabelValues(job.Kind, job.Platform.String(), string(how)).Inc()
-	m.duration.WithLabelValues(job.Kind, job.Platform.String()).Observe(took.Seconds())
+func (m *metrics) ended(queue domain.FetchQueue, how outcome, took time.Duration) {
+	m.jobs.WithLabelValues(queue.Kind, queue.Platform.String(), string(how)).Inc()
+	m.duration.WithLabelValues(queue.Kind, queue.Platform.String()).Observe(took.Seconds())
 }
 
-func (m *metrics) skip(kind string, platform domain.Platform, why skip, count int) {
-	m.skipped.WithLabelValues(kind, platform.String(), string(why)).Add(float64(count))
-}
-
-func (m *metrics) began(job Job, now time.Time) {
-	m.lag.WithLabelValues(job.Kind, job.Platform.String()).Observe(max(now.Sub(job.Begin), 0).Seconds())
+func (m *metrics) began(queue domain.FetchQueue, after time.Duration) {
+	m.lag.WithLabelValues(queue.Kind, queue.Platform.String()).Observe(max(after, 0).Seconds())
 }

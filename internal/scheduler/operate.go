@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -21,12 +22,16 @@ const shownJobs = 100
 
 // Jobs lets operators look at jobs and act on them, beside the processes that work.
 type Jobs struct {
-	pool   *pgxpool.Pool
-	client *river.Client[pgx.Tx]
+	pool    *pgxpool.Pool
+	client  *river.Client[pgx.Tx]
+	makeDue MakeDue
 }
 
+// MakeDue makes all connections of a queue due, in the transaction.
+type MakeDue func(ctx context.Context, tx pgx.Tx, queue domain.FetchQueue, now time.Time) error
+
 // OpenJobs connects to the jobs of a database that [Migrate] has prepared.
-func OpenJobs(ctx context.Context, databaseURL string) (*Jobs, error) {
+func OpenJobs(ctx context.Context, databaseURL string, makeDue MakeDue) (*Jobs, error) {
 	pool, err := pg.Open(ctx, pg.Config{URL: databaseURL, SearchPath: []string{Schema}, Name: "jobs", MaxConns: 2})
 	if err != nil {
 		return nil, err
@@ -36,7 +41,7 @@ func OpenJobs(ctx context.Context, databaseURL string) (*Jobs, error) {
 		pool.Close()
 		return nil, fmt.Errorf("make River client: %w", err)
 	}
-	return &Jobs{pool, client}, nil
+	return &Jobs{pool, client, makeDue}, nil
 }
 
 // Close gives the connections back.

@@ -22,23 +22,21 @@ func (p *pauses) paused(_ context.Context, platform domain.Platform) (bool, erro
 	return p.on.Load() && platform == domain.TikTok, nil
 }
 
-// snoozed counts jobs of TikTok that wait for the end of a pause.
-const snoozed = `metadata ? 'snoozes' and args @> '{"platform": 6}' and kind = `
-
-// A paused platform is not planned, the others are; the slot that lasts is planned after the pause.
-func TestPausedPlatformIsNotPlanned(t *testing.T) {
+// Nothing of a paused platform is claimed, the others are; what is due is claimed after the pause.
+func TestPausedPlatformIsNotClaimed(t *testing.T) {
 	t.Parallel()
 	db := database(t)
-	flags := &pauses{}
+	of, flags := newDue(t, db, 1), &pauses{}
 	flags.on.Store(true)
-	work, attempts := answers()
-	p := run(t, scheduler.Config{
-		DatabaseURL: db.URL, Every: every(t, ages), Work: work, Paused: flags.paused,
-		Platforms: []domain.Platform{domain.TikTok, domain.LinkedIn},
-	})
+	work, attempts := answers(of)
+	p := run(t, of.use(scheduler.Config{
+		DatabaseURL: db.URL, Work: work, Paused: flags.paused, Platforms: []domain.Platform{domain.TikTok, domain.LinkedIn},
+	}))
 	require.Equal(t, domain.LinkedIn, receive(t, "work of the other platform", attempts).Platform)
-	eventually(t, "the plan to wait", func() bool { return rows(t, db.Pool, snoozed+`'plan_slot'`) == 1 })
-	require.Zero(t, rows(t, db.Pool, `kind in ('slot_planned', 'work_shard') and args @> '{"platform": 6}'`))
+	eventually(t, "looks", func() bool {
+		return rows(t, db.Pool, `kind = 'claim_due' and state = 'completed' and args @> '{"platform": 6}'`) >= 2
+	})
+	require.Zero(t, rows(t, db.Pool, `kind = 'read_claimed' and args @> '{"platform": 6}'`))
 
 	flags.on.Store(false)
 	require.Equal(t, domain.TikTok, receive(t, "work after the pause", attempts).Platform)
@@ -46,77 +44,73 @@ func TestPausedPlatformIsNotPlanned(t *testing.T) {
 	require.Empty(t, attempts)
 	require.Equal(t, 2, p.count("jobs_total"))
 	require.Equal(t, 2, p.count("jobs_total", "outcome=done"))
-	require.Zero(t, p.count("skipped_slots_total"))
 }
 
-// Work under way ends when its platform is paused, shards that wait do not begin; all of them go on after it, and
-// no failure is noted.
+// Work under way ends when its platform is paused, jobs that wait do not begin; the claims are given back, so that all is due
+// after the pause.
 func TestPauseEndsWorkUnderWay(t *testing.T) {
 	t.Parallel()
 	db := database(t)
-	flags := &pauses{}
-	attempts, ended := make(chan scheduler.Job, 10), make(chan error, 10)
+	of, flags := newDue(t, db, scheduler.JobSize+1), &pauses{} // two jobs
+	attempts, ended := make(chan domain.FetchClaim, 10), make(chan error, 10)
 	var first atomic.Bool
-	p := run(t, scheduler.Config{
-		DatabaseURL: db.URL, Every: every(t, ages), Shards: shards(2), MaxWorkers: 1, Paused: flags.paused,
-		Work: func(ctx context.Context, job scheduler.Job) error {
-			attempts <- job
+	p := run(t, of.use(scheduler.Config{
+		DatabaseURL: db.URL, MaxWorkers: 1, Paused: flags.paused,
+		Work: func(ctx context.Context, claim domain.FetchClaim) error {
+			attempts <- claim
 			if first.CompareAndSwap(false, true) {
 				<-ctx.Done()
 				ended <- ctx.Err()
 				return ctx.Err()
 			}
-			return nil
+			return of.done(ctx, claim)
 		},
-	})
-	require.Equal(t, 0, receive(t, "the first shard", attempts).Shard)
+	}))
+	receive(t, "the first job", attempts)
 	flags.on.Store(true)
 	require.ErrorIs(t, receive(t, "its end", ended), context.Canceled)
-	eventually(t, "both shards to wait", func() bool { return rows(t, db.Pool, snoozed+`'work_shard'`) == 2 })
+	eventually(t, "both jobs to end", func() bool { return p.count("jobs_total", "outcome=paused") == 2 })
 	require.Empty(t, attempts)
 
 	flags.on.Store(false)
-	seen := map[int]bool{}
-	for range 2 {
-		seen[receive(t, "a shard after the pause", attempts).Shard] = true
+	left := scheduler.JobSize + 1
+	for left > 0 {
+		left -= len(receive(t, "a job after the pause", attempts).Accounts)
 	}
-	require.Equal(t, map[int]bool{0: true, 1: true}, seen)
-	eventually(t, "the end", func() bool { return p.count("jobs_total", "outcome=done") == 2 })
-	require.Equal(t, 1, p.count("jobs_total", "outcome=paused"))
-	require.Equal(t, 3, p.count("jobs_total"))
-	require.Zero(t, p.count("skipped_slots_total"))
-	require.Zero(t, rows(t, db.Pool, `kind = 'work_shard' and errors is not null`))
+	require.Zero(t, left)
+	require.NoError(t, p.end())
+	require.Zero(t, p.count("jobs_total", "outcome=failed"))
 }
 
 // While pauses cannot be asked for, nothing begins, and what runs goes on.
 func TestUnknownPauseHoldsJobsBack(t *testing.T) {
 	t.Parallel()
 	db := database(t)
-	flags := &pauses{}
-	attempts, release := make(chan scheduler.Job, 10), make(chan struct{})
+	of, flags := newDue(t, db, scheduler.JobSize+1), &pauses{}
+	attempts, release := make(chan domain.FetchClaim, 10), make(chan struct{})
 	var asked atomic.Int64
-	p := run(t, scheduler.Config{
-		DatabaseURL: db.URL, Every: every(t, ages), Shards: shards(2), MaxWorkers: 1,
+	p := run(t, of.use(scheduler.Config{
+		DatabaseURL: db.URL, MaxWorkers: 1,
 		Paused: func(ctx context.Context, platform domain.Platform) (bool, error) {
 			asked.Add(1)
 			return flags.paused(ctx, platform)
 		},
-		Work: func(ctx context.Context, job scheduler.Job) error {
-			attempts <- job
-			if job.Shard == 0 {
+		Work: func(ctx context.Context, claim domain.FetchClaim) error {
+			attempts <- claim
+			if len(claim.Accounts) == scheduler.JobSize {
 				<-release
 			}
-			return ctx.Err()
+			return errors.Join(ctx.Err(), of.done(ctx, claim))
 		},
-	})
-	require.Equal(t, 0, receive(t, "the first shard", attempts).Shard)
+	}))
+	require.Len(t, receive(t, "the first job", attempts).Accounts, scheduler.JobSize)
 	flags.broken.Store(true)
 	before := asked.Load()
 	eventually(t, "questions while it runs", func() bool { return asked.Load() >= before+2 })
 	close(release)
-	eventually(t, "the first shard to be done", func() bool { return p.count("jobs_total", "outcome=done") == 1 })
-	eventually(t, "the other one to wait", func() bool { return rows(t, db.Pool, snoozed+`'work_shard'`) == 1 })
+	eventually(t, "the first job to be done", func() bool { return p.count("jobs_total", "outcome=done") == 1 })
+	eventually(t, "the other one to be held back", func() bool { return p.count("jobs_total", "outcome=paused") == 1 })
 	require.Empty(t, attempts)
 	flags.broken.Store(false)
-	require.Equal(t, 1, receive(t, "the other shard", attempts).Shard)
+	require.Len(t, receive(t, "the other job", attempts).Accounts, 1)
 }

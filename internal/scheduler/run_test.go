@@ -3,8 +3,6 @@ package scheduler_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,68 +19,88 @@ import (
 // Not parallel: it looks at all goroutines of the process.
 func TestRunLeavesNoGoroutineBehind(t *testing.T) {
 	db := database(t)
+	of := newDue(t, db, 1)
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 
-	waiting := run(t, scheduler.Config{DatabaseURL: db.URL, Every: every(t, ages), Work: noWork, Ready: func() bool { return false }})
+	waiting := run(t, of.use(scheduler.Config{DatabaseURL: db.URL, Work: noWork, Ready: func() bool { return false }}))
 	require.NoError(t, waiting.end())
 
-	worked := make(chan scheduler.Job)
-	p := run(t, scheduler.Config{DatabaseURL: db.URL, Every: every(t, ages), Work: func(ctx context.Context, job scheduler.Job) error {
-		worked <- job
-		return nil
-	}})
+	worked := make(chan domain.FetchClaim)
+	p := run(t, of.use(scheduler.Config{DatabaseURL: db.URL, Work: func(ctx context.Context, claim domain.FetchClaim) error {
+		worked <- claim
+		return of.done(ctx, claim)
+	}}))
 	receive(t, "work", worked)
 	require.NoError(t, p.end())
 }
 
-func TestTwoProcessesWorkEachShardOfEachSlotOnce(t *testing.T) {
+// Two processes, and a claim of more than a job's worth: each connection is read once each time that it is due.
+func TestTwoProcessesReadEachConnectionOnce(t *testing.T) {
 	t.Parallel()
 	db := database(t)
-	platforms := []domain.Platform{domain.Facebook, domain.TikTok}
+	const n = 2*scheduler.JobSize + 1
+	of := newDue(t, db, n)
 	var worked record
-	cfg := scheduler.Config{
-		DatabaseURL: db.URL, Every: every(t, time.Second), Platforms: platforms, Shards: shards(3),
-		Work: func(_ context.Context, job scheduler.Job) error {
-			worked.add(job)
-			return nil
+	cfg := of.use(scheduler.Config{
+		DatabaseURL: db.URL, Platforms: []domain.Platform{domain.Facebook, domain.TikTok},
+		Work: func(ctx context.Context, claim domain.FetchClaim) error {
+			defer worked.add(claim) // when it is not due any more
+			return of.done(ctx, claim)
 		},
-	}
+	})
 	a, b := run(t, cfg), run(t, cfg)
-	slots := func() []time.Time {
-		var seen []time.Time
-		for _, job := range worked.all() {
-			if !slices.Contains(seen, job.Begin) {
-				seen = append(seen, job.Begin)
-			}
+	reads := func() (n int) {
+		for _, claim := range worked.all() {
+			n += len(claim.Accounts)
 		}
-		slices.SortFunc(seen, time.Time.Compare)
-		return seen
+		return n
 	}
-	eventually(t, "some slots", func() bool { return len(slots()) >= 6 })
+	for round := range 3 {
+		eventually(t, "all to be read", func() bool { return reads() >= 2*n*(round+1) })
+		_, err := db.Pool.Exec(t.Context(), `update due.claims set due_at = now()`)
+		require.NoError(t, err)
+	}
+	eventually(t, "the last round", func() bool { return reads() >= 2*n*4 })
 	require.NoError(t, a.end())
 	require.NoError(t, b.end())
-
-	times := map[scheduler.Job]int{}
-	for _, job := range worked.all() {
-		times[job]++
-		require.Equal(t, 1, times[job], fmt.Sprint(job))
+	require.Equal(t, 2*n*4, reads())
+	for _, claim := range worked.all() {
+		require.LessOrEqual(t, len(claim.Accounts), scheduler.JobSize)
 	}
 	count := func(name string, labels ...string) int { return a.count(name, labels...) + b.count(name, labels...) }
-	planned := rows(t, db.Pool, `kind = 'slot_planned'`) * 3 // one for each platform
-	require.Equal(t, planned, len(times)+count("skipped_slots_total", "reason=late")+rows(t, db.Pool, waiting),
-		"what was not worked waits or is counted as late")
-	require.Equal(t, len(times), count("jobs_total", "outcome=done"))
-	require.Equal(t, len(times), count("lag_seconds"))
+	require.Equal(t, len(worked.all()), count("jobs_total", "outcome=done"))
+	require.Equal(t, len(worked.all()), count("lag_seconds"))
+}
+
+// A process that dies between a claim and its jobs leaves neither.
+func TestClaimWithoutItsJobsIsNone(t *testing.T) {
+	t.Parallel()
+	db := database(t)
+	of := newDue(t, db, 3)
+	of.fail.Store(true)
+	worked := make(chan domain.FetchClaim, 10)
+	run(t, of.use(scheduler.Config{DatabaseURL: db.URL, Work: func(ctx context.Context, claim domain.FetchClaim) error {
+		worked <- claim
+		return of.done(ctx, claim)
+	}}))
+	eventually(t, "two looks", func() bool { return rows(t, db.Pool, `kind = 'claim_due' and state = 'cancelled'`) >= 2 })
+	require.Zero(t, rows(t, db.Pool, `kind = 'read_claimed'`))
+	var claimed int
+	require.NoError(t, db.Pool.QueryRow(t.Context(), `select count(*) from due.claims where claimed_until is not null`).Scan(&claimed))
+	require.Zero(t, claimed)
+	of.fail.Store(false)
+	require.Len(t, receive(t, "the next look", worked).Accounts, 3)
 }
 
 func TestNothingHappensBeforeReady(t *testing.T) {
 	t.Parallel()
 	db := database(t)
+	of := newDue(t, db, 1)
 	var ready atomic.Bool
-	asked, worked := make(chan struct{}), make(chan scheduler.Job, 10)
-	run(t, scheduler.Config{
-		DatabaseURL: db.URL, Every: every(t, time.Second),
+	asked, worked := make(chan struct{}), make(chan domain.FetchClaim, 10)
+	run(t, of.use(scheduler.Config{
+		DatabaseURL: db.URL,
 		Ready: func() bool {
 			if ready.Load() {
 				return true
@@ -90,12 +108,12 @@ func TestNothingHappensBeforeReady(t *testing.T) {
 			asked <- struct{}{}
 			return false
 		},
-		Work: func(_ context.Context, job scheduler.Job) error {
-			worked <- job
+		Work: func(_ context.Context, claim domain.FetchClaim) error {
+			worked <- claim
 			return nil
 		},
-	})
-	for range 8 { // two seconds, two slots
+	}))
+	for range 8 { // two seconds, two looks
 		receive(t, "the question", asked)
 		require.Zero(t, rows(t, db.Pool, "true"))
 		require.Empty(t, worked)
@@ -119,35 +137,36 @@ func TestNothingHappensBeforeReady(t *testing.T) {
 func TestReadyThatTurnsFalseHoldsJobsBack(t *testing.T) {
 	t.Parallel()
 	db := database(t)
+	of := newDue(t, db, scheduler.JobSize+1) // two jobs
 	var unready atomic.Bool
 	first := make(chan struct{})
-	worked := make(chan scheduler.Job, 10)
-	p := run(t, scheduler.Config{
-		DatabaseURL: db.URL, Every: every(t, ages), Shards: shards(2), MaxWorkers: 1,
+	worked := make(chan domain.FetchClaim, 10)
+	p := run(t, of.use(scheduler.Config{
+		DatabaseURL: db.URL, MaxWorkers: 1,
 		Ready: func() bool { return !unready.Load() },
-		Work: func(_ context.Context, job scheduler.Job) error {
-			worked <- job
-			if job.Shard == 0 {
+		Work: func(ctx context.Context, claim domain.FetchClaim) error {
+			worked <- claim
+			if len(claim.Accounts) == scheduler.JobSize {
 				unready.Store(true)
 				<-first
 			}
-			return nil
+			return of.done(ctx, claim)
 		},
-	})
-	require.Equal(t, 0, receive(t, "the first shard", worked).Shard)
+	}))
+	require.Len(t, receive(t, "the first job", worked).Accounts, scheduler.JobSize)
 	close(first)
-	eventually(t, "the other shard to be held back", func() bool {
-		return rows(t, db.Pool, `kind = 'work_shard' and metadata ? 'snoozes'`) == 1
-	})
+	eventually(t, "the other job to be held back", func() bool { return p.count("jobs_total", "outcome=paused") == 1 })
 	require.Empty(t, worked)
 	unready.Store(false)
-	require.Equal(t, 1, receive(t, "the second shard", worked).Shard)
+	require.Len(t, receive(t, "the second job's connection", worked).Accounts, 1)
 	require.NoError(t, p.end())
 }
 
 func TestRunTellsWhatKeepsItFromStarting(t *testing.T) {
 	t.Parallel()
-	p := run(t, scheduler.Config{DatabaseURL: "postgres://nobody@127.0.0.1:1/none?connect_timeout=1", Every: every(t, ages), Work: noWork})
+	cfg := idle()
+	cfg.DatabaseURL = "postgres://nobody@127.0.0.1:1/none?connect_timeout=1"
+	p := run(t, cfg)
 	require.ErrorContains(t, receive(t, "the error", p.ended), "scheduler")
 	p.ended <- nil // for end
 }
@@ -156,6 +175,7 @@ func TestRunTellsWhatKeepsItFromStarting(t *testing.T) {
 func TestBeginsAgainstADatabaseThatComesBack(t *testing.T) {
 	t.Parallel()
 	db := database(t)
+	of := newDue(t, db, 1)
 	config := db.Pool.Config()
 	var refused atomic.Int32
 	config.BeforeConnect = func(context.Context, *pgx.ConnConfig) error {
@@ -167,11 +187,11 @@ func TestBeginsAgainstADatabaseThatComesBack(t *testing.T) {
 	pool, err := pgxpool.NewWithConfig(t.Context(), config)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	worked := make(chan scheduler.Job, 1)
-	p := run(t, scheduler.WithPool(scheduler.Config{DatabaseURL: db.URL, Every: every(t, ages), Work: func(_ context.Context, job scheduler.Job) error {
-		worked <- job
-		return nil
-	}}, pool))
+	worked := make(chan domain.FetchClaim, 1)
+	p := run(t, scheduler.WithPool(of.use(scheduler.Config{DatabaseURL: db.URL, Work: func(ctx context.Context, claim domain.FetchClaim) error {
+		worked <- claim
+		return of.done(ctx, claim)
+	}}), pool))
 	receive(t, "work", worked)
 	require.NoError(t, p.end())
 }
@@ -180,14 +200,14 @@ func TestWorkThatIgnoresItsEndIsReported(t *testing.T) {
 	t.Parallel()
 	db := database(t)
 	begun, release := make(chan struct{}), make(chan struct{})
-	p := run(t, scheduler.Config{
-		DatabaseURL: db.URL, Every: every(t, ages), DrainTimeout: time.Millisecond,
-		Work: func(context.Context, scheduler.Job) error {
+	p := run(t, newDue(t, db, 1).use(scheduler.Config{
+		DatabaseURL: db.URL, DrainTimeout: time.Millisecond,
+		Work: func(context.Context, domain.FetchClaim) error {
 			close(begun)
 			<-release
 			return nil
 		},
-	})
+	}))
 	receive(t, "work", begun)
 	require.ErrorIs(t, p.end(), scheduler.ErrStuck)
 	close(release)

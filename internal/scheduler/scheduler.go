@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -18,19 +17,15 @@ import (
 const (
 	// recheckReady is how often Ready is asked while it says no.
 	recheckReady = 250 * time.Millisecond
-	// heldBackPause is how long a job waits before it asks again, when Ready has turned false or its platform is paused.
-	heldBackPause = 2 * time.Second
-
-	// rememberDone is how long a finished job is kept: to be looked at, and so that a slot is not
-	// planned twice around its end.
+	// rememberDone is how long a finished job is kept: to be looked at, and to tell that some process fetches.
 	rememberDone = 10 * time.Minute
-	// rememberFailed is for jobs that River gave up, which is rare (see maxAttempts).
+	// rememberFailed is for jobs of processes that died.
 	rememberFailed = time.Hour
 
-	// Conns serve River's own queries (a listener, producers, a completer, maintenance) and plans.
+	// Conns serve River's own queries (a listener, producers, a completer, maintenance) and claims.
 	Conns = 8
-	// planWorkers is how many slots of a kind are planned at once.
-	planWorkers = 2
+	// claimWorkers is how many queues of a kind are claimed from at once.
+	claimWorkers = 2
 	// hardStop is how long Run waits for work whose context was cancelled. The renewal of a token is not cut:
 	// a call to the platform takes up to 15 s, storing what it gave up to 9 s more.
 	hardStop = 25 * time.Second
@@ -46,10 +41,7 @@ type Scheduler struct {
 	cfg     Config
 	log     *slog.Logger
 	metrics *metrics
-	// busy are the shards that this process works on, as a [Job] without its slot's begin. It matters for work
-	// that goes on although its slot has ended; among processes nothing keeps such work apart.
-	busy sync.Map
-	pool *pgxpool.Pool // set by Run
+	pool    *pgxpool.Pool // set by Run
 }
 
 // New checks the configuration and registers the metrics; it does not reach for the database.
@@ -138,8 +130,7 @@ func (s *Scheduler) awaitReady(ctx context.Context) bool {
 func (s *Scheduler) newClient() (*river.Client[pgx.Tx], error) {
 	workers := river.NewWorkers()
 	err := errors.Join(
-		river.AddWorkerSafely(workers, &planner{s: s}),
-		river.AddWorkerSafely(workers, &planned{}),
+		river.AddWorkerSafely(workers, &claimer{s: s}),
 		river.AddWorkerSafely(workers, &worker{s: s}),
 	)
 	if err != nil {
@@ -152,8 +143,8 @@ func (s *Scheduler) newClient() (*river.Client[pgx.Tx], error) {
 		PeriodicJobs: s.periodicJobs(),
 		Logger:       quietLogger(s.log),
 
-		JobTimeout:           s.cfg.AttemptTimeout,
-		RescueStuckJobsAfter: s.cfg.AttemptTimeout + s.cfg.AttemptTimeout/5,
+		JobTimeout:           s.cfg.ClaimFor + time.Minute,
+		RescueStuckJobsAfter: s.cfg.ClaimFor + 2*time.Minute,
 		SoftStopTimeout:      s.cfg.DrainTimeout,
 
 		CompletedJobRetentionPeriod: rememberDone,
@@ -167,9 +158,9 @@ func (s *Scheduler) newClient() (*river.Client[pgx.Tx], error) {
 func (s *Scheduler) queues() map[string]river.QueueConfig {
 	queues := map[string]river.QueueConfig{}
 	for kind := range s.cfg.Every {
-		queues[planQueue(kind)] = river.QueueConfig{MaxWorkers: planWorkers}
+		queues[claimQueue(kind)] = river.QueueConfig{MaxWorkers: claimWorkers}
 		for _, platform := range s.cfg.Platforms {
-			queues[shardQueue(kind, platform)] = river.QueueConfig{MaxWorkers: s.cfg.MaxWorkers}
+			queues[readQueue(kind, platform)] = river.QueueConfig{MaxWorkers: s.cfg.MaxWorkers}
 		}
 	}
 	return queues

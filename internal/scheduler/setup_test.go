@@ -2,13 +2,16 @@ package scheduler_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
@@ -21,7 +24,7 @@ import (
 // soon is how long tests wait for what must happen; it is no measure of how fast it should.
 const soon = 5 * time.Minute
 
-// ages is a slot in whose end no test runs.
+// ages is an interval in which no second look comes.
 const ages = 20 * 365 * 24 * time.Hour
 
 const kind = domain.FetchAccounts
@@ -41,15 +44,71 @@ func database(t testing.TB) *pgtest.DB {
 	return db
 }
 
-func every(t testing.TB, d time.Duration) map[string]scheduler.Schedule {
-	t.Helper()
-	s, err := scheduler.Every(d)
-	require.NoError(t, err)
-	return map[string]scheduler.Schedule{kind: s}
+func every(d time.Duration) map[string]time.Duration { return map[string]time.Duration{kind: d} }
+
+// due is connections that are due again and again until they are done, over a table as the vault has it: claims are made in the
+// scheduler's transaction, and end.
+type due struct {
+	pool *pgxpool.Pool
+	fail atomic.Bool // Claim fails after it has claimed
 }
 
-func shards(n int) func(context.Context, domain.FetchSlot, time.Duration) (int, error) {
-	return func(context.Context, domain.FetchSlot, time.Duration) (int, error) { return n, nil }
+// newDue makes connections 1 to n due on each platform.
+func newDue(t testing.TB, db *pgtest.DB, n int) *due {
+	t.Helper()
+	_, err := db.Pool.Exec(context.Background(), `
+		create schema if not exists due; create table due.claims (
+		  p_id int, id bigint, due_at timestamptz not null default now(), claimed_until timestamptz, primary key (p_id, id))`)
+	require.NoError(t, err)
+	_, err = db.Pool.Exec(context.Background(), `insert into due.claims (p_id, id) select p, i from unnest('{1,3,4,6}'::int[]) p, generate_series(1, $1) i`, n)
+	require.NoError(t, err)
+	return &due{pool: db.Pool}
+}
+
+func (d *due) due(ctx context.Context, queue domain.FetchQueue, _ time.Duration) ([]domain.DueAccount, error) {
+	rows, _ := d.pool.Query(ctx, `select id, due_at from due.claims where p_id = $1 and due_at <= now() order by id`, int(queue.Platform))
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[domain.DueAccount])
+}
+
+func (d *due) claim(ctx context.Context, tx pgx.Tx, queue domain.FetchQueue, _ []domain.DueAccount, lasts time.Duration) (domain.FetchClaim, error) {
+	claim := domain.FetchClaim{FetchQueue: queue}
+	rows, _ := tx.Query(ctx, `
+		with free as (
+			select p_id, id from due.claims where p_id = $1 and due_at <= now() and (claimed_until is null or claimed_until <= clock_timestamp())
+			order by id for update skip locked),
+		claimed as (
+			update due.claims c set claimed_until = now() + $2::interval from free where c.p_id = free.p_id and c.id = free.id
+			returning c.id, c.claimed_until)
+		select id, claimed_until from claimed order by id`, int(queue.Platform), lasts)
+	var id int64
+	_, err := pgx.ForEachRow(rows, []any{&id, &claim.Until}, func() error {
+		claim.Accounts = append(claim.Accounts, id)
+		return nil
+	})
+	if d.fail.Load() {
+		err = errors.Join(err, errors.New("it dies between claim and jobs"))
+	}
+	return claim, err
+}
+
+func (d *due) release(ctx context.Context, claim domain.FetchClaim) error {
+	_, err := d.pool.Exec(ctx, `update due.claims set claimed_until = null where p_id = $1 and id = any($2) and claimed_until = $3`,
+		int(claim.Platform), claim.Accounts, claim.Until)
+	return err
+}
+
+// done is what the work does at its end: the connections are due much later.
+func (d *due) done(ctx context.Context, claim domain.FetchClaim) error {
+	_, err := d.pool.Exec(ctx, `
+		update due.claims set claimed_until = null, due_at = due_at + interval '1 year' where p_id = $1 and id = any($2) and claimed_until = $3`,
+		int(claim.Platform), claim.Accounts, claim.Until)
+	return err
+}
+
+// use fills in what a scheduler needs to claim from it.
+func (d *due) use(cfg scheduler.Config) scheduler.Config {
+	cfg.Due, cfg.Claim, cfg.Release = d.due, d.claim, d.release
+	return cfg
 }
 
 // process is a running scheduler.
@@ -72,8 +131,8 @@ func run(t testing.TB, cfg scheduler.Config) *process {
 	if cfg.Platforms == nil {
 		cfg.Platforms = []domain.Platform{domain.TikTok}
 	}
-	if cfg.Shards == nil {
-		cfg.Shards = shards(1)
+	if cfg.Every == nil {
+		cfg.Every = every(time.Second)
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -129,19 +188,19 @@ func (p *process) count(name string, labels ...string) int {
 // record keeps the jobs that were worked.
 type record struct {
 	mu   sync.Mutex
-	jobs []scheduler.Job
+	jobs []domain.FetchClaim
 }
 
-func (r *record) add(job scheduler.Job) {
+func (r *record) add(job domain.FetchClaim) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.jobs = append(r.jobs, job)
 }
 
-func (r *record) all() []scheduler.Job {
+func (r *record) all() []domain.FetchClaim {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return append([]scheduler.Job(nil), r.jobs...)
+	return append([]domain.FetchClaim(nil), r.jobs...)
 }
 
 func receive[T any](t testing.TB, what string, from <-chan T) T {
@@ -158,22 +217,6 @@ func receive[T any](t testing.TB, what string, from <-chan T) T {
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	require.Eventually(t, condition, soon, 10*time.Millisecond, what)
-}
-
-// waiting are the jobs that no worker has taken.
-const waiting = `kind = 'work_shard' and state in ('available', 'retryable', 'scheduled')`
-
-// skipPause ends the back-off of the one job that waits for its retry, which must be about as long as
-// that of a first or second failure in a long slot.
-func skipPause(t testing.TB, pool *pgxpool.Pool) {
-	t.Helper()
-	eventually(t, "a job to wait for its retry", func() bool {
-		tag, err := pool.Exec(context.Background(), `
-			update river.river_job set state = 'available', scheduled_at = now()
-			where kind = 'work_shard' and state = 'retryable'
-			and scheduled_at between now() + interval '10 seconds' and now() + interval '65 seconds'`)
-		return err == nil && tag.RowsAffected() == 1
-	})
 }
 
 // rows counts jobs in River's table.

@@ -7,124 +7,85 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// worker works shardArgs: it hands the job to the application and decides what becomes of it.
+// worker works readArgs: it hands the claim to the application while it lasts, and gives back what is left of it.
 type worker struct {
-	river.WorkerDefaults[shardArgs]
+	river.WorkerDefaults[readArgs]
 
 	s *Scheduler
 }
 
-// Timeout implements [river.Worker]. It must not be negative, which River takes for "never", nor
-// follow the slot: River also asks long after the slot, to tell whether a job is stuck.
-func (w *worker) Timeout(*river.Job[shardArgs]) time.Duration { return w.s.cfg.AttemptTimeout }
-
-// NextRetry implements [river.Worker].
-func (w *worker) NextRetry(job *river.Job[shardArgs]) time.Time {
-	return time.Now().Add(backOff(job.Attempt, job.Args.End.Sub(job.Args.Slot)))
-}
+// Timeout implements [river.Worker]: the claim's end comes first.
+func (w *worker) Timeout(*river.Job[readArgs]) time.Duration { return w.s.cfg.ClaimFor + time.Minute }
 
 // Work implements [river.Worker].
-func (w *worker) Work(ctx context.Context, row *river.Job[shardArgs]) error {
-	job, start := row.Args.job(), time.Now()
-	if !start.Before(row.Args.End) {
-		return w.drop(job, skipLate, nil)
+func (w *worker) Work(ctx context.Context, row *river.Job[readArgs]) error {
+	claim, start := row.Args.claim(), time.Now()
+	left, err := w.s.timeLeft(ctx, claim.Until)
+	if err == nil && left <= 0 {
+		w.s.metrics.ended(claim.FetchQueue, outcomeLate, 0)
+		return river.JobCancel(errors.New("no worker was free before the claim's end: its connections are due again"))
 	}
-	if w.s.heldBack(ctx, job.Platform) {
-		return river.JobSnooze(heldBackPause)
+	w.s.metrics.began(claim.FetchQueue, start.Sub(row.CreatedAt))
+	how := outcomeFailed
+	if err == nil {
+		how, err = w.read(ctx, claim, left)
 	}
-	shard := job
-	shard.Begin = time.Time{}
-	if _, busy := w.s.busy.LoadOrStore(shard, true); busy {
-		return w.drop(job, skipOverlap, nil)
+	w.s.metrics.ended(claim.FetchQueue, how, time.Since(start))
+	if how == outcomeDone {
+		return nil
 	}
-	defer w.s.busy.Delete(shard)
-	if row.Attempt == 1 {
-		w.s.metrics.began(job, start)
+	w.giveBack(ctx, claim)
+	if how == outcomeFailed {
+		w.s.log.WarnContext(ctx, "claimed connections are not all read: they are due again", "kind", claim.Kind, "platform", claim.Platform.String(),
+			"connections", len(claim.Accounts), "error", err)
 	}
-	inSlot, cancel := context.WithDeadline(ctx, row.Args.End)
-	defer cancel()
-	working, stop := w.s.untilPaused(inSlot, job.Platform)
-	err := w.s.work(working, job)
-	stop()
-	if alone := new(retryConnectionsError); errors.As(err, &alone) && job.Connection == 0 {
-		err = errors.Join(alone.cause, w.splitOff(ctx, row.Args, alone.retries))
-	}
-	how, result := w.outcome(ctx, row, err, errors.Is(context.Cause(working), errPaused))
-	w.s.metrics.ended(job, how, time.Since(start))
-	if err != nil && how != outcomeInterrupted && how != outcomeContinued && how != outcomePaused {
-		w.s.log.WarnContext(ctx, "work shard", "kind", job.Kind, "platform", job.Platform.String(), "shard", job.Shard,
-			"slot", job.Begin, "attempt", row.Attempt, "outcome", string(how), "error", err)
-	}
-	return result
+	return river.JobCancel(fmt.Errorf("%s: %w", how, err))
 }
 
-// outcome turns what the application answered into what River is to do. The order matters: a process that
-// stops, a platform that is paused and a slot that ends all show as errors of the work.
-func (w *worker) outcome(ctx context.Context, row *river.Job[shardArgs], err error, paused bool) (outcome, error) {
-	now := time.Now()
-	pause, asked := pauseOf(err)
+// read has the application read the claim, until it ends, the platform is paused or the process stops.
+func (w *worker) read(ctx context.Context, claim domain.FetchClaim, left time.Duration) (outcome, error) {
+	if w.s.heldBack(ctx, claim.Platform) {
+		return outcomePaused, errPaused
+	}
+	lasting, cancel := context.WithTimeout(ctx, left)
+	defer cancel()
+	working, stop := w.s.untilPaused(lasting, claim.Platform)
+	err := w.s.work(working, claim)
+	stop()
 	switch {
 	case err == nil:
 		return outcomeDone, nil
 	case errors.Is(ctx.Err(), context.Canceled):
-		// River gives the job back, without counting the attempt, when it finds its own cancellation.
-		return outcomeInterrupted, errors.Join(err, ctx.Err())
-	case paused:
-		return outcomePaused, river.JobSnooze(heldBackPause)
-	case !now.Before(row.Args.End):
-		return outcomeCut, river.JobCancel(err)
-	case asked && now.Add(pause).Before(row.Args.End):
-		return outcomeSnoozed, river.JobSnooze(pause)
-	case asked:
-		return outcomeFailed, w.drop(row.Args.job(), skipQuota, err)
-	case ctx.Err() != nil: // AttemptTimeout
-		return outcomeContinued, river.JobSnooze(0)
-	case row.Attempt >= row.MaxAttempts || !w.NextRetry(row).Before(row.Args.End):
-		return outcomeFailed, river.JobCancel(err)
+		return outcomeInterrupted, err
+	case errors.Is(context.Cause(working), errPaused):
+		return outcomePaused, err
+	case lasting.Err() != nil:
+		return outcomeCut, err
 	default:
-		return outcomeRetried, err
+		return outcomeFailed, err
 	}
 }
 
-// splitOffWithin bounds the insertion of retries, which must also be done when the work took all its time.
-const splitOffWithin = 5 * time.Second
+// giveBackWithin bounds the giving back of a claim, which is also done when the process stops.
+const giveBackWithin = 5 * time.Second
 
-// splitOff makes jobs of connections that are to be tried again within the slot.
-func (w *worker) splitOff(ctx context.Context, shard shardArgs, retries []domain.FetchRetry) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), splitOffWithin)
+func (w *worker) giveBack(ctx context.Context, claim domain.FetchClaim) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackWithin)
 	defer cancel()
-	now := time.Now()
-	var jobs []river.InsertManyParams
-	for _, r := range retries {
-		if now.Add(r.After).Before(shard.End) {
-			jobs = append(jobs, shard.alone(r, now))
-		}
+	if err := w.s.cfg.Release(ctx, claim); err != nil {
+		w.s.log.WarnContext(ctx, "claims are not given back: they end by themselves", "until", claim.Until, "error", err)
 	}
-	if len(jobs) == 0 {
-		return nil
-	}
-	if _, err := river.ClientFromContext[pgx.Tx](ctx).InsertMany(ctx, jobs); err != nil {
-		return fmt.Errorf("insert retries of %d connections: %w", len(jobs), err)
-	}
-	return nil
-}
-
-// drop ends a job without work and counts its slot as skipped.
-func (w *worker) drop(job Job, why skip, cause error) error {
-	w.s.metrics.skip(job.Kind, job.Platform, why, 1)
-	return river.JobCancel(errors.Join(fmt.Errorf("slot skipped: %s", why), cause))
 }
 
 // work calls the application; a panic is an error.
-func (s *Scheduler) work(ctx context.Context, job Job) (err error) {
+func (s *Scheduler) work(ctx context.Context, claim domain.FetchClaim) (err error) {
 	defer recovered(&err)
-	return s.cfg.Work(ctx, job)
+	return s.cfg.Work(ctx, claim)
 }
 
 // recovered makes an error of a panic, with the place where it happened.

@@ -21,7 +21,7 @@
 // # File map
 //
 //	open.go     the pool; how errors are wrapped
-//	fetching.go Fetching: which connection is read in which slot, and what became of it; the fetchers' pool
+//	fetching.go Fetching: when which connection is due, who has claimed it, what became of it; the fetchers' pool
 //	post_notes.go Fetching: posts that were asked for in vain
 //	platform_words.go Fetching: what platforms said when reading failed, for 30 days
 //	budgets.go  Budgets: the quotas that all fetchers share

@@ -23,7 +23,7 @@ func (e Eraser) ForgetReads(ctx context.Context, gone, stay []int64) error {
 		with gone as (delete from fetch_state where social_account_id = any($1)),
 		     notes as (delete from post_notes where social_account_id = any($1)),
 		     words as (delete from platform_words where social_account_id = any($1) or social_account_id = any($2))
-		update fetch_state set failures = 0, class = '', reason = '', not_before = null,
+		update fetch_state set failures = 0, class = '', reason = '', due_at = least(due_at, now()),
 		  history_failures = 0, history_class = '', history_reason = '', history_not_before = null where social_account_id = any($2)`, gone, stay)
 	return doing(err, "forget the reads of %d social accounts", len(gone)+len(stay))
 }

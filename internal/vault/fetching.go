@@ -2,15 +2,17 @@ package vault
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// FetchingConns serve plans, results and budgets of one process.
+// FetchingConns serve results and budgets of one process.
 const FetchingConns = 8
 
 // OpenFetching returns a pool for [Fetching], [Budgets] and [Marks]. It commits asynchronously: what a
@@ -19,85 +21,130 @@ func OpenFetching(ctx context.Context, databaseURL string) (*pgxpool.Pool, error
 	return pg.Open(ctx, pg.Config{URL: databaseURL, SearchPath: []string{Schema}, Name: "fetching", MaxConns: FetchingConns, AsyncCommit: true})
 }
 
-// Fetching keeps which connection is read in which slot, and what became of it.
+// Fetching keeps when which connection is due, who has claimed it, and what became of it.
 type Fetching struct{ pool *pgxpool.Pool }
 
 // NewFetching returns the fetch states of a pool that [OpenFetching] made.
 func NewFetching(pool *pgxpool.Pool) *Fetching { return &Fetching{pool} }
 
-// Assign plans social accounts, in their order, into shards of a slot.
-func (f *Fetching) Assign(ctx context.Context, slot domain.FetchSlot, accounts []int64, shardSize int, now time.Time) error {
-	_, err := f.pool.Exec(ctx, `
-		insert into fetch_state as f (kind, p_id, social_account_id, slot, shard, planned_at, updated_at)
-		select $1, $2, a.id, $3, (a.place - 1) / $5, $6, $6
-		from unnest($4::bigint[]) with ordinality as a (id, place) order by a.id
-		on conflict (kind, p_id, social_account_id) do update
-		set slot = excluded.slot, shard = excluded.shard, planned_at = excluded.planned_at`,
-		slot.Kind, int(slot.Platform), slot.Begin, accounts, shardSize, now)
-	return doing(err, "assign %d accounts of %s to shards", len(accounts), slot.Platform)
+// Claim claims, in the caller's transaction, those of the accounts whose due time is still the one that the caller saw and
+// that nobody else has claimed. Who claims at the same moment is not waited for. The claims end by themselves
+// after so long. It returns what was claimed, the most overdue first.
+func Claim(ctx context.Context, tx pgx.Tx, queue domain.FetchQueue, due []domain.DueAccount, lasts time.Duration, now time.Time) (domain.FetchClaim, error) {
+	claim := domain.FetchClaim{FetchQueue: queue}
+	ids, seen := make([]int64, len(due)), make([]time.Time, len(due))
+	for i, account := range due {
+		if ids[i], seen[i] = account.SocialAccount, now; account.DueAt != nil {
+			seen[i] = *account.DueAt
+		}
+	}
+	_, err := tx.Exec(ctx, `
+		insert into `+Schema+`.fetch_state (kind, p_id, social_account_id, due_at, updated_at)
+		select $1, $2, d.id, d.at, $5 from unnest($3::bigint[], $4::timestamptz[]) as d (id, at) order by d.id
+		on conflict do nothing`, queue.Kind, int(queue.Platform), ids, seen, now)
+	if err != nil {
+		return claim, fmt.Errorf("register %d due accounts of %s: %w", len(due), queue.Platform, err)
+	}
+	rows, _ := tx.Query(ctx, `
+		with free as (
+			select f.social_account_id as id, f.due_at
+			from unnest($3::bigint[], $4::timestamptz[]) as d (id, at)
+			join `+Schema+`.fetch_state f on f.kind = $1 and f.p_id = $2 and f.social_account_id = d.id and f.due_at = d.at
+			where f.claimed_until is null or f.claimed_until <= clock_timestamp()
+			for update of f skip locked),
+		claimed as (
+			update `+Schema+`.fetch_state f set claimed_until = now() + $5::interval
+			from free where f.kind = $1 and f.p_id = $2 and f.social_account_id = free.id
+			returning free.id, free.due_at, f.claimed_until)
+		select id, claimed_until from claimed order by due_at, id`, queue.Kind, int(queue.Platform), ids, seen, lasts)
+	var id int64
+	_, err = pgx.ForEachRow(rows, []any{&id, &claim.Until}, func() error {
+		claim.Accounts = append(claim.Accounts, id)
+		return nil
+	})
+	return claim, doing(err, "claim due accounts of %s", queue.Platform)
 }
 
-// Record stores what became of connections in a slot. A success takes back what earlier failures left. A
-// slot that lies further ahead than [domain.WrongClock] gives way.
-func (f *Fetching) Record(ctx context.Context, slot domain.FetchSlot, results []domain.FetchResult) error {
+// MakeDue makes all connections of a queue due, in the caller's transaction; those that failed keep their pauses.
+func MakeDue(ctx context.Context, tx pgx.Tx, queue domain.FetchQueue, now time.Time) error {
+	_, err := tx.Exec(ctx, `update `+Schema+`.fetch_state set due_at = $3 where kind = $1 and p_id = $2 and due_at > $3 and failures = 0`,
+		queue.Kind, int(queue.Platform), now)
+	return doing(err, "make %s of %s due", queue.Kind, queue.Platform)
+}
+
+// Take claims one account whoever has it: the other's result does not count then.
+func (f *Fetching) Take(ctx context.Context, queue domain.FetchQueue, socialAccount int64, lasts time.Duration, now time.Time) (domain.FetchClaim, error) {
+	claim := domain.FetchClaim{FetchQueue: queue, Accounts: []int64{socialAccount}}
+	err := f.pool.QueryRow(ctx, `
+		insert into fetch_state as f (kind, p_id, social_account_id, due_at, updated_at, claimed_until)
+		values ($1, $2, $3, $4, $4, now() + $5::interval)
+		on conflict (kind, p_id, social_account_id) do update
+		set claimed_until = greatest(excluded.claimed_until, f.claimed_until + interval '1 microsecond')
+		returning claimed_until`, queue.Kind, int(queue.Platform), socialAccount, now, lasts).Scan(&claim.Until)
+	return claim, doing(err, "claim social account %d", socialAccount)
+}
+
+// Release gives back what of a claim has no result.
+func (f *Fetching) Release(ctx context.Context, claim domain.FetchClaim) error {
+	_, err := f.pool.Exec(ctx, `
+		update fetch_state set claimed_until = null
+		where kind = $1 and p_id = $2 and social_account_id = any($3) and claimed_until = $4`,
+		claim.Kind, int(claim.Platform), claim.Accounts, claim.Until)
+	return doing(err, "give claims of %s back", claim.Platform)
+}
+
+// Record stores what became of connections and ends their claims. Nothing is stored of those that somebody else has claimed
+// meanwhile, or that are forgotten. A success takes back what earlier failures left.
+func (f *Fetching) Record(ctx context.Context, claim domain.FetchClaim, results []domain.FetchResult) error {
 	n := len(results)
-	ids, served, at := make([]int64, n), make([]bool, n), make([]time.Time, n)
-	until, backfilled, demographics := make([]*time.Time, n), make([]bool, n), make([]bool, n)
-	failures, classes, reasons := make([]int32, n), make([]string, n), make([]string, n)
+	ids, read, at, due := make([]int64, n), make([]bool, n), make([]time.Time, n), make([]time.Time, n)
+	backfilled, demographics, paces := make([]bool, n), make([]bool, n), make([]string, n)
+	failures, costs := make([]int32, n), make([]int32, n)
+	classes, reasons, words := make([]string, n), make([]string, n), make([]string, n)
 	for i, r := range results {
-		ids[i], served[i], at[i], until[i] = r.SocialAccount, r.Served, r.At, r.NotBefore
-		backfilled[i], demographics[i] = r.Backfilled, r.Demographics
-		failures[i], classes[i], reasons[i] = int32(r.Failures), r.Class, r.Reason
+		ids[i], read[i], at[i], due[i] = r.SocialAccount, r.Read, r.At, r.DueAt
+		backfilled[i], demographics[i], paces[i] = r.Backfilled, r.Demographics, r.Pace
+		failures[i], costs[i], classes[i], reasons[i], words[i] = int32(r.Failures), int32(r.CallsADay), r.Class, r.Reason, r.Words
 	}
 	_, err := f.pool.Exec(ctx, `
-		insert into fetch_state as f (kind, p_id, social_account_id, served_slot, served_at, not_before, failures, class, reason,
-		                              backfilled_at, demographics_at, updated_at)
-		select $1, $2, r.id, case when r.served then $3::timestamptz end, case when r.served then r.at end, r.until, r.failures, r.class, r.reason,
-		       case when r.backfilled then r.at end, case when r.demographics then r.at end, r.at
-		from unnest($4::bigint[], $5::bool[], $6::timestamptz[], $7::timestamptz[], $8::bool[], $9::bool[], $10::int[], $11::text[], $12::text[])
-		  as r (id, served, at, until, backfilled, demographics, failures, class, reason)
-		order by r.id
-		on conflict (kind, p_id, social_account_id) do update
-		set served_slot = case when f.served_slot > excluded.served_slot + $13::interval then excluded.served_slot
-		                       else greatest(f.served_slot, excluded.served_slot) end,
-		    served_at = case when f.served_at > excluded.served_at + $13::interval then excluded.served_at
-		                     else greatest(f.served_at, excluded.served_at) end,
-		    not_before = excluded.not_before, failures = excluded.failures, class = excluded.class, reason = excluded.reason,
-		    backfilled_at = coalesce(excluded.backfilled_at, f.backfilled_at),
-		    demographics_at = coalesce(excluded.demographics_at, f.demographics_at), updated_at = excluded.updated_at`,
-		slot.Kind, int(slot.Platform), slot.Begin, ids, served, at, until, backfilled, demographics, failures, classes, reasons,
-		domain.WrongClock)
-	if err != nil {
-		return doing(err, "store what became of %d accounts of %s", n, slot.Platform)
-	}
-	return f.keepWords(ctx, slot.Kind, results)
+		with mine as (
+			select f.social_account_id from fetch_state f
+			where f.kind = $1 and f.p_id = $2 and f.social_account_id = any($4) and f.claimed_until = $3
+			order by f.social_account_id for update),
+		results as (
+		update fetch_state f
+		set claimed_until = null, due_at = r.due, read_at = case when r.read then r.at else f.read_at end,
+		    failures = r.failures, class = r.class, reason = r.reason, pace = case when r.pace <> '' then r.pace else f.pace end,
+		    calls_a_day = r.cost,
+		    backfilled_at = case when r.backfilled then r.at else f.backfilled_at end,
+		    demographics_at = case when r.demographics then r.at else f.demographics_at end, updated_at = r.at
+		from mine
+		join unnest($4::bigint[], $5::bool[], $6::timestamptz[], $7::timestamptz[], $8::bool[], $9::bool[], $10::int[], $11::text[], $12::text[], $13::text[], $14::int[],
+		            $15::text[])
+		  as r (id, read, at, due, backfilled, demographics, failures, class, reason, pace, cost, words) on r.id = mine.social_account_id
+		where f.kind = $1 and f.p_id = $2 and f.social_account_id = r.id
+		returning f.social_account_id as id, f.kind, r.at, r.class, r.words)`+keepWords,
+		claim.Kind, int(claim.Platform), claim.Until, ids, read, at, due, backfilled, demographics, failures, classes, reasons, paces, costs, words)
+	return doing(err, "store what became of %d accounts of %s", n, claim.Platform)
 }
 
 // KeepListing stores how far an account's posts were listed.
-func (f *Fetching) KeepListing(ctx context.Context, slot domain.FetchSlot, socialAccount int64, listing domain.PostListing, now time.Time) error {
+func (f *Fetching) KeepListing(ctx context.Context, queue domain.FetchQueue, socialAccount int64, listing domain.PostListing) error {
 	_, err := f.pool.Exec(ctx, `
-		insert into fetch_state (kind, p_id, social_account_id, list_cursor, list_began, listed_to, updated_at)
-		values ($1, $2, $3, $4, $5, $6, $7)
-		on conflict (kind, p_id, social_account_id) do update
-		set list_cursor = excluded.list_cursor, list_began = excluded.list_began, listed_to = excluded.listed_to`,
-		slot.Kind, int(slot.Platform), socialAccount, listing.Cursor, listing.Began, listing.To, now)
+		update fetch_state set list_cursor = $4, list_began = $5, listed_to = $6
+		where kind = $1 and p_id = $2 and social_account_id = $3`,
+		queue.Kind, int(queue.Platform), socialAccount, listing.Cursor, listing.Began, listing.To)
 	return doing(err, "store how far posts of social account %d were listed", socialAccount)
 }
 
 // KeepHistory stores how far back an account's history was read, and what became of the last try.
-func (f *Fetching) KeepHistory(ctx context.Context, slot domain.FetchSlot, socialAccount int64, h domain.FetchHistory, now time.Time) error {
+func (f *Fetching) KeepHistory(ctx context.Context, queue domain.FetchQueue, socialAccount int64, h domain.FetchHistory, now time.Time) error {
 	_, err := f.pool.Exec(ctx, `
-		insert into fetch_state (kind, p_id, social_account_id, history_from, history_failures, history_not_before, history_class,
-		                         history_reason, updated_at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-		on conflict (kind, p_id, social_account_id) do update
-		set history_from = excluded.history_from, history_failures = excluded.history_failures,
-		    history_not_before = excluded.history_not_before, history_class = excluded.history_class,
-		    history_reason = excluded.history_reason`,
-		slot.Kind, int(slot.Platform), socialAccount, h.From, h.Failures, h.NotBefore, h.Class, h.Reason, now)
-	if err != nil {
-		return doing(err, "store how far back social account %d was read", socialAccount)
-	}
-	said := domain.FetchResult{SocialAccount: socialAccount, At: now, Class: h.Class, Words: h.Words}
-	return f.keepWords(ctx, wordsOfHistory, []domain.FetchResult{said})
+		with results as (
+		update fetch_state
+		set history_from = $4, history_failures = $5, history_not_before = $6, history_class = $7, history_reason = $8
+		where kind = $1 and p_id = $2 and social_account_id = $3
+		returning social_account_id as id, 'history' as kind, $9::timestamptz as at, history_class as class, $10::text as words)`+keepWords,
+		queue.Kind, int(queue.Platform), socialAccount, h.From, h.Failures, h.NotBefore, h.Class, h.Reason, now, h.Words)
+	return doing(err, "store how far back social account %d was read", socialAccount)
 }

@@ -16,9 +16,6 @@ type Analytics struct {
 	Pool pg.Reader
 	// Past opens the tables as of a time. Its error is conflict where there are none; nil: there never are.
 	Past func(ctx context.Context, at time.Time) (pg.Reader, error)
-	// NextAccountRead and NextPostRead tell in which slot of the fetchers an account, or its posts, are due
-	// again that were read at an instant; nil: readings are on no schedule.
-	NextAccountRead, NextPostRead func(after time.Time) time.Time
 }
 
 // RangeQuery is what the endpoints ask; most ask a part of it.
@@ -78,10 +75,9 @@ type Meta struct {
 	// RecordedUntil says that the figures are those of readings recorded up to this instant, as as_of asked for, with today's
 	// accounts, owners and names. Absent where all readings count.
 	RecordedUntil *time.Time `json:"recorded_until,omitempty"`
-	// NextDue is when newer figures are to be expected: the fetchers' next slot in which these accounts are
-	// due again after their newest reading; in the past when they are late. Null when none is expected: the
-	// range was over when they were last read, all of them must be connected again, nothing was read yet,
-	// readings are on no schedule, or recorded_until is there.
+	// NextDue is when newer figures are to be expected: when the first of these accounts is due next; in the past when
+	// it is late. Null when none is expected: the range was over when they were last read, all of them must be
+	// connected again, nothing was read yet, no fetcher reads them, or recorded_until is there.
 	NextDue *time.Time `json:"next_due"`
 	// Sources says for every social account in scope what its figures are worth, so that no blank is
 	// without a reason; ordered by platform and id. Empty when none is connected: on these platforms, by this

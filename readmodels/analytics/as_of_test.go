@@ -26,7 +26,7 @@ func TestAnswerAsOfATime(t *testing.T) {
 	a := &analytics.Analytics{Pool: never, Past: func(_ context.Context, at time.Time) (pg.Reader, error) {
 		opened = append(opened, at)
 		return db.ReadOnly, nil
-	}, NextAccountRead: func(after time.Time) time.Time { return after.Add(time.Hour) }}
+	}}
 	_, meta, err := a.AccountFollowers(t.Context(), scope, query)
 	require.NoError(t, err)
 	require.Equal(t, []time.Time{at}, opened)

@@ -25,8 +25,11 @@ func TestNextDueIsOfAccountsThatWillBeRead(t *testing.T) {
 	dead.Tenant = tenantOf(tenants[0], 12)
 	w.Add("r2", dead)
 	w.Fold(t, db)
-	hourly := func(after time.Time) time.Time { return after.Truncate(time.Hour).Add(time.Hour) }
-	queries := analytics.Analytics{Pool: db.ReadOnly, NextAccountRead: hourly}
+	_, err := db.Pool.Exec(t.Context(), `
+		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at)
+		select 'account_insights', 1, 10 + n, $1::timestamptz + (3 - n) * interval '1 hour', $1 from generate_series(1, 2) n`, later)
+	require.NoError(t, err)
+	queries := analytics.Analytics{Pool: db.ReadOnly}
 	scope := readmodels.Scope{ParentAccount: agencyA}
 	ask := func(r analytics.Range) []analytics.Meta {
 		query := analytics.RangeQuery{Range: r, Platforms: []domain.Platform{domain.Facebook}}
@@ -37,7 +40,7 @@ func TestNextDueIsOfAccountsThatWillBeRead(t *testing.T) {
 		return []analytics.Meta{first, second}
 	}
 	for _, meta := range ask(june) {
-		require.Equal(t, new(hourly(later)), meta.NextDue)
+		require.Equal(t, new(later.Add(time.Hour)), meta.NextDue, "when the first of them is read")
 		require.Equal(t, &later, meta.Sources[1].LastRead)
 	}
 
@@ -60,7 +63,7 @@ func TestNextDueIsOfAccountsThatWillBeRead(t *testing.T) {
 	}
 	w.Fold(t, db)
 	for _, meta := range ask(june) {
-		require.Equal(t, new(hourly(later.Add(time.Hour))), meta.NextDue)
+		require.Equal(t, new(later.Add(2*time.Hour)), meta.NextDue, "of an account that must be connected again nothing is expected")
 		require.Equal(t, analytics.SourceReconnect, meta.Sources[1].Status)
 	}
 	after := ask(past)

@@ -43,6 +43,8 @@ type queryContext struct {
 	// classifySources sets sources, and lastRead: the newest reading of those that can be read.
 	sources  []Source
 	lastRead time.Time
+	// nextDue is when the first of those is read next.
+	nextDue *time.Time
 }
 
 // answer runs build in one snapshot, which fills the data in, and completes meta. what names the answer in errors.
@@ -78,7 +80,7 @@ func answer[D any](
 	r := query.Range
 	meta = Meta{
 		From: r.From.UTC(), To: r.To.UTC(), TimeZone: r.Zone.String(), Granularity: cmp.Or(query.Granularity, ByDay), Complete: r.Complete(),
-		AsOf: made.asOf, RecordedUntil: query.AsOf, NextDue: made.nextDue(a), Sources: made.sources, RankedBy: made.rankedBy, Instead: made.instead,
+		AsOf: made.asOf, RecordedUntil: query.AsOf, NextDue: made.expected(), Sources: made.sources, RankedBy: made.rankedBy, Instead: made.instead,
 		NextCursor: made.cursor,
 	}
 	if query.seriesCompared() {
@@ -138,16 +140,12 @@ func (qc *queryContext) within(column string) string {
 	}
 }
 
-// nextDue is the slot after the newest reading of the sources that can be read, if it came within the range.
-func (qc *queryContext) nextDue(of *Analytics) *time.Time {
-	next := of.NextAccountRead
-	if qc.ofPosts {
-		next = of.NextPostRead
-	}
-	if next == nil || qc.query.AsOf != nil || qc.lastRead.IsZero() || !qc.lastRead.Before(qc.query.Range.To) {
+// expected is when newer figures are to be expected: when a source is read next, if its newest reading came within the range.
+func (qc *queryContext) expected() *time.Time {
+	if qc.query.AsOf != nil || qc.lastRead.IsZero() || !qc.lastRead.Before(qc.query.Range.To) {
 		return nil
 	}
-	return new(next(qc.lastRead).UTC())
+	return qc.nextDue
 }
 
 // buckets are the parts of the range that the query asks for.

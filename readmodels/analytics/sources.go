@@ -51,6 +51,7 @@ type Source struct {
 type sourceFacts struct {
 	Source
 
+	dueAt        *time.Time // when it is read next; nil: not known
 	connected    bool
 	state        string // of its connection; "" unknown
 	stateReason  string
@@ -101,6 +102,9 @@ func (qc *queryContext) classifySources(ctx context.Context) error {
 		if s.LastRead != nil {
 			if s.Status != SourceReconnect {
 				qc.lastRead = later(qc.lastRead, *s.LastRead)
+				if f.connected && f.dueAt != nil && (qc.nextDue == nil || f.dueAt.Before(*qc.nextDue)) {
+					qc.nextDue = new(f.dueAt.UTC())
+				}
 			}
 			if !s.LastRead.Before(qc.query.Range.To) {
 				s.LastRead = nil
@@ -131,9 +135,9 @@ const (
 
 // sourceFacts reads the social accounts of the scope, with what their newest readings say.
 func (qc *queryContext) sourceFacts(ctx context.Context) ([]sourceFacts, error) {
-	newest := newestOfAccount
+	newest, kind := newestOfAccount, domain.FetchAccounts
 	if qc.ofPosts {
-		newest = newestOfPosts
+		newest, kind = newestOfPosts, domain.FetchPosts
 	}
 	rows, _ := qc.tx.Query(ctx, `
 		with subscribed as materialized (
@@ -145,17 +149,18 @@ func (qc *queryContext) sourceFacts(ctx context.Context) ([]sourceFacts, error) 
 		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,
 		       coalesce(c.state, ''), coalesce(c.reason, ''),
 		       s.account_id in (select account_id from subscribed) or $1 in (select account_id from subscribed),
-		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]')
+		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]'), due.due_at
 		from tSAccounts s
 		left join connection_states c on c.connection_id = s.connection_id and c.parent_account = s.parent_account
+		left join kept.fetch_state due on due.kind = $8 and due.p_id = s.p_id and due.social_account_id = s.id
 		left join lateral (`+newest+`) n on true
 		where s.parent_account = $1 and `+qc.within("s.account_id")+` and s.p_id = any($3)
 		  and ($6::bigint = 0 or s.member_id = $6) and ($7::bigint = 0 or s.id = $7)
 		order by s.p_id, s.id`,
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Range.To, qc.query.Member, qc.query.Social)
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Range.To, qc.query.Member, qc.query.Social, kind)
 	facts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
 		err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
-			&f.state, &f.stateReason, &f.subscribed, &f.LastRead, &f.figures, &f.missing)
+			&f.state, &f.stateReason, &f.subscribed, &f.LastRead, &f.figures, &f.missing, &f.dueAt)
 		f.PlatformRef = readmodels.PlatformRefOf(f.Platform)
 		return f, err
 	})

@@ -48,7 +48,7 @@ var operatorsOperations = map[string]about{
 	"getOpsPauses":             ops("What is paused, since when, by whom and why.", ""),
 	"postOpsPlatformPause":     act("Pauses the reading of a platform, the renewal of its tokens included.", ""),
 	"postOpsPlatformResume":    act("Resumes the reading of a platform.", ""),
-	"postOpsPlatformRun": act("Begins a round of fetching on a platform now.",
+	"postOpsPlatformRun": act("Makes all connections of a platform due now, and has them read as far as the quota has room.",
 		"The body names the kind. Whatever is due is read, within the quotas; the next round comes at its time. While the platform is paused or "+
 			"being read, it is refused (409)."),
 	"getOpsActions": ops("What operators did, newest first, and what came of it.",

@@ -15,11 +15,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
-	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// What is ingested: accounts of all platforms, each due in every slot.
+// What is ingested: accounts of all platforms, each due at every look.
 const (
 	ingestAccounts = 16_000
 	ingestSlot     = 4 * time.Second
@@ -97,7 +96,7 @@ func (b *bench) ingest(ctx context.Context, print func(result) error) error {
 func awaitFirstRound(ctx context.Context, stack *soak.Stack) error {
 	for began := time.Now(); time.Since(began) < ingestWarmUp; sleep(ctx, ingestSlot/4) {
 		var unread int
-		row := stack.Pool.QueryRow(ctx, `select $1 - count(*) from kept.fetch_state where served_slot is not null`, ingestAccounts)
+		row := stack.Pool.QueryRow(ctx, `select $1 - count(*) from kept.fetch_state where read_at is not null`, ingestAccounts)
 		if err := row.Scan(&unread); err != nil {
 			return fmt.Errorf("look at the first round: %w", err)
 		}
@@ -120,10 +119,6 @@ func (b *bench) ingestion(ctx context.Context, n int, projectors ...string) (*so
 	clock := soak.NewClock(time.Now(), 1)
 	sim := simulator.New(simulator.Config{Seed: 7, MetaPerDay: -1, LinkedInPerDay: -1, TikTokPerMinute: -1})
 	world.Register(sim, func(soak.Account, *simulator.Account) {})
-	every, err := scheduler.Every(ingestSlot)
-	if err != nil {
-		return nil, nil, err
-	}
 	platform, err := serveCanned(ctx, sim, ingestLatency)
 	if err != nil {
 		return nil, nil, err
@@ -135,9 +130,9 @@ func (b *bench) ingestion(ctx context.Context, n int, projectors ...string) (*so
 		PlatformURL: platform.URL,
 		Quotas:      []quota.Limit{}, Workers: 8,
 		Collect: collect.Config{
-			GrowthWindow: time.Hour, Parallel: collect.MaxShard, DemographicsEvery: 1000 * time.Hour,
+			GrowthWindow: time.Hour, AccountInterval: ingestSlot, Parallel: collect.MaxParallel, DemographicsEvery: 1000 * time.Hour,
 		},
-		Every:      map[string]scheduler.Schedule{domain.FetchAccounts: every},
+		Every:      map[string]time.Duration{domain.FetchAccounts: ingestSlot},
 		Projectors: projectors,
 	})
 	if err != nil {

@@ -121,7 +121,7 @@ func (c *canned) ask(request []byte) (answer any, err error) {
 }
 
 // bareCallers are as many as the fetchers' calls that may be under way.
-const bareCallers = 4 * 8 * collect.MaxShard / 4
+const bareCallers = 4 * 8 * collect.MaxParallel / 4
 
 // bare makes the fetchers' calls again, as fast as callers can that throw the answers away; it returns
 // calls a second.

@@ -20,6 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
@@ -118,6 +119,8 @@ func (s *stage) connect() {
 // plenty is a quota without end.
 type plenty struct{}
 
+func (plenty) Rates(domain.Platform) []quota.Rate { return nil }
+
 func (plenty) Room(context.Context, domain.Platform, string, time.Duration) (int, error) {
 	return math.MaxInt32, nil
 }
@@ -126,15 +129,8 @@ func (plenty) Room(context.Context, domain.Platform, string, time.Duration) (int
 func (s *stage) fetch() {
 	s.t.Helper()
 	for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts} {
-		slot := domain.FetchSlot{Kind: kind, Platform: s.platform, Begin: s.at}
-		shards, err := s.collect.Plan(s.t.Context(), slot, time.Hour)
-		require.NoError(s.t, err)
-		for shard := range shards {
-			retries, err := s.collect.Work(s.t.Context(), slot, shard)
-			require.NoError(s.t, err)
-			require.Empty(s.t, retries, "%s was not read: %v", kind, s.wire.strangers)
-		}
-		require.Equal(s.t, 1, shards, kind)
+		err := s.collect.Once(s.t.Context(), readmodels.Connections{Pool: s.DB.ReadOnly}, kind, s.platform, social)
+		require.NoError(s.t, err, "%s was not read: %v", kind, s.wire.strangers)
 	}
 	s.wire.requireSpoken()
 }

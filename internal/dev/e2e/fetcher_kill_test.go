@@ -21,7 +21,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
-	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 )
 
 // How the fetchers are killed: with so many readings in flight at most in each process.
@@ -80,18 +79,6 @@ type fetchers struct {
 	env   []string
 }
 
-// defaultSchedules are those of a fetcher that sets none.
-func defaultSchedules(t *testing.T) map[string]scheduler.Schedule {
-	t.Helper()
-	accounts, err := scheduler.Every(30 * time.Second)
-	require.NoError(t, err)
-	posts, err := scheduler.Cron("0 */12 * * *")
-	require.NoError(t, err)
-	tokens, err := scheduler.Every(5 * time.Minute)
-	require.NoError(t, err)
-	return map[string]scheduler.Schedule{domain.FetchAccounts: accounts, domain.FetchPosts: posts, domain.FetchTokens: tokens}
-}
-
 func newFetchers(t *testing.T) *fetchers {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
@@ -102,7 +89,7 @@ func newFetchers(t *testing.T) *fetchers {
 	f.world.Register(f.sim, func(soak.Account, *simulator.Account) {})
 	f.stack, err = soak.Open(t.Context(), soak.Config{
 		Dir: t.TempDir(), DatabaseURL: postgres.URL(), Clock: soak.NewClock(time.Now(), 1), Sim: f.sim, World: f.world, Logger: quiet,
-		Quotas: []quota.Limit{}, Collect: collect.Config{GrowthWindow: time.Hour}, Every: defaultSchedules(t),
+		Quotas: []quota.Limit{}, Collect: collect.Config{GrowthWindow: time.Hour},
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, f.stack.Close()) })

@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
-	launchdefaults "github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 )
 
 // holdSQL lets the server stop whoever comes to a stage of a rebuild, for as long as table e2e_holds names the stage: in the
@@ -125,7 +124,7 @@ func (k *killed) launch(dir, role string, at map[string]string) *program {
 		}
 		cmd.Env = append(cmd.Env, "LEDGERBOARD_JWT_SECRET="+demoSecret(k.t, k.api.dir), "LEDGERBOARD_JWT_ISSUER=ledgerboard",
 			"LEDGERBOARD_JWT_AUDIENCE=ledgerboard", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS="+strings.Join(demo.ManagedSubscriptions(), ","),
-			"LEDGERBOARD_RATE_LIMIT=0", "LEDGERBOARD_POST_INSIGHTS_CRON="+launchdefaults.Defaults()["post-insights-cron"]) // shows as next_due
+			"LEDGERBOARD_RATE_LIMIT=0")
 	})
 	p.base = "http://" + addr
 	return p

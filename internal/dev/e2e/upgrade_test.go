@@ -19,7 +19,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
-	launchdefaults "github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 )
 
 // An upgrade of all projections at once, beside the traffic: the next binary makes its own generations while the old one
@@ -107,8 +106,7 @@ func (u *upgrade) serve(roles string) *program {
 			}
 		}
 		cmd.Env = append(cmd.Env, "LEDGERBOARD_JWT_SECRET="+demoSecret(u.t, u.old.dir), "LEDGERBOARD_JWT_ISSUER=ledgerboard",
-			"LEDGERBOARD_JWT_AUDIENCE=ledgerboard", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS="+strings.Join(demo.ManagedSubscriptions(), ","), "LEDGERBOARD_RATE_LIMIT=0",
-			"LEDGERBOARD_POST_INSIGHTS_CRON="+launchdefaults.Defaults()["post-insights-cron"]) // shows as next_due
+			"LEDGERBOARD_JWT_AUDIENCE=ledgerboard", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS="+strings.Join(demo.ManagedSubscriptions(), ","), "LEDGERBOARD_RATE_LIMIT=0")
 	})
 	p.base, p.info = "http://"+addr, u.old.info
 	if strings.Contains(roles, "api") {

@@ -5,7 +5,7 @@
 // # Invariants
 //
 //   - The simulator's clock and the fetchers' are one (Clock), so that quotas, tokens and back-offs are
-//     compressed alike. Only the slots of the scheduler are real time.
+//     compressed alike. Only the looks of the scheduler at what is due, and claims, are real time.
 //   - Judgements are made from the log itself, the simulator's own counts and the recorded states, never
 //     from what the fetchers say of themselves.
 //
@@ -26,12 +26,12 @@
 //
 // # Non-obvious
 //
-//   - Time is compressed at most thirtyfold, because a slot is a second at least and stands for 30 s.
+//   - Time is compressed at most thirtyfold, because a look at what is due comes once a second at most, and stands for one in 30 s.
 //   - Compressed time magnifies every delay of the machine: a call that is on its way for 100 ms is 3 s late
 //     for a quota of a minute. So a smaller share of the quotas is used than in production; the arithmetic
 //     is the same (see internal/quota).
-//   - A connection is starved when its newest reading is older than max(interval, what the quota allows) and
-//     a tick. What the quota allows is the number of the platform's connections times the calls that a
+//   - A connection is starved when its newest reading is older than twice max(its pace, what the quota allows) and
+//     a tick: a reading that comes late by most of its pace is followed by the next but one. What the quota allows is the number of the platform's connections times the calls that a
 //     reading took (measured, posts and failures included), by the budget's rate, and a quarter. A connection whose last attempt failed is
 //     granted the pauses that its failures ask for.
 package soak

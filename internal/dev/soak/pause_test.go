@@ -16,7 +16,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
-	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -27,13 +26,11 @@ func TestPausedPlatformIsNotAsked(t *testing.T) {
 	t.Parallel()
 	world, sim := soak.NewWorld(8), simulator.New(simulator.Config{Seed: 7})
 	world.Register(sim, func(soak.Account, *simulator.Account) {})
-	each, err := scheduler.Every(time.Second)
-	require.NoError(t, err)
 	stack, err := soak.Open(t.Context(), soak.Config{
 		Dir: t.TempDir(), DatabaseURL: pgtest.New(t).URL, Clock: soak.NewClock(time.Now(), 1), Sim: sim, World: world,
 		Logger: slog.New(slog.DiscardHandler), Quotas: []quota.Limit{}, Workers: 1,
 		Collect: collect.Config{GrowthWindow: time.Hour, AccountInterval: time.Second},
-		Every:   map[string]scheduler.Schedule{domain.FetchAccounts: each},
+		Every:   map[string]time.Duration{domain.FetchAccounts: time.Second},
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, stack.Close()) })
@@ -73,7 +70,7 @@ func TestPausedPlatformIsNotAsked(t *testing.T) {
 	require.Eventually(t, func() bool { // whatever looked before the pause has ended then
 		var underWay int
 		err := pool.QueryRow(t.Context(), `
-			select count(*) from river.river_job where kind = 'work_shard' and state = 'running' and args @> '{"platform": 4}'`).Scan(&underWay)
+			select count(*) from river.river_job where kind in ('claim_due', 'read_claimed') and state = 'running' and args @> '{"platform": 4}'`).Scan(&underWay)
 		return err == nil && underWay == 0
 	}, time.Minute, 10*time.Millisecond)
 	still := calls(domain.LinkedIn)

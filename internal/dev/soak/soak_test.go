@@ -22,7 +22,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
-	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -93,20 +92,19 @@ func TestSoak(t *testing.T) {
 // slowest is the least compression that is tried on a machine that is slow or busy.
 const slowest = 7
 
-// keptUp tells whether the machine did the slots' work in their time, once the first round was through:
-// slots that were planned too late, found no worker, or were cut on platforms without a quota for the
-// whole app say nothing about the fetchers.
+// keptUp tells whether the machine did the claims' work in their time, once the first round was through: jobs that found no
+// worker say nothing about the fetchers, nor do those that were cut on platforms without a quota for the whole app.
 func (r *run) keptUp() bool {
-	now := r.slots()
+	now := r.jobs()
 	missed, all := now.missed-r.warmedUp.missed, now.all-r.warmedUp.all
-	r.Logf("%.0f of %.0f slots were missed by the machine (%.0f of %.0f before)", missed, all, r.warmedUp.missed, r.warmedUp.all)
+	r.Logf("%.0f of %.0f jobs were missed by the machine (%.0f of %.0f before)", missed, all, r.warmedUp.missed, r.warmedUp.all)
 	return missed <= all/missable
 }
 
-// slots are counts of the scheduler.
-type slots struct{ missed, all float64 }
+// jobs are counts of the scheduler.
+type jobs struct{ missed, all float64 }
 
-func (r *run) slots() (n slots) {
+func (r *run) jobs() (n jobs) {
 	families, err := r.stack.Registry.Gather()
 	require.NoError(r, err)
 	for _, family := range families {
@@ -116,22 +114,20 @@ func (r *run) slots() (n slots) {
 				labels[pair.GetName()] = pair.GetValue()
 			}
 			value := metric.GetCounter().GetValue()
-			switch {
-			case family.GetName() == "ledgerboard_scheduler_skipped_slots_total" && labels["reason"] != "quota":
+			if family.GetName() != "ledgerboard_scheduler_jobs_total" {
+				continue
+			}
+			n.all += value
+			free := labels["platform"] == "facebook" || labels["platform"] == "instagram"
+			if labels["outcome"] == "late" || labels["outcome"] == "cut" && free {
 				n.missed += value
-				n.all += value
-			case family.GetName() == "ledgerboard_scheduler_jobs_total":
-				n.all += value
-				if labels["outcome"] == "cut" && (labels["platform"] == "facebook" || labels["platform"] == "instagram") {
-					n.missed += value
-				}
 			}
 		}
 	}
 	return n
 }
 
-// missable: one in so many slots may be missed by the machine.
+// missable: one in so many jobs may be missed by the machine.
 const missable = 20
 
 // warmUp is the part of a run in which all that is due at once at the start is worked off.
@@ -147,7 +143,7 @@ type run struct {
 	stack *soak.Stack
 	begin time.Time
 
-	warmedUp slots
+	warmedUp jobs
 	end      time.Time // compressed: when fetching ended
 }
 
@@ -165,22 +161,14 @@ func newRun(t *testing.T, what size, speed float64) *run {
 		s.PostsFrom, s.PostEvery = r.clock.Now().Add(-48*time.Hour), 24*time.Hour
 		s.AccessExpires = expiry(a, r.clock.Now())
 	})
-	every := func(d time.Duration) scheduler.Schedule {
-		s, err := scheduler.Every(r.clock.Wall(d))
-		require.NoError(t, err)
-		return s
-	}
-	posts, err := scheduler.Cron(fmt.Sprintf("*/%d * * * *", min(30, max(1, int(r.clock.Wall(what.lasts).Minutes())/2))))
-	require.NoError(t, err)
+	var err error
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	r.stack, err = soak.Open(t.Context(), soak.Config{
 		Dir: t.TempDir(), DatabaseURL: pgtest.New(t).URL, Clock: r.clock, Sim: r.sim, World: r.world, Logger: logger,
 		Quotas: what.limits, Share: share, BreakerOpen: 2 * time.Second, Workers: 4,
-		Collect: collect.Config{
-			GrowthWindow: 168 * time.Hour, AccountInterval: r.clock.Wall(what.interval),
-		},
-		Every: map[string]scheduler.Schedule{
-			domain.FetchAccounts: every(tick), domain.FetchPosts: posts, domain.FetchTokens: every(5 * time.Minute),
+		Collect: collect.Config{GrowthWindow: 168 * time.Hour, AccountInterval: what.interval, PostInterval: what.lasts / 2},
+		Every: map[string]time.Duration{
+			domain.FetchAccounts: r.clock.Wall(tick), domain.FetchPosts: r.clock.Wall(tick), domain.FetchTokens: r.clock.Wall(5 * time.Minute),
 		},
 	})
 	require.NoError(t, err)
@@ -211,7 +199,7 @@ func (r *run) fetch() {
 	running.Go(func() { faults.Run(ctx) })
 	running.Go(func() {
 		time.Sleep(time.Duration(warmUp * float64(r.clock.Wall(r.lasts))))
-		r.warmedUp = r.slots()
+		r.warmedUp = r.jobs()
 	})
 	require.NoError(r, r.stack.Run(ctx))
 	running.Wait()
@@ -287,7 +275,7 @@ type pauses struct {
 
 func (r *run) pauses() map[int64]pauses {
 	rows, err := r.stack.Pool.Query(r.Context(), `
-		select social_account_id, failures, not_before from kept.fetch_state where kind = $1 and class <> ''`, domain.FetchAccounts)
+		select social_account_id, failures, due_at from kept.fetch_state where kind = $1 and class <> ''`, domain.FetchAccounts)
 	require.NoError(r, err)
 	defer rows.Close()
 	out := map[int64]pauses{}
@@ -311,7 +299,8 @@ func (r *run) starved(p domain.Platform, ledger *soak.Ledger, calls int64) (star
 	if p == domain.TikTok { // each endpoint has a budget of its own
 		calls = r.sim.Stats().Calls["tiktok/user_info"]
 	}
-	bound := max(r.interval, r.quotaTime(p, len(accounts), float64(calls)/float64(readings))) + tick
+	// A reading that comes late by most of its pace is followed by the next but one.
+	bound := 2*max(r.pace(p), r.quotaTime(p, len(accounts), float64(calls)/float64(readings))) + tick
 	waiting := r.pauses()
 	var ages []time.Duration
 	for _, a := range accounts {
@@ -343,7 +332,26 @@ func (r *run) starved(p domain.Platform, ledger *soak.Ledger, calls int64) (star
 	return starved
 }
 
-// unused is granted for what a budget cannot be used for: the time from the beginning of a slot to its first
+// pace is what the platform's connections are read at, the slowest of them.
+func (r *run) pace(p domain.Platform) (slowest time.Duration) {
+	gate, err := quota.New(quota.Config{Store: unasked{}, Limits: r.limits, Share: share})
+	require.NoError(r, err)
+	demand := collect.Demand{Platform: p, Connections: map[domain.AccountType]int{}, Accounts: r.interval, Posts: r.lasts / 2}
+	for _, a := range r.world.Of(p) {
+		demand.Connections[a.Type]++
+	}
+	for account := range demand.Connections {
+		pace := collect.PaceOf(domain.FetchAccounts, account, demand, gate.Rates(p))
+		r.Logf("%s, type %d: %s", p, account, pace)
+		slowest = max(slowest, pace.Every)
+	}
+	return slowest
+}
+
+// unasked is a store that no budget is drawn from.
+type unasked struct{ quota.Store }
+
+// unused is granted for what a budget cannot be used for: the time from a claim to its first
 // call, which compression makes long, and posts, whose rounds take their part at once.
 const unused = 1.25
 

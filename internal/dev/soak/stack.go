@@ -39,8 +39,8 @@ type Config struct {
 	Quotas      []quota.Limit
 	Share       float64
 	BreakerOpen time.Duration
-	Collect     collect.Config // its limits; the parts are filled in
-	Every       map[string]scheduler.Schedule
+	Collect     collect.Config           // its limits; the parts are filled in
+	Every       map[string]time.Duration // real time
 	Workers     int
 	Projectors  []string // nil: all
 }
@@ -139,7 +139,7 @@ func (s *Stack) openFetching(ctx context.Context) error {
 		},
 		Collect:  s.cfg.Collect,
 		Schedule: scheduler.Config{Every: s.cfg.Every, MaxWorkers: s.cfg.Workers},
-		Now:      s.cfg.Clock.Now, Wall: s.cfg.Clock.Wall,
+		Now:      s.cfg.Clock.Now,
 	})
 	return err
 }

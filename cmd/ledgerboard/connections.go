@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// connectionsCommand groups what operators do with connections.
+type connectionsCommand struct {
+	List connectionsListCommand `cmd:"" help:"Show how each connected account is read: its state, when its token ends, the last reading, the next, its pace and cost."`
+}
+
+// connectionsListCommand shows how connected accounts are read.
+type connectionsListCommand struct {
+	storage
+	logging
+	Account string `placeholder:"ID" help:"Only the accounts of this client."`
+	JSON    bool   `name:"json" help:"Print a JSON list."`
+}
+
+// Run implements the subcommand.
+func (c connectionsListCommand) Run(ctx context.Context, s streams) error {
+	return look(ctx, c.storage, c.logger(s), func(desk *assembly.Looks) error {
+		connections, err := desk.Connections(ctx, c.Account)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return json.NewEncoder(s.Out).Encode(append([]readmodels.ConnectionReading{}, connections...))
+		}
+		table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "PLATFORM\tID\tNAME\tCLIENT\tSTATE\tTOKEN ENDS\tLAST READ\tNEXT DUE\tCALLS A DAY\tREAD")
+		for _, r := range connections {
+			fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", r.PlatformName, r.SocialAccount, plain(r.Name), r.AccountID, r.State,
+				momentOr(r.ExpiresAt, "-"), momentOr(r.LastReadAt, "never"), momentOr(r.NextDue, "-"), r.CallsADay, r.Pace)
+		}
+		return table.Flush()
+	})
+}
+
+// momentOr shows a time, or what stands for none.
+func momentOr(at *time.Time, none string) string {
+	if at == nil {
+		return none
+	}
+	return at.UTC().Format(time.RFC3339)
+}

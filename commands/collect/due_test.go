@@ -1,0 +1,220 @@
+package collect_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+)
+
+const tick = 30 * time.Second
+
+func TestAccountIsDueWhenItsIntervalHasPassed(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t, func(c *collect.Config) { c.AccountInterval = time.Minute })
+	page := s.connect(domain.Facebook, 0)
+	for n, want := range []int{1, 1, 2, 2, 3} {
+		s.round(domain.FetchAccounts, domain.Facebook)
+		require.Len(t, s.readings(page), want, "slot %d", n)
+		s.clock.advance(tick)
+	}
+}
+
+// Were it the time of the reading that counts, an account would be read a little later each time, and miss looks.
+func TestLateReadingDoesNotCostTheNext(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	s.clock.advance(2*tick - time.Second)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	s.clock.advance(time.Second)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Len(t, s.readings(page), 3)
+}
+
+// A process whose clock was a week ahead has read an account next week: the others do not wait for that week to come.
+func TestDueTimeOfAWrongClockIsNone(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	s.clock.advance(7 * 24 * time.Hour)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	s.clock.advance(-7 * 24 * time.Hour)
+	for n := range 3 {
+		s.round(domain.FetchAccounts, domain.Facebook)
+		require.Len(t, s.readings(page), 2+n)
+		s.round(domain.FetchAccounts, domain.Facebook)
+		require.Len(t, s.readings(page), 2+n, "the right due time counts again")
+		s.clock.advance(tick)
+	}
+}
+
+// planned records what is told of looks and readings.
+type planned struct {
+	posts        []string
+	due, skipped int
+	lag          time.Duration
+	classes      []string
+	signIns      int
+}
+
+func (p *planned) Due(_ domain.FetchQueue, due, skipped int, lag time.Duration) {
+	p.due, p.skipped, p.lag = due, skipped, lag
+}
+func (p *planned) PostSkipped(_ domain.Platform, class string) { p.posts = append(p.posts, class) }
+
+func (p *planned) SignInsDue(_ domain.Platform, accounts int) { p.signIns = accounts }
+
+func (p *planned) Fetched(_ domain.FetchQueue, class string) { p.classes = append(p.classes, class) }
+
+func TestMostOverdueComeFirstWithinTheQuota(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	seen := &planned{}
+	// A burst of 3 calls, then 0.9 a second.
+	limit := quota.Limit{Platform: domain.TikTok, Scope: platforms.ScopeOperation, Calls: 60, Window: time.Minute}
+	s.collect = s.processWithin([]quota.Limit{limit}, func(c *collect.Config) { c.Observe, c.Parallel = seen, 1 })
+	var users []connected
+	for range 8 {
+		users = append(users, s.connect(domain.TikTok, 0))
+	}
+	read := func() (ids []int64) {
+		for _, u := range users {
+			for _, at := range s.readings(u) {
+				if at.Equal(s.clock.Now()) {
+					ids = append(ids, u.ID)
+				}
+			}
+		}
+		return ids
+	}
+	round := func() { s.roundWithin(0, domain.FetchAccounts, domain.TikTok) } // only what there is room for now
+	round()
+	require.Equal(t, []int64{1, 2, 3}, read())
+	require.Equal(t, 8, seen.due)
+	require.Equal(t, 5, seen.skipped, "what the quota has no room for is counted")
+	s.clock.advance(tick) // three calls more
+	round()
+	require.Equal(t, []int64{4, 5, 6}, read(), "those never read come first")
+	s.clock.advance(tick)
+	round()
+	require.Equal(t, []int64{1, 7, 8}, read(), "then those that were read longest ago")
+	require.Equal(t, tick, seen.lag, "read 60 s ago, due after 30")
+	require.Zero(t, s.sim.Stats().Throttled["tiktok/user_info"])
+}
+
+func TestWhatIsNotWorthReadingIsNotPlanned(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	other := "c90000000000000000000000"
+	s.log.Put(t, domain.DirectoryAccount{ID: other, ParentAccount: "b00000000000000000000000"},
+		domain.DirectorySubscription{ID: 9, AccountID: other, StartsAt: fetchDay.AddDate(-1, 0, 0), EndsAt: new(fetchDay.Add(time.Minute))})
+	lapsing, disconnected, fine := s.connect(domain.Facebook, 0), s.connect(domain.Facebook, 0), s.connect(domain.Facebook, 0)
+	lapsing.ParentAccount, lapsing.AccountID = "b00000000000000000000000", other
+	disconnected.Connected = false
+	s.log.Put(t, lapsing.DirectorySocialAccount, disconnected.DirectorySocialAccount)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	s.clock.advance(time.Minute) // the subscription has ended
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Len(t, s.readings(fine), 2)
+	require.Len(t, s.readings(lapsing), 1)
+	require.Empty(t, s.readings(disconnected))
+}
+
+// Who claims a connection that another process has claimed and read meanwhile gets nothing; nor does who works a claim
+// twice, as a job that is given again would.
+func TestNothingIsReadTwice(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	good, bad := s.connect(domain.Facebook, 0), s.connect(domain.Facebook, 0)
+	s.trap(bad, simulator.Traps{HTML: 502})
+	other := s.process()
+	seen, err := other.Due(t.Context(), queueOf(domain.FetchAccounts, domain.Facebook), tick)
+	require.NoError(t, err)
+	require.Len(t, seen, 2)
+	claim := s.claim(s.collect, domain.FetchAccounts, domain.Facebook)
+	require.Equal(t, []int64{good.ID, bad.ID}, claim.Accounts)
+	late := func() domain.FetchClaim { return s.claimOf(seen, domain.FetchAccounts, domain.Facebook) }
+	require.Empty(t, late().Accounts, "claimed by another")
+	require.NoError(t, s.collect.Work(t.Context(), claim))
+	require.Empty(t, late().Accounts, "read meanwhile")
+	s.trap(bad, simulator.Traps{})
+	s.clock.advance(time.Minute)
+	require.NoError(t, s.collect.Work(t.Context(), claim))
+	require.Len(t, s.readings(good), 1)
+	require.Empty(t, s.readings(bad), "it is due, and nobody has claimed it")
+}
+
+// A fetcher that was frozen, or whose machine slept, thaws after its claim has passed to another.
+func TestThawedFetcherDoesNotTouchWhatAnotherHas(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	frozen := s.claim(s.collect, domain.FetchAccounts, domain.Facebook)
+	s.endClaims()
+	taken := s.claim(s.process(), domain.FetchAccounts, domain.Facebook)
+	require.Equal(t, []int64{page.ID}, taken.Accounts)
+	require.NoError(t, s.collect.Work(t.Context(), frozen))
+	require.Empty(t, s.readings(page), "it begins nothing")
+	fetching := vault.NewFetching(s.pool)
+	wrong := domain.FetchResult{SocialAccount: page.ID, At: fetchDay, DueAt: fetchDay.AddDate(1, 0, 0), Failures: 7, Class: "retry"}
+	require.NoError(t, fetching.Record(t.Context(), frozen, []domain.FetchResult{wrong}), "nor stores what it had begun")
+	require.NoError(t, fetching.Release(t.Context(), frozen))
+	require.Zero(t, s.state(domain.FetchAccounts, page).Failures)
+	require.NoError(t, s.collect.Work(t.Context(), taken))
+	require.Len(t, s.readings(page), 1, "the other reads it")
+}
+
+// What was disconnected, or erased, while it was claimed is not read, and nothing of it is stored.
+func TestWhatGoesWhileItIsClaimed(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	leaving, erased := s.connect(domain.Facebook, 0), s.connect(domain.Facebook, 0)
+	claim := s.claim(s.collect, domain.FetchAccounts, domain.Facebook)
+	require.Len(t, claim.Accounts, 2)
+	leaving.Connected = false
+	s.log.Put(t, leaving.DirectorySocialAccount)
+	require.NoError(t, vault.NewEraser(s.pool).ForgetReads(t.Context(), []int64{erased.ID}, nil))
+	result := domain.FetchResult{SocialAccount: erased.ID, At: fetchDay, DueAt: fetchDay, Reason: "Erna has no permission", Class: "permission"}
+	require.NoError(t, vault.NewFetching(s.pool).Record(t.Context(), claim, []domain.FetchResult{result}))
+	require.NoError(t, s.collect.Work(t.Context(), claim))
+	require.Empty(t, s.readings(leaving))
+	require.Empty(t, s.readings(erased))
+	var rows int
+	require.NoError(t, s.pool.QueryRow(t.Context(), `select count(*) from fetch_state where social_account_id = $1`, erased.ID).Scan(&rows))
+	require.Zero(t, rows)
+}
+
+// Who reads by hand takes the claim: the job that had it stores nothing over it.
+func TestByHandTakesTheClaim(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	claim := s.claim(s.collect, domain.FetchAccounts, domain.Facebook)
+	require.NoError(t, s.byHand(t.Context(), s.collect, domain.FetchAccounts, page))
+	require.NoError(t, s.collect.Work(t.Context(), claim))
+	require.Len(t, s.readings(page), 1)
+	require.Equal(t, fetchDay.Add(tick), s.state(domain.FetchAccounts, page).DueAt.UTC(), "and is due as after any reading")
+}
+
+func TestDowntimeIsCaughtUpOnce(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	s.clock.advance(5 * 24 * time.Hour)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Len(t, s.readings(page), 2, "one catch-up, not one for each interval")
+	// The platform's days in between, each with its flow, though nobody asked on them.
+	require.Equal(t, 4, s.number(`
+		select count(distinct day) from account_months, unnest(days) as day
+		where social_account_id = $1 and metric = 'views' and kind = 'day_flow' and month = '2026-11-01' and day between 20 and 23`, page.ID))
+}

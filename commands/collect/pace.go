@@ -1,0 +1,239 @@
+package collect
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
+)
+
+// CallsOf is how many calls a reading takes, as measured (a test measures them again): of an account's totals
+// without its demographics, and of its posts where five are due.
+func CallsOf(kind string, platform domain.Platform, account domain.AccountType) int {
+	return callsOf[kind][source{platform, account}]
+}
+
+type source struct {
+	platform domain.Platform
+	account  domain.AccountType // LinkedIn only
+}
+
+var callsOf = map[string]map[source]int{
+	domain.FetchAccounts: {
+		{domain.Facebook, 0}: 2, {domain.Instagram, 0}: 5, {domain.LinkedIn, domain.LinkedInProfile}: 7,
+		{domain.LinkedIn, domain.LinkedInCompanyPage}: 3, {domain.TikTok, 0}: 1,
+	},
+	domain.FetchPosts: {
+		{domain.Facebook, 0}: 9, {domain.Instagram, 0}: 7, {domain.LinkedIn, domain.LinkedInProfile}: 30,
+		{domain.LinkedIn, domain.LinkedInCompanyPage}: 2, {domain.TikTok, 0}: 2,
+	},
+}
+
+// leftOver is the part of a quota that the pace leaves: to back-fill, renewed tokens, and what takes more calls than usual.
+const leftOver = 0.1
+
+// Pace is how often a connection is read.
+type Pace struct {
+	Every  time.Duration // between two readings; never less than configured
+	Wanted time.Duration // as configured
+	Calls  int           // that a reading takes
+	// Quota is what makes Every longer than configured; zero: nothing does.
+	Quota quota.Limit
+	// Sharing is how many connections share that quota.
+	Sharing int
+}
+
+// Demand is what reads a platform: how many connections there are of each type, and how often they are to be read.
+type Demand struct {
+	Platform        domain.Platform
+	Connections     map[domain.AccountType]int
+	Accounts, Posts time.Duration // between two readings, as configured
+}
+
+// PaceOf spreads each quota over its window. Where it is too small for all, posts keep half of it at most, accounts share
+// what is left, and each connection is read as often as the others of its kind.
+func PaceOf(kind string, account domain.AccountType, d Demand, quotas []quota.Rate) Pace {
+	pace := Pace{Wanted: d.wanted(kind), Calls: CallsOf(kind, d.Platform, account)}
+	pace.Every = pace.Wanted
+	for _, q := range quotas {
+		sharing := d.sharing(q.Scope, account)
+		accounts, posts := d.calls(domain.FetchAccounts, q.Scope, sharing), d.calls(domain.FetchPosts, q.Scope, sharing)
+		usable := q.PerSecond * (1 - leftOver)
+		if q.Scope == platforms.ScopeOperation { // the kinds call different endpoints
+			if kind == domain.FetchAccounts {
+				posts = 0
+			} else {
+				accounts = 0
+			}
+		}
+		has, asks := usable, posts
+		if kind == domain.FetchAccounts {
+			has, asks = max(usable/2, usable-posts), accounts
+		} else {
+			has = max(usable/2, usable-accounts)
+		}
+		every := time.Duration(float64(pace.Wanted) * asks / has)
+		if every = roundUp(every); every > pace.Every {
+			pace.Every, pace.Quota, pace.Sharing = every, q.Limit, 0
+			for _, n := range sharing {
+				pace.Sharing += n
+			}
+		}
+	}
+	return pace
+}
+
+func (d Demand) wanted(kind string) time.Duration {
+	if kind == domain.FetchPosts {
+		return d.Posts
+	}
+	// An interval of nothing means at each look, which the calls are reckoned for as if it were a second.
+	return max(d.Accounts, time.Second)
+}
+
+// sharing are the connections that a quota counts together.
+func (d Demand) sharing(scope platforms.Scope, account domain.AccountType) map[domain.AccountType]int {
+	if scope == platforms.ScopeAccount {
+		return map[domain.AccountType]int{account: 1}
+	}
+	return d.Connections
+}
+
+// calls are the calls a second that these connections would make if they were read as configured.
+func (d Demand) calls(kind string, scope platforms.Scope, connections map[domain.AccountType]int) (perSecond float64) {
+	for account, n := range connections {
+		each := CallsOf(kind, d.Platform, account)
+		if scope == platforms.ScopeOperation {
+			each = 1 // of one endpoint
+		}
+		perSecond += float64(n*each) / d.wanted(kind).Seconds()
+	}
+	return perSecond
+}
+
+// roundUp makes a pace readable, and the same while few connections come or go.
+func roundUp(d time.Duration) time.Duration {
+	step := time.Second
+	if d > 10*time.Minute {
+		step = time.Minute
+	}
+	return (d + step - 1).Truncate(step)
+}
+
+// Next is when a connection is due again that was due at a time and whose reading began at another. The quota's pace
+// spreads connections: each has a phase of its own, which its id gives. The first reading is followed by the
+// next in a quarter of the pace at least.
+func (p Pace) Next(due, began time.Time, socialAccount int64) time.Time {
+	if due.After(began) { // a new token made it due before its time
+		due = began
+	}
+	next := due.Add(p.Wanted)
+	if p.Every <= p.Wanted {
+		if next.After(began) {
+			return next
+		}
+		return began.Add(p.Wanted) // what a downtime missed is not made up for
+	}
+	if least := began.Add(p.Every / 4); least.After(next) {
+		next = least
+	}
+	phase := p.phase(socialAccount)
+	at := next.Add(-phase).Truncate(p.Every).Add(phase)
+	if at.Before(next) {
+		at = at.Add(p.Every)
+	}
+	return at
+}
+
+func (p Pace) phase(socialAccount int64) time.Duration {
+	hash := fnv.New64a()
+	hash.Write(strconv.AppendInt(nil, socialAccount, 10)) //nolint:errcheck // never fails
+	return time.Duration(float64(p.Every) * float64(mixed(hash.Sum64())>>11) / (1 << 53))
+}
+
+// mixed spreads neighbouring hashes (the finalizer of splitmix64).
+func mixed(h uint64) uint64 {
+	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>27) * 0x94d049bb133111eb
+	return h ^ h>>31
+}
+
+// CallsADay is what readings of this pace cost.
+func (p Pace) CallsADay() int { return int((day + p.Every - 1) / p.Every * time.Duration(p.Calls)) }
+
+// String is the pace for people: "every 103 minutes: 100 calls a day, 7 a reading".
+func (p Pace) String() string {
+	each := fmt.Sprintf("%d a reading", p.Calls)
+	if p.Quota.Calls == 0 {
+		return fmt.Sprintf("every %s, as configured: %s", spoken(p.Every), counted(p.Calls, "call")+" a reading")
+	}
+	quota := fmt.Sprintf("%s %s", counted(p.Quota.Calls, "call"), perWindow(p.Quota.Window))
+	if p.Sharing > 1 {
+		quota += fmt.Sprintf(" for %d connections", p.Sharing)
+	}
+	return fmt.Sprintf("every %s: %s, %s", spoken(p.Every), quota, each)
+}
+
+func perWindow(window time.Duration) string {
+	switch window {
+	case day:
+		return "a day"
+	case time.Hour:
+		return "an hour"
+	case time.Minute:
+		return "a minute"
+	default:
+		return "in " + spoken(window)
+	}
+}
+
+// spoken is a time in its largest unit that leaves little away.
+func spoken(d time.Duration) string {
+	switch {
+	case d%day == 0:
+		return counted(int(d/day), "day")
+	case d >= 6*time.Hour:
+		return counted(int((d+time.Hour/2)/time.Hour), "hour")
+	case d%time.Hour == 0:
+		return counted(int(d/time.Hour), "hour")
+	case d%time.Minute == 0 || d > 10*time.Minute:
+		return counted(int((d+time.Minute/2)/time.Minute), "minute")
+	default:
+		return counted(int((d+time.Second/2)/time.Second), "second")
+	}
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+// demandOf is what reads a platform now.
+func (c *Collector) demandOf(ctx context.Context, platform domain.Platform, now time.Time) (Demand, error) {
+	counts, err := c.Connections.Counts(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: platform}, now)
+	return Demand{Platform: platform, Connections: counts, Accounts: c.AccountInterval, Posts: c.PostInterval}, err
+}
+
+// tellPaces says, in the log, how often connections are read, at the start and when it changes.
+func (c *Collector) tellPaces(ctx context.Context, queue domain.FetchQueue, d Demand) {
+	for account, n := range d.Connections {
+		key := paceKey{queue, account}
+		pace := PaceOf(queue.Kind, account, d, c.Budget.Rates(queue.Platform)).String()
+		if said, _ := c.paceSaid.Swap(key, pace); said != pace {
+			c.Logger.InfoContext(ctx, "connections are read", "kind", queue.Kind, "platform", queue.Platform.String(),
+				"account_type", int(account), "connections", n, "pace", pace)
+		}
+	}
+}
+
+type paceKey struct {
+	domain.FetchQueue
+	account domain.AccountType
+}

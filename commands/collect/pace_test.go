@@ -1,0 +1,179 @@
+package collect_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
+)
+
+// rates are what a gate makes of limits.
+func rates(t require.TestingT, p domain.Platform, limits ...string) []quota.Rate {
+	parsed, err := quota.ParseLimits(limits)
+	require.NoError(t, err)
+	gate, err := quota.New(quota.Config{Store: noStore{}, Limits: parsed})
+	require.NoError(t, err)
+	return gate.Rates(p)
+}
+
+// noStore keeps no budgets: nothing is drawn.
+type noStore struct{ quota.Store }
+
+// What readings are reckoned with is what they cost.
+func TestCallsOfReadingsAreAsMeasured(t *testing.T) {
+	t.Parallel()
+	measured, reckoned := map[string]int{}, map[string]int{}
+	for _, test := range []struct {
+		platform domain.Platform
+		account  domain.AccountType
+	}{
+		{domain.Facebook, 0}, {domain.Instagram, 0}, {domain.TikTok, 0},
+		{domain.LinkedIn, domain.LinkedInProfile}, {domain.LinkedIn, domain.LinkedInCompanyPage},
+	} {
+		s := newFetchStage(t)
+		account := s.connect(test.platform, test.account, func(a *simulator.Account) {
+			if test.account == domain.LinkedInProfile {
+				a.Posts = fivePosts()
+				return
+			}
+			a.PostsFrom, a.PostEvery = fetchDay.Add(-48*time.Hour), 12*time.Hour
+		})
+		if test.account == domain.LinkedInProfile { // whose posts nobody can list
+			for _, post := range fivePosts() {
+				require.NoError(t, errors.Join((&collect.Metrics{Log: s.log, Now: s.clock.Now}).Record(t.Context(), domain.PostRegistered{
+					Tenant:   domain.Tenant{ParentAccount: agency, AccountID: north, MemberID: 5, SocialAccount: account.ID},
+					Platform: domain.LinkedIn, AccountType: test.account, ExternalID: post.ID, Origin: domain.OriginMainApp,
+					RegisteredAt: fetchDay, PublishedAt: &post.Created,
+				})...))
+			}
+		}
+		calls := func() (n int) {
+			for _, times := range s.sim.Stats().Calls {
+				n += int(times)
+			}
+			return n
+		}
+		for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts} {
+			require.Empty(t, s.round(kind, test.platform)) // the first one looks whose the token is, and for old posts
+			s.clock.advance(halfDay)
+			before := calls()
+			require.Empty(t, s.round(kind, test.platform))
+			what := fmt.Sprintf("%s of %s, type %d", kind, test.platform, test.account)
+			measured[what], reckoned[what] = calls()-before, collect.CallsOf(kind, test.platform, test.account)
+		}
+	}
+	require.Equal(t, measured, reckoned)
+}
+
+func fivePosts() (posts []simulator.Post) {
+	for n := range 5 {
+		posts = append(posts, simulator.Post{ID: fmt.Sprintf("urn:li:share:7%d", n), Created: fetchDay.Add(-time.Duration(n+1) * time.Hour)})
+	}
+	return posts
+}
+
+func TestPaceIsToldToPeople(t *testing.T) {
+	t.Parallel()
+	profile := collect.Demand{
+		Platform: domain.LinkedIn, Connections: map[domain.AccountType]int{domain.LinkedInProfile: 1}, Accounts: 30 * time.Second, Posts: 12 * time.Hour,
+	}
+	many := profile
+	many.Connections = map[domain.AccountType]int{domain.LinkedInProfile: 30, domain.LinkedInCompanyPage: 10}
+	page := collect.Demand{Platform: domain.Facebook, Connections: map[domain.AccountType]int{0: 7}, Accounts: time.Hour, Posts: 12 * time.Hour}
+	for want, pace := range map[string]collect.Pace{
+		"every 262 minutes: 100 calls a day, 7 a reading": collect.PaceOf(domain.FetchAccounts, domain.LinkedInProfile, profile,
+			rates(t, domain.LinkedIn, "linkedin:account:100/24h")),
+		"every 28 hours: 500 calls a day for 40 connections, 7 a reading": collect.PaceOf(domain.FetchAccounts, domain.LinkedInProfile, many,
+			rates(t, domain.LinkedIn, "linkedin:app:500/24h")),
+		"every 1 hour, as configured: 2 calls a reading":   collect.PaceOf(domain.FetchAccounts, 0, page, rates(t, domain.Facebook)),
+		"every 12 hours, as configured: 9 calls a reading": collect.PaceOf(domain.FetchPosts, 0, page, nil),
+	} {
+		require.Equal(t, want, pace.String())
+	}
+}
+
+// Whatever the quotas, connections and intervals are: over a long time the readings of all connections, each at its pace, make
+// no more calls than the quota has, leave something for the rest, starve nobody, do not bunch, and nobody is read more
+// often than configured.
+func TestPaceKeepsQuotas(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		const p = domain.LinkedIn
+		scope := rapid.SampledFrom([]platforms.Scope{platforms.ScopeApp, platforms.ScopeAccount}).Draw(r, "scope")
+		limit := quota.Limit{Platform: p, Scope: scope, Calls: rapid.IntRange(50, 5000).Draw(r, "calls"), Window: 24 * time.Hour}
+		gate, err := quota.New(quota.Config{Store: noStore{}, Limits: []quota.Limit{limit}})
+		require.NoError(r, err)
+		demand := collect.Demand{
+			Platform: p, Connections: map[domain.AccountType]int{
+				domain.LinkedInProfile:     rapid.IntRange(1, 40).Draw(r, "profiles"),
+				domain.LinkedInCompanyPage: rapid.IntRange(0, 40).Draw(r, "pages"),
+			},
+			Accounts: time.Duration(rapid.IntRange(30, 86_400).Draw(r, "interval")) * time.Second, Posts: 12 * time.Hour,
+		}
+		var days float64 = 30
+		begin := fetchDay
+		end := begin.Add(time.Duration(days) * 24 * time.Hour)
+		sum, all := 0.0, map[int64][]time.Time{}
+		id := int64(0)
+		for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts} {
+			for account, n := range demand.Connections {
+				pace := collect.PaceOf(kind, account, demand, gate.Rates(p))
+				require.GreaterOrEqual(r, pace.Every, pace.Wanted)
+				perAccount := 0.0
+				for range n {
+					id++
+					late := time.Duration(rapid.IntRange(0, 30).Draw(r, "late")) * time.Second
+					due, reads := begin, []time.Time{}
+					for due.Before(end) {
+						began := due.Add(late)
+						reads = append(reads, due)
+						next := pace.Next(due, began, id)
+						require.False(r, next.Before(due.Add(pace.Wanted)), "more often than configured")
+						require.LessOrEqual(r, next.Sub(began), 2*pace.Every, "starved")
+						due = next
+					}
+					perAccount = float64(len(reads)*pace.Calls) / days
+					sum += perAccount
+					all[id] = reads
+				}
+				if scope == platforms.ScopeAccount && n > 0 {
+					require.LessOrEqual(r, perAccount, float64(limit.Calls)+2*float64(pace.Calls)/days, "%s of one account", kind)
+				}
+			}
+		}
+		if scope == platforms.ScopeApp {
+			// The first readings come at once, and are one more for each connection.
+			require.LessOrEqual(r, sum, float64(limit.Calls)*0.95+float64(14*id)/days)
+		}
+	})
+}
+
+// Connections that were made at one moment are read at different ones, when the quota sets the pace.
+func TestConnectionsDoNotBunch(t *testing.T) {
+	t.Parallel()
+	demand := collect.Demand{
+		Platform: domain.LinkedIn, Connections: map[domain.AccountType]int{domain.LinkedInProfile: 1000}, Accounts: 30 * time.Second, Posts: 12 * time.Hour,
+	}
+	pace := collect.PaceOf(domain.FetchAccounts, domain.LinkedInProfile, demand, rates(t, domain.LinkedIn, "linkedin:app:50000/24h"))
+	parts := make([]int, 10)
+	for id := range int64(1000) {
+		due := fetchDay
+		for range 5 {
+			due = pace.Next(due, due.Add(time.Second), id)
+		}
+		parts[due.Sub(fetchDay)%pace.Every*10/pace.Every]++
+	}
+	require.Greater(t, slices.Min(parts), 60)
+	require.Less(t, slices.Max(parts), 140)
+}
