@@ -56,7 +56,7 @@ func (p People) Export(ctx context.Context, out io.Writer, head PersonExportHead
 			}
 			counts = append(counts, PersonSectionCount{section.name, n})
 		}
-		w.WriteString("\n}\n")
+		fmt.Fprint(w, "\n}\n")
 		return w.Flush()
 	})
 	return counts, err
@@ -87,11 +87,11 @@ func writeSection(ctx context.Context, tx pgx.Tx, w *bufio.Writer, s personSecti
 	var row string
 	_, err = pgx.ForEachRow(rows, []any{&row}, func() error {
 		if n++; n > 1 {
-			w.WriteByte(',')
+			fmt.Fprint(w, ",")
 		}
-		w.WriteString("\n " + row)
+		fmt.Fprint(w, "\n ", row)
 		return nil
 	})
-	w.WriteByte(']')
+	fmt.Fprint(w, "]")
 	return n, err
 }
