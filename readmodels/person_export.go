@@ -17,7 +17,7 @@ import (
 // PersonExportFormat names the shape of the file that [People.Export] writes; docs/privacy.md describes it.
 const PersonExportFormat = "ledgerboard-person-export-v1"
 
-// PersonExportHead is the member "export" of such a file. The lists of [PersonSections] follow as further members, each a list of
+// PersonExportHead is the member "export" of such a file. The lists of its sections follow as further members, each a list of
 // objects; an empty one says that nothing of its kind is known.
 type PersonExportHead struct {
 	Format        string    `json:"format"` // [PersonExportFormat]
@@ -60,14 +60,6 @@ func (p People) Export(ctx context.Context, out io.Writer, head PersonExportHead
 		return w.Flush()
 	})
 	return counts, err
-}
-
-// PersonSections are the names of the sections of an export, in their order.
-func PersonSections() (names []string) {
-	for _, s := range personSections {
-		names = append(names, s.name)
-	}
-	return names
 }
 
 // personArgs are what the statements of the sections ask for.
