@@ -17,7 +17,8 @@ import (
 type People struct{ Pool pg.Reader }
 
 // ErrPersonNotFound says that the directory holds neither the user or member nor anything of theirs.
-var ErrPersonNotFound = domain.NewError(domain.CodeNotFound, "The directory holds nobody with this id: there is nothing to export or to erase. Check the id.")
+var ErrPersonNotFound = domain.NewError(domain.CodeNotFound,
+	"The directory holds nobody with this id: there is nothing to export or to erase. Check the id.")
 
 // OfUser returns the person who is the user: its sessions, and the members that are this user. What an
 // interrupted erasure left of a user is found too. Error: [ErrPersonNotFound].

@@ -17,7 +17,7 @@ import (
 // PersonExportFormat names the shape of the file that [People.Export] writes; docs/privacy.md describes it.
 const PersonExportFormat = "ledgerboard-person-export-v1"
 
-// PersonExportHead is the member "export" of such a file. The lists of [PersonSections] follow as further members, each a list of
+// PersonExportHead is the member "export" of such a file. The lists of its sections follow as further members, each a list of
 // objects; an empty one says that nothing of its kind is known.
 type PersonExportHead struct {
 	Format        string    `json:"format"` // [PersonExportFormat]
@@ -56,18 +56,10 @@ func (p People) Export(ctx context.Context, out io.Writer, head PersonExportHead
 			}
 			counts = append(counts, PersonSectionCount{section.name, n})
 		}
-		w.WriteString("\n}\n")
+		fmt.Fprint(w, "\n}\n")
 		return w.Flush()
 	})
 	return counts, err
-}
-
-// PersonSections are the names of the sections of an export, in their order.
-func PersonSections() (names []string) {
-	for _, s := range personSections {
-		names = append(names, s.name)
-	}
-	return names
 }
 
 // personArgs are what the statements of the sections ask for.
@@ -87,11 +79,11 @@ func writeSection(ctx context.Context, tx pgx.Tx, w *bufio.Writer, s personSecti
 	var row string
 	_, err = pgx.ForEachRow(rows, []any{&row}, func() error {
 		if n++; n > 1 {
-			w.WriteByte(',')
+			fmt.Fprint(w, ",")
 		}
-		w.WriteString("\n " + row)
+		fmt.Fprint(w, "\n ", row)
 		return nil
 	})
-	w.WriteByte(']')
+	fmt.Fprint(w, "]")
 	return n, err
 }

@@ -60,7 +60,8 @@ var personSections = []personSection{
 		select time, parent_account, sub_account_id as dashboard, version, event_type, actor as decided_by, role,
 		       b.listed as listed_before, a.listed as listed_after, a.open, a.scopes
 		from dashboard_history
-		cross join lateral (select coalesce(before->'users' ? @user, false) as listed, before->'allow_client_dashboard' as open, before->'scopes' as scopes) b
+		cross join lateral (
+			select coalesce(before->'users' ? @user, false) as listed, before->'allow_client_dashboard' as open, before->'scopes' as scopes) b
 		cross join lateral (select after->'users' ? @user as listed, after->'allow_client_dashboard' as open, after->'scopes' as scopes) a
 		where a.listed <> b.listed or a.listed and (a.open, a.scopes) is distinct from (b.open, b.scopes)
 		order by time, parent_account, version, sub_account_id`},
