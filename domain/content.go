@@ -55,7 +55,7 @@ func (PostContent) EventType() string { return "contents.post.v1" }
 
 // Key is the log key of the content: agency, origin and post id. The origin is part of it because compaction keeps one record of a key,
 // and neither origin knows what the other one says. A record with an empty value (a tombstone) under it erases the content.
-func (c PostContent) Key() string { return c.PostRef.ContentKey(c.Origin) }
+func (c PostContent) Key() string { return c.ContentKey(c.Origin) }
 
 // ContentKey is the log key of what an origin says of the post.
 func (r PostRef) ContentKey(origin PostOrigin) string {

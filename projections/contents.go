@@ -157,14 +157,14 @@ var contentsTable = newTable("post_contents",
 	 told_at timestamptz, covered boolean`,
 	replaceRow(contentKeyColumns, ""),
 	func(s saidOf) []any {
-		return append(s.contentKey.values(),
+		return append(s.values(),
 			nullIfZero(s.texts.Content), nullIfZero(s.texts.MediaURL), nullIfZero(s.texts.Permalink), s.at, s.covered)
 	})
 
 var erasedTable = newTable("erased_contents",
 	`parent_account text, social_account_id bigint, external_id text, origin text, erased_at timestamptz, covered boolean`,
 	replaceRow(contentKeyColumns, ""),
-	func(s saidOf) []any { return append(s.contentKey.values(), s.at, s.covered) })
+	func(s saidOf) []any { return append(s.values(), s.at, s.covered) })
 
 // Write implements [Fold]. A key has a row in one of the tables.
 func (f *contentFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
@@ -178,7 +178,7 @@ func (f *contentFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error 
 					as k(parent_account, social_account_id, external_id, origin)
 				where (t.parent_account, t.social_account_id, t.external_id, t.origin)
 				    = (k.parent_account, k.social_account_id, k.external_id, k.origin)`,
-				arraysOf(gone, func(s saidOf) []any { return s.contentKey.values() })...)
+				arraysOf(gone, func(s saidOf) []any { return s.values() })...)
 		}
 	}
 	return nil
