@@ -127,7 +127,7 @@ func (r importReport) print(c importCommand, s streams) error {
 		fmt.Fprintln(s.Out, ".")
 	}
 	if r.TokensReplaced > 0 {
-		fmt.Fprintf(s.Out, "%d of the tokens took the place of others; their connections are read again with their next slots.\n", r.TokensReplaced)
+		fmt.Fprintf(s.Out, "%d of the tokens took the place of others; their connections are read again at the next look.\n", r.TokensReplaced)
 	}
 	if r.TokensAbsent > 0 {
 		fmt.Fprintf(s.Out, "%d connections came without a token: their accounts must be connected again.\n", r.TokensAbsent)

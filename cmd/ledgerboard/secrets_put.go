@@ -39,7 +39,7 @@ func (putCommand) Help() string {
 All but access_token may be left out where the platform gives none; "instagram_login":true|false says by
 which login a token of Instagram was got (left out: as before). Times are RFC 3339. The tokens take the
 place of the stored ones as a whole, and are neither logged nor printed. A connection that waited for a
-person to sign in again is read again with its next slot.`
+person to sign in again is read again at the next look.`
 }
 
 // maxTokensInput is far beyond what platforms give, in bytes.
@@ -130,7 +130,7 @@ func printHandedOver(out io.Writer, done collect.HandedOver) {
 	}
 	fmt.Fprintln(out, ".")
 	if done.Awaited {
-		fmt.Fprintln(out, "It was waiting for this sign-in: it is read again with its next slot, and /api/platforms says how that went.")
+		fmt.Fprintln(out, "It was waiting for this sign-in: it is read again at the next look, and /api/platforms says how that went.")
 	} else {
 		fmt.Fprintln(out, "They are used from its next reading on.")
 	}

@@ -71,12 +71,11 @@ func PaceOf(kind string, account domain.AccountType, d Demand, quotas []quota.Ra
 				accounts = 0
 			}
 		}
-		has, asks := usable, posts
+		asks, others := posts, accounts
 		if kind == domain.FetchAccounts {
-			has, asks = max(usable/2, usable-posts), accounts
-		} else {
-			has = max(usable/2, usable-accounts)
+			asks, others = accounts, posts
 		}
+		has := max(usable/2, usable-others)
 		every := time.Duration(float64(pace.Wanted) * asks / has)
 		if every = roundUp(every); every > pace.Every {
 			pace.Every, pace.Quota, pace.Sharing = every, q.Limit, 0
@@ -152,7 +151,7 @@ func (p Pace) Next(due, began time.Time, socialAccount int64) time.Time {
 
 func (p Pace) phase(socialAccount int64) time.Duration {
 	hash := fnv.New64a()
-	hash.Write(strconv.AppendInt(nil, socialAccount, 10)) //nolint:errcheck // never fails
+	hash.Write(strconv.AppendInt(nil, socialAccount, 10))
 	return time.Duration(float64(p.Every) * float64(mixed(hash.Sum64())>>11) / (1 << 53))
 }
 

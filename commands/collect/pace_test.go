@@ -38,8 +38,11 @@ func TestCallsOfReadingsAreAsMeasured(t *testing.T) {
 		platform domain.Platform
 		account  domain.AccountType
 	}{
-		{domain.Facebook, 0}, {domain.Instagram, 0}, {domain.TikTok, 0},
-		{domain.LinkedIn, domain.LinkedInProfile}, {domain.LinkedIn, domain.LinkedInCompanyPage},
+		{domain.Facebook, 0},
+		{domain.Instagram, 0},
+		{domain.TikTok, 0},
+		{domain.LinkedIn, domain.LinkedInProfile},
+		{domain.LinkedIn, domain.LinkedInCompanyPage},
 	} {
 		s := newFetchStage(t)
 		account := s.connect(test.platform, test.account, func(a *simulator.Account) {

@@ -30,7 +30,9 @@ func NewFetching(pool *pgxpool.Pool) *Fetching { return &Fetching{pool} }
 // Claim claims, in the caller's transaction, those of the accounts whose due time is still the one that the caller saw and
 // that nobody else has claimed. Who claims at the same moment is not waited for. The claims end by themselves
 // after so long. It returns what was claimed, the most overdue first.
-func Claim(ctx context.Context, tx pgx.Tx, queue domain.FetchQueue, due []domain.DueAccount, lasts time.Duration, now time.Time) (domain.FetchClaim, error) {
+func Claim(
+	ctx context.Context, tx pgx.Tx, queue domain.FetchQueue, due []domain.DueAccount, lasts time.Duration, now time.Time,
+) (domain.FetchClaim, error) {
 	claim := domain.FetchClaim{FetchQueue: queue}
 	ids, seen := make([]int64, len(due)), make([]time.Time, len(due))
 	for i, account := range due {
@@ -73,7 +75,9 @@ func MakeDue(ctx context.Context, tx pgx.Tx, queue domain.FetchQueue, now time.T
 }
 
 // Take claims one account whoever has it: the other's result does not count then.
-func (f *Fetching) Take(ctx context.Context, queue domain.FetchQueue, socialAccount int64, lasts time.Duration, now time.Time) (domain.FetchClaim, error) {
+func (f *Fetching) Take(
+	ctx context.Context, queue domain.FetchQueue, socialAccount int64, lasts time.Duration, now time.Time,
+) (domain.FetchClaim, error) {
 	claim := domain.FetchClaim{FetchQueue: queue, Accounts: []int64{socialAccount}}
 	err := f.pool.QueryRow(ctx, `
 		insert into fetch_state as f (kind, p_id, social_account_id, due_at, updated_at, claimed_until)
@@ -119,8 +123,8 @@ func (f *Fetching) Record(ctx context.Context, claim domain.FetchClaim, results 
 		    backfilled_at = case when r.backfilled then r.at else f.backfilled_at end,
 		    demographics_at = case when r.demographics then r.at else f.demographics_at end, updated_at = r.at
 		from mine
-		join unnest($4::bigint[], $5::bool[], $6::timestamptz[], $7::timestamptz[], $8::bool[], $9::bool[], $10::int[], $11::text[], $12::text[], $13::text[], $14::int[],
-		            $15::text[])
+		join unnest($4::bigint[], $5::bool[], $6::timestamptz[], $7::timestamptz[], $8::bool[], $9::bool[], $10::int[], $11::text[],
+		            $12::text[], $13::text[], $14::int[], $15::text[])
 		  as r (id, read, at, due, backfilled, demographics, failures, class, reason, pace, cost, words) on r.id = mine.social_account_id
 		where f.kind = $1 and f.p_id = $2 and f.social_account_id = r.id
 		returning f.social_account_id as id, f.kind, r.at, r.class, r.words)`+keepWords,
