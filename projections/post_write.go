@@ -56,23 +56,24 @@ var postsTable = newTable("tSPosts",
 // Write implements [Fold]. Rows go in the order of their keys, which is the order of the indexes. What is copied goes to the
 // server while the rest is worked out.
 func (f *postFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
-	copies := copies{ctx: ctx, tx: tx}
-	err := f.queueRows(last, &copies)
-	if err := errors.Join(err, copies.wait()); err != nil {
+	copying := &copies{ctx: ctx, tx: tx}
+	err := f.queueRows(last, copying)
+	if err := errors.Join(err, copying.wait()); err != nil {
 		return fmt.Errorf("store posts and their readings: %w", err)
 	}
 	return nil
 }
 
-func (f *postFold) queueRows(last *pgx.Batch, copies *copies) error {
+// queueRows begins to copy the rows that are new and many, and queues all others.
+func (f *postFold) queueRows(last *pgx.Batch, copying *copies) error {
 	all := f.inOrder()
-	newReadings, changedReadings := split(changedReadings(all), func(r *reading) bool { return r.was == nil })
-	postReadings.insertNew(last, copies, newReadings, appendInsight)
+	newReadings, otherReadings := split(changedReadings(all), func(r *reading) bool { return r.was == nil })
+	postReadings.insertNew(last, copying, newReadings, appendInsight)
 	days, gone := changedDays(all)
-	newDays, changedDays := split(days, func(d dayRow) bool { return d.isNew })
-	postDaily.insertNew(last, copies, newDays, func(values []any, d dayRow) []any { return appendDay(values, &d) })
-	postReadings.queue(last, changedReadings)
-	postDaily.queue(last, changedDays)
+	newDays, otherDays := split(days, func(d dayRow) bool { return d.isNew })
+	postDaily.insertNew(last, copying, newDays, func(values []any, d dayRow) []any { return appendDay(values, &d) })
+	postReadings.queue(last, otherReadings)
+	postDaily.queue(last, otherDays)
 	queueGone(last, gone)
 	queueMonths(last, days, gone)
 	f.queueGains(last)

@@ -100,12 +100,12 @@ const copyAbove = 64
 
 // insertNew writes rows whose keys are known to be new: many by COPY, which spends nothing on looking for conflicts, few in
 // the batch with everything else. appendRow appends a row's values, of no column that is jsonb or text[].
-func (t table[R]) insertNew(batch *pgx.Batch, copies *copies, rows []R, appendRow func([]any, R) []any) {
+func (t table[R]) insertNew(batch *pgx.Batch, copying *copies, rows []R, appendRow func([]any, R) []any) {
 	if len(rows) < copyAbove {
 		t.queue(batch, rows)
 		return
 	}
-	copies.begin(func(ctx context.Context, tx pgx.Tx) error {
+	copying.begin(func(ctx context.Context, tx pgx.Tx) error {
 		return streamRows(ctx, copyInto{tx}, t.name, t.columns, func(yield func([]any, error) bool) {
 			var values []any
 			for _, row := range rows {
