@@ -33,7 +33,7 @@ type prices struct {
 	parts  []part
 }
 
-// part is a part of a month in which of no account the price becomes known or unknown.
+// part is a part of a month in which the price of no account becomes known, or is missing for another reason.
 type part struct {
 	bucket
 	month int
@@ -83,7 +83,7 @@ func (p *prices) status(account string, at time.Time) PriceStatus {
 	return found
 }
 
-// cut cuts the months where the price of an account becomes known, or is not any more.
+// cut cuts the months where the price of an account becomes known, is not any more, or is missing for another reason.
 func (p *prices) cut(list []subscription) {
 	var cuts []time.Time
 	for _, s := range list {
@@ -98,7 +98,7 @@ func (p *prices) cut(list []subscription) {
 	}
 	cuts = slices.DeleteFunc(cuts, func(at time.Time) bool {
 		return !slices.ContainsFunc(accounts, func(account string) bool {
-			return (p.status(account, at) == PriceKnown) != (p.status(account, at.Add(-time.Nanosecond)) == PriceKnown)
+			return p.status(account, at) != p.status(account, at.Add(-time.Nanosecond))
 		})
 	})
 	slices.SortFunc(cuts, time.Time.Compare)

@@ -1,0 +1,352 @@
+package analytics_test
+
+import (
+	"fmt"
+	"math"
+	"math/big"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+// What views cost, half hour by half hour, over drawn subscriptions: open ended, overlapping, one after the other, without a
+// price, in two currencies, of clients, of the agency and of another one; asked in several zones, of whole days or not, also
+// while the range has not ended.
+func TestCostsAgreeWithHalfHours(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	rapid.Check(t, func(t *rapid.T) {
+		c := drawCosts(t)
+		c.world().Fold(t, db)
+		got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).RoiViews(t.Context(), c.scope, analytics.RangeQuery{
+			Range: c.asked, Platforms: domain.Platforms(),
+		})
+		require.NoError(t, err)
+		months := c.months()
+		require.Len(t, got.Months, len(months))
+		for i, month := range got.Months {
+			at := months[i].name
+			require.Equal(t, at, month.Month)
+			require.Equal(t, []int{months[i].begun, months[i].days}, []int{month.Days, month.DaysInMonth}, at)
+			requireRoi(t, c.roi(months[i:i+1], domain.Platforms()...), month.Roi, at)
+			for _, of := range month.Platforms {
+				requireRoi(t, c.roi(months[i:i+1], of.Platform), of.Roi, at+" "+of.PlatformName)
+			}
+		}
+		requireRoi(t, c.roi(months, domain.Platforms()...), got.Total, "total")
+		for _, of := range got.Platforms {
+			requireRoi(t, c.roi(months, of.Platform), of.Roi, of.PlatformName)
+		}
+	})
+}
+
+// requireRoi compares to the cent, and the cost per thousand views to the half of its last decimal.
+func requireRoi(t require.TestingT, want, got analytics.Roi, of string) {
+	if want.CostPerThousandViews != nil && got.CostPerThousandViews != nil {
+		require.LessOrEqual(t, math.Abs(*want.CostPerThousandViews-*got.CostPerThousandViews), 0.005+1e-6, of)
+		got.CostPerThousandViews = want.CostPerThousandViews
+	}
+	require.Equal(t, want, got, of)
+}
+
+// costsWorld is what subscriptions ran, and when which account gained views.
+type costsWorld struct {
+	season time.Time
+	plans  []domain.DirectorySubscription
+	gains  []viewsAt
+	scope  readmodels.Scope
+	asked  analytics.Range
+}
+
+// viewsAt are views that an account gained at an instant; on a day, at its first one.
+type viewsAt struct {
+	page  domain.DirectorySocialAccount
+	day   time.Time // of a platform that counts days; else zero
+	at    time.Time
+	views int64
+}
+
+const costDays = 75 // three months and a change of the clocks
+
+// costPages are pages of two clients, of the agency itself and of another agency.
+var costPages = []domain.DirectorySocialAccount{
+	costPage(tenants[0], 21, domain.Facebook), costPage(tenants[0], 22, domain.TikTok), costPage(tenants[1], 23, domain.Facebook),
+	costPage(tenants[1], 24, domain.Instagram), costPage(tenants[3], 25, domain.TikTok), costPage(tenants[2], 26, domain.Facebook),
+}
+
+func costPage(of domain.Tenant, id int64, p domain.Platform) domain.DirectorySocialAccount {
+	return domain.DirectorySocialAccount{
+		ID: id, ParentAccount: of.ParentAccount, AccountID: of.AccountID, MemberID: of.MemberID, ConnectionID: id, Platform: p,
+		ExternalID: "x", Name: fmt.Sprint("page ", id), Connected: true,
+	}
+}
+
+func drawCosts(t *rapid.T) costsWorld {
+	c := costsWorld{season: rapid.SampledFrom(seasons).Draw(t, "season").AddDate(0, 0, -30)}
+	c.scope = rapid.SampledFrom([]readmodels.Scope{
+		{ParentAccount: agencyA},
+		{ParentAccount: agencyA},
+		{ParentAccount: agencyA, Accounts: []string{clientA}},
+		{ParentAccount: agencyA, Accounts: []string{clientA, clientC}},
+	}).Draw(t, "scope")
+	zone := zone(t, rapid.SampledFrom(zoneNames).Draw(t, "zone"))
+	c.asked.Zone = zone
+	instant := func(name string) time.Time {
+		if rapid.IntRange(0, 2).Draw(t, name+" in a day") == 0 {
+			return c.season.Add(time.Duration(rapid.IntRange(0, costDays*48).Draw(t, name)) * 30 * time.Minute)
+		}
+		return firstInstant(c.season.AddDate(0, 0, rapid.IntRange(0, costDays).Draw(t, name+" day")), zone)
+	}
+	c.asked.From, c.asked.To = instant("from"), instant("to")
+	if c.asked.To.Before(c.asked.From) {
+		c.asked.From, c.asked.To = c.asked.To, c.asked.From
+	}
+	if c.asked.To.Equal(c.asked.From) {
+		c.asked.To = c.asked.To.Add(30 * time.Minute)
+	}
+	if rapid.IntRange(0, 2).Draw(t, "not over") == 0 {
+		c.asked.Now = instant("now")
+	}
+	for i := range rapid.IntRange(2, 6).Draw(t, "plans") {
+		plan := domain.DirectorySubscription{
+			ID: int64(i + 1), AccountID: rapid.SampledFrom([]string{clientA, clientA, clientC, agencyA, clientB}).Draw(t, "whose"),
+			Currency: rapid.SampledFrom([]string{"EUR", "EUR", "EUR", "USD"}).Draw(t, "currency"),
+			StartsAt: instant("starts"),
+		}
+		if rapid.IntRange(0, 4).Draw(t, "priced") > 0 {
+			plan.PriceMinor = new(int64(rapid.SampledFrom([]int{0, 1, 9_900, 10_000, 123_457}).Draw(t, "price")))
+		}
+		switch rapid.IntRange(0, 3).Draw(t, "how it began") {
+		case 0: // as another ended
+			if i > 0 && c.plans[i-1].EndsAt != nil {
+				plan.StartsAt = *c.plans[i-1].EndsAt
+			}
+		case 1: // before anybody asked
+			plan.StartsAt = c.season.AddDate(-1, 0, 0)
+		}
+		if rapid.IntRange(0, 2).Draw(t, "open ended") > 0 {
+			if ends := instant("ends"); ends.After(plan.StartsAt) {
+				plan.EndsAt = &ends
+			}
+		}
+		c.plans = append(c.plans, plan)
+	}
+	taken := map[string]bool{}
+	for range rapid.IntRange(4, 14).Draw(t, "gains") {
+		gain := viewsAt{page: rapid.SampledFrom(costPages).Draw(t, "page"), views: int64(rapid.IntRange(-2, 3000).Draw(t, "views"))}
+		if gain.page.Platform == domain.TikTok {
+			gain.at = instant("gained")
+		} else {
+			gain.day = c.season.AddDate(0, 0, rapid.IntRange(0, costDays).Draw(t, "gained on"))
+			gain.at = firstInstant(gain.day, zone)
+		}
+		key := fmt.Sprint(gain.page.ID, gain.at)
+		if !taken[key] && (c.asked.Now.IsZero() || !gain.at.After(c.asked.Now)) { // nothing is read before it is
+			taken[key] = true
+			c.gains = append(c.gains, gain)
+		}
+	}
+	slices.SortFunc(c.gains, func(a, b viewsAt) int { return a.at.Compare(b.at) })
+	return c
+}
+
+// world is that as events: days in one reading after all of them, views of a video in readings that count up from a baseline.
+func (c costsWorld) world() *world {
+	w := &world{Directory: tenantPeople()}
+	for _, plan := range c.plans {
+		w.Directory = append(w.Directory, plan)
+	}
+	for _, p := range costPages {
+		w.Directory = append(w.Directory, p)
+		tenant := domain.Tenant{ParentAccount: p.ParentAccount, AccountID: p.AccountID, MemberID: p.MemberID, SocialAccount: p.ID}
+		before, published, views := c.season.AddDate(0, 0, -20), c.season.AddDate(0, 0, -40), int64(50)
+		video := func(at time.Time) {
+			w.Add(fmt.Sprint(p.ID, "-", len(w.Events)), domain.PostRead{
+				Tenant: tenant, Platform: p.Platform, ExternalID: "v", CapturedAt: at, PublishedAt: &published, Counts: domain.Counts{Views: new(views)},
+			})
+		}
+		days := domain.AccountRead{Tenant: tenant, Platform: p.Platform, CapturedAt: c.season.AddDate(0, 0, costDays+5)}
+		if p.Platform == domain.TikTok {
+			video(before)
+		}
+		for _, gain := range c.gains {
+			switch {
+			case gain.page.ID != p.ID:
+			case gain.day.IsZero():
+				views += gain.views
+				video(gain.at)
+			default:
+				days.Figures = append(days.Figures, flow(domain.MetricViews, gain.day.Format(time.DateOnly), gain.views))
+			}
+		}
+		if len(days.Figures) > 0 {
+			w.Add(fmt.Sprint(p.ID), days)
+		}
+	}
+	return w
+}
+
+// costMonth is what lies of a calendar month in the range, by half hours of the days that have begun.
+type costMonth struct {
+	name        string
+	begun, days int
+	from, to    time.Time
+	halves      []halfHour
+}
+
+// halfHour is one, and what of its month it is: of a day that the range cuts, the half hours in the range are all of it.
+type halfHour struct {
+	at      time.Time
+	ofMonth *big.Rat
+}
+
+func (c costsWorld) months() (months []costMonth) {
+	date, _ := time.Parse(time.DateOnly, c.asked.From.In(c.asked.Zone).Format(time.DateOnly))
+	for ; firstInstant(date, c.asked.Zone).Before(c.asked.To); date = date.AddDate(0, 0, 1) {
+		begins, ends := firstInstant(date, c.asked.Zone), firstInstant(date.AddDate(0, 0, 1), c.asked.Zone)
+		from, to := begins, ends
+		if from.Before(c.asked.From) {
+			from = c.asked.From
+		}
+		if to.After(c.asked.To) {
+			to = c.asked.To
+		}
+		name := date.Format("2006-01")
+		if len(months) == 0 || months[len(months)-1].name != name {
+			first := date.AddDate(0, 0, 1-date.Day())
+			months = append(months, costMonth{name: name, from: from, days: int(first.AddDate(0, 1, 0).Sub(first).Hours()) / 24})
+		}
+		month := &months[len(months)-1]
+		month.to = to
+		if !c.asked.Now.IsZero() && begins.After(c.asked.Now) {
+			continue
+		}
+		month.begun++
+		part := big.NewRat(1, int64(to.Sub(from)/(30*time.Minute))*int64(month.days))
+		for at := from; at.Before(to); at = at.Add(30 * time.Minute) {
+			month.halves = append(month.halves, halfHour{at, part})
+		}
+	}
+	return months
+}
+
+// running are the subscriptions of an account at an instant; of "", the agency's.
+func (c costsWorld) running(account string, at time.Time) (plans []domain.DirectorySubscription) {
+	if account == "" {
+		account = agencyA
+	}
+	for _, plan := range c.plans {
+		if plan.AccountID == account && !at.Before(plan.StartsAt) && (plan.EndsAt == nil || at.Before(*plan.EndsAt)) {
+			plans = append(plans, plan)
+		}
+	}
+	return plans
+}
+
+// whyUnpriced says why the price of some subscriptions together is not known; known: it is.
+func whyUnpriced(plans []domain.DirectorySubscription) analytics.PriceStatus {
+	price := analytics.PriceKnown
+	for _, plan := range plans {
+		if plan.PriceMinor == nil {
+			return analytics.PriceUnknown
+		}
+		if plan.Currency != plans[0].Currency {
+			price = analytics.PriceSeveralCurrencies
+		}
+	}
+	if len(plans) == 0 {
+		return analytics.PriceNoSubscription
+	}
+	return price
+}
+
+// price is what is known of an account's price at an instant: its own subscriptions and those of the agency, which cover all
+// clients where all are asked for.
+func (c costsWorld) price(account string, at time.Time) analytics.PriceStatus {
+	var plans []domain.DirectorySubscription
+	if account != agencyA {
+		plans = c.running(account, at)
+	}
+	if c.scope.Accounts == nil {
+		plans = append(plans, c.running("", at)...)
+	}
+	return whyUnpriced(plans)
+}
+
+// roi sets the views of some months on some platforms against what they cost.
+func (c costsWorld) roi(months []costMonth, platforms ...domain.Platform) analytics.Roi {
+	var want analytics.Roi
+	costs, why := map[string]*big.Rat{}, map[analytics.PriceStatus]bool{}
+	pay := func(month costMonth, account string, known func(time.Time) bool) {
+		for _, half := range month.halves {
+			if !known(half.at) {
+				continue
+			}
+			for _, plan := range c.running(account, half.at) {
+				if costs[plan.Currency] == nil {
+					costs[plan.Currency] = new(big.Rat)
+				}
+				costs[plan.Currency].Add(costs[plan.Currency], new(big.Rat).Mul(half.ofMonth, big.NewRat(*plan.PriceMinor, 1)))
+			}
+		}
+	}
+	for _, month := range months {
+		paying := map[string]bool{}
+		for _, gain := range c.gains {
+			account := gain.page.AccountID
+			asked := gain.page.ParentAccount == agencyA && (c.scope.Accounts == nil || slices.Contains(c.scope.Accounts, account))
+			if !asked || !slices.Contains(platforms, gain.page.Platform) || gain.at.Before(month.from) || !gain.at.Before(month.to) {
+				continue
+			}
+			sum(&want.Views, gain.views)
+			price := c.price(account, gain.at)
+			if why[price] = true; price == analytics.PriceKnown {
+				sum(&want.PricedViews, gain.views)
+				paying[account] = true
+			}
+		}
+		for account := range paying {
+			if account != agencyA { // the agency's comes once for all
+				pay(month, account, func(at time.Time) bool { return c.price(account, at) == analytics.PriceKnown })
+			}
+		}
+		if len(paying) > 0 && c.scope.Accounts == nil {
+			pay(month, "", func(at time.Time) bool { return whyUnpriced(c.running("", at)) == analytics.PriceKnown })
+		}
+	}
+	switch {
+	case want.Views == nil:
+		want.Price = analytics.PriceNoViews
+	case len(costs) > 1:
+		want.Price = analytics.PriceSeveralCurrencies
+	case why[analytics.PriceKnown] && len(why) > 1:
+		want.Price = analytics.PriceKnownInPart
+	default: // the gravest of what there is
+		for _, status := range []analytics.PriceStatus{
+			analytics.PriceKnown, analytics.PriceNoSubscription, analytics.PriceSeveralCurrencies, analytics.PriceUnknown,
+		} {
+			if why[status] {
+				want.Price = status
+			}
+		}
+	}
+	if len(costs) != 1 || want.PricedViews == nil {
+		return want
+	}
+	for currency, cost := range costs {
+		cents, _ := cost.Float64()
+		want.Cost, want.Currency = new(int64(math.Floor(cents+0.5))), currency
+		if *want.PricedViews > 0 {
+			want.CostPerThousandViews = new(math.Round(float64(*want.Cost)*100_000/float64(*want.PricedViews)) / 100)
+		}
+	}
+	return want
+}
