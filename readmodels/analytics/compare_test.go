@@ -233,3 +233,45 @@ func TestAPageFirstReadSinceHasNoYearBefore(t *testing.T) {
 	require.Equal(t, []any{int64(1510), true, false}, []any{*alone.Value, alone.NoBaseline, alone.ComparedInPart})
 	require.Equal(t, []any{(*int64)(nil), (*int64)(nil), (*float64)(nil)}, []any{alone.Previous, alone.Change, alone.ChangePct})
 }
+
+// Compared with the year before, what was added is read of the months of both periods alone: ten months between them that nobody
+// could make sense of change nothing. Followers changed over them, so these are read.
+func TestTheMonthsBetweenTwoYearsAreNotRead(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook))}
+	n := int64(1000)
+	for day := at("2025-04-03 10:00"); day.Before(june.To); day = day.AddDate(0, 0, 5) { // also on the same dates of both years
+		n += int64(day.Day())
+		tenant := tenants[0]
+		if day.Month() == time.September { // who had it in between
+			tenant = tenants[1]
+		}
+		reading := read(domain.Facebook, day, people(n), counter(domain.MetricImpressions, 10*n), flow(domain.MetricEngagement, day.Format(time.DateOnly), n))
+		reading.Tenant = tenantOf(tenant, 11)
+		w.Add(day.Format(time.DateOnly), reading)
+	}
+	w.Fold(t, db)
+	a := &analytics.Analytics{Pool: db.ReadOnly}
+	q := onFacebook(june)
+	q.Compare = analytics.CompareYear
+	clientsOwn := readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientA}}
+	ask := func(scope readmodels.Scope) analytics.AccountStats {
+		got, _, err := a.AccountStats(t.Context(), scope, q)
+		require.NoError(t, err)
+		return got
+	}
+	all, own := ask(wholeAgency), ask(clientsOwn)
+	require.Positive(t, *all.Total.Impressions.Previous)
+	require.Equal(t, all.Total.Impressions, own.Total.Impressions)
+
+	changed, err := db.Pool.Exec(t.Context(), "update account_months set day_values = '{}' where month >= '2025-07-01' and month < '2026-05-01' and metric <> 'followers'")
+	require.NoError(t, err)
+	require.EqualValues(t, 20, changed.RowsAffected())
+	require.Equal(t, all, ask(wholeAgency))
+	require.Equal(t, own, ask(clientsOwn))
+	insights, _, err := a.AccountInsights(t.Context(), wholeAgency, q)
+	require.NoError(t, err)
+	require.Positive(t, *insights.Total.Engagement.Previous)
+	require.Positive(t, *insights.Total.Followers.Change)
+}

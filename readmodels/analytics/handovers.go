@@ -247,6 +247,8 @@ func (qc *queryContext) spansOf(s *metricSeries, buckets []bucket) []span {
 			cuts = append(cuts, d.start(r.Zone))
 		}
 	}
+	between := qc.figureSpan().of(s.metric).between
+	cuts = slices.DeleteFunc(cuts, func(at time.Time) bool { return at.After(between.first.utc()) && at.Before(between.end.utc()) })
 	slices.SortFunc(cuts, time.Time.Compare)
 	cuts = slices.CompactFunc(cuts, time.Time.Equal)
 	spans := make([]span, 0, len(cuts)-1)

@@ -112,7 +112,7 @@ func drawCosts(t *rapid.T) costsWorld {
 	if c.asked.To.Equal(c.asked.From) {
 		c.asked.To = c.asked.To.Add(30 * time.Minute)
 	}
-	if rapid.IntRange(0, 2).Draw(t, "not over") == 0 {
+	if rapid.Bool().Draw(t, "not over") {
 		c.asked.Now = instant("now")
 	}
 	for i := range rapid.IntRange(2, 6).Draw(t, "plans") {

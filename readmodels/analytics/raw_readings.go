@@ -31,7 +31,7 @@ func (qc *queryContext) readValues(ctx context.Context, series []*metricSeries) 
 			if key.kind == domain.Rolling { // it has no steps
 				upTo = qc.query.Range.From
 			}
-			probes = append(probes, g.lookUp(s, key, loaded, upTo)...)
+			probes = append(probes, g.lookUp(s, key, loaded.of(s.metric), upTo)...)
 			probes = append(probes, qc.lookUpSeen(s, key, g)...)
 		}
 	}
@@ -101,7 +101,7 @@ func (g *gauge) lookUp(s *metricSeries, key gaugeKey, loaded figureSpan, upTo ti
 // lastBefore is the last reading before an instant by what is known of whole UTC days, [carried] when there is none from
 // since on. known means that no raw reading needs to be looked for.
 func (g *gauge) lastBefore(at, since time.Time, loaded figureSpan) (last *sample, known bool) {
-	for d := dayOf(at.Add(-time.Nanosecond).UTC()); loaded.has(domain.Cumulative, d); d-- {
+	for d := dayOf(at.Add(-time.Nanosecond).UTC()); loaded.has(domain.Cumulative, d) && !loaded.between.has(d); d-- {
 		switch p := g.daily.of(d); {
 		case p != nil && p.at.Before(at):
 			return p, true

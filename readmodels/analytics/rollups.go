@@ -3,6 +3,7 @@ package analytics
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -100,24 +101,30 @@ func (p *heldPages) only(social int64) {
 	}
 }
 
-// readSeries reads account_months: day flows by the platform's days of the range and of the period before,
-// everything else by the UTC days of both, and a few days before them. Of a social account it reads all owners in the agency:
-// a step counts from the last reading before it, whose ever that was. Only the social accounts withIDs get the ids of their
-// events: they take more space than all else, and only readings of one instant are told apart by them. tied are the accounts that have such readings and came
-// without ids: what was kept of those is chance.
+// readSeries reads account_months: day flows by the platform's days of the range and of the period before, everything else by
+// the UTC days of both, and a few days before them; of what lies between them see [figureSpan]. Of a social account it reads
+// all owners in the agency: a step counts from the last reading before it, whose ever that was. Only the social accounts
+// withIDs get the ids of their events: they take more space than all else, and only readings of one instant are told apart by
+// them. tied are the accounts that have such readings and came without ids: what was kept of those is chance.
 func (qc *queryContext) readSeries(ctx context.Context, pages heldPages, withIDs []int64) (series []*metricSeries, tied []int64, err error) {
 	span := qc.figureSpan()
-	held, args := "", []any{
+	where, args := "metric = any($2) and month >= $4::date and month < $5::date", []any{
 		qc.scope.ParentAccount, qc.metrics, qc.platformIDs(), span.first.month().utc(), span.end.utc(), withIDs,
 	}
+	if between := span.between; between.first < between.end {
+		where = `(metric = any($2) and month >= $4::date and month < $7::date or metric = any($2) and month >= $8::date and month < $5::date
+			or metric = any($9) and month >= $7::date and month < $8::date)`
+		args = append(args, between.first.utc(), between.end.utc(), slices.DeleteFunc(slices.Clone(qc.metrics), isGained))
+	}
 	if pages.of != nil {
-		held, args = " and social_account_id = any($7)", append(args, pages.of)
+		args = append(args, pages.of)
+		where += fmt.Sprintf(" and social_account_id = any($%d)", len(args))
 	}
 	rows, _ := qc.tx.Query(ctx, `
 		select social_account_id, account_id, member_id, p_id, metric, kind, source, window_name, month, days, day_values, captured_at,
 		       case when social_account_id = any($6) then event_ids end
 		from account_months
-		where parent_account = $1 and metric = any($2) and month >= $4::date and month < $5::date and p_id = any($3)`+held, args...)
+		where parent_account = $1 and p_id = any($3) and `+where, args...)
 	byKey := map[seriesKey]*metricSeries{}
 	var f figureKey
 	var month time.Time
@@ -227,9 +234,12 @@ type figureSpan struct {
 	days        // all of them
 	flows  days // day flows: every day that the range and the period before touch
 	gauges days // everything else: the UTC days that both touch, and a few days before them
+	// between are the months, by their days, that lie between the period before and all of that: only of what there is, like
+	// followers, are they read, as its change counts over them.
+	between days
 }
 
-// has says whether the days of a kind of figure are read on a day.
+// has says whether the days of a kind of figure are read on a day, of one that is read between the periods too.
 func (s figureSpan) has(kind domain.Kind, d day) bool {
 	if kind == domain.DayFlow {
 		return s.flows.has(d)
@@ -237,16 +247,29 @@ func (s figureSpan) has(kind domain.Kind, d day) bool {
 	return s.gauges.has(d)
 }
 
+// of is the span of a metric.
+func (s figureSpan) of(metric string) figureSpan {
+	if !isGained(metric) {
+		s.between = days{}
+	}
+	return s
+}
+
 func (qc *queryContext) figureSpan() figureSpan {
 	r, from := qc.query.Range, qc.query.Range.From
 	first, flowEnd := r.flowDays() // first of windows of days
+	var between days
 	if !qc.uncompared {
 		from = earlier(from, qc.compared.From)
+		last := qc.compared.To.Add(-time.Nanosecond)
+		between = days{max(dayOf(last.In(r.Zone)), dayOf(last.UTC())).nextMonth(), min(first-1, dayOf(r.From.UTC())-lookBack).month()}
 	}
 	flowFirst := dayOf(from.In(r.Zone)) // a day that is cut counts in another range, but no steps count in the rest of it
 	s := figureSpan{
 		flows:  days{flowFirst, flowEnd},
 		gauges: days{min(first, dayOf(from.UTC())-lookBack), max(flowEnd, dayOf(r.To.Add(-time.Nanosecond).UTC())+1)},
+
+		between: between,
 	}
 	s.days = days{min(s.flows.first, s.gauges.first), max(s.flows.end, s.gauges.end)}
 	return s

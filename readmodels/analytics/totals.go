@@ -284,6 +284,9 @@ func (qc *queryContext) noteSample(v *metricValue, p *sample) {
 	}
 }
 
+// isGained reports whether a metric counts what was added: followers and posts count what there is.
+func isGained(metric string) bool { return metric != domain.MetricFollowers && metric != domain.MetricPosts }
+
 // metricValues turns the series of one metric into what they add. It leaves out those without a figure.
 func (qc *queryContext) metricValues(series []*metricSeries, metric string, buckets []bucket) []*metricValue {
 	var out []*metricValue
@@ -292,10 +295,10 @@ func (qc *queryContext) metricValues(series []*metricSeries, metric string, buck
 			continue
 		}
 		var v *metricValue
-		if metric == domain.MetricFollowers || metric == domain.MetricPosts { // they count what there is, not what was added
-			v = qc.stockValue(s, buckets, qc.sees)
-		} else {
+		if isGained(metric) {
 			v = qc.gainedValue(s, buckets, qc.sees)
+		} else {
+			v = qc.stockValue(s, buckets, qc.sees)
 		}
 		if v != nil {
 			out = append(out, v)
