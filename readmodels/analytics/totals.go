@@ -285,7 +285,9 @@ func (qc *queryContext) noteSample(v *metricValue, p *sample) {
 }
 
 // isGained reports whether a metric counts what was added: followers and posts count what there is.
-func isGained(metric string) bool { return metric != domain.MetricFollowers && metric != domain.MetricPosts }
+func isGained(metric string) bool {
+	return metric != domain.MetricFollowers && metric != domain.MetricPosts
+}
 
 // metricValues turns the series of one metric into what they add. It leaves out those without a figure.
 func (qc *queryContext) metricValues(series []*metricSeries, metric string, buckets []bucket) []*metricValue {
