@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -52,7 +53,7 @@ func newBriefPlan(t reflect.Type) *briefPlan {
 // add adds the members of a struct that stands at index.
 func (p *briefPlan) add(t reflect.Type, index []int, members *[]reflect.StructField) {
 	for field := range t.Fields() {
-		at := append(index[:len(index):len(index)], field.Index...)
+		at := slices.Concat(index, field.Index)
 		tag, how := field.Tag.Get("json"), field.Tag.Get("brief")
 		switch {
 		case field.Anonymous && tag == "":
