@@ -127,7 +127,7 @@ func (f *Fetching) Record(ctx context.Context, claim domain.FetchClaim, results 
 		            $12::text[], $13::text[], $14::int[], $15::text[])
 		  as r (id, read, at, due, backfilled, demographics, failures, class, reason, pace, cost, words) on r.id = mine.social_account_id
 		where f.kind = $1 and f.p_id = $2 and f.social_account_id = r.id
-		returning f.social_account_id as id, f.kind, r.at, r.class, r.words)`+keepWords,
+		returning f.social_account_id as id, f.kind, r.at, r.class, r.words)`+withWords,
 		claim.Kind, int(claim.Platform), claim.Until, ids, read, at, due, backfilled, demographics, failures, classes, reasons, paces, costs, words)
 	return doing(err, "store what became of %d accounts of %s", n, claim.Platform)
 }
@@ -148,7 +148,7 @@ func (f *Fetching) KeepHistory(ctx context.Context, queue domain.FetchQueue, soc
 		update fetch_state
 		set history_from = $4, history_failures = $5, history_not_before = $6, history_class = $7, history_reason = $8
 		where kind = $1 and p_id = $2 and social_account_id = $3
-		returning social_account_id as id, 'history' as kind, $9::timestamptz as at, history_class as class, $10::text as words)`+keepWords,
+		returning social_account_id as id, 'history' as kind, $9::timestamptz as at, history_class as class, $10::text as words)`+withWords,
 		queue.Kind, int(queue.Platform), socialAccount, h.From, h.Failures, h.NotBefore, h.Class, h.Reason, now, h.Words)
 	return doing(err, "store how far back social account %d was read", socialAccount)
 }

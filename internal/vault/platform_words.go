@@ -8,9 +8,9 @@ import (
 // wordsKept is how long a platform's words are kept: they name people, and who looks into a failure does so within weeks.
 const wordsKept = 30 * 24 * time.Hour
 
-// keepWords ends a statement with what platforms said about the reads in results, in place of what they said before. Reads
+// withWords ends a statement with what platforms said about the reads in results, in place of what they said before. Reads
 // without words leave what is stored: it goes by its time. Those of the past of an account are a kind of their own.
-const keepWords = `
+const withWords = `
 	insert into platform_words as w (social_account_id, kind, said_at, class, words)
 	select id, kind, at, class, words from results where words <> '' order by id
 	on conflict (social_account_id, kind) do update

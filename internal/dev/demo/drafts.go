@@ -2,6 +2,7 @@ package demo
 
 import (
 	"iter"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,32 +17,22 @@ const Source = "/ledgerboard/demo"
 // run ([EventID]). The changes of dashboards are not among them: those are commands ([World.Changes]).
 func (w *World) Drafts() iter.Seq[domain.Draft] {
 	return func(yield func(domain.Draft) bool) {
-		for _, e := range w.entities {
-			if !yield(entityDraft(e, w.cfg.Anchor)) {
-				return
-			}
-		}
-		for p := range w.Posts() {
-			if !yield(postDraft(p.PostRegistered)) || !yield(contentDraft(p)) {
-				return
-			}
-		}
-		for r := range w.AccountReadings() {
-			if !yield(accountReadDraft(r)) {
-				return
-			}
-		}
-		for r := range w.PostReadings() {
-			if !yield(postReadDraft(r)) {
-				return
-			}
-		}
-		for _, s := range w.States() {
-			if !yield(w.stateDraft(s)) {
-				return
-			}
+		_ = each(slices.Values(w.entities), func(e domain.DirectoryEntity) bool { return yield(entityDraft(e, w.cfg.Anchor)) }) &&
+			each(w.Posts(), func(p Post) bool { return yield(postDraft(p.PostRegistered)) && yield(contentDraft(p)) }) &&
+			each(w.AccountReadings(), func(r domain.AccountRead) bool { return yield(accountReadDraft(r)) }) &&
+			each(w.PostReadings(), func(r domain.PostRead) bool { return yield(postReadDraft(r)) }) &&
+			each(slices.Values(w.States()), func(s domain.ConnectionStateChanged) bool { return yield(w.stateDraft(s)) })
+	}
+}
+
+// each hands on until it is told to stop, and tells whether it came to the end.
+func each[E any](elements iter.Seq[E], on func(E) bool) bool {
+	for e := range elements {
+		if !on(e) {
+			return false
 		}
 	}
+	return true
 }
 
 // Count is the number of [World.Drafts], without making them.
