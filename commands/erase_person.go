@@ -45,7 +45,7 @@ const erasureActor = "system:erase"
 // records the erasure, by ids, on `operations`. It may be repeated: what names other records goes last, so that a repetition finds what an
 // interrupted one left.
 func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
-	if err := e.deleteKept(ctx, p); err != nil {
+	if err := e.DeleteKept(ctx, p); err != nil {
 		return err
 	}
 	if err := e.DropEarlier(ctx, p); err != nil { // while the person can still be found, if this must be repeated
@@ -57,7 +57,7 @@ func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
 		}
 	}
 	// Again: what was being renewed or read meanwhile may have been stored behind the first round.
-	return e.deleteKept(ctx, p)
+	return e.DeleteKept(ctx, p)
 }
 
 // DropEarlier drops the earlier tables that hold the person, each with a record of it before. It is part of [ErasePerson.Erase]
@@ -109,7 +109,9 @@ func eraseContents(stored []domain.StoredContent, now time.Time) (drafts []domai
 	return drafts
 }
 
-func (e ErasePerson) deleteKept(ctx context.Context, p domain.Person) error {
+// DeleteKept deletes the person's secrets and what became of reading its accounts. It is part of [ErasePerson.Erase], and what may be done
+// again when the directory no longer holds the person.
+func (e ErasePerson) DeleteKept(ctx context.Context, p domain.Person) error {
 	var errs []error
 	for _, ref := range p.SecretRefs() {
 		errs = append(errs, e.Kept.Delete(ctx, ref))
@@ -136,6 +138,10 @@ func (e ErasePerson) drafts(p domain.Person) []domain.Draft {
 		drafts = append(drafts, EntityDraft(page, now))
 	}
 	drafts = append(drafts, eraseContents(p.Contents, now)...) // as long as a profile names them
+	// The word about it comes before what it alone names: a repetition takes the profiles from it, and what was erased shall be on record.
+	record := NewDraft(domain.TopicOperations, cmp.Or(p.ParentAccount, domain.OperationsKeyAll), p.Erased(), now)
+	record.Envelope.Audit.Actor = erasureActor
+	drafts = append(drafts, record)
 	for _, id := range p.Profiles {
 		erase(domain.KindSocialAccount, number(id))
 	}
@@ -148,10 +154,6 @@ func (e ErasePerson) drafts(p domain.Person) []domain.Draft {
 	for _, id := range p.Sessions {
 		erase(domain.KindSession, id)
 	}
-	// The word about it comes before the last traces: what was erased shall be on record.
-	record := NewDraft(domain.TopicOperations, cmp.Or(p.ParentAccount, domain.OperationsKeyAll), p.Erased(), now)
-	record.Envelope.Audit.Actor = erasureActor
-	drafts = append(drafts, record)
 	for _, id := range p.Members {
 		erase(domain.KindMember, number(id))
 	}

@@ -67,8 +67,8 @@ func TestErasureGoesFromTheLeavesToTheRoot(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{
-		"directory social_account:701", "contents of 700", "directory social_account:700", "directory connection:70", "directory default_account:7",
-		"directory session:s1", "operations " + reader.ParentAccount, "directory member:7", "directory user:d10000000000000000000000",
+		"directory social_account:701", "contents of 700", "operations " + reader.ParentAccount, "directory social_account:700", "directory connection:70",
+		"directory default_account:7", "directory session:s1", "directory member:7", "directory user:d10000000000000000000000",
 	}, keys)
 	require.Equal(t, []string{"p", "c", "p", "c"}, eraser.deleted, "before, and again behind a token that was being renewed")
 	require.Equal(t, [][]int64{{700}, {700}}, eraser.gone, "likewise behind a read that was under way")

@@ -81,7 +81,7 @@ func (i Import) Post(row legacy.Post) (post, content domain.Draft, err error) {
 }
 
 func contentOf(post domain.PostRegistered, texts domain.PostTexts) domain.Draft {
-	return ContentDraft(domain.PostContent{PostRef: domain.RefOf(post), Origin: post.Origin, PostTexts: texts}, post.RegisteredAt)
+	return ContentDraft(domain.PostContent{PostRef: domain.RefOf(post), AccountID: post.AccountID, Origin: post.Origin, PostTexts: texts}, post.RegisteredAt)
 }
 
 // Said marks what is said of a post as imported.

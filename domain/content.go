@@ -46,7 +46,8 @@ func RefOf(p PostRegistered) PostRef { return PostRef{p.ParentAccount, p.SocialA
 // before what the listing says, field by field.
 type PostContent struct {
 	PostRef
-	Origin PostOrigin `json:"origin"`
+	AccountID string     `json:"account_id"` // client under whom it was said, 24 hex digits: another one who had the page is not shown it
+	Origin    PostOrigin `json:"origin"`
 	PostTexts
 }
 
@@ -86,7 +87,7 @@ func (c PostContent) Validate() error {
 	if c.SocialAccount <= 0 {
 		return fmt.Errorf("social_account_id %d must be positive", c.SocialAccount)
 	}
-	return cmp.Or(checkHexID("parent_account ", c.ParentAccount), checkOrigin(c.Origin), validateExternalID(c.ExternalID))
+	return cmp.Or(checkHexID("parent_account ", c.ParentAccount), checkHexID("account_id ", c.AccountID), checkOrigin(c.Origin), validateExternalID(c.ExternalID))
 }
 
 func checkOrigin(origin PostOrigin) error {

@@ -51,6 +51,7 @@ type FetchResult struct {
 	Words         string    // the platform's, which may name people: for schema kept alone
 	Backfilled    bool      // all of its history is read now
 	Demographics  bool      // they were read too
+	TokenTakenAt  time.Time // of the token that was tried, by the clock of who brought it; zero: not known
 }
 
 // FetchTask is a connected account that is to be read, with what is known of earlier reads.

@@ -61,7 +61,7 @@ type OperatorTarget struct {
 	Job        int64      `json:"job,omitempty"`        // its id
 	JobKind    string     `json:"job_kind,omitempty"`   // what the job does
 	User       string     `json:"user,omitempty"`       // the person's
-	Member     int64      `json:"member,omitempty"`     // the person's, who is no user
+	Member     int64      `json:"member_id,omitempty"`  // the person's, who is no user
 }
 
 // EventType implements [Data].

@@ -56,6 +56,7 @@ func (k contentKey) values() []any {
 // said is what counts of a key.
 type said struct {
 	at      time.Time
+	account string           // client under whom it was said; "" when it is erased
 	texts   domain.PostTexts // nothing when it is erased
 	erased  bool
 	covered bool // a record that does not count lies over it in the log
@@ -82,7 +83,7 @@ func (f *contentFold) Apply(ev Event) error {
 	if ev.Data != nil && (!ok || content.Key() != ev.Key) {
 		return &ParkError{ReasonRefused, fmt.Sprintf("payload of type %s is not the content that key %q names", ev.Envelope.Type, ev.Key)}
 	}
-	f.hear(contentKey{post, origin}, said{at: instant(ev.Envelope.Time), texts: content.PostTexts, erased: ev.Data == nil, changed: true})
+	f.hear(contentKey{post, origin}, said{at: instant(ev.Envelope.Time), account: content.AccountID, texts: content.PostTexts, erased: ev.Data == nil, changed: true})
 	return nil
 }
 
@@ -90,10 +91,10 @@ func (f *contentFold) Apply(ev Event) error {
 func (f *contentFold) hear(key contentKey, now said) {
 	before, known := f.said[key]
 	switch {
-	case !known, now.at.After(before.at), now.at.Equal(before.at) && now.erased && !before.erased:
+	case !known, domain.ContentRecord{At: now.at, Erased: now.erased}.Replaces(domain.ContentRecord{At: before.at, Erased: before.erased}):
 		f.said[key] = &now
 	default:
-		covered := now.at.Before(before.at) || now.erased != before.erased || now.texts != before.texts
+		covered := now.at.Before(before.at) || now.erased != before.erased || now.texts != before.texts || now.account != before.account
 		if covered != before.covered {
 			before.covered, before.changed = covered, true
 		}
@@ -118,11 +119,11 @@ func (f *contentFold) Load(first *pgx.Batch, events []Event) {
 	}
 	first.Queue(`
 		with k as (select * from unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) as k(parent_account, social_account_id, external_id, origin))
-		select parent_account, social_account_id, external_id, origin, told_at, false, covered,
+		select parent_account, social_account_id, external_id, origin, told_at, false, covered, account_id,
 		       coalesce(content, ''), coalesce(media_url, ''), coalesce(permalink, '')
 		from k join post_contents using (parent_account, social_account_id, external_id, origin)
 		union all
-		select parent_account, social_account_id, external_id, origin, erased_at, true, covered, '', '', ''
+		select parent_account, social_account_id, external_id, origin, erased_at, true, covered, '', '', '', ''
 		from k join erased_contents using (parent_account, social_account_id, external_id, origin)`,
 		arraysOf(keys, contentKey.values)...).Query(f.scan)
 }
@@ -134,7 +135,7 @@ func (f *contentFold) scan(rows pgx.Rows) error {
 	for rows.Next() {
 		var k contentKey
 		var s said
-		err := rows.Scan(&k.ParentAccount, &k.SocialAccount, &k.ExternalID, &k.origin, &s.at, &s.erased, &s.covered,
+		err := rows.Scan(&k.ParentAccount, &k.SocialAccount, &k.ExternalID, &k.origin, &s.at, &s.erased, &s.covered, &s.account,
 			&s.texts.Content, &s.texts.MediaURL, &s.texts.Permalink)
 		if err != nil {
 			return fmt.Errorf("scan content: %w", err)
@@ -153,11 +154,11 @@ type saidOf struct {
 const contentKeyColumns = "parent_account, social_account_id, external_id, origin"
 
 var contentsTable = newTable("post_contents",
-	`parent_account text, social_account_id bigint, external_id text, origin text, content text, media_url text, permalink text,
+	`parent_account text, social_account_id bigint, external_id text, origin text, account_id text, content text, media_url text, permalink text,
 	 told_at timestamptz, covered boolean`,
 	replaceRow(contentKeyColumns, ""),
 	func(s saidOf) []any {
-		return append(s.values(),
+		return append(s.values(), s.account,
 			nullIfZero(s.texts.Content), nullIfZero(s.texts.MediaURL), nullIfZero(s.texts.Permalink), s.at, s.covered)
 	})
 

@@ -17,7 +17,7 @@ var somePost = domain.PostRef{ParentAccount: agencyA, SocialAccount: 11, Externa
 
 // said is what the listing said of somePost, some hours after day0; "" erases it.
 func said(hours int, text string) domain.Draft {
-	content := domain.PostContent{PostRef: somePost, Origin: domain.OriginListing, PostTexts: domain.PostTexts{Content: text}}
+	content := domain.PostContent{PostRef: somePost, AccountID: agencyA, Origin: domain.OriginListing, PostTexts: domain.PostTexts{Content: text}}
 	d := draft(domain.TopicContents, content.Key(), "said "+text, content)
 	d.Envelope.Time = day0.Add(time.Duration(hours) * time.Hour)
 	if text == "" {

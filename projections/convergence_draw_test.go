@@ -133,7 +133,7 @@ func (d *drawing) contents() {
 	origin := []domain.PostOrigin{domain.OriginListing, domain.OriginMainApp}[d.pick("origin", 2)]
 	key := post.ContentKey(origin)
 	at := day0.Add(time.Duration(d.pick("hour", 4)) * time.Hour)
-	content := domain.PostContent{PostRef: post, Origin: origin, PostTexts: domain.PostTexts{Content: fmt.Sprint(d.pick("text", 3))}}
+	content := domain.PostContent{PostRef: post, AccountID: []string{agencyA, agencyB}[d.pick("client", 2)], Origin: origin, PostTexts: domain.PostTexts{Content: fmt.Sprint(d.pick("text", 3))}}
 	drawn := draft(d.log.topic, key, d.id(), content)
 	switch d.pick("what", 6) {
 	case 0:

@@ -32,6 +32,20 @@ type ConnectionReading struct {
 	CallsADay  int        `json:"calls_a_day"` // that its totals and posts cost
 }
 
+const (
+	tokenJoins = `
+		left join tMemberAuth c on c.id = s.connection_id
+		left join kept.secrets k on k.ref = c.secret_ref
+		left join connection_states st on st.connection_id = s.connection_id`
+	// deadOrPaid tells of what is joined so whether a person must sign in again, and whether a subscription runs.
+	deadOrPaid = `
+		cross join lateral (
+			select coalesce(st.state = '` + domain.ConnectionReconnect + `' and (k.updated_at is null or k.updated_at <= st.at), false) as dead,
+			       exists (
+			         select from tSubscriptions b where b.account_id in (s.account_id, s.parent_account)
+			           and b.starts_at <= now() and (b.ends_at is null or b.ends_at > now())) as paid) d`
+)
+
 // Readings lists how the connected accounts of all agencies are read, by platform and id; account leaves those of one
 // sub-account; "": all.
 func (c Connections) Readings(ctx context.Context, account string) ([]ConnectionReading, error) {
@@ -42,16 +56,10 @@ func (c Connections) Readings(ctx context.Context, account string) ([]Connection
 		       `+TokenEnds+`, f.read_at, case when d.paid and not d.dead then f.due_at end, coalesce(f.pace, ''),
 		       coalesce(f.calls_a_day, 0) + coalesce(g.calls_a_day, 0)
 		from tSAccounts s
-		left join tMemberAuth c on c.id = s.connection_id
-		left join kept.secrets k on k.ref = c.secret_ref
-		left join connection_states st on st.connection_id = s.connection_id
+		`+tokenJoins+`
 		left join kept.fetch_state f on f.kind = '`+domain.FetchAccounts+`' and f.p_id = s.p_id and f.social_account_id = s.id
 		left join kept.fetch_state g on g.kind = '`+domain.FetchPosts+`' and g.p_id = s.p_id and g.social_account_id = s.id
-		cross join lateral (
-			select coalesce(st.state = '`+domain.ConnectionReconnect+`' and (k.updated_at is null or k.updated_at <= st.at), false) as dead,
-			       exists (
-			         select from tSubscriptions b where b.account_id in (s.account_id, s.parent_account)
-			           and b.starts_at <= now() and (b.ends_at is null or b.ends_at > now())) as paid) d
+		`+deadOrPaid+`
 		where s.connected and ($1 = '' or s.account_id = $1)
 		order by s.p_id, s.id limit $2`, account, maxConnections)
 	readings, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r ConnectionReading, err error) {
@@ -73,12 +81,12 @@ type PlatformReading struct {
 	NextDue      time.Time // of the first of them
 }
 
-// Paces lists at which paces connected accounts are read.
+// Paces lists at which paces connected accounts are read; what waits for a person or a subscription is not.
 func (c Connections) Paces(ctx context.Context) ([]PlatformReading, error) {
 	rows, _ := c.Pool.Query(ctx, `
 		select s.p_id, f.kind, count(*), f.pace, min(f.due_at)
-		from tSAccounts s join kept.fetch_state f on f.p_id = s.p_id and f.social_account_id = s.id
-		where s.connected and f.pace <> '' group by s.p_id, f.kind, f.pace order by s.p_id, f.kind, f.pace limit $1`, maxPaces)
+		from tSAccounts s join kept.fetch_state f on f.p_id = s.p_id and f.social_account_id = s.id`+tokenJoins+deadOrPaid+`
+		where s.connected and d.paid and not d.dead and f.pace <> '' group by s.p_id, f.kind, f.pace order by s.p_id, f.kind, f.pace limit $1`, maxPaces)
 	paces, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p PlatformReading, err error) {
 		var platform domain.Platform
 		err = row.Scan(&platform, &p.Kind, &p.Connections, &p.Pace, &p.NextDue)

@@ -44,7 +44,7 @@ const (
 // known of them or their token was replaced. The most overdue come first.
 func (c Connections) Due(ctx context.Context, queue domain.FetchQueue, now time.Time) ([]domain.DueAccount, error) {
 	rows, _ := c.Pool.Query(ctx, `select s.id, f.due_at`+worthReading+`
-		and (f.due_at is null or f.due_at <= $3 or k.updated_at > f.updated_at or f.updated_at > $4)
+		and (f.due_at is null or f.due_at <= $3 or k.updated_at > f.updated_at and k.updated_at <= $4 or f.updated_at > $4)
 		and (f.claimed_until is null or f.claimed_until <= clock_timestamp())
 		order by f.due_at nulls first, s.id`, int(queue.Platform), queue.Kind, now, now.Add(domain.WrongClock))
 	due, err := pgx.CollectRows(rows, pgx.RowToStructByPos[domain.DueAccount])
@@ -135,13 +135,13 @@ func (c Connections) KnownPosts(ctx context.Context, tenant domain.Tenant) ([]do
 	return posts, wrapped(fmt.Sprintf("read posts of social account %d", tenant.SocialAccount), err)
 }
 
-// ListedTexts returns what the listing last said of posts of a tenant's social account, by their ids. What it never said, or was erased,
-// is not there.
+// ListedTexts returns what the listing last said of posts of a tenant's social account, by their ids. What it never said, said under
+// another client, or was erased, is not there.
 func (c Connections) ListedTexts(ctx context.Context, tenant domain.Tenant, posts []string) (map[string]domain.PostTexts, error) {
 	rows, _ := c.Pool.Query(ctx, `
 		select external_id, coalesce(content, ''), coalesce(media_url, ''), coalesce(permalink, '') from post_contents
-		where parent_account = $1 and social_account_id = $2 and external_id = any($3) and origin = '`+string(domain.OriginListing)+`'`,
-		tenant.ParentAccount, tenant.SocialAccount, posts)
+		where parent_account = $1 and social_account_id = $2 and external_id = any($3) and account_id = $4 and origin = '`+string(domain.OriginListing)+`'`,
+		tenant.ParentAccount, tenant.SocialAccount, posts, tenant.AccountID)
 	said := make(map[string]domain.PostTexts, len(posts))
 	var id string
 	var texts domain.PostTexts

@@ -18,15 +18,15 @@ const mostCovered = 1000
 // Covered returns what counts of keys over whose record another lies that does not, the earliest first, at most 1,000.
 func (c Contents) Covered(ctx context.Context) ([]domain.CoveredContent, error) {
 	rows, _ := c.Pool.Query(ctx, `
-		(select parent_account, social_account_id, external_id, origin, told_at, false,
+		(select parent_account, social_account_id, external_id, origin, told_at, false, account_id,
 		        coalesce(content, ''), coalesce(media_url, ''), coalesce(permalink, '')
 		 from post_contents where covered order by told_at limit $1)
 		union all
-		(select parent_account, social_account_id, external_id, origin, erased_at, true, '', '', ''
+		(select parent_account, social_account_id, external_id, origin, erased_at, true, '', '', '', ''
 		 from erased_contents where covered order by erased_at limit $1)
 		order by 5 limit $1`, mostCovered)
 	covered, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c domain.CoveredContent, err error) {
-		err = row.Scan(&c.ParentAccount, &c.SocialAccount, &c.ExternalID, &c.Origin, &c.At, &c.Erased, &c.Content, &c.MediaURL, &c.Permalink)
+		err = row.Scan(&c.ParentAccount, &c.SocialAccount, &c.ExternalID, &c.Origin, &c.At, &c.Erased, &c.AccountID, &c.Content, &c.MediaURL, &c.Permalink)
 		return c, err
 	})
 	return covered, wrapped("read what is covered in the log", err)

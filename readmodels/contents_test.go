@@ -20,7 +20,7 @@ func TestWhatIsCoveredIsSaidAgain(t *testing.T) {
 	at := func(hours int) time.Time { return time.Date(2026, 3, 1, hours, 0, 0, 0, time.UTC) }
 	content := func(id, text string) domain.PostContent {
 		return domain.PostContent{
-			PostRef: domain.PostRef{ParentAccount: agencyA, SocialAccount: 1, ExternalID: id}, Origin: domain.OriginListing,
+			PostRef: domain.PostRef{ParentAccount: agencyA, SocialAccount: 1, ExternalID: id}, AccountID: clientA, Origin: domain.OriginListing,
 			PostTexts: domain.PostTexts{Content: text, Permalink: "https://post.example/" + id},
 		}
 	}

@@ -31,7 +31,7 @@ var personSections = []personSection{
 		select social_account_id, external_id, parent_account, account_id, published_at, c_id, post_type, registered_at, updated_at
 		from tSPosts where social_account_id = any(@profiles) order by social_account_id, registered_at, external_id`},
 	{"profile_post_texts", `
-		select social_account_id, external_id, parent_account, origin, content, media_url, permalink, told_at
+		select social_account_id, external_id, parent_account, account_id, origin, content, media_url, permalink, told_at
 		from post_contents where social_account_id = any(@profiles) order by social_account_id, told_at, external_id, origin`},
 	{"profile_readings", `
 		select social_account_id, captured_at, parent_account, account_id, followers, engagement, impressions, views, reach, posts, likes,
@@ -47,6 +47,9 @@ var personSections = []personSection{
 	{"profile_fetching", `
 		select social_account_id, kind, read_at, due_at, failures, class as failure, history_class as history_failure, updated_at
 		from kept.fetch_state where social_account_id = any(@profiles) order by social_account_id, kind`},
+	{"profile_posts_in_vain", `
+		select social_account_id, external_id, class as failure, since, tried_at
+		from kept.post_notes where social_account_id = any(@profiles) order by social_account_id, external_id`},
 	{"platforms_said", `
 		select social_account_id, kind, said_at, class as failure, words
 		from kept.platform_words where social_account_id = any(@profiles) order by social_account_id, kind`},
@@ -93,7 +96,7 @@ const personTrail = `
 	select time, parent_account, event_id, event_type, by_the_person, actor, role, request_id, case event_type
 	         when 'audit.read.v1' then data - 'filter'
 	         when 'audit.exported.v1' then data - 'filter'
-	         when 'operations.operator_acted.v1' then data #- '{target,user}' #- '{target,member}' #- '{target,stream}'
+	         when 'operations.operator_acted.v1' then data #- '{target,user}' #- '{target,member_id}' #- '{target,stream}'
 	         when 'operations.operator_finished.v1' then data - 'why'
 	         when 'operations.connection_state_changed.v1' then data - 'reason' - case when about then '' else 'member_id' end
 	         when 'operations.person_erased.v1' then case when about then data else '{}' end
@@ -101,7 +104,7 @@ const personTrail = `
 	from (
 		select *, @user <> '' and actor = @user as by_the_person,
 		       @user <> '' and @user in (data->>'user', data#>>'{filter,user}', data#>>'{filter,actor}', data#>>'{target,user}')
-		       or (data->>'member_id')::bigint = any(@members) or (data#>>'{target,member}')::bigint = any(@members)
+		       or (data->>'member_id')::bigint = any(@members) or (data#>>'{target,member_id}')::bigint = any(@members)
 		       or event_type = 'operations.connection_state_changed.v1' and (data->>'connection_id')::bigint = any(@connections)
 		       or event_type = 'operations.person_erased.v1' and data->'members' @> any(select to_jsonb(array[m]) from unnest(@members::bigint[]) m)
 		         as about

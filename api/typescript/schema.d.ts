@@ -3661,7 +3661,7 @@ export interface components {
              * Format: int64
              * @description the person's, who is no user
              */
-            member?: number;
+            member_id?: number;
             /**
              * Format: int64
              * @description whose reading it is

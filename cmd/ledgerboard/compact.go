@@ -11,6 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
+	"github.com/ledgerboard/ledgerboard/projections"
 )
 
 // compactCommand compacts the log of the broker inside this program, which never does so by itself: what was erased leaves its files.
@@ -33,7 +34,7 @@ func (c compactCommand) Run(ctx context.Context, s streams) error {
 	case !dir.HasBroker():
 		return usageError{fmt.Errorf("there is no log in %q: name the data directory with --data-dir", c.DataDir)}
 	}
-	if err := c.closeBatches(ctx, s); err != nil {
+	if err := c.prepare(ctx, s); err != nil {
 		return explainInUse(err)
 	}
 	report, err := dir.CompactBroker(ctx)
@@ -51,13 +52,77 @@ func (c compactCommand) Run(ctx context.Context, s streams) error {
 	return table.Flush()
 }
 
-// closeBatches appends a heartbeat to each partition: the last batch of one is never compacted, nor what it covers.
-func (c compactCommand) closeBatches(ctx context.Context, s streams) (err error) {
+// compactWait bounds the wait for the tables to show what the log says. errBehind: they do not.
+const compactWait = time.Minute
+
+var errBehind = errors.New("nothing was compacted")
+
+// prepare lets the tables that are made of compacted topics catch up, where there is a database, and appends a heartbeat to each partition:
+// the last batch of one is never compacted, nor what it covers.
+func (c compactCommand) prepare(ctx context.Context, s streams) (err error) {
 	parts := assembly.NewParts(c.backends(c.logger(s)))
 	defer func() { err = errors.Join(err, parts.Close()) }()
 	log, err := parts.Log(ctx)
 	if err != nil {
 		return err
 	}
+	if c.needTables("") == nil {
+		if err := catchUp(ctx, parts, compactWait); err != nil {
+			return err
+		}
+	}
 	return log.Beat(ctx, time.Now(), math.MinInt64)
+}
+
+// catchUp folds what the log holds of compacted topics, and refuses when that does not come to an end: a compaction takes every state of a
+// key but the last, also those that a table has not seen. Nobody else folds, for the broker is this process's own.
+func catchUp(ctx context.Context, parts *assembly.Parts, within time.Duration) (err error) {
+	if err := parts.Migrate(ctx); err != nil {
+		return err
+	}
+	engines, err := parts.Engines(ctx, projections.Directory{}.Name(), projections.Contents{}.Name())
+	if err != nil {
+		return err
+	}
+	folding, stop := context.WithCancel(ctx)
+	ended := make(chan error, len(engines))
+	for _, engine := range engines {
+		go func() { ended <- engine.Run(folding) }()
+	}
+	defer func() {
+		stop()
+		for range engines {
+			err = errors.Join(err, <-ended)
+		}
+	}()
+	for end := time.Now().Add(within); ; {
+		reason, err := notCaughtUp(ctx, engines)
+		if err != nil || reason == "" {
+			return err
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("%w: %s. Start the service, wait until 'ledgerboard status' shows no lag "+
+				"(resume what is paused, rebuild what is stopped), stop it and repeat the command", errBehind, reason)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(eraseLookEvery):
+		}
+	}
+}
+
+// notCaughtUp says which tables do not show yet what the log says; "": all do.
+func notCaughtUp(ctx context.Context, engines []*projections.Engine) (string, error) {
+	for _, engine := range engines {
+		status, err := engine.Status(ctx)
+		if err != nil {
+			return "", err
+		}
+		if !status.Live() || status.Lag > 0 {
+			return fmt.Sprintf("the tables of %s are %d events behind the log, and would never see the states that compaction takes",
+				status.GenerationName(), status.Lag), nil
+		}
+	}
+	return "", nil
 }

@@ -69,6 +69,7 @@ type erasure struct {
 
 	parts   *assembly.Parts
 	people  readmodels.People
+	before  bool                  // the directory holds the person no more
 	engines []*projections.Engine // of the projections that hold people
 }
 
@@ -93,8 +94,15 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 		return err
 	}
 	person, err := e.find(ctx)
-	if err != nil {
+	if e.before = errors.Is(err, readmodels.ErrPersonNotFound); err != nil && !e.before {
 		return err
+	}
+	recorded, err := e.recall(ctx, &person)
+	switch {
+	case err != nil:
+		return err
+	case e.before && !recorded:
+		return readmodels.ErrPersonNotFound
 	}
 	if !e.Yes {
 		if err := e.print(s.Out, person, false); err != nil {
@@ -117,21 +125,20 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 	erase := commands.ErasePerson{
 		Log: log, Kept: vault.NewEraser(kept), Earlier: projections.Earlier{Pool: engine, DeleteGroup: log.DeleteGroup}, Now: time.Now,
 	}
-	if err := erase.Erase(ctx, person); err != nil {
+	first := erase.Erase
+	if e.before {
+		first = erase.DeleteKept
+	}
+	if err := first(ctx, person); err != nil {
 		return err
 	}
 	if err := e.await(ctx, e.shown); err != nil {
 		return err
 	}
-	late, err := e.people.ContentsOf(ctx, person.Profiles)
-	if err != nil {
+	if err := e.await(ctx, e.following()); err != nil {
 		return err
 	}
-	if err := erase.EraseContents(ctx, late); err != nil {
-		return err
-	}
-	contents := func(ctx context.Context) (string, error) { return e.contentsShown(ctx, person.Profiles) }
-	if err := e.await(ctx, contents); err != nil {
+	if err := e.await(ctx, e.contentsShown(erase, person.Profiles)); err != nil {
 		return err
 	}
 	if err := erase.DropEarlier(ctx, person); err != nil {
@@ -162,14 +169,54 @@ func (e *erasure) behind(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// contentsShown says that the tables still show what posts of the profiles say.
-func (e *erasure) contentsShown(ctx context.Context, profiles []int64) (string, error) {
-	left, err := e.people.ContentsOf(ctx, profiles)
-	if err != nil || len(left) == 0 {
-		return "", err
+// following looks whether the tables show all that was in the log when it first looked: what was being read when the person was erased
+// may have come behind the erasure.
+func (e *erasure) following() func(context.Context) (string, error) {
+	type at struct {
+		projection string
+		partition  int32
 	}
-	return fmt.Sprintf("the erasure is in the log, the tables still show %d texts of posts. Is a service with the role projector running?",
-		len(left)), nil
+	ends := map[at]int64{}
+	return func(ctx context.Context) (string, error) {
+		for _, engine := range e.engines {
+			status, err := engine.Status(ctx)
+			if err != nil {
+				return "", err
+			}
+			behind := int64(0)
+			for _, p := range status.Partitions {
+				here := at{status.Projection, p.Partition}
+				if _, known := ends[here]; !known {
+					ends[here] = p.EndOffset
+				}
+				behind += max(0, ends[here]-p.NextOffset)
+			}
+			if !status.Live() || behind > 0 {
+				return fmt.Sprintf("the erasure is in the log, the tables of projection %s are %d events behind: texts of posts that came late may "+
+					"be left. Is a service with the role projector running? Repeat the command", status.Projection, behind), nil
+			}
+		}
+		return "", nil
+	}
+}
+
+// contentsShown erases what the tables show of the profiles' posts, and says that they still do.
+func (e *erasure) contentsShown(erase commands.ErasePerson, profiles []int64) func(context.Context) (string, error) {
+	buried := map[string]time.Time{}
+	return func(ctx context.Context) (string, error) {
+		left, err := e.people.ContentsOf(ctx, profiles)
+		if err != nil || len(left) == 0 {
+			return "", err
+		}
+		var late []domain.StoredContent
+		for _, c := range left {
+			if at, known := buried[c.Key]; !known || c.At.After(at) {
+				buried[c.Key], late = c.At, append(late, c)
+			}
+		}
+		return fmt.Sprintf("the erasure is in the log, the tables still show %d texts of posts. Is a service with the role projector running? "+
+			"Repeat the command", len(left)), erase.EraseContents(ctx, late)
+	}
 }
 
 // shown says that the tables still show the person.
@@ -206,16 +253,20 @@ type erasureReport struct {
 	ParentAccount string `json:"parent_account"`
 	Secrets       int    `json:"secrets"`
 	Erased        bool   `json:"erased"`
+	Before        bool   `json:"erased_before,omitempty"` // the log says so: only what was left or came late goes
 }
 
 func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
-	report := erasureReport{PersonErased: p.Erased(), ParentAccount: p.ParentAccount, Secrets: len(p.SecretRefs()), Erased: done}
+	report := erasureReport{PersonErased: p.Erased(), ParentAccount: p.ParentAccount, Secrets: len(p.SecretRefs()), Erased: done, Before: e.before}
 	if e.JSON {
 		return json.NewEncoder(out).Encode(report)
 	}
 	verb := "Would be erased"
 	if done {
 		verb = "Erased"
+	}
+	if e.before {
+		fmt.Fprintln(out, "This person was erased before; what is left of it or came late is texts of posts and results of reads.")
 	}
 	fmt.Fprintf(out, "%s (agency %s):\n", verb, p.ParentAccount)
 	if p.User != "" {

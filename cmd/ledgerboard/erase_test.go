@@ -10,10 +10,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -22,6 +24,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/projections"
 )
 
 // The people and accounts of the erasure.
@@ -133,8 +136,95 @@ func TestErasePerson(t *testing.T) {
 			}, 30*time.Second, 10*time.Millisecond, "%s: got %d, want %d", query, got, want)
 		}
 	})
-	command.JSON = false
+	out.Reset()
+	require.NoError(t, command.Run(t.Context(), streams{Out: &out, Err: io.Discard}))
+	require.JSONEq(t, `{"erased":true,"erased_before":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"sessions":0,
+		"connections":[70,71],"profiles":[700],"secrets":0}`, out.String(), "again nothing is left")
+	command.JSON, command.User = false, "d90000000000000000000000"
 	require.ErrorContains(t, command.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}), "holds nobody with this id")
+}
+
+// What a collector that still had its token appends behind the erasure goes too: by the same command when the tables follow in time, else
+// by a repetition, which finds the profiles by the record of the erasure.
+func TestEraseWhatComesLate(t *testing.T) {
+	for name, follows := range map[string]bool{"in time": true, "by a repetition": false} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			withService(t, dir, func(a *process, _ string) {
+				seedErasure(t, a)
+				require.Eventually(t, func() bool { return contentsOfErna(t, a) == 1 }, 30*time.Second, 10*time.Millisecond)
+			})
+			command := eraseCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, User: erased, Yes: true, JSON: true, Wait: time.Minute}
+			if !follows {
+				command.Wait = 2 * time.Second
+			}
+			var out bytes.Buffer
+			err := eraseWhileRead(t, command, follows, &out)
+			want := `"user":"` + erased + `","members":[7],"connections":[70,71],"profiles":[700],"contents":1`
+			if follows {
+				require.NoError(t, err)
+				require.JSONEq(t, `{"erased":true,"parent_account":"`+eraseAgency+`",`+want+`,"sessions":2,"pages":[701],"secrets":3}`, out.String())
+			} else {
+				require.ErrorContains(t, err, "Repeat the command")
+				command.Wait = time.Minute
+				out.Reset()
+				require.NoError(t, command.Run(t.Context(), streams{Out: &out, Err: io.Discard}))
+				require.JSONEq(t, `{"erased":true,"erased_before":true,"parent_account":"`+eraseAgency+`",`+want+`,"sessions":0,"secrets":0}`, out.String())
+			}
+			withService(t, dir, func(a *process, _ string) { require.Zero(t, contentsOfErna(t, a)) })
+		})
+	}
+}
+
+func contentsOfErna(t *testing.T, a *process) (n int) {
+	t.Helper()
+	require.NoError(t, a.ReadPool.QueryRow(t.Context(), "select count(*) from post_contents where social_account_id = 700").Scan(&n))
+	return n
+}
+
+// eraseWhileRead runs the command while nobody folds contents, appends one behind the erasure, and then lets them be folded, or not.
+func eraseWhileRead(t *testing.T, c eraseCommand, follows bool, out io.Writer) error {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	e := erasure{eraseCommand: c, parts: assembly.NewParts(c.backends(slog.New(slog.DiscardHandler)))}
+	require.NoError(t, e.open(ctx))
+	log, err := e.parts.Log(ctx)
+	require.NoError(t, err)
+	end := func() (n int64) {
+		ranges, _, err := log.Ranges(ctx, domain.TopicContents)
+		if err != nil {
+			return 0
+		}
+		for _, r := range ranges {
+			n += r.End
+		}
+		return n
+	}
+	before := end()
+	var all sync.WaitGroup
+	for _, engine := range e.engines {
+		all.Go(func() {
+			if engine.Name() == (projections.Contents{}).Name() {
+				for end() == before && ctx.Err() == nil {
+					time.Sleep(time.Millisecond)
+				}
+				late := commands.ContentDraft(domain.PostContent{
+					PostRef: domain.PostRef{ParentAccount: eraseAgency, SocialAccount: 700, ExternalID: "late"}, AccountID: eraseClient, Origin: domain.OriginListing,
+					PostTexts: domain.PostTexts{Content: "Erna was late"},
+				}, time.Now())
+				if !assert.NoError(t, log.Append(ctx, late)) || !follows {
+					return
+				}
+				time.Sleep(time.Second)
+			}
+			_ = engine.Run(ctx)
+		})
+	}
+	err = e.run(ctx, streams{Out: out, Err: io.Discard})
+	stop()
+	all.Wait()
+	require.NoError(t, e.parts.Close())
+	return err
 }
 
 // inFiles tells whether a text is in any file below a directory.
@@ -201,7 +291,7 @@ func seedErasure(t *testing.T, a *process) {
 	}
 	for profile, text := range map[int64]string{700: "Erna was here", 702: "Sam was here"} {
 		require.NoError(t, a.Log.Append(ctx, commands.ContentDraft(domain.PostContent{
-			PostRef: domain.PostRef{ParentAccount: eraseAgency, SocialAccount: profile, ExternalID: "p"}, Origin: domain.OriginMainApp,
+			PostRef: domain.PostRef{ParentAccount: eraseAgency, SocialAccount: profile, ExternalID: "p"}, AccountID: eraseClient, Origin: domain.OriginMainApp,
 			PostTexts: domain.PostTexts{Content: text},
 		}, now)))
 	}

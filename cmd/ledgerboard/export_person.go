@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
-	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // exportPersonCommand writes everything that is known of a person (GDPR article 15) into a file.
@@ -35,12 +35,21 @@ func (c exportPersonCommand) Run(ctx context.Context, s streams) (err error) {
 		}
 	}
 	if _, err := os.Lstat(c.Out); err == nil {
-		return usageError{fmt.Errorf("--out %s is there already; name a file that is not", c.Out)}
+		return thereAlready(c.Out)
 	}
-	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error { return c.export(ctx, s, desk) })
+	if err := errors.Join(c.needLog(), c.needTables("")); err != nil {
+		return err
+	}
+	parts := assembly.NewParts(c.backends(c.logger(s)))
+	defer func() { err = errors.Join(err, parts.Close()) }()
+	return c.export(ctx, s, parts)
 }
 
-func (c exportPersonCommand) export(ctx context.Context, s streams, desk *assembly.Desk) error {
+func (c exportPersonCommand) export(ctx context.Context, s streams, parts *assembly.Parts) error {
+	desk, err := parts.Desk(ctx)
+	if err != nil {
+		return explainInUse(err)
+	}
 	person, err := desk.Person(ctx, c.User, c.Member)
 	if err != nil {
 		return refused(err)
@@ -53,10 +62,8 @@ func (c exportPersonCommand) export(ctx context.Context, s streams, desk *assemb
 	if err != nil {
 		return err
 	}
-	var sections []readmodels.PersonSectionCount
-	err = writeWhole(c.Out, func(out io.Writer) (err error) {
-		sections, err = desk.ExportPerson(ctx, operatorCaller(), person, reason, out)
-		return err
+	sections, err := desk.ExportPerson(ctx, operatorCaller(), person, reason, func(content func(io.Writer) error) error {
+		return writeNew(c.Out, content)
 	})
 	if err != nil {
 		return interrupted(ctx, refused(err), "no file was written; run it again")
@@ -74,19 +81,39 @@ func (c exportPersonCommand) export(ctx context.Context, s streams, desk *assemb
 	return nil
 }
 
+// thereAlready refuses to write over a file.
+func thereAlready(name string) error {
+	return usageError{fmt.Errorf("--out %s is there already; name a file that is not", name)}
+}
+
+// writeNew is [writeWhole] for a file that is not there yet: one that somebody made meanwhile stays as it is.
+func writeNew(name string, write func(io.Writer) error) error {
+	err := writeAs(name, write, os.Link)
+	linked, ok := errors.AsType[*os.LinkError](err)
+	switch {
+	case !ok:
+		return err
+	case errors.Is(linked, fs.ErrExist):
+		return thereAlready(name)
+	default:
+		return fmt.Errorf("%w; the file system of --out must know hard links", err)
+	}
+}
+
 // writeWhole writes a file that only its owner may read: whole, or not at all.
 func writeWhole(name string, write func(io.Writer) error) error {
+	return writeAs(name, write, os.Rename)
+}
+
+// writeAs writes a temporary file beside the name and, once it is on the disk, gives it the name. The temporary name goes in any case.
+func writeAs(name string, write func(io.Writer) error, give func(temporary, name string) error) error {
 	out, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
 	if err != nil {
 		return fmt.Errorf("write file: %w", err)
 	}
-	err = write(out)
-	err = errors.Join(err, out.Sync(), out.Close())
-	if err == nil {
-		err = os.Rename(out.Name(), name)
+	defer os.Remove(out.Name())
+	if err := errors.Join(write(out), out.Sync(), out.Close()); err != nil {
+		return err
 	}
-	if err != nil {
-		os.Remove(out.Name())
-	}
-	return err
+	return give(out.Name(), name)
 }

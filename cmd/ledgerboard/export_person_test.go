@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -62,14 +65,14 @@ func TestExportPerson(t *testing.T) {
 	}
 	require.Equal(t, map[string]int{
 		"user": 1, "sign_ins": 2, "members": 1, "connections": 2, "profiles": 1, "pages_connected": 1,
-		"profile_posts": 1, "profile_post_texts": 2, "profile_readings": 1, "profile_post_readings": 1, "profile_planned_posts": 1, "profile_fetching": 1, "platforms_said": 1,
+		"profile_posts": 1, "profile_post_texts": 2, "profile_readings": 1, "profile_post_readings": 1, "profile_planned_posts": 1, "profile_fetching": 1, "profile_posts_in_vain": 1, "platforms_said": 1,
 		"posts_counted_as_the_persons": 1,
 		"dashboards_now":               1, "dashboard_changes": 5, "point_of_contact_now": 1, "point_of_contact_changes": 1, "orders_assigned": 1,
 		"notices": 2, "notices_read": 1, "dashboard_changes_made": 1, "requests_remembered": 1, "trail": 3,
 	}, got, string(raw))
 	for _, known := range []string{
 		"Erna Erased", "erna@example.com", "Text of Erna", "https://posts.example/Erna", `"has_password":true`, `"decided_by":"` + eraseStaff + `"`,
-		`"password_since":"2026-01-01T00:00:00+00:00"`, `"has_token":true`, "client_access_removed", `"state":"reconnect"`, `"followers":4711`, "Erna has no permission",
+		`"password_since":"2026-01-01T00:00:00+00:00"`, `"has_token":true`, "client_access_removed", `"state":"reconnect"`, `"followers":4711`, "Erna has no permission", "of Erna",
 	} {
 		require.Contains(t, string(raw), known)
 	}
@@ -89,19 +92,52 @@ func TestExportPerson(t *testing.T) {
 	require.ErrorContains(t, unknown, "The directory holds nobody with this id")
 	require.NoFileExists(t, command.Out)
 
+	command.User, command.Reason = erased, "customer_request:TOO-LATE" // somebody makes the file after the command has looked for it
+	require.NoError(t, os.WriteFile(command.Out, []byte("another's"), 0o600))
+	parts := assembly.NewParts(command.backends(command.logger(streams{Err: io.Discard})))
+	err = command.export(t.Context(), streams{Out: io.Discard, Err: io.Discard}, parts)
+	require.NoError(t, parts.Close())
+	require.ErrorAs(t, err, &usage)
+	require.ErrorContains(t, err, "is there already")
+
 	withService(t, dir, func(a *process, _ string) {
-		require.Eventually(t, func() bool { // it is on record, with its reason and what came of it, once
-			var target, code string
+		require.Eventually(t, func() bool { // it is on record, with its reason and what came of it: done only when the file has its name
+			var came map[string]string
 			err := a.ReadPool.QueryRow(t.Context(), `
-				select t.data#>>'{target,user}', o.data->>'outcome' from operations_trail t
-				join operations_trail o on o.data->>'of' = t.event_id
-				where t.data->>'action' = 'person.exported' and t.data#>>'{reason,ticket}' = 'GDPR-15'`).Scan(&target, &code)
-			return err == nil && target == erased && code == "done"
+				select json_object_agg(t.data#>>'{reason,ticket}', (t.data#>>'{target,user}') || ' ' || (o.data->>'outcome'))
+				from operations_trail t join operations_trail o on o.data->>'of' = t.event_id
+				where t.data->>'action' = 'person.exported'`).Scan(&came)
+			return err == nil && maps.Equal(came, map[string]string{"GDPR-15": erased + " done", "TOO-LATE": erased + " failed"})
 		}, 30*time.Second, 10*time.Millisecond)
 		gone, err := a.ForgetWords(t.Context(), time.Now())
 		require.NoError(t, err)
 		require.Equal(t, 2, gone, "what platforms said 31 days ago; yesterday's stays")
 	})
+}
+
+// A new file is never put in the place of another, and whatever happens no temporary stays.
+func TestWriteNew(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	name := filepath.Join(dir, "new.json")
+	broken := errors.New("broken")
+	require.ErrorIs(t, writeNew(name, func(io.Writer) error { return broken }), broken)
+	require.NoFileExists(t, name)
+	write := func(out io.Writer) error {
+		_, err := io.WriteString(out, "mine")
+		return err
+	}
+	require.NoError(t, writeNew(name, write))
+	require.ErrorAs(t, writeNew(name, func(io.Writer) error { return nil }), new(usageError))
+	text, err := os.ReadFile(name)
+	require.NoError(t, err)
+	require.Equal(t, "mine", string(text))
+	dangling := filepath.Join(dir, "link")
+	require.NoError(t, os.Symlink("nowhere", dangling))
+	require.ErrorAs(t, writeNew(dangling, write), new(usageError))
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 2)
 }
 
 // seedExport adds to what seedErasure planted: one of each thing that is known of the person, and the same of the other one.
@@ -131,7 +167,7 @@ func seedExport(t *testing.T, a *process) {
 		post := domain.PostRegistered{
 			Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "post", Origin: domain.OriginMainApp, RegisteredAt: now,
 		}
-		said := domain.PostContent{PostRef: domain.RefOf(post), Origin: post.Origin, PostTexts: domain.PostTexts{
+		said := domain.PostContent{PostRef: domain.RefOf(post), AccountID: post.AccountID, Origin: post.Origin, PostTexts: domain.PostTexts{
 			Content: "Text of " + of.name, Permalink: "https://posts.example/" + of.name,
 		}}
 		counted := domain.PostRead{

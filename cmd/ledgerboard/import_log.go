@@ -129,9 +129,9 @@ func (i *importing) rowsInLog(ctx context.Context) (map[uuid.UUID]bool, error) {
 
 // toldContent is what counts of a key of topic `contents`; texts are empty where they were erased.
 type toldContent struct {
-	at     time.Time
-	texts  domain.PostTexts
-	erased bool
+	domain.ContentRecord
+
+	texts domain.PostTexts
 }
 
 // readContents reads, when the first post needs it, what was last said of each post.
@@ -149,9 +149,10 @@ func (i *importing) readContents(ctx context.Context) error {
 				continue // parked by the projection, or a heartbeat
 			}
 			content, _ := recorded.Data.(domain.PostContent)
+			now := toldContent{domain.ContentRecord{At: recorded.Envelope.Time, Erased: recorded.Data == nil}, content.PostTexts}
 			mu.Lock()
-			if before, known := told[recorded.Key]; !known || recorded.Envelope.Time.After(before.at) {
-				told[recorded.Key] = toldContent{recorded.Envelope.Time, content.PostTexts, recorded.Data == nil}
+			if before, known := told[recorded.Key]; !known || now.Replaces(before.ContentRecord) {
+				told[recorded.Key] = now
 			}
 			mu.Unlock()
 		}

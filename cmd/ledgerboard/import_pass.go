@@ -35,6 +35,7 @@ type importPass struct {
 	batch     []domain.Draft
 	seen      map[uuid.UUID]bool                    // rows of the metrics, by event id
 	said      map[string]toldContent                // what posts of the files say, by key
+	contents  map[string][]string                   // keys of what posts say, by key of the social account and of the agency; nil: no erasure came yet
 	agencies  map[string][]domain.ImportedDashboard // their legacy dashboards
 	documents map[string]place                      // by agency, account and document; and by agency and account
 }
@@ -190,46 +191,89 @@ func (p *importPass) freshContent(ctx context.Context, d domain.Draft) (bool, er
 	if err := p.readContents(ctx); err != nil {
 		return false, err
 	}
-	now := toldContent{at: d.Envelope.Time, erased: d.Data == nil}
+	now := toldContent{ContentRecord: domain.ContentRecord{At: d.Envelope.Time, Erased: d.Data == nil}}
 	if content, ok := d.Data.(domain.PostContent); ok {
 		now.texts = content.PostTexts
 	}
-	before, known := p.said[d.Key]
-	if !known {
-		before, known = p.inContents[d.Key]
-	}
+	before, known := p.told(d.Key)
 	switch {
-	case now.erased:
-		if !known || before.erased {
+	case now.Erased:
+		if !known || before.Erased {
 			return false, nil
 		}
-	case known && !now.at.After(before.at), now.texts == before.texts:
+	case known && !now.Replaces(before.ContentRecord), now.texts == before.texts:
 		return false, nil
 	}
 	p.said[d.Key] = now
+	if !known && p.contents != nil {
+		return true, p.index(d.Key)
+	}
 	return true, nil
+}
+
+// told is what the files said last, else the log.
+func (p *importPass) told(key string) (toldContent, bool) {
+	if told, known := p.said[key]; known {
+		return told, true
+	}
+	told, known := p.inContents[key]
+	return told, known
+}
+
+// index lets the content be found by the directory's keys of those whose erasure erases it.
+func (p *importPass) index(key string) error {
+	post, _, err := domain.SplitContentKey(key)
+	if err != nil {
+		return err
+	}
+	for _, owner := range []string{
+		domain.DirectoryKey(domain.KindSocialAccount, strconv.FormatInt(post.SocialAccount, 10)),
+		domain.DirectoryKey(domain.KindAccount, post.ParentAccount),
+	} {
+		p.contents[owner] = append(p.contents[owner], key)
+	}
+	return nil
+}
+
+// indexAll indexes, when the first erasure comes, what the log and the files before hold.
+func (p *importPass) indexAll() error {
+	p.contents = map[string][]string{}
+	for key := range p.inContents {
+		if err := p.index(key); err != nil {
+			return err
+		}
+	}
+	for key := range p.said {
+		if _, known := p.inContents[key]; known {
+			continue
+		}
+		if err := p.index(key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // erasedContents are tombstones of what posts of an erased social account say, or of an erased agency.
 func (p *importPass) erasedContents(ctx context.Context, d domain.Draft) (tombstones []domain.Draft, err error) {
-	kind, id, _ := strings.Cut(d.Key, ":")
+	kind, _, _ := strings.Cut(d.Key, ":")
 	if d.Topic != domain.TopicDirectory || d.Data != nil || kind != domain.KindSocialAccount && kind != domain.KindAccount {
 		return nil, nil
 	}
 	if err := p.readContents(ctx); err != nil {
 		return nil, err
 	}
-	told := maps.Clone(p.inContents)
-	maps.Copy(told, p.said)
-	for _, key := range slices.Sorted(maps.Keys(told)) {
-		post, _, err := domain.SplitContentKey(key)
-		if err != nil {
+	if p.contents == nil {
+		if err := p.indexAll(); err != nil {
 			return nil, err
 		}
-		if told[key].erased || id != post.ParentAccount && id != strconv.FormatInt(post.SocialAccount, 10) {
+	}
+	for _, key := range slices.Sorted(slices.Values(p.contents[d.Key])) {
+		told, _ := p.told(key)
+		if told.Erased {
 			continue
 		}
-		stored := domain.StoredContent{Key: key, At: told[key].at}
+		stored := domain.StoredContent{Key: key, At: told.At}
 		tombstones = append(tombstones, p.Said(commands.EraseContentDraft(key, stored.ErasedAt(p.now))))
 	}
 	return tombstones, nil

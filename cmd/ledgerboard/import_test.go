@@ -138,6 +138,38 @@ func lines(repairs []importRepair) (out []string) {
 	return out
 }
 
+// Erasing a social account erases what its posts say, and a dry run, which has no log, tells the same.
+func TestImportErasesWhatPostsSay(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	c := importCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, TimeZone: "UTC", GrowthWindow: time.Hour, JSON: true}
+	erasing := filepath.Join(t.TempDir(), "erase.jsonl")
+	require.NoError(t, os.WriteFile(erasing, []byte(`{"type":"directory.social_account.v1","id":"703","erase":true}`+"\n"), 0o600))
+	c.Files = []string{sample("entities.jsonl"), erasing}
+	c.DryRun = true
+	planned, _, err := runImport(t, c)
+	require.NoError(t, err)
+	require.NoDirExists(t, dir)
+	c.DryRun, planned.DryRun = false, false
+	report, _, err := runImport(t, c)
+	require.NoError(t, err)
+	require.Equal(t, planned, report)
+
+	parts := assembly.NewParts(storage{DataDir: dir}.backends(slog.New(slog.DiscardHandler)))
+	defer func() { require.NoError(t, parts.Close()) }()
+	log, err := parts.Log(t.Context())
+	require.NoError(t, err)
+	var erased []bool
+	require.NoError(t, log.Scan(t.Context(), eventlog.ScanConfig{Topic: domain.TopicContents, Parallel: 1, Handle: func(_ context.Context, run eventlog.Run) error {
+		for _, r := range run.Records {
+			if recorded, err := log.Decode(r); err == nil && strings.Contains(recorded.Key, ":703:") {
+				erased = append(erased, recorded.Data == nil)
+			}
+		}
+		return nil
+	}}))
+	require.Equal(t, []bool{false, true}, erased)
+}
+
 // requireMovedIn looks at the tables, the secrets and the log.
 func requireMovedIn(t *testing.T, a *process) {
 	t.Helper()

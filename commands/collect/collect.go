@@ -34,6 +34,8 @@ type Connections interface {
 type FetchStates interface {
 	// Take claims one account whoever has it.
 	Take(ctx context.Context, queue domain.FetchQueue, socialAccount int64, lasts time.Duration, now time.Time) (domain.FetchClaim, error)
+	// Release gives back what of a claim has no result.
+	Release(ctx context.Context, claim domain.FetchClaim) error
 	// Record stores results and ends their claims; of claims that somebody else has taken over it stores nothing.
 	Record(ctx context.Context, claim domain.FetchClaim, results []domain.FetchResult) error
 	// KeepListing stores how far an account's posts were listed.
@@ -61,8 +63,10 @@ type Clients interface {
 type Budget interface {
 	// Rates are the platform's quotas, spread over their windows.
 	Rates(platform domain.Platform) []quota.Rate
-	// Room is what they leave for the coming time.
-	Room(ctx context.Context, platform domain.Platform, op string, within time.Duration) (calls int, err error)
+	// Room is how many readings of so many calls they leave for the coming time.
+	Room(ctx context.Context, platform domain.Platform, op string, within time.Duration, each int) (readings int, err error)
+	// Until is how long it takes until they hold so many calls of an account, or as many as they can hold.
+	Until(ctx context.Context, platform domain.Platform, account string, calls int) (wait time.Duration, err error)
 }
 
 // Config holds the parts and limits of [Collector]. The parts are required, and GrowthWindow.

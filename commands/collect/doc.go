@@ -22,6 +22,7 @@
 //	read_by_hand.go     one account, by hand
 //	silent_sources.go   platforms and kinds of posts that give no figures for a day
 //	outcome.go          what becomes of a connection after a read, and what to do about a failure
+//	spare_calls.go      nothing is begun without room for its calls, where a quota sets the pace
 //	account_reading.go  an account's reading
 //	account_history.go  an account's history, in parts
 //	post_readings.go    readings of the posts that are due

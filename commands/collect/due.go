@@ -41,10 +41,6 @@ func (c *Collector) room(ctx context.Context, queue domain.FetchQueue, every tim
 		return 0, err
 	}
 	c.tellPaces(ctx, queue, demand)
-	calls, err := c.Budget.Room(inPriority(ctx, queue), queue.Platform, opOf(queue), every)
-	if err != nil {
-		return 0, err
-	}
 	least := 0 // the gate before every call keeps the limit; what is claimed too much is due again
 	for account := range demand.Connections {
 		each := CallsOf(queue.Kind, queue.Platform, account)
@@ -55,8 +51,7 @@ func (c *Collector) room(ctx context.Context, queue domain.FetchQueue, every tim
 			least = each
 		}
 	}
-	least = max(least, 1)
-	return (calls + least - 1) / least, nil
+	return c.Budget.Room(inPriority(ctx, queue), queue.Platform, opOf(queue), every, max(least, 1))
 }
 
 // lookAhead tells of what a platform's tokens need before it is missed: persons who sign in, and our client's key.

@@ -1,6 +1,7 @@
 package collect_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -217,4 +218,37 @@ func TestDowntimeIsCaughtUpOnce(t *testing.T) {
 	require.Equal(t, 4, s.number(`
 		select count(distinct day) from account_months, unnest(days) as day
 		where social_account_id = $1 and metric = 'views' and kind = 'day_flow' and month = '2026-11-01' and day between 20 and 23`, page.ID))
+}
+
+// A token that somebody brought whose clock is ahead makes its connection due at once, not at every look until that time.
+func TestTokenOfAClockThatIsAheadIsNewOnce(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t, func(c *collect.Config) { c.AccountInterval = time.Hour })
+	page := s.connect(domain.Facebook, 0)
+	s.clock.advance(20 * time.Minute)
+	sealed, err := s.secrets.Get(t.Context(), page.ref)
+	require.NoError(t, err)
+	require.NoError(t, s.secrets.Put(t.Context(), page.ref, sealed, domain.SecretTimes{Taken: s.clock.Now()}))
+	s.clock.advance(-20 * time.Minute)
+	for range 3 {
+		s.round(domain.FetchAccounts, domain.Facebook)
+		require.Len(t, s.readings(page), 1)
+		s.clock.advance(tick)
+	}
+}
+
+// What fails where the quota sets the pace is tried no more often than it would be read.
+func TestFailuresKeepThePace(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	limit := quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeAccount, Calls: 100, Window: 24 * time.Hour}
+	client := &scripted{account: func(context.Context, platforms.AccountRequest) (platforms.AccountSnapshot, error) {
+		return platforms.AccountSnapshot{}, &platforms.Error{Class: platforms.ClassPermission, Status: 403}
+	}}
+	s.collect = s.processWithin([]quota.Limit{limit}, client.use)
+	profile := s.connect(domain.LinkedIn, domain.LinkedInProfile)
+	s.round(domain.FetchAccounts, domain.LinkedIn)
+	st := s.state(domain.FetchAccounts, profile)
+	require.Equal(t, string(platforms.ClassPermission), st.Class)
+	require.Equal(t, s.clock.Now().Add(262*time.Minute), st.DueAt.UTC())
 }

@@ -15,7 +15,7 @@ import (
 // How long a connection is left alone after a failure that does not say.
 const (
 	firstPause = 30 * time.Second // after a hiccup; doubles with each one more
-	longPause  = time.Hour        // the longest after hiccups and refusals of our own; also after what only a person mends
+	longPause  = time.Hour        // the longest after hiccups; also after what only a person mends; if the pace is no longer
 	// markTime is how long a recorded change may take to show on the read side before it is recorded again.
 	markTime = time.Minute
 )
@@ -77,9 +77,12 @@ func (c *Collector) changeState(ctx context.Context, account domain.FetchTask, s
 }
 
 // judge says what becomes of a connection after a read that began at a time: what is stored, and when it is due again.
-func (c *Collector) judge(f *fetch, began time.Time, got fetched, err error) domain.FetchResult {
+func (c *Collector) judge(ctx context.Context, f *fetch, began time.Time, got fetched, err error) domain.FetchResult {
 	result, now := got.FetchResult, c.clock()
 	result.SocialAccount, result.At, result.Read = f.SocialAccount, now, err == nil
+	if f.TokenTakenAt != nil && f.TokenTakenAt.Before(now.Add(domain.WrongClock)) {
+		result.TokenTakenAt = *f.TokenTakenAt
+	}
 	if f.pace.Every > 0 {
 		result.Pace, result.CallsADay = f.pace.String(), f.pace.CallsADay()
 	}
@@ -99,12 +102,38 @@ func (c *Collector) judge(f *fetch, began time.Time, got fetched, err error) dom
 	result.DueAt = now.Add(c.pauseAfter(f, err))
 	if platforms.Refused(err) {
 		result.Failures = f.Failures // it was not even tried, which is held against nobody
+		result.DueAt = c.afterOwnRefusal(ctx, f, began, result.DueAt)
 	}
 	return result
 }
 
+// afterOwnRefusal is when a reading is due again that our own gate refused in part or whole. Where the quota sets the pace, that
+// is when there is room for it all: were it begun with room for one call, that call would be spent for nothing, and so
+// would the next. One whose calls were spent so waits for its turn.
+func (c *Collector) afterOwnRefusal(ctx context.Context, f *fetch, began, due time.Time) time.Time {
+	if !f.pace.short() {
+		return due
+	}
+	wait, err := c.Budget.Until(ctx, f.Platform, f.ExternalID, f.pace.Calls)
+	if err == nil && !f.keeps && f.meter.Calls() > 0 {
+		wait = max(wait, f.pace.Next(f.DueAt, began, f.SocialAccount).Sub(c.clock()))
+	}
+	if err != nil { // as it would be if nothing were left
+		c.Logger.WarnContext(ctx, "a budget cannot be looked at", "social_account", f.SocialAccount, "error", err)
+		wait = f.pace.Every
+	}
+	if room := c.clock().Add(wait); room.After(due) {
+		return room
+	}
+	return due
+}
+
 // pauseAfter is how long a connection is left alone after a failure.
 func (c *Collector) pauseAfter(f *fetch, err error) time.Duration {
+	longest := longPause
+	if f.pace.short() { // what fails costs the quota no more than what is read
+		longest = max(longest, f.pace.Every)
+	}
 	switch class := platforms.ClassOf(err); {
 	case platforms.Refused(err):
 		return max(platforms.RetryAfter(err), firstPause)
@@ -114,9 +143,9 @@ func (c *Collector) pauseAfter(f *fetch, err error) time.Duration {
 		return markTime // by then the read side shows its state
 	case class == platforms.ClassPermission, class == platforms.ClassNotFound, class == platforms.ClassBlocked,
 		class == platforms.ClassInvalid:
-		return longPause
+		return longest
 	default: // a hiccup of the platform, the network or our own side
-		return max(platforms.RetryAfter(err), backOff(f.Failures, longPause))
+		return max(platforms.RetryAfter(err), backOff(f.Failures, longest))
 	}
 }
 

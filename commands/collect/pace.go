@@ -124,6 +124,9 @@ func roundUp(d time.Duration) time.Duration {
 	return (d + step - 1).Truncate(step)
 }
 
+// short tells whether a quota makes the pace longer than configured: no call may be spent for nothing then.
+func (p Pace) short() bool { return p.Quota.Calls > 0 }
+
 // Next is when a connection is due again that was due at a time and whose reading began at another. The quota's pace
 // spreads connections: each has a phase of its own, which its id gives. The first reading is followed by the
 // next in a quarter of the pace at least.

@@ -30,6 +30,9 @@ func (c *Collector) postReadings(ctx context.Context, f *fetch) (got fetched, er
 		return got, err
 	}
 	defer func() { err = errors.Join(err, c.keepNotes(ctx, f)) }()
+	if f.keeps { // it may come to the first ones only, and must come to all in time
+		slices.SortStableFunc(known, func(a, b domain.KnownPost) int { return olderTry(f.notes.lastTried(a), f.notes.lastTried(b)) })
+	}
 	posts := make([]platforms.Post, 0, len(known))
 	ids, handed := make(map[string]bool, len(known)), map[string]bool{}
 	now := c.clock()
@@ -56,6 +59,20 @@ func (c *Collector) postReadings(ctx context.Context, f *fetch) (got fetched, er
 		}
 	}
 	return got, listErr
+}
+
+// olderTry orders by when posts were last tried, those never tried first.
+func olderTry(a, b *time.Time) int {
+	switch {
+	case a == nil && b == nil:
+		return 0
+	case a == nil:
+		return -1
+	case b == nil:
+		return 1
+	default:
+		return a.Compare(*b)
+	}
 }
 
 // postDue tells whether a known post is due by its age, and was not tried by an attempt of late that did not come to its
@@ -97,7 +114,7 @@ func textsOf(post platforms.Post) domain.PostTexts {
 // content is what the listing says of a post now.
 func (c *Collector) content(account domain.ConnectedAccount, post platforms.Post) Content {
 	ref := domain.PostRef{ParentAccount: account.ParentAccount, SocialAccount: account.SocialAccount, ExternalID: post.ID}
-	return Content{domain.PostContent{PostRef: ref, Origin: domain.OriginListing, PostTexts: textsOf(post)}, c.clock()}
+	return Content{domain.PostContent{PostRef: ref, AccountID: account.AccountID, Origin: domain.OriginListing, PostTexts: textsOf(post)}, c.clock()}
 }
 
 func (c *Collector) readPosts(ctx context.Context, f *fetch, posts []platforms.Post) error {

@@ -39,6 +39,7 @@ func (c *Collector) Once(ctx context.Context, accounts ByHand, kind string, plat
 	if err != nil {
 		return err
 	}
+	defer c.giveBack(ctx, claim)
 	round, err := c.newRound(ctx, claim)
 	if err != nil {
 		return err
@@ -50,4 +51,13 @@ func (c *Collector) Once(ctx context.Context, accounts ByHand, kind string, plat
 		err = flushed
 	}
 	return err
+}
+
+// giveBack ends a claim that has no result, so that nobody waits for its end.
+func (c *Collector) giveBack(ctx context.Context, claim domain.FetchClaim) {
+	storing, cancel := recording(ctx)
+	defer cancel()
+	if err := c.States.Release(storing, claim); err != nil {
+		c.Logger.WarnContext(ctx, "a claim is not given back: it ends by itself", "until", claim.Until, "error", err)
+	}
 }

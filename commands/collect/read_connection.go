@@ -9,6 +9,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
 // fetchFunc reads one connection.
@@ -25,6 +26,8 @@ type fetch struct {
 	secret []byte    // its stored tokens as they were when the job began; nil: to be looked up
 	// renewed is when this read got other tokens than it began with; zero: it did not.
 	renewed time.Time
+	meter   *quota.Meter // counts its calls
+	keeps   bool         // what it has read when it is cut short is kept, and it goes on with the rest
 }
 
 func (c *Collector) fetchFunc(kind string) (fetchFunc, error) {

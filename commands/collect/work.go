@@ -90,9 +90,10 @@ func (r *round) one(ctx context.Context, task domain.FetchTask) error {
 	limited, cancel := context.WithTimeout(ctx, accountLimit)
 	defer cancel()
 	metered, meter := quota.WithMeter(inPriority(limited, r.claim.FetchQueue))
-	f := &fetch{FetchTask: task, queue: r.claim.FetchQueue, client: r.client, secret: r.secrets[task.SecretRef]}
+	f := &fetch{FetchTask: task, queue: r.claim.FetchQueue, client: r.client, secret: r.secrets[task.SecretRef], meter: meter}
 	if r.claim.Kind != domain.FetchTokens {
 		f.pace = PaceOf(r.claim.Kind, task.AccountType, r.demand, r.Budget.Rates(r.claim.Platform))
+		r.spare(f)
 	}
 	got, err := r.fetchSafely(metered, f)
 	if err != nil && ctx.Err() != nil {
@@ -106,7 +107,7 @@ func (r *round) one(ctx context.Context, task domain.FetchTask) error {
 	if err = r.settle(context.WithoutCancel(ctx), task, tried, err); err == nil && meter.Calls() > 0 {
 		err = r.works(context.WithoutCancel(ctx), task)
 	}
-	result := r.judge(f, began, got, err)
+	result := r.judge(context.WithoutCancel(ctx), f, began, got, err)
 	r.Observe.Fetched(r.claim.FetchQueue, result.Class)
 	if err != nil {
 		r.Logger.WarnContext(ctx, "connection is not read", "social_account", task.SocialAccount, "kind", r.claim.Kind,
@@ -131,6 +132,11 @@ func (r *round) fetchSafely(ctx context.Context, f *fetch) (got fetched, err err
 			err = fmt.Errorf("panic: %v", value)
 		}
 	}()
+	if f.pace.short() && !f.ByHand {
+		if err := r.roomFor(ctx, f, f.pace.Calls); err != nil {
+			return got, err
+		}
+	}
 	return r.fetch(ctx, f)
 }
 

@@ -25,9 +25,10 @@ func (d *Desk) Person(ctx context.Context, user string, member int64) (domain.Pe
 	return people.OfUser(ctx, user)
 }
 
-// ExportPerson writes everything that is known of a person, as [readmodels.People.Export] does, and is recorded.
+// ExportPerson makes everything that is known of a person, as [readmodels.People.Export] does, and hands it to who puts it into a
+// file. It is recorded, as done once the file stands.
 func (d *Desk) ExportPerson(
-	ctx context.Context, c commands.Caller, person domain.Person, reason domain.Reason, out io.Writer,
+	ctx context.Context, c commands.Caller, person domain.Person, reason domain.Reason, file func(content func(io.Writer) error) error,
 ) (sections []readmodels.PersonSectionCount, err error) {
 	tables, err := d.parts.Tables(ctx)
 	if err != nil {
@@ -48,8 +49,10 @@ func (d *Desk) ExportPerson(
 		}
 	}
 	err = d.act(ctx, c, domain.ActionPersonExported, on, reason, simply(func(ctx context.Context) error {
-		sections, err = readmodels.People{Pool: tables}.Export(ctx, out, head, person)
-		return err
+		return file(func(out io.Writer) (err error) {
+			sections, err = readmodels.People{Pool: tables}.Export(ctx, out, head, person)
+			return err
+		})
 	}))
 	return sections, err
 }

@@ -54,8 +54,8 @@ func (s *Service) Health() api.Health {
 	}
 }
 
-// silent says which sources have given no figures for a day. Nothing else suffers from it. The platforms' own words are
-// left to the log: who asks has not signed in, and they name tenants' posts.
+// silent says which sources have given no figures for a day. Nothing else suffers from it. The platforms' own words
+// are not in it: they name people.
 func silent(sources []collect.Silence) error {
 	if len(sources) == 0 {
 		return nil

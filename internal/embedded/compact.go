@@ -1,16 +1,19 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -24,6 +27,9 @@ const (
 	beforeDirName = "log.before"
 )
 
+// readWithin bounds the wait for the next records while a copy is read.
+const readWithin = time.Minute
+
 // Compacted says what a compaction did to a topic.
 type Compacted struct {
 	Topic         string `json:"topic"`
@@ -35,32 +41,48 @@ type Compacted struct {
 
 // CompactBroker rewrites the log of a broker that does not run: of each key of a compacted topic the last record stays, and tombstones go
 // that are older than delete.retention.ms. The last batch of a partition is left alone, and what it covers with it. The copy is compacted,
-// compared and put in the place of the log; until then the log is not touched, and a crash at any moment leaves one of the two whole
-// (the package's documentation). Errors: [ErrLocked] while a broker runs there; a copy that would lose the last state of a key.
+// closed, opened again, compared and put in the place of the log; until then the log is not touched, and a crash at any moment leaves one
+// of the two whole (the package's documentation). Errors say which of the two is in place: [ErrLocked] while a broker runs there; a copy
+// that was not saved, or would lose the last state of a key. A report that comes with an error is of a compacted log that is in place.
 func (d Directory) CompactBroker(ctx context.Context) ([]Compacted, error) {
 	dir := filepath.Join(d.Path, brokerDir)
 	lock, err := lockDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	report, err := compactLog(ctx, dir, &brokerLog{logger: d.Logger})
-	if err != nil {
-		err = fmt.Errorf("compact the log in %s (it is as it was): %w", dir, err)
-	}
+	report, err := compactLog(ctx, dir, cmp.Or(d.Logger, slog.Default()))
 	return report, errors.Join(err, lock.release())
 }
 
-func compactLog(ctx context.Context, dir string, logger kfake.Logger) ([]Compacted, error) {
+func compactLog(ctx context.Context, dir string, logger *slog.Logger) ([]Compacted, error) {
 	if err := settleLog(dir); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("compact the log in %s (nothing was compacted; the next start settles it): %w", dir, err)
 	}
+	report, err := makeCopy(ctx, dir, logger)
+	if err != nil {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, copyDirName)))
+		return nil, fmt.Errorf("compact the log in %s (it is as it was): %w", dir, err)
+	}
+	replaced, err := replaceLog(dir)
+	switch {
+	case err == nil:
+		return report, nil
+	case replaced:
+		return report, fmt.Errorf("the log in %s is compacted and in its place; the next start removes what it replaced: %w", dir, err)
+	default:
+		return nil, fmt.Errorf("compact the log in %s (the log that was counts; the next start settles it): %w", dir, err)
+	}
+}
+
+// makeCopy makes the compacted copy of the log, and measures both.
+func makeCopy(ctx context.Context, dir string, logger *slog.Logger) ([]Compacted, error) {
 	logDir, copied := filepath.Join(dir, logDirName), filepath.Join(dir, copyDirName)
 	if err := os.CopyFS(copied, os.DirFS(logDir)); err != nil {
 		return nil, fmt.Errorf("copy the log: %w", err)
 	}
 	report, err := compactCopy(ctx, copied, logger)
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(copied))
+		return nil, err
 	}
 	for i := range report {
 		topic := &report[i]
@@ -69,10 +91,10 @@ func compactLog(ctx context.Context, dir string, logger kfake.Logger) ([]Compact
 			topic.BytesAfter, err = topicBytes(copied, topic.Topic)
 		}
 		if err != nil {
-			return nil, errors.Join(err, os.RemoveAll(copied))
+			return nil, err
 		}
 	}
-	return report, replaceLog(dir)
+	return report, nil
 }
 
 // settleLog ends what a killed compaction left: a log that is there counts, else the one that was to be replaced.
@@ -89,28 +111,34 @@ func settleLog(dir string) error {
 	return syncDir(dir)
 }
 
-// replaceLog puts the copy in the place of the log. Every file of the copy is on disk before its name is.
-func replaceLog(dir string) error {
+// replaceLog puts the copy in the place of the log, and says whether it is there. Every file of the copy is on disk before its name is.
+func replaceLog(dir string) (replaced bool, err error) {
 	logDir, copied, before := filepath.Join(dir, logDirName), filepath.Join(dir, copyDirName), filepath.Join(dir, beforeDirName)
-	err := filepath.WalkDir(copied, func(path string, _ fs.DirEntry, err error) error {
+	err = filepath.WalkDir(copied, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		return syncDir(path)
 	})
 	if err != nil {
-		return fmt.Errorf("sync the compacted log: %w", err)
+		return false, fmt.Errorf("sync the compacted log: %w", err)
 	}
-	if err := errors.Join(os.Rename(logDir, before), syncDir(dir)); err != nil {
-		return fmt.Errorf("set the log aside: %w", err)
+	if err := os.Rename(logDir, before); err != nil {
+		return false, fmt.Errorf("set the log aside: %w", err)
+	}
+	if err := syncDir(dir); err != nil {
+		return false, errors.Join(fmt.Errorf("set the log aside: %w", err), os.Rename(before, logDir))
 	}
 	if err := os.Rename(copied, logDir); err != nil {
-		return errors.Join(fmt.Errorf("put the compacted log in its place: %w", err), os.Rename(before, logDir))
+		return false, errors.Join(fmt.Errorf("put the compacted log in its place: %w", err), os.Rename(before, logDir))
 	}
-	if err := errors.Join(syncDir(dir), os.RemoveAll(before)); err != nil {
-		return fmt.Errorf("remove the log that was replaced: %w", err)
+	if err := syncDir(dir); err != nil { // the log that was stays: until the name is on disk, a power cut may bring it back
+		return true, fmt.Errorf("sync the name of the compacted log: %w", err)
 	}
-	return nil
+	if err := os.RemoveAll(before); err != nil {
+		return true, fmt.Errorf("remove the log that was replaced: %w", err)
+	}
+	return true, nil
 }
 
 // topicBytes is the size of the files of a topic's partitions.
@@ -129,31 +157,40 @@ func topicBytes(logDir, topic string) (total int64, err error) {
 	return total, nil
 }
 
-// compactCopy lets a broker compact a copy, and compares what each key says before and after.
-func compactCopy(ctx context.Context, copied string, logger kfake.Logger) (report []Compacted, err error) {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.ClusterID(rand.Text()), kfake.DataDir(copied), kfake.SyncWrites(),
-		kfake.BrokerConfigs(brokerSettings()), kfake.WithLogger(logger))
+// compactCopy lets a broker compact a copy, and compares what is said before with what another broker reads of the closed copy:
+// the ends of all partitions, and what each key of a compacted topic says.
+func compactCopy(ctx context.Context, copied string, logger *slog.Logger) (report []Compacted, err error) {
+	var topics []string
+	var before, after map[string]*states
+	var endsBefore, endsAfter map[string]map[int32]int64
+	err = withCopy(copied, logger, func(cluster *kfake.Cluster, admin *kadm.Client) (err error) {
+		if topics, err = compactedTopics(ctx, admin); err != nil {
+			return err
+		}
+		if endsBefore, err = endsOf(ctx, admin); err != nil {
+			return err
+		}
+		if before, err = readStates(ctx, cluster.ListenAddrs(), topics, readWithin); err != nil {
+			return err
+		}
+		cluster.Compact()
+		return nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("open the copy: %w", err)
+		return nil, fmt.Errorf("compact the copy: %w", err)
 	}
-	defer cluster.Close()
-	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
+	err = withCopy(copied, logger, func(cluster *kfake.Cluster, admin *kadm.Client) (err error) {
+		if endsAfter, err = endsOf(ctx, admin); err != nil {
+			return err
+		}
+		after, err = readStates(ctx, cluster.ListenAddrs(), topics, readWithin)
+		return err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("open the copy: %w", err)
+		return nil, fmt.Errorf("look at the compacted copy: %w", err)
 	}
-	defer client.Close()
-	topics, err := compactedTopics(ctx, kadm.NewClient(client))
-	if err != nil {
-		return nil, err
-	}
-	before, err := readStates(ctx, cluster.ListenAddrs(), topics)
-	if err != nil {
-		return nil, err
-	}
-	cluster.Compact()
-	after, err := readStates(ctx, cluster.ListenAddrs(), topics)
-	if err != nil {
-		return nil, err
+	if !maps.EqualFunc(endsBefore, endsAfter, maps.Equal[map[int32]int64, map[int32]int64]) {
+		return nil, fmt.Errorf("the copy ends elsewhere: before %v, after %v", endsBefore, endsAfter)
 	}
 	for _, topic := range topics {
 		b, a := before[topic], after[topic]
@@ -163,6 +200,42 @@ func compactCopy(ctx context.Context, copied string, logger kfake.Logger) (repor
 		report = append(report, Compacted{Topic: topic, RecordsBefore: b.records, RecordsAfter: a.records})
 	}
 	return report, nil
+}
+
+// withCopy runs a broker on a copy while do uses it. That the broker could not save the copy is an error too: kfake tells its logger alone.
+func withCopy(copied string, logger *slog.Logger, do func(*kfake.Cluster, *kadm.Client) error) error {
+	log := &brokerLog{logger: logger}
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.ClusterID(rand.Text()), kfake.DataDir(copied), kfake.SyncWrites(),
+		kfake.BrokerConfigs(brokerSettings()), kfake.WithLogger(log))
+	if err != nil {
+		return fmt.Errorf("open the copy: %w", err)
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
+	if err == nil {
+		err = do(cluster, kadm.NewClient(client))
+		client.Close()
+	}
+	cluster.Close()
+	return errors.Join(err, log.saveError())
+}
+
+// endsOf are the ends of the partitions of every topic.
+func endsOf(ctx context.Context, admin *kadm.Client) (map[string]map[int32]int64, error) {
+	listed, err := admin.ListEndOffsets(ctx)
+	if err == nil {
+		err = listed.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list the ends of partitions: %w", err)
+	}
+	ends := map[string]map[int32]int64{}
+	listed.Each(func(o kadm.ListedOffset) {
+		if ends[o.Topic] == nil {
+			ends[o.Topic] = map[int32]int64{}
+		}
+		ends[o.Topic][o.Partition] = o.Offset
+	})
+	return ends, nil
 }
 
 func compactedTopics(ctx context.Context, admin *kadm.Client) (names []string, err error) {
@@ -191,8 +264,8 @@ type states struct {
 	last    map[string][sha256.Size]byte
 }
 
-// readStates reads topics to their ends.
-func readStates(ctx context.Context, brokers, topics []string) (map[string]*states, error) {
+// readStates reads topics to their ends. An end may never come: when within passes without a record, that is an error.
+func readStates(ctx context.Context, brokers, topics []string, within time.Duration) (map[string]*states, error) {
 	read := map[string]*states{}
 	for _, topic := range topics {
 		read[topic] = &states{last: map[string][sha256.Size]byte{}}
@@ -223,9 +296,11 @@ func readStates(ctx context.Context, brokers, topics []string) (map[string]*stat
 	})
 	client.AddConsumePartitions(from)
 	for open > 0 {
-		fetched := client.PollFetches(ctx)
+		bounded, cancel := context.WithTimeout(ctx, within)
+		fetched := client.PollFetches(bounded)
+		cancel()
 		if err := fetched.Err(); err != nil {
-			return nil, fmt.Errorf("read the copy: %w", err)
+			return nil, fmt.Errorf("read the copy (%d partitions are not read to their ends, %v without a record is too long): %w", open, within, err)
 		}
 		fetched.EachRecord(func(r *kgo.Record) {
 			of := read[r.Topic]

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -166,4 +167,38 @@ func TestCompactionIsCancelled(t *testing.T) {
 	require.ErrorContains(t, err, "it is as it was")
 	require.True(t, holds(t, logDir, "erased since"))
 	require.NoDirExists(t, logDir+".compacting")
+}
+
+// kfake tells a save that failed in Close to its logger alone: a copy that is not whole on disk must not replace the log.
+func TestCompactionOfAnUnsavedCopyIsRefused(t *testing.T) {
+	t.Parallel()
+	d, logDir := withLog(t)
+	require.NoError(t, os.Mkdir(filepath.Join(logDir, "groups.log.tmp"), 0o700)) // where kfake writes the file first
+	_, err := d.CompactBroker(testContext(t))
+	require.ErrorContains(t, err, "it is as it was")
+	require.ErrorContains(t, err, "persist to disk")
+	require.True(t, holds(t, logDir, "erased since"))
+	require.NoDirExists(t, logDir+".compacting")
+
+	require.NoError(t, os.Remove(filepath.Join(logDir, "groups.log.tmp")))
+	_, err = d.CompactBroker(testContext(t))
+	require.NoError(t, err)
+	require.False(t, holds(t, logDir, "erased since"))
+}
+
+// The marker of a transaction takes the last offset and is no record: who reads to the end waits for it no longer than it is told to.
+func TestReadingToAnEndThatNeverComesEnds(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, t.TempDir())
+	cl := kafkaClient(t, b, kgo.TransactionalID("marks"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	ctx := testContext(t)
+	require.NoError(t, createTopic(ctx, cl, b, "contents", map[string]string{"cleanup.policy": "compact"}))
+	require.NoError(t, cl.BeginTransaction())
+	put(t, cl, [2]string{"a", "as it is"})
+	require.NoError(t, cl.EndTransaction(ctx, kgo.TryCommit))
+	err := embedded.ReadCopy(ctx, b.Addrs(), 200*time.Millisecond, "contents")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorContains(t, err, "1 partitions are not read to their ends")
+	require.NoError(t, ctx.Err())
+	require.NoError(t, b.Close())
 }

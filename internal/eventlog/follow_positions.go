@@ -79,7 +79,7 @@ func (f *follower) validate(r PartitionRange, id TopicID, p Checkpoint) error {
 		return &otherLogError{want: p.TopicID, got: id}
 	case p.NextOffset > r.End:
 		return fmt.Errorf("%w: next is %d, the end is %d", ErrBeyondEnd, p.NextOffset, r.End)
-	case p.NextOffset < r.Start && (!f.spec.Compacted || p.NextOffset > 0):
+	case p.NextOffset < r.Start && !f.spec.Compacted: // a compacted topic begins with the first record that was kept
 		return fmt.Errorf("%w: next is %d, the start is %d", ErrBelowStart, p.NextOffset, r.Start)
 	default:
 		return nil

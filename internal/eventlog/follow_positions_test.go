@@ -42,3 +42,58 @@ func TestRebalanceEndsAHangingLookUp(t *testing.T) {
 		require.NoError(t, failed)
 	})
 }
+
+// A compacted topic begins with the first record that was kept: a checkpoint below it is no gap, and the partition is followed from there.
+// The log has to be the same.
+func TestFollowGoesOnBehindWhatCompactionTook(t *testing.T) {
+	t.Parallel()
+	cluster, brokers := newCluster(t)
+	b := setup(t, brokers)
+	ctx := testContext(t)
+	for n := range 5 {
+		require.NoError(t, b.Append(ctx, order("1", n)))
+	}
+	partition, err := b.PartitionFor(domain.TopicDirectory, order("1", 1).Key)
+	require.NoError(t, err)
+	cluster.Compact()
+	ranges, id, err := b.Ranges(ctx, domain.TopicDirectory)
+	require.NoError(t, err)
+	start, end := ranges[partition].Start, ranges[partition].End
+	require.Greater(t, start, int64(1))
+	require.Equal(t, int64(5), end)
+	for name, tt := range map[string]struct {
+		position eventlog.Checkpoint
+		stops    error
+	}{
+		"of this log":    {eventlog.Checkpoint{TopicID: id, NextOffset: 1}, nil},
+		"of another log": {eventlog.Checkpoint{TopicID: eventlog.TopicID{1, 2, 3}, NextOffset: 1}, eventlog.ErrOtherLog},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			follower, err := b.Follow(eventlog.FollowConfig{
+				Topic: domain.TopicDirectory, Group: b.wire(domain.TopicDirectory) + name, MaxRecords: 7,
+				Positions: func(context.Context, []int32) (map[int32]eventlog.Checkpoint, error) {
+					return map[int32]eventlog.Checkpoint{partition: tt.position}, nil
+				},
+			})
+			require.NoError(t, err)
+			defer follower.Close()
+			var read []int64
+			for ctx := testContext(t); len(read) == 0 || read[len(read)-1] < end-1; {
+				batch, err := follower.Poll(ctx, time.Second)
+				require.NoError(t, err)
+				if tt.stops != nil && batch.Stopped[partition] != nil {
+					require.ErrorIs(t, batch.Stopped[partition], tt.stops)
+					return
+				}
+				require.Empty(t, batch.Stopped)
+				for _, run := range batch.Runs {
+					read = append(read, offsets(run.Records)...)
+				}
+				follower.Done(batch)
+			}
+			require.NoError(t, tt.stops)
+			require.Equal(t, start, read[0])
+		})
+	}
+}

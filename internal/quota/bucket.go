@@ -13,7 +13,7 @@ import (
 // leasePart: a draw takes this part of the burst.
 const leasePart = 8
 
-// readingBurst is how many calls the budget of a single account holds at least, if its quota permits: the calls of a
+// readingBurst is how many calls the budget of an account or an app holds at least, if its quota permits: the calls of a
 // reading come one after the other, and with less room none would ever be whole.
 const readingBurst = 10
 
@@ -44,7 +44,7 @@ func newBucket(g *Gate, key string, l Limit) *bucket {
 	calls, window := float64(l.Calls), l.Window.Seconds()
 	b := &bucket{gate: g, name: key, scope: l.Scope}
 	b.burst = max(1, math.Round(calls*(1-g.cfg.Share)/2))
-	if l.Scope == platforms.ScopeAccount && l.Window >= slowWindow {
+	if l.Scope != platforms.ScopeOperation && l.Window >= slowWindow {
 		b.burst = max(b.burst, min(readingBurst, math.Floor(calls/5)))
 	}
 	b.rate = min(g.cfg.Share*calls, (calls-b.burst)/1.05) / window
@@ -177,6 +177,26 @@ func (b *bucket) room(ctx context.Context, within time.Duration) (float64, error
 		return 0, nil
 	}
 	return part * (drawn.Left + b.rate*within.Seconds()), nil
+}
+
+// until is how long it takes until the budget holds so many calls, or as many as it can hold.
+func (b *bucket) until(ctx context.Context, calls int) (time.Duration, error) {
+	now := b.gate.cfg.Now()
+	drawn, err := b.ask(ctx, 0, now)
+	if err != nil {
+		return 0, fmt.Errorf("look at budget %s: %w", b.name, err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	has := drawn.Left
+	if now.Sub(b.drawn) <= b.lease {
+		has += float64(b.left)
+	}
+	wait := max(0, b.heldTill.Sub(now))
+	if lacks := min(float64(calls), b.burst) - has; lacks > 1e-6 { // what is left of adding parts of calls up
+		wait = max(wait, time.Duration(lacks/b.rate*float64(time.Second)).Round(time.Millisecond)+time.Millisecond)
+	}
+	return wait, nil
 }
 
 // hold closes the bucket in this process; the store tells the others.

@@ -44,9 +44,9 @@ func TestShortBudgetIsSharedByTurns(t *testing.T) {
 	}
 	const few, many = 6, 60
 	wait(quota.InBackground(t.Context()), "post", many)
-	full, err := g.Room(quota.InBackground(t.Context()), domain.LinkedIn, "", time.Minute)
+	full, err := g.Room(quota.InBackground(t.Context()), domain.LinkedIn, "", time.Minute, 1)
 	require.NoError(t, err)
-	half, err := g.Room(t.Context(), domain.LinkedIn, "", time.Minute)
+	half, err := g.Room(t.Context(), domain.LinkedIn, "", time.Minute, 1)
 	require.NoError(t, err)
 	require.InDelta(t, full/2, half, 10, "a plan reckons with its part")
 	mu.Lock()

@@ -89,26 +89,45 @@ func (g *Gate) take(ctx context.Context, call platforms.Call) (requests int, err
 	return requests, err
 }
 
-// Room is how many calls of a platform may be begun within the coming time, as far as the quotas of the
-// whole app say; those of single accounts are not looked at. While callers of the other priority wait (see
-// [InBackground]) it is the share of this one. Without such a quota it is unbounded; while the platform's
-// breaker is not closed it is what the breaker lets through, unless the time goes on long after that.
-func (g *Gate) Room(ctx context.Context, platform domain.Platform, op string, within time.Duration) (calls int, err error) {
+// Room is how many readings of a platform, of so many calls each, may be begun within the coming time, as far as the
+// quotas of the whole app say; those of single accounts are not looked at. A reading that is larger than a full budget may
+// be begun when that is full. While callers of the other priority wait (see [InBackground]) it is the share of this one.
+// Without such a quota it is unbounded; while the platform's breaker is not closed it is what the breaker lets through,
+// unless the time goes on long after that.
+func (g *Gate) Room(ctx context.Context, platform domain.Platform, op string, within time.Duration, each int) (readings int, err error) {
+	calls := float64(max(each, 1))
 	room := float64(math.MaxInt32)
 	if within <= 2*g.cfg.BreakerOpen {
-		room = min(room, g.breakers[platform].room())
+		room = min(room, math.Ceil(g.breakers[platform].room()/calls)) // a probe need not be whole
 	}
 	for _, l := range g.cfg.Limits {
 		if l.Platform != platform || l.Scope == platforms.ScopeAccount {
 			continue
 		}
-		left, err := g.bucket(l, platforms.Call{Platform: platform, Op: op}).room(ctx, g.inSimulation(within))
+		b := g.bucket(l, platforms.Call{Platform: platform, Op: op})
+		left, err := b.room(ctx, g.inSimulation(within))
 		if err != nil {
 			return 0, err
 		}
-		room = min(room, left)
+		room = min(room, left/min(calls, b.burst))
 	}
 	return int(room), nil
+}
+
+// Until is how long it takes until the quotas of the app and of the account hold so many calls, or as many as they can hold.
+// Who begins what takes that many has room for them, unless somebody else is quicker.
+func (g *Gate) Until(ctx context.Context, platform domain.Platform, account string, calls int) (wait time.Duration, err error) {
+	for _, l := range g.cfg.Limits {
+		if l.Platform != platform || l.Scope == platforms.ScopeOperation {
+			continue
+		}
+		each, err := g.bucket(l, platforms.Call{Platform: platform, Account: account}).until(ctx, calls)
+		if err != nil {
+			return 0, err
+		}
+		wait = max(wait, each)
+	}
+	return wait, nil
 }
 
 // Rates are the quotas of a platform, spread over their windows.

@@ -142,7 +142,7 @@ func TestHoldIsSharedByProcesses(t *testing.T) {
 		Class: platforms.ClassThrottled, Scope: platforms.ScopeApp, RetryAfter: time.Hour,
 	}))
 	requireRefused(t, admit(second, linkedIn, platforms.CallStats{}), platforms.ClassThrottled, time.Hour)
-	room, err := second.Room(t.Context(), domain.LinkedIn, "", 30*time.Minute)
+	room, err := second.Room(t.Context(), domain.LinkedIn, "", 30*time.Minute, 1)
 	require.NoError(t, err)
 	require.Zero(t, room)
 }
@@ -199,7 +199,7 @@ func TestRoomIsWhatTheAppsQuotasGive(t *testing.T) {
 	t.Parallel()
 	g := setup(t).gate()
 	room := func(p domain.Platform, op string, within time.Duration) int {
-		n, err := g.Room(t.Context(), p, op, within)
+		n, err := g.Room(t.Context(), p, op, within, 1)
 		require.NoError(t, err)
 		return n
 	}
@@ -235,10 +235,10 @@ func TestRoomHeedsTheBreaker(t *testing.T) {
 	for range 20 {
 		require.NoError(t, admit(g, facebook, platforms.CallStats{Class: platforms.ClassRetry, Code: "network"}))
 	}
-	room, err := g.Room(t.Context(), domain.Facebook, "", 30*time.Second)
+	room, err := g.Room(t.Context(), domain.Facebook, "", 30*time.Second, 1)
 	require.NoError(t, err)
 	require.Zero(t, room)
-	room, err = g.Room(t.Context(), domain.Facebook, "", 12*time.Hour)
+	room, err = g.Room(t.Context(), domain.Facebook, "", 12*time.Hour, 1)
 	require.NoError(t, err)
 	require.Greater(t, room, 1_000_000)
 }
@@ -302,7 +302,7 @@ func TestWithoutItsStoreNoCallIsMade(t *testing.T) {
 	require.NoError(t, err)
 	_, _, err = g.Admit(t.Context(), tikTok)
 	requireRefused(t, err, platforms.ClassRetry, 0)
-	_, err = g.Room(t.Context(), domain.TikTok, "user_info", time.Second)
+	_, err = g.Room(t.Context(), domain.TikTok, "user_info", time.Second, 1)
 	require.ErrorContains(t, err, "no database")
 }
 
@@ -355,5 +355,29 @@ func TestCallThatIsNotMadeBurnsNoBudget(t *testing.T) {
 			require.True(t, platforms.Refused(err))
 			require.ErrorContains(t, err, string(platforms.ScopeAccount))
 		}
+	}
+}
+
+// A reading that takes several calls is begun when there is room for them all, or the budget is full.
+func TestRoomIsForWholeReadings(t *testing.T) {
+	t.Parallel()
+	g := setup(t).gate(limits(quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeApp, Calls: 100, Window: 24 * time.Hour}))
+	room := func(each int) int {
+		n, err := g.Room(t.Context(), domain.LinkedIn, "", time.Second, each)
+		require.NoError(t, err)
+		return n
+	}
+	require.Equal(t, []int{10, 1, 1}, []int{room(1), room(7), room(30)}, "the burst of a reading, full")
+	for range 4 {
+		require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
+	}
+	require.Equal(t, []int{6, 0, 0}, []int{room(1), room(7), room(30)})
+	wait, err := g.Until(t.Context(), domain.LinkedIn, "9", 7)
+	require.NoError(t, err)
+	require.InDelta(t, 16.8, wait.Minutes(), 0.1, "for one call more")
+	for _, calls := range []int{10, 30} {
+		wait, err = g.Until(t.Context(), domain.LinkedIn, "9", calls)
+		require.NoError(t, err)
+		require.InDelta(t, 4*16.8, wait.Minutes(), 0.1, "until it is full")
 	}
 }

@@ -36,10 +36,10 @@ func (w *worker) Work(ctx context.Context, row *river.Job[readArgs]) error {
 		how, err = w.read(ctx, claim, left)
 	}
 	w.s.metrics.ended(claim.FetchQueue, how, time.Since(start))
+	w.giveBack(ctx, claim) // also what the work did not find any more: it has no result
 	if how == outcomeDone {
 		return nil
 	}
-	w.giveBack(ctx, claim)
 	if how == outcomeFailed {
 		w.s.log.WarnContext(ctx, "claimed connections are not all read: they are due again", "kind", claim.Kind, "platform", claim.Platform.String(),
 			"connections", len(claim.Accounts), "error", err)

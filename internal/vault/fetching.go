@@ -105,8 +105,12 @@ func (f *Fetching) Record(ctx context.Context, claim domain.FetchClaim, results 
 	backfilled, demographics, paces := make([]bool, n), make([]bool, n), make([]string, n)
 	failures, costs := make([]int32, n), make([]int32, n)
 	classes, reasons, words := make([]string, n), make([]string, n), make([]string, n)
+	tokens := make([]time.Time, n) // a token of a clock that is ahead is new once, not until that time has come
 	for i, r := range results {
-		ids[i], read[i], at[i], due[i] = r.SocialAccount, r.Read, r.At, r.DueAt
+		ids[i], read[i], at[i], due[i], tokens[i] = r.SocialAccount, r.Read, r.At, r.DueAt, r.At
+		if r.TokenTakenAt.After(r.At) {
+			tokens[i] = r.TokenTakenAt
+		}
 		backfilled[i], demographics[i], paces[i] = r.Backfilled, r.Demographics, r.Pace
 		failures[i], costs[i], classes[i], reasons[i], words[i] = int32(r.Failures), int32(r.CallsADay), r.Class, r.Reason, r.Words
 	}
@@ -121,14 +125,15 @@ func (f *Fetching) Record(ctx context.Context, claim domain.FetchClaim, results 
 		    failures = r.failures, class = r.class, reason = r.reason, pace = case when r.pace <> '' then r.pace else f.pace end,
 		    calls_a_day = r.cost,
 		    backfilled_at = case when r.backfilled then r.at else f.backfilled_at end,
-		    demographics_at = case when r.demographics then r.at else f.demographics_at end, updated_at = r.at
+		    demographics_at = case when r.demographics then r.at else f.demographics_at end, updated_at = r.token
 		from mine
 		join unnest($4::bigint[], $5::bool[], $6::timestamptz[], $7::timestamptz[], $8::bool[], $9::bool[], $10::int[], $11::text[],
-		            $12::text[], $13::text[], $14::int[], $15::text[])
-		  as r (id, read, at, due, backfilled, demographics, failures, class, reason, pace, cost, words) on r.id = mine.social_account_id
+		            $12::text[], $13::text[], $14::int[], $15::text[], $16::timestamptz[])
+		  as r (id, read, at, due, backfilled, demographics, failures, class, reason, pace, cost, words, token) on r.id = mine.social_account_id
 		where f.kind = $1 and f.p_id = $2 and f.social_account_id = r.id
 		returning f.social_account_id as id, f.kind, r.at, r.class, r.words)`+withWords,
-		claim.Kind, int(claim.Platform), claim.Until, ids, read, at, due, backfilled, demographics, failures, classes, reasons, paces, costs, words)
+		claim.Kind, int(claim.Platform), claim.Until, ids, read, at, due, backfilled, demographics, failures, classes, reasons, paces, costs, words,
+		tokens)
 	return doing(err, "store what became of %d accounts of %s", n, claim.Platform)
 }
 

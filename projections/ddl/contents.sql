@@ -6,6 +6,7 @@ create table post_contents (
   social_account_id bigint      not null,
   external_id       text        not null,
   origin            text        not null, -- listing or main_app; what the main application says stands before the listing, field by field
+  account_id        text        not null, -- client under whom it was said: another one who had the page is not shown it
   content           text,
   media_url         text,
   permalink         text,

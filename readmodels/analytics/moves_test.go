@@ -247,7 +247,7 @@ func TestWhatAnotherClientSaysOfAPostIsItsOwn(t *testing.T) {
 		}
 		w.Add(fmt.Sprint("g", i), registered)
 		w.Say(domain.PostContent{
-			PostRef: domain.RefOf(registered), Origin: registered.Origin,
+			PostRef: domain.RefOf(registered), AccountID: registered.AccountID, Origin: registered.Origin,
 			PostTexts: domain.PostTexts{Content: "a draft", MediaURL: "https://img.example/c.png", Permalink: "https://post.example/c"},
 		}, registered.RegisteredAt)
 	}

@@ -58,7 +58,7 @@ func drawPostWorld(t *rapid.T, season time.Time) *world {
 		}
 		w.Add(fmt.Sprintf("g%03d", i), e)
 		w.Say(domain.PostContent{
-			PostRef: domain.RefOf(e), Origin: e.Origin, PostTexts: domain.PostTexts{Content: fmt.Sprint("text ", i)},
+			PostRef: domain.RefOf(e), AccountID: e.AccountID, Origin: e.Origin, PostTexts: domain.PostTexts{Content: fmt.Sprint("text ", i)},
 		}, e.RegisteredAt)
 	}
 	var last *domain.PostRead
@@ -333,14 +333,18 @@ func (o *oracle) readInRange(p knownPost) bool {
 	})
 }
 
-// contentOf is what was said last of a post to its agency; of one instant the first.
+// contentOf is what was said last of a post to its agency, unless it was said under a client outside the scope; of one instant the first.
 func (o *oracle) contentOf(post domain.PostRef) (text *string) {
 	var at time.Time
+	var of string
 	for _, ev := range o.w.Contents {
 		c, _ := ev.Data.(domain.PostContent)
 		if c.PostRef == post && (text == nil || ev.Envelope.Time.After(at)) {
-			text, at = &c.Content, ev.Envelope.Time
+			text, at, of = &c.Content, ev.Envelope.Time, c.AccountID
 		}
+	}
+	if o.scope.Accounts != nil && !slices.Contains(o.scope.Accounts, of) {
+		return nil
 	}
 	return text
 }

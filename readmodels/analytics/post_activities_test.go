@@ -47,7 +47,7 @@ func TestActivities(t *testing.T) {
 	register(tenant, "p1", domain.OriginMainApp, 1, func(p *domain.PostRegistered) { p.CategoryID = new(int64(6)) })
 	for origin, text := range map[domain.PostOrigin]string{domain.OriginListing: "as listed", domain.OriginMainApp: "as written"} {
 		require.NoError(t, log.Append(t.Context(), commands.ContentDraft(domain.PostContent{
-			PostRef: domain.PostRef{ParentAccount: agencyA, SocialAccount: 1, ExternalID: "p1"}, Origin: origin,
+			PostRef: domain.PostRef{ParentAccount: agencyA, SocialAccount: 1, ExternalID: "p1"}, AccountID: tenant.AccountID, Origin: origin,
 			PostTexts: domain.PostTexts{Content: text, Permalink: map[domain.PostOrigin]string{domain.OriginListing: "https://listed"}[origin]},
 		}, activityDay)))
 	}

@@ -188,14 +188,15 @@ const categoryOfPost = `coalesce(p.c_id, (
 	order by c.id limit 1))`
 
 // textsOfPost joins to post p what it says: what the main application says stands before the listing, field by field. Both are one
-// probe of one index.
+// probe of one index. What was said under a client outside the scope $2, who had the page before or has it since, is not shown.
 const textsOfPost = `
 		cross join lateral (
 			select coalesce(max(c.content) filter (where c.origin = 'main_app'), max(c.content)) as content,
 			       coalesce(max(c.media_url) filter (where c.origin = 'main_app'), max(c.media_url)) as media_url,
 			       coalesce(max(c.permalink) filter (where c.origin = 'main_app'), max(c.permalink)) as permalink
 			from post_contents c
-			where c.parent_account = $1 and c.social_account_id = p.social_account_id and c.external_id = p.external_id) t`
+			where c.parent_account = $1 and c.social_account_id = p.social_account_id and c.external_id = p.external_id
+			  and ($2::text[] is null or c.account_id = any($2))) t`
 
 // readingColumns are what the answers need of a reading, in both tables.
 const readingColumns = `captured_at, account_id, member_id, likes, comments, shares, views, impressions, reach, clicks`

@@ -263,7 +263,7 @@ func (w figureWorld) contents(n int) []projections.Event {
 		social := post % figureSocials
 		ref := domain.PostRef{ParentAccount: figureAgency(n), SocialAccount: figureTenant(n, social).SocialAccount, ExternalID: figureExternal(post)}
 		events[post] = figureEvent(fmt.Sprintf("c-%d-%d", n, post), domain.PostContent{
-			PostRef: ref, Origin: domain.OriginListing, PostTexts: domain.PostTexts{
+			PostRef: ref, AccountID: figureTenant(n, social).AccountID, Origin: domain.OriginListing, PostTexts: domain.PostTexts{
 				Content:   "Autumn is here, and so are our new opening hours: come and see us from Monday to Saturday.",
 				Permalink: "https://example.com/posts/" + figureExternal(post),
 			},

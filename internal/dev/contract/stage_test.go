@@ -121,8 +121,12 @@ type plenty struct{}
 
 func (plenty) Rates(domain.Platform) []quota.Rate { return nil }
 
-func (plenty) Room(context.Context, domain.Platform, string, time.Duration) (int, error) {
+func (plenty) Room(context.Context, domain.Platform, string, time.Duration, int) (int, error) {
 	return math.MaxInt32, nil
+}
+
+func (plenty) Until(context.Context, domain.Platform, string, int) (time.Duration, error) {
+	return 0, nil
 }
 
 // fetch reads the account once, then its posts.

@@ -1,0 +1,26 @@
+package domain_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+func TestContentRecordReplaces(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	content, tombstone := domain.ContentRecord{At: at}, domain.ContentRecord{At: at, Erased: true}
+	later := domain.ContentRecord{At: at.Add(time.Microsecond)}
+	require.True(t, later.Replaces(content))
+	require.True(t, later.Replaces(tombstone))
+	require.False(t, content.Replaces(later))
+	require.False(t, tombstone.Replaces(later))
+	require.False(t, content.Replaces(content), "of one time the first counts")
+	require.True(t, tombstone.Replaces(content), "but a tombstone stands before content of its time")
+	require.False(t, content.Replaces(tombstone))
+	require.False(t, tombstone.Replaces(tombstone))
+	require.False(t, domain.ContentRecord{At: at.Add(time.Nanosecond)}.Replaces(content), "tables keep microseconds")
+}
