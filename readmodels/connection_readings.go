@@ -33,7 +33,7 @@ type ConnectionReading struct {
 }
 
 const (
-	tokenJoins = `
+	signInJoins = `
 		left join tMemberAuth c on c.id = s.connection_id
 		left join kept.secrets k on k.ref = c.secret_ref
 		left join connection_states st on st.connection_id = s.connection_id`
@@ -56,7 +56,7 @@ func (c Connections) Readings(ctx context.Context, account string) ([]Connection
 		       `+TokenEnds+`, f.read_at, case when d.paid and not d.dead then f.due_at end, coalesce(f.pace, ''),
 		       coalesce(f.calls_a_day, 0) + coalesce(g.calls_a_day, 0)
 		from tSAccounts s
-		`+tokenJoins+`
+		`+signInJoins+`
 		left join kept.fetch_state f on f.kind = '`+domain.FetchAccounts+`' and f.p_id = s.p_id and f.social_account_id = s.id
 		left join kept.fetch_state g on g.kind = '`+domain.FetchPosts+`' and g.p_id = s.p_id and g.social_account_id = s.id
 		`+deadOrPaid+`
@@ -85,7 +85,7 @@ type PlatformReading struct {
 func (c Connections) Paces(ctx context.Context) ([]PlatformReading, error) {
 	rows, _ := c.Pool.Query(ctx, `
 		select s.p_id, f.kind, count(*), f.pace, min(f.due_at)
-		from tSAccounts s join kept.fetch_state f on f.p_id = s.p_id and f.social_account_id = s.id`+tokenJoins+deadOrPaid+`
+		from tSAccounts s join kept.fetch_state f on f.p_id = s.p_id and f.social_account_id = s.id`+signInJoins+deadOrPaid+`
 		where s.connected and d.paid and not d.dead and f.pace <> '' group by s.p_id, f.kind, f.pace order by s.p_id, f.kind, f.pace limit $1`, maxPaces)
 	paces, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p PlatformReading, err error) {
 		var platform domain.Platform
