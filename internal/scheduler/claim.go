@@ -67,7 +67,7 @@ func (c *claimer) claim(ctx context.Context, queue domain.FetchQueue) (err error
 		return err
 	}
 	return pgx.BeginFunc(ctx, c.s.pool, func(tx pgx.Tx) error {
-		claim, err := c.s.cfg.Claim(ctx, tx, queue, due, c.s.cfg.ClaimFor)
+		claim, err := c.s.cfg.Claim(ctx, tx, queue, due, c.s.cfg.claimFor(queue.Kind))
 		if err != nil || len(claim.Accounts) == 0 {
 			return err
 		}

@@ -24,7 +24,9 @@ const Schema = "river"
 const (
 	DefaultMaxWorkers   = 4                // jobs at a time
 	DefaultDrainTimeout = 20 * time.Second // for jobs under way at the stop
-	defaultClaimFor     = 5 * time.Minute
+	longestClaim        = 5 * time.Minute
+	shortestClaim       = 20 * time.Second
+	looksInAClaim       = 10
 )
 
 // MinEvery is the shortest time between two looks at what is due.
@@ -61,7 +63,7 @@ type Config struct {
 	Paused func(ctx context.Context, platform domain.Platform) (bool, error)
 
 	MaxWorkers   int           // jobs at once of each kind and platform in this process; 4
-	ClaimFor     time.Duration // how long a claim lasts: after a crash its connections are due again then; 5 min
+	ClaimFor     time.Duration // how long a claim lasts: after a crash its connections are due again then; ten times Every, 20 s to 5 min
 	DrainTimeout time.Duration // how long Run lets jobs finish when it is to end; 20 s
 
 	Logger     *slog.Logger          // nil: slog.Default()
@@ -84,7 +86,7 @@ func (c Config) withDefaults() Config {
 		c.Paused = func(context.Context, domain.Platform) (bool, error) { return false, nil }
 	}
 	c.MaxWorkers, c.Logger = cmp.Or(c.MaxWorkers, DefaultMaxWorkers), cmp.Or(c.Logger, slog.Default())
-	c.ClaimFor, c.DrainTimeout = cmp.Or(c.ClaimFor, defaultClaimFor), cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
+	c.DrainTimeout = cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
 	c.hardStop, c.beginWithin = cmp.Or(c.hardStop, hardStop), cmp.Or(c.beginWithin, beginWithin)
 	if c.connect == nil {
 		c.connect = func(ctx context.Context) (*pgxpool.Pool, error) {
@@ -114,3 +116,11 @@ func (c Config) validate() error {
 	}
 	return errors.Join(errs...)
 }
+
+// claimFor is how long claims of a kind last.
+func (c Config) claimFor(kind string) time.Duration {
+	return cmp.Or(c.ClaimFor, min(max(looksInAClaim*c.Every[kind], shortestClaim), longestClaim))
+}
+
+// jobTimeout bounds every job: the end of its claim comes first.
+func (c Config) jobTimeout() time.Duration { return cmp.Or(c.ClaimFor, longestClaim) + time.Minute }

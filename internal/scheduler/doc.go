@@ -32,7 +32,7 @@
 //
 //   - Crash before the claim: nothing has happened. The next look, by whoever leads then, finds the same due.
 //   - Crash between claim and jobs: the transaction is gone with both.
-//   - A job is lost, or its process is killed: its claims end by their time (5 minutes), and the next look finds them due. River's
+//   - A job is lost, or its process is killed: its claims end by their time (5 minutes at most), and the next look finds them due. River's
 //     own rescue of the job comes later, and finds no claim.
 //   - A process stops: it drains its jobs, then cuts them and gives back what has no result; the next look claims it.
 //   - A fetcher is frozen and thaws, or calls that ignore their context go on: its claim's time is over, so it begins nothing

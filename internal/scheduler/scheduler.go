@@ -143,8 +143,8 @@ func (s *Scheduler) newClient() (*river.Client[pgx.Tx], error) {
 		PeriodicJobs: s.periodicJobs(),
 		Logger:       quietLogger(s.log),
 
-		JobTimeout:           s.cfg.ClaimFor + time.Minute,
-		RescueStuckJobsAfter: s.cfg.ClaimFor + 2*time.Minute,
+		JobTimeout:           s.cfg.jobTimeout(),
+		RescueStuckJobsAfter: s.cfg.jobTimeout() + time.Minute,
 		SoftStopTimeout:      s.cfg.DrainTimeout,
 
 		CompletedJobRetentionPeriod: rememberDone,

@@ -20,7 +20,7 @@ type worker struct {
 }
 
 // Timeout implements [river.Worker]: the claim's end comes first.
-func (w *worker) Timeout(*river.Job[readArgs]) time.Duration { return w.s.cfg.ClaimFor + time.Minute }
+func (w *worker) Timeout(*river.Job[readArgs]) time.Duration { return w.s.cfg.jobTimeout() }
 
 // Work implements [river.Worker].
 func (w *worker) Work(ctx context.Context, row *river.Job[readArgs]) error {

@@ -84,7 +84,7 @@ func (l *chaosLog) ends(ctx context.Context, brokers []string) (map[string]chaos
 		return nil, err
 	}
 	defer cl.Close()
-	listed, err := kadm.NewClient(cl).ListEndOffsets(ctx, "dashboards", "metrics", "operations", "directory")
+	listed, err := kadm.NewClient(cl).ListEndOffsets(ctx, "dashboards", "metrics", "contents", "operations", "directory")
 	if err != nil {
 		return nil, fmt.Errorf("list end offsets: %w", err)
 	}

@@ -45,7 +45,7 @@ func TestFrontendDeveloper(t *testing.T) {
 	}
 	bin := func(tool string) string { return filepath.Join("node_modules", ".bin", tool) }
 	run(bin("redocly"), "lint", "--config", "redocly.yaml", "openapi.json")
-	require.Contains(t, run("node", "asyncapi.mjs"), "channels 7")
+	require.Contains(t, run("node", "asyncapi.mjs"), "channels 8")
 	run(bin("tsc"), "--project", "tsconfig.json")
 	said := run("node", "client.js", p.base, p.info.Tokens["agency"], p.info.IDs.SubAccounts[0])
 	require.Contains(t, said, "facebook ")

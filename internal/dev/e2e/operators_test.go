@@ -146,7 +146,7 @@ func (h *handbook) upgrade(t *testing.T) {
 	defer stop()
 	h.binary = u.next
 	prepared := h.run(t, done, "generations prepare --reason").out
-	require.Equal(t, 5, strings.Count(prepared, "is ready for readers of this version"), prepared)
+	require.Equal(t, 6, strings.Count(prepared, "is ready for readers of this version"), prepared)
 	projector, reader := u.serve("projector"), u.serve("api")
 	reader.await(patience, "the next version to be ready", func() bool { return reader.get("", "/readyz").status == http.StatusOK })
 	u.before.same(t, u.answers(reader))
