@@ -25,7 +25,7 @@ const (
 	DefaultMaxWorkers   = 4                // jobs at a time
 	DefaultDrainTimeout = 20 * time.Second // for jobs under way at the stop
 	longestClaim        = 5 * time.Minute
-	shortestClaim       = 20 * time.Second
+	shortestClaim       = time.Minute
 	looksInAClaim       = 10
 )
 
@@ -63,7 +63,7 @@ type Config struct {
 	Paused func(ctx context.Context, platform domain.Platform) (bool, error)
 
 	MaxWorkers   int           // jobs at once of each kind and platform in this process; 4
-	ClaimFor     time.Duration // how long a claim lasts: after a crash its connections are due again then; ten times Every, 20 s to 5 min
+	ClaimFor     time.Duration // how long a claim lasts: after a crash its connections are due again then; ten times Every, 1 to 5 min
 	DrainTimeout time.Duration // how long Run lets jobs finish when it is to end; 20 s
 
 	Logger     *slog.Logger          // nil: slog.Default()

@@ -15,7 +15,7 @@ func (l *chaosLog) foldContents(until chaosVector, rows chaosRows) {
 		}
 		covered[r.key] = r.at.Before(before.at) || !bytes.Equal(r.value, before.value)
 	})
-	table := chaosTable("post_contents", chaosColumns(chaosEmptyText, "parent_account", "external_id", "origin"),
+	table := chaosTable("post_contents", chaosColumns(chaosEmptyText, "parent_account", "external_id", "origin", "account_id"),
 		chaosColumns(chaosZero, "social_account_id"), chaosColumns(chaosNullText, "content", "media_url", "permalink"))
 	for key, r := range last {
 		row := map[string]any{"told_at": r.at, "covered": covered[key]}
