@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -157,7 +158,7 @@ func chaosAccountRow(r *chaosRecord) map[string]any {
 }
 
 // foldPosts demands tSPosts, tSPostInsights and its roll-ups post_daily, post_months and post_gains.
-func (l *chaosLog) foldPosts(until chaosVector, rows chaosRows) {
+func (l *chaosLog) foldPosts(until, contents chaosVector, rows chaosRows) {
 	type post struct {
 		account               int64
 		external, parent, sub string
@@ -194,7 +195,9 @@ func (l *chaosLog) foldPosts(until chaosVector, rows chaosRows) {
 			}
 		}
 	}
+	said, _ := l.said(contents)
 	for at, row := range rowOf {
+		showTexts(row, said, at.parent, fmt.Sprint(at.account, ":", at.external))
 		row["newer_accounts"] = nil
 		if slices.Sort(newer[at]); newer[at] != nil {
 			row["newer_accounts"] = newer[at]

@@ -518,7 +518,7 @@ func (c *chaos) compareAt(tx pgx.Tx, ends map[string]chaosVector) map[string]*ch
 	directory := c.log.foldDirectory(ends["directory"], rows)
 	c.log.foldOperations(ends["operations"], rows)
 	c.log.foldAccounts(ends["metrics"], rows)
-	c.log.foldPosts(ends["metrics"], rows)
+	c.log.foldPosts(ends["metrics"], ends["contents"], rows)
 	c.log.foldContents(ends["contents"], rows)
 	streams, err := c.log.foldDashboards(ends["dashboards"], rows)
 	c.must(err, "judge the chains")
