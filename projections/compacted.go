@@ -22,6 +22,9 @@ func uncomparedOf(p Projector) []string {
 	return nil
 }
 
+// allTables are the tables of a projector, compared or not.
+func allTables(p Projector) []string { return slices.Concat(p.Tables(), uncomparedOf(p)) }
+
 // isHeartbeat tells of a record that no projection folds.
 func isHeartbeat(ev Event) bool {
 	_, is := ev.Data.(domain.Heartbeat)

@@ -68,7 +68,7 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 }
 
 func (r *running) insertShards(ctx context.Context, tx pgx.Tx, ranges []eventlog.PartitionRange) error {
-	for i := range r.projector.Tables() {
+	for i := range allTables(r.projector) {
 		ranges = append(ranges, eventlog.PartitionRange{Partition: int32(keysShard - i)})
 	}
 	for _, p := range ranges {

@@ -225,7 +225,7 @@ func TestPlatforms(t *testing.T) {
 	paces, err := operators.Paces(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []readmodels.PlatformReading{{
-		PlatformName: "facebook", Kind: domain.FetchAccounts, Connections: 7, Pace: "every hour", NextDue: entityDay.Add(time.Hour),
+		PlatformName: "facebook", Kind: domain.FetchAccounts, Connections: 6, Pace: "every hour", NextDue: entityDay.Add(time.Hour),
 	}}, paces)
 
 	require.Equal(t, readmodels.ConnectedPlatform{
