@@ -119,13 +119,13 @@ func TestErasePerson(t *testing.T) {
 			"select count(*) from kept.fetch_state where reason like '%Erna%' or history_reason like '%Erna%'":                                       0,
 			"select count(*) from kept.post_notes":                                                                                                   1,
 			"select count(*) from kept.fetch_state where social_account_id = 701 and backfilled_at is not null and failures = 0 and due_at <= now()": 1,
-			"select count(*) from kept.fetch_state where social_account_id = 702 and failures = 3 and reason = 'Sam has no permission'":              1,
+			"select count(*) from kept.fetch_state where social_account_id = 702702702 and failures = 3 and reason = 'Sam has no permission'":              1,
 			"select count(*) from post_contents where content like 'Erna%'":                                                                          0,
 			"select count(*) from post_contents where content like 'Sam%'":                                                                           1,
 			"select count(*) from users":                                                                                                             2,
 			"select count(*) from members":                                                                                                           1,
 			"select count(*) from sessions":                                                                                                          1,
-			"select count(*) from tSAccounts where id = 702 and connected":                                                                           1,
+			"select count(*) from tSAccounts where id = 702702702 and connected":                                                                           1,
 			"select count(*) from operations_trail where actor = '" + erasureActorName + "'":                                                         1,
 		} {
 			var got int
@@ -261,11 +261,11 @@ func seedErasure(t *testing.T, a *process) {
 	_, err = a.KeptPool.Exec(ctx, `
 		insert into fetch_state (kind, p_id, social_account_id, failures, class, reason, due_at, backfilled_at, history_reason, updated_at)
 		select 'account_insights', 4, a.id, 3, 'permission', a.name || ' has no permission', $1, $1, a.name || ' has no history', $1
-		from (values (700, 'Erna'), (701, 'Erna'), (702, 'Sam')) a (id, name)`, now)
+		from (values (700, 'Erna'), (701, 'Erna'), (702702702, 'Sam')) a (id, name)`, now)
 	require.NoError(t, err)
 	_, err = a.KeptPool.Exec(ctx, `
 		insert into post_notes (social_account_id, external_id, class, since, tried_at)
-		values (700, 'of Erna', 'not_found', $1, $1), (702, 'of Sam', 'not_found', $1, $1)`, now)
+		values (700, 'of Erna', 'not_found', $1, $1), (702702702, 'of Sam', 'not_found', $1, $1)`, now)
 	require.NoError(t, err)
 	page := func(id, member, connection int64, kind domain.AccountType) domain.DirectorySocialAccount {
 		return domain.DirectorySocialAccount{
@@ -288,11 +288,11 @@ func seedErasure(t *testing.T, a *process) {
 		domain.DirectoryConnection{ID: 71, MemberID: 7, Platform: domain.LinkedIn, SecretRef: "connection:71"},
 		domain.DirectoryConnection{ID: 72, MemberID: 8, Platform: domain.LinkedIn, SecretRef: "connection:72"},
 		domain.DirectoryDefaultAccount{MemberID: 7, SocialAccount: 700},
-		page(700, 7, 70, domain.LinkedInProfile), page(701, 7, 71, domain.LinkedInCompanyPage), page(702, 8, 72, domain.LinkedInProfile),
+		page(700, 7, 70, domain.LinkedInProfile), page(701, 7, 71, domain.LinkedInCompanyPage), page(702702702, 8, 72, domain.LinkedInProfile),
 	} {
 		require.NoError(t, a.Log.Append(ctx, commands.EntityDraft(entity, time.Now())))
 	}
-	for profile, text := range map[int64]string{700: "Erna was here", 702: "Sam was here"} {
+	for profile, text := range map[int64]string{700: "Erna was here", 702702702: "Sam was here"} {
 		require.NoError(t, a.Log.Append(ctx, commands.ContentDraft(domain.PostContent{
 			PostRef: domain.PostRef{ParentAccount: eraseAgency, SocialAccount: profile, ExternalID: "p"}, AccountID: eraseClient, Origin: domain.OriginMainApp,
 			PostTexts: domain.PostTexts{Content: text},
@@ -300,7 +300,7 @@ func seedErasure(t *testing.T, a *process) {
 	}
 	require.Eventually(t, func() bool {
 		var n int
-		return a.ReadPool.QueryRow(ctx, "select count(*) from tSAccounts where id = 702").Scan(&n) == nil && n == 1 && a.Monitor.MayCommand() == nil
+		return a.ReadPool.QueryRow(ctx, "select count(*) from tSAccounts where id = 702702702").Scan(&n) == nil && n == 1 && a.Monitor.MayCommand() == nil
 	}, 30*time.Second, 10*time.Millisecond)
 	lists := [][]string{{erased, stays}, {stays}, {erased, stays}}
 	for _, users := range lists {

@@ -77,7 +77,7 @@ func TestExportPerson(t *testing.T) {
 		require.Contains(t, string(raw), known)
 	}
 	for _, foreign := range []string{
-		stays, "Sam", "sam@", "password:", "connection:7", "sealed", `"s1"`, `"s2"`, `"s3"`, "Stella", "702", "815815", "Bakery",
+		stays, "Sam", "sam@", "password:", "connection:7", "sealed", `"s1"`, `"s2"`, `"s3"`, "Stella", "702702702", "815815", "Bakery",
 	} {
 		require.NotContains(t, string(raw), foreign)
 	}
@@ -151,7 +151,7 @@ func seedExport(t *testing.T, a *process) {
 			AccountType: domain.LinkedInCompanyPage, Name: "Bakery", Connected: true,
 		},
 		domain.DirectoryPlannedPost{ID: 1, AccountID: eraseClient, SocialAccount: 700, ExternalID: "planned"},
-		domain.DirectoryPlannedPost{ID: 2, AccountID: eraseClient, SocialAccount: 702, ExternalID: "planned by Sam"},
+		domain.DirectoryPlannedPost{ID: 2, AccountID: eraseClient, SocialAccount: 702702702, ExternalID: "planned by Sam"},
 	} {
 		require.NoError(t, a.Log.Append(ctx, commands.EntityDraft(entity, now)))
 	}
@@ -159,7 +159,7 @@ func seedExport(t *testing.T, a *process) {
 		account, member int64
 		name            string
 		followers       int64
-	}{{700, 7, "Erna", 4711}, {701, 7, "Page", 1}, {702, 8, "Sam", 815815}} {
+	}{{700, 7, "Erna", 4711}, {701, 7, "Page", 1}, {702702702, 8, "Sam", 815815}} {
 		tenant := domain.Tenant{ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: of.member, SocialAccount: of.account}
 		read := domain.AccountRead{Tenant: tenant, Platform: domain.LinkedIn, CapturedAt: now, Figures: []domain.Figure{
 			{Name: "followers", Kind: domain.Stock, Value: of.followers, Source: "s"},
@@ -193,7 +193,7 @@ func seedExport(t *testing.T, a *process) {
 	_, err = a.KeptPool.Exec(ctx, `
 		insert into platform_words (social_account_id, kind, said_at, class, words)
 		select id, 'account_insights', $1::timestamptz - ago, 'permission', words
-		from (values (700, interval '1 day', 'Erna has no permission'), (701, '31 days', 'Bakery is closed'), (702, '31 days', 'Sam is gone')) w (id, ago, words)`, now)
+		from (values (700, interval '1 day', 'Erna has no permission'), (701, '31 days', 'Bakery is closed'), (702702702, '31 days', 'Sam is gone')) w (id, ago, words)`, now)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		var ready bool
