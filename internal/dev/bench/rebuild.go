@@ -44,7 +44,8 @@ func (b *bench) rebuilds(ctx context.Context, w rebuildWorld, print func(result)
 		return err
 	}
 	r.say("second generation: %s; at most %.0f MiB", measured, memory.peak/(1<<20))
-	readable := live.readable(measured.began, measured.switched)
+	r.sayLive(live, measured)
+	readable, acked := live.readable(measured.began, measured.switched)
 	switches, err := r.switches(ctx, live, measured)
 	if err != nil {
 		return err
@@ -58,11 +59,25 @@ func (b *bench) rebuilds(ctx context.Context, w rebuildWorld, print func(result)
 	if err := live.end(); err != nil {
 		return err
 	}
-	return r.report(measured, limit, memory, readable, switches, print)
+	return r.report(measured, limit, memory, readable, acked, switches, print)
+}
+
+// sayLive tells how events fared in each step of a rebuild.
+func (r *rebuilding) sayLive(l *live, m rebuilt) {
+	steps := []operator.RebuildState{operator.RebuildIndexing, operator.RebuildCatchingUp, operator.RebuildVerifying, operator.RebuildSwitching}
+	from := m.began
+	for _, next := range steps {
+		seen, acked := l.readable(from, m.at[next])
+		if len(seen) > 0 {
+			r.say("until %s %d events: readable p50 %.0f ms, p99 %.0f ms; acknowledged p50 %.0f ms, p99 %.0f ms", next, len(seen),
+				percentile(seen, 0.5), percentile(seen, 0.99), percentile(acked, 0.5), percentile(acked, 0.99))
+		}
+		from = m.at[next]
+	}
 }
 
 // report prints what was measured.
-func (r *rebuilding) report(m rebuilt, limit copyLimit, memory processMemory, readable []time.Duration, s switched, print func(result) error) error {
+func (r *rebuilding) report(m rebuilt, limit copyLimit, memory processMemory, readable, acked []time.Duration, s switched, print func(result) error) error {
 	name := fmt.Sprintf("rebuild_%s_%d", r.name, r.records)
 	rate := func(d time.Duration) float64 { return float64(r.records) / d.Seconds() }
 	value := func(what, unit string, v float64) result {
@@ -82,6 +97,7 @@ func (r *rebuilding) report(m rebuilt, limit copyLimit, memory processMemory, re
 		value("memory_at_switch", "MiB", memory.resident/(1<<20)),
 		withLimit(value("live_append_to_readable_p99", "ms", percentile(readable, 0.99)), rebuildReadable),
 		value("live_append_to_readable_p50", "ms", percentile(readable, 0.50)),
+		value("live_append_acknowledged_p99", "ms", percentile(acked, 0.99)), // the log alone, on the same machine at the same time
 		value("rows", "rows", float64(limit.rows)),
 	} {
 		if err := print(line); err != nil {

@@ -34,6 +34,7 @@ type live struct {
 
 	mu       sync.Mutex
 	seen     []timed // events, from before the append until they could be read
+	acked    []timed // the same events, from before the append until it returned
 	requests []timed
 	failed   int
 }
@@ -82,6 +83,7 @@ func (l *live) appendAll(ctx context.Context, r *rebuilding, progress *pg.Progre
 		if err := r.log.Append(ctx, p.draft); err != nil {
 			return fmt.Errorf("append beside a rebuild: %w", err)
 		}
+		acked := time.Since(began)
 		waiting.Go(func() error {
 			if err := r.awaitReadable(ctx, p, progress); err != nil {
 				return ignoreEnd(ctx, err)
@@ -89,6 +91,7 @@ func (l *live) appendAll(ctx context.Context, r *rebuilding, progress *pg.Progre
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			l.seen = append(l.seen, timed{began, time.Since(began)})
+			l.acked = append(l.acked, timed{began, acked})
 			return nil
 		})
 	}
@@ -114,12 +117,17 @@ func (r *rebuilding) awaitReadable(ctx context.Context, p liveProbe, progress *p
 	}
 }
 
-// readable are the times of the events that were appended in a span.
-func (l *live) readable(from, to time.Time) []time.Duration {
+// readable are the times until the events that were appended in a span could be read, and until they were acknowledged.
+func (l *live) readable(from, to time.Time) (seen, acked []time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return within(l.seen, from, to), within(l.acked, from, to)
+}
+
+// within are the times of what began in a span.
+func within(all []timed, from, to time.Time) []time.Duration {
 	var times []time.Duration
-	for _, s := range l.seen {
+	for _, s := range all {
 		if !s.began.Before(from) && s.began.Before(to) {
 			times = append(times, s.took)
 		}
