@@ -6,8 +6,10 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -49,7 +51,8 @@ func TestASwapWhileARequestConnects(t *testing.T) {
 }
 
 // What comes between the look at both sets of tables and the swap is looked at once more while no new statement begins: the next
-// tables stand still from the look on, so that who has read the old ones meanwhile would else see less than before.
+// tables stand still from the look on, so that who has read the old ones meanwhile would else see less than before. A statement that
+// comes during that look waits for its end and reads the next tables.
 func TestReadersLookOnceMoreBeforeTheySwap(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -81,10 +84,31 @@ func TestReadersLookOnceMoreBeforeTheySwap(t *testing.T) {
 		b.appendReadings(100, 110)
 		require.Eventually(t, func() bool { return rows() == 110 }, patience, tick)
 	}
-	looks.next = p.gate.open
+	read := make(chan string, 1)
+	late := sync.OnceFunc(func() {
+		go func() {
+			var table string
+			if err := readers.QueryRow(context.Background(), "select tableoid::bigint::text from tally limit 1").Scan(&table); err != nil {
+				table = err.Error()
+			}
+			read <- table
+		}()
+		select {
+		case table := <-read: // a statement that is let through needs far less than this
+			read <- "during the look: " + table
+		case <-time.After(100 * time.Millisecond):
+		}
+	})
+	looks.next = func() {
+		late()
+		p.gate.open()
+	}
 	require.NoError(t, readers.Refresh(b.ctx()))
 	require.Equal(t, []string{"tally.g2"}, readers.Current())
 	require.Equal(t, 110, rows(), "it was seen before")
+	var now string
+	require.NoError(t, readers.QueryRow(b.ctx(), "select tableoid::bigint::text from tally limit 1").Scan(&now))
+	require.Equal(t, now, <-read)
 }
 
 // looks calls first at the end of the first comparison of two sets of tables, before its answer is known, and next at the beginning

@@ -72,12 +72,19 @@ func durably(ctx context.Context, pool beginner, f func(tx pgx.Tx) error) error 
 	})
 }
 
-// durablyOne is one statement of that kind; it tells whether it found a row.
-func (r *Rebuilds) durablyOne(ctx context.Context, sql string, args ...any) (found bool, err error) {
+// decide is one statement of that kind, an operator's word about a rebuild, which returns its projection. It tells whether it
+// found a row; who waits for a step of the projection's generations is woken.
+func (r *Rebuilds) decide(ctx context.Context, sql string, args ...any) (found bool, err error) {
 	err = durably(ctx, r.pool, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, sql, args...)
-		found = tag.RowsAffected() > 0
-		return err
+		var projection string
+		switch err := tx.QueryRow(ctx, sql, args...).Scan(&projection); {
+		case errors.Is(err, pgx.ErrNoRows):
+			return nil
+		case err != nil:
+			return err
+		}
+		found = true
+		return notifyStep(ctx, tx, projection)
 	})
 	return found, err
 }
@@ -175,11 +182,12 @@ func readRebuild(ctx context.Context, q querier, where string, args ...any) (Reb
 // process that runs it stops within a second; without any, the next one that runs the projection, in any version, does it.
 // CodeConflict says that it has ended already.
 func (r *Rebuilds) Cancel(ctx context.Context, id string) error {
-	found, err := r.durablyOne(ctx, `
+	found, err := r.decide(ctx, `
 		update rebuilds set cancel = true,
 		       state = case when generation is null and lease_until < clock_timestamp() then 'cancelled' else state end,
 		       finished_at = case when generation is null and lease_until < clock_timestamp() then clock_timestamp() end
-		where id::text = $1 and finished_at is null`, id)
+		where id::text = $1 and finished_at is null
+		returning projection`, id)
 	if err != nil {
 		return fmt.Errorf("cancel rebuild: %w", err)
 	}
@@ -196,8 +204,9 @@ func (r *Rebuilds) Cancel(ctx context.Context, id string) error {
 // Accept lets a blocked rebuild go on although its tables differ from the live ones. The report is named by its id, so that
 // nobody accepts one that was not read. CodeConflict says what is accepted in vain.
 func (r *Rebuilds) Accept(ctx context.Context, id, report string) error {
-	found, err := r.durablyOne(ctx, `
-		update rebuilds set accepted = $2 where id::text = $1 and state = 'blocked' and finished_at is null and report ->> 'id' = $2`, id, report)
+	found, err := r.decide(ctx, `
+		update rebuilds set accepted = $2 where id::text = $1 and state = 'blocked' and finished_at is null and report ->> 'id' = $2
+		returning projection`, id, report)
 	if err != nil {
 		return fmt.Errorf("accept report of rebuild: %w", err)
 	}

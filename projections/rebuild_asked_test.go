@@ -43,7 +43,7 @@ func TestOperatorsRequestsCommitInSync(t *testing.T) {
 	inSync("switch back")
 }
 
-// Who waits for a step of the generations hears of each: that a rebuild is asked for, that its generation is to be followed,
+// Who waits for a step of the generations hears of each: that a rebuild is asked for, or decided about, that its generation is to be followed,
 // and that it is live. Nobody has to look.
 func TestStepsOfGenerationsAreHeard(t *testing.T) {
 	t.Parallel()
@@ -69,6 +69,10 @@ func TestStepsOfGenerationsAreHeard(t *testing.T) {
 	stepped = e.Stepped()
 	request := b.request("tally")
 	heard("the request", stepped)
+	stepped = e.Stepped()
+	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID))
+	heard("an operator's decision", stepped)
+	request = b.request("tally")
 	hold := newGate()
 	defer hold.open()
 	follow := newGate()
