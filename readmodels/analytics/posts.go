@@ -96,7 +96,7 @@ type listedPost struct {
 	now      postReading
 	gained   domain.Counts
 	partial  bool
-	readings int64      // in the range
+	several  bool       // readings in the range
 	first    *time.Time // of these
 	previous *time.Time // the one before them
 	began    bool       // the first reading of all is in the range
@@ -124,7 +124,7 @@ func (p *listedPost) growth() PostGrowth {
 	case !p.began:
 		g.Since = p.previous
 	case p.fromZero:
-	case p.readings > 1:
+	case p.several:
 		g.Since = p.first
 	default:
 		g.NoBaseline = true
@@ -300,6 +300,57 @@ func (qc *queryContext) readElsewhere() string {
 					where ` + inScope + ` and i.captured_at >= $12 and i.captured_at < $6 and ($4::bigint = 0 or i.member_id = $4))` + newestFirst
 }
 
+// gainsOfPost sums what post p gained in the range: whole UTC days from its months, a sum less a sum of each, and of a day
+// that an end of the range cuts the readings. It adds its parameters to the args.
+func (qc *queryContext) gainsOfPost(ofMember string, args []any) (sql string, all []any) {
+	from, to := qc.query.Range.From, qc.query.Range.To
+	param := func(v any, kind string) string {
+		args = append(args, v)
+		return fmt.Sprintf("$%d::%s", len(args), kind)
+	}
+	months, days, _ := monthsOf(from, from, to)
+	list := param(months, "date[]")
+	sql = `(
+			select ` + eachOf(listedParts, "sum(%[1]s)::bigint as %[1]s") + `, coalesce(bool_or(partial), false) as partial
+			from (
+				select ` + eachOf(listedParts, gainedInMonth) + `, partial_days & mask <> 0 as partial
+				from (
+					select i.*, k.mask, ` + placesInMonth("i", "") + `
+					from unnest(` + list + ", " + param(days.first, "smallint[]") + ", " + param(days.last, "smallint[]") + ", " + param(days.mask, "integer[]") + `)
+						as k(month, first, last, mask)
+					join post_months i on i.month = k.month
+					where ` + inScope + " and i.month = any(" + list + ") and " + ofMember + `
+					offset 0) m`
+	if begins, ends := cutSpans(from, to); len(begins) > 0 {
+		sql += `
+				union all
+				select ` + eachOf(listedParts, "i.g%[1]s") + `, num_nonnulls(i.glikes, i.gcomments, i.gshares) in (1, 2)
+				from unnest(` + param(begins, "timestamptz[]") + ", " + param(ends, "timestamptz[]") + `) as c(begins, ends)
+				join tSPostInsights i on i.captured_at >= c.begins and i.captured_at < c.ends
+				where ` + inScope + " and " + ofMember
+	}
+	return sql + `) x)`, args
+}
+
+// listedParts are the figures that a list shows of a post.
+var listedParts = []string{"likes", "comments", "shares", "views", "impressions", "clicks"}
+
+// cutSpans are the parts of a range that are no whole UTC days.
+func cutSpans(from, to time.Time) (begins, ends []time.Time) {
+	days, cuts := cutDays(from, to)
+	for i, day := range days {
+		begin, end := day, cuts[i]
+		if cuts[i].Equal(from) {
+			begin, end = from, day.Add(aDay)
+			if to.Before(end) {
+				end = to
+			}
+		}
+		begins, ends = append(begins, begin), append(ends, end)
+	}
+	return begins, ends
+}
+
 // queryPosts reads the posts that a query from tSPosts p selects, with their category as its last
 // column, in that query's order. Its parameters are the scope and the platforms, then args.
 func (qc *queryContext) queryPosts(ctx context.Context, selected string, args ...any) ([]listedPost, error) {
@@ -308,30 +359,31 @@ func (qc *queryContext) queryPosts(ctx context.Context, selected string, args ..
 	n := len(args)
 	args = append(args, to, startOfUTCDay(to), from, qc.query.Member)
 	param := func(i int) string { return fmt.Sprintf("$%d::timestamptz", n+i) }
+	ofMember := fmt.Sprintf("($%[1]d::bigint = 0 or i.member_id = $%[1]d)", n+4)
+	gains, args := qc.gainsOfPost(ofMember, args)
 	rows, _ := qc.tx.Query(ctx, `
 		select p.p_id, p.social_account_id, p.external_id, p.account_id, p.member_id, p.published_at, p.category, p.post_type,
 		       t.content, t.media_url, t.permalink,
 		       e.captured_at, coalesce(e.account_id, ''), coalesce(e.member_id, 0), e.likes, e.comments, e.shares, e.views, e.impressions, e.reach, e.clicks,
-		       g.readings, g.first_at, g.previous_at, g.began, g.from_zero,
+		       f.several, f.first_at, f.previous_at, f.began, f.from_zero,
 		       g.likes, g.comments, g.shares, g.views, g.impressions, g.clicks, g.partial
 		from (select s.*, row_number() over () as place from (`+selected+`) s) p`+textsOfPost+`
 		left join lateral `+readingAt(param(1), param(2))+` e on true
 		cross join lateral (
-			select count(*) as readings, min(captured_at) as first_at, min(previous_at) as previous_at,
-			       coalesce(bool_or(previous_at is null), false) as began, coalesce(bool_or(from_zero and previous_at is null), false) as from_zero,
-			       sum(glikes)::bigint as likes, sum(gcomments)::bigint as comments, sum(gshares)::bigint as shares, sum(gviews)::bigint as views,
-			       sum(gimpressions)::bigint as impressions, sum(gclicks)::bigint as clicks,
-			       coalesce(bool_or(num_nonnulls(glikes, gcomments, gshares) in (1, 2)), false) as partial
-			from tSPostInsights i
-			where `+inScope+` and i.captured_at >= `+param(3)+` and i.captured_at < `+param(1)+fmt.Sprintf(`
-			  and ($%[1]d::bigint = 0 or i.member_id = $%[1]d)`, n+4)+`) g
+			select count(*) > 1 as several, min(captured_at) as first_at, min(previous_at) as previous_at,
+			       coalesce(bool_or(previous_at is null), false) as began, coalesce(bool_or(from_zero and previous_at is null), false) as from_zero
+			from (
+				select captured_at, previous_at, from_zero from tSPostInsights i
+				where `+inScope+` and i.captured_at >= `+param(3)+` and i.captured_at < `+param(1)+" and "+ofMember+`
+				order by i.captured_at limit 2) i) f
+		cross join lateral `+gains+` g
 		order by p.place`, args...)
 	posts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p listedPost, err error) {
 		e, g := &p.now, &p.gained
 		err = row.Scan(&p.Platform, &p.SocialAccount, &p.ExternalID, &p.AccountID, &p.MemberID, &p.PublishedAt, &p.Category, &p.Type,
 			&p.Content, &p.MediaURL, &p.Permalink,
 			&e.at, &e.account, &e.member, &e.Likes, &e.Comments, &e.Shares, &e.Views, &e.Impressions, &e.Reach, &e.Clicks,
-			&p.readings, &p.first, &p.previous, &p.began, &p.fromZero,
+			&p.several, &p.first, &p.previous, &p.began, &p.fromZero,
 			&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &p.partial)
 		p.registered = p.AccountID
 		if qc.scope.Accounts != nil && !slices.Contains(qc.scope.Accounts, p.AccountID) { // another client's business
