@@ -40,6 +40,7 @@
 //	ranking_total.go             posts by all that they have gathered; the other ranking
 //	ranked_names.go              names and pictures beside the ids of rankings
 //	posts.go post_list.go        endpoints 9, 10, 12, 17, 19, 21: lists of posts, newest first
+//	listed_gains.go              what the posts of a list gained: running sums by month, and single readings at the edges
 //	post_gains.go gain.go        what posts gained over time: the roll-up, and single readings at the edges
 //	post_sources.go              which figures the posts behind a list have
 //	post_series.go               endpoints 11, 13, 20
