@@ -194,14 +194,18 @@ func requireSteps(t require.TestingT, db *pgtest.DB, events []projections.Event)
 		at(byQuarter, "%s %s", owner, read.CapturedAt.UTC().Truncate(15*time.Minute).Format(clock)).count(reads, read, ids[i])
 	}
 	for key, g := range byDay {
-		days = append(days, fmt.Sprintf("%s %s %d %s %s %s %s", key, g.lastID, g.readings, g.sum("likes"), g.sum("comments"), g.sum("shares"), g.sum("views")))
+		line := fmt.Sprintf("%s %s %d", key, g.lastID, g.readings)
+		for _, f := range figures {
+			line += " " + g.sum(f.name)
+		}
+		days = append(days, fmt.Sprintf("%s %t", line, g.partial > 0))
 	}
 	for key, g := range soFar {
 		line := key
-		for _, name := range []string{"likes", "comments", "shares", "views"} {
-			line += fmt.Sprintf(" %d/%t", g.sums[name], byDay[key].n[name] > 0)
+		for _, f := range figures {
+			line += fmt.Sprintf(" %d/%t", g.sums[f.name], byDay[key].n[f.name] > 0)
 		}
-		months = append(months, line)
+		months = append(months, fmt.Sprintf("%s %t", line, byDay[key].partial > 0))
 	}
 	for key, g := range byQuarter {
 		line := fmt.Sprintf("%s %d %s %d", key, g.readings, g.last.UTC().Format(clock), g.partial)
@@ -226,12 +230,13 @@ func requireSteps(t require.TestingT, db *pgtest.DB, events []projections.Event)
 		moment("captured_at")+`, event_id`+shown(append([]string{moment("previous_at")}, pairs...)...)+`) from tSPostInsights`)
 	requireRows(t, db, growth, `select format('%s %s %s %s %s %s %s %s %s %s %s %s', parent_account, external_id, `+moment("captured_at")+", "+moment("previous_at")+
 		shown("glikes", "gcomments", "gshares", "gviews", "gimpressions", "gclicks", "gengagement", "gengagement_partial")+`) from tSPostGrowth`)
-	requireRows(t, db, days, `select format('%s %s %s %s %s %s %s %s %s %s %s', parent_account, account_id, member_id, external_id, day, event_id, readings`+
-		shown("glikes", "gcomments", "gshares", "gviews")+`) from post_daily`)
+	requireRows(t, db, days, `select format('%s %s %s %s %s %s %s %s %s %s %s %s %s %s', parent_account, account_id, member_id, external_id, day, event_id, readings`+
+		shown("glikes", "gcomments", "gshares", "gviews", "gimpressions", "gclicks")+`, gpartial) from post_daily`)
 	requireRows(t, db, months, `
-		select format('%s %s %s %s %s %s/%s %s/%s %s/%s %s/%s', parent_account, account_id, member_id, external_id, month + d.day - 1`+
-		shownMonth("likes", "comments", "shares", "views")+`)
-		from post_months m cross join lateral unnest(days, likes, comments, shares, views) as d(day, likes, comments, shares, views)`)
+		select format('%s %s %s %s %s %s/%s %s/%s %s/%s %s/%s %s/%s %s/%s %s', parent_account, account_id, member_id, external_id, month + d.day - 1`+
+		shownMonth("likes", "comments", "shares", "views", "impressions", "clicks")+`, (partial_days >> (d.day - 1)) & 1 = 1)
+		from post_months m cross join lateral unnest(days, likes, comments, shares, views, impressions, clicks)
+			as d(day, likes, comments, shares, views, impressions, clicks)`)
 	requireRows(t, db, gains, `select format('%s %s %s %s %s %s %s %s/%s %s/%s %s/%s %s/%s %s/%s', parent_account, account_id, member_id, `+moment("quarter")+
 		`, readings, `+moment("last_at")+`, partial_n, likes, likes_n, comments, comments_n, shares, shares_n, views, views_n, engagement, engagement_n) from post_gains`)
 }

@@ -74,7 +74,8 @@ func (f *postFold) scanDays(rows pgx.Rows) error {
 	for rows.Next() {
 		r := reading{so: &soFar{}}
 		so := r.so
-		err := rows.Scan(append(scanReading(&r), &so.readings, &so.sums.Likes, &so.sums.Comments, &so.sums.Shares, &so.sums.Views)...)
+		err := rows.Scan(append(scanReading(&r), &so.readings, &so.sums.Likes, &so.sums.Comments, &so.sums.Shares, &so.sums.Views,
+			&so.sums.Impressions, &so.sums.Clicks, &so.partial)...)
 		if err != nil {
 			return fmt.Errorf("scan day: %w", err)
 		}
@@ -113,7 +114,7 @@ func (f *postFold) scanWhole(rows pgx.Rows) error {
 const ofSeries = `p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.parent_account = k.parent_account`
 
 // dayColumns are those of post_daily that say what its owner has on the day.
-const dayColumns = "readings, glikes, gcomments, gshares, gviews"
+const dayColumns = "readings, glikes, gcomments, gshares, gviews, gimpressions, gclicks, gpartial"
 
 // readDays reads the newest day of each series from the daily roll-up: the last reading of each owner, with what the owner has
 // on the day. That is all that readings behind them need, on the same day too. All owners come, also because

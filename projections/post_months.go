@@ -55,6 +55,8 @@ var monthFigures = []struct {
 	{"comments", func(c domain.Counts) *int64 { return c.Comments }},
 	{"shares", func(c domain.Counts) *int64 { return c.Shares }},
 	{"views", func(c domain.Counts) *int64 { return c.Views }},
+	{"impressions", func(c domain.Counts) *int64 { return c.Impressions }},
+	{"clicks", func(c domain.Counts) *int64 { return c.Clicks }},
 }
 
 // eachMonthFigure joins what a format with %[1]s, a figure, makes of each.
@@ -66,7 +68,7 @@ func eachMonthFigure(format string) string {
 	return strings.Join(parts, ", ")
 }
 
-var postMonthColumns = strings.Split(keyOfPostMonths+", p_id, days, "+eachMonthFigure("%[1]s, %[1]s_days"), ", ")
+var postMonthColumns = strings.Split(keyOfPostMonths+", p_id, days, "+eachMonthFigure("%[1]s, %[1]s_days")+", partial_days", ", ")
 
 // queueMonths adds the changed days to their months. Nearly always they are the last ones: they are appended, or the first
 // of them takes the place of what stood for it. Months that change otherwise, by late readings or by owners who have none
@@ -143,6 +145,7 @@ func appendDaysSQL(days int) string {
 		}
 		sets = append(sets, fmt.Sprintf("%[1]s = post_months.%[1]s[:%[2]s] || array[%[3]s], "+daysKept, figure.name, daysBefore, strings.Join(sums, ", ")))
 	}
+	values, sets = append(values, column("partial_days", "integer")), append(sets, fmt.Sprintf(daysKept, "partial"))
 	return insertMonths + " select " + strings.Join(values, ", ") +
 		" from unnest(" + strings.Join(params, ", ") + ") as s(" + strings.Join(columns, ", ") + ")" + monthConflict + strings.Join(sets, ", ")
 }
@@ -165,27 +168,37 @@ var sumDays = insertMonths + `
 	cross join lateral (
 		select (array_agg(p_id order by day desc))[1] as p_id, array_agg(extract(day from day)::smallint order by day) as days,
 		       ` + eachMonthFigure(`array_agg(%[1]s order by day) as %[1]s,
-		       coalesce(bit_or(1 << (extract(day from day)::integer - 1)) filter (where g%[1]s is not null), 0) as %[1]s_days`) + `
+		       `+daysWhere("g%[1]s is not null")+" as %[1]s_days") + ", " + daysWhere("gpartial") + ` as partial_days
 		from (
-			select p_id, day, ` + eachMonthFigure("g%[1]s, coalesce(sum(g%[1]s) over so_far, 0)::bigint as %[1]s") + `
+			select p_id, day, gpartial, ` + eachMonthFigure("g%[1]s, coalesce(sum(g%[1]s) over so_far, 0)::bigint as %[1]s") + `
 			from post_daily p
 			where ` + ofSeries + ` and p.day >= k.month and p.day < k.month + interval '1 month'
 			  and p.account_id = k.account_id and p.member_id = k.member_id
 			window so_far as (order by day)) d
-		having count(*) > 0) m` + monthConflict + "days = excluded.days, " + eachMonthFigure("%[1]s = excluded.%[1]s, %[1]s_days = excluded.%[1]s_days")
+		having count(*) > 0) m` + monthConflict + "days = excluded.days, " + eachMonthFigure("%[1]s = excluded.%[1]s, %[1]s_days = excluded.%[1]s_days") +
+	", partial_days = excluded.partial_days"
+
+// daysWhere are the days of a group that satisfy a condition, the lowest bit the first of the month.
+func daysWhere(condition string) string {
+	return "coalesce(bit_or(1 << (extract(day from day)::integer - 1)) filter (where " + condition + "), 0)"
+}
 
 // postMonthRow is a row of post_months, or of its last days.
 type postMonthRow struct {
 	platform domain.Platform
 	days     []int16
-	sums     [4][]int64 // by monthFigures
-	known    [4]int32
+	sums     [6][]int64 // by monthFigures
+	known    [6]int32
+	partial  int32
 }
 
 // add appends a day.
 func (m *postMonthRow) add(d *dayRow) {
 	day := d.at.UTC().Day()
 	m.platform, m.days = d.platform, append(m.days, int16(day))
+	if d.partial {
+		m.partial |= 1 << (day - 1)
+	}
 	for i, figure := range monthFigures {
 		var sum int64
 		if n := len(m.sums[i]); n > 0 {
@@ -205,7 +218,7 @@ func (m *postMonthRow) values(key postMonth) []any {
 	for i := range monthFigures {
 		values = append(values, m.sums[i], m.known[i])
 	}
-	return values
+	return append(values, m.partial)
 }
 
 // each are the values, those of the arrays one by one, as [appendDaysSQL] takes them.
@@ -220,7 +233,7 @@ func (m *postMonthRow) each(key postMonth) []any {
 		}
 		values = append(values, m.known[i])
 	}
-	return values
+	return append(values, m.partial)
 }
 
 func monthRows(series [][]*reading) iter.Seq2[[]any, error] {

@@ -36,6 +36,7 @@ type reading struct {
 type soFar struct {
 	readings int32
 	sums     domain.Counts
+	partial  bool // of a reading, a part of the engagement
 }
 
 // postStep is what a reading is worth by those before it in its series.
@@ -178,8 +179,8 @@ func (s *series) steps() {
 // dayRow is a row of post_daily: the last reading of an owner's on a day, and what all of them gained.
 type dayRow struct {
 	*reading
-	readings int32
-	sums     domain.Counts
+	soFar
+
 	isNew    bool // no row of the day can be there
 	isLast   bool // nor one of a later day
 }
@@ -223,7 +224,7 @@ func dayOfOwner(readings []*reading) dayRow {
 		switch {
 		case r.Tenant != row.Tenant:
 		case r.so != nil:
-			row.readings, row.sums = r.so.readings, r.so.sums
+			row.soFar = *r.so
 		default:
 			row.add(r.gained)
 		}
@@ -231,8 +232,9 @@ func dayOfOwner(readings []*reading) dayRow {
 	return row
 }
 
-func (d *dayRow) add(g domain.Growth) {
+func (d *soFar) add(g domain.Growth) {
 	d.readings++
+	d.partial = d.partial || g.EngagementPartial
 	plus := func(sum, v *int64) *int64 {
 		if sum == nil || v == nil {
 			return cmp.Or(sum, v)
@@ -241,4 +243,5 @@ func (d *dayRow) add(g domain.Growth) {
 	}
 	d.sums.Likes, d.sums.Comments = plus(d.sums.Likes, g.Likes), plus(d.sums.Comments, g.Comments)
 	d.sums.Shares, d.sums.Views = plus(d.sums.Shares, g.Shares), plus(d.sums.Views, g.Views)
+	d.sums.Impressions, d.sums.Clicks = plus(d.sums.Impressions, g.Impressions), plus(d.sums.Clicks, g.Clicks)
 }

@@ -26,7 +26,8 @@ func appendInsight(values []any, r *reading) []any {
 }
 
 func appendDay(values []any, d *dayRow) []any {
-	return append(appendReading(values, d.reading), dayOf(d.at), d.readings, d.sums.Likes, d.sums.Comments, d.sums.Shares, d.sums.Views)
+	return append(appendReading(values, d.reading), dayOf(d.at), d.readings, d.sums.Likes, d.sums.Comments, d.sums.Shares, d.sums.Views,
+		d.sums.Impressions, d.sums.Clicks, d.partial)
 }
 
 const engagementColumnTypes = `, engagement bigint, engagement_partial boolean, `
@@ -36,7 +37,8 @@ var postReadings = newTable("tSPostInsights", readingColumnTypes+engagementColum
 	func(r *reading) []any { return appendInsight(nil, r) })
 
 var postDaily = newTable("post_daily",
-	readingColumnTypes+engagementColumnTypes+`day date, readings integer, glikes bigint, gcomments bigint, gshares bigint, gviews bigint`,
+	readingColumnTypes+engagementColumnTypes+`day date, readings integer, glikes bigint, gcomments bigint, gshares bigint, gviews bigint,
+	 gimpressions bigint, gclicks bigint, gpartial boolean`,
 	replaceRow("social_account_id, external_id, parent_account, day, account_id, member_id", ""),
 	func(d dayRow) []any { return appendDay(nil, &d) })
 

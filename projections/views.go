@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/posttexts"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
@@ -130,9 +131,7 @@ func shownColumns(ctx context.Context, tx pgx.Tx, schema, table string) (string,
 	}
 	return "select p.*, t.content, t.media_url, t.permalink from " + schema + "." + table + ` p
 		cross join lateral (
-			select coalesce(max(c.content) filter (where c.origin = 'main_app'), max(c.content)) as content,
-			       coalesce(max(c.media_url) filter (where c.origin = 'main_app'), max(c.media_url)) as media_url,
-			       coalesce(max(c.permalink) filter (where c.origin = 'main_app'), max(c.permalink)) as permalink
+			select ` + posttexts.Columns + `
 			from ` + migrations.Views + `.post_contents c
 			where c.parent_account = p.parent_account and c.social_account_id = p.social_account_id and c.external_id = p.external_id) t`, nil
 }

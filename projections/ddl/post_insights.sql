@@ -103,11 +103,15 @@ create table post_daily (
   glikes             bigint, -- sums over the day's readings; null: of none it is known
   gcomments          bigint,
   gshares            bigint,
-  gviews             bigint
+  gviews             bigint,
+  gimpressions       bigint,
+  gclicks            bigint,
+  gpartial           boolean     not null -- of a reading it is known what a part of the engagement gained, and of another part not
 ) with (fillfactor = 80);
 
 -- What a post gained in a month up to the end of each day on which it was read: what it gained from one day to another is
--- one difference, where post_daily would be summed row by row. A ranking of thousands of posts reads two rows of each.
+-- one difference, where post_daily would be summed row by row. A ranking of thousands of posts reads two rows of each; what
+-- only lists show stands behind what rankings read. With 31 days a row stays below 2 kB, above which it would be compressed.
 create table post_months (
   social_account_id bigint     not null,
   external_id       text       not null,
@@ -124,7 +128,12 @@ create table post_months (
   likes_days        integer    not null, -- the days of which a gain is known; the lowest bit is the first of the month
   comments_days     integer    not null,
   shares_days       integer    not null,
-  views_days        integer    not null
+  views_days        integer    not null,
+  impressions       bigint[]   not null,
+  clicks            bigint[]   not null,
+  impressions_days  integer    not null,
+  clicks_days       integer    not null,
+  partial_days      integer    not null -- the days whose gain of engagement lacks a part at a reading
 ) with (fillfactor = 50); -- a row grows by a day each day, in its page
 
 -- What the readings of posts gained, by owner and quarter of an hour of capture. In every zone days begin at a quarter of an

@@ -40,6 +40,7 @@
 //	ranking_total.go             posts by all that they have gathered; the other ranking
 //	ranked_names.go              names and pictures beside the ids of rankings
 //	posts.go post_list.go        endpoints 9, 10, 12, 17, 19, 21: lists of posts, newest first
+//	listed_gains.go              what the posts of a list gained: running sums by month, and single readings at the edges
 //	post_gains.go gain.go        what posts gained over time: the roll-up, and single readings at the edges
 //	post_sources.go              which figures the posts behind a list have
 //	post_series.go               endpoints 11, 13, 20
@@ -99,6 +100,8 @@
 //     days would be thirty rows of each post. A plain sum of days took five times as long for posts that are read every 12
 //     hours. Of a day that an end of the range cuts, the readings are looked for, post by post, unless there is one only or
 //     all came before the end.
+//   - Lists take the gains of the few posts that they show from the same months, and of the readings in the range look at the
+//     first two of each post alone: from when on the gains count is known by then.
 //   - A leaderboard finds what members gained in the period before in the same months: a rank of then is what the ranking
 //     of that period would say.
 //   - A prepared statement gets a plan for any parameters after a few runs, made for one row. Those that group

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/posttexts"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -95,7 +96,7 @@ type listedPost struct {
 	now      postReading
 	gained   domain.Counts
 	partial  bool
-	readings int64      // in the range
+	several  bool       // readings in the range
 	first    *time.Time // of these
 	previous *time.Time // the one before them
 	began    bool       // the first reading of all is in the range
@@ -123,7 +124,7 @@ func (p *listedPost) growth() PostGrowth {
 	case !p.began:
 		g.Since = p.previous
 	case p.fromZero:
-	case p.readings > 1:
+	case p.several:
 		g.Since = p.first
 	default:
 		g.NoBaseline = true
@@ -191,9 +192,7 @@ const categoryOfPost = `coalesce(p.c_id, (
 // probe of one index. What was said under a client outside the scope $2, who had the page before or has it since, is not shown.
 const textsOfPost = `
 		cross join lateral (
-			select coalesce(max(c.content) filter (where c.origin = 'main_app'), max(c.content)) as content,
-			       coalesce(max(c.media_url) filter (where c.origin = 'main_app'), max(c.media_url)) as media_url,
-			       coalesce(max(c.permalink) filter (where c.origin = 'main_app'), max(c.permalink)) as permalink
+			select ` + posttexts.Columns + `
 			from post_contents c
 			where c.parent_account = $1 and c.social_account_id = p.social_account_id and c.external_id = p.external_id
 			  and ($2::text[] is null or c.account_id = any($2))) t`
@@ -309,30 +308,31 @@ func (qc *queryContext) queryPosts(ctx context.Context, selected string, args ..
 	n := len(args)
 	args = append(args, to, startOfUTCDay(to), from, qc.query.Member)
 	param := func(i int) string { return fmt.Sprintf("$%d::timestamptz", n+i) }
+	ofMember := fmt.Sprintf("($%[1]d::bigint = 0 or i.member_id = $%[1]d)", n+4)
+	gains, args := qc.gainsOfPost(ofMember, args)
 	rows, _ := qc.tx.Query(ctx, `
 		select p.p_id, p.social_account_id, p.external_id, p.account_id, p.member_id, p.published_at, p.category, p.post_type,
 		       t.content, t.media_url, t.permalink,
 		       e.captured_at, coalesce(e.account_id, ''), coalesce(e.member_id, 0), e.likes, e.comments, e.shares, e.views, e.impressions, e.reach, e.clicks,
-		       g.readings, g.first_at, g.previous_at, g.began, g.from_zero,
+		       f.several, f.first_at, f.previous_at, f.began, f.from_zero,
 		       g.likes, g.comments, g.shares, g.views, g.impressions, g.clicks, g.partial
 		from (select s.*, row_number() over () as place from (`+selected+`) s) p`+textsOfPost+`
 		left join lateral `+readingAt(param(1), param(2))+` e on true
 		cross join lateral (
-			select count(*) as readings, min(captured_at) as first_at, min(previous_at) as previous_at,
-			       coalesce(bool_or(previous_at is null), false) as began, coalesce(bool_or(from_zero and previous_at is null), false) as from_zero,
-			       sum(glikes)::bigint as likes, sum(gcomments)::bigint as comments, sum(gshares)::bigint as shares, sum(gviews)::bigint as views,
-			       sum(gimpressions)::bigint as impressions, sum(gclicks)::bigint as clicks,
-			       coalesce(bool_or(num_nonnulls(glikes, gcomments, gshares) in (1, 2)), false) as partial
-			from tSPostInsights i
-			where `+inScope+` and i.captured_at >= `+param(3)+` and i.captured_at < `+param(1)+fmt.Sprintf(`
-			  and ($%[1]d::bigint = 0 or i.member_id = $%[1]d)`, n+4)+`) g
+			select count(*) > 1 as several, min(captured_at) as first_at, min(previous_at) as previous_at,
+			       coalesce(bool_or(previous_at is null), false) as began, coalesce(bool_or(from_zero and previous_at is null), false) as from_zero
+			from (
+				select captured_at, previous_at, from_zero from tSPostInsights i
+				where `+inScope+` and i.captured_at >= `+param(3)+` and i.captured_at < `+param(1)+" and "+ofMember+`
+				order by i.captured_at limit 2) i) f
+		cross join lateral `+gains+` g
 		order by p.place`, args...)
 	posts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p listedPost, err error) {
 		e, g := &p.now, &p.gained
 		err = row.Scan(&p.Platform, &p.SocialAccount, &p.ExternalID, &p.AccountID, &p.MemberID, &p.PublishedAt, &p.Category, &p.Type,
 			&p.Content, &p.MediaURL, &p.Permalink,
 			&e.at, &e.account, &e.member, &e.Likes, &e.Comments, &e.Shares, &e.Views, &e.Impressions, &e.Reach, &e.Clicks,
-			&p.readings, &p.first, &p.previous, &p.began, &p.fromZero,
+			&p.several, &p.first, &p.previous, &p.began, &p.fromZero,
 			&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &p.partial)
 		p.registered = p.AccountID
 		if qc.scope.Accounts != nil && !slices.Contains(qc.scope.Accounts, p.AccountID) { // another client's business

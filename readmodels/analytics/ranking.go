@@ -48,7 +48,7 @@ func (qc *queryContext) steps(since time.Time) (sql string, args []any) {
 			(select social_account_id, external_id, member_id, ` + eachOf(shownParts, gainedInMonth) + `,
 			        ` + engagementInMonth("") + " as engagement, " + engagementInMonth("b_") + ` as before
 			 from (
-				select m.*, k.mask, k.b_mask, ` + placesInMonth("") + ", " + placesInMonth("b_") + `
+				select m.*, k.mask, k.b_mask, ` + placesInMonth("m", "") + ", " + placesInMonth("m", "b_") + `
 				from unnest(` + list + `,
 						` + param(now.first, "smallint[]") + ", " + param(now.last, "smallint[]") + ", " + param(now.mask, "integer[]") + `,
 						` + param(before.first, "smallint[]") + ", " + param(before.last, "smallint[]") + ", " + param(before.mask, "integer[]") + `)
@@ -157,10 +157,10 @@ func engagementInMonth(prefix string) string {
 			         - coalesce(likes[*first] + comments[*first] + shares[*first], 0) end`, "*", prefix)
 }
 
-// placesInMonth selects where the days k with a prefix begin and end in the arrays of a month m.
-func placesInMonth(prefix string) string {
-	return strings.ReplaceAll(`case when k.*mask <> 0 then width_bucket(k.*first, m.days) end as *first,
-				       case when k.*mask <> 0 then width_bucket(k.*last, m.days) end as *last`, "*", prefix)
+// placesInMonth selects where the days k with a prefix begin and end in the arrays of a month of post_months.
+func placesInMonth(month, prefix string) string {
+	return strings.NewReplacer("*", prefix, "@", month).Replace(`case when k.*mask <> 0 then width_bucket(k.*first, @.days) end as *first,
+				       case when k.*mask <> 0 then width_bucket(k.*last, @.days) end as *last`)
 }
 
 // engagementGained is what the engagement gained at a reading; null where that is not known.

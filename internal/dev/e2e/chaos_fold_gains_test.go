@@ -59,7 +59,8 @@ func foldSteps(series map[chaosInstant][]*chaosRecord, rows chaosRows) {
 		row := chaosReadingRow(d.last)
 		maps.Copy(row, d.step)
 		row["day"], row["readings"] = chaosDay(d.last.reading.CapturedAt.UTC().Format(time.DateOnly)), d.readings
-		for _, name := range []string{"likes", "comments", "shares", "views"} {
+		row["gpartial"] = d.partial > 0
+		for _, name := range chaosStepFigures {
 			row["g"+name] = nil
 			if d.n[name] > 0 {
 				row["g"+name] = d.sum[name]
@@ -102,7 +103,7 @@ func foldPostMonths(days map[chaosOwner]*chaosSums, rows chaosRows) {
 			numbers = append(numbers, d.last.reading.CapturedAt.UTC().Day())
 		}
 		row["days"] = numbers
-		for _, name := range []string{"likes", "comments", "shares", "views"} {
+		for _, name := range chaosStepFigures {
 			var sums []any
 			sum, known := int64(0), int64(0)
 			for i, d := range list {
@@ -114,6 +115,13 @@ func foldPostMonths(days map[chaosOwner]*chaosSums, rows chaosRows) {
 			}
 			row[name], row[name+"_days"] = sums, known
 		}
+		partial := int64(0)
+		for i, d := range list {
+			if d.partial > 0 {
+				partial |= 1 << (numbers[i].(int) - 1)
+			}
+		}
+		row["partial_days"] = partial
 		rows.add("post_months", last, row)
 	}
 }

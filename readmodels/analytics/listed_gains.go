@@ -1,0 +1,57 @@
+package analytics
+
+import (
+	"fmt"
+	"time"
+)
+
+// gainsOfPost sums what post p gained in the range: whole UTC days from its months, a sum less a sum of each, and of a day
+// that an end of the range cuts the readings. It adds its parameters to the args.
+func (qc *queryContext) gainsOfPost(ofMember string, args []any) (sql string, all []any) {
+	from, to := qc.query.Range.From, qc.query.Range.To
+	param := func(v any, kind string) string {
+		args = append(args, v)
+		return fmt.Sprintf("$%d::%s", len(args), kind)
+	}
+	months, days, _ := monthsOf(from, from, to)
+	list := param(months, "date[]")
+	sql = `(
+			select ` + eachOf(listedParts, "sum(%[1]s)::bigint as %[1]s") + `, coalesce(bool_or(partial), false) as partial
+			from (
+				select ` + eachOf(listedParts, gainedInMonth) + `, partial_days & mask <> 0 as partial
+				from (
+					select i.*, k.mask, ` + placesInMonth("i", "") + `
+					from unnest(` + list + ", " + param(days.first, "smallint[]") + ", " + param(days.last, "smallint[]") + ", " + param(days.mask, "integer[]") + `)
+						as k(month, first, last, mask)
+					join post_months i on i.month = k.month
+					where ` + inScope + " and i.month between (" + list + ")[1] and (" + list + ")[cardinality(" + list + ")] and " + ofMember + `
+					offset 0) m`
+	if begins, ends := cutSpans(from, to); len(begins) > 0 {
+		sql += `
+				union all
+				select ` + eachOf(listedParts, "i.g%[1]s") + `, num_nonnulls(i.glikes, i.gcomments, i.gshares) in (1, 2)
+				from unnest(` + param(begins, "timestamptz[]") + ", " + param(ends, "timestamptz[]") + `) as c(begins, ends)
+				join tSPostInsights i on i.captured_at >= c.begins and i.captured_at < c.ends
+				where ` + inScope + " and " + ofMember
+	}
+	return sql + `) x)`, args
+}
+
+// listedParts are the figures that a list shows of a post.
+var listedParts = []string{"likes", "comments", "shares", "views", "impressions", "clicks"}
+
+// cutSpans are the parts of a range that are no whole UTC days.
+func cutSpans(from, to time.Time) (begins, ends []time.Time) {
+	days, cuts := cutDays(from, to)
+	for i, day := range days {
+		begin, end := day, cuts[i]
+		if cuts[i].Equal(from) {
+			begin, end = from, day.Add(aDay)
+			if to.Before(end) {
+				end = to
+			}
+		}
+		begins, ends = append(begins, begin), append(ends, end)
+	}
+	return begins, ends
+}
