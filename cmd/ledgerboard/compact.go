@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"text/tabwriter"
 	"time"
@@ -60,14 +61,15 @@ var errBehind = errors.New("nothing was compacted")
 // prepare lets the tables that are made of compacted topics catch up, where there is a database, and appends a heartbeat to each partition:
 // the last batch of one is never compacted, nor what it covers.
 func (c compactCommand) prepare(ctx context.Context, s streams) (err error) {
-	parts := assembly.NewParts(c.backends(c.logger(s)))
+	logger := c.logger(s)
+	parts := assembly.NewParts(c.backends(logger))
 	defer func() { err = errors.Join(err, parts.Close()) }()
 	log, err := parts.Log(ctx)
 	if err != nil {
 		return err
 	}
 	if c.needTables("") == nil {
-		if err := catchUp(ctx, parts, compactWait); err != nil {
+		if err := catchUp(ctx, logger, parts, compactWait); err != nil {
 			return err
 		}
 	}
@@ -75,8 +77,8 @@ func (c compactCommand) prepare(ctx context.Context, s streams) (err error) {
 }
 
 // catchUp folds what the log holds of compacted topics, and refuses when that does not come to an end: a compaction takes every state of a
-// key but the last, also those that a table has not seen. Nobody else folds, for the broker is this process's own.
-func catchUp(ctx context.Context, parts *assembly.Parts, within time.Duration) (err error) {
+// key but the last, also those that a table has not seen.
+func catchUp(ctx context.Context, logger *slog.Logger, parts *assembly.Parts, within time.Duration) error {
 	if err := parts.Migrate(ctx); err != nil {
 		return err
 	}
@@ -84,45 +86,12 @@ func catchUp(ctx context.Context, parts *assembly.Parts, within time.Duration) (
 	if err != nil {
 		return err
 	}
-	folding, stop := context.WithCancel(ctx)
-	ended := make(chan error, len(engines))
-	for _, engine := range engines {
-		go func() { ended <- engine.Run(folding) }()
-	}
-	defer func() {
-		stop()
-		for range engines {
-			err = errors.Join(err, <-ended)
+	return foldWhile(ctx, engines, func(ctx context.Context) error {
+		left, err := await(ctx, logger, within, behind(engines))
+		if err == nil && left != "" {
+			err = fmt.Errorf("%w: %s, and would never see the states that compaction takes. Start the service, wait until 'ledgerboard status' "+
+				"shows no lag (resume what is paused, rebuild what is stopped), stop it and repeat the command", errBehind, left)
 		}
-	}()
-	for end := time.Now().Add(within); ; {
-		reason, err := notCaughtUp(ctx, engines)
-		if err != nil || reason == "" {
-			return err
-		}
-		if time.Now().After(end) {
-			return fmt.Errorf("%w: %s. Start the service, wait until 'ledgerboard status' shows no lag "+
-				"(resume what is paused, rebuild what is stopped), stop it and repeat the command", errBehind, reason)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(eraseLookEvery):
-		}
-	}
-}
-
-// notCaughtUp says which tables do not show yet what the log says; "": all do.
-func notCaughtUp(ctx context.Context, engines []*projections.Engine) (string, error) {
-	for _, engine := range engines {
-		status, err := engine.Status(ctx)
-		if err != nil {
-			return "", err
-		}
-		if !status.Live() || status.Lag > 0 {
-			return fmt.Sprintf("the tables of %s are %d events behind the log, and would never see the states that compaction takes",
-				status.GenerationName(), status.Lag), nil
-		}
-	}
-	return "", nil
+		return err
+	})
 }

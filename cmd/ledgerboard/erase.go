@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -27,9 +28,6 @@ type eraseCommand struct {
 	Wait   time.Duration `default:"1m" help:"How long to wait until the tables show it."`
 }
 
-// Rhythm of looking whether the tables follow.
-const eraseLookEvery = 50 * time.Millisecond
-
 func (c eraseCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.User == "" && c.Member <= 0 {
 		return usageError{errors.New("name the person: --user ID or --member ID")}
@@ -42,31 +40,23 @@ func (c eraseCommand) Run(ctx context.Context, s streams) (err error) {
 	if err := errors.Join(c.needLog(), c.needTables("")); err != nil {
 		return usageError{err}
 	}
-	e := erasure{eraseCommand: c, parts: assembly.NewParts(c.backends(c.logger(s)))}
+	e := erasure{eraseCommand: c, log: c.logger(s)}
+	e.parts = assembly.NewParts(c.backends(e.log))
 	defer func() { err = errors.Join(err, e.parts.Close()) }()
 	if err := e.open(ctx); err != nil {
 		return explainInUse(err)
 	}
-	if len(c.KafkaBrokers) == 0 { // nobody else can be folding: the broker is this process's own
-		folding, stop := context.WithCancel(ctx)
-		ended := make(chan error, len(e.engines))
-		for _, engine := range e.engines {
-			go func() { ended <- engine.Run(folding) }()
-		}
-		defer func() {
-			stop()
-			for range e.engines {
-				err = errors.Join(err, <-ended)
-			}
-		}()
+	if len(c.KafkaBrokers) > 0 {
+		return e.run(ctx, s)
 	}
-	return e.run(ctx, s)
+	return foldWhile(ctx, e.engines, func(ctx context.Context) error { return e.run(ctx, s) })
 }
 
 // erasure is the command at work.
 type erasure struct {
 	eraseCommand
 
+	log     *slog.Logger
 	parts   *assembly.Parts
 	people  readmodels.People
 	before  bool                  // the directory holds the person no more
@@ -156,17 +146,11 @@ func (e *erasure) find(ctx context.Context) (domain.Person, error) {
 
 // behind says how far the tables are behind the log: what they do not show would not be erased.
 func (e *erasure) behind(ctx context.Context) (string, error) {
-	for _, engine := range e.engines {
-		status, err := engine.Status(ctx)
-		if err != nil {
-			return "", err
-		}
-		if !status.Live() || status.Lag > 0 {
-			return fmt.Sprintf("the tables of projection %s are %d events behind the log; nothing was erased. "+
-				"Is a service with the role projector running?", status.Projection, status.Lag), nil
-		}
+	reason, err := behind(e.engines)(ctx)
+	if reason != "" {
+		reason += "; nothing was erased. Is a service with the role projector running?"
 	}
-	return "", nil
+	return reason, err
 }
 
 // following looks whether the tables show all that was in the log when it first looked: what was being read when the person was erased
@@ -228,22 +212,13 @@ func (e *erasure) shown(ctx context.Context) (string, error) {
 	return "the erasure is in the log, the tables do not show it yet. Is a service with the role projector running?", err
 }
 
-// await looks until there is no reason left to wait.
+// await waits as long as the command may; what it still waits for then is the error.
 func (e *erasure) await(ctx context.Context, look func(context.Context) (reason string, err error)) error {
-	for end := time.Now().Add(e.Wait); ; {
-		reason, err := look(ctx)
-		if err != nil || reason == "" {
-			return err
-		}
-		if time.Now().After(end) {
-			return errors.New(reason)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(eraseLookEvery):
-		}
+	left, err := await(ctx, e.log, e.Wait, look)
+	if err == nil && left != "" {
+		err = errors.New(left)
 	}
+	return err
 }
 
 // erasureReport is the answer of --json.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -181,7 +182,27 @@ func contentsOfErna(t *testing.T, a *process) (n int) {
 	return n
 }
 
-// eraseWhileRead runs the command while nobody folds contents, appends one behind the erasure, and then lets them be folded, or not.
+// onWait hears what a command waits for. It is asked nothing else.
+type onWait func(reason string)
+
+func (onWait) Enabled(context.Context, slog.Level) bool { return true }
+
+func (w onWait) Handle(_ context.Context, r slog.Record) error {
+	r.Attrs(func(a slog.Attr) bool {
+		if r.Message == "waiting" && a.Key == "reason" {
+			w(a.Value.String())
+		}
+		return true
+	})
+	return nil
+}
+
+func (w onWait) WithAttrs([]slog.Attr) slog.Handler { return w }
+
+func (w onWait) WithGroup(string) slog.Handler { return w }
+
+// eraseWhileRead runs the command while nobody folds, appends a content behind the erasure when the command waits for the directory, and
+// lets contents be folded when it waits for them, or never.
 func eraseWhileRead(t *testing.T, c eraseCommand, follows bool, out io.Writer) error {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -189,38 +210,35 @@ func eraseWhileRead(t *testing.T, c eraseCommand, follows bool, out io.Writer) e
 	require.NoError(t, e.open(ctx))
 	log, err := e.parts.Log(ctx)
 	require.NoError(t, err)
-	end := func() (n int64) {
-		ranges, _, err := log.Ranges(ctx, domain.TopicContents)
-		if err != nil {
-			return 0
+	directory, contents := make(chan struct{}), make(chan struct{})
+	e.log = slog.New(onWait(func(reason string) {
+		switch {
+		case strings.Contains(reason, "the tables do not show it yet"):
+			require.NoError(t, log.Append(ctx, commands.ContentDraft(domain.PostContent{
+				PostRef: domain.PostRef{ParentAccount: eraseAgency, SocialAccount: 700, ExternalID: "late"}, AccountID: eraseClient, Origin: domain.OriginListing,
+				PostTexts: domain.PostTexts{Content: "Erna was late"},
+			}, time.Now())))
+			close(directory)
+		case follows && strings.Contains(reason, "texts of posts that came late"):
+			select {
+			case <-contents:
+			default:
+				close(contents)
+			}
 		}
-		for _, r := range ranges {
-			n += r.End
-		}
-		return n
-	}
-	before := end()
+	}))
 	var all sync.WaitGroup
 	for _, engine := range e.engines {
+		held := directory
+		if engine.Name() == (projections.Contents{}).Name() {
+			held = contents
+		}
 		all.Go(func() {
-			if engine.Name() == (projections.Contents{}).Name() {
-				for end() == before && ctx.Err() == nil {
-					time.Sleep(time.Millisecond)
-				}
-				late := commands.ContentDraft(domain.PostContent{
-					PostRef: domain.PostRef{ParentAccount: eraseAgency, SocialAccount: 700, ExternalID: "late"}, AccountID: eraseClient, Origin: domain.OriginListing,
-					PostTexts: domain.PostTexts{Content: "Erna was late"},
-				}, time.Now())
-				if err := log.Append(ctx, late); err != nil {
-					t.Error("append what comes late:", err)
-					return
-				}
-				if !follows {
-					return
-				}
-				time.Sleep(time.Second)
+			select {
+			case <-held:
+				_ = engine.Run(ctx)
+			case <-ctx.Done():
 			}
-			_ = engine.Run(ctx)
 		})
 	}
 	err = e.run(ctx, streams{Out: out, Err: io.Discard})

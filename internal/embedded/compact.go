@@ -219,9 +219,9 @@ func withCopy(copied string, logger *slog.Logger, do func(*kfake.Cluster, *kadm.
 	return errors.Join(err, log.saveError())
 }
 
-// endsOf are the ends of the partitions of every topic.
-func endsOf(ctx context.Context, admin *kadm.Client) (map[string]map[int32]int64, error) {
-	listed, err := admin.ListEndOffsets(ctx)
+// endsOf are the ends of the partitions of topics, or of every topic.
+func endsOf(ctx context.Context, admin *kadm.Client, topics ...string) (map[string]map[int32]int64, error) {
+	listed, err := admin.ListEndOffsets(ctx, topics...)
 	if err == nil {
 		err = listed.Error()
 	}
@@ -275,25 +275,20 @@ func readStates(ctx context.Context, brokers, topics []string, within time.Durat
 		return nil, fmt.Errorf("read the copy: %w", err)
 	}
 	defer client.Close()
-	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, topics...)
-	if err == nil {
-		err = ends.Error()
-	}
+	ends, err := endsOf(ctx, kadm.NewClient(client), topics...)
 	if err != nil {
 		return nil, fmt.Errorf("read the copy: %w", err)
 	}
-	left := map[string]map[int32]int64{} // the last offset of each partition that is not read to its end
 	from, open := map[string]map[int32]kgo.Offset{}, 0
-	ends.Each(func(o kadm.ListedOffset) {
-		if o.Offset == 0 {
-			return
+	for topic, partitions := range ends {
+		from[topic] = map[int32]kgo.Offset{}
+		for partition, end := range partitions {
+			if end > 0 {
+				from[topic][partition] = kgo.NewOffset().AtStart()
+				open++
+			}
 		}
-		if left[o.Topic] == nil {
-			left[o.Topic], from[o.Topic] = map[int32]int64{}, map[int32]kgo.Offset{}
-		}
-		left[o.Topic][o.Partition], from[o.Topic][o.Partition] = o.Offset-1, kgo.NewOffset().AtStart()
-		open++
-	})
+	}
 	client.AddConsumePartitions(from)
 	for open > 0 {
 		bounded, cancel := context.WithTimeout(ctx, within)
@@ -310,7 +305,7 @@ func readStates(ctx context.Context, brokers, topics []string, within time.Durat
 			} else {
 				of.last[string(r.Key)] = sha256.Sum256(r.Value)
 			}
-			if r.Offset == left[r.Topic][r.Partition] {
+			if r.Offset == ends[r.Topic][r.Partition]-1 {
 				open--
 			}
 		})
