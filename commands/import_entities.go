@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -40,6 +41,9 @@ func EntityLine(line []byte, registry *domain.Registry, now time.Time) ([]domain
 	case l.Erase && (!isEntity || l.ID == ""):
 		return nil, errors.New("an erasure needs a type directory.… and an id")
 	case l.Erase:
+		if err := ofMainApplication(domain.EntityKind(entity), l.ID); err != nil {
+			return nil, err
+		}
 		id, err := canonicalErasure(domain.EntityKind(entity), l.ID)
 		return []domain.Draft{EraseDraft(domain.EntityKind(entity), id, now)}, err
 	case isPost:
@@ -54,10 +58,21 @@ func EntityLine(line []byte, registry *domain.Registry, now time.Time) ([]domain
 	if id := entity.EntityID(); id == "" || id == "0" || id[0] == '-' {
 		return nil, errors.New("the entity has no id, or one below 1")
 	}
+	if err := ofMainApplication(domain.EntityKind(entity), entity.EntityID()); err != nil {
+		return nil, err
+	}
 	if entity, err = canonicalEntity(entity); err != nil {
 		return nil, err
 	}
 	return []domain.Draft{EntityDraft(entity, now)}, nil
+}
+
+// ofMainApplication refuses ids that are computed where something is connected here: the main application's stay below.
+func ofMainApplication(kind, id string) error {
+	if n, err := strconv.ParseInt(id, 10, 64); err == nil && domain.Computed(n) {
+		return fmt.Errorf("%s %s: ids from %d on are of what was connected here; leave the line out, and use ids below that", kind, id, domain.FirstComputedID)
+	}
+	return nil
 }
 
 // canonicalEntity checks the ids of accounts and users that an entity names, and lower-cases them: two

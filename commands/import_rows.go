@@ -115,6 +115,9 @@ func (i Import) metric(t domain.Tenant, data domain.Data, invalid error, at time
 // Connection makes the event of a row of tMemberAuth. A connection that the directory holds keeps its reference.
 func (i Import) Connection(row legacy.MemberAuth) (domain.Draft, error) {
 	c := row.Connection
+	if err := ofMainApplication(domain.KindConnection, c.EntityID()); err != nil {
+		return domain.Draft{}, err
+	}
 	if _, known := find[domain.DirectoryMember](i.World, domain.KindMember, c.MemberID); !known {
 		return domain.Draft{}, ErrNoMember
 	}
@@ -141,7 +144,8 @@ func (i Import) User(row legacy.Password) (domain.Draft, error) {
 }
 
 // Entity makes the event of a line of entities, see [EntityLine]. An entity keeps the references to its secrets
-// where the line names none: the main application's own exports know nothing of them.
+// where the line names none: the main application's own exports know nothing of them. A page that was connected here is refused: two
+// records of it would be read twice.
 func (i Import) Entity(line domain.Draft) (domain.Draft, error) {
 	switch e := line.Data.(type) {
 	case domain.PostRegistered:
@@ -156,6 +160,23 @@ func (i Import) Entity(line domain.Draft) (domain.Draft, error) {
 			e.SecretRef = known.SecretRef
 		}
 		line.Data = e
+	case domain.DirectorySocialAccount:
+		if err := i.connectedHere(e); err != nil {
+			return line, err
+		}
 	}
 	return line, nil
+}
+
+// connectedHere refuses the main application's record of a page that was connected here: under an id of ours, or under the one that it
+// had with a token of ours.
+func (i Import) connectedHere(e domain.DirectorySocialAccount) error {
+	for _, id := range []int64{e.ID, domain.ComputedSocialAccount(e.ParentAccount, e.Platform, e.AccountType, e.ExternalID)} {
+		known, ok := find[domain.DirectorySocialAccount](i.World, domain.KindSocialAccount, id)
+		if ok && known.Connected && domain.Computed(known.ConnectionID) {
+			return fmt.Errorf("social account %d: %s %q was connected here, as %d; disconnect it here first, or leave the line out",
+				e.ID, e.Platform, e.ExternalID, id)
+		}
+	}
+	return nil
 }

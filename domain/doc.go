@@ -15,6 +15,7 @@
 //
 //	errors.go            Error, its codes, the sentinels
 //	ids.go platform.go   id shapes, platforms
+//	computed_ids.go      ids of what is connected here
 //	event.go registry.go envelope, drafts and recorded events; type name → decoder
 //	metrics.go growth.go readings, posts, kinds of figures; growth between two readings
 //	content.go           what a post says: texts, media addresses, permalinks
