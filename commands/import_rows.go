@@ -150,33 +150,10 @@ func (i Import) Entity(line domain.Draft) (domain.Draft, error) {
 	switch e := line.Data.(type) {
 	case domain.PostRegistered:
 		return i.Registered(e)
-	case domain.DirectoryUser:
-		if known, ok := find[domain.DirectoryUser](i.World, domain.KindUser, e.ID); ok && e.PasswordRef == "" {
-			e.PasswordRef = known.PasswordRef
-		}
-		line.Data = e
-	case domain.DirectoryConnection:
-		if known, ok := find[domain.DirectoryConnection](i.World, domain.KindConnection, e.ID); ok && e.SecretRef == "" {
-			e.SecretRef = known.SecretRef
-		}
-		line.Data = e
-	case domain.DirectorySocialAccount:
-		if err := i.connectedHere(e); err != nil {
-			return line, err
-		}
+	case domain.DirectoryEntity:
+		known := func(key string) domain.DirectoryEntity { return i.World.entities[key] }
+		line.Data = keepRefs(e, known(line.Key))
+		return line, connectedHere(e, known)
 	}
 	return line, nil
-}
-
-// connectedHere refuses the main application's record of a page that was connected here: under an id of ours, or under the one that it
-// had with a token of ours.
-func (i Import) connectedHere(e domain.DirectorySocialAccount) error {
-	for _, id := range []int64{e.ID, domain.ComputedSocialAccount(e.ParentAccount, e.Platform, e.AccountType, e.ExternalID)} {
-		known, ok := find[domain.DirectorySocialAccount](i.World, domain.KindSocialAccount, id)
-		if ok && known.Connected && domain.Computed(known.ConnectionID) {
-			return fmt.Errorf("social account %d: %s %q was connected here, as %d; disconnect it here first, or leave the line out",
-				e.ID, e.Platform, e.ExternalID, id)
-		}
-	}
-	return nil
 }

@@ -2,6 +2,13 @@ package domain
 
 import "time"
 
+// ToldEntity is what counts of a key of topic `directory`.
+type ToldEntity struct {
+	CompactedRecord
+
+	Entity DirectoryEntity // nil where it is erased
+}
+
 // CompactedRecord is what decides which record of a key of a compacted topic counts.
 type CompactedRecord struct {
 	At     time.Time // when it was so, or erased
