@@ -1,10 +1,12 @@
 package commands
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -13,23 +15,32 @@ import (
 // EntityLine makes the event of one line of a file of entities, of a post two: the registration, and what the post says, which stands
 // in the same line:
 //
-//	{"type":"directory.account.v1","data":{…}}
-//	{"type":"directory.user.v1","id":"…","erase":true}
+//	{"type":"directory.account.v1","updated_at":"…","data":{…}}
+//	{"type":"directory.user.v1","id":"…","erase":true,"updated_at":"…"}
 //	{"type":"metrics.post_registered.v1","data":{…,"content":"…","media_url":"…","permalink":"…"}}
 //
-// The error says why the line cannot be taken.
+// updated_at is the time of the entity's change, or of its erasure, where it was made; without one it is now. Of an entity the latest
+// state counts, whenever it comes. A post has its own time, registered_at. The error says why the line cannot be taken.
 func EntityLine(line []byte, registry *domain.Registry, now time.Time) ([]domain.Draft, error) {
 	var l struct {
-		Type  string          `json:"type"`
-		Data  json.RawMessage `json:"data"`
-		ID    string          `json:"id"`    // with Erase
-		Erase bool            `json:"erase"` // append a tombstone
+		Type      string          `json:"type"`
+		Data      json.RawMessage `json:"data"`
+		ID        string          `json:"id"`    // with Erase
+		Erase     bool            `json:"erase"` // append a tombstone
+		UpdatedAt *time.Time      `json:"updated_at"`
 	}
 	if err := json.Unmarshal(line, &l); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("is not a JSON object: %w", err)
 	}
 	if l.Erase {
 		l.Data = json.RawMessage("{}")
+	}
+	at := now
+	if l.UpdatedAt != nil {
+		at = *l.UpdatedAt
+	}
+	if at.After(now.Add(MaxSkew)) || at.Year() < 1 || at.Year() > lastYear {
+		return nil, fmt.Errorf("updated_at %s lies in the future, or in no year that can be; check the clock", at.UTC().Format(time.RFC3339))
 	}
 	data, err := registry.Decode(l.Type, l.Data)
 	if err != nil {
@@ -40,8 +51,13 @@ func EntityLine(line []byte, registry *domain.Registry, now time.Time) ([]domain
 	case l.Erase && (!isEntity || l.ID == ""):
 		return nil, errors.New("an erasure needs a type directory.… and an id")
 	case l.Erase:
+		if err := ofMainApplication(domain.EntityKind(entity), l.ID); err != nil {
+			return nil, err
+		}
 		id, err := canonicalErasure(domain.EntityKind(entity), l.ID)
-		return []domain.Draft{EraseDraft(domain.EntityKind(entity), id, now)}, err
+		return []domain.Draft{EraseDraft(domain.EntityKind(entity), id, at)}, err
+	case isPost && l.UpdatedAt != nil:
+		return nil, errors.New("a post has its time in data.registered_at; leave updated_at out")
 	case isPost:
 		var texts domain.PostTexts
 		if err := json.Unmarshal(l.Data, &texts); err != nil {
@@ -54,14 +70,29 @@ func EntityLine(line []byte, registry *domain.Registry, now time.Time) ([]domain
 	if id := entity.EntityID(); id == "" || id == "0" || id[0] == '-' {
 		return nil, errors.New("the entity has no id, or one below 1")
 	}
+	if err := ofMainApplication(domain.EntityKind(entity), entity.EntityID()); err != nil {
+		return nil, err
+	}
 	if entity, err = canonicalEntity(entity); err != nil {
 		return nil, err
 	}
-	return []domain.Draft{EntityDraft(entity, now)}, nil
+	return []domain.Draft{EntityDraft(entity, at)}, nil
 }
 
+// ofMainApplication refuses ids that are computed where something is connected here: the main application's stay below.
+func ofMainApplication(kind, id string) error {
+	if n, err := strconv.ParseInt(id, 10, 64); err == nil && domain.Computed(n) {
+		return fmt.Errorf("%s %s: ids from %d on are of what was connected here; leave the line out, and use ids below that", kind, id, domain.FirstComputedID)
+	}
+	return nil
+}
+
+// lastYear is the last one that JSON has a form for.
+const lastYear = 9999
+
 // canonicalEntity checks the ids of accounts and users that an entity names, and lower-cases them: two
-// spellings would be two accounts, and the log refuses the second one in the middle of an import.
+// spellings would be two accounts, and the log refuses the second one in the middle of an import. Times are as
+// the tables give them back, so that an entity that is told twice is the same.
 func canonicalEntity(entity domain.DirectoryEntity) (_ domain.DirectoryEntity, err error) {
 	switch e := entity.(type) {
 	case domain.DirectoryAccount:
@@ -69,9 +100,11 @@ func canonicalEntity(entity domain.DirectoryEntity) (_ domain.DirectoryEntity, e
 		entity = e
 	case domain.DirectoryUser:
 		err = errors.Join(required("id", &e.ID), required("account_id", &e.AccountID))
+		e.CreatedAt, e.UpdatedAt = stored(e.CreatedAt), stored(e.UpdatedAt)
 		entity = e
 	case domain.DirectoryOrder:
 		e.ID = lowerHexID(e.ID)
+		e.AssignedUsers = append([]string{}, e.AssignedUsers...)
 		err = errors.Join(required("buyer", &e.Buyer), required("seller", &e.Seller))
 		for i := range e.AssignedUsers {
 			err = errors.Join(err, required(fmt.Sprintf("assigned_users[%d]", i), &e.AssignedUsers[i]))
@@ -80,21 +113,83 @@ func canonicalEntity(entity domain.DirectoryEntity) (_ domain.DirectoryEntity, e
 	case domain.DirectorySession:
 		e.ID = lowerHexID(e.ID)
 		err = required("user_id", &e.UserID)
+		e.LoginAt = stored(e.LoginAt)
 		entity = e
 	case domain.DirectoryMember:
 		err = errors.Join(required("account_id", &e.AccountID), optional("user_id", &e.UserID))
 		entity = e
+	case domain.DirectoryConnection:
+		e.CreatedAt, e.UpdatedAt, e.ExpiresAt = stored(e.CreatedAt), stored(e.UpdatedAt), storedAt(e.ExpiresAt)
+		entity = e
 	case domain.DirectorySocialAccount:
 		err = errors.Join(required("parent_account", &e.ParentAccount), required("account_id", &e.AccountID))
+		e.CreatedAt, e.UpdatedAt = stored(e.CreatedAt), stored(e.UpdatedAt)
 		entity = e
 	case domain.DirectoryPlannedPost:
 		err = required("account_id", &e.AccountID)
+		e.ScheduledAt = storedAt(e.ScheduledAt)
 		entity = e
 	case domain.DirectorySubscription:
 		err = required("account_id", &e.AccountID)
+		e.StartsAt, e.EndsAt = stored(e.StartsAt), storedAt(e.EndsAt)
 		entity = e
 	}
 	return entity, err
+}
+
+// stored is a time as tables keep it.
+func stored(at time.Time) time.Time { return at.UTC().Truncate(time.Microsecond) }
+
+func storedAt(at *time.Time) *time.Time {
+	if at == nil {
+		return nil
+	}
+	kept := stored(*at)
+	return &kept
+}
+
+// keepRefs leaves an entity the references to its secrets where what was told names none: the main application knows nothing of them.
+// A connection has one from its beginning, so that its tokens can be handed over.
+func keepRefs(entity, known domain.DirectoryEntity) domain.DirectoryEntity {
+	switch e := entity.(type) {
+	case domain.DirectoryUser:
+		if before, ok := known.(domain.DirectoryUser); ok {
+			e.PasswordRef = cmp.Or(e.PasswordRef, before.PasswordRef)
+		}
+		return e
+	case domain.DirectoryConnection:
+		before, _ := known.(domain.DirectoryConnection)
+		e.SecretRef = cmp.Or(e.SecretRef, before.SecretRef, importedRef(domain.KindConnection, e.EntityID()))
+		return e
+	default:
+		return entity
+	}
+}
+
+// connectedHere refuses the main application's record of a page that was connected here: under an id of ours, or under the one that it
+// had with a token of ours. known returns what counts of a directory key, nil for nothing.
+func connectedHere(entity domain.DirectoryEntity, known func(key string) domain.DirectoryEntity) error {
+	e, _ := entity.(domain.DirectorySocialAccount)
+	for _, key := range pageKeys(entity) {
+		page, ok := known(key).(domain.DirectorySocialAccount)
+		if ok && page.Connected && domain.Computed(page.ConnectionID) {
+			return fmt.Errorf("social account %d: %s %q was connected here, as %d; disconnect it here first, or leave the line out",
+				e.ID, e.Platform, e.ExternalID, page.ID)
+		}
+	}
+	return nil
+}
+
+// pageKeys are the keys under which the directory may hold a page that a main application tells of; none for another entity.
+func pageKeys(entity domain.DirectoryEntity) (keys []string) {
+	e, isPage := entity.(domain.DirectorySocialAccount)
+	if !isPage {
+		return nil
+	}
+	for _, id := range []int64{e.ID, domain.ComputedSocialAccount(e.ParentAccount, e.Platform, e.AccountType, e.ExternalID)} {
+		keys = append(keys, domain.DirectoryKey(domain.KindSocialAccount, strconv.FormatInt(id, 10)))
+	}
+	return keys
 }
 
 // canonicalErasure does the same for an id of a kind.

@@ -115,6 +115,9 @@ func (i Import) metric(t domain.Tenant, data domain.Data, invalid error, at time
 // Connection makes the event of a row of tMemberAuth. A connection that the directory holds keeps its reference.
 func (i Import) Connection(row legacy.MemberAuth) (domain.Draft, error) {
 	c := row.Connection
+	if err := ofMainApplication(domain.KindConnection, c.EntityID()); err != nil {
+		return domain.Draft{}, err
+	}
 	if _, known := find[domain.DirectoryMember](i.World, domain.KindMember, c.MemberID); !known {
 		return domain.Draft{}, ErrNoMember
 	}
@@ -141,21 +144,16 @@ func (i Import) User(row legacy.Password) (domain.Draft, error) {
 }
 
 // Entity makes the event of a line of entities, see [EntityLine]. An entity keeps the references to its secrets
-// where the line names none: the main application's own exports know nothing of them.
+// where the line names none: the main application's own exports know nothing of them. A page that was connected here is refused: two
+// records of it would be read twice.
 func (i Import) Entity(line domain.Draft) (domain.Draft, error) {
 	switch e := line.Data.(type) {
 	case domain.PostRegistered:
 		return i.Registered(e)
-	case domain.DirectoryUser:
-		if known, ok := find[domain.DirectoryUser](i.World, domain.KindUser, e.ID); ok && e.PasswordRef == "" {
-			e.PasswordRef = known.PasswordRef
-		}
-		line.Data = e
-	case domain.DirectoryConnection:
-		if known, ok := find[domain.DirectoryConnection](i.World, domain.KindConnection, e.ID); ok && e.SecretRef == "" {
-			e.SecretRef = known.SecretRef
-		}
-		line.Data = e
+	case domain.DirectoryEntity:
+		known := func(key string) domain.DirectoryEntity { return i.World.entities[key] }
+		line.Data = keepRefs(e, known(line.Key))
+		return line, connectedHere(e, known)
 	}
 	return line, nil
 }

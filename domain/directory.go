@@ -28,6 +28,8 @@ const (
 	KindConnection     = "connection"
 	KindDefaultAccount = "default_account"
 	KindSocialAccount  = "social_account"
+	KindPlannedPost    = "planned_post"
+	KindSubscription   = "subscription"
 	KindCategory       = "category"
 )
 

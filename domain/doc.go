@@ -15,10 +15,11 @@
 //
 //	errors.go            Error, its codes, the sentinels
 //	ids.go platform.go   id shapes, platforms
+//	computed_ids.go      ids of what is connected here
 //	event.go registry.go envelope, drafts and recorded events; type name → decoder
 //	metrics.go growth.go readings, posts, kinds of figures; growth between two readings
 //	content.go           what a post says: texts, media addresses, permalinks
-//	content_order.go     which record of a content counts
+//	compacted_order.go   which record of a key of a compacted topic counts
 //	heartbeat.go         what lets a broker's cleaner at a silent partition
 //	figure_change.go     what listeners are told of changed figures
 //	directory.go         reference entities of the main application

@@ -91,7 +91,7 @@ func (f *contentFold) Apply(ev Event) error {
 func (f *contentFold) hear(key contentKey, now said) {
 	before, known := f.said[key]
 	switch {
-	case !known, domain.ContentRecord{At: now.at, Erased: now.erased}.Replaces(domain.ContentRecord{At: before.at, Erased: before.erased}):
+	case !known, domain.CompactedRecord{At: now.at, Erased: now.erased}.Replaces(domain.CompactedRecord{At: before.at, Erased: before.erased}):
 		f.said[key] = &now
 	default:
 		covered := now.at.Before(before.at) || now.erased != before.erased || now.texts != before.texts || now.account != before.account

@@ -152,19 +152,20 @@ func (d *drawing) contents() {
 func (d *drawing) directory() {
 	id := int64(d.pick("category", 3) + 1)
 	key := domain.DirectoryKey(domain.KindCategory, strconv.FormatInt(id, 10))
+	at := day0.Add(time.Duration(d.pick("at", 6)) * time.Hour)
 	switch d.pick("what", 6) {
 	case 0:
 		d.record(key, d.operator(key))
 	case 1:
-		r, err := d.log.Encode(categoryErased(id))
-		if err != nil {
-			panic(err)
-		}
-		d.note(key, d.log.put(r))
+		erased := categoryErased(id)
+		erased.Envelope.Time = at
+		d.draft(erased)
 	case 2:
 		d.record(key, domain.DirectoryCategory{ID: id + 1, Name: "under another's key"})
 	default:
-		d.record(key, domain.DirectoryCategory{ID: id, Name: fmt.Sprint("name ", d.n)})
+		told := category(id, fmt.Sprint("name ", d.n))
+		told.Envelope.Time = at
+		d.draft(told)
 	}
 }
 

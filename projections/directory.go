@@ -2,11 +2,14 @@ package projections
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,15 +17,15 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
-// Directory projects topic `directory` into one table per kind of entity. The last record of a key
-// in log order counts; a tombstone deletes the row.
+// Directory projects topic `directory` into one table per kind of entity, and erased_entities. Of the records of a key the one with the
+// latest time counts, and of one time the first; a tombstone stands before an entity of its time.
 type Directory struct{}
 
 // Name implements [Projector].
 func (Directory) Name() string { return "directory" }
 
 // Version implements [Projector].
-func (Directory) Version() int { return 3 + ahead }
+func (Directory) Version() int { return 4 + ahead }
 
 // Topic implements [Projector].
 func (Directory) Topic() string { return domain.TopicDirectory }
@@ -36,6 +39,11 @@ func (Directory) Tables() []string {
 	return names
 }
 
+var _ uncompared = Directory{}
+
+// Uncompared implements [uncompared]: the log forgets tombstones, and the table does not.
+func (Directory) Uncompared() []string { return []string{"erased_entities"} }
+
 // Types implements [Projector]: all of the topic.
 func (Directory) Types() []string { return nil }
 
@@ -43,15 +51,20 @@ func (Directory) Types() []string { return nil }
 func (p Directory) Definition() ddl.Definition { return ddl.All()[p.Name()] }
 
 // Begin implements [Projector].
-func (Directory) Begin(int) Fold {
-	return &directoryFold{last: map[string]domain.DirectoryEntity{}, gone: map[string]bool{}}
+func (Directory) Begin(int) Fold { return &directoryFold{told: map[string]*toldEntity{}} }
+
+// toldEntity is what counts of a key.
+type toldEntity struct {
+	kind    *entityKind
+	id      string
+	at      time.Time
+	entity  domain.DirectoryEntity // nil: it is erased
+	covered bool                   // a record that does not count lies over it in the log
+	changed bool
 }
 
 type directoryFold struct {
-	needsNothing
-
-	last map[string]domain.DirectoryEntity // by key
-	gone map[string]bool                   // keys whose last record is a tombstone
+	told map[string]*toldEntity // by key
 }
 
 // Apply implements [Fold].
@@ -66,51 +79,155 @@ func (f *directoryFold) Apply(ev Event) error {
 	if err != nil {
 		return &ParkError{ReasonRefused, err.Error()}
 	}
-	at := slices.IndexFunc(entityKinds, func(k entityKind) bool { return k.kind == kind })
-	if at < 0 {
+	of := kindOf(kind)
+	if of == nil {
 		return &ParkError{ReasonRefused, fmt.Sprintf("entities of kind %q are not known", kind)}
 	}
-	if entityKinds[at].numeric {
-		// One spelling only: a tombstone of "07" would delete 7, in an order that nothing defines.
-		if n, err := strconv.ParseInt(id, 10, 64); err != nil || n <= 0 || strconv.FormatInt(n, 10) != id {
-			return &ParkError{ReasonRefused, fmt.Sprintf("id %q of a %s is not a positive number in its plain form", id, kind)}
+	if !of.holds(id) {
+		return &ParkError{ReasonRefused, fmt.Sprintf("id %q of a %s is not a positive number in its plain form", id, kind)}
+	}
+	now := toldEntity{kind: of, id: id, at: instant(ev.Envelope.Time), changed: true}
+	if ev.Data != nil {
+		entity, ok := ev.Data.(domain.DirectoryEntity)
+		if !ok || domain.EntityKey(entity) != ev.Key {
+			return &ParkError{ReasonRefused, fmt.Sprintf("payload of type %s is not the entity that key %q names", ev.Envelope.Type, ev.Key)}
 		}
+		now.entity = entity
 	}
-	if ev.Data == nil {
-		delete(f.last, ev.Key)
-		f.gone[ev.Key] = true
-		return nil
-	}
-	entity, ok := ev.Data.(domain.DirectoryEntity)
-	if !ok || domain.EntityKey(entity) != ev.Key {
-		return &ParkError{ReasonRefused, fmt.Sprintf("payload of type %s is not the entity that key %q names", ev.Envelope.Type, ev.Key)}
-	}
-	delete(f.gone, ev.Key)
-	f.last[ev.Key] = entity
+	f.hear(ev.Key, now)
 	return nil
 }
 
-func (f *directoryFold) byKind() map[string][]domain.DirectoryEntity {
-	rows := map[string][]domain.DirectoryEntity{}
-	for _, entity := range f.last {
-		rows[domain.EntityKind(entity)] = append(rows[domain.EntityKind(entity)], entity)
+// hear lets the later of two records count. The one that counts may come again, over one that did not: then nothing covers it any more.
+func (f *directoryFold) hear(key string, now toldEntity) {
+	before, known := f.told[key]
+	switch {
+	case !known, now.record().Replaces(before.record()):
+		f.told[key] = &now
+	default:
+		if covered := now.at.Before(before.at) || !now.same(before); covered != before.covered {
+			before.covered, before.changed = covered, true
+		}
 	}
-	return rows
 }
 
-// Write implements [Fold].
-func (f *directoryFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
-	rows, gone := f.byKind(), map[string][]string{}
-	for key := range maps.Keys(f.gone) {
-		kind, id, _ := domain.SplitDirectoryKey(key) // Apply has split it
-		gone[kind] = append(gone[kind], id)
+func (e *toldEntity) record() domain.CompactedRecord {
+	return domain.CompactedRecord{At: e.at, Erased: e.entity == nil}
+}
+
+// same tells whether both make the same row.
+func (e *toldEntity) same(other *toldEntity) bool {
+	if e.entity == nil || other.entity == nil {
+		return e.entity == nil && other.entity == nil
 	}
-	for _, kind := range entityKinds {
-		kind.queue(last, rows[kind.kind])
+	return reflect.DeepEqual(e.kind.row(e.entity), e.kind.row(other.entity))
+}
+
+// Load implements [Fold].
+func (f *directoryFold) Load(first *pgx.Batch, events []Event) {
+	keys := map[string]bool{}
+	var kinds, ids []string
+	for _, ev := range events {
+		kind, id, err := domain.SplitDirectoryKey(ev.Key)
+		if err != nil || keys[ev.Key] {
+			continue
+		}
+		keys[ev.Key] = true
+		kinds, ids = append(kinds, kind), append(ids, id)
+	}
+	for i := range entityKinds {
+		kind := &entityKinds[i]
+		var own []string
+		for at, name := range kinds {
+			if name == kind.kind && kind.holds(ids[at]) {
+				own = append(own, ids[at])
+			}
+		}
+		if len(own) > 0 {
+			first.Queue(kind.load, own).Query(func(rows pgx.Rows) error { return f.scan(kind, rows) })
+		}
+	}
+	if len(kinds) > 0 {
+		first.Queue(`
+			select kind, id, erased_at, covered from unnest($1::text[], $2::text[]) as k(kind, id) join erased_entities using (kind, id)`,
+			kinds, ids).Query(f.scanErased)
+	}
+}
+
+// LoadMore implements [Fold].
+func (*directoryFold) LoadMore(context.Context, pgx.Tx, []Event) error { return nil }
+
+func (f *directoryFold) scan(kind *entityKind, rows pgx.Rows) error {
+	for rows.Next() {
+		e := toldEntity{kind: kind}
+		var raw []byte
+		if err := rows.Scan(&e.id, &e.at, &e.covered, &raw); err != nil {
+			return fmt.Errorf("scan %s: %w", kind.kind, err)
+		}
+		var err error
+		if e.entity, err = kind.decode(raw); err != nil {
+			return fmt.Errorf("decode row of %s %s: %w", kind.kind, e.id, err)
+		}
+		e.at = instant(e.at)
+		f.told[domain.DirectoryKey(kind.kind, e.id)] = &e
+	}
+	return rows.Err()
+}
+
+func (f *directoryFold) scanErased(rows pgx.Rows) error {
+	for rows.Next() {
+		var e toldEntity
+		var kind string
+		if err := rows.Scan(&kind, &e.id, &e.at, &e.covered); err != nil {
+			return fmt.Errorf("scan what was erased: %w", err)
+		}
+		e.kind = kindOf(kind)
+		e.at = instant(e.at)
+		f.told[domain.DirectoryKey(kind, e.id)] = &e
+	}
+	return rows.Err()
+}
+
+// changed are the rows of the kinds, and those of erased_entities, in the order of their keys.
+func (f *directoryFold) changed() (rows map[string][]*toldEntity, erased []*toldEntity) {
+	rows = map[string][]*toldEntity{}
+	for _, key := range slices.Sorted(maps.Keys(f.told)) {
+		switch e := f.told[key]; {
+		case !e.changed:
+		case e.entity == nil:
+			erased = append(erased, e)
+		default:
+			rows[e.kind.kind] = append(rows[e.kind.kind], e)
+		}
+	}
+	return rows, erased
+}
+
+var erasedEntities = newTable("erased_entities", "kind text, id text, erased_at timestamptz, covered boolean", replaceRow("kind, id", ""),
+	func(e *toldEntity) []any { return []any{e.kind.kind, e.id, e.at, e.covered} })
+
+// Write implements [Fold]. A key has a row in one of the tables.
+func (f *directoryFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
+	rows, erased := f.changed()
+	gone, back := map[string][]string{}, [2][]string{}
+	for _, e := range erased {
+		gone[e.kind.kind] = append(gone[e.kind.kind], e.id)
+	}
+	for i := range entityKinds {
+		kind := &entityKinds[i]
+		kind.insert.queue(last, rows[kind.kind])
 		if ids := gone[kind.kind]; len(ids) > 0 {
 			last.Queue(kind.delete, ids)
 		}
+		for _, e := range rows[kind.kind] {
+			back[0], back[1] = append(back[0], kind.kind), append(back[1], e.id)
+		}
 	}
+	if len(back[0]) > 0 {
+		last.Queue(`delete from erased_entities e using unnest($1::text[], $2::text[]) as k(kind, id) where (e.kind, e.id) = (k.kind, k.id)`,
+			back[0], back[1])
+	}
+	erasedEntities.queue(last, erased)
 	return nil
 }
 
@@ -119,14 +236,35 @@ type entityKind struct {
 	kind    string
 	table   string
 	numeric bool // its ids are numbers
-	queue   func(*pgx.Batch, []domain.DirectoryEntity)
-	copy    func(context.Context, CopyTarget, []domain.DirectoryEntity) error
-	delete  string // the statement that deletes rows by a list of ids
+	insert  table[*toldEntity]
+	row     func(domain.DirectoryEntity) []any // the values of the entity, times as the table gives them back
+	decode  func(row []byte) (domain.DirectoryEntity, error)
+	load    string // the statement that reads rows by a list of ids
+	delete  string // the statement that deletes them
 }
 
-// newKind declares an entity's table, as [newTable]; key is its primary key, which is the first column.
+// kindOf returns the kind of a name; nil: there is none.
+func kindOf(name string) *entityKind {
+	at := slices.IndexFunc(entityKinds, func(k entityKind) bool { return k.kind == name })
+	if at < 0 {
+		return nil
+	}
+	return &entityKinds[at]
+}
+
+// holds tells whether an id can be that of an entity of the kind. A number has one spelling only: a tombstone of "07" would delete 7,
+// in an order that nothing defines.
+func (k *entityKind) holds(id string) bool {
+	if !k.numeric {
+		return true
+	}
+	n, err := strconv.ParseInt(id, 10, 64)
+	return err == nil && n > 0 && strconv.FormatInt(n, 10) == id
+}
+
+// newKind declares an entity's table, as [newTable]; key is its primary key, which is the first column. The columns are named like the
+// members of the entity's JSON. Two more tell when the entity was so, and whether another record lies over it.
 func newKind[E domain.DirectoryEntity](name, key, columns string, values func(E) []any) entityKind {
-	insert := newTable(name, columns, replaceRow(key, ""), values)
 	var zero E
 	kind := entityKind{kind: domain.EntityKind(zero), table: name, numeric: strings.HasPrefix(columns, key+" bigint")}
 	cast := "text[]"
@@ -134,18 +272,30 @@ func newKind[E domain.DirectoryEntity](name, key, columns string, values func(E)
 		cast = "text[]::bigint[]"
 	}
 	kind.delete = fmt.Sprintf("delete from %s where %s = any($1::%s)", name, key, cast)
-	own := func(entities []domain.DirectoryEntity) []E {
-		rows := make([]E, 0, len(entities))
-		for _, entity := range entities {
-			if row, ok := entity.(E); ok {
-				rows = append(rows, row)
+	kind.load = fmt.Sprintf("select %[2]s::text, told_at, covered, to_jsonb(t) from %[1]s t where %[2]s = any($1::%[3]s)", name, key, cast)
+	kind.row = func(entity domain.DirectoryEntity) []any {
+		of, _ := entity.(E) // decode and Apply put no other under the kind's keys
+		row := values(of)
+		for i, value := range row {
+			switch at := value.(type) {
+			case time.Time:
+				row[i] = instant(at)
+			case *time.Time:
+				if at == nil {
+					row[i] = nil
+				} else {
+					row[i] = instant(*at)
+				}
 			}
 		}
-		return rows
+		return row
 	}
-	kind.queue = func(batch *pgx.Batch, entities []domain.DirectoryEntity) { insert.queue(batch, own(entities)) }
-	kind.copy = func(ctx context.Context, into CopyTarget, entities []domain.DirectoryEntity) error {
-		return copyRows(ctx, into, insert, slices.Values(own(entities)))
+	kind.insert = newTable(name, columns+", told_at timestamptz, covered boolean", replaceRow(key, ""),
+		func(e *toldEntity) []any { return append(kind.row(e.entity), e.at, e.covered) })
+	kind.decode = func(row []byte) (domain.DirectoryEntity, error) {
+		var entity E
+		err := json.Unmarshal(row, &entity)
+		return entity, err
 	}
 	return kind
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -45,13 +46,20 @@ func accountRead(social int64, n int) domain.Draft {
 }
 
 func category(id int64, name string) domain.Draft {
-	return draft(domain.TopicDirectory, domain.DirectoryKey(domain.KindCategory, fmt.Sprint(id)), "category-"+name,
+	d := draft(domain.TopicDirectory, domain.DirectoryKey(domain.KindCategory, fmt.Sprint(id)), "category-"+name,
 		domain.DirectoryCategory{ID: id, Name: name})
+	d.Envelope.Time = later()
+	return d
 }
+
+var toldSoFar atomic.Int64
+
+// later is an instant after all that it gave before: what is told of an entity counts by its time.
+func later() time.Time { return day0.Add(time.Duration(toldSoFar.Add(1)) * time.Microsecond) }
 
 func categoryErased(id int64) domain.Draft {
 	return domain.Draft{Topic: domain.TopicDirectory, Key: domain.DirectoryKey(domain.KindCategory, fmt.Sprint(id)), Envelope: domain.Envelope{
-		ID: "erase", Source: "/ledgerboard/test", Type: "directory.category.v1", Time: day0,
+		ID: "erase", Source: "/ledgerboard/test", Type: "directory.category.v1", Time: later(),
 	}}
 }
 

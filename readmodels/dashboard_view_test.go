@@ -85,12 +85,12 @@ func TestWhoIsListedAndNotShown(t *testing.T) {
 	moveIn(t, db, agencyA, agencyA)
 	for id, account := range map[string]string{inactive: clientOwn, elsewhere: clientSix} {
 		_, err := db.Pool.Exec(t.Context(), `
-			insert into users select $1, $2, name, email, phone, image, meeting_link, role, company, is_owner, $3, false, '', null, null
+			insert into users select $1, $2, name, email, phone, image, meeting_link, role, company, is_owner, $3, false, '', null, null, told_at, false
 			from users where id = $4`, id, account, id == elsewhere, user)
 		require.NoError(t, err)
 	}
 	_, err := db.Pool.Exec(t.Context(), `
-		insert into accounts select $1, 16, parent_account, name, email, phone, address, custom_domain, white_label_url, active
+		insert into accounts select $1, 16, parent_account, name, email, phone, address, custom_domain, white_label_url, active, told_at, false
 		from accounts where id = $2`, clientSix, clientOwn)
 	require.NoError(t, err)
 	v := view(t, db)

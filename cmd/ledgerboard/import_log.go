@@ -129,7 +129,7 @@ func (i *importing) rowsInLog(ctx context.Context) (map[uuid.UUID]bool, error) {
 
 // toldContent is what counts of a key of topic `contents`; texts are empty where they were erased.
 type toldContent struct {
-	domain.ContentRecord
+	domain.CompactedRecord
 
 	texts domain.PostTexts
 }
@@ -149,9 +149,9 @@ func (i *importing) readContents(ctx context.Context) error {
 				continue // parked by the projection, or a heartbeat
 			}
 			content, _ := recorded.Data.(domain.PostContent)
-			now := toldContent{domain.ContentRecord{At: recorded.Envelope.Time, Erased: recorded.Data == nil}, content.PostTexts}
+			now := toldContent{domain.CompactedRecord{At: recorded.Envelope.Time, Erased: recorded.Data == nil}, content.PostTexts}
 			mu.Lock()
-			if before, known := told[recorded.Key]; !known || now.Replaces(before.ContentRecord) {
+			if before, known := told[recorded.Key]; !known || now.Replaces(before.CompactedRecord) {
 				told[recorded.Key] = now
 			}
 			mu.Unlock()

@@ -191,7 +191,7 @@ func (p *importPass) freshContent(ctx context.Context, d domain.Draft) (bool, er
 	if err := p.readContents(ctx); err != nil {
 		return false, err
 	}
-	now := toldContent{ContentRecord: domain.ContentRecord{At: d.Envelope.Time, Erased: d.Data == nil}}
+	now := toldContent{CompactedRecord: domain.CompactedRecord{At: d.Envelope.Time, Erased: d.Data == nil}}
 	if content, ok := d.Data.(domain.PostContent); ok {
 		now.texts = content.PostTexts
 	}
@@ -201,7 +201,7 @@ func (p *importPass) freshContent(ctx context.Context, d domain.Draft) (bool, er
 		if !known || before.Erased {
 			return false, nil
 		}
-	case known && !now.Replaces(before.ContentRecord), now.texts == before.texts:
+	case known && !now.Replaces(before.CompactedRecord), now.texts == before.texts:
 		return false, nil
 	}
 	p.said[d.Key] = now

@@ -1,5 +1,8 @@
 -- Projection "directory": the last state of the main application's reference entities. No secrets:
 -- secret_ref and password_ref name rows of schema kept.
+--
+-- In each table told_at says when the entity was so; covered: a record that is not later lies over its own in the log, and compaction
+-- would keep that one.
 
 create table accounts (
   id text not null,
@@ -11,7 +14,8 @@ create table accounts (
   address         text    not null,
   custom_domain   text    not null,
   white_label_url text    not null,
-  active          boolean not null
+  active          boolean not null,
+  told_at timestamptz not null, covered boolean not null
 );
 
 create table users (
@@ -29,7 +33,8 @@ create table users (
   reset_pending boolean not null,
   password_ref  text    not null,
   created_at    timestamptz,
-  updated_at    timestamptz
+  updated_at    timestamptz,
+  told_at timestamptz not null, covered boolean not null
 );
 
 create table orders (
@@ -37,13 +42,15 @@ create table orders (
   buyer          text   not null,
   seller         text   not null,
   product_type   text   not null,
-  assigned_users text[] not null
+  assigned_users text[] not null,
+  told_at timestamptz not null, covered boolean not null
 );
 
 create table sessions (
   id text not null,
   user_id  text        not null,
-  login_at timestamptz not null
+  login_at timestamptz not null,
+  told_at timestamptz not null, covered boolean not null
 );
 
 create table members (
@@ -51,7 +58,8 @@ create table members (
   account_id text    not null,
   user_id    text, -- null: not a user
   name       text    not null,
-  active     boolean not null
+  active     boolean not null,
+  told_at timestamptz not null, covered boolean not null
 );
 
 create table tMemberAuth (
@@ -62,12 +70,14 @@ create table tMemberAuth (
   secret_ref text     not null,
   expires_at timestamptz,
   created_at timestamptz,
-  updated_at timestamptz
+  updated_at timestamptz,
+  told_at timestamptz not null, covered boolean not null
 );
 
 create table tDefaultAccount (
   member_id         bigint not null,
-  social_account_id bigint not null
+  social_account_id bigint not null,
+  told_at timestamptz not null, covered boolean not null
 );
 
 create table tSAccounts (
@@ -82,7 +92,8 @@ create table tSAccounts (
   name           text     not null,
   connected      boolean  not null,
   created_at     timestamptz,
-  updated_at     timestamptz
+  updated_at     timestamptz,
+  told_at timestamptz not null, covered boolean not null
 );
 
 create table tContentPlanner (
@@ -91,7 +102,8 @@ create table tContentPlanner (
   social_account_id bigint not null,
   external_id       text   not null,
   c_id              bigint not null,
-  scheduled_at      timestamptz
+  scheduled_at      timestamptz,
+  told_at timestamptz not null, covered boolean not null
 );
 
 create table tSubscriptions (
@@ -101,12 +113,22 @@ create table tSubscriptions (
   price_minor bigint,     -- minor units of currency, a month
   currency    text        not null,
   starts_at   timestamptz not null,
-  ends_at     timestamptz
+  ends_at     timestamptz,
+  told_at timestamptz not null, covered boolean not null
 );
 
 create table tDefaultCategories (
   id   bigint not null,
-  name text not null
+  name text not null,
+  told_at timestamptz not null, covered boolean not null
+);
+
+-- What was erased, so that what was so before and comes later is not shown again. The log forgets tombstones in time and a
+-- rebuild then knows less of them: they are no part of a comparison.
+create table erased_entities (
+  kind text not null,
+  id   text not null,
+  erased_at timestamptz not null, covered boolean not null
 );
 
 -- +keys
@@ -143,3 +165,6 @@ alter table tSubscriptions add primary key (id);
 create index tSubscriptions_account on tSubscriptions (account_id);
 
 alter table tDefaultCategories add primary key (id);
+
+alter table erased_entities add primary key (kind, id);
+create index erased_entities_covered on erased_entities (erased_at) where covered;

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/uuid"
@@ -32,6 +33,7 @@ type Log struct {
 	projectors map[string][]projections.Projector
 	records    []eventlog.Record
 	failing    error
+	put        atomic.Int64 // entities; each is told later than the one before
 }
 
 // New returns an empty log over a new database whose projections are live.

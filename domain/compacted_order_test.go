@@ -9,11 +9,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-func TestContentRecordReplaces(t *testing.T) {
+func TestCompactedRecordReplaces(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	content, tombstone := domain.ContentRecord{At: at}, domain.ContentRecord{At: at, Erased: true}
-	later := domain.ContentRecord{At: at.Add(time.Microsecond)}
+	content, tombstone := domain.CompactedRecord{At: at}, domain.CompactedRecord{At: at, Erased: true}
+	later := domain.CompactedRecord{At: at.Add(time.Microsecond)}
 	require.True(t, later.Replaces(content))
 	require.True(t, later.Replaces(tombstone))
 	require.False(t, content.Replaces(later))
@@ -22,5 +22,5 @@ func TestContentRecordReplaces(t *testing.T) {
 	require.True(t, tombstone.Replaces(content), "but a tombstone stands before content of its time")
 	require.False(t, content.Replaces(tombstone))
 	require.False(t, tombstone.Replaces(tombstone))
-	require.False(t, domain.ContentRecord{At: at.Add(time.Nanosecond)}.Replaces(content), "tables keep microseconds")
+	require.False(t, domain.CompactedRecord{At: at.Add(time.Nanosecond)}.Replaces(content), "tables keep microseconds")
 }

@@ -1,0 +1,283 @@
+package commands
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// SourceFeed is the ce_source of what a main application tells over HTTP.
+const SourceFeed = "/ledgerboard/directory"
+
+// MaxFedLine is the longest line, in bytes: whatever it becomes fits into a record.
+const MaxFedLine = 128 << 10
+
+// FeedLog appends what is taken.
+type FeedLog interface {
+	// AppendBatch tells what became of each draft; nil: all in-sync replicas have it.
+	AppendBatch(ctx context.Context, drafts []domain.Draft) []error
+}
+
+// ToldEntities is what the tables hold of what was told.
+type ToldEntities interface {
+	// Told returns what counts of keys of topic `directory`; a key of which nothing was told is absent.
+	Told(ctx context.Context, keys []string) (map[string]domain.ToldEntity, error)
+	// ContentsOf returns what the posts say of social accounts, and of all of agencies.
+	ContentsOf(ctx context.Context, socialAccounts []int64, agencies []string) ([]domain.StoredContent, error)
+}
+
+// FeedDirectory takes what a main application tells of its directory and of the posts that it published.
+//
+// What the tables hold only saves appending what cannot count: of an entity the latest state counts, whatever is in the log, so that
+// tables that lag, or another request at the same time, change nothing of the outcome.
+type FeedDirectory struct {
+	Log      FeedLog
+	Told     ToldEntities
+	Registry *domain.Registry
+	// Local says that accounts and users are made here, LEDGERBOARD_DIRECTORY=local: the main application's are refused.
+	Local bool
+	Now   func() time.Time
+}
+
+// FedOutcome is what became of a line.
+type FedOutcome string
+
+// The outcomes of a line.
+const (
+	FedTaken     FedOutcome = "taken"     // it is in the log
+	FedUnchanged FedOutcome = "unchanged" // it is known already, or something later is
+	FedRefused   FedOutcome = "refused"   // see its reason
+)
+
+// FedLine is what became of one line.
+type FedLine struct {
+	Line    int        `json:"line"` // from 1 on, empty lines counted
+	Outcome FedOutcome `json:"outcome"`
+	Reason  string     `json:"reason,omitempty"` // why it is refused, or changes nothing
+}
+
+// Fed is what became of a request.
+type Fed struct {
+	Taken     int       `json:"taken"`     // lines that are in the log
+	Unchanged int       `json:"unchanged"` // lines that tell nothing new
+	Refused   int       `json:"refused"`   // lines that cannot be taken
+	Lines     []FedLine `json:"lines"`     // in their order; empty lines are left out
+}
+
+// fedLine is a line on its way.
+type fedLine struct {
+	number int
+	drafts []domain.Draft // the first is the entity or the post
+	timed  bool           // it says itself when it was so
+	FedOutcome
+	reason string
+}
+
+// ErrNotAppended (unavailable): the outcome of some lines is open; to repeat the request is safe.
+var ErrNotAppended = domain.NewError(domain.CodeUnavailable,
+	"The log did not acknowledge every line. Send the same request again: what was taken already changes nothing.")
+
+// Feed takes lines ([EntityLine]) and returns once they are in the log. Atomic refuses all if one is refused (unprocessable, with
+// the lines). Other errors: [ErrNotAppended].
+func (f FeedDirectory) Feed(ctx context.Context, c Caller, lines [][]byte, atomic bool) (Fed, error) {
+	now := f.Now()
+	var read []*fedLine
+	for i, raw := range lines {
+		if raw = bytes.TrimSpace(raw); len(raw) > 0 {
+			read = append(read, f.read(i+1, raw, now))
+		}
+	}
+	if err := f.compare(ctx, read); err != nil {
+		return Fed{}, err
+	}
+	if atomic {
+		if err := refusals(read); err != nil {
+			return Fed{}, err
+		}
+	}
+	drafts, err := f.drafts(ctx, c, read, now)
+	if err != nil {
+		return Fed{}, err
+	}
+	for _, err := range f.Log.AppendBatch(ctx, drafts) {
+		if err != nil {
+			return Fed{}, fmt.Errorf("%w (%w)", ErrNotAppended, err)
+		}
+	}
+	return fedOf(read), nil
+}
+
+// read checks a line by itself.
+func (f FeedDirectory) read(number int, raw []byte, now time.Time) *fedLine {
+	l := &fedLine{number: number, FedOutcome: FedTaken}
+	if len(raw) > MaxFedLine {
+		return l.refuse(fmt.Errorf("is longer than %d bytes", MaxFedLine))
+	}
+	drafts, err := EntityLine(raw, f.Registry, now)
+	if err != nil {
+		return l.refuse(err)
+	}
+	l.drafts, l.timed = drafts, !drafts[0].Envelope.Time.Equal(stored(now))
+	if post, ok := drafts[0].Data.(domain.PostRegistered); ok {
+		if post.Origin != domain.OriginMainApp {
+			return l.refuse(fmt.Errorf("origin is %q; a post that a main application published has %q", post.Origin, domain.OriginMainApp))
+		}
+		if l.drafts[0], err = (Import{Now: now}).Registered(post); err != nil {
+			return l.refuse(err)
+		}
+		return l
+	}
+	kind, _, _ := domain.SplitDirectoryKey(drafts[0].Key) // EntityLine has made it
+	if f.Local && (kind == domain.KindAccount || kind == domain.KindUser) {
+		return l.refuse(fmt.Errorf("accounts and users are made here (LEDGERBOARD_DIRECTORY=local), not by a main application; leave the line out"))
+	}
+	return l
+}
+
+func (l *fedLine) refuse(why error) *fedLine {
+	l.FedOutcome, l.reason, l.drafts = FedRefused, why.Error(), nil
+	return l
+}
+
+// compare leaves out what is not later than what is known, be it from the tables or from an earlier line.
+func (f FeedDirectory) compare(ctx context.Context, lines []*fedLine) error {
+	var keys []string
+	for _, l := range lines {
+		if l.isEntity() {
+			keys = append(keys, l.drafts[0].Key)
+			keys = append(keys, pageKeys(l.entity())...)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	slices.Sort(keys)
+	told, err := f.Told.Told(ctx, slices.Compact(keys))
+	if err != nil {
+		return err
+	}
+	for _, l := range lines {
+		if !l.isEntity() {
+			continue
+		}
+		draft := &l.drafts[0]
+		before, known := told[draft.Key]
+		entity := l.entity()
+		if entity != nil {
+			if err := connectedHere(entity, func(key string) domain.DirectoryEntity { return told[key].Entity }); err != nil {
+				l.refuse(err)
+				continue
+			}
+			entity = keepRefs(entity, before.Entity)
+			draft.Data = entity
+		}
+		now := domain.ToldEntity{CompactedRecord: domain.CompactedRecord{At: draft.Envelope.Time, Erased: entity == nil}, Entity: entity}
+		if known && !l.news(now, before) {
+			continue
+		}
+		told[draft.Key] = now
+	}
+	return nil
+}
+
+// isEntity tells whether the line may yet be taken, and is of an entity: its state, or its erasure.
+func (l *fedLine) isEntity() bool {
+	return len(l.drafts) > 0 && l.drafts[0].Topic == domain.TopicDirectory
+}
+
+// entity is the state that the line tells; nil for an erasure.
+func (l *fedLine) entity() domain.DirectoryEntity {
+	entity, _ := l.drafts[0].Data.(domain.DirectoryEntity)
+	return entity
+}
+
+// news tells whether a line counts over what is known, and else notes why not.
+func (l *fedLine) news(now, before domain.ToldEntity) bool {
+	same := now.Erased == before.Erased && reflect.DeepEqual(now.Entity, before.Entity)
+	switch at := stored(before.At); {
+	case same && (!l.timed || at.Equal(stored(now.At))):
+		l.FedOutcome, l.drafts = FedUnchanged, nil
+	case now.Replaces(before.CompactedRecord):
+		return true
+	default:
+		l.FedOutcome, l.drafts = FedUnchanged, nil
+		l.reason = "its updated_at is not later than that of what is known, " + at.Format(time.RFC3339Nano) + ", which counts"
+	}
+	return false
+}
+
+// refusals is one error that names every refused line; nil: there is none.
+func refusals(lines []*fedLine) error {
+	const most = 100
+	var fields []domain.FieldError
+	refused := 0
+	for _, l := range lines {
+		if l.FedOutcome != FedRefused {
+			continue
+		}
+		if refused++; refused <= most {
+			fields = append(fields, domain.FieldError{Field: "line " + strconv.Itoa(l.number), Detail: l.reason})
+		}
+	}
+	if refused == 0 {
+		return nil
+	}
+	err := domain.NewError(domain.CodeUnprocessable,
+		"Nothing was taken: %d of %d lines cannot be, see errors. Mend them, or send the others without atomic=true.", refused, len(lines))
+	err.Fields = fields
+	return err
+}
+
+// drafts are what is appended: the lines, what their posts say, and the end of what posts of erased accounts say.
+func (f FeedDirectory) drafts(ctx context.Context, c Caller, lines []*fedLine, now time.Time) (drafts []domain.Draft, err error) {
+	var socials []int64
+	var agencies []string
+	for _, l := range lines {
+		drafts = append(drafts, l.drafts...)
+		if !l.isEntity() || l.drafts[0].Data != nil {
+			continue
+		}
+		switch kind, id, _ := domain.SplitDirectoryKey(l.drafts[0].Key); kind {
+		case domain.KindAccount:
+			agencies = append(agencies, id)
+		case domain.KindSocialAccount:
+			if n, err := strconv.ParseInt(id, 10, 64); err == nil {
+				socials = append(socials, n)
+			}
+		}
+	}
+	if len(socials)+len(agencies) > 0 {
+		contents, err := f.Told.ContentsOf(ctx, socials, agencies)
+		if err != nil {
+			return nil, err
+		}
+		drafts = append(drafts, eraseContents(contents, now)...)
+	}
+	for i := range drafts {
+		drafts[i].Envelope.Source = SourceFeed
+		c.sign(&drafts[i].Envelope)
+	}
+	return drafts, nil
+}
+
+func fedOf(lines []*fedLine) Fed {
+	fed := Fed{Lines: make([]FedLine, 0, len(lines))}
+	for _, l := range lines {
+		switch l.FedOutcome {
+		case FedTaken:
+			fed.Taken++
+		case FedUnchanged:
+			fed.Unchanged++
+		case FedRefused:
+			fed.Refused++
+		}
+		fed.Lines = append(fed.Lines, FedLine{Line: l.number, Outcome: l.FedOutcome, Reason: l.reason})
+	}
+	return fed
+}

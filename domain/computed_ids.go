@@ -1,0 +1,46 @@
+package domain
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"strconv"
+)
+
+// FirstComputedID is where the ids of what is connected here begin: 2^52. The main application's ids stay below it. All stay below
+// 2^53, so that a JavaScript number holds them.
+const FirstComputedID = int64(1) << 52
+
+// Computed tells whether the id is of something that was connected here.
+func Computed(id int64) bool { return id >= FirstComputedID }
+
+// ComputedSocialAccount is the id of a page or profile that was connected here: one for each agency that connects it.
+func ComputedSocialAccount(agency string, platform Platform, kind AccountType, externalID string) int64 {
+	return computed(KindSocialAccount, agency, number(int64(platform)), number(int64(kind)), externalID)
+}
+
+// ComputedMember is the id of the member under whom an account's pages were connected here: of a person at a platform, as the platform
+// knows the person.
+func ComputedMember(agency, account string, platform Platform, person string) int64 {
+	return computed(KindMember, agency, account, number(int64(platform)), person)
+}
+
+// ComputedConnection is the id of a token that was given to one of our apps here, by whose it is: the person's, or the page's where the
+// platform gives each page its own.
+func ComputedConnection(agency string, platform Platform, app, user string) int64 {
+	return computed(KindConnection, agency, number(int64(platform)), app, user)
+}
+
+// computed is 2^52 and the first 51 bits of SHA-256 over the parts, each after its length in eight bytes: no two lists of parts are
+// the same bytes.
+func computed(parts ...string) int64 {
+	h := sha256.New()
+	for _, part := range parts {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+		h.Write([]byte(part))
+	}
+	const bits = 51
+	first := binary.BigEndian.Uint64(h.Sum(nil)) >> (64 - bits)
+	return FirstComputedID + int64(first) //nolint:gosec // below 2^51
+}
+
+func number(n int64) string { return strconv.FormatInt(n, 10) }

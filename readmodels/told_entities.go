@@ -1,0 +1,122 @@
+package readmodels
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+)
+
+// ToldEntities reads the directory as it was told, whole entities by their keys, of all agencies.
+type ToldEntities struct {
+	Pool     pg.Reader
+	Registry *domain.Registry
+}
+
+// entityTable is where entities of a kind are.
+type entityTable struct{ name, key, cast string }
+
+// entityTables are the tables of projection directory, by kind. Their columns are named as the members of the entities are.
+var entityTables = map[string]entityTable{
+	domain.KindAccount: {"accounts", "id", "text[]"}, domain.KindUser: {"users", "id", "text[]"},
+	domain.KindOrder: {"orders", "id", "text[]"}, domain.KindSession: {"sessions", "id", "text[]"},
+	domain.KindMember: {"members", "id", "bigint[]"}, domain.KindConnection: {"tMemberAuth", "id", "bigint[]"},
+	domain.KindDefaultAccount: {"tDefaultAccount", "member_id", "bigint[]"}, domain.KindSocialAccount: {"tSAccounts", "id", "bigint[]"},
+	domain.KindPlannedPost: {"tContentPlanner", "id", "bigint[]"}, domain.KindSubscription: {"tSubscriptions", "id", "bigint[]"},
+	domain.KindCategory: {"tDefaultCategories", "id", "bigint[]"},
+}
+
+// Told returns what counts of keys of topic `directory`, erasures included; a key of which nothing was told is absent.
+func (e ToldEntities) Told(ctx context.Context, keys []string) (map[string]domain.ToldEntity, error) {
+	byKind, kinds, ids := map[string][]string{}, []string{}, []string{}
+	for _, key := range keys {
+		kind, id, err := domain.SplitDirectoryKey(key)
+		if err != nil {
+			return nil, err
+		}
+		byKind[kind] = append(byKind[kind], id)
+		kinds, ids = append(kinds, kind), append(ids, id)
+	}
+	told := map[string]domain.ToldEntity{}
+	err := pg.Snapshot(ctx, e.Pool, func(tx pgx.Tx) error {
+		clear(told)
+		for kind, ids := range byKind {
+			table, known := entityTables[kind]
+			if !known {
+				continue
+			}
+			rows, _ := tx.Query(ctx, fmt.Sprintf(`
+				select %[2]s::text, told_at, to_jsonb(t) - 'told_at' - 'covered' from %[1]s t where %[2]s = any($1::text[]::%[3]s)`,
+				table.name, table.key, table.cast), numbersOnly(ids, table.cast))
+			if err := e.scan(kind, rows, told); err != nil {
+				return err
+			}
+		}
+		rows, _ := tx.Query(ctx, `select kind, id, erased_at from unnest($1::text[], $2::text[]) as k(kind, id) join erased_entities using (kind, id)`,
+			kinds, ids)
+		for rows.Next() {
+			var kind, id string
+			of := domain.ToldEntity{CompactedRecord: domain.CompactedRecord{Erased: true}}
+			if err := rows.Scan(&kind, &id, &of.At); err != nil {
+				return err
+			}
+			of.At = of.At.UTC()
+			told[domain.DirectoryKey(kind, id)] = of
+		}
+		return rows.Err()
+	})
+	return told, wrapped("read what was told of entities", err)
+}
+
+// numbersOnly leaves out what cannot be an id of a kind whose ids are numbers: nothing was told of it.
+func numbersOnly(ids []string, cast string) (own []string) {
+	if cast == "text[]" {
+		return ids
+	}
+	for _, id := range ids {
+		if len(id) < len("9223372036854775807") && strings.Trim(id, "0123456789") == "" {
+			own = append(own, id)
+		}
+	}
+	return own
+}
+
+func (e ToldEntities) scan(kind string, rows pgx.Rows, told map[string]domain.ToldEntity) error {
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		var of domain.ToldEntity
+		var raw json.RawMessage
+		if err := rows.Scan(&id, &of.At, &raw); err != nil {
+			return err
+		}
+		data, err := e.Registry.Decode("directory."+kind+".v1", raw)
+		if err != nil {
+			return fmt.Errorf("decode row of %s %s: %w", kind, id, err)
+		}
+		of.Entity, _ = data.(domain.DirectoryEntity)
+		of.At = of.At.UTC()
+		told[domain.DirectoryKey(kind, id)] = of
+	}
+	return rows.Err()
+}
+
+// ContentsOf returns what the posts say of social accounts, and of all of agencies.
+func (e ToldEntities) ContentsOf(ctx context.Context, socialAccounts []int64, agencies []string) ([]domain.StoredContent, error) {
+	rows, _ := e.Pool.Query(ctx, `
+		select parent_account, social_account_id, external_id, origin, told_at from post_contents
+		where social_account_id = any($1) or parent_account = any($2) order by 1, 2, 3, 4`, socialAccounts, agencies)
+	contents, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c domain.StoredContent, err error) {
+		var post domain.PostRef
+		var origin domain.PostOrigin
+		err = row.Scan(&post.ParentAccount, &post.SocialAccount, &post.ExternalID, &origin, &c.At)
+		c.Key = post.ContentKey(origin)
+		return c, err
+	})
+	return contents, wrapped("read what posts of erased accounts say", err)
+}
