@@ -139,6 +139,7 @@ func (c Config) validate() error {
 // Set holds one client per platform. It is safe for concurrent use.
 type Set struct {
 	clients map[domain.Platform]Client
+	dialogs map[domain.Platform]dialog
 	http    *http.Client
 }
 

@@ -1,0 +1,88 @@
+package platforms
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// SignIn is the OAuth 2.0 dialog of one platform for one of our apps: authorisation code, no PKCE. Errors are [Error]s, as
+// those of [Client] are.
+type SignIn interface {
+	// Address is the page of the platform where the person consents; state is what the call-back brings back.
+	Address(state, redirectURI string) string
+	// Redeem exchanges the call-back's code, once, and asks whose it is, what was granted and what there is to choose.
+	// redirectURI must be the one that Address was called with. A code that is spent, expired or another app's is an
+	// Error of class ClassReconnect.
+	Redeem(ctx context.Context, code, redirectURI string) (Consent, error)
+	// GiveBack takes the person's consent back at the platform; on Facebook, Instagram and TikTok that is the whole
+	// app's. Instagram login has no such call: it returns nil and does nothing.
+	GiveBack(ctx context.Context, tokens Tokens) error
+}
+
+// SignIn returns the dialog of a platform: Facebook's pages with the Instagram accounts behind them, Instagram login,
+// LinkedIn or TikTok. The error of an app without a client id or secret names the settings; that of a platform without
+// a dialog wraps [ErrNoHandler].
+func (s *Set) SignIn(p domain.Platform) (SignIn, error) {
+	dialog, ok := s.dialogs[p]
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", ErrNoHandler, p)
+	}
+	if dialog.missing != "" {
+		return nil, fmt.Errorf("nobody can sign in at %s: set %s to those of your app there", p, dialog.missing)
+	}
+	return dialog.signIn, nil
+}
+
+// dialog is the way to sign in at a platform, or the settings that are missing for it.
+type dialog struct {
+	signIn  SignIn
+	missing string
+}
+
+// Consent is what one person gave one of our apps. It prints without tokens.
+type Consent struct {
+	PersonID string // the platform's id of the person
+	Name     string // as the platform shows it; may be empty
+	Tokens   Tokens // the person's; of Facebook the long-lived one
+	// Granted and Declined are the scopes as read from the platform, never assumed; sorted.
+	Granted, Declined []string
+	// DataAccessUntil is when Meta stops giving data unless the person signs in again; zero: not said.
+	DataAccessUntil time.Time
+	Offered         []Offered
+}
+
+// Format hides the tokens, whatever the verb.
+func (c Consent) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "{%s granted %v declined %v %d offered, tokens %s}", c.PersonID, c.Granted, c.Declined, len(c.Offered), c.Tokens)
+}
+
+// MarshalText hides the tokens, in JSON and in logs too.
+func (c Consent) MarshalText() ([]byte, error) { return fmt.Append(nil, c), nil }
+
+// Offered is one account that the person may choose to have read. It prints without its token.
+type Offered struct {
+	Platform    domain.Platform    // Instagram for an account behind a Facebook page
+	AccountType domain.AccountType // LinkedIn only
+	ExternalID  string             // what [Target.ExternalID] wants
+	Name        string
+	Username    string // without @; may be empty
+	PictureURL  string // may be empty
+	// BehindPage is the id of the Facebook page whose token reads this Instagram account; empty otherwise.
+	BehindPage string
+	// AccessToken is the page's own token (Facebook, and Instagram behind a page); empty: the person's reads it.
+	AccessToken string
+	// MayRead is false where the person's tasks on the page do not suffice; Missing says which one is wanted.
+	MayRead bool
+	Missing string
+}
+
+// Format hides the token, whatever the verb.
+func (o Offered) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "{%s %s type %d %q token %s}", o.Platform, o.ExternalID, int(o.AccountType), o.Name, mask(o.AccessToken))
+}
+
+// MarshalText hides the token, in JSON and in logs too.
+func (o Offered) MarshalText() ([]byte, error) { return fmt.Append(nil, o), nil }
