@@ -3,7 +3,13 @@ package platforms
 import (
 	"context"
 	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -40,6 +46,107 @@ func (s *Set) SignIn(p domain.Platform) (SignIn, error) {
 type dialog struct {
 	signIn  SignIn
 	missing string
+}
+
+func dialogs(cfg Config, client *http.Client, pacific *time.Location) map[domain.Platform]dialog {
+	return map[domain.Platform]dialog{
+		domain.Facebook: newDialog(facebookSignIn{newGraph(domain.Facebook, cfg.Facebook, cfg, client, pacific), cfg.Facebook}, cfg.Facebook,
+			"LEDGERBOARD_FACEBOOK_APP_ID", "LEDGERBOARD_FACEBOOK_APP_SECRET"),
+		domain.Instagram: newDialog(instagramSignIn{newGraph(domain.Instagram, cfg.Instagram, cfg, client, pacific), cfg.Instagram}, cfg.Instagram,
+			"LEDGERBOARD_INSTAGRAM_APP_ID", "LEDGERBOARD_INSTAGRAM_APP_SECRET"),
+		domain.LinkedIn: newDialog(linkedInSignIn{newLinkedIn(cfg, client)}, cfg.LinkedIn,
+			"LEDGERBOARD_LINKEDIN_CLIENT_ID", "LEDGERBOARD_LINKEDIN_CLIENT_SECRET"),
+		domain.TikTok: newDialog(tikTokSignIn{newTikTok(cfg, client)}, cfg.TikTok,
+			"LEDGERBOARD_TIKTOK_CLIENT_KEY", "LEDGERBOARD_TIKTOK_CLIENT_SECRET"),
+	}
+}
+
+func newDialog(s SignIn, e Endpoint, id, secret string) dialog {
+	var missing []string
+	if e.ClientID == "" {
+		missing = append(missing, id)
+	}
+	if e.ClientSecret == "" {
+		missing = append(missing, secret)
+	}
+	return dialog{signIn: s, missing: strings.Join(missing, " and ")}
+}
+
+// address is a dialog's page: what all platforms are told, and what each is told besides.
+func (e Endpoint) address(path, clientID, state, redirectURI string, more url.Values) string {
+	q := url.Values{"response_type": {"code"}, clientID: {e.ClientID}, "redirect_uri": {redirectURI}, "state": {state}}
+	maps.Copy(q, more)
+	return e.DialogURL + path + "?" + q.Encode()
+}
+
+// redeem exchanges a code at a token endpoint, by a form. A call that was sent is not cut by its caller's end: the code is
+// spent then, and the answer would be lost.
+func (c *httpClient) redeem(ctx context.Context, e Endpoint, address, clientID, code, redirectURI string, classify func(answer) *Error) (oauthReply, error) {
+	if code == "" {
+		return oauthReply{}, &Error{Class: ClassReconnect, Platform: c.platform, Op: opCode, Message: "the call-back brought no code"}
+	}
+	return c.tokenReply(ctx, classify, call{
+		op: opCode, url: address, whole: true, secrets: []string{code, e.ClientSecret},
+		form: url.Values{
+			"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {redirectURI},
+			clientID: {e.ClientID}, "client_secret": {e.ClientSecret},
+		},
+	})
+}
+
+// The calls of a sign-in.
+const (
+	opCode       = "sign_in_code"     // the code is exchanged
+	opLonger     = "sign_in_longer"   // a short-lived token is exchanged
+	opWho        = "sign_in_who"      // whose the token is
+	opGranted    = "sign_in_granted"  // what was granted
+	opUntil      = "sign_in_until"    // until when the token is good
+	opOffered    = "sign_in_offered"  // what there is to choose
+	opGiveBack   = "sign_in_giveback" // the consent is taken back
+	maxListPages = 200                // of what there is to choose; a list that goes on is one that does not end
+)
+
+// endless refuses a list that does not end.
+func (c *httpClient) endless() *Error {
+	e := malformed()
+	e.Platform, e.Op, e.Message = c.platform, opOffered, "the list of what there is to choose does not end"
+	return e
+}
+
+// scopeList is scopes as platforms write them: parted by commas, by spaces, or as a list. nil: none were named.
+type scopeList []string
+
+// UnmarshalJSON never fails.
+func (s *scopeList) UnmarshalJSON(raw []byte) error {
+	var joined text
+	var names list[text]
+	_ = joined.UnmarshalJSON(raw)
+	_ = names.UnmarshalJSON(raw)
+	*s = nil
+	for _, name := range append(names, joined) {
+		*s = append(*s, splitScopes(string(name))...)
+	}
+	slices.Sort(*s)
+	*s = slices.Compact(*s)
+	return nil
+}
+
+// splitScopes sorts the scopes of one text.
+func splitScopes(joined string) []string {
+	names := strings.FieldsFunc(joined, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// declined is what was asked for and is not among what the platform says was granted; nothing where it names no scope at
+// all: then it did not tell.
+func declined(asked, granted []string) []string {
+	if len(granted) == 0 {
+		return nil
+	}
+	out := slices.DeleteFunc(slices.Clone(asked), func(scope string) bool { return slices.Contains(granted, scope) })
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // Consent is what one person gave one of our apps. It prints without tokens.
