@@ -53,6 +53,7 @@ func NewRegistry() *Registry {
 	register[Heartbeat](r)
 	register[ParkedSkipped](r)
 	register[ConnectionStateChanged](r)
+	register[ConnectLinkChanged](r)
 	register[DataImported](r)
 	register[ProjectionPaused](r)
 	register[ProjectionResumed](r)

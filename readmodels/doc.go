@@ -25,6 +25,7 @@
 //	entities_accounts.go entities_members.go entities_categories.go  accounts, members, categories of posts
 //	entities_dashboards.go entities_me.go  every client with its dashboard; who is calling
 //	connections.go                  what the fetchers need to know
+//	connecting.go                   what must be known before something is connected
 //	connection_readings.go          how connected accounts are read, for operators
 //	connection_token.go             where a connection's tokens are, and whether it waits for new ones
 //	dashboard_view.go dashboard_facts.go  a dashboard as it is shown; what decisions about one need

@@ -122,9 +122,17 @@ func (c *demoCommand) fill(state *launch.State, platforms string) {
 	}
 	c.Backfill = 0 // its history is seeded
 	c.withPictures = true
-	c.FacebookURL, c.InstagramURL = platforms+simulator.PathFacebook, platforms+simulator.PathInstagram
-	c.LinkedInURL, c.LinkedInAuthURL = platforms+simulator.PathLinkedIn, platforms+simulator.PathLinkedIn
-	c.TikTokURL = platforms + simulator.PathTikTok
+	facebook, instagram := platforms+simulator.PathFacebook, platforms+simulator.PathInstagram
+	linkedIn, tikTok := platforms+simulator.PathLinkedIn, platforms+simulator.PathTikTok
+	c.FacebookURL, c.FacebookDialogURL = facebook, facebook
+	c.InstagramURL, c.InstagramAuthURL, c.InstagramDialogURL = instagram, instagram, instagram
+	c.LinkedInURL, c.LinkedInAuthURL, c.LinkedInDialogURL = linkedIn, linkedIn, linkedIn
+	c.TikTokURL, c.TikTokDialogURL = tikTok, tikTok
+	c.FacebookAppID, c.FacebookAppSecret = launch.AppID, launch.AppSecret
+	c.InstagramAppID, c.InstagramAppSecret = launch.AppID, launch.AppSecret
+	c.LinkedInClientID, c.LinkedInClientSecret = launch.AppID, launch.AppSecret
+	c.TikTokClientKey, c.TikTokClientSecret = launch.AppID, launch.AppSecret
+	c.FacebookConfigID, c.LinkedInScopes = "", nil // of a real app
 }
 
 // announce signs a token for each role and says what to open.

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -13,8 +14,16 @@ type Eraser struct{ secrets Secrets }
 // NewEraser returns the eraser of a pool that [Open] made.
 func NewEraser(pool *pgxpool.Pool) Eraser { return Eraser{Secrets{pool: pool}} }
 
-// Delete is [Secrets.Delete].
-func (e Eraser) Delete(ctx context.Context, ref string) error { return e.secrets.Delete(ctx, ref) }
+// Delete is [Secrets.Delete], and forgets the grant or the connection of a grant whose token it was: it names the person.
+func (e Eraser) Delete(ctx context.Context, ref string) error {
+	_, err := e.secrets.pool.Exec(ctx, `
+		with off as (delete from granted_connections where secret_ref = $1)
+		delete from grants where secret_ref = $1`, ref)
+	if err != nil {
+		return fmt.Errorf("forget the grant of secret %q: %w", ref, err)
+	}
+	return e.secrets.Delete(ctx, ref)
+}
 
 // ForgetReads deletes what became of reading the social accounts that go. Of those that stay it deletes the
 // failures and the platforms' words only: they were of a connection that ends, while what was read of an account need not be read again.

@@ -18,8 +18,8 @@ import (
 
 // Limits of what is stored.
 const (
-	MaxRef    = 255       // characters of a ref
-	MaxSecret = 64 * 1024 // bytes of a secret
+	MaxRef    = 255     // characters of a ref
+	MaxSecret = 1 << 20 // bytes of a secret: a sign-in that waits for a choice may offer a thousand pages, each with a token
 )
 
 // What [Secrets] answers besides failures of the database.

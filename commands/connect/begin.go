@@ -1,0 +1,134 @@
+package connect
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Request asks for something to be connected.
+type Request struct {
+	domain.ConnectRequester
+	Platform      domain.Platform // where the person signs in
+	ReturnTo      string          // a path of ours, or an address of a configured origin; "": nowhere
+	SocialAccount int64           // that is to be connected again; 0: none
+}
+
+// Begun is a sign-in that can be opened.
+type Begun struct {
+	ID       string `json:"id"`        // of the sign-in: what came of it is asked for by it
+	StartURL string `json:"start_url"` // to be opened within ten minutes, in the browser of the person who signs in; it works once
+}
+
+var errNoSubscription = domain.NewError(domain.CodeConflict,
+	"This account has no subscription that runs, and without one nothing is read. Add a subscription first, then connect.")
+
+// Begin makes a sign-in. Errors: invalid (return_to), forbidden, not_found (the account), conflict (no subscription, or the platform is not
+// configured).
+func (c *Connect) Begin(ctx context.Context, r Request, still Still) (Begun, error) {
+	names, err := c.rights(ctx, r.ConnectRequester, still)
+	if err != nil {
+		return Begun{}, err
+	}
+	if !names.Subscribed {
+		return Begun{}, errNoSubscription
+	}
+	if err := c.checkReturn(r.ReturnTo); err != nil {
+		return Begun{}, err
+	}
+	if _, err := c.SignIns.SignIn(r.Platform); err != nil {
+		return Begun{}, domain.NewError(domain.CodeConflict, "%s cannot be connected here: %v", r.Platform, err)
+	}
+	if r.SocialAccount != 0 {
+		if err := c.checkReconnect(ctx, r); err != nil {
+			return Begun{}, err
+		}
+	}
+	now, start := c.Now(), NewWord()
+	a := domain.ConnectAttempt{
+		ID: uuid.NewString(), ConnectRequester: r.ConnectRequester, Platform: r.Platform, RedirectURI: fmt.Sprintf("%s/connect/%d", c.PublicURL, r.Platform),
+		ReturnTo: r.ReturnTo, SocialAccount: r.SocialAccount, Step: domain.ConnectBegun, CreatedAt: now, ExpiresAt: now.Add(signInWithin),
+	}
+	if err := c.Store.Begin(ctx, a, digest(start)); err != nil {
+		return Begun{}, err
+	}
+	return Begun{ID: a.ID, StartURL: c.PublicURL + "/connect/start/" + start}, nil
+}
+
+// checkReconnect: the page is the account's, and the sign-in one that can bring it.
+func (c *Connect) checkReconnect(ctx context.Context, r Request) error {
+	page, err := c.Directory.Page(ctx, r.ParentAccount, r.SocialAccount)
+	switch {
+	case err != nil:
+		return err
+	case page.AccountID != r.AccountID:
+		return errNotYourAccount
+	case page.Platform != r.Platform && (page.Platform != domain.Instagram || r.Platform != domain.Facebook):
+		return domain.NewError(domain.CodeInvalid, "social_account: %d is of %s; sign in there.", page.ID, page.Platform)
+	default:
+		return nil
+	}
+}
+
+// checkReturn: a result page leads to a path of ours or to an origin that is configured, and nowhere else.
+func (c *Connect) checkReturn(to string) error {
+	wrong := domain.NewError(domain.CodeInvalid, "return_to: must be a path of this service, like /console/clients, or an address of an origin "+
+		"that is configured.").WithField("return_to", "is neither a path of ours nor of a configured origin")
+	if to == "" {
+		return nil
+	}
+	u, err := url.Parse(to)
+	const most = 2000
+	if err != nil || len(to) > most || u.User != nil || strings.ContainsAny(to, "\\\r\n\t") {
+		return wrong
+	}
+	if u.Scheme == "" && u.Host == "" {
+		if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") {
+			return wrong
+		}
+		return nil
+	}
+	origin := u.Scheme + "://" + u.Host
+	if strings.HasPrefix(c.PublicURL+"/", origin+"/") || slices.Contains(c.ReturnOrigins, origin) {
+		return nil
+	}
+	return wrong
+}
+
+// Opened is what the first page of a sign-in shows.
+type Opened struct {
+	domain.ConnectAttempt
+	domain.ConnectNames
+	Again   string // the name of the page that is to be connected again; "": none
+	Address string // of the platform's dialog
+}
+
+// Open binds a sign-in to a browser and returns what its page shows. Errors: those of the store, and of rights that have ended.
+func (c *Connect) Open(ctx context.Context, start, cookie string, still Still) (o Opened, err error) {
+	state := stateOf(cookie, start)
+	if o.ConnectAttempt, err = c.Store.OpenAttempt(ctx, digest(start), digest(cookie), digest(state), c.Now()); err != nil {
+		return o, err
+	}
+	if o.ConnectNames, err = c.rights(ctx, o.ConnectRequester, still); err != nil {
+		return o, err
+	}
+	if o.SocialAccount != 0 {
+		page, err := c.Directory.Page(ctx, o.ParentAccount, o.SocialAccount)
+		if err != nil {
+			return o, err
+		}
+		o.Again = page.Name
+	}
+	signIn, err := c.SignIns.SignIn(o.Platform)
+	if err != nil {
+		return o, err
+	}
+	o.Address = signIn.Address(state, o.RedirectURI)
+	return o, nil
+}

@@ -1,0 +1,153 @@
+package connect
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// CameBack is what a platform's call-back brought; all else of its address is left unread.
+type CameBack struct {
+	Platform    domain.Platform
+	State, Code string
+	Error       string // the platform's word for a refusal; "": none
+	Cookie      string
+}
+
+// CallBack takes the attempt, redeems the code and lets the tokens wait for the choice. The id that it returns names the page that goes on,
+// whatever came of it. Errors: those of the store, with which there is no page.
+func (c *Connect) CallBack(ctx context.Context, b CameBack, still Still) (id string, err error) {
+	a, err := c.Store.TakeAttempt(ctx, digest(b.State), digest(b.Cookie), b.Platform, c.Now())
+	if a.ID != "" && domain.CodeOf(err) == domain.CodeConflict { // loaded again: what came of it is on its page
+		return a.ID, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	// A code works once, so that what was begun comes to its end when the browser goes away.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redeemWithin)
+	defer cancel()
+	refused := ""
+	switch err := c.redeem(ctx, a, b, still); {
+	case err == nil:
+		return a.ID, nil
+	case domain.CodeOf(err) != domain.CodeInternal:
+		refused = messageOf(err)
+	default:
+		c.Logger.ErrorContext(ctx, "a sign-in came to no end", "attempt", a.ID, "platform", a.Platform.String(), "error", err)
+		refused = "Something went wrong on our side. Nothing was connected. Start again; if it stays, report the id " + a.ID + "."
+	}
+	return a.ID, c.Store.FinishAttempt(ctx, a.ID, nothing(refused), c.Now())
+}
+
+// nothing is the outcome of an attempt that connected nothing.
+func nothing(why string) domain.ConnectOutcome {
+	return domain.ConnectOutcome{Refused: why, Connected: []domain.ConnectedNow{}, FellAway: []string{}}
+}
+
+// messageOf is what a person reads of an error.
+func messageOf(err error) string {
+	if known, ok := errors.AsType[*domain.Error](err); ok {
+		return known.Message
+	}
+	return "Something went wrong on our side. Nothing was connected. Start again."
+}
+
+// redeem ends with an error that a person may read, or with an internal one.
+func (c *Connect) redeem(ctx context.Context, a domain.ConnectAttempt, b CameBack, still Still) error {
+	if b.Error != "" || b.Code == "" {
+		return refusal(a.Platform, b.Error)
+	}
+	if _, err := c.rights(ctx, a.ConnectRequester, still); err != nil {
+		return err
+	}
+	signIn, err := c.SignIns.SignIn(a.Platform)
+	if err != nil {
+		return err
+	}
+	consent, err := signIn.Redeem(ctx, b.Code, a.RedirectURI)
+	if err != nil {
+		return c.platformRefuses(ctx, a, err)
+	}
+	w := waitingOf(consent, a.Platform)
+	if err := c.checkWaiting(ctx, a, w); err != nil {
+		return err
+	}
+	raw, err := json.Marshal(w)
+	if err != nil {
+		return fmt.Errorf("encode what waits for a choice: %w", err)
+	}
+	ref, now := waitingRef(a.ID), c.Now()
+	if err := c.Secrets.Put(ctx, ref, raw, domain.SecretTimes{Taken: now, Expires: now.Add(chooseWithin)}); err != nil {
+		return err
+	}
+	return c.Store.Choosing(ctx, a.ID, ref, now.Add(chooseWithin))
+}
+
+func waitingRef(attempt string) string { return "connect/" + attempt }
+
+// refusal says what the person did at the platform, by the words of the four platforms.
+func refusal(p domain.Platform, word string) error {
+	switch word {
+	case "access_denied", "user_cancelled_login", "user_cancelled_authorize":
+		return domain.NewError(domain.CodeForbidden, "You did not agree at %s. Nothing was connected. Start again if you want to.", Shown(p))
+	default:
+		return domain.NewError(domain.CodeUnprocessable, "%s did not let you through. Nothing was connected. Start again; if it stays, "+
+			"tell whoever runs this service to look at its app at %s.", Shown(p), Shown(p))
+	}
+}
+
+// platformRefuses says what to do when a code is not redeemed. What the platform said goes to the log, without codes and tokens.
+func (c *Connect) platformRefuses(ctx context.Context, a domain.ConnectAttempt, err error) error {
+	c.Logger.WarnContext(ctx, "a platform did not redeem a code", "attempt", a.ID, "platform", a.Platform.String(),
+		"class", string(platforms.ClassOf(err)), "error", err)
+	if platforms.ClassOf(err) == platforms.ClassReconnect {
+		return domain.NewError(domain.CodeUnprocessable, "%s did not accept the sign-in any more. Nothing was connected. Start again.", Shown(a.Platform))
+	}
+	return domain.NewError(domain.CodeUnprocessable, "%s could not be asked what you agreed to. Nothing was connected. Start again in a few minutes; "+
+		"if it stays, tell whoever runs this service.", Shown(a.Platform))
+}
+
+// checkWaiting refuses a consent that nothing can be done with: another account than the one to be connected again, or nothing to choose.
+func (c *Connect) checkWaiting(ctx context.Context, a domain.ConnectAttempt, w waiting) error {
+	who := w.Name
+	if who == "" {
+		who = "somebody"
+	}
+	if a.SocialAccount != 0 {
+		page, err := c.Directory.Page(ctx, a.ParentAccount, a.SocialAccount)
+		if err != nil {
+			return err
+		}
+		for _, o := range w.Offered {
+			if o.ref() == page.Ref() && o.MayRead {
+				return nil
+			}
+		}
+		return domain.NewError(domain.CodeUnprocessable, "You signed in at %s as %s, and that does not bring %q. Nothing was changed. Sign out at %s, "+
+			"start again, and sign in as a person who manages %q; where you choose pages, choose it.", Shown(a.Platform), who, page.Name, Shown(a.Platform), page.Name)
+	}
+	if len(w.Offered) == 0 {
+		return domain.NewError(domain.CodeUnprocessable, "You signed in at %s as %s, and there is no page or profile to connect. Nothing was connected. Start "+
+			"again, sign in as a person who manages one, and where you choose pages, choose it.", Shown(a.Platform), who)
+	}
+	return nil
+}
+
+// Shown is a platform's name as people write it.
+func Shown(p domain.Platform) string {
+	switch p {
+	case domain.LinkedIn:
+		return "LinkedIn"
+	case domain.TikTok:
+		return "TikTok"
+	default:
+		name := p.String()
+		return strings.ToUpper(name[:1]) + name[1:]
+	}
+}

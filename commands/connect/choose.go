@@ -1,0 +1,269 @@
+package connect
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Chosen is a choice as its form sends it.
+type Chosen struct {
+	Cookie string
+	Pages  []string // keys of offers
+	Move   []string // keys of offers that another client has, and that move here
+	Seen   string   // of the page that was chosen on
+}
+
+// Errors of a choice that is not taken; the tokens go on waiting.
+var (
+	// ErrChangedMeanwhile (conflict): what the page has named is not what would happen now.
+	ErrChangedMeanwhile = domain.NewError(domain.CodeConflict, "What this page says has changed meanwhile. Nothing was connected. Look at it again, then connect.")
+	errNothingChosen    = domain.NewError(domain.CodeUnprocessable, "Nothing was ticked. Tick at least one page or profile, then connect.")
+	errNotOffered       = domain.NewError(domain.CodeUnprocessable, "One of the pages that were chosen is not among those that the sign-in brought. Nothing was connected.")
+)
+
+// Choose connects what was chosen. It may be repeated after an error that is unavailable or internal. Errors: as of [Connect.View], conflict
+// ([ErrChangedMeanwhile], or the choice was made), unprocessable (what was chosen).
+func (c *Connect) Choose(ctx context.Context, id string, chosen Chosen, still Still) error {
+	a, err := c.held(ctx, id, chosen.Cookie)
+	if err != nil {
+		return err
+	}
+	switch {
+	case a.Over(c.Now()):
+		return errChooseLate
+	case a.Step != domain.ConnectChoosing:
+		return errChosen
+	}
+	if _, err := c.rights(ctx, a.ConnectRequester, still); err != nil {
+		return err
+	}
+	w, err := c.waiting(ctx, a)
+	if err != nil {
+		return err
+	}
+	p, err := c.plan(ctx, a, w)
+	if err != nil {
+		return err
+	}
+	if p.Seen != chosen.Seen {
+		return ErrChangedMeanwhile
+	}
+	picked, err := pick(a, w, p, chosen)
+	if err != nil {
+		return err
+	}
+	// What was begun comes to its end when the browser goes away.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redeemWithin)
+	defer cancel()
+	outcome, err := c.store(ctx, a, w, p, picked)
+	if err != nil {
+		return err
+	}
+	return c.Store.FinishAttempt(ctx, a.ID, outcome, c.Now())
+}
+
+// pick checks a choice against what is offered.
+func pick(a domain.ConnectAttempt, w waiting, p plan, chosen Chosen) (picked []offered, err error) {
+	if len(chosen.Pages) == 0 {
+		return nil, errNothingChosen
+	}
+	for _, key := range chosen.Pages {
+		at := slices.IndexFunc(p.Pages, func(o Offer) bool { return o.Key == key })
+		if at < 0 {
+			return nil, errNotOffered
+		}
+		switch offer := p.Pages[at]; {
+		case offer.Missing != "":
+			return nil, domain.NewError(domain.CodeUnprocessable, "%q cannot be read: the person who signed in lacks %s. Nothing was connected.", offer.Name, offer.Missing)
+		case offer.HeldBy != "" && !offer.MayMove:
+			return nil, domain.NewError(domain.CodeUnprocessable, "%q is %s. Nothing was connected.", offer.Name, offer.HeldBy)
+		case offer.HeldBy != "" && !slices.Contains(chosen.Move, key):
+			return nil, domain.NewError(domain.CodeUnprocessable, "%q is connected for %s. Tick that it moves, or leave it out. Nothing was connected.",
+				offer.Name, offer.HeldBy)
+		}
+		if !slices.ContainsFunc(picked, func(o offered) bool { return o.ref() == w.Offered[at].ref() }) {
+			picked = append(picked, w.Offered[at])
+		}
+	}
+	again := func(o offered) bool { return p.known[o.ref()].ID == a.SocialAccount }
+	if a.SocialAccount != 0 && !slices.ContainsFunc(picked, again) {
+		return nil, domain.NewError(domain.CodeUnprocessable, "The page that is to be connected again is not ticked. Tick it, then connect. Nothing was connected.")
+	}
+	return picked, nil
+}
+
+// store seals the tokens where fetchers read them, then appends what was connected, then what fell away: in this order, so that whoever reads a
+// record finds what it names.
+func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting, p plan, picked []offered) (domain.ConnectOutcome, error) {
+	now := c.Now().UTC().Truncate(time.Microsecond)
+	outcome := domain.ConnectOutcome{Connected: []domain.ConnectedNow{}, FellAway: append([]string{}, p.FallsAway...)}
+	hang := map[int64]domain.GrantedConnection{}
+	for _, o := range picked {
+		h := hanging(a.ParentAccount, p.grant, o)
+		hang[h.ConnectionID] = h
+	}
+	if err := c.seal(ctx, w, p, hang, now); err != nil {
+		return outcome, err
+	}
+	if err := c.Store.KeepGrant(ctx, w.grant(p.grant, now), values(hang)); err != nil {
+		return outcome, err
+	}
+	drafts, err := c.entities(ctx, a, w, p, picked, now)
+	if err != nil {
+		return outcome, err
+	}
+	for _, draft := range append(drafts, fellAway(p, now)...) {
+		if err := c.Log.Append(ctx, signed(draft, a.ConnectRequester)); err != nil {
+			return outcome, fmt.Errorf("record what was connected: %w", err)
+		}
+		if page, ok := draft.Data.(domain.DirectorySocialAccount); ok {
+			outcome.Connected = append(outcome.Connected, domain.ConnectedNow{SocialAccountID: page.ID, PID: page.Platform, Name: page.Name})
+		}
+	}
+	c.shown(ctx, func(ctx context.Context) (bool, error) {
+		shown, err := c.Directory.FirstReadings(ctx, a.ParentAccount, idsOf(outcome))
+		return len(shown) == len(outcome.Connected), err
+	})
+	return outcome, nil
+}
+
+func idsOf(outcome domain.ConnectOutcome) (ids []int64) {
+	for _, page := range outcome.Connected {
+		ids = append(ids, page.SocialAccountID)
+	}
+	return ids
+}
+
+func values(hang map[int64]domain.GrantedConnection) (all []domain.GrantedConnection) {
+	for _, h := range hang {
+		all = append(all, h)
+	}
+	slices.SortFunc(all, func(x, y domain.GrantedConnection) int { return cmp.Compare(x.ConnectionID, y.ConnectionID) })
+	return all
+}
+
+// hanging is the connection by which an offer is read.
+func hanging(agency string, g domain.GrantKey, o offered) domain.GrantedConnection {
+	h := domain.GrantedConnection{ParentAccount: agency, Platform: o.Platform, TokenOf: o.tokenOf(g.Person), SecretRef: g.SecretRef()}
+	h.ConnectionID = domain.ComputedConnection(agency, o.Platform, g.App, h.TokenOf)
+	if o.AccessToken != "" {
+		h.SecretRef = fmt.Sprintf("connection/%d", h.ConnectionID)
+	}
+	return h
+}
+
+func (w waiting) grant(key domain.GrantKey, now time.Time) domain.Grant {
+	g := domain.Grant{GrantKey: key, Granted: w.Granted, Declined: w.Declined, ConsentedAt: now}
+	if !w.DataAccessUntil.IsZero() {
+		g.DataAccessUntil = &w.DataAccessUntil
+	}
+	return g
+}
+
+// seal stores the person's tokens and those of pages: of what was chosen, and of all that hangs on the grant already, in whatever agency.
+func (c *Connect) seal(ctx context.Context, w waiting, p plan, chosen map[int64]domain.GrantedConnection, now time.Time) error {
+	tokens := map[string]string{} // by whose they are and what they read
+	for _, o := range w.Offered {
+		if o.AccessToken != "" {
+			tokens[fmt.Sprintf("%d %s", o.Platform, o.tokenOf(w.Person))] = o.AccessToken
+		}
+	}
+	taken, pages := now, map[string]commands.StoredTokens{}
+	for _, h := range append(values(chosen), p.hanging...) {
+		place, err := c.Places.TokenPlace(ctx, h.ConnectionID)
+		if err == nil && place.Taken(now).After(taken) { // by the clock of whoever recorded that it waits
+			taken = place.Taken(now)
+		}
+		if err != nil && domain.CodeOf(err) != domain.CodeNotFound {
+			return err
+		}
+		if token, ok := tokens[fmt.Sprintf("%d %s", h.Platform, h.TokenOf)]; ok && h.SecretRef != p.grant.SecretRef() {
+			pages[h.SecretRef] = commands.StoredTokens{AccessToken: token}
+		}
+	}
+	pages[p.grant.SecretRef()] = w.Tokens
+	for ref, stored := range pages {
+		raw, err := commands.EncodeTokens(stored)
+		if err != nil {
+			return err
+		}
+		if err := c.Secrets.Put(ctx, ref, raw, stored.Times(taken)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entities are the records of what was chosen: the member, the connections, the pages.
+func (c *Connect) entities(
+	ctx context.Context, a domain.ConnectAttempt, w waiting, p plan, picked []offered, now time.Time,
+) (drafts []domain.Draft, err error) {
+	member := domain.DirectoryMember{
+		ID: domain.ComputedMember(a.ParentAccount, a.AccountID, a.Platform, w.Person), AccountID: a.AccountID, Name: memberName(a, w), Active: true,
+	}
+	if member.UserID, err = c.Directory.MemberUser(ctx, member.ID); err != nil {
+		return nil, err
+	}
+	if a.Role == roleClient {
+		member.UserID = a.UserID
+	}
+	drafts = append(drafts, commands.EntityDraft(member, now))
+	made := map[int64]bool{}
+	var pages []domain.Draft
+	for _, o := range picked {
+		h := hanging(a.ParentAccount, p.grant, o)
+		if !made[h.ConnectionID] {
+			made[h.ConnectionID] = true
+			connection := domain.DirectoryConnection{
+				ID: h.ConnectionID, MemberID: member.ID, Platform: o.Platform, SecretRef: h.SecretRef, CreatedAt: now, UpdatedAt: now,
+			}
+			if o.AccessToken == "" && !w.Tokens.ExpiresAt.IsZero() {
+				connection.ExpiresAt = &w.Tokens.ExpiresAt
+			}
+			drafts = append(drafts, commands.EntityDraft(connection, now))
+		}
+		page := domain.DirectorySocialAccount{
+			ID:            domain.ComputedSocialAccount(a.ParentAccount, o.Platform, o.AccountType, o.ExternalID),
+			ParentAccount: a.ParentAccount, AccountID: a.AccountID, MemberID: member.ID, ConnectionID: h.ConnectionID,
+			Platform: o.Platform, AccountType: o.AccountType, ExternalID: o.ExternalID, Name: o.Name, Connected: true, CreatedAt: now, UpdatedAt: now,
+		}
+		if known, ok := p.known[o.ref()]; ok { // it keeps its id and history
+			page.ID, page.CreatedAt = known.ID, known.CreatedAt
+		}
+		pages = append(pages, commands.EntityDraft(page, now))
+	}
+	return append(drafts, pages...), nil
+}
+
+// memberName is the person's name as the platform shows it.
+func memberName(a domain.ConnectAttempt, w waiting) string {
+	if w.Name != "" {
+		return w.Name
+	}
+	return Shown(a.Platform) + " " + w.Person
+}
+
+// fellAway are the records of pages that wait for another sign-in, in whatever agency: those with a token of their own.
+func fellAway(p plan, now time.Time) (drafts []domain.Draft) {
+	own := map[int64]bool{}
+	for _, h := range p.hanging {
+		own[h.ConnectionID] = h.SecretRef != p.grant.SecretRef()
+	}
+	for _, page := range p.lost {
+		if !own[page.ConnectionID] {
+			continue
+		}
+		drafts = append(drafts, commands.NewDraft(domain.TopicOperations, page.ParentAccount, domain.ConnectionStateChanged{
+			ConnectionID: page.ConnectionID, AccountID: page.AccountID, MemberID: page.MemberID, Platform: page.Platform,
+			State: domain.ConnectionReconnect, At: now,
+			Reason: "The person who connected this page signed in again and left it out. Connect it again, and choose it at the platform.",
+		}, now))
+	}
+	return drafts
+}

@@ -1,0 +1,164 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// Directory is the read side.
+type Directory interface {
+	Names(ctx context.Context, parent, account string, now time.Time) (domain.ConnectNames, error)
+	ClientMayConnect(ctx context.Context, parent, account, user string) (bool, error)
+	PagesNamed(ctx context.Context, parent string, refs []domain.PageRef) ([]domain.ConnectedPage, error)
+	PagesOf(ctx context.Context, connections []int64) ([]domain.ConnectedPage, error)
+	Page(ctx context.Context, parent string, id int64) (domain.ConnectedPage, error)
+	MemberUser(ctx context.Context, member int64) (string, error)
+	FirstReadings(ctx context.Context, parent string, ids []int64) ([]domain.FirstReading, error)
+}
+
+// Store keeps sign-ins, links and grants; *vault.Connecting implements it and says which errors there are.
+type Store interface {
+	Begin(ctx context.Context, a domain.ConnectAttempt, start []byte) error
+	OpenAttempt(ctx context.Context, start, cookie, state []byte, now time.Time) (domain.ConnectAttempt, error)
+	TakeAttempt(ctx context.Context, state, cookie []byte, platform domain.Platform, now time.Time) (domain.ConnectAttempt, error)
+	Attempt(ctx context.Context, id string) (domain.ConnectAttempt, error)
+	Choosing(ctx context.Context, id, ref string, until time.Time) error
+	FinishAttempt(ctx context.Context, id string, outcome domain.ConnectOutcome, now time.Time) error
+
+	MakeLink(ctx context.Context, l domain.ConnectLink, token []byte) error
+	Links(ctx context.Context, parent, account string) ([]domain.ConnectLink, error)
+	Link(ctx context.Context, token []byte) (domain.ConnectLink, error)
+	LinkByID(ctx context.Context, parent, id string) (domain.ConnectLink, error)
+	FollowLink(ctx context.Context, token, cookie []byte, now time.Time) (l domain.ConnectLink, first bool, err error)
+	RevokeLink(ctx context.Context, parent, id string, now time.Time) (domain.ConnectLink, error)
+
+	KeepGrant(ctx context.Context, g domain.Grant, hang []domain.GrantedConnection) error
+	HangingOn(ctx context.Context, g domain.GrantKey) ([]domain.GrantedConnection, error)
+	Unhang(ctx context.Context, connection int64) (g domain.GrantKey, left int, known bool, err error)
+	DropGrant(ctx context.Context, g domain.GrantKey) (bool, error)
+}
+
+// Secrets keeps tokens sealed.
+type Secrets interface {
+	Get(ctx context.Context, ref string) ([]byte, error)
+	Put(ctx context.Context, ref string, secret []byte, times domain.SecretTimes) error
+}
+
+// SignIns finds the dialog of a platform; *platforms.Set implements it.
+type SignIns interface {
+	SignIn(p domain.Platform) (platforms.SignIn, error)
+}
+
+// Config holds the parts of [Connect]; all are required.
+type Config struct {
+	Directory Directory
+	Store     Store
+	Secrets   Secrets
+	Places    commands.TokenPlaces
+	SignIns   SignIns
+	Log       commands.Appender
+	// Moved returns a channel that is closed when the directory's tables move next.
+	Moved func() <-chan struct{}
+	// PublicURL is where browsers find this service, like https://boards.example.com: the platforms' call-backs begin with it.
+	PublicURL string
+	// ReturnOrigins are the origins, beside our own, that a result page may lead back to.
+	ReturnOrigins []string
+	// Apps are our client ids, by platform.
+	Apps   map[domain.Platform]string
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// How long things last.
+const (
+	signInWithin = 10 * time.Minute // from asking until the person comes back
+	chooseWithin = 15 * time.Minute
+	redeemWithin = 30 * time.Second // also when the browser goes away: a code works once
+	shownWithin  = 5 * time.Second  // until the tables show what was appended
+	lookAgain    = 500 * time.Millisecond
+
+	// MaxLinkDays is the longest that a link may last.
+	MaxLinkDays = 14
+)
+
+// Connect is the use cases of connecting.
+type Connect struct{ Config }
+
+// New checks the configuration.
+func New(c Config) (*Connect, error) {
+	if c.Directory == nil || c.Store == nil || c.Secrets == nil || c.Places == nil || c.SignIns == nil || c.Log == nil || c.Moved == nil ||
+		c.PublicURL == "" || c.Now == nil || c.Logger == nil {
+		return nil, errors.New("connect.New needs Directory, Store, Secrets, Places, SignIns, Log, Moved, PublicURL, Now and Logger")
+	}
+	return &Connect{c}, nil
+}
+
+// Still judges again whether whoever asked may come in; nil: they may. A link's holder it need not know.
+type Still func(ctx context.Context, r domain.ConnectRequester) error
+
+// Errors of rights.
+var (
+	// ErrClientMayNot (forbidden): the dashboard of the client does not let it connect.
+	ErrClientMayNot = domain.NewError(domain.CodeForbidden,
+		"Your dashboard does not let you connect accounts. Ask your agency to open it for you with the scope connect.")
+	errNotYourAccount = domain.NewError(domain.CodeNotFound, "There is no such account. Check its id.")
+)
+
+// rights judges whether the requester may connect now, and returns the names of those for whom.
+func (c *Connect) rights(ctx context.Context, r domain.ConnectRequester, still Still) (names domain.ConnectNames, err error) {
+	now := c.Now()
+	if r.LinkID != "" {
+		link, err := c.Store.LinkByID(ctx, r.ParentAccount, r.LinkID)
+		if err != nil {
+			return names, err
+		}
+		if !link.Open(now) {
+			return names, errLinkOver
+		}
+	} else if err := still(ctx, r); err != nil {
+		return names, err
+	}
+	if r.Role == roleClient {
+		may, err := c.Directory.ClientMayConnect(ctx, r.ParentAccount, r.AccountID, r.UserID)
+		if err != nil {
+			return names, err
+		}
+		if !may {
+			return names, ErrClientMayNot
+		}
+	}
+	return c.Directory.Names(ctx, r.ParentAccount, r.AccountID, now)
+}
+
+// roleClient is the role of client users, as requests and records name it.
+const roleClient = "client"
+
+// signed signs a record with who asked.
+func signed(d domain.Draft, r domain.ConnectRequester) domain.Draft {
+	d.Envelope.Audit.Actor, d.Envelope.Audit.Role = r.Actor(), r.Role
+	return d
+}
+
+// shown waits until the directory's tables show what was appended, for a while: they will.
+func (c *Connect) shown(ctx context.Context, look func(ctx context.Context) (bool, error)) {
+	ctx, cancel := context.WithTimeout(ctx, shownWithin)
+	defer cancel()
+	for {
+		moved := c.Moved()
+		if seen, err := look(ctx); err != nil || seen {
+			return
+		}
+		select {
+		case <-moved:
+		case <-time.After(lookAgain):
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,397 @@
+package connect_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+func facebook(account string) connect.Request {
+	return connect.Request{ConnectRequester: ofAgency(account), Platform: domain.Facebook}
+}
+
+// From nothing to what fetchers read: the page has its computed id, its token is sealed where they look, and it is due at once.
+func TestChosenPageIsReadAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.dialog.consent = consent("77", page("1001"), page("1002"))
+	id, view := s.signIn(facebook(north))
+	require.Equal(t, "Person 77", view.Choice.Who)
+	require.Len(t, view.Choice.Pages, 2)
+	require.Empty(t, s.due(domain.Facebook), "nothing is stored before the choice")
+
+	outcome := s.choose(id, view, "1.0.1001")
+	want := domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001")
+	require.Equal(t, []domain.ConnectedNow{{SocialAccountID: want, PID: domain.Facebook, Name: "Page 1001"}}, outcome.Connected)
+	require.Equal(t, []int64{want}, s.due(domain.Facebook), "only what was chosen")
+	connection := domain.ComputedConnection(agency, domain.Facebook, "app", "1001")
+	stored, err := s.Connect.Directory.Page(t.Context(), agency, want)
+	require.NoError(t, err)
+	require.Equal(t, connection, stored.ConnectionID)
+	require.Equal(t, domain.ComputedMember(agency, north, domain.Facebook, "77"), stored.MemberID)
+	require.Equal(t, "PAGETOKEN1001", s.tokens("connection/"+decimal(connection)))
+	_, err = s.secrets.Get(t.Context(), "connect/"+id)
+	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err), "what waited for the choice is deleted")
+	s.silent("PAGETOKEN", "PERSONTOKEN", "CODE")
+
+	status, err := s.Status(t.Context(), ofAgency(north), id)
+	require.NoError(t, err)
+	require.Equal(t, domain.ConnectDone, status.Step)
+	require.Equal(t, []domain.FirstReading{{SocialAccountID: want}}, status.FirstReadings)
+	_, err = s.Status(t.Context(), domain.ConnectRequester{ParentAccount: rival, UserID: staff, Role: "agency"}, id)
+	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
+}
+
+func TestCallBackIsJudged(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.dialog.consent = consent("77", page("1001"))
+	begun, state := s.open(facebook(north), browser)
+	back := func(change func(*connect.CameBack)) error {
+		b := connect.CameBack{Platform: domain.Facebook, State: state, Code: "CODE", Cookie: browser}
+		change(&b)
+		_, err := s.CallBack(t.Context(), b, s.still)
+		return err
+	}
+	require.Equal(t, domain.CodeNotFound, domain.CodeOf(back(func(b *connect.CameBack) { b.State = "forged" })))
+	require.Equal(t, domain.CodeForbidden, domain.CodeOf(back(func(b *connect.CameBack) { b.Cookie = "BROWSERTWO" })))
+	require.Empty(t, s.dialog.redeemed, "no code was sent")
+
+	require.NoError(t, back(func(*connect.CameBack) {}))
+	require.NoError(t, back(func(b *connect.CameBack) { b.Code = "REPLAYED" }), "the page is loaded again")
+	require.Equal(t, []string{"CODE"}, s.dialog.redeemed)
+	_, err := s.View(t.Context(), begun.ID, "BROWSERTWO", s.still)
+	require.Equal(t, domain.CodeForbidden, domain.CodeOf(err), "whoever asked cannot choose from another session")
+
+	_, state = s.open(facebook(north), browser)
+	s.now = s.now.Add(10 * time.Minute)
+	require.Equal(t, domain.CodeNotFound, domain.CodeOf(back(func(b *connect.CameBack) { b.State = state })), "expired")
+	require.Len(t, s.dialog.redeemed, 1)
+}
+
+// What ends a sign-in is shown on its page, in words that say what to do, and nothing is stored.
+func TestSignInThatEndsSaysWhy(t *testing.T) {
+	t.Parallel()
+	for name, one := range map[string]struct {
+		change func(*stage)
+		back   connect.CameBack
+		says   string
+	}{
+		"the person refuses": {func(*stage) {}, connect.CameBack{Error: "access_denied"}, "You did not agree at Facebook"},
+		"the code is spent": {
+			func(s *stage) {
+				s.dialog.err = platforms.Refuse(platforms.ClassReconnect, "100", "code SECRETWORD was used", 0)
+			},
+			connect.CameBack{Code: "CODE"},
+			"Facebook did not accept the sign-in any more",
+		},
+		"the platform is away": {
+			func(s *stage) { s.dialog.err = platforms.Refuse(platforms.ClassRetry, "2", "unavailable", 0) },
+			connect.CameBack{Code: "CODE"},
+			"Start again in a few minutes",
+		},
+		"there is no page": {func(s *stage) { s.dialog.consent = consent("77") }, connect.CameBack{Code: "CODE"}, "there is no page or profile to connect"},
+		"the rights have ended": {
+			func(s *stage) { s.gone = domain.NewError(domain.CodeForbidden, "Your access has ended.") },
+			connect.CameBack{Code: "CODE"},
+			"Your access has ended.",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			begun, state := s.open(facebook(north), browser)
+			one.change(s)
+			one.back.Platform, one.back.State, one.back.Cookie = domain.Facebook, state, browser
+			_, err := s.CallBack(t.Context(), one.back, s.still)
+			require.NoError(t, err)
+			s.gone = nil
+			view, err := s.View(t.Context(), begun.ID, browser, s.still)
+			require.NoError(t, err)
+			require.Contains(t, view.Outcome.Refused, one.says)
+			require.Empty(t, s.due(domain.Facebook))
+		})
+	}
+}
+
+func TestChoiceIsJudged(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	unreadable := page("1002")
+	unreadable.MayRead, unreadable.Missing = false, "the task ANALYZE"
+	s.dialog.consent = consent("77", page("1001"), unreadable)
+	id, view := s.signIn(facebook(north))
+	choose := func(c connect.Chosen) error {
+		c.Cookie = browser
+		return s.Choose(t.Context(), id, c, s.still)
+	}
+	seen := view.Choice.Seen
+	require.ErrorContains(t, choose(connect.Chosen{Seen: seen}), "Tick at least one")
+	require.ErrorContains(t, choose(connect.Chosen{Seen: seen, Pages: []string{"1.0.9999"}}), "not among those")
+	require.ErrorContains(t, choose(connect.Chosen{Seen: seen, Pages: []string{"1.0.1002"}}), "the task ANALYZE")
+	require.ErrorIs(t, choose(connect.Chosen{Pages: []string{"1.0.1001"}}), connect.ErrChangedMeanwhile)
+	require.Equal(t, domain.CodeForbidden, domain.CodeOf(
+		s.Choose(t.Context(), id, connect.Chosen{Cookie: "BROWSERTWO", Seen: seen, Pages: []string{"1.0.1001"}}, s.still)))
+	s.gone = domain.NewError(domain.CodeForbidden, "gone")
+	require.ErrorContains(t, choose(connect.Chosen{Seen: seen, Pages: []string{"1.0.1001"}}), "gone")
+	s.gone = nil
+	require.Empty(t, s.due(domain.Facebook))
+	require.NoError(t, choose(connect.Chosen{Seen: seen, Pages: []string{"1.0.1001", "1.0.1001"}}), "a choice that was refused can be mended")
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(choose(connect.Chosen{Seen: seen, Pages: []string{"1.0.1001"}})), "made twice")
+
+	late, view := s.signIn(facebook(north))
+	s.now = s.now.Add(15 * time.Minute)
+	_, err := s.View(t.Context(), late, browser, s.still)
+	require.ErrorContains(t, err, "The time to choose is over")
+	require.ErrorContains(t, s.Choose(t.Context(), late, connect.Chosen{Cookie: browser, Seen: view.Choice.Seen, Pages: []string{"1.0.1001"}}, s.still), "over")
+}
+
+// A process that dies while it stores a choice, or a log that takes no record: the same choice again gives the same ids.
+func TestInterruptedChoiceCanBeRepeated(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.dialog.consent = consent("77", page("1001"))
+	id, view := s.signIn(facebook(north))
+	s.log.Fail(errors.New("the log is away"))
+	chosen := connect.Chosen{Cookie: browser, Pages: []string{"1.0.1001"}, Seen: view.Choice.Seen}
+	require.ErrorContains(t, s.Choose(t.Context(), id, chosen, s.still), "the log is away")
+	s.log.Fail(nil)
+	outcome := s.choose(id, view, "1.0.1001")
+	require.Equal(t, domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001"), outcome.Connected[0].SocialAccountID)
+}
+
+// A second consent replaces the set of pages: what it leaves out is named before anything is stored, and waits for a sign-in afterwards; in
+// another agency too, which is not named.
+func TestPageThatASecondConsentLeavesOut(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.dialog.consent = consent("77", page("1001"), page("1002"))
+	id, view := s.signIn(facebook(north))
+	s.choose(id, view, "1.0.1001", "1.0.1002")
+	id, view = s.signIn(connect.Request{ConnectRequester: domain.ConnectRequester{ParentAccount: rival, AccountID: theirs, UserID: staff, Role: "agency"}, Platform: domain.Facebook})
+	s.choose(id, view, "1.0.1002")
+
+	renewed := page("1001")
+	renewed.AccessToken = "RENEWED"
+	s.dialog.consent = consent("77", renewed, page("1003"))
+	s.now = s.now.Add(time.Hour)
+	id, view = s.signIn(facebook(south))
+	require.Equal(t, []string{"Page 1002 (North)"}, view.Choice.FallsAway)
+	ours, rivals := domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1002"), domain.ComputedSocialAccount(rival, domain.Facebook, 0, "1002")
+	require.Subset(t, s.due(domain.Facebook), []int64{ours, rivals}, "nothing is stored before the choice")
+	outcome := s.choose(id, view, "1.0.1003")
+	require.Equal(t, []string{"Page 1002 (North)"}, outcome.FellAway)
+	due := s.due(domain.Facebook)
+	require.NotContains(t, due, ours)
+	require.NotContains(t, due, rivals)
+	require.Contains(t, due, domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001"), "what is covered goes on")
+	require.Equal(t, "RENEWED", s.tokens("connection/"+decimal(domain.ComputedConnection(agency, domain.Facebook, "app", "1001"))), "with the new token")
+
+	// Connected again, it keeps its id, and is read.
+	s.dialog.consent = consent("77", page("1001"), page("1002"), page("1003"))
+	s.now = s.now.Add(time.Hour)
+	again := facebook(north)
+	again.SocialAccount = ours
+	id, view = s.signIn(again)
+	require.Equal(t, ours, s.choose(id, view, "1.0.1002").Connected[0].SocialAccountID)
+	require.Contains(t, s.due(domain.Facebook), ours)
+	require.Contains(t, s.due(domain.Facebook), rivals, "the sign-in renews what hangs on it everywhere")
+}
+
+func TestSamePageInTwoAgenciesHasTwoIDs(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.dialog.consent = platforms.Consent{
+		PersonID: "open", Tokens: platforms.Tokens{AccessToken: "PERSONTOKEN", RefreshToken: "REFRESH"},
+		Offered: []platforms.Offered{{Platform: domain.TikTok, ExternalID: "open", Name: "Dancer", MayRead: true}},
+	}
+	r := connect.Request{ConnectRequester: ofAgency(north), Platform: domain.TikTok}
+	id, view := s.signIn(r)
+	s.choose(id, view, "6.0.open")
+	r.ConnectRequester = domain.ConnectRequester{ParentAccount: rival, AccountID: theirs, UserID: staff, Role: "agency"}
+	id, view = s.signIn(r)
+	require.False(t, view.Choice.Pages[0].Present, "the other agency's is not seen")
+	s.choose(id, view, "6.0.open")
+	require.ElementsMatch(t, []int64{
+		domain.ComputedSocialAccount(agency, domain.TikTok, 0, "open"), domain.ComputedSocialAccount(rival, domain.TikTok, 0, "open"),
+	}, s.due(domain.TikTok))
+	ref := domain.GrantKey{Platform: domain.TikTok, App: "app", Person: "open"}.SecretRef()
+	require.Equal(t, "PERSONTOKEN", s.tokens(ref))
+	for _, parent := range []string{agency, rival} {
+		place, err := s.Connect.Places.TokenPlace(t.Context(), domain.ComputedConnection(parent, domain.TikTok, "app", "open"))
+		require.NoError(t, err)
+		require.Equal(t, ref, place.SecretRef, "both read with one secret: two copies of a refresh token that works once would kill each other")
+	}
+
+	// The consent goes back with the last of them.
+	first, err := s.Disconnect(t.Context(), ofAgency(""), domain.ComputedSocialAccount(agency, domain.TikTok, 0, "open"), s.still)
+	require.NoError(t, err)
+	require.False(t, first.GivenBack)
+	require.Empty(t, s.dialog.givenBack)
+	require.Equal(t, "PERSONTOKEN", s.tokens(ref))
+	second, err := s.Disconnect(t.Context(), r.ConnectRequester, domain.ComputedSocialAccount(rival, domain.TikTok, 0, "open"), s.still)
+	require.NoError(t, err)
+	require.True(t, second.GivenBack)
+	require.Equal(t, []string{"PERSONTOKEN"}, s.dialog.givenBack)
+	require.Empty(t, s.tokens(ref))
+	require.Empty(t, s.due(domain.TikTok))
+}
+
+func TestConnectingAgainRefusesAnotherAccount(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.dialog.consent = consent("77", page("1001"))
+	id, view := s.signIn(facebook(north))
+	s.choose(id, view, "1.0.1001")
+	before := len(s.log.Records(domain.TopicDirectory))
+
+	s.dialog.consent = consent("88", page("2002"))
+	again := facebook(north)
+	again.SocialAccount = domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001")
+	id, view = s.signIn(again)
+	require.Contains(t, view.Outcome.Refused, "as Person 88")
+	require.Contains(t, view.Outcome.Refused, `"Page 1001"`)
+	require.Len(t, s.log.Records(domain.TopicDirectory), before)
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(s.Choose(t.Context(), id, connect.Chosen{Cookie: browser, Pages: []string{"1.0.2002"}}, s.still)))
+	require.Empty(t, s.tokens("connect/"+id))
+
+	// Another administrator of the same page may: ids and connection stay.
+	s.dialog.consent = consent("88", page("1001"))
+	id, view = s.signIn(again)
+	require.Equal(t, again.SocialAccount, s.choose(id, view, "1.0.1001").Connected[0].SocialAccountID)
+
+	for name, r := range map[string]connect.Request{
+		"another client's":    {ConnectRequester: ofAgency(south), Platform: domain.Facebook, SocialAccount: again.SocialAccount},
+		"of another platform": {ConnectRequester: ofAgency(north), Platform: domain.TikTok, SocialAccount: again.SocialAccount},
+	} {
+		_, err := s.Begin(t.Context(), r, s.still)
+		require.Error(t, err, name)
+	}
+}
+
+// A page that the main application connected keeps its id; one that another client has moves only after asking, and only for agency staff.
+func TestPageThatTheDirectoryHolds(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.log.Put(t, domain.DirectorySocialAccount{
+		ID: 7, ParentAccount: agency, AccountID: south, MemberID: 5, ConnectionID: 70, Platform: domain.Facebook, ExternalID: "1001", Name: "Old name", Connected: true,
+	})
+	_, err := s.Disconnect(t.Context(), ofAgency(""), 7, s.still)
+	require.ErrorContains(t, err, "by the main application")
+	s.dialog.consent = consent("77", page("1001"))
+	id, view := s.signIn(facebook(north))
+	require.Equal(t, "South", view.Choice.Pages[0].HeldBy)
+	chosen := connect.Chosen{Cookie: browser, Pages: []string{"1.0.1001"}, Seen: view.Choice.Seen}
+	require.ErrorContains(t, s.Choose(t.Context(), id, chosen, s.still), "Tick that it moves")
+	chosen.Move = chosen.Pages
+	require.NoError(t, s.Choose(t.Context(), id, chosen, s.still))
+	moved, err := s.Connect.Directory.Page(t.Context(), agency, 7)
+	require.NoError(t, err)
+	require.Equal(t, north, moved.AccountID)
+	require.Equal(t, domain.ComputedConnection(agency, domain.Facebook, "app", "1001"), moved.ConnectionID)
+	id, view = s.signIn(facebook(north))
+	require.True(t, view.Choice.Pages[0].Present)
+	s.choose(id, view, "1.0.1001")
+}
+
+func TestClientConnectsForItsOwnAccountOnly(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.log.Put(t, domain.DirectoryUser{ID: client, AccountID: north, Active: true}, domain.DirectoryUser{ID: staff, AccountID: agency, Active: true},
+		domain.DirectorySocialAccount{
+			ID: 7, ParentAccount: agency, AccountID: south, MemberID: 5, ConnectionID: 70, Platform: domain.Facebook, ExternalID: "1001", Name: "Held", Connected: true,
+		})
+	r := facebook(north)
+	r.UserID, r.Role = client, "client"
+	_, err := s.Begin(t.Context(), r, s.still)
+	require.ErrorIs(t, err, connect.ErrClientMayNot, "without an open dashboard")
+	s.board(true, "analytics", "connect")
+	s.dialog.consent = consent("77", page("1001"), page("1002"))
+	id, view := s.signIn(r)
+	require.NotContains(t, view.Choice.Pages[0].HeldBy, "South")
+	err = s.Choose(t.Context(), id, connect.Chosen{Cookie: browser, Pages: []string{"1.0.1001"}, Move: []string{"1.0.1001"}, Seen: view.Choice.Seen}, s.still)
+	require.ErrorContains(t, err, "ask your agency")
+	s.board(true, "analytics")
+	err = s.Choose(t.Context(), id, connect.Chosen{Cookie: browser, Pages: []string{"1.0.1002"}, Seen: view.Choice.Seen}, s.still)
+	require.ErrorIs(t, err, connect.ErrClientMayNot, "the scope was taken away meanwhile")
+	s.board(true, "connect")
+	s.choose(id, view, "1.0.1002")
+	user, err := s.Connect.Directory.MemberUser(t.Context(), domain.ComputedMember(agency, north, domain.Facebook, "77"))
+	require.NoError(t, err)
+	require.Equal(t, client, user)
+	_, err = s.Disconnect(t.Context(), r.ConnectRequester, 7, s.still)
+	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err), "another client's")
+}
+
+// board opens the dashboard of the client north to its user with some scopes.
+func (s *stage) board(open bool, scopes ...string) {
+	s.t.Helper()
+	users := []string{client}
+	_, err := s.log.Dashboards(s.t, func() time.Time { return s.now }).Update(s.t.Context(), commands.UpdateDashboard{
+		Caller: commands.Caller{ParentAccount: agency, UserID: staff, Role: "agency", RequestID: "r"},
+		Change: domain.UpdateDashboard{Primary: north, AllowClientDashboard: &open, Users: &users, Scopes: &scopes},
+	})
+	require.NoError(s.t, err)
+}
+
+func TestLinkConnectsWithoutALogin(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	made, err := s.MakeLink(t.Context(), connect.LinkRequest{ConnectRequester: ofAgency(north), Platforms: []domain.Platform{domain.Facebook}, Days: 14}, s.still)
+	require.NoError(t, err)
+	token := strings.TrimPrefix(made.URL, public+"/connect/link/")
+	for range 2 {
+		shown, err := s.Link(t.Context(), token, "SCANNER")
+		require.NoError(t, err, "looking binds nothing")
+		require.Equal(t, "North", shown.Account)
+	}
+	_, err = s.Follow(t.Context(), token, browser, domain.TikTok)
+	require.ErrorContains(t, err, "not for that platform")
+	begun, err := s.Follow(t.Context(), token, browser, domain.Facebook)
+	require.NoError(t, err)
+	_, err = s.Link(t.Context(), token, "BROWSERTWO")
+	require.Equal(t, domain.CodeForbidden, domain.CodeOf(err))
+	_, err = s.Follow(t.Context(), token, "BROWSERTWO", domain.Facebook)
+	require.Equal(t, domain.CodeForbidden, domain.CodeOf(err))
+
+	opened, err := s.Open(t.Context(), strings.TrimPrefix(begun.StartURL, public+"/connect/start/"), browser, nil)
+	require.NoError(t, err)
+	require.Equal(t, "Agency", opened.Agency)
+	links, err := s.Links(t.Context(), ofAgency(""))
+	require.NoError(t, err)
+	require.Len(t, links, 1)
+	_, err = s.RevokeLink(t.Context(), ofAgency(""), made.ID)
+	require.NoError(t, err)
+	_, err = s.Open(t.Context(), strings.TrimPrefix(begun.StartURL, public+"/connect/start/"), browser, nil)
+	require.ErrorContains(t, err, "does not work any more", "what it began goes no further")
+	require.Len(t, s.log.Records(domain.TopicOperations), 3, "made, followed, revoked")
+	s.silent(token)
+}
+
+func TestReturnAddressIsOursOrConfigured(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	begin := func(to string) error {
+		r := facebook(north)
+		r.ReturnTo = to
+		_, err := s.Begin(t.Context(), r, s.still)
+		return err
+	}
+	for _, good := range []string{"", "/console/clients", public + "/x", "https://app.example/done?x=1"} {
+		require.NoError(t, begin(good), good)
+	}
+	for _, bad := range []string{
+		"//evil.example", "https://evil.example", "https://boards.example.evil.example/", `/\evil.example`, "javascript:alert(1)", "http://app.example/",
+		"https://app.example@evil.example/", "relative", "/\tx",
+	} {
+		require.Equal(t, domain.CodeInvalid, domain.CodeOf(begin(bad)), bad)
+	}
+}

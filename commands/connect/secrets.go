@@ -1,0 +1,93 @@
+package connect
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// NewWord returns a random word of 128 bits and more, for cookies and addresses.
+func NewWord() string { return rand.Text() }
+
+func digest(word string) []byte {
+	sum := sha256.Sum256([]byte(word))
+	return sum[:]
+}
+
+// stateOf is what the platform brings back: nobody can make it without the cookie and the address.
+func stateOf(cookie, start string) string {
+	mac := hmac.New(sha256.New, []byte(cookie))
+	mac.Write([]byte("connect state\x00" + start))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// waiting is a consent as it waits, sealed, for the choice. It never leaves this package.
+type waiting struct {
+	Person          string                `json:"person"`
+	Name            string                `json:"name"`
+	Tokens          commands.StoredTokens `json:"tokens"`
+	Granted         []string              `json:"granted"`
+	Declined        []string              `json:"declined"`
+	DataAccessUntil time.Time             `json:"data_access_until,omitzero"`
+	Offered         []offered             `json:"offered"`
+}
+
+// offered is [platforms.Offered] with its token.
+type offered struct {
+	Platform    domain.Platform    `json:"p_id"`
+	AccountType domain.AccountType `json:"a_type"`
+	ExternalID  string             `json:"external_id"`
+	Name        string             `json:"name"`
+	Username    string             `json:"username"`
+	BehindPage  string             `json:"behind_page"`
+	AccessToken string             `json:"access_token"`
+	MayRead     bool               `json:"may_read"`
+	Missing     string             `json:"missing"`
+}
+
+func (o offered) ref() domain.PageRef {
+	return domain.PageRef{Platform: o.Platform, AccountType: o.AccountType, ExternalID: o.ExternalID}
+}
+
+// tokenOf is whose token reads the page.
+func (o offered) tokenOf(person string) string {
+	switch {
+	case o.AccessToken == "":
+		return person
+	case o.BehindPage != "":
+		return o.BehindPage
+	default:
+		return o.ExternalID
+	}
+}
+
+func waitingOf(c platforms.Consent, signIn domain.Platform) waiting {
+	w := waiting{
+		Person: c.PersonID, Name: c.Name, Granted: c.Granted, Declined: c.Declined, DataAccessUntil: c.DataAccessUntil,
+		Tokens: commands.StoredTokens{
+			AccessToken: c.Tokens.AccessToken, RefreshToken: c.Tokens.RefreshToken, ExpiresAt: c.Tokens.ExpiresAt,
+			RefreshExpiresAt: c.Tokens.RefreshExpiresAt, InstagramLogin: signIn == domain.Instagram,
+		},
+	}
+	for _, o := range c.Offered {
+		w.Offered = append(w.Offered, offered{
+			o.Platform, o.AccountType, o.ExternalID, o.Name, o.Username, o.BehindPage, o.AccessToken, o.MayRead, o.Missing,
+		})
+	}
+	return w
+}
+
+func parseWaiting(raw []byte) (w waiting, err error) {
+	if json.Unmarshal(raw, &w) != nil { // its error would quote what it met
+		err = errors.New("the stored consent is not one of ours")
+	}
+	return w, err
+}

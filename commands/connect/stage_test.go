@@ -1,0 +1,205 @@
+package connect_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+const (
+	agency  = "aaaaaaaaaaaaaaaaaaaaaaaa"
+	rival   = "bbbbbbbbbbbbbbbbbbbbbbbb"
+	north   = "c10000000000000000000001"
+	south   = "c20000000000000000000002"
+	theirs  = "c30000000000000000000003"
+	staff   = "a11ce0000000000000000001"
+	client  = "c11e00000000000000000001"
+	public  = "https://boards.example"
+	browser = "BROWSERONE"
+)
+
+var today = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
+
+// stage is the use cases over real stores, folds and queries. Only the clock and the platforms are a test's.
+type stage struct {
+	*connect.Connect
+
+	t       *testing.T
+	log     *foldtest.Log
+	kept    *vault.Connecting
+	secrets *vault.Secrets
+	now     time.Time
+	dialog  *dialog
+	said    bytes.Buffer // the log of the process
+	gone    error        // why the person may not come in any more
+}
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	s := &stage{t: t, log: foldtest.New(t), now: today, dialog: &dialog{}}
+	pool, err := vault.Open(t.Context(), s.log.DB.URL)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	keys, err := vault.ParseKeys(strings.Repeat("ab", 32))
+	require.NoError(t, err)
+	s.secrets, err = vault.NewSecrets(pool, keys)
+	require.NoError(t, err)
+	s.kept = vault.NewConnecting(pool)
+	s.log.Put(
+		t,
+		domain.DirectoryAccount{ID: agency, Name: "Agency", Active: true}, domain.DirectoryAccount{ID: rival, Name: "Rival", Active: true},
+		domain.DirectoryAccount{ID: north, ParentAccount: agency, Name: "North", Active: true},
+		domain.DirectoryAccount{ID: south, ParentAccount: agency, Name: "South", Active: true},
+		domain.DirectoryAccount{ID: theirs, ParentAccount: rival, Name: "Theirs", Active: true},
+		domain.DirectorySubscription{ID: 1, AccountID: agency, StartsAt: today.AddDate(-1, 0, 0)},
+		domain.DirectorySubscription{ID: 2, AccountID: rival, StartsAt: today.AddDate(-1, 0, 0)},
+	)
+	s.Connect, err = connect.New(connect.Config{
+		Directory: readmodels.Connecting{Pool: s.log.DB.ReadOnly}, Store: s.kept, Secrets: s.secrets, Places: readmodels.Connections{Pool: s.log.DB.ReadOnly},
+		SignIns: s.dialog, Log: s.log, Moved: func() <-chan struct{} { return nil }, PublicURL: public, ReturnOrigins: []string{"https://app.example"},
+		Apps: map[domain.Platform]string{domain.Facebook: "app", domain.LinkedIn: "app", domain.TikTok: "app", domain.Instagram: "app"},
+		Now:  func() time.Time { return s.now }, Logger: slog.New(slog.NewJSONHandler(&s.said, nil)),
+	})
+	require.NoError(t, err)
+	return s
+}
+
+func (s *stage) still(context.Context, domain.ConnectRequester) error { return s.gone }
+
+func ofAgency(account string) domain.ConnectRequester {
+	return domain.ConnectRequester{ParentAccount: agency, AccountID: account, UserID: staff, Role: "agency"}
+}
+
+// open begins a sign-in and opens it in a browser; the state is what the platform is to bring back.
+func (s *stage) open(r connect.Request, cookie string) (begun connect.Begun, state string) {
+	s.t.Helper()
+	begun, err := s.Begin(s.t.Context(), r, s.still)
+	require.NoError(s.t, err)
+	opened, err := s.Open(s.t.Context(), strings.TrimPrefix(begun.StartURL, public+"/connect/start/"), cookie, s.still)
+	require.NoError(s.t, err)
+	u, err := url.Parse(opened.Address)
+	require.NoError(s.t, err)
+	return begun, u.Query().Get("state")
+}
+
+// signIn is a whole sign-in up to the choice.
+func (s *stage) signIn(r connect.Request) (id string, view connect.View) {
+	s.t.Helper()
+	begun, state := s.open(r, browser)
+	id, err := s.CallBack(s.t.Context(), connect.CameBack{Platform: r.Platform, State: state, Code: "CODE", Cookie: browser}, s.still)
+	require.NoError(s.t, err)
+	require.Equal(s.t, begun.ID, id)
+	view, err = s.View(s.t.Context(), id, browser, s.still)
+	require.NoError(s.t, err)
+	return id, view
+}
+
+// choose connects pages and returns what came of it.
+func (s *stage) choose(id string, view connect.View, keys ...string) *domain.ConnectOutcome {
+	s.t.Helper()
+	require.NoError(s.t, s.Choose(s.t.Context(), id, connect.Chosen{Cookie: browser, Pages: keys, Seen: view.Choice.Seen}, s.still))
+	view, err := s.View(s.t.Context(), id, browser, s.still)
+	require.NoError(s.t, err)
+	return view.Outcome
+}
+
+// tokens are what the fetchers find under a ref; "" when there is nothing.
+func (s *stage) tokens(ref string) string {
+	s.t.Helper()
+	raw, err := s.secrets.Get(s.t.Context(), ref)
+	if domain.CodeOf(err) == domain.CodeNotFound {
+		return ""
+	}
+	require.NoError(s.t, err)
+	var stored commands.StoredTokens
+	require.NoError(s.t, json.Unmarshal(raw, &stored))
+	return stored.AccessToken
+}
+
+// due are the social accounts that the fetchers of a platform would read now.
+func (s *stage) due(p domain.Platform) (ids []int64) {
+	s.t.Helper()
+	due, err := readmodels.Connections{Pool: s.log.DB.ReadOnly}.Due(s.t.Context(), domain.FetchQueue{Kind: domain.FetchAccounts, Platform: p}, s.now)
+	require.NoError(s.t, err)
+	for _, account := range due {
+		ids = append(ids, account.SocialAccount)
+	}
+	return ids
+}
+
+// silent requires that nothing secret stands in the process's log or in the log of events.
+func (s *stage) silent(words ...string) {
+	s.t.Helper()
+	for _, word := range words {
+		require.NotContains(s.t, s.said.String(), word)
+		for _, topic := range []string{domain.TopicDirectory, domain.TopicOperations} {
+			for _, r := range s.log.Records(topic) {
+				require.NotContains(s.t, string(r.Value), word)
+			}
+		}
+	}
+}
+
+// dialog is the sign-in of every platform as a test scripts it.
+type dialog struct {
+	mu        sync.Mutex
+	consent   platforms.Consent
+	err       error
+	redeemed  []string // codes
+	givenBack []string // access tokens
+	backErr   error
+}
+
+func (d *dialog) SignIn(domain.Platform) (platforms.SignIn, error) { return d, nil }
+
+func (d *dialog) Address(state, redirectURI string) string {
+	return "https://platform.example/dialog?" + url.Values{"state": {state}, "redirect_uri": {redirectURI}}.Encode()
+}
+
+func (d *dialog) Redeem(_ context.Context, code, _ string) (platforms.Consent, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.redeemed = append(d.redeemed, code)
+	return d.consent, d.err
+}
+
+func (d *dialog) GiveBack(_ context.Context, tokens platforms.Tokens) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.givenBack = append(d.givenBack, tokens.AccessToken)
+	return d.backErr
+}
+
+// page is a Facebook page with a token of its own.
+func page(id string) platforms.Offered {
+	return platforms.Offered{Platform: domain.Facebook, ExternalID: id, Name: "Page " + id, AccessToken: "PAGETOKEN" + id, MayRead: true}
+}
+
+// consent is a person's, with pages.
+func consent(person string, offered ...platforms.Offered) platforms.Consent {
+	return platforms.Consent{
+		PersonID: person, Name: "Person " + person, Tokens: platforms.Tokens{AccessToken: "PERSONTOKEN" + person}, Granted: []string{"read"}, Offered: offered,
+	}
+}
+
+func decimal(id int64) string { return strconv.FormatInt(id, 10) }

@@ -1,0 +1,98 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// What becomes of a link that cannot be followed.
+var (
+	// ErrLinkUnknown (not_found): there is none, it has expired, or it was taken back.
+	ErrLinkUnknown = domain.NewError(domain.CodeNotFound, "This link does not work any more. Ask whoever sent it for a new one.")
+	// ErrLinkElsewhere (forbidden): another browser followed it first.
+	ErrLinkElsewhere = domain.NewError(domain.CodeForbidden,
+		"This link was opened in another browser and works there only. Go back to that browser, or ask whoever sent it for a new link.")
+)
+
+// maxLinks bounds a list.
+const maxLinks = 500
+
+const linkColumns = `id::text, parent_account, account_id, platforms, made_by, made_at, expires_at, revoked_at, cookie is not null, cookie`
+
+func scanLink(row pgx.CollectableRow) (l domain.ConnectLink, err error) {
+	err = row.Scan(&l.ID, &l.ParentAccount, &l.AccountID, &l.Platforms, &l.MadeBy, &l.MadeAt, &l.ExpiresAt, &l.RevokedAt, &l.Followed, &l.Cookie)
+	l.MadeAt, l.ExpiresAt = l.MadeAt.UTC(), l.ExpiresAt.UTC()
+	return l, err
+}
+
+func (c *Connecting) link(ctx context.Context, query string, args ...any) (domain.ConnectLink, error) {
+	rows, _ := c.pool.Query(ctx, query, args...)
+	l, err := pgx.CollectExactlyOneRow(rows, scanLink)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ErrLinkUnknown
+	}
+	return l, doing(err, "look up a link for connecting")
+}
+
+// MakeLink stores a link whose address ends in what token is the digest of.
+func (c *Connecting) MakeLink(ctx context.Context, l domain.ConnectLink, token []byte) error {
+	_, err := c.pool.Exec(ctx, `
+		insert into connect_links (id, token, parent_account, account_id, platforms, made_by, made_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		l.ID, token, l.ParentAccount, l.AccountID, l.Platforms, l.MadeBy, l.MadeAt, l.ExpiresAt)
+	return doing(err, "make a link for connecting")
+}
+
+// Links returns those of an agency, or of one account, the newest first; at most 500.
+func (c *Connecting) Links(ctx context.Context, parent, account string) ([]domain.ConnectLink, error) {
+	rows, _ := c.pool.Query(ctx, `select `+linkColumns+` from connect_links where parent_account = $1 and ($2 = '' or account_id = $2)
+		order by made_at desc, id limit $3`, parent, account, maxLinks)
+	links, err := pgx.CollectRows(rows, scanLink)
+	if err != nil {
+		return nil, fmt.Errorf("list links for connecting: %w", err)
+	}
+	return links, nil
+}
+
+// Link returns a link by what its address ends in. Errors: [ErrLinkUnknown].
+func (c *Connecting) Link(ctx context.Context, token []byte) (domain.ConnectLink, error) {
+	return c.link(ctx, `select `+linkColumns+` from connect_links where token = $1`, token)
+}
+
+// LinkByID returns a link of an agency. Errors: [ErrLinkUnknown].
+func (c *Connecting) LinkByID(ctx context.Context, parent, id string) (domain.ConnectLink, error) {
+	return c.link(ctx, `select `+linkColumns+` from connect_links where parent_account = $1 and id::text = $2`, parent, id)
+}
+
+// FollowLink binds a link to a browser, unless it is bound, and tells whether it was this call that did. Errors: [ErrLinkUnknown],
+// [ErrLinkElsewhere].
+func (c *Connecting) FollowLink(ctx context.Context, token, cookie []byte, now time.Time) (l domain.ConnectLink, first bool, err error) {
+	l, err = c.link(ctx, `
+		update connect_links set cookie = $2 where token = $1 and cookie is null and revoked_at is null and expires_at > $3 returning `+linkColumns,
+		token, cookie, now)
+	if !errors.Is(err, ErrLinkUnknown) {
+		return l, err == nil, err
+	}
+	switch l, err = c.Link(ctx, token); {
+	case err != nil:
+		return l, false, err
+	case !l.Open(now):
+		return l, false, ErrLinkUnknown
+	case !bytes.Equal(l.Cookie, cookie):
+		return l, false, ErrLinkElsewhere
+	default:
+		return l, false, nil
+	}
+}
+
+// RevokeLink takes a link of an agency back; sign-ins that it began go no further. Errors: [ErrLinkUnknown].
+func (c *Connecting) RevokeLink(ctx context.Context, parent, id string, now time.Time) (domain.ConnectLink, error) {
+	return c.link(ctx, `update connect_links set revoked_at = coalesce(revoked_at, $3) where parent_account = $1 and id::text = $2 returning `+linkColumns,
+		parent, id, now)
+}

@@ -1,0 +1,261 @@
+package vault_test
+
+import (
+	"crypto/sha256"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+)
+
+const (
+	connectAgency = "aaaaaaaaaaaaaaaaaaaaaaaa"
+	connectClient = "c10000000000000000000001"
+)
+
+var connectDay = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
+
+func digest(of string) []byte { sum := sha256.Sum256([]byte(of)); return sum[:] }
+
+// connectStage is the store of sign-ins on a database of the test's own.
+type connectStage struct {
+	*vault.Connecting
+
+	secrets *vault.Secrets
+	eraser  vault.Eraser
+}
+
+func newConnectStage(t *testing.T) connectStage {
+	t.Helper()
+	pool := setup(t)
+	keys, err := vault.ParseKeys(strings.Repeat("ab", 32))
+	require.NoError(t, err)
+	secrets, err := vault.NewSecrets(pool, keys)
+	require.NoError(t, err)
+	return connectStage{vault.NewConnecting(pool), secrets, vault.NewEraser(pool)}
+}
+
+// begin begins an attempt whose address ends in start.
+func (s connectStage) begin(t *testing.T, start string) domain.ConnectAttempt {
+	t.Helper()
+	a := domain.ConnectAttempt{
+		ID: uuid.NewString(), ConnectRequester: domain.ConnectRequester{ParentAccount: connectAgency, AccountID: connectClient, UserID: "u", Role: "agency"},
+		Platform: domain.Facebook, RedirectURI: "https://boards.example/connect/1", ReturnTo: "/back", Step: domain.ConnectBegun,
+		CreatedAt: connectDay, ExpiresAt: connectDay.Add(10 * time.Minute),
+	}
+	require.NoError(t, s.Begin(t.Context(), a, digest(start)))
+	return a
+}
+
+// waiting is an attempt whose tokens wait for the choice.
+func (s connectStage) waiting(t *testing.T, start string) domain.ConnectAttempt {
+	t.Helper()
+	a := s.begin(t, start)
+	_, err := s.OpenAttempt(t.Context(), digest(start), digest("cookie"), digest(start+" state"), connectDay)
+	require.NoError(t, err)
+	_, err = s.TakeAttempt(t.Context(), digest(start+" state"), digest("cookie"), domain.Facebook, connectDay)
+	require.NoError(t, err)
+	require.NoError(t, s.secrets.Put(t.Context(), "connect/"+a.ID, []byte("tokens"), domain.SecretTimes{Taken: connectDay}))
+	require.NoError(t, s.Choosing(t.Context(), a.ID, "connect/"+a.ID, connectDay.Add(15*time.Minute)))
+	return a
+}
+
+func TestAttemptIsOfTheBrowserThatOpensItFirst(t *testing.T) {
+	t.Parallel()
+	s := newConnectStage(t)
+	a := s.begin(t, "start")
+	open := func(cookie string, now time.Time) (domain.ConnectAttempt, error) {
+		return s.OpenAttempt(t.Context(), digest("start"), digest(cookie), digest("state"), now)
+	}
+	opened, err := open("one", connectDay)
+	require.NoError(t, err)
+	a.Step, a.Cookie = domain.ConnectOpened, digest("one")
+	opened.CreatedAt, opened.ExpiresAt = opened.CreatedAt.UTC(), opened.ExpiresAt.UTC()
+	require.Equal(t, a, opened)
+	_, err = open("one", connectDay)
+	require.NoError(t, err, "the page is loaded again")
+	_, err = open("two", connectDay)
+	require.ErrorIs(t, err, vault.ErrAttemptElsewhere)
+	_, err = open("one", a.ExpiresAt)
+	require.ErrorIs(t, err, vault.ErrAttemptExpired)
+	_, err = s.OpenAttempt(t.Context(), digest("guessed"), digest("one"), digest("state 2"), connectDay)
+	require.ErrorIs(t, err, vault.ErrAttemptUnknown)
+}
+
+func TestCallBackTakesAnAttemptOnceAndOnlyWithItsCookie(t *testing.T) {
+	t.Parallel()
+	s := newConnectStage(t)
+	a := s.begin(t, "start")
+	_, err := s.OpenAttempt(t.Context(), digest("start"), digest("one"), digest("state"), connectDay)
+	require.NoError(t, err)
+	take := func(state, cookie string, p domain.Platform, now time.Time) (domain.ConnectAttempt, error) {
+		return s.TakeAttempt(t.Context(), digest(state), digest(cookie), p, now)
+	}
+	_, err = take("forged", "one", domain.Facebook, connectDay)
+	require.ErrorIs(t, err, vault.ErrAttemptUnknown)
+	_, err = take("state", "two", domain.Facebook, connectDay)
+	require.ErrorIs(t, err, vault.ErrAttemptElsewhere)
+	_, err = take("state", "one", domain.TikTok, connectDay)
+	require.Error(t, err, "another platform's call-back")
+	_, err = take("state", "one", domain.Facebook, a.ExpiresAt)
+	require.ErrorIs(t, err, vault.ErrAttemptExpired)
+
+	taken, err := take("state", "one", domain.Facebook, connectDay)
+	require.NoError(t, err, "none of these used it up")
+	require.Equal(t, a.ID, taken.ID)
+	again, err := take("state", "one", domain.Facebook, connectDay)
+	require.ErrorIs(t, err, vault.ErrAttemptUsed)
+	require.Equal(t, a.ID, again.ID, "a reload is shown what came of it")
+	_, err = s.OpenAttempt(t.Context(), digest("start"), digest("one"), digest("state"), connectDay)
+	require.ErrorIs(t, err, vault.ErrAttemptUsed)
+}
+
+func TestWaitingTokensGoWithTheChoiceOrWithTime(t *testing.T) {
+	t.Parallel()
+	s := newConnectStage(t)
+	chosen, late := s.waiting(t, "one"), s.waiting(t, "two")
+	outcome := domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: 1, PID: domain.Facebook, Name: "Page"}}, FellAway: []string{"Other"}}
+	require.NoError(t, s.FinishAttempt(t.Context(), chosen.ID, outcome, connectDay))
+	_, err := s.secrets.Get(t.Context(), "connect/"+chosen.ID)
+	require.ErrorIs(t, err, vault.ErrNoSecret)
+	done, err := s.Attempt(t.Context(), chosen.ID)
+	require.NoError(t, err)
+	require.Equal(t, domain.ConnectDone, done.Step)
+	require.Equal(t, &outcome, done.Outcome)
+	require.ErrorIs(t, s.Choosing(t.Context(), chosen.ID, "connect/x", connectDay), vault.ErrAttemptUsed)
+
+	require.NoError(t, s.Purge(t.Context(), connectDay.Add(14*time.Minute)))
+	_, err = s.secrets.Get(t.Context(), "connect/"+late.ID)
+	require.NoError(t, err, "there is time to choose")
+	require.NoError(t, s.Purge(t.Context(), connectDay.Add(15*time.Minute)))
+	_, err = s.secrets.Get(t.Context(), "connect/"+late.ID)
+	require.ErrorIs(t, err, vault.ErrNoSecret)
+	_, err = s.Attempt(t.Context(), late.ID)
+	require.NoError(t, err, "its page can say that it is over")
+	require.NoError(t, s.Purge(t.Context(), connectDay.Add(25*time.Hour)))
+	for _, id := range []string{chosen.ID, late.ID} {
+		_, err = s.Attempt(t.Context(), id)
+		require.ErrorIs(t, err, vault.ErrAttemptUnknown)
+	}
+}
+
+func TestConnectLinkIsOfTheBrowserThatFollowsItFirst(t *testing.T) {
+	t.Parallel()
+	s := newConnectStage(t)
+	link := domain.ConnectLink{
+		ID: uuid.NewString(), ParentAccount: connectAgency, AccountID: connectClient, Platforms: []domain.Platform{domain.Facebook, domain.LinkedIn},
+		MadeBy: "u", MadeAt: connectDay, ExpiresAt: connectDay.Add(time.Hour),
+	}
+	require.NoError(t, s.MakeLink(t.Context(), link, digest("token")))
+	seen, err := s.Link(t.Context(), digest("token"))
+	require.NoError(t, err)
+	require.Equal(t, link, seen, "looking binds nothing")
+	follow := func(cookie string, now time.Time) (bool, error) {
+		_, first, err := s.FollowLink(t.Context(), digest("token"), digest(cookie), now)
+		return first, err
+	}
+	_, err = follow("one", link.ExpiresAt)
+	require.ErrorIs(t, err, vault.ErrLinkUnknown)
+	first, err := follow("one", connectDay)
+	require.NoError(t, err)
+	require.True(t, first)
+	first, err = follow("one", connectDay)
+	require.NoError(t, err)
+	require.False(t, first)
+	_, err = follow("two", connectDay)
+	require.ErrorIs(t, err, vault.ErrLinkElsewhere)
+	listed, err := s.Links(t.Context(), connectAgency, connectClient)
+	require.NoError(t, err)
+	require.Len(t, listed, 1)
+	require.True(t, listed[0].Followed)
+	_, err = s.RevokeLink(t.Context(), "bbbbbbbbbbbbbbbbbbbbbbbb", link.ID, connectDay)
+	require.ErrorIs(t, err, vault.ErrLinkUnknown, "another agency's")
+	revoked, err := s.RevokeLink(t.Context(), connectAgency, link.ID, connectDay)
+	require.NoError(t, err)
+	require.False(t, revoked.Open(connectDay))
+	_, err = follow("one", connectDay)
+	require.ErrorIs(t, err, vault.ErrLinkUnknown)
+}
+
+func TestGrantGoesWithTheLastConnectionOfAnyAgency(t *testing.T) {
+	t.Parallel()
+	s := newConnectStage(t)
+	g := domain.Grant{GrantKey: domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "77"}, Granted: []string{"read"}, ConsentedAt: connectDay}
+	hang := []domain.GrantedConnection{
+		{ConnectionID: 1, ParentAccount: connectAgency, Platform: domain.Facebook, TokenOf: "1001", SecretRef: "connection/1"},
+		{ConnectionID: 2, ParentAccount: "bbbbbbbbbbbbbbbbbbbbbbbb", Platform: domain.Facebook, TokenOf: "77", SecretRef: g.SecretRef()},
+	}
+	for _, ref := range []string{g.SecretRef(), "connection/1"} {
+		require.NoError(t, s.secrets.Put(t.Context(), ref, []byte("token"), domain.SecretTimes{Taken: connectDay}))
+	}
+	require.NoError(t, s.KeepGrant(t.Context(), g, hang))
+	hanging, err := s.HangingOn(t.Context(), g.GrantKey)
+	require.NoError(t, err)
+	require.Equal(t, hang, hanging)
+
+	dropped, err := s.DropGrant(t.Context(), g.GrantKey)
+	require.NoError(t, err)
+	require.False(t, dropped, "two hang on it")
+	key, left, known, err := s.Unhang(t.Context(), 1)
+	require.NoError(t, err)
+	require.True(t, known)
+	require.Equal(t, g.GrantKey, key)
+	require.Equal(t, 1, left, "the other agency's")
+	_, err = s.secrets.Get(t.Context(), "connection/1")
+	require.ErrorIs(t, err, vault.ErrNoSecret)
+	_, left, _, err = s.Unhang(t.Context(), 2)
+	require.NoError(t, err)
+	require.Zero(t, left)
+	_, err = s.secrets.Get(t.Context(), g.SecretRef())
+	require.NoError(t, err, "with it the consent is given back")
+	dropped, err = s.DropGrant(t.Context(), g.GrantKey)
+	require.NoError(t, err)
+	require.True(t, dropped)
+	_, err = s.secrets.Get(t.Context(), g.SecretRef())
+	require.ErrorIs(t, err, vault.ErrNoSecret)
+	_, _, known, err = s.Unhang(t.Context(), 2)
+	require.NoError(t, err)
+	require.False(t, known)
+}
+
+func TestErasureForgetsTheGrant(t *testing.T) {
+	t.Parallel()
+	s := newConnectStage(t)
+	g := domain.Grant{GrantKey: domain.GrantKey{Platform: domain.LinkedIn, App: "app", Person: "77"}, ConsentedAt: connectDay}
+	hang := []domain.GrantedConnection{{ConnectionID: 1, ParentAccount: connectAgency, Platform: domain.LinkedIn, TokenOf: "77", SecretRef: g.SecretRef()}}
+	require.NoError(t, s.secrets.Put(t.Context(), g.SecretRef(), []byte("token"), domain.SecretTimes{Taken: connectDay}))
+	require.NoError(t, s.KeepGrant(t.Context(), g, hang))
+	require.NoError(t, s.Purge(t.Context(), connectDay.Add(48*time.Hour)))
+	_, known, err := s.GrantOf(t.Context(), g.GrantKey)
+	require.NoError(t, err)
+	require.True(t, known, "a connection hangs on it")
+	require.NoError(t, s.eraser.Delete(t.Context(), g.SecretRef()))
+	_, known, err = s.GrantOf(t.Context(), g.GrantKey)
+	require.NoError(t, err)
+	require.False(t, known)
+	hanging, err := s.HangingOn(t.Context(), g.GrantKey)
+	require.NoError(t, err)
+	require.Empty(t, hanging)
+	_, err = s.secrets.Get(t.Context(), g.SecretRef())
+	require.ErrorIs(t, err, vault.ErrNoSecret)
+}
+
+// A grant that nothing came to hang on (a choice that never came after a crash, erased connections) goes by itself.
+func TestIdleGrantGoesAfterADay(t *testing.T) {
+	t.Parallel()
+	s := newConnectStage(t)
+	g := domain.Grant{GrantKey: domain.GrantKey{Platform: domain.LinkedIn, App: "app", Person: "77"}, ConsentedAt: connectDay}
+	require.NoError(t, s.secrets.Put(t.Context(), g.SecretRef(), []byte("token"), domain.SecretTimes{Taken: connectDay}))
+	require.NoError(t, s.KeepGrant(t.Context(), g, nil))
+	require.NoError(t, s.Purge(t.Context(), connectDay.Add(23*time.Hour)))
+	_, err := s.secrets.Get(t.Context(), g.SecretRef())
+	require.NoError(t, err)
+	require.NoError(t, s.Purge(t.Context(), connectDay.Add(24*time.Hour)))
+	_, err = s.secrets.Get(t.Context(), g.SecretRef())
+	require.ErrorIs(t, err, vault.ErrNoSecret)
+}

@@ -1,0 +1,106 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// KeepGrant stores what a person gave, in the place of what they gave before, and hangs connections on it that may have hung on another.
+func (c *Connecting) KeepGrant(ctx context.Context, g domain.Grant, hang []domain.GrantedConnection) error {
+	err := pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			insert into grants (platform, app, person, secret_ref, granted, declined, consented_at, data_access_until) values ($1, $2, $3, $4, $5, $6, $7, $8)
+			on conflict (platform, app, person) do update set granted = excluded.granted, declined = excluded.declined,
+			  consented_at = excluded.consented_at, data_access_until = excluded.data_access_until`,
+			int(g.Platform), g.App, g.Person, g.SecretRef(), some(g.Granted), some(g.Declined), g.ConsentedAt, g.DataAccessUntil)
+		if err != nil {
+			return err
+		}
+		for _, h := range hang {
+			_, err := tx.Exec(ctx, `
+				insert into granted_connections (connection_id, parent_account, reads, token_of, secret_ref, platform, app, person)
+				values ($1, $2, $3, $4, $5, $6, $7, $8)
+				on conflict (connection_id) do update set secret_ref = excluded.secret_ref, platform = excluded.platform, app = excluded.app, person = excluded.person`,
+				h.ConnectionID, h.ParentAccount, int(h.Platform), h.TokenOf, h.SecretRef, int(g.Platform), g.App, g.Person)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return doing(err, "keep a grant")
+}
+
+// some is a list that is no SQL null.
+func some(list []string) []string { return append([]string{}, list...) }
+
+// HangingOn returns the connections of all agencies that hang on a grant, by id.
+func (c *Connecting) HangingOn(ctx context.Context, g domain.GrantKey) ([]domain.GrantedConnection, error) {
+	rows, _ := c.pool.Query(ctx, `select connection_id, parent_account, reads, token_of, secret_ref from granted_connections
+		where platform = $1 and app = $2 and person = $3 order by connection_id`, int(g.Platform), g.App, g.Person)
+	hanging, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (h domain.GrantedConnection, err error) {
+		err = row.Scan(&h.ConnectionID, &h.ParentAccount, &h.Platform, &h.TokenOf, &h.SecretRef)
+		return h, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read what hangs on a grant: %w", err)
+	}
+	return hanging, nil
+}
+
+// Unhang takes a connection off its grant and deletes the page's own token, if it has one. Left is how much of any agency still hangs on the
+// grant; known is false when the connection hung on none.
+func (c *Connecting) Unhang(ctx context.Context, connection int64) (g domain.GrantKey, left int, known bool, err error) {
+	err = pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
+		// The grant is locked first: of two that take its last two connections off at once, one must see that nothing is left.
+		row := tx.QueryRow(ctx, `
+			select g.platform, g.app, g.person from grants g join granted_connections c using (platform, app, person) where c.connection_id = $1
+			for update of g`, connection)
+		if err := row.Scan(&g.Platform, &g.App, &g.Person); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `
+			with off as (delete from granted_connections where connection_id = $1 returning secret_ref)
+			delete from secrets where ref in (select secret_ref from off) and ref <> $2`, connection, g.SecretRef())
+		if err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, `select count(*) from granted_connections where platform = $1 and app = $2 and person = $3`,
+			int(g.Platform), g.App, g.Person).Scan(&left)
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return g, 0, false, nil
+	}
+	return g, left, err == nil, doing(err, "take connection %d off its grant", connection)
+}
+
+// DropGrant forgets a grant that nothing hangs on, with its tokens, and tells whether it did.
+func (c *Connecting) DropGrant(ctx context.Context, g domain.GrantKey) (dropped bool, err error) {
+	err = pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `delete from grants g where platform = $1 and app = $2 and person = $3 and not exists (
+			select from granted_connections c where (c.platform, c.app, c.person) = (g.platform, g.app, g.person))`, int(g.Platform), g.App, g.Person)
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		dropped = true
+		_, err = tx.Exec(ctx, `delete from secrets where ref = $1`, g.SecretRef())
+		return err
+	})
+	return dropped, doing(err, "forget a grant")
+}
+
+// GrantOf returns what was stored of a grant; known is false when nothing was.
+func (c *Connecting) GrantOf(ctx context.Context, key domain.GrantKey) (g domain.Grant, known bool, err error) {
+	g.GrantKey = key
+	err = c.pool.QueryRow(ctx, `select granted, declined, consented_at, data_access_until from grants where platform = $1 and app = $2 and person = $3`,
+		int(key.Platform), key.App, key.Person).Scan(&g.Granted, &g.Declined, &g.ConsentedAt, &g.DataAccessUntil)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return g, false, nil
+	}
+	return g, err == nil, doing(err, "look up a grant")
+}

@@ -1,0 +1,117 @@
+package readmodels
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+)
+
+// connectScope is the dashboard scope that lets client users connect their own account's pages.
+const connectScope = "connect"
+
+// Connecting reads what must be known before something is connected.
+type Connecting struct{ Pool pg.Reader }
+
+// ErrPageNotFound is the one answer for a connected page that does not exist and for another agency's.
+var ErrPageNotFound = domain.NewError(domain.CodeNotFound, "There is no such connected page or profile. Check its id.")
+
+// Names returns the names of an agency and of one of its accounts, or of itself, and whether a subscription runs at a time. Errors:
+// [ErrAccountNotFound].
+func (c Connecting) Names(ctx context.Context, parent, account string, now time.Time) (names domain.ConnectNames, err error) {
+	const doing = "look up for whom something is connected"
+	known, err := found(c.Pool.QueryRow(ctx, `
+		select p.name, s.name, `+subscribed+`
+		from (select a.name, a.id as account_id, coalesce(a.parent_account, a.id) as parent_account from accounts a where a.id = $2 and a.active) s
+		join accounts p on p.id = s.parent_account and p.active
+		where s.parent_account = $1`, parent, account, now), doing, &names.Agency, &names.Account, &names.Subscribed)
+	if err == nil && !known {
+		err = wrapped(doing, ErrAccountNotFound)
+	}
+	return names, err
+}
+
+// ClientMayConnect tells whether a client user may connect pages for its account: that account's dashboard is open, has the scope connect, and
+// lists the user.
+func (c Connecting) ClientMayConnect(ctx context.Context, parent, account, user string) (may bool, err error) {
+	err = c.Pool.QueryRow(ctx, `
+		select exists (select from dashboard_preferences d
+		  where d.parent_account = $1 and d.sub_account_id = $2 and d.allow_client_dashboard and d.users @> array[$3::text] and $4::text = any(d.scopes))`,
+		parent, account, user, connectScope).Scan(&may)
+	return may, wrapped("look whether a client may connect", err)
+}
+
+const pageColumns = `
+	select s.id, s.parent_account, s.account_id, s.member_id, s.connection_id, s.p_id, s.a_type, s.external_id, s.name, s.connected,
+	       coalesce(s.created_at, 'epoch'), coalesce(s.updated_at, 'epoch'), coalesce(a.name, '')
+	from tSAccounts s left join accounts a on a.id = s.account_id`
+
+func (c Connecting) pages(ctx context.Context, query string, args ...any) ([]domain.ConnectedPage, error) {
+	rows, _ := c.Pool.Query(ctx, pageColumns+query, args...)
+	pages, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p domain.ConnectedPage, err error) {
+		err = row.Scan(&p.ID, &p.ParentAccount, &p.AccountID, &p.MemberID, &p.ConnectionID, &p.Platform, &p.AccountType, &p.ExternalID, &p.Name,
+			&p.Connected, &p.CreatedAt, &p.UpdatedAt, &p.AccountName)
+		p.CreatedAt, p.UpdatedAt = unlessEpoch(p.CreatedAt), unlessEpoch(p.UpdatedAt)
+		return p, err
+	})
+	return pages, wrapped("read connected pages", err)
+}
+
+func unlessEpoch(at time.Time) time.Time {
+	if at.Unix() == 0 {
+		return time.Time{}
+	}
+	return at.UTC()
+}
+
+// PagesNamed returns those of the pages that an agency's directory holds, connected or not, connected ones first.
+func (c Connecting) PagesNamed(ctx context.Context, parent string, refs []domain.PageRef) ([]domain.ConnectedPage, error) {
+	platforms, kinds, external := make([]int, len(refs)), make([]int, len(refs)), make([]string, len(refs))
+	for i, ref := range refs {
+		platforms[i], kinds[i], external[i] = int(ref.Platform), int(ref.AccountType), ref.ExternalID
+	}
+	return c.pages(ctx, ` where s.parent_account = $1
+		and (s.p_id, s.a_type, s.external_id) in (select p, k, e from unnest($2::smallint[], $3::smallint[], $4::text[]) as asked(p, k, e))
+		order by s.connected desc, s.id`, parent, platforms, kinds, external)
+}
+
+// PagesOf returns the pages that are read by some connections, of whatever agency, by id.
+func (c Connecting) PagesOf(ctx context.Context, connections []int64) ([]domain.ConnectedPage, error) {
+	return c.pages(ctx, ` where s.connection_id = any($1) and s.connected order by s.id`, connections)
+}
+
+// Page returns a social account of an agency. Errors: [ErrPageNotFound].
+func (c Connecting) Page(ctx context.Context, parent string, id int64) (domain.ConnectedPage, error) {
+	pages, err := c.pages(ctx, ` where s.parent_account = $1 and s.id = $2`, parent, id)
+	if err == nil && len(pages) == 0 {
+		err = fmt.Errorf("social account %d: %w", id, ErrPageNotFound)
+	}
+	if err != nil {
+		return domain.ConnectedPage{}, err
+	}
+	return pages[0], nil
+}
+
+// MemberUser returns the user that a member is; "": it is none, or not known.
+func (c Connecting) MemberUser(ctx context.Context, member int64) (user string, err error) {
+	_, err = found(c.Pool.QueryRow(ctx, `select coalesce(user_id, '') from members where id = $1`, member), "look up a member", &user)
+	return user, err
+}
+
+// FirstReadings tells how far the first readings of an agency's pages came; of one that the tables do not show yet it says nothing.
+func (c Connecting) FirstReadings(ctx context.Context, parent string, ids []int64) ([]domain.FirstReading, error) {
+	rows, _ := c.Pool.Query(ctx, `
+		select s.id, f.read_at, case when f.read_at is null then coalesce(f.reason, '') else '' end
+		from tSAccounts s
+		left join kept.fetch_state f on f.kind = '`+domain.FetchAccounts+`' and f.p_id = s.p_id and f.social_account_id = s.id
+		where s.parent_account = $1 and s.id = any($2) order by s.id`, parent, ids)
+	readings, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r domain.FirstReading, err error) {
+		err = row.Scan(&r.SocialAccountID, &r.ReadAt, &r.Reason)
+		return r, err
+	})
+	return readings, wrapped("read how far first readings came", err)
+}
