@@ -184,6 +184,7 @@ func (w *World) Register(s *simulator.Server) error {
 		a.Caption = func(p simulator.Post) string { return w.caption(c, p) }
 		s.Add(c.platform, c.kind, a)
 	}
+	s.AddPeople(w.from())
 	return nil
 }
 
