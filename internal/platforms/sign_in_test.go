@@ -36,8 +36,11 @@ type scanningSignIn struct {
 func (s scanningSignIn) Redeem(ctx context.Context, code, redirectURI string) (platforms.Consent, error) {
 	c, err := s.SignIn.Redeem(ctx, code, redirectURI)
 	s.note(err, c, c.Tokens, c.Offered)
-	raw, _ := json.Marshal(map[string]any{"consent": c, "offered": c.Offered, "words": platforms.Words(err)})
-	s.note(string(raw))
+	raw, wrong := json.Marshal(struct {
+		Consent platforms.Consent
+		Offered []platforms.Offered
+	}{c, c.Offered})
+	s.note(string(raw), wrong, platforms.Words(err))
 	return c, err
 }
 

@@ -301,3 +301,35 @@ func TestGivingBackOnTheWire(t *testing.T) {
 		requireClass(t, platforms.ClassReconnect, s.GiveBack(t.Context(), platforms.Tokens{}))
 	}
 }
+
+// What an answer leaves out is not "none": nothing granted, or no pages, would end connections.
+func TestSignInNeedsToBeTold(t *testing.T) {
+	t.Parallel()
+	facebook, _ := wired(t, map[string][]string{
+		"GET /facebook/v26.0/oauth/access_token": {"sign_in_facebook_code"},
+		"GET /facebook/v26.0/me":                 {"sign_in_facebook_me"},
+		"GET /facebook/v26.0/me/permissions":     {"sign_in_facebook_me"},
+	})
+	linkedIn, _ := wired(t, map[string][]string{
+		"POST /linkedin/oauth/v2/accessToken":     {"sign_in_linkedin_code"},
+		"POST /linkedin/oauth/v2/introspectToken": {"sign_in_linkedin_introspect"},
+		"GET /linkedin/v2/me":                     {"sign_in_linkedin_me"},
+		"GET /linkedin/rest/organizationAcls":     {"sign_in_linkedin_me"},
+	})
+	pages, _ := wired(t, map[string][]string{
+		"GET /facebook/v26.0/oauth/access_token": {"sign_in_facebook_code"},
+		"GET /facebook/v26.0/me":                 {"sign_in_facebook_me"},
+		"GET /facebook/v26.0/me/permissions":     {"sign_in_facebook_permissions"},
+		"GET /facebook/v26.0/debug_token":        {"sign_in_facebook_debug"},
+		"GET /facebook/v26.0/me/accounts":        {"sign_in_facebook_me"},
+	})
+	for b, want := range map[*bundle]string{facebook: "what was granted", pages: "which pages there are", linkedIn: "which pages there are"} {
+		p := domain.Facebook
+		if b == linkedIn {
+			p = domain.LinkedIn
+		}
+		_, err := b.signIn(t, p).Redeem(t.Context(), "Tok3nCode", callBack)
+		requireClass(t, platforms.ClassRetry, err)
+		require.ErrorContains(t, err, want)
+	}
+}

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"html/template"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -107,7 +108,7 @@ func (s *Server) dialog(d dialect) http.HandlerFunc {
 				show(w, http.StatusBadRequest, view{Title: d.name, Wrong: "Invalid Scopes: " + strings.Join(unknown, ", ")})
 				return
 			}
-			http.Redirect(w, r, a.back(d.noScope), http.StatusFound)
+			sendBack(w, a.back(d.noScope))
 			return
 		}
 		person, known := s.person(d.platform, a.query.Get("as"))
@@ -117,9 +118,9 @@ func (s *Server) dialog(d dialect) http.HandlerFunc {
 		case r.Method == http.MethodGet:
 			show(w, http.StatusOK, s.boxes(a, person))
 		case r.PostFormValue("decision") == "consent":
-			http.Redirect(w, r, s.decided(a, person, r.PostForm), http.StatusFound)
+			sendBack(w, s.decided(a, person, r.PostForm))
 		default:
-			http.Redirect(w, r, a.back(d.refused), http.StatusFound)
+			sendBack(w, a.back(d.refused))
 		}
 	}
 }
@@ -152,14 +153,18 @@ func (s *Server) asked(d dialect, q url.Values) (a asking, wrong string) {
 func (a asking) back(with url.Values) string {
 	u, _ := url.Parse(a.redirect)
 	q := u.Query()
-	for name, values := range with {
-		q[name] = values
-	}
+	maps.Copy(q, with)
 	if a.query.Has("state") {
 		q.Set("state", a.query.Get("state"))
 	}
 	u.RawQuery = q.Encode()
 	return u.String()
+}
+
+// sendBack sends the browser to the call-back, wherever that is registered.
+func sendBack(w http.ResponseWriter, address string) {
+	w.Header().Set("Location", address)
+	w.WriteHeader(http.StatusFound)
 }
 
 // decided notes what a person consents to, and sends the code.
@@ -230,12 +235,8 @@ type box struct {
 func (s *Server) whoView(a asking) view {
 	v := view{Title: a.name, Leave: a.back(a.stayed)}
 	for _, p := range s.peopleAt(a.platform) {
-		q := url.Values{"as": {p.ID}}
-		for name, values := range a.query {
-			if name != "as" {
-				q[name] = values
-			}
-		}
+		q := maps.Clone(a.query)
+		q.Set("as", p.ID)
 		v.Choice = append(v.Choice, link{URL: "?" + q.Encode(), Text: p.Name})
 	}
 	return v
