@@ -43,6 +43,7 @@
 //	entities_routes.go entities_params.go  users, platforms, activities, stats, accounts, members, categories: lists, one by its id,
 //	                                what hangs on one; parameters
 //	entities_discovery.go           who is calling; every client with its dashboard
+//	directory_routes.go directory_feed.go  what a main application writes; clients and people that staff adds
 //	live.go                         stream of changed figures
 //	audit_routes.go audit_params.go auditors: history, state, diff, access; their parameters
 //	audit_ports.go audit_export.go audit_export_formats.go audit_reads.go  what they stand on; exports, as CSV or JSON Lines; who read

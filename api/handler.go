@@ -93,6 +93,10 @@ type Deps struct {
 	// Audit may be nil: then the auditors' routes do not exist.
 	Audit *AuditDeps
 
+	// Directory may be nil: then the routes by which a main application writes the directory, and staff adds clients and people, do
+	// not exist.
+	Directory *DirectoryDeps
+
 	// Operators may be nil: then the operators' routes do not exist.
 	Operators OperatorDesk
 
@@ -151,6 +155,9 @@ func (d Deps) validate() error {
 	missing("Figures", d.Figures == nil)
 	missing("Analytics", d.Analytics == nil)
 	missing("Audit.History", d.Audit != nil && d.Audit.History == nil)
+	missing("Directory.Feed", d.Directory != nil && d.Directory.Feed == nil)
+	missing("Directory.Told", d.Directory != nil && d.Directory.Told == nil)
+	missing("Directory.Local", d.Directory != nil && d.Directory.Local == nil)
 	missing("Audit.Records", d.Audit != nil && d.Audit.Records == nil)
 	return errors.Join(append(errs, d.Config.Validate())...)
 }

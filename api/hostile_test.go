@@ -276,9 +276,9 @@ func TestHostileBytesOverAConnection(t *testing.T) {
 	server := httptest.NewServer(b.server)
 	t.Cleanup(server.Close)
 	for _, path := range []string{"/auth/getRoiViews?" + strings.Repeat("tz=UTC&", 1000), "/auth/getRoiViews?tz=" + strings.Repeat("%41", 5000)} {
-		answer := request(t, server.Client(), http.MethodGet, server.URL+path, b.agencyToken())
+		answer := request(t, server.Client(), http.MethodGet, server.URL+path, b.agencyToken(), "own")
 		require.Equal(t, http.StatusBadRequest, answer.status)
 		answer.failure(t)
 	}
-	require.Equal(t, http.StatusOK, request(t, server.Client(), http.MethodGet, server.URL+"/auth/getRoiViews", b.agencyToken()).status)
+	require.Equal(t, http.StatusOK, request(t, server.Client(), http.MethodGet, server.URL+"/auth/getRoiViews", b.agencyToken(), "own").status)
 }

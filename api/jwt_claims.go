@@ -111,7 +111,7 @@ func (r *roleClaim) UnmarshalJSON(raw []byte) error {
 	*r = roleClaim{}
 	for _, name := range many {
 		switch role := Role(name); role {
-		case RoleAgency, RoleClient, RoleAuditor, RoleOperator:
+		case RoleAgency, RoleClient, RoleAuditor, RoleOperator, RoleMainApp:
 			*r = append(*r, role)
 		}
 	}

@@ -15,7 +15,9 @@ type operation struct {
 	takes  []Param
 	answer Answer
 	body   reflect.Type // of the request; nil: it has none
-	audit  bool         // it shows what happened, or who read that
+	// bodyMedia is the type of the body's content where it is not JSON.
+	bodyMedia string
+	audit     bool // it shows what happened, or who read that
 }
 
 // Answer is the types of an operation's good answer; all are nil where it is no JSON.
@@ -73,6 +75,7 @@ type Operation struct {
 	Takes               []Param
 	Answer              Answer
 	Body                reflect.Type // of the request; nil: it has none
+	BodyMedia           string       // the type of the body's content; "": JSON
 }
 
 // Description is what the API document is made of: every operation that can be served, and the shapes of errors.
@@ -85,6 +88,7 @@ type Description struct {
 func Describe() Description {
 	s := &Server{deps: Deps{
 		Config: Config{AnalyticsAtRoot: true}, Analytics: struct{ Analytics }{}, Entities: &readmodels.Entities{}, Audit: &AuditDeps{},
+		Directory: &DirectoryDeps{},
 		Operators: struct{ OperatorDesk }{},
 		Streams:   &stream.Hub{}, Metrics: http.NotFoundHandler(),
 	}}
@@ -92,7 +96,7 @@ func Describe() Description {
 		Error: reflect.TypeFor[errorBody](), Problem: reflect.TypeFor[problemBody](),
 	}
 	for _, r := range s.routes() {
-		d.Operations = append(d.Operations, Operation{r.id, r.method, r.pattern, r.roles, r.takes, r.answer, r.body})
+		d.Operations = append(d.Operations, Operation{r.id, r.method, r.pattern, r.roles, r.takes, r.answer, r.body, r.bodyMedia})
 	}
 	return d
 }

@@ -13,12 +13,13 @@ import (
 // Role is what a caller is; what each may do stands in the route table.
 type Role string
 
-// The four roles. A token may carry several; rights add up.
+// The roles. A token may carry several; rights add up.
 const (
 	RoleAgency   Role = "agency"
 	RoleClient   Role = "client"
 	RoleAuditor  Role = "auditor"
 	RoleOperator Role = "operator"
+	RoleMainApp  Role = "main_app"
 )
 
 // Roles are the roles of one caller.
@@ -30,7 +31,7 @@ func (r Roles) Has(allowed ...Role) bool {
 }
 
 // Principal is a verified caller. AccountID is the parent account for the roles agency and auditor,
-// a sub-account for client, and empty for an operator alone.
+// a sub-account for client, and empty for who is only an operator or a main application.
 type Principal struct {
 	UserID    string
 	AccountID string
@@ -47,9 +48,10 @@ func (p Principal) ParentID() (string, bool) {
 	return "", false
 }
 
-// isPerson tells whether the directory must know the caller: whoever has a role besides those of auditors and operators.
+// isPerson tells whether the directory must know the caller: whoever has a role besides those of auditors, operators and main
+// applications.
 func (p Principal) isPerson() bool {
-	return slices.ContainsFunc(p.Roles, func(r Role) bool { return r != RoleAuditor && r != RoleOperator })
+	return slices.ContainsFunc(p.Roles, func(r Role) bool { return r != RoleAuditor && r != RoleOperator && r != RoleMainApp })
 }
 
 // Authenticator finds out who is calling. An error says that the request carries no usable credentials: the answer is
@@ -83,15 +85,15 @@ func PrincipalFrom(ctx context.Context) (Principal, bool) {
 // streams of the log. It refuses ids that cannot belong to the roles.
 func (p Principal) canonical() (Principal, error) {
 	user, ok := domain.HexID(p.UserID)
-	onlyOperator := !p.Roles.Has(RoleAgency, RoleClient, RoleAuditor)
+	noTenant := !p.Roles.Has(RoleAgency, RoleClient, RoleAuditor)
 	switch {
 	case ok:
 		p.UserID = user
-	case p.UserID == "" || !onlyOperator:
+	case p.UserID == "" || !noTenant:
 		return Principal{}, unauthenticated("The token's subject is not a user id (24 hex digits). Get a new token.")
 	}
-	if onlyOperator {
-		p.AccountID = "" // an operator sees no tenant's data, whatever its token says
+	if noTenant {
+		p.AccountID = "" // an operator or a main application is nobody of a tenant, whatever its token says
 		return p, nil
 	}
 	account, ok := domain.HexID(p.AccountID)

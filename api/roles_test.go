@@ -38,7 +38,7 @@ func TestEveryRouteKeepsItsRoles(t *testing.T) {
 		require.NotContains(t, path, "{", "the test has a value for every parameter")
 		require.Equal(t, http.StatusUnauthorized, b.ask(route.Method, path, "").status, "%s %s", route.Method, path)
 		for role, account := range map[api.Role]any{
-			api.RoleAgency: agency, api.RoleClient: client1, api.RoleAuditor: agency, api.RoleOperator: nil,
+			api.RoleAgency: agency, api.RoleClient: client1, api.RoleAuditor: agency, api.RoleOperator: nil, api.RoleMainApp: nil,
 		} {
 			token := b.token("", role, map[string]any{"account_id": account})
 			status := statusOf(t, b, route, path, token)

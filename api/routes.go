@@ -60,6 +60,7 @@ func (s *Server) routes() []route {
 		}},
 	}
 	table = append(table, s.entityRoutes()...)
+	table = append(table, s.directoryRoutes()...)
 	table = append(table, s.auditRoutes()...)
 	table = append(table, s.opsRoutes()...)
 	if s.deps.Metrics != nil {

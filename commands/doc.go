@@ -21,7 +21,9 @@
 //	update_dashboard.go  PUT: link, unlink, users, settings
 //	open_dashboard.go    an agency's first GET
 //	import_world.go      the directory as an import sees it
-//	import_entities.go   a line of a file of entities
+//	import_entities.go   a line of entities, of a file or of a request
+//	feed_directory.go    what a main application tells over HTTP
+//	local_directory.go   agencies, clients and people that are made here
 //	import_rows.go       legacy rows become events
 //	import_secrets.go    their tokens and password hashes are sealed
 //	import_dashboards.go legacy dashboards, agency by agency

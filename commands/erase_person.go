@@ -131,11 +131,13 @@ func (e ErasePerson) DeleteKept(ctx context.Context, p domain.Person) error {
 func (e ErasePerson) drafts(p domain.Person) []domain.Draft {
 	now := e.Now()
 	var drafts []domain.Draft
-	erase := func(kind, id string) { drafts = append(drafts, EraseDraft(kind, id, now)) }
+	// Later than whatever a main application whose clock is ahead has told: what is later counts.
+	last := now.Add(MaxSkew)
+	erase := func(kind, id string) { drafts = append(drafts, EraseDraft(kind, id, last)) }
 	number := func(id int64) string { return strconv.FormatInt(id, 10) }
 	for _, page := range p.Pages {
 		page.Connected, page.UpdatedAt = false, now.UTC().Truncate(time.Microsecond)
-		drafts = append(drafts, EntityDraft(page, now))
+		drafts = append(drafts, EntityDraft(page, last))
 	}
 	drafts = append(drafts, eraseContents(p.Contents, now)...) // as long as a profile names them
 	// The word about it comes before what it alone names: a repetition takes the profiles from it, and what was erased shall be on record.

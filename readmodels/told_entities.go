@@ -16,6 +16,7 @@ import (
 type ToldEntities struct {
 	Pool     pg.Reader
 	Registry *domain.Registry
+	Progress *pg.Progress // tells of moves of the directory; nil where nobody waits for one
 }
 
 // entityTable is where entities of a kind are.
@@ -119,4 +120,16 @@ func (e ToldEntities) ContentsOf(ctx context.Context, socialAccounts []int64, ag
 		return c, err
 	})
 	return contents, wrapped("read what posts of erased accounts say", err)
+}
+
+// Moved returns a channel that is closed when the directory's tables have moved. Take it before looking at them.
+func (e ToldEntities) Moved() <-chan struct{} { return e.Progress.Moved("directory", "any") }
+
+// HasEmail tells whether an active user of the agency or of one of its clients has the address, in whatever case.
+func (e ToldEntities) HasEmail(ctx context.Context, agency, email string) (taken bool, err error) {
+	err = e.Pool.QueryRow(ctx, `
+		select exists (
+			select from users u join accounts a on a.id = u.account_id
+			where u.active and lower(u.email) = lower($2) and $1 in (a.id, a.parent_account))`, agency, email).Scan(&taken)
+	return taken, wrapped("look for an e-mail address", err)
 }

@@ -34,7 +34,11 @@ export interface paths {
         /** The accounts whose figures the caller may see, by name. */
         get: operations["getAccounts"];
         put?: never;
-        post?: never;
+        /**
+         * Adds a client of the agency.
+         * @description For LEDGERBOARD_DIRECTORY=local; else 409. A repetition with the same Idempotency-Key answers what the first has made.
+         */
+        post: operations["postAccounts"];
         delete?: never;
         options?: never;
         head?: never;
@@ -175,6 +179,43 @@ export interface paths {
          * @description Nothing is created: `exists` says whether there is a dashboard already. A client user sees the dashboards that it may open.
          */
         get: operations["getDashboards"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/directory": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes entities, erasures and published posts of a main application, a line of JSON each.
+         * @description At most 10,000 lines and 16 MiB, compressed by gzip or not. An entity is {"type":"directory.<kind>.v1","updated_at":…,"data":{…}}; an erasure {"type":…,"id":…,"erase":true,"updated_at":…}; a post {"type":"metrics.post_registered.v1","data":{…}}. updated_at is when the entity was changed: what is not later than what is known changes nothing, so that a request may be repeated, and requests may overtake each other. Without one it is now. The answer says of each line what became of it; taken lines are in the log, and tables show them a moment later.
+         */
+        post: operations["postDirectory"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/directory/{kind}/{entityId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One entity as it was told last, by its kind and id. */
+        get: operations["getDirectoryEntity"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1004,7 +1045,11 @@ export interface paths {
         /** The users of the caller's accounts, by name. A client user sees those whom its dashboards list. */
         get: operations["getUsers"];
         put?: never;
-        post?: never;
+        /**
+         * Invites a person: a colleague, or somebody of a client.
+         * @description For LEDGERBOARD_DIRECTORY=local; else 409. The person may sign in from now on, by the identity provider, which knows the e-mail address, or with a token. What a client's people see, the client's dashboard says.
+         */
+        post: operations["postUsers"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3043,6 +3088,45 @@ export interface components {
             /** @description whose figures changed; empty with `all` */
             changes: components["schemas"]["Change"][];
         };
+        /** @description What became of a request. */
+        Fed: {
+            /** @description in their order; empty lines are left out */
+            lines: components["schemas"]["FedLine"][];
+            /**
+             * Format: int64
+             * @description lines that cannot be taken
+             */
+            refused: number;
+            /**
+             * Format: int64
+             * @description lines that are in the log
+             */
+            taken: number;
+            /**
+             * Format: int64
+             * @description lines that tell nothing new
+             */
+            unchanged: number;
+        };
+        /** @description What became of one line. */
+        FedLine: {
+            /**
+             * Format: int64
+             * @description from 1 on, empty lines counted
+             */
+            line: number;
+            /**
+             * @description What became of a line.
+             *
+             *     - `taken`: it is in the log
+             *     - `unchanged`: it is known already, or something later is
+             *     - `refused`: see its reason
+             * @enum {string}
+             */
+            outcome: "taken" | "unchanged" | "refused";
+            /** @description why it is refused, or changes nothing */
+            reason?: string;
+        };
         /** @description Names one offending input, so that a caller can mend all of them at once. */
         FieldError: {
             /** @description what was wrong and what to do */
@@ -3375,6 +3459,48 @@ export interface components {
             /** @description `next_cursor` asks for the next page; absent on the last one. */
             next_cursor?: string;
         };
+        /** @description A client that was added. */
+        MadeAccount: {
+            /** @description Whether it is active. */
+            active: boolean;
+            /** @description Postal address; empty when none is known. */
+            address: string;
+            /** @description Address for mail; empty when none is known. */
+            email: string;
+            /** @description 24 hex digits */
+            id: string;
+            /** @description Name, as the main application or the platform gives it. */
+            name: string;
+            /** @description the agency */
+            parent_account: string;
+            /** @description Telephone number; empty when none is known. */
+            phone: string;
+            /**
+             * Format: int64
+             * @description what accountId means in the analytics paths
+             */
+            row_id: number;
+        };
+        /** @description A person who was invited. */
+        MadeUser: {
+            /** @description the agency, or one of its clients */
+            account_id: string;
+            /** @description Whether it is active. */
+            active: boolean;
+            /**
+             * Format: date-time
+             * @description When it was made, UTC.
+             */
+            created_at: string;
+            /** @description Address for mail; empty when none is known. */
+            email: string;
+            /** @description 24 hex digits */
+            id: string;
+            /** @description Name, as the main application or the platform gives it. */
+            name: string;
+            /** @description Telephone number; empty when none is known. */
+            phone: string;
+        };
         /** @description The agency as its clients see it. */
         MainAccount: {
             /** @description custom domain, else white-label address; "" without either */
@@ -3637,6 +3763,28 @@ export interface components {
              * @description `start` are the followers at the last readings before the range, of an account that was first read in it at that reading; `end` those at the last readings in the range, of the same accounts. Null when there are none.
              */
             start: number | null;
+        };
+        /** @description A client to add. */
+        NewAccountBody: {
+            /** @description likewise */
+            address?: string;
+            /** @description of the client, shown to its people */
+            email?: string;
+            /** @description as people call it, at most 200 characters */
+            name: string;
+            /** @description likewise */
+            phone?: string;
+        };
+        /** @description A person to invite. */
+        NewUserBody: {
+            /** @description `account` is a client of the agency, 24 hex digits; left out: a colleague, of the agency itself. */
+            account?: string;
+            /** @description by which an identity provider's sign-in finds the person */
+            email: string;
+            /** @description at most 200 characters */
+            name: string;
+            /** @description Telephone number; empty when none is known. */
+            phone?: string;
         };
         /** @description Names what an action is on. Each action has its own set of these; what is absent does not concern it. */
         OperatorTarget: {
@@ -5803,6 +5951,20 @@ export interface components {
          * @default UTC
          */
         TimeZone: string;
+        /** @description What counts of an entity. */
+        ToldEntity: {
+            /** @description `data` is the entity, with all its members; left out where it is erased. */
+            data?: unknown;
+            /** @description whether the last that was told of it is its end */
+            erased: boolean;
+            /** @description directory.<kind>.v1 */
+            type: string;
+            /**
+             * Format: date-time
+             * @description `updated_at` is the entity's own time, of its last change or its erasure: what is told with an earlier one, or the same, changes nothing.
+             */
+            updated_at: string;
+        };
         /** @description The answer to /getTopPostsInsights and /getMembersTopPosts. */
         TopPosts: {
             /**
@@ -6596,6 +6758,59 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
+    postAccounts: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable characters. A repetition within 24 hours gets the first answer again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Corner Bakery",
+                 *       "email": "office@bakery.example.com"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewAccountBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["MadeAccount"];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            422: components["responses"]["unprocessable"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
     getActivities: {
         parameters: {
             query?: {
@@ -7093,6 +7308,106 @@ export interface operations {
                         message: string;
                         /** @description What there is to say of the answer as a whole. */
                         meta: components["schemas"]["ListMeta"];
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    postDirectory: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Whether one line that is refused refuses all of them (422). Default: false.
+                 * @example true
+                 */
+                atomic?: "true" | "false";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {"type":"directory.category.v1","updated_at":"2026-11-21T08:00:00Z","data":{"id":7,"name":"Events"}}
+                 *     {"type":"directory.session.v1","id":"5e55","erase":true,"updated_at":"2026-11-21T08:00:00Z"}
+                 */
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["Fed"];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            422: components["responses"]["unprocessable"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    getDirectoryEntity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The kind of entity, as in the type directory.<kind>.v1.
+                 * @example account
+                 */
+                kind: "account" | "user" | "order" | "session" | "member" | "connection" | "default_account" | "social_account" | "planned_post" | "subscription" | "category";
+                /**
+                 * @description The entity's id.
+                 * @example c10000000000000000000001
+                 */
+                entityId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["ToldEntity"];
+                        /** @description Always SUCCESS here. */
+                        message: string;
                         /** @description Always true here. */
                         success: boolean;
                     };
@@ -9677,6 +9992,60 @@ export interface operations {
             401: components["responses"]["unauthenticated"];
             403: components["responses"]["forbidden"];
             404: components["responses"]["not_found"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    postUsers: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable characters. A repetition within 24 hours gets the first answer again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Jonas Weber",
+                 *       "email": "jonas@bakery.example.com",
+                 *       "account": "c10000000000000000000001"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewUserBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["MadeUser"];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            422: components["responses"]["unprocessable"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];

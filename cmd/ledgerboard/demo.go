@@ -112,6 +112,7 @@ func (c *demoCommand) fill(state *launch.State, platforms string) {
 		c.JWTSecret = state.JWTSecret
 	}
 	c.SecretsKey, c.CheckpointKey = cmp.Or(c.SecretsKey, state.SecretsKey), cmp.Or(c.CheckpointKey, state.Checkpoint)
+	c.Directory = cmp.Or(c.Directory, directoryLocal)
 	if len(c.ManagedSubscriptions) == 0 {
 		c.ManagedSubscriptions = demo.ManagedSubscriptions()
 	}

@@ -40,6 +40,7 @@ func eraseSettings(dir string) settings {
 	return settings{
 		storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"},
 		tokens:            tokens{JWTSecret: "a secret of at least thirty-two bytes", JWTIssuer: "i", JWTAudience: "a"},
+		directorySettings: directorySettings{Directory: directoryLocal},
 		dashboardSettings: dashboardSettings{ClientDashboardScopes: []string{"analytics"}, ManagedSubscriptions: []string{"managed"}},
 		fetching:          fetching{AccountInsightsEvery: 30 * time.Second, PostInsightsInterval: 12 * time.Hour, TokenRefreshEvery: 5 * time.Minute},
 		Roles:             []string{roleAPI, roleProjector}, MaxLag: 10_000, StopWithin: time.Second,
@@ -120,13 +121,13 @@ func TestErasePerson(t *testing.T) {
 			"select count(*) from kept.fetch_state where reason like '%Erna%' or history_reason like '%Erna%'":                                       0,
 			"select count(*) from kept.post_notes":                                                                                                   1,
 			"select count(*) from kept.fetch_state where social_account_id = 701 and backfilled_at is not null and failures = 0 and due_at <= now()": 1,
-			"select count(*) from kept.fetch_state where social_account_id = 702702702 and failures = 3 and reason = 'Sam has no permission'":              1,
+			"select count(*) from kept.fetch_state where social_account_id = 702702702 and failures = 3 and reason = 'Sam has no permission'":        1,
 			"select count(*) from post_contents where content like 'Erna%'":                                                                          0,
 			"select count(*) from post_contents where content like 'Sam%'":                                                                           1,
 			"select count(*) from users":                                                                                                             2,
 			"select count(*) from members":                                                                                                           1,
 			"select count(*) from sessions":                                                                                                          1,
-			"select count(*) from tSAccounts where id = 702702702 and connected":                                                                           1,
+			"select count(*) from tSAccounts where id = 702702702 and connected":                                                                     1,
 			"select count(*) from operations_trail where actor = '" + erasureActorName + "'":                                                         1,
 		} {
 			var got int

@@ -30,6 +30,7 @@ const (
 // cli is the command line.
 type cli struct {
 	Serve        serveCommand        `cmd:"" help:"Run the service: API, projectors and fetchers, or some of them."`
+	Init         initCommand         `cmd:"" help:"Make an agency and its first person, and print a token: how an empty service begins, or gets a further agency."`
 	Demo         demoCommand         `cmd:"" help:"Run everything in one process with a made-up agency, for a first look."`
 	Fetch        fetchCommand        `cmd:"" help:"Read one connection by hand and print what was read, or why it was not."`
 	Secrets      secretsCommand      `cmd:"" help:"Store the tokens of a new sign-in, or seal all of them under a new key."`

@@ -230,10 +230,11 @@ func (p *process) newHandler() (*api.Server, error) {
 		config.Filter = launch.NamePictures
 	}
 	return p.Handler(assembly.HandlerConfig{
-		HTTP:          config,
-		Authenticator: authenticator,
-		UnknownUsers:  p.Users == usersUnknownAllowed,
-		Withdrawn:     withdrawn,
-		Metrics:       p.metrics(),
+		HTTP:           config,
+		Authenticator:  authenticator,
+		UnknownUsers:   p.Users == usersUnknownAllowed,
+		LocalDirectory: p.Directory == directoryLocal,
+		Withdrawn:      withdrawn,
+		Metrics:        p.metrics(),
 	})
 }

@@ -70,6 +70,17 @@ type tokens struct {
 	JWTAudience   string        `env:"LEDGERBOARD_JWT_AUDIENCE" default:"ledgerboard" help:"Audience that tokens must name."`
 }
 
+// The values of LEDGERBOARD_DIRECTORY.
+const (
+	directoryLocal   = "local"
+	directoryMainApp = "main_app"
+)
+
+// directorySettings say who makes accounts and users.
+type directorySettings struct {
+	Directory string `env:"LEDGERBOARD_DIRECTORY" enum:"local,main_app," default:"" placeholder:"local|main_app" help:"Who makes accounts and users: init, agencies and this API (local), or a main application, which tells them (main_app). Required with role api."`
+}
+
 // dashboardSettings are the configured values that dashboards begin with.
 type dashboardSettings struct {
 	ClientDashboardScopes []string `env:"LEDGERBOARD_CLIENT_DASHBOARD_SCOPES" default:"${client_scopes}" help:"Scopes that a new dashboard starts with."`
@@ -82,6 +93,7 @@ type settings struct {
 	logging
 	tokens
 	dashboardSettings
+	directorySettings
 	checkpointing
 	fetching
 
@@ -156,6 +168,8 @@ func (s settings) validate(addr string) error {
 	}
 	wrong.unlessf(len(s.ManagedSubscriptions) > 0,
 		"LEDGERBOARD_MANAGED_SUBSCRIPTIONS is not set: name the product types whose orders make points of contact")
+	wrong.unlessf(!s.has(roleAPI) || s.Directory != "", "LEDGERBOARD_DIRECTORY is not set: use %s where agencies add their clients and people here, "+
+		"%s where a main application tells them", directoryLocal, directoryMainApp)
 	if s.has(roleFetcher) {
 		_, err := vault.ParseKeys(s.SecretsKey)
 		wrong.add(named("LEDGERBOARD_SECRETS_KEY", err))

@@ -15,7 +15,7 @@ type tokenCommand struct {
 	tokens
 	User    string        `required:"" help:"User id (sub), 24 hex digits."`
 	Account string        `help:"Account id (account_id), 24 hex digits: the agency for roles agency and auditor, a sub-account for client."`
-	Role    []string      `required:"" enum:"agency,client,auditor,operator" help:"Role; may be repeated."`
+	Role    []string      `required:"" enum:"agency,client,auditor,operator,main_app" help:"Role; may be repeated."`
 	For     time.Duration `default:"1h" help:"Lifetime of the token."`
 	JSON    bool          `name:"json" help:"Print a JSON object with the token and its expiry."`
 }

@@ -15,13 +15,16 @@ import (
 type HandlerConfig struct {
 	HTTP          api.Config
 	Authenticator api.Authenticator
-	UnknownUsers  bool           // whether users whom the directory does not hold may come in
-	Withdrawn     *api.Withdrawn // subjects who may not; nil: nobody
-	Metrics       http.Handler   // behind /metrics; nil: no such route
+	UnknownUsers  bool // whether users whom the directory does not hold may come in
+	// LocalDirectory says that accounts and users are made here, and not by a main application.
+	LocalDirectory bool
+	Withdrawn      *api.Withdrawn // subjects who may not; nil: nobody
+	Metrics        http.Handler   // behind /metrics; nil: no such route
 }
 
 // Handler puts the HTTP layer together.
 func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
+	told := readmodels.ToldEntities{Pool: s.ReadPool, Registry: s.events, Progress: s.progress}
 	return api.Handler(api.Deps{
 		Config:            c.HTTP,
 		Authenticator:     c.Authenticator,
@@ -38,6 +41,11 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Audit: &api.AuditDeps{
 			History: &readmodels.History{Pool: s.ReadPool},
 			Records: &commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger},
+		},
+		Directory: &api.DirectoryDeps{
+			Feed:  commands.FeedDirectory{Log: s.Log, Told: told, Registry: s.events, Local: c.LocalDirectory, Now: time.Now},
+			Told:  told,
+			Local: commands.LocalDirectory{Log: s.Log, Told: told, People: told, Local: c.LocalDirectory, Now: time.Now},
 		},
 		Operators:  s.operators,
 		Streams:    s.streams,

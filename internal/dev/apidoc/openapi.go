@@ -1,6 +1,7 @@
 package apidoc
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -130,8 +131,14 @@ func operation(op api.Operation, made *schemas) (*openapi3.Operation, error) {
 		if op.Method != http.MethodPut { // old callers send dashboards with members that nobody knows
 			body = made.actionBody
 		}
-		media := &openapi3.MediaType{Schema: body(op.Body), Example: json.RawMessage(exampleBody(op))}
-		doc.RequestBody = &openapi3.RequestBodyRef{Value: &openapi3.RequestBody{Required: true, Content: openapi3.Content{mediaJSON: media}}}
+		media := &openapi3.MediaType{Example: exampleBody(op)}
+		if op.BodyMedia == "" {
+			media.Schema, media.Example = body(op.Body), json.RawMessage(exampleBody(op))
+		} else {
+			media.Schema = openapi3.NewSchemaRef("", openapi3.NewStringSchema())
+		}
+		content := openapi3.Content{cmp.Or(op.BodyMedia, mediaJSON): media}
+		doc.RequestBody = &openapi3.RequestBodyRef{Value: &openapi3.RequestBody{Required: true, Content: content}}
 	}
 	refuses := a.refuses
 	if op.Roles != nil {

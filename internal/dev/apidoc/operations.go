@@ -32,6 +32,7 @@ const (
 	tagStreams    = "Notices and live updates"
 	tagAnalytics  = "Analytics"
 	tagOperators  = "Operators"
+	tagDirectory  = "Directory"
 
 	streamEnds = "While the service is not ready or full, the answer is a stream that only says when to come back, and ends: an " +
 		"EventSource then tries again by itself. Any other status means that trying again does not help."
@@ -42,6 +43,8 @@ var tags = []struct{ name, text string }{
 	{tagService, "Health, metrics and this document."},
 	{tagDashboards, "Who sees which client's dashboard, and which clients share one view."},
 	{tagEntities, "Users, connections and posts, one by one; and the figures of each platform over time."},
+	{tagDirectory, "What a main application tells: accounts, people, connections, subscriptions, planned and published posts. Without one, the " +
+		"agency adds its clients and people here."},
 	{tagAudit, "The history of dashboards, for auditors. The service records each look at it."},
 	{tagStreams, "What happens while a page is open."},
 	{tagAnalytics, "Figures of the social accounts and posts that the caller may see."},
@@ -138,6 +141,27 @@ var operations = map[string]about{
 	"getDashboards": {
 		tag: tagDashboards, summary: "Every client of the agency, by name, with what its dashboard is.",
 		text: "Nothing is created: `exists` says whether there is a dashboard already. A client user sees the dashboards that it may open.",
+	},
+	"postDirectory": {
+		tag: tagDirectory, summary: "Takes entities, erasures and published posts of a main application, a line of JSON each.",
+		text: "At most 10,000 lines and 16 MiB, compressed by gzip or not. An entity is {\"type\":\"directory.<kind>.v1\",\"updated_at\":…,\"data\":{…}}; " +
+			"an erasure {\"type\":…,\"id\":…,\"erase\":true,\"updated_at\":…}; a post {\"type\":\"metrics.post_registered.v1\",\"data\":{…}}. " +
+			"updated_at is when the entity was changed: what is not later than what is known changes nothing, so that a request may be repeated, and " +
+			"requests may overtake each other. Without one it is now. The answer says of each line what became of it; taken lines are in the log, and " +
+			"tables show them a moment later.",
+		refuses: []domain.Code{domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable},
+	},
+	"getDirectoryEntity": {tag: tagDirectory, summary: "One entity as it was told last, by its kind and id."},
+	"postAccounts": {
+		tag: tagDirectory, summary: "Adds a client of the agency.",
+		text:    "For LEDGERBOARD_DIRECTORY=local; else 409. A repetition with the same Idempotency-Key answers what the first has made.",
+		refuses: []domain.Code{domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable},
+	},
+	"postUsers": {
+		tag: tagDirectory, summary: "Invites a person: a colleague, or somebody of a client.",
+		text: "For LEDGERBOARD_DIRECTORY=local; else 409. The person may sign in from now on, by the identity provider, which knows the e-mail " +
+			"address, or with a token. What a client's people see, the client's dashboard says.",
+		refuses: []domain.Code{domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable},
 	},
 	"getAccounts":            entities("The accounts whose figures the caller may see, by name."),
 	"getMembers":             entities("The members of the caller's accounts, by name."),

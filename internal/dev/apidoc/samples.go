@@ -1,6 +1,7 @@
 package apidoc
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -13,6 +14,13 @@ import (
 // exampleBody is the body of an operation that takes one.
 func exampleBody(op api.Operation) string {
 	switch {
+	case op.ID == "postDirectory":
+		return `{"type":"directory.category.v1","updated_at":"2026-11-21T08:00:00Z","data":{"id":7,"name":"Events"}}` + "\n" +
+			`{"type":"directory.session.v1","id":"5e55","erase":true,"updated_at":"2026-11-21T08:00:00Z"}`
+	case op.ID == "postAccounts":
+		return `{"name":"Corner Bakery","email":"office@bakery.example.com"}`
+	case op.ID == "postUsers":
+		return `{"name":"Jonas Weber","email":"jonas@bakery.example.com","account":"c10000000000000000000001"}`
 	case op.Method == http.MethodPut:
 		return `{"allow_client_dashboard":true,"users":["a11ce0000000000000000000"]}`
 	case strings.HasSuffix(op.Pattern, "/accept"):
@@ -43,7 +51,7 @@ func samplesOf(op api.Operation, stream bool) []codeSample {
 	case strings.HasSuffix(op.Pattern, "*"):
 		return nil // Socket.IO is not spoken by hand
 	case op.Body != nil:
-		return []codeSample{sample("curl", ` -X `+op.Method+` -H "Content-Type: application/json" -d '`+exampleBody(op)+`'`)}
+		return []codeSample{sample("curl", ` -X `+op.Method+` -H "Content-Type: `+cmp.Or(op.BodyMedia, mediaJSON)+`" --data-binary '`+exampleBody(op)+`'`)}
 	case op.Method == http.MethodPost:
 		return []codeSample{sample("curl", " -X POST")}
 	case stream, strings.HasSuffix(op.Pattern, "/events"):

@@ -111,7 +111,7 @@ func (b *bench) startServe(ctx context.Context, brokers []string, databaseURL st
 	command := exec.CommandContext(ctx, binary, "serve", "--addr", addr, "--roles", "api,projector",
 		"--data-dir", filepath.Join(b.dir, "serve"), "--log-level", "error")
 	command.Env = append(os.Environ(), "LEDGERBOARD_KAFKA_BROKERS="+strings.Join(brokers, ","), "LEDGERBOARD_DATABASE_URL="+databaseURL,
-		"LEDGERBOARD_JWT_SECRET="+benchSecret, "LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed_social")
+		"LEDGERBOARD_JWT_SECRET="+benchSecret, "LEDGERBOARD_DIRECTORY=main_app", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed_social")
 	command.Stderr = os.Stderr
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	if err := command.Start(); err != nil {

@@ -10,6 +10,7 @@
 //     them. A second, stricter limit writes each row once, as it stands in the end, in as few transactions: what stands in the
 //     tables before the last one was never true. A third is one transaction per event, as most libraries fold.
 //   - append: the same records produced with kgo, unbounded.
+//   - directory feed: the same records produced with kgo, by one producer; nothing parsed, checked or looked up.
 //   - append to readable: the time in which one record goes through the log alone (append to fetch).
 //   - PUT to notice: the PUT's own answer time.
 //   - state at a time: one statement that finds the document, without names, records and tenancy.
@@ -38,6 +39,7 @@
 //	upserts.go     its limits of those who know the rows beforehand
 //	naive.go       its limit of one transaction per event
 //	append.go      append throughput
+//	directory_feed.go  entities that a main application tells
 //	latency.go     append to readable
 //	notice.go      PUT to notice, on the program as a process
 //	history.go     state of a dashboard at an instant, in a million records

@@ -39,7 +39,7 @@ func (b *bench) ingestMemory(ctx context.Context, print func(result) error) erro
 	command.Dir, command.Stderr = b.dir, os.Stderr
 	command.Env = append(os.Environ(),
 		"LEDGERBOARD_KAFKA_BROKERS="+strings.Join(stack.Brokers, ","), "LEDGERBOARD_DATABASE_URL="+stack.DatabaseURL(),
-		"LEDGERBOARD_JWT_SECRET="+strings.Repeat("s", 32), "LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed",
+		"LEDGERBOARD_JWT_SECRET="+strings.Repeat("s", 32), "LEDGERBOARD_DIRECTORY=main_app", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed",
 		"LEDGERBOARD_SECRETS_KEY="+stack.SecretsKey,
 		"LEDGERBOARD_FACEBOOK_URL="+platform.URL+simulator.PathFacebook, "LEDGERBOARD_INSTAGRAM_URL="+platform.URL+simulator.PathInstagram,
 		"LEDGERBOARD_LINKEDIN_URL="+platform.URL+simulator.PathLinkedIn, "LEDGERBOARD_LINKEDIN_AUTH_URL="+platform.URL+simulator.PathLinkedIn,

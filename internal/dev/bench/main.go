@@ -73,6 +73,7 @@ func run(ctx context.Context) (err error) {
 		{name: "project_post_readings_1p", run: projected(1)},
 		{name: "project_post_readings_4p", run: projected(4)},
 		{name: "append_readings", run: b.appends},
+		{name: "directory_feed", run: b.directoryFeed},
 		{name: "append_to_readable_500ps", run: atRate(500)},
 		{name: "append_to_readable_2000ps", run: atRate(2000)},
 		{name: "put_to_notice", run: b.notices},

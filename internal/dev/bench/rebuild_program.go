@@ -37,7 +37,7 @@ func (b *bench) startRebuilder(ctx context.Context, brokers []string, databaseUR
 	p.command = exec.CommandContext(ctx, binary, "serve", "--addr", addr, "--roles", "api,projector",
 		"--data-dir", filepath.Join(b.dir, fmt.Sprintf("serve-%d", b.n)), "--log-level", "info", "--log-format", "json")
 	p.command.Env = append(os.Environ(), "LEDGERBOARD_KAFKA_BROKERS="+strings.Join(brokers, ","), "LEDGERBOARD_DATABASE_URL="+databaseURL,
-		"LEDGERBOARD_JWT_SECRET="+benchSecret, "LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed_social",
+		"LEDGERBOARD_JWT_SECRET="+benchSecret, "LEDGERBOARD_DIRECTORY=main_app", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed_social",
 		"LEDGERBOARD_USERS=unknown_allowed") // its log has posts and nobody
 	p.command.Stderr = p.said
 	p.command.Cancel = func() error { return p.command.Process.Signal(syscall.SIGTERM) }

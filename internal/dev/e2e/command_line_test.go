@@ -121,7 +121,7 @@ func TestServeNamesEveryWrongSettingAtOnce(t *testing.T) {
 		variables map[string]string
 		named     []string
 	}{
-		"nothing set": {nil, []string{"LEDGERBOARD_JWT_SECRET", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS", "LEDGERBOARD_SECRETS_KEY"}},
+		"nothing set": {nil, []string{"LEDGERBOARD_DIRECTORY", "LEDGERBOARD_JWT_SECRET", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS", "LEDGERBOARD_SECRETS_KEY"}},
 		"everything wrong": {
 			map[string]string{
 				"ADDR": "6001", "ROLES": "api,cook", "JWT_SECRET": "short", "CLIENT_DASHBOARD_SCOPES": "Analytics", "SECRETS_KEY": "xyz",

@@ -123,7 +123,7 @@ func (k *killed) launch(dir, role string, at map[string]string) *program {
 			cmd.Env = append(cmd.Env, "LEDGERBOARD_"+name+"="+value)
 		}
 		cmd.Env = append(cmd.Env, "LEDGERBOARD_JWT_SECRET="+demoSecret(k.t, k.api.dir), "LEDGERBOARD_JWT_ISSUER=ledgerboard",
-			"LEDGERBOARD_JWT_AUDIENCE=ledgerboard", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS="+strings.Join(demo.ManagedSubscriptions(), ","),
+			"LEDGERBOARD_JWT_AUDIENCE=ledgerboard", "LEDGERBOARD_DIRECTORY=main_app", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS="+strings.Join(demo.ManagedSubscriptions(), ","),
 			"LEDGERBOARD_RATE_LIMIT=0")
 	})
 	p.base = "http://" + addr

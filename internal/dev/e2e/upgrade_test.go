@@ -106,7 +106,7 @@ func (u *upgrade) serve(roles string) *program {
 			}
 		}
 		cmd.Env = append(cmd.Env, "LEDGERBOARD_JWT_SECRET="+demoSecret(u.t, u.old.dir), "LEDGERBOARD_JWT_ISSUER=ledgerboard",
-			"LEDGERBOARD_JWT_AUDIENCE=ledgerboard", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS="+strings.Join(demo.ManagedSubscriptions(), ","), "LEDGERBOARD_RATE_LIMIT=0")
+			"LEDGERBOARD_JWT_AUDIENCE=ledgerboard", "LEDGERBOARD_DIRECTORY=main_app", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS="+strings.Join(demo.ManagedSubscriptions(), ","), "LEDGERBOARD_RATE_LIMIT=0")
 	})
 	p.base, p.info = "http://"+addr, u.old.info
 	if strings.Contains(roles, "api") {

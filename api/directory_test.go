@@ -1,0 +1,321 @@
+package api_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// directoryDeps are the real commands and queries of the directory over a log.
+func directoryDeps(log *foldtest.Log, local bool) *api.DirectoryDeps {
+	registry := domain.NewRegistry()
+	told := readmodels.ToldEntities{Pool: log.DB.ReadOnly, Registry: registry, Progress: pg.NewProgress()}
+	return &api.DirectoryDeps{
+		Feed:  commands.FeedDirectory{Log: log, Told: told, Registry: registry, Local: local, Now: time.Now},
+		Told:  told,
+		Local: commands.LocalDirectory{Log: log, Told: told, People: told, Local: local, Now: time.Now},
+	}
+}
+
+// fedBy is the answer of a request of lines.
+type fedBy struct {
+	answer
+	commands.Fed
+}
+
+func (b *bundle) feed(query string, lines ...string) fedBy {
+	b.t.Helper()
+	return b.feedBody(query, strings.Join(lines, "\n"))
+}
+
+func (b *bundle) feedBody(query, body string, headers ...string) fedBy {
+	b.t.Helper()
+	headers = append([]string{"Authorization: Bearer " + b.tokenOf("main_app"), "Content-Type: application/x-ndjson"}, headers...)
+	fed := fedBy{answer: b.ask(http.MethodPost, "/api/directory"+query, body, headers...)}
+	if fed.status == http.StatusOK {
+		var envelope struct {
+			Data *commands.Fed `json:"data"`
+		}
+		envelope.Data = &fed.Fed
+		require.NoError(b.t, json.Unmarshal([]byte(fed.body), &envelope))
+	}
+	return fed
+}
+
+// setupFed is a server of a directory that a main application tells.
+func setupFed(t *testing.T) *bundle {
+	t.Helper()
+	log := setupTenants(t).facts
+	b := setup(t, func(d *api.Deps) { d.Directory = directoryDeps(log, false) })
+	b.facts = log
+	return b
+}
+
+func category(id int, name, at string) string {
+	return fmt.Sprintf(`{"type":"directory.category.v1","updated_at":%q,"data":{"id":%d,"name":%q}}`, at, id, name)
+}
+
+// entity reads one back.
+func (b *bundle) entity(path string) (status int, data map[string]any) {
+	b.t.Helper()
+	a := b.get("/api/directory/"+path, b.tokenOf("main_app"))
+	var envelope struct {
+		Data map[string]any `json:"data"`
+	}
+	require.NoError(b.t, json.Unmarshal([]byte(a.body), &envelope))
+	return a.status, envelope.Data
+}
+
+// Lines are judged one by one and answered by their numbers; the good ones are in the log, whatever the others are.
+func TestDirectoryIsFedLineByLine(t *testing.T) {
+	t.Parallel()
+	b := setupFed(t)
+	before := len(b.facts.Records(domain.TopicDirectory))
+	fed := b.feed("",
+		category(41, "Events", "2026-01-01T10:00:00Z"),
+		"",
+		`{"type":"directory.user.v1","data":{"id":"nobody","account_id":"`+client1+`"}}`,
+		`{"type":"directory.invoice.v1","data":{}}`,
+		`not JSON`,
+		category(42, "From the future", time.Now().Add(time.Hour).Format(time.RFC3339)),
+		fmt.Sprintf(`{"type":"directory.member.v1","data":{"id":%d,"account_id":"%s"}}`, domain.FirstComputedID, client1),
+		`{"type":"directory.account.v1","updated_at":"2026-01-01T10:00:00Z","data":{"id":"`+strings.ToUpper(client2)+`","row_id":12,"parent_account":"`+agency+`","name":"Renamed","active":true}}`,
+		category(43, strings.Repeat("x", commands.MaxFedLine), "2026-01-01T10:00:00Z"),
+		`{"type":"dashboard.opened.v1","data":{}}`,
+	)
+	require.Equal(t, http.StatusOK, fed.status, fed.body)
+	require.Equal(t, []int{2, 0, 7}, []int{fed.Taken, fed.Unchanged, fed.Refused}, fed.body)
+	outcomes := map[int]commands.FedLine{}
+	for _, l := range fed.Lines {
+		outcomes[l.Line] = l
+	}
+	require.NotContains(t, outcomes, 2, "an empty line is none")
+	for line, reason := range map[int]string{
+		3: "24 hex digits", 4: "unknown event type", 5: "not a JSON object", 6: "in the future", 7: "ids from", 9: "longer than", 10: "linked set",
+	} {
+		require.Equal(t, commands.FedRefused, outcomes[line].Outcome, line)
+		require.Contains(t, outcomes[line].Reason, reason)
+	}
+	require.Len(t, b.facts.Records(domain.TopicDirectory), before+2)
+
+	status, entity := b.entity("account/" + client2)
+	require.Equal(t, http.StatusOK, status)
+	require.Equal(t, "Renamed", entity["data"].(map[string]any)["name"])
+	require.Equal(t, "2026-01-01T10:00:00Z", entity["updated_at"])
+	record, err := b.facts.Decode(b.facts.Records(domain.TopicDirectory)[before])
+	require.NoError(t, err)
+	require.Equal(t, time.Date(2026, 1, 1, 10, 0, 0, 0, time.UTC), record.Envelope.Time, "ce_time is the entity's own")
+	status, _ = b.entity("category/44")
+	require.Equal(t, http.StatusNotFound, status)
+}
+
+// With atomic=true one bad line refuses all, and the answer names every bad one.
+func TestAtomicFeedRefusesAll(t *testing.T) {
+	t.Parallel()
+	b := setupFed(t)
+	before := len(b.facts.Records(domain.TopicDirectory))
+	fed := b.feed("?atomic=true", category(41, "Events", "2026-01-01T10:00:00Z"), `{}`, `{"type":"directory.user.v1","erase":true}`)
+	require.Equal(t, http.StatusUnprocessableEntity, fed.status)
+	failure := fed.failure(t)
+	require.Len(t, failure.Errors, 2)
+	require.Equal(t, "line 2", failure.Errors[0].Field)
+	require.Len(t, b.facts.Records(domain.TopicDirectory), before, "nothing was appended")
+	require.Equal(t, 1, b.feed("?atomic=true", category(41, "Events", "2026-01-01T10:00:00Z")).Taken)
+}
+
+// What is told again, or is older than what is known, changes nothing, also within one request; an erasure counts like any state.
+func TestFeedIsIdempotent(t *testing.T) {
+	t.Parallel()
+	b := setupFed(t)
+	first := []string{category(41, "first", "2026-01-01T10:00:00Z"), category(41, "second", "2026-01-01T11:00:00+01:00")}
+	fed := b.feed("", first...)
+	require.Equal(t, []int{1, 1}, []int{fed.Taken, fed.Unchanged}, "one instant, in two zones: the first counts")
+	require.Contains(t, fed.Lines[1].Reason, "not later")
+	require.Equal(t, 2, b.feed("", first...).Unchanged, "the same request again")
+	require.Equal(t, 1, b.feed("", category(41, "third", "2026-01-01T12:00:00Z")).Taken)
+	require.Equal(t, 2, b.feed("", first...).Unchanged, "and after a later one")
+
+	erase := `{"type":"directory.category.v1","id":"41","erase":true,"updated_at":"2026-01-01T12:00:00Z"}`
+	require.Equal(t, 1, b.feed("", erase).Taken, "an erasure stands before what is of its time")
+	require.Equal(t, 1, b.feed("", erase).Unchanged)
+	require.Equal(t, 1, b.feed("", category(41, "too late", "2026-01-01T12:00:00Z")).Unchanged)
+	_, entity := b.entity("category/41")
+	require.Equal(t, true, entity["erased"])
+	require.Nil(t, entity["data"])
+	require.Equal(t, 1, b.feed("", category(41, "anew", "2026-01-01T12:00:01Z")).Taken)
+
+	untimed := `{"type":"directory.category.v1","data":{"id":50,"name":"no time"}}`
+	require.Equal(t, 1, b.feed("", untimed).Taken)
+	require.Equal(t, 1, b.feed("", untimed).Unchanged, "what is the same is not told again")
+}
+
+// A post that was published makes a registration and what it says; erasing its page erases the latter. The fold takes a repetition once.
+func TestPostsAreFed(t *testing.T) {
+	t.Parallel()
+	b := setupFed(t)
+	post := `{"type":"metrics.post_registered.v1","data":{"parent_account":"` + agency + `","account_id":"` + client1 + `","member_id":7,` +
+		`"social_account_id":70,"p_id":1,"external_id":"70_1","origin":"main_app","registered_at":"2026-02-01T08:00:00Z","content":"We bake at night."}}`
+	require.Equal(t, 1, b.feed("", post).Taken)
+	require.Equal(t, 1, b.feed("", post).Taken)
+	var posts, texts int
+	count := func() {
+		require.NoError(t, b.facts.DB.Pool.QueryRow(t.Context(), `
+			select (select count(*) from tSPosts where external_id = '70_1'), (select count(*) from post_contents where external_id = '70_1')`).Scan(&posts, &texts))
+	}
+	count()
+	require.Equal(t, []int{1, 1}, []int{posts, texts})
+	refused := b.feed("", strings.Replace(post, `"main_app"`, `"listing"`, 1))
+	require.Equal(t, commands.FedRefused, refused.Lines[0].Outcome)
+	require.Contains(t, refused.Lines[0].Reason, "main_app")
+	require.Equal(t, 1, b.feed("", `{"type":"directory.social_account.v1","id":"70","erase":true}`).Taken)
+	count()
+	require.Equal(t, []int{1, 0}, []int{posts, texts}, "figures stay, texts go")
+}
+
+// References to secrets stay where a line names none; a connection has one from its beginning, so that tokens can be handed over.
+func TestFeedKeepsReferences(t *testing.T) {
+	t.Parallel()
+	b := setupFed(t)
+	b.facts.Put(t, domain.DirectoryUser{ID: bob, AccountID: client2, Name: "Bob", Active: true, PasswordRef: "password/bob"})
+	fed := b.feed("",
+		`{"type":"directory.user.v1","data":{"id":"`+bob+`","account_id":"`+client2+`","name":"Robert","active":true}}`,
+		`{"type":"directory.connection.v1","data":{"id":5,"member_id":7,"p_id":1}}`,
+	)
+	require.Equal(t, 2, fed.Taken, fed.body)
+	_, user := b.entity("user/" + bob)
+	require.Equal(t, "password/bob", user["data"].(map[string]any)["password_ref"])
+	require.Equal(t, "Robert", user["data"].(map[string]any)["name"])
+	_, connection := b.entity("connection/5")
+	require.Equal(t, "connection/5", connection["data"].(map[string]any)["secret_ref"])
+}
+
+// What is no JSON Lines, too much of it, or not what its header says is refused as a whole.
+func TestFeedBodies(t *testing.T) {
+	t.Parallel()
+	b := setupFed(t)
+	line := category(41, "Events", "2026-01-01T10:00:00Z")
+	zipped := func(text string) string {
+		var out bytes.Buffer
+		w := gzip.NewWriter(&out)
+		_, err := w.Write([]byte(text))
+		require.NoError(t, err)
+		require.NoError(t, w.Close())
+		return out.String()
+	}
+	require.Equal(t, 1, b.feedBody("", zipped(line+"\n"), "Content-Encoding: gzip").Taken)
+	for name, of := range map[string]struct {
+		body   string
+		header string
+		status int
+	}{
+		"another type":               {line, "Content-Type: text/plain", http.StatusUnsupportedMediaType},
+		"compressed otherwise":       {line, "Content-Encoding: br", http.StatusUnsupportedMediaType},
+		"not compressed":             {line, "Content-Encoding: gzip", http.StatusBadRequest},
+		"broken off":                 {zipped(line)[:20], "Content-Encoding: gzip", http.StatusBadRequest},
+		"nothing":                    {"\n \n", "", http.StatusBadRequest},
+		"not UTF-8":                  {"\xff", "", http.StatusBadRequest},
+		"too many lines":             {strings.Repeat("{}\n", 10_001), "", http.StatusRequestEntityTooLarge},
+		"too many bytes":             {strings.Repeat(" ", 16<<20) + line, "", http.StatusRequestEntityTooLarge},
+		"too many bytes, compressed": {zipped(strings.Repeat(" ", 16<<20) + line), "Content-Encoding: gzip", http.StatusRequestEntityTooLarge},
+	} {
+		headers := []string{}
+		if of.header != "" {
+			headers = append(headers, of.header)
+		}
+		fed := b.feedBody("", of.body, headers...)
+		require.Equal(t, of.status, fed.status, "%s: %s", name, fed.body)
+	}
+}
+
+// What the log did not acknowledge is told as such: the same request again is safe.
+func TestFeedIsAcknowledgedByTheLog(t *testing.T) {
+	t.Parallel()
+	b := setupFed(t)
+	b.facts.Fail(errors.New("no brokers"))
+	fed := b.feed("", category(41, "Events", "2026-01-01T10:00:00Z"))
+	require.Equal(t, http.StatusServiceUnavailable, fed.status)
+	require.Contains(t, fed.body, "Send the same request again")
+	b.facts.Fail(nil)
+	require.Equal(t, 1, b.feed("", category(41, "Events", "2026-01-01T10:00:00Z")).Taken)
+}
+
+// Where the directory is made here, staff adds clients and people, who can use them at once; a main application's are refused by line.
+func TestLocalDirectory(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	post := func(path, body string, headers ...string) (answer, map[string]any) {
+		headers = append([]string{"Authorization: Bearer " + b.token(agency, "agency"), "Content-Type: application/json"}, headers...)
+		a := b.ask(http.MethodPost, path, body, headers...)
+		var envelope struct {
+			Data map[string]any `json:"data"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(a.body), &envelope))
+		return a, envelope.Data
+	}
+	a, client := post("/api/accounts", `{"name":" Corner Bakery ","email":"office@bakery.example.com"}`, "Idempotency-Key: k1")
+	require.Equal(t, http.StatusOK, a.status, a.body)
+	require.Equal(t, "Corner Bakery", client["name"])
+	_, again := post("/api/accounts", `{"name":"Corner Bakery","email":"office@bakery.example.com"}`, "Idempotency-Key: k1")
+	require.Equal(t, client, again)
+	a, _ = post("/api/accounts", `{"name":"Another"}`, "Idempotency-Key: k1")
+	require.Equal(t, http.StatusUnprocessableEntity, a.status)
+	_, other := post("/api/accounts", `{"name":"Corner Bakery"}`)
+	require.NotEqual(t, client["id"], other["id"])
+	require.Contains(t, b.get("/api/accounts", b.token(agency, "agency")).body, client["id"])
+
+	id, _ := client["id"].(string)
+	invite := `{"name":"Jonas","email":"Jonas@bakery.example.com","account":"` + id + `"}`
+	a, person := post("/api/users", invite, "Idempotency-Key: k2")
+	require.Equal(t, http.StatusOK, a.status, a.body)
+	require.Equal(t, id, person["account_id"])
+	_, same := post("/api/users", invite, "Idempotency-Key: k2")
+	require.Equal(t, person, same)
+	for body, status := range map[string]int{
+		`{"name":"J","email":"jonas@BAKERY.example.com"}`:                           http.StatusConflict,
+		`{"name":"J","email":"j@example.com","account":"` + otherClient + `"}`:      http.StatusUnprocessableEntity,
+		`{"name":"J","email":"j@example.com","account":"ffffffffffffffffffffffff"}`: http.StatusUnprocessableEntity,
+		`{"name":"J","email":"not an address"}`:                                     http.StatusBadRequest,
+		`{"email":"j@example.com"}`:                                                 http.StatusBadRequest,
+		`{"name":"J","email":"j@example.com","acount":"` + id + `"}`:                http.StatusBadRequest,
+		`{"name":"J\nK","email":"j@example.com"}`:                                   http.StatusBadRequest,
+	} {
+		before := len(b.facts.Records(domain.TopicDirectory))
+		a, _ := post("/api/users", body)
+		require.Equal(t, status, a.status, "%s: %s", body, a.body)
+		require.Len(t, b.facts.Records(domain.TopicDirectory), before)
+	}
+
+	fed := b.feed("",
+		`{"type":"directory.account.v1","data":{"id":"`+client1+`","row_id":11,"parent_account":"`+agency+`","name":"x","active":true}}`,
+		`{"type":"directory.user.v1","id":"`+alice+`","erase":true}`,
+		category(41, "Events", "2026-01-01T10:00:00Z"),
+	)
+	require.Equal(t, []int{1, 2}, []int{fed.Taken, fed.Refused}, fed.body)
+	require.Contains(t, fed.Lines[0].Reason, "LEDGERBOARD_DIRECTORY=local")
+}
+
+// Where a main application tells accounts and users, staff is told where to add them.
+func TestAddingIsTheMainApplications(t *testing.T) {
+	t.Parallel()
+	b := setupFed(t)
+	for path, body := range map[string]string{"/api/accounts": `{"name":"x"}`, "/api/users": `{"name":"x","email":"x@example.com"}`} {
+		a := b.ask(http.MethodPost, path, body, "Authorization: Bearer "+b.token(agency, "agency"), "Content-Type: application/json")
+		require.Equal(t, http.StatusConflict, a.status)
+		require.Contains(t, a.body, "LEDGERBOARD_DIRECTORY=main_app")
+	}
+}

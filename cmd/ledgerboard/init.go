@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// initCommand makes an agency and its first person, who then adds clients and invites people.
+type initCommand struct {
+	storage
+	logging
+	tokens
+	directorySettings
+	Agency string        `required:"" placeholder:"NAME" help:"Name of the agency."`
+	Name   string        `required:"" help:"Name of its first person."`
+	Email  string        `required:"" placeholder:"ADDRESS" help:"E-mail address of that person."`
+	For    time.Duration `default:"12h" help:"Lifetime of the token."`
+	JSON   bool          `name:"json" help:"Print a JSON object."`
+}
+
+// initActor is who records name for an init: the command line knows no user.
+const initActor = "system:init"
+
+// begun is what init has made.
+type begun struct {
+	Agency    string    `json:"parent_account"`
+	User      string    `json:"user_id"`
+	Token     string    `json:"token"`
+	ExpiresAt time.Time `json:"expires_at"` // of the token
+}
+
+// Run implements the command. Nothing is made when it returns an error.
+func (c initCommand) Run(ctx context.Context, s streams) (err error) {
+	agency, person, err := commands.NewAgency(c.Agency, commands.NewPerson{Name: c.Name, Email: c.Email}, time.Now())
+	wrong := append(c.validate(), err)
+	switch c.Directory {
+	case directoryLocal:
+	case directoryMainApp:
+		wrong.add(errors.New("LEDGERBOARD_DIRECTORY is main_app: accounts and users come from the main application, which tells them with " +
+			"POST /api/directory; init is for LEDGERBOARD_DIRECTORY=local"))
+	default:
+		wrong.add(errors.New("LEDGERBOARD_DIRECTORY is not set: set it to local, as the service has it"))
+	}
+	if c.JWTSecret == "" {
+		wrong.add(errors.New("LEDGERBOARD_JWT_SECRET is not set: set it to the secret that the service has; it signs the token"))
+	}
+	wrong.unlessf(c.For > 0, "--for is %s; use more than 0", c.For)
+	if err := errors.Join(wrong...); err != nil {
+		return usageError{fmt.Errorf("nothing was made:\n%w", err)}
+	}
+	made := begun{Agency: agency.ID, User: person.ID, ExpiresAt: time.Now().Add(c.For).UTC().Truncate(time.Second)}
+	if made.Token, err = c.sign(person.ID, agency.ID, []string{"agency"}, made.ExpiresAt); err != nil {
+		return err
+	}
+	parts := assembly.NewParts(c.backends(c.logger(s)))
+	defer func() { err = errors.Join(err, parts.Close()) }()
+	log, err := parts.Log(ctx)
+	if err != nil {
+		return explainInUse(err)
+	}
+	if err := c.makeAgency(ctx, log, agency, person); err != nil {
+		return err
+	}
+	if c.JSON {
+		return json.NewEncoder(s.Out).Encode(made)
+	}
+	fmt.Fprintf(s.Out, "Agency %s (%s) and its first person %s (%s) are made.\n", c.Agency, made.Agency, c.Name, made.User)
+	fmt.Fprintf(s.Out, "With this token, until %s, add clients (POST /api/accounts) and invite people (POST /api/users):\n%s\n",
+		made.ExpiresAt.Format(time.RFC3339), made.Token)
+	return nil
+}
+
+// makeAgency appends both, unless there is an agency of that name: then init was run already.
+func (c initCommand) makeAgency(ctx context.Context, log *eventlog.Log, agency domain.DirectoryAccount, person domain.DirectoryUser) error {
+	world := map[string]domain.DirectoryAccount{}
+	err := assembly.ScanDirectory(ctx, log, func(r domain.Recorded, err error) {
+		if account, ok := r.Data.(domain.DirectoryAccount); err == nil && ok {
+			world[r.Key] = account
+		} else if err == nil {
+			delete(world, r.Key)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("read the directory: %w", err)
+	}
+	for _, other := range world {
+		if other.ParentAccount == "" && strings.EqualFold(other.Name, agency.Name) {
+			return usageError{fmt.Errorf("nothing was made: there is an agency named %q already (%s); 'ledgerboard token' signs a token for one of "+
+				"its people, and another agency needs another name", other.Name, other.ID)}
+		}
+	}
+	var drafts []domain.Draft
+	for _, entity := range []domain.DirectoryEntity{agency, person} {
+		draft := commands.EntityDraft(entity, time.Now())
+		draft.Envelope.Audit.Actor = initActor
+		drafts = append(drafts, draft)
+	}
+	if err := log.AppendBulk(ctx, drafts); err != nil {
+		return fmt.Errorf("append the agency and its first person: %w", err)
+	}
+	return nil
+}

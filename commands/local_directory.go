@@ -1,0 +1,241 @@
+package commands
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/mail"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Errors of [LocalDirectory] and of init.
+var (
+	// ErrDirectoryElsewhere (conflict): a main application makes accounts and users.
+	ErrDirectoryElsewhere = domain.NewError(domain.CodeConflict,
+		"Accounts and users come from the main application (LEDGERBOARD_DIRECTORY=main_app). Add them there; it sends them with POST /api/directory.")
+	errNotOfAgency = domain.NewError(domain.CodeUnprocessable,
+		"account: is not the agency or one of its clients. Take an id of GET /api/accounts, or leave it out for a colleague.").
+		WithField("account", "is not the agency or one of its clients")
+	errEmailTaken = domain.NewError(domain.CodeConflict,
+		"Somebody of the agency has this e-mail address already. See GET /api/users.").WithField("email", "is somebody's of the agency already")
+	errKeyUsed = domain.NewError(domain.CodeUnprocessable,
+		"This Idempotency-Key was used for another request. Use a new key for a new request.")
+)
+
+// AgencyPeople knows the e-mail addresses of an agency's users.
+type AgencyPeople interface {
+	// HasEmail tells whether an active user of the agency or of one of its clients has the address, in whatever case.
+	HasEmail(ctx context.Context, agency, email string) (bool, error)
+}
+
+// ToldDirectory is [ToldEntities] that can be waited for.
+type ToldDirectory interface {
+	ToldEntities
+	// Moved returns a channel that is closed when the tables have moved. Take it before looking at them.
+	Moved() <-chan struct{}
+}
+
+// LocalDirectory adds clients and people where the directory is made here, LEDGERBOARD_DIRECTORY=local.
+type LocalDirectory struct {
+	Log    Appender
+	Told   ToldDirectory
+	People AgencyPeople
+	Local  bool // false: everything is refused, [ErrDirectoryElsewhere]
+	Now    func() time.Time
+}
+
+// NewClient is a client to add.
+type NewClient struct {
+	Name    string
+	Email   string // may be empty, as what follows
+	Phone   string
+	Address string
+	Key     string // of idempotency; "": none
+}
+
+// NewPerson is a person to invite.
+type NewPerson struct {
+	AccountID string // "": the agency's own, a colleague
+	Name      string
+	Email     string
+	Phone     string // may be empty
+	Key       string // of idempotency; "": none
+}
+
+// maxName bounds names, addresses and the like, in characters.
+const maxName = 200
+
+// AddClient makes a client of the caller's agency. A repetition with the same key answers what the first has made. Errors: conflict
+// ([ErrDirectoryElsewhere]), invalid, unprocessable (another request had the key), [ErrNotAppended].
+func (d LocalDirectory) AddClient(ctx context.Context, c Caller, add NewClient) (domain.DirectoryAccount, error) {
+	if !d.Local {
+		return domain.DirectoryAccount{}, ErrDirectoryElsewhere
+	}
+	if err := errors.Join(checkName("name", &add.Name, true), checkEmail(&add.Email, false), checkName("phone", &add.Phone, false),
+		checkName("address", &add.Address, false)); err != nil {
+		return domain.DirectoryAccount{}, err
+	}
+	id := newHexID(d.Now(), domain.KindAccount, c.ParentAccount, add.Key)
+	account := domain.DirectoryAccount{
+		ID: id, RowID: domain.ComputedRow(id), ParentAccount: c.ParentAccount, Name: add.Name, Email: add.Email, Phone: add.Phone,
+		Address: add.Address, Active: true,
+	}
+	return account, d.add(ctx, c, account)
+}
+
+// Invite makes a user of the caller's agency, or of one of its clients. How the person signs in is the identity provider's, or the
+// token's that somebody makes. Errors: as of AddClient; unprocessable: the account is not the agency's; conflict: the address is taken.
+func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) (domain.DirectoryUser, error) {
+	if !d.Local {
+		return domain.DirectoryUser{}, ErrDirectoryElsewhere
+	}
+	if err := errors.Join(checkName("name", &invite.Name, true), checkEmail(&invite.Email, true), checkName("phone", &invite.Phone, false)); err != nil {
+		return domain.DirectoryUser{}, err
+	}
+	if invite.AccountID == "" {
+		invite.AccountID = c.ParentAccount
+	}
+	if err := d.ofAgency(ctx, c, invite.AccountID); err != nil {
+		return domain.DirectoryUser{}, err
+	}
+	now := stored(d.Now())
+	user := domain.DirectoryUser{
+		ID: newHexID(now, domain.KindUser, c.ParentAccount, invite.Key), AccountID: invite.AccountID, Name: invite.Name, Email: invite.Email,
+		Phone: invite.Phone, Active: true, CreatedAt: now, UpdatedAt: now,
+	}
+	told, err := d.Told.Told(ctx, []string{domain.EntityKey(user)})
+	if err != nil {
+		return user, err
+	}
+	if before, ok := told[domain.EntityKey(user)].Entity.(domain.DirectoryUser); ok { // the same key before
+		user.CreatedAt, user.UpdatedAt = before.CreatedAt, before.UpdatedAt
+		if before != user {
+			return user, errKeyUsed
+		}
+		return user, nil
+	}
+	taken, err := d.People.HasEmail(ctx, c.ParentAccount, user.Email)
+	if err != nil {
+		return user, err
+	}
+	if taken {
+		return user, errEmailTaken
+	}
+	return user, d.append(ctx, c, user)
+}
+
+// ofAgency refuses an account that is neither the caller's agency nor one of its active clients.
+func (d LocalDirectory) ofAgency(ctx context.Context, c Caller, id string) error {
+	key := domain.DirectoryKey(domain.KindAccount, id)
+	told, err := d.Told.Told(ctx, []string{key})
+	if err != nil {
+		return err
+	}
+	account, known := told[key].Entity.(domain.DirectoryAccount)
+	if !known || id != c.ParentAccount && account.ParentAccount != c.ParentAccount {
+		return errNotOfAgency
+	}
+	return nil
+}
+
+// add appends an account, unless a request with the same key has made it.
+func (d LocalDirectory) add(ctx context.Context, c Caller, account domain.DirectoryAccount) error {
+	told, err := d.Told.Told(ctx, []string{domain.EntityKey(account)})
+	if err != nil {
+		return err
+	}
+	switch before := told[domain.EntityKey(account)].Entity; before {
+	case nil:
+		return d.append(ctx, c, account)
+	case account:
+		return nil
+	default:
+		return errKeyUsed
+	}
+}
+
+// shownWithin is how long an answer waits for the tables to show what was made.
+const shownWithin = 5 * time.Second
+
+// append appends an entity and waits until the tables show it, so that the next request finds it. It is made also where they take longer.
+func (d LocalDirectory) append(ctx context.Context, c Caller, entity domain.DirectoryEntity) error {
+	draft := EntityDraft(entity, d.Now())
+	c.sign(&draft.Envelope)
+	if err := d.Log.Append(ctx, draft); err != nil {
+		return fmt.Errorf("%w (%w)", ErrNotAppended, err)
+	}
+	waiting, cancel := context.WithTimeout(ctx, shownWithin)
+	defer cancel()
+	for {
+		moved := d.Told.Moved()
+		told, err := d.Told.Told(waiting, []string{draft.Key})
+		if _, shown := told[draft.Key]; err != nil || shown {
+			return nil //nolint:nilerr // what was to be done is done; only the tables cannot be asked
+		}
+		select {
+		case <-moved:
+		case <-waiting.Done():
+			return nil
+		}
+	}
+}
+
+// NewAgency makes an agency and its first person, who has all rights in it: what `ledgerboard init` appends. Errors: invalid.
+func NewAgency(name string, first NewPerson, now time.Time) (agency domain.DirectoryAccount, person domain.DirectoryUser, err error) {
+	err = errors.Join(checkName("name of the agency", &name, true), checkName("name", &first.Name, true), checkEmail(&first.Email, true))
+	id := newHexID(now, domain.KindAccount, "", "")
+	agency = domain.DirectoryAccount{ID: id, RowID: domain.ComputedRow(id), Name: name, Email: first.Email, Active: true}
+	person = domain.DirectoryUser{
+		ID: newHexID(now, domain.KindUser, "", ""), AccountID: id, Name: first.Name, Email: first.Email, IsOwner: true, Active: true,
+		CreatedAt: stored(now), UpdatedAt: stored(now),
+	}
+	return agency, person, err
+}
+
+// newHexID is a new id as MongoDB makes them: the second, and what is random. With a key it is the same for the same key.
+func newHexID(now time.Time, kind, agency, key string) string {
+	var id [domain.HexIDLength / 2]byte
+	if key == "" {
+		binary.BigEndian.PutUint32(id[:], uint32(now.Unix())) //nolint:gosec // until 2106
+		_, _ = rand.Read(id[4:])                              // it never fails
+		return hex.EncodeToString(id[:])
+	}
+	sum := sha256.Sum256([]byte(strings.Join([]string{"ledgerboard", kind, agency, key}, "\x00")))
+	copy(id[:], sum[:])
+	return hex.EncodeToString(id[:])
+}
+
+// checkName trims a text and refuses one that no person could have meant.
+func checkName(field string, text *string, wanted bool) error {
+	*text = strings.TrimSpace(*text)
+	detail := ""
+	switch {
+	case *text == "" && wanted:
+		detail = "is missing; give one"
+	case utf8.RuneCountInString(*text) > maxName, !utf8.ValidString(*text), strings.ContainsFunc(*text, func(r rune) bool { return r < ' ' }):
+		detail = fmt.Sprintf("is no text of at most %d characters on one line", maxName)
+	default:
+		return nil
+	}
+	return domain.NewError(domain.CodeInvalid, "The request is not well-formed: %s %s.", field, detail).WithField(field, detail)
+}
+
+// checkEmail refuses what is no address; the case of letters stays as it is given.
+func checkEmail(email *string, wanted bool) error {
+	if err := checkName("email", email, wanted); err != nil || *email == "" {
+		return err
+	}
+	if parsed, err := mail.ParseAddress(*email); err != nil || parsed.Address != *email {
+		const detail = "is no e-mail address, like jonas@example.com"
+		return domain.NewError(domain.CodeInvalid, "The request is not well-formed: email %s.", detail).WithField("email", detail)
+	}
+	return nil
+}
