@@ -47,7 +47,7 @@
 //	live.go                         stream of changed figures
 //	audit_routes.go audit_params.go auditors: history, state, diff, access; their parameters
 //	audit_ports.go audit_export.go audit_export_formats.go audit_reads.go  what they stand on; exports, as CSV or JSON Lines; who read
-//	ops_routes.go ops_ports.go ops_rebuilds.go ops_parked.go ops_actions.go  operators: what they see and do, progress of rebuilds,
+//	ops_routes.go ops_ports.go ops_rebuilds.go ops_parked.go ops_actions.go ops_connections.go  operators: what they see and do, progress of rebuilds,
 //	                                parked events, what came of what they did
 //	health.go                       /healthz, /readyz
 //

@@ -41,9 +41,10 @@ const (
 type healthBody struct {
 	Status      string             `json:"status"` // ok, ready, degraded, not_ready
 	Checks      []checkResult      `json:"checks,omitempty"`
-	Projections []ProjectionHealth `json:"projections,omitempty"`      // how far the read models are; absent before they were looked at
-	Platforms   []PlatformPause    `json:"paused_platforms,omitempty"` // that are not read
-	Readings    []PlatformReading  `json:"readings,omitempty"`         // how platforms are read
+	Projections []ProjectionHealth `json:"projections,omitempty"`        // how far the read models are; absent before they were looked at
+	Platforms   []PlatformPause    `json:"paused_platforms,omitempty"`   // that are not read
+	Connections []ConnectionPause  `json:"paused_connections,omitempty"` // whose accounts are not read
+	Readings    []PlatformReading  `json:"readings,omitempty"`           // how this process reads platforms
 }
 
 // checkResult is one condition of readiness.
@@ -86,13 +87,11 @@ type BuildHealth struct {
 	Waits       string `json:"waits,omitempty"` // what its rebuild waits for; absent when it goes on
 }
 
-// PlatformReading is how connections of a platform are read.
+// PlatformReading is how connections of a platform are read. How many there are, and at which pace, is for who signs in.
 type PlatformReading struct {
-	Name        string    `json:"name"`        // of the platform
-	Kind        string    `json:"kind"`        // account_insights or post_insights
-	Connections int       `json:"connections"` // read at this pace
-	Pace        string    `json:"pace"`        // how often each is read, and why not more often
-	NextDue     time.Time `json:"next_due"`    // when the first of them is read next; UTC
+	Name   string `json:"name"`   // of the platform
+	Kind   string `json:"kind"`   // account_insights or post_insights
+	Slowed bool   `json:"slowed"` // less often than configured, because of its quota
 }
 
 // PlatformPause is a platform that an operator paused: neither are its figures read nor its tokens renewed.
@@ -103,12 +102,21 @@ type PlatformPause struct {
 	Reason string    `json:"reason"` // CODE or CODE:TICKET
 }
 
+// ConnectionPause is a connection that an operator paused: neither are its figures read nor its token renewed.
+type ConnectionPause struct {
+	ConnectionID int64     `json:"connection_id"` // of the connection
+	Since        time.Time `json:"since"`         // UTC
+	By           string    `json:"by"`            // who paused it
+	Reason       string    `json:"reason"`        // CODE or CODE:TICKET
+}
+
 // Health answers /healthz and /readyz.
 type Health struct {
 	Checks      []Check
-	Projections func() []ProjectionHealth               // nil: none are told of
-	Platforms   func(context.Context) []PlatformPause   // those that are paused; nil: none are told of
-	Readings    func(context.Context) []PlatformReading // how platforms are read; nil: none are told of
+	Projections func() []ProjectionHealth // nil: none are told of
+	// Paused tells which platforms and connections are paused; nil: none are told of.
+	Paused   func(context.Context) ([]PlatformPause, []ConnectionPause)
+	Readings func() []PlatformReading // how this process reads platforms; nil: none are told of
 }
 
 // Handler serves /healthz, /readyz and /metrics alone: what a process has that serves nothing else. Metrics may be nil:
@@ -177,11 +185,11 @@ func (h Health) ready(r *http.Request) (healthBody, int) {
 	if h.Projections != nil {
 		body.Projections = h.Projections()
 	}
-	if h.Platforms != nil {
-		body.Platforms = h.Platforms(ctx)
+	if h.Paused != nil {
+		body.Platforms, body.Connections = h.Paused(ctx)
 	}
 	if h.Readings != nil {
-		body.Readings = h.Readings(ctx)
+		body.Readings = h.Readings()
 	}
 	return body, status
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // OperatorDesk is what operators see and do; internal/assembly implements it. Whatever acts is recorded before it acts,
@@ -21,6 +22,8 @@ type OperatorDesk interface {
 	Topics(ctx context.Context) ([]operator.Topic, error)
 	Jobs(ctx context.Context) ([]operator.Job, error)
 	Pauses(ctx context.Context) ([]domain.Pause, error)
+	// Connections is how the connected accounts of all agencies are read.
+	Connections(ctx context.Context, q readmodels.ReadingsQuery) ([]readmodels.ConnectionReading, error)
 	// Actions is what operators did, newest first, and the cursor of the next page. A malformed cursor is invalid.
 	Actions(ctx context.Context, limit int, cursor string) (actions []operator.Action, next string, err error)
 

@@ -27,6 +27,7 @@ var (
 		Name: "parked", Kind: KindText, Text: "A parked event: <projection>-<partition>-<offset>.", Example: "dashboards-3-1204",
 	}
 	paramJob          = Param{Name: "job", Kind: KindRowID, Text: "The id of a job.", Example: 7}
+	paramConnectionID = Param{Name: "connection", Kind: KindRowID, Text: "The id of a connection.", Example: 31}
 	paramNetwork      = Param{Name: "platform", Kind: KindText, Text: "A platform: facebook, instagram, linkedin or tiktok.", Example: "linkedin"}
 	paramOfProjection = Param{Name: "projection", Kind: KindText, Text: "Only what this projection has parked."}
 	paramOfStream     = Param{Name: "stream", Kind: KindText, Text: "Only the stream of this key."}
@@ -81,6 +82,9 @@ func (s *Server) opsRoutes() []route {
 		row(http.MethodPost, "platforms/{platform}/resume", "postOpsPlatformResume",
 			acting(s, paramNetwork, paused(domain.PausePlatform, desk.Resume))),
 		row(http.MethodPost, "platforms/{platform}/run", "postOpsPlatformRun", s.runJob()),
+		row(http.MethodGet, "connections", "getOpsConnections", s.getConnections()),
+		row(http.MethodPost, "connections/{connection}/pause", "postOpsConnectionPause", actingOnConnection(s, desk.Pause)),
+		row(http.MethodPost, "connections/{connection}/resume", "postOpsConnectionResume", actingOnConnection(s, desk.Resume)),
 		row(http.MethodGet, "actions", "getOpsActions", s.getActions()),
 		row(http.MethodGet, "log", "getOpsLog", listing(s, desk.Topics)),
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // fakeDesk remembers what was done. The desk of the service is tested with it, in internal/assembly.
@@ -46,6 +47,10 @@ func (f *fakeDesk) Rebuilds(context.Context) ([]operator.Rebuild, error)       {
 func (f *fakeDesk) Topics(context.Context) ([]operator.Topic, error)           { return nil, nil }
 func (f *fakeDesk) Jobs(context.Context) ([]operator.Job, error)               { return nil, nil }
 func (f *fakeDesk) Pauses(context.Context) ([]domain.Pause, error)             { return nil, nil }
+
+func (f *fakeDesk) Connections(context.Context, readmodels.ReadingsQuery) ([]readmodels.ConnectionReading, error) {
+	return []readmodels.ConnectionReading{{ConnectionID: 31, Name: "Ada", Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{}}}}, nil
+}
 
 func (f *fakeDesk) Actions(_ context.Context, limit int, cursor string) ([]operator.Action, string, error) {
 	f.did(commands.Caller{}, domain.Reason{}, "actions", strconv.Itoa(limit), cursor)
@@ -170,6 +175,8 @@ func TestOperatorsActWithAReason(t *testing.T) {
 		"/api/ops/projections/post_insights/prepare":    "prepare post_insights",
 		"/api/ops/projections/dashboards/pause":         "pause projection dashboards",
 		"/api/ops/platforms/linkedin/resume":            "resume platform linkedin",
+		"/api/ops/connections/31/pause":                 "pause connection 31",
+		"/api/ops/connections/4503599627370497/resume":  "resume connection 4503599627370497",
 		"/api/ops/rebuilds/r1/cancel":                   "cancel r1",
 		"/api/ops/parked/dashboards-3-12/retry":         "retry  dashboards-3-12",
 		"/api/ops/parked/dashboards-3-12/skip":          "skip dashboards-3-12",

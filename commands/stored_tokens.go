@@ -22,16 +22,30 @@ type StoredTokens struct {
 	InstagramLogin bool `json:"instagram_login,omitempty"`
 	// VerifiedAs is the account that the platform has said the tokens are of; "": it was not asked yet.
 	VerifiedAs string `json:"verified_as,omitempty"`
+	// Granted are the scopes that the platform says they have, in their order; nil: it was not asked, or does not say.
+	Granted []string `json:"granted"`
+	// DataAccessUntil is when Meta gives no data with them any more, whatever ExpiresAt says; zero: other platforms, or not known.
+	DataAccessUntil time.Time `json:"data_access_until,omitzero"`
 }
 
 // Times is what may be known of the tokens without opening them.
 func (t StoredTokens) Times(taken time.Time) domain.SecretTimes {
-	return domain.SecretTimes{Taken: taken, Expires: t.ExpiresAt, RenewableUntil: t.SignInBefore()}
+	return domain.SecretTimes{
+		Taken: taken, Expires: t.ExpiresAt, RenewableUntil: t.SignInBefore(), DataAccessUntil: t.DataAccessUntil, Granted: t.Granted,
+	}
 }
 
 // SignInBefore is when a person must have signed in again: when renewals end, or the access token itself where there
-// is no renewal. Zero: not known, or never.
+// is no renewal, or when Meta gives no data any more, whichever is first. Zero: not known, or never.
 func (t StoredTokens) SignInBefore() time.Time {
+	end := t.renewableUntil()
+	if end.IsZero() || !t.DataAccessUntil.IsZero() && t.DataAccessUntil.Before(end) {
+		return t.DataAccessUntil
+	}
+	return end
+}
+
+func (t StoredTokens) renewableUntil() time.Time {
 	switch {
 	case t.RefreshToken != "":
 		return t.RefreshExpiresAt

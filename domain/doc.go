@@ -31,7 +31,8 @@
 //	operator.go operator_outcome.go  what an operator does, and on what; what came of it
 //	reason.go pause.go   why an operator acts; what stands still
 //	skip_parked.go       whether a parked record may be left out for good
-//	token_place.go secret_times.go  where a connection stands between sign-ins; the times of a stored secret
+//	token_place.go secret_times.go  where a connection stands between sign-ins; what is known of a stored secret without its key
+//	figure_scopes.go           which scopes each figure needs, and which figures lack one
 //	audit.go             who read or exported the audit trail; who was erased
 //	checkpoint.go        a signed checkpoint of the history
 //	limits.go            bounds of what the read models can index and store

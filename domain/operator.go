@@ -18,6 +18,8 @@ const (
 	ActionProjectionResumed      OperatorAction = "projection.resumed"
 	ActionPlatformPaused         OperatorAction = "platform.paused" // its fetching
 	ActionPlatformResumed        OperatorAction = "platform.resumed"
+	ActionConnectionPaused       OperatorAction = "connection.paused" // the reading of its accounts
+	ActionConnectionResumed      OperatorAction = "connection.resumed"
 	ActionRebuildRequested       OperatorAction = "rebuild.requested"
 	ActionRebuildCancelled       OperatorAction = "rebuild.cancelled"
 	ActionRebuildAccepted        OperatorAction = "rebuild.accepted" // a report, in spite of its differences
@@ -48,20 +50,21 @@ type OperatorActed struct {
 // OperatorTarget names what an action is on. Each action has its own set of these; what is absent does not
 // concern it.
 type OperatorTarget struct {
-	Projection string     `json:"projection,omitempty"` // its name
-	Generation int        `json:"generation,omitempty"` // from 1
-	Rebuild    string     `json:"rebuild,omitempty"`    // its id
-	Report     string     `json:"report,omitempty"`     // id of the verification's report
-	Until      *time.Time `json:"until,omitempty"`      // the rebuild stands for what was recorded up to then
-	Platform   Platform   `json:"p_id,omitempty"`       // whose reading it is
-	Position   *Position  `json:"position,omitempty"`   // of one parked record
-	Stream     string     `json:"stream,omitempty"`     // key of the parked records
-	Type       string     `json:"type,omitempty"`       // event type of the parked records
-	Count      int        `json:"count,omitempty"`      // parked records that the preview showed
-	Job        int64      `json:"job,omitempty"`        // its id
-	JobKind    string     `json:"job_kind,omitempty"`   // what the job does
-	User       string     `json:"user,omitempty"`       // the person's
-	Member     int64      `json:"member_id,omitempty"`  // the person's, who is no user
+	Projection string     `json:"projection,omitempty"`    // its name
+	Generation int        `json:"generation,omitempty"`    // from 1
+	Rebuild    string     `json:"rebuild,omitempty"`       // its id
+	Report     string     `json:"report,omitempty"`        // id of the verification's report
+	Until      *time.Time `json:"until,omitempty"`         // the rebuild stands for what was recorded up to then
+	Platform   Platform   `json:"p_id,omitempty"`          // whose reading it is
+	Connection int64      `json:"connection_id,omitempty"` // whose accounts are read
+	Position   *Position  `json:"position,omitempty"`      // of one parked record
+	Stream     string     `json:"stream,omitempty"`        // key of the parked records
+	Type       string     `json:"type,omitempty"`          // event type of the parked records
+	Count      int        `json:"count,omitempty"`         // parked records that the preview showed
+	Job        int64      `json:"job,omitempty"`           // its id
+	JobKind    string     `json:"job_kind,omitempty"`      // what the job does
+	User       string     `json:"user,omitempty"`          // the person's
+	Member     int64      `json:"member_id,omitempty"`     // the person's, who is no user
 }
 
 // EventType implements [Data].
@@ -72,12 +75,14 @@ type targetRule struct{ must, anyOf, may []string }
 
 var targetRules = func() map[OperatorAction]targetRule {
 	projection, platform := targetRule{must: []string{"projection"}}, targetRule{must: []string{"p_id"}}
+	connection := targetRule{must: []string{"connection_id"}, may: []string{"p_id"}}
 	generation := targetRule{must: []string{"projection", "generation"}, may: []string{"report"}}
 	parked := targetRule{must: []string{"projection"}, anyOf: []string{"position", "stream", "type"}, may: []string{"count"}}
 	job := targetRule{must: []string{"job"}, may: []string{"job_kind", "p_id"}}
 	return map[OperatorAction]targetRule{
 		ActionProjectionPaused: projection, ActionProjectionResumed: projection,
 		ActionPlatformPaused: platform, ActionPlatformResumed: platform,
+		ActionConnectionPaused: connection, ActionConnectionResumed: connection,
 		ActionRebuildRequested:   {must: projection.must, may: []string{"rebuild", "until", "generation"}},
 		ActionRebuildCancelled:   {must: projection.must, may: []string{"rebuild", "generation"}},
 		ActionRebuildAccepted:    {must: []string{"projection", "report"}, may: []string{"rebuild", "generation"}},
@@ -126,6 +131,7 @@ func (t OperatorTarget) given() (names []string) {
 		{"report", t.Report != ""},
 		{"until", t.Until != nil},
 		{"p_id", t.Platform != 0},
+		{"connection_id", t.Connection != 0},
 		{"position", t.Position != nil},
 		{"stream", t.Stream != ""},
 		{"type", t.Type != ""},
@@ -150,7 +156,7 @@ var (
 // validate keeps free text and impossible numbers out.
 func (t OperatorTarget) validate() error {
 	names := []string{t.Projection, t.Rebuild, t.Report, t.Type, t.JobKind, t.User}
-	numbers := []int64{int64(t.Generation), int64(t.Count), t.Job, t.Member}
+	numbers := []int64{int64(t.Generation), int64(t.Count), t.Job, t.Member, t.Connection}
 	if p := t.Position; p != nil {
 		if p.Topic == "" {
 			return errors.New("the position names no topic")

@@ -72,6 +72,9 @@ func TestOperatorActedIsValidated(t *testing.T) {
 		"pause of nothing":           {act(domain.ActionProjectionPaused, target{}), "names no projection"},
 		"pause of something else":    {act(domain.ActionProjectionPaused, target{Projection: "directory", Platform: 4}), "takes no p_id"},
 		"pause of a platform":        {act(domain.ActionPlatformResumed, target{Platform: domain.TikTok}), ""},
+		"pause of a connection":      {act(domain.ActionConnectionPaused, target{Connection: 31, Platform: domain.LinkedIn}), ""},
+		"pause of no connection":     {act(domain.ActionConnectionResumed, target{Platform: domain.LinkedIn}), "names no connection_id"},
+		"a negative connection":      {act(domain.ActionConnectionPaused, target{Connection: -1}), "negative"},
 		"a platform that wraps":      {act(domain.ActionPlatformPaused, target{Platform: 1 << 16}), "p_id"},
 		"rebuild until":              {act(domain.ActionRebuildRequested, target{Projection: "x", Until: new(day0)}), ""},
 		"cancel until":               {act(domain.ActionRebuildCancelled, target{Projection: "x", Until: new(day0)}), "takes no until"},
@@ -108,11 +111,12 @@ func TestOperatorActedIsValidated(t *testing.T) {
 func TestEveryActionTakesItsTarget(t *testing.T) {
 	t.Parallel()
 	whole := domain.OperatorTarget{
-		Projection: "x", Generation: 1, Rebuild: "r", Report: "v", Until: new(time.Time), Platform: 1,
+		Projection: "x", Generation: 1, Rebuild: "r", Report: "v", Until: new(time.Time), Platform: 1, Connection: 1,
 		Position: &domain.Position{Topic: "metrics"}, Stream: "s", Type: "t", Count: 1, Job: 1, JobKind: "k", User: "u", Member: 1,
 	}
 	for _, action := range []domain.OperatorAction{
 		domain.ActionProjectionPaused, domain.ActionProjectionResumed, domain.ActionPlatformPaused, domain.ActionPlatformResumed,
+		domain.ActionConnectionPaused, domain.ActionConnectionResumed,
 		domain.ActionRebuildRequested, domain.ActionRebuildCancelled, domain.ActionRebuildAccepted,
 		domain.ActionGenerationPrepared, domain.ActionGenerationSwitched, domain.ActionGenerationSwitchedBack, domain.ActionGenerationDropped,
 		domain.ActionParkedInspected, domain.ActionParkedRetried, domain.ActionParkedSkipped, domain.ActionParkedAcknowledged,

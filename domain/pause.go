@@ -9,12 +9,13 @@ type PauseKind string
 const (
 	PauseProjection PauseKind = "projection" // its folding; the name is the projection's
 	PausePlatform   PauseKind = "platform"   // its fetching; the name is that of [Platform.String]
+	PauseConnection PauseKind = "connection" // the reading of its accounts; the name is its id in decimal digits
 )
 
 // Pause is one that holds now.
 type Pause struct {
-	Kind   PauseKind `json:"kind"`  // projection or platform
-	Name   string    `json:"name"`  // of the projection or platform
+	Kind   PauseKind `json:"kind"`  // projection, platform or connection
+	Name   string    `json:"name"`  // of the projection or platform; the id of the connection
 	Since  time.Time `json:"since"` // UTC
 	Actor  string    `json:"actor"` // who paused it
 	Reason Reason    `json:"reason"`

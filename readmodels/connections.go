@@ -21,24 +21,15 @@ const maxKnownPosts = 20_000
 type Connections struct{ Pool pg.Reader }
 
 // worthReading are the joins and conditions that all queries share; $1 is the platform, $2 the kind, $3 now. Left out are
-// accounts whose subscription has lapsed (an agency's counts for its clients) and connections that wait for a
-// person to sign in again, unless their token was replaced since.
+// accounts whose subscription has lapsed, connections that wait for a person to sign in again, and those that an operator has
+// paused.
 const worthReading = connectionJoins + `
-	where s.p_id = $1 and s.connected
-	  and (st.state is null or st.state <> '` + domain.ConnectionReconnect + `' or k.updated_at > st.at)
-	  and ` + subscribed
+	where s.p_id = $1 and s.connected and not ` + awaitsSignIn + ` and not ` + pausedByOperator + ` and ` + subscribed
 
-const (
-	connectionJoins = `
+const connectionJoins = `
 	from tSAccounts s
-	left join tMemberAuth a on a.id = s.connection_id
-	left join connection_states st on st.connection_id = s.connection_id
-	left join kept.secrets k on k.ref = a.secret_ref
+	cross join (select $3::timestamptz as now) t` + signInJoins + `
 	left join kept.fetch_state f on f.kind = $2 and f.p_id = s.p_id and f.social_account_id = s.id`
-	subscribed = `exists (
-	    select from tSubscriptions b where b.account_id in (s.account_id, s.parent_account)
-	      and b.starts_at <= $3 and (b.ends_at is null or b.ends_at > $3))`
-)
 
 // Due returns the social accounts that are due and that nobody has claimed: by their due time, at once when nothing is
 // known of them or their token was replaced. The most overdue come first.
@@ -49,6 +40,15 @@ func (c Connections) Due(ctx context.Context, queue domain.FetchQueue, now time.
 		order by f.due_at nulls first, s.id`, int(queue.Platform), queue.Kind, now, now.Add(domain.WrongClock))
 	due, err := pgx.CollectRows(rows, pgx.RowToStructByPos[domain.DueAccount])
 	return due, wrapped(fmt.Sprintf("read due accounts of %s", queue.Platform), err)
+}
+
+// Paused returns the connections that an operator has paused.
+func (c Connections) Paused(ctx context.Context) (map[int64]bool, error) {
+	rows, _ := c.Pool.Query(ctx, `select name::bigint from kept.pauses where kind = $1`, domain.PauseConnection)
+	paused := map[int64]bool{}
+	var id int64
+	_, err := pgx.ForEachRow(rows, []any{&id}, func() error { paused[id] = true; return nil })
+	return paused, wrapped("list paused connections", err)
 }
 
 // Counts returns how many social accounts of a platform are read, by type.
@@ -63,7 +63,7 @@ func (c Connections) Counts(ctx context.Context, queue domain.FetchQueue, now ti
 
 const taskColumns = `
 	select s.parent_account, s.account_id, s.member_id, s.id, s.p_id, s.a_type, s.external_id, s.connection_id,
-	       coalesce(a.secret_ref, ''), coalesce(st.state, '` + domain.ConnectionOK + `'), ` + subscribed + `,
+	       coalesce(c.secret_ref, ''), coalesce(st.state, '` + domain.ConnectionOK + `'), ` + subscribed + `,
 	       coalesce(f.due_at, $3), f.read_at, coalesce(f.failures, 0), f.backfilled_at, f.demographics_at,
 	       coalesce(f.list_cursor, ''), f.list_began, f.listed_to,
 	       f.history_from, coalesce(f.history_failures, 0), f.history_not_before,
@@ -112,8 +112,7 @@ func (c Connections) tasks(ctx context.Context, query string, args ...any) ([]do
 // before a time. Those that a person must sign in for already are told by their state.
 func (c Connections) SignInsDue(ctx context.Context, platform domain.Platform, now, before time.Time) (accounts, due int, err error) {
 	err = c.Pool.QueryRow(ctx, `select count(*), count(*) filter (where k.renewable_until < $4)`+connectionJoins+`
-		where s.p_id = $1 and s.connected and `+subscribed+`
-		  and (st.state is null or st.state <> '`+domain.ConnectionReconnect+`' or k.updated_at > st.at)`,
+		where s.p_id = $1 and s.connected and not `+awaitsSignIn+` and `+subscribed,
 		int(platform), domain.FetchTokens, now, before).Scan(&accounts, &due)
 	return accounts, due, wrapped(fmt.Sprintf("count the sign-ins that %s needs soon", platform), err)
 }

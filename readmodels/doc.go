@@ -24,7 +24,7 @@
 //	entities.go entities_users.go entities_platforms.go  users and connected platforms
 //	entities_accounts.go entities_members.go entities_categories.go  accounts, members, categories of posts
 //	entities_dashboards.go entities_me.go  every client with its dashboard; who is calling
-//	connections.go                  what the fetchers need to know
+//	connections.go reading_conditions.go  what the fetchers need to know; what decides whether an account is read
 //	connecting.go                   what must be known before something is connected
 //	connection_readings.go          how connected accounts are read, for operators
 //	connection_token.go             where a connection's tokens are, and whether it waits for new ones

@@ -25,6 +25,7 @@ type PlatformState string
 const (
 	PlatformDisconnected PlatformState = "disconnected" // not connected in the main application
 	PlatformReconnect    PlatformState = "reconnect"    // a person must sign in at the platform again
+	PlatformPaused       PlatformState = "paused"       // an operator has it left alone
 	PlatformUnsubscribed PlatformState = "unsubscribed" // no subscription of the account or its agency runs: it is not read
 	PlatformBlocked      PlatformState = "blocked"      // the platform refuses it for its policy
 	PlatformPermission   PlatformState = "permission"   // a permission is missing
@@ -37,8 +38,8 @@ const (
 // PlatformStates are all states.
 func PlatformStates() []PlatformState {
 	return []PlatformState{
-		PlatformDisconnected, PlatformReconnect, PlatformUnsubscribed, PlatformBlocked, PlatformPermission, PlatformThrottled,
-		PlatformFailing, PlatformWaiting, PlatformOK,
+		PlatformDisconnected, PlatformReconnect, PlatformPaused, PlatformUnsubscribed, PlatformBlocked, PlatformPermission,
+		PlatformThrottled, PlatformFailing, PlatformWaiting, PlatformOK,
 	}
 }
 
@@ -75,9 +76,14 @@ type ConnectedPlatform struct {
 	// ExpiresAt is when the access token in use ends, also after renewals, as the platform said with it; while no
 	// token is stored here, what the main application said. Null: never, or not known.
 	ExpiresAt *time.Time `json:"expires_at"`
-	// SignInBefore is when the token in use cannot be renewed any more, or ends where it has no renewal: a person must
-	// sign in at the platform before, or it is read no more. Null: not known, or never.
+	// SignInBefore is when the token in use cannot be renewed any more, or ends where it has no renewal, or gives no data any
+	// more, whichever is first: a person must sign in at the platform before, or it is read no more. Null: not known, or never.
 	SignInBefore *time.Time `json:"sign_in_before"`
+	// DataAccessExpiresAt is when Meta gives no data any more unless a person signs in again; null: other platforms, or not known.
+	DataAccessExpiresAt *time.Time `json:"data_access_expires_at"`
+
+	domain.Permissions
+
 	// TokenStoredAt is when the token in use was stored, by a sign-in or a renewal; null: there is none.
 	TokenStoredAt *time.Time `json:"token_stored_at"`
 	LastReadAt    *time.Time `json:"last_read_at"`  // newest reading of the account; null: none under this owner
@@ -112,28 +118,25 @@ const platformsSQL = `
 		select s.p_id, s.id, s.a_type, s.account_id, coalesce(a.name, ''), s.member_id, coalesce(m.name, ''), s.external_id, s.name,
 		       s.connection_id,
 		       case when not s.connected then 'disconnected'
-		            when st.state = '` + domain.ConnectionReconnect + `' and (k.updated_at is null or k.updated_at <= st.at) then 'reconnect'
-		            when not exists (
-						select from tSubscriptions b
-						where b.account_id in (s.account_id, s.parent_account)
-						  and b.starts_at <= now() and (b.ends_at is null or b.ends_at > now())) then 'unsubscribed'
+		            when ` + awaitsSignIn + ` then 'reconnect'
+		            when ` + pausedByOperator + ` then 'paused'
+		            when not ` + subscribed + ` then 'unsubscribed'
 		            when f.class in ('reconnect', 'blocked', 'permission', 'throttled') then f.class
 		            when f.failures > 0 then 'failing'
 		            when n.captured_at is null then 'waiting'
 		            else 'ok' end as state,
 		       coalesce(f.class, ''),
 		       case when not s.connected then 'It is not connected in the main application.'
-		            when st.state = '` + domain.ConnectionReconnect + `' and (k.updated_at is null or k.updated_at <= st.at) then st.reason
+		            when ` + awaitsSignIn + ` then st.reason
+		            when ` + pausedByOperator + ` then 'An operator has paused it. Ask the operator of this service.'
 		            else coalesce(f.reason, '') end,
 		       case when f.class <> '' then f.due_at end, coalesce(f.failures, 0), f.due_at, coalesce(f.pace, ''),
 		       ` + TokenEnds + `,
-		       k.renewable_until, k.updated_at, n.captured_at, g.read_at, s.created_at, s.updated_at, m.user_id
+		       k.renewable_until, k.data_access_until, k.granted, k.updated_at, n.captured_at, g.read_at, s.created_at, s.updated_at, m.user_id
 		from tSAccounts s
 		left join accounts a on a.id = s.account_id
 		left join members m on m.id = s.member_id
-		left join tMemberAuth c on c.id = s.connection_id
-		left join kept.secrets k on k.ref = c.secret_ref
-		left join connection_states st on st.connection_id = s.connection_id and st.parent_account = s.parent_account
+		cross join (select now() as now) t` + signInJoins + `
 		left join kept.fetch_state f on f.kind = '` + domain.FetchAccounts + `' and f.p_id = s.p_id and f.social_account_id = s.id
 			and (k.updated_at is null or f.updated_at >= k.updated_at)
 		left join kept.fetch_state g on g.kind = '` + domain.FetchPosts + `' and g.p_id = s.p_id and g.social_account_id = s.id
@@ -156,13 +159,17 @@ func (e Entities) platforms(scope Scope, q PlatformsQuery, id int64) PageQuery[C
 			}
 		},
 		Scan: func(row pgx.CollectableRow) (p ConnectedPlatform, err error) {
+			var granted *string
 			err = row.Scan(&p.Platform, &p.ID, &p.AccountType, &p.AccountID, &p.AccountName, &p.MemberID, &p.OwnerName, &p.ProfileID,
 				&p.ProfileName, &p.ConnectionID, &p.State, &p.ReasonClass, &p.Reason, &p.RetryAt, &p.Failures, &p.NextDue, &p.Pace, &p.ExpiresAt,
-				&p.SignInBefore, &p.TokenStoredAt, &p.LastReadAt, &p.LastPostsAt, &p.CreatedAt, &p.UpdatedAt, &p.UserID)
+				&p.SignInBefore, &p.DataAccessExpiresAt, &granted, &p.TokenStoredAt, &p.LastReadAt, &p.LastPostsAt, &p.CreatedAt, &p.UpdatedAt, &p.UserID)
 			p.PlatformRef = PlatformRefOf(p.Platform)
-			if p.State == PlatformDisconnected || p.State == PlatformReconnect || p.State == PlatformUnsubscribed {
+			switch p.State {
+			case PlatformDisconnected, PlatformReconnect, PlatformPaused, PlatformUnsubscribed:
 				p.NextDue = nil
+			default:
 			}
+			p.Permissions = domain.PermissionsOf(p.Platform, p.AccountType, granted)
 			p.Type = profileType(p.Platform, p.AccountType)
 			return p, err
 		},

@@ -203,12 +203,13 @@ func TestPlatforms(t *testing.T) {
 	require.NoError(t, err)
 	stored, read := entityDay, entityDay
 	operators := readmodels.Connections{Pool: log.DB.ReadOnly}
-	readings, err := operators.Readings(t.Context(), "")
+	readings, err := operators.Readings(t.Context(), readmodels.ReadingsQuery{}, entityDay)
 	require.NoError(t, err)
 	require.Len(t, readings, 10, "what is connected, of all agencies")
 	require.Equal(t, readmodels.ConnectionReading{
 		PlatformName: "facebook", SocialAccount: 1, Name: "Page 1", Agency: agencyA, AccountID: clientA, ConnectionID: 101, State: "ok",
-		ExpiresAt: &renewed, LastReadAt: &entityDay, NextDue: new(entityDay.Add(time.Hour)), Pace: "every hour", CallsADay: 48,
+		ExpiresAt: &renewed, SignInBefore: &signIn, LastReadAt: &entityDay, NextDue: new(entityDay.Add(time.Hour)), Pace: "every hour", CallsADay: 48,
+		Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{}},
 	}, readings[0])
 	for _, r := range readings {
 		require.NotEqual(t, int64(5), r.SocialAccount, "disconnected")
@@ -218,21 +219,16 @@ func TestPlatforms(t *testing.T) {
 			require.Nil(t, r.NextDue)
 		}
 	}
-	ofOne, err := operators.Readings(t.Context(), clientC)
+	ofOne, err := operators.Readings(t.Context(), readmodels.ReadingsQuery{Account: clientC}, entityDay)
 	require.NoError(t, err)
 	require.Len(t, ofOne, 1)
 	require.Equal(t, "unsubscribed", ofOne[0].State)
-	paces, err := operators.Paces(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, []readmodels.PlatformReading{{
-		PlatformName: "facebook", Kind: domain.FetchAccounts, Connections: 6, Pace: "every hour", NextDue: entityDay.Add(time.Hour),
-	}}, paces)
 
 	require.Equal(t, readmodels.ConnectedPlatform{
 		PlatformRef: readmodels.PlatformRef{Platform: domain.Facebook, PlatformName: "facebook"},
 		ID:          1, Type: "page", AccountID: clientA, AccountName: "Client A", MemberID: 1, OwnerName: "Member 1",
 		ProfileID: "ext1", ProfileName: "Page 1", ConnectionID: 101, State: "ok", ExpiresAt: &renewed, SignInBefore: &signIn, TokenStoredAt: &stored, LastReadAt: &read,
-		NextDue: new(entityDay.Add(time.Hour)), Pace: "every hour",
+		NextDue: new(entityDay.Add(time.Hour)), Pace: "every hour", Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{}},
 		CreatedAt: &entityDay,
 	}, first)
 	unsealed, err := entities.Platform(t.Context(), scope, 9)
@@ -269,6 +265,59 @@ func TestPlatforms(t *testing.T) {
 	}
 	_, err = entities.Platform(t.Context(), readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientC}}, 1)
 	require.ErrorIs(t, err, readmodels.ErrPlatformNotFound, "of a client that the caller does not see")
+}
+
+// What an operator has paused says so to the agency, without who and why, and to operators with why; what a token may read, and
+// until when, is told with both.
+func TestPausedAndUngrantedPlatform(t *testing.T) {
+	t.Parallel()
+	log, entities := entityStage(t)
+	log.Put(t,
+		domain.DirectoryMember{ID: 1, AccountID: clientA, Name: "Member", Active: true},
+		domain.DirectoryConnection{ID: 101, MemberID: 1, Platform: domain.Facebook, SecretRef: "connection/1"},
+		domain.DirectorySocialAccount{
+			ID: 1, ParentAccount: agencyA, AccountID: clientA, MemberID: 1, ConnectionID: 101, Platform: domain.Facebook, ExternalID: "ext1", Connected: true,
+		},
+		domain.DirectorySubscription{ID: 1, AccountID: clientA, StartsAt: entityDay.AddDate(-9, 0, 0)},
+	)
+	ends := entityDay.AddDate(0, 3, 0)
+	store(t, log, "connection/1", domain.SecretTimes{
+		Taken: entityDay, RenewableUntil: ends, DataAccessUntil: ends, Granted: []string{"pages_read_engagement", "read_insights"},
+	})
+	pool, err := vault.Open(t.Context(), log.DB.URL)
+	require.NoError(t, err)
+	defer pool.Close()
+	_, err = vault.NewPauses(pool).Pause(t.Context(), domain.Pause{
+		Kind: domain.PauseConnection, Name: "101", Since: entityDay, Actor: "ada", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"},
+	})
+	require.NoError(t, err)
+	record(t, log, map[int64]string{1: ""})
+
+	shown, err := entities.Platform(t.Context(), readmodels.Scope{ParentAccount: agencyA}, 1)
+	require.NoError(t, err)
+	require.Equal(t, readmodels.PlatformPaused, shown.State)
+	require.Equal(t, "An operator has paused it. Ask the operator of this service.", shown.Reason)
+	require.Nil(t, shown.NextDue)
+	require.Equal(t, &ends, shown.DataAccessExpiresAt)
+	lacks := []string{"pages_read_user_content"}
+	permissions := domain.Permissions{
+		Granted:   &[]string{"pages_read_engagement", "read_insights"},
+		Ungranted: []domain.UngrantedFigure{{domain.FiguresOfPosts, "likes", lacks}, {domain.FiguresOfPosts, "comments", lacks}},
+	}
+	require.Equal(t, permissions, shown.Permissions)
+	connections := readmodels.Connections{Pool: log.DB.ReadOnly}
+	listed, err := connections.Readings(t.Context(), readmodels.ReadingsQuery{Connections: []int64{101}}, entityDay)
+	require.NoError(t, err)
+	require.Len(t, listed, 1)
+	require.Equal(t, "paused", listed[0].State)
+	require.Equal(t, "An operator has paused it: incident:OPS-1.", listed[0].Reason)
+	require.Equal(t, permissions, listed[0].Permissions)
+	none, err := connections.Readings(t.Context(), readmodels.ReadingsQuery{Connections: []int64{102}}, entityDay)
+	require.NoError(t, err)
+	require.Empty(t, none)
+	due, err := connections.Due(t.Context(), domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}, entityDay.AddDate(0, 0, 1))
+	require.NoError(t, err)
+	require.Empty(t, due)
 }
 
 // record stores what became of the last reads, as fetchers do.

@@ -338,6 +338,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ops/connections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How each connected account is read: its state, when its token ends, what it may read, the last reading, the next.
+         * @description The platforms' names of accounts are not in it: those of profiles are persons'.
+         */
+        get: operations["getOpsConnections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ops/connections/{connection}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pauses the reading of a connection's accounts, the renewal of its token included.
+         * @description It is held within seconds; a reading that has begun comes to its end.
+         */
+        post: operations["postOpsConnectionPause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ops/connections/{connection}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Resumes the reading of a connection's accounts. */
+        post: operations["postOpsConnectionResume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ops/generations": {
         parameters: {
             query?: never;
@@ -2288,7 +2345,7 @@ export interface components {
              * @description what was to be done
              * @enum {string}
              */
-            action: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "rebuild.requested" | "rebuild.cancelled" | "rebuild.accepted" | "generation.prepared" | "generation.switched" | "generation.switched_back" | "generation.dropped" | "parked.inspected" | "parked.retried" | "parked.skipped" | "parked.acknowledged" | "job.run" | "job.cancelled" | "job.retried" | "person.exported";
+            action: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "rebuild.requested" | "rebuild.cancelled" | "rebuild.accepted" | "generation.prepared" | "generation.switched" | "generation.switched_back" | "generation.dropped" | "parked.inspected" | "parked.retried" | "parked.skipped" | "parked.acknowledged" | "job.run" | "job.cancelled" | "job.retried" | "person.exported";
             /** @description id of the user; system:operator is the command line */
             actor: string;
             /**
@@ -2601,6 +2658,11 @@ export interface components {
             created_at: string | null;
             /**
              * Format: date-time
+             * @description `data_access_expires_at` is when Meta gives no data any more unless a person signs in again; null: other platforms, or not known.
+             */
+            data_access_expires_at: string | null;
+            /**
+             * Format: date-time
              * @description `expires_at` is when the access token in use ends, also after renewals, as the platform said with it; while no token is stored here, what the main application said. Null: never, or not known.
              */
             expires_at: string | null;
@@ -2609,6 +2671,8 @@ export interface components {
              * @description in a row
              */
             failures: number;
+            /** @description `granted_scopes` are the scopes that were granted, in their order; null: the platform was not asked yet, or does not say. */
+            granted_scopes: string[] | null;
             /**
              * Format: int64
              * @description the social account
@@ -2666,7 +2730,7 @@ export interface components {
             retry_at: string | null;
             /**
              * Format: date-time
-             * @description `sign_in_before` is when the token in use cannot be renewed any more, or ends where it has no renewal: a person must sign in at the platform before, or it is read no more. Null: not known, or never.
+             * @description `sign_in_before` is when the token in use cannot be renewed any more, or ends where it has no renewal, or gives no data any more, whichever is first: a person must sign in at the platform before, or it is read no more. Null: not known, or never.
              */
             sign_in_before: string | null;
             /**
@@ -2674,6 +2738,7 @@ export interface components {
              *
              *     - `disconnected`: not connected in the main application
              *     - `reconnect`: a person must sign in at the platform again
+             *     - `paused`: an operator has it left alone
              *     - `unsubscribed`: no subscription of the account or its agency runs: it is not read
              *     - `blocked`: the platform refuses it for its policy
              *     - `permission`: a permission is missing
@@ -2683,7 +2748,7 @@ export interface components {
              *     - `ok`: nothing is wrong
              * @enum {string}
              */
-            state: "disconnected" | "reconnect" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
+            state: "disconnected" | "reconnect" | "paused" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
             /**
              * Format: date-time
              * @description `token_stored_at` is when the token in use was stored, by a sign-in or a renewal; null: there is none.
@@ -2691,6 +2756,8 @@ export interface components {
             token_stored_at: string | null;
             /** @description page, business_account, profile, company_page or user */
             type: string;
+            /** @description `ungranted_figures` are figures that stay null because a scope is missing; empty while nothing is known. */
+            ungranted_figures: components["schemas"]["UngrantedFigure"][];
             /**
              * Format: date-time
              * @description null: not known
@@ -2738,6 +2805,90 @@ export interface components {
              * @description The connected profile or page, by the main application's id.
              */
             social_account_id: number;
+        };
+        /** @description A connection that an operator paused: neither are its figures read nor its token renewed. */
+        ConnectionPause: {
+            /** @description who paused it */
+            by: string;
+            /**
+             * Format: int64
+             * @description of the connection
+             */
+            connection_id: number;
+            /** @description CODE or CODE:TICKET */
+            reason: string;
+            /**
+             * Format: date-time
+             * @description UTC
+             */
+            since: string;
+        };
+        /** @description How one connected account is read, for operators. */
+        ConnectionReading: {
+            /**
+             * Format: int64
+             * @description LinkedIn: 1 profile, 2 company page
+             * @enum {integer}
+             */
+            a_type?: 1 | 2;
+            /** @description the client, 24 hex digits */
+            account_id: string;
+            /** @description 24 hex digits */
+            agency: string;
+            /**
+             * Format: int64
+             * @description that its totals and posts cost
+             */
+            calls_a_day: number;
+            /**
+             * Format: int64
+             * @description the authorisation; several accounts may share one
+             */
+            connection_id: number;
+            /**
+             * Format: date-time
+             * @description `data_access_expires_at` is when Meta gives no data any more without a new sign-in; null: other platforms, or not known.
+             */
+            data_access_expires_at: string | null;
+            /**
+             * Format: date-time
+             * @description `expires_at` is when the token in use ends; null: never, or not known.
+             */
+            expires_at: string | null;
+            /** @description `granted_scopes` are the scopes that were granted, in their order; null: the platform was not asked yet, or does not say. */
+            granted_scopes: string[] | null;
+            /**
+             * Format: date-time
+             * @description `last_read_at` is when its totals were read last; null: never.
+             */
+            last_read_at: string | null;
+            /** @description `name` is the platform's; absent over HTTP: that of a profile is a person's. */
+            name?: string;
+            /**
+             * Format: date-time
+             * @description `next_due` is when its totals are read next; null: at once, or, by its state, not at all.
+             */
+            next_due: string | null;
+            /** @description a sentence; "" before the first reading */
+            pace: string;
+            /** @description facebook, instagram, linkedin, tiktok */
+            platform_name: string;
+            /** @description "" when nothing was wrong */
+            reason: string;
+            /**
+             * Format: date-time
+             * @description `sign_in_before` is when a person must have signed in again; null: never, or not known.
+             */
+            sign_in_before: string | null;
+            /**
+             * Format: int64
+             * @description that is read
+             */
+            social_account_id: number;
+            /** @description `state` is reconnect when a person must sign in again, paused while an operator has it left alone, unsubscribed when no subscription runs, else ok, or the class of what failed at the last reading. */
+            state: string;
+            /** @description `ungranted_figures` are figures that stay null because a scope is missing; empty while nothing is known. */
+            ungranted_figures: components["schemas"]["UngrantedFigure"][];
         };
         /** @description The preferences document of one sub-account under one agency. Its lists are sets: sorted, without repeats, never missing. It is the row of `dashboard_preferences`, the answer's `data` of a PUT, and what history shows before and after a change. */
         Dashboard: {
@@ -3319,11 +3470,13 @@ export interface components {
         HealthBody: {
             /** @description What the service stands on, each with its condition. */
             checks?: components["schemas"]["CheckResult"][];
+            /** @description whose accounts are not read */
+            paused_connections?: components["schemas"]["ConnectionPause"][];
             /** @description that are not read */
             paused_platforms?: components["schemas"]["PlatformPause"][];
             /** @description how far the read models are; absent before they were looked at */
             projections?: components["schemas"]["ProjectionHealth"][];
-            /** @description how platforms are read */
+            /** @description how this process reads platforms */
             readings?: components["schemas"]["PlatformReading"][];
             /** @description ok, ready, degraded, not_ready */
             status: string;
@@ -3790,6 +3943,11 @@ export interface components {
         OperatorTarget: {
             /**
              * Format: int64
+             * @description whose accounts are read
+             */
+            connection_id?: number;
+            /**
+             * Format: int64
              * @description parked records that the preview showed
              */
             count?: number;
@@ -4021,11 +4179,11 @@ export interface components {
             /** @description who paused it */
             actor: string;
             /**
-             * @description projection or platform
+             * @description projection, platform or connection
              * @enum {string}
              */
-            kind: "projection" | "platform";
-            /** @description of the projection or platform */
+            kind: "projection" | "platform" | "connection";
+            /** @description of the projection or platform; the id of the connection */
             name: string;
             /** @description Why it does not; absent when it does. */
             reason: components["schemas"]["Reason"];
@@ -4343,24 +4501,14 @@ export interface components {
              */
             social_accounts: number;
         };
-        /** @description How connections of a platform are read. */
+        /** @description How connections of a platform are read. How many there are, and at which pace, is for who signs in. */
         PlatformReading: {
-            /**
-             * Format: int64
-             * @description read at this pace
-             */
-            connections: number;
             /** @description account_insights or post_insights */
             kind: string;
             /** @description of the platform */
             name: string;
-            /**
-             * Format: date-time
-             * @description when the first of them is read next; UTC
-             */
-            next_due: string;
-            /** @description how often each is read, and why not more often */
-            pace: string;
+            /** @description less often than configured, because of its quota */
+            slowed: boolean;
         };
         /** @description One platform's views against the price. A subscription has one price for all platforms: here it stands in full against this platform's views alone, so the costs of two platforms must not be added. */
         PlatformRoi: {
@@ -6087,6 +6235,18 @@ export interface components {
              */
             value: number | null;
         };
+        /** @description A figure that the platform would give if more had been granted. */
+        UngrantedFigure: {
+            /** @description its name; demographics: all splits of the audience */
+            figure: string;
+            /**
+             * @description account or posts
+             * @enum {string}
+             */
+            of: "account" | "posts" | "sign_in";
+            /** @description that it needs and that were not granted */
+            scopes: string[];
+        };
         /** @description The body of a PUT. Each member may be left out; null is the same. */
         UpdateBody: {
             /** @description `allow_client_dashboard` opens the dashboards to their clients. */
@@ -7722,6 +7882,150 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
+    getOpsConnections: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["ConnectionReading"][];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    postOpsConnectionPause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of a connection.
+                 * @example 31
+                 */
+                connection: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "maintenance:OPS-17"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ActionBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["Done"];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    postOpsConnectionResume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of a connection.
+                 * @example 31
+                 */
+                connection: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "maintenance:OPS-17"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ActionBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["Done"];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
     getOpsGenerations: {
         parameters: {
             query?: never;
@@ -9173,7 +9477,7 @@ export interface operations {
                  */
                 memberId?: number;
                 /** @description State of the connected account. */
-                state?: "disconnected" | "reconnect" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
+                state?: "disconnected" | "reconnect" | "paused" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001
@@ -10114,7 +10418,7 @@ export interface operations {
                  */
                 memberId?: number;
                 /** @description State of the connected account. */
-                state?: "disconnected" | "reconnect" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
+                state?: "disconnected" | "reconnect" | "paused" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
                 /**
                  * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
                  * @example c10000000000000000000001

@@ -13,7 +13,9 @@ import (
 
 // connectionsCommand groups what operators do with connections.
 type connectionsCommand struct {
-	List connectionsListCommand `cmd:"" help:"Show how each connected account is read: its state, when its token ends, the last reading, the next, its pace and cost."`
+	List   connectionsListCommand   `cmd:"" help:"Show how each connected account is read: its state, when its token ends, the last reading, the next, its pace and cost."`
+	Pause  connectionsPauseCommand  `cmd:"" help:"Leave the accounts of connections alone, the renewal of their tokens included."`
+	Resume connectionsResumeCommand `cmd:"" help:"Have the accounts of paused connections read again."`
 }
 
 // connectionsListCommand shows how connected accounts are read.
@@ -27,7 +29,7 @@ type connectionsListCommand struct {
 // Run implements the subcommand.
 func (c connectionsListCommand) Run(ctx context.Context, s streams) error {
 	return look(ctx, c.storage, c.logger(s), func(desk *assembly.Looks) error {
-		connections, err := desk.Connections(ctx, c.Account)
+		connections, err := desk.Connections(ctx, readmodels.ReadingsQuery{Account: c.Account})
 		if err != nil {
 			return err
 		}
@@ -35,9 +37,9 @@ func (c connectionsListCommand) Run(ctx context.Context, s streams) error {
 			return json.NewEncoder(s.Out).Encode(append([]readmodels.ConnectionReading{}, connections...))
 		}
 		table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "PLATFORM\tID\tNAME\tCLIENT\tSTATE\tTOKEN ENDS\tLAST READ\tNEXT DUE\tCALLS A DAY\tREAD")
+		fmt.Fprintln(table, "CONNECTION\tPLATFORM\tID\tNAME\tCLIENT\tSTATE\tTOKEN ENDS\tLAST READ\tNEXT DUE\tCALLS A DAY\tREAD")
 		for _, r := range connections {
-			fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", r.PlatformName, r.SocialAccount, plain(r.Name), r.AccountID, r.State,
+			fmt.Fprintf(table, "%d\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", r.ConnectionID, r.PlatformName, r.SocialAccount, plain(r.Name), r.AccountID, r.State,
 				momentOr(r.ExpiresAt, "-"), momentOr(r.LastReadAt, "never"), momentOr(r.NextDue, "-"), r.CallsADay, r.Pace)
 		}
 		return table.Flush()

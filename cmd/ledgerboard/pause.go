@@ -29,7 +29,7 @@ func (c pauseCommand) Run(ctx context.Context, s streams) error {
 		return usageError{errors.New("name what to pause, or give --list")}
 	}
 	if !c.List {
-		return c.each(ctx, s, c.storage, c.logger(s), c.Names, pausing{verb: "pause", paused: true})
+		return c.models(ctx, s, c.storage, c.logger(s), c.Names, pausing{verb: "pause", paused: true})
 	}
 	return look(ctx, c.storage, c.logger(s), func(desk *assembly.Looks) error {
 		pauses, err := desk.Pauses(ctx)
@@ -58,13 +58,14 @@ type resumeCommand struct {
 
 // Run implements the subcommand.
 func (c resumeCommand) Run(ctx context.Context, s streams) error {
-	return c.each(ctx, s, c.storage, c.logger(s), c.Names, pausing{verb: "resume"})
+	return c.models(ctx, s, c.storage, c.logger(s), c.Names, pausing{verb: "resume"})
 }
 
 // pausing is what is done to each name: pause or resume.
 type pausing struct {
 	verb   string
-	paused bool // that it shall be
+	paused bool   // that it shall be
+	called string // stands before each name; may be empty
 }
 
 // do pauses or resumes.
@@ -75,8 +76,8 @@ func (p pausing) do(ctx context.Context, desk *assembly.Desk, kind domain.PauseK
 	return desk.Resume(ctx, operatorCaller(), kind, name, reason)
 }
 
-// each knows all names before it asks, leaves those alone that are so already, and says what is so of each.
-func (f actionFlags) each(ctx context.Context, s streams, at storage, logger *slog.Logger, names []string, p pausing) error {
+// models pauses or resumes read models and platforms; it knows all names before it asks.
+func (f actionFlags) models(ctx context.Context, s streams, at storage, logger *slog.Logger, names []string, p pausing) error {
 	for i := range names {
 		names[i] = strings.ToLower(names[i]) // people write LinkedIn
 	}
@@ -84,12 +85,19 @@ func (f actionFlags) each(ctx context.Context, s streams, at storage, logger *sl
 	if err != nil {
 		return err
 	}
+	return f.each(ctx, s, at, logger, names, kinds, p)
+}
+
+// each leaves those alone that are so already, and says what is so of each.
+func (f actionFlags) each(
+	ctx context.Context, s streams, at storage, logger *slog.Logger, names []string, kinds map[string]domain.PauseKind, p pausing,
+) error {
 	return atDesk(ctx, at, logger, func(desk *assembly.Desk) error {
 		left, err := p.left(ctx, s, desk, names)
 		if err != nil || len(left) == 0 {
 			return err
 		}
-		reason, err := f.confirm(s, p.verb+" "+strings.Join(left, ", "))
+		reason, err := f.confirm(s, p.verb+" "+p.called+strings.Join(left, ", "))
 		if err != nil {
 			return err
 		}
@@ -98,10 +106,10 @@ func (f actionFlags) each(ctx context.Context, s streams, at storage, logger *sl
 				return refused(err)
 			}
 			if !p.paused {
-				fmt.Fprintf(s.Out, "%s goes on\n", name)
+				fmt.Fprintf(s.Out, "%s%s goes on\n", p.called, name)
 				continue
 			}
-			if err := told(ctx, s, desk, name); err != nil {
+			if err := p.told(ctx, s, desk, name); err != nil {
 				return err
 			}
 		}
@@ -121,20 +129,20 @@ func (p pausing) left(ctx context.Context, s streams, desk *assembly.Desk, names
 		case (i >= 0) != p.paused:
 			left = append(left, name)
 		case p.paused:
-			fmt.Fprintln(s.Out, pauseInWords(pauses[i])+" (it was so before)")
+			fmt.Fprintln(s.Out, p.called+pauseInWords(pauses[i])+" (it was so before)")
 		default:
-			fmt.Fprintf(s.Out, "%s was not paused\n", name)
+			fmt.Fprintf(s.Out, "%s%s was not paused\n", p.called, name)
 		}
 	}
 	return left, nil
 }
 
 // told says since when a name is paused.
-func told(ctx context.Context, s streams, desk *assembly.Desk, name string) error {
+func (p pausing) told(ctx context.Context, s streams, desk *assembly.Desk, name string) error {
 	pauses, err := desk.Pauses(ctx)
-	for _, p := range pauses {
-		if p.Name == name {
-			fmt.Fprintln(s.Out, pauseInWords(p))
+	for _, pause := range pauses {
+		if pause.Name == name {
+			fmt.Fprintln(s.Out, p.called+pauseInWords(pause))
 		}
 	}
 	return err

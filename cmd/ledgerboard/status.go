@@ -95,6 +95,7 @@ type readiness struct {
 	} `json:"checks"`
 	Projections []api.ProjectionHealth `json:"projections"`
 	Platforms   []api.PlatformPause    `json:"paused_platforms"`
+	Connections []api.ConnectionPause  `json:"paused_connections"`
 	Readings    []api.PlatformReading  `json:"readings"`
 }
 
@@ -142,10 +143,18 @@ func (r readiness) printPartitions(out io.Writer, all bool) {
 // printNotes says what is read how often, paused, parked and being made.
 func (r readiness) printNotes(out io.Writer) {
 	for _, p := range r.Readings {
-		fmt.Fprintf(out, "%s of %s, %d connected, read %s; next due %s\n", p.Kind, p.Name, p.Connections, plain(p.Pace), p.NextDue.UTC().Format(time.RFC3339))
+		how := "as often as configured"
+		if p.Slowed {
+			how = "less often than configured, as its quota permits: 'ledgerboard connections list' says how often"
+		}
+		fmt.Fprintf(out, "%s of %s: read %s\n", p.Kind, p.Name, how)
 	}
 	for _, p := range r.Platforms {
 		fmt.Fprintf(out, "%s is not read: paused since %s, by %s, %s\n", p.Name, p.Since.UTC().Format(time.RFC3339), plain(p.By), plain(p.Reason))
+	}
+	for _, p := range r.Connections {
+		fmt.Fprintf(out, "connection %d is not read: paused since %s, by %s, %s\n",
+			p.ConnectionID, p.Since.UTC().Format(time.RFC3339), plain(p.By), plain(p.Reason))
 	}
 	for _, p := range r.Projections {
 		if p.Paused {

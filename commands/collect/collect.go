@@ -14,8 +14,10 @@ import (
 )
 
 // Connections says what can be read; the read side offers it. All leave out accounts of lapsed
-// subscriptions, and connections that wait for a person.
+// subscriptions, connections that wait for a person, and those that an operator has paused.
 type Connections interface {
+	// Paused returns the connections that an operator has paused.
+	Paused(ctx context.Context) (map[int64]bool, error)
 	// Due returns the accounts that are due and that nobody has claimed, the most overdue first.
 	Due(ctx context.Context, queue domain.FetchQueue, now time.Time) ([]domain.DueAccount, error)
 	// Counts returns how many accounts are read, by type.
@@ -131,6 +133,7 @@ type Collector struct {
 	aheadSaid sync.Map // platforms whose RefreshAhead was found too long
 	keySaid   sync.Map // platforms whose client's key was found missing
 	paceSaid  sync.Map // what was said last of each paceKey
+	paused    pausedConnections
 }
 
 // New checks the configuration and returns the use cases.

@@ -20,6 +20,7 @@
 //	due.go              what is due, within the quotas, the most overdue first
 //	work.go             what a job has claimed
 //	read_by_hand.go     one account, by hand
+//	paused_connections.go  connections that an operator has paused
 //	silent_sources.go   platforms and kinds of posts that give no figures for a day
 //	outcome.go          what becomes of a connection after a read, and what to do about a failure
 //	spare_calls.go      nothing is begun without room for its calls, where a quota sets the pace

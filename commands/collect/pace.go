@@ -227,10 +227,10 @@ func (c *Collector) demandOf(ctx context.Context, platform domain.Platform, now 
 func (c *Collector) tellPaces(ctx context.Context, queue domain.FetchQueue, d Demand) {
 	for account, n := range d.Connections {
 		key := paceKey{queue, account}
-		pace := PaceOf(queue.Kind, account, d, c.Budget.Rates(queue.Platform)).String()
+		pace := PaceOf(queue.Kind, account, d, c.Budget.Rates(queue.Platform))
 		if said, _ := c.paceSaid.Swap(key, pace); said != pace {
 			c.Logger.InfoContext(ctx, "connections are read", "kind", queue.Kind, "platform", queue.Platform.String(),
-				"account_type", int(account), "connections", n, "pace", pace)
+				"account_type", int(account), "connections", n, "pace", pace.String())
 		}
 	}
 }
@@ -238,4 +238,16 @@ func (c *Collector) tellPaces(ctx context.Context, queue domain.FetchQueue, d De
 type paceKey struct {
 	domain.FetchQueue
 	account domain.AccountType
+}
+
+// Slowed tells of each kind of fetching and platform that has connections whether its quota makes the pace longer than
+// configured, as it was when this process looked last.
+func (c *Collector) Slowed() map[domain.FetchQueue]bool {
+	slowed := map[domain.FetchQueue]bool{}
+	c.paceSaid.Range(func(key, pace any) bool {
+		queue := key.(paceKey).FetchQueue                    //nolint:forcetypeassert // tellPaces stores these
+		slowed[queue] = slowed[queue] || pace.(Pace).short() //nolint:forcetypeassert // as above
+		return true
+	})
+	return slowed
 }

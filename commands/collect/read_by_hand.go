@@ -23,6 +23,10 @@ func (c *Collector) Once(ctx context.Context, accounts ByHand, kind string, plat
 	now := c.clock()
 	queue := domain.FetchQueue{Kind: kind, Platform: platform}
 	tasks, connected, err := accounts.ByHand(ctx, queue, socialAccount, now)
+	if err != nil {
+		return err
+	}
+	paused, err := c.Connections.Paused(ctx)
 	switch {
 	case err != nil:
 		return err
@@ -31,6 +35,8 @@ func (c *Collector) Once(ctx context.Context, accounts ByHand, kind string, plat
 	case !connected:
 		return domain.NewError(domain.CodeConflict, "Social account %d is not connected (any more). The main application must "+
 			"connect it.", socialAccount)
+	case paused[tasks[0].ConnectionID]:
+		return errHeld(tasks[0].ConnectionID)
 	case !tasks[0].SubscriptionActive:
 		return domain.NewError(domain.CodeConflict, "Social account %d belongs to an account without an active subscription, "+
 			"which is not read.", socialAccount)

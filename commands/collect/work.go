@@ -36,7 +36,9 @@ func (c *Collector) Work(ctx context.Context, claim domain.FetchClaim) error {
 			break
 		}
 		group.Go(func() error {
-			_ = round.one(ctx, task) // noted with the connection
+			if !c.held(ctx, task.ConnectionID) { // what is claimed and not read is given back
+				_ = round.one(ctx, task) // noted with the connection
+			}
 			return nil
 		})
 	}

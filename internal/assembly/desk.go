@@ -90,17 +90,13 @@ func (d *Desk) Topics(ctx context.Context) ([]operator.Topic, error) {
 	return d.parts.log.value.Describe(ctx)
 }
 
-// Pause pauses a projection or the reading of a platform. What is paused stays paused as it was.
+// Pause pauses a projection, or the reading of a platform or a connection. What is paused stays paused as it was.
 func (d *Desk) Pause(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
-	on, err := d.pausable(kind, name)
+	on, err := d.pausable(ctx, kind, name)
 	if err != nil {
 		return err
 	}
-	action := domain.ActionProjectionPaused
-	if kind == domain.PausePlatform {
-		action = domain.ActionPlatformPaused
-	}
-	return d.act(ctx, c, action, on, reason, simply(func(ctx context.Context) error {
+	return d.act(ctx, c, pauseActions[kind], on, reason, simply(func(ctx context.Context) error {
 		_, err := d.pauses.Pause(ctx, domain.Pause{Kind: kind, Name: name, Since: time.Now().UTC(), Actor: c.UserID, Reason: reason})
 		return err
 	}))
@@ -108,24 +104,36 @@ func (d *Desk) Pause(ctx context.Context, c commands.Caller, kind domain.PauseKi
 
 // Resume ends a pause.
 func (d *Desk) Resume(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
-	on, err := d.pausable(kind, name)
+	on, err := d.pausable(ctx, kind, name)
 	if err != nil {
 		return err
 	}
-	action := domain.ActionProjectionResumed
-	if kind == domain.PausePlatform {
-		action = domain.ActionPlatformResumed
-	}
-	return d.act(ctx, c, action, on, reason, simply(func(ctx context.Context) error {
+	return d.act(ctx, c, resumeActions[kind], on, reason, simply(func(ctx context.Context) error {
 		_, err := d.pauses.Resume(ctx, kind, name)
 		return err
 	}))
 }
 
-func (d *Desk) pausable(kind domain.PauseKind, name string) (on domain.OperatorTarget, err error) {
-	if kind == domain.PauseProjection {
+// What pausing and resuming are called in the trail.
+var (
+	pauseActions = map[domain.PauseKind]domain.OperatorAction{
+		domain.PauseProjection: domain.ActionProjectionPaused, domain.PausePlatform: domain.ActionPlatformPaused,
+		domain.PauseConnection: domain.ActionConnectionPaused,
+	}
+	resumeActions = map[domain.PauseKind]domain.OperatorAction{
+		domain.PauseProjection: domain.ActionProjectionResumed, domain.PausePlatform: domain.ActionPlatformResumed,
+		domain.PauseConnection: domain.ActionConnectionResumed,
+	}
+)
+
+func (d *Desk) pausable(ctx context.Context, kind domain.PauseKind, name string) (on domain.OperatorTarget, err error) {
+	switch kind {
+	case domain.PauseProjection:
 		_, err = d.engine(name)
 		return domain.OperatorTarget{Projection: name}, err
+	case domain.PauseConnection:
+		return d.connection(ctx, name)
+	case domain.PausePlatform:
 	}
 	var names []string
 	for _, p := range domain.Platforms() {

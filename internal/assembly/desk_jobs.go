@@ -29,7 +29,7 @@ func (d *Desk) RunJob(ctx context.Context, c commands.Caller, kind, platform str
 	if kinds := domain.FetchKinds(); !slices.Contains(kinds, kind) {
 		return domain.NewError(domain.CodeInvalid, "There is no kind of fetching %q. There are %s.", kind, strings.Join(kinds, ", "))
 	}
-	on, err := d.pausable(domain.PausePlatform, platform)
+	on, err := d.pausable(ctx, domain.PausePlatform, platform)
 	if err != nil {
 		return err
 	}

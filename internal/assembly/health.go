@@ -1,8 +1,11 @@
 package assembly
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -10,7 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections"
-	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // Health is what every process tells of itself, whatever its roles.
@@ -49,7 +51,7 @@ func (s *Service) Health() api.Health {
 		checks = append(checks, api.Check{Name: "figures of the platforms", Probe: func(context.Context) error { return silent(s.Fetcher.Collect.Silent()) }})
 	}
 	return api.Health{
-		Checks: checks, Platforms: s.pausedPlatforms, Readings: s.readings,
+		Checks: checks, Paused: s.paused, Readings: s.readings,
 		Projections: func() []api.ProjectionHealth { return projectionsHealth(s.Monitor.snapshot()) },
 	}
 }
@@ -67,31 +69,36 @@ func silent(sources []collect.Silence) error {
 	return &api.DegradedError{Reason: strings.Join(reasons, "; "), Writes: true}
 }
 
-// pausedPlatforms are those that nobody reads: forgotten, a pause costs new sign-ins.
-func (s *Service) pausedPlatforms(ctx context.Context) (paused []api.PlatformPause) {
+// paused are the platforms and connections that nobody reads: forgotten, a pause costs new sign-ins.
+func (s *Service) paused(ctx context.Context) (platforms []api.PlatformPause, connections []api.ConnectionPause) {
 	pauses, err := s.operators.Pauses(ctx)
 	if err != nil {
-		return nil // that the database does not answer, a check says
+		return nil, nil // that the database does not answer, a check says
 	}
 	for _, p := range pauses {
-		if p.Kind == domain.PausePlatform {
-			paused = append(paused, api.PlatformPause{Name: p.Name, Since: p.Since, By: p.Actor, Reason: p.Reason.String()})
+		switch p.Kind {
+		case domain.PausePlatform:
+			platforms = append(platforms, api.PlatformPause{Name: p.Name, Since: p.Since, By: p.Actor, Reason: p.Reason.String()})
+		case domain.PauseConnection:
+			id, _ := strconv.ParseInt(p.Name, 10, 64) // the desk takes nothing else
+			connections = append(connections, api.ConnectionPause{ConnectionID: id, Since: p.Since, By: p.Actor, Reason: p.Reason.String()})
+		case domain.PauseProjection: // told with the projection
 		}
 	}
-	return paused
+	return platforms, connections
 }
 
-// readings are at which pace the platforms are read.
-func (s *Service) readings(ctx context.Context) (readings []api.PlatformReading) {
-	paces, err := readmodels.Connections{Pool: s.ReadPool}.Paces(ctx)
-	if err != nil {
-		return nil // that the database does not answer, a check says
+// readings are how this process reads platforms, by platform and kind: as its last look found, so that a probe costs nothing.
+func (s *Service) readings() (readings []api.PlatformReading) {
+	if s.Fetcher == nil {
+		return nil
 	}
-	for _, p := range paces {
-		readings = append(readings, api.PlatformReading{
-			Name: p.PlatformName, Kind: p.Kind, Connections: p.Connections, Pace: p.Pace, NextDue: p.NextDue.UTC(),
-		})
+	for queue, slowed := range s.Fetcher.Collect.Slowed() {
+		readings = append(readings, api.PlatformReading{Name: queue.Platform.String(), Kind: queue.Kind, Slowed: slowed})
 	}
+	slices.SortFunc(readings, func(a, b api.PlatformReading) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Kind, b.Kind))
+	})
 	return readings
 }
 

@@ -131,8 +131,9 @@ func (s *Secrets) Swap(ctx context.Context, ref string, old, secret []byte, time
 			return err
 		}
 		_, err = tx.Exec(ctx, `update secrets set key_id = $2, sealed = $3, updated_at = coalesce($4, updated_at), expires_at = $5,
-			renewable_until = $6 where ref = $1`,
-			ref, s.keys[0].id, sealed, nullIfZero(times.Taken), nullIfZero(times.Expires), nullIfZero(times.RenewableUntil))
+			renewable_until = $6, data_access_until = $7, granted = $8 where ref = $1`,
+			ref, s.keys[0].id, sealed, nullIfZero(times.Taken), nullIfZero(times.Expires), nullIfZero(times.RenewableUntil),
+			nullIfZero(times.DataAccessUntil), scopesText(times.Granted))
 		return err
 	})
 	return doing(err, "store secret %q", ref)

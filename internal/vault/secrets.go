@@ -78,10 +78,13 @@ func (s *Secrets) Put(ctx context.Context, ref string, secret []byte, times doma
 		return fmt.Errorf("seal secret %q: %w", ref, err)
 	}
 	_, err = s.pool.Exec(ctx, `
-		insert into secrets (ref, key_id, sealed, updated_at, expires_at, renewable_until) values ($1, $2, $3, $4, $5, $6)
+		insert into secrets (ref, key_id, sealed, updated_at, expires_at, renewable_until, data_access_until, granted)
+		values ($1, $2, $3, $4, $5, $6, $7, $8)
 		on conflict (ref) do update set key_id = excluded.key_id, sealed = excluded.sealed, updated_at = excluded.updated_at,
-			expires_at = excluded.expires_at, renewable_until = excluded.renewable_until`,
-		ref, s.keys[0].id, sealed, times.Taken, nullIfZero(times.Expires), nullIfZero(times.RenewableUntil))
+			expires_at = excluded.expires_at, renewable_until = excluded.renewable_until, data_access_until = excluded.data_access_until,
+			granted = excluded.granted`,
+		ref, s.keys[0].id, sealed, times.Taken, nullIfZero(times.Expires), nullIfZero(times.RenewableUntil), nullIfZero(times.DataAccessUntil),
+		scopesText(times.Granted))
 	return doing(err, "store secret %q", ref)
 }
 
@@ -90,6 +93,14 @@ func nullIfZero(at time.Time) *time.Time {
 		return nil
 	}
 	return &at
+}
+
+// scopesText are scopes as they are stored: parted by spaces; null where they are not known.
+func scopesText(scopes []string) *string {
+	if scopes == nil {
+		return nil
+	}
+	return new(strings.Join(scopes, " "))
 }
 
 func checkSecret(ref string, secret []byte) error {

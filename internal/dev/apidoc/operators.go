@@ -48,6 +48,11 @@ var operatorsOperations = map[string]about{
 	"getOpsPauses":             ops("What is paused, since when, by whom and why.", ""),
 	"postOpsPlatformPause":     act("Pauses the reading of a platform, the renewal of its tokens included.", ""),
 	"postOpsPlatformResume":    act("Resumes the reading of a platform.", ""),
+	"getOpsConnections": ops("How each connected account is read: its state, when its token ends, what it may read, the last reading, the next.",
+		"The platforms' names of accounts are not in it: those of profiles are persons'."),
+	"postOpsConnectionPause": act("Pauses the reading of a connection's accounts, the renewal of its token included.",
+		"It is held within seconds; a reading that has begun comes to its end."),
+	"postOpsConnectionResume": act("Resumes the reading of a connection's accounts.", ""),
 	"postOpsPlatformRun": act("Makes all connections of a platform due now, and has them read as far as the quota has room.",
 		"The body names the kind. Whatever is due is read, within the quotas; the next round comes at its time. While the platform is paused or "+
 			"being read, it is refused (409)."),

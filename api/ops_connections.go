@@ -1,0 +1,33 @@
+package api
+
+import (
+	"context"
+	"reflect"
+	"strconv"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// getConnections lists how the connected accounts of all agencies are read.
+func (s *Server) getConnections() operation {
+	return listing(s, func(ctx context.Context) ([]readmodels.ConnectionReading, error) {
+		connections, err := s.deps.Operators.Connections(ctx, readmodels.ReadingsQuery{})
+		for i := range connections {
+			connections[i].Name = ""
+		}
+		return connections, err
+	})
+}
+
+// actingOnConnection pauses or resumes the connection in the path.
+func actingOnConnection(
+	s *Server, act func(context.Context, commands.Caller, domain.PauseKind, string, domain.Reason) error,
+) operation {
+	return doing(s, reflect.TypeFor[actionBody](), nil, []Param{paramConnectionID},
+		func(p *Params) (int64, error) { return p.ID(paramConnectionID), nil },
+		func(ctx context.Context, c commands.Caller, id int64, a action) (done, error) {
+			return done{true}, act(ctx, c, domain.PauseConnection, strconv.FormatInt(id, 10), a.reason)
+		})
+}

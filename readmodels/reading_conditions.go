@@ -1,0 +1,21 @@
+package readmodels
+
+import "github.com/ledgerboard/ledgerboard/domain"
+
+// What decides whether social account s is read at t.now: the fetchers leave out by these conditions, and answers tell by the
+// same ones.
+const (
+	signInJoins = `
+	left join tMemberAuth c on c.id = s.connection_id
+	left join connection_states st on st.connection_id = s.connection_id
+	left join kept.secrets k on k.ref = c.secret_ref`
+	// awaitsSignIn: the platform refused its token, and no other one was stored since.
+	awaitsSignIn = `coalesce(st.state = '` + domain.ConnectionReconnect + `' and (k.updated_at is null or k.updated_at <= st.at), false)`
+	// pausedByOperator is of the connection; that its platform is paused, the scheduler heeds.
+	pausedByOperator = `exists (
+	    select from kept.pauses u where u.kind = '` + string(domain.PauseConnection) + `' and u.name = s.connection_id::text)`
+	// subscribed: one of the account runs, or of its agency, which counts for its clients.
+	subscribed = `exists (
+	    select from tSubscriptions b where b.account_id in (s.account_id, s.parent_account)
+	      and b.starts_at <= t.now and (b.ends_at is null or b.ends_at > t.now))`
+)
