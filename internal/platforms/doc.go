@@ -105,7 +105,7 @@
 //	Facebook   a page that the person may not look into       TestFacebookSignIn, TestFacebookSignInOnTheWire
 //	Facebook   page tokens end with a short-lived one         TestFacebookSignIn, sim TestPageTokensEndWithShortOnes
 //	Facebook   giving back takes the whole app                TestFacebookPageLeftOutDies, sim TestDebugToken
-//	Facebook   code 100 for a spent code, 1 for a secret      TestCodesAreSpent, TestWrongSecretOfTheApp
+//	Meta       code 100 for a spent code and a wrong secret   TestRefusedCodesOnTheWire, TestWrongSecretOfTheApp
 //	Instagram  a code is followed by #_                       TestInstagramSignIn, sim TestCodesInTheAddress
 //	Instagram  the code's answer in a list, or flat           TestInstagramSignInOnTheWire
 //	Instagram  the person's id is not the account's           TestInstagramSignInOnTheWire

@@ -266,21 +266,24 @@ func (f facebookSignIn) GiveBack(ctx context.Context, tokens Tokens) error {
 	return err
 }
 
-// Subcode of a code whose redirect address is not the one of the dialog.
-const subcodeRedirect = 36008
-
 // classifyGraphCode classifies a refusal of a code: what is code 100 elsewhere, a wrong request, is here a code that is
-// spent, expired or another app's. Code 1, elsewhere a hiccup, is a wrong secret.
+// spent, expired or another app's.
 func classifyGraphCode(ans answer) *Error {
 	e := classifyGraph(ans)
 	switch {
 	case e == nil:
-	case e.Subcode == subcodeRedirect:
+	case ofOurApp(e.Words):
 		e.Class = ClassInvalid
 	case e.Code == codeWrongRequest:
 		e.Class = ClassReconnect
-	case e.Code == "1" && strings.Contains(e.Words, "client secret"):
-		e.Class = ClassInvalid
 	}
 	return e
+}
+
+// ofOurApp tells whether Meta refuses a code for what is wrong with our app or its settings. Only the sentence tells:
+// a wrong secret has had the codes 1 (elsewhere a hiccup), 100 and 400.
+func ofOurApp(words string) bool {
+	return slices.ContainsFunc([]string{"client secret", "redirect_uri", "platform app", "validating application"}, func(wrong string) bool {
+		return strings.Contains(words, wrong)
+	})
 }

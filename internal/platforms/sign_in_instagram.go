@@ -51,18 +51,28 @@ func (i instagramSignIn) Redeem(ctx context.Context, code, redirectURI string) (
 	return c, nil
 }
 
+// instagramMe is the account of a token.
+type instagramMe struct {
+	ID       text `json:"id"`
+	UserID   text `json:"user_id"`
+	Username text `json:"username"`
+	Name     text `json:"name"`
+	Picture  text `json:"profile_picture_url"`
+}
+
 // who reads the account; said is the id that came with the code's token, which is the account's or the person's.
 func (i instagramSignIn) who(ctx context.Context, said text, c *Consent) error {
-	var me struct {
-		ID       text `json:"id"`
-		UserID   text `json:"user_id"`
-		Username text `json:"username"`
-		Name     text `json:"name"`
-		Picture  text `json:"profile_picture_url"`
+	var reply struct {
+		instagramMe
+		Data list[instagramMe] `json:"data"` // so the documents print it
 	}
 	query := url.Values{"fields": {"id,user_id,username,name,profile_picture_url"}}
-	if err := i.get(ctx, opWho, Target{AccessToken: c.Tokens.AccessToken}, "me", query, &me); err != nil {
+	if err := i.get(ctx, opWho, Target{AccessToken: c.Tokens.AccessToken}, "me", query, &reply); err != nil {
 		return err
+	}
+	me := reply.instagramMe
+	if len(reply.Data) == 1 {
+		me = reply.Data[0]
 	}
 	if said != "" && said != me.ID && said != me.UserID {
 		e := wrongAccount()
@@ -90,7 +100,7 @@ func classifyInstagramCode(ans answer) *Error {
 		return classifyGraph(ans)
 	}
 	e := &Error{Class: statusClass(ans.status), Code: string(body.Code), Words: string(body.Message)}
-	if e.Class == ClassInvalid && !strings.Contains(string(body.Message), "redirect_uri") && !strings.Contains(string(body.Message), "lient secret") {
+	if e.Class == ClassInvalid && !ofOurApp(e.Words) {
 		e.Class = ClassReconnect
 	}
 	return e

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -172,6 +173,7 @@ func TestFacebookListsOfPages(t *testing.T) {
 
 func TestInstagramSignInOnTheWire(t *testing.T) {
 	t.Parallel()
+	mes := map[string]string{"sign_in_instagram_code": "sign_in_instagram_me_listed", "sign_in_instagram_code_flat": "sign_in_instagram_me"}
 	for code, granted := range map[string][]string{
 		"sign_in_instagram_code":      {"instagram_business_basic", "instagram_business_manage_insights"},
 		"sign_in_instagram_code_flat": {"instagram_business_basic"},
@@ -179,7 +181,7 @@ func TestInstagramSignInOnTheWire(t *testing.T) {
 		b, requests := wired(t, map[string][]string{
 			"POST /instagram/oauth/access_token": {code},
 			"GET /instagram/access_token":        {"sign_in_instagram_longer"},
-			"GET /instagram/v26.0/me":            {"sign_in_instagram_me"},
+			"GET /instagram/v26.0/me":            {mes[code]},
 		})
 		c, err := b.signIn(t, domain.Instagram).Redeem(t.Context(), "Tok3nCode#_", callBack)
 		require.NoError(t, err)
@@ -265,6 +267,32 @@ func TestTikTokSignInOnTheWire(t *testing.T) {
 	})
 	require.Empty(t, got[0].values["client_id"])
 	shown(t, got[1], "GET /tiktok/v2/user/info/", map[string]string{"fields": "open_id,display_name,avatar_url"})
+}
+
+// Meta refuses a code in sentences: some are about the code, others about our app.
+func TestRefusedCodesOnTheWire(t *testing.T) {
+	t.Parallel()
+	for sentence, want := range map[string]platforms.Class{
+		`{"error":{"message":"This authorization code has been used.","type":"OAuthException","code":100,"error_subcode":36009}}`: platforms.ClassReconnect,
+		`{"error":{"message":"This authorization code has expired.","type":"OAuthException","code":100}}`:                         platforms.ClassReconnect,
+		`{"error":{"message":"Error validating client secret.","type":"OAuthException","code":1,"error_subcode":33}}`:             platforms.ClassInvalid,
+		`{"error":{"message":"Error validating client secret.","type":"OAuthException","code":100}}`:                              platforms.ClassInvalid,
+		`{"error":{"message":"Please make sure your redirect_uri is identical to the one","type":"OAuthException","code":100}}`:   platforms.ClassInvalid,
+		`{"error_type":"OAuthException","code":400,"error_message":"Matching code was not found or was already used"}`:            platforms.ClassReconnect,
+		`{"error_type":"OAuthException","code":400,"error_message":"Invalid platform app"}`:                                       platforms.ClassInvalid,
+		`{"error":{"message":"An unexpected error has occurred.","type":"OAuthException","code":2,"is_transient":true}}`:          platforms.ClassRetry,
+	} {
+		b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(sentence))
+		})
+		p := domain.Facebook
+		if strings.Contains(sentence, "error_type") {
+			p = domain.Instagram
+		}
+		_, err := b.signIn(t, p).Redeem(t.Context(), "Tok3nCode", callBack)
+		requireClass(t, want, err)
+	}
 }
 
 // How consents are given back, as it goes over the wire; what the platform refuses is an error.

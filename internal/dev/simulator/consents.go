@@ -71,7 +71,8 @@ func (s *Server) revoke(p domain.Platform, person string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.consents[accountKey(p, person)]
-	s.consents[accountKey(p, person)] = consent{number: c.number, oldest: max(c.number, int(s.cfg.Clock().Unix())) + 1}
+	last := max(c.number, int(s.cfg.Clock().Unix()))
+	s.consents[accountKey(p, person)] = consent{number: last, oldest: last + 1}
 }
 
 // consent is what a person gives now; ok is false where this server heard of none (see [holds]).

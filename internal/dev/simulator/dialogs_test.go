@@ -265,6 +265,24 @@ func TestConsentsAfterARestart(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, read())
 }
 
+// Who lets the app in again right after removing it has tokens that hold.
+func TestConsentRightAfterItWasTakenBack(t *testing.T) {
+	t.Parallel()
+	now := testNow
+	s := withPeople(simulator.Config{Clock: func() time.Time { return now }})
+	me := func(token string) int {
+		status, _ := get(t, s, token, "/facebook/v26.0/me?appsecret_proof="+proofOf(token))
+		return status
+	}
+	first := facebookPerson(t, s, simulator.Jonas, "90014")
+	now = now.Add(10 * time.Second)
+	r := httptest.NewRequest(http.MethodDelete, "/facebook/v26.0/me/permissions?appsecret_proof="+proofOf(first), nil)
+	r.Header.Set("Authorization", "Bearer "+first)
+	do(t, s, r)
+	second := facebookPerson(t, s, simulator.Jonas, "90014")
+	require.Equal(t, []int{http.StatusBadRequest, http.StatusOK}, []int{me(first), me(second)})
+}
+
 // debug_token wants the app's own token, and knows which tokens hold.
 func TestDebugToken(t *testing.T) {
 	t.Parallel()
