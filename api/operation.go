@@ -85,7 +85,7 @@ type Description struct {
 func Describe() Description {
 	s := &Server{deps: Deps{
 		Config: Config{AnalyticsAtRoot: true}, Analytics: struct{ Analytics }{}, Entities: &readmodels.Entities{}, Audit: &AuditDeps{},
-		Operators: struct{ OperatorDesk }{},
+		Operators: struct{ OperatorDesk }{}, Connect: struct{ ConnectDesk }{},
 		Streams:   &stream.Hub{}, Metrics: http.NotFoundHandler(),
 	}}
 	d := Description{

@@ -22,7 +22,7 @@ type HandlerConfig struct {
 
 // Handler puts the HTTP layer together.
 func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
-	return api.Handler(api.Deps{
+	deps := api.Deps{
 		Config:            c.HTTP,
 		Authenticator:     c.Authenticator,
 		Accounts:          readmodels.Accounts{Pool: s.ReadPool},
@@ -48,5 +48,9 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Metrics:    c.Metrics,
 		Registerer: s.registered,
 		Logger:     s.settings.Logger,
-	})
+	}
+	if s.connect != nil {
+		deps.Connect = s.connect
+	}
+	return api.Handler(deps)
 }
