@@ -86,7 +86,7 @@ func Describe() Description {
 	s := &Server{deps: Deps{
 		Config: Config{AnalyticsAtRoot: true}, Analytics: struct{ Analytics }{}, Entities: &readmodels.Entities{}, Audit: &AuditDeps{},
 		Operators: struct{ OperatorDesk }{}, Connect: struct{ ConnectDesk }{},
-		Streams:   &stream.Hub{}, Metrics: http.NotFoundHandler(),
+		Streams: &stream.Hub{}, Metrics: http.NotFoundHandler(),
 	}}
 	d := Description{
 		Error: reflect.TypeFor[errorBody](), Problem: reflect.TypeFor[problemBody](),

@@ -2755,18 +2755,13 @@ export interface components {
             account_id: string;
             /**
              * Format: date-time
-             * @description in UTC
+             * @description when it was made, in UTC
              */
-            expires_at: string;
+            created_at: string;
             /** @description whether a browser holds it */
             followed: boolean;
             /** @description UUID; no secret */
             id: string;
-            /**
-             * Format: date-time
-             * @description in UTC
-             */
-            made_at: string;
             /** @description a user's id */
             made_by: string;
             platforms: (1 | 3 | 4 | 6)[];
@@ -2775,6 +2770,11 @@ export interface components {
              * @description null: it was not taken back
              */
             revoked_at: string | null;
+            /**
+             * Format: date-time
+             * @description when it ends, in UTC
+             */
+            works_until: string;
         };
         /** @description What a link is asked for with. */
         ConnectLinkBody: {
@@ -3352,9 +3352,9 @@ export interface components {
         FirstReading: {
             /**
              * Format: date-time
-             * @description in UTC; null: not yet
+             * @description of its newest reading, in UTC; null: there is none yet
              */
-            read_at: string | null;
+            last_read_at: string | null;
             /** @description why not, and what to do; "": it is about to be read */
             reason: string;
             /**
@@ -3694,18 +3694,13 @@ export interface components {
             account_id: string;
             /**
              * Format: date-time
-             * @description in UTC
+             * @description when it was made, in UTC
              */
-            expires_at: string;
+            created_at: string;
             /** @description whether a browser holds it */
             followed: boolean;
             /** @description UUID; no secret */
             id: string;
-            /**
-             * Format: date-time
-             * @description in UTC
-             */
-            made_at: string;
             /** @description a user's id */
             made_by: string;
             platforms: (1 | 3 | 4 | 6)[];
@@ -3716,6 +3711,11 @@ export interface components {
             revoked_at: string | null;
             /** @description to be sent to whoever is to connect */
             url: string;
+            /**
+             * Format: date-time
+             * @description when it ends, in UTC
+             */
+            works_until: string;
         };
         /** @description The agency as its clients see it. */
         MainAccount: {
@@ -6079,11 +6079,12 @@ export interface components {
         Status: {
             /** @description `first_readings` tell how far the first readings of what was connected came. */
             first_readings: components["schemas"]["FirstReading"][];
-            /** @description Id, 24 hex digits. */
+            /** @description as it was answered when the sign-in was asked for */
             id: string;
+            /** @description `outcome` is what came of it; null: nothing yet. */
             outcome: components["schemas"]["ConnectOutcome"] | null;
             /**
-             * @description begun, opened, taken, choosing, done or expired
+             * @description begun, opened, taken (the platform is being asked), choosing, done or expired
              * @enum {string}
              */
             step: "begun" | "opened" | "taken" | "choosing" | "done";
