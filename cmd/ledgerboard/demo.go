@@ -87,7 +87,7 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 		if err := seeder.Changes(ctx); err != nil {
 			return err
 		}
-		if err := c.announce(ctx, p, world, base, s); err != nil {
+		if err := c.announce(ctx, p, world, launch.Screen{BaseURL: base, PlatformsURL: platforms, IDs: world.IDs()}, s); err != nil {
 			return err
 		}
 		if c.ExitAfter > 0 {
@@ -136,9 +136,8 @@ func (c *demoCommand) fill(state *launch.State, platforms string) {
 }
 
 // announce signs a token for each role and says what to open.
-func (c *demoCommand) announce(ctx context.Context, p *process, world *demo.World, base string, s streams) error {
-	screen := launch.Screen{BaseURL: base, Tokens: map[string]string{}, IDs: world.IDs()}
-	var err error
+func (c *demoCommand) announce(ctx context.Context, p *process, world *demo.World, screen launch.Screen, s streams) (err error) {
+	screen.Tokens = map[string]string{}
 	if screen.Brokers, err = p.Brokers(ctx); err != nil {
 		return err
 	}

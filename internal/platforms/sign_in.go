@@ -106,11 +106,22 @@ const (
 	maxListPages = 200                // of what there is to choose; a list that goes on is one that does not end
 )
 
-// endless refuses a list that does not end.
-func (c *httpClient) endless() *Error {
+// endless is what is wrong with a list of more than [maxListPages].
+const endless = "the list of what there is to choose does not end"
+
+// untold refuses an answer that does not say what it is asked for: absent is not none.
+func (c *httpClient) untold(op, message string) *Error {
 	e := malformed()
-	e.Platform, e.Op, e.Message = c.platform, opOffered, "the list of what there is to choose does not end"
+	e.Platform, e.Op, e.Message = c.platform, op, message
 	return e
+}
+
+// known refuses an answer that does not say whose it is.
+func (c *httpClient) known(id string) error {
+	if !plainID(id, "_-") {
+		return c.untold(opWho, "the answer does not say who signed in")
+	}
+	return nil
 }
 
 // scopeList is scopes as platforms write them: parted by commas, by spaces, or as a list. nil: none were named.

@@ -95,29 +95,24 @@ func (f facebookSignIn) who(ctx context.Context, t Target, c *Consent) error {
 		return err
 	}
 	c.PersonID, c.Name = string(me.ID), string(me.Name)
-	return known(f.platform, c.PersonID)
-}
-
-// known refuses an answer that does not say whose it is.
-func known(p domain.Platform, id string) error {
-	if !plainID(id, "_-") {
-		e := malformed()
-		e.Platform, e.Op, e.Message = p, opWho, "the platform did not say who signed in"
-		return e
-	}
-	return nil
+	return f.known(c.PersonID)
 }
 
 // permissions reads what was granted and what declined; a permission that expired counts as neither.
 func (f facebookSignIn) permissions(ctx context.Context, t Target, c *Consent) error {
-	var permissions graphPage[struct {
-		Name   text `json:"permission"`
-		Status text `json:"status"`
-	}]
+	var permissions struct {
+		Data whole[struct {
+			Name   text `json:"permission"`
+			Status text `json:"status"`
+		}] `json:"data"`
+	}
 	if err := f.get(ctx, opGranted, t, "me/permissions", url.Values{}, &permissions); err != nil {
 		return err
 	}
-	for _, p := range permissions.Data {
+	if !permissions.Data.ok {
+		return f.untold(opGranted, "the answer does not say what was granted")
+	}
+	for _, p := range permissions.Data.list {
 		switch p.Status {
 		case "granted":
 			c.Granted = append(c.Granted, string(p.Name))
@@ -199,7 +194,10 @@ func (f facebookSignIn) pages(ctx context.Context, t Target, c *Consent) error {
 		if after != "" {
 			query.Set("after", after)
 		}
-		var page graphPage[managedPage]
+		var page struct {
+			graphPage[managedPage]
+			Data whole[managedPage] `json:"data"`
+		}
 		err := f.get(ctx, opOffered, t, "me/accounts", query, &page)
 		if e := asError(err); e != nil && oversized(e) && limit > 1 {
 			limit /= 2
@@ -208,14 +206,17 @@ func (f facebookSignIn) pages(ctx context.Context, t Target, c *Consent) error {
 		if err != nil {
 			return err
 		}
-		for _, p := range page.Data {
+		if !page.Data.ok {
+			return f.untold(opOffered, "the answer does not say which pages there are")
+		}
+		for _, p := range page.Data.list {
 			c.Offered = append(c.Offered, p.offered(c.Offered)...)
 		}
 		if after = page.after(after); after == "" {
 			return nil
 		}
 	}
-	return f.endless()
+	return f.untold(opOffered, endless)
 }
 
 // taskAnalyze is the task that a person must have on a page for its figures to be read.

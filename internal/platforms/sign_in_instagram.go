@@ -73,7 +73,7 @@ func (i instagramSignIn) who(ctx context.Context, said text, c *Consent) error {
 	c.Offered = []Offered{{
 		Platform: domain.Instagram, ExternalID: string(me.UserID), Name: c.Name, Username: string(me.Username), PictureURL: string(me.Picture), MayRead: true,
 	}}
-	return known(i.platform, string(me.UserID))
+	return i.known(string(me.UserID))
 }
 
 // GiveBack implements [SignIn]: Instagram login has no such call.

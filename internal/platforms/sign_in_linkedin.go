@@ -103,7 +103,7 @@ func (l linkedInSignIn) member(ctx context.Context, t Target, c *Consent) error 
 		profile.Missing = scopeProfile
 	}
 	c.Offered = append(c.Offered, profile)
-	return known(l.platform, c.PersonID)
+	return l.known(c.PersonID)
 }
 
 // organizationPages is how many pages are asked for at once, and how many names.
@@ -124,6 +124,9 @@ func (l linkedInSignIn) pages(ctx context.Context, t Target, c *Consent) error {
 		if err := l.get(ctx, opOffered, t, "organizationAcls", query, &page); err != nil {
 			return err
 		}
+		if !page.Elements.ok {
+			return l.untold(opOffered, "the answer does not say which pages there are")
+		}
 		var ids []string
 		for _, element := range page.Elements.list {
 			id := strings.TrimPrefix(string(element.Organization), "urn:li:organization:")
@@ -139,7 +142,7 @@ func (l linkedInSignIn) pages(ctx context.Context, t Target, c *Consent) error {
 			return nil
 		}
 	}
-	return l.endless()
+	return l.untold(opOffered, endless)
 }
 
 // named offers pages with their names; one whose name is not told is offered without.

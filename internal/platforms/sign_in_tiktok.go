@@ -37,7 +37,7 @@ func (k tikTokSignIn) Redeem(ctx context.Context, code, redirectURI string) (Con
 	}
 	c := Consent{Tokens: reply.tokens(k.now()), PersonID: string(reply.OpenID), Granted: splitScopes(string(reply.Scope))}
 	c.Declined = declined(k.endpoint.Scopes, c.Granted)
-	if err := known(k.platform, c.PersonID); err != nil {
+	if err := k.known(c.PersonID); err != nil {
 		return Consent{}, err
 	}
 	fields := "open_id,display_name,avatar_url"
