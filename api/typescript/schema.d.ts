@@ -2764,6 +2764,7 @@ export interface components {
             id: string;
             /** @description a user's id */
             made_by: string;
+            /** @description where whoever has it may sign in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok */
             platforms: (1 | 3 | 4 | 6)[];
             /**
              * Format: date-time
@@ -3703,6 +3704,7 @@ export interface components {
             id: string;
             /** @description a user's id */
             made_by: string;
+            /** @description where whoever has it may sign in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok */
             platforms: (1 | 3 | 4 | 6)[];
             /**
              * Format: date-time
