@@ -92,6 +92,12 @@ func (f fetching) validate() (wrong faults) {
 	} {
 		wrong.unlessf((pair[1] == "") == (pair[3] == ""), "%s and %s: one is set and the other is not; tokens are renewed with both", pair[0], pair[2])
 	}
+	for _, pair := range [][4]string{
+		{"LEDGERBOARD_FACEBOOK_APP_ID", f.FacebookAppID, "LEDGERBOARD_FACEBOOK_APP_SECRET", f.FacebookAppSecret},
+		{"LEDGERBOARD_INSTAGRAM_APP_ID", f.InstagramAppID, "LEDGERBOARD_INSTAGRAM_APP_SECRET", f.InstagramAppSecret},
+	} {
+		wrong.unlessf(pair[1] == "" || pair[3] != "", "%s is set and %s is not; people sign in with both", pair[0], pair[2])
+	}
 	for name, base := range map[string]string{
 		"LEDGERBOARD_FACEBOOK_URL": f.FacebookURL, "LEDGERBOARD_INSTAGRAM_URL": f.InstagramURL, "LEDGERBOARD_LINKEDIN_URL": f.LinkedInURL,
 		"LEDGERBOARD_LINKEDIN_AUTH_URL": f.LinkedInAuthURL, "LEDGERBOARD_TIKTOK_URL": f.TikTokURL, "LEDGERBOARD_INSTAGRAM_AUTH_URL": f.InstagramAuthURL,

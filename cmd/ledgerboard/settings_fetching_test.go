@@ -85,7 +85,12 @@ func TestClientKeysComeInPairs(t *testing.T) {
 	f.TikTokClientSecret, f.LinkedInURL = "secret", "http://localhost:1/linkedin"
 	require.Empty(t, f.validate())
 	require.Empty(t, f.unkeyed())
+	f.FacebookAppID, f.InstagramAppID = "1", "2"
+	wrong := errors.Join(f.validate()...)
+	require.ErrorContains(t, wrong, "LEDGERBOARD_FACEBOOK_APP_SECRET is not")
+	require.ErrorContains(t, wrong, "LEDGERBOARD_INSTAGRAM_APP_SECRET is not")
 	f.FacebookAppSecret, f.InstagramAppSecret = "of facebook", "of instagram"
+	require.Empty(t, f.validate())
 	config, err := f.fetchConfig()
 	require.NoError(t, err)
 	require.Equal(t, "of facebook", config.Platforms.Facebook.ClientSecret)
