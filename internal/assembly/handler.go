@@ -49,8 +49,8 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Registerer: s.registered,
 		Logger:     s.settings.Logger,
 	}
-	if s.connect != nil {
-		deps.Connect = s.connect
+	if s.Connect != nil {
+		deps.Connect = s.Connect
 	}
 	return api.Handler(deps)
 }

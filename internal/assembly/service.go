@@ -52,7 +52,8 @@ type Service struct {
 
 	Dashboards *readmodels.Dashboards
 	Updates    *commands.Dashboards
-	Fetcher    *Fetcher // nil without Config.Fetch
+	Fetcher    *Fetcher         // nil without Config.Fetch
+	Connect    *connect.Connect // nil without Config.Connect
 
 	stopping  atomic.Bool
 	config    Config
@@ -61,7 +62,6 @@ type Service struct {
 	operators *Desk
 	engines   []*projections.Engine
 	streams   *stream.Hub
-	connect   *connect.Connect // nil without Config.Connect
 	ticketKey []byte
 }
 
@@ -95,7 +95,7 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 		}
 	}
 	if c.Connect != nil {
-		if s.connect, err = s.newConnect(ctx, *c.Connect); err != nil {
+		if s.Connect, err = s.newConnect(ctx, *c.Connect); err != nil {
 			return nil, err
 		}
 	}
