@@ -100,6 +100,9 @@ type Deps struct {
 	// Operators may be nil: then the operators' routes do not exist.
 	Operators OperatorDesk
 
+	// Connect may be nil: then nothing is connected here, and its routes do not exist.
+	Connect ConnectDesk
+
 	// Streams may be nil: then the routes of notices, Socket.IO and /api/live do not exist.
 	Streams *stream.Hub
 	// TicketKey seals the tickets of streams: 32 bytes that all processes behind one address share. Nil: a key of this

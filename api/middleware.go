@@ -173,7 +173,11 @@ func (s *Server) logAccess(r *http.Request, pattern string, status, size int, to
 	if isChatter(pattern) {
 		level = slog.LevelDebug
 	}
-	s.deps.Logger.Log(r.Context(), level, "request", "method", r.Method, "path", clip(r.URL.Path), "route", pattern,
+	path := clip(r.URL.Path)
+	if strings.Contains(strings.ToLower(path), "/connect/") && !strings.HasPrefix(pattern, "/api/") { // it may end in what opens a sign-in
+		path = pattern
+	}
+	s.deps.Logger.Log(r.Context(), level, "request", "method", r.Method, "path", path, "route", pattern,
 		"status", status, "bytes", size, "duration_ms", float64(took.Microseconds())/1000,
 		logRequestID, RequestID(r.Context()), logUser, infoOf(r.Context()).user)
 }

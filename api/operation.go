@@ -89,8 +89,8 @@ func Describe() Description {
 	s := &Server{deps: Deps{
 		Config: Config{AnalyticsAtRoot: true}, Analytics: struct{ Analytics }{}, Entities: &readmodels.Entities{}, Audit: &AuditDeps{},
 		Directory: &DirectoryDeps{},
-		Operators: struct{ OperatorDesk }{},
-		Streams:   &stream.Hub{}, Metrics: http.NotFoundHandler(),
+		Operators: struct{ OperatorDesk }{}, Connect: struct{ ConnectDesk }{},
+		Streams: &stream.Hub{}, Metrics: http.NotFoundHandler(),
 	}}
 	d := Description{
 		Error: reflect.TypeFor[errorBody](), Problem: reflect.TypeFor[problemBody](),

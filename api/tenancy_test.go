@@ -47,6 +47,8 @@ var (
 	unproven = wantedStatus{http.StatusUnauthorized, http.StatusUnauthorized}
 	byID     = wantedStatus{http.StatusOK, http.StatusNotFound}
 	free     = wantedStatus{http.StatusOK, http.StatusOK}
+	gone     = wantedStatus{http.StatusNotFound, http.StatusNotFound}
+	unread   = wantedStatus{http.StatusBadRequest, http.StatusBadRequest}
 
 	rightsOfPublic        = rights{free, free, free, free, free, free, false}
 	rightsOfReadDashboard = rights{byID, byID, byID, refused, refused, unproven, false}
@@ -61,6 +63,12 @@ var (
 	rightsOfMainApp       = rights{refused, refused, refused, refused, free, unproven, true}
 	rightsOfAdding        = rights{free, refused, refused, refused, refused, unproven, true}
 	rightsOfInviting      = rights{wantedStatus{http.StatusOK, http.StatusUnprocessableEntity}, refused, refused, refused, refused, unproven, false}
+	rightsOfConnecting    = rights{free, refused, refused, refused, refused, unproven, true} // the client's dashboard lacks the scope connect
+	rightsOfConnectLinks  = rights{free, free, refused, refused, refused, unproven, true}
+	rightsOfSignIns       = rights{gone, gone, refused, refused, refused, unproven, true} // of which there is none
+	rightsOfDisconnecting = rights{wantedStatus{http.StatusConflict, http.StatusNotFound}, wantedStatus{http.StatusForbidden, http.StatusNotFound}, refused, refused, refused, unproven, false}
+	rightsOfBrowser       = rights{gone, gone, gone, gone, gone, gone, true} // of no sign-in
+	rightsOfBrowserForm   = rights{unread, unread, unread, unread, unread, unread, true}
 	rightsOfListening     = rights{free, free, refused, refused, refused, unproven, false}
 )
 
@@ -106,6 +114,19 @@ var rightsTable = map[string]rights{
 	"GET /api/notices":         rightsOfListening,
 	"POST /api/notices/ticket": rightsOfListening,
 	"GET /api/live":            rightsOfFigures,
+
+	"POST /api/connect":                 rightsOfConnecting,
+	"GET /api/connect/links":            rightsOfConnectLinks,
+	"POST /api/connect/links":           rightsOfConnecting,
+	"POST /api/connect/links/{}/revoke": rightsOfSignIns,
+	"GET /api/connect/{}":               rightsOfSignIns,
+	"POST /api/platforms/{}/disconnect": rightsOfDisconnecting,
+	"GET /connect/start/{}":             rightsOfBrowser,
+	"GET /connect/{}":                   rightsOfBrowser,
+	"GET /connect/choose/{}":            rightsOfBrowser,
+	"POST /connect/choose/{}":           rightsOfBrowser,
+	"GET /connect/link/{}":              rightsOfBrowser,
+	"POST /connect/link/{}":             rightsOfBrowserForm,
 
 	"GET /getAccountInsights/{}/{}/{}":           rightsOfFigures,
 	"GET /getAccountFollowers/{}/{}/{}":          rightsOfFigures,
@@ -290,6 +311,10 @@ func request(t *testing.T, client *http.Client, method, url, token, tenant strin
 		body = strings.NewReader(`{"name":"Somebody new","email":"new@example.com","account":"` + account + `"}`)
 	case method == http.MethodPut:
 		body = strings.NewReader("{}")
+	case strings.HasSuffix(url, "/api/connect"):
+		body = strings.NewReader(`{"platform":1,"account":"` + client1 + `"}`)
+	case strings.HasSuffix(url, "/api/connect/links") && method == http.MethodPost:
+		body = strings.NewReader(`{"platforms":[1],"days":1,"account":"` + client1 + `"}`)
 	case strings.HasSuffix(url, "/accept"):
 		body = strings.NewReader(`{"reason":"test:T-1","report":"r2"}`)
 	case strings.HasSuffix(url, "/run"):
@@ -375,6 +400,7 @@ func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 		d.Audit = &api.AuditDeps{History: history, Records: audit}
 		d.Operators = &fakeDesk{}
 		d.Directory = directoryDeps(log, true)
+		d.Connect = connectDesk(t, log, time.Now)
 		d.Streams = quietHub(t)
 		d.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	}}, change...)...)

@@ -72,14 +72,14 @@ type ConnectedNow struct {
 type ConnectLink struct {
 	ID            string     `json:"id"` // UUID; no secret
 	ParentAccount string     `json:"-"`
-	AccountID     string     `json:"account_id"` // whose pages they become
-	Platforms     []Platform `json:"platforms"`
-	MadeBy        string     `json:"made_by"`    // a user's id
-	MadeAt        time.Time  `json:"made_at"`    // in UTC
-	ExpiresAt     time.Time  `json:"expires_at"` // in UTC
-	RevokedAt     *time.Time `json:"revoked_at"` // null: it was not taken back
-	Followed      bool       `json:"followed"`   // whether a browser holds it
-	Cookie        []byte     `json:"-"`          // SHA-256 of that browser's cookie
+	AccountID     string     `json:"account_id"`  // whose pages they become
+	Platforms     []Platform `json:"platforms"`   // where whoever has it may sign in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok
+	MadeBy        string     `json:"made_by"`     // a user's id
+	MadeAt        time.Time  `json:"created_at"`  // when it was made, in UTC
+	ExpiresAt     time.Time  `json:"works_until"` // when it ends, in UTC
+	RevokedAt     *time.Time `json:"revoked_at"`  // null: it was not taken back
+	Followed      bool       `json:"followed"`    // whether a browser holds it
+	Cookie        []byte     `json:"-"`           // SHA-256 of that browser's cookie
 }
 
 // Open tells whether the link may be used at a time.
@@ -110,6 +110,6 @@ type ConnectNames struct {
 // FirstReading is how far the first reading of a page came.
 type FirstReading struct {
 	SocialAccountID int64      `json:"social_account_id"`
-	ReadAt          *time.Time `json:"read_at"` // in UTC; null: not yet
-	Reason          string     `json:"reason"`  // why not, and what to do; "": it is about to be read
+	ReadAt          *time.Time `json:"last_read_at"` // of its newest reading, in UTC; null: there is none yet
+	Reason          string     `json:"reason"`       // why not, and what to do; "": it is about to be read
 }

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
@@ -121,6 +124,9 @@ func (c *demoCommand) fill(state *launch.State, platforms string) {
 			c.CORSOrigins = append(c.CORSOrigins, "http://"+host+":*", "https://"+host+":*")
 		}
 	}
+	if _, port, err := net.SplitHostPort(c.Addr); err == nil && port != "0" {
+		c.PublicURL = cmp.Or(c.PublicURL, "http://localhost:"+port)
+	}
 	c.Backfill = 0 // its history is seeded
 	c.withPictures = true
 	facebook, instagram := platforms+simulator.PathFacebook, platforms+simulator.PathInstagram
@@ -156,5 +162,19 @@ func (c *demoCommand) announce(ctx context.Context, p *process, world *demo.Worl
 		}
 		screen.Tokens[person.Role] = token
 	}
+	if p.Connect != nil {
+		if screen.ConnectURL, err = connectLink(ctx, p, world.IDs(), people.Agency); err != nil {
+			return err
+		}
+	}
 	return screen.Announce(s.Out, c.DataDir, c.mock)
+}
+
+// connectLink is the address of a link by which pages at the simulated platforms are connected for the first client.
+func connectLink(ctx context.Context, p *process, ids demo.IDs, by demo.Person) (string, error) {
+	made, err := p.Connect.MakeLink(ctx, connect.LinkRequest{
+		ConnectRequester: domain.ConnectRequester{ParentAccount: ids.ParentAccount, AccountID: ids.SubAccounts[0], UserID: by.UserID, Role: by.Role},
+		Platforms:        domain.Platforms(), Days: connect.MaxLinkDays,
+	}, func(context.Context, domain.ConnectRequester) error { return nil })
+	return made.URL, err
 }

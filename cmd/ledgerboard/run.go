@@ -60,10 +60,15 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 		config.ReadConns = fewReadConns
 	}
 	var err error
-	if s.has(roleFetcher) {
+	if s.has(roleFetcher) || s.connects() {
 		if config.SecretsKeys, err = vault.ParseKeys(s.SecretsKey); err != nil {
 			return nil, usageError{err}
 		}
+	}
+	if config.Connect, err = s.connectConfig(); err != nil {
+		return nil, usageError{err}
+	}
+	if s.has(roleFetcher) {
 		if config.Fetch, err = s.fetchConfig(); err != nil {
 			return nil, usageError{err}
 		}
@@ -161,6 +166,9 @@ func (p *process) startFolding(group *errgroup.Group, ctx context.Context) {
 	}
 	if p.has(roleFetcher) {
 		group.Go(func() error { p.TidySecrets(ctx); return nil })
+	}
+	if p.connects() {
+		group.Go(func() error { p.PurgeSignIns(ctx); return nil })
 	}
 	group.Go(func() error { return p.Watch(ctx) })
 }

@@ -99,10 +99,11 @@ type settings struct {
 
 	Env             string   `env:"LEDGERBOARD_ENV" enum:"development,production" default:"development" help:"Kind of environment; production refuses what is only for trying."`
 	Roles           []string `env:"LEDGERBOARD_ROLES" default:"api,projector,fetcher" help:"What this process does."`
-	SecretsKey      string   `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal platform tokens, each 32 bytes in hex or base64; the first seals, all open. Required with role fetcher."`
+	SecretsKey      string   `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal platform tokens, each 32 bytes in hex or base64; the first seals, all open. Required with role fetcher, and with role api and a public URL."`
 	Users           string   `env:"LEDGERBOARD_USERS" enum:"known,unknown_allowed" default:"known" help:"Whether users must be in the directory (known), or tokens of others hold too (unknown_allowed)."`
 	Withdrawn       string   `env:"LEDGERBOARD_WITHDRAWN" placeholder:"FILE" help:"Subjects whose tokens hold no more, one a line; read again within 10 s."`
 	CORSOrigins     []string `name:"cors-origins" env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read answers."`
+	PublicURL       string   `name:"public-url" env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Where browsers find this service: the platforms send people back there when they connect an account. None: accounts are not connected here."`
 	RateLimit       int      `env:"LEDGERBOARD_RATE_LIMIT" default:"6000" help:"Requests that one user may make in a minute, counted by each process; 0: no bound."`
 	MaxLag          int64    `env:"LEDGERBOARD_MAX_LAG" default:"${max_lag}" help:"How many events a projection may be behind before the service is not ready."`
 	ReadConnections int32    `env:"LEDGERBOARD_READ_CONNECTIONS" default:"0" help:"Connections to the database for reads; 0: 24 with role api, else 8."`
@@ -170,7 +171,8 @@ func (s settings) validate(addr string) error {
 		"LEDGERBOARD_MANAGED_SUBSCRIPTIONS is not set: name the product types whose orders make points of contact")
 	wrong.unlessf(!s.has(roleAPI) || s.Directory != "", "LEDGERBOARD_DIRECTORY is not set: use %s where agencies add their clients and people here, "+
 		"%s where a main application tells them", directoryLocal, directoryMainApp)
-	if s.has(roleFetcher) {
+	wrong.add(checkPublicURL(s.PublicURL))
+	if s.has(roleFetcher) || s.connects() {
 		_, err := vault.ParseKeys(s.SecretsKey)
 		wrong.add(named("LEDGERBOARD_SECRETS_KEY", err))
 	}
@@ -216,6 +218,39 @@ func (t tokens) jwt() api.JWTConfig {
 }
 
 func (s settings) has(role string) bool { return slices.Contains(s.Roles, role) }
+
+// connects tells whether this process lets people connect accounts.
+func (s settings) connects() bool { return s.has(roleAPI) && s.PublicURL != "" }
+
+// checkPublicURL: platforms send people back over HTTPS only; on this machine the simulator does without.
+func checkPublicURL(base string) error {
+	if base == "" {
+		return nil
+	}
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(base, "/") {
+		return fmt.Errorf("LEDGERBOARD_PUBLIC_URL %q must be https://host without a slash at its end", base)
+	}
+	ip := net.ParseIP(u.Hostname())
+	local := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	if u.Scheme != "https" && (u.Scheme != "http" || !local) {
+		return fmt.Errorf("LEDGERBOARD_PUBLIC_URL %q must begin with https://: the platforms send people back over HTTPS only", base)
+	}
+	return nil
+}
+
+// connectConfig is how accounts are connected; nil: they are not.
+func (s settings) connectConfig() (*assembly.ConnectConfig, error) {
+	if !s.connects() {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	fetch, err := s.fetchConfig()
+	if err != nil {
+		return nil, err
+	}
+	origins := slices.DeleteFunc(slices.Clone(s.CORSOrigins), func(origin string) bool { return strings.Contains(origin, "*") })
+	return &assembly.ConnectConfig{PublicURL: s.PublicURL, ReturnOrigins: origins, Fetch: *fetch}, nil
+}
 
 // backends say where the log and the database are and how to reach them.
 func (s storage) backends(logger *slog.Logger) assembly.Settings {

@@ -132,3 +132,6 @@ func (c *Connect) Open(ctx context.Context, start, cookie string, still Still) (
 	o.Address = signIn.Address(state, o.RedirectURI)
 	return o, nil
 }
+
+// Public is the address of a path of ours as browsers outside write it.
+func (c *Connect) Public(path string) string { return c.PublicURL + path }

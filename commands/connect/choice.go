@@ -111,8 +111,9 @@ func (c *Connect) readings(ctx context.Context, a domain.ConnectAttempt) ([]doma
 
 // Status is a sign-in as whoever asked for it sees it, in whatever session.
 type Status struct {
-	ID      string                 `json:"id"`
-	Step    domain.ConnectStep     `json:"step"` // begun, opened, taken, choosing, done or expired
+	ID   string             `json:"id"`   // as it was answered when the sign-in was asked for
+	Step domain.ConnectStep `json:"step"` // begun, opened, taken (the platform is being asked), choosing, done or expired
+	// Outcome is what came of it; null: nothing yet.
 	Outcome *domain.ConnectOutcome `json:"outcome"`
 	// FirstReadings tell how far the first readings of what was connected came.
 	FirstReadings []domain.FirstReading `json:"first_readings"`

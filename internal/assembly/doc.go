@@ -38,6 +38,7 @@
 //	run.go         Follow, Stream
 //	handler.go     the HTTP layer
 //	fetching.go    quotas, clients, collecting and its schedule
+//	connecting.go  sign-ins in a browser
 //	forget_secrets.go    secrets of what was deleted go
 //	observe.go registrations.go fetch_metrics.go    metrics; giving their names back
 //

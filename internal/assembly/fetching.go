@@ -44,21 +44,11 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	if err != nil {
 		return nil, err
 	}
-	c.Quota.Store, c.Quota.Registerer = vault.NewBudgets(states), p.registered
-	gate, err := quota.New(c.Quota)
+	network, err := p.network(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	c.Platforms.Admit, c.Platforms.Now, c.Platforms.Observe = gate.Admit, c.Now, observeCalls(p.registered)
-	if c.Platforms.Logger == nil {
-		c.Platforms.Logger = p.settings.Logger
-	}
-	clients, err := platforms.New(c.Platforms)
-	if err != nil {
-		return nil, err
-	}
-	p.Add(func() error { clients.Close(); return nil })
-	c.Collect.Clients, c.Collect.Budget, c.Collect.Observe = clients, gate, newFetchMetrics(p.registered)
+	c.Collect.Clients, c.Collect.Budget, c.Collect.Observe = network.clients, network.gate, newFetchMetrics(p.registered)
 	claims := vault.NewFetching(states)
 	c.Collect.States, c.Collect.Marks = claims, vault.NewMarks(states)
 	collector, err := p.newCollector(ctx, c)
@@ -83,6 +73,35 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	}
 	f.schedule.DatabaseURL, err = p.DatabaseURL(ctx)
 	return f, err
+}
+
+// network is how platforms are called: within their quotas, whoever calls.
+type network struct {
+	clients *platforms.Set
+	gate    *quota.Gate
+}
+
+// network is opened once, for fetchers and sign-ins.
+func (p *Parts) network(ctx context.Context, c FetchConfig) (network, error) {
+	return p.platforms.get(func() (n network, err error) {
+		states, err := p.fetchStates(ctx)
+		if err != nil {
+			return n, err
+		}
+		c.Quota.Store, c.Quota.Registerer = vault.NewBudgets(states), p.registered
+		if n.gate, err = quota.New(c.Quota); err != nil {
+			return n, err
+		}
+		c.Platforms.Admit, c.Platforms.Now, c.Platforms.Observe = n.gate.Admit, c.Now, observeCalls(p.registered)
+		if c.Platforms.Logger == nil {
+			c.Platforms.Logger = p.settings.Logger
+		}
+		if n.clients, err = platforms.New(c.Platforms); err != nil {
+			return n, err
+		}
+		p.Add(func() error { n.clients.Close(); return nil })
+		return n, nil
+	})
 }
 
 // newCollector completes what reads with what it stores in and appends to.

@@ -16,6 +16,18 @@ import (
 // the secret, stays in the log for a day or more (min.compaction.lag.ms).
 const forgetEvery = time.Hour
 
+// purgeEvery is how long the tokens of a sign-in may outlive the time to choose.
+const purgeEvery = time.Minute
+
+// PurgeSignIns deletes what has expired of sign-ins, links and grants, until ctx is done.
+func (s *Service) PurgeSignIns(ctx context.Context) {
+	for on := true; on; on = pause(ctx, purgeEvery) {
+		if err := vault.NewConnecting(s.KeptPool).Purge(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			s.settings.Logger.Warn("what has expired of sign-ins is not deleted; tried again in a minute", "error", err)
+		}
+	}
+}
+
 // TidySecrets deletes the secrets of deleted connections and users, and what platforms said 30 days ago, until ctx is done:
 // once all read models are made, and then every hour.
 func (s *Service) TidySecrets(ctx context.Context) {

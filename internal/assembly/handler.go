@@ -25,7 +25,7 @@ type HandlerConfig struct {
 // Handler puts the HTTP layer together.
 func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 	told := readmodels.ToldEntities{Pool: s.ReadPool, Registry: s.events, Progress: s.progress}
-	return api.Handler(api.Deps{
+	deps := api.Deps{
 		Config:            c.HTTP,
 		Authenticator:     c.Authenticator,
 		Accounts:          readmodels.Accounts{Pool: s.ReadPool},
@@ -56,5 +56,9 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Metrics:    c.Metrics,
 		Registerer: s.registered,
 		Logger:     s.settings.Logger,
-	})
+	}
+	if s.Connect != nil {
+		deps.Connect = s.Connect
+	}
+	return api.Handler(deps)
 }

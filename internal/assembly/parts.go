@@ -37,6 +37,7 @@ type Parts struct {
 	unsafe                 error // what the check of the log found at its opening
 	tables                 part[*projections.Readers]
 	looks                  part[*Looks]
+	platforms              part[network]
 	desk                   part[*Desk]
 	engine, vault, fetched part[*pgxpool.Pool]
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
@@ -36,6 +37,8 @@ type Config struct {
 	Streams bool
 	// Fetch says how platforms are read; nil: this process reads none.
 	Fetch *FetchConfig
+	// Connect says how pages are connected in a browser; nil: this process connects none.
+	Connect *ConnectConfig
 }
 
 // Service is a process put together. What is exported serves what the program adds: checkpoints, a demo's
@@ -49,7 +52,8 @@ type Service struct {
 
 	Dashboards *readmodels.Dashboards
 	Updates    *commands.Dashboards
-	Fetcher    *Fetcher // nil without Config.Fetch
+	Fetcher    *Fetcher         // nil without Config.Fetch
+	Connect    *connect.Connect // nil without Config.Connect
 
 	stopping  atomic.Bool
 	config    Config
@@ -87,6 +91,11 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 		fetch := *c.Fetch
 		fetch.Schedule.Ready = s.fetchable
 		if s.Fetcher, err = s.NewFetcher(ctx, fetch); err != nil {
+			return nil, err
+		}
+	}
+	if c.Connect != nil {
+		if s.Connect, err = s.newConnect(ctx, *c.Connect); err != nil {
 			return nil, err
 		}
 	}

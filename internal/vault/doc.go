@@ -1,5 +1,5 @@
 // Package vault keeps what the log must not hold, in schema kept: secrets (platform tokens, password
-// hashes), the cursors of notices, what operators have paused, and what the fetchers share about when
+// hashes), sign-ins under way and the grants that come of them, the cursors of notices, what operators have paused, and what the fetchers share about when
 // to read what (which is no truth: if it is lost, every connection is due at once).
 //
 // # Invariants

@@ -18,6 +18,7 @@
 //	openapi.go      the OpenAPI document: paths, parameters, answers
 //	operations.go   what each operation is for
 //	operators.go    the same of /api/ops
+//	connecting.go   the same of connecting
 //	refusals.go     errors: when they come, an example of each
 //	bodies.go       the forms of what operators say in bodies
 //	stream_events.go      what streams send

@@ -31,6 +31,7 @@ const (
 	tagAudit      = "Audit"
 	tagStreams    = "Notices and live updates"
 	tagAnalytics  = "Analytics"
+	tagConnecting = "Connecting"
 	tagOperators  = "Operators"
 	tagDirectory  = "Directory"
 
@@ -48,6 +49,7 @@ var tags = []struct{ name, text string }{
 	{tagAudit, "The history of dashboards, for auditors. The service records each look at it."},
 	{tagStreams, "What happens while a page is open."},
 	{tagAnalytics, "Figures of the social accounts and posts that the caller may see."},
+	{tagConnecting, "Pages and profiles are connected in a browser: a sign-in at the platform, then a choice."},
 	{tagOperators, "The engine: read models, rebuilds, parked events, jobs, the log. Each action takes a reason and is recorded before it is done."},
 }
 
@@ -258,6 +260,9 @@ func aboutOf(id string) (about, bool) {
 	a, ok := operations[id]
 	if !ok {
 		a, ok = operatorsOperations[id]
+	}
+	if !ok {
+		a, ok = connectOperations[id]
 	}
 	return a, ok
 }

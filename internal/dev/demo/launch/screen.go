@@ -31,9 +31,11 @@ type Screen struct {
 	DatabaseURL string   `json:"database_url"`
 	// PlatformsURL is where the simulated platforms are: their sign-in pages, and below /facebook/settings/apps who let the
 	// app in.
-	PlatformsURL string            `json:"platforms_url"`
-	Tokens       map[string]string `json:"tokens"` // by role
-	IDs          demo.IDs          `json:"ids"`
+	PlatformsURL string `json:"platforms_url"`
+	// ConnectURL is a link by which a page at a simulated platform is connected in a browser, for 14 days; "": the demo's port was not known.
+	ConnectURL string            `json:"connect_url,omitempty"`
+	Tokens     map[string]string `json:"tokens"` // by role
+	IDs        demo.IDs          `json:"ids"`
 	// CheckpointPublicKey is what signed checkpoints and proof bundles are verified with.
 	CheckpointPublicKey string `json:"checkpoint_public_key"`
 }
@@ -89,7 +91,7 @@ The same from the log itself, and a proof that an auditor can check without this
   %[7]s export --parent %[8]s --bundle proof.jsonl --data-dir %[9]s
   %[7]s verify --bundle proof.jsonl --key "$(jq -r .checkpoint_public_key %[2]s)"
 
-Hear at once that access was removed (leave this running, then PUT "users": [] from another terminal):
+%[12]sHear at once that access was removed (leave this running, then PUT "users": [] from another terminal):
 
   curl -N -H "Authorization: Bearer $(jq -r .tokens.client %[2]s)" %[1]s/api/notices
 
@@ -99,7 +101,15 @@ Hear at once that access was removed (leave this running, then PUT "users": [] f
 Stop with Ctrl-C. The next start on this data directory goes on from here.
 `, s.BaseURL, path, dashboard, time.Now().AddDate(0, 0, -30).Format(time.DateOnly),
 		time.Now().Format(time.DateOnly), filepath.Join(filepath.Dir(path), LogFile),
-		programName(), s.IDs.ParentAccount, filepath.Dir(path), s.PlatformsURL, simulator.PathFacebook+simulator.PathApps)
+		programName(), s.IDs.ParentAccount, filepath.Dir(path), s.PlatformsURL, simulator.PathFacebook+simulator.PathApps, s.connecting())
+}
+
+// connecting says how to connect a page.
+func (s Screen) connecting() string {
+	if s.ConnectURL == "" {
+		return ""
+	}
+	return "Connect a simulated page in the browser, and see its first figures:\n\n  " + s.ConnectURL + "\n\n"
 }
 
 // programName is how this program was started, for commands to copy.

@@ -1,0 +1,279 @@
+package api
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+//go:embed connect_pages.html
+var connectPagesText string
+
+//go:embed connect_pages.css
+var connectStyle string
+
+// connectPages are the pages of connecting: no script, one style, nothing from elsewhere.
+var connectPages = template.Must(template.New("connect").Funcs(template.FuncMap{
+	"shown": connect.Shown,
+	"join":  func(list []string) string { return strings.Join(list, ", ") },
+	"style": func() template.CSS { return template.CSS(connectStyle) }, //nolint:gosec // our own file
+}).Parse(connectPagesText))
+
+// connectPolicy lets the browser load our style and send forms to us, and nothing else.
+var connectPolicy = func() string {
+	sum := sha256.Sum256([]byte(connectStyle))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+}()
+
+// connectCookie binds a sign-in to the browser in which it was opened. It is one for all sign-ins of a browser, so that two tabs go on side by
+// side.
+const (
+	connectCookie    = "__Host-lb_connect"
+	connectCookieFor = 60 * 60 // seconds; a sign-in takes less than half an hour
+)
+
+// connectPage is what a page is made of.
+type connectPage struct {
+	Title     string
+	Again     bool   // it loads again by itself
+	Said      string // what went wrong, and what to do
+	RequestID string
+	Opened    connect.Opened
+	View      connect.View
+	Ticked    string // the key of the page that is to be connected again
+	Progress  []readingProgress
+	Link      connect.LinkPage
+}
+
+// readingProgress says how far the first reading of a page came.
+type readingProgress struct {
+	domain.ConnectedNow
+	Says string
+}
+
+// browserPage serves a page: what goes wrong is a page too, and nothing is done that another site's page asks for.
+func (s *Server) browserPage(serve endpointFunc) endpointFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		for name := range w.Header() { // no page of another origin may read these, whatever is configured for answers
+			if strings.HasPrefix(name, "Access-Control-") {
+				w.Header().Del(name)
+			}
+		}
+		err := crossOrigin.Check(r)
+		if err != nil {
+			err = domain.NewError(domain.CodeForbidden, "This was asked for by a page of another site. Nothing was done.")
+		}
+		if err == nil {
+			err = s.deps.Ready()
+		}
+		if err == nil {
+			err = serve(w, r)
+		}
+		if err == nil {
+			return nil
+		}
+		public := s.told(r, err)
+		return s.writePage(w, statusOf(public.Code), "error", connectPage{Title: "This did not work", Said: public.Message, RequestID: RequestID(r.Context())})
+	}
+}
+
+var crossOrigin = http.NewCrossOriginProtection()
+
+func (s *Server) writePage(w http.ResponseWriter, status int, name string, page connectPage) error {
+	var body bytes.Buffer
+	if err := connectPages.ExecuteTemplate(&body, name, page); err != nil {
+		return err
+	}
+	header := w.Header()
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Content-Security-Policy", connectPolicy)
+	w.WriteHeader(status)
+	_, _ = w.Write(body.Bytes())
+	return nil
+}
+
+// browserOf is the word of the browser's cookie; "": it has none.
+func browserOf(r *http.Request) string {
+	const shortest = 26 // of [connect.NewWord]
+	cookie, err := r.Cookie(connectCookie)
+	if err != nil || len(cookie.Value) < shortest {
+		return ""
+	}
+	return cookie.Value
+}
+
+// holdBrowser gives the browser its cookie, or prolongs it.
+func holdBrowser(w http.ResponseWriter, r *http.Request) (word string) {
+	word = cmp.Or(browserOf(r), connect.NewWord())
+	http.SetCookie(w, &http.Cookie{
+		Name: connectCookie, Value: word, Path: "/", MaxAge: connectCookieFor, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+	return word
+}
+
+func (s *Server) seeOther(w http.ResponseWriter, path string) error {
+	w.Header().Set("Location", path)
+	w.WriteHeader(http.StatusSeeOther)
+	return nil
+}
+
+func (s *Server) getConnectStart(w http.ResponseWriter, r *http.Request) error {
+	start, _ := pathParam(r, "start")
+	opened, err := s.deps.Connect.Open(r.Context(), start, holdBrowser(w, r), s.still)
+	if err != nil {
+		return err
+	}
+	return s.writePage(w, http.StatusOK, "start", connectPage{Title: "Connect " + connect.Shown(opened.Platform), Opened: opened})
+}
+
+// getConnectBack is the call-backs of all platforms. It reads four parameters, none twice, and answers with an address that has none of them.
+func (s *Server) getConnectBack(w http.ResponseWriter, r *http.Request) error {
+	text, _ := pathParam(r, "network")
+	number, err := strconv.Atoi(text)
+	if err != nil || !domain.Platform(number).Valid() {
+		return domain.NewError(domain.CodeNotFound, "There is nothing at this address. Check the path.")
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return domain.NewError(domain.CodeInvalid, "The platform's answer cannot be read. Nothing was connected. Start again where you began.")
+	}
+	browser := browserOf(r)
+	if browser == "" {
+		return errNoBrowser
+	}
+	id, err := s.deps.Connect.CallBack(r.Context(), connect.CameBack{
+		Platform: domain.Platform(number), State: query.Get("state"), Error: query.Get("error"), Cookie: browser,
+		Code: strings.TrimSuffix(query.Get("code"), "#_"), // Instagram's, where a browser keeps its fragment
+	}, s.still)
+	if err != nil {
+		return err
+	}
+	return s.seeOther(w, s.deps.Connect.Public("/connect/choose/"+id))
+}
+
+var errNoBrowser = domain.NewError(domain.CodeForbidden,
+	"This browser holds no sign-in: it was begun in another browser, long ago, or this browser takes no cookies. Nothing was connected. Start again in this browser, "+
+		"with cookies allowed.")
+
+func (s *Server) getConnectChoose(w http.ResponseWriter, r *http.Request) error {
+	return s.showChoice(w, r, "")
+}
+
+// showChoice shows how far a sign-in came, and what was wrong with a choice.
+func (s *Server) showChoice(w http.ResponseWriter, r *http.Request, said string) error {
+	id, _ := pathParam(r, "attempt")
+	view, err := s.deps.Connect.View(r.Context(), id, browserOf(r), s.still)
+	if err != nil {
+		return err
+	}
+	page := connectPage{View: view, Said: said}
+	switch {
+	case view.Step == domain.ConnectDone && view.Outcome.Refused != "":
+		page.Title = "Nothing was connected"
+		return s.writePage(w, http.StatusOK, "result", page)
+	case view.Step == domain.ConnectDone:
+		page.Title = "Connected"
+		page.Progress, page.Again = progressOf(view)
+		return s.writePage(w, http.StatusOK, "result", page)
+	case view.Choice == nil:
+		page.Title, page.Again = "One moment", true
+		return s.writePage(w, http.StatusOK, "unfinished", page)
+	}
+	page.Title = "Choose what is connected"
+	if len(view.Choice.Pages) == 1 {
+		page.Ticked = view.Choice.Pages[0].Key
+	}
+	status := http.StatusOK
+	if said != "" {
+		status = http.StatusUnprocessableEntity
+	}
+	return s.writePage(w, status, "choose", page)
+}
+
+// progressOf says of each page how far its first reading came, and whether one is still to come.
+func progressOf(view connect.View) (progress []readingProgress, waits bool) {
+	for _, page := range view.Outcome.Connected {
+		says := "about to be read"
+		for _, reading := range view.Readings {
+			switch {
+			case reading.SocialAccountID != page.SocialAccountID:
+			case reading.ReadAt != nil:
+				says = "read for the first time"
+			case reading.Reason != "":
+				says = reading.Reason
+			}
+		}
+		waits = waits || says == "about to be read"
+		progress = append(progress, readingProgress{page, says})
+	}
+	return progress, waits
+}
+
+// maxConnectForm bounds a choice: a thousand keys of pages.
+const maxConnectForm = 128 << 10
+
+func (s *Server) postConnectChoose(w http.ResponseWriter, r *http.Request) error {
+	form, err := readForm(w, r)
+	if err != nil {
+		return err
+	}
+	id, _ := pathParam(r, "attempt")
+	err = s.deps.Connect.Choose(r.Context(), id, connect.Chosen{
+		Cookie: browserOf(r), Pages: form["page"], Move: form["move"], Seen: form.Get("seen"),
+	}, s.still)
+	switch {
+	case domain.CodeOf(err) == domain.CodeUnprocessable, errors.Is(err, connect.ErrChangedMeanwhile):
+		return s.showChoice(w, r, s.told(r, err).Message)
+	case err != nil:
+		return err
+	}
+	return s.seeOther(w, s.deps.Connect.Public("/connect/choose/"+id))
+}
+
+func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxConnectForm)
+	if err := r.ParseForm(); err != nil {
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+			return nil, err
+		}
+		return nil, domain.NewError(domain.CodeInvalid, "The form cannot be read. Go back, and send it again.")
+	}
+	return r.PostForm, nil
+}
+
+func (s *Server) getConnectLink(w http.ResponseWriter, r *http.Request) error {
+	token, _ := pathParam(r, "token")
+	link, err := s.deps.Connect.Link(r.Context(), token, browserOf(r))
+	if err != nil {
+		return err
+	}
+	return s.writePage(w, http.StatusOK, "link", connectPage{Title: "Connect for " + link.Account, Link: link})
+}
+
+func (s *Server) postConnectLink(w http.ResponseWriter, r *http.Request) error {
+	form, err := readForm(w, r)
+	if err != nil {
+		return err
+	}
+	token, _ := pathParam(r, "token")
+	number, err := strconv.Atoi(form.Get("platform"))
+	if err != nil {
+		return domain.NewError(domain.CodeInvalid, "No platform was chosen. Go back, and choose one.")
+	}
+	begun, err := s.deps.Connect.Follow(r.Context(), token, holdBrowser(w, r), domain.Platform(number))
+	if err != nil {
+		return err
+	}
+	return s.seeOther(w, begun.StartURL)
+}

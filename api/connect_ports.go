@@ -1,0 +1,29 @@
+package api
+
+import (
+	"context"
+
+	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// ConnectDesk connects pages and profiles in a browser; *[connect.Connect] implements it and says which errors there are.
+type ConnectDesk interface {
+	Begin(ctx context.Context, r connect.Request, still connect.Still) (connect.Begun, error)
+	Status(ctx context.Context, r domain.ConnectRequester, id string) (connect.Status, error)
+	Disconnect(ctx context.Context, r domain.ConnectRequester, socialAccount int64, still connect.Still) (connect.Disconnected, error)
+
+	MakeLink(ctx context.Context, r connect.LinkRequest, still connect.Still) (connect.MadeLink, error)
+	Links(ctx context.Context, r domain.ConnectRequester) ([]domain.ConnectLink, error)
+	RevokeLink(ctx context.Context, r domain.ConnectRequester, id string) (domain.ConnectLink, error)
+
+	Open(ctx context.Context, start, cookie string, still connect.Still) (connect.Opened, error)
+	CallBack(ctx context.Context, b connect.CameBack, still connect.Still) (id string, err error)
+	View(ctx context.Context, id, cookie string, still connect.Still) (connect.View, error)
+	Choose(ctx context.Context, id string, chosen connect.Chosen, still connect.Still) error
+	Link(ctx context.Context, token, cookie string) (connect.LinkPage, error)
+	Follow(ctx context.Context, token, cookie string, platform domain.Platform) (connect.Begun, error)
+
+	// Public is the address of a path of ours as browsers outside write it.
+	Public(path string) string
+}

@@ -1,0 +1,274 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"slices"
+
+	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// The addresses of browsers. What their last segment says opens something, so that logs show the pattern alone.
+const (
+	patternConnectStart  = "/connect/start/{start}"
+	patternConnectBack   = "/connect/{network}"
+	patternConnectChoose = "/connect/choose/{attempt}"
+	patternConnectLink   = "/connect/link/{token}"
+)
+
+// The parameters of connecting.
+var (
+	paramAttempt = Param{
+		Name: "attempt", Kind: KindText, Text: "The id of a sign-in, as POST /api/connect answered it.", Example: "0191c2f0-0000-4000-8000-000000000001",
+	}
+	paramLinkID = Param{Name: "link", Kind: KindText, Text: "The id of a link.", Example: "0191c2f0-0000-4000-8000-000000000002"}
+
+	paramStart       = Param{Name: "start", Kind: KindText, Text: "What the sign-in's address ends in; it works once.", Example: "ABCDEFGHIJKLMNOPQRSTUVWXYZ", elsewhere: true}
+	paramBrowserLink = Param{Name: "token", Kind: KindText, Text: "What the link's address ends in.", Example: "ABCDEFGHIJKLMNOPQRSTUVWXYZ", elsewhere: true}
+	paramAttemptPage = Param{Name: "attempt", Kind: KindText, Text: "The id of a sign-in.", Example: "0191c2f0-0000-4000-8000-000000000001", elsewhere: true}
+	paramCallBack    = Param{Name: "network", Kind: KindRowID, Text: "The platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.", Example: 1, elsewhere: true}
+)
+
+// connectRoutes are the rows of connecting.
+func (s *Server) connectRoutes() []route {
+	if s.deps.Connect == nil {
+		return nil
+	}
+	who := []Role{RoleAgency, RoleClient}
+	page := func(method, pattern, id string, serve endpointFunc, takes ...Param) route {
+		return route{method, pattern, id, nil, operation{serve: s.browserPage(serve), takes: takes}}
+	}
+	return []route{
+		{http.MethodPost, "/api/connect", "postConnect", who, s.postConnect()},
+		{http.MethodGet, "/api/connect/links", "getConnectLinks", who, s.getConnectLinks()},
+		{http.MethodPost, "/api/connect/links", "postConnectLinks", who, s.postConnectLinks()},
+		{http.MethodPost, "/api/connect/links/{link}/revoke", "postConnectLinksRevoke", who, s.revokeConnectLink()},
+		{http.MethodGet, "/api/connect/{attempt}", "getConnect", who, s.getConnect()},
+		{http.MethodPost, "/api/platforms/{platformId}/disconnect", "postPlatformsDisconnect", who, s.postDisconnect()},
+
+		page(http.MethodGet, patternConnectStart, "getConnectStart", s.getConnectStart, paramStart),
+		page(http.MethodGet, patternConnectBack, "getConnectBack", s.getConnectBack, paramCallBack),
+		page(http.MethodGet, patternConnectChoose, "getConnectChoose", s.getConnectChoose, paramAttemptPage),
+		page(http.MethodPost, patternConnectChoose, "postConnectChoose", s.postConnectChoose, paramAttemptPage),
+		page(http.MethodGet, patternConnectLink, "getConnectLink", s.getConnectLink, paramBrowserLink),
+		page(http.MethodPost, patternConnectLink, "postConnectLink", s.postConnectLink, paramBrowserLink),
+	}
+}
+
+// still judges whether whoever asked for a sign-in may come in now.
+func (s *Server) still(ctx context.Context, r domain.ConnectRequester) error {
+	p := Principal{UserID: r.UserID, AccountID: r.ParentAccount, Roles: Roles{Role(r.Role)}}
+	if p.Roles.Has(RoleClient) {
+		p.AccountID = r.AccountID
+	}
+	return s.doorkeeper.admit(ctx, p)
+}
+
+// requester is the caller as it asks for an account; "": for those that it may ask for.
+func (s *Server) requester(r *http.Request, account string) (domain.ConnectRequester, error) {
+	p, _ := PrincipalFrom(r.Context())
+	parent, err := s.parentOf(r.Context(), p)
+	asks := domain.ConnectRequester{ParentAccount: parent, AccountID: account, UserID: p.UserID, Role: string(RoleAgency)}
+	if p.Roles.Has(RoleAgency) || err != nil {
+		return asks, err
+	}
+	asks.Role = string(RoleClient)
+	if account != "" && account != p.AccountID {
+		return asks, errNoSuchAccount
+	}
+	asks.AccountID = p.AccountID
+	return asks, nil
+}
+
+var errNoSuchAccount = domain.NewError(domain.CodeNotFound, "There is no such account. Check its id.")
+
+// connectBody is what a sign-in is asked for with.
+type connectBody struct {
+	// Platform is where the person signs in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.
+	Platform domain.Platform `json:"platform"`
+	// Account is the id of the account whose pages are connected: a client, or the agency itself.
+	Account string `json:"account"`
+	// ReturnTo is where the result page leads: a path of this service, or an address of a configured origin.
+	ReturnTo string `json:"return_to,omitempty"`
+	// SocialAccount is a connected page or profile that is to be connected again; without it, the person chooses freely.
+	SocialAccount int64 `json:"social_account,omitempty"`
+}
+
+// readMembers reads a body whose members are known by name; what is unknown is refused, because it would change nothing.
+func (s *Server) readMembers(w http.ResponseWriter, r *http.Request, into map[string]any) error {
+	members, err := s.readObject(w, r)
+	if err != nil {
+		return err
+	}
+	var bad fieldErrors
+	for name, value := range members {
+		switch field, known := into[name]; {
+		case !known:
+			bad.addf(clip(name), "is not known here: leave it out")
+		case json.Unmarshal(value, field) != nil:
+			bad.addf(name, "cannot be read: platform, social_account and days are numbers, platforms a list of numbers, account and return_to texts")
+		}
+	}
+	return bad.err()
+}
+
+// hexAccount reads an account's id of a body.
+func hexAccount(account string) (string, error) {
+	id, ok := domain.HexID(account)
+	if !ok {
+		return "", invalidField("account", "is not an id: use 24 hex digits")
+	}
+	return id, nil
+}
+
+func (s *Server) postConnect() operation {
+	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		if err := params.Err(); err != nil {
+			return err
+		}
+		var body connectBody
+		err := s.readMembers(w, r, map[string]any{
+			"platform": &body.Platform, "account": &body.Account, "return_to": &body.ReturnTo, "social_account": &body.SocialAccount,
+		})
+		if err != nil {
+			return err
+		}
+		if !body.Platform.Valid() {
+			return invalidField("platform", "is not a platform: use 1, 3, 4 or 6")
+		}
+		account, err := hexAccount(body.Account)
+		if err != nil {
+			return err
+		}
+		asks, err := s.requester(r, account)
+		if err != nil {
+			return err
+		}
+		begun, err := s.deps.Connect.Begin(r.Context(), connect.Request{
+			ConnectRequester: asks, Platform: body.Platform, ReturnTo: body.ReturnTo, SocialAccount: body.SocialAccount,
+		}, s.still)
+		if err != nil {
+			return err
+		}
+		return s.writeData(w, begun, nil)
+	}).answering(reflect.TypeFor[connect.Begun](), nil).accepting(reflect.TypeFor[connectBody]())
+}
+
+func (s *Server) getConnect() operation {
+	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		id := params.text(paramAttempt)
+		if err := params.Err(); err != nil {
+			return err
+		}
+		asks, err := s.requester(r, "")
+		if err != nil {
+			return err
+		}
+		status, err := s.deps.Connect.Status(r.Context(), asks, id)
+		if err != nil {
+			return err
+		}
+		return s.writeData(w, status, nil)
+	}, paramAttempt).answering(reflect.TypeFor[connect.Status](), nil)
+}
+
+func (s *Server) postDisconnect() operation {
+	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		id := params.ID(paramConnection)
+		if err := params.Err(); err != nil {
+			return err
+		}
+		asks, err := s.requester(r, "")
+		if err != nil {
+			return err
+		}
+		done, err := s.deps.Connect.Disconnect(r.Context(), asks, id, s.still)
+		if err != nil {
+			return err
+		}
+		return s.writeData(w, done, nil)
+	}, paramConnection).answering(reflect.TypeFor[connect.Disconnected](), nil)
+}
+
+// connectLinkBody is what a link is asked for with.
+type connectLinkBody struct {
+	// Account is the id of the account whose pages are connected.
+	Account string `json:"account"`
+	// Platforms are where whoever has the link may sign in.
+	Platforms []domain.Platform `json:"platforms"`
+	// Days is how long the link works: 1 to 14.
+	Days int `json:"days"`
+}
+
+func (s *Server) postConnectLinks() operation {
+	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		if err := params.Err(); err != nil {
+			return err
+		}
+		var body connectLinkBody
+		err := s.readMembers(w, r, map[string]any{"account": &body.Account, "platforms": &body.Platforms, "days": &body.Days})
+		if err != nil {
+			return err
+		}
+		account, err := hexAccount(body.Account)
+		if err != nil {
+			return err
+		}
+		slices.Sort(body.Platforms)
+		if len(body.Platforms) == 0 || slices.ContainsFunc(body.Platforms, func(p domain.Platform) bool { return !p.Valid() }) {
+			return invalidField("platforms", "must name one platform or more: 1, 3, 4, 6")
+		}
+		if body.Days < 1 || body.Days > connect.MaxLinkDays {
+			return invalidField("days", "must be 1 to 14")
+		}
+		asks, err := s.requester(r, account)
+		if err != nil {
+			return err
+		}
+		made, err := s.deps.Connect.MakeLink(r.Context(), connect.LinkRequest{
+			ConnectRequester: asks, Platforms: slices.Compact(body.Platforms), Days: body.Days,
+		}, s.still)
+		if err != nil {
+			return err
+		}
+		return s.writeData(w, made, nil)
+	}).answering(reflect.TypeFor[connect.MadeLink](), nil).accepting(reflect.TypeFor[connectLinkBody]())
+}
+
+func (s *Server) getConnectLinks() operation {
+	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		if err := params.Err(); err != nil {
+			return err
+		}
+		asks, err := s.requester(r, "")
+		if err != nil {
+			return err
+		}
+		links, err := s.deps.Connect.Links(r.Context(), asks)
+		if err != nil {
+			return err
+		}
+		return s.writeData(w, append([]domain.ConnectLink{}, links...), nil)
+	}).answering(reflect.TypeFor[[]domain.ConnectLink](), nil)
+}
+
+func (s *Server) revokeConnectLink() operation {
+	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		id := params.text(paramLinkID)
+		if err := params.Err(); err != nil {
+			return err
+		}
+		asks, err := s.requester(r, "")
+		if err != nil {
+			return err
+		}
+		link, err := s.deps.Connect.RevokeLink(r.Context(), asks, id)
+		if err != nil {
+			return err
+		}
+		return s.writeData(w, link, nil)
+	}, paramLinkID).answering(reflect.TypeFor[domain.ConnectLink](), nil)
+}

@@ -1,0 +1,258 @@
+package api_test
+
+import (
+	"encoding/json"
+	"html"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// object is an answer that is a JSON object.
+func (a answer) object(t *testing.T) (members map[string]any) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal([]byte(a.body), &members), a.body)
+	return members
+}
+
+// visitor is a browser: it keeps our cookie, and says of its forms where they come from.
+type visitor struct {
+	b      *bundle
+	cookie string
+}
+
+// visit asks for an address of ours, or sends a form to it.
+func (v *visitor) visit(address string, form url.Values, headers ...string) answer {
+	v.b.t.Helper()
+	method, body := http.MethodGet, ""
+	headers = append([]string{"Accept: text/html"}, headers...)
+	if form != nil {
+		method, body = http.MethodPost, form.Encode()
+		headers = append(headers, "Content-Type: application/x-www-form-urlencoded")
+	}
+	if v.cookie != "" {
+		headers = append(headers, "Cookie: __Host-lb_connect="+v.cookie)
+	}
+	got := v.b.ask(method, strings.TrimPrefix(address, connectAt), body, headers...)
+	for _, cookie := range (&http.Response{Header: got.header}).Cookies() {
+		require.Equal(v.b.t, "__Host-lb_connect", cookie.Name)
+		require.True(v.b.t, cookie.Secure && cookie.HttpOnly && cookie.SameSite == http.SameSiteLaxMode && cookie.Path == "/" && cookie.Domain == "")
+		v.cookie = cookie.Value
+	}
+	if got.body != "" {
+		policy := got.header.Get("Content-Security-Policy")
+		require.Contains(v.b.t, policy, "default-src 'none'")
+		require.NotContains(v.b.t, policy, "unsafe")
+		require.NotContains(v.b.t, got.body, "<script")
+		require.NotContains(v.b.t, got.body, "TOKEN")
+		require.Equal(v.b.t, "no-store", got.header.Get("Cache-Control"))
+	}
+	require.Empty(v.b.t, got.header.Get("Access-Control-Allow-Origin"))
+	return got
+}
+
+// begun asks for a sign-in and returns its address and its id.
+func (b *bundle) begun(role, body string) (start, id string) {
+	b.t.Helper()
+	got := b.ask(http.MethodPost, "/api/connect", body, "Authorization: Bearer "+b.tokenOf(role))
+	require.Equal(b.t, http.StatusOK, got.status, got.body)
+	data := got.object(b.t)["data"].(map[string]any)
+	return data["start_url"].(string), data["id"].(string)
+}
+
+var dialogLink = regexp.MustCompile(`href="(https://platform\.example[^"]*)"`)
+
+// atPlatform is the address that the platform's dialog sends the person back to.
+func atPlatform(t *testing.T, page answer) string {
+	t.Helper()
+	require.Equal(t, http.StatusOK, page.status, page.body)
+	found := dialogLink.FindStringSubmatch(page.body)
+	require.NotNil(t, found, page.body)
+	dialog, err := url.Parse(html.UnescapeString(found[1]))
+	require.NoError(t, err)
+	return dialog.Query().Get("redirect_uri") + "?" + url.Values{"code": {"SECRETCODE"}, "state": dialog.Query()["state"], "unknown": {"SECRETMORE"}}.Encode()
+}
+
+var seenField = regexp.MustCompile(`name="seen" value="([^"]*)"`)
+
+func ticked(page answer, pages ...string) url.Values {
+	return url.Values{"page": pages, "seen": {seenField.FindStringSubmatch(page.body)[1]}}
+}
+
+const forClient1 = `{"platform":1,"account":"` + client1 + `","return_to":"/console/clients"}`
+
+// The whole way: asked for, opened, agreed, chosen, read; and what others see of it.
+func TestPageIsConnectedInABrowser(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	start, id := b.begun("agency", forClient1)
+	mine, other := &visitor{b: b}, &visitor{b: b}
+	page := mine.visit(start, nil)
+	require.Contains(t, page.body, "Our agency")
+	require.Contains(t, page.body, "Client 1")
+	back := atPlatform(t, page)
+	require.Equal(t, back, atPlatform(t, mine.visit(start, nil)), "loaded again, it leads to the same dialog")
+	require.Equal(t, http.StatusForbidden, other.visit(start, nil).status, "another browser")
+	require.Equal(t, http.StatusForbidden, other.visit(back, nil).status, "a sign-in that is finished in another browser")
+	require.Equal(t, http.StatusForbidden, (&visitor{b: b}).visit(back, nil).status, "a browser without a cookie")
+	require.Equal(t, http.StatusNotFound, mine.visit("/connect/1?code=c&state=forged", nil).status)
+
+	came := mine.visit(back, nil)
+	require.Equal(t, http.StatusSeeOther, came.status, came.body)
+	choose := came.header.Get("Location")
+	require.Equal(t, connectAt+"/connect/choose/"+id, choose, "an address without the code")
+	again := mine.visit(back, nil)
+	require.Equal(t, choose, again.header.Get("Location"), "a reload leads to the same page")
+
+	page = mine.visit(choose, nil)
+	require.Contains(t, page.body, "Paula")
+	require.Contains(t, page.body, "Bakery")
+	require.Contains(t, page.body, "&lt;script&gt;")
+	require.Contains(t, page.body, "read_insights", "what was not agreed to")
+	require.Equal(t, http.StatusForbidden, other.visit(choose, nil).status)
+	require.Equal(t, http.StatusForbidden, other.visit(choose, ticked(page, "1.0.1001")).status)
+	evil := mine.visit(choose, ticked(page, "1.0.1001"), "Sec-Fetch-Site: cross-site", "Origin: https://evil.example")
+	require.Equal(t, http.StatusForbidden, evil.status)
+	require.Contains(t, mine.visit(choose, ticked(page)).body, "Tick at least one")
+
+	done := mine.visit(choose, ticked(page, "1.0.1001"))
+	require.Equal(t, http.StatusSeeOther, done.status, done.body)
+	result := mine.visit(done.header.Get("Location"), nil)
+	require.Contains(t, result.body, "Bakery")
+	require.Contains(t, result.body, "about to be read")
+	require.Contains(t, result.body, `http-equiv="refresh"`)
+	require.Contains(t, result.body, `href="/console/clients"`)
+
+	status := b.get("/api/connect/"+id, b.agencyToken())
+	data := status.object(t)["data"].(map[string]any)
+	require.Equal(t, "done", data["step"])
+	number := domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001")
+	require.Contains(t, status.body, strconv.FormatInt(number, 10))
+	require.Equal(t, http.StatusNotFound, b.get("/api/connect/"+id, b.token(otherAgency, "agency")).status)
+
+	connected := b.get("/api/platforms/"+strconv.FormatInt(number, 10), b.agencyToken())
+	require.Equal(t, http.StatusOK, connected.status, connected.body)
+	require.NotContains(t, connected.body, "TOKEN")
+	off := b.ask(http.MethodPost, "/api/platforms/"+strconv.FormatInt(number, 10)+"/disconnect", "", "Authorization: Bearer "+b.agencyToken())
+	require.Equal(t, http.StatusOK, off.status, off.body)
+	require.Equal(t, true, off.object(t)["data"].(map[string]any)["given_back"])
+
+	word := start[strings.LastIndex(start, "/")+1:]
+	for _, secret := range []string{"SECRETCODE", "SECRETMORE", "TOKEN", word, strings.ToLower(word), mine.cookie} {
+		require.NotContains(t, b.logged(), secret)
+	}
+	_ = mine.visit("/connect/start/"+word+"/more", nil, "Accept: application/json")
+	require.NotContains(t, b.logged(), word, "an address that nothing is served at")
+}
+
+func TestTwoTabsGoOnSideBySide(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	browser := &visitor{b: b}
+	var backs []string
+	for range 2 {
+		start, _ := b.begun("agency", forClient1)
+		backs = append(backs, atPlatform(t, browser.visit(start, nil)))
+	}
+	for _, back := range backs {
+		came := browser.visit(back, nil)
+		require.Equal(t, http.StatusSeeOther, came.status, came.body)
+		choose := came.header.Get("Location")
+		require.Equal(t, http.StatusSeeOther, browser.visit(choose, ticked(browser.visit(choose, nil), "1.0.1001")).status)
+	}
+}
+
+func TestConnectingIsOfTheCallersTenant(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	post := func(path, role, body string) answer {
+		return b.ask(http.MethodPost, path, body, "Authorization: Bearer "+b.tokenOf(role))
+	}
+	for _, account := range []string{otherClient, otherAgency, noAccount} {
+		for _, role := range []string{"agency", "client"} {
+			require.Equal(t, http.StatusNotFound, post("/api/connect", role, `{"platform":1,"account":"`+account+`"}`).status)
+			require.Equal(t, http.StatusNotFound, post("/api/connect/links", role, `{"platforms":[1],"days":1,"account":"`+account+`"}`).status)
+		}
+	}
+	require.Equal(t, http.StatusNotFound, post("/api/connect", "client", `{"platform":1,"account":"`+client2+`"}`).status, "a client for another one")
+	for body, field := range map[string]string{
+		`{"platform":2,"account":"` + client1 + `"}`: "platform", `{"platform":1,"account":"x"}`: "account", `{"platform":1}`: "account",
+		`{"platform":1,"account":"` + client1 + `","return_to":"https://evil.example"}`: "return_to",
+		`{"platform":1,"account":"` + client1 + `","more":1}`:                           "more",
+	} {
+		got := post("/api/connect", "agency", body)
+		require.Equal(t, http.StatusBadRequest, got.status, body)
+		require.Equal(t, field, got.failure(t).Errors[0].Field, body)
+	}
+	for body, field := range map[string]string{
+		`{"platforms":[],"days":1,"account":"` + client1 + `"}`: "platforms", `{"platforms":[1],"days":15,"account":"` + client1 + `"}`: "days",
+	} {
+		got := post("/api/connect/links", "agency", body)
+		require.Equal(t, http.StatusBadRequest, got.status, body)
+		require.Equal(t, field, got.failure(t).Errors[0].Field, body)
+	}
+
+	// The scope connect on its open dashboard lets a client in.
+	scopes := []string{"analytics", "connect"}
+	_, err := b.facts.Dashboards(t, time.Now).Update(t.Context(), commands.UpdateDashboard{
+		Caller: commands.Caller{ParentAccount: agency, UserID: alice, Role: "agency", RequestID: "r"},
+		Change: domain.UpdateDashboard{Primary: client1, Scopes: &scopes},
+	})
+	require.NoError(t, err)
+	start, id := b.begun("client", forClient1)
+	require.Equal(t, http.StatusOK, (&visitor{b: b}).visit(start, nil).status)
+	require.Equal(t, http.StatusOK, b.get("/api/connect/"+id, b.tokenOf("client")).status)
+}
+
+func TestLinkIsFollowedInOneBrowser(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	made := b.ask(http.MethodPost, "/api/connect/links", `{"platforms":[4,1,1],"days":14,"account":"`+client1+`"}`, "Authorization: Bearer "+b.agencyToken())
+	require.Equal(t, http.StatusOK, made.status, made.body)
+	data := made.object(t)["data"].(map[string]any)
+	address := data["url"].(string)
+	scanner, browser, late := &visitor{b: b}, &visitor{b: b}, &visitor{b: b}
+	require.Equal(t, http.StatusOK, scanner.visit(address, nil).status)
+	require.Empty(t, scanner.cookie, "opening it binds nothing")
+	page := browser.visit(address, nil)
+	require.Contains(t, page.body, "Sign in at LinkedIn")
+	require.NotContains(t, page.body, "Sign in at TikTok")
+	followed := browser.visit(address, url.Values{"platform": {"1"}})
+	require.Equal(t, http.StatusSeeOther, followed.status, followed.body)
+	require.Equal(t, http.StatusForbidden, late.visit(address, url.Values{"platform": {"1"}}).status)
+	require.Equal(t, http.StatusForbidden, scanner.visit(address, nil).status)
+	came := browser.visit(atPlatform(t, browser.visit(followed.header.Get("Location"), nil)), nil)
+	choose := came.header.Get("Location")
+	require.Equal(t, http.StatusSeeOther, browser.visit(choose, ticked(browser.visit(choose, nil), "1.0.1002")).status)
+
+	listed := b.get("/api/connect/links", b.agencyToken())
+	require.Equal(t, http.StatusOK, listed.status, listed.body)
+	require.NotContains(t, listed.body, address[strings.LastIndex(address, "/")+1:])
+	require.Equal(t, http.StatusNotFound, b.ask(http.MethodPost, "/api/connect/links/"+data["id"].(string)+"/revoke", "", "Authorization: Bearer "+b.token(otherAgency, "agency")).status)
+	require.Equal(t, http.StatusOK, b.ask(http.MethodPost, "/api/connect/links/"+data["id"].(string)+"/revoke", "", "Authorization: Bearer "+b.agencyToken()).status)
+	require.Equal(t, http.StatusNotFound, browser.visit(address, nil).status)
+	require.NotContains(t, b.logged(), address[strings.LastIndex(address, "/")+1:])
+}
+
+// The pages' own headers are of a server that other origins may read answers of.
+func TestNoOriginReadsPagesOfConnecting(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t, func(d *api.Deps) { d.Config.CORSOrigins = []string{"https://app.example"} })
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/connect/choose/x", nil)
+	r.Header.Set("Origin", "https://app.example")
+	w := httptest.NewRecorder()
+	b.server.ServeHTTP(w, r)
+	require.Empty(t, w.Header().Get("Access-Control-Allow-Origin"))
+	require.Empty(t, w.Header().Get("Access-Control-Allow-Credentials"))
+}

@@ -1,0 +1,63 @@
+package apidoc
+
+import "github.com/ledgerboard/ledgerboard/domain"
+
+// connectOperations has every operation of connecting by its id.
+var connectOperations = map[string]about{
+	"postConnect": {
+		tag: tagConnecting, summary: "Begins a sign-in at a platform, whose pages are then connected for an account.",
+		text: "Open start_url in the browser of the person who signs in, within ten minutes; it works once. The person sees who asks, signs in at the platform, comes " +
+			"back, and chooses; nothing is stored before. A client user may ask for its own account, while its dashboard is open to it with the scope connect. " +
+			"With social_account, that page or profile is connected again under its id, and a sign-in that does not bring it is refused.",
+		refuses: changes,
+	},
+	"getConnect": {
+		tag: tagConnecting, summary: "How far a sign-in came, and what came of it.",
+		text: "For whoever may ask for it, also in another browser than the one that signs in. It is known for a day.",
+	},
+	"getConnectLinks": {
+		tag: tagConnecting, summary: "The links by which people without a login connect pages, the newest first.", text: "Their addresses are shown once, when they are made.",
+	},
+	"postConnectLinks": {
+		tag: tagConnecting, summary: "Makes a link by which somebody without a login connects pages for an account.",
+		text: "It works in the browser that follows it first, for 1 to 14 days. That it was made, followed and taken back is recorded.", refuses: changes,
+	},
+	"postConnectLinksRevoke": {
+		tag: tagConnecting, summary: "Takes a link back.", text: "Sign-ins that it began go no further. What was connected by it stays.",
+	},
+	"postPlatformsDisconnect": {
+		tag: tagConnecting, summary: "Reads a connected page or profile no more, and keeps its figures.",
+		text:    "The person's consent is given back at the platform when nothing of any agency hangs on it any more. Repeating this is harmless.",
+		refuses: []domain.Code{domain.CodeConflict},
+	},
+
+	"getConnectStart": browserPage("A page that says who asks for a sign-in and for whom, with a link to the platform.", "The first browser that opens it holds it."),
+	"getConnectBack": browserPage("The call-back of a platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.",
+		"It takes code, state and error, ignores all else, and leads to an address without them. A state works once, and only in the browser that holds it."),
+	"getConnectChoose":  browserPage("A page that offers what the sign-in brought, or says what came of it.", "Only for the browser that holds the sign-in."),
+	"postConnectChoose": browserPage("Connects what was chosen on that page.", "The form names pages of the list by page, those that move from another client by move."),
+	"getConnectLink":    browserPage("The page of a link.", "Opening it binds nothing."),
+	"postConnectLink":   browserPage("Follows a link, and begins a sign-in at the platform that the form names.", "From then on the link works in this browser only."),
+}
+
+var changes = []domain.Code{domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType}
+
+// browserPage is an operation that answers a browser.
+func browserPage(summary, text string) about {
+	const html = "text/html"
+	wrong := func(status int, says string) answer { return answer{status: status, text: says, media: []string{html}} }
+	return about{
+		tag: tagConnecting, summary: summary, text: text,
+		answers: []answer{
+			{status: 200, text: "A page.", media: []string{html}},
+			{status: 303, text: "Leads on."},
+			wrong(400, "A page that says what was malformed."),
+			wrong(403, "A page that says that another browser holds this, or that the rights have ended."),
+			wrong(404, "A page that says that this is unknown or has expired."),
+			wrong(409, "A page that says that this was used already."),
+			wrong(413, "A page that says that the form is too large."),
+			wrong(422, "The page with what was wrong with the choice."),
+			wrong(503, "A page that says that the service is not ready."),
+		},
+	}
+}
