@@ -61,7 +61,7 @@ func row[T any](
 }
 
 func (p *importPass) entity(_ place, r *legacy.Row) (d drafted, err error) {
-	lines, err := commands.EntityLine(r.Raw, p.registry, p.now)
+	lines, err := commands.EntityLine(r.Raw, p.registry, p.Now)
 	if err != nil {
 		return d, err
 	}
