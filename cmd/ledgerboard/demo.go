@@ -87,7 +87,7 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 		if err := seeder.Changes(ctx); err != nil {
 			return err
 		}
-		if err := c.announce(ctx, p, world, base, s); err != nil {
+		if err := c.announce(ctx, p, world, launch.Screen{BaseURL: base, PlatformsURL: platforms, IDs: world.IDs()}, s); err != nil {
 			return err
 		}
 		if c.ExitAfter > 0 {
@@ -123,15 +123,22 @@ func (c *demoCommand) fill(state *launch.State, platforms string) {
 	}
 	c.Backfill = 0 // its history is seeded
 	c.withPictures = true
-	c.FacebookURL, c.InstagramURL = platforms+simulator.PathFacebook, platforms+simulator.PathInstagram
-	c.LinkedInURL, c.LinkedInAuthURL = platforms+simulator.PathLinkedIn, platforms+simulator.PathLinkedIn
-	c.TikTokURL = platforms + simulator.PathTikTok
+	facebook, instagram := platforms+simulator.PathFacebook, platforms+simulator.PathInstagram
+	linkedIn, tikTok := platforms+simulator.PathLinkedIn, platforms+simulator.PathTikTok
+	c.FacebookURL, c.FacebookDialogURL = facebook, facebook
+	c.InstagramURL, c.InstagramAuthURL, c.InstagramDialogURL = instagram, instagram, instagram
+	c.LinkedInURL, c.LinkedInAuthURL, c.LinkedInDialogURL = linkedIn, linkedIn, linkedIn
+	c.TikTokURL, c.TikTokDialogURL = tikTok, tikTok
+	c.FacebookAppID, c.FacebookAppSecret = launch.AppID, launch.AppSecret
+	c.InstagramAppID, c.InstagramAppSecret = launch.AppID, launch.AppSecret
+	c.LinkedInClientID, c.LinkedInClientSecret = launch.AppID, launch.AppSecret
+	c.TikTokClientKey, c.TikTokClientSecret = launch.AppID, launch.AppSecret
+	c.FacebookConfigID, c.LinkedInScopes = "", nil // of a real app
 }
 
 // announce signs a token for each role and says what to open.
-func (c *demoCommand) announce(ctx context.Context, p *process, world *demo.World, base string, s streams) error {
-	screen := launch.Screen{BaseURL: base, Tokens: map[string]string{}, IDs: world.IDs()}
-	var err error
+func (c *demoCommand) announce(ctx context.Context, p *process, world *demo.World, screen launch.Screen, s streams) (err error) {
+	screen.Tokens = map[string]string{}
 	if screen.Brokers, err = p.Brokers(ctx); err != nil {
 		return err
 	}

@@ -41,11 +41,17 @@ func defaults() kong.Vars {
 		"quota_hold_at":             strconv.Itoa(quota.DefaultHoldAt),
 		"facebook_url":              endpoints.Facebook.BaseURL,
 		"instagram_url":             endpoints.Instagram.BaseURL,
+		"facebook_dialog_url":       endpoints.Facebook.DialogURL,
+		"instagram_auth_url":        endpoints.Instagram.AuthURL,
+		"instagram_dialog_url":      endpoints.Instagram.DialogURL,
 		"meta_version":              endpoints.Facebook.Version,
 		"linkedin_url":              endpoints.LinkedIn.BaseURL,
 		"linkedin_auth_url":         endpoints.LinkedIn.AuthURL,
+		"linkedin_dialog_url":       endpoints.LinkedIn.DialogURL,
+		"linkedin_scopes":           strings.Join(endpoints.LinkedIn.Scopes, ","),
 		"linkedin_version":          endpoints.LinkedIn.Version,
 		"tiktok_url":                endpoints.TikTok.BaseURL,
+		"tiktok_dialog_url":         endpoints.TikTok.DialogURL,
 		"tiktok_version":            endpoints.TikTok.Version,
 	}
 }

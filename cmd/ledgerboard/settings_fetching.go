@@ -35,17 +35,26 @@ type fetching struct {
 	QuotaHoldAt             int                      `env:"LEDGERBOARD_QUOTA_HOLD_AT" default:"${quota_hold_at}" help:"Percentage in a platform's usage header at which calls pause for a while."`
 	FacebookURL             string                   `env:"LEDGERBOARD_FACEBOOK_URL" default:"${facebook_url}" help:"Base URL of the Graph API."`
 	InstagramURL            string                   `env:"LEDGERBOARD_INSTAGRAM_URL" default:"${instagram_url}" help:"Base URL of Instagram's API for accounts of Instagram login."`
+	FacebookDialogURL       string                   `env:"LEDGERBOARD_FACEBOOK_DIALOG_URL" default:"${facebook_dialog_url}" help:"Base URL of the page where people sign in at Facebook."`
+	InstagramAuthURL        string                   `env:"LEDGERBOARD_INSTAGRAM_AUTH_URL" default:"${instagram_auth_url}" help:"Base URL of the token endpoint of Instagram login."`
+	InstagramDialogURL      string                   `env:"LEDGERBOARD_INSTAGRAM_DIALOG_URL" default:"${instagram_dialog_url}" help:"Base URL of the page where people sign in at Instagram."`
+	FacebookAppID           string                   `env:"LEDGERBOARD_FACEBOOK_APP_ID" help:"Id of the app at Facebook, for signing in."`
+	FacebookConfigID        string                   `env:"LEDGERBOARD_FACEBOOK_CONFIG_ID" help:"Configuration of Facebook Login for Business, whose permissions are asked for; empty: Facebook Login."`
 	FacebookAppSecret       string                   `env:"LEDGERBOARD_FACEBOOK_APP_SECRET" placeholder:"SECRET" help:"Secret of the app at Facebook: proves that calls are its own (appsecret_proof)."`
+	InstagramAppID          string                   `env:"LEDGERBOARD_INSTAGRAM_APP_ID" help:"Id of the app of Instagram login, for signing in."`
 	InstagramAppSecret      string                   `env:"LEDGERBOARD_INSTAGRAM_APP_SECRET" placeholder:"SECRET" help:"The same for Instagram login, whose app has a secret of its own."`
 	MetaVersion             string                   `env:"LEDGERBOARD_META_VERSION" default:"${meta_version}" help:"Version of the Graph API."`
 	LinkedInURL             string                   `name:"linkedin-url" env:"LEDGERBOARD_LINKEDIN_URL" default:"${linkedin_url}" help:"Base URL of LinkedIn's API."`
 	LinkedInAuthURL         string                   `name:"linkedin-auth-url" env:"LEDGERBOARD_LINKEDIN_AUTH_URL" default:"${linkedin_auth_url}" help:"Base URL of LinkedIn's token endpoint."`
+	LinkedInDialogURL       string                   `name:"linkedin-dialog-url" env:"LEDGERBOARD_LINKEDIN_DIALOG_URL" default:"${linkedin_dialog_url}" help:"Base URL of the page where people sign in at LinkedIn."`
+	LinkedInScopes          []string                 `name:"linkedin-scopes" env:"LEDGERBOARD_LINKEDIN_SCOPES" default:"${linkedin_scopes}" help:"The scopes of the app at LinkedIn, all of them, always the same: another set kills the tokens given before, one that the app has not refuses every sign-in."`
 	LinkedInVersion         string                   `name:"linkedin-version" env:"LEDGERBOARD_LINKEDIN_VERSION" default:"${linkedin_version}" help:"Version of LinkedIn's API, a month."`
-	LinkedInClientID        string                   `name:"linkedin-client-id" env:"LEDGERBOARD_LINKEDIN_CLIENT_ID" help:"Client id at LinkedIn, for refreshing tokens."`
+	LinkedInClientID        string                   `name:"linkedin-client-id" env:"LEDGERBOARD_LINKEDIN_CLIENT_ID" help:"Client id at LinkedIn, for signing in and refreshing tokens."`
 	LinkedInClientSecret    string                   `name:"linkedin-client-secret" env:"LEDGERBOARD_LINKEDIN_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at LinkedIn."`
 	TikTokURL               string                   `name:"tiktok-url" env:"LEDGERBOARD_TIKTOK_URL" default:"${tiktok_url}" help:"Base URL of TikTok's Display API."`
+	TikTokDialogURL         string                   `name:"tiktok-dialog-url" env:"LEDGERBOARD_TIKTOK_DIALOG_URL" default:"${tiktok_dialog_url}" help:"Base URL of the page where people sign in at TikTok."`
 	TikTokVersion           string                   `name:"tiktok-version" env:"LEDGERBOARD_TIKTOK_VERSION" default:"${tiktok_version}" help:"Version of the Display API."`
-	TikTokClientKey         string                   `name:"tiktok-client-key" env:"LEDGERBOARD_TIKTOK_CLIENT_KEY" help:"Client key at TikTok, for refreshing tokens."`
+	TikTokClientKey         string                   `name:"tiktok-client-key" env:"LEDGERBOARD_TIKTOK_CLIENT_KEY" help:"Client key at TikTok, for signing in and refreshing tokens."`
 	TikTokClientSecret      string                   `name:"tiktok-client-secret" env:"LEDGERBOARD_TIKTOK_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at TikTok."`
 }
 
@@ -85,7 +94,9 @@ func (f fetching) validate() (wrong faults) {
 	}
 	for name, base := range map[string]string{
 		"LEDGERBOARD_FACEBOOK_URL": f.FacebookURL, "LEDGERBOARD_INSTAGRAM_URL": f.InstagramURL, "LEDGERBOARD_LINKEDIN_URL": f.LinkedInURL,
-		"LEDGERBOARD_LINKEDIN_AUTH_URL": f.LinkedInAuthURL, "LEDGERBOARD_TIKTOK_URL": f.TikTokURL,
+		"LEDGERBOARD_LINKEDIN_AUTH_URL": f.LinkedInAuthURL, "LEDGERBOARD_TIKTOK_URL": f.TikTokURL, "LEDGERBOARD_INSTAGRAM_AUTH_URL": f.InstagramAuthURL,
+		"LEDGERBOARD_FACEBOOK_DIALOG_URL": f.FacebookDialogURL, "LEDGERBOARD_INSTAGRAM_DIALOG_URL": f.InstagramDialogURL,
+		"LEDGERBOARD_LINKEDIN_DIALOG_URL": f.LinkedInDialogURL, "LEDGERBOARD_TIKTOK_DIALOG_URL": f.TikTokDialogURL,
 	} {
 		u, err := url.Parse(base)
 		wrong.unlessf(err == nil && u.Host != "", "%s %q is not a URL", name, base)
@@ -167,13 +178,22 @@ func (f fetching) fetchConfig() (*assembly.FetchConfig, error) {
 	return &assembly.FetchConfig{
 		Quota: limits,
 		Platforms: platforms.Config{
-			Facebook:  platforms.Endpoint{BaseURL: f.FacebookURL, Version: f.MetaVersion, ClientSecret: f.FacebookAppSecret},
-			Instagram: platforms.Endpoint{BaseURL: f.InstagramURL, Version: f.MetaVersion, ClientSecret: f.InstagramAppSecret},
-			LinkedIn: platforms.Endpoint{
-				BaseURL: f.LinkedInURL, AuthURL: f.LinkedInAuthURL, Version: f.LinkedInVersion,
-				ClientID: f.LinkedInClientID, ClientSecret: f.LinkedInClientSecret,
+			Facebook: platforms.Endpoint{
+				BaseURL: f.FacebookURL, DialogURL: f.FacebookDialogURL, Version: f.MetaVersion,
+				ClientID: f.FacebookAppID, ClientSecret: f.FacebookAppSecret, ConfigID: f.FacebookConfigID,
 			},
-			TikTok:  platforms.Endpoint{BaseURL: f.TikTokURL, Version: f.TikTokVersion, ClientID: f.TikTokClientKey, ClientSecret: f.TikTokClientSecret},
+			Instagram: platforms.Endpoint{
+				BaseURL: f.InstagramURL, AuthURL: f.InstagramAuthURL, DialogURL: f.InstagramDialogURL, Version: f.MetaVersion,
+				ClientID: f.InstagramAppID, ClientSecret: f.InstagramAppSecret,
+			},
+			LinkedIn: platforms.Endpoint{
+				BaseURL: f.LinkedInURL, AuthURL: f.LinkedInAuthURL, DialogURL: f.LinkedInDialogURL, Version: f.LinkedInVersion,
+				ClientID: f.LinkedInClientID, ClientSecret: f.LinkedInClientSecret, Scopes: f.LinkedInScopes,
+			},
+			TikTok: platforms.Endpoint{
+				BaseURL: f.TikTokURL, DialogURL: f.TikTokDialogURL, Version: f.TikTokVersion,
+				ClientID: f.TikTokClientKey, ClientSecret: f.TikTokClientSecret,
+			},
 			Timeout: f.FetchTimeout, RefusedFor: f.FetchRefusedFor,
 		},
 		Collect: collect.Config{

@@ -12,11 +12,14 @@ import (
 func TestConfigDefaults(t *testing.T) {
 	t.Parallel()
 	cfg := platforms.Config{}.WithDefaults()
-	require.Equal(t, platforms.Endpoint{BaseURL: "https://graph.facebook.com", AuthURL: "https://graph.facebook.com", Version: "v26.0"}, cfg.Facebook)
-	require.Equal(t, platforms.Endpoint{BaseURL: "https://api.linkedin.com", AuthURL: "https://www.linkedin.com", Version: "202608"}, cfg.LinkedIn)
-	require.Equal(t, platforms.Endpoint{BaseURL: "https://open.tiktokapis.com", AuthURL: "https://open.tiktokapis.com", Version: "v2"}, cfg.TikTok)
+	hosts := func(e platforms.Endpoint) []string { return []string{e.BaseURL, e.AuthURL, e.DialogURL, e.Version} }
+	require.Equal(t, []string{"https://graph.facebook.com", "https://graph.facebook.com", "https://www.facebook.com", "v26.0"}, hosts(cfg.Facebook))
+	require.Equal(t, []string{"https://graph.instagram.com", "https://api.instagram.com", "https://www.instagram.com", "v26.0"}, hosts(cfg.Instagram))
+	require.Equal(t, []string{"https://api.linkedin.com", "https://www.linkedin.com", "https://www.linkedin.com", "202608"}, hosts(cfg.LinkedIn))
+	require.Equal(t, []string{"https://open.tiktokapis.com", "https://open.tiktokapis.com", "https://www.tiktok.com", "v2"}, hosts(cfg.TikTok))
 	mock := platforms.Config{LinkedIn: platforms.Endpoint{BaseURL: "http://localhost:1/linkedin/"}}.WithDefaults()
 	require.Equal(t, "http://localhost:1/linkedin", mock.LinkedIn.AuthURL, "a mock's tokens do not come from the real host")
+	require.Equal(t, "http://localhost:1/linkedin", mock.LinkedIn.DialogURL, "nor does its dialog stand there")
 	set, err := platforms.New(platforms.Config{})
 	require.NoError(t, err)
 	set.Close()

@@ -24,6 +24,7 @@
 //	errors.go redact.go     Error and its classes; scrubbing of messages
 //	http_client.go usage.go one HTTP call: limits, classification, statistics, usage headers
 //	oauth.go                token endpoints: renewal by a refresh token, answers, error words
+//	sign_in*.go             the dialogs in which a person consents: their addresses, the code, what was given
 //	decode.go               lenient JSON types
 //	negative_cache.go       which metrics and parts were refused
 //	graph*.go               Meta's Graph API: calls, errors, insights (Facebook and Instagram)
@@ -96,6 +97,29 @@
 //	TikTok     dead after two hours, refresh tokens rotate    TestTikTokRefreshRotates
 //	TikTok     600 calls in a sliding minute                  TestTikTokRateLimit, sim TestSlidingWindow
 //	TikTok     OAuth's flat errors, the API's nested ones     TestTikTokRefreshRotates, TestTikTokOddErrorShapes
+//	Facebook   scopes are declined one by one                 TestFacebookScopesDeclined, sim TestDialogHasItsBoxes
+//	Facebook   Login for Business: scopes all or nothing      TestFacebookLoginForBusiness, sim TestDialogHasItsBoxes
+//	Facebook   a page left out by a second consent dies       TestFacebookPageLeftOutDies
+//	Facebook   what was unticked is not offered again         TestAddressesOfTheDialogs, sim TestDialogWithoutRerequest
+//	Facebook   pages in short lists that are not the last     TestFacebookSignIn, TestFacebookSignInOnTheWire
+//	Facebook   a page that the person may not look into       TestFacebookSignIn, TestFacebookSignInOnTheWire
+//	Facebook   page tokens end with a short-lived one         TestFacebookSignIn, sim TestPageTokensEndWithShortOnes
+//	Facebook   giving back takes the whole app                TestFacebookPageLeftOutDies, sim TestDebugToken
+//	Facebook   code 100 for a spent code, 1 for a secret      TestCodesAreSpent, TestWrongSecretOfTheApp
+//	Instagram  a code is followed by #_                       TestInstagramSignIn, sim TestCodesInTheAddress
+//	Instagram  the code's answer in a list, or flat           TestInstagramSignInOnTheWire
+//	Instagram  the person's id is not the account's           TestInstagramSignInOnTheWire
+//	LinkedIn   other scopes kill all earlier tokens           TestLinkedInOtherScopesKillTokens
+//	LinkedIn   a scope unknown to the app: no dialog at all   sim TestDialogRefusesUnknownScopes
+//	LinkedIn   no refresh token, scopes parted by commas      TestLinkedInSignIn, TestLinkedInSignInOnTheWire
+//	LinkedIn   pages in lists of a hundred                    TestLinkedInSignIn
+//	LinkedIn   giving back takes one token                    TestLinkedInOtherScopesKillTokens
+//	TikTok     client_key, and a code that is encoded         TestTikTokSignIn, sim TestCodesInTheAddress
+//	TikTok     giving back takes the whole app                TestTikTokSignIn
+//	all        a code is good once, and not for long          TestCodesAreSpent
+//	all        the redirect address, byte by byte             TestCodesAreSpent, sim TestDialogRefusesStrangers
+//	all        refusals in words of their own                 sim TestDialogIsRefused
+//	Meta       who removes the app has us called              sim TestSignedRequests
 //	all        a proxy's HTML page, 502 and 503               TestFaultHTML
 //	all        JSON that stops in the middle                  TestFaultTruncated
 //	all        slow answers                                   TestFaultSlow

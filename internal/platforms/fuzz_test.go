@@ -44,9 +44,13 @@ func FuzzDecoders(f *testing.F) {
 	f.Add(400, []byte(`{"error":{"message":"must be a valid insights metric","code":100}}`))
 	f.Add(200, []byte(`{"id":"1","followers_count":1e400,"data":[{"name":"page_media_view","period":"day","values":[{"value":{"a":9223372036854775807,"b":1},"end_time":"2026-11-18T08:00:00+0000"}]}]}`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		set, err := platforms.New(platforms.Config{HTTPClient: &http.Client{Transport: fixed{status, body}}})
+		app := platforms.Endpoint{ClientID: "app", ClientSecret: "Tok3nSecret"}
+		set, err := platforms.New(platforms.Config{
+			Facebook: app, Instagram: app, LinkedIn: app, TikTok: app, HTTPClient: &http.Client{Transport: fixed{status, body}},
+		})
 		require.NoError(t, err)
 		for _, p := range domain.Platforms() {
+			trySignIn(t, set, p)
 			for _, kind := range []domain.AccountType{domain.LinkedInProfile, domain.LinkedInCompanyPage} {
 				if client, err := set.For(p); err == nil {
 					tryAll(t, client, platforms.Target{AccessToken: "Tok3n", ExternalID: "1", AccountType: kind})
@@ -54,6 +58,24 @@ func FuzzDecoders(f *testing.F) {
 			}
 		}
 	})
+}
+
+func trySignIn(t *testing.T, set *platforms.Set, p domain.Platform) {
+	t.Helper()
+	s, err := set.SignIn(p)
+	require.NoError(t, err)
+	c, err := s.Redeem(context.Background(), "Tok3nCode", "https://boards.example/")
+	if err != nil {
+		require.NotContains(t, err.Error(), "Tok3n")
+		require.NotEmpty(t, platforms.ClassOf(err), err)
+		require.Empty(t, c)
+		return
+	}
+	require.NotEmpty(t, c.PersonID)
+	require.NotEmpty(t, c.Tokens.AccessToken)
+	for _, o := range c.Offered {
+		require.NotEmpty(t, o.ExternalID)
+	}
 }
 
 func tryAll(t *testing.T, client platforms.Client, at platforms.Target) {

@@ -2,6 +2,7 @@ package platforms
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -19,6 +20,7 @@ import (
 type call struct {
 	op      string            // our name of it, for errors and statistics
 	account string            // whom it is about, for statistics
+	method  string            // "": POST with a body, GET without
 	url     string            // complete
 	token   string            // goes into the header, so that no address holds it
 	header  map[string]string // more of them
@@ -199,7 +201,7 @@ func newRequest(ctx context.Context, req call) (*http.Request, *Error) {
 	case req.form != nil:
 		method, body, contentType = http.MethodPost, strings.NewReader(req.form.Encode()), "application/x-www-form-urlencoded"
 	}
-	r, err := http.NewRequestWithContext(ctx, method, req.url, body)
+	r, err := http.NewRequestWithContext(ctx, cmp.Or(req.method, method), req.url, body)
 	if err != nil {
 		return nil, &Error{Class: ClassInvalid, Message: "the request's address cannot be built"}
 	}

@@ -13,14 +13,14 @@ import (
 // Instagram login speak to different hosts.
 type instagram struct {
 	facebookLogin, instagramLogin *graph
-	authURL                       string
+	baseURL                       string // of Instagram login, without the version
 }
 
 func newInstagram(cfg Config, client *http.Client, pacific *time.Location) *instagram {
 	return &instagram{
 		facebookLogin:  newGraph(domain.Instagram, cfg.Facebook, cfg, client, pacific),
 		instagramLogin: newGraph(domain.Instagram, cfg.Instagram, cfg, client, pacific),
-		authURL:        cfg.Instagram.AuthURL,
+		baseURL:        cfg.Instagram.BaseURL,
 	}
 }
 
@@ -69,6 +69,6 @@ func (i *instagram) Refresh(ctx context.Context, req RefreshRequest) (Tokens, er
 	}
 	q := g.proven(url.Values{"grant_type": {"ig_refresh_token"}, "access_token": {req.Target.AccessToken}}, req.Target.AccessToken)
 	return g.tokens(ctx, req, classifyGraph, call{
-		url: i.authURL + "/refresh_access_token?" + q.Encode(), secrets: []string{req.Target.AccessToken}, errorsFirst: true,
+		url: i.baseURL + "/refresh_access_token?" + q.Encode(), secrets: []string{req.Target.AccessToken}, errorsFirst: true,
 	})
 }

@@ -29,19 +29,11 @@ func (c *httpClient) refresh(
 	})
 }
 
-// tokens calls a token endpoint. A success is an answer with an access token: errors have been seen under HTTP 200. Where
-// the request says that errors come first, one beside a token is an error.
+// tokens renews tokens at a token endpoint. Those of another account than the one asked for are an error.
 func (c *httpClient) tokens(ctx context.Context, req RefreshRequest, classify func(answer) *Error, request call) (Tokens, error) {
-	endpoint, reply := *c, oauthReply{}
-	endpoint.classify = func(ans answer) *Error {
-		var ok bool
-		if reply, ok = oauthTokens(ans.body); ok && ans.status == http.StatusOK && (!request.errorsFirst || classify(ans) == nil) {
-			return nil
-		}
-		return cmp.Or(classify(ans), malformed())
-	}
 	request.op, request.account = opRefresh, req.Target.ExternalID
-	if err := endpoint.do(ctx, request, nil); err != nil {
+	reply, err := c.tokenReply(ctx, classify, request)
+	if err != nil {
 		return Tokens{}, err
 	}
 	tokens := reply.tokens(c.now())
@@ -51,8 +43,25 @@ func (c *httpClient) tokens(ctx context.Context, req RefreshRequest, classify fu
 	return tokens, nil
 }
 
-// oauthReply is a token answer (RFC 6749 shape, TikTok's additions). Older TikTok guides print it
-// wrapped in `data`.
+// tokenReply calls a token endpoint. A success is an answer with an access token: errors have been seen under HTTP 200. Where
+// the request says that errors come first, one beside a token is an error.
+func (c *httpClient) tokenReply(ctx context.Context, classify func(answer) *Error, request call) (oauthReply, error) {
+	endpoint, reply := *c, oauthReply{}
+	endpoint.classify = func(ans answer) *Error {
+		var ok bool
+		if reply, ok = oauthTokens(ans.body); ok && ans.status == http.StatusOK && (!request.errorsFirst || classify(ans) == nil) {
+			return nil
+		}
+		return cmp.Or(classify(ans), malformed())
+	}
+	if err := endpoint.do(ctx, request, nil); err != nil {
+		return oauthReply{}, err
+	}
+	return reply, nil
+}
+
+// oauthReply is a token answer (RFC 6749 shape, TikTok's and Instagram's additions). Older TikTok guides print it
+// wrapped in `data`, Instagram answers a list of one there.
 type oauthReply struct {
 	AccessToken           text  `json:"access_token"`
 	ExpiresIn             count `json:"expires_in"` // seconds
@@ -61,6 +70,9 @@ type oauthReply struct {
 	RefreshTokenExpiresIn count `json:"refresh_token_expires_in"` // LinkedIn, seconds
 	OpenID                text  `json:"open_id"`
 	Scope                 text  `json:"scope"`
+
+	UserID      text      `json:"user_id"`     // Instagram login, as the next
+	Permissions scopeList `json:"permissions"` // granted
 }
 
 // tokens dates the lifetimes from now.
@@ -87,15 +99,21 @@ func expiry(now time.Time, seconds count) time.Time {
 func oauthTokens(body []byte) (oauthReply, bool) {
 	var reply struct {
 		oauthReply
-		Data maybe[oauthReply] `json:"data"`
+		Data json.RawMessage `json:"data"`
 	}
 	if json.Unmarshal(body, &reply) != nil {
 		return oauthReply{}, false
 	}
-	if reply.AccessToken == "" && reply.Data.ok {
-		return reply.Data.v, reply.Data.v.AccessToken != ""
+	if reply.AccessToken != "" {
+		return reply.oauthReply, true
 	}
-	return reply.oauthReply, reply.AccessToken != ""
+	var one maybe[oauthReply]
+	var several list[oauthReply]
+	_, _ = one.UnmarshalJSON(reply.Data), several.UnmarshalJSON(reply.Data)
+	if len(several) == 1 {
+		one.v = several[0]
+	}
+	return one.v, one.v.AccessToken != ""
 }
 
 // oauthClass knows OAuth's error words (RFC 6749 §5.2), which LinkedIn and TikTok share.

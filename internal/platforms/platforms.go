@@ -42,9 +42,16 @@ type Identifier interface {
 type Endpoint struct {
 	BaseURL      string // scheme, host and optional path prefix, without the version
 	AuthURL      string // host of the token endpoint; BaseURL when empty
+	DialogURL    string // host of the page where a person consents; BaseURL when empty
 	Version      string // API version as the platform spells it
 	ClientID     string // app id, client key
 	ClientSecret string `json:"-"` // never logged; Meta: proves that calls are our app's
+
+	// Scopes are what a sign-in asks for, all of them each time; empty: what our readings need. LinkedIn refuses the whole
+	// dialog for one scope that the app does not have.
+	Scopes []string
+	// ConfigID is the configuration of Facebook Login for Business, whose scopes stand at Meta; empty: Facebook Login.
+	ConfigID string
 }
 
 // Format hides the secret, whatever the verb.
@@ -55,7 +62,7 @@ func (e Endpoint) Format(f fmt.State, _ rune) {
 // Config configures all clients. The zero value speaks to the real platforms.
 type Config struct {
 	Facebook  Endpoint // https://graph.facebook.com, v26.0; also serves Instagram accounts of Facebook login
-	Instagram Endpoint // https://graph.instagram.com, v26.0; Instagram accounts of Instagram login
+	Instagram Endpoint // https://graph.instagram.com, codes at https://api.instagram.com, v26.0; accounts of Instagram login
 	LinkedIn  Endpoint // https://api.linkedin.com, tokens at https://www.linkedin.com, 202608
 	TikTok    Endpoint // https://open.tiktokapis.com, v2
 
@@ -94,14 +101,20 @@ const maxBodyBytes = 4 << 20
 
 // WithDefaults returns c with every empty setting filled in.
 func (c Config) WithDefaults() Config {
-	c.Facebook = c.Facebook.withDefaults("https://graph.facebook.com", "", "v26.0")
-	c.Instagram = c.Instagram.withDefaults("https://graph.instagram.com", "", "v26.0")
-	linkedInAuth := ""
-	if c.LinkedIn.BaseURL == "" {
-		linkedInAuth = "https://www.linkedin.com"
-	}
-	c.LinkedIn = c.LinkedIn.withDefaults("https://api.linkedin.com", linkedInAuth, "202608")
-	c.TikTok = c.TikTok.withDefaults("https://open.tiktokapis.com", "", "v2")
+	c.Facebook = c.Facebook.withDefaults(Endpoint{
+		BaseURL: "https://graph.facebook.com", DialogURL: "https://www.facebook.com", Version: "v26.0", Scopes: facebookScopes(),
+	})
+	c.Instagram = c.Instagram.withDefaults(Endpoint{
+		BaseURL: "https://graph.instagram.com", AuthURL: "https://api.instagram.com", DialogURL: "https://www.instagram.com",
+		Version: "v26.0", Scopes: instagramScopes(),
+	})
+	c.LinkedIn = c.LinkedIn.withDefaults(Endpoint{
+		BaseURL: "https://api.linkedin.com", AuthURL: "https://www.linkedin.com", DialogURL: "https://www.linkedin.com",
+		Version: "202608", Scopes: linkedInScopes(),
+	})
+	c.TikTok = c.TikTok.withDefaults(Endpoint{
+		BaseURL: "https://open.tiktokapis.com", DialogURL: "https://www.tiktok.com", Version: "v2", Scopes: tikTokScopes(),
+	})
 	c.Timeout, c.RefusedFor = cmp.Or(c.Timeout, DefaultTimeout), cmp.Or(c.RefusedFor, DefaultRefusedFor)
 	c.maxBodyBytes, c.Logger = cmp.Or(c.maxBodyBytes, maxBodyBytes), cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	if c.Now == nil {
@@ -110,9 +123,18 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
-func (e Endpoint) withDefaults(base, auth, version string) Endpoint {
-	e.BaseURL, e.Version = strings.TrimSuffix(cmp.Or(e.BaseURL, base), "/"), cmp.Or(e.Version, version)
-	e.AuthURL = strings.TrimSuffix(cmp.Or(e.AuthURL, auth, e.BaseURL), "/")
+// withDefaults fills in what is empty. The other hosts of a platform that is elsewhere than the real one are its own too:
+// a mock's tokens do not come from the real host.
+func (e Endpoint) withDefaults(actual Endpoint) Endpoint {
+	if e.BaseURL != "" {
+		actual.AuthURL, actual.DialogURL = "", ""
+	}
+	e.BaseURL, e.Version = strings.TrimSuffix(cmp.Or(e.BaseURL, actual.BaseURL), "/"), cmp.Or(e.Version, actual.Version)
+	e.AuthURL = strings.TrimSuffix(cmp.Or(e.AuthURL, actual.AuthURL, e.BaseURL), "/")
+	e.DialogURL = strings.TrimSuffix(cmp.Or(e.DialogURL, actual.DialogURL, e.BaseURL), "/")
+	if len(e.Scopes) == 0 {
+		e.Scopes = actual.Scopes
+	}
 	return e
 }
 
@@ -120,7 +142,7 @@ func (e Endpoint) withDefaults(base, auth, version string) Endpoint {
 func (c Config) validate() error {
 	var errs []error
 	for name, e := range map[string]Endpoint{"facebook": c.Facebook, "instagram": c.Instagram, "linkedin": c.LinkedIn, "tiktok": c.TikTok} {
-		for setting, raw := range map[string]string{"base URL": e.BaseURL, "auth URL": e.AuthURL} {
+		for setting, raw := range map[string]string{"base URL": e.BaseURL, "auth URL": e.AuthURL, "dialog URL": e.DialogURL} {
 			u, err := url.Parse(raw)
 			if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 				errs = append(errs, fmt.Errorf("%s %s must be http(s)://host[/prefix] without user, query or fragment", name, setting))
@@ -139,6 +161,7 @@ func (c Config) validate() error {
 // Set holds one client per platform. It is safe for concurrent use.
 type Set struct {
 	clients map[domain.Platform]Client
+	dialogs map[domain.Platform]dialog
 	http    *http.Client
 }
 
@@ -153,7 +176,7 @@ func New(cfg Config) (*Set, error) {
 		return nil, fmt.Errorf("load the Pacific time zone: %w", err)
 	}
 	client := hardened(cfg.HTTPClient)
-	return &Set{http: client, clients: map[domain.Platform]Client{
+	return &Set{http: client, dialogs: dialogs(cfg, client, pacific), clients: map[domain.Platform]Client{
 		domain.Facebook: newFacebook(cfg, client, pacific), domain.Instagram: newInstagram(cfg, client, pacific),
 		domain.LinkedIn: newLinkedIn(cfg, client), domain.TikTok: newTikTok(cfg, client),
 	}}, nil

@@ -159,7 +159,7 @@ func (b *bundle) requireNoSecrets(t *testing.T) {
 	for _, c := range b.calls {
 		all += fmt.Sprintf("%+v", c)
 	}
-	for _, secret := range []string{"Simacc", "Simref", "Tok3n", clientSecret, "access_token="} {
+	for _, secret := range []string{"Simacc", "Simref", "Simusr", "Simcode", "Tok3n", clientSecret, "access_token="} {
 		require.NotContains(t, all, secret)
 	}
 }

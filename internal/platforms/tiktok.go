@@ -38,6 +38,9 @@ type tikTokUser struct {
 	Followers count `json:"follower_count"`
 	Likes     count `json:"likes_count"`
 	Videos    count `json:"video_count"`
+	Name      text  `json:"display_name"`
+	Username  text  `json:"username"`
+	Avatar    text  `json:"avatar_url"`
 }
 
 // user reads the user whose token it is.

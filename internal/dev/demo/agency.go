@@ -174,7 +174,7 @@ func (w *World) newChannel(a *agency, c *client, owner, id int64, plan channelPl
 }
 
 // Register adds every social account to a simulator, which then lists and counts the very posts of
-// this world. It fails when the simulator has another seed.
+// this world, and people with pages that nobody connected yet. It fails when the simulator has another seed.
 func (w *World) Register(s *simulator.Server) error {
 	if s.Seed() != w.cfg.Seed {
 		return fmt.Errorf("register accounts: the simulator has seed %d, the demo has %d", s.Seed(), w.cfg.Seed)
@@ -184,6 +184,7 @@ func (w *World) Register(s *simulator.Server) error {
 		a.Caption = func(p simulator.Post) string { return w.caption(c, p) }
 		s.Add(c.platform, c.kind, a)
 	}
+	s.AddPeople(w.from())
 	return nil
 }
 

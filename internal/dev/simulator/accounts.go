@@ -28,7 +28,8 @@ type Account struct {
 
 	Caption func(Post) string // the text of a generated post; nil: one that names the account
 
-	InstagramLogin bool // Instagram: the token is of Instagram login, for its own host
+	InstagramLogin bool   // Instagram: the token is of Instagram login, for its own host
+	Instagram      string // Facebook page: id of the Instagram account behind it, which the page's token reads too
 	Traps          Traps
 }
 
@@ -38,9 +39,9 @@ type account struct {
 	platform domain.Platform
 	kind     domain.AccountType
 
-	mu         sync.Mutex // guards Posts, Traps and what follows
-	calls      int
-	generation int // of refresh tokens: older ones are dead
+	mu          sync.Mutex // guards Posts, Traps and what follows
+	calls       int
+	generations map[string]int // of refresh tokens, by the id within them: older ones are dead
 }
 
 func (a *account) trapped() Traps {
@@ -88,7 +89,7 @@ func (s *Server) Add(p domain.Platform, kind domain.AccountType, a Account) Acco
 	a.Posts = slices.Clone(a.Posts)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.accounts[accountKey(p, a.ID)] = &account{Account: a, platform: p, kind: kind}
+	s.accounts[accountKey(p, a.ID)] = &account{Account: a, platform: p, kind: kind, generations: map[string]int{}}
 	s.tokens[a.AccessToken] = accountKey(p, a.ID)
 	s.tokens[a.RefreshToken] = accountKey(p, a.ID)
 	return a

@@ -13,7 +13,8 @@
 //     switchable while the server runs. What the platforms always do is always on: several periods
 //     of one metric, the 90-day limit, `next` links with the token, shares left out when there are
 //     none, TikTok's two time units, its silent dropping of ids and its rotating refresh tokens.
-//   - No goroutines, no clock but Config.Clock (a Delay trap waits on the request's own context).
+//   - No goroutines, no clock but Config.Clock (a Delay trap waits on the request's own context). It calls nobody, but for
+//     the signed requests that somebody triggers with a button.
 //
 // It may not import anything of this module but domain, and never platforms: their tests meet over
 // HTTP.
@@ -26,6 +27,13 @@
 //	traps.go request.go    the traps; how an answer is written and spoilt
 //	pictures.go            the pictures that answers name, drawn from their ids
 //	limits.go              the platforms' rate limits, and what was counted
+//	people.go              people who can sign in, and what they have
+//	dialogs.go             the pages where they consent or refuse, by platform
+//	consents.go            what they gave, which tokens hold because of it; codes
+//	meta_sign_in.go        Facebook and Instagram login: codes, a person's token, permissions, pages
+//	linkedin_sign_in.go    codes, introspection, the member, the pages that the member administers
+//	tiktok_sign_in.go      codes, scopes, giving back
+//	signed_requests.go     Meta: the app is removed by a person, and told of it
 //	graph.go               Meta: tokens, throttling, error bodies, paths
 //	graph_batch.go         Meta: the Batch API, and the call that it took the place of
 //	facebook*.go           pages, posts, videos
@@ -39,5 +47,10 @@
 //   - A Facebook video is in /posts (as {page}_{post}) and in /videos (as a bare number that names
 //     its post); a reel is in /video_reels only.
 //   - Meta's answer to an unknown token repeats the token, as the real one does.
+//   - Without auth_type=rerequest, Facebook's dialog offers neither what was declined before nor pages that were left out.
+//   - A page's token dies when a later consent of the same person leaves the page out, and stays dead when the page is
+//     chosen again: there is a new one then.
+//   - Consents are kept in memory. A server that was restarted takes a token of its former life for good, with all scopes,
+//     until the person consents anew.
 //   - A TikTok refresh with a used-up token answers its error under HTTP 200.
 package simulator

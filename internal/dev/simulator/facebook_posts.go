@@ -37,9 +37,9 @@ func splitFields(raw string) []string {
 	depth, start := 0, 0
 	for i, r := range raw {
 		switch r {
-		case '(':
+		case '(', '{':
 			depth++
-		case ')':
+		case ')', '}':
 			depth--
 		case ',':
 			if depth == 0 {

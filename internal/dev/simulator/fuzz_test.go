@@ -22,6 +22,9 @@ func FuzzServe(f *testing.F) {
 		"/linkedin/rest/organizationalEntityShareStatistics?organizationalEntity=urn:li:organization:7&shares=List%28urn%253Ali%253Ashare%253A1%29",
 		"/linkedin/rest/memberCreatorPostAnalytics?q=me&queryType=IMPRESSION&aggregation=DAILY&dateRange=(start:(day:1,month:11,year:1),end:(day:8,month:11,year:2026))",
 		"/linkedin/rest/memberCreatorPostAnalytics?q=entity&entity=(share:x)&queryType=REACTION", "/tiktok/v2/video/list/?fields=id", "/linkedin/rest/posts?q=author&author=urn:li:organization:7&start=-9&count=100",
+		"/facebook/v26.0/dialog/oauth?client_id=1&redirect_uri=http%3A%2F%2Fa%2Fb&response_type=code&scope=read_insights&as=7001", "/facebook/settings/apps",
+		"/tiktok/v2/auth/authorize/?client_key=1&redirect_uri=http%3A%2F%2F%25zz&response_type=code&scope=video.list&as=7001",
+		"/facebook/v26.0/me/accounts?after=%25&limit=-1", "/linkedin/rest/organizationAcls?q=roleAssignee&start=-5&count=1000",
 	} {
 		f.Add(seed, `{"max_count":3,"cursor":1,"filters":{"video_ids":["1"]}}`)
 	}
@@ -30,6 +33,7 @@ func FuzzServe(f *testing.F) {
 	account := func(id string) simulator.Account {
 		return simulator.Account{ID: id, PostsFrom: from, PostEvery: 9 * time.Hour}
 	}
+	s.AddPeople(from)
 	tokens := []string{
 		s.AddPage(account("5")).AccessToken, s.AddInstagram(account("6")).AccessToken, s.AddCompanyPage(account("7")).AccessToken,
 		s.AddLinkedInProfile(account("8")).AccessToken, s.AddTikTokUser(account("9")).AccessToken, "unknown",

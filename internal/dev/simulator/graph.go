@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,9 +60,45 @@ func (s *Server) graphRequest(r *http.Request, prefix string, platforms []domain
 		c.acc, c.state = nil, tokenUnknown // a token of Facebook login is none here
 	}
 	if c.acc != nil {
-		c.traps = c.acc.trapped()
+		s.graphConsent(c)
 	}
 	return c
+}
+
+// graphConsent takes into account what a person consented to: what a token lacks, and that a page's token reads the
+// Instagram account behind the page too.
+func (s *Server) graphConsent(c *request) {
+	lacks := func(scope string) bool { return s.lacks(domain.Facebook, c.token, scope) }
+	behind, edge := s.behind(c, c.PathValue("id")), c.PathValue("edge")
+	switch {
+	case behind != nil && edge == "insights" && lacks("instagram_manage_insights"):
+		c.without = "instagram_manage_insights"
+	case behind != nil && lacks("instagram_basic"):
+		c.without = "instagram_basic"
+	case behind == nil && c.platform == domain.Facebook && lacks("pages_read_engagement"):
+		c.without = "pages_read_engagement"
+	case c.platform == domain.Instagram && edge == "insights" && s.lacks(domain.Instagram, c.token, "instagram_business_manage_insights"):
+		c.without = "instagram_business_manage_insights"
+	}
+	if behind != nil {
+		c.acc, c.platform, c.traps = behind, domain.Instagram, behind.trapped()
+		return
+	}
+	c.traps = c.acc.trapped()
+	c.traps.NoReadInsights = c.traps.NoReadInsights || (c.platform == domain.Facebook && lacks("read_insights"))
+	c.traps.NoUserContent = c.traps.NoUserContent || (c.platform == domain.Facebook && lacks("pages_read_user_content"))
+}
+
+// behind is the Instagram account behind the page whose call it is, if the call is about that account or its media.
+func (s *Server) behind(c *request, id string) *account {
+	if c.platform != domain.Facebook || c.acc.Instagram == "" || id == c.acc.ID || strings.Contains(id, "_") {
+		return nil
+	}
+	behind := s.account(domain.Instagram, c.acc.Instagram)
+	if behind == nil || id == behind.ID || slices.ContainsFunc(s.postsOf(behind, c.now), func(p Post) bool { return p.ID == id }) {
+		return behind
+	}
+	return nil
 }
 
 // graphReply answers one request, and counts it.
@@ -87,10 +124,14 @@ func (s *Server) graphRefusal(c *request) (rep reply, refused bool) {
 	case state == tokenUnknown:
 		// The real one repeats the token in its message, which must never reach a log.
 		return s.graphFail(c, 400, 190, 467, "Malformed access token "+token), true
+	case state == tokenRevoked:
+		return s.graphFail(c, 400, 190, 458, revokedWords), true
 	case state == tokenExpired:
 		return s.graphFail(c, 400, 190, 463, "Error validating access token: Session has expired."), true
 	case s.cfg.ClientSecret != "" && c.FormValue("appsecret_proof") != s.proof(token):
 		return s.graphFail(c, 400, 100, 0, "Invalid appsecret_proof provided in the API argument"), true
+	case c.without != "":
+		return s.graphFail(c, 403, 10, 0, "(#10) This endpoint requires the '"+c.without+"' permission."), true
 	case c.traps.TokenError != 0:
 		return s.graphFail(c, 400, 190, c.traps.TokenError, "Error validating access token: The session has been invalidated."), true
 	case c.traps.Throttle != nil:

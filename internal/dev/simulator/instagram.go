@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -39,7 +40,7 @@ func (s *Server) instagramUser(c *request) reply {
 	}
 	if c.acc.InstagramLogin { // the node's own id is app-scoped there
 		all["user_id"] = id
-		all["id"] = "app" + id
+		all["id"] = appScoped(id)
 	}
 	if c.traps.NoCounts {
 		all["followers_count"] = nil
@@ -52,6 +53,7 @@ func (s *Server) instagramUser(c *request) reply {
 func (s *Server) graphPick(c *request, all object, node string) reply {
 	out := object{"id": all["id"]}
 	for _, field := range splitFields(c.query.Get("fields")) {
+		field, _, _ = strings.Cut(field, "{") // what is wanted of it
 		value, known := all[field]
 		if !known {
 			return s.graphFail(c, 400, 100, 0, "(#100) Tried accessing nonexisting field ("+field+") on node type ("+node+")")
@@ -158,7 +160,7 @@ func (s *Server) instagramRefresh(w http.ResponseWriter, r *http.Request) {
 		c.acc, c.traps = acc, acc.trapped()
 		const life = 60 * 24 * time.Hour
 		rep = ok(object{
-			"access_token": s.mint("acc", domain.Instagram, acc.ID, 0, c.now.Add(life)), "token_type": "bearer",
+			"access_token": s.mint(kindAccess, domain.Instagram, s.idWithin(c.query.Get("access_token"), acc), 0, c.now.Add(life)), "token_type": "bearer",
 			"expires_in": int(life / time.Second),
 		})
 	}

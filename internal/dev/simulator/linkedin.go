@@ -42,9 +42,12 @@ func (d *dayCounter) take(key string, limit int, now time.Time) bool {
 // linkedIn authenticates, checks the version, counts against the day, and hands on.
 func (s *Server) linkedIn(w http.ResponseWriter, r *http.Request) {
 	c := &request{Request: r, query: r.URL.Query(), now: s.cfg.Clock().UTC()}
-	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	c.token = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	var state tokenState
-	if c.acc, state = s.authenticate(domain.LinkedIn, token, c.now); c.acc != nil {
+	if c.acc, state = s.authenticate(domain.LinkedIn, c.token, c.now); state == tokenUnknown {
+		state = s.linkedInPerson(c)
+	}
+	if c.acc != nil {
 		c.traps = c.acc.trapped()
 	}
 	rep, throttled := s.linkedInReply(c, state)
@@ -54,26 +57,38 @@ func (s *Server) linkedIn(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) linkedInReply(c *request, state tokenState) (rep reply, throttled bool) {
 	version := c.Header.Get("LinkedIn-Version")
+	refusal, dead := s.linkedInDead(state)
 	switch {
 	case version == "":
 		return s.linkedInFail(400, 0, "VERSION_MISSING", "A version must be present. Please specify a version by adding the "+
 			"Linkedin-Version header."), false
 	case !slices.Contains(s.cfg.LinkedInVersions, version):
 		return s.linkedInFail(426, 0, "NONEXISTENT_VERSION", "Requested version "+version+" is not active"), false
-	case state == tokenExpired:
-		return s.linkedInFail(401, 65602, "EXPIRED_ACCESS_TOKEN", "The token used in the request has expired"), false
+	case dead:
+		return refusal, false
 	case c.traps.TokenError != 0:
 		return s.linkedInFail(401, 65601, "REVOKED_ACCESS_TOKEN", "The token used in the request has been revoked by the user"), false
-	case state == tokenUnknown:
-		return s.linkedInFail(401, 65600, "INVALID_ACCESS_TOKEN", "Invalid access token"), false
 	case c.traps.Throttle != nil:
 		return s.linkedInThrottled(), false
-	case !s.days.take("member "+c.acc.ID, s.cfg.LinkedInPerUser, c.now), !s.days.take("app", s.cfg.LinkedInPerDay, c.now):
+	case !s.days.take("member "+c.member(), s.cfg.LinkedInPerUser, c.now), !s.days.take("app", s.cfg.LinkedInPerDay, c.now):
 		return s.linkedInThrottled(), true
 	case c.Header.Get("X-Restli-Protocol-Version") != "2.0.0":
 		return s.linkedInFail(400, 0, "", "Rest.li protocol version 2.0.0 is required for these encodings"), false
 	}
+	if c.person.ID != "" {
+		if rep, answered := s.linkedInPersonal(c); answered {
+			return rep, false
+		}
+	}
 	return s.linkedInResource(c), false
+}
+
+// member is whose quota a call uses.
+func (c *request) member() string {
+	if c.person.ID != "" {
+		return c.person.Profile
+	}
+	return c.acc.ID
 }
 
 // linkedInThrottled has no Retry-After: the quota is the day's.
@@ -171,25 +186,24 @@ func restliRange(value string) (start, end time.Time) {
 func (s *Server) linkedInToken(w http.ResponseWriter, r *http.Request) {
 	c := &request{Request: r, now: s.cfg.Clock().UTC()}
 	r.Body = http.MaxBytesReader(w, r.Body, maxRequestBody)
-	fail := func(status int, word, description string) reply {
-		return reply{status: status, body: object{"error": word, "error_description": description}}
-	}
+	fail := linkedInOAuthFail
 	var rep reply
-	const life = 60 * 24 * time.Hour
-	switch {
-	case r.ParseForm() != nil || r.PostForm.Get("grant_type") != "refresh_token":
+	switch grant := r.PostFormValue("grant_type"); {
+	case grant != "refresh_token" && grant != "authorization_code":
 		rep = fail(400, "unsupported_grant_type", "Unsupported grant type")
-	case s.cfg.ClientID != "" && (r.PostForm.Get("client_id") != s.cfg.ClientID || r.PostForm.Get("client_secret") != s.cfg.ClientSecret):
+	case !s.ours(r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")):
 		rep = fail(401, "invalid_client", "Client authentication failed")
+	case grant == "authorization_code":
+		rep = s.linkedInCode(c)
 	default:
-		acc, tokens, good := s.rotate(domain.LinkedIn, r.PostForm.Get("refresh_token"), life, false, c.now)
+		acc, tokens, good := s.rotate(domain.LinkedIn, r.PostForm.Get("refresh_token"), linkedInLife, false, c.now)
 		if !good {
 			rep = fail(400, "invalid_grant", "The provided authorization grant or refresh token is invalid, expired or revoked")
 			break
 		}
 		c.acc, c.traps = acc, acc.trapped()
 		rep = ok(object{
-			"access_token": tokens.Access, "expires_in": int(life / time.Second), "refresh_token": tokens.Refresh,
+			"access_token": tokens.Access, "expires_in": int(linkedInLife / time.Second), "refresh_token": tokens.Refresh,
 			"refresh_token_expires_in": 200 * 24 * 3600, "scope": "r_organization_social rw_organization_admin",
 		})
 	}

@@ -18,9 +18,12 @@ type request struct {
 	traps Traps
 	body  []byte // body of a JSON post
 
-	platform domain.Platform // Meta only, as the next two
+	platform domain.Platform // Meta only, as the state and what it is without
 	token    string
 	state    tokenState
+	without  string // a permission that the consent behind the token lacks
+
+	person Person // LinkedIn: whose token it is, if it is a person's
 
 	posts []Post // of the account, see [Server.all]
 	byID  map[string]Post

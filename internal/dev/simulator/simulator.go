@@ -31,6 +31,9 @@ type Config struct {
 	// App credentials that token calls must show, and Meta's calls prove; not checked when empty.
 	ClientID, ClientSecret string
 
+	// Redirects are the call-back addresses that are registered with our app; empty: any.
+	Redirects []string
+
 	// LinkedInVersions are the months that answer; others get 426. Default 202601 to 202609.
 	LinkedInVersions []string
 
@@ -55,6 +58,12 @@ type Server struct {
 	accounts map[string]*account // by platform and id
 	tokens   map[string]string   // registered token → account key
 	outages  []Outage
+
+	people   []Person
+	consents map[string]consent // by platform and person
+	codes    map[string]issued
+	coded    int             // codes made so far
+	dead     map[string]bool // tokens that were given back one by one
 }
 
 // New makes a server without accounts.
@@ -75,7 +84,12 @@ func New(cfg Config) *Server {
 		limits:   limits{windows: map[string]*window{}},
 		tally:    tally{calls: map[string]int64{}, throttled: map[string]int64{}},
 		accounts: map[string]*account{}, tokens: map[string]string{},
+		consents: map[string]consent{}, codes: map[string]issued{}, dead: map[string]bool{},
 	}
+	s.routeDialogs()
+	s.routeMetaSignIn()
+	s.routeApps()
+	s.routeLinkedInSignIn()
 	s.routeGraph()
 	s.routeLinkedIn()
 	s.routeTikTok()

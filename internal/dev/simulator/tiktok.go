@@ -16,6 +16,7 @@ func (s *Server) routeTikTok() {
 	s.mux.HandleFunc("POST "+PathTikTok+"/v2/video/list/{$}", s.tikTok("video_list", s.tikTokList))
 	s.mux.HandleFunc("POST "+PathTikTok+"/v2/video/query/{$}", s.tikTok("video_query", s.tikTokQuery))
 	s.mux.HandleFunc("POST "+PathTikTok+"/v2/oauth/token/{$}", s.tikTokToken)
+	s.mux.HandleFunc("POST "+PathTikTok+"/v2/oauth/revoke/{$}", s.tikTokRevoke)
 }
 
 const maxRequestBody = 1 << 20
@@ -29,6 +30,7 @@ func (s *Server) tikTok(op string, handle func(*request) reply) http.HandlerFunc
 		var state tokenState
 		if c.acc, state = s.authenticate(domain.TikTok, token, c.now); c.acc != nil {
 			c.traps = c.acc.trapped()
+			c.traps.NoScope = c.traps.NoScope || s.tikTokWithout(c, token)
 		}
 		_, allowed := s.limits.take("tiktok/"+op, s.cfg.TikTokPerMinute, time.Minute, 60, c.now)
 		s.tally.count("tiktok/"+op, !allowed)
@@ -178,15 +180,15 @@ const (
 func (s *Server) tikTokToken(w http.ResponseWriter, r *http.Request) {
 	c := &request{Request: r, now: s.cfg.Clock().UTC()}
 	r.Body = http.MaxBytesReader(w, r.Body, maxRequestBody)
-	fail := func(status int, word, description string) reply {
-		return reply{status: status, body: object{"error": word, "error_description": description, "log_id": c.now.Format("20060102150405")}}
-	}
+	fail := c.tikTokOAuthFail
 	var rep reply
-	switch {
-	case r.ParseForm() != nil || r.PostForm.Get("grant_type") != "refresh_token":
+	switch grant := r.PostFormValue("grant_type"); {
+	case grant != "refresh_token" && grant != "authorization_code":
 		rep = fail(400, "unsupported_grant_type", "Grant type is not supported.")
-	case s.cfg.ClientID != "" && (r.PostForm.Get("client_key") != s.cfg.ClientID || r.PostForm.Get("client_secret") != s.cfg.ClientSecret):
+	case !s.ours(r.PostForm.Get("client_key"), r.PostForm.Get("client_secret")):
 		rep = fail(401, "invalid_client", "Client key or secret is incorrect.")
+	case grant == "authorization_code":
+		rep = s.tikTokCode(c)
 	default:
 		acc, tokens, good := s.rotate(domain.TikTok, r.PostForm.Get("refresh_token"), tikTokAccessLife, true, c.now)
 		if !good {
@@ -201,9 +203,9 @@ func (s *Server) tikTokToken(w http.ResponseWriter, r *http.Request) {
 		rep = ok(object{
 			"access_token": tokens.Access, "expires_in": int(tikTokAccessLife / time.Second), "open_id": openID,
 			"refresh_token": tokens.Refresh, "refresh_expires_in": int(tikTokRefreshLife / time.Second),
-			"scope": "user.info.basic,user.info.stats,video.list", "token_type": "Bearer",
+			"scope": s.tikTokScope(tokens.Access), "token_type": "Bearer",
 		})
-		rep.undo = acc.unrotate
+		rep.undo = func() { acc.unrotate(tokens.id) }
 	}
 	s.tally.count("tiktok/token", false)
 	s.answer(w, r, domain.TikTok, c.acc, c.traps, rep)

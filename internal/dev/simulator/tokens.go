@@ -13,7 +13,16 @@ import (
 type Tokens struct {
 	Access  string
 	Refresh string
+
+	id string // within them: of the account, or of a consent too
 }
+
+// The kinds of generated tokens.
+const (
+	kindAccess  = "acc" // reads one account
+	kindRefresh = "ref"
+	kindPerson  = "usr" // a person's: Facebook and LinkedIn
+)
 
 // Generated tokens carry their account, generation and expiry, and a check value of the seed. So a
 // server that was restarted with the same seed knows the tokens of its former life: a demo that
@@ -21,12 +30,12 @@ type Tokens struct {
 
 // Tokens are the first generated tokens of an account; the access token never expires.
 func (s *Server) Tokens(p domain.Platform, id string) Tokens {
-	return Tokens{Access: s.mint("acc", p, id, 0, time.Time{}), Refresh: s.mint("ref", p, id, 0, time.Time{})}
+	return Tokens{Access: s.mint(kindAccess, p, id, 0, time.Time{}), Refresh: s.mint(kindRefresh, p, id, 0, time.Time{})}
 }
 
 // EndedToken is an access token of an account that was good until an instant.
 func (s *Server) EndedToken(p domain.Platform, id string, until time.Time) string {
-	return s.mint("acc", p, id, 0, until)
+	return s.mint(kindAccess, p, id, 0, until)
 }
 
 func (s *Server) mint(kind string, p domain.Platform, id string, generation int, expires time.Time) string {
@@ -71,6 +80,7 @@ type tokenState int
 const (
 	tokenUnknown tokenState = iota
 	tokenExpired
+	tokenRevoked // of a consent that no longer holds
 	tokenGood
 )
 
@@ -87,13 +97,16 @@ func (s *Server) authenticate(p domain.Platform, token string, now time.Time) (*
 		return a, tokenGood
 	}
 	m, ok := s.parse(token)
-	if !ok || m.kind != "acc" || m.platform != p {
+	if !ok || m.kind != kindAccess || m.platform != p {
 		return nil, tokenUnknown
 	}
-	a = s.account(p, m.id)
+	id, h, held := holderOf(m.id)
+	a = s.account(p, id)
 	switch {
 	case a == nil:
 		return nil, tokenUnknown
+	case held && !s.holds(p, token, id, h):
+		return a, tokenRevoked
 	case !m.expires.IsZero() && !now.Before(m.expires):
 		return a, tokenExpired
 	default:
@@ -102,10 +115,10 @@ func (s *Server) authenticate(p domain.Platform, token string, now time.Time) (*
 }
 
 // unrotate makes the refresh token before the newest the valid one again.
-func (a *account) unrotate() {
+func (a *account) unrotate(id string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.generation--
+	a.generations[id]--
 }
 
 // rotate uses a refresh token up. With rotating tokens an old one is refused; without, the refresh
@@ -114,27 +127,38 @@ func (s *Server) rotate(p domain.Platform, refresh string, lifetime time.Duratio
 	s.mu.RLock()
 	a := s.accounts[s.tokens[refresh]]
 	s.mu.RUnlock()
-	generation := 0
+	var m minted
 	if a == nil || a.platform != p || a.RefreshToken != refresh {
-		m, ok := s.parse(refresh)
-		if !ok || m.kind != "ref" || m.platform != p {
+		var ok bool
+		if m, ok = s.parse(refresh); !ok || m.kind != kindRefresh || m.platform != p {
 			return nil, Tokens{}, false
 		}
-		if a = s.account(p, m.id); a == nil {
+		id, h, held := holderOf(m.id)
+		if a = s.account(p, id); a == nil || (held && !s.holds(p, refresh, id, h)) {
 			return nil, Tokens{}, false
 		}
-		generation = m.generation
+	} else {
+		m.id = a.ID
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if rotating && generation < a.generation {
+	if rotating && m.generation < a.generations[m.id] {
 		return nil, Tokens{}, false
 	}
-	next := generation
+	next := m.generation
 	if rotating {
 		next++
-		a.generation = next
-		refresh = s.mint("ref", p, a.ID, next, time.Time{})
+		a.generations[m.id] = next
+		refresh = s.mint(kindRefresh, p, m.id, next, time.Time{})
 	}
-	return a, Tokens{Access: s.mint("acc", p, a.ID, next, now.Add(lifetime)), Refresh: refresh}, true
+	return a, Tokens{Access: s.mint(kindAccess, p, m.id, next, now.Add(lifetime)), Refresh: refresh, id: m.id}, true
+}
+
+// idWithin is the id within a token, so that its successor hangs on the same consent; a token that was not generated has
+// its account's.
+func (s *Server) idWithin(token string, a *account) string {
+	if m, ok := s.parse(token); ok {
+		return m.id
+	}
+	return a.ID
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
 
@@ -25,11 +26,14 @@ const screenFile = "demo.json"
 
 // Screen is <data-dir>/demo.json: all that is needed to try the service out.
 type Screen struct {
-	BaseURL     string            `json:"base_url"`
-	Brokers     []string          `json:"brokers"`
-	DatabaseURL string            `json:"database_url"`
-	Tokens      map[string]string `json:"tokens"` // by role
-	IDs         demo.IDs          `json:"ids"`
+	BaseURL     string   `json:"base_url"`
+	Brokers     []string `json:"brokers"`
+	DatabaseURL string   `json:"database_url"`
+	// PlatformsURL is where the simulated platforms are: their sign-in pages, and below /facebook/settings/apps who let the
+	// app in.
+	PlatformsURL string            `json:"platforms_url"`
+	Tokens       map[string]string `json:"tokens"` // by role
+	IDs          demo.IDs          `json:"ids"`
 	// CheckpointPublicKey is what signed checkpoints and proof bundles are verified with.
 	CheckpointPublicKey string `json:"checkpoint_public_key"`
 }
@@ -62,6 +66,7 @@ ledgerboard demo is ready.
   Health       %[1]s/readyz      metrics %[1]s/metrics
   Everything   %[2]s   (addresses, a token per role, ids to try)
   Log lines    %[6]s
+  Platforms    %[10]s%[11]s   (simulated: who let the app in, and may remove it)
   Database     psql "$(jq -r .database_url %[2]s)" -c 'select * from tSAccountIns limit 5'
 
 Try:
@@ -94,7 +99,7 @@ Hear at once that access was removed (leave this running, then PUT "users": [] f
 Stop with Ctrl-C. The next start on this data directory goes on from here.
 `, s.BaseURL, path, dashboard, time.Now().AddDate(0, 0, -30).Format(time.DateOnly),
 		time.Now().Format(time.DateOnly), filepath.Join(filepath.Dir(path), LogFile),
-		programName(), s.IDs.ParentAccount, filepath.Dir(path))
+		programName(), s.IDs.ParentAccount, filepath.Dir(path), s.PlatformsURL, simulator.PathFacebook+simulator.PathApps)
 }
 
 // programName is how this program was started, for commands to copy.

@@ -13,11 +13,17 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 )
 
+// The app that a demo has at each of its simulated platforms.
+const (
+	AppID     = "4711"
+	AppSecret = "demo-app-secret"
+)
+
 const readHeaderTimeout = 10 * time.Second
 
 // Simulate serves the platforms of the world and returns their base URL.
 func Simulate(ctx context.Context, world *demo.World, seed uint64, logger *slog.Logger) (base string, stop func(), err error) {
-	platforms := simulator.New(simulator.Config{Seed: seed})
+	platforms := simulator.New(simulator.Config{Seed: seed, ClientID: AppID, ClientSecret: AppSecret})
 	if err := world.Register(platforms); err != nil {
 		return "", nil, err
 	}

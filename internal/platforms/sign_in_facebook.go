@@ -1,0 +1,286 @@
+package platforms
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// facebookSignIn is Facebook Login, or Facebook Login for Business: pages, and the Instagram accounts behind them.
+type facebookSignIn struct {
+	*graph
+	endpoint Endpoint
+}
+
+// scopeInstagram is wanted for the Instagram account behind a page to be told.
+const scopeInstagram = "instagram_basic"
+
+// facebookScopes are what readings of pages, and of the Instagram accounts behind them, need. Without business_management
+// the pages that belong to a business are not listed.
+func facebookScopes() []string {
+	return []string{
+		"pages_show_list", "pages_read_engagement", "pages_read_user_content", "read_insights",
+		scopeInstagram, "instagram_manage_insights", "business_management",
+	}
+}
+
+// Address implements [SignIn]. Without auth_type, scopes once declined and new pages are never offered again.
+func (f facebookSignIn) Address(state, redirectURI string) string {
+	more := url.Values{"auth_type": {"rerequest"}}
+	if f.endpoint.ConfigID != "" {
+		more.Set("config_id", f.endpoint.ConfigID)
+	} else {
+		more.Set("scope", strings.Join(f.endpoint.Scopes, ","))
+	}
+	return f.endpoint.address("/"+f.version+"/dialog/oauth", "client_id", state, redirectURI, more)
+}
+
+// Redeem implements [SignIn] with six calls, and one more for every further page of the list: the code, the long-lived
+// token, the person, what was granted, until when, and the pages.
+func (f facebookSignIn) Redeem(ctx context.Context, code, redirectURI string) (Consent, error) {
+	tokens, err := f.redeemed(ctx, code, redirectURI)
+	if err != nil {
+		return Consent{}, err
+	}
+	c := Consent{Tokens: tokens}
+	t := Target{AccessToken: tokens.AccessToken}
+	for _, part := range []func(context.Context, Target, *Consent) error{f.who, f.permissions, f.until, f.pages} {
+		if err := part(ctx, t, &c); err != nil {
+			return Consent{}, err
+		}
+	}
+	c.Tokens.ExternalID, c.Tokens.Scope = c.PersonID, strings.Join(c.Granted, ",")
+	return c, nil
+}
+
+// redeemed is the long-lived token: of a short-lived one, the pages' tokens would end within the hour too.
+func (f facebookSignIn) redeemed(ctx context.Context, code, redirectURI string) (Tokens, error) {
+	if code == "" {
+		return Tokens{}, &Error{Class: ClassReconnect, Platform: f.platform, Op: opCode, Message: "the call-back brought no code"}
+	}
+	short, err := f.exchanged(ctx, opCode, code, classifyGraphCode, url.Values{"redirect_uri": {redirectURI}, "code": {code}})
+	if err != nil {
+		return Tokens{}, err
+	}
+	token := string(short.AccessToken)
+	long, err := f.exchanged(ctx, opLonger, token, classifyGraph, url.Values{"grant_type": {"fb_exchange_token"}, "fb_exchange_token": {token}})
+	if err != nil {
+		return Tokens{}, err
+	}
+	return long.tokens(f.now()), nil
+}
+
+// exchanged calls the token endpoint, which Meta documents as a GET: that is why no error ever quotes an address.
+func (f facebookSignIn) exchanged(ctx context.Context, op, secret string, classify func(answer) *Error, query url.Values) (oauthReply, error) {
+	query.Set("client_id", f.endpoint.ClientID)
+	query.Set("client_secret", f.endpoint.ClientSecret)
+	return f.tokenReply(ctx, classify, call{
+		op: op, url: f.endpoint.AuthURL + "/" + f.version + "/oauth/access_token?" + query.Encode(),
+		whole: true, errorsFirst: true, secrets: []string{secret, f.endpoint.ClientSecret},
+	})
+}
+
+func (f facebookSignIn) who(ctx context.Context, t Target, c *Consent) error {
+	var me struct {
+		ID   text `json:"id"`
+		Name text `json:"name"`
+	}
+	if err := f.get(ctx, opWho, t, "me", url.Values{"fields": {"id,name"}}, &me); err != nil {
+		return err
+	}
+	c.PersonID, c.Name = string(me.ID), string(me.Name)
+	return f.known(c.PersonID)
+}
+
+// permissions reads what was granted and what declined; a permission that expired counts as neither.
+func (f facebookSignIn) permissions(ctx context.Context, t Target, c *Consent) error {
+	var permissions struct {
+		Data whole[struct {
+			Name   text `json:"permission"`
+			Status text `json:"status"`
+		}] `json:"data"`
+	}
+	if err := f.get(ctx, opGranted, t, "me/permissions", url.Values{}, &permissions); err != nil {
+		return err
+	}
+	if !permissions.Data.ok {
+		return f.untold(opGranted, "the answer does not say what was granted")
+	}
+	for _, p := range permissions.Data.list {
+		switch p.Status {
+		case "granted":
+			c.Granted = append(c.Granted, string(p.Name))
+		case "declined":
+			c.Declined = append(c.Declined, string(p.Name))
+		}
+	}
+	slices.Sort(c.Granted)
+	slices.Sort(c.Declined)
+	return nil
+}
+
+// until asks about the token in our app's own name.
+func (f facebookSignIn) until(ctx context.Context, t Target, c *Consent) error {
+	var reply struct {
+		Data struct {
+			AppID      text  `json:"app_id"`
+			UserID     text  `json:"user_id"`
+			Valid      flag  `json:"is_valid"`
+			Expires    count `json:"expires_at"` // seconds; 0: never
+			DataAccess count `json:"data_access_expires_at"`
+		} `json:"data"`
+	}
+	app := Target{AccessToken: f.endpoint.ClientID + "|" + f.endpoint.ClientSecret}
+	query := f.proven(url.Values{"input_token": {t.AccessToken}}, app.AccessToken)
+	err := f.do(ctx, call{
+		op: opUntil, url: f.root + "/debug_token?" + query.Encode(), token: app.AccessToken, secrets: []string{t.AccessToken, f.endpoint.ClientSecret},
+	}, &reply)
+	if err != nil {
+		return err
+	}
+	token := reply.Data
+	switch {
+	case !bool(token.Valid):
+		return &Error{Class: ClassReconnect, Platform: f.platform, Op: opUntil, Message: "the platform says that the new token is not valid"}
+	case token.AppID != "" && string(token.AppID) != f.endpoint.ClientID, token.UserID != "" && string(token.UserID) != c.PersonID:
+		e := wrongAccount()
+		e.Platform, e.Op = f.platform, opUntil
+		return e
+	}
+	c.Tokens.ExpiresAt, c.DataAccessUntil = unixTime(token.Expires), unixTime(token.DataAccess)
+	return nil
+}
+
+// managedPage is a page in the list of those that a person manages.
+type managedPage struct {
+	ID          text           `json:"id"`
+	Name        text           `json:"name"`
+	Username    text           `json:"username"`
+	AccessToken text           `json:"access_token"`
+	Tasks       *list[text]    `json:"tasks"`
+	Picture     maybe[picture] `json:"picture"`
+	Instagram   maybe[struct {
+		ID       text `json:"id"`
+		Username text `json:"username"`
+		Name     text `json:"name"`
+		Picture  text `json:"profile_picture_url"`
+	}] `json:"instagram_business_account"`
+}
+
+type picture struct {
+	Data struct {
+		URL text `json:"url"`
+	} `json:"data"`
+}
+
+// pages lists what there is to choose. A list may have short pages that are not the last, and pages that are too large for
+// the platform are asked for again with half the limit.
+func (f facebookSignIn) pages(ctx context.Context, t Target, c *Consent) error {
+	const first = 100
+	fields := "id,name,username,access_token,tasks,picture{url}"
+	if slices.Contains(c.Granted, scopeInstagram) {
+		fields += ",instagram_business_account{id,username,name,profile_picture_url}"
+	}
+	query := url.Values{"fields": {fields}}
+	limit, after := first, ""
+	for range maxListPages {
+		query.Set("limit", strconv.Itoa(limit))
+		if after != "" {
+			query.Set("after", after)
+		}
+		var page struct {
+			graphPage[managedPage]
+			Data whole[managedPage] `json:"data"`
+		}
+		err := f.get(ctx, opOffered, t, "me/accounts", query, &page)
+		if e := asError(err); e != nil && oversized(e) && limit > 1 {
+			limit /= 2
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if !page.Data.ok {
+			return f.untold(opOffered, "the answer does not say which pages there are")
+		}
+		for _, p := range page.Data.list {
+			c.Offered = append(c.Offered, p.offered(c.Offered)...)
+		}
+		if after = page.after(after); after == "" {
+			return nil
+		}
+	}
+	return f.untold(opOffered, endless)
+}
+
+// taskAnalyze is the task that a person must have on a page for its figures to be read.
+const taskAnalyze = "ANALYZE"
+
+// offered is the page and the Instagram account behind it; nothing for a page that the list had already.
+func (p managedPage) offered(already []Offered) []Offered {
+	id, token := string(p.ID), string(p.AccessToken)
+	if !plainID(id, "") || slices.ContainsFunc(already, func(o Offered) bool { return o.Platform == domain.Facebook && o.ExternalID == id }) {
+		return nil
+	}
+	// Absent tasks say nothing; a page that hides its token cannot be read.
+	may := token != "" && (p.Tasks == nil || slices.Contains(*p.Tasks, taskAnalyze))
+	missing := ""
+	if !may {
+		missing = taskAnalyze
+	}
+	out := []Offered{{
+		Platform: domain.Facebook, ExternalID: id, Name: string(p.Name), Username: string(p.Username),
+		PictureURL: string(p.Picture.v.Data.URL), AccessToken: token, MayRead: may, Missing: missing,
+	}}
+	if instagram := p.Instagram.v; plainID(string(instagram.ID), "") {
+		out = append(out, Offered{
+			Platform: domain.Instagram, ExternalID: string(instagram.ID), Name: cmp.Or(string(instagram.Name), string(instagram.Username)),
+			Username: string(instagram.Username), PictureURL: string(instagram.Picture),
+			BehindPage: id, AccessToken: token, MayRead: may, Missing: missing,
+		})
+	}
+	return out
+}
+
+// GiveBack implements [SignIn]: the person's consent to the whole app.
+func (f facebookSignIn) GiveBack(ctx context.Context, tokens Tokens) error {
+	if err := f.needToken(opGiveBack, tokens.AccessToken); err != nil {
+		return err
+	}
+	var reply struct {
+		Success flag `json:"success"`
+	}
+	query := f.proven(url.Values{}, tokens.AccessToken)
+	err := f.do(ctx, call{
+		op: opGiveBack, method: http.MethodDelete, url: f.root + "/" + relative("me/permissions", query), token: tokens.AccessToken, whole: true,
+	}, &reply)
+	if err == nil && !bool(reply.Success) {
+		return &Error{Class: ClassRetry, Platform: f.platform, Op: opGiveBack, Message: "the platform did not take the consent back"}
+	}
+	return err
+}
+
+// Subcode of a code whose redirect address is not the one of the dialog.
+const subcodeRedirect = 36008
+
+// classifyGraphCode classifies a refusal of a code: what is code 100 elsewhere, a wrong request, is here a code that is
+// spent, expired or another app's. Code 1, elsewhere a hiccup, is a wrong secret.
+func classifyGraphCode(ans answer) *Error {
+	e := classifyGraph(ans)
+	switch {
+	case e == nil:
+	case e.Subcode == subcodeRedirect:
+		e.Class = ClassInvalid
+	case e.Code == codeWrongRequest:
+		e.Class = ClassReconnect
+	case e.Code == "1" && strings.Contains(e.Words, "client secret"):
+		e.Class = ClassInvalid
+	}
+	return e
+}

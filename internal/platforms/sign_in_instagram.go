@@ -1,0 +1,97 @@
+package platforms
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"net/url"
+	"strings"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// instagramSignIn is Instagram login: one account.
+type instagramSignIn struct {
+	*graph
+	endpoint Endpoint
+}
+
+// instagramScopes are what readings of an account of Instagram login need.
+func instagramScopes() []string {
+	return []string{"instagram_business_basic", "instagram_business_manage_insights"}
+}
+
+// Address implements [SignIn].
+func (i instagramSignIn) Address(state, redirectURI string) string {
+	return i.endpoint.address("/oauth/authorize", "client_id", state, redirectURI, url.Values{"scope": {strings.Join(i.endpoint.Scopes, ",")}})
+}
+
+// Redeem implements [SignIn] with three calls: the code, the long-lived token, the account. What was granted stands in the
+// first answer. The person is known by the id that is the app's own (`id`), which is what Meta's call-backs name; the
+// account is `user_id`.
+func (i instagramSignIn) Redeem(ctx context.Context, code, redirectURI string) (Consent, error) {
+	short, err := i.redeem(ctx, i.endpoint, i.endpoint.AuthURL+"/oauth/access_token", "client_id", strings.TrimSuffix(code, "#_"), redirectURI, classifyInstagramCode)
+	if err != nil {
+		return Consent{}, err
+	}
+	token := string(short.AccessToken)
+	query := i.proven(url.Values{"grant_type": {"ig_exchange_token"}, "client_secret": {i.endpoint.ClientSecret}, "access_token": {token}}, token)
+	long, err := i.tokenReply(ctx, classifyGraph, call{
+		op: opLonger, url: i.endpoint.BaseURL + "/access_token?" + query.Encode(),
+		whole: true, errorsFirst: true, secrets: []string{token, i.endpoint.ClientSecret},
+	})
+	if err != nil {
+		return Consent{}, err
+	}
+	c := Consent{Tokens: long.tokens(i.now()), Granted: short.Permissions, Declined: declined(i.endpoint.Scopes, short.Permissions)}
+	if err := i.who(ctx, short.UserID, &c); err != nil {
+		return Consent{}, err
+	}
+	c.Tokens.ExternalID, c.Tokens.Scope = c.PersonID, strings.Join(c.Granted, ",")
+	return c, nil
+}
+
+// who reads the account; said is the id that came with the code's token, which is the account's or the person's.
+func (i instagramSignIn) who(ctx context.Context, said text, c *Consent) error {
+	var me struct {
+		ID       text `json:"id"`
+		UserID   text `json:"user_id"`
+		Username text `json:"username"`
+		Name     text `json:"name"`
+		Picture  text `json:"profile_picture_url"`
+	}
+	query := url.Values{"fields": {"id,user_id,username,name,profile_picture_url"}}
+	if err := i.get(ctx, opWho, Target{AccessToken: c.Tokens.AccessToken}, "me", query, &me); err != nil {
+		return err
+	}
+	if said != "" && said != me.ID && said != me.UserID {
+		e := wrongAccount()
+		e.Platform, e.Op = i.platform, opWho
+		return e
+	}
+	c.PersonID, c.Name = cmp.Or(string(me.ID), string(me.UserID)), cmp.Or(string(me.Name), string(me.Username))
+	c.Offered = []Offered{{
+		Platform: domain.Instagram, ExternalID: string(me.UserID), Name: c.Name, Username: string(me.Username), PictureURL: string(me.Picture), MayRead: true,
+	}}
+	return i.known(string(me.UserID))
+}
+
+// GiveBack implements [SignIn]: Instagram login has no such call.
+func (i instagramSignIn) GiveBack(context.Context, Tokens) error { return nil }
+
+// classifyInstagramCode classifies a refusal of a code, which is flat and has the code 400 for everything.
+func classifyInstagramCode(ans answer) *Error {
+	var body struct {
+		Type    text `json:"error_type"`
+		Code    text `json:"code"`
+		Message text `json:"error_message"`
+	}
+	if json.Unmarshal(ans.body, &body) != nil || body.Message == "" {
+		return classifyGraph(ans)
+	}
+	e := &Error{Class: statusClass(ans.status), Code: string(body.Code), Words: string(body.Message)}
+	if e.Class == ClassInvalid && !strings.Contains(string(body.Message), "redirect_uri") && !strings.Contains(string(body.Message), "lient secret") {
+		e.Class = ClassReconnect
+	}
+	return e
+}

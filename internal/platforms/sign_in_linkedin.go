@@ -1,0 +1,188 @@
+package platforms
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// linkedInSignIn is the dialog of an app with the Community Management API: the member's profile, and the pages that the
+// member administers.
+type linkedInSignIn struct{ *linkedIn }
+
+// Scopes that decide what there is to choose.
+const (
+	scopePages   = "rw_organization_admin"
+	scopeProfile = "r_member_profileAnalytics"
+)
+
+// linkedInScopes are what readings of pages and profiles need. An app that has others says which.
+func linkedInScopes() []string {
+	return []string{
+		"r_basicprofile", scopePages, "r_organization_social", "r_organization_social_feed", scopeProfile, "r_member_postAnalytics",
+	}
+}
+
+// Address implements [SignIn]. The scopes are always asked for whole: another set kills all earlier tokens of the person
+// for this app.
+func (l linkedInSignIn) Address(state, redirectURI string) string {
+	return l.endpoint.address("/oauth/v2/authorization", "client_id", state, redirectURI, url.Values{"scope": {strings.Join(l.endpoint.Scopes, " ")}})
+}
+
+// Redeem implements [SignIn] with three calls (the code, the token, the member), and two for each hundred pages.
+func (l linkedInSignIn) Redeem(ctx context.Context, code, redirectURI string) (Consent, error) {
+	reply, err := l.redeem(ctx, l.endpoint, l.endpoint.AuthURL+"/oauth/v2/accessToken", "client_id", code, redirectURI, classifyLinkedInCode)
+	if err != nil {
+		return Consent{}, err
+	}
+	c := Consent{Tokens: reply.tokens(l.now())}
+	t := Target{AccessToken: c.Tokens.AccessToken}
+	for _, part := range []func(context.Context, Target, *Consent) error{l.introspect, l.member, l.pages} {
+		if err := part(ctx, t, &c); err != nil {
+			return Consent{}, err
+		}
+	}
+	c.Tokens.ExternalID = c.PersonID
+	return c, nil
+}
+
+// introspect reads what was granted and until when.
+func (l linkedInSignIn) introspect(ctx context.Context, t Target, c *Consent) error {
+	var reply struct {
+		Active   flag  `json:"active"`
+		Scope    text  `json:"scope"`
+		Expires  count `json:"expires_at"` // seconds
+		ClientID text  `json:"client_id"`
+	}
+	if err := l.inOurName(ctx, opGranted, "/oauth/v2/introspectToken", t.AccessToken, &reply); err != nil {
+		return err
+	}
+	if !bool(reply.Active) || (reply.ClientID != "" && string(reply.ClientID) != l.endpoint.ClientID) {
+		return &Error{Class: ClassReconnect, Platform: l.platform, Op: opGranted, Message: "the platform says that the new token is not valid for our app"}
+	}
+	c.Granted = splitScopes(string(reply.Scope))
+	c.Declined = declined(l.endpoint.Scopes, c.Granted)
+	if at := unixTime(reply.Expires); !at.IsZero() {
+		c.Tokens.ExpiresAt = at
+	}
+	return nil
+}
+
+// inOurName makes a call about a token with the credentials of our app.
+func (l linkedInSignIn) inOurName(ctx context.Context, op, path, token string, out any) error {
+	c := *l.httpClient
+	c.classify = classifyLinkedInOAuth
+	return c.do(ctx, call{
+		op: op, url: l.endpoint.AuthURL + path, whole: true, secrets: []string{token, l.endpoint.ClientSecret},
+		form: url.Values{"client_id": {l.endpoint.ClientID}, "client_secret": {l.endpoint.ClientSecret}, "token": {token}},
+	}, out)
+}
+
+// member reads who signed in, and offers the profile.
+func (l linkedInSignIn) member(ctx context.Context, t Target, c *Consent) error {
+	var me struct {
+		ID    text `json:"id"`
+		First text `json:"localizedFirstName"`
+		Last  text `json:"localizedLastName"`
+		Alias text `json:"vanityName"`
+	}
+	if err := l.do(ctx, call{op: opWho, url: l.endpoint.BaseURL + "/v2/me", token: t.AccessToken}, &me); err != nil {
+		return err
+	}
+	c.PersonID, c.Name = string(me.ID), strings.TrimSpace(string(me.First)+" "+string(me.Last))
+	profile := Offered{
+		Platform: l.platform, AccountType: domain.LinkedInProfile, ExternalID: c.PersonID, Name: c.Name, Username: string(me.Alias),
+		MayRead: slices.Contains(c.Granted, scopeProfile),
+	}
+	if !profile.MayRead {
+		profile.Missing = scopeProfile
+	}
+	c.Offered = append(c.Offered, profile)
+	return l.known(c.PersonID)
+}
+
+// organizationPages is how many pages are asked for at once, and how many names.
+const organizationPages = 100
+
+// pages lists the pages that the member administers. The short list is the last.
+func (l linkedInSignIn) pages(ctx context.Context, t Target, c *Consent) error {
+	if !slices.Contains(c.Granted, scopePages) {
+		return nil
+	}
+	for n := range maxListPages {
+		var page struct {
+			Elements whole[struct {
+				Organization text `json:"organization"`
+			}] `json:"elements"`
+		}
+		query := "q=roleAssignee&role=ADMINISTRATOR&state=APPROVED&count=" + strconv.Itoa(organizationPages) + "&start=" + strconv.Itoa(n*organizationPages)
+		if err := l.get(ctx, opOffered, t, "organizationAcls", query, &page); err != nil {
+			return err
+		}
+		if !page.Elements.ok {
+			return l.untold(opOffered, "the answer does not say which pages there are")
+		}
+		var ids []string
+		for _, element := range page.Elements.list {
+			id := strings.TrimPrefix(string(element.Organization), "urn:li:organization:")
+			known := func(o Offered) bool { return o.AccountType == domain.LinkedInCompanyPage && o.ExternalID == id }
+			if plainID(id, "") && !slices.Contains(ids, id) && !slices.ContainsFunc(c.Offered, known) {
+				ids = append(ids, id)
+			}
+		}
+		if err := l.named(ctx, t, ids, c); err != nil {
+			return err
+		}
+		if len(page.Elements.list) < organizationPages {
+			return nil
+		}
+	}
+	return l.untold(opOffered, endless)
+}
+
+// named offers pages with their names; one whose name is not told is offered without.
+func (l linkedInSignIn) named(ctx context.Context, t Target, ids []string, c *Consent) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	var reply struct {
+		Results map[string]maybe[struct {
+			Name  text `json:"localizedName"`
+			Alias text `json:"vanityName"`
+		}] `json:"results"`
+	}
+	if err := l.get(ctx, opOffered, t, "organizations", "ids="+listOf(ids), &reply); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		named := reply.Results[id].v
+		c.Offered = append(c.Offered, Offered{
+			Platform: l.platform, AccountType: domain.LinkedInCompanyPage, ExternalID: id,
+			Name: string(named.Name), Username: string(named.Alias), MayRead: true,
+		})
+	}
+	return nil
+}
+
+// GiveBack implements [SignIn]: the one token.
+func (l linkedInSignIn) GiveBack(ctx context.Context, tokens Tokens) error {
+	if err := l.needToken(opGiveBack, tokens.AccessToken); err != nil {
+		return err
+	}
+	return l.inOurName(ctx, opGiveBack, "/oauth/v2/revoke", tokens.AccessToken, nil)
+}
+
+// classifyLinkedInCode classifies a refusal of a code: LinkedIn has one word, `invalid_request`, and one sentence for a
+// code that is spent, expired, another app's or for another redirect address.
+func classifyLinkedInCode(ans answer) *Error {
+	e := classifyLinkedInOAuth(ans)
+	if e != nil && ans.status == http.StatusBadRequest && e.Code == "invalid_request" {
+		e.Class = ClassReconnect
+	}
+	return e
+}

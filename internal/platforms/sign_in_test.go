@@ -1,0 +1,429 @@
+package platforms_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+const callBack = "https://boards.example/connect/1"
+
+// signIn is the dialog of a platform; every error and consent is kept for requireNoSecrets.
+func (b *bundle) signIn(t *testing.T, p domain.Platform) scanningSignIn {
+	t.Helper()
+	s, err := b.set.SignIn(p)
+	require.NoError(t, err)
+	return scanningSignIn{s, scanning{b: b}}
+}
+
+type scanningSignIn struct {
+	platforms.SignIn
+	scanning
+}
+
+func (s scanningSignIn) Redeem(ctx context.Context, code, redirectURI string) (platforms.Consent, error) {
+	c, err := s.SignIn.Redeem(ctx, code, redirectURI)
+	s.note(err, c, c.Tokens, c.Offered)
+	raw, wrong := json.Marshal(struct {
+		Consent platforms.Consent
+		Offered []platforms.Offered
+	}{c, c.Offered})
+	s.note(string(raw), wrong, platforms.Words(err))
+	return c, err
+}
+
+func (s scanningSignIn) GiveBack(ctx context.Context, tokens platforms.Tokens) error {
+	err := s.SignIn.GiveBack(ctx, tokens)
+	s.note(err, platforms.Words(err))
+	return err
+}
+
+// everything ticks all boxes.
+func everything(cfg platforms.Endpoint, pages ...string) url.Values {
+	return url.Values{"decision": {"consent"}, "scope": cfg.Scopes, "page": pages}
+}
+
+// decide fills a dialog in as a person, and answers the query of the call-back.
+func decide(t *testing.T, address, as string, form url.Values) url.Values {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address+"&as="+as, strings.NewReader(form.Encode()))
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	require.Equal(t, http.StatusFound, resp.StatusCode)
+	back, err := resp.Location()
+	require.NoError(t, err)
+	require.Equal(t, callBack, back.Scheme+"://"+back.Host+back.Path)
+	return back.Query()
+}
+
+// consented goes the whole way: the dialog, the call-back, the code.
+func consented(t *testing.T, s platforms.SignIn, as string, form url.Values) platforms.Consent {
+	t.Helper()
+	back := decide(t, s.Address("st4te", callBack), as, form)
+	require.Equal(t, "st4te", back.Get("state"))
+	c, err := s.Redeem(t.Context(), back.Get("code"), callBack)
+	require.NoError(t, err)
+	return c
+}
+
+func withPeople(t *testing.T, change ...func(*simulator.Config, *platforms.Config)) *bundle {
+	t.Helper()
+	b := setup(t, change...)
+	b.sim.AddPeople(testNow.AddDate(0, -2, 0))
+	return b
+}
+
+func defaults() platforms.Config { return platforms.Config{}.WithDefaults() }
+
+func offeredIDs(c platforms.Consent) (out []string) {
+	for _, o := range c.Offered {
+		out = append(out, o.Platform.String()+" "+o.ExternalID)
+	}
+	return out
+}
+
+func TestFacebookSignIn(t *testing.T) {
+	t.Parallel()
+	b := withPeople(t)
+	s := b.signIn(t, domain.Facebook)
+	c := consented(t, s, simulator.Mara, everything(defaults().Facebook, "90011", "90012", "90013"))
+	require.Equal(t, []string{
+		"sign_in_code", "sign_in_longer", "sign_in_who", "sign_in_granted", "sign_in_until", "sign_in_offered", "sign_in_offered",
+	}, b.ops(), "a list of three pages is told in two parts")
+	require.Equal(t, simulator.Mara, c.PersonID)
+	require.Equal(t, "Mara Lindqvist", c.Name)
+	require.Equal(t, []string{
+		"business_management", "instagram_basic", "instagram_manage_insights", "pages_read_engagement", "pages_read_user_content",
+		"pages_show_list", "public_profile", "read_insights",
+	}, c.Granted)
+	require.Empty(t, c.Declined)
+	require.Equal(t, testNow.Add(60*24*time.Hour), c.Tokens.ExpiresAt)
+	require.Equal(t, testNow.Add(90*24*time.Hour), c.DataAccessUntil)
+	require.Equal(t, []string{
+		"facebook 90011", "instagram 90021", "facebook 90012", "facebook 90013", "instagram 90023",
+	}, offeredIDs(c))
+	require.Equal(t, "90011", c.Offered[1].BehindPage)
+	require.Equal(t, "harbourbakery", c.Offered[1].Username)
+	require.NotEmpty(t, c.Offered[0].PictureURL)
+	require.True(t, c.Offered[0].MayRead)
+	require.False(t, c.Offered[3].MayRead)
+	require.Equal(t, "ANALYZE", c.Offered[3].Missing)
+
+	// The page's token reads the page, and the Instagram account behind it, for ever.
+	b.advance(70 * 24 * time.Hour)
+	for _, o := range c.Offered[:2] {
+		snap, err := b.client(t, o.Platform).Account(t.Context(), platforms.Target{AccessToken: o.AccessToken, ExternalID: o.ExternalID}, platforms.AccountRequest{})
+		require.NoError(t, err)
+		require.True(t, hasFigure(snap, domain.MetricFollowers))
+		require.True(t, hasFigure(snap, domain.MetricReach))
+		posts, err := b.client(t, o.Platform).Posts(t.Context(), platforms.Target{AccessToken: o.AccessToken, ExternalID: o.ExternalID}, "")
+		require.NoError(t, err)
+		if o.Platform == domain.Instagram {
+			metrics, err := b.client(t, o.Platform).PostMetrics(t.Context(), platforms.Target{AccessToken: o.AccessToken, ExternalID: o.ExternalID}, posts.Posts[:1])
+			require.NoError(t, err)
+			require.NotEmpty(t, metrics[0].Counts)
+		}
+	}
+	require.Error(t, s.GiveBack(t.Context(), c.Tokens), "the person's own token ended")
+}
+
+func TestFacebookScopesDeclined(t *testing.T) {
+	t.Parallel()
+	b := withPeople(t)
+	form := url.Values{"decision": {"consent"}, "scope": {"pages_show_list", "pages_read_engagement"}, "page": {"90011"}}
+	c := consented(t, b.signIn(t, domain.Facebook), simulator.Mara, form)
+	require.Equal(t, []string{"pages_read_engagement", "pages_show_list", "public_profile"}, c.Granted)
+	require.Equal(t, []string{
+		"business_management", "instagram_basic", "instagram_manage_insights", "pages_read_user_content", "read_insights",
+	}, c.Declined)
+	require.Equal(t, []string{"facebook 90011"}, offeredIDs(c), "the account behind the page is not told")
+	snap, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: c.Offered[0].AccessToken, ExternalID: "90011"}, platforms.AccountRequest{})
+	require.NoError(t, err)
+	require.False(t, hasFigure(snap, domain.MetricReach), "no read_insights: 200 and no data")
+	none := consented(t, b.signIn(t, domain.Facebook), simulator.Mara, url.Values{"decision": {"consent"}})
+	require.Empty(t, none.Offered)
+}
+
+// A second consent of the same person replaces the set of pages.
+func TestFacebookPageLeftOutDies(t *testing.T) {
+	t.Parallel()
+	b := withPeople(t)
+	s := b.signIn(t, domain.Facebook)
+	read := func(o platforms.Offered) error {
+		_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: o.AccessToken, ExternalID: o.ExternalID}, platforms.AccountRequest{})
+		return err
+	}
+	first := consented(t, s, simulator.Mara, everything(defaults().Facebook, "90011", "90012"))
+	other := consented(t, s, simulator.Jonas, everything(defaults().Facebook, "90011"))
+	second := consented(t, s, simulator.Mara, everything(defaults().Facebook, "90012"))
+	require.Equal(t, []string{"facebook 90012"}, offeredIDs(second))
+	require.Equal(t, "190", requireClass(t, platforms.ClassReconnect, read(first.Offered[0])).Code)
+	requireClass(t, platforms.ClassReconnect, func() error {
+		_, err := b.client(t, domain.Instagram).Account(t.Context(), platforms.Target{AccessToken: first.Offered[1].AccessToken, ExternalID: "90021"}, platforms.AccountRequest{})
+		return err
+	}())
+	require.NoError(t, read(first.Offered[2]), "a page that stays keeps its token")
+	require.NoError(t, read(second.Offered[0]))
+	require.NoError(t, read(other.Offered[0]), "somebody else's consent to the same page holds")
+	third := consented(t, s, simulator.Mara, everything(defaults().Facebook, "90011"))
+	require.NoError(t, read(third.Offered[0]))
+	requireClass(t, platforms.ClassReconnect, read(first.Offered[0]))
+
+	// Giving back takes the whole app from the person.
+	require.NoError(t, s.GiveBack(t.Context(), third.Tokens))
+	requireClass(t, platforms.ClassReconnect, read(third.Offered[0]))
+	require.NoError(t, read(other.Offered[0]))
+	requireClass(t, platforms.ClassReconnect, s.GiveBack(t.Context(), third.Tokens))
+}
+
+func TestFacebookLoginForBusiness(t *testing.T) {
+	t.Parallel()
+	b := withPeople(t, func(_ *simulator.Config, c *platforms.Config) { c.Facebook.ConfigID = "5150" })
+	s := b.signIn(t, domain.Facebook)
+	require.Contains(t, s.Address("s", callBack), "config_id=5150")
+	require.NotContains(t, s.Address("s", callBack), "scope=")
+	c := consented(t, s, simulator.Mara, url.Values{"decision": {"consent"}, "page": {"90012"}})
+	require.Empty(t, c.Declined, "scopes are all or nothing")
+	require.Contains(t, c.Granted, "read_insights")
+	require.Equal(t, []string{"facebook 90012"}, offeredIDs(c))
+}
+
+func TestInstagramSignIn(t *testing.T) {
+	t.Parallel()
+	b := withPeople(t)
+	s := b.signIn(t, domain.Instagram)
+	back := decide(t, s.Address("st4te", callBack), simulator.Mara, url.Values{"decision": {"consent"}})
+	c, err := s.Redeem(t.Context(), back.Get("code")+"#_", callBack)
+	require.NoError(t, err)
+	require.Equal(t, "app90031", c.PersonID)
+	require.Equal(t, []string{"instagram 90031"}, offeredIDs(c))
+	require.Equal(t, []string{"instagram_business_basic"}, c.Granted)
+	require.Equal(t, []string{"instagram_business_manage_insights"}, c.Declined)
+	require.Equal(t, testNow.Add(60*24*time.Hour), c.Tokens.ExpiresAt)
+	at := platforms.Target{AccessToken: c.Tokens.AccessToken, ExternalID: "90031", InstagramLogin: true}
+	snap, err := b.client(t, domain.Instagram).Account(t.Context(), at, platforms.AccountRequest{})
+	require.NoError(t, err)
+	require.True(t, hasFigure(snap, domain.MetricFollowers))
+	require.Equal(t, platforms.ReasonPermission, reasons(snap.Missing)[domain.MetricReach])
+	b.advance(25 * time.Hour)
+	renewed, err := b.client(t, domain.Instagram).Refresh(t.Context(), platforms.RefreshRequest{Target: at})
+	require.NoError(t, err)
+	at.AccessToken = renewed.AccessToken
+	consented(t, s, simulator.Mara, everything(defaults().Instagram))
+	snap, err = b.client(t, domain.Instagram).Account(t.Context(), at, platforms.AccountRequest{})
+	require.NoError(t, err, "a second consent renews")
+	require.True(t, hasFigure(snap, domain.MetricFollowers))
+	require.NoError(t, s.GiveBack(t.Context(), c.Tokens))
+	_, err = b.client(t, domain.Instagram).Account(t.Context(), at, platforms.AccountRequest{})
+	require.NoError(t, err, "there is no such call")
+}
+
+func TestLinkedInSignIn(t *testing.T) {
+	t.Parallel()
+	b := withPeople(t)
+	var pages []string
+	for n := range 101 {
+		id := strconv.Itoa(80000 + n)
+		pages = append(pages, id)
+		b.sim.AddCompanyPage(simulator.Account{ID: id, Name: "Page " + id})
+	}
+	b.sim.AddPerson(simulator.Person{ID: simulator.Ines, Name: "Ines Duarte", Profile: "iDt4kZ9c", Organizations: pages})
+	s := b.signIn(t, domain.LinkedIn)
+	c := consented(t, s, simulator.Ines, url.Values{"decision": {"consent"}}) // there are no boxes
+	require.Equal(t, "iDt4kZ9c", c.PersonID)
+	require.Equal(t, "Ines Duarte", c.Name)
+	require.ElementsMatch(t, defaults().LinkedIn.Scopes, c.Granted)
+	require.Empty(t, c.Declined)
+	require.Empty(t, c.Tokens.RefreshToken, "for approved partners only")
+	require.Equal(t, testNow.Add(60*24*time.Hour), c.Tokens.ExpiresAt)
+	require.Len(t, c.Offered, 102)
+	require.Equal(t, domain.LinkedInProfile, c.Offered[0].AccountType)
+	require.Equal(t, "Page 80100", c.Offered[101].Name)
+	for _, o := range []platforms.Offered{c.Offered[0], c.Offered[101]} {
+		require.True(t, o.MayRead)
+		snap, err := b.client(t, domain.LinkedIn).Account(t.Context(), platforms.Target{AccessToken: c.Tokens.AccessToken, ExternalID: o.ExternalID, AccountType: o.AccountType}, platforms.AccountRequest{})
+		require.NoError(t, err)
+		require.True(t, hasFigure(snap, domain.MetricFollowers))
+	}
+	_, err := b.client(t, domain.LinkedIn).Account(t.Context(), platforms.Target{AccessToken: c.Tokens.AccessToken, ExternalID: "90041", AccountType: domain.LinkedInCompanyPage}, platforms.AccountRequest{})
+	requireClass(t, platforms.ClassPermission, err) // somebody else's page
+}
+
+// A consent to other scopes kills the tokens of earlier ones; giving back kills one token.
+func TestLinkedInOtherScopesKillTokens(t *testing.T) {
+	t.Parallel()
+	b := withPeople(t)
+	fewer := withPeople(t, func(_ *simulator.Config, c *platforms.Config) {
+		c.LinkedIn.Scopes = []string{"r_basicprofile", "rw_organization_admin"}
+	})
+	fewer.sim = b.sim
+	read := func(c platforms.Consent) error {
+		at := platforms.Target{AccessToken: c.Tokens.AccessToken, ExternalID: "90041", AccountType: domain.LinkedInCompanyPage}
+		_, err := b.client(t, domain.LinkedIn).Account(t.Context(), at, platforms.AccountRequest{})
+		return err
+	}
+	form := url.Values{"decision": {"consent"}}
+	first := consented(t, b.signIn(t, domain.LinkedIn), simulator.Mara, form)
+	second := consented(t, b.signIn(t, domain.LinkedIn), simulator.Mara, form)
+	require.NoError(t, read(first), "the same scopes renew")
+	require.NoError(t, b.signIn(t, domain.LinkedIn).GiveBack(t.Context(), first.Tokens))
+	require.Equal(t, "REVOKED_ACCESS_TOKEN", requireClass(t, platforms.ClassReconnect, read(first)).Code)
+	require.NoError(t, read(second))
+	third := consented(t, fewer.signIn(t, domain.LinkedIn), simulator.Mara, form)
+	require.Equal(t, []string{"r_basicprofile", "rw_organization_admin"}, third.Granted)
+	require.False(t, third.Offered[0].MayRead)
+	require.Equal(t, "r_member_profileAnalytics", third.Offered[0].Missing)
+	requireClass(t, platforms.ClassReconnect, read(second))
+	require.NoError(t, read(third))
+}
+
+func TestTikTokSignIn(t *testing.T) {
+	t.Parallel()
+	b := withPeople(t)
+	s := b.signIn(t, domain.TikTok)
+	back := decide(t, s.Address("st4te", callBack), simulator.Mara, url.Values{"decision": {"consent"}, "scope": {"user.info.stats"}})
+	require.Contains(t, back.Get("code"), "*")
+	c, err := s.Redeem(t.Context(), url.QueryEscape(back.Get("code")), callBack) // from a call-back that was not decoded
+	require.NoError(t, err)
+	require.Equal(t, "open-mara", c.PersonID)
+	require.Equal(t, "Mara bakes", c.Name)
+	require.Equal(t, []string{"user.info.basic", "user.info.stats"}, c.Granted)
+	require.Equal(t, []string{"user.info.profile", "video.list"}, c.Declined)
+	require.Equal(t, []string{"tiktok open-mara"}, offeredIDs(c))
+	require.Empty(t, c.Offered[0].Username, "user.info.profile was declined")
+	require.Equal(t, testNow.Add(2*time.Hour), c.Tokens.ExpiresAt)
+	require.Equal(t, testNow.Add(180*24*time.Hour), c.Tokens.RefreshExpiresAt)
+	client := b.client(t, domain.TikTok)
+	at := platforms.Target{AccessToken: c.Tokens.AccessToken, ExternalID: "open-mara"}
+	_, err = client.Account(t.Context(), at, platforms.AccountRequest{})
+	require.NoError(t, err)
+	_, err = client.Posts(t.Context(), at, "")
+	requireClass(t, platforms.ClassPermission, err)
+
+	// Two consents live side by side, each with refresh tokens of its own.
+	second := consented(t, s, simulator.Mara, everything(defaults().TikTok))
+	require.Equal(t, "marabakes", second.Offered[0].Username)
+	for _, refresh := range []string{c.Tokens.RefreshToken, second.Tokens.RefreshToken} {
+		tokens, err := client.Refresh(t.Context(), platforms.RefreshRequest{Target: at, RefreshToken: refresh})
+		require.NoError(t, err)
+		_, err = client.Refresh(t.Context(), platforms.RefreshRequest{Target: at, RefreshToken: refresh})
+		requireClass(t, platforms.ClassReconnect, err)
+		at.AccessToken = tokens.AccessToken
+	}
+	_, err = client.Posts(t.Context(), at, "")
+	require.NoError(t, err)
+	require.NoError(t, s.GiveBack(t.Context(), second.Tokens))
+	for _, token := range []string{at.AccessToken, c.Tokens.AccessToken, second.Tokens.AccessToken} {
+		at.AccessToken = token
+		_, err = client.Account(t.Context(), at, platforms.AccountRequest{})
+		requireClass(t, platforms.ClassReconnect, err)
+	}
+	requireClass(t, platforms.ClassInvalid, s.GiveBack(t.Context(), second.Tokens))
+}
+
+// A code is good once, for a while, and with the redirect address of the dialog.
+func TestCodesAreSpent(t *testing.T) {
+	t.Parallel()
+	lives := map[domain.Platform]time.Duration{
+		domain.Facebook: 10 * time.Minute, domain.Instagram: time.Hour, domain.LinkedIn: 30 * time.Minute, domain.TikTok: 10 * time.Minute,
+	}
+	for p, life := range lives {
+		b := withPeople(t)
+		s := b.signIn(t, p)
+		code := func() string {
+			return decide(t, s.Address("s", callBack), simulator.Mara, url.Values{"decision": {"consent"}, "scope": b.config("").WithDefaults().Facebook.Scopes}).Get("code")
+		}
+		_, err := s.Redeem(t.Context(), "", callBack)
+		requireClass(t, platforms.ClassReconnect, err)
+		require.Empty(t, b.ops(), "nothing was asked")
+		_, err = s.Redeem(t.Context(), "Tok3nOfAnotherApp", callBack)
+		requireClass(t, platforms.ClassReconnect, err)
+		once := code()
+		_, err = s.Redeem(t.Context(), once, callBack+"/")
+		require.Contains(t, []platforms.Class{platforms.ClassInvalid, platforms.ClassReconnect}, platforms.ClassOf(err), p)
+		require.Equal(t, p == domain.LinkedIn, platforms.ClassOf(err) == platforms.ClassReconnect, "%s: LinkedIn alone does not tell", p)
+		_, err = s.Redeem(t.Context(), once, callBack)
+		require.NoError(t, err, p)
+		_, err = s.Redeem(t.Context(), once, callBack)
+		requireClass(t, platforms.ClassReconnect, err)
+		late, inTime := code(), code()
+		b.advance(life - time.Second)
+		_, err = s.Redeem(t.Context(), inTime, callBack)
+		require.NoError(t, err, p)
+		b.advance(time.Second)
+		_, err = s.Redeem(t.Context(), late, callBack)
+		requireClass(t, platforms.ClassReconnect, err)
+	}
+}
+
+// A wrong secret is ours to mend: nobody is sent to sign in again for it.
+func TestWrongSecretOfTheApp(t *testing.T) {
+	t.Parallel()
+	b := withPeople(t, func(_ *simulator.Config, c *platforms.Config) {
+		for _, e := range []*platforms.Endpoint{&c.Facebook, &c.Instagram, &c.LinkedIn, &c.TikTok} {
+			e.ClientSecret = "Tok3nWrong"
+		}
+	})
+	for _, p := range domain.Platforms() {
+		s := b.signIn(t, p)
+		back := decide(t, s.Address("s", callBack), simulator.Mara, url.Values{"decision": {"consent"}})
+		_, err := s.Redeem(t.Context(), back.Get("code"), callBack)
+		requireClass(t, platforms.ClassInvalid, err)
+	}
+}
+
+func TestSignInNeedsSettings(t *testing.T) {
+	t.Parallel()
+	set, err := platforms.New(platforms.Config{LinkedIn: platforms.Endpoint{ClientID: "mine"}})
+	require.NoError(t, err)
+	t.Cleanup(set.Close)
+	for p, want := range map[domain.Platform]string{
+		domain.Facebook:  "set LEDGERBOARD_FACEBOOK_APP_ID and LEDGERBOARD_FACEBOOK_APP_SECRET to those of your app there",
+		domain.Instagram: "LEDGERBOARD_INSTAGRAM_APP_ID and LEDGERBOARD_INSTAGRAM_APP_SECRET",
+		domain.LinkedIn:  "set LEDGERBOARD_LINKEDIN_CLIENT_SECRET to",
+		domain.TikTok:    "LEDGERBOARD_TIKTOK_CLIENT_KEY and LEDGERBOARD_TIKTOK_CLIENT_SECRET",
+	} {
+		_, err := set.SignIn(p)
+		require.ErrorContains(t, err, want)
+	}
+	_, err = set.SignIn(domain.Platform(2))
+	require.ErrorIs(t, err, platforms.ErrNoHandler)
+}
+
+// The addresses of the real dialogs, as the platforms document them.
+func TestAddressesOfTheDialogs(t *testing.T) {
+	t.Parallel()
+	app := platforms.Endpoint{ClientID: "4711", ClientSecret: clientSecret}
+	set, err := platforms.New(platforms.Config{Facebook: app, Instagram: app, LinkedIn: app, TikTok: app})
+	require.NoError(t, err)
+	t.Cleanup(set.Close)
+	common := "redirect_uri=https%3A%2F%2Fboards.example%2Fconnect%2F1&response_type=code&scope="
+	for p, want := range map[domain.Platform]string{
+		domain.Facebook: "https://www.facebook.com/v26.0/dialog/oauth?auth_type=rerequest&client_id=4711&" + common + "pages_show_list%2Cpages_read_engagement%2C" +
+			"pages_read_user_content%2Cread_insights%2Cinstagram_basic%2Cinstagram_manage_insights%2Cbusiness_management",
+		domain.Instagram: "https://www.instagram.com/oauth/authorize?client_id=4711&" + common + "instagram_business_basic%2Cinstagram_business_manage_insights",
+		domain.LinkedIn: "https://www.linkedin.com/oauth/v2/authorization?client_id=4711&" + common + "r_basicprofile+rw_organization_admin+" +
+			"r_organization_social+r_organization_social_feed+r_member_profileAnalytics+r_member_postAnalytics",
+		domain.TikTok: "https://www.tiktok.com/v2/auth/authorize/?client_key=4711&" + common + "user.info.basic%2Cuser.info.profile%2Cuser.info.stats%2Cvideo.list",
+	} {
+		s, err := set.SignIn(p)
+		require.NoError(t, err)
+		require.Equal(t, want+"&state=st%264te", s.Address("st&4te", callBack))
+		require.NotContains(t, fmt.Sprintf("%v", s.Address("s", callBack)), clientSecret)
+	}
+}

@@ -1,0 +1,84 @@
+package platforms
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// tikTokSignIn is Login Kit: one account.
+type tikTokSignIn struct{ *tikTok }
+
+// scopeHandle is wanted for the account's handle.
+const scopeHandle = "user.info.profile"
+
+// tikTokScopes are what our readings need.
+func tikTokScopes() []string {
+	return []string{"user.info.basic", scopeHandle, "user.info.stats", "video.list"}
+}
+
+// Address implements [SignIn].
+func (k tikTokSignIn) Address(state, redirectURI string) string {
+	return k.endpoint.address("/"+k.endpoint.Version+"/auth/authorize/", "client_key", state, redirectURI, url.Values{"scope": {strings.Join(k.endpoint.Scopes, ",")}})
+}
+
+// Redeem implements [SignIn] with two calls: the code, and the account's name. A code holds characters that TikTok encodes;
+// one that is still encoded is decoded first.
+func (k tikTokSignIn) Redeem(ctx context.Context, code, redirectURI string) (Consent, error) {
+	if plain, err := url.PathUnescape(code); err == nil {
+		code = plain
+	}
+	reply, err := k.redeem(ctx, k.endpoint, k.tokenAddress("token"), "client_key", code, redirectURI, classifyTikTok)
+	if err != nil {
+		return Consent{}, err
+	}
+	c := Consent{Tokens: reply.tokens(k.now()), PersonID: string(reply.OpenID), Granted: splitScopes(string(reply.Scope))}
+	c.Declined = declined(k.endpoint.Scopes, c.Granted)
+	if err := k.known(c.PersonID); err != nil {
+		return Consent{}, err
+	}
+	fields := "open_id,display_name,avatar_url"
+	if slices.Contains(c.Granted, scopeHandle) {
+		fields += ",username"
+	}
+	user, err := k.user(ctx, Target{AccessToken: c.Tokens.AccessToken, ExternalID: c.PersonID}, fields)
+	if err == nil {
+		err = about(k.platform, opUserInfo, c.PersonID, user.OpenID)
+	}
+	if err != nil {
+		return Consent{}, err
+	}
+	c.Name = string(user.Name)
+	c.Offered = []Offered{{
+		Platform: k.platform, ExternalID: c.PersonID, Name: c.Name, Username: string(user.Username), PictureURL: string(user.Avatar), MayRead: true,
+	}}
+	return c, nil
+}
+
+func (k *tikTok) tokenAddress(what string) string {
+	return k.endpoint.AuthURL + "/" + k.endpoint.Version + "/oauth/" + what + "/"
+}
+
+// GiveBack implements [SignIn]: the person's consent to the whole app.
+func (k tikTokSignIn) GiveBack(ctx context.Context, tokens Tokens) error {
+	if err := k.needToken(opGiveBack, tokens.AccessToken); err != nil {
+		return err
+	}
+	revoke := *k.httpClient
+	revoke.classify = classifyTikTokRevoked
+	return revoke.do(ctx, call{
+		op: opGiveBack, url: k.tokenAddress("revoke"), whole: true, secrets: []string{tokens.AccessToken, k.endpoint.ClientSecret},
+		form: url.Values{"client_key": {k.endpoint.ClientID}, "client_secret": {k.endpoint.ClientSecret}, "token": {tokens.AccessToken}},
+	}, nil)
+}
+
+// classifyTikTokRevoked: a success of this endpoint is an empty body.
+func classifyTikTokRevoked(ans answer) *Error {
+	if body := bytes.TrimSpace(ans.body); ans.status == http.StatusOK && (len(body) == 0 || string(body) == "{}") {
+		return nil
+	}
+	return classifyTikTok(ans)
+}

@@ -1,0 +1,335 @@
+package platforms_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// sent is a request as it went over the wire.
+type sent struct {
+	call   string // method and path
+	values url.Values
+	token  string
+}
+
+// wired answers calls with files of testdata, written by hand from the platforms' documents (see [golden]), several for
+// one call one after the other, and keeps what was sent.
+func wired(t *testing.T, files map[string][]string) (*bundle, func() []sent) {
+	t.Helper()
+	var mu sync.Mutex
+	var requests []sent
+	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		call := r.Method + " " + r.URL.Path
+		_ = r.ParseForm()
+		requests = append(requests, sent{call: call, values: r.Form, token: r.Header.Get("Authorization")})
+		if len(files[call]) == 0 {
+			http.NotFound(w, r)
+			return
+		}
+		raw, err := os.ReadFile(filepath.Join("testdata", files[call][0]+".json"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusTeapot)
+			return
+		}
+		if len(files[call]) > 1 {
+			files[call] = files[call][1:]
+		}
+		_, _ = w.Write(raw)
+	})
+	return b, func() []sent {
+		mu.Lock()
+		defer mu.Unlock()
+		return requests
+	}
+}
+
+// shown are the values that a request must have shown.
+func shown(t *testing.T, request sent, call string, want map[string]string) {
+	t.Helper()
+	require.Equal(t, call, request.call)
+	for name, value := range want {
+		require.Equal(t, []string{value}, request.values[name], "%s: %s", call, name)
+	}
+}
+
+func TestFacebookSignInOnTheWire(t *testing.T) {
+	t.Parallel()
+	b, requests := wired(t, map[string][]string{
+		"GET /facebook/v26.0/oauth/access_token": {"sign_in_facebook_code", "sign_in_facebook_longer"},
+		"GET /facebook/v26.0/me":                 {"sign_in_facebook_me"},
+		"GET /facebook/v26.0/me/permissions":     {"sign_in_facebook_permissions"},
+		"GET /facebook/v26.0/debug_token":        {"sign_in_facebook_debug"},
+		"GET /facebook/v26.0/me/accounts":        {"sign_in_facebook_accounts", "sign_in_facebook_accounts_2"},
+	})
+	c, err := b.signIn(t, domain.Facebook).Redeem(t.Context(), "Tok3nCode", callBack)
+	require.NoError(t, err)
+	require.Equal(t, "10161", c.PersonID)
+	require.Equal(t, "Erna Meier", c.Name)
+	require.Equal(t, []string{"instagram_basic", "pages_show_list", "public_profile"}, c.Granted)
+	require.Equal(t, []string{"read_insights"}, c.Declined, "what expired is neither")
+	require.Equal(t, "Tok3nLong", c.Tokens.AccessToken)
+	require.Equal(t, time.Date(2027, 1, 20, 12, 0, 0, 0, time.UTC), c.Tokens.ExpiresAt)
+	require.Equal(t, time.Date(2027, 2, 19, 12, 0, 0, 0, time.UTC), c.DataAccessUntil)
+	page := func(id, name, token string) platforms.Offered {
+		return platforms.Offered{Platform: domain.Facebook, ExternalID: id, Name: name, AccessToken: token, MayRead: true}
+	}
+	bakery := page("100", "Bakery", "Tok3nPage100")
+	bakery.Username, bakery.PictureURL = "bakery", "https://scontent.example/100.jpg"
+	behind := platforms.Offered{
+		Platform: domain.Instagram, ExternalID: "17841400000000001", Name: "bakery.ig", Username: "bakery.ig", PictureURL: "https://scontent.example/ig.jpg",
+		BehindPage: "100", AccessToken: "Tok3nPage100", MayRead: true,
+	}
+	hidden, adverts := page("102", "No token", ""), page("103", "Adverts only", "Tok3nPage103")
+	hidden.MayRead, hidden.Missing, adverts.MayRead, adverts.Missing = false, "ANALYZE", false, "ANALYZE"
+	require.Equal(t, []platforms.Offered{bakery, behind, page("101", "Tasks untold", "Tok3nPage101"), hidden, adverts}, c.Offered)
+
+	got := requests()
+	require.Len(t, got, 7)
+	app := map[string]string{"client_id": "app", "client_secret": clientSecret, "redirect_uri": callBack, "code": "Tok3nCode"}
+	shown(t, got[0], "GET /facebook/v26.0/oauth/access_token", app)
+	shown(t, got[1], "GET /facebook/v26.0/oauth/access_token", map[string]string{
+		"client_id": "app", "client_secret": clientSecret, "grant_type": "fb_exchange_token", "fb_exchange_token": "Tok3nShort",
+	})
+	shown(t, got[4], "GET /facebook/v26.0/debug_token", map[string]string{"input_token": "Tok3nLong"})
+	require.Equal(t, "Bearer app|"+clientSecret, got[4].token)
+	require.Empty(t, got[5].values["after"])
+	shown(t, got[6], "GET /facebook/v26.0/me/accounts", map[string]string{"after": "QVFIsecond", "limit": "100"})
+	for _, request := range got[2:] {
+		require.Len(t, request.values.Get("appsecret_proof"), 64, request.call)
+	}
+	require.NotContains(t, fmt.Sprintf("%v %+v %#v %v", c, c, c, c.Offered), "Tok3n")
+}
+
+// A token of somebody else, of another app, or one that is not valid is no sign-in.
+func TestFacebookSignInOfAnotherToken(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []string{
+		`{"data":{"app_id":"another","is_valid":true,"user_id":"10161"}}`, `{"data":{"app_id":"app","is_valid":true,"user_id":"10162"}}`,
+		`{"data":{"app_id":"app","is_valid":false,"user_id":"10161"}}`,
+	} {
+		b := canned(t, func(w http.ResponseWriter, r *http.Request) {
+			switch filepath.Base(r.URL.Path) {
+			case "debug_token":
+				_, _ = w.Write([]byte(answer))
+			case "me":
+				_, _ = w.Write([]byte(`{"id":"10161"}`))
+			case "permissions":
+				_, _ = w.Write([]byte(`{"data":[]}`))
+			default:
+				_, _ = w.Write([]byte(`{"access_token":"Tok3n"}`))
+			}
+		})
+		_, err := b.signIn(t, domain.Facebook).Redeem(t.Context(), "Tok3nCode", callBack)
+		requireClass(t, platforms.ClassReconnect, err)
+	}
+}
+
+// A list that is too large is asked for in smaller parts; one that does not end is given up.
+func TestFacebookListsOfPages(t *testing.T) {
+	t.Parallel()
+	var limits []string
+	var mu sync.Mutex
+	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch filepath.Base(r.URL.Path) {
+		case "debug_token":
+			_, _ = w.Write([]byte(`{"data":{"is_valid":true}}`))
+		case "me":
+			_, _ = w.Write([]byte(`{"id":"10161"}`))
+		case "permissions":
+			_, _ = w.Write([]byte(`{"data":[]}`))
+		case "accounts":
+			limits = append(limits, r.FormValue("limit"))
+			if r.FormValue("limit") != "25" {
+				w.WriteHeader(http.StatusInternalServerError)
+				_, _ = w.Write([]byte(`{"error":{"code":1,"message":"Please reduce the amount of data you're asking for, then retry your request"}}`))
+				return
+			}
+			fmt.Fprintf(w, `{"data":[],"paging":{"cursors":{"after":"n%d"},"next":"https://graph.facebook.com/"}}`, len(limits))
+		default:
+			_, _ = w.Write([]byte(`{"access_token":"Tok3n"}`))
+		}
+	})
+	_, err := b.signIn(t, domain.Facebook).Redeem(t.Context(), "Tok3nCode", callBack)
+	requireClass(t, platforms.ClassRetry, err)
+	require.ErrorContains(t, err, "does not end")
+	require.Equal(t, []string{"100", "50", "25", "25"}, limits[:4])
+}
+
+func TestInstagramSignInOnTheWire(t *testing.T) {
+	t.Parallel()
+	for code, granted := range map[string][]string{
+		"sign_in_instagram_code":      {"instagram_business_basic", "instagram_business_manage_insights"},
+		"sign_in_instagram_code_flat": {"instagram_business_basic"},
+	} {
+		b, requests := wired(t, map[string][]string{
+			"POST /instagram/oauth/access_token": {code},
+			"GET /instagram/access_token":        {"sign_in_instagram_longer"},
+			"GET /instagram/v26.0/me":            {"sign_in_instagram_me"},
+		})
+		c, err := b.signIn(t, domain.Instagram).Redeem(t.Context(), "Tok3nCode#_", callBack)
+		require.NoError(t, err)
+		require.Equal(t, "26000000000000001", c.PersonID, "the app's own id of the person")
+		require.Equal(t, granted, c.Granted)
+		require.Len(t, c.Declined, 2-len(granted))
+		require.Equal(t, "Tok3nLong", c.Tokens.AccessToken)
+		require.Equal(t, testNow.Add(5183944*time.Second), c.Tokens.ExpiresAt)
+		require.Equal(t, []platforms.Offered{{
+			Platform: domain.Instagram, ExternalID: "17841400000000009", Name: "bakery.ig", Username: "bakery.ig",
+			PictureURL: "https://scontent.example/ig.jpg", MayRead: true,
+		}}, c.Offered)
+		got := requests()
+		shown(t, got[0], "POST /instagram/oauth/access_token", map[string]string{
+			"client_id": "app", "client_secret": clientSecret, "grant_type": "authorization_code", "redirect_uri": callBack, "code": "Tok3nCode",
+		})
+		shown(t, got[1], "GET /instagram/access_token", map[string]string{
+			"grant_type": "ig_exchange_token", "client_secret": clientSecret, "access_token": "Tok3nShort",
+		})
+	}
+	b, _ := wired(t, map[string][]string{
+		"POST /instagram/oauth/access_token": {"sign_in_instagram_code"},
+		"GET /instagram/access_token":        {"sign_in_instagram_longer"},
+		"GET /instagram/v26.0/me":            {"instagram_user"},
+	})
+	_, err := b.signIn(t, domain.Instagram).Redeem(t.Context(), "Tok3nCode", callBack)
+	require.True(t, platforms.WrongAccount(err), "the account is another one's than the code's: %v", err)
+}
+
+func TestLinkedInSignInOnTheWire(t *testing.T) {
+	t.Parallel()
+	b, requests := wired(t, map[string][]string{
+		"POST /linkedin/oauth/v2/accessToken":     {"sign_in_linkedin_code"},
+		"POST /linkedin/oauth/v2/introspectToken": {"sign_in_linkedin_introspect"},
+		"GET /linkedin/v2/me":                     {"sign_in_linkedin_me"},
+		"GET /linkedin/rest/organizationAcls":     {"sign_in_linkedin_acls"},
+		"GET /linkedin/rest/organizations":        {"sign_in_linkedin_organizations"},
+	})
+	c, err := b.signIn(t, domain.LinkedIn).Redeem(t.Context(), "Tok3nCode", callBack)
+	require.NoError(t, err)
+	require.Equal(t, "yrZCpj2Z12", c.PersonID)
+	require.Equal(t, "Erna Meier", c.Name)
+	require.Equal(t, []string{"r_basicprofile", "r_organization_social", "rw_organization_admin"}, c.Granted)
+	require.Equal(t, []string{"r_member_postAnalytics", "r_member_profileAnalytics", "r_organization_social_feed"}, c.Declined)
+	require.Equal(t, time.Date(2027, 1, 20, 12, 0, 0, 0, time.UTC), c.Tokens.ExpiresAt)
+	require.Empty(t, c.Tokens.RefreshToken)
+	require.Equal(t, []platforms.Offered{
+		{
+			Platform: domain.LinkedIn, AccountType: domain.LinkedInProfile, ExternalID: "yrZCpj2Z12", Name: "Erna Meier", Username: "ernameier",
+			Missing: "r_member_profileAnalytics",
+		},
+		{Platform: domain.LinkedIn, AccountType: domain.LinkedInCompanyPage, ExternalID: "5501", Name: "Bakery", Username: "bakery-ltd", MayRead: true},
+		{Platform: domain.LinkedIn, AccountType: domain.LinkedInCompanyPage, ExternalID: "5502", MayRead: true},
+	}, c.Offered)
+	got := requests()
+	shown(t, got[0], "POST /linkedin/oauth/v2/accessToken", map[string]string{
+		"client_id": "app", "client_secret": clientSecret, "grant_type": "authorization_code", "redirect_uri": callBack, "code": "Tok3nCode",
+	})
+	shown(t, got[1], "POST /linkedin/oauth/v2/introspectToken", map[string]string{"client_id": "app", "client_secret": clientSecret, "token": "Tok3nMember"})
+	shown(t, got[3], "GET /linkedin/rest/organizationAcls", map[string]string{"q": "roleAssignee", "role": "ADMINISTRATOR", "state": "APPROVED", "count": "100", "start": "0"})
+	shown(t, got[4], "GET /linkedin/rest/organizations", map[string]string{"ids": "List(5501,5502)"})
+}
+
+func TestTikTokSignInOnTheWire(t *testing.T) {
+	t.Parallel()
+	b, requests := wired(t, map[string][]string{
+		"POST /tiktok/v2/oauth/token/": {"sign_in_tiktok_code"},
+		"GET /tiktok/v2/user/info/":    {"sign_in_tiktok_user"},
+	})
+	c, err := b.signIn(t, domain.TikTok).Redeem(t.Context(), "Tok3n%2A1%21Code", callBack)
+	require.NoError(t, err)
+	require.Equal(t, "723f-open", c.PersonID)
+	require.Equal(t, []string{"user.info.basic", "video.list"}, c.Granted)
+	require.Equal(t, []string{"user.info.profile", "user.info.stats"}, c.Declined)
+	require.Equal(t, "Tok3nRefresh", c.Tokens.RefreshToken)
+	require.Equal(t, testNow.Add(180*24*time.Hour), c.Tokens.RefreshExpiresAt)
+	require.Equal(t, []platforms.Offered{
+		{Platform: domain.TikTok, ExternalID: "723f-open", Name: "Bakery", PictureURL: "https://p16.example/a.jpeg", MayRead: true},
+	}, c.Offered)
+	got := requests()
+	shown(t, got[0], "POST /tiktok/v2/oauth/token/", map[string]string{
+		"client_key": "app", "client_secret": clientSecret, "grant_type": "authorization_code", "redirect_uri": callBack, "code": "Tok3n*1!Code",
+	})
+	require.Empty(t, got[0].values["client_id"])
+	shown(t, got[1], "GET /tiktok/v2/user/info/", map[string]string{"fields": "open_id,display_name,avatar_url"})
+}
+
+// How consents are given back, as it goes over the wire; what the platform refuses is an error.
+func TestGivingBackOnTheWire(t *testing.T) {
+	t.Parallel()
+	for p, want := range map[domain.Platform]string{
+		domain.Facebook: "DELETE /facebook/v26.0/me/permissions", domain.LinkedIn: "POST /linkedin/oauth/v2/revoke", domain.TikTok: "POST /tiktok/v2/oauth/revoke/",
+	} {
+		answers := map[domain.Platform][2]string{ // a success, a refusal
+			domain.Facebook: {`{"success":true}`, `{"success":false}`}, domain.LinkedIn: {``, `{"error":"invalid_request"}`},
+			domain.TikTok: {``, `{"error":"invalid_request","error_description":"d","log_id":"1"}`},
+		}[p]
+		var request sent
+		status, answer := http.StatusOK, answers[0]
+		b := canned(t, func(w http.ResponseWriter, r *http.Request) {
+			_ = r.ParseForm()
+			request = sent{call: r.Method + " " + r.URL.Path, values: r.Form, token: r.Header.Get("Authorization")}
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(answer))
+		})
+		s := b.signIn(t, p)
+		require.NoError(t, s.GiveBack(t.Context(), platforms.Tokens{AccessToken: "Tok3n"}), p)
+		require.Equal(t, want, request.call)
+		if p == domain.Facebook {
+			require.Equal(t, "Bearer Tok3n", request.token)
+		} else {
+			require.Equal(t, "Tok3n", request.values.Get("token"))
+			require.Equal(t, clientSecret, request.values.Get("client_secret"))
+		}
+		if answer = answers[1]; p != domain.Facebook {
+			status = http.StatusBadRequest
+		}
+		require.Error(t, s.GiveBack(t.Context(), platforms.Tokens{AccessToken: "Tok3n"}), p)
+		requireClass(t, platforms.ClassReconnect, s.GiveBack(t.Context(), platforms.Tokens{}))
+	}
+}
+
+// What an answer leaves out is not "none": nothing granted, or no pages, would end connections.
+func TestSignInNeedsToBeTold(t *testing.T) {
+	t.Parallel()
+	facebook, _ := wired(t, map[string][]string{
+		"GET /facebook/v26.0/oauth/access_token": {"sign_in_facebook_code"},
+		"GET /facebook/v26.0/me":                 {"sign_in_facebook_me"},
+		"GET /facebook/v26.0/me/permissions":     {"sign_in_facebook_me"},
+	})
+	linkedIn, _ := wired(t, map[string][]string{
+		"POST /linkedin/oauth/v2/accessToken":     {"sign_in_linkedin_code"},
+		"POST /linkedin/oauth/v2/introspectToken": {"sign_in_linkedin_introspect"},
+		"GET /linkedin/v2/me":                     {"sign_in_linkedin_me"},
+		"GET /linkedin/rest/organizationAcls":     {"sign_in_linkedin_me"},
+	})
+	pages, _ := wired(t, map[string][]string{
+		"GET /facebook/v26.0/oauth/access_token": {"sign_in_facebook_code"},
+		"GET /facebook/v26.0/me":                 {"sign_in_facebook_me"},
+		"GET /facebook/v26.0/me/permissions":     {"sign_in_facebook_permissions"},
+		"GET /facebook/v26.0/debug_token":        {"sign_in_facebook_debug"},
+		"GET /facebook/v26.0/me/accounts":        {"sign_in_facebook_me"},
+	})
+	for b, want := range map[*bundle]string{facebook: "what was granted", pages: "which pages there are", linkedIn: "which pages there are"} {
+		p := domain.Facebook
+		if b == linkedIn {
+			p = domain.LinkedIn
+		}
+		_, err := b.signIn(t, p).Redeem(t.Context(), "Tok3nCode", callBack)
+		requireClass(t, platforms.ClassRetry, err)
+		require.ErrorContains(t, err, want)
+	}
+}
