@@ -26,7 +26,8 @@ func TestMainApplicationHasNoComputedIDs(t *testing.T) {
 	registry, now := domain.NewRegistry(), time.Now()
 	for _, id := range []int64{domain.FirstComputedID, domain.ComputedMember(movedAgency, movedAccount(1), domain.Facebook, "1")} {
 		for _, entity := range []domain.DirectoryEntity{
-			domain.DirectoryMember{ID: id, AccountID: movedAccount(1)}, domain.DirectoryConnection{ID: id, MemberID: 1, Platform: domain.Facebook},
+			domain.DirectoryMember{ID: id, AccountID: movedAccount(1)},
+			domain.DirectoryConnection{ID: id, MemberID: 1, Platform: domain.Facebook},
 			domain.DirectorySocialAccount{ID: id, ParentAccount: movedAgency, AccountID: movedAccount(1), Platform: domain.Facebook},
 		} {
 			_, err := commands.EntityLine(line(t, entity), registry, now)
