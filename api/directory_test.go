@@ -319,3 +319,31 @@ func TestAddingIsTheMainApplications(t *testing.T) {
 		require.Contains(t, a.body, "LEDGERBOARD_DIRECTORY=main_app")
 	}
 }
+
+// What an older record covers in the log is told again with its own time, and is covered no more: compaction keeps the last record of a key.
+func TestCoveredEntitiesAreToldAgain(t *testing.T) {
+	t.Parallel()
+	b := setupFed(t)
+	require.Equal(t, 1, b.feed("", category(41, "counts", "2026-01-01T12:00:00Z")).Taken)
+	require.Equal(t, 1, b.feed("", `{"type":"directory.category.v1","id":"42","erase":true,"updated_at":"2026-01-01T12:00:00Z"}`).Taken)
+	earlier := time.Date(2026, 1, 1, 10, 0, 0, 0, time.UTC)
+	for id := range int64(2) { // as of another process that looked before
+		require.NoError(t, b.facts.Append(t.Context(), commands.EntityDraft(domain.DirectoryCategory{ID: 41 + id, Name: "older"}, earlier)))
+	}
+	told := readmodels.ToldEntities{Pool: b.facts.DB.ReadOnly, Registry: domain.NewRegistry()}
+	covered, err := told.Covered(t.Context())
+	require.NoError(t, err)
+	require.Len(t, covered, 2)
+	drafts, err := commands.TellAgain(covered)
+	require.NoError(t, err)
+	for _, draft := range drafts {
+		require.NoError(t, b.facts.Append(t.Context(), draft))
+	}
+	covered, err = told.Covered(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, covered)
+	_, entity := b.entity("category/41")
+	require.Equal(t, "counts", entity["data"].(map[string]any)["name"])
+	_, entity = b.entity("category/42")
+	require.Equal(t, true, entity["erased"])
+}

@@ -79,6 +79,22 @@ func SayAgain(covered []domain.CoveredContent) (drafts []domain.Draft) {
 	return drafts
 }
 
+// TellAgain makes the drafts of entities and erasures that count and are covered, by their keys, with the times that they had.
+func TellAgain(covered map[string]domain.ToldEntity) (drafts []domain.Draft, err error) {
+	for key, told := range covered {
+		if told.Entity != nil {
+			drafts = append(drafts, EntityDraft(told.Entity, told.At))
+			continue
+		}
+		kind, id, err := domain.SplitDirectoryKey(key)
+		if err != nil {
+			return nil, err
+		}
+		drafts = append(drafts, EraseDraft(kind, id, told.At))
+	}
+	return drafts, nil
+}
+
 // EntityDraft makes the draft of the whole last state of an entity.
 func EntityDraft(entity domain.DirectoryEntity, now time.Time) domain.Draft {
 	return NewDraft(domain.TopicDirectory, domain.EntityKey(entity), entity, now)

@@ -55,8 +55,8 @@ func TestMainApplicationLeavesWhatIsConnectedHere(t *testing.T) {
 	}
 	taken := ours
 	taken.ID, taken.ExternalID = 7, "1002"
-	require.True(t, world.Put(domain.EntityKey(ours), ours))
-	require.True(t, world.Put(domain.EntityKey(taken), taken))
+	require.True(t, world.Put(domain.EntityKey(ours), ours, toldAt()))
+	require.True(t, world.Put(domain.EntityKey(taken), taken, toldAt()))
 	use := commands.Import{World: world, Now: time.Now()}
 	theirs := func(id int64, external string) error {
 		e := domain.DirectorySocialAccount{ID: id, ParentAccount: movedAgency, AccountID: movedAccount(1), ConnectionID: 70, Platform: domain.Facebook, ExternalID: external, Connected: true}
@@ -68,6 +68,6 @@ func TestMainApplicationLeavesWhatIsConnectedHere(t *testing.T) {
 	require.NoError(t, theirs(5, "1003"))
 
 	ours.Connected = false
-	require.True(t, world.Put(domain.EntityKey(ours), ours))
+	require.True(t, world.Put(domain.EntityKey(ours), ours, toldAt()))
 	require.NoError(t, theirs(5, "1001"), "disconnected here")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -185,7 +186,7 @@ func TestImportConnections(t *testing.T) {
 	t.Parallel()
 	world := commands.NewImportWorld()
 	member := domain.DirectoryMember{ID: 7, AccountID: movedAccount(1)}
-	require.True(t, world.Put(domain.EntityKey(member), member))
+	require.True(t, world.Put(domain.EntityKey(member), member, toldAt()))
 	secrets := importSecrets{}
 	use := commands.Import{World: world, Secrets: secrets, Now: time.Now()}
 	row := legacy.MemberAuth{Connection: domain.DirectoryConnection{ID: 70, MemberID: 7, Platform: domain.TikTok}, AccessToken: "invented"}
@@ -278,7 +279,7 @@ func TestImportWorld(t *testing.T) {
 	t.Parallel()
 	w := commands.NewImportWorld()
 	put := func(e domain.DirectoryEntity) bool {
-		return w.Put(domain.EntityKey(e), e)
+		return w.Put(domain.EntityKey(e), e, toldAt())
 	}
 	agency := domain.DirectoryAccount{ID: movedAgency, RowID: 1}
 	client := domain.DirectoryAccount{ID: movedAccount(1), RowID: 11, ParentAccount: movedAgency}
@@ -311,10 +312,10 @@ func TestImportWorld(t *testing.T) {
 	require.True(t, put(second))
 	_, _, err = w.Tenant(legacy.Owner{SocialAccount: 5, Platform: domain.LinkedIn, Account: legacy.AccountRef{RowID: 11}})
 	require.ErrorContains(t, err, "row id 11 is that of 2 accounts")
-	require.True(t, w.Put("account:"+second.ID, nil))
-	require.False(t, w.Put("account:"+second.ID, nil), "there is nothing left to erase")
+	require.True(t, w.Put("account:"+second.ID, nil, toldAt()))
+	require.False(t, w.Put("account:"+second.ID, nil, toldAt()), "there is nothing left to erase")
 	for _, key := range []string{"social_account:5", "user:" + movedUser, "subscription:1", "account:" + client.ID} {
-		require.True(t, w.Put(key, nil))
+		require.True(t, w.Put(key, nil, toldAt()))
 	}
 	_, _, err = w.Tenant(legacy.Owner{SocialAccount: 5, Platform: domain.LinkedIn})
 	require.ErrorContains(t, err, "the directory does not know the social account")
@@ -348,4 +349,11 @@ func TestImportDashboardsOverOpenedOnes(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, kept.Kept, 2)
 	require.Equal(t, 2, s.count(t, "select count(*) from dashboard_preferences where scopes = '{reports}'"))
+}
+
+var toldSoFar atomic.Int64
+
+// toldAt is an instant after all that it gave before: of an entity the latest state counts.
+func toldAt() time.Time {
+	return time.Unix(0, 0).Add(time.Duration(toldSoFar.Add(1)) * time.Microsecond)
 }

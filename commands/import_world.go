@@ -16,10 +16,17 @@ import (
 // ImportWorld is the directory as an import sees it: what the log holds, and on top of it what the files
 // bring. Legacy rows name their owners by legacy ids; it knows what those mean.
 type ImportWorld struct {
-	states    map[string]uint64                 // by directory key: digest of the last state
+	states    map[string]importState            // by directory key
 	entities  map[string]domain.DirectoryEntity // by directory key, of the kinds that rows are looked up in
 	index     *importIndex                      // nil: to be made anew
 	published map[string]time.Time              // posts of the files, by [domain.PostID]
+}
+
+// importState is what counts of a key.
+type importState struct {
+	domain.CompactedRecord
+
+	digest uint64 // of the entity
 }
 
 // importIndex finds entities otherwise than by their keys.
@@ -30,7 +37,7 @@ type importIndex struct {
 
 // NewImportWorld returns an empty directory.
 func NewImportWorld() *ImportWorld {
-	return &ImportWorld{states: map[string]uint64{}, entities: map[string]domain.DirectoryEntity{}, published: map[string]time.Time{}}
+	return &ImportWorld{states: map[string]importState{}, entities: map[string]domain.DirectoryEntity{}, published: map[string]time.Time{}}
 }
 
 // Clone returns a directory of the same entities that changes on its own.
@@ -38,21 +45,25 @@ func (w *ImportWorld) Clone() *ImportWorld {
 	return &ImportWorld{states: maps.Clone(w.states), entities: maps.Clone(w.entities), published: map[string]time.Time{}}
 }
 
-// Put notes the last state of an entity, and tells whether it is another one than before. A nil entity
+// Put notes the state that an entity had at a time, and tells whether it counts and is another one than before. A nil entity
 // is a tombstone of the key.
-func (w *ImportWorld) Put(key string, entity domain.DirectoryEntity) (changed bool) {
+func (w *ImportWorld) Put(key string, entity domain.DirectoryEntity, at time.Time) (changed bool) {
 	before, had := w.states[key]
-	if entity == nil {
-		delete(w.states, key)
-		delete(w.entities, key)
-		w.index = nil
-		return had
-	}
-	state := digest(entity)
-	if had && before == state {
+	now := importState{CompactedRecord: domain.CompactedRecord{At: at, Erased: entity == nil}}
+	if had && !now.Replaces(before.CompactedRecord) {
 		return false
 	}
-	w.states[key] = state
+	if entity == nil {
+		w.states[key] = now
+		delete(w.entities, key)
+		w.index = nil
+		return had && !before.Erased
+	}
+	now.digest = digest(entity)
+	w.states[key] = now
+	if had && !before.Erased && before.digest == now.digest {
+		return false
+	}
 	switch entity.(type) {
 	case domain.DirectoryAccount, domain.DirectoryUser, domain.DirectoryMember, domain.DirectorySocialAccount,
 		domain.DirectoryConnection, domain.DirectorySubscription:

@@ -127,6 +127,8 @@
 //   - A parked record of a compacted topic is overtaken by the next of its key, parked or not: compaction may take it, and a
 //     rebuild must not find less than live has noted. The row that it did not replace stays; compaction may take the record
 //     of that too, and then a rebuild is refused and says so (compacted.go).
+//   - Directory: as with contents, the latest record of a key counts, by its ce_time, which is the entity's own time; in entities that come
+//     late or twice, a covered row, erased_entities and what is told again it is the same.
 //   - Contents: a record counts by its own time (ce_time), not by its place, and the first of one time; a tombstone stands before
 //     content of its time. Origins have keys of their own, and rows of their own, in whichever partitions. The cases, each with a test
 //     (contents_test.go; projections/compacted.go for the last but one):

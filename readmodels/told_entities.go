@@ -60,16 +60,7 @@ func (e ToldEntities) Told(ctx context.Context, keys []string) (map[string]domai
 		}
 		rows, _ := tx.Query(ctx, `select kind, id, erased_at from unnest($1::text[], $2::text[]) as k(kind, id) join erased_entities using (kind, id)`,
 			kinds, ids)
-		for rows.Next() {
-			var kind, id string
-			of := domain.ToldEntity{CompactedRecord: domain.CompactedRecord{Erased: true}}
-			if err := rows.Scan(&kind, &id, &of.At); err != nil {
-				return err
-			}
-			of.At = of.At.UTC()
-			told[domain.DirectoryKey(kind, id)] = of
-		}
-		return rows.Err()
+		return scanErased(rows, told)
 	})
 	return told, wrapped("read what was told of entities", err)
 }
@@ -132,4 +123,37 @@ func (e ToldEntities) HasEmail(ctx context.Context, agency, email string) (taken
 			select from users u join accounts a on a.id = u.account_id
 			where u.active and lower(u.email) = lower($2) and $1 in (a.id, a.parent_account))`, agency, email).Scan(&taken)
 	return taken, wrapped("look for an e-mail address", err)
+}
+
+// Covered returns what counts of keys over whose record another lies that does not, at most 1,000 of each kind and 1,000 erasures.
+func (e ToldEntities) Covered(ctx context.Context) (map[string]domain.ToldEntity, error) {
+	told := map[string]domain.ToldEntity{}
+	err := pg.Snapshot(ctx, e.Pool, func(tx pgx.Tx) error {
+		clear(told)
+		for kind, table := range entityTables {
+			rows, _ := tx.Query(ctx, fmt.Sprintf(`
+				select %[2]s::text, told_at, to_jsonb(t) - 'told_at' - 'covered' from %[1]s t where covered order by told_at limit $1`,
+				table.name, table.key), mostCovered)
+			if err := e.scan(kind, rows, told); err != nil {
+				return err
+			}
+		}
+		rows, _ := tx.Query(ctx, `select kind, id, erased_at from erased_entities where covered order by erased_at limit $1`, mostCovered)
+		return scanErased(rows, told)
+	})
+	return told, wrapped("read which entities are covered in the log", err)
+}
+
+func scanErased(rows pgx.Rows, told map[string]domain.ToldEntity) error {
+	defer rows.Close()
+	for rows.Next() {
+		var kind, id string
+		of := domain.ToldEntity{CompactedRecord: domain.CompactedRecord{Erased: true}}
+		if err := rows.Scan(&kind, &id, &of.At); err != nil {
+			return err
+		}
+		of.At = of.At.UTC()
+		told[domain.DirectoryKey(kind, id)] = of
+	}
+	return rows.Err()
 }

@@ -90,7 +90,7 @@ func (i *importing) checkAll(ctx context.Context) (importReport, error) {
 				return // parked by the projection; not of this import
 			}
 			entity, _ := recorded.Data.(domain.DirectoryEntity)
-			i.directory.Put(recorded.Key, entity)
+			i.directory.Put(recorded.Key, entity, recorded.Envelope.Time)
 		})
 		if err != nil {
 			return importReport{}, fmt.Errorf("read the directory: %w", err)

@@ -124,6 +124,8 @@ func (c *countingReader) Read(p []byte) (int, error) {
 
 // take counts what a row becomes, seals its secret, and has it appended if it is new.
 func (p *importPass) take(ctx context.Context, in importer, at place, r *legacy.Row) error {
+	// Of an entity the latest state counts: a file may tell it after another one, in the same second.
+	p.Now = p.Now.Add(time.Microsecond)
 	d, err := in.row(at, r)
 	if err != nil {
 		p.refuse(at, err)
@@ -170,7 +172,7 @@ func (p *importPass) take(ctx context.Context, in importer, at place, r *legacy.
 func (p *importPass) fresh(ctx context.Context, d domain.Draft) (bool, error) {
 	if d.Topic == domain.TopicDirectory {
 		entity, _ := d.Data.(domain.DirectoryEntity)
-		return p.World.Put(d.Key, entity), nil
+		return p.World.Put(d.Key, entity, d.Envelope.Time), nil
 	}
 	if d.Topic == domain.TopicContents {
 		return p.freshContent(ctx, d)

@@ -30,10 +30,13 @@ type drafted struct {
 // them. Dashboards are only collected; what becomes of them is decided at the end, agency by agency.
 func (p *importPass) importers() []importer {
 	read := legacy.Read
+	// As of each row: the method values would keep the time of now.
+	connection := func(row legacy.MemberAuth) (domain.Draft, error) { return p.Connection(row) }
+	user := func(row legacy.Password) (domain.Draft, error) { return p.User(row) }
 	return []importer{
 		{"entities", p.Files, func(c *importCounts) *int { return &c.Entities }, legacy.ReadLines, p.entity},
-		{"connections", p.MemberAuth, func(c *importCounts) *int { return &c.Connections }, read, row((*legacy.Row).MemberAuth, p.Connection, p.sealTokens)},
-		{"users with a password", p.Passwords, func(c *importCounts) *int { return &c.Users }, read, row((*legacy.Row).Password, p.User, p.sealPassword)},
+		{"connections", p.MemberAuth, func(c *importCounts) *int { return &c.Connections }, read, row((*legacy.Row).MemberAuth, connection, p.sealTokens)},
+		{"users with a password", p.Passwords, func(c *importCounts) *int { return &c.Users }, read, row((*legacy.Row).Password, user, p.sealPassword)},
 		{"dashboards", p.Preferences, nil, read, p.preference},
 		{"posts", p.Posts, posts, read, p.post},
 		{"account readings", p.AccountInsights, func(c *importCounts) *int { return &c.AccountReadings }, read, row((*legacy.Row).AccountReading, p.AccountReading, nil)},
@@ -61,7 +64,7 @@ func row[T any](
 }
 
 func (p *importPass) entity(_ place, r *legacy.Row) (d drafted, err error) {
-	lines, err := commands.EntityLine(r.Raw, p.registry, p.now)
+	lines, err := commands.EntityLine(r.Raw, p.registry, p.Now)
 	if err != nil {
 		return d, err
 	}

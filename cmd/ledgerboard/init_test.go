@@ -51,7 +51,7 @@ func TestInitBegins(t *testing.T) {
 	require.NotEqual(t, first.Agency, further.Agency)
 
 	withService(t, dir, func(_ *process, base string) {
-		ask := func(token, method, path, body string) (status int, data map[string]any) {
+		ask := func(token, method, path, body string) (status int, object map[string]any) {
 			r, err := http.NewRequestWithContext(t.Context(), method, base+path, strings.NewReader(body))
 			require.NoError(t, err)
 			r.Header.Set("Authorization", "Bearer "+token)
@@ -60,10 +60,11 @@ func TestInitBegins(t *testing.T) {
 			require.NoError(t, err)
 			defer response.Body.Close()
 			var envelope struct {
-				Data map[string]any `json:"data"`
+				Data any `json:"data"`
 			}
 			require.NoError(t, json.NewDecoder(response.Body).Decode(&envelope))
-			return response.StatusCode, envelope.Data
+			object, _ = envelope.Data.(map[string]any)
+			return response.StatusCode, object
 		}
 		status, client := ask(first.Token, http.MethodPost, "/api/accounts", `{"name":"Corner Bakery"}`)
 		require.Equal(t, http.StatusOK, status)

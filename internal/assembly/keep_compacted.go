@@ -18,7 +18,7 @@ const keepCompactedEvery = time.Hour
 // heartbeat, and what lies under a record that does not count is said again. Several processes may do so.
 func (s *Service) keepCompacted(ctx context.Context) {
 	for {
-		err := errors.Join(s.Log.Beat(ctx, time.Now(), eventlog.HeartbeatEvery), s.sayAgain(ctx))
+		err := errors.Join(s.Log.Beat(ctx, time.Now(), eventlog.HeartbeatEvery), s.sayAgain(ctx), s.tellAgain(ctx))
 		if err != nil && ctx.Err() == nil {
 			s.settings.Logger.WarnContext(ctx, "compacted topics were not looked after; it is tried again in an hour", "error", err)
 		}
@@ -36,4 +36,18 @@ func (s *Service) sayAgain(ctx context.Context) error {
 	}
 	s.settings.Logger.WarnContext(ctx, "records that do not count lie over what posts say: what counts is appended again", "posts", len(covered))
 	return s.Log.AppendBulk(ctx, commands.SayAgain(covered))
+}
+
+// tellAgain appends entities and erasures once more that another record covers.
+func (s *Service) tellAgain(ctx context.Context) error {
+	covered, err := readmodels.ToldEntities{Pool: s.ReadPool, Registry: s.events}.Covered(ctx)
+	if err != nil || len(covered) == 0 {
+		return err
+	}
+	drafts, err := commands.TellAgain(covered)
+	if err != nil {
+		return err
+	}
+	s.settings.Logger.WarnContext(ctx, "records that do not count lie over the directory's: what counts is appended again", "entities", len(covered))
+	return s.Log.AppendBulk(ctx, drafts)
 }

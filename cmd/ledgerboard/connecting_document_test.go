@@ -1,0 +1,80 @@
+package main
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// What docs/connecting.md says of apps is what the program does: addresses of dialogs, scopes, calls of a reading, names of settings.
+func TestConnectingDocument(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile(filepath.Join("..", "..", "docs", "connecting.md"))
+	require.NoError(t, err)
+	document := string(raw)
+	rows := map[string][]string{}
+	for line := range strings.Lines(document) {
+		if cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|"); len(cells) == 5 {
+			for i := range cells {
+				cells[i] = strings.TrimSpace(cells[i])
+			}
+			rows[cells[0]] = cells[1:]
+		}
+	}
+	config := platforms.Config{}.WithDefaults()
+	for _, e := range []*platforms.Endpoint{&config.Facebook, &config.Instagram, &config.LinkedIn, &config.TikTok} {
+		e.ClientID, e.ClientSecret = "id", "secret"
+	}
+	set, err := platforms.New(config)
+	require.NoError(t, err)
+	quoted := regexp.MustCompile("`([^`]+)`")
+	for i, p := range domain.Platforms() {
+		require.Equal(t, strconv.Itoa(int(p)), rows["number"][i])
+		dialog, err := set.SignIn(p)
+		require.NoError(t, err)
+		address, err := url.Parse(dialog.Address("state", "https://boards.example.com/connect/"+rows["number"][i]))
+		require.NoError(t, err)
+		require.Equal(t, "`"+address.Scheme+"://"+address.Host+address.Path+"`", rows["dialog"][i])
+		var said []string
+		for _, found := range quoted.FindAllStringSubmatch(rows["scopes"][i], -1) {
+			said = append(said, found[1])
+		}
+		asked := strings.FieldsFunc(address.Query().Get("scope"), func(r rune) bool { return r == ',' || r == ' ' })
+		require.ElementsMatch(t, asked, said, "scopes of %s", p)
+	}
+	calls := func(p domain.Platform, kind domain.AccountType) string {
+		return strconv.Itoa(collect.CallsOf(domain.FetchAccounts, p, kind))
+	}
+	require.Equal(t, []string{
+		calls(domain.Facebook, 0) + " for a page, " + calls(domain.Instagram, 0) + " for an Instagram account", calls(domain.Instagram, 0),
+		calls(domain.LinkedIn, domain.LinkedInProfile) + " for a profile, " + calls(domain.LinkedIn, domain.LinkedInCompanyPage) + " for a page",
+		calls(domain.TikTok, 0),
+	}, rows["calls of a reading"])
+
+	var c cli
+	parser, err := kong.New(&c, defaults())
+	require.NoError(t, err)
+	known := []string{"LEDGERBOARD_PUBLIC_URL", "LEDGERBOARD_URL", "LEDGERBOARD_TOKEN"} // the latter two are those of the printed program
+	for _, command := range parser.Model.Leaves(false) {
+		for _, flags := range command.AllFlags(false) {
+			for _, flag := range flags {
+				known = append(known, flag.Envs...)
+			}
+		}
+	}
+	for _, name := range regexp.MustCompile(`LEDGERBOARD_[A-Z_]+`).FindAllString(document, -1) {
+		require.True(t, slices.Contains(known, name), "%s is no setting", name)
+	}
+}
