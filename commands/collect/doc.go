@@ -33,6 +33,7 @@
 //	record_readings.go  readings and posts into the log
 //	access_tokens.go    access tokens: stored ones, who renews when
 //	verify_tokens.go    whose a new token is, before its first use
+//	inspect_tokens.go   what a token may do and until when, by the platform's word
 //	renew_tokens.go     renewals
 //	expiring_tokens.go  tokens that expire soon
 //	hand_over_tokens.go the tokens of a new sign-in
