@@ -51,8 +51,8 @@
 //     looked for again.
 //   - That a source is silent is kept in memory: each process tells what it has seen itself, and after a start it takes
 //     a day until it tells again.
-//   - History goes back in parts, one with each reading, and how far it came is
-//     kept. A part that fails waits ever longer: the account's quota is for its readings.
+//   - History goes back in parts, one with each reading, or, where a small quota has no room for both, in a turn between
+//     two readings, and how far it came is kept. A part that fails waits ever longer: the account's quota is for its readings.
 //   - A post without a reading is no post without attempts: what is deleted would be due for ever. When it was
 //     last asked for is kept apart, because the log holds readings only.
 //   - What a downtime missed is not made up for: all connections are overdue then and are read once.
