@@ -42,8 +42,8 @@
 //
 //   - A connection is due at a time that follows from the last due time, not from the time of its last reading: by
 //     that it would be due a little later each time, and miss looks.
-//   - Where a quota sets the pace, a connection's due times have a phase that its id gives, so that those made at one moment
-//     are read spread over the window. Readings are reckoned with the calls that they were measured to take; what
+//   - Where a quota sets the pace, a connection is first due again after a phase that its id gives, so that those made at one
+//     moment are read spread over the window; from then on it keeps its own rhythm, whatever the others do. Readings are reckoned with the calls that they were measured to take; what
 //     keeps the quotas is the gate before every call, and a connection that it refuses is due when there is room.
 //   - Of a quota a tenth is left over by the pace, for back-fill, which gives way to readings, and what costs more than usual.
 //   - A post that is known does not end a listing: what lies behind it may not be. Only what a walk that came
