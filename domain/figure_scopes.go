@@ -78,7 +78,7 @@ func instagramScopes(basic, insights string) []FigureScopes {
 			}, []string{basic, insights},
 		},
 		{FiguresOfPosts, []string{MetricLikes, MetricComments}, []string{basic}},
-		{FiguresOfPosts, []string{MetricViews, MetricReach, MetricShares}, []string{basic, insights}},
+		{FiguresOfPosts, []string{MetricViews, MetricImpressions, MetricReach, MetricShares}, []string{basic, insights}},
 	}
 }
 
@@ -128,11 +128,4 @@ func ungranted(p Platform, t AccountType, granted []string) []UngrantedFigure {
 		}
 	}
 	return figures
-}
-
-// Scopes are the scopes of a platform's list, which parts them by spaces or commas: sorted, each once, never nil.
-func Scopes(list string) []string {
-	scopes := strings.FieldsFunc(list, func(r rune) bool { return r == ' ' || r == ',' })
-	slices.Sort(scopes)
-	return append([]string{}, slices.Compact(scopes)...)
 }

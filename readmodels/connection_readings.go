@@ -62,7 +62,7 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 		       f.read_at, case when d.paid and not d.dead and not d.paused then f.due_at end, coalesce(f.pace, ''),
 		       coalesce(f.calls_a_day, 0) + coalesce(g.calls_a_day, 0)
 		from tSAccounts s
-		cross join (select $4::timestamptz as now) t`+signInJoins+`
+		cross join (select $4::timestamptz as now) t`+SignInJoins+`
 		left join kept.pauses u on u.kind = '`+string(domain.PauseConnection)+`' and u.name = s.connection_id::text
 		left join kept.fetch_state f on f.kind = '`+domain.FetchAccounts+`' and f.p_id = s.p_id and f.social_account_id = s.id
 		left join kept.fetch_state g on g.kind = '`+domain.FetchPosts+`' and g.p_id = s.p_id and g.social_account_id = s.id

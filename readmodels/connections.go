@@ -24,11 +24,11 @@ type Connections struct{ Pool pg.Reader }
 // accounts whose subscription has lapsed, connections that wait for a person to sign in again, and those that an operator has
 // paused.
 const worthReading = connectionJoins + `
-	where s.p_id = $1 and s.connected and not ` + awaitsSignIn + ` and not ` + pausedByOperator + ` and ` + subscribed
+	where s.p_id = $1 and s.connected and ` + ReadNow
 
 const connectionJoins = `
 	from tSAccounts s
-	cross join (select $3::timestamptz as now) t` + signInJoins + `
+	cross join (select $3::timestamptz as now) t` + SignInJoins + `
 	left join kept.fetch_state f on f.kind = $2 and f.p_id = s.p_id and f.social_account_id = s.id`
 
 // Due returns the social accounts that are due and that nobody has claimed: by their due time, at once when nothing is

@@ -136,7 +136,7 @@ const platformsSQL = `
 		from tSAccounts s
 		left join accounts a on a.id = s.account_id
 		left join members m on m.id = s.member_id
-		cross join (select now() as now) t` + signInJoins + `
+		cross join (select now() as now) t` + SignInJoins + `
 		left join kept.fetch_state f on f.kind = '` + domain.FetchAccounts + `' and f.p_id = s.p_id and f.social_account_id = s.id
 			and (k.updated_at is null or f.updated_at >= k.updated_at)
 		left join kept.fetch_state g on g.kind = '` + domain.FetchPosts + `' and g.p_id = s.p_id and g.social_account_id = s.id

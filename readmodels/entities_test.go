@@ -302,7 +302,9 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 	lacks := []string{"pages_read_user_content"}
 	permissions := domain.Permissions{
 		Granted:   &[]string{"pages_read_engagement", "read_insights"},
-		Ungranted: []domain.UngrantedFigure{{domain.FiguresOfPosts, "likes", lacks}, {domain.FiguresOfPosts, "comments", lacks}},
+		Ungranted: []domain.UngrantedFigure{
+			{Of: domain.FiguresOfPosts, Figure: "likes", Scopes: lacks}, {Of: domain.FiguresOfPosts, Figure: "comments", Scopes: lacks},
+		},
 	}
 	require.Equal(t, permissions, shown.Permissions)
 	connections := readmodels.Connections{Pool: log.DB.ReadOnly}

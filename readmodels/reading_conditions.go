@@ -5,7 +5,8 @@ import "github.com/ledgerboard/ledgerboard/domain"
 // What decides whether social account s is read at t.now: the fetchers leave out by these conditions, and answers tell by the
 // same ones.
 const (
-	signInJoins = `
+	// SignInJoins are the connection of a social account s, its state, and what is known of its token without opening it.
+	SignInJoins = `
 	left join tMemberAuth c on c.id = s.connection_id
 	left join connection_states st on st.connection_id = s.connection_id
 	left join kept.secrets k on k.ref = c.secret_ref`
@@ -18,4 +19,6 @@ const (
 	subscribed = `exists (
 	    select from tSubscriptions b where b.account_id in (s.account_id, s.parent_account)
 	      and b.starts_at <= t.now and (b.ends_at is null or b.ends_at > t.now))`
+	// ReadNow is whether nothing but its due time keeps a connected account from being read.
+	ReadNow = `not ` + awaitsSignIn + ` and not ` + pausedByOperator + ` and ` + subscribed
 )

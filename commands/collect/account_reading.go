@@ -22,6 +22,9 @@ const (
 // accountReading reads one account's totals, and a part of its history until that is complete.
 func (c *Collector) accountReading(ctx context.Context, f *fetch) (got fetched, err error) {
 	at := c.clock()
+	if f.apart {
+		return c.historyApart(ctx, f, at)
+	}
 	request := platforms.AccountRequest{Demographics: f.DemographicsAt == nil || at.Sub(*f.DemographicsAt) >= c.DemographicsEvery}
 	if f.ReadAt != nil && at.Sub(*f.ReadAt) > lateAfter {
 		request.Since = f.ReadAt.Add(-day)
@@ -51,5 +54,13 @@ func (c *Collector) accountReading(ctx context.Context, f *fetch) (got fetched, 
 		got.Backfilled, err = c.readHistory(quota.InBackground(ctx), f, at)
 		got.Class, got.Reason = f.History.Class, f.History.Reason
 	}
+	return got, err
+}
+
+// historyApart reads a part of the history in the place of a reading.
+func (c *Collector) historyApart(ctx context.Context, f *fetch, at time.Time) (got fetched, err error) {
+	got.apart = true
+	got.Backfilled, err = c.readHistory(quota.InBackground(ctx), f, at)
+	got.Class, got.Reason = f.History.Class, f.History.Reason
 	return got, err
 }

@@ -187,5 +187,6 @@ func (c *Collector) clock() time.Time { return c.Now().UTC().Truncate(time.Micro
 type fetched struct {
 	domain.FetchResult                  // what is known of it already: the rest follows from the read's error
 	empty              string           // why there is not one figure; "": there is
+	apart              bool             // a part of the history was read instead of the present
 	incomplete         *platforms.Error // some figures are missing for a reason that passes
 }

@@ -33,6 +33,7 @@
 //	record_readings.go  readings and posts into the log
 //	access_tokens.go    access tokens: stored ones, who renews when
 //	verify_tokens.go    whose a new token is, before its first use
+//	inspect_tokens.go   what a token may do and until when, by the platform's word
 //	renew_tokens.go     renewals
 //	expiring_tokens.go  tokens that expire soon
 //	hand_over_tokens.go the tokens of a new sign-in
@@ -41,8 +42,8 @@
 //
 //   - A connection is due at a time that follows from the last due time, not from the time of its last reading: by
 //     that it would be due a little later each time, and miss looks.
-//   - Where a quota sets the pace, a connection's due times have a phase that its id gives, so that those made at one moment
-//     are read spread over the window. Readings are reckoned with the calls that they were measured to take; what
+//   - Where a quota sets the pace, a connection is first due again after a phase that its id gives, so that those made at one
+//     moment are read spread over the window; from then on it keeps its own rhythm, whatever the others do. Readings are reckoned with the calls that they were measured to take; what
 //     keeps the quotas is the gate before every call, and a connection that it refuses is due when there is room.
 //   - Of a quota a tenth is left over by the pace, for back-fill, which gives way to readings, and what costs more than usual.
 //   - A post that is known does not end a listing: what lies behind it may not be. Only what a walk that came
@@ -50,8 +51,8 @@
 //     looked for again.
 //   - That a source is silent is kept in memory: each process tells what it has seen itself, and after a start it takes
 //     a day until it tells again.
-//   - History goes back in parts, one with each reading, and how far it came is
-//     kept. A part that fails waits ever longer: the account's quota is for its readings.
+//   - History goes back in parts, one with each reading, or, where a small quota has no room for both, in a turn between
+//     two readings, and how far it came is kept. A part that fails waits ever longer: the account's quota is for its readings.
 //   - A post without a reading is no post without attempts: what is deleted would be due for ever. When it was
 //     last asked for is kept apart, because the log holds readings only.
 //   - What a downtime missed is not made up for: all connections are overdue then and are read once.

@@ -77,7 +77,7 @@ func (c *Collector) serves(queue domain.FetchQueue) bool {
 		return false
 	}
 	_, renewable := c.RefreshAhead[queue.Platform]
-	return queue.Kind != domain.FetchTokens || renewable
+	return queue.Kind != domain.FetchTokens || renewable || c.inspects(queue.Platform)
 }
 
 // lagOf is how long the most overdue account has waited; 0 when none was read yet.

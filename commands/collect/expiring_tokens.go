@@ -22,7 +22,7 @@ const signInAhead = 14 * day
 // the answer says when the new one ends.
 const renewAfter = day
 
-// refreshAhead renews a connection's token if it expires soon, and says when to look again.
+// refreshAhead renews a connection's token if it expires soon, asks what it may do, and says when to look again.
 func (c *Collector) refreshAhead(ctx context.Context, f *fetch) (got fetched, err error) {
 	stored, _, err := c.load(ctx, f.SecretRef)
 	if err != nil {
@@ -40,9 +40,17 @@ func (c *Collector) refreshAhead(ctx context.Context, f *fetch) (got fetched, er
 			ahead = c.aheadOf(ctx, f.Platform, stored)
 		}
 	}
+	inspected, err := c.inspect(ctx, f, stored)
+	switch {
+	case platforms.ClassOf(err) == platforms.ClassReconnect: // the platform's own word
+		return got, err
+	case err != nil:
+		c.Logger.WarnContext(ctx, "what a token may do is not known", "connection", f.ConnectionID, "platform", f.Platform.String(), "error", err)
+	}
+	stored = inspected
 	now := c.clock()
 	if end := stored.SignInBefore(); !end.IsZero() && end.Before(now.Add(signInAhead)) {
-		c.Logger.WarnContext(ctx, "a person must sign in again: the token ends, or cannot be renewed any more from then on",
+		c.Logger.WarnContext(ctx, "a person must sign in again: the token ends, gives no data, or cannot be renewed any more from then on",
 			"before", end, "connection", f.ConnectionID, "platform", f.Platform.String())
 	}
 	next := now.Add(lookAtTokens)

@@ -79,7 +79,7 @@ func (c *Collector) changeState(ctx context.Context, account domain.FetchTask, s
 // judge says what becomes of a connection after a read that began at a time: what is stored, and when it is due again.
 func (c *Collector) judge(ctx context.Context, f *fetch, began time.Time, got fetched, err error) domain.FetchResult {
 	result, now := got.FetchResult, c.clock()
-	result.SocialAccount, result.At, result.Read = f.SocialAccount, now, err == nil
+	result.SocialAccount, result.At, result.Read = f.SocialAccount, now, err == nil && !got.apart
 	if f.TokenTakenAt != nil && f.TokenTakenAt.Before(now.Add(domain.WrongClock)) {
 		result.TokenTakenAt = *f.TokenTakenAt
 	}
@@ -88,7 +88,7 @@ func (c *Collector) judge(ctx context.Context, f *fetch, began time.Time, got fe
 	}
 	if err == nil {
 		if result.DueAt.IsZero() { // tokens say themselves when to look again
-			result.DueAt = f.pace.Next(f.DueAt, began, f.SocialAccount)
+			result.DueAt = f.pace.Next(f.DueAt, began, f.ReadAt == nil, f.SocialAccount)
 		}
 		if got.incomplete != nil {
 			result.Class, result.Reason, result.Words = string(got.incomplete.Class), reasonFor(got.incomplete), wordsOf(got.incomplete)
@@ -114,9 +114,9 @@ func (c *Collector) afterOwnRefusal(ctx context.Context, f *fetch, began, due ti
 	if !f.pace.short() {
 		return due
 	}
-	wait, err := c.Budget.Until(ctx, f.Platform, f.ExternalID, f.pace.Calls)
+	wait, err := c.Budget.Until(ctx, f.Platform, f.ExternalID, f.calls())
 	if err == nil && !f.keeps && f.meter.Calls() > 0 {
-		wait = max(wait, f.pace.Next(f.DueAt, began, f.SocialAccount).Sub(c.clock()))
+		wait = max(wait, f.pace.Next(f.DueAt, began, f.ReadAt == nil, f.SocialAccount).Sub(c.clock()))
 	}
 	if err != nil { // as it would be if nothing were left
 		c.Logger.WarnContext(ctx, "a budget cannot be looked at", "social_account", f.SocialAccount, "error", err)

@@ -127,29 +127,31 @@ func roundUp(d time.Duration) time.Duration {
 // short tells whether a quota makes the pace longer than configured: no call may be spent for nothing then.
 func (p Pace) short() bool { return p.Quota.Calls > 0 }
 
-// Next is when a connection is due again that was due at a time and whose reading began at another. The quota's pace
-// spreads connections: each has a phase of its own, which its id gives. The first reading is followed by the
-// next in a quarter of the pace at least.
-func (p Pace) Next(due, began time.Time, socialAccount int64) time.Time {
+// Next is when a connection is due again that was due at a time and whose reading, its first or not, began at another. Where the
+// quota sets the pace it follows from the due time before: a pace that changes, because connections come or go, moves it by no more
+// than the change. Those that were made at one moment, or that a downtime has brought together, part by a phase which the id gives.
+func (p Pace) Next(due, began time.Time, first bool, socialAccount int64) time.Time {
 	if due.After(began) { // a new token made it due before its time
 		due = began
 	}
-	next := due.Add(p.Wanted)
 	if p.Every <= p.Wanted {
-		if next.After(began) {
+		if next := due.Add(p.Wanted); next.After(began) {
 			return next
 		}
 		return began.Add(p.Wanted) // what a downtime missed is not made up for
 	}
-	if least := began.Add(p.Every / 4); least.After(next) {
-		next = least
+	least := later(due.Add(p.Wanted), began.Add(p.Every/4))
+	if first || began.Sub(due) >= p.Every {
+		return least.Add(p.phase(socialAccount))
 	}
-	phase := p.phase(socialAccount)
-	at := next.Add(-phase).Truncate(p.Every).Add(phase)
-	if at.Before(next) {
-		at = at.Add(p.Every)
+	return later(least, due.Add(p.Every))
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
 	}
-	return at
+	return b
 }
 
 func (p Pace) phase(socialAccount int64) time.Duration {

@@ -141,7 +141,7 @@ func TestPaceKeepsQuotas(t *testing.T) {
 					for due.Before(end) {
 						began := due.Add(late)
 						reads = append(reads, due)
-						next := pace.Next(due, began, id)
+						next := pace.Next(due, began, len(reads) == 1, id)
 						require.False(r, next.Before(due.Add(pace.Wanted)), "more often than configured")
 						require.LessOrEqual(r, next.Sub(began), 2*pace.Every, "starved")
 						due = next
@@ -172,11 +172,36 @@ func TestConnectionsDoNotBunch(t *testing.T) {
 	parts := make([]int, 10)
 	for id := range int64(1000) {
 		due := fetchDay
-		for range 5 {
-			due = pace.Next(due, due.Add(time.Second), id)
+		for n := range 5 {
+			due = pace.Next(due, due.Add(time.Second), n == 0, id)
 		}
 		parts[due.Sub(fetchDay)%pace.Every*10/pace.Every]++
 	}
 	require.Greater(t, slices.Min(parts), 60)
 	require.Less(t, slices.Max(parts), 140)
+}
+
+// When connections come or go, the others are read as far apart as before: their due times move by the change of the pace alone. What
+// was late by more than a turn finds a place of its own again.
+func TestPaceThatChangesMovesNobodyFar(t *testing.T) {
+	t.Parallel()
+	paceOf := func(connections int) collect.Pace {
+		demand := collect.Demand{
+			Platform: domain.LinkedIn, Connections: map[domain.AccountType]int{domain.LinkedInProfile: connections},
+			Accounts: 30 * time.Second, Posts: 12 * time.Hour,
+		}
+		return collect.PaceOf(domain.FetchAccounts, domain.LinkedInProfile, demand, rates(t, domain.LinkedIn, "linkedin:app:50000/24h"))
+	}
+	before, after := paceOf(1000), paceOf(1001)
+	require.Greater(t, after.Every, before.Every)
+	places := map[time.Time]bool{}
+	for id := range int64(50) {
+		due := before.Next(fetchDay, fetchDay, true, id)
+		next := after.Next(due, due.Add(time.Second), false, id)
+		require.Equal(t, after.Every, next.Sub(due))
+		late := due.Add(3 * after.Every)
+		places[after.Next(due, late, false, id)] = true
+		require.LessOrEqual(t, after.Next(due, late, false, id).Sub(late), 2*after.Every)
+	}
+	require.Greater(t, len(places), 45)
 }

@@ -31,7 +31,7 @@ func (c *Collector) Once(ctx context.Context, accounts ByHand, kind string, plat
 	case err != nil:
 		return err
 	case len(tasks) == 0:
-		return domain.NewError(domain.CodeNotFound, "There is no social account %d on %s. Its id is that of tSAccounts.", socialAccount, platform)
+		return errNoAccount(platform, socialAccount)
 	case !connected:
 		return domain.NewError(domain.CodeConflict, "Social account %d is not connected (any more). The main application must "+
 			"connect it.", socialAccount)
@@ -57,6 +57,10 @@ func (c *Collector) Once(ctx context.Context, accounts ByHand, kind string, plat
 		err = flushed
 	}
 	return err
+}
+
+func errNoAccount(platform domain.Platform, socialAccount int64) error {
+	return domain.NewError(domain.CodeNotFound, "There is no social account %d on %s. Its id is that of tSAccounts.", socialAccount, platform)
 }
 
 // giveBack ends a claim that has no result, so that nobody waits for its end.

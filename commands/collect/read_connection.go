@@ -28,6 +28,7 @@ type fetch struct {
 	renewed time.Time
 	meter   *quota.Meter // counts its calls
 	keeps   bool         // what it has read when it is cut short is kept, and it goes on with the rest
+	apart   bool         // its history is read in this turn, and not its totals
 }
 
 func (c *Collector) fetchFunc(kind string) (fetchFunc, error) {

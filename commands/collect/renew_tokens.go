@@ -72,6 +72,10 @@ func (c *Collector) refresh(ctx, held context.Context, f *fetch, stored commands
 		AccessToken: fresh.AccessToken, RefreshToken: fresh.RefreshToken, ExpiresAt: fresh.ExpiresAt,
 		RefreshExpiresAt: fresh.RefreshExpiresAt, InstagramLogin: stored.InstagramLogin, VerifiedAs: stored.VerifiedAs,
 	}
+	renewed.Granted, renewed.DataAccessUntil = stored.Granted, stored.DataAccessUntil
+	if scopes := fresh.Scopes(); len(scopes) > 0 {
+		renewed.Granted = scopes
+	}
 	if fresh.ExternalID != "" && fresh.ExternalID == f.ExternalID {
 		renewed.VerifiedAs = f.ExternalID
 	}

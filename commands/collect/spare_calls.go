@@ -2,6 +2,7 @@ package collect
 
 import (
 	"context"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
@@ -21,6 +22,23 @@ func (r *round) spare(f *fetch) {
 	case f.queue.Kind == domain.FetchAccounts && f.Platform != domain.TikTok: // whose client can identify, and whose calls are few
 		f.client = sparing{r.client, r, f}
 	}
+}
+
+// historyTurn tells whether a connection whose quota sets its pace reads a part of its history in this turn and not its totals: a
+// small quota never has room for both at once. Where the part had no room behind a reading it takes the next turn, and the turn
+// after that is a reading's again.
+func (c *Collector) historyTurn(f *fetch, now time.Time) bool {
+	refused := f.BackfilledAt == nil && f.History.Class == string(platforms.ClassThrottled) && (f.History.NotBefore == nil || !now.Before(*f.History.NotBefore))
+	return f.queue.Kind == domain.FetchAccounts && c.Backfill > 0 && f.pace.short() && !f.ByHand && refused &&
+		f.ReadAt != nil && now.Sub(*f.ReadAt) < f.pace.Every*3/2
+}
+
+// calls are those that must have room before this turn begins.
+func (f *fetch) calls() int {
+	if f.apart {
+		return f.pace.Calls + 1 // the days of its followers are one more
+	}
+	return f.pace.Calls
 }
 
 // roomFor refuses what takes so many calls unless there is room for them, or as much as there can be.
@@ -46,7 +64,7 @@ type sparing struct {
 // Account implements [platforms.Client].
 func (s sparing) Account(ctx context.Context, t platforms.Target, req platforms.AccountRequest) (platforms.AccountSnapshot, error) {
 	if req.Backfill {
-		if err := s.r.roomFor(ctx, s.f, s.f.pace.Calls+1); err != nil { // the days of its followers are one more
+		if err := s.r.roomFor(ctx, s.f, s.f.pace.Calls+1); err != nil { // as calls
 			return platforms.AccountSnapshot{}, err
 		}
 	}

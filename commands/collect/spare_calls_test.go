@@ -14,7 +14,7 @@ import (
 )
 
 // A quota of a day that holds few readings: each is whole or not begun, no call is spent for nothing, all posts are read in
-// turn, and the quota is kept.
+// turn, the history comes in turns of its own, and the quota is kept.
 func TestSmallQuotaIsSpentOnWholeReadings(t *testing.T) {
 	t.Parallel()
 	for _, scope := range []platforms.Scope{platforms.ScopeAccount, platforms.ScopeApp} {
@@ -22,7 +22,7 @@ func TestSmallQuotaIsSpentOnWholeReadings(t *testing.T) {
 			t.Parallel()
 			s := newFetchStage(t)
 			limit := quota.Limit{Platform: domain.LinkedIn, Scope: scope, Calls: 100, Window: 24 * time.Hour}
-			s.collect = s.processWithin([]quota.Limit{limit})
+			s.collect = s.processWithin([]quota.Limit{limit}, func(c *collect.Config) { c.Backfill = collect.DefaultBackfill })
 			profile := s.connect(domain.LinkedIn, domain.LinkedInProfile, func(a *simulator.Account) { a.Posts = fivePosts() })
 			for _, post := range fivePosts() {
 				for _, err := range (&collect.Metrics{Log: s.log, Now: s.clock.Now}).Record(t.Context(), domain.PostRegistered{
@@ -39,7 +39,7 @@ func TestSmallQuotaIsSpentOnWholeReadings(t *testing.T) {
 				}
 				return n
 			}
-			const step, days = 10 * time.Minute, 4
+			const step, days = 10 * time.Minute, 10
 			var made []int
 			for range days * 24 * time.Hour / step {
 				s.roundWithin(30*time.Second, domain.FetchAccounts, domain.LinkedIn)
@@ -58,8 +58,10 @@ func TestSmallQuotaIsSpentOnWholeReadings(t *testing.T) {
 				posts += n
 			}
 			t.Logf("%d readings, %d of posts, %d calls", readings, posts, calls())
-			require.GreaterOrEqual(t, readings, days*4)
-			require.Equal(t, 7*readings+6*posts, calls(), "no call is spent for nothing")
+			require.GreaterOrEqual(t, readings, days*4-1)
+			require.True(t, s.state(domain.FetchAccounts, profile).Backfilled)
+			require.GreaterOrEqual(t, s.number(`select count(*) from tSAccountIns where backfilled`), 27)
+			require.Equal(t, 7*readings+6*posts+8, calls(), "no call is spent for nothing: the history takes one turn")
 			require.Zero(t, s.number(`select count(*) from tSAccountIns where missing::text like '%throttled%'`))
 		})
 	}

@@ -96,6 +96,7 @@ func (r *round) one(ctx context.Context, task domain.FetchTask) error {
 	if r.claim.Kind != domain.FetchTokens {
 		f.pace = PaceOf(r.claim.Kind, task.AccountType, r.demand, r.Budget.Rates(r.claim.Platform))
 		r.spare(f)
+		f.apart = r.historyTurn(f, began)
 	}
 	got, err := r.fetchSafely(metered, f)
 	if err != nil && ctx.Err() != nil {
@@ -135,7 +136,7 @@ func (r *round) fetchSafely(ctx context.Context, f *fetch) (got fetched, err err
 		}
 	}()
 	if f.pace.short() && !f.ByHand {
-		if err := r.roomFor(ctx, f, f.pace.Calls); err != nil {
+		if err := r.roomFor(ctx, f, f.calls()); err != nil {
 			return got, err
 		}
 	}

@@ -19,6 +19,7 @@ type graph struct {
 	*httpClient
 	root        string // base URL and version
 	version     string
+	clientID    string // of our app; "": tokens cannot be asked about
 	secret      string // of our app; "": calls are made without a proof
 	otherSaid   sync.Map
 	pacific     *time.Location
@@ -30,7 +31,8 @@ type graph struct {
 func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Client, pacific *time.Location) *graph {
 	c := newHTTPClient(p, cfg, client, classifyGraph, metaWait)
 	g := &graph{
-		httpClient: c, root: endpoint.BaseURL + "/" + endpoint.Version, version: endpoint.Version, secret: endpoint.ClientSecret, pacific: pacific,
+		httpClient: c, root: endpoint.BaseURL + "/" + endpoint.Version, version: endpoint.Version,
+		clientID: endpoint.ClientID, secret: endpoint.ClientSecret, pacific: pacific,
 		refused:     newNegativeCache(cfg.RefusedFor, cfg.Now, true),
 		unpermitted: newNegativeCache(permissionTTL, cfg.Now, false), single: newNegativeCache(permissionTTL, cfg.Now, false),
 	}

@@ -127,24 +127,10 @@ func (f facebookSignIn) permissions(ctx context.Context, t Target, c *Consent) e
 
 // until asks about the token in our app's own name.
 func (f facebookSignIn) until(ctx context.Context, t Target, c *Consent) error {
-	var reply struct {
-		Data struct {
-			AppID      text  `json:"app_id"`
-			UserID     text  `json:"user_id"`
-			Valid      flag  `json:"is_valid"`
-			Expires    count `json:"expires_at"` // seconds; 0: never
-			DataAccess count `json:"data_access_expires_at"`
-		} `json:"data"`
-	}
-	app := Target{AccessToken: f.endpoint.ClientID + "|" + f.endpoint.ClientSecret}
-	query := f.proven(url.Values{"input_token": {t.AccessToken}}, app.AccessToken)
-	err := f.do(ctx, call{
-		op: opUntil, url: f.root + "/debug_token?" + query.Encode(), token: app.AccessToken, secrets: []string{t.AccessToken, f.endpoint.ClientSecret},
-	}, &reply)
+	token, err := f.debug(ctx, opUntil, t.AccessToken, "")
 	if err != nil {
 		return err
 	}
-	token := reply.Data
 	switch {
 	case !bool(token.Valid):
 		return &Error{Class: ClassReconnect, Platform: f.platform, Op: opUntil, Message: "the platform says that the new token is not valid"}

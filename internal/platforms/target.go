@@ -53,6 +53,9 @@ type Tokens struct {
 	Scope            string    // as the platform writes it
 }
 
+// Scopes are those of Scope, sorted; nil: the platform named none.
+func (t Tokens) Scopes() []string { return splitScopes(t.Scope) }
+
 // Format hides the tokens, whatever the verb.
 func (t Tokens) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "{%s access %s until %s, refresh %s until %s}", t.ExternalID,

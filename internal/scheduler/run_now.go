@@ -2,26 +2,29 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
+// reportedWithin is how long ago a process that runs may have reported its queues: it does so every ten minutes.
+const reportedWithin = 15 * time.Minute
+
 // Run makes all connections of a queue due now, and has them claimed at once, as far as the quota has room. What a job has
-// claimed already is not read twice. CodeConflict: no process has fetched the platform for ten minutes.
+// claimed already is not read twice. CodeConflict: no process has fetched the platform for a quarter of an hour.
 func (j *Jobs) Run(ctx context.Context, queue domain.FetchQueue) error {
 	return pgx.BeginFunc(ctx, j.pool, func(tx pgx.Tx) error {
-		// Done jobs are remembered: one that claimed says that some process fetches. This one knows no schedule.
-		ticks, err := j.client.JobListTx(ctx, tx, river.NewJobListParams().Kinds(claimArgs{}.Kind()).Queues(claimQueue(queue.Kind)).
-			Where("args @> @args::jsonb", river.NamedArgs{"args": fmt.Sprintf(`{"platform":%d}`, queue.Platform)}).First(1))
-		if err != nil {
-			return fmt.Errorf("look for claims of %s: %w", queue.Platform, err)
+		// A process that fetches reports its queues, however rarely it looks what is due. This one knows no schedule.
+		reads, err := j.client.QueueGetTx(ctx, tx, readQueue(queue.Kind, queue.Platform))
+		if err != nil && !errors.Is(err, rivertype.ErrNotFound) {
+			return fmt.Errorf("look who fetches %s: %w", queue.Platform, err)
 		}
-		if len(ticks.Jobs) == 0 {
+		if err != nil || time.Since(reads.UpdatedAt) > reportedWithin {
 			return domain.NewError(domain.CodeConflict,
 				"No process fetches %s of %s now. Start a service with the role fetcher: what is due is read at once.", queue.Kind, queue.Platform)
 		}

@@ -37,10 +37,16 @@ func TestRunNow(t *testing.T) {
 		require.Len(t, receive(t, "work", attempts).Accounts, 3)
 	}
 	eventually(t, "both to be done", func() bool { return p.count("jobs_total", "outcome=done") == 2 })
+	_, err = db.Pool.Exec(t.Context(), `delete from river.river_job where state = 'completed'`) // looks may be hours apart
+	require.NoError(t, err)
 	require.NoError(t, begin())
 	now := receive(t, "work that was asked for", attempts)
 	require.Equal(t, domain.TikTok, now.Platform)
 	require.Len(t, now.Accounts, 3)
 	require.NoError(t, p.end())
 	require.Empty(t, attempts)
+
+	_, err = db.Pool.Exec(t.Context(), `update river.river_queue set updated_at = now() - interval '16 minutes'`)
+	require.NoError(t, err)
+	require.ErrorContains(t, begin(), "No process fetches", "who has ended reports no more")
 }

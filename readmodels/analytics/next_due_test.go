@@ -19,7 +19,9 @@ func TestNextDueIsOfAccountsThatWillBeRead(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	later := inJune.Add(3 * time.Hour)
-	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook), page(12, domain.Facebook)}}
+	w := &world{Directory: []domain.DirectoryEntity{
+		page(11, domain.Facebook), page(12, domain.Facebook), domain.DirectorySubscription{ID: 1, AccountID: agencyA, StartsAt: june.From},
+	}}
 	w.Add("r1", read(domain.Facebook, inJune, people(5)))
 	dead := read(domain.Facebook, later, people(7))
 	dead.Tenant = tenantOf(tenants[0], 12)
@@ -69,6 +71,12 @@ func TestNextDueIsOfAccountsThatWillBeRead(t *testing.T) {
 	after := ask(past)
 	for i := range after {
 		require.Equal(t, before[i].Sources[0], after[i].Sources[0], "the past is as it was")
+	}
+
+	w.Directory = append(w.Directory, domain.DirectorySubscription{ID: 1, AccountID: agencyA, StartsAt: june.From, EndsAt: &later})
+	w.Fold(t, db)
+	for _, meta := range ask(june) {
+		require.Nil(t, meta.NextDue, "without a subscription nothing is read")
 	}
 }
 

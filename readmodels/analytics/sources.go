@@ -51,7 +51,8 @@ type Source struct {
 type sourceFacts struct {
 	Source
 
-	dueAt        *time.Time // when it is read next; nil: not known
+	dueAt        *time.Time // when it is read next; nil: not known, or not at all
+	ungranted    []domain.UngrantedFigure
 	connected    bool
 	state        string // of its connection; "" unknown
 	stateReason  string
@@ -139,6 +140,10 @@ func (qc *queryContext) sourceFacts(ctx context.Context) ([]sourceFacts, error) 
 	if qc.ofPosts {
 		newest, kind = newestOfPosts, domain.FetchPosts
 	}
+	var asked *time.Time // when the answer is asked for; nil: now
+	if now := qc.query.Range.Now; !now.IsZero() {
+		asked = &now
+	}
 	rows, _ := qc.tx.Query(ctx, `
 		with subscribed as materialized (
 			select b.account_id from tSubscriptions b
@@ -147,20 +152,22 @@ func (qc *queryContext) sourceFacts(ctx context.Context) ([]sourceFacts, error) 
 			  and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)
 		)
 		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,
-		       coalesce(c.state, ''), coalesce(c.reason, ''),
+		       coalesce(case when st.parent_account = s.parent_account then st.state end, ''), coalesce(st.reason, ''),
 		       s.account_id in (select account_id from subscribed) or $1 in (select account_id from subscribed),
-		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]'), due.due_at
+		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]'), case when `+readmodels.ReadNow+` then due.due_at end, k.granted
 		from tSAccounts s
-		left join connection_states c on c.connection_id = s.connection_id and c.parent_account = s.parent_account
+		cross join (select coalesce($9, now()) as now) t`+readmodels.SignInJoins+`
 		left join kept.fetch_state due on due.kind = $8 and due.p_id = s.p_id and due.social_account_id = s.id
 		left join lateral (`+newest+`) n on true
 		where s.parent_account = $1 and `+qc.within("s.account_id")+` and s.p_id = any($3)
 		  and ($6::bigint = 0 or s.member_id = $6) and ($7::bigint = 0 or s.id = $7)
 		order by s.p_id, s.id`,
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Range.To, qc.query.Member, qc.query.Social, kind)
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Range.To, qc.query.Member, qc.query.Social, kind, asked)
 	facts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
+		var granted *string
 		err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
-			&f.state, &f.stateReason, &f.subscribed, &f.LastRead, &f.figures, &f.missing, &f.dueAt)
+			&f.state, &f.stateReason, &f.subscribed, &f.LastRead, &f.figures, &f.missing, &f.dueAt, &granted)
+		f.ungranted = domain.PermissionsOf(f.Platform, f.AccountType, granted).Ungranted
 		f.PlatformRef = readmodels.PlatformRefOf(f.Platform)
 		return f, err
 	})
@@ -262,9 +269,17 @@ func (qc *queryContext) subject() string {
 	return "an account"
 }
 
-// missingFigure is what the newest reading says of a metric that it has no figure of. When it says
-// nothing the metric was not asked for, because the platform has none.
+// missingFigure is why a metric has no figure: because whoever signed in did not grant what it needs, or as the newest reading
+// says. When that says nothing the metric was not asked for, because the platform has none.
 func (qc *queryContext) missingFigure(f sourceFacts, metric string) domain.MissingFigure {
+	of := domain.FiguresOfAccount
+	if qc.ofPosts {
+		of = domain.FiguresOfPosts
+	}
+	lacks := func(u domain.UngrantedFigure) bool { return u.Of == of && u.Figure == metric }
+	if i := slices.IndexFunc(f.ungranted, lacks); i >= 0 {
+		return f.ungranted[i].Reason()
+	}
 	if i := slices.IndexFunc(f.missing, func(m domain.MissingFigure) bool { return m.Name == metric }); i >= 0 {
 		return f.missing[i]
 	}

@@ -191,6 +191,36 @@ func insightsMeta(t *testing.T, db *pgtest.DB, r analytics.Range) analytics.Meta
 	return meta
 }
 
+// A figure whose scope was not granted says so, and names the scope, whatever the newest reading says of it; one that is there all
+// the same is not missing.
+func TestSourcesNameTheScopeThatWasNotGranted(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	connected := page(11, domain.Facebook)
+	connected.ConnectionID = 101
+	lacking := read(domain.Facebook, inJune, people(5))
+	lacking.Missing = []domain.MissingFigure{{Name: domain.MetricEngagement, Reason: "empty", Detail: "page_post_engagements came without a value"}}
+	w := &world{Directory: []domain.DirectoryEntity{
+		connected, domain.DirectoryConnection{ID: 101, MemberID: connected.MemberID, Platform: domain.Facebook, SecretRef: "connection/101"},
+		domain.DirectorySubscription{ID: 1, AccountID: agencyA, StartsAt: june.From},
+	}}
+	w.Add("a", lacking)
+	w.Fold(t, db)
+	missing := func() []domain.MissingFigure { return insightsMeta(t, db, june).Sources[0].Missing }
+	require.Equal(t, lacking.Missing, missing(), "nothing is known of scopes")
+	grant := func(scopes string) {
+		_, err := db.Pool.Exec(t.Context(), `insert into kept.secrets (ref, key_id, sealed, updated_at, granted) values ('connection/101', 'k', '', $1, $2)
+			on conflict (ref) do update set granted = excluded.granted`, june.From, scopes)
+		require.NoError(t, err)
+	}
+	grant("pages_read_engagement")
+	require.Equal(t, []domain.MissingFigure{
+		{Name: domain.MetricEngagement, Reason: "permission", Detail: "whoever signed in did not grant read_insights"},
+	}, missing())
+	grant("pages_read_engagement read_insights")
+	require.Equal(t, lacking.Missing, missing(), "it was granted: the newest reading says why")
+}
+
 // LinkedIn counts no views of posts: it says so, instead of "no two readings of a post have them" for ever.
 func TestSourcesSayThatLinkedInCountsNoViewsOfPosts(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// connectionsCheckCommand asks the platforms about stored tokens, with the settings and within the quotas of the service.
+type connectionsCheckCommand struct {
+	settings
+	IDs  []int64 `arg:"" optional:"" name:"id" help:"Connections, as 'connections list' shows them."`
+	All  bool    `help:"Check all connections."`
+	JSON bool    `name:"json" help:"Print a JSON list."`
+}
+
+// checkedConnection is a connected account, and what its platform said just now.
+type checkedConnection struct {
+	readmodels.ConnectionReading
+
+	OwnerID   string `json:"owner_id"`   // the platform's id of whom the token is of; "" where it did not say
+	OwnerName string `json:"owner_name"` // as the platform shows it; may be empty
+	Problem   string `json:"problem"`    // why the account cannot be read with the token, or was not asked about; "" when it can
+}
+
+// errUnreadable ends a check that has found something.
+var errUnreadable = errors.New("not every connection can be read: see what is said of each")
+
+// Run implements the subcommand.
+func (c connectionsCheckCommand) Run(ctx context.Context, s streams) (err error) {
+	if c.All == (len(c.IDs) > 0) {
+		return usageError{errors.New("name the connections to check, or give --all")}
+	}
+	wrong, at := append(c.storage.validate(), c.fetching.validate()...), c.backends(c.logger(s))
+	at.SecretsKeys, err = vault.ParseKeys(c.SecretsKey)
+	wrong.add(named("LEDGERBOARD_SECRETS_KEY", err))
+	if err := wrong.err(); err != nil {
+		return err
+	}
+	config, err := c.fetchConfig()
+	if err != nil {
+		return err
+	}
+	parts := assembly.NewParts(at)
+	defer func() { err = errors.Join(err, parts.Close()) }()
+	if err := parts.Migrate(ctx); err != nil {
+		return err
+	}
+	looks, err := parts.Looks(ctx)
+	if err != nil {
+		return err
+	}
+	if err := looks.KnowConnections(ctx, c.IDs); err != nil {
+		return refused(err)
+	}
+	fetcher, err := parts.NewFetcher(ctx, *config)
+	if err != nil {
+		return err
+	}
+	tables, err := parts.Tables(ctx)
+	if err != nil {
+		return err
+	}
+	return c.check(ctx, s.Out, looks, fetcher.Collect, readmodels.Connections{Pool: tables})
+}
+
+// check asks about one connection after the other, and prints what is known then.
+func (c connectionsCheckCommand) check(
+	ctx context.Context, out io.Writer, looks *assembly.Looks, collector *collect.Collector, from readmodels.Connections,
+) error {
+	before, err := looks.Connections(ctx, readmodels.ReadingsQuery{Connections: c.IDs})
+	if err != nil {
+		return err
+	}
+	checked, failed := make([]checkedConnection, 0, len(before)), false
+	for _, r := range before {
+		one := checkedConnection{ConnectionReading: r}
+		at := slices.IndexFunc(domain.Platforms(), func(p domain.Platform) bool { return p.String() == r.PlatformName })
+		owner, err := collector.Check(ctx, from, domain.Platforms()[at], r.SocialAccount)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		one.OwnerID, one.OwnerName = owner.ID, owner.Name
+		if err != nil {
+			one.Problem, failed = problemOf(err), true
+		}
+		checked = append(checked, one)
+	}
+	after, err := looks.Connections(ctx, readmodels.ReadingsQuery{Connections: c.IDs}) // with what was said
+	if err != nil {
+		return err
+	}
+	for i := range checked {
+		for _, r := range after {
+			if r.SocialAccount == checked[i].SocialAccount && r.PlatformName == checked[i].PlatformName {
+				checked[i].ConnectionReading = r
+			}
+		}
+	}
+	if c.JSON {
+		err = json.NewEncoder(out).Encode(checked)
+	} else {
+		for _, one := range checked {
+			one.print(out)
+		}
+	}
+	if err == nil && failed {
+		err = errUnreadable
+	}
+	return err
+}
+
+// problemOf says what was wrong, what the platform said, and what to do.
+func problemOf(err error) string {
+	text := err.Error()
+	if words := platforms.Words(err); words != "" { // for who asks: no log has them
+		text += " The platform says: " + words
+	}
+	if advice := collect.Advice(err); advice != "" {
+		text += " " + advice
+	}
+	return text
+}
+
+// print shows one account in a few lines.
+func (c checkedConnection) print(out io.Writer) {
+	line := func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) }
+	line("connection %d: %s account %d, %s, of client %s: %s", c.ConnectionID, c.PlatformName, c.SocialAccount, plain(c.Name), c.AccountID, c.State)
+	if c.Problem != "" {
+		line("  cannot be read: %s", plain(c.Problem))
+	} else if c.Reason != "" {
+		line("  %s", plain(c.Reason))
+	}
+	if c.OwnerID != "" {
+		line("  token of %s %s", plain(c.OwnerID), plain(c.OwnerName))
+	}
+	line("  token ends %s, gives data until %s, sign in before %s",
+		momentOr(c.ExpiresAt, "never, or not known"), momentOr(c.DataAccessExpiresAt, "its end"), momentOr(c.SignInBefore, "never, or not known"))
+	switch {
+	case c.Granted == nil:
+		line("  granted scopes: not known")
+	default:
+		line("  granted scopes: %s", plain(strings.Join(*c.Granted, ", ")))
+	}
+	for _, f := range c.Ungranted {
+		line("  missing: %s of %s, for want of %s", f.Figure, f.Of, strings.Join(f.Scopes, " and "))
+	}
+	line("  last read %s, next due %s, %d calls a day, read %s", momentOr(c.LastReadAt, "never"), momentOr(c.NextDue, "-"), c.CallsADay, plain(c.Pace))
+}

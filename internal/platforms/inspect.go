@@ -1,0 +1,210 @@
+package platforms
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Inspector is a [Client] that can ask what a stored token is.
+type Inspector interface {
+	// Owner asks whose the token is, with one call.
+	Owner(ctx context.Context, target Target) (TokenOwner, error)
+	// Inspects tells whether the platform says what such a token may do. Meta and LinkedIn want our app's id and secret for it;
+	// Instagram login and TikTok say it with the token alone.
+	Inspects(target Target) bool
+	// Inspect asks that, with one call. An Error of ClassReconnect says that the token is dead, never that our app was refused.
+	Inspect(ctx context.Context, target Target) (TokenFacts, error)
+}
+
+// TokenOwner is whom a token is of: a page, an account, or a person.
+type TokenOwner struct {
+	ID   string // the platform's
+	Name string // as the platform shows it; may be empty
+}
+
+// TokenFacts is what a platform says of a living token.
+type TokenFacts struct {
+	Granted         []string  // scopes, sorted; never nil
+	ExpiresAt       time.Time // zero: never, or not said
+	DataAccessUntil time.Time // when Meta gives no data with it any more; zero: not said
+}
+
+// The calls of an inspection.
+const (
+	opOwner   = "token_owner"
+	opInspect = "token_inspect"
+)
+
+// Owner implements [Inspector].
+func (f *facebook) Owner(ctx context.Context, t Target) (TokenOwner, error) { return f.owner(ctx, t) }
+
+// Inspects implements [Inspector].
+func (f *facebook) Inspects(Target) bool { return f.known() }
+
+// Inspect implements [Inspector].
+func (f *facebook) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
+	return f.inspect(ctx, t)
+}
+
+// Owner implements [Inspector].
+func (i *instagram) Owner(ctx context.Context, t Target) (TokenOwner, error) {
+	if !t.InstagramLogin {
+		return i.facebookLogin.owner(ctx, t)
+	}
+	var me struct {
+		ID   text `json:"user_id"`
+		Name text `json:"username"`
+	}
+	err := i.instagramLogin.asked(ctx, opOwner, t, "me", url.Values{"fields": {"user_id,username"}}, &me)
+	return TokenOwner{string(me.ID), string(me.Name)}, err
+}
+
+// Inspects implements [Inspector].
+func (i *instagram) Inspects(t Target) bool { return !t.InstagramLogin && i.facebookLogin.known() }
+
+// Inspect implements [Inspector].
+func (i *instagram) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
+	return i.facebookLogin.inspect(ctx, t)
+}
+
+// known tells whether our app's id and secret are, in whose name tokens are asked about.
+func (g *graph) known() bool { return g.clientID != "" && g.secret != "" }
+
+func (g *graph) asked(ctx context.Context, op string, t Target, path string, query url.Values, out any) error {
+	if err := g.needToken(op, t.AccessToken); err != nil {
+		return err
+	}
+	return g.get(ctx, op, t, path, query, out)
+}
+
+func (g *graph) owner(ctx context.Context, t Target) (TokenOwner, error) {
+	var me struct {
+		ID   text `json:"id"`
+		Name text `json:"name"`
+	}
+	err := g.asked(ctx, opOwner, t, "me", url.Values{"fields": {"id,name"}}, &me)
+	return TokenOwner{string(me.ID), string(me.Name)}, err
+}
+
+// debuggedToken is what Meta says of a token to the app that it was given to.
+type debuggedToken struct {
+	AppID      text       `json:"app_id"`
+	UserID     text       `json:"user_id"`
+	Valid      flag       `json:"is_valid"`
+	Expires    count      `json:"expires_at"` // seconds; 0: never
+	DataAccess count      `json:"data_access_expires_at"`
+	Scopes     list[text] `json:"scopes"`
+	// Granular says of some scopes which pages and accounts they were granted for; without any, for all.
+	Granular list[struct {
+		Scope   text       `json:"scope"`
+		Targets list[text] `json:"target_ids"`
+	}] `json:"granular_scopes"`
+}
+
+// debug asks about a token in our app's own name.
+func (g *graph) debug(ctx context.Context, op, token, account string) (debuggedToken, error) {
+	var reply struct {
+		Data debuggedToken `json:"data"`
+	}
+	app := g.clientID + "|" + g.secret
+	query := g.proven(url.Values{"input_token": {token}}, app)
+	err := g.do(ctx, call{
+		op: op, account: account, url: g.root + "/debug_token?" + query.Encode(), token: app, secrets: []string{token, g.secret},
+	}, &reply)
+	return reply.Data, err
+}
+
+func (g *graph) inspect(ctx context.Context, t Target) (TokenFacts, error) {
+	if err := g.needToken(opInspect, t.AccessToken); err != nil {
+		return TokenFacts{}, err
+	}
+	token, err := g.debug(ctx, opInspect, t.AccessToken, t.ExternalID)
+	if e := asError(err); e != nil && e.Class == ClassReconnect { // of our app's own token: it must not kill the connection
+		e.Class, e.Message = ClassInvalid, "our app's id or secret was refused"
+	}
+	if err != nil {
+		return TokenFacts{}, err
+	}
+	if !bool(token.Valid) {
+		return TokenFacts{}, &Error{Class: ClassReconnect, Platform: g.platform, Op: opInspect, Message: "the platform says that the token is not valid"}
+	}
+	facts := TokenFacts{Granted: []string{}, ExpiresAt: unixTime(token.Expires), DataAccessUntil: unixTime(token.DataAccess)}
+	for _, scope := range token.Scopes {
+		if !token.withheld(string(scope), g.platform, t.ExternalID) {
+			facts.Granted = append(facts.Granted, string(scope))
+		}
+	}
+	slices.Sort(facts.Granted)
+	return facts, nil
+}
+
+// withheld tells whether a scope was granted for other pages or accounts only. The scopes of Instagram name its accounts, the
+// others pages: of an Instagram account it is not known which page it is behind.
+func (d debuggedToken) withheld(scope string, p domain.Platform, id string) bool {
+	if (p == domain.Instagram) != strings.HasPrefix(scope, "instagram_") {
+		return false
+	}
+	for _, granular := range d.Granular {
+		if string(granular.Scope) == scope && len(granular.Targets) > 0 {
+			return !slices.Contains(granular.Targets, text(id))
+		}
+	}
+	return false
+}
+
+// Owner implements [Inspector]: the member, also with the token of a page.
+func (l *linkedIn) Owner(ctx context.Context, t Target) (TokenOwner, error) {
+	if err := l.needToken(opOwner, t.AccessToken); err != nil {
+		return TokenOwner{}, err
+	}
+	var me struct {
+		ID    text `json:"id"`
+		First text `json:"localizedFirstName"`
+		Last  text `json:"localizedLastName"`
+	}
+	err := l.do(ctx, call{op: opOwner, account: t.ExternalID, url: l.endpoint.BaseURL + "/v2/me", token: t.AccessToken}, &me)
+	return TokenOwner{string(me.ID), strings.TrimSpace(string(me.First + " " + me.Last))}, err
+}
+
+// Inspects implements [Inspector].
+func (l *linkedIn) Inspects(Target) bool {
+	return l.endpoint.ClientID != "" && l.endpoint.ClientSecret != ""
+}
+
+// Inspect implements [Inspector].
+func (l *linkedIn) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
+	if err := l.needToken(opInspect, t.AccessToken); err != nil {
+		return TokenFacts{}, err
+	}
+	var reply struct {
+		Active  flag  `json:"active"`
+		Scope   text  `json:"scope"`
+		Expires count `json:"expires_at"` // seconds
+	}
+	if err := (linkedInSignIn{l}).inOurName(ctx, opInspect, "/oauth/v2/introspectToken", t.AccessToken, &reply); err != nil {
+		return TokenFacts{}, err
+	}
+	if !bool(reply.Active) {
+		return TokenFacts{}, &Error{Class: ClassReconnect, Platform: l.platform, Op: opInspect, Message: "the platform says that the token is not valid"}
+	}
+	return TokenFacts{Granted: append([]string{}, splitScopes(string(reply.Scope))...), ExpiresAt: unixTime(reply.Expires)}, nil
+}
+
+// Owner implements [Inspector].
+func (k *tikTok) Owner(ctx context.Context, t Target) (TokenOwner, error) {
+	user, err := k.user(ctx, t, "open_id,display_name")
+	return TokenOwner{string(user.OpenID), string(user.Name)}, err
+}
+
+// Inspects implements [Inspector]: scopes come with the token, and with each renewal.
+func (k *tikTok) Inspects(Target) bool { return false }
+
+// Inspect implements [Inspector].
+func (k *tikTok) Inspect(context.Context, Target) (TokenFacts, error) {
+	return TokenFacts{}, invalid(k.platform, opInspect, "TikTok does not say what a token may do")
+}
