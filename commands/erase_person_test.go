@@ -33,7 +33,8 @@ func (s *erasedKept) ForgetReads(_ context.Context, gone, stay []int64) error {
 func somePerson() domain.Person {
 	return domain.Person{
 		ParentAccount: reader.ParentAccount, User: "d10000000000000000000000", PasswordRef: "p", Sessions: []string{"s1"},
-		Members: []int64{7}, Defaults: []int64{7}, Connections: []domain.PersonConnection{{ID: 70, SecretRef: "c"}}, Profiles: []int64{700},
+		Members: []int64{7}, Defaults: []int64{7}, Connections: []domain.PersonConnection{{ID: 70, SecretRef: "c"}}, Profiles: []int64{700}, Named: []int64{702},
+		Had: []domain.AccountOwner{{SocialAccount: 700, AccountID: reader.ParentAccount, Platform: domain.LinkedIn}, {SocialAccount: 702, Platform: domain.Facebook}},
 		Contents: []domain.StoredContent{{Key: "of 700", At: auditNow.Add(time.Hour)}},
 		Pages:    []domain.DirectorySocialAccount{{ID: 701, Name: "Page", Connected: true}},
 	}
@@ -59,6 +60,9 @@ func TestErasureGoesFromTheLeavesToTheRoot(t *testing.T) {
 		case domain.DirectorySocialAccount:
 			require.False(t, data.Connected, "a page loses its connection")
 			require.Equal(t, "Page", data.Name)
+		case domain.AccountErased:
+			require.NoError(t, data.Validate())
+			require.Equal(t, auditNow.UTC().Truncate(time.Microsecond), data.ErasedAt)
 		case domain.PersonErased:
 			require.Equal(t, somePerson().Erased(), data)
 			require.Equal(t, "system:erase", d.Envelope.Audit.Actor)
@@ -67,11 +71,12 @@ func TestErasureGoesFromTheLeavesToTheRoot(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{
-		"directory social_account:701", "contents of 700", "operations " + reader.ParentAccount, "directory social_account:700", "directory connection:70",
+		"directory social_account:701", "contents of 700", "operations " + reader.ParentAccount, "metrics 700", "metrics 702",
+		"directory social_account:700", "directory social_account:702", "directory connection:70",
 		"directory default_account:7", "directory session:s1", "directory member:7", "directory user:d10000000000000000000000",
 	}, keys)
 	require.Equal(t, []string{"p", "c", "p", "c"}, eraser.deleted, "before, and again behind a token that was being renewed")
-	require.Equal(t, [][]int64{{700}, {700}}, eraser.gone, "likewise behind a read that was under way")
+	require.Equal(t, [][]int64{{700, 702}, {700, 702}}, eraser.gone, "likewise behind a read that was under way")
 	require.Equal(t, [][]int64{{701}, {701}}, eraser.stay)
 }
 

@@ -53,9 +53,10 @@ type PersonErased struct {
 	Members     []int64 `json:"members,omitempty"`
 	Sessions    int     `json:"sessions"`
 	Connections []int64 `json:"connections,omitempty"`
-	Profiles    []int64 `json:"profiles,omitempty"` // social accounts that were the person's own
-	Pages       []int64 `json:"pages,omitempty"`    // social accounts that lost their connection
-	Contents    int     `json:"contents,omitempty"` // texts of the profiles' posts
+	Profiles    []int64 `json:"profiles,omitempty"`        // social accounts that were the person's own
+	Pages       []int64 `json:"pages,omitempty"`           // social accounts that lost their connection
+	Named       []int64 `json:"social_accounts,omitempty"` // further social accounts that were named
+	Contents    int     `json:"contents,omitempty"`        // texts of posts of both
 }
 
 // EventType implements [Data].

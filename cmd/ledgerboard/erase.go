@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -21,11 +22,12 @@ import (
 type eraseCommand struct {
 	storage
 	logging
-	User   string        `xor:"who" placeholder:"ID" help:"The user: 24 hex digits."`
-	Member int64         `xor:"who" placeholder:"ID" help:"The member; when it is a user, the whole user with all of its members."`
-	Yes    bool          `help:"Do it. Without it, only what would be erased is shown."`
-	JSON   bool          `name:"json" help:"Print a JSON object."`
-	Wait   time.Duration `default:"1m" help:"How long to wait until the tables show it."`
+	User          string        `xor:"who" placeholder:"ID" help:"The user: 24 hex digits."`
+	Member        int64         `xor:"who" placeholder:"ID" help:"The member; when it is a user, the whole user with all of its members."`
+	SocialAccount []int64       `placeholder:"ID" help:"A social account of the agency that goes too, with its figures. Repeatable; pages that are not named stay with the client."`
+	Yes           bool          `help:"Do it. Without it, only what would be erased is shown."`
+	JSON          bool          `name:"json" help:"Print a JSON object."`
+	Wait          time.Duration `default:"1m" help:"How long to wait until the tables show it."`
 }
 
 func (c eraseCommand) Run(ctx context.Context, s streams) (err error) {
@@ -60,7 +62,8 @@ type erasure struct {
 	parts   *assembly.Parts
 	people  readmodels.People
 	before  bool                  // the directory holds the person no more
-	engines []*projections.Engine // of the projections that hold people
+	engines []*projections.Engine // of the projections that hold people or figures of theirs
+	held    []*projections.Engine // of those that say what there is to erase
 }
 
 func (e *erasure) open(ctx context.Context) error {
@@ -74,7 +77,11 @@ func (e *erasure) open(ctx context.Context) error {
 	if e.people.Pool, err = e.parts.Tables(ctx); err != nil {
 		return err
 	}
-	e.engines, err = e.parts.Engines(ctx, projections.Directory{}.Name(), projections.Contents{}.Name())
+	e.engines, err = e.parts.Engines(ctx, projections.Directory{}.Name(), projections.Contents{}.Name(),
+		projections.AccountInsights{}.Name(), projections.PostInsights{}.Name())
+	e.held = slices.DeleteFunc(slices.Clone(e.engines), func(engine *projections.Engine) bool {
+		return engine.Name() != projections.Directory{}.Name() && engine.Name() != projections.Contents{}.Name()
+	})
 	return err
 }
 
@@ -92,7 +99,12 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 	case err != nil:
 		return err
 	case e.before && !recorded:
-		return readmodels.ErrPersonNotFound
+		return refused(readmodels.ErrPersonNotFound)
+	}
+	if left := slices.DeleteFunc(slices.Clone(e.SocialAccount), func(id int64) bool { return slices.Contains(person.Going(), id) }); len(left) > 0 {
+		if err := e.people.Name(ctx, &person, left); err != nil {
+			return refused(err)
+		}
 	}
 	if !e.Yes {
 		if err := e.print(s.Out, person, false); err != nil {
@@ -117,7 +129,7 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 	}
 	first := erase.Erase
 	if e.before {
-		first = erase.DeleteKept
+		first = erase.EraseRest
 	}
 	if err := first(ctx, person); err != nil {
 		return err
@@ -128,7 +140,7 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 	if err := e.await(ctx, e.following()); err != nil {
 		return err
 	}
-	if err := e.await(ctx, e.contentsShown(erase, person.Profiles)); err != nil {
+	if err := e.await(ctx, e.contentsShown(erase, person)); err != nil {
 		return err
 	}
 	if err := erase.DropEarlier(ctx, person); err != nil {
@@ -146,7 +158,7 @@ func (e *erasure) find(ctx context.Context) (domain.Person, error) {
 
 // behind says how far the tables are behind the log: what they do not show would not be erased.
 func (e *erasure) behind(ctx context.Context) (string, error) {
-	reason, err := behind(e.engines)(ctx)
+	reason, err := behind(e.held)(ctx)
 	if reason != "" {
 		reason += "; nothing was erased. Is a service with the role projector running?"
 	}
@@ -184,11 +196,11 @@ func (e *erasure) following() func(context.Context) (string, error) {
 	}
 }
 
-// contentsShown erases what the tables show of the profiles' posts, and says that they still do.
-func (e *erasure) contentsShown(erase commands.ErasePerson, profiles []int64) func(context.Context) (string, error) {
+// contentsShown erases what the tables show of the posts of the social accounts that go, and says that they still do.
+func (e *erasure) contentsShown(erase commands.ErasePerson, person domain.Person) func(context.Context) (string, error) {
 	buried := map[string]time.Time{}
 	return func(ctx context.Context) (string, error) {
-		left, err := e.people.ContentsOf(ctx, profiles)
+		left, err := e.people.ContentsOf(ctx, person)
 		if err != nil || len(left) == 0 {
 			return "", err
 		}
@@ -249,7 +261,8 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 	}
 	fmt.Fprintf(out, "  members %v, connections %v, own profiles %v\n  %d stored secrets\n",
 		report.Members, report.Connections, report.Profiles, report.Secrets)
-	fmt.Fprintf(out, "  %d texts of posts of the profiles\n", report.Contents)
+	fmt.Fprintf(out, "  social accounts that were named %v\n  figures of %d social accounts, up to now\n  %d texts of their posts\n",
+		report.Named, len(p.Going()), report.Contents)
 	if len(report.Pages) > 0 {
 		fmt.Fprintf(out, "Kept, without a connection: pages %v. Someone else must connect them to go on reading them.\n", report.Pages)
 	}

@@ -89,10 +89,15 @@ func TestErasePerson(t *testing.T) {
 	require.ErrorAs(t, err, &usage, "without --yes nothing is done")
 	require.Contains(t, out.String(), "Would be erased")
 	command.Yes, command.JSON = true, true
+	command.SocialAccount = []int64{703, 999}
+	err = command.Run(t.Context(), streams{Out: &out, Err: io.Discard})
+	require.ErrorAs(t, err, &usage)
+	require.ErrorContains(t, err, "No member of agency "+eraseAgency+" has or had the social account 999")
+	command.SocialAccount = []int64{703}
 	out.Reset()
 	require.NoError(t, command.Run(t.Context(), streams{Out: &out, Err: io.Discard}))
 	require.JSONEq(t, `{"erased":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"sessions":2,
-		"connections":[70,71],"profiles":[700],"pages":[701],"contents":1,"secrets":3}`, out.String())
+		"connections":[70,71],"profiles":[700],"pages":[701],"social_accounts":[703],"contents":2,"secrets":3}`, out.String())
 
 	compact := compactCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, JSON: true}
 	require.True(t, inFiles(t, filepath.Join(dir, "broker"), "Erna was here"))
@@ -120,14 +125,20 @@ func TestErasePerson(t *testing.T) {
 			"select count(*) from kept.fetch_state where reason like '%Erna%' or history_reason like '%Erna%'":                                       0,
 			"select count(*) from kept.post_notes":                                                                                                   1,
 			"select count(*) from kept.fetch_state where social_account_id = 701 and backfilled_at is not null and failures = 0 and due_at <= now()": 1,
-			"select count(*) from kept.fetch_state where social_account_id = 702702702 and failures = 3 and reason = 'Sam has no permission'":              1,
+			"select count(*) from kept.fetch_state where social_account_id = 702702702 and failures = 3 and reason = 'Sam has no permission'":        1,
 			"select count(*) from post_contents where content like 'Erna%'":                                                                          0,
 			"select count(*) from post_contents where content like 'Sam%'":                                                                           1,
-			"select count(*) from users":                                                                                                             2,
-			"select count(*) from members":                                                                                                           1,
-			"select count(*) from sessions":                                                                                                          1,
-			"select count(*) from tSAccounts where id = 702702702 and connected":                                                                           1,
-			"select count(*) from operations_trail where actor = '" + erasureActorName + "'":                                                         1,
+			"select count(*) from tSAccounts where id = 703":                                                                                         0,
+			"select count(*) from post_contents where social_account_id in (700, 703)":                                                               0,
+			"select (select count(*) from tSAccountIns where social_account_id in (700, 703)) + (select count(*) from tSPosts where social_account_id in (700, 703))" +
+				" + (select count(*) from tSPostInsights where social_account_id in (700, 703)) + (select count(*) from post_daily where social_account_id in (700, 703))": 0,
+			"select (select count(*) from tSAccountIns) + (select count(*) from tSPosts) + (select count(*) from tSPostInsights)": 3,
+			"select (select count(*) from account_erasures) + (select count(*) from post_erasures)":                               4,
+			"select count(*) from users":                                                     2,
+			"select count(*) from members":                                                   1,
+			"select count(*) from sessions":                                                  1,
+			"select count(*) from tSAccounts where id = 702702702 and connected":             1,
+			"select count(*) from operations_trail where actor = '" + erasureActorName + "'": 1,
 		} {
 			var got int
 			require.Eventually(t, func() bool { // a live read model may be some events behind
@@ -139,7 +150,7 @@ func TestErasePerson(t *testing.T) {
 	out.Reset()
 	require.NoError(t, command.Run(t.Context(), streams{Out: &out, Err: io.Discard}))
 	require.JSONEq(t, `{"erased":true,"erased_before":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"sessions":0,
-		"connections":[70,71],"profiles":[700],"secrets":0}`, out.String(), "again nothing is left")
+		"connections":[70,71],"profiles":[700],"social_accounts":[703],"secrets":0}`, out.String(), "again nothing is left")
 	command.JSON, command.User = false, "d90000000000000000000000"
 	require.ErrorContains(t, command.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}), "holds nobody with this id")
 }
@@ -307,18 +318,33 @@ func seedErasure(t *testing.T, a *process) {
 		domain.DirectoryConnection{ID: 72, MemberID: 8, Platform: domain.LinkedIn, SecretRef: "connection:72"},
 		domain.DirectoryDefaultAccount{MemberID: 7, SocialAccount: 700},
 		page(700, 7, 70, domain.LinkedInProfile), page(701, 7, 71, domain.LinkedInCompanyPage), page(702702702, 8, 72, domain.LinkedInProfile),
+		page(703, 8, 72, domain.LinkedInCompanyPage),
 	} {
 		require.NoError(t, a.Log.Append(ctx, commands.EntityDraft(entity, time.Now())))
 	}
-	for profile, text := range map[int64]string{700: "Erna was here", 702702702: "Sam was here"} {
+	for profile, text := range map[int64]string{700: "Erna was here", 702702702: "Sam was here", 703: "Erna was named"} {
 		require.NoError(t, a.Log.Append(ctx, commands.ContentDraft(domain.PostContent{
 			PostRef: domain.PostRef{ParentAccount: eraseAgency, SocialAccount: profile, ExternalID: "p"}, AccountID: eraseClient, Origin: domain.OriginMainApp,
 			PostTexts: domain.PostTexts{Content: text},
 		}, now)))
 	}
+	for _, social := range []int64{700, 701, 703} {
+		tenant := domain.Tenant{ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: 7, SocialAccount: social}
+		for _, figures := range []domain.Data{
+			domain.AccountRead{Tenant: tenant, Platform: domain.LinkedIn, CapturedAt: now, Figures: []domain.Figure{{Name: domain.MetricFollowers, Kind: domain.Stock, Value: 5}}},
+			domain.PostRegistered{Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "p", Origin: domain.OriginMainApp, RegisteredAt: now},
+			domain.PostRead{Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "p", CapturedAt: now, Counts: domain.Counts{Likes: new(int64(9))}},
+		} {
+			require.NoError(t, a.Log.Append(ctx, commands.NewDraft(domain.TopicMetrics, tenant.Key(), figures, now)))
+		}
+	}
 	require.Eventually(t, func() bool {
 		var n int
-		return a.ReadPool.QueryRow(ctx, "select count(*) from tSAccounts where id = 702702702").Scan(&n) == nil && n == 1 && a.Monitor.MayCommand() == nil
+		return a.ReadPool.QueryRow(ctx, "select count(*) from tSPosts").Scan(&n) == nil && n == 3
+	}, 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool {
+		var n int
+		return a.ReadPool.QueryRow(ctx, "select count(*) from tSAccounts where id = 703").Scan(&n) == nil && n == 1 && a.Monitor.MayCommand() == nil
 	}, 30*time.Second, 10*time.Millisecond)
 	lists := [][]string{{erased, stays}, {stays}, {erased, stays}}
 	for _, users := range lists {
