@@ -18,6 +18,8 @@ type KeptEraser interface {
 	// ForgetReads deletes what became of reading social accounts that go, and of those that stay the failures:
 	// platforms name people in what they say.
 	ForgetReads(ctx context.Context, gone, stay []int64) error
+	// ForgetCursors deletes how far a user has seen notices.
+	ForgetCursors(ctx context.Context, user string) error
 }
 
 // EarlierTables are sets of tables that were made from the log and that no record reaches any more.
@@ -34,13 +36,14 @@ type ErasePerson struct {
 	Log     Appender
 	Kept    KeptEraser
 	Earlier EarlierTables
+	Order   domain.ErasureOrder // what its records say of it
 	Now     func() time.Time
 }
 
 // erasureActor is who the trail names: the command line knows no user.
 const erasureActor = "system:erase"
 
-// Erase deletes the person's secrets and what became of reading its accounts, drops the earlier tables that hold the
+// Erase deletes what is kept of the person ([ErasePerson.DeleteKept]), drops the earlier tables that hold the
 // person, appends a tombstone for each of its records, takes its connection off the pages that it had connected, erases what was read of the
 // social accounts that go, and records the erasure, by ids, on `operations`. It may be repeated: what names other records goes last, so that a repetition finds what an
 // interrupted one left.
@@ -66,7 +69,7 @@ func (e ErasePerson) DropEarlier(ctx context.Context, p domain.Person) error {
 		return fmt.Errorf("look for the person in earlier tables: %w", err)
 	}
 	for _, on := range held {
-		act := domain.OperatorActed{Action: domain.ActionGenerationDropped, Target: on, Reason: domain.Reason{Code: domain.ReasonCustomerRequest}}
+		act := domain.OperatorActed{Action: domain.ActionGenerationDropped, Target: on, Reason: e.Order.Reason}
 		draft := NewDraft(domain.TopicOperations, domain.OperationsKeyAll, act, e.Now())
 		draft.Envelope.Audit.Actor = erasureActor
 		if err := e.Log.Append(ctx, draft); err != nil {
@@ -134,12 +137,14 @@ func (e ErasePerson) append(ctx context.Context, drafts []domain.Draft) error {
 
 // record is the word about an erasure.
 func (e ErasePerson) record(p domain.Person, now time.Time) domain.Draft {
-	record := NewDraft(domain.TopicOperations, cmp.Or(p.ParentAccount, domain.OperationsKeyAll), p.Erased(), now)
+	erased := p.Erased()
+	erased.Order = e.Order
+	record := NewDraft(domain.TopicOperations, cmp.Or(p.ParentAccount, domain.OperationsKeyAll), erased, now)
 	record.Envelope.Audit.Actor = erasureActor
 	return record
 }
 
-// DeleteKept deletes the person's secrets and what became of reading its accounts. It is part of [ErasePerson.Erase], and what may be done
+// DeleteKept deletes the person's secrets, how far it has seen notices, and what became of reading its accounts. It is part of [ErasePerson.Erase], and what may be done
 // again when the directory no longer holds the person.
 func (e ErasePerson) DeleteKept(ctx context.Context, p domain.Person) error {
 	var errs []error
@@ -151,8 +156,11 @@ func (e ErasePerson) DeleteKept(ctx context.Context, p domain.Person) error {
 		pages[i] = page.ID
 	}
 	errs = append(errs, e.Kept.ForgetReads(ctx, p.Going(), pages))
+	if p.User != "" {
+		errs = append(errs, e.Kept.ForgetCursors(ctx, p.User))
+	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("delete secrets and results of reads: %w", err)
+		return fmt.Errorf("delete secrets, results of reads and cursors: %w", err)
 	}
 	return nil
 }

@@ -22,10 +22,11 @@ import (
 type eraseCommand struct {
 	storage
 	logging
+	actionFlags
+	orderFlags
 	User          string        `xor:"who" placeholder:"ID" help:"The user: 24 hex digits."`
 	Member        int64         `xor:"who" placeholder:"ID" help:"The member; when it is a user, the whole user with all of its members."`
 	SocialAccount []int64       `placeholder:"ID" help:"A social account of the agency that goes too, with its figures. Repeatable; pages that are not named stay with the client."`
-	Yes           bool          `help:"Do it. Without it, only what would be erased is shown."`
 	JSON          bool          `name:"json" help:"Print a JSON object."`
 	Wait          time.Duration `default:"1m" help:"How long to wait until the tables show it."`
 }
@@ -110,7 +111,10 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 		if err := e.print(s.Out, person, false); err != nil {
 			return err
 		}
-		return usageError{errors.New("nothing was erased: repeat the command with --yes")}
+	}
+	order, err := e.order(s)
+	if err != nil {
+		return err
 	}
 	log, err := e.parts.Log(ctx)
 	if err != nil {
@@ -125,7 +129,8 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 		return err
 	}
 	erase := commands.ErasePerson{
-		Log: log, Kept: vault.NewEraser(kept), Earlier: projections.Earlier{Pool: engine, DeleteGroup: log.DeleteGroup}, Now: time.Now,
+		Log: log, Kept: vault.NewEraser(kept), Earlier: projections.Earlier{Pool: engine, DeleteGroup: log.DeleteGroup},
+		Order: order, Now: time.Now,
 	}
 	first := erase.Erase
 	if e.before {

@@ -46,6 +46,10 @@ func eraseSettings(dir string) settings {
 	}
 }
 
+func someOrder() orderFlags {
+	return orderFlags{OrderedBy: "person", Ground: "consent_withdrawn", Due: "2026-12-21"}
+}
+
 // withService runs the service on a data directory while use does something with it.
 func withService(t *testing.T, dir string, use func(a *process, base string)) {
 	t.Helper()
@@ -83,12 +87,13 @@ func TestErasePerson(t *testing.T) {
 	})
 
 	var out bytes.Buffer
-	command := eraseCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, User: erased, Wait: time.Minute}
+	command := eraseCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, User: erased, Wait: time.Minute, orderFlags: someOrder()}
 	err := command.Run(t.Context(), streams{Out: &out, Err: io.Discard})
 	var usage usageError
 	require.ErrorAs(t, err, &usage, "without --yes nothing is done")
+	require.ErrorContains(t, err, "without a terminal give --yes and --reason CODE[:TICKET] too")
 	require.Contains(t, out.String(), "Would be erased")
-	command.Yes, command.JSON = true, true
+	command.Yes, command.JSON, command.Reason = true, true, "customer_request:DPO-7"
 	command.SocialAccount = []int64{703, 999}
 	err = command.Run(t.Context(), streams{Out: &out, Err: io.Discard})
 	require.ErrorAs(t, err, &usage)
@@ -132,8 +137,11 @@ func TestErasePerson(t *testing.T) {
 			"select count(*) from post_contents where social_account_id in (700, 703)":                                                               0,
 			"select (select count(*) from tSAccountIns where social_account_id in (700, 703)) + (select count(*) from tSPosts where social_account_id in (700, 703))" +
 				" + (select count(*) from tSPostInsights where social_account_id in (700, 703)) + (select count(*) from post_daily where social_account_id in (700, 703))": 0,
-			"select (select count(*) from tSAccountIns) + (select count(*) from tSPosts) + (select count(*) from tSPostInsights)": 3,
-			"select (select count(*) from account_erasures) + (select count(*) from post_erasures)":                               4,
+			"select (select count(*) from tSAccountIns) + (select count(*) from tSPosts) + (select count(*) from tSPostInsights)":                           3,
+			"select (select count(*) from account_erasures) + (select count(*) from post_erasures)":                                                         4,
+			"select count(*) from operations_trail where data -> 'order' ->> 'ground' = 'consent_withdrawn' and data #>> '{order,reason,ticket}' = 'DPO-7'": 1,
+			"select count(*) from kept.notice_cursors where user_id = '" + erased + "'":                                                                     0,
+			"select count(*) from kept.notice_cursors where user_id = '" + stays + "'":                                                                      1,
 			"select count(*) from users":                                                     2,
 			"select count(*) from members":                                                   1,
 			"select count(*) from sessions":                                                  1,
@@ -165,7 +173,7 @@ func TestEraseWhatComesLate(t *testing.T) {
 				seedErasure(t, a)
 				require.Eventually(t, func() bool { return contentsOfErna(t, a) == 1 }, 30*time.Second, 10*time.Millisecond)
 			})
-			command := eraseCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, User: erased, Yes: true, JSON: true, Wait: time.Minute}
+			command := eraseCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, User: erased, JSON: true, Wait: time.Minute, actionFlags: actionFlags{Yes: true, Reason: "customer_request"}, orderFlags: someOrder()}
 			if !follows {
 				command.Wait = 2 * time.Second
 			}
@@ -291,6 +299,9 @@ func seedErasure(t *testing.T, a *process) {
 		insert into fetch_state (kind, p_id, social_account_id, failures, class, reason, due_at, backfilled_at, history_reason, updated_at)
 		select 'account_insights', 4, a.id, 3, 'permission', a.name || ' has no permission', $1, $1, a.name || ' has no history', $1
 		from (values (700, 'Erna'), (701, 'Erna'), (702702702, 'Sam')) a (id, name)`, now)
+	require.NoError(t, err)
+	_, err = a.KeptPool.Exec(ctx, `insert into notice_cursors (parent_account, user_id, version, updated_at) values ($1, $2, 1, $4), ($1, $3, 1, $4)`,
+		eraseAgency, erased, stays, now)
 	require.NoError(t, err)
 	_, err = a.KeptPool.Exec(ctx, `
 		insert into post_notes (social_account_id, external_id, class, since, tried_at)

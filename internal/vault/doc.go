@@ -33,7 +33,7 @@
 //	seal.go     the sealed form
 //	ticket_key.go TicketKey: the key of streams' tickets, which all processes share
 //	secrets.go  Secrets: put, get one or many, delete
-//	erase.go    Eraser: deletes secrets and results of reads, without a key
+//	erase.go    Eraser: deletes secrets, cursors and results of reads, without a key
 //	rotate.go   Secrets: re-sealing under the newest key, check at start
 //
 // # Non-obvious
