@@ -132,6 +132,9 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 		Log: log, Kept: vault.NewEraser(kept), Earlier: projections.Earlier{Pool: engine, DeleteGroup: log.DeleteGroup},
 		Order: order, Now: time.Now,
 	}
+	if err := assembly.AppendErasures(e.ErasuresFile, person.ErasedIDs(time.Now())); err != nil {
+		return err
+	}
 	first := erase.Erase
 	if e.before {
 		first = erase.EraseRest
