@@ -251,6 +251,9 @@ type erasureReport struct {
 	Before        bool   `json:"erased_before,omitempty"` // the log says so: only what was left or came late goes
 }
 
+// logForgetsWithin is max.compaction.lag.ms and a day of segment.ms, which each start checks.
+const logForgetsWithin = 8 * 24 * time.Hour
+
 func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 	report := erasureReport{PersonErased: p.Erased(), ParentAccount: p.ParentAccount, Secrets: len(p.SecretRefs()), Erased: done, Before: e.before}
 	if e.JSON {
@@ -261,7 +264,7 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 		verb = "Erased"
 	}
 	if e.before {
-		fmt.Fprintln(out, "This person was erased before; what is left of it or came late is texts of posts and results of reads.")
+		fmt.Fprintln(out, "This person was erased before; what is left of it or came late is texts and figures of posts and results of reads.")
 	}
 	fmt.Fprintf(out, "%s (agency %s):\n", verb, p.ParentAccount)
 	if p.User != "" {
@@ -275,9 +278,12 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 		fmt.Fprintf(out, "Kept, without a connection: pages %v. Someone else must connect them to go on reading them.\n", report.Pages)
 	}
 	if done {
-		fmt.Fprintln(out, `Retired and still generations that held the person are dropped, or emptied where a view of yours hangs on their tables.
-Histories keep the id and still verify. The log drops the old records when topics directory and contents are next compacted
-(24 hours to 8 days; that of the broker inside this program by ledgerboard compact). Backups hold them for as long as they are kept.`)
+		fmt.Fprintf(out, `Stays: ids in histories, which still verify; figures on topic metrics, ids and numbers that make no rows any more; what is published at
+the platforms. Retired and still generations that held the person are dropped, or emptied where a view of yours hangs on their tables.
+Gone from tables and answers: now. Open streams and tickets of the person hold no more within 10 seconds.
+Gone from the log: by %s, when topics directory and contents are compacted (24 hours at the earliest; that of the broker inside
+this program by ledgerboard compact). Gone from backups: when the last one of before is deleted.
+`, time.Now().UTC().Add(logForgetsWithin).Format(time.DateOnly))
 	}
 	return nil
 }

@@ -76,6 +76,9 @@ func TestErasePerson(t *testing.T) {
 		seedErasure(t, a)
 		before = chainOf(t, a)
 		names := historyNames(t, a, base)
+		for _, text := range personTexts {
+			require.NotEmpty(t, tablesWith(t, a, text), text)
+		}
 		require.Equal(t, "Erna Erased", names[erased])
 		require.Equal(t, "Sam Stays", names[stays])
 		require.Eventually(t, func() bool { // the reading itself is in the log, and readable
@@ -105,13 +108,20 @@ func TestErasePerson(t *testing.T) {
 		"connections":[70,71],"profiles":[700],"pages":[701],"social_accounts":[703],"contents":2,"secrets":3}`, out.String())
 
 	compact := compactCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, JSON: true}
-	require.True(t, inFiles(t, filepath.Join(dir, "broker"), "Erna was here"))
+	for _, text := range personTexts {
+		require.True(t, inFiles(t, filepath.Join(dir, "broker"), text), text)
+	}
 	require.NoError(t, compact.Run(t.Context(), streams{Out: &out, Err: io.Discard}))
-	require.False(t, inFiles(t, filepath.Join(dir, "broker"), "Erna was here"), "the log has forgotten it")
+	for _, text := range personTexts {
+		require.False(t, inFiles(t, filepath.Join(dir, "broker"), text), "the log has forgotten %q", text)
+	}
 	require.True(t, inFiles(t, filepath.Join(dir, "broker"), "Sam was here"))
 
 	withService(t, dir, func(a *process, base string) {
 		require.ErrorIs(t, compact.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}), embedded.ErrLocked)
+		for _, text := range personTexts {
+			require.Empty(t, tablesWith(t, a, text), text)
+		}
 		require.Equal(t, before, chainOf(t, a), "the history is what it was, byte for byte, and verifies")
 		names := historyNames(t, a, base)
 		require.Contains(t, names, erased)
@@ -265,6 +275,48 @@ func eraseWhileRead(t *testing.T, c eraseCommand, follows bool, out io.Writer) e
 	all.Wait()
 	require.NoError(t, e.parts.Close())
 	return err
+}
+
+// personTexts are what the person is known by and has said, also on the page that is named.
+var personTexts = []string{"Erna Erased", "erna@example.com", "Erna was here", "Erna was named"}
+
+// tablesWith are the tables of all schemas, those beside the log included, of which a row holds a text.
+func tablesWith(t *testing.T, a *process, text string) (tables []string) {
+	t.Helper()
+	rows, err := a.KeptPool.Query(t.Context(), `
+		select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		where c.relkind in ('r', 'm') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'`)
+	require.NoError(t, err)
+	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	for _, table := range all {
+		var holds bool
+		require.NoError(t, a.KeptPool.QueryRow(t.Context(), "select exists (select from "+table+" r where strpos(r::text, $1) > 0)", text).Scan(&holds))
+		if holds {
+			tables = append(tables, table)
+		}
+	}
+	return tables
+}
+
+// The report says what went, what stays and by when.
+func TestEraseReportSaysWhatStaysAndByWhen(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	person := domain.Person{
+		ParentAccount: eraseAgency, User: erased, Profiles: []int64{700}, Named: []int64{703}, Pages: []domain.DirectorySocialAccount{{ID: 701}},
+	}
+	require.NoError(t, (&erasure{}).print(&out, person, true))
+	for _, want := range []string{
+		"Erased (agency " + eraseAgency, "own profiles [700]", "named [703]", "figures of 2 social accounts", "pages [701]", "Stays: ids in histories",
+		"Gone from tables and answers: now", "Gone from the log: by " + time.Now().UTC().AddDate(0, 0, 8).Format(time.DateOnly), "Gone from backups",
+	} {
+		require.Contains(t, out.String(), want)
+	}
+	out.Reset()
+	require.NoError(t, (&erasure{}).print(&out, person, false))
+	require.Contains(t, out.String(), "Would be erased")
+	require.NotContains(t, out.String(), "Gone")
 }
 
 // inFiles tells whether a text is in any file below a directory.
