@@ -18,6 +18,8 @@ type KeptEraser interface {
 	// ForgetReads deletes what became of reading social accounts that go, and of those that stay the failures:
 	// platforms name people in what they say.
 	ForgetReads(ctx context.Context, gone, stay []int64) error
+	// ForgetCursors deletes how far a user has seen notices.
+	ForgetCursors(ctx context.Context, user string) error
 }
 
 // EarlierTables are sets of tables that were made from the log and that no record reaches any more.
@@ -28,21 +30,22 @@ type EarlierTables interface {
 	Drop(ctx context.Context, on domain.OperatorTarget) error
 }
 
-// ErasePerson erases a person from the directory (GDPR): the log of dashboards holds ids only, so that
-// every history still verifies, and shows the id alone.
+// ErasePerson erases a person from the directory, and the figures of the social accounts that go with it (GDPR): the log of dashboards
+// holds ids only, so that every history still verifies, and shows the id alone.
 type ErasePerson struct {
 	Log     Appender
 	Kept    KeptEraser
 	Earlier EarlierTables
+	Order   domain.ErasureOrder // what its records say of it
 	Now     func() time.Time
 }
 
 // erasureActor is who the trail names: the command line knows no user.
 const erasureActor = "system:erase"
 
-// Erase deletes the person's secrets and what became of reading its accounts, drops the earlier tables that hold the
-// person, appends a tombstone for each of its records, takes its connection off the pages that it had connected, and
-// records the erasure, by ids, on `operations`. It may be repeated: what names other records goes last, so that a repetition finds what an
+// Erase deletes what is kept of the person ([ErasePerson.DeleteKept]), drops the earlier tables that hold the
+// person, appends a tombstone for each of its records, takes its connection off the pages that it had connected, erases what was read of the
+// social accounts that go, and records the erasure, by ids, on `operations`. It may be repeated: what names other records goes last, so that a repetition finds what an
 // interrupted one left.
 func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
 	if err := e.DeleteKept(ctx, p); err != nil {
@@ -51,10 +54,8 @@ func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
 	if err := e.DropEarlier(ctx, p); err != nil { // while the person can still be found, if this must be repeated
 		return err
 	}
-	for _, draft := range e.drafts(p) {
-		if err := e.Log.Append(ctx, draft); err != nil {
-			return fmt.Errorf("erase %s (repeating the command is safe): %w", draft.Key, err)
-		}
+	if err := e.append(ctx, e.drafts(p)); err != nil {
+		return err
 	}
 	// Again: what was being renewed or read meanwhile may have been stored behind the first round.
 	return e.DeleteKept(ctx, p)
@@ -68,7 +69,7 @@ func (e ErasePerson) DropEarlier(ctx context.Context, p domain.Person) error {
 		return fmt.Errorf("look for the person in earlier tables: %w", err)
 	}
 	for _, on := range held {
-		act := domain.OperatorActed{Action: domain.ActionGenerationDropped, Target: on, Reason: domain.Reason{Code: domain.ReasonCustomerRequest}}
+		act := domain.OperatorActed{Action: domain.ActionGenerationDropped, Target: on, Reason: e.Order.Reason}
 		draft := NewDraft(domain.TopicOperations, domain.OperationsKeyAll, act, e.Now())
 		draft.Envelope.Audit.Actor = erasureActor
 		if err := e.Log.Append(ctx, draft); err != nil {
@@ -94,12 +95,7 @@ func (e ErasePerson) DropEarlier(ctx context.Context, p domain.Person) error {
 
 // EraseContents appends a tombstone for each content: for those that were stored while the person was being erased.
 func (e ErasePerson) EraseContents(ctx context.Context, stored []domain.StoredContent) error {
-	for _, draft := range eraseContents(stored, e.Now()) {
-		if err := e.Log.Append(ctx, draft); err != nil {
-			return fmt.Errorf("erase %s: %w", draft.Key, err)
-		}
-	}
-	return nil
+	return e.append(ctx, eraseContents(stored, e.Now()))
 }
 
 func eraseContents(stored []domain.StoredContent, now time.Time) (drafts []domain.Draft) {
@@ -109,7 +105,46 @@ func eraseContents(stored []domain.StoredContent, now time.Time) (drafts []domai
 	return drafts
 }
 
-// DeleteKept deletes the person's secrets and what became of reading its accounts. It is part of [ErasePerson.Erase], and what may be done
+func eraseFigures(p domain.Person, now time.Time) (drafts []domain.Draft) {
+	for _, erased := range p.FiguresErased(now) {
+		drafts = append(drafts, NewDraft(domain.TopicMetrics, erased.Key(), erased, now))
+	}
+	return drafts
+}
+
+// EraseRest erases what a person has left that the directory no longer holds: secrets, results of reads, figures that came late, and
+// social accounts that are named only now. It is recorded as [ErasePerson.Erase] is.
+func (e ErasePerson) EraseRest(ctx context.Context, p domain.Person) error {
+	if err := e.DeleteKept(ctx, p); err != nil {
+		return err
+	}
+	now := e.Now()
+	drafts := append([]domain.Draft{e.record(p, now)}, eraseFigures(p, now)...)
+	for _, id := range p.Named {
+		drafts = append(drafts, EraseDraft(domain.KindSocialAccount, strconv.FormatInt(id, 10), now))
+	}
+	return e.append(ctx, drafts)
+}
+
+func (e ErasePerson) append(ctx context.Context, drafts []domain.Draft) error {
+	for _, draft := range drafts {
+		if err := e.Log.Append(ctx, draft); err != nil {
+			return fmt.Errorf("erase %s (repeating the command is safe): %w", draft.Key, err)
+		}
+	}
+	return nil
+}
+
+// record is the word about an erasure.
+func (e ErasePerson) record(p domain.Person, now time.Time) domain.Draft {
+	erased := p.Erased()
+	erased.Order = e.Order
+	record := NewDraft(domain.TopicOperations, cmp.Or(p.ParentAccount, domain.OperationsKeyAll), erased, now)
+	record.Envelope.Audit.Actor = erasureActor
+	return record
+}
+
+// DeleteKept deletes the person's secrets, how far it has seen notices, and what became of reading its accounts. It is part of [ErasePerson.Erase], and what may be done
 // again when the directory no longer holds the person.
 func (e ErasePerson) DeleteKept(ctx context.Context, p domain.Person) error {
 	var errs []error
@@ -120,9 +155,12 @@ func (e ErasePerson) DeleteKept(ctx context.Context, p domain.Person) error {
 	for i, page := range p.Pages {
 		pages[i] = page.ID
 	}
-	errs = append(errs, e.Kept.ForgetReads(ctx, p.Profiles, pages))
+	errs = append(errs, e.Kept.ForgetReads(ctx, p.Going(), pages))
+	if p.User != "" {
+		errs = append(errs, e.Kept.ForgetCursors(ctx, p.User))
+	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("delete secrets and results of reads: %w", err)
+		return fmt.Errorf("delete secrets, results of reads and cursors: %w", err)
 	}
 	return nil
 }
@@ -141,10 +179,9 @@ func (e ErasePerson) drafts(p domain.Person) []domain.Draft {
 	}
 	drafts = append(drafts, eraseContents(p.Contents, now)...) // as long as a profile names them
 	// The word about it comes before what it alone names: a repetition takes the profiles from it, and what was erased shall be on record.
-	record := NewDraft(domain.TopicOperations, cmp.Or(p.ParentAccount, domain.OperationsKeyAll), p.Erased(), now)
-	record.Envelope.Audit.Actor = erasureActor
-	drafts = append(drafts, record)
-	for _, id := range p.Profiles {
+	drafts = append(drafts, e.record(p, now))
+	drafts = append(drafts, eraseFigures(p, now)...)
+	for _, id := range p.Going() {
 		erase(domain.KindSocialAccount, number(id))
 	}
 	for _, c := range p.Connections {

@@ -17,6 +17,7 @@ type erasedKept struct {
 	deleted []string
 	gone    [][]int64
 	stay    [][]int64
+	cursors []string
 	err     error
 }
 
@@ -30,17 +31,27 @@ func (s *erasedKept) ForgetReads(_ context.Context, gone, stay []int64) error {
 	return s.err
 }
 
+func (s *erasedKept) ForgetCursors(_ context.Context, user string) error {
+	s.cursors = append(s.cursors, user)
+	return s.err
+}
+
 func somePerson() domain.Person {
 	return domain.Person{
 		ParentAccount: reader.ParentAccount, User: "d10000000000000000000000", PasswordRef: "p", Sessions: []string{"s1"},
-		Members: []int64{7}, Defaults: []int64{7}, Connections: []domain.PersonConnection{{ID: 70, SecretRef: "c"}}, Profiles: []int64{700},
+		Members: []int64{7}, Defaults: []int64{7}, Connections: []domain.PersonConnection{{ID: 70, SecretRef: "c"}}, Profiles: []int64{700}, Named: []int64{702},
+		Had:      []domain.AccountOwner{{SocialAccount: 700, AccountID: reader.ParentAccount, Platform: domain.LinkedIn}, {SocialAccount: 702, Platform: domain.Facebook}},
 		Contents: []domain.StoredContent{{Key: "of 700", At: auditNow.Add(time.Hour)}},
 		Pages:    []domain.DirectorySocialAccount{{ID: 701, Name: "Page", Connected: true}},
 	}
 }
 
+func someOrder() domain.ErasureOrder {
+	return domain.ErasureOrder{By: "person", Ground: "objection", Due: "2026-12-21", Reason: domain.Reason{Code: domain.ReasonOther, Ticket: "DPO-7"}}
+}
+
 func erasePerson(log commands.Appender, eraser commands.KeptEraser) commands.ErasePerson {
-	return commands.ErasePerson{Log: log, Kept: eraser, Earlier: &earlierTables{}, Now: func() time.Time { return auditNow }}
+	return commands.ErasePerson{Log: log, Kept: eraser, Earlier: &earlierTables{}, Order: someOrder(), Now: func() time.Time { return auditNow }}
 }
 
 // What names other records goes last: a repetition finds what an interrupted erasure left.
@@ -61,27 +72,34 @@ func TestErasureGoesFromTheLeavesToTheRoot(t *testing.T) {
 		case domain.DirectorySocialAccount:
 			require.False(t, data.Connected, "a page loses its connection")
 			require.Equal(t, "Page", data.Name)
+		case domain.AccountErased:
+			require.NoError(t, data.Validate())
+			require.Equal(t, auditNow.UTC().Truncate(time.Microsecond), data.ErasedAt)
 		case domain.PersonErased:
-			require.Equal(t, somePerson().Erased(), data)
+			want := somePerson().Erased()
+			want.Order = someOrder()
+			require.Equal(t, want, data)
 			require.Equal(t, "system:erase", d.Envelope.Audit.Actor)
 		default:
 			require.Fail(t, "unexpected record", "%T", data)
 		}
 	}
 	require.Equal(t, []string{
-		"directory social_account:701", "contents of 700", "operations " + reader.ParentAccount, "directory social_account:700", "directory connection:70",
+		"directory social_account:701", "contents of 700", "operations " + reader.ParentAccount, "metrics 700", "metrics 702",
+		"directory social_account:700", "directory social_account:702", "directory connection:70",
 		"directory default_account:7", "directory session:s1", "directory member:7", "directory user:d10000000000000000000000",
 	}, keys)
 	require.Equal(t, []string{"p", "c", "p", "c"}, eraser.deleted, "before, and again behind a token that was being renewed")
-	require.Equal(t, [][]int64{{700}, {700}}, eraser.gone, "likewise behind a read that was under way")
+	require.Equal(t, [][]int64{{700, 702}, {700, 702}}, eraser.gone, "likewise behind a read that was under way")
 	require.Equal(t, [][]int64{{701}, {701}}, eraser.stay)
+	require.Equal(t, []string{somePerson().User, somePerson().User}, eraser.cursors)
 }
 
 func TestErasureEndsAtTheFirstFailure(t *testing.T) {
 	t.Parallel()
 	log := &takingLog{}
 	err := erasePerson(log, &erasedKept{err: errors.New("database away")}).Erase(t.Context(), somePerson())
-	require.ErrorContains(t, err, "delete secrets")
+	require.ErrorContains(t, err, "delete secrets, results of reads and cursors")
 	require.Empty(t, log.drafts, "the person can still be found")
 	log.append = func(context.Context) error { return errors.New("no broker") }
 	err = erasePerson(log, &erasedKept{}).Erase(t.Context(), somePerson())
@@ -135,7 +153,7 @@ func TestErasureDropsEarlierTables(t *testing.T) {
 		require.True(t, ok)
 		require.Equal(t, domain.ActionGenerationDropped, act.Action)
 		require.Equal(t, generation, act.Target.Generation)
-		require.Equal(t, domain.ReasonCustomerRequest, act.Reason.Code)
+		require.Equal(t, someOrder().Reason, act.Reason)
 		require.Equal(t, "system:erase", draft.Envelope.Audit.Actor)
 		require.NoError(t, act.Validate())
 		finished, ok := log.drafts[2*i+1].Data.(domain.OperatorFinished)

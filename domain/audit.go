@@ -49,13 +49,24 @@ type AuditFilter struct {
 
 // PersonErased says that an operator erased a person from the directory. It holds ids only.
 type PersonErased struct {
+	Order ErasureOrder `json:"order,omitzero"` // nothing in old records
+
 	User        string  `json:"user,omitempty"` // "" for a member who is no user
 	Members     []int64 `json:"members,omitempty"`
 	Sessions    int     `json:"sessions"`
 	Connections []int64 `json:"connections,omitempty"`
-	Profiles    []int64 `json:"profiles,omitempty"` // social accounts that were the person's own
-	Pages       []int64 `json:"pages,omitempty"`    // social accounts that lost their connection
-	Contents    int     `json:"contents,omitempty"` // texts of the profiles' posts
+	Profiles    []int64 `json:"profiles,omitempty"`        // social accounts that were the person's own
+	Pages       []int64 `json:"pages,omitempty"`           // social accounts that lost their connection
+	Named       []int64 `json:"social_accounts,omitempty"` // further social accounts that were named
+	Contents    int     `json:"contents,omitempty"`        // texts of posts of both
+}
+
+// Validate checks what a reader of the trail relies on.
+func (e PersonErased) Validate() error {
+	if e.Order == (ErasureOrder{}) {
+		return nil
+	}
+	return e.Order.Validate()
 }
 
 // EventType implements [Data].

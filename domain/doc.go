@@ -33,6 +33,8 @@
 //	skip_parked.go       whether a parked record may be left out for good
 //	token_place.go secret_times.go  where a connection stands between sign-ins; what is known of a stored secret without its key
 //	figure_scopes.go           which scopes each figure needs, and which figures lack one
+//	erasure_order.go     who ordered an erasure, on which ground, by when
+//	erased_id.go         the list of erasures, from which a restored log is erased again
 //	audit.go             who read or exported the audit trail; who was erased
 //	checkpoint.go        a signed checkpoint of the history
 //	limits.go            bounds of what the read models can index and store

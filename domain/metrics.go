@@ -307,3 +307,35 @@ func checkYear(at time.Time, earliest int) error {
 	}
 	return nil
 }
+
+// AccountErased says that what an agency read of a social account up to an instant is erased: nothing captured before makes rows, in
+// whatever order it comes. What is captured from then on is new and stays.
+type AccountErased struct {
+	ParentAccount string    `json:"parent_account"`       // agency, 24 hex digits
+	AccountID     string    `json:"account_id,omitempty"` // client who had it last, whose answers say so; "" when that is not known
+	SocialAccount int64     `json:"social_account_id"`
+	Platform      Platform  `json:"p_id"`
+	ErasedAt      time.Time `json:"erased_at"` // the instant: UTC, whole microseconds
+}
+
+// EventType implements [Data].
+func (AccountErased) EventType() string { return "metrics.account_erased.v1" }
+
+// Key is the log key: the social account's.
+func (e AccountErased) Key() string { return Tenant{SocialAccount: e.SocialAccount}.Key() }
+
+// Validate checks what a fold relies on.
+func (e AccountErased) Validate() error {
+	if e.SocialAccount <= 0 {
+		return fmt.Errorf("social_account_id %d must be positive", e.SocialAccount)
+	}
+	if !e.Platform.Valid() {
+		return fmt.Errorf("p_id %d is not one of 1, 3, 4, 6", int(e.Platform))
+	}
+	if e.AccountID != "" {
+		if err := checkHexID("account_id ", e.AccountID); err != nil {
+			return err
+		}
+	}
+	return cmp.Or(checkHexID("parent_account ", e.ParentAccount), checkYear(e.ErasedAt, minYear))
+}

@@ -1,6 +1,9 @@
 package domain
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Person is all that the directory holds of one person, and the secrets that belong to it: what an
 // erasure must find (GDPR). A person is a user, or a member who is no user.
@@ -16,7 +19,31 @@ type Person struct {
 	// the person's. Pages belong to the client; they lose their connection.
 	Profiles []int64
 	Pages    []DirectorySocialAccount
-	Contents []StoredContent // of the profiles' posts
+	Named    []int64         // further social accounts of the agency that go, because whoever ordered the erasure named them
+	Had      []AccountOwner  // of the social accounts that go, as far as it is known
+	Contents []StoredContent // of the posts of the social accounts that go
+}
+
+// Going are the social accounts that go: the person's own, and those that were named.
+func (p Person) Going() []int64 { return slices.Concat(p.Profiles, p.Named) }
+
+// AccountOwner is the client who has a social account, or had it last, and its platform.
+type AccountOwner struct {
+	SocialAccount int64
+	AccountID     string
+	Platform      Platform
+}
+
+// FiguresErased are the events that erase what was read up to an instant of the social accounts that go. Of one whose owner is not known
+// nothing was ever read.
+func (p Person) FiguresErased(at time.Time) (events []AccountErased) {
+	for _, had := range p.Had {
+		events = append(events, AccountErased{
+			ParentAccount: p.ParentAccount, AccountID: had.AccountID, SocialAccount: had.SocialAccount, Platform: had.Platform,
+			ErasedAt: at.UTC().Truncate(time.Microsecond),
+		})
+	}
+	return events
 }
 
 // StoredContent is what an origin said of a post, by the key of its record.
@@ -54,7 +81,7 @@ func (p Person) SecretRefs() (refs []string) {
 
 // Erased is what the record of an erasure says: ids and numbers, no names.
 func (p Person) Erased() PersonErased {
-	e := PersonErased{User: p.User, Members: p.Members, Sessions: len(p.Sessions), Profiles: p.Profiles, Contents: len(p.Contents)}
+	e := PersonErased{User: p.User, Members: p.Members, Sessions: len(p.Sessions), Profiles: p.Profiles, Named: p.Named, Contents: len(p.Contents)}
 	for _, c := range p.Connections {
 		e.Connections = append(e.Connections, c.ID)
 	}

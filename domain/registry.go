@@ -38,6 +38,7 @@ func NewRegistry() *Registry {
 	writePlain(r, accountReadWritten)
 	writePlain(r, postReadWritten)
 	register[PostRegistered](r)
+	register[AccountErased](r)
 	register[DirectoryAccount](r)
 	register[DirectoryUser](r)
 	register[DirectoryOrder](r)

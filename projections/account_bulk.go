@@ -24,11 +24,15 @@ func (f *accountFold) Take(last bool) (Handover, error) {
 		return handNothing, nil
 	}
 	return func(ctx context.Context, into CopyTarget) error {
-		for accounts := range f.packed.each() {
+		err := streamTables(ctx, into, erasureRows(accountErasures, f.erased.applied))
+		if err != nil {
+			return err
+		}
+		for accounts := range f.packed.each(f.erased) {
 			err := streamTables(ctx, into,
 				tableRows{"tSAccountIns", accountReadings.columns, accountReadingRows(accounts)},
 				tableRows{"account_months", monthColumns, accountMonthRows(accounts)},
-				tableRows{"account_newest", accountNewest.columns, accountNewestRows(accounts)},
+				tableRows{"account_newest", accountNewest.columns, accountNewestRows(accounts, f.erased)},
 			)
 			if err != nil {
 				return err
@@ -82,11 +86,14 @@ func daysOfMonth(figures map[int16]dayFigure) []any {
 	return []any{days, values, at, ids}
 }
 
-func accountNewestRows(accounts [][]packedAccountRead) iter.Seq2[[]any, error] {
+func accountNewestRows(accounts [][]packedAccountRead, erased erasures) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		for _, reads := range accounts {
 			newest := map[newestKey]newestRow{}
-			for _, r := range reads {
+			for i, r := range reads {
+				if i > 0 && r.CapturedAt.Equal(reads[i-1].CapturedAt) && erased.any(r.Tenant) {
+					continue // see [accountFold.loadPresent]
+				}
 				key := newestKeyOf(r.Tenant)
 				newest[key] = newest[key].with(accountRow{accountEvent: r.accountEvent, missing: r.missing})
 			}

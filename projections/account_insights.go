@@ -17,7 +17,7 @@ import (
 
 // AccountInsights projects account readings into tSAccountIns and the roll-ups account_months and
 // account_newest.
-// All are functions of the set of readings, whatever the order of their arrival: of two readings of one account, agency and
+// All are functions of the set of events, whatever the order of their arrival: of two readings of one account, agency and
 // instant the one with the smaller event id counts, and a day keeps its latest reading.
 type AccountInsights struct{}
 
@@ -25,24 +25,26 @@ type AccountInsights struct{}
 func (AccountInsights) Name() string { return "account_insights" }
 
 // Version implements [Projector].
-func (AccountInsights) Version() int { return 6 + ahead }
+func (AccountInsights) Version() int { return 7 + ahead }
 
 // Topic implements [Projector].
 func (AccountInsights) Topic() string { return domain.TopicMetrics }
 
 // Tables implements [Projector].
 func (AccountInsights) Tables() []string {
-	return []string{"tSAccountIns", "account_months", "account_newest"}
+	return []string{"tSAccountIns", "account_months", "account_newest", "account_erasures"}
 }
 
 // Types implements [Projector].
-func (AccountInsights) Types() []string { return []string{domain.AccountRead{}.EventType()} }
+func (AccountInsights) Types() []string {
+	return []string{domain.AccountRead{}.EventType(), domain.AccountErased{}.EventType()}
+}
 
 // Definition implements [Projector].
 func (p AccountInsights) Definition() ddl.Definition { return ddl.All()[p.Name()] }
 
 // Begin implements [Projector].
-func (AccountInsights) Begin(int) Fold { return &accountFold{} }
+func (AccountInsights) Begin(int) Fold { return &accountFold{erased: newErasures()} }
 
 type readingKey struct {
 	account int64
@@ -66,10 +68,10 @@ type accountRow struct {
 // accountFold keeps the readings of a batch; what they say is made of them when they are written. The conditions in the
 // statements decide.
 type accountFold struct {
-	needsNothing
-
-	events []accountEvent
-	packed *packedAccounts // in a rebuild
+	erased  erasures
+	present map[readingKey]string // event ids of stored readings, see [accountFold.loadPresent]
+	events  []accountEvent
+	packed  *packedAccounts // in a rebuild
 }
 
 // newestKey is a social account as one member of one tenant has it.
@@ -115,13 +117,29 @@ func (f *accountFold) Apply(ev Event) error {
 	if ev.Err != nil {
 		return ev.Err
 	}
-	read, ok := ev.Data.(domain.AccountRead)
-	if !ok {
+	switch data := ev.Data.(type) {
+	case domain.AccountRead:
+		data.CapturedAt = instant(data.CapturedAt)
+		if !f.erased.covers(data.Tenant, data.CapturedAt) {
+			f.events = append(f.events, accountEvent{data, ev.Envelope.ID})
+		}
+		return nil
+	case domain.AccountErased:
+		f.erased.applied.note(data)
+		return nil
+	default:
 		return errMisplaced(ev)
 	}
-	read.CapturedAt = instant(read.CapturedAt)
-	f.events = append(f.events, accountEvent{read, ev.Envelope.ID})
-	return nil
+}
+
+// Load implements [Fold]. Readings need no row; what is erased makes none.
+func (f *accountFold) Load(first *pgx.Batch, events []Event) {
+	f.erased.queueLoad(first, "account_erasures", events)
+}
+
+// LoadMore implements [Fold].
+func (f *accountFold) LoadMore(ctx context.Context, tx pgx.Tx, events []Event) error {
+	return f.loadPresent(ctx, tx, events)
 }
 
 func newAccountRow(read accountEvent) (accountRow, error) {
@@ -219,12 +237,22 @@ func (f *accountFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error 
 		if present, ok := readings[key]; !ok || e.eventID < present.eventID {
 			readings[key] = row
 		}
-		owner := newestKeyOf(e.Tenant)
-		newest[owner] = newest[owner].with(row)
+		if !f.erased.any(e.Tenant) {
+			owner := newestKeyOf(e.Tenant)
+			newest[owner] = newest[owner].with(row)
+		}
 		months.add(&e.AccountRead, e.eventID)
 	}
+	for key, row := range readings {
+		if f.erased.any(row.Tenant) && f.counts(key, row) {
+			owner := newestKeyOf(row.Tenant)
+			newest[owner] = newest[owner].with(row)
+		}
+	}
+	f.queueErased(last)
 	accountReadings.queue(last, slices.Collect(maps.Values(readings)))
 	months.queue(last)
 	accountNewest.queue(last, slices.Collect(maps.Values(newest)))
+	queueRenewed(last, f.renewed(readings))
 	return nil
 }

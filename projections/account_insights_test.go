@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,7 +58,7 @@ func TestAccountInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	fold := func(t *rapid.T, events []projections.Event) []string {
-		_, err := db.Pool.Exec(context.Background(), "truncate tSAccountIns, account_months, account_newest")
+		_, err := db.Pool.Exec(context.Background(), "truncate "+strings.Join(projections.AccountInsights{}.Tables(), ", "))
 		require.NoError(t, err)
 		foldBatches(t, db, projections.AccountInsights{}, cut(t, events))
 		return dump(t, db, projections.AccountInsights{}.Tables()...)

@@ -105,9 +105,11 @@ func (d *drawing) metrics() {
 		}
 		return new(value + int64(d.pick(label, 9)))
 	}
-	switch d.pick("what", 5) {
+	switch d.pick("what", 6) {
 	case 0:
 		d.record(key, d.operator(key))
+	case 5:
+		d.record(key, domain.AccountErased{ParentAccount: tenant.ParentAccount, SocialAccount: social, Platform: domain.Facebook, ErasedAt: hour})
 	case 1:
 		d.record(key, domain.AccountRead{
 			Tenant: tenant, Platform: domain.Facebook, CapturedAt: hour,

@@ -66,6 +66,8 @@
 //	account_insights.go     tSAccountIns, account_newest
 //	account_months.go       account_months: the figures of accounts by day
 //	account_bulk.go         the same in a rebuild
+//	erasures.go             up to when figures of accounts are erased, for both projections of metrics
+//	account_erased.go post_erased.go  what an erasure takes out of stored rows
 //	latest_reading.go       which of a day's readings counts
 //	post_*.go posts.go      posts, their readings and their roll-ups: post_series.go has the rule of gains
 //	bulk_stream.go packed*.go  rows that a rebuild copies; readings and commands packed until then
@@ -142,6 +144,10 @@
 //     one projection rebuilt while the other stands: each has its generations and checkpoints, readers join what both point to;
 //     a parked record that compaction left alone: a rebuild is refused and names the key, as on `directory`;
 //     tombstones that the log has forgotten: erased_contents remembers more than a rebuild finds, so it is in no comparison.
+//   - An erasure of figures counts for what comes behind it too, so each projection of metrics remembers it. An account of which
+//     something is erased is folded otherwise in two points, because what is stored must be enough: account_newest is made of readings
+//     that count alone, not of those that share their instant with one of a smaller id; and registered_at of a post is the earliest of
+//     what each origin last said.
 //   - A heartbeat on a compacted topic is folded as nothing.
 //   - Two generations are compared in snapshots that show equal checkpoints. Only the new one is ever held back; live
 //     and its readers notice nothing.

@@ -110,7 +110,7 @@ func (e Earlier) holds(ctx context.Context, schema string, where map[string]stri
 		err := e.Pool.QueryRow(ctx, `
 			select exists (select from `+name+` where `+condition+`) and
 				($1::text is null or $2::bigint[] is null or $3::bigint[] is null or $4::bigint[] is null or true)`,
-			p.User, list(p.Members), list(connections), list(p.Profiles)).Scan(&holds)
+			p.User, list(p.Members), list(connections), list(p.Going())).Scan(&holds)
 		if err != nil {
 			return false, fmt.Errorf("look for the person in %s: %w", name, err)
 		}

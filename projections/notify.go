@@ -24,6 +24,9 @@ func (f *session) queueProgress(batch *pgx.Batch, g generation, state Fold, even
 		if err != nil {
 			return err
 		}
+		if slices.ContainsFunc(events, isErasure) {
+			told = []string{pg.AnyFigure}
+		}
 		for _, payload := range told {
 			channels, payloads = append(channels, pg.FiguresChannel), append(payloads, payload)
 		}

@@ -155,19 +155,22 @@ type unpacked struct {
 	series    [][]*reading
 }
 
-// each unpacks the series in the order of their keys, some at a time, each sorted, each instant once, with its steps. They
-// are good until the next ones.
-func (p *packedPosts) each() iter.Seq[[][]*reading] {
+// each unpacks the series in the order of their keys, some at a time, without what is erased, each sorted, each instant once, with its
+// steps. They are good until the next ones.
+func (p *packedPosts) each(erased erasures) iter.Seq[[][]*reading] {
 	return func(yield func([][]*reading) bool) {
 		keys := slices.SortedFunc(maps.Keys(p.series), func(a, b agencyPost) int {
 			return cmp.Or(cmp.Compare(a.account, b.account), cmp.Compare(a.external, b.external), cmp.Compare(a.parent, b.parent))
 		})
 		var room unpacked
 		for i, key := range keys {
+			begin, until := len(room.readings), erased.until(accountSeries{key.account, key.parent})
 			for packed := (unpacking{p.series[key]}); len(packed.rest) > 0; {
-				p.unpackOne(key, &packed, &room)
+				p.unpackOne(key, until, &packed, &room)
 			}
-			room.ends = append(room.ends, len(room.readings))
+			if len(room.readings) > begin {
+				room.ends = append(room.ends, len(room.readings))
+			}
 			if len(room.readings) < unpackedTogether && i+1 < len(keys) {
 				continue
 			}
@@ -211,7 +214,7 @@ func (u *unpacked) steps() [][]*reading {
 // present marks a figure that a reading has until it is known where it stands.
 var present = new(int64)
 
-func (p *packedPosts) unpackOne(key agencyPost, packed *unpacking, room *unpacked) {
+func (p *packedPosts) unpackOne(key agencyPost, until time.Time, packed *unpacking, room *unpacked) {
 	flags, has := packed.byte(), packed.byte()
 	at := time.UnixMicro(packed.varint()).UTC()
 	owner := p.owners.list[packed.uvarint()]
@@ -231,6 +234,9 @@ func (p *packedPosts) unpackOne(key agencyPost, packed *unpacking, room *unpacke
 		if has&(1<<n) != 0 {
 			figures[n], *to = packed.varint(), present
 		}
+	}
+	if at.Before(until) {
+		return
 	}
 	room.readings, room.figures, room.published = append(room.readings, r), append(room.figures, figures), append(room.published, published)
 }

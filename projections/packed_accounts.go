@@ -93,8 +93,8 @@ type packedAccountRead struct {
 // figuresTogether is about how many figures of accounts are unpacked at a time, see [unpackedTogether].
 const figuresTogether = 16 << 10
 
-// each unpacks the accounts, some at a time: the readings of each in order of capture, and at one instant of their ids.
-func (p *packedAccounts) each() iter.Seq[[][]packedAccountRead] {
+// each unpacks the accounts, some at a time: the readings of each that are not erased, in order of capture, and at one instant of their ids.
+func (p *packedAccounts) each(erased erasures) iter.Seq[[][]packedAccountRead] {
 	return func(yield func([][]packedAccountRead) bool) {
 		keys := slices.SortedFunc(maps.Keys(p.series), func(a, b accountSeries) int {
 			return cmp.Or(cmp.Compare(a.account, b.account), cmp.Compare(a.parent, b.parent))
@@ -103,8 +103,12 @@ func (p *packedAccounts) each() iter.Seq[[][]packedAccountRead] {
 		figures := 0
 		for i, key := range keys {
 			var reads []packedAccountRead
+			until := erased.until(key)
 			for packed := (unpacking{p.series[key]}); len(packed.rest) > 0; {
 				r := p.unpack(key, &packed)
+				if r.CapturedAt.Before(until) {
+					continue
+				}
 				reads, figures = append(reads, r), figures+len(r.Figures)
 			}
 			slices.SortFunc(reads, func(a, b packedAccountRead) int {

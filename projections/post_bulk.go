@@ -21,13 +21,16 @@ func (f *postFold) Take(last bool) (Handover, error) {
 	if !last {
 		return handNothing, nil
 	}
+	f.erasePosts()
 	f.compareRegistrations()
 	return func(ctx context.Context, into CopyTarget) error {
-		if err := streamTables(ctx, into, tableRows{"tSPosts", postsTable.columns, f.postRows()}); err != nil {
+		err := streamTables(ctx, into,
+			tableRows{"tSPosts", postsTable.columns, f.postRows()}, erasureRows(postErasures, f.erased.applied))
+		if err != nil {
 			return err
 		}
 		var gains accountGains
-		for series := range f.packed.each() {
+		for series := range f.packed.each(f.erased) {
 			err := streamTables(ctx, into,
 				tableRows{"tSPostInsights", postReadings.columns, insightRows(series)},
 				tableRows{"post_daily", postDaily.columns, dayRows(series)},

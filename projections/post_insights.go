@@ -24,12 +24,12 @@ func (PostInsights) Topic() string { return domain.TopicMetrics }
 
 // Types implements [Projector].
 func (PostInsights) Types() []string {
-	return []string{domain.PostRead{}.EventType(), domain.PostRegistered{}.EventType()}
+	return []string{domain.PostRead{}.EventType(), domain.PostRegistered{}.EventType(), domain.AccountErased{}.EventType()}
 }
 
 // Tables implements [Projector].
 func (PostInsights) Tables() []string {
-	return []string{"tSPosts", "tSPostInsights", "post_daily", "post_months", "post_gains"}
+	return []string{"tSPosts", "tSPostInsights", "post_daily", "post_months", "post_gains", "post_erasures"}
 }
 
 // Definition implements [Projector].
@@ -37,7 +37,7 @@ func (p PostInsights) Definition() ddl.Definition { return ddl.All()[p.Name()] }
 
 // Begin implements [Projector].
 func (PostInsights) Begin(int) Fold {
-	return &postFold{want: map[agencyPost][]*domain.PostRead{}, series: map[agencyPost]*series{}, posts: map[tenantPost]*post{}}
+	return &postFold{erased: newErasures(), want: map[agencyPost][]*domain.PostRead{}, series: map[agencyPost]*series{}, posts: map[tenantPost]*post{}}
 }
 
 type postKey struct {
@@ -49,6 +49,7 @@ type postKey struct {
 func dayOf(at time.Time) time.Time { return at.UTC().Truncate(aDay) }
 
 type postFold struct {
+	erased erasures
 	want   map[agencyPost][]*domain.PostRead // the readings of the batch
 	days   []seriesDay                       // of want
 	series map[agencyPost]*series
@@ -63,10 +64,17 @@ func (f *postFold) Apply(ev Event) error {
 	}
 	switch data := ev.Data.(type) {
 	case domain.PostRead:
-		r := newReading(&data, ev.Envelope.ID)
-		f.seriesOf(r).add(r)
+		if r := newReading(&data, ev.Envelope.ID); !f.erased.covers(r.Tenant, r.at) {
+			f.seriesOf(r).add(r)
+		}
+		return nil
+	case domain.AccountErased:
+		f.erased.applied.note(data)
 		return nil
 	case domain.PostRegistered:
+		if f.erased.covers(data.Tenant, instant(data.RegisteredAt)) {
+			return nil
+		}
 		return f.register(data, ev.Envelope.ID)
 	default:
 		return errMisplaced(ev)

@@ -30,6 +30,8 @@ func (f *postFold) Load(first *pgx.Batch, events []Event) {
 			registered = append(registered, data)
 		}
 	}
+	f.erased.queueLoad(first, "post_erasures", events)
+	f.queueErasedPosts(first)
 	f.queuePosts(first, registered)
 	f.queueDays(first)
 }
@@ -88,8 +90,8 @@ func (f *postFold) scanDays(rows pgx.Rows) error {
 	return rows.Err()
 }
 
-// scanWhole reads rows of wholeColumns, and whether the reading is settled.
-func (f *postFold) scanWhole(rows pgx.Rows) error {
+// scanWhole reads rows of wholeColumns, and whether the reading is settled, and has each taken into its series.
+func (f *postFold) scanWhole(rows pgx.Rows, take func(s *series, r *reading, settled bool)) error {
 	defer rows.Close()
 	for rows.Next() {
 		var r reading
@@ -106,7 +108,7 @@ func (f *postFold) scanWhole(rows pgx.Rows) error {
 		}
 		g.Engagement, g.EngagementPartial = domain.Counts{Likes: g.Likes, Comments: g.Comments, Shares: g.Shares}.Engagement()
 		g.EngagementPartial = g.EngagementPartial && g.Engagement != nil
-		f.seriesOf(&r).stored(&r, settled)
+		take(f.seriesOf(&r), &r, settled)
 	}
 	return rows.Err()
 }
@@ -187,6 +189,9 @@ type late struct {
 // that come late, it also reads the days after theirs up to where their effect ends: at the next reading, and for each of
 // their figures at the next one that has it.
 func (f *postFold) LoadMore(ctx context.Context, tx pgx.Tx, _ []Event) error {
+	if err := f.loadErased(ctx, tx); err != nil {
+		return err
+	}
 	whole := slices.DeleteFunc(f.days, func(d seriesDay) bool {
 		s := f.series[d.agencyPost]
 		return s == nil || s.newest.Before(d.first)
@@ -196,7 +201,7 @@ func (f *postFold) LoadMore(ctx context.Context, tx pgx.Tx, _ []Event) error {
 	}
 	rows, err := tx.Query(ctx, readWhole, arraysOf(whole, func(d seriesDay) []any { return []any{d.account, d.external, d.parent, d.day} })...)
 	if err == nil {
-		err = f.scanWhole(rows)
+		err = f.scanWhole(rows, (*series).stored)
 	}
 	if err != nil {
 		return fmt.Errorf("read whole days: %w", err)
@@ -246,7 +251,7 @@ func (f *postFold) loadLate(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return fmt.Errorf("read what follows late readings: %w", err)
 	}
-	return f.scanWhole(rows)
+	return f.scanWhole(rows, (*series).stored)
 }
 
 // effect says what a reading changes beyond its day: nothing where a later reading of the day has all its figures. When

@@ -58,6 +58,9 @@ var postsTable = newTable("tSPosts",
 // Write implements [Fold]. Rows go in the order of their keys, which is the order of the indexes. What is copied goes to the
 // server while the rest is worked out.
 func (f *postFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
+	if err := f.eraseStored(ctx, tx, last); err != nil {
+		return err
+	}
 	copying := &copies{ctx: ctx, tx: tx}
 	err := f.queueRows(last, copying)
 	if err := errors.Join(err, copying.wait()); err != nil {
@@ -131,6 +134,7 @@ func changedDays(all []*series) (rows []dayRow, gone []*reading) {
 }
 
 func (f *postFold) changedPosts() ([]postRow, error) {
+	f.erasePosts()
 	f.compareRegistrations()
 	var posts []postRow
 	for _, p := range f.posts {

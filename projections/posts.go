@@ -67,15 +67,18 @@ func (f *postFold) register(e domain.PostRegistered, eventID string) error {
 	return nil
 }
 
+// postColumns are what [postFold.scanPosts] reads of tSPosts t.
+const postColumns = `t.social_account_id, t.external_id, t.parent_account, t.account_id,
+		       t.listing::text, t.main_app::text, t.registered_at, t.updated_at, t.newer_accounts`
+
 func (f *postFold) queuePosts(batch *pgx.Batch, registered []domain.PostRegistered) {
 	if len(registered) == 0 {
 		return
 	}
 	keys := arraysOf(registered, func(r domain.PostRegistered) []any { return []any{r.SocialAccount, r.ExternalID, r.ParentAccount} })
 	batch.Queue(`
-		select distinct social_account_id, external_id, parent_account, account_id,
-		       listing::text, main_app::text, registered_at, updated_at, newer_accounts
-		from tSPosts join unnest($1::bigint[], $2::text[], $3::text[])
+		select distinct `+postColumns+`
+		from tSPosts t join unnest($1::bigint[], $2::text[], $3::text[])
 			as k(social_account_id, external_id, parent_account)
 			using (social_account_id, external_id, parent_account)`, keys...).Query(f.scanPosts)
 }

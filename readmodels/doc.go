@@ -35,6 +35,7 @@
 //	history_moment.go history_state.go  moments of a stream; a dashboard at a moment, and between two
 //	contents.go                     what posts say, where the log would lose it
 //	told_entities.go                the directory as it was told: whole entities by their keys
+//	figures_erased.go               up to when figures of accounts are erased
 //	directory_names.go              names beside the ids of a history
 //	history_export.go               the whole history, batch by batch
 //	audit_reads.go                  who read or exported the history

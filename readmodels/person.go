@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -84,23 +85,71 @@ func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64) (doma
 	if err != nil {
 		return person, err
 	}
-	person.Contents, err = contentsOf(ctx, tx, person.Profiles)
-	return person, err
+	return person, goingOf(ctx, tx, &person)
 }
 
-// ContentsOf returns what is stored of the posts of social accounts, for every agency.
-func (p People) ContentsOf(ctx context.Context, socialAccounts []int64) (stored []domain.StoredContent, err error) {
+// Going fills in what is known of the social accounts that go with a person: who had them, and what their posts say.
+func (p People) Going(ctx context.Context, person *domain.Person) error {
+	err := pg.Snapshot(ctx, p.Pool, func(tx pgx.Tx) error { return goingOf(ctx, tx, person) })
+	return wrapped("find social accounts that go", err)
+}
+
+func goingOf(ctx context.Context, tx pgx.Tx, person *domain.Person) (err error) {
+	rows, _ := tx.Query(ctx, `
+		select k.id, h.account_id, h.p_id from unnest($1::bigint[]) as k(id) cross join lateral (
+			select account_id, p_id from (
+				select account_id, p_id, 0 as rank, null::timestamptz as at from tSAccounts where id = k.id and parent_account = $2
+				union all (select account_id, p_id, 1, captured_at from tSAccountIns
+					where social_account_id = k.id and parent_account = $2 order by captured_at desc limit 1)
+				union all (select account_id, p_id, 1, updated_at from tSPosts
+					where social_account_id = k.id and parent_account = $2 order by updated_at desc limit 1)
+				union all (select account_id, p_id, 1, last_at from post_gains
+					where social_account_id = k.id and parent_account = $2 order by quarter desc limit 1)
+				union all select account_id, p_id, 2, erased_at from account_erasures where social_account_id = k.id and parent_account = $2) had
+			order by rank, at desc limit 1) h order by k.id`, person.Going(), person.ParentAccount)
+	if person.Had, err = pgx.CollectRows(rows, pgx.RowToStructByPos[domain.AccountOwner]); err != nil {
+		return err
+	}
+	person.Contents, err = contentsOf(ctx, tx, *person)
+	return err
+}
+
+// Name adds social accounts of the person's agency that go with the person, and what their posts say. An id that nobody of the agency has
+// or had is invalid.
+func (p People) Name(ctx context.Context, person *domain.Person, socialAccounts []int64) error {
+	for _, id := range socialAccounts {
+		if !slices.Contains(person.Going(), id) {
+			person.Named = append(person.Named, id)
+		}
+	}
+	person.Pages = slices.DeleteFunc(person.Pages, func(page domain.DirectorySocialAccount) bool { return slices.Contains(person.Named, page.ID) })
+	if err := p.Going(ctx, person); err != nil {
+		return err
+	}
+	for _, id := range person.Named {
+		if !slices.ContainsFunc(person.Had, func(had domain.AccountOwner) bool { return had.SocialAccount == id }) {
+			return domain.NewError(domain.CodeInvalid,
+				"No member of agency %s has or had the social account %d, so it cannot go with this person. Check the id.", person.ParentAccount, id)
+		}
+	}
+	return nil
+}
+
+// ContentsOf returns what is stored of the posts of the social accounts that go with a person: of its own for every agency, of named ones
+// for the person's.
+func (p People) ContentsOf(ctx context.Context, person domain.Person) (stored []domain.StoredContent, err error) {
 	err = pg.Snapshot(ctx, p.Pool, func(tx pgx.Tx) (err error) {
-		stored, err = contentsOf(ctx, tx, socialAccounts)
+		stored, err = contentsOf(ctx, tx, person)
 		return err
 	})
 	return stored, wrapped("find what posts say", err)
 }
 
-func contentsOf(ctx context.Context, tx pgx.Tx, socialAccounts []int64) (stored []domain.StoredContent, err error) {
+func contentsOf(ctx context.Context, tx pgx.Tx, person domain.Person) (stored []domain.StoredContent, err error) {
 	rows, _ := tx.Query(ctx, `
 		select parent_account, social_account_id, external_id, origin, told_at from post_contents
-		where social_account_id = any($1) order by 1, 2, 3, 4`, socialAccounts)
+		where social_account_id = any($1) or social_account_id = any($2) and parent_account = $3 order by 1, 2, 3, 4`,
+		person.Profiles, person.Named, person.ParentAccount)
 	var post domain.PostRef
 	var origin domain.PostOrigin
 	var at time.Time

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -21,11 +22,13 @@ import (
 type eraseCommand struct {
 	storage
 	logging
-	User   string        `xor:"who" placeholder:"ID" help:"The user: 24 hex digits."`
-	Member int64         `xor:"who" placeholder:"ID" help:"The member; when it is a user, the whole user with all of its members."`
-	Yes    bool          `help:"Do it. Without it, only what would be erased is shown."`
-	JSON   bool          `name:"json" help:"Print a JSON object."`
-	Wait   time.Duration `default:"1m" help:"How long to wait until the tables show it."`
+	actionFlags
+	orderFlags
+	User          string        `xor:"who" placeholder:"ID" help:"The user: 24 hex digits."`
+	Member        int64         `xor:"who" placeholder:"ID" help:"The member; when it is a user, the whole user with all of its members."`
+	SocialAccount []int64       `placeholder:"ID" help:"A social account of the agency that goes too, with its figures. Repeatable; pages that are not named stay with the client."`
+	JSON          bool          `name:"json" help:"Print a JSON object."`
+	Wait          time.Duration `default:"1m" help:"How long to wait until the tables show it."`
 }
 
 func (c eraseCommand) Run(ctx context.Context, s streams) (err error) {
@@ -60,7 +63,8 @@ type erasure struct {
 	parts   *assembly.Parts
 	people  readmodels.People
 	before  bool                  // the directory holds the person no more
-	engines []*projections.Engine // of the projections that hold people
+	engines []*projections.Engine // of the projections that hold people or figures of theirs
+	held    []*projections.Engine // of those that say what there is to erase
 }
 
 func (e *erasure) open(ctx context.Context) error {
@@ -74,7 +78,11 @@ func (e *erasure) open(ctx context.Context) error {
 	if e.people.Pool, err = e.parts.Tables(ctx); err != nil {
 		return err
 	}
-	e.engines, err = e.parts.Engines(ctx, projections.Directory{}.Name(), projections.Contents{}.Name())
+	e.engines, err = e.parts.Engines(ctx, projections.Directory{}.Name(), projections.Contents{}.Name(),
+		projections.AccountInsights{}.Name(), projections.PostInsights{}.Name())
+	e.held = slices.DeleteFunc(slices.Clone(e.engines), func(engine *projections.Engine) bool {
+		return engine.Name() != projections.Directory{}.Name() && engine.Name() != projections.Contents{}.Name()
+	})
 	return err
 }
 
@@ -92,13 +100,21 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 	case err != nil:
 		return err
 	case e.before && !recorded:
-		return readmodels.ErrPersonNotFound
+		return refused(readmodels.ErrPersonNotFound)
+	}
+	if left := slices.DeleteFunc(slices.Clone(e.SocialAccount), func(id int64) bool { return slices.Contains(person.Going(), id) }); len(left) > 0 {
+		if err := e.people.Name(ctx, &person, left); err != nil {
+			return refused(err)
+		}
 	}
 	if !e.Yes {
 		if err := e.print(s.Out, person, false); err != nil {
 			return err
 		}
-		return usageError{errors.New("nothing was erased: repeat the command with --yes")}
+	}
+	order, err := e.order(s)
+	if err != nil {
+		return err
 	}
 	log, err := e.parts.Log(ctx)
 	if err != nil {
@@ -113,11 +129,15 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 		return err
 	}
 	erase := commands.ErasePerson{
-		Log: log, Kept: vault.NewEraser(kept), Earlier: projections.Earlier{Pool: engine, DeleteGroup: log.DeleteGroup}, Now: time.Now,
+		Log: log, Kept: vault.NewEraser(kept), Earlier: projections.Earlier{Pool: engine, DeleteGroup: log.DeleteGroup},
+		Order: order, Now: time.Now,
+	}
+	if err := assembly.AppendErasures(e.ErasuresFile, person.ErasedIDs(time.Now())); err != nil {
+		return err
 	}
 	first := erase.Erase
 	if e.before {
-		first = erase.DeleteKept
+		first = erase.EraseRest
 	}
 	if err := first(ctx, person); err != nil {
 		return err
@@ -128,7 +148,7 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 	if err := e.await(ctx, e.following()); err != nil {
 		return err
 	}
-	if err := e.await(ctx, e.contentsShown(erase, person.Profiles)); err != nil {
+	if err := e.await(ctx, e.contentsShown(erase, person)); err != nil {
 		return err
 	}
 	if err := erase.DropEarlier(ctx, person); err != nil {
@@ -146,7 +166,7 @@ func (e *erasure) find(ctx context.Context) (domain.Person, error) {
 
 // behind says how far the tables are behind the log: what they do not show would not be erased.
 func (e *erasure) behind(ctx context.Context) (string, error) {
-	reason, err := behind(e.engines)(ctx)
+	reason, err := behind(e.held)(ctx)
 	if reason != "" {
 		reason += "; nothing was erased. Is a service with the role projector running?"
 	}
@@ -184,11 +204,11 @@ func (e *erasure) following() func(context.Context) (string, error) {
 	}
 }
 
-// contentsShown erases what the tables show of the profiles' posts, and says that they still do.
-func (e *erasure) contentsShown(erase commands.ErasePerson, profiles []int64) func(context.Context) (string, error) {
+// contentsShown erases what the tables show of the posts of the social accounts that go, and says that they still do.
+func (e *erasure) contentsShown(erase commands.ErasePerson, person domain.Person) func(context.Context) (string, error) {
 	buried := map[string]time.Time{}
 	return func(ctx context.Context) (string, error) {
-		left, err := e.people.ContentsOf(ctx, profiles)
+		left, err := e.people.ContentsOf(ctx, person)
 		if err != nil || len(left) == 0 {
 			return "", err
 		}
@@ -231,6 +251,9 @@ type erasureReport struct {
 	Before        bool   `json:"erased_before,omitempty"` // the log says so: only what was left or came late goes
 }
 
+// logForgetsWithin is max.compaction.lag.ms and a day of segment.ms, which each start checks.
+const logForgetsWithin = 8 * 24 * time.Hour
+
 func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 	report := erasureReport{PersonErased: p.Erased(), ParentAccount: p.ParentAccount, Secrets: len(p.SecretRefs()), Erased: done, Before: e.before}
 	if e.JSON {
@@ -241,7 +264,7 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 		verb = "Erased"
 	}
 	if e.before {
-		fmt.Fprintln(out, "This person was erased before; what is left of it or came late is texts of posts and results of reads.")
+		fmt.Fprintln(out, "This person was erased before; what is left of it or came late is texts and figures of posts and results of reads.")
 	}
 	fmt.Fprintf(out, "%s (agency %s):\n", verb, p.ParentAccount)
 	if p.User != "" {
@@ -249,14 +272,18 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 	}
 	fmt.Fprintf(out, "  members %v, connections %v, own profiles %v\n  %d stored secrets\n",
 		report.Members, report.Connections, report.Profiles, report.Secrets)
-	fmt.Fprintf(out, "  %d texts of posts of the profiles\n", report.Contents)
+	fmt.Fprintf(out, "  social accounts that were named %v\n  figures of %d social accounts, up to now\n  %d texts of their posts\n",
+		report.Named, len(p.Going()), report.Contents)
 	if len(report.Pages) > 0 {
 		fmt.Fprintf(out, "Kept, without a connection: pages %v. Someone else must connect them to go on reading them.\n", report.Pages)
 	}
 	if done {
-		fmt.Fprintln(out, `Retired and still generations that held the person are dropped, or emptied where a view of yours hangs on their tables.
-Histories keep the id and still verify. The log drops the old records when topics directory and contents are next compacted
-(24 hours to 8 days; that of the broker inside this program by ledgerboard compact). Backups hold them for as long as they are kept.`)
+		fmt.Fprintf(out, `Stays: ids in histories, which still verify; figures on topic metrics, ids and numbers that make no rows any more; what is published at
+the platforms. Retired and still generations that held the person are dropped, or emptied where a view of yours hangs on their tables.
+Gone from tables and answers: now. Open streams and tickets of the person hold no more within 10 seconds.
+Gone from the log: by %s, when topics directory and contents are compacted (24 hours at the earliest; that of the broker inside
+this program by ledgerboard compact). Gone from backups: when the last one of before is deleted.
+`, time.Now().UTC().Add(logForgetsWithin).Format(time.DateOnly))
 	}
 	return nil
 }

@@ -28,9 +28,9 @@ func (e *erasure) recall(ctx context.Context, person *domain.Person) (recorded b
 	if err != nil || len(before) == 0 {
 		return false, err
 	}
-	var profiles []int64
+	var profiles, named []int64
 	for _, r := range before {
-		profiles = append(profiles, r.Profiles...)
+		profiles, named = append(profiles, r.Profiles...), append(named, r.Named...)
 		if !e.before {
 			continue
 		}
@@ -41,14 +41,14 @@ func (e *erasure) recall(ctx context.Context, person *domain.Person) (recorded b
 			}
 		}
 	}
-	there, err := e.socialAccounts(ctx, profiles)
+	there, err := e.socialAccounts(ctx, slices.Concat(profiles, named))
 	if err != nil {
 		return true, err
 	}
-	profiles = slices.DeleteFunc(profiles, func(id int64) bool { return there[id] })
-	person.Profiles = union(person.Profiles, profiles)
-	person.Contents, err = e.people.ContentsOf(ctx, person.Profiles)
-	return true, err
+	back := func(id int64) bool { return there[id] }
+	person.Profiles = union(person.Profiles, slices.DeleteFunc(profiles, back))
+	person.Named = union(person.Named, slices.DeleteFunc(named, back))
+	return true, e.people.Going(ctx, person)
 }
 
 func union(a, b []int64) []int64 {

@@ -47,6 +47,10 @@ func eraseSettings(dir string) settings {
 	}
 }
 
+func someOrder() orderFlags {
+	return orderFlags{OrderedBy: "person", Ground: "consent_withdrawn", Due: "2026-12-21"}
+}
+
 // withService runs the service on a data directory while use does something with it.
 func withService(t *testing.T, dir string, use func(a *process, base string)) {
 	t.Helper()
@@ -73,6 +77,9 @@ func TestErasePerson(t *testing.T) {
 		seedErasure(t, a)
 		before = chainOf(t, a)
 		names := historyNames(t, a, base)
+		for _, text := range personTexts {
+			require.NotEmpty(t, tablesWith(t, a, text), text)
+		}
 		require.Equal(t, "Erna Erased", names[erased])
 		require.Equal(t, "Sam Stays", names[stays])
 		require.Eventually(t, func() bool { // the reading itself is in the log, and readable
@@ -84,25 +91,38 @@ func TestErasePerson(t *testing.T) {
 	})
 
 	var out bytes.Buffer
-	command := eraseCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, User: erased, Wait: time.Minute}
+	command := eraseCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, User: erased, Wait: time.Minute, orderFlags: someOrder()}
 	err := command.Run(t.Context(), streams{Out: &out, Err: io.Discard})
 	var usage usageError
 	require.ErrorAs(t, err, &usage, "without --yes nothing is done")
+	require.ErrorContains(t, err, "without a terminal give --yes and --reason CODE[:TICKET] too")
 	require.Contains(t, out.String(), "Would be erased")
-	command.Yes, command.JSON = true, true
+	command.Yes, command.JSON, command.Reason = true, true, "customer_request:DPO-7"
+	command.SocialAccount = []int64{703, 999}
+	err = command.Run(t.Context(), streams{Out: &out, Err: io.Discard})
+	require.ErrorAs(t, err, &usage)
+	require.ErrorContains(t, err, "No member of agency "+eraseAgency+" has or had the social account 999")
+	command.SocialAccount = []int64{703}
 	out.Reset()
 	require.NoError(t, command.Run(t.Context(), streams{Out: &out, Err: io.Discard}))
 	require.JSONEq(t, `{"erased":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"sessions":2,
-		"connections":[70,71],"profiles":[700],"pages":[701],"contents":1,"secrets":3}`, out.String())
+		"connections":[70,71],"profiles":[700],"pages":[701],"social_accounts":[703],"contents":2,"secrets":3}`, out.String())
 
 	compact := compactCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, JSON: true}
-	require.True(t, inFiles(t, filepath.Join(dir, "broker"), "Erna was here"))
+	for _, text := range personTexts {
+		require.True(t, inFiles(t, filepath.Join(dir, "broker"), text), text)
+	}
 	require.NoError(t, compact.Run(t.Context(), streams{Out: &out, Err: io.Discard}))
-	require.False(t, inFiles(t, filepath.Join(dir, "broker"), "Erna was here"), "the log has forgotten it")
+	for _, text := range personTexts {
+		require.False(t, inFiles(t, filepath.Join(dir, "broker"), text), "the log has forgotten %q", text)
+	}
 	require.True(t, inFiles(t, filepath.Join(dir, "broker"), "Sam was here"))
 
 	withService(t, dir, func(a *process, base string) {
 		require.ErrorIs(t, compact.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}), embedded.ErrLocked)
+		for _, text := range personTexts {
+			require.Empty(t, tablesWith(t, a, text), text)
+		}
 		require.Equal(t, before, chainOf(t, a), "the history is what it was, byte for byte, and verifies")
 		names := historyNames(t, a, base)
 		require.Contains(t, names, erased)
@@ -124,11 +144,20 @@ func TestErasePerson(t *testing.T) {
 			"select count(*) from kept.fetch_state where social_account_id = 702702702 and failures = 3 and reason = 'Sam has no permission'":        1,
 			"select count(*) from post_contents where content like 'Erna%'":                                                                          0,
 			"select count(*) from post_contents where content like 'Sam%'":                                                                           1,
-			"select count(*) from users":                                                                                                             2,
-			"select count(*) from members":                                                                                                           1,
-			"select count(*) from sessions":                                                                                                          1,
-			"select count(*) from tSAccounts where id = 702702702 and connected":                                                                     1,
-			"select count(*) from operations_trail where actor = '" + erasureActorName + "'":                                                         1,
+			"select count(*) from tSAccounts where id = 703":                                                                                         0,
+			"select count(*) from post_contents where social_account_id in (700, 703)":                                                               0,
+			"select (select count(*) from tSAccountIns where social_account_id in (700, 703)) + (select count(*) from tSPosts where social_account_id in (700, 703))" +
+				" + (select count(*) from tSPostInsights where social_account_id in (700, 703)) + (select count(*) from post_daily where social_account_id in (700, 703))": 0,
+			"select (select count(*) from tSAccountIns) + (select count(*) from tSPosts) + (select count(*) from tSPostInsights)":                           3,
+			"select (select count(*) from account_erasures) + (select count(*) from post_erasures)":                                                         4,
+			"select count(*) from operations_trail where data -> 'order' ->> 'ground' = 'consent_withdrawn' and data #>> '{order,reason,ticket}' = 'DPO-7'": 1,
+			"select count(*) from kept.notice_cursors where user_id = '" + erased + "'":                                                                     0,
+			"select count(*) from kept.notice_cursors where user_id = '" + stays + "'":                                                                      1,
+			"select count(*) from users":                                                     2,
+			"select count(*) from members":                                                   1,
+			"select count(*) from sessions":                                                  1,
+			"select count(*) from tSAccounts where id = 702702702 and connected":             1,
+			"select count(*) from operations_trail where actor = '" + erasureActorName + "'": 1,
 		} {
 			var got int
 			require.Eventually(t, func() bool { // a live read model may be some events behind
@@ -140,7 +169,7 @@ func TestErasePerson(t *testing.T) {
 	out.Reset()
 	require.NoError(t, command.Run(t.Context(), streams{Out: &out, Err: io.Discard}))
 	require.JSONEq(t, `{"erased":true,"erased_before":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"sessions":0,
-		"connections":[70,71],"profiles":[700],"secrets":0}`, out.String(), "again nothing is left")
+		"connections":[70,71],"profiles":[700],"social_accounts":[703],"secrets":0}`, out.String(), "again nothing is left")
 	command.JSON, command.User = false, "d90000000000000000000000"
 	require.ErrorContains(t, command.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}), "holds nobody with this id")
 }
@@ -155,7 +184,7 @@ func TestEraseWhatComesLate(t *testing.T) {
 				seedErasure(t, a)
 				require.Eventually(t, func() bool { return contentsOfErna(t, a) == 1 }, 30*time.Second, 10*time.Millisecond)
 			})
-			command := eraseCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, User: erased, Yes: true, JSON: true, Wait: time.Minute}
+			command := eraseCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, User: erased, JSON: true, Wait: time.Minute, actionFlags: actionFlags{Yes: true, Reason: "customer_request"}, orderFlags: someOrder()}
 			if !follows {
 				command.Wait = 2 * time.Second
 			}
@@ -249,6 +278,48 @@ func eraseWhileRead(t *testing.T, c eraseCommand, follows bool, out io.Writer) e
 	return err
 }
 
+// personTexts are what the person is known by and has said, also on the page that is named.
+var personTexts = []string{"Erna Erased", "erna@example.com", "Erna was here", "Erna was named"}
+
+// tablesWith are the tables of all schemas, those beside the log included, of which a row holds a text.
+func tablesWith(t *testing.T, a *process, text string) (tables []string) {
+	t.Helper()
+	rows, err := a.KeptPool.Query(t.Context(), `
+		select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		where c.relkind in ('r', 'm') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'`)
+	require.NoError(t, err)
+	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	for _, table := range all {
+		var holds bool
+		require.NoError(t, a.KeptPool.QueryRow(t.Context(), "select exists (select from "+table+" r where strpos(r::text, $1) > 0)", text).Scan(&holds))
+		if holds {
+			tables = append(tables, table)
+		}
+	}
+	return tables
+}
+
+// The report says what went, what stays and by when.
+func TestEraseReportSaysWhatStaysAndByWhen(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	person := domain.Person{
+		ParentAccount: eraseAgency, User: erased, Profiles: []int64{700}, Named: []int64{703}, Pages: []domain.DirectorySocialAccount{{ID: 701}},
+	}
+	require.NoError(t, (&erasure{}).print(&out, person, true))
+	for _, want := range []string{
+		"Erased (agency " + eraseAgency, "own profiles [700]", "named [703]", "figures of 2 social accounts", "pages [701]", "Stays: ids in histories",
+		"Gone from tables and answers: now", "Gone from the log: by " + time.Now().UTC().AddDate(0, 0, 8).Format(time.DateOnly), "Gone from backups",
+	} {
+		require.Contains(t, out.String(), want)
+	}
+	out.Reset()
+	require.NoError(t, (&erasure{}).print(&out, person, false))
+	require.Contains(t, out.String(), "Would be erased")
+	require.NotContains(t, out.String(), "Gone")
+}
+
 // inFiles tells whether a text is in any file below a directory.
 func inFiles(t *testing.T, dir, text string) (found bool) {
 	t.Helper()
@@ -282,6 +353,9 @@ func seedErasure(t *testing.T, a *process) {
 		select 'account_insights', 4, a.id, 3, 'permission', a.name || ' has no permission', $1, $1, a.name || ' has no history', $1
 		from (values (700, 'Erna'), (701, 'Erna'), (702702702, 'Sam')) a (id, name)`, now)
 	require.NoError(t, err)
+	_, err = a.KeptPool.Exec(ctx, `insert into notice_cursors (parent_account, user_id, version, updated_at) values ($1, $2, 1, $4), ($1, $3, 1, $4)`,
+		eraseAgency, erased, stays, now)
+	require.NoError(t, err)
 	_, err = a.KeptPool.Exec(ctx, `
 		insert into post_notes (social_account_id, external_id, class, since, tried_at)
 		values (700, 'of Erna', 'not_found', $1, $1), (702702702, 'of Sam', 'not_found', $1, $1)`, now)
@@ -308,18 +382,33 @@ func seedErasure(t *testing.T, a *process) {
 		domain.DirectoryConnection{ID: 72, MemberID: 8, Platform: domain.LinkedIn, SecretRef: "connection:72"},
 		domain.DirectoryDefaultAccount{MemberID: 7, SocialAccount: 700},
 		page(700, 7, 70, domain.LinkedInProfile), page(701, 7, 71, domain.LinkedInCompanyPage), page(702702702, 8, 72, domain.LinkedInProfile),
+		page(703, 8, 72, domain.LinkedInCompanyPage),
 	} {
 		require.NoError(t, a.Log.Append(ctx, commands.EntityDraft(entity, time.Now())))
 	}
-	for profile, text := range map[int64]string{700: "Erna was here", 702702702: "Sam was here"} {
+	for profile, text := range map[int64]string{700: "Erna was here", 702702702: "Sam was here", 703: "Erna was named"} {
 		require.NoError(t, a.Log.Append(ctx, commands.ContentDraft(domain.PostContent{
 			PostRef: domain.PostRef{ParentAccount: eraseAgency, SocialAccount: profile, ExternalID: "p"}, AccountID: eraseClient, Origin: domain.OriginMainApp,
 			PostTexts: domain.PostTexts{Content: text},
 		}, now)))
 	}
+	for _, social := range []int64{700, 701, 703} {
+		tenant := domain.Tenant{ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: 7, SocialAccount: social}
+		for _, figures := range []domain.Data{
+			domain.AccountRead{Tenant: tenant, Platform: domain.LinkedIn, CapturedAt: now, Figures: []domain.Figure{{Name: domain.MetricFollowers, Kind: domain.Stock, Value: 5}}},
+			domain.PostRegistered{Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "p", Origin: domain.OriginMainApp, RegisteredAt: now},
+			domain.PostRead{Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "p", CapturedAt: now, Counts: domain.Counts{Likes: new(int64(9))}},
+		} {
+			require.NoError(t, a.Log.Append(ctx, commands.NewDraft(domain.TopicMetrics, tenant.Key(), figures, now)))
+		}
+	}
 	require.Eventually(t, func() bool {
 		var n int
-		return a.ReadPool.QueryRow(ctx, "select count(*) from tSAccounts where id = 702702702").Scan(&n) == nil && n == 1 && a.Monitor.MayCommand() == nil
+		return a.ReadPool.QueryRow(ctx, "select count(*) from tSPosts").Scan(&n) == nil && n == 3
+	}, 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool {
+		var n int
+		return a.ReadPool.QueryRow(ctx, "select count(*) from tSAccounts where id = 703").Scan(&n) == nil && n == 1 && a.Monitor.MayCommand() == nil
 	}, 30*time.Second, 10*time.Millisecond)
 	lists := [][]string{{erased, stays}, {stays}, {erased, stays}}
 	for _, users := range lists {

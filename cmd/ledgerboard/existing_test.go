@@ -31,7 +31,7 @@ func TestNothingIsMadeToBeLookedAt(t *testing.T) {
 		"verify, no tables": {verifyCommand{storage: noTables, logging: quiet, All: true}.Run, "--log-only"},
 		"replay":            {replayCommand{storage: nowhere, logging: quiet, Parent: agency}.Run, "LEDGERBOARD_KAFKA_BROKERS"},
 		"export":            {exportCommand{storage: nowhere, logging: quiet, Parent: agency, Bundle: filepath.Join(dir, "b")}.Run, "LEDGERBOARD_KAFKA_BROKERS"},
-		"erase":             {eraseCommand{storage: nowhere, logging: quiet, User: user, Yes: true, Wait: time.Second}.Run, "LEDGERBOARD_DATABASE_URL"},
+		"erase":             {eraseCommand{storage: nowhere, logging: quiet, User: user, actionFlags: actionFlags{Yes: true, Reason: "test"}, orderFlags: someOrder(), Wait: time.Second}.Run, "LEDGERBOARD_DATABASE_URL"},
 	} {
 		var said bytes.Buffer
 		err := c.run(t.Context(), streams{Out: io.Discard, Err: io.Discard})

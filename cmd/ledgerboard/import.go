@@ -9,6 +9,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -96,6 +97,9 @@ func (i *importing) check() (err error) {
 	}
 	if i.zone, err = time.LoadLocation(i.TimeZone); err != nil || i.TimeZone == "Local" {
 		return usageError{fmt.Errorf("--time-zone %q is not an IANA time zone, for example Europe/Berlin", i.TimeZone)}
+	}
+	if i.erasures, err = assembly.ReadErasures(i.ErasuresFile); err != nil {
+		return usageError{err}
 	}
 	if i.GrowthWindow <= 0 {
 		return usageError{fmt.Errorf("--growth-window is %s; use more than 0", i.GrowthWindow)}

@@ -33,6 +33,7 @@ type importing struct {
 	out      streams
 	now      time.Time
 	registry *domain.Registry
+	erasures domain.Erasures // what must not come back
 
 	parts   *assembly.Parts        // nil: nothing is open
 	log     *eventlog.Log          // nil: there is none yet (dry run)

@@ -134,6 +134,10 @@ func (p *importPass) take(ctx context.Context, in importer, at place, r *legacy.
 	if d.Key == "" {
 		return nil
 	}
+	if err := p.refuseErased(d); err != nil {
+		p.refuse(at, err)
+		return nil
+	}
 	if d.seal != nil && (p.real || p.DryRun) { // whether a secret is here already a dry run cannot say: it opens no database
 		if err := d.seal(ctx); err != nil {
 			return err

@@ -43,6 +43,7 @@ type storage struct {
 	KafkaPass    string   `env:"LEDGERBOARD_KAFKA_PASSWORD" name:"kafka-password" placeholder:"SECRET" help:"Password for SASL."`
 	KafkaSASL    string   `env:"LEDGERBOARD_KAFKA_SASL" enum:"PLAIN,SCRAM-SHA-256,SCRAM-SHA-512" default:"SCRAM-SHA-512" help:"SASL mechanism, when a user is given."`
 	DatabaseURL  string   `env:"LEDGERBOARD_DATABASE_URL" placeholder:"postgres://…" help:"PostgreSQL. None: a server started by this process."`
+	ErasuresFile string   `env:"LEDGERBOARD_ERASURES_FILE" placeholder:"FILE" help:"List of erasures, outside log and database: each start erases again what it names."`
 }
 
 // logging says how the program logs.
@@ -254,7 +255,7 @@ func (s settings) connectConfig() (*assembly.ConnectConfig, error) {
 
 // backends say where the log and the database are and how to reach them.
 func (s storage) backends(logger *slog.Logger) assembly.Settings {
-	at := assembly.Settings{Brokers: s.KafkaBrokers, DatabaseURL: s.DatabaseURL, Embedded: s.embedded(logger), Logger: logger}
+	at := assembly.Settings{Brokers: s.KafkaBrokers, DatabaseURL: s.DatabaseURL, Erasures: s.ErasuresFile, Embedded: s.embedded(logger), Logger: logger}
 	if s.KafkaTLS {
 		at.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}

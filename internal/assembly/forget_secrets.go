@@ -2,7 +2,6 @@ package assembly
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -72,13 +71,5 @@ func (s *Service) ForgetWords(ctx context.Context, now time.Time) (int, error) {
 // ScanDirectory hands over every record of the directory, one at a time and those of a key in their order; the error
 // is of one that cannot be decoded.
 func ScanDirectory(ctx context.Context, log *eventlog.Log, each func(domain.Recorded, error)) error {
-	var mu sync.Mutex // partitions come in parallel; a key lives in one of them
-	return log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicDirectory, Handle: func(_ context.Context, run eventlog.Run) error {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, r := range run.Records {
-			each(log.Decode(r))
-		}
-		return nil
-	}})
+	return scanTopic(ctx, log, domain.TopicDirectory, each)
 }

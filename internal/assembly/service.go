@@ -83,6 +83,9 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	if err := s.openReadSide(ctx); err != nil {
 		return nil, err
 	}
+	if err := s.EraseAgain(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.openCommands(); err != nil {
 		return nil, err
 	}

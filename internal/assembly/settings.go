@@ -23,6 +23,7 @@ type Settings struct {
 	ReadConns   int32      // that reads of this process may hold; 0: [DefaultReadConns]
 	FoldConns   int32      // that each generation may hold that this process folds; 0: [projections.DefaultFoldConns]
 	RebuildDisk int64      // bytes that a rebuild may need; 0: four fifths of what is free, where that is known
+	Erasures    string     // file of the list of erasures; "": there is none
 	SecretsKeys vault.Keys // that seal tokens and password hashes
 
 	Embedded Embedded // starts what is not configured; nil where everything is

@@ -44,7 +44,7 @@ const (
 func (f *facebook) Owner(ctx context.Context, t Target) (TokenOwner, error) { return f.owner(ctx, t) }
 
 // Inspects implements [Inspector].
-func (f *facebook) Inspects(Target) bool { return f.known() }
+func (f *facebook) Inspects(Target) bool { return f.configured() }
 
 // Inspect implements [Inspector].
 func (f *facebook) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
@@ -65,15 +65,15 @@ func (i *instagram) Owner(ctx context.Context, t Target) (TokenOwner, error) {
 }
 
 // Inspects implements [Inspector].
-func (i *instagram) Inspects(t Target) bool { return !t.InstagramLogin && i.facebookLogin.known() }
+func (i *instagram) Inspects(t Target) bool { return !t.InstagramLogin && i.facebookLogin.configured() }
 
 // Inspect implements [Inspector].
 func (i *instagram) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 	return i.facebookLogin.inspect(ctx, t)
 }
 
-// known tells whether our app's id and secret are, in whose name tokens are asked about.
-func (g *graph) known() bool { return g.clientID != "" && g.secret != "" }
+// configured tells whether our app's id and secret are, in whose name tokens are asked about.
+func (g *graph) configured() bool { return g.clientID != "" && g.secret != "" }
 
 func (g *graph) asked(ctx context.Context, op string, t Target, path string, query url.Values, out any) error {
 	if err := g.needToken(op, t.AccessToken); err != nil {

@@ -33,7 +33,7 @@
 //	seal.go     the sealed form
 //	ticket_key.go TicketKey: the key of streams' tickets, which all processes share
 //	secrets.go  Secrets: put, get one or many, delete
-//	erase.go    Eraser: deletes secrets and results of reads, without a key
+//	erase.go    Eraser: deletes secrets, cursors and results of reads, without a key
 //	connect_attempts.go connect_links.go grants.go  Connecting: sign-ins under way; links that begin them; what people gave our apps
 //	rotate.go   Secrets: re-sealing under the newest key, check at start
 //

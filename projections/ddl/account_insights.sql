@@ -63,6 +63,15 @@ create table account_months (
   event_ids         text[]        not null
 ) with (fillfactor = 50); -- a row grows by a day each day, in its page
 
+-- Up to when what an agency read of a social account is erased. What was captured before makes no row, however late it comes.
+create table account_erasures (
+  social_account_id bigint      not null,
+  parent_account    text        not null,
+  account_id        text        not null, -- the client who had it last, whose answers say so; '' unknown
+  p_id              smallint    not null,
+  erased_at         timestamptz not null
+);
+
 -- +keys
 
 alter table tSAccountIns add primary key (social_account_id, parent_account, captured_at);
@@ -77,3 +86,5 @@ create index account_newest_tenant on account_newest (parent_account, account_id
 alter table account_months add primary key
   (social_account_id, parent_account, account_id, member_id, p_id, metric, kind, month, source, window_name);
 create index account_months_tenant on account_months (parent_account, metric, month, member_id, account_id);
+
+alter table account_erasures add primary key (social_account_id, parent_account);

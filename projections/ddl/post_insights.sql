@@ -13,7 +13,7 @@ create table tSPosts (
   published_at      timestamptz,
   c_id              bigint,
   post_type         text,
-  registered_at     timestamptz not null, -- the earliest registration
+  registered_at     timestamptz not null, -- the earliest registration; where some are erased, the earliest of what each origin last said
   updated_at        timestamptz not null, -- the latest one
   newer_accounts    text[], -- other sub-accounts of the agency under which it was registered later; null without any
   listing           jsonb, -- what the platform's listing says, with its time and event
@@ -158,6 +158,15 @@ create table post_gains (
   partial_n          bigint      not null -- of engagement_n: what a part gained is not known
 ) with (fillfactor = 80);
 
+-- Up to when what an agency read of a social account is erased: as account_erasures.
+create table post_erasures (
+  social_account_id bigint      not null,
+  parent_account    text        not null,
+  account_id        text        not null, -- the client who had it last, whose answers say so; '' unknown
+  p_id              smallint    not null,
+  erased_at         timestamptz not null
+);
+
 -- +keys
 
 alter table tSPosts add primary key (social_account_id, external_id, parent_account, account_id);
@@ -178,3 +187,5 @@ create index post_months_tenant on post_months (parent_account, month, account_i
 
 alter table post_gains add primary key (social_account_id, quarter, parent_account, account_id, member_id, p_id);
 create index post_gains_tenant on post_gains (parent_account, quarter);
+
+alter table post_erasures add primary key (social_account_id, parent_account);

@@ -60,6 +60,8 @@ type sourceFacts struct {
 	figures      []string // metrics of the newest reading
 	missing      []domain.MissingFigure
 	leftTheScope bool
+	erased       bool      // the directory holds it no more, and what was read is erased
+	erasedAt     time.Time // up to when
 }
 
 // knownAccount is a social account that has rows in the range.
@@ -79,7 +81,7 @@ func (qc *queryContext) noteAccount(social int64, account string, platform domai
 // classifySources completes the sources: the social accounts that the scope has now, and those that have left it
 // and still have figures in the answer. It comes after everything that calls noteMetric.
 func (qc *queryContext) classifySources(ctx context.Context) error {
-	facts, err := qc.sourceFacts(ctx)
+	facts, erased, err := qc.sourceFacts(ctx)
 	if err != nil {
 		return err
 	}
@@ -97,6 +99,11 @@ func (qc *queryContext) classifySources(ctx context.Context) error {
 			}})
 		}
 	}
+	for _, e := range erased {
+		if !present[e.SocialAccount] && len(qc.metricsRead[e.SocialAccount]) == 0 && qc.query.Member == 0 {
+			facts = append(facts, e)
+		}
+	}
 	qc.sources = make([]Source, len(facts))
 	for i, f := range facts {
 		s := qc.classify(f)
@@ -112,6 +119,9 @@ func (qc *queryContext) classifySources(ctx context.Context) error {
 			}
 		}
 		qc.sources[i] = s
+	}
+	for i := range qc.sources {
+		qc.sources[i].noteErasure(erased)
 	}
 	slices.SortFunc(qc.sources, func(x, y Source) int {
 		return cmp.Or(cmp.Compare(x.Platform, y.Platform), cmp.Compare(x.SocialAccount, y.SocialAccount))
@@ -134,17 +144,19 @@ const (
 			order by g.quarter desc fetch first row with ties) g`
 )
 
-// sourceFacts reads the social accounts of the scope, with what their newest readings say.
-func (qc *queryContext) sourceFacts(ctx context.Context) ([]sourceFacts, error) {
-	newest, kind := newestOfAccount, domain.FetchAccounts
+// sourceFacts reads the social accounts of the scope, with what their newest readings say, and those of which something is erased that
+// lies in the range.
+func (qc *queryContext) sourceFacts(ctx context.Context) (facts, erased []sourceFacts, err error) {
+	newest, kind, erasures := newestOfAccount, domain.FetchAccounts, "account_erasures"
 	if qc.ofPosts {
-		newest, kind = newestOfPosts, domain.FetchPosts
+		newest, kind, erasures = newestOfPosts, domain.FetchPosts, "post_erasures"
 	}
 	var asked *time.Time // when the answer is asked for; nil: now
 	if now := qc.query.Range.Now; !now.IsZero() {
 		asked = &now
 	}
-	rows, _ := qc.tx.Query(ctx, `
+	var batch pgx.Batch
+	batch.Queue(`
 		with subscribed as materialized (
 			select b.account_id from tSubscriptions b
 			where b.account_id = any(array(
@@ -162,19 +174,47 @@ func (qc *queryContext) sourceFacts(ctx context.Context) ([]sourceFacts, error) 
 		where s.parent_account = $1 and `+qc.within("s.account_id")+` and s.p_id = any($3)
 		  and ($6::bigint = 0 or s.member_id = $6) and ($7::bigint = 0 or s.id = $7)
 		order by s.p_id, s.id`,
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Range.To, qc.query.Member, qc.query.Social, kind, asked)
-	facts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
-		var granted *string
-		err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
-			&f.state, &f.stateReason, &f.subscribed, &f.LastRead, &f.figures, &f.missing, &f.dueAt, &granted)
-		f.ungranted = domain.PermissionsOf(f.Platform, f.AccountType, granted).Ungranted
-		f.PlatformRef = readmodels.PlatformRefOf(f.Platform)
-		return f, err
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Range.To, qc.query.Member, qc.query.Social, kind, asked).
+		Query(func(rows pgx.Rows) (err error) {
+			facts, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
+				var granted *string
+				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
+					&f.state, &f.stateReason, &f.subscribed, &f.LastRead, &f.figures, &f.missing, &f.dueAt, &granted)
+				f.ungranted = domain.PermissionsOf(f.Platform, f.AccountType, granted).Ungranted
+				f.PlatformRef = readmodels.PlatformRefOf(f.Platform)
+				return f, err
+			})
+			return err
+		})
+	batch.Queue(`
+		select e.social_account_id, e.account_id, e.p_id, e.erased_at from `+erasures+` e
+		where e.parent_account = $1 and `+qc.within("e.account_id")+` and e.p_id = any($3) and e.erased_at > $4
+		  and ($5::bigint = 0 or e.social_account_id = $5)`,
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Social).Query(func(rows pgx.Rows) (err error) {
+		erased, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
+			f.erased = true
+			err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.erasedAt)
+			f.PlatformRef = readmodels.PlatformRefOf(f.Platform)
+			return f, err
+		})
+		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read sources: %w", err)
+	if err := qc.tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return nil, nil, fmt.Errorf("read sources: %w", err)
 	}
-	return facts, nil
+	return facts, erased, nil
+}
+
+// noteErasure says what of the source is erased.
+func (s *Source) noteErasure(erased []sourceFacts) {
+	at := slices.IndexFunc(erased, func(e sourceFacts) bool { return e.SocialAccount == s.SocialAccount })
+	if at < 0 {
+		return
+	}
+	if s.Status == SourceOK {
+		s.Status = SourcePartial
+	}
+	s.Reason = strings.TrimSpace(fmt.Sprintf("What was read of it before %s was erased. %s", erased[at].erasedAt.UTC().Format(time.RFC3339), s.Reason))
 }
 
 // findFormerAccounts finds out whose posts were read of social accounts that have left the scope.
@@ -210,7 +250,7 @@ func (qc *queryContext) classify(f sourceFacts) Source {
 	nothingOfPosts := qc.ofPosts && len(read) == 0 && !qc.givesNone(f.Platform, qc.metrics...)
 	unsupported := 0
 	for _, metric := range qc.metrics {
-		if read[metric] != nil || f.LastRead == nil || f.leftTheScope || nothingOfPosts || slices.Contains(f.figures, metric) {
+		if read[metric] != nil || f.LastRead == nil || f.leftTheScope || f.erased || nothingOfPosts || slices.Contains(f.figures, metric) {
 			continue
 		}
 		missing := qc.missingFigure(f, metric)
@@ -221,6 +261,8 @@ func (qc *queryContext) classify(f sourceFacts) Source {
 	}
 	gaps, blank := qc.gapsOf(f), qc.whyBlank()
 	switch {
+	case f.erased:
+		s.Status, s.Missing = SourcePartial, []domain.MissingFigure{}
 	case f.leftTheScope && qc.query.Member > 0:
 		s.Status, s.Reason = SourcePartial, "It does not belong to this member any more; what was read before stays."
 	case f.leftTheScope:

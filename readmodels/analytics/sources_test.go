@@ -2,6 +2,7 @@ package analytics_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -273,4 +274,49 @@ func TestSourcesAreOrderedAndOfThePlatformsAskedFor(t *testing.T) {
 	}
 	require.Equal(t, []int64{11, 12, 3, 9}, ids(domain.Platforms()...))
 	require.Equal(t, []int64{11, 12}, ids(domain.Facebook))
+}
+
+// An account of which something is erased that lies in the range is named, whether the directory still holds it or not; to the client who
+// had it and the agency alone.
+func TestSourcesSayWhatIsErased(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook), domain.DirectorySubscription{ID: 1, AccountID: agencyA, StartsAt: june.From}}}
+	instant := at("2026-06-05 12:00")
+	for social, id := range map[int64]string{11: "a", 12: "b"} {
+		w.Add(id, read(domain.Facebook, instant.Add(-time.Hour), people(3)))
+		w.Add(id+"erased", domain.AccountErased{ParentAccount: agencyA, AccountID: clientA, SocialAccount: social, Platform: domain.Facebook, ErasedAt: instant})
+	}
+	w.Add("c", read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, "2026-06-09", 1)))
+	w.Fold(t, db)
+	a := &analytics.Analytics{Pool: db.ReadOnly}
+	sources := func(scope readmodels.Scope, r analytics.Range) []analytics.Source {
+		query := analytics.RangeQuery{Range: r, Platforms: domain.Platforms()}
+		_, ofAccounts, err := a.AccountInsights(t.Context(), scope, query)
+		require.NoError(t, err)
+		_, ofPosts, err := a.PostInsights(t.Context(), scope, query)
+		require.NoError(t, err)
+		require.Len(t, ofPosts.Sources, len(ofAccounts.Sources))
+		for i, s := range ofPosts.Sources {
+			require.Equal(t, strings.Contains(ofAccounts.Sources[i].Reason, "erased"), strings.Contains(s.Reason, "erased"))
+		}
+		return ofAccounts.Sources
+	}
+	const erased = "What was read of it before 2026-06-05T12:00:00Z was erased."
+	got := sources(readmodels.Scope{ParentAccount: agencyA}, june)
+	require.Len(t, got, 2)
+	require.Equal(t, []int64{11, 12}, []int64{got[0].SocialAccount, got[1].SocialAccount})
+	require.Contains(t, got[0].Reason, erased+" ", "and what else is to be said")
+	require.Equal(t, "page 11", got[0].Name)
+	require.Equal(t, analytics.Source{
+		PlatformRef: readmodels.PlatformRefOf(domain.Facebook), SocialAccount: 12, AccountID: clientA, Status: analytics.SourcePartial, Reason: erased,
+		Missing: []domain.MissingFigure{},
+	}, got[1])
+	require.Len(t, sources(readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientA}}, june), 2)
+	require.Empty(t, sources(readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientB}}, june), "another client's")
+	later := june
+	later.From = instant
+	got = sources(readmodels.Scope{ParentAccount: agencyA}, later)
+	require.Len(t, got, 1, "nothing of this range is erased")
+	require.NotContains(t, got[0].Reason, "erased")
 }

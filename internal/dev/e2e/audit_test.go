@@ -560,7 +560,8 @@ func (a *audit) erasedPerson(t *testing.T) {
 	require.Equal(t, misused, shown.code)
 	require.Contains(t, shown.out, "Would be erased")
 	require.Contains(t, shown.err, "--yes")
-	erased := command(t, a.variables(), "erase", "--user", person.ID, "--yes")
+	erased := command(t, a.variables(), "erase", "--user", person.ID, "--yes", "--reason", "customer_request", "--ordered-by", "person",
+		"--ground", "consent_withdrawn", "--due", "2026-12-21")
 	require.Equal(t, done, erased.code, erased.err)
 	require.Contains(t, erased.out, person.ID)
 	mentioned := 0
@@ -574,7 +575,8 @@ func (a *audit) erasedPerson(t *testing.T) {
 	}
 	require.Positive(t, mentioned)
 	require.Equal(t, done, command(t, a.variables(), "verify", "--all").code)
-	again := command(t, a.variables(), "erase", "--user", person.ID, "--yes")
+	again := command(t, a.variables(), "erase", "--user", person.ID, "--yes", "--reason", "customer_request", "--ordered-by", "person",
+		"--ground", "consent_withdrawn", "--due", "2026-12-21")
 	require.Equal(t, done, again.code, again.err)
 	require.Contains(t, again.out, "erased before")
 }

@@ -1,0 +1,154 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// StaleEraser deletes what is kept of people who are erased, as far as it was stored before the instant.
+type StaleEraser interface {
+	DeleteStale(ctx context.Context, refs []string, before time.Time) (int, error)
+	ForgetCursors(ctx context.Context, user string) error
+	ForgetReads(ctx context.Context, gone, stay []int64) error
+}
+
+// EraseAgain erases what the list of erasures says and a log or a database that was set back still holds. It may be repeated: what is
+// erased already, or was written since, stays as it is.
+type EraseAgain struct {
+	List domain.Erasures
+	Log  Appender
+	Kept StaleEraser
+	// Directory and Contents hand over every record of the topic, those of a key in their order; the error is of one that cannot be decoded.
+	Directory, Contents func(ctx context.Context, each func(domain.Recorded, error)) error
+	// Figures are the erasures of figures that the tables know, by agency and social account; what they do not know yet is said again.
+	Figures func(ctx context.Context) (map[domain.PostRef]time.Time, error)
+	Now     func() time.Time
+}
+
+// Erase does it, and tells how many records it appended.
+func (e EraseAgain) Erase(ctx context.Context) (appended int, err error) {
+	if len(e.List) == 0 {
+		return 0, nil
+	}
+	drafts, err := e.ofDirectory(ctx)
+	if err != nil {
+		return 0, err
+	}
+	contents, err := e.ofContents(ctx)
+	if err != nil {
+		return 0, err
+	}
+	figures, err := e.ofFigures(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, of := range [][]domain.Draft{contents, figures, drafts} {
+		for _, draft := range of {
+			if err := e.Log.Append(ctx, draft); err != nil {
+				return appended, fmt.Errorf("erase %s again: %w", draft.Key, err)
+			}
+			appended++
+		}
+	}
+	return appended, nil
+}
+
+// ofDirectory are tombstones of entities that were written before their erasure; what is kept of them goes at once.
+func (e EraseAgain) ofDirectory(ctx context.Context) (drafts []domain.Draft, err error) {
+	found := map[string]domain.Recorded{}
+	secrets := map[string]time.Time{} // also of states that another one has replaced: until when
+	err = e.Directory(ctx, func(r domain.Recorded, err error) {
+		entity, ok := r.Data.(domain.DirectoryEntity)
+		if err != nil || !ok {
+			delete(found, r.Key) // a tombstone; what does not decode is parked and in no table
+			return
+		}
+		line, erased := e.List.Of(entity)
+		if !erased || !r.Envelope.Time.Before(line.At) {
+			delete(found, r.Key)
+			return
+		}
+		found[r.Key] = r
+		switch data := entity.(type) {
+		case domain.DirectoryUser:
+			secrets[data.PasswordRef] = line.At
+		case domain.DirectoryConnection:
+			secrets[data.SecretRef] = line.At
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for erased entities: %w", err)
+	}
+	delete(secrets, "")
+	for ref, at := range secrets {
+		if _, err := e.Kept.DeleteStale(ctx, []string{ref}, at); err != nil {
+			return nil, err
+		}
+	}
+	for key, r := range found {
+		kind, id, _ := domain.SplitDirectoryKey(key)
+		drafts = append(drafts, EraseDraft(kind, id, e.Now()))
+		switch data := r.Data.(type) {
+		case domain.DirectoryUser:
+			err = e.Kept.ForgetCursors(ctx, data.ID)
+		case domain.DirectorySocialAccount:
+			err = e.Kept.ForgetReads(ctx, []int64{data.ID}, nil)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return drafts, nil
+}
+
+// ofContents are tombstones of what was said before the erasure, with its instant: what is said later stays.
+func (e EraseAgain) ofContents(ctx context.Context) (drafts []domain.Draft, err error) {
+	state := map[string]domain.CompactedRecord{}
+	instants := map[string]time.Time{}
+	err = e.Contents(ctx, func(r domain.Recorded, err error) {
+		post, _, bad := domain.SplitContentKey(r.Key)
+		if err != nil || bad != nil {
+			return
+		}
+		line, erased := e.List.OfAccount(post.ParentAccount, post.SocialAccount)
+		if !erased {
+			return
+		}
+		now := domain.CompactedRecord{At: r.Envelope.Time, Erased: r.Data == nil}
+		if before, known := state[r.Key]; !known || now.Replaces(before) {
+			state[r.Key], instants[r.Key] = now, line.At
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for erased contents: %w", err)
+	}
+	for key, now := range state {
+		if !now.Erased && now.At.Before(instants[key]) {
+			drafts = append(drafts, EraseContentDraft(key, instants[key]))
+		}
+	}
+	return drafts, nil
+}
+
+// ofFigures are the erasures of figures that the tables do not know.
+func (e EraseAgain) ofFigures(ctx context.Context) (drafts []domain.Draft, err error) {
+	known, err := e.Figures(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("look for erasures of figures: %w", err)
+	}
+	for _, line := range e.List {
+		id, bad := strconv.ParseInt(line.ID, 10, 64)
+		if line.Kind != domain.KindSocialAccount || bad != nil || !line.Platform.Valid() { // without a platform nothing was ever read
+			continue
+		}
+		if at := known[domain.PostRef{ParentAccount: line.Agency, SocialAccount: id}]; at.Before(line.At) {
+			erased := domain.AccountErased{ParentAccount: line.Agency, AccountID: line.AccountID, SocialAccount: id, Platform: line.Platform, ErasedAt: line.At}
+			drafts = append(drafts, NewDraft(domain.TopicMetrics, erased.Key(), erased, e.Now()))
+		}
+	}
+	return drafts, nil
+}
