@@ -167,6 +167,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/connect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begins a sign-in at a platform, whose pages are then connected for an account.
+         * @description Open start_url in the browser of the person who signs in, within ten minutes; it works once. The person sees who asks, signs in at the platform, comes back, and chooses; nothing is stored before. A client user may ask for its own account, while its dashboard is open to it with the scope connect. With social_account, that page or profile is connected again under its id, and a sign-in that does not bring it is refused.
+         */
+        post: operations["postConnect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/connect/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The links by which people without a login connect pages, the newest first.
+         * @description Their addresses are shown once, when they are made.
+         */
+        get: operations["getConnectLinks"];
+        put?: never;
+        /**
+         * Makes a link by which somebody without a login connects pages for an account.
+         * @description It works in the browser that follows it first, for 1 to 14 days. That it was made, followed and taken back is recorded.
+         */
+        post: operations["postConnectLinks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/connect/links/{link}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes a link back.
+         * @description Sign-ins that it began go no further. What was connected by it stays.
+         */
+        post: operations["postConnectLinksRevoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/connect/{attempt}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far a sign-in came, and what came of it.
+         * @description For whoever may ask for it, also in another browser than the one that signs in. It is known for a day.
+         */
+        get: operations["getConnect"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/dashboards": {
         parameters: {
             query?: never;
@@ -966,6 +1050,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/platforms/{platformId}/disconnect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reads a connected page or profile no more, and keeps its figures.
+         * @description The person's consent is given back at the platform when nothing of any agency hangs on it any more. Repeating this is harmless.
+         */
+        post: operations["postPlatformsDisconnect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/platforms/{platformId}/stats": {
         parameters: {
             query?: never;
@@ -1641,6 +1745,94 @@ export interface paths {
         };
         /** The typed client for browsers and Node that fits this server, for npm install. */
         get: operations["getClientTgz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/connect/choose/{attempt}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A page that offers what the sign-in brought, or says what came of it.
+         * @description Only for the browser that holds the sign-in.
+         */
+        get: operations["getConnectChoose"];
+        put?: never;
+        /**
+         * Connects what was chosen on that page.
+         * @description The form names pages of the list by page, those that move from another client by move.
+         */
+        post: operations["postConnectChoose"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/connect/link/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The page of a link.
+         * @description Opening it binds nothing.
+         */
+        get: operations["getConnectLink"];
+        put?: never;
+        /**
+         * Follows a link, and begins a sign-in at the platform that the form names.
+         * @description From then on the link works in this browser only.
+         */
+        post: operations["postConnectLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/connect/start/{start}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A page that says who asks for a sign-in and for whom, with a link to the platform.
+         * @description The first browser that opens it holds it.
+         */
+        get: operations["getConnectStart"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/connect/{network}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The call-back of a platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.
+         * @description It takes code, state and error, ignores all else, and leads to an address without them. A state works once, and only in the browser that holds it.
+         */
+        get: operations["getConnectBack"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2520,6 +2712,13 @@ export interface components {
             /** @description audit.read.v1, audit.exported.v1 */
             type: string;
         };
+        /** @description A sign-in that can be opened. */
+        Begun: {
+            /** @description of the sign-in: what came of it is asked for by it */
+            id: string;
+            /** @description to be opened within ten minutes, in the browser of the person who signs in; it works once */
+            start_url: string;
+        };
         /** @description Tells a user which dashboards were closed for clients. */
         BoardClosed: {
             /** @description whose dashboards the agency closed for clients */
@@ -2633,6 +2832,94 @@ export interface components {
             ok: boolean;
             /** @description Why it does not; absent when it does. */
             reason?: string;
+        };
+        /** @description What a sign-in is asked for with. */
+        ConnectBody: {
+            /** @description `account` is the id of the account whose pages are connected: a client, or the agency itself. */
+            account: string;
+            /**
+             * Format: int64
+             * @description `platform` is where the person signs in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.
+             * @enum {integer}
+             */
+            platform: 1 | 3 | 4 | 6;
+            /** @description `return_to` is where the result page leads: a path of this service, or an address of a configured origin. */
+            return_to?: string;
+            /**
+             * Format: int64
+             * @description `social_account` is a connected page or profile that is to be connected again; without it, the person chooses freely.
+             */
+            social_account?: number;
+        };
+        /** @description Lets somebody without a login connect pages for an account, in the browser that followed it first. */
+        ConnectLink: {
+            /** @description whose pages they become */
+            account_id: string;
+            /**
+             * Format: date-time
+             * @description when it was made, in UTC
+             */
+            created_at: string;
+            /** @description whether a browser holds it */
+            followed: boolean;
+            /** @description UUID; no secret */
+            id: string;
+            /** @description a user's id */
+            made_by: string;
+            /** @description where whoever has it may sign in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok */
+            platforms: (1 | 3 | 4 | 6)[];
+            /**
+             * Format: date-time
+             * @description null: it was not taken back
+             */
+            revoked_at: string | null;
+            /**
+             * Format: date-time
+             * @description when it ends, in UTC
+             */
+            works_until: string;
+        };
+        /** @description What a link is asked for with. */
+        ConnectLinkBody: {
+            /** @description `account` is the id of the account whose pages are connected. */
+            account: string;
+            /**
+             * Format: int64
+             * @description `days` is how long the link works: 1 to 14.
+             */
+            days: number;
+            /** @description `platforms` are where whoever has the link may sign in. */
+            platforms: (1 | 3 | 4 | 6)[];
+        };
+        /** @description What came of an attempt, as whoever asked may see it. */
+        ConnectOutcome: {
+            /** @description `connected` are the pages and profiles that are read from now on. */
+            connected: components["schemas"]["ConnectedNow"][];
+            /** @description `fell_away` are the names of pages that the sign-in no longer covers: they wait for another one. */
+            fell_away: string[];
+            /** @description `refused` says why nothing was connected, and what to do; "": something was. */
+            refused: string;
+        };
+        /** @description A page or profile that was chosen. */
+        ConnectedNow: {
+            /** @description as the platform shows it */
+            name: string;
+            /**
+             * Format: int64
+             * @description A social network by the number (`pId`) that the old system gave it.
+             *
+             *     - `1`: facebook
+             *     - `3`: instagram
+             *     - `4`: linkedin
+             *     - `6`: tiktok
+             * @enum {integer}
+             */
+            p_id: 1 | 3 | 4 | 6;
+            /**
+             * Format: int64
+             * @description The connected profile or page, by the main application's id.
+             */
+            social_account_id: number;
         };
         /** @description One profile or page that a member has connected. Its tokens are nowhere in it. */
         ConnectedPlatform: {
@@ -3122,6 +3409,18 @@ export interface components {
             /** @description always true: as the directory holds it today, not as of the moment */
             today: boolean;
         };
+        /** @description Says what became of a page that is read no more. */
+        Disconnected: {
+            /** @description `given_back` tells whether nothing hangs on the person's consent any more and it was given back at the platform. */
+            given_back: boolean;
+            /** @description `left` says what remains to be done at the platform; "": nothing. */
+            left: string;
+            /**
+             * Format: int64
+             * @description The connected profile or page, by the main application's id.
+             */
+            social_account_id: number;
+        };
         /** @description The data of an action that has nothing else to say. */
         Done: {
             /** @description always true: else the answer is an error */
@@ -3284,6 +3583,21 @@ export interface components {
             detail: string;
             /** @description path of the input, for example "users[2]" or "startTime" */
             field: string;
+        };
+        /** @description How far the first reading of a page came. */
+        FirstReading: {
+            /**
+             * Format: date-time
+             * @description of its newest reading, in UTC; null: there is none yet
+             */
+            last_read_at: string | null;
+            /** @description why not, and what to do; "": it is about to be read */
+            reason: string;
+            /**
+             * Format: int64
+             * @description The connected profile or page, by the main application's id.
+             */
+            social_account_id: number;
         };
         /** @description A flag before and after. */
         Flip: {
@@ -3633,6 +3947,36 @@ export interface components {
              * @description what accountId means in the analytics paths
              */
             row_id: number;
+        };
+        /** @description A link with its address, which is shown once. */
+        MadeLink: {
+            /** @description whose pages they become */
+            account_id: string;
+            /**
+             * Format: date-time
+             * @description when it was made, in UTC
+             */
+            created_at: string;
+            /** @description whether a browser holds it */
+            followed: boolean;
+            /** @description UUID; no secret */
+            id: string;
+            /** @description a user's id */
+            made_by: string;
+            /** @description where whoever has it may sign in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok */
+            platforms: (1 | 3 | 4 | 6)[];
+            /**
+             * Format: date-time
+             * @description null: it was not taken back
+             */
+            revoked_at: string | null;
+            /** @description to be sent to whoever is to connect */
+            url: string;
+            /**
+             * Format: date-time
+             * @description when it ends, in UTC
+             */
+            works_until: string;
         };
         /** @description A person who was invited. */
         MadeUser: {
@@ -6029,6 +6373,20 @@ export interface components {
              */
             updated_at: string | null;
         };
+        /** @description A sign-in as whoever asked for it sees it, in whatever session. */
+        Status: {
+            /** @description `first_readings` tell how far the first readings of what was connected came. */
+            first_readings: components["schemas"]["FirstReading"][];
+            /** @description as it was answered when the sign-in was asked for */
+            id: string;
+            /** @description `outcome` is what came of it; null: nothing yet. */
+            outcome: components["schemas"]["ConnectOutcome"] | null;
+            /**
+             * @description begun, opened, taken (the platform is being asked), choosing, done or expired
+             * @enum {string}
+             */
+            step: "begun" | "opened" | "taken" | "choosing" | "done";
+        };
         /** @description How many social accounts have a status. */
         StatusCount: {
             /**
@@ -7418,6 +7776,222 @@ export interface operations {
                         message: string;
                         /** @description What there is to say of the answer as a whole. */
                         meta: components["schemas"]["ListMeta"];
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    postConnect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "maintenance:OPS-17"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ConnectBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["Begun"];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    getConnectLinks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["ConnectLink"][];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    postConnectLinks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "maintenance:OPS-17"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ConnectLinkBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["MadeLink"];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    postConnectLinksRevoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of a link.
+                 * @example 0191c2f0-0000-4000-8000-000000000002
+                 */
+                link: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["ConnectLink"];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    getConnect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of a sign-in, as POST /api/connect answered it.
+                 * @example 0191c2f0-0000-4000-8000-000000000001
+                 */
+                attempt: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["Status"];
+                        /** @description Always SUCCESS here. */
+                        message: string;
                         /** @description Always true here. */
                         success: boolean;
                     };
@@ -9650,6 +10224,49 @@ export interface operations {
             401: components["responses"]["unauthenticated"];
             403: components["responses"]["forbidden"];
             404: components["responses"]["not_found"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    postPlatformsDisconnect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Connected account.
+                 * @example 70
+                 */
+                platformId: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["Disconnected"];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            409: components["responses"]["conflict"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -13464,6 +14081,582 @@ export interface operations {
                 };
                 content: {
                     "application/gzip": string;
+                };
+            };
+        };
+    };
+    getConnectChoose: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of a sign-in.
+                 * @example 0191c2f0-0000-4000-8000-000000000001
+                 */
+                attempt: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description Leads on. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A page that says what was malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that another browser holds this, or that the rights have ended. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that this is unknown or has expired. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that this was used already. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that the form is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description The page with what was wrong with the choice. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that the service is not ready. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+        };
+    };
+    postConnectChoose: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of a sign-in.
+                 * @example 0191c2f0-0000-4000-8000-000000000001
+                 */
+                attempt: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description Leads on. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A page that says what was malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that another browser holds this, or that the rights have ended. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that this is unknown or has expired. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that this was used already. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that the form is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description The page with what was wrong with the choice. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that the service is not ready. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+        };
+    };
+    getConnectLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description What the link's address ends in.
+                 * @example ABCDEFGHIJKLMNOPQRSTUVWXYZ
+                 */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description Leads on. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A page that says what was malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that another browser holds this, or that the rights have ended. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that this is unknown or has expired. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that this was used already. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that the form is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description The page with what was wrong with the choice. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that the service is not ready. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+        };
+    };
+    postConnectLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description What the link's address ends in.
+                 * @example ABCDEFGHIJKLMNOPQRSTUVWXYZ
+                 */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description Leads on. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A page that says what was malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that another browser holds this, or that the rights have ended. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that this is unknown or has expired. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that this was used already. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that the form is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description The page with what was wrong with the choice. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that the service is not ready. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+        };
+    };
+    getConnectStart: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description What the sign-in's address ends in; it works once.
+                 * @example ABCDEFGHIJKLMNOPQRSTUVWXYZ
+                 */
+                start: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description Leads on. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A page that says what was malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that another browser holds this, or that the rights have ended. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that this is unknown or has expired. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that this was used already. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that the form is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description The page with what was wrong with the choice. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that the service is not ready. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+        };
+    };
+    getConnectBack: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.
+                 * @example 1
+                 */
+                network: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description Leads on. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A page that says what was malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that another browser holds this, or that the rights have ended. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that this is unknown or has expired. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that this was used already. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that the form is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description The page with what was wrong with the choice. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that the service is not ready. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
                 };
             };
         };
