@@ -235,16 +235,16 @@ func requireSteps(t require.TestingT, db *pgtest.DB, events []projections.Event)
 	requireRows(t, db, months, `
 		select format('%s %s %s %s %s %s/%s %s/%s %s/%s %s/%s %s/%s %s/%s %s', parent_account, account_id, member_id, external_id, month + d.day - 1`+
 		shownMonth("likes", "comments", "shares", "views", "impressions", "clicks")+`, (partial_days >> (d.day - 1)) & 1 = 1)
-		from post_months m cross join lateral unnest(days, likes, comments, shares, views, impressions, clicks)
-			as d(day, likes, comments, shares, views, impressions, clicks)`)
+		from post_months m cross join lateral unnest(days) with ordinality as d(day, nth)`)
+	requireRows(t, db, nil, `select external_id from post_months where cardinality(gained) <> 6 * cardinality(days)`)
 	requireRows(t, db, gains, `select format('%s %s %s %s %s %s %s %s/%s %s/%s %s/%s %s/%s %s/%s', parent_account, account_id, member_id, `+moment("quarter")+
 		`, readings, `+moment("last_at")+`, partial_n, likes, likes_n, comments, comments_n, shares, shares_n, views, views_n, engagement, engagement_n) from post_gains`)
 }
 
 // shownMonth shows the sums of a day of post_months, and whether its own gain is known.
 func shownMonth(figures ...string) (list string) {
-	for _, f := range figures {
-		list += fmt.Sprintf(", coalesce(d.%[1]s::text, '-'), case when (%[1]s_days >> (d.day - 1)) & 1 = 1 then 'true' else 'false' end", f)
+	for i, f := range figures {
+		list += fmt.Sprintf(", coalesce(gained[6 * d.nth - %d]::text, '-'), case when (%s_days >> (d.day - 1)) & 1 = 1 then 'true' else 'false' end", 5-i, f)
 	}
 	return list
 }

@@ -46,7 +46,7 @@ const (
 	typesOfPostMonths = `$1::bigint[], $2::text[], $3::date[], $4::text[], $5::text[], $6::bigint[]`
 )
 
-// monthFigures are the figures of post_months, in the order of its columns.
+// monthFigures are the figures of post_months, in the order in which the sums of a day stand.
 var monthFigures = []struct {
 	name string
 	of   func(domain.Counts) *int64
@@ -68,7 +68,7 @@ func eachMonthFigure(format string) string {
 	return strings.Join(parts, ", ")
 }
 
-var postMonthColumns = strings.Split(keyOfPostMonths+", p_id, days, "+eachMonthFigure("%[1]s, %[1]s_days")+", partial_days", ", ")
+var postMonthColumns = strings.Split(keyOfPostMonths+", p_id, days, "+eachMonthFigure("%[1]s_days")+", partial_days, gained", ", ")
 
 // queueMonths adds the changed days to their months. Nearly always they are the last ones: they are appended, or the first
 // of them takes the place of what stood for it. Months that change otherwise, by late readings or by owners who have none
@@ -129,23 +129,23 @@ func appendDaysSQL(days int) string {
 		params, columns = append(params, fmt.Sprintf("$%d::%s[]", len(params)+6, pgType)), append(columns, name)
 		return name
 	}
-	each := func(name, pgType string) string {
-		var names []string
-		for n := range days {
-			names = append(names, column(fmt.Sprintf("%s_%d", name, n+1), pgType))
+	var places, sums, next []string
+	for n := range days {
+		places = append(places, column(fmt.Sprintf("day_%d", n+1), "smallint"))
+		for i, figure := range monthFigures {
+			sums = append(sums, column(fmt.Sprintf("%s_%d", figure.name, n+1), "bigint"))
+			next = append(next, fmt.Sprintf("coalesce(post_months.gained[%d * (%s - 1) + %d], 0) + excluded.gained[%d]",
+				len(monthFigures), daysBefore, i+1, len(sums)))
 		}
-		return "array[" + strings.Join(names, ", ") + "]"
 	}
-	values, sets := []string{keyOfPostMonths, "p_id", each("day", "smallint")}, []string{"days = post_months.days[:" + daysBefore + "] || excluded.days"}
+	values := []string{keyOfPostMonths, "p_id", "array[" + strings.Join(places, ", ") + "]"}
+	sets := []string{"days = post_months.days[:" + daysBefore + "] || excluded.days"}
 	for _, figure := range monthFigures {
-		values = append(values, each(figure.name, "bigint"), column(figure.name+"_days", "integer"))
-		var sums []string
-		for n := range days {
-			sums = append(sums, fmt.Sprintf("coalesce(post_months.%[1]s[%[2]s], 0) + excluded.%[1]s[%[3]d]", figure.name, daysBefore, n+1))
-		}
-		sets = append(sets, fmt.Sprintf("%[1]s = post_months.%[1]s[:%[2]s] || array[%[3]s], "+daysKept, figure.name, daysBefore, strings.Join(sums, ", ")))
+		values, sets = append(values, column(figure.name+"_days", "integer")), append(sets, fmt.Sprintf(daysKept, figure.name))
 	}
-	values, sets = append(values, column("partial_days", "integer")), append(sets, fmt.Sprintf(daysKept, "partial"))
+	values = append(values, column("partial_days", "integer"), "array["+strings.Join(sums, ", ")+"]")
+	sets = append(sets, fmt.Sprintf(daysKept, "partial"),
+		fmt.Sprintf("gained = post_months.gained[:%d * %s] || array[%s]", len(monthFigures), daysBefore, strings.Join(next, ", ")))
 	return insertMonths + " select " + strings.Join(values, ", ") +
 		" from unnest(" + strings.Join(params, ", ") + ") as s(" + strings.Join(columns, ", ") + ")" + monthConflict + strings.Join(sets, ", ")
 }
@@ -163,19 +163,19 @@ const deleteMonths = `
 
 // sumDays makes months anew from post_daily.
 var sumDays = insertMonths + `
-	select k.*, ` + strings.Join(postMonthColumns[6:], ", ") + `
+	select k.*, ` + strings.Join(postMonthColumns[6:len(postMonthColumns)-1], ", ") + `, array(select unnest(by_day))
 	from unnest(` + typesOfPostMonths + `) as k(` + keyOfPostMonths + `)
 	cross join lateral (
 		select (array_agg(p_id order by day desc))[1] as p_id, array_agg(extract(day from day)::smallint order by day) as days,
-		       ` + eachMonthFigure(`array_agg(%[1]s order by day) as %[1]s,
-		       `+daysWhere("g%[1]s is not null")+" as %[1]s_days") + ", " + daysWhere("gpartial") + ` as partial_days
+		       array_agg(array[` + eachMonthFigure("%[1]s") + `] order by day) as by_day,
+		       ` + eachMonthFigure(daysWhere("g%[1]s is not null")+" as %[1]s_days") + ", " + daysWhere("gpartial") + ` as partial_days
 		from (
 			select p_id, day, gpartial, ` + eachMonthFigure("g%[1]s, coalesce(sum(g%[1]s) over so_far, 0)::bigint as %[1]s") + `
 			from post_daily p
 			where ` + ofSeries + ` and p.day >= k.month and p.day < k.month + interval '1 month'
 			  and p.account_id = k.account_id and p.member_id = k.member_id
 			window so_far as (order by day)) d
-		having count(*) > 0) m` + monthConflict + "days = excluded.days, " + eachMonthFigure("%[1]s = excluded.%[1]s, %[1]s_days = excluded.%[1]s_days") +
+		having count(*) > 0) m` + monthConflict + "days = excluded.days, gained = excluded.gained, " + eachMonthFigure("%[1]s_days = excluded.%[1]s_days") +
 	", partial_days = excluded.partial_days"
 
 // daysWhere are the days of a group that satisfy a condition, the lowest bit the first of the month.
@@ -187,8 +187,8 @@ func daysWhere(condition string) string {
 type postMonthRow struct {
 	platform domain.Platform
 	days     []int16
-	sums     [6][]int64 // by monthFigures
-	known    [6]int32
+	gained   []int64  // for each day those of monthFigures
+	known    [6]int32 // by monthFigures
 	partial  int32
 }
 
@@ -201,37 +201,37 @@ func (m *postMonthRow) add(d *dayRow) {
 	}
 	for i, figure := range monthFigures {
 		var sum int64
-		if n := len(m.sums[i]); n > 0 {
-			sum = m.sums[i][n-1]
+		if n := len(m.gained) - len(monthFigures); n >= 0 {
+			sum = m.gained[n]
 		}
 		if v := figure.of(d.sums); v != nil {
 			sum += *v
 			m.known[i] |= 1 << (day - 1)
 		}
-		m.sums[i] = append(m.sums[i], sum)
+		m.gained = append(m.gained, sum)
 	}
 }
 
 // values are those of postMonthColumns.
 func (m *postMonthRow) values(key postMonth) []any {
 	values := append(key.values(), int16(m.platform), m.days)
-	for i := range monthFigures {
-		values = append(values, m.sums[i], m.known[i])
+	for _, days := range m.known {
+		values = append(values, days)
 	}
-	return append(values, m.partial)
+	return append(values, m.partial, m.gained)
 }
 
 // each are the values, those of the arrays one by one, as [appendDaysSQL] takes them.
 func (m *postMonthRow) each(key postMonth) []any {
 	values := append(key.values(), int16(m.platform))
-	for _, day := range m.days {
+	for n, day := range m.days {
 		values = append(values, day)
-	}
-	for i := range monthFigures {
-		for _, sum := range m.sums[i] {
+		for _, sum := range m.gained[n*len(monthFigures):][:len(monthFigures)] {
 			values = append(values, sum)
 		}
-		values = append(values, m.known[i])
+	}
+	for _, days := range m.known {
+		values = append(values, days)
 	}
 	return append(values, m.partial)
 }

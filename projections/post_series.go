@@ -181,8 +181,8 @@ type dayRow struct {
 	*reading
 	soFar
 
-	isNew    bool // no row of the day can be there
-	isLast   bool // nor one of a later day
+	isNew  bool // no row of the day can be there
+	isLast bool // nor one of a later day
 }
 
 // byDay parts sorted readings by their days.

@@ -18,7 +18,7 @@ func (qc *queryContext) gainsOfPost(ofMember string, args []any) (sql string, al
 	sql = `(
 			select ` + eachOf(listedParts, "sum(%[1]s)::bigint as %[1]s") + `, coalesce(bool_or(partial), false) as partial
 			from (
-				select ` + eachOf(listedParts, gainedInMonth) + `, partial_days & mask <> 0 as partial
+				select ` + gainedInMonth(listedParts) + `, partial_days & mask <> 0 as partial
 				from (
 					select i.*, k.mask, ` + placesInMonth("i", "") + `
 					from unnest(` + list + ", " + param(days.first, "smallint[]") + ", " + param(days.last, "smallint[]") + ", " + param(days.mask, "integer[]") + `)
@@ -37,7 +37,7 @@ func (qc *queryContext) gainsOfPost(ofMember string, args []any) (sql string, al
 	return sql + `) x)`, args
 }
 
-// listedParts are the figures that a list shows of a post.
+// listedParts are the figures that a list shows of a post, those of post_months.
 var listedParts = []string{"likes", "comments", "shares", "views", "impressions", "clicks"}
 
 // cutSpans are the parts of a range that are no whole UTC days.

@@ -45,7 +45,7 @@ func (qc *queryContext) steps(since time.Time) (sql string, args []any) {
 	list := param(months, "date[]")
 	sql = `
 		with step as (
-			(select social_account_id, external_id, member_id, ` + eachOf(shownParts, gainedInMonth) + `,
+			(select social_account_id, external_id, member_id, ` + gainedInMonth(shownParts) + `,
 			        ` + engagementInMonth("") + " as engagement, " + engagementInMonth("b_") + ` as before
 			 from (
 				select m.*, k.mask, k.b_mask, ` + placesInMonth("m", "") + ", " + placesInMonth("m", "b_") + `
@@ -146,21 +146,28 @@ func (qc *queryContext) rankable() string {
 		)`
 }
 
-// gainedInMonth is what a month m gained of a figure in the range: the sum at the last day in it less the one before the
-// first, null where of no day in it a gain is known.
-const gainedInMonth = "case when %[1]s_days & mask <> 0 then %[1]s[last] - coalesce(%[1]s[first], 0) end as %[1]s"
+// gainedInMonth selects what a month gained in the range of figures, the first ones in the order of post_months: the sum at
+// the last day in it less the one before the first, null where of no day in it a gain is known.
+func gainedInMonth(figures []string) string {
+	parts := make([]string, len(figures))
+	for i, f := range figures {
+		parts[i] = fmt.Sprintf("case when %[1]s_days & mask <> 0 then gained[last + %[2]d] - coalesce(gained[first + %[2]d], 0) end as %[1]s", f, i+1)
+	}
+	return strings.Join(parts, ", ")
+}
 
 // engagementInMonth is that of what likes, comments and shares gained, in the days whose columns have a prefix.
 func engagementInMonth(prefix string) string {
 	return "case when (likes_days | comments_days | shares_days) & " + prefix + "mask <> 0 then " +
-		strings.ReplaceAll(`likes[*last] + comments[*last] + shares[*last]
-			         - coalesce(likes[*first] + comments[*first] + shares[*first], 0) end`, "*", prefix)
+		strings.ReplaceAll(`gained[*last + 1] + gained[*last + 2] + gained[*last + 3]
+			         - coalesce(gained[*first + 1] + gained[*first + 2] + gained[*first + 3], 0) end`, "*", prefix)
 }
 
-// placesInMonth selects where the days k with a prefix begin and end in the arrays of a month of post_months.
+// placesInMonth selects behind which place the sums of the last day before the days k with a prefix, and of the last one of
+// them, stand in a month of post_months: below 0 where there is none, and a place there has no number.
 func placesInMonth(month, prefix string) string {
-	return strings.NewReplacer("*", prefix, "@", month).Replace(`case when k.*mask <> 0 then width_bucket(k.*first, @.days) end as *first,
-				       case when k.*mask <> 0 then width_bucket(k.*last, @.days) end as *last`)
+	return strings.NewReplacer("#", prefix, "@", month).Replace(`case when k.#mask <> 0 then 6 * width_bucket(k.#first, @.days) - 6 end as #first,
+				       case when k.#mask <> 0 then 6 * width_bucket(k.#last, @.days) - 6 end as #last`)
 }
 
 // engagementGained is what the engagement gained at a reading; null where that is not known.

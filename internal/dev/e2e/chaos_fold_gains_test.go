@@ -103,25 +103,21 @@ func foldPostMonths(days map[chaosOwner]*chaosSums, rows chaosRows) {
 			numbers = append(numbers, d.last.reading.CapturedAt.UTC().Day())
 		}
 		row["days"] = numbers
-		for _, name := range chaosStepFigures {
-			var sums []any
-			sum, known := int64(0), int64(0)
-			for i, d := range list {
-				sum += d.sum[name]
-				sums = append(sums, sum)
-				if d.n[name] > 0 {
-					known |= 1 << (numbers[i].(int) - 1)
-				}
-			}
-			row[name], row[name+"_days"] = sums, known
-		}
-		partial := int64(0)
+		var sums []any
+		sum, bits := map[string]int64{}, map[string]int64{"partial": 0}
 		for i, d := range list {
-			if d.partial > 0 {
-				partial |= 1 << (numbers[i].(int) - 1)
+			bit := int64(1) << (numbers[i].(int) - 1)
+			for _, name := range chaosStepFigures {
+				sum[name] += d.sum[name]
+				sums = append(sums, sum[name])
+				bits[name] |= min(d.n[name], 1) * bit
 			}
+			bits["partial"] |= min(d.partial, 1) * bit
 		}
-		row["partial_days"] = partial
+		row["gained"] = sums
+		for name, days := range bits {
+			row[name+"_days"] = days
+		}
 		rows.add("post_months", last, row)
 	}
 }
