@@ -128,8 +128,8 @@ func TestForeignIDsTakeTheSamePathAsUnknownOnes(t *testing.T) {
 		if _, served := b.server.Match(route.Method, "/auth"+route.Pattern); served || route.Pattern == socketIO {
 			continue // the same endpoint as under /auth
 		}
-		if strings.HasPrefix(route.Pattern, "/api/ops/") {
-			continue // operators see no tenant's data: nothing there belongs to one
+		if strings.HasPrefix(route.Pattern, "/api/ops/") || strings.HasPrefix(route.Pattern, "/api/directory") {
+			continue // operators see no tenant's data, and a main application all of the directory: nothing there is foreign
 		}
 		if strings.Contains(route.Pattern, "/connect") {
 			continue // connect_test.go; browsers' pages take no ids
@@ -163,6 +163,8 @@ func TestForeignIDsTakeTheSamePathAsUnknownOnes(t *testing.T) {
 	for _, body := range []string{`{"sub_account_ids":["ACCOUNT"]}`, `{"users":["USER"]}`, `{"sub_account_ids":["ACCOUNT"],"unlink":true}`} {
 		compare(http.MethodPut, func(idSet) string { return dashboardPath + client1 }, "agency", body, inBody, nil)
 	}
+	invite := `{"name":"Jonas","email":"jonas@example.com","account":"ACCOUNT"}`
+	compare(http.MethodPost, func(idSet) string { return "/api/users" }, "agency", invite, inBody, nil)
 }
 
 // unanswered is a body without the ids that the caller itself sent, which an answer may repeat.

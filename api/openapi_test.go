@@ -107,7 +107,7 @@ func foreign(t *testing.T, text, where string, components map[string]any) {
 }
 
 // wordsOfTheDocument look like names of Go and are none.
-var wordsOfTheDocument = []string{"LinkedIn", "TikTok", "EventSource", "AsyncAPI", "OpenAPI"}
+var wordsOfTheDocument = []string{"LinkedIn", "TikTok", "EventSource", "AsyncAPI", "OpenAPI", "MiB"}
 
 // Each answer of an error has an example that is one, and each operation a request that can be copied: the
 // server takes it as it stands.
@@ -123,7 +123,7 @@ func TestExamplesAreTaken(t *testing.T) {
 			require.Equal(t, code, example.(map[string]any)["code"])
 		}
 	}
-	shell := regexp.MustCompile(`^curl( -N| -X (?:PUT|POST|DELETE))?(?: -H "Content-Type: application/json" -d '(.*)')?(?: -H "(Accept: text/csv)")?(?: -H "Authorization: Bearer \$TOKEN")? "\$BASE(/[^"]*)"$`)
+	shell := regexp.MustCompile(`^(?s)curl( -N| -X (?:PUT|POST|DELETE))?(?: -H "Content-Type: application/(?:json" -d|x-ndjson" --data-binary) '(.*)')?(?: -H "(Accept: text/csv)")?(?: -H "Authorization: Bearer \$TOKEN")? "\$BASE(/[^"]*)"$`)
 	copied := 0
 	for path, item := range doc["paths"].(map[string]any) {
 		for method, operation := range item.(map[string]any) {
@@ -140,7 +140,13 @@ func TestExamplesAreTaken(t *testing.T) {
 				if strings.HasPrefix(path, "/api/ops/") {
 					role = "operator"
 				}
+				if strings.HasPrefix(path, "/api/directory") {
+					role = "main_app"
+				}
 				headers := []string{"Authorization: Bearer " + b.tokenOf(role)}
+				if strings.Contains(sample["source"].(string), "x-ndjson") {
+					headers = append(headers, "Content-Type: application/x-ndjson")
+				}
 				if parts[3] != "" {
 					headers = append(headers, parts[3])
 				}

@@ -30,8 +30,10 @@ var (
 		"This Idempotency-Key was used for another request. Use a new key for a new request.")
 )
 
-// AgencyPeople knows the e-mail addresses of an agency's users.
+// AgencyPeople knows what belongs to an agency.
 type AgencyPeople interface {
+	// HasAccount tells whether the account is the agency, or one of its clients.
+	HasAccount(ctx context.Context, agency, account string) (bool, error)
 	// HasEmail tells whether an active user of the agency or of one of its clients has the address, in whatever case.
 	HasEmail(ctx context.Context, agency, email string) (bool, error)
 }
@@ -132,18 +134,13 @@ func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) 
 	return user, d.append(ctx, c, user)
 }
 
-// ofAgency refuses an account that is neither the caller's agency nor one of its active clients.
+// ofAgency refuses an account that is neither the caller's agency nor one of its clients.
 func (d LocalDirectory) ofAgency(ctx context.Context, c Caller, id string) error {
-	key := domain.DirectoryKey(domain.KindAccount, id)
-	told, err := d.Told.Told(ctx, []string{key})
-	if err != nil {
-		return err
+	its, err := d.People.HasAccount(ctx, c.ParentAccount, id)
+	if err == nil && !its {
+		err = errNotOfAgency
 	}
-	account, known := told[key].Entity.(domain.DirectoryAccount)
-	if !known || id != c.ParentAccount && account.ParentAccount != c.ParentAccount {
-		return errNotOfAgency
-	}
-	return nil
+	return err
 }
 
 // add appends an account, unless a request with the same key has made it.

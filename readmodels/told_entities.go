@@ -116,6 +116,12 @@ func (e ToldEntities) ContentsOf(ctx context.Context, socialAccounts []int64, ag
 // Moved returns a channel that is closed when the directory's tables have moved. Take it before looking at them.
 func (e ToldEntities) Moved() <-chan struct{} { return e.Progress.Moved("directory", "any") }
 
+// HasAccount tells whether the account is the agency, or one of its clients.
+func (e ToldEntities) HasAccount(ctx context.Context, agency, account string) (its bool, err error) {
+	err = e.Pool.QueryRow(ctx, `select exists (select from accounts where id = $2 and $1 in (id, parent_account))`, agency, account).Scan(&its)
+	return its, wrapped("look for an account of the agency", err)
+}
+
 // HasEmail tells whether an active user of the agency or of one of its clients has the address, in whatever case.
 func (e ToldEntities) HasEmail(ctx context.Context, agency, email string) (taken bool, err error) {
 	err = e.Pool.QueryRow(ctx, `

@@ -51,7 +51,11 @@ func samplesOf(op api.Operation, stream bool) []codeSample {
 	case strings.HasSuffix(op.Pattern, "*"):
 		return nil // Socket.IO is not spoken by hand
 	case op.Body != nil:
-		return []codeSample{sample("curl", ` -X `+op.Method+` -H "Content-Type: `+cmp.Or(op.BodyMedia, mediaJSON)+`" --data-binary '`+exampleBody(op)+`'`)}
+		data := "-d"
+		if op.BodyMedia != "" {
+			data = "--data-binary" // which keeps the ends of lines
+		}
+		return []codeSample{sample("curl", ` -X `+op.Method+` -H "Content-Type: `+cmp.Or(op.BodyMedia, mediaJSON)+`" `+data+` '`+exampleBody(op)+`'`)}
 	case op.Method == http.MethodPost:
 		return []codeSample{sample("curl", " -X POST")}
 	case stream, strings.HasSuffix(op.Pattern, "/events"):
