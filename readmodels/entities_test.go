@@ -301,7 +301,7 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 	require.Equal(t, &ends, shown.DataAccessExpiresAt)
 	lacks := []string{"pages_read_user_content"}
 	permissions := domain.Permissions{
-		Granted:   &[]string{"pages_read_engagement", "read_insights"},
+		Granted: &[]string{"pages_read_engagement", "read_insights"},
 		Ungranted: []domain.UngrantedFigure{
 			{Of: domain.FiguresOfPosts, Figure: "likes", Scopes: lacks}, {Of: domain.FiguresOfPosts, Figure: "comments", Scopes: lacks},
 		},
