@@ -39,11 +39,13 @@ func ScopesOfFigures(p Platform, t AccountType, instagramLogin bool) []FigureSco
 		return []FigureScopes{
 			{FiguresOfAccount, []string{MetricFollowers}, []string{"r_member_profileAnalytics"}},
 			{
-				FiguresOfAccount, []string{MetricImpressions, MetricReach, MetricEngagement, MetricLikes, MetricComments, MetricShares, MetricClicks},
+				FiguresOfAccount,
+				[]string{MetricImpressions, MetricReach, MetricEngagement, MetricLikes, MetricComments, MetricShares, MetricClicks},
 				[]string{"r_member_postAnalytics"},
 			},
 			{
-				FiguresOfPosts, []string{MetricImpressions, MetricReach, MetricLikes, MetricComments, MetricShares, MetricClicks},
+				FiguresOfPosts,
+				[]string{MetricImpressions, MetricReach, MetricLikes, MetricComments, MetricShares, MetricClicks},
 				[]string{"r_member_postAnalytics"},
 			},
 		}
@@ -55,7 +57,8 @@ func ScopesOfFigures(p Platform, t AccountType, instagramLogin bool) []FigureSco
 				}, []string{"rw_organization_admin"},
 			},
 			{
-				FiguresOfPosts, []string{MetricImpressions, MetricReach, MetricLikes, MetricComments, MetricShares, MetricClicks},
+				FiguresOfPosts,
+				[]string{MetricImpressions, MetricReach, MetricLikes, MetricComments, MetricShares, MetricClicks},
 				[]string{"r_organization_social", "rw_organization_admin"},
 			},
 		}

@@ -202,7 +202,8 @@ func TestSourcesNameTheScopeThatWasNotGranted(t *testing.T) {
 	lacking := read(domain.Facebook, inJune, people(5))
 	lacking.Missing = []domain.MissingFigure{{Name: domain.MetricEngagement, Reason: "empty", Detail: "page_post_engagements came without a value"}}
 	w := &world{Directory: []domain.DirectoryEntity{
-		connected, domain.DirectoryConnection{ID: 101, MemberID: connected.MemberID, Platform: domain.Facebook, SecretRef: "connection/101"},
+		connected,
+		domain.DirectoryConnection{ID: 101, MemberID: connected.MemberID, Platform: domain.Facebook, SecretRef: "connection/101"},
 		domain.DirectorySubscription{ID: 1, AccountID: agencyA, StartsAt: june.From},
 	}}
 	w.Add("a", lacking)
