@@ -33,6 +33,7 @@ func connectDesk(t *testing.T, log *foldtest.Log, now func() time.Time) *connect
 	desk, err := connect.New(connect.Config{
 		Directory: readmodels.Connecting{Pool: log.DB.ReadOnly}, Store: vault.NewConnecting(pool), Secrets: secrets,
 		Places: readmodels.Connections{Pool: log.DB.ReadOnly}, SignIns: dialogs{}, Log: log, Moved: func() <-chan struct{} { return nil },
+		Look:      func(context.Context, domain.FetchQueue) error { return nil },
 		PublicURL: connectAt, Apps: map[domain.Platform]string{domain.Facebook: "app"}, Now: now, Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)

@@ -40,7 +40,7 @@ func computed(parts ...string) int64 {
 	}
 	const bits = 51
 	first := binary.BigEndian.Uint64(h.Sum(nil)) >> (64 - bits)
-	return FirstComputedID + int64(first) //nolint:gosec // below 2^51
+	return FirstComputedID + int64(first)
 }
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }

@@ -32,7 +32,7 @@ func (c *Connect) CallBack(ctx context.Context, b CameBack, still Still) (id str
 	// A code works once, so that what was begun comes to its end when the browser goes away.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redeemWithin)
 	defer cancel()
-	refused := ""
+	var refused string
 	switch err := c.redeem(ctx, a, b, still); {
 	case err == nil:
 		return a.ID, nil

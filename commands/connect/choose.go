@@ -130,7 +130,22 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 		shown, err := c.Directory.FirstReadings(ctx, a.ParentAccount, idsOf(outcome))
 		return len(shown) == len(outcome.Connected), err
 	})
+	c.look(ctx, outcome)
 	return outcome, nil
+}
+
+// look lets the first readings begin. If that fails, the fetchers' next look finds them.
+func (c *Connect) look(ctx context.Context, outcome domain.ConnectOutcome) {
+	told := map[domain.Platform]bool{}
+	for _, page := range outcome.Connected {
+		if told[page.PID] {
+			continue
+		}
+		told[page.PID] = true
+		if err := c.Look(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: page.PID}); err != nil {
+			c.Logger.WarnContext(ctx, "what was connected is not read at once, but at the next look", "platform", page.PID.String(), "error", err)
+		}
+	}
 }
 
 func idsOf(outcome domain.ConnectOutcome) (ids []int64) {

@@ -65,6 +65,8 @@ type Config struct {
 	Log       commands.Appender
 	// Moved returns a channel that is closed when the directory's tables move next.
 	Moved func() <-chan struct{}
+	// Look has the fetchers look at once for what is due.
+	Look func(ctx context.Context, queue domain.FetchQueue) error
 	// PublicURL is where browsers find this service, like https://boards.example.com: the platforms' call-backs begin with it.
 	PublicURL string
 	// ReturnOrigins are the origins, beside our own, that a result page may lead back to.
@@ -92,9 +94,9 @@ type Connect struct{ Config }
 
 // New checks the configuration.
 func New(c Config) (*Connect, error) {
-	if c.Directory == nil || c.Store == nil || c.Secrets == nil || c.Places == nil || c.SignIns == nil || c.Log == nil || c.Moved == nil ||
+	if c.Directory == nil || c.Store == nil || c.Secrets == nil || c.Places == nil || c.SignIns == nil || c.Log == nil || c.Moved == nil || c.Look == nil ||
 		c.PublicURL == "" || c.Now == nil || c.Logger == nil {
-		return nil, errors.New("connect.New needs Directory, Store, Secrets, Places, SignIns, Log, Moved, PublicURL, Now and Logger")
+		return nil, errors.New("connect.New needs Directory, Store, Secrets, Places, SignIns, Log, Moved, Look, PublicURL, Now and Logger")
 	}
 	return &Connect{c}, nil
 }

@@ -32,8 +32,9 @@ func TestChosenPageIsReadAtOnce(t *testing.T) {
 	want := domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001")
 	require.Equal(t, []domain.ConnectedNow{{SocialAccountID: want, PID: domain.Facebook, Name: "Page 1001"}}, outcome.Connected)
 	require.Equal(t, []int64{want}, s.due(domain.Facebook), "only what was chosen")
+	require.Equal(t, []domain.FetchQueue{{Kind: domain.FetchAccounts, Platform: domain.Facebook}}, s.looks)
 	connection := domain.ComputedConnection(agency, domain.Facebook, "app", "1001")
-	stored, err := s.Connect.Directory.Page(t.Context(), agency, want)
+	stored, err := s.Directory.Page(t.Context(), agency, want)
 	require.NoError(t, err)
 	require.Equal(t, connection, stored.ConnectionID)
 	require.Equal(t, domain.ComputedMember(agency, north, domain.Facebook, "77"), stored.MemberID)
@@ -226,7 +227,7 @@ func TestSamePageInTwoAgenciesHasTwoIDs(t *testing.T) {
 	ref := domain.GrantKey{Platform: domain.TikTok, App: "app", Person: "open"}.SecretRef()
 	require.Equal(t, "PERSONTOKEN", s.tokens(ref))
 	for _, parent := range []string{agency, rival} {
-		place, err := s.Connect.Places.TokenPlace(t.Context(), domain.ComputedConnection(parent, domain.TikTok, "app", "open"))
+		place, err := s.Places.TokenPlace(t.Context(), domain.ComputedConnection(parent, domain.TikTok, "app", "open"))
 		require.NoError(t, err)
 		require.Equal(t, ref, place.SecretRef, "both read with one secret: two copies of a refresh token that works once would kill each other")
 	}
@@ -293,7 +294,7 @@ func TestPageThatTheDirectoryHolds(t *testing.T) {
 	require.ErrorContains(t, s.Choose(t.Context(), id, chosen, s.still), "Tick that it moves")
 	chosen.Move = chosen.Pages
 	require.NoError(t, s.Choose(t.Context(), id, chosen, s.still))
-	moved, err := s.Connect.Directory.Page(t.Context(), agency, 7)
+	moved, err := s.Directory.Page(t.Context(), agency, 7)
 	require.NoError(t, err)
 	require.Equal(t, north, moved.AccountID)
 	require.Equal(t, domain.ComputedConnection(agency, domain.Facebook, "app", "1001"), moved.ConnectionID)
@@ -324,7 +325,7 @@ func TestClientConnectsForItsOwnAccountOnly(t *testing.T) {
 	require.ErrorIs(t, err, connect.ErrClientMayNot, "the scope was taken away meanwhile")
 	s.board(true, "connect")
 	s.choose(id, view, "1.0.1002")
-	user, err := s.Connect.Directory.MemberUser(t.Context(), domain.ComputedMember(agency, north, domain.Facebook, "77"))
+	user, err := s.Directory.MemberUser(t.Context(), domain.ComputedMember(agency, north, domain.Facebook, "77"))
 	require.NoError(t, err)
 	require.Equal(t, client, user)
 	_, err = s.Disconnect(t.Context(), r.ConnectRequester, 7, s.still)

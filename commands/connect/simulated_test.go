@@ -94,7 +94,7 @@ func (n network) get(address string) string {
 // read reads an account with what fetchers find of it.
 func (n network) read(account int64) error {
 	n.t.Helper()
-	page, err := n.Connect.Directory.Page(n.t.Context(), agency, account)
+	page, err := n.Directory.Page(n.t.Context(), agency, account)
 	require.NoError(n.t, err)
 	place, err := readmodels.Connections{Pool: n.log.DB.ReadOnly}.TokenPlace(n.t.Context(), page.ConnectionID)
 	require.NoError(n.t, err)

@@ -51,7 +51,8 @@ type stage struct {
 	now     time.Time
 	dialog  *dialog
 	said    bytes.Buffer // the log of the process
-	gone    error        // why the person may not come in any more
+	looks   []domain.FetchQueue
+	gone    error // why the person may not come in any more
 }
 
 func newStage(t *testing.T) *stage {
@@ -77,6 +78,10 @@ func newStage(t *testing.T) *stage {
 	s.Connect, err = connect.New(connect.Config{
 		Directory: readmodels.Connecting{Pool: s.log.DB.ReadOnly}, Store: s.kept, Secrets: s.secrets, Places: readmodels.Connections{Pool: s.log.DB.ReadOnly},
 		SignIns: s.dialog, Log: s.log, Moved: func() <-chan struct{} { return nil }, PublicURL: public, ReturnOrigins: []string{"https://app.example"},
+		Look: func(_ context.Context, queue domain.FetchQueue) error {
+			s.looks = append(s.looks, queue)
+			return nil
+		},
 		Apps: map[domain.Platform]string{domain.Facebook: "app", domain.LinkedIn: "app", domain.TikTok: "app", domain.Instagram: "app"},
 		Now:  func() time.Time { return s.now }, Logger: slog.New(slog.NewJSONHandler(&s.said, nil)),
 	})

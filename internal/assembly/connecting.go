@@ -32,11 +32,16 @@ func (s *Service) newConnect(ctx context.Context, c ConnectConfig) (*connect.Con
 	if err != nil {
 		return nil, err
 	}
+	looks, err := s.Looks(ctx)
+	if err != nil {
+		return nil, err
+	}
 	at := c.Fetch.Platforms
 	return connect.New(connect.Config{
 		Directory: readmodels.Connecting{Pool: s.ReadPool}, Store: vault.NewConnecting(s.KeptPool), Secrets: secrets,
 		Places: readmodels.Connections{Pool: s.ReadPool}, SignIns: network.clients, Log: s.Log,
 		Moved:     func() <-chan struct{} { return s.progress.Moved(projections.Directory{}.Name(), "") },
+		Look:      looks.jobs.Look,
 		PublicURL: c.PublicURL, ReturnOrigins: c.ReturnOrigins,
 		Apps: map[domain.Platform]string{
 			domain.Facebook: at.Facebook.ClientID, domain.Instagram: at.Instagram.ClientID, domain.LinkedIn: at.LinkedIn.ClientID, domain.TikTok: at.TikTok.ClientID,

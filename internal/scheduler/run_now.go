@@ -37,3 +37,11 @@ func (j *Jobs) Run(ctx context.Context, queue domain.FetchQueue) error {
 		return nil
 	})
 }
+
+// Look has what is due of a queue claimed at once: where no process fetches, by the first that does.
+func (j *Jobs) Look(ctx context.Context, queue domain.FetchQueue) error {
+	if _, err := j.client.Insert(ctx, claimArgs{For: queue.Kind, Platform: queue.Platform}, nil); err != nil {
+		return fmt.Errorf("have %s of %s claimed: %w", queue.Kind, queue.Platform, err)
+	}
+	return nil
+}

@@ -50,3 +50,22 @@ func TestRunNow(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorContains(t, begin(), "No process fetches", "who has ended reports no more")
 }
+
+// What became due between two looks is claimed when somebody has the fetchers look, and nothing is made due by that.
+func TestLook(t *testing.T) {
+	t.Parallel()
+	db := database(t)
+	of := newDue(t, db, 3)
+	jobs, err := scheduler.OpenJobs(t.Context(), db.URL, nil)
+	require.NoError(t, err)
+	defer jobs.Close()
+	work, attempts := answers(of)
+	p := run(t, of.use(scheduler.Config{DatabaseURL: db.URL, Every: every(ages), Work: work, Platforms: []domain.Platform{domain.TikTok}}))
+	require.Len(t, receive(t, "work", attempts).Accounts, 3)
+	eventually(t, "it to be done", func() bool { return p.count("jobs_total", "outcome=done") == 1 })
+	_, err = db.Pool.Exec(t.Context(), `update due.claims set due_at = now() where ctid in (select ctid from due.claims where p_id = $1 limit 1)`, int(domain.TikTok))
+	require.NoError(t, err)
+	require.NoError(t, jobs.Look(t.Context(), domain.FetchQueue{Kind: kind, Platform: domain.TikTok}))
+	require.Len(t, receive(t, "what became due", attempts).Accounts, 1)
+	require.NoError(t, p.end())
+}
