@@ -146,7 +146,9 @@ func (e EraseAgain) ofFigures(ctx context.Context) (drafts []domain.Draft, err e
 			continue
 		}
 		if at := known[domain.PostRef{ParentAccount: line.Agency, SocialAccount: id}]; at.Before(line.At) {
-			erased := domain.AccountErased{ParentAccount: line.Agency, AccountID: line.AccountID, SocialAccount: id, Platform: line.Platform, ErasedAt: line.At}
+			erased := domain.AccountErased{
+				ParentAccount: line.Agency, AccountID: line.AccountID, SocialAccount: id, Platform: line.Platform, ErasedAt: line.At,
+			}
 			drafts = append(drafts, NewDraft(domain.TopicMetrics, erased.Key(), erased, e.Now()))
 		}
 	}

@@ -45,8 +45,8 @@ const erasureActor = "system:erase"
 
 // Erase deletes what is kept of the person ([ErasePerson.DeleteKept]), drops the earlier tables that hold the
 // person, appends a tombstone for each of its records, takes its connection off the pages that it had connected, erases what was read of the
-// social accounts that go, and records the erasure, by ids, on `operations`. It may be repeated: what names other records goes last, so that a repetition finds what an
-// interrupted one left.
+// social accounts that go, and records the erasure, by ids, on `operations`. It may be repeated: what names other records goes last, so that a
+// repetition finds what an interrupted one left.
 func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
 	if err := e.DeleteKept(ctx, p); err != nil {
 		return err
@@ -144,8 +144,8 @@ func (e ErasePerson) record(p domain.Person, now time.Time) domain.Draft {
 	return record
 }
 
-// DeleteKept deletes the person's secrets, how far it has seen notices, and what became of reading its accounts. It is part of [ErasePerson.Erase], and what may be done
-// again when the directory no longer holds the person.
+// DeleteKept deletes the person's secrets, how far it has seen notices, and what became of reading its accounts. It is part of
+// [ErasePerson.Erase], and what may be done again when the directory no longer holds the person.
 func (e ErasePerson) DeleteKept(ctx context.Context, p domain.Person) error {
 	var errs []error
 	for _, ref := range p.SecretRefs() {

@@ -61,10 +61,12 @@ func (e erasures) queueLoad(batch *pgx.Batch, table string, events []Event) {
 		return
 	}
 	slices.Sort(accounts)
-	batch.Queue(`select social_account_id, parent_account, account_id, p_id, erased_at from `+table+` where social_account_id = any($1)`, slices.Compact(accounts)).
+	sql := `select social_account_id, parent_account, account_id, p_id, erased_at from ` + table + ` where social_account_id = any($1)`
+	batch.Queue(sql, slices.Compact(accounts)).
 		Query(func(rows pgx.Rows) error {
 			var stored domain.AccountErased
-			_, err := pgx.ForEachRow(rows, []any{&stored.SocialAccount, &stored.ParentAccount, &stored.AccountID, &stored.Platform, &stored.ErasedAt}, func() error {
+			into := []any{&stored.SocialAccount, &stored.ParentAccount, &stored.AccountID, &stored.Platform, &stored.ErasedAt}
+			_, err := pgx.ForEachRow(rows, into, func() error {
 				e.stored.note(stored)
 				return nil
 			})

@@ -14,7 +14,9 @@ import (
 const lookEvery = 50 * time.Millisecond
 
 // await looks until there is no reason left to wait. When that takes too long, it returns the reason that is left.
-func await(ctx context.Context, logger *slog.Logger, within time.Duration, look func(context.Context) (reason string, err error)) (left string, err error) {
+func await(
+	ctx context.Context, logger *slog.Logger, within time.Duration, look func(context.Context) (reason string, err error),
+) (left string, err error) {
 	said := ""
 	for end := time.Now().Add(within); ; {
 		reason, err := look(ctx)

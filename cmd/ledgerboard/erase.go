@@ -278,8 +278,8 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 		fmt.Fprintf(out, "Kept, without a connection: pages %v. Someone else must connect them to go on reading them.\n", report.Pages)
 	}
 	if done {
-		fmt.Fprintf(out, `Stays: ids in histories, which still verify; figures on topic metrics, ids and numbers that make no rows any more; what is published at
-the platforms. Retired and still generations that held the person are dropped, or emptied where a view of yours hangs on their tables.
+		fmt.Fprintf(out, `Stays: ids in histories, which still verify; figures on topic metrics, ids and numbers that make no rows any more; what is
+published at the platforms. Retired and still generations that held the person are dropped, or emptied where a view of yours hangs on their tables.
 Gone from tables and answers: now. Open streams and tickets of the person hold no more within 10 seconds.
 Gone from the log: by %s, when topics directory and contents are compacted (24 hours at the earliest; that of the broker inside
 this program by ledgerboard compact). Gone from backups: when the last one of before is deleted.

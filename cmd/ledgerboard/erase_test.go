@@ -75,6 +75,7 @@ func TestErasePerson(t *testing.T) {
 	var before []chained
 	withService(t, dir, func(a *process, base string) {
 		seedErasure(t, a)
+		seedFigures(t, a)
 		before = chainOf(t, a)
 		names := historyNames(t, a, base)
 		for _, text := range personTexts {
@@ -353,9 +354,6 @@ func seedErasure(t *testing.T, a *process) {
 		select 'account_insights', 4, a.id, 3, 'permission', a.name || ' has no permission', $1, $1, a.name || ' has no history', $1
 		from (values (700, 'Erna'), (701, 'Erna'), (702702702, 'Sam')) a (id, name)`, now)
 	require.NoError(t, err)
-	_, err = a.KeptPool.Exec(ctx, `insert into notice_cursors (parent_account, user_id, version, updated_at) values ($1, $2, 1, $4), ($1, $3, 1, $4)`,
-		eraseAgency, erased, stays, now)
-	require.NoError(t, err)
 	_, err = a.KeptPool.Exec(ctx, `
 		insert into post_notes (social_account_id, external_id, class, since, tried_at)
 		values (700, 'of Erna', 'not_found', $1, $1), (702702702, 'of Sam', 'not_found', $1, $1)`, now)
@@ -382,16 +380,45 @@ func seedErasure(t *testing.T, a *process) {
 		domain.DirectoryConnection{ID: 72, MemberID: 8, Platform: domain.LinkedIn, SecretRef: "connection:72"},
 		domain.DirectoryDefaultAccount{MemberID: 7, SocialAccount: 700},
 		page(700, 7, 70, domain.LinkedInProfile), page(701, 7, 71, domain.LinkedInCompanyPage), page(702702702, 8, 72, domain.LinkedInProfile),
-		page(703, 8, 72, domain.LinkedInCompanyPage),
 	} {
 		require.NoError(t, a.Log.Append(ctx, commands.EntityDraft(entity, time.Now())))
 	}
-	for profile, text := range map[int64]string{700: "Erna was here", 702702702: "Sam was here", 703: "Erna was named"} {
+	for profile, text := range map[int64]string{700: "Erna was here", 702702702: "Sam was here"} {
 		require.NoError(t, a.Log.Append(ctx, commands.ContentDraft(domain.PostContent{
 			PostRef: domain.PostRef{ParentAccount: eraseAgency, SocialAccount: profile, ExternalID: "p"}, AccountID: eraseClient, Origin: domain.OriginMainApp,
 			PostTexts: domain.PostTexts{Content: text},
 		}, now)))
 	}
+	require.Eventually(t, func() bool {
+		var n int
+		return a.ReadPool.QueryRow(ctx, "select count(*) from tSAccounts where id = 702702702").Scan(&n) == nil && n == 1 && a.Monitor.MayCommand() == nil
+	}, 30*time.Second, 10*time.Millisecond)
+	lists := [][]string{{erased, stays}, {stays}, {erased, stays}}
+	for _, users := range lists {
+		_, err := a.Updates.Update(ctx, commands.UpdateDashboard{
+			Caller: commands.Caller{ParentAccount: eraseAgency, UserID: eraseStaff, Role: "agency", RequestID: "r"},
+			Change: domain.UpdateDashboard{Primary: eraseClient, Users: &users},
+		})
+		require.NoError(t, err)
+	}
+}
+
+// seedFigures adds a page that another member connected, figures of three accounts, a text on the page, and how far two people have seen
+// notices.
+func seedFigures(t *testing.T, a *process) {
+	t.Helper()
+	ctx, now := t.Context(), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	_, err := a.KeptPool.Exec(ctx, `insert into notice_cursors (parent_account, user_id, version, updated_at) values ($1, $2, 1, $4), ($1, $3, 1, $4)`,
+		eraseAgency, erased, stays, now)
+	require.NoError(t, err)
+	require.NoError(t, a.Log.Append(ctx, commands.EntityDraft(domain.DirectorySocialAccount{
+		ID: 703, ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: 8, ConnectionID: 72, Platform: domain.LinkedIn,
+		AccountType: domain.LinkedInCompanyPage, Name: "Page", Connected: true,
+	}, time.Now())))
+	require.NoError(t, a.Log.Append(ctx, commands.ContentDraft(domain.PostContent{
+		PostRef: domain.PostRef{ParentAccount: eraseAgency, SocialAccount: 703, ExternalID: "p"}, AccountID: eraseClient, Origin: domain.OriginMainApp,
+		PostTexts: domain.PostTexts{Content: "Erna was named"},
+	}, now)))
 	for _, social := range []int64{700, 701, 703} {
 		tenant := domain.Tenant{ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: 7, SocialAccount: social}
 		for _, figures := range []domain.Data{
@@ -408,16 +435,9 @@ func seedErasure(t *testing.T, a *process) {
 	}, 30*time.Second, 10*time.Millisecond)
 	require.Eventually(t, func() bool {
 		var n int
-		return a.ReadPool.QueryRow(ctx, "select count(*) from tSAccounts where id = 703").Scan(&n) == nil && n == 1 && a.Monitor.MayCommand() == nil
+		return a.ReadPool.QueryRow(ctx, `select (select count(*) from tSAccounts where id = 703) + (select count(*) from post_contents where social_account_id = 703)
+			+ (select count(*) from tSAccountIns)`).Scan(&n) == nil && n == 5
 	}, 30*time.Second, 10*time.Millisecond)
-	lists := [][]string{{erased, stays}, {stays}, {erased, stays}}
-	for _, users := range lists {
-		_, err := a.Updates.Update(ctx, commands.UpdateDashboard{
-			Caller: commands.Caller{ParentAccount: eraseAgency, UserID: eraseStaff, Role: "agency", RequestID: "r"},
-			Change: domain.UpdateDashboard{Primary: eraseClient, Users: &users},
-		})
-		require.NoError(t, err)
-	}
 }
 
 // chained is a record of the dashboards' log as the chain judges it, and the hash that the table shows.

@@ -21,7 +21,10 @@ import (
 // was written before, once; what was written since is new and stays.
 func TestForgottenStaysForgotten(t *testing.T) {
 	dir, list := t.TempDir(), filepath.Join(t.TempDir(), "erasures.jsonl")
-	withService(t, dir, func(a *process, _ string) { seedErasure(t, a) })
+	withService(t, dir, func(a *process, _ string) {
+		seedErasure(t, a)
+		seedFigures(t, a)
+	})
 	restored := filepath.Join(t.TempDir(), "restored")
 	require.NoError(t, os.CopyFS(restored, os.DirFS(dir)))
 	require.NoError(t, filepath.WalkDir(restored, func(path string, e os.DirEntry, err error) error {

@@ -13,7 +13,8 @@ func (p *importPass) refuseErased(d drafted) error {
 	for _, draft := range slices.Concat([]domain.Draft{d.Draft}, d.contents) {
 		line, erased, written := p.erasureOf(draft)
 		if erased && written.Before(line.At) {
-			return fmt.Errorf("%s %s was erased on %s (LEDGERBOARD_ERASURES_FILE), and this row is of before or does not say when it was written; leave it out",
+			return fmt.Errorf("%s %s was erased on %s (LEDGERBOARD_ERASURES_FILE), and this row is of before or does not say when it was written; "+
+				"leave it out",
 				line.Kind, line.ID, line.At.Format(time.RFC3339))
 		}
 	}

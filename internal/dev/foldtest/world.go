@@ -55,7 +55,8 @@ func (w *World) Fold(t require.TestingT, db *pgtest.DB) {
 		with a as (delete from tSAccountIns), b as (delete from account_months), c as (delete from tSPosts), q1 as (delete from post_contents),
 		     d as (delete from tSPostInsights), f as (delete from post_daily), r as (delete from post_months),
 		     g as (delete from accounts), h as (delete from tSAccounts), i as (delete from tSubscriptions),
-		     j as (delete from connection_states), k as (delete from post_gains), o as (delete from account_newest), q2 as (delete from account_erasures), q3 as (delete from post_erasures), l as (delete from members),
+		     j as (delete from connection_states), k as (delete from post_gains), o as (delete from account_newest), q2 as (delete from account_erasures),
+		     q3 as (delete from post_erasures), l as (delete from members),
 		     m as (delete from tContentPlanner), n as (delete from tDefaultCategories),
 		     p as (delete from tMemberAuth), q as (delete from tDefaultAccount)
 		delete from operations_trail`)

@@ -1,0 +1,82 @@
+package commands_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+func (s *erasedKept) DeleteStale(_ context.Context, refs []string, _ time.Time) (int, error) {
+	s.deleted = append(s.deleted, refs...)
+	return len(refs), s.err
+}
+
+// What was written before the instant is erased again; what came since, is another agency's, or is erased already stays as it is.
+func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
+	t.Parallel()
+	at := auditNow.UTC().Truncate(time.Microsecond)
+	agency, other := reader.ParentAccount, "bbbbbbbbbbbbbbbbbbbbbbbb"
+	recorded := func(key string, data domain.Data, when time.Time) domain.Recorded {
+		return domain.Recorded{Key: key, Data: data, Envelope: domain.Envelope{Time: when}}
+	}
+	entity := func(e domain.DirectoryEntity, when time.Time) domain.Recorded {
+		return recorded(domain.EntityKey(e), e, when)
+	}
+	said := func(parent string, social int64, id string, when time.Time) domain.Recorded {
+		c := domain.PostContent{PostRef: domain.PostRef{ParentAccount: parent, SocialAccount: social, ExternalID: id}, Origin: domain.OriginListing}
+		return recorded(c.Key(), c, when)
+	}
+	before, since := at.Add(-time.Hour), at.Add(time.Hour)
+	gone := said(agency, 700, "gone", before)
+	gone.Data = nil
+	scan := func(records ...domain.Recorded) func(context.Context, func(domain.Recorded, error)) error {
+		return func(_ context.Context, each func(domain.Recorded, error)) error {
+			for _, r := range records {
+				each(r, nil)
+			}
+			return nil
+		}
+	}
+	log, kept := &takingLog{}, &erasedKept{}
+	again := commands.EraseAgain{
+		List: domain.NewErasures([]domain.ErasedID{
+			{Kind: domain.KindUser, ID: "u", Agency: agency, At: at}, {Kind: domain.KindMember, ID: "7", Agency: agency, At: at},
+			{Kind: domain.KindSocialAccount, ID: "700", Agency: agency, At: at, Platform: domain.LinkedIn},
+			{Kind: domain.KindSocialAccount, ID: "800", Agency: agency, At: at, Platform: domain.LinkedIn},
+		}),
+		Log: log, Kept: kept, Now: func() time.Time { return since },
+		Directory: scan(
+			entity(domain.DirectoryUser{ID: "u", PasswordRef: "p"}, before), entity(domain.DirectorySession{ID: "old", UserID: "u"}, before),
+			entity(domain.DirectorySession{ID: "new", UserID: "u"}, since), entity(domain.DirectoryMember{ID: 7}, before),
+			entity(domain.DirectoryMember{ID: 7, Name: "back"}, since), entity(domain.DirectoryUser{ID: "v"}, before),
+			entity(domain.DirectorySocialAccount{ID: 700, ParentAccount: agency}, before), entity(domain.DirectorySocialAccount{ID: 800, ParentAccount: other}, before),
+		),
+		Contents: scan(said(agency, 700, "a", before), said(agency, 700, "b", since), said(other, 700, "c", before), said(agency, 700, "gone", before), gone),
+		Figures: func(context.Context) (map[domain.PostRef]time.Time, error) {
+			return map[domain.PostRef]time.Time{{ParentAccount: agency, SocialAccount: 800}: since}, nil
+		},
+	}
+	appended, err := again.Erase(t.Context())
+	require.NoError(t, err)
+	var keys []string
+	for _, d := range log.drafts {
+		keys = append(keys, d.Topic+" "+d.Key)
+		switch d.Topic {
+		case domain.TopicMetrics:
+			require.Equal(t, domain.AccountErased{ParentAccount: agency, SocialAccount: 700, Platform: domain.LinkedIn, ErasedAt: at}, d.Data)
+		case domain.TopicContents:
+			require.Equal(t, at, d.Envelope.Time, "what is said later stays")
+		}
+	}
+	require.Equal(t, len(keys), appended)
+	require.ElementsMatch(t, []string{
+		"contents " + agency + ":listing:700:a", "metrics 700", "directory user:u", "directory session:old", "directory social_account:700",
+	}, keys)
+	require.Equal(t, []string{"p"}, kept.deleted)
+	require.Equal(t, []string{"u"}, kept.cursors)
+}
