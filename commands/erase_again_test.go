@@ -45,7 +45,8 @@ func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 	log, kept := &takingLog{}, &erasedKept{}
 	again := commands.EraseAgain{
 		List: domain.NewErasures([]domain.ErasedID{
-			{Kind: domain.KindUser, ID: "u", Agency: agency, At: at}, {Kind: domain.KindMember, ID: "7", Agency: agency, At: at},
+			{Kind: domain.KindUser, ID: "u", Agency: agency, At: at},
+			{Kind: domain.KindMember, ID: "7", Agency: agency, At: at},
 			{Kind: domain.KindSocialAccount, ID: "700", Agency: agency, At: at, Platform: domain.LinkedIn},
 			{Kind: domain.KindSocialAccount, ID: "800", Agency: agency, At: at, Platform: domain.LinkedIn},
 		}),

@@ -3,6 +3,7 @@ package commands
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -135,7 +136,7 @@ func (f FeedDirectory) read(number int, raw []byte, now time.Time) *fedLine {
 	}
 	kind, _, _ := domain.SplitDirectoryKey(drafts[0].Key) // EntityLine has made it
 	if f.Local && (kind == domain.KindAccount || kind == domain.KindUser) {
-		return l.refuse(fmt.Errorf("accounts and users are made here (LEDGERBOARD_DIRECTORY=local), not by a main application; leave the line out"))
+		return l.refuse(errors.New("accounts and users are made here (LEDGERBOARD_DIRECTORY=local), not by a main application; leave the line out"))
 	}
 	return l
 }

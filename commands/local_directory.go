@@ -175,7 +175,7 @@ func (d LocalDirectory) append(ctx context.Context, c Caller, entity domain.Dire
 		moved := d.Told.Moved()
 		told, err := d.Told.Told(waiting, []string{draft.Key})
 		if _, shown := told[draft.Key]; err != nil || shown {
-			return nil //nolint:nilerr // what was to be done is done; only the tables cannot be asked
+			return nil // what was to be done is done, also where the tables cannot be asked
 		}
 		select {
 		case <-moved:
@@ -201,7 +201,7 @@ func NewAgency(name string, first NewPerson, now time.Time) (agency domain.Direc
 func newHexID(now time.Time, kind, agency, key string) string {
 	var id [domain.HexIDLength / 2]byte
 	if key == "" {
-		binary.BigEndian.PutUint32(id[:], uint32(now.Unix())) //nolint:gosec // until 2106
+		binary.BigEndian.PutUint32(id[:], uint32(now.Unix())) // until 2106
 		_, _ = rand.Read(id[4:])                              // it never fails
 		return hex.EncodeToString(id[:])
 	}
@@ -213,7 +213,7 @@ func newHexID(now time.Time, kind, agency, key string) string {
 // checkName trims a text and refuses one that no person could have meant.
 func checkName(field string, text *string, wanted bool) error {
 	*text = strings.TrimSpace(*text)
-	detail := ""
+	var detail string
 	switch {
 	case *text == "" && wanted:
 		detail = "is missing; give one"

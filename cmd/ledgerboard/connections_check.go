@@ -147,10 +147,9 @@ func (c checkedConnection) print(out io.Writer) {
 	}
 	line("  token ends %s, gives data until %s, sign in before %s",
 		momentOr(c.ExpiresAt, "never, or not known"), momentOr(c.DataAccessExpiresAt, "its end"), momentOr(c.SignInBefore, "never, or not known"))
-	switch {
-	case c.Granted == nil:
+	if c.Granted == nil {
 		line("  granted scopes: not known")
-	default:
+	} else {
 		line("  granted scopes: %s", plain(strings.Join(*c.Granted, ", ")))
 	}
 	for _, f := range c.Ungranted {

@@ -55,7 +55,7 @@ func TestScopesOfAllFiguresAreKnown(t *testing.T) {
 			var listed []string
 			for _, need := range domain.ScopesOfFigures(kind.platform, kind.account, kind.instagram) {
 				row := fmt.Sprintf("| %s | %s | %s | %s |", name, need.Of, strings.Join(need.Figures, ", "), "`"+strings.Join(need.Scopes, "`, `")+"`")
-				require.True(t, strings.Contains(string(guide), row), row)
+				require.Contains(t, string(guide), row)
 				for _, figure := range need.Figures {
 					listed = append(listed, string(need.Of)+" "+figure)
 				}

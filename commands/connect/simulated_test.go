@@ -45,7 +45,7 @@ func newNetwork(t *testing.T) network {
 	})
 	require.NoError(t, err)
 	t.Cleanup(set.Close)
-	s.Connect.SignIns = set
+	s.SignIns = set
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Transport: &http.Transport{}}
 	t.Cleanup(client.CloseIdleConnections)
 	return network{s, set, client}

@@ -107,21 +107,9 @@ func (qc *queryContext) classifySources(ctx context.Context) error {
 	qc.sources = make([]Source, len(facts))
 	for i, f := range facts {
 		s := qc.classify(f)
-		if s.LastRead != nil {
-			if s.Status != SourceReconnect {
-				qc.lastRead = later(qc.lastRead, *s.LastRead)
-				if f.connected && f.dueAt != nil && (qc.nextDue == nil || f.dueAt.Before(*qc.nextDue)) {
-					qc.nextDue = new(f.dueAt.UTC())
-				}
-			}
-			if !s.LastRead.Before(qc.query.Range.To) {
-				s.LastRead = nil
-			}
-		}
+		qc.noteTimes(f, &s)
+		s.noteErasure(erased)
 		qc.sources[i] = s
-	}
-	for i := range qc.sources {
-		qc.sources[i].noteErasure(erased)
 	}
 	slices.SortFunc(qc.sources, func(x, y Source) int {
 		return cmp.Or(cmp.Compare(x.Platform, y.Platform), cmp.Compare(x.SocialAccount, y.SocialAccount))
@@ -203,6 +191,22 @@ func (qc *queryContext) sourceFacts(ctx context.Context) (facts, erased []source
 		return nil, nil, fmt.Errorf("read sources: %w", err)
 	}
 	return facts, erased, nil
+}
+
+// noteTimes notes when the source was read last and is due next; a reading after the range is none of its.
+func (qc *queryContext) noteTimes(f sourceFacts, s *Source) {
+	if s.LastRead == nil {
+		return
+	}
+	if s.Status != SourceReconnect {
+		qc.lastRead = later(qc.lastRead, *s.LastRead)
+		if f.connected && f.dueAt != nil && (qc.nextDue == nil || f.dueAt.Before(*qc.nextDue)) {
+			qc.nextDue = new(f.dueAt.UTC())
+		}
+	}
+	if !s.LastRead.Before(qc.query.Range.To) {
+		s.LastRead = nil
+	}
 }
 
 // noteErasure says what of the source is erased.

@@ -17,7 +17,7 @@ import (
 // Put records entities of the directory.
 func (l *Log) Put(t require.TestingT, entities ...domain.DirectoryEntity) {
 	for _, entity := range entities {
-		require.NoError(t, l.Append(context.Background(), commands.EntityDraft(entity, time.Unix(0, int64(l.put.Add(1))*int64(time.Microsecond)))))
+		require.NoError(t, l.Append(context.Background(), commands.EntityDraft(entity, time.UnixMicro(l.put.Add(1)))))
 	}
 }
 
