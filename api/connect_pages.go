@@ -40,7 +40,7 @@ var connectPolicy = func() string {
 // side.
 const (
 	connectCookie    = "__Host-lb_connect"
-	connectCookieFor = 60 * 60 // seconds; a sign-in takes less than half an hour
+	connectCookieFor = connect.MaxLinkDays * 24 * 60 * 60 // seconds: a link works only in the browser that followed it, to its last day
 )
 
 // connectPage is what a page is made of.

@@ -14,8 +14,8 @@ type ConnectDesk interface {
 	Disconnect(ctx context.Context, r domain.ConnectRequester, socialAccount int64, still connect.Still) (connect.Disconnected, error)
 
 	MakeLink(ctx context.Context, r connect.LinkRequest, still connect.Still) (connect.MadeLink, error)
-	Links(ctx context.Context, r domain.ConnectRequester) ([]domain.ConnectLink, error)
-	RevokeLink(ctx context.Context, r domain.ConnectRequester, id string) (domain.ConnectLink, error)
+	Links(ctx context.Context, r domain.ConnectRequester, still connect.Still) ([]domain.ConnectLink, error)
+	RevokeLink(ctx context.Context, r domain.ConnectRequester, id string, still connect.Still) (domain.ConnectLink, error)
 
 	Open(ctx context.Context, start, cookie string, still connect.Still) (connect.Opened, error)
 	CallBack(ctx context.Context, b connect.CameBack, still connect.Still) (id string, err error)

@@ -247,7 +247,7 @@ func (s *Server) getConnectLinks() operation {
 		if err != nil {
 			return err
 		}
-		links, err := s.deps.Connect.Links(r.Context(), asks)
+		links, err := s.deps.Connect.Links(r.Context(), asks, s.still)
 		if err != nil {
 			return err
 		}
@@ -265,7 +265,7 @@ func (s *Server) revokeConnectLink() operation {
 		if err != nil {
 			return err
 		}
-		link, err := s.deps.Connect.RevokeLink(r.Context(), asks, id)
+		link, err := s.deps.Connect.RevokeLink(r.Context(), asks, id, s.still)
 		if err != nil {
 			return err
 		}

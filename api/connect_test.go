@@ -30,6 +30,7 @@ func (a answer) object(t *testing.T) (members map[string]any) {
 type visitor struct {
 	b      *bundle
 	cookie string
+	maxAge int // of the cookie, in seconds
 }
 
 // visit asks for an address of ours, or sends a form to it.
@@ -48,7 +49,7 @@ func (v *visitor) visit(address string, form url.Values, headers ...string) answ
 	for _, cookie := range (&http.Response{Header: got.header}).Cookies() {
 		require.Equal(v.b.t, "__Host-lb_connect", cookie.Name)
 		require.True(v.b.t, cookie.Secure && cookie.HttpOnly && cookie.SameSite == http.SameSiteLaxMode && cookie.Path == "/" && cookie.Domain == "")
-		v.cookie = cookie.Value
+		v.cookie, v.maxAge = cookie.Value, cookie.MaxAge
 	}
 	if got.body != "" {
 		policy := got.header.Get("Content-Security-Policy")
@@ -232,7 +233,10 @@ func TestLinkIsFollowedInOneBrowser(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, followed.status, followed.body)
 	require.Equal(t, http.StatusForbidden, late.visit(address, url.Values{"platform": {"1"}}).status)
 	require.Equal(t, http.StatusForbidden, scanner.visit(address, nil).status)
+	const fortnight = 14 * 24 * 60 * 60
+	require.Equal(t, fortnight, browser.maxAge, "the link works in this browser to its last day")
 	came := browser.visit(atPlatform(t, browser.visit(followed.header.Get("Location"), nil)), nil)
+	require.Equal(t, fortnight, browser.maxAge, "its sign-ins do not shorten that")
 	choose := came.header.Get("Location")
 	require.Equal(t, http.StatusSeeOther, browser.visit(choose, ticked(browser.visit(choose, nil), "1.0.1002")).status)
 

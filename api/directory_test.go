@@ -21,12 +21,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
+// erasedMember is the one whom the list of erasures names.
+var erasedMember = domain.ErasedID{Kind: domain.KindMember, ID: "99", Agency: agency, At: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}
+
 // directoryDeps are the real commands and queries of the directory over a log.
 func directoryDeps(log *foldtest.Log, local bool) *api.DirectoryDeps {
 	registry := domain.NewRegistry()
 	told := readmodels.ToldEntities{Pool: log.DB.ReadOnly, Registry: registry, Progress: pg.NewProgress()}
 	return &api.DirectoryDeps{
-		Feed:  commands.FeedDirectory{Log: log, Told: told, Registry: registry, Local: local, Now: time.Now},
+		Feed: commands.FeedDirectory{
+			Log: log, Told: told, Registry: registry, Local: local, Now: time.Now,
+			Erasures: func() (domain.Erasures, error) { return domain.NewErasures([]domain.ErasedID{erasedMember}), nil },
+		},
 		Told:  told,
 		Local: commands.LocalDirectory{Log: log, Told: told, People: told, Local: local, Now: time.Now},
 	}
@@ -164,6 +170,39 @@ func TestFeedIsIdempotent(t *testing.T) {
 	require.Equal(t, 1, b.feed("", untimed).Unchanged, "what is the same is not told again")
 }
 
+// Lines that say no time count in their order, also an erasure and what is made anew after it.
+func TestUntimedLinesCountInTheirOrder(t *testing.T) {
+	t.Parallel()
+	b := setupFed(t)
+	untimed := func(name string) string {
+		return `{"type":"directory.category.v1","data":{"id":51,"name":"` + name + `"}}`
+	}
+	name := func() any {
+		_, entity := b.entity("category/51")
+		data, _ := entity["data"].(map[string]any)
+		return data["name"]
+	}
+	require.Equal(t, 2, b.feed("", untimed("first"), untimed("last")).Taken)
+	require.Equal(t, "last", name())
+	require.Equal(t, 2, b.feed("", `{"type":"directory.category.v1","id":"51","erase":true}`, untimed("anew")).Taken)
+	require.Equal(t, "anew", name())
+}
+
+// What the list of erasures names is refused where it was written before or does not say when, and taken where it was written since.
+func TestFeedRefusesWhoIsErased(t *testing.T) {
+	t.Parallel()
+	b := setupFed(t)
+	before := len(b.facts.Records(domain.TopicDirectory))
+	member := func(more string) string {
+		return `{"type":"directory.member.v1",` + more + `"data":{"id":99,"account_id":"` + client1 + `","name":"Erna"}}`
+	}
+	fed := b.feed("", member(""), member(`"updated_at":"2026-02-28T23:59:59Z",`))
+	require.Equal(t, 2, fed.Refused, fed.body)
+	require.Contains(t, fed.Lines[1].Reason, "member 99 was erased on 2026-03-01")
+	require.Len(t, b.facts.Records(domain.TopicDirectory), before)
+	require.Equal(t, 1, b.feed("", member(`"updated_at":"2026-03-01T00:00:00Z",`)).Taken)
+}
+
 // A post that was published makes a registration and what it says; erasing its page erases the latter. The fold takes a repetition once.
 func TestPostsAreFed(t *testing.T) {
 	t.Parallel()
@@ -230,6 +269,7 @@ func TestFeedBodies(t *testing.T) {
 		"nothing":                    {"\n \n", "", http.StatusBadRequest},
 		"not UTF-8":                  {"\xff", "", http.StatusBadRequest},
 		"too many lines":             {strings.Repeat("{}\n", 10_001), "", http.StatusRequestEntityTooLarge},
+		"too many empty lines":       {"{}" + strings.Repeat("\n", 15<<20), "", http.StatusRequestEntityTooLarge},
 		"too many bytes":             {strings.Repeat(" ", 16<<20) + line, "", http.StatusRequestEntityTooLarge},
 		"too many bytes, compressed": {zipped(strings.Repeat(" ", 16<<20) + line), "Content-Encoding: gzip", http.StatusRequestEntityTooLarge},
 	} {
@@ -346,4 +386,24 @@ func TestCoveredEntitiesAreToldAgain(t *testing.T) {
 	require.Equal(t, "counts", entity["data"].(map[string]any)["name"])
 	_, entity = b.entity("category/42")
 	require.Equal(t, true, entity["erased"])
+}
+
+// A page that hangs on a connection made here is not erased by the main application, under whatever id it stands, until it is disconnected here.
+func TestErasureOfWhatIsConnectedHereIsRefused(t *testing.T) {
+	t.Parallel()
+	b := setupFed(t)
+	page := domain.DirectorySocialAccount{
+		ID: 7001, ParentAccount: agency, AccountID: client1, MemberID: 1, ConnectionID: domain.ComputedConnection(agency, domain.Facebook, "app", "1001"),
+		Platform: domain.Facebook, ExternalID: "1001", Connected: true,
+	}
+	b.facts.Put(t, page)
+	erasure := `{"type":"directory.social_account.v1","id":"7001","erase":true}`
+	before := len(b.facts.Records(domain.TopicDirectory))
+	fed := b.feed("", erasure)
+	require.Equal(t, 1, fed.Refused, fed.body)
+	require.Contains(t, fed.Lines[0].Reason, "social account 7001: facebook \"1001\" was connected here")
+	require.Len(t, b.facts.Records(domain.TopicDirectory), before)
+	page.Connected = false
+	b.facts.Put(t, page)
+	require.Equal(t, 1, b.feed("", erasure).Taken, "disconnected here")
 }

@@ -64,8 +64,7 @@ var (
 	rightsOfAdding        = rights{free, refused, refused, refused, refused, unproven, true}
 	rightsOfInviting      = rights{wantedStatus{http.StatusOK, http.StatusUnprocessableEntity}, refused, refused, refused, refused, unproven, false}
 	rightsOfConnecting    = rights{free, refused, refused, refused, refused, unproven, true} // the client's dashboard lacks the scope connect
-	rightsOfConnectLinks  = rights{free, free, refused, refused, refused, unproven, true}
-	rightsOfSignIns       = rights{gone, gone, refused, refused, refused, unproven, true} // of which there is none
+	rightsOfSignIns       = rights{gone, gone, refused, refused, refused, unproven, true}    // of which there is none
 	rightsOfDisconnecting = rights{wantedStatus{http.StatusConflict, http.StatusNotFound}, wantedStatus{http.StatusForbidden, http.StatusNotFound}, refused, refused, refused, unproven, false}
 	rightsOfBrowser       = rights{gone, gone, gone, gone, gone, gone, true} // of no sign-in
 	rightsOfBrowserForm   = rights{unread, unread, unread, unread, unread, unread, true}
@@ -116,7 +115,7 @@ var rightsTable = map[string]rights{
 	"GET /api/live":            rightsOfFigures,
 
 	"POST /api/connect":                 rightsOfConnecting,
-	"GET /api/connect/links":            rightsOfConnectLinks,
+	"GET /api/connect/links":            rightsOfConnecting,
 	"POST /api/connect/links":           rightsOfConnecting,
 	"POST /api/connect/links/{}/revoke": rightsOfSignIns,
 	"GET /api/connect/{}":               rightsOfSignIns,
@@ -276,7 +275,7 @@ func filled(pattern, account, member, row, user string) string {
 	path := strings.NewReplacer(
 		"{userId}", user, "{platformId}", social, "{activityId}", social+":p",
 		"{kind}", "account", "{entityId}", account, "{id}", account, "{memberId}", member, "{accountId}", row, "{pId}", "all", "{cId}", "0",
-		"{projection}", "post_insights", "{generation}", "2", "{rebuild}", "r1", "{parked}", "dashboards-3-1204", "{job}", "7", "{platform}", "linkedin",
+		"{projection}", "post_insights", "{generation}", "2", "{rebuild}", "r1", "{parked}", "dashboards-3-1204", "{job}", "7", "{platform}", "linkedin", "{connection}", "31",
 		"{startTime}", "2026-01-01", "{endTime}", "2026-01-31", "{fromDate}", "2026-01-01", "{toDate}", "2026-01-31",
 	).Replace(pattern)
 	query := "?account=" + account

@@ -29,6 +29,7 @@
 //	import_dashboards.go legacy dashboards, agency by agency
 //	erase_person.go      a person disappears from the directory, with figures and texts of accounts that go
 //	erase_again.go       what a restore brought back disappears again
+//	refuse_erased.go     what a file or a main application tells of people who are erased stays out
 //	forget_secrets.go    what the main application deletes leaves no secret behind
 //	record_audit.go      readings and exports of the audit trail, recorded before they are shown
 //	operate.go           what an operator is about to do, recorded before it is done, and what came of it

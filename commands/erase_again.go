@@ -57,27 +57,38 @@ func (e EraseAgain) Erase(ctx context.Context) (appended int, err error) {
 	return appended, nil
 }
 
-// ofDirectory are tombstones of entities that were written before their erasure; what is kept of them goes at once.
+// listed is what counts of a key of the directory.
+type listed struct {
+	domain.CompactedRecord
+
+	entity domain.DirectoryEntity // nil: the list does not name it, or it is erased
+	until  time.Time              // the instant of its erasure
+}
+
+// ofDirectory are tombstones of entities that were written before their erasure, with its instant: what is written later stays. What is
+// kept of them goes at once.
 func (e EraseAgain) ofDirectory(ctx context.Context) (drafts []domain.Draft, err error) {
-	found := map[string]domain.Recorded{}
+	state := map[string]listed{}
 	secrets := map[string]time.Time{} // also of states that another one has replaced: until when
 	err = e.Directory(ctx, func(r domain.Recorded, err error) {
-		entity, ok := r.Data.(domain.DirectoryEntity)
-		if err != nil || !ok {
-			delete(found, r.Key) // a tombstone; what does not decode is parked and in no table
-			return
+		entity, isEntity := r.Data.(domain.DirectoryEntity)
+		if err != nil || r.Data != nil && !isEntity {
+			return // what does not decode is parked and in no table
 		}
-		line, erased := e.List.Of(entity)
-		if !erased || !r.Envelope.Time.Before(line.At) {
-			delete(found, r.Key)
-			return
+		now := listed{CompactedRecord: domain.CompactedRecord{At: r.Envelope.Time, Erased: !isEntity}}
+		if isEntity {
+			if line, erased := e.List.Of(entity); erased && now.At.Before(line.At) {
+				now.entity, now.until = entity, line.At
+			}
 		}
-		found[r.Key] = r
-		switch data := entity.(type) {
+		switch data := now.entity.(type) {
 		case domain.DirectoryUser:
-			secrets[data.PasswordRef] = line.At
+			secrets[data.PasswordRef] = now.until
 		case domain.DirectoryConnection:
-			secrets[data.SecretRef] = line.At
+			secrets[data.SecretRef] = now.until
+		}
+		if before, known := state[r.Key]; !known || now.Replaces(before.CompactedRecord) {
+			state[r.Key] = now
 		}
 	})
 	if err != nil {
@@ -89,10 +100,13 @@ func (e EraseAgain) ofDirectory(ctx context.Context) (drafts []domain.Draft, err
 			return nil, err
 		}
 	}
-	for key, r := range found {
+	for key, now := range state {
+		if now.entity == nil {
+			continue
+		}
 		kind, id, _ := domain.SplitDirectoryKey(key)
-		drafts = append(drafts, EraseDraft(kind, id, e.Now()))
-		switch data := r.Data.(type) {
+		drafts = append(drafts, EraseDraft(kind, id, now.until))
+		switch data := now.entity.(type) {
 		case domain.DirectoryUser:
 			err = e.Kept.ForgetCursors(ctx, data.ID)
 		case domain.DirectorySocialAccount:

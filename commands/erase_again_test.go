@@ -16,7 +16,8 @@ func (s *erasedKept) DeleteStale(_ context.Context, refs []string, _ time.Time) 
 	return len(refs), s.err
 }
 
-// What was written before the instant is erased again; what came since, is another agency's, or is erased already stays as it is.
+// What was written before the instant is erased again, at that instant; what came since, is another agency's, or is erased already stays as it
+// is. The latest state counts, whenever its record came.
 func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 	t.Parallel()
 	at := auditNow.UTC().Truncate(time.Microsecond)
@@ -32,8 +33,10 @@ func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 		return recorded(c.Key(), c, when)
 	}
 	before, since := at.Add(-time.Hour), at.Add(time.Hour)
-	gone := said(agency, 700, "gone", before)
-	gone.Data = nil
+	erased := func(r domain.Recorded) domain.Recorded {
+		r.Data = nil
+		return r
+	}
 	scan := func(records ...domain.Recorded) func(context.Context, func(domain.Recorded, error)) error {
 		return func(_ context.Context, each func(domain.Recorded, error)) error {
 			for _, r := range records {
@@ -47,6 +50,8 @@ func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 		List: domain.NewErasures([]domain.ErasedID{
 			{Kind: domain.KindUser, ID: "u", Agency: agency, At: at},
 			{Kind: domain.KindMember, ID: "7", Agency: agency, At: at},
+			{Kind: domain.KindUser, ID: "gone", Agency: agency, At: at},
+			{Kind: domain.KindUser, ID: "erased late", Agency: agency, At: at},
 			{Kind: domain.KindSocialAccount, ID: "700", Agency: agency, At: at, Platform: domain.LinkedIn},
 			{Kind: domain.KindSocialAccount, ID: "800", Agency: agency, At: at, Platform: domain.LinkedIn},
 		}),
@@ -54,10 +59,14 @@ func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 		Directory: scan(
 			entity(domain.DirectoryUser{ID: "u", PasswordRef: "p"}, before), entity(domain.DirectorySession{ID: "old", UserID: "u"}, before),
 			entity(domain.DirectorySession{ID: "new", UserID: "u"}, since), entity(domain.DirectoryMember{ID: 7}, before),
-			entity(domain.DirectoryMember{ID: 7, Name: "back"}, since), entity(domain.DirectoryUser{ID: "v"}, before),
+			entity(domain.DirectoryMember{ID: 7, Name: "back"}, since), entity(domain.DirectoryMember{ID: 7, Name: "came late"}, before),
+			entity(domain.DirectoryUser{ID: "v"}, before), entity(domain.DirectoryUser{ID: "gone"}, before),
+			erased(entity(domain.DirectoryUser{ID: "gone"}, before)), entity(domain.DirectoryUser{ID: "erased late"}, before),
+			erased(entity(domain.DirectoryUser{ID: "erased late"}, before.Add(-time.Hour))),
 			entity(domain.DirectorySocialAccount{ID: 700, ParentAccount: agency}, before), entity(domain.DirectorySocialAccount{ID: 800, ParentAccount: other}, before),
 		),
-		Contents: scan(said(agency, 700, "a", before), said(agency, 700, "b", since), said(other, 700, "c", before), said(agency, 700, "gone", before), gone),
+		Contents: scan(said(agency, 700, "a", before), said(agency, 700, "b", since), said(other, 700, "c", before), said(agency, 700, "gone", before),
+			erased(said(agency, 700, "gone", before))),
 		Figures: func(context.Context) (map[domain.PostRef]time.Time, error) {
 			return map[domain.PostRef]time.Time{{ParentAccount: agency, SocialAccount: 800}: since}, nil
 		},
@@ -70,14 +79,14 @@ func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 		switch d.Topic {
 		case domain.TopicMetrics:
 			require.Equal(t, domain.AccountErased{ParentAccount: agency, SocialAccount: 700, Platform: domain.LinkedIn, ErasedAt: at}, d.Data)
-		case domain.TopicContents:
-			require.Equal(t, at, d.Envelope.Time, "what is said later stays")
+		case domain.TopicContents, domain.TopicDirectory:
+			require.Equal(t, at, d.Envelope.Time, "what is said or written later stays")
 		}
 	}
 	require.Equal(t, len(keys), appended)
 	require.ElementsMatch(t, []string{
-		"contents " + agency + ":listing:700:a", "metrics 700", "directory user:u", "directory session:old", "directory social_account:700",
+		"contents " + agency + ":listing:700:a", "metrics 700", "directory user:u", "directory user:erased late", "directory session:old", "directory social_account:700",
 	}, keys)
 	require.Equal(t, []string{"p"}, kept.deleted)
-	require.Equal(t, []string{"u"}, kept.cursors)
+	require.ElementsMatch(t, []string{"u", "erased late"}, kept.cursors)
 }

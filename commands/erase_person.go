@@ -15,6 +15,8 @@ import (
 type KeptEraser interface {
 	// Delete deletes a secret.
 	Delete(ctx context.Context, ref string) error
+	// DeleteConnection deletes what is kept of a connection, its secret too unless connections of others hang on the same.
+	DeleteConnection(ctx context.Context, connection int64, ref string) error
 	// ForgetReads deletes what became of reading social accounts that go, and of those that stay the failures:
 	// platforms name people in what they say.
 	ForgetReads(ctx context.Context, gone, stay []int64) error
@@ -148,8 +150,11 @@ func (e ErasePerson) record(p domain.Person, now time.Time) domain.Draft {
 // [ErasePerson.Erase], and what may be done again when the directory no longer holds the person.
 func (e ErasePerson) DeleteKept(ctx context.Context, p domain.Person) error {
 	var errs []error
-	for _, ref := range p.SecretRefs() {
-		errs = append(errs, e.Kept.Delete(ctx, ref))
+	if p.PasswordRef != "" {
+		errs = append(errs, e.Kept.Delete(ctx, p.PasswordRef))
+	}
+	for _, c := range p.Connections {
+		errs = append(errs, e.Kept.DeleteConnection(ctx, c.ID, c.SecretRef))
 	}
 	pages := make([]int64, len(p.Pages))
 	for i, page := range p.Pages {

@@ -3,6 +3,7 @@ package commands_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -23,6 +24,11 @@ type erasedKept struct {
 
 func (s *erasedKept) Delete(_ context.Context, ref string) error {
 	s.deleted = append(s.deleted, ref)
+	return s.err
+}
+
+func (s *erasedKept) DeleteConnection(_ context.Context, connection int64, ref string) error {
+	s.deleted = append(s.deleted, fmt.Sprint(connection, " ", ref))
 	return s.err
 }
 
@@ -89,7 +95,7 @@ func TestErasureGoesFromTheLeavesToTheRoot(t *testing.T) {
 		"directory social_account:700", "directory social_account:702", "directory connection:70",
 		"directory default_account:7", "directory session:s1", "directory member:7", "directory user:d10000000000000000000000",
 	}, keys)
-	require.Equal(t, []string{"p", "c", "p", "c"}, eraser.deleted, "before, and again behind a token that was being renewed")
+	require.Equal(t, []string{"p", "70 c", "p", "70 c"}, eraser.deleted, "before, and again behind a token that was being renewed")
 	require.Equal(t, [][]int64{{700, 702}, {700, 702}}, eraser.gone, "likewise behind a read that was under way")
 	require.Equal(t, [][]int64{{701}, {701}}, eraser.stay)
 	require.Equal(t, []string{somePerson().User, somePerson().User}, eraser.cursors)

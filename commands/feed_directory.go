@@ -43,7 +43,9 @@ type FeedDirectory struct {
 	Registry *domain.Registry
 	// Local says that accounts and users are made here, LEDGERBOARD_DIRECTORY=local: the main application's are refused.
 	Local bool
-	Now   func() time.Time
+	// Erasures is the list of erasures as it is now: what it names and was written before is refused.
+	Erasures func() (domain.Erasures, error)
+	Now      func() time.Time
 }
 
 // FedOutcome is what became of a line.
@@ -87,11 +89,21 @@ var ErrNotAppended = domain.NewError(domain.CodeUnavailable,
 // Feed takes lines ([EntityLine]) and returns once they are in the log. Atomic refuses all if one is refused (unprocessable, with
 // the lines). Other errors: [ErrNotAppended].
 func (f FeedDirectory) Feed(ctx context.Context, c Caller, lines [][]byte, atomic bool) (Fed, error) {
+	erased, err := f.Erasures()
+	if err != nil {
+		return Fed{}, err
+	}
 	now := f.Now()
 	var read []*fedLine
 	for i, raw := range lines {
 		if raw = bytes.TrimSpace(raw); len(raw) > 0 {
-			read = append(read, f.read(i+1, raw, now))
+			// Of an entity the latest state counts: a line that says no time stands behind those before it.
+			at := now.Add(time.Duration(i) * time.Microsecond)
+			l := f.read(i+1, raw, at)
+			if err := RefuseErased(erased, l.drafts, at); err != nil {
+				l.refuse(err)
+			}
+			read = append(read, l)
 		}
 	}
 	if err := f.compare(ctx, read); err != nil {
@@ -170,11 +182,11 @@ func (f FeedDirectory) compare(ctx context.Context, lines []*fedLine) error {
 		draft := &l.drafts[0]
 		before, known := told[draft.Key]
 		entity := l.entity()
+		if err := connectedHere(*draft, func(key string) domain.DirectoryEntity { return told[key].Entity }); err != nil {
+			l.refuse(err)
+			continue
+		}
 		if entity != nil {
-			if err := connectedHere(entity, func(key string) domain.DirectoryEntity { return told[key].Entity }); err != nil {
-				l.refuse(err)
-				continue
-			}
 			entity = keepRefs(entity, before.Entity)
 			draft.Data = entity
 		}

@@ -32,7 +32,9 @@ type ForgetSecrets struct {
 // secretOwner is a connection or a user.
 type secretOwner struct {
 	refs []string // that it ever named
-	gone bool     // its last record is a tombstone
+	// last is the record that counts; nil: there is none yet. One that cannot be decoded leaves it and takes gone back.
+	last *domain.CompactedRecord
+	gone bool
 }
 
 // Forget looks at the whole directory, and tells how many secrets it has deleted. A ref that something
@@ -77,13 +79,20 @@ func noteOwner(owners map[string]*secretOwner, r domain.Recorded, err error) {
 		owners[r.Key] = owner
 	}
 	switch data := r.Data.(type) {
-	case nil: // what cannot be decoded may be anything
-		owner.gone = err == nil
+	case nil:
+		if err != nil { // it may be anything
+			owner.gone = false
+			return
+		}
 	case domain.DirectoryConnection:
-		owner.refs, owner.gone = append(owner.refs, data.SecretRef), false
+		owner.refs = append(owner.refs, data.SecretRef)
 	case domain.DirectoryUser:
-		owner.refs, owner.gone = append(owner.refs, data.PasswordRef), false
+		owner.refs = append(owner.refs, data.PasswordRef)
 	default: // not of an entity
+		return
+	}
+	if now := (domain.CompactedRecord{At: r.Envelope.Time, Erased: r.Data == nil}); owner.last == nil || now.Replaces(*owner.last) {
+		owner.last, owner.gone = &now, now.Erased
 	}
 }
 

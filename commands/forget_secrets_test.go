@@ -31,6 +31,10 @@ func TestSecretsOfWhatWasDeleted(t *testing.T) {
 	}
 	user := domain.Recorded{Key: "user:" + nina, Data: domain.DirectoryUser{ID: nina, PasswordRef: "hash"}}
 	tombstone := func(key string) domain.Recorded { return domain.Recorded{Key: key} }
+	older := func(r domain.Recorded) domain.Recorded {
+		r.Envelope.Time = auditNow.Add(-time.Hour)
+		return r
+	}
 	unreadable := func(r domain.Recorded) domain.Recorded {
 		r.Offset = -1
 		return r
@@ -52,6 +56,8 @@ func TestSecretsOfWhatWasDeleted(t *testing.T) {
 		"something else is deleted":           {[]domain.Recorded{connection(7, "a"), tombstone("social_account:7"), tombstone("member:7")}, nil},
 		"an operator's word changes nothing":  {[]domain.Recorded{connection(7, "a"), {Key: "connection:7", Data: domain.ProjectionResumed{}}}, nil},
 		"nor does one that follows tombstone": {[]domain.Recorded{connection(7, ""), tombstone("connection:7"), {Key: "connection:7", Data: domain.ProjectionResumed{}}}, []string{"connection/7"}},
+		"a tombstone of before comes late":    {[]domain.Recorded{connection(7, "a"), older(tombstone("connection:7"))}, nil},
+		"a state of before comes late":        {[]domain.Recorded{connection(7, "a"), tombstone("connection:7"), older(connection(7, "b"))}, []string{"a", "b", "connection/7"}},
 		"a key of nobody":                     {[]domain.Recorded{tombstone("connection")}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -59,7 +65,10 @@ func TestSecretsOfWhatWasDeleted(t *testing.T) {
 			var secrets staleSecrets
 			forget := commands.ForgetSecrets{Secrets: &secrets, Now: func() time.Time { return auditNow }}
 			forget.Directory = func(_ context.Context, each func(domain.Recorded, error)) error {
-				for _, r := range c.log {
+				for i, r := range c.log {
+					if r.Envelope.Time.IsZero() {
+						r.Envelope.Time = auditNow.Add(time.Duration(i) * time.Second)
+					}
 					var err error
 					if r.Offset < 0 {
 						err = errors.New("cannot be decoded")

@@ -66,6 +66,14 @@ func TestMainApplicationLeavesWhatIsConnectedHere(t *testing.T) {
 	require.ErrorContains(t, theirs(5, "1001"), "was connected here")
 	require.ErrorContains(t, theirs(7, "1002"), "was connected here")
 	require.NoError(t, theirs(5, "1003"))
+	erase := func() error {
+		_, err := use.Entity(commands.EraseDraft(domain.KindSocialAccount, "7", time.Now()))
+		return err
+	}
+	require.ErrorContains(t, erase(), `social account 7: facebook "1002" was connected here, and is not erased; disconnect it here first`)
+	taken.Connected = false
+	require.True(t, world.Put(domain.EntityKey(taken), taken, toldAt()))
+	require.NoError(t, erase())
 
 	ours.Connected = false
 	require.True(t, world.Put(domain.EntityKey(ours), ours, toldAt()))

@@ -166,13 +166,18 @@ func keepRefs(entity, known domain.DirectoryEntity) domain.DirectoryEntity {
 	}
 }
 
-// connectedHere refuses the main application's record of a page that was connected here: under an id of ours, or under the one that it
-// had with a token of ours. known returns what counts of a directory key, nil for nothing.
-func connectedHere(entity domain.DirectoryEntity, known func(key string) domain.DirectoryEntity) error {
+// connectedHere refuses the main application's record of a page that was connected here, and its erasure: under an id of ours, or under the
+// one that it had with a token of ours. known returns what counts of a directory key, nil for nothing.
+func connectedHere(line domain.Draft, known func(key string) domain.DirectoryEntity) error {
+	entity, _ := line.Data.(domain.DirectoryEntity)
 	e, _ := entity.(domain.DirectorySocialAccount)
-	for _, key := range pageKeys(entity) {
+	for _, key := range append(pageKeys(entity), line.Key) {
 		page, ok := known(key).(domain.DirectorySocialAccount)
-		if ok && page.Connected && domain.Computed(page.ConnectionID) {
+		switch here := ok && page.Connected && domain.Computed(page.ConnectionID); {
+		case here && entity == nil:
+			return fmt.Errorf("social account %d: %s %q was connected here, and is not erased; disconnect it here first, or leave the line out",
+				page.ID, page.Platform, page.ExternalID)
+		case here:
 			return fmt.Errorf("social account %d: %s %q was connected here, as %d; disconnect it here first, or leave the line out",
 				e.ID, e.Platform, e.ExternalID, page.ID)
 		}

@@ -29,7 +29,9 @@ type Import struct {
 	Places       TokenPlaces // which connections wait for a sign-in: their tokens are replaced; nil: none does
 	ReplaceAll   bool        // tokens are replaced in any case
 	GrowthWindow time.Duration
-	Now          time.Time
+	// NoSubscriptions says that accounts are read without a subscription: growth counts as if one ran.
+	NoSubscriptions bool
+	Now             time.Time
 }
 
 // Refusals of rows whose owner nobody knows.
@@ -58,7 +60,7 @@ func (i Import) PostReading(row legacy.PostReading) (_ domain.Draft, err error) 
 	if at, ok := i.World.published[domain.PostID(read.SocialAccount, read.ExternalID)]; ok && read.PublishedAt == nil {
 		read.PublishedAt = &at
 	}
-	read.GrowthWindow, read.SubscriptionActive = i.GrowthWindow.String(), i.World.Subscribed(read.Tenant, read.CapturedAt)
+	read.GrowthWindow, read.SubscriptionActive = i.GrowthWindow.String(), i.NoSubscriptions || i.World.Subscribed(read.Tenant, read.CapturedAt)
 	read.FromZero = read.PublishedAt != nil && read.CapturedAt.Sub(*read.PublishedAt) <= i.GrowthWindow
 	read.GrowthEligible = read.FromZero && read.SubscriptionActive
 	return i.metric(read.Tenant, read, read.Validate(), read.CapturedAt, read.ExternalID)
@@ -144,16 +146,15 @@ func (i Import) User(row legacy.Password) (domain.Draft, error) {
 }
 
 // Entity makes the event of a line of entities, see [EntityLine]. An entity keeps the references to its secrets
-// where the line names none: the main application's own exports know nothing of them. A page that was connected here is refused: two
-// records of it would be read twice.
+// where the line names none: the main application's own exports know nothing of them. A page that was connected here is
+// refused, two records of it would be read twice, and so is its erasure.
 func (i Import) Entity(line domain.Draft) (domain.Draft, error) {
-	switch e := line.Data.(type) {
-	case domain.PostRegistered:
-		return i.Registered(e)
-	case domain.DirectoryEntity:
-		known := func(key string) domain.DirectoryEntity { return i.World.entities[key] }
-		line.Data = keepRefs(e, known(line.Key))
-		return line, connectedHere(e, known)
+	if post, ok := line.Data.(domain.PostRegistered); ok {
+		return i.Registered(post)
 	}
-	return line, nil
+	known := func(key string) domain.DirectoryEntity { return i.World.entities[key] }
+	if entity, ok := line.Data.(domain.DirectoryEntity); ok {
+		line.Data = keepRefs(entity, known(line.Key))
+	}
+	return line, connectedHere(line, known)
 }

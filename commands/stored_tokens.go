@@ -23,7 +23,7 @@ type StoredTokens struct {
 	// VerifiedAs is the account that the platform has said the tokens are of; "": it was not asked yet.
 	VerifiedAs string `json:"verified_as,omitempty"`
 	// Granted are the scopes that the platform says they have, in their order; nil: it was not asked, or does not say.
-	Granted []string `json:"granted"`
+	Granted []string `json:"granted,omitzero"`
 	// DataAccessUntil is when Meta gives no data with them any more, whatever ExpiresAt says; zero: other platforms, or not known.
 	DataAccessUntil time.Time `json:"data_access_until,omitzero"`
 }

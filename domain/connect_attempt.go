@@ -75,6 +75,7 @@ type ConnectLink struct {
 	AccountID     string     `json:"account_id"`  // whose pages they become
 	Platforms     []Platform `json:"platforms"`   // where whoever has it may sign in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok
 	MadeBy        string     `json:"made_by"`     // a user's id
+	MadeRole      string     `json:"-"`           // agency or client
 	MadeAt        time.Time  `json:"created_at"`  // when it was made, in UTC
 	ExpiresAt     time.Time  `json:"works_until"` // when it ends, in UTC
 	RevokedAt     *time.Time `json:"revoked_at"`  // null: it was not taken back

@@ -148,7 +148,7 @@ func TestDroppedSchemaComesBackTheSame(t *testing.T) {
 func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 	t.Parallel()
 	erasedMeanwhile := func(b *bench) {
-		b.exec("insert into tDefaultCategories values (77, 'its tombstone is compacted away')")
+		b.exec("insert into tDefaultCategories values (77, 'its tombstone is compacted away', 'epoch', false)")
 	}
 	t.Run("is rebuilt", func(t *testing.T) {
 		t.Parallel()
@@ -161,7 +161,8 @@ func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 		b.start(e)
 		b.awaitStatus(e, func(s projections.Status) bool { return s.Generation == 2 })
 		b.caughtUp(e)
-		require.Equal(t, []string{`tDefaultCategories (1,a)`}, dump(t, b.db, "tDefaultCategories"))
+		require.Equal(t, 1, b.count("select count(*) from tDefaultCategories"))
+		require.Equal(t, 1, b.count("select count(*) from tDefaultCategories where id = 1 and name = 'a'"))
 		require.Equal(t, 1, b.count("select count(*) from generations where state = 'dropped'"))
 	})
 	t.Run("a day before that is resumed", func(t *testing.T) {

@@ -24,6 +24,7 @@ type ReadersConfig struct {
 	Pool        *pgxpool.Pool // of schema lb_engine
 	Projectors  []Projector   // whose tables are read, in the versions of this program
 	MaxConns    int32
+	Params      map[string]string // settings of the sessions that read, see [pg.Config]
 	Logger      *slog.Logger
 }
 
@@ -174,6 +175,7 @@ func (r *Readers) registered(
 func (r *Readers) connect(ctx context.Context, set *readerPool, name string, conns int32) (err error) {
 	set.Pool, err = pg.Open(ctx, pg.Config{
 		URL: r.config.DatabaseURL, SearchPath: append(slices.Clone(set.schemas), migrations.Engine), Name: name, MaxConns: conns, ReadOnly: true,
+		Params: r.config.Params,
 	})
 	if err != nil {
 		r.release(set)

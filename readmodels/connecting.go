@@ -28,6 +28,7 @@ func (c Connecting) Names(ctx context.Context, parent, account string, now time.
 		select p.name, s.name, `+subscribed+`
 		from (select a.name, a.id as account_id, coalesce(a.parent_account, a.id) as parent_account from accounts a where a.id = $2 and a.active) s
 		join accounts p on p.id = s.parent_account and p.active
+		cross join (select $3::timestamptz as now) t
 		where s.parent_account = $1`, parent, account, now), doing, &names.Agency, &names.Account, &names.Subscribed)
 	if err == nil && !known {
 		err = wrapped(doing, ErrAccountNotFound)
@@ -100,6 +101,19 @@ func (c Connecting) Page(ctx context.Context, parent string, id int64) (domain.C
 func (c Connecting) MemberUser(ctx context.Context, member int64) (user string, err error) {
 	_, err = found(c.Pool.QueryRow(ctx, `select coalesce(user_id, '') from members where id = $1`, member), "look up a member", &user)
 	return user, err
+}
+
+// LastTold is the latest time at which any of the entities of some keys, as [domain.EntityKey] makes them, was told or erased: a record of theirs
+// counts when it is later. Members, connections and social accounts only; zero: nothing is known of any.
+func (c Connecting) LastTold(ctx context.Context, keys []string) (at time.Time, err error) {
+	_, err = found(c.Pool.QueryRow(ctx, `
+		with asked as (select split_part(key, ':', 1) as kind, split_part(key, ':', 2) as id from unnest($1::text[]) as key)
+		select coalesce(max(at), 'epoch') from (
+		  select told_at from members where id in (select id::bigint from asked where kind = '`+domain.KindMember+`')
+		  union all select told_at from tMemberAuth where id in (select id::bigint from asked where kind = '`+domain.KindConnection+`')
+		  union all select told_at from tSAccounts where id in (select id::bigint from asked where kind = '`+domain.KindSocialAccount+`')
+		  union all select erased_at from erased_entities join asked using (kind, id)) told(at)`, keys), "look when entities were told last", &at)
+	return unlessEpoch(at), err
 }
 
 // FirstReadings tells how far the first readings of an agency's pages came; of one that the tables do not show yet it says nothing.

@@ -8,17 +8,23 @@ const (
 	// SignInJoins are the connection of a social account s, its state, and what is known of its token without opening it.
 	SignInJoins = `
 	left join tMemberAuth c on c.id = s.connection_id
-	left join connection_states st on st.connection_id = s.connection_id
+	left join connection_states st on st.connection_id = s.connection_id and st.parent_account = s.parent_account
 	left join kept.secrets k on k.ref = c.secret_ref`
 	// awaitsSignIn: the platform refused its token, and no other one was stored since.
 	awaitsSignIn = `coalesce(st.state = '` + domain.ConnectionReconnect + `' and (k.updated_at is null or k.updated_at <= st.at), false)`
 	// pausedByOperator is of the connection; that its platform is paused, the scheduler heeds.
 	pausedByOperator = `exists (
 	    select from kept.pauses u where u.kind = '` + string(domain.PauseConnection) + `' and u.name = s.connection_id::text)`
-	// subscribed: one of the account runs, or of its agency, which counts for its clients.
-	subscribed = `exists (
+	// SubscriptionsParam is a setting of the readers' sessions: none where accounts are read without a subscription, see [NoneNeeded].
+	SubscriptionsParam = "ledgerboard.subscriptions"
+	// SubscriptionsNone is its value then.
+	SubscriptionsNone = "none"
+	// NoneNeeded is whether accounts are read without a subscription.
+	NoneNeeded = `coalesce(current_setting('` + SubscriptionsParam + `', true) = '` + SubscriptionsNone + `', false)`
+	// subscribed: one of the account runs, or of its agency, which counts for its clients; or none is needed.
+	subscribed = `(` + NoneNeeded + ` or exists (
 	    select from tSubscriptions b where b.account_id in (s.account_id, s.parent_account)
-	      and b.starts_at <= t.now and (b.ends_at is null or b.ends_at > t.now))`
+	      and b.starts_at <= t.now and (b.ends_at is null or b.ends_at > t.now)))`
 	// ReadNow is whether nothing but its due time keeps a connected account from being read.
 	ReadNow = `not ` + awaitsSignIn + ` and not ` + pausedByOperator + ` and ` + subscribed
 )

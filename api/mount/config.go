@@ -54,7 +54,9 @@ type Config struct {
 
 	// ManagedSubscriptions are the product types whose orders make points of contact; required.
 	ManagedSubscriptions []string
-	ClientScopes         []string // scopes that a new dashboard starts with; nil: [DefaultClientScopes]
+	// NoSubscriptions is LEDGERBOARD_SUBSCRIPTIONS=none of the service: accounts are read without a subscription.
+	NoSubscriptions bool
+	ClientScopes    []string // scopes that a new dashboard starts with; nil: [DefaultClientScopes]
 
 	MaxLag     int64                 // events that a read model may be behind before /readyz says so; [DefaultMaxLag]
 	Logger     *slog.Logger          // slog.Default()
@@ -102,7 +104,9 @@ func (c Config) Validate() error {
 
 // backends say where the log and the database are and how to reach them.
 func (c Config) backends() assembly.Settings {
-	at := assembly.Settings{Brokers: c.Brokers, TLS: c.TLS, DatabaseURL: c.DatabaseURL, Logger: c.Logger, Registerer: c.Registerer}
+	at := assembly.Settings{
+		Brokers: c.Brokers, TLS: c.TLS, DatabaseURL: c.DatabaseURL, NoSubscriptions: c.NoSubscriptions, Logger: c.Logger, Registerer: c.Registerer,
+	}
 	if c.SASL != nil {
 		at.SASL = &eventlog.SASLConfig{
 			Mechanism: cmp.Or(c.SASL.Mechanism, eventlog.SASLScramSHA512), User: c.SASL.User, Password: c.SASL.Password,

@@ -44,7 +44,7 @@ type importPass struct {
 func (i *importing) pass(ctx context.Context, bars io.Writer, real bool) (importReport, error) {
 	p := &importPass{
 		importing: i, real: real, bars: bars,
-		Import: commands.Import{World: i.directory.Clone(), ReplaceAll: i.ReplaceTokens, GrowthWindow: i.GrowthWindow, Now: i.now},
+		Import: commands.Import{World: i.directory.Clone(), ReplaceAll: i.ReplaceTokens, GrowthWindow: i.GrowthWindow, NoSubscriptions: i.Subscriptions == subscriptionsNone, Now: i.now},
 		report: importReport{DryRun: i.DryRun, Repairs: []importRepair{}, Kept: []importRepair{}, Refused: []importRefusal{}},
 		seen:   map[uuid.UUID]bool{}, said: map[string]toldContent{}, agencies: map[string][]domain.ImportedDashboard{}, documents: map[string]place{},
 	}
@@ -134,7 +134,7 @@ func (p *importPass) take(ctx context.Context, in importer, at place, r *legacy.
 	if d.Key == "" {
 		return nil
 	}
-	if err := p.refuseErased(d); err != nil {
+	if err := commands.RefuseErased(p.erasures, slices.Concat([]domain.Draft{d.Draft}, d.contents), p.Now); err != nil {
 		p.refuse(at, err)
 		return nil
 	}

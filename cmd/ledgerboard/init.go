@@ -38,7 +38,7 @@ type begun struct {
 	ExpiresAt time.Time `json:"expires_at"` // of the token
 }
 
-// Run implements the command. Nothing is made when it returns an error.
+// Run implements the command. No agency is made when it returns an error, unless the error says that it is open.
 func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 	agency, person, err := commands.NewAgency(c.Agency, commands.NewPerson{Name: c.Name, Email: c.Email}, time.Now())
 	wrong := append(c.validate(), err)
@@ -79,33 +79,39 @@ func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 	return nil
 }
 
-// makeAgency appends both, unless there is an agency of that name: then init was run already.
+// makeAgency appends both, unless there is an agency of that name: then init was run already. The agency comes last, so that there is
+// none without its person.
 func (c initCommand) makeAgency(ctx context.Context, log *eventlog.Log, agency domain.DirectoryAccount, person domain.DirectoryUser) error {
-	world := map[string]domain.DirectoryAccount{}
+	world := map[string]domain.ToldEntity{}
 	err := assembly.ScanDirectory(ctx, log, func(r domain.Recorded, err error) {
-		if account, ok := r.Data.(domain.DirectoryAccount); err == nil && ok {
-			world[r.Key] = account
-		} else if err == nil {
-			delete(world, r.Key)
+		entity, isEntity := r.Data.(domain.DirectoryEntity)
+		if err != nil || r.Data != nil && !isEntity {
+			return
+		}
+		now := domain.ToldEntity{CompactedRecord: domain.CompactedRecord{At: r.Envelope.Time, Erased: !isEntity}, Entity: entity}
+		if before, known := world[r.Key]; !known || now.Replaces(before.CompactedRecord) {
+			world[r.Key] = now
 		}
 	})
 	if err != nil {
 		return fmt.Errorf("read the directory: %w", err)
 	}
-	for _, other := range world {
-		if other.ParentAccount == "" && strings.EqualFold(other.Name, agency.Name) {
+	for _, told := range world {
+		if other, ok := told.Entity.(domain.DirectoryAccount); ok && other.ParentAccount == "" && strings.EqualFold(other.Name, agency.Name) {
 			return usageError{fmt.Errorf("nothing was made: there is an agency named %q already (%s); 'ledgerboard token' signs a token for one of "+
 				"its people, and another agency needs another name", other.Name, other.ID)}
 		}
 	}
-	var drafts []domain.Draft
-	for _, entity := range []domain.DirectoryEntity{agency, person} {
+	for _, entity := range []domain.DirectoryEntity{person, agency} {
 		draft := commands.EntityDraft(entity, time.Now())
 		draft.Envelope.Audit.Actor = initActor
-		drafts = append(drafts, draft)
-	}
-	if err := log.AppendBulk(ctx, drafts); err != nil {
-		return fmt.Errorf("append the agency and its first person: %w", err)
+		err := log.Append(ctx, draft)
+		if errors.Is(err, eventlog.ErrOutcomeUnknown) {
+			return fmt.Errorf("it is open whether the agency was made: run init again, it says so if it was: %w", err)
+		}
+		if err != nil {
+			return fmt.Errorf("the agency was not made, run init again: append %s: %w", draft.Key, err)
+		}
 	}
 	return nil
 }

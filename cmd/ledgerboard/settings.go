@@ -34,6 +34,9 @@ const envProduction = "production"
 // usersUnknownAllowed is the value of LEDGERBOARD_USERS that lets users in whom the directory does not hold.
 const usersUnknownAllowed = "unknown_allowed"
 
+// subscriptionsNone is the value of LEDGERBOARD_SUBSCRIPTIONS with which accounts are read without one.
+const subscriptionsNone = "none"
+
 // storage says where the log and the database are; empty: embedded in the process, in the data directory.
 type storage struct {
 	DataDir      string   `name:"data-dir" env:"LEDGERBOARD_DATA_DIR" default:"data" help:"Directory of the embedded broker and database."`
@@ -43,7 +46,9 @@ type storage struct {
 	KafkaPass    string   `env:"LEDGERBOARD_KAFKA_PASSWORD" name:"kafka-password" placeholder:"SECRET" help:"Password for SASL."`
 	KafkaSASL    string   `env:"LEDGERBOARD_KAFKA_SASL" enum:"PLAIN,SCRAM-SHA-256,SCRAM-SHA-512" default:"SCRAM-SHA-512" help:"SASL mechanism, when a user is given."`
 	DatabaseURL  string   `env:"LEDGERBOARD_DATABASE_URL" placeholder:"postgres://…" help:"PostgreSQL. None: a server started by this process."`
-	ErasuresFile string   `env:"LEDGERBOARD_ERASURES_FILE" placeholder:"FILE" help:"List of erasures, outside log and database: each start erases again what it names."`
+	// Subscriptions is of all commands that look which accounts are read.
+	Subscriptions string `env:"LEDGERBOARD_SUBSCRIPTIONS" enum:"required,none" default:"required" placeholder:"required|none" help:"Whether an account is read and connected only while a subscription of it or of its agency runs (required), or in any case (none)."`
+	ErasuresFile  string `env:"LEDGERBOARD_ERASURES_FILE" placeholder:"FILE" help:"List of erasures, outside log and database: each start erases again what it names."`
 }
 
 // logging says how the program logs.
@@ -256,6 +261,7 @@ func (s settings) connectConfig() (*assembly.ConnectConfig, error) {
 // backends say where the log and the database are and how to reach them.
 func (s storage) backends(logger *slog.Logger) assembly.Settings {
 	at := assembly.Settings{Brokers: s.KafkaBrokers, DatabaseURL: s.DatabaseURL, Erasures: s.ErasuresFile, Embedded: s.embedded(logger), Logger: logger}
+	at.NoSubscriptions = s.Subscriptions == subscriptionsNone
 	if s.KafkaTLS {
 		at.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}

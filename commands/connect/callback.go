@@ -82,13 +82,14 @@ func (c *Connect) redeem(ctx context.Context, a domain.ConnectAttempt, b CameBac
 	if err != nil {
 		return fmt.Errorf("encode what waits for a choice: %w", err)
 	}
-	ref, now := waitingRef(a.ID), c.Now()
-	if err := c.Secrets.Put(ctx, ref, raw, domain.SecretTimes{Taken: now, Expires: now.Add(chooseWithin)}); err != nil {
+	now := c.Now()
+	if err := c.Secrets.Put(ctx, waitingRef(a.ID), raw, domain.SecretTimes{Taken: now, Expires: now.Add(chooseWithin)}); err != nil {
 		return err
 	}
-	return c.Store.Choosing(ctx, a.ID, ref, now.Add(chooseWithin))
+	return c.Store.Choosing(ctx, a.ID, now.Add(chooseWithin))
 }
 
+// waitingRef names the tokens that wait; the store deletes them by it, also when it was never told that they wait.
 func waitingRef(attempt string) string { return "connect/" + attempt }
 
 // refusal says what the person did at the platform, by the words of the four platforms.

@@ -108,13 +108,18 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 		h := hanging(a.ParentAccount, p.grant, o)
 		hang[h.ConnectionID] = h
 	}
-	if err := c.seal(ctx, w, p, hang, now); err != nil {
-		return outcome, err
-	}
+	// What hangs on the grant keeps it: nobody who lets go of the last of the rest deletes what is sealed now.
 	if err := c.Store.KeepGrant(ctx, w.grant(p.grant, now), values(hang)); err != nil {
 		return outcome, err
 	}
-	drafts, err := c.entities(ctx, a, w, p, picked, now)
+	if err := c.seal(ctx, w, p, hang, now); err != nil {
+		return outcome, err
+	}
+	entities, err := c.entities(ctx, a, w, p, picked, now)
+	if err != nil {
+		return outcome, err
+	}
+	drafts, err := c.drafts(ctx, entities, now)
 	if err != nil {
 		return outcome, err
 	}
@@ -130,8 +135,24 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 		shown, err := c.Directory.FirstReadings(ctx, a.ParentAccount, idsOf(outcome))
 		return len(shown) == len(outcome.Connected), err
 	})
+	c.replaced(ctx, p, picked, hang)
 	c.look(ctx, outcome)
 	return outcome, nil
+}
+
+// replaced lets go of the connections by which the chosen pages were read before. What was chosen is stored whatever comes of it.
+func (c *Connect) replaced(ctx context.Context, p plan, picked []offered, now map[int64]domain.GrantedConnection) {
+	gone := map[int64]bool{}
+	for _, o := range picked {
+		before := p.known[o.ref()].ConnectionID
+		if _, used := now[before]; used || gone[before] || !domain.Computed(before) {
+			continue
+		}
+		gone[before] = true
+		if _, _, err := c.letGo(ctx, before); err != nil {
+			c.Logger.WarnContext(ctx, "a connection that was replaced was not let go", "connection", before, "error", err)
+		}
+	}
 }
 
 // look lets the first readings begin. If that fails, the fetchers' next look finds them.
@@ -174,9 +195,9 @@ func hanging(agency string, g domain.GrantKey, o offered) domain.GrantedConnecti
 }
 
 func (w waiting) grant(key domain.GrantKey, now time.Time) domain.Grant {
-	g := domain.Grant{GrantKey: key, Granted: w.Granted, Declined: w.Declined, ConsentedAt: now}
-	if !w.DataAccessUntil.IsZero() {
-		g.DataAccessUntil = &w.DataAccessUntil
+	g := domain.Grant{GrantKey: key, Granted: w.Tokens.Granted, Declined: w.Declined, ConsentedAt: now}
+	if !w.Tokens.DataAccessUntil.IsZero() {
+		g.DataAccessUntil = &w.Tokens.DataAccessUntil
 	}
 	return g
 }
@@ -199,7 +220,9 @@ func (c *Connect) seal(ctx context.Context, w waiting, p plan, chosen map[int64]
 			return err
 		}
 		if token, ok := tokens[fmt.Sprintf("%d %s", h.Platform, h.TokenOf)]; ok && h.SecretRef != p.grant.SecretRef() {
-			pages[h.SecretRef] = commands.StoredTokens{AccessToken: token}
+			pages[h.SecretRef] = commands.StoredTokens{
+				AccessToken: token, Granted: w.Tokens.Granted, DataAccessUntil: w.Tokens.DataAccessUntil,
+			}
 		}
 	}
 	pages[p.grant.SecretRef()] = w.Tokens
@@ -218,7 +241,7 @@ func (c *Connect) seal(ctx context.Context, w waiting, p plan, chosen map[int64]
 // entities are the records of what was chosen: the member, the connections, the pages.
 func (c *Connect) entities(
 	ctx context.Context, a domain.ConnectAttempt, w waiting, p plan, picked []offered, now time.Time,
-) (drafts []domain.Draft, err error) {
+) (entities []domain.DirectoryEntity, err error) {
 	member := domain.DirectoryMember{
 		ID: domain.ComputedMember(a.ParentAccount, a.AccountID, a.Platform, w.Person), AccountID: a.AccountID, Name: memberName(a, w), Active: true,
 	}
@@ -228,9 +251,9 @@ func (c *Connect) entities(
 	if a.Role == roleClient {
 		member.UserID = a.UserID
 	}
-	drafts = append(drafts, commands.EntityDraft(member, now))
+	entities = append(entities, member)
 	made := map[int64]bool{}
-	var pages []domain.Draft
+	var pages []domain.DirectoryEntity
 	for _, o := range picked {
 		h := hanging(a.ParentAccount, p.grant, o)
 		if !made[h.ConnectionID] {
@@ -241,7 +264,7 @@ func (c *Connect) entities(
 			if o.AccessToken == "" && !w.Tokens.ExpiresAt.IsZero() {
 				connection.ExpiresAt = &w.Tokens.ExpiresAt
 			}
-			drafts = append(drafts, commands.EntityDraft(connection, now))
+			entities = append(entities, connection)
 		}
 		page := domain.DirectorySocialAccount{
 			ID:            domain.ComputedSocialAccount(a.ParentAccount, o.Platform, o.AccountType, o.ExternalID),
@@ -251,9 +274,9 @@ func (c *Connect) entities(
 		if known, ok := p.known[o.ref()]; ok { // it keeps its id and history
 			page.ID, page.CreatedAt = known.ID, known.CreatedAt
 		}
-		pages = append(pages, commands.EntityDraft(page, now))
+		pages = append(pages, page)
 	}
-	return append(drafts, pages...), nil
+	return append(entities, pages...), nil
 }
 
 // memberName is the person's name as the platform shows it.

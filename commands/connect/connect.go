@@ -19,6 +19,7 @@ type Directory interface {
 	PagesOf(ctx context.Context, connections []int64) ([]domain.ConnectedPage, error)
 	Page(ctx context.Context, parent string, id int64) (domain.ConnectedPage, error)
 	MemberUser(ctx context.Context, member int64) (string, error)
+	LastTold(ctx context.Context, keys []string) (time.Time, error)
 	FirstReadings(ctx context.Context, parent string, ids []int64) ([]domain.FirstReading, error)
 }
 
@@ -28,7 +29,7 @@ type Store interface {
 	OpenAttempt(ctx context.Context, start, cookie, state []byte, now time.Time) (domain.ConnectAttempt, error)
 	TakeAttempt(ctx context.Context, state, cookie []byte, platform domain.Platform, now time.Time) (domain.ConnectAttempt, error)
 	Attempt(ctx context.Context, id string) (domain.ConnectAttempt, error)
-	Choosing(ctx context.Context, id, ref string, until time.Time) error
+	Choosing(ctx context.Context, id string, until time.Time) error
 	FinishAttempt(ctx context.Context, id string, outcome domain.ConnectOutcome, now time.Time) error
 
 	MakeLink(ctx context.Context, l domain.ConnectLink, token []byte) error
@@ -112,30 +113,35 @@ var (
 	errNotYourAccount = domain.NewError(domain.CodeNotFound, "There is no such account. Check its id.")
 )
 
-// rights judges whether the requester may connect now, and returns the names of those for whom.
+// rights judges whether the requester may connect now, and returns the names of those for whom: both are active.
 func (c *Connect) rights(ctx context.Context, r domain.ConnectRequester, still Still) (names domain.ConnectNames, err error) {
-	now := c.Now()
+	if err := c.mayAsk(ctx, r, still); err != nil {
+		return names, err
+	}
+	return c.Directory.Names(ctx, r.ParentAccount, r.AccountID, c.Now())
+}
+
+// mayAsk judges whether the requester may connect and disconnect now, whatever became of the account.
+func (c *Connect) mayAsk(ctx context.Context, r domain.ConnectRequester, still Still) error {
 	if r.LinkID != "" {
 		link, err := c.Store.LinkByID(ctx, r.ParentAccount, r.LinkID)
 		if err != nil {
-			return names, err
+			return err
 		}
-		if !link.Open(now) {
-			return names, errLinkOver
-		}
-	} else if err := still(ctx, r); err != nil {
-		return names, err
+		return c.works(ctx, link)
 	}
-	if r.Role == roleClient {
-		may, err := c.Directory.ClientMayConnect(ctx, r.ParentAccount, r.AccountID, r.UserID)
-		if err != nil {
-			return names, err
-		}
-		if !may {
-			return names, ErrClientMayNot
-		}
+	if err := still(ctx, r); err != nil || r.Role != roleClient {
+		return err
 	}
-	return c.Directory.Names(ctx, r.ParentAccount, r.AccountID, now)
+	return c.clientMay(ctx, r.ParentAccount, r.AccountID, r.UserID)
+}
+
+func (c *Connect) clientMay(ctx context.Context, parent, account, user string) error {
+	may, err := c.Directory.ClientMayConnect(ctx, parent, account, user)
+	if err == nil && !may {
+		err = ErrClientMayNot
+	}
+	return err
 }
 
 // roleClient is the role of client users, as requests and records name it.
@@ -147,20 +153,39 @@ func signed(d domain.Draft, r domain.ConnectRequester) domain.Draft {
 	return d
 }
 
-// shown waits until the directory's tables show what was appended, for a while: they will.
-func (c *Connect) shown(ctx context.Context, look func(ctx context.Context) (bool, error)) {
+// drafts are records that count: each is later than what the directory has heard of any of their keys, by whatever clock.
+func (c *Connect) drafts(ctx context.Context, entities []domain.DirectoryEntity, now time.Time) (drafts []domain.Draft, err error) {
+	keys := make([]string, len(entities))
+	for i, entity := range entities {
+		keys[i] = domain.EntityKey(entity)
+	}
+	told, err := c.Directory.LastTold(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	if !now.After(told) {
+		now = told.Add(time.Microsecond)
+	}
+	for _, entity := range entities {
+		drafts = append(drafts, commands.EntityDraft(entity, now))
+	}
+	return drafts, nil
+}
+
+// shown waits until the directory's tables show what was appended, for a while, and tells whether they do.
+func (c *Connect) shown(ctx context.Context, look func(ctx context.Context) (bool, error)) bool {
 	ctx, cancel := context.WithTimeout(ctx, shownWithin)
 	defer cancel()
 	for {
 		moved := c.Moved()
 		if seen, err := look(ctx); err != nil || seen {
-			return
+			return seen && err == nil
 		}
 		select {
 		case <-moved:
 		case <-time.After(lookAgain):
 		case <-ctx.Done():
-			return
+			return false
 		}
 	}
 }

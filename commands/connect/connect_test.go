@@ -238,6 +238,7 @@ func TestSamePageInTwoAgenciesHasTwoIDs(t *testing.T) {
 	require.False(t, first.GivenBack)
 	require.Empty(t, s.dialog.givenBack)
 	require.Equal(t, "PERSONTOKEN", s.tokens(ref))
+	s.dialog.onBack = func() { require.Empty(t, s.tokens(ref), "nobody can have connected something by what is given back") }
 	second, err := s.Disconnect(t.Context(), r.ConnectRequester, domain.ComputedSocialAccount(rival, domain.TikTok, 0, "open"), s.still)
 	require.NoError(t, err)
 	require.True(t, second.GivenBack)
@@ -366,15 +367,50 @@ func TestLinkConnectsWithoutALogin(t *testing.T) {
 	opened, err := s.Open(t.Context(), strings.TrimPrefix(begun.StartURL, public+"/connect/start/"), browser, nil)
 	require.NoError(t, err)
 	require.Equal(t, "Agency", opened.Agency)
-	links, err := s.Links(t.Context(), ofAgency(""))
+	links, err := s.Links(t.Context(), ofAgency(""), s.still)
 	require.NoError(t, err)
 	require.Len(t, links, 1)
-	_, err = s.RevokeLink(t.Context(), ofAgency(""), made.ID)
+	_, err = s.RevokeLink(t.Context(), ofAgency(""), made.ID, s.still)
 	require.NoError(t, err)
 	_, err = s.Open(t.Context(), strings.TrimPrefix(begun.StartURL, public+"/connect/start/"), browser, nil)
 	require.ErrorContains(t, err, "does not work any more", "what it began goes no further")
 	require.Len(t, s.log.Records(domain.TopicOperations), 3, "made, followed, revoked")
 	s.silent(token)
+}
+
+func TestClientsLinkGoesWithItsMakersRight(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.log.Put(t, domain.DirectoryUser{ID: client, AccountID: north, Active: true})
+	s.board(true, "connect")
+	by := domain.ConnectRequester{ParentAccount: agency, AccountID: north, UserID: client, Role: "client"}
+	made, err := s.MakeLink(t.Context(), connect.LinkRequest{ConnectRequester: by, Platforms: []domain.Platform{domain.Facebook}, Days: 1}, s.still)
+	require.NoError(t, err)
+	token := strings.TrimPrefix(made.URL, public+"/connect/link/")
+	begun, err := s.Follow(t.Context(), token, browser, domain.Facebook)
+	require.NoError(t, err)
+	listed, err := s.Links(t.Context(), by, s.still)
+	require.NoError(t, err)
+	require.Len(t, listed, 1)
+
+	s.board(true, "analytics")
+	for name, use := range map[string]func() error{
+		"look":   func() error { _, err := s.Link(t.Context(), token, browser); return err },
+		"follow": func() error { _, err := s.Follow(t.Context(), token, browser, domain.Facebook); return err },
+		"open": func() error {
+			_, err := s.Open(t.Context(), strings.TrimPrefix(begun.StartURL, public+"/connect/start/"), browser, nil)
+			return err
+		},
+	} {
+		require.ErrorContains(t, use(), "does not work any more", name)
+	}
+	_, err = s.Links(t.Context(), by, s.still)
+	require.ErrorIs(t, err, connect.ErrClientMayNot)
+	_, err = s.RevokeLink(t.Context(), by, made.ID, s.still)
+	require.ErrorIs(t, err, connect.ErrClientMayNot)
+	s.board(true, "connect")
+	_, err = s.RevokeLink(t.Context(), by, made.ID, s.still)
+	require.NoError(t, err)
 }
 
 func TestReturnAddressIsOursOrConfigured(t *testing.T) {

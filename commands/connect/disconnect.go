@@ -22,8 +22,12 @@ type Disconnected struct {
 var errConnectedByMain = domain.NewError(domain.CodeConflict,
 	"This page was connected by the main application, which holds its sign-in. Disconnect it there. Nothing was changed.")
 
+var errNotShownYet = domain.NewError(domain.CodeUnavailable,
+	"The page is being disconnected, and our tables do not show it yet. Its tokens are still here: ask again in a minute.")
+
 // Disconnect stops reading a page and keeps its figures. Our token goes with the last page that it reads, and the consent is given back when
-// nothing of any agency hangs on it. Repeating it is harmless. Errors: forbidden, not_found, conflict (the main application connected it).
+// nothing of any agency hangs on it. Repeating it is harmless. Errors: forbidden, not_found, conflict (the main application connected it),
+// unavailable (to be repeated: the page is about to be read no more, and the tokens are still there).
 func (c *Connect) Disconnect(ctx context.Context, r domain.ConnectRequester, socialAccount int64, still Still) (Disconnected, error) {
 	done := Disconnected{SocialAccountID: socialAccount}
 	page, err := c.Directory.Page(ctx, r.ParentAccount, socialAccount)
@@ -33,61 +37,68 @@ func (c *Connect) Disconnect(ctx context.Context, r domain.ConnectRequester, soc
 	if r.Role == roleClient && page.AccountID != r.AccountID {
 		return done, errNotYourAccount
 	}
-	if _, err := c.rights(ctx, domain.ConnectRequester{ParentAccount: r.ParentAccount, AccountID: page.AccountID, UserID: r.UserID, Role: r.Role}, still); err != nil {
+	if err := c.mayAsk(ctx, domain.ConnectRequester{ParentAccount: r.ParentAccount, AccountID: page.AccountID, UserID: r.UserID, Role: r.Role}, still); err != nil {
 		return done, err
 	}
 	if !domain.Computed(page.ConnectionID) {
 		return done, errConnectedByMain
 	}
+	// What was begun comes to its end when the caller goes away.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redeemWithin)
+	defer cancel()
 	now := c.Now().UTC().Truncate(time.Microsecond)
 	page.Connected, page.UpdatedAt = false, now
-	if err := c.Log.Append(ctx, signed(commands.EntityDraft(page.DirectorySocialAccount, now), r)); err != nil {
+	drafts, err := c.drafts(ctx, []domain.DirectoryEntity{page.DirectorySocialAccount}, now)
+	if err != nil {
 		return done, err
 	}
-	c.shown(ctx, func(ctx context.Context) (bool, error) {
+	if err := c.Log.Append(ctx, signed(drafts[0], r)); err != nil {
+		return done, err
+	}
+	shown := c.shown(ctx, func(ctx context.Context) (bool, error) {
 		now, err := c.Directory.Page(ctx, r.ParentAccount, socialAccount)
 		return !now.Connected, err
 	})
-	return done, c.letGo(ctx, page.ConnectionID, &done)
+	if !shown {
+		return done, errNotShownYet
+	}
+	done.GivenBack, done.Left, err = c.letGo(ctx, page.ConnectionID)
+	return done, err
 }
 
-// letGo takes a connection that reads nothing any more off its grant.
-func (c *Connect) letGo(ctx context.Context, connection int64, done *Disconnected) error {
-	reads, err := c.Directory.PagesOf(ctx, []int64{connection})
-	if err != nil {
-		return err
+// letGo takes a connection that reads nothing any more off its grant. If nothing else hangs on that, it is given back; left says what remains
+// to be done at the platform.
+func (c *Connect) letGo(ctx context.Context, connection int64) (givenBack bool, left string, err error) {
+	if reads, err := c.Directory.PagesOf(ctx, []int64{connection}); err != nil || len(reads) > 0 {
+		return false, "", err
 	}
-	for _, page := range reads {
-		if page.ID != done.SocialAccountID {
-			return nil
-		}
+	grant, hanging, known, err := c.Store.Unhang(ctx, connection)
+	if err != nil || !known || hanging > 0 {
+		return false, "", err
 	}
-	grant, left, known, err := c.Store.Unhang(ctx, connection)
-	if err != nil || !known || left > 0 {
-		return err
+	raw, err := c.Secrets.Get(ctx, grant.SecretRef())
+	if err != nil && domain.CodeOf(err) != domain.CodeNotFound {
+		c.Logger.ErrorContext(ctx, "the tokens of a consent that is to be given back cannot be read", "platform", grant.Platform.String(), "error", err)
 	}
-	back := c.giveBack(ctx, grant)
+	// Only after it was dropped it is certain that nobody has connected something by it meanwhile.
 	dropped, err := c.Store.DropGrant(ctx, grant)
-	if err != nil || !dropped { // somebody has connected something meanwhile
-		return err
+	if err != nil || !dropped {
+		return false, "", err
 	}
-	if done.GivenBack = back == nil; back != nil {
-		c.Logger.WarnContext(ctx, "a consent was not given back at the platform; its tokens are deleted here", "platform", grant.Platform.String(), "error", back)
-		done.Left = Shown(grant.Platform) + " could not be told. Our tokens are deleted; whoever signed in can remove the app in their settings there."
-	}
+	back := c.giveBack(ctx, grant, raw)
 	if grant.Platform == domain.Instagram {
-		done.GivenBack, done.Left = false, "Instagram has no way for an app to do so: whoever signed in can remove the app in their settings there."
+		return false, "Instagram has no way for an app to do so: whoever signed in can remove the app in their settings there.", nil
 	}
-	return nil
+	if back != nil {
+		c.Logger.WarnContext(ctx, "a consent was not given back at the platform; its tokens are deleted here", "platform", grant.Platform.String(), "error", back)
+		return false, Shown(grant.Platform) + " could not be told. Our tokens are deleted; whoever signed in can remove the app in their settings there.", nil
+	}
+	return true, "", nil
 }
 
-// giveBack takes the person's consent back.
-func (c *Connect) giveBack(ctx context.Context, g domain.GrantKey) error {
+// giveBack takes the person's consent back, with the tokens that were stored.
+func (c *Connect) giveBack(ctx context.Context, g domain.GrantKey, raw []byte) error {
 	signIn, err := c.SignIns.SignIn(g.Platform)
-	if err != nil {
-		return err
-	}
-	raw, err := c.Secrets.Get(ctx, g.SecretRef())
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,8 @@
 //     names no client.
 //   - Another account than the one that is to be connected again: nothing is stored, and the page says who has signed in.
 //   - The rights have ended meanwhile: nothing is stored.
+//   - The tables do not show in time that a page is disconnected: no token is deleted, and the caller is told to ask again.
+//   - A client user who made a link may not connect any more: the link does not work.
 //   - Giving back fails: the page is disconnected and our tokens are deleted all the same; the caller is told that the platform still lists
 //     our app.
 //

@@ -46,8 +46,8 @@ func (c *Connect) MakeLink(ctx context.Context, r LinkRequest, still Still) (Mad
 	}
 	now, token := c.Now().UTC().Truncate(time.Microsecond), NewWord()
 	l := domain.ConnectLink{
-		ID: uuid.NewString(), ParentAccount: r.ParentAccount, AccountID: r.AccountID, Platforms: r.Platforms, MadeBy: r.UserID, MadeAt: now,
-		ExpiresAt: now.AddDate(0, 0, r.Days),
+		ID: uuid.NewString(), ParentAccount: r.ParentAccount, AccountID: r.AccountID, Platforms: r.Platforms, MadeBy: r.UserID, MadeRole: r.Role,
+		MadeAt: now, ExpiresAt: now.AddDate(0, 0, r.Days),
 	}
 	if err := c.Store.MakeLink(ctx, l, digest(token)); err != nil {
 		return MadeLink{}, err
@@ -64,8 +64,27 @@ func (c *Connect) recordLink(ctx context.Context, l domain.ConnectLink, change s
 	return c.Log.Append(ctx, signed(commands.NewDraft(domain.TopicOperations, l.ParentAccount, event, now), by))
 }
 
+// works judges whether a link may be used now. One that a client user made goes with the user's own right.
+func (c *Connect) works(ctx context.Context, l domain.ConnectLink) error {
+	if !l.Open(c.Now()) {
+		return errLinkOver
+	}
+	if l.MadeRole != roleClient {
+		return nil
+	}
+	err := c.clientMay(ctx, l.ParentAccount, l.AccountID, l.MadeBy)
+	if errors.Is(err, ErrClientMayNot) {
+		err = errLinkOver
+	}
+	return err
+}
+
 // Links lists the links of an agency, or those of a client's own account, the newest first. Addresses are not among what is known of them.
-func (c *Connect) Links(ctx context.Context, r domain.ConnectRequester) ([]domain.ConnectLink, error) {
+// Errors: forbidden.
+func (c *Connect) Links(ctx context.Context, r domain.ConnectRequester, still Still) ([]domain.ConnectLink, error) {
+	if err := c.mayAsk(ctx, r, still); err != nil {
+		return nil, err
+	}
 	account := ""
 	if r.Role == roleClient {
 		account = r.AccountID
@@ -73,11 +92,14 @@ func (c *Connect) Links(ctx context.Context, r domain.ConnectRequester) ([]domai
 	return c.Store.Links(ctx, r.ParentAccount, account)
 }
 
-// RevokeLink takes a link back, and records it: sign-ins that it began go no further. What was connected by it stays. Errors: not_found.
-func (c *Connect) RevokeLink(ctx context.Context, r domain.ConnectRequester, id string) (domain.ConnectLink, error) {
+// RevokeLink takes a link back, and records it: sign-ins that it began go no further. What was connected by it stays. Errors: forbidden, not_found.
+func (c *Connect) RevokeLink(ctx context.Context, r domain.ConnectRequester, id string, still Still) (domain.ConnectLink, error) {
 	l, err := c.Store.LinkByID(ctx, r.ParentAccount, id)
 	if err == nil && r.Role == roleClient && l.AccountID != r.AccountID {
 		err = errLinkOver
+	}
+	if err == nil {
+		err = c.mayAsk(ctx, r, still)
 	}
 	if err != nil || l.RevokedAt != nil {
 		return l, err
@@ -101,8 +123,8 @@ func (c *Connect) Link(ctx context.Context, token, cookie string) (p LinkPage, e
 	if p.ConnectLink, err = c.Store.Link(ctx, digest(token)); err != nil {
 		return p, err
 	}
-	if !p.Open(c.Now()) {
-		return p, errLinkOver
+	if err := c.works(ctx, p.ConnectLink); err != nil {
+		return p, err
 	}
 	p.Mine = p.Followed && slices.Equal(p.Cookie, digest(cookie))
 	if p.Followed && !p.Mine {

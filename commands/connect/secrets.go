@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -31,13 +30,11 @@ func stateOf(cookie, start string) string {
 
 // waiting is a consent as it waits, sealed, for the choice. It never leaves this package.
 type waiting struct {
-	Person          string                `json:"person"`
-	Name            string                `json:"name"`
-	Tokens          commands.StoredTokens `json:"tokens"`
-	Granted         []string              `json:"granted"`
-	Declined        []string              `json:"declined"`
-	DataAccessUntil time.Time             `json:"data_access_until,omitzero"`
-	Offered         []offered             `json:"offered"`
+	Person   string                `json:"person"`
+	Name     string                `json:"name"`
+	Tokens   commands.StoredTokens `json:"tokens"`
+	Declined []string              `json:"declined"`
+	Offered  []offered             `json:"offered"`
 }
 
 // offered is [platforms.Offered] with its token.
@@ -71,10 +68,11 @@ func (o offered) tokenOf(person string) string {
 
 func waitingOf(c platforms.Consent, signIn domain.Platform) waiting {
 	w := waiting{
-		Person: c.PersonID, Name: c.Name, Granted: c.Granted, Declined: c.Declined, DataAccessUntil: c.DataAccessUntil,
+		Person: c.PersonID, Name: c.Name, Declined: c.Declined,
 		Tokens: commands.StoredTokens{
 			AccessToken: c.Tokens.AccessToken, RefreshToken: c.Tokens.RefreshToken, ExpiresAt: c.Tokens.ExpiresAt,
 			RefreshExpiresAt: c.Tokens.RefreshExpiresAt, InstagramLogin: signIn == domain.Instagram,
+			Granted: c.Granted, DataAccessUntil: c.DataAccessUntil,
 		},
 	}
 	for _, o := range c.Offered {

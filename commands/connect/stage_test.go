@@ -173,6 +173,7 @@ type dialog struct {
 	redeemed  []string // codes
 	givenBack []string // access tokens
 	backErr   error
+	onBack    func() // when a consent is given back
 }
 
 func (d *dialog) SignIn(domain.Platform) (platforms.SignIn, error) { return d, nil }
@@ -192,6 +193,9 @@ func (d *dialog) GiveBack(_ context.Context, tokens platforms.Tokens) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.givenBack = append(d.givenBack, tokens.AccessToken)
+	if d.onBack != nil {
+		d.onBack()
+	}
 	return d.backErr
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
@@ -43,7 +44,10 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 			Records: &commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger},
 		},
 		Directory: &api.DirectoryDeps{
-			Feed:  commands.FeedDirectory{Log: s.Log, Told: told, Registry: s.events, Local: c.LocalDirectory, Now: time.Now},
+			Feed: commands.FeedDirectory{
+				Log: s.Log, Told: told, Registry: s.events, Local: c.LocalDirectory, Now: time.Now,
+				Erasures: func() (domain.Erasures, error) { return ReadErasures(s.settings.Erasures) },
+			},
 			Told:  told,
 			Local: commands.LocalDirectory{Log: s.Log, Told: told, People: told, Local: c.LocalDirectory, Now: time.Now},
 		},

@@ -19,6 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // Parts are what a process may stand on. Each is opened when it is first asked for, and all are given back
@@ -207,8 +208,12 @@ func (p *Parts) Tables(ctx context.Context) (*projections.Readers, error) {
 		if err != nil {
 			return nil, err
 		}
+		var params map[string]string
+		if p.settings.NoSubscriptions {
+			params = map[string]string{readmodels.SubscriptionsParam: readmodels.SubscriptionsNone}
+		}
 		tables, err := projections.OpenReaders(ctx, projections.ReadersConfig{
-			DatabaseURL: p.database.value, Pool: pool, Projectors: projections.All(0),
+			DatabaseURL: p.database.value, Pool: pool, Projectors: projections.All(0), Params: params,
 			MaxConns: cmp.Or(p.settings.ReadConns, DefaultReadConns), Logger: p.settings.Logger,
 		})
 		if err == nil {

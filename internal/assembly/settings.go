@@ -25,6 +25,8 @@ type Settings struct {
 	RebuildDisk int64      // bytes that a rebuild may need; 0: four fifths of what is free, where that is known
 	Erasures    string     // file of the list of erasures; "": there is none
 	SecretsKeys vault.Keys // that seal tokens and password hashes
+	// NoSubscriptions says that accounts are read and connected without a subscription.
+	NoSubscriptions bool
 
 	Embedded Embedded // starts what is not configured; nil where everything is
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -24,6 +25,8 @@ type Config struct {
 	AsyncCommit bool
 	// ReadOnly refuses every write at the server.
 	ReadOnly bool
+	// Params are further settings of the sessions, by name; those of this program have a prefix and a dot.
+	Params map[string]string
 }
 
 // Open returns a pool that has answered once. Times are scanned as UTC, whatever the server's and
@@ -37,6 +40,7 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 		return nil, fmt.Errorf("parse database URL: %w", err)
 	}
 	params := config.ConnConfig.RuntimeParams
+	maps.Copy(params, c.Params)
 	params["search_path"] = SearchPath(c.SearchPath...)
 	params["application_name"] = "ledgerboard " + c.Name
 	params["timezone"] = "UTC"

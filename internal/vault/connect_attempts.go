@@ -57,8 +57,8 @@ func (c *Connecting) attempt(ctx context.Context, query string, args ...any) (a 
 func (c *Connecting) Begin(ctx context.Context, a domain.ConnectAttempt, start []byte) error {
 	_, err := c.pool.Exec(ctx, `
 		insert into connect_attempts (id, start, parent_account, account_id, user_id, role, link_id, platform, redirect_uri, return_to, social_account,
-		                              step, secret_ref, created_at, expires_at)
-		values (@id, @start, @parent, @account, @user, @role, nullif(@link, '')::uuid, @platform, @redirect, @return, @social, 'begun', '', @now, @until)`,
+		                              step, created_at, expires_at)
+		values (@id, @start, @parent, @account, @user, @role, nullif(@link, '')::uuid, @platform, @redirect, @return, @social, 'begun', @now, @until)`,
 		pgx.NamedArgs{
 			"id": a.ID, "start": start, "parent": a.ParentAccount, "account": a.AccountID, "user": a.UserID, "role": a.Role, "link": a.LinkID,
 			"platform": int(a.Platform), "redirect": a.RedirectURI, "return": a.ReturnTo, "social": a.SocialAccount, "now": a.CreatedAt, "until": a.ExpiresAt,
@@ -118,23 +118,20 @@ func (c *Connecting) Attempt(ctx context.Context, id string) (domain.ConnectAtte
 	return c.attempt(ctx, `select `+attemptColumns+` from connect_attempts where id::text = $1`, id)
 }
 
-// Choosing says that the tokens of an attempt that was taken wait under a ref until a time. Errors: [ErrAttemptUsed].
-func (c *Connecting) Choosing(ctx context.Context, id, ref string, until time.Time) error {
-	tag, err := c.pool.Exec(ctx, `update connect_attempts set step = 'choosing', secret_ref = $2, expires_at = $3 where id::text = $1 and step = 'taken'`,
-		id, ref, until)
+// Choosing says that the tokens of an attempt that was taken wait until a time, under the ref connect/<id>. Errors: [ErrAttemptUsed].
+func (c *Connecting) Choosing(ctx context.Context, id string, until time.Time) error {
+	tag, err := c.pool.Exec(ctx, `update connect_attempts set step = 'choosing', expires_at = $2 where id::text = $1 and step = 'taken'`, id, until)
 	if err == nil && tag.RowsAffected() == 0 {
 		err = ErrAttemptUsed
 	}
 	return doing(err, "let a sign-in wait for a choice")
 }
 
-// FinishAttempt stores what came of an attempt and deletes the tokens that waited.
+// FinishAttempt stores what came of an attempt and deletes the tokens that waited, whether or not [Connecting.Choosing] was told of them.
 func (c *Connecting) FinishAttempt(ctx context.Context, id string, outcome domain.ConnectOutcome, now time.Time) error {
 	_, err := c.pool.Exec(ctx, `
-		with done as (
-		  update connect_attempts a set step = 'done', outcome = $2, expires_at = $3, secret_ref = '' from connect_attempts old
-		  where a.id::text = $1 and old.id = a.id returning old.secret_ref)
-		delete from secrets where ref in (select secret_ref from done)`, id, outcome, now.Add(connectKept))
+		with done as (update connect_attempts set step = 'done', outcome = $2, expires_at = $3 where id::text = $1)
+		delete from secrets where ref = 'connect/' || $1`, id, outcome, now.Add(connectKept))
 	return doing(err, "finish a sign-in")
 }
 
@@ -142,9 +139,7 @@ func (c *Connecting) FinishAttempt(ctx context.Context, id string, outcome domai
 // nothing hangs on, with their tokens.
 func (c *Connecting) Purge(ctx context.Context, now time.Time) error {
 	_, err := c.pool.Exec(ctx, `
-		with late as (
-		  update connect_attempts a set secret_ref = '' from connect_attempts old
-		  where old.id = a.id and a.expires_at <= $1 and a.secret_ref <> '' returning old.secret_ref),
+		with late as (select 'connect/' || id::text as secret_ref from connect_attempts where expires_at <= $1),
 		gone as (delete from connect_attempts where expires_at <= $2 or step = 'done' and expires_at <= $1),
 		links as (delete from connect_links where expires_at <= $2),
 		idle as (

@@ -24,10 +24,10 @@ var (
 // maxLinks bounds a list.
 const maxLinks = 500
 
-const linkColumns = `id::text, parent_account, account_id, platforms, made_by, made_at, expires_at, revoked_at, cookie is not null, cookie`
+const linkColumns = `id::text, parent_account, account_id, platforms, made_by, made_role, made_at, expires_at, revoked_at, cookie is not null, cookie`
 
 func scanLink(row pgx.CollectableRow) (l domain.ConnectLink, err error) {
-	err = row.Scan(&l.ID, &l.ParentAccount, &l.AccountID, &l.Platforms, &l.MadeBy, &l.MadeAt, &l.ExpiresAt, &l.RevokedAt, &l.Followed, &l.Cookie)
+	err = row.Scan(&l.ID, &l.ParentAccount, &l.AccountID, &l.Platforms, &l.MadeBy, &l.MadeRole, &l.MadeAt, &l.ExpiresAt, &l.RevokedAt, &l.Followed, &l.Cookie)
 	l.MadeAt, l.ExpiresAt = l.MadeAt.UTC(), l.ExpiresAt.UTC()
 	return l, err
 }
@@ -44,8 +44,9 @@ func (c *Connecting) link(ctx context.Context, query string, args ...any) (domai
 // MakeLink stores a link whose address ends in what token is the digest of.
 func (c *Connecting) MakeLink(ctx context.Context, l domain.ConnectLink, token []byte) error {
 	_, err := c.pool.Exec(ctx, `
-		insert into connect_links (id, token, parent_account, account_id, platforms, made_by, made_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		l.ID, token, l.ParentAccount, l.AccountID, l.Platforms, l.MadeBy, l.MadeAt, l.ExpiresAt)
+		insert into connect_links (id, token, parent_account, account_id, platforms, made_by, made_role, made_at, expires_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		l.ID, token, l.ParentAccount, l.AccountID, l.Platforms, l.MadeBy, l.MadeRole, l.MadeAt, l.ExpiresAt)
 	return doing(err, "make a link for connecting")
 }
 

@@ -61,7 +61,7 @@ func (s connectStage) waiting(t *testing.T, start string) domain.ConnectAttempt 
 	_, err = s.TakeAttempt(t.Context(), digest(start+" state"), digest("cookie"), domain.Facebook, connectDay)
 	require.NoError(t, err)
 	require.NoError(t, s.secrets.Put(t.Context(), "connect/"+a.ID, []byte("tokens"), domain.SecretTimes{Taken: connectDay}))
-	require.NoError(t, s.Choosing(t.Context(), a.ID, "connect/"+a.ID, connectDay.Add(15*time.Minute)))
+	require.NoError(t, s.Choosing(t.Context(), a.ID, connectDay.Add(15*time.Minute)))
 	return a
 }
 
@@ -127,7 +127,7 @@ func TestWaitingTokensGoWithTheChoiceOrWithTime(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, domain.ConnectDone, done.Step)
 	require.Equal(t, &outcome, done.Outcome)
-	require.ErrorIs(t, s.Choosing(t.Context(), chosen.ID, "connect/x", connectDay), vault.ErrAttemptUsed)
+	require.ErrorIs(t, s.Choosing(t.Context(), chosen.ID, connectDay), vault.ErrAttemptUsed)
 
 	require.NoError(t, s.Purge(t.Context(), connectDay.Add(14*time.Minute)))
 	_, err = s.secrets.Get(t.Context(), "connect/"+late.ID)
@@ -144,12 +144,30 @@ func TestWaitingTokensGoWithTheChoiceOrWithTime(t *testing.T) {
 	}
 }
 
+// A process that dies between sealing the tokens and saying that they wait leaves none behind.
+func TestTokensOfAnAttemptThatNeverCameToChoosingGo(t *testing.T) {
+	t.Parallel()
+	s := newConnectStage(t)
+	finished, died := s.begin(t, "one"), s.begin(t, "two")
+	for _, a := range []domain.ConnectAttempt{finished, died} {
+		require.NoError(t, s.secrets.Put(t.Context(), "connect/"+a.ID, []byte("tokens"), domain.SecretTimes{Taken: connectDay}))
+	}
+	require.NoError(t, s.FinishAttempt(t.Context(), finished.ID, domain.ConnectOutcome{Refused: "no"}, connectDay))
+	_, err := s.secrets.Get(t.Context(), "connect/"+finished.ID)
+	require.ErrorIs(t, err, vault.ErrNoSecret)
+	_, err = s.secrets.Get(t.Context(), "connect/"+died.ID)
+	require.NoError(t, err, "another one's")
+	require.NoError(t, s.Purge(t.Context(), died.ExpiresAt))
+	_, err = s.secrets.Get(t.Context(), "connect/"+died.ID)
+	require.ErrorIs(t, err, vault.ErrNoSecret)
+}
+
 func TestConnectLinkIsOfTheBrowserThatFollowsItFirst(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)
 	link := domain.ConnectLink{
 		ID: uuid.NewString(), ParentAccount: connectAgency, AccountID: connectClient, Platforms: []domain.Platform{domain.Facebook, domain.LinkedIn},
-		MadeBy: "u", MadeAt: connectDay, ExpiresAt: connectDay.Add(time.Hour),
+		MadeBy: "u", MadeRole: "client", MadeAt: connectDay, ExpiresAt: connectDay.Add(time.Hour),
 	}
 	require.NoError(t, s.MakeLink(t.Context(), link, digest("token")))
 	seen, err := s.Link(t.Context(), digest("token"))
@@ -221,28 +239,6 @@ func TestGrantGoesWithTheLastConnectionOfAnyAgency(t *testing.T) {
 	_, _, known, err = s.Unhang(t.Context(), 2)
 	require.NoError(t, err)
 	require.False(t, known)
-}
-
-func TestErasureForgetsTheGrant(t *testing.T) {
-	t.Parallel()
-	s := newConnectStage(t)
-	g := domain.Grant{GrantKey: domain.GrantKey{Platform: domain.LinkedIn, App: "app", Person: "77"}, ConsentedAt: connectDay}
-	hang := []domain.GrantedConnection{{ConnectionID: 1, ParentAccount: connectAgency, Platform: domain.LinkedIn, TokenOf: "77", SecretRef: g.SecretRef()}}
-	require.NoError(t, s.secrets.Put(t.Context(), g.SecretRef(), []byte("token"), domain.SecretTimes{Taken: connectDay}))
-	require.NoError(t, s.KeepGrant(t.Context(), g, hang))
-	require.NoError(t, s.Purge(t.Context(), connectDay.Add(48*time.Hour)))
-	_, known, err := s.GrantOf(t.Context(), g.GrantKey)
-	require.NoError(t, err)
-	require.True(t, known, "a connection hangs on it")
-	require.NoError(t, s.eraser.Delete(t.Context(), g.SecretRef()))
-	_, known, err = s.GrantOf(t.Context(), g.GrantKey)
-	require.NoError(t, err)
-	require.False(t, known)
-	hanging, err := s.HangingOn(t.Context(), g.GrantKey)
-	require.NoError(t, err)
-	require.Empty(t, hanging)
-	_, err = s.secrets.Get(t.Context(), g.SecretRef())
-	require.ErrorIs(t, err, vault.ErrNoSecret)
 }
 
 // A grant that nothing came to hang on (a choice that never came after a crash, erased connections) goes by itself.

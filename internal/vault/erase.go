@@ -2,9 +2,9 @@ package vault
 
 import (
 	"context"
-	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -14,15 +14,35 @@ type Eraser struct{ secrets Secrets }
 // NewEraser returns the eraser of a pool that [Open] made.
 func NewEraser(pool *pgxpool.Pool) Eraser { return Eraser{Secrets{pool: pool}} }
 
-// Delete is [Secrets.Delete], and forgets the grant or the connection of a grant whose token it was: it names the person.
-func (e Eraser) Delete(ctx context.Context, ref string) error {
-	_, err := e.secrets.pool.Exec(ctx, `
-		with off as (delete from granted_connections where secret_ref = $1)
-		delete from grants where secret_ref = $1`, ref)
-	if err != nil {
-		return fmt.Errorf("forget the grant of secret %q: %w", ref, err)
-	}
-	return e.secrets.Delete(ctx, ref)
+// Delete is [Secrets.Delete].
+func (e Eraser) Delete(ctx context.Context, ref string) error { return e.secrets.Delete(ctx, ref) }
+
+// DeleteConnection takes a connection off its grant and deletes its secret, and the grant, which names the person, with its own. Connections
+// of several agencies may share them: what another connection hangs on stays.
+func (e Eraser) DeleteConnection(ctx context.Context, connection int64, ref string) error {
+	err := pgx.BeginFunc(ctx, e.secrets.pool, func(tx pgx.Tx) error {
+		// The grants are locked first: of two that take the last two connections off at once, one must see that nothing is left.
+		rows, _ := tx.Query(ctx, `
+			select secret_ref from grants where secret_ref = $2
+			  or (platform, app, person) in (select platform, app, person from granted_connections where connection_id = $1)
+			order by secret_ref for update`, connection, ref)
+		grants, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `delete from granted_connections where connection_id = $1`, connection); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `delete from grants g where secret_ref = any($1) and not exists (
+			select from granted_connections c where (c.platform, c.app, c.person) = (g.platform, g.app, g.person))`, grants); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `delete from secrets s where ref = any($1)
+			and not exists (select from grants g where g.secret_ref = s.ref) and not exists (select from granted_connections c where c.secret_ref = s.ref)`,
+			append(grants, ref))
+		return err
+	})
+	return doing(err, "forget connection %d, its grant and its secret", connection)
 }
 
 // ForgetReads deletes what became of reading the social accounts that go. Of those that stay it deletes the

@@ -37,6 +37,7 @@ create table connect_links (
   account_id     text        not null,
   platforms      smallint[]  not null,
   made_by        text        not null,
+  made_role      text        not null,        -- agency or client: a client's link goes with its maker's right to connect
   made_at        timestamptz not null,
   expires_at     timestamptz not null,
   revoked_at     timestamptz
@@ -59,7 +60,6 @@ create table connect_attempts (
   return_to      text        not null,
   social_account bigint      not null,        -- that is connected again; 0: none
   step           text        not null check (step in ('begun', 'opened', 'taken', 'choosing', 'done')),
-  secret_ref     text        not null,        -- of the tokens that wait for a choice; there are none but in step choosing
   outcome        jsonb,
   created_at     timestamptz not null,
   expires_at     timestamptz not null

@@ -56,7 +56,7 @@ type sourceFacts struct {
 	connected    bool
 	state        string // of its connection; "" unknown
 	stateReason  string
-	subscribed   bool     // a subscription ran in the range; without one nothing is read
+	subscribed   bool     // a subscription ran in the range, or none is needed; else nothing is read
 	figures      []string // metrics of the newest reading
 	missing      []domain.MissingFigure
 	leftTheScope bool
@@ -152,8 +152,8 @@ func (qc *queryContext) sourceFacts(ctx context.Context) (facts, erased []source
 			  and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)
 		)
 		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,
-		       coalesce(case when st.parent_account = s.parent_account then st.state end, ''), coalesce(st.reason, ''),
-		       s.account_id in (select account_id from subscribed) or $1 in (select account_id from subscribed),
+		       coalesce(st.state, ''), coalesce(st.reason, ''),
+		       `+readmodels.NoneNeeded+` or s.account_id in (select account_id from subscribed) or $1 in (select account_id from subscribed),
 		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]'), case when `+readmodels.ReadNow+` then due.due_at end, k.granted
 		from tSAccounts s
 		cross join (select coalesce($9, now()) as now) t`+readmodels.SignInJoins+`

@@ -74,7 +74,10 @@ func (b *bench) feedAll(ctx context.Context, log commands.FeedLog, bodies [][]by
 	}
 	defer pool.Close()
 	registry := domain.NewRegistry()
-	feed := commands.FeedDirectory{Log: log, Told: readmodels.ToldEntities{Pool: pool, Registry: registry}, Registry: registry, Now: time.Now}
+	feed := commands.FeedDirectory{
+		Log: log, Told: readmodels.ToldEntities{Pool: pool, Registry: registry}, Registry: registry, Now: time.Now,
+		Erasures: func() (domain.Erasures, error) { return domain.Erasures{}, nil },
+	}
 	began := time.Now()
 	for _, body := range bodies {
 		fed, err := feed.Feed(ctx, commands.Caller{UserID: "bench", Role: "main_app", RequestID: "bench"}, bytes.Split(body, []byte("\n")), false)

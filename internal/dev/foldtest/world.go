@@ -80,9 +80,9 @@ func (w *World) Fold(t require.TestingT, db *pgtest.DB) {
 			posts = append(posts, ev)
 		}
 	}
-	for _, entity := range w.Directory {
+	for i, entity := range w.Directory { // each is told later than the one before
 		directory = append(directory, projections.Event{Recorded: domain.Recorded{
-			Key: domain.EntityKey(entity), Data: entity,
+			Key: domain.EntityKey(entity), Envelope: domain.Envelope{Time: time.UnixMicro(int64(i))}, Data: entity,
 		}})
 	}
 	for i, state := range w.States {

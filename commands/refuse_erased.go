@@ -1,20 +1,20 @@
-package main
+package commands
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// refuseErased refuses what the list of erasures names and was written or captured before the instant, or does not say when.
-func (p *importPass) refuseErased(d drafted) error {
-	for _, draft := range slices.Concat([]domain.Draft{d.Draft}, d.contents) {
-		line, erased, written := p.erasureOf(draft)
+// RefuseErased refuses what the list of erasures names and was written or captured before the instant, or does not say when. Now is the
+// time that drafts have which say none themselves.
+func RefuseErased(list domain.Erasures, drafts []domain.Draft, now time.Time) error {
+	for _, draft := range drafts {
+		line, erased, written := erasureOf(list, draft, now)
 		if erased && written.Before(line.At) {
-			return fmt.Errorf("%s %s was erased on %s (LEDGERBOARD_ERASURES_FILE), and this row is of before or does not say when it was written; "+
-				"leave it out",
+			return fmt.Errorf("%s %s was erased on %s (LEDGERBOARD_ERASURES_FILE), and this row is of before or does not say when it was written "+
+				"(updated_at); leave it out",
 				line.Kind, line.ID, line.At.Format(time.RFC3339))
 		}
 	}
@@ -22,9 +22,9 @@ func (p *importPass) refuseErased(d drafted) error {
 }
 
 // erasureOf is the erasure that is about a draft, and when what it says was written.
-func (p *importPass) erasureOf(d domain.Draft) (line domain.ErasedID, erased bool, written time.Time) {
+func erasureOf(list domain.Erasures, d domain.Draft, now time.Time) (line domain.ErasedID, erased bool, written time.Time) {
 	ofAccount := func(agency string, account int64, at time.Time) (domain.ErasedID, bool, time.Time) {
-		line, erased := p.erasures.OfAccount(agency, account)
+		line, erased := list.OfAccount(agency, account)
 		return line, erased, at
 	}
 	switch data := d.Data.(type) {
@@ -37,14 +37,18 @@ func (p *importPass) erasureOf(d domain.Draft) (line domain.ErasedID, erased boo
 	case domain.PostContent:
 		return ofAccount(data.ParentAccount, data.SocialAccount, d.Envelope.Time)
 	case domain.DirectoryEntity:
-		line, erased = p.erasures.Of(data)
-		return line, erased, writtenAt(data)
+		written = d.Envelope.Time // the line's updated_at
+		if written.Equal(stored(now)) {
+			written = writtenAt(data)
+		}
+		line, erased = list.Of(data)
+		return line, erased, written
 	default:
 		return line, false, written
 	}
 }
 
-// writtenAt is when the main application says that it wrote an entity; zero: it does not say.
+// writtenAt is when the main application says in an entity that it wrote it; zero: it does not say.
 func writtenAt(entity domain.DirectoryEntity) time.Time {
 	switch data := entity.(type) {
 	case domain.DirectoryUser:

@@ -1,0 +1,155 @@
+package connect_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+func TestStoredTokensSayWhatWasGranted(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.dialog.consent = consent("77", page("1001"))
+	s.dialog.consent.DataAccessUntil = today.AddDate(0, 0, 90)
+	id, view := s.signIn(facebook(north))
+	s.choose(id, view, "1.0.1001")
+	for _, ref := range []string{
+		domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "77"}.SecretRef(),
+		"connection/" + decimal(domain.ComputedConnection(agency, domain.Facebook, "app", "1001")),
+	} {
+		raw, err := s.secrets.Get(t.Context(), ref)
+		require.NoError(t, err)
+		var stored commands.StoredTokens
+		require.NoError(t, json.Unmarshal(raw, &stored))
+		require.Equal(t, []string{"read"}, stored.Granted, ref)
+		require.Equal(t, s.dialog.consent.DataAccessUntil, stored.DataAccessUntil, ref)
+	}
+}
+
+// organization is the consent of a person to a LinkedIn page, which is read with the person's token.
+func organization(person string) platforms.Consent {
+	c := consent(person)
+	c.Offered = []platforms.Offered{{Platform: domain.LinkedIn, ExternalID: "2001", Name: "Mill", MayRead: true}}
+	return c
+}
+
+// keeping is a store that is looked at when a grant is kept.
+type keeping struct {
+	connect.Store
+
+	before func()
+}
+
+func (k keeping) KeepGrant(ctx context.Context, g domain.Grant, hang []domain.GrantedConnection) error {
+	k.before()
+	return k.Store.KeepGrant(ctx, g, hang)
+}
+
+func TestConnectionThatAnotherPersonReplacesIsLetGo(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	r := connect.Request{ConnectRequester: ofAgency(north), Platform: domain.LinkedIn}
+	first, second := domain.GrantKey{Platform: domain.LinkedIn, App: "app", Person: "77"}, domain.GrantKey{Platform: domain.LinkedIn, App: "app", Person: "88"}
+	s.dialog.consent = organization("77")
+	id, view := s.signIn(r)
+	s.choose(id, view, "4.0.2001")
+	require.NotEmpty(t, s.tokens(first.SecretRef()))
+
+	kept := false
+	s.Store = keeping{s.kept, func() {
+		kept = true
+		require.Empty(t, s.tokens(second.SecretRef()), "what is sealed before it hangs on a grant is deleted by who lets go of the last of the rest")
+	}}
+	s.dialog.consent = organization("88")
+	id, view = s.signIn(r)
+	s.choose(id, view, "4.0.2001")
+	require.True(t, kept)
+	require.Equal(t, []string{"PERSONTOKEN77"}, s.dialog.givenBack)
+	require.Empty(t, s.tokens(first.SecretRef()))
+	require.Equal(t, "PERSONTOKEN88", s.tokens(second.SecretRef()))
+	require.Len(t, s.due(domain.LinkedIn), 1)
+}
+
+// unshown is a directory that cannot be asked once something was appended.
+type unshown struct {
+	connect.Directory
+
+	away *bool
+}
+
+func (u unshown) Page(ctx context.Context, parent string, id int64) (domain.ConnectedPage, error) {
+	if *u.away {
+		return domain.ConnectedPage{}, errors.New("the tables are away")
+	}
+	return u.Directory.Page(ctx, parent, id)
+}
+
+// lastRecord is a log after whose record the directory cannot be asked, and whose caller has gone away.
+type lastRecord struct {
+	commands.Appender
+
+	then func()
+}
+
+func (l lastRecord) Append(ctx context.Context, d domain.Draft) error {
+	err := l.Appender.Append(ctx, d)
+	l.then()
+	return err
+}
+
+func TestDisconnectingDeletesNoTokensBeforeItIsShown(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.dialog.consent = consent("77", page("1001"))
+	id, view := s.signIn(facebook(north))
+	connected := s.choose(id, view, "1.0.1001").Connected[0].SocialAccountID
+	ref := "connection/" + decimal(domain.ComputedConnection(agency, domain.Facebook, "app", "1001"))
+
+	log, directory, away := s.Log, s.Directory, false
+	s.Directory, s.Log = unshown{directory, &away}, lastRecord{log, func() { away = true }}
+	_, err := s.Disconnect(t.Context(), ofAgency(""), connected, s.still)
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), err)
+	require.Equal(t, "PAGETOKEN1001", s.tokens(ref))
+	require.Empty(t, s.dialog.givenBack)
+
+	// Repeated, it comes to its end, also when the caller goes away meanwhile, and for a client that was closed.
+	s.log.Put(t, domain.DirectoryAccount{ID: north, ParentAccount: agency, Name: "North"})
+	ctx, leave := context.WithCancel(t.Context())
+	s.Directory, s.Log = directory, lastRecord{log, leave}
+	done, err := s.Disconnect(ctx, ofAgency(""), connected, s.still)
+	require.NoError(t, err)
+	require.Equal(t, connect.Disconnected{SocialAccountID: connected, GivenBack: true}, done)
+	require.Empty(t, s.tokens(ref))
+	require.Equal(t, []string{"PERSONTOKEN77"}, s.dialog.givenBack)
+}
+
+// Records of another clock, which is ahead, do not make ours count for nothing.
+func TestRecordsAreLaterThanWhatTheDirectoryHasHeard(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	social := domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001")
+	ahead := commands.EntityDraft(domain.DirectorySocialAccount{
+		ID: social, ParentAccount: agency, AccountID: north, MemberID: 5, ConnectionID: 70, Platform: domain.Facebook, ExternalID: "1001", Name: "Before",
+	}, today.Add(time.Minute))
+	require.NoError(t, s.log.Append(t.Context(), ahead))
+	s.dialog.consent = consent("77", page("1001"))
+	id, view := s.signIn(facebook(north))
+	s.choose(id, view, "1.0.1001")
+	stored, err := s.Directory.Page(t.Context(), agency, social)
+	require.NoError(t, err)
+	require.True(t, stored.Connected)
+	_, err = s.Disconnect(t.Context(), ofAgency(""), social, s.still)
+	require.NoError(t, err)
+	stored, err = s.Directory.Page(t.Context(), agency, social)
+	require.NoError(t, err)
+	require.False(t, stored.Connected)
+}

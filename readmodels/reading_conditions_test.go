@@ -1,0 +1,49 @@
+package readmodels_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// LEDGERBOARD_SUBSCRIPTIONS=none: an account that has no subscription is read and may be connected; else it is neither.
+func TestSubscriptionsAreRequiredOrNot(t *testing.T) {
+	t.Parallel()
+	log, _ := entityStage(t)
+	log.Put(t,
+		domain.DirectoryMember{ID: 1, AccountID: clientA, Active: true},
+		domain.DirectoryConnection{ID: 101, MemberID: 1, Platform: domain.Facebook, SecretRef: "connection/101"},
+		domain.DirectorySocialAccount{
+			ID: 1, ParentAccount: agencyA, AccountID: clientA, MemberID: 1, ConnectionID: 101, Platform: domain.Facebook, Connected: true, CreatedAt: entityDay,
+		})
+	queue := domain.FetchQueue{Platform: domain.Facebook, Kind: domain.FetchAccounts}
+	for value, none := range map[string]bool{"": false, "required": false, readmodels.SubscriptionsNone: true} {
+		config := pg.Config{URL: log.DB.URL, SearchPath: tables.Schemas(), Name: "subscriptions " + value, ReadOnly: true, MaxConns: 2}
+		if value != "" {
+			config.Params = map[string]string{readmodels.SubscriptionsParam: value}
+		}
+		pool, err := pg.Open(t.Context(), config)
+		require.NoError(t, err)
+		t.Cleanup(pool.Close)
+
+		names, err := readmodels.Connecting{Pool: pool}.Names(t.Context(), agencyA, clientA, entityDay)
+		require.NoError(t, err)
+		require.Equal(t, none, names.Subscribed, value)
+		due, err := readmodels.Connections{Pool: pool}.Due(t.Context(), queue, entityDay)
+		require.NoError(t, err)
+		require.Equal(t, none, len(due) == 1, value)
+		counts, err := readmodels.Connections{Pool: pool}.Counts(t.Context(), queue, entityDay)
+		require.NoError(t, err)
+		require.Equal(t, none, counts[domain.AccountType(0)] == 1, value)
+		tasks, connected, err := readmodels.Connections{Pool: pool}.ByHand(t.Context(), queue, 1, entityDay.Add(time.Hour))
+		require.NoError(t, err)
+		require.True(t, connected)
+		require.Equal(t, none, tasks[0].SubscriptionActive, "%q: what is read says so too", value)
+	}
+}
