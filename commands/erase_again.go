@@ -65,21 +65,27 @@ type listed struct {
 	until  time.Time              // the instant of its erasure
 }
 
+// listedOf is what a record of the directory says; false: it is of no entity.
+func (e EraseAgain) listedOf(r domain.Recorded) (now listed, ok bool) {
+	entity, isEntity := r.Data.(domain.DirectoryEntity)
+	now.CompactedRecord = domain.CompactedRecord{At: r.Envelope.Time, Erased: !isEntity}
+	if isEntity {
+		if line, erased := e.List.Of(entity); erased && now.At.Before(line.At) {
+			now.entity, now.until = entity, line.At
+		}
+	}
+	return now, isEntity || r.Data == nil
+}
+
 // ofDirectory are tombstones of entities that were written before their erasure, with its instant: what is written later stays. What is
 // kept of them goes at once.
 func (e EraseAgain) ofDirectory(ctx context.Context) (drafts []domain.Draft, err error) {
 	state := map[string]listed{}
 	secrets := map[string]time.Time{} // also of states that another one has replaced: until when
 	err = e.Directory(ctx, func(r domain.Recorded, err error) {
-		entity, isEntity := r.Data.(domain.DirectoryEntity)
-		if err != nil || r.Data != nil && !isEntity {
+		now, ok := e.listedOf(r)
+		if err != nil || !ok {
 			return // what does not decode is parked and in no table
-		}
-		now := listed{CompactedRecord: domain.CompactedRecord{At: r.Envelope.Time, Erased: !isEntity}}
-		if isEntity {
-			if line, erased := e.List.Of(entity); erased && now.At.Before(line.At) {
-				now.entity, now.until = entity, line.At
-			}
 		}
 		switch data := now.entity.(type) {
 		case domain.DirectoryUser:
