@@ -110,7 +110,10 @@ func TestAuditEventsHoldNoNames(t *testing.T) {
 			"format", "dashboard", "as_of_version", "filter", "filter.types", "filter.actor", "filter.user", "filter.account", "filter.at",
 			"filter.from", "filter.to", "filter.order", "filter.limit", "filter.cursor",
 		},
-		"operations.person_erased.v1": {"user", "members", "sessions", "connections", "profiles", "pages", "contents"},
+		"operations.person_erased.v1": {
+			"user", "members", "sessions", "connections", "profiles", "pages", "social_accounts", "contents",
+			"order", "order.by", "order.ground", "order.due", "order.reason", "order.reason.code", "order.reason.ticket",
+		},
 	} {
 		require.True(t, registry.Knows(eventType))
 		for _, raw := range samplesOf(t, eventType) {

@@ -153,7 +153,7 @@ func seedExport(t *testing.T, a *process) {
 		domain.DirectoryPlannedPost{ID: 1, AccountID: eraseClient, SocialAccount: 700, ExternalID: "planned"},
 		domain.DirectoryPlannedPost{ID: 2, AccountID: eraseClient, SocialAccount: 702702702, ExternalID: "planned by Sam"},
 	} {
-		require.NoError(t, a.Log.Append(ctx, commands.EntityDraft(entity, now)))
+		require.NoError(t, a.Log.Append(ctx, commands.EntityDraft(entity, time.Now())))
 	}
 	for _, of := range []struct {
 		account, member int64
