@@ -7801,7 +7801,9 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "reason": "maintenance:OPS-17"
+                 *       "platform": 1,
+                 *       "account": "c10000000000000000000001",
+                 *       "return_to": "/"
                  *     }
                  */
                 "application/json": components["schemas"]["ConnectBody"];
@@ -7885,7 +7887,12 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "reason": "maintenance:OPS-17"
+                 *       "account": "c10000000000000000000001",
+                 *       "platforms": [
+                 *         1,
+                 *         4
+                 *       ],
+                 *       "days": 7
                  *     }
                  */
                 "application/json": components["schemas"]["ConnectLinkBody"];

@@ -21,6 +21,10 @@ func exampleBody(op api.Operation) string {
 		return `{"name":"Corner Bakery","email":"office@bakery.example.com"}`
 	case op.ID == "postUsers":
 		return `{"name":"Jonas Weber","email":"jonas@bakery.example.com","account":"c10000000000000000000001"}`
+	case op.ID == "postConnect":
+		return `{"platform":1,"account":"c10000000000000000000001","return_to":"/"}`
+	case op.ID == "postConnectLinks":
+		return `{"account":"c10000000000000000000001","platforms":[1,4],"days":7}`
 	case op.Method == http.MethodPut:
 		return `{"allow_client_dashboard":true,"users":["a11ce0000000000000000000"]}`
 	case strings.HasSuffix(op.Pattern, "/accept"):

@@ -6,11 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"strings"
 	"time"
 )
 
-// chaosEntity says how the last record of an entity becomes a row: column ← member of the payload and
+// chaosEntity says how the record of an entity that counts becomes a row: column ← member of the payload and
 // how its absence is shown.
 type chaosEntity struct {
 	table   string
@@ -95,27 +96,59 @@ func (c chaosColumn) value(payload map[string]any) any {
 	}[c.kind]
 }
 
-// foldDirectory demands one row per entity: its last record in the order of the log, unless that erases it.
+// chaosTold is what counts of an entity: of its records the one with the latest time, of one time the first, and an erasure before
+// what else is of its time. What came after it and differs, or is older, covers it.
+type chaosTold struct {
+	record  *chaosRecord
+	row     map[string]any // nil: it is erased
+	at      time.Time
+	covered bool
+}
+
+func (t *chaosTold) replaces(before *chaosTold) bool {
+	return t.at.After(before.at) || t.at.Equal(before.at) && t.row == nil && before.row != nil
+}
+
+// foldDirectory demands one row per entity: of the record that counts.
 func (l *chaosLog) foldDirectory(until chaosVector, rows chaosRows) map[string]*chaosRecord {
+	told := map[string]*chaosTold{}
+	l.each("directory", until, func(r *chaosRecord) {
+		now := &chaosTold{record: r, at: r.at.Truncate(time.Microsecond)}
+		if r.fields != nil {
+			now.row = chaosEntityRow(r)
+		}
+		before, known := told[r.key]
+		if !known || now.replaces(before) {
+			told[r.key] = now
+		} else {
+			before.covered = now.at.Before(before.at) || !reflect.DeepEqual(now.row, before.row)
+		}
+	})
 	last := map[string]*chaosRecord{}
-	l.each("directory", until, func(r *chaosRecord) { last[r.key] = r })
-	for key, r := range last {
-		if r.fields == nil {
-			delete(last, key)
+	for key, t := range told {
+		kind, id, _ := strings.Cut(key, ":")
+		if t.row == nil {
+			rows.add("erased_entities", t.record, map[string]any{"kind": kind, "id": id, "erased_at": t.at, "covered": t.covered})
 			continue
 		}
-		kind, _, _ := strings.Cut(key, ":")
-		entity, known := chaosEntities[kind]
-		if !known {
-			panic(fmt.Sprintf("an entity of an unknown kind: %s", r))
-		}
-		row := map[string]any{}
-		for name, column := range entity.columns {
-			row[name] = column.value(r.fields)
-		}
-		rows.add(entity.table, r, row)
+		last[key] = t.record
+		t.row["told_at"], t.row["covered"] = t.at, t.covered
+		rows.add(chaosEntities[kind].table, t.record, t.row)
 	}
 	return last
+}
+
+func chaosEntityRow(r *chaosRecord) map[string]any {
+	kind, _, _ := strings.Cut(r.key, ":")
+	entity, known := chaosEntities[kind]
+	if !known {
+		panic(fmt.Sprintf("an entity of an unknown kind: %s", r))
+	}
+	row := map[string]any{}
+	for name, column := range entity.columns {
+		row[name] = column.value(r.fields)
+	}
+	return row
 }
 
 // foldOperations demands the trail and the connections' states: the state with the latest time counts.
