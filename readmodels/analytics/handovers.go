@@ -97,8 +97,10 @@ func (qc *queryContext) heldPages(ctx context.Context, span figureSpan) (heldPag
 	if err := qc.readSpells(ctx, span, mixed, pages.spells); err != nil {
 		return pages, err
 	}
-	for social := range tenures {
-		if s := pages.spells[social]; pages.of != nil && (s == nil || s.of(span, qc.sees)) {
+	// Who reads a page after the span may have read windows of people that end in it, also where others have read between.
+	late := func(t tenure) bool { return qc.sees(t.owner) && !t.last.Before(span.end.utc()) }
+	for social, list := range tenures {
+		if s := pages.spells[social]; pages.of != nil && (s == nil || s.of(span, qc.sees) || slices.ContainsFunc(list, late)) {
 			pages.of = append(pages.of, social)
 		}
 	}

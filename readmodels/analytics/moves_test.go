@@ -98,15 +98,23 @@ func TestABackFillShowsReachOfDaysBeforeIt(t *testing.T) {
 	read("c", tenants[1], at("2026-06-20 09:00"), true, domain.Figure{
 		Name: domain.MetricReach, Kind: domain.Rolling, Value: 7, Source: "page_reach", Day: "2026-06-09", Window: "day",
 	})
-	w.Fold(t, db)
 	a := &analytics.Analytics{Pool: db.ReadOnly}
 	days := analytics.Range{From: at("2026-06-08 00:00"), To: at("2026-06-11 00:00"), Zone: time.UTC}
-	for account, windows := range map[string]int{clientA: 0, clientC: 1} {
-		stats, _, err := a.AccountStats(t.Context(), readmodels.Scope{ParentAccount: agencyA, Accounts: []string{account}},
-			analytics.RangeQuery{Range: days, Platforms: []domain.Platform{domain.Facebook}})
-		require.NoError(t, err)
-		require.Len(t, stats.Reach, windows, account)
+	shown := func() {
+		t.Helper()
+		w.Fold(t, db)
+		for account, windows := range map[string]int{clientA: 0, clientC: 1} {
+			stats, _, err := a.AccountStats(t.Context(), readmodels.Scope{ParentAccount: agencyA, Accounts: []string{account}},
+				analytics.RangeQuery{Range: days, Platforms: []domain.Platform{domain.Facebook}})
+			require.NoError(t, err)
+			require.Len(t, stats.Reach, windows, account)
+		}
 	}
+	shown()
+	// The page has gone to and fro, so that not even the next reading after those days is C's.
+	read("c before", tenants[1], at("2026-05-20 09:00"), false, flow(domain.MetricViews, "2026-05-19", 5))
+	read("a after", tenants[0], at("2026-06-15 09:00"), false, flow(domain.MetricViews, "2026-06-14", 5))
+	shown()
 }
 
 // Alice hands her page to Bob in June. From then on its posts are listed as his; what they gained is of who had the page
