@@ -49,6 +49,22 @@ func TestDemoHasSomethingToShow(t *testing.T) {
 	t.Run("what goes wrong", func(t *testing.T) { requireMishaps(t, p, month) })
 }
 
+// A demo's tokens are looked at when it starts: the simulated platforms say that they hold.
+func TestTokensOfADemoHold(t *testing.T) {
+	p := startDemo(t, t.TempDir())
+	db := p.database()
+	var looked, refused int
+	p.await(patience, "every token to be looked at", func() bool {
+		var waiting int
+		err := db.QueryRow(t.Context(), `
+			select count(*) filter (where read_at is null and class = ''), count(*), count(*) filter (where class <> '')
+			from fetch_state where kind = 'token_refresh'`).Scan(&waiting, &looked, &refused)
+		return err == nil && waiting == 0 && looked > 0
+	})
+	require.Zero(t, refused, "of %d", looked)
+	requireOneSignIn(t, p)
+}
+
 // ofOnePlatform matches paths that ask for one platform.
 var ofOnePlatform = regexp.MustCompile(`/[1346](\?|$)|/[1346]/[0-9a-z]+$`)
 
@@ -150,16 +166,15 @@ func requirePicturesBehindProxy(t *testing.T, p *program) {
 	}
 }
 
-// requireMishaps looks for the outage of a platform, the connection that waits for a sign-in, and the campaign.
-func requireMishaps(t *testing.T, p *program, month string) {
+// requireOneSignIn wants one connection to wait for a person, and no other.
+func requireOneSignIn(t *testing.T, p *program) {
 	t.Helper()
-	agency := p.info.Tokens["agency"]
 	var platforms struct {
 		Data []struct {
 			State, Reason string
 		}
 	}
-	p.get(agency, "/api/platforms").ok(t, http.StatusOK).into(t, &platforms)
+	p.get(p.info.Tokens["agency"], "/api/platforms").ok(t, http.StatusOK).into(t, &platforms)
 	waiting := 0
 	for _, connected := range platforms.Data {
 		if connected.State == "reconnect" {
@@ -168,6 +183,13 @@ func requireMishaps(t *testing.T, p *program, month string) {
 		}
 	}
 	require.Equal(t, 1, waiting)
+}
+
+// requireMishaps looks for the outage of a platform, the connection that waits for a sign-in, and the campaign.
+func requireMishaps(t *testing.T, p *program, month string) {
+	t.Helper()
+	agency := p.info.Tokens["agency"]
+	requireOneSignIn(t, p)
 
 	var followers struct {
 		Data struct {

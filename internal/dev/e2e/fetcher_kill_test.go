@@ -60,7 +60,7 @@ func TestKilledFetchersLoseTheirReadingsInFlight(t *testing.T) {
 	var parked int
 	require.NoError(t, f.stack.Pool.QueryRow(t.Context(), `select count(*) from parked`).Scan(&parked))
 	require.Zero(t, parked)
-	// A reading of a TikTok account is one call.
+	// A reading of a TikTok account is one call: whose the tokens are was asked before.
 	answered, read := int(f.sim.Stats().Calls["tiktok/user_info"]), 0
 	for _, a := range f.world.Of(domain.TikTok) {
 		read += len(ledger.Readings[a.SocialAccount])
@@ -94,7 +94,7 @@ func newFetchers(t *testing.T) *fetchers {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, f.stack.Close()) })
 	require.NoError(t, f.world.StoreTokens(t.Context(), f.sim, f.stack.Secrets, time.Now(),
-		func(soak.Account) commands.StoredTokens { return commands.StoredTokens{} }))
+		func(a soak.Account) commands.StoredTokens { return commands.StoredTokens{VerifiedAs: a.ExternalID} }))
 	platform := httptest.NewServer(f.sim)
 	t.Cleanup(platform.Close)
 	f.env = append(cleanEnv(),

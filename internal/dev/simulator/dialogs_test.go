@@ -304,3 +304,45 @@ func TestDebugToken(t *testing.T) {
 	require.Equal(t, true, body["success"])
 	require.Equal(t, false, ask("app|secret")["is_valid"])
 }
+
+// What reads an account without a person is told about as well: every token of a demo is looked at once a day.
+func TestTokensOfAccountsAreToldAbout(t *testing.T) {
+	t.Parallel()
+	s := withPeople(simulator.Config{})
+	facebook := func(token string) map[string]any {
+		_, body := get(t, s, "app|secret", "/facebook/v26.0/debug_token?input_token="+url.QueryEscape(token)+"&appsecret_proof="+proofOf("app|secret"))
+		data, _ := body["data"].(map[string]any)
+		return data
+	}
+	told := facebook(s.Tokens(domain.Facebook, "90011").Access)
+	require.Equal(t, []any{true, "PAGE", "90011", 0.0}, []any{told["is_valid"], told["type"], told["profile_id"], told["expires_at"]})
+	require.Contains(t, told["scopes"], "read_insights")
+	require.Equal(t, false, facebook(s.EndedToken(domain.Facebook, "90011", testNow))["is_valid"])
+	require.Equal(t, false, facebook("something else")["is_valid"])
+	s.SetTraps(domain.Facebook, "90011", simulator.Traps{NoReadInsights: true})
+	require.NotContains(t, facebook(s.Tokens(domain.Facebook, "90011").Access)["scopes"], "read_insights")
+	s.SetTraps(domain.Facebook, "90011", simulator.Traps{TokenError: 460})
+	require.Equal(t, false, facebook(s.Tokens(domain.Facebook, "90011").Access)["is_valid"])
+
+	person := facebookPerson(t, s, simulator.Jonas, "90014")
+	_, body := get(t, s, person, "/facebook/v26.0/me/accounts?fields=access_token&appsecret_proof="+proofOf(person))
+	pages, _ := body["data"].([]any)
+	require.Len(t, pages, 1)
+	page, _ := pages[0].(map[string]any)["access_token"].(string)
+	told = facebook(page)
+	require.Equal(t, []any{true, "PAGE", "90014", simulator.Jonas}, []any{told["is_valid"], told["type"], told["profile_id"], told["user_id"]})
+	require.NotZero(t, told["data_access_expires_at"])
+
+	introspect := func(token string) map[string]any {
+		r := httptest.NewRequest(http.MethodPost, "/linkedin/oauth/v2/introspectToken",
+			strings.NewReader(url.Values{"client_id": {"app"}, "client_secret": {"secret"}, "token": {token}}.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		_, body := do(t, s, r)
+		return body
+	}
+	member := introspect(s.Tokens(domain.LinkedIn, "mLq7xW2a").Access)
+	require.Equal(t, []any{true, "active", 0.0}, []any{member["active"], member["status"], member["expires_at"]})
+	require.Contains(t, member["scope"], "r_organization_social")
+	require.Equal(t, "expired", introspect(s.EndedToken(domain.LinkedIn, "mLq7xW2a", testNow))["status"])
+	require.Equal(t, map[string]any{"active": false}, introspect("something else"))
+}

@@ -28,6 +28,7 @@
 //	pictures.go            the pictures that answers name, drawn from their ids
 //	limits.go              the platforms' rate limits, and what was counted
 //	people.go              people who can sign in, and what they have
+//	about_tokens.go        what platforms tell our app about a token
 //	dialogs.go             the pages where they consent or refuse, by platform
 //	consents.go            what they gave, which tokens hold because of it; codes
 //	meta_sign_in.go        Facebook and Instagram login: codes, a person's token, permissions, pages

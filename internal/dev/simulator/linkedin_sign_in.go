@@ -53,15 +53,15 @@ func (s *Server) linkedInOurs(op string, handle func(*request) reply) http.Handl
 
 // introspect tells about a token; its scopes are parted by commas.
 func (s *Server) introspect(c *request) reply {
-	person, m, state := s.personal(domain.LinkedIn, c.PostForm.Get("token"), c.now)
-	if state == tokenUnknown {
+	told, known := s.about(c.PostForm.Get("token"), c.now, domain.LinkedIn)
+	if !known {
 		return ok(object{"active": false})
 	}
-	given, _ := s.consent(domain.LinkedIn, person.ID)
-	status := map[tokenState]string{tokenGood: "active", tokenExpired: "expired", tokenRevoked: "revoked"}[state]
+	status := map[tokenState]string{tokenGood: "active", tokenExpired: "expired", tokenRevoked: "revoked"}[told.state]
+	since := unixOrZero(told.consented)
 	return ok(object{
-		"active": state == tokenGood, "status": status, "client_id": c.PostForm.Get("client_id"), "auth_type": "3L",
-		"scope": strings.Join(given.granted, ","), "expires_at": m.expires.Unix(), "authorized_at": given.at.Unix(), "created_at": given.at.Unix(),
+		"active": told.state == tokenGood, "status": status, "client_id": c.PostForm.Get("client_id"), "auth_type": "3L",
+		"scope": strings.Join(told.scopes, ","), "expires_at": unixOrZero(told.expires), "authorized_at": since, "created_at": since,
 	})
 }
 

@@ -97,20 +97,25 @@ func (s *Server) debugToken(c *request) reply {
 	case s.cfg.ClientSecret != "" && c.query.Get("appsecret_proof") != s.proof(token):
 		return s.graphFail(c, 400, 100, 0, "Invalid appsecret_proof provided in the API argument")
 	}
-	person, m, state := s.personal(domain.Facebook, c.query.Get("input_token"), c.now)
-	if state == tokenUnknown {
+	told, known := s.about(c.query.Get("input_token"), c.now, domain.Facebook, domain.Instagram)
+	if !known {
 		return ok(object{"data": object{"is_valid": false, "scopes": []string{}, "error": object{"code": 190, "message": "Malformed access token"}}})
 	}
-	given, _ := s.consent(domain.Facebook, person.ID)
 	granular := []object{}
-	for _, scope := range given.granted {
+	for _, scope := range told.scopes {
 		granular = append(granular, object{"scope": scope})
 	}
-	return ok(object{"data": object{
-		"app_id": id, "type": "USER", "application": "ledgerboard", "is_valid": state == tokenGood, "user_id": person.ID,
-		"expires_at": m.expires.Unix(), "data_access_expires_at": given.at.Add(metaData).Unix(),
-		"scopes": append([]string{}, given.granted...), "granular_scopes": granular,
-	}})
+	answer := object{
+		"app_id": id, "type": "USER", "application": "ledgerboard", "is_valid": told.state == tokenGood, "user_id": told.person,
+		"expires_at": unixOrZero(told.expires), "data_access_expires_at": 0, "scopes": told.scopes, "granular_scopes": granular,
+	}
+	if !told.consented.IsZero() {
+		answer["data_access_expires_at"] = told.consented.Add(metaData).Unix()
+	}
+	if told.account != "" {
+		answer["type"], answer["profile_id"] = "PAGE", told.account
+	}
+	return ok(object{"data": answer})
 }
 
 // facebookMe answers a person's token about the person. A page's token asks the page itself.
