@@ -52,7 +52,11 @@ type FetchStates interface {
 
 // StateMarks let one of several processes record a change of a connection's state.
 type StateMarks interface {
-	First(ctx context.Context, connection int64, state string, now time.Time, within time.Duration) (bool, error)
+	// First reports whether a change is to be recorded by who asks. Shown is of when the state is that tables show; nil: none.
+	First(ctx context.Context, connection int64, state string, shown *time.Time, now time.Time) (bool, error)
+	// Recorded notes that the log has the change, as one of that time.
+	Recorded(ctx context.Context, connection int64, state string, at time.Time) error
+	// Forget gives a change back that could not be recorded.
 	Forget(ctx context.Context, connection int64) error
 }
 

@@ -267,13 +267,54 @@ func TestMarkOfAProcessThatDiedBeforeTheLogHadIt(t *testing.T) {
 	s := newFetchStage(t)
 	page := s.connect(domain.Facebook, 0)
 	s.trap(page, simulator.Traps{TokenError: 460})
-	_, err := s.pool.Exec(t.Context(), `insert into connection_marks values ($1, 'reconnect', $2)`, page.ConnectionID, fetchDay.Add(-30*time.Second))
+	_, err := s.pool.Exec(t.Context(), `insert into connection_marks (connection_id, state, at) values ($1, 'reconnect', $2)`, page.ConnectionID, fetchDay.Add(-30*time.Second))
 	require.NoError(t, err)
 	s.round(domain.FetchAccounts, domain.Facebook)
 	require.Empty(t, s.changes(page), "it may still come")
 	s.clock.advance(time.Minute)
 	s.round(domain.FetchAccounts, domain.Facebook)
 	require.Len(t, s.changes(page), 1)
+}
+
+// However long tables take to show that a person must sign in, it is recorded once.
+func TestAStateIsRecordedOnceThoughTablesAreSlow(t *testing.T) {
+	t.Parallel()
+	slow := &heldBack{}
+	s := newFetchStage(t, func(c *collect.Config) { slow.Appender, c.Operations = c.Operations, slow })
+	page := s.connect(domain.Facebook, 0)
+	s.trap(page, simulator.Traps{TokenError: 460})
+	for range 5 {
+		s.round(domain.FetchAccounts, domain.Facebook)
+		s.clock.advance(3 * time.Minute)
+	}
+	require.Greater(t, s.calls("facebook/node"), 2, "it is tried while the tables say nothing")
+	require.Len(t, slow.drafts, 1)
+	slow.release(t)
+	require.Len(t, s.changes(page), 1)
+
+	s.store(page, commands.StoredTokens{AccessToken: "dead too"})
+	s.round(domain.FetchAccounts, domain.Facebook)
+	slow.release(t)
+	require.Len(t, s.changes(page), 2, "the new token is dead as well")
+}
+
+// heldBack has records, and the tables do not know of them until they are released.
+type heldBack struct {
+	commands.Appender
+	drafts []domain.Draft
+}
+
+func (h *heldBack) Append(_ context.Context, draft domain.Draft) error {
+	h.drafts = append(h.drafts, draft)
+	return nil
+}
+
+func (h *heldBack) release(t *testing.T) {
+	t.Helper()
+	for _, draft := range h.drafts {
+		require.NoError(t, h.Appender.Append(t.Context(), draft))
+	}
+	h.drafts = nil
 }
 
 func TestConnectionWithoutATokenNeedsAPerson(t *testing.T) {

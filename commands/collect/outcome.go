@@ -16,8 +16,7 @@ import (
 const (
 	firstPause = 30 * time.Second // after a hiccup; doubles with each one more
 	longPause  = time.Hour        // the longest after hiccups; also after what only a person mends; if the pace is no longer
-	// markTime is how long a recorded change may take to show on the read side before it is recorded again.
-	markTime = time.Minute
+	showTime   = time.Minute // after a token has died; by then the read side shows it
 )
 
 // errNoToken is a connection without a stored token.
@@ -56,7 +55,7 @@ func dead(err error) bool {
 // because its recorded state says so.
 func (c *Collector) changeState(ctx context.Context, account domain.FetchTask, state, reason string, at time.Time) error {
 	now := c.clock()
-	first, err := c.Marks.First(ctx, account.ConnectionID, state, now, markTime)
+	first, err := c.Marks.First(ctx, account.ConnectionID, state, account.StateAt, now)
 	if err != nil || !first {
 		return err
 	}
@@ -73,7 +72,7 @@ func (c *Collector) changeState(ctx context.Context, account domain.FetchTask, s
 			c.Marks.Forget(ctx, account.ConnectionID))
 	}
 	c.Logger.WarnContext(ctx, "connection changed its state", "connection", account.ConnectionID, "state", state, "reason", reason)
-	return nil
+	return c.Marks.Recorded(ctx, account.ConnectionID, state, at)
 }
 
 // judge says what becomes of a connection after a read that began at a time: what is stored, and when it is due again.
@@ -140,7 +139,7 @@ func (c *Collector) pauseAfter(f *fetch, err error) time.Duration {
 	case class == platforms.ClassThrottled:
 		return platforms.RetryAfter(err)
 	case dead(err):
-		return markTime // by then the read side shows its state
+		return showTime
 	case class == platforms.ClassPermission, class == platforms.ClassNotFound, class == platforms.ClassBlocked,
 		class == platforms.ClassInvalid:
 		return longest

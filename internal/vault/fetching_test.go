@@ -95,17 +95,34 @@ func TestHoldLastsAsLongAsTheLongest(t *testing.T) {
 func TestMarksAreSetByOne(t *testing.T) {
 	t.Parallel()
 	marks := vault.NewMarks(setup(t))
+	var shown *time.Time
 	first := func(state string, at time.Time) bool {
-		won, err := marks.First(t.Context(), 7, state, at, time.Minute)
+		won, err := marks.First(t.Context(), 7, state, shown, at)
 		require.NoError(t, err)
 		return won
 	}
-	require.True(t, first("reconnect", taken))
-	require.False(t, first("reconnect", taken.Add(time.Minute)))
-	require.True(t, first("reconnect", taken.Add(time.Minute+time.Second)), "its holder may have died")
-	require.True(t, first("ok", taken.Add(2*time.Minute)))
+	at := taken
+	require.True(t, first("reconnect", at))
+	require.False(t, first("reconnect", at.Add(time.Minute)))
+	at = at.Add(time.Minute + time.Second)
+	require.True(t, first("reconnect", at), "its holder may have died")
+	require.NoError(t, marks.Recorded(t.Context(), 7, "reconnect", taken))
+	require.False(t, first("reconnect", at.Add(time.Hour)), "the log has it: the tables are slow")
+	before := taken.Add(-time.Second)
+	shown = &before
+	require.False(t, first("reconnect", at.Add(time.Hour)), "they show a state of before")
+	require.True(t, first("ok", at.Add(time.Minute)))
+	require.NoError(t, marks.Recorded(t.Context(), 7, "reconnect", taken), "of a mark that another has taken the place of")
+	require.True(t, first("ok", at.Add(2*time.Minute+time.Second)))
+	require.NoError(t, marks.Recorded(t.Context(), 7, "ok", taken))
+	shown = &taken
+	at = at.Add(3 * time.Minute)
+	require.True(t, first("ok", at), "they show it: this is another change")
+	require.NoError(t, marks.Recorded(t.Context(), 7, "ok", at))
+	require.False(t, first("ok", at.Add(time.Hour)))
+	require.True(t, first("ok", at.Add(time.Hour+time.Second)), "it will never show")
 	require.NoError(t, marks.Forget(t.Context(), 7))
-	require.True(t, first("ok", taken.Add(2*time.Minute)))
+	require.True(t, first("ok", at))
 }
 
 func TestLeaseKeepsOthersAwayUntilItIsReleasedOrItsHolderDied(t *testing.T) {

@@ -7,21 +7,34 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
+// How long a mark keeps others from recording the same change.
+const (
+	unsureMark = time.Minute // of whose change it is not known whether the log has it: who set it may have died before
+	onItsWay   = time.Hour   // of whose change the log has: until tables show it, and no longer than this
+)
+
 // Marks let one of several fetchers record a change of a connection's state.
 type Marks struct{ pool *pgxpool.Pool }
 
 // NewMarks returns the marks of a pool that [OpenFetching] made.
 func NewMarks(pool *pgxpool.Pool) *Marks { return &Marks{pool} }
 
-// First reports whether nobody has marked this state of the connection within so much time before now,
-// and marks it. A mark that grew old without showing in the read side was set by somebody who died
-// before the log had the change.
-func (m *Marks) First(ctx context.Context, connection int64, state string, now time.Time, within time.Duration) (bool, error) {
+// First reports whether this change of the connection's state is to be recorded, and marks it. It is not while another one to
+// the same state is on its way: recorded, and not shown yet. Shown is of when the state is that the tables showed to who asks;
+// nil: none.
+func (m *Marks) First(ctx context.Context, connection int64, state string, shown *time.Time, now time.Time) (bool, error) {
 	tag, err := m.pool.Exec(ctx, `
 		insert into connection_marks as m (connection_id, state, at) values ($1, $2, $3)
-		on conflict (connection_id) do update set state = excluded.state, at = excluded.at
-		where m.state <> excluded.state or m.at < $4`, connection, state, now, now.Add(-within))
+		on conflict (connection_id) do update set state = excluded.state, at = excluded.at, recorded = null
+		where m.state <> excluded.state or m.recorded is null and m.at < $5 or m.recorded <= $4 or m.at < $6`,
+		connection, state, now, shown, now.Add(-unsureMark), now.Add(-onItsWay))
 	return tag.RowsAffected() > 0, doing(err, "mark connection %d as %s", connection, state)
+}
+
+// Recorded notes that the log has the change of a mark, and of which time it is.
+func (m *Marks) Recorded(ctx context.Context, connection int64, state string, at time.Time) error {
+	_, err := m.pool.Exec(ctx, `update connection_marks set recorded = $3 where connection_id = $1 and state = $2`, connection, state, at)
+	return doing(err, "note that the log has connection %d as %s", connection, state)
 }
 
 // Forget takes a mark back whose change could not be recorded.
