@@ -16,7 +16,7 @@ import (
 var quantities = map[string]string{
 	// Figures.
 	"followers": "people who follow", "followers_change": "followers gained", "likes": "likes", "comments": "comments", "shares": "shares", "views": "views",
-	"engagement_rate_pct": "engagement by reach or followers", "impressions": "times shown", "clicks": "clicks", "reach": "people reached", "engagement": "interactions", "posts": "posts published",
+	"engagement_rate_pct": "engagement by reach or followers", "impressions": "times shown", "clicks": "clicks", "saves": "times kept", "avg_watch_ms": "average length of a view", "reach": "people reached", "engagement": "interactions", "posts": "posts published",
 	"social_accounts": "connected profiles and pages", "listed_users": "users on the list of a dashboard",
 	// Ids.
 	"id": "the entity itself", "row_id": "account, by number", "p_id": "platform, by number", "a_type": "type of a LinkedIn account", "c_id": "category",

@@ -29,7 +29,10 @@ func ScopesOfFigures(p Platform, t AccountType, instagramLogin bool) []FigureSco
 			},
 			{FiguresOfPosts, []string{MetricShares}, []string{"pages_read_engagement"}},
 			{FiguresOfPosts, []string{MetricLikes, MetricComments}, []string{"pages_read_engagement", "pages_read_user_content"}},
-			{FiguresOfPosts, []string{MetricViews, MetricImpressions, MetricReach, MetricClicks}, []string{"pages_read_engagement", "read_insights"}},
+			{
+				FiguresOfPosts, []string{MetricViews, MetricImpressions, MetricReach, MetricClicks, MetricAvgWatch},
+				[]string{"pages_read_engagement", "read_insights"},
+			},
 		}
 	case p == Instagram && instagramLogin:
 		return instagramScopes("instagram_business_basic", "instagram_business_manage_insights")
@@ -45,7 +48,7 @@ func ScopesOfFigures(p Platform, t AccountType, instagramLogin bool) []FigureSco
 			},
 			{
 				FiguresOfPosts,
-				[]string{MetricImpressions, MetricReach, MetricLikes, MetricComments, MetricShares, MetricClicks},
+				[]string{MetricImpressions, MetricReach, MetricLikes, MetricComments, MetricShares, MetricClicks, MetricSaves},
 				[]string{"r_member_postAnalytics"},
 			},
 		}
@@ -81,7 +84,7 @@ func instagramScopes(basic, insights string) []FigureScopes {
 			}, []string{basic, insights},
 		},
 		{FiguresOfPosts, []string{MetricLikes, MetricComments}, []string{basic}},
-		{FiguresOfPosts, []string{MetricViews, MetricImpressions, MetricReach, MetricShares}, []string{basic, insights}},
+		{FiguresOfPosts, []string{MetricViews, MetricImpressions, MetricReach, MetricShares, MetricSaves, MetricAvgWatch}, []string{basic, insights}},
 	}
 }
 

@@ -15,6 +15,7 @@ type Growth struct {
 	Views       *int64 `json:"gviews"`
 	Impressions *int64 `json:"gimpressions"`
 	Clicks      *int64 `json:"gclicks"`
+	Saves       *int64 `json:"gsaves"`
 	Engagement  *int64 `json:"gengagement"` // the sum of what likes, comments and shares gained, of the parts that are known
 	// EngagementPartial says that it is not known of a part of the engagement what it gained.
 	EngagementPartial bool `json:"gengagement_partial"`
@@ -38,6 +39,7 @@ func GrowthSince(known, current Counts, fromZero bool) Growth {
 		Views:       gained(known.Views, current.Views),
 		Impressions: gained(known.Impressions, current.Impressions),
 		Clicks:      gained(known.Clicks, current.Clicks),
+		Saves:       gained(known.Saves, current.Saves),
 	}
 	engagement, partial := Counts{Likes: g.Likes, Comments: g.Comments, Shares: g.Shares}.Engagement()
 	g.Engagement, g.EngagementPartial = engagement, partial && engagement != nil

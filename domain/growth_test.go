@@ -15,17 +15,17 @@ import (
 func TestGrowthSince(t *testing.T) {
 	t.Parallel()
 	all := func(v int64) domain.Counts {
-		return domain.Counts{Likes: new(v), Comments: new(2 * v), Shares: new(3 * v), Views: new(4 * v), Impressions: new(5 * v), Reach: new(6 * v), Clicks: new(7 * v)}
+		return domain.Counts{Likes: new(v), Comments: new(2 * v), Shares: new(3 * v), Views: new(4 * v), Impressions: new(5 * v), Reach: new(6 * v), Clicks: new(7 * v), Saves: new(8 * v), AvgWatch: new(9 * v)}
 	}
 	for name, c := range map[string]struct {
 		previous, current domain.Counts
 		want              domain.Growth
 	}{
 		"everything grows": {all(1), all(3), domain.Growth{
-			Likes: new(int64(2)), Comments: new(int64(4)), Shares: new(int64(6)), Views: new(int64(8)), Impressions: new(int64(10)), Clicks: new(int64(14)), Engagement: new(int64(12)),
+			Likes: new(int64(2)), Comments: new(int64(4)), Shares: new(int64(6)), Views: new(int64(8)), Impressions: new(int64(10)), Clicks: new(int64(14)), Saves: new(int64(16)), Engagement: new(int64(12)),
 		}},
 		"nothing changes: 0, not absent": {all(2), all(2), domain.Growth{
-			Likes: new(int64(0)), Comments: new(int64(0)), Shares: new(int64(0)), Views: new(int64(0)), Impressions: new(int64(0)), Clicks: new(int64(0)), Engagement: new(int64(0)),
+			Likes: new(int64(0)), Comments: new(int64(0)), Shares: new(int64(0)), Views: new(int64(0)), Impressions: new(int64(0)), Clicks: new(int64(0)), Saves: new(int64(0)), Engagement: new(int64(0)),
 		}},
 		"a falling count": {domain.Counts{Views: new(int64(9))}, domain.Counts{Views: new(int64(4))}, domain.Growth{Views: new(int64(-5))}},
 		"absent before":   {domain.Counts{}, domain.Counts{Views: new(int64(4))}, domain.Growth{}},
@@ -65,9 +65,9 @@ func TestGrowthSinceZero(t *testing.T) {
 	t.Parallel()
 	fromZero := func(first domain.Counts) domain.Growth { return domain.GrowthSince(domain.Counts{}, first, true) }
 	require.Equal(t, domain.Growth{
-		Likes: new(int64(1)), Comments: new(int64(2)), Shares: new(int64(3)), Views: new(int64(4)), Impressions: new(int64(5)), Clicks: new(int64(7)), Engagement: new(int64(6)),
+		Likes: new(int64(1)), Comments: new(int64(2)), Shares: new(int64(3)), Views: new(int64(4)), Impressions: new(int64(5)), Clicks: new(int64(7)), Saves: new(int64(8)), Engagement: new(int64(6)),
 	}, fromZero(domain.Counts{
-		Likes: new(int64(1)), Comments: new(int64(2)), Shares: new(int64(3)), Views: new(int64(4)), Impressions: new(int64(5)), Reach: new(int64(6)), Clicks: new(int64(7)),
+		Likes: new(int64(1)), Comments: new(int64(2)), Shares: new(int64(3)), Views: new(int64(4)), Impressions: new(int64(5)), Reach: new(int64(6)), Clicks: new(int64(7)), Saves: new(int64(8)), AvgWatch: new(int64(9)),
 	}))
 	require.Equal(t, domain.Growth{Likes: new(int64(0)), Engagement: new(int64(0)), EngagementPartial: true}, fromZero(domain.Counts{Likes: new(int64(0))}))
 	require.Equal(t, domain.Growth{Views: new(int64(4))}, fromZero(domain.Counts{Views: new(int64(4))}))

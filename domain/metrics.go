@@ -32,6 +32,8 @@ const (
 	MetricComments    = "comments"
 	MetricShares      = "shares"
 	MetricClicks      = "clicks"
+	MetricSaves       = "saves"
+	MetricAvgWatch    = "avg_watch_ms"
 )
 
 // Tenant says to whom a reading belongs. It is taken at capture and never looked up again: the rows
@@ -134,7 +136,8 @@ func isDay(day string) bool {
 	return err == nil
 }
 
-// Counts are the metrics of one post reading; nil means that the platform did not give it.
+// Counts are the metrics of one post reading; nil means that the platform did not give it. Saves and AvgWatch came later than
+// the event: readings of before lack them.
 type Counts struct {
 	Likes       *int64 `json:"likes"`
 	Comments    *int64 `json:"comments"`
@@ -143,6 +146,8 @@ type Counts struct {
 	Impressions *int64 `json:"impressions"`
 	Reach       *int64 `json:"reach"`
 	Clicks      *int64 `json:"clicks"`
+	Saves       *int64 `json:"saves,omitempty"`
+	AvgWatch    *int64 `json:"avg_watch_ms,omitempty"` // how long a view lasts on average, in milliseconds: shown as read, never summed or subtracted
 }
 
 // Engagement is likes + comments + shares of the parts that are there, and whether a part is
@@ -166,8 +171,14 @@ func (c Counts) Else(before Counts) Counts {
 	return Counts{
 		Likes: cmp.Or(c.Likes, before.Likes), Comments: cmp.Or(c.Comments, before.Comments), Shares: cmp.Or(c.Shares, before.Shares),
 		Views: cmp.Or(c.Views, before.Views), Impressions: cmp.Or(c.Impressions, before.Impressions), Reach: cmp.Or(c.Reach, before.Reach),
-		Clicks: cmp.Or(c.Clicks, before.Clicks),
+		Clicks: cmp.Or(c.Clicks, before.Clicks), Saves: cmp.Or(c.Saves, before.Saves), AvgWatch: cmp.Or(c.AvgWatch, before.AvgWatch),
 	}
+}
+
+// Cumulative are the figures that gain from one reading to the next: reach counts people and the average is none of a sum.
+func (c Counts) Cumulative() Counts {
+	c.Reach, c.AvgWatch = nil, nil
+	return c
 }
 
 // maxCount bounds a count either way, so that engagement and growth cannot overflow 64 bits: a sum of
@@ -175,7 +186,7 @@ func (c Counts) Else(before Counts) Counts {
 const maxCount = 1 << 60
 
 func (c Counts) validate() error {
-	for _, n := range []*int64{c.Likes, c.Comments, c.Shares, c.Views, c.Impressions, c.Reach, c.Clicks} {
+	for _, n := range []*int64{c.Likes, c.Comments, c.Shares, c.Views, c.Impressions, c.Reach, c.Clicks, c.Saves, c.AvgWatch} {
 		if n != nil && (*n > maxCount || *n < -maxCount) {
 			return fmt.Errorf("count %d is beyond any platform's", *n)
 		}

@@ -40,6 +40,14 @@ func postReadPlainly(raw []byte) (e PostRead, plain bool) {
 			*count.to = &room.counts[i]
 		}
 	}
+	if p.has(`,"saves":`) {
+		room.saves = p.number()
+		e.Saves = &room.saves
+	}
+	if p.has(`,"avg_watch_ms":`) {
+		room.watch = p.number()
+		e.AvgWatch = &room.watch
+	}
 	e.Missing = p.missing()
 	p.skip(`,"growth_eligible":`)
 	e.GrowthEligible = p.truth()
@@ -63,6 +71,7 @@ func postReadPlainly(raw []byte) (e PostRead, plain bool) {
 // postReadRoom is what a reading points to: one allocation instead of nine.
 type postReadRoom struct {
 	counts             [7]int64
+	saves, watch       int64
 	published, tracked time.Time
 }
 

@@ -58,6 +58,7 @@ var drawPostRead = rapid.Custom(func(t *rapid.T) domain.PostRead {
 		Counts: domain.Counts{
 			Likes: count("likes"), Comments: count("comments"), Shares: count("shares"), Views: count("views"),
 			Impressions: count("impressions"), Reach: count("reach"), Clicks: count("clicks"),
+			Saves: count("saves"), AvgWatch: count("watch"),
 		},
 		Missing: drawMissing.Draw(t, "missing"), GrowthEligible: rapid.Bool().Draw(t, "eligible"), GrowthWindow: plainTexts.Draw(t, "window"),
 		SubscriptionActive: rapid.Bool().Draw(t, "active"), FromZero: rapid.Bool().Draw(t, "zero"), TrackedSince: orNil(t, "tracked", plainTimes),

@@ -23,6 +23,8 @@ func postReadWritten(e PostRead) ([]byte, bool) {
 	w.count(`,"impressions":`, e.Impressions)
 	w.count(`,"reach":`, e.Reach)
 	w.count(`,"clicks":`, e.Clicks)
+	w.countIf(`,"saves":`, e.Saves)
+	w.countIf(`,"avg_watch_ms":`, e.AvgWatch)
 	w.missing(e.Missing)
 	w.truth(`,"growth_eligible":`, e.GrowthEligible)
 	w.text(`,"growth_window":`, e.GrowthWindow)

@@ -48,6 +48,13 @@ func (w *plainWriter) count(name string, value *int64) {
 	w.number(name, *value)
 }
 
+// countIf leaves out what is absent.
+func (w *plainWriter) countIf(name string, value *int64) {
+	if value != nil {
+		w.number(name, *value)
+	}
+}
+
 func (w *plainWriter) truth(name string, value bool) {
 	w.raw(name)
 	w.out = strconv.AppendBool(w.out, value)

@@ -118,15 +118,15 @@ func (p *packedPosts) add(r *reading) {
 			flags |= f.flag
 		}
 	}
-	figures := [...]*int64{r.Likes, r.Comments, r.Shares, r.Views, r.Impressions, r.Reach, r.Clicks}
-	var has byte
+	figures := [...]*int64{r.Likes, r.Comments, r.Shares, r.Views, r.Impressions, r.Reach, r.Clicks, r.Saves, r.AvgWatch}
+	var has uint64
 	for i, v := range figures {
 		if v != nil {
 			has |= 1 << i
 		}
 	}
 	b := p.series[key]
-	b = append(b, flags, has)
+	b = binary.AppendUvarint(append(b, flags), has)
 	b = binary.AppendVarint(b, r.at.UnixMicro())
 	b = binary.AppendUvarint(b, p.owners.place(packedOwner{r.AccountID, r.MemberID, r.platform, r.accountType}))
 	b = p.ids.append(b, r.eventID)
@@ -148,7 +148,7 @@ const unpackedTogether = 16 << 10
 // unpacked is room for the readings of some series.
 type unpacked struct {
 	readings  []reading
-	figures   [][7]int64
+	figures   [][9]int64
 	published []time.Time
 	ends      []int // of the series, among the readings
 	sorted    []*reading
@@ -187,7 +187,7 @@ func (u *unpacked) steps() [][]*reading {
 	u.sorted, u.series = u.sorted[:0], u.series[:0]
 	for i := range u.readings {
 		r, f := &u.readings[i], &u.figures[i]
-		for n, to := range []**int64{&r.Likes, &r.Comments, &r.Shares, &r.Views, &r.Impressions, &r.Reach, &r.Clicks} {
+		for n, to := range []**int64{&r.Likes, &r.Comments, &r.Shares, &r.Views, &r.Impressions, &r.Reach, &r.Clicks, &r.Saves, &r.AvgWatch} {
 			if *to != nil {
 				*to = &f[n]
 			}
@@ -215,7 +215,7 @@ func (u *unpacked) steps() [][]*reading {
 var present = new(int64)
 
 func (p *packedPosts) unpackOne(key agencyPost, until time.Time, packed *unpacking, room *unpacked) {
-	flags, has := packed.byte(), packed.byte()
+	flags, has := packed.byte(), packed.uvarint()
 	at := time.UnixMicro(packed.varint()).UTC()
 	owner := p.owners.list[packed.uvarint()]
 	id := p.ids.take(packed)
@@ -229,8 +229,8 @@ func (p *packedPosts) unpackOne(key agencyPost, until time.Time, packed *unpacki
 		published = time.UnixMicro(packed.varint()).UTC()
 		r.published = &published
 	}
-	var figures [7]int64
-	for n, to := range []**int64{&r.Likes, &r.Comments, &r.Shares, &r.Views, &r.Impressions, &r.Reach, &r.Clicks} {
+	var figures [9]int64
+	for n, to := range []**int64{&r.Likes, &r.Comments, &r.Shares, &r.Views, &r.Impressions, &r.Reach, &r.Clicks, &r.Saves, &r.AvgWatch} {
 		if has&(1<<n) != 0 {
 			figures[n], *to = packed.varint(), present
 		}

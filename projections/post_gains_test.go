@@ -28,6 +28,7 @@ var figures = []struct {
 	{"views", func(c domain.Counts) *int64 { return c.Views }, false},
 	{"impressions", func(c domain.Counts) *int64 { return c.Impressions }, false},
 	{"clicks", func(c domain.Counts) *int64 { return c.Clicks }, false},
+	{"saves", func(c domain.Counts) *int64 { return c.Saves }, false},
 }
 
 // counted are the readings that count, by the plain definition: of each post, agency and instant the smallest event id.
@@ -226,17 +227,17 @@ func requireSteps(t require.TestingT, db *pgtest.DB, events []projections.Event)
 	for _, f := range figures {
 		pairs = append(pairs, "known_"+f.name, "g"+f.name)
 	}
-	requireRows(t, db, steps, `select format('%s %s %s %s %s %s/%s %s/%s %s/%s %s/%s %s/%s %s/%s', parent_account, external_id, `+
+	requireRows(t, db, steps, `select format('%s %s %s %s %s %s/%s %s/%s %s/%s %s/%s %s/%s %s/%s %s/%s', parent_account, external_id, `+
 		moment("captured_at")+`, event_id`+shown(append([]string{moment("previous_at")}, pairs...)...)+`) from tSPostInsights`)
-	requireRows(t, db, growth, `select format('%s %s %s %s %s %s %s %s %s %s %s %s', parent_account, external_id, `+moment("captured_at")+", "+moment("previous_at")+
-		shown("glikes", "gcomments", "gshares", "gviews", "gimpressions", "gclicks", "gengagement", "gengagement_partial")+`) from tSPostGrowth`)
-	requireRows(t, db, days, `select format('%s %s %s %s %s %s %s %s %s %s %s %s %s %s', parent_account, account_id, member_id, external_id, day, event_id, readings`+
-		shown("glikes", "gcomments", "gshares", "gviews", "gimpressions", "gclicks")+`, gpartial) from post_daily`)
+	requireRows(t, db, growth, `select format('%s %s %s %s %s %s %s %s %s %s %s %s %s', parent_account, external_id, `+moment("captured_at")+", "+moment("previous_at")+
+		shown("glikes", "gcomments", "gshares", "gviews", "gimpressions", "gclicks", "gsaves", "gengagement", "gengagement_partial")+`) from tSPostGrowth`)
+	requireRows(t, db, days, `select format('%s %s %s %s %s %s %s %s %s %s %s %s %s %s %s', parent_account, account_id, member_id, external_id, day, event_id, readings`+
+		shown("glikes", "gcomments", "gshares", "gviews", "gimpressions", "gclicks", "gsaves")+`, gpartial) from post_daily`)
 	requireRows(t, db, months, `
-		select format('%s %s %s %s %s %s/%s %s/%s %s/%s %s/%s %s/%s %s/%s %s', parent_account, account_id, member_id, external_id, month + d.day - 1`+
-		shownMonth("likes", "comments", "shares", "views", "impressions", "clicks")+`, (partial_days >> (d.day - 1)) & 1 = 1)
+		select format('%s %s %s %s %s %s/%s %s/%s %s/%s %s/%s %s/%s %s/%s %s/%s %s', parent_account, account_id, member_id, external_id, month + d.day - 1`+
+		shownMonth("likes", "comments", "shares", "views", "impressions", "clicks", "saves")+`, (partial_days >> (d.day - 1)) & 1 = 1)
 		from post_months m cross join lateral unnest(days) with ordinality as d(day, nth)`)
-	requireRows(t, db, nil, `select external_id from post_months where cardinality(gained) <> 6 * cardinality(days)`)
+	requireRows(t, db, nil, `select external_id from post_months where cardinality(gained) <> 7 * cardinality(days)`)
 	requireRows(t, db, gains, `select format('%s %s %s %s %s %s %s %s/%s %s/%s %s/%s %s/%s %s/%s', parent_account, account_id, member_id, `+moment("quarter")+
 		`, readings, `+moment("last_at")+`, partial_n, likes, likes_n, comments, comments_n, shares, shares_n, views, views_n, engagement, engagement_n) from post_gains`)
 }
@@ -244,7 +245,7 @@ func requireSteps(t require.TestingT, db *pgtest.DB, events []projections.Event)
 // shownMonth shows the sums of a day of post_months, and whether its own gain is known.
 func shownMonth(figures ...string) (list string) {
 	for i, f := range figures {
-		list += fmt.Sprintf(", coalesce(gained[6 * d.nth - %d]::text, '-'), case when (%s_days >> (d.day - 1)) & 1 = 1 then 'true' else 'false' end", 5-i, f)
+		list += fmt.Sprintf(", coalesce(gained[7 * d.nth - %d]::text, '-'), case when (%s_days >> (d.day - 1)) & 1 = 1 then 'true' else 'false' end", 6-i, f)
 	}
 	return list
 }

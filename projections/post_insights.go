@@ -17,7 +17,7 @@ type PostInsights struct{}
 func (PostInsights) Name() string { return "post_insights" }
 
 // Version implements [Projector].
-func (PostInsights) Version() int { return 8 + ahead }
+func (PostInsights) Version() int { return 9 + ahead }
 
 // Topic implements [Projector].
 func (PostInsights) Topic() string { return domain.TopicMetrics }

@@ -114,7 +114,8 @@ func drawPostEvents(t *rapid.T) []projections.Event {
 			FromZero: rapid.Bool().Draw(t, "from zero"),
 			Counts: domain.Counts{
 				Likes: draw(0, "likes"), Comments: draw(1, "comments"), Shares: draw(2, "shares"), Views: draw(3, "views"),
-				Impressions: draw(4, "impressions"), Reach: draw(5, "reach"), Clicks: draw(6, "clicks"),
+				Impressions: draw(4, "impressions"), Reach: draw(5, "reach"), Clicks: draw(6, "clicks"), Saves: draw(7, "saves"),
+				AvgWatch: draw(8, "watch"),
 			},
 		}))
 	}

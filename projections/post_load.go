@@ -39,12 +39,13 @@ func (f *postFold) Load(first *pgx.Batch, events []Event) {
 // readingColumnTypes are the columns that tSPostInsights and post_daily share.
 const readingColumnTypes = `social_account_id bigint, external_id text, captured_at timestamptz, event_id text, parent_account text,
 	account_id text, member_id bigint, p_id smallint, a_type smallint, published_at timestamptz,
-	likes bigint, comments bigint, shares bigint, views bigint, impressions bigint, reach bigint, clicks bigint,
-	known_likes bigint, known_comments bigint, known_shares bigint, known_views bigint, known_impressions bigint, known_clicks bigint`
+	likes bigint, comments bigint, shares bigint, views bigint, impressions bigint, reach bigint, clicks bigint, saves bigint, avg_watch_ms bigint,
+	known_likes bigint, known_comments bigint, known_shares bigint, known_views bigint, known_impressions bigint, known_clicks bigint,
+	known_saves bigint`
 
 // stepColumnTypes are those that tSPostInsights has besides, without engagement, which follows from the others.
 const stepColumnTypes = `backfilled boolean, growth_eligible boolean, from_zero boolean, previous_at timestamptz,
-	glikes bigint, gcomments bigint, gshares bigint, gviews bigint, gimpressions bigint, gclicks bigint`
+	glikes bigint, gcomments bigint, gshares bigint, gviews bigint, gimpressions bigint, gclicks bigint, gsaves bigint`
 
 // namesOf are the names of columns that are declared as in CREATE TABLE.
 func namesOf(columns string) string {
@@ -66,8 +67,8 @@ func scanReading(r *reading) []any {
 	k := &r.known
 	return []any{
 		&r.SocialAccount, &r.external, &r.at, &r.eventID, &r.ParentAccount, &r.AccountID, &r.MemberID, &r.platform, &r.accountType, &r.published,
-		&r.Likes, &r.Comments, &r.Shares, &r.Views, &r.Impressions, &r.Reach, &r.Clicks,
-		&k.Likes, &k.Comments, &k.Shares, &k.Views, &k.Impressions, &k.Clicks,
+		&r.Likes, &r.Comments, &r.Shares, &r.Views, &r.Impressions, &r.Reach, &r.Clicks, &r.Saves, &r.AvgWatch,
+		&k.Likes, &k.Comments, &k.Shares, &k.Views, &k.Impressions, &k.Clicks, &k.Saves,
 	}
 }
 
@@ -77,7 +78,7 @@ func (f *postFold) scanDays(rows pgx.Rows) error {
 		r := reading{so: &soFar{}}
 		so := r.so
 		err := rows.Scan(append(scanReading(&r), &so.readings, &so.sums.Likes, &so.sums.Comments, &so.sums.Shares, &so.sums.Views,
-			&so.sums.Impressions, &so.sums.Clicks, &so.partial)...)
+			&so.sums.Impressions, &so.sums.Clicks, &so.sums.Saves, &so.partial)...)
 		if err != nil {
 			return fmt.Errorf("scan day: %w", err)
 		}
@@ -99,7 +100,7 @@ func (f *postFold) scanWhole(rows pgx.Rows, take func(s *series, r *reading, set
 		var settled bool
 		g := &r.gained
 		dest := append(scanReading(&r), &r.backfilled, &r.eligible, &r.fromZero, &previous,
-			&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &settled)
+			&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &g.Saves, &settled)
 		if err := rows.Scan(dest...); err != nil {
 			return fmt.Errorf("scan reading: %w", err)
 		}
@@ -116,7 +117,7 @@ func (f *postFold) scanWhole(rows pgx.Rows, take func(s *series, r *reading, set
 const ofSeries = `p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.parent_account = k.parent_account`
 
 // dayColumns are those of post_daily that say what its owner has on the day.
-const dayColumns = "readings, glikes, gcomments, gshares, gviews, gimpressions, gclicks, gpartial"
+const dayColumns = "readings, glikes, gcomments, gshares, gviews, gimpressions, gclicks, gsaves, gpartial"
 
 // readDays reads the newest day of each series from the daily roll-up: the last reading of each owner, with what the owner has
 // on the day. That is all that readings behind them need, on the same day too. All owners come, also because
@@ -182,7 +183,7 @@ func addRead(days []seriesDay, begin int, key agencyPost, r *domain.PostRead) []
 type late struct {
 	agencyPost
 	from  time.Time // the day after
-	needs [6]bool   // by [stepFigures]: whose next reading lies there
+	needs [7]bool   // by [stepFigures]: whose next reading lies there
 }
 
 // LoadMore implements [Fold]. Of a day on which readings stand behind one of the batch, it reads all of them. For readings
@@ -232,15 +233,15 @@ func (f *postFold) loadLate(ctx context.Context, tx pgx.Tx) error {
 		return values
 	})
 	var ends []string
-	for _, figure := range []string{"likes", "comments", "shares", "views", "impressions", "clicks"} {
+	for _, figure := range []string{"likes", "comments", "shares", "views", "impressions", "clicks", "saves"} {
 		ends = append(ends, fmt.Sprintf(`case when k.%[1]s then coalesce((
 				select p.captured_at from tSPostInsights p where %[2]s and p.captured_at >= k.day and p.%[1]s is not null
 				order by p.captured_at limit 1), 'infinity') end`, figure, ofSeries))
 	}
 	rows, err := tx.Query(ctx, `
 		select n.* from unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[],
-				$5::boolean[], $6::boolean[], $7::boolean[], $8::boolean[], $9::boolean[], $10::boolean[])
-			as k(social_account_id, external_id, parent_account, day, likes, comments, shares, views, impressions, clicks)
+				$5::boolean[], $6::boolean[], $7::boolean[], $8::boolean[], $9::boolean[], $10::boolean[], $11::boolean[])
+			as k(social_account_id, external_id, parent_account, day, likes, comments, shares, views, impressions, clicks, saves)
 		cross join lateral (select greatest(
 			(select p.captured_at from tSPostInsights p where `+ofSeries+` and p.captured_at >= k.day order by p.captured_at limit 1),
 			`+strings.Join(ends, ",\n\t\t\t")+`) as at) e
@@ -271,7 +272,7 @@ func (s *series) effect(key agencyPost, r *domain.PostRead) (l late, beyond bool
 		has := func(c domain.Counts) bool { return of(c) != nil }
 		l.needs[n] = slices.ContainsFunc(counts, has) && !slices.ContainsFunc(after, func(r *reading) bool { return has(r.Counts) })
 	}
-	return l, len(after) == 0 || l.needs != [6]bool{}
+	return l, len(after) == 0 || l.needs != [7]bool{}
 }
 
 // compare is the order of the index of tSPostInsights.

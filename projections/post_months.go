@@ -57,6 +57,7 @@ var monthFigures = []struct {
 	{"views", func(c domain.Counts) *int64 { return c.Views }},
 	{"impressions", func(c domain.Counts) *int64 { return c.Impressions }},
 	{"clicks", func(c domain.Counts) *int64 { return c.Clicks }},
+	{"saves", func(c domain.Counts) *int64 { return c.Saves }},
 }
 
 // eachMonthFigure joins what a format with %[1]s, a figure, makes of each.
@@ -188,7 +189,7 @@ type postMonthRow struct {
 	platform domain.Platform
 	days     []int16
 	gained   []int64  // for each day those of monthFigures
-	known    [6]int32 // by monthFigures
+	known    [7]int32 // by monthFigures
 	partial  int32
 }
 

@@ -50,21 +50,18 @@ type postStep struct {
 // reading. Live projection begins it behind a stored reading, a rebuild at the first: the steps are the same.
 type walk struct {
 	at    time.Time
-	known domain.Counts // of each figure what the last reading that has it said; reach has no steps
+	known domain.Counts // of each cumulative figure what the last reading that has it said
 }
 
 // step gives a reading its step.
 func (w *walk) step(r *reading) {
-	current := r.Counts
-	current.Reach = nil
-	r.postStep = postStep{previousAt: w.at, known: lacking(current, w.known), gained: domain.GrowthSince(w.known, current, r.fromZero)}
+	r.postStep = postStep{previousAt: w.at, known: lacking(r.Counts, w.known), gained: domain.GrowthSince(w.known, r.Counts, r.fromZero)}
 	w.pass(r)
 }
 
 // pass goes on behind a reading that has its step.
 func (w *walk) pass(r *reading) {
-	w.at, w.known = r.at, r.Else(r.known)
-	w.known.Reach = nil
+	w.at, w.known = r.at, r.Else(r.known).Cumulative()
 }
 
 // lacking is what was known before of the figures that a reading does not have.
@@ -79,6 +76,7 @@ func lacking(current, known domain.Counts) domain.Counts {
 		Likes: only(current.Likes, known.Likes), Comments: only(current.Comments, known.Comments),
 		Shares: only(current.Shares, known.Shares), Views: only(current.Views, known.Views),
 		Impressions: only(current.Impressions, known.Impressions), Clicks: only(current.Clicks, known.Clicks),
+		Saves: only(current.Saves, known.Saves),
 	}
 }
 
@@ -104,7 +102,7 @@ func (s *postStep) equal(o *postStep) bool {
 }
 
 func gainedCounts(g domain.Growth) domain.Counts {
-	return domain.Counts{Likes: g.Likes, Comments: g.Comments, Shares: g.Shares, Views: g.Views, Impressions: g.Impressions, Clicks: g.Clicks}
+	return domain.Counts{Likes: g.Likes, Comments: g.Comments, Shares: g.Shares, Views: g.Views, Impressions: g.Impressions, Clicks: g.Clicks, Saves: g.Saves}
 }
 
 func sameCounts(a, b domain.Counts) bool {
@@ -125,6 +123,7 @@ var stepFigures = []func(domain.Counts) *int64{
 	func(c domain.Counts) *int64 { return c.Views },
 	func(c domain.Counts) *int64 { return c.Impressions },
 	func(c domain.Counts) *int64 { return c.Clicks },
+	func(c domain.Counts) *int64 { return c.Saves },
 }
 
 // series is what a batch knows of one post of one agency: its readings in order of capture, those left out that stay
@@ -244,4 +243,5 @@ func (d *soFar) add(g domain.Growth) {
 	d.sums.Likes, d.sums.Comments = plus(d.sums.Likes, g.Likes), plus(d.sums.Comments, g.Comments)
 	d.sums.Shares, d.sums.Views = plus(d.sums.Shares, g.Shares), plus(d.sums.Views, g.Views)
 	d.sums.Impressions, d.sums.Clicks = plus(d.sums.Impressions, g.Impressions), plus(d.sums.Clicks, g.Clicks)
+	d.sums.Saves = plus(d.sums.Saves, g.Saves)
 }

@@ -16,18 +16,19 @@ func appendReading(values []any, r *reading) []any {
 	return append(values,
 		r.SocialAccount, r.external, r.at, r.eventID, r.ParentAccount, r.AccountID, r.MemberID,
 		int16(r.platform), int16(r.accountType), r.published,
-		r.Likes, r.Comments, r.Shares, r.Views, r.Impressions, r.Reach, r.Clicks,
-		r.known.Likes, r.known.Comments, r.known.Shares, r.known.Views, r.known.Impressions, r.known.Clicks, engagement, partial)
+		r.Likes, r.Comments, r.Shares, r.Views, r.Impressions, r.Reach, r.Clicks, r.Saves, r.AvgWatch,
+		r.known.Likes, r.known.Comments, r.known.Shares, r.known.Views, r.known.Impressions, r.known.Clicks, r.known.Saves,
+		engagement, partial)
 }
 
 func appendInsight(values []any, r *reading) []any {
 	return append(appendReading(values, r), r.backfilled, r.eligible, r.fromZero, nullIfZero(r.previousAt),
-		r.gained.Likes, r.gained.Comments, r.gained.Shares, r.gained.Views, r.gained.Impressions, r.gained.Clicks)
+		r.gained.Likes, r.gained.Comments, r.gained.Shares, r.gained.Views, r.gained.Impressions, r.gained.Clicks, r.gained.Saves)
 }
 
 func appendDay(values []any, d *dayRow) []any {
 	return append(appendReading(values, d.reading), dayOf(d.at), d.readings, d.sums.Likes, d.sums.Comments, d.sums.Shares, d.sums.Views,
-		d.sums.Impressions, d.sums.Clicks, d.partial)
+		d.sums.Impressions, d.sums.Clicks, d.sums.Saves, d.partial)
 }
 
 const engagementColumnTypes = `, engagement bigint, engagement_partial boolean, `
@@ -38,7 +39,7 @@ var postReadings = newTable("tSPostInsights", readingColumnTypes+engagementColum
 
 var postDaily = newTable("post_daily",
 	readingColumnTypes+engagementColumnTypes+`day date, readings integer, glikes bigint, gcomments bigint, gshares bigint, gviews bigint,
-	 gimpressions bigint, gclicks bigint, gpartial boolean`,
+	 gimpressions bigint, gclicks bigint, gsaves bigint, gpartial boolean`,
 	replaceRow("social_account_id, external_id, parent_account, day, account_id, member_id", ""),
 	func(d dayRow) []any { return appendDay(nil, &d) })
 

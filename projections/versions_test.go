@@ -177,7 +177,7 @@ func freezeSamples(log *memLog) {
 		return
 	}
 	for n, file := range files {
-		eventType := strings.TrimSuffix(strings.TrimSuffix(filepath.Base(file), ".json"), ".absent")
+		eventType := strings.Join(strings.Split(filepath.Base(file), ".")[:3], ".") // behind the version stands what the sample is of
 		raw, err := os.ReadFile(file)
 		if err != nil {
 			panic(err)

@@ -39,7 +39,7 @@ var personSections = []personSection{
 		from tSAccountIns where social_account_id = any(@profiles) order by social_account_id, captured_at`},
 	{"profile_post_readings", `
 		select social_account_id, external_id, captured_at, parent_account, account_id, likes, comments, shares, views, impressions, reach,
-		       clicks, engagement
+		       clicks, saves, avg_watch_ms, engagement
 		from tSPostInsights where social_account_id = any(@profiles) order by social_account_id, external_id, captured_at`},
 	{"profile_planned_posts", `
 		select id, social_account_id, external_id, c_id, scheduled_at

@@ -4984,11 +4984,16 @@ export interface components {
         /**
          * @description A post with its latest figures. The same post read under two sub-accounts of an agency, one after the other, is an activity of each.
          *
-         *     Platform metrics: Facebook reactions, comments, shares, post_media_view (videos: total_video_views or reel plays), post_total_media_view_unique; Instagram likes, comments, shares, views, reach; LinkedIn likeCount, commentCount, shareCount, impressionCount, uniqueImpressionsCount (profiles: REACTION, COMMENT, RESHARE, IMPRESSION, MEMBERS_REACHED); TikTok like_count, comment_count, share_count, view_count. All are cumulative: what the post gathered since its publication.
+         *     Platform metrics: Facebook reactions, comments, shares, post_media_view (videos: total_video_views or reel plays), post_total_media_view_unique; Instagram likes, comments, shares, views, reach, saved; LinkedIn likeCount, commentCount, shareCount, impressionCount, uniqueImpressionsCount (profiles: REACTION, COMMENT, RESHARE, IMPRESSION, MEMBERS_REACHED, POST_SAVE); TikTok like_count, comment_count, share_count, view_count. All are cumulative: what the post gathered since its publication. The average watch time is not: it is post_video_avg_time_watched of Facebook's videos and ig_reels_avg_watch_time of Instagram's reels, as read.
          */
         PostActivity: {
             /** @description the sub-account whose post it is */
             account_id: string;
+            /**
+             * Format: int64
+             * @description milliseconds that a view lasts on average, as read
+             */
+            avg_watch_ms: number | null;
             /**
              * Format: int64
              * @description of the main application's categories; null: none
@@ -5060,6 +5065,11 @@ export interface components {
              */
             reach: number | null;
             /**
+             * Format: int64
+             * @description how often people kept it; Instagram and LinkedIn profiles only
+             */
+            saves: number | null;
+            /**
              * Format: date-time
              * @description when the content planner will have it published; null: it is out
              */
@@ -5097,9 +5107,14 @@ export interface components {
         /**
          * @description The last reading of a post before the end of the range: what the post had gathered since its publication (cumulative). Null is a figure that the platform did not give; it is never 0.
          *
-         *     Platform metrics: Facebook reactions, comments, shares, post_media_view (videos: total_video_views or reel plays), post_total_media_view_unique, post_clicks; Instagram likes, comments, shares, views, reach; LinkedIn likeCount, commentCount, shareCount, impressionCount, uniqueImpressionsCount, clickCount (profiles: REACTION, COMMENT, RESHARE, IMPRESSION, MEMBERS_REACHED); TikTok like_count, comment_count, share_count, view_count.
+         *     Platform metrics: Facebook reactions, comments, shares, post_media_view (videos: total_video_views or reel plays), post_total_media_view_unique, post_clicks; Instagram likes, comments, shares, views, reach, saved; LinkedIn likeCount, commentCount, shareCount, impressionCount, uniqueImpressionsCount, clickCount (profiles: REACTION, COMMENT, RESHARE, IMPRESSION, MEMBERS_REACHED, LINK_CLICKS, POST_SAVE); TikTok like_count, comment_count, share_count, view_count. The average watch time is post_video_avg_time_watched of Facebook's videos and ig_reels_avg_watch_time of Instagram's reels.
          */
         PostCounts: {
+            /**
+             * Format: int64
+             * @description milliseconds that a view lasts on average, as read: not cumulative, never summed
+             */
+            avg_watch_ms: number | null;
             /**
              * Format: date-time
              * @description of the reading; null: not read by then, and so is everything else
@@ -5137,6 +5152,11 @@ export interface components {
              * @description people; never summed over posts
              */
             reach: number | null;
+            /**
+             * Format: int64
+             * @description how often people kept it; Instagram and LinkedIn profiles only
+             */
+            saves: number | null;
             /**
              * Format: int64
              * @description Shares, reposts included; null: the platform did not give them.
@@ -5268,6 +5288,11 @@ export interface components {
              *     With meta=brief absent where it is false or null.
              */
             no_baseline?: boolean;
+            /**
+             * Format: int64
+             * @description saves gained
+             */
+            saves: number | null;
             /**
              * Format: int64
              * @description shares gained, reposts included
@@ -5414,6 +5439,11 @@ export interface components {
         /** @description One reading of an activity: what it had gathered by then (cumulative figures). */
         PostReading: {
             /**
+             * Format: int64
+             * @description milliseconds that a view lasts on average, as read
+             */
+            avg_watch_ms: number | null;
+            /**
              * Format: date-time
              * @description When it was read from the platform, UTC.
              */
@@ -5453,6 +5483,11 @@ export interface components {
              * @description people
              */
             reach: number | null;
+            /**
+             * Format: int64
+             * @description How often people kept it; null: the platform did not give it.
+             */
+            saves: number | null;
             /**
              * Format: int64
              * @description Shares, reposts included; null: the platform did not give them.
@@ -11632,7 +11667,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
+                    /** @example posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };
@@ -11994,7 +12029,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
+                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };
@@ -12117,7 +12152,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
+                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };
@@ -12240,7 +12275,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
+                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };
@@ -12363,7 +12398,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
+                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };
@@ -12587,7 +12622,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
+                    /** @example posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };
@@ -13253,7 +13288,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
+                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };
@@ -13364,7 +13399,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,members.rank,members.previous_rank,members.member_id,members.name,members.image,members.posts,members.engagement,members.likes,members.comments,members.shares,members.views,posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
+                    /** @example table,members.rank,members.previous_rank,members.member_id,members.name,members.image,members.posts,members.engagement,members.likes,members.comments,members.shares,members.views,posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };
@@ -15087,7 +15122,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
+                    /** @example posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };
@@ -15449,7 +15484,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
+                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };
@@ -15572,7 +15607,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
+                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };
@@ -15695,7 +15730,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
+                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };
@@ -15818,7 +15853,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
+                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };
@@ -16042,7 +16077,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
+                    /** @example posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };
@@ -16708,7 +16743,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
+                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };
@@ -16839,7 +16874,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,members.rank,members.previous_rank,members.member_id,members.name,members.image,members.posts,members.engagement,members.likes,members.comments,members.shares,members.views,posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
+                    /** @example table,members.rank,members.previous_rank,members.member_id,members.name,members.image,members.posts,members.engagement,members.likes,members.comments,members.shares,members.views,posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
                     "text/csv": string;
                 };
             };

@@ -176,8 +176,9 @@ func (c fetchCommand) print(out io.Writer, drafts []domain.Draft) {
 		case domain.PostRegistered:
 			registered++
 		case domain.PostRead:
-			fmt.Fprintf(table, "post %s\tlikes %s\tcomments %s\tshares %s\tviews %s\treach %s\tclicks %s\n", e.ExternalID,
-				figure(e.Likes), figure(e.Comments), figure(e.Shares), figure(e.Views), figure(e.Reach), figure(e.Clicks))
+			fmt.Fprintf(table, "post %s\tlikes %s\tcomments %s\tshares %s\tviews %s\treach %s\tclicks %s\tsaves %s\tavg_watch_ms %s\n",
+				e.ExternalID, figure(e.Likes), figure(e.Comments), figure(e.Shares), figure(e.Views), figure(e.Reach), figure(e.Clicks),
+				figure(e.Saves), figure(e.AvgWatch))
 		}
 	}
 	if registered > 0 {

@@ -89,6 +89,7 @@ func (s *fetchStage) figuresRead() (names []string) {
 			for name, value := range map[string]*int64{
 				domain.MetricLikes: e.Likes, domain.MetricComments: e.Comments, domain.MetricShares: e.Shares, domain.MetricViews: e.Views,
 				domain.MetricImpressions: e.Impressions, domain.MetricReach: e.Reach, domain.MetricClicks: e.Clicks,
+				domain.MetricSaves: e.Saves, domain.MetricAvgWatch: e.AvgWatch,
 			} {
 				add(domain.FiguresOfPosts, name, value)
 			}

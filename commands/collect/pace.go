@@ -29,7 +29,7 @@ var callsOf = map[string]map[source]int{
 		{domain.LinkedIn, domain.LinkedInCompanyPage}: 3, {domain.TikTok, 0}: 1,
 	},
 	domain.FetchPosts: {
-		{domain.Facebook, 0}: 9, {domain.Instagram, 0}: 7, {domain.LinkedIn, domain.LinkedInProfile}: 30,
+		{domain.Facebook, 0}: 9, {domain.Instagram, 0}: 7, {domain.LinkedIn, domain.LinkedInProfile}: 35,
 		{domain.LinkedIn, domain.LinkedInCompanyPage}: 2, {domain.TikTok, 0}: 2,
 	},
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // callsOfMemberPost is how many calls a post of a LinkedIn profile takes: there is no batch, and no half reading.
-const callsOfMemberPost = 6
+const callsOfMemberPost = 7
 
 // spare has a connection read so that no call is spent for nothing, where the quota sets its pace.
 func (r *round) spare(f *fetch) {

@@ -15,7 +15,8 @@ const (
 	postClicks    = "post_clicks"
 	postReactions = "post_reactions_by_type_total" // object; stands in for the reactions' summary
 
-	bareVideoViews = "total_video_views" // of a video that is neither a reel nor seen by its post; it has no reach
+	bareVideoViews = "total_video_views"           // of a video that is neither a reel nor seen by its post; it has no reach
+	videoAvgWatch  = "post_video_avg_time_watched" // milliseconds
 )
 
 // readPost maps a post. Views stand for impressions too: there is no other number.
@@ -48,6 +49,7 @@ func readVideo(s *PostSnapshot, node postNode, plan nodePlan) {
 	reason, detail := plan.missing()
 	s.put(domain.MetricShares, lifetimePart(data, actions, "SHARE"), reason, detail)
 	s.put(domain.MetricViews, lifetimeTotal(data, "fb_reels_total_plays", "blue_reels_play_count", bareVideoViews), reason, detail)
+	s.put(domain.MetricAvgWatch, lifetimeTotal(data, videoAvgWatch), reason, detail)
 	if views := lifetimeTotal(data, bareVideoViews); views != nil && reason == ReasonEmpty {
 		reason, detail = ReasonUnsupported, "the platform tells no reach of a bare video"
 	}

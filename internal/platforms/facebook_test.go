@@ -228,6 +228,7 @@ func TestFacebookPostMetrics(t *testing.T) {
 			require.Nil(t, s.Counts.Clicks)
 			require.Nil(t, s.Counts.Impressions)
 			require.Equal(t, want.Reach, *s.Counts.Reach)
+			require.Equal(t, simulator.AvgWatchOf(seed, s.Post.ID), *s.Counts.AvgWatch)
 			require.Empty(t, s.Missing)
 			continue
 		}
@@ -253,11 +254,13 @@ func TestFacebookVideoByItsOwnNumber(t *testing.T) {
 	want := simulator.PostAt(seed, "1002_5", created, testNow)
 	require.Equal(t, domain.Counts{
 		Likes: new(want.Likes), Comments: new(want.Comments), Shares: new(want.Shares), Views: new(want.Views),
+		AvgWatch: new(simulator.AvgWatchOf(seed, "1002_5")),
 	}, video.Counts)
 	require.Equal(t, map[string]string{"reach": "unsupported"}, reasons(video.Missing), "gone since 2026-06-15")
 	// A fresh reel answers `data: []`: nothing is known of views and shares, and nothing is 0.
 	require.Nil(t, fresh.Counts.Views)
 	require.Nil(t, fresh.Counts.Shares)
+	require.Nil(t, fresh.Counts.AvgWatch)
 	require.NotNil(t, fresh.Counts.Likes)
 	require.Equal(t, "empty", reasons(fresh.Missing)["views"])
 }

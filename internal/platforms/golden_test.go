@@ -14,7 +14,8 @@ import (
 )
 
 // golden answers paths with files of testdata, which were written by hand from the platforms' documents: they
-// check the clients against the facts and not against our own simulator.
+// check the clients against the facts and not against our own simulator. They are as of 2026-11-20, saves and watch times as
+// of 2026-11-21.
 func golden(t *testing.T, files map[string]string) *bundle {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -99,7 +100,7 @@ func TestGoldenFacebookPostMetrics(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"comments": "empty", "views": "empty", "impressions": "empty", "reach": "empty", "clicks": "empty",
 	}, reasons(got["100_56"].Missing))
-	require.Equal(t, domain.Counts{Likes: new(int64(7)), Comments: new(int64(5)), Shares: new(int64(2)), Views: new(int64(1640))}, got["8801"].Counts)
+	require.Equal(t, domain.Counts{Likes: new(int64(7)), Comments: new(int64(5)), Shares: new(int64(2)), Views: new(int64(1640)), AvgWatch: new(int64(8342))}, got["8801"].Counts)
 }
 
 func TestGoldenTikTok(t *testing.T) {

@@ -46,13 +46,33 @@ func mediaType(product, media text, otherwise string) string {
 	}
 }
 
+// Metrics that are called otherwise here.
+const (
+	mediaSaves   = "saved"
+	reelAvgWatch = "ig_reels_avg_watch_time" // milliseconds
+)
+
+// figureOfMedia is what a metric of a media object is called here.
+func figureOfMedia(metric string) string {
+	switch metric {
+	case mediaSaves:
+		return domain.MetricSaves
+	case reelAvgWatch:
+		return domain.MetricAvgWatch
+	default:
+		return metric
+	}
+}
+
 // mediaMetrics are what each kind of media knows: one that does not apply rejects the whole call.
-// A story has no likes and comments, its replies are neither. What a kind does not know all the same is found out
+// A story has no likes and comments, its replies are neither, and nobody can save it. What a kind does not know all the same is found out
 // and remembered.
 func mediaMetrics(kind string) []string {
 	switch kind {
-	case TypeReel, TypePhoto, TypeCarousel, TypeVideo, TypeAd:
-		return []string{"views", "reach", "likes", "comments", "shares"}
+	case TypeReel:
+		return []string{"views", "reach", "likes", "comments", "shares", mediaSaves, reelAvgWatch}
+	case TypePhoto, TypeCarousel, TypeVideo, TypeAd:
+		return []string{"views", "reach", "likes", "comments", "shares", mediaSaves}
 	case TypeStory:
 		return []string{"views", "reach", "shares"}
 	default:
@@ -143,7 +163,7 @@ func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, erro
 		case slices.Contains(answer.refused, metric):
 			reason, detail = ReasonUnsupported, "the platform does not know "+metric
 		}
-		snap.put(metric, values[metric], reason, detail)
+		snap.put(figureOfMedia(metric), values[metric], reason, detail)
 		if metric == domain.MetricViews {
 			snap.put(domain.MetricImpressions, values[metric], reason, detail)
 		}

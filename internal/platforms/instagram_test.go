@@ -111,10 +111,13 @@ func TestInstagramMedia(t *testing.T) {
 		want := simulator.PostAt(seed, s.Post.ID, created[s.Post.ID], testNow)
 		counts := domain.Counts{
 			Likes: new(want.Likes), Comments: new(want.Comments), Shares: new(want.Shares), Views: new(want.Views),
-			Impressions: new(want.Views), Reach: new(want.Reach),
+			Impressions: new(want.Views), Reach: new(want.Reach), Saves: new(want.Saves),
 		}
-		if s.Post.Type == platforms.TypeStory {
-			counts.Likes, counts.Comments = nil, nil
+		switch s.Post.Type {
+		case platforms.TypeStory:
+			counts.Likes, counts.Comments, counts.Saves = nil, nil, nil
+		case platforms.TypeReel:
+			counts.AvgWatch = new(simulator.AvgWatchOf(seed, s.Post.ID))
 		}
 		require.Equal(t, counts, s.Counts)
 		require.Empty(t, s.Missing)
@@ -314,6 +317,7 @@ func TestGoldenInstagram(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, domain.Counts{
 		Likes: new(int64(50)), Comments: new(int64(6)), Shares: new(int64(0)), Views: new(int64(1000)), Impressions: new(int64(1000)), Reach: new(int64(800)),
+		Saves: new(int64(31)), AvgWatch: new(int64(8342)),
 	}, snaps[0].Counts)
 }
 
@@ -345,12 +349,18 @@ func TestInstagramRefusalInAnyWords(t *testing.T) {
 		for _, media := range []struct {
 			id, kind string
 			calls    int
-		}{{"11", platforms.TypeReel, 1 + 5}, {"11", platforms.TypeReel, 1 + 5}, {"12", platforms.TypeReel, 1 + 5}, {"13", platforms.TypeReel, 1}, {"14", platforms.TypePhoto, 1 + 5}} {
+		}{{"11", platforms.TypeReel, 1 + 7}, {"11", platforms.TypeReel, 1 + 7}, {"12", platforms.TypeReel, 1 + 7}, {"13", platforms.TypeReel, 1}, {"14", platforms.TypePhoto, 1 + 6}} {
 			asked = nil
 			snaps, err := client.PostMetrics(t.Context(), at, []platforms.Post{{ID: media.id, Type: media.kind}})
 			require.NoError(t, err, words)
 			require.Nil(t, snaps[0].Err, words)
-			require.Equal(t, domain.Counts{Likes: new(int64(7)), Comments: new(int64(7)), Views: new(int64(7)), Impressions: new(int64(7)), Reach: new(int64(7))}, snaps[0].Counts, words)
+			want := domain.Counts{
+				Likes: new(int64(7)), Comments: new(int64(7)), Views: new(int64(7)), Impressions: new(int64(7)), Reach: new(int64(7)), Saves: new(int64(7)),
+			}
+			if media.kind == platforms.TypeReel {
+				want.AvgWatch = new(int64(7))
+			}
+			require.Equal(t, want, snaps[0].Counts, words)
 			require.Equal(t, map[string]string{"shares": "unsupported"}, reasons(snaps[0].Missing))
 			require.Len(t, asked, media.calls, "%s %s: %s", media.kind, media.id, words)
 		}

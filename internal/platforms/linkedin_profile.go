@@ -24,6 +24,9 @@ var memberMetrics = []memberMetric{
 	{query: "LINK_CLICKS", name: domain.MetricClicks, since: "202604"},
 }
 
+// memberPostMetrics are asked for of each post.
+var memberPostMetrics = append(slices.Clone(memberMetrics), memberReach, memberMetric{query: "POST_SAVE", name: domain.MetricSaves, since: "202604"})
+
 // memberReach has no daily series.
 var memberReach = memberMetric{query: "MEMBERS_REACHED", name: domain.MetricReach}
 
@@ -264,7 +267,7 @@ func (l *linkedIn) memberPost(ctx context.Context, t Target, p Post) (PostSnapsh
 		snap.Err = invalid(l.platform, "member_post", "id is not the URN of a share or ugcPost")
 		return snap, nil
 	}
-	for _, m := range append(slices.Clone(memberMetrics), memberReach) {
+	for _, m := range memberPostMetrics {
 		reply, err := l.analytics(ctx, "member_post", t, m, "entity&entity=("+key+":"+urnIn(p.ID)+")", "TOTAL")
 		switch class := ClassOf(err); {
 		case err == nil:

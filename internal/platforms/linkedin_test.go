@@ -235,11 +235,12 @@ func TestLinkedInProfilePosts(t *testing.T) {
 		want := simulator.PostAt(seed, s.Post.ID, s.Post.PublishedAt, testNow)
 		require.Equal(t, domain.Counts{
 			Likes: new(want.Likes), Comments: new(want.Comments), Shares: new(want.Shares), Impressions: new(want.Views), Reach: new(want.Reach), Clicks: new(want.Clicks),
+			Saves: new(want.Saves),
 		}, s.Counts)
 	}
 	require.Equal(t, platforms.ClassNotFound, snaps[4].Err.Class)
 	require.Equal(t, platforms.ClassInvalid, snaps[5].Err.Class)
-	require.Len(t, b.ops(), 4*6+1)
+	require.Len(t, b.ops(), 4*7+1)
 }
 
 // A company page gives its followers' places; a profile gives nothing of the kind and is not asked.

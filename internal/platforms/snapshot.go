@@ -188,6 +188,7 @@ func (s *PostSnapshot) place(metric string) **int64 {
 	return map[string]**int64{
 		domain.MetricLikes: &c.Likes, domain.MetricComments: &c.Comments, domain.MetricShares: &c.Shares, domain.MetricViews: &c.Views,
 		domain.MetricImpressions: &c.Impressions, domain.MetricReach: &c.Reach, domain.MetricClicks: &c.Clicks,
+		domain.MetricSaves: &c.Saves, domain.MetricAvgWatch: &c.AvgWatch,
 	}[metric]
 }
 

@@ -81,7 +81,7 @@ func (v tikTokVideo) post() Post {
 
 // PostMetrics implements [Client], 20 videos to a call. Ids that are unknown, foreign or private are
 // silently left out by the platform: their snapshots say not found. The counters are lifetime
-// totals; impressions, reach and clicks do not exist here.
+// totals; impressions, reach, clicks and saves do not exist here.
 func (k *tikTok) PostMetrics(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
 	const op = "video_query"
 	if err := k.needToken(op, t.AccessToken); err != nil {

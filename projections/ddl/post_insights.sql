@@ -43,6 +43,8 @@ create table tSPostInsights (
   impressions        bigint,
   reach              bigint,
   clicks             bigint,
+  saves              bigint,
+  avg_watch_ms       bigint, -- of a view, on average: shown as read
   engagement         bigint,
   engagement_partial boolean     not null,
   previous_at        timestamptz, -- of the reading before it; null: it is the first
@@ -52,18 +54,20 @@ create table tSPostInsights (
   known_views        bigint,
   known_impressions  bigint,
   known_clicks       bigint,
+  known_saves        bigint,
   glikes             bigint, -- gained since the last reading before it that has the figure
   gcomments          bigint,
   gshares            bigint,
   gviews             bigint,
   gimpressions       bigint,
-  gclicks            bigint
+  gclicks            bigint,
+  gsaves             bigint
 ) partition by range (captured_at);
 create table tSPostInsights_rest partition of tSPostInsights default;
 
 create view tSPostGrowth as
 select social_account_id, external_id, captured_at, previous_at, parent_account, account_id, member_id, p_id,
-       glikes, gcomments, gshares, gviews, gimpressions, gclicks,
+       glikes, gcomments, gshares, gviews, gimpressions, gclicks, gsaves,
        case when num_nonnulls(glikes, gcomments, gshares) > 0
          then coalesce(glikes, 0) + coalesce(gcomments, 0) + coalesce(gshares, 0) end as gengagement,
        num_nonnulls(glikes, gcomments, gshares) in (1, 2) as gengagement_partial
@@ -91,6 +95,8 @@ create table post_daily (
   impressions        bigint,
   reach              bigint,
   clicks             bigint,
+  saves              bigint,
+  avg_watch_ms       bigint, -- of a view, on average: shown as read
   engagement         bigint,
   engagement_partial boolean     not null,
   known_likes        bigint, -- as in tSPostInsights
@@ -99,6 +105,7 @@ create table post_daily (
   known_views        bigint,
   known_impressions  bigint,
   known_clicks       bigint,
+  known_saves        bigint,
   readings           integer     not null, -- of the day
   glikes             bigint, -- sums over the day's readings; null: of none it is known
   gcomments          bigint,
@@ -106,13 +113,14 @@ create table post_daily (
   gviews             bigint,
   gimpressions       bigint,
   gclicks            bigint,
+  gsaves             bigint,
   gpartial           boolean     not null -- of a reading it is known what a part of the engagement gained, and of another part not
 ) with (fillfactor = 80);
 
 -- What a post gained in a month up to the end of each day on which it was read: what it gained from one day to another is
 -- one difference, where post_daily would be summed row by row. A ranking of thousands of posts reads two rows of each. What it
 -- reads stands close together, because fetching that from memory takes longer than adding it up: numbers first, and the sums
--- of one day side by side. With 31 days a row stays below 2 kB, above which it would be compressed.
+-- of one day side by side. With 31 days a row has some 2 kB, above which it would be compressed if nothing said otherwise.
 create table post_months (
   social_account_id bigint     not null,
   member_id         bigint     not null,
@@ -123,15 +131,17 @@ create table post_months (
   views_days        integer    not null,
   impressions_days  integer    not null,
   clicks_days       integer    not null,
+  saves_days        integer    not null,
   partial_days      integer    not null, -- the days whose gain of engagement lacks a part at a reading
   p_id              smallint   not null,
   external_id       text       not null,
   parent_account    text       not null,
   account_id        text       not null,
   days              smallint[] not null, -- of the month, in order
-  -- For each of the days six numbers: likes, comments, shares, views, impressions and clicks gained in the month up to its end.
+  -- For each of the days seven numbers: likes, comments, shares, views, impressions, clicks and saves gained in the month up to
+  -- its end.
   gained            bigint[]   not null
-) with (fillfactor = 50); -- a row grows by a day each day, in its page
+) with (fillfactor = 50, toast_tuple_target = 4080); -- a row grows by a day each day, in its page
 
 -- What the readings of posts gained, by owner and quarter of an hour of capture. In every zone days begin at a quarter of an
 -- hour (UTC), so a few rows a day answer for days, weeks and months of any zone. Sums are null-free: the counts beside

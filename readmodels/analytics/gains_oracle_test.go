@@ -78,13 +78,14 @@ func readingsOf(w *world, agency string, posts bool) (all []gainsReading) {
 	return slices.CompactFunc(all, func(a, b gainsReading) bool { return a.at.Equal(b.at) && a.same(b) })
 }
 
-// postFigures are the figures of posts that gain: reach counts people and does not.
+// postFigures are the figures of posts that gain: reach counts people, and the watch time is an average.
 var postFigures = []string{
 	domain.MetricLikes, domain.MetricComments, domain.MetricShares, domain.MetricViews, domain.MetricImpressions, domain.MetricClicks,
+	domain.MetricSaves,
 }
 
 func figuresOf(c domain.Counts) (figures []domain.Figure) {
-	for i, v := range []*int64{c.Likes, c.Comments, c.Shares, c.Views, c.Impressions, c.Clicks} {
+	for i, v := range []*int64{c.Likes, c.Comments, c.Shares, c.Views, c.Impressions, c.Clicks, c.Saves} {
 		if v != nil {
 			figures = append(figures, domain.Figure{Name: postFigures[i], Kind: domain.Cumulative, Value: *v})
 		}

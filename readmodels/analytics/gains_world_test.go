@@ -155,7 +155,7 @@ func (g *gainsWorld) drawPosts(p gainsPage, tenures []tenure) {
 
 func (g *gainsWorld) drawPostReadings(p gainsPage, id string, published time.Time, times []time.Time, tenures []tenure) {
 	fromZero, absent := g.IntN(2) == 0, g.IntN(4)
-	var counts [7]int64
+	var counts [9]int64
 	for _, at := range times {
 		for range pick(g.Rand, 1, 1, 1, 1, 1, 1, 1, 1, 2) { // two readings of one instant: the smaller event id counts
 			for i := range counts {
@@ -165,7 +165,9 @@ func (g *gainsWorld) drawPostReadings(p gainsPage, id string, published time.Tim
 				Tenant: tenantOf(ownerAt(tenures, at), p.id), Platform: p.platform, ExternalID: id, CapturedAt: at, PublishedAt: &published,
 				FromZero: fromZero != (g.IntN(10) == 0), GrowthWindow: "168h0m0s",
 			}
-			for i, to := range []**int64{&read.Likes, &read.Comments, &read.Shares, &read.Views, &read.Impressions, &read.Clicks, &read.Reach} {
+			for i, to := range []**int64{
+				&read.Likes, &read.Comments, &read.Shares, &read.Views, &read.Impressions, &read.Clicks, &read.Reach, &read.Saves, &read.AvgWatch,
+			} {
 				if g.IntN(8) >= absent {
 					v := counts[i]
 					*to = &v

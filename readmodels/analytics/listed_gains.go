@@ -37,8 +37,8 @@ func (qc *queryContext) gainsOfPost(ofMember string, args []any) (sql string, al
 	return sql + `) x)`, args
 }
 
-// listedParts are the figures that a list shows of a post, those of post_months.
-var listedParts = []string{"likes", "comments", "shares", "views", "impressions", "clicks"}
+// listedParts are the figures that a list shows of a post: all those of post_months, in their order there.
+var listedParts = []string{"likes", "comments", "shares", "views", "impressions", "clicks", "saves"}
 
 // cutSpans are the parts of a range that are no whole UTC days.
 func cutSpans(from, to time.Time) (begins, ends []time.Time) {

@@ -96,6 +96,7 @@ func drawCounts(t *rapid.T) domain.Counts {
 	return domain.Counts{
 		Likes: maybe("likes", 9), Comments: maybe("comments", 5), Shares: maybe("shares", 3), Views: maybe("views", 900),
 		Impressions: maybe("impressions", 900), Reach: maybe("reach", 500), Clicks: maybe("clicks", 50),
+		Saves: maybe("saves", 20), AvgWatch: maybe("watch", 9000),
 	}
 }
 
@@ -148,6 +149,7 @@ func stepOf(read domain.PostRead, before []domain.PostRead) (g analytics.PostGro
 	g.Likes, g.Comments = gained(func(r domain.PostRead) *int64 { return r.Likes }), gained(func(r domain.PostRead) *int64 { return r.Comments })
 	g.Shares, g.Views = gained(func(r domain.PostRead) *int64 { return r.Shares }), gained(func(r domain.PostRead) *int64 { return r.Views })
 	g.Impressions, g.Clicks = gained(func(r domain.PostRead) *int64 { return r.Impressions }), gained(func(r domain.PostRead) *int64 { return r.Clicks })
+	g.Saves = gained(func(r domain.PostRead) *int64 { return r.Saves })
 	lacks := false
 	for _, v := range []*int64{g.Likes, g.Comments, g.Shares} {
 		if v == nil {
@@ -428,6 +430,7 @@ func (o *oracle) gainedByPost(p knownPost) (all analytics.PostGrowth, members ma
 				{&sums.Views, g.Views},
 				{&sums.Impressions, g.Impressions},
 				{&sums.Clicks, g.Clicks},
+				{&sums.Saves, g.Saves},
 				{&sums.Engagement, g.Engagement},
 			} {
 				if figure.from != nil {
@@ -483,6 +486,7 @@ func (p *knownPost) counts(to time.Time) (c analytics.PostCounts) {
 	c = analytics.PostCounts{
 		CapturedAt: &last.CapturedAt, Likes: last.Likes, Comments: last.Comments, Shares: last.Shares, Views: last.Views,
 		Impressions: last.Impressions, Reach: last.Reach, Clicks: last.Clicks,
+		Saves: last.Saves, AvgWatch: last.AvgWatch,
 	}
 	for _, v := range []*int64{last.Likes, last.Comments, last.Shares} {
 		if v == nil {

@@ -41,10 +41,11 @@ func ActivityStates() []ActivityState { return []ActivityState{ActivityPublished
 // after the other, is an activity of each.
 //
 // Platform metrics: Facebook reactions, comments, shares, post_media_view (videos: total_video_views or
-// reel plays), post_total_media_view_unique; Instagram likes, comments, shares, views, reach; LinkedIn
-// likeCount, commentCount, shareCount, impressionCount, uniqueImpressionsCount (profiles: REACTION, COMMENT,
-// RESHARE, IMPRESSION, MEMBERS_REACHED); TikTok like_count, comment_count, share_count, view_count. All are
-// cumulative: what the post gathered since its publication.
+// reel plays), post_total_media_view_unique; Instagram likes, comments, shares, views, reach, saved;
+// LinkedIn likeCount, commentCount, shareCount, impressionCount, uniqueImpressionsCount (profiles: REACTION, COMMENT,
+// RESHARE, IMPRESSION, MEMBERS_REACHED, POST_SAVE); TikTok like_count, comment_count, share_count, view_count. All are
+// cumulative: what the post gathered since its publication. The average watch time is not: it is
+// post_video_avg_time_watched of Facebook's videos and ig_reels_avg_watch_time of Instagram's reels, as read.
 type PostActivity struct {
 	readmodels.PlatformRef
 
@@ -71,6 +72,8 @@ type PostActivity struct {
 	Views       *int64     `json:"views"`
 	Impressions *int64     `json:"impressions"`  // Facebook and Instagram count views only: the same number
 	Reach       *int64     `json:"reach"`        // people
+	Saves       *int64     `json:"saves"`        // how often people kept it; Instagram and LinkedIn profiles only
+	AvgWatch    *int64     `json:"avg_watch_ms"` // milliseconds that a view lasts on average, as read
 	CapturedAt  *time.Time `json:"captured_at"`  // capture of these figures; null: not read yet
 	PublishedAt *time.Time `json:"published_at"` // null: not known, or not yet
 	ScheduledAt *time.Time `json:"scheduled_at"` // when the content planner will have it published; null: it is out
@@ -108,7 +111,7 @@ func (a *Analytics) Activity(ctx context.Context, scope readmodels.Scope, id str
 func activitiesSQL() string {
 	return `
 	select p.p_id, p.social_account_id, p.account_id, p.member_id, m.user_id, p.external_id, p.post_type, t.content, t.media_url, t.permalink,
-	       p.category, c.name, d.likes, d.comments, d.shares, d.views, d.impressions, d.reach, d.captured_at,
+	       p.category, c.name, d.likes, d.comments, d.shares, d.views, d.impressions, d.reach, d.saves, d.avg_watch_ms, d.captured_at,
 	       p.published_at, p.registered_at, greatest(p.updated_at, d.captured_at)
 	from (
 		select p.*, ` + categoryOfPost + ` as category
@@ -140,8 +143,8 @@ func (a *Analytics) activities(scope readmodels.Scope, q ActivitiesQuery, extern
 		},
 		Scan: func(row pgx.CollectableRow) (a PostActivity, err error) {
 			err = row.Scan(&a.Platform, &a.SocialAccount, &a.AccountID, &a.MemberID, &a.UserID, &a.ExternalID, &a.Type, &a.Content, &a.MediaURL,
-				&a.Permalink, &a.Category, &a.CategoryName, &a.Likes, &a.Comments, &a.Shares, &a.Views, &a.Impressions, &a.Reach, &a.CapturedAt,
-				&a.PublishedAt, &a.CreatedAt, &a.UpdatedAt)
+				&a.Permalink, &a.Category, &a.CategoryName, &a.Likes, &a.Comments, &a.Shares, &a.Views, &a.Impressions, &a.Reach,
+				&a.Saves, &a.AvgWatch, &a.CapturedAt, &a.PublishedAt, &a.CreatedAt, &a.UpdatedAt)
 			a.PlatformRef, a.ID, a.State = readmodels.PlatformRefOf(a.Platform), domain.PostID(a.SocialAccount, a.ExternalID), ActivityPublished
 			return a, err
 		},

@@ -32,6 +32,8 @@ type PostReading struct {
 	Impressions *int64 `json:"impressions"`
 	Reach       *int64 `json:"reach"` // people
 	Clicks      *int64 `json:"clicks"`
+	Saves       *int64 `json:"saves"`
+	AvgWatch    *int64 `json:"avg_watch_ms"` // milliseconds that a view lasts on average, as read
 	Engagement  *int64 `json:"engagement"`
 }
 
@@ -57,7 +59,8 @@ func (a *Analytics) ActivityStats(ctx context.Context, scope readmodels.Scope, q
 		List: "readings", Scope: scope, Page: page, Filters: q,
 		Select: func(after readingKey, limit int) (string, []any) {
 			return `
-				select captured_at, member_id, user_id, likes, comments, shares, views, impressions, reach, clicks, engagement, event_id
+				select captured_at, member_id, user_id, likes, comments, shares, views, impressions, reach, clicks, saves, avg_watch_ms,
+				       engagement, event_id
 				from tSPostInsights r left join (select id, user_id from members) m on m.id = r.member_id
 				where social_account_id = $1 and external_id = $2 and parent_account = $3 and ($4::text[] is null or account_id = any($4))
 				  and ($5::timestamptz is null or captured_at >= $5) and ($6::timestamptz is null or captured_at < $6)
@@ -66,7 +69,8 @@ func (a *Analytics) ActivityStats(ctx context.Context, scope readmodels.Scope, q
 				[]any{social, external, scope.ParentAccount, scope.Accounts, q.From, q.To, after.At, after.Event, limit}
 		},
 		Scan: func(r pgx.CollectableRow) (x row, err error) {
-			err = r.Scan(&x.CapturedAt, &x.MemberID, &x.UserID, &x.Likes, &x.Comments, &x.Shares, &x.Views, &x.Impressions, &x.Reach, &x.Clicks, &x.Engagement, &x.Event)
+			err = r.Scan(&x.CapturedAt, &x.MemberID, &x.UserID, &x.Likes, &x.Comments, &x.Shares, &x.Views, &x.Impressions, &x.Reach, &x.Clicks,
+				&x.Saves, &x.AvgWatch, &x.Engagement, &x.Event)
 			x.CapturedAt, x.SocialAccount = x.CapturedAt.UTC(), social
 			return x, err
 		},

@@ -39,10 +39,11 @@ type Post struct {
 // its publication (cumulative). Null is a figure that the platform did not give; it is never 0.
 //
 // Platform metrics: Facebook reactions, comments, shares, post_media_view (videos: total_video_views or
-// reel plays), post_total_media_view_unique, post_clicks; Instagram likes, comments, shares, views, reach;
-// LinkedIn likeCount, commentCount, shareCount, impressionCount, uniqueImpressionsCount, clickCount (profiles:
-// REACTION, COMMENT, RESHARE, IMPRESSION, MEMBERS_REACHED); TikTok like_count, comment_count, share_count,
-// view_count.
+// reel plays), post_total_media_view_unique, post_clicks; Instagram likes, comments, shares, views, reach,
+// saved; LinkedIn likeCount, commentCount, shareCount, impressionCount, uniqueImpressionsCount, clickCount (profiles:
+// REACTION, COMMENT, RESHARE, IMPRESSION, MEMBERS_REACHED, LINK_CLICKS, POST_SAVE); TikTok like_count, comment_count,
+// share_count, view_count. The average watch time is post_video_avg_time_watched of Facebook's videos and
+// ig_reels_avg_watch_time of Instagram's reels.
 type PostCounts struct {
 	CapturedAt  *time.Time `json:"captured_at"` // of the reading; null: not read by then, and so is everything else
 	Likes       *int64     `json:"likes"`       // likes or reactions
@@ -52,7 +53,9 @@ type PostCounts struct {
 	Impressions *int64     `json:"impressions"` // Facebook and Instagram count views only: the same number
 	Reach       *int64     `json:"reach"`       // people; never summed over posts
 	Clicks      *int64     `json:"clicks"`
-	Engagement  *int64     `json:"engagement"` // likes + comments + shares, of the parts that are there; null without any
+	Saves       *int64     `json:"saves"`        // how often people kept it; Instagram and LinkedIn profiles only
+	AvgWatch    *int64     `json:"avg_watch_ms"` // milliseconds that a view lasts on average, as read: not cumulative, never summed
+	Engagement  *int64     `json:"engagement"`   // likes + comments + shares, of the parts that are there; null without any
 	// EngagementPartial says that a part of `engagement` is missing.
 	EngagementPartial bool `json:"engagement_partial"`
 }
@@ -72,6 +75,7 @@ type PostGrowth struct {
 	Views       *int64     `json:"views"`       // views gained
 	Impressions *int64     `json:"impressions"` // how often it was shown, gained; Facebook and Instagram count views only: the same number
 	Clicks      *int64     `json:"clicks"`      // clicks gained
+	Saves       *int64     `json:"saves"`       // saves gained
 	// Engagement is the sum of what likes, comments and shares gained, of the parts that are known; null without any.
 	Engagement *int64 `json:"engagement"`
 	// EngagementPartial says that it is not known of some readings what a part of the engagement gained.
@@ -107,6 +111,7 @@ func (p *listedPost) counts() PostCounts {
 	c := PostCounts{
 		CapturedAt: p.now.at, Likes: p.now.Likes, Comments: p.now.Comments, Shares: p.now.Shares, Views: p.now.Views,
 		Impressions: p.now.Impressions, Reach: p.now.Reach, Clicks: p.now.Clicks,
+		Saves: p.now.Saves, AvgWatch: p.now.AvgWatch,
 	}
 	if p.now.at != nil {
 		c.Engagement, c.EngagementPartial = p.now.Engagement()
@@ -118,7 +123,7 @@ func (p *listedPost) growth() PostGrowth {
 	engagement, _ := p.gained.Engagement()
 	g := PostGrowth{
 		Likes: p.gained.Likes, Comments: p.gained.Comments, Shares: p.gained.Shares, Views: p.gained.Views,
-		Impressions: p.gained.Impressions, Clicks: p.gained.Clicks, Engagement: engagement, EngagementPartial: p.partial,
+		Impressions: p.gained.Impressions, Clicks: p.gained.Clicks, Saves: p.gained.Saves, Engagement: engagement, EngagementPartial: p.partial,
 	}
 	switch {
 	case !p.began:
@@ -198,7 +203,7 @@ const textsOfPost = `
 			  and ($2::text[] is null or c.account_id = any($2))) t`
 
 // readingColumns are what the answers need of a reading, in both tables.
-const readingColumns = `captured_at, account_id, member_id, likes, comments, shares, views, impressions, reach, clicks`
+const readingColumns = `captured_at, account_id, member_id, likes, comments, shares, views, impressions, reach, clicks, saves, avg_watch_ms`
 
 // inScope selects the readings i of post p, whichever client of the scope $2 had the page then: a page that moves
 // between them goes on where it was.
@@ -314,8 +319,9 @@ func (qc *queryContext) queryPosts(ctx context.Context, selected string, args ..
 		select p.p_id, p.social_account_id, p.external_id, p.account_id, p.member_id, p.published_at, p.category, p.post_type,
 		       t.content, t.media_url, t.permalink,
 		       e.captured_at, coalesce(e.account_id, ''), coalesce(e.member_id, 0), e.likes, e.comments, e.shares, e.views, e.impressions, e.reach, e.clicks,
+		       e.saves, e.avg_watch_ms,
 		       f.several, f.first_at, f.previous_at, f.began, f.from_zero,
-		       g.likes, g.comments, g.shares, g.views, g.impressions, g.clicks, g.partial
+		       g.likes, g.comments, g.shares, g.views, g.impressions, g.clicks, g.saves, g.partial
 		from (select s.*, row_number() over () as place from (`+selected+`) s) p`+textsOfPost+`
 		left join lateral `+readingAt(param(1), param(2))+` e on true
 		cross join lateral (
@@ -332,8 +338,9 @@ func (qc *queryContext) queryPosts(ctx context.Context, selected string, args ..
 		err = row.Scan(&p.Platform, &p.SocialAccount, &p.ExternalID, &p.AccountID, &p.MemberID, &p.PublishedAt, &p.Category, &p.Type,
 			&p.Content, &p.MediaURL, &p.Permalink,
 			&e.at, &e.account, &e.member, &e.Likes, &e.Comments, &e.Shares, &e.Views, &e.Impressions, &e.Reach, &e.Clicks,
+			&e.Saves, &e.AvgWatch,
 			&p.several, &p.first, &p.previous, &p.began, &p.fromZero,
-			&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &p.partial)
+			&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &g.Saves, &p.partial)
 		p.registered = p.AccountID
 		if qc.scope.Accounts != nil && !slices.Contains(qc.scope.Accounts, p.AccountID) { // another client's business
 			p.AccountID, p.MemberID = e.account, e.member

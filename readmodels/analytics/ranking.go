@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -166,8 +167,9 @@ func engagementInMonth(prefix string) string {
 // placesInMonth selects behind which place the sums of the last day before the days k with a prefix, and of the last one of
 // them, stand in a month of post_months: below 0 where there is none, and a place there has no number.
 func placesInMonth(month, prefix string) string {
-	return strings.NewReplacer("#", prefix, "@", month).Replace(`case when k.#mask <> 0 then 6 * width_bucket(k.#first, @.days) - 6 end as #first,
-				       case when k.#mask <> 0 then 6 * width_bucket(k.#last, @.days) - 6 end as #last`)
+	return strings.NewReplacer("#", prefix, "@", month, "N", strconv.Itoa(len(listedParts))).
+		Replace(`case when k.#mask <> 0 then N * width_bucket(k.#first, @.days) - N end as #first,
+				       case when k.#mask <> 0 then N * width_bucket(k.#last, @.days) - N end as #last`)
 }
 
 // engagementGained is what the engagement gained at a reading; null where that is not known.

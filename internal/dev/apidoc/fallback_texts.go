@@ -65,6 +65,7 @@ var glossary = map[string]string{
 	"views":                    "Views; null: the platform did not give them.",
 	"impressions":              "How often it was shown; null: the platform did not give it.",
 	"clicks":                   "Clicks; null: the platform did not give them.",
+	"saves":                    "How often people kept it; null: the platform did not give it.",
 	"engagement":               "Likes + comments + shares, of the parts that are there; null without any.",
 	"allow_client_dashboard":   "Whether the dashboard is open to its clients.",
 	"checks":                   "What the service stands on, each with its condition.",

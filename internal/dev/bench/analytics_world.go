@@ -286,6 +286,9 @@ func (w figureWorld) postReads(n, slot int, posts []int, at time.Time) []project
 			Counts:       domain.Counts{Likes: &likes, Comments: &comments, Shares: &shares, Views: &views, Impressions: &views},
 			GrowthWindow: figureWindow.String(), SubscriptionActive: true,
 		}
+		if read.Platform == domain.Instagram {
+			read.Saves, read.AvgWatch = &comments, new(2_000+int64(post%9)*700)
+		}
 		if w.ladder != nil {
 			read.GrowthEligible = captured.Sub(published) <= figureWindow
 			read.TrackedSince = new(firstReading)

@@ -56,11 +56,11 @@ func naiveFold(ctx context.Context, pool *pgxpool.Pool, read domain.PostRead, id
 		var previous domain.Counts
 		var previousAt *time.Time
 		err := tx.QueryRow(ctx, `
-			select captured_at, likes, comments, shares, views, impressions, reach, clicks from tSPostInsights
+			select captured_at, likes, comments, shares, views, impressions, reach, clicks, saves from tSPostInsights
 			where social_account_id = $1 and external_id = $2 and parent_account = $4 and captured_at < $3
 			order by captured_at desc limit 1`, read.SocialAccount, read.ExternalID, read.CapturedAt, read.ParentAccount).
 			Scan(&previousAt, &previous.Likes, &previous.Comments, &previous.Shares, &previous.Views, &previous.Impressions, &previous.Reach,
-				&previous.Clicks)
+				&previous.Clicks, &previous.Saves)
 		if err != nil && err != pgx.ErrNoRows { //nolint:errorlint // pgx gives it unwrapped
 			return err
 		}
@@ -68,15 +68,16 @@ func naiveFold(ctx context.Context, pool *pgxpool.Pool, read domain.PostRead, id
 		g := domain.GrowthSince(previous, read.Counts, read.FromZero)
 		_, err = tx.Exec(ctx, `
 			insert into tSPostInsights (social_account_id, external_id, captured_at, event_id, parent_account, account_id, member_id,
-				p_id, a_type, backfilled, growth_eligible, from_zero, likes, comments, shares, views, impressions, reach, clicks, engagement,
-				engagement_partial, previous_at, glikes, gcomments, gshares, gviews, gimpressions, gclicks)
+				p_id, a_type, backfilled, growth_eligible, from_zero, likes, comments, shares, views, impressions, reach, clicks, saves, avg_watch_ms,
+				engagement, engagement_partial, previous_at, glikes, gcomments, gshares, gviews, gimpressions, gclicks, gsaves)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, 0, false, true, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-				$23, $24, $25)
+				$23, $24, $25, $26, $27, $28)
 			on conflict do nothing`,
 			read.SocialAccount, read.ExternalID, read.CapturedAt, id, read.ParentAccount, read.AccountID, read.MemberID, int(read.Platform),
 			read.FromZero,
-			read.Likes, read.Comments, read.Shares, read.Views, read.Impressions, read.Reach, read.Clicks, sum, partial, previousAt,
-			g.Likes, g.Comments, g.Shares, g.Views, g.Impressions, g.Clicks)
+			read.Likes, read.Comments, read.Shares, read.Views, read.Impressions, read.Reach, read.Clicks, read.Saves, read.AvgWatch,
+			sum, partial, previousAt,
+			g.Likes, g.Comments, g.Shares, g.Views, g.Impressions, g.Clicks, g.Saves)
 		if err != nil {
 			return err
 		}

@@ -35,13 +35,16 @@ func TestInstagram(t *testing.T) {
 		"age 18-24 20", "age 25-34 55", "city Vienna, Vienna 70", "country AT 90", "gender F 60", "gender M 40",
 	}, s.lines(`select format('%s %s %s', d->>'facet', v.key, v.value) from tSAccountIns, jsonb_array_elements(demographics) d, jsonb_each_text(d->'values') v order by 1`))
 	require.Equal(t, []string{
-		"904 story | - - 0 60 60 51 - | 0 t",       // a story has neither likes nor comments
-		"905 story | - - - - - - - | -",            // under five viewers: no reading at all
-		"901 carousel | - 5 3 900 900 700 - | 8 t", // the owner hides likes
-		"902 reel | 410 12 33 5000 5000 3200 - | 455 f",
-		"903 photo | 8 1 - - - - - | 9 t", // of before the account was a business
-		"906 ad | 6 - 1 70 70 40 - | 7 t", // comments are not for this kind, which costs no other figure
+		"904 story | - - 0 60 60 51 - - - | 0 t",                // a story has neither likes nor comments nor saves
+		"905 story | - - - - - - - - - | -",                     // under five viewers: no reading at all
+		"901 carousel | - 5 3 900 900 700 - 24 - | 8 t",         // the owner hides likes
+		"902 reel | 410 12 33 5000 5000 3200 - 77 9150 | 455 f", // milliseconds, shown as read
+		"903 photo | 8 1 - - - - - - - | 9 t",                   // of before the account was a business
+		"906 ad | 6 - 1 70 70 40 - 0 - | 7 t",                   // comments are not for this kind, which costs no other figure
 	}, s.posts())
+	reel := s.ask("/api/activities/70:902")
+	require.InDelta(t, 77, at(t, reel, "data", "saves"), 0)
+	require.InDelta(t, 9150, at(t, reel, "data", "avg_watch_ms"), 0)
 	stats := s.ask("/reach/getAccountStats/3?startTime=2026-11-18&endTime=2026-11-18")
 	require.InDelta(t, 310, at(t, stats, "data", "platforms", 0, "reach"), 0)
 	require.InDelta(t, 321, at(t, stats, "data", "platforms", 0, "impressions", "value"), 0)

@@ -40,9 +40,9 @@ func TestLinkedInPage(t *testing.T) {
 	require.Empty(t, s.missing())
 	require.Equal(t, []string{`[{"facet": "country", "values": {"urn:li:geo:103883259": 150020}}]`}, s.lines("select demographics::text from tSAccountIns"))
 	require.Equal(t, []string{
-		"urn:li:share:71 photo | 30 4 2 - 500 410 12 | 36 f",
-		"urn:li:ugcPost:72 video | -2 0 - - 90 - -1 | -2 t",
-		"urn:li:share:73 post | 0 0 0 - 0 0 0 | 0 f", // left out of the answer: no activity, which is zero
+		"urn:li:share:71 photo | 30 4 2 - 500 410 12 - - | 36 f",
+		"urn:li:ugcPost:72 video | -2 0 - - 90 - -1 - - | -2 t",
+		"urn:li:share:73 post | 0 0 0 - 0 0 0 - - | 0 f", // left out of the answer: no activity, which is zero
 	}, s.posts(), "an advertisement is no post")
 	insights := s.ask("/getAccountInsights/2026-11-16/2026-11-19/4")
 	require.InDelta(t, 35, at(t, insights, "data", "total", "engagement", "value"), 0)
@@ -74,5 +74,5 @@ func TestLinkedInProfile(t *testing.T) {
 		"shares day_flow 1 RESHARE 2026-11-17 ",
 	}, s.figures())
 	require.Equal(t, []string{"clicks empty"}, s.missing())
-	require.Equal(t, []string{"urn:li:share:7001 post | 31 6 2 - 1200 800 - | 39 f"}, s.posts())
+	require.Equal(t, []string{"urn:li:share:7001 post | 31 6 2 - 1200 800 - 9 - | 39 f"}, s.posts())
 }

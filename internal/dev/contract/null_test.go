@@ -23,27 +23,32 @@ func TestAbsentIsNullInTheAnswer(t *testing.T) {
 		"a post without summaries": {
 			"facebook_page", domain.Facebook, 0, "1000001", "/api/activities/70:1000001_56",
 			[]string{"likes", "shares"},
-			[]string{"comments", "views", "impressions", "reach"},
+			[]string{"comments", "views", "impressions", "reach", "saves", "avg_watch_ms"},
 		},
 		"a story": {
 			"instagram", domain.Instagram, 0, "17841400000000001", "/api/activities/70:904",
 			[]string{"shares"},
-			[]string{"likes", "comments"},
+			[]string{"likes", "comments", "saves", "avg_watch_ms"},
 		},
 		"a story that was not read": {
 			"instagram", domain.Instagram, 0, "17841400000000001", "/api/activities/70:905",
 			nil,
 			[]string{"likes", "comments", "shares", "views", "impressions", "reach", "captured_at"},
 		},
+		"an advertisement that nobody kept": {
+			"instagram", domain.Instagram, 0, "17841400000000001", "/api/activities/70:906",
+			[]string{"saves"},
+			[]string{"comments", "avg_watch_ms"},
+		},
 		"a post without activity": {
 			"linkedin_page", domain.LinkedIn, domain.LinkedInCompanyPage, "4242", "/api/activities/70:urn:li:share:73",
 			[]string{"likes", "comments", "shares", "impressions", "reach"},
-			[]string{"views"},
+			[]string{"views", "saves", "avg_watch_ms"},
 		},
 		"a video that came back with less": {
 			"tiktok", domain.TikTok, 0, "723f-open", "/api/activities/70:7385419238471229743",
 			nil,
-			[]string{"comments", "shares", "impressions", "reach"},
+			[]string{"comments", "shares", "impressions", "reach", "saves", "avg_watch_ms"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -167,11 +167,11 @@ func (s *stage) missing() []string {
 	return s.lines(`select format('%s %s', m->>'name', m->>'reason') from tSAccountIns, jsonb_array_elements(missing) m order by 1`)
 }
 
-// posts are the posts and their counts: id type | likes comments shares views impressions reach clicks | engagement partial.
+// posts are the posts and their counts: id type | likes comments shares views impressions reach clicks saves watch | engagement partial.
 func (s *stage) posts() []string {
 	const n = `coalesce(%s::text, '-')`
 	columns := ""
-	for _, name := range []string{"likes", "comments", "shares", "views", "impressions", "reach", "clicks"} {
+	for _, name := range []string{"likes", "comments", "shares", "views", "impressions", "reach", "clicks", "saves", "avg_watch_ms"} {
 		columns += ", " + fmt.Sprintf(n, "i."+name)
 	}
 	return s.lines(`

@@ -21,9 +21,9 @@ func TestTikTok(t *testing.T) {
 	}, s.figures())
 	require.Empty(t, s.missing(), "what the platform does not have at all is not asked for")
 	require.Equal(t, []string{
-		"7385419238471229742 video | 12 1 0 3000000000 - - - | 13 f",
-		"7385419238471229744 video | - - - - - - - | -", // dropped without a word: no reading, no zero
-		"7385419238471229743 video | 7 - - 90 - - - | 7 t",
+		"7385419238471229742 video | 12 1 0 3000000000 - - - - - | 13 f",
+		"7385419238471229744 video | - - - - - - - - - | -", // dropped without a word: no reading, no zero
+		"7385419238471229743 video | 7 - - 90 - - - - - | 7 t",
 	}, s.posts())
 	insights := s.ask("/getAccountInsights/2026-11-17/2026-11-19/6")
 	require.Nil(t, at(t, insights, "data", "total", "engagement", "value"), "one reading of a counter is no gain")

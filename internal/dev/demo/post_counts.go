@@ -36,33 +36,42 @@ func (p post) countsAt(seed uint64, at time.Time) (domain.Counts, []domain.Missi
 	switch p.channel.platform {
 	case domain.Facebook:
 		if p.Kind == simulator.KindReel {
-			return p.reelCounts(c, n, at)
+			return p.reelCounts(seed, c, n, at)
 		}
 		c.Views, c.Impressions, c.Reach, c.Clicks = &n.Views, &n.Views, &n.Reach, &n.Clicks
 	case domain.Instagram:
 		c.Views, c.Impressions, c.Reach = &n.Views, &n.Views, &n.Reach
 		if p.Kind == simulator.KindStory {
 			c.Likes, c.Comments = nil, nil
+		} else {
+			c.Saves = &n.Saves
+		}
+		if p.Kind == simulator.KindReel {
+			c.AvgWatch = new(simulator.AvgWatchOf(seed, p.ID))
 		}
 	case domain.TikTok:
 		c.Views = &n.Views
 	case domain.LinkedIn:
 		c.Impressions, c.Reach, c.Clicks = &n.Views, &n.Reach, &n.Clicks
+		if p.channel.kind == domain.LinkedInProfile {
+			c.Saves = &n.Saves
+		}
 	}
 	return c, nil
 }
 
 // reelCounts: a fresh reel has nothing but its node's likes and comments.
-func (p post) reelCounts(c domain.Counts, n simulator.PostCounters, at time.Time) (domain.Counts, []domain.MissingFigure) {
+func (p post) reelCounts(seed uint64, c domain.Counts, n simulator.PostCounters, at time.Time) (domain.Counts, []domain.MissingFigure) {
 	var missing []domain.MissingFigure
 	miss := func(name string) {
 		missing = append(missing, domain.MissingFigure{Name: name, Reason: platforms.ReasonEmpty, Detail: "answered without a value"})
 	}
-	c.Views, c.Reach = &n.Views, &n.Reach
+	c.Views, c.Reach, c.AvgWatch = &n.Views, &n.Reach, new(simulator.AvgWatchOf(seed, p.ID))
 	if at.Sub(p.Created) < reelSilence {
-		c.Shares, c.Views, c.Reach = nil, nil, nil
+		c.Shares, c.Views, c.Reach, c.AvgWatch = nil, nil, nil, nil
 		miss(domain.MetricShares)
 		miss(domain.MetricViews)
+		miss(domain.MetricAvgWatch)
 		miss(domain.MetricReach)
 	}
 	return c, missing

@@ -234,6 +234,11 @@ func (f *chaosFeed) postRead() *kgo.Record {
 			payload[name] = f.rng.IntN(10_000)
 		}
 	}
+	for _, name := range []string{"saves", "avg_watch_ms"} { // left out where they are absent
+		if f.rng.IntN(3) > 0 {
+			payload[name] = f.rng.IntN(10_000)
+		}
+	}
 	return f.record("metrics", key, "metrics.post_read.v1", payload)
 }
 

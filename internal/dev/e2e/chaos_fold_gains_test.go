@@ -122,13 +122,13 @@ func foldPostMonths(days map[chaosOwner]*chaosSums, rows chaosRows) {
 	}
 }
 
-var chaosStepFigures = []string{"likes", "comments", "shares", "views", "impressions", "clicks"}
+var chaosStepFigures = []string{"likes", "comments", "shares", "views", "impressions", "clicks", "saves"}
 
 // chaosStep is what a reading gained of each figure, and the columns that say what was known before of those that it
 // lacks. It notes what the reading says.
 func chaosStep(known map[string]*int64, e *chaosReading) (gained map[string]*int64, step map[string]any) {
 	gained, step = map[string]*int64{}, map[string]any{}
-	for i, now := range []*int64{e.Likes, e.Comments, e.Shares, e.Views, e.Impressions, e.Clicks} {
+	for i, now := range []*int64{e.Likes, e.Comments, e.Shares, e.Views, e.Impressions, e.Clicks, e.Saves} {
 		name := chaosStepFigures[i]
 		step["known_"+name] = nil
 		switch before := known[name]; {

@@ -215,6 +215,7 @@ func chaosReadingRow(r *chaosRecord) map[string]any {
 		"p_id": e.Platform, "a_type": e.AccountType, "published_at": e.PublishedAt,
 		"likes": e.Likes, "comments": e.Comments, "shares": e.Shares, "views": e.Views,
 		"impressions": e.Impressions, "reach": e.Reach, "clicks": e.Clicks,
+		"saves": e.Saves, "avg_watch_ms": e.AvgWatch,
 		"engagement": engagement, "engagement_partial": partial,
 	}
 }

@@ -217,6 +217,8 @@ type chaosReading struct {
 	Impressions    *int64        `json:"impressions"`
 	Reach          *int64        `json:"reach"`
 	Clicks         *int64        `json:"clicks"`
+	Saves          *int64        `json:"saves"`
+	AvgWatch       *int64        `json:"avg_watch_ms"`
 	Figures        []chaosFigure `json:"figures"`
 }
 

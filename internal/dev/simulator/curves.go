@@ -182,6 +182,11 @@ func ClicksOn(seed uint64, id, day string) int64 {
 	return perDay(seed, id, day, "clicks", 5, 25)
 }
 
+// SavesOn is how often people kept an account's posts on a day.
+func SavesOn(seed uint64, id, day string) int64 {
+	return perDay(seed, id, day, "saves", 2, 12)
+}
+
 // YearAt is what a LinkedIn company page answers for its rolling twelve months: smooth in time, like
 // the followers it follows.
 func YearAt(seed uint64, id string, t time.Time) PostCounters {
@@ -234,6 +239,9 @@ func PostAt(seed uint64, id string, published, t time.Time) PostCounters {
 		Saves:    grown(views * between(1, 12, seed, "post saves", id) / 1000),
 	}
 }
+
+// AvgWatchOf is how long a view of a video lasts on average, in milliseconds.
+func AvgWatchOf(seed uint64, id string) int64 { return between(2_500, 14_000, seed, "watch", id) }
 
 // audience is how often a post will have been seen: most are seen by few, and one in fifty goes round.
 func audience(seed uint64, id string) int64 {

@@ -43,7 +43,7 @@ func (s *Server) videoInsights(c *request, p Post, n PostCounters) []object {
 		lifetimeValue("post_video_likes_by_reaction_type", object{"REACTION_LIKE": n.Likes - n.Likes/5, "REACTION_LOVE": n.Likes / 5}),
 		lifetimeValue("post_video_social_actions", object{"COMMENT": n.Comments, "SHARE": n.Shares}),
 		lifetimeValue("post_video_retention_graph", object{"0": 1.0, "1": 0.73}),
-		lifetimeValue("post_video_avg_time_watched", 8300),
+		lifetimeValue("post_video_avg_time_watched", AvgWatchOf(s.cfg.Seed, p.ID)),
 	}
 	if p.Kind == KindReel {
 		return append(data,

@@ -107,7 +107,7 @@ func (s *Server) instagramSeries(c *request, name string, since, until time.Time
 // instagramTotal is one number for the window; a day that is not over counts by its share.
 func (s *Server) instagramTotal(c *request, name string, since, until time.Time) int64 {
 	on := map[string]func(uint64, string, string) int64{
-		"views": ViewsOn, "total_interactions": EngagementOn, "likes": LikesOn, "comments": CommentsOn, "shares": SharesOn,
+		"views": ViewsOn, "total_interactions": EngagementOn, "likes": LikesOn, "comments": CommentsOn, "shares": SharesOn, "saves": SavesOn,
 		"accounts_engaged": EngagementOn, "profile_links_taps": ClicksOn,
 	}[name]
 	first := midnight(since)
@@ -202,6 +202,7 @@ func (s *Server) mediaInsights(c *request, id string) reply {
 	values := map[string]int64{
 		"views": n.Views, "reach": n.Reach, "likes": n.Likes, "comments": n.Comments, "shares": n.Shares, "saved": n.Saves,
 		"total_interactions": n.Likes + n.Comments + n.Shares + n.Saves, "replies": n.Comments,
+		"ig_reels_avg_watch_time": AvgWatchOf(s.cfg.Seed, p.ID),
 	}
 	data := []object{}
 	for _, name := range names {

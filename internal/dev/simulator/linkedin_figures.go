@@ -39,7 +39,8 @@ func (s *Server) memberFollowersByDay(c *request) reply {
 
 // memberMetrics are the query types that the simulator knows, for all posts by day.
 var memberMetrics = map[string]func(uint64, string, string) int64{
-	"IMPRESSION": ViewsOn, "REACTION": LikesOn, "COMMENT": CommentsOn, "RESHARE": SharesOn, "LINK_CLICKS": ClicksOn, "MEMBERS_REACHED": nil,
+	"IMPRESSION": ViewsOn, "REACTION": LikesOn, "COMMENT": CommentsOn, "RESHARE": SharesOn, "LINK_CLICKS": ClicksOn, "POST_SAVE": SavesOn,
+	"MEMBERS_REACHED": nil,
 }
 
 var entityParam = regexp.MustCompile(`^\((share|ugc):(.+)\)$`)
@@ -105,7 +106,7 @@ func (s *Server) memberPost(c *request, query string) reply {
 	}
 	n := s.counters(c, p)
 	value := map[string]int64{
-		"IMPRESSION": n.Views, "REACTION": n.Likes, "COMMENT": n.Comments, "RESHARE": n.Shares, "LINK_CLICKS": n.Clicks,
+		"IMPRESSION": n.Views, "REACTION": n.Likes, "COMMENT": n.Comments, "RESHARE": n.Shares, "LINK_CLICKS": n.Clicks, "POST_SAVE": n.Saves,
 		"MEMBERS_REACHED": n.Reach,
 	}[query]
 	return elements(0, 10, []object{{"count": value, "dateRange": object{}, "metricType": c.metricType(query)}})
