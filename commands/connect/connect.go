@@ -29,7 +29,7 @@ type Store interface {
 	OpenAttempt(ctx context.Context, start, cookie, state []byte, now time.Time) (domain.ConnectAttempt, error)
 	TakeAttempt(ctx context.Context, state, cookie []byte, platform domain.Platform, now time.Time) (domain.ConnectAttempt, error)
 	Attempt(ctx context.Context, id string) (domain.ConnectAttempt, error)
-	Choosing(ctx context.Context, id string, until time.Time) error
+	Choosing(ctx context.Context, id string, g domain.GrantKey, until time.Time) error
 	FinishAttempt(ctx context.Context, id string, outcome domain.ConnectOutcome, now time.Time) error
 
 	MakeLink(ctx context.Context, l domain.ConnectLink, token []byte) error
@@ -41,8 +41,9 @@ type Store interface {
 
 	KeepGrant(ctx context.Context, g domain.Grant, hang []domain.GrantedConnection) error
 	HangingOn(ctx context.Context, g domain.GrantKey) ([]domain.GrantedConnection, error)
-	Unhang(ctx context.Context, connection int64) (g domain.GrantKey, left int, known bool, err error)
-	DropGrant(ctx context.Context, g domain.GrantKey) (bool, error)
+	ConsentOf(ctx context.Context, connection int64) (time.Time, error)
+	Unhang(ctx context.Context, connection int64, seen time.Time) (g domain.GrantKey, left int, known bool, err error)
+	DropGrant(ctx context.Context, g domain.GrantKey, now time.Time) (bool, error)
 }
 
 // Secrets keeps tokens sealed.

@@ -118,9 +118,11 @@ func (c *Connecting) Attempt(ctx context.Context, id string) (domain.ConnectAtte
 	return c.attempt(ctx, `select `+attemptColumns+` from connect_attempts where id::text = $1`, id)
 }
 
-// Choosing says that the tokens of an attempt that was taken wait until a time, under the ref connect/<id>. Errors: [ErrAttemptUsed].
-func (c *Connecting) Choosing(ctx context.Context, id string, until time.Time) error {
-	tag, err := c.pool.Exec(ctx, `update connect_attempts set step = 'choosing', expires_at = $2 where id::text = $1 and step = 'taken'`, id, until)
+// Choosing says that the tokens of an attempt that was taken wait until a time, under the ref connect/<id>, and hold the grant that they would
+// renew: [Connecting.DropGrant]. Errors: [ErrAttemptUsed].
+func (c *Connecting) Choosing(ctx context.Context, id string, g domain.GrantKey, until time.Time) error {
+	tag, err := c.pool.Exec(ctx, `update connect_attempts set step = 'choosing', expires_at = $2, grant_ref = $3 where id::text = $1 and step = 'taken'`,
+		id, until, g.SecretRef())
 	if err == nil && tag.RowsAffected() == 0 {
 		err = ErrAttemptUsed
 	}
