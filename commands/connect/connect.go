@@ -43,6 +43,10 @@ type Store interface {
 	HangingOn(ctx context.Context, g domain.GrantKey) ([]domain.GrantedConnection, error)
 	ConsentOf(ctx context.Context, connection int64) (time.Time, error)
 	Unhang(ctx context.Context, connection int64, seen time.Time) (g domain.GrantKey, left int, known bool, err error)
+	GrantOf(ctx context.Context, g domain.GrantKey) (domain.Grant, bool, error)
+	StopGrant(ctx context.Context, g domain.GrantKey, seen time.Time) error
+	AskDeletion(ctx context.Context, r domain.DeletionRequest) error
+	Deletion(ctx context.Context, code string) ([]domain.DeletionRequest, error)
 	DropGrant(ctx context.Context, g domain.GrantKey, now time.Time) (bool, error)
 }
 
@@ -57,7 +61,7 @@ type SignIns interface {
 	SignIn(p domain.Platform) (platforms.SignIn, error)
 }
 
-// Config holds the parts of [Connect]; all are required.
+// Config holds the parts of [Connect]; all are required, but for those of Meta's calls.
 type Config struct {
 	Directory Directory
 	Store     Store
@@ -74,7 +78,10 @@ type Config struct {
 	// ReturnOrigins are the origins, beside our own, that a result page may lead back to.
 	ReturnOrigins []string
 	// Apps are our client ids, by platform.
-	Apps   map[domain.Platform]string
+	Apps map[domain.Platform]string
+	// Meta opens what Meta sends about people, and Asked has them erased who asked for that; nil: no secret of an app of Meta's is configured.
+	Meta   MetaCalls
+	Asked  func()
 	Now    func() time.Time
 	Logger *slog.Logger
 }

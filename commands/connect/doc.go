@@ -22,6 +22,7 @@
 //	choose.go     what was chosen becomes member, connection and social accounts
 //	disconnect.go a page is read no more; the consent is given back
 //	links.go      for somebody without a login
+//	meta.go       Meta tells that a person removed our app, or wants to be forgotten
 //	secrets.go    random words and their digests; tokens that wait
 //
 // # What goes wrong, and what then
@@ -41,6 +42,7 @@
 //   - The rights have ended meanwhile: nothing is stored.
 //   - The tables do not show in time that a page is disconnected: no token is deleted, and the caller is told to ask again.
 //   - A client user who made a link may not connect any more: the link does not work.
+//   - Meta calls about somebody who is not known, twice, or late: it is answered alike. What it issued before the last consent changes nothing.
 //   - Giving back fails: the page is disconnected and our tokens are deleted all the same; the caller is told that the platform still lists
 //     our app.
 //

@@ -138,16 +138,17 @@ func (c *Connecting) FinishAttempt(ctx context.Context, id string, outcome domai
 }
 
 // Purge deletes the tokens whose choice did not come in time, what became of attempts a day after, links a day after their end, and grants that
-// nothing hangs on, with their tokens.
+// nothing hangs on, with their tokens, and requests for deletion 90 days after they are done.
 func (c *Connecting) Purge(ctx context.Context, now time.Time) error {
 	_, err := c.pool.Exec(ctx, `
 		with late as (select 'connect/' || id::text as secret_ref from connect_attempts where expires_at <= $1),
 		gone as (delete from connect_attempts where expires_at <= $2 or step = 'done' and expires_at <= $1),
 		links as (delete from connect_links where expires_at <= $2),
+		deletions as (delete from deletion_requests where done_at <= $3),
 		idle as (
 		  delete from grants g where consented_at <= $2 and not exists (
 		    select from granted_connections c where (c.platform, c.app, c.person) = (g.platform, g.app, g.person))
 		  returning secret_ref)
-		delete from secrets where ref in (select secret_ref from late union all select secret_ref from idle)`, now, now.Add(-connectKept))
+		delete from secrets where ref in (select secret_ref from late union all select secret_ref from idle)`, now, now.Add(-connectKept), now.Add(-deletionKept))
 	return doing(err, "purge sign-ins")
 }

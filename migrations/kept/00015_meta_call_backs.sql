@@ -3,14 +3,16 @@
 alter table connect_attempts add column grant_ref text;
 create index on connect_attempts (grant_ref);
 
--- What people had deleted at Meta, until a while after it is done. Rows lost: their pages say that nothing is known; what was not done yet is
--- not done, and must be erased by hand.
+-- What people asked Meta to have deleted, until 90 days after it is done. Rows lost: their pages say that nothing is known of them; what was
+-- not done yet must be asked for again.
 create table deletion_requests (
-  code     text        primary key, -- a digest that names nobody
-  platform smallint    not null,
-  person   text,                    -- the platform's id; null when it is done
-  asked_at timestamptz not null,
-  done_at  timestamptz              -- null: not done yet
+  code          text        not null, -- it names nobody
+  platform      smallint    not null,
+  person        text        not null, -- the platform's id; '' when it is done
+  asked_at      timestamptz not null,
+  claimed_until timestamptz,          -- a process is at it; null: none is
+  done_at       timestamptz,          -- null: not done yet
+  primary key (code, platform)
 );
 
 -- +goose Down
