@@ -54,6 +54,7 @@ type connectPage struct {
 	Ticked    string // the key of the page that is to be connected again
 	Progress  []readingProgress
 	Link      connect.LinkPage
+	Deletion  connect.DeletionState
 }
 
 // readingProgress says how far the first reading of a page came.

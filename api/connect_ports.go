@@ -24,6 +24,11 @@ type ConnectDesk interface {
 	Link(ctx context.Context, token, cookie string) (connect.LinkPage, error)
 	Follow(ctx context.Context, token, cookie string, platform domain.Platform) (connect.Begun, error)
 
+	HearsMeta() bool
+	Deauthorized(ctx context.Context, raw string) error
+	DeletionAsked(ctx context.Context, raw string) (connect.DeletionAnswer, error)
+	Deletion(ctx context.Context, code string) (connect.DeletionState, error)
+
 	// Public is the address of a path of ours as browsers outside write it.
 	Public(path string) string
 }

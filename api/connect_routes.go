@@ -41,7 +41,7 @@ func (s *Server) connectRoutes() []route {
 	page := func(method, pattern, id string, serve endpointFunc, takes ...Param) route {
 		return route{method, pattern, id, nil, operation{serve: s.browserPage(serve), takes: takes}}
 	}
-	return []route{
+	return append([]route{
 		{http.MethodPost, "/api/connect", "postConnect", who, s.postConnect()},
 		{http.MethodGet, "/api/connect/links", "getConnectLinks", who, s.getConnectLinks()},
 		{http.MethodPost, "/api/connect/links", "postConnectLinks", who, s.postConnectLinks()},
@@ -55,7 +55,7 @@ func (s *Server) connectRoutes() []route {
 		page(http.MethodPost, patternConnectChoose, "postConnectChoose", s.postConnectChoose, paramAttemptPage),
 		page(http.MethodGet, patternConnectLink, "getConnectLink", s.getConnectLink, paramBrowserLink),
 		page(http.MethodPost, patternConnectLink, "postConnectLink", s.postConnectLink, paramBrowserLink),
-	}
+	}, s.metaRoutes()...)
 }
 
 // still judges whether whoever asked for a sign-in may come in now.

@@ -33,11 +33,21 @@ func connectDesk(t *testing.T, log *foldtest.Log, now func() time.Time) *connect
 	desk, err := connect.New(connect.Config{
 		Directory: readmodels.Connecting{Pool: log.DB.ReadOnly}, Store: vault.NewConnecting(pool), Secrets: secrets,
 		Places: readmodels.Connections{Pool: log.DB.ReadOnly}, SignIns: dialogs{}, Log: log, Moved: func() <-chan struct{} { return nil },
-		Look:      func(context.Context, domain.FetchQueue) error { return nil },
+		Look: func(context.Context, domain.FetchQueue) error { return nil },
+		Meta: metaApp(t), Asked: func() {},
 		PublicURL: connectAt, Apps: map[domain.Platform]string{domain.Facebook: "app"}, Now: now, Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
 	return desk
+}
+
+// metaApp is what Meta's calls are known by.
+func metaApp(t *testing.T) *platforms.Set {
+	t.Helper()
+	set, err := platforms.New(platforms.Config{Facebook: platforms.Endpoint{ClientID: "app", ClientSecret: "APPSECRET"}})
+	require.NoError(t, err)
+	t.Cleanup(set.Close)
+	return set
 }
 
 // dialogs are those of platforms where one person always agrees, with two pages, the second of which offers markup as its name.

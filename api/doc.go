@@ -49,6 +49,7 @@
 //	audit_ports.go audit_export.go audit_export_formats.go audit_reads.go  what they stand on; exports, as CSV or JSON Lines; who read
 //	ops_routes.go ops_ports.go ops_rebuilds.go ops_parked.go ops_actions.go ops_connections.go  operators: what they see and do, progress of rebuilds,
 //	                                parked events, what came of what they did
+//	connect_meta.go  what Meta calls about people who let our apps in
 //	connect_routes.go connect_ports.go connect_pages.go  connecting: what agencies and clients ask; what it stands on; pages in the browser
 //	health.go                       /healthz, /readyz
 //

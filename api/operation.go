@@ -89,7 +89,7 @@ func Describe() Description {
 	s := &Server{deps: Deps{
 		Config: Config{AnalyticsAtRoot: true}, Analytics: struct{ Analytics }{}, Entities: &readmodels.Entities{}, Audit: &AuditDeps{},
 		Directory: &DirectoryDeps{},
-		Operators: struct{ OperatorDesk }{}, Connect: struct{ ConnectDesk }{},
+		Operators: struct{ OperatorDesk }{}, Connect: wholeDesk{},
 		Streams: &stream.Hub{}, Metrics: http.NotFoundHandler(),
 	}}
 	d := Description{
@@ -100,6 +100,11 @@ func Describe() Description {
 	}
 	return d
 }
+
+// wholeDesk is a desk with all of its routes.
+type wholeDesk struct{ ConnectDesk }
+
+func (wholeDesk) HearsMeta() bool { return true }
 
 // Refusal returns an error as a caller reads it: its status, and the body in both shapes.
 func Refusal(err error, requestID string) (status int, body, problem any) {

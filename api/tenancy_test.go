@@ -126,6 +126,9 @@ var rightsTable = map[string]rights{
 	"POST /connect/choose/{}":           rightsOfBrowser,
 	"GET /connect/link/{}":              rightsOfBrowser,
 	"POST /connect/link/{}":             rightsOfBrowserForm,
+	"POST /connect/meta/deauthorize":    rightsOfBrowserForm, // of whoever signs with an app's secret
+	"POST /connect/meta/delete":         rightsOfBrowserForm,
+	"GET /connect/meta/delete/{}":       rightsOfBrowser,
 
 	"GET /getAccountInsights/{}/{}/{}":           rightsOfFigures,
 	"GET /getAccountFollowers/{}/{}/{}":          rightsOfFigures,

@@ -11,7 +11,8 @@ import (
 
 // StaleEraser deletes what is kept of people who are erased, as far as it was stored before the instant.
 type StaleEraser interface {
-	DeleteStale(ctx context.Context, refs []string, before time.Time) (int, error)
+	// DeleteStale is [StaleSecrets.DeleteStale].
+	DeleteStale(ctx context.Context, gone []int64, refs []string, before time.Time) (int, error)
 	ForgetCursors(ctx context.Context, user string) error
 	ForgetReads(ctx context.Context, gone, stay []int64) error
 }
@@ -77,11 +78,28 @@ func (e EraseAgain) listedOf(r domain.Recorded) (now listed, ok bool) {
 	return now, isEntity || r.Data == nil
 }
 
+// ended is a secret as of an instant.
+type ended struct {
+	at time.Time
+	of []string // keys of the connections that named it
+}
+
+// connections are those that are erased, and not back.
+func (s ended) connections(state map[string]listed) (gone []int64) {
+	for _, key := range s.of {
+		_, id, _ := domain.SplitDirectoryKey(key)
+		if n, bad := strconv.ParseInt(id, 10, 64); bad == nil && (state[key].Erased || state[key].entity != nil) {
+			gone = append(gone, n)
+		}
+	}
+	return gone
+}
+
 // ofDirectory are tombstones of entities that were written before their erasure, with its instant: what is written later stays. What is
 // kept of them goes at once.
 func (e EraseAgain) ofDirectory(ctx context.Context) (drafts []domain.Draft, err error) {
 	state := map[string]listed{}
-	secrets := map[string]time.Time{} // also of states that another one has replaced: until when
+	secrets := map[string]ended{} // also of states that another one has replaced
 	err = e.Directory(ctx, func(r domain.Recorded, err error) {
 		now, ok := e.listedOf(r)
 		if err != nil || !ok {
@@ -89,9 +107,9 @@ func (e EraseAgain) ofDirectory(ctx context.Context) (drafts []domain.Draft, err
 		}
 		switch data := now.entity.(type) {
 		case domain.DirectoryUser:
-			secrets[data.PasswordRef] = now.until
+			secrets[data.PasswordRef] = ended{at: now.until}
 		case domain.DirectoryConnection:
-			secrets[data.SecretRef] = now.until
+			secrets[data.SecretRef] = ended{at: now.until, of: append(secrets[data.SecretRef].of, r.Key)}
 		}
 		if before, known := state[r.Key]; !known || now.Replaces(before.CompactedRecord) {
 			state[r.Key] = now
@@ -101,8 +119,8 @@ func (e EraseAgain) ofDirectory(ctx context.Context) (drafts []domain.Draft, err
 		return nil, fmt.Errorf("look for erased entities: %w", err)
 	}
 	delete(secrets, "")
-	for ref, at := range secrets {
-		if _, err := e.Kept.DeleteStale(ctx, []string{ref}, at); err != nil {
+	for ref, end := range secrets {
+		if _, err := e.Kept.DeleteStale(ctx, end.connections(state), []string{ref}, end.at); err != nil {
 			return nil, err
 		}
 	}

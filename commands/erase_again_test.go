@@ -2,6 +2,7 @@ package commands_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -11,8 +12,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-func (s *erasedKept) DeleteStale(_ context.Context, refs []string, _ time.Time) (int, error) {
-	s.deleted = append(s.deleted, refs...)
+func (s *erasedKept) DeleteStale(_ context.Context, gone []int64, refs []string, _ time.Time) (int, error) {
+	for _, ref := range refs {
+		s.deleted = append(s.deleted, fmt.Sprint(ref, gone))
+	}
 	return len(refs), s.err
 }
 
@@ -51,6 +54,7 @@ func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 			{Kind: domain.KindUser, ID: "u", Agency: agency, At: at},
 			{Kind: domain.KindMember, ID: "7", Agency: agency, At: at},
 			{Kind: domain.KindUser, ID: "gone", Agency: agency, At: at},
+			{Kind: domain.KindConnection, ID: "70", Agency: agency, At: at}, {Kind: domain.KindConnection, ID: "71", Agency: agency, At: at},
 			{Kind: domain.KindUser, ID: "erased late", Agency: agency, At: at},
 			{Kind: domain.KindSocialAccount, ID: "700", Agency: agency, At: at, Platform: domain.LinkedIn},
 			{Kind: domain.KindSocialAccount, ID: "800", Agency: agency, At: at, Platform: domain.LinkedIn},
@@ -60,6 +64,8 @@ func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 			entity(domain.DirectoryUser{ID: "u", PasswordRef: "p"}, before), entity(domain.DirectorySession{ID: "old", UserID: "u"}, before),
 			entity(domain.DirectorySession{ID: "new", UserID: "u"}, since), entity(domain.DirectoryMember{ID: 7}, before),
 			entity(domain.DirectoryMember{ID: 7, Name: "back"}, since), entity(domain.DirectoryMember{ID: 7, Name: "came late"}, before),
+			entity(domain.DirectoryConnection{ID: 70, SecretRef: "shared"}, before), entity(domain.DirectoryConnection{ID: 70, SecretRef: "shared"}, since),
+			entity(domain.DirectoryConnection{ID: 71, SecretRef: "shared"}, before), entity(domain.DirectoryConnection{ID: 72, SecretRef: "shared"}, before),
 			entity(domain.DirectoryUser{ID: "v"}, before), entity(domain.DirectoryUser{ID: "gone"}, before),
 			erased(entity(domain.DirectoryUser{ID: "gone"}, before)), entity(domain.DirectoryUser{ID: "erased late"}, before),
 			erased(entity(domain.DirectoryUser{ID: "erased late"}, before.Add(-time.Hour))),
@@ -86,7 +92,8 @@ func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 	require.Equal(t, len(keys), appended)
 	require.ElementsMatch(t, []string{
 		"contents " + agency + ":listing:700:a", "metrics 700", "directory user:u", "directory user:erased late", "directory session:old", "directory social_account:700",
+		"directory connection:71",
 	}, keys)
-	require.Equal(t, []string{"p"}, kept.deleted)
+	require.ElementsMatch(t, []string{"p[]", "shared[71]"}, kept.deleted, "a connection that is back is not taken off its grant")
 	require.ElementsMatch(t, []string{"u", "erased late"}, kept.cursors)
 }

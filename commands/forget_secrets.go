@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -15,8 +16,9 @@ const secretRest = time.Hour
 
 // StaleSecrets deletes secrets that nobody uses any more.
 type StaleSecrets interface {
-	// DeleteStale deletes those of the refs that were stored before an instant, and tells how many there were.
-	DeleteStale(ctx context.Context, refs []string, before time.Time) (int, error)
+	// DeleteStale deletes those of the refs that were stored before an instant and that no connection hangs on but gone ones, and tells how many
+	// there were.
+	DeleteStale(ctx context.Context, gone []int64, refs []string, before time.Time) (int, error)
 }
 
 // ForgetSecrets deletes the tokens of connections and the password hashes of users that the main
@@ -46,9 +48,14 @@ func (f ForgetSecrets) Forget(ctx context.Context) (int, error) {
 	}
 	used := map[string]bool{}
 	var refs []string
-	for _, owner := range owners {
+	var gone []int64
+	for key, owner := range owners {
 		if owner.gone {
 			refs = append(refs, owner.refs...)
+			kind, id, _ := domain.SplitDirectoryKey(key)
+			if n, bad := strconv.ParseInt(id, 10, 64); kind == domain.KindConnection && bad == nil {
+				gone = append(gone, n)
+			}
 			continue
 		}
 		for _, ref := range owner.refs {
@@ -60,7 +67,7 @@ func (f ForgetSecrets) Forget(ctx context.Context) (int, error) {
 		return 0, nil
 	}
 	slices.Sort(refs)
-	deleted, err := f.Secrets.DeleteStale(ctx, slices.Compact(refs), f.Now().Add(-secretRest))
+	deleted, err := f.Secrets.DeleteStale(ctx, gone, slices.Compact(refs), f.Now().Add(-secretRest))
 	if err != nil {
 		return deleted, fmt.Errorf("delete secrets of what was deleted: %w", err)
 	}

@@ -13,12 +13,13 @@ import (
 )
 
 type staleSecrets struct {
+	gone   []int64
 	refs   []string
 	before time.Time
 }
 
-func (s *staleSecrets) DeleteStale(_ context.Context, refs []string, before time.Time) (int, error) {
-	s.refs, s.before = refs, before
+func (s *staleSecrets) DeleteStale(_ context.Context, gone []int64, refs []string, before time.Time) (int, error) {
+	s.gone, s.refs, s.before = gone, refs, before
 	return len(refs), nil
 }
 
@@ -82,6 +83,9 @@ func TestSecretsOfWhatWasDeleted(t *testing.T) {
 			require.Equal(t, c.want, secrets.refs)
 			require.Equal(t, len(c.want), deleted)
 			if c.want != nil {
+				for _, connection := range secrets.gone {
+					require.EqualValues(t, 7, connection, "no other connection is gone")
+				}
 				require.Equal(t, auditNow.Add(-time.Hour), secrets.before, "one that an import has just stored stays")
 			}
 		})

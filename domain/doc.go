@@ -16,6 +16,7 @@
 //	errors.go            Error, its codes, the sentinels
 //	ids.go platform.go   id shapes, platforms
 //	computed_ids.go      ids of what is connected here
+//	deletion_request.go  what a person asked Meta to have deleted
 //	grant.go connect_attempt.go connect_link_events.go  what a person gave one of our apps; a sign-in and what came of it; links for it
 //	event.go registry.go envelope, drafts and recorded events; type name → decoder
 //	metrics.go growth.go readings, posts, kinds of figures; growth between two readings

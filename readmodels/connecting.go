@@ -103,6 +103,24 @@ func (c Connecting) MemberUser(ctx context.Context, member int64) (user string, 
 	return user, err
 }
 
+// MembersOf returns the members that sign-ins of a person at a platform have made, for whichever account of whichever agency: their ids are
+// computed of these. What a main application calls its members is not known here.
+func (c Connecting) MembersOf(ctx context.Context, platform domain.Platform, person string) (members []int64, err error) {
+	const doing = "look for the members of a person"
+	rows, _ := c.Pool.Query(ctx, `select coalesce(parent_account, id), id from accounts`)
+	var agency, account string
+	var ids []int64
+	if _, err := pgx.ForEachRow(rows, []any{&agency, &account}, func() error {
+		ids = append(ids, domain.ComputedMember(agency, account, platform, person))
+		return nil
+	}); err != nil {
+		return nil, wrapped(doing, err)
+	}
+	rows, _ = c.Pool.Query(ctx, `select id from members where id = any($1) order by id`, ids)
+	members, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+	return members, wrapped(doing, err)
+}
+
 // LastTold is the latest time at which any of the entities of some keys, as [domain.EntityKey] makes them, was told or erased: a record of theirs
 // counts when it is later. Members, connections and social accounts only; zero: nothing is known of any.
 func (c Connecting) LastTold(ctx context.Context, keys []string) (at time.Time, err error) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -28,26 +27,29 @@ func (e *erasure) recall(ctx context.Context, person *domain.Person) (recorded b
 	if err != nil || len(before) == 0 {
 		return false, err
 	}
-	var profiles, named []int64
+	var profiles, named, members, connections []int64
 	for _, r := range before {
 		profiles, named = append(profiles, r.Profiles...), append(named, r.Named...)
-		if !e.before {
-			continue
-		}
-		person.ParentAccount, person.User, person.Members = agency, cmp.Or(person.User, r.User), union(person.Members, r.Members)
-		for _, id := range r.Connections {
-			if !slices.ContainsFunc(person.Connections, func(c domain.PersonConnection) bool { return c.ID == id }) {
-				person.Connections = append(person.Connections, domain.PersonConnection{ID: id})
-			}
+		if e.before {
+			person.ParentAccount, person.User = agency, cmp.Or(person.User, r.User)
+			members, connections = append(members, r.Members...), append(connections, r.Connections...)
 		}
 	}
-	there, err := e.socialAccounts(ctx, slices.Concat(profiles, named))
+	there, err := e.thereAgain(ctx)
 	if err != nil {
 		return true, err
 	}
-	back := func(id int64) bool { return there[id] }
-	person.Profiles = union(person.Profiles, slices.DeleteFunc(profiles, back))
-	person.Named = union(person.Named, slices.DeleteFunc(named, back))
+	gone := func(kind string, ids []int64) []int64 {
+		return slices.DeleteFunc(ids, func(id int64) bool { return there[domain.DirectoryKey(kind, strconv.FormatInt(id, 10))] })
+	}
+	person.Members = union(person.Members, gone(domain.KindMember, members))
+	for _, id := range union(nil, gone(domain.KindConnection, connections)) {
+		if !slices.ContainsFunc(person.Connections, func(c domain.PersonConnection) bool { return c.ID == id }) {
+			person.Connections = append(person.Connections, domain.PersonConnection{ID: id})
+		}
+	}
+	person.Profiles = union(person.Profiles, gone(domain.KindSocialAccount, profiles))
+	person.Named = union(person.Named, gone(domain.KindSocialAccount, named))
 	return true, e.people.Going(ctx, person)
 }
 
@@ -94,23 +96,25 @@ func isOf(r domain.PersonErased, p domain.Person) bool {
 	return slices.ContainsFunc(r.Members, func(id int64) bool { return slices.Contains(p.Members, id) })
 }
 
-// socialAccounts are those of the ids that the directory holds: what was erased and came back since is whoever's has it now.
-func (e *erasure) socialAccounts(ctx context.Context, ids []int64) (there map[int64]bool, err error) {
-	there = map[int64]bool{}
-	if len(ids) == 0 {
-		return there, nil
-	}
+// thereAgain are the keys of the directory that are not erased: what was erased and came back since is whoever's has it now. What cannot be
+// decoded may be anything, and counts as there.
+func (e *erasure) thereAgain(ctx context.Context) (there map[string]bool, err error) {
 	log, err := e.parts.Log(ctx)
 	if err != nil {
 		return nil, err
 	}
+	there, counts := map[string]bool{}, map[string]domain.CompactedRecord{}
 	err = assembly.ScanDirectory(ctx, log, func(recorded domain.Recorded, err error) {
-		id, isAccount := strings.CutPrefix(recorded.Key, domain.DirectoryKey(domain.KindSocialAccount, ""))
-		if !isAccount {
+		if err != nil {
+			there[recorded.Key] = true
 			return
 		}
-		if n, bad := strconv.ParseInt(id, 10, 64); bad == nil {
-			there[n] = err != nil || recorded.Data != nil
+		if _, isEntity := recorded.Data.(domain.DirectoryEntity); !isEntity && recorded.Data != nil {
+			return // a heartbeat
+		}
+		now := domain.CompactedRecord{At: recorded.Envelope.Time, Erased: recorded.Data == nil}
+		if before, known := counts[recorded.Key]; !known || now.Replaces(before) {
+			counts[recorded.Key], there[recorded.Key] = now, !now.Erased
 		}
 	})
 	if err != nil {

@@ -169,6 +169,7 @@ func (p *process) startFolding(group *errgroup.Group, ctx context.Context) {
 	}
 	if p.connects() {
 		group.Go(func() error { p.PurgeSignIns(ctx); return nil })
+		group.Go(func() error { p.EraseAsked(ctx); return nil })
 	}
 	group.Go(func() error { return p.Watch(ctx) })
 }

@@ -86,7 +86,7 @@ func (c *Connect) redeem(ctx context.Context, a domain.ConnectAttempt, b CameBac
 	if err := c.Secrets.Put(ctx, waitingRef(a.ID), raw, domain.SecretTimes{Taken: now, Expires: now.Add(chooseWithin)}); err != nil {
 		return err
 	}
-	return c.Store.Choosing(ctx, a.ID, now.Add(chooseWithin))
+	return c.Store.Choosing(ctx, a.ID, c.grantOf(a.Platform, w.Person), now.Add(chooseWithin))
 }
 
 // waitingRef names the tokens that wait; the store deletes them by it, also when it was never told that they wait.

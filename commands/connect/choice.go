@@ -149,9 +149,14 @@ type plan struct {
 	lost    []domain.ConnectedPage                  // of all agencies
 }
 
+// grantOf names what a person gave our app at a platform.
+func (c *Connect) grantOf(p domain.Platform, person string) domain.GrantKey {
+	return domain.GrantKey{Platform: p, App: c.Apps[p], Person: person}
+}
+
 // plan looks at what a consent brings and takes away.
 func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) (p plan, err error) {
-	p.grant = domain.GrantKey{Platform: a.Platform, App: c.Apps[a.Platform], Person: w.Person}
+	p.grant = c.grantOf(a.Platform, w.Person)
 	p.Who, p.Declined = w.Name, w.Declined
 	if p.known, err = c.known(ctx, a.ParentAccount, w.Offered); err != nil {
 		return p, err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -108,6 +109,10 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 		h := hanging(a.ParentAccount, p.grant, o)
 		hang[h.ConnectionID] = h
 	}
+	seen, err := c.consentsBefore(ctx, p, picked, hang)
+	if err != nil {
+		return outcome, err
+	}
 	// What hangs on the grant keeps it: nobody who lets go of the last of the rest deletes what is sealed now.
 	if err := c.Store.KeepGrant(ctx, w.grant(p.grant, now), values(hang)); err != nil {
 		return outcome, err
@@ -119,15 +124,16 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 	if err != nil {
 		return outcome, err
 	}
-	drafts, err := c.drafts(ctx, entities, now)
+	moved, waits := leftOut(p, now)
+	drafts, err := c.drafts(ctx, append(entities, moved...), now)
 	if err != nil {
 		return outcome, err
 	}
-	for _, draft := range append(drafts, fellAway(p, now)...) {
+	for i, draft := range append(drafts, waits...) {
 		if err := c.Log.Append(ctx, signed(draft, a.ConnectRequester)); err != nil {
 			return outcome, fmt.Errorf("record what was connected: %w", err)
 		}
-		if page, ok := draft.Data.(domain.DirectorySocialAccount); ok {
+		if page, ok := draft.Data.(domain.DirectorySocialAccount); ok && i < len(entities) {
 			outcome.Connected = append(outcome.Connected, domain.ConnectedNow{SocialAccountID: page.ID, PID: page.Platform, Name: page.Name})
 		}
 	}
@@ -135,21 +141,66 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 		shown, err := c.Directory.FirstReadings(ctx, a.ParentAccount, idsOf(outcome))
 		return len(shown) == len(outcome.Connected), err
 	})
-	c.replaced(ctx, p, picked, hang)
+	if err := c.hold(ctx, w, p, hang, now); err != nil {
+		return outcome, err
+	}
+	c.replaced(ctx, seen)
 	c.look(ctx, outcome)
 	return outcome, nil
 }
 
-// replaced lets go of the connections by which the chosen pages were read before. What was chosen is stored whatever comes of it.
-func (c *Connect) replaced(ctx context.Context, p plan, picked []offered, now map[int64]domain.GrantedConnection) {
-	gone := map[int64]bool{}
+// hold hangs and seals again what is shown to be read: whoever disconnected one of the pages meanwhile may have taken away what was sealed for it.
+func (c *Connect) hold(ctx context.Context, w waiting, p plan, hang map[int64]domain.GrantedConnection, now time.Time) error {
+	pages, err := c.Directory.PagesOf(ctx, slices.Collect(maps.Keys(hang)))
+	if err != nil || len(pages) == 0 {
+		return err
+	}
+	read := map[int64]domain.GrantedConnection{}
+	for _, page := range pages {
+		read[page.ConnectionID] = hang[page.ConnectionID]
+	}
+	if err := c.Store.KeepGrant(ctx, w.grant(p.grant, now), values(read)); err != nil {
+		return err
+	}
+	for _, ref := range append(refsOf(read), p.grant.SecretRef()) {
+		switch _, err := c.Secrets.Get(ctx, ref); {
+		case domain.CodeOf(err) == domain.CodeNotFound:
+			return c.seal(ctx, w, p, read, now)
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+func refsOf(hang map[int64]domain.GrantedConnection) (refs []string) {
+	for _, h := range hang {
+		refs = append(refs, h.SecretRef)
+	}
+	return refs
+}
+
+// consentsBefore are the connections made here by which the chosen pages are read until now and no more, with the consents that they hang on.
+func (c *Connect) consentsBefore(
+	ctx context.Context, p plan, picked []offered, now map[int64]domain.GrantedConnection,
+) (seen map[int64]time.Time, err error) {
+	seen = map[int64]time.Time{}
 	for _, o := range picked {
 		before := p.known[o.ref()].ConnectionID
-		if _, used := now[before]; used || gone[before] || !domain.Computed(before) {
+		if _, used := now[before]; used || !domain.Computed(before) {
 			continue
 		}
-		gone[before] = true
-		if _, _, err := c.letGo(ctx, before); err != nil {
+		if seen[before], err = c.Store.ConsentOf(ctx, before); err != nil {
+			return nil, err
+		}
+	}
+	return seen, nil
+}
+
+// replaced lets go of the connections by which the chosen pages were read before. What was chosen is stored whatever comes of it.
+func (c *Connect) replaced(ctx context.Context, seen map[int64]time.Time) {
+	for before, consent := range seen {
+		if _, _, err := c.letGo(ctx, before, consent); err != nil {
 			c.Logger.WarnContext(ctx, "a connection that was replaced was not let go", "connection", before, "error", err)
 		}
 	}
@@ -287,21 +338,31 @@ func memberName(a domain.ConnectAttempt, w waiting) string {
 	return Shown(a.Platform) + " " + w.Person
 }
 
-// fellAway are the records of pages that wait for another sign-in, in whatever agency: those with a token of their own.
-func fellAway(p plan, now time.Time) (drafts []domain.Draft) {
+// leftOut are the records by which the pages that the consent leaves out, in whatever agency, wait for another sign-in. Where one token reads
+// several pages, such a page is first moved to a connection of its own, which has no token: the others go on.
+func leftOut(p plan, now time.Time) (moved []domain.DirectoryEntity, waits []domain.Draft) {
 	own := map[int64]bool{}
 	for _, h := range p.hanging {
 		own[h.ConnectionID] = h.SecretRef != p.grant.SecretRef()
 	}
-	for _, page := range p.lost {
+	for _, lost := range p.lost {
+		page := lost.DirectorySocialAccount
 		if !own[page.ConnectionID] {
-			continue
+			page.ConnectionID, page.UpdatedAt = domain.ComputedConnection(page.ParentAccount, page.Platform, p.grant.App, "left out "+keyOf(lost.Ref())), now
+			moved = append(moved, domain.DirectoryConnection{
+				ID: page.ConnectionID, MemberID: page.MemberID, Platform: page.Platform, CreatedAt: now, UpdatedAt: now,
+			}, page)
 		}
-		drafts = append(drafts, commands.NewDraft(domain.TopicOperations, page.ParentAccount, domain.ConnectionStateChanged{
-			ConnectionID: page.ConnectionID, AccountID: page.AccountID, MemberID: page.MemberID, Platform: page.Platform,
-			State: domain.ConnectionReconnect, At: now,
-			Reason: "The person who connected this page signed in again and left it out. Connect it again, and choose it at the platform.",
-		}, now))
+		waits = append(waits, awaitsSignIn(page, now,
+			"The person who connected this page signed in again and left it out. Connect it again, and choose it at the platform."))
 	}
-	return drafts
+	return moved, waits
+}
+
+// awaitsSignIn is the record by which the connection of a page waits for a person to sign in.
+func awaitsSignIn(page domain.DirectorySocialAccount, now time.Time, reason string) domain.Draft {
+	return commands.NewDraft(domain.TopicOperations, page.ParentAccount, domain.ConnectionStateChanged{
+		ConnectionID: page.ConnectionID, AccountID: page.AccountID, MemberID: page.MemberID, Platform: page.Platform,
+		State: domain.ConnectionReconnect, At: now, Reason: reason,
+	}, now)
 }

@@ -29,7 +29,7 @@ type Store interface {
 	OpenAttempt(ctx context.Context, start, cookie, state []byte, now time.Time) (domain.ConnectAttempt, error)
 	TakeAttempt(ctx context.Context, state, cookie []byte, platform domain.Platform, now time.Time) (domain.ConnectAttempt, error)
 	Attempt(ctx context.Context, id string) (domain.ConnectAttempt, error)
-	Choosing(ctx context.Context, id string, until time.Time) error
+	Choosing(ctx context.Context, id string, g domain.GrantKey, until time.Time) error
 	FinishAttempt(ctx context.Context, id string, outcome domain.ConnectOutcome, now time.Time) error
 
 	MakeLink(ctx context.Context, l domain.ConnectLink, token []byte) error
@@ -41,8 +41,13 @@ type Store interface {
 
 	KeepGrant(ctx context.Context, g domain.Grant, hang []domain.GrantedConnection) error
 	HangingOn(ctx context.Context, g domain.GrantKey) ([]domain.GrantedConnection, error)
-	Unhang(ctx context.Context, connection int64) (g domain.GrantKey, left int, known bool, err error)
-	DropGrant(ctx context.Context, g domain.GrantKey) (bool, error)
+	ConsentOf(ctx context.Context, connection int64) (time.Time, error)
+	Unhang(ctx context.Context, connection int64, seen time.Time) (g domain.GrantKey, left int, known bool, err error)
+	GrantOf(ctx context.Context, g domain.GrantKey) (domain.Grant, bool, error)
+	StopGrant(ctx context.Context, g domain.GrantKey, seen time.Time) error
+	AskDeletion(ctx context.Context, r domain.DeletionRequest) error
+	Deletion(ctx context.Context, code string) ([]domain.DeletionRequest, error)
+	DropGrant(ctx context.Context, g domain.GrantKey, now time.Time) (bool, error)
 }
 
 // Secrets keeps tokens sealed.
@@ -56,7 +61,7 @@ type SignIns interface {
 	SignIn(p domain.Platform) (platforms.SignIn, error)
 }
 
-// Config holds the parts of [Connect]; all are required.
+// Config holds the parts of [Connect]; all are required, but for those of Meta's calls.
 type Config struct {
 	Directory Directory
 	Store     Store
@@ -73,7 +78,10 @@ type Config struct {
 	// ReturnOrigins are the origins, beside our own, that a result page may lead back to.
 	ReturnOrigins []string
 	// Apps are our client ids, by platform.
-	Apps   map[domain.Platform]string
+	Apps map[domain.Platform]string
+	// Meta opens what Meta sends about people, and Asked has them erased who asked for that; nil: no secret of an app of Meta's is configured.
+	Meta   MetaCalls
+	Asked  func()
 	Now    func() time.Time
 	Logger *slog.Logger
 }

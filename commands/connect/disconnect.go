@@ -46,6 +46,10 @@ func (c *Connect) Disconnect(ctx context.Context, r domain.ConnectRequester, soc
 	// What was begun comes to its end when the caller goes away.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redeemWithin)
 	defer cancel()
+	seen, err := c.Store.ConsentOf(ctx, page.ConnectionID)
+	if err != nil {
+		return done, err
+	}
 	now := c.Now().UTC().Truncate(time.Microsecond)
 	page.Connected, page.UpdatedAt = false, now
 	drafts, err := c.drafts(ctx, []domain.DirectoryEntity{page.DirectorySocialAccount}, now)
@@ -62,17 +66,18 @@ func (c *Connect) Disconnect(ctx context.Context, r domain.ConnectRequester, soc
 	if !shown {
 		return done, errNotShownYet
 	}
-	done.GivenBack, done.Left, err = c.letGo(ctx, page.ConnectionID)
+	done.GivenBack, done.Left, err = c.letGo(ctx, page.ConnectionID, seen)
 	return done, err
 }
 
 // letGo takes a connection that reads nothing any more off its grant. If nothing else hangs on that, it is given back; left says what remains
-// to be done at the platform.
-func (c *Connect) letGo(ctx context.Context, connection int64) (givenBack bool, left string, err error) {
+// to be done at the platform. Seen is the consent that it hung on before it was appended that it reads nothing: a later one has connected
+// something by it.
+func (c *Connect) letGo(ctx context.Context, connection int64, seen time.Time) (givenBack bool, left string, err error) {
 	if reads, err := c.Directory.PagesOf(ctx, []int64{connection}); err != nil || len(reads) > 0 {
 		return false, "", err
 	}
-	grant, hanging, known, err := c.Store.Unhang(ctx, connection)
+	grant, hanging, known, err := c.Store.Unhang(ctx, connection, seen)
 	if err != nil || !known || hanging > 0 {
 		return false, "", err
 	}
@@ -81,9 +86,13 @@ func (c *Connect) letGo(ctx context.Context, connection int64) (givenBack bool, 
 		c.Logger.ErrorContext(ctx, "the tokens of a consent that is to be given back cannot be read", "platform", grant.Platform.String(), "error", err)
 	}
 	// Only after it was dropped it is certain that nobody has connected something by it meanwhile.
-	dropped, err := c.Store.DropGrant(ctx, grant)
-	if err != nil || !dropped {
+	dropped, err := c.Store.DropGrant(ctx, grant, c.Now())
+	if err != nil {
 		return false, "", err
+	}
+	if !dropped {
+		return false, "The same person is about to connect something by the same consent, so that it was not given back. Whoever signed in can remove the app in " +
+			"their settings at " + Shown(grant.Platform) + ".", nil
 	}
 	back := c.giveBack(ctx, grant, raw)
 	if grant.Platform == domain.Instagram {

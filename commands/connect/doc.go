@@ -22,6 +22,7 @@
 //	choose.go     what was chosen becomes member, connection and social accounts
 //	disconnect.go a page is read no more; the consent is given back
 //	links.go      for somebody without a login
+//	meta.go       Meta tells that a person removed our app, or wants to be forgotten
 //	secrets.go    random words and their digests; tokens that wait
 //
 // # What goes wrong, and what then
@@ -41,6 +42,7 @@
 //   - The rights have ended meanwhile: nothing is stored.
 //   - The tables do not show in time that a page is disconnected: no token is deleted, and the caller is told to ask again.
 //   - A client user who made a link may not connect any more: the link does not work.
+//   - Meta calls about somebody who is not known, twice, or late: it is answered alike. What it issued before the last consent changes nothing.
 //   - Giving back fails: the page is disconnected and our tokens are deleted all the same; the caller is told that the platform still lists
 //     our app.
 //
@@ -51,7 +53,10 @@
 //     token is the person's: connections of all agencies then share the grant's secret, because TikTok's refresh token works once and two
 //     copies would kill each other.
 //   - A sign-in renews everything that hangs on its grant, in every agency: on LinkedIn the older tokens may be dead.
-//   - A page that falls away and has a token of its own is recorded as waiting for a sign-in. Where the person's token reads several accounts,
-//     the reading of the one that is not covered fails for itself and says so.
+//   - A page that falls away is recorded as waiting for a sign-in. Where the person's token reads several accounts, it is moved to a connection
+//     of its own, without a token, so that the others go on; connecting it again moves it back.
+//   - Whoever lets go of a connection names the consent that they saw it hang on before they recorded that it reads nothing; a choice hangs
+//     and seals a second time once the tables show it. So a page that is disconnected while it is chosen again keeps its new token.
+//   - Tokens that wait for a choice hold the grant that they would renew: giving it back would end them.
 //   - The state is made of the cookie and the attempt's address, so that a page that is loaded again shows the same link.
 package connect

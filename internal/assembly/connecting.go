@@ -37,7 +37,7 @@ func (s *Service) newConnect(ctx context.Context, c ConnectConfig) (*connect.Con
 		return nil, err
 	}
 	at := c.Fetch.Platforms
-	return connect.New(connect.Config{
+	config := connect.Config{
 		Directory: readmodels.Connecting{Pool: s.ReadPool}, Store: vault.NewConnecting(s.KeptPool), Secrets: secrets,
 		Places: readmodels.Connections{Pool: s.ReadPool}, SignIns: network.clients, Log: s.Log,
 		Moved:     func() <-chan struct{} { return s.progress.Moved(projections.Directory{}.Name(), "") },
@@ -47,5 +47,14 @@ func (s *Service) newConnect(ctx context.Context, c ConnectConfig) (*connect.Con
 			domain.Facebook: at.Facebook.ClientID, domain.Instagram: at.Instagram.ClientID, domain.LinkedIn: at.LinkedIn.ClientID, domain.TikTok: at.TikTok.ClientID,
 		},
 		Now: c.Fetch.Now, Logger: s.settings.Logger,
-	})
+	}
+	if network.clients.HearsMeta() {
+		config.Meta, config.Asked = network.clients, func() {
+			select {
+			case s.asked <- struct{}{}:
+			default: // it is going to look
+			}
+		}
+	}
+	return connect.New(config)
 }

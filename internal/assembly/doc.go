@@ -39,6 +39,7 @@
 //	handler.go     the HTTP layer
 //	fetching.go    quotas, clients, collecting and its schedule
 //	connecting.go  sign-ins in a browser
+//	erase_asked.go people who asked a platform to be forgotten
 //	forget_secrets.go    secrets of what was deleted go
 //	erasures_file.go     the list of erasures outside log and database; each start erases again what it names
 //	observe.go registrations.go fetch_metrics.go    metrics; giving their names back

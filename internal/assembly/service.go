@@ -63,12 +63,13 @@ type Service struct {
 	engines   []*projections.Engine
 	streams   *stream.Hub
 	ticketKey []byte
+	asked     chan struct{} // somebody asked a platform to be forgotten
 }
 
 // Open brings the database to this version and opens everything that the process needs; nothing runs yet.
 // [Service.Close] gives it back.
 func Open(ctx context.Context, c Config) (_ *Service, err error) {
-	s := &Service{Parts: NewParts(c.Settings), config: c}
+	s := &Service{Parts: NewParts(c.Settings), config: c, asked: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())

@@ -163,6 +163,9 @@ type Set struct {
 	clients map[domain.Platform]Client
 	dialogs map[domain.Platform]dialog
 	http    *http.Client
+
+	metaApps []metaApp
+	now      func() time.Time
 }
 
 // New checks the configuration and builds the clients; every wrong setting is in the one error.
@@ -176,7 +179,7 @@ func New(cfg Config) (*Set, error) {
 		return nil, fmt.Errorf("load the Pacific time zone: %w", err)
 	}
 	client := hardened(cfg.HTTPClient)
-	return &Set{http: client, dialogs: dialogs(cfg, client, pacific), clients: map[domain.Platform]Client{
+	return &Set{http: client, metaApps: metaApps(cfg), now: cfg.Now, dialogs: dialogs(cfg, client, pacific), clients: map[domain.Platform]Client{
 		domain.Facebook: newFacebook(cfg, client, pacific), domain.Instagram: newInstagram(cfg, client, pacific),
 		domain.LinkedIn: newLinkedIn(cfg, client), domain.TikTok: newTikTok(cfg, client),
 	}}, nil

@@ -118,9 +118,11 @@ func (c *Connecting) Attempt(ctx context.Context, id string) (domain.ConnectAtte
 	return c.attempt(ctx, `select `+attemptColumns+` from connect_attempts where id::text = $1`, id)
 }
 
-// Choosing says that the tokens of an attempt that was taken wait until a time, under the ref connect/<id>. Errors: [ErrAttemptUsed].
-func (c *Connecting) Choosing(ctx context.Context, id string, until time.Time) error {
-	tag, err := c.pool.Exec(ctx, `update connect_attempts set step = 'choosing', expires_at = $2 where id::text = $1 and step = 'taken'`, id, until)
+// Choosing says that the tokens of an attempt that was taken wait until a time, under the ref connect/<id>, and hold the grant that they would
+// renew: [Connecting.DropGrant]. Errors: [ErrAttemptUsed].
+func (c *Connecting) Choosing(ctx context.Context, id string, g domain.GrantKey, until time.Time) error {
+	tag, err := c.pool.Exec(ctx, `update connect_attempts set step = 'choosing', expires_at = $2, grant_ref = $3 where id::text = $1 and step = 'taken'`,
+		id, until, g.SecretRef())
 	if err == nil && tag.RowsAffected() == 0 {
 		err = ErrAttemptUsed
 	}
@@ -136,16 +138,17 @@ func (c *Connecting) FinishAttempt(ctx context.Context, id string, outcome domai
 }
 
 // Purge deletes the tokens whose choice did not come in time, what became of attempts a day after, links a day after their end, and grants that
-// nothing hangs on, with their tokens.
+// nothing hangs on, with their tokens, and requests for deletion 90 days after they are done.
 func (c *Connecting) Purge(ctx context.Context, now time.Time) error {
 	_, err := c.pool.Exec(ctx, `
 		with late as (select 'connect/' || id::text as secret_ref from connect_attempts where expires_at <= $1),
 		gone as (delete from connect_attempts where expires_at <= $2 or step = 'done' and expires_at <= $1),
 		links as (delete from connect_links where expires_at <= $2),
+		deletions as (delete from deletion_requests where done_at <= $3),
 		idle as (
 		  delete from grants g where consented_at <= $2 and not exists (
 		    select from granted_connections c where (c.platform, c.app, c.person) = (g.platform, g.app, g.person))
 		  returning secret_ref)
-		delete from secrets where ref in (select secret_ref from late union all select secret_ref from idle)`, now, now.Add(-connectKept))
+		delete from secrets where ref in (select secret_ref from late union all select secret_ref from idle)`, now, now.Add(-connectKept), now.Add(-deletionKept))
 	return doing(err, "purge sign-ins")
 }

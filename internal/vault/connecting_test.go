@@ -40,6 +40,9 @@ func newConnectStage(t *testing.T) connectStage {
 	return connectStage{vault.NewConnecting(pool), secrets, vault.NewEraser(pool)}
 }
 
+// waitingGrant is what the tokens of waiting attempts would renew.
+var waitingGrant = domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "waits"}
+
 // begin begins an attempt whose address ends in start.
 func (s connectStage) begin(t *testing.T, start string) domain.ConnectAttempt {
 	t.Helper()
@@ -61,7 +64,7 @@ func (s connectStage) waiting(t *testing.T, start string) domain.ConnectAttempt 
 	_, err = s.TakeAttempt(t.Context(), digest(start+" state"), digest("cookie"), domain.Facebook, connectDay)
 	require.NoError(t, err)
 	require.NoError(t, s.secrets.Put(t.Context(), "connect/"+a.ID, []byte("tokens"), domain.SecretTimes{Taken: connectDay}))
-	require.NoError(t, s.Choosing(t.Context(), a.ID, connectDay.Add(15*time.Minute)))
+	require.NoError(t, s.Choosing(t.Context(), a.ID, waitingGrant, connectDay.Add(15*time.Minute)))
 	return a
 }
 
@@ -127,7 +130,7 @@ func TestWaitingTokensGoWithTheChoiceOrWithTime(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, domain.ConnectDone, done.Step)
 	require.Equal(t, &outcome, done.Outcome)
-	require.ErrorIs(t, s.Choosing(t.Context(), chosen.ID, connectDay), vault.ErrAttemptUsed)
+	require.ErrorIs(t, s.Choosing(t.Context(), chosen.ID, waitingGrant, connectDay), vault.ErrAttemptUsed)
 
 	require.NoError(t, s.Purge(t.Context(), connectDay.Add(14*time.Minute)))
 	_, err = s.secrets.Get(t.Context(), "connect/"+late.ID)
@@ -216,27 +219,27 @@ func TestGrantGoesWithTheLastConnectionOfAnyAgency(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, hang, hanging)
 
-	dropped, err := s.DropGrant(t.Context(), g.GrantKey)
+	dropped, err := s.DropGrant(t.Context(), g.GrantKey, connectDay)
 	require.NoError(t, err)
 	require.False(t, dropped, "two hang on it")
-	key, left, known, err := s.Unhang(t.Context(), 1)
+	key, left, known, err := s.Unhang(t.Context(), 1, connectDay)
 	require.NoError(t, err)
 	require.True(t, known)
 	require.Equal(t, g.GrantKey, key)
 	require.Equal(t, 1, left, "the other agency's")
 	_, err = s.secrets.Get(t.Context(), "connection/1")
 	require.ErrorIs(t, err, vault.ErrNoSecret)
-	_, left, _, err = s.Unhang(t.Context(), 2)
+	_, left, _, err = s.Unhang(t.Context(), 2, connectDay)
 	require.NoError(t, err)
 	require.Zero(t, left)
 	_, err = s.secrets.Get(t.Context(), g.SecretRef())
 	require.NoError(t, err, "with it the consent is given back")
-	dropped, err = s.DropGrant(t.Context(), g.GrantKey)
+	dropped, err = s.DropGrant(t.Context(), g.GrantKey, connectDay)
 	require.NoError(t, err)
 	require.True(t, dropped)
 	_, err = s.secrets.Get(t.Context(), g.SecretRef())
 	require.ErrorIs(t, err, vault.ErrNoSecret)
-	_, _, known, err = s.Unhang(t.Context(), 2)
+	_, _, known, err = s.Unhang(t.Context(), 2, connectDay)
 	require.NoError(t, err)
 	require.False(t, known)
 }
@@ -254,4 +257,49 @@ func TestIdleGrantGoesAfterADay(t *testing.T) {
 	require.NoError(t, s.Purge(t.Context(), connectDay.Add(24*time.Hour)))
 	_, err = s.secrets.Get(t.Context(), g.SecretRef())
 	require.ErrorIs(t, err, vault.ErrNoSecret)
+}
+
+// A sign-in whose tokens wait for a choice holds the grant that they would renew, as long as there is time to choose.
+func TestWaitingSignInHoldsItsGrant(t *testing.T) {
+	t.Parallel()
+	s := newConnectStage(t)
+	g := domain.Grant{GrantKey: waitingGrant, ConsentedAt: connectDay}
+	drop := func(now time.Time) bool {
+		require.NoError(t, s.KeepGrant(t.Context(), g, nil))
+		dropped, err := s.DropGrant(t.Context(), g.GrantKey, now)
+		require.NoError(t, err)
+		return dropped
+	}
+	require.True(t, drop(connectDay))
+	first, second := s.waiting(t, "one"), s.waiting(t, "two")
+	require.False(t, drop(connectDay))
+	require.NoError(t, s.FinishAttempt(t.Context(), first.ID, domain.ConnectOutcome{}, connectDay))
+	require.False(t, drop(connectDay), second.ID)
+	require.True(t, drop(connectDay.Add(15*time.Minute)), "the time to choose is over")
+}
+
+// Whoever takes a connection off does so by the consent that they have seen: one that came since has stored tokens anew.
+func TestConsentSinceKeepsWhatHangsOnIt(t *testing.T) {
+	t.Parallel()
+	s := newConnectStage(t)
+	g := domain.Grant{GrantKey: waitingGrant, ConsentedAt: connectDay}
+	hang := []domain.GrantedConnection{{ConnectionID: 1, ParentAccount: connectAgency, Platform: domain.Facebook, TokenOf: "1001", SecretRef: "connection/1"}}
+	require.NoError(t, s.KeepGrant(t.Context(), g, hang))
+	seen, err := s.ConsentOf(t.Context(), 1)
+	require.NoError(t, err)
+	require.True(t, seen.Equal(connectDay))
+	none, err := s.ConsentOf(t.Context(), 2)
+	require.NoError(t, err)
+	require.Zero(t, none)
+	g.ConsentedAt = connectDay.Add(time.Second)
+	require.NoError(t, s.KeepGrant(t.Context(), g, hang))
+	require.NoError(t, s.secrets.Put(t.Context(), "connection/1", []byte("new"), domain.SecretTimes{Taken: connectDay}))
+	_, _, known, err := s.Unhang(t.Context(), 1, seen)
+	require.NoError(t, err)
+	require.False(t, known)
+	_, err = s.secrets.Get(t.Context(), "connection/1")
+	require.NoError(t, err)
+	_, _, known, err = s.Unhang(t.Context(), 1, g.ConsentedAt)
+	require.NoError(t, err)
+	require.True(t, known)
 }

@@ -35,6 +35,7 @@
 //	secrets.go  Secrets: put, get one or many, delete
 //	erase.go    Eraser: deletes secrets, cursors and results of reads, without a key
 //	connect_attempts.go connect_links.go grants.go  Connecting: sign-ins under way; links that begin them; what people gave our apps
+//	deletion_requests.go Connecting: what people asked Meta to have deleted; tokens of a consent that was taken back
 //	rotate.go   Secrets: re-sealing under the newest key, check at start
 //
 // # Non-obvious

@@ -20,29 +20,40 @@ func (e Eraser) Delete(ctx context.Context, ref string) error { return e.secrets
 // DeleteConnection takes a connection off its grant and deletes its secret, and the grant, which names the person, with its own. Connections
 // of several agencies may share them: what another connection hangs on stays.
 func (e Eraser) DeleteConnection(ctx context.Context, connection int64, ref string) error {
-	err := pgx.BeginFunc(ctx, e.secrets.pool, func(tx pgx.Tx) error {
+	_, err := e.letGo(ctx, []int64{connection}, []string{ref}, nil)
+	return doing(err, "forget connection %d, its grant and its secret", connection)
+}
+
+// letGo takes connections that are gone off their grants, and deletes of the refs, and of those grants, what nothing hangs on any more. What was
+// stored, or agreed to, at the instant or later stays; nil: nothing does for that.
+func (e Eraser) letGo(ctx context.Context, connections []int64, refs []string, before *time.Time) (deleted int, err error) {
+	err = pgx.BeginFunc(ctx, e.secrets.pool, func(tx pgx.Tx) error {
 		// The grants are locked first: of two that take the last two connections off at once, one must see that nothing is left.
 		rows, _ := tx.Query(ctx, `
-			select secret_ref from grants where secret_ref = $2
-			  or (platform, app, person) in (select platform, app, person from granted_connections where connection_id = $1)
-			order by secret_ref for update`, connection, ref)
+			select secret_ref from grants where consented_at < coalesce($3::timestamptz, 'infinity') and (secret_ref = any($2)
+			  or (platform, app, person) in (select platform, app, person from granted_connections where connection_id = any($1)))
+			order by secret_ref for update`, connections, refs, before)
 		grants, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `delete from granted_connections where connection_id = $1`, connection); err != nil {
+		if _, err := tx.Exec(ctx, `delete from granted_connections c using grants g where c.connection_id = any($1) and g.secret_ref = any($2)
+			and (c.platform, c.app, c.person) = (g.platform, g.app, g.person)`, connections, grants); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `delete from grants g where secret_ref = any($1) and not exists (
-			select from granted_connections c where (c.platform, c.app, c.person) = (g.platform, g.app, g.person))`, grants); err != nil {
+		rows, _ = tx.Query(ctx, `delete from grants g where secret_ref = any($1) and not exists (
+			select from granted_connections c where (c.platform, c.app, c.person) = (g.platform, g.app, g.person)) returning secret_ref`, grants)
+		dropped, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `delete from secrets s where ref = any($1)
+		tag, err := tx.Exec(ctx, `delete from secrets s where (ref = any($1) or ref = any($2) and updated_at < coalesce($3::timestamptz, 'infinity'))
 			and not exists (select from grants g where g.secret_ref = s.ref) and not exists (select from granted_connections c where c.secret_ref = s.ref)`,
-			append(grants, ref))
+			dropped, refs, before)
+		deleted = int(tag.RowsAffected())
 		return err
 	})
-	return doing(err, "forget connection %d, its grant and its secret", connection)
+	return deleted, err
 }
 
 // ForgetReads deletes what became of reading the social accounts that go. Of those that stay it deletes the
@@ -63,9 +74,10 @@ func (e Eraser) ForgetCursors(ctx context.Context, user string) error {
 	return doing(err, "forget the notice cursors of a user")
 }
 
-// DeleteStale deletes those of the refs whose secrets were stored before an instant, and tells how many there
-// were. As [Secrets.Delete] it is called for tombstones only.
-func (e Eraser) DeleteStale(ctx context.Context, refs []string, before time.Time) (int, error) {
-	tag, err := e.secrets.pool.Exec(ctx, `delete from secrets where ref = any($1) and updated_at < $2`, refs, before)
-	return int(tag.RowsAffected()), doing(err, "delete stale secrets")
+// DeleteStale deletes those of the refs whose secrets were stored before an instant, and tells how many there were. As of
+// [Eraser.DeleteConnection], what a connection hangs on that is not among the gone ones stays. As [Secrets.Delete] it is called for tombstones
+// only.
+func (e Eraser) DeleteStale(ctx context.Context, gone []int64, refs []string, before time.Time) (int, error) {
+	deleted, err := e.letGo(ctx, gone, refs, &before)
+	return deleted, doing(err, "delete stale secrets")
 }

@@ -72,3 +72,40 @@ func TestErasureForgetsThePagesOwnToken(t *testing.T) {
 	require.NoError(t, s.eraser.DeleteConnection(t.Context(), 3, "connection/3"))
 	require.False(t, stored("connection/3"), "it hung on no grant: an imported one")
 }
+
+// Erasing again after a restore, and the clean-up behind tombstones, follow the rule of an erasure: what another agency's connection hangs on
+// stays, however old it is; and what was agreed to since.
+func TestStaleSecretsThatAnotherConnectionHangsOnStay(t *testing.T) {
+	t.Parallel()
+	s := newConnectStage(t)
+	g := domain.Grant{GrantKey: domain.GrantKey{Platform: domain.LinkedIn, App: "app", Person: "77"}, ConsentedAt: connectDay}
+	ours := domain.GrantedConnection{ConnectionID: 1, ParentAccount: connectAgency, Platform: domain.LinkedIn, TokenOf: "77", SecretRef: g.SecretRef()}
+	theirs := ours
+	theirs.ConnectionID, theirs.ParentAccount = 2, "bbbbbbbbbbbbbbbbbbbbbbbb"
+	hang := []domain.GrantedConnection{ours, theirs}
+	for _, ref := range []string{g.SecretRef(), "connection/3"} {
+		require.NoError(t, s.secrets.Put(t.Context(), ref, []byte("token"), domain.SecretTimes{Taken: connectDay}))
+	}
+	require.NoError(t, s.KeepGrant(t.Context(), g, hang))
+	stale := func(at time.Time, gone ...int64) int {
+		deleted, err := s.eraser.DeleteStale(t.Context(), gone, []string{g.SecretRef(), "connection/3"}, at)
+		require.NoError(t, err)
+		return deleted
+	}
+	hanging := func() []domain.GrantedConnection {
+		hanging, err := s.HangingOn(t.Context(), g.GrantKey)
+		require.NoError(t, err)
+		return hanging
+	}
+	require.Zero(t, stale(connectDay, 1, 2), "what was agreed to at the instant or later is new")
+	require.Equal(t, hang, hanging())
+	later := connectDay.Add(time.Hour)
+	require.Equal(t, 1, stale(later, 1), "connection/3, which nothing hangs on")
+	require.Equal(t, []domain.GrantedConnection{theirs}, hanging())
+	_, err := s.secrets.Get(t.Context(), g.SecretRef())
+	require.NoError(t, err, "the other agency reads with it")
+	require.Equal(t, 1, stale(later, 1, 2))
+	_, known, err := s.GrantOf(t.Context(), g.GrantKey)
+	require.NoError(t, err)
+	require.False(t, known)
+}

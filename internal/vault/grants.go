@@ -4,19 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// KeepGrant stores what a person gave, in the place of what they gave before, and hangs connections on it that may have hung on another.
+// KeepGrant stores what a person gave, in the place of what they gave before, and hangs connections on it that may have hung on another. Its
+// time is later than the one before, whatever the clocks say: [Connecting.Unhang].
 func (c *Connecting) KeepGrant(ctx context.Context, g domain.Grant, hang []domain.GrantedConnection) error {
 	err := pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
 			insert into grants (platform, app, person, secret_ref, granted, declined, consented_at, data_access_until) values ($1, $2, $3, $4, $5, $6, $7, $8)
 			on conflict (platform, app, person) do update set granted = excluded.granted, declined = excluded.declined,
-			  consented_at = excluded.consented_at, data_access_until = excluded.data_access_until`,
+			  consented_at = greatest(excluded.consented_at, grants.consented_at + interval '1 microsecond'), data_access_until = excluded.data_access_until`,
 			int(g.Platform), g.App, g.Person, g.SecretRef(), some(g.Granted), some(g.Declined), g.ConsentedAt, g.DataAccessUntil)
 		if err != nil {
 			return err
@@ -53,14 +55,25 @@ func (c *Connecting) HangingOn(ctx context.Context, g domain.GrantKey) ([]domain
 	return hanging, nil
 }
 
-// Unhang takes a connection off its grant and deletes the page's own token, if it has one. Left is how much of any agency still hangs on the
-// grant; known is false when the connection hung on none.
-func (c *Connecting) Unhang(ctx context.Context, connection int64) (g domain.GrantKey, left int, known bool, err error) {
+// ConsentOf is when the person consented last to what a connection hangs on; zero: it hangs on nothing.
+func (c *Connecting) ConsentOf(ctx context.Context, connection int64) (at time.Time, err error) {
+	err = c.pool.QueryRow(ctx, `select g.consented_at from grants g join granted_connections c using (platform, app, person) where c.connection_id = $1`,
+		connection).Scan(&at)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	return at, doing(err, "look when connection %d was agreed to", connection)
+}
+
+// Unhang takes a connection off its grant and deletes the page's own token, if it has one, unless there was a consent since the one that the
+// caller has seen ([Connecting.ConsentOf]). Left is how much of any agency still hangs on the grant; known is false when the connection hung on
+// none, or there was.
+func (c *Connecting) Unhang(ctx context.Context, connection int64, seen time.Time) (g domain.GrantKey, left int, known bool, err error) {
 	err = pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
 		// The grant is locked first: of two that take its last two connections off at once, one must see that nothing is left.
 		row := tx.QueryRow(ctx, `
-			select g.platform, g.app, g.person from grants g join granted_connections c using (platform, app, person) where c.connection_id = $1
-			for update of g`, connection)
+			select g.platform, g.app, g.person from grants g join granted_connections c using (platform, app, person)
+			where c.connection_id = $1 and g.consented_at = $2 for update of g`, connection, seen)
 		if err := row.Scan(&g.Platform, &g.App, &g.Person); err != nil {
 			return err
 		}
@@ -79,11 +92,14 @@ func (c *Connecting) Unhang(ctx context.Context, connection int64) (g domain.Gra
 	return g, left, err == nil, doing(err, "take connection %d off its grant", connection)
 }
 
-// DropGrant forgets a grant that nothing hangs on, with its tokens, and tells whether it did.
-func (c *Connecting) DropGrant(ctx context.Context, g domain.GrantKey) (dropped bool, err error) {
+// DropGrant forgets a grant that nothing hangs on, with its tokens, and tells whether it did. A sign-in whose tokens wait for a choice holds it:
+// giving it back would end them.
+func (c *Connecting) DropGrant(ctx context.Context, g domain.GrantKey, now time.Time) (dropped bool, err error) {
 	err = pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `delete from grants g where platform = $1 and app = $2 and person = $3 and not exists (
-			select from granted_connections c where (c.platform, c.app, c.person) = (g.platform, g.app, g.person))`, int(g.Platform), g.App, g.Person)
+			select from granted_connections c where (c.platform, c.app, c.person) = (g.platform, g.app, g.person)) and not exists (
+			select from connect_attempts a where a.grant_ref = g.secret_ref and a.step = 'choosing' and a.expires_at > $4)`,
+			int(g.Platform), g.App, g.Person, now)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}

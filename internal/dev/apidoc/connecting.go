@@ -38,7 +38,22 @@ var connectOperations = map[string]about{
 	"postConnectChoose": browserPage("Connects what was chosen on that page.", "The form names pages of the list by page, those that move from another client by move."),
 	"getConnectLink":    browserPage("The page of a link.", "Opening it binds nothing."),
 	"postConnectLink":   browserPage("Follows a link, and begins a sign-in at the platform that the form names.", "From then on the link works in this browser only."),
+
+	"postConnectMetaDeauthorize": {
+		tag: tagConnecting, summary: "Meta tells that a person removed our app.",
+		text:    metaSigns + "The tokens of that person's consent are deleted, and what was read with them waits for another sign-in.",
+		refuses: []domain.Code{domain.CodeInvalid, domain.CodeTooLarge},
+	},
+	"postConnectMetaDelete": {
+		tag: tagConnecting, summary: "Meta tells that a person wants deleted what we have of them.",
+		text:    metaSigns + "The person is erased as by the command erase. The same request is answered with the same code.",
+		refuses: []domain.Code{domain.CodeInvalid, domain.CodeTooLarge},
+	},
+	"getConnectMetaDelete": browserPage("A page that tells how far a request for deletion came.", "It is known for 90 days after it is done."),
 }
+
+const metaSigns = "For Meta alone: the form's signed_request is signed with the secret of our app, and whatever is not is refused alike. Whoever is not known is " +
+	"answered as if they were. It exists where such a secret is configured. "
 
 var changes = []domain.Code{domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType}
 

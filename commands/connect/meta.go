@@ -1,0 +1,211 @@
+package connect
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// MetaCalls opens what Meta sends; *platforms.Set implements it and says which errors there are.
+type MetaCalls interface {
+	Signed(raw string) ([]platforms.SignedRequest, error)
+}
+
+// DeletionState is how far a person's request for deletion came.
+type DeletionState struct {
+	AskedAt time.Time
+	DoneAt  *time.Time // nil: not done yet
+}
+
+// DeletionAnswer is what Meta is told of a request for deletion, by its names.
+type DeletionAnswer struct {
+	URL  string `json:"url"`               // the page that tells how far it came
+	Code string `json:"confirmation_code"` // 32 hex digits
+}
+
+// metaActor is who the trail names for what Meta has us do.
+const metaActor = "system:meta"
+
+// ErrDeletionUnknown (not_found): no request has this code, or it was done long ago.
+var ErrDeletionUnknown = domain.NewError(domain.CodeNotFound,
+	"No request for deletion is known by this code. It is forgotten 90 days after it is done. Check the code; else ask at the platform again.")
+
+// HearsMeta tells whether Meta may call: the secret of one of its apps is configured.
+func (c *Connect) HearsMeta() bool { return c.Meta != nil }
+
+// Deauthorized takes Meta's word that a person removed our app: the tokens of the consent are deleted, and its connections of all agencies wait
+// for a sign-in. What was issued before the person's last consent changes nothing, and whoever is not known is answered alike. Repeating it is
+// harmless. Errors: invalid ([platforms.ErrNotSigned]); any other means that it is to be repeated.
+func (c *Connect) Deauthorized(ctx context.Context, raw string) error {
+	signed, err := c.Meta.Signed(raw)
+	if err != nil {
+		return err
+	}
+	for _, one := range signed {
+		grant, covers, err := c.covered(ctx, one)
+		if err == nil && covers {
+			err = c.stop(ctx, grant, "The person who connected this page removed our app at "+Shown(one.Platform)+". Connect it again.")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DeletionAsked takes Meta's word that a person wants deleted what we have of them. It does what [Connect.Deauthorized] does, and has the person
+// erased soon. The same request is answered alike however often it comes, and so is whoever is not known. Errors as there.
+func (c *Connect) DeletionAsked(ctx context.Context, raw string) (DeletionAnswer, error) {
+	signed, err := c.Meta.Signed(raw)
+	if err != nil {
+		return DeletionAnswer{}, err
+	}
+	answer := DeletionAnswer{URL: c.Public("/connect/meta/delete/" + signed[0].Code), Code: signed[0].Code}
+	now := c.Now().UTC().Truncate(time.Microsecond)
+	for _, one := range signed {
+		grant, covers, err := c.covered(ctx, one)
+		if err != nil {
+			return DeletionAnswer{}, err
+		}
+		r := domain.DeletionRequest{Code: one.Code, Platform: one.Platform, Person: one.Person, AskedAt: one.IssuedAt}
+		if !covers {
+			r.Person, r.DoneAt = "", &now
+		}
+		if err := c.Store.AskDeletion(ctx, r); err != nil {
+			return DeletionAnswer{}, err
+		}
+		if !covers {
+			continue
+		}
+		if err := c.stop(ctx, grant, "The person who connected this page asked "+Shown(one.Platform)+" to have deleted what we know of them. Connect it again."); err != nil {
+			// What is stored is enough: the erasure takes these tokens too, and the pages off them.
+			c.Logger.WarnContext(ctx, "the tokens of somebody who is to be erased are not all deleted yet", "platform", one.Platform.String(), "error", err)
+		}
+	}
+	c.Asked()
+	return answer, nil
+}
+
+// Deletion tells how far a request for deletion came. Error: [ErrDeletionUnknown].
+func (c *Connect) Deletion(ctx context.Context, code string) (state DeletionState, err error) {
+	found, err := c.Store.Deletion(ctx, code)
+	if err == nil && len(found) == 0 {
+		err = ErrDeletionUnknown
+	}
+	for i, r := range found {
+		state.AskedAt = r.AskedAt
+		switch {
+		case r.DoneAt == nil:
+			return DeletionState{AskedAt: r.AskedAt}, err
+		case i == 0 || r.DoneAt.After(*state.DoneAt):
+			state.DoneAt = r.DoneAt
+		}
+	}
+	return state, err
+}
+
+// covered returns the grant that a request is about, which may be none, and whether it covers that: not when the person has consented since it
+// was issued.
+func (c *Connect) covered(ctx context.Context, signed platforms.SignedRequest) (grant domain.Grant, covers bool, err error) {
+	grant, known, err := c.Store.GrantOf(ctx, c.grantOf(signed.Platform, signed.Person))
+	return grant, !known || signed.IssuedAt.Add(time.Second).After(grant.ConsentedAt), err // it says its second alone
+}
+
+// stop deletes the tokens of a grant, and records that its connections wait for a sign-in: once, however often it is called.
+func (c *Connect) stop(ctx context.Context, grant domain.Grant, reason string) error {
+	hanging, err := c.Store.HangingOn(ctx, grant.GrantKey)
+	if err != nil || len(hanging) == 0 {
+		return err
+	}
+	if err := c.Store.StopGrant(ctx, grant.GrantKey, grant.ConsentedAt); err != nil {
+		return err
+	}
+	ids := make([]int64, len(hanging))
+	for i, h := range hanging {
+		ids[i] = h.ConnectionID
+	}
+	pages, err := c.Directory.PagesOf(ctx, ids)
+	if err != nil {
+		return err
+	}
+	now := c.Now().UTC().Truncate(time.Microsecond)
+	told := map[int64]bool{}
+	for _, page := range pages {
+		if told[page.ConnectionID] {
+			continue
+		}
+		told[page.ConnectionID] = true
+		place, err := c.Places.TokenPlace(ctx, page.ConnectionID)
+		if err != nil {
+			return err
+		}
+		if place.AwaitsSignIn() {
+			continue
+		}
+		draft := awaitsSignIn(page.DirectorySocialAccount, now, reason)
+		draft.Envelope.Audit.Actor = metaActor
+		if err := c.Log.Append(ctx, draft); err != nil {
+			return fmt.Errorf("record that a consent was taken back: %w", err)
+		}
+	}
+	return nil
+}
+
+// Erasing is what erases people whom a platform was asked to have forgotten.
+type Erasing struct {
+	// Shown tells whether the tables show all that is in the log about people.
+	Shown func(ctx context.Context) (bool, error)
+	// Members are the members that sign-ins of a person at a platform have made, in all agencies.
+	Members func(ctx context.Context, p domain.Platform, person string) ([]int64, error)
+	// Person is whoever a member is; not_found: it is erased.
+	Person func(ctx context.Context, member int64) (domain.Person, error)
+	// Erase erases a person, as the command erase does.
+	Erase func(ctx context.Context, p domain.Person, order domain.ErasureOrder) error
+	// Done notes that nothing is left.
+	Done func(ctx context.Context, r domain.DeletionRequest) error
+}
+
+// dueWithin is how long an erasure may take: a month (GDPR article 12).
+const dueWithin = 30 * 24 * time.Hour
+
+// Further takes a request one step further: erases the members that there are, or notes that none are left. It may be repeated, and must be
+// until it is done.
+func (e Erasing) Further(ctx context.Context, r domain.DeletionRequest) (done bool, err error) {
+	if shown, err := e.Shown(ctx); err != nil || !shown {
+		return false, err
+	}
+	members, err := e.Members(ctx, r.Platform, r.Person)
+	if err != nil {
+		return false, err
+	}
+	erased := map[int64]bool{}
+	for _, member := range members {
+		if erased[member] {
+			continue
+		}
+		person, err := e.Person(ctx, member)
+		if domain.CodeOf(err) == domain.CodeNotFound {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		order := domain.ErasureOrder{
+			By: "platform", Ground: "consent_withdrawn", Due: r.AskedAt.Add(dueWithin).Format(time.DateOnly),
+			Reason: domain.Reason{Code: domain.ReasonCustomerRequest, Ticket: r.Code},
+		}
+		if err := e.Erase(ctx, person, order); err != nil {
+			return false, err
+		}
+		for _, id := range person.Members {
+			erased[id] = true
+		}
+	}
+	if len(members) > 0 {
+		return false, nil
+	}
+	return true, e.Done(ctx, r)
+}

@@ -1,0 +1,135 @@
+package connect_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// Tokens that wait for a choice would die with the consent: it is not given back meanwhile.
+func TestWaitingChoiceHoldsTheConsent(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.dialog.consent = consent("77", page("1001"), page("1002"))
+	id, view := s.signIn(facebook(north))
+	connected := s.choose(id, view, "1.0.1001").Connected[0].SocialAccountID
+	waits, view := s.signIn(facebook(north))
+	done, err := s.Disconnect(t.Context(), ofAgency(""), connected, s.still)
+	require.NoError(t, err)
+	require.False(t, done.GivenBack)
+	require.Contains(t, done.Left, "about to connect something")
+	require.Empty(t, s.dialog.givenBack)
+	outcome := s.choose(waits, view, "1.0.1002")
+	require.Equal(t, "PERSONTOKEN77", s.tokens(domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "77"}.SecretRef()))
+	done, err = s.Disconnect(t.Context(), ofAgency(""), outcome.Connected[0].SocialAccountID, s.still)
+	require.NoError(t, err)
+	require.True(t, done.GivenBack, "nobody waits any more")
+}
+
+// onceBefore is a store and a directory that let something else happen once: before a connection is taken off, or when a choice has sealed
+// its tokens and nothing is recorded yet.
+type onceBefore struct {
+	connect.Store
+	connect.Directory
+
+	once sync.Once
+	then func()
+}
+
+func (o *onceBefore) Unhang(ctx context.Context, connection int64, seen time.Time) (domain.GrantKey, int, bool, error) {
+	o.once.Do(o.then)
+	return o.Store.Unhang(ctx, connection, seen)
+}
+
+func (o *onceBefore) MemberUser(ctx context.Context, member int64) (string, error) {
+	o.once.Do(o.then)
+	return o.Directory.MemberUser(ctx, member)
+}
+
+// A page with a token of its own that is disconnected while it is chosen again: in whatever order, who connects it last has it read, with the
+// new token, and the consent is not given back.
+func TestDisconnectingWhileThePageIsChosenAgain(t *testing.T) {
+	t.Parallel()
+	ref := "connection/" + decimal(domain.ComputedConnection(agency, domain.Facebook, "app", "1001"))
+	for name, run := range map[string]func(t *testing.T, s *stage, disconnect, choose func()){
+		"the choice comes before the token is deleted": func(_ *testing.T, s *stage, disconnect, choose func()) {
+			s.Store = &onceBefore{Store: s.kept, then: choose}
+			disconnect()
+		},
+		"the disconnection comes before the choice is recorded": func(_ *testing.T, s *stage, disconnect, choose func()) {
+			directory := s.Directory
+			s.Directory = &onceBefore{Directory: directory, then: disconnect}
+			choose()
+			s.Directory = directory
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			s.dialog.consent = consent("77", page("1001"))
+			id, view := s.signIn(facebook(north))
+			connected := s.choose(id, view, "1.0.1001").Connected[0].SocialAccountID
+			s.now = s.now.Add(time.Minute)
+			renewed := page("1001")
+			renewed.AccessToken = "RENEWED"
+			s.dialog.consent = consent("77", renewed)
+			id, view = s.signIn(facebook(north))
+			run(t, s, func() {
+				_, err := s.Disconnect(t.Context(), ofAgency(""), connected, s.still)
+				require.NoError(t, err)
+			}, func() {
+				s.now = s.now.Add(time.Second)
+				s.choose(id, view, "1.0.1001")
+			})
+			require.Equal(t, []int64{connected}, s.due(domain.Facebook))
+			require.Equal(t, "RENEWED", s.tokens(ref))
+			require.Empty(t, s.dialog.givenBack)
+		})
+	}
+}
+
+// A page that is read with the person's token and that a new consent leaves out waits for itself, with the reason; the others go on. Connected
+// again it keeps its id.
+func TestPageOnASharedTokenThatIsLeftOut(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	r := connect.Request{ConnectRequester: ofAgency(north), Platform: domain.LinkedIn}
+	both := consent("77")
+	both.Offered = []platforms.Offered{
+		{Platform: domain.LinkedIn, ExternalID: "2001", Name: "Mill", MayRead: true}, {Platform: domain.LinkedIn, ExternalID: "2002", Name: "Shop", MayRead: true},
+	}
+	s.dialog.consent = both
+	id, view := s.signIn(r)
+	s.choose(id, view, "4.0.2001", "4.0.2002")
+	mill := domain.ComputedSocialAccount(agency, domain.LinkedIn, 0, "2001")
+	shop := domain.ComputedSocialAccount(agency, domain.LinkedIn, 0, "2002")
+	require.ElementsMatch(t, []int64{mill, shop}, s.due(domain.LinkedIn))
+
+	s.now = s.now.Add(time.Hour)
+	s.dialog.consent = organization("77")
+	id, view = s.signIn(r)
+	require.Equal(t, []string{"Shop (North)"}, view.Choice.FallsAway)
+	outcome := s.choose(id, view, "4.0.2001")
+	require.Len(t, outcome.Connected, 1)
+	require.Equal(t, []string{"Shop (North)"}, outcome.FellAway)
+	require.Equal(t, []int64{mill}, s.due(domain.LinkedIn))
+	var state, reason string
+	require.NoError(t, s.log.DB.ReadOnly.QueryRow(t.Context(), `select st.state, st.reason from tSAccounts s join connection_states st using (connection_id)
+		where s.id = $1 and s.connected`, shop).Scan(&state, &reason))
+	require.Equal(t, domain.ConnectionReconnect, state)
+	require.Contains(t, reason, "left it out")
+
+	s.now = s.now.Add(time.Hour)
+	s.dialog.consent = both
+	id, view = s.signIn(r)
+	require.Empty(t, view.Choice.FallsAway, "it was named before")
+	require.Equal(t, shop, s.choose(id, view, "4.0.2002").Connected[0].SocialAccountID)
+	require.ElementsMatch(t, []int64{mill, shop}, s.due(domain.LinkedIn))
+}
