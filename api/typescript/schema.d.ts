@@ -5367,7 +5367,7 @@ export interface components {
         };
         /** @description The answer to /getPostInsights and /getMembersPostInsights. */
         PostInsights: {
-            /** @description `posts` are all that were published before the end of the range, newest first. */
+            /** @description `posts` are all that were published before the end of the range or read in it, newest first. */
             posts: components["schemas"]["PostInsight"][];
         };
         /** @description The likes of one post. */
@@ -5508,7 +5508,7 @@ export interface components {
         };
         /** @description The answer to /getPostsEngagements and /getMembersPostEngagement. */
         PostsEngagements: {
-            /** @description `posts` are all that were published before the end of the range, newest first. */
+            /** @description `posts` are all that were published before the end of the range or read in it, newest first. */
             posts: components["schemas"]["PostEngagement"][];
         };
         /** @description The answer to /getPostsLikes and /getMembersPostLikes. */
@@ -5519,7 +5519,7 @@ export interface components {
              *     With meta=brief without those that have no figure: every figure null, every count 0.
              */
             platforms: components["schemas"]["PlatformLikesSeries"][];
-            /** @description `posts` are all that were published before the end of the range, newest first. The pages of one answer differ in them only. Of one member they are those whose connection is the member's now; what they gained is, as in `total`, what they gained while it was. */
+            /** @description `posts` are all that were published before the end of the range or read in it, newest first. The pages of one answer differ in them only. Of one member they are those whose connection is the member's now; what they gained is, as in `total`, what they gained while it was. */
             posts: components["schemas"]["PostLikes"][];
             /** @description over the platforms asked for */
             total: components["schemas"]["LikesSeries"];

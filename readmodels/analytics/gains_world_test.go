@@ -138,7 +138,11 @@ func (g *gainsWorld) drawPosts(p gainsPage, tenures []tenure) {
 			continue
 		}
 		slices.SortFunc(times, time.Time.Compare)
-		if g.IntN(2) == 0 || times[0].Before(published) { // nobody reads a post that is not out
+		switch g.IntN(4) {
+		case 0: // told for after readings: clocks differ, and plans change
+			published = pick(g.Rand, times...).Add(time.Duration(g.IntN(20*24)) * time.Hour)
+		case 1:
+		default:
 			published = times[0].Add(-time.Hour)
 		}
 		for i, t := range tenures {

@@ -370,8 +370,7 @@ func (o *oracle) knownPosts() []knownPost {
 		if e.elsewhere {
 			p.Category, p.Content = nil, nil // the other client's
 		}
-		later := p.PublishedAt != nil && !p.PublishedAt.Before(o.q.Range.To)
-		if later || o.q.Category > 0 && (p.Category == nil || *p.Category != o.q.Category) {
+		if o.q.Category > 0 && (p.Category == nil || *p.Category != o.q.Category) {
 			continue
 		}
 		for _, read := range o.agencyReads() {
@@ -382,10 +381,11 @@ func (o *oracle) knownPosts() []knownPost {
 				p.reads = append(p.reads, read)
 			}
 		}
+		later := p.PublishedAt != nil && !p.PublishedAt.Before(o.q.Range.To) // planned for later, or by a clock that is wrong
+		if (later || e.elsewhere) && !o.readInRange(p) {
+			continue
+		}
 		if e.elsewhere {
-			if !o.readInRange(p) {
-				continue
-			}
 			last := p.at(o.q.Range.To)
 			p.AccountID, p.MemberID = last.AccountID, last.MemberID
 		}

@@ -9,7 +9,7 @@ import (
 
 // PostInsights is the answer to /getPostInsights and /getMembersPostInsights.
 type PostInsights struct {
-	// Posts are all that were published before the end of the range, newest first.
+	// Posts are all that were published before the end of the range or read in it, newest first.
 	Posts []PostInsight `json:"posts"`
 }
 
@@ -42,7 +42,7 @@ func (a *Analytics) PostInsights(ctx context.Context, scope readmodels.Scope, qu
 type PostsLikes struct {
 	Total     LikesSeries           `json:"total"`                     // over the platforms asked for
 	Platforms []PlatformLikesSeries `json:"platforms" brief:"figures"` // each platform asked for, also without posts
-	// Posts are all that were published before the end of the range, newest first. The pages of one answer
+	// Posts are all that were published before the end of the range or read in it, newest first. The pages of one answer
 	// differ in them only. Of one member they are those whose connection is the member's now; what they gained is, as in
 	// `total`, what they gained while it was.
 	Posts []PostLikes `json:"posts"`
@@ -112,7 +112,7 @@ func likesDay(day string, sums *gainSums) LikesDay {
 
 // PostsEngagements is the answer to /getPostsEngagements and /getMembersPostEngagement.
 type PostsEngagements struct {
-	// Posts are all that were published before the end of the range, newest first.
+	// Posts are all that were published before the end of the range or read in it, newest first.
 	Posts []PostEngagement `json:"posts"`
 }
 

@@ -156,11 +156,19 @@ const newestFirst = `
 const newestInScope = `(newer_accounts is null or not newer_accounts && coalesce($2::text[], newer_accounts))`
 
 // postsOfScope selects the posts of tSPosts p that a query is about: those that the scope sees, of the
-// platforms $3 and the category $5, published before $6 or at an unknown time.
+// platforms $3 and the category $5.
 func (qc *queryContext) postsOfScope() string {
 	return "p.parent_account = $1 and " + qc.within("p.account_id") + " and p.p_id = any($3) and " + newestInScope + `
-		and ` + qc.ofCategory() + ` and coalesce(p.published_at, '-infinity') < $6`
+		and ` + qc.ofCategory()
 }
+
+// publishedByThen selects the posts p published before $6 or at an unknown time.
+const publishedByThen = `coalesce(p.published_at, '-infinity') < $6`
+
+// readInRange selects the posts p that were read from $12 to $6 while the scope's accounts, or the member $4, had them.
+const readInRange = `exists (
+					select from tSPostInsights i
+					where ` + inScope + ` and i.captured_at >= $12 and i.captured_at < $6 and ($4::bigint = 0 or i.member_id = $4))`
 
 // ofCategory selects the posts p of the category $5. It emits a predicate only when there is something to filter.
 func (qc *queryContext) ofCategory() string {
@@ -239,7 +247,8 @@ const aDay = secondsPerDay * time.Second
 
 // readPosts reads a page of the posts, newest first, with their readings at both ends of the range, and
 // notes the cursor of the next page. The index has all that a page is chosen by: only what is on it is opened, however
-// few posts of the agency are the member's.
+// few posts of the agency are the member's. Of posts whose publication is told for after the range (clocks differ, plans
+// change) the readings say whether they were out; they stand first in the index.
 func (qc *queryContext) readPosts(ctx context.Context) ([]listedPost, error) {
 	scope := qc.cursorScope("posts")
 	last, err := readmodels.DecodeCursor[postKey](qc.query.Page.Cursor, scope)
@@ -251,11 +260,12 @@ func (qc *queryContext) readPosts(ctx context.Context) ([]listedPost, error) {
 	}
 	limit := qc.query.Page.Size()
 	args := []any{
-		qc.query.Member, qc.query.Category, qc.query.Range.To, last.Published, last.Social, last.External, last.Account, limit + 1,
+		qc.query.Member, qc.query.Category, qc.query.Range.To, last.Published, last.Social, last.External, last.Account, limit + 1, qc.query.Range.From,
 	}
 	page := `
 			select p.social_account_id, p.external_id, p.account_id from tSPosts p
-			where ` + qc.postsOfScope() + " and " + qc.ofMember("p.member_id") + " and " + beyondCursor + newestFirst + `
+			where ` + qc.postsOfScope() + " and (" + publishedByThen + " or " + readInRange + ") and " + qc.ofMember("p.member_id") + " and " +
+		beyondCursor + newestFirst + `
 			limit $11`
 	if qc.narrowed() {
 		page = `
@@ -265,7 +275,7 @@ func (qc *queryContext) readPosts(ctx context.Context) ([]listedPost, error) {
 				(` + qc.readElsewhere() + ` limit $11)) p` + newestFirst + `
 			limit $11`
 		from := qc.query.Range.From.UTC()
-		args = append(args, from, startOfUTCDay(from).AddDate(0, 0, 1-from.Day()))
+		args = append(args, startOfUTCDay(from).AddDate(0, 0, 1-from.Day()))
 	}
 	posts, err := qc.queryPosts(ctx, `
 		select p.*, `+categoryOfPost+` as category
@@ -299,10 +309,8 @@ func (qc *queryContext) readElsewhere() string {
 					where p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.parent_account = $1
 					order by ` + qc.within("p.account_id") + ` desc, p.updated_at desc, p.account_id collate "C" desc limit 1) p
 				where not (` + qc.within("p.account_id") + " and " + qc.ofMember("p.member_id") + ") and " + qc.ofCategoryHere() + `
-				  and coalesce(p.published_at, '-infinity') < $6 and ` + beyondCursor + `
-				  and exists (
-					select from tSPostInsights i
-					where ` + inScope + ` and i.captured_at >= $12 and i.captured_at < $6 and ($4::bigint = 0 or i.member_id = $4))` + newestFirst
+				  and ` + beyondCursor + `
+				  and ` + readInRange + newestFirst
 }
 
 // queryPosts reads the posts that a query from tSPosts p selects, with their category as its last

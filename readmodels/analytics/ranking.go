@@ -30,10 +30,10 @@ type rankedMember struct {
 // post and member, and "p", the posts of the query, each once. What the engagement gained before the range is in before;
 // everything else is of the range. Whole UTC days come from the months, a sum less a sum of each; of a day that an end cuts
 // the readings are looked for, unless its last one says enough. Parameters: $1 parent account, $2 accounts, $3 platforms,
-// $4 member, $5 category, $6 to.
+// $4 member, $5 category.
 func (qc *queryContext) steps(since time.Time) (sql string, args []any) {
 	from, to := qc.query.Range.From, qc.query.Range.To
-	args = []any{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category, to}
+	args = []any{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category}
 	param := func(v any, kind string) string {
 		args = append(args, v)
 		return fmt.Sprintf("$%d::%s", len(args), kind)
@@ -77,7 +77,7 @@ func (qc *queryContext) steps(since time.Time) (sql string, args []any) {
 				  and i.account_id = d.account_id and i.member_id = d.member_id
 				  and i.captured_at >= d.day::timestamp at time zone 'UTC' and i.captured_at < (d.day + 1)::timestamp at time zone 'UTC'
 				offset 0) i
-			where ` + of("d") + " and d.day = any(" + list + ") and i.captured_at >= " + param(since, "timestamptz") + " and i.captured_at < $6"
+			where ` + of("d") + " and d.day = any(" + list + ") and i.captured_at >= " + param(since, "timestamptz") + " and i.captured_at < " + param(to, "timestamptz")
 	}
 	return sql + `
 		)` + qc.rankable(), args
@@ -138,7 +138,7 @@ func (qc *queryContext) rankable() string {
 			cross join lateral (
 				select ` + key + ` from tSPosts p
 				where p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.parent_account = $1
-				  and p.newer_accounts is null and coalesce(p.published_at, '-infinity') < $6
+				  and p.newer_accounts is null
 				  and not exists (
 					select from tSPosts o
 					where o.social_account_id = k.social_account_id and o.external_id = k.external_id and o.parent_account = $1
@@ -269,12 +269,11 @@ func (qc *queryContext) rankBoard(ctx context.Context) (members []rankedMember, 
 			select p.*, s.member_id, s.likes, s.comments, s.shares, s.views,
 			       case when num_nonnulls(s.likes, s.comments, s.shares) > 0
 			         then coalesce(s.likes, 0) + coalesce(s.comments, 0) + coalesce(s.shares, 0) end as engagement,
-			       case when p.published < ` + fmt.Sprintf("$%d", len(args)+1) + ` then s.before end as before
+			       s.before
 			from p` + fmt.Sprintf(ofPosts, "member_id, "+eachOf(append(shownParts, "before"), "sum(%[1]s)::bigint as %[1]s"), `
 				group by social_account_id, external_id, member_id
 				having num_nonnulls(sum(likes), sum(comments), sum(shares), sum(before)) > 0`) + `
 		)`
-		args = append(args, qc.query.Range.From)
 	}
 	limit := fmt.Sprintf(" limit $%d)", len(args)+1)
 	var list, nth int64

@@ -36,7 +36,7 @@ func (qc *queryContext) counted(since time.Time) (sql string, args []any) {
 			       case when p.published_at >= $7 then g.engagement end as engagement, case when p.published_at < $7 then g.engagement end as before
 			from (
 				select * from tSPosts p
-				where ` + qc.postsOfScope() + " and coalesce(p.published_at, '-infinity') >= $10 and " + qc.ofMember("p.member_id") + `
+				where ` + qc.postsOfScope() + " and " + publishedByThen + " and coalesce(p.published_at, '-infinity') >= $10 and " + qc.ofMember("p.member_id") + `
 				offset 0) p
 			cross join lateral ` + readingAt("(case when p.published_at >= $7 then $6::timestamptz else $7::timestamptz end)",
 		"(case when p.published_at >= $7 then $8::timestamptz else $9::timestamptz end)") + ` e
