@@ -27,7 +27,9 @@ type EraseAgain struct {
 	Directory, Contents func(ctx context.Context, each func(domain.Recorded, error)) error
 	// Figures are the erasures of figures that the tables know, by agency and social account; what they do not know yet is said again.
 	Figures func(ctx context.Context) (map[domain.PostRef]time.Time, error)
-	Now     func() time.Time
+	// EachPartition makes of a draft one for each partition of its topic.
+	EachPartition func(domain.Draft) []domain.Draft
+	Now           func() time.Time
 }
 
 // Erase does it, and tells how many records it appended.
@@ -172,7 +174,7 @@ func (e EraseAgain) ofContents(ctx context.Context) (drafts []domain.Draft, err 
 	return drafts, nil
 }
 
-// ofFigures are the erasures of figures that the tables do not know.
+// ofFigures are the erasures of figures, and of texts that come late, that the tables do not know.
 func (e EraseAgain) ofFigures(ctx context.Context) (drafts []domain.Draft, err error) {
 	known, err := e.Figures(ctx)
 	if err != nil {
@@ -188,6 +190,7 @@ func (e EraseAgain) ofFigures(ctx context.Context) (drafts []domain.Draft, err e
 				ParentAccount: line.Agency, AccountID: line.AccountID, SocialAccount: id, Platform: line.Platform, ErasedAt: line.At,
 			}
 			drafts = append(drafts, NewDraft(domain.TopicMetrics, erased.Key(), erased, e.Now()))
+			drafts = append(drafts, e.EachPartition(eraseTextsDraft(erased, e.Now()))...)
 		}
 	}
 	return drafts, nil

@@ -38,8 +38,10 @@ type ErasePerson struct {
 	Log     Appender
 	Kept    KeptEraser
 	Earlier EarlierTables
-	Order   domain.ErasureOrder // what its records say of it
-	Now     func() time.Time
+	// EachPartition makes of a draft one for each partition of its topic.
+	EachPartition func(domain.Draft) []domain.Draft
+	Order         domain.ErasureOrder // what its records say of it
+	Now           func() time.Time
 }
 
 // erasureActor is who the trail names: the command line knows no user.
@@ -107,11 +109,20 @@ func eraseContents(stored []domain.StoredContent, now time.Time) (drafts []domai
 	return drafts
 }
 
-func eraseFigures(p domain.Person, now time.Time) (drafts []domain.Draft) {
+// eraseFigures are the records of what makes no rows any more, however late it comes: figures, and texts of posts.
+func (e ErasePerson) eraseFigures(p domain.Person, now time.Time) (drafts []domain.Draft) {
 	for _, erased := range p.FiguresErased(now) {
 		drafts = append(drafts, NewDraft(domain.TopicMetrics, erased.Key(), erased, now))
 	}
+	for _, erased := range p.TextsErased(now) {
+		drafts = append(drafts, e.EachPartition(eraseTextsDraft(erased, now))...)
+	}
 	return drafts
+}
+
+// eraseTextsDraft makes the draft of an erasure of all texts of an account's posts; topic `contents` needs one for each of its partitions.
+func eraseTextsDraft(erased domain.AccountErased, now time.Time) domain.Draft {
+	return NewDraft(domain.TopicContents, erased.ContentsKey(), erased, now)
 }
 
 // EraseRest erases what a person has left that the directory no longer holds: secrets, results of reads, figures that came late, and
@@ -121,7 +132,7 @@ func (e ErasePerson) EraseRest(ctx context.Context, p domain.Person) error {
 		return err
 	}
 	now := e.Now()
-	drafts := append([]domain.Draft{e.record(p, now)}, eraseFigures(p, now)...)
+	drafts := append([]domain.Draft{e.record(p, now)}, e.eraseFigures(p, now)...)
 	for _, id := range p.Named {
 		drafts = append(drafts, EraseDraft(domain.KindSocialAccount, strconv.FormatInt(id, 10), now))
 	}
@@ -185,7 +196,7 @@ func (e ErasePerson) drafts(p domain.Person) []domain.Draft {
 	drafts = append(drafts, eraseContents(p.Contents, now)...) // as long as a profile names them
 	// The word about it comes before what it alone names: a repetition takes the profiles from it, and what was erased shall be on record.
 	drafts = append(drafts, e.record(p, now))
-	drafts = append(drafts, eraseFigures(p, now)...)
+	drafts = append(drafts, e.eraseFigures(p, now)...)
 	for _, id := range p.Going() {
 		erase(domain.KindSocialAccount, number(id))
 	}

@@ -57,7 +57,16 @@ func someOrder() domain.ErasureOrder {
 }
 
 func erasePerson(log commands.Appender, eraser commands.KeptEraser) commands.ErasePerson {
-	return commands.ErasePerson{Log: log, Kept: eraser, Earlier: &earlierTables{}, Order: someOrder(), Now: func() time.Time { return auditNow }}
+	return commands.ErasePerson{
+		Log: log, Kept: eraser, Earlier: &earlierTables{}, EachPartition: twoPartitions, Order: someOrder(), Now: func() time.Time { return auditNow },
+	}
+}
+
+// twoPartitions stands for a topic's.
+func twoPartitions(d domain.Draft) []domain.Draft {
+	first, second := d, d
+	first.Key, second.Key = d.Key+":0", d.Key+":1"
+	return []domain.Draft{first, second}
 }
 
 // What names other records goes last: a repetition finds what an interrupted erasure left.
@@ -92,6 +101,8 @@ func TestErasureGoesFromTheLeavesToTheRoot(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		"directory social_account:701", "contents of 700", "operations " + reader.ParentAccount, "metrics 700", "metrics 702",
+		"contents " + reader.ParentAccount + ":erased:700:0", "contents " + reader.ParentAccount + ":erased:700:1",
+		"contents " + reader.ParentAccount + ":erased:702:0", "contents " + reader.ParentAccount + ":erased:702:1",
 		"directory social_account:700", "directory social_account:702", "directory connection:70",
 		"directory default_account:7", "directory session:s1", "directory member:7", "directory user:d10000000000000000000000",
 	}, keys)

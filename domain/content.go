@@ -75,6 +75,10 @@ func SplitContentKey(key string) (r PostRef, origin PostOrigin, err error) {
 	return r, origin, cmp.Or(checkHexID("agency ", parent), checkOrigin(origin), validateExternalID(external))
 }
 
+// ContentsKey is what the keys of an erasure's records on topic `contents` begin with; a number follows, so that each partition has one. What was
+// said of the account's posts before the instant of the erasure counts no more, in whatever order its records come.
+func (e AccountErased) ContentsKey() string { return e.ParentAccount + ":erased:" + e.Key() }
+
 // CoveredContent is what counts of a key, over whose record lies one that does not.
 type CoveredContent struct {
 	PostContent

@@ -46,6 +46,20 @@ func (p Person) FiguresErased(at time.Time) (events []AccountErased) {
 	return events
 }
 
+// TextsErased are the events that erase what was said up to an instant of the posts of the social accounts that go: for the person's agency, and
+// for every other one that stored texts of the person's own.
+func (p Person) TextsErased(at time.Time) []AccountErased {
+	events := p.FiguresErased(at)
+	for _, stored := range p.Contents {
+		post, _, err := SplitContentKey(stored.Key)
+		of := AccountErased{ParentAccount: post.ParentAccount, SocialAccount: post.SocialAccount, Platform: LinkedIn, ErasedAt: at.UTC().Truncate(time.Microsecond)}
+		if err == nil && post.ParentAccount != p.ParentAccount && !slices.Contains(events, of) {
+			events = append(events, of)
+		}
+	}
+	return events
+}
+
 // StoredContent is what an origin said of a post, by the key of its record.
 type StoredContent struct {
 	Key string

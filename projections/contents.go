@@ -14,14 +14,15 @@ import (
 )
 
 // Contents projects topic `contents` into post_contents, what each origin last said of a post, and erased_contents. Of the records
-// of a key the one with the latest time counts, and of one time the first; a tombstone stands before content of its time.
+// of a key the one with the latest time counts, and of one time the first; a tombstone stands before content of its time. What was said of an
+// account's posts before the instant of its erasure does not count.
 type Contents struct{}
 
 // Name implements [Projector].
 func (Contents) Name() string { return "contents" }
 
 // Version implements [Projector].
-func (Contents) Version() int { return 1 + ahead }
+func (Contents) Version() int { return 2 + ahead }
 
 // Topic implements [Projector].
 func (Contents) Topic() string { return domain.TopicContents }
@@ -31,8 +32,8 @@ func (Contents) Tables() []string { return []string{"post_contents"} }
 
 var _ uncompared = Contents{}
 
-// Uncompared implements [uncompared]: the log forgets tombstones, and the table does not.
-func (Contents) Uncompared() []string { return []string{"erased_contents"} }
+// Uncompared implements [uncompared]: the log forgets tombstones and earlier erasures, and the tables do not.
+func (Contents) Uncompared() []string { return []string{"erased_contents", "content_erasures"} }
 
 // Types implements [Projector]: all of the topic.
 func (Contents) Types() []string { return nil }
@@ -41,7 +42,9 @@ func (Contents) Types() []string { return nil }
 func (p Contents) Definition() ddl.Definition { return ddl.All()[p.Name()] }
 
 // Begin implements [Projector].
-func (Contents) Begin(int) Fold { return &contentFold{said: map[contentKey]*said{}} }
+func (Contents) Begin(int) Fold {
+	return &contentFold{said: map[contentKey]*said{}, erased: map[int32]erasures{}}
+}
 
 // contentKey is the key of a row.
 type contentKey struct {
@@ -61,10 +64,13 @@ type said struct {
 	erased  bool
 	covered bool // a record that does not count lies over it in the log
 	changed bool
+
+	partition int32 // of the key
 }
 
 type contentFold struct {
-	said map[contentKey]*said
+	said   map[contentKey]*said
+	erased map[int32]erasures // by partition
 }
 
 // Apply implements [Fold].
@@ -75,6 +81,9 @@ func (f *contentFold) Apply(ev Event) error {
 	if isHeartbeat(ev) {
 		return nil
 	}
+	if erased, ok := ev.Data.(domain.AccountErased); ok {
+		return f.erase(ev, erased)
+	}
 	post, origin, err := domain.SplitContentKey(ev.Key)
 	if err != nil {
 		return &ParkError{ReasonRefused, err.Error()}
@@ -83,13 +92,16 @@ func (f *contentFold) Apply(ev Event) error {
 	if ev.Data != nil && (!ok || content.Key() != ev.Key) {
 		return &ParkError{ReasonRefused, fmt.Sprintf("payload of type %s is not the content that key %q names", ev.Envelope.Type, ev.Key)}
 	}
-	f.hear(contentKey{post, origin}, said{at: instant(ev.Envelope.Time), account: content.AccountID, texts: content.PostTexts, erased: ev.Data == nil, changed: true})
+	f.hear(contentKey{post, origin}, said{at: instant(ev.Envelope.Time), account: content.AccountID, texts: content.PostTexts, erased: ev.Data == nil, changed: true, partition: ev.Raw.Partition})
 	return nil
 }
 
 // hear lets the later of two records count. The one that counts may come again, over one that did not: then nothing covers it any more.
 func (f *contentFold) hear(key contentKey, now said) {
 	before, known := f.said[key]
+	if known {
+		before.partition = now.partition
+	}
 	switch {
 	case !known, domain.CompactedRecord{At: now.at, Erased: now.erased}.Replaces(domain.CompactedRecord{At: before.at, Erased: before.erased}):
 		f.said[key] = &now
@@ -99,10 +111,12 @@ func (f *contentFold) hear(key contentKey, now said) {
 			before.covered, before.changed = covered, true
 		}
 	}
+	f.overrule(key, f.said[key])
 }
 
 // Load implements [Fold].
 func (f *contentFold) Load(first *pgx.Batch, events []Event) {
+	f.queueErasures(first, events)
 	var keys []contentKey
 	asked := map[string]bool{}
 	for _, ev := range events {
@@ -120,10 +134,10 @@ func (f *contentFold) Load(first *pgx.Batch, events []Event) {
 	first.Queue(`
 		with k as (select * from unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) as k(parent_account, social_account_id, external_id, origin))
 		select parent_account, social_account_id, external_id, origin, told_at, false, covered, account_id,
-		       coalesce(content, ''), coalesce(media_url, ''), coalesce(permalink, '')
+		       coalesce(content, ''), coalesce(media_url, ''), coalesce(permalink, ''), log_partition
 		from k join post_contents using (parent_account, social_account_id, external_id, origin)
 		union all
-		select parent_account, social_account_id, external_id, origin, erased_at, true, covered, '', '', '', ''
+		select parent_account, social_account_id, external_id, origin, erased_at, true, covered, '', '', '', '', 0
 		from k join erased_contents using (parent_account, social_account_id, external_id, origin)`,
 		arraysOf(keys, contentKey.values)...).Query(f.scan)
 }
@@ -136,7 +150,7 @@ func (f *contentFold) scan(rows pgx.Rows) error {
 		var k contentKey
 		var s said
 		err := rows.Scan(&k.ParentAccount, &k.SocialAccount, &k.ExternalID, &k.origin, &s.at, &s.erased, &s.covered, &s.account,
-			&s.texts.Content, &s.texts.MediaURL, &s.texts.Permalink)
+			&s.texts.Content, &s.texts.MediaURL, &s.texts.Permalink, &s.partition)
 		if err != nil {
 			return fmt.Errorf("scan content: %w", err)
 		}
@@ -155,11 +169,11 @@ const contentKeyColumns = "parent_account, social_account_id, external_id, origi
 
 var contentsTable = newTable("post_contents",
 	`parent_account text, social_account_id bigint, external_id text, origin text, account_id text, content text, media_url text, permalink text,
-	 told_at timestamptz, covered boolean`,
+	 told_at timestamptz, covered boolean, log_partition integer`,
 	replaceRow(contentKeyColumns, ""),
 	func(s saidOf) []any {
 		return append(s.values(), s.account,
-			nullIfZero(s.texts.Content), nullIfZero(s.texts.MediaURL), nullIfZero(s.texts.Permalink), s.at, s.covered)
+			nullIfZero(s.texts.Content), nullIfZero(s.texts.MediaURL), nullIfZero(s.texts.Permalink), s.at, s.covered, s.partition)
 	})
 
 var erasedTable = newTable("erased_contents",
@@ -169,6 +183,7 @@ var erasedTable = newTable("erased_contents",
 
 // Write implements [Fold]. A key has a row in one of the tables.
 func (f *contentFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
+	f.queueErased(last)
 	contents, erased := f.changed()
 	contentsTable.queue(last, contents)
 	erasedTable.queue(last, erased)
@@ -218,6 +233,9 @@ func (f *contentFold) Take(last bool) (Handover, error) {
 		if err := copyRows(ctx, into, contentsTable, slices.Values(contents)); err != nil {
 			return err
 		}
-		return copyRows(ctx, into, erasedTable, slices.Values(erased))
+		if err := copyRows(ctx, into, erasedTable, slices.Values(erased)); err != nil {
+			return err
+		}
+		return copyRows(ctx, into, contentErasures, slices.Values(f.erasedAccounts()))
 	}, nil
 }

@@ -1,10 +1,14 @@
 package projections_test
 
 import (
+	"context"
+	"fmt"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -31,6 +35,16 @@ func saidEvent(hours int, text string) projections.Event {
 	return projections.Event{Recorded: domain.Recorded{Key: d.Key, Envelope: d.Envelope, Data: d.Data}}
 }
 
+// textsErased erases what was said of the posts of a post's account up to some hours after day0.
+func textsErased(post domain.PostRef, hours int) projections.Event {
+	erased := domain.AccountErased{
+		ParentAccount: post.ParentAccount, SocialAccount: post.SocialAccount, Platform: domain.Facebook, ErasedAt: day0.Add(time.Duration(hours) * time.Hour),
+	}
+	ev := event("erased", erased)
+	ev.Key = erased.ContentsKey() + ":0"
+	return ev
+}
+
 // The cases of the package's documentation: what counts of a key, in whatever batches its records come.
 func TestWhatCountsOfAPost(t *testing.T) {
 	t.Parallel()
@@ -55,6 +69,11 @@ func TestWhatCountsOfAPost(t *testing.T) {
 		"late content, and erased again":  {[]projections.Event{saidEvent(3, ""), saidEvent(2, "b"), saidEvent(3, "")}, says{0, 1, "", false}},
 		"erased in the instant it came":   {[]projections.Event{saidEvent(1, "a"), saidEvent(1, "")}, says{0, 1, "", false}},
 		"an erasure before what it meets": {[]projections.Event{saidEvent(2, "a"), saidEvent(1, "")}, says{1, 0, "a", true}},
+		"its account erased":              {[]projections.Event{saidEvent(1, "a"), textsErased(somePost, 2)}, says{0, 1, "", true}},
+		"its account erased before":       {[]projections.Event{textsErased(somePost, 2), saidEvent(1, "a")}, says{0, 1, "", true}},
+		"of the instant of that":          {[]projections.Event{saidEvent(1, "a"), textsErased(somePost, 2), saidEvent(2, "b")}, says{1, 0, "b", false}},
+		"late, and of before that":        {[]projections.Event{saidEvent(3, "b"), textsErased(somePost, 2), saidEvent(1, "a")}, says{1, 0, "b", true}},
+		"an account erased twice":         {[]projections.Event{textsErased(somePost, 3), textsErased(somePost, 1), saidEvent(2, "a")}, says{0, 1, "", true}},
 		"told anew after the erasure":     {[]projections.Event{saidEvent(1, "a"), saidEvent(2, ""), saidEvent(3, "c")}, says{1, 0, "c", false}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -63,7 +82,7 @@ func TestWhatCountsOfAPost(t *testing.T) {
 				one = append(one, []projections.Event{ev})
 			}
 			for _, batches := range [][][]projections.Event{one, {tt.events}} {
-				_, err := db.Pool.Exec(t.Context(), "truncate post_contents, erased_contents")
+				_, err := db.Pool.Exec(t.Context(), "truncate post_contents, erased_contents, content_erasures")
 				require.NoError(t, err)
 				foldBatches(t, db, projections.Contents{}, batches)
 				var got says
@@ -115,4 +134,67 @@ func TestContentsAreRebuiltAfterCompaction(t *testing.T) {
 	require.Equal(t, operator.RebuildDone, rebuild().State)
 	require.True(t, b.check(p).Equal)
 	require.Zero(t, b.count("select count(*) from parked p join pointer using (projection, generation)"))
+}
+
+// What was said before the erasure of an account makes no row, in whatever order the records come, how often, and in which batches: the table
+// is that of a log that has the erasures and the rest alone. What lies in the log without a tombstone over it is said again until there is one.
+func TestErasedTextsMakeNoRows(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	p := projections.Contents{}
+	rapid.Check(t, func(t *rapid.T) {
+		var events, remain []projections.Event
+		until := map[domain.PostRef]int{}
+		for range rapid.IntRange(1, 3).Draw(t, "erasures") {
+			post, hour := drawnPost(t), rapid.IntRange(1, 6).Draw(t, "until")
+			of := domain.PostRef{ParentAccount: post.ParentAccount, SocialAccount: post.SocialAccount}
+			until[of] = max(until[of], hour)
+			events = append(events, textsErased(post, hour))
+		}
+		remain = append(remain, events...)
+		latest := map[string]time.Time{}
+		for i := range rapid.IntRange(1, 8).Draw(t, "said") {
+			post, hour := drawnPost(t), rapid.IntRange(0, 7).Draw(t, "hour")
+			content := domain.PostContent{PostRef: post, AccountID: agencyA, Origin: domain.OriginListing, PostTexts: domain.PostTexts{Content: "text of " + fmt.Sprint(hour)}}
+			ev := event(fmt.Sprint("said ", i), content)
+			ev.Key, ev.Envelope.Time = content.Key(), day0.Add(time.Duration(hour)*time.Hour)
+			events = append(events, ev)
+			if hour >= until[domain.PostRef{ParentAccount: post.ParentAccount, SocialAccount: post.SocialAccount}] {
+				remain = append(remain, ev)
+				latest[ev.Key] = ev.Envelope.Time
+			}
+		}
+		fold := func(events []projections.Event) (rows []string) {
+			_, err := db.Pool.Exec(context.Background(), "truncate post_contents, erased_contents, content_erasures")
+			require.NoError(t, err)
+			var batches [][]projections.Event
+			for len(events) > 0 {
+				n := rapid.IntRange(1, len(events)).Draw(t, "batch")
+				batches, events = append(batches, events[:n]), events[n:]
+			}
+			foldBatches(t, db, p, batches)
+			found, err := db.Pool.Query(context.Background(), `
+				select concat_ws(' ', parent_account, social_account_id, external_id, content, told_at) from post_contents order by 1`)
+			require.NoError(t, err)
+			rows, err = pgx.CollectRows(found, pgx.RowTo[string])
+			require.NoError(t, err)
+			return rows
+		}
+		want := fold(remain)
+		require.Len(t, want, len(latest))
+		require.Equal(t, want, fold(rapid.Permutation(events).Draw(t, "order")))
+		var unsaid int
+		require.NoError(t, db.Pool.QueryRow(context.Background(), `
+			select count(*) from erased_contents e join content_erasures c using (parent_account, social_account_id)
+			where e.erased_at = c.erased_at - interval '1 microsecond' and not e.covered`).Scan(&unsaid))
+		require.Zero(t, unsaid, "each lies in the log, and a tombstone must follow")
+	})
+}
+
+// drawnPost draws one of some posts of three accounts.
+func drawnPost(t *rapid.T) domain.PostRef {
+	return domain.PostRef{
+		ParentAccount: rapid.SampledFrom([]string{agencyA, agencyB}).Draw(t, "agency"), SocialAccount: int64(rapid.IntRange(1, 2).Draw(t, "account")),
+		ExternalID: rapid.SampledFrom([]string{"p", "q"}).Draw(t, "post"),
+	}
 }

@@ -137,12 +137,16 @@ func (d *drawing) contents() {
 	at := day0.Add(time.Duration(d.pick("hour", 4)) * time.Hour)
 	content := domain.PostContent{PostRef: post, AccountID: []string{agencyA, agencyB}[d.pick("client", 2)], Origin: origin, PostTexts: domain.PostTexts{Content: fmt.Sprint(d.pick("text", 3))}}
 	drawn := draft(d.log.topic, key, d.id(), content)
-	switch d.pick("what", 6) {
+	switch d.pick("what", 7) {
 	case 0:
 		d.record(key, d.operator(key))
 		return
 	case 1:
 		d.record(key, domain.Heartbeat{})
+		return
+	case 3:
+		erased := domain.AccountErased{ParentAccount: agencyA, SocialAccount: 1, Platform: domain.Facebook, ErasedAt: at}
+		d.record(erased.ContentsKey()+":"+strconv.Itoa(d.pick("number", 4)), erased)
 		return
 	case 2:
 		drawn.Data, drawn.Envelope.Type = nil, content.EventType()

@@ -71,7 +71,7 @@
 //	latest_reading.go       which of a day's readings counts
 //	post_*.go posts.go      posts, their readings and their roll-ups: post_series.go has the rule of gains
 //	bulk_stream.go packed*.go  rows that a rebuild copies; readings and commands packed until then
-//	contents.go             what posts say
+//	contents.go contents_erased.go  what posts say; erasures of all texts of an account
 //	directory*.go           reference entities
 //	operations*.go          trail, connection states
 //	version*.go             versions of this release and, for rehearsals of an upgrade, of the next
@@ -143,6 +143,8 @@
 //     (internal/assembly/keep_compacted.go), long before min.compaction.lag.ms lets the cleaner at it;
 //     one projection rebuilt while the other stands: each has its generations and checkpoints, readers join what both point to;
 //     a parked record that compaction left alone: a rebuild is refused and names the key, as on `directory`;
+//     content of before an erasure of its account that comes behind it: no row, but one in erased_contents that is covered, so that its
+//     record gets a tombstone too. Each partition has a record of the erasure, and takes its own alone (contents_erased.go);
 //     tombstones that the log has forgotten: erased_contents remembers more than a rebuild finds, so it is in no comparison.
 //   - An erasure of figures counts for what comes behind it too, so each projection of metrics remembers it. An account of which
 //     something is erased is folded otherwise in two points, because what is stored must be enough: account_newest is made of readings

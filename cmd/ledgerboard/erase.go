@@ -130,7 +130,7 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 	}
 	erase := commands.ErasePerson{
 		Log: log, Kept: vault.NewEraser(kept), Earlier: projections.Earlier{Pool: engine, DeleteGroup: log.DeleteGroup},
-		Order: order, Now: time.Now,
+		EachPartition: log.EachPartition, Order: order, Now: time.Now,
 	}
 	if err := assembly.AppendErasures(e.ErasuresFile, person.ErasedIDs(time.Now())); err != nil {
 		return err

@@ -96,7 +96,7 @@ func (p *Parts) EraseAgain(ctx context.Context) error {
 		return err
 	}
 	appended, err := commands.EraseAgain{
-		List: list, Log: log, Kept: vault.NewEraser(kept), Now: time.Now, Figures: p.figuresErased,
+		List: list, Log: log, Kept: vault.NewEraser(kept), Now: time.Now, Figures: p.figuresErased, EachPartition: log.EachPartition,
 		Directory: func(ctx context.Context, each func(domain.Recorded, error)) error {
 			return ScanDirectory(ctx, log, each)
 		},

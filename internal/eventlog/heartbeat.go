@@ -18,15 +18,33 @@ const HeartbeatEvery = maxSegmentAge
 
 // HeartbeatDraft makes the heartbeat of a partition of a topic: its key is the first of "heartbeat:0", "heartbeat:1", … that hashes to it.
 func HeartbeatDraft(topic string, partition, partitions int32, now time.Time) domain.Draft {
+	key := keyIn("heartbeat", partition, partitions)
+	return domain.Draft{Topic: topic, Key: key, Data: domain.Heartbeat{}, Envelope: domain.Envelope{
+		ID: uuid.Must(uuid.NewV7()).String(), Type: domain.Heartbeat{}.EventType(), Subject: key, Time: now.UTC().Truncate(time.Microsecond),
+	}}
+}
+
+// keyIn is the first of "<name>:0", "<name>:1", … that hashes to a partition.
+func keyIn(name string, partition, partitions int32) string {
 	for n := 0; ; n++ {
-		key := "heartbeat:" + strconv.Itoa(n)
-		if PartitionOf([]byte(key), partitions) != partition {
-			continue
+		key := name + ":" + strconv.Itoa(n)
+		if PartitionOf([]byte(key), partitions) == partition {
+			return key
 		}
-		return domain.Draft{Topic: topic, Key: key, Data: domain.Heartbeat{}, Envelope: domain.Envelope{
-			ID: uuid.Must(uuid.NewV7()).String(), Type: domain.Heartbeat{}.EventType(), Subject: key, Time: now.UTC().Truncate(time.Microsecond),
-		}}
 	}
+}
+
+// EachPartition makes of a draft one for each partition of its topic, because each partition is folded by itself: the key of each begins with
+// the draft's. Of a topic that the log does not know there is none.
+func (l *Log) EachPartition(d domain.Draft) (drafts []domain.Draft) {
+	partitions := l.codec.topics[d.Topic].Partitions
+	for partition := range partitions {
+		one := d
+		one.Key = keyIn(d.Key, partition, partitions)
+		one.Envelope.ID, one.Envelope.Subject = uuid.Must(uuid.NewV7()).String(), one.Key
+		drafts = append(drafts, one)
+	}
+	return drafts
 }
 
 // Beat appends a heartbeat to each partition of a compacted topic that has records, the last of them as old as silent or older. Of several

@@ -11,7 +11,8 @@ create table post_contents (
   media_url         text,
   permalink         text,
   told_at           timestamptz not null, -- when the origin said so
-  covered           boolean     not null -- a record that is not later lies over its own in the log: compaction would keep that one
+  covered           boolean     not null, -- a record that is not later lies over its own in the log: compaction would keep that one
+  log_partition     integer     not null -- of its key: each partition is erased by a record of its own
 );
 
 -- What was erased, so that what was read before and comes later is not shown again. The log forgets tombstones in time and a
@@ -25,6 +26,16 @@ create table erased_contents (
   covered           boolean     not null -- a record that is not later lies over the tombstone in the log
 );
 
+-- Up to when all that was said of the posts of an account is erased, as each partition of the topic says so.
+create table content_erasures (
+  social_account_id bigint      not null,
+  parent_account    text        not null,
+  log_partition     integer     not null,
+  account_id        text        not null, -- client who had it last; '' when that is not known
+  p_id              smallint    not null,
+  erased_at         timestamptz not null
+);
+
 -- +keys
 
 -- Both origins of a post are one probe.
@@ -34,3 +45,5 @@ create index post_contents_covered on post_contents (told_at) where covered;
 
 alter table erased_contents add primary key (parent_account, social_account_id, external_id, origin);
 create index erased_contents_covered on erased_contents (erased_at) where covered;
+
+alter table content_erasures add primary key (social_account_id, parent_account, log_partition);

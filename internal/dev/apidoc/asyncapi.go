@@ -85,6 +85,9 @@ var topics = map[string]string{
 
 // topicsOf are the topics of an event type.
 func topicsOf(eventType string) []string {
+	if eventType == (domain.AccountErased{}).EventType() {
+		return []string{domain.TopicMetrics, domain.TopicContents}
+	}
 	group, _, _ := strings.Cut(eventType, ".")
 	switch group {
 	case "dashboard", "operator": // an operator's word to skip a record is a link of its chain

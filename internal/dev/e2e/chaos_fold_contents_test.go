@@ -27,7 +27,7 @@ func (l *chaosLog) foldContents(until chaosVector, rows chaosRows) {
 	table := chaosTable("post_contents", chaosColumns(chaosEmptyText, "parent_account", "external_id", "origin", "account_id"),
 		chaosColumns(chaosZero, "social_account_id"), chaosTexts)
 	for key, r := range last {
-		row := map[string]any{"told_at": r.at, "covered": covered[key]}
+		row := map[string]any{"told_at": r.at, "covered": covered[key], "log_partition": r.partition}
 		for name, column := range table.columns {
 			row[name] = column.value(r.fields)
 		}

@@ -1,0 +1,124 @@
+package projections
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// An erasure of an account's texts has a record in each partition of the topic, and each partition takes its own alone: what it comes to does
+// not hang on how far the others are.
+
+// partErased is a row of content_erasures.
+type partErased struct {
+	erasedAccount
+
+	partition int32
+}
+
+var contentErasures = newTable("content_erasures",
+	`social_account_id bigint, parent_account text, log_partition integer, account_id text, p_id smallint, erased_at timestamptz`,
+	replaceRow("social_account_id, parent_account, log_partition", ""),
+	func(r partErased) []any {
+		return []any{r.accountSeries.account, r.parent, r.partition, r.erasure.account, int16(r.platform), r.at}
+	})
+
+// erase folds an erasure.
+func (f *contentFold) erase(ev Event, erased domain.AccountErased) error {
+	if !strings.HasPrefix(ev.Key, erased.ContentsKey()+":") {
+		return &ParkError{ReasonRefused, fmt.Sprintf("the erasure is of texts under %s, and its key is %q", erased.ContentsKey(), ev.Key)}
+	}
+	f.erasuresOf(ev.Raw.Partition).applied.note(erased)
+	for key, s := range f.said {
+		f.overrule(key, s)
+	}
+	return nil
+}
+
+func (f *contentFold) erasuresOf(partition int32) erasures {
+	if _, known := f.erased[partition]; !known {
+		f.erased[partition] = newErasures()
+	}
+	return f.erased[partition]
+}
+
+// overrule lets an erasure stand instead of what was said before its instant; what is said at the instant counts. The record is covered: a
+// tombstone must follow it, or the log would not forget it.
+func (f *contentFold) overrule(key contentKey, s *said) {
+	until := f.erasuresOf(s.partition).until(accountSeries{key.SocialAccount, key.ParentAccount})
+	if !s.erased && s.at.Before(until) {
+		*s = said{at: until.Add(-time.Microsecond), erased: true, covered: true, changed: true, partition: s.partition}
+	}
+}
+
+// queueErasures queues what reads the erasures of the batch's accounts, each of its partition.
+func (f *contentFold) queueErasures(batch *pgx.Batch, events []Event) {
+	var accounts []int64
+	var partitions []int32
+	for _, ev := range events {
+		switch data := ev.Data.(type) {
+		case domain.AccountErased:
+			accounts = append(accounts, data.SocialAccount)
+		case domain.PostContent:
+			accounts = append(accounts, data.SocialAccount)
+		default:
+			continue
+		}
+		partitions = append(partitions, ev.Raw.Partition)
+	}
+	if len(accounts) == 0 {
+		return
+	}
+	batch.Queue(`
+		select log_partition, social_account_id, parent_account, account_id, p_id, erased_at from content_erasures
+		where (social_account_id, log_partition) in (select * from unnest($1::bigint[], $2::integer[]))`, accounts, partitions).
+		Query(func(rows pgx.Rows) error {
+			var partition int32
+			var stored domain.AccountErased
+			into := []any{&partition, &stored.SocialAccount, &stored.ParentAccount, &stored.AccountID, &stored.Platform, &stored.ErasedAt}
+			_, err := pgx.ForEachRow(rows, into, func() error {
+				f.erasuresOf(partition).stored.note(stored)
+				return nil
+			})
+			if err != nil {
+				return fmt.Errorf("read erasures of texts: %w", err)
+			}
+			return nil
+		})
+}
+
+// erasedAccounts are the erasures that are new, for their table.
+func (f *contentFold) erasedAccounts() (rows []partErased) {
+	for _, partition := range slices.Sorted(maps.Keys(f.erased)) {
+		erased := f.erased[partition]
+		for _, account := range erased.later(erased.applied).rows() {
+			rows = append(rows, partErased{account, partition})
+		}
+	}
+	return rows
+}
+
+// queueErased takes what the batch erases out of the stored rows. It comes before anything is written.
+func (f *contentFold) queueErased(batch *pgx.Batch) {
+	erased := f.erasedAccounts()
+	if len(erased) == 0 {
+		return
+	}
+	batch.Queue(`
+		with gone as (
+			delete from post_contents t
+			using unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::integer[]) as k(social_account_id, parent_account, erased_at, log_partition)
+			where `+ofErased+` and t.log_partition = k.log_partition and t.told_at < k.erased_at
+			returning t.parent_account, t.social_account_id, t.external_id, t.origin, k.erased_at
+		)
+		insert into erased_contents (`+contentKeyColumns+`, erased_at, covered)
+		select `+contentKeyColumns+`, erased_at - interval '1 microsecond', true from gone`,
+		arraysOf(erased, func(r partErased) []any { return []any{r.accountSeries.account, r.parent, r.at, r.partition} })...)
+	contentErasures.queue(batch, erased)
+}
