@@ -210,7 +210,7 @@ func progressOf(view connect.View) (progress []readingProgress, waits bool) {
 			switch {
 			case reading.SocialAccountID != page.SocialAccountID:
 			case reading.ReadAt != nil:
-				says = "read for the first time"
+				says = "read, its figures are here"
 			case reading.Reason != "":
 				says = reading.Reason
 			}

@@ -111,6 +111,6 @@ type ConnectNames struct {
 // FirstReading is how far the first reading of a page came.
 type FirstReading struct {
 	SocialAccountID int64      `json:"social_account_id"`
-	ReadAt          *time.Time `json:"last_read_at"` // of its newest reading, in UTC; null: there is none yet
+	ReadAt          *time.Time `json:"last_read_at"` // of its newest reading since then, in UTC; null: there is none yet
 	Reason          string     `json:"reason"`       // why not, and what to do; "": it is about to be read
 }

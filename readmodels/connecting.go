@@ -134,12 +134,14 @@ func (c Connecting) LastTold(ctx context.Context, keys []string) (at time.Time, 
 	return unlessEpoch(at), err
 }
 
-// FirstReadings tells how far the first readings of an agency's pages came; of one that the tables do not show yet it says nothing.
+// FirstReadings tells how far the first readings of an agency's pages came since they were connected last: what was read before, and why that
+// failed, is of another sign-in. Of a page that the tables do not show yet it says nothing.
 func (c Connecting) FirstReadings(ctx context.Context, parent string, ids []int64) ([]domain.FirstReading, error) {
 	rows, _ := c.Pool.Query(ctx, `
-		select s.id, f.read_at, case when f.read_at is null then coalesce(f.reason, '') else '' end
+		select s.id, r.read_at, case when r.read_at is null and f.updated_at >= s.told_at then f.reason else '' end
 		from tSAccounts s
 		left join kept.fetch_state f on f.kind = '`+domain.FetchAccounts+`' and f.p_id = s.p_id and f.social_account_id = s.id
+		left join lateral (select f.read_at where f.read_at >= s.told_at) r on true
 		where s.parent_account = $1 and s.id = any($2) order by s.id`, parent, ids)
 	readings, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r domain.FirstReading, err error) {
 		err = row.Scan(&r.SocialAccountID, &r.ReadAt, &r.Reason)

@@ -3588,7 +3588,7 @@ export interface components {
         FirstReading: {
             /**
              * Format: date-time
-             * @description of its newest reading, in UTC; null: there is none yet
+             * @description of its newest reading since then, in UTC; null: there is none yet
              */
             last_read_at: string | null;
             /** @description why not, and what to do; "": it is about to be read */

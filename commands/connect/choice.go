@@ -26,6 +26,7 @@ type Choice struct {
 	// FallsAway are pages of this agency that were connected by this person's earlier consent and that the new one leaves out.
 	FallsAway []string
 	Declined  []string // scopes that the person refused
+	StayEmpty []string // figures of the offered pages that need one of these, in words
 	// Seen is what the page has named: a choice that was made before another page says so.
 	Seen string
 }
@@ -157,7 +158,7 @@ func (c *Connect) grantOf(p domain.Platform, person string) domain.GrantKey {
 // plan looks at what a consent brings and takes away.
 func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) (p plan, err error) {
 	p.grant = c.grantOf(a.Platform, w.Person)
-	p.Who, p.Declined = w.Name, w.Declined
+	p.Who, p.Declined, p.StayEmpty = w.Name, w.Declined, stayEmpty(w)
 	if p.known, err = c.known(ctx, a.ParentAccount, w.Offered); err != nil {
 		return p, err
 	}
@@ -190,6 +191,22 @@ func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) 
 	slices.Sort(named)
 	p.Seen = hex.EncodeToString(digest(strings.Join(named, "\n")))
 	return p, nil
+}
+
+// stayEmpty are the figures that what was declined takes away.
+func stayEmpty(w waiting) (figures []string) {
+	for _, o := range w.Offered {
+		for _, need := range domain.ScopesOfFigures(o.Platform, o.AccountType, w.Tokens.InstagramLogin) {
+			if !slices.ContainsFunc(need.Scopes, func(scope string) bool { return slices.Contains(w.Declined, scope) }) {
+				continue
+			}
+			for _, figure := range need.Figures {
+				figures = append(figures, strings.ReplaceAll(figure, "_", " "))
+			}
+		}
+	}
+	slices.Sort(figures)
+	return slices.Compact(figures)
 }
 
 func (c *Connect) known(ctx context.Context, parent string, all []offered) (map[domain.PageRef]domain.ConnectedPage, error) {
