@@ -87,11 +87,12 @@ type BuildHealth struct {
 	Waits       string `json:"waits,omitempty"` // what its rebuild waits for; absent when it goes on
 }
 
-// PlatformReading is how connections of a platform are read. How many there are, and at which pace, is for who signs in.
+// PlatformReading is how connections of a platform are read. How many there are is for who signs in.
 type PlatformReading struct {
 	Name   string `json:"name"`   // of the platform
 	Kind   string `json:"kind"`   // account_insights or post_insights
 	Slowed bool   `json:"slowed"` // less often than configured, because of its quota
+	Pace   string `json:"pace"`   // a sentence: how often those are read that are read least often, and why not more often
 }
 
 // PlatformPause is a platform that an operator paused: neither are its figures read nor its tokens renewed.

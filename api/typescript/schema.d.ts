@@ -4845,12 +4845,14 @@ export interface components {
              */
             social_accounts: number;
         };
-        /** @description How connections of a platform are read. How many there are, and at which pace, is for who signs in. */
+        /** @description How connections of a platform are read. How many there are is for who signs in. */
         PlatformReading: {
             /** @description account_insights or post_insights */
             kind: string;
             /** @description of the platform */
             name: string;
+            /** @description a sentence: how often those are read that are read least often, and why not more often */
+            pace: string;
             /** @description less often than configured, because of its quota */
             slowed: boolean;
         };

@@ -143,11 +143,11 @@ func (r readiness) printPartitions(out io.Writer, all bool) {
 // printNotes says what is read how often, paused, parked and being made.
 func (r readiness) printNotes(out io.Writer) {
 	for _, p := range r.Readings {
-		how := "as often as configured"
+		more := ""
 		if p.Slowed {
-			how = "less often than configured, as its quota permits: 'ledgerboard connections list' says how often"
+			more = "; more the quota does not permit"
 		}
-		fmt.Fprintf(out, "%s of %s: read %s\n", p.Kind, p.Name, how)
+		fmt.Fprintf(out, "%s of %s: read %s%s\n", p.Kind, p.Name, plain(p.Pace), more)
 	}
 	for _, p := range r.Platforms {
 		fmt.Fprintf(out, "%s is not read: paused since %s, by %s, %s\n", p.Name, p.Since.UTC().Format(time.RFC3339), plain(p.By), plain(p.Reason))

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
 )
 
 // A process that serves no API tells of itself all the same: health, readiness, metrics, and what `status` prints.
@@ -92,4 +94,16 @@ func ask(t *testing.T, url string) (code int, body string) {
 	raw, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	return response.StatusCode, string(raw)
+}
+
+// Status says how often platforms are read, and where the quota is why.
+func TestStatusSaysThePace(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	readiness{Readings: []api.PlatformReading{
+		{Name: "facebook", Kind: "account_insights", Pace: "every 30 seconds, as configured: 2 calls a reading"},
+		{Name: "linkedin", Kind: "account_insights", Slowed: true, Pace: "every 262 minutes: 100 calls a day, 7 a reading"},
+	}}.printNotes(&out)
+	require.Equal(t, "account_insights of facebook: read every 30 seconds, as configured: 2 calls a reading\n"+
+		"account_insights of linkedin: read every 262 minutes: 100 calls a day, 7 a reading; more the quota does not permit\n", out.String())
 }

@@ -110,7 +110,7 @@ func (c *Collector) judge(ctx context.Context, f *fetch, began time.Time, got fe
 // is when there is room for it all: were it begun with room for one call, that call would be spent for nothing, and so
 // would the next. One whose calls were spent so waits for its turn.
 func (c *Collector) afterOwnRefusal(ctx context.Context, f *fetch, began, due time.Time) time.Time {
-	if !f.pace.short() {
+	if !f.pace.Short() {
 		return due
 	}
 	wait, err := c.Budget.Until(ctx, f.Platform, f.ExternalID, f.calls())
@@ -130,7 +130,7 @@ func (c *Collector) afterOwnRefusal(ctx context.Context, f *fetch, began, due ti
 // pauseAfter is how long a connection is left alone after a failure.
 func (c *Collector) pauseAfter(f *fetch, err error) time.Duration {
 	longest := longPause
-	if f.pace.short() { // what fails costs the quota no more than what is read
+	if f.pace.Short() { // what fails costs the quota no more than what is read
 		longest = max(longest, f.pace.Every)
 	}
 	switch class := platforms.ClassOf(err); {

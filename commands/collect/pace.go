@@ -124,8 +124,8 @@ func roundUp(d time.Duration) time.Duration {
 	return (d + step - 1).Truncate(step)
 }
 
-// short tells whether a quota makes the pace longer than configured: no call may be spent for nothing then.
-func (p Pace) short() bool { return p.Quota.Calls > 0 }
+// Short tells whether a quota makes the pace longer than configured: no call may be spent for nothing then.
+func (p Pace) Short() bool { return p.Quota.Calls > 0 }
 
 // Next is when a connection is due again that was due at a time and whose reading, its first or not, began at another. Where the
 // quota sets the pace it follows from the due time before: a pace that changes, because connections come or go, moves it by no more
@@ -242,14 +242,16 @@ type paceKey struct {
 	account domain.AccountType
 }
 
-// Slowed tells of each kind of fetching and platform that has connections whether its quota makes the pace longer than
-// configured, as it was when this process looked last.
-func (c *Collector) Slowed() map[domain.FetchQueue]bool {
-	slowed := map[domain.FetchQueue]bool{}
-	c.paceSaid.Range(func(key, pace any) bool {
-		queue := key.(paceKey).FetchQueue                    //nolint:forcetypeassert // tellPaces stores these
-		slowed[queue] = slowed[queue] || pace.(Pace).short() //nolint:forcetypeassert // as above
+// Slowest returns, of each kind of fetching and platform that has connections, the pace of those that are read least often, as it was
+// when this process looked last.
+func (c *Collector) Slowest() map[domain.FetchQueue]Pace {
+	slowest := map[domain.FetchQueue]Pace{}
+	c.paceSaid.Range(func(key, said any) bool {
+		queue, pace := key.(paceKey).FetchQueue, said.(Pace) //nolint:forcetypeassert // tellPaces stores these
+		if pace.Every > slowest[queue].Every {
+			slowest[queue] = pace
+		}
 		return true
 	})
-	return slowed
+	return slowest
 }

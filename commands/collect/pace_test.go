@@ -205,3 +205,28 @@ func TestPaceThatChangesMovesNobodyFar(t *testing.T) {
 	}
 	require.Greater(t, len(places), 45)
 }
+
+// Who asks how a platform is read is told of those that are read least often.
+func TestSlowestPaceIsTold(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	s.connect(domain.LinkedIn, domain.LinkedInProfile)
+	s.connect(domain.LinkedIn, domain.LinkedInCompanyPage)
+	s.connect(domain.Facebook, 0)
+	limits, err := quota.ParseLimits([]string{"linkedin:account:100/24h", "facebook:none"})
+	require.NoError(t, err)
+	s.collect = s.processWithin(limits)
+	require.Empty(t, s.collect.Slowest(), "it has not looked yet")
+	s.round(domain.FetchAccounts, domain.LinkedIn)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	told := map[domain.Platform]string{}
+	for queue, pace := range s.collect.Slowest() {
+		require.Equal(t, domain.FetchAccounts, queue.Kind)
+		require.Equal(t, queue.Platform == domain.LinkedIn, pace.Short())
+		told[queue.Platform] = pace.String()
+	}
+	require.Equal(t, map[domain.Platform]string{
+		domain.LinkedIn: "every 262 minutes: 100 calls a day, 7 a reading",
+		domain.Facebook: "every 30 seconds, as configured: 2 calls a reading",
+	}, told)
+}

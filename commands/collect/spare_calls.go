@@ -13,7 +13,7 @@ const callsOfMemberPost = 7
 
 // spare has a connection read so that no call is spent for nothing, where the quota sets its pace.
 func (r *round) spare(f *fetch) {
-	if !f.pace.short() {
+	if !f.pace.Short() {
 		return
 	}
 	switch {
@@ -29,7 +29,7 @@ func (r *round) spare(f *fetch) {
 // after that is a reading's again.
 func (c *Collector) historyTurn(f *fetch, now time.Time) bool {
 	refused := f.BackfilledAt == nil && f.History.Class == string(platforms.ClassThrottled) && (f.History.NotBefore == nil || !now.Before(*f.History.NotBefore))
-	return f.queue.Kind == domain.FetchAccounts && c.Backfill > 0 && f.pace.short() && !f.ByHand && refused &&
+	return f.queue.Kind == domain.FetchAccounts && c.Backfill > 0 && f.pace.Short() && !f.ByHand && refused &&
 		f.ReadAt != nil && now.Sub(*f.ReadAt) < f.pace.Every*3/2
 }
 

@@ -93,8 +93,9 @@ func (s *Service) readings() (readings []api.PlatformReading) {
 	if s.Fetcher == nil {
 		return nil
 	}
-	for queue, slowed := range s.Fetcher.Collect.Slowed() {
-		readings = append(readings, api.PlatformReading{Name: queue.Platform.String(), Kind: queue.Kind, Slowed: slowed})
+	for queue, pace := range s.Fetcher.Collect.Slowest() {
+		pace.Sharing = 0 // how many connections there are is for who signs in
+		readings = append(readings, api.PlatformReading{Name: queue.Platform.String(), Kind: queue.Kind, Slowed: pace.Short(), Pace: pace.String()})
 	}
 	slices.SortFunc(readings, func(a, b api.PlatformReading) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Kind, b.Kind))
