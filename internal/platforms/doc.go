@@ -58,7 +58,7 @@
 // # Traps
 //
 // What the platforms are known to surprise their callers with, and the test that goes through it (those
-// marked sim are of internal/dev/simulator). A test holds this table against the tests that there are.
+// marked sim are of internal/dev/simulator, those marked collect of commands/collect). A test holds this table against the tests that there are.
 //
 //	Facebook   a retired metric rejects the whole batch       TestFacebookRetiredMetricCostsOnlyItself
 //	Facebook   the same in a batch of posts                   TestFacebookRetiredPostMetric
@@ -73,6 +73,9 @@
 //	Facebook   an entry of a batch is null: ask again         TestFacebookNullEntryIsAskedAgain
 //	Facebook   each request of a batch counts as a call       TestFacebookBatchIsCutToTheQuota, sim TestBatchRules
 //	Facebook   usage and throttles stand inside of a batch    TestFacebookQuotaInsideOfABatch
+//	Facebook   batches are refused: posts one by one          TestFacebookWithoutBatches
+//	Facebook   a bare video has no reach since 2026-06-15     TestFacebookVideoByItsOwnNumber
+//	Facebook   the watch time of a video, in milliseconds     TestGoldenFacebookPostMetrics, TestFacebookVideoByItsOwnNumber
 //	Instagram  a total asked for without its type: empty      TestInstagramAccount, sim TestInstagramInsightsRules
 //	Instagram  follower_count with a type: empty              sim TestInstagramInsightsRules
 //	Instagram  30 days at most to a call                      TestInstagramRange
@@ -80,11 +83,15 @@
 //	Instagram  too few viewers; before business conversion    TestInstagramMediaWithoutInsights
 //	Instagram  a metric that is not for this kind of media    TestInstagramWrongTypeFallsBack, TestInstagramRefusalInAnyWords
 //	Instagram  a metric that one media object has not         TestInstagramMetricRefusedForOneMediaCostsNoOther
+//	Instagram  an advertisement is a kind of its own          TestInstagramAdIsItsOwnType
+//	Instagram  saves of no story, watch time of reels only    TestGoldenInstagram, TestInstagramMedia
+//	Instagram  a token of its login that came without an end  collect TestInstagramLoginWithoutItsEndIsRenewedWhenADayOld
 //	Meta       throttled, with minutes, under 400 and 200     TestMetaThrottle
 //	Meta       an app that requires proofs of calls           TestMetaCallsAreProven
 //	Meta       another version answers than was asked         TestOtherGraphVersionIsNoted
 //	Meta       an error inside of a batch                     TestErrorInsideOfABatch
 //	Instagram  usage in other words on its own host           TestInstagramLoginUsage
+//	Meta       data access ends before the token does         TestMetaTellsWhatATokenMayDo, collect TestWhatATokenMayDoIsKept
 //	LinkedIn   no version: 400; sunset version: 426           sim TestLinkedInRules, TestLinkedInErrors
 //	LinkedIn   not an administrator: 403                      TestLinkedInErrors
 //	LinkedIn   posts left out: zero; negative likes           TestLinkedInQuietAndNegative
@@ -92,10 +99,14 @@
 //	LinkedIn   the short page is the last, without a total    TestLinkedInPosts
 //	LinkedIn   429 without Retry-After: until midnight UTC    TestLinkedInDailyQuota
 //	LinkedIn   metricType as object and as string             TestLinkedInProfileAccount
+//	LinkedIn   saves of a profile's post: a call of its own   TestLinkedInProfilePosts, TestGoldenLinkedInSaves
+//	LinkedIn   a figure of a later version                    TestLinkedInMetricOfALaterVersionIsNotAsked
+//	LinkedIn   no refresh token: used to the last day         collect TestTokenWithoutARefreshTokenIsUsedToItsLastDay
 //	LinkedIn   lists encoded and raw                          TestLinkedInEncoding, sim TestLinkedInRules
 //	TikTok     cursor in ms, times in s, ids beyond 2^53      TestTikTokListing
 //	TikTok     ids dropped without a word                     TestTikTokQueryDropsIDs
 //	TikTok     dead after two hours, refresh tokens rotate    TestTikTokRefreshRotates
+//	TikTok     no client key: no renewal                      collect TestMissingClientKeyIsTold
 //	TikTok     600 calls in a sliding minute                  TestTikTokRateLimit, sim TestSlidingWindow
 //	TikTok     OAuth's flat errors, the API's nested ones     TestTikTokRefreshRotates, TestTikTokOddErrorShapes
 //	Facebook   scopes are declined one by one                 TestFacebookScopesDeclined, sim TestDialogHasItsBoxes
@@ -121,6 +132,9 @@
 //	all        the redirect address, byte by byte             TestCodesAreSpent, sim TestDialogRefusesStrangers
 //	all        refusals in words of their own                 sim TestDialogIsRefused
 //	Meta       who removes the app has us called              sim TestSignedRequests
+//	all        no figures for a day, without an outage        collect TestPlatformThatGivesNoFiguresForADayIsTold
+//	all        answers with nothing in them for a day         collect TestEmptyReadingsForADayAreTold
+//	all        no figures of a kind of post for a day         collect TestKindOfPostThatGivesNoFiguresForADayIsTold
 //	all        a proxy's HTML page, 502 and 503               TestFaultHTML
 //	all        JSON that stops in the middle                  TestFaultTruncated
 //	all        slow answers                                   TestFaultSlow

@@ -127,6 +127,11 @@ func TestLinkedInMetricOfALaterVersionIsNotAsked(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"clicks": "unsupported"}, reasons(snap.Missing))
 	require.Len(t, b.ops(), 6)
+	snaps, err := client.PostMetrics(t.Context(), profileTarget(me), somePosts(b, subject{platform: domain.LinkedIn}, profileTarget(me))[:1])
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"clicks": "unsupported", "saves": "unsupported"}, reasons(snaps[0].Missing))
+	require.Nil(t, snaps[0].Counts.Saves)
+	require.Len(t, b.ops(), 5)
 }
 
 // One refused metric costs itself only; a token without the product costs one call an hour.

@@ -163,6 +163,31 @@ func TestGoldenLinkedIn(t *testing.T) {
 	require.Equal(t, int64(219145), figure(t, account, "followers", "", "").Value)
 }
 
+// Saves of a profile's post are one call, from version 202604 on; from 202605 on the metric is told by a plain string. The
+// samples are as of 2026-11-21.
+func TestGoldenLinkedInSaves(t *testing.T) {
+	t.Parallel()
+	for version, sample := range map[string]string{"202604": "linkedin_member_saves_202604", "202608": "linkedin_member_saves"} {
+		raw, err := os.ReadFile("testdata/" + sample + ".json")
+		require.NoError(t, err)
+		var seen []string
+		answer := func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.URL.RawQuery, "queryType=POST_SAVE") {
+				seen = append(seen, r.Header.Get("LinkedIn-Version")+" "+r.URL.RawQuery)
+				_, _ = w.Write(raw)
+				return
+			}
+			_, _ = w.Write([]byte(`{"elements":[]}`))
+		}
+		b := canned(t, answer, func(c *platforms.Config) { c.LinkedIn.Version = version })
+		snaps, err := b.client(t, domain.LinkedIn).PostMetrics(t.Context(),
+			platforms.Target{AccessToken: "Tok3n", ExternalID: "x", AccountType: domain.LinkedInProfile}, []platforms.Post{{ID: "urn:li:share:7001"}})
+		require.NoError(t, err)
+		require.Equal(t, domain.Counts{Saves: new(int64(9))}, snaps[0].Counts, "an element about another metric is none")
+		require.Equal(t, []string{version + " q=entity&entity=(share:urn%3Ali%3Ashare%3A7001)&queryType=POST_SAVE&aggregation=TOTAL"}, seen)
+	}
+}
+
 // Left out means zero only where the answer is whole.
 func TestLinkedInCutAnswerIsNotZero(t *testing.T) {
 	t.Parallel()

@@ -17,16 +17,18 @@ func TestEveryTrapHasItsTest(t *testing.T) {
 	require.NoError(t, err)
 	_, table, found := strings.Cut(string(doc), "// # Traps")
 	require.True(t, found)
-	own, simulator := testsIn(t, "."), testsIn(t, filepath.Join("..", "dev", "simulator"))
+	tests := map[string]map[string]bool{
+		"": testsIn(t, "."), "sim": testsIn(t, filepath.Join("..", "dev", "simulator")), "collect": testsIn(t, filepath.Join("..", "..", "commands", "collect")),
+	}
 	rows := regexp.MustCompile(`(?m)^//\t(\S+) +(.+?) {2,}(.*)$`).FindAllStringSubmatch(table, -1)
 	require.Greater(t, len(rows), 30)
 	for _, row := range rows {
 		for name := range strings.SplitSeq(row[3], ", ") {
-			if name, ofSimulator := strings.CutPrefix(name, "sim "); ofSimulator {
-				require.Contains(t, simulator, name, row[2])
-				continue
+			of, test, elsewhere := strings.Cut(name, " ")
+			if !elsewhere {
+				of, test = "", name
 			}
-			require.Contains(t, own, name, row[2])
+			require.Contains(t, tests[of], test, row[2])
 		}
 	}
 }
