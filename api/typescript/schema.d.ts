@@ -1801,6 +1801,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/connect/meta/deauthorize": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Meta tells that a person removed our app.
+         * @description For Meta alone: the form's signed_request is signed with the secret of our app, and whatever is not is refused alike. Whoever is not known is answered as if they were. It exists where such a secret is configured. The tokens of that person's consent are deleted, and what was read with them waits for another sign-in.
+         */
+        post: operations["postConnectMetaDeauthorize"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/connect/meta/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Meta tells that a person wants deleted what we have of them.
+         * @description For Meta alone: the form's signed_request is signed with the secret of our app, and whatever is not is refused alike. Whoever is not known is answered as if they were. It exists where such a secret is configured. The person is erased as by the command erase. The same request is answered with the same code.
+         */
+        post: operations["postConnectMetaDelete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/connect/meta/delete/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A page that tells how far a request for deletion came.
+         * @description It is known for 90 days after it is done.
+         */
+        get: operations["getConnectMetaDelete"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/connect/start/{start}": {
         parameters: {
             query?: never;
@@ -14390,6 +14450,128 @@ export interface operations {
                  * @example ABCDEFGHIJKLMNOPQRSTUVWXYZ
                  */
                 token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description Leads on. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A page that says what was malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that another browser holds this, or that the rights have ended. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that this is unknown or has expired. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that this was used already. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that the form is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description The page with what was wrong with the choice. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description A page that says that the service is not ready. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+        };
+    };
+    postConnectMetaDeauthorize: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            400: components["responses"]["invalid"];
+            413: components["responses"]["too_large"];
+        };
+    };
+    postConnectMetaDelete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            400: components["responses"]["invalid"];
+            413: components["responses"]["too_large"];
+        };
+    };
+    getConnectMetaDelete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The confirmation code that Meta was told.
+                 * @example 0123456789abcdef0123456789abcdef
+                 */
+                code: string;
             };
             cookie?: never;
         };
