@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
@@ -63,6 +65,11 @@ func TestConnectingDocument(t *testing.T) {
 		calls(domain.TikTok, 0),
 	}, rows["calls of a reading"])
 
+	require.Len(t, metaAddresses(), 2)
+	for _, path := range metaAddresses() {
+		require.Contains(t, document, "| `"+path+"` |")
+	}
+
 	var c cli
 	parser, err := kong.New(&c, defaults())
 	require.NoError(t, err)
@@ -77,4 +84,14 @@ func TestConnectingDocument(t *testing.T) {
 	for _, name := range regexp.MustCompile(`LEDGERBOARD_[A-Z_]+`).FindAllString(document, -1) {
 		require.True(t, slices.Contains(known, name), "%s is no setting", name)
 	}
+}
+
+// metaAddresses are where Meta calls, as the routes have it.
+func metaAddresses() (paths []string) {
+	for _, o := range api.Describe().Operations {
+		if o.Method == http.MethodPost && strings.HasPrefix(o.Pattern, "/connect/meta/") {
+			paths = append(paths, o.Pattern)
+		}
+	}
+	return paths
 }

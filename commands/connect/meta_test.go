@@ -1,0 +1,178 @@
+package connect_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// saidByMeta are signed requests by their texts.
+type saidByMeta map[string]platforms.SignedRequest
+
+func (s saidByMeta) Signed(raw string) ([]platforms.SignedRequest, error) {
+	if one, ok := s[raw]; ok {
+		return []platforms.SignedRequest{one}, nil
+	}
+	return nil, platforms.ErrNotSigned
+}
+
+// hearMeta has Meta say of a person what it is asked for, at an instant, as the text "said".
+func (s *stage) hearMeta(person string, at time.Time) (asked *int) {
+	asked = new(int)
+	s.Meta = saidByMeta{"said": {Platform: domain.Facebook, Person: person, IssuedAt: at.Truncate(time.Second), Code: "c0de"}}
+	s.Asked = func() { *asked++ }
+	return asked
+}
+
+// changes are the records of connections that wait for a sign-in, by who made them.
+func (s *stage) changes() (actors []string) {
+	s.t.Helper()
+	rows, err := s.log.DB.ReadOnly.Query(s.t.Context(), `select actor from operations_trail where event_type = $1`, domain.ConnectionStateChanged{}.EventType())
+	require.NoError(s.t, err)
+	defer rows.Close()
+	for rows.Next() {
+		var actor string
+		require.NoError(s.t, rows.Scan(&actor))
+		actors = append(actors, actor)
+	}
+	return actors
+}
+
+func TestPersonWhoRemovesOurAppAtMeta(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.dialog.consent = consent("77", page("1001"))
+	id, view := s.signIn(facebook(north))
+	ours := s.choose(id, view, "1.0.1001").Connected[0].SocialAccountID
+	theirRequest := connect.Request{ConnectRequester: domain.ConnectRequester{ParentAccount: rival, AccountID: theirs, UserID: staff, Role: "agency"}, Platform: domain.Facebook}
+	id, view = s.signIn(theirRequest)
+	rivals := s.choose(id, view, "1.0.1001").Connected[0].SocialAccountID
+	s.dialog.consent = consent("88", page("2001"))
+	id, view = s.signIn(facebook(south))
+	another := s.choose(id, view, "1.0.2001").Connected[0].SocialAccountID
+	all := []int64{ours, rivals, another}
+	require.ElementsMatch(t, all, s.due(domain.Facebook))
+
+	s.hearMeta("77", s.now.Add(-time.Hour))
+	require.NoError(t, s.Deauthorized(t.Context(), "said"))
+	require.ElementsMatch(t, all, s.due(domain.Facebook), "it was said before the last consent")
+	s.hearMeta("nobody", s.now.Add(time.Hour))
+	require.NoError(t, s.Deauthorized(t.Context(), "said"), "who is not known is answered alike")
+	require.ErrorIs(t, s.Deauthorized(t.Context(), "forged"), platforms.ErrNotSigned)
+	require.ElementsMatch(t, all, s.due(domain.Facebook))
+
+	s.now = s.now.Add(time.Hour)
+	s.hearMeta("77", s.now)
+	for range 2 {
+		require.NoError(t, s.Deauthorized(t.Context(), "said"))
+		require.Equal(t, []int64{another}, s.due(domain.Facebook))
+		require.Equal(t, []string{"system:meta", "system:meta"}, s.changes(), "once for each agency's connection, however often it is said")
+	}
+	grant := domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "77"}
+	require.Empty(t, s.tokens(grant.SecretRef()))
+	require.Empty(t, s.tokens("connection/"+decimal(domain.ComputedConnection(agency, domain.Facebook, "app", "1001"))))
+
+	// A new consent renews all that hung on it; the call of before, said again, changes nothing.
+	s.now = s.now.Add(time.Hour)
+	s.dialog.consent = consent("77", page("1001"))
+	id, view = s.signIn(facebook(north))
+	s.choose(id, view, "1.0.1001")
+	require.NoError(t, s.Deauthorized(t.Context(), "said"))
+	require.ElementsMatch(t, all, s.due(domain.Facebook))
+}
+
+func TestPersonWhoWantsToBeForgotten(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.dialog.consent = consent("77", page("1001"))
+	id, view := s.signIn(facebook(north))
+	connected := s.choose(id, view, "1.0.1001").Connected[0].SocialAccountID
+	s.now = s.now.Add(time.Hour)
+	asked := s.hearMeta("77", s.now)
+	first, err := s.DeletionAsked(t.Context(), "said")
+	require.NoError(t, err)
+	require.Equal(t, connect.DeletionAnswer{URL: public + "/connect/meta/delete/c0de", Code: "c0de"}, first)
+	again, err := s.DeletionAsked(t.Context(), "said")
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+	require.Equal(t, 2, *asked)
+	require.Empty(t, s.due(domain.Facebook), "nothing is read from now on")
+	state, err := s.Deletion(t.Context(), "c0de")
+	require.NoError(t, err)
+	require.Nil(t, state.DoneAt)
+	_, err = s.Deletion(t.Context(), "another")
+	require.ErrorIs(t, err, connect.ErrDeletionUnknown)
+	_, err = s.DeletionAsked(t.Context(), "forged")
+	require.ErrorIs(t, err, platforms.ErrNotSigned)
+
+	claimed, err := s.kept.ClaimDeletions(t.Context(), s.now)
+	require.NoError(t, err)
+	require.Len(t, claimed, 1)
+	var erased []domain.Person
+	var order domain.ErasureOrder
+	shown := false
+	people := readmodels.People{Pool: s.log.DB.ReadOnly}
+	erasing := connect.Erasing{
+		Shown:   func(context.Context) (bool, error) { return shown, nil },
+		Members: readmodels.Connecting{Pool: s.log.DB.ReadOnly}.MembersOf, Person: people.OfMember,
+		Erase: func(_ context.Context, p domain.Person, o domain.ErasureOrder) error {
+			erased, order = append(erased, p), o
+			for _, member := range p.Members {
+				require.NoError(t, s.log.Append(t.Context(), commands.EraseDraft(domain.KindMember, decimal(member), s.now)))
+			}
+			return nil
+		},
+		Done: func(ctx context.Context, r domain.DeletionRequest) error { return s.kept.DeletionDone(ctx, r, s.now) },
+	}
+	done, err := erasing.Further(t.Context(), claimed[0])
+	require.NoError(t, err)
+	require.False(t, done)
+	require.Empty(t, erased, "what the tables do not show yet would not be erased")
+	shown = true
+	done, err = erasing.Further(t.Context(), claimed[0])
+	require.NoError(t, err)
+	require.False(t, done)
+	require.Len(t, erased, 1)
+	require.Equal(t, []int64{domain.ComputedMember(agency, north, domain.Facebook, "77")}, erased[0].Members)
+	require.Equal(t, connected, erased[0].Pages[0].ID)
+	require.NoError(t, order.Validate())
+	require.Equal(t, domain.ErasureOrder{By: "platform", Ground: "consent_withdrawn", Due: "2026-12-21", Reason: domain.Reason{Code: domain.ReasonCustomerRequest, Ticket: "c0de"}}, order)
+	done, err = erasing.Further(t.Context(), claimed[0])
+	require.NoError(t, err)
+	require.True(t, done)
+	state, err = s.Deletion(t.Context(), "c0de")
+	require.NoError(t, err)
+	require.NotNil(t, state.DoneAt)
+}
+
+// Somebody who is not known is told the same, and a request of before the last consent is about another one: it is done, and nothing is erased.
+func TestRequestForDeletionThatCoversNothing(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.hearMeta("nobody", s.now)
+	answer, err := s.DeletionAsked(t.Context(), "said")
+	require.NoError(t, err)
+	require.Equal(t, "c0de", answer.Code)
+	claimed, err := s.kept.ClaimDeletions(t.Context(), s.now)
+	require.NoError(t, err)
+	require.Len(t, claimed, 1)
+
+	s.dialog.consent = consent("77", page("1001"))
+	id, view := s.signIn(facebook(north))
+	s.choose(id, view, "1.0.1001")
+	s.Meta = saidByMeta{"late": {Platform: domain.Facebook, Person: "77", IssuedAt: s.now.Add(-time.Hour), Code: "1ate"}}
+	_, err = s.DeletionAsked(t.Context(), "late")
+	require.NoError(t, err)
+	state, err := s.Deletion(t.Context(), "1ate")
+	require.NoError(t, err)
+	require.NotNil(t, state.DoneAt)
+	require.Len(t, s.due(domain.Facebook), 1)
+}

@@ -1,0 +1,75 @@
+package vault_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// The tokens of a consent go, and what hangs on it goes on doing so; a consent since keeps them.
+func TestConsentThatIsTakenBackLosesItsTokens(t *testing.T) {
+	t.Parallel()
+	s := newConnectStage(t)
+	g := domain.Grant{GrantKey: waitingGrant, ConsentedAt: connectDay}
+	hang := []domain.GrantedConnection{{ConnectionID: 1, ParentAccount: connectAgency, Platform: domain.Facebook, TokenOf: "1001", SecretRef: "connection/1"}}
+	require.NoError(t, s.KeepGrant(t.Context(), g, hang))
+	refs := []string{g.SecretRef(), "connection/1", "connection/2"}
+	for _, ref := range refs {
+		require.NoError(t, s.secrets.Put(t.Context(), ref, []byte("token"), domain.SecretTimes{Taken: connectDay}))
+	}
+	stored := func() (all []string) {
+		found, err := s.secrets.GetMany(t.Context(), refs)
+		require.NoError(t, err)
+		for _, ref := range refs {
+			if found[ref] != nil {
+				all = append(all, ref)
+			}
+		}
+		return all
+	}
+	require.NoError(t, s.StopGrant(t.Context(), g.GrantKey, connectDay.Add(-time.Second)))
+	require.Equal(t, refs, stored(), "there was a consent since")
+	require.NoError(t, s.StopGrant(t.Context(), g.GrantKey, connectDay))
+	require.Equal(t, []string{"connection/2"}, stored(), "another one's")
+	hanging, err := s.HangingOn(t.Context(), g.GrantKey)
+	require.NoError(t, err)
+	require.Equal(t, hang, hanging)
+}
+
+// A request is taken once, left alone while somebody is at it, taken up by others after that, and forgets whose it was when it is done.
+func TestRequestForDeletion(t *testing.T) {
+	t.Parallel()
+	s := newConnectStage(t)
+	asked := domain.DeletionRequest{Code: "c0de", Platform: domain.Facebook, Person: "77", AskedAt: connectDay}
+	for range 2 {
+		require.NoError(t, s.AskDeletion(t.Context(), asked))
+	}
+	claimed := func(at time.Time) int {
+		all, err := s.ClaimDeletions(t.Context(), at)
+		require.NoError(t, err)
+		return len(all)
+	}
+	require.Equal(t, 1, claimed(connectDay))
+	require.Zero(t, claimed(connectDay.Add(4*time.Minute)))
+	require.Equal(t, 1, claimed(connectDay.Add(5*time.Minute)), "whoever was at it has died")
+	require.NoError(t, s.DeletionDone(t.Context(), asked, connectDay.Add(time.Hour)))
+	require.Zero(t, claimed(connectDay.Add(2*time.Hour)))
+	require.NoError(t, s.AskDeletion(t.Context(), asked), "Meta says it again")
+	require.Zero(t, claimed(connectDay.Add(2*time.Hour)))
+	known, err := s.Deletion(t.Context(), "c0de")
+	require.NoError(t, err)
+	require.Len(t, known, 1)
+	require.Empty(t, known[0].Person)
+	require.True(t, known[0].DoneAt.Equal(connectDay.Add(time.Hour)))
+	require.NoError(t, s.Purge(t.Context(), connectDay.AddDate(0, 0, 90)))
+	known, err = s.Deletion(t.Context(), "c0de")
+	require.NoError(t, err)
+	require.Len(t, known, 1)
+	require.NoError(t, s.Purge(t.Context(), connectDay.AddDate(0, 0, 91)))
+	known, err = s.Deletion(t.Context(), "c0de")
+	require.NoError(t, err)
+	require.Empty(t, known)
+}
