@@ -14,7 +14,7 @@
 // # File map
 //
 //	migrations.go  Up
-//	engine/        generations, checkpoints, pointer, parked records, processes, rebuilds
+//	engine/        generations, checkpoints, pointer, parked records, processes, rebuilds; the sum of rankings
 //	kept/          what the log must not hold
 //
 // # Non-obvious

@@ -165,11 +165,12 @@ func engagementInMonth(prefix string) string {
 }
 
 // placesInMonth selects behind which place the sums of the last day before the days k with a prefix, and of the last one of
-// them, stand in a month of post_months: below 0 where there is none, and a place there has no number.
+// them, stand in a month of post_months: null where there is none, and a place there has no number. Only of days inside of
+// the month are the places looked for.
 func placesInMonth(month, prefix string) string {
 	return strings.NewReplacer("#", prefix, "@", month, "N", strconv.Itoa(len(listedParts))).
-		Replace(`case when k.#mask <> 0 then N * width_bucket(k.#first, @.days) - N end as #first,
-				       case when k.#mask <> 0 then N * width_bucket(k.#last, @.days) - N end as #last`)
+		Replace(`case when k.#mask <> 0 and k.#first > 0 then N * width_bucket(k.#first, @.days) - N end as #first,
+				       case when k.#mask = 0 then null when k.#last = 31 then cardinality(@.gained) - N else N * width_bucket(k.#last, @.days) - N end as #last`)
 }
 
 // engagementGained is what the engagement gained at a reading; null where that is not known.
@@ -220,7 +221,7 @@ func (qc *queryContext) rankPosts(ctx context.Context) ([]ranked, error) {
 		with, args = qc.steps(qc.query.Range.From)
 		with += `,
 		gained as (
-			select p.*, s.engagement from p` + fmt.Sprintf(ofPosts, "sum(engagement)::bigint as engagement",
+			select p.*, s.engagement from p` + fmt.Sprintf(ofPosts, "sum_bigint(engagement) as engagement",
 			"where engagement is not null group by social_account_id, external_id") + `
 		)`
 	}
@@ -270,9 +271,9 @@ func (qc *queryContext) rankBoard(ctx context.Context) (members []rankedMember, 
 			       case when num_nonnulls(s.likes, s.comments, s.shares) > 0
 			         then coalesce(s.likes, 0) + coalesce(s.comments, 0) + coalesce(s.shares, 0) end as engagement,
 			       s.before
-			from p` + fmt.Sprintf(ofPosts, "member_id, "+eachOf(append(shownParts, "before"), "sum(%[1]s)::bigint as %[1]s"), `
+			from p` + fmt.Sprintf(ofPosts, "member_id, "+eachOf(append(shownParts, "before"), "sum_bigint(%[1]s) as %[1]s"), `
 				group by social_account_id, external_id, member_id
-				having num_nonnulls(sum(likes), sum(comments), sum(shares), sum(before)) > 0`) + `
+				having num_nonnulls(sum_bigint(likes), sum_bigint(comments), sum_bigint(shares), sum_bigint(before)) > 0`) + `
 		)`
 	}
 	limit := fmt.Sprintf(" limit $%d)", len(args)+1)
@@ -281,7 +282,7 @@ func (qc *queryContext) rankBoard(ctx context.Context) (members []rankedMember, 
 	var p ranked
 	rows, _ := qc.tx.Query(ctx, with+`,
 		gained as (
-			select social_account_id, external_id, min(account_id) as account_id, min(published) as published, sum(engagement)::bigint as engagement
+			select social_account_id, external_id, min(account_id) as account_id, min(published) as published, sum_bigint(engagement) as engagement
 			from stepped where engagement is not null group by social_account_id, external_id
 		)
 		(select 1 as list, nth, place, previous, member_id, posts, likes, comments, shares, views, engagement,
@@ -291,8 +292,8 @@ func (qc *queryContext) rankBoard(ctx context.Context) (members []rankedMember, 
 			       case when before is not null then rank() over (order by before desc nulls last) end as previous, members.*
 			from (
 				select member_id, count(engagement) as posts, `+eachOf(shownParts,
-		"sum(%[1]s) filter (where engagement is not null)::bigint as %[1]s")+`,
-				       sum(engagement)::bigint as engagement, sum(before)::bigint as before
+		"sum_bigint(%[1]s) filter (where engagement is not null) as %[1]s")+`,
+				       sum_bigint(engagement) as engagement, sum_bigint(before) as before
 				from stepped group by member_id) members
 			window best as (order by engagement desc nulls last, member_id)) ranked
 		 where posts > 0 order by nth`+limit+`
