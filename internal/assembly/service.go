@@ -55,14 +55,15 @@ type Service struct {
 	Fetcher    *Fetcher         // nil without Config.Fetch
 	Connect    *connect.Connect // nil without Config.Connect
 
-	stopping  atomic.Bool
-	config    Config
-	topics    *TopicsHealth
-	engine    *pgxpool.Pool
-	operators *Desk
-	engines   []*projections.Engine
-	streams   *stream.Hub
-	ticketKey []byte
+	stopping   atomic.Bool
+	config     Config
+	topics     *TopicsHealth
+	forgetting *forgetting
+	engine     *pgxpool.Pool
+	operators  *Desk
+	engines    []*projections.Engine
+	streams    *stream.Hub
+	ticketKey  []byte
 }
 
 // Open brings the database to this version and opens everything that the process needs; nothing runs yet.
