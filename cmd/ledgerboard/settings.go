@@ -12,13 +12,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -201,8 +200,7 @@ func (s storage) validate() (wrong faults) {
 		wrong.unlessf(err == nil && host != "" && port != "", "LEDGERBOARD_KAFKA_BROKERS names %q, which is not host:port", broker)
 	}
 	if s.DatabaseURL != "" {
-		_, err := pgconn.ParseConfig(s.DatabaseURL)
-		wrong.add(named("LEDGERBOARD_DATABASE_URL", err)) // pgconn takes the password out
+		wrong.add(named("LEDGERBOARD_DATABASE_URL", pg.CheckURL(s.DatabaseURL))) // pgx takes the password out
 	}
 	return wrong
 }

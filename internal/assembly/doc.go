@@ -25,6 +25,7 @@
 //	parts.go       what is opened, once, and given back last first; the topics of the log
 //	room.go        pools, compared with what the server takes
 //	keep_compacted.go  heartbeats, and contents that are said again
+//	read_back.go   whether the log has forgotten what was erased
 //	engines.go     one engine for each projection; Fold, partitions for coming months
 //	desk_looks.go  what operators see of the database alone
 //	desk.go desk_*.go  where operators look and act: look, record, do, record what came of it

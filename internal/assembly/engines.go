@@ -67,7 +67,8 @@ func PartitionsOf(topics []eventlog.TopicSpec, name string) int32 {
 	return 0
 }
 
-// Fold folds the log into the tables until ctx is done, compares them with it once a day, and looks after compacted topics: the role projector.
+// Fold folds the log into the tables until ctx is done, compares them with it once a day, and looks after compacted topics, which must
+// forget what was erased: the role projector.
 func (s *Service) Fold(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, engine := range s.engines {
@@ -78,5 +79,6 @@ func (s *Service) Fold(ctx context.Context) error {
 		return nil
 	})
 	group.Go(func() error { s.keepCompacted(ctx); return nil })
+	group.Go(func() error { s.readBack(ctx); return nil })
 	return group.Wait()
 }

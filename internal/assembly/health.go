@@ -47,6 +47,7 @@ func (s *Service) Health() api.Health {
 		}
 		return nil
 	}})
+	checks = append(checks, api.Check{Name: "what was erased", Probe: s.forgetting.forgotten})
 	if s.Fetcher != nil {
 		checks = append(checks, api.Check{Name: "figures of the platforms", Probe: func(context.Context) error { return silent(s.Fetcher.Collect.Silent()) }})
 	}

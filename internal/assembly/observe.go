@@ -26,6 +26,9 @@ func (s *Service) observe() (err error) {
 			return fmt.Errorf("register metrics: %w", err)
 		}
 	}
+	if s.forgetting, err = observeForgetting(s.registered, s.settings.Logger); err != nil {
+		return err
+	}
 	s.topics, err = ObserveTopics(s.registered, s.settings.Logger)
 	return err
 }

@@ -55,15 +55,16 @@ type Service struct {
 	Fetcher    *Fetcher         // nil without Config.Fetch
 	Connect    *connect.Connect // nil without Config.Connect
 
-	stopping  atomic.Bool
-	config    Config
-	topics    *TopicsHealth
-	engine    *pgxpool.Pool
-	operators *Desk
-	engines   []*projections.Engine
-	streams   *stream.Hub
-	ticketKey []byte
-	asked     chan struct{} // somebody asked a platform to be forgotten
+	stopping   atomic.Bool
+	config     Config
+	topics     *TopicsHealth
+	forgetting *forgetting
+	engine     *pgxpool.Pool
+	operators  *Desk
+	engines    []*projections.Engine
+	streams    *stream.Hub
+	ticketKey  []byte
+	asked      chan struct{} // somebody asked a platform to be forgotten
 }
 
 // Open brings the database to this version and opens everything that the process needs; nothing runs yet.

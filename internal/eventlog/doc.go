@@ -52,6 +52,7 @@
 //	client_options.go             both clients' options from the one Config
 //	log.go create_topics.go       Open, Close, creation of missing topics
 //	heartbeat.go         records that let the cleaner at partitions that are silent
+//	forgotten.go         whether compacted topics have forgotten what was erased
 //	check_topics.go check_keys.go settings of the topics; first and last key of each partition
 //	record.go envelope.go         raw records; headers ↔ domain.Envelope
 //	codec.go                      draft → record, record → event

@@ -35,6 +35,9 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 	if c.URL == "" || len(c.SearchPath) == 0 {
 		return nil, errors.New("check pool config: URL or SearchPath is missing")
 	}
+	if err := CheckURL(c.URL); err != nil {
+		return nil, err
+	}
 	config, err := pgxpool.ParseConfig(c.URL)
 	if err != nil {
 		return nil, fmt.Errorf("parse database URL: %w", err)
@@ -64,6 +67,22 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 		return nil, fmt.Errorf("reach database for %s: %w", c.Name, refusedParameter(err))
 	}
 	return pool, nil
+}
+
+// CheckURL says what is wrong with a database URL, without connecting. Statements need the types of their parameters, which the modes exec and
+// simple_protocol do not ask the server for: answers would fail one by one.
+func CheckURL(url string) error {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return fmt.Errorf("parse database URL: %w", err)
+	}
+	switch mode := config.DefaultQueryExecMode; mode {
+	case pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol:
+		return fmt.Errorf("the database URL says default_query_exec_mode=%s, with which statements here do not run; leave it out, and if a pooler asks "+
+			"for it, name the server itself or set the pooler to session mode", strings.ReplaceAll(mode.String(), " ", "_"))
+	default:
+		return nil
+	}
 }
 
 // SearchPath is the value of the setting search_path that names these schemas.

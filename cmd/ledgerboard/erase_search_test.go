@@ -1,0 +1,457 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// loggedTexts are what the person is known by, has said and is shown with, soughtTexts also what a platform said of it; saidByBoth the agency
+// published under another name too.
+var (
+	loggedTexts = append(slices.Clone(personTexts), "Ernas Profil", "erna-picture.jpg", "posts.example/erna")
+	soughtTexts = append(slices.Clone(loggedTexts), platformSaid)
+)
+
+const (
+	platformSaid = "Erna Erased must grant this"
+	saidByBoth   = "What both have said"
+	lateText     = "Erna was read and came late"
+	soughtIn     = "tables of all schemas, a dump of the database, every answer to GET, as each role"
+)
+
+// forgetful is a log that can be made to forget, and where its bytes are.
+type forgetful struct {
+	storage
+
+	files   string
+	compact func(t *testing.T)
+}
+
+// Forgotten means everywhere: a search for bytes finds what the person was known by and has said before the erasure, in each place where it can
+// be, and in none of them afterwards. Pictures of posts are not kept by this program; what it will keep of them in schema kept is searched with
+// the tables.
+func TestForgottenIsFoundNowhere(t *testing.T) {
+	dir := t.TempDir()
+	list := filepath.Join(t.TempDir(), "erasures.jsonl")
+	log := forgetful{storage{DataDir: dir, ErasuresFile: list}, filepath.Join(dir, "broker"), func(t *testing.T) {
+		t.Helper()
+		require.NoError(t, compactCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}}.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}))
+	}}
+	yesterday := filepath.Join(t.TempDir(), "yesterday")
+	log.forget(t, func() { copyDir(t, yesterday, dir) })
+
+	restored := forgetful{storage{DataDir: yesterday, ErasuresFile: list}, filepath.Join(yesterday, "broker"), nil}
+	require.ElementsMatch(t, loggedTexts, restored.foundIn(t, loggedTexts), "the backup of yesterday holds all")
+	var said lockedBuffer
+	restored.serve(t, &said, func(a *process, base string) {
+		require.Contains(t, said.String(), "it is erased again")
+		a.settles(t)
+		requireNone(t, evidenceOf(t, a, base), soughtTexts)
+	})
+	require.NoError(t, compactCommand{storage: restored.storage, logging: logging{LogLevel: "error"}}.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}))
+	require.Empty(t, restored.foundIn(t, soughtTexts))
+	require.NotEmpty(t, restored.foundIn(t, []string{saidByBoth}), "under another name")
+	requireNone(t, map[string][]byte{"log lines": []byte(said.String())}, soughtTexts)
+}
+
+// The same on Apache Kafka, whose cleaner is made to run at once: LEDGERBOARD_TEST_KAFKA_DATA is where the broker of
+// LEDGERBOARD_TEST_KAFKA_BROKERS keeps its segments.
+func TestForgottenIsFoundNowhereOnApacheKafka(t *testing.T) {
+	brokers, files := os.Getenv("LEDGERBOARD_TEST_KAFKA_BROKERS"), os.Getenv("LEDGERBOARD_TEST_KAFKA_DATA")
+	if brokers == "" || files == "" {
+		t.Skip("LEDGERBOARD_TEST_KAFKA_BROKERS or LEDGERBOARD_TEST_KAFKA_DATA is not set: .ci/kafka sets them")
+	}
+	log := forgetful{storage: storage{DataDir: t.TempDir(), KafkaBrokers: strings.Split(brokers, ",")}, files: files}
+	log.compact = func(t *testing.T) {
+		t.Helper()
+		client, err := kgo.NewClient(kgo.SeedBrokers(log.KafkaBrokers...))
+		require.NoError(t, err)
+		defer client.Close()
+		var changes []kadm.AlterConfig
+		for name, value := range map[string]string{
+			"min.compaction.lag.ms": "0", "max.compaction.lag.ms": "1", "segment.ms": "100", "min.cleanable.dirty.ratio": "0", "file.delete.delay.ms": "0",
+		} {
+			changes = append(changes, kadm.AlterConfig{Op: kadm.SetConfig, Name: name, Value: &value})
+		}
+		altered, err := kadm.NewClient(client).AlterTopicConfigs(t.Context(), changes, domain.TopicDirectory, domain.TopicContents)
+		require.NoError(t, err)
+		for _, topic := range altered {
+			require.NoError(t, topic.Err)
+		}
+		topics, err := assembly.Topics()
+		require.NoError(t, err)
+		parts := assembly.NewParts(log.backends(slog.New(slog.DiscardHandler)))
+		defer func() { require.NoError(t, parts.Close()) }()
+		_, err = parts.Log(t.Context())
+		require.ErrorIs(t, err, eventlog.ErrUnsafeTopic, "a service does not start on topics that forget so soon")
+		// Each record closes the segment before it, which the cleaner then takes.
+		require.Eventually(t, func() bool {
+			for _, topic := range []string{domain.TopicDirectory, domain.TopicContents} {
+				for partition := range assembly.PartitionsOf(topics, topic) {
+					beat := eventlog.HeartbeatDraft(topic, partition, assembly.PartitionsOf(topics, topic), time.Now())
+					require.NoError(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Partition: partition, Key: []byte(beat.Key)}).FirstErr())
+				}
+			}
+			return len(log.foundIn(t, append(slices.Clone(soughtTexts), lateText))) == 0
+		}, 4*time.Minute, time.Second, "the cleaner takes what was erased")
+	}
+	log.forget(t, func() {})
+}
+
+// forget plants the person, finds it, erases it, and looks for it.
+func (f forgetful) forget(t *testing.T, backup func()) {
+	t.Helper()
+	t.Logf("searched: %s, files of the log, lines of the service's log", soughtIn)
+	var said, out lockedBuffer
+	erase := eraseCommand{
+		storage: f.storage, logging: logging{LogLevel: "debug"}, User: erased, SocialAccount: []int64{703}, Wait: time.Minute,
+		actionFlags: actionFlags{Yes: true, Reason: "customer_request"}, orderFlags: someOrder(),
+	}
+	f.serve(t, &said, func(a *process, base string) {
+		seedErasure(t, a)
+		seedFigures(t, a)
+		seedSought(t, a)
+		before := evidenceOf(t, a, base)
+		for _, text := range append(slices.Clone(soughtTexts), saidByBoth) {
+			for _, where := range []string{"table", "dump", "answer"} {
+				if where == "answer" && text == platformSaid {
+					continue // platforms' words are in no answer
+				}
+				require.True(t, slices.ContainsFunc(holding(before, text), func(place string) bool { return strings.HasPrefix(place, where) }),
+					"%q is found in a %s before; it is in %v", text, where, holding(before, text))
+			}
+		}
+		if len(f.KafkaBrokers) > 0 { // else who erases folds too, and the data directory is one process's
+			require.NoError(t, erase.Run(t.Context(), streams{Out: &out, Err: &out}))
+		}
+	})
+	require.ElementsMatch(t, loggedTexts, f.foundIn(t, loggedTexts), "before, or before the cleaner")
+	if len(f.KafkaBrokers) == 0 {
+		backup()
+		require.NoError(t, erase.Run(t.Context(), streams{Out: &out, Err: &out}))
+	}
+	sought := append(slices.Clone(soughtTexts), lateText)
+	due := time.Now().Add(eventlog.ForgetsWithin + time.Hour)
+	f.serve(t, &said, func(a *process, base string) {
+		late := domain.PostContent{
+			PostRef: domain.PostRef{ParentAccount: eraseAgency, SocialAccount: 700, ExternalID: "late"}, AccountID: eraseClient, Origin: domain.OriginListing,
+			PostTexts: domain.PostTexts{Content: lateText},
+		}
+		require.NoError(t, a.Log.Append(t.Context(), commands.ContentDraft(late, time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC))))
+		require.Eventually(t, func() bool { return a.countsOf(t, "select count(*) from erased_contents where external_id = 'late' and covered") == 1 },
+			30*time.Second, 10*time.Millisecond, "it is erased as it comes")
+		requireNone(t, evidenceOf(t, a, base), sought)
+	})
+	f.serve(t, &said, func(a *process, base string) {
+		require.Eventually(t, func() bool { return a.countsOf(t, "select count(*) from erased_contents where covered") == 0 },
+			30*time.Second, 10*time.Millisecond, "the late text has a tombstone")
+		require.Contains(t, readyz(t, base), `"what was erased"`)
+		require.NotContains(t, readyz(t, base), "the log still holds")
+		_, err := a.ReadBack(t.Context(), due)
+		require.NoError(t, err)
+		require.Contains(t, readyz(t, base), "the log still holds", "another process than that which erased knows what is due")
+		require.Contains(t, said.String(), "records that were erased 8 days ago")
+		require.NotContains(t, gauge(t, a), "ledgerboard_erased_in_log 0")
+	})
+	f.compact(t)
+	require.Empty(t, f.foundIn(t, sought), "the log has forgotten")
+	require.Equal(t, []string{saidByBoth}, f.foundIn(t, []string{saidByBoth}), "under another name")
+	if len(f.KafkaBrokers) > 0 {
+		return // its topics are set now so that no service starts
+	}
+	f.serve(t, &said, func(a *process, base string) {
+		_, err := a.ReadBack(t.Context(), due)
+		require.NoError(t, err)
+		require.NotContains(t, readyz(t, base), "the log still holds")
+		require.Contains(t, gauge(t, a), "ledgerboard_erased_in_log 0")
+		after := evidenceOf(t, a, base)
+		requireNone(t, after, sought)
+		require.NotEmpty(t, holding(after, saidByBoth), "under another name")
+	})
+	requireNone(t, map[string][]byte{"lines of the log": []byte(said.String()), "what erase prints": []byte(out.String())}, sought)
+}
+
+// serve runs a service on the log and hands over what it logs.
+func (f forgetful) serve(t *testing.T, said io.Writer, use func(a *process, base string)) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	settings := eraseSettings(f.DataDir)
+	settings.storage = f.storage
+	a, err := settings.open(ctx, slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	require.NoError(t, err)
+	err = a.run(ctx, "127.0.0.1:0", func(_ context.Context, base string) error {
+		defer stop()
+		require.Eventually(t, func() bool { return a.Monitor.MayCommand() == nil }, 30*time.Second, 10*time.Millisecond)
+		use(a, base)
+		return nil
+	})
+	require.NoError(t, err)
+	require.NoError(t, a.Close())
+}
+
+// settles waits until the tables show that the person is erased.
+func (p *process) settles(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		return p.countsOf(t, "select count(*) from users where id = '"+erased+"'")+p.countsOf(t, "select count(*) from post_contents where social_account_id in (700, 703)") == 0
+	}, 30*time.Second, 10*time.Millisecond)
+}
+
+// countsOf is what a statement counts in the tables that readers use.
+func (p *process) countsOf(t *testing.T, sql string) (n int) {
+	t.Helper()
+	require.NoError(t, p.ReadPool.QueryRow(t.Context(), sql).Scan(&n))
+	return n
+}
+
+// foundIn are the texts that the files of the log hold.
+func (f forgetful) foundIn(t *testing.T, texts []string) (found []string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(f.files, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			if os.IsNotExist(err) {
+				return nil // the cleaner took it
+			}
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		if os.IsNotExist(err) {
+			return nil
+		}
+		for _, text := range texts {
+			if bytes.Contains(raw, []byte(text)) && !slices.Contains(found, text) {
+				found = append(found, text)
+			}
+		}
+		return err
+	}))
+	return found
+}
+
+// seedSought adds what the person is shown with, what a platform said of it, and a text that the agency published under two names.
+func seedSought(t *testing.T, a *process) {
+	t.Helper()
+	ctx, now := t.Context(), time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	for _, account := range []domain.DirectoryAccount{
+		{ID: eraseAgency, RowID: 1, Name: "Agency", Active: true}, {ID: eraseClient, RowID: 2, ParentAccount: eraseAgency, Name: "Client", Active: true},
+	} {
+		require.NoError(t, a.Log.Append(ctx, commands.EntityDraft(account, time.Now())))
+	}
+	require.NoError(t, a.Log.Append(ctx, commands.EntityDraft(domain.DirectorySocialAccount{
+		ID: 700, ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: 7, ConnectionID: 70, Platform: domain.LinkedIn,
+		AccountType: domain.LinkedInProfile, Name: "Ernas Profil", Connected: true,
+	}, time.Now())))
+	for profile, texts := range map[int64]domain.PostTexts{
+		700:       {Content: saidByBoth, MediaURL: "https://media.example/erna-picture.jpg", Permalink: "https://posts.example/erna"},
+		702702702: {Content: saidByBoth, Permalink: "https://posts.example/sam"},
+	} {
+		ref := domain.PostRef{ParentAccount: eraseAgency, SocialAccount: profile, ExternalID: "both"}
+		require.NoError(t, a.Log.Append(ctx, commands.ContentDraft(domain.PostContent{PostRef: ref, AccountID: eraseClient, Origin: domain.OriginMainApp, PostTexts: texts}, now)))
+		tenant := domain.Tenant{ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: 7, SocialAccount: profile}
+		posted := domain.PostRegistered{
+			Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "both", Origin: domain.OriginMainApp, RegisteredAt: now, PublishedAt: &now,
+		}
+		require.NoError(t, a.Log.Append(ctx, commands.NewDraft(domain.TopicMetrics, tenant.Key(), posted, now)))
+	}
+	_, err := a.KeptPool.Exec(ctx, `insert into platform_words (kind, class, social_account_id, words, said_at) values ('account_insights', 'permission', 700, $2, $1)`, now, platformSaid)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		return a.countsOf(t, "select count(*) from post_contents where external_id = 'both'")+a.countsOf(t, "select count(*) from tSPosts where external_id = 'both'")+
+			a.countsOf(t, "select count(*) from tSAccounts where name = 'Ernas Profil'")+a.countsOf(t, "select count(*) from accounts where active") == 7
+	}, 30*time.Second, 10*time.Millisecond)
+}
+
+// requireNone requires that no place holds one of the texts.
+func requireNone(t *testing.T, evidence map[string][]byte, texts []string) {
+	t.Helper()
+	require.NotEmpty(t, evidence)
+	for _, text := range texts {
+		require.Empty(t, holding(evidence, text), text)
+	}
+}
+
+// holding are the places that hold a text.
+func holding(evidence map[string][]byte, text string) (places []string) {
+	for place, holds := range evidence {
+		if bytes.Contains(holds, []byte(text)) {
+			places = append(places, place)
+		}
+	}
+	return places
+}
+
+// evidenceOf is what a service that runs holds and shows, by place.
+func evidenceOf(t *testing.T, a *process, base string) map[string][]byte {
+	t.Helper()
+	evidence := map[string][]byte{}
+	rows, err := a.KeptPool.Query(t.Context(), `
+		select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		where c.relkind in ('r', 'm') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'`)
+	require.NoError(t, err)
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	for _, table := range tables {
+		var all string
+		require.NoError(t, a.KeptPool.QueryRow(t.Context(), "select coalesce(string_agg(r::text, E'\\n'), '') from "+table+" r").Scan(&all))
+		evidence["table "+table] = []byte(all)
+	}
+	dump := exec.CommandContext(t.Context(), "pg_dump", "--inserts", "--dbname="+a.KeptPool.Config().ConnString())
+	evidence["dump of the database"], err = dump.Output()
+	require.NoError(t, err, dump.String())
+	for role, token := range a.someTokens(t) {
+		answered := 0
+		for _, path := range pathsToAsk(t, base) {
+			status, body := get(t, base, path, token)
+			require.Less(t, status, http.StatusInternalServerError, "%s as %s: %s", path, role, body)
+			evidence["answer to "+path+" as "+role] = body
+			if status == http.StatusOK {
+				answered++
+			}
+		}
+		require.Greater(t, answered, 5, role)
+		t.Logf("%d paths answered %s", answered, role)
+	}
+	return evidence
+}
+
+// someTokens are one of each role.
+func (p *process) someTokens(t *testing.T) map[string]string {
+	t.Helper()
+	tokens := map[string]string{}
+	for role, who := range map[string][2]string{
+		"agency": {eraseStaff, eraseAgency}, "client": {stays, eraseClient}, "auditor": {eraseStaff, eraseAgency}, "operator": {"an operator", ""}, "main_app": {"the main application", ""},
+	} {
+		token, err := p.sign(who[0], who[1], []string{role}, time.Now().Add(time.Hour))
+		require.NoError(t, err)
+		tokens[role] = token
+	}
+	return tokens
+}
+
+// pathsToAsk are all paths of the API that answer GET, with every id that the person has or had; streams excepted, which send ids alone.
+func pathsToAsk(t *testing.T, base string) (paths []string) {
+	t.Helper()
+	_, raw := get(t, base, "/openapi.json", "")
+	var document struct {
+		Paths map[string]struct {
+			Get *struct {
+				Parameters []struct {
+					Name, In string
+					Required bool
+					Example  any
+				}
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal(raw, &document))
+	values := map[string][]string{
+		"accountId": {"1", "2"}, "activityId": {"700:p", "700:both", "703:p", "702702702:both"}, "platformId": {"700", "703"}, "memberId": {"7", "8"}, "userId": {erased, stays},
+		"user_id": {erased}, "id": {eraseClient}, "kind": {"user", "member", "social_account"}, "entityId": {erased, "7", "700"}, "format": {"csv"},
+		"startTime": {"2025-12-01"}, "endTime": {"2026-02-01"}, "fromDate": {"2025-12-01"}, "toDate": {"2026-02-01"}, "from": {"2025-12-01"},
+	}
+	for path, of := range document.Paths {
+		if of.Get == nil || slices.Contains([]string{"/api/live", "/api/notices", "/socket.io/"}, path) {
+			continue
+		}
+		asked := []string{path}
+		query := url.Values{}
+		for _, parameter := range of.Get.Parameters {
+			some := values[parameter.Name]
+			if some == nil {
+				some = []string{fmt.Sprint(parameter.Example)}
+			}
+			switch {
+			case parameter.In == "path":
+				var with []string
+				for _, one := range asked {
+					for _, value := range some {
+						with = append(with, strings.ReplaceAll(one, "{"+parameter.Name+"}", url.PathEscape(value)))
+					}
+				}
+				asked = with
+			case parameter.In == "query" && (parameter.Required || parameter.Name == "startTime" || parameter.Name == "endTime"):
+				query.Set(parameter.Name, some[0])
+			}
+		}
+		for _, one := range asked {
+			if len(query) > 0 {
+				one += "?" + query.Encode()
+			}
+			paths = append(paths, one)
+		}
+	}
+	require.Greater(t, len(paths), 60)
+	return paths
+}
+
+func get(t *testing.T, base, path, token string) (status int, body []byte) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+path, nil)
+	require.NoError(t, err)
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	body, err = io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return response.StatusCode, body
+}
+
+// readyz is what the service says of itself.
+func readyz(t *testing.T, base string) string {
+	t.Helper()
+	_, body := get(t, base, "/readyz", "")
+	return string(body)
+}
+
+// gauge is the line of the metric that counts what the log should have forgotten.
+func gauge(t *testing.T, a *process) string {
+	t.Helper()
+	families, err := a.registry.Gather()
+	require.NoError(t, err)
+	for _, family := range families {
+		if family.GetName() == "ledgerboard_erased_in_log" {
+			return fmt.Sprint(family.GetName(), " ", family.GetMetric()[0].GetGauge().GetValue())
+		}
+	}
+	return ""
+}
+
+// copyDir copies a data directory whose process has ended.
+func copyDir(t *testing.T, to, from string) {
+	t.Helper()
+	require.NoError(t, os.CopyFS(to, os.DirFS(from)))
+	require.NoError(t, filepath.WalkDir(to, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() {
+			err = os.Chmod(path, 0o700) // PostgreSQL refuses others
+		}
+		return err
+	}))
+}
