@@ -123,12 +123,18 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 	if err != nil {
 		return outcome, err
 	}
-	for _, draft := range append(drafts, fellAway(p, now)...) {
-		if err := c.Log.Append(ctx, signed(draft, a.ConnectRequester)); err != nil {
-			return outcome, fmt.Errorf("record what was connected: %w", err)
+	for _, draft := range drafts {
+		if err := c.record(ctx, a, draft); err != nil {
+			return outcome, err
 		}
 		if page, ok := draft.Data.(domain.DirectorySocialAccount); ok {
 			outcome.Connected = append(outcome.Connected, domain.ConnectedNow{SocialAccountID: page.ID, PID: page.Platform, Name: page.Name})
+		}
+	}
+	// Of what fell away the latest reason counts: ours, not that of a reading that met the dead token while we stored the rest.
+	for _, draft := range fellAway(p, c.Now().UTC().Truncate(time.Microsecond)) {
+		if err := c.record(ctx, a, draft); err != nil {
+			return outcome, err
 		}
 	}
 	c.shown(ctx, func(ctx context.Context) (bool, error) {
@@ -138,6 +144,13 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 	c.replaced(ctx, p, picked, hang)
 	c.look(ctx, outcome)
 	return outcome, nil
+}
+
+func (c *Connect) record(ctx context.Context, a domain.ConnectAttempt, draft domain.Draft) error {
+	if err := c.Log.Append(ctx, signed(draft, a.ConnectRequester)); err != nil {
+		return fmt.Errorf("record what was connected: %w", err)
+	}
+	return nil
 }
 
 // replaced lets go of the connections by which the chosen pages were read before. What was chosen is stored whatever comes of it.
