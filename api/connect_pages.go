@@ -138,34 +138,73 @@ func (s *Server) getConnectStart(w http.ResponseWriter, r *http.Request) error {
 	return s.writePage(w, http.StatusOK, "start", connectPage{Title: "Connect " + connect.Shown(opened.Platform), Opened: opened})
 }
 
-// getConnectBack is the call-backs of all platforms. It reads four parameters, none twice, and answers with an address that has none of them.
+// getConnectBack is the call-backs of all platforms. It reads four parameters, none twice, and answers with an address that has none of them:
+// also what is refused is shown there, for a code that was refused may be good in another browser. Only where loading the same address again
+// can help, it stays.
 func (s *Server) getConnectBack(w http.ResponseWriter, r *http.Request) error {
 	text, _ := pathParam(r, "network")
 	number, err := strconv.Atoi(text)
 	if err != nil || !domain.Platform(number).Valid() {
 		return domain.NewError(domain.CodeNotFound, "There is nothing at this address. Check the path.")
 	}
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return domain.NewError(domain.CodeInvalid, "The platform's answer cannot be read. Nothing was connected. Start again where you began.")
+	if r.URL.RawQuery == refusedElsewhere || r.URL.RawQuery == refusedUnknown {
+		return backRefusal(r)
 	}
-	browser := browserOf(r)
-	if browser == "" {
-		return errNoBrowser
+	id, err := s.cameBack(r, domain.Platform(number))
+	switch domain.CodeOf(err) {
+	case domain.CodeForbidden:
+		return s.seeOther(w, s.deps.Connect.Public("/connect/"+text+"?"+refusedElsewhere))
+	case domain.CodeNotFound, domain.CodeInvalid:
+		return s.seeOther(w, s.deps.Connect.Public("/connect/"+text+"?"+refusedUnknown))
 	}
-	id, err := s.deps.Connect.CallBack(r.Context(), connect.CameBack{
-		Platform: domain.Platform(number), State: query.Get("state"), Error: query.Get("error"), Cookie: browser,
-		Code: strings.TrimSuffix(query.Get("code"), "#_"), // Instagram's, where a browser keeps its fragment
-	}, s.still)
 	if err != nil {
 		return err
 	}
 	return s.seeOther(w, s.deps.Connect.Public("/connect/choose/"+id))
 }
 
-var errNoBrowser = domain.NewError(domain.CodeForbidden,
-	"This browser holds no sign-in: it was begun in another browser, long ago, or this browser takes no cookies. Nothing was connected. Start again in this browser, "+
-		"with cookies allowed.")
+func (s *Server) cameBack(r *http.Request, platform domain.Platform) (id string, err error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return "", errBackUnknown
+	}
+	browser := browserOf(r)
+	if browser == "" {
+		return "", errNoBrowser
+	}
+	return s.deps.Connect.CallBack(r.Context(), connect.CameBack{
+		Platform: platform, State: query.Get("state"), Error: query.Get("error"), Cookie: browser,
+		Code: strings.TrimSuffix(query.Get("code"), "#_"), // Instagram's, where a browser keeps its fragment
+	}, s.still)
+}
+
+// The addresses, behind that of a call-back, that say why a sign-in does not go on.
+const (
+	refusedElsewhere = "refused=elsewhere"
+	refusedUnknown   = "refused=unknown"
+)
+
+// backRefusal is why a sign-in did not go on, by the address that its call-back led to.
+func backRefusal(r *http.Request) error {
+	switch {
+	case r.URL.RawQuery == refusedUnknown:
+		return errBackUnknown
+	case browserOf(r) == "":
+		return errNoBrowser
+	default:
+		return errBackElsewhere
+	}
+}
+
+var (
+	errNoBrowser = domain.NewError(domain.CodeForbidden,
+		"This browser holds no sign-in: it was begun in another browser, long ago, or this browser takes no cookies. Nothing was connected. Start again in this browser, "+
+			"with cookies allowed.")
+	errBackElsewhere = domain.NewError(domain.CodeForbidden,
+		"This sign-in was begun in another browser, and only goes on there. Nothing was connected. Go back to that browser, or start again in this one.")
+	errBackUnknown = domain.NewError(domain.CodeNotFound,
+		"This sign-in is not known here, took too long, or is long over. Nothing was connected. Start again where you began.")
+)
 
 func (s *Server) getConnectChoose(w http.ResponseWriter, r *http.Request) error {
 	return s.showChoice(w, r, "")

@@ -63,6 +63,16 @@ func (v *visitor) visit(address string, form url.Values, headers ...string) answ
 	return got
 }
 
+// refusedBack is the page that a refused call-back leads to, at an address without what the platform brought.
+func (v *visitor) refusedBack(address string) answer {
+	v.b.t.Helper()
+	led := v.visit(address, nil)
+	require.Equal(v.b.t, http.StatusSeeOther, led.status, led.body)
+	at := led.header.Get("Location")
+	require.Regexp(v.b.t, "^"+connectAt+`/connect/1\?refused=[a-z]+$`, at)
+	return v.visit(at, nil)
+}
+
 // begun asks for a sign-in and returns its address and its id.
 func (b *bundle) begun(role, body string) (start, id string) {
 	b.t.Helper()
@@ -105,9 +115,15 @@ func TestPageIsConnectedInABrowser(t *testing.T) {
 	back := atPlatform(t, page)
 	require.Equal(t, back, atPlatform(t, mine.visit(start, nil)), "loaded again, it leads to the same dialog")
 	require.Equal(t, http.StatusForbidden, other.visit(start, nil).status, "another browser")
-	require.Equal(t, http.StatusForbidden, other.visit(back, nil).status, "a sign-in that is finished in another browser")
-	require.Equal(t, http.StatusForbidden, (&visitor{b: b}).visit(back, nil).status, "a browser without a cookie")
-	require.Equal(t, http.StatusNotFound, mine.visit("/connect/1?code=c&state=forged", nil).status)
+	elsewhere := other.refusedBack(back)
+	require.Equal(t, http.StatusForbidden, elsewhere.status, "a sign-in that is finished in another browser")
+	require.Contains(t, elsewhere.body, "Go back to that browser")
+	without := (&visitor{b: b}).refusedBack(back)
+	require.Equal(t, http.StatusForbidden, without.status, "a browser without a cookie")
+	require.Contains(t, without.body, "with cookies allowed")
+	for _, forged := range []string{"code=SECRETCODE&state=forged", "state=%zz", ""} {
+		require.Equal(t, http.StatusNotFound, mine.refusedBack("/connect/1?"+forged).status, forged)
+	}
 
 	came := mine.visit(back, nil)
 	require.Equal(t, http.StatusSeeOther, came.status, came.body)

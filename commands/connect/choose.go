@@ -124,17 +124,23 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 	if err != nil {
 		return outcome, err
 	}
-	moved, waits := leftOut(p, now)
+	moved, left := leftOut(p, now)
 	drafts, err := c.drafts(ctx, append(entities, moved...), now)
 	if err != nil {
 		return outcome, err
 	}
-	for i, draft := range append(drafts, waits...) {
-		if err := c.Log.Append(ctx, signed(draft, a.ConnectRequester)); err != nil {
-			return outcome, fmt.Errorf("record what was connected: %w", err)
+	for i, draft := range drafts {
+		if err := c.record(ctx, a, draft); err != nil {
+			return outcome, err
 		}
 		if page, ok := draft.Data.(domain.DirectorySocialAccount); ok && i < len(entities) {
 			outcome.Connected = append(outcome.Connected, domain.ConnectedNow{SocialAccountID: page.ID, PID: page.Platform, Name: page.Name})
+		}
+	}
+	// Of what fell away the latest reason counts: ours, not that of a reading that met the dead token while we stored the rest.
+	for _, page := range left {
+		if err := c.record(ctx, a, awaitsSignIn(page, c.Now().UTC().Truncate(time.Microsecond), leftOutReason)); err != nil {
+			return outcome, err
 		}
 	}
 	c.shown(ctx, func(ctx context.Context) (bool, error) {
@@ -147,6 +153,13 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 	c.replaced(ctx, seen)
 	c.look(ctx, outcome)
 	return outcome, nil
+}
+
+func (c *Connect) record(ctx context.Context, a domain.ConnectAttempt, draft domain.Draft) error {
+	if err := c.Log.Append(ctx, signed(draft, a.ConnectRequester)); err != nil {
+		return fmt.Errorf("record what was connected: %w", err)
+	}
+	return nil
 }
 
 // hold hangs and seals again what is shown to be read: whoever disconnected one of the pages meanwhile may have taken away what was sealed for it.
@@ -338,9 +351,9 @@ func memberName(a domain.ConnectAttempt, w waiting) string {
 	return Shown(a.Platform) + " " + w.Person
 }
 
-// leftOut are the records by which the pages that the consent leaves out, in whatever agency, wait for another sign-in. Where one token reads
-// several pages, such a page is first moved to a connection of its own, which has no token: the others go on.
-func leftOut(p plan, now time.Time) (moved []domain.DirectoryEntity, waits []domain.Draft) {
+// leftOut are the pages that the consent leaves out, in whatever agency: they wait for another sign-in. Where one token reads several pages, such
+// a page is first moved to a connection of its own, which has no token: the others go on.
+func leftOut(p plan, now time.Time) (moved []domain.DirectoryEntity, left []domain.DirectorySocialAccount) {
 	own := map[int64]bool{}
 	for _, h := range p.hanging {
 		own[h.ConnectionID] = h.SecretRef != p.grant.SecretRef()
@@ -353,11 +366,12 @@ func leftOut(p plan, now time.Time) (moved []domain.DirectoryEntity, waits []dom
 				ID: page.ConnectionID, MemberID: page.MemberID, Platform: page.Platform, CreatedAt: now, UpdatedAt: now,
 			}, page)
 		}
-		waits = append(waits, awaitsSignIn(page, now,
-			"The person who connected this page signed in again and left it out. Connect it again, and choose it at the platform."))
+		left = append(left, page)
 	}
-	return moved, waits
+	return moved, left
 }
+
+const leftOutReason = "The person who connected this page signed in again and left it out. Connect it again, and choose it at the platform."
 
 // awaitsSignIn is the record by which the connection of a page waits for a person to sign in.
 func awaitsSignIn(page domain.DirectorySocialAccount, now time.Time, reason string) domain.Draft {

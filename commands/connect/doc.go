@@ -29,7 +29,8 @@
 //
 //   - Replayed code or state: the attempt was taken; the same browser is shown what came of it, and the code is not sent again.
 //   - Forged state: no attempt has it. Nothing is redeemed.
-//   - Another browser: its cookie is another one. The attempt stays as it is for the right one.
+//   - Another browser: its cookie is another one. The attempt stays as it is for the right one, and the address bar shows no code.
+//   - A page that falls away is read before the choice is stored: it waits for a sign-in with the platform's reason, then with ours.
 //   - Expired: 10 minutes to sign in, 15 to choose. Waiting tokens are deleted within minutes after that.
 //   - Crash before the code is redeemed, or before the tokens wait: the attempt stays taken. Its page says that it did not come to its end;
 //     the platform has the consent, and the next sign-in renews it.

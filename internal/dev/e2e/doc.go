@@ -14,6 +14,7 @@
 //	client_test.go           the served client in Node, over the stock libraries; testdata/js
 //	browser_test.go          a real Chromium: its own EventSource resumes by itself
 //	frontend_page_test.go    the page of docs/frontend.md in Chromium, exactly as printed there
+//	connecting*_test.go      from an empty database to figures in Chromium, by the keyboard alone, and what goes wrong there; nothing secret shows
 //	live_test.go             a page hears which figures changed, also over a restart
 //	dropped_schema_test.go   the log is the truth; nothing is served before it is caught up with
 //	continue_test.go         second starts, after stops and kills, in the middle of seeding too

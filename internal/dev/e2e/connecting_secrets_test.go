@@ -1,0 +1,171 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/stretchr/testify/require"
+)
+
+// overheard is what passes between browsers, the service and the platforms and is nobody else's: tokens, codes, states and cookies,
+// which no page shows; and the words that open a sign-in or a link, which stand in the address of their own page alone.
+type overheard struct {
+	mu       sync.Mutex
+	secrets  []string
+	openers  []string
+	referers []string // what the platforms were told of where the browser came from
+	backs    []string // the addresses that platforms sent browsers to, the newest last
+}
+
+// tokensOfAnswers are the tokens that a platform hands out.
+var tokensOfAnswers = regexp.MustCompile(`"(?:access|refresh)_token": ?"([^"]+)"`)
+
+// listen serves what the platforms serve, and listens.
+func (o *overheard) listen(platforms http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := httptest.NewRecorder()
+		platforms.ServeHTTP(answer, r)
+		o.hear(r, answer)
+		for name, values := range answer.Header() {
+			w.Header()[name] = values
+		}
+		w.WriteHeader(answer.Code)
+		_, _ = io.Copy(w, bytes.NewReader(answer.Body.Bytes()))
+	})
+}
+
+func (o *overheard) hear(r *http.Request, answer *httptest.ResponseRecorder) {
+	var found []string
+	for _, token := range tokensOfAnswers.FindAllStringSubmatch(answer.Body.String(), -1) {
+		found = append(found, token[1])
+	}
+	back, err := url.Parse(answer.Header().Get("Location"))
+	if err == nil && back.Query().Has("state") {
+		found = append(found, back.Query().Get("code"))
+	}
+	found = append(found, r.URL.Query().Get("state"))
+	o.secret(found...)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if from := r.Header.Get("Referer"); from != "" {
+		o.referers = append(o.referers, from)
+	}
+	if err == nil && back.Query().Has("state") {
+		o.backs = append(o.backs, back.String())
+	}
+}
+
+// secret notes what must show up nowhere.
+func (o *overheard) secret(words ...string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, word := range words {
+		const shortest = 8 // what is shorter is no secret
+		if len(word) >= shortest && !slices.Contains(o.secrets, word) {
+			o.secrets = append(o.secrets, word)
+		}
+	}
+}
+
+// opener notes a word that stands in the address of its own page, and nowhere else.
+func (o *overheard) opener(word string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.openers = append(o.openers, word)
+}
+
+// back is the newest address that a platform sent a browser to.
+func (o *overheard) back() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.backs[len(o.backs)-1]
+}
+
+// in names what of the secrets stands in a text, also as addresses write it.
+func (o *overheard) in(text string, openers bool) (found []string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	look := o.secrets
+	if openers {
+		look = slices.Concat(look, o.openers)
+	}
+	for _, word := range look {
+		if strings.Contains(text, word) || strings.Contains(text, url.QueryEscape(word)) {
+			found = append(found, word)
+		}
+	}
+	return found
+}
+
+// requireSilence looks for what was overheard wherever somebody else could read it.
+func (c *connecting) requireSilence() {
+	c.t.Helper()
+	require.Greater(c.t, len(c.heard.secrets), 30, "tokens, codes, states and cookies were overheard")
+	for _, page := range c.visited {
+		require.Empty(c.t, c.heard.in(page.shown, false), "a page shows it: %s", page.address)
+		require.Empty(c.t, c.heard.in(page.address, false), "the address bar shows it")
+	}
+	for _, from := range c.heard.referers {
+		require.False(c.t, strings.HasPrefix(from, c.p.base+"/connect"), "a platform was told of %s", from)
+	}
+	require.Empty(c.t, c.heard.in(c.p.output.String(), true), "a log line has it")
+	require.Contains(c.t, c.p.output.String(), "/connect/{network}", "the requests of the call-backs are in the log lines")
+	metrics := c.p.get("", "/metrics").ok(c.t, http.StatusOK)
+	require.Contains(c.t, string(metrics.body), "ledgerboard_")
+	require.Empty(c.t, c.heard.in(string(metrics.body), true), "/metrics has it")
+	c.requireSilentLog()
+	c.requireSilentTables()
+}
+
+// requireSilentLog reads every topic from its beginning.
+func (c *connecting) requireSilentLog() {
+	c.t.Helper()
+	log := newChaosLog()
+	ends, err := log.ends(c.t.Context(), c.p.info.Brokers)
+	require.NoError(c.t, err)
+	require.NoError(c.t, log.reread(c.t.Context(), c.p.info.Brokers, ends))
+	records := 0
+	for topic, partitions := range log.topics {
+		for _, partition := range partitions {
+			for _, r := range partition {
+				records++
+				text := fmt.Sprintf("%s %s %s", r.key, r.headers, r.value)
+				require.Empty(c.t, c.heard.in(text, true), "%s: %s", topic, text)
+			}
+		}
+	}
+	require.Greater(c.t, records, 20)
+}
+
+// requireSilentTables reads every row of every table, those of jobs among them.
+func (c *connecting) requireSilentTables() {
+	c.t.Helper()
+	db := c.p.database()
+	rows, err := db.Query(c.t.Context(), `
+		select format('%I.%I', n.nspname, t.relname) from pg_class t join pg_namespace n on n.oid = t.relnamespace
+		where t.relkind = 'r' and n.nspname not in ('pg_catalog', 'information_schema')`)
+	require.NoError(c.t, err)
+	var tables []string
+	for rows.Next() {
+		var name string
+		require.NoError(c.t, rows.Scan(&name))
+		tables = append(tables, name)
+	}
+	require.NoError(c.t, rows.Err())
+	require.True(c.t, slices.ContainsFunc(tables, func(name string) bool { return strings.HasSuffix(name, ".river_job") }), "%s", tables)
+	for _, table := range tables {
+		var text string
+		require.NoError(c.t, db.QueryRow(c.t.Context(), "select coalesce(string_agg(t::text, E'\n'), '') from "+table+" t").Scan(&text))
+		require.Empty(c.t, c.heard.in(text, true), table)
+	}
+}
