@@ -119,7 +119,7 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 	if err != nil {
 		return outcome, err
 	}
-	drafts, err := c.drafts(ctx, entities, now)
+	drafts, err := countingDrafts(ctx, c.Directory, entities, now)
 	if err != nil {
 		return outcome, err
 	}
@@ -131,7 +131,7 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 			outcome.Connected = append(outcome.Connected, domain.ConnectedNow{SocialAccountID: page.ID, PID: page.Platform, Name: page.Name})
 		}
 	}
-	c.shown(ctx, func(ctx context.Context) (bool, error) {
+	commands.Shown(ctx, c.Moved, func(ctx context.Context) (bool, error) {
 		shown, err := c.Directory.FirstReadings(ctx, a.ParentAccount, idsOf(outcome))
 		return len(shown) == len(outcome.Connected), err
 	})

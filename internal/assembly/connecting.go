@@ -7,7 +7,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -40,7 +39,7 @@ func (s *Service) newConnect(ctx context.Context, c ConnectConfig) (*connect.Con
 	return connect.New(connect.Config{
 		Directory: readmodels.Connecting{Pool: s.ReadPool}, Store: vault.NewConnecting(s.KeptPool), Secrets: secrets,
 		Places: readmodels.Connections{Pool: s.ReadPool}, SignIns: network.clients, Log: s.Log,
-		Moved:     func() <-chan struct{} { return s.progress.Moved(projections.Directory{}.Name(), "") },
+		Moved:     s.directoryMoved,
 		Look:      looks.jobs.Look,
 		PublicURL: c.PublicURL, ReturnOrigins: c.ReturnOrigins,
 		Apps: map[domain.Platform]string{
