@@ -122,17 +122,17 @@ func TestMainAppRegistersAndHandsOver(t *testing.T) {
 		status int
 		says   string
 	}{
-		`{"access_token":"SOMEBODYELSES"}`:                                {http.StatusUnprocessableEntity, "does not take access_token"},
-		`{"access_token":""}`:                                             {http.StatusBadRequest, "is empty"},
-		`{}`:                                                              {http.StatusBadRequest, "is empty"},
-		`{"access_token":7}`:                                              {http.StatusBadRequest, "access_token cannot be read"},
-		`{"access_token":"PERSONSSECRETWORD","expires_in":60}`:            {http.StatusBadRequest, "not known"},
-		`{"access_token":"PERSONSSECRETWORD","PERSONSSECRETWORD":1}`:      {http.StatusBadRequest, "not known"},
-		`{"access_token":"PERSONSSECRETWORD","expires_at":"tomorrow"}`:    {http.StatusBadRequest, "RFC 3339"},
+		`{"access_token":"SOMEBODYELSES"}`: {http.StatusUnprocessableEntity, "does not take access_token"},
+		`{"access_token":""}`:              {http.StatusBadRequest, "is empty"},
+		`{}`:                               {http.StatusBadRequest, "is empty"},
+		`{"access_token":7}`:               {http.StatusBadRequest, "access_token cannot be read"},
+		`{"access_token":"PERSONSSECRETWORD","expires_in":60}`:                     {http.StatusBadRequest, "not known"},
+		`{"access_token":"PERSONSSECRETWORD","PERSONSSECRETWORD":1}`:               {http.StatusBadRequest, "not known"},
+		`{"access_token":"PERSONSSECRETWORD","expires_at":"tomorrow"}`:             {http.StatusBadRequest, "RFC 3339"},
 		`{"access_token":"PERSONSSECRETWORD","expires_at":"2020-01-01T00:00:00Z"}`: {http.StatusBadRequest, "in the past"},
-		`{"access_token":"PERSONSSECRETWORD","instagram_login":true}`:     {http.StatusBadRequest, "instagram_login"},
-		`{"access_token":"` + strings.Repeat("x", 8192) + `"}`:            {http.StatusRequestEntityTooLarge, "larger than"},
-		`["PERSONSSECRETWORD"]`:                                           {http.StatusBadRequest, "JSON object"},
+		`{"access_token":"PERSONSSECRETWORD","instagram_login":true}`:              {http.StatusBadRequest, "instagram_login"},
+		`{"access_token":"` + strings.Repeat("x", 8192) + `"}`:                     {http.StatusRequestEntityTooLarge, "larger than"},
+		`["PERSONSSECRETWORD"]`: {http.StatusBadRequest, "JSON object"},
 	} {
 		refused := b.handOver(done.ConnectionID, body)
 		require.Equal(t, want.status, refused.status, "%s: %s", body, refused.body)
@@ -197,21 +197,21 @@ func TestRegistrationsThatAreRefused(t *testing.T) {
 		says   string
 	}{
 		`{}`: {http.StatusBadRequest, "account"},
-		`{"account":"x","platform":1,"external_id":"1","name":"n"}`:                                                   {http.StatusBadRequest, "24 hex digits"},
-		`{"account":"ffffffffffffffffffffffff","platform":1,"external_id":"1","name":"n"}`:                            {http.StatusNotFound, "account"},
-		`{"account":"` + client1 + `","platform":2,"external_id":"1","name":"n"}`:                                     {http.StatusBadRequest, "platform"},
-		`{"account":"` + client1 + `","platform":"facebook","external_id":"1","name":"n"}`:                            {http.StatusBadRequest, "platform"},
-		`{"account":"` + client1 + `","platform":4,"external_id":"1","name":"n"}`:                                     {http.StatusBadRequest, "a_type"},
-		`{"account":"` + client1 + `","platform":1,"a_type":1,"external_id":"1","name":"n"}`:                          {http.StatusBadRequest, "a_type"},
-		`{"account":"` + client1 + `","platform":1,"external_id":"1 2","name":"n"}`:                                   {http.StatusBadRequest, "external_id"},
-		`{"account":"` + client1 + `","platform":1,"external_id":"","name":"n"}`:                                      {http.StatusBadRequest, "external_id"},
-		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":" "}`:                                     {http.StatusBadRequest, "name"},
-		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":"n","user":"bob"}`:                        {http.StatusBadRequest, "user"},
-		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":"n","user":"` + bob + `"}`:                {http.StatusUnprocessableEntity, "no active user"},
-		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":"n","tokens":1}`:                          {http.StatusBadRequest, "not known"},
-		`{"account":"` + client1 + `","platform":1,"external_id":"777","name":"n"}`:                                   {http.StatusConflict, "sign-in here"},
-		`{"account":"` + client1 + `","platform":1,"external_id":"778","name":"n"}`:                                   {http.StatusConflict, "Another client"},
-		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":"n","connected":false}`:                   {http.StatusNotFound, "not registered"},
+		`{"account":"x","platform":1,"external_id":"1","name":"n"}`:                                    {http.StatusBadRequest, "24 hex digits"},
+		`{"account":"ffffffffffffffffffffffff","platform":1,"external_id":"1","name":"n"}`:             {http.StatusNotFound, "account"},
+		`{"account":"` + client1 + `","platform":2,"external_id":"1","name":"n"}`:                      {http.StatusBadRequest, "platform"},
+		`{"account":"` + client1 + `","platform":"facebook","external_id":"1","name":"n"}`:             {http.StatusBadRequest, "platform"},
+		`{"account":"` + client1 + `","platform":4,"external_id":"1","name":"n"}`:                      {http.StatusBadRequest, "a_type"},
+		`{"account":"` + client1 + `","platform":1,"a_type":1,"external_id":"1","name":"n"}`:           {http.StatusBadRequest, "a_type"},
+		`{"account":"` + client1 + `","platform":1,"external_id":"1 2","name":"n"}`:                    {http.StatusBadRequest, "external_id"},
+		`{"account":"` + client1 + `","platform":1,"external_id":"","name":"n"}`:                       {http.StatusBadRequest, "external_id"},
+		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":" "}`:                      {http.StatusBadRequest, "name"},
+		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":"n","user":"bob"}`:         {http.StatusBadRequest, "user"},
+		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":"n","user":"` + bob + `"}`: {http.StatusUnprocessableEntity, "no active user"},
+		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":"n","tokens":1}`:           {http.StatusBadRequest, "not known"},
+		`{"account":"` + client1 + `","platform":1,"external_id":"777","name":"n"}`:                    {http.StatusConflict, "sign-in here"},
+		`{"account":"` + client1 + `","platform":1,"external_id":"778","name":"n"}`:                    {http.StatusConflict, "Another client"},
+		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":"n","connected":false}`:    {http.StatusNotFound, "not registered"},
 	} {
 		a, _ := b.registered(body)
 		require.Equal(t, want.status, a.status, "%s: %s", body, a.body)

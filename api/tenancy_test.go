@@ -92,8 +92,8 @@ var rightsTable = map[string]rights{
 
 	"POST /api/platforms":            rightsOfMainApp,
 	"PUT /api/connections/{}/tokens": rightsOfTokens,
-	"POST /api/accounts":       rightsOfAdding,
-	"POST /api/users":          rightsOfInviting,
+	"POST /api/accounts":             rightsOfAdding,
+	"POST /api/users":                rightsOfInviting,
 
 	"GET /api/me":         rightsOfWhoami,
 	"GET /api/dashboards": rightsOfDashboards,

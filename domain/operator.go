@@ -84,7 +84,7 @@ var targetRules = func() map[OperatorAction]targetRule {
 		ActionProjectionPaused: projection, ActionProjectionResumed: projection,
 		ActionPlatformPaused: platform, ActionPlatformResumed: platform,
 		ActionConnectionPaused: connection, ActionConnectionResumed: connection,
-		ActionConnectionChecked: connection,
+		ActionConnectionChecked:  connection,
 		ActionRebuildRequested:   {must: projection.must, may: []string{"rebuild", "until", "generation"}},
 		ActionRebuildCancelled:   {must: projection.must, may: []string{"rebuild", "generation"}},
 		ActionRebuildAccepted:    {must: []string{"projection", "report"}, may: []string{"rebuild", "generation"}},

@@ -95,7 +95,7 @@ func TestConnectionsAreChecked(t *testing.T) {
 
 		records := 0
 		require.Eventually(t, func() bool {
-			err := a.ReadPool.QueryRow(ctx, 
+			err := a.ReadPool.QueryRow(ctx,
 				`select count(*) from operations_trail where event_type = 'operations.operator_acted.v1' and data ->> 'action' = $1`, string(domain.ActionConnectionChecked)).Scan(&records)
 			return err == nil && records == 2
 		}, time.Minute, 10*time.Millisecond)

@@ -231,21 +231,8 @@ func (s settings) connects() bool { return s.has(roleAPI) && s.PublicURL != "" }
 // reaches tells whether this process takes tokens of a main application, and asks platforms about stored ones: it can seal and open them.
 func (s settings) reaches() bool { return s.has(roleAPI) && (s.SecretsKey != "" || s.connects()) }
 
-// checkPublicURL: platforms send people back over HTTPS only; on this machine the simulator does without.
 func checkPublicURL(base string) error {
-	if base == "" {
-		return nil
-	}
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(base, "/") {
-		return fmt.Errorf("LEDGERBOARD_PUBLIC_URL %q must be https://host without a slash at its end", base)
-	}
-	ip := net.ParseIP(u.Hostname())
-	local := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-	if u.Scheme != "https" && (u.Scheme != "http" || !local) {
-		return fmt.Errorf("LEDGERBOARD_PUBLIC_URL %q must begin with https://: the platforms send people back over HTTPS only", base)
-	}
-	return nil
+	return named("LEDGERBOARD_PUBLIC_URL", assembly.CheckPublicURL(base))
 }
 
 // connectConfig is how accounts are connected; nil: they are not.

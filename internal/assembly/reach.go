@@ -16,6 +16,7 @@ func (s *Service) openReach(ctx context.Context, c FetchConfig) (err error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	c.Collect.GrowthWindow = max(c.Collect.GrowthWindow, 1) // a main application says none: nothing is read here
 	if s.Fetcher != nil {
 		s.operators.collector = s.Fetcher.Collect
 	} else if s.operators.collector, err = s.newCollector(ctx, c); err != nil {
