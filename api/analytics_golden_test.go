@@ -36,18 +36,24 @@ func TestGoldenAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			answer := b.get("/auth"+path, token)
 			require.Equal(t, http.StatusOK, answer.status, answer.body)
-			var got bytes.Buffer
-			require.NoError(t, json.Indent(&got, []byte(answer.body), "", " "))
-			file := filepath.Join("testdata", "golden", name+".json")
-			if *update {
-				require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
-				require.NoError(t, os.WriteFile(file, append(bytes.TrimSpace(got.Bytes()), '\n'), 0o600))
-			}
-			want, err := os.ReadFile(file)
-			require.NoError(t, err)
-			require.Equal(t, string(bytes.TrimSpace(want)), strings.TrimSpace(got.String()))
+			requireGolden(t, name, answer.body)
 		})
 	}
+}
+
+// requireGolden compares an answer with its frozen one.
+func requireGolden(t *testing.T, name, body string) {
+	t.Helper()
+	var got bytes.Buffer
+	require.NoError(t, json.Indent(&got, []byte(body), "", " "))
+	file := filepath.Join("testdata", "golden", name+".json")
+	if *update {
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+		require.NoError(t, os.WriteFile(file, append(bytes.TrimSpace(got.Bytes()), '\n'), 0o600))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, string(bytes.TrimSpace(want)), strings.TrimSpace(got.String()))
 }
 
 // goldenQuestions serves the demo's data, and returns the paths whose answers are frozen, by the names of their files.

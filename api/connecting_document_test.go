@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +12,11 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
 // The program of docs/connecting.md, exactly as printed there, in Node: what is good is told, what is not comes back with its reason, and
@@ -23,16 +29,29 @@ func TestProgramOfTheConnectingDocument(t *testing.T) {
 	require.NotNil(t, printed, "the document has a block of js")
 	file := filepath.Join(t.TempDir(), "tell.mjs")
 	require.NoError(t, os.WriteFile(file, printed[1], 0o600))
-	b := setupFed(t)
+	log := setupTenants(t).facts
+	platform := holders{"PAGESTOKEN": {PersonID: "90011", Offered: []platforms.Offered{
+		{Platform: domain.Facebook, ExternalID: "90011", AccessToken: "PAGESTOKEN", MayRead: true},
+	}}}
+	b := setup(t, func(d *api.Deps) { d.Directory, d.MainApp = directoryDeps(log, false), mainAppDeps(t, log, platform) })
+	b.facts = log
 	server := httptest.NewServer(b.server)
 	t.Cleanup(server.Close)
-	for range 2 {
+	for changed := range 2 {
 		node := exec.CommandContext(t.Context(), "node", file)
-		node.Env = append(os.Environ(), "LEDGERBOARD_URL="+server.URL, "LEDGERBOARD_TOKEN="+b.tokenOf("main_app"))
+		node.Env = append(os.Environ(), "LEDGERBOARD_URL="+server.URL, "LEDGERBOARD_TOKEN="+b.tokenOf("main_app"), "PAGE_TOKEN=PAGESTOKEN")
 		var out, problems bytes.Buffer
 		node.Stdout, node.Stderr = &out, &problems
 		require.NoError(t, node.Run(), "%s", &problems)
-		require.JSONEq(t, `[["jonas","id \"jonas\" is not an id of 24 hex digits"]]`, out.String())
+		var said struct {
+			Refused  [][]string         `json:"refused"`
+			Page     connect.Registered `json:"page"`
+			Replaced bool               `json:"replaced"`
+		}
+		require.NoError(t, json.Unmarshal(out.Bytes(), &said), out.String())
+		require.Equal(t, [][]string{{"jonas", `id "jonas" is not an id of 24 hex digits`}}, said.Refused)
+		require.Equal(t, domain.RegisteredConnection("a0000000000000000000000a", domain.Facebook, 0, "90011"), said.Page.ConnectionID)
+		require.Equal(t, []bool{changed == 0, changed == 1}, []bool{said.Page.Changed, said.Replaced})
 	}
 	status, client := b.entity("account/c0000000000000000000000c")
 	require.Equal(t, http.StatusOK, status)

@@ -97,6 +97,9 @@ type Deps struct {
 	// not exist.
 	Directory *DirectoryDeps
 
+	// MainApp may be nil: then the routes by which a main application registers pages and hands tokens over do not exist.
+	MainApp *MainAppDeps
+
 	// Operators may be nil: then the operators' routes do not exist.
 	Operators OperatorDesk
 

@@ -140,7 +140,7 @@ func TestExamplesAreTaken(t *testing.T) {
 				if strings.HasPrefix(path, "/api/ops/") {
 					role = "operator"
 				}
-				if strings.HasPrefix(path, "/api/directory") {
+				if strings.HasPrefix(path, "/api/directory") || strings.HasPrefix(path, "/api/connections/") || method == "post" && path == "/api/platforms" {
 					role = "main_app"
 				}
 				headers := []string{"Authorization: Bearer " + b.tokenOf(role)}

@@ -89,7 +89,7 @@ func Describe() Description {
 	s := &Server{deps: Deps{
 		Config: Config{AnalyticsAtRoot: true}, Analytics: struct{ Analytics }{}, Entities: &readmodels.Entities{}, Audit: &AuditDeps{},
 		Directory: &DirectoryDeps{},
-		Operators: struct{ OperatorDesk }{}, Connect: wholeDesk{},
+		Operators: struct{ OperatorDesk }{}, Connect: wholeDesk{}, MainApp: &MainAppDeps{},
 		Streams: &stream.Hub{}, Metrics: http.NotFoundHandler(),
 	}}
 	d := Description{

@@ -21,6 +21,16 @@ func (s *Server) getConnections() operation {
 	})
 }
 
+// checkConnection asks the platform about the connection in the path.
+func (s *Server) checkConnection() operation {
+	return doing(s, reflect.TypeFor[actionBody](), nil, []Param{paramConnectionID},
+		func(p *Params) (int64, error) { return p.ID(paramConnectionID), nil },
+		func(ctx context.Context, c commands.Caller, id int64, a action) ([]readmodels.CheckedConnection, error) {
+			checked, err := s.deps.Operators.CheckConnection(ctx, c, id, a.reason)
+			return append([]readmodels.CheckedConnection{}, checked...), err
+		})
+}
+
 // actingOnConnection pauses or resumes the connection in the path.
 func actingOnConnection(
 	s *Server, act func(context.Context, commands.Caller, domain.PauseKind, string, domain.Reason) error,

@@ -24,6 +24,8 @@ type OperatorDesk interface {
 	Pauses(ctx context.Context) ([]domain.Pause, error)
 	// Connections is how the connected accounts of all agencies are read.
 	Connections(ctx context.Context, q readmodels.ReadingsQuery) ([]readmodels.ConnectionReading, error)
+	// CheckConnection asks the platform what the token of a connection is, for each account that is read with it.
+	CheckConnection(ctx context.Context, c commands.Caller, id int64, reason domain.Reason) ([]readmodels.CheckedConnection, error)
 	// Actions is what operators did, newest first, and the cursor of the next page. A malformed cursor is invalid.
 	Actions(ctx context.Context, limit int, cursor string) (actions []operator.Action, next string, err error)
 

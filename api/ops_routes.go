@@ -85,6 +85,7 @@ func (s *Server) opsRoutes() []route {
 		row(http.MethodGet, "connections", "getOpsConnections", s.getConnections()),
 		row(http.MethodPost, "connections/{connection}/pause", "postOpsConnectionPause", actingOnConnection(s, desk.Pause)),
 		row(http.MethodPost, "connections/{connection}/resume", "postOpsConnectionResume", actingOnConnection(s, desk.Resume)),
+		row(http.MethodPost, "connections/{connection}/check", "postOpsConnectionCheck", s.checkConnection()),
 		row(http.MethodGet, "actions", "getOpsActions", s.getActions()),
 		row(http.MethodGet, "log", "getOpsLog", listing(s, desk.Topics)),
 	}

@@ -64,6 +64,7 @@ func (s *Server) routes() []route {
 	table = append(table, s.auditRoutes()...)
 	table = append(table, s.opsRoutes()...)
 	table = append(table, s.connectRoutes()...)
+	table = append(table, s.mainAppRoutes()...)
 	if s.deps.Metrics != nil {
 		table = append(table, route{http.MethodGet, "/metrics", "getMetrics", nil, operation{serve: plain(s.deps.Metrics)}})
 	}

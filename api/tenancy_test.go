@@ -61,6 +61,7 @@ var (
 	rightsOfDashboards    = rights{free, free, free, refused, refused, unproven, true}
 	rightsOfCategories    = rights{free, free, refused, refused, refused, unproven, true}
 	rightsOfMainApp       = rights{refused, refused, refused, refused, free, unproven, true}
+	rightsOfTokens        = rights{refused, refused, refused, refused, gone, unproven, true} // of a connection that is none
 	rightsOfAdding        = rights{free, refused, refused, refused, refused, unproven, true}
 	rightsOfInviting      = rights{wantedStatus{http.StatusOK, http.StatusUnprocessableEntity}, refused, refused, refused, refused, unproven, false}
 	rightsOfConnecting    = rights{free, refused, refused, refused, refused, unproven, true} // the client's dashboard lacks the scope connect
@@ -88,8 +89,11 @@ var rightsTable = map[string]rights{
 
 	"POST /api/directory":      rightsOfMainApp,
 	"GET /api/directory/{}/{}": rightsOfMainApp,
-	"POST /api/accounts":       rightsOfAdding,
-	"POST /api/users":          rightsOfInviting,
+
+	"POST /api/platforms":            rightsOfMainApp,
+	"PUT /api/connections/{}/tokens": rightsOfTokens,
+	"POST /api/accounts":             rightsOfAdding,
+	"POST /api/users":                rightsOfInviting,
 
 	"GET /api/me":         rightsOfWhoami,
 	"GET /api/dashboards": rightsOfDashboards,
@@ -183,6 +187,7 @@ var rightsTable = map[string]rights{
 	"POST /api/ops/jobs/{}/retry":          rightsOfOperators,
 	"GET /api/ops/pauses":                  rightsOfOperators,
 	"GET /api/ops/connections":             rightsOfOperators,
+	"POST /api/ops/connections/{}/check":   rightsOfOperators,
 	"POST /api/ops/connections/{}/pause":   rightsOfOperators,
 	"POST /api/ops/connections/{}/resume":  rightsOfOperators,
 	"POST /api/ops/platforms/{}/pause":     rightsOfOperators,
@@ -313,6 +318,8 @@ func request(t *testing.T, client *http.Client, method, url, token, tenant strin
 		body = strings.NewReader(`{"name":"Somebody new","email":"new@example.com","account":"` + account + `"}`)
 	case method == http.MethodPut:
 		body = strings.NewReader("{}")
+	case method == http.MethodPost && strings.HasSuffix(url, "/api/platforms"):
+		body = strings.NewReader(`{"platform":1,"account":"` + client1 + `","external_id":"9001","name":"A new page"}`)
 	case strings.HasSuffix(url, "/api/connect"):
 		body = strings.NewReader(`{"platform":1,"account":"` + client1 + `"}`)
 	case strings.HasSuffix(url, "/api/connect/links") && method == http.MethodPost:
@@ -402,7 +409,7 @@ func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 		d.Audit = &api.AuditDeps{History: history, Records: audit}
 		d.Operators = &fakeDesk{}
 		d.Directory = directoryDeps(log, true)
-		d.Connect = connectDesk(t, log, time.Now)
+		d.Connect, d.MainApp = connectDesk(t, log, time.Now), mainAppDeps(t, log, nil)
 		d.Streams = quietHub(t)
 		d.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	}}, change...)...)

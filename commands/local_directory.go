@@ -90,7 +90,7 @@ func (d LocalDirectory) AddClient(ctx context.Context, c Caller, add NewClient) 
 		ID: id, RowID: domain.ComputedRow(id), ParentAccount: c.ParentAccount, Name: add.Name, Email: add.Email, Phone: add.Phone,
 		Address: add.Address, Active: true,
 	}
-	return account, d.add(ctx, c, account)
+	return account, d.add(ctx, c, account, func(domain.DirectoryEntity) domain.DirectoryEntity { return account }, func() error { return nil })
 }
 
 // Invite makes a user of the caller's agency, or of one of its clients. How the person signs in is the identity provider's, or the
@@ -113,25 +113,20 @@ func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) 
 		ID: newHexID(now, domain.KindUser, c.ParentAccount, invite.Key), AccountID: invite.AccountID, Name: invite.Name, Email: invite.Email,
 		Phone: invite.Phone, Active: true, CreatedAt: now, UpdatedAt: now,
 	}
-	told, err := d.Told.Told(ctx, []string{domain.EntityKey(user)})
-	if err != nil {
-		return user, err
-	}
-	if before, ok := told[domain.EntityKey(user)].Entity.(domain.DirectoryUser); ok { // the same key before
-		user.CreatedAt, user.UpdatedAt = before.CreatedAt, before.UpdatedAt
-		if before != user {
-			return user, errKeyUsed
+	again := func(before domain.DirectoryEntity) domain.DirectoryEntity { // made at another time
+		if known, ok := before.(domain.DirectoryUser); ok {
+			user.CreatedAt, user.UpdatedAt = known.CreatedAt, known.UpdatedAt
 		}
-		return user, nil
+		return user
 	}
-	taken, err := d.People.HasEmail(ctx, c.ParentAccount, user.Email)
-	if err != nil {
-		return user, err
-	}
-	if taken {
-		return user, errEmailTaken
-	}
-	return user, d.append(ctx, c, user)
+	err := d.add(ctx, c, user, again, func() error {
+		taken, err := d.People.HasEmail(ctx, c.ParentAccount, user.Email)
+		if err == nil && taken {
+			err = errEmailTaken
+		}
+		return err
+	})
+	return user, err
 }
 
 // ofAgency refuses an account that is neither the caller's agency nor one of its clients.
@@ -143,24 +138,26 @@ func (d LocalDirectory) ofAgency(ctx context.Context, c Caller, id string) error
 	return err
 }
 
-// add appends an account, unless a request with the same key has made it.
-func (d LocalDirectory) add(ctx context.Context, c Caller, account domain.DirectoryAccount) error {
-	told, err := d.Told.Told(ctx, []string{domain.EntityKey(account)})
+// add appends an entity if it may be made, unless a request with the same key has made it: that one is what again makes of the one before.
+func (d LocalDirectory) add(
+	ctx context.Context, c Caller, entity domain.DirectoryEntity, again func(before domain.DirectoryEntity) domain.DirectoryEntity, may func() error,
+) error {
+	key := domain.EntityKey(entity)
+	told, err := d.Told.Told(ctx, []string{key})
 	if err != nil {
 		return err
 	}
-	switch before := told[domain.EntityKey(account)].Entity; before {
-	case nil:
-		return d.append(ctx, c, account)
-	case account:
+	if before := told[key].Entity; before != nil {
+		if before != again(before) {
+			return errKeyUsed
+		}
 		return nil
-	default:
-		return errKeyUsed
 	}
+	if err := may(); err != nil {
+		return err
+	}
+	return d.append(ctx, c, entity)
 }
-
-// shownWithin is how long an answer waits for the tables to show what was made.
-const shownWithin = 5 * time.Second
 
 // append appends an entity and waits until the tables show it, so that the next request finds it. It is made also where they take longer.
 func (d LocalDirectory) append(ctx context.Context, c Caller, entity domain.DirectoryEntity) error {
@@ -169,20 +166,12 @@ func (d LocalDirectory) append(ctx context.Context, c Caller, entity domain.Dire
 	if err := d.Log.Append(ctx, draft); err != nil {
 		return fmt.Errorf("%w (%w)", ErrNotAppended, err)
 	}
-	waiting, cancel := context.WithTimeout(ctx, shownWithin)
-	defer cancel()
-	for {
-		moved := d.Told.Moved()
-		told, err := d.Told.Told(waiting, []string{draft.Key})
-		if _, shown := told[draft.Key]; err != nil || shown {
-			return nil // what was to be done is done, also where the tables cannot be asked
-		}
-		select {
-		case <-moved:
-		case <-waiting.Done():
-			return nil
-		}
-	}
+	Shown(ctx, d.Told.Moved, func(ctx context.Context) (bool, error) {
+		told, err := d.Told.Told(ctx, []string{draft.Key})
+		_, shown := told[draft.Key]
+		return shown, err
+	})
+	return nil
 }
 
 // NewAgency makes an agency and its first person, who has all rights in it: what `ledgerboard init` appends. Errors: invalid.

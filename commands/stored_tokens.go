@@ -24,8 +24,23 @@ type StoredTokens struct {
 	VerifiedAs string `json:"verified_as,omitempty"`
 	// Granted are the scopes that the platform says they have, in their order; nil: it was not asked, or does not say.
 	Granted []string `json:"granted,omitzero"`
+	// Pages are the pages' own tokens, by the platform's ids of the social accounts that they read, where AccessToken is a person's.
+	Pages map[string]string `json:"pages,omitempty"`
+	// HandedOver is the digest of what a main application handed over, of which these may be renewals; "": they came another way.
+	HandedOver string `json:"handed_over,omitempty"`
 	// DataAccessUntil is when Meta gives no data with them any more, whatever ExpiresAt says; zero: other platforms, or not known.
 	DataAccessUntil time.Time `json:"data_access_until,omitzero"`
+}
+
+// KeepPage notes the own token of a page; "", or the token itself, is none.
+func (t *StoredTokens) KeepPage(externalID, token string) {
+	if token == "" || token == t.AccessToken {
+		return
+	}
+	if t.Pages == nil {
+		t.Pages = map[string]string{}
+	}
+	t.Pages[externalID] = token
 }
 
 // Times is what may be known of the tokens without opening them.

@@ -30,6 +30,17 @@ func ComputedConnection(agency string, platform Platform, app, user string) int6
 	return computed(KindConnection, agency, number(int64(platform)), app, user)
 }
 
+// appOfMain stands for the app that a main application signs people in by: its connections are none of ours.
+const appOfMain = "main_app"
+
+// RegisteredConnection is the id of the connection of a page or profile that a main application registered: each has its own.
+func RegisteredConnection(agency string, platform Platform, kind AccountType, externalID string) int64 {
+	return computed(KindConnection, agency, number(int64(platform)), appOfMain, number(int64(kind)), externalID)
+}
+
+// RegisteredSecretRef names the tokens of a registered connection.
+func RegisteredSecretRef(connection int64) string { return appOfMain + "/" + number(connection) }
+
 // computed is 2^52 and the first 51 bits of SHA-256 over the parts, each after its length in eight bytes: no two lists of parts are
 // the same bytes.
 func computed(parts ...string) int64 {

@@ -20,6 +20,7 @@ const (
 	ActionPlatformResumed        OperatorAction = "platform.resumed"
 	ActionConnectionPaused       OperatorAction = "connection.paused" // the reading of its accounts
 	ActionConnectionResumed      OperatorAction = "connection.resumed"
+	ActionConnectionChecked      OperatorAction = "connection.checked" // its platform was asked what its token is
 	ActionRebuildRequested       OperatorAction = "rebuild.requested"
 	ActionRebuildCancelled       OperatorAction = "rebuild.cancelled"
 	ActionRebuildAccepted        OperatorAction = "rebuild.accepted" // a report, in spite of its differences
@@ -83,6 +84,7 @@ var targetRules = func() map[OperatorAction]targetRule {
 		ActionProjectionPaused: projection, ActionProjectionResumed: projection,
 		ActionPlatformPaused: platform, ActionPlatformResumed: platform,
 		ActionConnectionPaused: connection, ActionConnectionResumed: connection,
+		ActionConnectionChecked:  connection,
 		ActionRebuildRequested:   {must: projection.must, may: []string{"rebuild", "until", "generation"}},
 		ActionRebuildCancelled:   {must: projection.must, may: []string{"rebuild", "generation"}},
 		ActionRebuildAccepted:    {must: []string{"projection", "report"}, may: []string{"rebuild", "generation"}},

@@ -1,6 +1,10 @@
 package domain
 
-import "time"
+import (
+	"strconv"
+	"strings"
+	"time"
+)
 
 // TokenPlace is a connection as whoever stores its tokens must know it.
 type TokenPlace struct {
@@ -10,6 +14,21 @@ type TokenPlace struct {
 	StoredAt     *time.Time // when the stored token was taken; nil: there is none
 	State        string     // [ConnectionOK] or [ConnectionReconnect], as last recorded
 	StateAt      *time.Time // nil: no change of its state was ever recorded
+}
+
+// HandedOver tells whether a main application hands over the connection's tokens: else they are of a sign-in here, which other connections
+// may share, or their place is not the connection's alone.
+func (p TokenPlace) HandedOver() bool {
+	if Computed(p.ConnectionID) {
+		return p.SecretRef == RegisteredSecretRef(p.ConnectionID)
+	}
+	for _, ours := range []string{"grant/", "connect/", appOfMain + "/"} {
+		if strings.HasPrefix(p.SecretRef, ours) {
+			return false
+		}
+	}
+	of, err := strconv.ParseInt(strings.TrimPrefix(p.SecretRef, "connection/"), 10, 64)
+	return err != nil || !Computed(of)
 }
 
 // AwaitsSignIn tells whether only a person can mend the connection: that is recorded, and no token was

@@ -43,6 +43,15 @@ type ConnectionReading struct {
 	CallsADay int        `json:"calls_a_day"` // that its totals and posts cost
 }
 
+// CheckedConnection is a connected account, and what its platform said just now of the token that it is read with.
+type CheckedConnection struct {
+	ConnectionReading
+
+	OwnerID   string `json:"owner_id"`             // the platform's id of whom the token is of; "" where it did not say
+	OwnerName string `json:"owner_name,omitempty"` // as the platform shows it; may be empty, and absent over HTTP: it may be a person's
+	Problem   string `json:"problem"`              // why the account cannot be read with the token, or was not asked about; "" when it can
+}
+
 // ReadingsQuery asks how connected accounts are read.
 type ReadingsQuery struct {
 	Account     string  // a sub-account; "": of all

@@ -58,6 +58,9 @@ type Config struct {
 	NoSubscriptions bool
 	ClientScopes    []string // scopes that a new dashboard starts with; nil: [DefaultClientScopes]
 
+	// Connect has pages and profiles connected here; nil: there are no such routes.
+	Connect *Connect
+
 	MaxLag     int64                 // events that a read model may be behind before /readyz says so; [DefaultMaxLag]
 	Logger     *slog.Logger          // slog.Default()
 	Registerer prometheus.Registerer // nil: no metrics
@@ -99,7 +102,7 @@ func (c Config) Validate() error {
 		unless(scopeForm.MatchString(scope), "ClientScopes names %q, which is no scope (%s)", scope, domain.ScopePattern)
 	}
 	unless(c.MaxLag >= 0, "MaxLag is %d; use 0 (the default) or more", c.MaxLag)
-	return errors.Join(append(errs, c.HTTP.Validate())...)
+	return errors.Join(append(errs, c.HTTP.Validate(), c.Connect.validate())...)
 }
 
 // backends say where the log and the database are and how to reach them.

@@ -27,6 +27,7 @@
 // # File map
 //
 //	config.go   Config, its defaults and faults
+//	connect.go  Connect: sign-ins in a browser, tokens that are handed over
 //	mount.go    Open, Mounted
 //
 // # Non-obvious

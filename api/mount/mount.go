@@ -40,11 +40,15 @@ func Open(ctx context.Context, c Config) (*Mounted, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mount: Config.WithdrawnFile: %w", err)
 	}
-	s, err := assembly.Open(ctx, assembly.Config{
+	config := assembly.Config{
 		Settings:     c.backends(),
 		ClientScopes: c.ClientScopes, ManagedSubscriptions: c.ManagedSubscriptions, MaxLag: c.MaxLag,
 		Streams: true,
-	})
+	}
+	if err := c.Connect.into(&config); err != nil {
+		return nil, err
+	}
+	s, err := assembly.Open(ctx, config)
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +89,9 @@ func (m *Mounted) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return m.service.Follow(ctx) })
 	group.Go(func() error { return m.service.Stream(streaming) })
+	if m.service.Connect != nil {
+		group.Go(func() error { m.service.PurgeSignIns(ctx); return nil })
+	}
 	group.Go(func() error { return after(ctx, m.ending, stopStreams) })
 	group.Go(func() error { return after(ctx, m.closed, stop) })
 	return group.Wait()

@@ -40,6 +40,12 @@ export type Answer<M extends Method, P extends keyof paths> = Operation<M, P> ex
         };
     };
 } ? A : undefined;
+/** The data of such an answer. */
+export type Data<M extends Method, P extends keyof paths> = Answer<M, P> extends {
+    data: infer D;
+} ? D : never;
+/** The body that a method of a path takes. */
+export type Body<M extends Method, P extends keyof paths> = BodyOf<Operation<M, P>>;
 type Without<Q, Names extends string> = Q extends unknown ? Omit<Q, Names> : never;
 /** What a request of a path takes; ?table= is of CSV. */
 export interface Request<M extends Method, P extends keyof paths, Not extends string = "table"> {
@@ -160,6 +166,20 @@ export declare class Client {
     csv<P extends CSVPaths>(path: P, request?: CSVRequest<P>): Promise<CSV>;
     /** All entries of a list, page by page. */
     pages<P extends PagedPaths>(path: P, request?: Request<"get", P>): AsyncGenerator<Entry<P>, void, undefined>;
+    /** Begins a sign-in, whose start_url is to be opened in the browser of the person who signs in. */
+    connect(what: Body<"post", "/api/connect">): Promise<Data<"post", "/api/connect">>;
+    /** How far a sign-in came; every reading of its step is one request. */
+    connecting(attempt: string): Promise<Data<"get", "/api/connect/{attempt}">>;
+    /** Makes a link by which somebody without a login connects pages; its url is shown this once. */
+    makeConnectLink(link: Body<"post", "/api/connect/links">): Promise<Data<"post", "/api/connect/links">>;
+    connectLinks(): Promise<Data<"get", "/api/connect/links">>;
+    revokeConnectLink(link: string): Promise<Data<"post", "/api/connect/links/{link}/revoke">>;
+    /** Reads a connected page or profile no more, and keeps its figures. */
+    disconnect(socialAccount: number): Promise<Data<"post", "/api/platforms/{platformId}/disconnect">>;
+    /** For a main application that signs people in itself: registers a page or profile, whose tokens are then handed over. */
+    registerPage(page: Body<"post", "/api/platforms">): Promise<Data<"post", "/api/platforms">>;
+    /** Hands over the tokens of a connection. They are checked before anything is stored; to repeat it is harmless. */
+    handOverTokens(connection: number, tokens: Body<"put", "/api/connections/{connection}/tokens">): Promise<Data<"put", "/api/connections/{connection}/tokens">>;
     /** Listens to the caller's notices; what it returns ends that. */
     notices(to: NoticeListeners): () => void;
     /** Listens to which figures changed; what it returns ends that. Accounts (ids or row ids) or a dashboard narrow. */

@@ -76,6 +76,36 @@ export class Client {
             cursor = page.meta.next_cursor;
         } while (cursor);
     }
+    /** Begins a sign-in, whose start_url is to be opened in the browser of the person who signs in. */
+    async connect(what) {
+        return (await this.post("/api/connect", { body: what })).data;
+    }
+    /** How far a sign-in came; every reading of its step is one request. */
+    async connecting(attempt) {
+        return (await this.get("/api/connect/{attempt}", { path: { attempt } })).data;
+    }
+    /** Makes a link by which somebody without a login connects pages; its url is shown this once. */
+    async makeConnectLink(link) {
+        return (await this.post("/api/connect/links", { body: link })).data;
+    }
+    async connectLinks() {
+        return (await this.get("/api/connect/links")).data;
+    }
+    async revokeConnectLink(link) {
+        return (await this.post("/api/connect/links/{link}/revoke", { path: { link } })).data;
+    }
+    /** Reads a connected page or profile no more, and keeps its figures. */
+    async disconnect(socialAccount) {
+        return (await this.post("/api/platforms/{platformId}/disconnect", { path: { platformId: socialAccount } })).data;
+    }
+    /** For a main application that signs people in itself: registers a page or profile, whose tokens are then handed over. */
+    async registerPage(page) {
+        return (await this.post("/api/platforms", { body: page })).data;
+    }
+    /** Hands over the tokens of a connection. They are checked before anything is stored; to repeat it is harmless. */
+    async handOverTokens(connection, tokens) {
+        return (await this.put("/api/connections/{connection}/tokens", { path: { connection }, body: tokens })).data;
+    }
     /** Listens to the caller's notices; what it returns ends that. */
     notices(to) {
         return this.#listen("/api/notices", { client_access_removed: to.accessRemoved, board_closed: to.boardClosed, notice_cursor: () => { } }, to.ended);

@@ -17,6 +17,10 @@ type BodyOf<O> = O extends { requestBody?: { content: { "application/json": infe
 /** What a method of a path answers in JSON. */
 export type Answer<M extends Method, P extends keyof paths> =
   Operation<M, P> extends { responses: { 200: { content: { "application/json": infer A } } } } ? A : undefined;
+/** The data of such an answer. */
+export type Data<M extends Method, P extends keyof paths> = Answer<M, P> extends { data: infer D } ? D : never;
+/** The body that a method of a path takes. */
+export type Body<M extends Method, P extends keyof paths> = BodyOf<Operation<M, P>>;
 type Without<Q, Names extends string> = Q extends unknown ? Omit<Q, Names> : never;
 /** What a request of a path takes; ?table= is of CSV. */
 export interface Request<M extends Method, P extends keyof paths, Not extends string = "table"> {
@@ -192,6 +196,47 @@ export class Client {
       yield* page.data;
       cursor = page.meta.next_cursor;
     } while (cursor);
+  }
+
+  /** Begins a sign-in, whose start_url is to be opened in the browser of the person who signs in. */
+  async connect(what: Body<"post", "/api/connect">): Promise<Data<"post", "/api/connect">> {
+    return (await this.post("/api/connect", { body: what })).data;
+  }
+
+  /** How far a sign-in came; every reading of its step is one request. */
+  async connecting(attempt: string): Promise<Data<"get", "/api/connect/{attempt}">> {
+    return (await this.get("/api/connect/{attempt}", { path: { attempt } })).data;
+  }
+
+  /** Makes a link by which somebody without a login connects pages; its url is shown this once. */
+  async makeConnectLink(link: Body<"post", "/api/connect/links">): Promise<Data<"post", "/api/connect/links">> {
+    return (await this.post("/api/connect/links", { body: link })).data;
+  }
+
+  async connectLinks(): Promise<Data<"get", "/api/connect/links">> {
+    return (await this.get("/api/connect/links")).data;
+  }
+
+  async revokeConnectLink(link: string): Promise<Data<"post", "/api/connect/links/{link}/revoke">> {
+    return (await this.post("/api/connect/links/{link}/revoke", { path: { link } })).data;
+  }
+
+  /** Reads a connected page or profile no more, and keeps its figures. */
+  async disconnect(socialAccount: number): Promise<Data<"post", "/api/platforms/{platformId}/disconnect">> {
+    return (await this.post("/api/platforms/{platformId}/disconnect", { path: { platformId: socialAccount } })).data;
+  }
+
+  /** For a main application that signs people in itself: registers a page or profile, whose tokens are then handed over. */
+  async registerPage(page: Body<"post", "/api/platforms">): Promise<Data<"post", "/api/platforms">> {
+    return (await this.post("/api/platforms", { body: page })).data;
+  }
+
+  /** Hands over the tokens of a connection. They are checked before anything is stored; to repeat it is harmless. */
+  async handOverTokens(
+    connection: number,
+    tokens: Body<"put", "/api/connections/{connection}/tokens">,
+  ): Promise<Data<"put", "/api/connections/{connection}/tokens">> {
+    return (await this.put("/api/connections/{connection}/tokens", { path: { connection }, body: tokens })).data;
   }
 
   /** Listens to the caller's notices; what it returns ends that. */

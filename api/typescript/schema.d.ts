@@ -251,6 +251,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/connections/{connection}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Hands over the tokens of a connection, after a main application has signed the person in.
+         * @description The platform is asked whose they are before anything is stored: tokens that do not read every account of the connection are refused, with the platform's ids of those. At Facebook, and for Instagram behind a page, the token of a person brings each page's own; a page's token reads that page. They are sealed, take the place of the stored ones as a whole, and are in no answer and no log. Repeating it is harmless, also when they were renewed since.
+         */
+        put: operations["putConnectionTokens"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/dashboards": {
         parameters: {
             query?: never;
@@ -436,6 +456,26 @@ export interface paths {
         get: operations["getOpsConnections"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ops/connections/{connection}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Asks the platform what the token of a connection is: whose, what was granted, until when, and which figures are missing.
+         * @description It costs a call or two of the quota for each account. The platform's names and words are not in the answer: they may be persons'.
+         */
+        post: operations["postOpsConnectionCheck"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1009,7 +1049,11 @@ export interface paths {
         /** The connected profiles and pages, with their state, the reason of the last failure and the last reading. */
         get: operations["getPlatforms"];
         put?: never;
-        post?: never;
+        /**
+         * Registers a page or profile whose people a main application signs in itself, or ends that it is read.
+         * @description Repeating it is harmless: a page is known by agency, platform and external_id, and keeps its id. Then hand over the tokens of connection_id. With connected false it is read no more, its tokens are deleted, and its figures stay.
+         */
+        post: operations["postPlatforms"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2597,7 +2641,7 @@ export interface components {
              * @description what was to be done
              * @enum {string}
              */
-            action: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "rebuild.requested" | "rebuild.cancelled" | "rebuild.accepted" | "generation.prepared" | "generation.switched" | "generation.switched_back" | "generation.dropped" | "parked.inspected" | "parked.retried" | "parked.skipped" | "parked.acknowledged" | "job.run" | "job.cancelled" | "job.retried" | "person.exported";
+            action: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.checked" | "rebuild.requested" | "rebuild.cancelled" | "rebuild.accepted" | "generation.prepared" | "generation.switched" | "generation.switched_back" | "generation.dropped" | "parked.inspected" | "parked.retried" | "parked.skipped" | "parked.acknowledged" | "job.run" | "job.cancelled" | "job.retried" | "person.exported";
             /** @description id of the user; system:operator is the command line */
             actor: string;
             /**
@@ -2892,6 +2936,79 @@ export interface components {
             ok: boolean;
             /** @description Why it does not; absent when it does. */
             reason?: string;
+        };
+        /** @description A connected account, and what its platform said just now of the token that it is read with. */
+        CheckedConnection: {
+            /**
+             * Format: int64
+             * @description LinkedIn: 1 profile, 2 company page
+             * @enum {integer}
+             */
+            a_type?: 1 | 2;
+            /** @description the client, 24 hex digits */
+            account_id: string;
+            /** @description 24 hex digits */
+            agency: string;
+            /**
+             * Format: int64
+             * @description that its totals and posts cost
+             */
+            calls_a_day: number;
+            /**
+             * Format: int64
+             * @description the authorisation; several accounts may share one
+             */
+            connection_id: number;
+            /**
+             * Format: date-time
+             * @description `data_access_expires_at` is when Meta gives no data any more without a new sign-in; null: other platforms, or not known.
+             */
+            data_access_expires_at: string | null;
+            /**
+             * Format: date-time
+             * @description `expires_at` is when the token in use ends; null: never, or not known.
+             */
+            expires_at: string | null;
+            /** @description `granted_scopes` are the scopes that were granted, in their order; null: the platform was not asked yet, or does not say. */
+            granted_scopes: string[] | null;
+            /**
+             * Format: date-time
+             * @description `last_read_at` is when its totals were read last; null: never.
+             */
+            last_read_at: string | null;
+            /** @description `name` is the platform's; absent over HTTP: that of a profile is a person's. */
+            name?: string;
+            /**
+             * Format: date-time
+             * @description `next_due` is when its totals are read next; null: at once, or, by its state, not at all.
+             */
+            next_due: string | null;
+            /** @description the platform's id of whom the token is of; "" where it did not say */
+            owner_id: string;
+            /** @description as the platform shows it; may be empty, and absent over HTTP: it may be a person's */
+            owner_name?: string;
+            /** @description a sentence; "" before the first reading */
+            pace: string;
+            /** @description facebook, instagram, linkedin, tiktok */
+            platform_name: string;
+            /** @description why the account cannot be read with the token, or was not asked about; "" when it can */
+            problem: string;
+            /** @description "" when nothing was wrong */
+            reason: string;
+            /**
+             * Format: date-time
+             * @description `sign_in_before` is when a person must have signed in again; null: never, or not known.
+             */
+            sign_in_before: string | null;
+            /**
+             * Format: int64
+             * @description that is read
+             */
+            social_account_id: number;
+            /** @description `state` is reconnect when a person must sign in again, paused while an operator has it left alone, unsubscribed when no subscription runs, else ok, or the class of what failed at the last reading. */
+            state: string;
+            /** @description `ungranted_figures` are figures that stay null because a scope is missing; empty while nothing is known. */
+            ungranted_figures: components["schemas"]["UngrantedFigure"][];
         };
         /** @description What a sign-in is asked for with. */
         ConnectBody: {
@@ -3839,6 +3956,40 @@ export interface components {
              * @description that the member has now, or had with figures in the answer
              */
             social_accounts: number;
+        };
+        /** @description Says what was stored and what to expect. No token is in it. */
+        HandedOver: {
+            /** @description `awaited` tells whether the connection was waiting for this sign-in. */
+            awaited: boolean;
+            /** Format: int64 */
+            connection: number;
+            /**
+             * Format: date-time
+             * @description of the access token; null: never, or not known
+             */
+            expires_at: string | null;
+            /**
+             * Format: int64
+             * @description A social network by the number (`pId`) that the old system gave it.
+             *
+             *     - `1`: facebook
+             *     - `3`: instagram
+             *     - `4`: linkedin
+             *     - `6`: tiktok
+             * @enum {integer}
+             */
+            p_id: 1 | 3 | 4 | 6;
+            /**
+             * Format: date-time
+             * @description `refresh_expires_at` is when renewals end and a person must sign in again; null: not known.
+             */
+            refresh_expires_at: string | null;
+            /** @description `renewable` tells whether the access token can be renewed without a person. */
+            renewable: boolean;
+            /** @description `replaced` tells whether there were tokens before. */
+            replaced: boolean;
+            /** @description `unchanged` tells that these were handed over before: what is stored stays, which may have been renewed since. */
+            unchanged: boolean;
         };
         /** @description The answer of /healthz and /readyz. */
         HealthBody: {
@@ -6119,6 +6270,55 @@ export interface components {
             /** @description bytes that are no text are escaped */
             value: string;
         };
+        /** @description A page or profile as the directory has it. */
+        Registered: {
+            /** @description `changed` tells whether this request has changed something. */
+            changed: boolean;
+            /** @description false: it is read no more */
+            connected: boolean;
+            /**
+             * Format: int64
+             * @description whose tokens are to be handed over
+             */
+            connection_id: number;
+            /**
+             * Format: int64
+             * @description The member who owns the connection, by the main application's id.
+             */
+            member_id: number;
+            /**
+             * Format: int64
+             * @description The connected profile or page, by the main application's id.
+             */
+            social_account_id: number;
+            /** @description `subscribed` tells whether a subscription runs: without one nothing is read. */
+            subscribed: boolean;
+        };
+        /** @description A page or profile whose people the main application signs in. */
+        RegistrationBody: {
+            /**
+             * Format: int64
+             * @description LinkedIn: 1 profile, 2 company page
+             * @enum {integer}
+             */
+            a_type?: 1 | 2;
+            /** @description `account` is the id of the account whose page it is: a client, or an agency itself. */
+            account: string;
+            /** @description `connected` false ends that it is read; left out: true. */
+            connected?: boolean;
+            /** @description `external_id` is the platform's id of the page or profile. */
+            external_id: string;
+            /** @description as the platform shows it, at most 200 characters */
+            name: string;
+            /**
+             * Format: int64
+             * @description 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok
+             * @enum {integer}
+             */
+            platform: 1 | 3 | 4 | 6;
+            /** @description whose it is: a user of the account */
+            user?: string;
+        };
         /** @description What became of events that were folded again. One that is folded in one generation and not in another is parked still. */
         RetryResult: {
             /**
@@ -6554,6 +6754,24 @@ export interface components {
          * @default UTC
          */
         TimeZone: string;
+        /** @description What a platform gave to whoever signed the person in. It is never logged and in no answer. */
+        TokensBody: {
+            /** @description `access_token` is the person's, or at Facebook and for Instagram behind a page the page's own. */
+            access_token: string;
+            /**
+             * Format: date-time
+             * @description of the access token; left out: never, or not known
+             */
+            expires_at?: string | null;
+            /** @description `instagram_login` says that the token is of Instagram login, not of Facebook login; left out: as before. */
+            instagram_login?: boolean | null;
+            /**
+             * Format: date-time
+             * @description `refresh_expires_at` is when refresh_token ends; left out: never, or not known.
+             */
+            refresh_expires_at?: string | null;
+            refresh_token?: string;
+        };
         /** @description What counts of an entity. */
         ToldEntity: {
             /** @description `data` is the entity, with all its members; left out where it is erased. */
@@ -8110,6 +8328,62 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
+    putConnectionTokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of a connection.
+                 * @example 31
+                 */
+                connection: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "access_token": "EAAB0example",
+                 *       "expires_at": "2099-12-31T08:00:00Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["TokensBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["HandedOver"];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            422: components["responses"]["unprocessable"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
     getDashboards: {
         parameters: {
             query?: {
@@ -8591,6 +8865,60 @@ export interface operations {
             401: components["responses"]["unauthenticated"];
             403: components["responses"]["forbidden"];
             404: components["responses"]["not_found"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    postOpsConnectionCheck: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of a connection.
+                 * @example 31
+                 */
+                connection: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "maintenance:OPS-17"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ActionBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["CheckedConnection"][];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -10192,6 +10520,58 @@ export interface operations {
             401: components["responses"]["unauthenticated"];
             403: components["responses"]["forbidden"];
             404: components["responses"]["not_found"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    postPlatforms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "account": "c10000000000000000000001",
+                 *       "platform": 1,
+                 *       "external_id": "90011",
+                 *       "name": "Corner Bakery"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RegistrationBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["Registered"];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            422: components["responses"]["unprocessable"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];

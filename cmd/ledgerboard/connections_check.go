@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/commands/collect"
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
@@ -23,15 +22,6 @@ type connectionsCheckCommand struct {
 	IDs  []int64 `arg:"" optional:"" name:"id" help:"Connections, as 'connections list' shows them."`
 	All  bool    `help:"Check all connections."`
 	JSON bool    `name:"json" help:"Print a JSON list."`
-}
-
-// checkedConnection is a connected account, and what its platform said just now.
-type checkedConnection struct {
-	readmodels.ConnectionReading
-
-	OwnerID   string `json:"owner_id"`   // the platform's id of whom the token is of; "" where it did not say
-	OwnerName string `json:"owner_name"` // as the platform shows it; may be empty
-	Problem   string `json:"problem"`    // why the account cannot be read with the token, or was not asked about; "" when it can
 }
 
 // errUnreadable ends a check that has found something.
@@ -68,54 +58,23 @@ func (c connectionsCheckCommand) Run(ctx context.Context, s streams) (err error)
 	if err != nil {
 		return err
 	}
-	tables, err := parts.Tables(ctx)
-	if err != nil {
-		return err
-	}
-	return c.check(ctx, s.Out, looks, fetcher.Collect, readmodels.Connections{Pool: tables})
+	return c.check(ctx, s.Out, looks, fetcher.Collect)
 }
 
 // check asks about one connection after the other, and prints what is known then.
-func (c connectionsCheckCommand) check(
-	ctx context.Context, out io.Writer, looks *assembly.Looks, collector *collect.Collector, from readmodels.Connections,
-) error {
-	before, err := looks.Connections(ctx, readmodels.ReadingsQuery{Connections: c.IDs})
+func (c connectionsCheckCommand) check(ctx context.Context, out io.Writer, looks *assembly.Looks, collector *collect.Collector) error {
+	checked, err := looks.CheckConnections(ctx, collector, c.IDs, problemOf)
 	if err != nil {
 		return err
-	}
-	checked, failed := make([]checkedConnection, 0, len(before)), false
-	for _, r := range before {
-		one := checkedConnection{ConnectionReading: r}
-		at := slices.IndexFunc(domain.Platforms(), func(p domain.Platform) bool { return p.String() == r.PlatformName })
-		owner, err := collector.Check(ctx, from, domain.Platforms()[at], r.SocialAccount)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		one.OwnerID, one.OwnerName = owner.ID, owner.Name
-		if err != nil {
-			one.Problem, failed = problemOf(err), true
-		}
-		checked = append(checked, one)
-	}
-	after, err := looks.Connections(ctx, readmodels.ReadingsQuery{Connections: c.IDs}) // with what was said
-	if err != nil {
-		return err
-	}
-	for i := range checked {
-		for _, r := range after {
-			if r.SocialAccount == checked[i].SocialAccount && r.PlatformName == checked[i].PlatformName {
-				checked[i].ConnectionReading = r
-			}
-		}
 	}
 	if c.JSON {
-		err = json.NewEncoder(out).Encode(checked)
+		err = json.NewEncoder(out).Encode(append([]readmodels.CheckedConnection{}, checked...))
 	} else {
 		for _, one := range checked {
-			one.print(out)
+			printChecked(out, one)
 		}
 	}
-	if err == nil && failed {
+	if err == nil && slices.ContainsFunc(checked, func(one readmodels.CheckedConnection) bool { return one.Problem != "" }) {
 		err = errUnreadable
 	}
 	return err
@@ -123,18 +82,15 @@ func (c connectionsCheckCommand) check(
 
 // problemOf says what was wrong, what the platform said, and what to do.
 func problemOf(err error) string {
-	text := err.Error()
+	text := collect.Problem(err)
 	if words := platforms.Words(err); words != "" { // for who asks: no log has them
 		text += " The platform says: " + words
-	}
-	if advice := collect.Advice(err); advice != "" {
-		text += " " + advice
 	}
 	return text
 }
 
-// print shows one account in a few lines.
-func (c checkedConnection) print(out io.Writer) {
+// printChecked shows one account in a few lines.
+func printChecked(out io.Writer, c readmodels.CheckedConnection) {
 	line := func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) }
 	line("connection %d: %s account %d, %s, of client %s: %s", c.ConnectionID, c.PlatformName, c.SocialAccount, plain(c.Name), c.AccountID, c.State)
 	if c.Problem != "" {

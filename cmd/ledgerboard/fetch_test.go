@@ -97,7 +97,7 @@ func TestFetchByHand(t *testing.T) {
 	for input, want := range map[string]string{
 		"": "is not one JSON object", `{"access_token":"invented"} {}`: "is not one JSON object", `["invented"]`: "is not one JSON object", `null`: "is not one JSON object",
 		`{"access_token":"invented","expires_in":7200}`: "field that is not known", `{"invented":"x"}`: "field that is not known",
-		`{"access_token":"x","expires_at":"invented"}`: "wrong expires_at", `{"access_token":["invented"]}`: "wrong access_token",
+		`{"access_token":"x","expires_at":"invented"}`: "expires_at cannot be read", `{"access_token":["invented"]}`: "access_token cannot be read",
 		`{"access_token":""}`: "never replaces", `{}`: "never replaces",
 	} {
 		_, err := put(fetchNoToken, input)

@@ -60,13 +60,18 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 		config.ReadConns = fewReadConns
 	}
 	var err error
-	if s.has(roleFetcher) || s.connects() {
+	if s.has(roleFetcher) || s.reaches() {
 		if config.SecretsKeys, err = vault.ParseKeys(s.SecretsKey); err != nil {
 			return nil, usageError{err}
 		}
 	}
 	if config.Connect, err = s.connectConfig(); err != nil {
 		return nil, usageError{err}
+	}
+	if s.reaches() {
+		if config.Reach, err = s.fetchConfig(); err != nil {
+			return nil, usageError{err}
+		}
 	}
 	if s.has(roleFetcher) {
 		if config.Fetch, err = s.fetchConfig(); err != nil {

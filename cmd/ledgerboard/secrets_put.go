@@ -103,29 +103,20 @@ func readTokens(in io.Reader) (t collect.NewTokens, err error) {
 	if len(raw) > maxTokensInput || json.Unmarshal(raw, &fields) != nil || fields == nil {
 		return t, fmt.Errorf("is not one JSON object of at most %d bytes, like {\"access_token\":\"…\",\"refresh_token\":\"…\",\"expires_at\":\"2026-11-20T14:00:00Z\"}", maxTokensInput)
 	}
-	into := map[string]any{
-		"access_token": &t.AccessToken, "refresh_token": &t.RefreshToken, "expires_at": &t.ExpiresAt,
-		"refresh_expires_at": &t.RefreshExpiresAt, "instagram_login": &t.InstagramLogin,
+	t, wrong := collect.ReadTokens(fields)
+	errs := make([]error, len(wrong))
+	for i, field := range wrong {
+		errs[i] = fmt.Errorf("%s %s", field.Field, field.Detail)
 	}
-	var wrong []error
-	for name, value := range fields {
-		field, known := into[name]
-		switch {
-		case !known:
-			// What is left out of the message may be a token that somebody typed as a name.
-			wrong = append(wrong, errors.New("has a field that is not known; use access_token, refresh_token, expires_at, "+
-				"refresh_expires_at, instagram_login (a lifetime like expires_in must be made a time)"))
-		case json.Unmarshal(value, field) != nil:
-			wrong = append(wrong, fmt.Errorf("has a wrong %s: tokens are text, "+
-				"times are RFC 3339 like 2026-11-20T14:00:00Z, instagram_login is true or false", name))
-		}
-	}
-	return t, errors.Join(wrong...)
+	return t, errors.Join(errs...)
 }
 
 func printHandedOver(out io.Writer, done collect.HandedOver) {
 	fmt.Fprintf(out, "The tokens of connection %d (%s) are stored", done.Connection, done.Platform)
-	if done.Replaced {
+	switch {
+	case done.Unchanged:
+		fmt.Fprint(out, " already, and may have been renewed since: they stay")
+	case done.Replaced:
 		fmt.Fprint(out, " in the place of the old ones")
 	}
 	fmt.Fprintln(out, ".")

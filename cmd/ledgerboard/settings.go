@@ -104,7 +104,7 @@ type settings struct {
 
 	Env             string   `env:"LEDGERBOARD_ENV" enum:"development,production" default:"development" help:"Kind of environment; production refuses what is only for trying."`
 	Roles           []string `env:"LEDGERBOARD_ROLES" default:"api,projector,fetcher" help:"What this process does."`
-	SecretsKey      string   `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal platform tokens, each 32 bytes in hex or base64; the first seals, all open. Required with role fetcher, and with role api and a public URL."`
+	SecretsKey      string   `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal platform tokens, each 32 bytes in hex or base64; the first seals, all open. Required with role fetcher, and with role api and a public URL; with role api it lets a main application hand tokens over."`
 	Users           string   `env:"LEDGERBOARD_USERS" enum:"known,unknown_allowed" default:"known" help:"Whether users must be in the directory (known), or tokens of others hold too (unknown_allowed)."`
 	Withdrawn       string   `env:"LEDGERBOARD_WITHDRAWN" placeholder:"FILE" help:"Subjects whose tokens hold no more, one a line; read again within 10 s."`
 	CORSOrigins     []string `name:"cors-origins" env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read answers."`
@@ -177,7 +177,7 @@ func (s settings) validate(addr string) error {
 	wrong.unlessf(!s.has(roleAPI) || s.Directory != "", "LEDGERBOARD_DIRECTORY is not set: use %s where agencies add their clients and people here, "+
 		"%s where a main application tells them", directoryLocal, directoryMainApp)
 	wrong.add(checkPublicURL(s.PublicURL))
-	if s.has(roleFetcher) || s.connects() {
+	if s.has(roleFetcher) || s.reaches() {
 		_, err := vault.ParseKeys(s.SecretsKey)
 		wrong.add(named("LEDGERBOARD_SECRETS_KEY", err))
 	}
@@ -226,21 +226,11 @@ func (s settings) has(role string) bool { return slices.Contains(s.Roles, role) 
 // connects tells whether this process lets people connect accounts.
 func (s settings) connects() bool { return s.has(roleAPI) && s.PublicURL != "" }
 
-// checkPublicURL: platforms send people back over HTTPS only; on this machine the simulator does without.
+// reaches tells whether this process takes tokens of a main application, and asks platforms about stored ones: it can seal and open them.
+func (s settings) reaches() bool { return s.has(roleAPI) && (s.SecretsKey != "" || s.connects()) }
+
 func checkPublicURL(base string) error {
-	if base == "" {
-		return nil
-	}
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(base, "/") {
-		return fmt.Errorf("LEDGERBOARD_PUBLIC_URL %q must be https://host without a slash at its end", base)
-	}
-	ip := net.ParseIP(u.Hostname())
-	local := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-	if u.Scheme != "https" && (u.Scheme != "http" || !local) {
-		return fmt.Errorf("LEDGERBOARD_PUBLIC_URL %q must begin with https://: the platforms send people back over HTTPS only", base)
-	}
-	return nil
+	return named("LEDGERBOARD_PUBLIC_URL", assembly.CheckPublicURL(base))
 }
 
 // connectConfig is how accounts are connected; nil: they are not.

@@ -36,7 +36,8 @@
 //	inspect_tokens.go   what a token may do and until when, by the platform's word
 //	renew_tokens.go     renewals
 //	expiring_tokens.go  tokens that expire soon
-//	hand_over_tokens.go the tokens of a new sign-in
+//	hand_over_tokens.go the tokens of a sign-in that was made elsewhere
+//	check_handed_over.go whether they read all accounts of their connection, by the platform's word
 //
 // # Non-obvious
 //

@@ -2,21 +2,36 @@ package collect
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// HandOverTokens stores the tokens of a new sign-in. It is the way out of the state reconnect: the fetchers
+// HandOverTokens stores the tokens of a sign-in that was made elsewhere. It is the way out of the state reconnect: the fetchers
 // read a connection again whose token was stored after that state.
 type HandOverTokens struct {
 	Places  commands.TokenPlaces
-	Secrets commands.TokenStore
+	Secrets HandedOverStore
 	Now     func() time.Time
+	// Check is asked before anything is stored; nil: nobody is asked, on the command line, which may run where no platform can be reached.
+	Check *CheckHandedOver
+	// Look has the fetchers look at once for what is due; nil: they find it at their next look.
+	Look func(ctx context.Context, queue domain.FetchQueue) error
+}
+
+// HandedOverStore is where tokens are sealed, and renewals of the same ones are waited for.
+type HandedOverStore interface {
+	commands.TokenStore
+	// Lease is that of [SecretStore].
+	Lease(ctx context.Context, ref string) (held context.Context, release func(), err error)
 }
 
 // NewTokens are the tokens of a sign-in, as the platform gave them to whoever asked the person.
@@ -29,12 +44,34 @@ type NewTokens struct {
 	InstagramLogin *bool
 }
 
+// ReadTokens reads the members of a JSON object. What is wrong quotes no value, and no name that is not known: a token may stand in any place.
+func ReadTokens(members map[string]json.RawMessage) (t NewTokens, wrong []domain.FieldError) {
+	into := map[string]any{
+		"access_token": &t.AccessToken, "refresh_token": &t.RefreshToken, "expires_at": &t.ExpiresAt,
+		"refresh_expires_at": &t.RefreshExpiresAt, "instagram_login": &t.InstagramLogin,
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		field, known := into[name]
+		switch {
+		case !known:
+			wrong = append(wrong, domain.FieldError{Field: "body", Detail: "has a field that is not known; use access_token, refresh_token, expires_at, " +
+				"refresh_expires_at, instagram_login (a lifetime like expires_in must be made a time)"})
+		case json.Unmarshal(members[name], field) != nil:
+			wrong = append(wrong, domain.FieldError{Field: name, Detail: "cannot be read: tokens are text, times are RFC 3339 like " +
+				"2026-11-20T14:00:00Z, instagram_login is true or false"})
+		}
+	}
+	return t, wrong
+}
+
 // HandedOver says what was stored and what to expect. No token is in it.
 type HandedOver struct {
 	Connection int64           `json:"connection"`
 	Platform   domain.Platform `json:"p_id"`
 	// Replaced tells whether there were tokens before.
 	Replaced bool `json:"replaced"`
+	// Unchanged tells that these were handed over before: what is stored stays, which may have been renewed since.
+	Unchanged bool `json:"unchanged"`
 	// Awaited tells whether the connection was waiting for this sign-in.
 	Awaited   bool       `json:"awaited"`
 	ExpiresAt *time.Time `json:"expires_at"` // of the access token; null: never, or not known
@@ -52,6 +89,9 @@ var (
 	// ErrNoSecretRef (conflict): there is no place for the connection's tokens.
 	ErrNoSecretRef = domain.NewError(domain.CodeConflict,
 		"The directory has no secret_ref for this connection. Send it again (directory.connection.v1) with one, for example \"connection/<id>\".")
+	// ErrSignedInHere (conflict): the tokens are of a sign-in here, and other connections may share them.
+	ErrSignedInHere = domain.NewError(domain.CodeConflict,
+		"This connection was made by a sign-in here, which has its tokens. Sign in here again, or disconnect it and register it anew.")
 	errTokenEmpty = domain.NewError(domain.CodeInvalid, "access_token: is empty; an empty token never replaces a stored one.")
 	errTokenText  = domain.NewError(domain.CodeInvalid, "access_token, refresh_token: a token is 1 to %d visible ASCII "+
 		"characters without spaces. Hand it over exactly as the platform gave it.", longestToken)
@@ -62,22 +102,25 @@ var (
 )
 
 // HandOver checks and stores the tokens in the place of what is stored, and changes nothing when it returns
-// an error.
+// an error. To repeat it is harmless, also when what was handed over has been renewed since.
 func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given NewTokens) (HandedOver, error) {
 	now := h.Now()
 	place, err := h.Places.TokenPlace(ctx, connection)
-	if err != nil {
+	switch {
+	case err != nil:
 		return HandedOver{}, err
+	case place.SecretRef == "":
+		return HandedOver{}, ErrNoSecretRef
+	case !place.HandedOver():
+		return HandedOver{}, ErrSignedInHere
 	}
 	done := HandedOver{
 		Connection: connection, Platform: place.Platform, Awaited: place.AwaitsSignIn(), Replaced: place.StoredAt != nil,
 		ExpiresAt: givenTime(given.ExpiresAt), RefreshExpiresAt: givenTime(given.RefreshExpiresAt),
 	}
-	if place.SecretRef == "" {
-		return HandedOver{}, ErrNoSecretRef
-	}
 	stored := commands.StoredTokens{
 		AccessToken: given.AccessToken, RefreshToken: given.RefreshToken, ExpiresAt: given.ExpiresAt, RefreshExpiresAt: given.RefreshExpiresAt,
+		HandedOver: given.digest(),
 	}
 	if stored.InstagramLogin, err = h.instagramLogin(ctx, place, given); err != nil {
 		return HandedOver{}, err
@@ -86,14 +129,82 @@ func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given Ne
 	if err := given.check(now, done.Renewable && given.RefreshToken != ""); err != nil {
 		return HandedOver{}, err
 	}
+	if h.Check != nil {
+		present, _, err := h.present(ctx, place)
+		if err != nil {
+			return HandedOver{}, err
+		}
+		if present.renewedSince(stored) && !done.Awaited { // the platform may take these no more
+			return done.unchanged(present), nil
+		}
+		if err := h.Check.fit(ctx, place, &stored); err != nil {
+			return HandedOver{}, err
+		}
+	}
+	return h.store(ctx, place, stored, done)
+}
+
+// store puts the tokens in the place of what is stored. A renewal that is under way comes to its end before: what it brings may be of these.
+func (h HandOverTokens) store(ctx context.Context, place domain.TokenPlace, stored commands.StoredTokens, done HandedOver) (HandedOver, error) {
+	held, release, err := h.Secrets.Lease(ctx, place.SecretRef)
+	if err != nil {
+		return HandedOver{}, fmt.Errorf("wait for the renewal of the tokens of connection %d: %w", place.ConnectionID, err)
+	}
+	defer release()
+	present, known, err := h.present(held, place)
+	if err != nil {
+		return HandedOver{}, err
+	}
+	if known && present.HandedOver == stored.HandedOver && present.InstagramLogin == stored.InstagramLogin &&
+		maps.Equal(present.Pages, stored.Pages) && !done.Awaited {
+		return done.unchanged(present), nil
+	}
 	sealed, err := commands.EncodeTokens(stored)
 	if err != nil {
 		return HandedOver{}, err
 	}
-	if err := h.Secrets.Put(ctx, place.SecretRef, sealed, stored.Times(place.Taken(now))); err != nil {
-		return HandedOver{}, fmt.Errorf("store the tokens of connection %d: %w", connection, err)
+	if err := h.Secrets.Put(held, place.SecretRef, sealed, stored.Times(place.Taken(h.Now()))); err != nil {
+		return HandedOver{}, fmt.Errorf("store the tokens of connection %d: %w", place.ConnectionID, err)
+	}
+	if h.Look != nil {
+		_ = h.Look(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: place.Platform}) // else they are found at the next look
 	}
 	return done, nil
+}
+
+// presentTokens are what is stored now.
+type presentTokens struct{ commands.StoredTokens }
+
+// renewedSince tells whether they are renewals of what is handed over.
+func (p presentTokens) renewedSince(given commands.StoredTokens) bool {
+	return p.HandedOver == given.HandedOver && p.AccessToken != given.AccessToken
+}
+
+// present is what is stored; what does not open with our keys, or is no token of ours, is replaced.
+func (h HandOverTokens) present(ctx context.Context, place domain.TokenPlace) (present presentTokens, known bool, err error) {
+	if place.StoredAt == nil {
+		return present, false, nil
+	}
+	raw, err := h.Secrets.Get(ctx, place.SecretRef)
+	switch domain.CodeOf(err) {
+	case "", domain.CodeNotFound, domain.CodeInternal:
+		_ = json.Unmarshal(raw, &present.StoredTokens)
+		return present, err == nil, nil
+	default:
+		return present, false, err
+	}
+}
+
+// unchanged is the answer where what is stored stays.
+func (d HandedOver) unchanged(present presentTokens) HandedOver {
+	d.Unchanged, d.ExpiresAt, d.RefreshExpiresAt = true, givenTime(present.ExpiresAt), givenTime(present.RefreshExpiresAt)
+	return d
+}
+
+// digest tells what was handed over from what it was renewed to.
+func (t NewTokens) digest() string {
+	sum := sha256.Sum256([]byte(t.AccessToken + "\x00" + t.RefreshToken))
+	return hex.EncodeToString(sum[:16])
 }
 
 // instagramLogin is what is given or else what the stored tokens say: they open only with their key, and

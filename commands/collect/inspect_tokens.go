@@ -40,6 +40,15 @@ func (c *Collector) Check(ctx context.Context, accounts ByHand, platform domain.
 	return owner, err
 }
 
+// Problem says what was wrong and what to do, without the platform's words: they may name people.
+func Problem(err error) string {
+	text := err.Error()
+	if advice := Advice(err); advice != "" {
+		text += " " + advice
+	}
+	return text
+}
+
 // inspect asks what tokens may do and until when, and notes it with them; they come back with it. A platform that does not say
 // is not asked.
 func (c *Collector) inspect(ctx context.Context, f *fetch, stored commands.StoredTokens) (commands.StoredTokens, error) {

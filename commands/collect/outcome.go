@@ -16,7 +16,7 @@ import (
 const (
 	firstPause = 30 * time.Second // after a hiccup; doubles with each one more
 	longPause  = time.Hour        // the longest after hiccups; also after what only a person mends; if the pace is no longer
-	showTime   = time.Minute // after a token has died; by then the read side shows it
+	showTime   = time.Minute      // after a token has died; by then the read side shows it
 )
 
 // errNoToken is a connection without a stored token.

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,7 +96,7 @@ func (c *Collector) readAs(ctx context.Context, f *fetch, stored commands.Stored
 
 func target(account domain.ConnectedAccount, stored commands.StoredTokens) platforms.Target {
 	return platforms.Target{
-		AccessToken: stored.AccessToken, ExternalID: account.ExternalID, AccountType: account.AccountType,
+		AccessToken: cmp.Or(stored.Pages[account.ExternalID], stored.AccessToken), ExternalID: account.ExternalID, AccountType: account.AccountType,
 		InstagramLogin: stored.InstagramLogin,
 	}
 }

@@ -72,7 +72,7 @@ func (c *Collector) refresh(ctx, held context.Context, f *fetch, stored commands
 		AccessToken: fresh.AccessToken, RefreshToken: fresh.RefreshToken, ExpiresAt: fresh.ExpiresAt,
 		RefreshExpiresAt: fresh.RefreshExpiresAt, InstagramLogin: stored.InstagramLogin, VerifiedAs: stored.VerifiedAs,
 	}
-	renewed.Granted, renewed.DataAccessUntil = stored.Granted, stored.DataAccessUntil
+	renewed.Granted, renewed.DataAccessUntil, renewed.HandedOver = stored.Granted, stored.DataAccessUntil, stored.HandedOver
 	if scopes := fresh.Scopes(); len(scopes) > 0 {
 		renewed.Granted = scopes
 	}

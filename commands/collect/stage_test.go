@@ -71,6 +71,8 @@ type fetchStage struct {
 	secrets *vault.Secrets
 	collect *collect.Collector
 	next    int64
+	set     *platforms.Set // of the newest process
+	app     string         // id and secret of our app at the platforms; "": it has none
 }
 
 func newFetchStage(t testing.TB, change ...func(*collect.Config)) *fetchStage {
@@ -106,15 +108,16 @@ func (s *fetchStage) processWithin(limits []quota.Limit, change ...func(*collect
 	s.t.Helper()
 	gate, err := quota.New(quota.Config{Store: vault.NewBudgets(s.pool), Limits: limits, Now: s.clock.Now, Patience: 1})
 	require.NoError(s.t, err)
+	at := func(path string) platforms.Endpoint {
+		return platforms.Endpoint{BaseURL: s.base + path, ClientID: s.app, ClientSecret: s.app}
+	}
 	clients, err := platforms.New(platforms.Config{
-		Facebook:   platforms.Endpoint{BaseURL: s.base + simulator.PathFacebook},
-		Instagram:  platforms.Endpoint{BaseURL: s.base + simulator.PathInstagram},
-		LinkedIn:   platforms.Endpoint{BaseURL: s.base + simulator.PathLinkedIn, AuthURL: s.base + simulator.PathLinkedIn},
-		TikTok:     platforms.Endpoint{BaseURL: s.base + simulator.PathTikTok},
+		Facebook: at(simulator.PathFacebook), Instagram: at(simulator.PathInstagram), LinkedIn: at(simulator.PathLinkedIn), TikTok: at(simulator.PathTikTok),
 		HTTPClient: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, Now: s.clock.Now, Admit: gate.Admit,
 	})
 	require.NoError(s.t, err)
 	s.t.Cleanup(clients.Close)
+	s.set = clients
 	metrics := &collect.Metrics{Log: s.log, Now: s.clock.Now}
 	c := collect.Config{
 		Connections: readmodels.Connections{Pool: s.log.DB.ReadOnly}, States: vault.NewFetching(s.pool), Marks: vault.NewMarks(s.pool),

@@ -125,7 +125,7 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 		return outcome, err
 	}
 	moved, left := leftOut(p, now)
-	drafts, err := c.drafts(ctx, append(entities, moved...), now)
+	drafts, err := countingDrafts(ctx, c.Directory, append(entities, moved...), now)
 	if err != nil {
 		return outcome, err
 	}
@@ -143,7 +143,7 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 			return outcome, err
 		}
 	}
-	c.shown(ctx, func(ctx context.Context) (bool, error) {
+	commands.Shown(ctx, c.Moved, func(ctx context.Context) (bool, error) {
 		shown, err := c.Directory.FirstReadings(ctx, a.ParentAccount, idsOf(outcome))
 		return len(shown) == len(outcome.Connected), err
 	})

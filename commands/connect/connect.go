@@ -54,6 +54,7 @@ type Store interface {
 type Secrets interface {
 	Get(ctx context.Context, ref string) ([]byte, error)
 	Put(ctx context.Context, ref string, secret []byte, times domain.SecretTimes) error
+	Delete(ctx context.Context, ref string) error
 }
 
 // SignIns finds the dialog of a platform; *platforms.Set implements it.
@@ -91,8 +92,6 @@ const (
 	signInWithin = 10 * time.Minute // from asking until the person comes back
 	chooseWithin = 15 * time.Minute
 	redeemWithin = 30 * time.Second // also when the browser goes away: a code works once
-	shownWithin  = 5 * time.Second  // until the tables show what was appended
-	lookAgain    = 500 * time.Millisecond
 
 	// MaxLinkDays is the longest that a link may last.
 	MaxLinkDays = 14
@@ -161,13 +160,18 @@ func signed(d domain.Draft, r domain.ConnectRequester) domain.Draft {
 	return d
 }
 
-// drafts are records that count: each is later than what the directory has heard of any of their keys, by whatever clock.
-func (c *Connect) drafts(ctx context.Context, entities []domain.DirectoryEntity, now time.Time) (drafts []domain.Draft, err error) {
+// lastTold tells when entities were told last; see [Directory].
+type lastTold interface {
+	LastTold(ctx context.Context, keys []string) (time.Time, error)
+}
+
+// countingDrafts are records that count: each is later than what the directory has heard of any of their keys, by whatever clock.
+func countingDrafts(ctx context.Context, directory lastTold, entities []domain.DirectoryEntity, now time.Time) (drafts []domain.Draft, err error) {
 	keys := make([]string, len(entities))
 	for i, entity := range entities {
 		keys[i] = domain.EntityKey(entity)
 	}
-	told, err := c.Directory.LastTold(ctx, keys)
+	told, err := directory.LastTold(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -178,22 +182,4 @@ func (c *Connect) drafts(ctx context.Context, entities []domain.DirectoryEntity,
 		drafts = append(drafts, commands.EntityDraft(entity, now))
 	}
 	return drafts, nil
-}
-
-// shown waits until the directory's tables show what was appended, for a while, and tells whether they do.
-func (c *Connect) shown(ctx context.Context, look func(ctx context.Context) (bool, error)) bool {
-	ctx, cancel := context.WithTimeout(ctx, shownWithin)
-	defer cancel()
-	for {
-		moved := c.Moved()
-		if seen, err := look(ctx); err != nil || seen {
-			return seen && err == nil
-		}
-		select {
-		case <-moved:
-		case <-time.After(lookAgain):
-		case <-ctx.Done():
-			return false
-		}
-	}
 }

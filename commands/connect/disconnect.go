@@ -52,14 +52,14 @@ func (c *Connect) Disconnect(ctx context.Context, r domain.ConnectRequester, soc
 	}
 	now := c.Now().UTC().Truncate(time.Microsecond)
 	page.Connected, page.UpdatedAt = false, now
-	drafts, err := c.drafts(ctx, []domain.DirectoryEntity{page.DirectorySocialAccount}, now)
+	drafts, err := countingDrafts(ctx, c.Directory, []domain.DirectoryEntity{page.DirectorySocialAccount}, now)
 	if err != nil {
 		return done, err
 	}
 	if err := c.Log.Append(ctx, signed(drafts[0], r)); err != nil {
 		return done, err
 	}
-	shown := c.shown(ctx, func(ctx context.Context) (bool, error) {
+	shown := commands.Shown(ctx, c.Moved, func(ctx context.Context) (bool, error) {
 		now, err := c.Directory.Page(ctx, r.ParentAccount, socialAccount)
 		return !now.Connected, err
 	})
@@ -78,6 +78,9 @@ func (c *Connect) letGo(ctx context.Context, connection int64, seen time.Time) (
 		return false, "", err
 	}
 	grant, hanging, known, err := c.Store.Unhang(ctx, connection, seen)
+	if err == nil && !known { // a main application may have registered it
+		err = c.Secrets.Delete(ctx, domain.RegisteredSecretRef(connection))
+	}
 	if err != nil || !known || hanging > 0 {
 		return false, "", err
 	}

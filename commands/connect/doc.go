@@ -21,6 +21,7 @@
 //	choice.go     what there is to choose, what falls away
 //	choose.go     what was chosen becomes member, connection and social accounts
 //	disconnect.go a page is read no more; the consent is given back
+//	register.go   pages whose people a main application signs in itself
 //	links.go      for somebody without a login
 //	meta.go       Meta tells that a person removed our app, or wants to be forgotten
 //	secrets.go    random words and their digests; tokens that wait

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -16,8 +17,9 @@ import (
 // not done.
 type Desk struct {
 	*Looks
-	engines []*projections.Engine
-	records *commands.Operations
+	engines   []*projections.Engine
+	records   *commands.Operations
+	collector *collect.Collector // asks platforms; nil: this process reaches none
 }
 
 // Desk opens what operators need: what [Parts.Looks] opens, and the log, whatever is wrong with its topics.

@@ -41,7 +41,9 @@
 //	fetching.go    quotas, clients, collecting and its schedule
 //	connecting.go  sign-ins in a browser
 //	erase_asked.go people who asked a platform to be forgotten
+//	reach.go       tokens of a main application; what asks the platforms about stored ones
 //	forget_secrets.go    secrets of what was deleted go
+//	erasures_read.go     the same list for whoever takes what a main application tells: read again when it has changed
 //	erasures_file.go     the list of erasures outside log and database; each start erases again what it names
 //	observe.go registrations.go fetch_metrics.go    metrics; giving their names back
 //

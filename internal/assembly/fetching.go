@@ -44,13 +44,8 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	if err != nil {
 		return nil, err
 	}
-	network, err := p.network(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	c.Collect.Clients, c.Collect.Budget, c.Collect.Observe = network.clients, network.gate, newFetchMetrics(p.registered)
 	claims := vault.NewFetching(states)
-	c.Collect.States, c.Collect.Marks = claims, vault.NewMarks(states)
+	c.Collect.Observe = newFetchMetrics(p.registered)
 	collector, err := p.newCollector(ctx, c)
 	if err != nil {
 		return nil, err
@@ -106,6 +101,16 @@ func (p *Parts) network(ctx context.Context, c FetchConfig) (network, error) {
 
 // newCollector completes what reads with what it stores in and appends to.
 func (p *Parts) newCollector(ctx context.Context, c FetchConfig) (*collect.Collector, error) {
+	states, err := p.fetchStates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	network, err := p.network(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	c.Collect.Clients, c.Collect.Budget = network.clients, network.gate
+	c.Collect.States, c.Collect.Marks = vault.NewFetching(states), vault.NewMarks(states)
 	secrets, err := p.Secrets(ctx)
 	if err != nil {
 		return nil, err

@@ -6,7 +6,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
@@ -26,6 +25,7 @@ type HandlerConfig struct {
 // Handler puts the HTTP layer together.
 func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 	told := readmodels.ToldEntities{Pool: s.ReadPool, Registry: s.events, Progress: s.progress}
+	erasures := &erasuresRead{path: s.settings.Erasures}
 	deps := api.Deps{
 		Config:            c.HTTP,
 		Authenticator:     c.Authenticator,
@@ -46,11 +46,12 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Directory: &api.DirectoryDeps{
 			Feed: commands.FeedDirectory{
 				Log: s.Log, Told: told, Registry: s.events, Local: c.LocalDirectory, Now: time.Now,
-				Erasures: func() (domain.Erasures, error) { return ReadErasures(s.settings.Erasures) },
+				Erasures: erasures.now,
 			},
 			Told:  told,
 			Local: commands.LocalDirectory{Log: s.Log, Told: told, People: told, Local: c.LocalDirectory, Now: time.Now},
 		},
+		MainApp:    s.mainApp,
 		Operators:  s.operators,
 		Streams:    s.streams,
 		TicketKey:  s.ticketKey,

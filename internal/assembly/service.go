@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -37,6 +38,9 @@ type Config struct {
 	Streams bool
 	// Fetch says how platforms are read; nil: this process reads none.
 	Fetch *FetchConfig
+	// Reach says where the platforms are, for tokens that a main application hands over and operators check; nil: this process takes and checks
+	// none. Where the process reads platforms, it is Fetch.
+	Reach *FetchConfig
 	// Connect says how pages are connected in a browser; nil: this process connects none.
 	Connect *ConnectConfig
 }
@@ -64,7 +68,8 @@ type Service struct {
 	engines    []*projections.Engine
 	streams    *stream.Hub
 	ticketKey  []byte
-	asked      chan struct{} // somebody asked a platform to be forgotten
+	asked      chan struct{}    // somebody asked a platform to be forgotten
+	mainApp    *api.MainAppDeps // nil without Config.Reach
 }
 
 // Open brings the database to this version and opens everything that the process needs; nothing runs yet.
@@ -96,6 +101,11 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 		fetch := *c.Fetch
 		fetch.Schedule.Ready = s.fetchable
 		if s.Fetcher, err = s.NewFetcher(ctx, fetch); err != nil {
+			return nil, err
+		}
+	}
+	if c.Reach != nil {
+		if err := s.openReach(ctx, *c.Reach); err != nil {
 			return nil, err
 		}
 	}

@@ -45,6 +45,7 @@ func (s *Set) SignIn(p domain.Platform) (SignIn, error) {
 // dialog is the way to sign in at a platform, or the settings that are missing for it.
 type dialog struct {
 	signIn  SignIn
+	holder  holder
 	missing string
 }
 
@@ -61,7 +62,10 @@ func dialogs(cfg Config, client *http.Client, pacific *time.Location) map[domain
 	}
 }
 
-func newDialog(s SignIn, e Endpoint, id, secret string) dialog {
+func newDialog[S interface {
+	SignIn
+	holder
+}](s S, e Endpoint, id, secret string) dialog {
 	var missing []string
 	if e.ClientID == "" {
 		missing = append(missing, id)
@@ -69,7 +73,7 @@ func newDialog(s SignIn, e Endpoint, id, secret string) dialog {
 	if e.ClientSecret == "" {
 		missing = append(missing, secret)
 	}
-	return dialog{signIn: s, missing: strings.Join(missing, " and ")}
+	return dialog{signIn: s, holder: s, missing: strings.Join(missing, " and ")}
 }
 
 // address is a dialog's page: what all platforms are told, and what each is told besides.

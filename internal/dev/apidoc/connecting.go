@@ -31,6 +31,20 @@ var connectOperations = map[string]about{
 		refuses: []domain.Code{domain.CodeConflict},
 	},
 
+	"postPlatforms": {
+		tag: tagConnecting, summary: "Registers a page or profile whose people a main application signs in itself, or ends that it is read.",
+		text: "Repeating it is harmless: a page is known by agency, platform and external_id, and keeps its id. Then hand over the tokens of connection_id. " +
+			"With connected false it is read no more, its tokens are deleted, and its figures stay.",
+		refuses: append([]domain.Code{domain.CodeNotFound, domain.CodeUnprocessable}, changes...),
+	},
+	"putConnectionTokens": {
+		tag: tagConnecting, summary: "Hands over the tokens of a connection, after a main application has signed the person in.",
+		text: "The platform is asked whose they are before anything is stored: tokens that do not read every account of the connection are refused, with the " +
+			"platform's ids of those. At Facebook, and for Instagram behind a page, the token of a person brings each page's own; a page's token reads that page. " +
+			"They are sealed, take the place of the stored ones as a whole, and are in no answer and no log. Repeating it is harmless, also when they were renewed since.",
+		refuses: append([]domain.Code{domain.CodeUnprocessable}, changes...),
+	},
+
 	"getConnectStart": browserPage("A page that says who asks for a sign-in and for whom, with a link to the platform.", "The first browser that opens it holds it."),
 	"getConnectBack": browserPage("The call-back of a platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.",
 		"It takes code, state and error, ignores all else, and leads to an address without them. A state works once, and only in the browser that holds it."),

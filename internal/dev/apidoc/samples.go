@@ -25,6 +25,10 @@ func exampleBody(op api.Operation) string {
 		return `{"platform":1,"account":"c10000000000000000000001","return_to":"/"}`
 	case op.ID == "postConnectLinks":
 		return `{"account":"c10000000000000000000001","platforms":[1,4],"days":7}`
+	case op.ID == "postPlatforms":
+		return `{"account":"c10000000000000000000001","platform":1,"external_id":"90011","name":"Corner Bakery"}`
+	case op.ID == "putConnectionTokens":
+		return `{"access_token":"EAAB0example","expires_at":"2099-12-31T08:00:00Z"}`
 	case op.Method == http.MethodPut:
 		return `{"allow_client_dashboard":true,"users":["a11ce0000000000000000000"]}`
 	case strings.HasSuffix(op.Pattern, "/accept"):

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // pageNode answers GET /{page}.
@@ -20,11 +22,15 @@ func (s *Server) pageNode(c *request) reply {
 		delete(all, "followers_count")
 		delete(all, "fan_count")
 	}
+	if behind := s.account(domain.Instagram, c.acc.Instagram); behind != nil && !s.lacks(domain.Facebook, c.token, "instagram_basic") {
+		all["instagram_business_account"] = object{"id": behind.ID, "username": behind.Username, "name": behind.Name}
+	}
 	out := object{"id": id}
 	for _, field := range splitFields(c.query.Get("fields")) {
+		field, _, _ = strings.Cut(field, "{")
 		if value, known := all[field]; known {
 			out[field] = value
-		} else if !slices.Contains([]string{"followers_count", "fan_count"}, field) {
+		} else if !slices.Contains([]string{"followers_count", "fan_count", "instagram_business_account"}, field) {
 			return s.graphFail(c, 400, 100, 0, "(#100) Tried accessing nonexisting field ("+field+") on node type (Page)")
 		}
 	}

@@ -1,0 +1,233 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// holders says what tokens read; a token that it does not know is refused.
+type holders map[string]platforms.Consent
+
+func (h holders) Holds(_ context.Context, p domain.Platform, t platforms.Target) (platforms.Consent, error) {
+	consent, known := h[t.AccessToken]
+	if !known {
+		return consent, &platforms.Error{Class: platforms.ClassReconnect, Platform: p, Op: "sign_in_who", Words: "the person's name stands here"}
+	}
+	return consent, nil
+}
+
+// secretsOf are the secrets of a log's database.
+func secretsOf(t *testing.T, log *foldtest.Log) *vault.Secrets {
+	t.Helper()
+	pool, err := vault.Open(t.Context(), log.DB.URL)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	keys, err := vault.ParseKeys(strings.Repeat("ab", 32))
+	require.NoError(t, err)
+	secrets, err := vault.NewSecrets(pool, keys)
+	require.NoError(t, err)
+	return secrets
+}
+
+// mainAppDeps are the real use cases over a log's tables; the platforms are a test's.
+func mainAppDeps(t *testing.T, log *foldtest.Log, at holders) *api.MainAppDeps {
+	t.Helper()
+	secrets, directory := secretsOf(t, log), readmodels.Connecting{Pool: log.DB.ReadOnly}
+	return &api.MainAppDeps{
+		Register: connect.Registrations{
+			Directory: directory, Told: readmodels.ToldEntities{Pool: log.DB.ReadOnly, Registry: domain.NewRegistry()}, Secrets: secrets, Log: log,
+			Moved: func() <-chan struct{} { return nil }, Now: time.Now,
+		},
+		Tokens: collect.HandOverTokens{
+			Places: readmodels.Connections{Pool: log.DB.ReadOnly}, Secrets: secrets, Now: time.Now,
+			Check: &collect.CheckHandedOver{Pages: directory, Platforms: at},
+		},
+	}
+}
+
+// registered registers a page and returns what the answer says.
+func (b *bundle) registered(body string) (answer, connect.Registered) {
+	b.t.Helper()
+	a := b.ask(http.MethodPost, "/api/platforms", body, "Authorization: Bearer "+b.tokenOf("main_app"))
+	var envelope struct {
+		Data connect.Registered `json:"data"`
+	}
+	require.NoError(b.t, json.Unmarshal([]byte(a.body), &envelope))
+	return a, envelope.Data
+}
+
+func (b *bundle) handOver(connection int64, body string) answer {
+	b.t.Helper()
+	return b.ask(http.MethodPut, fmt.Sprintf("/api/connections/%d/tokens", connection), body, "Authorization: Bearer "+b.tokenOf("main_app"))
+}
+
+const registersPage = `{"account":"` + client1 + `","platform":1,"external_id":"90011","name":"Harbour Bakery"}`
+
+// A main application that signs people in itself registers a page and hands its token over: sealed, and nowhere else.
+func TestMainAppRegistersAndHandsOver(t *testing.T) {
+	t.Parallel()
+	const person, page = "PERSONSSECRETWORD", "PAGESSECRETWORD"
+	var deps *api.MainAppDeps
+	b := setupTenants(t)
+	log := b.facts
+	deps = mainAppDeps(t, log, holders{person: {PersonID: "7001", Granted: []string{"read_insights"}, Offered: []platforms.Offered{
+		{Platform: domain.Facebook, ExternalID: "90011", AccessToken: page, MayRead: true},
+		{Platform: domain.Facebook, ExternalID: "90013", AccessToken: page, Missing: "ANALYZE"},
+	}}})
+	b = setup(t, func(d *api.Deps) { d.MainApp = deps })
+	b.facts = log
+	a, done := b.registered(registersPage)
+	require.Equal(t, http.StatusOK, a.status, a.body)
+	require.Equal(t, connect.Registered{
+		SocialAccountID: domain.ComputedSocialAccount(agency, domain.Facebook, 0, "90011"), ConnectionID: domain.RegisteredConnection(agency, domain.Facebook, 0, "90011"),
+		MemberID: done.MemberID, Connected: true, Changed: true, Subscribed: true,
+	}, done)
+	again, same := b.registered(registersPage)
+	done.Changed = false
+	require.Equal(t, done, same, again.body)
+
+	records := func() (all string) {
+		for _, topic := range []string{domain.TopicDirectory, domain.TopicOperations, domain.TopicMetrics} {
+			for _, r := range log.Records(topic) {
+				all += string(r.Value)
+			}
+		}
+		return all
+	}
+	stored := func() (tokens commands.StoredTokens, err error) {
+		raw, err := secretsOf(t, log).Get(t.Context(), domain.RegisteredSecretRef(done.ConnectionID))
+		if err == nil {
+			err = json.Unmarshal(raw, &tokens)
+		}
+		return tokens, err
+	}
+	for body, want := range map[string]struct {
+		status int
+		says   string
+	}{
+		`{"access_token":"SOMEBODYELSES"}`: {http.StatusUnprocessableEntity, "does not take access_token"},
+		`{"access_token":""}`:              {http.StatusBadRequest, "is empty"},
+		`{}`:                               {http.StatusBadRequest, "is empty"},
+		`{"access_token":7}`:               {http.StatusBadRequest, "access_token cannot be read"},
+		`{"access_token":"PERSONSSECRETWORD","expires_in":60}`:                     {http.StatusBadRequest, "not known"},
+		`{"access_token":"PERSONSSECRETWORD","PERSONSSECRETWORD":1}`:               {http.StatusBadRequest, "not known"},
+		`{"access_token":"PERSONSSECRETWORD","expires_at":"tomorrow"}`:             {http.StatusBadRequest, "RFC 3339"},
+		`{"access_token":"PERSONSSECRETWORD","expires_at":"2020-01-01T00:00:00Z"}`: {http.StatusBadRequest, "in the past"},
+		`{"access_token":"PERSONSSECRETWORD","instagram_login":true}`:              {http.StatusBadRequest, "instagram_login"},
+		`{"access_token":"` + strings.Repeat("x", 8192) + `"}`:                     {http.StatusRequestEntityTooLarge, "larger than"},
+		`["PERSONSSECRETWORD"]`: {http.StatusBadRequest, "JSON object"},
+	} {
+		refused := b.handOver(done.ConnectionID, body)
+		require.Equal(t, want.status, refused.status, "%s: %s", body, refused.body)
+		require.Contains(t, refused.body, want.says)
+		require.NotContains(t, refused.body, "SECRETWORD")
+		require.NotContains(t, refused.body, "stands here", "the platform's words name people")
+		_, err := stored()
+		require.ErrorIs(t, err, vault.ErrNoSecret, body)
+	}
+	require.Equal(t, http.StatusNotFound, b.handOver(999, `{"access_token":"`+person+`"}`).status)
+
+	taken := b.handOver(done.ConnectionID, `{"access_token":"`+person+`","expires_at":"2099-01-01T00:00:00Z"}`)
+	require.Equal(t, http.StatusOK, taken.status, taken.body)
+	require.Contains(t, taken.body, `"replaced":false,"unchanged":false`)
+	tokens, err := stored()
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"90011": page}, tokens.Pages)
+	require.Equal(t, person, tokens.AccessToken)
+	require.Equal(t, []string{"read_insights"}, tokens.Granted)
+	require.Contains(t, b.handOver(done.ConnectionID, `{"access_token":"`+person+`","expires_at":"2099-01-01T00:00:00Z"}`).body, `"unchanged":true`)
+	for where, text := range map[string]string{"answer": taken.body, "log": records(), "log lines": b.log.String()} {
+		require.NotContains(t, text, "SECRETWORD", where)
+	}
+
+	// One account that does not fit refuses all, by its platform id.
+	_, other := b.registered(strings.ReplaceAll(registersPage, "90011", "90013"))
+	refused := b.handOver(other.ConnectionID, `{"access_token":"`+person+`"}`)
+	require.Equal(t, http.StatusUnprocessableEntity, refused.status)
+	require.Contains(t, refused.body, "90013 (for want of ANALYZE)")
+
+	a, ended := b.registered(strings.Replace(registersPage, "}", `,"connected":false}`, 1))
+	require.Equal(t, http.StatusOK, a.status, a.body)
+	require.Equal(t, []bool{false, true}, []bool{ended.Connected, ended.Changed})
+	_, err = stored()
+	require.ErrorIs(t, err, vault.ErrNoSecret)
+	a, ended = b.registered(strings.Replace(registersPage, "}", `,"connected":false}`, 1))
+	require.False(t, ended.Changed, a.body)
+	_, back := b.registered(registersPage)
+	require.Equal(t, done.SocialAccountID, back.SocialAccountID)
+	require.True(t, back.Connected && back.Changed)
+}
+
+// What cannot be registered says why, and nothing is appended.
+func TestRegistrationsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	log := b.facts
+	log.Put(t,
+		domain.DirectoryConnection{ID: domain.FirstComputedID + 5, MemberID: 7, Platform: domain.Facebook, SecretRef: "grant/abc"},
+		domain.DirectorySocialAccount{
+			ID: domain.FirstComputedID + 6, ParentAccount: agency, AccountID: client1, MemberID: 7, ConnectionID: domain.FirstComputedID + 5,
+			Platform: domain.Facebook, ExternalID: "777", Name: "Signed in here", Connected: true,
+		},
+		domain.DirectoryConnection{ID: 55, MemberID: 7, Platform: domain.Facebook, SecretRef: "grant/abc"},
+		domain.DirectorySocialAccount{
+			ID: 56, ParentAccount: agency, AccountID: client2, MemberID: 9, ConnectionID: 55, Platform: domain.Facebook, ExternalID: "778", Name: "Held", Connected: true,
+		},
+	)
+	before := len(log.Records(domain.TopicDirectory))
+	for body, want := range map[string]struct {
+		status int
+		says   string
+	}{
+		`{}`: {http.StatusBadRequest, "account"},
+		`{"account":"x","platform":1,"external_id":"1","name":"n"}`:                                    {http.StatusBadRequest, "24 hex digits"},
+		`{"account":"ffffffffffffffffffffffff","platform":1,"external_id":"1","name":"n"}`:             {http.StatusNotFound, "account"},
+		`{"account":"` + client1 + `","platform":2,"external_id":"1","name":"n"}`:                      {http.StatusBadRequest, "platform"},
+		`{"account":"` + client1 + `","platform":"facebook","external_id":"1","name":"n"}`:             {http.StatusBadRequest, "platform"},
+		`{"account":"` + client1 + `","platform":4,"external_id":"1","name":"n"}`:                      {http.StatusBadRequest, "a_type"},
+		`{"account":"` + client1 + `","platform":1,"a_type":1,"external_id":"1","name":"n"}`:           {http.StatusBadRequest, "a_type"},
+		`{"account":"` + client1 + `","platform":1,"external_id":"1 2","name":"n"}`:                    {http.StatusBadRequest, "external_id"},
+		`{"account":"` + client1 + `","platform":1,"external_id":"","name":"n"}`:                       {http.StatusBadRequest, "external_id"},
+		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":" "}`:                      {http.StatusBadRequest, "name"},
+		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":"n","user":"bob"}`:         {http.StatusBadRequest, "user"},
+		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":"n","user":"` + bob + `"}`: {http.StatusUnprocessableEntity, "no active user"},
+		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":"n","tokens":1}`:           {http.StatusBadRequest, "not known"},
+		`{"account":"` + client1 + `","platform":1,"external_id":"777","name":"n"}`:                    {http.StatusConflict, "sign-in here"},
+		`{"account":"` + client1 + `","platform":1,"external_id":"778","name":"n"}`:                    {http.StatusConflict, "Another client"},
+		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":"n","connected":false}`:    {http.StatusNotFound, "not registered"},
+	} {
+		a, _ := b.registered(body)
+		require.Equal(t, want.status, a.status, "%s: %s", body, a.body)
+		require.Contains(t, a.body, want.says)
+	}
+	require.Len(t, log.Records(domain.TopicDirectory), before)
+	for _, ofSignIn := range []int64{domain.FirstComputedID + 5, 55} { // whoever names the place of a consent's tokens
+		refused := b.handOver(ofSignIn, `{"access_token":"STOLEN"}`)
+		require.Equal(t, http.StatusConflict, refused.status, refused.body)
+	}
+	// The main application's own page keeps its id and connection.
+	a, own := b.registered(`{"account":"` + client2 + `","platform":1,"external_id":"778","name":"Held"}`)
+	require.Equal(t, []int64{56, 55}, []int64{own.SocialAccountID, own.ConnectionID}, a.body)
+	// LinkedIn's id is one, with and without what makes a URN of it.
+	_, plain := b.registered(`{"account":"` + client1 + `","platform":4,"a_type":2,"external_id":"90041","name":"Page","user":"` + alice + `"}`)
+	_, urn := b.registered(`{"account":"` + client1 + `","platform":4,"a_type":2,"external_id":"urn:li:organization:90041","name":"Page","user":"` + alice + `"}`)
+	require.False(t, urn.Changed)
+	require.Equal(t, plain.SocialAccountID, urn.SocialAccountID)
+}

@@ -1,0 +1,161 @@
+package mount_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/api/mount"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+)
+
+// A main application that mounts the handler has connecting too: a person signs in below its prefix and chooses, and the main application
+// itself registers a page and hands its token over.
+func TestMountedConnecting(t *testing.T) {
+	t.Parallel()
+	sim := simulator.New(simulator.Config{Seed: 7, ClientID: "app", ClientSecret: "APPSECRET"})
+	sim.AddPeople(time.Now().AddDate(0, 0, -7))
+	platform := httptest.NewServer(sim)
+	t.Cleanup(platform.Close)
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	public := server.URL + "/boards"
+
+	config := runBeside(t).config(api.AuthenticatorFunc(byCookie))
+	config.HTTP.Prefix = "/boards"
+	config.Connect = &mount.Connect{
+		SecretsKey: strings.Repeat("ab", 32), PublicURL: public,
+		Facebook: mount.App{ID: "app", Secret: "APPSECRET", BaseURL: platform.URL + simulator.PathFacebook},
+	}
+	boards, err := mount.Open(t.Context(), config)
+	require.NoError(t, err)
+	ran := make(chan error, 1)
+	go func() { ran <- boards.Run(context.Background()) }()
+	t.Cleanup(func() {
+		require.NoError(t, boards.Close())
+		require.NoError(t, <-ran)
+	})
+	mux.Handle("/boards/", boards.Handler())
+	require.Eventually(t, func() bool { return get(boards.Handler(), "/readyz", "").Code == http.StatusOK }, patience, often)
+
+	ask := func(method, path, body string, by func(*http.Request) *http.Request, into any) int {
+		t.Helper()
+		r := httptest.NewRequestWithContext(t.Context(), method, "/boards"+path, strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		boards.Handler().ServeHTTP(w, by(r))
+		envelope := struct {
+			Data any `json:"data"`
+		}{into}
+		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &envelope), w.Body)
+		return w.Code
+	}
+	staff := func(r *http.Request) *http.Request {
+		r.AddCookie(&http.Cookie{Name: "session", Value: "alice's"})
+		return r
+	}
+	app := func(r *http.Request) *http.Request {
+		return r.WithContext(api.WithPrincipal(r.Context(), api.Principal{UserID: "my-app", Roles: api.Roles{api.RoleMainApp}}))
+	}
+
+	var begun struct {
+		ID       string `json:"id"`
+		StartURL string `json:"start_url"`
+	}
+	require.Equal(t, http.StatusOK, ask(http.MethodPost, "/api/connect", `{"platform":1,"account":"`+client+`"}`, staff, &begun))
+	require.True(t, strings.HasPrefix(begun.StartURL, public+"/connect/start/"), begun.StartURL)
+	browser := &browser{t: t, cookies: map[string]string{}}
+	start := browser.get(begun.StartURL)
+	dialog := strings.ReplaceAll(regexp.MustCompile(`href="([^"]+/dialog/oauth[^"]*)"`).FindStringSubmatch(start)[1], "&amp;", "&") + "&as=" + simulator.Mara
+	form := url.Values{"decision": {"consent"}}
+	for _, box := range regexp.MustCompile(`name="(scope|page)" value="([^"]+)" checked`).FindAllStringSubmatch(browser.get(dialog), -1) {
+		form.Add(box[1], box[2])
+	}
+	choice := browser.post(dialog, form) // comes back below the prefix, and is led on to the choice
+	require.Contains(t, choice, "Harbour Bakery")
+	require.Contains(t, browser.at, public+"/connect/choose/"+begun.ID)
+	seen := regexp.MustCompile(`name="seen" value="([^"]+)"`).FindStringSubmatch(choice)[1]
+	browser.post(browser.at, url.Values{"seen": {seen}, "page": {"1.0.90011"}})
+	var status struct {
+		Step    string `json:"step"`
+		Outcome struct {
+			Connected []struct {
+				Name string `json:"name"`
+			} `json:"connected"`
+		} `json:"outcome"`
+	}
+	require.Equal(t, http.StatusOK, ask(http.MethodGet, "/api/connect/"+begun.ID, "", staff, &status))
+	require.Equal(t, "done", status.Step)
+	require.Equal(t, "Harbour Bakery", status.Outcome.Connected[0].Name)
+
+	var page struct {
+		Connection int64 `json:"connection_id"`
+	}
+	registers := `{"account":"` + client + `","platform":1,"external_id":"90012","name":"Catering"}`
+	require.Equal(t, http.StatusOK, ask(http.MethodPost, "/api/platforms", registers, app, &page))
+	own := func(token string) string { return fmt.Sprintf(`{"access_token":%q}`, token) }
+	tokens := fmt.Sprintf("/api/connections/%d/tokens", page.Connection)
+	require.Equal(t, http.StatusUnprocessableEntity, ask(http.MethodPut, tokens, own("invented"), app, &struct{}{}))
+	require.Equal(t, http.StatusOK, ask(http.MethodPut, tokens, own(sim.Tokens(1, "90012").Access), app, &struct{}{}))
+	require.Equal(t, http.StatusForbidden, ask(http.MethodPut, tokens, own("invented"), staff, &struct{}{}))
+}
+
+// browser follows redirects and keeps cookies by their names, also those that want HTTPS: this machine's simulator does without.
+type browser struct {
+	t       *testing.T
+	cookies map[string]string
+	at      string // the address of the page that is shown
+}
+
+func (b *browser) get(address string) string { return b.load(http.MethodGet, address, nil) }
+
+func (b *browser) post(address string, form url.Values) string {
+	return b.load(http.MethodPost, address, form)
+}
+
+func (b *browser) load(method, address string, form url.Values) string {
+	b.t.Helper()
+	client := &http.Client{Transport: &http.Transport{}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	defer client.CloseIdleConnections()
+	for range 5 {
+		r, err := http.NewRequestWithContext(b.t.Context(), method, address, strings.NewReader(form.Encode()))
+		require.NoError(b.t, err)
+		if method == http.MethodPost {
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}
+		for name, value := range b.cookies {
+			r.AddCookie(&http.Cookie{Name: name, Value: value})
+		}
+		response, err := client.Do(r)
+		require.NoError(b.t, err)
+		var page bytes.Buffer
+		_, err = page.ReadFrom(response.Body)
+		require.NoError(b.t, err)
+		require.NoError(b.t, response.Body.Close())
+		for _, c := range response.Cookies() {
+			b.cookies[c.Name] = c.Value
+		}
+		if response.StatusCode/100 != 3 {
+			require.Equal(b.t, http.StatusOK, response.StatusCode, "%s %s: %s", method, address, &page)
+			b.at = address
+			return page.String()
+		}
+		next, err := response.Location()
+		require.NoError(b.t, err)
+		method, address, form = http.MethodGet, next.String(), nil
+	}
+	require.Fail(b.t, "redirects do not end")
+	return ""
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// What the platforms say of stored tokens, over HTTP and on the command line: the same, but for names and the platforms' words, which are only
+// for the terminal. Over HTTP it is an operator's action, recorded with its reason.
+func TestConnectionsAreChecked(t *testing.T) {
+	dir := t.TempDir()
+	sim := simulator.New(simulator.Config{Seed: 7})
+	platform := httptest.NewServer(sim)
+	defer platform.Close()
+	facebook := platform.URL + simulator.PathFacebook
+	var c cli
+	parser, err := kong.New(&c, defaults())
+	require.NoError(t, err)
+	_, err = parser.Parse([]string{
+		"serve", "--data-dir", dir, "--log-level", "error", "--secrets-key", fetchKey, "--facebook-url", facebook, "--facebook-app-id", "app",
+		"--facebook-app-secret", "APPSECRET", "--roles", "api,projector", "--jwt-secret", "a secret of at least thirty-two bytes", "--jwt-issuer", "i",
+		"--jwt-audience", "a", "--directory", directoryMainApp, "--managed-subscriptions", "managed",
+	})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	a, err := c.Serve.open(ctx, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	err = a.run(ctx, "127.0.0.1:0", func(_ context.Context, base string) error {
+		defer stop()
+		require.Eventually(t, func() bool { return a.Monitor.MayCommand() == nil }, time.Minute, 10*time.Millisecond)
+		seedFetching(t, a, sim)
+		by := func(role string) string {
+			token, err := a.sign(eraseStaff, "", []string{role}, time.Now().Add(time.Hour))
+			require.NoError(t, err)
+			return token
+		}
+		operator := by("operator")
+		check := func(connection, token, body string) (int, string) {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/api/ops/connections/"+connection+"/check", strings.NewReader(body))
+			require.NoError(t, err)
+			request.Header.Set("Authorization", "Bearer "+token)
+			request.Header.Set("Content-Type", "application/json")
+			response, err := http.DefaultClient.Do(request)
+			require.NoError(t, err)
+			defer response.Body.Close()
+			answer, err := io.ReadAll(response.Body)
+			require.NoError(t, err)
+			require.NotContains(t, string(answer), "Simacc", "a token")
+			return response.StatusCode, string(answer)
+		}
+		const reason = `{"reason":"incident:OPS-4"}`
+		for _, wrong := range []struct {
+			connection, token, body string
+			want                    int
+		}{
+			{"1", operator, `{}`, http.StatusBadRequest},
+			{"99", operator, reason, http.StatusNotFound},
+			{"x", operator, reason, http.StatusBadRequest},
+			{"1", by("main_app"), reason, http.StatusForbidden},
+		} {
+			status, answer := check(wrong.connection, wrong.token, wrong.body)
+			require.Equal(t, wrong.want, status, answer)
+		}
+		var envelope struct {
+			Data []readmodels.CheckedConnection `json:"data"`
+		}
+		status, answer := check("1", operator, reason)
+		require.Equal(t, http.StatusOK, status, answer)
+		require.NoError(t, json.Unmarshal([]byte(answer), &envelope))
+		require.Len(t, envelope.Data, 1)
+		require.Equal(t, "701", envelope.Data[0].OwnerID)
+		require.Empty(t, envelope.Data[0].Problem)
+		require.Contains(t, *envelope.Data[0].Granted, "read_insights")
+		require.NotContains(t, answer, "Account 701")
+		status, answer = check("2", operator, reason)
+		require.Equal(t, http.StatusOK, status, answer)
+		require.NoError(t, json.Unmarshal([]byte(answer), &envelope))
+		require.Contains(t, envelope.Data[0].Problem, "reconnect")
+		require.NotContains(t, answer, "Session has expired")
+
+		records := 0
+		require.Eventually(t, func() bool {
+			err := a.ReadPool.QueryRow(ctx,
+				`select count(*) from operations_trail where event_type = 'operations.operator_acted.v1' and data ->> 'action' = $1`, string(domain.ActionConnectionChecked)).Scan(&records)
+			return err == nil && records == 2
+		}, time.Minute, 10*time.Millisecond)
+		return nil
+	})
+	require.NoError(t, err)
+	require.NoError(t, a.Close())
+
+	at := []string{
+		"--data-dir", dir, "--log-level", "error", "--secrets-key", fetchKey, "--facebook-url", facebook, "--facebook-app-id", "app", "--facebook-app-secret", "APPSECRET",
+	}
+	code, out, problems := byHand(t, append([]string{"connections", "check", "1"}, at...)...)
+	require.Zero(t, code, problems)
+	require.Contains(t, out, "token of 701 Account 701")
+	require.Contains(t, out, "granted scopes: ")
+	code, out, _ = byHand(t, append([]string{"connections", "check", "2", "--json"}, at...)...)
+	require.Equal(t, exitFailure, code)
+	require.Contains(t, out, "The platform says: ")
+	code, _, problems = byHand(t, append([]string{"connections", "check"}, at...)...)
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, problems, "--all")
+}

@@ -1,0 +1,212 @@
+package collect_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// checked is the use case as it is served over HTTP: the platforms are asked first.
+func (s *fetchStage) checked() collect.HandOverTokens {
+	s.t.Helper()
+	use := s.handOver()
+	use.Check = &collect.CheckHandedOver{Pages: readmodels.Connecting{Pool: s.log.DB.ReadOnly}, Platforms: s.set}
+	return use
+}
+
+// reach makes the process one that knows its apps, and people who can sign in.
+func (s *fetchStage) reach(t *testing.T) {
+	t.Helper()
+	s.app = "ourapp"
+	s.sim.AddPeople(fetchDay.AddDate(0, -1, 0))
+	s.collect = s.process()
+}
+
+// signIn is what the dialog of a main application's own app brings: Mara's token, with everything ticked.
+func (s *fetchStage) signIn(p domain.Platform) platforms.Consent {
+	s.t.Helper()
+	dialog, err := s.set.SignIn(p)
+	require.NoError(s.t, err)
+	const back = "https://app.example/back"
+	address := dialog.Address("state", back) + "&as=" + simulator.Mara
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	page, err := client.Get(address) //nolint:noctx // of the test's own server
+	require.NoError(s.t, err)
+	defer page.Body.Close()
+	html, err := io.ReadAll(page.Body)
+	require.NoError(s.t, err)
+	form := url.Values{"decision": {"consent"}}
+	for _, box := range strings.Split(string(html), `name="`)[1:] {
+		name, rest, _ := strings.Cut(box, `" value="`)
+		if value, more, _ := strings.Cut(rest, `"`); strings.HasPrefix(more, " checked") {
+			form.Add(name, value)
+		}
+	}
+	done, err := client.PostForm(address, form) //nolint:noctx // as above
+	require.NoError(s.t, err)
+	defer done.Body.Close()
+	at, err := done.Location()
+	require.NoError(s.t, err)
+	consent, err := dialog.Redeem(s.t.Context(), at.Query().Get("code"), back)
+	require.NoError(s.t, err)
+	return consent
+}
+
+// mainApps registers accounts of one connection, as a main application tells them.
+func (s *fetchStage) mainApps(connection int64, p domain.Platform, kind domain.AccountType, externalIDs ...string) (all []connected) {
+	s.t.Helper()
+	ref := "connection:" + externalIDs[0]
+	s.log.Put(s.t, domain.DirectoryConnection{ID: connection, MemberID: 5, Platform: p, AccountType: kind, SecretRef: ref})
+	for i, id := range externalIDs {
+		c := connected{domain.DirectorySocialAccount{
+			ID: connection*10 + int64(i), ParentAccount: agency, AccountID: north, MemberID: 5, ConnectionID: connection, Platform: p, AccountType: kind,
+			ExternalID: id, Connected: true,
+		}, ref}
+		s.log.Put(s.t, c.DirectorySocialAccount)
+		all = append(all, c)
+	}
+	return all
+}
+
+// What a main application's own dialog brought is checked and read, on every platform: a person's token of Facebook brings each page's own.
+func TestHandedOverTokensReadTheirAccounts(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	s.reach(t)
+	for connection, c := range map[int64]struct {
+		platform domain.Platform // of the accounts
+		dialog   domain.Platform
+		kind     domain.AccountType
+		accounts []string
+		pages    int // with tokens of their own
+	}{
+		201: {domain.Facebook, domain.Facebook, 0, []string{"90011", "90012"}, 2},
+		202: {domain.Instagram, domain.Facebook, 0, []string{"90021"}, 1},
+		203: {domain.Instagram, domain.Instagram, 0, []string{"90031"}, 0},
+		204: {domain.LinkedIn, domain.LinkedIn, domain.LinkedInProfile, []string{"mLq7xW2a"}, 0},
+		205: {domain.LinkedIn, domain.LinkedIn, domain.LinkedInCompanyPage, []string{"urn:li:organization:90041", "90042"}, 0},
+		206: {domain.TikTok, domain.TikTok, 0, []string{"open-mara"}, 0},
+	} {
+		accounts := s.mainApps(connection, c.platform, c.kind, c.accounts...)
+		given := s.signIn(c.dialog).Tokens
+		login := c.dialog == domain.Instagram
+		tokens := collect.NewTokens{
+			AccessToken: given.AccessToken, RefreshToken: given.RefreshToken, ExpiresAt: given.ExpiresAt, RefreshExpiresAt: given.RefreshExpiresAt,
+		}
+		if c.platform == domain.Instagram {
+			tokens.InstagramLogin = &login
+		}
+		_, err := s.checked().HandOver(t.Context(), connection, tokens)
+		require.NoError(t, err, "connection %d", connection)
+		require.Len(t, s.tokens(accounts[0]).Pages, c.pages, "connection %d", connection)
+		for _, account := range accounts {
+			require.NoError(t, s.byHand(t.Context(), s.collect, domain.FetchAccounts, account), "connection %d, %s", connection, account.ExternalID)
+			require.NotEmpty(t, s.readings(account))
+		}
+		if c.pages > 0 { // a page's own token reads that page
+			own := collect.NewTokens{AccessToken: s.tokens(accounts[0]).Pages[c.accounts[0]], InstagramLogin: tokens.InstagramLogin}
+			_, err := s.checked().HandOver(t.Context(), connection, own)
+			if len(accounts) == 1 {
+				require.NoError(t, err)
+				require.Empty(t, s.tokens(accounts[0]).Pages)
+			} else {
+				require.ErrorContains(t, err, "does not read 90012")
+				require.Equal(t, domain.CodeUnprocessable, domain.CodeOf(err))
+			}
+		}
+	}
+}
+
+// One account that does not fit refuses all, by its platform id; so do dead tokens, a connection that reads nothing, and a platform that does
+// not answer. What was stored stays.
+func TestHandedOverTokensThatDoNotFit(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	s.reach(t)
+	facebook := collect.NewTokens{AccessToken: s.signIn(domain.Facebook).Tokens.AccessToken}
+	mixed := s.mainApps(301, domain.Facebook, 0, "90011", "90014", "90013") // the second is somebody else's, the third lacks a task
+	s.log.Put(t, domain.DirectoryConnection{ID: 302, MemberID: 5, Platform: domain.Facebook, SecretRef: "connection:302"})
+	s.mainApps(303, domain.TikTok, 0, "another")
+	stored := commands.StoredTokens{AccessToken: "before"}
+	s.store(mixed[0], stored)
+	for name, c := range map[string]struct {
+		connection int64
+		given      collect.NewTokens
+		code       domain.Code
+		want       string
+	}{
+		"accounts of others": {301, facebook, domain.CodeUnprocessable, "does not read 90014, 90013 (for want of ANALYZE), which"},
+		"refused":            {301, collect.NewTokens{AccessToken: "invented"}, domain.CodeUnprocessable, "does not take access_token"},
+		"reads nothing":      {302, facebook, domain.CodeConflict, "Nothing is read by this connection"},
+		"another's":          {303, collect.NewTokens{AccessToken: s.signIn(domain.TikTok).Tokens.AccessToken}, domain.CodeUnprocessable, "does not read another"},
+	} {
+		_, err := s.checked().HandOver(t.Context(), c.connection, c.given)
+		require.ErrorContains(t, err, c.want, name)
+		require.Equal(t, c.code, domain.CodeOf(err), name)
+		require.NotContains(t, err.Error(), c.given.AccessToken, name)
+	}
+	use := s.checked()
+	use.Check.Platforms = silentPlatform{}
+	_, err := use.HandOver(t.Context(), 301, facebook)
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+	require.Equal(t, stored, s.tokens(mixed[0]))
+}
+
+// silentPlatform does not answer.
+type silentPlatform struct{}
+
+func (silentPlatform) Holds(_ context.Context, p domain.Platform, _ platforms.Target) (platforms.Consent, error) {
+	return platforms.Consent{}, &platforms.Error{Class: platforms.ClassRetry, Platform: p, Op: "sign_in_who"}
+}
+
+// A main application that repeats what it handed over gives back nothing that was renewed since: TikTok's refresh token works once. Renewals
+// and hand-overs at the same time lose neither.
+func TestRepeatedHandOverKeepsRenewedTokens(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	s.reach(t)
+	user := s.mainApps(401, domain.TikTok, 0, "open-mara")[0]
+	first := s.signIn(domain.TikTok).Tokens
+	given := collect.NewTokens{AccessToken: first.AccessToken, RefreshToken: first.RefreshToken, ExpiresAt: first.ExpiresAt, RefreshExpiresAt: first.RefreshExpiresAt}
+	done, err := s.checked().HandOver(t.Context(), 401, given)
+	require.NoError(t, err)
+	require.False(t, done.Unchanged)
+	s.clock.advance(first.ExpiresAt.Sub(s.clock.Now()) - 10*time.Minute)
+	require.NoError(t, s.byHand(t.Context(), s.collect, domain.FetchTokens, user))
+	renewed := s.tokens(user)
+	require.NotEqual(t, first.RefreshToken, renewed.RefreshToken)
+
+	for range 2 {
+		done, err = s.checked().HandOver(t.Context(), 401, given)
+		require.NoError(t, err)
+		require.True(t, done.Unchanged)
+		require.Equal(t, renewed.AccessToken, s.tokens(user).AccessToken)
+	}
+	s.clock.advance(110 * time.Minute)
+	second := s.signIn(domain.TikTok).Tokens
+	newer := collect.NewTokens{AccessToken: second.AccessToken, RefreshToken: second.RefreshToken, ExpiresAt: second.ExpiresAt}
+	var both sync.WaitGroup
+	both.Go(func() { _ = s.byHand(t.Context(), s.collect, domain.FetchTokens, user) })
+	both.Go(func() { _, err = s.checked().HandOver(t.Context(), 401, newer) })
+	both.Wait()
+	require.NoError(t, err)
+	require.NotEqual(t, renewed.RefreshToken, s.tokens(user).RefreshToken)
+	require.NoError(t, s.byHand(t.Context(), s.collect, domain.FetchAccounts, user), "what is stored reads")
+	s.clock.advance(110 * time.Minute)
+	require.NoError(t, s.byHand(t.Context(), s.collect, domain.FetchTokens, user), "and can be renewed")
+}

@@ -1,0 +1,237 @@
+package connect
+
+import (
+	"cmp"
+	"context"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Registrations takes up pages and profiles whose people a main application signs in itself. Each gets a connection of its own, so that a
+// token that dies takes no other down; the tokens come afterwards, by PUT /api/connections/{id}/tokens.
+type Registrations struct {
+	Directory RegisterDirectory
+	Told      ToldDirectory
+	Secrets   SecretEraser
+	Log       commands.Appender
+	// Moved returns a channel that is closed when the directory's tables move next.
+	Moved func() <-chan struct{}
+	Now   func() time.Time
+}
+
+// RegisterDirectory is what must be known of pages.
+type RegisterDirectory interface {
+	lastTold
+	Names(ctx context.Context, parent, account string, now time.Time) (domain.ConnectNames, error)
+	PagesNamed(ctx context.Context, parent string, refs []domain.PageRef) ([]domain.ConnectedPage, error)
+	Page(ctx context.Context, parent string, id int64) (domain.ConnectedPage, error)
+}
+
+// ToldDirectory reads back what was told of entities.
+type ToldDirectory interface {
+	Told(ctx context.Context, keys []string) (map[string]domain.ToldEntity, error)
+}
+
+// SecretEraser deletes secrets.
+type SecretEraser interface {
+	Delete(ctx context.Context, ref string) error
+}
+
+// Registration is a page or profile of an account.
+type Registration struct {
+	By        domain.ConnectRequester // the main application
+	AccountID string                  // whose it is: a client, or an agency itself
+	domain.PageRef
+	Name   string
+	UserID string // of the account: whose profile it is; "": nobody's
+	// Ends says that it is to be read no more: its tokens are deleted, and its figures stay.
+	Ends bool
+}
+
+// Registered is a page or profile as the directory has it.
+type Registered struct {
+	SocialAccountID int64 `json:"social_account_id"`
+	ConnectionID    int64 `json:"connection_id"` // whose tokens are to be handed over
+	MemberID        int64 `json:"member_id"`
+	Connected       bool  `json:"connected"` // false: it is read no more
+	// Changed tells whether this request has changed something.
+	Changed bool `json:"changed"`
+	// Subscribed tells whether a subscription runs: without one nothing is read.
+	Subscribed bool `json:"subscribed"`
+}
+
+// maxRegistered bounds names and the platforms' ids, in characters.
+const maxRegistered = 200
+
+// Errors of registrations.
+var (
+	errNoUser = domain.NewError(domain.CodeUnprocessable, "user: is no active user of the account. Send the user first, or leave it out.").
+			WithField("user", "is no active user of the account")
+	errSignedIn = domain.NewError(domain.CodeConflict,
+		"This page was connected by a sign-in here. Disconnect it first (POST /api/platforms/{platformId}/disconnect). Nothing was changed.")
+	errHeld = domain.NewError(domain.CodeConflict,
+		"Another client of the agency has this page. Send it with \"connected\":false for that client first. Nothing was changed.")
+	errNotRegistered = domain.NewError(domain.CodeNotFound, "This page was not registered, so that there is nothing to end. Check account, platform and external_id.")
+	errEndNotShown   = domain.NewError(domain.CodeUnavailable,
+		"The page is being disconnected, and our tables do not show it yet. Its tokens are still here: send the same request again in a minute.")
+)
+
+// Register takes a page up, or ends that it is read; to repeat it is harmless. A page that the directory has keeps its id, and its connection
+// where the main application told it. Errors: invalid, not_found (the account; what is to be ended), unprocessable (the user), conflict (it was
+// connected here, or another client has it), unavailable (to be repeated).
+func (r Registrations) Register(ctx context.Context, reg Registration) (done Registered, err error) {
+	if reg.ExternalID, err = reg.check(); err != nil {
+		return done, err
+	}
+	agency, names, err := r.whose(ctx, reg)
+	if err != nil {
+		return done, err
+	}
+	reg.By.ParentAccount, reg.By.AccountID = agency, reg.AccountID
+	known, err := r.Directory.PagesNamed(ctx, agency, []domain.PageRef{reg.PageRef})
+	if err != nil {
+		return done, err
+	}
+	page := r.page(reg, agency)
+	if len(known) > 0 { // connected ones come first
+		before := known[0]
+		done = registered(before.DirectorySocialAccount, names)
+		own := before.ConnectionID == page.ConnectionID
+		switch {
+		case before.Connected && domain.Computed(before.ConnectionID) && !own:
+			return Registered{}, errSignedIn
+		case before.Connected && before.AccountID != reg.AccountID:
+			return Registered{}, errHeld
+		case reg.Ends && !own:
+			return Registered{}, errNotRegistered
+		case reg.Ends:
+			return r.end(ctx, reg, before.DirectorySocialAccount, done)
+		case before.Connected && (!own || before.Name == reg.Name && before.MemberID == page.MemberID):
+			return done, nil
+		}
+		page.ID, page.CreatedAt = before.ID, before.CreatedAt // it keeps its id and history
+	}
+	if reg.Ends {
+		return Registered{}, errNotRegistered
+	}
+	done = registered(page, names)
+	done.Changed = true
+	return done, r.append(ctx, reg, page)
+}
+
+// check refuses what cannot be a page's, and returns the platform's id: LinkedIn's as a plain one, so that no page is registered twice.
+func (reg Registration) check() (externalID string, err error) {
+	wrong := func(field, detail string) error {
+		return domain.NewError(domain.CodeInvalid, "The request is not well-formed: %s %s.", field, detail).WithField(field, detail)
+	}
+	id := reg.ExternalID
+	if reg.Platform == domain.LinkedIn {
+		id = id[strings.LastIndexByte(id, ':')+1:]
+	}
+	plain := func(r rune) bool { return r > ' ' && r <= '~' }
+	linkedIn := reg.AccountType == domain.LinkedInProfile || reg.AccountType == domain.LinkedInCompanyPage
+	switch {
+	case !reg.Platform.Valid():
+		return "", wrong("platform", "is not a platform: use 1, 3, 4 or 6")
+	case (reg.Platform == domain.LinkedIn) != linkedIn || !linkedIn && reg.AccountType != 0:
+		return "", wrong("a_type", "is 1 (profile) or 2 (company page) at LinkedIn, and left out elsewhere")
+	case id == "" || len(id) > maxRegistered || strings.TrimFunc(id, plain) != "":
+		return "", wrong("external_id", "is not an id that platforms give: 1 to 200 visible ASCII characters without spaces")
+	case strings.TrimSpace(reg.Name) == "" || utf8.RuneCountInString(reg.Name) > maxRegistered || strings.ContainsFunc(reg.Name, func(r rune) bool { return r < ' ' }):
+		return "", wrong("name", "is missing, or no text of at most 200 characters on one line")
+	default:
+		return id, nil
+	}
+}
+
+// whose finds the agency of the account, which must be active, and the user, if one is named.
+func (r Registrations) whose(ctx context.Context, reg Registration) (agency string, names domain.ConnectNames, err error) {
+	ofAccount, ofUser := domain.DirectoryKey(domain.KindAccount, reg.AccountID), domain.DirectoryKey(domain.KindUser, reg.UserID)
+	keys := []string{ofAccount}
+	if reg.UserID != "" {
+		keys = append(keys, ofUser)
+	}
+	told, err := r.Told.Told(ctx, keys)
+	if err != nil {
+		return "", names, err
+	}
+	account, _ := told[ofAccount].Entity.(domain.DirectoryAccount)
+	agency = cmp.Or(account.ParentAccount, reg.AccountID)
+	if names, err = r.Directory.Names(ctx, agency, reg.AccountID, r.Now()); err != nil {
+		return "", names, err
+	}
+	if user, ok := told[ofUser].Entity.(domain.DirectoryUser); reg.UserID != "" && (!ok || !user.Active || user.AccountID != reg.AccountID) {
+		return "", names, errNoUser
+	}
+	return agency, names, nil
+}
+
+// page is the record of a registration.
+func (r Registrations) page(reg Registration, agency string) domain.DirectorySocialAccount {
+	now := r.Now().UTC().Truncate(time.Microsecond)
+	return domain.DirectorySocialAccount{
+		ID: domain.ComputedSocialAccount(agency, reg.Platform, reg.AccountType, reg.ExternalID), ParentAccount: agency, AccountID: reg.AccountID,
+		MemberID:     domain.ComputedMember(agency, reg.AccountID, reg.Platform, cmp.Or(reg.UserID, "page:"+reg.ExternalID)),
+		ConnectionID: domain.RegisteredConnection(agency, reg.Platform, reg.AccountType, reg.ExternalID),
+		Platform:     reg.Platform, AccountType: reg.AccountType, ExternalID: reg.ExternalID, Name: reg.Name, Connected: true, CreatedAt: now, UpdatedAt: now,
+	}
+}
+
+func registered(page domain.DirectorySocialAccount, names domain.ConnectNames) Registered {
+	return Registered{
+		SocialAccountID: page.ID, ConnectionID: page.ConnectionID, MemberID: page.MemberID, Connected: page.Connected, Subscribed: names.Subscribed,
+	}
+}
+
+// append records a page with its member and connection, and waits until the tables show it, so that the next request finds it.
+func (r Registrations) append(ctx context.Context, reg Registration, page domain.DirectorySocialAccount) error {
+	return r.record(ctx, reg, page,
+		domain.DirectoryMember{ID: page.MemberID, AccountID: page.AccountID, UserID: reg.UserID, Name: page.Name, Active: true},
+		domain.DirectoryConnection{
+			ID: page.ConnectionID, MemberID: page.MemberID, Platform: page.Platform, AccountType: page.AccountType,
+			SecretRef: domain.RegisteredSecretRef(page.ConnectionID), CreatedAt: page.UpdatedAt, UpdatedAt: page.UpdatedAt,
+		}, page)
+}
+
+// record appends entities, of which the page is the last: whoever reads it finds what it names.
+func (r Registrations) record(ctx context.Context, reg Registration, page domain.DirectorySocialAccount, entities ...domain.DirectoryEntity) error {
+	drafts, err := countingDrafts(ctx, r.Directory, entities, page.UpdatedAt)
+	if err != nil {
+		return err
+	}
+	for _, draft := range drafts {
+		if err := r.Log.Append(ctx, signed(draft, reg.By)); err != nil {
+			return err
+		}
+	}
+	if !r.shown(ctx, page) && !page.Connected {
+		return errEndNotShown
+	}
+	return nil
+}
+
+func (r Registrations) shown(ctx context.Context, page domain.DirectorySocialAccount) bool {
+	return commands.Shown(ctx, r.Moved, func(ctx context.Context) (bool, error) {
+		now, err := r.Directory.Page(ctx, page.ParentAccount, page.ID)
+		if domain.CodeOf(err) == domain.CodeNotFound {
+			return false, nil
+		}
+		return now.Connected == page.Connected && now.ConnectionID == page.ConnectionID, err
+	})
+}
+
+// end records that a page is read no more, then deletes its tokens.
+func (r Registrations) end(ctx context.Context, reg Registration, page domain.DirectorySocialAccount, done Registered) (Registered, error) {
+	done.Connected, done.Changed = false, page.Connected
+	if page.Connected {
+		page.Connected, page.UpdatedAt = false, r.Now().UTC().Truncate(time.Microsecond)
+		if err := r.record(ctx, reg, page, page); err != nil {
+			return Registered{}, err
+		}
+	}
+	return done, r.Secrets.Delete(ctx, domain.RegisteredSecretRef(page.ConnectionID))
+}

@@ -1,0 +1,50 @@
+package assembly
+
+import (
+	"context"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// openReach completes what takes tokens of a main application, and what asks the platforms about stored ones.
+func (s *Service) openReach(ctx context.Context, c FetchConfig) (err error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	c.Collect.GrowthWindow = max(c.Collect.GrowthWindow, 1) // a main application says none: nothing is read here
+	if s.Fetcher != nil {
+		s.operators.collector = s.Fetcher.Collect
+	} else if s.operators.collector, err = s.newCollector(ctx, c); err != nil {
+		return err
+	}
+	network, err := s.network(ctx, c)
+	if err != nil {
+		return err
+	}
+	secrets, err := s.Secrets(ctx)
+	if err != nil {
+		return err
+	}
+	directory := readmodels.Connecting{Pool: s.ReadPool}
+	s.mainApp = &api.MainAppDeps{
+		Register: connect.Registrations{
+			Directory: directory, Told: readmodels.ToldEntities{Pool: s.ReadPool, Registry: s.events}, Secrets: secrets, Log: s.Log,
+			Moved: s.directoryMoved, Now: c.Now,
+		},
+		Tokens: collect.HandOverTokens{
+			Places: readmodels.Connections{Pool: s.ReadPool}, Secrets: secrets, Now: c.Now,
+			Check: &collect.CheckHandedOver{Pages: directory, Platforms: network.clients}, Look: s.operators.jobs.Look,
+		},
+	}
+	return nil
+}
+
+// directoryMoved returns a channel that is closed when the directory's tables move next.
+func (s *Service) directoryMoved() <-chan struct{} {
+	return s.progress.Moved(projections.Directory{}.Name(), "")
+}
