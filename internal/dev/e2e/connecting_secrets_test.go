@@ -3,9 +3,8 @@
 package e2e_test
 
 import (
-	"bytes"
 	"fmt"
-	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -36,11 +35,9 @@ func (o *overheard) listen(platforms http.Handler) http.Handler {
 		answer := httptest.NewRecorder()
 		platforms.ServeHTTP(answer, r)
 		o.hear(r, answer)
-		for name, values := range answer.Header() {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), answer.Header())
 		w.WriteHeader(answer.Code)
-		_, _ = io.Copy(w, bytes.NewReader(answer.Body.Bytes()))
+		_, _ = w.Write(answer.Body.Bytes())
 	})
 }
 
