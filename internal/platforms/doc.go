@@ -25,6 +25,7 @@
 //	http_client.go usage.go one HTTP call: limits, classification, statistics, usage headers
 //	oauth.go                token endpoints: renewal by a refresh token, answers, error words
 //	inspect.go              what a stored token is: whose, what it may do, until when
+//	signed_request.go       what Meta says of a person, signed with our app's secret
 //	sign_in*.go             the dialogs in which a person consents: their addresses, the code, what was given
 //	decode.go               lenient JSON types
 //	negative_cache.go       which metrics and parts were refused
