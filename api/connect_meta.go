@@ -24,9 +24,7 @@ func (s *Server) metaRoutes() []route {
 		return nil
 	}
 	return []route{
-		{http.MethodPost, patternMetaDeauthorize, "postConnectMetaDeauthorize", nil, operation{
-			serve: s.metaCall(s.postMetaDeauthorize), answer: Answer{Bare: reflect.TypeFor[struct{}]()},
-		}},
+		{http.MethodPost, patternMetaDeauthorize, "postConnectMetaDeauthorize", nil, operation{serve: s.metaCall(s.postMetaDeauthorize)}},
 		{http.MethodPost, patternMetaDelete, "postConnectMetaDelete", nil, operation{
 			serve: s.metaCall(s.postMetaDelete), answer: Answer{Bare: reflect.TypeFor[connect.DeletionAnswer]()},
 		}},

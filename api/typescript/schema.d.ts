@@ -3515,6 +3515,13 @@ export interface components {
             /** @description The scope. */
             scope: string;
         };
+        /** @description What Meta is told of a request for deletion, by its names. */
+        DeletionAnswer: {
+            /** @description 32 hex digits */
+            confirmation_code: string;
+            /** @description the page that tells how far it came */
+            url: string;
+        };
         /** @description Followers by what the platform tells of them, added up over the accounts that have such a split. The parts are less than the followers: platforms leave people out whom they know nothing of. */
         Demographics: {
             /** @description by name, for example 25-34; empty: not given */
@@ -14962,8 +14969,18 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
             400: components["responses"]["invalid"];
             413: components["responses"]["too_large"];
+            503: components["responses"]["unavailable"];
         };
     };
     postConnectMetaDelete: {
@@ -14975,8 +14992,18 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletionAnswer"];
+                };
+            };
             400: components["responses"]["invalid"];
             413: components["responses"]["too_large"];
+            503: components["responses"]["unavailable"];
         };
     };
     getConnectMetaDelete: {

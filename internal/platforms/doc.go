@@ -26,6 +26,7 @@
 //	oauth.go                token endpoints: renewal by a refresh token, answers, error words
 //	inspect.go              what a stored token is: whose, what it may do, until when
 //	holds.go                what a token gives that a main application's own dialog brought
+//	signed_request.go       what Meta says of a person, signed with our app's secret
 //	sign_in*.go             the dialogs in which a person consents: their addresses, the code, what was given
 //	decode.go               lenient JSON types
 //	negative_cache.go       which metrics and parts were refused

@@ -56,15 +56,20 @@ var connectOperations = map[string]about{
 	"postConnectMetaDeauthorize": {
 		tag: tagConnecting, summary: "Meta tells that a person removed our app.",
 		text:    metaSigns + "The tokens of that person's consent are deleted, and what was read with them waits for another sign-in.",
-		refuses: []domain.Code{domain.CodeInvalid, domain.CodeTooLarge},
+		answers: taken, refuses: metaRefusals,
 	},
 	"postConnectMetaDelete": {
 		tag: tagConnecting, summary: "Meta tells that a person wants deleted what we have of them.",
 		text:    metaSigns + "The person is erased as by the command erase. The same request is answered with the same code.",
-		refuses: []domain.Code{domain.CodeInvalid, domain.CodeTooLarge},
+		answers: taken, refuses: metaRefusals,
 	},
 	"getConnectMetaDelete": browserPage("A page that tells how far a request for deletion came.", "It is known for 90 days after it is done."),
 }
+
+var (
+	taken        = []answer{{status: 200, text: "Done.", media: []string{mediaJSON}}}
+	metaRefusals = []domain.Code{domain.CodeInvalid, domain.CodeTooLarge, domain.CodeUnavailable}
+)
 
 const metaSigns = "For Meta alone: the form's signed_request is signed with the secret of our app, and whatever is not is refused alike. Whoever is not known is " +
 	"answered as if they were. It exists where such a secret is configured. "
