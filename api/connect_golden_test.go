@@ -30,7 +30,9 @@ func TestConnectGoldenAnswers(t *testing.T) {
 	}}})
 	register, tokens := deps.Register.(connect.Registrations), deps.Tokens.(collect.HandOverTokens)
 	register.Now, tokens.Now = now, now
-	b := setup(t, func(d *api.Deps) { d.Connect, d.MainApp = connectDesk(t, log, now), &api.MainAppDeps{Register: register, Tokens: tokens} })
+	b := setup(t, func(d *api.Deps) {
+		d.Connect, d.MainApp = connectDesk(t, log, now), &api.MainAppDeps{Register: register, Tokens: tokens}
+	})
 	golden := func(name, method, path, role, body string) map[string]any {
 		t.Helper()
 		got := b.ask(method, path, body, "Authorization: Bearer "+b.tokenOf(role))
