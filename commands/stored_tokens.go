@@ -32,17 +32,6 @@ type StoredTokens struct {
 	DataAccessUntil time.Time `json:"data_access_until,omitzero"`
 }
 
-// KeepPage notes the own token of a page; "", or the token itself, is none.
-func (t *StoredTokens) KeepPage(externalID, token string) {
-	if token == "" || token == t.AccessToken {
-		return
-	}
-	if t.Pages == nil {
-		t.Pages = map[string]string{}
-	}
-	t.Pages[externalID] = token
-}
-
 // Times is what may be known of the tokens without opening them.
 func (t StoredTokens) Times(taken time.Time) domain.SecretTimes {
 	return domain.SecretTimes{

@@ -8,7 +8,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 // Connect says how pages and profiles are connected below the handler: by people in a browser, and by tokens that the main application hands
@@ -47,7 +46,7 @@ func (c *Connect) validate() error {
 		}
 		return err
 	}
-	_, errKey := vault.ParseKeys(c.SecretsKey)
+	_, errKey := assembly.ParseSecretsKeys(c.SecretsKey)
 	_, errQuotas := quota.ParseLimits(c.Quotas)
 	return errors.Join(named("SecretsKey", errKey), named("PublicURL", assembly.CheckPublicURL(c.PublicURL)), named("Quotas", errQuotas))
 }
@@ -57,7 +56,7 @@ func (c *Connect) into(config *assembly.Config) (err error) {
 	if c == nil {
 		return nil
 	}
-	if config.SecretsKeys, err = vault.ParseKeys(c.SecretsKey); err != nil {
+	if config.SecretsKeys, err = assembly.ParseSecretsKeys(c.SecretsKey); err != nil {
 		return err
 	}
 	fetch := assembly.FetchConfig{Platforms: platforms.Config{

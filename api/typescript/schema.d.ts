@@ -3969,7 +3969,7 @@ export interface components {
             /** @description `awaited` tells whether the connection was waiting for this sign-in. */
             awaited: boolean;
             /** Format: int64 */
-            connection: number;
+            connection_id: number;
             /**
              * Format: date-time
              * @description of the access token; null: never, or not known

@@ -69,7 +69,7 @@ func (c CheckHandedOver) fit(ctx context.Context, place domain.TokenPlace, store
 		case !holds.Offered[at].MayRead:
 			wrong = append(wrong, page.ExternalID+" (for want of "+holds.Offered[at].Missing+")")
 		default:
-			stored.KeepPage(page.ExternalID, holds.Offered[at].AccessToken)
+			keepPage(stored, page.ExternalID, holds.Offered[at].AccessToken)
 		}
 	}
 	if len(wrong) > 0 {
@@ -86,3 +86,14 @@ func (c CheckHandedOver) fit(ctx context.Context, place domain.TokenPlace, store
 
 // plainExternalID is LinkedIn's id without what makes a URN of it.
 func plainExternalID(id string) string { return id[strings.LastIndexByte(id, ':')+1:] }
+
+// keepPage notes the own token of a page; "", or the token itself, is none.
+func keepPage(stored *commands.StoredTokens, externalID, token string) {
+	if token == "" || token == stored.AccessToken {
+		return
+	}
+	if stored.Pages == nil {
+		stored.Pages = map[string]string{}
+	}
+	stored.Pages[externalID] = token
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
@@ -32,3 +33,8 @@ func SilentCollector(of func() []collect.Silence) prometheus.Collector { return 
 
 // PeopleOf judges people by tables that a monitor looks at.
 func PeopleOf(m *Monitor) api.PeopleDirectory { return people{monitor: m} }
+
+// ErasuresRead reads the list of erasures as whoever takes what a main application tells does.
+func ErasuresRead(path string) func() (domain.Erasures, error) {
+	return (&erasuresRead{path: path}).now
+}

@@ -43,3 +43,6 @@ type Embedded interface {
 	// StartPostgres also returns a channel that is closed when the server has ended.
 	StartPostgres(ctx context.Context) (url string, ended <-chan struct{}, stop func() error, err error)
 }
+
+// ParseSecretsKeys reads keys as LEDGERBOARD_SECRETS_KEY has them, for a main application, which knows no vault.
+func ParseSecretsKeys(text string) (vault.Keys, error) { return vault.ParseKeys(text) }
