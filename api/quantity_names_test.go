@@ -16,8 +16,9 @@ import (
 var quantities = map[string]string{
 	// Figures.
 	"followers": "people who follow", "followers_change": "followers gained", "likes": "likes", "comments": "comments", "shares": "shares", "views": "views",
-	"engagement_rate_pct": "engagement by reach or followers", "impressions": "times shown", "clicks": "clicks", "saves": "times kept", "avg_watch_ms": "average length of a view", "reach": "people reached", "engagement": "interactions", "posts": "posts published",
+	"engagement_rate_pct": "engagement by reach or followers", "impressions": "times shown", "clicks": "clicks", "reach": "people reached", "engagement": "interactions", "posts": "posts published",
 	"social_accounts": "connected profiles and pages", "listed_users": "users on the list of a dashboard",
+	"saves": "times kept", "avg_watch_ms": "average length of a view",
 	// Ids.
 	"id": "the entity itself", "row_id": "account, by number", "p_id": "platform, by number", "a_type": "type of a LinkedIn account", "c_id": "category",
 	"member_id": "member", "social_account_id": "connected profile or page", "connection_id": "authorisation", "job": "job",

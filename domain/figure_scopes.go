@@ -30,7 +30,8 @@ func ScopesOfFigures(p Platform, t AccountType, instagramLogin bool) []FigureSco
 			{FiguresOfPosts, []string{MetricShares}, []string{"pages_read_engagement"}},
 			{FiguresOfPosts, []string{MetricLikes, MetricComments}, []string{"pages_read_engagement", "pages_read_user_content"}},
 			{
-				FiguresOfPosts, []string{MetricViews, MetricImpressions, MetricReach, MetricClicks, MetricAvgWatch},
+				FiguresOfPosts,
+				[]string{MetricViews, MetricImpressions, MetricReach, MetricClicks, MetricAvgWatch},
 				[]string{"pages_read_engagement", "read_insights"},
 			},
 		}

@@ -15,7 +15,10 @@ import (
 func TestGrowthSince(t *testing.T) {
 	t.Parallel()
 	all := func(v int64) domain.Counts {
-		return domain.Counts{Likes: new(v), Comments: new(2 * v), Shares: new(3 * v), Views: new(4 * v), Impressions: new(5 * v), Reach: new(6 * v), Clicks: new(7 * v), Saves: new(8 * v), AvgWatch: new(9 * v)}
+		return domain.Counts{
+			Likes: new(v), Comments: new(2 * v), Shares: new(3 * v), Views: new(4 * v), Impressions: new(5 * v), Reach: new(6 * v),
+			Clicks: new(7 * v), Saves: new(8 * v), AvgWatch: new(9 * v),
+		}
 	}
 	for name, c := range map[string]struct {
 		previous, current domain.Counts

@@ -102,7 +102,9 @@ func (s *postStep) equal(o *postStep) bool {
 }
 
 func gainedCounts(g domain.Growth) domain.Counts {
-	return domain.Counts{Likes: g.Likes, Comments: g.Comments, Shares: g.Shares, Views: g.Views, Impressions: g.Impressions, Clicks: g.Clicks, Saves: g.Saves}
+	return domain.Counts{
+		Likes: g.Likes, Comments: g.Comments, Shares: g.Shares, Views: g.Views, Impressions: g.Impressions, Clicks: g.Clicks, Saves: g.Saves,
+	}
 }
 
 func sameCounts(a, b domain.Counts) bool {
