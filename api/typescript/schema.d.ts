@@ -7280,7 +7280,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description 1 to 255 printable characters. A repetition within 24 hours gets the first answer again. */
+                /** @description 1 to 255 printable ASCII characters. A repetition within 24 hours gets the first answer again. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -10440,7 +10440,7 @@ export interface operations {
             header?: {
                 /** @description Changes the dashboard only if it still has this ETag. */
                 "If-Match"?: string;
-                /** @description 1 to 255 printable characters. A repetition within 24 hours gets the first answer again. */
+                /** @description 1 to 255 printable ASCII characters. A repetition within 24 hours gets the first answer again. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -10929,7 +10929,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description 1 to 255 printable characters. A repetition within 24 hours gets the first answer again. */
+                /** @description 1 to 255 printable ASCII characters. A repetition within 24 hours gets the first answer again. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
