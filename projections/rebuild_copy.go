@@ -17,8 +17,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
-// shardsAtOnce is how many partitions are folded at a time: enough for the processors, few enough for the memory.
-func shardsAtOnce() int { return min(4, max(2, runtime.GOMAXPROCS(0))) }
+// shardsAtOnce is how many partitions are folded at a time: few enough for the memory, and for the live fold to find a processor.
+func shardsAtOnce() int { return min(4, max(1, runtime.GOMAXPROCS(0)-1)) }
+
+// tablesAtOnce is how many tables get their keys at a time, which is the database server's work.
+func tablesAtOnce() int { return min(4, max(2, runtime.GOMAXPROCS(0))) }
 
 // copy folds what the log held at the start into the tables, makes their keys and lets the generation be followed.
 func (r *running) copy(ctx context.Context, g generation) error {
@@ -28,7 +31,7 @@ func (r *running) copy(ctx context.Context, g generation) error {
 	}
 	pool, err := pg.Open(ctx, pg.Config{
 		URL: r.databaseURL, SearchPath: []string{ddl.Schema(r.projector.Name(), g.Number), migrations.Engine},
-		Name: fmt.Sprintf("%s%d", name, r.lease), MaxConns: int32(shardsAtOnce()) + 1, AsyncCommit: true,
+		Name: fmt.Sprintf("%s%d", name, r.lease), MaxConns: int32(tablesAtOnce()) + 1, AsyncCommit: true,
 	})
 	if err != nil {
 		return fmt.Errorf("open tables of a rebuild: %w", err)

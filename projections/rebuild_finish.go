@@ -28,11 +28,11 @@ const keysShard = -1
 // sortMemory is how many MB the server may take to sort keys, for all tables that get theirs at a time.
 const sortMemory = 256
 
-// finishTables makes the keys and indexes of each table, once all rows are there, and vacuums it: as many tables at a time as
-// shards. Without parallel workers: the live generation needs the processors.
+// finishTables makes the keys and indexes of each table, once all rows are there, and vacuums it: several tables at a time,
+// without parallel workers: the live generation needs the processors.
 func (r *running) finishTables(ctx context.Context, pool *pgxpool.Pool) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(shardsAtOnce())
+	group.SetLimit(tablesAtOnce())
 	keys := r.projector.Definition().KeysByTable()
 	for i, table := range allTables(r.projector) {
 		group.Go(func() error {
@@ -71,7 +71,7 @@ func (r *running) makeKeys(ctx context.Context, pool *pgxpool.Pool, shard int32,
 		if err != nil {
 			return err
 		}
-		sql := fmt.Sprintf(`set local maintenance_work_mem = '%dMB'; set local max_parallel_maintenance_workers = 0;`, sortMemory/shardsAtOnce()) + keys.SQL
+		sql := fmt.Sprintf(`set local maintenance_work_mem = '%dMB'; set local max_parallel_maintenance_workers = 0;`, sortMemory/tablesAtOnce()) + keys.SQL
 		_, err = tx.Conn().PgConn().Exec(ctx, sql).ReadAll()
 		return err
 	})

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -122,24 +122,30 @@ func (t table[R]) insertNew(batch *pgx.Batch, copying *copies, rows []R, appendR
 type copies struct {
 	ctx     context.Context //nolint:containedctx // of the one write that they are part of
 	tx      pgx.Tx
-	running errgroup.Group
+	running sync.WaitGroup
 	before  chan struct{} // closed when the last one that was begun has ended; nil: there is none
+	err     error         // the first; read and written by one after the other
 }
 
 func (c *copies) begin(work func(ctx context.Context, tx pgx.Tx) error) {
 	before, done := c.before, make(chan struct{})
 	c.before = done
-	c.running.Go(func() error {
+	c.running.Go(func() {
 		defer close(done)
 		if before != nil {
 			<-before
 		}
-		return work(c.ctx, c.tx)
+		if c.err == nil { // later ones would only be told that the transaction has failed
+			c.err = work(c.ctx, c.tx)
+		}
 	})
 }
 
 // wait returns the first error.
-func (c *copies) wait() error { return c.running.Wait() }
+func (c *copies) wait() error {
+	c.running.Wait()
+	return c.err
+}
 
 // nullIfZero is null for "" and the zero time.
 func nullIfZero[V comparable](value V) any {

@@ -54,7 +54,7 @@ func (b *bench) openRebuilding(ctx context.Context, w rebuildWorld) (*rebuilding
 	}
 	r := &rebuilding{rebuildWorld: w, logger: b.logger, bench: b, log: log, brokers: brokers, stopLog: stop}
 	// As many partitions at a time as a rebuild takes: see projections.shardsAtOnce.
-	r.connections = min(w.partitions, 4, max(2, runtime.GOMAXPROCS(0)))
+	r.connections = min(w.partitions, 4, max(1, runtime.GOMAXPROCS(0)-1))
 	for _, p := range projections.All(0) {
 		if p.Name() == w.projection {
 			r.projector = p

@@ -22,7 +22,8 @@
 // # How to run it
 //
 // LEDGERBOARD_SOAK=ci (2,000 connections, 2 hours) or full (20,000 connections, 10 hours; `make soak`).
-// Without the variable the test is skipped. LEDGERBOARD_SOAK_SPEED sets the compression.
+// Two processes' worth of fetchers read live figures and a week of history, and all of TikTok's tokens, a quarter of all,
+// end at the same second. Without the variable the test is skipped. LEDGERBOARD_SOAK_SPEED sets the compression.
 //
 // # Non-obvious
 //

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -101,30 +102,40 @@ func (r *run) keptUp() bool {
 	return missed <= all/missable
 }
 
-// jobs are counts of the scheduler.
-type jobs struct{ missed, all float64 }
+// jobs are counts of the schedulers.
+type jobs struct {
+	missed, all float64
+	by          []float64 // all, of each process
+}
 
 func (r *run) jobs() (n jobs) {
-	families, err := r.stack.Registry.Gather()
-	require.NoError(r, err)
-	for _, family := range families {
-		for _, metric := range family.GetMetric() {
-			labels := map[string]string{}
-			for _, pair := range metric.GetLabel() {
-				labels[pair.GetName()] = pair.GetValue()
-			}
-			value := metric.GetCounter().GetValue()
-			if family.GetName() != "ledgerboard_scheduler_jobs_total" {
-				continue
-			}
-			n.all += value
-			free := labels["platform"] == "facebook" || labels["platform"] == "instagram"
-			if labels["outcome"] == "late" || labels["outcome"] == "cut" && free {
-				n.missed += value
+	for _, counts := range r.stack.Counts {
+		families, err := counts.Gather()
+		require.NoError(r, err)
+		before := n.all
+		for _, family := range families {
+			if family.GetName() == "ledgerboard_scheduler_jobs_total" {
+				n.take(family)
 			}
 		}
+		n.by = append(n.by, n.all-before)
 	}
 	return n
+}
+
+func (n *jobs) take(family *dto.MetricFamily) {
+	for _, metric := range family.GetMetric() {
+		labels := map[string]string{}
+		for _, pair := range metric.GetLabel() {
+			labels[pair.GetName()] = pair.GetValue()
+		}
+		value := metric.GetCounter().GetValue()
+		n.all += value
+		free := labels["platform"] == "facebook" || labels["platform"] == "instagram"
+		if labels["outcome"] == "late" || labels["outcome"] == "cut" && free {
+			n.missed += value
+		}
+	}
 }
 
 // missable: one in so many jobs may be missed by the machine.
@@ -157,16 +168,17 @@ func newRun(t *testing.T, what size, speed float64) *run {
 		Seed: 7, Clock: r.clock.Now, MetaPerDay: limit(domain.Instagram),
 		LinkedInPerDay: limit(domain.LinkedIn), TikTokPerMinute: limit(domain.TikTok),
 	})
+	made := r.clock.Now()
 	r.world.Register(r.sim, func(a soak.Account, s *simulator.Account) {
-		s.PostsFrom, s.PostEvery = r.clock.Now().Add(-48*time.Hour), 24*time.Hour
-		s.AccessExpires = expiry(a, r.clock.Now())
+		s.PostsFrom, s.PostEvery = made.Add(-48*time.Hour), 24*time.Hour
+		s.AccessExpires = expiry(a, made)
 	})
 	var err error
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	r.stack, err = soak.Open(t.Context(), soak.Config{
 		Dir: t.TempDir(), DatabaseURL: pgtest.New(t).URL, Clock: r.clock, Sim: r.sim, World: r.world, Logger: logger,
-		Quotas: what.limits, Share: share, BreakerOpen: 2 * time.Second, Workers: 4,
-		Collect: collect.Config{GrowthWindow: 168 * time.Hour, AccountInterval: what.interval, PostInterval: what.lasts / 2},
+		Quotas: what.limits, Share: share, BreakerOpen: 2 * time.Second, Workers: 4, Fetchers: 2,
+		Collect: collect.Config{GrowthWindow: 168 * time.Hour, AccountInterval: what.interval, PostInterval: what.lasts / 2, Backfill: 7 * 24 * time.Hour},
 		Every: map[string]time.Duration{
 			domain.FetchAccounts: r.clock.Wall(tick), domain.FetchPosts: r.clock.Wall(tick), domain.FetchTokens: r.clock.Wall(5 * time.Minute),
 		},
@@ -174,18 +186,18 @@ func newRun(t *testing.T, what size, speed float64) *run {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, r.stack.Close()) })
 	err = r.world.StoreTokens(t.Context(), r.sim, r.stack.Secrets, r.clock.Now(), func(a soak.Account) commands.StoredTokens {
-		return commands.StoredTokens{ExpiresAt: expiry(a, r.clock.Now())}
+		return commands.StoredTokens{ExpiresAt: expiry(a, made)}
 	})
 	require.NoError(t, err)
 	return r
 }
 
-// expiry spreads the deaths of TikTok's tokens over their two hours; the others' outlive the run.
-func expiry(a soak.Account, now time.Time) time.Time {
+// expiry has all of TikTok's tokens, which are a quarter of all, end at once; the others' outlive the run.
+func expiry(a soak.Account, began time.Time) time.Time {
 	if a.Platform != domain.TikTok {
 		return time.Time{}
 	}
-	return now.Add(30*time.Minute + time.Duration(a.SocialAccount%90)*time.Minute).Truncate(time.Second)
+	return began.Add(time.Hour).Truncate(time.Second)
 }
 
 // fetch runs the schedule, with faults, for the given compressed time.
@@ -214,6 +226,10 @@ func (r *run) judge() {
 	ledger, err := soak.Read(r.Context(), r.stack.Log, r.world, r.sim)
 	require.NoError(r, err)
 	require.Empty(r, ledger.Wrong)
+	for _, done := range r.jobs().by {
+		require.Greater(r, done, r.jobs().all/10, "each process takes its part")
+	}
+	require.Positive(r, ledger.Backfilled)
 	stats := r.sim.Stats()
 	for op, n := range stats.Throttled {
 		require.Zero(r, n, "calls beyond the limit of %s", op)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
@@ -42,36 +43,35 @@ type Config struct {
 	Collect     collect.Config           // its limits; the parts are filled in
 	Every       map[string]time.Duration // real time
 	Workers     int
+	Fetchers    int      // processes that fetch; 0: one
 	Projectors  []string // nil: all
 }
 
 // Stack is the ingestion put together as the program does, by its parts.
 type Stack struct {
-	Log      *eventlog.Log
-	Pool     *projections.Readers // read models
-	Secrets  *vault.Secrets
-	Fetcher  *assembly.Fetcher
-	Registry *prometheus.Registry
+	Log     *eventlog.Log
+	Pool    *projections.Readers // read models
+	Secrets *vault.Secrets
+	Fetcher *assembly.Fetcher      // the first
+	Counts  []*prometheus.Registry // of each process that fetches
 
 	Brokers    []string
 	SecretsKey string // that sealed the tokens
 
-	cfg     Config
-	parts   *assembly.Parts
-	engines []*projections.Engine
+	cfg      Config
+	keys     vault.Keys
+	parts    *assembly.Parts
+	fetchers []*assembly.Fetcher
+	engines  []*projections.Engine
 }
 
 // Open starts the parts and feeds the directory; nothing is fetched yet. Close ends them.
 func Open(ctx context.Context, cfg Config) (_ *Stack, err error) {
-	s := &Stack{cfg: cfg, Registry: prometheus.NewRegistry(), SecretsKey: newKey()}
-	keys, err := vault.ParseKeys(s.SecretsKey)
-	if err != nil {
+	s := &Stack{cfg: cfg, SecretsKey: newKey()}
+	if s.keys, err = vault.ParseKeys(s.SecretsKey); err != nil {
 		return nil, err
 	}
-	s.parts = assembly.NewParts(assembly.Settings{
-		DatabaseURL: cfg.DatabaseURL, Embedded: embedded.Directory{Path: cfg.Dir, Logger: cfg.Logger}, SecretsKeys: keys,
-		Logger: cfg.Logger, Registerer: s.Registry,
-	})
+	s.parts = assembly.NewParts(s.settings(assembly.Settings{Embedded: embedded.Directory{Path: cfg.Dir, Logger: cfg.Logger}}))
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -86,6 +86,14 @@ func Open(ctx context.Context, cfg Config) (_ *Stack, err error) {
 		return nil, fmt.Errorf("feed the directory: %w", err)
 	}
 	return s, s.startEngines(ctx)
+}
+
+// settings complete those of one process, which counts for itself.
+func (s *Stack) settings(at assembly.Settings) assembly.Settings {
+	counted := prometheus.NewRegistry()
+	s.Counts = append(s.Counts, counted)
+	at.DatabaseURL, at.SecretsKeys, at.Logger, at.Registerer = s.cfg.DatabaseURL, s.keys, s.cfg.Logger, counted
+	return at
 }
 
 func newKey() string {
@@ -127,7 +135,25 @@ func (s *Stack) openFetching(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Fetcher, err = s.parts.NewFetcher(ctx, assembly.FetchConfig{
+	for n := range max(s.cfg.Fetchers, 1) {
+		parts := s.parts
+		if n > 0 {
+			parts = assembly.NewParts(s.settings(assembly.Settings{Brokers: s.Brokers}))
+			s.parts.Add(parts.Close)
+		}
+		fetcher, err := s.newFetcher(ctx, parts, base)
+		if err != nil {
+			return err
+		}
+		s.fetchers = append(s.fetchers, fetcher)
+	}
+	s.Fetcher = s.fetchers[0]
+	return nil
+}
+
+// newFetcher puts a fetcher together that shares with others what the database holds, and nothing else.
+func (s *Stack) newFetcher(ctx context.Context, parts *assembly.Parts, base string) (*assembly.Fetcher, error) {
+	return parts.NewFetcher(ctx, assembly.FetchConfig{
 		Quota: quota.Config{Limits: s.cfg.Quotas, Share: s.cfg.Share, BreakerOpen: s.cfg.BreakerOpen, Now: s.cfg.Clock.Now, Speed: s.cfg.Clock.speed},
 		Platforms: platforms.Config{
 			Facebook:   platforms.Endpoint{BaseURL: base + simulator.PathFacebook},
@@ -141,7 +167,6 @@ func (s *Stack) openFetching(ctx context.Context) error {
 		Schedule: scheduler.Config{Every: s.cfg.Every, MaxWorkers: s.cfg.Workers},
 		Now:      s.cfg.Clock.Now,
 	})
-	return err
 }
 
 // serveSimulator serves the simulator over HTTP, unless another platform stands in for it.
@@ -213,4 +238,10 @@ func (s *Stack) CatchUp(ctx context.Context) error {
 }
 
 // Run fetches by the schedule until ctx is done.
-func (s *Stack) Run(ctx context.Context) error { return s.Fetcher.Run(ctx) }
+func (s *Stack) Run(ctx context.Context) error {
+	running, ctx := errgroup.WithContext(ctx)
+	for _, f := range s.fetchers {
+		running.Go(func() error { return f.Run(ctx) })
+	}
+	return running.Wait()
+}
