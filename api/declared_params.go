@@ -41,6 +41,8 @@ const (
 	KindPlatform    Kind = "platform" // a platform's number, or all
 	KindCategory    Kind = "category" // a category's number, or all
 	KindActor       Kind = "actor"
+	KindKey         Kind = "key"     // of a request that may be repeated
+	KindTags        Kind = "tags"    // entity tags, or *
 	KindChanges     Kind = "changes" // types of changes, separated by commas
 	KindTime        Kind = "time"    // a day, an instant, or Unix seconds or milliseconds
 	KindZone        Kind = "zone"
@@ -211,11 +213,11 @@ var (
 		Name: headerIfNoneMatch, Header: true, Kind: KindText, Text: "The ETag of an answer that the caller has.", elsewhere: true,
 	}
 	paramIfMatch = Param{
-		Name: headerIfMatch, Header: true, Kind: KindText, Text: "Changes the dashboard only if it still has this ETag.", elsewhere: true,
+		Name: headerIfMatch, Header: true, Kind: KindTags, Text: "Changes the dashboard only if it still has this ETag.", elsewhere: true,
 	}
 	paramIdempotency = Param{
-		Name: headerIdempotency, Header: true, Kind: KindText, elsewhere: true,
-		Text: "1 to 255 printable characters. A repetition within 24 hours gets the first answer again.",
+		Name: headerIdempotency, Header: true, Kind: KindKey, elsewhere: true,
+		Text: "1 to 255 printable ASCII characters. A repetition within 24 hours gets the first answer again.",
 	}
 	paramLastEvent = Param{
 		Name: headerLastEventID, Header: true, Kind: KindText, Text: "The last id that the caller received.", elsewhere: true,

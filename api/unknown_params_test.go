@@ -86,11 +86,11 @@ func TestEveryDeclaredParameterIsJudged(t *testing.T) {
 	judged := 0
 	for _, op := range reads(t) {
 		for _, declared := range op.Takes {
-			value, ok := malformed[declared.Kind]
-			require.True(t, ok, "say what is no %s", declared.Kind)
 			if declared.Header {
 				continue
 			}
+			value, ok := malformed[declared.Kind]
+			require.True(t, ok, "say what is no %s", declared.Kind)
 			field := declared.Name
 			if declared.Name == "id" {
 				field = "sub_account_id"

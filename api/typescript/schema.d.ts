@@ -7602,7 +7602,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description 1 to 255 printable characters. A repetition within 24 hours gets the first answer again. */
+                /** @description 1 to 255 printable ASCII characters. A repetition within 24 hours gets the first answer again. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -10924,7 +10924,7 @@ export interface operations {
             header?: {
                 /** @description Changes the dashboard only if it still has this ETag. */
                 "If-Match"?: string;
-                /** @description 1 to 255 printable characters. A repetition within 24 hours gets the first answer again. */
+                /** @description 1 to 255 printable ASCII characters. A repetition within 24 hours gets the first answer again. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -11413,7 +11413,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description 1 to 255 printable characters. A repetition within 24 hours gets the first answer again. */
+                /** @description 1 to 255 printable ASCII characters. A repetition within 24 hours gets the first answer again. */
                 "Idempotency-Key"?: string;
             };
             path?: never;

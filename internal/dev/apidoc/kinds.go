@@ -41,6 +41,8 @@ var kinds = map[api.Kind]func(*openapi3.Schema){
 	api.KindCategory: form("0|" + numberForm + "|all"),
 	api.KindActivity: form(numberForm + ":[!-~]{1,255}"),
 	api.KindActor:    form("[ -~]{1,255}"),
+	api.KindKey:      form("[!-~]([ -~]{0,253}[!-~])?"), // HTTP takes blanks around a header off
+	api.KindTags:     form(`\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*`),
 	api.KindChanges:  form(changesForm()),
 	api.KindTime:     form(timeForm),
 	api.KindMoment:   form("v" + numberForm + "|[1-9][0-9]{0,7}|" + timeForm),
