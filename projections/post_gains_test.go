@@ -343,7 +343,7 @@ func TestClientsThatTakeTurnsInADayKeepTheirRows(t *testing.T) {
 	require.Equal(t, dump(t, together, tables...), dump(t, apart, tables...))
 }
 
-// A whole month of a post with a long id stands as it is: compressed, or out of line, each ranking would unpack thousands.
+// A whole month of a post with the longest id stands as it is: compressed, or out of line, each ranking would unpack thousands.
 func TestAWholeMonthOfAPostIsNotCompressed(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -351,7 +351,7 @@ func TestAWholeMonthOfAPostIsNotCompressed(t *testing.T) {
 	_, err := db.Pool.Exec(context.Background(), `
 		insert into post_months (social_account_id, member_id, month, p_id, external_id, parent_account, account_id, days, gained, partial_days,
 			likes_days, comments_days, shares_days, views_days, impressions_days, clicks_days, saves_days)
-		select 1, 1, '2026-10-01', 1, repeat('7', 60), $2, $2, array(select generate_series(1, $1::integer)::smallint),
+		select 1, 1, '2026-10-01', 1, repeat('7', 255), $2, $2, array(select generate_series(1, $1::integer)::smallint),
 		       array_fill(0::bigint, array[$3::integer * $1]), 0, 0, 0, 0, 0, 0, 0, 0`, days, agencyA, len(figures))
 	require.NoError(t, err)
 	var size int
