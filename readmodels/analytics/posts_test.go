@@ -425,7 +425,8 @@ func TestMemberGrowthAgreesWithTheOracle(t *testing.T) {
 			}
 			from, _ := o.previous()
 			for _, p := range o.knownPosts() { // whoever has a post registered has published it
-				if p.elsewhere || o.q.Member > 0 && p.MemberID != o.q.Member || p.PublishedAt == nil || !slices.Contains(platforms, p.Platform) || p.PublishedAt.Before(from) {
+				if p.elsewhere || o.q.Member > 0 && p.MemberID != o.q.Member || p.PublishedAt == nil || !slices.Contains(platforms, p.Platform) ||
+					p.PublishedAt.Before(from) || !p.PublishedAt.Before(o.q.Range.To) {
 					continue
 				}
 				if p.PublishedAt.Before(o.q.Range.From) {
