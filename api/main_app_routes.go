@@ -105,8 +105,8 @@ func registrationOf(members map[string]json.RawMessage) (reg connect.Registratio
 type tokensBody struct {
 	// AccessToken is the person's, or at Facebook and for Instagram behind a page the page's own.
 	AccessToken  string     `json:"access_token"`
-	RefreshToken string     `json:"refresh_token,omitempty"`
-	ExpiresAt    *time.Time `json:"expires_at,omitempty"` // of the access token; left out: never, or not known
+	RefreshToken string     `json:"refresh_token,omitempty"` // left out: the platform gave none
+	ExpiresAt    *time.Time `json:"expires_at,omitempty"`    // of the access token; left out: never, or not known
 	// RefreshExpiresAt is when refresh_token ends; left out: never, or not known.
 	RefreshExpiresAt *time.Time `json:"refresh_expires_at,omitempty"`
 	// InstagramLogin says that the token is of Instagram login, not of Facebook login; left out: as before.

@@ -3968,7 +3968,10 @@ export interface components {
         HandedOver: {
             /** @description `awaited` tells whether the connection was waiting for this sign-in. */
             awaited: boolean;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description whose tokens they are
+             */
             connection_id: number;
             /**
              * Format: date-time
@@ -6777,6 +6780,7 @@ export interface components {
              * @description `refresh_expires_at` is when refresh_token ends; left out: never, or not known.
              */
             refresh_expires_at?: string | null;
+            /** @description left out: the platform gave none */
             refresh_token?: string;
         };
         /** @description What counts of an entity. */

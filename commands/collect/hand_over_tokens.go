@@ -66,7 +66,7 @@ func ReadTokens(members map[string]json.RawMessage) (t NewTokens, wrong []domain
 
 // HandedOver says what was stored and what to expect. No token is in it.
 type HandedOver struct {
-	Connection int64           `json:"connection_id"`
+	Connection int64           `json:"connection_id"` // whose tokens they are
 	Platform   domain.Platform `json:"p_id"`
 	// Replaced tells whether there were tokens before.
 	Replaced bool `json:"replaced"`
