@@ -36,9 +36,9 @@ func TestMetaHasPeopleForgotten(t *testing.T) {
 	s := eraseSettings(t.TempDir())
 	s.SecretsKey, s.PublicURL, s.ErasuresFile = strings.Repeat("ab", 32), "http://127.0.0.1:6001", filepath.Join(t.TempDir(), "erasures.jsonl")
 	s.Subscriptions = subscriptionsNone
-	s.fetching.QuotaShare, s.fetching.QuotaHoldAt = 0.9, 80
-	s.fetching.FacebookURL, s.fetching.FacebookDialogURL = platform.URL+simulator.PathFacebook, platform.URL+simulator.PathFacebook
-	s.fetching.FacebookAppID, s.fetching.FacebookAppSecret = "app", "APPSECRET"
+	s.QuotaShare, s.QuotaHoldAt = 0.9, 80
+	s.FacebookURL, s.FacebookDialogURL = platform.URL+simulator.PathFacebook, platform.URL+simulator.PathFacebook
+	s.FacebookAppID, s.FacebookAppSecret = "app", "APPSECRET"
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	p, err := s.open(ctx, slog.New(slog.DiscardHandler))

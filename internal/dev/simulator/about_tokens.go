@@ -26,7 +26,7 @@ func (s *Server) about(token string, now time.Time, of ...domain.Platform) (told
 			if _, h, held := holderOf(m.id); held {
 				told.person = h.person
 			}
-			told.scopes = s.granted(of[0], token, told.person)
+			told.scopes = s.granted(of[0], token)
 			if a := s.account(p, told.account); a != nil {
 				told.tell(a, token)
 			}
@@ -68,7 +68,7 @@ func (t *toldToken) tell(a *account, token string) {
 }
 
 // granted are the scopes of a token: of the consent behind it, else all that our app has.
-func (s *Server) granted(p domain.Platform, token, person string) []string {
+func (s *Server) granted(p domain.Platform, token string) []string {
 	scopes := []string{}
 	for _, d := range dialects() {
 		if d.platform == p {
