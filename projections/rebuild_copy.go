@@ -17,8 +17,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
-// shardsAtOnce is how many partitions are folded at a time: few enough for the memory, and for the live fold to find a processor.
-func shardsAtOnce() int { return min(4, max(1, runtime.GOMAXPROCS(0)-1)) }
+// copyBound is a projector whose fold is light beside what the database server does with its rows.
+type copyBound interface{ boundByCopy() }
+
+// shardsAtOnce is how many partitions are folded at a time: few enough for the memory, and for the live fold to find a processor, which one that
+// mostly waits for COPY leaves it.
+func (r *running) shardsAtOnce() int {
+	n := max(1, runtime.GOMAXPROCS(0)-1)
+	if _, ok := r.projector.(copyBound); ok {
+		n++
+	}
+	return min(4, n)
+}
 
 // tablesAtOnce is how many tables get their keys at a time, which is the database server's work.
 func tablesAtOnce() int { return min(4, max(2, runtime.GOMAXPROCS(0))) }
@@ -126,7 +136,7 @@ func (r *running) copyShards(ctx context.Context, pool *pgxpool.Pool, g generati
 	}
 	before = r.done.Load()
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(shardsAtOnce())
+	group.SetLimit(r.shardsAtOnce())
 	for _, shards := range groups {
 		group.Go(func() error {
 			if ctx.Err() != nil {

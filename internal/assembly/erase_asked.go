@@ -54,7 +54,7 @@ func (s *Service) eraseAsked(ctx context.Context, kept *vault.Connecting, reques
 			}
 			return commands.ErasePerson{
 				Log: s.Log, Kept: vault.NewEraser(s.KeptPool), Earlier: projections.Earlier{Pool: s.engine, DeleteGroup: s.Log.DeleteGroup},
-				Order: order, Now: time.Now,
+				EachPartition: s.Log.EachPartition, Order: order, Now: time.Now,
 			}.Erase(ctx, person)
 		},
 		Done: func(ctx context.Context, r domain.DeletionRequest) error {

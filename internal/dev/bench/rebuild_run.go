@@ -53,8 +53,12 @@ func (b *bench) openRebuilding(ctx context.Context, w rebuildWorld) (*rebuilding
 		return nil, err
 	}
 	r := &rebuilding{rebuildWorld: w, logger: b.logger, bench: b, log: log, brokers: brokers, stopLog: stop}
-	// As many partitions at a time as a rebuild takes: see projections.shardsAtOnce.
-	r.connections = min(w.partitions, 4, max(1, runtime.GOMAXPROCS(0)-1))
+	// As many partitions at a time as a rebuild takes: see shardsAtOnce in projections.
+	r.connections = max(1, runtime.GOMAXPROCS(0)-1)
+	if w.projection == (projections.AccountInsights{}).Name() {
+		r.connections++
+	}
+	r.connections = min(w.partitions, 4, r.connections)
 	for _, p := range projections.All(0) {
 		if p.Name() == w.projection {
 			r.projector = p
