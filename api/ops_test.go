@@ -56,7 +56,7 @@ func (f *fakeDesk) CheckConnection(_ context.Context, c commands.Caller, id int6
 	f.did(c, reason, "check connection", strconv.FormatInt(id, 10))
 	connections, err := f.Connections(nil, readmodels.ReadingsQuery{}) //nolint:staticcheck // it takes none
 	connections[0].Name = ""
-	return []readmodels.CheckedConnection{{ConnectionReading: connections[0], OwnerID: "7001", Problem: ""}}, err
+	return []readmodels.CheckedConnection{{ConnectionReading: connections[0], Problem: ""}}, err
 }
 
 func (f *fakeDesk) Actions(_ context.Context, limit int, cursor string) ([]operator.Action, string, error) {

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -17,11 +18,16 @@ type StaleEraser interface {
 	ForgetReads(ctx context.Context, gone, stay []int64) error
 }
 
+// BulkAppender appends many drafts. After an error some of them may be in the log.
+type BulkAppender interface {
+	AppendBulk(ctx context.Context, drafts []domain.Draft) error
+}
+
 // EraseAgain erases what the list of erasures says and a log or a database that was set back still holds. It may be repeated: what is
 // erased already, or was written since, stays as it is.
 type EraseAgain struct {
 	List domain.Erasures
-	Log  Appender
+	Log  BulkAppender
 	Kept StaleEraser
 	// Directory and Contents hand over every record of the topic, those of a key in their order; the error is of one that cannot be decoded.
 	Directory, Contents func(ctx context.Context, each func(domain.Recorded, error)) error
@@ -45,17 +51,19 @@ func (e EraseAgain) Erase(ctx context.Context) (appended int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	figures, err := e.ofFigures(ctx)
+	figures, err := e.ofFigures(ctx, contents)
 	if err != nil {
 		return 0, err
 	}
-	for _, of := range [][]domain.Draft{contents, figures, drafts} {
-		for _, draft := range of {
-			if err := e.Log.Append(ctx, draft); err != nil {
-				return appended, fmt.Errorf("erase %s again: %w", draft.Key, err)
-			}
-			appended++
+	// Figures come first: which further agencies have texts is known by their contents.
+	for _, of := range [][]domain.Draft{figures, contents, drafts} {
+		if len(of) == 0 {
+			continue
 		}
+		if err := e.Log.AppendBulk(ctx, of); err != nil {
+			return appended, fmt.Errorf("erase again (the next start goes on): %w", err)
+		}
+		appended += len(of)
 	}
 	return appended, nil
 }
@@ -154,7 +162,7 @@ func (e EraseAgain) ofContents(ctx context.Context) (drafts []domain.Draft, err 
 		if err != nil || bad != nil {
 			return
 		}
-		line, erased := e.List.OfAccount(post.ParentAccount, post.SocialAccount)
+		line, erased := e.List.OfTexts(post.ParentAccount, post.SocialAccount)
 		if !erased {
 			return
 		}
@@ -174,8 +182,9 @@ func (e EraseAgain) ofContents(ctx context.Context) (drafts []domain.Draft, err 
 	return drafts, nil
 }
 
-// ofFigures are the erasures of figures, and of texts that come late, that the tables do not know.
-func (e EraseAgain) ofFigures(ctx context.Context) (drafts []domain.Draft, err error) {
+// ofFigures are the erasures of figures, and of texts that come late, that the tables do not know; those of texts also for each further agency
+// whose texts of the person's own profiles go.
+func (e EraseAgain) ofFigures(ctx context.Context, contents []domain.Draft) (drafts []domain.Draft, err error) {
 	known, err := e.Figures(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("look for erasures of figures: %w", err)
@@ -191,6 +200,16 @@ func (e EraseAgain) ofFigures(ctx context.Context) (drafts []domain.Draft, err e
 			}
 			drafts = append(drafts, NewDraft(domain.TopicMetrics, erased.Key(), erased, e.Now()))
 			drafts = append(drafts, e.EachPartition(eraseTextsDraft(erased, e.Now()))...)
+		}
+	}
+	var further []domain.AccountErased
+	for _, content := range contents {
+		post, _, bad := domain.SplitContentKey(content.Key)
+		line, _ := e.List.OfTexts(post.ParentAccount, post.SocialAccount)
+		of := domain.AccountErased{ParentAccount: post.ParentAccount, SocialAccount: post.SocialAccount, Platform: domain.LinkedIn, ErasedAt: line.At}
+		if bad == nil && post.ParentAccount != line.Agency && !slices.Contains(further, of) {
+			further = append(further, of)
+			drafts = append(drafts, e.EachPartition(eraseTextsDraft(of, e.Now()))...)
 		}
 	}
 	return drafts, nil

@@ -3,6 +3,7 @@ package commands_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -19,8 +20,17 @@ func (s *erasedKept) DeleteStale(_ context.Context, gone []int64, refs []string,
 	return len(refs), s.err
 }
 
+func (l *takingLog) AppendBulk(ctx context.Context, drafts []domain.Draft) error {
+	for _, d := range drafts {
+		if err := l.Append(ctx, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // What was written before the instant is erased again, at that instant; what came since, is another agency's, or is erased already stays as it
-// is. The latest state counts, whenever its record came.
+// is; of the person's own profiles the texts of every agency go. The latest state counts, whenever its record came.
 func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 	t.Parallel()
 	at := auditNow.UTC().Truncate(time.Microsecond)
@@ -59,6 +69,7 @@ func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 			{Kind: domain.KindUser, ID: "erased late", Agency: agency, At: at},
 			{Kind: domain.KindSocialAccount, ID: "700", Agency: agency, At: at, Platform: domain.LinkedIn},
 			{Kind: domain.KindSocialAccount, ID: "800", Agency: agency, At: at, Platform: domain.LinkedIn},
+			{Kind: domain.KindSocialAccount, ID: "900", Agency: agency, At: at, Platform: domain.LinkedIn, Own: true},
 		}),
 		Log: log, Kept: kept, EachPartition: twoPartitions, Now: func() time.Time { return since },
 		Directory: scan(
@@ -73,14 +84,15 @@ func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 			entity(domain.DirectorySocialAccount{ID: 700, ParentAccount: agency}, before), entity(domain.DirectorySocialAccount{ID: 800, ParentAccount: other}, before),
 		),
 		Contents: scan(said(agency, 700, "a", before), said(agency, 700, "b", since), said(other, 700, "c", before), said(agency, 700, "gone", before),
-			erased(said(agency, 700, "gone", before))),
+			erased(said(agency, 700, "gone", before)), said(other, 900, "d", before), said(other, 900, "e", before), said(other, 900, "f", since)),
 		Figures: func(context.Context) (map[domain.PostRef]time.Time, error) {
-			return map[domain.PostRef]time.Time{{ParentAccount: agency, SocialAccount: 800}: since}, nil
+			return map[domain.PostRef]time.Time{{ParentAccount: agency, SocialAccount: 800}: since, {ParentAccount: agency, SocialAccount: 900}: at}, nil
 		},
 	}
 	appended, err := again.Erase(t.Context())
 	require.NoError(t, err)
 	var keys []string
+	erasedKey := ":" + strconv.FormatInt(at.UnixMicro(), 10) + ":"
 	for _, d := range log.drafts {
 		keys = append(keys, d.Topic+" "+d.Key)
 		switch d.Topic {
@@ -96,7 +108,9 @@ func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 	}
 	require.Equal(t, len(keys), appended)
 	require.ElementsMatch(t, []string{
-		"contents " + agency + ":listing:700:a", "metrics 700", "contents " + agency + ":erased:700:0", "contents " + agency + ":erased:700:1",
+		"contents " + agency + ":listing:700:a", "metrics 700", "contents " + agency + ":erased:700" + erasedKey + "0", "contents " + agency + ":erased:700" + erasedKey + "1",
+		"contents " + other + ":listing:900:d", "contents " + other + ":listing:900:e",
+		"contents " + other + ":erased:900" + erasedKey + "0", "contents " + other + ":erased:900" + erasedKey + "1",
 		"directory user:u", "directory user:erased late", "directory session:old", "directory social_account:700", "directory connection:71",
 	}, keys)
 	require.ElementsMatch(t, []string{"p[]", "shared[71]"}, kept.deleted, "a connection that is back is not taken off its grant")

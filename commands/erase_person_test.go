@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -99,10 +100,11 @@ func TestErasureGoesFromTheLeavesToTheRoot(t *testing.T) {
 			require.Fail(t, "unexpected record", "%T", data)
 		}
 	}
+	instant := ":" + strconv.FormatInt(auditNow.UnixMicro(), 10) + ":"
 	require.Equal(t, []string{
 		"directory social_account:701", "contents of 700", "operations " + reader.ParentAccount, "metrics 700", "metrics 702",
-		"contents " + reader.ParentAccount + ":erased:700:0", "contents " + reader.ParentAccount + ":erased:700:1",
-		"contents " + reader.ParentAccount + ":erased:702:0", "contents " + reader.ParentAccount + ":erased:702:1",
+		"contents " + reader.ParentAccount + ":erased:700" + instant + "0", "contents " + reader.ParentAccount + ":erased:700" + instant + "1",
+		"contents " + reader.ParentAccount + ":erased:702" + instant + "0", "contents " + reader.ParentAccount + ":erased:702" + instant + "1",
 		"directory social_account:700", "directory social_account:702", "directory connection:70",
 		"directory default_account:7", "directory session:s1", "directory member:7", "directory user:d10000000000000000000000",
 	}, keys)

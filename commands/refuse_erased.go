@@ -35,7 +35,8 @@ func erasureOf(list domain.Erasures, d domain.Draft, now time.Time) (line domain
 	case domain.PostRegistered:
 		return ofAccount(data.ParentAccount, data.SocialAccount, data.RegisteredAt)
 	case domain.PostContent:
-		return ofAccount(data.ParentAccount, data.SocialAccount, d.Envelope.Time)
+		line, erased := list.OfTexts(data.ParentAccount, data.SocialAccount)
+		return line, erased, d.Envelope.Time
 	case domain.DirectoryEntity:
 		written = d.Envelope.Time // the line's updated_at
 		if written.Equal(stored(now)) {

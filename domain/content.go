@@ -3,6 +3,7 @@ package domain
 import (
 	"cmp"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -76,8 +77,11 @@ func SplitContentKey(key string) (r PostRef, origin PostOrigin, err error) {
 }
 
 // ContentsKey is what the keys of an erasure's records on topic `contents` begin with; a number follows, so that each partition has one. What was
-// said of the account's posts before the instant of the erasure counts no more, in whatever order its records come.
-func (e AccountErased) ContentsKey() string { return e.ParentAccount + ":erased:" + e.Key() }
+// said of the account's posts before the instant of the erasure counts no more, in whatever order its records come. The instant is part of it:
+// compaction keeps the last record of a key, and of erasures the latest instant counts.
+func (e AccountErased) ContentsKey() string {
+	return e.ParentAccount + ":erased:" + e.Key() + ":" + strconv.FormatInt(e.ErasedAt.UnixMicro(), 10)
+}
 
 // CoveredContent is what counts of a key, over whose record lies one that does not.
 type CoveredContent struct {

@@ -10,3 +10,7 @@ type DeletionRequest struct {
 	AskedAt  time.Time
 	DoneAt   *time.Time // nil: not done yet
 }
+
+// CoversUntil is the instant from which on a consent is none that the request is about, and what it brought stays. Meta says the second of
+// a request alone.
+func (r DeletionRequest) CoversUntil() time.Time { return r.AskedAt.Add(time.Second) }

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"slices"
 	"strconv"
 	"time"
 )
@@ -14,6 +15,7 @@ type ErasedID struct {
 	At        time.Time `json:"at"`                   // the instant, UTC
 	AccountID string    `json:"account_id,omitempty"` // of a social account: the client who had it
 	Platform  Platform  `json:"p_id,omitempty"`       // of a social account
+	Own       bool      `json:"own,omitempty"`        // a social account that is the person's own profile
 }
 
 // ErasedIDs are the lines of a person's erasure.
@@ -32,6 +34,7 @@ func (p Person) ErasedIDs(at time.Time) (lines []ErasedID) {
 	}
 	for _, id := range p.Going() {
 		add(KindSocialAccount, formatID(id))
+		lines[len(lines)-1].Own = slices.Contains(p.Profiles, id)
 		for _, had := range p.Had {
 			if had.SocialAccount == id {
 				lines[len(lines)-1].AccountID, lines[len(lines)-1].Platform = had.AccountID, had.Platform
@@ -86,10 +89,16 @@ func (e Erasures) Of(entity DirectoryEntity) (line ErasedID, erased bool) {
 	return line, erased
 }
 
-// OfAccount is the erasure of what an agency read and has of a social account.
+// OfAccount is the erasure of what an agency read of a social account.
 func (e Erasures) OfAccount(agency string, socialAccount int64) (line ErasedID, erased bool) {
 	line, erased = e[DirectoryKey(KindSocialAccount, formatID(socialAccount))]
 	return line, erased && line.Agency == agency
+}
+
+// OfTexts is the erasure of the texts that an agency has of a social account: its own, or, of a profile that is the person's own, whichever agency's.
+func (e Erasures) OfTexts(agency string, socialAccount int64) (line ErasedID, erased bool) {
+	line, erased = e[DirectoryKey(KindSocialAccount, formatID(socialAccount))]
+	return line, erased && (line.Own || line.Agency == agency)
 }
 
 func formatID(id int64) string { return strconv.FormatInt(id, 10) }

@@ -34,9 +34,16 @@ func (f *contentFold) erase(ev Event, erased domain.AccountErased) error {
 	if !strings.HasPrefix(ev.Key, erased.ContentsKey()+":") {
 		return &ParkError{ReasonRefused, fmt.Sprintf("the erasure is of texts under %s, and its key is %q", erased.ContentsKey(), ev.Key)}
 	}
-	f.erasuresOf(ev.Raw.Partition).applied.note(erased)
+	known, of := f.erasuresOf(ev.Raw.Partition), accountSeries{erased.SocialAccount, erased.ParentAccount}
+	later := instant(erased.ErasedAt).After(known.until(of))
+	known.applied.note(erased)
+	if !later {
+		return nil
+	}
 	for key, s := range f.said {
-		f.overrule(key, s)
+		if key.SocialAccount == erased.SocialAccount && key.ParentAccount == erased.ParentAccount && s.partition == ev.Raw.Partition {
+			f.overrule(key, s)
+		}
 	}
 	return nil
 }

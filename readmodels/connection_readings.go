@@ -47,8 +47,8 @@ type ConnectionReading struct {
 type CheckedConnection struct {
 	ConnectionReading
 
-	OwnerID   string `json:"owner_id"`             // the platform's id of whom the token is of; "" where it did not say
-	OwnerName string `json:"owner_name,omitempty"` // as the platform shows it; may be empty, and absent over HTTP: it may be a person's
+	OwnerID   string `json:"owner_id,omitempty"`   // the platform's id of whom the token is of; absent where it did not say, and over HTTP: it may be a person's
+	OwnerName string `json:"owner_name,omitempty"` // as the platform shows it; absent where it did not say, and over HTTP: it may be a person's
 	Problem   string `json:"problem"`              // why the account cannot be read with the token, or was not asked about; "" when it can
 }
 

@@ -12,8 +12,8 @@ import (
 // Contents reads what posts say as the log's keepers need it.
 type Contents struct{ Pool pg.Reader }
 
-// mostCovered bounds the contents that are said again at a time.
-const mostCovered = 1000
+// MostCovered bounds the contents that are said again at a time, and the entities of each kind that are told again.
+const MostCovered = 1000
 
 // Covered returns what counts of keys over whose record another lies that does not, the earliest first, at most 1,000.
 func (c Contents) Covered(ctx context.Context) ([]domain.CoveredContent, error) {
@@ -24,7 +24,7 @@ func (c Contents) Covered(ctx context.Context) ([]domain.CoveredContent, error) 
 		union all
 		(select parent_account, social_account_id, external_id, origin, erased_at, true, '', '', '', ''
 		 from erased_contents where covered order by erased_at limit $1)
-		order by 5 limit $1`, mostCovered)
+		order by 5 limit $1`, MostCovered)
 	covered, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c domain.CoveredContent, err error) {
 		err = row.Scan(&c.ParentAccount, &c.SocialAccount, &c.ExternalID, &c.Origin, &c.At, &c.Erased, &c.AccountID, &c.Content, &c.MediaURL, &c.Permalink)
 		return c, err

@@ -24,19 +24,25 @@ var ErrPersonNotFound = domain.NewError(domain.CodeNotFound,
 // OfUser returns the person who is the user: its sessions, and the members that are this user. What an
 // interrupted erasure left of a user is found too. Error: [ErrPersonNotFound].
 func (p People) OfUser(ctx context.Context, user string) (domain.Person, error) {
-	return p.find(ctx, user, 0)
+	return p.find(ctx, user, 0, false)
 }
 
 // OfMember returns the person who is the member: when that is a user, the whole user with all of its
 // members. Error: [ErrPersonNotFound].
 func (p People) OfMember(ctx context.Context, member int64) (domain.Person, error) {
-	return p.find(ctx, "", member)
+	return p.find(ctx, "", member, false)
 }
 
-func (p People) find(ctx context.Context, user string, member int64) (domain.Person, error) {
+// OfMemberAlone returns the person who is the member and nothing else: not the user that it is, if it is one, nor that one's sessions and other
+// members. Error: [ErrPersonNotFound].
+func (p People) OfMemberAlone(ctx context.Context, member int64) (domain.Person, error) {
+	return p.find(ctx, "", member, true)
+}
+
+func (p People) find(ctx context.Context, user string, member int64, alone bool) (domain.Person, error) {
 	var person domain.Person
 	err := pg.Snapshot(ctx, p.Pool, func(tx pgx.Tx) (err error) {
-		person, err = findPerson(ctx, tx, user, member)
+		person, err = findPerson(ctx, tx, user, member, alone)
 		return err
 	})
 	if errors.Is(err, ErrPersonNotFound) {
@@ -48,7 +54,7 @@ func (p People) find(ctx context.Context, user string, member int64) (domain.Per
 	return person, nil
 }
 
-func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64) (domain.Person, error) {
+func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64, alone bool) (domain.Person, error) {
 	person := domain.Person{User: user}
 	if member != 0 {
 		known, err := found(tx.QueryRow(ctx, `select coalesce(user_id, '') from members where id = $1`, member), "read member", &person.User)
@@ -57,6 +63,9 @@ func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64) (doma
 		}
 		if !known {
 			return person, ErrPersonNotFound
+		}
+		if alone {
+			person.User = ""
 		}
 	}
 	var account string

@@ -139,12 +139,12 @@ func (e ToldEntities) Covered(ctx context.Context) (map[string]domain.ToldEntity
 		for kind, table := range entityTables {
 			rows, _ := tx.Query(ctx, fmt.Sprintf(`
 				select %[2]s::text, told_at, to_jsonb(t) - 'told_at' - 'covered' from %[1]s t where covered order by told_at limit $1`,
-				table.name, table.key), mostCovered)
+				table.name, table.key), MostCovered)
 			if err := e.scan(kind, rows, told); err != nil {
 				return err
 			}
 		}
-		rows, _ := tx.Query(ctx, `select kind, id, erased_at from erased_entities where covered order by erased_at limit $1`, mostCovered)
+		rows, _ := tx.Query(ctx, `select kind, id, erased_at from erased_entities where covered order by erased_at limit $1`, MostCovered)
 		return scanErased(rows, told)
 	})
 	return told, wrapped("read which entities are covered in the log", err)

@@ -5,9 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -34,7 +37,7 @@ func TestMountedConnecting(t *testing.T) {
 	public := server.URL + "/boards"
 
 	config := runBeside(t).config(api.AuthenticatorFunc(byCookie))
-	config.HTTP.Prefix = "/boards"
+	config.HTTP.Prefix, config.ErasuresFile = "/boards", filepath.Join(t.TempDir(), "erasures.jsonl")
 	config.Connect = &mount.Connect{
 		SecretsKey: strings.Repeat("ab", 32), PublicURL: public,
 		Facebook: mount.App{ID: "app", Secret: "APPSECRET", BaseURL: platform.URL + simulator.PathFacebook},
@@ -99,6 +102,17 @@ func TestMountedConnecting(t *testing.T) {
 	require.Equal(t, http.StatusOK, ask(http.MethodGet, "/api/connect/"+begun.ID, "", staff, &status))
 	require.Equal(t, "done", status.Step)
 	require.Equal(t, "Harbour Bakery", status.Outcome.Connected[0].Name)
+
+	// Who wants to be forgotten is erased by the mounted handler alone, which writes them down before.
+	list := html.UnescapeString(browser.post(platform.URL+simulator.PathFacebook+simulator.PathApps, url.Values{
+		"as": {simulator.Mara}, "decision": {"erase"}, "deauthorize": {public + "/connect/meta/deauthorize"}, "delete": {public + "/connect/meta/delete"},
+	}))
+	address := regexp.MustCompile(`"url":"([^"]+)"`).FindStringSubmatch(list)
+	require.NotNil(t, address, list)
+	require.Eventually(t, func() bool { return strings.Contains(browser.get(address[1]), "Your request is done") }, patience, 100*time.Millisecond)
+	written, err := os.ReadFile(config.ErasuresFile)
+	require.NoError(t, err)
+	require.Contains(t, string(written), `"kind":"member"`)
 
 	var page struct {
 		Connection int64 `json:"connection_id"`

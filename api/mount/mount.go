@@ -91,6 +91,7 @@ func (m *Mounted) Run(ctx context.Context) error {
 	group.Go(func() error { return m.service.Stream(streaming) })
 	if m.service.Connect != nil {
 		group.Go(func() error { m.service.PurgeSignIns(ctx); return nil })
+		group.Go(func() error { m.service.EraseAsked(ctx); return nil })
 	}
 	group.Go(func() error { return after(ctx, m.ending, stopStreams) })
 	group.Go(func() error { return after(ctx, m.closed, stop) })

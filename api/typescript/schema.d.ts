@@ -472,8 +472,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Asks the platform what the token of a connection is: whose, what was granted, until when, and which figures are missing.
-         * @description It costs a call or two of the quota for each account. The platform's names and words are not in the answer: they may be persons'.
+         * Asks the platform what the token of a connection is: what was granted, until when, and which figures are missing.
+         * @description It costs a call or two of the quota for each account. Whose the token is, and the platform's names and words, are not in the answer: they may be persons'.
          */
         post: operations["postOpsConnectionCheck"];
         delete?: never;
@@ -2983,9 +2983,9 @@ export interface components {
              * @description `next_due` is when its totals are read next; null: at once, or, by its state, not at all.
              */
             next_due: string | null;
-            /** @description the platform's id of whom the token is of; "" where it did not say */
-            owner_id: string;
-            /** @description as the platform shows it; may be empty, and absent over HTTP: it may be a person's */
+            /** @description the platform's id of whom the token is of; absent where it did not say, and over HTTP: it may be a person's */
+            owner_id?: string;
+            /** @description as the platform shows it; absent where it did not say, and over HTTP: it may be a person's */
             owner_name?: string;
             /** @description a sentence; "" before the first reading */
             pace: string;

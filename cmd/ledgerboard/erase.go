@@ -13,6 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -251,9 +252,6 @@ type erasureReport struct {
 	Before        bool   `json:"erased_before,omitempty"` // the log says so: only what was left or came late goes
 }
 
-// logForgetsWithin is max.compaction.lag.ms and a day of segment.ms, which each start checks.
-const logForgetsWithin = 8 * 24 * time.Hour
-
 func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 	report := erasureReport{PersonErased: p.Erased(), ParentAccount: p.ParentAccount, Secrets: len(p.SecretRefs()), Erased: done, Before: e.before}
 	if e.JSON {
@@ -283,7 +281,7 @@ published at the platforms. Retired and still generations that held the person a
 Gone from tables and answers: now. Open streams and tickets of the person hold no more within 10 seconds.
 Gone from the log: by %s, when topics directory and contents are compacted (24 hours at the earliest; that of the broker inside
 this program by ledgerboard compact). Gone from backups: when the last one of before is deleted.
-`, time.Now().UTC().Add(logForgetsWithin).Format(time.DateOnly))
+`, time.Now().UTC().Add(eventlog.ForgetsWithin).Format(time.DateOnly))
 	}
 	return nil
 }

@@ -36,9 +36,12 @@ func TestExpiredTokenIsRenewedAndTheRotatedOneStored(t *testing.T) {
 	s := newFetchStage(t)
 	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
 	before := s.tokens(user)
+	before.Pages = map[string]string{"page": "its own"}
+	s.store(user, before)
 	s.round(domain.FetchAccounts, domain.TikTok)
 	require.Len(t, s.readings(user), 1)
 	after := s.tokens(user)
+	require.Equal(t, before.Pages, after.Pages, "pages keep their own")
 	require.NotEqual(t, before.AccessToken, after.AccessToken)
 	require.NotEqual(t, before.RefreshToken, after.RefreshToken, "the rotated one")
 	require.Equal(t, fetchDay.Add(2*time.Hour), after.ExpiresAt, "by what the answer says")

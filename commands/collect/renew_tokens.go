@@ -73,6 +73,7 @@ func (c *Collector) refresh(ctx, held context.Context, f *fetch, stored commands
 		RefreshExpiresAt: fresh.RefreshExpiresAt, InstagramLogin: stored.InstagramLogin, VerifiedAs: stored.VerifiedAs,
 	}
 	renewed.Granted, renewed.DataAccessUntil, renewed.HandedOver = stored.Granted, stored.DataAccessUntil, stored.HandedOver
+	renewed.Pages = stored.Pages
 	if scopes := fresh.Scopes(); len(scopes) > 0 {
 		renewed.Granted = scopes
 	}

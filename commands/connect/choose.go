@@ -117,37 +117,34 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 	if err := c.Store.KeepGrant(ctx, w.grant(p.grant, now), values(hang)); err != nil {
 		return outcome, err
 	}
-	if err := c.seal(ctx, w, p, hang, now); err != nil {
+	sealed, err := c.seal(ctx, w, p, hang, now)
+	if err != nil {
 		return outcome, err
 	}
 	entities, err := c.entities(ctx, a, w, p, picked, now)
 	if err != nil {
 		return outcome, err
 	}
-	moved, left := leftOut(p, now)
-	drafts, err := countingDrafts(ctx, c.Directory, append(entities, moved...), now)
+	drafts, err := countingDrafts(ctx, c.Directory, entities, now)
 	if err != nil {
 		return outcome, err
 	}
-	for i, draft := range drafts {
-		if err := c.record(ctx, a, draft); err != nil {
+	for _, draft := range drafts {
+		if err := c.record(ctx, a, a.ParentAccount, draft); err != nil {
 			return outcome, err
 		}
-		if page, ok := draft.Data.(domain.DirectorySocialAccount); ok && i < len(entities) {
+		if page, ok := draft.Data.(domain.DirectorySocialAccount); ok {
 			outcome.Connected = append(outcome.Connected, domain.ConnectedNow{SocialAccountID: page.ID, PID: page.Platform, Name: page.Name})
 		}
 	}
-	// Of what fell away the latest reason counts: ours, not that of a reading that met the dead token while we stored the rest.
-	for _, page := range left {
-		if err := c.record(ctx, a, awaitsSignIn(page, c.Now().UTC().Truncate(time.Microsecond), leftOutReason)); err != nil {
-			return outcome, err
-		}
+	if err := c.leaveOut(ctx, a, p); err != nil {
+		return outcome, err
 	}
 	commands.Shown(ctx, c.Moved, func(ctx context.Context) (bool, error) {
 		shown, err := c.Directory.FirstReadings(ctx, a.ParentAccount, idsOf(outcome))
 		return len(shown) == len(outcome.Connected), err
 	})
-	if err := c.hold(ctx, w, p, hang, now); err != nil {
+	if err := c.hold(ctx, w, p, hang, now, sealed); err != nil {
 		return outcome, err
 	}
 	c.replaced(ctx, seen)
@@ -155,22 +152,42 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 	return outcome, nil
 }
 
-func (c *Connect) record(ctx context.Context, a domain.ConnectAttempt, draft domain.Draft) error {
-	if err := c.Log.Append(ctx, signed(draft, a.ConnectRequester)); err != nil {
+// actor is who the trails of other agencies name for what a person's new consent does to their pages: whoever asked for it is none of theirs.
+const actor = "system:connect"
+
+// record appends what a choice does to an agency.
+func (c *Connect) record(ctx context.Context, a domain.ConnectAttempt, agency string, draft domain.Draft) error {
+	draft = signed(draft, a.ConnectRequester)
+	if agency != a.ParentAccount {
+		draft.Envelope.Audit.Actor, draft.Envelope.Audit.Role = actor, ""
+	}
+	if err := c.Log.Append(ctx, draft); err != nil {
 		return fmt.Errorf("record what was connected: %w", err)
 	}
 	return nil
 }
 
 // hold hangs and seals again what is shown to be read: whoever disconnected one of the pages meanwhile may have taken away what was sealed for it.
-func (c *Connect) hold(ctx context.Context, w waiting, p plan, hang map[int64]domain.GrantedConnection, now time.Time) error {
+// What has begun to wait for a sign-in since it was sealed stays so: its person has taken the consent back.
+func (c *Connect) hold(
+	ctx context.Context, w waiting, p plan, hang map[int64]domain.GrantedConnection, now, sealed time.Time,
+) error {
 	pages, err := c.Directory.PagesOf(ctx, slices.Collect(maps.Keys(hang)))
 	if err != nil || len(pages) == 0 {
 		return err
 	}
 	read := map[int64]domain.GrantedConnection{}
 	for _, page := range pages {
-		read[page.ConnectionID] = hang[page.ConnectionID]
+		waits, err := c.waitsSince(ctx, page.ConnectionID, sealed)
+		if err != nil {
+			return err
+		}
+		if !waits {
+			read[page.ConnectionID] = hang[page.ConnectionID]
+		}
+	}
+	if len(read) == 0 {
+		return nil
 	}
 	if err := c.Store.KeepGrant(ctx, w.grant(p.grant, now), values(read)); err != nil {
 		return err
@@ -178,12 +195,43 @@ func (c *Connect) hold(ctx context.Context, w waiting, p plan, hang map[int64]do
 	for _, ref := range append(refsOf(read), p.grant.SecretRef()) {
 		switch _, err := c.Secrets.Get(ctx, ref); {
 		case domain.CodeOf(err) == domain.CodeNotFound:
-			return c.seal(ctx, w, p, read, now)
+			return c.sealAgain(ctx, w, p, read, now, sealed)
 		case err != nil:
 			return err
 		}
 	}
 	return nil
+}
+
+// sealAgain seals for what is read, and for all else that hangs on the grant by now and has not begun to wait since.
+func (c *Connect) sealAgain(
+	ctx context.Context, w waiting, p plan, read map[int64]domain.GrantedConnection, now, sealed time.Time,
+) error {
+	hanging, err := c.Store.HangingOn(ctx, p.grant)
+	if err != nil {
+		return err
+	}
+	p.hanging = nil
+	for _, h := range hanging {
+		waits, err := c.waitsSince(ctx, h.ConnectionID, sealed)
+		if err != nil {
+			return err
+		}
+		if !waits {
+			p.hanging = append(p.hanging, h)
+		}
+	}
+	_, err = c.seal(ctx, w, p, read, now)
+	return err
+}
+
+// waitsSince tells whether it was recorded since an instant that a connection waits for a sign-in.
+func (c *Connect) waitsSince(ctx context.Context, connection int64, since time.Time) (bool, error) {
+	place, err := c.Places.TokenPlace(ctx, connection)
+	if domain.CodeOf(err) == domain.CodeNotFound {
+		return false, nil
+	}
+	return err == nil && place.AwaitsSignIn() && place.StateAt.After(since), err
 }
 
 func refsOf(hang map[int64]domain.GrantedConnection) (refs []string) {
@@ -266,22 +314,24 @@ func (w waiting) grant(key domain.GrantKey, now time.Time) domain.Grant {
 	return g
 }
 
-// seal stores the person's tokens and those of pages: of what was chosen, and of all that hangs on the grant already, in whatever agency.
-func (c *Connect) seal(ctx context.Context, w waiting, p plan, chosen map[int64]domain.GrantedConnection, now time.Time) error {
+// seal stores the person's tokens and those of pages: of what was chosen, and of all that hangs on the grant already, in whatever agency. Taken is
+// the time that it stores with them.
+func (c *Connect) seal(ctx context.Context, w waiting, p plan, chosen map[int64]domain.GrantedConnection, now time.Time) (taken time.Time, err error) {
 	tokens := map[string]string{} // by whose they are and what they read
 	for _, o := range w.Offered {
 		if o.AccessToken != "" {
 			tokens[fmt.Sprintf("%d %s", o.Platform, o.tokenOf(w.Person))] = o.AccessToken
 		}
 	}
-	taken, pages := now, map[string]commands.StoredTokens{}
+	taken = now
+	pages := map[string]commands.StoredTokens{}
 	for _, h := range append(values(chosen), p.hanging...) {
 		place, err := c.Places.TokenPlace(ctx, h.ConnectionID)
 		if err == nil && place.Taken(now).After(taken) { // by the clock of whoever recorded that it waits
 			taken = place.Taken(now)
 		}
 		if err != nil && domain.CodeOf(err) != domain.CodeNotFound {
-			return err
+			return taken, err
 		}
 		if token, ok := tokens[fmt.Sprintf("%d %s", h.Platform, h.TokenOf)]; ok && h.SecretRef != p.grant.SecretRef() {
 			pages[h.SecretRef] = commands.StoredTokens{
@@ -293,13 +343,13 @@ func (c *Connect) seal(ctx context.Context, w waiting, p plan, chosen map[int64]
 	for ref, stored := range pages {
 		raw, err := commands.EncodeTokens(stored)
 		if err != nil {
-			return err
+			return taken, err
 		}
 		if err := c.Secrets.Put(ctx, ref, raw, stored.Times(taken)); err != nil {
-			return err
+			return taken, err
 		}
 	}
-	return nil
+	return taken, nil
 }
 
 // entities are the records of what was chosen: the member, the connections, the pages.
@@ -351,24 +401,40 @@ func memberName(a domain.ConnectAttempt, w waiting) string {
 	return Shown(a.Platform) + " " + w.Person
 }
 
-// leftOut are the pages that the consent leaves out, in whatever agency: they wait for another sign-in. Where one token reads several pages, such
-// a page is first moved to a connection of its own, which has no token: the others go on.
-func leftOut(p plan, now time.Time) (moved []domain.DirectoryEntity, left []domain.DirectorySocialAccount) {
+// leaveOut has the pages that the consent leaves out wait for another sign-in, in whatever agency. Where one token reads several pages, such a page
+// is first moved to a connection of its own, which has no token: the others go on. That waits before anything is read by it.
+func (c *Connect) leaveOut(ctx context.Context, a domain.ConnectAttempt, p plan) error {
 	own := map[int64]bool{}
 	for _, h := range p.hanging {
 		own[h.ConnectionID] = h.SecretRef != p.grant.SecretRef()
 	}
+	// Of what fell away the latest reason counts: ours, not that of a reading that met the dead token while we stored the rest.
 	for _, lost := range p.lost {
-		page := lost.DirectorySocialAccount
+		page, now := lost.DirectorySocialAccount, c.Now().UTC().Truncate(time.Microsecond)
+		var moved []domain.DirectoryEntity
 		if !own[page.ConnectionID] {
 			page.ConnectionID, page.UpdatedAt = domain.ComputedConnection(page.ParentAccount, page.Platform, p.grant.App, "left out "+keyOf(lost.Ref())), now
-			moved = append(moved, domain.DirectoryConnection{
+			moved = []domain.DirectoryEntity{domain.DirectoryConnection{
 				ID: page.ConnectionID, MemberID: page.MemberID, Platform: page.Platform, CreatedAt: now, UpdatedAt: now,
-			}, page)
+			}, page}
 		}
-		left = append(left, page)
+		if err := c.record(ctx, a, page.ParentAccount, awaitsSignIn(page, now, leftOutReason)); err != nil {
+			return err
+		}
+		if moved == nil {
+			continue
+		}
+		drafts, err := countingDrafts(ctx, c.Directory, moved, now)
+		if err != nil {
+			return err
+		}
+		for _, draft := range drafts {
+			if err := c.record(ctx, a, page.ParentAccount, draft); err != nil {
+				return err
+			}
+		}
 	}
-	return moved, left
+	return nil
 }
 
 const leftOutReason = "The person who connected this page signed in again and left it out. Connect it again, and choose it at the platform."

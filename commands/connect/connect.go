@@ -44,7 +44,7 @@ type Store interface {
 	ConsentOf(ctx context.Context, connection int64) (time.Time, error)
 	Unhang(ctx context.Context, connection int64, seen time.Time) (g domain.GrantKey, left int, known bool, err error)
 	GrantOf(ctx context.Context, g domain.GrantKey) (domain.Grant, bool, error)
-	StopGrant(ctx context.Context, g domain.GrantKey, seen time.Time) error
+	StopGrant(ctx context.Context, g domain.GrantKey, seen time.Time) (bool, error)
 	AskDeletion(ctx context.Context, r domain.DeletionRequest) error
 	Deletion(ctx context.Context, code string) ([]domain.DeletionRequest, error)
 	DropGrant(ctx context.Context, g domain.GrantKey, now time.Time) (bool, error)

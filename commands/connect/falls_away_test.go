@@ -8,7 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
 // slowAppender takes a minute for each page, and keeps what was said of connections.
@@ -45,4 +47,47 @@ func TestReasonOfWhatFellAwayIsTheLatest(t *testing.T) {
 	s.choose(id, view, "1.0.1001")
 	require.Len(t, slow.states, 1)
 	require.True(t, slow.states[0].At.Equal(chosen.Add(time.Minute)), "after all that was stored before it: %s", slow.states[0].At)
+}
+
+// failsAt is a log that takes no record of a kind.
+type failsAt[T any] struct{ commands.Appender }
+
+func (f failsAt[T]) Append(ctx context.Context, d domain.Draft) error {
+	if _, here := d.Data.(T); here {
+		return domain.NewError(domain.CodeUnavailable, "the brokers are away")
+	}
+	return f.Appender.Append(ctx, d)
+}
+
+// A process that ends between two records leaves no page on a connection that nobody is told of: it waits before it is moved there. In another
+// agency's trail the program did so, and not whoever signed in at this one.
+func TestPageThatFallsAwayIsMovedOnceItWaits(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	r := connect.Request{ConnectRequester: ofAgency(north), Platform: domain.LinkedIn}
+	theirRequest := connect.Request{ConnectRequester: domain.ConnectRequester{ParentAccount: rival, AccountID: theirs, UserID: staff, Role: "agency"}, Platform: domain.LinkedIn}
+	both := organization("77")
+	both.Offered = append(both.Offered, platforms.Offered{Platform: domain.LinkedIn, ExternalID: "2002", Name: "Shop", MayRead: true})
+	s.dialog.consent = both
+	id, view := s.signIn(theirRequest)
+	s.choose(id, view, "4.0.2002")
+	shop := domain.ComputedSocialAccount(rival, domain.LinkedIn, 0, "2002")
+	before, err := s.Directory.Page(t.Context(), rival, shop)
+	require.NoError(t, err)
+
+	s.now = s.now.Add(time.Hour)
+	s.dialog.consent = organization("77")
+	id, view = s.signIn(r)
+	log := s.Log
+	s.Log = failsAt[domain.ConnectionStateChanged]{log}
+	chosen := connect.Chosen{Cookie: browser, Pages: []string{"4.0.2001"}, Seen: view.Choice.Seen}
+	require.Error(t, s.Choose(t.Context(), id, chosen, s.still))
+	after, err := s.Directory.Page(t.Context(), rival, shop)
+	require.NoError(t, err)
+	require.Equal(t, before.ConnectionID, after.ConnectionID)
+
+	s.Log = log
+	require.NoError(t, s.Choose(t.Context(), id, chosen, s.still))
+	require.Equal(t, []int64{domain.ComputedSocialAccount(agency, domain.LinkedIn, 0, "2001")}, s.due(domain.LinkedIn))
+	require.Equal(t, []string{"system:connect"}, s.changes())
 }

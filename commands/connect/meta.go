@@ -110,17 +110,22 @@ func (c *Connect) Deletion(ctx context.Context, code string) (state DeletionStat
 // covered returns the grant that a request is about, which may be none, and whether it covers that: not when the person has consented since it
 // was issued.
 func (c *Connect) covered(ctx context.Context, signed platforms.SignedRequest) (grant domain.Grant, covers bool, err error) {
-	grant, known, err := c.Store.GrantOf(ctx, c.grantOf(signed.Platform, signed.Person))
-	return grant, !known || signed.IssuedAt.Add(time.Second).After(grant.ConsentedAt), err // it says its second alone
+	return c.grantCovered(ctx, domain.DeletionRequest{Platform: signed.Platform, Person: signed.Person, AskedAt: signed.IssuedAt})
 }
 
-// stop deletes the tokens of a grant, and records that its connections wait for a sign-in: once, however often it is called.
+func (c *Connect) grantCovered(ctx context.Context, r domain.DeletionRequest) (grant domain.Grant, covers bool, err error) {
+	grant, known, err := c.Store.GrantOf(ctx, c.grantOf(r.Platform, r.Person))
+	return grant, !known || r.CoversUntil().After(grant.ConsentedAt), err
+}
+
+// stop deletes the tokens of a grant, and records that its connections wait for a sign-in: once, however often it is called, and nothing when there
+// was a consent since the one that was found.
 func (c *Connect) stop(ctx context.Context, grant domain.Grant, reason string) error {
 	hanging, err := c.Store.HangingOn(ctx, grant.GrantKey)
 	if err != nil || len(hanging) == 0 {
 		return err
 	}
-	if err := c.Store.StopGrant(ctx, grant.GrantKey, grant.ConsentedAt); err != nil {
+	if stopped, err := c.Store.StopGrant(ctx, grant.GrantKey, grant.ConsentedAt); err != nil || !stopped {
 		return err
 	}
 	ids := make([]int64, len(hanging))
@@ -139,7 +144,7 @@ func (c *Connect) stop(ctx context.Context, grant domain.Grant, reason string) e
 		}
 		told[page.ConnectionID] = true
 		place, err := c.Places.TokenPlace(ctx, page.ConnectionID)
-		if err != nil {
+		if err != nil && domain.CodeOf(err) != domain.CodeNotFound {
 			return err
 		}
 		if place.AwaitsSignIn() {
@@ -154,13 +159,21 @@ func (c *Connect) stop(ctx context.Context, grant domain.Grant, reason string) e
 	return nil
 }
 
+// CoversConsents is [Erasing.Covers]: it looks at the grant.
+func (c *Connect) CoversConsents(ctx context.Context, r domain.DeletionRequest) (bool, error) {
+	_, covers, err := c.grantCovered(ctx, r)
+	return covers, err
+}
+
 // Erasing is what erases people whom a platform was asked to have forgotten.
 type Erasing struct {
+	// Covers tells whether a request is about what there is: not when its person has consented since they asked.
+	Covers func(ctx context.Context, r domain.DeletionRequest) (bool, error)
 	// Shown tells whether the tables show all that is in the log about people.
 	Shown func(ctx context.Context) (bool, error)
 	// Members are the members that sign-ins of a person at a platform have made, in all agencies.
 	Members func(ctx context.Context, p domain.Platform, person string) ([]int64, error)
-	// Person is whoever a member is; not_found: it is erased.
+	// Person is a member alone: whose user it is the platform never knew; not_found: it is erased.
 	Person func(ctx context.Context, member int64) (domain.Person, error)
 	// Erase erases a person, as the command erase does.
 	Erase func(ctx context.Context, p domain.Person, order domain.ErasureOrder) error
@@ -174,6 +187,13 @@ const dueWithin = 30 * 24 * time.Hour
 // Further takes a request one step further: erases the members that there are, or notes that none are left. It may be repeated, and must be
 // until it is done.
 func (e Erasing) Further(ctx context.Context, r domain.DeletionRequest) (done bool, err error) {
+	covers, err := e.Covers(ctx, r)
+	if err != nil {
+		return false, err
+	}
+	if !covers {
+		return true, e.Done(ctx, r)
+	}
 	if shown, err := e.Shown(ctx); err != nil || !shown {
 		return false, err
 	}
@@ -181,11 +201,7 @@ func (e Erasing) Further(ctx context.Context, r domain.DeletionRequest) (done bo
 	if err != nil {
 		return false, err
 	}
-	erased := map[int64]bool{}
 	for _, member := range members {
-		if erased[member] {
-			continue
-		}
 		person, err := e.Person(ctx, member)
 		if domain.CodeOf(err) == domain.CodeNotFound {
 			continue
@@ -199,9 +215,6 @@ func (e Erasing) Further(ctx context.Context, r domain.DeletionRequest) (done bo
 		}
 		if err := e.Erase(ctx, person, order); err != nil {
 			return false, err
-		}
-		for _, id := range person.Members {
-			erased[id] = true
 		}
 	}
 	if len(members) > 0 {

@@ -113,16 +113,16 @@ func TestPersonWhoWantsToBeForgotten(t *testing.T) {
 	_, err = s.DeletionAsked(t.Context(), "forged")
 	require.ErrorIs(t, err, platforms.ErrNotSigned)
 
-	claimed, err := s.kept.ClaimDeletions(t.Context(), s.now)
+	claimed, found, err := s.kept.ClaimDeletion(t.Context(), s.now)
 	require.NoError(t, err)
-	require.Len(t, claimed, 1)
+	require.True(t, found)
 	var erased []domain.Person
 	var order domain.ErasureOrder
 	shown := false
 	people := readmodels.People{Pool: s.log.DB.ReadOnly}
 	erasing := connect.Erasing{
-		Shown:   func(context.Context) (bool, error) { return shown, nil },
-		Members: readmodels.Connecting{Pool: s.log.DB.ReadOnly}.MembersOf, Person: people.OfMember,
+		Covers: s.CoversConsents, Shown: func(context.Context) (bool, error) { return shown, nil },
+		Members: readmodels.Connecting{Pool: s.log.DB.ReadOnly}.MembersOf, Person: people.OfMemberAlone,
 		Erase: func(_ context.Context, p domain.Person, o domain.ErasureOrder) error {
 			erased, order = append(erased, p), o
 			for _, member := range p.Members {
@@ -132,12 +132,12 @@ func TestPersonWhoWantsToBeForgotten(t *testing.T) {
 		},
 		Done: func(ctx context.Context, r domain.DeletionRequest) error { return s.kept.DeletionDone(ctx, r, s.now) },
 	}
-	done, err := erasing.Further(t.Context(), claimed[0])
+	done, err := erasing.Further(t.Context(), claimed)
 	require.NoError(t, err)
 	require.False(t, done)
 	require.Empty(t, erased, "what the tables do not show yet would not be erased")
 	shown = true
-	done, err = erasing.Further(t.Context(), claimed[0])
+	done, err = erasing.Further(t.Context(), claimed)
 	require.NoError(t, err)
 	require.False(t, done)
 	require.Len(t, erased, 1)
@@ -145,7 +145,7 @@ func TestPersonWhoWantsToBeForgotten(t *testing.T) {
 	require.Equal(t, connected, erased[0].Pages[0].ID)
 	require.NoError(t, order.Validate())
 	require.Equal(t, domain.ErasureOrder{By: "platform", Ground: "consent_withdrawn", Due: "2026-12-21", Reason: domain.Reason{Code: domain.ReasonCustomerRequest, Ticket: "c0de"}}, order)
-	done, err = erasing.Further(t.Context(), claimed[0])
+	done, err = erasing.Further(t.Context(), claimed)
 	require.NoError(t, err)
 	require.True(t, done)
 	state, err = s.Deletion(t.Context(), "c0de")
@@ -161,9 +161,9 @@ func TestRequestForDeletionThatCoversNothing(t *testing.T) {
 	answer, err := s.DeletionAsked(t.Context(), "said")
 	require.NoError(t, err)
 	require.Equal(t, "c0de", answer.Code)
-	claimed, err := s.kept.ClaimDeletions(t.Context(), s.now)
+	_, found, err := s.kept.ClaimDeletion(t.Context(), s.now)
 	require.NoError(t, err)
-	require.Len(t, claimed, 1)
+	require.True(t, found)
 
 	s.dialog.consent = consent("77", page("1001"))
 	id, view := s.signIn(facebook(north))
@@ -175,4 +175,88 @@ func TestRequestForDeletionThatCoversNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, state.DoneAt)
 	require.Len(t, s.due(domain.Facebook), 1)
+}
+
+// What a person connects after they asked is not what they asked about: the request ends, and nothing is erased.
+func TestConsentSinceARequestForDeletionStays(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.dialog.consent = consent("77", page("1001"))
+	id, view := s.signIn(facebook(north))
+	s.choose(id, view, "1.0.1001")
+	s.now = s.now.Add(time.Hour)
+	s.hearMeta("77", s.now)
+	_, err := s.DeletionAsked(t.Context(), "said")
+	require.NoError(t, err)
+	claimed, _, err := s.kept.ClaimDeletion(t.Context(), s.now)
+	require.NoError(t, err)
+	ended := 0
+	erasing := connect.Erasing{
+		Covers: s.CoversConsents, Shown: func(context.Context) (bool, error) { return true, nil },
+		Members: readmodels.Connecting{Pool: s.log.DB.ReadOnly}.MembersOf, Person: readmodels.People{Pool: s.log.DB.ReadOnly}.OfMemberAlone,
+		Erase: func(context.Context, domain.Person, domain.ErasureOrder) error {
+			require.Fail(t, "what was given since is erased")
+			return nil
+		},
+		Done: func(context.Context, domain.DeletionRequest) error { ended++; return nil },
+	}
+	s.now = s.now.Add(time.Minute)
+	id, view = s.signIn(facebook(north))
+	s.choose(id, view, "1.0.1001")
+	done, err := erasing.Further(t.Context(), claimed)
+	require.NoError(t, err)
+	require.True(t, done)
+	require.Equal(t, 1, ended)
+}
+
+// The platform knows who signed in there, and not whose login here that was: the member goes, and the user and its other members stay.
+func TestRequestForDeletionLeavesTheLogin(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	member := domain.ComputedMember(agency, north, domain.Facebook, "77")
+	s.log.Put(
+		t,
+		domain.DirectoryUser{ID: client, AccountID: north, Name: "Carol", Active: true},
+		domain.DirectoryMember{ID: member, AccountID: north, UserID: client, Name: "Carol", Active: true},
+		domain.DirectoryMember{ID: 5, AccountID: north, UserID: client, Name: "Carol", Active: true},
+	)
+	people := readmodels.People{Pool: s.log.DB.ReadOnly}
+	whole, err := people.OfMember(t.Context(), member)
+	require.NoError(t, err)
+	require.Equal(t, client, whole.User)
+	require.ElementsMatch(t, []int64{5, member}, whole.Members)
+	alone, err := people.OfMemberAlone(t.Context(), member)
+	require.NoError(t, err)
+	require.Empty(t, alone.User)
+	require.Empty(t, alone.Sessions)
+	require.Equal(t, []int64{member}, alone.Members)
+	require.Equal(t, agency, alone.ParentAccount)
+}
+
+// newerConsent is a store in which a person consents again before their tokens are deleted.
+type newerConsent struct {
+	connect.Store
+
+	at time.Time
+}
+
+func (n newerConsent) StopGrant(ctx context.Context, g domain.GrantKey, seen time.Time) (bool, error) {
+	if err := n.KeepGrant(ctx, domain.Grant{GrantKey: g, ConsentedAt: n.at}, nil); err != nil {
+		return false, err
+	}
+	return n.Store.StopGrant(ctx, g, seen)
+}
+
+func TestConsentWhileMetaSaysThatItIsTakenBack(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.dialog.consent = consent("77", page("1001"))
+	id, view := s.signIn(facebook(north))
+	connected := s.choose(id, view, "1.0.1001").Connected[0].SocialAccountID
+	s.now = s.now.Add(time.Hour)
+	s.hearMeta("77", s.now)
+	s.Store = newerConsent{s.kept, s.now.Add(time.Second)}
+	require.NoError(t, s.Deauthorized(t.Context(), "said"))
+	require.Equal(t, []int64{connected}, s.due(domain.Facebook))
+	require.Empty(t, s.changes(), "the tokens were not deleted, so nothing waits")
 }

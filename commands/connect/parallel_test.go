@@ -133,3 +133,47 @@ func TestPageOnASharedTokenThatIsLeftOut(t *testing.T) {
 	require.Equal(t, shop, s.choose(id, view, "4.0.2002").Connected[0].SocialAccountID)
 	require.ElementsMatch(t, []int64{mill, shop}, s.due(domain.LinkedIn))
 }
+
+// A page that is disconnected while the same person connects another one is let go, with its token, and the other one stays.
+func TestDisconnectingWhileAnotherPageIsChosen(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.dialog.consent = consent("77", page("1001"), page("1002"))
+	id, view := s.signIn(facebook(north))
+	connected := s.choose(id, view, "1.0.1001").Connected[0].SocialAccountID
+	s.now = s.now.Add(time.Minute)
+	id, view = s.signIn(facebook(north))
+	s.Store = &onceBefore{Store: s.kept, then: func() {
+		s.now = s.now.Add(time.Second)
+		s.choose(id, view, "1.0.1002")
+	}}
+	_, err := s.Disconnect(t.Context(), ofAgency(""), connected, s.still)
+	require.NoError(t, err)
+	require.Equal(t, []int64{domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1002")}, s.due(domain.Facebook))
+	require.Empty(t, s.tokens("connection/"+decimal(domain.ComputedConnection(agency, domain.Facebook, "app", "1001"))))
+	require.Equal(t, "PAGETOKEN1002", s.tokens("connection/"+decimal(domain.ComputedConnection(agency, domain.Facebook, "app", "1002"))))
+	hanging, err := s.kept.HangingOn(t.Context(), domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "77"})
+	require.NoError(t, err)
+	require.Len(t, hanging, 1)
+	require.Empty(t, s.dialog.givenBack)
+}
+
+// A person who removes our app while their choice is stored has taken back what they just gave: it is not sealed again.
+func TestConsentThatIsTakenBackWhileItIsStored(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.dialog.consent = consent("77", page("1001"))
+	id, view := s.signIn(facebook(north))
+	s.choose(id, view, "1.0.1001")
+	s.now = s.now.Add(time.Minute)
+	id, view = s.signIn(facebook(north))
+	s.Directory = &onceBefore{Directory: s.Directory, then: func() {
+		s.now = s.now.Add(time.Second)
+		s.hearMeta("77", s.now)
+		require.NoError(t, s.Deauthorized(t.Context(), "said"))
+	}}
+	s.choose(id, view, "1.0.1001")
+	require.Empty(t, s.due(domain.Facebook))
+	require.Empty(t, s.tokens("connection/"+decimal(domain.ComputedConnection(agency, domain.Facebook, "app", "1001"))))
+	require.Empty(t, s.tokens(domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "77"}.SecretRef()))
+}

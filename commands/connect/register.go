@@ -28,6 +28,7 @@ type RegisterDirectory interface {
 	lastTold
 	Names(ctx context.Context, parent, account string, now time.Time) (domain.ConnectNames, error)
 	PagesNamed(ctx context.Context, parent string, refs []domain.PageRef) ([]domain.ConnectedPage, error)
+	PagesOf(ctx context.Context, connections []int64) ([]domain.ConnectedPage, error)
 	Page(ctx context.Context, parent string, id int64) (domain.ConnectedPage, error)
 }
 
@@ -224,7 +225,7 @@ func (r Registrations) shown(ctx context.Context, page domain.DirectorySocialAcc
 	})
 }
 
-// end records that a page is read no more, then deletes its tokens.
+// end records that a page is read no more, then deletes its tokens, unless it was registered again meanwhile.
 func (r Registrations) end(ctx context.Context, reg Registration, page domain.DirectorySocialAccount, done Registered) (Registered, error) {
 	done.Connected, done.Changed = false, page.Connected
 	if page.Connected {
@@ -232,6 +233,9 @@ func (r Registrations) end(ctx context.Context, reg Registration, page domain.Di
 		if err := r.record(ctx, reg, page, page); err != nil {
 			return Registered{}, err
 		}
+	}
+	if reads, err := r.Directory.PagesOf(ctx, []int64{page.ConnectionID}); err != nil || len(reads) > 0 {
+		return done, err
 	}
 	return done, r.Secrets.Delete(ctx, domain.RegisteredSecretRef(page.ConnectionID))
 }

@@ -2,6 +2,7 @@ package assembly
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -23,16 +24,18 @@ const (
 
 // EraseAsked erases people who asked a platform for it, until ctx is done: as soon as they do, and what an ended process has left.
 func (s *Service) EraseAsked(ctx context.Context) {
+	kept := vault.NewConnecting(s.KeptPool)
 	for on := true; on; {
-		kept := vault.NewConnecting(s.KeptPool)
-		claimed, err := kept.ClaimDeletions(ctx, time.Now())
-		for _, request := range claimed {
-			if failed := s.eraseAsked(ctx, kept, request); failed != nil {
-				err = failed
-			}
+		request, found, err := kept.ClaimDeletion(ctx, time.Now())
+		if found {
+			err = s.eraseAsked(ctx, kept, request)
 		}
 		if err != nil && ctx.Err() == nil {
 			s.settings.Logger.WarnContext(ctx, "who asked a platform to be forgotten is not erased yet; tried again in some minutes", "error", err)
+		}
+		if found { // there may be more
+			on = ctx.Err() == nil
+			continue
 		}
 		select {
 		case <-s.asked:
@@ -43,34 +46,51 @@ func (s *Service) EraseAsked(ctx context.Context) {
 	}
 }
 
-// eraseAsked pursues one request until nothing is left, or for a while.
+// eraseAsked pursues one request until nothing is left, or for a while. An error names the request.
 func (s *Service) eraseAsked(ctx context.Context, kept *vault.Connecting, request domain.DeletionRequest) error {
-	people := readmodels.People{Pool: s.ReadPool}
-	erasing := connect.Erasing{
-		Shown: s.peopleShown, Members: readmodels.Connecting{Pool: s.ReadPool}.MembersOf, Person: people.OfMember,
+	ctx, cancel := context.WithTimeout(ctx, furtherFor)
+	defer cancel()
+	erasing := s.erasing(kept)
+	for {
+		done, err := erasing.Further(ctx, request)
+		if err == nil && !done && !pause(ctx, furtherEvery) {
+			err = fmt.Errorf("it is not done within %s: %w", furtherFor, ctx.Err())
+		}
+		if err != nil {
+			return fmt.Errorf("request for deletion %s: %w", request.Code, err)
+		}
+		if done {
+			return nil
+		}
+	}
+}
+
+// erasing is what pursues one request.
+func (s *Service) erasing(kept *vault.Connecting) connect.Erasing {
+	var dropEarlier []func(context.Context) error // of each person that was erased
+	return connect.Erasing{
+		Covers: s.Connect.CoversConsents, Shown: s.peopleShown,
+		Members: readmodels.Connecting{Pool: s.ReadPool}.MembersOf, Person: readmodels.People{Pool: s.ReadPool}.OfMemberAlone,
 		Erase: func(ctx context.Context, person domain.Person, order domain.ErasureOrder) error {
 			if err := AppendErasures(s.settings.Erasures, person.ErasedIDs(time.Now())); err != nil {
 				return err
 			}
-			return commands.ErasePerson{
+			erase := commands.ErasePerson{
 				Log: s.Log, Kept: vault.NewEraser(s.KeptPool), Earlier: projections.Earlier{Pool: s.engine, DeleteGroup: s.Log.DeleteGroup},
 				EachPartition: s.Log.EachPartition, Order: order, Now: time.Now,
-			}.Erase(ctx, person)
+			}
+			dropEarlier = append(dropEarlier, func(ctx context.Context) error { return erase.DropEarlier(ctx, person) })
+			return erase.Erase(ctx, person)
 		},
 		Done: func(ctx context.Context, r domain.DeletionRequest) error {
+			for _, drop := range dropEarlier {
+				if err := drop(ctx); err != nil {
+					return err
+				}
+			}
 			return kept.DeletionDone(ctx, r, time.Now())
 		},
 	}
-	for end := time.Now().Add(furtherFor); time.Now().Before(end); {
-		done, err := erasing.Further(ctx, request)
-		if err != nil || done {
-			return err
-		}
-		if !pause(ctx, furtherEvery) {
-			return nil
-		}
-	}
-	return nil
 }
 
 // peopleShown tells whether the tables show all that the log has of people and of what their posts say.

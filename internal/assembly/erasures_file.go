@@ -110,7 +110,7 @@ func (p *Parts) EraseAgain(ctx context.Context) error {
 	return err
 }
 
-// figuresErased are the erasures of figures that both projections know; none where they are not made yet.
+// figuresErased are the erasures that all tables know; none where the tables are not made yet.
 func (p *Parts) figuresErased(ctx context.Context) (map[domain.PostRef]time.Time, error) {
 	tables, err := p.Tables(ctx)
 	if err != nil {
@@ -119,7 +119,11 @@ func (p *Parts) figuresErased(ctx context.Context) (map[domain.PostRef]time.Time
 	if !tables.Complete() {
 		return map[domain.PostRef]time.Time{}, nil
 	}
-	return readmodels.FiguresErased(ctx, tables)
+	topics, err := Topics()
+	if err != nil {
+		return nil, err
+	}
+	return readmodels.FiguresErased(ctx, tables, PartitionsOf(topics, domain.TopicContents))
 }
 
 // scanTopic hands over every record of a topic, one at a time and those of a key in their order.

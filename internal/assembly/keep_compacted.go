@@ -14,40 +14,53 @@ import (
 // (min.compaction.lag.ms).
 const keepCompactedEvery = time.Hour
 
+// keepCompactedSoon is when they are looked after again where more may be covered than is said again at a time.
+const keepCompactedSoon = time.Minute
+
 // keepCompacted keeps compacted topics so that the cleaner leaves what counts and takes what does not: silent partitions get a
 // heartbeat, and what lies under a record that does not count is said again. Several processes may do so.
 func (s *Service) keepCompacted(ctx context.Context) {
-	for {
-		err := errors.Join(s.Log.Beat(ctx, time.Now(), eventlog.HeartbeatEvery), s.sayAgain(ctx), s.tellAgain(ctx))
+	for on := true; on; {
+		wait, err := s.KeepCompacted(ctx, time.Now())
 		if err != nil && ctx.Err() == nil {
 			s.settings.Logger.WarnContext(ctx, "compacted topics were not looked after; it is tried again in an hour", "error", err)
 		}
-		if !pause(ctx, keepCompactedEvery) {
-			return
-		}
+		on = pause(ctx, wait)
 	}
 }
 
-// sayAgain appends contents and erasures once more that another record covers.
-func (s *Service) sayAgain(ctx context.Context) error {
+// KeepCompacted looks after compacted topics once, as of an instant, and tells when to do so again.
+func (s *Service) KeepCompacted(ctx context.Context, now time.Time) (again time.Duration, err error) {
+	beat := s.Log.Beat(ctx, now, eventlog.HeartbeatEvery)
+	said, unsaid := s.sayAgain(ctx)
+	told, untold := s.tellAgain(ctx)
+	err = errors.Join(beat, unsaid, untold)
+	if err == nil && max(said, told) >= readmodels.MostCovered {
+		return keepCompactedSoon, nil
+	}
+	return keepCompactedEvery, err
+}
+
+// sayAgain appends contents and erasures once more that another record covers, and tells how many.
+func (s *Service) sayAgain(ctx context.Context) (int, error) {
 	covered, err := readmodels.Contents{Pool: s.ReadPool}.Covered(ctx)
 	if err != nil || len(covered) == 0 {
-		return err
+		return 0, err
 	}
 	s.settings.Logger.WarnContext(ctx, "records that do not count lie over what posts say: what counts is appended again", "posts", len(covered))
-	return s.Log.AppendBulk(ctx, commands.SayAgain(covered))
+	return len(covered), s.Log.AppendBulk(ctx, commands.SayAgain(covered))
 }
 
-// tellAgain appends entities and erasures once more that another record covers.
-func (s *Service) tellAgain(ctx context.Context) error {
+// tellAgain appends entities and erasures once more that another record covers, and tells how many.
+func (s *Service) tellAgain(ctx context.Context) (int, error) {
 	covered, err := readmodels.ToldEntities{Pool: s.ReadPool, Registry: s.events}.Covered(ctx)
 	if err != nil || len(covered) == 0 {
-		return err
+		return 0, err
 	}
 	drafts, err := commands.TellAgain(covered)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	s.settings.Logger.WarnContext(ctx, "records that do not count lie over the directory's: what counts is appended again", "entities", len(covered))
-	return s.Log.AppendBulk(ctx, drafts)
+	return len(drafts), s.Log.AppendBulk(ctx, drafts)
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// readBackEvery is how often the log is read back where nothing is due before: what was overdue may be gone.
+// readBackEvery is how often the log is read back where nothing is due before.
 const readBackEvery = 24 * time.Hour
 
-// readBackAtLeast is the time between two looks, however close together things are due.
+// readBackAtLeast is the time between two looks, however close together things are due, and while something is overdue.
 const readBackAtLeast = time.Hour
 
 // readBack reads the log back when what was erased must be gone, until ctx is done: once all read models are made, and then whenever something is
@@ -43,7 +43,10 @@ func (s *Service) ReadBack(ctx context.Context, now time.Time) (again time.Durat
 		return readBackAtLeast, err
 	}
 	s.forgetting.looked(found, len(s.settings.Brokers) == 0)
-	if found.Next.IsZero() {
+	switch {
+	case found.Overdue > 0:
+		return readBackAtLeast, nil
+	case found.Next.IsZero():
 		return readBackEvery, nil
 	}
 	return min(readBackEvery, max(readBackAtLeast, found.Next.Sub(now))), nil

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,15 +17,16 @@ const (
 	deletionClaimed = 5 * time.Minute
 )
 
-// StopGrant deletes the tokens of a grant and of all that hangs on it, unless there was a consent since the one that the caller has seen. What
-// hangs on it goes on doing so: a later consent renews it.
-func (c *Connecting) StopGrant(ctx context.Context, g domain.GrantKey, seen time.Time) error {
-	_, err := c.pool.Exec(ctx, `
+// StopGrant deletes the tokens of a grant and of all that hangs on it, unless there was a consent since the one that the caller has seen: stopped
+// tells. What hangs on it goes on doing so: a later consent renews it.
+func (c *Connecting) StopGrant(ctx context.Context, g domain.GrantKey, seen time.Time) (stopped bool, err error) {
+	err = c.pool.QueryRow(ctx, `
 		with stopped as (select platform, app, person, secret_ref from grants
-		  where platform = $1 and app = $2 and person = $3 and consented_at = $4 for update)
-		delete from secrets where ref in (select secret_ref from stopped union all
-		  select h.secret_ref from granted_connections h join stopped using (platform, app, person))`, int(g.Platform), g.App, g.Person, seen)
-	return doing(err, "delete the tokens of a grant")
+		  where platform = $1 and app = $2 and person = $3 and consented_at = $4 for update),
+		gone as (delete from secrets where ref in (select secret_ref from stopped union all
+		  select h.secret_ref from granted_connections h join stopped using (platform, app, person)))
+		select exists (select from stopped)`, int(g.Platform), g.App, g.Person, seen).Scan(&stopped)
+	return stopped, doing(err, "delete the tokens of a grant")
 }
 
 // AskDeletion stores what a person asked for, once.
@@ -48,17 +50,34 @@ func (c *Connecting) Deletion(ctx context.Context, code string) ([]domain.Deleti
 	return found, doing(err, "look up a request for deletion")
 }
 
-// ClaimDeletions hands over what is not done and nobody is at, for five minutes. Who does not end one with [Connecting.DeletionDone] leaves it
-// to whoever claims it next.
-func (c *Connecting) ClaimDeletions(ctx context.Context, now time.Time) ([]domain.DeletionRequest, error) {
-	rows, _ := c.pool.Query(ctx, `update deletion_requests set claimed_until = $2 where done_at is null and (claimed_until is null or claimed_until <= $1)
+// ClaimDeletion hands over one request that is not done and nobody is at, for five minutes; found is false when there is none. Who does not end
+// it with [Connecting.DeletionDone] leaves it to whoever claims it next.
+func (c *Connecting) ClaimDeletion(ctx context.Context, now time.Time) (r domain.DeletionRequest, found bool, err error) {
+	rows, _ := c.pool.Query(ctx, `
+		update deletion_requests set claimed_until = $2 where (code, platform) = (
+		  select code, platform from deletion_requests where done_at is null and (claimed_until is null or claimed_until <= $1)
+		  order by asked_at, code, platform limit 1 for update skip locked)
 		returning `+deletionColumns, now, now.Add(deletionClaimed))
-	claimed, err := pgx.CollectRows(rows, scanDeletion)
-	return claimed, doing(err, "claim requests for deletion")
+	r, err = pgx.CollectExactlyOneRow(rows, scanDeletion)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return r, false, nil
+	}
+	return r, err == nil, doing(err, "claim a request for deletion")
 }
 
-// DeletionDone notes that nothing is left of what a request is about, and forgets whose it was.
+// DeletionDone notes that nothing is left of what a request is about, and forgets whose it was: with what the person gave before they asked, and
+// its tokens, which nothing may hang on any more.
 func (c *Connecting) DeletionDone(ctx context.Context, r domain.DeletionRequest, now time.Time) error {
-	_, err := c.pool.Exec(ctx, `update deletion_requests set done_at = $3, person = '' where code = $1 and platform = $2`, r.Code, int(r.Platform), now)
+	err := pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			with gone as (delete from grants where platform = $1 and person = $2 and consented_at < $3 returning platform, app, person, secret_ref)
+			delete from secrets where ref in (select secret_ref from gone union all
+			  select h.secret_ref from granted_connections h join gone using (platform, app, person))`, int(r.Platform), r.Person, r.CoversUntil())
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `update deletion_requests set done_at = $3, person = '' where code = $1 and platform = $2`, r.Code, int(r.Platform), now)
+		return err
+	})
 	return doing(err, "note that a request for deletion is done")
 }

@@ -30,10 +30,16 @@ func TestConsentThatIsTakenBackLosesItsTokens(t *testing.T) {
 		}
 		return all
 	}
-	require.NoError(t, s.StopGrant(t.Context(), g.GrantKey, connectDay.Add(-time.Second)))
+	stopped, err := s.StopGrant(t.Context(), g.GrantKey, connectDay.Add(-time.Second))
+	require.NoError(t, err)
+	require.False(t, stopped)
 	require.Equal(t, refs, stored(), "there was a consent since")
-	require.NoError(t, s.StopGrant(t.Context(), g.GrantKey, connectDay))
-	require.Equal(t, []string{"connection/2"}, stored(), "another one's")
+	for range 2 {
+		stopped, err = s.StopGrant(t.Context(), g.GrantKey, connectDay)
+		require.NoError(t, err)
+		require.True(t, stopped)
+		require.Equal(t, []string{"connection/2"}, stored(), "another one's")
+	}
 	hanging, err := s.HangingOn(t.Context(), g.GrantKey)
 	require.NoError(t, err)
 	require.Equal(t, hang, hanging)
@@ -48,9 +54,15 @@ func TestRequestForDeletion(t *testing.T) {
 		require.NoError(t, s.AskDeletion(t.Context(), asked))
 	}
 	claimed := func(at time.Time) int {
-		all, err := s.ClaimDeletions(t.Context(), at)
-		require.NoError(t, err)
-		return len(all)
+		n := 0
+		for {
+			_, found, err := s.ClaimDeletion(t.Context(), at)
+			require.NoError(t, err)
+			if !found {
+				return n
+			}
+			n++
+		}
 	}
 	require.Equal(t, 1, claimed(connectDay))
 	require.Zero(t, claimed(connectDay.Add(4*time.Minute)))
@@ -72,4 +84,52 @@ func TestRequestForDeletion(t *testing.T) {
 	known, err = s.Deletion(t.Context(), "c0de")
 	require.NoError(t, err)
 	require.Empty(t, known)
+}
+
+// Who claims a request has that one alone: the others are left for other processes.
+func TestRequestsForDeletionAreClaimedSingly(t *testing.T) {
+	t.Parallel()
+	s := newConnectStage(t)
+	for i, code := range []string{"2nd", "1st"} {
+		r := domain.DeletionRequest{Code: code, Platform: domain.Facebook, Person: code, AskedAt: connectDay.Add(-time.Duration(i) * time.Hour)}
+		require.NoError(t, s.AskDeletion(t.Context(), r))
+	}
+	for _, want := range []string{"1st", "2nd", ""} {
+		r, found, err := s.ClaimDeletion(t.Context(), connectDay)
+		require.NoError(t, err)
+		require.Equal(t, want != "", found)
+		require.Equal(t, want, r.Code)
+	}
+}
+
+// When a request is done nothing is left of what its person gave before, and what they gave since stays.
+func TestDoneDeletionTakesTheConsentsOfBefore(t *testing.T) {
+	t.Parallel()
+	s := newConnectStage(t)
+	before, since := domain.Grant{GrantKey: waitingGrant, ConsentedAt: connectDay}, domain.Grant{GrantKey: waitingGrant, ConsentedAt: connectDay.Add(2 * time.Second)}
+	since.App = "another"
+	refs := []string{before.SecretRef(), "connection/1", since.SecretRef(), "connection/2"}
+	for _, ref := range refs {
+		require.NoError(t, s.secrets.Put(t.Context(), ref, []byte("token"), domain.SecretTimes{Taken: connectDay}))
+	}
+	for id, g := range map[int64]domain.Grant{1: before, 2: since} {
+		require.NoError(t, s.KeepGrant(t.Context(), g, []domain.GrantedConnection{
+			{ConnectionID: id, ParentAccount: connectAgency, Platform: g.Platform, TokenOf: "1001", SecretRef: "connection/" + string(rune('0'+id))},
+		}))
+	}
+	r := domain.DeletionRequest{Code: "c0de", Platform: waitingGrant.Platform, Person: waitingGrant.Person, AskedAt: connectDay.Add(time.Second)}
+	require.NoError(t, s.AskDeletion(t.Context(), r))
+	require.NoError(t, s.DeletionDone(t.Context(), r, connectDay.Add(time.Hour)))
+	_, known, err := s.GrantOf(t.Context(), before.GrantKey)
+	require.NoError(t, err)
+	require.False(t, known)
+	_, known, err = s.GrantOf(t.Context(), since.GrantKey)
+	require.NoError(t, err)
+	require.True(t, known)
+	left, err := s.secrets.GetMany(t.Context(), refs)
+	require.NoError(t, err)
+	require.Nil(t, left[refs[0]])
+	require.Nil(t, left[refs[1]])
+	require.NotNil(t, left[refs[2]])
+	require.NotNil(t, left[refs[3]])
 }

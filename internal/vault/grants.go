@@ -11,24 +11,27 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// KeepGrant stores what a person gave, in the place of what they gave before, and hangs connections on it that may have hung on another. Its
-// time is later than the one before, whatever the clocks say: [Connecting.Unhang].
+// KeepGrant stores what a person gave, in the place of what they gave before, and hangs connections on it that may have hung on another: as of
+// now, which is later than the consent before, whatever the clocks say: [Connecting.Unhang].
 func (c *Connecting) KeepGrant(ctx context.Context, g domain.Grant, hang []domain.GrantedConnection) error {
 	err := pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `
+		var consented time.Time
+		row := tx.QueryRow(ctx, `
 			insert into grants (platform, app, person, secret_ref, granted, declined, consented_at, data_access_until) values ($1, $2, $3, $4, $5, $6, $7, $8)
 			on conflict (platform, app, person) do update set granted = excluded.granted, declined = excluded.declined,
-			  consented_at = greatest(excluded.consented_at, grants.consented_at + interval '1 microsecond'), data_access_until = excluded.data_access_until`,
+			  consented_at = greatest(excluded.consented_at, grants.consented_at + interval '1 microsecond'), data_access_until = excluded.data_access_until
+			returning consented_at`,
 			int(g.Platform), g.App, g.Person, g.SecretRef(), some(g.Granted), some(g.Declined), g.ConsentedAt, g.DataAccessUntil)
-		if err != nil {
+		if err := row.Scan(&consented); err != nil {
 			return err
 		}
 		for _, h := range hang {
 			_, err := tx.Exec(ctx, `
-				insert into granted_connections (connection_id, parent_account, reads, token_of, secret_ref, platform, app, person)
-				values ($1, $2, $3, $4, $5, $6, $7, $8)
-				on conflict (connection_id) do update set secret_ref = excluded.secret_ref, platform = excluded.platform, app = excluded.app, person = excluded.person`,
-				h.ConnectionID, h.ParentAccount, int(h.Platform), h.TokenOf, h.SecretRef, int(g.Platform), g.App, g.Person)
+				insert into granted_connections (connection_id, parent_account, reads, token_of, secret_ref, platform, app, person, hung_at)
+				values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+				on conflict (connection_id) do update set
+				  secret_ref = excluded.secret_ref, platform = excluded.platform, app = excluded.app, person = excluded.person, hung_at = excluded.hung_at`,
+				h.ConnectionID, h.ParentAccount, int(h.Platform), h.TokenOf, h.SecretRef, int(g.Platform), g.App, g.Person, consented)
 			if err != nil {
 				return err
 			}
@@ -55,25 +58,24 @@ func (c *Connecting) HangingOn(ctx context.Context, g domain.GrantKey) ([]domain
 	return hanging, nil
 }
 
-// ConsentOf is when the person consented last to what a connection hangs on; zero: it hangs on nothing.
+// ConsentOf is when a person's consent hung a connection on its grant last; zero: it hangs on nothing.
 func (c *Connecting) ConsentOf(ctx context.Context, connection int64) (at time.Time, err error) {
-	err = c.pool.QueryRow(ctx, `select g.consented_at from grants g join granted_connections c using (platform, app, person) where c.connection_id = $1`,
-		connection).Scan(&at)
+	err = c.pool.QueryRow(ctx, `select hung_at from granted_connections where connection_id = $1`, connection).Scan(&at)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return time.Time{}, nil
 	}
 	return at, doing(err, "look when connection %d was agreed to", connection)
 }
 
-// Unhang takes a connection off its grant and deletes the page's own token, if it has one, unless there was a consent since the one that the
-// caller has seen ([Connecting.ConsentOf]). Left is how much of any agency still hangs on the grant; known is false when the connection hung on
-// none, or there was.
+// Unhang takes a connection off its grant and deletes the page's own token, if it has one, unless a consent has hung it there since the one that
+// the caller has seen ([Connecting.ConsentOf]). Left is how much of any agency still hangs on the grant; known is false when the connection hung
+// on none, or a consent has.
 func (c *Connecting) Unhang(ctx context.Context, connection int64, seen time.Time) (g domain.GrantKey, left int, known bool, err error) {
 	err = pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
 		// The grant is locked first: of two that take its last two connections off at once, one must see that nothing is left.
 		row := tx.QueryRow(ctx, `
 			select g.platform, g.app, g.person from grants g join granted_connections c using (platform, app, person)
-			where c.connection_id = $1 and g.consented_at = $2 for update of g`, connection, seen)
+			where c.connection_id = $1 and c.hung_at = $2 for update`, connection, seen)
 		if err := row.Scan(&g.Platform, &g.App, &g.Person); err != nil {
 			return err
 		}

@@ -72,10 +72,13 @@ func TestNoReadingTableIsReadFromEndToEnd(t *testing.T) {
 			q.Range.From, q.Range.To = q.Range.From.Add(7*time.Hour+time.Minute), q.Range.To.Add(11*time.Hour+7*time.Minute)
 		},
 		"nothing read before": func(_ *readmodels.Scope, q *analytics.RangeQuery) { q.Range.From = planDay.AddDate(0, 0, -1) },
-		"one client":          func(s *readmodels.Scope, _ *analytics.RangeQuery) { s.Accounts = []string{planClient(0, 1)} },
-		"one member":          func(_ *readmodels.Scope, q *analytics.RangeQuery) { q.Member = 1 },
-		"one category":        func(_ *readmodels.Scope, q *analytics.RangeQuery) { q.Category = 1 },
-		"by total":            func(_ *readmodels.Scope, q *analytics.RangeQuery) { q.By = analytics.RankByTotal },
+		"before most posts": func(_ *readmodels.Scope, q *analytics.RangeQuery) {
+			q.Range.From, q.Range.To = planDay.AddDate(0, 0, -9), planDay.AddDate(0, 0, -4)
+		},
+		"one client":   func(s *readmodels.Scope, _ *analytics.RangeQuery) { s.Accounts = []string{planClient(0, 1)} },
+		"one member":   func(_ *readmodels.Scope, q *analytics.RangeQuery) { q.Member = 1 },
+		"one category": func(_ *readmodels.Scope, q *analytics.RangeQuery) { q.Category = 1 },
+		"by total":     func(_ *readmodels.Scope, q *analytics.RangeQuery) { q.By = analytics.RankByTotal },
 	} {
 		t.Run(name, func(t *testing.T) {
 			scope := scope
@@ -128,6 +131,54 @@ func TestRankingsReadTheMonthsOfTheRange(t *testing.T) {
 		require.Zero(t, read["post_daily"], "%s:\n%s", name, raw)
 		require.InDelta(t, posts, read["tsposts"], 0, "%s:\n%s", name, raw)
 		require.Zero(t, read["tspostinsights"], "%s:\n%s", name, raw)
+	}
+}
+
+// A list of a range long before most posts of the agency probes none of those: neither their readings nor their months.
+func TestListsOfAnOldRangeLeaveLaterPostsAlone(t *testing.T) {
+	t.Parallel()
+	const later = 3000
+	db := pgtest.New(t)
+	fillAgencies(t, db, 2)
+	_, err := db.Pool.Exec(t.Context(), `
+		insert into tSPosts (social_account_id, external_id, parent_account, account_id, member_id, p_id, a_type, published_at, registered_at, updated_at)
+		select 1, 'later ' || n, $1, $2, 1, $3, 0, $4::timestamptz + n * interval '1 minute', $4, $4 from generate_series(1, $5::integer) n`,
+		planAgency(0), planClient(0, 0), int16(domain.Platforms()[0]), planDay.AddDate(0, 0, 40), later)
+	require.NoError(t, err)
+	_, err = db.Pool.Exec(t.Context(), "vacuum analyze")
+	require.NoError(t, err)
+	pool, noted := notedPool(t, db)
+	a := &analytics.Analytics{Pool: pool}
+	for name, change := range map[string]func(*readmodels.Scope, *analytics.RangeQuery){
+		"all":        func(*readmodels.Scope, *analytics.RangeQuery) {},
+		"one client": func(s *readmodels.Scope, _ *analytics.RangeQuery) { s.Accounts = []string{planClient(0, 0)} },
+		"one member": func(_ *readmodels.Scope, q *analytics.RangeQuery) { q.Member = 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			scope := readmodels.Scope{ParentAccount: planAgency(0)}
+			query := analytics.RangeQuery{
+				Range:     analytics.Range{From: planDay, To: planDay.AddDate(0, 0, 8), Zone: time.UTC},
+				Platforms: domain.Platforms(), Page: readmodels.Page{Limit: 5},
+			}
+			change(&scope, &query)
+			noted.statements = nil
+			list, _, err := a.PostInsights(t.Context(), scope, query)
+			require.NoError(t, err)
+			require.Len(t, list.Posts, 5)
+			i := slices.IndexFunc(noted.statements, func(s pgx.TraceQueryStartData) bool { return strings.Contains(s.SQL, "as place") })
+			raw := planForAny(t, db, noted.statements[i])
+			var plan any
+			require.NoError(t, json.Unmarshal(raw, &plan))
+			eachNode(plan, func(node map[string]any) {
+				relation, _ := node["Relation Name"].(string)
+				loops, _ := node["Actual Loops"].(float64)
+				rows, _ := node["Actual Rows"].(float64)
+				removed, _ := node["Rows Removed by Filter"].(float64)
+				if ofReadings(relation) || relation == "tsposts" {
+					require.Less(t, loops*(1+rows+removed), float64(later/2), "%s:\n%s", relation, raw)
+				}
+			})
+		})
 	}
 }
 

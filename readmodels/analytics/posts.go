@@ -162,8 +162,11 @@ func (qc *queryContext) postsOfScope() string {
 		and ` + qc.ofCategory()
 }
 
-// publishedByThen selects the posts p published before $6 or at an unknown time.
-const publishedByThen = `coalesce(p.published_at, '-infinity') < $6`
+// publishedAt is when a post p was published, as the index of posts has it: of an unknown time at the very beginning.
+const publishedAt = `coalesce(p.published_at, '-infinity')`
+
+// publishedByThen selects the posts p published before $6 or at an unknown time: one stretch of the index.
+const publishedByThen = publishedAt + ` < $6`
 
 // readInRange selects the posts p that were read from $12 to $6 while the scope's accounts, or the member $4, had them.
 const readInRange = `exists (
@@ -247,8 +250,7 @@ const aDay = secondsPerDay * time.Second
 
 // readPosts reads a page of the posts, newest first, with their readings at both ends of the range, and
 // notes the cursor of the next page. The index has all that a page is chosen by: only what is on it is opened, however
-// few posts of the agency are the member's. Of posts whose publication is told for after the range (clocks differ, plans
-// change) the readings say whether they were out; they stand first in the index.
+// few posts of the agency are the member's. What is not chosen by the index comes from the months of the readings.
 func (qc *queryContext) readPosts(ctx context.Context) ([]listedPost, error) {
 	scope := qc.cursorScope("posts")
 	last, err := readmodels.DecodeCursor[postKey](qc.query.Page.Cursor, scope)
@@ -259,27 +261,25 @@ func (qc *queryContext) readPosts(ctx context.Context) ([]listedPost, error) {
 		last = &postKey{}
 	}
 	limit := qc.query.Page.Size()
+	from := qc.query.Range.From.UTC()
 	args := []any{
 		qc.query.Member, qc.query.Category, qc.query.Range.To, last.Published, last.Social, last.External, last.Account, limit + 1, qc.query.Range.From,
+		startOfUTCDay(from).AddDate(0, 0, 1-from.Day()),
 	}
-	page := `
-			select p.social_account_id, p.external_id, p.account_id from tSPosts p
-			where ` + qc.postsOfScope() + " and (" + publishedByThen + " or " + readInRange + ") and " + qc.ofMember("p.member_id") + " and " +
-		beyondCursor + newestFirst + `
-			limit $11`
+	arms := []string{qc.publishedEarlier(), qc.publishedLater()}
 	if qc.narrowed() {
-		page = `
-			select * from (
-				(` + strings.Replace(page, "p.account_id from", "p.account_id, p.published_at from", 1) + `)
-				union all
-				(` + qc.readElsewhere() + ` limit $11)) p` + newestFirst + `
-			limit $11`
-		from := qc.query.Range.From.UTC()
-		args = append(args, startOfUTCDay(from).AddDate(0, 0, 1-from.Day()))
+		arms = append(arms, qc.readElsewhere())
 	}
+	const page = newestFirst + `
+				limit $11`
 	posts, err := qc.queryPosts(ctx, `
 		select p.*, `+categoryOfPost+` as category
-		from (`+page+`) page
+		from (
+			with k as (`+qc.readInMonths()+`)
+			select * from (
+				(`+strings.Join(arms, page+`)
+				union all
+				(`)+page+`)) p`+page+`) page
 		join tSPosts p on p.social_account_id = page.social_account_id and p.external_id = page.external_id
 			and p.parent_account = $1 and p.account_id = page.account_id`+newestFirst, args...)
 	if err != nil {
@@ -294,23 +294,53 @@ const beyondCursor = `($9::text = '' or
 				(coalesce(p.published_at, '-infinity'), p.social_account_id, p.external_id collate "C", p.account_id collate "C")
 					< (coalesce($7::timestamptz, '-infinity'), $8::bigint, $9::text collate "C", $10::text collate "C"))`
 
+// keyOfPost is what a page is chosen by.
+const keyOfPost = "p.social_account_id, p.external_id, p.account_id, p.published_at"
+
+// publishedEarlier selects the posts published before the range's end, or at an unknown time.
+func (qc *queryContext) publishedEarlier() string {
+	return `
+				select ` + keyOfPost + ` from tSPosts p
+				where ` + qc.postsOfScope() + " and " + publishedByThen + " and " + qc.ofMember("p.member_id") + " and " + beyondCursor
+}
+
+// publishedLater selects the posts whose publication is told for the range's end or later (clocks differ, plans change), and
+// that were read in the range all the same. An agency may have published most of its posts since: only those in the months k
+// are probed, and none where nothing was published since.
+func (qc *queryContext) publishedLater() string {
+	return `
+				select p.* from k
+				cross join lateral (
+					select ` + keyOfPost + ` from tSPosts p
+					where p.social_account_id = k.social_account_id and p.external_id = k.external_id
+					  and ` + qc.postsOfScope() + " and " + publishedAt + " >= $6 and " + qc.ofMember("p.member_id") + " and " + beyondCursor + `
+					  and ` + readInRange + `
+					offset 0) p
+				where exists (select from tSPosts p where p.parent_account = $1 and ` + publishedAt + ` >= $6)`
+}
+
+// readInMonths selects the posts that were read in the months of the range while the scope's accounts, or the member, had
+// them: few of them outside of the range itself.
+func (qc *queryContext) readInMonths() string {
+	return `
+				select distinct m.social_account_id, m.external_id from post_months m
+				where m.parent_account = $1 and ` + qc.within("m.account_id") + ` and m.p_id = any($3) and ` + qc.ofMember("m.member_id") + `
+				  and m.month >= $13::date and m.month < $6::timestamptz at time zone 'UTC'`
+}
+
 // readElsewhere selects the posts that were read in the range while the scope's accounts, or the member, had them, and are
-// registered under somebody else: what they gained then is in the totals. They come from the months of the readings; of
-// each the registration is looked up, one probe each, and the readings of those few that are left.
+// registered under somebody else: what they gained then is in the totals. They come from the months k; of each the
+// registration is looked up, one probe each, and the readings of those few that are left.
 func (qc *queryContext) readElsewhere() string {
 	return `
-				select p.social_account_id, p.external_id, p.account_id, p.published_at
-				from (
-					select distinct m.social_account_id, m.external_id from post_months m
-					where m.parent_account = $1 and ` + qc.within("m.account_id") + ` and m.p_id = any($3) and ` + qc.ofMember("m.member_id") + `
-					  and m.month >= $13::date and m.month < $6::timestamptz at time zone 'UTC') k
+				select ` + keyOfPost + ` from k
 				cross join lateral (
 					select * from tSPosts p
 					where p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.parent_account = $1
 					order by ` + qc.within("p.account_id") + ` desc, p.updated_at desc, p.account_id collate "C" desc limit 1) p
 				where not (` + qc.within("p.account_id") + " and " + qc.ofMember("p.member_id") + ") and " + qc.ofCategoryHere() + `
 				  and ` + beyondCursor + `
-				  and ` + readInRange + newestFirst
+				  and ` + readInRange
 }
 
 // queryPosts reads the posts that a query from tSPosts p selects, with their category as its last

@@ -53,8 +53,9 @@ var operatorsOperations = map[string]about{
 	"postOpsConnectionPause": act("Pauses the reading of a connection's accounts, the renewal of its token included.",
 		"It is held within seconds; a reading that has begun comes to its end."),
 	"postOpsConnectionResume": act("Resumes the reading of a connection's accounts.", ""),
-	"postOpsConnectionCheck": act("Asks the platform what the token of a connection is: whose, what was granted, until when, and which figures are missing.",
-		"It costs a call or two of the quota for each account. The platform's names and words are not in the answer: they may be persons'."),
+	"postOpsConnectionCheck": act("Asks the platform what the token of a connection is: what was granted, until when, and which figures are missing.",
+		"It costs a call or two of the quota for each account. Whose the token is, and the platform's names and words, are not in the answer: "+
+			"they may be persons'."),
 	"postOpsPlatformRun": act("Makes all connections of a platform due now, and has them read as far as the quota has room.",
 		"The body names the kind. Whatever is due is read, within the quotas; the next round comes at its time. While the platform is paused or "+
 			"being read, it is refused (409)."),
