@@ -58,8 +58,9 @@ func TestTokensOfADemoHold(t *testing.T) {
 		var waiting int
 		err := db.QueryRow(t.Context(), `
 			select count(*) filter (where read_at is null and class = ''), count(*), count(*) filter (where class <> '')
-			from fetch_state where kind = 'token_refresh'`).Scan(&waiting, &looked, &refused)
-		return err == nil && waiting == 0 && looked > 0
+			from kept.fetch_state where kind = 'token_refresh'`).Scan(&waiting, &looked, &refused)
+		require.NoError(t, err)
+		return waiting == 0 && looked > 0
 	})
 	require.Zero(t, refused, "of %d", looked)
 	requireOneSignIn(t, p)
