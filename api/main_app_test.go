@@ -230,4 +230,11 @@ func TestRegistrationsThatAreRefused(t *testing.T) {
 	_, urn := b.registered(`{"account":"` + client1 + `","platform":4,"a_type":2,"external_id":"urn:li:organization:90041","name":"Page","user":"` + alice + `"}`)
 	require.False(t, urn.Changed)
 	require.Equal(t, plain.SocialAccountID, urn.SocialAccountID)
+	// So it is where the main application has told the page as a URN: its record stays the one of this page.
+	log.Put(t, domain.DirectorySocialAccount{
+		ID: 57, ParentAccount: agency, AccountID: client1, MemberID: 7, ConnectionID: 58, Platform: domain.LinkedIn, AccountType: domain.LinkedInCompanyPage,
+		ExternalID: "urn:li:organization:90042", Name: "Told", Connected: true,
+	})
+	a, told := b.registered(`{"account":"` + client1 + `","platform":4,"a_type":2,"external_id":"90042","name":"Told"}`)
+	require.Equal(t, []int64{57, 58}, []int64{told.SocialAccountID, told.ConnectionID}, a.body)
 }

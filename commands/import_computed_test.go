@@ -66,6 +66,13 @@ func TestMainApplicationLeavesWhatIsConnectedHere(t *testing.T) {
 	require.ErrorContains(t, theirs(5, "1001"), "was connected here")
 	require.ErrorContains(t, theirs(7, "1002"), "was connected here")
 	require.NoError(t, theirs(5, "1003"))
+	page := ours
+	page.Platform, page.AccountType, page.ExternalID = domain.LinkedIn, domain.LinkedInCompanyPage, "5501"
+	page.ID = domain.ComputedSocialAccount(movedAgency, domain.LinkedIn, domain.LinkedInCompanyPage, "5501")
+	require.True(t, world.Put(domain.EntityKey(page), page, toldAt()))
+	page.ID, page.ConnectionID, page.ExternalID = 5, 70, "urn:li:organization:5501"
+	_, err := use.Entity(commands.EntityDraft(page, time.Now()))
+	require.ErrorContains(t, err, "was connected here", "LinkedIn's page is one, with and without what makes a URN of it")
 	erase := func() error {
 		_, err := use.Entity(commands.EraseDraft(domain.KindSocialAccount, "7", time.Now()))
 		return err

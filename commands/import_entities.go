@@ -149,13 +149,13 @@ func storedAt(at *time.Time) *time.Time {
 }
 
 // keepRefs leaves an entity the references to its secrets where what was told names none: the main application knows nothing of them.
-// A connection has one from its beginning, so that its tokens can be handed over.
+// A connection has one from its beginning, so that its tokens can be handed over, and so has a user: an import of passwords may be in the log,
+// and not yet in what is known.
 func keepRefs(entity, known domain.DirectoryEntity) domain.DirectoryEntity {
 	switch e := entity.(type) {
 	case domain.DirectoryUser:
-		if before, ok := known.(domain.DirectoryUser); ok {
-			e.PasswordRef = cmp.Or(e.PasswordRef, before.PasswordRef)
-		}
+		before, _ := known.(domain.DirectoryUser)
+		e.PasswordRef = cmp.Or(e.PasswordRef, before.PasswordRef, importedRef(domain.KindUser, e.ID))
 		return e
 	case domain.DirectoryConnection:
 		before, _ := known.(domain.DirectoryConnection)

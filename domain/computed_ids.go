@@ -15,7 +15,7 @@ func Computed(id int64) bool { return id >= FirstComputedID }
 
 // ComputedSocialAccount is the id of a page or profile that was connected here: one for each agency that connects it.
 func ComputedSocialAccount(agency string, platform Platform, kind AccountType, externalID string) int64 {
-	return computed(KindSocialAccount, agency, number(int64(platform)), number(int64(kind)), externalID)
+	return computed(KindSocialAccount, agency, number(int64(platform)), number(int64(kind)), platform.PlainID(externalID))
 }
 
 // ComputedMember is the id of the member under whom an account's pages were connected here: of a person at a platform, as the platform
@@ -35,11 +35,14 @@ const appOfMain = "main_app"
 
 // RegisteredConnection is the id of the connection of a page or profile that a main application registered: each has its own.
 func RegisteredConnection(agency string, platform Platform, kind AccountType, externalID string) int64 {
-	return computed(KindConnection, agency, number(int64(platform)), appOfMain, number(int64(kind)), externalID)
+	return computed(KindConnection, agency, number(int64(platform)), appOfMain, number(int64(kind)), platform.PlainID(externalID))
 }
 
 // RegisteredSecretRef names the tokens of a registered connection.
-func RegisteredSecretRef(connection int64) string { return appOfMain + "/" + number(connection) }
+func RegisteredSecretRef(connection int64) string { return RegisteredSecrets + number(connection) }
+
+// RegisteredSecrets is what the names of tokens of registered connections begin with; the connection's id follows.
+const RegisteredSecrets = appOfMain + "/"
 
 // computed is 2^52 and the first 51 bits of SHA-256 over the parts, each after its length in eight bytes: no two lists of parts are
 // the same bytes.

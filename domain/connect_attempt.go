@@ -90,7 +90,7 @@ func (l ConnectLink) Open(now time.Time) bool { return l.RevokedAt == nil && now
 type PageRef struct {
 	Platform    Platform
 	AccountType AccountType
-	ExternalID  string
+	ExternalID  string // plain ([Platform.PlainID]) where pages are compared
 }
 
 // ConnectedPage is a social account with the name of the account that has it.
@@ -99,8 +99,10 @@ type ConnectedPage struct {
 	AccountName string
 }
 
-// Ref is the page as the platform knows it.
-func (p ConnectedPage) Ref() PageRef { return PageRef{p.Platform, p.AccountType, p.ExternalID} }
+// Ref is the page as the platform knows it, with its plain id, however the directory was told it.
+func (p ConnectedPage) Ref() PageRef {
+	return PageRef{p.Platform, p.AccountType, p.Platform.PlainID(p.ExternalID)}
+}
 
 // ConnectNames are the names of those for whom something is connected.
 type ConnectNames struct {

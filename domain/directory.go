@@ -64,7 +64,7 @@ type DirectoryAccount struct {
 }
 
 // DirectoryUser is a person who can sign in. Password hashes never enter the log: `password_ref` names
-// the row of the `kept` schema.
+// the row of the `kept` schema, which is there when one was imported.
 type DirectoryUser struct {
 	ID           string    `json:"id"`
 	AccountID    string    `json:"account_id"` // agency or sub-account

@@ -3,6 +3,7 @@ package domain
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Platform is a social network by the number (`pId`) that the old system gave it.
@@ -36,6 +37,15 @@ func (p Platform) String() string {
 	default:
 		return fmt.Sprintf("platform(%d)", int(p))
 	}
+}
+
+// PlainID is the platform's id of a page or profile without what makes a URN of it: LinkedIn's is told as `urn:li:organization:5501` and as `5501`,
+// and is one page.
+func (p Platform) PlainID(externalID string) string {
+	if p != LinkedIn {
+		return externalID
+	}
+	return externalID[strings.LastIndexByte(externalID, ':')+1:]
 }
 
 // AccountType tells LinkedIn's two kinds of social account apart (`aType`); 0 elsewhere.

@@ -20,9 +20,9 @@ type Connecting struct{ Pool pg.Reader }
 // ErrPageNotFound is the one answer for a connected page that does not exist and for another agency's.
 var ErrPageNotFound = domain.NewError(domain.CodeNotFound, "There is no such connected page or profile. Check its id.")
 
-// Names returns the names of an agency and of one of its accounts, or of itself, and whether a subscription runs at a time. Errors:
-// [ErrAccountNotFound].
-func (c Connecting) Names(ctx context.Context, parent, account string, now time.Time) (names domain.ConnectNames, err error) {
+// ActiveNames returns the names of an active agency and of one of its active accounts, or of itself, and whether a subscription runs at a time.
+// Nothing is connected for others. Errors: [ErrAccountNotFound]: the account is not known, not active, or another agency's.
+func (c Connecting) ActiveNames(ctx context.Context, parent, account string, now time.Time) (names domain.ConnectNames, err error) {
 	const doing = "look up for whom something is connected"
 	known, err := found(c.Pool.QueryRow(ctx, `
 		select p.name, s.name, `+subscribed+`
@@ -69,15 +69,16 @@ func unlessEpoch(at time.Time) time.Time {
 	return at.UTC()
 }
 
-// PagesNamed returns those of the pages that an agency's directory holds, connected or not, connected ones first.
+// PagesNamed returns those of the pages that an agency's directory holds, connected or not, connected ones first. The refs have plain ids; the
+// directory may have been told LinkedIn's as URNs, see [domain.Platform.PlainID].
 func (c Connecting) PagesNamed(ctx context.Context, parent string, refs []domain.PageRef) ([]domain.ConnectedPage, error) {
 	platforms, kinds, external := make([]int, len(refs)), make([]int, len(refs)), make([]string, len(refs))
 	for i, ref := range refs {
 		platforms[i], kinds[i], external[i] = int(ref.Platform), int(ref.AccountType), ref.ExternalID
 	}
 	return c.pages(ctx, ` where s.parent_account = $1
-		and (s.p_id, s.a_type, s.external_id) in (select p, k, e from unnest($2::smallint[], $3::smallint[], $4::text[]) as asked(p, k, e))
-		order by s.connected desc, s.id`, parent, platforms, kinds, external)
+		and (s.p_id, s.a_type, case s.p_id when $5::smallint then regexp_replace(s.external_id, '^.*:', '') else s.external_id end) in (select p, k, e from unnest($2::smallint[], $3::smallint[], $4::text[]) as asked(p, k, e))
+		order by s.connected desc, s.id`, parent, platforms, kinds, external, int(domain.LinkedIn))
 }
 
 // PagesOf returns the pages that are read by some connections, of whatever agency, by id.

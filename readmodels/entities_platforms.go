@@ -23,7 +23,7 @@ type PlatformState string
 
 // The states, the gravest first: an account has the first one that fits.
 const (
-	PlatformDisconnected PlatformState = "disconnected" // not connected in the main application
+	PlatformDisconnected PlatformState = "disconnected" // it was disconnected: in the main application, or here where it was connected here
 	PlatformReconnect    PlatformState = "reconnect"    // a person must sign in at the platform again
 	PlatformPaused       PlatformState = "paused"       // an operator has it left alone
 	PlatformUnsubscribed PlatformState = "unsubscribed" // no subscription of the account or its agency runs: it is not read
@@ -126,7 +126,7 @@ const platformsSQL = `
 		            when n.captured_at is null then 'waiting'
 		            else 'ok' end as state,
 		       coalesce(f.class, ''),
-		       case when not s.connected then 'It is not connected in the main application.'
+		       case when not s.connected then ` + NotConnected + `
 		            when ` + awaitsSignIn + ` then st.reason
 		            when ` + pausedByOperator + ` then 'An operator has paused it. Ask the operator of this service.'
 		            else coalesce(f.reason, '') end,

@@ -145,6 +145,29 @@ func TestUsersOfMembers(t *testing.T) {
 	}
 }
 
+// Who disconnected a page is who can connect it again.
+func TestWhyAPageIsNotConnected(t *testing.T) {
+	t.Parallel()
+	log, entities := entityStage(t)
+	const told, here = "It is not connected in the main application.", "It was disconnected here. Connect it again to have it read."
+	registered := domain.RegisteredConnection(agencyA, domain.Facebook, 0, "ext")
+	for connection, want := range map[domain.DirectoryConnection]string{
+		{ID: 105, SecretRef: "connection/105"}:                                     told,
+		{ID: registered, SecretRef: domain.RegisteredSecretRef(registered)}:        told,
+		{ID: domain.FirstComputedID + 5, SecretRef: "grant/1/app/77"}:              here,
+		{ID: domain.FirstComputedID + 6, SecretRef: "connection/4503599627370502"}: here,
+	} {
+		connection.MemberID, connection.Platform = 5, domain.Facebook
+		log.Put(t, connection, domain.DirectorySocialAccount{
+			ID: 5, ParentAccount: agencyA, AccountID: clientA, MemberID: 5, ConnectionID: connection.ID, Platform: domain.Facebook, ExternalID: "ext",
+		})
+		p, err := entities.Platform(t.Context(), readmodels.Scope{ParentAccount: agencyA}, 5)
+		require.NoError(t, err)
+		require.Equal(t, readmodels.PlatformDisconnected, p.State)
+		require.Equal(t, want, p.Reason, "connection %d", connection.ID)
+	}
+}
+
 func TestPlatforms(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)

@@ -32,7 +32,7 @@ func TestSubscriptionsAreRequiredOrNot(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(pool.Close)
 
-		names, err := readmodels.Connecting{Pool: pool}.Names(t.Context(), agencyA, clientA, entityDay)
+		names, err := readmodels.Connecting{Pool: pool}.ActiveNames(t.Context(), agencyA, clientA, entityDay)
 		require.NoError(t, err)
 		require.Equal(t, none, names.Subscribed, value)
 		due, err := readmodels.Connections{Pool: pool}.Due(t.Context(), queue, entityDay)

@@ -3200,7 +3200,7 @@ export interface components {
             /**
              * @description Says how a connected account is.
              *
-             *     - `disconnected`: not connected in the main application
+             *     - `disconnected`: it was disconnected: in the main application, or here where it was connected here
              *     - `reconnect`: a person must sign in at the platform again
              *     - `paused`: an operator has it left alone
              *     - `unsubscribed`: no subscription of the account or its agency runs: it is not read

@@ -48,8 +48,11 @@ func (i *importing) pass(ctx context.Context, bars io.Writer, real bool) (import
 		report: importReport{DryRun: i.DryRun, Repairs: []importRepair{}, Kept: []importRepair{}, Refused: []importRefusal{}},
 		seen:   map[uuid.UUID]bool{}, said: map[string]toldContent{}, agencies: map[string][]domain.ImportedDashboard{}, documents: map[string]place{},
 	}
-	if real && i.secrets != nil {
+	if i.secrets != nil {
 		p.Secrets = i.secrets
+		if !real {
+			p.Secrets = secretsLookedAt{i.secrets, map[string][]byte{}}
+		}
 		if i.places.Pool != nil {
 			p.Places = i.places
 		}
@@ -63,6 +66,25 @@ func (i *importing) pass(ctx context.Context, bars io.Writer, real bool) (import
 		}
 	}
 	return p.report, p.dashboards(ctx)
+}
+
+// secretsLookedAt are the secrets before a pass that stores none: what it would store is there for its later rows alone.
+type secretsLookedAt struct {
+	commands.TokenStore
+
+	stored map[string][]byte // by ref
+}
+
+func (s secretsLookedAt) Get(ctx context.Context, ref string) ([]byte, error) {
+	if secret, ok := s.stored[ref]; ok {
+		return secret, nil
+	}
+	return s.TokenStore.Get(ctx, ref)
+}
+
+func (s secretsLookedAt) Put(_ context.Context, ref string, secret []byte, _ domain.SecretTimes) error {
+	s.stored[ref] = secret
+	return nil
 }
 
 // each takes the rows of an importer's files. What is wrong with a row refuses it; another error ends the pass.
@@ -138,8 +160,9 @@ func (p *importPass) take(ctx context.Context, in importer, at place, r *legacy.
 		p.refuse(at, err)
 		return nil
 	}
-	if d.seal != nil && (p.real || p.DryRun) { // whether a secret is here already a dry run cannot say: it opens no database
-		if err := d.seal(ctx); err != nil {
+	news := false
+	if d.seal != nil { // whether a secret is here already a dry run cannot say: it opens no database
+		if news, err = d.seal(ctx); err != nil {
 			return err
 		}
 	}
@@ -161,7 +184,7 @@ func (p *importPass) take(ctx context.Context, in importer, at place, r *legacy.
 			p.batch = append(p.batch, draft)
 		}
 	}
-	if len(p.batch) == before {
+	if len(p.batch) == before && !news {
 		*count(&p.report.Unchanged)++
 		return nil
 	}

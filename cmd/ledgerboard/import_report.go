@@ -32,7 +32,6 @@ type importCounts struct {
 	Connections     int `json:"connections"`
 	Tokens          int `json:"tokens"`
 	Passwords       int `json:"passwords"`
-	Users           int `json:"-"` // whose entity changes, because it refers to a password hash from now on
 	Dashboards      int `json:"dashboards"`
 	Posts           int `json:"posts"`
 	AccountReadings int `json:"account_readings"`

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -128,6 +129,38 @@ func TestImportMovesIn(t *testing.T) {
 	tokens.MemberAuth, tokens.Files = nil, []string{sample("entities.jsonl")}
 	_, _, err = runImport(t, tokens)
 	require.ErrorContains(t, err, "--replace-tokens")
+}
+
+// Users are told with the reference to a password from the beginning: what counts an import of passwords is what it seals.
+func TestImportCountsThePasswordsThatItSeals(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	users := moving(dir)
+	users.MemberAuth, users.Preferences, users.Posts, users.AccountInsights, users.PostInsights, users.Passwords = nil, nil, nil, nil, nil, nil
+	report, _, err := runImport(t, users)
+	require.NoError(t, err)
+	require.Equal(t, importCounts{Entities: allOfIt.Entities, Posts: 1}, report.Imported)
+	passwords := moving(dir)
+	passwords.Files, passwords.MemberAuth, passwords.Preferences, passwords.Posts, passwords.AccountInsights, passwords.PostInsights = nil, nil, nil, nil, nil, nil
+	rows, err := os.ReadFile(sample("passwords.jsonl"))
+	require.NoError(t, err)
+	changed := filepath.Join(t.TempDir(), "passwords.jsonl")
+	require.NoError(t, os.WriteFile(changed, []byte(strings.Replace(string(rows), "invented-hash-of-eleven", "invented-hash-of-a-new-one", 1)), 0o600))
+	for _, c := range []struct {
+		file                string
+		imported, unchanged int
+	}{{sample("passwords.jsonl"), 2, 0}, {sample("passwords.jsonl"), 0, 2}, {changed, 1, 1}} {
+		passwords.Passwords = []string{c.file}
+		report, _, err = runImport(t, passwords)
+		require.NoError(t, err)
+		require.Equal(t, [2]importCounts{{Passwords: c.imported}, {Passwords: c.unchanged}}, [2]importCounts{report.Imported, report.Unchanged})
+	}
+	withService(t, dir, func(a *process, _ string) {
+		rows, err := a.ReadPool.Query(t.Context(), `select (data->>'users')::int from operations_trail where event_type = $1 order by time`, domain.DataImported{}.EventType())
+		require.NoError(t, err)
+		users, err := pgx.CollectRows(rows, pgx.RowTo[int])
+		require.NoError(t, err)
+		require.Equal(t, []int{0, 2, 1}, users, "each import that has changed something is on record, with the users that got a password")
+	})
 }
 
 func lines(repairs []importRepair) (out []string) {

@@ -21,9 +21,10 @@ type importer struct {
 
 // drafted is what a row becomes.
 type drafted struct {
-	domain.Draft                             // without a key: nothing by itself
-	contents     []domain.Draft              // what a post says; of an erased account tombstones of what its posts say
-	seal         func(context.Context) error // stores the row's secret, before the draft is appended; nil: it has none
+	domain.Draft                // without a key: nothing by itself
+	contents     []domain.Draft // what a post says; of an erased account tombstones of what its posts say
+	// seal stores the row's secret, before the draft is appended; nil: it has none. News: the row is new by its secret alone.
+	seal func(context.Context) (news bool, err error)
 }
 
 // importers are the kinds of input in the order in which they are appended: first who is who, then what belongs to
@@ -36,7 +37,7 @@ func (p *importPass) importers() []importer {
 	return []importer{
 		{"entities", p.Files, func(c *importCounts) *int { return &c.Entities }, legacy.ReadLines, p.entity},
 		{"connections", p.MemberAuth, func(c *importCounts) *int { return &c.Connections }, read, row((*legacy.Row).MemberAuth, connection, p.sealTokens)},
-		{"users with a password", p.Passwords, func(c *importCounts) *int { return &c.Users }, read, row((*legacy.Row).Password, user, p.sealPassword)},
+		{"users with a password", p.Passwords, func(c *importCounts) *int { return &c.Passwords }, read, row((*legacy.Row).Password, user, p.sealPassword)},
 		{"dashboards", p.Preferences, nil, read, p.preference},
 		{"posts", p.Posts, posts, read, p.post},
 		{"account readings", p.AccountInsights, func(c *importCounts) *int { return &c.AccountReadings }, read, row((*legacy.Row).AccountReading, p.AccountReading, nil)},
@@ -48,7 +49,7 @@ func posts(c *importCounts) *int { return &c.Posts }
 
 // row puts together what the row holds, the event that it becomes, and the sealing of its secret.
 func row[T any](
-	decode func(*legacy.Row) (T, error), draft func(T) (domain.Draft, error), seal func(context.Context, T, domain.Draft) error,
+	decode func(*legacy.Row) (T, error), draft func(T) (domain.Draft, error), seal func(context.Context, T, domain.Draft) (bool, error),
 ) func(place, *legacy.Row) (drafted, error) {
 	return func(_ place, r *legacy.Row) (drafted, error) {
 		values, err := decode(r)
@@ -59,7 +60,7 @@ func row[T any](
 		if err != nil || seal == nil {
 			return drafted{Draft: d}, err
 		}
-		return drafted{Draft: d, seal: func(ctx context.Context) error { return seal(ctx, values, d) }}, nil
+		return drafted{Draft: d, seal: func(ctx context.Context) (bool, error) { return seal(ctx, values, d) }}, nil
 	}
 }
 
@@ -86,7 +87,7 @@ func (p *importPass) post(_ place, r *legacy.Row) (d drafted, err error) {
 	return d, err
 }
 
-func (p *importPass) sealTokens(ctx context.Context, row legacy.MemberAuth, d domain.Draft) error {
+func (p *importPass) sealTokens(ctx context.Context, row legacy.MemberAuth, d domain.Draft) (news bool, err error) {
 	connection, _ := d.Data.(domain.DirectoryConnection)
 	outcome, err := p.SealTokens(ctx, connection, row)
 	switch outcome {
@@ -100,21 +101,14 @@ func (p *importPass) sealTokens(ctx context.Context, row legacy.MemberAuth, d do
 	case commands.SecretAbsent:
 		p.report.TokensAbsent++
 	}
-	return err
+	return false, err // tokens are counted by themselves, beside their connections
 }
 
-func (p *importPass) sealPassword(ctx context.Context, row legacy.Password, d domain.Draft) error {
+// sealPassword: users refer to their password from the beginning, so that a new one changes nothing else.
+func (p *importPass) sealPassword(ctx context.Context, row legacy.Password, d domain.Draft) (news bool, err error) {
 	user, _ := d.Data.(domain.DirectoryUser)
 	outcome, err := p.SealPassword(ctx, user, row)
-	switch {
-	case err != nil:
-		return err
-	case outcome == commands.SecretStored:
-		p.report.Imported.Passwords++
-	default:
-		p.report.Unchanged.Passwords++
-	}
-	return nil
+	return outcome == commands.SecretStored, err
 }
 
 // preference notes a legacy dashboard: those of an agency are decided together.

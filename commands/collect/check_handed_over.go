@@ -61,7 +61,7 @@ func (c CheckHandedOver) fit(ctx context.Context, place domain.TokenPlace, store
 	var wrong []string
 	for _, page := range pages {
 		at := slices.IndexFunc(holds.Offered, func(o platforms.Offered) bool {
-			return o.Platform == page.Platform && o.AccountType == page.AccountType && o.ExternalID == plainExternalID(page.ExternalID)
+			return o.Platform == page.Platform && o.AccountType == page.AccountType && o.ExternalID == page.Platform.PlainID(page.ExternalID)
 		})
 		switch {
 		case at < 0:
@@ -83,9 +83,6 @@ func (c CheckHandedOver) fit(ctx context.Context, place domain.TokenPlace, store
 	}
 	return nil
 }
-
-// plainExternalID is LinkedIn's id without what makes a URN of it.
-func plainExternalID(id string) string { return id[strings.LastIndexByte(id, ':')+1:] }
 
 // keepPage notes the own token of a page; "", or the token itself, is none.
 func keepPage(stored *commands.StoredTokens, externalID, token string) {

@@ -118,6 +118,13 @@ func TestHandedOverTokensReadTheirAccounts(t *testing.T) {
 			require.NoError(t, s.byHand(t.Context(), s.collect, domain.FetchAccounts, account), "connection %d, %s", connection, account.ExternalID)
 			require.NotEmpty(t, s.readings(account))
 		}
+		for name, use := range map[string]collect.HandOverTokens{"asked": s.checked(), "not asked": s.handOver()} {
+			before := s.tokens(accounts[0])
+			again, err := use.HandOver(t.Context(), connection, tokens)
+			require.NoError(t, err, "connection %d, %s", connection, name)
+			require.True(t, again.Unchanged, "connection %d, %s", connection, name)
+			require.Equal(t, before, s.tokens(accounts[0]), "connection %d, %s", connection, name)
+		}
 		if c.pages > 0 { // a page's own token reads that page
 			own := collect.NewTokens{AccessToken: s.tokens(accounts[0]).Pages[c.accounts[0]], InstagramLogin: tokens.InstagramLogin}
 			_, err := s.checked().HandOver(t.Context(), connection, own)

@@ -104,7 +104,6 @@ var (
 // HandOver checks and stores the tokens in the place of what is stored, and changes nothing when it returns
 // an error. To repeat it is harmless, also when what was handed over has been renewed since.
 func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given NewTokens) (HandedOver, error) {
-	now := h.Now()
 	place, err := h.Places.TokenPlace(ctx, connection)
 	switch {
 	case err != nil:
@@ -114,6 +113,12 @@ func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given Ne
 	case !place.HandedOver():
 		return HandedOver{}, ErrSignedInHere
 	}
+	// A renewal that is under way comes to its end before: what it brings may be of these.
+	held, release, err := h.Secrets.Lease(ctx, place.SecretRef)
+	if err != nil {
+		return HandedOver{}, fmt.Errorf("wait for the renewal of the tokens of connection %d: %w", place.ConnectionID, err)
+	}
+	defer release()
 	done := HandedOver{
 		Connection: connection, Platform: place.Platform, Awaited: place.AwaitsSignIn(), Replaced: place.StoredAt != nil,
 		ExpiresAt: givenTime(given.ExpiresAt), RefreshExpiresAt: givenTime(given.RefreshExpiresAt),
@@ -122,81 +127,61 @@ func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given Ne
 		AccessToken: given.AccessToken, RefreshToken: given.RefreshToken, ExpiresAt: given.ExpiresAt, RefreshExpiresAt: given.RefreshExpiresAt,
 		HandedOver: given.digest(),
 	}
-	if stored.InstagramLogin, err = h.instagramLogin(ctx, place, given); err != nil {
+	present, unread, err := h.present(held, place)
+	if err != nil {
+		return HandedOver{}, err
+	}
+	if stored.InstagramLogin, err = given.instagramLogin(place, present, unread); err != nil {
 		return HandedOver{}, err
 	}
 	done.Renewable = renewable(place.Platform, stored)
-	if err := given.check(now, done.Renewable && given.RefreshToken != ""); err != nil {
+	if err := given.check(h.Now(), done.Renewable && given.RefreshToken != ""); err != nil {
 		return HandedOver{}, err
 	}
-	if h.Check != nil {
-		present, _, err := h.present(ctx, place)
-		if err != nil {
-			return HandedOver{}, err
-		}
-		if present.renewedSince(stored) && !done.Awaited { // the platform may take these no more
-			return done.unchanged(present), nil
-		}
+	again := unread == nil && !done.Awaited && present.HandedOver == stored.HandedOver && present.InstagramLogin == stored.InstagramLogin
+	// Of tokens that were renewed since the platform may take the old ones no more.
+	ask := h.Check != nil && !(again && present.AccessToken != stored.AccessToken)
+	if ask {
 		if err := h.Check.fit(ctx, place, &stored); err != nil {
 			return HandedOver{}, err
 		}
 	}
-	return h.store(ctx, place, stored, done)
-}
-
-// store puts the tokens in the place of what is stored. A renewal that is under way comes to its end before: what it brings may be of these.
-func (h HandOverTokens) store(ctx context.Context, place domain.TokenPlace, stored commands.StoredTokens, done HandedOver) (HandedOver, error) {
-	held, release, err := h.Secrets.Lease(ctx, place.SecretRef)
-	if err != nil {
-		return HandedOver{}, fmt.Errorf("wait for the renewal of the tokens of connection %d: %w", place.ConnectionID, err)
-	}
-	defer release()
-	present, known, err := h.present(held, place)
-	if err != nil {
-		return HandedOver{}, err
-	}
-	if known && present.HandedOver == stored.HandedOver && present.InstagramLogin == stored.InstagramLogin &&
-		maps.Equal(present.Pages, stored.Pages) && !done.Awaited {
+	if again && (!ask || maps.Equal(present.Pages, stored.Pages)) {
 		return done.unchanged(present), nil
 	}
+	return done, h.store(held, place, stored)
+}
+
+// store puts the tokens in the place of what is stored, and has the fetchers look.
+func (h HandOverTokens) store(ctx context.Context, place domain.TokenPlace, stored commands.StoredTokens) error {
 	sealed, err := commands.EncodeTokens(stored)
 	if err != nil {
-		return HandedOver{}, err
+		return err
 	}
-	if err := h.Secrets.Put(held, place.SecretRef, sealed, stored.Times(place.Taken(h.Now()))); err != nil {
-		return HandedOver{}, fmt.Errorf("store the tokens of connection %d: %w", place.ConnectionID, err)
+	if err := h.Secrets.Put(ctx, place.SecretRef, sealed, stored.Times(place.Taken(h.Now()))); err != nil {
+		return fmt.Errorf("store the tokens of connection %d: %w", place.ConnectionID, err)
 	}
 	if h.Look != nil {
 		_ = h.Look(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: place.Platform}) // else they are found at the next look
 	}
-	return done, nil
+	return nil
 }
 
-// presentTokens are what is stored now.
-type presentTokens struct{ commands.StoredTokens }
-
-// renewedSince tells whether they are renewals of what is handed over.
-func (p presentTokens) renewedSince(given commands.StoredTokens) bool {
-	return p.HandedOver == given.HandedOver && p.AccessToken != given.AccessToken
-}
-
-// present is what is stored; what does not open with our keys, or is no token of ours, is replaced.
-func (h HandOverTokens) present(ctx context.Context, place domain.TokenPlace) (present presentTokens, known bool, err error) {
-	if place.StoredAt == nil {
-		return present, false, nil
-	}
+// present is what is stored. Unread says why nothing could be read: there is nothing, or it does not open with our keys, and is replaced. What is no
+// token of ours reads as empty.
+func (h HandOverTokens) present(ctx context.Context, place domain.TokenPlace) (present commands.StoredTokens, unread, err error) {
 	raw, err := h.Secrets.Get(ctx, place.SecretRef)
 	switch domain.CodeOf(err) {
 	case "", domain.CodeNotFound, domain.CodeInternal:
-		_ = json.Unmarshal(raw, &present.StoredTokens)
-		return present, err == nil, nil
+		_ = json.Unmarshal(raw, &present)
+		return present, err, nil
 	default:
-		return present, false, err
+		return present, nil, err
 	}
 }
 
 // unchanged is the answer where what is stored stays.
-func (d HandedOver) unchanged(present presentTokens) HandedOver {
+func (d HandedOver) unchanged(present commands.StoredTokens) HandedOver {
 	d.Unchanged, d.ExpiresAt, d.RefreshExpiresAt = true, givenTime(present.ExpiresAt), givenTime(present.RefreshExpiresAt)
 	return d
 }
@@ -209,26 +194,17 @@ func (t NewTokens) digest() string {
 
 // instagramLogin is what is given or else what the stored tokens say: they open only with their key, and
 // without it the new ones could not be used either.
-func (h HandOverTokens) instagramLogin(ctx context.Context, place domain.TokenPlace, given NewTokens) (bool, error) {
-	if given.InstagramLogin != nil {
-		if *given.InstagramLogin && place.Platform != domain.Instagram {
-			return false, domain.NewError(domain.CodeInvalid, "instagram_login: is for connections of Instagram; this one is of %s.", place.Platform)
-		}
-		return *given.InstagramLogin, nil
-	}
-	if place.Platform != domain.Instagram {
-		return false, nil
-	}
-	raw, err := h.Secrets.Get(ctx, place.SecretRef)
+func (t NewTokens) instagramLogin(place domain.TokenPlace, present commands.StoredTokens, unread error) (bool, error) {
 	switch {
-	case domain.CodeOf(err) == domain.CodeNotFound:
-		return false, nil
-	case err != nil:
-		return false, fmt.Errorf("instagram_login is not given, and the stored tokens do not say: %w", err)
+	case t.InstagramLogin != nil && *t.InstagramLogin && place.Platform != domain.Instagram:
+		return false, domain.NewError(domain.CodeInvalid, "instagram_login: is for connections of Instagram; this one is of %s.", place.Platform)
+	case t.InstagramLogin != nil:
+		return *t.InstagramLogin, nil
+	case unread != nil && place.Platform == domain.Instagram && domain.CodeOf(unread) != domain.CodeNotFound:
+		return false, fmt.Errorf("instagram_login is not given, and the stored tokens do not say: %w", unread)
+	default:
+		return place.Platform == domain.Instagram && present.InstagramLogin, nil
 	}
-	var present commands.StoredTokens
-	_ = json.Unmarshal(raw, &present) // what is no token of ours says nothing
-	return present.InstagramLogin, nil
 }
 
 // check refuses what no platform gives or what cannot work.

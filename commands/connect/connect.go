@@ -13,7 +13,7 @@ import (
 
 // Directory is the read side.
 type Directory interface {
-	Names(ctx context.Context, parent, account string, now time.Time) (domain.ConnectNames, error)
+	ActiveNames(ctx context.Context, parent, account string, now time.Time) (domain.ConnectNames, error)
 	ClientMayConnect(ctx context.Context, parent, account, user string) (bool, error)
 	PagesNamed(ctx context.Context, parent string, refs []domain.PageRef) ([]domain.ConnectedPage, error)
 	PagesOf(ctx context.Context, connections []int64) ([]domain.ConnectedPage, error)
@@ -125,7 +125,7 @@ func (c *Connect) rights(ctx context.Context, r domain.ConnectRequester, still S
 	if err := c.mayAsk(ctx, r, still); err != nil {
 		return names, err
 	}
-	return c.Directory.Names(ctx, r.ParentAccount, r.AccountID, c.Now())
+	return c.Directory.ActiveNames(ctx, r.ParentAccount, r.AccountID, c.Now())
 }
 
 // mayAsk judges whether the requester may connect and disconnect now, whatever became of the account.

@@ -20,6 +20,8 @@
 //	callback.go   the person comes back: the code is redeemed, and the tokens wait
 //	choice.go     what there is to choose, what falls away
 //	choose.go     what was chosen becomes member, connection and social accounts
+//	seal.go       tokens go where fetchers read them, and again when the choice is shown
+//	falls_away.go pages that the consent leaves out, connections that the choice replaces
 //	disconnect.go a page is read no more; the consent is given back
 //	register.go   pages whose people a main application signs in itself
 //	links.go      for somebody without a login

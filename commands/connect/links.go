@@ -131,7 +131,7 @@ func (c *Connect) Link(ctx context.Context, token, cookie string) (p LinkPage, e
 		return p, domain.NewError(domain.CodeForbidden,
 			"This link was opened in another browser and works there only. Go back to that browser, or ask whoever sent it for a new link.")
 	}
-	p.ConnectNames, err = c.Directory.Names(ctx, p.ParentAccount, p.AccountID, c.Now())
+	p.ConnectNames, err = c.Directory.ActiveNames(ctx, p.ParentAccount, p.AccountID, c.Now())
 	return p, err
 }
 

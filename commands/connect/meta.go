@@ -45,7 +45,7 @@ func (c *Connect) Deauthorized(ctx context.Context, raw string) error {
 		return err
 	}
 	for _, one := range signed {
-		grant, covers, err := c.covered(ctx, one)
+		grant, covers, err := c.Covers(ctx, requestOf(one))
 		if err == nil && covers {
 			err = c.stop(ctx, grant, "The person who connected this page removed our app at "+Shown(one.Platform)+". Connect it again.")
 		}
@@ -66,11 +66,11 @@ func (c *Connect) DeletionAsked(ctx context.Context, raw string) (DeletionAnswer
 	answer := DeletionAnswer{URL: c.Public("/connect/meta/delete/" + signed[0].Code), Code: signed[0].Code}
 	now := c.Now().UTC().Truncate(time.Microsecond)
 	for _, one := range signed {
-		grant, covers, err := c.covered(ctx, one)
+		r := requestOf(one)
+		grant, covers, err := c.Covers(ctx, r)
 		if err != nil {
 			return DeletionAnswer{}, err
 		}
-		r := domain.DeletionRequest{Code: one.Code, Platform: one.Platform, Person: one.Person, AskedAt: one.IssuedAt}
 		if !covers {
 			r.Person, r.DoneAt = "", &now
 		}
@@ -107,13 +107,13 @@ func (c *Connect) Deletion(ctx context.Context, code string) (state DeletionStat
 	return state, err
 }
 
-// covered returns the grant that a request is about, which may be none, and whether it covers that: not when the person has consented since it
-// was issued.
-func (c *Connect) covered(ctx context.Context, signed platforms.SignedRequest) (grant domain.Grant, covers bool, err error) {
-	return c.grantCovered(ctx, domain.DeletionRequest{Platform: signed.Platform, Person: signed.Person, AskedAt: signed.IssuedAt})
+func requestOf(signed platforms.SignedRequest) domain.DeletionRequest {
+	return domain.DeletionRequest{Code: signed.Code, Platform: signed.Platform, Person: signed.Person, AskedAt: signed.IssuedAt}
 }
 
-func (c *Connect) grantCovered(ctx context.Context, r domain.DeletionRequest) (grant domain.Grant, covers bool, err error) {
+// Covers returns the grant that Meta's word is about, which may be none, and whether the word covers it: not when the person has consented since it
+// was issued. Errors: of the store.
+func (c *Connect) Covers(ctx context.Context, r domain.DeletionRequest) (grant domain.Grant, covers bool, err error) {
 	grant, known, err := c.Store.GrantOf(ctx, c.grantOf(r.Platform, r.Person))
 	return grant, !known || r.CoversUntil().After(grant.ConsentedAt), err
 }
@@ -159,16 +159,10 @@ func (c *Connect) stop(ctx context.Context, grant domain.Grant, reason string) e
 	return nil
 }
 
-// CoversConsents is [Erasing.Covers]: it looks at the grant.
-func (c *Connect) CoversConsents(ctx context.Context, r domain.DeletionRequest) (bool, error) {
-	_, covers, err := c.grantCovered(ctx, r)
-	return covers, err
-}
-
 // Erasing is what erases people whom a platform was asked to have forgotten.
 type Erasing struct {
-	// Covers tells whether a request is about what there is: not when its person has consented since they asked.
-	Covers func(ctx context.Context, r domain.DeletionRequest) (bool, error)
+	// Covers is [Connect.Covers].
+	Covers func(ctx context.Context, r domain.DeletionRequest) (grant domain.Grant, covers bool, err error)
 	// Shown tells whether the tables show all that is in the log about people.
 	Shown func(ctx context.Context) (bool, error)
 	// Members are the members that sign-ins of a person at a platform have made, in all agencies.
@@ -177,6 +171,10 @@ type Erasing struct {
 	Person func(ctx context.Context, member int64) (domain.Person, error)
 	// Erase erases a person, as the command erase does.
 	Erase func(ctx context.Context, p domain.Person, order domain.ErasureOrder) error
+	// Erased are those who were erased for a request, as far as the records of it name them, whichever process erased them.
+	Erased func(ctx context.Context, r domain.DeletionRequest) ([]domain.Person, error)
+	// DropEarlier drops the generations that no record reaches and that hold a person, as the command erase does at its end.
+	DropEarlier func(ctx context.Context, p domain.Person, order domain.ErasureOrder) error
 	// Done notes that nothing is left.
 	Done func(ctx context.Context, r domain.DeletionRequest) error
 }
@@ -184,15 +182,16 @@ type Erasing struct {
 // dueWithin is how long an erasure may take: a month (GDPR article 12).
 const dueWithin = 30 * 24 * time.Hour
 
-// Further takes a request one step further: erases the members that there are, or notes that none are left. It may be repeated, and must be
-// until it is done.
+// Further takes a request one step further: erases the members that there are, or, when none are left, drops what was retired meanwhile and notes
+// that it is done. It may be repeated, and must be until it is done: by whichever process, what was begun is known by its records.
 func (e Erasing) Further(ctx context.Context, r domain.DeletionRequest) (done bool, err error) {
-	covers, err := e.Covers(ctx, r)
+	_, covers, err := e.Covers(ctx, r)
 	if err != nil {
 		return false, err
 	}
+	order := orderOf(r)
 	if !covers {
-		return true, e.Done(ctx, r)
+		return e.end(ctx, r, order)
 	}
 	if shown, err := e.Shown(ctx); err != nil || !shown {
 		return false, err
@@ -209,10 +208,6 @@ func (e Erasing) Further(ctx context.Context, r domain.DeletionRequest) (done bo
 		if err != nil {
 			return false, err
 		}
-		order := domain.ErasureOrder{
-			By: "platform", Ground: "consent_withdrawn", Due: r.AskedAt.Add(dueWithin).Format(time.DateOnly),
-			Reason: domain.Reason{Code: domain.ReasonCustomerRequest, Ticket: r.Code},
-		}
 		if err := e.Erase(ctx, person, order); err != nil {
 			return false, err
 		}
@@ -220,5 +215,28 @@ func (e Erasing) Further(ctx context.Context, r domain.DeletionRequest) (done bo
 	if len(members) > 0 {
 		return false, nil
 	}
-	return true, e.Done(ctx, r)
+	return e.end(ctx, r, order)
+}
+
+// end ends a request whose people are erased: tables that hold them may have been retired since they were looked for.
+func (e Erasing) end(ctx context.Context, r domain.DeletionRequest, order domain.ErasureOrder) (done bool, err error) {
+	erased, err := e.Erased(ctx, r)
+	if err != nil {
+		return false, err
+	}
+	for _, person := range erased {
+		if err := e.DropEarlier(ctx, person, order); err != nil {
+			return false, err
+		}
+	}
+	err = e.Done(ctx, r)
+	return err == nil, err
+}
+
+// orderOf is what the records of an erasure say of a request; its ticket finds them.
+func orderOf(r domain.DeletionRequest) domain.ErasureOrder {
+	return domain.ErasureOrder{
+		By: "platform", Ground: "consent_withdrawn", Due: r.AskedAt.Add(dueWithin).Format(time.DateOnly),
+		Reason: domain.Reason{Code: domain.ReasonCustomerRequest, Ticket: r.Code},
+	}
 }

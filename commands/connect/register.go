@@ -26,7 +26,7 @@ type Registrations struct {
 // RegisterDirectory is what must be known of pages.
 type RegisterDirectory interface {
 	lastTold
-	Names(ctx context.Context, parent, account string, now time.Time) (domain.ConnectNames, error)
+	ActiveNames(ctx context.Context, parent, account string, now time.Time) (domain.ConnectNames, error)
 	PagesNamed(ctx context.Context, parent string, refs []domain.PageRef) ([]domain.ConnectedPage, error)
 	PagesOf(ctx context.Context, connections []int64) ([]domain.ConnectedPage, error)
 	Page(ctx context.Context, parent string, id int64) (domain.ConnectedPage, error)
@@ -129,10 +129,7 @@ func (reg Registration) check() (externalID string, err error) {
 	wrong := func(field, detail string) error {
 		return domain.NewError(domain.CodeInvalid, "The request is not well-formed: %s %s.", field, detail).WithField(field, detail)
 	}
-	id := reg.ExternalID
-	if reg.Platform == domain.LinkedIn {
-		id = id[strings.LastIndexByte(id, ':')+1:]
-	}
+	id := reg.Platform.PlainID(reg.ExternalID)
 	plain := func(r rune) bool { return r > ' ' && r <= '~' }
 	linkedIn := reg.AccountType == domain.LinkedInProfile || reg.AccountType == domain.LinkedInCompanyPage
 	switch {
@@ -162,7 +159,7 @@ func (r Registrations) whose(ctx context.Context, reg Registration) (agency stri
 	}
 	account, _ := told[ofAccount].Entity.(domain.DirectoryAccount)
 	agency = cmp.Or(account.ParentAccount, reg.AccountID)
-	if names, err = r.Directory.Names(ctx, agency, reg.AccountID, r.Now()); err != nil {
+	if names, err = r.Directory.ActiveNames(ctx, agency, reg.AccountID, r.Now()); err != nil {
 		return "", names, err
 	}
 	if user, ok := told[ofUser].Entity.(domain.DirectoryUser); reg.UserID != "" && (!ok || !user.Active || user.AccountID != reg.AccountID) {

@@ -3,6 +3,7 @@ package assembly
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -67,36 +68,39 @@ func (s *Service) eraseAsked(ctx context.Context, kept *vault.Connecting, reques
 
 // erasing is what pursues one request.
 func (s *Service) erasing(kept *vault.Connecting) connect.Erasing {
-	var dropEarlier []func(context.Context) error // of each person that was erased
+	erase := func(order domain.ErasureOrder) commands.ErasePerson {
+		return commands.ErasePerson{
+			Log: s.Log, Kept: vault.NewEraser(s.KeptPool), Earlier: projections.Earlier{Pool: s.engine, DeleteGroup: s.Log.DeleteGroup},
+			EachPartition: s.Log.EachPartition, Order: order, Now: time.Now,
+		}
+	}
+	people := readmodels.People{Pool: s.ReadPool}
 	return connect.Erasing{
-		Covers: s.Connect.CoversConsents, Shown: s.peopleShown,
-		Members: readmodels.Connecting{Pool: s.ReadPool}.MembersOf, Person: readmodels.People{Pool: s.ReadPool}.OfMemberAlone,
+		Covers: s.Connect.Covers, Shown: s.peopleShown,
+		Members: readmodels.Connecting{Pool: s.ReadPool}.MembersOf, Person: people.OfMemberAlone,
 		Erase: func(ctx context.Context, person domain.Person, order domain.ErasureOrder) error {
 			if err := AppendErasures(s.settings.Erasures, person.ErasedIDs(time.Now())); err != nil {
 				return err
 			}
-			erase := commands.ErasePerson{
-				Log: s.Log, Kept: vault.NewEraser(s.KeptPool), Earlier: projections.Earlier{Pool: s.engine, DeleteGroup: s.Log.DeleteGroup},
-				EachPartition: s.Log.EachPartition, Order: order, Now: time.Now,
-			}
-			dropEarlier = append(dropEarlier, func(ctx context.Context) error { return erase.DropEarlier(ctx, person) })
-			return erase.Erase(ctx, person)
+			return erase(order).Erase(ctx, person)
+		},
+		Erased: func(ctx context.Context, r domain.DeletionRequest) ([]domain.Person, error) {
+			return people.ErasedFor(ctx, r.Code)
+		},
+		DropEarlier: func(ctx context.Context, person domain.Person, order domain.ErasureOrder) error {
+			return erase(order).DropEarlier(ctx, person)
 		},
 		Done: func(ctx context.Context, r domain.DeletionRequest) error {
-			for _, drop := range dropEarlier {
-				if err := drop(ctx); err != nil {
-					return err
-				}
-			}
 			return kept.DeletionDone(ctx, r, time.Now())
 		},
 	}
 }
 
-// peopleShown tells whether the tables show all that the log has of people and of what their posts say.
+// peopleShown tells whether the tables show all that the log has of people, of what their posts say, and of who was erased.
 func (s *Service) peopleShown(ctx context.Context) (bool, error) {
+	needed := []string{projections.Directory{}.Name(), projections.Contents{}.Name(), projections.Operations{}.Name()}
 	for _, engine := range s.engines {
-		if engine.Name() != (projections.Directory{}).Name() && engine.Name() != (projections.Contents{}).Name() {
+		if !slices.Contains(needed, engine.Name()) {
 			continue
 		}
 		status, err := engine.Status(ctx)

@@ -56,6 +56,7 @@ type sourceFacts struct {
 	connected    bool
 	state        string // of its connection; "" unknown
 	stateReason  string
+	notConnected string   // why, if it is not
 	subscribed   bool     // a subscription ran in the range, or none is needed; else nothing is read
 	figures      []string // metrics of the newest reading
 	missing      []domain.MissingFigure
@@ -152,7 +153,7 @@ func (qc *queryContext) sourceFacts(ctx context.Context) (facts, erased []source
 			  and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)
 		)
 		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,
-		       coalesce(st.state, ''), coalesce(st.reason, ''),
+		       coalesce(st.state, ''), coalesce(st.reason, ''), `+readmodels.NotConnected+`,
 		       `+readmodels.NoneNeeded+` or s.account_id in (select account_id from subscribed) or $1 in (select account_id from subscribed),
 		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]'), case when `+readmodels.ReadNow+` then due.due_at end, k.granted
 		from tSAccounts s
@@ -167,7 +168,7 @@ func (qc *queryContext) sourceFacts(ctx context.Context) (facts, erased []source
 			facts, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
 				var granted *string
 				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
-					&f.state, &f.stateReason, &f.subscribed, &f.LastRead, &f.figures, &f.missing, &f.dueAt, &granted)
+					&f.state, &f.stateReason, &f.notConnected, &f.subscribed, &f.LastRead, &f.figures, &f.missing, &f.dueAt, &granted)
 				f.ungranted = domain.PermissionsOf(f.Platform, f.AccountType, granted).Ungranted
 				f.PlatformRef = readmodels.PlatformRefOf(f.Platform)
 				return f, err
@@ -274,7 +275,7 @@ func (qc *queryContext) classify(f sourceFacts) Source {
 	case f.state == domain.ConnectionReconnect:
 		s.Status, s.Reason = SourceReconnect, sentence("Its connection must be authorised again", f.stateReason)
 	case !f.connected:
-		s.Status, s.Reason = SourceReconnect, "It is not connected in the main application."
+		s.Status, s.Reason = SourceReconnect, f.notConnected
 	case f.LastRead == nil && len(read) == 0:
 		s.Status, s.Reason = SourceNeverRead, f.unsubscribedOr("It was not read yet.")
 	case len(s.Missing) > 0 && unsupported == len(qc.metrics):

@@ -53,6 +53,8 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 	}
 	disconnected := page(11, domain.Facebook)
 	disconnected.Connected = false
+	disconnectedHere := disconnected
+	disconnectedHere.ConnectionID = domain.FirstComputedID + 11
 	moved := page(11, domain.Facebook)
 	moved.ParentAccount, moved.AccountID = agencyB, clientB
 	for name, tt := range map[string]struct {
@@ -137,6 +139,10 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 		"disconnected": {
 			page: disconnected, reads: []domain.AccountRead{read(domain.Facebook, inJune, all...)}, paid: true,
 			status: analytics.SourceReconnect, reason: "It is not connected in the main application.",
+		},
+		"disconnected here": {
+			page: disconnectedHere, reads: []domain.AccountRead{read(domain.Facebook, inJune, all...)}, paid: true,
+			status: analytics.SourceReconnect, reason: "It was disconnected here. Connect it again to have it read.",
 		},
 		"token refused": {
 			page: page(11, domain.Facebook), reads: []domain.AccountRead{read(domain.Facebook, inJune, all...)}, paid: true,
