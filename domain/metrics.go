@@ -81,6 +81,9 @@ type MissingFigure struct {
 type DemographicFacet struct {
 	Facet  string           `json:"facet"` // age, gender, city, country, …
 	Values map[string]int64 `json:"values"`
+	// Names are those of parts that go by the platform's id, as far as it has told them: two places may have one name.
+	// Absent where parts go by their names.
+	Names map[string]string `json:"names,omitempty"`
 }
 
 // AccountRead is one capture of a social account's totals.

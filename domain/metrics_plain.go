@@ -159,6 +159,9 @@ func (p *plainReader) facet() (f DemographicFacet) {
 	f.Facet = p.text()
 	p.skip(`,"values":`)
 	f.Values = plainMap(p, p.number)
+	if p.has(`,"names":`) {
+		f.Names = plainMap(p, p.text)
+	}
 	p.skip(`}`)
 	return f
 }

@@ -75,6 +75,7 @@ var drawAccountRead = rapid.Custom(func(t *rapid.T) domain.AccountRead {
 	facet := rapid.Custom(func(t *rapid.T) domain.DemographicFacet {
 		return domain.DemographicFacet{
 			Facet: plainTexts.Draw(t, "facet"), Values: rapid.MapOfN(plainTexts, plainNumbers, 0, 2).Draw(t, "values"),
+			Names: rapid.MapOfN(plainTexts, plainTexts, 0, 2).Draw(t, "names"),
 		}
 	})
 	return domain.AccountRead{

@@ -33,7 +33,7 @@
 //	graph*.go               Meta's Graph API: calls, errors, insights (Facebook and Instagram)
 //	facebook*.go            pages: account, day flows, listing, posts and videos
 //	instagram*.go           accounts, media, token refresh
-//	linkedin*.go restli.go  profiles and company pages, their followers' places; Rest.li encoding
+//	linkedin*.go restli.go  profiles and company pages, their followers' places and the names of these; Rest.li encoding
 //	tiktok*.go              users, videos
 //	testdata/               answers written by hand from the facts, one file each
 //
@@ -103,6 +103,10 @@
 //	LinkedIn   metricType as object and as string             TestLinkedInProfileAccount
 //	LinkedIn   saves of a profile's post: a call of its own   TestLinkedInProfilePosts, TestGoldenLinkedInSaves
 //	LinkedIn   a figure of a later version                    TestLinkedInMetricOfALaterVersionIsNotAsked
+//	LinkedIn   places are URNs, named by another call         TestGoldenLinkedInPlaces, sim TestLinkedInPlaces
+//	LinkedIn   names of places cost a call                    TestLinkedInPlacesAreAskedOnce, TestLinkedInManyPlaces
+//	LinkedIn   names of places are refused, or fail           TestLinkedInPlacesRefused, TestLinkedInReadingStandsWithoutNames
+//	LinkedIn   two places of one name                         TestLinkedInPlacesOfOneName
 //	LinkedIn   no refresh token: used to the last day         collect TestTokenWithoutARefreshTokenIsUsedToItsLastDay
 //	LinkedIn   lists encoded and raw                          TestLinkedInEncoding, sim TestLinkedInRules
 //	TikTok     cursor in ms, times in s, ids beyond 2^53      TestTikTokListing

@@ -15,7 +15,7 @@ import (
 
 // golden answers paths with files of testdata, which were written by hand from the platforms' documents: they
 // check the clients against the facts and not against our own simulator. They are as of 2026-11-20, saves and watch times as
-// of 2026-11-21.
+// of 2026-11-21, places and their names as of 2026-11-22.
 func golden(t *testing.T, files map[string]string) *bundle {
 	t.Helper()
 	mux := http.NewServeMux()

@@ -14,12 +14,14 @@ type linkedIn struct {
 	endpoint    Endpoint
 	root        string
 	unpermitted *negativeCache // analytics that an account's token may not read
+	places      *placeNames
 }
 
 func newLinkedIn(cfg Config, client *http.Client) *linkedIn {
 	l := &linkedIn{
 		endpoint: cfg.LinkedIn, root: cfg.LinkedIn.BaseURL + "/rest/",
 		unpermitted: newNegativeCache(permissionTTL, cfg.Now, false),
+		places:      newPlaceNames(cfg),
 	}
 	l.httpClient = newHTTPClient(domain.LinkedIn, cfg, client, classifyLinkedIn, l.untilReset)
 	return l
@@ -66,7 +68,7 @@ func (l *linkedIn) Account(ctx context.Context, t Target, req AccountRequest) (A
 	r := liReading{linkedIn: l, reading: reading{t: t, req: req}, urn: urn, days: l.days(req)}
 	parts := []func(context.Context) error{r.pageFollowers, r.pageLifetime, r.pageDays}
 	if req.Demographics {
-		parts = append(parts, r.pageDemographics)
+		parts = append(parts, r.pageDemographics, r.namePlaces)
 	}
 	if urn == "" {
 		parts = []func(context.Context) error{r.profileFollowers, r.profileDays, r.profileReach}

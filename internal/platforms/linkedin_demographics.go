@@ -1,13 +1,11 @@
 package platforms
 
-import (
-	"context"
-)
+import "context"
 
 const resourceFollowers = "organizationalEntityFollowerStatistics"
 
 // followerFacets is an answer of organizationalEntityFollowerStatistics without an interval: splits only,
-// the total is not in it any more. Places are URNs, whose names are another product's matter.
+// the total is not in it any more. Places are URNs; their names come of another call, see [liReading.namePlaces].
 type followerFacets struct {
 	Elements list[struct {
 		Entity    text               `json:"organizationalEntity"`
@@ -36,14 +34,14 @@ func (r *liReading) pageDemographics(ctx context.Context) error {
 		if e.Entity != "" && string(e.Entity) != r.urn {
 			continue
 		}
-		r.places("country", e.Countries)
-		r.places("city", e.Areas)
+		r.follows("country", e.Countries)
+		r.follows("city", e.Areas)
 	}
 	r.snap.missSplits("the platform gave no places of followers")
 	return nil
 }
 
-func (r *liReading) places(facet string, places list[placeFollows]) {
+func (r *liReading) follows(facet string, places list[placeFollows]) {
 	values := map[string]int64{}
 	for _, p := range places {
 		if p.Geo != "" && (p.Counts.Organic.ok || p.Counts.Paid.ok) {

@@ -256,11 +256,12 @@ func TestLinkedInDemographics(t *testing.T) {
 	client := b.client(t, domain.LinkedIn)
 	snap, err := client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{Demographics: true})
 	require.NoError(t, err)
-	require.Equal(t, []string{"network_size", "page_statistics", "page_days", "page_demographics"}, b.ops())
+	require.Equal(t, []string{"network_size", "page_statistics", "page_days", "page_demographics", "geo_names"}, b.ops())
 	followers := simulator.FollowersAt(seed, page.ID, testNow)
 	for _, facet := range snap.Demographics {
 		for geo, percent := range simulator.GeoShares()[facet.Facet] {
 			require.Equal(t, followers*percent/100, facet.Values[geo], facet.Facet)
+			require.Equal(t, simulator.GeoNames()[geo], facet.Names[geo])
 		}
 	}
 	require.Len(t, snap.Demographics, 2)

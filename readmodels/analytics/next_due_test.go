@@ -101,3 +101,28 @@ func TestDemographicsShowTheLargestPlaces(t *testing.T) {
 	require.Equal(t, analytics.AudienceShare{Name: "town 39", Followers: 139}, shown[0])
 	require.Equal(t, analytics.AudienceShare{Name: "town 15", Followers: 115}, shown[24])
 }
+
+// Places that go by an id are added up by it, whatever they are called: two of one name stay two, one that was renamed has its
+// newest name, and one without a name goes by its id.
+func TestDemographicsOfPlacesGoByTheirIDs(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.LinkedIn), page(12, domain.LinkedIn)}}
+	put := func(event string, social int64, at time.Time, values map[string]int64, names map[string]string) {
+		r := read(domain.LinkedIn, at, people(5000))
+		r.SocialAccount, r.Demographics = social, []domain.DemographicFacet{{Facet: "city", Values: values, Names: names}}
+		w.Add(event, r)
+	}
+	put("r1", 11, inJune, map[string]int64{"urn:li:geo:1": 10, "urn:li:geo:2": 7, "urn:li:geo:3": 1},
+		map[string]string{"urn:li:geo:1": "Neustadt", "urn:li:geo:2": "Old name"})
+	put("r2", 12, inJune.Add(time.Hour), map[string]int64{"urn:li:geo:1": 5, "urn:li:geo:2": 4}, map[string]string{"urn:li:geo:2": "Neustadt"})
+	w.Fold(t, db)
+	got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).Stats(t.Context(), readmodels.Scope{ParentAccount: agencyA},
+		analytics.RangeQuery{Range: june, Platforms: []domain.Platform{domain.LinkedIn}, Granularity: analytics.ByMonth})
+	require.NoError(t, err)
+	require.Equal(t, []analytics.AudienceShare{
+		{Name: "Neustadt", Place: new("urn:li:geo:1"), Followers: 15},
+		{Name: "Neustadt", Place: new("urn:li:geo:2"), Followers: 11},
+		{Name: "urn:li:geo:3", Place: new("urn:li:geo:3"), Followers: 1},
+	}, got.Platforms[0].Periods[0].Demographics.Cities)
+}

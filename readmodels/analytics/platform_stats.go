@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -100,14 +101,15 @@ type Demographics struct {
 	SocialAccounts int             `json:"social_accounts"` // with a split
 	AgeGroups      []AudienceShare `json:"age_groups"`      // by name, for example 25-34; empty: not given
 	Gender         []AudienceShare `json:"gender"`          // F, M, U (not known); empty: not given
-	Countries      []AudienceShare `json:"countries"`       // ISO code, or LinkedIn's URN of the place; the 25 largest, the largest first
-	Cities         []AudienceShare `json:"cities"`          // the platform's name, or LinkedIn's URN of the place; the 25 largest, the largest first
+	Countries      []AudienceShare `json:"countries"`       // ISO code, at LinkedIn the name; the 25 largest, the largest first
+	Cities         []AudienceShare `json:"cities"`          // the platform's name; the 25 largest, the largest first
 }
 
 // AudienceShare is one part of a split.
 type AudienceShare struct {
-	Name      string `json:"name"`
-	Followers int64  `json:"followers"`
+	Name      string  `json:"name"`  // as the platform gives it; LinkedIn's places in English, and by their URN until the name is known
+	Place     *string `json:"place"` // LinkedIn's URN of a place: two places of one name are two parts; null elsewhere
+	Followers int64   `json:"followers"`
 }
 
 // Stats are the figures of each platform, by day, week or month.
@@ -355,8 +357,12 @@ func (s *platformStats) readDemographics(ctx context.Context) error {
 
 func demographicsOf(accounts map[int64]splitsOf) *Demographics {
 	out := Demographics{SocialAccounts: len(accounts)}
-	sums := map[string]map[string]int64{}
-	for _, of := range accounts {
+	sums, names := map[string]map[string]int64{}, map[string]string{}
+	oldestFirst := slices.SortedFunc(maps.Keys(accounts), func(a, b int64) int { // of two names for a place the newer one
+		return cmp.Or(accounts[a].at.Compare(accounts[b].at), cmp.Compare(a, b))
+	})
+	for _, social := range oldestFirst {
+		of := accounts[social]
 		out.CapturedAt = later(out.CapturedAt, of.at.UTC())
 		for _, facet := range of.facets {
 			if sums[facet.Facet] == nil {
@@ -365,18 +371,23 @@ func demographicsOf(accounts map[int64]splitsOf) *Demographics {
 			for name, n := range facet.Values {
 				sums[facet.Facet][name] += n
 			}
+			maps.Copy(names, facet.Names)
 		}
 	}
-	out.AgeGroups, out.Gender = shares(sums["age"]), shares(sums["gender"])
-	out.Countries, out.Cities = largest(shares(sums["country"])), largest(shares(sums["city"]))
+	out.AgeGroups, out.Gender = shares(sums["age"], nil), shares(sums["gender"], nil)
+	out.Countries, out.Cities = largest(shares(sums["country"], names)), largest(shares(sums["city"], names))
 	return &out
 }
 
-// shares are the parts of a split by name.
-func shares(sums map[string]int64) []AudienceShare {
+// shares are the parts of a split by name; names are those of the parts that go by their platform's id.
+func shares(sums map[string]int64, names map[string]string) []AudienceShare {
 	out := make([]AudienceShare, 0, len(sums))
-	for _, name := range slices.Sorted(maps.Keys(sums)) {
-		out = append(out, AudienceShare{name, sums[name]})
+	for _, key := range slices.Sorted(maps.Keys(sums)) {
+		share := AudienceShare{Name: cmp.Or(names[key], key), Followers: sums[key]}
+		if strings.HasPrefix(key, "urn:") {
+			share.Place = &key
+		}
+		out = append(out, share)
 	}
 	return out
 }

@@ -15,7 +15,8 @@
 //
 // # Non-obvious
 //
-//   - The answers are as of 2026-11-20, those with saves and watch times as of 2026-11-21. Facebook's Batch API took the place
+//   - The answers are as of 2026-11-20, those with saves and watch times as of 2026-11-21, the names of places as of
+//     2026-11-22. Facebook's Batch API took the place
 //     of `?ids=`, which every version has refused since 2026-10-27; one of its entries is null here, and that video is asked for
 //     again, alone.
 //   - Requests are compared decoded, by path and by those parameters that the file names: what the file

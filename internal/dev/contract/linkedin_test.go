@@ -38,7 +38,7 @@ func TestLinkedInPage(t *testing.T) {
 		"shares rolling 60 shareCount  months_12",
 	}, s.figures())
 	require.Empty(t, s.missing())
-	require.Equal(t, []string{`[{"facet": "country", "values": {"urn:li:geo:103883259": 150020}}]`}, s.lines("select demographics::text from tSAccountIns"))
+	requirePlaces(t, s)
 	require.Equal(t, []string{
 		"urn:li:share:71 photo | 30 4 2 - 500 410 12 - - | 36 f",
 		"urn:li:ugcPost:72 video | -2 0 - - 90 - -1 - - | -2 t",
@@ -47,6 +47,25 @@ func TestLinkedInPage(t *testing.T) {
 	insights := s.ask("/getAccountInsights/2026-11-16/2026-11-19/4")
 	require.InDelta(t, 35, at(t, insights, "data", "total", "engagement", "value"), 0)
 	require.InDelta(t, 1690, at(t, insights, "data", "as_read", 0, "value"), 0, "the rolling twelve months are shown as read, and summed with nothing")
+}
+
+// requirePlaces: figures go by the URN of a place, with its name beside it. Two places of one name stay two, and one without
+// a name has its URN.
+func requirePlaces(t *testing.T, s *stage) {
+	t.Helper()
+	require.Equal(t, []string{
+		`{"facet": "country", "names": {"urn:li:geo:103883259": "Austria"}, "values": {"urn:li:geo:103883259": 150020}}`,
+		`{"facet": "city", "names": {"urn:li:geo:100142412": "Neustadt", "urn:li:geo:102448103": "Neustadt"}, ` +
+			`"values": {"urn:li:geo:90009999": 20, "urn:li:geo:100142412": 705, "urn:li:geo:102448103": 300}}`,
+	}, s.lines("select facet::text from tSAccountIns, jsonb_array_elements(demographics) facet"))
+	shown := at(t, s.ask("/api/stats?startTime=2026-11-16&endTime=2026-11-19&granularity=month&pId=4"),
+		"data", "platforms", 0, "periods", 0, "demographics")
+	require.Equal(t, []any{map[string]any{"name": "Austria", "place": "urn:li:geo:103883259", "followers": 150020.0}}, at(t, shown, "countries"))
+	require.Equal(t, []any{
+		map[string]any{"name": "Neustadt", "place": "urn:li:geo:100142412", "followers": 705.0},
+		map[string]any{"name": "Neustadt", "place": "urn:li:geo:102448103", "followers": 300.0},
+		map[string]any{"name": "urn:li:geo:90009999", "place": "urn:li:geo:90009999", "followers": 20.0},
+	}, at(t, shown, "cities"))
 }
 
 // LinkedIn profile: its posts come from the main application alone.

@@ -249,11 +249,11 @@ func (f *figureList) geographies() []domain.DemographicFacet {
 	n := simulator.FollowersAt(f.seed, f.id, f.at)
 	var facets []domain.DemographicFacet
 	for _, name := range []string{"country", "city"} {
-		values := map[string]int64{}
+		values, names := map[string]int64{}, map[string]string{}
 		for geo, percent := range simulator.GeoShares()[name] {
-			values[geo] = n * percent / 100
+			values[geo], names[geo] = n*percent/100, simulator.GeoNames()[geo]
 		}
-		facets = append(facets, domain.DemographicFacet{Facet: name, Values: values})
+		facets = append(facets, domain.DemographicFacet{Facet: name, Values: values, Names: names})
 	}
 	return facets
 }

@@ -15,6 +15,7 @@ import (
 func (s *Server) routeLinkedIn() {
 	s.mux.HandleFunc("GET "+PathLinkedIn+"/rest/{resource}", s.linkedIn)
 	s.mux.HandleFunc("GET "+PathLinkedIn+"/rest/{resource}/{key}", s.linkedIn)
+	s.mux.HandleFunc("GET "+PathLinkedIn+"/v2/{resource}", s.linkedIn)
 	s.mux.HandleFunc("POST "+PathLinkedIn+"/oauth/v2/accessToken", s.linkedInToken)
 }
 
@@ -58,11 +59,14 @@ func (s *Server) linkedIn(w http.ResponseWriter, r *http.Request) {
 func (s *Server) linkedInReply(c *request, state tokenState) (rep reply, throttled bool) {
 	version := c.Header.Get("LinkedIn-Version")
 	refusal, dead := s.linkedInDead(state)
+	versioned := strings.HasPrefix(c.URL.Path, PathLinkedIn+"/rest/")
 	switch {
-	case version == "":
+	case !versioned && c.PathValue("resource") != "geo":
+		return s.linkedInFail(404, 0, "RESOURCE_NOT_FOUND", "No virtual resource found"), false
+	case versioned && version == "":
 		return s.linkedInFail(400, 0, "VERSION_MISSING", "A version must be present. Please specify a version by adding the "+
 			"Linkedin-Version header."), false
-	case !slices.Contains(s.cfg.LinkedInVersions, version):
+	case versioned && !slices.Contains(s.cfg.LinkedInVersions, version):
 		return s.linkedInFail(426, 0, "NONEXISTENT_VERSION", "Requested version "+version+" is not active"), false
 	case dead:
 		return refusal, false
@@ -111,6 +115,8 @@ func (s *Server) linkedInFail(status, serviceCode int, code, message string) rep
 func (s *Server) linkedInResource(c *request) reply {
 	member := c.acc.kind != domain.LinkedInCompanyPage
 	switch resource := c.PathValue("resource"); {
+	case resource == "geo":
+		return s.geoNames(c)
 	case member && resource == "memberFollowersCount":
 		return s.memberFollowers(c)
 	case member && resource == "memberCreatorPostAnalytics":

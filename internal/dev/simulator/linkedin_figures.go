@@ -136,6 +136,37 @@ func GeoShares() map[string]map[string]int64 {
 	}
 }
 
+// GeoNames are what those places are called, by URN.
+func GeoNames() map[string]string {
+	return map[string]string{
+		"urn:li:geo:103883259": "Austria", "urn:li:geo:101282230": "Germany",
+		"urn:li:geo:90010215": "Greater Vienna Area", "urn:li:geo:90009712": "Greater Berlin Area",
+	}
+}
+
+// geoNames answers the places that it knows; of others it has a status and an error.
+func (s *Server) geoNames(c *request) reply {
+	ids := restliList(c.query.Get("ids"))
+	switch {
+	case c.traps.NoGeo:
+		return s.linkedInFail(403, 100, "ACCESS_DENIED", "Not enough permissions to access: geo.BATCH_GET")
+	case len(ids) == 0:
+		return s.linkedInFail(400, 0, "ILLEGAL_ARGUMENT", "Invalid query parameter: ids")
+	}
+	statuses, failures, results := object{}, object{}, object{}
+	for _, id := range ids {
+		name, known := GeoNames()["urn:li:geo:"+id]
+		if !known {
+			statuses[id], failures[id] = 404, object{"status": 404, "message": "There is no such place"}
+			continue
+		}
+		results[id] = object{"id": atoi(id), "defaultLocalizedName": object{
+			"value": name, "locale": object{"country": "US", "language": "en"},
+		}}
+	}
+	return ok(object{"statuses": statuses, "errors": failures, "results": results})
+}
+
 // followerFacets answers the splits of a page's followers; the total is not part of it any more.
 func (s *Server) followerFacets(c *request) reply {
 	if c.query.Get("organizationalEntity") != s.urn(c) || c.query.Get("timeIntervals") != "" {

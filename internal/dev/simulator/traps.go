@@ -30,6 +30,7 @@ type Traps struct {
 	NotAdmin      bool // organization calls answer 403
 	QuietPosts    bool // share statistics leave out every post (which means zero)
 	NegativeLikes bool // likeCount is negative
+	NoGeo         bool // the names of places answer 403
 
 	// §6.5 TikTok
 	NoScope bool // 401 scope_not_authorized

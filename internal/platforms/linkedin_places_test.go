@@ -1,0 +1,247 @@
+package platforms_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// withPlaces is a page's reading with the places of its followers.
+var withPlaces = platforms.AccountRequest{Demographics: true}
+
+// geoCalls is how many calls for names there were since the last time.
+func geoCalls(b *bundle) int {
+	return len(slices.DeleteFunc(b.ops(), func(op string) bool { return op != "geo_names" }))
+}
+
+// namesOf are all names of a reading, by URN.
+func namesOf(snap platforms.AccountSnapshot) map[string]string {
+	names := map[string]string{}
+	for _, facet := range snap.Demographics {
+		maps.Copy(names, facet.Names)
+	}
+	return names
+}
+
+// As LinkedIn's documents have it.
+func TestGoldenLinkedInPlaces(t *testing.T) {
+	t.Parallel()
+	b := golden(t, map[string]string{
+		"GET /linkedin/rest/networkSizes/": "linkedin_network_size.json", "GET /linkedin/rest/organizationalEntityShareStatistics": "linkedin_share_statistics.json",
+		"GET /linkedin/rest/organizationalEntityFollowerStatistics": "linkedin_followers.json", "GET /linkedin/v2/geo": "linkedin_geo.json",
+	})
+	snap, err := b.client(t, domain.LinkedIn).Account(t.Context(), organization("2414183"), withPlaces)
+	require.NoError(t, err)
+	require.Equal(t, []domain.DemographicFacet{
+		{
+			Facet: "country", Values: map[string]int64{"urn:li:geo:101282230": 123, "urn:li:country:de": 7},
+			Names: map[string]string{"urn:li:geo:101282230": "Germany"},
+		},
+		{
+			Facet: "city", Values: map[string]int64{"urn:li:geo:104565322": 40},
+			Names: map[string]string{"urn:li:geo:104565322": "San Francisco Bay Area"},
+		},
+	}, snap.Demographics)
+}
+
+func organization(id string) platforms.Target {
+	return platforms.Target{AccessToken: "T0ken-of-the-page", ExternalID: id, AccountType: domain.LinkedInCompanyPage}
+}
+
+// One reading asks for all names at once, and no other reading asks for them again.
+func TestLinkedInPlacesAreAskedOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	client := b.client(t, domain.LinkedIn)
+	for n, calls := range []int{1, 0, 0} {
+		page := b.sim.Add(domain.LinkedIn, domain.LinkedInCompanyPage, simulator.Account{ID: strconv.Itoa(4000 + n)})
+		snap, err := client.Account(t.Context(), pageTarget(page), withPlaces)
+		require.NoError(t, err)
+		require.Equal(t, simulator.GeoNames(), namesOf(snap))
+		require.Equal(t, calls, geoCalls(b))
+		b.advance(48 * time.Hour)
+	}
+	snap, err := client.Account(t.Context(), pageTarget(addCompanyPage(b, simulator.Traps{})), platforms.AccountRequest{})
+	require.NoError(t, err)
+	require.Empty(t, snap.Demographics)
+	require.Zero(t, geoCalls(b))
+}
+
+// Where names are refused the figures stand, by their URNs. A page asks once, three pages ask for all, and a day later names
+// are asked for again.
+func TestLinkedInPlacesRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	client := b.client(t, domain.LinkedIn)
+	var pages []platforms.Target
+	for n, calls := range []int{1, 1, 1, 0, 0} {
+		page := b.sim.Add(domain.LinkedIn, domain.LinkedInCompanyPage, simulator.Account{ID: strconv.Itoa(4000 + n), Traps: simulator.Traps{NoGeo: true}})
+		pages = append(pages, pageTarget(page))
+		for range 2 {
+			snap, err := client.Account(t.Context(), pages[n], withPlaces)
+			require.NoError(t, err)
+			require.Nil(t, snap.Incomplete)
+			require.Empty(t, snap.Missing)
+			require.Len(t, snap.Demographics, 2)
+			require.Empty(t, namesOf(snap))
+			require.Equal(t, calls, geoCalls(b))
+			calls = 0
+		}
+	}
+	b.sim.SetTraps(domain.LinkedIn, pages[0].ExternalID, simulator.Traps{})
+	b.advance(platforms.DefaultRefusedFor)
+	snap, err := client.Account(t.Context(), pages[0], withPlaces)
+	require.NoError(t, err)
+	require.Equal(t, simulator.GeoNames(), namesOf(snap))
+	snap, err = client.Account(t.Context(), pages[4], withPlaces)
+	require.NoError(t, err)
+	require.Equal(t, simulator.GeoNames(), namesOf(snap), "what one may not ask another has told")
+	require.Equal(t, 1, geoCalls(b))
+}
+
+// pageOf answers for a page with followers in these places, and hands calls for names to names.
+func pageOf(cities map[string]int64, names http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		answer := map[string]any{"firstDegreeSize": 10, "elements": []any{}}
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/v2/geo"):
+			names(w, r)
+			return
+		case strings.HasSuffix(r.URL.Path, "FollowerStatistics"):
+			places := []any{}
+			for geo, n := range cities {
+				places = append(places, map[string]any{"geo": geo, "followerCounts": map[string]any{"organicFollowerCount": n}})
+			}
+			answer = map[string]any{"elements": []any{map[string]any{"followerCountsByGeo": places}}}
+		}
+		_ = json.NewEncoder(w).Encode(answer)
+	}
+}
+
+// named answers those names that it is given.
+func named(w http.ResponseWriter, r *http.Request, names map[string]string) (asked []string) {
+	asked = strings.Split(strings.TrimSuffix(strings.TrimPrefix(r.URL.Query().Get("ids"), "List("), ")"), ",")
+	results := map[string]any{}
+	for _, id := range asked {
+		if name, ok := names[id]; ok {
+			results[id] = map[string]any{"defaultLocalizedName": map[string]any{"value": name}}
+		}
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"results": results})
+	return asked
+}
+
+// Whatever becomes of the call for names: the reading is whole, and there is no second call in it.
+func TestLinkedInReadingStandsWithoutNames(t *testing.T) {
+	t.Parallel()
+	for what, fail := range map[string]http.HandlerFunc{
+		"a proxy's page": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502); _, _ = w.Write([]byte("<html>")) },
+		"throttled": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(429)
+			_, _ = w.Write([]byte(`{"status":429,"message":"Resource level throttle"}`))
+		},
+		"a dead token": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(401)
+			_, _ = w.Write([]byte(`{"status":401,"code":"REVOKED_ACCESS_TOKEN"}`))
+		},
+		"no such resource": http.NotFound,
+		"a cut answer":     func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"results":{"1":`)) },
+		"a list":           func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`[]`)) },
+		"odd names": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`{"results":{"1":{"defaultLocalizedName":[7]},"2":{"defaultLocalizedName":null},"5":{}}}`))
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			b := canned(t, pageOf(map[string]int64{"urn:li:geo:1": 4, "urn:li:geo:2": 5}, fail))
+			snap, err := b.client(t, domain.LinkedIn).Account(t.Context(), organization("4242"), withPlaces)
+			require.NoError(t, err)
+			require.Nil(t, snap.Incomplete)
+			require.NotContains(t, reasons(snap.Missing), "demographics")
+			require.Equal(t, []domain.DemographicFacet{{Facet: "city", Values: map[string]int64{"urn:li:geo:1": 4, "urn:li:geo:2": 5}}}, snap.Demographics)
+			require.Equal(t, 1, geoCalls(b))
+		})
+	}
+	t.Run("no quota", func(t *testing.T) {
+		t.Parallel()
+		var asked []string
+		b := canned(t, pageOf(map[string]int64{"urn:li:geo:1": 4}, http.NotFound), func(c *platforms.Config) {
+			c.Admit = func(_ context.Context, call platforms.Call) (int, func(platforms.CallStats), error) {
+				asked = append(asked, call.Op)
+				if call.Op == "geo_names" {
+					return 0, nil, platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "no room", time.Hour)
+				}
+				return 1, func(platforms.CallStats) {}, nil
+			}
+		})
+		snap, err := b.client(t, domain.LinkedIn).Account(t.Context(), organization("4242"), withPlaces)
+		require.NoError(t, err)
+		require.Nil(t, snap.Incomplete)
+		require.Len(t, snap.Demographics, 1)
+		require.Equal(t, []string{"network_size", "page_statistics", "page_days", "page_demographics", "geo_names"}, asked, "the quota is asked, once")
+		require.Zero(t, geoCalls(b))
+	})
+}
+
+// Figures go by the place and not by its name.
+func TestLinkedInPlacesOfOneName(t *testing.T) {
+	t.Parallel()
+	cities := map[string]int64{"urn:li:geo:1": 4, "urn:li:geo:2": 5}
+	b := canned(t, pageOf(cities, func(w http.ResponseWriter, r *http.Request) {
+		named(w, r, map[string]string{"1": "Neustadt", "2": "Neustadt"})
+	}))
+	snap, err := b.client(t, domain.LinkedIn).Account(t.Context(), organization("4242"), withPlaces)
+	require.NoError(t, err)
+	require.Equal(t, []domain.DemographicFacet{{
+		Facet: "city", Values: cities, Names: map[string]string{"urn:li:geo:1": "Neustadt", "urn:li:geo:2": "Neustadt"},
+	}}, snap.Demographics)
+}
+
+// A call has room for a hundred places, those of most followers; a later reading asks for the rest. What has no name is asked
+// for again after a day.
+func TestLinkedInManyPlaces(t *testing.T) {
+	t.Parallel()
+	cities, names := map[string]int64{"urn:li:place:7": 1000}, map[string]string{}
+	for n := range 150 {
+		cities[fmt.Sprintf("urn:li:geo:%d", 100+n)] = int64(n)
+		if n != 149 {
+			names[strconv.Itoa(100+n)] = fmt.Sprintf("Place %d", n)
+		}
+	}
+	var asked []string
+	b := canned(t, pageOf(cities, func(w http.ResponseWriter, r *http.Request) { asked = named(w, r, names) }))
+	client := b.client(t, domain.LinkedIn)
+	for _, step := range []struct{ calls, first, places, names int }{{1, 249, 100, 99}, {1, 149, 50, 149}, {0, 149, 50, 149}} {
+		snap, err := client.Account(t.Context(), organization("4242"), withPlaces)
+		require.NoError(t, err)
+		require.Equal(t, step.calls, geoCalls(b))
+		require.Len(t, asked, step.places)
+		require.Equal(t, strconv.Itoa(step.first), asked[0])
+		require.Len(t, namesOf(snap), step.names)
+	}
+	b.advance(platforms.DefaultRefusedFor)
+	_, err := client.Account(t.Context(), organization("4242"), withPlaces)
+	require.NoError(t, err)
+	require.Equal(t, []string{"249"}, asked)
+}
+
+// However many places there are in the world, so many names are remembered.
+func TestPlaceNamesAreBounded(t *testing.T) {
+	t.Parallel()
+	kept, lastKnown := platforms.KeptPlaceNames(25_000)
+	require.Equal(t, 20_000, kept)
+	require.True(t, lastKnown)
+}
