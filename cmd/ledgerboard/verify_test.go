@@ -192,7 +192,7 @@ func TestVerifyCommand(t *testing.T) {
 	execute("delete from dashboard_history where parent_account = $1 and version = 9", auditedAgencies[2])
 	report, err = a.verify(t, verifyCommand{All: true})
 	require.ErrorIs(t, err, errFindings)
-	require.Equal(t, exitFailure, exitCode(err, &bytes.Buffer{}))
+	require.Equal(t, exitFindings, exitCode(err, &bytes.Buffer{}))
 	require.Equal(t, int64(9), report.Findings[0].Version)
 }
 

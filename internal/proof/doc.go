@@ -66,6 +66,7 @@
 // # Invariants
 //
 //   - Verify finds and reports; it never repairs and never writes.
+//   - A known key without checkpoints, or without a new one, is a finding: who cuts the log can cut those away too.
 //   - One agency's report or bundle holds nothing of another's; audit paths hold hashes only.
 //   - No byte of a covered bundle or of a signed note can be changed unseen.
 //   - Memory: verify 60 bytes a record (44 without tables), export 108, both of the whole log; the signer 44 bytes a record
