@@ -116,7 +116,7 @@ func (a *audited) sign(t *testing.T) {
 	require.NoError(t, err)
 	signer := proof.NewSigner(proof.SignerConfig{
 		Source: a.log, Append: a.log.Append, File: proof.File{Path: filepath.Join(a.dir, checkpointList)}, Key: key, Known: known,
-		Lock: signingLock(a.db.Pool, slog.New(slog.DiscardHandler)), Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		Lock: signingLock(a.db.Pool, slog.New(slog.DiscardHandler)), Now: time.Now, Every: time.Hour, Logger: slog.New(slog.DiscardHandler),
 	})
 	_, signed, err := signer.Sign(t.Context())
 	require.NoError(t, err)

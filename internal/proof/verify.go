@@ -123,6 +123,7 @@ func (v *verification) readLog(ctx context.Context) error {
 func (v *verification) checkCheckpoints() {
 	v.ledger.check(v.book)
 	v.report.Findings = append(v.report.Findings, v.book.faults...)
+	chain := v.book.chain()
 	var first *Finding
 	for _, e := range v.book.list {
 		switch {
@@ -145,7 +146,9 @@ func (v *verification) checkCheckpoints() {
 			v.report.Findings = append(v.report.Findings, found(KindCheckpoint, "", "the checkpoint at %s is missing from the log", e.where))
 			first = nil // the slice may have moved; what follows is reported by itself
 		}
-		if e.inLog && !e.inFile && v.File != nil {
+		if void := e.fault == nil && e.inLog && !slices.Contains(chain, e); void {
+			v.notef("the checkpoint at %s is void: another one after the same predecessor stands before it", e.where)
+		} else if e.inLog && !e.inFile && v.File != nil {
 			v.notef("the checkpoint at %s is not in the file; the signing process copies it at its next turn", e.where)
 		}
 	}
