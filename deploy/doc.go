@@ -8,9 +8,9 @@
 //	deploy.go    the embedded files
 //	topics.json  the topics of the log: partition counts (fixed for ever), replication, settings
 //	Dockerfile, Dockerfile.dockerignore  static image without shell or libc, not root
-//	compose.yaml  the image with Apache Kafka and PostgreSQL on one machine
+//	compose.yaml  the image with Apache Kafka and PostgreSQL on one machine; a test compares it with the settings below
 //	ledgerboard.service  systemd unit
-//	ledgerboard.env.example  every setting, for both
+//	ledgerboard.env.example  the settings that an installation looks at, for both
 //
 // # Non-obvious
 //

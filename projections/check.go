@@ -83,6 +83,9 @@ func (c *tableCheck) run(ctx context.Context, r *Report) error {
 		return err
 	}
 	r.Live, r.Positions, r.Versions = c.gen.Number, c.to, Versions{c.gen.Version, c.projector.Version()}
+	if err := c.findRefused(ctx); err != nil {
+		return err
+	}
 	parked, err := readParked(ctx, c.tx, c.projector.Name(), c.gen.Number)
 	if err != nil {
 		return err
@@ -142,9 +145,6 @@ func (c *tableCheck) begin(ctx context.Context) error {
 		return errors.Join(err, ErrNotLive)
 	}
 	if c.to, err = readCheckpoints(ctx, c.tx, name, number); err != nil {
-		return err
-	}
-	if c.refused, err = readRefused(ctx, c.tx, name, number); err != nil {
 		return err
 	}
 	c.live, c.shapes = tableSide{c.tx, ddl.Schema(name, number)}, map[string]tableShape{}

@@ -26,7 +26,7 @@ import (
 // checkpointing says how the history is signed.
 type checkpointing struct {
 	CheckpointKey   string        `env:"LEDGERBOARD_CHECKPOINT_KEY" placeholder:"SECRET" help:"Private key that signs checkpoints of the history; 'ledgerboard keygen' makes one. None: no checkpoints are signed."`
-	CheckpointEvery time.Duration `env:"LEDGERBOARD_CHECKPOINT_EVERY" default:"1h" help:"How often to sign a checkpoint if there is something new; also at the start and at a graceful stop."`
+	CheckpointEvery time.Duration `env:"LEDGERBOARD_CHECKPOINT_EVERY" default:"1h" help:"How often to sign a checkpoint; if there is something new, also at the start and at a graceful stop."`
 	CheckpointFile  string        `env:"LEDGERBOARD_CHECKPOINT_FILE" placeholder:"FILE" help:"A file outside the log that also gets each checkpoint. None: checkpoints.txt in the data directory."`
 	// Of keys that signed before.
 	CheckpointPublicKeys []string `env:"LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS" placeholder:"KEY|FILE,…" help:"Public keys of earlier checkpoints, or files of them."`
@@ -145,7 +145,7 @@ func (p *process) startCheckpoints(group *errgroup.Group, ctx context.Context) e
 		return err
 	}
 	p.logger.Info("checkpoints are signed", "public_key", public, "every", p.CheckpointEvery.String())
-	group.Go(func() error { return signer.Run(ctx, p.CheckpointEvery, checkpointPatience) })
+	group.Go(func() error { return signer.Run(ctx, checkpointPatience) })
 	return nil
 }
 
@@ -171,7 +171,7 @@ func (p *process) newSigner() (*proof.Signer, string, error) {
 	path := cmp.Or(p.CheckpointFile, filepath.Join(p.DataDir, checkpointList))
 	return proof.NewSigner(proof.SignerConfig{
 		Source: p.Log, Append: p.Log.Append, File: proof.File{Path: path}, Key: key, Known: known,
-		Lock: signingLock(p.KeptPool, p.logger), Now: time.Now, Logger: p.logger, Observe: observeCheckpoints(p.registry),
+		Lock: signingLock(p.KeptPool, p.logger), Now: time.Now, Every: p.CheckpointEvery, Logger: p.logger, Observe: observeCheckpoints(p.registry),
 	}), public, nil
 }
 

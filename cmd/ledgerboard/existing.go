@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
 
@@ -26,6 +28,13 @@ func (s storage) needTables(instead string) error {
 	}
 	return usageError{fmt.Errorf("there are no tables to look at: set LEDGERBOARD_DATABASE_URL to the database of the service%s "+
 		"(%s holds no database)", instead, s.DataDir)}
+}
+
+// looking is [storage.backends] of a command that only looks at the log: it makes no topic that is missing.
+func (s storage) looking(logger *slog.Logger) assembly.Settings {
+	at := s.backends(logger)
+	at.Existing = true
+	return at
 }
 
 // explainInUse says how to reach what a running service holds.

@@ -38,7 +38,7 @@ func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
 	if err := c.needLog(); err != nil {
 		return err
 	}
-	parts := assembly.NewParts(c.backends(c.logger(s)))
+	parts := assembly.NewParts(c.looking(c.logger(s)))
 	defer func() { err = errors.Join(err, parts.Close()) }()
 	log, err := parts.Log(ctx)
 	if err != nil {

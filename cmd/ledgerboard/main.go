@@ -24,6 +24,7 @@ const (
 	exitUsage    = 2   // arguments or configuration are wrong: nothing was tried
 	exitNotReady = 3   // status: the service is not ready, or degraded, or does not answer
 	exitLeftOut  = 4   // import --skip-refused: done, but rows were left out
+	exitFindings = 5   // verify, replay: the check was made, and something is not as it must be
 	exitCut      = 130 // a signal cut it: at a prompt, and of verify, export, replay, import, rebuild
 )
 
@@ -64,8 +65,8 @@ or as a line NAME=value in the file that LEDGERBOARD_CONFIG names. A flag wins o
 environment over the file.
 
 Exit codes: 0 done; 1 failed; 2 wrong arguments or configuration; 3 not ready, degraded or no
-answer (status); 4 done, but rows were left out (import --skip-refused); 130 interrupted by Ctrl-C or SIGTERM (at a prompt,
-and verify, export, replay, import, rebuild).`
+answer (status); 4 done, but rows were left out (import --skip-refused); 5 the check was made and found something (verify,
+replay); 130 interrupted by Ctrl-C or SIGTERM (at a prompt, and verify, export, replay, import, rebuild).`
 
 // usageError is a fault of arguments or configuration.
 type usageError struct{ error }
@@ -151,6 +152,8 @@ func exitCode(err error, stderr io.Writer) int {
 		return exitNotReady
 	case errors.Is(err, errRowsLeftOut):
 		return exitLeftOut
+	case errors.Is(err, errFindings), errors.Is(err, errTableFindings), errors.Is(err, errBundleFindings), errors.Is(err, errChain):
+		return exitFindings
 	case errors.Is(err, errInterrupted):
 		return exitCut
 	case errors.As(err, &usage):

@@ -122,7 +122,7 @@ func (c replayCommand) replay(ctx context.Context, s streams, cfg proof.ReplayCo
 	if err := c.needLog(); err != nil {
 		return done, err
 	}
-	parts := assembly.NewParts(c.backends(c.logger(s)))
+	parts := assembly.NewParts(c.looking(c.logger(s)))
 	defer func() { err = errors.Join(err, parts.Close()) }()
 	log, err := parts.Log(ctx)
 	if err != nil {

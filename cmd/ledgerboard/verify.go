@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,19 +28,25 @@ type verifyCommand struct {
 	Tables  bool   `xor:"what" help:"Fold the log anew in memory and compare the tables of all projections with it, row by row."`
 	LogOnly bool   `help:"Do not compare with the tables: needs no database."`
 	JSON    bool   `name:"json" help:"Print the report as a JSON object."`
+	// Every is how often the service signs.
+	Every time.Duration `name:"checkpoint-every" env:"LEDGERBOARD_CHECKPOINT_EVERY" default:"1h" help:"How often the service signs a checkpoint: one that is missing for three times that is a finding."`
+
+	patience time.Duration // see behindPatience
 }
 
 // nothingVerified is what a verification leaves that was cut.
 const nothingVerified = "nothing is proved and nothing is refuted; run it again"
 
-// What ends a verification that found something.
+// What ends a verification that found something, with an exit code of its own: who runs verify by a timer must tell findings
+// from a broker that is away.
 var (
-	errFindings       = errors.New("the history is not what it was: see the findings")
+	errFindings       = errors.New("not everything is as it must be: see the findings")
 	errTableFindings  = errors.New("tables are not what the log says: see the report; a rebuild makes them anew from the log")
 	errBundleFindings = errors.New("the file proves nothing: see the findings")
 )
 
 func (c verifyCommand) Run(ctx context.Context, s streams) error {
+	c.patience = cmp.Or(c.patience, behindPatience)
 	if c.Bundle != "" {
 		return interrupted(ctx, c.bundle(ctx, s), nothingVerified)
 	}
@@ -61,7 +68,7 @@ func (c verifyCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	began := time.Now()
-	report, err := c.verify(ctx, s, proof.VerifyConfig{Parent: parent, Known: known, File: file})
+	report, err := c.verify(ctx, s, proof.VerifyConfig{Parent: parent, Known: known, File: file, Every: c.Every, Now: began})
 	if err != nil {
 		return interrupted(ctx, explainProof(err), nothingVerified)
 	}
@@ -89,9 +96,12 @@ func (c verifyCommand) verify(ctx context.Context, s streams, cfg proof.VerifyCo
 			return report, err
 		}
 	}
-	parts := assembly.NewParts(c.backends(c.logger(s)))
+	parts := assembly.NewParts(c.looking(c.logger(s)))
 	defer func() { err = errors.Join(err, parts.Close()) }()
 	log, err := parts.Log(ctx)
+	if errors.Is(err, eventlog.ErrNoTopic) {
+		return proof.Report{Agency: cfg.Parent, Findings: []proof.Finding{noLog(err)}}, nil
+	}
 	if err != nil {
 		return report, explainInUse(err)
 	}
@@ -99,6 +109,12 @@ func (c verifyCommand) verify(ctx context.Context, s streams, cfg proof.VerifyCo
 		return c.run(ctx, s, log, cfg)
 	}
 	return c.compare(ctx, s, parts, cfg)
+}
+
+// noLog is the finding that brokers lack a topic of the log. Nothing makes it in its place: an empty log has nothing that is wrong.
+func noLog(err error) proof.Finding {
+	return proof.Finding{Kind: proof.KindRemoved, Differs: []string{"topic"}, Detail: fmt.Sprintf(
+		"the brokers do not hold the whole log. Either a topic was deleted, or these are not the brokers of the service (%s)", err)}
 }
 
 // run verifies with a progress bar.
@@ -161,8 +177,11 @@ func printReport(out io.Writer, r proof.Report, took time.Duration) {
 		fmt.Fprintln(out, "note:", text)
 	}
 	verdict := "Nothing was altered, removed, inserted or reordered."
-	if !r.OK() {
-		verdict = fmt.Sprintf("%d findings.", len(r.Findings))
+	switch {
+	case !r.OK():
+		verdict = fmt.Sprintf("Findings: %d.", len(r.Findings))
+	case r.Checkpoints == 0:
+		verdict = "Every chain holds. No checkpoint was checked: a cut-off end, or a history made anew as a whole, would not show."
 	}
 	fmt.Fprintf(out, "%s\n%d records read (%d effective, %d lost races), %d agencies verified; "+
 		"%d checkpoints hold and cover %d records; %d records compared with the tables; %.1f s, %.0f records/s.\n",

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
@@ -20,14 +21,31 @@ func (c verifyCommand) tables(ctx context.Context, s streams) (err error) {
 	if err := errors.Join(c.needLog(), c.needTables("")); err != nil {
 		return err
 	}
-	parts := assembly.NewParts(c.backends(c.logger(s)))
+	parts := assembly.NewParts(c.looking(c.logger(s)))
 	defer func() { err = errors.Join(err, parts.Close()) }()
 	engines, err := parts.Engines(ctx)
+	if errors.Is(err, eventlog.ErrNoTopic) {
+		return fmt.Errorf("%w: %s", errFindings, noLog(err))
+	}
 	if err != nil {
 		return explainInUse(err)
 	}
 	var wrong []error
 	for _, engine := range engines {
+		standing, note, err := c.awaitTables(ctx, s, engine)
+		if err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			wrong = append(wrong, err)
+			continue
+		}
+		if standing != nil {
+			wrong = append(wrong, fmt.Errorf("%w: %s", errTableFindings, standing.Detail))
+		}
+		if note != "" {
+			fmt.Fprintln(s.Err, "note:", note)
+		}
 		report, err := engine.CheckTables(ctx)
 		if err != nil {
 			if ctx.Err() != nil {

@@ -34,7 +34,7 @@ func TestVerifyTablesCommand(t *testing.T) {
 	require.NoError(t, err)
 	said, err = run(false)
 	require.ErrorIs(t, err, errTableFindings)
-	require.Equal(t, exitFailure, exitCode(err, &bytes.Buffer{}))
+	require.Equal(t, exitFindings, exitCode(err, &bytes.Buffer{}))
 	require.Contains(t, said, "dashboards, generation 1")
 	require.Contains(t, said, "DIFFERENT")
 	require.Contains(t, said, `agency "`+auditedAgencies[1]+`"`)

@@ -31,6 +31,10 @@ func (c verifyCommand) compare(ctx context.Context, s streams, parts *assembly.P
 	if err != nil {
 		return report, err
 	}
+	standing, note, err := c.awaitTables(ctx, s, engines[0])
+	if err != nil {
+		return report, err
+	}
 	err = pg.Snapshot(ctx, tables, func(tx pgx.Tx) error {
 		cfg.Witness = verifyWitness{tx}
 		report, err = c.run(ctx, s, log, cfg)
@@ -38,6 +42,12 @@ func (c verifyCommand) compare(ctx context.Context, s streams, parts *assembly.P
 	})
 	if err != nil {
 		return report, err
+	}
+	if standing != nil {
+		report.Findings = append(report.Findings, *standing)
+	}
+	if note != "" {
+		report.Notes = append(report.Notes, note)
 	}
 	var checked projections.Report
 	if cfg.Parent == "" {
@@ -74,12 +84,20 @@ func addTableFindings(report *proof.Report, checked projections.Report) {
 	if p := checked.Parked.FirstDifference; p != nil && !altered[p.Key] {
 		report.Findings = append(report.Findings, proof.Finding{
 			Kind: proof.KindTables, Agency: p.Key, Partition: &p.Partition, Offset: &p.Offset, Differs: []string{"parked"},
-			Detail: "what the tables set aside is not what the log gives: this record is " + p.State + " on one side only",
+			Detail: parkedFinding(*p, checked.Parked.In),
 		})
 	}
 	if n := checked.Parked.Live; n > 0 {
 		report.Notes = append(report.Notes, fmt.Sprintf("the tables set %d records aside (parked, or skipped by an operator); all others are compared", n))
 	}
+}
+
+func parkedFinding(p projections.ParkedAt, in string) string {
+	if in == "live" {
+		return fmt.Sprintf("the tables set this record aside (%s, %s), and verify can fold it: it is hidden from whoever reads the tables. "+
+			"'ledgerboard parked retry dashboards' folds it", p.State, p.Reason)
+	}
+	return fmt.Sprintf("verify cannot fold this record (%s, %s), and the tables do not say that it is set aside", p.State, p.Reason)
 }
 
 func tableFinding(t projections.TableReport, d projections.Difference) proof.Finding {

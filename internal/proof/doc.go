@@ -41,8 +41,8 @@
 //   - Killed within the write to the file: the half stays (the file is only ever appended to), readers pass
 //     over it, the whole note is appended again from the log.
 //   - The append's outcome is unknown and it succeeded: the next turn finds it. It arrives late, after
-//     another was signed: both name one predecessor, a fork. Each holds by its own ancestors; all processes
-//     go on from the one that covers most, of equals the first in the log.
+//     another was signed: both name one predecessor, a fork. The first in the log counts, all processes go on
+//     from it, and it alone gets into the file, once it was read back; the other one is void.
 //   - Two processes sign at once, because one lost its lock: the same fork.
 //   - An earlier checkpoint is not borne out by the log, or only the file has it: nobody signs any more
 //     ([ErrContradiction]) until a person has looked.
@@ -66,6 +66,7 @@
 // # Invariants
 //
 //   - Verify finds and reports; it never repairs and never writes.
+//   - A known key without checkpoints, or without a new one, is a finding: who cuts the log can cut those away too.
 //   - One agency's report or bundle holds nothing of another's; audit paths hold hashes only.
 //   - No byte of a covered bundle or of a signed note can be changed unseen.
 //   - Memory: verify 60 bytes a record (44 without tables), export 108, both of the whole log; the signer 44 bytes a record

@@ -1,9 +1,7 @@
 package proof
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -21,15 +19,21 @@ func (l *ledger) check(b *book) {
 			prev.children++
 		}
 	}
-	ordered := slices.Clone(b.list)
-	// A successor covers more than its predecessor, by the rule below.
-	slices.SortStableFunc(ordered, func(x, y *entry) int { return cmp.Compare(x.Size, y.Size) })
-	for _, e := range ordered {
-		if !e.checked {
-			e.checked = true
-			e.fault = l.bearsOut(b, e)
-		}
+	for _, e := range b.list {
+		l.checkFrom(b, e)
 	}
+}
+
+// checkFrom compares a checkpoint after those before it. No checkpoint can be its own ancestor: it names its predecessor's hash.
+func (l *ledger) checkFrom(b *book, e *entry) {
+	if e.checked {
+		return
+	}
+	e.checked = true
+	if prev, ok := b.byID[e.Prev]; ok {
+		l.checkFrom(b, prev)
+	}
+	e.fault = l.bearsOut(b, e)
 }
 
 // bearsOut returns what of a checkpoint the ledger contradicts; nil when nothing.
@@ -63,6 +67,7 @@ func (l *ledger) bearsOut(b *book, e *entry) *Finding {
 	l.advance(s, e.Positions, nil)
 	e.end = s
 	if d := differences(e.Checkpoint, l.statement(s)); d != "" {
+		e.differs = true
 		return contradicted("%s", d)
 	}
 	return nil
@@ -95,14 +100,48 @@ func differences(signed, found Checkpoint) string {
 	}
 }
 
-// tip is the checkpoint that the next one continues: the one that covers most, of equals the one that
-// is first in the log. nil when there is none.
-func (b *book) tip() *entry {
-	var tip *entry
-	for _, e := range b.list {
-		if e.fault == nil && (tip == nil || e.Size > tip.Size) {
-			tip = e
+// sameRecords tells whether the records that a checkpoint covers are those that were signed, in whatever order: the tree over
+// the ends of streams does not depend on the order, and an end names all records before it. Records that were moved over the
+// border of a checkpoint show so in one that covers more.
+func (l *ledger) sameRecords(b *book, e *entry) bool {
+	last := e
+	for _, other := range b.list {
+		if other.Size > last.Size {
+			last = other
 		}
 	}
-	return tip
+	for _, c := range []*entry{e, last} {
+		if len(c.Positions) != len(l.parts) || !covers(c.Positions, e.Positions) || !covers(l.positions(), c.Positions) {
+			continue
+		}
+		s := l.start()
+		l.advance(s, c.Positions, nil)
+		if now := l.statement(s); now.Size == c.Size && now.HeadCount == c.HeadCount && now.HeadRoot == c.HeadRoot {
+			return true
+		}
+	}
+	return false
+}
+
+// chain is the checkpoints that count, in order: from the beginning on, of several successors the first in the log. The others
+// are void: two processes signed at once, or an append was late. Who reads the same log so finds the same chain.
+func (b *book) chain() (chain []*entry) {
+	next := map[tlog.Hash]*entry{}
+	for _, e := range b.list {
+		if _, taken := next[e.Prev]; !taken && e.inLog && e.fault == nil {
+			next[e.Prev] = e
+		}
+	}
+	for e := next[tlog.Hash{}]; e != nil; e = next[e.id] {
+		chain = append(chain, e)
+	}
+	return chain
+}
+
+// tip is the checkpoint that the next one continues: the end of the chain. nil when there is none.
+func (b *book) tip() *entry {
+	if chain := b.chain(); len(chain) > 0 {
+		return chain[len(chain)-1]
+	}
+	return nil
 }

@@ -41,6 +41,7 @@ type entry struct {
 	children int
 	checked  bool
 	fault    *Finding // why the log does not bear it out
+	differs  bool     // the log has other records, or another order, up to its vector
 	end      *state   // the trees at its vector, while a child may need them
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,8 +32,10 @@ type SignerConfig struct {
 	Known note.Verifiers
 	// Lock keeps other processes from signing at the same time; ok is false while another one holds it.
 	// Losing it is harmless: see the package's document. nil: there is no other process.
-	Lock   func(ctx context.Context) (release func(), ok bool, err error)
-	Now    func() time.Time
+	Lock func(ctx context.Context) (release func(), ok bool, err error)
+	Now  func() time.Time
+	// Every is how often one is signed: also when nothing is new, so that their absence says something.
+	Every  time.Duration
 	Logger *slog.Logger
 	// Observe is told how each turn of [Signer.Run] ended, for metrics; nil: nobody is.
 	Observe func(Turn)
@@ -63,11 +66,11 @@ type Signer struct {
 // NewSigner takes what the signer needs; nothing is read yet.
 func NewSigner(c SignerConfig) *Signer { return &Signer{SignerConfig: c} }
 
-// Run signs at once, so that a process that is killed again and again still signs, then every so often,
+// Run takes a turn at once, so that a process that is killed again and again still signs, then every so often,
 // and once more when ctx ends, within patience. It returns nil then; what goes wrong in between is
 // logged and tried again at the next turn.
-func (s *Signer) Run(ctx context.Context, every, patience time.Duration) error {
-	ticker := time.NewTicker(every)
+func (s *Signer) Run(ctx context.Context, patience time.Duration) error {
+	ticker := time.NewTicker(s.Every)
 	defer ticker.Stop()
 	s.turn(ctx)
 	for {
@@ -99,9 +102,9 @@ func (s *Signer) turn(ctx context.Context) {
 	}
 }
 
-// Sign makes one checkpoint if there are effective records that none covers yet, and brings the file up
-// to what the log holds. signed is false when there was nothing to do or another process is at it. The
-// error wraps [ErrContradiction] when earlier checkpoints are not borne out.
+// Sign makes one checkpoint if there are effective records that none covers yet, or if the last one is as old as
+// the interval, and brings the file up to what the log holds. signed is false when there was nothing to do, when another
+// process is at it, or when another process's came before it: then it is void. The error wraps [ErrContradiction] when earlier checkpoints are not borne out.
 func (s *Signer) Sign(ctx context.Context) (c Checkpoint, signed bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,10 +119,13 @@ func (s *Signer) Sign(ctx context.Context) (c Checkpoint, signed bool, err error
 	if err != nil || next == nil {
 		return Checkpoint{}, false, err
 	}
-	return *next, true, s.publish(ctx, *next)
+	if err := s.publish(ctx, *next); err != nil {
+		return Checkpoint{}, false, err
+	}
+	return *next, slices.ContainsFunc(s.book.chain(), func(e *entry) bool { return e.id == next.ID() }), nil
 }
 
-// prepare returns the checkpoint to sign; nil when none covers more than the last one.
+// prepare returns the checkpoint to sign; nil when none covers more than the last one, and that is not old.
 func (s *Signer) prepare(ctx context.Context) (*Checkpoint, error) {
 	if err := s.catchUp(ctx); err != nil {
 		s.ledger = nil // begin anew next time
@@ -132,11 +138,13 @@ func (s *Signer) prepare(ctx context.Context) (*Checkpoint, error) {
 	}
 	covered := at.tree.size
 	s.ledger.advance(at, s.ledger.positions(), nil)
-	if at.tree.size == covered {
+	now := s.Now().UTC().Truncate(time.Microsecond)
+	// A turn comes a little less than an interval after the signature of the turn before.
+	if at.tree.size == covered && s.tip != nil && now.Sub(s.tip.Time) < s.Every-s.Every/10 {
 		return nil, nil
 	}
 	c := s.ledger.statement(at)
-	c.Time, c.Prev = s.Now().UTC().Truncate(time.Microsecond), prev
+	c.Time, c.Prev = now, prev
 	return &c, nil
 }
 
@@ -203,7 +211,8 @@ func (s *Signer) settle() error {
 	if err := s.book.contradiction(); err != nil {
 		return err
 	}
-	for _, e := range s.book.list {
+	chain := s.book.chain()
+	for _, e := range chain {
 		if !e.inFile {
 			if err := s.File.append(e.note); err != nil {
 				return err
@@ -211,7 +220,9 @@ func (s *Signer) settle() error {
 			e.inFile = true
 		}
 	}
-	if s.tip = s.book.tip(); s.tip != nil {
+	s.tip = nil
+	if len(chain) > 0 {
+		s.tip = chain[len(chain)-1]
 		s.ledger.forgetBefore(s.tip.Positions)
 	}
 	return nil
@@ -230,8 +241,8 @@ func (b *book) contradiction() error {
 	return nil
 }
 
-// publish signs, appends to the log, and then to the file: a checkpoint that only the log has is copied
-// to the file at the next turn, one that only the file has would look like a log that was cut.
+// publish signs, appends to the log, and reads that again: the file gets what counts there. So of two checkpoints that were
+// ever in a file, one continues the other; one that only the file had would look like a log that was cut.
 func (s *Signer) publish(ctx context.Context, c Checkpoint) error {
 	signed, err := c.Sign(s.Key)
 	if err != nil {
@@ -249,5 +260,9 @@ func (s *Signer) publish(ctx context.Context, c Checkpoint) error {
 	if err != nil {
 		return fmt.Errorf("append checkpoint: %w", err)
 	}
-	return s.File.append(string(signed))
+	if err := s.catchUp(ctx); err != nil {
+		s.ledger = nil // begin anew next time
+		return err
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/mod/sumdb/tlog"
@@ -47,11 +48,14 @@ func TestSignOnlyWhatIsNew(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, signed)
 	}
+	empty := w.sign(t, s) // that there was nothing yet is said, too
+	require.Equal(t, tlog.Hash{}, empty.Prev)
+	require.Zero(t, empty.Size)
 	nothing()
 	first := w.change(t, agencies[0])
 	c := w.sign(t, s)
 	require.Equal(t, int64(1), c.Size)
-	require.Equal(t, tlog.Hash{}, c.Prev)
+	require.Equal(t, empty.ID(), c.Prev)
 	nothing()
 	w.put(first) // a duplicate
 	nothing()
@@ -59,10 +63,17 @@ func TestSignOnlyWhatIsNew(t *testing.T) {
 	next := w.sign(t, s)
 	require.Equal(t, c.ID(), next.Prev)
 	require.Equal(t, int64(2), next.HeadCount)
-	w.holds(t, 2)
+	nothing()
+	w.now = next.Time.Add(54 * time.Minute)
+	idle := w.sign(t, w.signer(t)) // an interval later, less the tenth that turns may be apart by less
+	require.Equal(t, []any{next.ID(), next.Size, next.Root}, []any{idle.Prev, idle.Size, idle.Root})
+	nothing()
+	w.change(t, agencies[0])
+	require.Equal(t, idle.ID(), w.sign(t, s).Prev, "of checkpoints over the same records the last one is continued")
+	w.holds(t, 5)
 	inFile, inLog := w.notes(t, w.file)
-	require.Equal(t, 2, inFile)
-	require.Equal(t, 2, inLog)
+	require.Equal(t, 5, inFile)
+	require.Equal(t, 5, inLog)
 }
 
 // A checkpoint is the same whether the signer saw the records one by one or reads them after a restart,

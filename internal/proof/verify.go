@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -23,11 +24,18 @@ type VerifyConfig struct {
 	Parent string         // one agency; "" for all
 	Known  note.Verifiers // public keys of checkpoints; nil: none is known
 	File   *File          // checkpoints outside of the log; nil: none
+	// Every is how often the service signs a checkpoint: the newest must not be older than three times that at Now. 0: its
+	// age is not looked at.
+	Every time.Duration
+	Now   time.Time
 	// Witness is what the tables remember; nil: the log alone.
 	Witness Witness
 	// Progress is told of records read, from several goroutines at a time.
 	Progress func(records int)
 }
+
+// checkpointsMissed is how many intervals may pass without a checkpoint: a restart or a broker that is away for a while is no finding.
+const checkpointsMissed = 3
 
 // maxNamed bounds how many agencies are looked at in detail; the others are counted.
 const maxNamed = 100
@@ -115,6 +123,7 @@ func (v *verification) readLog(ctx context.Context) error {
 func (v *verification) checkCheckpoints() {
 	v.ledger.check(v.book)
 	v.report.Findings = append(v.report.Findings, v.book.faults...)
+	chain := v.book.chain()
 	var first *Finding
 	for _, e := range v.book.list {
 		switch {
@@ -125,6 +134,10 @@ func (v *verification) checkCheckpoints() {
 			first.More++ // the roots of all later ones follow from this one
 		default:
 			f := *e.fault
+			if e.differs && v.ledger.sameRecords(v.book, e) {
+				f = found(KindReordered, "order", "every record that it covers is there and whole, and the root over the records is another: "+
+					"records were swapped, or moved to another place")
+			}
 			f.Detail = fmt.Sprintf("the checkpoint of %s at %s: %s%s", e.Time.Format(timeLayout), e.where, f.Detail, v.within(e))
 			v.report.Findings = append(v.report.Findings, f)
 			first = &v.report.Findings[len(v.report.Findings)-1]
@@ -133,12 +146,42 @@ func (v *verification) checkCheckpoints() {
 			v.report.Findings = append(v.report.Findings, found(KindCheckpoint, "", "the checkpoint at %s is missing from the log", e.where))
 			first = nil // the slice may have moved; what follows is reported by itself
 		}
-		if e.inLog && !e.inFile && v.File != nil {
+		if void := e.fault == nil && e.inLog && !slices.Contains(chain, e); void {
+			v.notef("the checkpoint at %s is void: another one after the same predecessor stands before it", e.where)
+		} else if e.inLog && !e.inFile && v.File != nil {
 			v.notef("the checkpoint at %s is not in the file; the signing process copies it at its next turn", e.where)
 		}
 	}
+	v.checkNewest()
+}
+
+// checkNewest asks whether there are signatures at all, and of late: whoever cuts the end of the log, or makes all of it
+// anew, can take away the checkpoints that would tell.
+func (v *verification) checkNewest() {
+	if v.Known == nil {
+		v.notef("no key of checkpoints was given, and there is no checkpoint: a cut-off end of the log, or a history made anew " +
+			"as a whole, cannot be seen from signatures")
+		return
+	}
 	if len(v.book.list) == 0 {
-		v.notef("there is no checkpoint: that the end of the log was not cut off cannot be seen from signatures")
+		v.report.Findings = append(v.report.Findings, found(KindCheckpoint, "missing", "there is no checkpoint of the given key, neither in "+
+			"the log nor in the file. The service signs one when it starts: either it never had this key, or the checkpoints "+
+			"were removed, and then anything may be missing or made anew"))
+		return
+	}
+	var newest *entry // that holds; those that do not are findings already
+	for _, e := range v.book.list {
+		if e.fault == nil && (newest == nil || e.Time.After(newest.Time)) {
+			newest = e
+		}
+	}
+	if newest == nil || v.Every == 0 {
+		return
+	}
+	if age := v.Now.Sub(newest.Time); age > checkpointsMissed*v.Every {
+		v.report.Findings = append(v.report.Findings, found(KindCheckpoint, "age", "the newest checkpoint that holds is of %s, %s ago, "+
+			"and the service signs one every %s. Either it did not run or could not sign since then, or newer checkpoints were "+
+			"removed together with the end of the log", newest.Time.Format(timeLayout), age.Round(time.Second), v.Every))
 	}
 }
 

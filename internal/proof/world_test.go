@@ -50,6 +50,7 @@ func (w *world) signer(t testing.TB, change ...func(*proof.SignerConfig)) *proof
 	cfg := proof.SignerConfig{
 		Source: w, Append: w.Append, File: w.file, Key: key, Known: w.known(t),
 		Now:    func() time.Time { w.now = w.now.Add(time.Minute); return w.now },
+		Every:  time.Hour,
 		Logger: slog.New(slog.DiscardHandler),
 	}
 	for _, c := range change {

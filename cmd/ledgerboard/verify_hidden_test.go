@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/embedded"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
+)
+
+// found runs verify --all and returns its findings; the exit code must say that there are some.
+func (a *audited) found(t *testing.T, c verifyCommand) []proof.Finding {
+	t.Helper()
+	c.All = true
+	report, err := a.verify(t, c)
+	require.ErrorIs(t, err, errFindings)
+	require.Equal(t, exitFindings, exitCode(err, &bytes.Buffer{}))
+	return report.Findings
+}
+
+func (a *audited) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	_, err := a.db.Pool.Exec(t.Context(), sql, args...)
+	require.NoError(t, err)
+}
+
+// Tables that somebody emptied and set back to the beginning agree with any log; that they stand still tells. An operator's
+// pause is no finding, and is said.
+func TestVerifyFindsTablesThatStandStill(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 9)
+	a.exec(t, "truncate dashboard_history, dashboard_heads, dashboard_preferences, access_notices, dashboard_commands")
+	a.exec(t, "update checkpoints set next_offset = 0")
+	findings := a.found(t, verifyCommand{patience: time.Nanosecond})
+	require.Len(t, findings, 1, "%v", findings)
+	require.Equal(t, proof.KindTables, findings[0].Kind)
+	require.Equal(t, []string{"position"}, findings[0].Differs)
+	require.Contains(t, findings[0].Detail, "have not folded 9 records")
+
+	var out bytes.Buffer
+	tables := verifyCommand{storage: a.storage(), logging: logging{LogLevel: "error"}, Tables: true, patience: time.Nanosecond}
+	err := tables.Run(t.Context(), streams{Out: &out, Err: &bytes.Buffer{}})
+	require.ErrorIs(t, err, errTableFindings)
+	require.ErrorContains(t, err, "have not folded 9 records")
+}
+
+// A row that somebody writes into `parked` by hand hides a record no longer: verify folds what the database is said to have refused.
+func TestVerifyFindsAHiddenRecord(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 9)
+	agency := auditedAgencies[1]
+	a.exec(t, `insert into parked (projection, generation, partition, log_offset, stream_key, event_type, event_id, event_time, reason, detail, state)
+		select 'dashboards', 1, $2, (select next_offset - 1 from checkpoints where partition = $2),
+		  $1, event_type, event_id, time, 'write', 'value too long', 'parked' from dashboard_history
+		where parent_account = $1 and version = 3 limit 1`, agency, eventlog.PartitionOf([]byte(agency), 12))
+	for _, table := range []string{"dashboard_history", "access_notices", "dashboard_commands"} {
+		a.exec(t, "delete from "+table+" where parent_account = $1 and version = 3", agency)
+	}
+	findings := a.found(t, verifyCommand{})
+	require.NotEmpty(t, findings)
+	hidden := findings[len(findings)-1]
+	require.Equal(t, []string{"parked"}, hidden.Differs, "%v", findings)
+	require.Equal(t, agency, hidden.Agency)
+	require.Contains(t, hidden.Detail, "verify can fold it")
+}
+
+// Brokers without topics are a finding, and stay without.
+func TestVerifyMakesNoTopics(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 3)
+	dir := t.TempDir()
+	broker, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{DataDir: dir})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, broker.Close()) })
+	at := a.storage()
+	at.KafkaBrokers = broker.Addrs()
+	run := func(c verifyCommand) error {
+		c.storage, c.logging = at, logging{LogLevel: "error"}
+		return c.Run(t.Context(), streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}})
+	}
+	for range 2 { // the first one made none
+		require.ErrorIs(t, run(verifyCommand{All: true}), errFindings)
+		require.ErrorIs(t, run(verifyCommand{Tables: true}), errFindings)
+	}
+	quiet := logging{LogLevel: "error"}
+	s := streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}
+	require.ErrorIs(t, replayCommand{storage: at, logging: quiet, Parent: auditedAgencies[0], Format: "json"}.Run(t.Context(), s), eventlog.ErrNoTopic)
+	bundle := filepath.Join(dir, "bundle")
+	require.ErrorIs(t, exportCommand{storage: at, logging: quiet, Parent: auditedAgencies[0], Bundle: bundle}.Run(t.Context(), s), eventlog.ErrNoTopic)
+}
+
+// A key to which no checkpoint is left, and one that is too old, end with the exit code of findings.
+func TestVerifyMissesCheckpoints(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 3)
+	require.Equal(t, []string{"age"}, a.found(t, verifyCommand{LogOnly: true, Every: time.Nanosecond})[0].Differs)
+	_, public, err := proof.GenerateKey()
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(filepath.Join(a.dir, checkpointList)))
+	other := verifyCommand{LogOnly: true}
+	other.Keys = []string{public}
+	findings := a.found(t, other)
+	require.Len(t, findings, 2, "a signature of an unknown key, and none of the known one: %v", findings)
+}
