@@ -71,6 +71,7 @@ type said struct {
 type contentFold struct {
 	said   map[contentKey]*said
 	erased map[int32]erasures // by partition
+	raised []partErased       // erasures that reach further than the one before, as they come
 }
 
 // Apply implements [Fold].

@@ -40,6 +40,7 @@ func (f *contentFold) erase(ev Event, erased domain.AccountErased) error {
 	if !later {
 		return nil
 	}
+	f.raised = append(f.raised, partErased{erasedAccount{of, known.applied[of]}, ev.Raw.Partition})
 	for key, s := range f.said {
 		if key.SocialAccount == erased.SocialAccount && key.ParentAccount == erased.ParentAccount && s.partition == ev.Raw.Partition {
 			f.overrule(key, s)
@@ -111,21 +112,19 @@ func (f *contentFold) erasedAccounts() (rows []partErased) {
 	return rows
 }
 
-// queueErased takes what the batch erases out of the stored rows. It comes before anything is written.
+// queueErased takes what the batch erases out of the stored rows. It comes before anything is written. Of several erasures of an account the
+// first that reaches a row takes it, as when each comes in a batch of its own.
 func (f *contentFold) queueErased(batch *pgx.Batch) {
-	erased := f.erasedAccounts()
-	if len(erased) == 0 {
-		return
+	for _, r := range f.raised {
+		batch.Queue(`
+			with gone as (
+				delete from post_contents
+				where social_account_id = $1 and parent_account = $2 and log_partition = $4 and told_at < $3
+				returning `+contentKeyColumns+`
+			)
+			insert into erased_contents (`+contentKeyColumns+`, erased_at, covered)
+			select `+contentKeyColumns+`, $3::timestamptz - interval '1 microsecond', true from gone`,
+			r.accountSeries.account, r.parent, r.at, r.partition)
 	}
-	batch.Queue(`
-		with gone as (
-			delete from post_contents t
-			using unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::integer[]) as k(social_account_id, parent_account, erased_at, log_partition)
-			where `+ofErased+` and t.log_partition = k.log_partition and t.told_at < k.erased_at
-			returning t.parent_account, t.social_account_id, t.external_id, t.origin, k.erased_at
-		)
-		insert into erased_contents (`+contentKeyColumns+`, erased_at, covered)
-		select `+contentKeyColumns+`, erased_at - interval '1 microsecond', true from gone`,
-		arraysOf(erased, func(r partErased) []any { return []any{r.accountSeries.account, r.parent, r.at, r.partition} })...)
-	contentErasures.queue(batch, erased)
+	contentErasures.queue(batch, f.erasedAccounts())
 }

@@ -18,8 +18,8 @@ import (
 )
 
 // chaosFeed appends to the log what the demo's own ticks do not bring: late readings, duplicates, two
-// readings of one instant, a page that two agencies have connected, posts told of twice, entities that
-// come and go, lost races of dashboards. Records are made by hand from the documented wire format.
+// readings of one instant, a page that two agencies have connected, posts told of twice, entities and texts
+// that come and go, accounts whose texts are erased, lost races of dashboards. Records are made by hand from the documented wire format.
 type chaosFeed struct {
 	world    *chaosWorld
 	foreign  string // the other agency
@@ -141,8 +141,10 @@ func (f *chaosFeed) batch() []*kgo.Record {
 			batch = append(batch, f.postRead())
 		case dice < 70:
 			batch = append(batch, f.accountRead())
-		case dice < 78:
+		case dice < 76:
 			batch = append(batch, f.postRegistered())
+		case dice < 80:
+			batch = append(batch, f.said())
 		case dice < 84 && len(f.recent) > 0:
 			again := *f.recent[f.rng.IntN(len(f.recent))]
 			batch = append(batch, &again)
@@ -151,6 +153,9 @@ func (f *chaosFeed) batch() []*kgo.Record {
 		default:
 			batch = append(batch, f.connectionState())
 		}
+	}
+	if f.rng.IntN(5) == 0 {
+		batch = append(batch, f.textsErased()...)
 	}
 	if len(f.races) > 0 && f.rng.IntN(3) == 0 {
 		batch = append(batch, f.lostRace())
@@ -303,11 +308,73 @@ func (f *chaosFeed) entity() *kgo.Record {
 		}
 	}
 	r := f.record("directory", key, kind, payload)
-	if f.rng.IntN(4) == 0 { // a tombstone has no payload and no content type
-		r.Value = nil
-		r.Headers = slices.DeleteFunc(r.Headers, func(h kgo.RecordHeader) bool { return h.Key == "content-type" })
+	if f.rng.IntN(4) == 0 {
+		chaosBury(r)
 	}
 	return r
+}
+
+// chaosBury makes a record a tombstone: it has no payload and no content type.
+func chaosBury(r *kgo.Record) {
+	r.Value = nil
+	r.Headers = slices.DeleteFunc(r.Headers, func(h kgo.RecordHeader) bool { return h.Key == "content-type" })
+}
+
+// chaosSetTime makes a record one of another time.
+func chaosSetTime(r *kgo.Record, at time.Time) {
+	for i, h := range r.Headers {
+		if h.Key == "ce_time" {
+			r.Headers[i].Value = []byte(chaosTime(at))
+		}
+	}
+}
+
+// said says what a post says, or erases it, in any order of time.
+func (f *chaosFeed) said() *kgo.Record {
+	social, page := f.page()
+	origin, post := []string{"listing", "main_app"}[f.rng.IntN(2)], fmt.Sprintf("chaos-%d", f.rng.IntN(chaosPostsEach))
+	payload := map[string]any{
+		"parent_account": page["parent_account"], "account_id": page["account_id"], "social_account_id": page["social_account_id"],
+		"external_id": post, "origin": origin,
+	}
+	for _, name := range []string{"content", "media_url", "permalink"} {
+		if f.rng.IntN(3) > 0 {
+			payload[name] = fmt.Sprintf("%s – \"%d\"\n", name, f.rng.IntN(3))
+		}
+	}
+	r := f.record("contents", fmt.Sprintf("%s:%s:%s:%s", page["parent_account"], origin, social, post), "contents.post.v1", payload)
+	chaosSetTime(r, f.slot())
+	if f.rng.IntN(6) == 0 {
+		chaosBury(r)
+	}
+	return r
+}
+
+// textsErased erases what was said of an account's posts up to an instant, by a record in each partition; now and then only some of
+// them come, as of a program that is killed meanwhile. The instants grow with the run.
+func (f *chaosFeed) textsErased() (batch []*kgo.Record) {
+	social, page := f.page()
+	until := f.from.Add(time.Duration(f.rng.IntN(1+min(f.batches, chaosSlots*3/4))) * chaosSlot)
+	some := f.rng.IntN(4) == 0
+	partitions := int(chaosPartitions["contents"])
+	partitionOf := kgo.StickyKeyPartitioner(nil).ForTopic("contents")
+	missing := map[int]bool{}
+	for p := range partitions {
+		missing[p] = true
+	}
+	for n := 0; len(missing) > 0; n++ {
+		r := f.record("contents", fmt.Sprintf("%s:erased:%s:%d:%d", page["parent_account"], social, until.UnixMicro(), n), "metrics.account_erased.v1", map[string]any{
+			"parent_account": page["parent_account"], "account_id": page["account_id"], "social_account_id": page["social_account_id"],
+			"p_id": page["p_id"], "erased_at": until,
+		})
+		if p := partitionOf.Partition(r, partitions); missing[p] {
+			delete(missing, p)
+			if !some || f.rng.IntN(2) == 0 {
+				batch = append(batch, r)
+			}
+		}
+	}
+	return batch
 }
 
 func (f *chaosFeed) connectionState() *kgo.Record {
@@ -375,11 +442,7 @@ func (f *chaosFeed) tamper() []*kgo.Record {
 		}
 		r := f.record("dashboards", parent, "dashboard.users_changed.v1", payload)
 		at = at.Add(time.Millisecond)
-		for i, h := range r.Headers {
-			if h.Key == "ce_time" {
-				r.Headers[i].Value = []byte(chaosTime(at))
-			}
-		}
+		chaosSetTime(r, at)
 		for _, h := range [][2]string{
 			{"ce_actor", sub},
 			{"ce_actorrole", "agency"},

@@ -195,7 +195,7 @@ func (l *chaosLog) foldPosts(until, contents chaosVector, rows chaosRows) {
 			}
 		}
 	}
-	said, _ := l.said(contents)
+	said := l.said(contents)
 	for at, row := range rowOf {
 		showTexts(row, said, at.parent, fmt.Sprint(at.account, ":", at.external))
 		row["newer_accounts"] = nil

@@ -281,7 +281,8 @@ func (r *chaosRecord) decode() (err error) {
 	case strings.HasPrefix(r.kind, "dashboard."):
 		r.change = &chaosChange{}
 		return json.Unmarshal(r.value, r.change)
-	case strings.HasPrefix(r.kind, "directory."), strings.HasPrefix(r.kind, "operations."), strings.HasPrefix(r.kind, "contents."):
+	case strings.HasPrefix(r.kind, "directory."), strings.HasPrefix(r.kind, "operations."), strings.HasPrefix(r.kind, "contents."),
+		r.topic == "contents" && r.kind == chaosErased:
 		return chaosJSON(r.value, &r.fields)
 	default:
 		return fmt.Errorf("the type is not known to the test")
