@@ -252,12 +252,12 @@ func (m *matrixCase) poll(method, query, body string) (status int, text string) 
 // socketRefused connects as the stock Socket.IO client does that polls.
 func (m *matrixCase) socketRefused() bool {
 	m.t.Helper()
-	_, refused := m.openPolling()
+	_, refused := m.openPolling(accessEnded)
 	return refused
 }
 
-// openPolling opens a session of the client that polls, up to the answer to its token.
-func (m *matrixCase) openPolling() (sid string, refused bool) {
+// openPolling opens a session of the client that polls, up to the answer to its token. A refusal must say why.
+func (m *matrixCase) openPolling(why string) (sid string, refused bool) {
 	m.t.Helper()
 	call := func(method, query, body string) string {
 		status, text := m.poll(method, query, body)
@@ -275,7 +275,7 @@ func (m *matrixCase) openPolling() (sid string, refused bool) {
 			case strings.HasPrefix(packet, "40"):
 				return sid, false // the connection ends with the hub
 			case strings.HasPrefix(packet, "44"):
-				require.Contains(m.t, packet, accessEnded)
+				require.Contains(m.t, packet, why)
 				return sid, true
 			}
 		}
@@ -311,7 +311,7 @@ func (m *matrixCase) open() {
 		m.streams = append(m.streams, s)
 	}
 	m.openSocket()
-	m.polled, _ = m.openPolling()
+	m.polled, _ = m.openPolling(accessEnded)
 }
 
 // openSocket opens a websocket as the stock Socket.IO client does with `transports: ["websocket"]`.

@@ -92,6 +92,8 @@ func TestWhoHasNoRights(t *testing.T) {
 		"account unknown":                {who: byAgency, standing: change(staff, func(s *readmodels.Standing) { s.AccountKnown, s.AccountActive = false, false }), allowed: true},
 		"an auditor need not be known":   {who: as(agency, api.RoleAuditor), known: true, allowed: true},
 		"an operator need not be known":  {who: as("", api.RoleOperator), known: true, allowed: true},
+		"nor a main application":         {who: as("", api.RoleMainApp), known: true, allowed: true},
+		"a withdrawn main application":   {who: as("", api.RoleMainApp), withdrawn: true},
 		"both of them":                   {who: as(agency, api.RoleAuditor, api.RoleOperator), known: true, allowed: true},
 		"a withdrawn auditor":            {who: as(agency, api.RoleAuditor), withdrawn: true},
 		"a withdrawn operator":           {who: as("", api.RoleOperator), withdrawn: true},
