@@ -39,7 +39,7 @@ func (s *Server) connectRoutes() []route {
 	}
 	who := []Role{RoleAgency, RoleClient}
 	page := func(method, pattern, id string, serve endpointFunc, takes ...Param) route {
-		return route{method, pattern, id, nil, operation{serve: s.browserPage(serve), takes: takes}}
+		return route{method, pattern, id, nil, operation{serve: s.browserPage(s.whilePeopleAreKnown(serve)), takes: takes}}
 	}
 	return append([]route{
 		{http.MethodPost, "/api/connect", "postConnect", who, s.postConnect()},
@@ -56,6 +56,16 @@ func (s *Server) connectRoutes() []route {
 		page(http.MethodGet, patternConnectLink, "getConnectLink", s.getConnectLink, paramBrowserLink),
 		page(http.MethodPost, patternConnectLink, "postConnectLink", s.postConnectLink, paramBrowserLink),
 	}, s.metaRoutes()...)
+}
+
+// whilePeopleAreKnown closes a page of connecting while it is not known who has left, before anything is taken: the same address works later.
+func (s *Server) whilePeopleAreKnown(serve endpointFunc) endpointFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := s.deps.PeopleKnown(); err != nil {
+			return err
+		}
+		return serve(w, r)
+	}
 }
 
 // still judges whether whoever asked for a sign-in may come in now.

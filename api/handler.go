@@ -77,7 +77,7 @@ type Deps struct {
 	UnknownUsers bool
 	// Withdrawn are subjects who are refused, whatever else they are; nil: nobody.
 	Withdrawn *Withdrawn
-	// PeopleKnown says why it has not been known for a while who has left; nil when it is. Meanwhile changes of dashboards
+	// PeopleKnown says why it has not been known for a while who has left; nil when it is. Meanwhile what people change, connecting
 	// and everything that auditors read answer with that error. Nil: it is always known.
 	PeopleKnown func() error
 

@@ -11,6 +11,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -194,6 +196,35 @@ func TestTrapsOfTokens(t *testing.T) {
 		})
 	}
 }
+
+// What the verifier refuses is refused wherever a token is shown: requests, event streams, Socket.IO.
+func TestTrapsAreRefusedOnEveryWay(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(d *api.Deps) { d.Streams = quietHub(t) })
+	b.views[agency+"/"+client1] = view(client1, 3)
+	server := httptest.NewServer(b.server)
+	t.Cleanup(server.Close)
+	traps := map[string]string{"crit that nobody knows": signRaw(t, `{"alg":"HS256","crit":["http://example.com/x"]}`, trapClaims(""))}
+	for name, claims := range trappedClaims(t) {
+		traps[name] = signRaw(t, trapHeader, claims)
+	}
+	for name, token := range traps {
+		if len(token) > longestHeard {
+			continue // no packet is so long
+		}
+		require.Equal(t, http.StatusUnauthorized, b.get(dashboardPath+client1, token).status, name)
+		for _, path := range []string{"/api/live", "/api/notices"} {
+			status, _, _ := firstLines(t, server.URL+path, "Authorization: Bearer "+token)
+			require.Equal(t, http.StatusUnauthorized, status, "%s, %s", name, path)
+		}
+		m := &matrixCase{t: t, b: b, url: server.URL, token: token}
+		_, refused := m.openPolling("")
+		require.True(t, refused, "%s, Socket.IO", name)
+	}
+}
+
+// longestHeard is far below what a packet may have, in bytes.
+const longestHeard = 2048
 
 // Names that only look like a role's grant nothing.
 func TestRolesThatLookAlikeGrantNothing(t *testing.T) {

@@ -1,12 +1,14 @@
 package api_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -119,10 +121,14 @@ type matrixCase struct {
 	t             *testing.T
 	b             *bundle
 	url           string
-	token, ticket string
-	ways          int // that the person may try
+	token         string
+	tickets       map[string]string // by the path of their stream
+	browser       *visitor          // in which an agency's person has begun to connect
+	start, choose string            // its pages; "": the person may not connect
+	ways          int               // that the person may try
 	streams       []*liveStream
 	socket        *websocket.Conn // as the stock Socket.IO client's that uses websockets alone
+	polled        string          // the session of one that polls
 }
 
 func newMatrixCase(t *testing.T, b *bundle, url string, number int, role api.Role) *matrixCase {
@@ -135,13 +141,31 @@ func newMatrixCase(t *testing.T, b *bundle, url string, number int, role api.Rol
 	if role == api.RoleClient {
 		m.account.ParentAccount = agency
 	}
-	b.facts.Put(t, m.account, m.user)
+	b.facts.Put(t, m.account, m.user, domain.DirectorySubscription{ID: int64(1000 + number), AccountID: m.account.ID, StartsAt: time.Now().AddDate(-1, 0, 0)})
 	m.token = b.token(m.account.ID, role, map[string]any{"sub": m.user.ID})
-	ticket := ask(t, b.server, http.MethodPost, "/api/notices/ticket", "", "Authorization: Bearer "+m.token)
-	require.Equal(t, http.StatusOK, ticket.status, ticket.body)
-	_, rest, _ := strings.Cut(ticket.body, `"ticket":"`)
-	m.ticket, _, _ = strings.Cut(rest, `"`)
+	m.tickets, m.browser = map[string]string{}, &visitor{b: b}
+	for _, path := range []string{"/api/notices", "/api/live"} {
+		ticket := ask(t, b.server, http.MethodPost, "/api/notices/ticket?path="+path, "", "Authorization: Bearer "+m.token)
+		require.Equal(t, http.StatusOK, ticket.status, ticket.body)
+		_, rest, _ := strings.Cut(ticket.body, `"ticket":"`)
+		m.tickets[path], _, _ = strings.Cut(rest, `"`)
+	}
+	if role == api.RoleAgency {
+		m.start = m.begin()
+		came := m.browser.visit(atPlatform(t, m.browser.visit(m.begin(), nil)), nil)
+		require.Equal(t, http.StatusSeeOther, came.status, came.body)
+		m.choose = came.header.Get("Location")
+	}
 	return m
+}
+
+// begin asks for a sign-in and returns its first page.
+func (m *matrixCase) begin() string {
+	m.t.Helper()
+	begun := m.b.ask(http.MethodPost, "/api/connect", `{"platform":1,"account":"`+m.account.ID+`"}`, "Authorization: Bearer "+m.token)
+	require.Equal(m.t, http.StatusOK, begun.status, begun.body)
+	start, _ := begun.object(m.t)["data"].(map[string]any)["start_url"].(string)
+	return start
 }
 
 // refusals tries every way in and counts those that are closed to who has no rights.
@@ -169,7 +193,14 @@ func (m *matrixCase) refusals() (closed int) {
 	for _, path := range []string{"/api/live", "/api/notices"} {
 		count(m.streamRefused(path, "Authorization: Bearer "+m.token))
 	}
-	count(m.streamRefused("/api/notices?ticket="+m.ticket, "Sec-Fetch-Site: same-origin"))
+	for path, ticket := range m.tickets {
+		count(m.streamRefused(path+"?ticket="+ticket, "Sec-Fetch-Site: same-origin"))
+	}
+	if m.start != "" {
+		count(m.pageRefused(m.start, nil))
+		count(m.pageRefused(m.choose, nil))
+		count(m.pageRefused(m.choose, url.Values{"seen": {"nothing"}}))
+	}
 	count(m.socketRefused())
 	return closed
 }
@@ -190,34 +221,79 @@ func (m *matrixCase) streamRefused(path, header string) bool {
 	return strings.Contains(string(raw), accessEnded)
 }
 
+// pageRefused asks for a page of connecting, or sends its form.
+func (m *matrixCase) pageRefused(address string, form url.Values) bool {
+	m.t.Helper()
+	page := m.browser.visit(address, form)
+	if page.status != http.StatusForbidden {
+		require.Contains(m.t, page.body, "Somewhere", "the page is shown")
+		return false
+	}
+	require.Contains(m.t, page.body, accessEnded)
+	return true
+}
+
+// poll is one request of the stock Socket.IO client that polls.
+func (m *matrixCase) poll(method, query, body string) (status int, text string) {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeout(m.t.Context(), cutWithin)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, m.url+"/socket.io/?EIO=4&transport=polling"+query, strings.NewReader(body))
+	require.NoError(m.t, err)
+	request.Header.Set("Content-Type", "text/plain;charset=UTF-8")
+	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
+	require.NoError(m.t, err)
+	defer response.Body.Close()
+	raw, err := io.ReadAll(response.Body)
+	require.NoError(m.t, err)
+	return response.StatusCode, string(raw)
+}
+
 // socketRefused connects as the stock Socket.IO client does that polls.
 func (m *matrixCase) socketRefused() bool {
 	m.t.Helper()
+	_, refused := m.openPolling(accessEnded)
+	return refused
+}
+
+// openPolling opens a session of the client that polls, up to the answer to its token. A refusal must say why.
+func (m *matrixCase) openPolling(why string) (sid string, refused bool) {
+	m.t.Helper()
 	call := func(method, query, body string) string {
-		request, err := http.NewRequestWithContext(m.t.Context(), method, m.url+"/socket.io/?EIO=4&transport=polling"+query, strings.NewReader(body))
-		require.NoError(m.t, err)
-		request.Header.Set("Content-Type", "text/plain;charset=UTF-8")
-		response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
-		require.NoError(m.t, err)
-		defer response.Body.Close()
-		raw, err := io.ReadAll(response.Body)
-		require.NoError(m.t, err)
-		require.Equal(m.t, http.StatusOK, response.StatusCode, string(raw))
-		return string(raw)
+		status, text := m.poll(method, query, body)
+		require.Equal(m.t, http.StatusOK, status, text)
+		return text
 	}
 	opened := call(http.MethodGet, "", "")
 	_, rest, found := strings.Cut(opened, `"sid":"`)
 	require.True(m.t, found, opened)
-	sid, _, _ := strings.Cut(rest, `"`)
+	sid, _, _ = strings.Cut(rest, `"`)
 	require.Equal(m.t, "ok", call(http.MethodPost, "&sid="+sid, `40{"token":"`+m.token+`"}`))
 	for {
 		for packet := range strings.SplitSeq(call(http.MethodGet, "&sid="+sid, ""), "\x1e") {
 			switch {
 			case strings.HasPrefix(packet, "40"):
-				return false // the connection ends with the hub
+				return sid, false // the connection ends with the hub
 			case strings.HasPrefix(packet, "44"):
-				require.Contains(m.t, packet, accessEnded)
-				return true
+				require.Contains(m.t, packet, why)
+				return sid, true
+			}
+		}
+	}
+}
+
+// requirePollingCut polls until the server ends the session.
+func (m *matrixCase) requirePollingCut(fate string) {
+	m.t.Helper()
+	for polls := 0; ; polls++ {
+		require.Less(m.t, polls, 10, fate)
+		status, text := m.poll(http.MethodGet, "&sid="+m.polled, "")
+		for packet := range strings.SplitSeq(text, "\x1e") {
+			if status != http.StatusOK || packet == "41" || packet == "1" {
+				return
+			}
+			if packet == "2" { // its ping
+				m.poll(http.MethodPost, "&sid="+m.polled, "3")
 			}
 		}
 	}
@@ -235,6 +311,7 @@ func (m *matrixCase) open() {
 		m.streams = append(m.streams, s)
 	}
 	m.openSocket()
+	m.polled, _ = m.openPolling(accessEnded)
 }
 
 // openSocket opens a websocket as the stock Socket.IO client does with `transports: ["websocket"]`.
@@ -282,6 +359,7 @@ func (m *matrixCase) requireCut(fate string) {
 		require.NoError(m.t, s.lines.Err())
 		require.Contains(m.t, lines, ": This listener has lost its access.", fate)
 	}
+	m.requirePollingCut(fate)
 	var packets []string
 	for packet := m.packet(); packet != "" && packet != "41" && packet != "1"; packet = m.packet() {
 		require.True(m.t, strings.HasPrefix(packet, "42["), packet) // events that came before the end

@@ -33,6 +33,7 @@ const (
 	patternNotices   = "/api/notices"
 	patternExport    = "/api/audit/export"
 	patternLive      = "/api/live"
+	patternTicket    = "/api/notices/ticket" // made to read, and judged again where it is used
 	patternOpenAPI   = "/openapi.json"
 	patternAsyncAPI  = "/asyncapi.json"
 )
@@ -81,7 +82,7 @@ func (s *Server) routes() []route {
 				taking(s.getLive, paramTicket, paramLastEventQuery, paramAccount, paramBoard, paramLastEvent),
 			},
 			route{
-				http.MethodPost, "/api/notices/ticket", "postNoticesTicket", listeners,
+				http.MethodPost, patternTicket, "postNoticesTicket", listeners,
 				taking(s.postTicket, paramTicketPath).answering(reflect.TypeFor[ticketBody](), nil),
 			},
 		)
@@ -112,7 +113,8 @@ func (s *Server) whenReady(r route, next endpointFunc) endpointFunc {
 	if r.roles == nil || slices.Equal(r.roles, []Role{RoleOperator}) { // who mends them needs no ready ones
 		return next
 	}
-	sensitive := r.method == http.MethodPut || r.audit
+	byPeople := slices.Contains(r.roles, RoleAgency) || slices.Contains(r.roles, RoleClient)
+	sensitive := r.method == http.MethodPut || r.audit || r.method == http.MethodPost && byPeople && r.pattern != patternTicket
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if err := s.deps.Ready(); err != nil {
 			return err

@@ -85,6 +85,6 @@ func (m *Monitor) PeopleKnown() error {
 	return &domain.Error{
 		Code: domain.CodeUnavailable, RetryAfter: 5,
 		Message: "Changes of people and accounts have waited for more than a minute to be taken over, so that it is not known who has left. " +
-			"Until they are, dashboards cannot be changed, nor histories be read. Try again shortly.",
+			"Until they are, nothing can be changed or connected, nor histories be read. Try again shortly.",
 	}
 }
