@@ -23,7 +23,7 @@ const (
 func (c *Collector) accountReading(ctx context.Context, f *fetch) (got fetched, err error) {
 	at := c.clock()
 	if f.apart {
-		return c.historyApart(ctx, f, at)
+		return c.withHistory(ctx, f, at, fetched{apart: true}) // in the place of a reading
 	}
 	request := platforms.AccountRequest{Demographics: f.DemographicsAt == nil || at.Sub(*f.DemographicsAt) >= c.DemographicsEvery}
 	if f.ReadAt != nil && at.Sub(*f.ReadAt) > lateAfter {
@@ -51,15 +51,13 @@ func (c *Collector) accountReading(ctx context.Context, f *fetch) (got fetched, 
 	got.incomplete = snapshot.Incomplete
 	got.Demographics = request.Demographics && snapshot.Incomplete == nil
 	if f.BackfilledAt == nil && c.Backfill > 0 && snapshot.Incomplete == nil {
-		got.Backfilled, err = c.readHistory(quota.InBackground(ctx), f, at)
-		got.Class, got.Reason = f.History.Class, f.History.Reason
+		return c.withHistory(ctx, f, at, got)
 	}
-	return got, err
+	return got, nil
 }
 
-// historyApart reads a part of the history in the place of a reading.
-func (c *Collector) historyApart(ctx context.Context, f *fetch, at time.Time) (got fetched, err error) {
-	got.apart = true
+// withHistory reads a part of the history, too.
+func (c *Collector) withHistory(ctx context.Context, f *fetch, at time.Time, got fetched) (_ fetched, err error) {
 	got.Backfilled, err = c.readHistory(quota.InBackground(ctx), f, at)
 	got.Class, got.Reason = f.History.Class, f.History.Reason
 	return got, err
