@@ -2804,7 +2804,7 @@ export interface components {
             event_id: string;
             /** @description what was asked for: the event's payload */
             read: unknown;
-            /** @description Id of the request, as in X-Request-Id. */
+            /** @description Id that the service gave the request; its answer has it as X-Request-Id. */
             request_id: string;
             /** @description The role under which it was allowed. */
             role: string;
@@ -3710,7 +3710,7 @@ export interface components {
             errors: components["schemas"]["FieldError"][];
             /** @description A sentence for people: what was wrong and what to do. */
             message: string;
-            /** @description Id of the request, as in X-Request-Id. */
+            /** @description Id that the service gave the request; its answer has it as X-Request-Id. */
             request_id: string;
             /** @description False: the request was refused or failed. */
             success: boolean;
@@ -4036,7 +4036,7 @@ export interface components {
             hash: string;
             /** @description null: the actor acted for itself */
             on_behalf_of: components["schemas"]["Named"] | null;
-            /** @description Id of the request, as in X-Request-Id. */
+            /** @description Id that the service gave the request; its answer has it as X-Request-Id. */
             request_id: string;
             /** @description under which it was allowed */
             role: string;
@@ -5817,7 +5817,7 @@ export interface components {
             errors: components["schemas"]["FieldError"][];
             /** @description A sentence for people: what was wrong and what to do. */
             message: string;
-            /** @description Id of the request, as in X-Request-Id. */
+            /** @description Id that the service gave the request; its answer has it as X-Request-Id. */
             request_id: string;
             /**
              * Format: int64
@@ -6256,7 +6256,7 @@ export interface components {
             hash: string;
             /** @description null: the actor acted for itself */
             on_behalf_of: components["schemas"]["Named"] | null;
-            /** @description Id of the request, as in X-Request-Id. */
+            /** @description Id that the service gave the request; its answer has it as X-Request-Id. */
             request_id: string;
             /** @description under which it was allowed */
             role: string;

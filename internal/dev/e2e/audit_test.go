@@ -457,14 +457,16 @@ func (a *audit) exports(t *testing.T) {
 func (a *audit) readsAreRecorded(t *testing.T) {
 	auditor := a.info.Tokens["auditor"]
 	sub := a.info.IDs.SubAccounts[0]
-	looks := map[string]string{ // by request id
+	looks := map[string]string{
 		"look-history": dashboardPath(sub) + "/history?limit=1", "look-state": dashboardPath(sub) + "/state?version=500",
 		"look-diff":   dashboardPath(sub) + "/diff?from=v500",
 		"look-access": dashboardPath(sub) + "/access?user_id=" + a.info.IDs.Users[0].ID,
 		"look-agency": "/api/audit/history?limit=1", "look-export": "/api/audit/export?format=csv&from=2099-01-01",
 	}
-	for request, path := range looks {
-		a.get(auditor, path, "X-Request-Id", request).ok(t, http.StatusOK)
+	ids := map[string]string{} // of requests
+	for look, path := range looks {
+		ids[look] = a.get(auditor, path, "X-Request-Id", look).ok(t, http.StatusOK).header.Get("X-Request-Id")
+		require.NotEqual(t, look, ids[look], "what a caller writes is not recorded")
 	}
 	type read struct {
 		Type      string `json:"type"`
@@ -477,15 +479,15 @@ func (a *audit) readsAreRecorded(t *testing.T) {
 		for _, r := range allPages[read](a.program, "/api/audit/reads", url.Values{"limit": {"100"}}, func() {}) {
 			found[r.RequestID] = r
 		}
-		for request := range looks {
+		for _, request := range ids {
 			if _, there := found[request]; !there {
 				return false
 			}
 			require.Equal(t, "auditor", found[request].Role)
 			require.NotEmpty(t, found[request].Actor.ID)
 		}
-		require.Equal(t, "audit.exported.v1", found["look-export"].Type)
-		require.Equal(t, "audit.read.v1", found["look-history"].Type)
+		require.Equal(t, "audit.exported.v1", found[ids["look-export"]].Type)
+		require.Equal(t, "audit.read.v1", found[ids["look-history"]].Type)
 		return true
 	})
 	require.Equal(t, http.StatusForbidden, a.get(a.info.Tokens["client"], "/api/audit/reads").status)
