@@ -527,7 +527,7 @@ func (a *audit) verifies(t *testing.T) {
 	_, err := db.Exec(t.Context(), `update dashboard_history set actor = repeat('0', 24) where parent_account = $1 and version = 300`, a.info.IDs.ParentAccount)
 	require.NoError(t, err)
 	altered := command(t, a.variables(), "verify", "--all")
-	require.Equal(t, failed, altered.code)
+	require.Equal(t, finding, altered.code)
 	require.Contains(t, altered.out, "version 300")
 	require.Contains(t, altered.out, "[actor]")
 	_, err = db.Exec(t.Context(), `update dashboard_history set actor = $2 where parent_account = $1 and version = 300`,
@@ -615,10 +615,10 @@ func (a *audit) bundle(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, os.WriteFile(tampered, bytes.Join(alter(bytes.Split(bytes.Clone(raw), []byte("\n"))), []byte("\n")), 0o600))
 			refused := command(t, nil, "verify", "--bundle", tampered, "--key", key)
-			require.Equal(t, failed, refused.code)
+			require.Equal(t, finding, refused.code)
 			require.NotContains(t, refused.out, "Nothing was altered")
 			require.NotEmpty(t, refused.out+refused.err)
-			require.Equal(t, failed, command(t, nil, "replay", "--bundle", tampered, "--key", key).code)
+			require.Equal(t, finding, command(t, nil, "replay", "--bundle", tampered, "--key", key).code)
 		})
 	}
 	require.Equal(t, misused, command(t, nil, "verify", "--bundle", file).code, "without a key")
