@@ -85,7 +85,7 @@ func TestAuditQueriesAndTheirRecords(t *testing.T) {
 		require.Equal(t, http.StatusOK, answer.status, "%s: %s", path, answer.body)
 		require.Equal(t, []any{test.query}, f.queries, path)
 		require.Equal(t, []domain.AuditRead{test.read}, f.reads, path)
-		require.Equal(t, []commands.Caller{{ParentAccount: agency, UserID: alice, Role: "auditor", RequestID: "r-9"}}, f.callers)
+		require.Equal(t, []commands.Caller{{ParentAccount: agency, UserID: alice, Role: "auditor", RequestID: answer.header.Get("X-Request-Id")}}, f.callers)
 		require.Contains(t, answer.body, `"as_of":{"version":41`)
 	}
 }

@@ -48,7 +48,7 @@ func TestOnlyAnAgencysGetCreates(t *testing.T) {
 	require.Equal(t, http.StatusOK, answer.status)
 	require.Equal(t, []commands.OpenDashboard{{
 		Caller: commands.Caller{
-			ParentAccount: agency, UserID: alice, Role: "agency", RequestID: "r-1",
+			ParentAccount: agency, UserID: alice, Role: "agency", RequestID: answer.header.Get("X-Request-Id"),
 			TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 		},
 		SubAccount: client1,
@@ -135,7 +135,7 @@ func TestPutHandsTheWholeChangeOn(t *testing.T) {
 	digest := b.updates[0].RequestDigest
 	require.Len(t, digest, 64)
 	require.Equal(t, commands.UpdateDashboard{
-		Caller: commands.Caller{ParentAccount: agency, UserID: alice, Role: "agency", RequestID: "r-2"},
+		Caller: commands.Caller{ParentAccount: agency, UserID: alice, Role: "agency", RequestID: answer.header.Get("X-Request-Id")},
 		Change: domain.UpdateDashboard{
 			Primary: client1, AllowClientDashboard: &yes, SubAccountIDs: &accounts, Users: &users, Scopes: &scopes, Unlink: true,
 			IfMatch: &domain.VersionMatch{Versions: []int64{42}},

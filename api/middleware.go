@@ -23,6 +23,7 @@ const (
 	logRequestID = "request_id"
 	logError     = "error"
 	logUser      = "user_id"
+	logCallersID = "caller_request_id"
 )
 
 const headerRequestID = "X-Request-Id"
@@ -38,6 +39,7 @@ type requestKey struct{}
 // requestInfo is what the middleware remembers about a request while it is served.
 type requestInfo struct {
 	id   string
+	name string // that the caller gave it, for the access log; "": none
 	user string // set by authorise, for the access log
 }
 
@@ -53,19 +55,20 @@ func RequestID(ctx context.Context) string { return infoOf(ctx).id }
 
 func recordUser(ctx context.Context, user string) { infoOf(ctx).user = user }
 
-// withRequestID takes over a sane X-Request-Id, else makes one, and echoes it.
+// withRequestID makes an id for the request and answers it as X-Request-Id. What the caller wrote there is logged beside it and
+// never recorded: a log that forgets nothing must hold no text of a stranger's choice.
 func withRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := r.Header.Get(headerRequestID)
-		if !saneRequestID.MatchString(id) {
-			id = rand.Text()
+		info := &requestInfo{id: rand.Text()}
+		if name := r.Header.Get(headerRequestID); saneRequestID.MatchString(name) {
+			info.name = name
 		}
-		w.Header().Set(headerRequestID, id)
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, &requestInfo{id: id})))
+		w.Header().Set(headerRequestID, info.id)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, info)))
 	})
 }
 
-// saneRequestID keeps out of logs and of the ledger what could forge a line there.
+// saneRequestID keeps out of logs what could forge a line there.
 var saneRequestID = regexp.MustCompile(`^[0-9A-Za-z_.:/+=-]{1,128}$`)
 
 // withHeaders sets the headers of every answer: safe defaults, and the configured ones (mock mode).
@@ -179,7 +182,7 @@ func (s *Server) logAccess(r *http.Request, pattern string, status, size int, to
 	}
 	s.deps.Logger.Log(r.Context(), level, "request", "method", r.Method, "path", path, "route", pattern,
 		"status", status, "bytes", size, "duration_ms", float64(took.Microseconds())/1000,
-		logRequestID, RequestID(r.Context()), logUser, infoOf(r.Context()).user)
+		logRequestID, RequestID(r.Context()), logUser, infoOf(r.Context()).user, logCallersID, infoOf(r.Context()).name)
 }
 
 // routePattern is the pattern that matched, a bounded label whatever paths are tried.

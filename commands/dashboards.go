@@ -3,6 +3,8 @@ package commands
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -170,7 +172,7 @@ func (d *Dashboards) draft(c change, event domain.Data, head domain.StreamHead) 
 	draft := nextDraft(c.ParentAccount, c.need.Primary, event, head, d.Now())
 	c.sign(&draft.Envelope)
 	audit := &draft.Envelope.Audit
-	audit.CommandID, audit.IdempotencyKey, audit.RequestDigest = c.commandID, c.key, c.digest
+	audit.CommandID, audit.IdempotencyKey, audit.RequestDigest = c.commandID, keyDigest(c.name()), c.digest
 	return draft
 }
 
@@ -234,11 +236,24 @@ func (d *Dashboards) AwaitHead(ctx context.Context, parent string, version int64
 // open is the answer while the outcome is not known. It names the key that the record is remembered
 // under: the caller's own, else the command's id.
 func (c change) open() error {
-	key := cmp.Or(c.key, c.commandID)
+	key := c.name()
 	e := unavailable("It is not known yet whether your change was taken. Repeat the same request with the header "+
 		"Idempotency-Key: %s to learn its outcome; it will not be done twice.", key)
 	e.CommandID = key
 	return e
+}
+
+// name is the key that a repetition is known by.
+func (c change) name() string { return cmp.Or(c.key, c.commandID) }
+
+// keyDigest is what the log and the tables hold in the place of an idempotency key, hex SHA-256: callers write there what they
+// like, and the log forgets nothing. "" stays "".
+func keyDigest(key string) string {
+	if key == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:])
 }
 
 func unavailable(format string, args ...any) *domain.Error {

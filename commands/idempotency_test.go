@@ -3,6 +3,7 @@ package commands_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -163,4 +164,26 @@ func TestRecordTimeIsLaterThanItsPredecessors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The log forgets nothing, so it gets the digest of what a caller wrote, and a repetition is known all the same.
+func TestKeysAreRecordedAsDigests(t *testing.T) {
+	t.Parallel()
+	s := newStage()
+	p := s.process(t)
+	const address = "nina@example.com"
+	_, err := p.Update(t.Context(), put(north, users(nina), key(address)))
+	require.NoError(t, err)
+	_, err = p.Update(t.Context(), put(north, users(sam)))
+	require.NoError(t, err)
+	require.NotContains(t, fmt.Sprintf("%+v", s.records), address)
+	for _, r := range s.records {
+		require.Regexp(t, "^[0-9a-f]{64}$", r.Envelope.Audit.IdempotencyKey)
+	}
+	again, err := p.Update(t.Context(), put(north, users(nina), key(address)))
+	require.NoError(t, err)
+	require.True(t, again.Replayed)
+	again, err = p.Update(t.Context(), put(north, users(sam), key(s.records[1].Envelope.Audit.CommandID)))
+	require.NoError(t, err)
+	require.True(t, again.Replayed, "a command without a key is known by its id")
 }

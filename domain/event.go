@@ -46,8 +46,8 @@ type Audit struct {
 	Role           string // ce_actorrole: the role under which it was allowed
 	OnBehalfOf     string // ce_onbehalfof
 	CommandID      string // ce_commandid
-	RequestID      string // ce_requestid
-	IdempotencyKey string // ce_idempotencykey
+	RequestID      string // ce_requestid: made by us, never what a caller wrote
+	IdempotencyKey string // ce_idempotencykey: hex SHA-256 of the caller's key, else of the command's id
 	RequestDigest  string // ce_requestdigest: hex SHA-256 of method, path and canonical body
 }
 

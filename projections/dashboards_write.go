@@ -46,8 +46,8 @@ type commandRow struct {
 	time                                         time.Time
 }
 
-// newCommandRow remembers who sent the command under which key; a command without a key is
-// remembered under its own id, by which the writer finds out whether the record was its own.
+// newCommandRow remembers who sent the command under the digest of which key. The writer finds out by the command's id whether the
+// record was its own; records that no command made have one or the other of the ids below.
 func newCommandRow(ev Event, made domain.StreamHead, primary string) commandRow {
 	audit := ev.Envelope.Audit
 	row := commandRow{

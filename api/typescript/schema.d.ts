@@ -2806,7 +2806,7 @@ export interface components {
             event_id: string;
             /** @description what was asked for: the event's payload */
             read: unknown;
-            /** @description Id of the request, as in X-Request-Id. */
+            /** @description Id that the service gave the request; its answer has it as X-Request-Id. */
             request_id: string;
             /** @description The role under which it was allowed. */
             role: string;
@@ -3712,7 +3712,7 @@ export interface components {
             errors: components["schemas"]["FieldError"][];
             /** @description A sentence for people: what was wrong and what to do. */
             message: string;
-            /** @description Id of the request, as in X-Request-Id. */
+            /** @description Id that the service gave the request; its answer has it as X-Request-Id. */
             request_id: string;
             /** @description False: the request was refused or failed. */
             success: boolean;
@@ -4038,7 +4038,7 @@ export interface components {
             hash: string;
             /** @description null: the actor acted for itself */
             on_behalf_of: components["schemas"]["Named"] | null;
-            /** @description Id of the request, as in X-Request-Id. */
+            /** @description Id that the service gave the request; its answer has it as X-Request-Id. */
             request_id: string;
             /** @description under which it was allowed */
             role: string;
@@ -5819,7 +5819,7 @@ export interface components {
             errors: components["schemas"]["FieldError"][];
             /** @description A sentence for people: what was wrong and what to do. */
             message: string;
-            /** @description Id of the request, as in X-Request-Id. */
+            /** @description Id that the service gave the request; its answer has it as X-Request-Id. */
             request_id: string;
             /**
              * Format: int64
@@ -6258,7 +6258,7 @@ export interface components {
             hash: string;
             /** @description null: the actor acted for itself */
             on_behalf_of: components["schemas"]["Named"] | null;
-            /** @description Id of the request, as in X-Request-Id. */
+            /** @description Id that the service gave the request; its answer has it as X-Request-Id. */
             request_id: string;
             /** @description under which it was allowed */
             role: string;

@@ -7,7 +7,7 @@ var glossary = map[string]string{
 	"message":                  "A sentence for people: what was wrong and what to do.",
 	"code":                     "The class of the error, for programs.",
 	"errors":                   "Every input that was wrong; empty when no single one was.",
-	"request_id":               "Id of the request, as in X-Request-Id.",
+	"request_id":               "Id that the service gave the request; its answer has it as X-Request-Id.",
 	"command_id":               "Id of the command, also the key of its repetition.",
 	"event_id":                 "Id of the event in the log.",
 	"type":                     "What kind it is.",

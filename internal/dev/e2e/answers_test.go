@@ -35,13 +35,13 @@ func (p *program) record(ranges []string) answers {
 	p.t.Helper()
 	found := answers{}
 	ask := func(role, path string) response {
-		answer := p.get(p.info.Tokens[role], path, "X-Request-Id", "record")
+		answer := p.get(p.info.Tokens[role], path)
 		require.NoError(p.t, answer.err)
 		tag := ""
 		if strings.HasPrefix(path, "/api/projects/dashboard/") { // its version; that of figures is of the body, which is compared anyhow
 			tag = answer.header.Get("ETag")
 		}
-		found[role+" "+path] = fmt.Sprintf("%d %s %s", answer.status, tag, p.placeless(answer.body))
+		found[role+" "+path] = fmt.Sprintf("%d %s %s", answer.status, tag, p.placeless(answer))
 		return answer
 	}
 	subAccounts := append(slices.Clone(p.info.IDs.SubAccounts), p.info.IDs.Foreign.SubAccounts...)
@@ -82,9 +82,14 @@ func (p *program) record(ranges []string) answers {
 	return found
 }
 
-// placeless is an answer as any process gives it: a demo puts its own address before its pictures.
-func (p *program) placeless(body []byte) string {
-	return strings.ReplaceAll(string(body), p.base+"/demo/pictures", simulator.PicturesURL)
+// placeless is an answer as any process gives it to any request: a demo puts its own address before its pictures, and an error
+// has the request's id.
+func (p *program) placeless(r response) string {
+	body := string(r.body)
+	if id := r.header.Get("X-Request-Id"); id != "" {
+		body = strings.ReplaceAll(body, id, "its id")
+	}
+	return strings.ReplaceAll(body, p.base+"/demo/pictures", simulator.PicturesURL)
 }
 
 // same requires two records to be equal and names the first answers that differ.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -50,6 +51,15 @@ type chaosEffective struct {
 func (e *chaosEffective) actor() string     { return e.header("ce_actor") }
 func (e *chaosEffective) commandID() string { return e.header("ce_commandid") }
 func (e *chaosEffective) requestID() string { return e.header("ce_requestid") }
+
+// traceID is that of the request, "" when it sent none.
+func (e *chaosEffective) traceID() string {
+	parts := strings.Split(e.header("ce_traceparent"), "-")
+	if len(parts) != 4 {
+		return ""
+	}
+	return parts[1]
+}
 
 // scope is what its command is remembered by.
 func (e *chaosEffective) scope() string {

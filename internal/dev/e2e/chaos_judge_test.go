@@ -36,10 +36,14 @@ func (j *chaosJournal) judge(streams map[string]*chaosStream, facts map[string]c
 				return v, fmt.Errorf("one command has two effective records: %s and %s", other, e)
 			}
 			scopes[scope] = e
-			if other := records[e.requestID()]; other != nil {
+			id := e.traceID()
+			if id == "" {
+				continue // nobody's request
+			}
+			if other := records[id]; other != nil {
 				return v, fmt.Errorf("one request has two effective records: %s and %s", other, e)
 			}
-			records[e.requestID()] = e
+			records[id] = e
 		}
 	}
 	ours := map[string]bool{}
@@ -54,7 +58,7 @@ func (j *chaosJournal) judge(streams map[string]*chaosStream, facts map[string]c
 		}
 	}
 	for id, e := range records {
-		if strings.HasPrefix(id, "chaos-") && !ours[id] {
+		if strings.HasPrefix(id, chaosTrace) && !ours[id] {
 			return v, fmt.Errorf("nobody has asked for %s", e)
 		}
 	}
@@ -105,7 +109,7 @@ func (j *chaosJournal) judgeAttempt(v *chaosVerdicts, c *chaosCommand, a *chaosA
 		}
 	case a.replayed:
 		v.replayed++
-		first := scopes[c.parent+" "+c.actor+" "+c.key]
+		first := scopes[c.scope()]
 		if first == nil {
 			return fmt.Errorf("it says that it was done before, and there is no record of it")
 		}
@@ -184,8 +188,8 @@ func judgeUnchanged(c *chaosCommand, a *chaosAttempt, s *chaosStream, f chaosFac
 
 // judgeRefusal: there was a moment since the request was sent at which the rules refused it so.
 func judgeRefusal(c *chaosCommand, a *chaosAttempt, s *chaosStream, f chaosFacts, scopes map[string]*chaosEffective) error {
-	if first := scopes[c.parent+" "+c.actor+" "+c.key]; c.key != "" && first != nil && a.status == http.StatusUnprocessableEntity {
-		sentByUs := func(a *chaosAttempt) bool { return a.id == first.requestID() }
+	if first := scopes[c.scope()]; c.key != "" && first != nil && a.status == http.StatusUnprocessableEntity {
+		sentByUs := func(a *chaosAttempt) bool { return a.id == first.traceID() }
 		if !slices.ContainsFunc(c.attempts, sentByUs) {
 			return nil // its key was used for another body, which took effect
 		}

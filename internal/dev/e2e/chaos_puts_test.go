@@ -4,6 +4,7 @@ package e2e_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -60,6 +61,14 @@ type chaosJournal struct {
 	seed     uint64
 }
 
+// scope is what its record is remembered by: the log holds the digest of a key.
+func (c *chaosCommand) scope() string {
+	return fmt.Sprintf("%s %s %x", c.parent, c.actor, sha256.Sum256([]byte(c.key)))
+}
+
+// chaosTrace begins the trace id of each attempt: it stands in the record, outside of what the chain covers, and tells whose it is.
+const chaosTrace = "c4a05"
+
 func (j *chaosJournal) begin(c *chaosCommand) *chaosAttempt {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -67,7 +76,7 @@ func (j *chaosJournal) begin(c *chaosCommand) *chaosAttempt {
 		j.commands = append(j.commands, c)
 	}
 	j.numbers++
-	a := &chaosAttempt{id: fmt.Sprintf("chaos-%d-%d", j.seed, j.numbers), low: j.heads[c.parent]}
+	a := &chaosAttempt{id: fmt.Sprintf("%s%011x%016x", chaosTrace, j.seed&(1<<44-1), j.numbers), low: j.heads[c.parent]}
 	c.attempts = append(c.attempts, a)
 	return a
 }
@@ -247,7 +256,7 @@ func (w *chaosWriter) carry(ctx context.Context, c *chaosCommand) error {
 	giveUp := time.Now().Add(2 * readyWithin)
 	for {
 		a := w.journal.begin(c)
-		headers := []string{"Content-Type", "application/json", "X-Request-Id", a.id}
+		headers := []string{"Content-Type", "application/json", "Traceparent", "00-" + a.id + "-00f067aa0ba902b7-01"}
 		if c.key != "" {
 			headers = append(headers, "Idempotency-Key", c.key)
 		}

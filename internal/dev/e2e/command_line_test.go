@@ -31,6 +31,7 @@ const (
 	done     = 0
 	failed   = 1
 	misused  = 2
+	finding  = 5
 	notReady = 3
 )
 

@@ -124,9 +124,9 @@ func (u *upgrade) answers(p *program) answers {
 	found := answers{}
 	for _, path := range u.paths {
 		for _, role := range []string{"agency", "client"} {
-			answer := p.get(p.info.Tokens[role], path, "X-Request-Id", "record")
+			answer := p.get(p.info.Tokens[role], path)
 			require.NoError(u.t, answer.err)
-			found[role+" "+path] = fmt.Sprintf("%d %s", answer.status, p.placeless(answer.body))
+			found[role+" "+path] = fmt.Sprintf("%d %s", answer.status, p.placeless(answer))
 		}
 	}
 	return found
@@ -148,7 +148,7 @@ func (u *upgrade) hammer(p *program, starting bool) (stop func()) {
 		for n := 0; ctx.Err() == nil; n++ {
 			question := questions[n%len(questions)]
 			role, path, _ := strings.Cut(question, " ")
-			answer := p.get(p.info.Tokens[role], path, "X-Request-Id", "record")
+			answer := p.get(p.info.Tokens[role], path)
 			if starting && (answer.err != nil || answer.status == http.StatusServiceUnavailable) {
 				select { // it is being made
 				case <-ctx.Done():
@@ -159,7 +159,7 @@ func (u *upgrade) hammer(p *program, starting bool) (stop func()) {
 			starting = false
 			got := fmt.Sprintf("%v %d %s", answer.err, answer.status, answer.body)
 			if answer.err == nil {
-				got = fmt.Sprintf("%d %s", answer.status, p.placeless(answer.body))
+				got = fmt.Sprintf("%d %s", answer.status, p.placeless(answer))
 			}
 			if want := u.before[question]; got != want && ctx.Err() == nil {
 				text := fmt.Sprintf("%s\nwas %.300s\nis  %.300s", question, want, got)
