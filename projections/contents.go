@@ -22,7 +22,7 @@ type Contents struct{}
 func (Contents) Name() string { return "contents" }
 
 // Version implements [Projector].
-func (Contents) Version() int { return 2 + ahead }
+func (Contents) Version() int { return 3 + ahead }
 
 // Topic implements [Projector].
 func (Contents) Topic() string { return domain.TopicContents }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -40,7 +41,7 @@ const (
 	platformSaid = "Erna Erased must grant this"
 	saidByBoth   = "What both have said"
 	lateText     = "Erna was read and came late"
-	soughtIn     = "tables of all schemas, a dump of the database, every answer to GET, as each role"
+	soughtIn     = "tables of all schemas, what the planner keeps of them, a dump of the database, every answer to GET as each role, some to other methods, streams and sockets"
 )
 
 // forgetful is a log that can be made to forget, and where its bytes are.
@@ -136,6 +137,7 @@ func (f forgetful) forget(t *testing.T, backup func()) {
 		seedFigures(t, a)
 		seedSought(t, a)
 		before := evidenceOf(t, a, base)
+		requireNone(t, map[string][]byte{"statistics of the planner": before["statistics of the planner"]}, soughtTexts)
 		for _, text := range append(slices.Clone(soughtTexts), saidByBoth) {
 			for _, where := range []string{"table", "dump", "answer"} {
 				if where == "answer" && text == platformSaid {
@@ -329,6 +331,7 @@ func evidenceOf(t *testing.T, a *process, base string) map[string][]byte {
 		require.NoError(t, a.KeptPool.QueryRow(t.Context(), "select coalesce(string_agg(r::text, E'\\n'), '') from "+table+" r").Scan(&all))
 		evidence["table "+table] = []byte(all)
 	}
+	evidence["statistics of the planner"] = statisticsOf(t, a)
 	var programs string // of the server: another version's does not dump it
 	require.NoError(t, a.KeptPool.QueryRow(t.Context(), "select setting from pg_config where name = 'BINDIR'").Scan(&programs))
 	dump := exec.CommandContext(t.Context(), filepath.Join(programs, "pg_dump"), "--inserts", "--dbname="+a.KeptPool.Config().ConnString())
@@ -346,7 +349,11 @@ func evidenceOf(t *testing.T, a *process, base string) map[string][]byte {
 		}
 		require.Greater(t, answered, map[string]int{"agency": 60, "client": 50}[role]+5, role)
 		t.Logf("%d paths answered %s", answered, role)
+		for path, body := range changing(t, base, role, token) {
+			evidence["answer to "+path+" as "+role] = body
+		}
 	}
+	maps.Copy(evidence, heardOn(t, a, base))
 	return evidence
 }
 

@@ -131,6 +131,15 @@ create table erased_entities (
   erased_at timestamptz not null, covered boolean not null
 );
 
+-- The planner keeps values of columns for long after their rows are gone; of these it keeps none.
+alter table accounts
+  alter column name set statistics 0, alter column email set statistics 0, alter column phone set statistics 0, alter column address set statistics 0;
+alter table users
+  alter column name set statistics 0, alter column email set statistics 0, alter column phone set statistics 0, alter column image set statistics 0,
+  alter column meeting_link set statistics 0, alter column company set statistics 0;
+alter table members alter column name set statistics 0;
+alter table tSAccounts alter column name set statistics 0;
+
 -- +keys
 
 alter table accounts add primary key (id);
