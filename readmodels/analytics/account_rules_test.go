@@ -183,6 +183,48 @@ func TestEqualsShareARank(t *testing.T) {
 	require.Equal(t, []string{"1c", "2a", "3b", "4d"}, posts)
 }
 
+// A page that ends amid equals is that of the whole ranking, newest first, and a post that is registered nowhere takes no place.
+func TestPagesOfARankingCutEquals(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook))}
+	const nowhere = "x"
+	for i, p := range []struct {
+		post   string
+		gained int64
+	}{{nowhere, 50}, {"a", 7}, {"b", 7}, {"c", 7}, {nowhere + nowhere, 7}, {"d", 3}} {
+		tenant, published := tenantOf(tenants[0], 11), june.From.AddDate(0, 0, i-30)
+		if p.post[:1] != nowhere {
+			w.Add("r"+p.post, domain.PostRegistered{
+				Tenant: tenant, Platform: domain.Facebook, ExternalID: p.post, Origin: domain.OriginListing, RegisteredAt: published, PublishedAt: &published,
+			})
+		}
+		for j, likes := range []int64{0, p.gained} {
+			w.Add(fmt.Sprint("p", p.post, j), domain.PostRead{
+				Tenant: tenant, Platform: domain.Facebook, ExternalID: p.post, CapturedAt: june.From.AddDate(0, 0, 3*j), PublishedAt: &published,
+				Counts: domain.Counts{Likes: &likes},
+			})
+		}
+	}
+	w.Fold(t, db)
+	for limit := 1; limit <= 5; limit++ {
+		query := onFacebook(june)
+		query.Page.Limit = limit
+		var posts []string
+		for {
+			got, meta, err := (&analytics.Analytics{Pool: db.ReadOnly}).TopPosts(t.Context(), wholeAgency, query)
+			require.NoError(t, err)
+			for _, p := range got.Posts {
+				posts = append(posts, fmt.Sprint(p.Rank, p.ExternalID))
+			}
+			if query.Page.Cursor = meta.NextCursor; meta.NextCursor == "" {
+				break
+			}
+		}
+		require.Equal(t, []string{"1c", "1b", "1a", "4d"}, posts, "pages of %d", limit)
+	}
+}
+
 // A busy account does not hide an idle one: each is measured by itself. Three hundred posts at one instant are
 // frequent and not regular; an account of which no post is known is not measured.
 func TestAccountsAreMeasuredEachByItself(t *testing.T) {
