@@ -188,26 +188,33 @@ func TestPagesOfARankingCutEquals(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook))}
-	const nowhere = "x"
-	for i, p := range []struct {
-		post   string
-		gained int64
-	}{{nowhere, 50}, {"a", 7}, {"b", 7}, {"c", 7}, {nowhere + nowhere, 7}, {"d", 3}} {
-		tenant, published := tenantOf(tenants[0], 11), june.From.AddDate(0, 0, i-30)
-		if p.post[:1] != nowhere {
-			w.Add("r"+p.post, domain.PostRegistered{
-				Tenant: tenant, Platform: domain.Facebook, ExternalID: p.post, Origin: domain.OriginListing, RegisteredAt: published, PublishedAt: &published,
+	var whole []string
+	for i := range 40 {
+		id, gained := fmt.Sprint("equal", i), int64(7)
+		switch i {
+		case 11:
+			id, gained = "nowhere", 50
+		case 12:
+			id, gained = "less", 3
+		default:
+			whole = append([]string{"1" + id}, whole...)
+		}
+		tenant, published := tenantOf(tenants[0], 11), june.From.AddDate(0, 0, i-50)
+		if id != "nowhere" {
+			w.Add("r"+id, domain.PostRegistered{
+				Tenant: tenant, Platform: domain.Facebook, ExternalID: id, Origin: domain.OriginListing, RegisteredAt: published, PublishedAt: &published,
 			})
 		}
-		for j, likes := range []int64{0, p.gained} {
-			w.Add(fmt.Sprint("p", p.post, j), domain.PostRead{
-				Tenant: tenant, Platform: domain.Facebook, ExternalID: p.post, CapturedAt: june.From.AddDate(0, 0, 3*j), PublishedAt: &published,
+		for j, likes := range []int64{0, gained} {
+			w.Add(fmt.Sprint("p", id, j), domain.PostRead{
+				Tenant: tenant, Platform: domain.Facebook, ExternalID: id, CapturedAt: june.From.AddDate(0, 0, 3*j), PublishedAt: &published,
 				Counts: domain.Counts{Likes: &likes},
 			})
 		}
 	}
+	whole = append(whole, "39less")
 	w.Fold(t, db)
-	for limit := 1; limit <= 5; limit++ {
+	for _, limit := range []int{1, 3, 10, 50} {
 		query := onFacebook(june)
 		query.Page.Limit = limit
 		var posts []string
@@ -221,7 +228,7 @@ func TestPagesOfARankingCutEquals(t *testing.T) {
 				break
 			}
 		}
-		require.Equal(t, []string{"1c", "1b", "1a", "4d"}, posts, "pages of %d", limit)
+		require.Equal(t, whole, posts, "pages of %d", limit)
 	}
 }
 
