@@ -24,9 +24,6 @@ type AccountInsights struct{}
 // Name implements [Projector].
 func (AccountInsights) Name() string { return "account_insights" }
 
-// boundByCopy implements [copyBound]: of a rebuild's 13 s, the fold takes 0.6.
-func (AccountInsights) boundByCopy() {}
-
 // Version implements [Projector].
 func (AccountInsights) Version() int { return 7 + ahead }
 

@@ -38,6 +38,7 @@
 //	rebuild_finish.go       keys and indexes, vacuum, table by table; catch up, verify
 //	rebuild_abandon.go      cancelled or failed: what is dropped, what is said; which errors are final
 //	rebuild_throttle.go     when a rebuild goes slower: live or a standby is behind
+//	rebuild_garbage.go      garbage is collected less often meanwhile
 //	rebuild_disk*.go        how much disk a rebuild needs, and how much there is
 //	switch.go               readers get another generation; the way back to an earlier one
 //	retire.go               superseded generations retire, retired ones are dropped
@@ -120,6 +121,8 @@
 //     at which two processes can fold the same shard.
 //   - Rows that no later event changes are copied while their shard is folded on: one goroutine has the fold, another the
 //     transaction. Nobody else uses the transaction until what was handed on is copied, also after an error.
+//   - A rebuild has as many partitions in the fold as in COPY: the log and the decoding of one do not wait for the database's
+//     work on another. More of both at a time would leave no processor to what serves.
 //   - The steps of a rebuild wait for no clock: each is notified in its transaction, and who waits looks again. What is not
 //     heard is found by a look a second later.
 //   - The switch holds the old generation's checkpoints for some milliseconds, in which the new one passes them. Without

@@ -17,17 +17,22 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
-// copyBound is a projector whose fold is light beside what the database server does with its rows.
-type copyBound interface{ boundByCopy() }
+// CopiesAtOnce is how many partitions a rebuild copies into tables at a time. As many more are read and folded meanwhile, so that neither the
+// log nor the database waits for the other; few enough for the memory, and for what serves to find a processor.
+func CopiesAtOnce() int { return min(2, max(1, runtime.GOMAXPROCS(0)/2)) }
 
-// shardsAtOnce is how many partitions are folded at a time: few enough for the memory, and for the live fold to find a processor, which one that
-// mostly waits for COPY leaves it.
-func (r *running) shardsAtOnce() int {
-	n := max(1, runtime.GOMAXPROCS(0)-1)
-	if _, ok := r.projector.(copyBound); ok {
-		n++
+// stage bounds how many partitions are in one stage of a copy at a time.
+type stage chan struct{}
+
+// in carries out do as soon as the stage has room.
+func (s stage) in(ctx context.Context, do func() error) error {
+	select {
+	case s <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
-	return min(4, n)
+	defer func() { <-s }()
+	return do()
 }
 
 // tablesAtOnce is how many tables get their keys at a time, which is the database server's work.
@@ -136,7 +141,11 @@ func (r *running) copyShards(ctx context.Context, pool *pgxpool.Pool, g generati
 	}
 	before = r.done.Load()
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(r.shardsAtOnce())
+	group.SetLimit(2 * CopiesAtOnce())
+	if !together { // those that are folded together are held together too
+		defer collectRarely()()
+	}
+	r.folds, r.copies = make(stage, CopiesAtOnce()), make(stage, CopiesAtOnce())
 	for _, shards := range groups {
 		group.Go(func() error {
 			if ctx.Err() != nil {

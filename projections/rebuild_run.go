@@ -57,6 +57,8 @@ type running struct {
 	cancel   bool // asked for before this process took it
 	accepted bool
 	done     atomic.Int64 // records folded
+	folds    stage        // partitions that are read and folded
+	copies   stage        // partitions that are copied into the tables
 	behind   *atomic.Bool // something that goes first is, so that this one yields
 }
 

@@ -32,18 +32,28 @@ func (r *running) copyShard(ctx context.Context, pool *pgxpool.Pool, g generatio
 			return err
 		}
 		var folded []*shardFold
-		for _, s := range shards {
-			if err := r.claim(ctx, tx, s.Partition); err != nil {
-				return err
+		err = r.folds.in(ctx, func() error {
+			for _, s := range shards {
+				if err := r.claim(ctx, tx, s.Partition); err != nil {
+					return err
+				}
+				f := &shardFold{bulkFold: r.newBulkFold(s.Partition, fold, refused), shard: s, at: s.First, copies: r.copies}
+				if err := r.foldShard(ctx, g, f, into); err != nil {
+					return err
+				}
+				folded = append(folded, f)
 			}
-			f := &shardFold{bulkFold: r.newBulkFold(s.Partition, fold, refused), shard: s, at: s.First}
-			if err := r.foldShard(ctx, g, f, into); err != nil {
-				return err
-			}
-			folded = append(folded, f)
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		began := time.Now()
-		if err := handOver(ctx, fold, into, true); err != nil {
+		var began time.Time
+		err = r.copies.in(ctx, func() error {
+			began = time.Now()
+			return handOver(ctx, fold, into, true)
+		})
+		if err != nil {
 			return err
 		}
 		folding, copying := time.Duration(0), time.Since(began)
@@ -70,6 +80,7 @@ type shardFold struct {
 	at      int64 // next offset
 	since   int   // events since rows were handed over
 	newest  *time.Time
+	copies  stage         // in which rows are handed over
 	handing chan error    // gets what came of the rows that are handed over now; nil: none are
 	folding time.Duration // that events took
 	copying time.Duration // that handing over took, beside the fold
@@ -120,10 +131,11 @@ func (f *shardFold) handOn(ctx context.Context, into CopyTarget) error {
 	f.folding += time.Since(began)
 	f.handing = make(chan error, 1)
 	go func() {
-		began := time.Now()
-		err := hand(ctx, into)
-		f.copying += time.Since(began) // read behind the channel
-		f.handing <- err
+		f.handing <- f.copies.in(ctx, func() error {
+			began := time.Now()
+			defer func() { f.copying += time.Since(began) }() // read behind the channel
+			return hand(ctx, into)
+		})
 	}()
 	return nil
 }

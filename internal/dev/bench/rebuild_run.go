@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -53,12 +52,7 @@ func (b *bench) openRebuilding(ctx context.Context, w rebuildWorld) (*rebuilding
 		return nil, err
 	}
 	r := &rebuilding{rebuildWorld: w, logger: b.logger, bench: b, log: log, brokers: brokers, stopLog: stop}
-	// As many partitions at a time as a rebuild takes: see shardsAtOnce in projections.
-	r.connections = max(1, runtime.GOMAXPROCS(0)-1)
-	if w.projection == (projections.AccountInsights{}).Name() {
-		r.connections++
-	}
-	r.connections = min(w.partitions, 4, r.connections)
+	r.connections = min(w.partitions, projections.CopiesAtOnce())
 	for _, p := range projections.All(0) {
 		if p.Name() == w.projection {
 			r.projector = p
