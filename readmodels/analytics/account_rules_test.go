@@ -183,6 +183,55 @@ func TestEqualsShareARank(t *testing.T) {
 	require.Equal(t, []string{"1c", "2a", "3b", "4d"}, posts)
 }
 
+// A page that ends amid equals is that of the whole ranking, newest first, and a post that is registered nowhere takes no place.
+func TestPagesOfARankingCutEquals(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook))}
+	var whole []string
+	for i := range 40 {
+		id, gained := fmt.Sprint("equal", i), int64(7)
+		switch i {
+		case 11:
+			id, gained = "nowhere", 50
+		case 12:
+			id, gained = "less", 3
+		default:
+			whole = append([]string{"1" + id}, whole...)
+		}
+		tenant, published := tenantOf(tenants[0], 11), june.From.AddDate(0, 0, i-50)
+		if id != "nowhere" {
+			w.Add("r"+id, domain.PostRegistered{
+				Tenant: tenant, Platform: domain.Facebook, ExternalID: id, Origin: domain.OriginListing, RegisteredAt: published, PublishedAt: &published,
+			})
+		}
+		for j, likes := range []int64{0, gained} {
+			w.Add(fmt.Sprint("p", id, j), domain.PostRead{
+				Tenant: tenant, Platform: domain.Facebook, ExternalID: id, CapturedAt: june.From.AddDate(0, 0, 3*j), PublishedAt: &published,
+				Counts: domain.Counts{Likes: &likes},
+			})
+		}
+	}
+	whole = append(whole, "39less")
+	w.Fold(t, db)
+	for _, limit := range []int{1, 3, 10, 50} {
+		query := onFacebook(june)
+		query.Page.Limit = limit
+		var posts []string
+		for {
+			got, meta, err := (&analytics.Analytics{Pool: db.ReadOnly}).TopPosts(t.Context(), wholeAgency, query)
+			require.NoError(t, err)
+			for _, p := range got.Posts {
+				posts = append(posts, fmt.Sprint(p.Rank, p.ExternalID))
+			}
+			if query.Page.Cursor = meta.NextCursor; meta.NextCursor == "" {
+				break
+			}
+		}
+		require.Equal(t, whole, posts, "pages of %d", limit)
+	}
+}
+
 // A busy account does not hide an idle one: each is measured by itself. Three hundred posts at one instant are
 // frequent and not regular; an account of which no post is known is not measured.
 func TestAccountsAreMeasuredEachByItself(t *testing.T) {

@@ -101,6 +101,8 @@
 //     hours. Of a day that an end of the range cuts, the readings are looked for, post by post, unless there is one only or
 //     all came before the end.
 //   - A row of post_months holds the sums of one day side by side: fetching a row from memory took rankings longer than adding it up.
+//   - The first page of a ranking looks registrations up in the order of what posts gained, until it is full: joined with all of
+//     them, a ranking took twice as long. Where hundreds have gained alike at the end of the page, 0 mostly, each is looked up.
 //   - Rankings add up by sum_bigint, an aggregate of the engine's schema: sum hands numeric out, and converting that for every
 //     post took a sixth of their statement.
 //   - Lists take the gains of the few posts that they show from the same months, and of the readings in the range look at the

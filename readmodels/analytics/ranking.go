@@ -43,19 +43,18 @@ func (qc *queryContext) steps(since time.Time) (sql string, args []any) {
 			qc.ofMember(table+".member_id")
 	}
 	months, now, before := monthsOf(since, from, to)
-	list := param(months, "date[]")
 	sql = `
 		with step as (
 			(select social_account_id, external_id, member_id, ` + gainedInMonth(shownParts) + `,
 			        ` + engagementInMonth("") + " as engagement, " + engagementInMonth("b_") + ` as before
 			 from (
 				select m.*, k.mask, k.b_mask, ` + placesInMonth("m", "") + ", " + placesInMonth("m", "b_") + `
-				from unnest(` + list + `,
+				from (select * from unnest(` + param(months, "date[]") + `,
 						` + param(now.first, "smallint[]") + ", " + param(now.last, "smallint[]") + ", " + param(now.mask, "integer[]") + `,
 						` + param(before.first, "smallint[]") + ", " + param(before.last, "smallint[]") + ", " + param(before.mask, "integer[]") + `)
-					as k(month, first, last, mask, b_first, b_last, b_mask)
+					limit ` + strconv.Itoa(len(months)) + `) as k(month, first, last, mask, b_first, b_last, b_mask)
 				join post_months m on m.month = k.month
-				where ` + of("m") + " and m.month = any(" + list + `)
+				where ` + of("m") + `
 				offset 0) m
 			 offset 0)`
 	if days, cuts := cutDays(since, from, to); len(days) > 0 {
@@ -119,12 +118,14 @@ func cutDays(instants ...time.Time) (days, cuts []time.Time) {
 	return days, cuts
 }
 
+// rankedKey is what a ranking knows of the registration p of a post.
+const rankedKey = `p.social_account_id, p.external_id, p.account_id, coalesce(p.published_at, '-infinity') as published`
+
 // rankable are the CTEs that end in "p". Posts that gained for the scope and are registered outside of it are those of
 // steps that lack a registration in it: an "except" hashes them, where PostgreSQL would nest an anti-join of thousands.
 // The category of those is not the caller's to know: of a category there are none.
 func (qc *queryContext) rankable() string {
-	const key = `p.social_account_id, p.external_id, p.account_id, coalesce(p.published_at, '-infinity') as published`
-	registered := "select " + key + " from tSPosts p where " + qc.postsOfScope()
+	registered := "select " + rankedKey + " from tSPosts p where " + qc.postsOfScope()
 	if qc.scope.Accounts == nil || qc.query.Category != 0 {
 		return ", p as (" + registered + ")"
 	}
@@ -136,7 +137,7 @@ func (qc *queryContext) rankable() string {
 			select p.* from (
 				select social_account_id, external_id from step except select social_account_id, external_id from registered) k
 			cross join lateral (
-				select ` + key + ` from tSPosts p
+				select ` + rankedKey + ` from tSPosts p
 				where p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.parent_account = $1
 				  and p.newer_accounts is null
 				  and not exists (
@@ -198,6 +199,24 @@ const ofPosts = `
 			) s on s.social_account_id = p.social_account_id and s.external_id = p.external_id
 			where coalesce(p.social_account_id, 0) > 0 and coalesce(s.social_account_id, 0) > 0`
 
+// gainedOfPosts selects what the engagement of posts gained, from the CTEs "step" and "p". For the first page of everything
+// that an agency has it selects those that gained most alone, which are on the page: the registrations of these few are looked up
+// one by one, in the order of what they gained, where a join would take as long as all else.
+func (qc *queryContext) gainedOfPosts(firstPage bool, limit string) string {
+	const sums, of = "sum_bigint(engagement) as engagement", "where engagement is not null group by social_account_id, external_id"
+	if !firstPage || qc.scope.Accounts != nil || qc.query.Category != 0 {
+		return "select p.*, s.engagement from p" + fmt.Sprintf(ofPosts, sums, of)
+	}
+	return `
+			select p.*, s.engagement
+			from (select social_account_id, external_id, ` + sums + " from step " + of + ` order by engagement desc) s
+			cross join lateral (
+				select ` + rankedKey + ` from tSPosts p
+				where p.social_account_id = s.social_account_id and p.external_id = s.external_id and ` + qc.postsOfScope() + `
+				offset 0) p
+			order by s.engagement desc fetch first (` + limit + ") rows with ties"
+}
+
 // bestFirst is the order of a ranking: equals stand as in lists of posts.
 const bestFirst = `engagement desc, published desc, social_account_id desc, external_id collate "C" desc, account_id collate "C" desc`
 
@@ -219,11 +238,7 @@ func (qc *queryContext) rankPosts(ctx context.Context) ([]ranked, error) {
 		gained as (select social_account_id, external_id, account_id, published, engagement from stepped)`
 	} else {
 		with, args = qc.steps(qc.query.Range.From)
-		with += `,
-		gained as (
-			select p.*, s.engagement from p` + fmt.Sprintf(ofPosts, "sum_bigint(engagement) as engagement",
-			"where engagement is not null group by social_account_id, external_id") + `
-		)`
+		with += ", gained as (" + qc.gainedOfPosts(last == nil, fmt.Sprintf("$%d", len(args)+1)) + ")"
 	}
 	n := len(args)
 	args = append(args, limit+1)

@@ -263,18 +263,35 @@ func (s *statements) end() []statement {
 	return s.noted
 }
 
-// TraceQueryStart implements [pgx.QueryTracer].
-func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+func (s *statements) note(sql string, args []any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.on {
-		s.noted = append(s.noted, statement{data.SQL, data.Args})
+		s.noted = append(s.noted, statement{sql, args})
 	}
+}
+
+// TraceQueryStart implements [pgx.QueryTracer].
+func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	s.note(data.SQL, data.Args)
 	return ctx
 }
 
 // TraceQueryEnd implements [pgx.QueryTracer].
 func (*statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// TraceBatchStart implements [pgx.BatchTracer].
+func (*statements) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	return ctx
+}
+
+// TraceBatchQuery implements [pgx.BatchTracer].
+func (s *statements) TraceBatchQuery(_ context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
+	s.note(data.SQL, data.Args)
+}
+
+// TraceBatchEnd implements [pgx.BatchTracer].
+func (*statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
 // runBare runs the statements of a request one after the other and throws the rows away undecoded.
 func runBare(ctx context.Context, conn *pgx.Conn, asked []statement) (time.Duration, error) {

@@ -21,7 +21,7 @@
 //     fetchers and PostgreSQL's work for them took.
 //   - verification and replay: a plain consumer that reads the same records and looks at nothing.
 //   - PUTs: the same records appended by as many callers, nothing loaded, decided, projected or awaited.
-//   - analytics: the statements of the same request, sent again one after the other, their rows thrown away.
+//   - analytics: the statements of the same request, those of its batches too, sent again one after the other, their rows thrown away.
 //     At every size the plans are looked at: a statement that reads a reading table from end to end fails.
 //     They are asked in three worlds: each post read every 12 hours for 50 days, and an agency's one and two years with
 //     posts read as the fetcher's default tiers read them. -run '^analytics$' -agencies 5 measures a million readings of
