@@ -172,10 +172,15 @@ func (s *Server) cameBack(r *http.Request, platform domain.Platform) (id string,
 	if browser == "" {
 		return "", errNoBrowser
 	}
-	return s.deps.Connect.CallBack(r.Context(), connect.CameBack{
+	back := connect.CameBack{
 		Platform: platform, State: query.Get("state"), Error: query.Get("error"), Cookie: browser,
 		Code: strings.TrimSuffix(query.Get("code"), "#_"), // Instagram's, where a browser keeps its fragment
-	}, s.still)
+	}
+	// While it is not known who has left, a code waits in the address of its own browser alone.
+	if unknown := s.deps.PeopleKnown(); unknown != nil {
+		return "", cmp.Or(s.deps.Connect.WhyNotBack(r.Context(), back), unknown)
+	}
+	return s.deps.Connect.CallBack(r.Context(), back, s.still)
 }
 
 // The addresses, behind that of a call-back, that say why a sign-in does not go on.

@@ -19,6 +19,7 @@ type ConnectDesk interface {
 
 	Open(ctx context.Context, start, cookie string, still connect.Still) (connect.Opened, error)
 	CallBack(ctx context.Context, b connect.CameBack, still connect.Still) (id string, err error)
+	WhyNotBack(ctx context.Context, b connect.CameBack) error
 	View(ctx context.Context, id, cookie string, still connect.Still) (connect.View, error)
 	Choose(ctx context.Context, id string, chosen connect.Chosen, still connect.Still) error
 	Link(ctx context.Context, token, cookie string) (connect.LinkPage, error)

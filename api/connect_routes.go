@@ -39,8 +39,9 @@ func (s *Server) connectRoutes() []route {
 	}
 	who := []Role{RoleAgency, RoleClient}
 	page := func(method, pattern, id string, serve endpointFunc, takes ...Param) route {
-		return route{method, pattern, id, nil, operation{serve: s.browserPage(s.whilePeopleAreKnown(serve)), takes: takes}}
+		return route{method, pattern, id, nil, operation{serve: s.browserPage(serve), takes: takes}}
 	}
+	known := s.whilePeopleAreKnown
 	return append([]route{
 		{http.MethodPost, "/api/connect", "postConnect", who, s.postConnect()},
 		{http.MethodGet, "/api/connect/links", "getConnectLinks", who, s.getConnectLinks()},
@@ -49,16 +50,18 @@ func (s *Server) connectRoutes() []route {
 		{http.MethodGet, "/api/connect/{attempt}", "getConnect", who, s.getConnect()},
 		{http.MethodPost, "/api/platforms/{platformId}/disconnect", "postPlatformsDisconnect", who, s.postDisconnect()},
 
-		page(http.MethodGet, patternConnectStart, "getConnectStart", s.getConnectStart, paramStart),
+		page(http.MethodGet, patternConnectStart, "getConnectStart", known(s.getConnectStart), paramStart),
 		page(http.MethodGet, patternConnectBack, "getConnectBack", s.getConnectBack, paramCallBack),
-		page(http.MethodGet, patternConnectChoose, "getConnectChoose", s.getConnectChoose, paramAttemptPage),
-		page(http.MethodPost, patternConnectChoose, "postConnectChoose", s.postConnectChoose, paramAttemptPage),
-		page(http.MethodGet, patternConnectLink, "getConnectLink", s.getConnectLink, paramBrowserLink),
-		page(http.MethodPost, patternConnectLink, "postConnectLink", s.postConnectLink, paramBrowserLink),
+		page(http.MethodGet, patternConnectChoose, "getConnectChoose", known(s.getConnectChoose), paramAttemptPage),
+		page(http.MethodPost, patternConnectChoose, "postConnectChoose", known(s.postConnectChoose), paramAttemptPage),
+		page(http.MethodGet, patternConnectLink, "getConnectLink", known(s.getConnectLink), paramBrowserLink),
+		page(http.MethodPost, patternConnectLink, "postConnectLink", known(s.postConnectLink), paramBrowserLink),
 	}, s.metaRoutes()...)
 }
 
-// whilePeopleAreKnown closes a page of connecting while it is not known who has left, before anything is taken: the same address works later.
+// whilePeopleAreKnown closes a page of connecting while it is not known who has left, before anything is taken: the same address works
+// later, until the sign-in expires (10 minutes after it was asked for, 15 after its choice was offered) or the link does.
+// [Server.getConnectBack] judges by itself.
 func (s *Server) whilePeopleAreKnown(serve endpointFunc) endpointFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if err := s.deps.PeopleKnown(); err != nil {

@@ -173,6 +173,30 @@ func TestPageIsConnectedInABrowser(t *testing.T) {
 	require.NotContains(t, b.logged(), word, "an address that nothing is served at")
 }
 
+// While it is not known who has left, a code is not redeemed. It stays in the address only where it can be later, in the browser that began.
+func TestCallBackWaitsUntilItIsKnownWhoLeft(t *testing.T) {
+	t.Parallel()
+	stale := &domain.Error{Code: domain.CodeUnavailable, Message: "it is not known who has left", RetryAfter: 2}
+	var known error
+	b := setupTenants(t, func(d *api.Deps) { d.PeopleKnown = func() error { return known } })
+	start, id := b.begun("agency", forClient1)
+	mine, other := &visitor{b: b}, &visitor{b: b}
+	back := atPlatform(t, mine.visit(start, nil))
+	otherStart, _ := b.begun("agency", forClient1)
+	atPlatform(t, other.visit(otherStart, nil)) // so that it has a cookie of its own
+	known = stale
+	require.Equal(t, http.StatusForbidden, (&visitor{b: b}).refusedBack(back).status, "a browser without a cookie")
+	require.Equal(t, http.StatusForbidden, other.refusedBack(back).status, "another browser")
+	require.Equal(t, http.StatusNotFound, mine.refusedBack("/connect/1?code=SECRETCODE&state=forged").status)
+	held := mine.visit(back, nil)
+	require.Equal(t, http.StatusServiceUnavailable, held.status, held.body)
+	require.Contains(t, held.body, stale.Message)
+	known = nil
+	require.Equal(t, connectAt+"/connect/choose/"+id, mine.visit(back, nil).header.Get("Location"), "the same address works later")
+	known = stale
+	require.Equal(t, http.StatusServiceUnavailable, mine.visit("/connect/choose/"+id, nil).status)
+}
+
 func TestTwoTabsGoOnSideBySide(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)

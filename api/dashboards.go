@@ -30,6 +30,9 @@ func (s *Server) getDashboard(w http.ResponseWriter, r *http.Request) error {
 	}
 	view, err := s.deps.Dashboards.Dashboard(r.Context(), request)
 	if domain.CodeOf(err) == domain.CodeNotFound && p.Roles.Has(RoleAgency) {
+		if err := s.deps.PeopleKnown(); err != nil { // to create is to change
+			return err
+		}
 		_, err = s.deps.DashboardCommands.Open(r.Context(), commands.OpenDashboard{
 			Caller: caller(r, p, parent, RoleAgency), SubAccount: subAccount,
 		})

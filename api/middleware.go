@@ -56,7 +56,8 @@ func RequestID(ctx context.Context) string { return infoOf(ctx).id }
 func recordUser(ctx context.Context, user string) { infoOf(ctx).user = user }
 
 // withRequestID makes an id for the request and answers it as X-Request-Id. What the caller wrote there is logged beside it and
-// never recorded: a log that forgets nothing must hold no text of a stranger's choice.
+// never recorded: a log that forgets nothing should hold no text of a stranger's choice. Of those headers it has Traceparent alone, in
+// its strict form of hex digits, and outside of the record's hash.
 func withRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info := &requestInfo{id: rand.Text()}

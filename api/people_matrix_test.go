@@ -311,7 +311,9 @@ func (m *matrixCase) open() {
 		m.streams = append(m.streams, s)
 	}
 	m.openSocket()
-	m.polled, _ = m.openPolling(accessEnded)
+	sid, refused := m.openPolling(accessEnded)
+	require.False(m.t, refused, "it is connected")
+	m.polled = sid
 }
 
 // openSocket opens a websocket as the stock Socket.IO client does with `transports: ["websocket"]`.

@@ -172,10 +172,11 @@ func TestFewAreRemembered(t *testing.T) {
 }
 
 // closedWhileUnknown is what somebody who has left would want most, besides what auditors read.
+// The call-back of platforms is closed to the browser that began: TestCallBackWaitsUntilItIsKnownWhoLeft.
 var closedWhileUnknown = []string{
 	"PUT /api/projects/dashboard/{id}", "PUT /api/connections/{connection}/tokens", "POST /api/accounts", "POST /api/users",
 	"POST /api/connect", "POST /api/connect/links", "POST /api/connect/links/{link}/revoke", "POST /api/platforms/{platformId}/disconnect",
-	"GET /connect/start/{start}", "GET /connect/{network}", "GET /connect/choose/{attempt}", "POST /connect/choose/{attempt}",
+	"GET /connect/start/{start}", "GET /connect/choose/{attempt}", "POST /connect/choose/{attempt}",
 	"GET /connect/link/{token}", "POST /connect/link/{token}",
 }
 
@@ -216,6 +217,24 @@ func TestWhileNobodyKnowsWhoLeft(t *testing.T) {
 	}
 	require.ElementsMatch(t, closedWhileUnknown, closed)
 	require.Len(t, audits, 7, "four questions about a dashboard, the agency's history, its export, who read: %s", audits)
+}
+
+// An agency's GET of a missing dashboard creates it, which is a change; of one that is there, it reads.
+func TestNothingIsCreatedWhileNobodyKnowsWhoLeft(t *testing.T) {
+	t.Parallel()
+	stale := &domain.Error{Code: domain.CodeUnavailable, Message: "it is not known who has left", RetryAfter: 2}
+	known := error(stale)
+	b := setup(t, func(d *api.Deps) { d.PeopleKnown = func() error { return known } })
+	b.views[agency+"/"+client2] = view(client2, 3)
+	require.Equal(t, http.StatusOK, b.get(dashboardPath+client2, b.agencyToken()).status)
+	refused := b.get(dashboardPath+client1, b.agencyToken())
+	require.Equal(t, http.StatusServiceUnavailable, refused.status, refused.body)
+	require.Equal(t, stale.Message, refused.failure(t).Message)
+	require.Equal(t, http.StatusNotFound, b.get(dashboardPath+client1, b.token(agency, "auditor")).status, "who creates nothing is told what there is")
+	require.Empty(t, b.opened)
+	known = nil
+	require.Equal(t, http.StatusOK, b.get(dashboardPath+client1, b.agencyToken()).status)
+	require.Len(t, b.opened, 1)
 }
 
 func TestWithdrawnSubjects(t *testing.T) {

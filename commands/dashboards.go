@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -172,7 +173,7 @@ func (d *Dashboards) draft(c change, event domain.Data, head domain.StreamHead) 
 	draft := nextDraft(c.ParentAccount, c.need.Primary, event, head, d.Now())
 	c.sign(&draft.Envelope)
 	audit := &draft.Envelope.Audit
-	audit.CommandID, audit.IdempotencyKey, audit.RequestDigest = c.commandID, keyDigest(c.name()), c.digest
+	audit.CommandID, audit.IdempotencyKey, audit.RequestDigest = c.commandID, keyDigest(c.Caller, c.name()), c.digest
 	return draft
 }
 
@@ -246,13 +247,18 @@ func (c change) open() error {
 // name is the key that a repetition is known by.
 func (c change) name() string { return cmp.Or(c.key, c.commandID) }
 
-// keyDigest is what the log and the tables hold in the place of an idempotency key, hex SHA-256: callers write there what they
-// like, and the log forgets nothing. "" stays "".
-func keyDigest(key string) string {
+// keyDigest is what the log and the tables hold in the place of an idempotency key: callers write there what they like, and the log
+// forgets nothing. It is the hex SHA-256 of agency, subject and key, each behind its length in bytes (8 of them, big-endian), so that
+// one key of two callers is no link between them. Whoever guesses a key can still confirm it. "" stays "".
+func keyDigest(c Caller, key string) string {
 	if key == "" {
 		return ""
 	}
-	sum := sha256.Sum256([]byte(key))
+	var text []byte
+	for _, part := range []string{c.ParentAccount, c.UserID, key} {
+		text = append(binary.BigEndian.AppendUint64(text, uint64(len(part))), part...)
+	}
+	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }
 

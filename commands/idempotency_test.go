@@ -186,4 +186,11 @@ func TestKeysAreRecordedAsDigests(t *testing.T) {
 	again, err = p.Update(t.Context(), put(north, users(sam), key(s.records[1].Envelope.Audit.CommandID)))
 	require.NoError(t, err)
 	require.True(t, again.Replayed, "a command without a key is known by its id")
+
+	mine := s.records[0].Envelope.Audit
+	_, err = p.Update(t.Context(), put(north, users(nina, sam), key(address), func(u *commands.UpdateDashboard) { u.UserID = "bob" }))
+	require.NoError(t, err)
+	last := s.records[len(s.records)-1].Envelope.Audit
+	require.Equal(t, "bob", last.Actor)
+	require.NotEqual(t, mine.IdempotencyKey, last.IdempotencyKey, "one key of two callers is no link between them")
 }

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -24,8 +25,10 @@ var importSpace = uuid.MustParse("6f0c3c0a-51f5-4f0c-9f0e-6a8d2f3b7c11")
 // Import makes events of legacy rows, with their old times. An error of a method that makes a draft says why
 // the row cannot be taken.
 type Import struct {
-	World        *ImportWorld
-	Secrets      TokenStore  // nil: nothing is stored, for a dry run
+	World   *ImportWorld
+	Secrets TokenStore // nil: nothing is stored, for a dry run
+	// Looked, in a pass that stores nothing and only says what it would store, are digests of that, by ref: for its later rows. Nil: it stores.
+	Looked       map[string][sha256.Size]byte
 	Places       TokenPlaces // which connections wait for a sign-in: their tokens are replaced; nil: none does
 	ReplaceAll   bool        // tokens are replaced in any case
 	GrowthWindow time.Duration

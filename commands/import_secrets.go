@@ -3,6 +3,7 @@ package commands
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 
@@ -37,6 +38,12 @@ func (i Import) SealTokens(ctx context.Context, c domain.DirectoryConnection, ro
 	if i.Secrets == nil {
 		return SecretStored, nil
 	}
+	if same, looked := i.looked(c.SecretRef, string(row.AccessToken)); looked {
+		if same || !i.ReplaceAll { // what was stored a row before waits for nobody
+			return SecretKept, nil
+		}
+		return SecretReplaced, i.put(ctx, c.SecretRef, string(row.AccessToken), nil, domain.SecretTimes{})
+	}
 	stored := StoredTokens{AccessToken: string(row.AccessToken), RefreshToken: string(row.RefreshToken), InstagramLogin: row.InstagramLogin}
 	if c.ExpiresAt != nil {
 		stored.ExpiresAt = *c.ExpiresAt
@@ -65,10 +72,25 @@ func (i Import) SealTokens(ctx context.Context, c domain.DirectoryConnection, ro
 	if err != nil {
 		return 0, err
 	}
-	if err := i.Secrets.Put(ctx, c.SecretRef, sealed, stored.Times(taken)); err != nil {
+	if err := i.put(ctx, c.SecretRef, stored.AccessToken, sealed, stored.Times(taken)); err != nil {
 		return 0, fmt.Errorf("store the tokens of connection %d: %w", c.ID, err)
 	}
 	return outcome, nil
+}
+
+// looked tells whether a row before would have stored something under a ref, in a pass that stores nothing, and whether it is the same.
+func (i Import) looked(ref, secret string) (same, looked bool) {
+	before, looked := i.Looked[ref]
+	return looked && before == sha256.Sum256([]byte(secret)), looked
+}
+
+// put stores a sealed secret; a pass that stores nothing keeps its digest.
+func (i Import) put(ctx context.Context, ref, secret string, sealed []byte, times domain.SecretTimes) error {
+	if i.Looked != nil {
+		i.Looked[ref] = sha256.Sum256([]byte(secret))
+		return nil
+	}
+	return i.Secrets.Put(ctx, ref, sealed, times)
 }
 
 // place is what the tables show of a connection; nothing when they do not have it yet.
@@ -88,6 +110,11 @@ func (i Import) SealPassword(ctx context.Context, user domain.DirectoryUser, row
 	if i.Secrets == nil {
 		return SecretStored, nil
 	}
+	if same, looked := i.looked(user.PasswordRef, string(row.Hash)); same {
+		return SecretKept, nil
+	} else if looked {
+		return SecretStored, i.put(ctx, user.PasswordRef, string(row.Hash), nil, domain.SecretTimes{})
+	}
 	stored, err := i.Secrets.Get(ctx, user.PasswordRef)
 	switch {
 	case err == nil && bytes.Equal(stored, []byte(row.Hash)):
@@ -95,7 +122,7 @@ func (i Import) SealPassword(ctx context.Context, user domain.DirectoryUser, row
 	case err != nil && domain.CodeOf(err) != domain.CodeNotFound:
 		return 0, fmt.Errorf("look for the password hash of user %s: %w", user.ID, err)
 	}
-	if err := i.Secrets.Put(ctx, user.PasswordRef, []byte(row.Hash), domain.SecretTimes{Taken: i.Now}); err != nil {
+	if err := i.put(ctx, user.PasswordRef, string(row.Hash), []byte(row.Hash), domain.SecretTimes{Taken: i.Now}); err != nil {
 		return 0, fmt.Errorf("store the password hash of user %s: %w", user.ID, err)
 	}
 	return SecretStored, nil

@@ -2,6 +2,7 @@ package commands_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -246,6 +247,37 @@ func TestImportConnections(t *testing.T) {
 	row.Connection.MemberID = 8
 	_, err = use.Connection(row)
 	require.ErrorIs(t, err, commands.ErrNoMember)
+}
+
+// The pass before says what the one that stores does, row by row, and keeps no secret.
+func TestImportLooksBeforeItSeals(t *testing.T) {
+	t.Parallel()
+	for _, replace := range []bool{false, true} {
+		present := func() importSecrets {
+			return importSecrets{"connection/71": []byte(`{"access_token":"first"}`), "user/2/password": []byte("first")}
+		}
+		looked, stored := present(), present()
+		look := commands.Import{Secrets: looked, Looked: map[string][sha256.Size]byte{}, ReplaceAll: replace}
+		store := commands.Import{Secrets: stored, ReplaceAll: replace}
+		for _, secret := range []string{"first", "first", "second", "second", "first"} {
+			for id := range int64(2) {
+				connection := domain.DirectoryConnection{ID: 70 + id, SecretRef: fmt.Sprint("connection/", 70+id)}
+				tokens := legacy.MemberAuth{Connection: connection, AccessToken: legacy.Secret(secret)}
+				want, err := store.SealTokens(t.Context(), connection, tokens)
+				require.NoError(t, err)
+				said, err := look.SealTokens(t.Context(), connection, tokens)
+				require.NoError(t, err)
+				require.Equal(t, want, said, "%s of connection %d, replace %t", secret, connection.ID, replace)
+				user := domain.DirectoryUser{ID: fmt.Sprint(id + 1), PasswordRef: fmt.Sprintf("user/%d/password", id+1)}
+				want, err = store.SealPassword(t.Context(), user, legacy.Password{Hash: legacy.Secret(secret)})
+				require.NoError(t, err)
+				said, err = look.SealPassword(t.Context(), user, legacy.Password{Hash: legacy.Secret(secret)})
+				require.NoError(t, err)
+				require.Equal(t, want, said, "%s of user %s", secret, user.ID)
+			}
+		}
+		require.Equal(t, present(), looked, "it stores nothing")
+	}
 }
 
 // places are the connections that the tables show.

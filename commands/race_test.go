@@ -39,7 +39,7 @@ func TestUpdateAppendsOneRecord(t *testing.T) {
 	require.NotEqual(t, d.Envelope.ID, d.Envelope.Audit.CommandID)
 	require.Equal(t, domain.Audit{
 		Actor: "ada", Role: "agency", OnBehalfOf: "bob", CommandID: d.Envelope.Audit.CommandID, RequestID: "r1",
-		IdempotencyKey: "6ab9f1eb8f7d3388f4f9d586f66e99fd54080df2c446f0e58668b09c08a16dd0", RequestDigest: "digest of " + north,
+		IdempotencyKey: "736a84486e02f2f80b2022329854b1f2857f61968983cde0abf61ffb6d37688a", RequestDigest: "digest of " + north,
 	}, d.Envelope.Audit)
 }
 

@@ -21,7 +21,7 @@ type UpdateDashboard struct {
 func (d *Dashboards) Update(ctx context.Context, u UpdateDashboard) (Result, error) {
 	need := domain.FactsNeed{
 		ParentAccount: u.ParentAccount, Primary: u.Change.Primary,
-		Subject: u.UserID, IdempotencyKey: keyDigest(u.IdempotencyKey),
+		Subject: u.UserID, IdempotencyKey: keyDigest(u.Caller, u.IdempotencyKey),
 	}
 	if u.Change.SubAccountIDs != nil {
 		need.Accounts = *u.Change.SubAccountIDs

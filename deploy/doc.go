@@ -8,9 +8,9 @@
 //	deploy.go    the embedded files
 //	topics.json  the topics of the log: partition counts (fixed for ever), replication, settings
 //	Dockerfile, Dockerfile.dockerignore  static image without shell or libc, not root
-//	compose.yaml  the image with Apache Kafka and PostgreSQL on one machine; a test compares it with the settings below
+//	compose.yaml  the image with Apache Kafka and PostgreSQL on one machine; a test of cmd/ledgerboard compares it with the program's settings
 //	ledgerboard.service  systemd unit
-//	ledgerboard.env.example  the settings that an installation looks at, for both
+//	ledgerboard.env.example  every setting that an installation may set, for both
 //
 // # Non-obvious
 //

@@ -39,10 +39,7 @@ func RegisteredConnection(agency string, platform Platform, kind AccountType, ex
 }
 
 // RegisteredSecretRef names the tokens of a registered connection.
-func RegisteredSecretRef(connection int64) string { return RegisteredSecrets + number(connection) }
-
-// RegisteredSecrets is what the names of tokens of registered connections begin with; the connection's id follows.
-const RegisteredSecrets = appOfMain + "/"
+func RegisteredSecretRef(connection int64) string { return appOfMain + "/" + number(connection) }
 
 // computed is 2^52 and the first 51 bits of SHA-256 over the parts, each after its length in eight bytes: no two lists of parts are
 // the same bytes.

@@ -9,7 +9,7 @@ type FactsNeed struct {
 	Accounts       []string // named in the body
 	Users          []string // named in the body
 	Subject        string   // with IdempotencyKey: whose earlier command to look for
-	IdempotencyKey string   // hex SHA-256; "": look for none
+	IdempotencyKey string   // as [Audit] has it; "": look for none
 	Partition      int32    // of the agency's stream
 
 	// Skip is the parked record that an operator wants to leave out; nil: a command. It is the one thing that a parked

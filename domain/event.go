@@ -47,7 +47,7 @@ type Audit struct {
 	OnBehalfOf     string // ce_onbehalfof
 	CommandID      string // ce_commandid
 	RequestID      string // ce_requestid: made by us, never what a caller wrote
-	IdempotencyKey string // ce_idempotencykey: hex SHA-256 of the caller's key, else of the command's id
+	IdempotencyKey string // ce_idempotencykey: hex SHA-256 of agency, actor and the caller's key, else the command's id
 	RequestDigest  string // ce_requestdigest: hex SHA-256 of method, path and canonical body
 }
 

@@ -12,7 +12,8 @@ import (
 )
 
 // What posts say and where they are shown is on topic contents, which forgets. Of topic metrics, which does not, each member that can hold
-// words is listed here: ids, and names of figures, kinds, reasons and facets.
+// words is listed here: ids, and names of figures, kinds, reasons, facets
+// and places.
 func TestMetricsEventsHoldNoTexts(t *testing.T) {
 	t.Parallel()
 	tenant := []string{"parent_account", "account_id"}
@@ -22,8 +23,8 @@ func TestMetricsEventsHoldNoTexts(t *testing.T) {
 		"metrics.post_registered.v1": append([]string{"external_id", "origin", "post_type"}, tenant...),
 		"metrics.account_read.v1": append([]string{
 			"figures.name", "figures.kind", "figures.source", "figures.day", "figures.window", "missing.name", "missing.reason",
-			"missing.detail", // our sentence: TestWordsOfPlatformsAreKeptFor30Days
-			"demographics.facet", "demographics.values.*",
+			"missing.detail",                                                                              // our sentence: TestWordsOfPlatformsAreKeptFor30Days
+			"demographics.facet", "demographics.values.*", "demographics.names.*", "demographics.names.*", // places and their names
 		}, tenant...),
 	}
 	registry := domain.NewRegistry()
@@ -55,13 +56,13 @@ func wordsOf(path string, of reflect.Type) (members []string) {
 	case of.Kind() == reflect.Map:
 		members = append(wordsOf(path+".*", of.Key()), wordsOf(path+".*", of.Elem())...)
 	case of.Kind() == reflect.Struct:
-		for field := range of.NumField() {
-			name, _, _ := strings.Cut(of.Field(field).Tag.Get("json"), ",")
+		for field := range of.Fields() {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 			switch {
-			case of.Field(field).Anonymous && name == "":
-				members = append(members, wordsOf(path, of.Field(field).Type)...)
+			case field.Anonymous && name == "":
+				members = append(members, wordsOf(path, field.Type)...)
 			case name != "-":
-				members = append(members, wordsOf(strings.TrimPrefix(path+"."+name, "."), of.Field(field).Type)...)
+				members = append(members, wordsOf(strings.TrimPrefix(path+"."+name, "."), field.Type)...)
 			}
 		}
 	}

@@ -55,7 +55,8 @@ type DataImported struct {
 	Files           []ImportedFile `json:"files"`
 	Entities        int            `json:"entities"`
 	Connections     int            `json:"connections"`
-	Users           int            `json:"users"` // that get a password
+	Tokens          int            `json:"tokens,omitempty"` // of connections, that are sealed; absent: none
+	Users           int            `json:"users"`            // that get a password
 	Dashboards      int            `json:"dashboards"`
 	Posts           int            `json:"posts"`
 	AccountReadings int            `json:"account_readings"`

@@ -40,7 +40,7 @@ func isHeartbeat(ev Event) bool {
 func explainCompacted(r *Report, parked []ParkedAt) (keys []string) {
 	for i := range r.Tables {
 		t := &r.Tables[i]
-		if t.FirstDifference == nil || t.FirstDifference.Live == nil || t.FirstDifference.Candidate != nil {
+		if t.FirstDifference == nil || t.FirstDifference.In != "live" {
 			continue
 		}
 		key, ok := logKey(t.Name, t.FirstDifference.Key)

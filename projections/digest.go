@@ -1,7 +1,9 @@
 package projections
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -136,7 +138,7 @@ func (s tableSide) partDigests(ctx context.Context, t tableShape, tenant string,
 type fullRow struct {
 	Key  []string
 	Hash int64
-	Row  map[string]any
+	Row  map[string]json.RawMessage
 }
 
 // partRows reads the rows of some parts of a tenant, by key.
@@ -194,24 +196,28 @@ func firstDifference(ctx context.Context, live, candidate tableSide, t tableShap
 		if inLive == inCandidate && l.Hash == c.Hash {
 			continue
 		}
-		d := &Difference{Tenant: tenant, Live: l.Row, Candidate: c.Row, Key: map[string]string{}}
+		d := &Difference{Tenant: tenant, Key: map[string]string{}, In: "both", Event: eventBehind(l.Row, c.Row)}
 		values := l.Key
-		if !inLive {
-			values = c.Key
+		switch {
+		case !inCandidate:
+			d.In = "live"
+		case !inLive:
+			d.In, values = "candidate", c.Key
+		default:
+			d.Columns = slices.DeleteFunc(slices.Sorted(maps.Keys(l.Row)), func(column string) bool { return bytes.Equal(l.Row[column], c.Row[column]) })
 		}
 		for i, column := range t.Key {
 			d.Key[column] = values[i]
 		}
-		d.Event = eventBehind(l.Row, c.Row)
 		return d, nil
 	}
 	return nil, nil //nolint:nilnil // rows of one key twice: the counts say it
 }
 
 // eventBehind returns the id of the event of a row, where the row has one.
-func eventBehind(rows ...map[string]any) string {
+func eventBehind(rows ...map[string]json.RawMessage) (id string) {
 	for _, row := range rows {
-		if id, ok := row["event_id"].(string); ok {
+		if json.Unmarshal(row["event_id"], &id) == nil && id != "" {
 			return id
 		}
 	}

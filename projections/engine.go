@@ -146,6 +146,9 @@ func newWork(c Config) (work, error) {
 // Name returns the projection's name.
 func (e *Engine) Name() string { return e.projector.Name() }
 
+// Topic is the topic that it folds.
+func (e *Engine) Topic() string { return e.projector.Topic() }
+
 // Run projects until ctx is done; it returns nil then. What can be mended from outside (no database,
 // a pause) is waited for, and shows in Status.
 func (e *Engine) Run(ctx context.Context) error {

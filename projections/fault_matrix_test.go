@@ -54,7 +54,7 @@ func TestVerificationRefuses(t *testing.T) {
 	}{
 		"a row edited by SQL":     {bulkTally{}, "update lb_tally_g1.tally set n = 7 where id = 'post-1-000000'", "post-1-000000"},
 		"a row removed by SQL":    {bulkTally{}, "delete from lb_tally_g1.tally where id = 'post-1-000000'", "post-1-000000"},
-		"a projector with a bug":  {forgetful{}, "", `"candidate": null`},
+		"a projector with a bug":  {forgetful{}, "", `"in": "live"`},
 		"a checkpoint set by SQL": {bulkTally{}, "update checkpoints set next_offset = next_offset - 1 where generation = 1 and next_offset > 0", "post-"},
 	} {
 		t.Run(name, func(t *testing.T) {

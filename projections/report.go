@@ -22,6 +22,8 @@ type Report struct {
 	Took      string          `json:"took"`
 	// Note says why nothing was compared.
 	Note string `json:"note,omitempty"`
+	// Behind says why the tables are not what the log says although they are up to Positions: what stands behind is not folded.
+	Behind string `json:"behind,omitempty"`
 }
 
 // Versions are those of the projectors that made the tables.
@@ -42,13 +44,15 @@ type TableReport struct {
 	Note string `json:"note,omitempty"`
 }
 
-// Difference is a row that differs: a version that is null is not there.
+// Difference is a row that differs. It names columns and no values: reports are kept, and what they say of people outlives an erasure.
 type Difference struct {
-	Tenant    string            `json:"tenant"` // parent_account; "" where rows belong to no agency
-	Key       map[string]string `json:"key"`
-	Live      map[string]any    `json:"live"`
-	Candidate map[string]any    `json:"candidate"`
-	Event     string            `json:"event,omitempty"` // the id of the event behind the row, where the row has it
+	Tenant string            `json:"tenant"` // parent_account; "" where rows belong to no agency
+	Key    map[string]string `json:"key"`
+	// In says where the row is: live, candidate, both.
+	In string `json:"in"`
+	// Columns are those that differ where the row is in both, in order of their names.
+	Columns []string `json:"columns,omitempty"`
+	Event   string   `json:"event,omitempty"` // the id of the event behind the row, where the row has it
 }
 
 // ParkedReport compares what is set aside.

@@ -77,7 +77,8 @@ func (c Connecting) PagesNamed(ctx context.Context, parent string, refs []domain
 		platforms[i], kinds[i], external[i] = int(ref.Platform), int(ref.AccountType), ref.ExternalID
 	}
 	return c.pages(ctx, ` where s.parent_account = $1
-		and (s.p_id, s.a_type, case s.p_id when $5::smallint then regexp_replace(s.external_id, '^.*:', '') else s.external_id end) in (select p, k, e from unnest($2::smallint[], $3::smallint[], $4::text[]) as asked(p, k, e))
+		and (s.p_id, s.a_type, case s.p_id when $5::smallint then regexp_replace(s.external_id, '^.*:', '') else s.external_id end)
+		  in (select p, k, e from unnest($2::smallint[], $3::smallint[], $4::text[]) as asked(p, k, e))
 		order by s.connected desc, s.id`, parent, platforms, kinds, external, int(domain.LinkedIn))
 }
 

@@ -126,7 +126,7 @@ const platformsSQL = `
 		            when n.captured_at is null then 'waiting'
 		            else 'ok' end as state,
 		       coalesce(f.class, ''),
-		       case when not s.connected then ` + NotConnected + `
+		       case when not s.connected then ''
 		            when ` + awaitsSignIn + ` then st.reason
 		            when ` + pausedByOperator + ` then 'An operator has paused it. Ask the operator of this service.'
 		            else coalesce(f.reason, '') end,
@@ -164,6 +164,11 @@ func (e Entities) platforms(scope Scope, q PlatformsQuery, id int64) PageQuery[C
 				&p.ProfileName, &p.ConnectionID, &p.State, &p.ReasonClass, &p.Reason, &p.RetryAt, &p.Failures, &p.NextDue, &p.Pace, &p.ExpiresAt,
 				&p.SignInBefore, &p.DataAccessExpiresAt, &granted, &p.TokenStoredAt, &p.LastReadAt, &p.LastPostsAt, &p.CreatedAt, &p.UpdatedAt, &p.UserID)
 			p.PlatformRef = PlatformRefOf(p.Platform)
+			if p.State == PlatformDisconnected {
+				p.Reason = NotConnected(domain.DirectorySocialAccount{
+					ParentAccount: scope.ParentAccount, Platform: p.Platform, AccountType: p.AccountType, ExternalID: p.ProfileID, ConnectionID: p.ConnectionID,
+				})
+			}
 			switch p.State {
 			case PlatformDisconnected, PlatformReconnect, PlatformPaused, PlatformUnsubscribed:
 				p.NextDue = nil

@@ -3,6 +3,7 @@ package readmodels_test
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -165,6 +166,11 @@ func TestWhyAPageIsNotConnected(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, readmodels.PlatformDisconnected, p.State)
 		require.Equal(t, want, p.Reason, "connection %d", connection.ID)
+		erased := commands.EraseDraft(domain.KindConnection, strconv.FormatInt(connection.ID, 10), time.Now().Add(time.Hour))
+		require.NoError(t, log.Append(t.Context(), erased))
+		p, err = entities.Platform(t.Context(), readmodels.Scope{ParentAccount: agencyA}, 5)
+		require.NoError(t, err)
+		require.Equal(t, want, p.Reason, "connection %d, erased with a person", connection.ID)
 	}
 }
 

@@ -25,10 +25,16 @@ const (
 	subscribed = `(` + NoneNeeded + ` or exists (
 	    select from tSubscriptions b where b.account_id in (s.account_id, s.parent_account)
 	      and b.starts_at <= t.now and (b.ends_at is null or b.ends_at > t.now)))`
-	// NotConnected is why the account is not connected, if it is not: what was connected by a sign-in here was disconnected here, all else by the main
-	// application, whether it told the page or registered it. Computed ids begin at 2^52.
-	NotConnected = `case when s.connection_id < (1::bigint << 52) or c.secret_ref = '` + domain.RegisteredSecrets + `' || s.connection_id
-	    then 'It is not connected in the main application.' else 'It was disconnected here. Connect it again to have it read.' end`
 	// ReadNow is whether nothing but its due time keeps a connected account from being read.
 	ReadNow = `not ` + awaitsSignIn + ` and not ` + pausedByOperator + ` and ` + subscribed
 )
+
+// NotConnected is why a social account is not connected, which is not: what was connected by a sign-in here was disconnected here, all else by the
+// main application, whether it told the page or registered it. The ids tell, also when the connection is erased. Of the account it takes the agency,
+// platform, type, platform's id and connection.
+func NotConnected(s domain.DirectorySocialAccount) string {
+	if domain.Computed(s.ConnectionID) && s.ConnectionID != domain.RegisteredConnection(s.ParentAccount, s.Platform, s.AccountType, s.ExternalID) {
+		return "It was disconnected here. Connect it again to have it read."
+	}
+	return "It is not connected in the main application."
+}

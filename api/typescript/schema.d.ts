@@ -2793,9 +2793,9 @@ export interface components {
              * @description People (a stock): how many follow.
              */
             followers: number;
-            /** @description at LinkedIn in English, and the URN of a place whose name is not known yet */
+            /** @description as the platform gives it; LinkedIn's places in English, and by their URN until the name is known */
             name: string;
-            /** @description LinkedIn's URN of a place: two places may have one name, and are two parts; null elsewhere */
+            /** @description LinkedIn's URN of a place: two places of one name are two parts; null elsewhere */
             place: string | null;
         };
         /** @description One reading or export. */

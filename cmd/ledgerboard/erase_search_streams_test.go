@@ -62,14 +62,14 @@ func heardOn(t *testing.T, a *process, base string) map[string][]byte {
 			if path == "/api/notices" {
 				request.Header.Set("Last-Event-ID", eraseAgency+".0")
 			}
-			response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
+			response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request) //nolint:bodyclose // closed below, when the stream ends
 			require.NoError(t, err)
 			require.Equal(t, http.StatusOK, response.StatusCode, path)
 			said := &lockedBuffer{}
 			heard["stream "+path+" as "+role] = said
 			go func() {
+				defer response.Body.Close()
 				_, _ = io.Copy(said, response.Body) // it ends with the context
-				response.Body.Close()
 			}()
 		}
 		heard["socket as "+role] = socketOf(t, base, tokens[role])

@@ -28,6 +28,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 // loggedTexts are what the person is known by, has said and is shown with, soughtTexts also what a platform said of it; saidByBoth the agency
@@ -136,8 +137,10 @@ func (f forgetful) forget(t *testing.T, backup func()) {
 		seedErasure(t, a)
 		seedFigures(t, a)
 		seedSought(t, a)
+		seedSignIns(t, a)
 		before := evidenceOf(t, a, base)
 		requireNone(t, map[string][]byte{"statistics of the planner": before["statistics of the planner"]}, soughtTexts)
+		require.NoError(t, vault.NewConnecting(a.KeptPool).Purge(t.Context(), time.Now().Add(2*time.Hour)), "a day after they end sign-ins are forgotten")
 		for _, text := range append(slices.Clone(soughtTexts), saidByBoth) {
 			for _, where := range []string{"table", "dump", "answer"} {
 				if where == "answer" && text == platformSaid {
@@ -289,12 +292,27 @@ func seedSought(t *testing.T, a *process) {
 		Change: domain.UpdateDashboard{Primary: eraseClient, AllowClientDashboard: new(true)},
 	})
 	require.NoError(t, err)
-	_, err = a.KeptPool.Exec(ctx, `insert into platform_words (kind, class, social_account_id, words, said_at) values ('account_insights', 'permission', 700, $2, $1)`, now, platformSaid)
+	// Three of one value: so common a one the planner would keep.
+	_, err = a.KeptPool.Exec(ctx, `
+		insert into platform_words (kind, class, social_account_id, words, said_at)
+		select kind, 'permission', 700, $2, $1 from unnest(array['account_insights', 'post_insights', 'history']) kind`, now, platformSaid)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		return a.countsOf(t, "select count(*) from post_contents where external_id = 'both'")+a.countsOf(t, "select count(*) from tSPosts where external_id = 'both'")+
 			a.countsOf(t, "select count(*) from tSAccounts where name = 'Ernas Profil'")+a.countsOf(t, "select count(*) from accounts where active") == 7
 	}, 30*time.Second, 10*time.Millisecond)
+}
+
+// seedSignIns adds three sign-ins of one outcome, so common a one that the planner would keep it. They end within two hours.
+func seedSignIns(t *testing.T, a *process) {
+	t.Helper()
+	outcome := domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: 700, PID: domain.LinkedIn, Name: "Ernas Profil"}}}
+	_, err := a.KeptPool.Exec(t.Context(), `
+		insert into connect_attempts (id, start, parent_account, account_id, user_id, role, platform, redirect_uri, return_to, social_account, step,
+			outcome, created_at, expires_at)
+		select gen_random_uuid(), n::text::bytea, $1, $2, $3, 'agency', $4, '', '', 0, 'done', $5, $6, $6 from generate_series(1, 3) n`,
+		eraseAgency, eraseClient, eraseStaff, int(domain.LinkedIn), outcome, time.Now().Add(time.Hour))
+	require.NoError(t, err)
 }
 
 // requireNone requires that no place holds one of the texts.

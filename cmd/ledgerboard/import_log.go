@@ -205,7 +205,7 @@ func (i *importing) stream(ctx context.Context, parent string) (commands.ImportS
 func (i *importing) appendAll(ctx context.Context, checked importReport) (importReport, error) {
 	n := checked.Imported
 	record := domain.DataImported{
-		Entities: n.Entities, Connections: n.Connections, Users: n.Passwords, Dashboards: n.Dashboards, Posts: n.Posts,
+		Entities: n.Entities, Connections: n.Connections, Tokens: n.Tokens, Users: n.Passwords, Dashboards: n.Dashboards, Posts: n.Posts,
 		AccountReadings: n.AccountReadings, PostReadings: n.PostReadings,
 	}
 	if n != (importCounts{}) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -51,7 +52,7 @@ func (i *importing) pass(ctx context.Context, bars io.Writer, real bool) (import
 	if i.secrets != nil {
 		p.Secrets = i.secrets
 		if !real {
-			p.Secrets = secretsLookedAt{i.secrets, map[string][]byte{}}
+			p.Looked = map[string][sha256.Size]byte{}
 		}
 		if i.places.Pool != nil {
 			p.Places = i.places
@@ -66,25 +67,6 @@ func (i *importing) pass(ctx context.Context, bars io.Writer, real bool) (import
 		}
 	}
 	return p.report, p.dashboards(ctx)
-}
-
-// secretsLookedAt are the secrets before a pass that stores none: what it would store is there for its later rows alone.
-type secretsLookedAt struct {
-	commands.TokenStore
-
-	stored map[string][]byte // by ref
-}
-
-func (s secretsLookedAt) Get(ctx context.Context, ref string) ([]byte, error) {
-	if secret, ok := s.stored[ref]; ok {
-		return secret, nil
-	}
-	return s.TokenStore.Get(ctx, ref)
-}
-
-func (s secretsLookedAt) Put(_ context.Context, ref string, secret []byte, _ domain.SecretTimes) error {
-	s.stored[ref] = secret
-	return nil
 }
 
 // each takes the rows of an importer's files. What is wrong with a row refuses it; another error ends the pass.
@@ -161,7 +143,7 @@ func (p *importPass) take(ctx context.Context, in importer, at place, r *legacy.
 		return nil
 	}
 	news := false
-	if d.seal != nil { // whether a secret is here already a dry run cannot say: it opens no database
+	if d.seal != nil { // a pass that is not real only looks whether the secret is here; a dry run opens no database, and takes each as new
 		if news, err = d.seal(ctx); err != nil {
 			return err
 		}

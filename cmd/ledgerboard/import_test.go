@@ -131,8 +131,9 @@ func TestImportMovesIn(t *testing.T) {
 	require.ErrorContains(t, err, "--replace-tokens")
 }
 
-// Users are told with the reference to a password from the beginning: what counts an import of passwords is what it seals.
-func TestImportCountsThePasswordsThatItSeals(t *testing.T) {
+// Users are told with the reference to a password from the beginning, and connections with that to their tokens: what counts an import of passwords
+// or of newer tokens is what it seals.
+func TestImportCountsTheSecretsThatItSeals(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	users := moving(dir)
 	users.MemberAuth, users.Preferences, users.Posts, users.AccountInsights, users.PostInsights, users.Passwords = nil, nil, nil, nil, nil, nil
@@ -154,12 +155,29 @@ func TestImportCountsThePasswordsThatItSeals(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, [2]importCounts{{Passwords: c.imported}, {Passwords: c.unchanged}}, [2]importCounts{report.Imported, report.Unchanged})
 	}
+	tokens := passwords
+	tokens.Passwords, tokens.ReplaceTokens = nil, true
+	rows, err = os.ReadFile(sample("tMemberAuth.csv"))
+	require.NoError(t, err)
+	newer := filepath.Join(t.TempDir(), "tMemberAuth.csv")
+	require.NoError(t, os.WriteFile(newer, []byte(strings.ReplaceAll(string(rows), "invented-tiktok-token", "invented-newer")), 0o600))
+	for _, c := range []struct {
+		file string
+		want importCounts
+	}{{sample("tMemberAuth.csv"), importCounts{Connections: allOfIt.Connections, Tokens: 2}}, {newer, importCounts{Tokens: 1}}} {
+		tokens.MemberAuth = []string{c.file}
+		report, _, err = runImport(t, tokens)
+		require.NoError(t, err)
+		require.Equal(t, c.want, report.Imported)
+	}
 	withService(t, dir, func(a *process, _ string) {
-		rows, err := a.ReadPool.Query(t.Context(), `select (data->>'users')::int from operations_trail where event_type = $1 order by time`, domain.DataImported{}.EventType())
+		rows, err := a.ReadPool.Query(t.Context(), `
+			select (data->>'users')::int, coalesce((data->>'tokens')::int, 0) from operations_trail where event_type = $1 order by time`,
+			domain.DataImported{}.EventType())
 		require.NoError(t, err)
-		users, err := pgx.CollectRows(rows, pgx.RowTo[int])
+		sealed, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (n [2]int, err error) { return n, row.Scan(&n[0], &n[1]) })
 		require.NoError(t, err)
-		require.Equal(t, []int{0, 2, 1}, users, "each import that has changed something is on record, with the users that got a password")
+		require.Equal(t, [][2]int{{0, 0}, {2, 0}, {1, 0}, {0, 2}, {0, 1}}, sealed, "each import that has changed something is on record, with what it sealed")
 	})
 }
 
@@ -287,7 +305,7 @@ func requireOnRecord(t *testing.T, a *process) {
 	})
 	record.Files = nil
 	require.Equal(t, domain.DataImported{
-		Entities: allOfIt.Entities, Connections: allOfIt.Connections, Users: 2, Dashboards: allOfIt.Dashboards, Posts: allOfIt.Posts,
+		Entities: allOfIt.Entities, Connections: allOfIt.Connections, Tokens: allOfIt.Tokens, Users: 2, Dashboards: allOfIt.Dashboards, Posts: allOfIt.Posts,
 		AccountReadings: allOfIt.AccountReadings, PostReadings: allOfIt.PostReadings, Repaired: 5,
 	}, record)
 }

@@ -5,77 +5,111 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// behindPatience is how long tables that are behind the log may stand still before that is a finding.
+// behindPatience is how long tables that are behind the log may stand still before that is a finding, where another process can fold them.
 const behindPatience = time.Minute
 
 // behindLook is how often it is looked at whether they move.
 const behindLook = 500 * time.Millisecond
 
+// waited is what came of waiting for the tables of a projection.
+type waited struct {
+	found *proof.Finding // nil: they have folded what the log held, or stand for a reason that is no finding
+	note  string
+	none  bool // there are no tables at all, and so nothing to compare
+}
+
 // awaitTables waits until the tables have folded what the log held at the call, as long as they move. Tables that stand still
 // would else pass: what they have not folded is compared with nothing, and tables that were emptied and set back to the
-// beginning agree with any log. found is nil and note is empty when they have come there.
-func (c verifyCommand) awaitTables(ctx context.Context, s streams, engine *projections.Engine) (found *proof.Finding, note string, err error) {
-	status, err := engine.Status(ctx)
+// beginning agree with any log. It asks the log for what is to be folded: the tables' own list of partitions could be emptied too.
+func (c verifyCommand) awaitTables(ctx context.Context, s streams, log *eventlog.Log, engine *projections.Engine) (w waited, err error) {
+	ranges, _, err := log.Ranges(ctx, engine.Topic())
 	if err != nil {
-		return nil, "", err
+		return w, err
 	}
-	ends := map[int32]int64{}
-	for _, p := range status.Partitions {
-		ends[p.Partition] = p.EndOffset
+	patience := c.patience
+	if c.ownsStorage() {
+		patience = 0 // nobody else can fold while this process holds the storage
 	}
 	look := time.NewTicker(behindLook)
 	defer look.Stop()
-	moved, last := time.Now(), left(status, ends)
-	for told := false; last > 0; {
+	moved, last := time.Now(), int64(-1)
+	for told := false; ; {
+		status, err := engine.Status(ctx)
+		if err != nil {
+			return w, err
+		}
+		if now := left(status, ranges); now != last {
+			moved, last = time.Now(), now
+		}
 		switch {
-		case status.Paused:
-			return nil, fmt.Sprintf("an operator has paused the tables of %s, and they are %d records behind the log: these were compared with no table",
-				status.Projection, last), nil
-		case time.Since(moved) >= c.patience:
-			return new(standing(status, ends, last, c.patience)), "", nil
+		case last == 0 || len(status.Building) > 0 && (status.Generation == 0 || status.State == projections.StateCopying):
+			return w, nil // what is being made is not live, and says so
+		case status.Paused && status.Generation != 0:
+			w.note = fmt.Sprintf("an operator has paused the tables of %s, and they are %d records behind the log: these were compared with no table",
+				status.Projection, last)
+			return w, nil
+		case time.Since(moved) >= patience:
+			w.none = status.Generation == 0
+			w.found = new(c.standing(status, ranges, last))
+			return w, nil
 		case !told:
 			told = true
 			fmt.Fprintf(s.Err, "The tables of %s are %d records behind the log: waiting until they have folded them.\n", status.Projection, last)
 		}
 		select {
 		case <-ctx.Done():
-			return nil, "", ctx.Err()
+			return w, ctx.Err()
 		case <-look.C:
 		}
-		if status, err = engine.Status(ctx); err != nil {
-			return nil, "", err
-		}
-		if now := left(status, ends); now != last {
-			moved, last = time.Now(), now
-		}
 	}
-	return nil, "", nil
 }
 
+// ownsStorage tells whether log or database run in this process: no service can run on them then.
+func (c verifyCommand) ownsStorage() bool { return len(c.KafkaBrokers) == 0 || c.DatabaseURL == "" }
+
 // left is how many records the tables have not folded.
-func left(s projections.Status, ends map[int32]int64) (n int64) {
-	for _, p := range s.Partitions {
-		n += max(0, ends[p.Partition]-p.NextOffset)
+func left(s projections.Status, ranges []eventlog.PartitionRange) (n int64) {
+	for _, r := range ranges {
+		n += max(0, r.End-nextOf(s, r))
 	}
 	return n
 }
 
-func standing(s projections.Status, ends map[int32]int64, records int64, patience time.Duration) proof.Finding {
-	var first operator.Partition
+// nextOf is the offset that the tables fold next; without a checkpoint, the first one.
+func nextOf(s projections.Status, r eventlog.PartitionRange) int64 {
 	for _, p := range s.Partitions {
-		if ends[p.Partition] > p.NextOffset {
-			first = p
+		if p.Partition == r.Partition {
+			return max(p.NextOffset, r.Start)
+		}
+	}
+	return r.Start
+}
+
+// standing says that tables do not move. It accuses nobody: a service that has stopped leaves the same.
+func (c verifyCommand) standing(s projections.Status, ranges []eventlog.PartitionRange, records int64) proof.Finding {
+	f := proof.Finding{Kind: proof.KindTables, Differs: []string{"position"}}
+	for _, r := range ranges {
+		if next := nextOf(s, r); r.End > next {
+			f.Partition, f.Offset = &r.Partition, &next
 			break
 		}
 	}
-	return proof.Finding{
-		Kind: proof.KindTables, Partition: &first.Partition, Offset: &first.NextOffset, Differs: []string{"position"},
-		Detail: fmt.Sprintf("the tables of %s have not folded %d records of the log, did not move for %s, and are not paused. Either no "+
-			"process folds them, or somebody emptied them and set them back. These records were compared with no table", s.Projection, records, patience),
+	still := fmt.Sprintf("did not move for %s", c.patience)
+	if c.ownsStorage() {
+		still = "nothing folds them while this command runs log or database itself"
 	}
+	f.Detail = fmt.Sprintf("the tables of %s have not folded %d records of the log, %s, and are not paused. A service that is stopped, "+
+		"or was killed before it folded them, leaves that: start it and verify again while it runs. If it is found again, "+
+		"somebody emptied the tables and set them back. These records were compared with no table", s.Projection, records, still)
+	if s.Generation == 0 {
+		f.Differs, f.Detail = []string{"generation"}, fmt.Sprintf("there are no tables of %s in this version, and the log holds %d records for them. "+
+			"A service that never ran, or runs another version than this command, leaves that: start it and verify again while it runs, with its "+
+			"own version. If it is found again, somebody removed what the database knew of them. Nothing was compared", s.Projection, records)
+	}
+	return f
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -42,12 +43,51 @@ func TestVerifyFindsTablesThatStandStill(t *testing.T) {
 	require.Equal(t, proof.KindTables, findings[0].Kind)
 	require.Equal(t, []string{"position"}, findings[0].Differs)
 	require.Contains(t, findings[0].Detail, "have not folded 9 records")
+	require.Contains(t, findings[0].Detail, "start it and verify again", "a crash leaves the same")
 
 	var out bytes.Buffer
 	tables := verifyCommand{storage: a.storage(), logging: logging{LogLevel: "error"}, Tables: true, patience: time.Nanosecond}
 	err := tables.Run(t.Context(), streams{Out: &out, Err: &bytes.Buffer{}})
 	require.ErrorIs(t, err, errTableFindings)
 	require.ErrorContains(t, err, "have not folded 9 records")
+	require.Contains(t, out.String(), "BEHIND the log")
+	require.NotContains(t, out.String(), "and equal to the log")
+	out.Reset()
+	tables.JSON = true
+	require.ErrorIs(t, tables.Run(t.Context(), streams{Out: &out, Err: &bytes.Buffer{}}), errTableFindings)
+	report := reportsIn(t, out.String())["dashboards"]
+	require.False(t, report.Equal)
+	require.Contains(t, report.Behind, "have not folded 9 records")
+	require.NotEmpty(t, report.Tables)
+
+	// Emptied tables whose checkpoints are gone too hold as little; so do tables that the database knows no longer.
+	a.exec(t, "delete from checkpoints")
+	require.Contains(t, a.found(t, verifyCommand{patience: time.Nanosecond})[0].Detail, "have not folded 9 records")
+	a.exec(t, "delete from pointer")
+	a.exec(t, "delete from generations")
+	findings = a.found(t, verifyCommand{patience: time.Nanosecond})
+	require.Len(t, findings, 1, "%v", findings)
+	require.Equal(t, []string{"generation"}, findings[0].Differs)
+	out.Reset()
+	err = tables.Run(t.Context(), streams{Out: &out, Err: &bytes.Buffer{}})
+	require.Equal(t, exitFindings, exitCode(err, &bytes.Buffer{}))
+	require.Contains(t, reportsIn(t, out.String())["dashboards"].Note, "there are no tables of dashboards")
+}
+
+// A command that runs the storage itself waits for nobody: no service can fold meanwhile.
+func TestVerifyWaitsForNobodyWithItsOwnStorage(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 3)
+	engines, err := a.parts.Engines(t.Context(), "dashboards")
+	require.NoError(t, err)
+	a.exec(t, "update checkpoints set next_offset = 0")
+	c := verifyCommand{storage: storage{DataDir: a.dir, DatabaseURL: a.db.URL}, patience: time.Hour}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	waited, err := c.awaitTables(ctx, streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}, a.log, engines[0])
+	require.NoError(t, err)
+	require.NotNil(t, waited.found)
+	require.Contains(t, waited.found.Detail, "while this command runs log or database itself")
 }
 
 // A row that somebody writes into `parked` by hand hides a record no longer: verify folds what the database is said to have refused.
@@ -84,6 +124,10 @@ func TestVerifyMakesNoTopics(t *testing.T) {
 		c.storage, c.logging = at, logging{LogLevel: "error"}
 		return c.Run(t.Context(), streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}})
 	}
+	var out bytes.Buffer
+	missing := verifyCommand{storage: at, logging: logging{LogLevel: "error"}, Tables: true, JSON: true}
+	require.ErrorIs(t, missing.Run(t.Context(), streams{Out: &out, Err: &bytes.Buffer{}}), errFindings)
+	require.Contains(t, reportsIn(t, out.String())[""].Note, "do not hold the whole log")
 	for range 2 { // the first one made none
 		require.ErrorIs(t, run(verifyCommand{All: true}), errFindings)
 		require.ErrorIs(t, run(verifyCommand{Tables: true}), errFindings)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -25,51 +27,72 @@ func (c verifyCommand) tables(ctx context.Context, s streams) (err error) {
 	defer func() { err = errors.Join(err, parts.Close()) }()
 	engines, err := parts.Engines(ctx)
 	if errors.Is(err, eventlog.ErrNoTopic) {
-		return fmt.Errorf("%w: %s", errFindings, noLog(err))
+		missing := noLog(err)
+		return errors.Join(fmt.Errorf("%w: %s", errFindings, missing), c.printTables(s, projections.Report{At: time.Now().UTC(), Note: missing.Detail}))
 	}
 	if err != nil {
 		return explainInUse(err)
 	}
+	log, err := parts.Log(ctx)
+	if err != nil {
+		return err
+	}
 	var wrong []error
 	for _, engine := range engines {
-		standing, note, err := c.awaitTables(ctx, s, engine)
-		if err != nil {
-			if ctx.Err() != nil {
-				return err
-			}
-			wrong = append(wrong, err)
-			continue
+		err := c.checkTables(ctx, s, log, engine)
+		if err != nil && ctx.Err() != nil {
+			return err
 		}
-		if standing != nil {
-			wrong = append(wrong, fmt.Errorf("%w: %s", errTableFindings, standing.Detail))
-		}
-		if note != "" {
-			fmt.Fprintln(s.Err, "note:", note)
-		}
-		report, err := engine.CheckTables(ctx)
-		if err != nil {
-			if ctx.Err() != nil {
-				return err
-			}
-			wrong = append(wrong, err)
-			continue
-		}
-		if !report.Equal {
-			wrong = append(wrong, errTableFindings)
-		}
-		if c.JSON {
-			err = json.NewEncoder(s.Out).Encode(report)
-		} else {
-			printTables(s.Out, report)
-		}
-		if err != nil {
-			return fmt.Errorf("print report: %w", err)
-		}
+		wrong = append(wrong, err)
 	}
 	return errors.Join(wrong...)
 }
 
+// checkTables compares the tables of one projection with the log and prints the report.
+func (c verifyCommand) checkTables(ctx context.Context, s streams, log *eventlog.Log, engine *projections.Engine) error {
+	waited, err := c.awaitTables(ctx, s, log, engine)
+	if err != nil {
+		return err
+	}
+	if waited.note != "" {
+		fmt.Fprintln(s.Err, "note:", waited.note)
+	}
+	var wrong error
+	if waited.found != nil {
+		wrong = fmt.Errorf("%w: %s", errTableFindings, waited.found.Detail)
+	}
+	if waited.none {
+		none := projections.Report{At: time.Now().UTC(), Projection: engine.Name(), Note: waited.found.Detail}
+		return errors.Join(wrong, c.printTables(s, none))
+	}
+	report, err := engine.CheckTables(ctx)
+	if err != nil {
+		return errors.Join(wrong, err)
+	}
+	if waited.found != nil {
+		report.Behind, report.Equal = waited.found.Detail, false
+	} else if !report.Equal {
+		wrong = errTableFindings
+	}
+	return errors.Join(wrong, c.printTables(s, report))
+}
+
+func (c verifyCommand) printTables(s streams, r projections.Report) error {
+	if !c.JSON {
+		printTables(s.Out, r)
+		return nil
+	}
+	if err := json.NewEncoder(s.Out).Encode(r); err != nil {
+		return fmt.Errorf("print report: %w", err)
+	}
+	return nil
+}
+
 func printTables(out io.Writer, r projections.Report) {
+	if r.Note != "" {
+		fmt.Fprintf(out, "%s: nothing was compared: %s\n", cmp.Or(r.Projection, "all projections"), r.Note)
+		return
+	}
 	rows := int64(0)
 	for _, t := range r.Tables {
 		rows += t.RowsLive
@@ -78,8 +101,14 @@ func printTables(out io.Writer, r projections.Report) {
 	if !r.Equal {
 		verdict = "DIFFERENT from the log"
 	}
+	if r.Behind != "" && r.Parked.Equal && !slices.ContainsFunc(r.Tables, func(t projections.TableReport) bool { return !t.Equal }) {
+		verdict = "BEHIND the log, equal to it up to where they stand"
+	}
 	fmt.Fprintf(out, "%s, generation %d: %d rows in %d tables and %s, %s; %s\n",
 		r.Projection, r.Live, rows, len(r.Tables), operator.ParkedEvents(r.Parked.Live), verdict, r.Took)
+	if r.Behind != "" {
+		fmt.Fprintf(out, "  behind: %s\n", r.Behind)
+	}
 	for _, t := range r.Tables {
 		if t.Equal {
 			continue
@@ -87,8 +116,9 @@ func printTables(out io.Writer, r projections.Report) {
 		fmt.Fprintf(out, "  %s: %d rows, the log gives %d; %d agencies differ. %s\n",
 			t.Name, t.RowsLive, t.RowsCandidate, t.TenantsDiffering, t.Note)
 		if d := t.FirstDifference; d != nil {
-			fmt.Fprintf(out, "    first: agency %q, %s, event %q\n    table: %s\n    log:   %s\n",
-				d.Tenant, keyLine(d.Key), d.Event, rowLine(d.Live), rowLine(d.Candidate))
+			fmt.Fprintf(out, "    first: agency %q, %s, event %q: %s\n", d.Tenant, keyLine(d.Key), d.Event, map[string]string{
+				"live": "the log gives no such row", "candidate": "the table lacks the row", "both": "differs in " + strings.Join(d.Columns, ", "),
+			}[d.In])
 		}
 	}
 	if p := r.Parked.FirstDifference; p != nil {
@@ -104,15 +134,4 @@ func keyLine(key map[string]string) string {
 		parts = append(parts, column+"="+key[column])
 	}
 	return strings.Join(parts, " ")
-}
-
-func rowLine(row map[string]any) string {
-	if row == nil {
-		return "no such row"
-	}
-	raw, err := json.Marshal(row)
-	if err != nil {
-		return err.Error()
-	}
-	return string(raw)
 }

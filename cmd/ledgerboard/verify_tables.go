@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"reflect"
-	"slices"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
@@ -19,35 +16,47 @@ import (
 
 // compare verifies the log with what the tables of dashboards remember of it, and then these tables against the log.
 func (c verifyCommand) compare(ctx context.Context, s streams, parts *assembly.Parts, cfg proof.VerifyConfig) (report proof.Report, err error) {
-	tables, err := parts.Tables(ctx)
-	if err != nil {
-		return report, explainInUse(err)
-	}
 	engines, err := parts.Engines(ctx, projections.Dashboards{}.Name())
 	if err != nil {
-		return report, err
+		return report, explainInUse(err)
 	}
 	log, err := parts.Log(ctx)
 	if err != nil {
 		return report, err
 	}
-	standing, note, err := c.awaitTables(ctx, s, engines[0])
+	waited, err := c.awaitTables(ctx, s, log, engines[0])
 	if err != nil {
 		return report, err
+	}
+	alone := func() (proof.Report, error) { // the log is verified all the same
+		report, err := c.run(ctx, s, log, cfg)
+		report.Findings = append(report.Findings, *waited.found)
+		return report, err
+	}
+	if waited.none {
+		return alone()
+	}
+	tables, err := parts.Tables(ctx)
+	if err != nil {
+		return report, explainInUse(err)
 	}
 	err = pg.Snapshot(ctx, tables, func(tx pgx.Tx) error {
 		cfg.Witness = verifyWitness{tx}
 		report, err = c.run(ctx, s, log, cfg)
 		return err
 	})
+	if waited.found != nil && errors.Is(err, errNoPositions) {
+		cfg.Witness = nil
+		return alone()
+	}
 	if err != nil {
 		return report, err
 	}
-	if standing != nil {
-		report.Findings = append(report.Findings, *standing)
+	if waited.found != nil {
+		report.Findings = append(report.Findings, *waited.found)
 	}
-	if note != "" {
-		report.Notes = append(report.Notes, note)
+	if waited.note != "" {
+		report.Notes = append(report.Notes, waited.note)
 	}
 	var checked projections.Report
 	if cfg.Parent == "" {
@@ -103,17 +112,13 @@ func parkedFinding(p projections.ParkedAt, in string) string {
 func tableFinding(t projections.TableReport, d projections.Difference) proof.Finding {
 	f := proof.Finding{Kind: proof.KindTables, Agency: d.Tenant, More: int64(t.TenantsDiffering - 1)}
 	f.Version, _ = strconv.ParseInt(d.Key["version"], 10, 64) // 0: the row is of no one version
-	switch {
-	case d.Live == nil:
+	switch d.In {
+	case "candidate":
 		f.Differs, f.Detail = []string{t.Name}, "the table lacks the row "+keyLine(d.Key)
-	case d.Candidate == nil:
+	case "live":
 		f.Differs, f.Detail = []string{t.Name}, "the log gives no row "+keyLine(d.Key)
 	default:
-		for _, column := range slices.Sorted(maps.Keys(d.Live)) {
-			if !reflect.DeepEqual(d.Live[column], d.Candidate[column]) {
-				f.Differs = append(f.Differs, column)
-			}
-		}
+		f.Differs = d.Columns
 		f.Detail = t.Name + ": the row " + keyLine(d.Key) + " was altered"
 	}
 	return f
@@ -141,6 +146,9 @@ const generationRead = `(
 	select substring(n.nspname from '_g(\d+)$')::int from pg_class c join pg_namespace n on n.oid = c.relnamespace
 	where c.oid = to_regclass('dashboard_heads'))`
 
+// errNoPositions says that no tables stand anywhere in the log.
+var errNoPositions = errors.New("the tables are not live (never started, or being rebuilt): verify again later, or with --log-only")
+
 // Positions implements [proof.Witness].
 func (t verifyWitness) Positions(ctx context.Context) (map[int32]int64, error) {
 	positions := map[int32]int64{}
@@ -153,7 +161,7 @@ func (t verifyWitness) Positions(ctx context.Context) (map[int32]int64, error) {
 			return nil
 		})
 	if err == nil && len(positions) == 0 {
-		err = errors.New("the tables are not live (never started, or being rebuilt): verify again later, or with --log-only")
+		err = errNoPositions
 	}
 	return positions, err
 }

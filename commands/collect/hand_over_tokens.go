@@ -99,26 +99,33 @@ var (
 		"the token. Sign in again and hand over what that gives.")
 	errRefreshPast  = domain.NewError(domain.CodeInvalid, "refresh_expires_at: is in the past. Sign in again and hand over what that gives.")
 	errRefreshAlone = domain.NewError(domain.CodeInvalid, "refresh_expires_at: says when refresh_token ends, which is not given.")
+	errPlaceMoved   = domain.NewError(domain.CodeUnavailable,
+		"The directory has a new secret_ref for this connection since the request came. Nothing was stored. Send the same request again.")
 )
 
 // HandOver checks and stores the tokens in the place of what is stored, and changes nothing when it returns
 // an error. To repeat it is harmless, also when what was handed over has been renewed since.
 func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given NewTokens) (HandedOver, error) {
-	place, err := h.Places.TokenPlace(ctx, connection)
+	before, err := h.place(ctx, connection)
+	if err != nil {
+		return HandedOver{}, err
+	}
+	if err := given.check(h.Now(), before.Platform); err != nil {
+		return HandedOver{}, err
+	}
+	// A renewal that is under way comes to its end before: what it brings may be of these, and it may find that the connection waits for them.
+	held, release, err := h.Secrets.Lease(ctx, before.SecretRef)
+	if err != nil {
+		return HandedOver{}, fmt.Errorf("wait for the renewal of the tokens of connection %d: %w", connection, err)
+	}
+	defer release()
+	place, err := h.place(held, connection)
 	switch {
 	case err != nil:
 		return HandedOver{}, err
-	case place.SecretRef == "":
-		return HandedOver{}, ErrNoSecretRef
-	case !place.HandedOver():
-		return HandedOver{}, ErrSignedInHere
+	case place.SecretRef != before.SecretRef || place.Platform != before.Platform:
+		return HandedOver{}, errPlaceMoved
 	}
-	// A renewal that is under way comes to its end before: what it brings may be of these.
-	held, release, err := h.Secrets.Lease(ctx, place.SecretRef)
-	if err != nil {
-		return HandedOver{}, fmt.Errorf("wait for the renewal of the tokens of connection %d: %w", place.ConnectionID, err)
-	}
-	defer release()
 	done := HandedOver{
 		Connection: connection, Platform: place.Platform, Awaited: place.AwaitsSignIn(), Replaced: place.StoredAt != nil,
 		ExpiresAt: givenTime(given.ExpiresAt), RefreshExpiresAt: givenTime(given.RefreshExpiresAt),
@@ -135,21 +142,36 @@ func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given Ne
 		return HandedOver{}, err
 	}
 	done.Renewable = renewable(place.Platform, stored)
-	if err := given.check(h.Now(), done.Renewable && given.RefreshToken != ""); err != nil {
-		return HandedOver{}, err
-	}
-	again := unread == nil && !done.Awaited && present.HandedOver == stored.HandedOver && present.InstagramLogin == stored.InstagramLogin
+	same := unread == nil && present.HandedOver == stored.HandedOver && present.InstagramLogin == stored.InstagramLogin
+	again := same && !done.Awaited
 	// Of tokens that were renewed since the platform may take the old ones no more.
-	ask := h.Check != nil && !(again && present.AccessToken != stored.AccessToken)
+	ask := h.Check != nil && (!again || present.AccessToken == stored.AccessToken)
 	if ask {
 		if err := h.Check.fit(ctx, place, &stored); err != nil {
 			return HandedOver{}, err
 		}
+	} else if same {
+		stored.Pages = present.Pages // what the platform said of them before
 	}
 	if again && (!ask || maps.Equal(present.Pages, stored.Pages)) {
 		return done.unchanged(present), nil
 	}
 	return done, h.store(held, place, stored)
+}
+
+// place is where the tokens belong, if they are to be handed over.
+func (h HandOverTokens) place(ctx context.Context, connection int64) (place domain.TokenPlace, err error) {
+	place, err = h.Places.TokenPlace(ctx, connection)
+	switch {
+	case err != nil:
+		return place, err
+	case place.SecretRef == "":
+		return place, ErrNoSecretRef
+	case !place.HandedOver():
+		return place, ErrSignedInHere
+	default:
+		return place, nil
+	}
 }
 
 // store puts the tokens in the place of what is stored, and has the fetchers look.
@@ -196,8 +218,6 @@ func (t NewTokens) digest() string {
 // without it the new ones could not be used either.
 func (t NewTokens) instagramLogin(place domain.TokenPlace, present commands.StoredTokens, unread error) (bool, error) {
 	switch {
-	case t.InstagramLogin != nil && *t.InstagramLogin && place.Platform != domain.Instagram:
-		return false, domain.NewError(domain.CodeInvalid, "instagram_login: is for connections of Instagram; this one is of %s.", place.Platform)
 	case t.InstagramLogin != nil:
 		return *t.InstagramLogin, nil
 	case unread != nil && place.Platform == domain.Instagram && domain.CodeOf(unread) != domain.CodeNotFound:
@@ -207,16 +227,20 @@ func (t NewTokens) instagramLogin(place domain.TokenPlace, present commands.Stor
 	}
 }
 
-// check refuses what no platform gives or what cannot work.
-func (t NewTokens) check(now time.Time, renewable bool) error {
+// check refuses what no platform gives or what cannot work, whatever is stored.
+func (t NewTokens) check(now time.Time, p domain.Platform) error {
 	var wrong []error
+	if t.InstagramLogin != nil && *t.InstagramLogin && p != domain.Instagram {
+		wrong = append(wrong, domain.NewError(domain.CodeInvalid, "instagram_login: is for connections of Instagram; this one is of %s.", p))
+	}
 	switch {
 	case t.AccessToken == "":
 		wrong = append(wrong, errTokenEmpty)
 	case !plainToken(t.AccessToken) || !plainToken(t.RefreshToken):
 		wrong = append(wrong, errTokenText)
 	}
-	if !t.ExpiresAt.IsZero() && !t.ExpiresAt.After(now) && !renewable {
+	// A token of Instagram login renews itself, but not when it has ended.
+	if over := !t.ExpiresAt.IsZero() && !t.ExpiresAt.After(now); over && (t.RefreshToken == "" || !byRefreshToken(p)) {
 		wrong = append(wrong, errTokenPast)
 	}
 	if !t.RefreshExpiresAt.IsZero() {
@@ -244,15 +268,18 @@ func plainToken(token string) bool {
 
 // renewable tells whether the fetchers can renew such tokens without a person.
 func renewable(p domain.Platform, t commands.StoredTokens) bool {
-	switch p {
-	case domain.TikTok, domain.LinkedIn:
+	switch {
+	case byRefreshToken(p):
 		return t.RefreshToken != ""
-	case domain.Instagram:
+	case p == domain.Instagram:
 		return t.InstagramLogin
 	default:
 		return false // a page's token does not end, until it is refused
 	}
 }
+
+// byRefreshToken tells whether the platform renews by a refresh token.
+func byRefreshToken(p domain.Platform) bool { return p == domain.TikTok || p == domain.LinkedIn }
 
 func givenTime(at time.Time) *time.Time {
 	if at.IsZero() {

@@ -1,6 +1,7 @@
 package collect_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,7 @@ func TestTokensThatCannotWorkAreNotStored(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	page, user, member := s.connect(domain.Facebook, 0), s.connect(domain.TikTok, 0), s.connect(domain.LinkedIn, domain.LinkedInProfile)
+	own := s.connect(domain.Instagram, 0, func(a *simulator.Account) { a.InstagramLogin = true })
 	s.log.Put(t, domain.DirectoryConnection{ID: 77, MemberID: 5, Platform: domain.Facebook})
 	past, soon, yes := fetchDay.Add(-time.Second), fetchDay.Add(time.Hour), true
 	before := map[int64]commands.StoredTokens{page.ConnectionID: s.tokens(page), user.ConnectionID: s.tokens(user), member.ConnectionID: s.tokens(member)}
@@ -88,11 +90,14 @@ func TestTokensThatCannotWorkAreNotStored(t *testing.T) {
 		"over, no renewal":   {member.ConnectionID, collect.NewTokens{AccessToken: "invented", ExpiresAt: past}, "in the past"},
 		"renewals over":      {user.ConnectionID, collect.NewTokens{AccessToken: "invented", RefreshToken: "invented", RefreshExpiresAt: past}, "refresh_expires_at"},
 		"end without token":  {user.ConnectionID, collect.NewTokens{AccessToken: "invented", RefreshExpiresAt: soon}, "not given"},
+		"over, no login":     {own.ConnectionID, collect.NewTokens{AccessToken: "invented", RefreshToken: "invented", ExpiresAt: past}, "in the past"},
 		"login of Instagram": {user.ConnectionID, collect.NewTokens{AccessToken: "invented", InstagramLogin: &yes}, "this one is of tiktok"},
 		"nobody's":           {999, collect.NewTokens{AccessToken: "invented"}, "does not know this connection"},
 		"without a place":    {77, collect.NewTokens{AccessToken: "invented"}, "secret_ref"},
 	} {
-		_, err := s.handOver().HandOver(t.Context(), c.connection, c.given)
+		use := s.handOver()
+		use.Secrets = leasing{s.secrets, func() { require.Fail(t, "what is wrong in any case waits for a renewal", name) }}
+		_, err := use.HandOver(t.Context(), c.connection, c.given)
 		require.ErrorContains(t, err, c.want, name)
 		require.NotContains(t, err.Error(), "invented", name)
 	}
@@ -122,4 +127,82 @@ func TestInstagramLoginStaysUnlessItIsSaid(t *testing.T) {
 		require.Equal(t, c.want, s.tokens(own).InstagramLogin)
 		require.Equal(t, c.want, done.Renewable)
 	}
+}
+
+// leasing are the secrets of a stage in which something happens before a lease is had.
+type leasing struct {
+	collect.HandedOverStore
+
+	before func()
+}
+
+func (l leasing) Lease(ctx context.Context, ref string) (context.Context, func(), error) {
+	l.before()
+	return l.HandedOverStore.Lease(ctx, ref)
+}
+
+// The renewal that is waited for may find that the tokens are dead: what was handed over before is a new sign-in's then.
+func TestConnectionThatBeginsToWaitDuringAHandOver(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	given := collect.NewTokens{AccessToken: s.tokens(page).AccessToken}
+	_, err := s.handOver().HandOver(t.Context(), page.ConnectionID, given)
+	require.NoError(t, err)
+	s.clock.advance(time.Hour)
+	use := s.handOver()
+	use.Secrets = leasing{s.secrets, func() {
+		s.trap(page, simulator.Traps{TokenError: 460})
+		s.round(domain.FetchAccounts, domain.Facebook)
+		s.trap(page, simulator.Traps{})
+	}}
+	done, err := use.HandOver(t.Context(), page.ConnectionID, given)
+	require.NoError(t, err)
+	require.True(t, done.Awaited)
+	require.False(t, done.Unchanged)
+	s.clock.advance(time.Hour)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Len(t, s.readings(page), 1)
+}
+
+// Where the tokens belong may change while a renewal is waited for: they are stored in neither place, and the request is to be repeated.
+func TestPlaceThatMovesDuringAHandOver(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	before := s.tokens(page)
+	use := s.handOver()
+	use.Secrets = leasing{s.secrets, func() {
+		s.log.Put(t, domain.DirectoryConnection{ID: page.ConnectionID, MemberID: 5, Platform: domain.Facebook, SecretRef: "connection:moved"})
+	}}
+	_, err := use.HandOver(t.Context(), page.ConnectionID, collect.NewTokens{AccessToken: "another"})
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+	require.ErrorContains(t, err, "Send the same request again")
+	require.Equal(t, before, s.tokens(page))
+	_, err = s.secrets.Get(t.Context(), "connection:moved")
+	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
+}
+
+// The command line asks no platform: the same tokens again keep what the platform said before, also where a sign-in is waited for.
+func TestSameTokensKeepThePagesOwn(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	s.reach(t)
+	page := s.mainApps(201, domain.Facebook, 0, "90011", "90012")[0]
+	given := collect.NewTokens{AccessToken: s.signIn(domain.Facebook).Tokens.AccessToken}
+	_, err := s.checked().HandOver(t.Context(), page.ConnectionID, given)
+	require.NoError(t, err)
+	pages := s.tokens(page).Pages
+	require.Len(t, pages, 2)
+	s.clock.advance(time.Hour)
+	require.NoError(t, s.log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agency, domain.ConnectionStateChanged{
+		ConnectionID: page.ConnectionID, Platform: domain.Facebook, State: domain.ConnectionReconnect, At: s.clock.Now(),
+	}, s.clock.Now())))
+	done, err := s.handOver().HandOver(t.Context(), page.ConnectionID, given)
+	require.NoError(t, err)
+	require.True(t, done.Awaited)
+	require.Equal(t, pages, s.tokens(page).Pages)
+	_, err = s.handOver().HandOver(t.Context(), page.ConnectionID, collect.NewTokens{AccessToken: "another"})
+	require.NoError(t, err)
+	require.Empty(t, s.tokens(page).Pages, "they are of the tokens before")
 }

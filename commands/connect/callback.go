@@ -45,6 +45,12 @@ func (c *Connect) CallBack(ctx context.Context, b CameBack, still Still) (id str
 	return a.ID, c.Store.FinishAttempt(ctx, a.ID, nothing(refused), c.Now())
 }
 
+// WhyNotBack says why a call-back would find no page in this browser, with an error of the store as [Connect.CallBack] has it; nil where
+// it would. It takes and redeems nothing.
+func (c *Connect) WhyNotBack(ctx context.Context, b CameBack) error {
+	return c.Store.WhyNotTaken(ctx, digest(b.State), digest(b.Cookie), c.Now())
+}
+
 // nothing is the outcome of an attempt that connected nothing.
 func nothing(why string) domain.ConnectOutcome {
 	return domain.ConnectOutcome{Refused: why, Connected: []domain.ConnectedNow{}, FellAway: []string{}}

@@ -28,6 +28,7 @@ type Store interface {
 	Begin(ctx context.Context, a domain.ConnectAttempt, start []byte) error
 	OpenAttempt(ctx context.Context, start, cookie, state []byte, now time.Time) (domain.ConnectAttempt, error)
 	TakeAttempt(ctx context.Context, state, cookie []byte, platform domain.Platform, now time.Time) (domain.ConnectAttempt, error)
+	WhyNotTaken(ctx context.Context, state, cookie []byte, now time.Time) error
 	Attempt(ctx context.Context, id string) (domain.ConnectAttempt, error)
 	Choosing(ctx context.Context, id string, g domain.GrantKey, until time.Time) error
 	FinishAttempt(ctx context.Context, id string, outcome domain.ConnectOutcome, now time.Time) error

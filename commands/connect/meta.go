@@ -185,6 +185,10 @@ const dueWithin = 30 * 24 * time.Hour
 // Further takes a request one step further: erases the members that there are, or, when none are left, drops what was retired meanwhile and notes
 // that it is done. It may be repeated, and must be until it is done: by whichever process, what was begun is known by its records.
 func (e Erasing) Further(ctx context.Context, r domain.DeletionRequest) (done bool, err error) {
+	// Also an end needs the tables: they name those who were erased before, maybe by a process that came no further, and the person here since.
+	if shown, err := e.Shown(ctx); err != nil || !shown {
+		return false, err
+	}
 	_, covers, err := e.Covers(ctx, r)
 	if err != nil {
 		return false, err
@@ -192,9 +196,6 @@ func (e Erasing) Further(ctx context.Context, r domain.DeletionRequest) (done bo
 	order := orderOf(r)
 	if !covers {
 		return e.end(ctx, r, order)
-	}
-	if shown, err := e.Shown(ctx); err != nil || !shown {
-		return false, err
 	}
 	members, err := e.Members(ctx, r.Platform, r.Person)
 	if err != nil {

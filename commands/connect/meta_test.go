@@ -122,7 +122,7 @@ func TestPersonWhoWantsToBeForgotten(t *testing.T) {
 	var dropped []domain.Person
 	people := readmodels.People{Pool: s.log.DB.ReadOnly}
 	erasing := connect.Erasing{
-		Covers: s.Connect.Covers, Shown: func(context.Context) (bool, error) { return shown, nil },
+		Covers: s.Covers, Shown: func(context.Context) (bool, error) { return shown, nil },
 		Members: readmodels.Connecting{Pool: s.log.DB.ReadOnly}.MembersOf, Person: people.OfMemberAlone,
 		Erase: func(_ context.Context, p domain.Person, o domain.ErasureOrder) error {
 			erased, order = append(erased, p), o
@@ -194,7 +194,7 @@ func TestRequestForDeletionThatCoversNothing(t *testing.T) {
 	require.Len(t, s.due(domain.Facebook), 1)
 }
 
-// What a person connects after they asked is not what they asked about: the request ends, and nothing is erased.
+// What a person connects after they asked is not what they asked about: the request ends, and nothing more is erased.
 func TestConsentSinceARequestForDeletionStays(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -207,24 +207,38 @@ func TestConsentSinceARequestForDeletionStays(t *testing.T) {
 	require.NoError(t, err)
 	claimed, _, err := s.kept.ClaimDeletion(t.Context(), s.now)
 	require.NoError(t, err)
-	ended := 0
+	ended, shown := 0, false
+	var dropped []domain.Person
 	erasing := connect.Erasing{
-		Covers: s.Connect.Covers, Shown: func(context.Context) (bool, error) { return true, nil },
+		Covers: s.Covers, Shown: func(context.Context) (bool, error) { return shown, nil },
 		Members: readmodels.Connecting{Pool: s.log.DB.ReadOnly}.MembersOf, Person: readmodels.People{Pool: s.log.DB.ReadOnly}.OfMemberAlone,
 		Erase: func(context.Context, domain.Person, domain.ErasureOrder) error {
 			require.Fail(t, "what was given since is erased")
 			return nil
 		},
-		Erased: func(context.Context, domain.DeletionRequest) ([]domain.Person, error) { return nil, nil },
-		Done:   func(context.Context, domain.DeletionRequest) error { ended++; return nil },
+		Erased: func(context.Context, domain.DeletionRequest) ([]domain.Person, error) {
+			require.True(t, shown, "the tables are asked who was erased before they show it")
+			return []domain.Person{{Members: []int64{7}}}, nil
+		},
+		DropEarlier: func(_ context.Context, p domain.Person, _ domain.ErasureOrder) error {
+			dropped = append(dropped, p)
+			return nil
+		},
+		Done: func(context.Context, domain.DeletionRequest) error { ended++; return nil },
 	}
 	s.now = s.now.Add(time.Minute)
 	id, view = s.signIn(facebook(north))
 	s.choose(id, view, "1.0.1001")
 	done, err := erasing.Further(t.Context(), claimed)
 	require.NoError(t, err)
+	require.False(t, done, "who was erased before is not shown yet")
+	require.Zero(t, ended)
+	shown = true
+	done, err = erasing.Further(t.Context(), claimed)
+	require.NoError(t, err)
 	require.True(t, done)
 	require.Equal(t, 1, ended)
+	require.Equal(t, []domain.Person{{Members: []int64{7}}}, dropped, "whom a process erased that was killed is looked for in earlier tables")
 }
 
 // The platform knows who signed in there, and not whose login here that was: the member goes, and the user and its other members stay.

@@ -134,13 +134,21 @@ func pageOf(cities map[string]int64, names http.HandlerFunc) http.HandlerFunc {
 // named answers those names that it is given.
 func named(w http.ResponseWriter, r *http.Request, names map[string]string) (asked []string) {
 	asked = strings.Split(strings.TrimSuffix(strings.TrimPrefix(r.URL.Query().Get("ids"), "List("), ")"), ",")
-	results := map[string]any{}
+	type localized struct {
+		DefaultLocalizedName struct {
+			Value string `json:"value"`
+		} `json:"defaultLocalizedName"`
+	}
+	results := map[string]localized{}
 	for _, id := range asked {
 		if name, ok := names[id]; ok {
-			results[id] = map[string]any{"defaultLocalizedName": map[string]any{"value": name}}
+			var l localized
+			l.DefaultLocalizedName.Value = name
+			results[id] = l
 		}
 	}
-	_ = json.NewEncoder(w).Encode(map[string]any{"results": results})
+	//nolint:errchkjson // a client that went away is no matter
+	_ = json.NewEncoder(w).Encode(map[string]map[string]localized{"results": results})
 	return asked
 }
 
@@ -148,13 +156,16 @@ func named(w http.ResponseWriter, r *http.Request, names map[string]string) (ask
 func TestLinkedInReadingStandsWithoutNames(t *testing.T) {
 	t.Parallel()
 	for what, fail := range map[string]http.HandlerFunc{
-		"a proxy's page": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502); _, _ = w.Write([]byte("<html>")) },
+		"a proxy's page": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadGateway)
+			_, _ = w.Write([]byte("<html>"))
+		},
 		"throttled": func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(429)
+			w.WriteHeader(http.StatusTooManyRequests)
 			_, _ = w.Write([]byte(`{"status":429,"message":"Resource level throttle"}`))
 		},
 		"a dead token": func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(401)
+			w.WriteHeader(http.StatusUnauthorized)
 			_, _ = w.Write([]byte(`{"status":401,"code":"REVOKED_ACCESS_TOKEN"}`))
 		},
 		"no such resource": http.NotFound,

@@ -124,15 +124,18 @@ func (l *ledger) sameRecords(b *book, e *entry) bool {
 }
 
 // chain is the checkpoints that count, in order: from the beginning on, of several successors the first in the log. The others
-// are void: two processes signed at once, or an append was late. Who reads the same log so finds the same chain.
+// are void: two processes signed at once, or an append was late. Who reads the same log so finds the same chain. Each entry
+// says from then on whether it counts.
 func (b *book) chain() (chain []*entry) {
 	next := map[tlog.Hash]*entry{}
 	for _, e := range b.list {
+		e.counts = false
 		if _, taken := next[e.Prev]; !taken && e.inLog && e.fault == nil {
 			next[e.Prev] = e
 		}
 	}
 	for e := next[tlog.Hash{}]; e != nil; e = next[e.id] {
+		e.counts = true
 		chain = append(chain, e)
 	}
 	return chain

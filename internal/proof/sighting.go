@@ -42,6 +42,7 @@ type entry struct {
 	checked  bool
 	fault    *Finding // why the log does not bear it out
 	differs  bool     // the log has other records, or another order, up to its vector
+	counts   bool     // it is of the chain, as [book.chain] last found it
 	end      *state   // the trees at its vector, while a child may need them
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -122,7 +121,8 @@ func (s *Signer) Sign(ctx context.Context) (c Checkpoint, signed bool, err error
 	if err := s.publish(ctx, *next); err != nil {
 		return Checkpoint{}, false, err
 	}
-	return *next, slices.ContainsFunc(s.book.chain(), func(e *entry) bool { return e.id == next.ID() }), nil
+	e := s.book.byID[next.ID()]
+	return *next, e != nil && e.counts, nil
 }
 
 // prepare returns the checkpoint to sign; nil when none covers more than the last one, and that is not old.

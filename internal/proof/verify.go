@@ -123,7 +123,7 @@ func (v *verification) readLog(ctx context.Context) error {
 func (v *verification) checkCheckpoints() {
 	v.ledger.check(v.book)
 	v.report.Findings = append(v.report.Findings, v.book.faults...)
-	chain := v.book.chain()
+	v.book.chain() // each entry says from here on whether it counts
 	var first *Finding
 	for _, e := range v.book.list {
 		switch {
@@ -146,13 +146,50 @@ func (v *verification) checkCheckpoints() {
 			v.report.Findings = append(v.report.Findings, found(KindCheckpoint, "", "the checkpoint at %s is missing from the log", e.where))
 			first = nil // the slice may have moved; what follows is reported by itself
 		}
-		if void := e.fault == nil && e.inLog && !slices.Contains(chain, e); void {
+	}
+	v.noteUncounted()
+	v.checkNewest()
+}
+
+// noteUncounted notes the checkpoints of the log that hold and do not count, and those that are not in the file. One that is
+// void is an event of its own; of those that come from one cause the first is named, the others are counted.
+func (v *verification) noteUncounted() {
+	var after, waiting, outside []*entry
+	for _, e := range v.book.list {
+		if !e.inLog {
+			continue
+		}
+		missing := v.File != nil && !e.inFile
+		switch {
+		case e.counts:
+			if missing {
+				waiting = append(waiting, e)
+			}
+			continue
+		case e.fault == nil && (e.prev == nil || e.prev.counts): // so another one that follows the same one counts
 			v.notef("the checkpoint at %s is void: another one after the same predecessor stands before it", e.where)
-		} else if e.inLog && !e.inFile && v.File != nil {
-			v.notef("the checkpoint at %s is not in the file; the signing process copies it at its next turn", e.where)
+			continue
+		case e.fault == nil:
+			after = append(after, e)
+		}
+		if missing {
+			outside = append(outside, e)
 		}
 	}
-	v.checkNewest()
+	v.noteFirst(after, "follows one that does not count, and does not count itself")
+	v.noteFirst(waiting, "is not in the file; the signing process copies it at its next turn")
+	v.noteFirst(outside, "is not in the file, and is not copied: it does not count")
+}
+
+// noteFirst notes what the first of some checkpoints is, and how many more are that.
+func (v *verification) noteFirst(of []*entry, what string) {
+	switch len(of) {
+	case 0:
+	case 1:
+		v.notef("the checkpoint at %s %s", of[0].where, what)
+	default:
+		v.notef("the checkpoint at %s %s (and %d more after it)", of[0].where, what, len(of)-1)
+	}
 }
 
 // checkNewest asks whether there are signatures at all, and of late: whoever cuts the end of the log, or makes all of it

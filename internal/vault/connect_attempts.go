@@ -98,6 +98,15 @@ func (c *Connecting) TakeAttempt(ctx context.Context, state, cookie []byte, plat
 	return a, ErrAttemptUsed
 }
 
+// WhyNotTaken says why a call-back of this browser leads nowhere, and takes nothing; nil where [Connecting.TakeAttempt] takes the attempt or has
+// taken it. Errors: [ErrAttemptUnknown], [ErrAttemptElsewhere], [ErrAttemptExpired].
+func (c *Connecting) WhyNotTaken(ctx context.Context, state, cookie []byte, now time.Time) error {
+	if err := c.whyNot(ctx, "state", state, cookie, now); !errors.Is(err, ErrAttemptUsed) {
+		return err
+	}
+	return nil
+}
+
 // whyNot says why the attempt of a digest does not go on.
 func (c *Connecting) whyNot(ctx context.Context, column string, digest, cookie []byte, now time.Time) error {
 	a, err := c.attempt(ctx, `select `+attemptColumns+` from connect_attempts where `+column+` = $1`, digest)

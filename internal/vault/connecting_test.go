@@ -108,6 +108,14 @@ func TestCallBackTakesAnAttemptOnceAndOnlyWithItsCookie(t *testing.T) {
 	_, err = take("state", "one", domain.Facebook, a.ExpiresAt)
 	require.ErrorIs(t, err, vault.ErrAttemptExpired)
 
+	whyNot := func(state, cookie string, now time.Time) error {
+		return s.WhyNotTaken(t.Context(), digest(state), digest(cookie), now)
+	}
+	require.ErrorIs(t, whyNot("forged", "one", connectDay), vault.ErrAttemptUnknown)
+	require.ErrorIs(t, whyNot("state", "two", connectDay), vault.ErrAttemptElsewhere)
+	require.ErrorIs(t, whyNot("state", "one", a.ExpiresAt), vault.ErrAttemptExpired)
+	require.NoError(t, whyNot("state", "one", connectDay))
+
 	taken, err := take("state", "one", domain.Facebook, connectDay)
 	require.NoError(t, err, "none of these used it up")
 	require.Equal(t, a.ID, taken.ID)

@@ -153,7 +153,7 @@ func (qc *queryContext) sourceFacts(ctx context.Context) (facts, erased []source
 			  and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)
 		)
 		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,
-		       coalesce(st.state, ''), coalesce(st.reason, ''), `+readmodels.NotConnected+`,
+		       coalesce(st.state, ''), coalesce(st.reason, ''), s.external_id, s.connection_id,
 		       `+readmodels.NoneNeeded+` or s.account_id in (select account_id from subscribed) or $1 in (select account_id from subscribed),
 		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]'), case when `+readmodels.ReadNow+` then due.due_at end, k.granted
 		from tSAccounts s
@@ -167,8 +167,11 @@ func (qc *queryContext) sourceFacts(ctx context.Context) (facts, erased []source
 		Query(func(rows pgx.Rows) (err error) {
 			facts, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
 				var granted *string
+				page := domain.DirectorySocialAccount{ParentAccount: qc.scope.ParentAccount}
 				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
-					&f.state, &f.stateReason, &f.notConnected, &f.subscribed, &f.LastRead, &f.figures, &f.missing, &f.dueAt, &granted)
+					&f.state, &f.stateReason, &page.ExternalID, &page.ConnectionID, &f.subscribed, &f.LastRead, &f.figures, &f.missing, &f.dueAt, &granted)
+				page.Platform, page.AccountType = f.Platform, f.AccountType
+				f.notConnected = readmodels.NotConnected(page)
 				f.ungranted = domain.PermissionsOf(f.Platform, f.AccountType, granted).Ungranted
 				f.PlatformRef = readmodels.PlatformRefOf(f.Platform)
 				return f, err

@@ -219,7 +219,7 @@ func cloudEvent() *openapi3.SchemaRef {
 		"ce_onbehalfof":     "For whom the actor acted, when for another: a user's id.",
 		"ce_commandid":      "Id of the command that it records.",
 		"ce_requestid":      "Id that the service gave the request that asked for it.",
-		"ce_idempotencykey": "Hex SHA-256 of the request's Idempotency-Key, or of the id of the command when it had none.",
+		"ce_idempotencykey": "Hex SHA-256 of agency, actor and the request's Idempotency-Key, else the command's id, each behind its length (8 bytes).",
 		"ce_requestdigest":  "SHA-256 in hex of the request's method, path and canonical body.",
 		"ce_chainversion":   "Version of the agency's stream; on dashboards.",
 		"ce_chainprev":      "Hash of the record before, SHA-256 in hex; on dashboards.",

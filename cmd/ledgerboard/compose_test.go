@@ -1,0 +1,153 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+// composeLeavesOut are the settings that deploy/.env cannot have, and why. The URLs of platforms name simulated ones; the real ones' are the
+// defaults.
+var composeLeavesOut = map[string]string{
+	"LEDGERBOARD_STOP_WITHIN":          "stop_grace_period of compose.yaml goes with its default",
+	"LEDGERBOARD_FACEBOOK_URL":         "simulated",
+	"LEDGERBOARD_FACEBOOK_DIALOG_URL":  "simulated",
+	"LEDGERBOARD_INSTAGRAM_URL":        "simulated",
+	"LEDGERBOARD_INSTAGRAM_AUTH_URL":   "simulated",
+	"LEDGERBOARD_INSTAGRAM_DIALOG_URL": "simulated",
+	"LEDGERBOARD_LINKEDIN_URL":         "simulated",
+	"LEDGERBOARD_LINKEDIN_AUTH_URL":    "simulated",
+	"LEDGERBOARD_LINKEDIN_DIALOG_URL":  "simulated",
+	"LEDGERBOARD_TIKTOK_URL":           "simulated",
+	"LEDGERBOARD_TIKTOK_DIALOG_URL":    "simulated",
+}
+
+// composeSets are the settings that follow from compose.yaml itself: its network, its volumes, its services.
+var composeSets = []string{
+	"LEDGERBOARD_ADDR", "LEDGERBOARD_DATA_DIR", "LEDGERBOARD_KAFKA_BROKERS", "LEDGERBOARD_KAFKA_TLS", "LEDGERBOARD_KAFKA_USER",
+	"LEDGERBOARD_KAFKA_SASL", "LEDGERBOARD_DATABASE_URL", "LEDGERBOARD_ROLES",
+}
+
+// signs are the settings of the process that signs alone.
+var signs = []string{"LEDGERBOARD_CHECKPOINT_KEY", "LEDGERBOARD_CHECKPOINT_FILE"}
+
+// composeService is what is looked at of a service of compose.yaml.
+type composeService struct {
+	Environment map[string]string `yaml:"environment"`
+}
+
+func composeServices(t *testing.T) map[string]composeService {
+	t.Helper()
+	raw, err := os.ReadFile("../../deploy/compose.yaml")
+	require.NoError(t, err)
+	var file struct {
+		Services map[string]composeService `yaml:"services"`
+	}
+	require.NoError(t, yaml.Unmarshal(raw, &file))
+	return file.Services
+}
+
+// defaultsOfSettings are the program's settings, of all its commands, with their defaults.
+func defaultsOfSettings(t *testing.T) map[string]string {
+	t.Helper()
+	parser, err := kong.New(&cli{}, defaults())
+	require.NoError(t, err)
+	found := map[string]string{}
+	require.NoError(t, kong.Visit(parser.Model, func(node kong.Visitable, next kong.Next) error {
+		if flag, ok := node.(*kong.Flag); ok {
+			for _, name := range flag.Envs {
+				found[name] = flag.Default
+			}
+		}
+		return next(nil)
+	}))
+	require.Greater(t, len(found), 60)
+	return found
+}
+
+// outside are the settings of who answers people and reads the platforms.
+func outside() []string {
+	names := []string{"LEDGERBOARD_PUBLIC_URL", "LEDGERBOARD_CORS_ORIGINS"}
+	for field := range reflect.TypeFor[fetching]().Fields() {
+		names = append(names, field.Tag.Get("env"))
+	}
+	return names
+}
+
+// A setting that compose does not hand on would be lost without a word, one that it misspells too.
+func TestComposePassesEverySettingOfTheProgram(t *testing.T) {
+	t.Parallel()
+	all, settings, out := composeServices(t), defaultsOfSettings(t), outside()
+	for name := range composeLeavesOut {
+		require.Contains(t, settings, name, "an exception that is none any more")
+	}
+	for name := range settings {
+		_, left := composeLeavesOut[name]
+		served, isServed := all["ledgerboard"].Environment[name]
+		folded, isFolded := all["projector"].Environment[name]
+		_, migrated := all["migrate"].Environment[name]
+		signing := slices.Contains(signs, name)
+		require.Equal(t, !left && !signing, isServed, "%s: who answers strangers has no key that signs, and all else", name)
+		require.Equal(t, !left && !slices.Contains(out, name), isFolded, "%s: who signs needs no secret of the platforms, and all else", name)
+		require.False(t, migrated && (signing || slices.Contains(out, name)), "%s: making tables needs it not", name)
+		for _, value := range []string{served, folded} {
+			if value != "" && !slices.Contains(composeSets, name) {
+				require.Regexp(t, `^\$\{`+name+`:[-?]`, value)
+			}
+		}
+	}
+	for of, service := range all {
+		for name := range service.Environment {
+			if of == "ledgerboard" || of == "projector" || of == "migrate" {
+				require.Contains(t, settings, name, "%s: the program has no such setting", of)
+			}
+		}
+	}
+}
+
+var exampleLine = regexp.MustCompile(`(?m)^(#?)(LEDGERBOARD_[A-Z_]+)=(.*)$`)
+
+// The example names every setting that may be set there. What a line says that is commented out is the default.
+func TestExampleHasEverySetting(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("../../deploy/ledgerboard.env.example")
+	require.NoError(t, err)
+	wanted := defaultsOfSettings(t)
+	settings := maps.Clone(wanted)
+	maps.DeleteFunc(wanted, func(name, _ string) bool { return composeLeavesOut[name] != "" })
+	for _, line := range exampleLine.FindAllStringSubmatch(string(raw), -1) {
+		off, name, value := line[1] != "", line[2], line[3]
+		usual, known := settings[name]
+		require.True(t, known, "%s: the program has no such setting", name)
+		if off && value != "" && usual != "" && !slices.Contains(composeSets, name) {
+			require.Equal(t, usual, value, name)
+		}
+		delete(wanted, name)
+	}
+	require.Empty(t, wanted, "the example does not name them")
+}
+
+var listener = regexp.MustCompile(`([A-Z]+):([A-Z_]+)`)
+
+// Only the controller, which listens to its own container, takes connections without a password.
+func TestComposeHasABrokerWithPasswords(t *testing.T) {
+	t.Parallel()
+	kafka := composeServices(t)["kafka"].Environment
+	listeners := listener.FindAllStringSubmatch(kafka["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"], -1)
+	require.Len(t, listeners, 3)
+	for _, of := range listeners {
+		if of[1] == "CONTROLLER" {
+			require.Contains(t, kafka["KAFKA_LISTENERS"], "CONTROLLER://127.0.0.1:")
+			continue
+		}
+		require.Equal(t, "SASL_PLAINTEXT", of[2], of[1])
+		require.Contains(t, kafka["KAFKA_LISTENER_NAME_"+of[1]+"_PLAIN_SASL_JAAS_CONFIG"], `user_ledgerboard="${LEDGERBOARD_KAFKA_PASSWORD}"`)
+	}
+}
