@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,9 +62,13 @@ type chaosJournal struct {
 	seed     uint64
 }
 
-// scope is what its record is remembered by: the log holds the digest of a key.
+// scope is what its record is remembered by: the log holds the digest of agency, actor and key, each behind its length.
 func (c *chaosCommand) scope() string {
-	return fmt.Sprintf("%s %s %x", c.parent, c.actor, sha256.Sum256([]byte(c.key)))
+	var text []byte
+	for _, part := range []string{c.parent, c.actor, c.key} {
+		text = append(binary.BigEndian.AppendUint64(text, uint64(len(part))), part...)
+	}
+	return fmt.Sprintf("%s %s %x", c.parent, c.actor, sha256.Sum256(text))
 }
 
 // chaosTrace begins the trace id of each attempt: it stands in the record, outside of what the chain covers, and tells whose it is.
