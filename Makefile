@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test build lint unreachable govulncheck sbom generate size e2e soak worlds kafka bench benchstat
+.PHONY: help demo test build lint unreachable govulncheck sbom generate size e2e soak worlds mutate kafka chaos bench benchstat
 
 # What `ledgerboard version` says where the go command does not look into the repository by itself.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -48,8 +48,16 @@ soak: ## fetch for ten hours of compressed time, with faults on
 worlds: ## judge all answers with gains by the seven rules, in a thousand drawn worlds
 	LEDGERBOARD_WORLDS=$(or $(WORLDS),1000) go test -count=1 -timeout 40m -run TestGainsAddUp ./readmodels/analytics
 
-kafka: ## run the log's suite against Apache Kafka (needs Java and Maven)
+# FAST=1: those that need no server. ONLY=REGEXP: those whose file, test or purpose matches.
+mutate: ## break the guards that matter, line by line: each break must make a named test fail
+	go run ./internal/dev/mutate $(if $(FAST),-fast) $(if $(ONLY),-run '$(ONLY)')
+
+kafka: ## run the log's suite against three brokers of Apache Kafka (needs Java and Maven)
 	.ci/kafka
+
+# CHAOS says for how long there are faults, PROCESSES how many processes of each role there are, BOUND when all is given up.
+chaos: ## break processes, brokers, PostgreSQL and the network under load for ten minutes (needs Java and Maven)
+	LEDGERBOARD_CHAOS=$(or $(CHAOS),10m) LEDGERBOARD_CHAOS_PROCESSES=$(PROCESSES) go test -count=1 -v -timeout $(or $(BOUND),60m) ./internal/dev/chaos
 
 # Prints JSON lines {"name","value","unit","limit","ratio"}; see internal/dev/bench.
 bench: ## measure, each figure beside the limit of what it stands on

@@ -28,6 +28,20 @@ type exportTrailer struct {
 	Entries    int                       `json:"entries"`
 	AsOf       readmodels.StreamPosition `json:"as_of"`
 	NextCursor string                    `json:"next_cursor,omitempty"` // for ?cursor=, to go on
+	// NamesProven is always false: the log holds ids alone, and the names beside them are the directory's word of today.
+	NamesProven bool `json:"names_proven"`
+}
+
+// export is one export of the audit trail.
+type export[E any] struct {
+	format  string
+	name    string // of the file, without version and ending
+	record  domain.AuditExported
+	meta    readmodels.HistoryMeta
+	entries iter.Seq2[E, error]
+	columns []string
+	cells   func(E) []any // of a row
+	cursor  func(E) (string, error)
 }
 
 // getAuditExport streams the history as CSV or JSON Lines (?format=), oldest first.
@@ -43,29 +57,28 @@ func (s *Server) getAuditExport(w http.ResponseWriter, r *http.Request, params *
 	if err != nil {
 		return err
 	}
+	return sendExport(s, w, r, export[readmodels.HistoryEntry]{
+		format: format, name: "link-history-" + parent, meta: meta, entries: entries,
+		record:  domain.AuditExported{What: domain.AuditHistory, Dashboard: query.Dashboard, Filter: filterOf(query)},
+		columns: exportColumns, cells: historyCells, cursor: readmodels.HistoryEntry.Cursor,
+	})
+}
+
+// sendExport records the export and writes it. Once the status is sent, what goes wrong can only be said in the last line.
+func sendExport[E any](s *Server, w http.ResponseWriter, r *http.Request, e export[E]) error {
 	p, _ := PrincipalFrom(r.Context())
-	export := domain.AuditExported{Format: format, Dashboard: query.Dashboard, AsOf: meta.AsOf.Version, Filter: filterOf(query)}
-	if err := s.deps.Audit.Records.RecordExport(r.Context(), caller(r, p, p.AccountID, auditRole(p)), export); err != nil {
+	e.record.Format, e.record.AsOf = e.format, e.meta.StandsFor()
+	if err := s.deps.Audit.Records.RecordExport(r.Context(), caller(r, p, p.AccountID, auditRole(p)), e.record); err != nil {
 		return err
 	}
 	contentType := mediaNDJSON + "; charset=utf-8"
-	if format == "csv" {
+	if e.format == "csv" {
 		contentType = contentCSV
 	}
 	w.Header().Set("Content-Type", contentType)
-	w.Header().Set(headerDisposition,
-		fmt.Sprintf(`attachment; filename="link-history-%s-v%d.%s"`, query.ParentAccount, meta.AsOf.Version, format))
-	out := bufio.NewWriterSize(patientWriter{w, http.NewResponseController(w)}, exportBuffer)
-	s.export(w, r, newExportWriter(format, out), meta, entries)
-	return nil
-}
-
-// export writes the entries and the trailer. The status is sent: what goes wrong from here on can only
-// be said in the last line.
-func (s *Server) export(
-	w http.ResponseWriter, r *http.Request, out exportWriter, meta readmodels.HistoryMeta, entries iter.Seq2[readmodels.HistoryEntry, error],
-) {
-	trailer, err := s.exportEntries(out, meta, entries)
+	w.Header().Set(headerDisposition, fmt.Sprintf(`attachment; filename="%s-v%d.%s"`, e.name, e.meta.StandsFor(), e.format))
+	out := newExportWriter(e, bufio.NewWriterSize(patientWriter{w, http.NewResponseController(w)}, exportBuffer))
+	trailer, err := writeEntries(s, out, e)
 	if err == nil {
 		err = out.end(trailer)
 	}
@@ -74,21 +87,20 @@ func (s *Server) export(
 			logRequestID, RequestID(r.Context()), "entries", trailer.Entries, logError, err.Error())
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // the connection may serve further requests
+	return nil
 }
 
-func (s *Server) exportEntries(
-	out exportWriter, meta readmodels.HistoryMeta, entries iter.Seq2[readmodels.HistoryEntry, error],
-) (exportTrailer, error) {
-	trailer := exportTrailer{Complete: meta.Incomplete == "", Reason: meta.Incomplete, AsOf: meta.AsOf}
-	var last readmodels.HistoryEntry
+func writeEntries[E any](s *Server, out exportWriter[E], e export[E]) (exportTrailer, error) {
+	trailer := exportTrailer{Complete: e.meta.Incomplete == "", Reason: e.meta.Incomplete, AsOf: e.meta.AsOf}
+	var last E
 	cut := func(reason string) (exportTrailer, error) {
 		var err error
 		if trailer.Complete, trailer.Reason = false, reason; trailer.Entries > 0 {
-			trailer.NextCursor, err = last.Cursor()
+			trailer.NextCursor, err = e.cursor(last)
 		}
 		return trailer, err
 	}
-	for entry, err := range entries {
+	for entry, err := range e.entries {
 		switch {
 		case errors.Is(err, context.Canceled):
 			return trailer, err

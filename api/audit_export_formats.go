@@ -10,27 +10,27 @@ import (
 )
 
 // exportWriter writes entries in one format, and a last line that says whether they are all.
-type exportWriter interface {
-	entry(e readmodels.HistoryEntry) error
+type exportWriter[E any] interface {
+	entry(e E) error
 	end(t exportTrailer) error
 }
 
-func newExportWriter(format string, out *bufio.Writer) exportWriter {
-	if format == "csv" {
-		return csvExport{csvtable.New(out, exportColumns)}
+func newExportWriter[E any](e export[E], out *bufio.Writer) exportWriter[E] {
+	if e.format == "csv" {
+		return csvExport[E]{csvtable.New(out, e.columns), e.cells}
 	}
-	return jsonLines{json.NewEncoder(out), out}
+	return jsonLines[E]{json.NewEncoder(out), out}
 }
 
-// jsonLines writes one JSON object a line: the entries as GET …/history shows them, then the trailer.
-type jsonLines struct {
+// jsonLines writes one JSON object a line: the entries as pages of JSON show them, then the trailer.
+type jsonLines[E any] struct {
 	lines *json.Encoder
 	out   *bufio.Writer
 }
 
-func (e jsonLines) entry(entry readmodels.HistoryEntry) error { return e.lines.Encode(entry) }
+func (e jsonLines[E]) entry(entry E) error { return e.lines.Encode(entry) }
 
-func (e jsonLines) end(t exportTrailer) error {
+func (e jsonLines[E]) end(t exportTrailer) error {
 	if err := e.lines.Encode(t); err != nil {
 		return err
 	}
@@ -47,9 +47,15 @@ var exportColumns = []string{
 }
 
 // csvExport writes the entries as a table. Its last row is a comment: "# complete=true entries=…".
-type csvExport struct{ *csvtable.Writer }
+type csvExport[E any] struct {
+	*csvtable.Writer
 
-func (e csvExport) entry(entry readmodels.HistoryEntry) error {
+	cells func(E) []any
+}
+
+func (e csvExport[E]) entry(entry E) error { return e.Values(e.cells(entry)...) }
+
+func historyCells(entry readmodels.HistoryEntry) []any {
 	var onBehalfOf string
 	if entry.OnBehalfOf != nil {
 		onBehalfOf = entry.OnBehalfOf.ID
@@ -59,16 +65,16 @@ func (e csvExport) entry(entry readmodels.HistoryEntry) error {
 	if c.AllowClientDashboard != nil {
 		allow = &c.AllowClientDashboard.After
 	}
-	return e.Values(
+	return []any{
 		entry.Version, entry.Time, entry.Type, entry.Dashboard.ID, entry.Dashboard.Name, entry.Actor.ID, entry.Actor.Name, entry.Role, onBehalfOf,
 		entry.CommandID, entry.RequestID, entry.EventID, entry.Hash, c.Created, idsOf(c.AccountsLinked), idsOf(c.AccountsUnlinked),
 		idsOf(c.UsersAdded), idsOf(c.UsersRemoved), c.ScopesAdded, c.ScopesRemoved, idsOf(c.MainPOCAdded), idsOf(c.MainPOCRemoved),
 		allow, entry.Before, entry.After,
-	)
+	}
 }
 
-func (e csvExport) end(t exportTrailer) error {
-	text := fmt.Sprintf("complete=%t entries=%d as_of_version=%d", t.Complete, t.Entries, t.AsOf.Version)
+func (e csvExport[E]) end(t exportTrailer) error {
+	text := fmt.Sprintf("complete=%t entries=%d as_of_version=%d names_proven=%t", t.Complete, t.Entries, t.AsOf.Version, t.NamesProven)
 	if t.NextCursor != "" {
 		text += " next_cursor=" + t.NextCursor
 	}

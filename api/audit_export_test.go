@@ -47,9 +47,9 @@ func TestExportAsJSONLines(t *testing.T) {
 	var entry readmodels.HistoryEntry
 	require.NoError(t, json.Unmarshal([]byte(lines[1]), &entry))
 	require.EqualValues(t, 2, entry.Version)
-	require.JSONEq(t, `{"complete":true,"entries":2,"as_of":{"version":41,"time":null}}`, lines[2])
+	require.JSONEq(t, `{"complete":true,"entries":2,"as_of":{"version":41,"time":null},"names_proven":false}`, lines[2])
 	require.Equal(t, []domain.AuditExported{{
-		Format: "jsonl", Dashboard: client1, AsOf: 41, Filter: domain.AuditFilter{From: "2026-01-01T00:00:00Z", Order: "asc"},
+		Format: "jsonl", What: "history", Dashboard: client1, AsOf: 41, Filter: domain.AuditFilter{From: "2026-01-01T00:00:00Z", Order: "asc"},
 	}}, f.exports)
 	require.Equal(t, []string{"recorded", "entry", "entry"}, f.log, "recorded before anything is read")
 }
@@ -89,7 +89,7 @@ func TestExportAsCSV(t *testing.T) {
 			require.NotContains(t, []string{"=", "+", "-", "@", "\t", "\r"}, cell[:min(1, len(cell))])
 		}
 	}
-	require.Equal(t, "# complete=true entries=10 as_of_version=41", rows[len(rows)-1][0])
+	require.Equal(t, "# complete=true entries=10 as_of_version=41 names_proven=false", rows[len(rows)-1][0])
 }
 
 // The last line says that it is cut, why, and where to go on.

@@ -2,13 +2,19 @@ package api_test
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"iter"
 	"sync"
 	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -24,6 +30,7 @@ type auditFake struct {
 	err     error
 	entries []readmodels.HistoryEntry
 	meta    readmodels.HistoryMeta
+	spans   []readmodels.AccessSpan
 	sent    error // what ends an export
 }
 
@@ -74,6 +81,26 @@ func (f *auditFake) Export(
 	}, f.ask(q)
 }
 
+func (f *auditFake) Spans(_ context.Context, q readmodels.SpansQuery) ([]readmodels.AccessSpan, readmodels.SpansMeta, error) {
+	return f.spans, readmodels.SpansMeta{HistoryMeta: f.meta}, f.ask(q)
+}
+
+func (f *auditFake) ExportSpans(
+	_ context.Context, q readmodels.SpansQuery,
+) (readmodels.SpansMeta, iter.Seq2[readmodels.AccessSpan, error], error) {
+	return readmodels.SpansMeta{HistoryMeta: f.meta}, func(yield func(readmodels.AccessSpan, error) bool) {
+		for _, span := range f.spans {
+			f.note("entry")
+			if !yield(span, nil) {
+				return
+			}
+		}
+		if f.sent != nil {
+			yield(readmodels.AccessSpan{}, f.sent)
+		}
+	}, f.ask(q)
+}
+
 func (f *auditFake) RecordRead(_ context.Context, c commands.Caller, read domain.AuditRead) error {
 	f.note("recorded")
 	f.mu.Lock()
@@ -96,11 +123,69 @@ func (f *auditFake) note(what string) {
 	f.log = append(f.log, what)
 }
 
+// fakeProver has two checkpoints, whose proof is one hash, and bundles that name their agency.
+type fakeProver struct{ err error }
+
+func (f fakeProver) Checkpoints(context.Context) ([]proof.Published, error) {
+	first := proof.Checkpoint{Size: 3, Time: time.Unix(7, 0), Positions: []int64{4}}
+	second := proof.Checkpoint{Size: 9, Time: time.Unix(8, 0), Positions: []int64{9}, Prev: first.ID()}
+	return []proof.Published{{Checkpoint: first, Note: "first"}, {Checkpoint: second, Note: "second"}}, f.err
+}
+
+func (f fakeProver) Consistency(_ context.Context, older, newer tlog.Hash) (tlog.TreeProof, error) {
+	return tlog.TreeProof{tlog.NodeHash(older, newer)}, f.err
+}
+
+func (f fakeProver) Bundle(_ context.Context, parent string, out io.Writer) (proof.Exported, error) {
+	fmt.Fprintln(out, "bundle of", parent)
+	return proof.Exported{Agency: parent, Records: 12}, f.err
+}
+
+// fakeVerifier has one run, of everybody who started one. It notes what was asked.
+type fakeVerifier struct {
+	mu    sync.Mutex
+	asked []api.VerifyAsked
+	err   error
+}
+
+func (f *fakeVerifier) Start(
+	ctx context.Context, asked api.VerifyAsked, record func(ctx context.Context) error,
+) (api.VerifyRun, error) {
+	if f.err != nil {
+		return api.VerifyRun{}, f.err
+	}
+	if err := record(ctx); err != nil {
+		return api.VerifyRun{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, asked)
+	return verifyRunOf(asked), nil
+}
+
+func (f *fakeVerifier) Look(asked api.VerifyAsked, id string) (api.VerifyRun, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, earlier := range f.asked {
+		if earlier.Agency == asked.Agency && earlier.User == asked.User && (id == "" || id == verifyRunOf(earlier).ID) {
+			return verifyRunOf(earlier), nil
+		}
+	}
+	return api.VerifyRun{}, domain.NewError(domain.CodeNotFound, "There is no such verification.")
+}
+
+func verifyRunOf(asked api.VerifyAsked) api.VerifyRun {
+	verdict := proof.Verdict{Findings: []proof.Finding{{
+		Kind: proof.KindAltered, Agency: asked.Agency, Version: 5, Partition: new(int32(2)), Offset: new(int64(9)), Detail: "it was altered",
+	}}}
+	return api.VerifyRun{ID: "run-" + asked.Agency, Kind: asked.Kind, Stage: api.VerifyDone, Verdict: api.NewVerifyResult(verdict)}
+}
+
 func setupAudit(t *testing.T, change ...func(*api.Deps)) (*bundle, *auditFake) {
 	t.Helper()
 	f := &auditFake{meta: readmodels.HistoryMeta{AsOf: readmodels.StreamPosition{Version: 41}}}
 	return setup(t, append([]func(*api.Deps){func(d *api.Deps) {
-		d.Audit = &api.AuditDeps{History: f, Records: f}
+		d.Audit = &api.AuditDeps{History: f, Records: f, Proofs: fakeProver{}, Verifier: &fakeVerifier{}}
 	}}, change...)...), f
 }
 

@@ -11,8 +11,10 @@ import (
 
 // AuditDeps is what the auditors' routes stand on.
 type AuditDeps struct {
-	History HistoryReader
-	Records AuditRecorder
+	History  HistoryReader
+	Records  AuditRecorder
+	Proofs   Prover
+	Verifier Verifier
 
 	// MaxExport is the number of entries after which an export ends and says so; default 1,000,000.
 	MaxExport int
@@ -28,6 +30,9 @@ type HistoryReader interface {
 	State(ctx context.Context, q readmodels.StateQuery) (readmodels.StateAnswer, readmodels.HistoryMeta, error)
 	Diff(ctx context.Context, q readmodels.DiffQuery) (readmodels.DiffAnswer, readmodels.HistoryMeta, error)
 	Access(ctx context.Context, q readmodels.AccessQuery) (readmodels.AccessAnswer, readmodels.HistoryMeta, error)
+	// Spans tells who had access to any dashboard of an agency; ExportSpans the whole of it, in constant memory.
+	Spans(ctx context.Context, q readmodels.SpansQuery) ([]readmodels.AccessSpan, readmodels.SpansMeta, error)
+	ExportSpans(ctx context.Context, q readmodels.SpansQuery) (readmodels.SpansMeta, iter.Seq2[readmodels.AccessSpan, error], error)
 	// Export gives the whole history in the order of the stream, in constant memory.
 	Export(ctx context.Context, q readmodels.HistoryQuery) (readmodels.HistoryMeta, iter.Seq2[readmodels.HistoryEntry, error], error)
 	// Reads tells who read the audit trail.

@@ -22,5 +22,5 @@ func (s *Server) getAuditReads(w http.ResponseWriter, r *http.Request, params *P
 	if err != nil {
 		return err
 	}
-	return s.writeData(w, entries, readmodels.ListMeta{NextCursor: next})
+	return s.writeData(w, entries, readmodels.AuditReadsMeta{ListMeta: readmodels.ListMeta{NextCursor: next}})
 }

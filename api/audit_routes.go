@@ -18,6 +18,7 @@ func (s *Server) auditRoutes() []route {
 		return route{http.MethodGet, pattern, id, []Role{RoleAgency, RoleAuditor}, op}
 	}
 	entries, meta := reflect.TypeFor[[]readmodels.HistoryEntry](), reflect.TypeFor[readmodels.HistoryMeta]()
+	run := reflect.TypeFor[VerifyRun]()
 	ofDashboard := append([]Param{paramDashboard}, historyParams...)
 	return []route{
 		get("/api/projects/dashboard/{id}/history", "getDashboardHistory", s.auditing(s.getHistory, ofDashboard...).answering(entries, meta)),
@@ -30,9 +31,20 @@ func (s *Server) auditRoutes() []route {
 				answering(reflect.TypeFor[readmodels.AccessAnswer](), meta)),
 		get("/api/audit/history", "getAuditHistory", s.auditing(s.getHistory, historyParams...).answering(entries, meta)),
 		get(patternExport, "getAuditExport", s.auditing(s.getAuditExport, append([]Param{paramFormat, paramOnlyDashboard}, historyParams...)...)),
+		get("/api/audit/access", "getAuditAccess", s.auditing(s.getSpans, append([]Param{paramCursor, paramLimit}, spanParams...)...).
+			answering(reflect.TypeFor[[]readmodels.AccessSpan](), reflect.TypeFor[readmodels.SpansMeta]())),
+		get(patternAccess, "getAuditAccessExport", s.auditing(s.exportSpans, append([]Param{paramFormat, paramCursor}, spanParams...)...)),
+		get("/api/audit/checkpoints", "getAuditCheckpoints", s.auditing(s.getCheckpoints, paramCursor, paramLimit).
+			answering(reflect.TypeFor[[]checkpointEntry](), reflect.TypeFor[readmodels.ListMeta]())),
+		get(patternConsistency, "getAuditConsistency", s.auditing(s.getConsistency, paramOlder, paramNewer).
+			answering(reflect.TypeFor[consistencyAnswer](), nil)),
+		get(patternBundle, "getAuditBundle", s.auditing(s.getBundle)),
+		{http.MethodPost, patternVerify, "postAuditVerify", []Role{RoleAgency, RoleAuditor}, s.auditing(s.postVerify, paramVerifyKind).answering(run, nil)},
+		get(patternVerify, "getAuditVerify", s.auditing(s.getVerify).answering(run, nil)),
+		get(patternVerify+"/{run}", "getAuditVerifyRun", s.auditing(s.getVerify, paramVerifyRun).answering(run, nil)),
 		get("/api/audit/reads", "getAuditReads",
 			s.auditing(s.getAuditReads, paramCursor, paramLimit, paramActor, paramFrom, paramTo).
-				answering(reflect.TypeFor[[]readmodels.AuditReadEntry](), reflect.TypeFor[readmodels.ListMeta]())),
+				answering(reflect.TypeFor[[]readmodels.AuditReadEntry](), reflect.TypeFor[readmodels.AuditReadsMeta]())),
 	}
 }
 
@@ -67,9 +79,9 @@ func auditRole(p Principal) Role {
 
 // answerAudit is the one shape of the auditors' questions about histories: parse, query, record what is read, answer.
 // Without the record nothing is shown.
-func answerAudit[Q, R any](
+func answerAudit[Q, R any, M interface{ StandsFor() int64 }](
 	s *Server, w http.ResponseWriter, r *http.Request, params *Params, q Q,
-	query func(context.Context, Q) (R, readmodels.HistoryMeta, error), record domain.AuditRead,
+	query func(context.Context, Q) (R, M, error), record domain.AuditRead,
 ) error {
 	if err := params.Err(); err != nil {
 		return err
@@ -78,7 +90,7 @@ func answerAudit[Q, R any](
 	if err != nil {
 		return err
 	}
-	record.AsOf = meta.AsOf.Version
+	record.AsOf = meta.StandsFor()
 	p, _ := PrincipalFrom(r.Context())
 	if err := s.deps.Audit.Records.RecordRead(r.Context(), caller(r, p, p.AccountID, auditRole(p)), record); err != nil {
 		return err

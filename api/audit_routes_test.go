@@ -79,6 +79,21 @@ func TestAuditQueriesAndTheirRecords(t *testing.T) {
 			readmodels.AccessQuery{ParentAccount: agency, Dashboard: client1, User: alice, At: readmodels.Moment{Time: from}},
 			domain.AuditRead{What: "access", Dashboard: client1, AsOf: 41, Filter: domain.AuditFilter{User: alice, At: "2026-01-01T00:00:00Z"}},
 		},
+		"/api/audit/access": {
+			readmodels.SpansQuery{ParentAccount: agency, Limit: 50},
+			domain.AuditRead{What: "access", AsOf: 41, Filter: domain.AuditFilter{Limit: 50}},
+		},
+		"/api/audit/access?at=v12&by=user&limit=7&cursor=x": {
+			readmodels.SpansQuery{ParentAccount: agency, At: readmodels.Moment{Version: 12}, ByUser: true, Limit: 7, Cursor: "x"},
+			domain.AuditRead{What: "access", AsOf: 41, Filter: domain.AuditFilter{At: "v12", Order: "user", Limit: 7, Cursor: "x"}},
+		},
+		"/api/audit/access?dashboard=" + client1 + "&user_id=" + alice + "&from=2026-01-01&to=2026-01-31&by=dashboard": {
+			readmodels.SpansQuery{ParentAccount: agency, Dashboard: client1, User: alice, From: &from, To: &to, Limit: 50},
+			domain.AuditRead{
+				What: "access", Dashboard: client1, AsOf: 41,
+				Filter: domain.AuditFilter{User: alice, From: "2026-01-01T00:00:00Z", To: "2026-02-01T00:00:00Z", Limit: 50},
+			},
+		},
 	} {
 		b, f := setupAudit(t)
 		answer := b.get(path, b.auditorToken(), "X-Request-Id: r-9")
@@ -87,6 +102,7 @@ func TestAuditQueriesAndTheirRecords(t *testing.T) {
 		require.Equal(t, []domain.AuditRead{test.read}, f.reads, path)
 		require.Equal(t, []commands.Caller{{ParentAccount: agency, UserID: alice, Role: "auditor", RequestID: answer.header.Get("X-Request-Id")}}, f.callers)
 		require.Contains(t, answer.body, `"as_of":{"version":41`)
+		require.Contains(t, answer.body, `"names_proven":false`)
 	}
 }
 
@@ -120,6 +136,10 @@ func TestBadAuditParametersAreNamed(t *testing.T) {
 		"/api/audit/reads?from=2026-02-01&to=2026-01-01":             {"from"},
 		"/api/audit/export?format=xls&dashboard=7":                   {"format", "dashboard"},
 		"/api/audit/reads?from=x&limit=501":                          {"limit", "from"},
+		"/api/audit/access?at=soon&by=day&user_id=1&dashboard=2":     {"dashboard", "user_id", "at", "by"},
+		"/api/audit/access?at=v3&from=2026-01-01":                    {"at"},
+		"/api/audit/access/export?at=v3&to=2026-01-01&cursor=%20":    {"format", "at", "cursor"},
+		"/api/audit/access?from=2026-02-01&to=2026-01-01":            {"from"},
 		"/api/projects/dashboard/7/history":                          {"sub_account_id"},
 	} {
 		answer := b.get(path, b.auditorToken())
@@ -143,6 +163,7 @@ func TestNothingIsShownWithoutARecord(t *testing.T) {
 	for _, path := range []string{
 		auditedPath + "/history", auditedPath + "/state", auditedPath + "/diff?from=1", auditedPath + "/access?user_id=" + alice,
 		"/api/audit/history", "/api/audit/export?format=csv", "/api/audit/export?format=jsonl",
+		"/api/audit/access", "/api/audit/access/export?format=csv",
 	} {
 		for _, token := range []string{b.auditorToken(), b.agencyToken()} {
 			answer := b.get(path, token)
@@ -163,6 +184,8 @@ func TestWhatShowsNothingIsNotRecorded(t *testing.T) {
 		require.Equal(t, http.StatusNotFound, b.get(auditedPath+path, b.auditorToken()).status)
 	}
 	require.Equal(t, http.StatusNotFound, b.get("/api/audit/export?format=csv&dashboard="+client1, b.auditorToken()).status)
+	require.Equal(t, http.StatusNotFound, b.get("/api/audit/access?dashboard="+client1, b.auditorToken()).status)
+	require.Equal(t, http.StatusNotFound, b.get("/api/audit/access/export?format=jsonl&dashboard="+client1, b.auditorToken()).status)
 	f.err = errors.New("the database is away")
 	require.Equal(t, http.StatusInternalServerError, b.get("/api/audit/history", b.auditorToken()).status)
 	require.Empty(t, f.callers)
@@ -201,7 +224,7 @@ func TestAuditRoutesNeedTheirParts(t *testing.T) {
 	b := setup(t)
 	require.Equal(t, http.StatusNotFound, b.get("/api/audit/history", b.auditorToken()).status, "without the parts there is no such route")
 	_, err := api.Handler(api.Deps{Audit: &api.AuditDeps{}})
-	for _, part := range []string{"History", "Records"} {
+	for _, part := range []string{"History", "Records", "Proofs"} {
 		require.ErrorContains(t, err, "Deps.Audit."+part)
 	}
 }
@@ -216,7 +239,7 @@ func FuzzAuditParameters(f *testing.F) {
 		value = url.QueryEscape(value)
 		for _, path := range []string{
 			auditedPath + "/state?at=" + value, auditedPath + "/state?version=" + value, auditedPath + "/diff?from=" + value + "&to=" + value,
-			auditedPath + "/access?user_id=" + alice + "&at=" + value, "/api/audit/history?from=" + value + "&to=" + value + "&type=" + value,
+			auditedPath + "/access?user_id=" + alice + "&at=" + value, "/api/audit/access?at=" + value, "/api/audit/history?from=" + value + "&to=" + value + "&type=" + value,
 			"/api/audit/history?actor=" + value + "&user=" + value + "&account=" + value + "&order=" + value + "&cursor=" + value,
 		} {
 			asked := len(fake.queries)

@@ -299,7 +299,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 
 func (s *Server) getConnectLink(w http.ResponseWriter, r *http.Request) error {
 	token, _ := pathParam(r, "token")
-	link, err := s.deps.Connect.Link(r.Context(), token, browserOf(r))
+	link, err := s.deps.Connect.Link(r.Context(), token, browserOf(r), s.still)
 	if err != nil {
 		return err
 	}
@@ -316,7 +316,7 @@ func (s *Server) postConnectLink(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return domain.NewError(domain.CodeInvalid, "No platform was chosen. Go back, and choose one.")
 	}
-	begun, err := s.deps.Connect.Follow(r.Context(), token, holdBrowser(w, r), domain.Platform(number))
+	begun, err := s.deps.Connect.Follow(r.Context(), token, holdBrowser(w, r), domain.Platform(number), s.still)
 	if err != nil {
 		return err
 	}

@@ -22,8 +22,8 @@ type ConnectDesk interface {
 	WhyNotBack(ctx context.Context, b connect.CameBack) error
 	View(ctx context.Context, id, cookie string, still connect.Still) (connect.View, error)
 	Choose(ctx context.Context, id string, chosen connect.Chosen, still connect.Still) error
-	Link(ctx context.Context, token, cookie string) (connect.LinkPage, error)
-	Follow(ctx context.Context, token, cookie string, platform domain.Platform) (connect.Begun, error)
+	Link(ctx context.Context, token, cookie string, still connect.Still) (connect.LinkPage, error)
+	Follow(ctx context.Context, token, cookie string, platform domain.Platform, still connect.Still) (connect.Begun, error)
 
 	HearsMeta() bool
 	Deauthorized(ctx context.Context, raw string) error

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,7 +33,7 @@ func connectDesk(t *testing.T, log *foldtest.Log, now func() time.Time) *connect
 	require.NoError(t, err)
 	desk, err := connect.New(connect.Config{
 		Directory: readmodels.Connecting{Pool: log.DB.ReadOnly}, Store: vault.NewConnecting(pool), Secrets: secrets,
-		Places: readmodels.Connections{Pool: log.DB.ReadOnly}, SignIns: dialogs{}, Log: log, Moved: func() <-chan struct{} { return nil },
+		Places: readmodels.Connections{Pool: log.DB.ReadOnly}, SignIns: &dialogs{}, Log: log, Moved: func() <-chan struct{} { return nil },
 		Look: func(context.Context, domain.FetchQueue) error { return nil },
 		Meta: metaApp(t), Asked: func() {},
 		PublicURL: connectAt, Apps: map[domain.Platform]string{domain.Facebook: "app"}, Now: now, Logger: slog.New(slog.DiscardHandler),
@@ -51,15 +52,16 @@ func metaApp(t *testing.T) *platforms.Set {
 }
 
 // dialogs are those of platforms where one person always agrees, with two pages, the second of which offers markup as its name.
-type dialogs struct{}
+type dialogs struct{ redeemed atomic.Int32 } // codes
 
-func (d dialogs) SignIn(domain.Platform) (platforms.SignIn, error) { return d, nil }
+func (d *dialogs) SignIn(domain.Platform) (platforms.SignIn, error) { return d, nil }
 
-func (dialogs) Address(state, redirectURI string) string {
+func (*dialogs) Address(state, redirectURI string) string {
 	return "https://platform.example/dialog?" + url.Values{"state": {state}, "redirect_uri": {redirectURI}}.Encode()
 }
 
-func (dialogs) Redeem(context.Context, string, string) (platforms.Consent, error) {
+func (d *dialogs) Redeem(context.Context, string, string) (platforms.Consent, error) {
+	d.redeemed.Add(1)
 	return platforms.Consent{
 		PersonID: "77", Name: "Paula", Tokens: platforms.Tokens{AccessToken: "PERSONTOKEN"}, Granted: []string{"read"}, Declined: []string{"read_insights"},
 		Offered: []platforms.Offered{
@@ -69,4 +71,4 @@ func (dialogs) Redeem(context.Context, string, string) (platforms.Consent, error
 	}, nil
 }
 
-func (dialogs) GiveBack(context.Context, platforms.Tokens) error { return nil }
+func (*dialogs) GiveBack(context.Context, platforms.Tokens) error { return nil }

@@ -53,6 +53,7 @@ const (
 	KindFormat      Kind = "format" // of an export
 	KindLimit       Kind = "limit"
 	KindCursor      Kind = "cursor"
+	KindDigest      Kind = "digest" // SHA-256, 64 hex digits
 )
 
 // The forms of meta that are shorter than the whole.
@@ -63,6 +64,8 @@ const (
 	exampleUser    = "a11ce0000000000000000000"
 	exampleStart   = "2026-01-01"
 	exampleEnd     = "2026-01-31"
+
+	exampleCheckpoint = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 	timeForms  = "YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds."
 	rangeForms = "YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days."
@@ -201,10 +204,27 @@ var (
 	}
 	paramVersion    = Param{Name: "version", Kind: KindVersion, Text: "The version, instead of at."}
 	paramAccessUser = Param{Name: "user_id", Kind: KindHexID, Text: "The user: 24 hex digits.", Required: true, Example: exampleUser}
+	paramSpanAt     = Param{
+		Name: "at", Kind: KindMoment, Default: "now",
+		Text: "The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). " +
+			"Without from and to.",
+	}
+	paramSpanUser = Param{Name: "user_id", Kind: KindHexID, Text: "Only this user: 24 hex digits.", Default: "everybody", Example: exampleUser}
+	paramSpanBy   = Param{
+		Name: "by", Kind: KindWord, Words: []string{spansByDashboard, spansByUser}, wrong: "is no order of access: use dashboard or user",
+		Text: "What the entries are ordered by first.", Default: spansByDashboard, Example: spansByUser,
+	}
+	paramOlder = Param{
+		Name: "older", Kind: KindDigest, Text: "The checkpoint that was signed first: its id, 64 hex digits.", Required: true, Example: exampleCheckpoint,
+	}
+	paramNewer = Param{
+		Name: "newer", Kind: KindDigest, Text: "The checkpoint that was signed later: its id, 64 hex digits.", Required: true, Example: exampleCheckpoint,
+	}
 
 	historyParams = []Param{
 		paramCursor, paramLimit, paramChanges, paramActor, paramChangedUser, paramChangedAccount, paramFrom, paramTo, paramOrder,
 	}
+	spanParams = []Param{paramSpanAt, paramFrom, paramTo, paramSpanUser, paramOnlyDashboard, paramSpanBy}
 )
 
 // Headers of requests, and what streams take in the query.

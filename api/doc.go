@@ -47,6 +47,9 @@
 //	main_app_routes.go main_app_ports.go   tokens and pages of a main application that signs people in itself
 //	live.go                         stream of changed figures
 //	audit_routes.go audit_params.go auditors: history, state, diff, access; their parameters
+//	audit_proofs.go                 checkpoints, the proof that two are of one log, the bundle of an agency
+//	audit_verify.go                 verifications: started or joined, asked for while they run
+//	audit_access.go                 who had access to any dashboard of an agency, from when to when
 //	audit_ports.go audit_export.go audit_export_formats.go audit_reads.go  what they stand on; exports, as CSV or JSON Lines; who read
 //	ops_routes.go ops_ports.go ops_rebuilds.go ops_parked.go ops_actions.go ops_connections.go  operators: what they see and do, progress of rebuilds,
 //	                                parked events, what came of what they did
@@ -89,7 +92,9 @@
 //     says which version was shown, and what is not recorded is not shown (503). A refusal or a 404 shows
 //     nothing and is not recorded, and neither is a look at /api/audit/reads, which would grow by it. One
 //     request is one record, polls included.
-//   - An export is recorded before its first entry is read. Its last line says whether it is complete; one
+//   - A verification outlives its request. Starting or joining it is the recorded look, and only who did so is shown what it finds:
+//     a GET of its progress needs no record of its own.
+//   - An export is recorded before its first entry is sent. Its last line says whether it is complete; one
 //     without that line was cut on the way. CSV says it in a comment row ("# complete=true …") as wide as
 //     the others. Cells that begin like a formula get an apostrophe.
 //   - ?at= and ?to= of a day mean its end, ?from= its beginning; a number below 100,000,000 where a version

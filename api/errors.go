@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"strconv"
 
@@ -87,13 +88,27 @@ func (s *Server) told(r *http.Request, err error) *domain.Error {
 	level, text := slog.LevelDebug, "request refused"
 	switch {
 	case public.Code == domain.CodeInternal && s.deps.Passes(err):
-		public = domain.NewError(domain.CodeUnavailable, "The database cannot be asked now. Nothing was changed. Try again shortly.")
+		text := "The database cannot be asked now. Nothing was changed. Try again shortly."
+		if mayBeDone(r, err) {
+			text = "The database cannot be asked now. It may not have been done: read, then repeat."
+		}
+		public = domain.NewError(domain.CodeUnavailable, "%s", text)
 		level = slog.LevelWarn
 	case statusOf(public.Code) == http.StatusInternalServerError:
 		level, text = slog.LevelError, "request failed"
 	}
 	s.deps.Logger.Log(r.Context(), level, text, logRequestID, RequestID(r.Context()), logError, err.Error())
 	return public
+}
+
+// mayBeDone tells whether something may have been appended or stored before the database was found away. Changes of dashboards
+// say so themselves, with the key to repeat them by; and where nobody could be dialled, nothing was begun.
+func mayBeDone(r *http.Request, err error) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || routePattern(r) == patternDashboard {
+		return false
+	}
+	network, ok := errors.AsType[*net.OpError](err)
+	return !ok || network.Op != "dial"
 }
 
 // writeError answers with err in the one shape.

@@ -1,9 +1,11 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -60,6 +63,48 @@ func TestErrorsOfBelowReachTheCallerInOneShape(t *testing.T) {
 				require.Contains(t, b.logged(), "db-7", "and goes to the log")
 			}
 		})
+	}
+}
+
+// failingDesk is a desk of connecting whose disconnecting fails.
+type failingDesk struct {
+	api.ConnectDesk
+
+	err error
+}
+
+func (*failingDesk) HearsMeta() bool { return false }
+
+func (d *failingDesk) Disconnect(context.Context, domain.ConnectRequester, int64, connect.Still) (connect.Disconnected, error) {
+	return connect.Disconnected{}, d.err
+}
+
+// That nothing was changed is said only where it is known: a client that believes it repeats without looking.
+func TestWhatMayBeDoneIsNotDenied(t *testing.T) {
+	t.Parallel()
+	const unchanged, open = "Nothing was changed. Try again shortly.", "It may not have been done: read, then repeat."
+	lost := fmt.Errorf("commit: %w", errPasses)
+	of := func(op string) error {
+		return fmt.Errorf("%w: %w", errPasses, &net.OpError{Op: op, Net: "tcp", Err: errors.New("refused")})
+	}
+	desk := &failingDesk{}
+	b := setup(t, func(d *api.Deps) { d.Connect = desk })
+	for _, c := range []struct {
+		method, path string
+		err          error
+		says         string
+	}{
+		{http.MethodGet, "/api/projects/dashboard/" + client1, lost, unchanged},
+		{http.MethodPut, "/api/projects/dashboard/" + client1, lost, unchanged}, // its commands say themselves what is open
+		{http.MethodPost, "/api/platforms/7/disconnect", of("dial"), unchanged},
+		{http.MethodPost, "/api/platforms/7/disconnect", of("read"), open},
+		{http.MethodPost, "/api/platforms/7/disconnect", lost, open},
+	} {
+		b.readErr, b.updateErr, desk.err = c.err, c.err, c.err
+		body := map[string]string{http.MethodPut: `{"users":[]}`}[c.method]
+		answer := b.ask(c.method, c.path, body, "Authorization: Bearer "+b.agencyToken(), "Content-Type: application/json")
+		require.Equal(t, http.StatusServiceUnavailable, answer.status, answer.body)
+		require.Contains(t, answer.failure(t).Message, c.says, "%s %s: %v", c.method, c.path, c.err)
 	}
 }
 

@@ -111,6 +111,7 @@ func (s *Server) Match(method, path string) (pattern string, ok bool) {
 // What the tests look into.
 var (
 	StatusOf     = statusOf
+	BoundBodies  = boundBodies
 	UpdateDigest = updateDigest
 	ParseObject  = parseObject
 	ParseUpdate  = parseUpdate

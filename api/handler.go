@@ -165,6 +165,8 @@ func (d Deps) validate() error {
 	missing("Directory.Told", d.Directory != nil && d.Directory.Told == nil)
 	missing("Directory.Local", d.Directory != nil && d.Directory.Local == nil)
 	missing("Audit.Records", d.Audit != nil && d.Audit.Records == nil)
+	missing("Audit.Proofs", d.Audit != nil && d.Audit.Proofs == nil)
+	missing("Audit.Verifier", d.Audit != nil && d.Audit.Verifier == nil)
 	return errors.Join(append(errs, d.Config.Validate())...)
 }
 

@@ -35,7 +35,7 @@ func (s *Server) noticeListener(ctx context.Context, p Principal) (stream.Listen
 		return stream.Listener{}, err
 	}
 	return stream.Listener{
-		ParentAccount: parent, UserID: p.UserID, ExpiresAt: s.believedUntil(p),
+		ParentAccount: parent, UserID: p.UserID, AccountID: p.AccountID, ExpiresAt: s.believedUntil(p),
 		Access: func(ctx context.Context) ([]string, error) { return nil, s.doorkeeper.admit(ctx, p) },
 	}, nil
 }
@@ -51,5 +51,20 @@ func (s *Server) socketListener(r *http.Request, token string) (stream.Listener,
 	if err != nil {
 		return stream.Listener{}, err
 	}
+	if err := s.limits.take(http.Header{}, p); err != nil {
+		return stream.Listener{}, err
+	}
 	return s.noticeListener(r.Context(), p)
+}
+
+// serveSocketIO serves a request of Socket.IO. Each poll and upgrade of a connection counts as a request of its user, as its
+// opening does; before it is opened nobody knows whose it is, and it is cut when that takes too long.
+func (s *Server) serveSocketIO(w http.ResponseWriter, r *http.Request) error {
+	if who, known := s.socketIO.Listener(r); known {
+		if err := s.limits.take(w.Header(), Principal{UserID: who.UserID, AccountID: who.AccountID}); err != nil {
+			return err
+		}
+	}
+	s.socketIO.ServeHTTP(w, r)
+	return nil
 }

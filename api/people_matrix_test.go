@@ -19,6 +19,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -73,7 +74,10 @@ func TestWhoLeftIsOutEverywhere(t *testing.T) {
 	for _, unknownUsers := range []bool{false, true} {
 		t.Run(fmt.Sprintf("unknown users allowed: %t", unknownUsers), func(t *testing.T) {
 			t.Parallel()
+			var platform *dialogs
 			b := setupTenants(t, func(d *api.Deps) {
+				desk, _ := d.Connect.(*connect.Connect)
+				platform, _ = desk.SignIns.(*dialogs)
 				d.UnknownUsers = unknownUsers
 				d.Streams = runHub(t, stream.Config{Recheck: 50 * time.Millisecond})
 			}, peopleOfTables)
@@ -85,6 +89,7 @@ func TestWhoLeftIsOutEverywhere(t *testing.T) {
 				for _, role := range []api.Role{api.RoleAgency, api.RoleClient} {
 					number++
 					m := newMatrixCase(t, b, server.URL, number, role)
+					m.platform = platform
 					require.Zero(t, m.refusals(), "%s as %s, before", fate, role)
 					m.open()
 					for _, draft := range becomes.records(m.leaver) {
@@ -97,12 +102,14 @@ func TestWhoLeftIsOutEverywhere(t *testing.T) {
 					if stays {
 						time.Sleep(time.Second) // what is remembered of before is over
 						require.Zero(t, m.refusals(), "%s as %s, after", fate, role)
+						m.requireBack(true, fate)
 						continue
 					}
 					began := time.Now()
 					m.requireCut(fate)
 					require.Less(t, time.Since(began), cutWithin, "%s as %s", fate, role)
 					require.Equal(t, m.ways, m.refusals(), "%s as %s, after: every way in is closed", fate, role)
+					m.requireBack(false, fate)
 				}
 			}
 		})
@@ -118,17 +125,21 @@ func peopleOfTables(d *api.Deps) {
 type matrixCase struct {
 	leaver
 
-	t             *testing.T
-	b             *bundle
-	url           string
-	token         string
-	tickets       map[string]string // by the path of their stream
-	browser       *visitor          // in which an agency's person has begun to connect
-	start, choose string            // its pages; "": the person may not connect
-	ways          int               // that the person may try
-	streams       []*liveStream
-	socket        *websocket.Conn // as the stock Socket.IO client's that uses websockets alone
-	polled        string          // the session of one that polls
+	t       *testing.T
+	b       *bundle
+	url     string
+	token   string
+	tickets map[string]string // by the path of their stream
+	ways    int               // that the person may try
+	streams []*liveStream
+	socket  *websocket.Conn // as the stock Socket.IO client's that uses websockets alone
+	polled  string          // the session of one that polls
+
+	platform      *dialogs
+	browser       *visitor // in which the person has begun to connect
+	start, choose string   // its pages
+	back          string   // what the platform's dialog leads to, of a sign-in that has not come back yet
+	link          string   // that the person made for somebody without a login
 }
 
 func newMatrixCase(t *testing.T, b *bundle, url string, number int, role api.Role) *matrixCase {
@@ -142,6 +153,9 @@ func newMatrixCase(t *testing.T, b *bundle, url string, number int, role api.Rol
 		m.account.ParentAccount = agency
 	}
 	b.facts.Put(t, m.account, m.user, domain.DirectorySubscription{ID: int64(1000 + number), AccountID: m.account.ID, StartsAt: time.Now().AddDate(-1, 0, 0)})
+	if role == api.RoleClient {
+		m.openBoard()
+	}
 	m.token = b.token(m.account.ID, role, map[string]any{"sub": m.user.ID})
 	m.tickets, m.browser = map[string]string{}, &visitor{b: b}
 	for _, path := range []string{"/api/notices", "/api/live"} {
@@ -150,13 +164,46 @@ func newMatrixCase(t *testing.T, b *bundle, url string, number int, role api.Rol
 		_, rest, _ := strings.Cut(ticket.body, `"ticket":"`)
 		m.tickets[path], _, _ = strings.Cut(rest, `"`)
 	}
-	if role == api.RoleAgency {
-		m.start = m.begin()
-		came := m.browser.visit(atPlatform(t, m.browser.visit(m.begin(), nil)), nil)
-		require.Equal(t, http.StatusSeeOther, came.status, came.body)
-		m.choose = came.header.Get("Location")
-	}
+	m.start = m.begin()
+	m.choose = m.comeBack(atPlatform(t, m.browser.visit(m.begin(), nil)))
+	m.back = atPlatform(t, m.browser.visit(m.begin(), nil))
+	linked := b.ask(http.MethodPost, "/api/connect/links", `{"platforms":[1],"days":1,"account":"`+m.account.ID+`"}`, "Authorization: Bearer "+m.token)
+	require.Equal(t, http.StatusOK, linked.status, linked.body)
+	m.link, _ = linked.object(t)["data"].(map[string]any)["url"].(string)
 	return m
+}
+
+// openBoard has the client's user see the figures of its account, and connect for it.
+func (m *matrixCase) openBoard() {
+	m.t.Helper()
+	yes, users, scopes := true, []string{m.user.ID}, []string{"analytics", "connect"}
+	_, err := m.b.facts.Dashboards(m.t, time.Now).Update(m.t.Context(), commands.UpdateDashboard{
+		Caller: commands.Caller{ParentAccount: agency, UserID: alice, Role: "agency", RequestID: "r"},
+		Change: domain.UpdateDashboard{Primary: m.account.ID, AllowClientDashboard: &yes, Users: &users, Scopes: &scopes},
+	})
+	require.NoError(m.t, err)
+}
+
+// comeBack follows a call-back to the page that goes on.
+func (m *matrixCase) comeBack(back string) (page string) {
+	m.t.Helper()
+	came := m.browser.visit(back, nil)
+	require.Equal(m.t, http.StatusSeeOther, came.status, came.body)
+	return came.header.Get("Location")
+}
+
+// requireBack comes back from the platform now, after what happened to the person in between: the code is redeemed for who has
+// rights, and for nobody else.
+func (m *matrixCase) requireBack(stays bool, fate string) {
+	m.t.Helper()
+	before := m.platform.redeemed.Load()
+	page := m.comeBack(m.back)
+	require.Equal(m.t, !stays, m.pageRefused(page, nil), "%s as %s", fate, m.role)
+	codes := int32(0)
+	if stays {
+		codes = 1
+	}
+	require.Equal(m.t, codes, m.platform.redeemed.Load()-before, "%s as %s: codes that were redeemed", fate, m.role)
 }
 
 // begin asks for a sign-in and returns its first page.
@@ -196,11 +243,10 @@ func (m *matrixCase) refusals() (closed int) {
 	for path, ticket := range m.tickets {
 		count(m.streamRefused(path+"?ticket="+ticket, "Sec-Fetch-Site: same-origin"))
 	}
-	if m.start != "" {
-		count(m.pageRefused(m.start, nil))
-		count(m.pageRefused(m.choose, nil))
-		count(m.pageRefused(m.choose, url.Values{"seen": {"nothing"}}))
-	}
+	count(m.pageRefused(m.start, nil))
+	count(m.pageRefused(m.choose, nil))
+	count(m.pageRefused(m.choose, url.Values{"seen": {"nothing"}}))
+	count(m.linkRefused())
 	count(m.socketRefused())
 	return closed
 }
@@ -209,7 +255,7 @@ func (m *matrixCase) streamRefused(path, header string) bool {
 	m.t.Helper()
 	s := m.b.listen(m.url+path, "", header)
 	defer s.response.Body.Close()
-	if s.response.StatusCode == http.StatusOK && (m.role == api.RoleAgency || !strings.HasPrefix(path, "/api/live")) {
+	if s.response.StatusCode == http.StatusOK {
 		require.True(m.t, s.lines.Scan(), "the stream has begun")
 		require.NotContains(m.t, s.lines.Text(), "refused")
 	}
@@ -230,6 +276,19 @@ func (m *matrixCase) pageRefused(address string, form url.Values) bool {
 		return false
 	}
 	require.Contains(m.t, page.body, accessEnded)
+	return true
+}
+
+// linkRefused follows the link as somebody who was sent it.
+func (m *matrixCase) linkRefused() bool {
+	m.t.Helper()
+	page := (&visitor{b: m.b}).visit(m.link, nil)
+	if page.status == http.StatusOK {
+		require.Contains(m.t, page.body, "Somewhere")
+		return false
+	}
+	require.Equal(m.t, http.StatusNotFound, page.status)
+	require.Contains(m.t, page.body, "does not work any more")
 	return true
 }
 
@@ -303,9 +362,6 @@ func (m *matrixCase) requirePollingCut(fate string) {
 func (m *matrixCase) open() {
 	m.t.Helper()
 	for _, path := range []string{"/api/live", "/api/notices"} {
-		if m.role == api.RoleClient && path == "/api/live" {
-			continue // no dashboard is open to it
-		}
 		s := m.b.listen(m.url+path, m.token)
 		require.Equal(m.t, http.StatusOK, s.response.StatusCode)
 		m.streams = append(m.streams, s)

@@ -216,7 +216,7 @@ func TestWhileNobodyKnowsWhoLeft(t *testing.T) {
 		}
 	}
 	require.ElementsMatch(t, closedWhileUnknown, closed)
-	require.Len(t, audits, 7, "four questions about a dashboard, the agency's history, its export, who read: %s", audits)
+	require.Len(t, audits, 15, "four questions about a dashboard, the agency's history and access, their exports, proofs, verifications, who read: %s", audits)
 }
 
 // An agency's GET of a missing dashboard creates it, which is a change; of one that is there, it reads.
@@ -298,6 +298,40 @@ func (l *lockedLog) lines() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.n
+}
+
+// With the rhythm of production, whenever somebody leaves: by what was answered a moment ago a stream may go on once more.
+func TestStreamOfWhoLeftEndsWithinTenSeconds(t *testing.T) {
+	t.Parallel()
+	const apart = 500 * time.Millisecond
+	for _, path := range []string{"/api/live", "/api/notices"} {
+		var latest time.Duration
+		for leaves := apart; leaves <= 10*time.Second; leaves += apart {
+			synctest.Test(t, func(t *testing.T) {
+				directory := &people{standing: standingIn(agency)}
+				b := setup(t, func(d *api.Deps) { d.People, d.Streams = directory, quietHub(t) })
+				b.now = time.Now() // streams end with their tokens
+				token := b.agencyToken()
+				b.views[agency+"/"+client1] = view(client1, 3)
+				w, ended := httptest.NewRecorder(), make(chan struct{})
+				go func() {
+					defer close(ended)
+					r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody)
+					r.Header.Set("Authorization", "Bearer "+token)
+					b.server.ServeHTTP(w, r)
+				}()
+				time.Sleep(leaves)
+				require.Equal(t, http.StatusOK, b.get(dashboardPath+client1, token).status, "the answer that is remembered is fresh")
+				directory.set(readmodels.Standing{}, nil)
+				left := time.Now()
+				<-ended
+				latest = max(latest, time.Since(left))
+				require.Contains(t, w.Body.String(), ": This listener has lost its access.")
+			})
+		}
+		require.LessOrEqual(t, latest, cutWithin, path)
+		require.Greater(t, latest, 8*time.Second, "%s: the worst instant was tried", path)
+	}
 }
 
 // The progress of a rebuild goes on for as long as it takes: an operator who is withdrawn meanwhile sees no more of it.

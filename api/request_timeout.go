@@ -2,26 +2,70 @@ package api
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net/http"
 	"time"
 )
 
-// defaultRequestTimeout is how long a request may take that is no stream and no export.
-const defaultRequestTimeout = time.Minute
+const (
+	// defaultRequestTimeout is how long a request may take that is no stream and no export.
+	defaultRequestTimeout = time.Minute
+	// bodyAfterAnswer is how long what is left of a body may take to come once nobody asks for it any more: net/http reads it
+	// before it sends the answer.
+	bodyAfterAnswer = 5 * time.Second
+)
 
-// bounded gives a request some time as a whole: for its body to come, for its answer to be found, and for
-// that to be taken. Streams and exports are not wrapped; they bound each piece.
+// bounded gives a request some time as a whole: for its answer to be found, and for that to be taken. [boundBodies] bounds
+// its body. Streams and exports are not wrapped; they bound each piece.
 func (s *Server) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		limit := s.deps.Config.RequestTimeout
 		ctx, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()
-		// Where deadlines are not supported (tests, some middlewares) the context must do.
 		control := http.NewResponseController(w)
-		until := time.Now().Add(limit)
-		_ = control.SetReadDeadline(until)
-		_ = control.SetWriteDeadline(until.Add(limit)) // an answer found at the last moment is still sent
+		_ = control.SetWriteDeadline(time.Now().Add(2 * limit)) // an answer found at the last moment is still sent
 		defer func() { _ = control.SetWriteDeadline(time.Time{}) }()
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+// boundBodies gives the body of a request some time to come, whoever sends it and wherever to: net/http reads it to its end also
+// where nobody asks for it, as when nothing is at the address or the caller has no token, and would wait for ever. Requests without
+// a body have no deadline of reading: net/http takes its end for a caller that went away.
+func boundBodies(limit time.Duration, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Body == nil || r.Body == http.NoBody {
+			next.ServeHTTP(w, r)
+			return
+		}
+		// Where deadlines are not supported (tests, some middlewares) the context must do.
+		control := http.NewResponseController(w)
+		_ = control.SetReadDeadline(time.Now().Add(limit))
+		defer func() { _ = control.SetReadDeadline(time.Now().Add(min(limit, bodyAfterAnswer))) }()
+		body := &boundBody{r.Body, control}
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			// Nobody asks for it. What does not come in time, or is longer, keeps the deadline.
+			_, _ = io.Copy(io.Discard, io.LimitReader(body, DefaultMaxBody))
+		}
+		r.Body = body
+		next.ServeHTTP(w, r)
+	})
+}
+
+// boundBody ends the deadline of a body with the body: net/http takes one that passes afterwards for a caller that went away, and
+// would cut an export or a stream in the middle.
+type boundBody struct {
+	io.ReadCloser
+
+	control *http.ResponseController
+}
+
+// Read implements [io.Reader].
+func (b *boundBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		_ = b.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
 }

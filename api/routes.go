@@ -32,10 +32,15 @@ const (
 	patternDashboard = "/api/projects/dashboard/{id}"
 	patternNotices   = "/api/notices"
 	patternExport    = "/api/audit/export"
-	patternLive      = "/api/live"
-	patternTicket    = "/api/notices/ticket" // made to read, and judged again where it is used
-	patternOpenAPI   = "/openapi.json"
-	patternAsyncAPI  = "/asyncapi.json"
+	patternAccess    = "/api/audit/access/export"
+
+	patternConsistency = "/api/audit/checkpoints/consistency"
+
+	patternBundle   = "/api/audit/bundle"
+	patternLive     = "/api/live"
+	patternTicket   = "/api/notices/ticket" // made to read, and judged again where it is used
+	patternOpenAPI  = "/openapi.json"
+	patternAsyncAPI = "/asyncapi.json"
 )
 
 // routes is the route table; every path that is served stands here.
@@ -75,8 +80,8 @@ func (s *Server) routes() []route {
 			route{http.MethodGet, patternNotices, "getNotices", nil, operation{ // a ticket may stand for the token
 				serve: s.getNotices, takes: []Param{paramTicket, paramLastEventQuery, paramLastEvent},
 			}},
-			route{http.MethodGet, patternSocketIO, "getSocketIo", nil, operation{serve: plain(s.socketIO)}},
-			route{http.MethodPost, patternSocketIO, "postSocketIo", nil, operation{serve: plain(s.socketIO)}},
+			route{http.MethodGet, patternSocketIO, "getSocketIo", nil, operation{serve: s.serveSocketIO}},
+			route{http.MethodPost, patternSocketIO, "postSocketIo", nil, operation{serve: s.serveSocketIO}},
 			route{
 				http.MethodGet, patternLive, "getLive", nil, // likewise
 				taking(s.getLive, paramTicket, paramLastEventQuery, paramAccount, paramBoard, paramLastEvent),
@@ -137,7 +142,8 @@ func plain(h http.Handler) endpointFunc {
 
 func (s *Server) router(routes []route) *chi.Mux {
 	mux := chi.NewRouter()
-	mux.Use(withRequestID, s.observe, s.recoverer, s.withHeaders, s.cors(), s.paths.middleware)
+	bodies := func(next http.Handler) http.Handler { return boundBodies(s.deps.Config.RequestTimeout, next) }
+	mux.Use(bodies, withRequestID, s.observe, s.recoverer, s.withHeaders, s.cors(), s.paths.middleware)
 	for _, r := range routes {
 		var handler http.Handler = s.handle(s.authorise(r.roles, s.whenReady(r, s.endpoint(r))))
 		if filter := s.deps.Config.Filter; filter != nil && !isStream(r.pattern) {
@@ -146,7 +152,7 @@ func (s *Server) router(routes []route) *chi.Mux {
 		if !isStream(r.pattern) && r.pattern != patternDashboard { // whose tag is a version and stays one
 			handler = s.compressed(handler)
 		}
-		if !isStream(r.pattern) && r.pattern != patternExport {
+		if !isStream(r.pattern) && !isLong(r.pattern) {
 			handler = s.bounded(handler)
 		}
 		mux.Method(r.method, r.pattern, handler)
@@ -212,10 +218,15 @@ func isStream(pattern string) bool {
 	return pattern == patternNotices || pattern == patternLive || pattern == patternRebuildEvents || strings.HasPrefix(pattern, prefixSocketIO)
 }
 
+// isLong names the routes whose answers may be as long as a history, or need the whole log to be read.
+func isLong(pattern string) bool {
+	return slices.Contains([]string{patternExport, patternAccess, patternBundle, patternConsistency}, pattern)
+}
+
 // answersHead tells whether HEAD is served beside GET: not where it would open a stream, and not where
 // it would record and read a whole history for nothing.
 func answersHead(pattern string) bool {
-	return !isStream(pattern) && pattern != patternExport
+	return !isStream(pattern) && !isLong(pattern)
 }
 
 // isChatter names the routes that are asked every few seconds and say nothing new in the access log.

@@ -55,6 +55,7 @@ var (
 	rightsOfPutDashboard  = rights{byID, refused, refused, refused, refused, unproven, false}
 	rightsOfAuditOfOne    = rights{byID, refused, byID, refused, refused, unproven, false}
 	rightsOfAuditOfAll    = rights{free, refused, free, refused, refused, unproven, true}
+	rightsOfVerify        = rights{gone, refused, gone, refused, refused, unproven, true} // of a run that there is not
 	rightsOfFigures       = rights{byID, byID, refused, refused, refused, unproven, false}
 	rightsOfOperators     = rights{refused, refused, refused, free, refused, unproven, true}
 	rightsOfWhoami        = rights{free, free, free, free, refused, unproven, true}
@@ -86,6 +87,14 @@ var rightsTable = map[string]rights{
 	"GET /api/audit/history":                 rightsOfAuditOfAll,
 	"GET /api/audit/reads":                   rightsOfAuditOfAll,
 	"GET /api/audit/export":                  rightsOfAuditOfOne, // by ?dashboard=
+	"GET /api/audit/checkpoints":             rightsOfAuditOfAll,
+	"GET /api/audit/checkpoints/consistency": rightsOfAuditOfAll,
+	"GET /api/audit/bundle":                  rightsOfAuditOfAll,
+	"POST /api/audit/verify":                 rightsOfAuditOfAll,
+	"GET /api/audit/verify":                  rightsOfAuditOfAll, // the newest, which the row before has started
+	"GET /api/audit/verify/{}":               rightsOfVerify,
+	"GET /api/audit/access":                  rightsOfAuditOfOne, // likewise
+	"GET /api/audit/access/export":           rightsOfAuditOfOne,
 
 	"POST /api/directory":      rightsOfMainApp,
 	"GET /api/directory/{}/{}": rightsOfMainApp,
@@ -296,6 +305,8 @@ func filled(pattern, account, member, row, user string) string {
 		query = "?user_id=" + user
 	case strings.Contains(pattern, "Id}") && strings.HasPrefix(pattern, "/api/"), strings.Contains(pattern, "{accountId}"):
 		query = "" // the id alone must be judged
+	case strings.HasSuffix(pattern, "/consistency"):
+		query = "?older=" + strings.Repeat("01", 32) + "&newer=" + strings.Repeat("02", 32)
 	case strings.HasSuffix(pattern, "/export"):
 		query = "?format=jsonl&dashboard=" + account
 	case !takesAccount()[pattern]:
@@ -406,7 +417,7 @@ func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 		d.Accounts, d.Dashboards, d.DashboardCommands = readmodels.Accounts{Pool: pool}, log.Queries(), updates
 		d.Figures, d.Analytics = readmodels.Scopes{Pool: pool}, &analytics.Analytics{Pool: pool}
 		d.Entities = &readmodels.Entities{Pool: pool}
-		d.Audit = &api.AuditDeps{History: history, Records: audit}
+		d.Audit = &api.AuditDeps{History: history, Records: audit, Proofs: fakeProver{}, Verifier: &fakeVerifier{}}
 		d.Operators = &fakeDesk{}
 		d.Directory = directoryDeps(log, true)
 		d.Connect, d.MainApp = connectDesk(t, log, time.Now), mainAppDeps(t, log, nil)

@@ -79,6 +79,15 @@ func SayAgain(covered []domain.CoveredContent) (drafts []domain.Draft) {
 	return drafts
 }
 
+// EraseTextsAgain makes the drafts of erasures of an account's texts that count and are covered, each for its partition alone: eachPartition
+// makes of a draft one for each partition of its topic.
+func EraseTextsAgain(covered []domain.CoveredErasure, eachPartition func(domain.Draft) []domain.Draft) (drafts []domain.Draft) {
+	for _, c := range covered {
+		drafts = append(drafts, eachPartition(eraseTextsDraft(c.AccountErased, c.ErasedAt))[c.Partition])
+	}
+	return drafts
+}
+
 // TellAgain makes the drafts of entities and erasures that count and are covered, by their keys, with the times that they had.
 func TellAgain(covered map[string]domain.ToldEntity) (drafts []domain.Draft, err error) {
 	for key, told := range covered {

@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
@@ -35,14 +35,11 @@ func (s *spine) follows(value string, names ...string) domain.Position {
 	if value != "" {
 		r.Value = []byte(value)
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(s.brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	require.NoError(s.t, err)
-	defer client.Close()
 	partition := eventlog.PartitionOf(r.Key, 2)
-	result := client.ProduceSync(s.t.Context(), &kgo.Record{Topic: r.Topic, Partition: partition, Key: r.Key, Value: r.Value, Headers: r.Headers})
-	require.NoError(s.t, result.FirstErr())
+	offset, err := tags.Produce(s.t.Context(), s.brokers, tags.Tag(s.log, r), partition)
+	require.NoError(s.t, err)
 	require.Eventually(s.t, func() bool { return s.caughtUp(s.engine) }, patience, 10*time.Millisecond)
-	return domain.Position{Topic: r.Topic, Partition: partition, Offset: result[0].Record.Offset}
+	return domain.Position{Topic: r.Topic, Partition: partition, Offset: offset}
 }
 
 // opened makes the dashboard that the tests change.
@@ -272,7 +269,7 @@ func (d *differingStore) Load(ctx context.Context, need domain.FactsNeed) (domai
 // olderEngine projects dashboards as a program that knows fewer events.
 func (s *spine) olderEngine(registry *domain.Registry) *projections.Engine {
 	s.t.Helper()
-	log, err := eventlog.Open(s.t.Context(), eventlog.Config{Brokers: s.brokers, Topics: s.topics, Registry: registry})
+	log, err := eventlog.Open(s.t.Context(), eventlog.Config{Brokers: s.brokers, Topics: s.topics, TagKey: tags.Key(), Registry: registry})
 	require.NoError(s.t, err)
 	s.t.Cleanup(func() { require.NoError(s.t, log.Close()) })
 	e, err := projections.New(projections.Config{

@@ -11,7 +11,13 @@ const (
 	AuditState   = "state"
 	AuditDiff    = "diff"
 	AuditAccess  = "access"
+	// AuditVerify is a verification of the agency's own stream, AuditVerifyAll what the agency is told of one of the whole log.
+	AuditVerify    = "verify"
+	AuditVerifyAll = "verify_all"
 )
+
+// FormatBundle is the format of proof bundles; a value of [AuditExported].Format.
+const FormatBundle = "bundle"
 
 // AuditTypePrefix is what the types of all events about reading the audit trail begin with.
 const AuditTypePrefix = "audit."
@@ -21,13 +27,14 @@ const AuditTypePrefix = "audit."
 type AuditRead struct {
 	What      string      `json:"what"`                // one of the Audit… constants
 	Dashboard string      `json:"dashboard,omitempty"` // sub-account; "" for all of the agency
-	AsOf      int64       `json:"as_of_version"`       // version of the stream that the answer stands for
+	AsOf      int64       `json:"as_of_version"`       // version of the stream that the answer stands for; 0 where it was not known yet
 	Filter    AuditFilter `json:"filter,omitzero"`
 }
 
 // AuditExported says that someone exported the audit trail; appended as [AuditRead] is.
 type AuditExported struct {
-	Format    string      `json:"format"`              // csv or jsonl
+	Format    string      `json:"format"`              // csv, jsonl or FormatBundle
+	What      string      `json:"what,omitempty"`      // AuditHistory or AuditAccess; "" in old records: the history
 	Dashboard string      `json:"dashboard,omitempty"` // sub-account; "" for all of the agency
 	AsOf      int64       `json:"as_of_version"`
 	Filter    AuditFilter `json:"filter,omitzero"`
@@ -39,10 +46,10 @@ type AuditFilter struct {
 	Actor   string   `json:"actor,omitempty"`
 	User    string   `json:"user,omitempty"`
 	Account string   `json:"account,omitempty"`
-	At      string   `json:"at,omitempty"`   // an instant (RFC 3339) or a version ("v12")
-	From    string   `json:"from,omitempty"` // likewise
-	To      string   `json:"to,omitempty"`   // likewise
-	Order   string   `json:"order,omitempty"`
+	At      string   `json:"at,omitempty"`    // an instant (RFC 3339) or a version ("v12")
+	From    string   `json:"from,omitempty"`  // likewise
+	To      string   `json:"to,omitempty"`    // likewise
+	Order   string   `json:"order,omitempty"` // asc or desc; of access: user, else by dashboard
 	Limit   int      `json:"limit,omitempty"`
 	Cursor  string   `json:"cursor,omitempty"`
 }
@@ -80,16 +87,19 @@ func (PersonErased) EventType() string { return "operations.person_erased.v1" }
 
 // Validate checks what a reader of the trail relies on.
 func (e AuditRead) Validate() error {
-	if !slices.Contains([]string{AuditHistory, AuditState, AuditDiff, AuditAccess}, e.What) {
-		return errors.New("what is not one of history, state, diff, access")
+	if !slices.Contains([]string{AuditHistory, AuditState, AuditDiff, AuditAccess, AuditVerify, AuditVerifyAll}, e.What) {
+		return errors.New("what is not one of history, state, diff, access, verify, verify_all")
 	}
 	return checkLengths(e.Dashboard)
 }
 
 // Validate checks what a reader of the trail relies on.
 func (e AuditExported) Validate() error {
-	if e.Format != "csv" && e.Format != "jsonl" {
-		return errors.New("format is neither csv nor jsonl")
+	if !slices.Contains([]string{"csv", "jsonl", FormatBundle}, e.Format) {
+		return errors.New("format is not one of csv, jsonl, bundle")
+	}
+	if !slices.Contains([]string{"", AuditHistory, AuditAccess}, e.What) {
+		return errors.New("what is neither history nor access")
 	}
 	return checkLengths(e.Dashboard)
 }

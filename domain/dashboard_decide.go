@@ -212,6 +212,7 @@ func nameChange(f DashboardFacts, change DashboardChange) (DashboardEvent, error
 	if len(lost) > 0 {
 		change.LostAccess = set(lost)
 	}
+	change.DecidedOn = f.decidedOn(change)
 	switch {
 	case len(change.Split) > 0:
 		return AccountsUnlinked{change}, nil

@@ -18,7 +18,7 @@ func TestDashboardEventsHoldNoPersonalData(t *testing.T) {
 	t.Parallel()
 	allowed := []string{
 		"primary", "linked", "users", "allow_client_dashboard", "scopes", "main_poc", "main_poc.*", "split", "split.sub_account_id",
-		"split.users", "created", "created.*", "lost_access",
+		"split.users", "created", "created.*", "lost_access", "decided_on", "decided_on.*",
 		"dashboards", "dashboards._id", "dashboards.sub_account_id", "dashboards.sub_account_ids", "dashboards.users", "dashboards.main_poc",
 		"dashboards.allow_client_dashboard", "dashboards.scopes", "dashboards.created_at", "dashboards.updated_at",
 	}
@@ -107,7 +107,7 @@ func TestAuditEventsHoldNoNames(t *testing.T) {
 			"filter.from", "filter.to", "filter.order", "filter.limit", "filter.cursor",
 		},
 		"audit.exported.v1": {
-			"format", "dashboard", "as_of_version", "filter", "filter.types", "filter.actor", "filter.user", "filter.account", "filter.at",
+			"format", "what", "dashboard", "as_of_version", "filter", "filter.types", "filter.actor", "filter.user", "filter.account", "filter.at",
 			"filter.from", "filter.to", "filter.order", "filter.limit", "filter.cursor",
 		},
 		"operations.person_erased.v1": {

@@ -38,6 +38,7 @@
 //	erased_id.go         the list of erasures, from which a restored log is erased again
 //	audit.go             who read or exported the audit trail; who was erased
 //	checkpoint.go        a signed checkpoint of the history
+//	epoch.go             by which log id and which key records are judged
 //	limits.go            bounds of what the read models can index and store
 //	dashboard.go         the document, and the facts that a decision may look at
 //	dashboard_facts.go   what a decision needs and gets: the seam between commands and read side
@@ -45,6 +46,7 @@
 //	dashboard_plain.go metrics_plain.go plain_reader.go  quick readers of payloads that come by the million
 //	metrics_plain_write.go plain_writer.go  quick writers of readings
 //	dashboard_decide.go  the numbered rules
+//	dashboard_grounds.go what a record says that it was decided on, and whether that was so
 //	dashboard_import.go import_plan.go  dashboards of the old system: the event; the numbered rules of taking over
 //	dashboard_diff.go    what lies between two states of a dashboard
 //

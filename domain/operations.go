@@ -12,6 +12,14 @@ type Position struct {
 	Offset    int64  `json:"offset"`    // of the record
 }
 
+// ForeignRecord is a record in the log that nobody of ours wrote: where it lies and why it counts for nothing.
+type ForeignRecord struct {
+	Position
+
+	Reason string    `json:"reason"`  // for people; it may quote what the record says
+	Seen   time.Time `json:"seen_at"` // first
+}
+
 // ParkedSkipped tells the dashboards to leave a parked record out for good. It is the next record of the chain that
 // it speaks of, so that live projection and rebuild meet it at the same place: the one record that a parked stream
 // takes. What it names must lie before it under the same key, and have been a link of the chain; else it does nothing.

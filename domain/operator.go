@@ -36,6 +36,7 @@ const (
 	ActionJobCancelled           OperatorAction = "job.cancelled"
 	ActionJobRetried             OperatorAction = "job.retried"
 	ActionPersonExported         OperatorAction = "person.exported" // all that is known of it, into a file
+	ActionLogRestored            OperatorAction = "log.restored"    // from a backup, of what was recorded up to then; what lies before this record is the backup's
 )
 
 // OperatorActed says that an operator is about to act, on what, and why. Who, in which role and by which
@@ -55,7 +56,7 @@ type OperatorTarget struct {
 	Generation int        `json:"generation,omitempty"`    // from 1
 	Rebuild    string     `json:"rebuild,omitempty"`       // its id
 	Report     string     `json:"report,omitempty"`        // id of the verification's report
-	Until      *time.Time `json:"until,omitempty"`         // the rebuild stands for what was recorded up to then
+	Until      *time.Time `json:"until,omitempty"`         // the rebuild, or the backup, stands for what was recorded up to then
 	Platform   Platform   `json:"p_id,omitempty"`          // whose reading it is
 	Connection int64      `json:"connection_id,omitempty"` // whose accounts are read
 	Position   *Position  `json:"position,omitempty"`      // of one parked record
@@ -95,6 +96,7 @@ var targetRules = func() map[OperatorAction]targetRule {
 		ActionJobRun:       {must: []string{"job_kind"}, may: []string{"job", "p_id"}},
 		ActionJobCancelled: job, ActionJobRetried: job,
 		ActionPersonExported: {anyOf: []string{"user", "member"}},
+		ActionLogRestored:    {must: []string{"until"}},
 	}
 }()
 

@@ -86,15 +86,16 @@ func (p *plainReader) number() (n int64) {
 
 // time reads an instant in UTC.
 func (p *plainReader) time() time.Time {
-	at, plain := plainTime(p.text())
+	at, plain := PlainTime(p.text())
 	if !plain {
 		p.fail()
 	}
 	return at
 }
 
-// plainTime reads "2006-01-02T15:04:05Z", with a fraction of up to nine digits or without.
-func plainTime(text string) (at time.Time, plain bool) {
+// PlainTime reads "2006-01-02T15:04:05Z", with a fraction of up to nine digits or without. It says yes only where package time
+// reads the same.
+func PlainTime(text string) (at time.Time, plain bool) {
 	const whole = len("2006-01-02T15:04:05")
 	if len(text) <= whole || text[len(text)-1] != 'Z' || text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' || text[16] != ':' {
 		return at, false

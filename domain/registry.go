@@ -64,6 +64,7 @@ func NewRegistry() *Registry {
 	register[OperatorActed](r)
 	register[OperatorFinished](r)
 	register[CheckpointSigned](r)
+	register[EpochBegun](r)
 	return r
 }
 

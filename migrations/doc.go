@@ -14,11 +14,20 @@
 // # File map
 //
 //	migrations.go  Up
+//	roles.go       Grant: groups of the database with the rights of each role of a process, and logins
+//	owners.go      who owns what is folded, given to them beside a running service
+//	scram.go       what the server keeps of a password
+//	roles/         the rights
 //	engine/        generations, checkpoints, pointer, parked records, processes, rebuilds; the sum of rankings
 //	kept/          what the log must not hold
 //
 // # Non-obvious
 //
 //   - The files name no schema: the connection's search path does.
+//   - Groups are of the whole server, and rights of one database: two databases of ledgerboard on one server share the groups, so that who may log in
+//     to one may log in to the other. Keep them on servers of their own, or bound logins in pg_hba.conf.
+//   - Grant holds the locks of the generations ([GenerationLock]) while it changes their owners, and no other: the engine waits for them as it does
+//     for any step of its own.
+//   - A generation belongs to the owner of schema lb, whoever makes it: projectors fold what an operator's command made, and the other way round.
 //   - River's tables live in schema river and are migrated by River itself (internal/scheduler).
 package migrations

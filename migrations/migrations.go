@@ -9,6 +9,7 @@ import (
 	"io/fs"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
@@ -38,7 +39,11 @@ var sets = map[string]string{Engine: "engine", Kept: "kept", Views: ""}
 // at once.
 func Up(ctx context.Context, databaseURL string) error {
 	for _, schema := range []string{Kept, Engine, Views} {
-		if err := upSchema(ctx, databaseURL, schema); err != nil {
+		err := upSchema(ctx, databaseURL, schema)
+		if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == "42501" {
+			return fmt.Errorf("%w: this user may not change the schemas; let their owner run 'ledgerboard migrate --roles' first, once for each release", err)
+		}
+		if err != nil {
 			return err
 		}
 	}

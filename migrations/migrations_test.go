@@ -39,6 +39,32 @@ func TestUpWithNothingToDoNeedsNoRights(t *testing.T) {
 	require.ErrorContains(t, migrations.Up(t.Context(), asWriter), "create schema lb_engine", "what is to be done is said")
 }
 
+// Somebody's transaction holds a table that is to be changed: the start gives up, and says which change waits for what. Nothing has
+// changed, and the next one succeeds.
+func TestUpDoesNotWaitForATableForEver(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	require.NoError(t, migrations.Up(t.Context(), db.URL))
+	_, err := db.Pool.Exec(t.Context(), `
+		delete from kept.schema_migrations where version_id >= 19;
+		alter table kept.fetch_state drop constraint fetch_state_pkey, add primary key (kind, p_id, social_account_id)`)
+	require.NoError(t, err)
+	reading, err := db.Pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer reading.Rollback(t.Context())
+	_, err = reading.Exec(t.Context(), "select from kept.fetch_state")
+	require.NoError(t, err)
+	err = migrations.Up(t.Context(), db.URL)
+	require.ErrorContains(t, err, "migrate schema kept: partial migration error (type:sql,version:19)")
+	require.ErrorContains(t, err, "canceling statement due to lock timeout")
+	require.NoError(t, reading.Rollback(t.Context()))
+	require.NoError(t, migrations.Up(t.Context(), db.URL))
+	var key string
+	require.NoError(t, db.Pool.QueryRow(t.Context(),
+		"select pg_get_constraintdef(oid) from pg_constraint where conname = 'fetch_state_pkey' and connamespace = 'kept'::regnamespace").Scan(&key))
+	require.Equal(t, "PRIMARY KEY (social_account_id, kind, p_id)", key)
+}
+
 // A database of before generations is refused with what is to be done, and stays as it is.
 func TestUpRefusesTablesOfBeforeGenerations(t *testing.T) {
 	t.Parallel()

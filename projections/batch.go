@@ -57,14 +57,12 @@ func cutRuns(runs []eventlog.Run, most int) (cut [][]eventlog.Run) {
 	var one []eventlog.Run
 	left := most
 	for _, r := range runs {
-		for len(r.Records) > left {
-			head, rest := r, r
-			head.Records, rest.Records = r.Records[:left], r.Records[left:]
-			head.Next = head.Records[left-1].Offset + 1
+		for recordsIn(r) > left {
+			head, rest := cutRun(r, left)
 			cut, one, left, r = append(cut, append(one, head)), nil, most, rest
 		}
 		one = append(one, r)
-		if left -= len(r.Records); left == 0 {
+		if left -= recordsIn(r); left == 0 {
 			cut, one, left = append(cut, one), nil, most
 		}
 	}
@@ -74,10 +72,30 @@ func cutRuns(runs []eventlog.Run, most int) (cut [][]eventlog.Run) {
 	return cut
 }
 
+// cutRun cuts a run behind so many records.
+func cutRun(r eventlog.Run, n int) (head, rest eventlog.Run) {
+	ours, covered := 0, 0
+	for range n {
+		if ours == len(r.Records) || covered < len(r.Covered) && r.Covered[covered].Offset < r.Records[ours].Offset {
+			head.Next = r.Covered[covered].Offset + 1
+			covered++
+		} else {
+			head.Next = r.Records[ours].Offset + 1
+			ours++
+		}
+	}
+	head.Partition, head.Records, head.Covered = r.Partition, r.Records[:ours], r.Covered[:covered]
+	rest = r
+	rest.Records, rest.Covered = r.Records[ours:], r.Covered[covered:]
+	return head, rest
+}
+
+func recordsIn(r eventlog.Run) int { return len(r.Records) + len(r.Covered) }
+
 func recordsOf(runs []eventlog.Run) int {
 	n := 0
 	for _, r := range runs {
-		n += len(r.Records)
+		n += recordsIn(r)
 	}
 	return n
 }
@@ -117,15 +135,30 @@ func (f *session) foldShare(ctx context.Context, transactions [][]eventlog.Run) 
 func (f *session) steps(runs []eventlog.Run) []step {
 	steps := make([]step, 0, len(runs))
 	for _, r := range runs {
-		s := step{partition: r.Partition, to: r.Next, events: make([]Event, 0, len(r.Records))}
-		for _, raw := range r.Records {
-			if !f.passesOver(raw) {
-				s.events = append(s.events, f.decode(raw))
-			}
-		}
-		steps = append(steps, s)
+		steps = append(steps, step{partition: r.Partition, to: r.Next, events: f.eventsOf(r)})
 	}
 	return steps
+}
+
+// eventsOf decodes what a run brings the projection, in the order of the offsets.
+func (w work) eventsOf(r eventlog.Run) []Event {
+	events, covered := make([]Event, 0, recordsIn(r)), r.Covered
+	for _, raw := range r.Records {
+		for len(covered) > 0 && covered[0].Offset < raw.Offset {
+			events, covered = append(events, coveringOf(covered[0])), covered[1:]
+		}
+		if !w.passesOver(raw) {
+			events = append(events, w.decode(raw))
+		}
+	}
+	for _, raw := range covered {
+		events = append(events, coveringOf(raw))
+	}
+	return events
+}
+
+func coveringOf(raw eventlog.Record) Event {
+	return Event{Raw: raw, Recorded: domain.Recorded{Topic: raw.Topic, Key: string(raw.Key)}, Err: errForeign}
 }
 
 // decode never fails: what does not decode is an Event with Err, and is parked.
@@ -135,11 +168,11 @@ func (w work) decode(raw eventlog.Record) Event {
 	switch {
 	case err == nil:
 	case errors.Is(err, domain.ErrUnknownType):
-		ev.Err = &ParkError{ReasonUnknownType, err.Error()}
+		ev.Err = &ParkError{ReasonUnknownType, withoutValues(err)}
 	case errors.Is(err, eventlog.ErrMalformed):
-		ev.Err = &ParkError{ReasonMalformed, err.Error()}
+		ev.Err = &ParkError{ReasonMalformed, withoutValues(err)}
 	default:
-		ev.Err = &ParkError{ReasonUndecodable, err.Error()}
+		ev.Err = &ParkError{ReasonUndecodable, withoutValues(err)}
 	}
 	return ev
 }
@@ -203,7 +236,7 @@ func (f *session) fold(ctx context.Context, steps []step) error {
 		case errors.Is(err, errRetired) || ctx.Err() != nil:
 			return err
 		case pg.IsDataError(err) && count(steps) == 1:
-			return f.transact(ctx, steps, &ParkError{ReasonWrite, err.Error()})
+			return f.transact(ctx, steps, &ParkError{ReasonWrite, withoutValues(err)})
 		case pg.IsDataError(err):
 			first, second := halves(steps)
 			if err := f.fold(ctx, nonEmpty(first)); err != nil {
@@ -297,13 +330,16 @@ func (f *session) transact(ctx context.Context, steps []step, park *ParkError) e
 func apply(state Fold, events []Event, park *ParkError) (parked []parkedRow, stale int) {
 	for _, ev := range events {
 		var err error = park
+		if park != nil && ev.covers() {
+			continue
+		}
 		if park == nil {
 			err = state.Apply(ev)
 		} else if chained, ok := state.(Chained); ok {
 			chained.Pass(ev)
 		}
 		switch {
-		case err == nil:
+		case err == nil, errors.Is(err, errForeign):
 		case errors.Is(err, errStale):
 			stale++
 		default:

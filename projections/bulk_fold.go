@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
 // bulkFold folds one partition from its first record into an empty [Bulk], as sessions fold batches into tables:
@@ -34,22 +33,6 @@ func (w work) newBulkFold(partition int32, fold Bulk, refused refusedAt) *bulkFo
 	return &bulkFold{
 		work: w, partition: partition, fold: fold, refused: refused, parked: map[int64]*heldRow{}, streams: map[string][]int64{},
 	}
-}
-
-// handle folds the next record of the partition.
-func (f *bulkFold) handle(ctx context.Context, raw eventlog.Record) error {
-	if ev, mine := f.wanted(raw); mine {
-		return f.add(ctx, ev)
-	}
-	return nil
-}
-
-// wanted decodes a record, unless it is for other projections.
-func (w work) wanted(raw eventlog.Record) (ev Event, mine bool) {
-	if w.passesOver(raw) {
-		return ev, false
-	}
-	return w.decode(raw), true
 }
 
 // add folds the next event of the partition. A skip counts only where the chain takes it.
@@ -79,6 +62,8 @@ func (f *bulkFold) apply(ev Event) (effective bool) {
 	switch {
 	case errors.Is(err, errStale):
 		f.stale++
+		return false
+	case errors.Is(err, errForeign):
 		return false
 	case err != nil:
 		f.park(ev, err)

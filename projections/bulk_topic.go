@@ -110,12 +110,13 @@ func (f *bulkFold) foldPartition(ctx context.Context, id eventlog.TopicID, to in
 	err := f.log.Scan(ctx, eventlog.ScanConfig{
 		Topic: f.projector.Topic(), TopicID: id, To: map[int32]int64{f.partition: to},
 		Handle: func(ctx context.Context, run eventlog.Run) error {
-			for _, raw := range run.Records {
-				if err := f.handle(ctx, raw); err != nil {
+			events := f.eventsOf(run)
+			for i := range events {
+				if err := f.add(ctx, events[i]); err != nil {
 					return err
 				}
 			}
-			if since += len(run.Records); since < copyEvery {
+			if since += recordsIn(run); since < copyEvery {
 				return nil
 			}
 			since = 0

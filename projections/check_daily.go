@@ -36,7 +36,10 @@ func RunChecks(ctx context.Context, pool *pgxpool.Pool, engines []*Engine, logge
 
 // runDue runs the checks that are due, unless another process does.
 func runDue(ctx context.Context, pool *pgxpool.Pool, engines []*Engine, logger *slog.Logger) error {
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { // it only holds the lock
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { // it only holds the lock, for as long as the checks take
+		if _, err := tx.Exec(ctx, `set local idle_in_transaction_session_timeout = 0`); err != nil {
+			return fmt.Errorf("hold the lock of checks: %w", err)
+		}
 		var mine bool
 		if err := tx.QueryRow(ctx, `select pg_try_advisory_xact_lock(hashtext($1))`, checkLock).Scan(&mine); err != nil || !mine {
 			return err

@@ -84,7 +84,7 @@ func (f *session) transaction(
 		return nil
 	})
 	load(&first)
-	end := endBlockers(ctx, f.work.pool, conn.Conn(), f.projector.Name(), blockedFor) // the first that waits is the move
+	end := endBlockers(ctx, f.work.pool, conn.Conn(), f.projector.Name()) // the first that waits is the move
 	results := conn.SendBatch(ctx, &first)
 	tx := results.Tx()
 	err = results.Close()

@@ -22,7 +22,7 @@ type Contents struct{}
 func (Contents) Name() string { return "contents" }
 
 // Version implements [Projector].
-func (Contents) Version() int { return 3 + ahead }
+func (Contents) Version() int { return 5 + ahead }
 
 // Topic implements [Projector].
 func (Contents) Topic() string { return domain.TopicContents }
@@ -43,7 +43,7 @@ func (p Contents) Definition() ddl.Definition { return ddl.All()[p.Name()] }
 
 // Begin implements [Projector].
 func (Contents) Begin(int) Fold {
-	return &contentFold{said: map[contentKey]*said{}, erased: map[int32]erasures{}}
+	return &contentFold{said: map[contentKey]*said{}, erased: map[int32]erasures{}, over: map[partAccount]covering{}}
 }
 
 // contentKey is the key of a row.
@@ -70,12 +70,16 @@ type said struct {
 
 type contentFold struct {
 	said   map[contentKey]*said
-	erased map[int32]erasures // by partition
-	raised []partErased       // erasures that reach further than the one before, as they come
+	erased map[int32]erasures       // by partition
+	raised []partErased             // erasures that reach further than the one before, as they come
+	over   map[partAccount]covering // of erasures
 }
 
 // Apply implements [Fold].
 func (f *contentFold) Apply(ev Event) error {
+	if ev.covers() {
+		f.cover(ev)
+	}
 	if ev.Err != nil {
 		return ev.Err
 	}
@@ -95,6 +99,18 @@ func (f *contentFold) Apply(ev Event) error {
 	}
 	f.hear(contentKey{post, origin}, said{at: instant(ev.Envelope.Time), account: content.AccountID, texts: content.PostTexts, erased: ev.Data == nil, changed: true, partition: ev.Raw.Partition})
 	return nil
+}
+
+// cover notes that a foreign record lies over what counts of a key.
+func (f *contentFold) cover(ev Event) {
+	post, origin, err := domain.SplitContentKey(ev.Key)
+	if err != nil {
+		f.coverErasure(ev)
+		return
+	}
+	if s := f.said[contentKey{post, origin}]; s != nil && !s.covered {
+		s.covered, s.changed = true, true
+	}
 }
 
 // hear lets the later of two records count. The one that counts may come again, over one that did not: then nothing covers it any more.

@@ -20,13 +20,24 @@ type partErased struct {
 	erasedAccount
 
 	partition int32
+	covered   bool
 }
 
+// partAccount is an account in a partition.
+type partAccount struct {
+	accountSeries
+
+	partition int32
+}
+
+// covering tells whether another record lies over that of the erasure that counts: as it is stored, and by now.
+type covering struct{ stored, now bool }
+
 var contentErasures = newTable("content_erasures",
-	`social_account_id bigint, parent_account text, log_partition integer, account_id text, p_id smallint, erased_at timestamptz`,
+	`social_account_id bigint, parent_account text, log_partition integer, account_id text, p_id smallint, erased_at timestamptz, covered boolean`,
 	replaceRow("social_account_id, parent_account, log_partition", ""),
 	func(r partErased) []any {
-		return []any{r.accountSeries.account, r.parent, r.partition, r.erasure.account, int16(r.platform), r.at}
+		return []any{r.accountSeries.account, r.parent, r.partition, r.erasure.account, int16(r.platform), r.at, r.covered}
 	})
 
 // erase folds an erasure.
@@ -35,18 +46,40 @@ func (f *contentFold) erase(ev Event, erased domain.AccountErased) error {
 		return &ParkError{ReasonRefused, fmt.Sprintf("the erasure is of texts under %s, and its key is %q", erased.ContentsKey(), ev.Key)}
 	}
 	known, of := f.erasuresOf(ev.Raw.Partition), accountSeries{erased.SocialAccount, erased.ParentAccount}
-	later := instant(erased.ErasedAt).After(known.until(of))
+	at := instant(erased.ErasedAt)
+	later := at.After(known.until(of))
 	known.applied.note(erased)
+	if latest := known.latest(of); at.Equal(latest.at) { // one key: the one that counts may come again, over one that did not
+		f.lies(of, ev.Raw.Partition, erased.AccountID != latest.account || erased.Platform != latest.platform)
+	}
 	if !later {
 		return nil
 	}
-	f.raised = append(f.raised, partErased{erasedAccount{of, known.applied[of]}, ev.Raw.Partition})
+	f.raised = append(f.raised, partErased{erasedAccount: erasedAccount{of, known.applied[of]}, partition: ev.Raw.Partition})
 	for key, s := range f.said {
 		if key.SocialAccount == erased.SocialAccount && key.ParentAccount == erased.ParentAccount && s.partition == ev.Raw.Partition {
 			f.overrule(key, s)
 		}
 	}
 	return nil
+}
+
+// coverErasure notes that a foreign record lies over the erasure that counts of an account. An earlier one may go: it erases nothing more.
+func (f *contentFold) coverErasure(ev Event) {
+	erased, err := domain.SplitContentsKey(ev.Key)
+	if err != nil {
+		return
+	}
+	of := accountSeries{erased.SocialAccount, erased.ParentAccount}
+	if until := f.erasuresOf(ev.Raw.Partition).until(of); !until.IsZero() && erased.ErasedAt.Equal(until) {
+		f.lies(of, ev.Raw.Partition, true)
+	}
+}
+
+// lies notes whether another record lies over the erasure that counts of an account.
+func (f *contentFold) lies(of accountSeries, partition int32, over bool) {
+	key := partAccount{of, partition}
+	f.over[key] = covering{f.over[key].stored, over}
 }
 
 func (f *contentFold) erasuresOf(partition int32) erasures {
@@ -76,7 +109,11 @@ func (f *contentFold) queueErasures(batch *pgx.Batch, events []Event) {
 		case domain.PostContent:
 			accounts = append(accounts, data.SocialAccount)
 		default:
-			continue
+			of, err := domain.SplitContentsKey(ev.Key)
+			if !ev.covers() || err != nil {
+				continue
+			}
+			accounts = append(accounts, of.SocialAccount)
 		}
 		partitions = append(partitions, ev.Raw.Partition)
 	}
@@ -84,14 +121,16 @@ func (f *contentFold) queueErasures(batch *pgx.Batch, events []Event) {
 		return
 	}
 	batch.Queue(`
-		select log_partition, social_account_id, parent_account, account_id, p_id, erased_at from content_erasures
+		select log_partition, social_account_id, parent_account, account_id, p_id, erased_at, covered from content_erasures
 		where (social_account_id, log_partition) in (select * from unnest($1::bigint[], $2::integer[]))`, accounts, partitions).
 		Query(func(rows pgx.Rows) error {
 			var partition int32
 			var stored domain.AccountErased
-			into := []any{&partition, &stored.SocialAccount, &stored.ParentAccount, &stored.AccountID, &stored.Platform, &stored.ErasedAt}
+			var covered bool
+			into := []any{&partition, &stored.SocialAccount, &stored.ParentAccount, &stored.AccountID, &stored.Platform, &stored.ErasedAt, &covered}
 			_, err := pgx.ForEachRow(rows, into, func() error {
 				f.erasuresOf(partition).stored.note(stored)
+				f.over[partAccount{accountSeries{stored.SocialAccount, stored.ParentAccount}, partition}] = covering{covered, covered}
 				return nil
 			})
 			if err != nil {
@@ -101,12 +140,20 @@ func (f *contentFold) queueErasures(batch *pgx.Batch, events []Event) {
 		})
 }
 
-// erasedAccounts are the erasures that are new, for their table.
+// erasedAccounts are the erasures that are new, and those over which another record lies since, or no more, for their table.
 func (f *contentFold) erasedAccounts() (rows []partErased) {
-	for _, partition := range slices.Sorted(maps.Keys(f.erased)) {
-		erased := f.erased[partition]
-		for _, account := range erased.later(erased.applied).rows() {
-			rows = append(rows, partErased{account, partition})
+	changed := map[int32]erasedUntil{}
+	for partition, erased := range f.erased {
+		changed[partition] = erased.later(erased.applied)
+	}
+	for of, over := range f.over {
+		if over.now != over.stored {
+			changed[of.partition][of.accountSeries] = f.erased[of.partition].latest(of.accountSeries)
+		}
+	}
+	for _, partition := range slices.Sorted(maps.Keys(changed)) {
+		for _, account := range changed[partition].rows() {
+			rows = append(rows, partErased{account, partition, f.over[partAccount{account.accountSeries, partition}].now})
 		}
 	}
 	return rows

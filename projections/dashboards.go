@@ -24,7 +24,7 @@ type Dashboards struct {
 func (Dashboards) Name() string { return "dashboards" }
 
 // Version implements [Projector].
-func (Dashboards) Version() int { return 2 + ahead }
+func (Dashboards) Version() int { return 3 + ahead }
 
 // Topic implements [Projector].
 func (Dashboards) Topic() string { return domain.TopicDashboards }
@@ -78,7 +78,7 @@ func (f *dashboardsFold) Apply(ev Event) error {
 	}
 	verdict, next, reason := eventlog.Judge(s.head, ev.Raw, f.partitions)
 	switch verdict {
-	case eventlog.Stale:
+	case eventlog.Stale, eventlog.Foreign: // the log hands out nothing foreign; errForeign would let a skip of that kind take effect
 		return errStale
 	case eventlog.Broken:
 		s.parked = true
@@ -120,7 +120,7 @@ func (f *dashboardsFold) misplaced(ev Event) error {
 		return &ParkError{ReasonMalformed, fmt.Sprintf("key %q is not the id of an agency", key)}
 	}
 	if home := eventlog.PartitionOf(ev.Raw.Key, f.partitions); home != ev.Raw.Partition {
-		return &ParkError{ReasonChainBroken, fmt.Sprintf("the record lies in partition %d, its key belongs to %d", ev.Raw.Partition, home)}
+		return errStale // foreign, as the chain says of it
 	}
 	return nil
 }
@@ -189,11 +189,11 @@ func (f *dashboardsFold) content(s *stream, ev Event, made domain.StreamHead) er
 	change := event.Change()
 	revisions, err := change.Fold(ev.Key, made.Version, ev.Envelope.Time, s.dashboards)
 	if err != nil {
-		return &ParkError{ReasonRefused, err.Error()}
+		return &ParkError{ReasonRefused, withoutValues(err)}
 	}
 	history, err := historyOf(ev, made, revisions)
 	if err != nil {
-		return &ParkError{ReasonRefused, err.Error()}
+		return &ParkError{ReasonRefused, withoutValues(err)}
 	}
 	f.history = append(f.history, history...)
 	for _, r := range revisions {

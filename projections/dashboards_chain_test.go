@@ -157,22 +157,6 @@ func TestBrokenParksTheStream(t *testing.T) {
 		"not later than its predecessor": func(c *chain) eventlog.Record {
 			return c.next(c.usersSet(client1, "x"), func(d *domain.Draft) { d.Envelope.Time = c.head.Time })
 		},
-		"no id": func(c *chain) eventlog.Record { return withHeader(c.next(c.usersSet(client1, "x")), "ce_id", nil) },
-		"no version": func(c *chain) eventlog.Record {
-			return withHeader(c.next(c.usersSet(client1, "x")), "ce_chainversion", nil)
-		},
-		"no predecessor": func(c *chain) eventlog.Record {
-			return withHeader(c.next(c.usersSet(client1, "x")), "ce_chainprev", nil)
-		},
-		"no value": func(c *chain) eventlog.Record { return withValue(c.next(c.usersSet(client1, "x")), "") },
-		"a header twice": func(c *chain) eventlog.Record {
-			r := c.next(c.usersSet(client1, "x"))
-			r.Headers = append(r.Headers, eventlog.Header{Key: "ce_actor", Value: []byte("somebody else")})
-			return r
-		},
-		"a version written otherwise": func(c *chain) eventlog.Record {
-			return withHeader(c.next(c.usersSet(client1, "x")), "ce_chainversion", []byte("02"))
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -201,9 +185,46 @@ func TestBrokenParksTheStream(t *testing.T) {
 	}
 }
 
-// A record in the wrong partition is never effective. It is parked where it lies and
-// nowhere else: whether the reader of its own partition has seen it must not matter.
-func TestWrongPartitionParksThereOnly(t *testing.T) {
+// What is malformed is foreign, though somebody with the key wrote it: it parks nothing, and the stream goes on.
+func TestMalformedParksNothing(t *testing.T) {
+	t.Parallel()
+	for name, forge := range map[string]func(*chain) eventlog.Record{
+		"no id": func(c *chain) eventlog.Record { return withHeader(c.next(c.usersSet(client1, "x")), "ce_id", nil) },
+		"no version": func(c *chain) eventlog.Record {
+			return withHeader(c.next(c.usersSet(client1, "x")), "ce_chainversion", nil)
+		},
+		"no predecessor": func(c *chain) eventlog.Record {
+			return withHeader(c.next(c.usersSet(client1, "x")), "ce_chainprev", nil)
+		},
+		"no value": func(c *chain) eventlog.Record { return withValue(c.next(c.usersSet(client1, "x")), "") },
+		"a header twice": func(c *chain) eventlog.Record {
+			r := c.next(c.usersSet(client1, "x"))
+			r.Headers = append(r.Headers, eventlog.Header{Key: "ce_actor", Value: []byte("somebody else")})
+			return r
+		},
+		"a version written otherwise": func(c *chain) eventlog.Record {
+			return withHeader(c.next(c.usersSet(client1, "x")), "ce_chainversion", []byte("02"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			honest := b.chain(agencyA)
+			b.put(honest.next(honest.usersSet(client1, "u1")))
+			b.put(forge(honest.clone()))
+			b.put(honest.next(honest.usersSet(client1, "u2")))
+			e := b.engine(dashboards)
+			b.start(e)
+			b.caughtUp(e)
+			require.Empty(t, b.parked("dashboards"))
+			require.Equal(t, []string{"u2"}, b.users(agencyA, client1))
+			b.headIs(honest)
+		})
+	}
+}
+
+// A record in the wrong partition is foreign: it parks nothing, whether the reader of its own partition has seen it or not.
+func TestWrongPartitionParksNothing(t *testing.T) {
 	t.Parallel()
 	for name, cut := range map[string]bool{"in one batch": false, "in batches of one": true} {
 		t.Run(name, func(t *testing.T) {
@@ -220,25 +241,22 @@ func TestWrongPartitionParksThereOnly(t *testing.T) {
 			if e = b.engine(dashboards); cut {
 				b.start(e)
 			}
-			var wrong, parkedThere domain.Position
+			var parkedThere domain.Position
 			step(func() { b.put(there.next(there.usersSet(client2, "v1"))) })
-			step(func() { wrong = b.produce(a.clone().next(a.clone().usersSet(client1, "forged")), 0) })
+			step(func() { b.produce(a.clone().next(a.clone().usersSet(client1, "forged")), 0) })
 			step(func() { b.put(a.next(a.usersSet(client1, "u1"))) })
 			step(func() { b.put(there.next(there.usersSet(client2, "v2"))) })
 			step(func() { b.put(a.next(a.usersSet(client1, "u2"))) })
 			// And the other way round: what is parked in its own partition stays parked, whatever lies elsewhere.
 			step(func() { parkedThere = b.put(there.spoilt(`{`)) })
-			again := b.produce(there.clone().next(there.usersSet(client2, "forged too")), 2)
+			b.produce(there.clone().next(there.usersSet(client2, "forged too")), 2)
 			behind := domain.Position{}
 			step(func() { behind = b.put(there.next(there.usersSet(client2, "v4"))) })
 			if !cut {
 				b.start(e)
 			}
 			b.caughtUp(e)
-			want := []parkedEvent{
-				at(wrong, projections.ReasonChainBroken), at(parkedThere, projections.ReasonUndecodable),
-				at(behind, projections.ReasonBehind), at(again, projections.ReasonChainBroken),
-			}
+			want := []parkedEvent{at(parkedThere, projections.ReasonUndecodable), at(behind, projections.ReasonBehind)}
 			sortParked(want)
 			require.Equal(t, want, b.parked("dashboards"))
 			require.Equal(t, []string{"u2"}, b.users(a.key, client1))
@@ -262,19 +280,18 @@ func TestKeyThatIsNoAgency(t *testing.T) {
 	require.Zero(t, b.count("select count(*) from dashboard_heads"))
 }
 
-// What lies parked under an agency's key in a foreign partition does not park its stream either when
-// one batch touches both partitions.
+// What lies under an agency's key in a foreign partition does not park its stream either when one batch touches both partitions.
 func TestWrongPartitionInABatchOverBoth(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	a, there := b.chain(agenciesIn(1, 1)[0]), b.chain(agenciesIn(0, 1)[0])
 	forger := a.clone()
-	wrong := b.produce(forger.next(forger.usersSet(client1, "forged")), 0)
+	b.produce(forger.next(forger.usersSet(client1, "forged")), 0)
 	b.run(b.engine(dashboards))
 	b.put(there.next(there.usersSet(client2, "v1")))
 	b.put(a.next(a.usersSet(client1, "u1")))
 	b.run(b.engine(dashboards)) // both wait for it: one transaction
-	require.Equal(t, []parkedEvent{at(wrong, projections.ReasonChainBroken)}, b.parked("dashboards"))
+	require.Empty(t, b.parked("dashboards"))
 	require.Equal(t, []string{"u1"}, b.users(a.key, client1))
 	require.Equal(t, []string{"v1"}, b.users(there.key, client2))
 }

@@ -25,7 +25,7 @@ type Directory struct{}
 func (Directory) Name() string { return "directory" }
 
 // Version implements [Projector].
-func (Directory) Version() int { return 5 + ahead }
+func (Directory) Version() int { return 6 + ahead }
 
 // Topic implements [Projector].
 func (Directory) Topic() string { return domain.TopicDirectory }
@@ -69,6 +69,11 @@ type directoryFold struct {
 
 // Apply implements [Fold].
 func (f *directoryFold) Apply(ev Event) error {
+	if ev.covers() {
+		if told := f.told[ev.Key]; told != nil && !told.covered {
+			told.covered, told.changed = true, true
+		}
+	}
 	if ev.Err != nil {
 		return ev.Err
 	}

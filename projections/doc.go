@@ -29,6 +29,7 @@
 //	checkpoint.go           compare-and-set, steps of a batch
 //	blockers.go             the sessions of frozen processes are ended by who waits for them
 //	generation.go           building → live → retired; a start with no generation
+//	generation_live.go      the moment when it is read
 //	generations.go          what operators see of the generations
 //	rebuild.go              rebuilds as operators ask for them: request, cancel, accept, list
 //	rebuild_run.go          the process that runs one: lease, steps, what happens when it dies
@@ -43,6 +44,7 @@
 //	switch.go               readers get another generation; the way back to an earlier one
 //	retire.go               superseded generations retire, retired ones are dropped
 //	erase.go                generations that no erasure reaches, and that hold a person
+//	erase_elsewhere.go      they are dropped by a process that folds, for one that may not
 //	orphans.go              tables that belong to no generation any more
 //	processes.go            what each process is, folds and reads
 //	readers.go readers_still.go  the pool of the generations that readers use; of those that answer as of a time
@@ -50,6 +52,7 @@
 //	views.go                the views of schema lb
 //	park.go                 parked records
 //	resolve.go              parked events folded again: skips, retries, types that became known
+//	parked_detail.go        what is wrong with an event, in words that hold none of its values
 //	parked_list.go          which events are parked, for operators
 //	parked_retry.go         retry and acknowledge, by operators
 //	parked_inspect.go       one parked event as it stands in the log
@@ -88,6 +91,10 @@
 //     that ends in the second one may have committed or not; the next try's compare-and-set finds out.
 //   - A large poll is cut into equal transactions, and the next one is decoded while one is folded. A process that ends between
 //     two has moved the checkpoint to the end of the first: no record of the second counts as folded.
+//   - A stop lets the batch that is folded come to its end, within a bound: only between two batches does a session look
+//     whether it goes on.
+//   - No time-out of the server ends a COPY whose client says nothing, so that sessions of frozen processes are ended by who waits
+//     for them. The time-outs that folds carry hold where nobody waits; the one of attaching a month is short, because readers wait.
 //   - Records of other projections of the topic are passed over without a transaction of their own: the checkpoint follows with
 //     the next event, or a tenth of a second later. Only what readers use may stand behind so: a switch waits for the
 //     checkpoints of the next generation. What was passed over and not noted is read again, by whoever goes on.
@@ -148,6 +155,8 @@
 //     a parked record that compaction left alone: a rebuild is refused and names the key, as on `directory`;
 //     content of before an erasure of its account that comes behind it: no row, but one in erased_contents that is covered, so that its
 //     record gets a tombstone too. Each partition has a record of the erasure, and takes its own alone (contents_erased.go);
+//     a record that does not count over the key of an erasure: content_erasures says that it is covered, and the erasure is appended again. An
+//     earlier one of the account may go: it erases nothing that the latest does not;
 //     tombstones that the log has forgotten: erased_contents remembers more than a rebuild finds, so it is in no comparison.
 //   - An erasure of figures counts for what comes behind it too, so each projection of metrics remembers it. An account of which
 //     something is erased is folded otherwise in two points, because what is stored must be enough: account_newest is made of readings

@@ -56,6 +56,13 @@ func (e Earlier) Holding(ctx context.Context, p domain.Person) (held []domain.Op
 	return held, nil
 }
 
+// unreached says that no record reaches the tables of a generation g; the version of the projector is $2.
+const unreached = `(
+	g.state in ('retired', 'still')
+	or g.state = 'dropped' and exists (select from pg_namespace where nspname = 'lb_' || g.projection || '_g' || g.generation)
+	or g.version <> $2 and g.state in ('building', 'live') and not exists (
+		select from processes s where s.` + seenOfLate + ` and g.projection || '.g' || g.generation = any(s.folds)))`
+
 // unreachedGeneration is one with its tables.
 type unreachedGeneration struct {
 	Number int
@@ -64,14 +71,8 @@ type unreachedGeneration struct {
 
 // unreached are the generations of a projection that no record reaches any more.
 func (e Earlier) unreached(ctx context.Context, p Projector) (list []unreachedGeneration, err error) {
-	rows, err := e.Pool.Query(ctx, `
-		select generation, state from generations g
-		where projection = $1 and (
-			state in ('retired', 'still')
-			or state = 'dropped' and exists (select from pg_namespace where nspname = 'lb_' || g.projection || '_g' || g.generation)
-			or version <> $2 and state in ('building', 'live') and not exists (
-				select from processes s where s.`+seenOfLate+` and g.projection || '.g' || g.generation = any(s.folds)))
-		order by generation`, p.Name(), p.Version())
+	rows, err := e.Pool.Query(ctx, `select generation, state from generations g where projection = $1 and `+unreached+` order by generation`,
+		p.Name(), p.Version())
 	if err != nil {
 		return nil, fmt.Errorf("read earlier generations of %s: %w", p.Name(), err)
 	}
@@ -142,7 +143,7 @@ func (e Earlier) Drop(ctx context.Context, on domain.OperatorTarget) error {
 
 // emptyGeneration takes all rows of a generation that nobody uses, and leaves its tables.
 func emptyGeneration(ctx context.Context, pool *pgxpool.Pool, tx pgx.Tx, projection string, number int) error {
-	defer endBlockers(ctx, pool, tx.Conn(), projection, stepBlockedFor)()
+	defer endBlockers(ctx, pool, tx.Conn(), projection)()
 	if err := lockGenerations(ctx, tx, projection); err != nil {
 		return err
 	}

@@ -115,3 +115,49 @@ func (b *bench) requestOf(p projections.Projector, until *time.Time) projections
 	require.NoError(b.t, err)
 	return r
 }
+
+// Who owns no tables has a generation dropped by a process that folds, and hears why one stays. Two such processes drop it once, and what
+// readers use is not dropped, whoever asks.
+func TestEarlierGenerationIsDroppedByWhoFolds(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const user = "d10000000000000000000000"
+	person := domain.Person{User: user}
+	b.append(draft(domain.TopicDirectory, "user:"+user, "u", domain.DirectoryUser{ID: user, Name: "Erna"}))
+	e := b.engine(projections.Directory{}, retiredWithin(time.Millisecond))
+	b.start(e)
+	b.start(b.other(projections.Directory{}, retiredWithin(time.Millisecond)))
+	b.caughtUp(e)
+	b.ends(b.requestOf(projections.Directory{}, nil).ID, operator.RebuildDone)
+	require.Eventually(t, func() bool { return b.state("directory", 1) == "retired" }, patience, tick)
+	b.exec("create view public.people as select id, name from lb_directory_g1_retired.users")
+	earlier := projections.EarlierElsewhere{Earlier: projections.Earlier{Pool: b.db.Pool}}
+	held, err := earlier.Holding(b.ctx(), person)
+	require.NoError(t, err)
+	first := domain.OperatorTarget{Projection: "directory", Generation: 1}
+	require.Equal(t, []domain.OperatorTarget{first}, held)
+
+	b.exec("update generations set drop_asked = clock_timestamp() where projection = 'directory' and generation = 2") // readers use it
+	open, err := b.db.Pool.Begin(b.ctx())
+	require.NoError(t, err)
+	_, err = open.Exec(b.ctx(), "select from public.people")
+	require.NoError(t, err)
+	refused := earlier.Drop(b.ctx(), first)
+	requireCode(t, domain.CodeConflict, refused)
+	require.ErrorContains(t, refused, "an open transaction holds its tables")
+	require.Equal(t, "retired", b.state("directory", 1))
+	require.NoError(t, open.Rollback(b.ctx()))
+
+	require.NoError(t, earlier.Drop(b.ctx(), first))
+	require.Equal(t, "dropped", b.state("directory", 1), "a view hangs on it, so that it is emptied")
+	require.Zero(t, b.count("select count(*) from public.people"))
+	b.exec("drop view public.people")
+	require.Eventually(t, func() bool {
+		return b.count("select count(*) from pg_namespace where nspname like 'lb_directory_g1%'") == 0
+	}, patience, tick)
+	require.NoError(t, earlier.Drop(b.ctx(), first), "it is gone")
+	requireCode(t, domain.CodeNotFound, earlier.Drop(b.ctx(), domain.OperatorTarget{Projection: "directory", Generation: 9}))
+
+	require.Equal(t, 1, b.count("select count(*) from generations where generation = 2 and state = 'live' and drop_asked is not null and drop_refused is null"))
+	require.Equal(t, 1, b.count("select count(*) from lb_directory_g2.users"))
+}

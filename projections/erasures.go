@@ -78,11 +78,14 @@ func (e erasures) queueLoad(batch *pgx.Batch, table string, events []Event) {
 }
 
 // until is up to when the account is erased; the zero time: it is not.
-func (e erasures) until(key accountSeries) time.Time {
+func (e erasures) until(key accountSeries) time.Time { return e.latest(key).at }
+
+// latest is the erasure of the account that counts.
+func (e erasures) latest(key accountSeries) erasure {
 	if now := e.applied[key]; now.after(e.stored[key]) {
-		return now.at
+		return now
 	}
-	return e.stored[key].at
+	return e.stored[key]
 }
 
 // any tells whether something of the account is erased, also by the batch.

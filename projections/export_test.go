@@ -170,3 +170,11 @@ func ParseUUID(text string) (id uuid.UUID, canonical bool) { return parseUUID(te
 
 // CloseIdle closes the pools of times that nobody asked about for as long.
 func (r *Readers) CloseIdle(idle time.Duration) { r.past.closeIdle(r, idle) }
+
+// CutRuns shares runs among transactions.
+var CutRuns = cutRuns
+
+// EndSessions ends sessions by the beginning of their names, and says which ones it may not end.
+func EndSessions(ctx context.Context, pool *pgxpool.Pool, prefix, own string) (left string, err error) {
+	return endSessions(ctx, pool, prefix, own)
+}

@@ -57,6 +57,7 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 		return nil, fmt.Errorf("read ends of topic %s: %w", e.projector.Topic(), err)
 	}
 	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
+		defer endBlockers(ctx, e.pool, tx.Conn(), e.projector.Name())()
 		if err := lockGenerations(ctx, tx, e.projector.Name()); err != nil {
 			return err
 		}
@@ -166,7 +167,7 @@ func hasTables(ctx context.Context, q querier, projection string, number int) (b
 func (e *Engine) leave(ctx context.Context, q beginner, number int) error {
 	projection := e.projector.Name()
 	err := pgx.BeginFunc(ctx, q, func(tx pgx.Tx) error {
-		defer endBlockers(ctx, e.pool, tx.Conn(), projection, stepBlockedFor)()
+		defer endBlockers(ctx, e.pool, tx.Conn(), projection)()
 		if err := lockGenerations(ctx, tx, projection); err != nil {
 			return err
 		}
@@ -262,6 +263,9 @@ func (w work) createGeneration(
 func (w work) createTables(ctx context.Context, tx pgx.Tx, g generation) error {
 	schema := ddl.Schema(w.projector.Name(), g.Number)
 	name := pg.SearchPath(schema)
+	if err := asOwner(ctx, tx); err != nil {
+		return err
+	}
 	sql := "create schema " + name +
 		"; set local search_path = " + pg.SearchPath(schema, migrations.Engine) + ";" + w.projector.Definition().Tables()
 	if g.State != StateCopying {
@@ -275,6 +279,18 @@ func (w work) createTables(ctx context.Context, tx pgx.Tx, g generation) error {
 	}
 	if _, err := tx.Exec(ctx, "set local search_path = "+pg.SearchPath(migrations.Engine)); err != nil {
 		return fmt.Errorf("reset search path: %w", err)
+	}
+	return nil
+}
+
+// asOwner lets the transaction go on as the owner of the views, where that is another role whose member this one is: with a role for each process,
+// tables that an operator's command makes must be the projectors' too.
+func asOwner(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `
+		select set_config('role', r.rolname, true) from pg_namespace n join pg_roles r on r.oid = n.nspowner
+		where n.nspname = $1 and r.rolname <> current_user and not r.rolsuper and pg_has_role(current_user, r.oid, 'member')`, migrations.Views)
+	if err != nil {
+		return fmt.Errorf("become the owner of tables: %w", err)
 	}
 	return nil
 }
@@ -296,67 +312,6 @@ func (w work) outlivedTombstones(ctx context.Context, q querier, g generation) (
 		return false, fmt.Errorf("read age of checkpoints: %w", err)
 	}
 	return outlived, nil
-}
-
-// goLive makes a building generation live once every partition has reached its target. The first one of its version
-// is the one that readers use from then on.
-func (f *session) goLive(ctx context.Context) error {
-	g := f.current()
-	if g.State != StateBuilding {
-		return nil
-	}
-	next, err := readCheckpoints(ctx, f.pool, f.projector.Name(), g.Number)
-	if err != nil {
-		return err
-	}
-	for partition, target := range g.Targets {
-		if next[partition] < target {
-			return nil
-		}
-	}
-	err = pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
-		defer endBlockers(ctx, f.work.pool, tx.Conn(), f.projector.Name(), stepBlockedFor)()
-		if err := lockGenerations(ctx, tx, f.projector.Name()); err != nil {
-			return err
-		}
-		now, found, err := readGeneration(ctx, tx, f.projector.Name(), g.Number)
-		if err != nil {
-			return err
-		}
-		if found && now.State == StateLive {
-			return nil // another process was first
-		}
-		if !found || now.State != StateBuilding {
-			return errRetired
-		}
-		if err := setState(ctx, tx, f.projector.Name(), g.Number, StateLive); err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, `
-			insert into pointer as p (projection, version, generation) values ($1, $2, $3)
-			on conflict (projection, version) do update set generation = excluded.generation, switched_at = clock_timestamp()
-			where not exists (select from generations o where o.projection = p.projection and o.generation = p.generation
-			                  and o.state in ('building', 'live', 'retired'))`,
-			f.projector.Name(), g.Version, g.Number)
-		if err != nil {
-			return fmt.Errorf("point readers: %w", err)
-		}
-		if err := notifyStep(ctx, tx, f.projector.Name()); err != nil {
-			return err
-		}
-		return f.notifyAll(ctx, tx)
-	})
-	if lockedOut(err) || domain.CodeOf(err) == domain.CodeUnavailable {
-		return nil // the next look tries again
-	}
-	if err != nil {
-		return fmt.Errorf("make generation %d of %s live: %w", g.Number, f.projector.Name(), err)
-	}
-	g.State = StateLive
-	f.setCurrent(g)
-	f.logger.Info("read model is live")
-	publishViews(ctx, f.work, f.pool)
-	return nil
 }
 
 // setState moves a generation that is not dropped, and its checkpoints, to a state.

@@ -179,6 +179,19 @@ func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 		require.Equal(t, 1, s.Generation)
 		require.Equal(t, 3, b.count("select count(*) from tDefaultCategories"))
 	})
+	t.Run("is rebuilt by the process that lived through it", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.append(category(1, "a"))
+		e := b.engine(projections.Directory{})
+		b.start(e)
+		b.caughtUp(e)
+		erasedMeanwhile(b)
+		b.exec("update checkpoints set caught_up_at = now() - interval '31 days' where partition = 0")
+		b.awaitStatus(e, func(s projections.Status) bool { return s.Generation == 2 }) // it looks once a minute
+		b.caughtUp(e)
+		require.Equal(t, 1, b.count("select count(*) from tDefaultCategories"))
+	})
 	t.Run("is no matter where nothing is compacted", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)

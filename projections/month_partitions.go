@@ -52,10 +52,11 @@ var errBusy = errors.New("the table is being read")
 
 func attach(ctx context.Context, q beginner, table string, first, last time.Time) error {
 	err := pgx.BeginFunc(ctx, q, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `set local lock_timeout = '200ms'`); err != nil {
+		_, err := tx.Exec(ctx, `select set_config('lock_timeout', '200ms', true), set_config('idle_in_transaction_session_timeout', $1, true)`, idleInAttach)
+		if err != nil {
 			return fmt.Errorf("bound the wait for locks: %w", err)
 		}
-		_, err := tx.Exec(ctx, `select attach_months($1::regclass, $2, $3)`, table, first, last)
+		_, err = tx.Exec(ctx, `select attach_months($1::regclass, $2, $3)`, table, first, last)
 		return err
 	})
 	if lockedOut(err) {

@@ -81,7 +81,7 @@ func (f *operationsFold) Apply(ev Event) error {
 	}
 	data, err := json.Marshal(ev.Data)
 	if err != nil {
-		return &ParkError{ReasonRefused, err.Error()}
+		return &ParkError{ReasonRefused, withoutValues(err)}
 	}
 	f.seen[row] = true
 	f.trail = append(f.trail, trailRow{ev.Recorded, data})

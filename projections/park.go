@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,7 +30,7 @@ func newParkedRow(ev Event, err error) parkedRow {
 	row := parkedRow{
 		Partition: ev.Raw.Partition, Offset: ev.Raw.Offset, Key: storable(string(ev.Raw.Key)),
 		Type: storable(ev.Raw.Header("ce_type")), EventID: storable(ev.Raw.Header("ce_id")),
-		Reason: ReasonRefused, Detail: storable(err.Error()),
+		Reason: ReasonRefused, Detail: storable(withoutValues(err)),
 	}
 	if ev.Err == nil {
 		row.Time = &ev.Envelope.Time
@@ -98,6 +99,7 @@ func (f *session) queueParked(batch *pgx.Batch, generation int, rows []parkedRow
 // where the last record of a key is all that counts: folding an older one again would bring an old state back, and
 // compaction may have removed it, so that a rebuild does not even see it.
 func (f *session) queueOvertaken(batch *pgx.Batch, generation int, events []Event) {
+	events = slices.DeleteFunc(slices.Clone(events), Event.covers)
 	if !f.compacted || len(events) == 0 {
 		return
 	}

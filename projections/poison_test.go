@@ -1,17 +1,22 @@
 package projections_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -30,12 +35,13 @@ func incompressible(n int) string {
 }
 
 // What cannot be decoded is parked under its reason, with its position and
-// without its payload; everything around it is folded.
+// without its payload; what is malformed is foreign, also with a good tag; everything around it is folded.
 func TestPoisonIsParkedAndTheRestIsFolded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	good := b.encode(postRead(1, 1))
 	value := string(good.Value)
+	const foreign = projections.Reason("") // malformed: parked by nobody
 	poison := []struct {
 		name   string
 		record eventlog.Record
@@ -48,33 +54,94 @@ func TestPoisonIsParkedAndTheRestIsFolded(t *testing.T) {
 		{"no UTF-8", withValue(good, strings.Replace(value, `"external_id":"p"`, "\"external_id\":\"p\xff\"", 1)), projections.ReasonUndecodable},
 		{"a huge payload", withValue(good, `{"external_id":"`+strings.Repeat("x", 100_000)+`"}`), projections.ReasonUndecodable},
 		{"an unknown type", withHeader(good, "ce_type", []byte("metrics.post_read.v99")), projections.ReasonUnknownType},
-		{"no id", withHeader(good, "ce_id", nil), projections.ReasonMalformed},
-		{"no time", withHeader(good, "ce_time", nil), projections.ReasonMalformed},
-		{"a time that is none", withHeader(good, "ce_time", []byte("noon")), projections.ReasonMalformed},
-		{"a NUL in a header", withHeader(good, "ce_subject", []byte("a\x00b")), projections.ReasonMalformed},
-		{"a header twice", withHeader(good, "ce_id", []byte("x")), projections.ReasonMalformed},
-		{"chain headers where no chain is", withHeader(good, "ce_chainversion", []byte("1")), projections.ReasonMalformed},
-		{"no value", withValue(good, ""), projections.ReasonMalformed},
-		{"no type", withHeader(good, "ce_type", nil), projections.ReasonMalformed},
+		{"no id", withHeader(good, "ce_id", nil), foreign},
+		{"no time", withHeader(good, "ce_time", nil), foreign},
+		{"a time that is none", withHeader(good, "ce_time", []byte("noon")), foreign},
+		{"a NUL in a header", withHeader(good, "ce_subject", []byte("a\x00b")), foreign},
+		{"a header twice", withHeader(good, "ce_id", []byte("x")), foreign},
+		{"chain headers where no chain is", withHeader(good, "ce_chainversion", []byte("1")), foreign},
+		{"no value", withValue(good, ""), foreign},
+		{"no type", withHeader(good, "ce_type", nil), foreign},
 	}
 	var want []parkedEvent
+	skipped := 0
 	for i, p := range poison {
 		b.put(b.encode(postRead(1, i)))
 		if p.name == "a header twice" {
 			p.record.Headers = append(p.record.Headers, eventlog.Header{Key: "ce_id", Value: []byte("y")})
 		}
-		want = append(want, at(b.put(p.record), p.reason))
+		if position := b.put(p.record); p.reason == foreign {
+			skipped++
+		} else {
+			want = append(want, at(position, p.reason))
+		}
 	}
 	e := b.engine(projections.PostInsights{})
 	stop := b.start(e)
 	s := b.caughtUp(e)
 	stop()
 	require.Equal(t, want, b.parked("post_insights"))
-	require.Equal(t, int64(len(poison)), s.Parked)
+	require.Equal(t, int64(len(want)), s.Parked)
+	require.Equal(t, int64(skipped), b.log.ForeignCounts()[domain.TopicMetrics])
 	require.Equal(t, len(poison), b.count("select count(*) from tSPostInsights"))
 	require.Equal(t, len(poison)-1, b.count("select count(*) from tSPostGrowth where glikes = 1"))
 	require.Zero(t, b.count("select count(*) from parked where length(detail) > 500"))
 	require.Zero(t, b.count("select count(*) from parked where stream_key <> '1'"))
+}
+
+// What is wrong is said in the table, and in the log, without a value of the record: both outlive whoever it is about.
+func TestWordsOfParkedEventsHoldNoValues(t *testing.T) {
+	t.Parallel()
+	const name, phone = "Maria Muster", "4917612345"
+	b := setup(t)
+	users := 0
+	user := func() domain.Draft { // each has a key of its own: a later record of one drops the parked one before it
+		users++
+		id := fmt.Sprintf("a11ce%019d", users)
+		return commands.EntityDraft(domain.DirectoryUser{ID: id, AccountID: "aaaaaaaaaaaaaaaaaaaaaaaa", Name: name, Active: true}, time.Now())
+	}
+	spoilt := func(from, to string) eventlog.Record {
+		good := b.encode(user())
+		require.Contains(t, string(good.Value), from)
+		return withValue(good, strings.Replace(string(good.Value), from, to, 1))
+	}
+	says := map[string]string{}
+	for _, bad := range []struct {
+		record eventlog.Record
+		says   string
+	}{
+		{spoilt(`"`+name+`"`, phone), "cannot unmarshal number into Go struct field DirectoryUser.name of type string"},
+		{spoilt(`"active":true`, `"active":"`+name+`"`), "DirectoryUser.active of type bool"},
+		{spoilt(`"active":true`, `"active":true,"updated_at":"`+name+`"`), `cannot parse "…"`},
+		{spoilt(`"aaaaaaaaaaaaaaaaaaaaaaaa"`, `"`+name+strings.Repeat("x", 1000)+`"`), "has 1012 bytes, at most 255 fit"},
+		{withHeader(b.encode(user()), "ce_type", []byte("directory.user.v99")), `unknown event type "directory.user.v99"`},
+	} {
+		position := b.put(bad.record)
+		says[fmt.Sprint(position.Partition, "/", position.Offset)] = bad.says
+	}
+	refused := user()
+	position := b.put(b.encode(refused))
+	says[fmt.Sprint(position.Partition, "/", position.Offset)] = "the database refuses a value: SQLSTATE 22P02"
+	var tries atomic.Int32
+	var logged bytes.Buffer
+	b.run(b.engine(refusing(projections.Directory{}, "select '"+name+"'::int", &tries, refused.Envelope.ID), func(c *projections.Config) {
+		c.Logger = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}))
+	rows, err := b.db.Pool.Query(t.Context(), "select partition || '/' || log_offset, detail from parked")
+	require.NoError(t, err)
+	var at, detail string
+	_, err = pgx.ForEachRow(rows, []any{&at, &detail}, func() error {
+		require.Contains(t, detail, says[at])
+		require.NotContains(t, detail, "Maria")
+		require.NotContains(t, detail, phone)
+		delete(says, at)
+		return nil
+	})
+	require.NoError(t, err)
+	require.Empty(t, says)
+	require.Contains(t, logged.String(), "event is parked")
+	require.NotContains(t, logged.String(), "Maria")
+	require.NotContains(t, logged.String(), phone)
 }
 
 // Known types of other projections are none of this one's business; what nobody knows is everybody's.

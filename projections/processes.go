@@ -128,6 +128,18 @@ func Folded(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 	return names, nil
 }
 
+// Holding are the processes that have a role now, as "host (process <pid>)"; role "": all of them.
+func Holding(ctx context.Context, pool *pgxpool.Pool, role string) ([]string, error) {
+	var names []string
+	err := pool.QueryRow(ctx, `
+		select coalesce(array_agg(format('%s (process %s)', host, pid) order by host, pid), '{}') from processes
+		where ($1 = '' or $1 = any(roles)) and `+seenOfLate, role).Scan(&names)
+	if err != nil {
+		return nil, fmt.Errorf("read which processes have the role %s: %w", role, err)
+	}
+	return names, nil
+}
+
 // Present tells whether a process of this release with this role is there now.
 func Present(ctx context.Context, pool *pgxpool.Pool, role, release string) (present bool, err error) {
 	err = pool.QueryRow(ctx, `

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -128,9 +129,16 @@ type Chained interface {
 type Event struct {
 	Raw eventlog.Record
 	domain.Recorded
-	// Err says why Recorded is not filled; a Fold hands it on from Apply.
+	// Err says why Recorded is not filled, but for the key; a Fold hands it on from Apply.
 	Err error
 }
+
+// covers tells of a foreign record over a key of a compacted topic: it has its position and key alone. It changes no content, never overtakes
+// what is parked, and is parked nowhere.
+func (ev Event) covers() bool { return errors.Is(ev.Err, errForeign) }
+
+// errForeign is what stands for the content of a record that nobody of ours wrote, and what Apply returns for one.
+var errForeign = &ParkError{Reason: "foreign", Detail: "nobody of ours wrote it"}
 
 // Reason is the class under which an event is parked.
 type Reason = operator.ParkedReason

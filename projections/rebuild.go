@@ -13,6 +13,8 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/migrations"
 )
 
 // Rebuild is a row of table rebuilds: the making of a generation, or the way back to one.
@@ -49,7 +51,8 @@ func (r *Rebuilds) Request(ctx context.Context, asked RebuildRequest) (rebuild R
 		return rebuild, domain.NewError(domain.CodeInvalid,
 			"%s is in the future; name a time that has passed, or none for tables that are followed", asked.Until.Format(time.RFC3339))
 	}
-	err = durably(ctx, r.pool, func(tx pgx.Tx) error {
+	err = pg.Durably(ctx, r.pool, func(tx pgx.Tx) error {
+		defer endBlockers(ctx, r.pool, tx.Conn(), asked.Projection)()
 		if err := lockGenerations(ctx, tx, asked.Projection); err != nil {
 			return err
 		}
@@ -62,20 +65,10 @@ func (r *Rebuilds) Request(ctx context.Context, asked RebuildRequest) (rebuild R
 	return rebuild, nil
 }
 
-// durably is a transaction that outlives a crash of the server: what was answered to an operator, or was read, holds.
-func durably(ctx context.Context, pool beginner, f func(tx pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `set local synchronous_commit = on`); err != nil {
-			return fmt.Errorf("commit in sync: %w", err)
-		}
-		return f(tx)
-	})
-}
-
 // decide is one statement of that kind, an operator's word about a rebuild, which returns its projection. It tells whether it
 // found a row; who waits for a step of the projection's generations is woken.
 func (r *Rebuilds) decide(ctx context.Context, sql string, args ...any) (found bool, err error) {
-	err = durably(ctx, r.pool, func(tx pgx.Tx) error {
+	err = pg.Durably(ctx, r.pool, func(tx pgx.Tx) error {
 		var projection string
 		switch err := tx.QueryRow(ctx, sql, args...).Scan(&projection); {
 		case errors.Is(err, pgx.ErrNoRows):
@@ -228,7 +221,7 @@ func (r *Rebuilds) Accept(ctx context.Context, id, report string) error {
 // other step of the projection's generations: the step is tried again.
 func lockGenerations(ctx context.Context, tx pgx.Tx, projection string) error {
 	_, err := tx.Exec(ctx, `select set_config('lock_timeout', '2s', true), pg_advisory_xact_lock(hashtext($1))`,
-		"ledgerboard generation "+projection)
+		migrations.GenerationLock+projection)
 	if lockedOut(err) {
 		return domain.NewError(domain.CodeUnavailable, "another step of the generations of %s is under way; try again", projection)
 	}

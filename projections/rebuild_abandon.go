@@ -21,7 +21,7 @@ import (
 // readers use already because it was live before any other.
 func (r *running) abandon(ctx context.Context, state operator.RebuildState, why string) error {
 	return pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
-		defer endBlockers(ctx, r.pool, tx.Conn(), r.projector.Name(), stepBlockedFor)()
+		defer endBlockers(ctx, r.pool, tx.Conn(), r.projector.Name())()
 		if err := lockGenerations(ctx, tx, r.projector.Name()); err != nil {
 			return err
 		}

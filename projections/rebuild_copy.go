@@ -82,20 +82,43 @@ func (r *running) noteMean(ctx context.Context, records int64, took time.Duratio
 }
 
 // takeShards ends what a predecessor may still do: its sessions, and its right to claim shards. The second statement waits
-// until transactions in which it holds shards are rolled back.
+// until transactions in which it holds shards are rolled back; or, where its sessions are another login's that this one may not end, until
+// those have ended by themselves or by somebody else. What they commit until then is done and not folded again.
 func (r *running) takeShards(ctx context.Context, sessions string) error {
-	_, err := r.pool.Exec(ctx, `
-		select pg_terminate_backend(pid) from pg_stat_activity
-		where datname = current_database() and starts_with(application_name, $1) and application_name <> $1 || $2::text`,
-		sessions, strconv.FormatInt(r.lease, 10))
+	left, err := endSessions(ctx, r.pool, sessions, sessions+strconv.FormatInt(r.lease, 10))
 	if err != nil {
-		return fmt.Errorf("end sessions of the process before: %w", err)
+		return err
+	}
+	if left != "" {
+		waits := "the process that ran this rebuild before has database sessions of another user, which this one may not end; if it stands still, end it, or " +
+			"let that user or a superuser run pg_terminate_backend for " + left
+		r.logger.WarnContext(ctx, waits, "rebuild", r.ID, "lease", r.lease)
+		r.tell(ctx, waits)
+		defer r.tell(ctx, "")
 	}
 	_, err = r.pool.Exec(ctx, `update rebuild_shards set lease = $2 where rebuild = $1 and lease < $2 and not done`, r.ID, r.lease)
 	if err != nil {
 		return fmt.Errorf("take shards: %w", err)
 	}
 	return nil
+}
+
+// endSessions ends the sessions whose names begin so, but for those of one's own name, and says which ones it may not end: the server lets a
+// user end its own sessions and those of roles that it is a member of, and superusers alone those of a superuser.
+func endSessions(ctx context.Context, pool *pgxpool.Pool, prefix, own string) (left string, err error) {
+	err = pool.QueryRow(ctx, `
+		with others as materialized (
+			select a.pid, a.usename, me.rolsuper or not them.rolsuper
+			       and (pg_has_role(a.usesysid, 'usage') or pg_has_role('pg_signal_backend', 'usage')) as mine
+			from pg_stat_activity a join pg_roles them on them.oid = a.usesysid join pg_roles me on me.rolname = current_user
+			where a.datname = current_database() and starts_with(a.application_name, $1) and a.application_name <> $2),
+		ended as materialized (select pg_terminate_backend(pid) as ended from others where mine)
+		select coalesce((select string_agg(format('%s (user %s)', pid, usename), ', ' order by pid) from others where not mine), '')
+		from (select bool_and(ended) from ended) e`, prefix, own).Scan(&left)
+	if err != nil {
+		return "", fmt.Errorf("end sessions of the process before: %w", err)
+	}
+	return left, nil
 }
 
 // claim is the first statement of a shard's transaction. It holds the shard, and writes nothing under an old lease.

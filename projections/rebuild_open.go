@@ -29,6 +29,7 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 		return g, err
 	}
 	err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+		defer endBlockers(ctx, r.pool, tx.Conn(), r.projector.Name())()
 		if err := lockGenerations(ctx, tx, r.projector.Name()); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -201,7 +202,7 @@ func (r *running) finishShard(ctx context.Context, tx pgx.Tx, g generation, f *s
 
 // chunk is an answer of the broker.
 type chunk struct {
-	raw    []eventlog.Record
+	run    eventlog.Run
 	next   int64
 	events []Event
 	ready  chan struct{} // closed when events are there
@@ -217,7 +218,7 @@ func (r *running) read(ctx context.Context, g generation, s shard, each func(con
 			Topic: r.projector.Topic(), TopicID: g.TopicID, Parallel: 1,
 			From: map[int32]int64{s.Partition: s.First}, To: map[int32]int64{s.Partition: s.Last},
 			Handle: func(ctx context.Context, run eventlog.Run) error {
-				c := &chunk{raw: run.Records, next: run.Next, ready: make(chan struct{})}
+				c := &chunk{run: run, next: run.Next, ready: make(chan struct{})}
 				select {
 				case chunks <- c:
 				case <-ctx.Done():
@@ -225,8 +226,8 @@ func (r *running) read(ctx context.Context, g generation, s shard, each func(con
 				}
 				group.Go(func() error {
 					defer close(c.ready)
-					c.events = r.decodeAll(c.raw)
-					c.raw = nil
+					c.events = r.decodeAll(c.run)
+					c.run = eventlog.Run{}
 					return nil
 				})
 				return nil
@@ -250,14 +251,12 @@ func (r *running) read(ctx context.Context, g generation, s shard, each func(con
 }
 
 // decodeAll decodes the records that the projection folds; of a still generation those up to its time.
-func (r *running) decodeAll(records []eventlog.Record) []Event {
-	events := make([]Event, 0, len(records))
-	for _, raw := range records {
-		if ev, wanted := r.wanted(raw); wanted && (r.Until == nil || !recordedAt(ev).After(*r.Until)) {
-			events = append(events, ev)
-		}
+func (r *running) decodeAll(run eventlog.Run) []Event {
+	events := r.eventsOf(run)
+	if r.Until == nil {
+		return events
 	}
-	return events
+	return slices.DeleteFunc(events, func(ev Event) bool { return recordedAt(ev).After(*r.Until) })
 }
 
 // recordedAt is when an event was recorded; the beginning of time when that cannot be read.
@@ -265,11 +264,7 @@ func recordedAt(ev Event) time.Time {
 	if ev.Err == nil {
 		return ev.Envelope.Time
 	}
-	at, err := time.Parse(time.RFC3339Nano, ev.Raw.Header("ce_time"))
-	if err != nil {
-		return time.Time{}
-	}
-	return at
+	return ev.Raw.Time()
 }
 
 // copyInto takes rows into the tables of a shard's transaction.

@@ -391,7 +391,7 @@ func TestRebuildParksAlike(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 20)
-	b.put(withHeader(b.encode(postRead(1, 100)), "ce_time", []byte("noon")))
+	b.put(withValue(b.encode(postRead(1, 100)), `{"noon"`))
 	b.put(withHeader(b.encode(postRead(2, 101)), "ce_type", []byte("metrics.from_tomorrow.v1")))
 	b.appendReadings(20, 40)
 	e := b.engine(bulkTally{})

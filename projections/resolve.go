@@ -43,7 +43,7 @@ func (f *session) foldSkip(ctx context.Context, s step, at domain.Position) erro
 		return err // another process folded it; the rest of the batch finds out by its own step
 	}
 	if pg.IsDataError(err) { // of the record itself: those behind the skipped one are folded in savepoints
-		return f.transact(ctx, []step{s}, &ParkError{ReasonWrite, err.Error()})
+		return f.transact(ctx, []step{s}, &ParkError{ReasonWrite, withoutValues(err)})
 	}
 	if err != nil {
 		return fmt.Errorf("fold skip at %s/%d/%d: %w", f.projector.Topic(), s.partition, s.from, err)
@@ -154,6 +154,10 @@ func (f *session) foldPlace(ctx context.Context, tx pgx.Tx, generation int, u un
 		return &parkedRow{Partition: u.Partition, Offset: p.Offset, Key: u.Key, Reason: p.Reason, Detail: p.Detail}, nil
 	}
 	raw, err := f.log.ReadAt(ctx, domain.Position{Topic: f.projector.Topic(), Partition: u.Partition, Offset: p.Offset})
+	if errors.Is(err, eventlog.ErrForeign) { // to a process with another key everything is: it stays as it is
+		detail := storable(fmt.Sprintf("%s (it was parked as %s: %s)", err, p.Reason, p.Detail))
+		return &parkedRow{Partition: u.Partition, Offset: p.Offset, Key: u.Key, Reason: p.Reason, Detail: detail}, nil
+	}
 	compactedAway := f.compacted && errors.Is(err, eventlog.ErrNoRecord) // a later one of its key counts
 	if err != nil && !compactedAway {
 		return nil, fmt.Errorf("read parked event at offset %d: %w", p.Offset, err)
@@ -202,7 +206,7 @@ func (f *session) foldOne(ctx context.Context, tx pgx.Tx, generation int, ev Eve
 	})
 	switch {
 	case pg.IsDataError(err):
-		return &ParkError{ReasonWrite, err.Error()}, nil
+		return &ParkError{ReasonWrite, withoutValues(err)}, nil
 	case err != nil:
 		return nil, fmt.Errorf("fold parked event at offset %d: %w", ev.Raw.Offset, err)
 	case errors.Is(park, errStale):
@@ -215,7 +219,7 @@ func (f *session) foldOne(ctx context.Context, tx pgx.Tx, generation int, ev Eve
 // claim holds the partition against those who fold it, and raises the epoch: rows change that the offset does not
 // speak of.
 func (f *session) claim(ctx context.Context, tx pgx.Tx, generation int, partition int32) error {
-	defer endBlockers(ctx, f.work.pool, tx.Conn(), f.projector.Name(), blockedFor)()
+	defer endBlockers(ctx, f.work.pool, tx.Conn(), f.projector.Name())()
 	tag, err := tx.Exec(ctx, `
 		update checkpoints set epoch = epoch + 1
 		where projection = $1 and generation = $2 and partition = $3 and state in ('building', 'live')`,

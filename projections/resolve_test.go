@@ -163,18 +163,6 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			}, l.parked(name))
 			require.Zero(t, l.retry(l.engine, one(name, second)).Folded, "it is folded")
 		},
-		"a record in a wrong partition is acknowledged": func(t *testing.T, l live) {
-			home := l.partitionOf(domain.TopicDashboards, agencyA)
-			forger := l.clone()
-			wrong := l.produce(forger.next(forger.usersSet(client1, "forged")), (home+1)%3)
-			l.caughtUp(l.engine)
-			l.put(l.next(skip(wrong)))
-			require.Equal(t, []parkedEvent{at(wrong, projections.ReasonChainBroken)}, l.parked(name), "it was never a link of the chain")
-			noted, err := l.engine.AcknowledgeParked(t.Context(), one(name, wrong))
-			require.NoError(t, err)
-			require.Equal(t, 1, noted)
-			l.exec("update parked set state = 'parked' where state = 'acknowledged'") // which a fold from zero does not know
-		},
 		"a poison behind a poison": func(t *testing.T, l live) {
 			first := l.put(l.spoilt(`{`))
 			second := l.put(l.spoilt(`[`))

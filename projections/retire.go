@@ -34,7 +34,7 @@ func (e *Engine) keepRetiring(ctx context.Context) {
 			publishViews(ctx, e.work, e.pool)
 			published = time.Now()
 		}
-		err := errors.Join(e.retireSuperseded(ctx), e.dropLeft(ctx), e.forgetGroups(ctx))
+		err := errors.Join(e.dropAsked(ctx), e.retireSuperseded(ctx), e.dropLeft(ctx), e.forgetGroups(ctx))
 		if err != nil && ctx.Err() == nil && err.Error() != told {
 			told = err.Error()
 			e.logger.Warn("a generation that nobody needs stays", "error", err)
@@ -156,7 +156,7 @@ func (e *Engine) retire(ctx context.Context, number int) error {
 	name := e.projector.Name()
 	retired := false
 	err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
-		defer endBlockers(ctx, e.pool, tx.Conn(), name, stepBlockedFor)()
+		defer endBlockers(ctx, e.pool, tx.Conn(), name)()
 		if err := lockGenerations(ctx, tx, name); err != nil {
 			return err
 		}
@@ -204,7 +204,7 @@ func DropGeneration(
 ) error {
 	name := generationName(projection, number)
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		defer endBlockers(ctx, pool, tx.Conn(), projection, stepBlockedFor)()
+		defer endBlockers(ctx, pool, tx.Conn(), projection)()
 		if err := lockGenerations(ctx, tx, projection); err != nil {
 			return err
 		}

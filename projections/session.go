@@ -86,18 +86,8 @@ func (f *session) follow(ctx context.Context) error {
 	var looked time.Time
 	noted := time.Now()
 	for {
-		if time.Since(looked) >= lookEvery {
-			if err := f.look(ctx); err != nil {
-				return err
-			}
-			looked = time.Now()
-		}
-		if time.Since(noted) >= caughtUpEvery {
-			if err := f.passOver(ctx); err != nil {
-				return err
-			}
-			f.noteCaughtUp(ctx)
-			noted = time.Now()
+		if err := f.lookAround(ctx, &looked, &noted); err != nil {
+			return err
 		}
 		if time.Now().After(attachAt) {
 			attachAt = f.attachMonths(ctx)
@@ -107,7 +97,7 @@ func (f *session) follow(ctx context.Context) error {
 			return err
 		}
 		f.stop(batch.Stopped)
-		if err := f.handle(ctx, batch); err != nil {
+		if err := f.finish(ctx, batch); err != nil {
 			return err
 		}
 		follower.Done(batch)
@@ -117,6 +107,40 @@ func (f *session) follow(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// finishWithin bounds how long a stop waits for the batch that is folded.
+const finishWithin = 5 * time.Second
+
+// finish folds a batch, also while the process stops: who takes over would else fold again what was nearly done, and commands
+// that wait for it would wait longer.
+func (f *session) finish(ctx context.Context, batch eventlog.Batch) error {
+	folding, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		if pause(folding, finishWithin) == nil {
+			cancel()
+		}
+	})()
+	return f.handle(folding, batch)
+}
+
+// lookAround does, each as often as it is due, what does not wait for records.
+func (f *session) lookAround(ctx context.Context, looked, noted *time.Time) error {
+	if time.Since(*looked) >= lookEvery {
+		if err := f.look(ctx); err != nil {
+			return err
+		}
+		*looked = time.Now()
+	}
+	if time.Since(*noted) < caughtUpEvery {
+		return nil
+	}
+	*noted = time.Now()
+	if err := f.passOver(ctx); err != nil {
+		return err
+	}
+	return f.noteCaughtUp(ctx)
 }
 
 // look ends the session when its generation is live and the projection paused, or when it is retired:
@@ -175,11 +199,18 @@ func (f *session) lookBack(ctx context.Context) error {
 	return nil
 }
 
-// noteCaughtUp stamps the checkpoints that stand at the end of the log.
-func (f *session) noteCaughtUp(ctx context.Context) {
+// noteCaughtUp stamps the checkpoints that stand at the end of the log. It ends the session when brokers answer again that were
+// away for longer than a compacted topic keeps tombstones: what was erased meanwhile may never be told, and the tables are made anew.
+func (f *session) noteCaughtUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, noteWithin)
 	defer cancel()
 	ranges, _, err := f.log.Ranges(ctx, f.projector.Topic())
+	if err == nil {
+		var outlived bool
+		if outlived, err = f.outlivedTombstones(ctx, f.pool, f.current()); outlived {
+			return errRetired
+		}
+	}
 	for _, r := range ranges {
 		if err != nil {
 			break
@@ -192,6 +223,7 @@ func (f *session) noteCaughtUp(ctx context.Context) {
 	if err != nil && ctx.Err() == nil {
 		f.logger.Warn("note that the end of the log is reached", "error", err)
 	}
+	return nil
 }
 
 // errAddedPartition says why a partition is not followed that was not there when the tables were begun: a key has its
@@ -295,7 +327,7 @@ func (f *session) closeTables() {
 func openTables(ctx context.Context, databaseURL, projection string, number int, conns int32) (*pgxpool.Pool, error) {
 	return pg.Open(ctx, pg.Config{
 		URL: databaseURL, SearchPath: []string{ddl.Schema(projection, number), migrations.Engine},
-		Name: generationName(projection, number), MaxConns: conns, AsyncCommit: true,
+		Name: generationName(projection, number), MaxConns: conns, AsyncCommit: true, Params: foldParams(),
 	})
 }
 

@@ -50,8 +50,8 @@ func (r *running) switchWhenReady(ctx context.Context, number int) error {
 // switchTo moves the pointer and ends the rebuild, in one transaction that holds the old generation where it is.
 func (r *running) switchTo(ctx context.Context, number int) error {
 	name := r.projector.Name()
-	err := durably(ctx, r.pool, func(tx pgx.Tx) error { // commands are answered by what readers have seen
-		defer endBlockers(ctx, r.pool, tx.Conn(), name, stepBlockedFor)()
+	err := pg.Durably(ctx, r.pool, func(tx pgx.Tx) error { // commands are answered by what readers have seen
+		defer endBlockers(ctx, r.pool, tx.Conn(), name)()
 		if err := lockGenerations(ctx, tx, name); err != nil {
 			return err
 		}
@@ -186,7 +186,8 @@ func (w work) pointed(ctx context.Context, q querier) (int, error) {
 // without its first half: the generation is followed until it has caught up. CodeConflict says that there is none, or
 // that a rebuild is under way.
 func (r *Rebuilds) SwitchBack(ctx context.Context, asked RebuildRequest) (rebuild Rebuild, err error) {
-	err = durably(ctx, r.pool, func(tx pgx.Tx) error {
+	err = pg.Durably(ctx, r.pool, func(tx pgx.Tx) error {
+		defer endBlockers(ctx, r.pool, tx.Conn(), asked.Projection)()
 		if err := lockGenerations(ctx, tx, asked.Projection); err != nil {
 			return err
 		}

@@ -184,7 +184,7 @@ const maxIndexed = 1000
 func indexable(texts ...string) error {
 	for _, text := range texts {
 		if len(text) > maxIndexed {
-			return &ParkError{ReasonRefused, fmt.Sprintf("%.20q… has %d bytes, at most %d fit", text, len(text), maxIndexed)}
+			return &ParkError{ReasonRefused, fmt.Sprintf("a text of the envelope has %d bytes, at most %d fit", len(text), maxIndexed)}
 		}
 	}
 	return nil

@@ -67,6 +67,9 @@ func replaceViews(ctx context.Context, w work, pool *pgxpool.Pool) error {
 		if _, err := tx.Exec(ctx, `set local lock_timeout = '100ms'`); err != nil {
 			return fmt.Errorf("bound the wait for locks: %w", err)
 		}
+		if err := asOwner(ctx, tx); err != nil {
+			return err
+		}
 		schema := ddl.Schema(w.projector.Name(), number)
 		rows, _ := tx.Query(ctx, `
 			select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace

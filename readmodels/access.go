@@ -55,6 +55,9 @@ type DirectoryStaff struct {
 	Today bool   `json:"today"` // always true: as the directory holds it today, not as of the moment
 }
 
+// agencyStaff is of all staff.
+var agencyStaff = DirectoryStaff{Role: "agency", Today: true}
+
 // Access returns what decided a user's access as of a moment. Errors are those of [History.State], and
 // [ErrUserNotFound].
 func (h *History) Access(ctx context.Context, q AccessQuery) (AccessAnswer, HistoryMeta, error) {
@@ -110,7 +113,7 @@ func access(ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPositi
 		a.Scopes = append(a.Scopes, DecidedScope{scope, n.record(by[2+i])})
 	}
 	if staff {
-		a.Role = &DirectoryStaff{Role: "agency", Today: true}
+		a.Role = new(agencyStaff)
 	}
 	return a, nil
 }

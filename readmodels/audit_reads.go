@@ -23,6 +23,13 @@ type AuditReadEntry struct {
 	key auditReadKey
 }
 
+// AuditReadsMeta stands beside readings.
+type AuditReadsMeta struct {
+	ListMeta
+
+	NamesProven bool `json:"names_proven"` // always false: names are the directory's word of today, beside ids of the log
+}
+
 // auditReadKey is the place of a reading in its list.
 type auditReadKey struct {
 	Time    time.Time `json:"t"`

@@ -31,3 +31,17 @@ func (c Contents) Covered(ctx context.Context) ([]domain.CoveredContent, error) 
 	})
 	return covered, wrapped("read what is covered in the log", err)
 }
+
+// CoveredErasures returns the erasures of all texts of an account over whose record another lies, the earliest first, at most 1,000: each
+// partition of the topic has one of its own.
+func (c Contents) CoveredErasures(ctx context.Context) ([]domain.CoveredErasure, error) {
+	rows, _ := c.Pool.Query(ctx, `
+		select parent_account, account_id, social_account_id, p_id, erased_at, log_partition
+		from content_erasures where covered order by erased_at limit $1`, MostCovered)
+	covered, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c domain.CoveredErasure, err error) {
+		err = row.Scan(&c.ParentAccount, &c.AccountID, &c.SocialAccount, &c.Platform, &c.ErasedAt, &c.Partition)
+		c.ErasedAt = c.ErasedAt.UTC()
+		return c, err
+	})
+	return covered, wrapped("read which erasures are covered in the log", err)
+}

@@ -97,10 +97,15 @@ type HistoryMeta struct {
 	AsOf StreamPosition `json:"as_of"`
 	// Incomplete says why newer records of the stream are not shown; absent when all are.
 	Incomplete string `json:"incomplete,omitempty"`
+	// NamesProven is always false: the log holds ids alone, and the names beside them are the directory's word of today.
+	NamesProven bool `json:"names_proven"`
 	// NextCursor asks for the next page; absent on the last one. A page of a filtered history may be
 	// shorter than its limit and yet have a next one.
 	NextCursor string `json:"next_cursor,omitempty"`
 }
+
+// StandsFor is the version of the stream that the answer stands for.
+func (m HistoryMeta) StandsFor() int64 { return m.AsOf.Version }
 
 // HistoryQuery asks for entries of one dashboard or of all of an agency; empty filters match all.
 type HistoryQuery struct {

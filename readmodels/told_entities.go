@@ -114,7 +114,7 @@ func (e ToldEntities) ContentsOf(ctx context.Context, socialAccounts []int64, ag
 }
 
 // Moved returns a channel that is closed when the directory's tables have moved. Take it before looking at them.
-func (e ToldEntities) Moved() <-chan struct{} { return e.Progress.Moved("directory", "any") }
+func (e ToldEntities) Moved() <-chan struct{} { return e.Progress.Moved("directory", pg.AnyKey) }
 
 // HasAccount tells whether the account is the agency, or one of its clients.
 func (e ToldEntities) HasAccount(ctx context.Context, agency, account string) (its bool, err error) {

@@ -10,11 +10,13 @@ import (
 	"regexp"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
 // Defaults of [Config], those of the program.
@@ -39,6 +41,7 @@ type Config struct {
 	TLS         *tls.Config // nil: plain connections to the brokers
 	SASL        *SASL       // nil: no authentication at the brokers
 	DatabaseURL string      // PostgreSQL, postgres://…; required
+	TagKeys     string      // the service's LEDGERBOARD_TAG_KEYS: what is written here counts by it; required
 
 	// Authenticator finds out who is calling where no middleware has left a caller with [api.WithPrincipal].
 	// Required; [api.AuthenticatorFunc] makes one of a function.
@@ -63,6 +66,10 @@ type Config struct {
 
 	// Connect has pages and profiles connected here; nil: there are no such routes.
 	Connect *Connect
+
+	// CheckpointPublicKeys are the public keys of the service's checkpoints, as 'ledgerboard keygen' prints them, those of earlier keys too: what
+	// auditors are given proofs with. nil: auditors' bundles, checkpoints and proofs answer 503.
+	CheckpointPublicKeys []string
 
 	MaxLag     int64                 // events that a read model may be behind before /readyz says so; [DefaultMaxLag]
 	Logger     *slog.Logger          // slog.Default()
@@ -98,21 +105,33 @@ func (c Config) Validate() error {
 		host, port, err := net.SplitHostPort(broker)
 		unless(err == nil && host != "" && port != "", "Brokers names %q, which is not host:port", broker)
 	}
+	_, err := eventlog.ParseTagKeys(c.TagKeys)
+	unless(err == nil, "TagKeys (the service's LEDGERBOARD_TAG_KEYS): %s", err)
 	unless(c.DatabaseURL != "", "DatabaseURL is empty; name the database of the service")
 	unless(c.Authenticator != nil, "Authenticator is not set; it says who is calling")
 	unless(len(c.ManagedSubscriptions) > 0, "ManagedSubscriptions is empty; name the product types whose orders make points of contact")
 	for _, scope := range c.ClientScopes {
 		unless(scopeForm.MatchString(scope), "ClientScopes names %q, which is no scope (%s)", scope, domain.ScopePattern)
 	}
+	_, err = proof.ParseVerifiers(c.CheckpointPublicKeys...)
+	unless(err == nil, "CheckpointPublicKeys: %s", err)
 	unless(c.MaxLag >= 0, "MaxLag is %d; use 0 (the default) or more", c.MaxLag)
 	return errors.Join(append(errs, c.HTTP.Validate(), c.Connect.validate())...)
+}
+
+// checkpointKeys are the named ones; nil: there is none.
+func (c Config) checkpointKeys() (note.Verifiers, error) {
+	if len(c.CheckpointPublicKeys) == 0 {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	return proof.ParseVerifiers(c.CheckpointPublicKeys...)
 }
 
 // backends say where the log and the database are and how to reach them.
 func (c Config) backends() assembly.Settings {
 	at := assembly.Settings{
 		Brokers: c.Brokers, TLS: c.TLS, DatabaseURL: c.DatabaseURL, NoSubscriptions: c.NoSubscriptions, Erasures: c.ErasuresFile,
-		Logger: c.Logger, Registerer: c.Registerer,
+		TagKeys: c.TagKeys, Logger: c.Logger, Registerer: c.Registerer,
 	}
 	if c.SASL != nil {
 		at.SASL = &eventlog.SASLConfig{

@@ -11,7 +11,7 @@
 //	// … server.Shutdown, then boards.Close, which ends Run
 //
 // The main application is then a process of the role api. One or more processes of the program do the rest
-// beside it: ledgerboard serve --roles projector,fetcher, on the same brokers and database.
+// beside it: ledgerboard serve --roles projector,fetcher,signer, on the same brokers and database.
 // testdata/mainapp is a whole main application, a Go module of its own; the tests build and run it.
 //
 // # Invariants

@@ -64,7 +64,7 @@ func Open(ctx context.Context, c Config) (*Mounted, error) {
 
 func newServer(c Config, s *assembly.Service, withdrawn *api.Withdrawn) (*api.Server, error) {
 	return s.Handler(assembly.HandlerConfig{
-		HTTP: c.HTTP, Authenticator: c.Authenticator, UnknownUsers: c.UnknownUsers, Withdrawn: withdrawn,
+		HTTP: c.HTTP, Authenticator: c.Authenticator, UnknownUsers: c.UnknownUsers, Withdrawn: withdrawn, CheckpointKeys: c.checkpointKeys,
 	})
 }
 

@@ -97,12 +97,12 @@ func TestOpenNamesEveryFault(t *testing.T) {
 		HTTP: api.Config{Prefix: "boards/", RateLimit: api.RateLimit{Requests: -1}},
 	})
 	for _, fault := range []string{
-		`"kafka", which is not host:port`, "DatabaseURL is empty", "Authenticator is not set", "ManagedSubscriptions is empty", `"No scope"`, "MaxLag is -1",
+		`"kafka", which is not host:port`, "DatabaseURL is empty", "TagKeys (the service's LEDGERBOARD_TAG_KEYS): no key is given", "Authenticator is not set", "ManagedSubscriptions is empty", `"No scope"`, "MaxLag is -1",
 		"Config.Prefix", "Config.RateLimit",
 	} {
 		require.ErrorContains(t, err, fault)
 	}
-	config := running{[]string{"127.0.0.1:1"}, "postgres://u:secret@127.0.0.1:1/x"}.config(api.AuthenticatorFunc(byCookie))
+	config := running{brokers: []string{"127.0.0.1:1"}, databaseURL: "postgres://u:secret@127.0.0.1:1/x"}.config(api.AuthenticatorFunc(byCookie))
 	config.SASL = &mount.SASL{User: "u"}
 	_, err = mount.Open(t.Context(), config)
 	require.ErrorContains(t, err, "user and password are both needed")

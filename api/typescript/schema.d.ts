@@ -96,6 +96,106 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/audit/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who had access to any dashboard of the agency, from when to when, and which records decided that.
+         * @description At an instant (now without at, from and to), or at any time of a range. An entry is a time without a gap in which a user was on the list of a dashboard that was open to its clients. Agency staff open every dashboard by their role: `meta.staff` names them as the directory holds them today. `names_proven` is always false: the log has ids alone.
+         */
+        get: operations["getAuditAccess"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/access/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who had access to any dashboard of the agency as a file, whole.
+         * @description The last line says whether the file is complete, and where to continue when it is not. Cells that begin like a formula get an apostrophe.
+         */
+        get: operations["getAuditAccessExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/bundle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The proof bundle of the agency, to be checked without the service.
+         * @description All records of the agency with their places in the newest checkpoint's tree. ledgerboard verify --bundle FILE --key PUB checks it. One bundle at a time is made; who asks meanwhile waits.
+         */
+        get: operations["getAuditBundle"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The signed checkpoints of the log, newest first.
+         * @description They name no agency, and cover the records of all. `note` is the statement with its signature (Ed25519): keep it, and check it with the public key.
+         */
+        get: operations["getAuditCheckpoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/checkpoints/consistency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The proof that the later of two checkpoints goes on from the earlier one.
+         * @description RFC 6962: the records of the earlier one are the first ones of the later one. 404 for a checkpoint that the log does not have; whoever holds one that was signed, and gets a 404, holds evidence.
+         */
+        get: operations["getAuditConsistency"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/audit/export": {
         parameters: {
             query?: never;
@@ -142,6 +242,50 @@ export interface paths {
         };
         /** Who read or exported the audit trail, newest first. */
         get: operations["getAuditReads"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The newest verification that the caller started or joined.
+         * @description Of the process that answers: each has its own. It is told for five minutes after its end.
+         */
+        get: operations["getAuditVerify"];
+        put?: never;
+        /**
+         * Starts a verification, or joins one that runs.
+         * @description Of the agency's stream: its chain, what its changes were decided on, and whether the newest checkpoint covers it. With kind=all of the whole log: one run is shared by all who ask while it runs and for five minutes afterwards. The agency is told whether the whole log is sound, its own findings, and how many others there are; nothing else of these. The service records this look; ask for its progress with the GET. One run of each kind is made at a time.
+         */
+        post: operations["postAuditVerify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/verify/{run}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A verification that the caller started or joined: how far it is, and at its end the verdict.
+         * @description 404 for a run of another process, one that ended more than five minutes ago, and one that somebody else asked for.
+         */
+        get: operations["getAuditVerifyRun"];
         put?: never;
         post?: never;
         delete?: never;
@@ -202,7 +346,7 @@ export interface paths {
         put?: never;
         /**
          * Makes a link by which somebody without a login connects pages for an account.
-         * @description It works in the browser that follows it first, for 1 to 14 days. That it was made, followed and taken back is recorded.
+         * @description It works in the browser that follows it first, for 1 to 14 days, and while whoever made it may connect. That it was made, followed and taken back is recorded.
          */
         post: operations["postConnectLinks"];
         delete?: never;
@@ -2506,6 +2650,49 @@ export interface components {
             /** @description who lost access to at least one dashboard: 24 hex digits */
             user_id: string;
         };
+        /** @description A time without a gap in which a user had access to a dashboard: was on its list while it was open to its clients. It comes from the records of `dashboards` alone: whether the user or its account was active is no part of it. */
+        AccessSpan: {
+            /** @description opened the dashboard to its clients */
+            allowed_by: components["schemas"]["Record"];
+            /** @description the later one of `listed_by` and `allowed_by` */
+            began_by: components["schemas"]["Record"];
+            /** @description the sub-account */
+            dashboard: components["schemas"]["Named"];
+            /** @description took the user off the list or closed the dashboard; null: none has up to `as_of` */
+            ended_by: components["schemas"]["Record"] | null;
+            /**
+             * Format: date-time
+             * @description the time of `began_by`; access began with it
+             */
+            from: string;
+            /** @description put the user on the list */
+            listed_by: components["schemas"]["Record"];
+            /** @description null: no staff of the agency */
+            role: components["schemas"]["DirectoryStaff"] | null;
+            /** @description `scopes` are those that the dashboard had at a time that was asked for, while the user had access. */
+            scopes: components["schemas"]["ScopeSpan"][];
+            /**
+             * Format: date-time
+             * @description the time of `ended_by`, from which on there was none; null: it lasts
+             */
+            to: string | null;
+            /** @description The user. */
+            user: components["schemas"]["Named"];
+        };
+        /** @description The staff of an agency. The log does not know staff, so this is the directory's word of today. */
+        AccessStaff: {
+            /** @description agency */
+            role: string;
+            /** @description always true: as the directory holds it today, not as of the moment */
+            today: boolean;
+            /** @description by id, 500 at most */
+            users: components["schemas"]["Named"][];
+            /**
+             * Format: int64
+             * @description how many there are
+             */
+            users_count: number;
+        };
         /** @description An agency or one of its clients, as the directory holds it. */
         Account: {
             /** @description Whether it is active. */
@@ -2641,7 +2828,7 @@ export interface components {
              * @description what was to be done
              * @enum {string}
              */
-            action: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.checked" | "rebuild.requested" | "rebuild.cancelled" | "rebuild.accepted" | "generation.prepared" | "generation.switched" | "generation.switched_back" | "generation.dropped" | "parked.inspected" | "parked.retried" | "parked.skipped" | "parked.acknowledged" | "job.run" | "job.cancelled" | "job.retried" | "person.exported";
+            action: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.checked" | "rebuild.requested" | "rebuild.cancelled" | "rebuild.accepted" | "generation.prepared" | "generation.switched" | "generation.switched_back" | "generation.dropped" | "parked.inspected" | "parked.retried" | "parked.skipped" | "parked.acknowledged" | "job.run" | "job.cancelled" | "job.retried" | "person.exported" | "log.restored";
             /** @description id of the user; system:operator is the command line */
             actor: string;
             /**
@@ -2817,6 +3004,13 @@ export interface components {
             time: string;
             /** @description audit.read.v1, audit.exported.v1 */
             type: string;
+        };
+        /** @description Stands beside readings. */
+        AuditReadsMeta: {
+            /** @description always false: names are the directory's word of today, beside ids of the log */
+            names_proven: boolean;
+            /** @description `next_cursor` asks for the next page; absent on the last one. */
+            next_cursor?: string;
         };
         /** @description A sign-in that can be opened. */
         Begun: {
@@ -3011,6 +3205,25 @@ export interface components {
             state: string;
             /** @description `ungranted_figures` are figures that stay null because a scope is missing; empty while nothing is known. */
             ungranted_figures: components["schemas"]["UngrantedFigure"][];
+        };
+        /** @description A signed statement about the log as a whole; it names no agency. */
+        CheckpointEntry: {
+            /** @description SHA-256 of its text, 64 hex digits */
+            id: string;
+            /** @description the statement with its signature, as it was signed: what is to be checked and kept */
+            note: string;
+            /** @description `prev` is the id of the checkpoint that this one goes on from; null for the first one. */
+            prev: string | null;
+            /**
+             * Format: int64
+             * @description of all agencies that it covers
+             */
+            records: number;
+            /**
+             * Format: date-time
+             * @description of the signature, by the signer's clock
+             */
+            time: string;
         };
         /** @description What a sign-in is asked for with. */
         ConnectBody: {
@@ -3355,6 +3568,15 @@ export interface components {
             state: string;
             /** @description `ungranted_figures` are figures that stay null because a scope is missing; empty while nothing is known. */
             ungranted_figures: components["schemas"]["UngrantedFigure"][];
+        };
+        /** @description Proves that two checkpoints are of one log. */
+        ConsistencyAnswer: {
+            /** @description id */
+            newer: string;
+            /** @description id */
+            older: string;
+            /** @description RFC 6962 consistency proof: SHA-256 hashes, 64 hex digits each */
+            proof: string[];
         };
         /** @description The preferences document of one sub-account under one agency. Its lists are sets: sorted, without repeats, never missing. It is the row of `dashboard_preferences`, the answer's `data` of a PUT, and what history shows before and after a change. */
         Dashboard: {
@@ -3826,6 +4048,16 @@ export interface components {
              */
             social_accounts: number;
         };
+        /** @description How many foreign records a topic holds: each is skipped and counts for nothing. They make no process degraded: they lie in the log for ever, and whoever may produce to it could else keep every process degraded. The metric ledgerboard_foreign_records_total is the alarm. */
+        ForeignHealth: {
+            /**
+             * Format: int64
+             * @description that this process has met since its start
+             */
+            records: number;
+            /** @description of the log */
+            topic: string;
+        };
         /**
          * @description What the posts of some social accounts gained of one figure in the range: the sum of what each reading added since the last one before it, of the same post, that had the figure (the figures are cumulative). The first reading that has a figure adds all of it if the post was published since the agency reads the account, or at most a day before; else it is a baseline and adds nothing. A reading without the figure adds nothing; the next one with it has it all. All that was gained between two readings stands at the later one, however far apart they are: posts older than 90 days are read every 30 days, and what a page gained while it was not connected stands where it was read again. A page that moves between two clients of an agency goes on where it was: a reading's gain is the client's and member's who had the page at its capture. PostCounts names the platform metrics.
          *
@@ -4007,6 +4239,8 @@ export interface components {
         HealthBody: {
             /** @description What the service stands on, each with its condition. */
             checks?: components["schemas"]["CheckResult"][];
+            /** @description topics that hold what nobody of ours wrote; absent when none does */
+            foreign_records?: components["schemas"]["ForeignHealth"][];
             /** @description whose accounts are not read */
             paused_connections?: components["schemas"]["ConnectionPause"][];
             /** @description that are not read */
@@ -4061,6 +4295,8 @@ export interface components {
             as_of: components["schemas"]["StreamPosition"];
             /** @description `incomplete` says why newer records of the stream are not shown; absent when all are. */
             incomplete?: string;
+            /** @description `names_proven` is always false: the log holds ids alone, and the names beside them are the directory's word of today. */
+            names_proven: boolean;
             /** @description `next_cursor` asks for the next page; absent on the last one. A page of a filtered history may be shorter than its limit and yet have a next one. */
             next_cursor?: string;
         };
@@ -4102,7 +4338,7 @@ export interface components {
         };
         /** @description The answer to /leaderboard. */
         Leaderboard: {
-            /** @description `members` are ranked by what the engagement of posts gained in the range while they had them, the most first. A member is ranked as soon as that is known of one post. With by=total they are ranked by what the posts that were published in the range have gathered, of the connections that are theirs now. */
+            /** @description `members` are ranked by what the engagement of posts gained in the range while they had them, the most first. A member is ranked as soon as that is known of one post, also of one that is registered nowhere and so in no list of posts. With by=total they are ranked by what the posts that were published in the range have gathered, of the connections that are theirs now. */
             members: components["schemas"]["RankedMember"][];
             /** @description `posts` are ranked alike; of equal ones the newest first. */
             posts: components["schemas"]["RankedPost"][];
@@ -4555,7 +4791,7 @@ export interface components {
             type?: string;
             /**
              * Format: date-time
-             * @description the rebuild stands for what was recorded up to then
+             * @description the rebuild, or the backup, stands for what was recorded up to then
              */
             until?: string | null;
             /** @description the person's */
@@ -6453,6 +6689,15 @@ export interface components {
             /** @description `reason` is CODE or CODE:TICKET; the codes are a fixed list, and other needs a ticket. */
             reason: string;
         };
+        /** @description A time without a gap in which a dashboard had a scope. */
+        ScopeSpan: {
+            /** @description gave it to the dashboard */
+            given_by: components["schemas"]["Record"];
+            /** @description The scope. */
+            scope: string;
+            /** @description took it away; null: none has up to `as_of` */
+            taken_by: components["schemas"]["Record"] | null;
+        };
         /** @description Names a connection that the platform refuses until a person signs in again. */
         SignIn: {
             /** @description sub-account, 24 hex digits; "" where it is not known */
@@ -6540,6 +6785,23 @@ export interface components {
              * @enum {string}
              */
             status: "reconnect" | "never_read" | "unsupported" | "partial" | "ok";
+        };
+        /** @description Stands beside spans. */
+        SpansMeta: {
+            /** @description What the answer stands for: everything up to there. */
+            as_of: components["schemas"]["StreamPosition"];
+            /** @description the last change before the range or at the moment: what stood then is shown */
+            from: components["schemas"]["StreamPosition"];
+            /** @description `incomplete` says why newer records of the stream are not shown; absent when all are. */
+            incomplete?: string;
+            /** @description `names_proven` is always false: the log holds ids alone, and the names beside them are the directory's word of today. */
+            names_proven: boolean;
+            /** @description `next_cursor` asks for the next page; absent on the last one. A page of a filtered history may be shorter than its limit and yet have a next one. */
+            next_cursor?: string;
+            /** @description `staff` are the agency's own people, or the one who was asked for: such users open every dashboard by their role, whatever lists say. */
+            staff: components["schemas"]["AccessStaff"];
+            /** @description the last change within the range; the same as `from` for a moment */
+            to: components["schemas"]["StreamPosition"];
         };
         /** @description A dashboard at a moment. */
         StateAnswer: {
@@ -6985,6 +7247,99 @@ export interface components {
             id: string;
             /** @description `reason` is inactive, agency_staff, other_account (the user's account is not linked here any more), or unknown (the agency's directory does not hold the user). */
             reason: string;
+        };
+        /** @description Something that is not as it must be. */
+        VerifyFinding: {
+            /** @description what is another one: data, time, a header's name, order, tail */
+            differs: string[];
+            /** @description altered, removed, inserted, reordered, truncated, rewritten, foreign, decided on other tables, out of time, checkpoint */
+            kind: string;
+            /**
+             * Format: int64
+             * @description its place there; null: no one place
+             */
+            offset: number | null;
+            /**
+             * Format: int64
+             * @description where the record lies; null: no one place
+             */
+            partition: number | null;
+            /** @description the finding in words, as the command line prints it */
+            sentence: string;
+            /**
+             * Format: int64
+             * @description of the record in the agency's stream; 0: no one record
+             */
+            version: number;
+        };
+        /** @description The end of a verification. */
+        VerifyResult: {
+            /**
+             * Format: int64
+             * @description records that count: of the agency, or of the log
+             */
+            counted: number;
+            /**
+             * Format: int64
+             * @description of these, under a checkpoint that holds
+             */
+            covered: number;
+            /**
+             * Format: int64
+             * @description `elsewhere` is how many findings of the whole log are not of this agency. Nothing else is told of them. 0 for kind own.
+             */
+            elsewhere: number;
+            /** @description of this agency alone; of kind own, also what is wrong with the checkpoints that it rests on */
+            findings: components["schemas"]["VerifyFinding"][];
+            /** @description `notes` say what could not be checked. Of kind all there are none: what they say is of other agencies too. */
+            notes: string[];
+            /** @description the verdict in words */
+            sentence: string;
+            /**
+             * Format: date-time
+             * @description of the newest checkpoint, by the signer's clock; null where none holds, and for kind all
+             */
+            signed_at: string | null;
+            /** @description nothing was found; of kind all: in the whole log */
+            sound: boolean;
+            /**
+             * Format: int64
+             * @description of the agency's last record; 0 for kind all
+             */
+            version: number;
+        };
+        /** @description A verification, and what the caller's agency is told of it. */
+        VerifyRun: {
+            /** @description why nothing was proved and nothing refuted; "" unless Stage is failed */
+            failure: string;
+            /**
+             * Format: date-time
+             * @description null while it runs
+             */
+            finished_at: string | null;
+            /** @description of this process, for some minutes */
+            id: string;
+            /** @description own: of the agency's stream; all: of the whole log */
+            kind: string;
+            /**
+             * Format: int64
+             * @description places in the log that were read
+             */
+            records_done: number;
+            /**
+             * Format: int64
+             * @description places in the log that are to be read; 0 while that is not known
+             */
+            records_total: number;
+            /** @description `stage` is waiting, checkpoints (signed statements are read), records, findings (what was read is held against each other), done or failed. */
+            stage: string;
+            /**
+             * Format: date-time
+             * @description the state that it verifies is of then or later; null while it waits
+             */
+            started_at: string | null;
+            /** @description null until Stage is done */
+            verdict: components["schemas"]["VerifyResult"] | null;
         };
         /** @description One part of a ViewsSeries. */
         ViewsDay: {
@@ -7859,6 +8214,290 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
+    getAuditAccess: {
+        parameters: {
+            query?: {
+                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                cursor?: string;
+                /**
+                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @example 50
+                 */
+                limit?: number;
+                /** @description The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). Without from and to. Default: now. */
+                at?: string;
+                /**
+                 * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
+                 * @example 2026-01-01
+                 */
+                from?: string;
+                /**
+                 * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
+                 * @example 2026-01-31
+                 */
+                to?: string;
+                /**
+                 * @description Only this user: 24 hex digits. Default: everybody.
+                 * @example a11ce0000000000000000000
+                 */
+                user_id?: string;
+                /** @description Only this dashboard: its sub-account's id, 24 hex digits. */
+                dashboard?: string;
+                /**
+                 * @description What the entries are ordered by first. Default: dashboard.
+                 * @example user
+                 */
+                by?: "dashboard" | "user";
+                /**
+                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @example Europe/Berlin
+                 */
+                tz?: components["schemas"]["TimeZone"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["AccessSpan"][];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description What there is to say of the answer as a whole. */
+                        meta: components["schemas"]["SpansMeta"];
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    getAuditAccessExport: {
+        parameters: {
+            query: {
+                /**
+                 * @description Format of the file.
+                 * @example csv
+                 */
+                format: "csv" | "jsonl";
+                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                cursor?: string;
+                /** @description The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). Without from and to. Default: now. */
+                at?: string;
+                /**
+                 * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
+                 * @example 2026-01-01
+                 */
+                from?: string;
+                /**
+                 * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
+                 * @example 2026-01-31
+                 */
+                to?: string;
+                /**
+                 * @description Only this user: 24 hex digits. Default: everybody.
+                 * @example a11ce0000000000000000000
+                 */
+                user_id?: string;
+                /** @description Only this dashboard: its sub-account's id, 24 hex digits. */
+                dashboard?: string;
+                /**
+                 * @description What the entries are ordered by first. Default: dashboard.
+                 * @example user
+                 */
+                by?: "dashboard" | "user";
+                /**
+                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @example Europe/Berlin
+                 */
+                tz?: components["schemas"]["TimeZone"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    getAuditBundle: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @example Europe/Berlin
+                 */
+                tz?: components["schemas"]["TimeZone"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bundle. */
+            200: {
+                headers: {
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            409: components["responses"]["conflict"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    getAuditCheckpoints: {
+        parameters: {
+            query?: {
+                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                cursor?: string;
+                /**
+                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @example 50
+                 */
+                limit?: number;
+                /**
+                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @example Europe/Berlin
+                 */
+                tz?: components["schemas"]["TimeZone"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["CheckpointEntry"][];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description What there is to say of the answer as a whole. */
+                        meta: components["schemas"]["ListMeta"];
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    getAuditConsistency: {
+        parameters: {
+            query: {
+                /**
+                 * @description The checkpoint that was signed first: its id, 64 hex digits.
+                 * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+                 */
+                older: string;
+                /**
+                 * @description The checkpoint that was signed later: its id, 64 hex digits.
+                 * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+                 */
+                newer: string;
+                /**
+                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @example Europe/Berlin
+                 */
+                tz?: components["schemas"]["TimeZone"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["ConsistencyAnswer"];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            409: components["responses"]["conflict"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
     getAuditExport: {
         parameters: {
             query: {
@@ -8055,7 +8694,144 @@ export interface operations {
                         /** @description Always SUCCESS here. */
                         message: string;
                         /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["ListMeta"];
+                        meta: components["schemas"]["AuditReadsMeta"];
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    getAuditVerify: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @example Europe/Berlin
+                 */
+                tz?: components["schemas"]["TimeZone"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["VerifyRun"];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    postAuditVerify: {
+        parameters: {
+            query?: {
+                /**
+                 * @description own: the stream of the agency. all: the whole log, of which the agency is told whether it is sound, and its own findings. Default: own.
+                 * @example own
+                 */
+                kind?: "own" | "all";
+                /**
+                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @example Europe/Berlin
+                 */
+                tz?: components["schemas"]["TimeZone"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["VerifyRun"];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    getAuditVerifyRun: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @example Europe/Berlin
+                 */
+                tz?: components["schemas"]["TimeZone"];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The id of a verification.
+                 * @example 5f2b9c1e8d7a4f60b1c2d3e4f5a69788
+                 */
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["VerifyRun"];
+                        /** @description Always SUCCESS here. */
+                        message: string;
                         /** @description Always true here. */
                         success: boolean;
                     };

@@ -131,9 +131,10 @@ func (e evidence) open(s storage) (note.Verifiers, *proof.File, error) {
 	return known, &proof.File{Path: e.Checkpoints}, nil
 }
 
-// startCheckpoints signs checkpoints while the process folds.
+// startCheckpoints signs checkpoints in a process of the role signer. Another one says which process does.
 func (p *process) startCheckpoints(group *errgroup.Group, ctx context.Context) error {
-	if !p.has(roleProjector) {
+	if !p.has(roleSigner) {
+		p.sayWhoSigns(ctx)
 		return nil
 	}
 	if p.CheckpointKey == "" {
@@ -145,8 +146,49 @@ func (p *process) startCheckpoints(group *errgroup.Group, ctx context.Context) e
 		return err
 	}
 	p.logger.Info("checkpoints are signed", "public_key", public, "every", p.CheckpointEvery.String())
-	group.Go(func() error { return signer.Run(ctx, checkpointPatience) })
+	group.Go(func() error {
+		if !p.waitSeeded(ctx) {
+			return nil
+		}
+		return signer.Run(ctx, checkpointPatience)
+	})
 	return nil
+}
+
+// waitSeeded waits until the demo's history is in the log; false: the process ended before. The history is dated over the past
+// year: behind a checkpoint, also one over an empty log, its records could not be of their time. A start that was cut short
+// signs nothing, so that the next one goes on with it.
+func (p *process) waitSeeded(ctx context.Context) bool {
+	if p.seeded == nil {
+		return true
+	}
+	select {
+	case <-p.seeded:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// sayWhoSigns is a line at the start of a process that signs no checkpoints.
+func (p *process) sayWhoSigns(ctx context.Context) {
+	switch {
+	case p.CheckpointKey == "":
+	case p.has(roleProjector): // which signed before there was the role signer: whoever did not add it would have no checkpoints any more
+		p.logger.Error("LEDGERBOARD_CHECKPOINT_KEY is set, and this process has the role projector, which signs no more: it signs nothing. Add signer " +
+			"to LEDGERBOARD_ROLES here, or take the key away here and give it to a process of the role signer")
+	default:
+		p.logger.Warn("LEDGERBOARD_CHECKPOINT_KEY is set, and this process has not the role signer: it needs no key; keep it where the signer alone can read it")
+	}
+	signers, err := p.Holding(ctx, roleSigner)
+	switch {
+	case err != nil:
+		p.logger.Warn("it is not known which process signs checkpoints", "error", err)
+	case len(signers) == 0:
+		p.logger.Warn("this process signs no checkpoints, and no process with the role signer is there: a cut-off end of the log would not show")
+	default:
+		p.logger.Info("another process signs checkpoints", "process", strings.Join(signers, ", "))
+	}
 }
 
 func (p *process) newSigner() (*proof.Signer, string, error) {
@@ -168,11 +210,29 @@ func (p *process) newSigner() (*proof.Signer, string, error) {
 	if err := p.keepPublicKey(public); err != nil {
 		return nil, "", err
 	}
-	path := cmp.Or(p.CheckpointFile, filepath.Join(p.DataDir, checkpointList))
 	return proof.NewSigner(proof.SignerConfig{
-		Source: p.Log, Append: p.Log.Append, File: proof.File{Path: path}, Key: key, Known: known,
+		Source: p.Log, Append: p.Log.Append, File: *p.checkpointFile(), Key: key, Known: known,
 		Lock: signingLock(p.KeptPool, p.logger), Now: time.Now, Every: p.CheckpointEvery, Logger: p.logger, Observe: observeCheckpoints(p.registry),
 	}), public, nil
+}
+
+// checkpointFile is where checkpoints lie outside of the log.
+func (p *process) checkpointFile() *proof.File {
+	return &proof.File{Path: cmp.Or(p.CheckpointFile, filepath.Join(p.DataDir, checkpointList))}
+}
+
+// checkpointKeys are the public keys that auditors' proofs rest on: the named ones, and those of who signed beside this data
+// directory. nil: none is known.
+func (p *process) checkpointKeys() (note.Verifiers, error) {
+	keys, err := evidence{Keys: p.CheckpointPublicKeys}.keys()
+	if err != nil {
+		return nil, err
+	}
+	beside, err := publicKeys(p.DataDir)
+	if keys = append(keys, strings.Fields(string(beside))...); err != nil || len(keys) == 0 {
+		return nil, err
+	}
+	return proof.ParseVerifiers(keys...)
 }
 
 // keepPublicKey adds the key to those in the data directory, so that earlier checkpoints still verify.
@@ -226,6 +286,10 @@ func observeCheckpoints(registry prometheus.Registerer) func(proof.Turn) {
 	refused := gauge("refused", "1 while no checkpoint is signed because the log contradicts an earlier one. Alert on it.")
 	last := gauge("last_signed_timestamp_seconds", "When this process last signed a checkpoint; 0: not since its start.")
 	covered := gauge("covered_records", "Records that the last checkpoint of this process covers; 0: none since its start.")
+	outOfTime := auto.NewCounter(prometheus.CounterOpts{
+		Name: "ledgerboard_checkpoint_out_of_time_records_total",
+		Help: "Records that cannot be of the time that they say: a clock is wrong, or somebody who has a key wrote them. Alert on it; 'ledgerboard verify --all' names them.",
+	})
 	for _, outcome := range []string{"signed", "nothing_new", "failed", "refused"} {
 		turns.WithLabelValues(outcome) // so that a rate over them begins at 0
 	}
@@ -242,6 +306,7 @@ func observeCheckpoints(registry prometheus.Registerer) func(proof.Turn) {
 			refused.Set(0)
 			last.Set(float64(t.Checkpoint.Time.UnixMicro()) / 1e6)
 			covered.Set(float64(t.Checkpoint.Size))
+			outOfTime.Add(float64(t.Checkpoint.OutOfTime.Count))
 		}
 		turns.WithLabelValues(outcome).Inc()
 	}

@@ -1,13 +1,21 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
@@ -37,17 +45,133 @@ func TestTurnsOfTheSignerAreCounted(t *testing.T) {
 	)
 	require.Contains(t, values(), turns+"refused", "a rate over it begins at 0")
 	at := time.Unix(1_800_000_000, 0)
-	observe(proof.Turn{Signed: true, Checkpoint: proof.Checkpoint{Time: at, Size: 7}})
+	observe(proof.Turn{Signed: true, Checkpoint: proof.Checkpoint{Time: at, Size: 7, OutOfTime: proof.OutOfTime{Count: 2}}})
 	observe(proof.Turn{})
 	observe(proof.Turn{Err: errors.New("the broker is away")})
 	seen := values()
 	require.Equal(t, map[string]float64{
 		turns + "signed": 1, turns + "nothing_new": 1, turns + "failed": 1, turns + "refused": 0, refused: 0,
 		"ledgerboard_checkpoint_last_signed_timestamp_seconds": 1_800_000_000, "ledgerboard_checkpoint_covered_records": 7,
+		"ledgerboard_checkpoint_out_of_time_records_total": 2,
 	}, seen)
 	observe(proof.Turn{Err: fmt.Errorf("%w: its end was cut", proof.ErrContradiction)})
 	require.InDelta(t, 1, values()[refused], 0)
 	require.InDelta(t, 1, values()[turns+"refused"], 0)
 	observe(proof.Turn{Signed: true, Checkpoint: proof.Checkpoint{Time: at, Size: 8}})
 	require.Zero(t, values()[refused])
+}
+
+// A process that has nothing to do but sign has the key alone; another one needs none, and says who signs.
+func TestAProcessThatOnlySigns(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 3)
+	private, public, err := proof.GenerateKey()
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	open := func(logs io.Writer, role string) *process {
+		s := eraseSettings(t.TempDir())
+		s.storage = a.storage()
+		s.DataDir, s.Roles = t.TempDir(), []string{role}
+		if role == roleSigner {
+			s.CheckpointKey, s.CheckpointEvery = private, time.Hour
+		}
+		p, err := s.open(ctx, slog.New(slog.NewTextHandler(logs, nil)))
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, p.Close()) })
+		return p
+	}
+	var logs bytes.Buffer
+	other := open(&logs, roleProjector)
+	require.NoError(t, other.startCheckpoints(nil, ctx))
+	require.Contains(t, logs.String(), "no process with the role signer is there")
+	require.NotContains(t, logs.String(), "level=ERROR")
+	logs.Reset()
+	other.CheckpointKey = private // as it was before there was the role signer
+	require.NoError(t, other.startCheckpoints(nil, ctx))
+	require.Regexp(t, "level=ERROR.*signs nothing. Add signer to LEDGERBOARD_ROLES", logs.String())
+	known, err := other.checkpointKeys()
+	require.NoError(t, err)
+	require.Nil(t, known)
+	require.NoError(t, other.keepPublicKey(public)) // as a signer does that shares the data directory
+	known, err = other.checkpointKeys()
+	require.NoError(t, err)
+	require.NotNil(t, known, "it is found without a restart")
+
+	signer := open(io.Discard, roleSigner)
+	ended := make(chan error, 1)
+	go func() { ended <- signer.run(ctx, "127.0.0.1:0", nil) }()
+	file := filepath.Join(signer.DataDir, checkpointList)
+	require.Eventually(t, func() bool { raw, _ := os.ReadFile(file); return len(raw) > 0 }, 10*time.Minute, 20*time.Millisecond)
+	raw, err := os.ReadFile(file)
+	require.NoError(t, err)
+	c, err := proof.OpenCheckpoint(raw[:len(raw)-1], known)
+	require.NoError(t, err)
+	require.Equal(t, int64(3), c.Size)
+
+	require.Eventually(t, func() bool { // a process is told of beside what it does
+		logs.Reset()
+		return other.startCheckpoints(nil, ctx) == nil && strings.Contains(logs.String(), fmt.Sprintf("(process %d)", os.Getpid()))
+	}, 10*time.Minute, 20*time.Millisecond)
+	stop()
+	require.NoError(t, <-ended)
+}
+
+// The demo's history is dated over the past year. A start that ends before all of it is in the log signs nothing, not even at a
+// graceful stop: the next start appends the rest.
+func TestNothingIsSignedBeforeTheDemosHistory(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 3)
+	s := eraseSettings(t.TempDir())
+	s.storage = a.storage()
+	s.DataDir, s.Roles, s.CheckpointEvery = t.TempDir(), []string{roleSigner}, time.Hour
+	var err error
+	s.CheckpointKey, _, err = proof.GenerateKey()
+	require.NoError(t, err)
+	for _, seeded := range []bool{false, true} {
+		p, err := s.open(t.Context(), slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+		history := make(chan struct{})
+		p.seeded = history
+		ctx, stop := context.WithCancel(t.Context())
+		var group errgroup.Group
+		require.NoError(t, p.startCheckpoints(&group, ctx))
+		file := filepath.Join(s.DataDir, checkpointList)
+		if seeded {
+			close(history)
+			require.Eventually(t, func() bool { _, err := os.Stat(file); return err == nil }, 10*time.Minute, 20*time.Millisecond)
+		}
+		stop()
+		require.NoError(t, group.Wait())
+		require.NoError(t, p.Close())
+		if !seeded {
+			require.NoFileExists(t, file)
+		}
+	}
+}
+
+// Whoever answers nobody needs no settings of tokens.
+func TestTokensAreOfTheRoleAPI(t *testing.T) {
+	t.Parallel()
+	s := eraseSettings(t.TempDir())
+	s.JWTSecret, s.JWTKeys = "", ""
+	for _, role := range []string{roleProjector, roleFetcher, roleSigner} {
+		s.Roles = []string{role}
+		if err := s.validate("127.0.0.1:0"); err != nil {
+			require.NotContains(t, err.Error(), "LEDGERBOARD_JWT", role)
+		}
+	}
+	s.Roles = []string{roleAPI, roleProjector}
+	require.ErrorContains(t, s.validate("127.0.0.1:0"), "LEDGERBOARD_JWT_SECRET")
+}
+
+func TestAProcessThatOnlySignsNeedsTheKey(t *testing.T) {
+	t.Parallel()
+	s := eraseSettings(t.TempDir())
+	s.Roles = []string{roleSigner}
+	require.ErrorContains(t, s.validate("127.0.0.1:0"), "a process that only signs needs it")
+	s.Roles = []string{roleProjector}
+	if err := s.validate("127.0.0.1:0"); err != nil {
+		require.NotContains(t, err.Error(), "CHECKPOINT_KEY")
+	}
 }

@@ -6,17 +6,28 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/migrations"
 )
 
 // composeLeavesOut are the settings that deploy/.env cannot have, and why. The URLs of platforms name simulated ones; the real ones' are the
 // defaults.
 var composeLeavesOut = map[string]string{
+	"LEDGERBOARD_DATABASE_LOGINS":      "of migrate alone",
+	"LEDGERBOARD_KAFKA_CA":             ownBroker,
+	"LEDGERBOARD_KAFKA_CERT":           ownBroker,
+	"LEDGERBOARD_KAFKA_KEY":            ownBroker,
+	"LEDGERBOARD_KAFKA_SERVER_NAME":    ownBroker,
 	"LEDGERBOARD_STOP_WITHIN":          "stop_grace_period of compose.yaml goes with its default",
+	"LEDGERBOARD_URL":                  "of auditors' commands, which ask a service",
+	"LEDGERBOARD_TOKEN_FILE":           "of auditors' commands, which ask a service",
 	"LEDGERBOARD_FACEBOOK_URL":         "simulated",
 	"LEDGERBOARD_FACEBOOK_DIALOG_URL":  "simulated",
 	"LEDGERBOARD_INSTAGRAM_URL":        "simulated",
@@ -28,6 +39,9 @@ var composeLeavesOut = map[string]string{
 	"LEDGERBOARD_TIKTOK_URL":           "simulated",
 	"LEDGERBOARD_TIKTOK_DIALOG_URL":    "simulated",
 }
+
+// ownBroker is why what TLS asks for has no place in compose.yaml.
+const ownBroker = "the broker of compose.yaml is in a network of this machine, without TLS"
 
 // composeSets are the settings that follow from compose.yaml itself: its network, its volumes, its services.
 var composeSets = []string{
@@ -74,9 +88,11 @@ func defaultsOfSettings(t *testing.T) map[string]string {
 
 // outside are the settings of who answers people and reads the platforms.
 func outside() []string {
-	names := []string{"LEDGERBOARD_PUBLIC_URL", "LEDGERBOARD_CORS_ORIGINS"}
-	for field := range reflect.TypeFor[fetching]().Fields() {
-		names = append(names, field.Tag.Get("env"))
+	names := []string{"LEDGERBOARD_PUBLIC_URL", "LEDGERBOARD_CORS_ORIGINS", "LEDGERBOARD_SECRETS_KEY"}
+	for _, of := range []reflect.Type{reflect.TypeFor[fetching](), reflect.TypeFor[tokens]()} {
+		for field := range of.Fields() {
+			names = append(names, field.Tag.Get("env"))
+		}
 	}
 	return names
 }
@@ -92,12 +108,14 @@ func TestComposePassesEverySettingOfTheProgram(t *testing.T) {
 		_, left := composeLeavesOut[name]
 		served, isServed := all["ledgerboard"].Environment[name]
 		folded, isFolded := all["projector"].Environment[name]
+		signed, isSigned := all["signer"].Environment[name]
 		_, migrated := all["migrate"].Environment[name]
 		signing := slices.Contains(signs, name)
 		require.Equal(t, !left && !signing, isServed, "%s: who answers strangers has no key that signs, and all else", name)
-		require.Equal(t, !left && !slices.Contains(out, name), isFolded, "%s: who signs needs no secret of the platforms, and all else", name)
+		require.Equal(t, !left && !signing && !slices.Contains(out, name), isFolded, "%s: who folds needs neither the key that signs nor a secret of the platforms or of tokens", name)
+		require.Equal(t, !left && !slices.Contains(out, name), isSigned, "%s: who signs needs no secret of the platforms or of tokens, and all else", name)
 		require.False(t, migrated && (signing || slices.Contains(out, name)), "%s: making tables needs it not", name)
-		for _, value := range []string{served, folded} {
+		for _, value := range []string{served, folded, signed} {
 			if value != "" && !slices.Contains(composeSets, name) {
 				require.Regexp(t, `^\$\{`+name+`:[-?]`, value)
 			}
@@ -105,10 +123,53 @@ func TestComposePassesEverySettingOfTheProgram(t *testing.T) {
 	}
 	for of, service := range all {
 		for name := range service.Environment {
-			if of == "ledgerboard" || of == "projector" || of == "migrate" {
+			if of == "ledgerboard" || of == "projector" || of == "signer" || of == "migrate" {
 				require.Contains(t, settings, name, "%s: the program has no such setting", of)
 			}
 		}
+	}
+}
+
+// A process that only signs does not start without its key: compose says so before anything starts.
+func TestComposeAsksForTheKeyThatSigns(t *testing.T) {
+	t.Parallel()
+	signer := composeServices(t)["signer"].Environment
+	require.Equal(t, roleSigner, signer["LEDGERBOARD_ROLES"])
+	require.Regexp(t, `^\$\{LEDGERBOARD_CHECKPOINT_KEY:\?`, signer["LEDGERBOARD_CHECKPOINT_KEY"])
+}
+
+// Each process starts with the settings that compose gives it: what must not be empty is in deploy/.env, and the rest is.
+func TestComposeGivesEachProcessWhatItNeeds(t *testing.T) {
+	t.Parallel()
+	private, _, err := proof.GenerateKey()
+	require.NoError(t, err)
+	all := composeServices(t)
+	key := strings.Repeat("ab", 32)
+	given := map[string]string{
+		"LEDGERBOARD_CHECKPOINT_KEY": private, "LEDGERBOARD_TAG_KEYS": key, "LEDGERBOARD_SECRETS_KEY": key, "LEDGERBOARD_JWT_SECRET": key,
+		"LEDGERBOARD_DIRECTORY": directoryLocal, "LEDGERBOARD_MANAGED_SUBSCRIPTIONS": "managed",
+	}
+	for _, name := range []string{"ledgerboard", "projector", "signer"} {
+		environment := all[name].Environment
+		var c cli
+		parser, err := kong.New(&c, defaults())
+		require.NoError(t, err)
+		_, err = parser.Parse([]string{"serve"})
+		require.NoError(t, err)
+		s := c.Serve.settings
+		s.Env, s.KafkaBrokers, s.DatabaseURL = envProduction, []string{environment["LEDGERBOARD_KAFKA_BROKERS"]}, "postgres://u:p@postgres:5432/l"
+		s.Roles = strings.Split(environment["LEDGERBOARD_ROLES"], ",")
+		for setting, into := range map[string]*string{
+			"LEDGERBOARD_CHECKPOINT_KEY": &s.CheckpointKey, "LEDGERBOARD_TAG_KEYS": &s.TagKeys, "LEDGERBOARD_SECRETS_KEY": &s.SecretsKey,
+			"LEDGERBOARD_JWT_SECRET": &s.JWTSecret, "LEDGERBOARD_DIRECTORY": &s.Directory,
+		} {
+			*into = ""
+			if _, has := environment[setting]; has {
+				*into = given[setting]
+			}
+		}
+		s.ManagedSubscriptions = []string{given["LEDGERBOARD_MANAGED_SUBSCRIPTIONS"]}
+		require.NoError(t, s.validate(environment["LEDGERBOARD_ADDR"]), name)
 	}
 }
 
@@ -132,6 +193,38 @@ func TestExampleHasEverySetting(t *testing.T) {
 		delete(wanted, name)
 	}
 	require.Empty(t, wanted, "the example does not name them")
+}
+
+// Each process of compose logs in to the database as a user of its own, which "migrate" makes with the rights of its roles and no others.
+func TestComposeGivesEachProcessTheRightsOfItsRoles(t *testing.T) {
+	t.Parallel()
+	all := composeServices(t)
+	logins, err := migrations.ParseLogins(strings.Split(all["migrate"].Environment["LEDGERBOARD_DATABASE_LOGINS"], ","))
+	require.NoError(t, err)
+	rights := map[string][]string{}
+	for _, login := range logins {
+		require.Regexp(t, `^\$\{POSTGRES_PASSWORD_[A-Z]+:\?`, login.Password)
+		rights[login.Name] = login.Roles
+	}
+	user := func(service string) string {
+		found := regexp.MustCompile(`^postgres://([a-z_]+):(\$\{[A-Z_]+)\}@`).FindStringSubmatch(all[service].Environment["LEDGERBOARD_DATABASE_URL"])
+		require.NotNil(t, found, service)
+		for _, login := range logins {
+			if login.Name == found[1] {
+				require.True(t, strings.HasPrefix(login.Password, found[2]+":?"), "%s logs in with its password", service)
+			}
+		}
+		return found[1]
+	}
+	require.NotContains(t, rights, user("migrate"))
+	used := map[string]bool{user("operator"): true}
+	require.Equal(t, []string{"operator"}, rights[user("operator")])
+	for _, service := range []string{"ledgerboard", "projector", "signer"} {
+		roles := strings.Split(strings.Replace(all[service].Environment["LEDGERBOARD_ROLES"], roleAPI, "connect", 1), ",") // it has LEDGERBOARD_SECRETS_KEY
+		require.Equal(t, roles, rights[user(service)], service)
+		used[user(service)] = true
+	}
+	require.Len(t, used, len(logins), "a user of each, and none that nobody uses")
 }
 
 var listener = regexp.MustCompile(`([A-Z]+):([A-Z_]+)`)

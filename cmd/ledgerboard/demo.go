@@ -83,6 +83,8 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	seeded := make(chan struct{})
+	p.seeded = seeded
 	return p.run(ctx, c.Addr, func(ctx context.Context, base string) error {
 		if err := p.Monitor.MayCommand(); err != nil { // a data directory whose parts do not belong together
 			return fmt.Errorf("%w It is %s in the data directory. Remove the directory to begin anew", err, launch.LogFile)
@@ -90,6 +92,7 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 		if err := seeder.Changes(ctx); err != nil {
 			return err
 		}
+		close(seeded)
 		if err := c.announce(ctx, p, world, launch.Screen{BaseURL: base, PlatformsURL: platforms, IDs: world.IDs()}, s); err != nil {
 			return err
 		}

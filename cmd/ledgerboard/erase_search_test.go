@@ -27,7 +27,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -51,6 +53,7 @@ type forgetful struct {
 
 	files   string
 	compact func(t *testing.T)
+	key     string // that signs checkpoints, which bundles need: they are searched too
 }
 
 // Forgotten means everywhere: a search for bytes finds what the person was known by and has said before the erasure, in each place where it can
@@ -59,14 +62,16 @@ type forgetful struct {
 func TestForgottenIsFoundNowhere(t *testing.T) {
 	dir := t.TempDir()
 	list := filepath.Join(t.TempDir(), "erasures.jsonl")
+	key, _, err := proof.GenerateKey()
+	require.NoError(t, err)
 	log := forgetful{storage{DataDir: dir, ErasuresFile: list}, filepath.Join(dir, "broker"), func(t *testing.T) {
 		t.Helper()
 		require.NoError(t, compactCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}}.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}))
-	}}
+	}, key}
 	yesterday := filepath.Join(t.TempDir(), "yesterday")
 	log.forget(t, func() { copyDir(t, yesterday, dir) })
 
-	restored := forgetful{storage{DataDir: yesterday, ErasuresFile: list}, filepath.Join(yesterday, "broker"), nil}
+	restored := forgetful{storage{DataDir: yesterday, ErasuresFile: list}, filepath.Join(yesterday, "broker"), nil, key}
 	require.ElementsMatch(t, loggedTexts, restored.foundIn(t, loggedTexts), "the backup of yesterday holds all")
 	var said lockedBuffer
 	restored.serve(t, &said, func(a *process, base string) {
@@ -87,7 +92,9 @@ func TestForgottenIsFoundNowhereOnApacheKafka(t *testing.T) {
 	if brokers == "" || files == "" {
 		t.Skip("LEDGERBOARD_TEST_KAFKA_BROKERS or LEDGERBOARD_TEST_KAFKA_DATA is not set: .ci/kafka sets them")
 	}
-	log := forgetful{storage: storage{DataDir: t.TempDir(), KafkaBrokers: strings.Split(brokers, ",")}, files: files}
+	key, _, err := proof.GenerateKey()
+	require.NoError(t, err)
+	log := forgetful{storage: storage{DataDir: t.TempDir(), KafkaBrokers: strings.Split(brokers, ","), TagKeys: tags.Text}, files: files, key: key}
 	log.compact = func(t *testing.T) {
 		t.Helper()
 		client, err := kgo.NewClient(kgo.SeedBrokers(log.KafkaBrokers...))
@@ -210,7 +217,8 @@ func (f forgetful) serve(t *testing.T, said io.Writer, use func(a *process, base
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	settings := eraseSettings(f.DataDir)
-	settings.storage = f.storage
+	settings.storage, settings.CheckpointKey, settings.CheckpointEvery = f.storage, f.key, time.Hour
+	settings.Roles = append(settings.Roles, roleSigner)
 	a, err := settings.open(ctx, slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	require.NoError(t, err)
 	err = a.run(ctx, "127.0.0.1:0", func(_ context.Context, base string) error {

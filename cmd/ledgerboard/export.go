@@ -17,7 +17,8 @@ type exportCommand struct {
 	storage
 	logging
 	evidence
-	Parent string `required:"" help:"Agency, 24 hex digits."`
+	remote
+	Parent string `help:"Agency, 24 hex digits: taken from the log itself. With --url: that of the token."`
 	Bundle string `required:"" placeholder:"FILE" help:"File to write. 'ledgerboard verify --bundle FILE --key KEY' checks it anywhere."`
 	JSON   bool   `name:"json" help:"Print what the bundle holds as a JSON object."`
 }
@@ -27,6 +28,12 @@ const notWritten = "no bundle was written; run it again"
 
 // Run implements the command. The file is there whole or not at all.
 func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
+	if c.given && c.Parent != "" {
+		return usageError{errors.New("--parent is for exports from the log: with --url, the agency is that of the token")}
+	}
+	if c.URL != "" && c.Parent == "" { // an agency that is named is meant, also where the environment has an address for other commands
+		return interrupted(ctx, c.fetch(ctx, s), notWritten)
+	}
 	parent, err := hexFlag("--parent", c.Parent)
 	if err != nil {
 		return err
@@ -44,6 +51,7 @@ func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return interrupted(ctx, explainInUse(err), notWritten)
 	}
+	noteTags(s, log)
 	var exported proof.Exported
 	err = writeWhole(c.Bundle, func(out io.Writer) (err error) {
 		exported, err = proof.Export(ctx, proof.ExportConfig{Source: log, Parent: parent, Known: known, File: file}, out)
@@ -58,6 +66,26 @@ func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
 	fmt.Fprintf(s.Out, "%s holds %d records of agency %s, %d of them covered by the checkpoint of %s.\n",
 		c.Bundle, exported.Records, parent, exported.Covered, exported.Checkpoint.Time.Format("2006-01-02 15:04:05 MST"))
 	return nil
+}
+
+// fetch takes the bundle that the service makes for the holder of the token. Where a key is known, it is checked.
+func (c exportCommand) fetch(ctx context.Context, s streams) error {
+	if c.JSON {
+		return usageError{errors.New("--json is for exports from the log: leave it out with --url")}
+	}
+	known, err := c.verifiers(c.storage)
+	if err != nil {
+		return err
+	}
+	err = writeWhole(c.Bundle, func(out io.Writer) error { return c.download(ctx, "/api/audit/bundle", nil, out) })
+	if err != nil {
+		return err
+	}
+	if known == nil {
+		fmt.Fprintf(s.Out, "%s is written and not checked: 'ledgerboard verify --bundle %[1]s --key KEY' does.\n", c.Bundle)
+		return nil
+	}
+	return verifyCommand{storage: c.storage, evidence: c.evidence, Bundle: c.Bundle}.bundle(ctx, s)
 }
 
 // explainProof says what to do about errors of package proof.

@@ -25,7 +25,8 @@ const (
 	exitNotReady = 3   // status: the service is not ready, or degraded, or does not answer
 	exitLeftOut  = 4   // import --skip-refused: done, but rows were left out
 	exitFindings = 5   // verify, replay: the check was made, and something is not as it must be
-	exitCut      = 130 // a signal cut it: at a prompt, and of verify, export, replay, import, rebuild
+	exitCut      = 130 // a signal cut it: at a prompt, and of verify, export, replay, import, rebuild, backup, restore
+	exitAborted  = 131 // a second signal ended it at once, whatever it was doing
 )
 
 // cli is the command line.
@@ -37,8 +38,10 @@ type cli struct {
 	Secrets      secretsCommand      `cmd:"" help:"Store the tokens of a new sign-in, or seal all of them under a new key."`
 	Migrate      migrateCommand      `cmd:"" help:"Bring the database's schemas to this version."`
 	Import       importCommand       `cmd:"" help:"Append reference entities of the main application, and take over the old system's data."`
-	Verify       verifyCommand       `cmd:"" help:"Prove that nothing in the history was changed, or name what was. Name one of --parent, --all, --bundle, --tables."`
+	Verify       verifyCommand       `cmd:"" help:"Prove that nothing in the history was changed, or name what was. Name one of --parent, --all, --bundle, --tables; with --url and an auditor's token, --own or --all."`
 	Export       exportCommand       `cmd:"" help:"Write a proof bundle of one agency, to be verified anywhere."`
+	Access       accessCommand       `cmd:"" help:"Tell who had access to any dashboard of an agency, from when to when, and by which records: asks a running service, with an auditor's token."`
+	Checkpoints  checkpointsCommand  `cmd:"" help:"Print the signed checkpoints that a running service has published."`
 	Replay       replayCommand       `cmd:"" help:"Print the changes of one agency from the log itself (--parent), or from a proof bundle (--bundle)."`
 	Rebuild      rebuildCommand      `cmd:"" help:"Make read models anew from the log beside the ones that serve, prove them equal, and switch."`
 	Generations  generationsCommand  `cmd:"" help:"Show the sets of tables: which one readers use, who folds and reads each; drop one, prepare those of a new version."`
@@ -49,6 +52,8 @@ type cli struct {
 	Jobs         jobsCommand         `cmd:"" help:"Show the jobs of the fetchers; run one now, or cancel it."`
 	Actions      actionsCommand      `cmd:"" help:"Show what operators did, and what came of it."`
 	Log          logCommand          `cmd:"" help:"Show the topics of the log: partitions, replicas, settings."`
+	Backup       backupCommand       `cmd:"" help:"Copy the log into files, or what has come since the last time; check such files."`
+	Restore      restoreCommand      `cmd:"" help:"Write a backup of the log into a Kafka cluster that has no log yet."`
 	Compact      compactCommand      `cmd:"" help:"Compact the stopped log of the broker inside this program: what was erased leaves its files."`
 	Erase        eraseCommand        `cmd:"" help:"Erase a person from the directory; histories keep the id."`
 	ExportPerson exportPersonCommand `cmd:"" help:"Write everything that is known of a person into a file, for that person."`
@@ -66,7 +71,8 @@ environment over the file.
 
 Exit codes: 0 done; 1 failed; 2 wrong arguments or configuration; 3 not ready, degraded or no
 answer (status); 4 done, but rows were left out (import --skip-refused); 5 the check was made and found something (verify,
-replay); 130 interrupted by Ctrl-C or SIGTERM (at a prompt, and verify, export, replay, import, rebuild).`
+replay, backup --check); 130 interrupted by Ctrl-C or SIGTERM (at a prompt, and verify, export, replay, import, rebuild, backup, restore);
+131 ended at once by a second Ctrl-C or SIGTERM.`
 
 // usageError is a fault of arguments or configuration.
 type usageError struct{ error }
@@ -75,10 +81,15 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(200) // decoding the log makes much garbage while little stays: a rebuild's collecting took a fifth of it
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		<-ctx.Done()
-		stop() // a second signal ends the process at once
+		<-signals
+		stop()
+		<-signals
+		fmt.Fprintln(os.Stderr, "ledgerboard: a second signal: ended at once")
+		os.Exit(exitAborted)
 	}()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
@@ -152,7 +163,7 @@ func exitCode(err error, stderr io.Writer) int {
 		return exitNotReady
 	case errors.Is(err, errRowsLeftOut):
 		return exitLeftOut
-	case errors.Is(err, errFindings), errors.Is(err, errTableFindings), errors.Is(err, errBundleFindings), errors.Is(err, errChain):
+	case errors.Is(err, errFindings), errors.Is(err, errTableFindings), errors.Is(err, errBundleFindings), errors.Is(err, errChain), errors.Is(err, errBackupFindings):
 		return exitFindings
 	case errors.Is(err, errInterrupted):
 		return exitCut

@@ -38,6 +38,7 @@ func (p *replayPrinter) flush() error {
 var changeColumns = []string{
 	"version", "time", "actor", "role", "on_behalf_of", "event", "dashboard", "created", "linked", "unlinked",
 	"users_added", "users_removed", "lost_access", "allow_client_dashboard", "scopes", "main_poc", "command_id", "request_id", "hash", "problem",
+	"decided_on_other_tables",
 }
 
 func (p *replayPrinter) change(c proof.Change) error {
@@ -52,7 +53,7 @@ func (p *replayPrinter) change(c proof.Change) error {
 		}
 		return p.csv.Values(
 			c.Version, c.Time, c.Actor, c.Role, c.OnBehalfOf, c.Event, c.Dashboard, c.Created, c.Linked, c.Unlinked,
-			c.UsersAdded, c.UsersRemoved, c.LostAccess, c.Allow, c.Scopes, c.MainPOC, c.CommandID, c.RequestID, c.Hash, c.Problem)
+			c.UsersAdded, c.UsersRemoved, c.LostAccess, c.Allow, c.Scopes, c.MainPOC, c.CommandID, c.RequestID, c.Hash, c.Problem, c.DecidedOnOthers)
 	default:
 		if first {
 			fmt.Fprintf(p.out, "%7s  %-23s  %-24s  %-24s  %-24s  %s\n", "VERSION", "TIME (UTC)", "ACTOR", "EVENT", "DASHBOARD", "CHANGE")
@@ -124,6 +125,7 @@ func inWords(c proof.Change) string {
 	}
 	add("scopes", c.Scopes)
 	add("poc", c.MainPOC)
+	add("DECIDED ON OTHER TABLES of", c.DecidedOnOthers)
 	if c.OnBehalfOf != "" {
 		parts = append(parts, "on behalf of "+c.OnBehalfOf)
 	}

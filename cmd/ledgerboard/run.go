@@ -28,6 +28,10 @@ const (
 	maxHeaderBytes    = 64 << 10
 )
 
+// announced is how long a process that stops still takes requests while /readyz says 503, so that balancers send none before the port
+// closes; of a short LEDGERBOARD_STOP_WITHIN it is a tenth. Requests are answered meanwhile, so it delays nobody.
+const announced = 2 * time.Second
+
 // fewReadConns are enough where no requests are served.
 const fewReadConns = 8
 
@@ -38,6 +42,7 @@ type process struct {
 
 	logger   *slog.Logger
 	registry *prometheus.Registry
+	seeded   <-chan struct{} // closed once the demo's history is in the log, and nothing is signed before; nil: nothing is seeded
 }
 
 func newMetricsRegistry() *prometheus.Registry {
@@ -180,7 +185,8 @@ func (p *process) startFolding(group *errgroup.Group, ctx context.Context) {
 }
 
 // startServing starts the HTTP layer and what feeds its streams; without the role api, what the process tells of itself.
-// The returned function ends it: it tells streams to end, then waits for requests within the configured time.
+// The returned function ends it within the configured time: it says so by /readyz, and a moment later tells streams to end, closes the port and
+// waits for requests.
 func (p *process) startServing(group *errgroup.Group, ctx context.Context, listener net.Listener) (stop func(), err error) {
 	handler, endStreams := p.Health().Handler(p.metrics()), func() {}
 	if p.has(roleAPI) {
@@ -207,15 +213,24 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context, liste
 	p.logger.Info("listening", "address", listener.Addr().String())
 	return func() {
 		p.Stop()
-		endStreams()
 		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.StopWithin)
 		defer cancel()
+		if p.has(roleAPI) && !p.alone() {
+			select {
+			case <-time.After(min(announced, p.StopWithin/10)):
+			case <-ctx.Done(): // something has failed, and nothing is answered any more
+			}
+		}
+		endStreams()
 		if err := server.Shutdown(within); err != nil {
 			p.logger.Warn("requests were cut at the stop", "error", err)
 			server.Close() //nolint:errcheck // nothing is left to do about it
 		}
 	}, nil
 }
+
+// alone tells whether no other process can take the requests: log or database are inside this one.
+func (p *process) alone() bool { return len(p.KafkaBrokers) == 0 || p.settings.DatabaseURL == "" }
 
 // metrics serves what the process counts.
 func (p *process) metrics() http.Handler {
@@ -244,11 +259,14 @@ func (p *process) newHandler() (*api.Server, error) {
 		config.Filter = launch.NamePictures
 	}
 	return p.Handler(assembly.HandlerConfig{
-		HTTP:           config,
-		Authenticator:  authenticator,
-		UnknownUsers:   p.Users == usersUnknownAllowed,
-		LocalDirectory: p.Directory == directoryLocal,
-		Withdrawn:      withdrawn,
-		Metrics:        p.metrics(),
+		CheckpointKeys:  p.checkpointKeys,
+		CheckpointFile:  p.checkpointFile(),
+		CheckpointEvery: p.CheckpointEvery,
+		HTTP:            config,
+		Authenticator:   authenticator,
+		UnknownUsers:    p.Users == usersUnknownAllowed,
+		LocalDirectory:  p.Directory == directoryLocal,
+		Withdrawn:       withdrawn,
+		Metrics:         p.metrics(),
 	})
 }

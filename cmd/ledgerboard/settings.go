@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,6 +25,7 @@ const (
 	roleAPI       = "api"
 	roleProjector = "projector"
 	roleFetcher   = "fetcher"
+	roleSigner    = "signer"
 )
 
 const envProduction = "production"
@@ -40,11 +40,12 @@ const subscriptionsNone = "none"
 type storage struct {
 	DataDir      string   `name:"data-dir" env:"LEDGERBOARD_DATA_DIR" default:"data" help:"Directory of the embedded broker and database."`
 	KafkaBrokers []string `env:"LEDGERBOARD_KAFKA_BROKERS" placeholder:"HOST:PORT,…" help:"Kafka brokers. None: a broker inside this process."`
-	KafkaTLS     bool     `env:"LEDGERBOARD_KAFKA_TLS" help:"Connect to Kafka over TLS."`
-	KafkaUser    string   `env:"LEDGERBOARD_KAFKA_USER" help:"User for SASL."`
-	KafkaPass    string   `env:"LEDGERBOARD_KAFKA_PASSWORD" name:"kafka-password" placeholder:"SECRET" help:"Password for SASL."`
-	KafkaSASL    string   `env:"LEDGERBOARD_KAFKA_SASL" enum:"PLAIN,SCRAM-SHA-256,SCRAM-SHA-512" default:"SCRAM-SHA-512" help:"SASL mechanism, when a user is given."`
-	DatabaseURL  string   `env:"LEDGERBOARD_DATABASE_URL" placeholder:"postgres://…" help:"PostgreSQL. None: a server started by this process."`
+	kafkaTLS
+	KafkaUser   string `env:"LEDGERBOARD_KAFKA_USER" help:"User for SASL."`
+	KafkaPass   string `env:"LEDGERBOARD_KAFKA_PASSWORD" name:"kafka-password" placeholder:"SECRET" help:"Password for SASL."`
+	KafkaSASL   string `env:"LEDGERBOARD_KAFKA_SASL" enum:"PLAIN,SCRAM-SHA-256,SCRAM-SHA-512" default:"SCRAM-SHA-512" help:"SASL mechanism, when a user is given."`
+	TagKeys     string `env:"LEDGERBOARD_TAG_KEYS" placeholder:"SECRET" help:"Key that tags what this program writes to the log, exactly one, 32 bytes in hex or base64: what has no tag of it counts for nothing. Required with Kafka brokers, the same for all processes. The broker inside this process keeps its own in the data directory, and that goes before."`
+	DatabaseURL string `env:"LEDGERBOARD_DATABASE_URL" placeholder:"postgres://…" help:"PostgreSQL. None: a server started by this process."`
 	// Subscriptions is of all commands that look which accounts are read.
 	Subscriptions string `env:"LEDGERBOARD_SUBSCRIPTIONS" enum:"required,none" default:"required" placeholder:"required|none" help:"Whether an account is read and connected only while a subscription of it or of its agency runs (required), or in any case (none)."`
 	ErasuresFile  string `env:"LEDGERBOARD_ERASURES_FILE" placeholder:"FILE" help:"List of erasures, outside log and database: each start erases again what it names."`
@@ -103,7 +104,7 @@ type settings struct {
 	fetching
 
 	Env             string   `env:"LEDGERBOARD_ENV" enum:"development,production" default:"development" help:"Kind of environment; production refuses what is only for trying."`
-	Roles           []string `env:"LEDGERBOARD_ROLES" default:"api,projector,fetcher" help:"What this process does."`
+	Roles           []string `env:"LEDGERBOARD_ROLES" default:"api,projector,fetcher,signer" help:"What this process does. Signer signs checkpoints; it alone needs their key."`
 	SecretsKey      string   `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal platform tokens, each 32 bytes in hex or base64; the first seals, all open. Required with role fetcher, and with role api and a public URL; with role api it lets a main application hand tokens over."`
 	Users           string   `env:"LEDGERBOARD_USERS" enum:"known,unknown_allowed" default:"known" help:"Whether users must be in the directory (known), or tokens of others hold too (unknown_allowed)."`
 	Withdrawn       string   `env:"LEDGERBOARD_WITHDRAWN" placeholder:"FILE" help:"Subjects whose tokens hold no more, one a line; read again within 10 s."`
@@ -154,18 +155,23 @@ func (s settings) validate(addr string) error {
 	wrong := slices.Concat(s.storage.validate(), s.fetching.validate(), s.checkpointing.validate())
 	_, _, err := net.SplitHostPort(addr)
 	wrong.unlessf(err == nil, "LEDGERBOARD_ADDR %q is not host:port", addr)
+	roles := []string{roleAPI, roleProjector, roleFetcher, roleSigner}
 	for _, role := range s.Roles {
-		wrong.unlessf(role == roleAPI || role == roleProjector || role == roleFetcher, "LEDGERBOARD_ROLES names %q; use api, projector, fetcher", role)
+		wrong.unlessf(slices.Contains(roles, role), "LEDGERBOARD_ROLES names %q; use %s", role, strings.Join(roles, ", "))
 	}
+	wrong.unlessf(s.CheckpointKey != "" || !slices.Equal(s.Roles, []string{roleSigner}),
+		"LEDGERBOARD_CHECKPOINT_KEY is not set: a process that only signs needs it ('ledgerboard keygen' makes one)")
 	wrong.unlessf(s.ReadConnections >= 0, "LEDGERBOARD_READ_CONNECTIONS is %d; use 0 (the default) or more", s.ReadConnections)
 	wrong.unlessf(s.FoldConnections == 0 || s.FoldConnections >= 2,
 		"LEDGERBOARD_FOLD_CONNECTIONS is %d; use 0 (the default), or 2 or more", s.FoldConnections)
 	wrong.unlessf(s.RebuildDiskMB >= 0, "LEDGERBOARD_REBUILD_DISK_MB is %d; use 0 (the default) or more", s.RebuildDiskMB)
 	wrong.unlessf(s.MaxLag >= 0, "LEDGERBOARD_MAX_LAG is %d; use 0 or more", s.MaxLag)
 	wrong.unlessf(s.StopWithin > 0, "LEDGERBOARD_STOP_WITHIN is %s; use more than 0", s.StopWithin)
-	if (s.JWTSecret == "") == (s.JWTKeys == "") {
+	switch {
+	case !s.has(roleAPI): // nobody shows it a token
+	case (s.JWTSecret == "") == (s.JWTKeys == ""):
 		wrong.add(errors.New("set LEDGERBOARD_JWT_SECRET (32 bytes or more) or LEDGERBOARD_JWT_KEYS, one of them"))
-	} else {
+	default:
 		_, err := api.NewJWT(s.jwt())
 		wrong.add(named("LEDGERBOARD_JWT_SECRET, LEDGERBOARD_JWT_KEYS, LEDGERBOARD_JWT_KEYS_MAX_AGE", err))
 	}
@@ -188,6 +194,8 @@ func (s settings) validate(addr string) error {
 		wrong.unlessf(isOrigin(origin), "LEDGERBOARD_CORS_ORIGINS names %q; use https://host, https://host:port, http://localhost:* or *", origin)
 	}
 	production := s.Env == envProduction
+	wrong.unlessf(s.TagKeys != "" || len(s.KafkaBrokers) == 0, "LEDGERBOARD_TAG_KEYS is not set: what this process writes to the log needs a tag, "+
+		"and what it reads is judged by it. Set it to the key of all processes of this log (for a new one: openssl rand -hex %d)", eventlog.TagKeySize)
 	wrong.unlessf(!production || s.DatabaseURL != "", "LEDGERBOARD_DATABASE_URL is not set: production does not run on an embedded database")
 	wrong.unlessf(!production || len(s.KafkaBrokers) > 0, "LEDGERBOARD_KAFKA_BROKERS is not set: production does not run on an embedded broker")
 	return wrong.err()
@@ -198,6 +206,12 @@ func (s storage) validate() (wrong faults) {
 	for _, broker := range s.KafkaBrokers {
 		host, port, err := net.SplitHostPort(broker)
 		wrong.unlessf(err == nil && host != "" && port != "", "LEDGERBOARD_KAFKA_BROKERS names %q, which is not host:port", broker)
+	}
+	wrong.unlessf(s.KafkaUser == "" || s.KafkaPass != "", "LEDGERBOARD_KAFKA_PASSWORD is not set, and LEDGERBOARD_KAFKA_USER is")
+	wrong.unlessf(s.KafkaUser != "" || s.KafkaPass == "", "LEDGERBOARD_KAFKA_USER is not set, and LEDGERBOARD_KAFKA_PASSWORD is")
+	if s.TagKeys != "" {
+		_, err := eventlog.ParseTagKeys(s.TagKeys)
+		wrong.add(named("LEDGERBOARD_TAG_KEYS", err))
 	}
 	if s.DatabaseURL != "" {
 		wrong.add(named("LEDGERBOARD_DATABASE_URL", pg.CheckURL(s.DatabaseURL))) // pgx takes the password out
@@ -248,11 +262,8 @@ func (s settings) connectConfig() (*assembly.ConnectConfig, error) {
 
 // backends say where the log and the database are and how to reach them.
 func (s storage) backends(logger *slog.Logger) assembly.Settings {
-	at := assembly.Settings{Brokers: s.KafkaBrokers, DatabaseURL: s.DatabaseURL, Erasures: s.ErasuresFile, Embedded: s.embedded(logger), Logger: logger}
-	at.NoSubscriptions = s.Subscriptions == subscriptionsNone
-	if s.KafkaTLS {
-		at.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
-	}
+	at := assembly.Settings{Brokers: s.KafkaBrokers, DatabaseURL: s.DatabaseURL, Erasures: s.ErasuresFile, Embedded: s.embedded(logger), Logger: logger, TLS: s.loaded}
+	at.NoSubscriptions, at.TagKeys = s.Subscriptions == subscriptionsNone, s.TagKeys
 	if s.KafkaUser != "" {
 		at.SASL = &eventlog.SASLConfig{Mechanism: s.KafkaSASL, User: s.KafkaUser, Password: s.KafkaPass}
 	}

@@ -97,6 +97,7 @@ type readiness struct {
 	Platforms   []api.PlatformPause    `json:"paused_platforms"`
 	Connections []api.ConnectionPause  `json:"paused_connections"`
 	Readings    []api.PlatformReading  `json:"readings"`
+	Foreign     []api.ForeignHealth    `json:"foreign_records"`
 }
 
 // print shows the answer; without all, only partitions that are behind or stand still.
@@ -148,6 +149,9 @@ func (r readiness) printNotes(out io.Writer) {
 			more = "; more the quota does not permit"
 		}
 		fmt.Fprintf(out, "%s of %s: read %s%s\n", p.Kind, p.Name, plain(p.Pace), more)
+	}
+	for _, f := range r.Foreign {
+		fmt.Fprintf(out, "%s holds %d records that nobody of ours wrote: they count for nothing; 'ledgerboard log' shows where they lie\n", plain(f.Topic), f.Records)
 	}
 	for _, p := range r.Platforms {
 		fmt.Fprintf(out, "%s is not read: paused since %s, by %s, %s\n", p.Name, p.Since.UTC().Format(time.RFC3339), plain(p.By), plain(p.Reason))

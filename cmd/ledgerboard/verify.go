@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,9 +24,12 @@ type verifyCommand struct {
 	storage
 	logging
 	evidence
+	remote
 	Parent  string `xor:"what" help:"Verify one agency, 24 hex digits."`
-	All     bool   `xor:"what" help:"Verify all agencies."`
+	All     bool   `xor:"what" help:"Verify all agencies; with --url, let the service verify all: you are told whether the whole log is sound, and the findings of your own agency."`
+	Own     bool   `xor:"what" help:"Let the service at --url verify the agency of your token. With --url, this is what is done if nothing else is named."`
 	Bundle  string `xor:"what" type:"existingfile" placeholder:"FILE" help:"Verify a proof bundle: needs --key, and neither log nor database."`
+	Against string `type:"existingfile" placeholder:"FILE" help:"Beside --bundle: another bundle, or a checkpoint, that must be of the same log. If they are of two times, --url names the service that proves it."`
 	Tables  bool   `xor:"what" help:"Fold the log anew in memory and compare the tables of all projections with it, row by row."`
 	LogOnly bool   `help:"Do not compare with the tables: needs no database."`
 	JSON    bool   `name:"json" help:"Print the report as a JSON object."`
@@ -32,6 +37,7 @@ type verifyCommand struct {
 	Every time.Duration `name:"checkpoint-every" env:"LEDGERBOARD_CHECKPOINT_EVERY" default:"1h" help:"How often the service signs a checkpoint: one that is missing for three times that is a finding."`
 
 	patience time.Duration // see behindPatience
+	look     time.Duration // 0: verifyLook
 }
 
 // nothingVerified is what a verification leaves that was cut.
@@ -47,14 +53,23 @@ var (
 
 func (c verifyCommand) Run(ctx context.Context, s streams) error {
 	c.patience = cmp.Or(c.patience, behindPatience)
-	if c.Bundle != "" {
+	switch {
+	case c.onService():
+		return interrupted(ctx, c.service(ctx, s), nothingVerified)
+	case c.given && c.Bundle == "":
+		return usageError{errors.New("--url is for --own, for --all, and for --bundle with --against: --parent, --tables and --log-only read the log itself")}
+	case c.Bundle != "" && c.Against != "":
+		return interrupted(ctx, c.together(ctx, s), nothingVerified)
+	case c.Bundle != "":
 		return interrupted(ctx, c.bundle(ctx, s), nothingVerified)
+	case c.Against != "":
+		return usageError{errors.New("--against stands beside --bundle")}
 	}
 	if c.Tables {
 		return interrupted(ctx, c.tables(ctx, s), nothingVerified)
 	}
 	if c.Parent == "" && !c.All {
-		return usageError{errors.New("name one of --parent, --all, --bundle, --tables")}
+		return usageError{errors.New("name one of --parent, --all, --bundle, --tables; or a service with --url")}
 	}
 	parent := ""
 	if !c.All {
@@ -129,7 +144,7 @@ func (c verifyCommand) run(ctx context.Context, s streams, log *eventlog.Log, cf
 	}
 	bar := newProgress(s.Err, "verify", int(total))
 	var mu sync.Mutex
-	cfg.Source = log
+	cfg.Source, cfg.TagsUnchecked = log, tagsNote(log) != ""
 	cfg.Progress = func(n int) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -137,7 +152,23 @@ func (c verifyCommand) run(ctx context.Context, s streams, log *eventlog.Log, cf
 	}
 	report, err := proof.Verify(ctx, cfg)
 	bar.end()
+	if text := tagsNote(log); text != "" {
+		report.Notes = append(report.Notes, text)
+	}
+	report.Notes = append(report.Notes, foreignNotes(log)...)
 	return report, err
+}
+
+// foreignNotes says of each topic that was read how many foreign records it holds: they change nothing, and somebody writes them.
+func foreignNotes(log *eventlog.Log) (notes []string) {
+	counts := log.ForeignCounts()
+	for _, topic := range slices.Sorted(maps.Keys(counts)) {
+		if n := counts[topic]; n > 0 {
+			notes = append(notes, fmt.Sprintf("foreign records met in %s: %d. Nobody of ours wrote them, and they count for nothing; "+
+				"'ledgerboard log' shows where they lie", topic, n))
+		}
+	}
+	return notes
 }
 
 // bundle verifies a bundle.
@@ -184,8 +215,8 @@ func printReport(out io.Writer, r proof.Report, took time.Duration) {
 		verdict = "Every chain holds. No checkpoint was checked: a cut-off end, or a history made anew as a whole, would not show."
 	}
 	fmt.Fprintf(out, "%s\n%d records read (%d effective, %d lost races), %d agencies verified; "+
-		"%d checkpoints hold and cover %d records; %d records compared with the tables; %.1f s, %.0f records/s.\n",
-		verdict, r.Records, r.Effective, r.Stale, r.Agencies, r.Checkpoints, r.Covered, r.Compared, took.Seconds(), float64(r.Records)/took.Seconds())
+		"%d checkpoints hold and cover %d records; %d records compared with the tables, %d changes with what they were decided on; %.1f s, %.0f records/s.\n",
+		verdict, r.Records, r.Effective, r.Stale, r.Agencies, r.Checkpoints, r.Covered, r.Compared, r.Decisions, took.Seconds(), float64(r.Records)/took.Seconds())
 }
 
 func printBundleReport(out io.Writer, r proof.BundleReport) {

@@ -74,6 +74,22 @@ func TestVerifyFindsTablesThatStandStill(t *testing.T) {
 	require.Contains(t, reportsIn(t, out.String())["dashboards"].Note, "there are no tables of dashboards")
 }
 
+// Tables that stand where the log does not reach are a finding beside those of the log: the end was cut off, or somebody set them forward.
+func TestVerifyFindsTablesBeyondTheLog(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 3)
+	a.exec(t, "update checkpoints set next_offset = next_offset + 10")
+	findings := a.found(t, verifyCommand{})
+	require.Equal(t, proof.KindTables, findings[len(findings)-1].Kind, "%v", findings)
+	require.Contains(t, findings[len(findings)-1].Detail, "or somebody set them forward")
+
+	var out bytes.Buffer
+	tables := verifyCommand{storage: a.storage(), logging: logging{LogLevel: "error"}, Tables: true, patience: time.Nanosecond, JSON: true}
+	err := tables.Run(t.Context(), streams{Out: &out, Err: &bytes.Buffer{}})
+	require.Equal(t, exitFindings, exitCode(err, &bytes.Buffer{}))
+	require.Contains(t, reportsIn(t, out.String())["dashboards"].Note, "or somebody set them forward")
+}
+
 // A command that runs the storage itself waits for nobody: no service can fold meanwhile.
 func TestVerifyWaitsForNobodyWithItsOwnStorage(t *testing.T) {
 	t.Parallel()

@@ -66,6 +66,11 @@ func (c verifyCommand) checkTables(ctx context.Context, s streams, log *eventlog
 		return errors.Join(wrong, c.printTables(s, none))
 	}
 	report, err := engine.CheckTables(ctx)
+	if otherLog(err) {
+		found := notThatFar(engine.Name(), err)
+		none := projections.Report{At: time.Now().UTC(), Projection: engine.Name(), Note: found.Detail}
+		return errors.Join(wrong, fmt.Errorf("%w: %s", errTableFindings, found.Detail), c.printTables(s, none))
+	}
 	if err != nil {
 		return errors.Join(wrong, err)
 	}

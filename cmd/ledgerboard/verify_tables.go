@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -64,6 +65,10 @@ func (c verifyCommand) compare(ctx context.Context, s streams, parts *assembly.P
 	} else {
 		checked, err = engines[0].CheckAgency(ctx, cfg.Parent)
 	}
+	if otherLog(err) { // what was found of the log stands
+		report.Findings = append(report.Findings, notThatFar(engines[0].Name(), err))
+		return report, nil
+	}
 	if err != nil {
 		return report, err
 	}
@@ -71,11 +76,23 @@ func (c verifyCommand) compare(ctx context.Context, s streams, parts *assembly.P
 	return report, nil
 }
 
+// otherLog tells whether tables cannot be compared because the log does not hold what they folded.
+func otherLog(err error) bool {
+	return errors.Is(err, eventlog.ErrOtherLog) || errors.Is(err, eventlog.ErrBelowStart) || errors.Is(err, eventlog.ErrBeyondEnd) || errors.Is(err, eventlog.ErrGap)
+}
+
+// notThatFar is the finding that the log does not hold what tables say that they folded. It alone does not tell which of the two was changed.
+func notThatFar(projection string, err error) proof.Finding {
+	return proof.Finding{Kind: proof.KindTables, Differs: []string{"position"}, Detail: fmt.Sprintf(
+		"the tables of %s have folded records that the log does not hold: either records were removed from it, or these tables are of another log, or "+
+			"somebody set them forward. They were compared with nothing (%s)", projection, err)}
+}
+
 // addTableFindings adds what differs in the tables, unless a finding of the log says already why the agency's tables differ.
 func addTableFindings(report *proof.Report, checked projections.Report) {
 	altered := map[string]bool{}
 	for _, f := range report.Findings {
-		altered[f.Agency] = true
+		altered[f.Agency] = altered[f.Agency] || f.Kind != proof.KindDecided // the log is whole there, and gives what the tables must hold
 	}
 	for _, t := range checked.Tables {
 		d := t.FirstDifference

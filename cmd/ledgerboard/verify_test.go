@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
@@ -31,6 +33,8 @@ type audited struct {
 	log   *eventlog.Log
 	heads map[string]domain.StreamHead
 	dir   string // data directory: checkpoints.txt and checkpoint.pub
+
+	signer *proof.Signer // made by the first signing
 }
 
 var auditedAgencies = []string{"aa0000000000000000000001", "aa0000000000000000000002", "aa0000000000000000000003"}
@@ -39,7 +43,7 @@ func newAudited(t *testing.T, changes int) *audited {
 	t.Helper()
 	a := &audited{db: pgtest.New(t), heads: map[string]domain.StreamHead{}, dir: t.TempDir()}
 	var err error
-	a.parts = assembly.NewParts(assembly.Settings{DatabaseURL: a.db.URL, Embedded: embedded.Directory{Path: a.dir}})
+	a.parts = assembly.NewParts(assembly.Settings{DatabaseURL: a.db.URL, TagKeys: tags.Text, Embedded: embedded.Directory{Path: a.dir}})
 	t.Cleanup(func() { require.NoError(t, a.parts.Close()) })
 	a.log, err = a.parts.Log(t.Context())
 	require.NoError(t, err)
@@ -85,7 +89,7 @@ func (a *audited) change(t *testing.T, agency string) domain.Draft {
 	}
 	r, err := a.log.Codec().Encode(draft)
 	require.NoError(t, err)
-	a.heads[agency] = domain.StreamHead{Version: version, Hash: eventlog.RecordHash(prev, r), Time: at}
+	a.heads[agency] = domain.StreamHead{Version: version, Hash: eventlog.RecordHash(prev, tags.Tag(a.log, r)), Time: at}
 	return draft
 }
 
@@ -107,6 +111,16 @@ func (a *audited) project(t *testing.T, records int) {
 
 func (a *audited) sign(t *testing.T) {
 	t.Helper()
+	if a.signer == nil {
+		a.signer = a.newSigner(t)
+	}
+	_, signed, err := a.signer.Sign(t.Context())
+	require.NoError(t, err)
+	require.True(t, signed)
+}
+
+func (a *audited) newSigner(t *testing.T) *proof.Signer {
+	t.Helper()
 	private, public, err := proof.GenerateKey()
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(a.dir, checkpointPublic), []byte(public+"\n"), 0o600))
@@ -114,18 +128,15 @@ func (a *audited) sign(t *testing.T) {
 	require.NoError(t, err)
 	known, err := proof.ParseVerifiers(public)
 	require.NoError(t, err)
-	signer := proof.NewSigner(proof.SignerConfig{
+	return proof.NewSigner(proof.SignerConfig{
 		Source: a.log, Append: a.log.Append, File: proof.File{Path: filepath.Join(a.dir, checkpointList)}, Key: key, Known: known,
 		Lock: signingLock(a.db.Pool, slog.New(slog.DiscardHandler)), Now: time.Now, Every: time.Hour, Logger: slog.New(slog.DiscardHandler),
 	})
-	_, signed, err := signer.Sign(t.Context())
-	require.NoError(t, err)
-	require.True(t, signed)
 }
 
 func (a *audited) storage() storage {
 	brokers, _ := a.parts.Brokers(context.Background()) // started
-	return storage{DataDir: a.dir, KafkaBrokers: brokers, DatabaseURL: a.db.URL}
+	return storage{DataDir: a.dir, KafkaBrokers: brokers, DatabaseURL: a.db.URL, TagKeys: tags.Text}
 }
 
 // verify runs the command.
@@ -194,6 +205,24 @@ func TestVerifyCommand(t *testing.T) {
 	require.ErrorIs(t, err, errFindings)
 	require.Equal(t, exitFindings, exitCode(err, &bytes.Buffer{}))
 	require.Equal(t, int64(9), report.Findings[0].Version)
+}
+
+// What nobody of ours wrote is no finding, and is told with how many there are.
+func TestVerifyCountsForeignRecords(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 60)
+	brokers := a.storage().KafkaBrokers
+	for _, key := range []string{auditedAgencies[0], "no key of ours"} {
+		r := eventlog.Record{Topic: domain.TopicDashboards, Key: []byte(key), Value: []byte("{}")}
+		_, err := tags.Produce(t.Context(), brokers, r, 0)
+		require.NoError(t, err)
+	}
+	report, err := a.verify(t, verifyCommand{All: true, LogOnly: true})
+	require.NoError(t, err, "%v", report.Findings)
+	require.True(t, slices.ContainsFunc(report.Notes, func(note string) bool {
+		return strings.HasPrefix(note, "foreign records met in dashboards: 2.")
+	}), "%v", report.Notes)
+	require.Equal(t, int64(60), report.Effective)
 }
 
 // columnsOf returns an assignment per column of a table that alters it; keys that name the row are left.

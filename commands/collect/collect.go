@@ -137,6 +137,7 @@ type Collector struct {
 	aheadSaid sync.Map // platforms whose RefreshAhead was found too long
 	keySaid   sync.Map // platforms whose client's key was found missing
 	paceSaid  sync.Map // what was said last of each paceKey
+	demands   sync.Map // countedDemand by platform
 	paused    pausedConnections
 }
 

@@ -36,7 +36,7 @@ func (c *Collector) Due(ctx context.Context, queue domain.FetchQueue, every time
 
 // room is how many connections the quotas of the whole app have room for.
 func (c *Collector) room(ctx context.Context, queue domain.FetchQueue, every time.Duration, now time.Time) (int, error) {
-	demand, err := c.demandOf(ctx, queue.Platform, now)
+	demand, err := c.demandNow(ctx, queue.Platform, now)
 	if err != nil {
 		return 0, err
 	}

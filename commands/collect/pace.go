@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"time"
 
@@ -219,10 +220,44 @@ func counted(n int, what string) string {
 	return strconv.Itoa(n) + " " + what + "s"
 }
 
-// demandOf is what reads a platform now.
-func (c *Collector) demandOf(ctx context.Context, platform domain.Platform, now time.Time) (Demand, error) {
+// countedFor is how long work that begins goes by what was counted last: jobs are many, and each count looks at all connections.
+const countedFor = 10 * time.Second
+
+// countedDemand is a demand and when it was counted.
+type countedDemand struct {
+	Demand
+	at time.Time
+}
+
+// demandFor is what reads a platform, counted a moment ago at most. That count has not seen those of the tasks that were connected since,
+// maybe hundreds that another process found due: by it all of them would be due again at once. So what was never read is counted anew.
+func (c *Collector) demandFor(ctx context.Context, platform domain.Platform, tasks []domain.FetchTask, now time.Time) (Demand, error) {
+	last, ok := c.demands.Load(platform)
+	if ok && !slices.ContainsFunc(tasks, func(t domain.FetchTask) bool { return t.ReadAt == nil }) {
+		last := last.(countedDemand) //nolint:forcetypeassert // demandNow stores these
+		if age := now.Sub(last.at); age >= 0 && age < countedFor && last.total() >= len(tasks) {
+			return last.Demand, nil
+		}
+	}
+	return c.demandNow(ctx, platform, now)
+}
+
+// total is how many connections there are of all types.
+func (d Demand) total() (n int) {
+	for _, connections := range d.Connections {
+		n += connections
+	}
+	return n
+}
+
+// demandNow is what reads a platform now.
+func (c *Collector) demandNow(ctx context.Context, platform domain.Platform, now time.Time) (Demand, error) {
 	counts, err := c.Connections.Counts(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: platform}, now)
-	return Demand{Platform: platform, Connections: counts, Accounts: c.AccountInterval, Posts: c.PostInterval}, err
+	demand := Demand{Platform: platform, Connections: counts, Accounts: c.AccountInterval, Posts: c.PostInterval}
+	if err == nil {
+		c.demands.Store(platform, countedDemand{demand, now})
+	}
+	return demand, err
 }
 
 // tellPaces says, in the log, how often connections are read, at the start and when it changes.

@@ -230,3 +230,43 @@ func TestSlowestPaceIsTold(t *testing.T) {
 		domain.Facebook: "every 30 seconds, as configured: 2 calls a reading",
 	}, told)
 }
+
+// Many were connected a moment after a process has counted, and another one has found them due: the job's pace is that of all of them,
+// or they would be due again at once. So is that of a job of one of them, and of a job of more than were counted.
+func TestJobsKnowOfThoseConnectedSinceTheCount(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		accounts int // of the job
+		read     bool
+	}{"all": {13, false}, "one that is new": {1, false}, "more than were counted": {13, true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newFetchStage(t)
+			limits, err := quota.ParseLimits([]string{"linkedin:app:50000/24h"})
+			require.NoError(t, err)
+			finds, works := s.processWithin(limits), s.processWithin(limits)
+			queue := queueOf(domain.FetchAccounts, domain.LinkedIn)
+			accounts := []connected{s.connect(domain.LinkedIn, domain.LinkedInProfile)}
+			_, err = works.Due(t.Context(), queue, tick)
+			require.NoError(t, err)
+			for range 12 {
+				accounts = append(accounts, s.connect(domain.LinkedIn, domain.LinkedInProfile))
+			}
+			s.clock.advance(time.Second)
+			due, err := finds.Due(t.Context(), queue, tick)
+			require.NoError(t, err)
+			require.Len(t, due, len(accounts))
+			claim := s.claimOf(due[:c.accounts], domain.FetchAccounts, domain.LinkedIn)
+			if c.read {
+				_, err = s.pool.Exec(t.Context(), `update fetch_state set read_at = $1`, s.clock.Now().Add(-time.Hour))
+				require.NoError(t, err)
+			}
+			require.NoError(t, works.Work(t.Context(), claim))
+			for _, a := range accounts {
+				if slices.Contains(claim.Accounts, a.ID) {
+					require.Greater(t, s.state(domain.FetchAccounts, a).DueAt, s.clock.Now().Add(tick), "social account %d", a.ID)
+				}
+			}
+		})
+	}
+}

@@ -46,7 +46,7 @@ func (c *Collector) Once(ctx context.Context, accounts ByHand, kind string, plat
 		return err
 	}
 	defer c.giveBack(ctx, claim)
-	round, err := c.newRound(ctx, claim)
+	round, err := c.newRound(ctx, claim, tasks)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (c *Collector) Work(ctx context.Context, claim domain.FetchClaim) error {
 	if err != nil || len(tasks) == 0 {
 		return err
 	}
-	round, err := c.newRound(ctx, claim)
+	round, err := c.newRound(ctx, claim, tasks)
 	if err != nil {
 		return err
 	}
@@ -61,12 +61,12 @@ type round struct {
 	stored  error
 }
 
-func (c *Collector) newRound(ctx context.Context, claim domain.FetchClaim) (*round, error) {
+func (c *Collector) newRound(ctx context.Context, claim domain.FetchClaim, tasks []domain.FetchTask) (*round, error) {
 	client, err := c.Clients.For(claim.Platform)
 	if err != nil {
 		return nil, err
 	}
-	demand, err := c.demandOf(ctx, claim.Platform, c.clock())
+	demand, err := c.demandFor(ctx, claim.Platform, tasks, c.clock())
 	if err != nil {
 		return nil, err
 	}

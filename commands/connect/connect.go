@@ -110,7 +110,7 @@ func New(c Config) (*Connect, error) {
 	return &Connect{c}, nil
 }
 
-// Still judges again whether whoever asked may come in; nil: they may. A link's holder it need not know.
+// Still judges again whether whoever asked may come in, of a link whoever made it; nil: they may.
 type Still func(ctx context.Context, r domain.ConnectRequester) error
 
 // Errors of rights.
@@ -136,7 +136,7 @@ func (c *Connect) mayAsk(ctx context.Context, r domain.ConnectRequester, still S
 		if err != nil {
 			return err
 		}
-		return c.works(ctx, link)
+		return c.works(ctx, link, still)
 	}
 	if err := still(ctx, r); err != nil || r.Role != roleClient {
 		return err

@@ -2,6 +2,7 @@ package connect_test
 
 import (
 	"errors"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -351,20 +352,20 @@ func TestLinkConnectsWithoutALogin(t *testing.T) {
 	require.NoError(t, err)
 	token := strings.TrimPrefix(made.URL, public+"/connect/link/")
 	for range 2 {
-		shown, err := s.Link(t.Context(), token, "SCANNER")
+		shown, err := s.Link(t.Context(), token, "SCANNER", s.still)
 		require.NoError(t, err, "looking binds nothing")
 		require.Equal(t, "North", shown.Account)
 	}
-	_, err = s.Follow(t.Context(), token, browser, domain.TikTok)
+	_, err = s.Follow(t.Context(), token, browser, domain.TikTok, s.still)
 	require.ErrorContains(t, err, "not for that platform")
-	begun, err := s.Follow(t.Context(), token, browser, domain.Facebook)
+	begun, err := s.Follow(t.Context(), token, browser, domain.Facebook, s.still)
 	require.NoError(t, err)
-	_, err = s.Link(t.Context(), token, "BROWSERTWO")
+	_, err = s.Link(t.Context(), token, "BROWSERTWO", s.still)
 	require.Equal(t, domain.CodeForbidden, domain.CodeOf(err))
-	_, err = s.Follow(t.Context(), token, "BROWSERTWO", domain.Facebook)
+	_, err = s.Follow(t.Context(), token, "BROWSERTWO", domain.Facebook, s.still)
 	require.Equal(t, domain.CodeForbidden, domain.CodeOf(err))
 
-	opened, err := s.Open(t.Context(), strings.TrimPrefix(begun.StartURL, public+"/connect/start/"), browser, nil)
+	opened, err := s.Open(t.Context(), strings.TrimPrefix(begun.StartURL, public+"/connect/start/"), browser, s.still)
 	require.NoError(t, err)
 	require.Equal(t, "Agency", opened.Agency)
 	links, err := s.Links(t.Context(), ofAgency(""), s.still)
@@ -372,7 +373,7 @@ func TestLinkConnectsWithoutALogin(t *testing.T) {
 	require.Len(t, links, 1)
 	_, err = s.RevokeLink(t.Context(), ofAgency(""), made.ID, s.still)
 	require.NoError(t, err)
-	_, err = s.Open(t.Context(), strings.TrimPrefix(begun.StartURL, public+"/connect/start/"), browser, nil)
+	_, err = s.Open(t.Context(), strings.TrimPrefix(begun.StartURL, public+"/connect/start/"), browser, s.still)
 	require.ErrorContains(t, err, "does not work any more", "what it began goes no further")
 	require.Len(t, s.log.Records(domain.TopicOperations), 3, "made, followed, revoked")
 	s.silent(token)
@@ -387,7 +388,7 @@ func TestClientsLinkGoesWithItsMakersRight(t *testing.T) {
 	made, err := s.MakeLink(t.Context(), connect.LinkRequest{ConnectRequester: by, Platforms: []domain.Platform{domain.Facebook}, Days: 1}, s.still)
 	require.NoError(t, err)
 	token := strings.TrimPrefix(made.URL, public+"/connect/link/")
-	begun, err := s.Follow(t.Context(), token, browser, domain.Facebook)
+	begun, err := s.Follow(t.Context(), token, browser, domain.Facebook, s.still)
 	require.NoError(t, err)
 	listed, err := s.Links(t.Context(), by, s.still)
 	require.NoError(t, err)
@@ -395,10 +396,10 @@ func TestClientsLinkGoesWithItsMakersRight(t *testing.T) {
 
 	s.board(true, "analytics")
 	for name, use := range map[string]func() error{
-		"look":   func() error { _, err := s.Link(t.Context(), token, browser); return err },
-		"follow": func() error { _, err := s.Follow(t.Context(), token, browser, domain.Facebook); return err },
+		"look":   func() error { _, err := s.Link(t.Context(), token, browser, s.still); return err },
+		"follow": func() error { _, err := s.Follow(t.Context(), token, browser, domain.Facebook, s.still); return err },
 		"open": func() error {
-			_, err := s.Open(t.Context(), strings.TrimPrefix(begun.StartURL, public+"/connect/start/"), browser, nil)
+			_, err := s.Open(t.Context(), strings.TrimPrefix(begun.StartURL, public+"/connect/start/"), browser, s.still)
 			return err
 		},
 	} {
@@ -411,6 +412,66 @@ func TestClientsLinkGoesWithItsMakersRight(t *testing.T) {
 	s.board(true, "connect")
 	_, err = s.RevokeLink(t.Context(), by, made.ID, s.still)
 	require.NoError(t, err)
+}
+
+// What staff made goes with them: the link opens nothing, binds no browser, and what it began goes no further.
+func TestLinkOfStaffWhoLeftOpensNothing(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.dialog.consent = consent("77", page("1001"))
+	link := func() (token string) {
+		made, err := s.MakeLink(t.Context(), connect.LinkRequest{ConnectRequester: ofAgency(north), Platforms: []domain.Platform{domain.Facebook}, Days: 14}, s.still)
+		require.NoError(t, err)
+		return strings.TrimPrefix(made.URL, public+"/connect/link/")
+	}
+	token, unseen := link(), link()
+	begin := func() (start, state string) {
+		begun, err := s.Follow(t.Context(), token, browser, domain.Facebook, s.still)
+		require.NoError(t, err)
+		start = strings.TrimPrefix(begun.StartURL, public+"/connect/start/")
+		opened, err := s.Open(t.Context(), start, browser, s.still)
+		require.NoError(t, err)
+		u, err := url.Parse(opened.Address)
+		require.NoError(t, err)
+		return start, u.Query().Get("state")
+	}
+	back := func(state string) string {
+		id, err := s.CallBack(t.Context(), connect.CameBack{Platform: domain.Facebook, State: state, Code: "CODE", Cookie: browser}, s.still)
+		require.NoError(t, err)
+		return id
+	}
+	start, state := begin()
+	_, chosenState := begin()
+	choosing := back(chosenState)
+	view, err := s.View(t.Context(), choosing, browser, s.still)
+	require.NoError(t, err)
+	require.Len(t, s.dialog.redeemed, 1)
+	records := len(s.log.Records(domain.TopicOperations))
+
+	s.gone = domain.NewError(domain.CodeForbidden, "gone")
+	for name, use := range map[string]func() error{
+		"look":   func() error { _, err := s.Link(t.Context(), unseen, browser, s.still); return err },
+		"follow": func() error { _, err := s.Follow(t.Context(), unseen, browser, domain.Facebook, s.still); return err },
+		"open":   func() error { _, err := s.Open(t.Context(), start, browser, s.still); return err },
+		"view":   func() error { _, err := s.View(t.Context(), choosing, browser, s.still); return err },
+		"choose": func() error {
+			return s.Choose(t.Context(), choosing, connect.Chosen{Cookie: browser, Pages: []string{"1.0.1001"}, Seen: view.Choice.Seen}, s.still)
+		},
+	} {
+		require.EqualError(t, use(), "not_found: This link does not work any more. Ask whoever sent it for a new one.", name)
+	}
+	done, err := s.kept.Attempt(t.Context(), back(state))
+	require.NoError(t, err)
+	require.Contains(t, done.Outcome.Refused, "does not work any more")
+	require.Len(t, s.dialog.redeemed, 1, "the code is not redeemed")
+	require.Len(t, s.log.Records(domain.TopicOperations), records, "nothing was followed")
+
+	s.gone = nil
+	_, err = s.Link(t.Context(), unseen, "BROWSERTWO", s.still)
+	require.NoError(t, err, "no browser was bound to it")
+	s.gone = domain.NewError(domain.CodeUnavailable, "the directory cannot be asked")
+	_, err = s.Link(t.Context(), unseen, browser, s.still)
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), "it may work again")
 }
 
 func TestReturnAddressIsOursOrConfigured(t *testing.T) {

@@ -64,16 +64,14 @@ func (c *Connect) recordLink(ctx context.Context, l domain.ConnectLink, change s
 	return c.Log.Append(ctx, signed(commands.NewDraft(domain.TopicOperations, l.ParentAccount, event, now), by))
 }
 
-// works judges whether a link may be used now. One that a client user made goes with the user's own right.
-func (c *Connect) works(ctx context.Context, l domain.ConnectLink) error {
+// works judges whether a link may be used now: it goes with the rights of whoever made it. Its holder is not told whether those have ended.
+func (c *Connect) works(ctx context.Context, l domain.ConnectLink, still Still) error {
 	if !l.Open(c.Now()) {
 		return errLinkOver
 	}
-	if l.MadeRole != roleClient {
-		return nil
-	}
-	err := c.clientMay(ctx, l.ParentAccount, l.AccountID, l.MadeBy)
-	if errors.Is(err, ErrClientMayNot) {
+	maker := domain.ConnectRequester{ParentAccount: l.ParentAccount, AccountID: l.AccountID, UserID: l.MadeBy, Role: l.MadeRole}
+	err := c.mayAsk(ctx, maker, still)
+	if domain.CodeOf(err) == domain.CodeForbidden {
 		err = errLinkOver
 	}
 	return err
@@ -119,11 +117,11 @@ type LinkPage struct {
 }
 
 // Link returns a link for its page. Looking binds nothing: mail scanners open links. Errors: not_found, forbidden (another browser's).
-func (c *Connect) Link(ctx context.Context, token, cookie string) (p LinkPage, err error) {
+func (c *Connect) Link(ctx context.Context, token, cookie string, still Still) (p LinkPage, err error) {
 	if p.ConnectLink, err = c.Store.Link(ctx, digest(token)); err != nil {
 		return p, err
 	}
-	if err := c.works(ctx, p.ConnectLink); err != nil {
+	if err := c.works(ctx, p.ConnectLink, still); err != nil {
 		return p, err
 	}
 	p.Mine = p.Followed && slices.Equal(p.Cookie, digest(cookie))
@@ -137,7 +135,14 @@ func (c *Connect) Link(ctx context.Context, token, cookie string) (p LinkPage, e
 
 // Follow binds a link to the browser, unless one holds it, and begins a sign-in at one of its platforms. Errors: as of [Connect.Link] and
 // [Connect.Begin], unprocessable (the platform).
-func (c *Connect) Follow(ctx context.Context, token, cookie string, platform domain.Platform) (Begun, error) {
+func (c *Connect) Follow(ctx context.Context, token, cookie string, platform domain.Platform, still Still) (Begun, error) {
+	l, err := c.Store.Link(ctx, digest(token))
+	if err == nil {
+		err = c.works(ctx, l, still)
+	}
+	if err != nil {
+		return Begun{}, err
+	}
 	now := c.Now()
 	l, first, err := c.Store.FollowLink(ctx, digest(token), digest(cookie), now)
 	if err != nil {
@@ -152,5 +157,5 @@ func (c *Connect) Follow(ctx context.Context, token, cookie string, platform dom
 	if !slices.Contains(l.Platforms, platform) {
 		return Begun{}, errLinkPlatform
 	}
-	return c.Begin(ctx, Request{ConnectRequester: by, Platform: platform}, nil)
+	return c.Begin(ctx, Request{ConnectRequester: by, Platform: platform}, still)
 }

@@ -2,6 +2,7 @@ package assembly
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -58,8 +60,19 @@ func (d *Desk) act(
 	ctx context.Context, c commands.Caller, action domain.OperatorAction, on domain.OperatorTarget, reason domain.Reason,
 	do func(context.Context) (commands.Effect, error),
 ) error {
-	return d.records.Act(ctx, c, domain.OperatorActed{Action: action, Target: on, Reason: reason}, do)
+	return d.records.Act(ctx, c, domain.OperatorActed{Action: action, Target: on, Reason: reason}, func(ctx context.Context) (commands.Effect, error) {
+		effect, err := do(ctx)
+		if pg.IsForbidden(err) {
+			// A process that answers people need not own tables: see package migrations.
+			err = fmt.Errorf("%w (%w)", errNoRight, err)
+		}
+		return effect, err
+	})
 }
+
+// errNoRight says that this process logs in to the database as somebody who may not do what an operator wants.
+var errNoRight = domain.NewError(domain.CodeForbidden, "The service's user of the database has no right to change these tables. Do the same on the "+
+	"command line, with a LEDGERBOARD_DATABASE_URL of a user with the role operator ('ledgerboard migrate --roles').")
 
 // simply is an action of which there is nothing to tell but that it is done.
 func simply(do func(context.Context) error) func(context.Context) (commands.Effect, error) {

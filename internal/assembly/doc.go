@@ -26,6 +26,9 @@
 //	room.go        pools, compared with what the server takes
 //	keep_compacted.go  heartbeats, and contents that are said again
 //	read_back.go   whether the log has forgotten what was erased
+//	epoch.go       whether log, key and database belong together
+//	backup.go backup_known.go  log and brokers for backups; what the database knows beside one that is restored
+//	foreign.go     records that nobody of ours wrote: kept, shown, counted
 //	engines.go     one engine for each projection; Fold, partitions for coming months
 //	desk_looks.go  what operators see of the database alone
 //	desk.go desk_*.go  where operators look and act: look, record, do, record what came of it
@@ -38,6 +41,7 @@
 //	reactors.go    wake-ups from the log
 //	run.go         Follow, Stream
 //	handler.go     the HTTP layer
+//	verify_runs.go verifications that auditors ask for
 //	fetching.go    quotas, clients, collecting and its schedule
 //	connecting.go  sign-ins in a browser
 //	erase_asked.go people who asked a platform to be forgotten

@@ -35,6 +35,12 @@ func (p *Parts) enginesAsIs(ctx context.Context, only ...string) ([]*projections
 	if err != nil {
 		return nil, err
 	}
+	if err := p.needTagKey(p.brokers.value.key); err != nil {
+		return nil, err
+	}
+	if err := p.noteEpoch(ctx, log, kept); err != nil {
+		return nil, err
+	}
 	pauses, topics := vault.NewPauses(kept), p.brokers.value.topics
 	var engines []*projections.Engine
 	for _, projector := range projections.All(PartitionsOf(topics, domain.TopicDashboards)) {

@@ -9,6 +9,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -17,8 +18,10 @@ import (
 const (
 	// askedEvery is how often requests for deletion that nobody ends are taken up again.
 	askedEvery = time.Minute
-	// furtherEvery is how often it is looked whether the tables show what was erased.
-	furtherEvery = 500 * time.Millisecond
+	// furtherApart is the least time between two looks whether the tables show what was erased, and furtherEvery the longest where
+	// they do not move: looking computes ids of all accounts.
+	furtherApart = 500 * time.Millisecond
+	furtherEvery = 15 * time.Second
 	// furtherFor is how long a request is pursued at a time: less than others leave it alone for.
 	furtherFor = 4 * time.Minute
 )
@@ -52,16 +55,42 @@ func (s *Service) eraseAsked(ctx context.Context, kept *vault.Connecting, reques
 	ctx, cancel := context.WithTimeout(ctx, furtherFor)
 	defer cancel()
 	erasing := s.erasing(kept)
+	err := whenMoved(ctx, s.progress.Moved, func() (bool, error) { return erasing.Further(ctx, request) })
+	if err != nil {
+		return fmt.Errorf("request for deletion %s: %w", request.Code, err)
+	}
+	return nil
+}
+
+// ofPeople are the projections that show who was erased, and with them what their posts say.
+var ofPeople = []string{projections.Directory{}.Name(), projections.Contents{}.Name(), projections.Operations{}.Name()}
+
+// whenMoved goes further whenever the tables of people have moved, as [pg.Progress.Moved] tells, until it is done.
+func whenMoved(ctx context.Context, moved func(projection, key string) <-chan struct{}, further func() (done bool, err error)) error {
 	for {
-		done, err := erasing.Further(ctx, request)
-		if err == nil && !done && !pause(ctx, furtherEvery) {
-			err = fmt.Errorf("it is not done within %s: %w", furtherFor, ctx.Err())
+		moves := make([]<-chan struct{}, len(ofPeople)) // taken before looking: none is missed
+		for i, projection := range ofPeople {
+			moves[i] = moved(projection, pg.AnyKey)
 		}
-		if err != nil {
-			return fmt.Errorf("request for deletion %s: %w", request.Code, err)
+		if done, err := further(); err != nil || done {
+			return err
 		}
-		if done {
-			return nil
+		if pause(ctx, furtherApart) {
+			waiting, wake := context.WithTimeout(ctx, furtherEvery-furtherApart)
+			for _, move := range moves {
+				go func() {
+					select {
+					case <-move:
+						wake()
+					case <-waiting.Done():
+					}
+				}()
+			}
+			<-waiting.Done()
+			wake()
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("it is not done within %s: %w", furtherFor, ctx.Err())
 		}
 	}
 }
@@ -70,7 +99,7 @@ func (s *Service) eraseAsked(ctx context.Context, kept *vault.Connecting, reques
 func (s *Service) erasing(kept *vault.Connecting) connect.Erasing {
 	erase := func(order domain.ErasureOrder) commands.ErasePerson {
 		return commands.ErasePerson{
-			Log: s.Log, Kept: vault.NewEraser(s.KeptPool), Earlier: projections.Earlier{Pool: s.engine, DeleteGroup: s.Log.DeleteGroup},
+			Log: s.Log, Kept: vault.NewEraser(s.KeptPool), Earlier: projections.EarlierElsewhere{Earlier: projections.Earlier{Pool: s.engine}},
 			EachPartition: s.Log.EachPartition, Order: order, Now: time.Now,
 		}
 	}
@@ -98,9 +127,8 @@ func (s *Service) erasing(kept *vault.Connecting) connect.Erasing {
 
 // peopleShown tells whether the tables show all that the log has of people, of what their posts say, and of who was erased.
 func (s *Service) peopleShown(ctx context.Context) (bool, error) {
-	needed := []string{projections.Directory{}.Name(), projections.Contents{}.Name(), projections.Operations{}.Name()}
 	for _, engine := range s.engines {
-		if !slices.Contains(needed, engine.Name()) {
+		if !slices.Contains(ofPeople, engine.Name()) {
 			continue
 		}
 		status, err := engine.Status(ctx)

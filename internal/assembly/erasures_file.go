@@ -15,6 +15,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/durable"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -68,11 +69,10 @@ func AppendErasures(path string, lines []domain.ErasedID) (err error) {
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return fmt.Errorf("append to the list of erasures: %w", err)
 	}
-	dir, err := os.Open(filepath.Dir(path)) // the name of a new file
-	if err != nil {
+	if err := durable.SyncDir(filepath.Dir(path)); err != nil { // the name of a new file
 		return fmt.Errorf("append to the list of erasures: %w", err)
 	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return nil
 }
 
 // EraseAgain erases what the list of erasures says and the log still holds, as after a restore. Every start that may fold the log does so

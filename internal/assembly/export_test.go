@@ -25,6 +25,9 @@ func RunReactors(ctx context.Context, log *eventlog.Log, updates *commands.Dashb
 	return s.runReactors(ctx)
 }
 
+// Remembered is a probe that looks once for all who ask at a time.
+var Remembered = remembered
+
 // Silent is what readiness says of sources without figures.
 var Silent = silent
 
@@ -33,6 +36,9 @@ func SilentCollector(of func() []collect.Silence) prometheus.Collector { return 
 
 // PeopleOf judges people by tables that a monitor looks at.
 func PeopleOf(m *Monitor) api.PeopleDirectory { return people{monitor: m} }
+
+// WhenMoved goes further as requests for deletion do.
+var WhenMoved = whenMoved
 
 // ErasuresRead reads the list of erasures as whoever takes what a main application tells does.
 func ErasuresRead(path string) func() (domain.Erasures, error) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -48,7 +49,7 @@ type Fault struct {
 }
 
 func (f Fault) unavailable() error {
-	e := domain.NewError(domain.CodeUnavailable, "%s.", f.Reason)
+	e := domain.NewError(domain.CodeUnavailable, "%s. Nothing was changed.", f.Reason)
 	e.RetryAfter = 2
 	return e
 }
@@ -63,10 +64,15 @@ func unfit(f Fault) bool {
 
 // awayFor says who does not answer.
 func awayFor(err error) *Fault {
-	if errors.Is(err, projections.ErrNoLog) {
+	switch {
+	case errors.Is(err, projections.ErrNoLog):
 		return &Fault{Class: ClassBrokers, Reason: "The brokers do not answer"}
+	case pg.IsMissing(err):
+		return &Fault{Class: ClassDatabase, Reason: "Tables of this service are gone from the database. An operator must bring them back, " +
+			"or start every process again: a start makes tables that are gone anew from the log"}
+	default:
+		return &Fault{Class: ClassDatabase, Reason: "The database does not answer"}
 	}
-	return &Fault{Class: ClassDatabase, Reason: "The database does not answer"}
 }
 
 // faultsOf are those of one projection, what matters most first; it needs the lock.
@@ -109,6 +115,8 @@ func (m *Monitor) unmade(s projections.Status) string {
 			}
 		}
 		return "cannot be read yet: no process builds it for this version of the program. Start one with the role projector"
+	case m.missing(s) > 0 && astray(s) != "": // as when the log lost what the tables had not folded
+		return fmt.Sprintf("cannot be read: it lacks %d events of the log and ", m.missing(s)) + astray(s)
 	case m.missing(s) > 0:
 		return fmt.Sprintf("is catching up with the log (%d events to go). Try again shortly", m.missing(s))
 	default:

@@ -4,9 +4,12 @@ import (
 	"net/http"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
@@ -20,12 +23,21 @@ type HandlerConfig struct {
 	LocalDirectory bool
 	Withdrawn      *api.Withdrawn // subjects who may not; nil: nobody
 	Metrics        http.Handler   // behind /metrics; nil: no such route
+
+	// CheckpointKeys returns the public keys of checkpoints, and is asked with every proof: the signer may make its key known later. No
+	// function, or nil from it: none is known, and nothing is proved over HTTP.
+	CheckpointKeys func() (note.Verifiers, error)
+	// CheckpointFile has checkpoints outside of the log; nil: none.
+	CheckpointFile *proof.File
+	// CheckpointEvery is how often the service signs; an older newest checkpoint is a finding, see [proof.VerifyConfig]. 0: its age is not looked at.
+	CheckpointEvery time.Duration
 }
 
 // Handler puts the HTTP layer together.
 func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 	told := readmodels.ToldEntities{Pool: s.ReadPool, Registry: s.events, Progress: s.progress}
 	erasures := &erasuresRead{path: s.settings.Erasures}
+	prover := proof.NewProver(s.Log, c.CheckpointKeys, c.CheckpointFile)
 	deps := api.Deps{
 		Config:            c.HTTP,
 		Authenticator:     c.Authenticator,
@@ -40,8 +52,10 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Analytics:         &analytics.Analytics{Pool: s.ReadPool, Past: s.ReadPool.AsOf},
 		Entities:          &readmodels.Entities{Pool: s.ReadPool},
 		Audit: &api.AuditDeps{
-			History: &readmodels.History{Pool: s.ReadPool},
-			Records: &commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger},
+			History:  &readmodels.History{Pool: s.ReadPool},
+			Records:  &commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger},
+			Proofs:   prover,
+			Verifier: s.verifies.By(proof.NewChecker(prover, c.CheckpointEvery, time.Now)),
 		},
 		Directory: &api.DirectoryDeps{
 			Feed: commands.FeedDirectory{

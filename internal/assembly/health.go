@@ -7,7 +7,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
@@ -17,6 +20,7 @@ import (
 
 // Health is what every process tells of itself, whatever its roles.
 func (s *Service) Health() api.Health {
+	takesRecords := remembered(func(ctx context.Context) error { return s.Log.TakesRecords(ctx, domain.TopicDashboards) })
 	checks := []api.Check{
 		{Name: "process", Probe: func(context.Context) error {
 			if s.stopping.Load() {
@@ -25,9 +29,11 @@ func (s *Service) Health() api.Health {
 			return nil
 		}},
 		{Name: "log", Probe: func(ctx context.Context) error {
-			_, _, err := s.Log.Ranges(ctx, domain.TopicDashboards)
-			if err = s.answers(ctx, "log", "the brokers do not answer", err); err != nil {
-				return &api.DegradedError{Reason: err.Error()}
+			if err := takesRecords(ctx); err != nil {
+				if known, ok := errors.AsType[*domain.Error](err); ok {
+					return &api.DegradedError{Reason: known.Message}
+				}
+				return &api.DegradedError{Reason: s.answers(ctx, "log", "the brokers do not answer", err).Error()}
 			}
 			if s.topics.Unsafe() {
 				return &api.DegradedError{Reason: "a topic is not safe: 'ledgerboard log' says what is wrong and what to do", Writes: true}
@@ -52,8 +58,53 @@ func (s *Service) Health() api.Health {
 		checks = append(checks, api.Check{Name: "figures of the platforms", Probe: func(context.Context) error { return silent(s.Fetcher.Collect.Silent()) }})
 	}
 	return api.Health{
-		Checks: checks, Paused: s.paused, Readings: s.readings,
+		Checks: checks, Paused: s.paused, Readings: s.readings, Foreign: func() []api.ForeignHealth { return foreignHealth(s.Log.ForeignCounts()) },
 		Projections: func() []api.ProjectionHealth { return projectionsHealth(s.Monitor.snapshot()) },
+	}
+}
+
+const (
+	// probedFor is how long the answer of a probe is good for: /readyz needs no token, and each look costs every broker a request.
+	probedFor = time.Second
+	// probeTime bounds a look, which does not end with the request that began it: others wait for it too.
+	probeTime = 2 * time.Second
+)
+
+// remembered looks once for all who ask at a time, and not again for a moment.
+func remembered(probe func(context.Context) error) func(context.Context) error {
+	var (
+		asking singleflight.Group
+		mu     sync.Mutex
+		found  error
+		at     time.Time
+	)
+	last := func() (known bool, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return !at.IsZero() && time.Since(at) < probedFor, found
+	}
+	return func(ctx context.Context) error {
+		if known, err := last(); known {
+			return err
+		}
+		look := asking.DoChan("", func() (any, error) {
+			if known, err := last(); known { // found between the look above and this one
+				return nil, err
+			}
+			bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTime)
+			defer cancel()
+			err := probe(bounded)
+			mu.Lock()
+			defer mu.Unlock()
+			found, at = err, time.Now()
+			return nil, err
+		})
+		select {
+		case result := <-look:
+			return result.Err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 

@@ -33,9 +33,10 @@ func (s *Service) keepCompacted(ctx context.Context) {
 func (s *Service) KeepCompacted(ctx context.Context, now time.Time) (again time.Duration, err error) {
 	beat := s.Log.Beat(ctx, now, eventlog.HeartbeatEvery)
 	said, unsaid := s.sayAgain(ctx)
+	erased, unerased := s.eraseTextsAgain(ctx)
 	told, untold := s.tellAgain(ctx)
-	err = errors.Join(beat, unsaid, untold)
-	if err == nil && max(said, told) >= readmodels.MostCovered {
+	err = errors.Join(beat, unsaid, unerased, untold)
+	if err == nil && max(said, erased, told) >= readmodels.MostCovered {
 		return keepCompactedSoon, nil
 	}
 	return keepCompactedEvery, err
@@ -49,6 +50,17 @@ func (s *Service) sayAgain(ctx context.Context) (int, error) {
 	}
 	s.settings.Logger.WarnContext(ctx, "records that do not count lie over what posts say: what counts is appended again", "posts", len(covered))
 	return len(covered), s.Log.AppendBulk(ctx, commands.SayAgain(covered))
+}
+
+// eraseTextsAgain appends erasures of all texts of an account once more that another record covers, and tells how many. A rebuild that finds
+// one no more would show what was said before it and comes late.
+func (s *Service) eraseTextsAgain(ctx context.Context) (int, error) {
+	covered, err := readmodels.Contents{Pool: s.ReadPool}.CoveredErasures(ctx)
+	if err != nil || len(covered) == 0 {
+		return 0, err
+	}
+	s.settings.Logger.WarnContext(ctx, "records that do not count lie over erasures of texts: what counts is appended again", "erasures", len(covered))
+	return len(covered), s.Log.AppendBulk(ctx, commands.EraseTextsAgain(covered, s.Log.EachPartition))
 }
 
 // tellAgain appends entities and erasures once more that another record covers, and tells how many.

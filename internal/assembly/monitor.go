@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -39,6 +40,7 @@ type Monitor struct {
 	statuses []projections.Status
 	faults   [][]Fault // of each of statuses
 	away     *Fault    // why nothing newer was seen; nil when the last look saw all
+	gone     bool      // away, because tables are gone that whatever is read rests on
 	seen     time.Time
 	// targets are the ends of the log as they were first seen, by projection and partition: before they
 	// are folded, what was appended while this process was away does not show yet. A projection that was there once
@@ -92,12 +94,12 @@ func (m *Monitor) Look(ctx context.Context) {
 	defer m.mu.Unlock()
 	if err != nil {
 		if ctx.Err() == nil {
-			m.away = awayFor(err)
+			m.away, m.gone = awayFor(err), pg.IsMissing(err)
 			m.tell(ctx, err)
 		}
 		return
 	}
-	m.statuses, m.seen, m.away = statuses, time.Now(), nil
+	m.statuses, m.seen, m.away, m.gone = statuses, time.Now(), nil, false
 	if m.targets == nil {
 		m.targets = endsOf(statuses)
 	}
@@ -159,12 +161,15 @@ func (m *Monitor) missing(s projections.Status) int64 {
 
 // MayRead says why one of the named projections (none: every one) cannot be read yet; nil when all can.
 // What was made once can be read also while the brokers are away or an operator has stopped it: it is
-// old then, and says as of when it is.
+// old then, and says as of when it is. Tables that are gone do not come back by themselves: whoever reads hears what mends it.
 func (m *Monitor) MayRead(names ...string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.seen.IsZero() {
-		return errNotSeen()
+	switch {
+	case m.gone:
+		return m.away.unavailable()
+	case m.seen.IsZero():
+		return m.unseen()
 	}
 	return m.first(unreadable, names)
 }
@@ -175,7 +180,7 @@ func (m *Monitor) MayCommand(names ...string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if time.Since(m.seen) > StaleAfter {
-		return errNotSeen()
+		return m.unseen()
 	}
 	return m.first(unfit, names)
 }
@@ -209,7 +214,7 @@ func (m *Monitor) MayWrite() error {
 	case m.away != nil:
 		return m.away.unavailable()
 	case m.seen.IsZero():
-		return errNotSeen()
+		return m.unseen()
 	}
 	return m.first(func(f Fault) bool { return unfit(f) || f.Class == ClassPaused }, []string{projections.Dashboards{}.Name()})
 }
@@ -217,8 +222,12 @@ func (m *Monitor) MayWrite() error {
 // Made is closed once every projection may be read.
 func (m *Monitor) Made() <-chan struct{} { return m.made }
 
-func errNotSeen() error {
-	e := domain.NewError(domain.CodeUnavailable, "The state of the read models is not known yet.")
+// unseen says why the state of the read models is not known; it needs the lock.
+func (m *Monitor) unseen() error {
+	if m.away != nil {
+		return m.away.unavailable()
+	}
+	e := domain.NewError(domain.CodeUnavailable, "The state of the read models is not known yet. Nothing was changed. Try again shortly.")
 	e.RetryAfter = 1
 	return e
 }

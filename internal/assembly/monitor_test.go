@@ -2,7 +2,6 @@ package assembly_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -10,10 +9,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -69,6 +70,26 @@ func TestStoppedPartitionIsUnfit(t *testing.T) {
 	require.NoError(t, look(t, liveModel("dashboards", 3, 3)).MayCommand())
 }
 
+// A log that lost records which the tables had not folded is not caught up with by waiting: reads and changes hear what happened, and
+// that somebody must mend it, not that they may try again shortly. Once it is mended, all is well without a restart.
+func TestTruncatedLogIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	model := liveModel("dashboards", 3, 9)
+	model.status.Partitions[0].Stopped = eventlog.ErrBelowStart.Error()
+	m := look(t, model)
+	for _, err := range []error{m.MayRead("dashboards"), m.MayCommand("dashboards")} {
+		require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+		require.ErrorContains(t, err, "it lacks 6 events of the log")
+		require.ErrorContains(t, err, "records after the checkpoint are gone")
+		require.ErrorContains(t, err, "An operator must mend that")
+		require.NotContains(t, err.Error(), "Try again shortly")
+	}
+	model.status = liveModel("dashboards", 9, 9).status
+	m.Look(t.Context())
+	require.NoError(t, m.MayRead("dashboards"))
+	require.NoError(t, m.MayCommand("dashboards"))
+}
+
 // What one projection suffers says nothing about the others.
 func TestProblemsAreThoseOfTheNamed(t *testing.T) {
 	t.Parallel()
@@ -96,13 +117,38 @@ func TestBrokersAwayStopCommandsOnly(t *testing.T) {
 		m := assembly.NewMonitor([]*fakeModel{model}, quietly)
 		require.Error(t, m.MayRead(), "nothing was seen yet")
 		m.Look(t.Context())
-		model.err = errors.New("no broker answers")
+		model.err = fmt.Errorf("%w: dial", projections.ErrNoLog)
 		m.Look(t.Context())
 		require.NoError(t, m.MayCommand("dashboards"))
 		time.Sleep(assembly.StaleAfter + time.Second) // of the bubble's clock
 		m.Look(t.Context())
-		require.ErrorContains(t, m.MayCommand("dashboards"), "not known")
+		require.EqualError(t, m.MayCommand("dashboards"), "unavailable: The brokers do not answer. Nothing was changed.")
 		require.NoError(t, m.MayRead())
+	})
+}
+
+// Who is refused hears what happened and what mends it, however long it lasts: tables that somebody dropped come back with a
+// start, and nobody waits for a state that will never be known.
+func TestTablesThatAreGoneAreNamed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		model := liveModel("dashboards", 5, 5)
+		gone := fmt.Errorf("read pointer: %w", &pgconn.PgError{Code: "42P01"})
+		started := look(t, model)
+		model.err = gone
+		startedWithout := look(t, model)
+		started.Look(t.Context())
+		time.Sleep(time.Hour) // of the bubble's clock
+		for _, err := range []error{started.MayRead(), started.MayCommand("dashboards"), started.MayWrite(), startedWithout.MayRead(), startedWithout.MayCommand()} {
+			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+			require.ErrorContains(t, err, "are gone from the database")
+			require.ErrorContains(t, err, "start every process again")
+		}
+		require.Contains(t, started.Reason("dashboards"), "are gone")
+		model.err = nil
+		started.Look(t.Context())
+		require.NoError(t, started.MayCommand(), "no restart is needed when they are back")
+		require.NoError(t, started.MayRead())
 	})
 }
 

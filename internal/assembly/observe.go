@@ -17,7 +17,7 @@ func (s *Service) observe() (err error) {
 	connections := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "ledgerboard_notice_connections", Help: "Open connections that listen for notices, Socket.IO and event streams.",
 	}, func() float64 { return float64(s.streams.NoticeListeners()) })
-	collectors := []prometheus.Collector{projectionCollector{s.Monitor}, connections}
+	collectors := []prometheus.Collector{projectionCollector{s.Monitor}, connections, foreignCollector{s.Log}}
 	if s.Fetcher != nil {
 		collectors = append(collectors, silentCollector{s.Fetcher.Collect.Silent})
 	}
@@ -100,7 +100,7 @@ type TopicsHealth struct {
 func ObserveTopics(registry prometheus.Registerer, logger *slog.Logger) (*TopicsHealth, error) {
 	gauge := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "ledgerboard_topics_unsafe",
-		Help: "1 while a topic's settings would let the log forget or split, or a record lies in a wrong partition; 'ledgerboard log' says what to do.",
+		Help: "1 while a topic's settings would let the log forget or split; 'ledgerboard log' says what to do.",
 	})
 	if err := registry.Register(gauge); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)

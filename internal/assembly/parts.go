@@ -36,6 +36,7 @@ type Parts struct {
 	database               part[string]
 	log                    part[*eventlog.Log]
 	unsafe                 error // what the check of the log found at its opening
+	sameLogSeen            bool  // log and database were compared and belong together
 	tables                 part[*projections.Readers]
 	looks                  part[*Looks]
 	platforms              part[network]
@@ -99,11 +100,17 @@ func Topics() ([]eventlog.TopicSpec, error) {
 type brokers struct {
 	addrs  []string
 	topics []eventlog.TopicSpec
+	key    eventlog.TagKey
 }
 
 func (p *Parts) openBrokers(ctx context.Context) (brokers, error) {
 	return p.brokers.get(func() (b brokers, err error) {
 		b.addrs = p.settings.Brokers
+		if p.settings.TagKeys != "" {
+			if b.key, err = eventlog.ParseTagKeys(p.settings.TagKeys); err != nil {
+				return b, fmt.Errorf("LEDGERBOARD_TAG_KEYS: %w", err)
+			}
+		}
 		if b.topics, err = Topics(); err != nil || len(b.addrs) > 0 {
 			return b, err
 		}
@@ -112,8 +119,30 @@ func (p *Parts) openBrokers(ctx context.Context) (brokers, error) {
 			return b, err
 		}
 		p.Add(stop)
-		return brokers{addrs, eventlog.OnOneBroker(b.topics, settings)}, nil
+		if b.key, err = p.embeddedKey(b.key); err != nil { // the broker's lock is held: nobody else makes one
+			return b, err
+		}
+		b.addrs, b.topics = addrs, eventlog.OnOneBroker(b.topics, settings)
+		return b, nil
 	})
+}
+
+// embeddedKey is the key of the log in the data directory: the one that is kept there goes before the given one, which a shell may still have
+// from another log.
+func (p *Parts) embeddedKey(given eventlog.TagKey) (eventlog.TagKey, error) {
+	text, err := p.settings.Embedded.TagKey(p.settings.TagKeys, !p.settings.Existing)
+	if err != nil || text == "" {
+		return eventlog.TagKey{}, err
+	}
+	key, err := eventlog.ParseTagKeys(text)
+	if err != nil {
+		return key, fmt.Errorf("read the tag key of the data directory: %w", err)
+	}
+	if !given.IsZero() && given.ID() != key.ID() {
+		p.settings.Logger.Warn("LEDGERBOARD_TAG_KEYS is of another log: the key counts that the data directory keeps",
+			"given", given.ID(), "kept", key.ID())
+	}
+	return key, nil
 }
 
 // Brokers are the addresses of the brokers.
@@ -126,6 +155,9 @@ func (p *Parts) Brokers(ctx context.Context) ([]string, error) {
 func (p *Parts) DatabaseURL(ctx context.Context) (string, error) {
 	return p.database.get(func() (string, error) {
 		if p.settings.DatabaseURL != "" {
+			if open := pg.InTheOpen(p.settings.DatabaseURL); open != "" {
+				p.settings.Logger.WarnContext(ctx, open)
+			}
 			return p.settings.DatabaseURL, nil
 		}
 		url, ended, stop, err := p.settings.Embedded.StartPostgres(ctx)
@@ -159,14 +191,19 @@ func (p *Parts) Log(ctx context.Context) (*eventlog.Log, error) {
 
 // logAsIs takes unsafe topics too, for operators: they must be able to look at a log that is wrong, and to act.
 func (p *Parts) logAsIs(ctx context.Context) (*eventlog.Log, error) {
-	return p.log.get(func() (*eventlog.Log, error) {
+	log, err := p.log.get(func() (*eventlog.Log, error) {
 		b, err := p.openBrokers(ctx)
 		if err != nil {
 			return nil, err
 		}
+		if !p.settings.Existing {
+			if err := p.needTagKey(b.key); err != nil {
+				return nil, err
+			}
+		}
 		log, err := eventlog.Open(ctx, eventlog.Config{
 			Brokers: b.addrs, Topics: b.topics, TLS: p.settings.TLS, SASL: p.settings.SASL, Existing: p.settings.Existing,
-			Registry: p.events, Logger: p.settings.Logger,
+			Registry: p.events, Logger: p.settings.Logger, TagKey: b.key, KnownEpoch: p.knownEpoch,
 			Unsafe: func(findings error) { p.unsafe = findings },
 		})
 		if err != nil {
@@ -175,6 +212,10 @@ func (p *Parts) logAsIs(ctx context.Context) (*eventlog.Log, error) {
 		p.Add(log.Close)
 		return log, nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return log, p.sameLog(ctx)
 }
 
 // Migrate brings all schemas to this version: what every start does first. Where they are, it needs no
@@ -226,13 +267,17 @@ func (p *Parts) Tables(ctx context.Context) (*projections.Readers, error) {
 // Engine is what the projections' engine keeps of itself: schema lb_engine.
 func (p *Parts) Engine(ctx context.Context) (*pgxpool.Pool, error) {
 	return p.pool(ctx, &p.engine, func(url string) (*pgxpool.Pool, error) {
-		return pg.Open(ctx, pg.Config{URL: url, SearchPath: []string{migrations.Engine}, Name: "engine", MaxConns: engineConns, AsyncCommit: true})
+		return projections.OpenEnginePool(ctx, url, engineConns)
 	})
 }
 
 // Vault is what the log must not hold: schema kept.
 func (p *Parts) Vault(ctx context.Context) (*pgxpool.Pool, error) {
-	return p.pool(ctx, &p.vault, func(url string) (*pgxpool.Pool, error) { return vault.Open(ctx, url) })
+	pool, err := p.pool(ctx, &p.vault, func(url string) (*pgxpool.Pool, error) { return vault.Open(ctx, url) })
+	if err != nil {
+		return nil, err
+	}
+	return pool, p.sameLog(ctx)
 }
 
 // fetchStates is the same schema for what fetchers note all the time, and may lose the last of in a crash.

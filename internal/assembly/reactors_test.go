@@ -15,6 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
@@ -73,7 +74,7 @@ func onePartition(t *testing.T) *eventlog.Log {
 	for i := range topics {
 		topics[i].Partitions = 1
 	}
-	log, err := eventlog.Open(t.Context(), eventlog.Config{Brokers: cluster.ListenAddrs(), Topics: topics})
+	log, err := eventlog.Open(t.Context(), eventlog.Config{Brokers: cluster.ListenAddrs(), Topics: topics, TagKey: tags.Key()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, log.Close()) })
 	return log

@@ -23,6 +23,8 @@ func (s *Service) Follow(ctx context.Context) error {
 				Pool: s.engine, Release: s.config.Release, Roles: s.config.Roles, Folds: s.folds, Logger: s.settings.Logger,
 			})
 		},
+		s.keepForeign,
+		s.verifies.Run,
 		func(ctx context.Context) { s.Log.RunChecks(ctx, 0, s.topics.Checked) },
 	} {
 		group.Go(func() error { loop(ctx); return nil })
@@ -36,6 +38,11 @@ func (s *Service) folds() (names []string) {
 		names = append(names, engine.Folds()...)
 	}
 	return names
+}
+
+// Holding are the processes that have a role now.
+func (s *Service) Holding(ctx context.Context, role string) ([]string, error) {
+	return projections.Holding(ctx, s.engine, role)
 }
 
 // pause waits; it tells whether ctx goes on.

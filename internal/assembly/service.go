@@ -67,6 +67,7 @@ type Service struct {
 	operators  *Desk
 	engines    []*projections.Engine
 	streams    *stream.Hub
+	verifies   *VerifyRuns
 	ticketKey  []byte
 	asked      chan struct{}    // somebody asked a platform to be forgotten
 	mainApp    *api.MainAppDeps // nil without Config.Reach
@@ -97,6 +98,7 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 		return nil, err
 	}
 	s.openStreams()
+	s.verifies = NewVerifyRuns(time.Now, s.settings.Logger)
 	if c.Fetch != nil {
 		fetch := *c.Fetch
 		fetch.Schedule.Ready = s.fetchable

@@ -24,6 +24,7 @@ type Settings struct {
 	FoldConns   int32      // that each generation may hold that this process folds; 0: [projections.DefaultFoldConns]
 	RebuildDisk int64      // bytes that a rebuild may need; 0: four fifths of what is free, where that is known
 	Erasures    string     // file of the list of erasures; "": there is none
+	TagKeys     string     // as LEDGERBOARD_TAG_KEYS has them; a key that the embedded broker keeps goes before. None: the log can only be looked at
 	SecretsKeys vault.Keys // that seal tokens and password hashes
 	// NoSubscriptions says that accounts are read and connected without a subscription.
 	NoSubscriptions bool
@@ -40,6 +41,11 @@ type Embedded interface {
 	// StartBroker also returns the settings of topics that go before those of the deployment: it must never
 	// compact or expire.
 	StartBroker(ctx context.Context) (addrs []string, topicSettings map[string]string, stop func() error, err error)
+	// HasPostgres tells whether a database was ever started there.
+	HasPostgres() bool
+	// TagKey returns the key of the broker's log, as LEDGERBOARD_TAG_KEYS has it, while the broker runs. Where none is kept there, the given one
+	// is, or for "" a new one; without create, and for a log that was begun already, the given one is returned and not kept.
+	TagKey(given string, create bool) (string, error)
 	// StartPostgres also returns a channel that is closed when the server has ended.
 	StartPostgres(ctx context.Context) (url string, ended <-chan struct{}, stop func() error, err error)
 }

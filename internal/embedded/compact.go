@@ -18,6 +18,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/ledgerboard/ledgerboard/internal/durable"
 )
 
 // Below a broker's data directory: the log; the copy that is compacted; the log that a compacted one has replaced.
@@ -108,7 +110,7 @@ func settleLog(dir string) error {
 	if err := errors.Join(os.RemoveAll(filepath.Join(dir, copyDirName)), os.RemoveAll(before)); err != nil {
 		return fmt.Errorf("remove what a compaction left: %w", err)
 	}
-	return syncDir(dir)
+	return durable.SyncDir(dir)
 }
 
 // replaceLog puts the copy in the place of the log, and says whether it is there. Every file of the copy is on disk before its name is.
@@ -118,7 +120,7 @@ func replaceLog(dir string) (replaced bool, err error) {
 		if err != nil {
 			return err
 		}
-		return syncDir(path)
+		return durable.SyncDir(path)
 	})
 	if err != nil {
 		return false, fmt.Errorf("sync the compacted log: %w", err)
@@ -126,13 +128,13 @@ func replaceLog(dir string) (replaced bool, err error) {
 	if err := os.Rename(logDir, before); err != nil {
 		return false, fmt.Errorf("set the log aside: %w", err)
 	}
-	if err := syncDir(dir); err != nil {
+	if err := durable.SyncDir(dir); err != nil {
 		return false, errors.Join(fmt.Errorf("set the log aside: %w", err), os.Rename(before, logDir))
 	}
 	if err := os.Rename(copied, logDir); err != nil {
 		return false, errors.Join(fmt.Errorf("put the compacted log in its place: %w", err), os.Rename(before, logDir))
 	}
-	if err := syncDir(dir); err != nil { // the log that was stays: until the name is on disk, a power cut may bring it back
+	if err := durable.SyncDir(dir); err != nil { // the log that was stays: until the name is on disk, a power cut may bring it back
 		return true, fmt.Errorf("sync the name of the compacted log: %w", err)
 	}
 	if err := os.RemoveAll(before); err != nil {

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/ledgerboard/ledgerboard/internal/durable"
 )
 
 // initCluster makes the cluster beside its place and moves it there when it is whole: a kill in the middle leaves
@@ -34,7 +36,7 @@ func (p *Postgres) initCluster(ctx context.Context) error {
 	if err := os.Rename(staging, data); err != nil {
 		return fmt.Errorf("move the new cluster to its place: %w", err)
 	}
-	return syncDir(p.home.dir)
+	return durable.SyncDir(p.home.dir)
 }
 
 // stagingSuffix ends the name of a cluster in the making, before what makes it this attempt's own.
@@ -93,15 +95,4 @@ func (p *Postgres) passwordForServer() (string, error) {
 		return "", err
 	}
 	return path, p.acct.own(path)
-}
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("open %s: %w", dir, err)
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("sync %s: %w", dir, err)
-	}
-	return nil
 }

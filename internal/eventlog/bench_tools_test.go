@@ -9,6 +9,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
 // What brokers do after they answered can only be asked for again and again.
@@ -69,6 +73,21 @@ func (b *bench) recreate(t testing.TB, topic string) {
 		}, awaitTime, awaitTick)
 		b.awaitPartitions(t, topic, int(spec.Partitions))
 	}
+}
+
+// forge is a draft's record as a holder of the key would produce it.
+func (b *bench) forge(t testing.TB, d domain.Draft) kgo.Record {
+	t.Helper()
+	return b.forgeFor(t, b.Epoch().Log, d)
+}
+
+// forgeFor is the same for a log with another id.
+func (b *bench) forgeFor(t testing.TB, log eventlog.LogID, d domain.Draft) kgo.Record {
+	t.Helper()
+	r, err := b.Codec().Encode(d)
+	require.NoError(t, err)
+	r = eventlog.NewTagger(tags.Key(), log).Tag(r)
+	return kgo.Record{Key: r.Key, Value: r.Value, Headers: r.Headers}
 }
 
 // produce writes past the log's own checks.

@@ -22,8 +22,10 @@ const (
 	Effective Verdict = iota + 1
 	// Stale: a lost race or a duplicate. It is skipped and counted.
 	Stale
-	// Broken: what no honest writer can produce. The stream is parked.
+	// Broken: a gap or a fork, which no honest writer can produce. The stream is parked.
 	Broken
+	// Foreign: malformed, or in another partition than its key's. It counts for nothing, whatever its version.
+	Foreign
 )
 
 // String returns the verdict's name in lower case.
@@ -35,6 +37,8 @@ func (v Verdict) String() string {
 		return "stale"
 	case Broken:
 		return "broken"
+	case Foreign:
+		return "foreign"
 	default:
 		return fmt.Sprintf("verdict(%d)", int(v))
 	}
@@ -99,8 +103,9 @@ func headerValue(headers []Header, name string) []byte {
 // is empty for Effective.
 //
 // A malformed record (a ce_ header missing, repeated, empty or of a wrong form, an empty key or
-// value, the wrong partition) is Broken whatever its version: no honest writer makes one, and taking
-// it for a lost race would hide the tampering.
+// value) or one in the wrong partition is Foreign whatever its version: nobody of ours writes one, and
+// if it broke the chain, a copy of a genuine record would lock an agency out. The tag is not looked at
+// here: what [Log.Follow] and [Log.Scan] hand out has a good one.
 func Judge(head domain.StreamHead, r Record, partitions int32) (Verdict, domain.StreamHead, string) {
 	if next, ok := judgePlainly(head, r, partitions); ok {
 		return Effective, next, ""
@@ -118,18 +123,18 @@ func predecessor(head domain.StreamHead, r Record) [hashSize]byte {
 
 // judgeFully is the verdict with its reason.
 func judgeFully(head domain.StreamHead, r Record, partitions int32) (Verdict, domain.StreamHead, string) {
-	broken := func(format string, args ...any) (Verdict, domain.StreamHead, string) {
-		return Broken, head, fmt.Sprintf(format, args...)
-	}
 	if len(r.Key) == 0 || len(r.Value) == 0 {
-		return broken("the key or the value is empty")
+		return Foreign, head, "the key or the value is empty"
 	}
 	if want := PartitionOf(r.Key, partitions); r.Partition != want {
-		return broken("the record lies in partition %d, its key belongs to %d", r.Partition, want)
+		return Foreign, head, fmt.Sprintf("the record lies in partition %d, its key belongs to %d", r.Partition, want)
 	}
 	e, err := parseEnvelope(r.Headers, true, false)
 	if err != nil {
-		return broken("%s", err)
+		return Foreign, head, err.Error()
+	}
+	broken := func(format string, args ...any) (Verdict, domain.StreamHead, string) {
+		return Broken, head, fmt.Sprintf(format, args...)
 	}
 	if e.Chain.Version <= head.Version {
 		return Stale, head, fmt.Sprintf("version %d, the head has %d", e.Chain.Version, head.Version)

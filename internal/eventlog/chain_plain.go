@@ -26,17 +26,11 @@ func judgePlainly(head domain.StreamHead, r Record, partitions int32) (domain.St
 	next := domain.StreamHead{Version: head.Version + 1}
 	var number [20]byte
 	version := strconv.AppendInt(number[:0], next.Version, 10)
-	var p plainHeaders
 	prev := predecessor(head, r)
-	hex.Encode(p.prev[:], prev[:])
-	last := ""
-	for _, h := range r.Headers {
-		if h.Key <= last || !p.take(h, version) {
-			return head, false
-		}
-		last = h.Key
-	}
-	if p.seen != plainAll || head.Version > 0 && !p.time.After(head.Time) {
+	var named [2 * hashSize]byte
+	hex.Encode(named[:], prev[:])
+	p, ok := readPlainly(r.Headers)
+	if !ok || p.seen != plainAll || !bytes.Equal(p.version, version) || !bytes.Equal(p.prev, named[:]) || head.Version > 0 && !p.time.After(head.Time) {
 		return head, false
 	}
 	buffer := chainBuffers.Get().(*[]byte)
@@ -53,21 +47,56 @@ const (
 	plainSource
 	plainType
 	plainTime
-	plainContentType
 	plainVersion
 	plainPrev
+	plainContentType
 	plainAll = 1<<iota - 1
 )
 
-// plainHeaders collects what a record's headers say.
-type plainHeaders struct {
-	prev [2 * hashSize]byte // that the record must name, in hex
-	seen int
-	time time.Time
+// isPlainEnvelope sees at once that the headers are an envelope: it says yes only where [parseEnvelope] finds no error.
+func isPlainEnvelope(headers []Header, chained, tombstone bool) bool {
+	p, ok := readPlainly(headers)
+	want := plainAll
+	if !chained {
+		want &^= plainVersion | plainPrev
+	}
+	if tombstone {
+		want &^= plainContentType
+		p.seen &^= plainContentType
+	}
+	if !ok || p.seen != want {
+		return false
+	}
+	if !chained {
+		return true
+	}
+	number, err := strconv.ParseInt(string(p.version), 10, 64)
+	var canonical [20]byte
+	var prev [hashSize]byte
+	return err == nil && number > 0 && bytes.Equal(strconv.AppendInt(canonical[:0], number, 10), p.version) && decodeHash(&prev, p.prev)
 }
 
-// take looks at one header of a record that must have the version; false when it is not plainly right.
-func (p *plainHeaders) take(h Header, version []byte) bool {
+// readPlainly reads headers that stand strictly in order; false when one is not plainly right.
+func readPlainly(headers []Header) (p plainHeaders, ok bool) {
+	last := ""
+	for _, h := range headers {
+		if h.Key <= last || !p.take(h) {
+			return p, false
+		}
+		last = h.Key
+	}
+	return p, true
+}
+
+// plainHeaders collects what a record's headers say.
+type plainHeaders struct {
+	seen          int
+	time          time.Time
+	version, prev []byte // as the chain's headers have them
+}
+
+// take looks at one header; false when it is not plainly right.
+func (p *plainHeaders) take(h Header) bool {
 	if !strings.HasPrefix(h.Key, headerPrefix) && h.Key != headerContentType {
 		return true
 	}
@@ -86,17 +115,18 @@ func (p *plainHeaders) take(h Header, version []byte) bool {
 		p.seen |= plainType
 	case headerTime:
 		p.seen |= plainTime
-		whole := len(h.Value) == len(timeLayout) && h.Value[len(h.Value)-1] == 'Z' // six digits, UTC
-		return whole && p.time.UnmarshalText(h.Value) == nil
+		at, ok := domain.PlainTime(string(h.Value))
+		p.time = at
+		return ok && len(h.Value) == len(timeLayout) // six digits
 	case headerContentType:
 		p.seen |= plainContentType
 		return string(h.Value) == contentTypeJSON
 	case headerChainVersion:
 		p.seen |= plainVersion
-		return bytes.Equal(h.Value, version)
+		p.version = h.Value
 	case headerChainPrev:
 		p.seen |= plainPrev
-		return bytes.Equal(h.Value, p.prev[:])
+		p.prev = h.Value
 	}
 	return true
 }

@@ -2,6 +2,8 @@ package eventlog_test
 
 import (
 	"bytes"
+	"encoding/hex"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -133,5 +135,42 @@ func TestPlainVerdictIsTheFullOne(t *testing.T) {
 			}
 		}
 		agrees(t, head, r)
+	})
+}
+
+// Lower-case digits alone are digits, whatever the byte.
+func TestHashesAreLowerCaseDigits(t *testing.T) {
+	t.Parallel()
+	good := hex.EncodeToString(bytes.Repeat([]byte{0x5a, 0xf0}, 16))
+	for c := range 256 {
+		for _, at := range []int{0, 1, 62, 63} {
+			digits := []byte(good)
+			digits[at] = byte(c)
+			want, err := hex.DecodeString(string(digits))
+			hash, ok := eventlog.DecodeHash(string(digits))
+			require.Equal(t, err == nil && (c < 'A' || c > 'F'), ok, "byte %d", c)
+			if ok {
+				require.Equal(t, want, hash[:])
+			}
+		}
+	}
+}
+
+// The quick way to a time says yes only where package time reads the same.
+func TestPlainTimeIsTheFullOne(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		part := func(name string, most int) int { return rapid.IntRange(0, most).Draw(t, name) }
+		text := []byte(fmt.Sprintf("%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", part("year", 9999), part("month", 13), part("day", 32), part("hour", 25),
+			part("minute", 61), part("second", 61), part("micro", 999_999)))
+		if rapid.Bool().Draw(t, "change") {
+			text[part("at", len(text)-1)] = byte(part("byte", 255))
+		}
+		at, plain := domain.PlainTime(string(text))
+		full, err := time.Parse(time.RFC3339Nano, string(text))
+		if plain {
+			require.NoError(t, err, "%q", text)
+			require.True(t, full.Equal(at), "%q", text)
+		}
 	})
 }

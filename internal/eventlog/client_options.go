@@ -20,6 +20,7 @@ func (c Config) kgoOptions() []kgo.Opt {
 		kgo.ClientID(clientID),
 		kgo.WithLogger(kgoLogger{c.Logger}),
 		kgo.MetadataMinAge(250 * time.Millisecond), // a moved leader is found again quickly
+		kgo.MaxDecompressBatchBytes(maxBatchBytes),
 	}
 	if c.TLS != nil {
 		opts = append(opts, kgo.DialTLSConfig(c.TLS))

@@ -17,7 +17,8 @@ type topicState struct {
 	name     string // on the brokers
 	id       TopicID
 	leaders  map[int32]int32 // by partition; -1: none at present
-	replicas int             // of the partition that has the fewest
+	inSync   map[int32][]int32
+	replicas int // of the partition that has the fewest
 }
 
 // describe asks the brokers. kadm's ListTopics answers from a cache: the id of a topic that was
@@ -26,12 +27,14 @@ func (l *Log) describe(ctx context.Context, topic string) (topicState, error) {
 	if _, err := l.spec(topic); err != nil {
 		return topicState{}, err
 	}
-	d := topicState{name: l.cfg.wireName(topic), leaders: map[int32]int32{}}
-	req := kmsg.NewPtrMetadataRequest()
-	asked := kmsg.NewMetadataRequestTopic()
-	asked.Topic = &d.name
-	req.Topics = append(req.Topics, asked)
-	resp, err := req.RequestWith(ctx, l.client)
+	d := topicState{name: l.cfg.wireName(topic), leaders: map[int32]int32{}, inSync: map[int32][]int32{}}
+	resp, err := soonest(ctx, func(ctx context.Context) (*kmsg.MetadataResponse, error) {
+		req := kmsg.NewPtrMetadataRequest()
+		asked := kmsg.NewMetadataRequestTopic()
+		asked.Topic = new(d.name)
+		req.Topics = append(req.Topics, asked)
+		return req.RequestWith(ctx, l.client)
+	})
 	if err == nil && len(resp.Topics) != 1 {
 		err = errTopicMissing
 	}
@@ -46,7 +49,7 @@ func (l *Log) describe(ctx context.Context, topic string) (topicState, error) {
 	}
 	d.id = resp.Topics[0].TopicID
 	for _, p := range resp.Topics[0].Partitions {
-		d.leaders[p.Partition] = p.Leader
+		d.leaders[p.Partition], d.inSync[p.Partition] = p.Leader, p.ISR
 		if d.replicas == 0 || len(p.Replicas) < d.replicas {
 			d.replicas = len(p.Replicas)
 		}

@@ -2,8 +2,10 @@ package eventlog
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
+	"github.com/IBM/sarama"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -24,13 +26,19 @@ var (
 	JudgeFully   = judgeFully
 )
 
+// DecodeHash reads a hash from its digits.
+func DecodeHash(digits string) (hash [32]byte, ok bool) {
+	ok = decodeHash(&hash, digits)
+	return hash, ok
+}
+
 // Size is the bytes that a draft takes, as [Config.MaxRecordBytes] counts.
 func (l *Log) Size(d domain.Draft) (int, error) {
 	r, err := l.codec.Encode(d)
 	if err != nil {
 		return 0, err
 	}
-	return recordSize(r), nil
+	return recordSize(l.tagger.Tag(r)), nil
 }
 
 // MaxRecordBytes is the limit that [Log.Size] is compared with.
@@ -81,3 +89,31 @@ func LookUp(ctx context.Context, cfg FollowConfig) (told, failed error) {
 	_, told = f.adjust(ctx, map[string]map[int32]kgo.Offset{cfg.Topic: {0: kgo.NewOffset()}})
 	return told, f.failed
 }
+
+// SaramaProducer are the settings of the producers of single records.
+func SaramaProducer(c Config) *sarama.Config { return c.saramaProducerConfig() }
+
+// BulkClient is the client that produces batches.
+func (l *Log) BulkClient() *kgo.Client { return l.client }
+
+// Fetched is the batch that a follower of the log of an id makes of what was fetched from the start of a partition.
+func Fetched(l *Log, topic string, partition int32, id TopicID, fetches kgo.Fetches) Batch {
+	f := &follower{
+		log: l, cfg: FollowConfig{Topic: topic}, client: l.client, wire: l.cfg.wireName(topic), id: id,
+		next: map[int32]int64{partition: 0}, stopped: map[int32]error{},
+	}
+	return f.sort(context.Background(), fetches)
+}
+
+// Settled does what a start does with the brokers.
+func Settled(ctx context.Context, log *slog.Logger, do func(context.Context) error) error {
+	return settled(ctx, log, do)
+}
+
+// Soonest asks as what any broker may answer is asked for.
+func Soonest(ctx context.Context, ask func(context.Context) (int, error)) (int, error) {
+	return soonest(ctx, ask)
+}
+
+// TagFault says what is wrong with a record's tag.
+func TagFault(t *Tagger, r Record) string { return t.fault(r) }

@@ -128,6 +128,7 @@ func (f *follower) options() []kgo.Opt {
 		kgo.ConsumeTopics(f.wire),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.BlockRebalanceOnPoll(),
+		kgo.KeepControlRecords(), // they take offsets: left out they would read as a gap
 		kgo.AutoCommitMarks(), kgo.AutoCommitInterval(commitInterval),
 		kgo.AdjustFetchOffsetsFn(f.adjust),
 		kgo.OnPartitionsRevoked(f.revoked), kgo.OnPartitionsLost(f.revoked),

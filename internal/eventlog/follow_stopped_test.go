@@ -5,7 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -39,7 +40,7 @@ func testStoppedRecreated(t *testing.T, brokers []string) {
 
 	b.recreate(t, domain.TopicMetrics)
 	for n := range 9 { // the other log is longer: by offsets alone it would look like the old one
-		b.produce(t, domain.TopicMetrics, 2, kgo.Record{Key: []byte(strconv.FormatInt(account, 10)), Value: []byte(strconv.Itoa(n))})
+		b.produce(t, domain.TopicMetrics, 2, b.forge(t, postRead(account, 10+n)))
 	}
 	for {
 		s := f.awaitStop() // partitions without records may begin anew
@@ -92,16 +93,58 @@ func testStoppedBelowStart(t *testing.T, brokers []string) {
 	require.Empty(t, f.stops, "the start itself is a good position")
 }
 
-func testStoppedGap(t *testing.T, brokers []string) {
+func TestStoppedGap(t *testing.T) {
+	t.Parallel()
+	cluster, brokers := newCluster(t)
 	b := setup(t, brokers)
-	b.produce(t, domain.TopicMetrics, 0, kgo.Record{Key: []byte("1"), Value: []byte("{}")})
-	b.transact(t, domain.TopicMetrics, 0, "1") // its marker at offset 2 is no record
-	b.produce(t, domain.TopicMetrics, 0, kgo.Record{Key: []byte("1"), Value: []byte("{}")})
+	b.gap(t, cluster)
 	f := newFolder(t, b)
 	f.start("gap", nil)
-	require.Equal(t, []int64{0, 1}, offsets(f.await(2)))
+	require.Equal(t, []int64{0}, offsets(f.await(1)))
 	s := f.awaitStop()
 	require.ErrorIs(t, s.reason, eventlog.ErrGap)
-	require.ErrorContains(t, s.reason, "offset 1 is followed by 3")
+	require.ErrorContains(t, s.reason, "offset 0 is followed by 2")
 	require.Empty(t, f.folded)
+}
+
+// gap leaves offsets 0, 2 and 3 in partition 0 of `metrics`: the topic was compacted for a while.
+func (b *bench) gap(t testing.TB, cluster *kfake.Cluster) {
+	t.Helper()
+	ctx := testContext(t)
+	first := b.keyOf(t, 0)
+	second := first + 1
+	for eventlog.PartitionOf([]byte(strconv.FormatInt(second, 10)), 6) != 0 {
+		second++
+	}
+	for _, account := range []int64{first, second, second, second} { // the last one is not compacted
+		require.NoError(t, b.Append(ctx, postRead(account, 1)))
+	}
+	policy := func(value string) {
+		changed, err := b.admin.AlterTopicConfigs(ctx, []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "cleanup.policy", Value: &value}}, b.wire(domain.TopicMetrics))
+		require.NoError(t, err)
+		require.NoError(t, changed[0].Err)
+	}
+	policy("compact")
+	cluster.Compact()
+	policy("delete")
+}
+
+// The marker of a Kafka transaction is foreign: it takes an offset, and is no reason to stop.
+func testMarkers(t *testing.T, brokers []string) {
+	b := setup(t, brokers)
+	account := b.keyOf(t, 0)
+	require.NoError(t, b.Append(testContext(t), postRead(account, 1)))
+	b.transact(t, 0, postRead(account, 2)) // its marker has offset 2
+	require.NoError(t, b.Append(testContext(t), postRead(account, 3)))
+	f := newFolder(t, b)
+	f.foreign = true
+	f.start("markers", nil)
+	require.Equal(t, []int64{0, 1, 3}, offsets(f.await(3)))
+	require.Empty(t, f.stops)
+	require.Equal(t, []int64{0, 1, 3}, offsets(scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics})[0]))
+	require.Len(t, b.Foreign(), 1)
+	require.Equal(t, domain.Position{Topic: domain.TopicMetrics, Offset: 2}, b.Foreign()[0].Position)
+	require.Equal(t, "it is the marker of a transaction", b.Foreign()[0].Reason)
+	_, err := b.ReadAt(testContext(t), b.Foreign()[0].Position)
+	require.ErrorIs(t, err, eventlog.ErrForeign)
 }

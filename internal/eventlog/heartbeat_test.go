@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -46,4 +47,23 @@ func TestSilentPartitionsGetAHeartbeat(t *testing.T) {
 			require.Equal(t, p, eventlog.PartitionOf([]byte(d.Key), count))
 		}
 	}
+}
+
+// A planted record whose timestamp is ahead of the clock does not keep a partition from its heartbeat.
+func TestATimestampAheadOfTheClockIsSilence(t *testing.T) {
+	t.Parallel()
+	_, brokers := newCluster(t)
+	b := setup(t, brokers)
+	ctx := testContext(t)
+	b.produce(t, domain.TopicDirectory, 0, kgo.Record{Key: []byte("x"), Value: []byte("x"), Timestamp: time.Now().AddDate(70, 0, 0)})
+	another, err := eventlog.Open(ctx, b.cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, another.Close()) })
+	now := time.Now()
+	for _, log := range []*eventlog.Log{b.Log, b.Log, another} {
+		require.NoError(t, log.Beat(ctx, now, eventlog.HeartbeatEvery))
+		require.Equal(t, int64(2), b.end(t, domain.TopicDirectory, 0), "one is enough, whoever appended it")
+	}
+	require.NoError(t, another.Beat(ctx, now.Add(25*time.Hour), eventlog.HeartbeatEvery))
+	require.Equal(t, int64(3), b.end(t, domain.TopicDirectory, 0), "on the next day")
 }

@@ -29,13 +29,18 @@ type Log struct {
 
 	client *kgo.Client // metadata, raw fetches, bulk produce
 	admin  *kadm.Client
+	// decompressor is client's, with its bound: raw fetches are unpacked by themselves.
+	decompressor kgo.Decompressor
 	// One producer of its own for `dashboards`, so that a command never waits behind a batch of
 	// readings; one for all other topics.
 	dashboards, others *producer
 
 	slots chan struct{} // one for each record that was handed to client and not answered
 
+	epoch   Epoch
+	tagger  *Tagger // nil: without a key, or of a log that has not begun
 	foreign foreignFound
+	needed  sync.Map // min.insync.replicas by topic, as [Log.Check] read it last
 
 	handing sync.RWMutex // held for reading while a record is handed to client, for writing when that ends
 	closing atomic.Bool  // nothing is handed over any more
@@ -43,20 +48,16 @@ type Log struct {
 	closed  error
 }
 
-// Open connects both clients, creates the topics that are missing and runs [Log.Check]. Its error
+// Open connects both clients, creates the topics that are missing, runs [Log.Check], and finds the log's epoch or begins it. Its error
 // says what is wrong and which command mends it; [Config.Unsafe] takes findings instead. The caller must Close the log.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
 	cfg = cfg.WithDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("open event log: %w", err)
 	}
-	client, err := kgo.NewClient(append(cfg.kgoOptions(), bulkOptions(cfg)...)...)
+	l, err := newLog(ctx, cfg, bulkOptions(cfg))
 	if err != nil {
 		return nil, fmt.Errorf("open event log: %w", err)
-	}
-	l := &Log{
-		cfg: cfg, codec: NewCodec(cfg.Registry, cfg.Topics, cfg.Source), log: cfg.Logger,
-		client: client, admin: kadm.NewClient(client), slots: make(chan struct{}, maxBulk),
 	}
 	if err := l.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open event log at %v: %w", cfg.Brokers, err), l.Close())
@@ -64,17 +65,45 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	return l, nil
 }
 
-func (l *Log) open(ctx context.Context) error {
-	if err := l.client.Ping(ctx); err != nil {
-		return fmt.Errorf("no broker answers (is it running, and are address, TLS and SASL right?): %w", err)
+// newLog is a log whose brokers nobody has spoken to yet. It warns when nothing will encrypt what is said to them.
+func newLog(ctx context.Context, cfg Config, producing []kgo.Opt) (*Log, error) {
+	if open := cfg.inTheOpen(); len(open) > 0 {
+		cfg.Logger.WarnContext(ctx, "brokers are spoken to without TLS: whoever is on the way reads the log and the password, and can write; "+
+			"set LEDGERBOARD_KAFKA_TLS", "brokers", open)
 	}
-	if err := l.createMissing(ctx); err != nil {
+	client, err := kgo.NewClient(append(cfg.kgoOptions(), producing...)...)
+	if err != nil {
+		return nil, err
+	}
+	l := &Log{
+		cfg: cfg, codec: NewCodec(cfg.Registry, cfg.Topics, cfg.Source), log: cfg.Logger,
+		client: client, admin: kadm.NewClient(client), slots: make(chan struct{}, maxBulk),
+		foreign: foreignFound{met: map[place]*foreignIn{}, more: make(chan struct{}, 1)},
+	}
+	l.decompressor, _ = client.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
+	return l, nil
+}
+
+// reach asks whether a broker answers.
+func (l *Log) reach(ctx context.Context) error {
+	if err := l.client.Ping(ctx); err != nil {
+		return l.cfg.unreached(err)
+	}
+	return nil
+}
+
+func (l *Log) open(ctx context.Context) error {
+	if err := l.reach(ctx); err != nil {
 		return err
 	}
-	err := l.Check(ctx)
+	if err := settled(ctx, l.log, l.createMissing); err != nil {
+		return err
+	}
+	safe := true
+	err := settled(ctx, l.log, l.Check)
 	if errors.Is(err, ErrUnsafeTopic) && l.cfg.Unsafe != nil {
 		l.cfg.Unsafe(err)
-		err = nil
+		safe, err = false, nil
 	}
 	if err != nil {
 		return err
@@ -82,8 +111,11 @@ func (l *Log) open(ctx context.Context) error {
 	if l.dashboards, err = newProducer(l.cfg); err != nil {
 		return err
 	}
-	l.others, err = newProducer(l.cfg)
-	return err
+	if l.others, err = newProducer(l.cfg); err != nil {
+		return err
+	}
+	// A repeated begin finds what an earlier one appended, or appends it once more: the first of them counts.
+	return settled(ctx, l.log, func(ctx context.Context) error { return l.begin(ctx, safe && !l.cfg.Existing) })
 }
 
 // closePatience bounds how long Close waits for brokers that do not answer.
@@ -118,6 +150,9 @@ func (l *Log) Codec() Codec { return l.codec }
 
 // Decode reads a record strictly; see [Codec.Decode].
 func (l *Log) Decode(r Record) (domain.Recorded, error) { return l.codec.Decode(r) }
+
+// DecodeData reads the payload of a record alone; see [Codec.DecodeData].
+func (l *Log) DecodeData(r Record) (domain.Data, error) { return l.codec.DecodeData(r) }
 
 // spec returns the definition of a topic, or [ErrUnknownTopic].
 func (l *Log) spec(topic string) (TopicSpec, error) {

@@ -26,6 +26,12 @@ type Record struct {
 // Header returns the first value of a header; "" when it is absent.
 func (r Record) Header(name string) string { return string(headerValue(r.Headers, name)) }
 
+// Time is what the record says of when it was decided or read (ce_time), in UTC; zero when it says none. Every record of ours does.
+func (r Record) Time() time.Time {
+	at, _ := parseTime(r.Header(headerTime))
+	return at
+}
+
 // TopicID is the identity that Kafka gives a topic at creation. A topic that was deleted and created
 // again under the same name has another one: it is another log.
 type TopicID [16]byte
@@ -44,13 +50,27 @@ type PartitionRange struct {
 }
 
 // Run is a sequence of records of one partition in the order of their offsets. On a topic that is not
-// compacted their offsets are consecutive.
+// compacted only foreign records are missing between them.
 type Run struct {
 	Partition int32
 	Records   []Record
+	// Covered are the foreign records that lie over keys of a compacted topic, in the order of their offsets: topic, partition, offset and key
+	// alone. The cleaner keeps the last record of a key, whoever wrote it; so what counts has to be said again.
+	Covered []Record
 	// Next is the offset to go on from after this run. It lies beyond the last record's offset + 1
-	// when compaction left nothing in between.
+	// when compaction left nothing in between, or foreign records lie there.
 	Next int64
+}
+
+// extend adds the next record that a broker gave to a run, or takes it to be foreign; with foreign set, it is the foreign ones that are added.
+func (l *Log) extend(run *Run, spec TopicSpec, raw *kgo.Record, foreign bool) {
+	r, ours := l.ours(spec, raw)
+	switch {
+	case ours != foreign:
+		run.Records = append(run.Records, r)
+	case !ours && spec.Compacted && len(r.Key) > 0 && checkText(string(r.Key)) == nil && PartitionOf(r.Key, spec.Partitions) == r.Partition:
+		run.Covered = append(run.Covered, Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key})
+	}
 }
 
 func fromKgo(topic string, r *kgo.Record) Record {

@@ -22,11 +22,12 @@ type ScanConfig struct {
 	To       map[int32]int64
 	Parallel int // partitions at a time; default 4
 	// Handle gets the records of one partition in order, of up to Parallel partitions at once. Runs
-	// are never empty of records, so progress beyond the last record shows only in Run.Next. An error
-	// ends the scan.
+	// are never empty, so progress beyond the last record shows only in Run.Next. An error ends the scan.
 	Handle func(ctx context.Context, run Run) error
 	// Key, if set, restricts the scan to its partition and to records with this key.
 	Key string
+	// Foreign asks for the foreign records instead of ours: what stands where one of ours is missing. Nobody folds them.
+	Foreign bool
 	// TopicID, if set, is the log that the positions belong to; another one is [ErrOtherLog].
 	TopicID TopicID
 }
@@ -161,7 +162,8 @@ func (l *Log) scanPartition(ctx context.Context, cfg ScanConfig, id TopicID, par
 func (l *Log) scanAnswer(ctx context.Context, cfg ScanConfig, part PartitionRange, at int64, got fetched) error {
 	run := Run{Partition: part.Partition, Next: min(got.next, part.End)}
 	run.Records = make([]Record, 0, len(got.records))
-	compacted := l.codec.topics[cfg.Topic].Compacted
+	spec := l.codec.topics[cfg.Topic]
+	compacted := spec.Compacted
 	for _, r := range got.records {
 		if r.Offset >= part.End {
 			break
@@ -170,14 +172,15 @@ func (l *Log) scanAnswer(ctx context.Context, cfg ScanConfig, part PartitionRang
 			return fmt.Errorf("%w: partition %d has offset %d after %d", ErrGap, part.Partition, r.Offset, at-1)
 		}
 		at = r.Offset + 1
-		if cfg.Key == "" || cfg.Key == string(r.Key) {
-			run.Records = append(run.Records, fromKgo(cfg.Topic, r))
+		if cfg.Key != "" && cfg.Key != string(r.Key) {
+			continue
 		}
+		l.extend(&run, spec, r, cfg.Foreign)
 	}
-	if at < run.Next && !compacted {
+	if at = max(at, got.foreign); at < run.Next && !compacted {
 		return fmt.Errorf("%w: partition %d has no record at %d", ErrGap, part.Partition, at)
 	}
-	if len(run.Records) == 0 {
+	if len(run.Records) == 0 && len(run.Covered) == 0 {
 		return nil
 	}
 	return cfg.Handle(ctx, run)

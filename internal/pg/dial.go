@@ -3,6 +3,7 @@ package pg
 import (
 	"cmp"
 	"net"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -20,8 +21,17 @@ const (
 	userTimeout    = 30 * time.Second
 )
 
-// noticeGone makes connections of the configuration end when the server has vanished.
+// noticeGone makes connections of the configuration end when the server has vanished, and the server end them when this
+// process's machine has: what its sessions had locked would stay locked for two hours otherwise.
 func noticeGone(config *pgx.ConnConfig) {
+	for name, value := range map[string]string{
+		"tcp_keepalives_idle":     seconds(keepAliveIdle),
+		"tcp_keepalives_interval": seconds(keepAliveEvery),
+		"tcp_keepalives_count":    strconv.Itoa(keepAliveTries),
+		"tcp_user_timeout":        strconv.FormatInt(userTimeout.Milliseconds(), 10),
+	} {
+		config.RuntimeParams[name] = cmp.Or(config.RuntimeParams[name], value)
+	}
 	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, connectTimeout)
 	dialer := net.Dialer{
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAliveIdle, Interval: keepAliveEvery, Count: keepAliveTries},
@@ -34,3 +44,5 @@ func noticeGone(config *pgx.ConnConfig) {
 	}
 	config.DialFunc = dialer.DialContext
 }
+
+func seconds(d time.Duration) string { return strconv.Itoa(int(d.Seconds())) }

@@ -34,3 +34,17 @@ func TestConnectionsEndWithTheirServer(t *testing.T) {
 	require.Equal(t, 30, option(unix.TCP_KEEPIDLE)+option(unix.TCP_KEEPINTVL)*option(unix.TCP_KEEPCNT), "seconds")
 	require.Positive(t, db.Pool.Config().ConnConfig.ConnectTimeout)
 }
+
+// A machine that vanishes within a transaction loses its locks in half a minute, also in a COPY, which no time-out of
+// statements ends.
+func TestTheServerNoticesVanishedClients(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	for setting, want := range map[string]string{
+		"tcp_keepalives_idle": "15", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3", "tcp_user_timeout": "30000",
+	} {
+		var got string
+		require.NoError(t, db.Pool.QueryRow(t.Context(), "show "+setting).Scan(&got))
+		require.Equal(t, want, got, setting)
+	}
+}

@@ -87,7 +87,7 @@ func session(ctx context.Context, q interface {
 	var id int32
 	err = q.QueryRow(ctx, `select pg_backend_pid(), current_setting('search_path')`, pgx.QueryExecModeExec).Scan(&id, &path)
 	if err != nil {
-		return 0, "", fmt.Errorf("look for a pooler: %w", refusedParameter(err))
+		return 0, "", fmt.Errorf("look for a pooler: %w", refused(err))
 	}
 	return uint32(id), path, nil
 }
@@ -102,7 +102,7 @@ func connectPlain(ctx context.Context, url string) (*pgx.Conn, error) {
 	noticeGone(config)
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return nil, fmt.Errorf("reach database: %w", refusedParameter(err))
+		return nil, fmt.Errorf("reach database: %w", refused(err))
 	}
 	return conn, nil
 }

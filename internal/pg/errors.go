@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -16,18 +17,38 @@ func IsDataError(err error) bool {
 	return errors.As(err, &e) && len(e.Code) == 5 && (e.Code[:2] == "22" || e.Code[:2] == "23")
 }
 
-// MayPass reports whether an error says that the database is away, is going away or is overloaded, or that tables are
-// not where they were, as when a generation was retired under a process that had stood still: the same statement may
-// succeed a moment later. SQLSTATE classes 08 (connection), 53 (resources), 57P (the server stops or starts), and 42P01
-// and 3F000 (no such table or schema).
+// IsMissing reports whether the server lacks a table or schema that a statement names.
+func IsMissing(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && (refused.Code == "42P01" || refused.Code == "3F000")
+}
+
+// IsForbidden reports whether the server refuses what the user of the connection has no right to.
+func IsForbidden(err error) bool {
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && refused.Code == "42501"
+}
+
+// MayPass reports whether an error says that the database is away, is going away, is overloaded or was taken over by a copy that only
+// reads, or that tables are not where they were, as when a generation was retired under a process that had stood still: the same
+// statement may succeed a moment later. Whatever keeps a connection from being made is one, also where a server says so. Else
+// SQLSTATE decides: classes 08 (connection), 40 (transaction rolled back), 53 (resources), 58 (system errors) and 57P (the server
+// stops or starts), 25006 (read only), 25P03, 25P04 and 55P03 (time-outs of idle transactions, of transactions and of locks), and
+// [IsMissing].
 func MayPass(err error) bool {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
+	}
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) && len(refused.Code) == 5 {
-		return refused.Code[:2] == "08" || refused.Code[:2] == "53" || refused.Code[:3] == "57P" ||
-			refused.Code == "42P01" || refused.Code == "3F000"
+		switch refused.Code {
+		case "25006", "25P03", "25P04", "55P03":
+			return true
+		default:
+			return slices.Contains([]string{"08", "40", "53", "58"}, refused.Code[:2]) || refused.Code[:3] == "57P" || IsMissing(err)
+		}
 	}
-	var connecting *pgconn.ConnectError
 	var network net.Error
-	return errors.As(err, &connecting) || errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) ||
+	return errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) ||
 		errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err)
 }

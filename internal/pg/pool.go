@@ -64,7 +64,7 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("reach database for %s: %w", c.Name, refusedParameter(err))
+		return nil, fmt.Errorf("reach database for %s: %w", c.Name, refused(err))
 	}
 	return pool, nil
 }

@@ -56,6 +56,9 @@ func NewProgress() *Progress {
 // listening connection was made anew. hear must not block. Call it before [Progress.Listen].
 func (p *Progress) HearFigures(hear func(payload string)) { p.figures = hear }
 
+// AnyKey is the key for [Progress.Moved] of a projection whose moves name no keys. A move that names keys does not wake who waits for it.
+const AnyKey = "any"
+
 // Moved returns a channel that is closed at the next move of the projection that may be of the key: one that
 // names it, or none. Take it before looking at the tables: a move between the look and the wait is then not missed.
 func (p *Progress) Moved(projection, key string) <-chan struct{} {

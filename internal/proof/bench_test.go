@@ -33,6 +33,7 @@ func perRecord(b *testing.B, n int, f func()) {
 
 func BenchmarkVerifyInMemory(b *testing.B) {
 	w := large(b, 5000)
+	w.now = w.at(agencies[0])
 	w.sign(b, w.signer(b))
 	perRecord(b, 15000, func() { require.True(b, w.verify(b, w.memory).OK()) })
 }

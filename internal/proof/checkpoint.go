@@ -36,8 +36,19 @@ type Checkpoint struct {
 	HeadCount int64     // streams that have a record before Positions
 	HeadRoot  tlog.Hash // of the tree over the streams' last records, sorted by key
 	Positions []int64   // next offset by partition
-	Time      time.Time // when it was made, by the signer's clock; UTC, whole microseconds
-	Prev      tlog.Hash // [Checkpoint.ID] of the one whose leaves this one continues; zero for the first
+	// Operations covers topic `operations`; without positions, as in checkpoints of before, it covers nothing of it.
+	Operations Covered
+	OutOfTime  OutOfTime
+	Time       time.Time // when it was made, by the signer's clock; UTC, whole microseconds
+	Prev       tlog.Hash // [Checkpoint.ID] of the one whose leaves this one continues; zero for the first
+}
+
+// Covered is the statement about a topic that has no chains: a tree over its records (but for the checkpoints on it).
+type Covered struct {
+	TopicID   eventlog.TopicID
+	Size      int64
+	Root      tlog.Hash
+	Positions []int64 // next offset by partition
 }
 
 // ID identifies a checkpoint: SHA-256 of its text, without signatures.
@@ -50,6 +61,8 @@ func (c Checkpoint) ID() tlog.Hash { return sha256.Sum256([]byte(c.Text())) }
 //	<root, base64>
 //	heads <number of streams> <root, base64>
 //	positions <next offset of partition 0>,<of partition 1>,…
+//	operations <topic id, 32 hex digits> <size> <root, base64> <next offset of partition 0>,<of partition 1>,…
+//	outoftime <records> <topic>/<partition>/<offset>,… [the first 100 of them; no such line without any]
 //	time <RFC 3339, UTC, six digits>
 //	prev <base64 of the previous checkpoint's ID, or - >
 //
@@ -57,11 +70,13 @@ func (c Checkpoint) ID() tlog.Hash { return sha256.Sum256([]byte(c.Text())) }
 func (c Checkpoint) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s%s\n%d\n%s\nheads %d %s\npositions ", originPrefix, c.TopicID, c.Size, c.Root, c.HeadCount, c.HeadRoot)
-	for i, at := range c.Positions {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(strconv.FormatInt(at, 10))
+	writeVector(&b, c.Positions)
+	if o := c.Operations; o.Positions != nil {
+		fmt.Fprintf(&b, "\noperations %s %d %s ", o.TopicID, o.Size, o.Root)
+		writeVector(&b, o.Positions)
+	}
+	if c.OutOfTime.Count > 0 {
+		b.WriteString("\noutoftime " + c.OutOfTime.text())
 	}
 	prev := "-"
 	if c.Prev != (tlog.Hash{}) {
@@ -71,12 +86,59 @@ func (c Checkpoint) Text() string {
 	return b.String()
 }
 
+func writeVector(b *strings.Builder, vector []int64) {
+	for i, at := range vector {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.FormatInt(at, 10))
+	}
+}
+
+func parseVector(text string) (vector []int64) {
+	for part := range strings.SplitSeq(text, ",") {
+		next, _ := strconv.ParseInt(part, 10, 64)
+		vector = append(vector, next)
+	}
+	return vector
+}
+
+// parseOperations takes the line about `operations` out of a text, where there is one.
+func parseOperations(text string) (rest string, c Covered, err error) {
+	rest, line := takeLine(text, "operations")
+	if line == "" {
+		return text, c, nil
+	}
+	var id []byte
+	var root, positions string
+	_, err = fmt.Sscanf(line, "%x %d %s %s", &id, &c.Size, &root, &positions)
+	copy(c.TopicID[:], id)
+	c.Root, _ = tlog.ParseHash(root)
+	c.Positions = parseVector(positions)
+	return rest, c, err
+}
+
+// takeLine takes a line that a text need not have out of it, without its first word.
+func takeLine(text, word string) (rest, line string) {
+	before, line, has := strings.Cut(text, "\n"+word+" ")
+	if !has {
+		return text, ""
+	}
+	line, after, _ := strings.Cut(line, "\n")
+	return before + "\n" + after, line
+}
+
 // ParseCheckpoint reads a text strictly: what it accepts, [Checkpoint.Text] writes byte for byte. The
 // error wraps [ErrCheckpoint].
 func ParseCheckpoint(text string) (c Checkpoint, err error) {
 	var id []byte
 	var root, headRoot, positions, at, prev string
-	_, err = fmt.Sscanf(text, originPrefix+"%x\n%d\n%s\nheads %d %s\npositions %s\ntime %s\nprev %s\n",
+	rest, operations, unread := parseOperations(text)
+	c.Operations = operations
+	if left, line := takeLine(rest, "outoftime"); line != "" {
+		rest, c.OutOfTime = left, parseOutOfTime(line)
+	}
+	_, err = fmt.Sscanf(rest, originPrefix+"%x\n%d\n%s\nheads %d %s\npositions %s\ntime %s\nprev %s\n",
 		&id, &c.Size, &root, &c.HeadCount, &headRoot, &positions, &at, &prev)
 	// What cannot be read is zero, and the text of that is another one.
 	copy(c.TopicID[:], id)
@@ -84,11 +146,10 @@ func ParseCheckpoint(text string) (c Checkpoint, err error) {
 	c.HeadRoot, _ = tlog.ParseHash(headRoot)
 	c.Prev, _ = tlog.ParseHash(prev)
 	c.Time, _ = time.Parse(timeLayout, at)
-	for part := range strings.SplitSeq(positions, ",") {
-		next, _ := strconv.ParseInt(part, 10, 64)
-		c.Positions = append(c.Positions, next)
-	}
-	if err != nil || c.Text() != text || c.Size < 0 || c.HeadCount < 0 || slices.Min(c.Positions) < 0 || len(c.Positions) > maxPartitions {
+	c.Positions = parseVector(positions)
+	vector := slices.Concat(c.Positions, operations.Positions)
+	if err != nil || unread != nil || c.Text() != text || min(c.Size, c.HeadCount, operations.Size) < 0 || slices.Min(vector) < 0 ||
+		max(len(c.Positions), len(operations.Positions)) > maxPartitions {
 		return Checkpoint{}, fmt.Errorf("%w: it is not written as it must be", ErrCheckpoint)
 	}
 	return c, nil

@@ -13,20 +13,23 @@ import (
 
 // item is one record of a stream that does not hold together, in the order of the log.
 type item struct {
-	record  eventlog.Record
-	version int64    // that it claims; 0: malformed
-	prev    [32]byte // that it claims
-	self    [32]byte // its hash, if prev is true
+	record  eventlog.Record // of all but the broken one: its place alone
+	version int64           // that it claims; 0: malformed
+	prev    [32]byte        // that it claims
+	self    [32]byte        // its hash, if prev is true
 	reason  string
 }
 
-// broken is the place where a stream's chain ends: the head, and the first record that does not follow.
+// broken is the place where a stream's chain ends: the head, and the first record that does not follow. Of the records before it that count
+// it keeps the head, of those behind it what can be evidence: a stream may be long.
 type broken struct {
 	items   []item
+	whole   [32]byte // hash of the broken record, if nothing but its ce_chainprev was altered
 	head    domain.StreamHead
-	follows [32]byte // what the next record must name
-	last    int      // index of the head's record; -1: none
-	bad     int      // index of the first broken record; -1: none yet
+	follows [32]byte          // what the next record must name
+	last    int               // index of the head's record; -1: none
+	bad     int               // index of the first broken record; -1: none yet
+	between []eventlog.Record // foreign ones of the key between the two: one of ours whose bytes were changed has no good tag any more
 }
 
 // diagnose names what was done to an agency's stream: it looks at all of its records and says which
@@ -43,6 +46,9 @@ func diagnose(ctx context.Context, src Source, agency string, to []int64, foreig
 			return nil
 		}),
 	})
+	if err == nil && b.bad >= 0 {
+		err = b.lookBetween(ctx, src)
+	}
 	if err != nil || b.bad < 0 {
 		return Finding{}, false, err
 	}
@@ -59,15 +65,57 @@ func (b *broken) add(src Source, r eventlog.Record, partitions int32) bool {
 		it.version, it.prev = recorded.Envelope.Chain.Version, [32]byte(recorded.Envelope.Chain.Prev)
 		it.self = eventlog.RecordHash(it.prev, r)
 	}
-	b.items = append(b.items, it)
+	place := it
+	place.record.Key, place.record.Headers, place.record.Value = nil, nil, nil
 	switch {
 	case b.bad >= 0:
-	case verdict == eventlog.Effective:
-		b.head, b.follows, b.last = head, head.Hash, len(b.items)-1
+		if it.prev == b.follows || it.prev == b.whole || it.self == b.items[b.bad].prev {
+			b.items = append(b.items, place)
+		}
 	case verdict == eventlog.Broken:
-		b.bad = len(b.items) - 1
+		b.bad, b.whole = len(b.items), eventlog.RecordHash(b.follows, naming(r, b.follows))
+		b.items = append(b.items, it)
+	case verdict == eventlog.Effective:
+		if b.last >= 0 {
+			b.items = slices.Delete(b.items, b.last, b.last+1)
+		}
+		b.head, b.follows, b.last = head, head.Hash, len(b.items)
+		b.items = append(b.items, place)
+	default:
+		b.items = append(b.items, place)
 	}
 	return verdict == eventlog.Broken
+}
+
+// naming is the record with another predecessor in its ce_chainprev.
+func naming(r eventlog.Record, prev [32]byte) eventlog.Record {
+	r.Headers = slices.Clone(r.Headers)
+	for i, h := range r.Headers {
+		if h.Key == "ce_chainprev" {
+			r.Headers[i].Value = []byte(hex.EncodeToString(prev[:]))
+		}
+	}
+	return r
+}
+
+// lookBetween reads what the log does not take for ours between the head and the broken record.
+func (b *broken) lookBetween(ctx context.Context, src Source) error {
+	bad, from := b.items[b.bad].record, int64(0)
+	if b.last >= 0 {
+		from = b.items[b.last].record.Offset + 1
+	}
+	err := src.Scan(ctx, eventlog.ScanConfig{
+		Topic: domain.TopicDashboards, Key: string(bad.Key), Foreign: true,
+		From: map[int32]int64{bad.Partition: from}, To: map[int32]int64{bad.Partition: bad.Offset},
+		Handle: each(func(r eventlog.Record) error {
+			b.between = append(b.between, r)
+			return nil
+		}),
+	})
+	if err != nil {
+		return fmt.Errorf("read foreign records before offset %d: %w", bad.Offset, err)
+	}
+	return nil
 }
 
 // later returns the record behind the broken one that claims a version and a predecessor; nil: none.
@@ -85,8 +133,6 @@ func (b *broken) later(version int64, prev [32]byte) *item {
 func (b *broken) finding(foreign []eventlog.Record) Finding {
 	bad, want := b.items[b.bad], b.head.Version+1
 	switch {
-	case bad.version == 0:
-		return bad.found(KindAltered, want, "header", "the record is malformed: %s", bad.reason)
 	case bad.version != want && bad.prev == b.follows:
 		return b.renumbered(bad)
 	case bad.version > want:
@@ -105,12 +151,22 @@ func (b *broken) renumbered(it item) Finding {
 // gap: versions between the head and the broken record are not where they belong.
 func (b *broken) gap(foreign []eventlog.Record, want int64) Finding {
 	bad := b.items[b.bad]
+	for _, it := range b.items[b.last+1 : b.bad] {
+		if it.version == 0 {
+			return it.found(KindAltered, want, "header", "the record is malformed: %s", it.reason)
+		}
+	}
 	if it := b.later(want, b.follows); it != nil {
 		return bad.found(KindReordered, bad.version, "order", "it lies before version %d (offset %d)", want, it.record.Offset)
 	}
 	for _, it := range b.items {
 		if it.version != 0 && it.version != want && it.prev == b.follows {
 			return b.renumbered(it)
+		}
+	}
+	for _, r := range b.between {
+		if r.Header("ce_chainversion") == strconv.FormatInt(want, 10) || r.Header("ce_chainprev") == hex.EncodeToString(b.follows[:]) {
+			return item{record: r}.found(KindAltered, want, "content", "what lies in its place is not tagged by us: it was altered, or replaced")
 		}
 	}
 	for _, r := range foreign {
@@ -156,17 +212,7 @@ func (b *broken) otherPrev(want int64) Finding {
 
 // restored tells whether the broken record becomes whole when it names the head again: then nothing but
 // its ce_chainprev was altered.
-func (b *broken) restored() bool {
-	bad := b.items[b.bad]
-	r := bad.record
-	r.Headers = slices.Clone(r.Headers)
-	for i, h := range r.Headers {
-		if h.Key == "ce_chainprev" {
-			r.Headers[i].Value = []byte(hex.EncodeToString(b.follows[:]))
-		}
-	}
-	return b.later(bad.version+1, eventlog.RecordHash(b.follows, r)) != nil
-}
+func (b *broken) restored() bool { return b.later(b.items[b.bad].version+1, b.whole) != nil }
 
 // found makes a finding that names the record; its agency is set later.
 func (it item) found(kind Kind, version int64, differs, format string, args ...any) Finding {

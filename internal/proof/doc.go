@@ -12,6 +12,11 @@
 //   - over the last record of each stream, sorted by key, so that the end of one agency's stream can be
 //     proved without showing another's.
 //
+// Beside them it signs a third tree, over the records of `operations` but for the checkpoints themselves: who read and exported the
+// history, what operators did. Those have no chains, so that a change shows when the next checkpoint covers them.
+//
+// docs/threat-model.md has the attacks, each with the test that finds it, and what none of this finds.
+//
 // Whoever holds the signing key can sign another history: the key proves that its holder stood by the
 // log at that moment, no more. It is worth as much as it is kept apart from those who can write to the
 // brokers, and as old checkpoints are kept where they cannot be replaced (the file outside of the log, on
@@ -21,6 +26,10 @@
 // the last checkpoint is covered by the chain alone: its end can be cut unseen until the next one, unless
 // the tables remember it. Nothing here proves that a decision was right, or that what was never appended
 // did not happen.
+//
+// An edit of the tables is no record, and the next honest change of that dashboard would take it over. So each change carries
+// the digest of every dashboard that it was decided on, and a fold of the log is held against it. Whoever edits tables and sets
+// them right again before the next change leaves nothing behind here.
 //
 // A deviation that only a root shows is named by what the record trees cannot hide: the offsets between
 // two checkpoints. The tables' history, which has the hash of each version, names the record.
@@ -67,25 +76,35 @@
 //
 //   - Verify finds and reports; it never repairs and never writes.
 //   - A known key without checkpoints, or without a new one, is a finding: who cuts the log can cut those away too.
+//   - Of other agencies, whoever lets a running service verify learns one bit, one number, and counters of the whole log: see [Verdict].
 //   - One agency's report or bundle holds nothing of another's; audit paths hold hashes only.
 //   - No byte of a covered bundle or of a signed note can be changed unseen.
-//   - Memory: verify 60 bytes a record (44 without tables), export 108, both of the whole log; the signer 44 bytes a record
-//     while it starts, and some 150 bytes an agency then; replay and the check of a bundle: constant.
+//   - Memory: some 100 KiB a partition, some 150 bytes an agency, and beside them: verify the dashboards as they are folded, and 4 bytes a
+//     record with tables; export 8 bytes a record of its agency; one agency's own
+//     verification 49 bytes a record of its own; the signer, replay and the check of a bundle nothing.
+//   - Disk, in files without names in TMPDIR: verify, and the signer while it starts, 48 bytes a record of the whole log, export 112. What
+//     cannot be kept or read there is an error, never a finding, and nothing is signed. On a file system in memory it counts as memory.
 //
-// It may import domain and internal/eventlog only. Tables, the lock and the clock are handed in by cmd.
+// It may import domain, internal/eventlog and internal/durable only. Tables, the lock and the clock are handed in by cmd.
 //
 // # File map
 //
 //	source.go              the log as it is read here
-//	tree.go                leaves, the growing tree, the tree that proves
+//	tree.go                leaves, the growing tree, the tree on disk that proves
+//	rows.go                what is kept of each record, on disk
 //	ledger.go              one scan of the log; the trees at any vector
+//	operations.go out_of_time.go  the tree over operations; records that cannot be of the time that they say
 //	checkpoint.go keys.go  text, signature, keys
 //	sighting.go link.go    checkpoints as found on `operations` and in the file; holding them against the ledger
 //	file.go signer.go      the file outside of the log; signing now and then
 //	verify.go finding.go   Verify and its report
+//	grounds.go decisions.go  what changes were decided on: the rule; held against the fold while the log is read
 //	diagnose.go            what was done to a stream whose chain does not hold
 //	witness*.go            what the tables remember of records, held against the log
 //	bundle.go export.go bundle_verify.go           bundles: format, writing, checking
+//	prover.go consistency.go  evidence for whoever asks a running service; that two checkpoints are of one log
+//	agency_verify.go agency_source.go agency_heads.go  verification for whoever asks a running service: of one agency's stream alone; of all
+//	agency_verdict.go      what one agency is told of it
 //	replay.go              changes of one agency, from the log or a bundle
 //
 // # Non-obvious
@@ -98,6 +117,8 @@
 //     projection.
 //   - The tables are a witness of the log: each row of the history has its record's hash. Whether their rows are what the
 //     log gives is checked by package projections, which has the one fold; what it finds stands in the same report.
+//   - An agency's own verification proves the end of its stream alone: that names the records before it. The other leaves of that tree are
+//     ends that the process keeps. They are never believed: the root that they give must be the signed one.
 //   - note.Open passes over signatures of unknown keys and base64 has several spellings of one value:
 //     [OpenCheckpoint] refuses both, else bytes could be changed unseen.
 package proof

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/ledgerboard/ledgerboard/internal/durable"
 )
 
 // File is the list of checkpoints outside of the log: signed notes one after the other, an empty line
@@ -53,16 +55,7 @@ func (f File) append(note string) (err error) {
 		return fmt.Errorf("sync checkpoint file: %w", err)
 	}
 	if errors.Is(statErr, fs.ErrNotExist) {
-		return syncDir(filepath.Dir(f.Path))
+		return durable.SyncDir(filepath.Dir(f.Path))
 	}
 	return nil
-}
-
-// syncDir makes the name of a new file durable.
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("open directory: %w", err)
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

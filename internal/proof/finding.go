@@ -12,16 +12,18 @@ type Kind string
 
 // The kinds of findings, the gravest evidence first.
 const (
-	KindAltered    Kind = "altered"    // a record's bytes are not those that were chained
-	KindRemoved    Kind = "removed"    // records are missing between two others
-	KindInserted   Kind = "inserted"   // a record stands where the chain went on from another one
-	KindReordered  Kind = "reordered"  // a record lies before its predecessor
-	KindTruncated  Kind = "truncated"  // the end is missing
-	KindRewritten  Kind = "rewritten"  // the chain holds, and is not the one that was seen before
-	KindForeign    Kind = "foreign"    // a record that no honest writer can have put there
-	KindTables     Kind = "tables"     // the read model says something else than the log
-	KindCheckpoint Kind = "checkpoint" // a signed statement that the log does not bear out, or that is forged
-	KindBundle     Kind = "bundle"     // a bundle is damaged or does not prove what it says
+	KindAltered    Kind = "altered"                 // a record's bytes are not those that were chained
+	KindRemoved    Kind = "removed"                 // records are missing between two others
+	KindInserted   Kind = "inserted"                // a record stands where the chain went on from another one
+	KindReordered  Kind = "reordered"               // a record lies before its predecessor
+	KindTruncated  Kind = "truncated"               // the end is missing
+	KindRewritten  Kind = "rewritten"               // the chain holds, and is not the one that was seen before
+	KindForeign    Kind = "foreign"                 // a record that no honest writer can have put there
+	KindDecided    Kind = "decided on other tables" // a change was decided on dashboards that the log does not give
+	KindTables     Kind = "tables"                  // the read model says something else than the log
+	KindOutOfTime  Kind = "out of time"             // a record cannot be of the time that it says
+	KindCheckpoint Kind = "checkpoint"              // a signed statement that the log does not bear out, or that is forged
+	KindBundle     Kind = "bundle"                  // a bundle is damaged or does not prove what it says
 )
 
 // Finding is one deviation. Version, Partition and Offset name the record, where there is one.
@@ -92,6 +94,7 @@ type Report struct {
 	Checkpoints int       `json:"checkpoints"` // that hold
 	Covered     int64     `json:"covered"`     // effective records that a checkpoint covers
 	Compared    int64     `json:"compared"`    // records compared with the tables
+	Decisions   int64     `json:"decisions"`   // changes whose dashboards were, when they were decided, what the log gives
 	TopicID     string    `json:"topic_id"`
 	Positions   []int64   `json:"positions"` // read up to
 	Findings    []Finding `json:"findings"`

@@ -13,13 +13,15 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// ledger is what proofs need of `dashboards`: of every effective record its leaf, its offset and its
-// stream (44 bytes a record), of every stream its head, and what was not effective. It is read in one
-// scan of all partitions at a time; partitions share nothing while it runs.
+// ledger is what proofs need of `dashboards`: of every effective record a row (48 bytes, in files), of every stream its head, and what
+// was not effective. It is read in one scan of all partitions at a time; partitions share nothing while it runs. Close it.
 type ledger struct {
+	topic   string
 	topicID eventlog.TopicID
 	parts   []*partition
 	order   []streamRef // all streams by key
+
+	operations *ledger // of topic `operations`, which is covered beside; see [newOperationsLedger]
 }
 
 type streamRef struct {
@@ -36,9 +38,9 @@ type partition struct {
 	index   map[string]int32
 	streams []stream
 
-	offsets []int64 // of effective records, ascending
-	leaves  []tlog.Hash
-	owners  []int32 // stream of each
+	rows rows // of effective records
+
+	decisions *decisions // in a verification
 
 	records int64
 	strays  []stray // records that are not effective, the first maxStrays of them
@@ -64,11 +66,33 @@ type stray struct {
 const maxStrays = 10_000
 
 func newLedger(partitions int, id eventlog.TopicID) *ledger {
-	l := &ledger{topicID: id, parts: make([]*partition, partitions)}
+	l := &ledger{topic: domain.TopicDashboards, topicID: id, parts: make([]*partition, partitions)}
 	for i := range l.parts {
 		l.parts[i] = &partition{number: int32(i), count: int32(partitions), index: map[string]int32{}}
 	}
 	return l
+}
+
+// failed says why rows could not be kept or read: what was made of them then means nothing.
+func (l *ledger) failed() (err error) {
+	for _, p := range l.parts {
+		err = errors.Join(err, p.rows.err)
+	}
+	if err == nil && l.operations != nil {
+		return l.operations.failed()
+	}
+	return err
+}
+
+// close gives up the files; a ledger that nobody made has none.
+func (l *ledger) close() {
+	if l == nil {
+		return
+	}
+	for _, p := range l.parts {
+		p.rows.close()
+	}
+	l.operations.close()
 }
 
 // positions is the vector that was read up to.
@@ -93,18 +117,28 @@ func (l *ledger) continuedBy(to []int64, id eventlog.TopicID) error {
 	return nil
 }
 
-// read goes on from where it stands up to the vector.
-func (l *ledger) read(ctx context.Context, src Source, to []int64, progress func(int)) error {
+// read goes on from where it stands up to the vector. progress, if given, is told of offsets, also of those that no record was handed out of.
+func (l *ledger) read(ctx context.Context, src Source, to []int64, progress func(offsets int)) error {
+	told := l.positions()
+	tell := func(partition int32, next int64) {
+		if progress != nil && next > told[partition] {
+			progress(int(next - told[partition]))
+			told[partition] = next
+		}
+	}
 	err := src.Scan(ctx, eventlog.ScanConfig{
-		Topic: domain.TopicDashboards, From: byPartition(l.positions()), To: byPartition(to), TopicID: l.topicID,
+		Topic: l.topic, From: byPartition(l.positions()), To: byPartition(to), TopicID: l.topicID,
 		Handle: func(_ context.Context, run eventlog.Run) error {
+			p := l.parts[run.Partition]
 			for _, r := range run.Records {
-				l.parts[run.Partition].add(r)
+				if l.topic == domain.TopicDashboards {
+					p.add(r)
+				} else {
+					p.cover(r)
+				}
 			}
-			if progress != nil {
-				progress(len(run.Records))
-			}
-			return nil
+			tell(run.Partition, run.Next)
+			return p.rows.err
 		},
 	})
 	if err != nil {
@@ -113,6 +147,7 @@ func (l *ledger) read(ctx context.Context, src Source, to []int64, progress func
 	l.order = l.order[:0]
 	for i, p := range l.parts {
 		p.next = max(p.next, to[i])
+		tell(p.number, p.next)
 		for n, s := range p.streams {
 			l.order = append(l.order, streamRef{s.key, p.number, int32(n)})
 		}
@@ -137,18 +172,20 @@ func (p *partition) add(r eventlog.Record) {
 	s := &p.streams[n]
 	verdict, head, reason := eventlog.Judge(s.head, r, p.count)
 	if verdict != eventlog.Effective {
-		if verdict == eventlog.Broken {
+		switch verdict {
+		case eventlog.Broken:
 			s.broken = true
-		} else {
+		case eventlog.Stale:
 			p.stale++
 		}
 		p.stray(stray{offset: r.Offset, key: s.key, broken: verdict == eventlog.Broken, reason: reason})
 		return
 	}
+	p.rows.add(row{offset: r.Offset, leaf: LeafHash(s.key, head), owner: n, time: seconds(head.Time), pushed: follows(s.head, head)})
 	s.head = head
-	p.offsets = append(p.offsets, r.Offset)
-	p.leaves = append(p.leaves, LeafHash(s.key, head))
-	p.owners = append(p.owners, n)
+	if p.decisions != nil {
+		p.decisions.take(s.key, r, head)
+	}
 }
 
 // misplaced says why a record can belong to no stream of its partition; "" when it can.
@@ -174,9 +211,16 @@ func (p *partition) stray(s stray) {
 // forgetBefore drops what lies before a vector from which every later [ledger.advance] starts. Heads stay.
 func (l *ledger) forgetBefore(vector []int64) {
 	for i, p := range l.parts {
-		n, _ := p.between(vector[i], vector[i])
-		p.offsets, p.leaves, p.owners = slices.Clone(p.offsets[n:]), slices.Clone(p.leaves[n:]), slices.Clone(p.owners[n:])
+		p.rows.forget(p.rows.search(vector[i]))
 		p.strays, p.lost = nil, 0
+	}
+}
+
+// follow forgets what a checkpoint covers.
+func (l *ledger) follow(c Checkpoint) {
+	l.forgetBefore(c.Positions)
+	if l.operations != nil && c.Operations.Positions != nil {
+		l.operations.forgetBefore(c.Operations.Positions)
 	}
 }
 
@@ -185,10 +229,16 @@ type state struct {
 	positions []int64
 	tree      frontier
 	heads     [][]tlog.Hash // by partition and stream; zero: no record yet
+
+	operations *state // of `operations`; nil where that is not covered
 }
 
 func (l *ledger) start() *state {
-	return &state{positions: make([]int64, len(l.parts)), heads: make([][]tlog.Hash, len(l.parts))}
+	s := &state{positions: make([]int64, len(l.parts)), heads: make([][]tlog.Hash, len(l.parts))}
+	if l.operations != nil {
+		s.operations = l.operations.start()
+	}
+	return s
 }
 
 func (s *state) clone() *state {
@@ -196,33 +246,28 @@ func (s *state) clone() *state {
 	for i, list := range s.heads {
 		c.heads[i] = slices.Clone(list)
 	}
+	if s.operations != nil {
+		c.operations = s.operations.clone()
+	}
 	return c
 }
 
 // advance adds the effective records from the state's vector to the given one, partitions ascending,
-// offsets ascending. grow, if given, sees each leaf as it is added.
-func (l *ledger) advance(s *state, to []int64, grow func(p *partition, at int)) {
+// offsets ascending. grow, if given, sees the row of each leaf as it is added.
+func (l *ledger) advance(s *state, to []int64, grow func(p *partition, x row)) {
 	for i, p := range l.parts {
-		first, end := p.between(s.positions[i], to[i])
 		for len(s.heads[i]) < len(p.streams) {
 			s.heads[i] = append(s.heads[i], tlog.Hash{})
 		}
-		for at := first; at < end; at++ {
-			s.tree.add(p.leaves[at])
-			s.heads[i][p.owners[at]] = p.leaves[at]
+		p.rows.between(s.positions[i], to[i], func(x row) {
+			s.tree.add(x.leaf)
+			s.heads[i][x.owner] = x.leaf
 			if grow != nil {
-				grow(p, at)
+				grow(p, x)
 			}
-		}
+		})
 		s.positions[i] = max(s.positions[i], to[i])
 	}
-}
-
-// between returns the indexes of the effective records with offsets in [from, to).
-func (p *partition) between(from, to int64) (first, end int) {
-	first, _ = slices.BinarySearch(p.offsets, from)
-	end, _ = slices.BinarySearch(p.offsets, to)
-	return first, max(first, end)
 }
 
 // headTree calls yield for the leaf of each stream that has a record, by key.
@@ -239,8 +284,12 @@ func (l *ledger) headTree(s *state, yield func(ref streamRef, leaf tlog.Hash)) {
 func (l *ledger) statement(s *state) Checkpoint {
 	var heads frontier
 	l.headTree(s, func(_ streamRef, leaf tlog.Hash) { heads.add(leaf) })
-	return Checkpoint{
+	c := Checkpoint{
 		TopicID: l.topicID, Size: s.tree.size, Root: s.tree.root(),
 		HeadCount: heads.size, HeadRoot: heads.root(), Positions: slices.Clone(s.positions),
 	}
+	if o := s.operations; o != nil {
+		c.Operations = Covered{TopicID: l.operations.topicID, Size: o.tree.size, Root: o.tree.root(), Positions: slices.Clone(o.positions)}
+	}
+	return c
 }

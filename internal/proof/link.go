@@ -2,6 +2,8 @@ package proof
 
 import (
 	"fmt"
+	"slices"
+	"sync"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -48,6 +50,7 @@ func (l *ledger) bearsOut(b *book, e *entry) *Finding {
 		}
 	}
 	s := l.start()
+	var before Checkpoint
 	if e.Prev != (tlog.Hash{}) {
 		prev, ok := b.byID[e.Prev]
 		switch {
@@ -58,6 +61,7 @@ func (l *ledger) bearsOut(b *book, e *entry) *Finding {
 		case !covers(e.Positions, prev.Positions):
 			return contradicted("it goes back behind the one before it (%s)", prev.where)
 		}
+		before = prev.Checkpoint
 		if s = prev.end; prev.children > 1 {
 			s = s.clone()
 		} else {
@@ -66,9 +70,29 @@ func (l *ledger) bearsOut(b *book, e *entry) *Finding {
 	}
 	l.advance(s, e.Positions, nil)
 	e.end = s
-	if d := differences(e.Checkpoint, l.statement(s)); d != "" {
-		e.differs = true
+	if fault := l.operationsBearOut(e, before); fault != nil {
+		e.beside = true
+		return fault
+	}
+	var from []int64
+	if s.operations != nil {
+		from = slices.Clone(s.operations.positions)
+		l.advanceOperations(s, e.Operations.Positions)
+	}
+	now := l.statement(s)
+	if d := differences(e.Checkpoint, now); d != "" {
+		e.differs, e.sameEnds = true, sameEnds(e.Checkpoint, now)
 		return contradicted("%s", d)
+	}
+	if d := operationsDiffer(e.Operations, now.Operations, from); d != "" {
+		e.beside, e.differs = true, true
+		return contradicted("%s", d)
+	}
+	if e.Operations.Positions == nil && e.OutOfTime.Count == 0 { // of before such records were listed
+		return nil
+	}
+	if listed, there := e.OutOfTime.text(), l.outOfTime(before, e.Checkpoint).text(); listed != there {
+		return contradicted("of records that cannot be of their time it lists %s, the log has %s", listed, there)
 	}
 	return nil
 }
@@ -100,27 +124,32 @@ func differences(signed, found Checkpoint) string {
 	}
 }
 
-// sameRecords tells whether the records that a checkpoint covers are those that were signed, in whatever order: the tree over
-// the ends of streams does not depend on the order, and an end names all records before it. Records that were moved over the
-// border of a checkpoint show so in one that covers more.
-func (l *ledger) sameRecords(b *book, e *entry) bool {
-	last := e
-	for _, other := range b.list {
-		if other.Size > last.Size {
-			last = other
+// sameRecords returns what tells whether the records that a checkpoint covers are those that were signed, in whatever order: the tree
+// over the ends of streams does not depend on the order, and an end names all records before it. Records that were moved over the
+// border of a checkpoint show so in the one that covers most. For that the trees are grown once, at the first question that needs it.
+func (l *ledger) sameRecords(b *book) func(e *entry) bool {
+	var last *entry
+	for _, e := range b.list {
+		if last == nil || e.Size > last.Size {
+			last = e
 		}
 	}
-	for _, c := range []*entry{e, last} {
-		if len(c.Positions) != len(l.parts) || !covers(c.Positions, e.Positions) || !covers(l.positions(), c.Positions) {
-			continue
+	holds := sync.OnceValue(func() bool {
+		if len(last.Positions) != len(l.parts) || !covers(l.positions(), last.Positions) {
+			return false
 		}
 		s := l.start()
-		l.advance(s, c.Positions, nil)
-		if now := l.statement(s); now.Size == c.Size && now.HeadCount == c.HeadCount && now.HeadRoot == c.HeadRoot {
-			return true
-		}
+		l.advance(s, last.Positions, nil)
+		return sameEnds(last.Checkpoint, l.statement(s))
+	})
+	return func(e *entry) bool {
+		return e.sameEnds || e.Size < last.Size && len(last.Positions) == len(e.Positions) && covers(last.Positions, e.Positions) && holds()
 	}
-	return false
+}
+
+// sameEnds tells whether a signed statement and what is found have as many records, and the same ends of streams.
+func sameEnds(signed, found Checkpoint) bool {
+	return found.Size == signed.Size && found.HeadCount == signed.HeadCount && found.HeadRoot == signed.HeadRoot
 }
 
 // chain is the checkpoints that count, in order: from the beginning on, of several successors the first in the log. The others

@@ -54,6 +54,10 @@ type Change struct {
 	MainPOC      []string          `json:"main_poc,omitempty"` // the new ones, when they changed
 	After        *domain.Dashboard `json:"after,omitempty"`
 
+	// DecidedOnOthers are the dashboards, of the whole record, that were other ones in the tables when it was decided than the log
+	// gives: those tables had been edited.
+	DecidedOnOthers []string `json:"decided_on_other_tables,omitempty"`
+
 	// Problem says why the record cannot be folded; nothing but the envelope is filled then.
 	Problem string `json:"problem,omitempty"`
 }
@@ -83,9 +87,10 @@ type replayer struct {
 	decode     decoder
 	judged     domain.StreamHead // and done.Stale, done.Broken: of the first
 
-	fold fold              // of the second, with the rest of done
-	head domain.StreamHead // the last one that was yielded
-	done Replayed
+	fold   fold // of the second, with the rest of done
+	ground grounds
+	head   domain.StreamHead // the last one that was yielded
+	done   Replayed
 }
 
 // step is a record that counts: the head that it makes and, where changes are asked for, what it says.
@@ -230,24 +235,21 @@ func (p *replayer) take(s *step) error {
 		Actor: e.Audit.Actor, Role: e.Audit.Role, OnBehalfOf: e.Audit.OnBehalfOf,
 		CommandID: e.Audit.CommandID, RequestID: e.Audit.RequestID, Hash: hex.EncodeToString(p.head.Hash[:]),
 	}
-	var revisions []domain.DashboardRevision
-	err := s.err
-	if event, ok := s.recorded.Data.(domain.DashboardEvent); ok && err == nil {
-		change := event.Change()
-		base.LostAccess = change.LostAccess
-		revisions, err = p.fold.revise(change, p.head.Version, e.Time)
-	}
+	done, err := p.ground.take(&p.fold, &s.recorded, s.err, p.head)
+	base.LostAccess, base.DecidedOnOthers = done.change.LostAccess, done.others
 	if err != nil {
 		base.LostAccess, base.Problem = nil, err.Error()
+	}
+	if err != nil || len(done.revisions) == 0 && len(done.others) > 0 { // as the log has it, it changed nothing
 		p.done.Changes++
 		return p.Yield(base)
 	}
-	for i := range revisions {
-		if p.Dashboard != "" && p.Dashboard != revisions[i].After.SubAccountID {
+	for i := range done.revisions {
+		if p.Dashboard != "" && p.Dashboard != done.revisions[i].After.SubAccountID {
 			continue
 		}
 		p.done.Changes++
-		if err := p.Yield(base.of(&revisions[i])); err != nil {
+		if err := p.Yield(base.of(&done.revisions[i])); err != nil {
 			return err
 		}
 	}

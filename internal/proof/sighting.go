@@ -41,7 +41,9 @@ type entry struct {
 	children int
 	checked  bool
 	fault    *Finding // why the log does not bear it out
+	beside   bool     // what the log does not bear out is of `operations` alone
 	differs  bool     // the log has other records, or another order, up to its vector
+	sameEnds bool     // where it differs: not in the number of records and the ends of streams, so that only the order is another
 	counts   bool     // it is of the chain, as [book.chain] last found it
 	end      *state   // the trees at its vector, while a child may need them
 }

@@ -51,7 +51,7 @@ type Turn struct {
 
 // Signer makes checkpoints. It keeps the trees' frontier and the streams' heads between two of them
 // (some 150 bytes an agency), and reads only what is new; at the first checkpoint after its start it
-// reads the whole log (44 bytes a record for that time) and holds every earlier checkpoint against it.
+// reads the whole log (48 bytes a record on disk for that time) and holds every earlier checkpoint against it.
 type Signer struct {
 	SignerConfig
 
@@ -98,6 +98,10 @@ func (s *Signer) turn(ctx context.Context) {
 		s.Logger.Warn("no checkpoint was signed; it is tried again", "error", err)
 	case signed:
 		s.Logger.Info("checkpoint signed", "records", c.Size, "agencies", c.HeadCount)
+		if c.OutOfTime.Count > 0 {
+			s.Logger.Error("records cannot be of the time that they say: the clock of a process is wrong, or somebody who has a key wrote them",
+				"records", c.OutOfTime.Count, "first", c.OutOfTime.Places[0].String())
+		}
 	}
 }
 
@@ -128,24 +132,42 @@ func (s *Signer) Sign(ctx context.Context) (c Checkpoint, signed bool, err error
 // prepare returns the checkpoint to sign; nil when none covers more than the last one, and that is not old.
 func (s *Signer) prepare(ctx context.Context) (*Checkpoint, error) {
 	if err := s.catchUp(ctx); err != nil {
-		s.ledger = nil // begin anew next time
+		s.begin() // anew next time
 		return nil, err
 	}
 	at := s.ledger.start()
-	prev := tlog.Hash{}
+	var prev Checkpoint
 	if s.tip != nil {
-		at, prev = s.tip.end.clone(), s.tip.id
+		at, prev = s.tip.end.clone(), s.tip.Checkpoint
 	}
-	covered := at.tree.size
+	covered := at.tree.size + at.operations.tree.size
 	s.ledger.advance(at, s.ledger.positions(), nil)
+	s.ledger.advanceOperations(at, s.ledger.operations.positions())
+	if err := s.ledger.failed(); err != nil { // before anything is made of the trees: that nothing is new, too
+		s.begin()
+		return nil, err
+	}
 	now := s.Now().UTC().Truncate(time.Microsecond)
 	// A turn comes a little less than an interval after the signature of the turn before.
-	if at.tree.size == covered && s.tip != nil && now.Sub(s.tip.Time) < s.Every-s.Every/10 {
+	if at.tree.size+at.operations.tree.size == covered && s.tip != nil && now.Sub(s.tip.Time) < s.Every-s.Every/10 {
 		return nil, nil
 	}
 	c := s.ledger.statement(at)
-	c.Time, c.Prev = now, prev
+	if c.Time = now; s.tip != nil {
+		c.Prev = s.tip.id
+	}
+	c.OutOfTime = s.ledger.outOfTime(prev, c)
+	if err := s.ledger.failed(); err != nil {
+		s.begin()
+		return nil, err
+	}
 	return &c, nil
+}
+
+// begin forgets what was read.
+func (s *Signer) begin() {
+	s.ledger.close()
+	s.ledger = nil
 }
 
 // catchUp reads new checkpoints and new records, and brings the file up to the log.
@@ -176,9 +198,12 @@ func (s *Signer) catchUp(ctx context.Context) error {
 	if err := s.ledger.read(ctx, s.Source, to, nil); err != nil {
 		return err
 	}
+	if err := s.ledger.readOperationsLog(ctx, s.Source); err != nil {
+		return err
+	}
 	s.operations = next
 	if !first && !s.follow(fresh) {
-		s.ledger = nil
+		s.begin()
 		return s.catchUp(ctx)
 	}
 	return s.settle()
@@ -208,11 +233,13 @@ func (s *Signer) settle() error {
 		s.book.add(found, true)
 	}
 	s.ledger.check(s.book)
+	if err := s.ledger.failed(); err != nil {
+		return err
+	}
 	if err := s.book.contradiction(); err != nil {
 		return err
 	}
-	chain := s.book.chain()
-	for _, e := range chain {
+	for _, e := range s.book.chain() {
 		if !e.inFile {
 			if err := s.File.append(e.note); err != nil {
 				return err
@@ -220,10 +247,8 @@ func (s *Signer) settle() error {
 			e.inFile = true
 		}
 	}
-	s.tip = nil
-	if len(chain) > 0 {
-		s.tip = chain[len(chain)-1]
-		s.ledger.forgetBefore(s.tip.Positions)
+	if s.tip = s.book.tip(); s.tip != nil {
+		s.ledger.follow(s.tip.Checkpoint)
 	}
 	return nil
 }
@@ -261,7 +286,7 @@ func (s *Signer) publish(ctx context.Context, c Checkpoint) error {
 		return fmt.Errorf("append checkpoint: %w", err)
 	}
 	if err := s.catchUp(ctx); err != nil {
-		s.ledger = nil // begin anew next time
+		s.begin() // anew next time
 		return err
 	}
 	return nil

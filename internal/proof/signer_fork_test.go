@@ -216,6 +216,7 @@ func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
+		w.began = time.Now()
 		w.change(t, agencies[0])
 		go func() { done <- s.Run(ctx, time.Minute) }()
 		signed := func(want int) {
@@ -225,11 +226,13 @@ func TestRun(t *testing.T) {
 			require.Equal(t, want, inLog)
 		}
 		signed(1)
+		w.began = time.Now()
 		w.change(t, agencies[0])
 		time.Sleep(time.Hour + time.Second)
 		signed(2)
 		time.Sleep(time.Hour)
 		signed(3) // nothing is new
+		w.began = time.Now()
 		w.change(t, agencies[0])
 		cancel()
 		require.NoError(t, <-done)

@@ -68,6 +68,7 @@ func TestSignOnlyWhatIsNew(t *testing.T) {
 	idle := w.sign(t, w.signer(t)) // an interval later, less the tenth that turns may be apart by less
 	require.Equal(t, []any{next.ID(), next.Size, next.Root}, []any{idle.Prev, idle.Size, idle.Root})
 	nothing()
+	w.began = w.now
 	w.change(t, agencies[0])
 	require.Equal(t, idle.ID(), w.sign(t, s).Prev, "of checkpoints over the same records the last one is continued")
 	w.holds(t, 5)

@@ -46,7 +46,11 @@ func effective(ctx context.Context, src Source, cfg eventlog.ScanConfig, partiti
 
 // ends returns the vector of end offsets and the topic's id.
 func ends(ctx context.Context, src Source) ([]int64, eventlog.TopicID, error) {
-	ranges, id, err := src.Ranges(ctx, domain.TopicDashboards)
+	return endsOf(ctx, src, domain.TopicDashboards)
+}
+
+func endsOf(ctx context.Context, src Source, topic string) ([]int64, eventlog.TopicID, error) {
+	ranges, id, err := src.Ranges(ctx, topic)
 	if err != nil {
 		return nil, id, err
 	}

@@ -147,7 +147,7 @@ func TestNeighboursAreNotBlamed(t *testing.T) {
 
 	// Removed before the place where the tables stand: a record that they have not seen moves there.
 	m := w.clone()
-	w2 := &world{memory: m, heads: maps.Clone(w.heads)}
+	w2 := &world{memory: m, heads: maps.Clone(w.heads), began: w.began}
 	w2.change(t, neighbour(a))
 	p, i := m.find(a, 9)
 	m.topics[domain.TopicDashboards][p] = slices.Delete(m.topics[domain.TopicDashboards][p], i, i+1)

@@ -63,7 +63,7 @@ func firstNotes(t *testing.T, of proof.File, count int) *proof.File {
 	raw, err := os.ReadFile(of.Path)
 	require.NoError(t, err)
 	lines := strings.SplitAfter(string(raw), "\n")
-	const perNote = 10 // seven of text, an empty one, a signature, an empty one
+	const perNote = 11 // eight of text, an empty one, a signature, an empty one
 	require.GreaterOrEqual(t, len(lines), count*perNote)
 	file := &proof.File{Path: filepath.Join(t.TempDir(), "checkpoints.txt")}
 	require.NoError(t, os.WriteFile(file.Path, []byte(strings.Join(lines[:count*perNote], "")), 0o600))

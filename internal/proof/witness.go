@@ -2,6 +2,7 @@ package proof
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -54,7 +55,10 @@ func (v *verification) hear(ctx context.Context) (map[string]*testimony, error) 
 	if err != nil {
 		return nil, err
 	}
-	v.stands = positions
+	v.held = make([]partitionVersions, len(v.ledger.parts))
+	for i, p := range v.ledger.parts {
+		v.held[i] = p.versions(positions[p.number])
+	}
 	all := map[string]*testimony{}
 	of := func(agency string) *testimony {
 		if all[agency] == nil {
@@ -78,7 +82,7 @@ func (v *verification) hear(ctx context.Context) (map[string]*testimony, error) 
 		}
 		switch at, there := v.find(r.Parent, r.Version); {
 		case !there:
-		case v.ledger.parts[at.partition].leaves[at.leaf] == LeafHash(r.Parent, headOf(r)):
+		case at.leaf == LeafHash(r.Parent, headOf(r)):
 			t.agreed = max(t.agreed, r.Version)
 		case t.first == nil:
 			t.first = &r
@@ -90,7 +94,7 @@ func (v *verification) hear(ctx context.Context) (map[string]*testimony, error) 
 	}
 	for agency, t := range all {
 		at, there := v.find(agency, t.head.Version)
-		if there && v.ledger.parts[at.partition].leaves[at.leaf] == LeafHash(agency, headOf(Remembered{Version: t.head.Version, Hash: t.head.Hash})) {
+		if there && at.leaf == LeafHash(agency, headOf(Remembered{Version: t.head.Version, Hash: t.head.Hash})) {
 			t.agreed = max(t.agreed, t.head.Version)
 		}
 	}
@@ -103,31 +107,48 @@ func headOf(r Remembered) domain.StreamHead {
 	return head
 }
 
-// place is where a version of a stream is in the ledger.
-type place struct {
-	partition int32
-	leaf      int32
+// partitionVersions finds the versions of a partition's streams.
+type partitionVersions struct {
+	rows [][]int32 // by stream and version-1: an effective record's version is one more than that of the one before it
+	// end is the first row that the tables have not come to.
+	end int32
 }
 
-// versions lists the leaves of each stream: an effective record's version is one more than that of the one before it.
-func (l *ledger) versions() map[string][]place {
-	streams := map[string][]place{}
-	for _, p := range l.parts {
-		for leaf, owner := range p.owners {
-			key := p.streams[owner].key
-			streams[key] = append(streams[key], place{p.number, int32(leaf)})
-		}
+// versions lists the rows of each stream, 4 bytes a record. stands are the offsets that the tables stand at.
+func (p *partition) versions(stands int64) partitionVersions {
+	v := partitionVersions{rows: make([][]int32, len(p.streams)), end: int32(p.rows.search(stands))}
+	room := make([]int32, p.rows.len())
+	for i, s := range p.streams {
+		n := s.head.Version
+		v.rows[i], room = room[:0:n], room[n:]
 	}
-	return streams
+	p.rows.each(0, func(at int, x row) bool {
+		v.rows[x.owner] = append(v.rows[x.owner], int32(at))
+		return true
+	})
+	return v
 }
 
-// find returns where a version is that the tables should know: records that they have not come to do not count.
-func (v *verification) find(agency string, version int64) (place, bool) {
-	if version < 1 || version > int64(len(v.streams[agency])) {
-		return place{}, false
+// versions returns how many versions the log has of an agency, and the rows of those that the tables should know, in p: records that
+// they have not come to do not count.
+func (v *verification) versions(agency string) (p *partition, all int64, held []int32) {
+	p = v.ledger.parts[eventlog.PartitionOf([]byte(agency), int32(len(v.ledger.parts)))]
+	stream, known := p.index[agency]
+	if !known || v.held == nil {
+		return p, 0, nil
 	}
-	at := v.streams[agency][version-1]
-	return at, v.ledger.parts[at.partition].offsets[at.leaf] < v.stands[at.partition]
+	of := v.held[p.number]
+	n, _ := slices.BinarySearch(of.rows[stream], of.end)
+	return p, int64(len(of.rows[stream])), of.rows[stream][:n]
+}
+
+// find returns the row of a version that the tables should know.
+func (v *verification) find(agency string, version int64) (at row, there bool) {
+	p, _, held := v.versions(agency)
+	if version < 1 || version > int64(len(held)) {
+		return row{}, false
+	}
+	return p.rows.at(int(held[version-1])), true
 }
 
 // read reads one record of the log again.

@@ -20,17 +20,11 @@ const unseenDiffers = "content, or a header that the tables do not hold"
 // checkWitness holds the log against what the tables remember of it, and names the first record of each agency that is not
 // the one that was projected.
 func (v *verification) checkWitness(ctx context.Context) error {
-	v.streams = v.ledger.versions()
 	all, err := v.hear(ctx)
 	if err != nil {
 		return fmt.Errorf("read what the tables remember: %w", err)
 	}
-	v.compared()
-	for agency := range v.streams {
-		if all[agency] == nil && (v.Parent == "" || v.Parent == agency) {
-			all[agency] = &testimony{}
-		}
-	}
+	v.compared(all)
 	named := 0
 	for _, agency := range slices.Sorted(maps.Keys(all)) {
 		f, deviates := v.deviation(agency, all[agency])
@@ -53,12 +47,17 @@ func (v *verification) checkWitness(ctx context.Context) error {
 	return nil
 }
 
-// compared counts the records that the tables have come to.
-func (v *verification) compared() {
-	for agency, places := range v.streams {
-		for version := range places {
-			if _, there := v.find(agency, int64(version+1)); there && (v.Parent == "" || v.Parent == agency) {
-				v.report.Compared++
+// compared counts the records that the tables have come to; agencies of which they remember nothing get an empty testimony.
+func (v *verification) compared(all map[string]*testimony) {
+	for _, p := range v.ledger.parts {
+		for _, s := range p.streams {
+			if s.head.Version == 0 || v.Parent != "" && v.Parent != s.key {
+				continue
+			}
+			_, _, held := v.versions(s.key)
+			v.report.Compared += int64(len(held))
+			if all[s.key] == nil {
+				all[s.key] = &testimony{}
 			}
 		}
 	}
@@ -66,28 +65,28 @@ func (v *verification) compared() {
 
 // deviation is the first place at which the tables remember another log; rows that no log made are not its business.
 func (v *verification) deviation(agency string, t *testimony) (f Finding, deviates bool) {
-	logHead := int64(0) // of what the tables have come to
-	for ; ; logHead++ {
-		if _, there := v.find(agency, logHead+1); !there {
-			break
-		}
-	}
+	p, all, held := v.versions(agency)
+	logHead := int64(len(held))
 	if t.first != nil {
 		if f, deviates = v.otherHash(agency, t, logHead); deviates {
 			return f, true
 		}
 	}
 	switch known := max(t.head.Version, t.last); {
-	case t.head.Version > logHead && logHead < int64(len(v.streams[agency])):
+	case t.head.Version > logHead && logHead < all:
 		return found(KindInserted, placeShifted, "the tables folded this record before the offset that they stand at, and it lies behind it now: something was inserted in this partition").
 			of(agency, logHead+1), true
 	case t.head.Version > logHead:
-		return found(KindTruncated, "tail", "the log ends at version %d of this agency, the tables know versions up to %d", logHead, t.head.Version).
+		made := ""
+		if t.last <= logHead { // a record that could not be folded leaves no row either
+			made = ", and have no row of a later one: either the end was cut off, or somebody wrote that head into the tables"
+		}
+		return found(KindTruncated, "tail", "the log ends at version %d of this agency, the tables know versions up to %d%s", logHead, t.head.Version, made).
 			of(agency, logHead+1), true
 	case known < logHead:
-		at, _ := v.find(agency, known+1)
-		return found(KindRemoved, placeShifted, "the tables stand behind this record's offset and have not seen it: something was removed in this partition").
-			of(agency, known+1).at(at.partition, v.ledger.parts[at.partition].offsets[at.leaf]), true
+		return found(KindRemoved, placeShifted, "the tables stand behind this record's offset and have not seen it: either something before it was removed "+
+			"from this partition, or somebody set the tables back").
+			of(agency, known+1).at(p.number, p.rows.at(int(held[known])).offset), true
 	}
 	return Finding{}, false
 }
@@ -96,9 +95,9 @@ func (v *verification) deviation(agency string, t *testimony) (f Finding, deviat
 // have been altered before a record on which both agree; nor where a checkpoint that holds covers it. Then the row was.
 func (v *verification) otherHash(agency string, t *testimony, logHead int64) (f Finding, deviates bool) {
 	version := t.first.Version
-	at, _ := v.find(agency, version)
-	offset := v.ledger.parts[at.partition].offsets[at.leaf]
-	vouched := slices.ContainsFunc(v.book.list, func(e *entry) bool { return e.fault == nil && offset < e.Positions[at.partition] })
+	p, _, held := v.versions(agency)
+	offset := p.rows.at(int(held[version-1])).offset
+	vouched := slices.ContainsFunc(v.book.list, func(e *entry) bool { return e.fault == nil && offset < e.Positions[p.number] })
 	switch {
 	case t.agreed > version || vouched:
 		return f, false
@@ -107,7 +106,7 @@ func (v *verification) otherHash(agency string, t *testimony, logHead int64) (f 
 	default:
 		f = found(KindRewritten, "", "this record is not the one that was projected, and the chain was made anew from it on, up to version %d", logHead)
 	}
-	return f.of(agency, version).at(at.partition, offset), true
+	return f.of(agency, version).at(p.number, offset), true
 }
 
 // enrichKnown adds what the tables remember to the first finding of an agency, and returns its version.

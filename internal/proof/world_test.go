@@ -20,10 +20,13 @@ import (
 type world struct {
 	*memory
 	heads   map[string]domain.StreamHead
+	boards  map[string]map[string]domain.Dashboard // by agency and client: what its next change is decided on
 	now     time.Time
-	signing string // signer key
+	began   time.Time // each version of a stream is a second later
+	signing string    // signer key
 	public  string
 	file    proof.File
+	tagger  *eventlog.Tagger // of the log that the records go to; nil: they stay in memory
 }
 
 func newWorld(t testing.TB) *world {
@@ -31,7 +34,7 @@ func newWorld(t testing.TB) *world {
 	signing, public, err := note.GenerateKey(rand.Reader, "test.ledgerboard")
 	require.NoError(t, err)
 	return &world{
-		memory: newMemory(t), heads: map[string]domain.StreamHead{}, now: noon, signing: signing, public: public,
+		memory: newMemory(t), heads: map[string]domain.StreamHead{}, boards: map[string]map[string]domain.Dashboard{}, now: noon, began: noon, signing: signing, public: public,
 		file: proof.File{Path: filepath.Join(t.TempDir(), "checkpoints.txt")},
 	}
 }
@@ -43,12 +46,17 @@ func (w *world) known(t testing.TB) note.Verifiers {
 	return note.VerifierList(v)
 }
 
-func (w *world) signer(t testing.TB, change ...func(*proof.SignerConfig)) *proof.Signer {
+func (w *world) key(t testing.TB) note.Signer {
 	t.Helper()
 	key, err := note.NewSigner(w.signing)
 	require.NoError(t, err)
+	return key
+}
+
+func (w *world) signer(t testing.TB, change ...func(*proof.SignerConfig)) *proof.Signer {
+	t.Helper()
 	cfg := proof.SignerConfig{
-		Source: w, Append: w.Append, File: w.file, Key: key, Known: w.known(t),
+		Source: w, Append: w.Append, File: w.file, Key: w.key(t), Known: w.known(t),
 		Now:    func() time.Time { w.now = w.now.Add(time.Minute); return w.now },
 		Every:  time.Hour,
 		Logger: slog.New(slog.DiscardHandler),
@@ -95,11 +103,25 @@ func (w *world) chain(agency string, r eventlog.Record) {
 	if head.Version == 0 {
 		prev = eventlog.Genesis(r.Topic, agency)
 	}
-	w.heads[agency] = domain.StreamHead{Version: head.Version + 1, Hash: eventlog.RecordHash(prev, r), Time: w.at(agency)}
+	at := w.at(agency)
+	w.heads[agency] = domain.StreamHead{Version: head.Version + 1, Hash: eventlog.RecordHash(prev, r), Time: at}
+	recorded, _ := w.codec.Decode(r)
+	if event, ok := recorded.Data.(domain.DashboardEvent); ok {
+		if w.boards == nil {
+			w.boards = map[string]map[string]domain.Dashboard{}
+		}
+		if w.boards[agency] == nil {
+			w.boards[agency] = map[string]domain.Dashboard{}
+		}
+		revisions, _ := event.Change().Fold(agency, head.Version+1, at, w.boards[agency])
+		for _, revision := range revisions {
+			w.boards[agency][revision.After.SubAccountID] = revision.After
+		}
+	}
 }
 
 func (w *world) at(agency string) time.Time {
-	return noon.Add(time.Duration(w.heads[agency].Version+1) * time.Second)
+	return w.began.Add(time.Duration(w.heads[agency].Version+1) * time.Second)
 }
 
 func (w *world) encode(t testing.TB, agency string, head domain.StreamHead, user string, at time.Time) eventlog.Record {
@@ -107,6 +129,9 @@ func (w *world) encode(t testing.TB, agency string, head domain.StreamHead, user
 	change := domain.DashboardChange{
 		Primary: client(1), Linked: []string{client(1)}, Users: []string{user}, Scopes: []string{"posts"},
 		MainPOC: map[string][]string{client(1): {}},
+	}
+	if board, there := w.boards[agency][client(1)]; there {
+		change.DecidedOn = map[string]string{client(1): board.Digest()}
 	}
 	var data domain.DashboardEvent = domain.DashboardUsersChanged{DashboardChange: change}
 	if head.Version == 0 {
@@ -139,6 +164,9 @@ func (w *world) record(t testing.TB, agency string, head domain.StreamHead, data
 		},
 	})
 	require.NoError(t, err)
+	if w.tagger != nil {
+		r = w.tagger.Tag(r)
+	}
 	return r
 }
 

@@ -34,6 +34,7 @@
 //	socketio.go                        the Socket.IO server
 //	socketio_auth.go                   who may connect
 //	socketio_send.go                   delivery to one Socket.IO client
+//	socketio_polls.go                  what becomes of a session is told to polls
 //	socketio_engine_faults.go          what keeps the engine's faults from the clients
 //
 // # Non-obvious

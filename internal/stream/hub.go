@@ -29,7 +29,9 @@ type Config struct {
 	// look new, and nobody would be found. Nil: always.
 	Ready   func() bool
 	Recheck time.Duration // how often a listener's access is looked at; zero: 8 s
-	Logger  *slog.Logger  // nil: slog.Default()
+	// AuthTimeout is how long who opens a Socket.IO session may take to say who it is; zero: 10 s.
+	AuthTimeout time.Duration
+	Logger      *slog.Logger // nil: slog.Default()
 }
 
 // Hub brings notices and changes of figures to the listeners of this process.
@@ -46,6 +48,7 @@ func New(store Store, cfg Config) *Hub {
 		cfg.Ready = func() bool { return true }
 	}
 	cfg.Recheck = cmp.Or(cfg.Recheck, recheckEvery)
+	cfg.AuthTimeout = cmp.Or(cfg.AuthTimeout, authTimeout)
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	h := &Hub{cfg: cfg, done: make(chan struct{})}
 	h.notices, h.figures = newNotices(h, store), newFigures(h, store)

@@ -15,6 +15,7 @@ import (
 type Listener struct {
 	ParentAccount string
 	UserID        string
+	AccountID     string    // that its token claims
 	ExpiresAt     time.Time // its stream is cut then; zero: never
 	// Ticket names the ticket that it came with; its newest stream ends the one before. "": it came with a token.
 	Ticket string

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	maxMessageBytes = 64 << 10 // a client sends its token and heartbeats, nothing larger
-	authTimeout     = 10 * time.Second
+	maxMessageBytes = 64 << 10         // a client sends its token and heartbeats, nothing larger
+	authTimeout     = 10 * time.Second // unless the hub is told otherwise
 	pingInterval    = 25 * time.Second
 	pingTimeout     = 20 * time.Second
 )
@@ -26,26 +26,31 @@ type SocketIO struct {
 	prove  Authenticate
 	server *socket.Server
 	engine http.Handler
+	polls  pendingPolls
 
 	mu     sync.Mutex
 	closed bool
-	active sync.WaitGroup // one for each connection's goroutine
+	open   map[string]*connection // by the id of the engine's session
+	active sync.WaitGroup         // one for each connection's goroutine
 }
 
 // NewSocketIO returns the handler; [SocketIO.Close] ends it.
 func NewSocketIO(hub *Hub, prove Authenticate) (*SocketIO, error) {
-	s := &SocketIO{hub: hub, prove: prove}
-	s.server = socket.NewServer(nil, serverOptions())
+	s := &SocketIO{hub: hub, prove: prove, polls: pendingPolls{of: map[string][]*pendingPoll{}}, open: map[string]*connection{}}
+	s.server = socket.NewServer(nil, serverOptions(hub.cfg.AuthTimeout))
 	s.server.Use(s.authenticate)
 	if err := s.server.On("connection", s.connected); err != nil {
 		return nil, fmt.Errorf("listen for connections: %w", err)
 	}
 	s.engine = s.server.ServeHandler(nil)
 	s.server.Engine().Use(armed)
+	if err := s.server.Engine().On("connection", s.answerWhenClosed); err != nil {
+		return nil, fmt.Errorf("listen for sessions: %w", err)
+	}
 	return s, nil
 }
 
-func serverOptions() *socket.ServerOptions {
+func serverOptions(authTimeout time.Duration) *socket.ServerOptions {
 	recovery := socket.DefaultConnectionStateRecovery()
 	// Recovery is on only because the stock client keeps an offset when the server gives it a private
 	// session id. Middlewares are never skipped: a recovered session must prove its token again. And
@@ -78,6 +83,17 @@ func (s *SocketIO) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.serveEngine(w, r)
+}
+
+// Listener is who opened the connection that a request belongs to, a poll or an upgrade; false while nobody has proven to.
+func (s *SocketIO) Listener(r *http.Request) (who Listener, known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, known := s.open[r.URL.Query().Get("sid")]
+	if known {
+		who = c.who
+	}
+	return who, known
 }
 
 // Close ends all connections: their clients see the transport close, and reconnect by themselves.
@@ -130,5 +146,14 @@ func (s *SocketIO) connected(args ...any) {
 	ctx, stop := context.WithCancel(context.Background())
 	c := &connection{owner: s, client: client, who: who, stop: stop, inFlight: make(chan struct{}, maxInFlight)}
 	c.stopWhenGone()
-	s.active.Go(func() { c.run(ctx) })
+	session := client.Conn().Id()
+	s.open[session] = c
+	s.active.Go(func() {
+		c.run(ctx)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.open[session] == c { // and not one that was opened over it
+			delete(s.open, session)
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
@@ -24,9 +25,9 @@ func (s *SocketIO) authenticate(client *socket.Socket, next func(*socket.Extende
 		return
 	}
 	var known *domain.Error
-	if !errors.As(err, &known) || known.Code == domain.CodeUnavailable || known.Code == domain.CodeInternal {
+	if !errors.As(err, &known) || slices.Contains([]domain.Code{domain.CodeUnavailable, domain.CodeInternal, domain.CodeRateLimited}, known.Code) {
 		// The stock client gives up for good on a refusal, and tries again on a closed transport: a
-		// server that is still starting must not lose its listeners.
+		// server that is still starting must not lose its listeners, nor one that counts requests.
 		s.hub.cfg.Logger.Debug("notices: cannot authenticate a Socket.IO client now", "error", err.Error())
 		go func() {
 			closeConn(client.Conn())

@@ -3,6 +3,7 @@ package stream
 import (
 	"bufio"
 	"context"
+	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -48,7 +49,7 @@ func (s *SocketIO) serveEngine(w http.ResponseWriter, r *http.Request) {
 	guarded := &pollWriter{to: w, header: http.Header{}, held: r.URL.Query().Get("sid") == ""}
 	defer guarded.finish()
 	arm := func() { context.AfterFunc(client, cancel); guarded.release() }
-	s.engine.ServeHTTP(guarded, r.WithContext(context.WithValue(ctx, armKey{}, arm)))
+	s.servePolling(guarded, r.WithContext(context.WithValue(ctx, armKey{}, arm)), cancel)
 }
 
 // heldWriter gives the engine a connection from which nothing is read until the engine listens.
@@ -96,6 +97,7 @@ type pollWriter struct {
 	to       http.ResponseWriter
 	header   http.Header
 	finished bool
+	answered bool // its status was given, sent or held back
 
 	held   bool
 	status int
@@ -112,6 +114,10 @@ func (p *pollWriter) WriteHeader(status int) {
 	if p.finished {
 		return
 	}
+	if status == http.StatusTooManyRequests { // so the engine ends the request whose packet made it close the session
+		status = http.StatusBadRequest
+	}
+	p.answered = true
 	maps.Copy(p.to.Header(), p.header)
 	if p.held {
 		p.status = status
@@ -133,6 +139,25 @@ func (p *pollWriter) Write(data []byte) (int, error) {
 	default:
 		return p.to.Write(data)
 	}
+}
+
+func (p *pollWriter) isAnswered() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.answered || p.finished
+}
+
+// sayClosed answers that the session is closed, if nothing was answered yet, and drops what the engine says after it.
+func (p *pollWriter) sayClosed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.answered || p.finished {
+		return
+	}
+	p.finished = true
+	p.to.Header().Set("Content-Type", "text/plain; charset=UTF-8")
+	p.to.WriteHeader(http.StatusOK)
+	_, _ = io.WriteString(p.to, "1") // the packet CLOSE; a client that is gone hears nothing
 }
 
 // release lets out what was held back.

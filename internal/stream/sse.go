@@ -42,10 +42,11 @@ func openEventStream(w http.ResponseWriter) *eventStream { return begin(w, comeB
 // begin begins an answer with the time after which the client comes back when it ends.
 func begin(w http.ResponseWriter, wait time.Duration) *eventStream {
 	s := &eventStream{w: w, controller: http.NewResponseController(w)}
-	_ = s.controller.SetReadDeadline(time.Time{}) // the server's timeouts are for requests, not for streams
 	SetEventHeader(w.Header())
 	w.WriteHeader(http.StatusOK)
 	_ = s.write(fmt.Sprintf("retry: %d\n\n", (wait + rand.N(comeBack)).Milliseconds())) // the next write tells who is gone
+	// The server's timeouts are for requests, not for streams. Until here they are for a body, which net/http reads before it answers.
+	_ = s.controller.SetReadDeadline(time.Time{})
 	return s
 }
 

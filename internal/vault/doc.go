@@ -31,6 +31,8 @@
 //	pauses.go   Pauses: which projections and which platforms' fetching stand still
 //	key.go      Key, Keys: what seals and opens; reading them from configuration
 //	seal.go     the sealed form
+//	epochs.go   Epochs: the copy of the log's id and of which tag key it has
+//	foreign_records.go ForeignRecords: what lies in the log and nobody of ours wrote
 //	ticket_key.go TicketKey: the key of streams' tickets, which all processes share
 //	secrets.go  Secrets: put, get one or many, delete
 //	erase.go    Eraser: deletes secrets, cursors and results of reads, without a key

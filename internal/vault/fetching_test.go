@@ -10,6 +10,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
@@ -257,4 +259,46 @@ func TestSwapReplacesOnlyWhatWasRead(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "second", string(got))
 	require.NoError(t, secrets.Delete(ctx, "r"))
+}
+
+// The planner takes a table that was not analysed yet for small, and then each of a job's results looked at all connections, for a
+// minute or two after many had been connected.
+func TestResultsLookAtTheirConnectionsOnly(t *testing.T) {
+	t.Parallel()
+	pool, err := pg.Open(t.Context(), pg.Config{URL: pgtest.New(t).URL, SearchPath: []string{vault.Schema}, Name: "test", MaxConns: 1})
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	_, err = pool.Exec(t.Context(), `alter table fetch_state set (autovacuum_enabled = false)`)
+	require.NoError(t, err)
+	fetching, queue := vault.NewFetching(pool), domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
+	record := func(accounts ...int64) {
+		claim, err := fetching.Take(t.Context(), queue, accounts[0], time.Minute, taken)
+		require.NoError(t, err)
+		results := make([]domain.FetchResult, len(accounts))
+		for i, account := range accounts {
+			results[i] = domain.FetchResult{SocialAccount: account, Read: true, At: taken, DueAt: taken.Add(time.Hour)}
+		}
+		require.NoError(t, fetching.Record(t.Context(), claim, results))
+	}
+	for range 8 { // after five, a plan for all values may be kept
+		record(1, 2, 3)
+	}
+	const connections = 20_000
+	_, err = pool.Exec(t.Context(), `
+		insert into fetch_state (kind, p_id, social_account_id, due_at, updated_at)
+		select $1, $2, n, $3, $3 from generate_series(10, $4::int) n`, queue.Kind, int(queue.Platform), taken, connections)
+	require.NoError(t, err)
+	looked := func() (rows int) {
+		_, err := pool.Exec(t.Context(), `select pg_stat_force_next_flush()`)
+		require.NoError(t, err)
+		_, err = pool.Exec(t.Context(), `select pg_stat_clear_snapshot()`)
+		require.NoError(t, err)
+		row := pool.QueryRow(t.Context(), `
+			select seq_tup_read + idx_tup_fetch from pg_stat_user_tables where schemaname = current_schema() and relname = 'fetch_state'`)
+		require.NoError(t, row.Scan(&rows))
+		return rows
+	}
+	before := looked()
+	record(11, 12, 13, 14, 15, 16, 17, 18)
+	require.Less(t, looked()-before, connections/2)
 }

@@ -33,7 +33,8 @@ create table content_erasures (
   log_partition     integer     not null,
   account_id        text        not null, -- client who had it last; '' when that is not known
   p_id              smallint    not null,
-  erased_at         timestamptz not null
+  erased_at         timestamptz not null,
+  covered           boolean not null -- another record lies over its own in the log: compaction would keep that one
 );
 
 -- The planner keeps values of columns for long after their rows are gone; of these it keeps none.
@@ -51,3 +52,4 @@ alter table erased_contents add primary key (parent_account, social_account_id, 
 create index erased_contents_covered on erased_contents (erased_at) where covered;
 
 alter table content_erasures add primary key (social_account_id, parent_account, log_partition);
+create index content_erasures_covered on content_erasures (erased_at) where covered;

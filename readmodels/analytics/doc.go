@@ -37,6 +37,7 @@
 //	activity_meter.go            endpoint 6
 //	leaderboard.go               endpoint 7
 //	top_posts.go ranking.go      endpoints 8, 22: posts by what their engagement gained
+//	ranking_board.go             endpoint 7: members and posts, and who stood where before
 //	ranking_total.go             posts by all that they have gathered; the other ranking
 //	ranked_names.go              names and pictures beside the ids of rankings
 //	posts.go post_list.go        endpoints 9, 10, 12, 17, 19, 21: lists of posts, newest first
@@ -107,8 +108,9 @@
 //     post took a sixth of their statement.
 //   - Lists take the gains of the few posts that they show from the same months, and of the readings in the range look at the
 //     first two of each post alone: from when on the gains count is known by then.
-//   - A leaderboard finds what members gained in the period before in the same months: a rank of then is what the ranking
-//     of that period would say.
+//   - A leaderboard takes where members stood in the period before from sums of quarters of an hour, unless a category is asked
+//     for: with the same months read twice as far it took twice as long. A rank of then is what the ranking of that period
+//     would say.
 //   - A prepared statement gets a plan for any parameters after a few runs, made for one row. Those that group
 //     thousands are planned each time (queryGrouped); for all others planning would take longer than running.
 //   - "$2 is null or column = any($2)" makes PostgreSQL expect next to no rows from such a plan. A plan for the present

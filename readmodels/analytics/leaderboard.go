@@ -9,7 +9,8 @@ import (
 // Leaderboard is the answer to /leaderboard.
 type Leaderboard struct {
 	// Members are ranked by what the engagement of posts gained in the range while they had them, the most first. A
-	// member is ranked as soon as that is known of one post. With by=total they are ranked by what the posts that were
+	// member is ranked as soon as that is known of one post, also of one that is registered nowhere and so in no list of posts.
+	// With by=total they are ranked by what the posts that were
 	// published in the range have gathered, of the connections that are theirs now.
 	Members []RankedMember `json:"members"`
 	// Posts are ranked alike; of equal ones the newest first.

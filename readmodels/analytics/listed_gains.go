@@ -13,14 +13,14 @@ func (qc *queryContext) gainsOfPost(ofMember string, args []any) (sql string, al
 		args = append(args, v)
 		return fmt.Sprintf("$%d::%s", len(args), kind)
 	}
-	months, days, _ := monthsOf(from, from, to)
+	months, days := monthsOf(from, to)
 	list := param(months, "date[]")
 	sql = `(
 			select ` + eachOf(listedParts, "sum(%[1]s)::bigint as %[1]s") + `, coalesce(bool_or(partial), false) as partial
 			from (
 				select ` + gainedInMonth(listedParts) + `, partial_days & mask <> 0 as partial
 				from (
-					select i.*, k.mask, ` + placesInMonth("i", "") + `
+					select i.*, k.mask, ` + placesInMonth("i") + `
 					from unnest(` + list + ", " + param(days.first, "smallint[]") + ", " + param(days.last, "smallint[]") + ", " + param(days.mask, "integer[]") + `)
 						as k(month, first, last, mask)
 					join post_months i on i.month = k.month

@@ -396,6 +396,32 @@ func (o *oracle) knownPosts() []knownPost {
 	return out
 }
 
+// unregistered are the posts that nobody in the agency has registered, with what they gained: they are in no list and have no category,
+// and count wherever gains are added up.
+func (o *oracle) unregistered() []knownPost {
+	if o.q.Category > 0 || o.q.By == analytics.RankByTotal {
+		return nil
+	}
+	registered := map[domain.PostRef]bool{}
+	for _, ev := range o.w.Events {
+		if e, ok := ev.Data.(domain.PostRegistered); ok && e.ParentAccount == o.scope.ParentAccount {
+			registered[domain.PostRef{SocialAccount: e.SocialAccount, ExternalID: e.ExternalID}] = true
+		}
+	}
+	var out []knownPost
+	for _, read := range o.agencyReads() {
+		ref := domain.PostRef{SocialAccount: read.SocialAccount, ExternalID: read.ExternalID}
+		if registered[ref] || !slices.Contains(o.q.Platforms, read.Platform) {
+			continue
+		}
+		registered[ref] = true // once
+		p := knownPost{Post: analytics.Post{SocialAccount: read.SocialAccount, ExternalID: read.ExternalID}}
+		p.growth, p.gained = o.gainedByPost(p)
+		out = append(out, p)
+	}
+	return out
+}
+
 // memberPosts are the known posts that were registered last under the member of the query, or read while it had them.
 func (o *oracle) memberPosts() []knownPost {
 	return slices.DeleteFunc(o.knownPosts(), func(p knownPost) bool {

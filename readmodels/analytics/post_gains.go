@@ -127,6 +127,7 @@ func bucketOf(at time.Time, buckets []bucket) int {
 type gainRow struct {
 	social   *int64
 	account  *string
+	member   *int64
 	platform domain.Platform
 	current  *bool // in the range; else in the period before it
 	bucket   *int  // from 1 on; 0 is the period before
@@ -147,13 +148,13 @@ func (qc *queryContext) gainParts(platforms []int16, q gainQuery) (sql string, a
 	}
 	of := "parent_account = $1 and " + qc.within("account_id") + " and p_id = any($3) and " + qc.ofMember("member_id")
 	sql = `
-			select social_account_id, account_id, p_id, quarter as at, last_at, readings, likes, likes_n, comments, comments_n,
+			select social_account_id, account_id, member_id, p_id, quarter as at, last_at, readings, likes, likes_n, comments, comments_n,
 			       shares, shares_n, views, views_n, engagement, engagement_n, partial_n
 			from post_gains where ` + of + " and quarter >= $5 and quarter < $6 and quarter <> all($7::timestamptz[])"
 	if len(cut) > 0 {
 		sql += `
 			union all
-			select i.social_account_id, account_id, p_id, captured_at as at, captured_at as last_at, 1, ` +
+			select i.social_account_id, account_id, member_id, p_id, captured_at as at, captured_at as last_at, 1, ` +
 			eachOf([]string{"glikes", "gcomments", "gshares", "gviews"}, "coalesce(%[1]s, 0), num_nonnulls(%[1]s)") + `,
 			       coalesce(glikes, 0) + coalesce(gcomments, 0) + coalesce(gshares, 0), least(known, 1), (known in (1, 2))::integer
 			from (select distinct social_account_id, quarter from post_gains where ` + of + ` and quarter = any($7)) g
@@ -165,7 +166,7 @@ func (qc *queryContext) gainParts(platforms []int16, q gainQuery) (sql string, a
 	return sql, []any{qc.scope.ParentAccount, qc.scope.Accounts, platforms, qc.query.Member, q.from, qc.query.Range.To, cut}
 }
 
-// gainRows sums what readings gained, by grouping sets over social_account_id, account_id, p_id, current and bucket.
+// gainRows sums what readings gained, by grouping sets over social_account_id, account_id, member_id, p_id, current and bucket.
 func (qc *queryContext) gainRows(ctx context.Context, platforms []int16, q gainQuery, sets string) ([]gainRow, error) {
 	parts, args := qc.gainParts(platforms, q)
 	rows, _ := qc.queryGrouped(ctx, `
@@ -176,7 +177,7 @@ func (qc *queryContext) gainRows(ctx context.Context, platforms []int16, q gainQ
 		from part
 		group by grouping sets (`+sets+`)`, append(args, qc.query.Range.From, starts(q.buckets))...)
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r gainRow, err error) {
-		err = row.Scan(&r.social, &r.account, &r.platform, &r.current, &r.bucket, &r.last, &r.readings,
+		err = row.Scan(&r.social, &r.account, &r.member, &r.platform, &r.current, &r.bucket, &r.last, &r.readings,
 			&r.likes.sum, &r.likes.n, &r.comments.sum, &r.comments.n, &r.shares.sum, &r.shares.n,
 			&r.views.sum, &r.views.n, &r.engagement.sum, &r.engagement.n, &r.partial)
 		return r, err
@@ -192,7 +193,7 @@ func groupedBy(sets string) string {
 	grouping := strings.FieldsFunc(sets, func(r rune) bool { return strings.ContainsRune("(), ", r) })
 	var cols []string
 	for _, c := range []struct{ name, kind string }{
-		{"social_account_id", "bigint"}, {"account_id", "text"}, {"p_id", "smallint"}, {"current", "boolean"}, {"bucket", "integer"},
+		{"social_account_id", "bigint"}, {"account_id", "text"}, {"member_id", "bigint"}, {"p_id", "smallint"}, {"current", "boolean"}, {"bucket", "integer"},
 	} {
 		if slices.Contains(grouping, c.name) {
 			cols = append(cols, c.name)

@@ -250,7 +250,7 @@ func (o *oracle) previousRank(id int64) *int64 {
 			sums[member] = n
 		}
 	}
-	for _, p := range before.knownPosts() {
+	for _, p := range append(before.knownPosts(), before.unregistered()...) {
 		if o.q.By == analytics.RankByTotal {
 			add(p.MemberID, before.measure(p, before.q.Range.From, before.q.Range.To))
 			continue
@@ -289,7 +289,7 @@ func TestLeaderboardAgreesWithTheOracle(t *testing.T) {
 		board := analytics.Leaderboard{Members: []analytics.RankedMember{}, Posts: ranked}
 		for id := int64(1); id < 10; id++ {
 			m := analytics.RankedMember{MemberID: id, Name: o.memberName(id), PreviousRank: o.previousRank(id)}
-			for _, p := range shown {
+			for _, p := range append(slices.Clip(shown), o.unregistered()...) {
 				gained := p.gained[id]
 				if o.q.By == analytics.RankByTotal {
 					gained = analytics.PostGrowth{}

@@ -19,20 +19,11 @@ type ranked struct {
 	Rank   int64 `json:"-"`
 }
 
-// rankedMember is what the posts of one member gained.
-type rankedMember struct {
-	member, rank, posts, engagement int64
-	previous                        *int64 // its rank in the period before; nil: it has none
-	likes, comments, shares, views  *int64
-}
-
-// steps are the CTEs "step", what posts gained from an instant at or before the range to its end, several rows of each
-// post and member, and "p", the posts of the query, each once. What the engagement gained before the range is in before;
-// everything else is of the range. Whole UTC days come from the months, a sum less a sum of each; of a day that an end cuts
-// the readings are looked for, unless its last one says enough. Parameters: $1 parent account, $2 accounts, $3 platforms,
-// $4 member, $5 category.
-func (qc *queryContext) steps(since time.Time) (sql string, args []any) {
-	from, to := qc.query.Range.From, qc.query.Range.To
+// steps are the CTEs "step", what posts gained in a range, several rows of each post and member, and "p", the posts of the
+// query, each once. Whole UTC days come from the months, a sum less a sum of each; of a day that an end cuts the readings are
+// looked for, unless its last one says enough. Parameters: $1 parent account, $2 accounts, $3 platforms, $4 member,
+// $5 category.
+func (qc *queryContext) steps(from, to time.Time) (sql string, args []any) {
 	args = []any{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category}
 	param := func(v any, kind string) string {
 		args = append(args, v)
@@ -42,27 +33,24 @@ func (qc *queryContext) steps(since time.Time) (sql string, args []any) {
 		return table + ".parent_account = $1 and " + qc.within(table+".account_id") + " and " + table + ".p_id = any($3) and " +
 			qc.ofMember(table+".member_id")
 	}
-	months, now, before := monthsOf(since, from, to)
+	months, k := monthsOf(from, to)
 	sql = `
 		with step as (
-			(select social_account_id, external_id, member_id, ` + gainedInMonth(shownParts) + `,
-			        ` + engagementInMonth("") + " as engagement, " + engagementInMonth("b_") + ` as before
+			(select social_account_id, external_id, member_id, ` + gainedInMonth(shownParts) + ", " + engagementInMonth + ` as engagement
 			 from (
-				select m.*, k.mask, k.b_mask, ` + placesInMonth("m", "") + ", " + placesInMonth("m", "b_") + `
+				select m.*, k.mask, ` + placesInMonth("m") + `
 				from (select * from unnest(` + param(months, "date[]") + `,
-						` + param(now.first, "smallint[]") + ", " + param(now.last, "smallint[]") + ", " + param(now.mask, "integer[]") + `,
-						` + param(before.first, "smallint[]") + ", " + param(before.last, "smallint[]") + ", " + param(before.mask, "integer[]") + `)
-					limit ` + strconv.Itoa(len(months)) + `) as k(month, first, last, mask, b_first, b_last, b_mask)
+						` + param(k.first, "smallint[]") + ", " + param(k.last, "smallint[]") + ", " + param(k.mask, "integer[]") + `)
+					limit ` + strconv.Itoa(len(months)) + `) as k(month, first, last, mask)
 				join post_months m on m.month = k.month
 				where ` + of("m") + `
 				offset 0) m
 			 offset 0)`
-	if days, cuts := cutDays(since, from, to); len(days) > 0 {
-		inRange, list := "i.captured_at >= "+param(from, "timestamptz"), param(days, "date[]")
+	if days, cuts := cutDays(from, to); len(days) > 0 {
+		list := param(days, "date[]")
 		sql += `
 			union all
-			select d.social_account_id, d.external_id, d.member_id, ` + eachOf(shownParts, "case when "+inRange+" then i.g%s end") + `,
-			       case when ` + inRange + " then " + engagementGained + " end, case when not " + inRange + " then " + engagementGained + ` end
+			select d.social_account_id, d.external_id, d.member_id, ` + eachOf(shownParts, "i.g%s") + ", " + engagementGained + `
 			from unnest(` + list + ", " + param(cuts, "timestamptz[]") + `) as c(day, at)
 			join post_daily d on d.day = c.day
 			cross join lateral (
@@ -76,7 +64,7 @@ func (qc *queryContext) steps(since time.Time) (sql string, args []any) {
 				  and i.account_id = d.account_id and i.member_id = d.member_id
 				  and i.captured_at >= d.day::timestamp at time zone 'UTC' and i.captured_at < (d.day + 1)::timestamp at time zone 'UTC'
 				offset 0) i
-			where ` + of("d") + " and d.day = any(" + list + ") and i.captured_at >= " + param(since, "timestamptz") + " and i.captured_at < " + param(to, "timestamptz")
+			where ` + of("d") + " and d.day = any(" + list + ") and i.captured_at >= " + param(from, "timestamptz") + " and i.captured_at < " + param(to, "timestamptz")
 	}
 	return sql + `
 		)` + qc.rankable(), args
@@ -96,16 +84,15 @@ func (m *monthDays) add(month, from, to time.Time) {
 	m.mask = append(m.mask, int32(int64(1)<<last-int64(1)<<first))
 }
 
-// monthsOf are the months of the UTC days that lie wholly in the range or in the time from an instant up to it.
-func monthsOf(since, from, to time.Time) (months []time.Time, now, before monthDays) {
-	month := startOfUTCDay(since)
+// monthsOf are the months of the UTC days that lie wholly in a range.
+func monthsOf(from, to time.Time) (months []time.Time, days monthDays) {
+	month := startOfUTCDay(from)
 	month = month.AddDate(0, 0, 1-month.Day())
 	for ; month.Before(to); month = month.AddDate(0, 1, 0) {
 		months = append(months, month)
-		now.add(month, from, to)
-		before.add(month, since, from)
+		days.add(month, from, to)
 	}
-	return months, now, before
+	return months, days
 }
 
 // cutDays are the UTC days inside of which instants in order lie, and the first of them in each.
@@ -158,20 +145,17 @@ func gainedInMonth(figures []string) string {
 	return strings.Join(parts, ", ")
 }
 
-// engagementInMonth is that of what likes, comments and shares gained, in the days whose columns have a prefix.
-func engagementInMonth(prefix string) string {
-	return "case when (likes_days | comments_days | shares_days) & " + prefix + "mask <> 0 then " +
-		strings.ReplaceAll(`gained[*last + 1] + gained[*last + 2] + gained[*last + 3]
-			         - coalesce(gained[*first + 1] + gained[*first + 2] + gained[*first + 3], 0) end`, "*", prefix)
-}
+// engagementInMonth is that of what likes, comments and shares gained.
+const engagementInMonth = `case when (likes_days | comments_days | shares_days) & mask <> 0 then gained[last + 1] + gained[last + 2] + gained[last + 3]
+			         - coalesce(gained[first + 1] + gained[first + 2] + gained[first + 3], 0) end`
 
-// placesInMonth selects behind which place the sums of the last day before the days k with a prefix, and of the last one of
-// them, stand in a month of post_months: null where there is none, and a place there has no number. Only of days inside of
-// the month are the places looked for.
-func placesInMonth(month, prefix string) string {
-	return strings.NewReplacer("#", prefix, "@", month, "N", strconv.Itoa(len(listedParts))).
-		Replace(`case when k.#mask <> 0 and k.#first > 0 then N * width_bucket(k.#first, @.days) - N end as #first,
-				       case when k.#mask = 0 then null when k.#last = 31 then cardinality(@.gained) - N else N * width_bucket(k.#last, @.days) - N end as #last`)
+// placesInMonth selects behind which place the sums of the last day before the days k, and of the last one of them, stand in a
+// month of post_months: null where there is none, and a place there has no number. Only of days inside of the month are the
+// places looked for.
+func placesInMonth(month string) string {
+	return strings.NewReplacer("@", month, "N", strconv.Itoa(len(listedParts))).
+		Replace(`case when k.mask <> 0 and k.first > 0 then N * width_bucket(k.first, @.days) - N end as first,
+				       case when k.mask = 0 then null when k.last = 31 then cardinality(@.gained) - N else N * width_bucket(k.last, @.days) - N end as last`)
 }
 
 // engagementGained is what the engagement gained at a reading; null where that is not known.
@@ -193,23 +177,25 @@ func eachOf(figures []string, format string) string {
 // ofPosts joins posts p with sums s of their steps. The join is a full one, and its condition not strict, because a full
 // join is never nested: where PostgreSQL expects few posts, it would compare each of thousands with each.
 const ofPosts = `
-			full join (
-				select social_account_id, external_id, %s from step
-				%s
-			) s on s.social_account_id = p.social_account_id and s.external_id = p.external_id
+			full join (%s) s on s.social_account_id = p.social_account_id and s.external_id = p.external_id
 			where coalesce(p.social_account_id, 0) > 0 and coalesce(s.social_account_id, 0) > 0`
 
-// gainedOfPosts selects what the engagement of posts gained, from the CTEs "step" and "p". For the first page of everything
+// gainedOfPosts selects what posts are ranked by. That is what their engagement gained, from a CTE of their steps and "p"; with by=total it
+// is what they have gathered, from the CTE "stepped". For the first page of everything
 // that an agency has it selects those that gained most alone, which are on the page: the registrations of these few are looked up
 // one by one, in the order of what they gained, where a join would take as long as all else.
-func (qc *queryContext) gainedOfPosts(firstPage bool, limit string) string {
-	const sums, of = "sum_bigint(engagement) as engagement", "where engagement is not null group by social_account_id, external_id"
+func (qc *queryContext) gainedOfPosts(steps string, firstPage bool, limit string) string {
+	if qc.rankedBy == RankByTotal {
+		return "select social_account_id, external_id, account_id, published, engagement from stepped"
+	}
+	sums := "select social_account_id, external_id, sum_bigint(engagement) as engagement from " + steps +
+		" where engagement is not null group by social_account_id, external_id"
 	if !firstPage || qc.scope.Accounts != nil || qc.query.Category != 0 {
-		return "select p.*, s.engagement from p" + fmt.Sprintf(ofPosts, sums, of)
+		return "select p.*, s.engagement from p" + fmt.Sprintf(ofPosts, sums)
 	}
 	return `
 			select p.*, s.engagement
-			from (select social_account_id, external_id, ` + sums + " from step " + of + ` order by engagement desc) s
+			from (` + sums + ` order by engagement desc) s
 			cross join lateral (
 				select ` + rankedKey + ` from tSPosts p
 				where p.social_account_id = s.social_account_id and p.external_id = s.external_id and ` + qc.postsOfScope() + `
@@ -230,16 +216,15 @@ func (qc *queryContext) rankPosts(ctx context.Context) ([]ranked, error) {
 		return nil, err
 	}
 	limit := qc.query.Page.Size()
+	of := qc.query.Range
 	var with string
 	var args []any
 	if qc.rankedBy == RankByTotal {
-		with, args = qc.counted(qc.query.Range.From)
-		with += `,
-		gained as (select social_account_id, external_id, account_id, published, engagement from stepped)`
+		with, args = qc.counted(of)
 	} else {
-		with, args = qc.steps(qc.query.Range.From)
-		with += ", gained as (" + qc.gainedOfPosts(last == nil, fmt.Sprintf("$%d", len(args)+1)) + ")"
+		with, args = qc.steps(of.From, of.To)
 	}
+	with += ", gained as (" + qc.gainedOfPosts("step", last == nil, fmt.Sprintf("$%d", len(args)+1)) + ")"
 	n := len(args)
 	args = append(args, limit+1)
 	place, onPage := "rank() over (order by engagement desc)", "true"
@@ -267,67 +252,4 @@ func (qc *queryContext) rankPosts(ctx context.Context) ([]ranked, error) {
 	}
 	posts, qc.cursor, err = readmodels.CutPage(posts, limit, scope, func(p ranked) ranked { return p })
 	return posts, err
-}
-
-// rankBoard reads the best members and the best posts: a member by what the engagement of posts gained while it had them,
-// or by what its posts have gathered. Equals share a rank; members stand by their ids then, posts as in
-// [queryContext.rankPosts]. The rank of a member in the period before is what this ranking would say of that.
-func (qc *queryContext) rankBoard(ctx context.Context) (members []rankedMember, posts []ranked, err error) {
-	var with string
-	var args []any
-	since := qc.query.Range.Previous().From
-	if qc.rankedBy == RankByTotal {
-		with, args = qc.counted(since)
-	} else {
-		with, args = qc.steps(since)
-		with += `,
-		stepped as materialized (
-			select p.*, s.member_id, s.likes, s.comments, s.shares, s.views,
-			       case when num_nonnulls(s.likes, s.comments, s.shares) > 0
-			         then coalesce(s.likes, 0) + coalesce(s.comments, 0) + coalesce(s.shares, 0) end as engagement,
-			       s.before
-			from p` + fmt.Sprintf(ofPosts, "member_id, "+eachOf(append(shownParts, "before"), "sum_bigint(%[1]s) as %[1]s"), `
-				group by social_account_id, external_id, member_id
-				having num_nonnulls(sum_bigint(likes), sum_bigint(comments), sum_bigint(shares), sum_bigint(before)) > 0`) + `
-		)`
-	}
-	limit := fmt.Sprintf(" limit $%d)", len(args)+1)
-	var list, nth int64
-	var m rankedMember
-	var p ranked
-	rows, _ := qc.tx.Query(ctx, with+`,
-		gained as (
-			select social_account_id, external_id, min(account_id) as account_id, min(published) as published, sum_bigint(engagement) as engagement
-			from stepped where engagement is not null group by social_account_id, external_id
-		)
-		(select 1 as list, nth, place, previous, member_id, posts, likes, comments, shares, views, engagement,
-		        null::timestamptz, 0::bigint, '', ''
-		 from (
-			select row_number() over best as nth, rank() over (order by engagement desc nulls last) as place,
-			       case when before is not null then rank() over (order by before desc nulls last) end as previous, members.*
-			from (
-				select member_id, count(engagement) as posts, `+eachOf(shownParts,
-		"sum_bigint(%[1]s) filter (where engagement is not null) as %[1]s")+`,
-				       sum_bigint(engagement) as engagement, sum_bigint(before) as before
-				from stepped group by member_id) members
-			window best as (order by engagement desc nulls last, member_id)) ranked
-		 where posts > 0 order by nth`+limit+`
-		union all
-		(select 2, row_number() over (order by `+bestFirst+`), rank() over (order by engagement desc), null as previous, 0, 0,
-		        null::bigint as likes, null::bigint as comments, null::bigint as shares, null::bigint as views, engagement,
-		        nullif(published, '-infinity'), social_account_id, external_id, account_id
-		 from (select * from gained order by `+bestFirst+limit+` best)
-		order by list, nth`, append(args, qc.query.Page.Size())...)
-	err = forEach(rows, "rank members and posts", []any{
-		&list, &nth, &m.rank, &m.previous, &m.member, &m.posts, &m.likes, &m.comments, &m.shares, &m.views, &m.engagement,
-		&p.Published, &p.Social, &p.External, &p.Account,
-	}, func() {
-		if list == 1 {
-			members = append(members, m)
-		} else {
-			p.Rank, p.Gained = m.rank, m.engagement
-			posts = append(posts, p)
-		}
-	})
-	return members, posts, err
 }

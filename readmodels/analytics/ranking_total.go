@@ -3,7 +3,6 @@ package analytics
 import (
 	"cmp"
 	"fmt"
-	"time"
 )
 
 // RankBy says what a ranking goes by.
@@ -23,29 +22,23 @@ type RankingOffer struct {
 	Reason string `json:"reason"` // a sentence
 }
 
-// counted is the CTE "stepped": the posts that were published from an instant at or before the range to its end, under the
-// accounts and the member of the query. Of those of the range it has their last reading before its end, of the others what
-// their engagement was before it: before. Parameters: $1 parent account, $2 accounts, $3 platforms, $4 member, $5 category,
-// $6 to, $7 from, $8 and $9 their UTC days, $10 the instant.
-func (qc *queryContext) counted(since time.Time) (sql string, args []any) {
-	of := qc.query.Range
+// counted is the CTE "stepped": the last reading before the end of a range, of each post that was published in it, under the
+// accounts and the member of the query. Parameters: $1 parent account, $2 accounts, $3 platforms, $4 member, $5 category,
+// $6 to, $7 from, $8 the UTC day of to.
+func (qc *queryContext) counted(of Range) (sql string, args []any) {
 	sql = `
 		with stepped as materialized (
 			select p.social_account_id, p.external_id, p.account_id, p.published_at as published, p.member_id,
-			       e.likes, e.comments, e.shares, e.views,
-			       case when p.published_at >= $7 then g.engagement end as engagement, case when p.published_at < $7 then g.engagement end as before
+			       e.likes, e.comments, e.shares, e.views, (coalesce(e.likes, 0) + coalesce(e.comments, 0) + coalesce(e.shares, 0))::bigint as engagement
 			from (
 				select * from tSPosts p
-				where ` + qc.postsOfScope() + " and " + publishedByThen + " and coalesce(p.published_at, '-infinity') >= $10 and " + qc.ofMember("p.member_id") + `
+				where ` + qc.postsOfScope() + " and " + publishedByThen + " and " + publishedAt + " >= $7 and " + qc.ofMember("p.member_id") + `
 				offset 0) p
-			cross join lateral ` + readingAt("(case when p.published_at >= $7 then $6::timestamptz else $7::timestamptz end)",
-		"(case when p.published_at >= $7 then $8::timestamptz else $9::timestamptz end)") + ` e
-			cross join lateral (select (coalesce(e.likes, 0) + coalesce(e.comments, 0) + coalesce(e.shares, 0))::bigint as engagement) g
+			cross join lateral ` + readingAt("$6::timestamptz", "$8::timestamptz") + ` e
 			where num_nonnulls(e.likes, e.comments, e.shares) > 0
 		)`
 	return sql, []any{
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category, of.To, of.From,
-		startOfUTCDay(of.To), startOfUTCDay(of.From), since,
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category, of.To, of.From, startOfUTCDay(of.To),
 	}
 }
 

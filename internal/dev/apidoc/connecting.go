@@ -20,7 +20,8 @@ var connectOperations = map[string]about{
 	},
 	"postConnectLinks": {
 		tag: tagConnecting, summary: "Makes a link by which somebody without a login connects pages for an account.",
-		text: "It works in the browser that follows it first, for 1 to 14 days. That it was made, followed and taken back is recorded.", refuses: changes,
+		text: "It works in the browser that follows it first, for 1 to 14 days, and while whoever made it may connect. That it was made, followed and taken " +
+			"back is recorded.", refuses: changes,
 	},
 	"postConnectLinksRevoke": {
 		tag: tagConnecting, summary: "Takes a link back.", text: "Sign-ins that it began go no further. What was connected by it stays.",

@@ -88,6 +88,17 @@ func statsOf(whose string) about {
 
 func audit(summary string) about { return about{tag: tagAudit, summary: summary} }
 
+func file(summary string) about {
+	return about{
+		tag: tagAudit, summary: summary,
+		text: "The last line says whether the file is complete, and where to continue when it is not. Cells that begin like a " +
+			"formula get an apostrophe.",
+		answers: []answer{{
+			status: 200, text: "The file.", media: []string{mediaCSV, "application/x-ndjson"}, headers: []string{"Content-Disposition"},
+		}},
+	}
+}
+
 // operations has every operation by its id. Those that are served at the root too stand here once.
 var operations = map[string]about{
 	"getHealthz": {
@@ -186,15 +197,49 @@ var operations = map[string]about{
 	"getDashboardDiff":          audit("What changed on a dashboard between two instants or versions."),
 	"getDashboardAccess":        audit("Whether a user had access to a dashboard at a time, and which records decided that."),
 	"getAuditHistory":           audit("Who changed any dashboard of the agency."),
-	"getAuditReads":             audit("Who read or exported the audit trail, newest first."),
-	"getAuditExport": {
-		tag: tagAudit, summary: "The history as a file, oldest change first.",
-		text: "The last line says whether the file is complete, and where to continue when it is not. Cells that begin like a " +
-			"formula get an apostrophe.",
-		answers: []answer{{
-			status: 200, text: "The file.", media: []string{mediaCSV, "application/x-ndjson"}, headers: []string{"Content-Disposition"},
-		}},
+	"getAuditAccess": {
+		tag: tagAudit, summary: "Who had access to any dashboard of the agency, from when to when, and which records decided that.",
+		text: "At an instant (now without at, from and to), or at any time of a range. An entry is a time without a gap in which a user was on the list " +
+			"of a dashboard that was open to its clients. Agency staff open every dashboard by their role: `meta.staff` names them as the directory " +
+			"holds them today. `names_proven` is always false: the log has ids alone.",
 	},
+	"getAuditCheckpoints": {
+		tag: tagAudit, summary: "The signed checkpoints of the log, newest first.",
+		text: "They name no agency, and cover the records of all. `note` is the statement with its signature (Ed25519): keep it, and check " +
+			"it with the public key.",
+	},
+	"getAuditConsistency": {
+		tag: tagAudit, summary: "The proof that the later of two checkpoints goes on from the earlier one.",
+		text: "RFC 6962: the records of the earlier one are the first ones of the later one. 404 for a checkpoint that the log does not have; " +
+			"whoever holds one that was signed, and gets a 404, holds evidence.",
+		refuses: []domain.Code{domain.CodeNotFound, domain.CodeConflict},
+	},
+	"getAuditBundle": {
+		tag: tagAudit, summary: "The proof bundle of the agency, to be checked without the service.",
+		text: "All records of the agency with their places in the newest checkpoint's tree. ledgerboard verify --bundle FILE --key PUB checks it. " +
+			"One bundle at a time is made; who asks meanwhile waits.",
+		refuses: []domain.Code{domain.CodeNotFound, domain.CodeConflict},
+		answers: []answer{{status: 200, text: "The bundle.", media: []string{"application/x-ndjson"}, headers: []string{"Content-Disposition"}}},
+	},
+	"postAuditVerify": {
+		tag: tagAudit, summary: "Starts a verification, or joins one that runs.",
+		text: "Of the agency's stream: its chain, what its changes were decided on, and whether the newest checkpoint covers it. With kind=all of the whole log: " +
+			"one run is shared by all who ask while it runs and for five minutes afterwards. The agency is told whether the whole log is sound, its " +
+			"own findings, and how many others there are; nothing else of these. The service records this look; ask for its progress with the GET. " +
+			"One run of each kind is made at a time.",
+	},
+	"getAuditVerify": {
+		tag: tagAudit, summary: "The newest verification that the caller started or joined.", refuses: []domain.Code{domain.CodeNotFound},
+		text: "Of the process that answers: each has its own. It is told for five minutes after its end.",
+	},
+	"getAuditVerifyRun": {
+		tag: tagAudit, summary: "A verification that the caller started or joined: how far it is, and at its end the verdict.",
+		refuses: []domain.Code{domain.CodeNotFound},
+		text:    "404 for a run of another process, one that ended more than five minutes ago, and one that somebody else asked for.",
+	},
+	"getAuditReads":        audit("Who read or exported the audit trail, newest first."),
+	"getAuditExport":       file("The history as a file, oldest change first."),
+	"getAuditAccessExport": file("Who had access to any dashboard of the agency as a file, whole."),
 
 	"getNotices": {
 		tag: tagStreams, summary: "The caller's notices as Server-Sent Events.", answers: streamAnswers, refuses: streamRefusals,

@@ -146,7 +146,7 @@ func (w *listening) round(ctx context.Context, during time.Duration) error {
 func (w *listening) draft(n int) (domain.Draft, error) {
 	agency := n % listenAgencies
 	turn := n / listenAgencies
-	draft, err := w.chains.list[agency].change(w.codec, time.Now().UTC().Truncate(time.Microsecond),
+	draft, err := w.chains.list[agency].change(w.log, time.Now().UTC().Truncate(time.Microsecond),
 		[]string{listenAccount(agency)}, listenGroup(agency, turn+1), listenGroup(agency, turn))
 	if err != nil {
 		return draft, err
@@ -170,7 +170,6 @@ func listenGroup(agency, turn int) []string {
 // listening is a program with its listeners.
 type listening struct {
 	log    *eventlog.Log
-	codec  eventlog.Codec
 	chains *chains
 	server *serveProcess
 	heard  *heard

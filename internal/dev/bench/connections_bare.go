@@ -92,9 +92,9 @@ func (b *bench) bareConnections(ctx context.Context) (d delivery, err error) {
 		return d, err
 	}
 	defer stop() //nolint:errcheck // a temporary broker
-	w := &listening{log: log, codec: log.Codec(), chains: newChains(log.Codec(), listenAgencies), heard: newHeard()}
+	w := &listening{log: log, chains: newChains(listenAgencies), heard: newHeard()}
 	for i := range listenAgencies {
-		if _, err := w.chains.list[i].change(w.codec, firstReading, []string{listenAccount(i)}, listenGroup(i, 0), nil); err != nil {
+		if _, err := w.chains.list[i].change(w.log, firstReading, []string{listenAccount(i)}, listenGroup(i, 0), nil); err != nil {
 			return d, err
 		}
 	}

@@ -35,7 +35,7 @@ func (b *bench) openListening(ctx context.Context) (_ *listening, err error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &listening{log: log, codec: log.Codec(), chains: newChains(log.Codec(), listenAgencies+1), heard: newHeard()}
+	w := &listening{log: log, chains: newChains(listenAgencies + 1), heard: newHeard()}
 	var started *serveProcess
 	w.stop = func() {
 		if started != nil {
@@ -81,7 +81,7 @@ func (w *listening) fill(ctx context.Context) error {
 		if i == stuckAgency {
 			continue
 		}
-		draft, err := c.change(w.codec, firstReading, []string{listenAccount(i)}, listenGroup(i, 0), nil)
+		draft, err := c.change(w.log, firstReading, []string{listenAccount(i)}, listenGroup(i, 0), nil)
 		if err != nil {
 			return err
 		}

@@ -52,7 +52,7 @@ func (w *listening) fillStuck(ctx context.Context) error {
 		if i%2 == 1 {
 			users, lost = []string{}, all
 		}
-		draft, err := c.change(w.codec, begun.Add(time.Duration(i)*time.Microsecond), []string{listenAccount(stuckAgency)}, users, lost)
+		draft, err := c.change(w.log, begun.Add(time.Duration(i)*time.Microsecond), []string{listenAccount(stuckAgency)}, users, lost)
 		if err != nil {
 			return err
 		}

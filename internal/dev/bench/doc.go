@@ -20,6 +20,7 @@
 //     side, the broker and others share the machine, readings are also given by the processor time that the
 //     fetchers and PostgreSQL's work for them took.
 //   - verification and replay: a plain consumer that reads the same records and looks at nothing.
+//   - memory of verify, and of ten bundles asked for at once: 512 MiB. -run proof_memory -proof-records 10000000 takes many minutes.
 //   - PUTs: the same records appended by as many callers, nothing loaded, decided, projected or awaited.
 //   - analytics: the statements of the same request, those of its batches too, sent again one after the other, their rows thrown away.
 //     At every size the plans are looked at: a statement that reads a reading table from end to end fails.
@@ -44,7 +45,7 @@
 //	notice.go      PUT to notice, on the program as a process
 //	history.go     state of a dashboard at an instant, in a million records
 //	analytics*.go  the 22 analytics endpoints over HTTP beside their SQL
-//	proof*.go      verify and replay over a made-up log
+//	proof*.go      verify and replay over a made-up log; memory of verify and of bundles over one that is made while it is read
 //	rebuild.go     a rebuild from command to caught up, beside COPY: the order of things, and what is printed
 //	rebuild_*.go   logs to rebuild from, the program as a process, states of a rebuild, events and readers, the limit
 //	sql.go         the upserts of the limits, from the tables' columns

@@ -22,6 +22,7 @@ import (
 // What is ingested: accounts of all platforms, each due at every look.
 const (
 	ingestAccounts = 16_000
+	ingestWorkers  = 8
 	ingestSlot     = 4 * time.Second
 	ingestFor      = 30 * time.Second
 	ingestWarmUp   = 8 * time.Minute // at most; until nearly every account was read once, its demographics too
@@ -30,6 +31,22 @@ const (
 	ingestBar = 3000
 )
 
+// ingestLoad is how many connections a job reads at a time.
+type ingestLoad struct {
+	name     string
+	parallel int
+}
+
+// Of so many calls under way the machine waits for the platform, as it does in production; of the most that can be set it is short of
+// processor time, which broker, platform and callers share.
+var (
+	ingestWaiting = ingestLoad{"ingest_readings_200ms", 25}
+	ingestBusy    = ingestLoad{"ingest_readings_200ms_busy", collect.MaxParallel}
+)
+
+// callers are as many as the fetchers' calls that may be under way.
+func (l ingestLoad) callers() int { return ingestWorkers * l.parallel }
+
 // ingest measures account readings from the platforms' HTTP answers to the acknowledged log, with River
 // planning and giving out the work, and a platform that takes 200 ms for each answer. The limit is what
 // the same two ends allow with nothing between them: the same calls made by as many callers, their bodies
@@ -37,9 +54,13 @@ const (
 //
 // The broker and the platform share this machine with the fetchers, which they do not in production: what
 // is compared with the bar is the work of the fetchers and of PostgreSQL for them.
-func (b *bench) ingest(ctx context.Context, print func(result) error) error {
+func (b *bench) ingest(load ingestLoad) func(context.Context, func(result) error) error {
+	return func(ctx context.Context, print func(result) error) error { return b.ingestUnder(ctx, load, print) }
+}
+
+func (b *bench) ingestUnder(ctx context.Context, load ingestLoad, print func(result) error) error {
 	newest := projections.AccountInsights{}.Name() // fetchers look at its tables
-	stack, platform, err := b.ingestion(ctx, ingestAccounts, projections.Directory{}.Name(), projections.Operations{}.Name(), newest)
+	stack, platform, err := b.ingestion(ctx, ingestAccounts, load.parallel, projections.Directory{}.Name(), projections.Operations{}.Name(), newest)
 	if err != nil {
 		return err
 	}
@@ -61,14 +82,17 @@ func (b *bench) ingest(ctx context.Context, print func(result) error) error {
 	if err := errors.Join(err, <-ended); err != nil {
 		return err
 	}
-	limit, err := platform.bare(ctx)
+	limit, err := platform.bare(ctx, load.callers())
 	if err != nil {
 		return err
 	}
 	callsEach := float64(measured.calls) / float64(measured.readings)
 	seconds := measured.took.Seconds()
-	if err := print(against("ingest_readings_200ms", "readings/s", float64(measured.readings)/seconds, limit/callsEach)); err != nil {
+	if err := print(against(load.name, "readings/s", float64(measured.readings)/seconds, limit/callsEach)); err != nil {
 		return err
+	}
+	if load != ingestBusy {
+		return nil
 	}
 	ours := measured.cpu.Seconds() * (1 - shareOf(ctx, profile, `\(\*canned\)\.serve|kfake`))
 	served := measured.postgres.Seconds()
@@ -142,7 +166,7 @@ func awaitFirstRound(ctx context.Context, stack *soak.Stack) error {
 }
 
 // ingestion puts the fetchers together over n accounts; projectors, if given, are all that folds.
-func (b *bench) ingestion(ctx context.Context, n int, projectors ...string) (*soak.Stack, *canned, error) {
+func (b *bench) ingestion(ctx context.Context, n, parallel int, projectors ...string) (*soak.Stack, *canned, error) {
 	pool, err := b.database(ctx, 1)
 	if err != nil {
 		return nil, nil, err
@@ -162,9 +186,9 @@ func (b *bench) ingestion(ctx context.Context, n int, projectors ...string) (*so
 		Dir: filepath.Join(b.dir, fmt.Sprintf("ingest-%d", b.n)), DatabaseURL: databaseURL, Clock: clock, Sim: sim,
 		World: world, Logger: b.logger,
 		PlatformURL: platform.URL,
-		Quotas:      []quota.Limit{}, Workers: 8,
+		Quotas:      []quota.Limit{}, Workers: ingestWorkers,
 		Collect: collect.Config{
-			GrowthWindow: time.Hour, AccountInterval: ingestSlot, Parallel: collect.MaxParallel, DemographicsEvery: 1000 * time.Hour,
+			GrowthWindow: time.Hour, AccountInterval: ingestSlot, Parallel: parallel, DemographicsEvery: 1000 * time.Hour,
 		},
 		Every:      map[string]time.Duration{domain.FetchAccounts: ingestSlot},
 		Projectors: projectors,

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 )
 
@@ -25,7 +26,7 @@ const (
 // ingestMemory runs the program as a fetcher of 100,000 connections, all due at once, with the settings
 // that it has by itself, and reads the most memory that it has had.
 func (b *bench) ingestMemory(ctx context.Context, print func(result) error) error {
-	stack, platform, err := b.ingestion(ctx, memoryAccounts)
+	stack, platform, err := b.ingestion(ctx, memoryAccounts, collect.MaxParallel)
 	if err != nil {
 		return err
 	}
@@ -78,7 +79,7 @@ func (b *bench) ingestMemory(ctx context.Context, print func(result) error) erro
 func peakMemory(pid int) (float64, error) {
 	raw, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
 	if err != nil {
-		return 0, fmt.Errorf("read the fetcher's memory: %w", err)
+		return 0, fmt.Errorf("read memory: %w", err)
 	}
 	for line := range strings.Lines(string(raw)) {
 		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {

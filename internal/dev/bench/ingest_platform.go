@@ -15,8 +15,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/ledgerboard/ledgerboard/commands/collect"
 )
 
 // canned is a platform that gives each request the answer which the simulator gave it first, after its
@@ -120,13 +118,10 @@ func (c *canned) ask(request []byte) (answer any, err error) {
 	return answer, nil
 }
 
-// bareCallers are as many as the fetchers' calls that may be under way.
-const bareCallers = 4 * 8 * collect.MaxParallel / 4
-
-// bare makes the fetchers' calls again, as fast as callers can that throw the answers away; it returns
+// bare makes the fetchers' calls again, as fast as so many callers can that throw the answers away; it returns
 // calls a second.
-func (c *canned) bare(ctx context.Context) (float64, error) {
-	client := &http.Client{Transport: &http.Transport{MaxIdleConns: bareCallers, MaxIdleConnsPerHost: bareCallers}}
+func (c *canned) bare(ctx context.Context, callers int) (float64, error) {
+	client := &http.Client{Transport: &http.Transport{MaxIdleConns: callers, MaxIdleConnsPerHost: callers}}
 	defer client.CloseIdleConnections()
 	var requests []string
 	c.answers.Range(func(key, _ any) bool {
@@ -135,19 +130,19 @@ func (c *canned) bare(ctx context.Context) (float64, error) {
 	})
 	ctx, cancel := context.WithTimeout(ctx, ingestFor/3)
 	defer cancel()
-	var callers sync.WaitGroup
+	var calling sync.WaitGroup
 	var made atomic.Int64
 	began := time.Now()
-	for n := range bareCallers {
-		callers.Go(func() {
-			for i := n; ctx.Err() == nil; i += bareCallers {
+	for n := range callers {
+		calling.Go(func() {
+			for i := n; ctx.Err() == nil; i += callers {
 				if c.again(ctx, client, requests[i%len(requests)]) == nil {
 					made.Add(1)
 				}
 			}
 		})
 	}
-	callers.Wait()
+	calling.Wait()
 	if made.Load() == 0 {
 		return 0, errors.New("no bare call was answered")
 	}

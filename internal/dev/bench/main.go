@@ -43,6 +43,7 @@ func run(ctx context.Context) (err error) {
 	only := flag.String("run", "", "regular expression: measure only what it matches")
 	agencies := flag.String("agencies", "5,50", "sizes of the analytics' database in agencies, each of about 200,000 post readings, growing")
 	scale := flag.Float64("rebuild-scale", 1, "part of the records that rebuilds are measured with, for a trial")
+	inProof := flag.Int("proof-records", 240_000, "records of the log that memory of verify and of bundles is measured with; the bar is of 10,000,000")
 	flag.Parse()
 	chosen, err := regexp.Compile(*only)
 	if err != nil {
@@ -83,7 +84,11 @@ func run(ctx context.Context) (err error) {
 		{name: "puts_100_agencies", run: putsOver(100)},
 		{name: "verify_records", run: b.verifying},
 		{name: "replay_records", run: b.replaying},
-		{name: "ingest_readings", run: b.ingest},
+		{name: "proof_memory", parts: proofMemories(), run: b.proofMemory(*inProof, func(name string) bool {
+			return chosen.MatchString("proof_memory") || chosen.MatchString(name)
+		})},
+		{name: "ingest_readings", run: b.ingest(ingestWaiting)},
+		{name: "ingest_readings_busy", run: b.ingest(ingestBusy)},
 		{name: "ingest_memory", run: b.ingestMemory},
 		{name: "connections_10k_sse", run: listening(eventStreams)},
 		{name: "connections_10k_websocket", run: listening(webSockets)},

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
@@ -44,14 +45,19 @@ func (b *bench) verifying(ctx context.Context, print func(result) error) error {
 		return err
 	}
 	file := proof.File{Path: filepath.Join(b.dir, "checkpoints.txt")}
+	clock := time.Now().UTC().Truncate(time.Second) // the records' own time; opening the log appends a record of now
 	signer := proof.NewSigner(proof.SignerConfig{
-		Source: log, Append: log.Append, File: file, Key: key, Known: known, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		Source: log, Append: log.Append, File: file, Key: key, Known: known, Now: func() time.Time { return clock }, Logger: slog.New(slog.DiscardHandler),
 	})
-	chains := newChains(log.Codec(), proofAgencies)
+	chains := newChains(proofAgencies)
+	for _, c := range chains.list {
+		c.began = clock
+	}
 	for range proofCheckpoints {
 		if err := chains.append(ctx, log, proofRecords/proofCheckpoints); err != nil {
 			return err
 		}
+		clock = chains.list[0].head.Time.Add(time.Second)
 		if _, _, err := signer.Sign(ctx); err != nil {
 			return err
 		}
@@ -63,7 +69,7 @@ func (b *bench) verifying(ctx context.Context, print func(result) error) error {
 		if err != nil {
 			return err
 		}
-		if !report.OK() || report.Effective != proofRecords || report.Covered != proofRecords {
+		if !report.OK() || report.Effective != proofRecords || report.Covered != proofRecords || report.Decisions != proofRecords {
 			return fmt.Errorf("the log does not verify: %v", report.Findings)
 		}
 		ours = append(ours, proofRecords/time.Since(began).Seconds())
@@ -83,7 +89,7 @@ func (b *bench) replaying(ctx context.Context, print func(result) error) error {
 		return err
 	}
 	defer stop() //nolint:errcheck // a temporary broker
-	chains := newChains(log.Codec(), 1)
+	chains := newChains(1)
 	if err := chains.append(ctx, log, replayRecords); err != nil {
 		return err
 	}
@@ -140,7 +146,9 @@ func (b *bench) dashboardsLog(ctx context.Context) (*eventlog.Log, []string, fun
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, broker.Close())
 	}
-	log, err := eventlog.Open(ctx, eventlog.Config{Brokers: broker.Addrs(), Logger: b.logger, Topics: topics, Registry: domain.NewRegistry()})
+	log, err := eventlog.Open(ctx, eventlog.Config{
+		Brokers: broker.Addrs(), Logger: b.logger, Topics: topics, Registry: domain.NewRegistry(), TagKey: tags.Key(),
+	})
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, broker.Close())
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/deploy"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
@@ -22,21 +23,26 @@ func embeddedTopics(broker *embedded.Broker) ([]eventlog.TopicSpec, error) {
 
 // chain makes the changes of one agency.
 type chain struct {
-	key  string
-	head domain.StreamHead
+	key        string
+	began      time.Time // its first version is a second later
+	head       domain.StreamHead
+	dashboards map[string]domain.Dashboard
+}
+
+func newChain(key string) *chain {
+	return &chain{key: key, began: firstReading, dashboards: map[string]domain.Dashboard{}}
 }
 
 // chains make changes of many agencies in turn, as commands would.
 type chains struct {
-	codec eventlog.Codec
-	list  []*chain
-	n     int
+	list []*chain
+	n    int
 }
 
-func newChains(codec eventlog.Codec, agencies int) *chains {
-	c := &chains{codec: codec}
+func newChains(agencies int) *chains {
+	c := &chains{}
 	for i := range agencies {
-		c.list = append(c.list, &chain{key: fmt.Sprintf("%024x", 0xa0000000+i*7919)})
+		c.list = append(c.list, newChain(fmt.Sprintf("%024x", 0xa0000000+i*7919)))
 	}
 	return c
 }
@@ -46,7 +52,7 @@ func (c *chains) append(ctx context.Context, log *eventlog.Log, n int) error {
 	const batch = 5000
 	drafts := make([]domain.Draft, 0, batch)
 	for i := range n {
-		draft, err := c.list[c.n%len(c.list)].next(c.codec)
+		draft, err := c.list[c.n%len(c.list)].next(log)
 		if err != nil {
 			return err
 		}
@@ -62,15 +68,16 @@ func (c *chains) append(ctx context.Context, log *eventlog.Log, n int) error {
 }
 
 // next changes the list of users of three linked clients.
-func (c *chain) next(codec eventlog.Codec) (domain.Draft, error) {
+func (c *chain) next(log *eventlog.Log) (domain.Draft, error) {
 	version := c.head.Version + 1
 	accounts := []string{"c10000000000000000000001", "c10000000000000000000002", "c10000000000000000000003"}
 	users := []string{"d10000000000000000000001", "d10000000000000000000002", fmt.Sprintf("d2%022x", version)}
-	return c.change(codec, firstReading.Add(time.Duration(version)*time.Second), accounts, users, nil)
+	return c.change(log, c.began.Add(time.Duration(version)*time.Second), accounts, users, nil)
 }
 
-// change gives linked clients a list of users and says who lost access; the first change of an agency creates their dashboards.
-func (c *chain) change(codec eventlog.Codec, at time.Time, accounts, users, lost []string) (domain.Draft, error) {
+// change gives linked clients a list of users and says who lost access; the first change of an agency creates their dashboards. The head is
+// that of the record as the log tags it.
+func (c *chain) change(log *eventlog.Log, at time.Time, accounts, users, lost []string) (domain.Draft, error) {
 	version := c.head.Version + 1
 	prev := c.head.Hash
 	if version == 1 {
@@ -84,13 +91,27 @@ func (c *chain) change(codec eventlog.Codec, at time.Time, accounts, users, lost
 		change.MainPOC[id] = []string{}
 	}
 	change.MainPOC[accounts[0]] = []string{"e10000000000000000000001"}
-	var data domain.Data = domain.DashboardUsersChanged{DashboardChange: change}
+	var data domain.Data
 	if version == 1 {
 		change.Created = map[string]string{}
 		for _, id := range accounts {
 			change.Created[id] = domain.NewDashboardID(c.key, id)
 		}
 		data = domain.AccountsLinked{DashboardChange: change}
+	} else {
+		change.DecidedOn = map[string]string{}
+		for _, id := range accounts {
+			before := c.dashboards[id]
+			change.DecidedOn[id] = before.Digest()
+		}
+		data = domain.DashboardUsersChanged{DashboardChange: change}
+	}
+	revisions, err := change.Fold(c.key, version, at, c.dashboards)
+	if err != nil {
+		return domain.Draft{}, fmt.Errorf("fold change: %w", err)
+	}
+	for _, revision := range revisions {
+		c.dashboards[revision.After.SubAccountID] = revision.After
 	}
 	draft := domain.Draft{
 		Topic: domain.TopicDashboards, Key: c.key, Data: data,
@@ -103,10 +124,10 @@ func (c *chain) change(codec eventlog.Codec, at time.Time, accounts, users, lost
 			},
 		},
 	}
-	r, err := codec.Encode(draft)
+	r, err := log.Codec().Encode(draft)
 	if err != nil {
 		return draft, fmt.Errorf("encode change: %w", err)
 	}
-	c.head = domain.StreamHead{Version: version, Hash: eventlog.RecordHash(prev, r), Time: at}
+	c.head = domain.StreamHead{Version: version, Hash: eventlog.RecordHash(prev, tags.Tag(log, r)), Time: at}
 	return draft, nil
 }

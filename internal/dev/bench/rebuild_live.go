@@ -75,7 +75,7 @@ func (l *live) appendAll(ctx context.Context, r *rebuilding, progress *pg.Progre
 			return waiting.Wait()
 		case <-tick.C:
 		}
-		p, err := r.probe(r.log.Codec(), n)
+		p, err := r.probe(r.log, n)
 		if err != nil {
 			return err
 		}

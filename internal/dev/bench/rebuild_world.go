@@ -19,7 +19,7 @@ type rebuildWorld struct {
 	switchesMeasured int
 	fill             func(ctx context.Context, log *eventlog.Log) error
 	agency, path     string // what readers ask, for the staff of this agency
-	probe            func(codec eventlog.Codec, n int) (liveProbe, error)
+	probe            func(log *eventlog.Log, n int) (liveProbe, error)
 }
 
 // liveProbe is an event, and the row by which a reader sees it: what stands after FROM.
@@ -70,7 +70,7 @@ func postsWorld(records int) rebuildWorld {
 				return w.postReads(n, slot, plan[slot], at)
 			})
 		},
-		probe: func(_ eventlog.Codec, n int) (liveProbe, error) {
+		probe: func(_ *eventlog.Log, n int) (liveProbe, error) {
 			at := w.now().Add(time.Duration(n) * time.Millisecond)
 			account, external := int64(liveSocial+n%metricsPartitions), fmt.Sprint("live_", n)
 			return liveProbe{
@@ -96,7 +96,7 @@ func accountsWorld(records int) rebuildWorld {
 			none := func(int) []projections.Event { return nil }
 			return fillMetrics(ctx, log, agencies, records, none, w.accountReads)
 		},
-		probe: func(_ eventlog.Codec, n int) (liveProbe, error) {
+		probe: func(_ *eventlog.Log, n int) (liveProbe, error) {
 			at := w.now().Add(time.Duration(n) * time.Millisecond)
 			tenant := figureTenant(0, 0)
 			tenant.SocialAccount = liveSocial + int64(n)
@@ -160,8 +160,8 @@ const liveAgency = "a9999999999999999999999a"
 
 // dashboardsWorld has the records of one day: all commands are still remembered.
 func dashboardsWorld(name string, records, agencies int) rebuildWorld {
-	spread := newChains(eventlog.Codec{}, agencies)
-	beside := &chain{key: liveAgency}
+	spread := newChains(agencies)
+	beside := newChain(liveAgency)
 	perAgency := records / agencies
 	return rebuildWorld{
 		name: name, projection: projections.Dashboards{}.Name(), records: perAgency * agencies,
@@ -179,8 +179,8 @@ func dashboardsWorld(name string, records, agencies int) rebuildWorld {
 			}
 			return fillDashboards(ctx, log, spread.list, perAgency)
 		},
-		probe: func(codec eventlog.Codec, _ int) (liveProbe, error) {
-			draft, err := rebuildChange(codec, beside, 0, 1)
+		probe: func(log *eventlog.Log, _ int) (liveProbe, error) {
+			draft, err := rebuildChange(log, beside, 0, 1)
 			return liveProbe{
 				key: liveAgency, draft: draft, where: `dashboard_heads where parent_account = $1 and version >= $2`, args: []any{liveAgency, beside.head.Version},
 			}, err
@@ -192,12 +192,12 @@ func dashboardsWorld(name string, records, agencies int) rebuildWorld {
 func rebuildClient(agency int) string { return fmt.Sprintf("c%023x", agency) }
 
 // rebuildChange makes the next change of an agency: one client's list of users, so many changes a day.
-func rebuildChange(codec eventlog.Codec, c *chain, agency, aDay int) (domain.Draft, error) {
+func rebuildChange(log *eventlog.Log, c *chain, agency, aDay int) (domain.Draft, error) {
 	version := c.head.Version + 1
 	step := (20 * time.Hour / time.Duration(max(aDay, 100_000))).Truncate(time.Microsecond)
 	at := firstReading.Add(time.Duration(version) * step)
 	users := []string{"d10000000000000000000001", fmt.Sprintf("d2%022x", version%1000)}
-	return c.change(codec, at, []string{rebuildClient(agency)}, users, nil)
+	return c.change(log, at, []string{rebuildClient(agency)}, users, nil)
 }
 
 // fillDashboards appends the changes of agencies in turn.
@@ -205,7 +205,7 @@ func fillDashboards(ctx context.Context, log *eventlog.Log, agencies []*chain, e
 	drafts := make([]domain.Draft, 0, fillBatch)
 	for n := range each {
 		for i, c := range agencies {
-			draft, err := rebuildChange(log.Codec(), c, i, each)
+			draft, err := rebuildChange(log, c, i, each)
 			if err != nil {
 				return err
 			}

@@ -21,7 +21,7 @@ import (
 
 // frozen are flags with which a demo shows its history and fetches nothing, so that two looks at it can
 // be compared.
-var frozen = []string{"--roles", "api,projector", "--checkpoint-every", "24h"}
+var frozen = []string{"--roles", "api,projector,signer", "--checkpoint-every", "24h"}
 
 // answers are what the program says to a fixed list of requests, by role and path.
 type answers map[string]string

@@ -129,7 +129,7 @@ func lines[T any](t *testing.T, text string) (all []T) {
 // variables are the settings by which a command reaches a running demo.
 func (p *program) variables() map[string]string {
 	return map[string]string{
-		"KAFKA_BROKERS": strings.Join(p.info.Brokers, ","), "DATABASE_URL": p.info.DatabaseURL, "DATA_DIR": p.dir,
+		"KAFKA_BROKERS": strings.Join(p.info.Brokers, ","), "DATABASE_URL": p.info.DatabaseURL, "DATA_DIR": p.dir, "TAG_KEYS": tagKey(p.dir),
 	}
 }
 
@@ -137,7 +137,7 @@ func (p *program) variables() map[string]string {
 // files, the proof that is taken away, and a person who is erased.
 func TestAudit(t *testing.T) {
 	dir := t.TempDir()
-	p := startDemo(t, dir, "--roles", "api,projector") // nothing is fetched; checkpoints are signed
+	p := startDemo(t, dir, "--roles", "api,projector,signer") // nothing is fetched; checkpoints are signed
 	a := &audit{p, t}
 	t.Run("pages are complete while the history grows", a.pagesWhileWriting)
 	t.Run("each filter shows what it names", a.filters)
@@ -503,10 +503,12 @@ type verifyReport struct {
 }
 
 func (a *audit) verifies(t *testing.T) {
-	a.await(patience, "a signed checkpoint", func() bool {
-		raw, err := os.ReadFile(filepath.Join(a.dir, "checkpoints.txt"))
-		return err == nil && len(raw) > 0
+	a.await(patience, "a signed checkpoint", func() bool { // the file has it a moment before it is counted
+		return !strings.Contains(string(a.get("", "/metrics").ok(t, http.StatusOK).body), `ledgerboard_checkpoint_turns_total{outcome="signed"} 0`)
 	})
+	signed, err := os.ReadFile(filepath.Join(a.dir, "checkpoints.txt"))
+	require.NoError(t, err)
+	require.NotContains(t, string(signed), "\noutoftime ", "the demo's history of a year is in the log before the first checkpoint")
 	metrics := string(a.get("", "/metrics").ok(t, http.StatusOK).body)
 	require.Regexp(t, `ledgerboard_checkpoint_turns_total\{outcome="signed"\} [1-9]`, metrics)
 	require.Contains(t, metrics, "ledgerboard_checkpoint_refused 0")
@@ -524,7 +526,7 @@ func (a *audit) verifies(t *testing.T) {
 
 	// What the tables say is held against the log.
 	db := a.database()
-	_, err := db.Exec(t.Context(), `update dashboard_history set actor = repeat('0', 24) where parent_account = $1 and version = 300`, a.info.IDs.ParentAccount)
+	_, err = db.Exec(t.Context(), `update dashboard_history set actor = repeat('0', 24) where parent_account = $1 and version = 300`, a.info.IDs.ParentAccount)
 	require.NoError(t, err)
 	altered := command(t, a.variables(), "verify", "--all")
 	require.Equal(t, finding, altered.code)

@@ -19,7 +19,7 @@ import (
 
 // chaosFeed appends to the log what the demo's own ticks do not bring: late readings, duplicates, two
 // readings of one instant, a page that two agencies have connected, posts told of twice, entities and texts
-// that come and go, accounts whose texts are erased, lost races of dashboards. Records are made by hand from the documented wire format.
+// that come and go, accounts whose texts or figures are erased, lost races of dashboards. Records are made by hand from the documented wire format.
 type chaosFeed struct {
 	world    *chaosWorld
 	foreign  string // the other agency
@@ -27,6 +27,7 @@ type chaosFeed struct {
 	theirSub string
 	rng      *rand.Rand
 	gate     *chaosGate
+	tags     *tagger
 	from     time.Time // capture times lie on a grid from here on
 
 	mu       sync.Mutex
@@ -74,6 +75,9 @@ func (f *chaosFeed) run(ctx context.Context, cl *kgo.Client) {
 }
 
 func (f *chaosFeed) send(ctx context.Context, cl *kgo.Client, batch []*kgo.Record) {
+	for _, r := range batch {
+		f.tags.tag(r)
+	}
 	results := cl.ProduceSync(ctx, batch...)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -156,6 +160,10 @@ func (f *chaosFeed) batch() []*kgo.Record {
 	}
 	if f.rng.IntN(5) == 0 {
 		batch = append(batch, f.textsErased()...)
+	}
+	if f.rng.IntN(5) == 0 {
+		at := f.rng.IntN(1 + len(batch)) // among readings
+		batch = slices.Insert(batch, at, f.figuresErased())
 	}
 	if len(f.races) > 0 && f.rng.IntN(3) == 0 {
 		batch = append(batch, f.lostRace())
@@ -377,6 +385,16 @@ func (f *chaosFeed) textsErased() (batch []*kgo.Record) {
 	return batch
 }
 
+// figuresErased erases what an agency read of an account up to an instant, before and after which readings are left to come: the
+// instants grow with the run.
+func (f *chaosFeed) figuresErased() *kgo.Record {
+	key, page := f.page()
+	return f.record("metrics", key, chaosErased, map[string]any{
+		"parent_account": page["parent_account"], "account_id": page["account_id"], "social_account_id": page["social_account_id"], "p_id": page["p_id"],
+		"erased_at": f.from.Add(time.Duration(f.rng.IntN(1+min(f.batches, chaosSlots*3/4))) * chaosSlot),
+	})
+}
+
 func (f *chaosFeed) connectionState() *kgo.Record {
 	return f.record("operations", f.world.parent, "operations.connection_state_changed.v1", map[string]any{
 		"connection_id": 990_000 + f.rng.IntN(10), "p_id": 1, "state": []string{"ok", "reconnect"}[f.rng.IntN(2)],
@@ -453,6 +471,7 @@ func (f *chaosFeed) tamper() []*kgo.Record {
 		} {
 			r.Headers = append(r.Headers, kgo.RecordHeader{Key: h[0], Value: []byte(h[1])})
 		}
+		f.tags.tag(r) // the hash covers the tag
 		return r, chaosHead{prev.version + 1, chaosHash(prev.hash, "dashboards", parent, r.Headers, r.Value), at}
 	}
 	r1, first := record(head, []string{"a", "b"}, true)

@@ -119,6 +119,7 @@ func (l *chaosLog) foldContents(until chaosVector, rows chaosRows) {
 		rows.add("content_erasures", r, map[string]any{
 			"social_account_id": json.Number(of.account), "parent_account": of.parent, "log_partition": of.partition,
 			"account_id": r.fields["account_id"], "p_id": r.fields["p_id"], "erased_at": chaosErasedAt(r),
+			"covered": false, // each has a key of its own, and nobody plants
 		})
 	}
 }

@@ -41,7 +41,7 @@ func (r *chaosRecord) instant() chaosInstant {
 	return chaosInstant{r.reading.SocialAccount, r.reading.ParentAccount, r.reading.ExternalID, r.reading.CapturedAt.UnixMicro()}
 }
 
-// foldAccounts demands tSAccountIns, account_months and account_newest.
+// foldAccounts demands tSAccountIns, account_months, account_newest and account_erasures.
 func (l *chaosLog) foldAccounts(until chaosVector, rows chaosRows) {
 	winners := map[chaosInstant]*chaosRecord{}
 	newest, began := map[chaosTenant]*chaosRecord{}, map[chaosTenant]*time.Time{}
@@ -56,26 +56,33 @@ func (l *chaosLog) foldAccounts(until chaosVector, rows chaosRows) {
 		figure chaosFigure
 	}
 	months := map[place]map[string]daily{} // by day of the month
+	erased := l.figuresErased(until)
+	erased.demand("account_erasures", rows)
+	var readings []*chaosRecord
 	l.each("metrics", until, func(r *chaosRecord) {
-		if r.kind != "metrics.account_read.v1" {
+		if r.kind != "metrics.account_read.v1" || erased.covers(r.reading.chaosTenant, r.reading.CapturedAt) {
 			return
 		}
+		readings = append(readings, r)
 		if w, ok := winners[r.instant()]; !ok || r.id < w.id {
 			winners[r.instant()] = r
 		}
-		tenant := r.reading.chaosTenant
-		if n, ok := newest[tenant]; !ok || chaosBefore(r.reading.CapturedAt, r.id, n.reading.CapturedAt, n.id) {
-			newest[tenant] = r
-		}
-		captured := &r.reading.CapturedAt
-		if first := began[tenant]; first == nil || captured.Before(*first) {
-			began[tenant] = captured
-		}
-		if since := tracked[tenant]; !r.reading.Backfilled && (since == nil || captured.Before(*since)) {
-			tracked[tenant] = captured
-		}
-		if last := lastTracked[tenant]; !r.reading.Backfilled && (last == nil || captured.After(*last)) {
-			lastTracked[tenant] = captured
+	})
+	for _, r := range readings {
+		tenant, captured := r.reading.chaosTenant, &r.reading.CapturedAt
+		if !erased.any(tenant) || winners[r.instant()] == r { // what is stored nowhere counts only while nothing is erased
+			if n, ok := newest[tenant]; !ok || chaosBefore(*captured, r.id, n.reading.CapturedAt, n.id) {
+				newest[tenant] = r
+			}
+			if first := began[tenant]; first == nil || captured.Before(*first) {
+				began[tenant] = captured
+			}
+			if since := tracked[tenant]; !r.reading.Backfilled && (since == nil || captured.Before(*since)) {
+				tracked[tenant] = captured
+			}
+			if last := lastTracked[tenant]; !r.reading.Backfilled && (last == nil || captured.After(*last)) {
+				lastTracked[tenant] = captured
+			}
 		}
 		for _, f := range r.reading.Figures {
 			day := f.Day
@@ -93,7 +100,7 @@ func (l *chaosLog) foldAccounts(until chaosVector, rows chaosRows) {
 				months[at][day[8:]] = daily{r, f}
 			}
 		}
-	})
+	}
 	for _, r := range winners {
 		rows.add("tsaccountins", r, chaosAccountRow(r))
 	}
@@ -157,7 +164,7 @@ func chaosAccountRow(r *chaosRecord) map[string]any {
 	return row
 }
 
-// foldPosts demands tSPosts, tSPostInsights and its roll-ups post_daily, post_months and post_gains.
+// foldPosts demands tSPosts, tSPostInsights, its roll-ups post_daily, post_months and post_gains, and post_erasures.
 func (l *chaosLog) foldPosts(until, contents chaosVector, rows chaosRows) {
 	type post struct {
 		account               int64
@@ -165,13 +172,16 @@ func (l *chaosLog) foldPosts(until, contents chaosVector, rows chaosRows) {
 	}
 	winners := map[chaosInstant]*chaosRecord{}
 	posts := map[post][]*chaosRecord{}
+	erased := l.figuresErased(until)
+	erased.demand("post_erasures", rows)
 	l.each("metrics", until, func(r *chaosRecord) {
-		switch r.kind {
-		case "metrics.post_read.v1":
+		switch {
+		case r.reading != nil && erased.covers(r.reading.chaosTenant, r.reading.CapturedAt), r.post != nil && erased.covers(r.post.chaosTenant, r.post.RegisteredAt):
+		case r.kind == "metrics.post_read.v1":
 			if w, ok := winners[r.instant()]; !ok || r.id < w.id {
 				winners[r.instant()] = r
 			}
-		case "metrics.post_registered.v1":
+		case r.kind == "metrics.post_registered.v1":
 			at := post{r.post.SocialAccount, r.post.ExternalID, r.post.ParentAccount, r.post.AccountID}
 			posts[at] = append(posts[at], r)
 		}
@@ -184,7 +194,7 @@ func (l *chaosLog) foldPosts(until, contents chaosVector, rows chaosRows) {
 	foldSteps(series, rows)
 	rowOf, newer := map[post]map[string]any{}, map[post][]string{}
 	for at, registrations := range posts {
-		rowOf[at] = chaosPostRow(registrations)
+		rowOf[at] = chaosPostRow(registrations, erased.any(registrations[0].post.chaosTenant))
 	}
 	for at, row := range rowOf {
 		for other, later := range rowOf {
@@ -236,8 +246,8 @@ func chaosEngagement(e *chaosReading) (sum *int64, partial bool) {
 }
 
 // chaosPostRow: of each origin the registration with the latest time counts, and what the main
-// application says stands before what the listing says, field by field.
-func chaosPostRow(registrations []*chaosRecord) map[string]any {
+// application says stands before what the listing says, field by field. Of an account of which something is erased only those count at all.
+func chaosPostRow(registrations []*chaosRecord, erased bool) map[string]any {
 	last := map[string]*chaosRecord{}
 	first, latest := registrations[0].post.RegisteredAt, registrations[0].post.RegisteredAt
 	for _, r := range registrations {
@@ -249,6 +259,14 @@ func chaosPostRow(registrations []*chaosRecord) map[string]any {
 		}
 		if r.post.RegisteredAt.After(latest) {
 			latest = r.post.RegisteredAt
+		}
+	}
+	if erased {
+		first = latest
+		for _, r := range last {
+			if r.post.RegisteredAt.Before(first) {
+				first = r.post.RegisteredAt
+			}
 		}
 	}
 	row := map[string]any{

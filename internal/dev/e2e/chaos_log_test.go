@@ -40,7 +40,7 @@ type chaosRecord struct {
 	reading  *chaosReading  // metrics.account_read.v1, metrics.post_read.v1
 	post     *chaosPost     // metrics.post_registered.v1
 	change   *chaosChange   // dashboard.*
-	fields   map[string]any // directory.*, operations.*, contents.*
+	fields   map[string]any // directory.*, operations.*, contents.*, metrics.account_erased.v1
 }
 
 // String names a record where people look for it.
@@ -282,7 +282,7 @@ func (r *chaosRecord) decode() (err error) {
 		r.change = &chaosChange{}
 		return json.Unmarshal(r.value, r.change)
 	case strings.HasPrefix(r.kind, "directory."), strings.HasPrefix(r.kind, "operations."), strings.HasPrefix(r.kind, "contents."),
-		r.topic == "contents" && r.kind == chaosErased:
+		r.kind == chaosErased:
 		return chaosJSON(r.value, &r.fields)
 	default:
 		return fmt.Errorf("the type is not known to the test")

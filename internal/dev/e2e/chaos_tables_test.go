@@ -39,6 +39,8 @@ var chaosTables = map[string][]string{
 	"erased_contents": {"parent_account", "social_account_id", "external_id", "origin"},
 
 	"content_erasures": {"social_account_id", "parent_account", "log_partition"},
+	"account_erasures": {"social_account_id", "parent_account"},
+	"post_erasures":    {"social_account_id", "parent_account"},
 
 	"accounts": {"id"}, "users": {"id"}, "orders": {"id"}, "sessions": {"id"}, "members": {"id"}, "tmemberauth": {"id"},
 	"tdefaultaccount": {"member_id"}, "tsaccounts": {"id"}, "tcontentplanner": {"id"}, "tsubscriptions": {"id"},

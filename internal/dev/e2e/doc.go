@@ -21,6 +21,7 @@
 //	bad_input_test.go        wrong requests are refused in one shape and change nothing
 //	command_line_test.go     arguments, settings, status, token, import; one owner; an ordinary user
 //	mock_test.go             serve --mock: marked answers, nothing left behind, refused where it could do harm
+//	attacks*_test.go         each attack of docs/threat-model.md as a program: on a copy of what a demo left, or on the running service
 //	chaos*_test.go           kill -9 under load
 //	fetcher_kill_test.go     kill -9 of fetchers: what is lost is what was in flight
 //	operators_test.go        docs/operators.md as an operator follows it, command by command

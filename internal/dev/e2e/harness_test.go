@@ -308,12 +308,22 @@ func processesIn(dir string) (pids []int) {
 
 // tails is the end of what the program printed and logged.
 func (p *program) tails() string {
-	const last = 4 << 10
-	text := "--- output\n" + lastBytes(p.output.String(), last)
+	text := "--- output\n" + remarkable(p.output.String())
 	if raw, err := os.ReadFile(filepath.Join(p.dir, "demo.log")); err == nil {
-		text += "\n--- demo.log\n" + lastBytes(string(raw), last)
+		text += "\n--- demo.log\n" + remarkable(string(raw))
 	}
 	return text
+}
+
+// remarkable is the end of what a process printed, without the requests that it answered well: those would push out what matters.
+func remarkable(output string) string {
+	var kept strings.Builder
+	for line := range strings.Lines(output) {
+		if !strings.Contains(line, "msg=request ") || !strings.Contains(line, " status=2") {
+			kept.WriteString(line)
+		}
+	}
+	return lastBytes(kept.String(), 4<<10)
 }
 
 func lastBytes(s string, n int) string { return s[max(0, len(s)-n):] }

@@ -26,10 +26,17 @@ func TestOperatorsHandbook(t *testing.T) {
 	require.NoError(t, err)
 	h := &handbook{text: string(text), binary: programPath}
 	h.service, h.readers = startApart(t)
-	t.Run("a parked agency", h.parkedAgency)
-	t.Run("a pause", h.pause)
-	t.Run("a rebuild and the way back", h.rebuild)
-	t.Run("an upgrade and the way back", h.upgrade)
+	for _, chapter := range []struct {
+		name string
+		do   func(*testing.T)
+	}{
+		{"a parked agency", h.parkedAgency},
+		{"a pause", h.pause},
+		{"a rebuild and the way back", h.rebuild},
+		{"an upgrade and the way back", h.upgrade},
+	} {
+		require.True(t, t.Run(chapter.name, chapter.do), "what comes next would only show what this one left behind")
+	}
 }
 
 type handbook struct {
@@ -113,6 +120,7 @@ func (h *handbook) park(t *testing.T, agency string) string {
 	} {
 		record.Headers = append(record.Headers, kgo.RecordHeader{Key: header[0], Value: []byte(header[1])})
 	}
+	taggerOf(t, h.service.api.dir, h.service.api.info.DatabaseURL).tag(record)
 	client, err := kgo.NewClient(kgo.SeedBrokers(h.service.api.info.Brokers...))
 	require.NoError(t, err)
 	defer client.Close()

@@ -1,0 +1,152 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// Prover gives auditors evidence that they check themselves; *proof.Prover implements it. Its errors for people are
+// [domain.Error]s.
+type Prover interface {
+	// Checkpoints returns those that count, oldest first.
+	Checkpoints(ctx context.Context) ([]proof.Published, error)
+	// Consistency proves that the records of the older checkpoint are the first ones of the newer one's.
+	Consistency(ctx context.Context, older, newer tlog.Hash) (tlog.TreeProof, error)
+	// Bundle writes the proof bundle of an agency.
+	Bundle(ctx context.Context, parent string, out io.Writer) (proof.Exported, error)
+}
+
+// checkpointEntry is a signed statement about the log as a whole; it names no agency.
+type checkpointEntry struct {
+	ID string `json:"id"` // SHA-256 of its text, 64 hex digits
+	// Prev is the id of the checkpoint that this one goes on from; null for the first one.
+	Prev    *string   `json:"prev"`
+	Time    time.Time `json:"time"`    // of the signature, by the signer's clock
+	Records int64     `json:"records"` // of all agencies that it covers
+	Note    string    `json:"note"`    // the statement with its signature, as it was signed: what is to be checked and kept
+}
+
+// consistencyAnswer proves that two checkpoints are of one log.
+type consistencyAnswer struct {
+	Older string   `json:"older"` // id
+	Newer string   `json:"newer"` // id
+	Proof []string `json:"proof"` // RFC 6962 consistency proof: SHA-256 hashes, 64 hex digits each
+}
+
+// getCheckpoints answers the checkpoints that count, newest first. Looking at them is not recorded: they show nothing of an
+// agency.
+func (s *Server) getCheckpoints(w http.ResponseWriter, r *http.Request, params *Params, _, _ string) error {
+	page := params.Page()
+	if err := params.Err(); err != nil {
+		return err
+	}
+	cursors := readmodels.CursorScope{List: "checkpoints"}
+	after, err := readmodels.DecodeCursor[string](page.Cursor, cursors)
+	if err != nil {
+		return err
+	}
+	list, err := s.deps.Audit.Proofs.Checkpoints(r.Context())
+	if err != nil {
+		return err
+	}
+	slices.Reverse(list)
+	if after != nil {
+		list = list[slices.IndexFunc(list, func(c proof.Published) bool { return hexOf(c.ID()) == *after })+1:]
+	}
+	var entries []checkpointEntry
+	for _, c := range list[:min(len(list), page.Size()+1)] {
+		e := checkpointEntry{ID: hexOf(c.ID()), Time: c.Time.UTC(), Records: c.Size, Note: c.Note}
+		if c.Prev != (tlog.Hash{}) {
+			e.Prev = new(hexOf(c.Prev))
+		}
+		entries = append(entries, e)
+	}
+	entries, next, err := readmodels.CutPage(entries, page.Size(), cursors, func(e checkpointEntry) string { return e.ID })
+	if err != nil {
+		return err
+	}
+	return s.writeData(w, entries, readmodels.ListMeta{NextCursor: next})
+}
+
+// getConsistency answers the proof that the checkpoint ?newer= goes on from ?older=.
+func (s *Server) getConsistency(w http.ResponseWriter, r *http.Request, params *Params, _, _ string) error {
+	older, newer := params.digest(paramOlder), params.digest(paramNewer)
+	if err := params.Err(); err != nil {
+		return err
+	}
+	proved, err := s.deps.Audit.Proofs.Consistency(r.Context(), older, newer)
+	if err != nil {
+		return err
+	}
+	answer := consistencyAnswer{Older: hexOf(older), Newer: hexOf(newer), Proof: []string{}}
+	for _, h := range proved {
+		answer.Proof = append(answer.Proof, hexOf(h))
+	}
+	return s.writeData(w, answer, nil)
+}
+
+// getBundle sends the proof bundle of the agency. It is made in a file without a name first: the record of the reading says up to
+// which version it goes, and no slow reader holds the memory that a proof takes.
+func (s *Server) getBundle(w http.ResponseWriter, r *http.Request, params *Params, parent, _ string) (err error) {
+	if err := params.Err(); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp("", "ledgerboard-bundle-*")
+	if err != nil {
+		return fmt.Errorf("make room for bundle: %w", err)
+	}
+	defer file.Close()
+	if err := os.Remove(file.Name()); err != nil {
+		return fmt.Errorf("make room for bundle: %w", err)
+	}
+	exported, err := s.deps.Audit.Proofs.Bundle(r.Context(), parent, file)
+	if err != nil {
+		return err
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("read bundle: %w", err)
+	}
+	p, _ := PrincipalFrom(r.Context())
+	record := domain.AuditExported{What: domain.AuditHistory, Format: domain.FormatBundle, AsOf: exported.Records}
+	if err := s.deps.Audit.Records.RecordExport(r.Context(), caller(r, p, p.AccountID, auditRole(p)), record); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", mediaNDJSON+"; charset=utf-8")
+	w.Header().Set(headerDisposition, fmt.Sprintf(`attachment; filename="proof-%s-v%d.jsonl"`, parent, exported.Records))
+	out := bufio.NewWriterSize(patientWriter{w, http.NewResponseController(w)}, exportBuffer)
+	_, err = io.Copy(out, file)
+	if err = errors.Join(err, out.Flush()); err != nil { // the status is sent, and the bundle says itself that it is cut
+		s.deps.Logger.DebugContext(r.Context(), "bundle was not taken to its end", logRequestID, RequestID(r.Context()), logError, err.Error())
+	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // the connection may serve further requests
+	return nil
+}
+
+// digest reads a SHA-256.
+func (p *Params) digest(declared Param) (h tlog.Hash) {
+	p.required(declared)
+	value, present := p.value(declared, KindDigest)
+	raw, err := hex.DecodeString(value)
+	if present && (err != nil || len(raw) != len(h)) {
+		p.bad.addf(declared.Name, "is not the id of a checkpoint: use 64 hex digits")
+		return h
+	}
+	copy(h[:], raw)
+	return h
+}
+
+func hexOf(h tlog.Hash) string { return hex.EncodeToString(h[:]) }

@@ -1,0 +1,225 @@
+package mount_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/api/mount"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+)
+
+// changeOfUsers is a change that records something when it is taken.
+const changeOfUsers = `{"users":["` + carol + `"]}`
+
+// whileAway are requests of each kind that the database is needed for, with their bodies.
+func whileAway() map[string]string {
+	return map[string]string{
+		"GET /api/projects/dashboard/" + client:              "",
+		"PUT /api/projects/dashboard/" + client:              changeOfUsers,
+		"GET /api/projects/dashboard/" + client + "/history": "",
+		"GET /getRoiViews":                                   "",
+		"GET " + insightsPath():                              "",
+		"GET /api/users":                                     "",
+	}
+}
+
+// From the first request on that finds the database away, answers are 503 and say when to try again and that nothing was
+// changed: when its connections are cut and refused, when it takes none, while schemas are gone. Nothing of it needs a restart.
+func TestDatabaseAway(t *testing.T) {
+	t.Parallel()
+	beside := runBeside(t)
+	target, err := url.Parse(beside.databaseURL)
+	require.NoError(t, err)
+	gate := openGate(t, target.Host)
+	database, maintenance := pgx.Identifier{strings.TrimPrefix(target.Path, "/")}.Sanitize(), *target
+	maintenance.Path = "/postgres"
+	admin, err := pgx.Connect(t.Context(), maintenance.String())
+	require.NoError(t, err)
+	defer admin.Close(context.Background())
+	inside, err := pgx.Connect(t.Context(), beside.databaseURL)
+	require.NoError(t, err)
+	defer inside.Close(context.Background())
+	execute := func(conn *pgx.Conn, sql string) func() {
+		return func() {
+			_, err := conn.Exec(context.Background(), sql)
+			require.NoError(t, err)
+		}
+	}
+
+	throughGate := *target
+	throughGate.Host = gate.address
+	beside.databaseURL = throughGate.String()
+	config := beside.config(api.AuthenticatorFunc(byCookie))
+	config.HTTP.AnalyticsAtRoot = true
+	boards, err := mount.Open(t.Context(), config)
+	require.NoError(t, err)
+	ran := make(chan error, 1)
+	go func() { ran <- boards.Run(context.Background()) }()
+	t.Cleanup(func() {
+		require.NoError(t, boards.Close())
+		require.NoError(t, <-ran)
+	})
+	serves := func() bool {
+		return send(boards.Handler(), "GET /api/projects/dashboard/"+client, "").Code == http.StatusOK &&
+			get(boards.Handler(), "/readyz?for=writes", "").Code == http.StatusOK
+	}
+	for _, cause := range []struct {
+		name       string
+		take, give func()
+	}{
+		{"connections are cut and refused", gate.shut, gate.open},
+		{
+			"no connection is taken",
+			func() {
+				execute(admin, "alter database "+database+" with allow_connections false")()
+				gate.cut()
+			},
+			execute(admin, "alter database "+database+" with allow_connections true"),
+		},
+		{
+			"tables of dashboards are gone",
+			execute(inside, "alter schema lb_dashboards_g1 rename to away"), execute(inside, "alter schema away rename to lb_dashboards_g1"),
+		},
+		{
+			"tables of the engine are gone",
+			execute(inside, "alter schema lb_engine rename to away"), execute(inside, "alter schema away rename to lb_engine"),
+		},
+	} {
+		require.Eventually(t, serves, patience, often, cause.name)
+		cause.take()
+		// Until nobody believes any more what was seen before.
+		for until, answers := time.Now().Add(assembly.StaleAfter+2*time.Second), 0; time.Now().Before(until) || answers == 0; answers++ {
+			for request, body := range whileAway() {
+				w := send(boards.Handler(), request, body)
+				if w.Code == http.StatusOK && strings.Contains(cause.name, "tables") { // which rest on others
+					continue
+				}
+				about := cause.name + ": " + request + ": " + w.Body.String()
+				require.Equal(t, http.StatusServiceUnavailable, w.Code, about)
+				require.NotEmpty(t, w.Header().Get("Retry-After"), about)
+				require.Contains(t, strings.ToLower(w.Body.String()), "nothing was changed", about)
+			}
+		}
+		cause.give()
+	}
+	require.Eventually(t, serves, patience, often)
+	require.Equal(t, http.StatusOK, send(boards.Handler(), "PUT /api/projects/dashboard/"+client, changeOfUsers).Code)
+}
+
+// send asks as alice.
+func send(handler http.Handler, request, body string) *httptest.ResponseRecorder {
+	method, path, _ := strings.Cut(request, " ")
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	r := httptest.NewRequestWithContext(ctx, method, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	r.AddCookie(&http.Cookie{Name: "session", Value: "alice's"})
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	return w
+}
+
+// gate is the network before a server. Its port stays its own while it is shut: nobody else may be given it.
+type gate struct {
+	address, target string
+
+	mu      sync.Mutex
+	closed  bool
+	conns   map[net.Conn]bool
+	passing sync.WaitGroup
+}
+
+func openGate(t *testing.T, target string) *gate {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	g := &gate{address: listener.Addr().String(), target: target, conns: map[net.Conn]bool{}}
+	g.passing.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			g.passing.Go(func() { g.pass(conn) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		g.shut()
+		g.passing.Wait()
+	})
+	return g
+}
+
+// open lets connections pass.
+func (g *gate) open() { g.set(false) }
+
+// shut resets connections: those that come, at once, and those that are open.
+func (g *gate) shut() {
+	g.set(true)
+	g.cut()
+}
+
+func (g *gate) set(closed bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = closed
+}
+
+// entered takes a connection into the gate's keeping, unless it is shut.
+func (g *gate) entered(conn net.Conn) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.closed {
+		g.conns[conn] = true
+	}
+	return !g.closed
+}
+
+func (g *gate) left(conn net.Conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.conns, conn)
+}
+
+func (g *gate) cut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for conn := range g.conns {
+		_ = conn.Close()
+	}
+}
+
+func (g *gate) pass(conn net.Conn) {
+	defer conn.Close()
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // a reset, as of a server that died
+	}
+	if !g.entered(conn) {
+		return
+	}
+	defer g.left(conn)
+	server, err := net.Dial("tcp", g.target)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	if !g.entered(server) {
+		return
+	}
+	defer g.left(server)
+	g.passing.Go(func() { _, _ = io.Copy(conn, server); _ = conn.Close() })
+	_, _ = io.Copy(server, conn)
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/backup"
+)
+
+// backupCommand copies the log into files.
+type backupCommand struct {
+	storage
+	logging
+	To    string `xor:"what" placeholder:"DIR" help:"Copy the log into this directory. If it holds a backup of the same log, what has come since is added."`
+	Check string `xor:"what" placeholder:"DIR" help:"Read the backup in this directory, and say whether every byte is what was written: needs neither log nor database."`
+	JSON  bool   `name:"json" help:"Print a JSON object."`
+}
+
+// errBackupFindings ends a check that found something.
+var errBackupFindings = errors.New("the backup is not what was written: nothing should be restored from it. Run ledgerboard backup --to with the same " +
+	"directory while the log is there: damaged segments are written anew")
+
+// What backups leave that were cut.
+const (
+	backupCut  = "the backup of before stands; run it again with the same directory, it goes on where it was cut"
+	restoreCut = "what was written stays; run it again, it goes on where it was cut. Start no service before it has ended"
+)
+
+// backupReport is the answer of --json.
+type backupReport struct {
+	backup.Report
+
+	LogID      string    `json:"log_id"`
+	FinishedAt time.Time `json:"finished_at"`
+}
+
+func (c backupCommand) Run(ctx context.Context, s streams) error {
+	switch {
+	case c.To != "":
+		return interrupted(ctx, explainInUse(c.copy(ctx, s)), backupCut)
+	case c.Check != "":
+		return interrupted(ctx, c.check(ctx, s), nothingDone)
+	default:
+		return usageError{errors.New("name one of --to DIR, --check DIR")}
+	}
+}
+
+func (c backupCommand) copy(ctx context.Context, s streams) (err error) {
+	if err := c.needLog(); err != nil {
+		return err
+	}
+	parts := assembly.NewParts(c.looking(c.logger(s)))
+	defer func() { err = errors.Join(err, parts.Close()) }()
+	log, topics, err := parts.BackupSource(ctx)
+	if err != nil {
+		return err
+	}
+	shown, end := follow(s, "Backup (offsets)")
+	report, err := backup.Run(ctx, backup.Config{
+		Dir: c.To, Log: log, Topics: topics, Epoch: log.Epoch(), Tool: thisBuild().String(), Now: time.Now, Progress: shown,
+	})
+	end()
+	if err != nil {
+		return err
+	}
+	m, err := backup.Load(c.To)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return json.NewEncoder(s.Out).Encode(backupReport{report, m.Log, m.Finished})
+	}
+	fmt.Fprintf(s.Out, "Backed up log %s into %s: %d records read, the backup is %d segments of %d bytes.\n", m.Log, c.To, report.Records, report.Segments, report.Bytes)
+	if report.Mended > 0 {
+		fmt.Fprintf(s.Out, "%d segments were damaged or missing, and were written anew: look at the disk.\n", report.Mended)
+	}
+	if m.Checkpoint == nil {
+		fmt.Fprintln(s.Out, "The log has no signed checkpoint: nothing beside the segments proves what they hold.")
+	}
+	fmt.Fprintln(s.Out, "Back up schema kept of the database and the keys too: docs/restore.md.")
+	return nil
+}
+
+// checkReport is the answer of --check --json.
+type checkReport struct {
+	LogID      string    `json:"log_id"`
+	FinishedAt time.Time `json:"finished_at"`
+	Records    int64     `json:"records"`
+	Segments   int       `json:"segments"`
+	Bytes      int64     `json:"bytes"`
+	Whole      bool      `json:"whole"`
+	Findings   []string  `json:"findings"`
+	Remark     string    `json:"remark,omitempty"` // about what no restore needs
+}
+
+func (c backupCommand) check(ctx context.Context, s streams) error {
+	shown, end := follow(s, "Check (bytes)")
+	found, err := backup.Check(ctx, c.Check, nil, shown)
+	end()
+	if errors.Is(err, backup.ErrNoBackup) || errors.Is(err, backup.ErrInUse) || ctx.Err() != nil {
+		return err
+	}
+	report := checkReport{Records: found.Records, Segments: found.Segments, Bytes: found.Bytes, Whole: err == nil, Findings: []string{}, Remark: found.Remark}
+	if found.Manifest != nil {
+		report.LogID, report.FinishedAt = found.Manifest.Log, found.Manifest.Finished
+	}
+	for _, fault := range found.Faults {
+		report.Findings = append(report.Findings, fault.Error())
+	}
+	if c.JSON {
+		if err := json.NewEncoder(s.Out).Encode(report); err != nil {
+			return err
+		}
+	} else {
+		printBackup(s, report)
+	}
+	if !report.Whole {
+		return errBackupFindings
+	}
+	return nil
+}
+
+func printBackup(s streams, r checkReport) {
+	for _, finding := range r.Findings {
+		fmt.Fprintln(s.Out, finding)
+	}
+	if r.Remark != "" {
+		fmt.Fprintln(s.Out, r.Remark)
+	}
+	if r.Whole {
+		fmt.Fprintf(s.Out, "The backup of log %s as of %s is whole: %d records in %d segments, %d bytes. That nobody altered it together with its manifest is proved by verify, "+
+			"after a restore.\n", r.LogID, r.FinishedAt.Format(time.RFC3339), r.Records, r.Segments, r.Bytes)
+	}
+}
+
+// follow shows how far work is that tells of it now and then.
+func follow(s streams, label string) (shown func(done, total int64), end func()) {
+	var p *progress
+	return func(done, total int64) {
+			if p == nil {
+				p = newProgress(s.Err, label, int(total))
+			}
+			p.total = int(total)
+			p.add(int(done) - p.done)
+		}, func() {
+			if p != nil {
+				p.end()
+			}
+		}
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// remote is a running service that is asked over HTTP, with the caller's own token.
+type remote struct {
+	URL string `name:"url" env:"LEDGERBOARD_URL" placeholder:"URL" help:"Ask the service at this address, with a token of the role auditor or agency: needs neither log nor database."`
+	// given says that the address is on the command line. One of the environment is for whichever command needs it.
+	given     bool
+	TokenFile string `env:"LEDGERBOARD_TOKEN_FILE" type:"existingfile" placeholder:"FILE" help:"File of the token for --url. None: the variable LEDGERBOARD_TOKEN."`
+}
+
+// AfterApply implements [kong.AfterApply]: it tells an address of the command line from one of the environment.
+func (r *remote) AfterApply(parsed *kong.Context) error { //nolint:unparam // kong wants an error
+	r.given = slices.ContainsFunc(parsed.Path, func(p *kong.Path) bool { return p.Flag != nil && p.Flag.Name == "url" && !p.Resolved })
+	return nil
+}
+
+// tokenVariable holds a token for those who keep none in a file. It is no flag: arguments are seen by every user of a machine.
+const tokenVariable = "LEDGERBOARD_TOKEN"
+
+// maxRefusal bounds what is read of an answer that is none.
+const maxRefusal = 64 << 10
+
+// download writes what the service answers to a GET.
+func (r *remote) download(ctx context.Context, path string, query url.Values, out io.Writer) error {
+	return r.ask(ctx, http.MethodGet, path, query, out)
+}
+
+// ask writes what the service answers. The error of a refusal is what the service says, and wraps [errNotFoundThere] where
+// it does not have what was asked for; it is an [awayError] where the same request may succeed a little later.
+func (r *remote) ask(ctx context.Context, method, path string, query url.Values, out io.Writer) error {
+	if r.URL == "" {
+		return usageError{errors.New("name the service with --url")}
+	}
+	base, err := url.Parse(r.URL)
+	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+		return usageError{fmt.Errorf("--url %q is no address: use https://HOST[:PORT]", r.URL)}
+	}
+	token := os.Getenv(tokenVariable)
+	if r.TokenFile != "" {
+		raw, err := os.ReadFile(r.TokenFile)
+		if err != nil {
+			return usageError{fmt.Errorf("--token-file: %w", err)}
+		}
+		token = string(raw)
+	}
+	if token = strings.TrimSpace(token); token == "" {
+		return usageError{errors.New("name the file of your token with --token-file, or set " + tokenVariable)}
+	}
+	at := base.JoinPath(path)
+	at.RawQuery = query.Encode()
+	request, err := http.NewRequestWithContext(ctx, method, at.String(), nil)
+	if err != nil {
+		return fmt.Errorf("make request: %w", err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return awayError{fmt.Errorf("ask %s: %w", base.Host, err)}
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return refusal(response)
+	}
+	if _, err := io.Copy(out, response.Body); err != nil {
+		return awayError{fmt.Errorf("read the answer of %s: %w", base.Host, err)}
+	}
+	return nil
+}
+
+// errNotFoundThere says that the service does not have what was asked for.
+var errNotFoundThere = errors.New("the service does not have it")
+
+// awayError says that the service, or what stands before it, cannot answer now.
+type awayError struct{ error }
+
+func (e awayError) Unwrap() error { return e.error }
+
+// refusal is what a service says that does not answer. That it wraps [errNotFoundThere] accuses nobody: an address that is not that of
+// ledgerboard, or an older one's, has no such route either.
+func refusal(response *http.Response) error {
+	var said struct {
+		Message string `json:"message"`
+		Errors  []struct {
+			Field  string `json:"field"`
+			Detail string `json:"detail"`
+		} `json:"errors"`
+	}
+	raw, _ := io.ReadAll(io.LimitReader(response.Body, maxRefusal))
+	if json.Unmarshal(raw, &said) != nil || said.Message == "" {
+		return passing(response.StatusCode, fmt.Errorf("the service answers %s", response.Status))
+	}
+	for _, e := range said.Errors {
+		said.Message += fmt.Sprintf(" (%s %s)", e.Field, e.Detail)
+	}
+	err := fmt.Errorf("the service answers %s: %s", response.Status, plain(said.Message))
+	if response.StatusCode == http.StatusNotFound {
+		err = fmt.Errorf("%w: %w", errNotFoundThere, err)
+	}
+	return passing(response.StatusCode, err)
+}
+
+// passing tells a refusal of now from one for good.
+func passing(status int, err error) error {
+	switch status {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return awayError{err}
+	default:
+		return err
+	}
+}

@@ -1,0 +1,266 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// served is the HTTP layer over a log that was signed, for the auditor of the first agency, whose token is "mine".
+func (a *audited) served(t *testing.T) remote {
+	t.Helper()
+	known, err := evidence{Keys: []string{filepath.Join(a.dir, checkpointPublic)}}.verifiers(storage{})
+	require.NoError(t, err)
+	prover := proof.NewProver(a.log, func() (note.Verifiers, error) { return known, nil }, &proof.File{Path: filepath.Join(a.dir, checkpointList)})
+	runs := assembly.NewVerifyRuns(time.Now, slog.New(slog.DiscardHandler)).By(proof.NewChecker(prover, time.Hour, time.Now))
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { runs.Run(ctx) })
+	t.Cleanup(func() { stop(); running.Wait() })
+	server, err := api.Handler(api.Deps{
+		Authenticator: api.AuthenticatorFunc(func(r *http.Request) (api.Principal, error) {
+			if r.Header.Get("Authorization") != "Bearer mine" {
+				return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "Who are you?")
+			}
+			return api.Principal{UserID: "e10000000000000000000001", AccountID: auditedAgencies[0], Roles: api.Roles{api.RoleAuditor}}, nil
+		}),
+		Accounts: struct{ api.AccountDirectory }{}, People: struct{ api.PeopleDirectory }{}, Dashboards: struct{ api.DashboardReader }{},
+		DashboardCommands: struct{ api.DashboardCommands }{}, Figures: struct{ api.FigureScopes }{}, Analytics: struct{ api.Analytics }{},
+		Audit: &api.AuditDeps{
+			History:  &readmodels.History{Pool: a.db.ReadOnly},
+			Records:  &commands.Audit{Log: a.log, Now: time.Now, Logger: slog.New(slog.DiscardHandler)},
+			Proofs:   prover,
+			Verifier: runs,
+		},
+	})
+	require.NoError(t, err)
+	service := httptest.NewServer(server)
+	t.Cleanup(service.Close)
+	token := filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(token, []byte("mine\n"), 0o600))
+	return remote{URL: service.URL, TokenFile: token}
+}
+
+// With a service's address and a token, an auditor takes bundles and checkpoints away, and proves that those of different times
+// are of one log, without the log and the database. Against another log there is no proof.
+func TestAuditorsNeedAnAddressAndAToken(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 30)
+	at := a.served(t)
+	key := evidence{Keys: []string{filepath.Join(a.dir, checkpointPublic)}}
+	nowhere, files := storage{DataDir: t.TempDir()}, t.TempDir()
+	var out, progress bytes.Buffer
+	s := streams{Out: &out, Err: &progress}
+	run := func(c interface {
+		Run(ctx context.Context, s streams) error
+	},
+	) (string, error) {
+		out.Reset()
+		err := c.Run(t.Context(), s)
+		return out.String(), err
+	}
+
+	early, late := filepath.Join(files, "early"), filepath.Join(files, "late")
+	text, err := run(exportCommand{storage: nowhere, evidence: key, remote: at, Bundle: early})
+	require.NoError(t, err)
+	require.Contains(t, text, "Agency "+auditedAgencies[0]+": 10 records are what was signed")
+	text, err = run(exportCommand{storage: nowhere, remote: at, Bundle: early})
+	require.NoError(t, err)
+	require.Contains(t, text, "not checked")
+
+	require.NoError(t, a.log.Append(t.Context(), a.change(t, auditedAgencies[0])))
+	require.NoError(t, a.log.Append(t.Context(), a.change(t, auditedAgencies[1])))
+	a.sign(t)
+	_, err = run(exportCommand{storage: nowhere, evidence: key, remote: at, Bundle: late})
+	require.NoError(t, err)
+	text, err = run(verifyCommand{storage: nowhere, evidence: key, remote: at, Bundle: early, Against: late})
+	require.NoError(t, err)
+	require.Contains(t, text, "Both are of one log: the 30 records")
+	text, err = run(verifyCommand{storage: nowhere, evidence: key, remote: at, Bundle: late, Against: early})
+	require.NoError(t, err)
+	require.Contains(t, text, "are the first of the 32")
+	_, err = run(verifyCommand{storage: nowhere, evidence: key, Bundle: early, Against: late})
+	require.ErrorAs(t, err, new(usageError), "who proves it?")
+	_, err = run(verifyCommand{storage: nowhere, evidence: key, Bundle: early, Against: early})
+	require.NoError(t, err, "one statement needs no proof")
+
+	text, err = run(checkpointsCommand{at})
+	require.NoError(t, err)
+	notes := strings.SplitAfter(text, "\n\n")
+	require.Equal(t, 2, strings.Count(text, "ledgerboard/dashboards/"))
+	require.NotEmpty(t, notes)
+	first := filepath.Join(files, "first")
+	newest, _, _ := strings.Cut(text[1:], "ledgerboard/dashboards/") // the notes are newest first
+	require.NoError(t, os.WriteFile(first, []byte(strings.TrimSuffix(text[:1]+newest, "\n")), 0o600))
+	text, err = run(verifyCommand{storage: nowhere, evidence: key, remote: at, Bundle: early, Against: first})
+	require.NoError(t, err, text)
+	require.Contains(t, text, "the 30 records")
+
+	other := newAudited(t, 36) // another log, whose service answers
+	text, err = run(verifyCommand{storage: nowhere, evidence: key, remote: other.served(t), Bundle: early, Against: late})
+	require.ErrorIs(t, err, errBundleFindings)
+	require.Contains(t, text, "CHECKPOINT")
+}
+
+// Whatever answers "not found" accuses nobody: only a service's own list of checkpoints does.
+func TestAStrangersNotFoundIsNoFinding(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 3)
+	files := t.TempDir()
+	early, late := filepath.Join(files, "early"), filepath.Join(files, "late")
+	key := evidence{Keys: []string{filepath.Join(a.dir, checkpointPublic)}}
+	at := a.served(t)
+	s := streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}
+	require.NoError(t, exportCommand{evidence: key, remote: at, Bundle: early}.Run(t.Context(), s))
+	require.NoError(t, a.log.Append(t.Context(), a.change(t, auditedAgencies[0])))
+	a.sign(t)
+	require.NoError(t, exportCommand{evidence: key, remote: at, Bundle: late}.Run(t.Context(), s))
+	for _, list := range []string{`{"code":"not_found","message":"No such route."}`, `{}`} {
+		stranger := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/consistency") || strings.Contains(list, "not_found") {
+				w.WriteHeader(http.StatusNotFound)
+			}
+			_, _ = w.Write([]byte(strings.Replace(list, "{}", `{"message":"Nothing here."}`, 1)))
+		}))
+		t.Cleanup(stranger.Close)
+		err := verifyCommand{evidence: key, remote: remote{URL: stranger.URL, TokenFile: at.TokenFile}, Bundle: early, Against: late}.Run(t.Context(), s)
+		require.NotErrorIs(t, err, errBundleFindings)
+		require.ErrorContains(t, err, "check --url")
+	}
+}
+
+// An address of the environment is for the commands that need it; one of the command line beside what reads the log is a mistake.
+func TestAnAddressOfTheEnvironmentGivesWay(t *testing.T) {
+	t.Setenv("LEDGERBOARD_URL", "http://127.0.0.1:1")
+	parse := func(args ...string) cli {
+		var c cli
+		parser, err := kong.New(&c, defaults())
+		require.NoError(t, err)
+		_, err = parser.Parse(args)
+		require.NoError(t, err)
+		return c
+	}
+	s := streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}
+	export := []string{"export", "--parent", auditedAgencies[0], "--bundle", filepath.Join(t.TempDir(), "b"), "--data-dir", t.TempDir()}
+	c := parse(export...)
+	require.NotEmpty(t, c.Export.URL)
+	err := c.Export.Run(t.Context(), s)
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), "--url", "the log itself is asked")
+	for _, args := range [][]string{
+		{"verify", "--all"}, {"verify", "--parent", auditedAgencies[0]}, {"verify", "--tables"},
+	} {
+		c = parse(append(args, "--data-dir", t.TempDir())...)
+		require.NotContains(t, c.Verify.Run(t.Context(), s).Error(), "--url", args)
+		if args[1] == "--all" {
+			continue // which the service does then
+		}
+		c = parse(append(args, "--url", "http://127.0.0.1:1")...)
+		err := c.Verify.Run(t.Context(), s)
+		require.ErrorAs(t, err, new(usageError), args)
+		require.ErrorContains(t, err, "--url", args)
+	}
+	c = parse(append(export, "--url", "http://127.0.0.1:1")...)
+	err = c.Export.Run(t.Context(), s)
+	require.ErrorAs(t, err, new(usageError))
+	require.ErrorContains(t, err, "--parent is for exports from the log")
+}
+
+// What is not whole fails in every format, also where it was printed to its last line.
+func TestAccessThatIsNotWholeFails(t *testing.T) {
+	t.Parallel()
+	token := filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(token, []byte("mine"), 0o600))
+	for format, endings := range map[string][3]string{
+		"text": {`{"complete":true}`, `{"complete":false,"reason":"2 are parked"}`, `{"user":{"id":"d1"}}`},
+		"json": {`{"complete":true}`, `{"complete":false,"reason":"2 are parked"}`, `{"user":{"id":"d1"}}`},
+		"csv":  {"user_id,from\n# complete=true entries=0,", "user_id,from\n\"# complete=false entries=1 reason=2 are parked, of one\",", "user_id,from"},
+	} {
+		for i, ending := range endings {
+			service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(ending + "\n")) }))
+			t.Cleanup(service.Close)
+			var out bytes.Buffer
+			err := accessCommand{remote: remote{URL: service.URL, TokenFile: token}, By: "user", Format: format}.Run(t.Context(), streams{Out: &out})
+			switch i {
+			case 0:
+				require.NoError(t, err, format)
+			case 1:
+				require.ErrorContains(t, err, "2 are parked", format)
+			}
+			if i > 0 {
+				require.ErrorIs(t, err, errCutAnswer, format)
+			}
+			if format != "text" {
+				require.Equal(t, ending+"\n", out.String())
+			}
+		}
+	}
+}
+
+// What a service says does not drive the terminal.
+func TestCheckpointsAreToldPlainly(t *testing.T) {
+	t.Parallel()
+	token := filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(token, []byte("mine"), 0o600))
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"data":[{"id":"00","note":"one\n\u001b[2Jtwo\n"}],"meta":{"next_cursor":""}}`))
+	}))
+	t.Cleanup(service.Close)
+	var out bytes.Buffer
+	require.NoError(t, checkpointsCommand{remote{URL: service.URL, TokenFile: token}}.Run(t.Context(), streams{Out: &out}))
+	require.Equal(t, "one\n�[2Jtwo\n\n", out.String())
+}
+
+func TestRemoteRefusals(t *testing.T) {
+	t.Setenv(tokenVariable, "") // whoever runs the tests may have one
+	token := filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(token, []byte("yours"), 0o600))
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = w.Write([]byte(`{"message":"Sign in again.","errors":[{"field":"at","detail":"is odd"}]}`))
+	}))
+	defer service.Close()
+	for text, at := range map[string]remote{
+		"use https://": {URL: "example.com", TokenFile: token},
+		"--token-file": {URL: service.URL},
+		"401 Unauthorized: Sign in again. (at is odd)": {URL: service.URL, TokenFile: token},
+	} {
+		require.ErrorContains(t, accessCommand{remote: at, Format: "text"}.Run(t.Context(), streams{Out: &bytes.Buffer{}}), text)
+	}
+}
+
+// Sentences name people by id, with the directory's names beside them, and what is not whole says so.
+func TestAccessIsToldInSentences(t *testing.T) {
+	t.Parallel()
+	const span = `{"dashboard":{"id":"c1","name":"North"},"user":{"id":"d1","name":"Ni\u001bna"},"from":"2026-01-02T00:00:00Z","to":"2026-01-03T00:00:00Z",` +
+		`"began_by":{"version":2,"time":"2026-01-02T00:00:00Z","type":"dashboard.users_changed.v1","actor":{"id":"e1","name":null}},` +
+		`"ended_by":{"version":5,"time":"2026-01-03T00:00:00Z","type":"dashboard.users_changed.v1","actor":{"id":"e1","name":null}},` +
+		`"listed_by":{"version":2},"allowed_by":{"version":1},"scopes":[{"scope":"posts"}],"role":null}` + "\n"
+	var out bytes.Buffer
+	require.NoError(t, tellAccess(strings.NewReader(span+`{"complete":true,"entries":1,"as_of":{"version":9}}`), &out))
+	require.Equal(t, "d1 [Ni�na] had access to the dashboard of c1 [North] from 2026-01-02T00:00:00Z (version 2, dashboard.users_changed.v1, by e1) "+
+		"to 2026-01-03T00:00:00Z (version 5, dashboard.users_changed.v1, by e1); on its list since version 2, open to clients since version 1; scopes posts.\n"+
+		"1 times of access, by the records up to version 9. Names are the directory's of today, and not proven.\n", out.String())
+	require.ErrorIs(t, tellAccess(strings.NewReader(span), &out), errCutAnswer)
+	require.ErrorContains(t, tellAccess(strings.NewReader(`{"complete":false,"reason":"2 records are parked"}`), &out), "2 records are parked")
+	require.Error(t, tellAccess(strings.NewReader("<html>"), &out))
+}

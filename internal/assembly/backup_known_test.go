@@ -1,0 +1,78 @@
+package assembly_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/backup"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+)
+
+// What the database knows decides whether a backup may be restored beside it.
+func TestWhatTheDatabaseKnows(t *testing.T) {
+	t.Parallel()
+	const agency = "aaaaaaaaaaaaaaaaaaaaaaaa"
+	old, restored, other := eventlog.TopicID{1}, eventlog.TopicID{2}, eventlog.TopicID{3}
+	m := &backup.Manifest{Topics: []backup.Topic{{Name: domain.TopicDashboards, Partitions: []backup.Partition{{End: 10}, {End: 0}}}}}
+	tables := func(id eventlog.TopicID, partition int32, next int64) assembly.Known {
+		return assembly.Known{Tables: []assembly.KnownPosition{
+			{Projection: "dashboards", Generation: 4, Topic: domain.TopicDashboards, TopicID: id, Partition: partition, Next: next},
+		}}
+	}
+	for _, c := range []struct {
+		name, want string
+		known      assembly.Known
+	}{
+		{"nothing", "", assembly.Known{}},
+		{"tables that are older", "", tables(old, 0, 3)},
+		{"tables as far as the backup", "", tables(old, 0, 10)},
+		{"tables that an interrupted restore has moved", "", tables(restored, 0, 10)},
+		{"tables that are newer", "topic dashboards: 1 records in 1 partitions", tables(old, 0, 11)},
+		{"tables that are newer where the backup has nothing", "topic dashboards: 2 records in 1 partitions", tables(old, 1, 2)},
+		{"tables of another topic", "the tables dashboards.g4 were made from topic dashboards with the id 03", tables(other, 0, 3)},
+		{"cursors of notices that were given out", "agency " + agency + ": versions 6 to 7 of its dashboards", assembly.Known{Versions: map[string]int64{agency: 7}}},
+		{"versions that the backup has", "", assembly.Known{Versions: map[string]int64{agency: 5}}},
+		{"a process", "processes of the service are there: host (process 12)", assembly.Known{Running: []string{"host (process 12)"}}},
+	} {
+		ids := map[string]eventlog.TopicID{domain.TopicDashboards: old}
+		err := c.known.Holds(m, ids, map[string]eventlog.TopicID{domain.TopicDashboards: restored}, map[string]int64{agency: 5})
+		if c.want == "" {
+			require.NoError(t, err, c.name)
+			continue
+		}
+		require.ErrorContains(t, err, c.want, c.name)
+	}
+	require.NoError(t, assembly.Older(nil))
+	require.Equal(t, 52, strings.Count(assembly.Older(make([]string, 60)).Error(), "\n"), "the first 50, how many more, and what to do")
+}
+
+// Between the question and the restored log somebody may have folded on: tables that went beyond the backup are not moved, nor any other.
+func TestTablesThatWentOnAreNotMoved(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	s, _ := started(t, db)
+	parts := newParts(t, s)
+	engine, err := parts.Engine(t.Context())
+	require.NoError(t, err)
+	old, restored := eventlog.TopicID{1}, eventlog.TopicID{2}
+	m := &backup.Manifest{Topics: []backup.Topic{{Name: domain.TopicDashboards, ID: old.String(), Partitions: []backup.Partition{{End: 10}}}}}
+	to := map[string]eventlog.TopicID{domain.TopicDashboards: restored}
+	_, err = engine.Exec(t.Context(), `insert into generations (projection, generation, version, topic, topic_id, state, targets)
+		values ('dashboards', 77, 1, $1, $2, 'live', '{}')`, domain.TopicDashboards, [16]byte(old))
+	require.NoError(t, err)
+	_, err = engine.Exec(t.Context(), `insert into checkpoints (projection, generation, partition, state, next_offset, progressed_at, caught_up_at)
+		values ('dashboards', 77, 0, 'live', 11, now(), now())`)
+	require.NoError(t, err)
+	_, err = parts.MoveTables(t.Context(), m, to)
+	require.ErrorIs(t, err, assembly.ErrOlder)
+	require.ErrorContains(t, err, "topic dashboards: 1 records in 1 partitions that tables have folded")
+	m.Topics[0].Partitions[0].End = 11
+	moved, err := parts.MoveTables(t.Context(), m, to)
+	require.NoError(t, err)
+	require.Equal(t, int64(1), moved, "the refusal has moved nothing")
+}

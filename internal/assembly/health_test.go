@@ -1,0 +1,51 @@
+package assembly_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+)
+
+// Whoever asks /readyz often, with or without a token, costs the brokers one look a second. A caller that goes away spoils nothing for
+// the others.
+func TestProbesAreRemembered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		looks, broken := 0, errors.New("broken")
+		probe := assembly.Remembered(func(ctx context.Context) error {
+			looks++
+			select {
+			case <-time.After(100 * time.Millisecond):
+				return broken
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+		gone, leave := context.WithCancel(t.Context())
+		var asking sync.WaitGroup
+		asking.Go(func() { require.ErrorIs(t, probe(gone), context.Canceled) })
+		synctest.Wait()
+		for range 20 {
+			asking.Go(func() { require.ErrorIs(t, probe(t.Context()), broken) })
+		}
+		synctest.Wait()
+		leave()
+		asking.Wait()
+		require.ErrorIs(t, probe(t.Context()), broken)
+		require.Equal(t, 1, looks)
+		broken = nil
+		time.Sleep(time.Second)
+		require.NoError(t, probe(t.Context()))
+		require.Equal(t, 2, looks)
+
+		hangs := assembly.Remembered(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		require.ErrorIs(t, hangs(t.Context()), context.DeadlineExceeded, "it ends by itself")
+	})
+}

@@ -1,0 +1,452 @@
+package backup_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/backup"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+var errCut = errors.New("cut")
+
+// All that lies in the log lies in the restored one, at the same offsets: foreign records, tombstones, and the same gaps after a compaction, which
+// heartbeats fill.
+func TestARestoredLogIsTheLog(t *testing.T) {
+	t.Parallel()
+	dir, from, to := filepath.Join(t.TempDir(), "backup"), newBench(t).begin(), newBench(t)
+	from.readings(0, 40)
+	from.orders(5, 4)
+	from.foreign(domain.TopicMetrics, 1)
+	from.cluster.Compact()
+	from.readings(40, 60)
+	first := from.backUp(dir)
+	require.Equal(t, int64(1), first.Foreign)
+	from.readings(60, 100)
+	from.orders(5, 1)
+	second := from.backUp(dir)
+	require.Less(t, second.Records, first.Records+45, "what was read before is not read again")
+	checked, err := backup.Check(t.Context(), dir, nil, nil)
+	require.NoError(t, err)
+	require.Positive(t, checked.Records)
+	require.NoError(t, to.restore(dir))
+	require.Equal(t, from.holds(), to.begin().holds())
+	require.Equal(t, from.log.Epoch(), to.log.Epoch())
+	scanned, there, filled := 0, 0, 0
+	require.NoError(t, to.log.Scan(t.Context(), eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: countRecords(&scanned)}))
+	require.Equal(t, 100, scanned)
+	require.NoError(t, from.log.Scan(t.Context(), eventlog.ScanConfig{Topic: domain.TopicDirectory, Handle: countRecords(&there)}))
+	require.NoError(t, to.log.Scan(t.Context(), eventlog.ScanConfig{Topic: domain.TopicDirectory, Handle: countRecords(&filled)}))
+	require.Less(t, there, 25, "the cleaner left gaps")
+	require.Equal(t, 25, filled, "heartbeats fill them")
+}
+
+// Wherever a run is cut: the backup of before stands and can be restored, and the next run makes what an uncut one makes.
+func TestARunIsCutAnywhere(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).begin()
+	b.readings(0, 20)
+	b.orders(3, 2)
+	before := filepath.Join(t.TempDir(), "before")
+	b.backUp(before)
+	older := newBench(t)
+	require.NoError(t, older.restore(before))
+	was := older.begin().holds()
+	b.readings(20, 40)
+	b.orders(3, 2)
+	for cut := range 40 {
+		dir := filepath.Join(t.TempDir(), "backup")
+		require.NoError(t, os.CopyFS(dir, os.DirFS(before)))
+		cfg := b.config(dir).WithSegments(2000)
+		cfg.Log = &cutting{Log: b.log, left: cut}
+		_, err := backup.Run(t.Context(), cfg)
+		if err == nil {
+			require.Greater(t, cut, 20, "the cut came too late")
+			break
+		}
+		require.ErrorIs(t, err, errCut)
+		_, err = backup.Check(t.Context(), dir, nil, nil)
+		require.NoError(t, err, cut)
+		if cut%13 == 5 {
+			to := newBench(t)
+			require.NoError(t, to.restore(dir))
+			require.Equal(t, was, to.begin().holds())
+		}
+		b.backUp(dir)
+		if cut%13 == 5 {
+			to := newBench(t)
+			require.NoError(t, to.restore(dir))
+			require.Equal(t, b.holds(), to.begin().holds())
+		}
+	}
+}
+
+// A first run that was cut is no backup yet.
+func TestAFirstRunIsCut(t *testing.T) {
+	t.Parallel()
+	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
+	b.readings(0, 20)
+	cfg := b.config(dir).WithSegments(2000)
+	cfg.Log = &cutting{Log: b.log, left: 10}
+	_, err := backup.Run(t.Context(), cfg)
+	require.ErrorIs(t, err, errCut)
+	_, err = backup.Check(t.Context(), dir, nil, nil)
+	require.ErrorIs(t, err, backup.ErrNotFinished)
+	require.ErrorIs(t, newBench(t).restore(dir), backup.ErrNotFinished)
+	b.backUp(dir)
+	require.NoError(t, newBench(t).restore(dir))
+}
+
+// Every file of a backup counts: a byte changed, the end cut off, or the file gone is found and named, and nothing is restored from it. The next
+// run writes anew what it sees.
+func TestDamageIsFound(t *testing.T) {
+	t.Parallel()
+	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
+	b.readings(0, 40)
+	b.orders(3, 2)
+	b.backUp(dir)
+	segments := segmentsIn(t, dir)
+	require.Greater(t, len(segments), 8)
+	for _, name := range segments {
+		whole, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		for what, damage := range map[string]func() error{
+			"a byte":  func() error { return os.WriteFile(filepath.Join(dir, name), flipped(whole), 0o600) },
+			"the end": func() error { return os.WriteFile(filepath.Join(dir, name), whole[:len(whole)-1], 0o600) },
+			"all":     func() error { return os.Remove(filepath.Join(dir, name)) },
+		} {
+			require.NoError(t, damage())
+			checked, err := backup.Check(t.Context(), dir, nil, nil)
+			require.ErrorIs(t, err, backup.ErrDamaged, "%s of %s", what, name)
+			require.ErrorContains(t, err, filepath.ToSlash(name))
+			require.Len(t, checked.Faults, 1)
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name), whole, 0o600))
+		}
+	}
+	last := segments[len(segments)-1]
+	require.True(t, strings.HasPrefix(last, "operations"), last)
+	whole, err := os.ReadFile(filepath.Join(dir, last))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, last), flipped(whole), 0o600))
+	err = newBench(t).restore(dir)
+	require.ErrorIs(t, err, backup.ErrDamaged)
+	require.ErrorContains(t, err, last)
+	require.Equal(t, 1, b.backUp(dir).Mended)
+	_, err = backup.Check(t.Context(), dir, nil, nil)
+	require.NoError(t, err)
+
+	manifest := filepath.Join(dir, "manifest.json")
+	whole, err = os.ReadFile(manifest)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(manifest, []byte(strings.Replace(string(whole), `"end": `, `"end": 1`, 1)), 0o600))
+	_, err = backup.Check(t.Context(), dir, nil, nil)
+	require.ErrorIs(t, err, backup.ErrDamaged)
+}
+
+// A byte that changed in the middle of a partition changes no size: a check finds it and tells the next run, which writes the segment anew.
+func TestDamageInTheMiddleIsMended(t *testing.T) {
+	t.Parallel()
+	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
+	b.readings(0, 40)
+	b.backUp(dir)
+	segments := slices.DeleteFunc(segmentsIn(t, dir), func(name string) bool { return !strings.HasPrefix(name, domain.TopicMetrics+"-000") })
+	require.Greater(t, len(segments), 2)
+	for _, damaged := range segments[:2] { // not the last, which each run reads
+		path := filepath.Join(dir, damaged)
+		whole, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(path, flipped(whole), 0o600))
+		for range 2 {
+			_, err = backup.Check(t.Context(), dir, nil, nil)
+			require.ErrorContains(t, err, filepath.ToSlash(damaged))
+		}
+		require.Equal(t, 1, b.backUp(dir).Mended)
+		_, err = backup.Check(t.Context(), dir, nil, nil)
+		require.NoError(t, err)
+		require.Zero(t, b.backUp(dir).Mended)
+		require.NoFileExists(t, path+".suspect", "what was read and is whole is not read by every run")
+	}
+}
+
+// signedNote has the form of a signed checkpoint.
+const signedNote = "ledgerboard/dashboards\n1\n\n— example AAAAAAAA\n"
+
+// A run that is cut between the manifest and checkpoint.txt leaves the latter old or missing: the manifest has the checkpoint, and the backup is whole.
+func TestTheCheckpointsOwnFileIsNoPartOfTheBackup(t *testing.T) {
+	t.Parallel()
+	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
+	require.NoError(t, b.log.Append(t.Context(), domain.Draft{
+		Topic: domain.TopicOperations, Key: domain.OperationsKeyAll, Envelope: domain.Envelope{ID: "signed", Time: noon},
+		Data: domain.CheckpointSigned{Size: 1, Positions: []int64{1, 0}, Note: signedNote},
+	}))
+	b.backUp(dir)
+	note := filepath.Join(dir, "checkpoint.txt")
+	for what, change := range map[string]func() error{
+		"old":     func() error { return os.WriteFile(note, []byte("another"), 0o600) },
+		"missing": func() error { return os.Remove(note) },
+	} {
+		require.NoError(t, change(), what)
+		checked, err := backup.Check(t.Context(), dir, nil, nil)
+		require.NoError(t, err, what)
+		require.Contains(t, checked.Remark, "checkpoint.txt is not the checkpoint that manifest.json has", what)
+		b.backUp(dir)
+		checked, err = backup.Check(t.Context(), dir, nil, nil)
+		require.NoError(t, err, what)
+		require.Empty(t, checked.Remark, what)
+		text, err := os.ReadFile(note)
+		require.NoError(t, err)
+		require.Equal(t, signedNote, string(text), what)
+	}
+}
+
+// What is no continuation of the backup is refused, and the backup stays as it is.
+func TestABackupIsOfOneLog(t *testing.T) {
+	t.Parallel()
+	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
+	b.readings(0, 10)
+	b.backUp(dir)
+	was := segmentsIn(t, dir)
+
+	other := newBench(t).begin()
+	_, err := backup.Run(t.Context(), other.config(dir))
+	require.ErrorContains(t, err, "name another directory")
+	restored := newBench(t)
+	require.NoError(t, restored.restore(dir))
+	_, err = backup.Run(t.Context(), restored.begin().config(dir))
+	require.ErrorContains(t, err, "it was made anew since, as a restore does")
+	require.Equal(t, was, segmentsIn(t, dir))
+
+	full := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(full, "photo.jpg"), nil, 0o600))
+	_, err = backup.Run(t.Context(), b.config(full))
+	require.ErrorContains(t, err, "is not empty and holds no backup")
+}
+
+// Compacted topics are written anew as a whole: what the log has forgotten leaves the backup with the next run.
+func TestABackupForgetsWithTheLog(t *testing.T) {
+	t.Parallel()
+	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
+	b.orders(2, 3)
+	b.backUp(dir)
+	require.Contains(t, contentOf(t, dir), `"product_type":"2"`)
+	b.cluster.Compact()
+	b.orders(2, 1)
+	b.backUp(dir)
+	require.NotContains(t, contentOf(t, dir), `"product_type":"2"`)
+}
+
+// A restore changes nothing where something else lies, be it one record of ours or of somebody else's, and goes on where it was cut.
+func TestRestoreIntoSomething(t *testing.T) {
+	t.Parallel()
+	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
+	b.readings(0, 30)
+	b.orders(3, 2)
+	b.backUp(dir)
+
+	begun := newBench(t).begin()
+	was := begun.holds()
+	err := begun.restore(dir)
+	require.ErrorIs(t, err, backup.ErrNotEmpty)
+	require.Equal(t, was, begun.holds())
+
+	half := newBench(t)
+	require.NoError(t, half.restore(dir))
+	require.NoError(t, half.restore(dir), "restored twice: nothing is left to do")
+	require.Equal(t, b.holds(), half.begin().holds())
+	half.readings(30, 31)
+	require.ErrorIs(t, half.restore(dir), backup.ErrNotEmpty, "the log went on")
+}
+
+// A restore that was cut left the beginning of each partition; the next one goes on behind it.
+func TestARestoreGoesOn(t *testing.T) {
+	t.Parallel()
+	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
+	b.readings(0, 30)
+	b.backUp(dir)
+	to := newBench(t)
+	m, err := backup.Load(dir)
+	require.NoError(t, err)
+	epoch, err := m.Epoch()
+	require.NoError(t, err)
+	target, err := eventlog.OpenTarget(t.Context(), to.cfg, epoch)
+	require.NoError(t, err)
+	defer target.Close()
+	require.NoError(t, target.Create(t.Context()))
+	ranges, id, err := b.log.Ranges(t.Context(), domain.TopicMetrics)
+	require.NoError(t, err)
+	half := ranges[0]
+	half.End /= 2
+	require.Positive(t, half.End)
+	appender, err := target.AppendTo(domain.TopicMetrics, half.Partition, 0)
+	require.NoError(t, err)
+	require.NoError(t, b.log.ReadRaw(t.Context(), domain.TopicMetrics, id, half, func(r eventlog.Record, _ bool) error {
+		return appender.Add(t.Context(), r)
+	}))
+	require.NoError(t, appender.End(t.Context(), half.End))
+	require.NoError(t, to.restore(dir))
+	require.Equal(t, b.holds(), to.begin().holds())
+}
+
+// Who writes while a restore does is noticed: nothing else may lie between the records.
+func TestSomebodyWritesDuringARestore(t *testing.T) {
+	t.Parallel()
+	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
+	b.readings(0, 10)
+	b.backUp(dir)
+	to := newBench(t)
+	files, err := backup.Open(dir)
+	require.NoError(t, err)
+	defer files.Close()
+	epoch, err := files.Manifest.Epoch()
+	require.NoError(t, err)
+	target, err := eventlog.OpenTarget(t.Context(), to.cfg, epoch)
+	require.NoError(t, err)
+	defer target.Close()
+	r, err := files.Restore(t.Context(), target)
+	require.NoError(t, err)
+	require.NoError(t, target.Create(t.Context()))
+	to.foreign(domain.TopicMetrics, 0)
+	require.ErrorContains(t, r.Write(t.Context(), nil), "the record for offset 0 got 1: something else writes there")
+}
+
+// What is checked or restored stays as it is meanwhile: no run changes it, and a check reads nothing that a run replaces.
+func TestABackupIsUsedByOne(t *testing.T) {
+	t.Parallel()
+	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
+	b.backUp(dir)
+	_, err := backup.Check(t.Context(), dir, func(eventlog.Record) {
+		_, err := backup.Run(t.Context(), b.config(dir))
+		require.ErrorIs(t, err, backup.ErrInUse)
+		_, err = backup.Check(t.Context(), dir, nil, nil)
+		require.NoError(t, err)
+	}, nil)
+	require.NoError(t, err)
+	files, err := backup.Open(dir)
+	require.NoError(t, err)
+	_, err = backup.Check(t.Context(), dir, nil, nil)
+	require.ErrorIs(t, err, backup.ErrInUse)
+	_, err = files.Check(t.Context(), nil, nil)
+	require.NoError(t, err)
+	files.Close()
+	b.backUp(dir)
+}
+
+// The end of operations is read before any other: else a checkpoint that is signed in between would cover changes that the backup has not.
+func TestOperationsAreCutFirst(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).begin()
+	asked := &asking{Log: b.log}
+	cfg := b.config(filepath.Join(t.TempDir(), "backup"))
+	cfg.Log = asked
+	_, err := backup.Run(t.Context(), cfg)
+	require.NoError(t, err)
+	require.Len(t, asked.topics, len(b.cfg.Topics))
+	require.Equal(t, domain.TopicOperations, asked.topics[0])
+}
+
+// Another key restores nothing: what it would fill gaps with counted for nobody, and nobody could go on with the log.
+func TestRestoreNeedsTheKeyOfTheLog(t *testing.T) {
+	t.Parallel()
+	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
+	b.backUp(dir)
+	m, err := backup.Load(dir)
+	require.NoError(t, err)
+	epoch, err := m.Epoch()
+	require.NoError(t, err)
+	cfg := newBench(t).cfg
+	cfg.TagKey, err = eventlog.NewTagKey([]byte(strings.Repeat("k", eventlog.TagKeySize)))
+	require.NoError(t, err)
+	_, err = eventlog.OpenTarget(t.Context(), cfg, epoch)
+	require.ErrorIs(t, err, eventlog.ErrOtherKey)
+}
+
+// The marker of a transaction takes an offset in the log, and so does what stands for it in the restored one: foreign both.
+func TestMarkersOfTransactions(t *testing.T) {
+	t.Parallel()
+	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
+	b.readings(0, 4)
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.cfg.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.TransactionalID("somebody"))
+	require.NoError(t, err)
+	defer client.Close()
+	require.NoError(t, client.BeginTransaction())
+	require.NoError(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: domain.TopicMetrics, Key: []byte("4"), Value: []byte("x")}).FirstErr())
+	require.NoError(t, client.EndTransaction(t.Context(), kgo.TryCommit))
+	b.readings(4, 8)
+	require.Equal(t, int64(2), b.backUp(dir).Foreign)
+	to := newBench(t)
+	require.NoError(t, to.restore(dir))
+	scanned := 0
+	require.NoError(t, to.begin().log.Scan(t.Context(), eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: countRecords(&scanned)}))
+	require.Equal(t, 8, scanned)
+	require.Equal(t, b.holds(), to.holds())
+}
+
+// A foreign record that was small because it was compressed cannot be appended without that: in its place lies a small one, or on a compacted topic none.
+func TestForeignRecordsThatAreTooLarge(t *testing.T) {
+	t.Parallel()
+	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.cfg.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(8<<20),
+		kgo.ProducerBatchCompression(kgo.GzipCompression()))
+	require.NoError(t, err)
+	defer client.Close()
+	for _, topic := range []string{domain.TopicMetrics, domain.TopicDirectory} {
+		large := &kgo.Record{Topic: topic, Key: []byte("4"), Value: make([]byte, 3<<20)}
+		require.NoError(t, client.ProduceSync(t.Context(), large).FirstErr())
+	}
+	b.readings(0, 8)
+	b.orders(2, 1)
+	b.backUp(dir)
+	to := newBench(t)
+	require.NoError(t, to.restore(dir))
+	scanned := 0
+	require.NoError(t, to.begin().log.Scan(t.Context(), eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: countRecords(&scanned)}))
+	require.Equal(t, 8, scanned)
+	require.Equal(t, b.holds(), to.holds())
+}
+
+// Another program's manifest may have another shape and another sum: its format is what is said of it.
+func TestAnotherFormatIsNotTakenForDamage(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "manifest.json"), []byte(`{"format": "ledgerboard.backup.v2", "topics": {}}`), 0o600))
+	_, err := backup.Load(dir)
+	require.ErrorContains(t, err, `is of format "ledgerboard.backup.v2"`)
+	require.NotErrorIs(t, err, backup.ErrDamaged)
+}
+
+func flipped(whole []byte) []byte {
+	damaged := append([]byte{}, whole...)
+	damaged[len(damaged)/2] ^= 1
+	return damaged
+}
+
+func segmentsIn(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	require.NoError(t, fs.WalkDir(os.DirFS(dir), ".", func(path string, e fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".seg") {
+			names = append(names, path)
+		}
+		return err
+	}))
+	return names
+}
+
+func contentOf(t *testing.T, dir string) string {
+	t.Helper()
+	var all strings.Builder
+	for _, name := range segmentsIn(t, dir) {
+		raw, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		all.Write(raw)
+	}
+	return all.String()
+}

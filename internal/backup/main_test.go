@@ -1,0 +1,194 @@
+package backup_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/backup"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
+}
+
+const agency = "5f1d7f3b8c9d440001a1b2c3"
+
+var noon = time.Date(2025, 3, 14, 12, 0, 0, 123456000, time.UTC)
+
+// bench is a cluster, and the log on it.
+type bench struct {
+	t       *testing.T
+	cluster *kfake.Cluster
+	cfg     eventlog.Config
+	log     *eventlog.Log
+	raw     *kgo.Client
+}
+
+// newBench starts brokers; the log is opened by begin.
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	text, err := os.ReadFile("../../deploy/topics.json")
+	require.NoError(t, err)
+	topics, err := eventlog.ParseTopics(text)
+	require.NoError(t, err)
+	for i := range topics {
+		topics[i].Partitions = 2
+	}
+	raw, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	require.NoError(t, err)
+	t.Cleanup(raw.Close)
+	return &bench{t: t, cluster: cluster, raw: raw, cfg: eventlog.Config{Brokers: cluster.ListenAddrs(), Topics: topics, TagKey: tags.Key()}}
+}
+
+func (b *bench) begin() *bench {
+	b.t.Helper()
+	log, err := eventlog.Open(b.t.Context(), b.cfg)
+	require.NoError(b.t, err)
+	b.t.Cleanup(func() { require.NoError(b.t, log.Close()) })
+	b.log = log
+	return b
+}
+
+// readings appends so many, from one number on.
+func (b *bench) readings(from, to int) {
+	b.t.Helper()
+	var drafts []domain.Draft
+	for n := from; n < to; n++ {
+		account, at := int64(n%4+1), noon.Add(time.Duration(n)*time.Second)
+		drafts = append(drafts, domain.Draft{
+			Topic: domain.TopicMetrics, Key: strconv.FormatInt(account, 10),
+			Envelope: domain.Envelope{ID: fmt.Sprintf("read-%d", n), Source: "/test", Subject: domain.PostID(account, "post-1"), Time: at},
+			Data: domain.PostRead{
+				Tenant: domain.Tenant{ParentAccount: agency, AccountID: agency, MemberID: 7, SocialAccount: account}, Platform: domain.Facebook,
+				ExternalID: "post-1", CapturedAt: at, Counts: domain.Counts{Likes: new(int64(n))}, GrowthWindow: "168h0m0s",
+			},
+		})
+	}
+	require.NoError(b.t, b.log.AppendBulk(b.t.Context(), drafts))
+}
+
+// orders appends states of so many entities, round by round.
+func (b *bench) orders(entities, rounds int) {
+	b.t.Helper()
+	for n := range entities * rounds {
+		id := strconv.Itoa(n % entities)
+		require.NoError(b.t, b.log.Append(b.t.Context(), domain.Draft{
+			Topic: domain.TopicDirectory, Key: domain.DirectoryKey(domain.KindOrder, id), Envelope: domain.Envelope{ID: fmt.Sprintf("order-%d", n), Time: noon},
+			Data: domain.DirectoryOrder{ID: id, Buyer: agency, Seller: agency, ProductType: strconv.Itoa(n)},
+		}))
+	}
+}
+
+// foreign writes a record that nobody of ours wrote.
+func (b *bench) foreign(topic string, partition int32) {
+	b.t.Helper()
+	r := &kgo.Record{Topic: topic, Partition: partition, Key: []byte("4"), Value: []byte("x"), Timestamp: time.Now().Add(time.Hour)}
+	require.NoError(b.t, b.raw.ProduceSync(b.t.Context(), r).FirstErr())
+}
+
+func (b *bench) config(dir string) backup.Config {
+	return backup.Config{Dir: dir, Log: b.log, Topics: b.cfg.Topics, Epoch: b.log.Epoch(), Tool: "test", Now: time.Now}
+}
+
+func (b *bench) backUp(dir string) backup.Report {
+	b.t.Helper()
+	report, err := backup.Run(b.t.Context(), b.config(dir).WithSegments(2000))
+	require.NoError(b.t, err)
+	return report
+}
+
+// restore writes a backup to the brokers.
+func (b *bench) restore(dir string) error {
+	b.t.Helper()
+	files, err := backup.Open(dir)
+	require.NoError(b.t, err)
+	defer files.Close()
+	epoch, err := files.Manifest.Epoch()
+	require.NoError(b.t, err)
+	target, err := eventlog.OpenTarget(b.t.Context(), b.cfg, epoch)
+	require.NoError(b.t, err)
+	defer target.Close()
+	r, err := files.Restore(b.t.Context(), target)
+	if err != nil {
+		return err
+	}
+	return r.Write(b.t.Context(), nil)
+}
+
+// holds is everything that lies there: by topic and partition, where it ends, and each record that is no heartbeat.
+func (b *bench) holds() map[string][]string {
+	b.t.Helper()
+	all := map[string][]string{}
+	for _, spec := range b.cfg.Topics {
+		ranges, id, err := b.log.Ranges(b.t.Context(), spec.Name)
+		require.NoError(b.t, err)
+		for _, in := range ranges {
+			at := fmt.Sprintf("%s-%d", spec.Name, in.Partition)
+			all[at] = append(all[at], fmt.Sprintf("ends at %d", in.End))
+			require.NoError(b.t, b.log.ReadRaw(b.t.Context(), spec.Name, id, in, func(r eventlog.Record, ours bool) error {
+				if r.Header("ce_type") != (domain.Heartbeat{}).EventType() {
+					all[at] = append(all[at], fmt.Sprintf("%d %t %q %q %t %v", r.Offset, ours, r.Key, r.Value, r.Value == nil, r.Headers))
+				}
+				return nil
+			}))
+		}
+	}
+	return all
+}
+
+// cutting is a source that ends with an error after so many records.
+type cutting struct {
+	*eventlog.Log
+
+	left int
+}
+
+func (c *cutting) ReadRaw(
+	ctx context.Context, topic string, id eventlog.TopicID, in eventlog.PartitionRange, yield func(r eventlog.Record, ours bool) error,
+) error {
+	return c.Log.ReadRaw(ctx, topic, id, in, func(r eventlog.Record, ours bool) error {
+		if c.left--; c.left < 0 {
+			return errCut
+		}
+		return yield(r, ours)
+	})
+}
+
+// countRecords counts ours, of partitions in parallel.
+func countRecords(n *int) func(context.Context, eventlog.Run) error {
+	var mu sync.Mutex
+	return func(_ context.Context, run eventlog.Run) error {
+		mu.Lock()
+		defer mu.Unlock()
+		*n += len(run.Records)
+		return nil
+	}
+}
+
+// asking is a source that notes in which order the ends of topics are asked for.
+type asking struct {
+	*eventlog.Log
+
+	topics []string
+}
+
+func (a *asking) Ranges(ctx context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error) {
+	a.topics = append(a.topics, topic)
+	return a.Log.Ranges(ctx, topic)
+}

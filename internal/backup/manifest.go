@@ -1,0 +1,295 @@
+package backup
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/internal/durable"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// Files of a backup beside its segments.
+const (
+	manifestFile   = "manifest.json"
+	checkpointFile = "checkpoint.txt"
+)
+
+// manifestFormat names what a backup is written in.
+const manifestFormat = "ledgerboard.backup.v1"
+
+// Manifest says what a backup holds. It is replaced in one step, and names no segment that is not whole.
+type Manifest struct {
+	Format string `json:"format"`
+	Tool   string `json:"tool"`   // version of the program that ran last
+	Log    string `json:"log_id"` // of the epoch
+	Key    string `json:"key_id"` // of the tag key; the key itself is not here
+	// Finished is when the last run ended that read all topics: each partition up to its End. Zero: none yet, and nothing can be restored.
+	Finished time.Time `json:"finished_at,omitzero"`
+	Topics   []Topic   `json:"topics"`
+	// Checkpoint is the newest signed checkpoint among the records; nil: there is none. Its note is a file of its own too.
+	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
+	// Newest is that among all segments, also of a run that did not end.
+	Newest *Checkpoint `json:"newest_checkpoint,omitempty"`
+	Sum    string      `json:"sha256"` // of this file with an empty sum; the last field
+}
+
+// Topic is one topic, by the domain's name.
+type Topic struct {
+	Name       string      `json:"name"`
+	ID         string      `json:"topic_id"` // of the topic that was read, 32 hex digits
+	Compacted  bool        `json:"compacted,omitempty"`
+	Partitions []Partition `json:"partitions"` // all of them, ascending from 0
+}
+
+// Partition is what a partition held when the backup was taken: all below End. Its segments may hold more, of a run that did not end.
+type Partition struct {
+	End      int64     `json:"end"`
+	Segments []Segment `json:"segments"` // each begins where the one before it ends, the first at 0
+}
+
+// next is where the last segment ends.
+func (p Partition) next() int64 {
+	if len(p.Segments) == 0 {
+		return 0
+	}
+	return p.Segments[len(p.Segments)-1].Next
+}
+
+// Segment is one file: all that the log held of offsets First to Next.
+type Segment struct {
+	File    string `json:"file"` // below the directory
+	First   int64  `json:"first"`
+	Next    int64  `json:"next"`
+	Records int64  `json:"records"`
+	Bytes   int64  `json:"bytes"`
+	SHA256  string `json:"sha256"`
+}
+
+// Checkpoint is a signed checkpoint as it lies on `operations`.
+type Checkpoint struct {
+	Partition int32  `json:"partition"`
+	Offset    int64  `json:"offset"`
+	Note      string `json:"note"`
+}
+
+// Topic finds a topic; nil: there is none.
+func (m *Manifest) Topic(name string) *Topic {
+	for i := range m.Topics {
+		if m.Topics[i].Name == name {
+			return &m.Topics[i]
+		}
+	}
+	return nil
+}
+
+// End is where a partition ended when the backup was taken; 0: the backup has none of it.
+func (m *Manifest) End(topic string, partition int32) int64 {
+	if t := m.Topic(topic); t != nil && int(partition) < len(t.Partitions) {
+		return t.Partitions[partition].End
+	}
+	return 0
+}
+
+// Epoch is that of the log.
+func (m *Manifest) Epoch() (eventlog.Epoch, error) {
+	id, err := eventlog.ParseLogID(m.Log)
+	if err != nil {
+		return eventlog.Epoch{}, fmt.Errorf("%w: %s: %w", ErrDamaged, manifestFile, err)
+	}
+	return eventlog.Epoch{Log: id, Key: m.Key}, nil
+}
+
+// TopicIDs are the ids of the topics that were read, by name.
+func (m *Manifest) TopicIDs() (map[string]eventlog.TopicID, error) {
+	ids := map[string]eventlog.TopicID{}
+	for _, t := range m.Topics {
+		id, err := topicID(&t)
+		if err != nil {
+			return nil, err
+		}
+		ids[t.Name] = id
+	}
+	return ids, nil
+}
+
+// ErrNoBackup says that a directory holds none.
+var ErrNoBackup = errors.New("there is no backup")
+
+// Load reads the manifest of a directory.
+func Load(dir string) (*Manifest, error) {
+	raw, err := os.ReadFile(filepath.Join(dir, manifestFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w in %s (no %s)", ErrNoBackup, dir, manifestFile)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the manifest: %w", err)
+	}
+	var of struct {
+		Format string `json:"format"`
+	}
+	if err := json.Unmarshal(raw, &of); err == nil && of.Format != manifestFormat { // whose sum and shape this program does not know
+		return nil, fmt.Errorf("%s is of format %.40q, and this program reads %q: use the program that wrote it", manifestFile, of.Format, manifestFormat)
+	}
+	m := &Manifest{}
+	if err := json.Unmarshal(raw, m); err != nil {
+		return nil, fmt.Errorf("%w: %s cannot be read: %w", ErrDamaged, manifestFile, err)
+	}
+	if sumOf(withSum(raw, m.Sum, "")) != m.Sum {
+		return nil, fmt.Errorf("%w: %s has another SHA-256 than it says", ErrDamaged, manifestFile)
+	}
+	return m, m.validate()
+}
+
+// validate checks what those who read segments rely on.
+func (m *Manifest) validate() error {
+	for _, t := range m.Topics {
+		for number, p := range t.Partitions {
+			at := int64(0)
+			for _, s := range p.Segments {
+				if s.First != at || s.Next < s.First || !filepath.IsLocal(filepath.FromSlash(s.File)) || len(s.SHA256) != 2*sha256.Size {
+					return fmt.Errorf("%w: %s: the segments of %s/%d are not continuous at offset %d", ErrDamaged, manifestFile, t.Name, number, at)
+				}
+				at = s.Next
+			}
+			if at < p.End {
+				return fmt.Errorf("%w: %s: the segments of %s/%d end at %d, before offset %d", ErrDamaged, manifestFile, t.Name, number, at, p.End)
+			}
+		}
+	}
+	return nil
+}
+
+// withSum puts one sum in the place of another in the file, whose last field it is.
+func withSum(raw []byte, was, sum string) []byte {
+	before, after := []byte(`"sha256": "`+was+`"`), []byte(`"sha256": "`+sum+`"`)
+	at := bytes.LastIndex(raw, before)
+	if at < 0 {
+		return raw
+	}
+	return slices.Concat(raw[:at], after, raw[at+len(before):])
+}
+
+func sumOf(raw []byte) string {
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])
+}
+
+// save replaces the manifest, and returns when it is on the disk.
+func (m *Manifest) save(dir string) (err error) {
+	m.Sum = ""
+	raw, err := json.MarshalIndent(m, "", " ")
+	if err != nil {
+		return fmt.Errorf("write the manifest: %w", err)
+	}
+	raw = append(raw, '\n')
+	m.Sum = sumOf(raw)
+	return replaceFile(dir, manifestFile, withSum(raw, "", m.Sum))
+}
+
+// replaceFile replaces a file in one step, and returns when it and its name are on the disk.
+func replaceFile(dir, name string, raw []byte) error {
+	file, err := os.CreateTemp(dir, partialPrefix)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	_, err = file.Write(raw)
+	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
+		err = os.Rename(file.Name(), filepath.Join(dir, name))
+	}
+	if err != nil {
+		_ = os.Remove(file.Name())
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return durable.SyncDir(dir)
+}
+
+// ErrInUse says that another process writes or restores the backup.
+var ErrInUse = errors.New("another process uses this backup: wait until it has ended")
+
+// lock keeps others from a backup until it is released: all (LOCK_EX), or those that change it (LOCK_SH). It lies on the directory itself, which may
+// be read-only; the kernel drops it when its owner dies.
+func lock(dir string, how int) (release func(), err error) {
+	file, err := os.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w in %s (no such directory)", ErrNoBackup, dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the backup: %w", err)
+	}
+	if err := syscall.Flock(int(file.Fd()), how|syscall.LOCK_NB); err != nil {
+		_ = file.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("%w (%s)", ErrInUse, dir)
+		}
+		return nil, fmt.Errorf("lock the backup: %w", err)
+	}
+	return func() {
+		_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN) // a child between fork and exec may hold a copy
+		_ = file.Close()
+	}, nil
+}
+
+// tidy removes the files below the directory that the manifest does not name: what a run has left that was cut, and segments that were replaced.
+func (m *Manifest) tidy(dir string) error {
+	named := map[string]bool{}
+	for _, t := range m.Topics {
+		for number, p := range t.Partitions {
+			for _, s := range p.Segments {
+				named[s.File] = true
+			}
+			if err := tidyPartition(dir, partitionDir(t.Name, int32(number)), named); err != nil {
+				return err
+			}
+		}
+	}
+	left, err := filepath.Glob(filepath.Join(dir, partialPrefix+"*"))
+	return errors.Join(err, removeAll(left))
+}
+
+func tidyPartition(dir, partition string, named map[string]bool) error {
+	entries, err := os.ReadDir(filepath.Join(dir, partition))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("tidy the backup: %w", err)
+	}
+	var left []string
+	for _, e := range entries {
+		if !e.IsDir() && !named[partition+"/"+strings.TrimSuffix(e.Name(), suspectSuffix)] {
+			left = append(left, filepath.Join(dir, partition, e.Name()))
+		}
+	}
+	return removeAll(left)
+}
+
+func removeAll(files []string) error {
+	for _, name := range files {
+		if err := os.Remove(name); err != nil {
+			return fmt.Errorf("tidy the backup: %w", err)
+		}
+	}
+	return nil
+}
+
+// partitionDir is where the segments of a partition lie.
+func partitionDir(topic string, partition int32) string {
+	return fmt.Sprintf("%s-%03d", topic, partition)
+}
+
+// isPartial tells the name of a file that was not finished.
+func isPartial(name string) bool { return strings.HasPrefix(name, partialPrefix) }
+
+// partialPrefix begins the names of files that are being written.
+const partialPrefix = "partial-"

@@ -1,0 +1,216 @@
+package backup
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/internal/durable"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// segmentFormat begins the first line of a segment; topic and partition follow.
+const segmentFormat = "ledgerboard.segment.v1"
+
+// maxFrame is how large one record may be. Brokers take 2 MiB; a larger length is damage.
+const maxFrame = 64 << 20
+
+// ErrDamaged is wrapped by what says that a file of a backup is not what was written.
+var ErrDamaged = errors.New("the backup is damaged")
+
+// segmentWriter writes one segment. It becomes a segment by its name, when it is whole and on the disk.
+type segmentWriter struct {
+	dir     string // of the partition
+	file    *os.File
+	out     *bufio.Writer
+	sum     hash.Hash
+	segment Segment
+	frame   []byte
+}
+
+func newSegment(dir, topic string, partition int32, first int64) (*segmentWriter, error) {
+	file, err := os.CreateTemp(dir, partialPrefix)
+	if err != nil {
+		return nil, fmt.Errorf("make a segment: %w", err)
+	}
+	w := &segmentWriter{dir: dir, file: file, sum: sha256.New(), segment: Segment{First: first, Next: first}}
+	w.out = bufio.NewWriterSize(io.MultiWriter(file, w.sum), 1<<20)
+	return w, w.write([]byte(segmentHead(topic, partition)))
+}
+
+func segmentHead(topic string, partition int32) string {
+	return fmt.Sprintf("%s %s %d\n", segmentFormat, topic, partition)
+}
+
+func (w *segmentWriter) write(b []byte) error {
+	if _, err := w.out.Write(b); err != nil {
+		return fmt.Errorf("write a segment: %w", err)
+	}
+	w.segment.Bytes += int64(len(b))
+	return nil
+}
+
+func (w *segmentWriter) add(r eventlog.Record) error {
+	w.frame = appendFrame(w.frame[:0], r)
+	w.segment.Records++
+	w.segment.Next = r.Offset + 1
+	return w.write(w.frame)
+}
+
+// close makes the segment of all offsets up to next.
+func (w *segmentWriter) close(next int64) (Segment, error) {
+	w.segment.Next = next
+	if err := errors.Join(w.out.Flush(), w.file.Sync(), w.file.Close()); err != nil {
+		return Segment{}, fmt.Errorf("write a segment: %w", err)
+	}
+	w.segment.SHA256 = hex.EncodeToString(w.sum.Sum(nil))
+	name := fmt.Sprintf("%020d-%020d-%s.seg", w.segment.First, next, w.segment.SHA256[:16])
+	if err := os.Rename(w.file.Name(), filepath.Join(w.dir, name)); err != nil {
+		return Segment{}, fmt.Errorf("name a segment: %w", err)
+	}
+	w.segment.File = filepath.ToSlash(filepath.Join(filepath.Base(w.dir), name))
+	return w.segment, durable.SyncDir(w.dir)
+}
+
+// abandon leaves nothing behind.
+func (w *segmentWriter) abandon() {
+	_ = w.file.Close()
+	_ = os.Remove(w.file.Name())
+}
+
+// appendFrame writes the length of a record and the record: offset, time (milliseconds), key, value, headers. A field is its length + 1 and its
+// bytes, nil is 0: a tombstone is no empty value. All numbers are uvarints but the first, 4 bytes, and the time, a varint.
+func appendFrame(b []byte, r eventlog.Record) []byte {
+	b = append(b, 0, 0, 0, 0)
+	b = binary.AppendUvarint(b, uint64(r.Offset))
+	b = binary.AppendVarint(b, r.Timestamp.UnixMilli())
+	b = appendField(appendField(b, r.Key), r.Value)
+	b = binary.AppendUvarint(b, uint64(len(r.Headers)))
+	for _, h := range r.Headers {
+		b = appendField(appendField(b, []byte(h.Key)), h.Value)
+	}
+	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
+	return b
+}
+
+func appendField(b, field []byte) []byte {
+	if field == nil {
+		return append(b, 0)
+	}
+	return append(binary.AppendUvarint(b, uint64(len(field))+1), field...)
+}
+
+// readSegment hands over the records of a segment, whose bytes are the reader's own, and says at its end whether it is what the manifest names.
+func readSegment(root, topic string, partition int32, s Segment, yield func(eventlog.Record) error) error {
+	file, err := os.Open(filepath.Join(root, filepath.FromSlash(s.File)))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	defer file.Close()
+	sum := sha256.New()
+	in := bufio.NewReaderSize(io.TeeReader(file, sum), 1<<20)
+	var stop error
+	records, err := readFrames(in, topic, partition, s, func(r eventlog.Record) error {
+		stop = yield(r)
+		return stop
+	})
+	switch {
+	case stop != nil:
+		return stop
+	case err != nil:
+		return fmt.Errorf("%w: segment %s: %w", ErrDamaged, s.File, err)
+	case hex.EncodeToString(sum.Sum(nil)) != s.SHA256:
+		return fmt.Errorf("%w: segment %s has another SHA-256 than the manifest says", ErrDamaged, s.File)
+	case records != s.Records:
+		return fmt.Errorf("%w: segment %s has %d records, the manifest says %d", ErrDamaged, s.File, records, s.Records)
+	}
+	return nil
+}
+
+func readFrames(in *bufio.Reader, topic string, partition int32, s Segment, yield func(eventlog.Record) error) (records int64, err error) {
+	head := make([]byte, len(segmentHead(topic, partition)))
+	if _, err := io.ReadFull(in, head); err != nil || string(head) != segmentHead(topic, partition) {
+		return 0, fmt.Errorf("it does not begin as a segment of %s/%d", topic, partition)
+	}
+	for at := s.First; ; records++ {
+		var length [4]byte
+		_, err := io.ReadFull(in, length[:])
+		if errors.Is(err, io.EOF) {
+			return records, nil
+		}
+		size := binary.BigEndian.Uint32(length[:])
+		if err != nil || size > maxFrame {
+			return records, fmt.Errorf("its record behind offset %d cannot be read", at)
+		}
+		frame := make([]byte, size)
+		if _, err := io.ReadFull(in, frame); err != nil {
+			return records, fmt.Errorf("its record behind offset %d is cut off", at)
+		}
+		r, ok := parseFrame(frame)
+		if !ok || r.Offset < at || r.Offset >= s.Next {
+			return records, fmt.Errorf("its record behind offset %d cannot be read", at)
+		}
+		r.Topic, r.Partition = topic, partition
+		at = r.Offset + 1
+		if err := yield(r); err != nil {
+			return records, err
+		}
+	}
+}
+
+// frameReader takes a frame apart; what does not fit makes it bad.
+type frameReader struct {
+	rest []byte
+	bad  bool
+}
+
+func parseFrame(frame []byte) (r eventlog.Record, ok bool) {
+	f := frameReader{rest: frame}
+	r.Offset = int64(f.number())
+	at, n := binary.Varint(f.rest)
+	f.skip(n)
+	r.Timestamp = time.UnixMilli(at).UTC()
+	r.Key, r.Value = f.field(), f.field()
+	headers := f.number()
+	if headers > uint64(len(f.rest)) { // each takes two bytes
+		return r, false
+	}
+	for range headers {
+		r.Headers = append(r.Headers, eventlog.Header{Key: string(f.field()), Value: f.field()})
+	}
+	return r, !f.bad && len(f.rest) == 0 && r.Offset >= 0
+}
+
+func (f *frameReader) skip(n int) {
+	if f.bad = f.bad || n <= 0; !f.bad {
+		f.rest = f.rest[n:]
+	}
+}
+
+func (f *frameReader) number() uint64 {
+	v, n := binary.Uvarint(f.rest)
+	f.skip(n)
+	return v
+}
+
+func (f *frameReader) field() []byte {
+	size := f.number()
+	if size == 0 || f.bad {
+		return nil
+	}
+	if size--; size > uint64(len(f.rest)) {
+		f.bad = true
+		return nil
+	}
+	field := f.rest[:size:size]
+	f.rest = f.rest[size:]
+	return field
+}

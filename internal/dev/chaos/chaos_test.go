@@ -1,0 +1,270 @@
+package chaos_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/draws"
+)
+
+// Variables of the environment.
+const (
+	lastsVariable     = "LEDGERBOARD_CHAOS"
+	processesVariable = "LEDGERBOARD_CHAOS_PROCESSES"
+)
+
+const (
+	// mendedWithin is how long after its cause was removed an outage may last; and how long nobody may answer a reader while most is whole.
+	mendedWithin = 15 * time.Second
+	// waitsAtMost is how long a change may wait while one process, one broker or one connection is gone.
+	waitsAtMost = 12 * time.Second
+)
+
+// lasts is for how long there are faults; without the variable the test is left out.
+func lasts(t *testing.T) time.Duration {
+	t.Helper()
+	text := os.Getenv(lastsVariable)
+	if text == "" {
+		t.Skipf("left out: %s is not set (make chaos)", lastsVariable)
+	}
+	d, err := time.ParseDuration(text)
+	require.NoError(t, err, lastsVariable)
+	return d
+}
+
+// perRole is how many processes of each role there are.
+func perRole(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv(processesVariable)
+	if text == "" {
+		return 2
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err, processesVariable)
+	require.GreaterOrEqual(t, n, 2, processesVariable)
+	return n
+}
+
+// TestChaos breaks one part after the other under load. Nothing that was acknowledged may be lost or doubled, no notice either, and what
+// could not be done can be done again soon after each cause has gone.
+func TestChaos(t *testing.T) {
+	c := newRun(t)
+	c.employ()
+	for end := time.Now().Add(c.lasts); time.Now().Before(end); {
+		c.next()
+	}
+	c.rest()
+	c.report()
+}
+
+// run is one run of the test.
+type run struct {
+	*stack
+
+	lasts     time.Duration
+	seed      uint64
+	rng       *rand.Rand
+	began     time.Time
+	clients   *clients
+	listeners []*listener
+	everybody []string // who writes and reads, as outages name them
+	deck      []fault
+	operator  string
+	injected  map[string]int
+	slow      int                      // faults of one part alone that kept a change waiting for too long, or a reader
+	late      []string                 // outages that lasted too long
+	slowest   map[string]time.Duration // by kind: the longest wait of a change
+
+	working sync.WaitGroup
+	stop    func()
+	hearing sync.WaitGroup
+	hangUp  func()
+}
+
+func newRun(t *testing.T) *run {
+	t.Helper()
+	c := &run{lasts: lasts(t), injected: map[string]int{}, slowest: map[string]time.Duration{}, stop: func() {}, hangUp: func() {}}
+	seed, given := draws.Seed()
+	if !given {
+		seed = uint64(time.Now().UnixNano()) % 1_000_000
+	}
+	t.Logf("LEDGERBOARD_DRAWS=%d %s=%s draws this run's faults again", seed, lastsVariable, c.lasts)
+	c.seed, c.rng = seed, rand.New(rand.NewPCG(seed, 0))
+	began := time.Now()
+	c.stack = startStack(t, perRole(t))
+	t.Logf("three brokers, PostgreSQL and %d processes are ready after %s", len(c.processes()), time.Since(began).Round(time.Second))
+	c.began, c.operator = time.Now(), token(t, strings.Repeat("0", 24), "", "operator")
+	c.clients = &clients{journal: &journal{seed: seed}, outages: newOutages(), bases: c.bases()}
+	t.Cleanup(func() { // before processes end: they are older
+		c.stop()
+		c.hangUp()
+		c.working.Wait()
+		c.hearing.Wait()
+	})
+	return c
+}
+
+// employ sets listeners and then the load to work, and waits until everybody has got something done.
+func (c *run) employ() {
+	hearing, hangUp := context.WithCancel(context.Background())
+	working, stop := context.WithCancel(context.Background())
+	c.hangUp, c.stop = hangUp, stop
+	for _, a := range c.world {
+		for _, b := range a.boards {
+			for _, user := range b.users {
+				l := &listener{user: user, agency: a.id, token: token(c.t, user, b.id, "client"), rng: c.child()}
+				c.listeners = append(c.listeners, l)
+				c.hearing.Go(func() { l.listen(hearing, c.clients.bases) })
+			}
+		}
+	}
+	require.Eventually(c.t, func() bool {
+		return !slices.ContainsFunc(c.listeners, func(l *listener) bool { return !l.connected() })
+	}, patience, 50*time.Millisecond, "everybody listens")
+	for _, a := range c.world {
+		staff, rng := token(c.t, a.staff, a.id, "agency"), c.child()
+		c.working.Go(func() { c.clients.read(working, rng, a, staff) })
+		c.everybody = append(c.everybody, "read "+a.id)
+		for _, b := range a.boards {
+			rng := c.child()
+			c.working.Go(func() { c.clients.write(working, rng, a, b, staff) })
+			c.everybody = append(c.everybody, "write "+a.id+"/"+b.id)
+		}
+	}
+	require.NoError(c.t, c.recover(time.Now()))
+}
+
+func (c *run) child() *rand.Rand { return rand.New(rand.NewPCG(c.seed, c.rng.Uint64())) }
+
+// recover waits until everybody has got something done that was begun after a moment.
+func (c *run) recover(since time.Time) error {
+	for giveUp := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		waiting := c.clients.outages.recovered(since, c.everybody)
+		if len(waiting) == 0 {
+			return nil
+		}
+		if time.Now().After(giveUp) {
+			return fmt.Errorf("%s after the cause was removed these can do nothing yet: %s", patience, strings.Join(waiting, ", "))
+		}
+	}
+}
+
+// next lets one thing go wrong, for a while, and waits until all is well again.
+func (c *run) next() {
+	if len(c.deck) == 0 {
+		c.deck = c.faults(c.rng, c.operator)
+	}
+	f := c.deck[0]
+	c.deck = c.deck[1:]
+	hold := time.Duration(2000+c.rng.IntN(8000)) * time.Millisecond
+	begun := time.Now()
+	require.NoError(c.t, f.begin(), "LEDGERBOARD_DRAWS=%d: %s", c.seed, f.kind)
+	c.injected[f.kind]++
+	time.Sleep(hold)
+	if f.end != nil {
+		require.NoError(c.t, f.end(), "LEDGERBOARD_DRAWS=%d: the end of %s", c.seed, f.kind)
+	}
+	ended := time.Now()
+	failure := c.recover(ended)
+	write, read, after := c.clients.outages.worst(begun, ended)
+	c.t.Logf("%6.1fs  %s for %s: changes waited up to %s, reads %s; all was well %s after it", begun.Sub(c.began).Seconds(), f.kind,
+		ended.Sub(begun).Round(100*time.Millisecond), write.Round(100*time.Millisecond), read.Round(100*time.Millisecond), after.Round(100*time.Millisecond))
+	c.slowest[f.kind] = max(c.slowest[f.kind], write)
+	if f.alone && read > 0 {
+		c.t.Logf("    a reader got nothing from any process for %s", read.Round(100*time.Millisecond))
+	}
+	if f.alone && (write > waitsAtMost || read > 0) || after > mendedWithin {
+		c.slow++
+		c.t.Logf("    the slowest change:%s", c.clients.journal.slowest(begun))
+	}
+	c.late = append(c.late, f.late(read, after, failure)...)
+	require.NoError(c.t, c.awaitReady(c.processes()...), "LEDGERBOARD_DRAWS=%d: after %s", c.seed, f.kind)
+}
+
+// late says what lasted too long. One part alone keeps a reader waiting for a while where the machine has little time for the others: only
+// when none answered for as long as an outage may last is that a fault of the service. What is shorter is printed.
+func (f fault) late(read, after time.Duration, failure error) (late []string) {
+	if failure != nil || after > mendedWithin {
+		late = append(late, fmt.Sprintf("%s: the outage ended %s after it (%v)", f.kind, after.Round(100*time.Millisecond), failure))
+	}
+	if f.alone && read > mendedWithin {
+		late = append(late, fmt.Sprintf("%s: somebody could not read for %s", f.kind, read.Round(100*time.Millisecond)))
+	}
+	return late
+}
+
+// rest ends the load: what is on its way gets its outcome.
+func (c *run) rest() {
+	c.stop()
+	c.working.Wait()
+}
+
+// report holds everything against the log, and prints what the run was.
+func (c *run) report() {
+	log := openLog(c.t.Context(), c.t, c.cluster.addrs)
+	defer log.Close()
+	truth, err := c.clients.journal.judge(c.t.Context(), log)
+	require.NoError(c.t, err, "LEDGERBOARD_DRAWS=%d", c.seed)
+	found := slices.Concat(truth.found, c.shown(truth))
+	owed := 0
+	for _, l := range c.listeners {
+		owed += len(truth.owed[l.user])
+	}
+	for giveUp := time.Now().Add(patience / 2); c.delivered() < owed && time.Now().Before(giveUp); {
+		time.Sleep(50 * time.Millisecond)
+	}
+	c.hangUp()
+	c.hearing.Wait()
+	for _, l := range c.listeners {
+		found = append(found, l.judge(truth.owed[l.user])...)
+	}
+	sum := 0
+	for _, kind := range slices.Sorted(maps.Keys(c.injected)) {
+		sum += c.injected[kind]
+		c.t.Logf("  %3d × %s; the slowest change took %s", c.injected[kind], kind, c.slowest[kind].Round(100*time.Millisecond))
+	}
+	o := c.clients.outages
+	c.t.Logf("seed %d: %d faults in %s; %d changes acknowledged, %d of %d notices delivered, %d reads compared; writes not available for %.1f s, reads for %.1f s; %d faults of one part alone kept a change waiting for more than %s, or a reader; %d findings",
+		c.seed, sum, time.Since(c.began).Round(time.Second), c.clients.journal.acknowledged(), c.delivered(), owed, len(c.clients.journal.seen),
+		o.total("write").Seconds(), o.total("read").Seconds(), c.slow, waitsAtMost, len(found))
+	require.Empty(c.t, found, "LEDGERBOARD_DRAWS=%d: lost, doubled, or wrong", c.seed)
+	require.Empty(c.t, c.late, "LEDGERBOARD_DRAWS=%d: outages that lasted too long", c.seed)
+}
+
+// shown compares what every process shows at the end.
+func (c *run) shown(truth *truth) (found []string) {
+	for _, a := range c.world {
+		staff := token(c.t, a.staff, a.id, "agency")
+		for _, b := range a.boards {
+			version, users := truth.newest(b.id)
+			for _, p := range c.apis {
+				got := ask(context.Background(), answeredWithin, http.MethodGet, boardURL(p.base, b.id), staff, "")
+				if got.err != nil || got.version != version || !slices.Equal(got.users, users) {
+					found = append(found, fmt.Sprintf("%s shows board %s at version %d with %v (%d, %v); the log has version %d with %v",
+						p.name, b.id, got.version, got.users, got.status, got.err, version, users))
+				}
+			}
+		}
+	}
+	return found
+}
+
+// delivered counts the notices that were heard.
+func (c *run) delivered() (n int) {
+	for _, l := range c.listeners {
+		n += l.count()
+	}
+	return n
+}

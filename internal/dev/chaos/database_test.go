@@ -1,0 +1,103 @@
+package chaos_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/embedded"
+)
+
+// database is a PostgreSQL server of its own.
+type database struct {
+	dir    string
+	server *embedded.Postgres
+}
+
+func startDatabase(t testing.TB) *database {
+	t.Helper()
+	d := &database{dir: filepath.Join(t.TempDir(), "postgres")}
+	require.NoError(t, d.start())
+	t.Cleanup(func() { require.NoError(t, d.server.Close()) })
+	return d
+}
+
+// start starts it, again on the same address. Where that fails, the server that ended stays the one that is closed at the end.
+func (d *database) start() error {
+	server, err := embedded.StartPostgres(context.Background(), embedded.PostgresConfig{
+		DataDir: d.dir, Logger: slog.New(slog.DiscardHandler), Settings: map[string]string{"max_connections": "300"},
+	})
+	if err == nil {
+		d.server = server
+	}
+	return err
+}
+
+// kill is an immediate shutdown: every process of the server ends at once, and the next start recovers.
+func (d *database) kill() error {
+	raw, err := os.ReadFile(filepath.Join(d.dir, "data", "postmaster.pid"))
+	if err != nil {
+		return fmt.Errorf("find the database server: %w", err)
+	}
+	first, _, _ := strings.Cut(string(raw), "\n")
+	pid, err := strconv.Atoi(first)
+	if err != nil {
+		return fmt.Errorf("find the database server: %w", err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGQUIT); err != nil {
+		return fmt.Errorf("kill the database server: %w", err)
+	}
+	<-d.server.Done()
+	return d.server.Close()
+}
+
+// signal reaches every process of the server: they work in its directory.
+func (d *database) signal(with syscall.Signal) error {
+	entries, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return err
+	}
+	reached := 0
+	for _, entry := range entries {
+		if cwd, err := os.Readlink(filepath.Join(entry, "cwd")); err == nil && strings.HasPrefix(cwd, d.dir) {
+			pid, _ := strconv.Atoi(filepath.Base(entry))
+			if syscall.Kill(pid, with) == nil {
+				reached++
+			}
+		}
+	}
+	if reached == 0 {
+		return fmt.Errorf("no process of the database server works in %s", d.dir)
+	}
+	return nil
+}
+
+// via is the server's URL by another address.
+func (d *database) via(addr string) string {
+	u, err := url.Parse(d.server.URL())
+	if err != nil {
+		panic(err) // it was put together by the URL's own package
+	}
+	if addr != "" {
+		u.Host = addr
+	}
+	return u.String()
+}
+
+// addr is where the server listens.
+func (d *database) addr() string {
+	u, err := url.Parse(d.server.URL())
+	if err != nil {
+		panic(err) // see via
+	}
+	return u.Host
+}

@@ -1,0 +1,48 @@
+// Package chaos runs the service as an installation has it, several processes of each role over three brokers of Apache Kafka and one
+// PostgreSQL, breaks parts of it at random under load, and holds what clients were told against the log. It has tests only.
+//
+// # Invariants
+//
+//   - Judgements are made from what clients sent and heard, and from the log; never from what the service says of itself.
+//   - Every change sets the list of users of one board to another one. So each change that was acknowledged has exactly one record, and who
+//     lost access by it follows from the requests alone.
+//   - Whatever is drawn comes from the seed that the run prints; LEDGERBOARD_DRAWS sets it. When a fault meets which request is the
+//     machine's timing, and is drawn anew each time.
+//
+// # May not import
+//
+// It is imported by nobody.
+//
+// # File map
+//
+//	stack_test.go     brokers, database, processes, the network between them: what is broken and mended
+//	cluster_test.go   Apache Kafka by deploy/kafka
+//	database_test.go  PostgreSQL, killed and frozen
+//	network_test.go   links that can be cut and slowed (toxiproxy)
+//	process_test.go   processes of the program
+//	world_test.go     agencies, their boards and people, tokens
+//	client_test.go    requests, sent to one process after the other
+//	load_test.go      who writes and reads
+//	listener_test.go  who hears notices
+//	journal_test.go   what clients were told
+//	judge_test.go     and what the log says of it
+//	judge_lies_test.go  what the judges find where it is planted
+//	outages_test.go   when nothing could be done
+//	faults_test.go    what goes wrong
+//	chaos_test.go     the run
+//	brokers_test.go   what is said and done while brokers are dead or frozen
+//
+// # How to run it
+//
+// LEDGERBOARD_CHAOS=2m (how long there are faults) go test ./internal/dev/chaos, or `make chaos`. Without the variable its tests are skipped.
+// It needs Java, and Maven the first time. LEDGERBOARD_CHAOS_PROCESSES is how many processes of each role there are; default 2.
+//
+// # Non-obvious
+//
+//   - An outage of writes is a change that is not acknowledged 5 s after it was first sent, in spite of being sent again to another process
+//     after each refusal and whenever nothing came for 5 s. An outage of reads is a GET that fails, and fails again when sent to another process; while one part
+//     alone is broken it may last as long as the mending of an outage may: a reader whose two tries met the broken process and a starved one.
+//   - Each process has addresses of its own for each broker and for the database, so that its network can be cut alone: brokers tell clients
+//     that come by a proxy to come back by it (deploy/kafka --via).
+//   - Nothing is drawn for a fault that is not over: each has its own end, and the next one waits until all is well again.
+package chaos

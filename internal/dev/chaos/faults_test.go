@@ -1,0 +1,129 @@
+package chaos_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// fault is something that goes wrong, and the end of it. Without an end it has no duration.
+type fault struct {
+	kind string
+	// alone: all but one process, one broker or one connection is whole, so that reads go on.
+	alone bool
+	begin func() error
+	end   func() error
+}
+
+// faults are one of each kind, of processes, brokers and links that are drawn.
+func (s *stack) faults(rng *rand.Rand, operator string) []fault {
+	api, projector := s.apis[rng.IntN(len(s.apis))], s.projectors[rng.IntN(len(s.projectors))]
+	either := s.processes()[rng.IntN(2*len(s.apis))]
+	other := s.processes()[rng.IntN(2*len(s.apis))]
+	broker := 1 + rng.IntN(3)
+	second := 1 + broker%3
+	link := s.nets[other].brokers[rng.IntN(3)]
+	all := []fault{
+		{"a process that serves killed", true, api.kill, api.start},
+		{"a process that folds killed", true, projector.kill, projector.start},
+		{"a process that serves frozen", true, stops(api), continues(api)},
+		{"a process that folds frozen", true, stops(projector), continues(projector)},
+		{"a broker killed", true, func() error { return s.kill(broker) }, func() error { return s.revive(broker) }},
+		{"a broker frozen", true, func() error { return s.cluster.act("freeze", broker) }, func() error { return s.cluster.act("thaw", broker) }},
+		{
+			"two brokers killed", false,
+			func() error { return errors.Join(s.kill(broker), s.kill(second)) },
+			func() error { return s.revive(broker, second) },
+		},
+		{"PostgreSQL killed", false, s.killDatabase, s.reviveDatabase},
+		{
+			"PostgreSQL frozen", false,
+			func() error { return s.database.signal(syscall.SIGSTOP) }, func() error { return s.database.signal(syscall.SIGCONT) },
+		},
+		{"network to PostgreSQL cut", true, cuts(s.nets[either].database), s.nets[either].database.mend},
+		{"network to PostgreSQL slow", true, s.nets[either].database.slow, s.nets[either].database.quicken},
+		{"network to a broker cut", true, cuts(link), link.mend},
+		{"network to a broker slow", true, link.slow, link.quicken},
+		{"an oversized record", true, s.oversized, nil},
+		{"a poison record", true, s.poison, nil},
+		{"a rebuild", true, func() error { return s.rebuild(operator) }, nil},
+	}
+	rng.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
+	return all
+}
+
+func stops(p *process) func() error     { return func() error { return p.signal(syscall.SIGSTOP) } }
+func continues(p *process) func() error { return func() error { return p.signal(syscall.SIGCONT) } }
+func cuts(l *link) func() error         { return func() error { l.cut(); return nil } }
+
+// oversized puts a record of almost 2 MB, which brokers take and no process of ours writes, where the first agency's changes are.
+func (s *stack) oversized() error {
+	return s.produce(func(*eventlog.Log) eventlog.Record {
+		return eventlog.Record{
+			Topic: domain.TopicDashboards, Key: []byte(s.world[0].id), Value: []byte(strings.Repeat("x", 2_000_000)),
+			Headers: []eventlog.Header{{Key: "ce_type", Value: []byte("dashboard.users_changed.v1")}},
+		}
+	})
+}
+
+// poison puts a record where readings are that has a good tag, and cannot be decoded.
+func (s *stack) poison() error {
+	return s.produce(func(log *eventlog.Log) eventlog.Record {
+		r := eventlog.Record{Topic: domain.TopicMetrics, Key: []byte("1"), Value: []byte(`{"captured_at":"never"}`)}
+		for _, pair := range [][2]string{
+			{"ce_specversion", "1.0"},
+			{"ce_id", fmt.Sprintf("poison-%d", time.Now().UnixNano())},
+			{"ce_source", "/chaos"},
+			{"ce_type", "metrics.account_read.v1"},
+			{"ce_time", time.Now().UTC().Format(time.RFC3339Nano)},
+			{"content-type", "application/json"},
+		} {
+			r.Headers = append(r.Headers, eventlog.Header{Key: pair[0], Value: []byte(pair[1])})
+		}
+		return tags.Tag(log, r)
+	})
+}
+
+// produce writes a record as the brokers take it, into its key's partition.
+func (s *stack) produce(of func(*eventlog.Log) eventlog.Record) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	log := openLog(ctx, s.t, s.cluster.addrs)
+	defer log.Close()
+	r := of(log)
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.cluster.addrs...), kgo.ProducerBatchMaxBytes(2_097_152-4096))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	record := &kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value}
+	record.Headers = append(record.Headers, r.Headers...)
+	return client.ProduceSync(ctx, record).FirstErr()
+}
+
+// rebuild asks for the dashboards to be made anew, beside those that serve. One that runs already is as good.
+func (s *stack) rebuild(operator string) error {
+	giveUp := time.Now().Add(patience)
+	for at := 0; ; at++ {
+		base := s.apis[at%len(s.apis)].base
+		got := ask(context.Background(), answeredWithin, http.MethodPost, base+"/api/ops/projections/dashboards/rebuild", operator, `{"reason":"test"}`)
+		switch {
+		case got.err == nil && (got.status < 300 || got.status == http.StatusConflict):
+			return nil
+		case time.Now().After(giveUp):
+			return fmt.Errorf("no rebuild can be had: %d %s %w", got.status, got.body, got.err)
+		}
+		time.Sleep(pauseAfterRefusal)
+	}
+}

@@ -1,0 +1,123 @@
+package chaos_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// command is one change as a client means it, however often it is sent.
+type command struct {
+	agency, board string
+	users         []string
+	key           string
+	attempts      []*attempt
+	acknowledged  *attempt
+	took          time.Duration // from the first sending until it was acknowledged
+}
+
+// attempt is one sending. Its trace id stands in the record that it made, if any.
+type attempt struct {
+	trace string
+	at    string // the process
+	sent  time.Time
+	took  time.Duration
+	answer
+}
+
+// refused: the answer says that nothing was changed.
+func (a *attempt) refused() bool {
+	return a.err == nil && (a.status >= 400 && a.status < 500 || a.status == 503 && a.command == "")
+}
+
+func (a *attempt) acknowledged() bool { return a.err == nil && a.status == 200 }
+
+// seen is a board as a GET showed it.
+type seen struct {
+	agency, board string
+	version       int64
+	users         []string
+}
+
+// journal is all that clients know.
+type journal struct {
+	mu       sync.Mutex
+	seed     uint64
+	numbers  uint64
+	commands []*command
+	seen     []seen
+	// strange are answers that no client should get: other than success, a refusal that says that nothing was changed, and 503.
+	strange []string
+}
+
+func (j *journal) begin(c *command, at string) *attempt {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(c.attempts) == 0 {
+		j.commands = append(j.commands, c)
+	}
+	j.numbers++
+	a := &attempt{trace: fmt.Sprintf("c4a05%011x%016x", j.seed&(1<<44-1), j.numbers), at: at, sent: time.Now()}
+	c.attempts = append(c.attempts, a)
+	return a
+}
+
+func (j *journal) end(c *command, a *attempt, got answer) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	a.answer, a.took = got, time.Since(a.sent)
+	switch {
+	case a.acknowledged():
+		c.acknowledged, c.took = a, time.Since(c.attempts[0].sent)
+	case got.err != nil || got.status == 409:
+	case got.status != 503 || got.retryAfter == "":
+		j.strange = append(j.strange, fmt.Sprintf("%s answered a change with %d, Retry-After %q: %s", a.at, got.status, got.retryAfter, got.body))
+	}
+}
+
+// slowest tells of the change that waited longest of those that were acknowledged since a moment, what each attempt of it brought;
+// equal answers in a row stand once.
+func (j *journal) slowest(from time.Time) string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var worst *command
+	for _, c := range j.commands {
+		if c.acknowledged != nil && c.acknowledged.sent.After(from) && (worst == nil || c.took > worst.took) {
+			worst = c
+		}
+	}
+	if worst == nil {
+		return "none"
+	}
+	var text strings.Builder
+	said := ""
+	for _, a := range worst.attempts {
+		brought := fmt.Sprint(a.status, " ", a.message)
+		if a.err != nil {
+			brought = "no answer"
+		}
+		if brought != said || a == worst.acknowledged {
+			fmt.Fprintf(&text, "\n      %s %s after %.1fs: %s", a.sent.Format("15:04:05.0"), a.at, a.took.Seconds(), brought)
+		}
+		said = brought
+	}
+	return text.String()
+}
+
+func (j *journal) saw(s seen) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.seen = append(j.seen, s)
+}
+
+func (j *journal) acknowledged() (n int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, c := range j.commands {
+		if c.acknowledged != nil {
+			n++
+		}
+	}
+	return n
+}

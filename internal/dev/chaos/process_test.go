@@ -1,0 +1,131 @@
+package chaos_test
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// process is one process of the program, started again under the same name and address.
+type process struct {
+	name, base string
+	program    string
+	env        []string
+	log        *os.File
+
+	cmd    *exec.Cmd
+	exited chan struct{}
+}
+
+// buildProgram makes the binary under test.
+func buildProgram(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ledgerboard")
+	out, err := exec.Command("go", "build", "-o", path, "github.com/ledgerboard/ledgerboard/cmd/ledgerboard").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return path
+}
+
+// newProcess returns one that was not started.
+func newProcess(t testing.TB, program, name string, port int, env ...string) *process {
+	t.Helper()
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	log, err := os.Create(filepath.Join(t.TempDir(), name+".log"))
+	require.NoError(t, err)
+	p := &process{name: name, base: "http://" + addr, program: program, log: log}
+	for _, pair := range os.Environ() {
+		if !strings.HasPrefix(pair, "LEDGERBOARD_") {
+			p.env = append(p.env, pair)
+		}
+	}
+	p.env = append(p.env, env...)
+	p.env = append(p.env, "LEDGERBOARD_ADDR="+addr, "LEDGERBOARD_DATA_DIR="+t.TempDir())
+	t.Cleanup(func() {
+		if p.running() {
+			_ = p.signal(syscall.SIGCONT)
+			_ = p.signal(syscall.SIGTERM)
+			select {
+			case <-p.exited:
+			case <-time.After(40 * time.Second):
+				t.Errorf("%s does not stop", p.name)
+				_ = p.signal(syscall.SIGKILL)
+				<-p.exited
+			}
+		}
+		if t.Failed() {
+			t.Logf("--- %s, its last lines\n%s", p.name, p.tail())
+		}
+		_ = log.Close()
+	})
+	return p
+}
+
+// start starts it. Its thread is kept for it: the kernel ends it with the thread that started it, and Go ends threads at will.
+func (p *process) start() error {
+	cmd, exited, started := exec.Command(p.program, "serve"), make(chan struct{}), make(chan error)
+	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, p.log, p.log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+			close(exited)
+		}
+	}()
+	if err := <-started; err != nil {
+		return fmt.Errorf("start %s: %w", p.name, err)
+	}
+	p.cmd, p.exited = cmd, exited
+	return nil
+}
+
+func (p *process) signal(with syscall.Signal) error { return p.cmd.Process.Signal(with) }
+
+func (p *process) running() bool {
+	if p.cmd == nil {
+		return false
+	}
+	select {
+	case <-p.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// kill is kill -9; it returns when the process is gone.
+func (p *process) kill() error {
+	if !p.running() {
+		return errors.New(p.name + " has ended by itself:\n" + p.tail())
+	}
+	if err := p.signal(syscall.SIGKILL); err != nil {
+		return err
+	}
+	<-p.exited
+	return nil
+}
+
+// tail is the end of what it logged, requests left out.
+func (p *process) tail() string {
+	raw, err := os.ReadFile(p.log.Name())
+	if err != nil {
+		return err.Error()
+	}
+	lines := slices.DeleteFunc(strings.Split(string(raw), "\n"), func(line string) bool { return strings.Contains(line, "msg=request ") })
+	return strings.Join(lines[max(0, len(lines)-20):], "\n")
+}

@@ -1,0 +1,186 @@
+package chaos_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
+)
+
+// patience is how long anything is waited for that must happen; what is slower has not happened.
+const patience = 2 * time.Minute
+
+// stack is the service as an installation has it.
+type stack struct {
+	t          testing.TB
+	cluster    *cluster
+	database   *database
+	apis       []*process
+	projectors []*process
+	nets       map[*process]network
+	world      []agency
+}
+
+// network is what a process reaches the servers by.
+type network struct {
+	brokers  []*link // of brokers 1, 2, 3
+	database *link
+}
+
+// startStack starts brokers, database and so many processes of each role, and waits until all are ready.
+func startStack(t testing.TB, each int) *stack {
+	t.Helper()
+	s := &stack{t: t, world: newWorld(), nets: map[*process]network{}}
+	var nets []network
+	var ports [][]string
+	for n := range 2 * each {
+		var list []string
+		net := network{database: newLink(t, "database of "+strconv.Itoa(n))}
+		for broker := range 3 {
+			net.brokers = append(net.brokers, newLink(t, fmt.Sprintf("broker %d of %d", broker+1, n)))
+			list = append(list, net.brokers[broker].port())
+		}
+		nets, ports = append(nets, net), append(ports, list)
+	}
+	s.cluster = startCluster(t, ports...)
+	s.database = startDatabase(t)
+	program := buildProgram(t)
+	for n, net := range nets {
+		for broker, link := range net.brokers {
+			require.NoError(t, link.to(s.cluster.behind[n][broker]))
+		}
+		require.NoError(t, net.database.to(s.database.addr()))
+		s.add(program, n, each, net)
+	}
+	migrate := exec.Command(program, "migrate")
+	migrate.Env = append(os.Environ(), "LEDGERBOARD_DATABASE_URL="+s.database.via(""))
+	out, err := migrate.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	log := openLog(ctx, t, s.cluster.addrs)
+	require.NoError(t, feed(ctx, log, s.world))
+	require.NoError(t, log.Close())
+	for _, p := range s.processes() {
+		require.NoError(t, p.start())
+	}
+	require.NoError(t, s.awaitReady(s.processes()...))
+	return s
+}
+
+// add makes the n-th process: the first ones serve, the others fold.
+func (s *stack) add(program string, n, each int, net network) {
+	s.t.Helper()
+	role := "api"
+	if n >= each {
+		role = "projector"
+	}
+	p := newProcess(s.t, program, fmt.Sprintf("%s %d", role, n%each+1), freePort(s.t),
+		"LEDGERBOARD_ROLES="+role, "LEDGERBOARD_DATABASE_URL="+s.database.via(net.database.addr()),
+		"LEDGERBOARD_KAFKA_BROKERS="+net.brokers[0].addr()+","+net.brokers[1].addr()+","+net.brokers[2].addr(),
+		"LEDGERBOARD_JWT_SECRET="+jwtSecret, "LEDGERBOARD_TAG_KEYS="+tags.Text, "LEDGERBOARD_DIRECTORY=main_app",
+		"LEDGERBOARD_SUBSCRIPTIONS=none", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed", "LEDGERBOARD_RATE_LIMIT=0")
+	s.nets[p] = net
+	if role == "api" {
+		s.apis = append(s.apis, p)
+	} else {
+		s.projectors = append(s.projectors, p)
+	}
+}
+
+// freePort is below those that the kernel gives to others, so that it is free again after a kill.
+func freePort(t testing.TB) int {
+	t.Helper()
+	l := newLink(t, "a free port")
+	l.cut()
+	port, err := strconv.Atoi(l.port())
+	require.NoError(t, err)
+	taken[port] = true
+	return port
+}
+
+func (s *stack) processes() []*process {
+	return append(append([]*process{}, s.apis...), s.projectors...)
+}
+
+func (s *stack) bases() (bases []string) {
+	for _, p := range s.apis {
+		bases = append(bases, p.base)
+	}
+	return bases
+}
+
+// kill ends a broker; whoever connects to it is refused, by its links too.
+func (s *stack) kill(broker int) error {
+	for _, net := range s.nets {
+		net.brokers[broker-1].cut()
+	}
+	return s.cluster.act("kill", broker)
+}
+
+// revive starts brokers that were killed, at once.
+func (s *stack) revive(brokers ...int) error {
+	var starting errgroup.Group
+	for _, broker := range brokers {
+		starting.Go(func() error {
+			if err := s.cluster.act("start", broker); err != nil {
+				return err
+			}
+			for _, net := range s.nets {
+				if err := net.brokers[broker-1].mend(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return starting.Wait()
+}
+
+// killDatabase ends PostgreSQL at once; whoever connects to it is refused.
+func (s *stack) killDatabase() error {
+	for _, net := range s.nets {
+		net.database.cut()
+	}
+	return s.database.kill()
+}
+
+// reviveDatabase starts PostgreSQL again.
+func (s *stack) reviveDatabase() error {
+	if err := s.database.start(); err != nil {
+		return err
+	}
+	for _, net := range s.nets {
+		if err := net.database.mend(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// awaitReady waits until processes say that they are ready and want nothing.
+func (s *stack) awaitReady(processes ...*process) error {
+	giveUp := time.Now().Add(patience)
+	for _, p := range processes {
+		for {
+			got := ask(context.Background(), answeredWithin, http.MethodGet, p.base+"/readyz?for=writes", "", "")
+			if got.err == nil && got.status == http.StatusOK {
+				break
+			}
+			if time.Now().After(giveUp) || !p.running() {
+				return fmt.Errorf("%s is not ready (running: %t): %d %s %w\n%s", p.name, p.running(), got.status, got.body, got.err, p.tail())
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,363 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"encoding/json"
+	"html"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
+	"github.com/ledgerboard/ledgerboard/internal/embedded"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+)
+
+// byRole is a service of one process for each role, each of which logs in to the database with the rights of that role alone.
+type byRole struct {
+	*connecting
+	data     string            // directory of the database
+	owner    string            // the URL of who migrates
+	settings map[string]string // without a database
+	operator string            // token
+	fold     *program          // the projector
+}
+
+// The logins of the test, and the roles of each; "bare" answers people and connects no accounts.
+var databaseLogins = map[string]string{
+	"lb_web": "connect", "lb_bare": "api", "lb_fetch": "fetcher", "lb_fold": "projector", "lb_sign": "signer", "lb_desk": "operator",
+}
+
+// Each role of a process works with the rights that 'migrate --roles' gives it, and the server refuses nothing that it does; what another role is for
+// it refuses.
+func TestRolesOfTheDatabase(t *testing.T) {
+	b := startByRole(t)
+	client := b.client(b.north, "Harbour Ltd")
+	b.signIn(client, 6, simulator.Mara)
+	b.awaitRead(b.north, time.Time{}, baker)
+	b.p.do(http.MethodPut, b.north.Token, "/api/projects/dashboard/"+client, `{"allow_client_dashboard":true}`, "Content-Type", "application/json").ok(t, http.StatusOK)
+	for _, path := range []string{"/api/projects/dashboard/" + client, "/api/platforms", "/api/audit/history", "/api/members", "/getAccountFollowers/" + today() + "/0?account=" + client} {
+		b.p.get(b.north.Token, path).ok(t, http.StatusOK)
+	}
+	b.act()
+	b.forgets(client)
+	b.onTheCommandLine()
+	b.erases()
+	require.Empty(t, b.refusals(), "the server refused what a role is for")
+	b.refuses()
+	b.refusesOverHTTP()
+}
+
+func startByRole(t *testing.T) *byRole {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	dir, err := os.MkdirTemp("", "ledgerboard-roles-") // t.TempDir is closed to the server's user
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	require.NoError(t, os.Chmod(dir, 0o755))
+	postgres, err := embedded.StartPostgres(t.Context(), embedded.PostgresConfig{DataDir: filepath.Join(dir, "pg"), Logger: quiet})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, postgres.Close()) })
+	broker, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{DataDir: filepath.Join(dir, "broker"), Logger: quiet})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, broker.Close()) })
+
+	addr := freeAddress(t)
+	_, port, err := net.SplitHostPort(addr)
+	require.NoError(t, err)
+	public := "http://localhost:" + port
+	b := &byRole{connecting: &connecting{t: t, heard: &overheard{}}, data: filepath.Join(dir, "pg", "data"), owner: postgres.URL()}
+	b.sim = simulator.New(simulator.Config{Seed: 7, ClientID: connectingApp, ClientSecret: connectingSecret, Redirects: []string{public + "/connect/6", public + "/connect/1"}})
+	b.sim.AddPeople(time.Now().AddDate(0, 0, -10))
+	platforms := httptest.NewServer(b.sim)
+	t.Cleanup(platforms.Close)
+	b.pages = platforms.URL
+	b.settings = connectingSettings(platforms.URL, public)
+	b.settings["KAFKA_BROKERS"], b.settings["TAG_KEYS"], b.settings["LOG_LEVEL"] = strings.Join(broker.Addrs(), ","), tags.Text, "warn"
+
+	var logins []string
+	for login, role := range databaseLogins {
+		logins = append(logins, login+"="+role+":of-"+login)
+	}
+	for range 2 { // a second time changes nothing
+		migrated := commandIn(t, dir, map[string]string{"DATABASE_URL": b.owner, "DATABASE_LOGINS": strings.Join(logins, ",")}, "migrate", "--roles")
+		require.Equal(t, done, migrated.code, "%s", migrated.err)
+	}
+	b.north = beginAgency(t, dir, b.as("lb_desk"), "North Star")
+	key := commandIn(t, dir, nil, "keygen", "--json")
+	require.Equal(t, done, key.code, "%s", key.err)
+	var keys map[string]string
+	require.NoError(t, json.Unmarshal([]byte(key.out), &keys))
+	b.settings["CHECKPOINT_EVERY"], b.settings["CHECKPOINT_PUBLIC_KEYS"] = "1s", keys["public_key"]
+	serve := func(login, addr, role string, more ...string) *program {
+		return launch(t, t.TempDir(), []string{"serve", "--addr", addr, "--roles", role}, func(cmd *exec.Cmd) {
+			for name, value := range b.as(login) {
+				cmd.Env = append(cmd.Env, "LEDGERBOARD_"+name+"="+value)
+			}
+			cmd.Dir, cmd.Env = t.TempDir(), append(cmd.Env, more...) // the signer keeps its files in the directory "data" there
+		})
+	}
+	b.fold = serve("lb_fold", "127.0.0.1:0", "projector")
+	serve("lb_sign", "127.0.0.1:0", "signer", "LEDGERBOARD_CHECKPOINT_KEY="+keys["private_key"])
+	serve("lb_fetch", "127.0.0.1:0", "fetcher")
+	b.p = serve("lb_web", addr, "api")
+	b.p.base, b.p.info.Brokers, b.p.info.DatabaseURL = public, broker.Addrs(), postgres.URL()
+	b.p.await(readyWithin, "/readyz to answer 200", func() bool { return b.p.get("", "/readyz").status == http.StatusOK })
+	token := commandIn(t, dir, b.settings, "token", "--user", b.north.User, "--role", "operator")
+	require.Equal(t, done, token.code, "%s", token.err)
+	b.operator = strings.TrimSpace(token.out)
+	return b
+}
+
+// as are the settings of a process that logs in so.
+func (b *byRole) as(login string) map[string]string {
+	settings := maps.Clone(b.settings)
+	settings["DATABASE_URL"] = b.urlOf(login)
+	return settings
+}
+
+func (b *byRole) urlOf(login string) string {
+	b.t.Helper()
+	u, err := url.Parse(b.owner)
+	require.NoError(b.t, err)
+	u.User = url.UserPassword(login, "of-"+login)
+	return u.String()
+}
+
+var toThePlatform = regexp.MustCompile(`class="go" href="([^"]+)"`)
+
+// signIn connects what a person has at a platform, as a browser does.
+func (b *byRole) signIn(account string, platform int, person string) {
+	b.t.Helper()
+	jar, err := cookiejar.New(nil)
+	require.NoError(b.t, err)
+	browser := &http.Client{Jar: jar, Timeout: patience}
+	read := func(answer *http.Response, err error) (string, string) {
+		b.t.Helper()
+		require.NoError(b.t, err)
+		defer answer.Body.Close()
+		raw := new(strings.Builder)
+		_, err = io.Copy(raw, answer.Body)
+		require.NoError(b.t, err)
+		require.Equal(b.t, http.StatusOK, answer.StatusCode, raw.String())
+		return raw.String(), answer.Request.URL.String()
+	}
+	start, _ := b.begin(b.north, platform, account)
+	page, _ := read(browser.Get(start)) //nolint:bodyclose // read closes it
+	dialog := html.UnescapeString(toThePlatform.FindStringSubmatch(page)[1])
+	asks, err := url.Parse(dialog)
+	require.NoError(b.t, err)
+	page, at := read(browser.PostForm(dialog+"&as="+person, url.Values{ //nolint:bodyclose // read closes it
+		"decision": {"consent"}, "page": {jonasPage}, "scope": strings.Split(asks.Query().Get("scope"), ","),
+	}))
+	form := url.Values{}
+	for _, field := range regexp.MustCompile(`name="(seen|page)" value="([^"]*)"|id="page\d+" name="(page)" value="([^"]*)"`).FindAllStringSubmatch(page, -1) {
+		form.Add(field[1]+field[3], html.UnescapeString(field[2]+field[4]))
+	}
+	require.True(b.t, form.Has("page"), page)
+	read(browser.PostForm(at, form)) //nolint:bodyclose // read closes it
+}
+
+// act does over HTTP what operators do with a service whose api owns no tables.
+func (b *byRole) act() {
+	b.t.Helper()
+	post := func(path string) response { return b.operate(http.MethodPost, path) }
+	for _, path := range []string{
+		"projections/contents/pause", "projections/contents/resume", "platforms/tiktok/pause", "platforms/tiktok/resume",
+	} {
+		post(path).ok(b.t, http.StatusOK)
+	}
+	for _, path := range []string{"projections", "generations", "rebuilds", "parked", "jobs", "pauses", "connections", "actions", "log"} {
+		b.p.get(b.operator, "/api/ops/"+path).ok(b.t, http.StatusOK)
+	}
+	b.rebuild("operations")
+}
+
+func (b *byRole) operate(method, path string) response {
+	b.t.Helper()
+	return b.p.do(method, b.operator, "/api/ops/"+path, `{"reason":"test"}`, "Content-Type", "application/json")
+}
+
+// rebuild has the projector make tables anew.
+func (b *byRole) rebuild(projection string) {
+	b.t.Helper()
+	var asked struct{ Data struct{ ID string } }
+	rebuild := b.operate(http.MethodPost, "projections/"+projection+"/rebuild")
+	require.Less(b.t, rebuild.status, 300, "%s", rebuild.body)
+	rebuild.into(b.t, &asked)
+	b.p.await(patience, "the rebuild", func() bool {
+		var now struct{ Data struct{ State string } }
+		b.p.get(b.operator, "/api/ops/rebuilds/"+asked.Data.ID).ok(b.t, http.StatusOK).into(b.t, &now)
+		require.NotContains(b.t, []string{"failed", "blocked"}, now.Data.State)
+		return now.Data.State == "done"
+	})
+}
+
+// jonasPage is a page that Jonas alone has.
+const jonasPage = "90014"
+
+// forgets has a person whom a retired generation holds ask Meta to be forgotten: the process that hears it owns no tables.
+func (b *byRole) forgets(account string) {
+	b.t.Helper()
+	b.signIn(account, 1, simulator.Jonas)
+	owner := b.conn(b.owner)
+	count := func(query string) (n int) {
+		require.NoError(b.t, owner.QueryRow(b.t.Context(), "select count(*) from "+query).Scan(&n))
+		return n
+	}
+	b.p.await(patience, "the member", func() bool { return count("lb.members where name like '%Jonas%'") == 1 })
+	b.rebuild("directory")
+	_, err := owner.Exec(b.t.Context(), "update lb_engine.generations set superseded_at = superseded_at - interval '1 minute' where projection = 'directory'")
+	require.NoError(b.t, err)
+	b.p.await(patience, "the generation to be retired", func() bool {
+		return count("lb_engine.generations where projection = 'directory' and generation = 1 and state = 'retired'") == 1
+	})
+	require.Equal(b.t, 1, count("lb_directory_g1_retired.members where name like '%Jonas%'"))
+
+	answer, err := http.PostForm(b.pages+simulator.PathFacebook+simulator.PathApps, url.Values{ //nolint:noctx // a browser's
+		"as": {simulator.Jonas}, "decision": {"erase"}, "delete": {b.p.base + "/connect/meta/delete"},
+	})
+	require.NoError(b.t, err)
+	defer answer.Body.Close()
+	raw, err := io.ReadAll(answer.Body)
+	require.NoError(b.t, err)
+	at := regexp.MustCompile(`"url":"[^"]*(/connect/meta/delete/[0-9a-f]+)"`).FindStringSubmatch(html.UnescapeString(string(raw)))
+	require.NotNil(b.t, at, "%s", raw)
+	b.p.await(patience, "the person to be forgotten", func() bool { return strings.Contains(string(b.p.get("", at[1]).body), "Your request is done") })
+	require.Zero(b.t, count("pg_namespace where nspname like 'lb_directory_g1%'"))
+	require.Zero(b.t, count("lb.members where name like '%Jonas%'"))
+	require.Equal(b.t, 1, count(`lb.operations_trail where actor = 'system:erase' and data #>> '{target,projection}' = 'directory'
+		and data ->> 'action' = 'generation.dropped' and not data ? 'outcome'`), "it is dropped once")
+}
+
+// refusesOverHTTP drops a generation, which changes read models at once: the answer says who may.
+func (b *byRole) refusesOverHTTP() {
+	b.t.Helper()
+	var answer response
+	b.p.await(patience, "nobody to read the generation", func() bool {
+		answer = b.operate(http.MethodDelete, "generations/contents/1")
+		return answer.status != http.StatusConflict
+	})
+	require.Equal(b.t, http.StatusForbidden, answer.status, "%s", answer.body)
+	require.Contains(b.t, string(answer.body), "of a user with the role operator")
+}
+
+// onTheCommandLine makes and drops tables as operators do: they are the projectors' all the same.
+func (b *byRole) onTheCommandLine() {
+	b.t.Helper()
+	for _, args := range [][]string{
+		{"generations"},
+		{"verify", "--all"},
+		{"jobs"},
+		{"actions"},
+		{"secrets", "rotate"},
+		{"rebuild", "directory", "--yes", "--reason", "test"},
+		{"generations", "--drop", "operations.g1", "--yes", "--reason", "test"},
+	} {
+		ran := commandIn(b.t, b.t.TempDir(), b.as("lb_desk"), args...)
+		require.Equal(b.t, done, ran.code, "%v: %s", args, ran.err)
+	}
+	b.fold.Stop() // without a projector the command line makes the tables
+	ran := commandIn(b.t, b.t.TempDir(), b.as("lb_desk"), "rebuild", "contents", "--yes", "--reason", "test")
+	require.Equal(b.t, done, ran.code, ran.err)
+	require.NotContains(b.t, ran.err, "runs in a running service")
+	var foreign []string
+	require.NoError(b.t, b.conn(b.owner).QueryRow(b.t.Context(), `
+		select coalesce(array_agg(n.nspname || '.' || c.relname), '{}') from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		where (n.nspname = 'lb' or n.nspname ~ '^lb_.*_g[0-9]+') and pg_get_userbyid(c.relowner) <> 'ledgerboard_projector'`).Scan(&foreign))
+	require.Empty(b.t, foreign, "tables that projectors do not own")
+}
+
+// erases does as every role what a start does after a restore: the list of erasures names people.
+func (b *byRole) erases() {
+	b.t.Helper()
+	for login := range databaseLogins {
+		pool, err := vault.Open(b.t.Context(), b.urlOf(login))
+		require.NoError(b.t, err)
+		kept := vault.NewEraser(pool)
+		require.NoError(b.t, kept.DeleteConnection(b.t.Context(), 1, "connection/1"))
+		_, err = kept.DeleteStale(b.t.Context(), []int64{1}, []string{"connection/1"}, time.Now())
+		require.NoError(b.t, err)
+		require.NoError(b.t, kept.ForgetReads(b.t.Context(), []int64{1}, []int64{2}))
+		require.NoError(b.t, kept.ForgetCursors(b.t.Context(), "nobody"))
+		pool.Close()
+	}
+}
+
+// refusals are what the server's own log says that it refused.
+func (b *byRole) refusals() (lines []string) {
+	b.t.Helper()
+	logs, err := filepath.Glob(filepath.Join(b.data, "log", "*.log"))
+	require.NoError(b.t, err)
+	require.NotEmpty(b.t, logs)
+	for _, path := range logs {
+		raw, err := os.ReadFile(path)
+		require.NoError(b.t, err)
+		for line := range strings.SplitSeq(string(raw), "\n") {
+			if strings.Contains(line, `to examine "data_directory"`) {
+				continue // a rebuild asks how much disk is free, and does without where it may not
+			}
+			if strings.Contains(line, "permission denied") || strings.Contains(line, "must be ") {
+				lines = append(lines, line)
+			}
+		}
+	}
+	return lines
+}
+
+func (b *byRole) conn(url string) *pgx.Conn {
+	b.t.Helper()
+	conn, err := pgx.Connect(b.t.Context(), url)
+	require.NoError(b.t, err)
+	b.t.Cleanup(func() { _ = conn.Close(b.t.Context()) })
+	return conn
+}
+
+// refuses tries what each role has no business with.
+func (b *byRole) refuses() {
+	b.t.Helper()
+	const (
+		secret  = "select sealed from kept.secrets"
+		engine  = "update lb_engine.checkpoints set next_offset = 0"
+		made    = "create schema lb_mine_g1"
+		derived = "delete from lb_dashboards_g1.dashboard_heads"
+	)
+	for login, statements := range map[string][]string{
+		"lb_bare": {
+			secret, engine, made, derived, "insert into kept.secrets (ref) values ('x')", "update kept.grants set person = 'x'", "select * from kept.connect_links",
+			"update lb_engine.pointer set generation = 1", "drop schema lb_dashboards_g1 cascade", "delete from river.river_job", "create view lb.mine as select 1",
+			"update lb_engine.rebuilds set report = null", "update lb_engine.generations set drop_asked = now()",
+		},
+		"lb_web": {engine, made, derived, "update lb_engine.generations set state = 'dropped'", "delete from river.river_job", "set role ledgerboard_projector"},
+		"lb_fetch": {
+			engine, made, derived, "insert into lb_engine.rebuilds default values", "select * from kept.connect_attempts", "select * from kept.ticket_key",
+			"delete from kept.pauses", "delete from river.river_migration",
+		},
+		"lb_fold": {secret, "update kept.secrets set ref = 'x'", "select * from kept.ticket_key", "delete from kept.pauses", "delete from river.river_job", "drop schema kept cascade"},
+		"lb_sign": {secret, engine, made, derived, "insert into lb_engine.rebuilds default values", "delete from river.river_job", "select * from kept.ticket_key"},
+		"lb_desk": {"drop schema kept cascade", "create role mine", "delete from kept.schema_migrations", "copy kept.secrets to program 'cat'"},
+	} {
+		conn := b.conn(b.urlOf(login))
+		for _, sql := range statements {
+			_, err := conn.Exec(b.t.Context(), sql)
+			require.ErrorContains(b.t, err, "SQLSTATE 42501", "%s: %s", login, sql)
+		}
+	}
+}

@@ -1,0 +1,73 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What was asked before a stop is answered: /readyz says first that nobody is to ask this process any more, streams are ended, and a
+// change that waits for its fold gets its answer. Who does not want to wait sends a second signal. The lock of a checkpoint, which the
+// test holds, keeps the change under way.
+func TestGracefulStop(t *testing.T) {
+	k, _ := startApart(t)
+	owner := k.api
+	dashboard := owner.info.IDs.SubAccounts[0]
+	everybody := owner.listed(dashboard)
+	listener := everybody[0]
+	serve := func() (p *program, release func(), answered chan response) {
+		at := owner.variables()
+		delete(at, "DATA_DIR")
+		at["STOP_WITHIN"] = "1h" // who is asked is not cut, however long this machine takes
+		p = k.launch(t.TempDir(), "api", at)
+		p.await(patience, "another process that answers", func() bool { return p.get("", "/readyz").status == http.StatusOK })
+		held, err := owner.database().Begin(context.Background())
+		require.NoError(t, err)
+		_, err = held.Exec(context.Background(), "select from lb_engine.checkpoints where projection = 'dashboards' for update")
+		require.NoError(t, err)
+		answered = make(chan response, 1)
+		go func() {
+			answered <- p.put(owner.info.Tokens["agency"], dashboardPath(dashboard), `{"users":["`+strings.Join(ids(everybody[1:]), `","`)+`"]}`)
+		}()
+		k.until("the fold at the lock", `select exists (
+			select from pg_stat_activity where application_name like 'ledgerboard dashboards.g%' and wait_event_type = 'Lock')`)
+		return p, func() { require.NoError(t, held.Rollback(context.Background())) }, answered
+	}
+
+	p, release, answered := serve()
+	stream := listenSSE(t, "a stream", p.base, listener.ID, owner.clientToken(listener), "")
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	p.awaitStopping()
+	stream.away(1)
+	release()
+	(<-answered).ok(t, http.StatusOK)
+	require.Zero(t, p.exitWithin(stopWithin), p.tails())
+
+	owner.update(dashboard, map[string]any{"users": ids(everybody)})
+	p, release, answered = serve()
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	p.awaitStopping()
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGINT))
+	require.Equal(t, 131, p.exitWithin(stopWithin), p.tails())
+	require.Error(t, (<-answered).err, "it was cut")
+	release()
+}
+
+// awaitStopping waits until the process says that it stops, and then for what it says to balancers: 503, or, to one that comes when the moment
+// for that is over, nothing any more.
+func (p *program) awaitStopping() {
+	p.t.Helper()
+	p.await(patience, "its word that it stops", func() bool { return strings.Contains(p.output.String(), "msg=stopping") })
+	p.await(patience, "/readyz to say that it stops", func() bool {
+		ready := p.get("", "/readyz")
+		return errors.Is(ready.err, syscall.ECONNREFUSED) ||
+			ready.status == http.StatusServiceUnavailable && strings.Contains(string(ready.body), "stopping")
+	})
+}

@@ -1,0 +1,31 @@
+// Command mutate breaks one line at a time, of the guards that matter most, and says which break no test notices. A
+// test that passes with and without the line that it is there for proves nothing; here each names the line that it
+// guards.
+//
+// The breaks stand in testdata/mutations, each a paragraph:
+//
+//	what:  what a user would lose
+//	file:  the file, from the top of the module
+//	old:   its line, without the blanks around it, which stands there once
+//	new:   what stands there instead; nothing: the line is left out
+//	test:  the package, and the test that must fail
+//	needs: postgresql, if the test does
+//
+// No file of the tree is changed: the go command reads the broken file in the place of the real one (-overlay).
+// `make mutate` tries all of them; `go run ./internal/dev/mutate -fast` those that need no server;
+// -run those whose file, test or what matches.
+//
+// It may import nothing of this module.
+//
+// # File map
+//
+//	main.go      flags, the report, the exit code
+//	mutation.go  the list, and a broken file
+//	trial.go     the go command: do the tests pass, and does one fail with the break
+//
+// # Non-obvious
+//
+//   - All tests are run without any break first. A test that fails, or that is not there, would seem to notice everything.
+//   - A break that does not compile is a fault of the list, as is a line that has gone: who changes a guard changes its entry.
+//   - A test that hangs with the break notices it too: waits of tests are long, so trials have a bound of their own.
+package main

@@ -1,0 +1,83 @@
+package eventlog_test
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/IBM/sarama"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// What decides whether records are lost, doubled or swapped when brokers fail: both clients wait for all in-sync replicas, are
+// idempotent, and have no more requests under way than keep their order. Looked at in the settings and on the wire.
+func TestProducersLoseNothing(t *testing.T) {
+	t.Parallel()
+	cluster, brokers := newCluster(t)
+	b := setup(t, brokers)
+	single := eventlog.SaramaProducer(b.cfg)
+	require.NoError(t, single.Validate())
+	require.Equal(t, sarama.WaitForAll, single.Producer.RequiredAcks)
+	require.True(t, single.Producer.Idempotent)
+	require.Equal(t, 1, single.Net.MaxOpenRequests)
+	require.Positive(t, single.Producer.Retry.Max)
+	require.True(t, single.Producer.Return.Successes, "an append is answered when brokers have answered")
+	require.True(t, single.Producer.Return.Errors)
+	bulk := b.BulkClient()
+	require.Equal(t, kgo.AllISRAcks(), bulk.OptValue(kgo.RequiredAcks))
+	require.Equal(t, false, bulk.OptValue(kgo.DisableIdempotentWrite), "and with it the bound on requests under way")
+	require.Equal(t, false, bulk.OptValue(kgo.AllowIdempotentProduceCancellation), "a batch that was given up might come later")
+
+	var mu sync.Mutex
+	var acks []int16
+	var producers []int64
+	cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		produce := request.(*kmsg.ProduceRequest)
+		mu.Lock()
+		defer mu.Unlock()
+		acks = append(acks, produce.Acks)
+		for _, topic := range produce.Topics {
+			for _, partition := range topic.Partitions {
+				var batch kmsg.RecordBatch
+				if batch.ReadFrom(partition.Records) == nil {
+					producers = append(producers, batch.ProducerID)
+				}
+			}
+		}
+		return nil, nil, false
+	})
+	for range 2 {
+		require.NoError(t, b.Append(testContext(t), postRead(1, 1)))
+		require.NoError(t, b.AppendBulk(testContext(t), []domain.Draft{postRead(2, 2)}))
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	require.Equal(t, []int16{-1, -1, -1, -1}, acks)
+	require.Len(t, producers, 4)
+	require.NotContains(t, producers, int64(-1), "each has an id, by which brokers know a record that they have")
+}
+
+// A topic that was deleted and made again under a follower answers with records of another log: the id in the answer tells.
+func TestFetchedFromAnotherLogIsNotFolded(t *testing.T) {
+	t.Parallel()
+	_, brokers := newCluster(t)
+	b := setup(t, brokers)
+	record := b.forge(t, postRead(1, 1))
+	record.Topic, record.Partition = b.wire(domain.TopicMetrics), partitionOf(t, b, 1)
+	here, other := eventlog.TopicID{1}, eventlog.TopicID{2}
+	fetched := func(id eventlog.TopicID) kgo.Fetches {
+		partition := kgo.FetchPartition{Partition: record.Partition, HighWatermark: 1, Records: []*kgo.Record{&record}}
+		return kgo.Fetches{{Topics: []kgo.FetchTopic{{Topic: record.Topic, TopicID: id, Partitions: []kgo.FetchPartition{partition}}}}}
+	}
+	batch := eventlog.Fetched(b.Log, domain.TopicMetrics, record.Partition, here, fetched(here))
+	require.Len(t, batch.Runs, 1)
+	require.Empty(t, batch.Stopped)
+	batch = eventlog.Fetched(b.Log, domain.TopicMetrics, record.Partition, here, fetched(other))
+	require.Empty(t, batch.Runs)
+	require.ErrorIs(t, batch.Stopped[record.Partition], eventlog.ErrOtherLog)
+}

@@ -1,0 +1,148 @@
+package eventlog_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/certs"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// Credentials of the brokers of these tests.
+const securedUser, securedPassword = "writer", "f4ke-password"
+
+// secured are brokers that take TLS and credentials alone. What a broker of a kind does not offer is "".
+type secured struct {
+	authority    *certs.Authority
+	ours, theirs certs.Pair // of clients: signed by the authority, and by another one
+
+	brokers string // shows a certificate for localhost
+	expired string // shows one that has expired
+	asking  string // asks for the client's as well
+}
+
+// TLS and SASL of the one configuration open both clients, and a refusal names the setting that it speaks of.
+func TestSecuredBrokers(t *testing.T) {
+	t.Parallel()
+	for _, mechanism := range []string{eventlog.SASLPlain, eventlog.SASLScramSHA256, eventlog.SASLScramSHA512} {
+		t.Run(mechanism, func(t *testing.T) {
+			t.Parallel()
+			s := newSecured(t)
+			start := func(ends time.Duration, asks bool) string {
+				config := s.authority.Issue(t, "127.0.0.1", time.Now().Add(ends)).Serve(t)
+				if asks {
+					config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, s.authority.Trust().RootCAs
+				}
+				_, brokers := newCluster(t, kfake.TLS(config), kfake.EnableSASL(), kfake.Superuser(mechanism, securedUser, securedPassword))
+				return brokers[0]
+			}
+			s.brokers, s.expired, s.asking = start(time.Hour, false), start(-time.Hour, false), start(time.Hour, true)
+			s.suite(t, mechanism)
+		})
+	}
+}
+
+func newSecured(t *testing.T) *secured {
+	t.Helper()
+	s := &secured{authority: certs.NewAuthority(t)}
+	s.ours = s.authority.Issue(t, "client", time.Now().Add(time.Hour))
+	s.theirs = certs.NewAuthority(t).Issue(t, "client", time.Now().Add(time.Hour))
+	return s
+}
+
+func (s *secured) suite(t *testing.T, mechanism string) {
+	config := func(broker string) eventlog.Config {
+		cfg := newConfig(t, []string{broker})
+		cfg.TLS, cfg.SASL = s.authority.Trust(), &eventlog.SASLConfig{Mechanism: mechanism, User: securedUser, Password: securedPassword}
+		return cfg
+	}
+	s.opens(t, config(s.brokers))
+	withCertificate := config(s.asking)
+	withCertificate.TLS.Certificates = s.ours.Serve(t).Certificates
+	s.opens(t, withCertificate)
+
+	refused := func(broker, setting string, change func(c *eventlog.Config)) {
+		t.Helper()
+		cfg := config(broker)
+		change(&cfg)
+		_, err := eventlog.Open(testContext(t), cfg)
+		require.ErrorContains(t, err, setting)
+		require.NotContains(t, err.Error(), securedPassword)
+	}
+	refused(s.brokers, "look at LEDGERBOARD_KAFKA_CA", func(c *eventlog.Config) { c.TLS = certs.NewAuthority(t).Trust() })
+	refused(s.brokers, "look at LEDGERBOARD_KAFKA_BROKERS and LEDGERBOARD_KAFKA_SERVER_NAME", func(c *eventlog.Config) { c.TLS.ServerName = "other" })
+	refused(s.expired, "its certificate has expired", func(*eventlog.Config) {})
+	refused(s.brokers, "LEDGERBOARD_KAFKA_PASSWORD and LEDGERBOARD_KAFKA_SASL", func(c *eventlog.Config) { c.SASL.Password = "of another user" })
+	refused(s.brokers, "LEDGERBOARD_KAFKA_USER", func(c *eventlog.Config) { c.SASL.User = "stranger" })
+	refused(s.brokers, "LEDGERBOARD_KAFKA_USER", func(c *eventlog.Config) { c.SASL = nil })
+	refused(s.brokers, "LEDGERBOARD_KAFKA_TLS", func(c *eventlog.Config) { c.TLS = nil })
+	refused(s.asking, "LEDGERBOARD_KAFKA_CERT", func(*eventlog.Config) {})
+	refused(s.asking, "LEDGERBOARD_KAFKA_CERT", func(c *eventlog.Config) { c.TLS.Certificates = s.theirs.Serve(t).Certificates })
+}
+
+// opens does with a log what each of its clients is for: single records and reactors (sarama), bulk and scans (kgo).
+func (s *secured) opens(t *testing.T, cfg eventlog.Config) {
+	t.Helper()
+	log, err := eventlog.Open(testContext(t), cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, log.Close()) })
+	heard, err := log.NewSubscriber()
+	require.NoError(t, err)
+	defer heard.Close()
+	ctx, cancel := context.WithCancel(testContext(t))
+	defer cancel()
+	messages, err := heard.Subscribe(ctx, domain.TopicMetrics)
+	require.NoError(t, err)
+	require.NoError(t, log.Append(testContext(t), postRead(1, 1)))
+	require.NoError(t, log.AppendBulk(testContext(t), []domain.Draft{postRead(1, 2)}))
+	scanned := 0
+	for _, records := range scanAll(t, log, eventlog.ScanConfig{Topic: domain.TopicMetrics}) {
+		scanned += len(records)
+	}
+	require.Equal(t, 2, scanned)
+	select {
+	case m := <-messages:
+		m.Ack()
+	case <-ctx.Done():
+		require.FailNow(t, "the reactor heard nothing")
+	}
+}
+
+// A broker over a network without TLS is told of, once; one on this machine, and one with TLS, are not.
+func TestBrokersInTheOpenAreToldOf(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		brokers []string
+		tls     *tls.Config
+		warned  bool
+	}{
+		"another machine":      {[]string{"127.0.0.1:1", "kafka.invalid:9092"}, nil, true},
+		"another machine, TLS": {[]string{"kafka.invalid:9092"}, &tls.Config{MinVersion: tls.VersionTLS12}, false},
+		"this machine":         {[]string{"127.0.0.1:1", "localhost:1", "[::1]:1"}, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var said bytes.Buffer
+			cfg := newConfig(t, c.brokers)
+			cfg.TLS, cfg.Logger = c.tls, slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelWarn}))
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			_, err := eventlog.Open(ctx, cfg)
+			require.Error(t, err)
+			if !c.warned {
+				require.NotContains(t, said.String(), "without TLS")
+				return
+			}
+			require.Contains(t, said.String(), "without TLS")
+			require.Contains(t, said.String(), "brokers=[kafka.invalid:9092]")
+		})
+	}
+}

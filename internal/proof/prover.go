@@ -1,0 +1,170 @@
+package proof
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Published is a checkpoint that counts, as its signer wrote it.
+type Published struct {
+	Checkpoint
+
+	Note string // with the signature
+}
+
+// Prover answers whoever asks a running service for evidence. It proves for one at a time, some wait, the others are refused: a proof
+// reads the whole log, and needs 112 bytes a record of it on disk while it is made.
+type Prover struct {
+	source Source
+	keys   func() (note.Verifiers, error)
+	file   *File
+	turn   chan struct{}
+	places chan struct{} // of who has the turn and who waits for it
+}
+
+// maxWaiting bounds those who wait for their turn: each of them holds a connection, and somebody behind many others would wait longer
+// than callers do.
+const maxWaiting = 8
+
+// NewProver returns a prover that believes the checkpoints of the keys, which are asked for with every proof: a signer may make its
+// own known later than the prover starts. No function, or nil from it: no key is known. The file has checkpoints outside of the
+// log, nil: none.
+func NewProver(source Source, keys func() (note.Verifiers, error), file *File) *Prover {
+	return &Prover{source: source, keys: keys, file: file, turn: make(chan struct{}, 1), places: make(chan struct{}, 1+maxWaiting)}
+}
+
+// known returns the keys of now; that there is none is an error for people.
+func (p *Prover) known() (note.Verifiers, error) {
+	if p.keys == nil {
+		return nil, errNoKey
+	}
+	known, err := p.keys()
+	if err == nil && known == nil {
+		err = errNoKey
+	}
+	return known, err
+}
+
+// What a prover says to people.
+var (
+	errNoKey = domain.NewError(domain.CodeUnavailable,
+		"The service that was asked knows no public key of checkpoints. Its operators set LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS.")
+	errUncovered = domain.NewError(domain.CodeConflict,
+		"No checkpoint covers this agency yet. Ask again once the service has signed one: at its start, and then every hour unless it is set otherwise.")
+	errContradicted = domain.NewError(domain.CodeConflict, "The log contradicts a signed checkpoint, so that nothing can be proved from it. "+
+		"Tell the operators, and keep the bundles and checkpoints that you have.")
+	errManyWait = &domain.Error{
+		Code: domain.CodeUnavailable, RetryAfter: 60,
+		Message: "Others wait for proofs already, and one is made at a time. Ask again in a minute.",
+	}
+)
+
+// alone runs what reads the whole log when it is its turn, if there is a place to wait for that.
+func (p *Prover) alone(ctx context.Context, prove func(known note.Verifiers) error) error {
+	known, err := p.known()
+	if err != nil {
+		return err
+	}
+	select {
+	case p.places <- struct{}{}:
+		defer func() { <-p.places }()
+	default:
+		return errManyWait
+	}
+	return p.inTurn(ctx, func() error { return prove(known) })
+}
+
+// inTurn runs what reads the whole log when it is its turn. What the log does not bear out is an error for people.
+func (p *Prover) inTurn(ctx context.Context, prove func() error) error {
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	err := prove()
+	switch {
+	case errors.Is(err, ErrNotCovered):
+		return fmt.Errorf("%w (%w)", errUncovered, err)
+	case errors.Is(err, ErrContradiction):
+		return fmt.Errorf("%w (%w)", errContradicted, err)
+	default:
+		return err
+	}
+}
+
+// Bundle writes the proof bundle of one agency, as [Export] does. Errors for people are not_found for an agency without records
+// and conflict where nothing can be proved.
+func (p *Prover) Bundle(ctx context.Context, parent string, out io.Writer) (done Exported, err error) {
+	err = p.alone(ctx, func(known note.Verifiers) error {
+		done, err = Export(ctx, ExportConfig{Source: p.source, Parent: parent, Known: known, File: p.file}, out)
+		return err
+	})
+	return done, err
+}
+
+// Checkpoints returns those of the log that count, in their order. It checks signatures; whether the log bears them out is what
+// [Verify] tells.
+func (p *Prover) Checkpoints(ctx context.Context) ([]Published, error) {
+	known, err := p.known()
+	if err != nil {
+		return nil, err
+	}
+	book := newBook(known)
+	if _, err := readOperations(ctx, p.source, 0, func(s sighting) { book.add(s, false) }); err != nil {
+		return nil, err
+	}
+	chain := book.chain()
+	list := make([]Published, len(chain))
+	for i, e := range chain {
+		list[i] = Published{e.Checkpoint, e.note}
+	}
+	return list, nil
+}
+
+// Consistency proves that the records of one checkpoint are the first ones of another's, by the ids of both (RFC 6962): the
+// [tlog.CheckTree] of [Consistent] checks it without the log. Errors for people are not_found for a checkpoint that the log
+// does not have, or that does not count, invalid for two in the wrong order, and conflict where nothing can be proved.
+func (p *Prover) Consistency(ctx context.Context, older, newer tlog.Hash) (proof tlog.TreeProof, err error) {
+	err = p.alone(ctx, func(known note.Verifiers) error {
+		proof, err = consistency(ctx, ExportConfig{Source: p.source, Known: known, File: p.file}, older, newer)
+		return err
+	})
+	return proof, err
+}
+
+func consistency(ctx context.Context, cfg ExportConfig, older, newer tlog.Hash) (tlog.TreeProof, error) {
+	e := &exporter{}
+	e.VerifyConfig = VerifyConfig{Source: cfg.Source, Known: cfg.Known, File: cfg.File}
+	defer e.close()
+	if err := e.load(ctx); err != nil {
+		return nil, err
+	}
+	places := make([]int, 2)
+	chain := e.book.chain()
+	for i, id := range []tlog.Hash{older, newer} {
+		if places[i] = slices.IndexFunc(chain, func(c *entry) bool { return c.id == id }); places[i] < 0 {
+			return nil, domain.NewError(domain.CodeNotFound, "The log has no checkpoint with the id %s that counts.", id)
+		}
+	}
+	if places[0] > places[1] {
+		return nil, domain.NewError(domain.CodeInvalid, "The older checkpoint comes after the newer one. Exchange them.")
+	}
+	e.tip = chain[places[1]]
+	if _, err := e.grow(nil, 0); err != nil {
+		return nil, err
+	}
+	proved, err := tlog.ProveTree(e.tree.size, chain[places[0]].Size, e.tree)
+	if err != nil && chain[places[0]].Size > 0 { // of an empty tree there is nothing to prove
+		return nil, fmt.Errorf("prove consistency: %w", err)
+	}
+	return proved, nil
+}

@@ -1,0 +1,98 @@
+package proof_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
+)
+
+// always are keys that do not change.
+func always(known note.Verifiers) func() (note.Verifiers, error) {
+	return func() (note.Verifiers, error) { return known, nil }
+}
+
+// blocked takes what is written once it is let go on.
+type blocked struct{ begun, on chan struct{} }
+
+func (b blocked) Write(p []byte) (int, error) {
+	select {
+	case b.begun <- struct{}{}:
+	default:
+	}
+	<-b.on
+	return len(p), nil
+}
+
+// One proof is made at a time; of those who wait only some may, so that a crowd gets an answer. Places are given back.
+func TestProverLetsFewWait(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.change(t, agencies[0])
+	w.sign(t, w.signer(t))
+	p := proof.NewProver(w, always(w.known(t)), &w.file)
+	out := blocked{begun: make(chan struct{}, 1), on: make(chan struct{})}
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	answers := make(chan error)
+	go func() {
+		_, err := p.Bundle(t.Context(), agencies[0], out)
+		answers <- err
+	}()
+	<-out.begun
+	const crowd = 20
+	for range crowd {
+		go func() {
+			_, err := p.Bundle(ctx, agencies[0], io.Discard)
+			answers <- err
+		}()
+	}
+	for range crowd - 8 { // the others have their places
+		err := <-answers
+		require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+		refused := new(domain.Error)
+		require.ErrorAs(t, err, &refused)
+		require.Positive(t, refused.RetryAfter)
+	}
+	all := proof.NewChecker(p, 0, func() time.Time { return w.now })
+	gone, end := context.WithCancel(t.Context())
+	end()
+	_, err := all.All(gone, untold)
+	require.ErrorIs(t, err, context.Canceled, "the one run of all agencies waits for its turn, however many others do")
+	leave()
+	for range 8 {
+		require.ErrorIs(t, <-answers, context.Canceled)
+	}
+	close(out.on)
+	require.NoError(t, <-answers)
+	_, err = p.Bundle(t.Context(), agencies[0], io.Discard)
+	require.NoError(t, err)
+	report, err := all.All(t.Context(), untold)
+	require.NoError(t, err)
+	require.True(t, report.OK(), report.Findings)
+}
+
+// The signer may make its key known after the prover began.
+func TestProverAsksForKeysEachTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.change(t, agencies[0])
+	w.sign(t, w.signer(t))
+	var known note.Verifiers
+	p := proof.NewProver(w, func() (note.Verifiers, error) { return known, nil }, &w.file)
+	_, err := p.Checkpoints(t.Context())
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+	known = w.known(t)
+	list, err := p.Checkpoints(t.Context())
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	_, err = p.Bundle(t.Context(), agencies[0], &bytes.Buffer{})
+	require.NoError(t, err)
+}

@@ -1,0 +1,29 @@
+package stream_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/stream"
+)
+
+// An offset of another agency's stream says nothing here: the client goes on where its user is, and hears nothing old.
+func TestOffsetOfAnotherAgencyIsNotTaken(t *testing.T) {
+	t.Parallel()
+	store := newStore()
+	store.append(agency, alice)
+	head := id(store.append(agency, alice))
+	n := startNode(t, store, &tokens{}, "127.0.0.1:0", stream.Config{})
+	for _, transport := range []string{"polling", "websocket"} {
+		auth := aliceAuth()
+		auth["offset"] = agency2 + ".1"
+		client := startJS(t, jsConfig{URL: n.url, Auth: auth, Transports: []string{transport}})
+		line := client.until("event", "notice_cursor")
+		require.JSONEq(t, `"`+head+`"`, string(line.Args[len(line.Args)-1]), "it begins at the head")
+		own := id(store.append(agency, alice))
+		n.hub.Wake(agency)
+		require.Equal(t, []string{own}, client.notices(own))
+		head = own
+	}
+}

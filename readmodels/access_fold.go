@@ -1,0 +1,230 @@
+package readmodels
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// foldedSpan is a span by the versions of the records that decided it; 0: none did.
+type foldedSpan struct {
+	key             spanKey
+	ended           int64
+	listed, allowed int64
+	scopes          []foldedScope
+}
+
+// foldedScope is a time without a gap in which a dashboard had a scope.
+type foldedScope struct {
+	scope        string
+	given, taken int64
+}
+
+func (f foldedSpan) versions() []int64 {
+	versions := []int64{f.key.Began, f.listed, f.allowed}
+	if f.ended > 0 {
+		versions = append(versions, f.ended)
+	}
+	for _, s := range f.scopes {
+		if versions = append(versions, s.given); s.taken > 0 {
+			versions = append(versions, s.taken)
+		}
+	}
+	return versions
+}
+
+// accessRow is what an entry made of a dashboard's access; lists are nil where the entry did not change them.
+type accessRow struct {
+	Dashboard string
+	Version   int64
+	Allowed   bool
+	Users     []string
+	Scopes    []string
+}
+
+// foldSpans folds the history of the dashboards in their order, and returns the spans that follow a key and last at some
+// version from up to the version to: the first ones in the order of the query, one more than fit on the page. It keeps one
+// dashboard's history of access and the page, whatever the agency has.
+func foldSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from, to int64) ([]foldedSpan, error) {
+	page := spansPage{query: q, after: after, room: q.Limit + 1}
+	only := "after->'users'"
+	if q.User != "" { // the list that matters has one user, or none
+		only = "case when after->'users' ? @user then jsonb_build_array(@user::text) else '[]' end"
+	}
+	where := "parent_account = @parent and version <= @until"
+	switch {
+	case q.Dashboard != "":
+		where += " and sub_account_id = @dashboard"
+	case !q.ByUser:
+		where += ` and sub_account_id >= @after` // those before it were on earlier pages
+	}
+	rows, _ := tx.Query(ctx, `
+		select sub_account_id, version, after->'allow_client_dashboard' = 'true'::jsonb,
+			case when before is null or before->'users' <> after->'users'
+				then array(select jsonb_array_elements_text(`+only+`)) end,
+			case when before is null or before->'scopes' <> after->'scopes'
+				then array(select jsonb_array_elements_text(after->'scopes')) end
+		from dashboard_history
+		where `+where+` and (before is null or before->'users' <> after->'users' or before->'scopes' <> after->'scopes'
+			or before->'allow_client_dashboard' <> after->'allow_client_dashboard')
+		order by sub_account_id, version`,
+		pgx.NamedArgs{
+			"parent": q.ParentAccount, "until": after.Until, "dashboard": q.Dashboard, "user": q.User, "after": after.Dashboard,
+		})
+	defer rows.Close()
+	var d *dashboardAccess
+	for !page.full() && rows.Next() {
+		row, err := pgx.RowToStructByPos[accessRow](rows)
+		if err != nil {
+			return nil, fmt.Errorf("fold access: %w", err)
+		}
+		if d == nil || d.id != row.Dashboard {
+			if d != nil {
+				page.add(d.spans(after.Until, from, to))
+			}
+			d = newDashboardAccess(row.Dashboard)
+		}
+		d.fold(row)
+	}
+	rows.Close()
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("fold access: %w", err)
+	}
+	if d != nil && !page.full() {
+		page.add(d.spans(after.Until, from, to))
+	}
+	return page.cut(), nil
+}
+
+// spansPage keeps the first spans that follow a key.
+type spansPage struct {
+	query SpansQuery
+	after spanKey
+	room  int
+	list  []foldedSpan
+}
+
+// full says that no further dashboard can have a span of the page: they come in their order.
+func (p *spansPage) full() bool { return !p.query.ByUser && len(p.list) >= p.room }
+
+func (p *spansPage) add(spans []foldedSpan) {
+	for _, s := range spans {
+		if p.after.User == "" || s.key.compare(p.after, p.query.ByUser) > 0 {
+			p.list = append(p.list, s)
+		}
+	}
+	if len(p.list) > 2*p.room { // the first ones by user are known at the end only
+		p.cut()
+	}
+}
+
+func (p *spansPage) cut() []foldedSpan {
+	slices.SortFunc(p.list, func(a, b foldedSpan) int { return a.key.compare(b.key, p.query.ByUser) })
+	p.list = slices.Clone(p.list[:min(len(p.list), p.room)])
+	return p.list
+}
+
+// dashboardAccess is the history of one dashboard's access so far.
+type dashboardAccess struct {
+	id      string
+	allowed int64            // version that opened it to its clients; 0: it is closed
+	listed  map[string]int64 // users on the list, with the versions that put them there
+	open    map[string]int64 // users who have access, with the versions that it began with
+	ended   []foldedSpan
+	scopes  []foldedScope // those that it has have not been taken
+}
+
+func newDashboardAccess(id string) *dashboardAccess {
+	return &dashboardAccess{id: id, listed: map[string]int64{}, open: map[string]int64{}}
+}
+
+// fold takes in the next entry.
+func (d *dashboardAccess) fold(row accessRow) {
+	was, listedWas := d.allowed, d.listed
+	if row.Users != nil {
+		d.listed = make(map[string]int64, len(row.Users))
+		for _, user := range row.Users {
+			if d.listed[user] = row.Version; listedWas[user] > 0 {
+				d.listed[user] = listedWas[user]
+			}
+		}
+	}
+	switch {
+	case !row.Allowed:
+		d.allowed = 0
+	case was == 0:
+		d.allowed = row.Version
+	}
+	for user, began := range d.open {
+		if d.allowed > 0 && d.listed[user] > 0 {
+			continue
+		}
+		d.ended = append(d.ended, foldedSpan{
+			key: spanKey{Dashboard: d.id, User: user, Began: began}, ended: row.Version, listed: listedWas[user], allowed: was,
+		})
+		delete(d.open, user)
+	}
+	if d.allowed > 0 && (row.Users != nil || was == 0) {
+		for user := range d.listed {
+			if d.open[user] == 0 {
+				d.open[user] = row.Version
+			}
+		}
+	}
+	if row.Scopes != nil {
+		d.foldScopes(row)
+	}
+}
+
+func (d *dashboardAccess) foldScopes(row accessRow) {
+	has := map[string]bool{}
+	for at := range d.scopes {
+		s := &d.scopes[at]
+		switch {
+		case s.taken > 0:
+		case slices.Contains(row.Scopes, s.scope):
+			has[s.scope] = true
+		default:
+			s.taken = row.Version
+		}
+	}
+	for _, scope := range row.Scopes {
+		if !has[scope] {
+			d.scopes = append(d.scopes, foldedScope{scope: scope, given: row.Version})
+		}
+	}
+}
+
+// spans are those that last at some version from up to the version to, each with the scopes of that time.
+func (d *dashboardAccess) spans(until, from, to int64) []foldedSpan {
+	all := d.ended
+	for user, began := range d.open {
+		all = append(all, foldedSpan{key: spanKey{Dashboard: d.id, User: user, Began: began}, listed: d.listed[user], allowed: d.allowed})
+	}
+	kept := all[:0]
+	for _, s := range all {
+		if s.key.Began > to || ends(s.ended) <= from {
+			continue
+		}
+		s.key.Until = until
+		for _, scope := range d.scopes {
+			if scope.given <= min(to, ends(s.ended)-1) && ends(scope.taken) > max(from, s.key.Began) {
+				s.scopes = append(s.scopes, scope)
+			}
+		}
+		slices.SortFunc(s.scopes, func(a, b foldedScope) int { return strings.Compare(a.scope, b.scope) })
+		kept = append(kept, s)
+	}
+	return kept
+}
+
+// ends is a version as the end of a time; 0, which has none, lies behind all.
+func ends(version int64) int64 {
+	if version == 0 {
+		return unlimited
+	}
+	return version
+}

@@ -1,0 +1,238 @@
+package readmodels_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// everybody returns all spans of a query, page by page, each page of the same prefix of the stream.
+func (p *past) everybody(t require.TestingT, q readmodels.SpansQuery) (spans []readmodels.AccessSpan, meta readmodels.SpansMeta) {
+	for q.Cursor = ""; ; q.Cursor = meta.NextCursor {
+		page, next, err := p.history.Spans(context.Background(), q)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(page), q.Limit)
+		if spans = append(spans, page...); q.Cursor != "" {
+			require.Equal(t, []any{meta.AsOf, meta.From, meta.To}, []any{next.AsOf, next.From, next.To})
+		}
+		if meta = next; meta.NextCursor == "" {
+			return spans, meta
+		}
+		require.Len(t, page, q.Limit)
+	}
+}
+
+// holders is who had access to what after a version, by folding the records one after the other.
+func holders(entries []known, version int64, dashboard, user string) (pairs []string) {
+	for _, sub := range []string{north, south, east} {
+		is := last(entries, sub, version)
+		if is == nil || !is.after.AllowClientDashboard || dashboard != "" && sub != dashboard {
+			continue
+		}
+		for _, id := range is.after.Users {
+			if user == "" || id == user {
+				pairs = append(pairs, fmt.Sprint(sub, id, is.after.Scopes))
+			}
+		}
+	}
+	slices.Sort(pairs)
+	return pairs
+}
+
+func drawSpansQuery(t *rapid.T) readmodels.SpansQuery {
+	q := readmodels.SpansQuery{ParentAccount: agencyA, ByUser: rapid.Bool().Draw(t, "by user"), Limit: rapid.IntRange(1, 40).Draw(t, "limit")}
+	q.Dashboard = rapid.SampledFrom([]string{"", "", north, south, east}).Draw(t, "dashboard")
+	q.User = rapid.SampledFrom([]string{"", "", nina, sam, eva, stella}).Draw(t, "user")
+	return q
+}
+
+// Whoever is named at a moment is who the records give then; what is said of the user's whole time, and of the records that
+// began and ended it, agrees with the fold just before, at and after each of them; and a range shows the spans that last in it.
+func TestSpansSayWhatTheRecordsSay(t *testing.T) {
+	t.Parallel()
+	p := newPast(t)
+	p.open(agencyB, ben, abroad)
+	p.wander(150)
+	entries := p.oracle(agencyA)
+	head := entries[len(entries)-1].version
+	whole, _ := p.everybody(t, readmodels.SpansQuery{ParentAccount: agencyA, Limit: 1000, From: &historyBegin})
+	require.Greater(t, len(whole), 50)
+
+	p.checkWhole(whole, entries, head)
+	p.checkMoments(entries, head)
+	p.checkRanges(whole, entries)
+
+	var exported []readmodels.AccessSpan
+	meta, all, err := p.history.ExportSpans(t.Context(), readmodels.SpansQuery{ParentAccount: agencyA, From: &historyBegin})
+	require.NoError(t, err)
+	for s, err := range all {
+		require.NoError(t, err)
+		exported = append(exported, s)
+	}
+	require.Equal(t, head, meta.AsOf.Version)
+	require.Len(t, exported, len(whole))
+}
+
+// checkWhole holds all spans against the fold, and their reasons against the answer about one dashboard.
+func (p *past) checkWhole(whole []readmodels.AccessSpan, entries []known, head int64) {
+	t := p.t
+	for _, s := range whole {
+		holds := func(version int64) bool {
+			is := last(entries, s.Dashboard.ID, version)
+			return is != nil && is.after.AllowClientDashboard && slices.Contains(is.after.Users, s.User.ID)
+		}
+		end := head + 1
+		if s.EndedBy != nil {
+			end = s.EndedBy.Version
+			require.Equal(t, s.EndedBy.Time, *s.To)
+			require.False(t, holds(end))
+		}
+		require.False(t, holds(s.BeganBy.Version-1))
+		for version := s.BeganBy.Version; version < end; version++ {
+			require.True(t, holds(version), "%+v at %d", s, version)
+		}
+		require.Equal(t, max(s.ListedBy.Version, s.AllowedBy.Version), s.BeganBy.Version)
+		require.Equal(t, s.BeganBy.Time, s.From)
+		for _, r := range []readmodels.Record{s.BeganBy, s.ListedBy, s.AllowedBy} {
+			of := last(entries, s.Dashboard.ID, r.Version)
+			require.Equal(t, []any{of.version, of.at, of.eventType, of.actor}, []any{r.Version, r.Time, r.Type, r.Actor.ID})
+			require.Equal(t, p.hashOf(agencyA, r.Version), r.Hash)
+		}
+		// What stands as the reason is what the endpoint of one dashboard says.
+		one, _, err := p.history.Access(t.Context(), readmodels.AccessQuery{
+			ParentAccount: agencyA, Dashboard: s.Dashboard.ID, User: s.User.ID, At: readmodels.Moment{Version: end - 1},
+		})
+		require.NoError(t, err)
+		require.Equal(t, []readmodels.Record{one.Listed.DecidedBy, one.Allowed.DecidedBy}, []readmodels.Record{s.ListedBy, s.AllowedBy})
+		require.Equal(t, one.Role, s.Role)
+	}
+}
+
+func (p *past) checkMoments(entries []known, head int64) {
+	rapid.Check(p.t, func(t *rapid.T) {
+		q := drawSpansQuery(t)
+		var version int64
+		q.At, version = drawMoment(t, entries, head, "at")
+		spans, meta := p.everybody(t, q)
+		require.Equal(t, []int64{version, version, head}, []int64{meta.From.Version, meta.To.Version, meta.AsOf.Version})
+		var got []string
+		for _, s := range spans {
+			scopes := []string{}
+			for _, scope := range s.Scopes {
+				scopes = append(scopes, scope.Scope)
+				require.LessOrEqual(t, scope.GivenBy.Version, version)
+			}
+			got = append(got, fmt.Sprint(s.Dashboard.ID, s.User.ID, scopes))
+		}
+		slices.Sort(got)
+		require.Equal(t, holders(entries, version, q.Dashboard, q.User), got)
+	})
+}
+
+func (p *past) checkRanges(whole []readmodels.AccessSpan, entries []known) {
+	rapid.Check(p.t, func(t *rapid.T) {
+		q := drawSpansQuery(t)
+		edge := func(label string) *time.Time {
+			if rapid.IntRange(0, 3).Draw(t, label+" open") == 0 {
+				return nil
+			}
+			at := entries[rapid.IntRange(0, len(entries)-1).Draw(t, label)].at.Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, label+" µs")) * time.Microsecond)
+			return &at
+		}
+		if q.From, q.To = edge("from"), edge("to"); q.From == nil && q.To == nil {
+			q.From = &historyBegin
+		}
+		if q.From != nil && q.To != nil && !q.From.Before(*q.To) {
+			t.Skip("no range")
+		}
+		spans, _ := p.everybody(t, q)
+		want := []readmodels.AccessSpan{}
+		for _, s := range whole {
+			if (q.Dashboard == "" || q.Dashboard == s.Dashboard.ID) && (q.User == "" || q.User == s.User.ID) &&
+				(q.To == nil || s.From.Before(*q.To)) && (q.From == nil || s.To == nil || s.To.After(*q.From)) {
+				want = append(want, s)
+			}
+		}
+		if q.ByUser {
+			slices.SortStableFunc(want, func(a, b readmodels.AccessSpan) int {
+				return slices.Compare([]string{a.User.ID, a.Dashboard.ID}, []string{b.User.ID, b.Dashboard.ID})
+			})
+		}
+		key := func(s readmodels.AccessSpan) string {
+			return fmt.Sprint(s.Dashboard.ID, s.User.ID, s.BeganBy.Version, s.To, s.ListedBy.Version, s.AllowedBy.Version)
+		}
+		require.Len(t, spans, len(want))
+		for i := range want {
+			require.Equal(t, key(want[i]), key(spans[i]))
+			for _, scope := range spans[i].Scopes {
+				require.True(t, q.To == nil || scope.GivenBy.Time.Before(*q.To))
+				require.True(t, q.From == nil || scope.TakenBy == nil || scope.TakenBy.Time.After(*q.From))
+				require.True(t, spans[i].To == nil || scope.GivenBy.Time.Before(*spans[i].To))
+				require.True(t, scope.TakenBy == nil || scope.TakenBy.Time.After(spans[i].From))
+			}
+		}
+	})
+}
+
+// A page goes on in what the first one stood for, whatever was decided since; who is named by nobody is not there; who was
+// erased stays, as an id.
+func TestSpansOfPeopleWhoCameAndWent(t *testing.T) {
+	t.Parallel()
+	p := newPast(t)
+	p.open(agencyA, stella, north)
+	allow := true
+	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina, stella}, AllowClientDashboard: &allow}))
+	q := readmodels.SpansQuery{ParentAccount: agencyA, Limit: 1}
+	first, meta, err := p.history.Spans(t.Context(), q)
+	require.NoError(t, err)
+	require.Len(t, first, 1)
+	require.NotEmpty(t, meta.NextCursor)
+	require.Equal(t, []string{stella, stan}, ids(meta.Staff.Users))
+	require.EqualValues(t, 2, meta.Staff.UsersCount)
+
+	shut := false
+	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, AllowClientDashboard: &shut}))
+	q.Cursor = meta.NextCursor
+	second, again, err := p.history.Spans(t.Context(), q)
+	require.NoError(t, err)
+	require.Equal(t, meta.AsOf, again.AsOf)
+	require.Empty(t, again.NextCursor)
+	require.Len(t, second, 1)
+	require.Nil(t, second[0].EndedBy, "the answer stands for the stream as the first page found it")
+	require.ElementsMatch(t, []string{nina, stella}, []string{first[0].User.ID, second[0].User.ID})
+
+	q.User = nina // the cursor is of another question
+	_, _, err = p.history.Spans(t.Context(), q)
+	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
+
+	require.NoError(t, p.Append(t.Context(), commands.EraseDraft(domain.KindUser, nina, time.Now())))
+	q = readmodels.SpansQuery{ParentAccount: agencyA, User: nina, From: &historyBegin, Limit: 10}
+	erased, meta, err := p.history.Spans(t.Context(), q)
+	require.NoError(t, err)
+	require.Len(t, erased, 1)
+	require.Equal(t, readmodels.Named{ID: nina}, erased[0].User)
+	require.Empty(t, meta.Staff.Users)
+	q.From = nil
+	none, _, err := p.history.Spans(t.Context(), q)
+	require.NoError(t, err, "nobody now, and known from the history")
+	require.Empty(t, none)
+
+	for user, want := range map[string]error{eva: nil, ben: readmodels.ErrAgencyUserNotFound, bea: readmodels.ErrAgencyUserNotFound} {
+		q.User = user
+		_, _, err = p.history.Spans(t.Context(), q)
+		require.ErrorIs(t, err, want, user)
+	}
+	_, _, err = p.history.Spans(t.Context(), readmodels.SpansQuery{ParentAccount: agencyA, Dashboard: abroad, Limit: 1})
+	require.ErrorIs(t, err, domain.ErrDashboardNotFound)
+	_, _, err = p.history.Spans(t.Context(), readmodels.SpansQuery{ParentAccount: agencyA, At: readmodels.Moment{Version: 99}, Limit: 1})
+	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
+}
