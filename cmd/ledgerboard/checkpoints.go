@@ -19,7 +19,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/ledgerboard/ledgerboard/internal/embedded"
+	"github.com/ledgerboard/ledgerboard/internal/durable"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -241,7 +241,7 @@ func (p *process) keepPublicKey(public string) error {
 	if err != nil || slices.Contains(strings.Fields(string(raw)), public) {
 		return err
 	}
-	return embedded.WriteFile(filepath.Join(p.DataDir, checkpointPublic), append(raw, public+"\n"...), 0o644)
+	return durable.ReplaceFile(filepath.Join(p.DataDir, checkpointPublic), append(raw, public+"\n"...), 0o644)
 }
 
 // signingLock lets one process sign at a time: an advisory lock on a connection of its own.

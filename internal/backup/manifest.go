@@ -194,24 +194,7 @@ func (m *Manifest) save(dir string) (err error) {
 	}
 	raw = append(raw, '\n')
 	m.Sum = sumOf(raw)
-	return replaceFile(dir, manifestFile, withSum(raw, "", m.Sum))
-}
-
-// replaceFile replaces a file in one step, and returns when it and its name are on the disk.
-func replaceFile(dir, name string, raw []byte) error {
-	file, err := os.CreateTemp(dir, partialPrefix)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	_, err = file.Write(raw)
-	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
-		err = os.Rename(file.Name(), filepath.Join(dir, name))
-	}
-	if err != nil {
-		_ = os.Remove(file.Name())
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	return durable.SyncDir(dir)
+	return durable.ReplaceFile(filepath.Join(dir, manifestFile), withSum(raw, "", m.Sum), 0o600)
 }
 
 // ErrInUse says that another process writes or restores the backup.
@@ -253,7 +236,7 @@ func (m *Manifest) tidy(dir string) error {
 			}
 		}
 	}
-	left, err := filepath.Glob(filepath.Join(dir, partialPrefix+"*"))
+	left, err := filepath.Glob(filepath.Join(dir, durable.PartialPrefix+"*"))
 	return errors.Join(err, removeAll(left))
 }
 
@@ -289,7 +272,4 @@ func partitionDir(topic string, partition int32) string {
 }
 
 // isPartial tells the name of a file that was not finished.
-func isPartial(name string) bool { return strings.HasPrefix(name, partialPrefix) }
-
-// partialPrefix begins the names of files that are being written.
-const partialPrefix = "partial-"
+func isPartial(name string) bool { return strings.HasPrefix(name, durable.PartialPrefix) }

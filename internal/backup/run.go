@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/durable"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -210,7 +212,7 @@ func (r *run) finish(whole map[string][]Partition) error {
 		return err
 	}
 	if r.m.Checkpoint != nil {
-		if err := replaceFile(r.Dir, checkpointFile, []byte(r.m.Checkpoint.Note)); err != nil {
+		if err := durable.ReplaceFile(filepath.Join(r.Dir, checkpointFile), []byte(r.m.Checkpoint.Note), 0o600); err != nil {
 			return err
 		}
 	}

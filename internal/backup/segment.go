@@ -37,7 +37,7 @@ type segmentWriter struct {
 }
 
 func newSegment(dir, topic string, partition int32, first int64) (*segmentWriter, error) {
-	file, err := os.CreateTemp(dir, partialPrefix)
+	file, err := os.CreateTemp(dir, durable.PartialPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("make a segment: %w", err)
 	}

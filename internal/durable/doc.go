@@ -4,5 +4,6 @@
 //
 // # File map
 //
-//	dir.go  names in a directory
+//	dir.go   names in a directory
+//	file.go  a small file, replaced in one step
 package durable

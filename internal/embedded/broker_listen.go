@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/ledgerboard/ledgerboard/internal/durable"
 )
 
 const (
@@ -36,7 +38,7 @@ func listenBroker(addressFile string) (*brokerListener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", loopback, err)
 	}
-	if err := WriteFile(addressFile, []byte(inner.Addr().String()+"\n"), 0o600); err != nil {
+	if err := durable.ReplaceFile(addressFile, []byte(inner.Addr().String()+"\n"), 0o600); err != nil {
 		inner.Close()
 		return nil, err
 	}

@@ -126,7 +126,7 @@ func (d Directory) makeTagKey(path, text string) error {
 		_, _ = rand.Read(key) // never fails
 		text = hex.EncodeToString(key)
 	}
-	if err := WriteFile(path, []byte(strings.TrimSpace(text)+"\n"), 0o600); err != nil {
+	if err := durable.ReplaceFile(path, []byte(strings.TrimSpace(text)+"\n"), 0o600); err != nil {
 		return err
 	}
 	return durable.SyncDir(d.Path)

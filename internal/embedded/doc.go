@@ -20,7 +20,7 @@
 //
 //	directory.go         a data directory with both servers
 //	lock.go poll.go      flock of a data directory; waiting
-//	small_files.go       small files, replaced atomically
+//	small_files.go       small files, read
 //	broker.go            StartBroker, Close
 //	broker_listen.go     port of the last run; connections counted and guarded
 //	broker_log.go        kfake's messages to slog; its save errors kept for Close

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/ledgerboard/ledgerboard/internal/durable"
 )
 
 const (
@@ -95,7 +97,7 @@ func (h *postgresHome) loadPassword() (string, error) {
 	var secret [24]byte
 	rand.Read(secret[:])
 	password := hex.EncodeToString(secret[:])
-	return password, WriteFile(path, []byte(password+"\n"), 0o600)
+	return password, durable.ReplaceFile(path, []byte(password+"\n"), 0o600)
 }
 
 func (h *postgresHome) close() error {

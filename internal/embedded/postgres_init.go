@@ -91,7 +91,7 @@ func (p *Postgres) runInitdb(ctx context.Context, staging string) error {
 // passwordForServer copies the password to a file that the server's account may read; ours is 0600 and stays ours.
 func (p *Postgres) passwordForServer() (string, error) {
 	path := filepath.Join(p.home.dir, "password.initdb")
-	if err := WriteFile(path, []byte(p.password+"\n"), 0o600); err != nil {
+	if err := durable.ReplaceFile(path, []byte(p.password+"\n"), 0o600); err != nil {
 		return "", err
 	}
 	return path, p.acct.own(path)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/internal/durable"
 )
 
 const (
@@ -37,7 +39,7 @@ func (p *Postgres) launchOnFreePort(ctx context.Context) (err error) {
 		}
 		err = p.launch(ctx)
 		if err == nil {
-			return WriteFile(p.home.portFile(), []byte(strconv.Itoa(p.port)+"\n"), 0o600)
+			return durable.ReplaceFile(p.home.portFile(), []byte(strconv.Itoa(p.port)+"\n"), 0o600)
 		}
 		if !errors.Is(err, errPortTaken) || try == portTries {
 			return err

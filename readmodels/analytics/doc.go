@@ -28,6 +28,7 @@
 //	totals.go                    Total: figures combined by kind and compared
 //	figures_as_read.go           figures that no total takes
 //	sources.go source_gaps.go    status and reason of every social account; what its figures lack
+//	source_counts.go             how many accounts of a platform have which status
 //	account_figures.go           the one path of answers from figures of accounts, and the parts by platform
 //	account_insights.go          endpoint 1
 //	followers.go                 endpoints 2, 14, 18, and the follower series of 5
