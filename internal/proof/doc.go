@@ -98,6 +98,7 @@
 //	sighting.go link.go    checkpoints as found on `operations` and in the file; holding them against the ledger
 //	file.go signer.go      the file outside of the log; signing now and then
 //	verify.go finding.go   Verify and its report
+//	proven.go              what a verdict without findings says: no more than what signatures reach
 //	grounds.go decisions.go  what changes were decided on: the rule; held against the fold while the log is read
 //	diagnose.go            what was done to a stream whose chain does not hold
 //	witness*.go            what the tables remember of records, held against the log

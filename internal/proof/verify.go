@@ -59,7 +59,7 @@ type verification struct {
 // Memory: a fixed part, with a witness 4 bytes a record of the log, and the dashboards as they are folded. 48 bytes a record lie in files
 // without names in the directory for temporary files until it returns.
 func Verify(ctx context.Context, cfg VerifyConfig) (Report, error) {
-	v := &verification{VerifyConfig: cfg, folds: true, report: Report{Agency: cfg.Parent, Findings: []Finding{}}}
+	v := &verification{VerifyConfig: cfg, folds: true, report: Report{Agency: cfg.Parent, TagsUnchecked: cfg.TagsUnchecked, Findings: []Finding{}}}
 	if err := v.readCheckpoints(ctx); err != nil {
 		return Report{}, err
 	}
@@ -153,7 +153,7 @@ func (v *verification) checkCheckpoints() {
 		switch {
 		case e.fault == nil:
 			v.report.Checkpoints++
-			v.report.Covered = max(v.report.Covered, e.Size)
+			v.report.signedUpTo(e.Size, e.Time)
 		case first != nil:
 			first.More++ // the roots of all later ones follow from this one
 		default:
