@@ -89,17 +89,14 @@ func (l *Log) lookFor(ctx context.Context, topic string, asked map[string]*count
 		to[partition] = ranges[partition].End
 	}
 	err = l.Scan(ctx, ScanConfig{Topic: topic, TopicID: id, To: to, Handle: func(_ context.Context, run Run) error {
-		covered := run.Covered // of this partition, as all that is written here: nobody else has its keys
-		for _, r := range run.Records {
-			for ; len(covered) > 0 && covered[0].Offset < r.Offset; covered = covered[1:] {
-				asked[string(covered[0].Key)].cover()
-			}
-			if c := asked[string(r.Key)]; c != nil {
+		for r, ours := range run.All() {
+			switch c := asked[string(r.Key)]; { // of this partition, so that nobody else writes to it
+			case c == nil:
+			case ours:
 				c.take(r)
+			default:
+				c.last = false
 			}
-		}
-		for _, r := range covered {
-			asked[string(r.Key)].cover()
 		}
 		return nil
 	}})
@@ -107,13 +104,6 @@ func (l *Log) lookFor(ctx context.Context, topic string, asked map[string]*count
 		return fmt.Errorf("look for what counts: %w", err)
 	}
 	return nil
-}
-
-// cover notes a foreign record; of a key that nobody asked for it does nothing.
-func (c *counting) cover() {
-	if c != nil {
-		c.last = false
-	}
 }
 
 // batchAgain makes the records to append. A tag is made anew, because the log's epoch may be another one since; within one it is the same.
