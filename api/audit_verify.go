@@ -65,7 +65,7 @@ type VerifyResult struct {
 	Version  int64      `json:"version"`   // of the agency's last record; 0 for kind all
 	Counted  int64      `json:"counted"`   // records that count: of the agency, or of the log
 	Covered  int64      `json:"covered"`   // of these, under a checkpoint that holds
-	SignedAt *time.Time `json:"signed_at"` // of the newest checkpoint, by the signer's clock; null where none holds, and for kind all
+	SignedAt *time.Time `json:"signed_at"` // of the newest checkpoint, by the signer's clock; null where none holds
 }
 
 // VerifyFinding is something that is not as it must be.

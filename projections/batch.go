@@ -75,13 +75,14 @@ func cutRuns(runs []eventlog.Run, most int) (cut [][]eventlog.Run) {
 // cutRun cuts a run behind so many records.
 func cutRun(r eventlog.Run, n int) (head, rest eventlog.Run) {
 	ours, covered := 0, 0
-	for range n {
-		if ours == len(r.Records) || covered < len(r.Covered) && r.Covered[covered].Offset < r.Records[ours].Offset {
-			head.Next = r.Covered[covered].Offset + 1
-			covered++
-		} else {
-			head.Next = r.Records[ours].Offset + 1
+	for record, is := range r.All() {
+		if ours+covered == n {
+			break
+		}
+		if head.Next = record.Offset + 1; is {
 			ours++
+		} else {
+			covered++
 		}
 	}
 	head.Partition, head.Records, head.Covered = r.Partition, r.Records[:ours], r.Covered[:covered]
@@ -142,17 +143,14 @@ func (f *session) steps(runs []eventlog.Run) []step {
 
 // eventsOf decodes what a run brings the projection, in the order of the offsets.
 func (w work) eventsOf(r eventlog.Run) []Event {
-	events, covered := make([]Event, 0, recordsIn(r)), r.Covered
-	for _, raw := range r.Records {
-		for len(covered) > 0 && covered[0].Offset < raw.Offset {
-			events, covered = append(events, coveringOf(covered[0])), covered[1:]
-		}
-		if !w.passesOver(raw) {
+	events := make([]Event, 0, recordsIn(r))
+	for raw, ours := range r.All() {
+		switch {
+		case !ours:
+			events = append(events, coveringOf(raw))
+		case !w.passesOver(raw):
 			events = append(events, w.decode(raw))
 		}
-	}
-	for _, raw := range covered {
-		events = append(events, coveringOf(raw))
 	}
 	return events
 }

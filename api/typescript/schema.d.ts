@@ -7297,7 +7297,7 @@ export interface components {
             sentence: string;
             /**
              * Format: date-time
-             * @description of the newest checkpoint, by the signer's clock; null where none holds, and for kind all
+             * @description of the newest checkpoint, by the signer's clock; null where none holds
              */
             signed_at: string | null;
             /** @description nothing was found; of kind all: in the whole log */

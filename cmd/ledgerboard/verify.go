@@ -207,12 +207,9 @@ func printReport(out io.Writer, r proof.Report, took time.Duration) {
 	for _, text := range r.Notes {
 		fmt.Fprintln(out, "note:", text)
 	}
-	verdict := "Nothing was altered, removed, inserted or reordered."
-	switch {
-	case !r.OK():
+	verdict := r.Proven()
+	if !r.OK() {
 		verdict = fmt.Sprintf("Findings: %d.", len(r.Findings))
-	case r.Checkpoints == 0:
-		verdict = "Every chain holds. No checkpoint was checked: a cut-off end, or a history made anew as a whole, would not show."
 	}
 	fmt.Fprintf(out, "%s\n%d records read (%d effective, %d lost races), %d agencies verified; "+
 		"%d checkpoints hold and cover %d records; %d records compared with the tables, %d changes with what they were decided on; %.1f s, %.0f records/s.\n",
@@ -226,10 +223,5 @@ func printBundleReport(out io.Writer, r proof.BundleReport) {
 	if !r.OK() {
 		return
 	}
-	fmt.Fprintf(out, "Agency %s: %d records are what was signed on %s; version %d was the last then. "+
-		"Nothing was altered, removed, inserted or reordered.\n",
-		r.Agency, r.Covered, r.SignedAt.Format("2006-01-02 15:04:05 MST"), r.Head)
-	if r.NotCovered > 0 {
-		fmt.Fprintf(out, "%d later records follow from them and are not covered by a checkpoint yet.\n", r.NotCovered)
-	}
+	fmt.Fprintln(out, r.Proven())
 }

@@ -24,7 +24,7 @@
 //	settings.go    where the log and the database are, or who starts them
 //	parts.go       what is opened, once, and given back last first; the topics of the log
 //	room.go        pools, compared with what the server takes
-//	keep_compacted.go  heartbeats, and contents that are said again
+//	keep_compacted.go  heartbeats, and what is appended again on compacted topics
 //	read_back.go   whether the log has forgotten what was erased
 //	epoch.go       whether log, key and database belong together
 //	backup.go backup_known.go  log and brokers for backups; what the database knows beside one that is restored

@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -32,47 +34,74 @@ func (s *Service) keepCompacted(ctx context.Context) {
 // KeepCompacted looks after compacted topics once, as of an instant, and tells when to do so again.
 func (s *Service) KeepCompacted(ctx context.Context, now time.Time) (again time.Duration, err error) {
 	beat := s.Log.Beat(ctx, now, eventlog.HeartbeatEvery)
-	said, unsaid := s.sayAgain(ctx)
-	erased, unerased := s.eraseTextsAgain(ctx)
-	told, untold := s.tellAgain(ctx)
-	err = errors.Join(beat, unsaid, unerased, untold)
-	if err == nil && max(said, erased, told) >= readmodels.MostCovered {
+	moreSaid, unsaid := s.appendAgain(ctx, domain.TopicContents, s.coveredContents)
+	moreTold, untold := s.appendAgain(ctx, domain.TopicDirectory, s.coveredEntities)
+	err = errors.Join(beat, unsaid, untold)
+	if err == nil && (moreSaid || moreTold) {
 		return keepCompactedSoon, nil
 	}
 	return keepCompactedEvery, err
 }
 
-// sayAgain appends contents and erasures once more that another record covers, and tells how many.
-func (s *Service) sayAgain(ctx context.Context) (int, error) {
-	covered, err := readmodels.Contents{Pool: s.ReadPool}.Covered(ctx)
-	if err != nil || len(covered) == 0 {
-		return 0, err
-	}
-	s.settings.Logger.WarnContext(ctx, "records that do not count lie over what posts say: what counts is appended again", "posts", len(covered))
-	return len(covered), s.Log.AppendBulk(ctx, commands.SayAgain(covered))
-}
-
-// eraseTextsAgain appends erasures of all texts of an account once more that another record covers, and tells how many. A rebuild that finds
-// one no more would show what was said before it and comes late.
-func (s *Service) eraseTextsAgain(ctx context.Context) (int, error) {
-	covered, err := readmodels.Contents{Pool: s.ReadPool}.CoveredErasures(ctx)
-	if err != nil || len(covered) == 0 {
-		return 0, err
-	}
-	s.settings.Logger.WarnContext(ctx, "records that do not count lie over erasures of texts: what counts is appended again", "erasures", len(covered))
-	return len(covered), s.Log.AppendBulk(ctx, commands.EraseTextsAgain(covered, s.Log.EachPartition))
-}
-
-// tellAgain appends entities and erasures once more that another record covers, and tells how many.
-func (s *Service) tellAgain(ctx context.Context) (int, error) {
-	covered, err := readmodels.ToldEntities{Pool: s.ReadPool, Registry: s.events}.Covered(ctx)
-	if err != nil || len(covered) == 0 {
-		return 0, err
-	}
-	drafts, err := commands.TellAgain(covered)
+// appendAgain appends once more what counts on a topic and lies under another record, and tells whether more of it may wait. Tables know what
+// they have; a record that they could not fold counts by its time all the same, for a program that can.
+func (s *Service) appendAgain(ctx context.Context, topic string, covered func(context.Context) (drafts []domain.Draft, full bool, err error)) (more bool, err error) {
+	drafts, full, err := covered(ctx)
 	if err != nil {
-		return 0, err
+		return false, err
 	}
-	s.settings.Logger.WarnContext(ctx, "records that do not count lie over the directory's: what counts is appended again", "entities", len(covered))
-	return len(drafts), s.Log.AppendBulk(ctx, drafts)
+	parked, err := s.parkedOn(ctx, topic)
+	if err != nil || len(drafts)+len(parked) == 0 {
+		return false, err
+	}
+	appended, err := s.Log.AppendAgain(ctx, topic, drafts, parked)
+	if appended > 0 {
+		s.settings.Logger.WarnContext(ctx, "records that do not count lay over what counts, which is appended again", "topic", topic, "records", appended)
+	}
+	return full && appended > 0, err
+}
+
+// parkedOn are the keys of a topic of which an event waits for an operator.
+func (s *Service) parkedOn(ctx context.Context, topic string) (keys []string, err error) {
+	for _, engine := range s.engines {
+		if engine.Topic() != topic {
+			continue
+		}
+		events, err := projections.ListParked(ctx, s.engine, projections.ParkedFilter{
+			Projection: engine.Name(), State: projections.ParkedWaits, Limit: readmodels.MostCovered,
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, event := range events {
+			keys = append(keys, event.Stream)
+		}
+	}
+	return keys, nil
+}
+
+// coveredContents are contents and erasures that count and that another record covers, and whether there may be more. A rebuild that finds an
+// erasure of all texts of an account no more would show what was said before it and comes late.
+func (s *Service) coveredContents(ctx context.Context) (drafts []domain.Draft, full bool, err error) {
+	contents := readmodels.Contents{Pool: s.ReadPool}
+	covered, err := contents.Covered(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	erasures, err := contents.CoveredErasures(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	drafts = append(commands.SayAgain(covered), commands.EraseTextsAgain(erasures, s.Log.EachPartition)...)
+	return drafts, max(len(covered), len(erasures)) >= readmodels.MostCovered, nil
+}
+
+// coveredEntities are entities and erasures that count and that another record covers, and whether there may be more.
+func (s *Service) coveredEntities(ctx context.Context) (drafts []domain.Draft, full bool, err error) {
+	covered, err := readmodels.ToldEntities{Pool: s.ReadPool, Registry: s.events}.Covered(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	drafts, err = commands.TellAgain(covered)
+	return drafts, len(drafts) >= readmodels.MostCovered, err
 }

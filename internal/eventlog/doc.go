@@ -129,6 +129,7 @@
 //	partition.go                  PartitionOf, pinned partitioners
 //	marshal.go append.go          watermill: marshalers, EventBus, outcome of an append
 //	append_bulk.go                kgo: batches, the outcome of each record
+//	append_again.go               what counts of keys of a compacted topic, once more, byte for byte
 //	follow.go                     Follow: poll, fold, done
 //	follow_ahead.go               the next batch is fetched while one is folded
 //	follow_positions.go           where a follower goes on, and whether it may

@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"encoding/hex"
+	"iter"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -60,6 +61,28 @@ type Run struct {
 	// Next is the offset to go on from after this run. It lies beyond the last record's offset + 1
 	// when compaction left nothing in between, or foreign records lie there.
 	Next int64
+}
+
+// All yields what a run brings in the order of the offsets; of [Run.Covered] with ours false.
+func (r Run) All() iter.Seq2[Record, bool] {
+	return func(yield func(r Record, ours bool) bool) {
+		covered := r.Covered
+		for _, one := range r.Records {
+			for ; len(covered) > 0 && covered[0].Offset < one.Offset; covered = covered[1:] {
+				if !yield(covered[0], false) {
+					return
+				}
+			}
+			if !yield(one, true) {
+				return
+			}
+		}
+		for _, one := range covered {
+			if !yield(one, false) {
+				return
+			}
+		}
+	}
 }
 
 // extend adds the next record that a broker gave to a run, or takes it to be foreign; with foreign set, it is the foreign ones that are added.

@@ -81,7 +81,8 @@
 //   - No byte of a covered bundle or of a signed note can be changed unseen.
 //   - Memory: some 100 KiB a partition, some 150 bytes an agency, and beside them: verify the dashboards as they are folded, and 4 bytes a
 //     record with tables; export 8 bytes a record of its agency; one agency's own
-//     verification 49 bytes a record of its own; the signer, replay and the check of a bundle nothing.
+//     verification 49 bytes a record of its own; the signer, replay and the check of a bundle nothing. Verify lets some 64 MiB more of
+//     garbage lie about than it otherwise would: a quarter of its processor time went into collecting little and often.
 //   - Disk, in files without names in TMPDIR: verify, and the signer while it starts, 48 bytes a record of the whole log, export 112. What
 //     cannot be kept or read there is an error, never a finding, and nothing is signed. On a file system in memory it counts as memory.
 //
@@ -98,6 +99,7 @@
 //	sighting.go link.go    checkpoints as found on `operations` and in the file; holding them against the ledger
 //	file.go signer.go      the file outside of the log; signing now and then
 //	verify.go finding.go   Verify and its report
+//	proven.go              what a verdict without findings says: no more than what signatures reach
 //	grounds.go decisions.go  what changes were decided on: the rule; held against the fold while the log is read
 //	diagnose.go            what was done to a stream whose chain does not hold
 //	witness*.go            what the tables remember of records, held against the log
@@ -109,6 +111,9 @@
 //
 // # Non-obvious
 //
+//   - Verify of 1.2 KB records takes some 13 µs of processor time each: a fifth hashes (tag, chain, digests of dashboards), a third reads and
+//     folds dashboards. A plain consumer takes 4 µs, a scan that checks tags and nothing else 8: that is the floor under it. One digest
+//     of the record under both tag and chain would save 0.5 µs.
 //   - A head's leaf is its record's leaf: the ledger keeps one hash a record for both trees. A proof cannot
 //     be taken for one of the other tree, because each is checked against its own signed root.
 //   - The vector counts offsets, so that a lost race more or less between two checkpoints shows where it

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Kind is what happened to a record, as far as the evidence tells.
@@ -86,19 +87,23 @@ func (f Finding) at(partition int32, offset int64) Finding {
 
 // Report is the outcome of [Verify].
 type Report struct {
-	Agency      string    `json:"agency,omitempty"` // "" for all
-	Records     int64     `json:"records"`          // read, of all agencies: the tree covers them all
-	Effective   int64     `json:"effective"`
-	Stale       int64     `json:"stale"` // lost races and duplicates: they mean nothing
-	Agencies    int64     `json:"agencies"`
-	Checkpoints int       `json:"checkpoints"` // that hold
-	Covered     int64     `json:"covered"`     // effective records that a checkpoint covers
-	Compared    int64     `json:"compared"`    // records compared with the tables
-	Decisions   int64     `json:"decisions"`   // changes whose dashboards were, when they were decided, what the log gives
-	TopicID     string    `json:"topic_id"`
-	Positions   []int64   `json:"positions"` // read up to
-	Findings    []Finding `json:"findings"`
-	Notes       []string  `json:"notes,omitempty"` // what could not be checked, and why
+	Agency      string `json:"agency,omitempty"` // "" for all
+	Records     int64  `json:"records"`          // read, of all agencies: the tree covers them all
+	Effective   int64  `json:"effective"`
+	Stale       int64  `json:"stale"` // lost races and duplicates: they mean nothing
+	Agencies    int64  `json:"agencies"`
+	Checkpoints int    `json:"checkpoints"` // that hold
+	Covered     int64  `json:"covered"`     // effective records that a checkpoint covers
+	// SignedAt is when the checkpoint that covers them was signed, by the signer's clock; nil: none holds.
+	SignedAt *time.Time `json:"signed_at"`
+	// TagsUnchecked is [VerifyConfig.TagsUnchecked].
+	TagsUnchecked bool      `json:"tags_unchecked,omitempty"`
+	Compared      int64     `json:"compared"`  // records compared with the tables
+	Decisions     int64     `json:"decisions"` // changes whose dashboards were, when they were decided, what the log gives
+	TopicID       string    `json:"topic_id"`
+	Positions     []int64   `json:"positions"` // read up to
+	Findings      []Finding `json:"findings"`
+	Notes         []string  `json:"notes,omitempty"` // what could not be checked, and why
 }
 
 // OK reports whether nothing was found.

@@ -32,7 +32,8 @@ type attack struct {
 }
 
 const (
-	clean     = "Nothing was altered, removed, inserted or reordered."
+	clean     = "nothing was altered, removed, inserted or reordered up to the checkpoint of"
+	cutUnseen = "an end that was cut off since, or made anew with the tag key, would not show"
 	brokers   = "broker administrator"
 	databases = "database administrator"
 	tagThief  = "thief of the tag key"

@@ -522,7 +522,7 @@ func (a *audit) verifies(t *testing.T) {
 	require.Positive(t, report.Checkpoints)
 	plain := command(t, a.variables(), "verify", "--parent", a.info.IDs.ParentAccount)
 	require.Equal(t, done, plain.code, "%s%s", plain.out, plain.err)
-	require.Contains(t, plain.out, "Nothing was altered, removed, inserted or reordered.")
+	require.Contains(t, plain.out, clean)
 
 	// What the tables say is held against the log.
 	db := a.database()
@@ -595,7 +595,7 @@ func (a *audit) bundle(t *testing.T) {
 	require.Equal(t, done, exported.code, exported.err)
 	verified := command(t, nil, "verify", "--bundle", file, "--key", key)
 	require.Equal(t, done, verified.code, "%s%s", verified.out, verified.err)
-	require.Contains(t, verified.out, "Nothing was altered")
+	require.Contains(t, verified.out, clean)
 	require.Equal(t, before, a.replay(t, nil, "--bundle", file, "--key", key))
 
 	raw, err := os.ReadFile(file)
@@ -618,7 +618,7 @@ func (a *audit) bundle(t *testing.T) {
 			require.NoError(t, os.WriteFile(tampered, bytes.Join(alter(bytes.Split(bytes.Clone(raw), []byte("\n"))), []byte("\n")), 0o600))
 			refused := command(t, nil, "verify", "--bundle", tampered, "--key", key)
 			require.Equal(t, finding, refused.code)
-			require.NotContains(t, refused.out, "Nothing was altered")
+			require.NotContains(t, refused.out, "othing was altered")
 			require.NotEmpty(t, refused.out+refused.err)
 			require.Equal(t, finding, command(t, nil, "replay", "--bundle", tampered, "--key", key).code)
 		})

@@ -1,0 +1,76 @@
+package proof
+
+import (
+	"fmt"
+	"time"
+)
+
+// A verdict says no more than what is proven, and signatures prove the log up to the newest checkpoint alone. What came since is
+// chained and tagged: without the tag key no record of it can be altered, and none be taken out of the middle, but its end can be cut off.
+
+// nothingWas is what a verification without findings says of what a checkpoint covers.
+const nothingWas = "nothing was altered, removed, inserted or reordered up to the checkpoint of"
+
+// What is said of an end that no checkpoint covers.
+const (
+	cutUnseen     = "an end that was cut off since, or made anew with the tag key, would not show"
+	cutRemembered = "an end that was cut off since, or made anew with the tag key, shows only as far as the tables remember it"
+)
+
+// since says what holds of records that no checkpoint covers; their is how they hang together.
+func since(later int64, their, cut string) string {
+	switch later {
+	case 0:
+		return fmt.Sprintf("There is no record since then; %s.", cut)
+	case 1:
+		return fmt.Sprintf("1 record since then is %s; %s.", their, cut)
+	default:
+		return fmt.Sprintf("%d records since then are %s; %s.", later, their, cut)
+	}
+}
+
+// Proven says what a report without findings proves, as a sentence.
+func (r Report) Proven() string {
+	their, cut := "chained and tagged", cutUnseen
+	if r.TagsUnchecked {
+		their = "chained, and their tags were not checked"
+	}
+	if r.Compared > 0 {
+		cut = cutRemembered
+	}
+	if r.SignedAt == nil {
+		return fmt.Sprintf("Every chain holds. No checkpoint was checked: a history made anew as a whole would not show, and %s.", cut)
+	}
+	return fmt.Sprintf("No finding: %s %s, which covers %d records. %s",
+		nothingWas, r.SignedAt.Format(timeLayout), r.Covered, since(r.Effective-r.Covered, their, cut))
+}
+
+// Proven says what a bundle without findings proves, as a sentence.
+func (r BundleReport) Proven() string {
+	return fmt.Sprintf("Agency %s: %s %s: its %d records are what was signed then, and version %d was the last. %s",
+		r.Agency, nothingWas, r.SignedAt.UTC().Format(timeLayout), r.Covered, r.Head,
+		since(r.NotCovered, "chained, and no tag is checked in a bundle", cutUnseen))
+}
+
+// proven says what a verdict without findings proves.
+func (v Verdict) proven() string {
+	signed := v.SignedAt.UTC().Format(timeLayout)
+	later := since(v.Records-v.Covered, "chained and tagged", cutUnseen)
+	switch {
+	case v.Whole:
+		return fmt.Sprintf("The log is sound: %s %s, which covers %d records of all agencies. %s", nothingWas, signed, v.Covered, later)
+	case v.Records == 0:
+		return fmt.Sprintf("The log has no record of this agency, and none was signed up to the checkpoint of %s.", signed)
+	default:
+		return fmt.Sprintf("The stream of this agency is sound: %s %s, which covers the first %d of its %d records. %s "+
+			"Not compared: the roots of earlier checkpoints, and the tree over operations; a verification of the whole log does that.",
+			nothingWas, signed, v.Covered, v.Records, later)
+	}
+}
+
+// signedUpTo notes a checkpoint that holds: of those that cover most, the newest says up to when nothing was done.
+func (r *Report) signedUpTo(size int64, at time.Time) {
+	if r.SignedAt == nil || size > r.Covered || size == r.Covered && at.After(*r.SignedAt) {
+		r.Covered, r.SignedAt = size, new(at.UTC())
+	}
+}
