@@ -172,6 +172,7 @@ func TestAnOlderStateIsRestored(t *testing.T) {
 	require.Contains(t, said, "RESTORED: an older state of the log was restored at")
 	require.Contains(t, said, "by system:operator (incident:OPS-1)")
 	require.Contains(t, said, "The statement is signed. Checkpoints of before that covered withdrawn records, and are explained by such statements: ")
+	require.NotContains(t, said, "such statements: 0", "checkpoints of before were withdrawn")
 	said, err = o.verify(t, func(c *verifyCommand) { c.All, c.Parent = false, eraseAgency })
 	require.ErrorIs(t, err, errRestored, said)
 	require.Contains(t, said, "Of this agency, versions ")
@@ -207,4 +208,52 @@ func TestARestoreOfAnOlderStateIsCut(t *testing.T) {
 			require.Equal(t, 1, strings.Count(said, "RESTORED"))
 		})
 	}
+}
+
+// Brokers are lost again. A backup of the log with its epochs is restored as it is, and begins none; one of before the epoch withdraws that with
+// everything behind it, and begins the next number. What nobody signs stays a finding.
+func TestEpochsAreBackedUpAndWithdrawn(t *testing.T) {
+	o := lostBrokers(t)
+	_, err := o.restore(t, asItIs)
+	require.NoError(t, err)
+	o.run(t, func(a *process) { updateDashboard(t, a, stays) })
+	second := older{dir: o.dir, files: filepath.Join(t.TempDir(), "second"), key: o.key, erasures: o.erasures}
+	backUp(t, o.dir, second.files)
+	lose := func() { require.NoError(t, os.RemoveAll(filepath.Join(o.dir, "broker"))) }
+	numbers := func(a *process) (list []int) {
+		for _, e := range a.Log.Epochs() {
+			list = append(list, e.Number)
+		}
+		return list
+	}
+	lose()
+	said, err := second.restore(t, func(c *restoreCommand) { c.Older, c.Key = false, "" })
+	require.NoError(t, err)
+	require.NotContains(t, said, "has begun")
+	require.Contains(t, said, "sets of tables go on where they stood")
+	o.run(t, func(a *process) {
+		require.Equal(t, []int{0, 1}, numbers(a))
+		require.Len(t, chainOf(t, a), len(o.before)+1)
+	})
+	said, err = o.verify(t, func(*verifyCommand) {})
+	require.ErrorIs(t, err, errRestored, said)
+
+	lose()
+	_, err = o.restore(t, func(c *restoreCommand) { c.Older = false })
+	require.ErrorContains(t, err, "the backup is of the one with the id", "whose topics are two restores ago")
+	elsewhere := filepath.Join(t.TempDir(), "checkpoints.txt")
+	require.NoError(t, os.Rename(filepath.Join(o.dir, checkpointList), elsewhere))
+	_, err = o.restore(t, func(c *restoreCommand) { c.Key = "" })
+	require.NoError(t, err, "nothing signed is known here")
+	o.run(t, func(a *process) {
+		require.Equal(t, []int{0, 2}, numbers(a), "number 1 was withdrawn, and is not used again")
+		require.Equal(t, o.before, chainOf(t, a))
+		var kept int
+		require.NoError(t, a.KeptPool.QueryRow(t.Context(), "select count(*) from epochs").Scan(&kept))
+		require.Equal(t, 3, kept, "the list only grows")
+	})
+	said, err = o.verify(t, func(c *verifyCommand) { c.Checkpoints = elsewhere })
+	require.ErrorIs(t, err, errFindings, said)
+	require.Contains(t, said, "nobody signed a statement about it (restore --key)")
+	require.Contains(t, said, "is missing from the log")
 }

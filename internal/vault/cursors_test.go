@@ -114,3 +114,20 @@ func TestConcurrentSavesNeitherDeadlockNorLoseTheHighest(t *testing.T) {
 	require.NoError(t, row.Scan(&count))
 	require.Equal(t, users, count)
 }
+
+// A restore gives versions out again: a cursor of an earlier epoch is none, and a process of before it replaces none of the new one.
+func TestCursorsAreOfOneEpoch(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	before, after := vault.NewCursors(pool, 0), vault.NewCursors(pool, 1)
+	require.NoError(t, before.SaveCursors(t.Context(), []stream.Cursor{at("u1", 9)}))
+	_, found, err := after.Cursor(t.Context(), parent, "u1")
+	require.NoError(t, err)
+	require.False(t, found)
+	require.NoError(t, after.SaveCursors(t.Context(), []stream.Cursor{at("u1", 3)}))
+	require.NoError(t, before.SaveCursors(t.Context(), []stream.Cursor{at("u1", 10)}))
+	version, found, err := after.Cursor(t.Context(), parent, "u1")
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, int64(3), version)
+}
