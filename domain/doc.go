@@ -38,7 +38,7 @@
 //	erased_id.go         the list of erasures, from which a restored log is erased again
 //	audit.go             who read or exported the audit trail; who was erased
 //	checkpoint.go        a signed checkpoint of the history
-//	epoch.go             by which log id and which key records are judged
+//	epoch.go log_restored.go  by which log id and which key records are judged; what a restore withdrew
 //	limits.go            bounds of what the read models can index and store
 //	dashboard.go         the document, and the facts that a decision may look at
 //	dashboard_facts.go   what a decision needs and gets: the seam between commands and read side

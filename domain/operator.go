@@ -67,6 +67,8 @@ type OperatorTarget struct {
 	JobKind    string     `json:"job_kind,omitempty"`      // what the job does
 	User       string     `json:"user,omitempty"`          // the person's
 	Member     int64      `json:"member_id,omitempty"`     // the person's, who is no user
+	Epoch      int        `json:"epoch,omitempty"`         // that a restore of an older state has begun; its record says what was withdrawn
+	Withdrawn  int64      `json:"withdrawn,omitempty"`     // records that tables and signed checkpoints knew, and the log has no more
 }
 
 // EventType implements [Data].
@@ -96,7 +98,7 @@ var targetRules = func() map[OperatorAction]targetRule {
 		ActionJobRun:       {must: []string{"job_kind"}, may: []string{"job", "p_id"}},
 		ActionJobCancelled: job, ActionJobRetried: job,
 		ActionPersonExported: {anyOf: []string{"user", "member"}},
-		ActionLogRestored:    {must: []string{"until"}},
+		ActionLogRestored:    {must: []string{"until"}, may: []string{"epoch", "withdrawn"}},
 	}
 }()
 
@@ -144,6 +146,8 @@ func (t OperatorTarget) given() (names []string) {
 		{"job_kind", t.JobKind != ""},
 		{"user", t.User != ""},
 		{"member", t.Member != 0},
+		{"epoch", t.Epoch != 0},
+		{"withdrawn", t.Withdrawn != 0},
 	} {
 		if field.given {
 			names = append(names, field.name)
@@ -160,7 +164,7 @@ var (
 // validate keeps free text and impossible numbers out.
 func (t OperatorTarget) validate() error {
 	names := []string{t.Projection, t.Rebuild, t.Report, t.Type, t.JobKind, t.User}
-	numbers := []int64{int64(t.Generation), int64(t.Count), t.Job, t.Member, t.Connection}
+	numbers := []int64{int64(t.Generation), int64(t.Count), t.Job, t.Member, t.Connection, int64(t.Epoch), t.Withdrawn}
 	if p := t.Position; p != nil {
 		if p.Topic == "" {
 			return errors.New("the position names no topic")

@@ -47,6 +47,7 @@ func TestUpDoesNotWaitForATableForEver(t *testing.T) {
 	require.NoError(t, migrations.Up(t.Context(), db.URL))
 	_, err := db.Pool.Exec(t.Context(), `
 		delete from kept.schema_migrations where version_id >= 19;
+		alter table kept.notice_cursors drop column epoch;
 		alter table kept.fetch_state drop constraint fetch_state_pkey, add primary key (kind, p_id, social_account_id)`)
 	require.NoError(t, err)
 	reading, err := db.Pool.Begin(t.Context())

@@ -31,6 +31,7 @@
 //	generation.go           building → live → retired; a start with no generation
 //	generation_live.go      the moment when it is read
 //	generations.go          what operators see of the generations
+//	leave_all.go            all tables are left: an older state of the log was restored
 //	rebuild.go              rebuilds as operators ask for them: request, cancel, accept, list
 //	rebuild_run.go          the process that runs one: lease, steps, what happens when it dies
 //	rebuild_open.go         its generation, and the shards of it

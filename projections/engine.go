@@ -44,6 +44,8 @@ type Config struct {
 	FoldConns int32
 	// Paused, if set, tells whether an operator has paused the projection.
 	Paused func(ctx context.Context) (bool, error)
+	// Fence, if set, says why this process must not fold: it judges records by another list of epochs than the database knows. nil: it may.
+	Fence func(ctx context.Context) error
 	// Verify compares the tables that a rebuild has made with the live ones, before readers get them.
 	Verify Verify
 	// DeleteGroup, if set, deletes the consumer group of a generation that is dropped.
@@ -98,6 +100,7 @@ type work struct {
 	logger          *slog.Logger
 	progress        *pg.Progress
 	paused          func(context.Context) (bool, error)
+	fence           func(context.Context) error
 	maxRecords      int
 	foldConns       int32
 	types           map[string]bool // wanted event types; empty: all
@@ -130,12 +133,15 @@ func newWork(c Config) (work, error) {
 	w := work{
 		projector: c.Projector, log: c.Log, databaseURL: c.DatabaseURL, pool: c.Pool, registry: c.Registry,
 		logger: c.Logger.With("projection", c.Projector.Name()), progress: cmp.Or(c.Progress, pg.NewProgress()),
-		paused: c.Paused, maxRecords: maxRecords, foldConns: cmp.Or(c.FoldConns, DefaultFoldConns), types: map[string]bool{},
+		paused: c.Paused, fence: c.Fence, maxRecords: maxRecords, foldConns: cmp.Or(c.FoldConns, DefaultFoldConns), types: map[string]bool{},
 		compacted: topic.Compacted, deleteRetention: deleteRetention(topic),
 	}
 	_, w.chained = c.Projector.Begin(0).(Chained)
 	for _, t := range c.Projector.Types() {
 		w.types[t] = true
+	}
+	if w.fence == nil {
+		w.fence = func(context.Context) error { return nil }
 	}
 	if w.paused == nil {
 		w.paused = func(context.Context) (bool, error) { return false, nil }
@@ -215,6 +221,9 @@ func (e *Engine) follows(g generation) bool {
 // unlessPaused reads what is to be followed. When an operator has paused the projection, only a generation that is being
 // built is; errPaused then stands beside it.
 func (e *Engine) unlessPaused(ctx context.Context) ([]generation, error) {
+	if err := e.fence(ctx); err != nil {
+		return nil, err
+	}
 	paused, err := e.paused(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read pause flag: %w", err)

@@ -108,7 +108,10 @@ export class Client {
     }
     /** Listens to the caller's notices; what it returns ends that. */
     notices(to) {
-        return this.#listen("/api/notices", { client_access_removed: to.accessRemoved, board_closed: to.boardClosed, notice_cursor: () => { } }, to.ended);
+        const handlers = {
+            client_access_removed: to.accessRemoved, board_closed: to.boardClosed, reset: () => to.reset?.(), notice_cursor: () => { },
+        };
+        return this.#listen("/api/notices", handlers, to.ended);
     }
     /** Listens to which figures changed; what it returns ends that. Accounts (ids or row ids) or a dashboard narrow. */
     live(to, narrowing = {}) {
@@ -129,6 +132,7 @@ export class Client {
             socket.on("client_access_removed", to.accessRemoved);
         if (to.boardClosed)
             socket.on("board_closed", to.boardClosed);
+        socket.on("reset", () => to.reset?.());
         socket.on("connect_error", (err) => {
             if (err.data?.code)
                 to.ended?.(new LedgerboardError(0, err.data.code, err.message));

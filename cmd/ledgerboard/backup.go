@@ -61,7 +61,7 @@ func (c backupCommand) copy(ctx context.Context, s streams) (err error) {
 	}
 	shown, end := follow(s, "Backup (offsets)")
 	report, err := backup.Run(ctx, backup.Config{
-		Dir: c.To, Log: log, Topics: topics, Epoch: log.Epoch(), Tool: thisBuild().String(), Now: time.Now, Progress: shown,
+		Dir: c.To, Log: log, Topics: topics, Epochs: log.Epochs(), Tool: thisBuild().String(), Now: time.Now, Progress: shown,
 	})
 	end()
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/backup"
@@ -22,7 +24,11 @@ type restoreCommand struct {
 	logging
 	actionFlags
 	From        string `required:"" placeholder:"DIR" help:"Directory of the backup."`
+	Older       bool   `help:"Accept a backup that is older than what is known of the log: what is named is withdrawn, an epoch of the log begins, and the read models are made anew."`
+	Key         string `type:"existingfile" placeholder:"FILE" help:"File with the private key of checkpoints. It signs what is withdrawn, by whom and why; needed where signed checkpoints know more than the backup."`
 	Checkpoints string `env:"LEDGERBOARD_CHECKPOINT_FILE" placeholder:"FILE" help:"File of signed checkpoints outside of the log: it knows how far the log went. None: checkpoints.txt in the data directory."`
+
+	began func() error // told once the epoch stands in the log; its error cuts the restore there. nil: nobody is
 }
 
 // restoring is a restore under way.
@@ -33,8 +39,10 @@ type restoring struct {
 	target   *eventlog.Target
 	files    *backup.Files
 	m        *backup.Manifest
+	epochs   []domain.EpochBegun // of the log that was backed up
 	records  int64
 	versions map[string]int64 // of agencies, the last in the backup
+	withdrawal
 }
 
 func (c restoreCommand) Run(ctx context.Context, s streams) (err error) {
@@ -46,19 +54,22 @@ func (c restoreCommand) Run(ctx context.Context, s streams) (err error) {
 	parts := assembly.NewParts(c.backends(c.logger(s)))
 	defer func() { err = errors.Join(err, parts.Close()) }()
 	r := &restoring{restoreCommand: c, parts: parts, files: files, m: files.Manifest, versions: map[string]int64{}}
+	r.signed = map[tlog.Hash]bool{}
 	return explainInUse(r.run(ctx, s))
 }
 
 // run looks at everything first, asks, and changes nothing before.
-func (r *restoring) run(ctx context.Context, s streams) error {
-	epoch, err := r.m.Epoch()
-	if err != nil {
+func (r *restoring) run(ctx context.Context, s streams) (err error) {
+	if r.epochs, err = r.m.Epochs(); err != nil {
 		return err
 	}
-	if _, err := r.parts.KnownOfLog(ctx, epoch); err != nil { // the check may take hours
+	if err := r.readKey(); err != nil {
 		return err
 	}
-	if r.target, err = r.parts.RestoreTarget(ctx, epoch); err != nil {
+	if _, err := r.parts.KnownOfLog(ctx, r.epochs); err != nil { // the check may take hours
+		return err
+	}
+	if r.target, err = r.parts.RestoreTarget(ctx, r.epochs); err != nil {
 		return err
 	}
 	if err := r.check(ctx, s); err != nil {
@@ -68,27 +79,30 @@ func (r *restoring) run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	known, err := r.known(ctx, epoch, restore)
+	known, err := r.known(ctx, restore)
 	if err != nil {
 		return fmt.Errorf("nothing was changed: %w", err)
 	}
 	signed, err := r.checkpointed()
-	if err != nil {
+	if err = r.accept(err, restore); err != nil {
+		return err
+	}
+	if err := r.needKey(restore); err != nil {
 		return err
 	}
 	reason, err := r.confirm(s, r.inWords(known, signed, restore))
 	if err != nil {
 		return err
 	}
-	if _, err := r.known(ctx, epoch, restore); err != nil { // the check and the question may have taken hours
+	if _, err := r.known(ctx, restore); err != nil { // the check and the question may have taken hours
 		return fmt.Errorf("nothing was changed: %w", err)
 	}
-	return r.write(ctx, s, restore, epoch, reason)
+	return r.write(ctx, s, restore, reason)
 }
 
-// known asks the database, and refuses what it does not bear.
-func (r *restoring) known(ctx context.Context, epoch eventlog.Epoch, restore *backup.Restore) (assembly.Known, error) {
-	known, err := r.parts.KnownOfLog(ctx, epoch)
+// known asks the database, and refuses what it does not bear, or takes it for accepted.
+func (r *restoring) known(ctx context.Context, restore *backup.Restore) (assembly.Known, error) {
+	known, err := r.parts.KnownOfLog(ctx, r.epochs)
 	if err != nil {
 		return known, err
 	}
@@ -96,7 +110,8 @@ func (r *restoring) known(ctx context.Context, epoch eventlog.Epoch, restore *ba
 	if err != nil {
 		return known, err
 	}
-	return known, known.Holds(r.m, ids, restore.TopicIDs(), r.versions)
+	r.lost, r.knownEpochs = known.Lost(r.m, r.versions), known.Epochs
+	return known, r.accept(known.Holds(r.m, ids, restore.TopicIDs(), r.versions), restore)
 }
 
 // check reads the whole backup, and the last version of each agency in it.
@@ -109,6 +124,7 @@ func (r *restoring) check(ctx context.Context, s streams) error {
 			agency := string(rec.Key)
 			r.versions[agency] = max(r.versions[agency], version)
 		}
+		r.see(rec)
 	}, shown)
 	r.records = found.Records
 	if err != nil && ctx.Err() == nil {
@@ -128,6 +144,8 @@ func (r *restoring) inWords(known assembly.Known, signed string, restore *backup
 		words += fmt.Sprintf(", which hold the beginning of it already (%d offsets are left)", restore.Left())
 	}
 	switch {
+	case r.withdraws:
+		return words + r.withdrawn(restore)
 	case known.Database && signed != "":
 		words += ". The database and the file of checkpoints know nothing that the backup lacks"
 	case known.Database:
@@ -142,7 +160,7 @@ func (r *restoring) inWords(known assembly.Known, signed string, restore *backup
 }
 
 // write does it, asks the database once more, and records it in the log that is there then.
-func (r *restoring) write(ctx context.Context, s streams, restore *backup.Restore, epoch eventlog.Epoch, reason domain.Reason) error {
+func (r *restoring) write(ctx context.Context, s streams, restore *backup.Restore, reason domain.Reason) error {
 	shown, end := follow(s, "Restore (offsets)")
 	err := restore.Write(ctx, shown)
 	end()
@@ -150,18 +168,27 @@ func (r *restoring) write(ctx context.Context, s streams, restore *backup.Restor
 		return interrupted(ctx, err, restoreCut)
 	}
 	var moved int64
-	if _, err = r.known(ctx, epoch, restore); err == nil {
+	if _, err = r.known(ctx, restore); err == nil && !r.withdraws {
 		moved, err = r.parts.MoveTables(ctx, r.m, restore.TopicIDs())
 	}
 	if err != nil {
 		return fmt.Errorf("the log is written, and the database was left as it is; start nothing on them together: %w", err)
 	}
-	if err := r.parts.RecordRestore(ctx, operatorCaller(), r.m.Finished, reason); err != nil {
+	target := domain.OperatorTarget{Until: &r.m.Finished}
+	if r.withdraws {
+		if target.Epoch, target.Withdrawn, err = r.begin(ctx, restore, reason); err != nil {
+			return err
+		}
+	}
+	if err := r.parts.RecordRestore(ctx, operatorCaller(), target, reason); err != nil {
 		return fmt.Errorf("the log is restored, and that is not recorded in it: %w", refused(err))
 	}
 	fmt.Fprintf(s.Out, "Restored log %s as of %s: %d records.\n", r.m.Log, r.m.Finished.Format(time.RFC3339), r.records)
 	if moved > 0 {
 		fmt.Fprintf(s.Out, "%d sets of tables go on where they stood.\n", moved)
+	}
+	if r.withdraws {
+		fmt.Fprintf(s.Out, "Epoch %d of the log has begun. The service makes its read models anew from it when it starts.\n", target.Epoch)
 	}
 	if r.ErasuresFile == "" {
 		fmt.Fprintln(s.Out, "LEDGERBOARD_ERASURES_FILE is not set: who was erased since the backup is back. Set it for the service before it starts.")

@@ -48,6 +48,8 @@ func (r *restoring) checkpointed() (signed string, err error) {
 		return n
 	}
 	changes, records := beyond(domain.TopicDashboards, changesTo), beyond(domain.TopicOperations, recordsTo)
+	r.covered = map[string]int64{domain.TopicDashboards: changes, domain.TopicOperations: records}
+	r.notes = string(raw)
 	if changes+records == 0 {
 		return signed, nil
 	}

@@ -46,6 +46,7 @@ const nothingVerified = "nothing is proved and nothing is refuted; run it again"
 // What ends a verification that found something, with an exit code of its own: who runs verify by a timer must tell findings
 // from a broker that is away.
 var (
+	errRestored       = errors.New("an older state of the log was restored, and what was withdrawn is signed: see the findings; there are no others")
 	errFindings       = errors.New("not everything is as it must be: see the findings")
 	errTableFindings  = errors.New("tables are not what the log says: see the report; a rebuild makes them anew from the log")
 	errBundleFindings = errors.New("the file proves nothing: see the findings")
@@ -95,7 +96,11 @@ func (c verifyCommand) Run(ctx context.Context, s streams) error {
 	} else {
 		printReport(s.Out, report, time.Since(began))
 	}
-	if err == nil && !report.OK() {
+	switch {
+	case err != nil:
+	case report.RestoredOnly():
+		err = errRestored
+	case !report.OK():
 		err = errFindings
 	}
 	return err
@@ -208,7 +213,7 @@ func printReport(out io.Writer, r proof.Report, took time.Duration) {
 		fmt.Fprintln(out, "note:", text)
 	}
 	verdict := r.Proven()
-	if !r.OK() {
+	if !r.OK() && !r.RestoredOnly() {
 		verdict = fmt.Sprintf("Findings: %d.", len(r.Findings))
 	}
 	fmt.Fprintf(out, "%s\n%d records read (%d effective, %d lost races), %d agencies verified; "+

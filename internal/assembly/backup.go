@@ -13,6 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/backup"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/migrations"
 )
 
@@ -31,9 +32,9 @@ func (p *Parts) BackupSource(ctx context.Context) (*eventlog.Log, []eventlog.Top
 
 // RestoreTarget connects to the brokers that a log is restored to, and begins nothing there. The broker inside this process is started only with
 // the key of that log. Error: [eventlog.ErrOtherKey].
-func (p *Parts) RestoreTarget(ctx context.Context, epoch eventlog.Epoch) (*eventlog.Target, error) {
+func (p *Parts) RestoreTarget(ctx context.Context, epochs []domain.EpochBegun) (*eventlog.Target, error) {
 	if len(p.settings.Brokers) == 0 {
-		if err := p.keyOf(epoch); err != nil {
+		if err := p.keyOf(epochs); err != nil {
 			return nil, err
 		}
 	}
@@ -43,7 +44,7 @@ func (p *Parts) RestoreTarget(ctx context.Context, epoch eventlog.Epoch) (*event
 	}
 	target, err := eventlog.OpenTarget(ctx, eventlog.Config{
 		Brokers: b.addrs, Topics: b.topics, TLS: p.settings.TLS, SASL: p.settings.SASL, Registry: p.events, Logger: p.settings.Logger, TagKey: b.key,
-	}, epoch)
+	}, epochs)
 	if err == nil {
 		p.Add(func() error { target.Close(); return nil })
 	}
@@ -51,7 +52,7 @@ func (p *Parts) RestoreTarget(ctx context.Context, epoch eventlog.Epoch) (*event
 }
 
 // keyOf looks whether the data directory would have the key of a log, before anything is made in it.
-func (p *Parts) keyOf(epoch eventlog.Epoch) error {
+func (p *Parts) keyOf(epochs []domain.EpochBegun) error {
 	text, err := p.settings.Embedded.TagKey(p.settings.TagKeys, false)
 	if err != nil {
 		return err
@@ -62,7 +63,7 @@ func (p *Parts) keyOf(epoch eventlog.Epoch) error {
 			return fmt.Errorf("read the tag key: %w", err)
 		}
 	}
-	return eventlog.CheckKey(key, epoch)
+	return eventlog.CheckKey(key, epochs)
 }
 
 // MoveTables makes the tables that were folded from one topic those of another, which has the same records at the same offsets: they go on where
@@ -89,7 +90,7 @@ func (p *Parts) MoveTables(ctx context.Context, m *backup.Manifest, to map[strin
 			return err
 		}
 		former := slices.DeleteFunc(tables, func(at KnownPosition) bool { return at.TopicID != from[at.Topic] })
-		if err := Older(beyond(former, m)); err != nil {
+		if err := Older(Lost{Tables: beyond(former, m)}.Words()); err != nil {
 			return err
 		}
 		for topic, id := range from {
@@ -107,15 +108,34 @@ func (p *Parts) MoveTables(ctx context.Context, m *backup.Manifest, to map[strin
 	return moved, nil
 }
 
-// RecordRestore appends to a log that was restored who did it, why, and of when the backup is.
-func (p *Parts) RecordRestore(ctx context.Context, c commands.Caller, of time.Time, reason domain.Reason) error {
+// RecordRestore appends to a log that was restored who did it, why, and of when the backup is; with an epoch, if one was begun.
+func (p *Parts) RecordRestore(ctx context.Context, c commands.Caller, target domain.OperatorTarget, reason domain.Reason) error {
 	log, err := p.Log(ctx)
 	if err != nil {
 		return err
 	}
 	records := commands.Operations{Log: log, Now: time.Now, Logger: p.settings.Logger}
-	return records.Act(ctx, c, domain.OperatorActed{Action: domain.ActionLogRestored, Target: domain.OperatorTarget{Until: &of}, Reason: reason},
+	return records.Act(ctx, c, domain.OperatorActed{Action: domain.ActionLogRestored, Target: target, Reason: reason},
 		func(context.Context) (commands.Effect, error) { return commands.Effect{}, nil })
+}
+
+// TakeOver takes the epoch that a restore has begun into the database, where there is one of this log.
+func (p *Parts) TakeOver(ctx context.Context) error {
+	if !p.hasDatabase() {
+		return nil
+	}
+	log, err := p.Log(ctx)
+	if err != nil {
+		return err
+	}
+	kept, err := p.Vault(ctx)
+	if err != nil {
+		return err
+	}
+	if known, err := vault.NewEpochs(kept).List(ctx); err != nil || len(known) == 0 { // the first start copies them
+		return err
+	}
+	return p.noteEpochs(ctx, log, kept)
 }
 
 func (p *Parts) hasDatabase() bool {

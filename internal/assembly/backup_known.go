@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -23,6 +21,7 @@ type Known struct {
 	Database bool             // there is one, and a log was known to it
 	Tables   []KnownPosition  // how far tables were folded
 	Versions map[string]int64 // by agency: the highest that tables or the notices' cursors know
+	Epochs   []vault.Epoch    // of the log, those too that were withdrawn
 	Running  []string         // processes that were there within the last ten seconds
 }
 
@@ -36,21 +35,22 @@ type KnownPosition struct {
 	Next       int64
 }
 
-// KnownOfLog asks the database, where there is one, what it knows of the log with the epoch; it writes nothing. A database of another log is an
+// KnownOfLog asks the database, where there is one, what it knows of the log with the epochs; it writes nothing. A database of another log is an
 // error.
-func (p *Parts) KnownOfLog(ctx context.Context, epoch eventlog.Epoch) (known Known, err error) {
+func (p *Parts) KnownOfLog(ctx context.Context, epochs []domain.EpochBegun) (known Known, err error) {
 	if !p.hasDatabase() {
 		return known, nil
 	}
-	of, err := p.knownEpoch(ctx)
-	if err != nil {
+	if _, err := p.knownEpoch(ctx); err != nil {
 		return known, err
 	}
-	if of != (eventlog.Epoch{}) && of != epoch {
-		return known, fmt.Errorf("the database is of another log: it knows log %s with key %s, and the backup is of log %s with key %s. Set "+
-			"LEDGERBOARD_DATABASE_URL to the database of that log, or to an empty one", of.Log, of.Key, epoch.Log, epoch.Key)
+	if known.Epochs, err = vault.NewEpochs(p.vault.value).List(ctx); err != nil {
+		return known, err
 	}
-	known.Database = of != (eventlog.Epoch{})
+	if err := contradict(known.Epochs, epochs, "the backup is of"); err != nil {
+		return known, fmt.Errorf("%w. Set LEDGERBOARD_DATABASE_URL to the database of that log, or to an empty one", err)
+	}
+	known.Database = len(known.Epochs) > 0
 	pool, err := p.Engine(ctx)
 	if err == nil {
 		known.Tables, err = tablesOf(ctx, pool, "")
@@ -113,7 +113,10 @@ func versionsIn(ctx context.Context, pool querier, tables []KnownPosition) (map[
 		Agency  string
 		Version int64
 	}
-	relations := map[string]string{vault.Schema + ".notice_cursors": `select parent_account, max(version) from ` + vault.Schema + `.notice_cursors group by 1`}
+	// Cursors of earlier epochs count versions that were withdrawn since. A database of before epochs has no such column.
+	relations := map[string]string{vault.Schema + ".notice_cursors": `
+		select c.parent_account, max(c.version) from ` + vault.Schema + `.notice_cursors c
+		where coalesce((to_jsonb(c) ->> 'epoch')::int, 0) = (select coalesce(max(number), 0) from ` + vault.Schema + `.epochs) group by 1`}
 	for _, at := range tables {
 		if at.Topic == domain.TopicDashboards {
 			relation := fmt.Sprintf("lb_%s_g%d.dashboard_heads", at.Projection, at.Generation)
@@ -133,12 +136,17 @@ func versionsIn(ctx context.Context, pool querier, tables []KnownPosition) (map[
 	return versions, nil
 }
 
-// ErrOlder refuses to restore an older state than is known: versions and offsets that were given out would be given out again for something
-// else, and that needs an epoch of its own, which this version does not begin.
-var ErrOlder = errors.New("the backup is older than what is known of the log")
+// Refusals of a backup that somebody can accept nevertheless, for errors.Is: the restore then begins an epoch.
+var (
+	// ErrOlder refuses to restore an older state than is known: versions and offsets that were given out would be given out again for something
+	// else.
+	ErrOlder = errors.New("the backup is older than what is known of the log")
+	// ErrOtherTopics refuses to restore beside tables that were made from other topics.
+	ErrOtherTopics = errors.New("whether they know more than the backup cannot be told")
+)
 
 // Holds refuses a backup beside which the database knows more of the log, with what would be lost, or whose tables are of another log. ids are
-// those of the backup's topics, there those of the target's, versions the agencies' last ones in the backup.
+// those of the backup's topics, there those of the target's, versions the agencies' last ones in the backup. Errors: [ErrOlder], [ErrOtherTopics].
 func (k Known) Holds(m *backup.Manifest, ids, there map[string]eventlog.TopicID, versions map[string]int64) error {
 	if len(k.Running) > 0 {
 		return fmt.Errorf("processes of the service are there: %s. Stop all of them, wait ten seconds, and restore again",
@@ -146,22 +154,16 @@ func (k Known) Holds(m *backup.Manifest, ids, there map[string]eventlog.TopicID,
 	}
 	for _, at := range k.Tables {
 		if at.TopicID != ids[at.Topic] && at.TopicID != there[at.Topic] {
-			return fmt.Errorf("the tables %s.g%d were made from topic %s with the id %s, and the backup is of the one with the id %s: whether they know more "+
-				"than the backup cannot be told. Restore a backup of that topic, or restore beside an empty database",
-				at.Projection, at.Generation, at.Topic, at.TopicID, ids[at.Topic])
+			return fmt.Errorf("the tables %s.g%d were made from topic %s with the id %s, and the backup is of the one with the id %s: %w. Restore a "+
+				"backup of that topic, or restore beside an empty database; or accept with --older that these tables are made anew",
+				at.Projection, at.Generation, at.Topic, at.TopicID, ids[at.Topic], ErrOtherTopics)
 		}
 	}
-	lost := beyond(k.Tables, m)
-	for _, agency := range slices.Sorted(maps.Keys(k.Versions)) {
-		if known, has := k.Versions[agency], versions[agency]; known > has {
-			lost = append(lost, fmt.Sprintf("agency %s: versions %d to %d of its dashboards", agency, has+1, known))
-		}
-	}
-	return Older(lost)
+	return Older(k.Lost(m, versions).Words())
 }
 
-// beyond names what tables have folded that the backup lacks.
-func beyond(tables []KnownPosition, m *backup.Manifest) (lost []string) {
+// beyond counts what tables have folded that the backup lacks, by topic and partition.
+func beyond(tables []KnownPosition, m *backup.Manifest) map[string]map[int32]int64 {
 	further := map[string]map[int32]int64{} // by topic and partition
 	for _, at := range tables {
 		if records := at.Next - m.End(at.Topic, at.Partition); records > 0 {
@@ -171,18 +173,11 @@ func beyond(tables []KnownPosition, m *backup.Manifest) (lost []string) {
 			further[at.Topic][at.Partition] = max(further[at.Topic][at.Partition], records)
 		}
 	}
-	for _, topic := range slices.Sorted(maps.Keys(further)) {
-		n := int64(0)
-		for _, records := range further[topic] {
-			n += records
-		}
-		lost = append(lost, fmt.Sprintf("topic %s: %d records in %d partitions that tables have folded", topic, n, len(further[topic])))
-	}
-	return lost
+	return further
 }
 
-// maxLost is how much of what would be lost is named.
-const maxLost = 50
+// MaxLost is how much of what would be lost is named.
+const MaxLost = 50
 
 // Older is [ErrOlder] with what would be lost, nil when nothing would.
 func Older(lost []string) error {
@@ -190,10 +185,10 @@ func Older(lost []string) error {
 		return nil
 	}
 	more := ""
-	if len(lost) > maxLost {
-		more = fmt.Sprintf("\n  and %d more", len(lost)-maxLost)
-		lost = lost[:maxLost]
+	if len(lost) > MaxLost {
+		more = fmt.Sprintf("\n  and %d more", len(lost)-MaxLost)
+		lost = lost[:MaxLost]
 	}
-	return fmt.Errorf("%w. Would be lost, and its versions given out again:\n  %s%s\nRestore a newer backup. To restore an older state beside this database is not "+
-		"built; docs/restore.md says what can be done", ErrOlder, strings.Join(lost, "\n  "), more)
+	return fmt.Errorf("%w. Would be lost, and its versions given out again:\n  %s%s\nRestore a newer backup. If there is none, --older accepts that this is "+
+		"withdrawn: docs/restore.md", ErrOlder, strings.Join(lost, "\n  "), more)
 }

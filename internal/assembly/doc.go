@@ -26,8 +26,8 @@
 //	room.go        pools, compared with what the server takes
 //	keep_compacted.go  heartbeats, and what is appended again on compacted topics
 //	read_back.go   whether the log has forgotten what was erased
-//	epoch.go       whether log, key and database belong together
-//	backup.go backup_known.go  log and brokers for backups; what the database knows beside one that is restored
+//	epoch.go       whether log, key and database belong together; epochs that a restore has begun are taken over
+//	backup.go backup_known.go backup_lost.go  log and brokers for backups; what the database knows beside one that is restored, and what that lacks
 //	foreign.go     records that nobody of ours wrote: kept, shown, counted
 //	engines.go     one engine for each projection; Fold, partitions for coming months
 //	desk_looks.go  what operators see of the database alone

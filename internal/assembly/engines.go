@@ -38,7 +38,7 @@ func (p *Parts) enginesAsIs(ctx context.Context, only ...string) ([]*projections
 	if err := p.needTagKey(p.brokers.value.key); err != nil {
 		return nil, err
 	}
-	if err := p.noteEpoch(ctx, log, kept); err != nil {
+	if err := p.noteEpochs(ctx, log, kept); err != nil {
 		return nil, err
 	}
 	pauses, topics := vault.NewPauses(kept), p.brokers.value.topics
@@ -50,7 +50,7 @@ func (p *Parts) enginesAsIs(ctx context.Context, only ...string) ([]*projections
 		engine, err := projections.New(projections.Config{
 			Projector: projector, Log: log, DatabaseURL: p.database.value, FoldConns: p.settings.FoldConns, RebuildDisk: p.settings.RebuildDisk, Pool: pool,
 			Topics: topics, Registry: p.events, Logger: p.settings.Logger, Progress: p.progress,
-			Verify: projections.VerifyApart(p.database.value, projector), DeleteGroup: log.DeleteGroup,
+			Fence: p.fence(log, kept), Verify: projections.VerifyApart(p.database.value, projector), DeleteGroup: log.DeleteGroup,
 			Paused: func(ctx context.Context) (bool, error) {
 				return pauses.Paused(ctx, domain.PauseProjection, projector.Name())
 			},

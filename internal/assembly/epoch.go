@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/migrations"
+	"github.com/ledgerboard/ledgerboard/projections"
 )
 
 // needTagKey refuses who may append or fold without a key: its records would count for nobody, and its tables would hold what anybody wrote.
@@ -74,36 +79,115 @@ func (p *Parts) sameLog(ctx context.Context) error {
 	if p.sameLogSeen || !p.log.opened || !p.vault.opened || p.log.value.Epoch() == (eventlog.Epoch{}) {
 		return nil
 	}
-	known, err := vault.NewEpochs(p.vault.value).Known(ctx)
-	if err != nil || known == (vault.Epoch{}) {
+	known, err := vault.NewEpochs(p.vault.value).List(ctx)
+	if err != nil || len(known) == 0 {
 		return err
 	}
 	return p.compareEpochs(known)
 }
 
-// noteEpoch copies the log's epoch into the database, once that has its tables; a process that only looks copies nothing.
-func (p *Parts) noteEpoch(ctx context.Context, log *eventlog.Log, kept *pgxpool.Pool) error {
+// noteEpochs copies the log's epochs into the database, once that has its tables; a process that only looks copies nothing.
+func (p *Parts) noteEpochs(ctx context.Context, log *eventlog.Log, kept *pgxpool.Pool) error {
 	if p.settings.Existing || p.sameLogSeen || log.Epoch() == (eventlog.Epoch{}) {
 		return nil
 	}
-	known, err := vault.NewEpochs(kept).Note(ctx, epochOf(log))
+	store := vault.NewEpochs(kept)
+	if _, err := store.Note(ctx, shortEpoch(log.Epochs()[0])); err != nil {
+		return err
+	}
+	known, err := store.List(ctx)
 	if err != nil {
 		return err
 	}
-	return p.compareEpochs(known)
+	if err := p.compareEpochs(known); err != nil {
+		return err
+	}
+	return p.takeOver(ctx, log, known)
 }
 
-func (p *Parts) compareEpochs(known vault.Epoch) error {
-	mine := epochOf(p.log.value)
-	if known != mine {
-		return fmt.Errorf("the database is of another log: it knows log %s with key %s, and the brokers hold log %s with key %s. Set "+
-			"LEDGERBOARD_DATABASE_URL or LEDGERBOARD_KAFKA_BROKERS to those that belong together; a log that was begun anew needs a new database",
-			known.Log, known.Key, mine.Log, mine.Key)
+// takeOver takes epochs into the database that restores have begun since: its tables, which may hold what was withdrawn, are left, to be made anew,
+// and what fetchers noted since the backup is forgotten. So does the restore itself; a start does where that was cut, and where the database is one
+// that was put back, or another one on the same log.
+func (p *Parts) takeOver(ctx context.Context, log *eventlog.Log, known []vault.Epoch) error {
+	engine, err := p.Engine(ctx)
+	if err != nil {
+		return err
 	}
-	p.sameLogSeen = true
+	newest := known[len(known)-1].Number
+	for _, begun := range log.Epochs() {
+		if begun.Number <= newest {
+			continue
+		}
+		left, fresh := 0, false
+		err := pg.Durably(ctx, engine, func(tx pgx.Tx) (err error) {
+			if fresh, err = vault.TakeOver(ctx, tx, shortEpoch(begun), begun.Restored.Backup); err == nil && fresh {
+				left, err = projections.LeaveAll(ctx, tx)
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("the log was restored to an older state at %s, and this database has not taken that over yet: %w. "+
+				"Run the restore again, or start a process of the role projector first", begun.Restored.Time.Format(time.RFC3339), err)
+		}
+		if fresh {
+			p.settings.Logger.WarnContext(ctx, "an older state of the log was restored: the read models are made anew from it",
+				"epoch", begun.Number, "log_id", begun.Log, "backup_of", begun.Restored.Backup, "sets_of_tables_left", left)
+		}
+	}
 	return nil
 }
 
-func epochOf(log *eventlog.Log) vault.Epoch {
-	return vault.Epoch{Log: log.Epoch().Log.String(), Key: log.Epoch().Key}
+// compareEpochs holds the log's list against the database's. One that the log alone has is taken over, see [Parts.takeOver]; one that the database
+// alone has is of a restore that the log was itself withdrawn by, or that these brokers have not seen.
+func (p *Parts) compareEpochs(known []vault.Epoch) error {
+	mine := p.log.value.Epochs()
+	if err := contradict(known, mine, "the brokers hold"); err != nil {
+		return fmt.Errorf("%w. Set LEDGERBOARD_DATABASE_URL or LEDGERBOARD_KAFKA_BROKERS to those that belong together; a log that was begun anew "+
+			"needs a new database", err)
+	}
+	last := known[len(known)-1]
+	if newest := mine[len(mine)-1]; last.Number > newest.Number {
+		return errOtherEpoch(last, newest.Number)
+	}
+	p.sameLogSeen = len(known) > 0 && last.Number == mine[len(mine)-1].Number
+	return nil
+}
+
+// contradict finds an epoch that two lists give to different logs.
+func contradict(known []vault.Epoch, list []domain.EpochBegun, who string) error {
+	for _, k := range known {
+		for _, e := range list {
+			if e.Number == k.Number && shortEpoch(e) != k {
+				return fmt.Errorf("the database is of another log: it knows log %s with key %s, and %s log %s with key %s",
+					k.Log, k.Key, who, e.Log, e.Key)
+			}
+		}
+	}
+	return nil
+}
+
+func errOtherEpoch(last vault.Epoch, newest int) error {
+	return fmt.Errorf("a restore has begun epoch %d of the log (id %s), and this process judges records by epoch %d: its brokers are those of before "+
+		"that restore, or it was started before it. What it writes counts for nothing. Stop it, and set LEDGERBOARD_KAFKA_BROKERS to the restored log",
+		last.Number, last.Log, newest)
+}
+
+// fence keeps a process from folding that was started before a restore, as one that was frozen meanwhile: its list of epochs is another one than the
+// database's. What cannot be read now is looked at again.
+func (p *Parts) fence(log *eventlog.Log, kept *pgxpool.Pool) func(context.Context) error {
+	mine, store := log.Epoch(), vault.NewEpochs(kept)
+	return func(ctx context.Context) error {
+		known, err := store.List(ctx)
+		if err != nil || len(known) == 0 {
+			return nil //nolint:nilerr // see above
+		}
+		if last := known[len(known)-1]; last.Number > mine.Number || last.Number == mine.Number && last.Log != mine.Log.String() {
+			return errOtherEpoch(last, mine.Number)
+		}
+		return nil
+	}
+}
+
+func shortEpoch(e domain.EpochBegun) vault.Epoch {
+	return vault.Epoch{Number: e.Number, Log: e.Log, Key: e.Key}
 }

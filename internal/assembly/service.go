@@ -120,6 +120,12 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 }
 
 func (s *Service) openReadSide(ctx context.Context) (err error) {
+	if s.KeptPool, err = s.Vault(ctx); err != nil {
+		return err
+	}
+	if err := s.noteEpochs(ctx, s.Log, s.KeptPool); err != nil { // first: it may leave the tables that are there
+		return err
+	}
 	if s.engine, err = s.Engine(ctx); err != nil {
 		return err
 	}
@@ -127,9 +133,6 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 		return err
 	}
 	if err := s.checkRoom(ctx); err != nil {
-		return err
-	}
-	if s.KeptPool, err = s.Vault(ctx); err != nil {
 		return err
 	}
 	if s.config.Streams {

@@ -14,7 +14,11 @@ type noticeStore struct {
 }
 
 func (s *Service) openStreams() {
-	s.streams = stream.New(noticeStore{readmodels.Notices{Pool: s.ReadPool}, vault.NewCursors(s.KeptPool)}, stream.Config{
+	log := ""
+	if epoch := s.Log.Epoch(); epoch.Number > 0 {
+		log = epoch.Log.String()[:8]
+	}
+	s.streams = stream.New(noticeStore{readmodels.Notices{Pool: s.ReadPool}, vault.NewCursors(s.KeptPool, s.Log.Epoch().Number)}, stream.Config{
 		// Streams begin when the process is ready. From then on they rest on who listens and to what; the
 		// figures may be as late as they like.
 		Ready: func() bool {
@@ -25,7 +29,7 @@ func (s *Service) openStreams() {
 				return false
 			}
 		},
-		Logger: s.settings.Logger,
+		Log: log, Logger: s.settings.Logger,
 	})
 	if s.config.Streams {
 		s.progress.HearFigures(s.streams.Hear)

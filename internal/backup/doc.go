@@ -9,8 +9,10 @@
 //   - A backup holds what the log held when it was taken, and no more: compacted topics, which alone have personal content, are written anew
 //     as a whole by each run, and what the log has forgotten leaves the directory. No key is in it.
 //   - A restore changes nothing before it has looked at everything: the whole backup, the brokers, the database, the file of checkpoints.
-//   - It begins no epoch. It gives out again no offset and no version that is known to have been given out: an older state than what tables, cursors
-//     of notices or signed checkpoints know is refused (assembly.ErrOlder), and what would be lost is named.
+//   - It gives out again no offset and no version that is known to have been given out, unless it begins an epoch: an older state than what
+//     tables, cursors of notices or signed checkpoints know is refused (assembly.ErrOlder) until somebody accepts it with all that is named. The epoch
+//     begins at the end of the backup, with its own record as the first of `operations`, before anybody else can write: what processes of before
+//     still tag is foreign there.
 //
 // # Gaps
 //
@@ -40,7 +42,10 @@
 //     the database has seen within ten seconds are refused beforehand. A process on the old brokers that was frozen longer, and wakes, is not
 //     fenced from the tables; take the old brokers away.
 //   - Another tag key: refused before anything is made.
-//   - Tables are older than the backup: they go on where they stand, now as tables of the new topics. Newer: refused. Of other topics: refused.
+//   - Tables are older than the backup: they go on where they stand, now as tables of the new topics. Newer: refused, or, with an epoch, made anew.
+//     Of other topics: refused.
+//   - A restore that begins an epoch is cut before its record: the next one asks again. Behind it: the next one finds the record, and goes on with
+//     that epoch; so does a start of the service, which takes the epoch over into its database by itself.
 //   - Nobody knows of anything newer, and there was something: its versions are given out again. The question before the restore says so.
 //   - Somebody was erased since: the list of erasures erases again at the next start. It lies outside of log, database and backup.
 //   - Whoever can write the directory can write another log with another manifest, but not tag or sign it: tags are checked by whoever folds,
@@ -60,6 +65,7 @@
 //	run.go run_partition.go  Run: the log → files
 //	check.go     Check: files alone
 //	restore.go   Open, Restore, Write: files → brokers
+//	restore_epoch.go  the epoch that begins behind an older state
 //
 // # Non-obvious
 //

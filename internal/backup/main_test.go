@@ -103,7 +103,7 @@ func (b *bench) foreign(topic string, partition int32) {
 }
 
 func (b *bench) config(dir string) backup.Config {
-	return backup.Config{Dir: dir, Log: b.log, Topics: b.cfg.Topics, Epoch: b.log.Epoch(), Tool: "test", Now: time.Now}
+	return backup.Config{Dir: dir, Log: b.log, Topics: b.cfg.Topics, Epochs: b.log.Epochs(), Tool: "test", Now: time.Now}
 }
 
 func (b *bench) backUp(dir string) backup.Report {
@@ -119,9 +119,9 @@ func (b *bench) restore(dir string) error {
 	files, err := backup.Open(dir)
 	require.NoError(b.t, err)
 	defer files.Close()
-	epoch, err := files.Manifest.Epoch()
+	epochs, err := files.Manifest.Epochs()
 	require.NoError(b.t, err)
-	target, err := eventlog.OpenTarget(b.t.Context(), b.cfg, epoch)
+	target, err := eventlog.OpenTarget(b.t.Context(), b.cfg, epochs)
 	require.NoError(b.t, err)
 	defer target.Close()
 	r, err := files.Restore(b.t.Context(), target)

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/durable"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
@@ -32,8 +33,10 @@ const manifestFormat = "ledgerboard.backup.v1"
 type Manifest struct {
 	Format string `json:"format"`
 	Tool   string `json:"tool"`   // version of the program that ran last
-	Log    string `json:"log_id"` // of the epoch
+	Log    string `json:"log_id"` // of the newest epoch
 	Key    string `json:"key_id"` // of the tag key; the key itself is not here
+	// Later are the epochs of the log if restores have begun any: all of them, number 0 too. None: there is number 0 alone.
+	Later []domain.EpochBegun `json:"epochs,omitempty"`
 	// Finished is when the last run ended that read all topics: each partition up to its End. Zero: none yet, and nothing can be restored.
 	Finished time.Time `json:"finished_at,omitzero"`
 	Topics   []Topic   `json:"topics"`
@@ -101,13 +104,25 @@ func (m *Manifest) End(topic string, partition int32) int64 {
 	return 0
 }
 
-// Epoch is that of the log.
-func (m *Manifest) Epoch() (eventlog.Epoch, error) {
-	id, err := eventlog.ParseLogID(m.Log)
-	if err != nil {
-		return eventlog.Epoch{}, fmt.Errorf("%w: %s: %w", ErrDamaged, manifestFile, err)
+// Epochs are those of the log, in the order of their numbers, and never none.
+func (m *Manifest) Epochs() ([]domain.EpochBegun, error) {
+	list := m.Later
+	if len(list) == 0 {
+		list = []domain.EpochBegun{{Log: m.Log, Key: m.Key}}
 	}
-	return eventlog.Epoch{Log: id, Key: m.Key}, nil
+	for _, e := range list {
+		err := e.Validate()
+		if err == nil && (e.Number > 0) != (e.Restored != nil) {
+			err = fmt.Errorf("epoch %d does not say where it begins", e.Number)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, manifestFile, err)
+		}
+	}
+	if newest := list[len(list)-1]; newest.Log != m.Log || newest.Key != m.Key {
+		return nil, fmt.Errorf("%w: %s: its newest epoch is of log %s, and not of log %s", ErrDamaged, manifestFile, newest.Log, m.Log)
+	}
+	return list, nil
 }
 
 // TopicIDs are the ids of the topics that were read, by name.

@@ -35,8 +35,8 @@ type Config struct {
 	Dir    string
 	Log    Source
 	Topics []eventlog.TopicSpec
-	Epoch  eventlog.Epoch
-	Tool   string // version of this program
+	Epochs []domain.EpochBegun // of the log: at least number 0
+	Tool   string              // version of this program
 	Now    func() time.Time
 	// Progress is told how many offsets of how many are read; nil: nobody asks.
 	Progress func(done, total int64)
@@ -122,6 +122,7 @@ func (r *run) open(ctx context.Context) error {
 
 // manifest is that of the directory, or a new one in an empty directory.
 func (r *run) manifest() (*Manifest, error) {
+	newest := r.Epochs[len(r.Epochs)-1]
 	m, err := Load(r.Dir)
 	switch {
 	case errors.Is(err, ErrNoBackup):
@@ -132,11 +133,15 @@ func (r *run) manifest() (*Manifest, error) {
 		if slices.ContainsFunc(entries, func(e os.DirEntry) bool { return !isPartial(e.Name()) }) {
 			return nil, fmt.Errorf("%s is not empty and holds no backup: name another directory", r.Dir)
 		}
-		return &Manifest{Format: manifestFormat, Tool: r.Tool, Log: r.Epoch.Log.String(), Key: r.Epoch.Key}, nil
+		m := &Manifest{Format: manifestFormat, Tool: r.Tool, Log: newest.Log, Key: newest.Key}
+		if len(r.Epochs) > 1 {
+			m.Later = r.Epochs
+		}
+		return m, nil
 	case err != nil:
 		return nil, err
-	case m.Log != r.Epoch.Log.String() || m.Key != r.Epoch.Key:
-		return nil, fmt.Errorf("%s holds a backup of log %s, and this log is %s: name another directory", r.Dir, m.Log, r.Epoch.Log)
+	case m.Log != newest.Log || m.Key != newest.Key:
+		return nil, fmt.Errorf("%s holds a backup of log %s, and this log is %s: name another directory", r.Dir, m.Log, newest.Log)
 	}
 	return m, nil
 }

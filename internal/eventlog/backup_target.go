@@ -15,18 +15,18 @@ import (
 // Target is where a backup is restored to: brokers on which nothing is begun, tagged or judged but for the epoch of the backup.
 type Target struct{ log *Log }
 
-// OpenTarget connects and does nothing more. The epoch is that of the log that is restored; another key is [ErrOtherKey].
-func OpenTarget(ctx context.Context, cfg Config, epoch Epoch) (*Target, error) {
+// OpenTarget connects and does nothing more. The epochs are those of the log that is restored; another key is [ErrOtherKey].
+func OpenTarget(ctx context.Context, cfg Config, epochs []domain.EpochBegun) (*Target, error) {
 	cfg = cfg.WithDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("open the brokers to restore to: %w", err)
 	}
-	if err := CheckKey(cfg.TagKey, epoch); err != nil {
+	if err := CheckKey(cfg.TagKey, epochs); err != nil {
 		return nil, err
 	}
 	l, err := newLog(ctx, cfg, targetOptions())
 	if err == nil {
-		l.adopt(epoch)
+		l.adopt(epochs)
 		if err = l.reach(ctx); err != nil {
 			l.client.Close()
 		}
@@ -37,8 +37,9 @@ func OpenTarget(ctx context.Context, cfg Config, epoch Epoch) (*Target, error) {
 	return &Target{log: l}, nil
 }
 
-// CheckKey refuses a key, or none, that is not of the epoch of a backup: [ErrOtherKey].
-func CheckKey(key TagKey, epoch Epoch) error {
+// CheckKey refuses a key, or none, that is not of the newest epoch of a backup: [ErrOtherKey].
+func CheckKey(key TagKey, epochs []domain.EpochBegun) error {
+	epoch := epochs[len(epochs)-1]
 	if !key.IsZero() && key.ID() == epoch.Key {
 		return nil
 	}
@@ -120,6 +121,41 @@ func (t *Target) Fills(r Record) bool {
 	return r.Header(headerType) == domain.Heartbeat{}.EventType() && t.Ours(r)
 }
 
+// EpochAt reads the record of the next epoch where it must stand, at the end of what was restored; false: it is not there.
+func (t *Target) EpochAt(ctx context.Context, id TopicID, partition int32, offset int64) (said domain.EpochBegun, found bool, err error) {
+	in := PartitionRange{Partition: partition, Start: offset, End: offset + 1}
+	err = t.log.ReadRaw(ctx, domain.TopicOperations, id, in, func(r Record, _ bool) error {
+		begun, ok := epochOf(r)
+		if found = ok && continues(t.log.Epochs(), begun, r) && NewTagger(t.log.cfg.TagKey, epochIn(begun).Log).fault(r) == ""; found {
+			said = begun
+		}
+		return nil
+	})
+	return said, found, err
+}
+
+// BeginEpoch appends the record of the next epoch at its place, and returns when it is there on all in-sync replicas. What gets another offset is
+// an error: something else writes there.
+func (t *Target) BeginEpoch(ctx context.Context, begun domain.EpochBegun) error {
+	home := PartitionOf([]byte(domain.OperationsKeyAll), t.log.codec.topics[domain.TopicOperations].Partitions)
+	from := begun.Restored.From[domain.TopicOperations]
+	if int(home) >= len(from) {
+		return fmt.Errorf("%w: epoch %d names no offset for itself", ErrInvalidDraft, begun.Number)
+	}
+	r, err := t.log.encode(epochDraft(begun))
+	if err != nil {
+		return fmt.Errorf("begin epoch %d: %w", begun.Number, err)
+	}
+	to, err := t.AppendTo(domain.TopicOperations, home, from[home])
+	if err != nil {
+		return err
+	}
+	if err := to.produce(ctx, NewTagger(t.log.cfg.TagKey, epochIn(begun).Log).Tag(r)); err != nil {
+		return err
+	}
+	return to.End(ctx, from[home]+1)
+}
+
 // TargetAppender appends to one partition of a target, each record at the offset that it names. Its methods are for one goroutine.
 type TargetAppender struct {
 	log       *Log
@@ -172,7 +208,8 @@ func (a *TargetAppender) fill(ctx context.Context, to int64) error {
 			}
 			a.filler = &filler
 		}
-		if err := a.produce(ctx, *a.filler); err != nil {
+		filler := a.log.taggerAt(a.spec.Name, a.partition, a.next).Tag(*a.filler)
+		if err := a.produce(ctx, filler); err != nil {
 			return err
 		}
 	}

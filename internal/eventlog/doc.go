@@ -35,12 +35,17 @@
 //
 // # The log's epoch
 //
-// An epoch is (number, log id, key id). There is one yet, number 0, from the first record on. The log says it itself: the first record
+// An epoch is (number, log id, key id, from which offsets). Number 0 is from the first record on. The log says it itself: the first record
 // operations.epoch_begun.v1 of that number, under the key "-" of `operations`, that is tagged with the key whose id it names for the log whose
-// id it names. The log id is 16 random bytes. Table kept.epochs is each database's copy. [Open] settles the epoch before the first append and
-// before anything is read ([Log.Epoch]); assembly compares it with the copy, and makes the copy. Not built yet: a second epoch (rotation of the
-// key, restores), and the list in checkpoints.
+// id it names. The log id is 16 random bytes. Table kept.epochs is each database's copy. [Open] settles the list before the first append and
+// before anything is read ([Log.Epochs]); assembly compares it with the copy, and makes the copy. A restore of an older state begins each later epoch
+// ([Target.BeginEpoch]). Not built yet: rotation of the key; all epochs have one.
 //
+//   - A record is judged by the list at its offset ([Log.taggerAt]): earlier records keep their epoch. What a process with an older list appends
+//     lies in the new epoch with the tag of the old one: foreign, but for itself.
+//   - The record of a later epoch counts if it stands where it says that the epoch begins, follows the newest before it, and is tagged for its own
+//     log (continues, in epoch_list.go). So nobody without the key can begin one; whoever has it can, and verify tells of it.
+//   - A process never takes a new list while it lives: a restore needs brokers without a log.
 //   - No such record, no copy, and nothing in any topic that has the form of a tagged record: the process makes an id, appends the record, and
 //     reads back which is the first. Records without a tag, or malformed, were never anybody's and stop no first start.
 //   - The same, and something looks tagged: [ErrOtherKey], it may be the log of others. So whoever may write to the brokers can hold up the first
@@ -122,6 +127,7 @@
 //	check_topics.go               settings of the topics
 //	tag.go                        tag keys; what a tag is made of
 //	epoch.go                      the log's id and its key's: found in the log, or begun
+//	epoch_list.go                 the list of epochs: which one a place lies in, which record continues it
 //	foreign.go                    which records count for nothing, and which were met
 //	record.go envelope.go         raw records; headers ↔ domain.Envelope
 //	codec.go                      draft → record, record → event

@@ -28,6 +28,12 @@ type LogID [16]byte
 // String returns the id in hexadecimal.
 func (id LogID) String() string { return hex.EncodeToString(id[:]) }
 
+// NewLogID makes the id of a log that begins.
+func NewLogID() (id LogID) {
+	_, _ = rand.Read(id[:]) // never fails
+	return id
+}
+
 // ParseLogID reads what [LogID.String] wrote.
 func ParseLogID(text string) (id LogID, err error) {
 	b, err := hex.DecodeString(text)
@@ -37,14 +43,21 @@ func ParseLogID(text string) (id LogID, err error) {
 	return LogID(b), nil
 }
 
-// Epoch says by what the records of a log are judged: number 0, from each partition's first record on and for ever. The zero value is none.
+// Epoch says by what records of a log are judged, from a place on: number 0 from each partition's first record, a later one from where a
+// restore has begun it. The zero value is none.
 type Epoch struct {
-	Log LogID
-	Key string // [TagKey.ID]
+	Number int
+	Log    LogID
+	Key    string // [TagKey.ID]
 }
 
-// Epoch returns the epoch by which this process judges and tags; none without a key, or where nothing has begun and nothing was to begin.
-func (l *Log) Epoch() Epoch { return l.epoch }
+// Epoch returns the newest epoch, by which this process tags; none without a key, or where nothing has begun and nothing was to begin.
+func (l *Log) Epoch() (epoch Epoch) {
+	if len(l.epochs) > 0 {
+		epoch = epochIn(l.epochs[len(l.epochs)-1].EpochBegun)
+	}
+	return epoch
+}
 
 // begin settles what tags are made and judged by, before the first append: by the log itself, else by the database's copy, else by beginning.
 // mayBegin is false in processes that write nothing.
@@ -52,74 +65,73 @@ func (l *Log) begin(ctx context.Context, mayBegin bool) error {
 	if l.cfg.TagKey.IsZero() {
 		return nil
 	}
-	epoch, err := l.foundEpoch(ctx)
-	if err == nil && epoch == (Epoch{}) {
-		epoch, err = l.firstEpoch(ctx, mayBegin)
+	list, err := l.foundEpochs(ctx)
+	if err == nil && len(list) == 0 {
+		list, err = l.firstEpoch(ctx, mayBegin)
 	}
 	if err != nil {
 		return err
 	}
-	l.adopt(epoch)
+	l.adopt(list)
 	return nil
 }
 
-// foundEpoch is the one that the log itself says. When another key's record lies before it, two first processes had different keys: then it
-// counts for whom the database knows it.
-func (l *Log) foundEpoch(ctx context.Context) (Epoch, error) {
-	epoch, stranger, err := l.recordedEpoch(ctx)
-	if err != nil || epoch == (Epoch{}) || stranger == "" {
-		return epoch, err
+// foundEpochs are those that the log itself says. When another key's record lies before the first, two first processes had different keys: then
+// it counts for whom the database knows it.
+func (l *Log) foundEpochs(ctx context.Context) ([]domain.EpochBegun, error) {
+	list, stranger, err := l.recordedEpochs(ctx)
+	if err != nil || len(list) == 0 || stranger == "" {
+		return list, err
 	}
 	copied, err := l.copiedEpoch(ctx)
-	if err == nil && copied != epoch {
+	if err == nil && copied != epochIn(list[0]) {
 		err = l.otherKey(stranger, "two processes with different keys have begun this log")
 	}
-	return epoch, err
+	return list, err
 }
 
 // firstEpoch is of a log that says none: what the database knows, or a new one. What it appends it reads back: of several first processes all
 // take the same record.
-func (l *Log) firstEpoch(ctx context.Context, mayBegin bool) (Epoch, error) {
+func (l *Log) firstEpoch(ctx context.Context, mayBegin bool) ([]domain.EpochBegun, error) {
 	copied, err := l.copiedEpoch(ctx)
 	if err != nil {
-		return copied, err
+		return nil, err
 	}
 	others := l.checkOthersRecords(ctx, copied)
-	if epoch, err := l.foundEpoch(ctx); err != nil || epoch != (Epoch{}) { // another first process was quicker
-		return epoch, err
+	if list, err := l.foundEpochs(ctx); err != nil || len(list) > 0 { // another first process was quicker
+		return list, err
 	}
 	if others != nil || !mayBegin {
-		return copied, others
+		return listOf(copied), others
 	}
 	epoch := copied
 	if epoch == (Epoch{}) {
-		epoch.Key = l.cfg.TagKey.ID()
-		_, _ = rand.Read(epoch.Log[:]) // never fails
+		epoch.Log, epoch.Key = NewLogID(), l.cfg.TagKey.ID()
 	}
-	l.adopt(epoch)
-	if err := l.Append(ctx, epochDraft(epoch)); err != nil {
-		return epoch, fmt.Errorf("begin the log's epoch (start again: the next start finds the record, or appends it): %w", err)
+	list := listOf(epoch)
+	l.adopt(list)
+	if err := l.Append(ctx, epochDraft(list[0])); err != nil {
+		return nil, fmt.Errorf("begin the log's epoch (start again: the next start finds the record, or appends it): %w", err)
 	}
-	epoch, err = l.foundEpoch(ctx)
-	if err == nil && epoch == (Epoch{}) {
+	list, err = l.foundEpochs(ctx)
+	if err == nil && len(list) == 0 {
 		err = errors.New("the record of the log's epoch was appended and is not in the log")
 	}
-	return epoch, err
+	return list, err
 }
 
-// adopt tags and judges by an epoch from now on; none: nothing is tagged.
-func (l *Log) adopt(epoch Epoch) {
-	l.epoch, l.tagger = epoch, nil
-	if epoch != (Epoch{}) {
-		l.tagger = NewTagger(l.cfg.TagKey, epoch.Log)
+// listOf is the list of a log that only its first epoch is known of; of none it is empty.
+func listOf(first Epoch) []domain.EpochBegun {
+	if first == (Epoch{}) {
+		return nil
 	}
+	return []domain.EpochBegun{{Number: 0, Log: first.Log.String(), Key: first.Key}}
 }
 
 // epochActor is who the record of an epoch names: no person begins one.
 const epochActor = "system:log"
 
-func epochDraft(epoch Epoch) domain.Draft {
-	data := domain.EpochBegun{Number: 0, Log: epoch.Log.String(), Key: epoch.Key}
+func epochDraft(data domain.EpochBegun) domain.Draft {
 	return domain.Draft{Topic: domain.TopicOperations, Key: domain.OperationsKeyAll, Data: data, Envelope: domain.Envelope{
 		ID: uuid.Must(uuid.NewV7()).String(), Type: data.EventType(), Subject: domain.OperationsKeyAll,
 		Time: time.Now().UTC().Truncate(time.Microsecond), Audit: domain.Audit{Actor: epochActor},
@@ -140,49 +152,44 @@ func (l *Log) copiedEpoch(ctx context.Context) (epoch Epoch, err error) {
 	return epoch, nil
 }
 
-// recordedEpoch finds the first record of an epoch that is tagged by this process's key, for the log that it names itself. When one of another
-// key lies before it, stranger says where.
-func (l *Log) recordedEpoch(ctx context.Context) (epoch Epoch, stranger string, err error) {
+// recordedEpochs finds the records of epochs that are tagged by this process's key, each for the log that it names itself: the first of number
+// 0, and those that continue it, see [continues]. When one of another key lies before the first, stranger says where.
+func (l *Log) recordedEpochs(ctx context.Context) (list []domain.EpochBegun, stranger string, err error) {
 	spec, err := l.spec(domain.TopicOperations)
 	if err != nil {
-		return epoch, "", err
+		return nil, "", err
 	}
 	ranges, id, err := l.Ranges(ctx, spec.Name)
 	if err != nil {
-		return epoch, "", err
+		return nil, "", err
 	}
 	home := PartitionOf([]byte(domain.OperationsKeyAll), spec.Partitions)
 	for _, r := range ranges {
 		if r.Partition != home {
 			continue
 		}
-		err = l.eachRaw(ctx, spec.Name, id, r, func(r Record) bool {
+		err = l.eachRaw(ctx, spec.Name, id, r, scanFetchBytes, func(r Record) bool {
 			said, ok := epochOf(r)
 			switch {
-			case !ok || formFault(spec, r) != "":
+			case !ok || formFault(spec, r) != "" || !continues(list, said, r):
 			case said.Key != l.cfg.TagKey.ID():
-				if stranger == "" {
+				if stranger == "" && len(list) == 0 {
 					stranger = fmt.Sprintf("the first record that begins it, at %s, names the key %s", placeOf(r), said.Key)
 				}
-			case NewTagger(l.cfg.TagKey, said.Log).fault(r) == "":
-				epoch = said
+			case NewTagger(l.cfg.TagKey, epochIn(said).Log).fault(r) == "":
+				list = append(list, said)
 			}
-			return epoch == (Epoch{})
+			return true
 		})
 	}
-	return epoch, stranger, err
+	return list, stranger, err
 }
 
-// epochOf reads what a record says of epoch 0, true or not.
-func epochOf(r Record) (epoch Epoch, ok bool) {
-	var said domain.EpochBegun
-	if string(r.Key) != domain.OperationsKeyAll || r.Header(headerType) != said.EventType() ||
-		json.Unmarshal(r.Value, &said) != nil || said.Validate() != nil || said.Number != 0 {
-		return epoch, false
-	}
-	epoch.Key = said.Key
-	epoch.Log, _ = ParseLogID(said.Log) // Validate has seen its form
-	return epoch, true
+// epochOf reads what a record says of an epoch, true or not.
+func epochOf(r Record) (said domain.EpochBegun, ok bool) {
+	ok = string(r.Key) == domain.OperationsKeyAll && r.Header(headerType) == said.EventType() &&
+		json.Unmarshal(r.Value, &said) == nil && said.Validate() == nil
+	return said, ok
 }
 
 // checkOthersRecords says whether a log without our epoch may get it: not where records lie that look like those of somebody else's key.
@@ -227,7 +234,7 @@ func (l *Log) checkOthersRecords(ctx context.Context, copied Epoch) error {
 
 // firstWellFormed finds the first record of a partition that somebody with some key can have written.
 func (l *Log) firstWellFormed(ctx context.Context, spec TopicSpec, id TopicID, in PartitionRange) (first Record, found bool, err error) {
-	err = l.eachRaw(ctx, spec.Name, id, in, func(r Record) bool {
+	err = l.eachRaw(ctx, spec.Name, id, in, beginningBytes, func(r Record) bool {
 		found = formFault(spec, r) == ""
 		first = r
 		return !found
@@ -244,12 +251,12 @@ func (l *Log) otherKey(why, or string) error {
 		"or %s. A log that nobody needs is begun anew without its topics, and with a new database", ErrOtherKey, why, l.cfg.TagKey.ID(), or)
 }
 
-// beginningBytes is how much of a partition is asked for at a time: the record that is looked for is nearly always the first.
+// beginningBytes is how much of a partition is asked for at a time where the record that is looked for is nearly always the first.
 const beginningBytes = 256 << 10
 
-// eachRaw reads a partition from its start to its end, whatever lies there, while yield says so.
-func (l *Log) eachRaw(ctx context.Context, topic string, id TopicID, in PartitionRange, yield func(Record) bool) error {
-	f := l.newFetcher(topic, id, in.Partition, beginningBytes)
+// eachRaw reads a partition from its start to its end, whatever lies there, so many bytes at a time, while yield says so.
+func (l *Log) eachRaw(ctx context.Context, topic string, id TopicID, in PartitionRange, maxBytes int32, yield func(Record) bool) error {
+	f := l.newFetcher(topic, id, in.Partition, maxBytes)
 	f.need = in.End
 	for at := in.Start; at < in.End; {
 		got, err := f.fetch(ctx, at)

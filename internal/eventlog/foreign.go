@@ -30,7 +30,7 @@ func (l *Log) foreignReason(spec TopicSpec, r Record) string {
 	if fault := placeFault(spec, r); fault != "" {
 		return fault
 	}
-	if fault := l.tagger.fault(r); fault != "" {
+	if fault := l.taggerAt(r.Topic, r.Partition, r.Offset).fault(r); fault != "" {
 		return fault
 	}
 	return envelopeFault(spec, r)

@@ -37,8 +37,8 @@ type Log struct {
 
 	slots chan struct{} // one for each record that was handed to client and not answered
 
-	epoch   Epoch
-	tagger  *Tagger // nil: without a key, or of a log that has not begun
+	epochs  []span  // in the order of their numbers
+	tagger  *Tagger // of the newest; nil: without a key, or of a log that has not begun
 	foreign foreignFound
 	needed  sync.Map // min.insync.replicas by topic, as [Log.Check] read it last
 

@@ -24,6 +24,7 @@ const (
 	KindTables     Kind = "tables"                  // the read model says something else than the log
 	KindOutOfTime  Kind = "out of time"             // a record cannot be of the time that it says
 	KindCheckpoint Kind = "checkpoint"              // a signed statement that the log does not bear out, or that is forged
+	KindRestored   Kind = "restored"                // an older state was restored, and what lay behind it withdrawn
 	KindBundle     Kind = "bundle"                  // a bundle is damaged or does not prove what it says
 )
 
@@ -108,6 +109,11 @@ type Report struct {
 
 // OK reports whether nothing was found.
 func (r Report) OK() bool { return len(r.Findings) == 0 }
+
+// RestoredOnly reports whether there were findings, and all of them are restores of an older state whose statements hold.
+func (r Report) RestoredOnly() bool {
+	return !r.OK() && !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Kind != KindRestored || len(f.Differs) > 0 })
+}
 
 // sortFindings puts those first that name a record.
 func sortFindings(list []Finding) {

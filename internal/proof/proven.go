@@ -29,7 +29,7 @@ func since(later int64, their, cut string) string {
 	}
 }
 
-// Proven says what a report without findings proves, as a sentence.
+// Proven says what a report proves that has no finding, or none but signed restores, as a sentence.
 func (r Report) Proven() string {
 	their, cut := "chained and tagged", cutUnseen
 	if r.TagsUnchecked {
@@ -41,8 +41,12 @@ func (r Report) Proven() string {
 	if r.SignedAt == nil {
 		return fmt.Sprintf("Every chain holds. No checkpoint was checked: a history made anew as a whole would not show, and %s.", cut)
 	}
-	return fmt.Sprintf("No finding: %s %s, which covers %d records. %s",
-		nothingWas, r.SignedAt.Format(timeLayout), r.Covered, since(r.Effective-r.Covered, their, cut))
+	found := "No finding"
+	if r.RestoredOnly() {
+		found = "No finding but that an older state of the log was restored"
+	}
+	return fmt.Sprintf("%s: %s %s, which covers %d records. %s",
+		found, nothingWas, r.SignedAt.Format(timeLayout), r.Covered, since(r.Effective-r.Covered, their, cut))
 }
 
 // Proven says what a bundle without findings proves, as a sentence.

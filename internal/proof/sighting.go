@@ -17,6 +17,7 @@ import (
 type sighting struct {
 	where string // for people: where it was found
 	note  string
+	begun *domain.EpochBegun // it is the record of an epoch instead
 }
 
 // book is every checkpoint that was found, each once, however often it was seen.
@@ -26,6 +27,9 @@ type book struct {
 	byID   map[tlog.Hash]*entry
 	faults []Finding // notes that are none
 	torn   []string  // where a note of the file is damaged that the log has whole
+	epochs []begun   // of the log, in the order of their numbers
+	// withdrawn are the checkpoints that a signed restore explains: they are not in list.
+	withdrawn []*entry
 }
 
 // entry is one checkpoint whose signature holds.
@@ -54,6 +58,10 @@ func newBook(known note.Verifiers) *book {
 
 // add takes a note in; it returns its entry when it is new and holds.
 func (b *book) add(s sighting, inFile bool) *entry {
+	if s.begun != nil {
+		b.begin(*s.begun, s.where)
+		return nil
+	}
 	var seen *entry
 	if text, _, ok := strings.Cut(s.note, "\n\n"); ok {
 		seen = b.byID[sha256.Sum256([]byte(text+"\n"))] // [Checkpoint.ID]
@@ -84,9 +92,12 @@ func (b *book) add(s sighting, inFile bool) *entry {
 
 func (e *entry) see(inFile bool) { e.inFile, e.inLog = e.inFile || inFile, e.inLog || !inFile }
 
-var checkpointType = domain.CheckpointSigned{}.EventType()
+var (
+	checkpointType = domain.CheckpointSigned{}.EventType()
+	epochType      = domain.EpochBegun{}.EventType()
+)
 
-// readOperations calls yield for each checkpoint on `operations` from an offset on, in order, and
+// readOperations calls yield for each checkpoint and each epoch on `operations` from an offset on, in order, and
 // returns the offset to go on from. A record of the type that cannot be read is a sighting too: its
 // note will not open.
 func readOperations(ctx context.Context, src Source, from int64, yield func(sighting)) (int64, error) {
@@ -100,11 +111,18 @@ func readOperations(ctx context.Context, src Source, from int64, yield func(sigh
 		Topic: domain.TopicOperations, Key: domain.OperationsKeyAll, TopicID: id,
 		From: map[int32]int64{p: from}, To: map[int32]int64{p: to},
 		Handle: each(func(r eventlog.Record) error {
-			if r.Header("ce_type") != checkpointType {
+			kind := r.Header("ce_type")
+			if kind != checkpointType && kind != epochType {
 				return nil
 			}
 			s := sighting{where: fmt.Sprintf("operations/%d offset %d", r.Partition, r.Offset)}
-			if recorded, err := src.Decode(r); err == nil {
+			recorded, err := src.Decode(r)
+			switch {
+			case kind == epochType && err != nil:
+				return nil
+			case kind == epochType:
+				s.begun = new(recorded.Data.(domain.EpochBegun))
+			case err == nil:
 				s.note = recorded.Data.(domain.CheckpointSigned).Note
 			}
 			yield(s)

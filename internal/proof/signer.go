@@ -153,6 +153,7 @@ func (s *Signer) prepare(ctx context.Context) (*Checkpoint, error) {
 		return nil, nil
 	}
 	c := s.ledger.statement(at)
+	c.Epochs = s.book.names()
 	if c.Time = now; s.tip != nil {
 		c.Prev = s.tip.id
 	}
@@ -232,6 +233,7 @@ func (s *Signer) settle() error {
 	for _, found := range notes {
 		s.book.add(found, true)
 	}
+	s.book.withdraw()
 	s.ledger.check(s.book)
 	if err := s.ledger.failed(); err != nil {
 		return err

@@ -99,7 +99,7 @@ func garbageRoom() []byte { return make([]byte, garbageBytes) }
 // readCheckpoints comes before the log: what a checkpoint covers is there when the log is read. The file comes before `operations`: a
 // checkpoint gets into it from there, so that one which is signed meanwhile is not missing from the log.
 func (v *verification) readCheckpoints(ctx context.Context) error {
-	var inLog, inFile []sighting
+	var begun, inLog, inFile []sighting
 	var torn []string
 	if v.File != nil {
 		var err error
@@ -107,19 +107,26 @@ func (v *verification) readCheckpoints(ctx context.Context) error {
 			return err
 		}
 	}
-	if _, err := readOperations(ctx, v.Source, 0, func(s sighting) { inLog = append(inLog, s) }); err != nil {
+	if _, err := readOperations(ctx, v.Source, 0, func(s sighting) {
+		if s.begun != nil {
+			begun = append(begun, s)
+			return
+		}
+		inLog = append(inLog, s)
+	}); err != nil {
 		return err
 	}
 	if len(inLog)+len(inFile) > 0 && v.Known == nil {
 		return ErrKeyNeeded
 	}
 	v.book = newBook(v.Known)
-	for _, s := range inLog {
+	for _, s := range slices.Concat(begun, inLog) {
 		v.book.add(s, false)
 	}
 	for _, s := range inFile {
 		v.book.add(s, true)
 	}
+	v.book.withdraw()
 	for _, where := range append(torn, v.book.torn...) {
 		v.notef("a write was torn at %s: a process was killed there", where)
 	}
@@ -184,6 +191,7 @@ func (v *verification) checkCheckpoints() {
 			first = nil // the slice may have moved; what follows is reported by itself
 		}
 	}
+	v.report.Findings = append(v.report.Findings, v.restores()...)
 	v.noteUncounted()
 	v.checkNewest()
 }

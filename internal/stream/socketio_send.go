@@ -58,14 +58,18 @@ func (c *connection) serve(ctx context.Context) error {
 		return err
 	}
 	defer notices.listeners.remove(place)
-	after, given := offset(c.client, c.who)
-	if !given {
+	begins := NoticeCursorEvent
+	after, other, given := c.owner.offset(c.client, c.who)
+	switch {
+	case other:
+		after, begins = head, ResetEvent
+	case !given:
 		if after, err = notices.storedCursor(ctx, c.who, head); err != nil {
 			return err
 		}
 	}
 	kick(place.wake) // it may begin below the head
-	if c.send(ctx, cursorEvent(c.who.ParentAccount, after)) == nil {
+	if c.send(ctx, placeEvent(begins, c.owner.hub.cfg.Log, c.who.ParentAccount, after)) == nil {
 		c.owner.hub.serve(ctx, place, &noticeFeed{source: notices, who: c.who, after: after}, c)
 	}
 	return nil

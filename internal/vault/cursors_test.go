@@ -27,7 +27,7 @@ func at(user string, version int64) stream.Cursor {
 
 func TestCursorNeverMovesBackwards(t *testing.T) {
 	t.Parallel()
-	cursors := vault.NewCursors(setup(t))
+	cursors := vault.NewCursors(setup(t), 0)
 	ctx := t.Context()
 
 	_, found, err := cursors.Cursor(ctx, parent, "u1")
@@ -54,7 +54,7 @@ func TestCursorNeverMovesBackwards(t *testing.T) {
 
 func TestCursorsOfTwoAgenciesAreApart(t *testing.T) {
 	t.Parallel()
-	cursors := vault.NewCursors(setup(t))
+	cursors := vault.NewCursors(setup(t), 0)
 	require.NoError(t, cursors.SaveCursors(t.Context(), []stream.Cursor{at("u1", 4)}))
 	_, found, err := cursors.Cursor(t.Context(), "64b7f2a1c3d4e5f6a7b8c9d1", "u1")
 	require.NoError(t, err)
@@ -64,7 +64,7 @@ func TestCursorsOfTwoAgenciesAreApart(t *testing.T) {
 func TestCursorsAreTheMaximaOfWhatWasSaved(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	cursors := vault.NewCursors(pool)
+	cursors := vault.NewCursors(pool, 0)
 	position := rapid.Custom(func(t *rapid.T) stream.Cursor {
 		return at("u"+strconv.Itoa(rapid.IntRange(0, 5).Draw(t, "user")), rapid.Int64Range(0, 20).Draw(t, "version"))
 	})
@@ -91,7 +91,7 @@ func TestCursorsAreTheMaximaOfWhatWasSaved(t *testing.T) {
 func TestConcurrentSavesNeitherDeadlockNorLoseTheHighest(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	cursors := vault.NewCursors(pool)
+	cursors := vault.NewCursors(pool, 0)
 	const writers, users, rounds = 4, 200, 15
 	var group errgroup.Group
 	for writer := range writers {
@@ -113,4 +113,21 @@ func TestConcurrentSavesNeitherDeadlockNorLoseTheHighest(t *testing.T) {
 	row := pool.QueryRow(t.Context(), `select count(*) from notice_cursors where version = $1`, rounds*writers-1)
 	require.NoError(t, row.Scan(&count))
 	require.Equal(t, users, count)
+}
+
+// A restore gives versions out again: a cursor of an earlier epoch is none, and a process of before it replaces none of the new one.
+func TestCursorsAreOfOneEpoch(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	before, after := vault.NewCursors(pool, 0), vault.NewCursors(pool, 1)
+	require.NoError(t, before.SaveCursors(t.Context(), []stream.Cursor{at("u1", 9)}))
+	_, found, err := after.Cursor(t.Context(), parent, "u1")
+	require.NoError(t, err)
+	require.False(t, found)
+	require.NoError(t, after.SaveCursors(t.Context(), []stream.Cursor{at("u1", 3)}))
+	require.NoError(t, before.SaveCursors(t.Context(), []stream.Cursor{at("u1", 10)}))
+	version, found, err := after.Cursor(t.Context(), parent, "u1")
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, int64(3), version)
 }

@@ -11,7 +11,7 @@
 //   - An empty secret is never stored, so it never replaces a good one.
 //   - Beside a sealed secret stand its times, which are no secret: when it was taken and when it ends.
 //   - No error, log line or marshalled value of this package holds a secret or a key.
-//   - A cursor never moves backwards.
+//   - A cursor never moves backwards within an epoch of the log; one of an earlier epoch is none.
 //   - Nothing here can be folded again from the log: the pool commits synchronously ([Open]), but for the
 //     fetchers' states and budgets, which may be lost ([OpenFetching]).
 //
@@ -31,7 +31,7 @@
 //	pauses.go   Pauses: which projections and which platforms' fetching stand still
 //	key.go      Key, Keys: what seals and opens; reading them from configuration
 //	seal.go     the sealed form
-//	epochs.go   Epochs: the copy of the log's id and of which tag key it has
+//	epochs.go   Epochs: the copy of the log's ids and of which tag key it has; what goes when a restore has begun one
 //	foreign_records.go ForeignRecords: what lies in the log and nobody of ours wrote
 //	ticket_key.go TicketKey: the key of streams' tickets, which all processes share
 //	secrets.go  Secrets: put, get one or many, delete

@@ -58,6 +58,7 @@ grant ledgerboard_process to ledgerboard_signer;
 -- waits for who uses it.
 grant ledgerboard_process to ledgerboard_projector;
 grant insert, update, delete on all tables in schema lb_engine to ledgerboard_projector;
+grant delete on kept.connection_marks to ledgerboard_projector; -- after a restore of an older state
 revoke insert, update, delete on lb_engine.schema_migrations, lb_engine.identity from ledgerboard_projector;
 do $$ begin
   execute format('grant create, temporary on database %I to ledgerboard_projector', current_database());

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/backup"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+)
+
+// withdrawal is what a restore of an older state withdraws: nothing, for most.
+type withdrawal struct {
+	withdraws   bool // it was refused, and the operator accepts
+	signer      note.Signer
+	verifiers   note.Verifiers // of the signer
+	lost        assembly.Lost
+	knownEpochs []vault.Epoch      // that the database knows
+	covered     map[string]int64   // records that checkpoints outside of the log cover and the backup lacks, by topic
+	notes       string             // the file of checkpoints
+	signed      map[tlog.Hash]bool // ids of the checkpoints in the backup
+	newest      tlog.Hash          // the last of them
+}
+
+// readKey reads the key that is given to sign with.
+func (r *restoring) readKey() error {
+	if r.Key == "" {
+		return nil
+	}
+	raw, err := os.ReadFile(r.Key)
+	if err != nil {
+		return usageError{fmt.Errorf("--key: %w", err)}
+	}
+	signer, public, err := proof.ParseKey(strings.TrimSpace(string(raw)))
+	if err != nil {
+		return usageError{fmt.Errorf("--key: %w", err)}
+	}
+	r.signer = signer
+	r.verifiers, err = proof.ParseVerifiers(public)
+	return err
+}
+
+// see notes which checkpoints the backup has.
+func (r *restoring) see(rec eventlog.Record) {
+	var said domain.CheckpointSigned
+	if rec.Topic != domain.TopicOperations || rec.Header("ce_type") != said.EventType() || !r.target.Ours(rec) || json.Unmarshal(rec.Value, &said) != nil {
+		return
+	}
+	text, _, _ := strings.Cut(said.Note, "\n\n")
+	if c, err := proof.ParseCheckpoint(text + "\n"); err == nil {
+		r.newest = c.ID()
+		r.signed[r.newest] = true
+	}
+}
+
+// accept takes a refusal of an older state for accepted, where the operator says so, or has said so in a restore that was cut.
+func (r *restoring) accept(err error, restore *backup.Restore) error {
+	if restore.Epoch() != nil {
+		r.withdraws = true
+	}
+	if !errors.Is(err, assembly.ErrOlder) && !errors.Is(err, assembly.ErrOtherTopics) || !r.Older && !r.withdraws {
+		return err
+	}
+	r.withdraws = true
+	return nil
+}
+
+// signedNotes finds the checkpoints in a file of them, with their signatures.
+var signedNotes = regexp.MustCompile(`ledgerboard/dashboards/(?:[^\n]+\n)+\n(?:— [^\n]+\n)+`)
+
+// needKey refuses to withdraw what checkpoints cover without the key that signed them: the signer and every verification would take them for a
+// log that was cut, and for ever.
+func (r *restoring) needKey(restore *backup.Restore) error {
+	if !r.withdraws || restore.Epoch() != nil || r.notes == "" {
+		return nil
+	}
+	for _, signed := range signedNotes.FindAllString(r.notes, -1) {
+		if r.signer == nil {
+			break
+		}
+		if _, err := proof.OpenCheckpoint([]byte(signed), r.verifiers); err == nil {
+			return nil
+		}
+	}
+	if r.signer == nil {
+		if r.covered[domain.TopicDashboards]+r.covered[domain.TopicOperations] == 0 {
+			return nil
+		}
+		return usageError{fmt.Errorf("signed checkpoints in %s cover what would be withdrawn: name the file with their private key with --key, so that what is "+
+			"withdrawn is signed. Without that, no checkpoint would be signed any more, and verify would report a log that was cut off; nothing was changed",
+			r.checkpointPath())}
+	}
+	return usageError{fmt.Errorf("--key has signed no checkpoint in %s: name the key that the service signs with; nothing was changed", r.checkpointPath())}
+}
+
+// withdrawn says what is lost, for the question.
+func (r *restoring) withdrawn(restore *backup.Restore) string {
+	if begun := restore.Epoch(); begun != nil {
+		return fmt.Sprintf(". An earlier restore has begun epoch %d behind it, and was cut: this one finishes it", begun.Number)
+	}
+	lost := r.lost.Words()
+	if n := r.covered[domain.TopicDashboards] + r.covered[domain.TopicOperations]; n > 0 {
+		lost = append(lost, fmt.Sprintf("%d records that signed checkpoints cover", n))
+	}
+	if len(lost) == 0 {
+		lost = []string{"what tables of other topics may know more: that cannot be told"}
+	}
+	if more := len(lost) - assembly.MaxLost; more > 0 {
+		lost = append(lost[:assembly.MaxLost], fmt.Sprintf("and %d more", more))
+	}
+	words := fmt.Sprintf(".\nIt is OLDER than what is known. Withdrawn for good, as far as it is known, and its versions and offsets given out again:\n  %s\n"+
+		"Epoch %d of the log begins, and all read models are made anew", strings.Join(lost, "\n  "), r.next())
+	if r.signer == nil {
+		words += ". No key is given (--key): nobody signs what is withdrawn, and verify says so for ever"
+	}
+	return words
+}
+
+// next is the number of the epoch that begins: those that were withdrawn themselves are not used again.
+func (r *restoring) next() int {
+	next := r.epochs[len(r.epochs)-1].Number
+	for _, e := range r.knownEpochs {
+		next = max(next, e.Number)
+	}
+	return next + 1
+}
+
+// begin begins the epoch, unless an earlier try has, and has the database take it over. It returns its number, and how many records are known to be
+// withdrawn.
+func (r *restoring) begin(ctx context.Context, restore *backup.Restore, reason domain.Reason) (number int, records int64, err error) {
+	if restore.Epoch() == nil {
+		begun := r.statement(reason)
+		if r.signer != nil {
+			if begun, err = proof.SignRestored(begun, r.signer); err != nil {
+				return 0, 0, err
+			}
+		}
+		if err := restore.Begin(ctx, begun); err != nil {
+			return 0, 0, fmt.Errorf("the log is written, and its epoch may have begun; run it again, it goes on: %w", err)
+		}
+	}
+	if r.began != nil {
+		if err := r.began(); err != nil {
+			return 0, 0, err
+		}
+	}
+	for _, n := range restore.Epoch().Restored.Records {
+		records += n
+	}
+	if err := r.parts.TakeOver(ctx); err != nil {
+		return 0, 0, fmt.Errorf("the log is restored, and the database has not taken that over; run it again, it goes on: %w", err)
+	}
+	return restore.Epoch().Number, records, nil
+}
+
+// statement is the record of the epoch, unsigned.
+func (r *restoring) statement(reason domain.Reason) domain.EpochBegun {
+	newest := r.epochs[len(r.epochs)-1]
+	records := r.lost.Records()
+	for topic, n := range r.covered {
+		records[topic] = max(records[topic], n)
+	}
+	maps.DeleteFunc(records, func(_ string, n int64) bool { return n == 0 })
+	streams, more := r.lost.Streams, 0
+	if len(streams) > domain.MostWithdrawn {
+		streams, more = streams[:domain.MostWithdrawn], len(streams)-domain.MostWithdrawn
+	}
+	restored := &domain.LogRestored{
+		Follows: newest.Number, From: r.m.Ends(), Backup: r.m.Finished.UTC(), Time: time.Now().UTC().Truncate(time.Microsecond),
+		Actor: operatorCaller().UserID, Reason: reason, Records: records, Streams: streams, MoreStreams: more,
+	}
+	if last := r.lastSigned(); last != (tlog.Hash{}) {
+		restored.Checkpoint = last.String()
+	}
+	return domain.EpochBegun{Number: r.next(), Log: eventlog.NewLogID().String(), Key: newest.Key, Restored: restored}
+}
+
+// lastSigned is the newest checkpoint of the backup that the file outside of the log has too: what is void is not in it. Without a file, the newest.
+func (r *restoring) lastSigned() tlog.Hash {
+	texts := checkpointTexts.FindAllString(r.notes, -1)
+	slices.Reverse(texts)
+	for _, text := range texts {
+		if c, err := proof.ParseCheckpoint(text[:len(text)-1]); err == nil && r.signed[c.ID()] {
+			return c.ID()
+		}
+	}
+	return r.newest
+}
