@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -135,12 +136,12 @@ type database interface {
 
 // unusable says why a generation cannot be followed any more; "" when it can.
 func (e *Engine) unusable(ctx context.Context, q querier, g generation) (string, error) {
-	exists, err := hasTables(ctx, q, e.projector.Name(), g.Number)
+	gone, err := e.missingTables(ctx, q, g.Number)
 	if err != nil {
 		return "", err
 	}
-	if !exists {
-		return "its tables are gone", nil
+	if len(gone) > 0 {
+		return "its tables are gone: " + strings.Join(gone, ", "), nil
 	}
 	if e.follows(g) {
 		return "", nil
@@ -150,6 +151,22 @@ func (e *Engine) unusable(ctx context.Context, q querier, g generation) (string,
 		return "", err
 	}
 	return "it was idle longer than the topic keeps tombstones", nil
+}
+
+// missingTables are the tables that somebody has dropped of a generation that is not retired.
+func (w work) missingTables(ctx context.Context, q querier, number int) ([]string, error) {
+	rows, err := q.Query(ctx, `
+		select name from unnest($2::text[]) name where not exists (
+			select from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and c.relname = lower(name))`,
+		ddl.Schema(w.projector.Name(), number), w.projector.Tables())
+	if err != nil {
+		return nil, fmt.Errorf("look for missing tables: %w", err)
+	}
+	missing, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("look for missing tables: %w", err)
+	}
+	return missing, nil
 }
 
 // hasTables tells whether a generation that is not retired has its schema.
@@ -179,6 +196,9 @@ func (e *Engine) leave(ctx context.Context, q beginner, number int) error {
 			return err
 		}
 		if err := pointBack(ctx, tx, projection, g); err != nil {
+			return err
+		}
+		if err := forgetParked(ctx, tx, projection, number); err != nil {
 			return err
 		}
 		return setState(ctx, tx, projection, number, StateDropped)

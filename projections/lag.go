@@ -34,6 +34,9 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 	if found {
 		s.Generation, s.State = g.Number, g.State
 	}
+	if err := e.lookForTables(ctx, &s); err != nil {
+		return s, err
+	}
 	if s.Partitions, s.Parked, err = e.progress(ctx, g.Number); err != nil {
 		return s, err
 	}
@@ -80,6 +83,23 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 		}
 	}
 	return s, nil
+}
+
+// lookForTables notes which tables of the generation that readers use are gone; while there is none, whether it is made anew because
+// an earlier one could not be used any more.
+func (e *Engine) lookForTables(ctx context.Context, s *Status) (err error) {
+	if s.Live() {
+		s.TablesGone, err = e.missingTables(ctx, e.pool, s.Generation)
+		return err
+	}
+	err = e.pool.QueryRow(ctx, `
+		select exists (select from generations where projection = $1 and version = $2 and state = 'dropped' and live_at is not null)
+		       and not exists (select from pointer where projection = $1 and version = $2)`,
+		e.projector.Name(), e.projector.Version()).Scan(&s.Anew)
+	if err != nil {
+		return fmt.Errorf("look for generations that were left: %w", err)
+	}
+	return nil
 }
 
 // readersGeneration is the one that the pointer names; before there is one, the first that is being made, in bulk too.

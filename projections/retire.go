@@ -284,8 +284,8 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, number int, s
 	if err := setState(ctx, tx, projection, number, StateDropped); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, `delete from parked where projection = $1 and generation = $2`, projection, number); err != nil {
-		return fmt.Errorf("forget parked events: %w", err)
+	if err := forgetParked(ctx, tx, projection, number); err != nil {
+		return err
 	}
 	err := dropOrphan(ctx, tx, schema)
 	if lockedOut(err) {
@@ -295,6 +295,14 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, number int, s
 		return hangsError{domain.NewError(domain.CodeConflict, "something hangs on its tables; drop that first: %s", refused.Detail)}
 	}
 	return err
+}
+
+// forgetParked forgets which events a generation lacks that nobody uses any more.
+func forgetParked(ctx context.Context, tx pgx.Tx, projection string, number int) error {
+	if _, err := tx.Exec(ctx, `delete from parked where projection = $1 and generation = $2`, projection, number); err != nil {
+		return fmt.Errorf("forget parked events: %w", err)
+	}
+	return nil
 }
 
 // hangsError is a conflict: what somebody made hangs on tables that are to be dropped.

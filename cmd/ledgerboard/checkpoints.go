@@ -45,8 +45,8 @@ const (
 	checkpointPublic = "checkpoint.pub"
 )
 
-// checkpointPatience bounds the last checkpoint of a graceful stop.
-const checkpointPatience = 10 * time.Second
+// unlockWithin bounds the giving back of the lock on checkpoints.
+const unlockWithin = 10 * time.Second
 
 // checkpointLock is the advisory lock of the one process that signs: "lbcp".
 const checkpointLock = 0x6c626370
@@ -146,11 +146,13 @@ func (p *process) startCheckpoints(group *errgroup.Group, ctx context.Context) e
 		return err
 	}
 	p.logger.Info("checkpoints are signed", "public_key", public, "every", p.CheckpointEvery.String())
-	group.Go(func() error {
+	p.stop.run(group, "the signer of checkpoints", func() error {
 		if !p.waitSeeded(ctx) {
 			return nil
 		}
-		return signer.Run(ctx, checkpointPatience)
+		last, cancel := p.stop.last(ctx)
+		defer cancel()
+		return signer.Run(ctx, last)
 	})
 	return nil
 }
@@ -261,7 +263,7 @@ func signingLock(pool *pgxpool.Pool, logger *slog.Logger) func(context.Context) 
 			return nil, false, nil
 		}
 		return func() {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkpointPatience)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockWithin)
 			defer cancel()
 			if _, err := conn.Exec(ctx, "select pg_advisory_unlock($1)", int64(checkpointLock)); err != nil {
 				logger.Warn("the lock on checkpoints ends with its connection", "error", err)

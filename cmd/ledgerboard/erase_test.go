@@ -43,7 +43,7 @@ func eraseSettings(dir string) settings {
 		directorySettings: directorySettings{Directory: directoryLocal},
 		dashboardSettings: dashboardSettings{ClientDashboardScopes: []string{"analytics"}, ManagedSubscriptions: []string{"managed"}},
 		fetching:          fetching{AccountInsightsEvery: 30 * time.Second, PostInsightsInterval: 12 * time.Hour, TokenRefreshEvery: 5 * time.Minute},
-		Roles:             []string{roleAPI, roleProjector}, MaxLag: 10_000, StopWithin: time.Second,
+		Roles:             []string{roleAPI, roleProjector}, MaxLag: 10_000, StopWithin: 10 * time.Minute,
 	}
 }
 

@@ -42,6 +42,7 @@ type process struct {
 
 	logger   *slog.Logger
 	registry *prometheus.Registry
+	stop     *stop
 	seeded   <-chan struct{} // closed once the demo's history is in the log, and nothing is signed before; nil: nothing is seeded
 }
 
@@ -53,7 +54,7 @@ func newMetricsRegistry() *prometheus.Registry {
 
 // open opens everything that the process needs; nothing runs yet. Close gives it back.
 func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, error) {
-	p := &process{settings: s, logger: logger, registry: newMetricsRegistry()}
+	p := &process{settings: s, logger: logger, registry: newMetricsRegistry(), stop: newStop(s.StopWithin)}
 	config := assembly.Config{
 		Settings:     s.backends(logger),
 		ClientScopes: s.ClientDashboardScopes, ManagedSubscriptions: s.ManagedSubscriptions, MaxLag: s.MaxLag,
@@ -82,14 +83,28 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 		if config.Fetch, err = s.fetchConfig(); err != nil {
 			return nil, usageError{err}
 		}
-		config.Fetch.Schedule.DrainTimeout = min(s.StopWithin, scheduler.DefaultDrainTimeout)
+		// What is left of the bound is for renewals of tokens, which are not cut.
+		config.Fetch.Schedule.DrainTimeout = min(s.StopWithin/3, scheduler.DefaultDrainTimeout)
 	}
 	p.Service, err = assembly.Open(ctx, config)
 	return p, err
 }
 
-// run runs the roles of this process until ctx is done, then stops them in the order of the flow:
-// first nothing comes in any more, then nothing is fetched, then what is in the log is folded. Ready,
+// Close gives back what was opened, within what is left of the stop's bound.
+func (p *process) Close() error {
+	p.stop.begin()
+	p.stop.note(closing, 1)
+	return p.stop.wait(func() error {
+		defer p.stop.note(closing, -1)
+		return p.Service.Close()
+	})
+}
+
+// closing names the end of a stop.
+const closing = "the log and the database"
+
+// run runs the roles of this process until ctx is done, then stops them in the order of the flow: it says by /readyz that it stops, nothing
+// more is fetched, nothing comes in any more, then what is in the log is folded. All of that, and Close, has one bound. Ready,
 // if given, is called once all read models are live; its error ends the run.
 func (p *process) run(ctx context.Context, addr string, ready func(ctx context.Context, baseURL string) error) error {
 	listener, err := listen(ctx, addr)
@@ -106,12 +121,13 @@ func (p *process) run(ctx context.Context, addr string, ready func(ctx context.C
 		stopServing, err = p.startServing(group, work, listener)
 	}
 	if err != nil {
+		p.stop.begin()
 		stopWork()
-		return errors.Join(err, group.Wait())
+		return errors.Join(err, p.stop.wait(group.Wait))
 	}
 	fetching, stopFetching := context.WithCancel(work)
 	defer stopFetching()
-	group.Go(func() error {
+	p.stop.run(group, "what the platforms are read by", func() error {
 		select {
 		case <-p.Monitor.Made():
 		case <-fetching.Done():
@@ -132,10 +148,12 @@ func (p *process) run(ctx context.Context, addr string, ready func(ctx context.C
 		p.logger.Info("stopping")
 	case <-work.Done():
 	}
-	stopServing()
+	p.stop.begin()
+	p.Stop()
 	stopFetching()
+	stopServing()
 	stopWork()
-	return group.Wait()
+	return p.stop.wait(group.Wait)
 }
 
 func listen(ctx context.Context, addr string) (net.Listener, error) {
@@ -170,23 +188,26 @@ func baseURL(addr net.Addr) string {
 
 // startFolding starts what follows the log.
 func (p *process) startFolding(group *errgroup.Group, ctx context.Context) {
-	group.Go(func() error { return p.Follow(ctx) })
+	run := func(name string, part func(context.Context) error) {
+		p.stop.run(group, name, func() error { return part(ctx) })
+	}
+	run("what looks how far the tables are", p.Follow)
 	if p.has(roleProjector) {
-		group.Go(func() error { return p.Fold(ctx) })
+		run("projectors", p.Fold)
 	}
 	if p.has(roleFetcher) {
-		group.Go(func() error { p.TidySecrets(ctx); return nil })
+		run("what forgets secrets", func(ctx context.Context) error { p.TidySecrets(ctx); return nil })
 	}
 	if p.connects() {
-		group.Go(func() error { p.PurgeSignIns(ctx); return nil })
-		group.Go(func() error { p.EraseAsked(ctx); return nil })
+		run("what forgets sign-ins", func(ctx context.Context) error { p.PurgeSignIns(ctx); return nil })
+		run("what erases people who asked a platform", func(ctx context.Context) error { p.EraseAsked(ctx); return nil })
 	}
-	group.Go(func() error { return p.Watch(ctx) })
+	run("what watches the database", p.Watch)
 }
 
 // startServing starts the HTTP layer and what feeds its streams; without the role api, what the process tells of itself.
-// The returned function ends it within the configured time: it says so by /readyz, and a moment later tells streams to end, closes the port and
-// waits for requests.
+// The returned function ends it, a moment after /readyz has said that the process stops: it tells streams to end, closes the port and waits for
+// requests.
 func (p *process) startServing(group *errgroup.Group, ctx context.Context, listener net.Listener) (stop func(), err error) {
 	handler, endStreams := p.Health().Handler(p.metrics()), func() {}
 	if p.has(roleAPI) {
@@ -195,7 +216,7 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context, liste
 			return nil, err
 		}
 		streaming, end := context.WithCancel(ctx)
-		group.Go(func() error { return p.Stream(streaming) })
+		p.stop.run(group, "streams", func() error { return p.Stream(streaming) })
 		handler, endStreams = served, func() { end(); served.Close() }
 		if p.withPictures {
 			handler = launch.ServePictures(p.answerHeaders, handler)
@@ -204,7 +225,7 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context, liste
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 	}
-	group.Go(func() error {
+	p.stop.run(group, "the HTTP server", func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve HTTP: %w", err)
 		}
@@ -212,8 +233,7 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context, liste
 	})
 	p.logger.Info("listening", "address", listener.Addr().String())
 	return func() {
-		p.Stop()
-		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.StopWithin)
+		within, cancel := p.stop.requests(ctx)
 		defer cancel()
 		if p.has(roleAPI) && !p.alone() {
 			select {

@@ -120,7 +120,7 @@ type settings struct {
 	// withPictures says that answers name pictures of the simulated platforms, which are served beside them.
 	withPictures bool
 
-	StopWithin time.Duration `env:"LEDGERBOARD_STOP_WITHIN" default:"15s" help:"How long a stop may take before connections are cut."`
+	StopWithin time.Duration `env:"LEDGERBOARD_STOP_WITHIN" default:"40s" help:"How long a stop may take as a whole. What has not come to its end then is cut."`
 }
 
 var scopeForm = regexp.MustCompile(domain.ScopePattern)

@@ -22,6 +22,7 @@ type Class string
 const (
 	ClassDatabase    Class = "database"     // does not answer
 	ClassBrokers     Class = "brokers"      // do not answer
+	ClassTablesGone  Class = "tables_gone"  // somebody dropped them
 	ClassBuilding    Class = "building"     // a read model is being made, or catches up after a start
 	ClassOtherLog    Class = "other_log"    // the tables are not of this log
 	ClassSetBack     Class = "set_back"     // the tables are older than they were, and are folded again
@@ -36,8 +37,8 @@ const (
 // classes are all there are.
 func classes() []Class {
 	return []Class{
-		ClassDatabase, ClassBrokers, ClassBuilding, ClassOtherLog, ClassSetBack, ClassUnfolded, ClassStandsStill, ClassLagging, ClassPaused, ClassParked,
-		ClassProblem,
+		ClassDatabase, ClassBrokers, ClassTablesGone, ClassBuilding, ClassOtherLog, ClassSetBack, ClassUnfolded, ClassStandsStill, ClassLagging,
+		ClassPaused, ClassParked, ClassProblem,
 	}
 }
 
@@ -54,12 +55,12 @@ func (f Fault) unavailable() error {
 	return e
 }
 
-// unreadable tells whether the tables are not there yet, or lack what the log held at the start.
-func unreadable(f Fault) bool { return f.Class == ClassBuilding }
+// unreadable tells whether the tables are not there, or lack what the log held at the start.
+func unreadable(f Fault) bool { return f.Class == ClassBuilding || f.Class == ClassTablesGone }
 
 // unfit tells whether commands must not rest on the tables: what they show may never have been, or may not be any more.
 func unfit(f Fault) bool {
-	return slices.Contains([]Class{ClassBuilding, ClassOtherLog, ClassSetBack, ClassUnfolded, ClassStandsStill}, f.Class)
+	return slices.Contains([]Class{ClassTablesGone, ClassBuilding, ClassOtherLog, ClassSetBack, ClassUnfolded, ClassStandsStill}, f.Class)
 }
 
 // awayFor says who does not answer.
@@ -81,6 +82,7 @@ func (m *Monitor) faultsOf(s projections.Status, folded []string) (faults []Faul
 		class  Class
 		reason string
 	}{
+		{ClassTablesGone, gone(s)},
 		{ClassBuilding, m.unmade(s)},
 		{ClassOtherLog, astray(s)},
 		{ClassSetBack, m.setBack(s)},
@@ -105,14 +107,33 @@ func ifSo(so bool, reason string) string {
 	return ""
 }
 
+// gone says which tables somebody has dropped, and who makes them anew; "" when all are there.
+func gone(s projections.Status) string {
+	if len(s.TablesGone) == 0 {
+		return ""
+	}
+	mend := "A process with the role projector makes them anew from the log: if that does not begin within seconds, start one"
+	if s.Paused {
+		mend = "They are made anew from the log once an operator resumes the read model, which is paused"
+	}
+	return "cannot be read: tables of it are gone from the database (" + strings.Join(s.TablesGone, ", ") + "). " + mend
+}
+
 // unmade says how far a projection is that cannot be read yet; "" when it can.
 func (m *Monitor) unmade(s projections.Status) string {
 	switch {
 	case !s.Live():
+		why := ""
+		if s.Anew {
+			why = "its tables were gone from the database, or too old to go on with, so that they are made anew from the log: "
+		}
 		for _, b := range s.Building {
 			if b.Generation == s.Generation {
-				return "cannot be read yet: building " + progressOf(s.Projection, b) + ". Try again shortly"
+				return "cannot be read yet: " + why + "building " + progressOf(s.Projection, b) + ". Try again shortly"
 			}
+		}
+		if s.Paused {
+			return "cannot be read yet: " + why + "that waits until an operator resumes it"
 		}
 		return "cannot be read yet: no process builds it for this version of the program. Start one with the role projector"
 	case m.missing(s) > 0 && astray(s) != "": // as when the log lost what the tables had not folded

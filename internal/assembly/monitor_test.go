@@ -152,6 +152,38 @@ func TestTablesThatAreGoneAreNamed(t *testing.T) {
 	})
 }
 
+// Tables of one read model that somebody dropped: who reads or changes hears which, and what mends it, and the others are well. While they are made
+// anew that is said, not only how far it is.
+func TestTablesOfOneReadModelThatAreGone(t *testing.T) {
+	t.Parallel()
+	model, other := liveModel("dashboards", 5, 5), liveModel("directory", 5, 5)
+	m := look(t, model, other)
+	model.status.TablesGone = []string{"access_notices", "dashboard_heads"}
+	m.Look(t.Context())
+	for _, err := range []error{m.MayRead("dashboards"), m.MayCommand("dashboards"), m.MayWrite()} {
+		require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+		require.ErrorContains(t, err, "gone from the database (access_notices, dashboard_heads)")
+		require.ErrorContains(t, err, "process with the role projector makes them anew from the log")
+	}
+	require.Contains(t, m.Reason("dashboards"), "gone from the database")
+	require.NoError(t, m.MayRead("directory"))
+	model.status.Paused = true
+	m.Look(t.Context())
+	require.ErrorContains(t, m.MayRead("dashboards"), "once an operator resumes the read model")
+
+	model.status = projections.Status{Projection: "dashboards", State: projections.StateBuilding, Anew: true, Paused: true}
+	m.Look(t.Context())
+	require.ErrorContains(t, m.MayRead("dashboards"), "made anew from the log: that waits until an operator resumes it")
+	model.status.Paused = false
+	model.status.Building = []projections.Build{{Done: 3, Total: 6}}
+	m.Look(t.Context())
+	require.ErrorContains(t, m.MayRead("dashboards"), "made anew from the log: building dashboards, 50 %")
+	model.status = liveModel("dashboards", 5, 5).status
+	m.Look(t.Context())
+	require.NoError(t, m.MayRead(), "no restart is needed")
+	require.NoError(t, m.MayCommand())
+}
+
 // Checkpoints go back, as a restored database takes them: by few events, which no bound on the lag would refuse. Reads go
 // on; commands wait until the tables are where they were, or hold all that the log has.
 func TestSetBackTablesTakeNoCommands(t *testing.T) {

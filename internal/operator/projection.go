@@ -20,6 +20,10 @@ type Projection struct {
 	// TablesChecked is the latest comparison with the log; absent before the first one.
 	TablesChecked *TablesChecked `json:"tables_checked,omitempty"`
 	Partitions    []Partition    `json:"partitions"` // of its topic
+	// What a process tells by /readyz: tables that somebody has dropped of the generation that readers use; and, while there is none, that it is made
+	// anew because an earlier one of this version could not be used any more.
+	TablesGone []string `json:"-"`
+	Anew       bool     `json:"-"`
 }
 
 // TablesChecked is the latest check of the tables that readers use.

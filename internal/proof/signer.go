@@ -66,9 +66,9 @@ type Signer struct {
 func NewSigner(c SignerConfig) *Signer { return &Signer{SignerConfig: c} }
 
 // Run takes a turn at once, so that a process that is killed again and again still signs, then every so often,
-// and once more when ctx ends, within patience. It returns nil then; what goes wrong in between is
+// and once more when ctx ends, until stopped is done. It returns nil then; what goes wrong in between is
 // logged and tried again at the next turn.
-func (s *Signer) Run(ctx context.Context, patience time.Duration) error {
+func (s *Signer) Run(ctx, stopped context.Context) error {
 	ticker := time.NewTicker(s.Every)
 	defer ticker.Stop()
 	s.turn(ctx)
@@ -77,9 +77,7 @@ func (s *Signer) Run(ctx context.Context, patience time.Duration) error {
 		case <-ticker.C:
 			s.turn(ctx)
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
-			defer cancel()
-			s.turn(last)
+			s.turn(stopped)
 			return nil
 		}
 	}

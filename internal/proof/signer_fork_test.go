@@ -218,7 +218,7 @@ func TestRun(t *testing.T) {
 		done := make(chan error, 1)
 		w.began = time.Now()
 		w.change(t, agencies[0])
-		go func() { done <- s.Run(ctx, time.Minute) }()
+		go func() { done <- s.Run(ctx, t.Context()) }()
 		signed := func(want int) {
 			t.Helper()
 			synctest.Wait()
@@ -260,6 +260,6 @@ func TestRunTellsOfRefusal(t *testing.T) {
 	s := w.signer(t, func(c *proof.SignerConfig) { c.Observe = func(turn proof.Turn) { turns = append(turns, turn) } })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.NoError(t, s.Run(ctx, time.Minute))
+	require.NoError(t, s.Run(ctx, t.Context()))
 	require.ErrorIs(t, turns[len(turns)-1].Err, proof.ErrContradiction)
 }

@@ -84,7 +84,8 @@ type run struct {
 	operator  string
 	injected  map[string]int
 	slow      int                      // faults of one part alone that kept a change waiting for too long, or a reader
-	late      []string                 // outages that lasted too long
+	late      []string                 // outages that lasted longer than they should
+	open      []string                 // faults after which somebody could do nothing, however long that was waited for
 	slowest   map[string]time.Duration // by kind: the longest wait of a change
 
 	working sync.WaitGroup
@@ -189,15 +190,18 @@ func (c *run) next() {
 		c.slow++
 		c.t.Logf("    the slowest change:%s", c.clients.journal.slowest(begun))
 	}
-	c.late = append(c.late, f.late(read, after, failure)...)
+	c.late = append(c.late, f.late(read, after)...)
+	if failure != nil {
+		c.open = append(c.open, f.kind+": "+failure.Error())
+	}
 	require.NoError(c.t, c.awaitReady(c.processes()...), "LEDGERBOARD_DRAWS=%d: after %s", c.seed, f.kind)
 }
 
-// late says what lasted too long. One part alone keeps a reader waiting for a while where the machine has little time for the others: only
-// when none answered for as long as an outage may last is that a fault of the service. What is shorter is printed.
-func (f fault) late(read, after time.Duration, failure error) (late []string) {
-	if failure != nil || after > mendedWithin {
-		late = append(late, fmt.Sprintf("%s: the outage ended %s after it (%v)", f.kind, after.Round(100*time.Millisecond), failure))
+// late says what lasted longer than it should. It is printed, and is no failure: how long anything takes is the machine's too. What never ends
+// is one, see [run.recover].
+func (f fault) late(read, after time.Duration) (late []string) {
+	if after > mendedWithin {
+		late = append(late, fmt.Sprintf("%s: the outage ended %s after it", f.kind, after.Round(100*time.Millisecond)))
 	}
 	if f.alone && read > mendedWithin {
 		late = append(late, fmt.Sprintf("%s: somebody could not read for %s", f.kind, read.Round(100*time.Millisecond)))
@@ -217,7 +221,7 @@ func (c *run) report() {
 	defer log.Close()
 	truth, err := c.clients.journal.judge(c.t.Context(), log)
 	require.NoError(c.t, err, "LEDGERBOARD_DRAWS=%d", c.seed)
-	found := slices.Concat(truth.found, c.shown(truth))
+	found := slices.Concat(truth.found, c.clients.journal.unanswered(), c.shown(truth))
 	owed := 0
 	for _, l := range c.listeners {
 		owed += len(truth.owed[l.user])
@@ -235,12 +239,26 @@ func (c *run) report() {
 		sum += c.injected[kind]
 		c.t.Logf("  %3d × %s; the slowest change took %s", c.injected[kind], kind, c.slowest[kind].Round(100*time.Millisecond))
 	}
+	for _, late := range c.late {
+		c.t.Logf("  longer than %s: %s", mendedWithin, late)
+	}
 	o := c.clients.outages
-	c.t.Logf("seed %d: %d faults in %s; %d changes acknowledged, %d of %d notices delivered, %d reads compared; writes not available for %.1f s, reads for %.1f s; %d faults of one part alone kept a change waiting for more than %s, or a reader; %d findings",
+	c.t.Logf("seed %d: %d faults in %s; %d changes acknowledged, %d of %d notices delivered, %d reads compared; PUT not available for %.1f s, GET for %.1f s; "+
+		"%d requests cut by %d planned stops; %d commits cut; %d faults of one part alone kept a change waiting for more than %s, or a reader; "+
+		"%d outages longer than %s; %d findings",
 		c.seed, sum, time.Since(c.began).Round(time.Second), c.clients.journal.acknowledged(), c.delivered(), owed, len(c.clients.journal.seen),
-		o.total("write").Seconds(), o.total("read").Seconds(), c.slow, waitsAtMost, len(found))
+		o.total("write").Seconds(), o.total("read").Seconds(), c.clients.cutBy(c.stops), len(c.stops), c.commitsCut(), c.slow, waitsAtMost,
+		len(c.late), mendedWithin, len(found))
 	require.Empty(c.t, found, "LEDGERBOARD_DRAWS=%d: lost, doubled, or wrong", c.seed)
-	require.Empty(c.t, c.late, "LEDGERBOARD_DRAWS=%d: outages that lasted too long", c.seed)
+	require.Empty(c.t, c.open, "LEDGERBOARD_DRAWS=%d: what came to no end", c.seed)
+}
+
+// commitsCut counts the connections that were cut in the middle of a COMMIT.
+func (c *run) commitsCut() (n int64) {
+	for _, net := range c.nets {
+		n += net.commits.cut.Load()
+	}
+	return n
 }
 
 // shown compares what every process shows at the end.

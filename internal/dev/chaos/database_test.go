@@ -21,11 +21,13 @@ import (
 type database struct {
 	dir    string
 	server *embedded.Postgres
+	disk   *disk // nil: its disk is not its own
 }
 
 func startDatabase(t testing.TB) *database {
 	t.Helper()
-	d := &database{dir: filepath.Join(t.TempDir(), "postgres")}
+	d := &database{disk: newDisk(t)}
+	d.dir = d.disk.where(t)
 	require.NoError(t, d.start())
 	t.Cleanup(func() { require.NoError(t, d.server.Close()) })
 	return d

@@ -18,8 +18,13 @@
 //	stack_test.go     brokers, database, processes, the network between them: what is broken and mended
 //	cluster_test.go   Apache Kafka by deploy/kafka
 //	database_test.go  PostgreSQL, killed and frozen
+//	disk_test.go      its disk, which can be full
+//	serialization_test.go  transactions that it fails as if others had overtaken them
+//	commit_proxy_test.go  COMMITs that are cut in the middle
+//	commit_test.go    and that they are
 //	network_test.go   links that can be cut and slowed (toxiproxy)
 //	process_test.go   processes of the program
+//	clock_test.go     their clocks, which can be stepped
 //	world_test.go     agencies, their boards and people, tokens
 //	client_test.go    requests, sent to one process after the other
 //	load_test.go      who writes and reads
@@ -36,6 +41,7 @@
 //
 // LEDGERBOARD_CHAOS=2m (how long there are faults) go test ./internal/dev/chaos, or `make chaos`. Without the variable its tests are skipped.
 // It needs Java, and Maven the first time. LEDGERBOARD_CHAOS_PROCESSES is how many processes of each role there are; default 2.
+// As root the disk of PostgreSQL is a file system in memory that can be full; else that fault is left out, and the run says so.
 //
 // # Non-obvious
 //
@@ -44,5 +50,14 @@
 //     alone is broken it may last as long as the mending of an outage may: a reader whose two tries met the broken process and a starved one.
 //   - Each process has addresses of its own for each broker and for the database, so that its network can be cut alone: brokers tell clients
 //     that come by a proxy to come back by it (deploy/kafka --via).
-//   - Nothing is drawn for a fault that is not over: each has its own end, and the next one waits until all is well again.
+//   - Nothing is drawn for a fault that is not over: each has its own end, and the next one waits until all is well again. Two at once are one
+//     fault of two parts.
+//   - What fails the run does not depend on the clock: what was lost, doubled or wrong, a change without an outcome, and somebody who can do
+//     nothing two minutes after the cause was removed. How long anything took is printed, with what was longer than the service promises.
+//   - The program under test is built with a package time of the standard library whose clock can be stepped (go build -overlay): so the time of
+//     day steps for all of the program and its libraries, and the program itself has no setting for it. Such a build compiles everything
+//     once more, about a minute and a half on two cores.
+//   - A disk that is full ends PostgreSQL where it cannot write its log, and fails statements elsewhere. Both happen: what is used of the disk is
+//     its size then.
+//   - A request that a planned stop cuts is one whose connection ended without an answer; one that is refused after the port was closed is not.
 package chaos

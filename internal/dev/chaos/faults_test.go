@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -20,6 +21,8 @@ import (
 // fault is something that goes wrong, and the end of it. Without an end it has no duration.
 type fault struct {
 	kind string
+	// of is what it befalls: two faults of one part do not go together.
+	of string
 	// alone: all but one process, one broker or one connection is whole, so that reads go on.
 	alone bool
 	begin func() error
@@ -30,42 +33,106 @@ type fault struct {
 func (s *stack) faults(rng *rand.Rand, operator string) []fault {
 	api, projector := s.apis[rng.IntN(len(s.apis))], s.projectors[rng.IntN(len(s.projectors))]
 	either := s.processes()[rng.IntN(2*len(s.apis))]
-	other := s.processes()[rng.IntN(2*len(s.apis))]
 	broker := 1 + rng.IntN(3)
 	second := 1 + broker%3
-	link := s.nets[other].brokers[rng.IntN(3)]
+	link := s.nets[either].brokers[rng.IntN(3)]
+	const brokers, postgres, network, records = "brokers", "PostgreSQL", "network", "records"
 	all := []fault{
-		{"a process that serves killed", true, api.kill, api.start},
-		{"a process that folds killed", true, projector.kill, projector.start},
-		{"a process that serves frozen", true, stops(api), continues(api)},
-		{"a process that folds frozen", true, stops(projector), continues(projector)},
-		{"a broker killed", true, func() error { return s.kill(broker) }, func() error { return s.revive(broker) }},
-		{"a broker frozen", true, func() error { return s.cluster.act("freeze", broker) }, func() error { return s.cluster.act("thaw", broker) }},
+		{"a process that serves killed", api.name, true, api.kill, api.start},
+		{"a process that folds killed", projector.name, true, projector.kill, projector.start},
+		{"a process that serves frozen", api.name, true, stops(api), continues(api)},
+		{"a process that folds frozen", projector.name, true, stops(projector), continues(projector)},
+		{"a process that serves stopped as planned", api.name, true, func() error { return s.stop(api) }, api.start},
+		{"a process that folds stopped as planned", projector.name, true, func() error { return s.stop(projector) }, projector.start},
+		{"a clock an hour ahead", either.name, true, steps(either, time.Hour), steps(either, 0)},
+		{"a clock an hour behind", either.name, true, steps(either, -time.Hour), steps(either, 0)},
+		{"a broker killed", brokers, true, func() error { return s.kill(broker) }, func() error { return s.revive(broker) }},
 		{
-			"two brokers killed", false,
+			"a broker frozen", brokers, true,
+			func() error { return s.cluster.act("freeze", broker) }, func() error { return s.cluster.act("thaw", broker) },
+		},
+		{
+			"two brokers killed", brokers, false,
 			func() error { return errors.Join(s.kill(broker), s.kill(second)) },
 			func() error { return s.revive(broker, second) },
 		},
-		{"PostgreSQL killed", false, s.killDatabase, s.reviveDatabase},
+		{"PostgreSQL killed", postgres, false, s.killDatabase, s.reviveDatabase},
 		{
-			"PostgreSQL frozen", false,
+			"PostgreSQL frozen", postgres, false,
 			func() error { return s.database.signal(syscall.SIGSTOP) }, func() error { return s.database.signal(syscall.SIGCONT) },
 		},
-		{"network to PostgreSQL cut", true, cuts(s.nets[either].database), s.nets[either].database.mend},
-		{"network to PostgreSQL slow", true, s.nets[either].database.slow, s.nets[either].database.quicken},
-		{"network to a broker cut", true, cuts(link), link.mend},
-		{"network to a broker slow", true, link.slow, link.quicken},
-		{"an oversized record", true, s.oversized, nil},
-		{"a poison record", true, s.poison, nil},
-		{"a rebuild", true, func() error { return s.rebuild(operator) }, nil},
+		{
+			"serialization failures", postgres, false,
+			func() error { return s.database.alter(unserializable) }, func() error { return s.database.alter(serializable) },
+		},
+		{"COMMIT cut in the middle", projector.name, true, s.nets[projector].commits.arm, s.nets[projector].commits.disarm},
+		{"network to PostgreSQL cut", network, true, cuts(s.nets[either].database), s.nets[either].database.mend},
+		{"network to PostgreSQL slow", network, true, s.nets[either].database.slow, s.nets[either].database.quicken},
+		{"network to a broker cut", network, true, cuts(link), link.mend},
+		{"network to a broker slow", network, true, link.slow, link.quicken},
+		{"an oversized record", records, true, s.oversized, nil},
+		{"a poison record", records, true, s.poison, nil},
+		{"a rebuild", records, true, func() error { return s.rebuild(operator) }, nil},
+	}
+	if s.database.disk != nil {
+		all = append(all, fault{"the disk of PostgreSQL full", postgres, false, s.database.disk.fill, s.relieve})
 	}
 	rng.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
+	for _, other := range all[1:] {
+		if other.of != all[0].of {
+			return slices.Insert(all, 1+rng.IntN(pairWithin), both(all[0], other))
+		}
+	}
 	return all
+}
+
+// pairWithin is among how many faults of a deck two go wrong at once.
+const pairWithin = 4
+
+// both are two faults at once. What has no end begins first: it needs an answer, which the other may keep from it.
+func both(first, second fault) fault {
+	if second.end == nil {
+		first, second = second, first
+	}
+	return fault{
+		kind: "two at once: " + first.kind + ", " + second.kind, of: first.of + ", " + second.of,
+		begin: func() error {
+			if err := first.begin(); err != nil {
+				return err
+			}
+			return second.begin()
+		},
+		end: func() error {
+			var errs []error
+			for _, f := range []fault{second, first} {
+				if f.end != nil {
+					errs = append(errs, f.end())
+				}
+			}
+			return errors.Join(errs...)
+		},
+	}
 }
 
 func stops(p *process) func() error     { return func() error { return p.signal(syscall.SIGSTOP) } }
 func continues(p *process) func() error { return func() error { return p.signal(syscall.SIGCONT) } }
 func cuts(l *link) func() error         { return func() error { l.cut(); return nil } }
+
+func steps(p *process, off time.Duration) func() error { return func() error { return p.step(off) } }
+
+// stop is a planned stop of a process; requests that it cut are counted.
+func (s *stack) stop(p *process) error {
+	begun := time.Now()
+	err := p.end()
+	s.stops = append(s.stops, planned{p.base, begun, time.Now()})
+	return err
+}
+
+// planned is a planned stop of a process.
+type planned struct {
+	base         string
+	begun, ended time.Time
+}
 
 // oversized puts a record of almost 2 MB, which brokers take and no process of ours writes, where the first agency's changes are.
 func (s *stack) oversized() error {

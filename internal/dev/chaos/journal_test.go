@@ -111,6 +111,18 @@ func (j *journal) saw(s seen) {
 	j.seen = append(j.seen, s)
 }
 
+// unanswered are the changes whose outcome nobody was told, however long they were sent again.
+func (j *journal) unanswered() (found []string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, c := range j.commands {
+		if c.acknowledged == nil {
+			found = append(found, fmt.Sprintf("%s got no outcome in %d attempts", c.key, len(c.attempts)))
+		}
+	}
+	return found
+}
+
 func (j *journal) acknowledged() (n int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -3,10 +3,13 @@ package chaos_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"sync"
+	"syscall"
 	"time"
 )
 
@@ -18,6 +21,40 @@ type clients struct {
 	journal *journal
 	outages *outages
 	bases   []string // of the processes that serve
+
+	mu   sync.Mutex
+	torn []torn
+}
+
+// torn is a request whose connection ended before there was an answer.
+type torn struct {
+	base string
+	at   time.Time
+}
+
+// ask sends a request to a process. One that is refused was not cut, and one that the client gave up neither.
+func (c *clients) ask(method, base, board, token, body string, headers ...string) answer {
+	got := ask(context.Background(), answeredWithin, method, boardURL(base, board), token, body, headers...)
+	if got.err != nil && !errors.Is(got.err, syscall.ECONNREFUSED) && !errors.Is(got.err, context.DeadlineExceeded) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.torn = append(c.torn, torn{base, time.Now()})
+	}
+	return got
+}
+
+// cutBy counts the requests that planned stops have cut.
+func (c *clients) cutBy(stops []planned) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.torn {
+		if slices.ContainsFunc(stops, func(s planned) bool {
+			return s.base == r.base && r.at.After(s.begun) && r.at.Before(s.ended.Add(time.Second))
+		}) {
+			n++
+		}
+	}
+	return n
 }
 
 // write changes one board until ctx is done: it sends each change until its outcome is known, to one process after the other.
@@ -43,7 +80,7 @@ func (c *clients) carry(rng *rand.Rand, change *command, token string) {
 	for at := rng.IntN(len(c.bases)); time.Now().Before(giveUp); at++ {
 		base := c.bases[at%len(c.bases)]
 		a := c.journal.begin(change, base)
-		got := ask(context.Background(), answeredWithin, http.MethodPut, boardURL(base, change.board), token, body,
+		got := c.ask(http.MethodPut, base, change.board, token, body,
 			"Idempotency-Key", change.key, "Traceparent", "00-"+a.trace+"-00f067aa0ba902b7-01")
 		c.journal.end(change, a, got)
 		if a.acknowledged() {
@@ -84,13 +121,13 @@ func (c *clients) read(ctx context.Context, rng *rand.Rand, agency agency, token
 		c.outages.trying("read", agency.id, time.Now())
 		failed := false
 		for at := rng.IntN(len(c.bases)); ; at++ {
-			got := ask(context.Background(), answeredWithin, http.MethodGet, boardURL(c.bases[at%len(c.bases)], b.id), token, "")
+			got := c.ask(http.MethodGet, c.bases[at%len(c.bases)], b.id, token, "")
 			if got.err == nil && got.status == http.StatusOK {
 				c.journal.saw(seen{agency.id, b.id, got.version, got.users})
 				break
 			}
 			if another := c.bases[(at+1)%len(c.bases)]; ctx.Err() == nil && !failed {
-				got = ask(context.Background(), answeredWithin, http.MethodGet, boardURL(another, b.id), token, "")
+				got = c.ask(http.MethodGet, another, b.id, token, "")
 				if got.err == nil && got.status == http.StatusOK {
 					c.journal.saw(seen{agency.id, b.id, got.version, got.users})
 					break

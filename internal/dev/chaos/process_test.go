@@ -22,6 +22,7 @@ import (
 type process struct {
 	name, base string
 	program    string
+	clock      string // the file that says by how many seconds its clock is off
 	env        []string
 	log        *os.File
 
@@ -29,11 +30,11 @@ type process struct {
 	exited chan struct{}
 }
 
-// buildProgram makes the binary under test.
+// buildProgram makes the binary under test, with a clock that can be stepped.
 func buildProgram(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "ledgerboard")
-	out, err := exec.Command("go", "build", "-o", path, "github.com/ledgerboard/ledgerboard/cmd/ledgerboard").CombinedOutput()
+	out, err := exec.Command("go", "build", clockOverlay(t), "-o", path, "github.com/ledgerboard/ledgerboard/cmd/ledgerboard").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return path
 }
@@ -44,21 +45,21 @@ func newProcess(t testing.TB, program, name string, port int, env ...string) *pr
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	log, err := os.Create(filepath.Join(t.TempDir(), name+".log"))
 	require.NoError(t, err)
-	p := &process{name: name, base: "http://" + addr, program: program, log: log}
+	p := &process{name: name, base: "http://" + addr, program: program, log: log, clock: filepath.Join(t.TempDir(), "clock")}
 	for _, pair := range os.Environ() {
 		if !strings.HasPrefix(pair, "LEDGERBOARD_") {
 			p.env = append(p.env, pair)
 		}
 	}
 	p.env = append(p.env, env...)
-	p.env = append(p.env, "LEDGERBOARD_ADDR="+addr, "LEDGERBOARD_DATA_DIR="+t.TempDir())
+	p.env = append(p.env, "LEDGERBOARD_ADDR="+addr, "LEDGERBOARD_DATA_DIR="+t.TempDir(), clockVariable+"="+p.clock)
 	t.Cleanup(func() {
 		if p.running() {
 			_ = p.signal(syscall.SIGCONT)
 			_ = p.signal(syscall.SIGTERM)
 			select {
 			case <-p.exited:
-			case <-time.After(40 * time.Second):
+			case <-time.After(patience):
 				t.Errorf("%s does not stop", p.name)
 				_ = p.signal(syscall.SIGKILL)
 				<-p.exited
@@ -118,6 +119,22 @@ func (p *process) kill() error {
 	}
 	<-p.exited
 	return nil
+}
+
+// end is a planned stop; it returns when the process is gone.
+func (p *process) end() error {
+	if !p.running() {
+		return errors.New(p.name + " has ended by itself:\n" + p.tail())
+	}
+	if err := p.signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	select {
+	case <-p.exited:
+		return nil
+	case <-time.After(patience):
+		return errors.New(p.name + " does not stop:\n" + p.tail())
+	}
 }
 
 // tail is the end of what it logged, requests left out.

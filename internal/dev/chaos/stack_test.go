@@ -28,12 +28,14 @@ type stack struct {
 	projectors []*process
 	nets       map[*process]network
 	world      []agency
+	stops      []planned
 }
 
 // network is what a process reaches the servers by.
 type network struct {
 	brokers  []*link // of brokers 1, 2, 3
 	database *link
+	commits  *commitProxy // behind the link to the database
 }
 
 // startStack starts brokers, database and so many processes of each role, and waits until all are ready.
@@ -58,7 +60,8 @@ func startStack(t testing.TB, each int) *stack {
 		for broker, link := range net.brokers {
 			require.NoError(t, link.to(s.cluster.behind[n][broker]))
 		}
-		require.NoError(t, net.database.to(s.database.addr()))
+		net.commits = newCommitProxy(t, s.database.addr())
+		require.NoError(t, net.database.to(net.commits.addr()))
 		s.add(program, n, each, net)
 	}
 	migrate := exec.Command(program, "migrate")

@@ -1,0 +1,157 @@
+package chaos_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// commitProxy stands before a PostgreSQL server, and cuts connections in the middle of a COMMIT while it is armed: the server gets it, and the
+// client hears nothing of it.
+type commitProxy struct {
+	listener net.Listener
+	upstream string
+	armed    atomic.Bool
+	met      atomic.Int64 // commits while it was armed
+	cut      atomic.Int64 // connections that it has cut
+}
+
+// newCommitProxy stands before a server until the test ends. The server speaks in the open.
+func newCommitProxy(t testing.TB, upstream string) *commitProxy {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	p := &commitProxy{listener: listener, upstream: upstream}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go p.carry(client)
+		}
+	}()
+	return p
+}
+
+func (p *commitProxy) addr() string { return p.listener.Addr().String() }
+
+func (p *commitProxy) arm() error    { p.armed.Store(true); return nil }
+func (p *commitProxy) disarm() error { p.armed.Store(false); return nil }
+
+// How a commit is cut.
+const (
+	uncut      = iota
+	unanswered // the server has answered it, and nobody hears that
+	unheard    // the connection ends behind it: the server may never have read it
+)
+
+// carried is one connection through the proxy.
+type carried struct {
+	client, server net.Conn
+	how            atomic.Int32
+	commits        map[string]bool // prepared statements: whether one is a commit
+	begun, waiting bool            // past the first message; a commit was bound, and comes with the next Sync
+}
+
+func (p *commitProxy) carry(client net.Conn) {
+	defer client.Close()
+	server, err := net.Dial("tcp", p.upstream)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	c := &carried{client: client, server: server, commits: map[string]bool{}}
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		c.answers()
+		_ = client.Close()
+	}()
+	for {
+		message, err := c.message()
+		if err != nil {
+			break
+		}
+		if c.commit(message) && p.armed.Load() {
+			c.how.Store([]int32{unanswered, uncut, unheard, uncut}[p.met.Add(1)%4])
+		}
+		if _, err := server.Write(message); err != nil || c.how.Load() == unheard {
+			break
+		}
+	}
+	if c.how.Load() != uncut {
+		p.cut.Add(1)
+	}
+	if c.how.Load() != unanswered { // else the server ends it once it has answered
+		_ = server.Close()
+	}
+	<-answered
+}
+
+// message reads the next message of the client, as it came.
+func (c *carried) message() ([]byte, error) {
+	head := make([]byte, 5)
+	if !c.begun {
+		head = head[:4]
+	}
+	if _, err := io.ReadFull(c.client, head); err != nil {
+		return nil, err
+	}
+	size := int(binary.BigEndian.Uint32(head[len(head)-4:])) - 4
+	if size < 0 || size > 1<<30 {
+		return nil, errors.New("no message of PostgreSQL")
+	}
+	c.begun = true
+	message := append(head, make([]byte, size)...)
+	_, err := io.ReadFull(c.client, message[len(head):])
+	return message, err
+}
+
+// commit tells whether the server commits once it has this message.
+func (c *carried) commit(message []byte) bool {
+	fields := bytes.Split(message[min(5, len(message)):], []byte{0})
+	switch message[0] {
+	case 'Q':
+		return string(fields[0]) == "commit"
+	case 'P': // its name, the statement
+		c.commits[string(fields[0])] = len(fields) > 1 && string(fields[1]) == "commit"
+	case 'B': // a portal, the name of the statement
+		c.waiting = c.waiting || len(fields) > 1 && c.commits[string(fields[1])]
+	case 'S':
+		commit := c.waiting
+		c.waiting = false
+		return commit
+	}
+	return false
+}
+
+// answers hands the server's answers on, until the connection is cut.
+func (c *carried) answers() {
+	buffer := make([]byte, 64<<10)
+	var swallowed []byte
+	for {
+		n, err := c.server.Read(buffer)
+		switch {
+		case c.how.Load() == uncut:
+			if _, failed := c.client.Write(buffer[:n]); failed != nil {
+				return
+			}
+		case n > 0:
+			swallowed = append(swallowed, buffer[:n]...)
+			if bytes.Contains(swallowed, []byte("COMMIT\x00")) || bytes.Contains(swallowed, []byte("ROLLBACK\x00")) {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
