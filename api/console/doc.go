@@ -35,6 +35,9 @@
 //	sign_in.go   the pages of signing in: demo, one-time links, tokens; sessions seen and ended
 //	waits.go     how failed tries to sign in are slowed down
 //	home.go      the first page
+//	history.go history_search.go  the history by instant; its search
+//	access.go    who had access at an instant
+//	verify.go    verifications and proof bundles
 //	pages        templates: the layout, and one for each view
 //	assets       style, script and icon
 //
@@ -44,5 +47,6 @@
 //   - The prefix __Host- wants the cookie's path to be /, so browsers send it to the API too, which does not look at it.
 //   - On this machine http://localhost is secure enough for browsers to take the cookie.
 //   - Looking at a link uses nothing up; its button does. Scanners of mail look at links.
+//   - A view with the method again has its page load again by itself, with no script.
 //   - Style and scripts have their digest in their address, so that browsers keep them for good.
 package console

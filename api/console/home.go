@@ -1,6 +1,9 @@
 package console
 
-import "github.com/ledgerboard/ledgerboard/readmodels"
+import (
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
 
 // homeView is the first page of people whose work begins at none of the others.
 type homeView struct {
@@ -14,7 +17,11 @@ func (c *Console) homePages() []page {
 	return []page{{pattern: "GET " + Path, nav: "Start", views: []view{homeView{}}, open: (*visit).home}}
 }
 
+// home leads auditors to the newest changes.
 func (v *visit) home() (view, error) {
+	if v.who.Roles.Has(api.RoleAuditor) {
+		return redirect(historyPath), nil
+	}
 	var links []navItem
 	for _, item := range v.navigation() {
 		if item.Path != Path {
