@@ -36,6 +36,7 @@ var quantities = map[string]string{
 	"bytes": "size", "disk_needed_bytes": "size that a rebuild needs",
 	// The log and what folds it.
 	"partition": "partition", "offset": "place of a record", "start_offset": "first place", "next_offset": "next place",
+	"epoch": "part of the log since a restore", "withdrawn": "records that a restore took away",
 	"end_offset": "place behind the last", "version": "version", "generation": "generation", "events_done": "events folded in bulk",
 	"events_total": "events to fold in bulk", "events_per_second": "speed of folding", "lag_events": "events not folded yet", "line": "line of a request", "taken": "lines taken", "unchanged": "lines that tell nothing new", "refused": "lines refused", "parked": "events parked",
 	"behind": "events that wait behind one", "stale": "events folded in vain", "folded": "events folded by hand", "acknowledged": "events acknowledged",
