@@ -37,7 +37,7 @@ func TestVerifyOverHTTP(t *testing.T) {
 	out, progress, code := askedToVerify(t, verifyCommand{remote: at})
 	require.Equal(t, exitOK, code, progress)
 	require.Contains(t, out, "The stream of this agency is sound")
-	require.Contains(t, out, "covers the first 10 of them")
+	require.Contains(t, out, "covers the first 10 of its 10 records")
 	require.Contains(t, progress, "verify: done")
 	out, progress, code = askedToVerify(t, verifyCommand{remote: at, All: true})
 	require.Equal(t, exitOK, code, progress)
