@@ -54,7 +54,7 @@ func (t trials) prepare(ctx context.Context, pkg string, list []mutation) (p pro
 	}
 	var wrong []error
 	for _, tests := range append(slices.Collect(slices.Chunk(parts, 1)), whole) {
-		out, err := t.run(ctx, p.path, pkg, "", tests, "-test.v")
+		out, err := t.run(ctx, p.path, pkg, "", tests, "-test.v", "-test.timeout", "10m") // the bound is for one test
 		for _, name := range tests {
 			if err != nil || !bytes.Contains(out, []byte("--- PASS: "+name+" ")) {
 				wrong = append(wrong, fmt.Errorf("%s of %s does not pass without any break:\n%s", name, pkg, out))
