@@ -48,7 +48,7 @@ soak: ## fetch for ten hours of compressed time, with faults on
 worlds: ## judge all answers with gains by the seven rules, in a thousand drawn worlds
 	LEDGERBOARD_WORLDS=$(or $(WORLDS),1000) go test -count=1 -timeout 40m -run TestGainsAddUp ./readmodels/analytics
 
-# FAST=1: those that need no server. ONLY=REGEXP: those whose file, test or purpose matches.
+# FAST=1: those whose tests need no server and a few seconds at most, as CI does. ONLY=REGEXP: those whose file, test or purpose matches.
 mutate: ## break the guards that matter, line by line: each break must make a named test fail
 	go run ./internal/dev/mutate $(if $(FAST),-fast) $(if $(ONLY),-run '$(ONLY)')
 

@@ -344,11 +344,15 @@ func TestKeyFilesThatAreRefused(t *testing.T) {
 	require.NoError(t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(ecKey)
 	require.NoError(t, err)
-	jwks := func(key any) []byte {
-		raw, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key, KeyID: "k"}}})
+	set := func(keys ...jose.JSONWebKey) []byte {
+		raw, err := json.Marshal(jose.JSONWebKeySet{Keys: keys})
 		require.NoError(t, err)
 		return raw
 	}
+	jwks := func(key any) []byte { return set(jose.JSONWebKey{Key: key, KeyID: "k"}) }
+	public := jose.JSONWebKey{Key: ecKey.Public(), KeyID: "public"}
+	_, err = api.NewJWT(jwtConfig(func(c *api.JWTConfig) { c.Keys = keyFile(t, set(public)) }))
+	require.NoError(t, err)
 	for name, content := range map[string][]byte{
 		"empty":                   {},
 		"text":                    []byte("hello"),
@@ -358,6 +362,10 @@ func TestKeyFilesThatAreRefused(t *testing.T) {
 		"private key in a set":    jwks(ecKey),
 		"shared secret in a set":  jwks([]byte(secret)),
 		"only another curve":      jwks(p384.Public()),
+		"private beside public":   set(public, jose.JSONWebKey{Key: ecKey, KeyID: "k"}),
+		"secret beside public":    set(public, jose.JSONWebKey{Key: []byte(secret), KeyID: "k"}),
+		"only for key agreement":  set(jose.JSONWebKey{Key: ecKey.Public(), KeyID: "k", Algorithm: "ECDH-ES"}),
+		"only for encryption":     set(jose.JSONWebKey{Key: ecKey.Public(), KeyID: "k", Use: "enc"}),
 		"a number":                []byte(`7`),
 		"broken block":            []byte("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"),
 		"certificate is no block": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte{1}}),

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -63,6 +64,33 @@ func statusOf(t *testing.T, b *bundle, route api.Route, path, token string) int 
 		body = "{}"
 	}
 	return b.ask(route.Method, path, body, "Authorization: Bearer "+token).status
+}
+
+// What operators may do, as retrying what is parked, nobody else may, whatever rights they have in their agency; and nothing is done.
+func TestOnlyOperatorsOperate(t *testing.T) {
+	t.Parallel()
+	b, desk := operating(t)
+	asked := map[string]bool{}
+	for _, route := range b.server.Routes() {
+		if !strings.HasPrefix(route.Pattern, "/api/ops/") {
+			continue
+		}
+		asked[route.Method+" "+route.Pattern] = true
+		path := regexp.MustCompile(`\{\w+\}`).ReplaceAllString(route.Pattern, "7")
+		body := ""
+		if route.Method != http.MethodGet {
+			body = `{"reason":"test"}`
+		}
+		require.Equal(t, http.StatusUnauthorized, b.ask(route.Method, path, body).status, "%s %s", route.Method, path)
+		for role, account := range map[string]string{"agency": agency, "client": client1, "auditor": agency, "main_app": ""} {
+			answer := b.ask(route.Method, path, body, "Authorization: Bearer "+b.token(account, role))
+			require.Equal(t, http.StatusForbidden, answer.status, "%s %s as %s: %s", route.Method, path, role, answer.body)
+		}
+	}
+	require.Empty(t, desk.acts)
+	for _, route := range []string{"POST /api/ops/parked/retry", "POST /api/ops/parked/{parked}/retry"} {
+		require.Contains(t, asked, route, "among others")
+	}
 }
 
 func TestRightsAddUp(t *testing.T) {

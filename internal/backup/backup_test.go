@@ -318,6 +318,31 @@ func TestSomebodyWritesDuringARestore(t *testing.T) {
 	require.ErrorContains(t, r.Write(t.Context(), nil), "the record for offset 0 got 1: something else writes there")
 }
 
+// What came behind a partition that was written already shows at the end: its offsets are those that the service would take.
+func TestSomebodyWritesBehindARestore(t *testing.T) {
+	t.Parallel()
+	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
+	b.readings(0, 10)
+	b.backUp(dir)
+	to := newBench(t)
+	files, err := backup.Open(dir)
+	require.NoError(t, err)
+	defer files.Close()
+	epochs, err := files.Manifest.Epochs()
+	require.NoError(t, err)
+	target, err := eventlog.OpenTarget(t.Context(), to.cfg, epochs)
+	require.NoError(t, err)
+	defer target.Close()
+	r, err := files.Restore(t.Context(), target)
+	require.NoError(t, err)
+	err = r.Write(t.Context(), func(done, total int64) {
+		if done == total {
+			to.foreign(domain.TopicMetrics, 0)
+		}
+	})
+	require.ErrorContains(t, err, "something else writes there")
+}
+
 // What is checked or restored stays as it is meanwhile: no run changes it, and a check reads nothing that a run replaces.
 func TestABackupIsUsedByOne(t *testing.T) {
 	t.Parallel()

@@ -197,8 +197,9 @@ func TestReactorsHearNothingForeign(t *testing.T) {
 	defer func() { require.NoError(t, sub.Close()) }()
 	heard, err := sub.Subscribe(ctx, domain.TopicOperations)
 	require.NoError(t, err)
-	plain, err := b.Codec().Encode(paused(1))
+	forged, err := b.Codec().Encode(paused(1))
 	require.NoError(t, err)
+	forged = eventlog.NewTagger(otherKey(t), b.Epoch().Log).Tag(forged)
 	ids := make(chan string, 1)
 	go func() {
 		for m := range heard {
@@ -210,7 +211,7 @@ func TestReactorsHearNothingForeign(t *testing.T) {
 		}
 	}()
 	both := func(genuine int) {
-		b.produce(t, domain.TopicOperations, 0, kgo.Record{Key: plain.Key, Value: plain.Value, Headers: plain.Headers})
+		b.produce(t, domain.TopicOperations, 0, kgo.Record{Key: forged.Key, Value: forged.Value, Headers: forged.Headers})
 		require.NoError(t, b.Append(ctx, paused(genuine)))
 	}
 	for ready := false; !ready; { // a subscriber begins at the end when it is ready

@@ -88,6 +88,7 @@ func TestEveryPartOfACheckpointIsCompared(t *testing.T) {
 		"heads":      {func(c *proof.Checkpoint) { c.HeadRoot[0]++ }, "the root over the streams' ends"},
 		"head count": {func(c *proof.Checkpoint) { c.HeadCount++ }, "the root over the streams' ends"},
 		"partitions": {func(c *proof.Checkpoint) { c.Positions = c.Positions[:2] }, "covers 2 partitions"},
+		"behind":     {func(c *proof.Checkpoint) { clear(c.Positions) }, "it goes back behind the one before it"},
 		"ancestor":   {func(c *proof.Checkpoint) { c.Prev[0]++ }, "the checkpoint before it is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {

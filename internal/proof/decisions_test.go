@@ -53,3 +53,27 @@ func TestASkipIsToldByVerify(t *testing.T) {
 	require.True(t, strings.HasPrefix(report.Notes[0], "NOT CHECKED: changes of 1 agencies"), report.Notes[0])
 	require.Contains(t, report.Notes[0], agencies[0]+" from version 2 on")
 }
+
+// Whoever edits the tables by hand gets that into the log by the next honest change; verify names it, once for each dashboard.
+func TestAChangeThatWasDecidedOnOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.signer(t)
+	w.change(t, agencies[0])
+	w.change(t, agencies[1])
+	edited := w.boards[agencies[0]][client(1)]
+	edited.Users = []string{"stranger"}
+	w.boards[agencies[0]][client(1)] = edited
+	w.change(t, agencies[0])
+	w.change(t, agencies[0]) // which is decided on what the log gives again
+	w.change(t, agencies[1])
+	w.sign(t, s)
+	report := w.verify(t, w.memory)
+	require.Len(t, report.Findings, 1)
+	f := report.Findings[0]
+	require.Equal(t, proof.KindDecided, f.Kind)
+	require.Equal(t, agencies[0], f.Agency)
+	require.Equal(t, int64(2), f.Version)
+	require.Contains(t, f.Detail, client(1))
+	require.Equal(t, int64(5), report.Decisions, "all were compared")
+}

@@ -93,7 +93,7 @@
 //   - No byte of a covered bundle or of a signed note can be changed unseen.
 //   - Memory: some 100 KiB a partition, some 150 bytes an agency, and beside them: verify the dashboards as they are folded, and 4 bytes a
 //     record with tables; export 8 bytes a record of its agency; one agency's own
-//     verification 49 bytes a record of its own; the signer, replay and the check of a bundle nothing. Verify lets some 64 MiB more of
+//     verification 49 bytes a record of its own; the signer, replay and the check of a bundle nothing. Verify of the whole log lets some 64 MiB more of
 //     garbage lie about than it otherwise would: a quarter of its processor time went into collecting little and often.
 //   - Disk, in files without names in TMPDIR: verify, and the signer while it starts, 48 bytes a record of the whole log, export 112. What
 //     cannot be kept or read there is an error, never a finding, and nothing is signed. On a file system in memory it counts as memory.

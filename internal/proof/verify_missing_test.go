@@ -89,3 +89,21 @@ func TestSwappedRecordsAreReordered(t *testing.T) {
 		})
 	}
 }
+
+// The end that was cut off may hold nothing but a lost race: no root tells of it, only the offsets that were signed.
+func TestCutBehindTheLastChange(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.change(t, agencies[0])
+	w.change(t, agencies[0])
+	w.put(first) // stale
+	w.sign(t, w.signer(t))
+	require.True(t, w.verify(t, w.memory).OK())
+	p := eventlog.PartitionOf(first.Key, testPartitions)
+	records := w.topics[domain.TopicDashboards][p]
+	w.topics[domain.TopicDashboards][p] = records[:len(records)-1]
+	report := w.verify(t, w.memory)
+	require.Len(t, report.Findings, 1)
+	require.Equal(t, proof.KindTruncated, report.Findings[0].Kind)
+	require.Contains(t, report.Findings[0].Detail, "ends at offset 2, and was signed up to 3")
+}

@@ -121,7 +121,11 @@ func TestStreamResumesWhereItWas(t *testing.T) {
 		require.Len(t, dataOf(t, back[1]).Changes, 3, "exactly what was missed, in one event")
 		again := open(t, hub, &listener{}, idOf(back[1])).take()
 		require.Equal(t, []string{": connected"}, again, "nothing was missed")
-		for _, unknown := range []string{"x", "x.1", strings.Split(id, ".")[0] + ".99", strings.Split(id, ".")[0] + ".-1", "7"} {
+		process, place, _ := strings.Cut(id, ".")
+		_, looked, _ := strings.Cut(place, ".")
+		for _, unknown := range []string{
+			"x", "x.1", "7", process, "another." + place, process + ".99." + looked, process + ".-1." + looked, process + ".0.-1", process + ".0",
+		} {
 			blocks := open(t, hub, &listener{}, unknown).take()
 			require.Len(t, blocks, 1, unknown)
 			require.True(t, dataOf(t, blocks[0]).All, "what it has missed is not known")

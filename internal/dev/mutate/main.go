@@ -2,14 +2,19 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"regexp"
+	"runtime"
 	"slices"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 func main() {
@@ -22,7 +27,7 @@ func main() {
 func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	fast := flag.Bool("fast", false, "leave out those whose tests need a server")
+	fast := flag.Bool("fast", false, "leave out those whose tests need a server, or more than a few seconds")
 	only := flag.String("run", "", "try those alone whose file, test or purpose matches")
 	bound := flag.String("timeout", "90s", "of one run of tests; a test that hangs has noticed the break")
 	flag.Parse()
@@ -51,29 +56,76 @@ func mutate(ctx context.Context, out io.Writer, fast bool, run string, t trials)
 	if len(list) == 0 {
 		return fmt.Errorf("no mutation matches -run %q (-fast: %t): nothing would be tried; see %s", run, fast, lists)
 	}
-	began := time.Now()
-	if err := t.unbroken(ctx, list); err != nil {
+	var moved []error
+	for _, m := range list {
+		_, _, err := t.broken(m)
+		moved = append(moved, err)
+	}
+	if err := errors.Join(moved...); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%d tests pass without any break (%s)\n", len(list), time.Since(began).Round(time.Second))
-	return report(ctx, out, list, t.try)
+	if t.dir, err = os.MkdirTemp("", "ledgerboard-mutate-"); err != nil {
+		return fmt.Errorf("make a directory: %w", err)
+	}
+	defer os.RemoveAll(t.dir)
+	began := time.Now()
+	programs, err := t.prepareAll(ctx, list)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "the tests of %d packages pass without any break (%s)\n", len(programs), time.Since(began).Round(time.Second))
+	return report(ctx, out, list, func(ctx context.Context, m mutation) (outcome, error) { return t.try(ctx, programs[m.pkg], m) })
 }
 
-// report tries each mutation and says what came of it; its error says that some were not noticed.
-func report(ctx context.Context, out io.Writer, list []mutation, try func(context.Context, mutation) (outcome, error)) error {
-	unnoticed := 0
+// prepareAll prepares each package.
+func (t trials) prepareAll(ctx context.Context, list []mutation) (map[string]program, error) {
+	byPackage := map[string][]mutation{}
 	for _, m := range list {
-		began := time.Now()
-		found, err := try(ctx, m)
-		fmt.Fprintf(out, "%-8s %4s  %s  %s: %s\n", found, time.Since(began).Round(time.Second), m.at, m.test, m.what)
-		if err != nil {
-			fmt.Fprintln(out, err)
-		}
-		if found != noticed {
-			unnoticed++
-		}
+		byPackage[m.pkg] = append(byPackage[m.pkg], m)
 	}
-	if unnoticed > 0 {
+	var mu sync.Mutex // of programs and wrong
+	programs, wrong := map[string]program{}, []error{}
+	var workers errgroup.Group
+	workers.SetLimit(runtime.NumCPU())
+	for pkg, breaks := range byPackage {
+		workers.Go(func() error {
+			p, err := t.prepare(ctx, pkg, breaks)
+			mu.Lock()
+			defer mu.Unlock()
+			programs[pkg], wrong = p, append(wrong, err)
+			return nil
+		})
+	}
+	_ = workers.Wait() // each has noted its error
+	return programs, errors.Join(wrong...)
+}
+
+// report tries each mutation, as many at a time as there are processors, and says what came of it; its error says that some were not
+// noticed.
+func report(ctx context.Context, out io.Writer, list []mutation, try func(context.Context, mutation) (outcome, error)) error {
+	began := time.Now()
+	var mu sync.Mutex // of out and count
+	count := map[outcome]int{}
+	var workers errgroup.Group
+	workers.SetLimit(runtime.NumCPU())
+	for _, m := range list {
+		workers.Go(func() error {
+			tried := time.Now()
+			found, err := try(ctx, m)
+			mu.Lock()
+			defer mu.Unlock()
+			count[found]++
+			fmt.Fprintf(out, "%-8s %4s  %s  %s %s: %s\n", found, time.Since(tried).Round(time.Second), m.at, m.pkg, m.test, m.what)
+			if err != nil {
+				fmt.Fprintln(out, err)
+			}
+			return nil
+		})
+	}
+	_ = workers.Wait() // each has told its error
+	fmt.Fprintf(out, "%d breaks: %d killed, %d survived, %d invalid (%s)\n",
+		len(list), count[killed], count[survived], count[invalid], time.Since(began).Round(time.Second))
+	if unnoticed := len(list) - count[killed]; unnoticed > 0 {
 		return fmt.Errorf("%d of %d breaks were not noticed by the test that is there for it", unnoticed, len(list))
 	}
 	return nil

@@ -22,14 +22,15 @@ func TestTheListIsOfThisTree(t *testing.T) {
 	for _, m := range list {
 		text, err := os.ReadFile(filepath.Join(root, m.file))
 		require.NoError(t, err, m.at)
-		_, err = m.breakLine(string(text))
+		_, _, err = m.breakLine(string(text))
 		require.NoError(t, err)
 		tests, err := filepath.Glob(filepath.Join(root, m.pkg, "*_test.go"))
 		require.NoError(t, err)
+		name, _, _ := strings.Cut(m.test, "/")
 		require.Condition(t, func() bool {
 			for _, file := range tests {
 				source, err := os.ReadFile(file)
-				if err == nil && strings.Contains(string(source), "func "+m.test+"(t *testing.T)") {
+				if err == nil && strings.Contains(string(source), "func "+name+"(t *testing.T)") {
 					return true
 				}
 			}
@@ -60,14 +61,15 @@ func TestParseRefuses(t *testing.T) {
 func TestBreakLine(t *testing.T) {
 	t.Parallel()
 	m := mutation{old: "b()", new: "c()"}
-	broken, err := m.breakLine("a()\n\tb()\nd()")
+	broken, line, err := m.breakLine("a()\n\tb()\nd()")
 	require.NoError(t, err)
 	require.Equal(t, "a()\nc()\nd()", broken)
-	_, err = m.breakLine("a()")
+	require.Equal(t, 2, line)
+	_, _, err = m.breakLine("a()")
 	require.ErrorContains(t, err, "has no line")
-	_, err = m.breakLine("b()\na()\n\tb()")
+	_, _, err = m.breakLine("b()\na()\n\tb()")
 	require.ErrorContains(t, err, "more than once")
-	_, err = (&mutation{old: "b()", new: "b()"}).breakLine("b()")
+	_, _, err = (&mutation{old: "b()", new: "b()"}).breakLine("b()")
 	require.ErrorContains(t, err, "nothing is broken")
 }
 
@@ -76,27 +78,52 @@ func TestTrial(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"go.mod":    "module m\n\ngo 1.26\n",
-		"m.go":      "package m\n\nfunc Half(n int) int {\n\tif n < 0 {\n\t\treturn 0\n\t}\n\treturn n / 2\n}\n",
-		"m_test.go": "package m\n\nimport \"testing\"\n\nfunc TestHalf(t *testing.T) {\n\tif Half(4) != 2 {\n\t\tt.Fatal()\n\t}\n}\n",
+		"go.mod": "module m\n\ngo 1.26\n",
+		"m.go":   "package m\n\nconst two = 2\n\nfunc Half(n int) int {\n\tif n < 0 {\n\t\treturn 0\n\t}\n\treturn n / two\n}\n",
+		"m_test.go": "package m\n\nimport \"testing\"\n\nfunc TestHalf(t *testing.T) {\n" +
+			"\tt.Run(\"four\", func(t *testing.T) {\n\t\tif Half(4) != 2 {\n\t\t\tt.Fatal()\n\t\t}\n\t})\n}\n",
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
-	trial := trials{root: dir, bound: "1m"}
-	half := mutation{what: "half", file: "m.go", old: "return n / 2", new: "return n", pkg: ".", test: "TestHalf"}
-	unnoticed, wrong, absent := half, half, half
-	unnoticed.old, unnoticed.new = "if n < 0 {", "if n < 1 {"
+	trial := trials{root: dir, bound: "1m", dir: t.TempDir()}
+	half := mutation{what: "half", file: "m.go", old: "return n / two", new: "return n", pkg: ".", test: "TestHalf", at: "half"}
+	part, unnoticed, alone, wrong, absent := half, half, half, half, half
+	part.test, part.at = "TestHalf/four", "part"
+	unnoticed.old, unnoticed.new, unnoticed.at = "if n < 0 {", "if n < 1 {", "unnoticed"
+	alone.old, alone.new, alone.at = "const two = 2", "const two = 1", "alone"
 	wrong.new = "return m"
-	absent.test = "TestNothing"
-	require.NoError(t, trial.unbroken(t.Context(), []mutation{half, unnoticed}))
-	require.ErrorContains(t, trial.unbroken(t.Context(), []mutation{absent}), "TestNothing of . does not pass")
+	absent.test = "TestHalf/five"
+	_, err := trial.prepareAll(t.Context(), []mutation{half, absent})
+	require.ErrorContains(t, err, "TestHalf/five of . does not pass")
+
 	var out bytes.Buffer
-	require.NoError(t, report(context.Background(), &out, []mutation{half}, trial.try))
-	require.ErrorContains(t, report(context.Background(), &out, []mutation{half, unnoticed, wrong}, trial.try), "2 of 3 breaks")
-	require.Regexp(t, `(?s)noticed .*SURVIVED .*INVALID .*does not compile`, out.String())
+	tryAll := func(list ...mutation) (woven []mutation, err error) {
+		programs, err := trial.prepareAll(t.Context(), list)
+		require.NoError(t, err)
+		out.Reset()
+		return programs["."].woven, report(t.Context(), &out, list, func(ctx context.Context, m mutation) (outcome, error) {
+			return trial.try(ctx, programs["."], m)
+		})
+	}
+	woven, err := tryAll(half, part, unnoticed, alone)
+	require.Equal(t, []mutation{half, part, unnoticed}, woven)
+	require.ErrorContains(t, err, "1 of 4 breaks")
+	for _, line := range []string{
+		`(?m)^killed .* half  \. TestHalf: `, "(?m)^killed .* part ", "(?m)^SURVIVED .* unnoticed ", "(?m)^killed .* alone ",
+		"4 breaks: 3 killed, 1 survived, 0 invalid",
+	} {
+		require.Regexp(t, line, out.String())
+	}
+	wrong.at = "list.txt:7"
+	_, err = trial.prepareAll(t.Context(), []mutation{half, wrong})
+	require.ErrorContains(t, err, "list.txt#7:5: undefined: m")
+	wrong.old, wrong.new = alone.old, "const two = one"
+	_, err = tryAll(half, wrong)
+	require.ErrorContains(t, err, "1 of 2 breaks")
+	require.Regexp(t, "(?ms)^INVALID .*list.txt:7 does not compile: .*undefined: one", out.String())
 	text, err := os.ReadFile(filepath.Join(dir, "m.go"))
 	require.NoError(t, err)
-	require.Contains(t, string(text), "return n / 2", "no file of the tree is changed")
+	require.Contains(t, string(text), "return n / two", "no file of the tree is changed")
 }
 
 // A mistyped -run that tries nothing is no pass.

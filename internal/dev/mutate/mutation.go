@@ -13,7 +13,7 @@ import (
 type mutation struct {
 	what, file, old, new string
 	pkg, test            string
-	needs                string // a server; "" none
+	needs                string // a server, or more than a few seconds; "" neither
 
 	at string // where it is written down
 }
@@ -92,27 +92,27 @@ func (m *mutation) set(field, value string) (ok bool) {
 		return ok
 	case "needs":
 		m.needs = value
-		return value == "postgresql"
+		return value == "postgresql" || value == "time"
 	default:
 		return false
 	}
 	return true
 }
 
-// breakLine returns the text with the one line replaced.
-func (m *mutation) breakLine(text string) (string, error) {
+// breakLine returns the text with the one line replaced, and its number.
+func (m *mutation) breakLine(text string) (broken string, line int, err error) {
 	lines := strings.Split(text, "\n")
 	is := func(line string) bool { return strings.TrimSpace(line) == m.old }
 	at := slices.IndexFunc(lines, is)
 	if at < 0 {
-		return "", fmt.Errorf("%s: %s has no line %q: change the mutation with the guard", m.at, m.file, m.old)
+		return "", 0, fmt.Errorf("%s: %s has no line %q: change the mutation with the guard", m.at, m.file, m.old)
 	}
 	if slices.ContainsFunc(lines[at+1:], is) {
-		return "", fmt.Errorf("%s: %s has the line %q more than once", m.at, m.file, m.old)
+		return "", 0, fmt.Errorf("%s: %s has the line %q more than once", m.at, m.file, m.old)
 	}
 	if m.new == m.old {
-		return "", fmt.Errorf("%s: nothing is broken", m.at)
+		return "", 0, fmt.Errorf("%s: nothing is broken", m.at)
 	}
 	lines[at] = m.new
-	return strings.Join(lines, "\n"), nil
+	return strings.Join(lines, "\n"), at + 1, nil
 }

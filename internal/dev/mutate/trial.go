@@ -6,18 +6,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/parser"
+	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // outcome is what a broken line led to.
 type outcome string
 
 const (
-	noticed  outcome = "noticed"
+	killed   outcome = "killed"
 	survived outcome = "SURVIVED"
 	invalid  outcome = "INVALID" // the list is wrong, or the test fails without the break
 )
@@ -26,73 +29,148 @@ const (
 type trials struct {
 	root  string
 	bound string // of one run of tests, as -timeout has it
+	dir   string // of programs and of broken files
 }
 
-// unbroken says which tests do not pass as things are; nil: all do.
-func (t trials) unbroken(ctx context.Context, list []mutation) error {
-	tests := map[string][]string{}
+// program is the tests of a package, with breaks woven in.
+type program struct {
+	path  string
+	woven []mutation
+}
+
+// prepare makes the tests of a package with as many of its breaks as can be woven into one program, and runs them with none on: what fails
+// then, or is not there, would seem to notice everything.
+func (t trials) prepare(ctx context.Context, pkg string, list []mutation) (p program, err error) {
+	if p, err = t.weaveAll(ctx, pkg, list); err != nil {
+		return p, err
+	}
+	var whole, parts []string
 	for _, m := range list {
-		if !slices.Contains(tests[m.pkg], m.test) {
-			tests[m.pkg] = append(tests[m.pkg], m.test)
+		if strings.Contains(m.test, "/") {
+			parts = append(parts, m.test)
+		} else {
+			whole = append(whole, m.test)
 		}
 	}
 	var wrong []error
-	for pkg, names := range tests {
-		out, err := t.test(ctx, pkg, names, "-v")
-		for _, name := range names {
-			if !bytes.Contains(out, []byte("--- PASS: "+name+" ")) {
-				wrong = append(wrong, fmt.Errorf("%s of %s does not pass without any break", name, pkg))
+	for _, tests := range append(slices.Collect(slices.Chunk(parts, 1)), whole) {
+		out, err := t.run(ctx, p.path, pkg, "", tests, "-test.v", "-test.timeout", "10m") // the bound is for one test
+		for _, name := range tests {
+			if err != nil || !bytes.Contains(out, []byte("--- PASS: "+name+" ")) {
+				wrong = append(wrong, fmt.Errorf("%s of %s does not pass without any break:\n%s", name, pkg, out))
+				break
 			}
 		}
-		if err != nil {
-			wrong = append(wrong, fmt.Errorf("%s:\n%s", pkg, out))
-		}
 	}
-	return errors.Join(wrong...)
+	return p, errors.Join(wrong...)
+}
+
+// weaveAll compiles the tests of a package with breaks woven in.
+func (t trials) weaveAll(ctx context.Context, pkg string, list []mutation) (p program, err error) {
+	byFile := map[string][]mutation{}
+	for _, m := range list {
+		byFile[m.file] = append(byFile[m.file], m)
+	}
+	replaced := map[string]string{}
+	for name, breaks := range byFile {
+		file := filepath.Join(t.root, filepath.FromSlash(name))
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return p, fmt.Errorf("weave: %w", err)
+		}
+		syntax, err := parser.ParseFile(token.NewFileSet(), file, text, parser.PackageClauseOnly)
+		if err != nil {
+			return p, fmt.Errorf("weave: %w", err)
+		}
+		woven, alone, err := weave(string(text), breaks)
+		if err != nil {
+			return p, err
+		}
+		replaced[file] = woven
+		replaced[filepath.Join(filepath.Dir(file), "zz_broken_line.go")] = switchFile(syntax.Name.Name)
+		p.woven = append(p.woven, slices.DeleteFunc(breaks, func(m mutation) bool { return slices.Contains(alone, m) })...)
+	}
+	p.path, err = t.compile(ctx, pkg, replaced)
+	return p, err
+}
+
+// broken returns the file of a mutation, and its text with the line broken.
+func (t trials) broken(m mutation) (file, text string, err error) {
+	file = filepath.Join(t.root, filepath.FromSlash(m.file))
+	real, err := os.ReadFile(file)
+	if err != nil {
+		return "", "", fmt.Errorf("%s: %w", m.at, err)
+	}
+	text, _, err = m.breakLine(string(real))
+	return file, text, err
 }
 
 // try breaks a line and runs its test.
-func (t trials) try(ctx context.Context, m mutation) (outcome, error) {
-	real := filepath.Join(t.root, filepath.FromSlash(m.file))
-	text, err := os.ReadFile(real)
-	if err != nil {
-		return invalid, fmt.Errorf("%s: %w", m.at, err)
+func (t trials) try(ctx context.Context, p program, m mutation) (outcome, error) {
+	path := p.path
+	if !slices.Contains(p.woven, m) {
+		file, text, err := t.broken(m)
+		if err != nil {
+			return invalid, err
+		}
+		if path, err = t.compile(ctx, m.pkg, map[string]string{file: text}); err != nil {
+			return invalid, fmt.Errorf("%s does not compile: %w", m.at, err)
+		}
 	}
-	broken, err := m.breakLine(string(text))
-	if err != nil {
-		return invalid, err
-	}
-	dir, err := os.MkdirTemp("", "ledgerboard-mutate-")
-	if err != nil {
-		return invalid, fmt.Errorf("make a broken file: %w", err)
-	}
-	defer os.RemoveAll(dir)
-	file, overlay := filepath.Join(dir, filepath.Base(m.file)), filepath.Join(dir, "overlay.json")
-	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{real: file}})
-	if err = errors.Join(err, os.WriteFile(file, []byte(broken), 0o600), os.WriteFile(overlay, replace, 0o600)); err != nil {
-		return invalid, fmt.Errorf("make a broken file: %w", err)
-	}
-	out, err := t.test(ctx, m.pkg, []string{m.test}, "-overlay", overlay)
+	out, err := t.run(ctx, path, m.pkg, m.at, []string{m.test})
+	name, _, _ := strings.Cut(m.test, "/")
 	switch {
 	case ctx.Err() != nil:
 		return invalid, ctx.Err()
 	case err == nil:
 		return survived, nil
-	case bytes.Contains(out, []byte("[build failed]")), bytes.Contains(out, []byte("[setup failed]")):
-		return invalid, fmt.Errorf("%s does not compile:\n%s", m.at, out)
+	case !slices.ContainsFunc([]string{"--- FAIL: " + name + " ", "panic: ", "fatal error: "}, func(sign string) bool {
+		return bytes.Contains(out, []byte(sign))
+	}):
+		return invalid, fmt.Errorf("%s: something else failed than %s:\n%s", m.at, m.test, out)
 	default:
-		return noticed, nil
+		return killed, nil
 	}
 }
 
-// test runs tests of a package. Its error says that one failed.
-func (t trials) test(ctx context.Context, pkg string, names []string, flags ...string) ([]byte, error) {
-	args := append([]string{"test", "-count=1", "-vet=off", "-timeout", t.bound, "-run", "^(" + strings.Join(names, "|") + ")$"}, flags...)
-	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...)
+// compile makes the program of a package's tests, with the given texts in the place of files.
+func (t trials) compile(ctx context.Context, pkg string, replaced map[string]string) (path string, err error) {
+	dir, err := os.MkdirTemp(t.dir, "")
+	if err != nil {
+		return "", fmt.Errorf("make broken files: %w", err)
+	}
+	overlay := map[string]string{}
+	for real, text := range replaced {
+		file := filepath.Join(dir, fmt.Sprintf("%d_%s", len(overlay), filepath.Base(real)))
+		overlay[real] = file
+		err = errors.Join(err, os.WriteFile(file, []byte(text), 0o600))
+	}
+	list, failed := json.Marshal(map[string]any{"Replace": overlay})
+	file, path := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "tests")
+	if err = errors.Join(err, failed, os.WriteFile(file, list, 0o600)); err != nil {
+		return "", fmt.Errorf("make broken files: %w", err)
+	}
+	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", file, "-o", path, pkg)
 	cmd.Dir = t.root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go test -c %s: %w\n%s", pkg, err, out)
+	}
+	return path, nil
+}
+
+// run runs tests of a program, with one break on or none. Its error says that one failed.
+func (t trials) run(ctx context.Context, path, pkg, on string, names []string, flags ...string) ([]byte, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	pattern := "^(" + strings.ReplaceAll(strings.Join(names, "|"), "/", ")$/^(") + ")$"
+	cmd := exec.CommandContext(ctx, path, append([]string{"-test.paniconexit0", "-test.timeout", t.bound, "-test.run", pattern}, flags...)...)
+	cmd.Dir = filepath.Join(t.root, filepath.FromSlash(pkg))
+	cmd.Env = append(os.Environ(), switchName+"="+on)
+	cmd.WaitDelay = 10 * time.Second // a program that hung may leave others behind, with its output
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return out, fmt.Errorf("go test %s: %w", pkg, err)
+		return out, fmt.Errorf("tests of %s: %w", pkg, err)
 	}
 	return out, nil
 }
