@@ -1,0 +1,48 @@
+// Package console is the part of the program that people look at: pages for agencies, clients, auditors and operators, below
+// /console.
+//
+// # Invariants
+//
+//   - A page calls the public API's handlers in this process, as the person who is signed in ([get], [post]). The console has no
+//     query and no rule of its own: roles, tenancy, limits and the record of what was read are the API's.
+//   - At every request the API judges the person of the session by the rule that judges tokens. Whoever has left is out, and
+//     the session ends.
+//   - The cookie counts here only. The API reads no cookie, and requests to it carry nothing of the browser's own.
+//   - Only the digests of words that open something are stored: of cookies and of one-time links.
+//   - Nothing that a page of another site asks for is done.
+//   - The policy of content is without exceptions: no inline style, no inline script, no address of another host. Every page can be
+//     read and used without JavaScript.
+//   - What is long or secret stays out of logs: they name a page by its pattern.
+//
+// It may not import pgx, watermill, sarama or projections, nor anything that does.
+//
+// # To add a page
+//
+//  1. Write a struct, its view, with the method template, and pages/<template>.html with {{define "content"}}. The dot is the view.
+//  2. Add a row to a function of pages that [Console.allPages] calls: pattern, roles, name in the bar, zero values of its views.
+//  3. In open, ask the API: get[T](v, "/api/…", query), getMeta for data with meta, post for changes. Return its errors as they are.
+//  4. A form posts to a row of its own, which returns a redirect. Read it with v.form().
+//  5. The every-page test executes the view, empty and filled; add a case to the tests of what it shows.
+//
+// # File map
+//
+//	handler.go   Deps, Handler; headers; who may open a page
+//	pages.go     the table of pages; what a view is
+//	visit.go     one request; calls of the API
+//	refusals.go  what goes wrong, as a page
+//	layout.go    templates, style and scripts, embedded
+//	session.go   sessions: the cookie, who is signed in
+//	sign_in.go   the pages of signing in: demo, one-time links, sessions seen and ended
+//	waits.go     how failed tries to sign in are slowed down
+//	home.go      the first page
+//	pages        templates: the layout, and one for each view
+//	assets       style, script and icon
+//
+// # Non-obvious
+//
+//   - A try to sign in that fails waits, one that is right never does: a stranger can lock nobody out. Words are of 130 random bits.
+//   - The prefix __Host- wants the cookie's path to be /, so browsers send it to the API too, which does not look at it.
+//   - On this machine http://localhost is secure enough for browsers to take the cookie.
+//   - Looking at a link uses nothing up; its button does. Scanners of mail look at links.
+//   - Style and scripts have their digest in their address, so that browsers keep them for good.
+package console

@@ -1,0 +1,41 @@
+package console
+
+import "time"
+
+// View is what a page shows.
+type View = view
+
+// Views are zero values of all that pages may show, by the patterns of the pages.
+func (c *Console) Views() map[string][]View {
+	all := map[string][]View{"any refusal": {errorView{}}}
+	for _, p := range c.pages {
+		all[p.pattern] = p.views
+	}
+	return all
+}
+
+// TemplateOf names the template of a view.
+func TemplateOf(v View) string { name, _ := v.template(); return name }
+
+// Templates are the names of all templates.
+func Templates() (names []string) {
+	for name := range templates {
+		names = append(names, name)
+	}
+	return names
+}
+
+// Execute makes the page of a view.
+func Execute(v View) ([]byte, error) { return execute(frame{View: v}) }
+
+// HeldFor notes a failed try and returns how long its answer waits.
+func HeldFor(now func() time.Time, keys ...string) func() time.Duration {
+	w := newWaits(now)
+	return func() time.Duration {
+		wait, held := w.note(keys)
+		if held {
+			w.waiting--
+		}
+		return wait
+	}
+}

@@ -1,0 +1,163 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/api"
+)
+
+// Path is where the console stands.
+const Path = "/console"
+
+// Deps is what the console stands on.
+type Deps struct {
+	// API is the public API in this process. All that a page shows, and all that it does, goes through it; what is not the console's
+	// is served by it.
+	API http.Handler
+	// Sessions keeps who is signed in.
+	Sessions Sessions
+	// Demo are people as whom anybody on this machine may go on; nil but in demo and mock.
+	Demo []Person
+
+	// Passes tells whether an error of Sessions may pass by itself, as while the database is away; nil: none does.
+	Passes  func(error) bool
+	Headers map[string]string // of every answer, as [api.Config].Headers
+	Logger  *slog.Logger
+	Now     func() time.Time
+}
+
+// Console is the console, an [http.Handler].
+type Console struct {
+	deps  Deps
+	mux   *http.ServeMux
+	pages []page
+	cross *http.CrossOriginProtection
+	waits *waits
+}
+
+// Handler makes the console, which serves all else by deps.API.
+func Handler(deps Deps) (*Console, error) {
+	if deps.API == nil || deps.Sessions == nil || deps.Logger == nil || deps.Now == nil {
+		return nil, errors.New("console: Deps.API, Sessions, Logger and Now must be set")
+	}
+	c := &Console{deps: deps, mux: http.NewServeMux(), cross: http.NewCrossOriginProtection(), waits: newWaits(deps.Now)}
+	c.pages = c.allPages()
+	for _, p := range c.pages {
+		c.mux.HandleFunc(p.pattern, c.serve(p))
+	}
+	for name, a := range assets {
+		c.mux.HandleFunc("GET "+name, a.serve)
+	}
+	c.mux.HandleFunc(Path+"/", c.serve(page{public: true, open: func(*visit) (view, error) { return nil, errNoPage }}))
+	return c, nil
+}
+
+// ServeHTTP implements [http.Handler].
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.URL.Path == Path || strings.HasPrefix(r.URL.Path, Path+"/"):
+		c.setHeaders(w.Header())
+		c.mux.ServeHTTP(w, r)
+	case r.URL.Path == "/" && r.Method == http.MethodGet && readsPages(r):
+		c.setHeaders(w.Header())
+		http.Redirect(w, r, Path, http.StatusSeeOther)
+	default:
+		c.deps.API.ServeHTTP(w, r)
+	}
+}
+
+// readsPages tells whether a browser asks: programs do not name this type.
+func readsPages(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }
+
+// policy lets the browser load what this host serves and nothing else.
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
+	"base-uri 'none'; frame-ancestors 'none'"
+
+func (c *Console) setHeaders(h http.Header) {
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cache-Control", "no-store")
+	for name, value := range c.deps.Headers {
+		h.Set(name, value)
+	}
+}
+
+// serve answers requests for a page. What goes wrong is a page too.
+func (c *Console) serve(p page) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		began := c.deps.Now()
+		v := &visit{console: c, w: w, r: r, page: p}
+		status := v.answer()
+		// The pattern and not the path: a path may end in what signs somebody in.
+		c.deps.Logger.LogAttrs(r.Context(), slog.LevelInfo, "console", slog.String("page", p.pattern), slog.Int("status", status),
+			slog.Float64("duration_ms", float64(c.deps.Now().Sub(began).Microseconds())/1000), slog.String("user_id", v.who.UserID))
+	}
+}
+
+// answer serves the page and returns the status.
+func (v *visit) answer() int {
+	shown, err := v.open()
+	if err != nil {
+		return v.refuse(err)
+	}
+	switch to := shown.(type) {
+	case redirect:
+		http.Redirect(v.w, v.r, string(to), http.StatusSeeOther)
+		return http.StatusSeeOther
+	case passOn:
+		v.console.deps.API.ServeHTTP(v.w, v.request(http.MethodGet, string(to), nil))
+		return http.StatusOK
+	}
+	return v.write(http.StatusOK, shown)
+}
+
+// open proves who asks, whether it may, and opens the page.
+func (v *visit) open() (view, error) {
+	if err := v.console.cross.Check(v.r); err != nil {
+		return nil, errCrossOrigin
+	}
+	signedIn, err := v.recognise()
+	switch {
+	case err != nil:
+		return nil, err
+	case v.page.public:
+		return v.page.open(v)
+	case !signedIn && v.r.Method == http.MethodGet:
+		return signInFirst(v.r), nil
+	case !signedIn:
+		return nil, errSignedOut
+	}
+	if len(v.page.roles) > 0 && !v.who.Roles.Has(v.page.roles...) {
+		return nil, errWrongRole
+	}
+	return v.page.open(v)
+}
+
+// as returns ctx for calls of the API by who.
+func as(ctx context.Context, who api.Principal) context.Context { return api.WithPrincipal(ctx, who) }
+
+// navigation are the pages that the visitor may open and that stand in the bar.
+func (v *visit) navigation() (items []navItem) {
+	at := strings.TrimSuffix(v.r.URL.Path, "/")
+	for _, p := range v.console.pages {
+		if p.nav == "" || v.me == nil || len(p.roles) > 0 && !v.who.Roles.Has(p.roles...) {
+			continue
+		}
+		_, path, _ := strings.Cut(p.pattern, " ")
+		if slices.ContainsFunc(items, func(i navItem) bool { return i.Path == path }) {
+			continue
+		}
+		items = append(items, navItem{Path: path, Name: p.nav, Current: at == path || path != Path && strings.HasPrefix(at, path+"/")})
+	}
+	return items
+}

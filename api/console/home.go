@@ -1,0 +1,25 @@
+package console
+
+import "github.com/ledgerboard/ledgerboard/readmodels"
+
+// homeView is the first page of people whose work begins at none of the others.
+type homeView struct {
+	Me    readmodels.Me
+	Links []navItem // where they can go
+}
+
+func (homeView) template() (name, title string) { return "home", "Start" }
+
+func (c *Console) homePages() []page {
+	return []page{{pattern: "GET " + Path, nav: "Start", views: []view{homeView{}}, open: (*visit).home}}
+}
+
+func (v *visit) home() (view, error) {
+	var links []navItem
+	for _, item := range v.navigation() {
+		if item.Path != Path {
+			links = append(links, item)
+		}
+	}
+	return homeView{Me: *v.me, Links: links}, nil
+}

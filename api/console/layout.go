@@ -1,0 +1,111 @@
+package console
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+//go:embed pages/*.html
+var pageFiles embed.FS
+
+//go:embed assets
+var assetFiles embed.FS
+
+// asset is a file that browsers keep: its address holds its digest.
+type asset struct {
+	contentType string
+	body        []byte
+}
+
+// contentTypes are those of the kinds of files that are served.
+var contentTypes = map[string]string{
+	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
+}
+
+// assets are the style and the scripts by their addresses; assetPaths are these addresses by the files' names.
+var assets, assetPaths = func() (map[string]asset, map[string]string) {
+	files, paths := map[string]asset{}, map[string]string{}
+	entries, err := assetFiles.ReadDir("assets")
+	if err != nil {
+		panic(err) // the program is built with them
+	}
+	for _, entry := range entries {
+		body, err := assetFiles.ReadFile("assets/" + entry.Name())
+		if err != nil {
+			panic(err)
+		}
+		sum := sha256.Sum256(body)
+		base, kind := strings.TrimSuffix(entry.Name(), path.Ext(entry.Name())), path.Ext(entry.Name())
+		at := Path + "/assets/" + base + "." + hex.EncodeToString(sum[:8]) + kind
+		files[at], paths[entry.Name()] = asset{contentTypes[kind], body}, at
+	}
+	return files, paths
+}()
+
+func (a asset) serve(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", a.contentType)
+	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	_, _ = w.Write(a.body)
+}
+
+// templates are the pages by their names, each with the layout around it.
+var templates = func() map[string]*template.Template {
+	layout := template.Must(template.New("layout").Funcs(template.FuncMap{
+		"asset":   func(name string) string { return assetPaths[name] },
+		"join":    func(list []string) string { return strings.Join(list, ", ") },
+		"rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
+		"instant": func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") },
+	}).ParseFS(pageFiles, "pages/layout.html"))
+	all := map[string]*template.Template{}
+	entries, err := pageFiles.ReadDir("pages")
+	if err != nil {
+		panic(err) // the program is built with them
+	}
+	for _, entry := range entries {
+		if name := strings.TrimSuffix(entry.Name(), ".html"); name != "layout" {
+			all[name] = template.Must(template.Must(layout.Clone()).ParseFS(pageFiles, "pages/"+entry.Name()))
+		}
+	}
+	return all
+}()
+
+// frame is what the layout is made of.
+type frame struct {
+	Title string
+	Nav   []navItem
+	Me    *readmodels.Me // nil: nobody is signed in
+	View  view
+}
+
+// execute makes the page of a view.
+func execute(f frame) ([]byte, error) {
+	var name string
+	name, f.Title = f.View.template()
+	var body bytes.Buffer
+	err := templates[name].ExecuteTemplate(&body, "layout.html", f)
+	return body.Bytes(), err
+}
+
+// write sends the page of a view.
+func (v *visit) write(status int, shown view) int {
+	body, err := execute(frame{Nav: v.navigation(), Me: v.me, View: shown})
+	if err != nil {
+		v.log(slog.LevelError, "console: page failed", err)
+		http.Error(v.w, "Something went wrong on our side.", http.StatusInternalServerError)
+		return http.StatusInternalServerError
+	}
+	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	v.w.WriteHeader(status)
+	_, _ = v.w.Write(body)
+	return status
+}

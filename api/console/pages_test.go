@@ -1,0 +1,110 @@
+package console_test
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/html"
+
+	"github.com/ledgerboard/ledgerboard/api/console"
+)
+
+// markup is in every text that a view can hold.
+const markup = `<b onclick="alert(1)">"O'Neill" & Söhne</b>`
+
+// Every template has a page, and every view of it can be executed: empty, and with everything in it.
+func TestEveryPageWithEveryView(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for pattern, views := range newStage(t).console.Views() {
+		for _, v := range views {
+			name := console.TemplateOf(v)
+			seen[name] = true
+			full := reflect.New(reflect.TypeOf(v)).Elem()
+			fill(full, 0)
+			filled, ok := full.Interface().(console.View)
+			require.True(t, ok)
+			for state, view := range map[string]console.View{"empty": v, "filled": filled} {
+				page, err := console.Execute(view)
+				require.NoError(t, err, "%s, %s, %s", pattern, name, state)
+				requireClean(t, string(page))
+			}
+		}
+	}
+	for _, name := range console.Templates() {
+		require.True(t, seen[name], "pages/%s.html is of no page's views", name)
+	}
+}
+
+// requireClean finds what the policy of content would stop, texts that were not escaped, and what a reader of the screen misses.
+func requireClean(t *testing.T, page string) {
+	t.Helper()
+	root, err := html.Parse(strings.NewReader(page))
+	require.NoError(t, err)
+	headings := 0
+	for n := range root.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		require.NotEqual(t, "style", n.Data)
+		if n.Data == "h1" {
+			headings++
+		}
+		for _, a := range n.Attr {
+			require.False(t, a.Key == "style" || strings.HasPrefix(a.Key, "on"), "<%s %s>", n.Data, a.Key)
+			if slices.Contains([]string{"href", "src", "action"}, a.Key) && n.Namespace == "" {
+				require.False(t, strings.Contains(a.Val, "://") || strings.HasPrefix(a.Val, "//"), "<%s> leads to %s", n.Data, a.Val)
+				require.NotContains(t, a.Val, "ZgotmplZ", "<%s>", n.Data)
+			}
+		}
+		if n.Data == "script" {
+			require.Nil(t, n.FirstChild, "a script inside of the page")
+		}
+	}
+	require.Equal(t, 1, headings)
+}
+
+// fill sets everything in v to something, lists to two of it.
+func fill(v reflect.Value, depth int) {
+	if depth > 12 {
+		return
+	}
+	switch {
+	case v.Type() == reflect.TypeFor[time.Time]():
+		v.Set(reflect.ValueOf(time.Date(2026, 10, 1, 12, 30, 0, 0, time.UTC)))
+		return
+	case !v.CanSet():
+		return
+	}
+	switch v.Kind() { //nolint:exhaustive // views hold no others
+	case reflect.String:
+		v.SetString(markup)
+	case reflect.Int, reflect.Int64, reflect.Int32, reflect.Int16:
+		v.SetInt(3)
+	case reflect.Float64:
+		v.SetFloat(2.5)
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), depth+1)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		fill(v.Index(0), depth+1)
+		fill(v.Index(1), depth+1)
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		fill(key, depth+1)
+		fill(value, depth+1)
+		v.SetMapIndex(key, value)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i), depth+1)
+		}
+	}
+}

@@ -1,0 +1,85 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+func refusal(status int, code domain.Code, message string) *refused {
+	return &refused{why: domain.NewError(code, "%s", message), status: status}
+}
+
+// What the console itself refuses; all else the API does.
+var (
+	errNoPage = refusal(http.StatusNotFound, domain.CodeNotFound,
+		"There is no page at this address. Check it, or go on from the start page.")
+	errCrossOrigin = refusal(http.StatusForbidden, domain.CodeForbidden,
+		"This was asked for by a page of another site. Nothing was done.")
+	errWrongRole = refusal(http.StatusForbidden, domain.CodeForbidden,
+		"This page is not for your role. Go on from the start page, or ask your agency.")
+	errSignedOut = refusal(http.StatusUnauthorized, domain.CodeUnauthenticated,
+		"You are not signed in any more. Nothing was done. Sign in, and send the form again.")
+	errForm = refusal(http.StatusBadRequest, domain.CodeInvalid,
+		"The form cannot be read. Go back, and send it again.")
+)
+
+// errorView says what went wrong and what to do.
+type errorView struct {
+	Heading   string
+	Said      string
+	Fields    []domain.FieldError
+	RequestID string
+	SignedIn  bool
+}
+
+func (e errorView) template() (name, title string) { return "error", e.Heading }
+
+// heading says in a few words what kind of refusal it is.
+func heading(status int) string {
+	switch status {
+	case http.StatusNotFound:
+		return "Nothing is here"
+	case http.StatusForbidden:
+		return "This is not open to you"
+	case http.StatusUnauthorized:
+		return "Sign in first"
+	case http.StatusTooManyRequests:
+		return "One moment"
+	case http.StatusServiceUnavailable:
+		return "Not now"
+	case http.StatusInternalServerError:
+		return "This is our fault"
+	default:
+		return "This did not work"
+	}
+}
+
+// refuse answers with what went wrong.
+func (v *visit) refuse(err error) int {
+	told, known := errors.AsType[*refused](err)
+	switch {
+	case known:
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		told = refusal(http.StatusServiceUnavailable, domain.CodeUnavailable, "The request took too long and was given up. Try again.")
+	case v.console.passes(err):
+		told = refusal(http.StatusServiceUnavailable, domain.CodeUnavailable, "The database cannot be asked now. Try again shortly.")
+		v.log(slog.LevelWarn, "console: no answer now", err)
+	default:
+		told = refusal(http.StatusInternalServerError, domain.CodeInternal,
+			"Something went wrong on our side. Try again; if it stays, tell your operator when it was.")
+		v.log(slog.LevelError, "console: page failed", err)
+	}
+	return v.write(told.status, errorView{
+		Heading: heading(told.status), Said: told.why.Message, Fields: told.why.Fields, RequestID: told.requestID, SignedIn: v.me != nil,
+	})
+}
+
+func (v *visit) log(level slog.Level, text string, err error) {
+	v.console.deps.Logger.LogAttrs(v.r.Context(), level, text, slog.String("page", v.page.pattern), slog.Any("error", err))
+}
+
+func (c *Console) passes(err error) bool { return c.deps.Passes != nil && c.deps.Passes(err) }

@@ -1,0 +1,159 @@
+package console
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// cookieName is of the one cookie of the console. Its prefix has browsers take it from a secure page of this host alone; loopback counts as
+// secure. It has the path / because of that prefix, and only the console reads it.
+const cookieName = "__Host-lb_console"
+
+// sessionFor is how long a session lasts, whatever happens in it.
+const sessionFor = 12 * time.Hour
+
+// Ways to sign in.
+const (
+	WayDemo = "demo" // "continue as", on this machine
+	WayLink = "link" // a one-time link
+)
+
+// Person is somebody who can be signed in.
+type Person struct {
+	UserID    string
+	AccountID string // "" for an operator
+	Role      string
+}
+
+// Session is a sign-in that lasts.
+type Session struct {
+	ID        string // names it in the list of a person's sessions; it opens nothing
+	UserID    string
+	AccountID string // "" for an operator
+	Role      string
+	Way       string // [WayDemo] or [WayLink]
+	BegunAt   time.Time
+	SeenAt    time.Time // of the last request, to the minute
+	ExpiresAt time.Time
+}
+
+// Sessions keeps sessions and one-time links; of both it gets the digest of the word that opens them, never the word.
+type Sessions interface {
+	// Begin stores a session and records the sign-in.
+	Begin(ctx context.Context, s Session, digest []byte) error
+	// Find returns the session that lasts at now, and notes that it was seen. Errors: [domain.CodeNotFound].
+	Find(ctx context.Context, digest []byte, now time.Time) (Session, error)
+	// Of returns the sessions of a person that last at now, the newest first.
+	Of(ctx context.Context, userID string, now time.Time) ([]Session, error)
+	// End ends one of a person's sessions; one that is not there is ended already.
+	End(ctx context.Context, userID, id string) error
+	// Link returns whom a link signs in. Errors: [domain.CodeNotFound] for one that is unknown, used or too old.
+	Link(ctx context.Context, digest []byte, now time.Time) (Person, error)
+	// UseLink does the same and uses the link up.
+	UseLink(ctx context.Context, digest []byte, now time.Time) (Person, error)
+}
+
+// Digest is what is stored of a word that opens something.
+func Digest(word string) []byte {
+	sum := sha256.Sum256([]byte(word))
+	return sum[:]
+}
+
+// recognise finds the session of the cookie and has the API judge its person by the rule that judges tokens. The session of somebody who
+// has no rights any more ends.
+func (v *visit) recognise() (signedIn bool, err error) {
+	cookie, err := v.r.Cookie(cookieName)
+	if err != nil || cookie.Value == "" {
+		return false, nil
+	}
+	v.session, err = v.console.deps.Sessions.Find(v.r.Context(), Digest(cookie.Value), v.console.deps.Now())
+	if domain.CodeOf(err) == domain.CodeNotFound {
+		v.forget()
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	v.who = v.session.principal()
+	me, err := get[readmodels.Me](v, "/api/me", nil)
+	if err != nil {
+		return false, v.dismissed(err)
+	}
+	v.me = &me
+	return true, nil
+}
+
+// dismissed ends the session when err says that its person has no rights any more.
+func (v *visit) dismissed(err error) error {
+	if code := domain.CodeOf(err); code != domain.CodeForbidden && code != domain.CodeUnauthenticated {
+		return err
+	}
+	if ended := v.console.deps.Sessions.End(v.r.Context(), v.session.UserID, v.session.ID); ended != nil {
+		return ended
+	}
+	v.forget()
+	return err
+}
+
+func (s Session) principal() api.Principal {
+	return api.Principal{UserID: s.UserID, AccountID: s.AccountID, Roles: api.Roles{api.Role(s.Role)}, ExpiresAt: s.ExpiresAt}
+}
+
+// signIn begins a session of a person, whom the API has to let in.
+func (v *visit) signIn(p Person, way string) error {
+	now := v.console.deps.Now()
+	s := Session{
+		ID: rand.Text(), UserID: p.UserID, AccountID: p.AccountID, Role: p.Role, Way: way,
+		BegunAt: now, SeenAt: now, ExpiresAt: now.Add(sessionFor),
+	}
+	judged := &visit{console: v.console, r: v.r, who: s.principal()}
+	if _, err := get[readmodels.Me](judged, "/api/me", nil); err != nil {
+		return err
+	}
+	if v.session.ID != "" { // a browser has one session
+		if err := v.console.deps.Sessions.End(v.r.Context(), v.session.UserID, v.session.ID); err != nil {
+			return err
+		}
+	}
+	word := rand.Text()
+	if err := v.console.deps.Sessions.Begin(v.r.Context(), s, Digest(word)); err != nil {
+		return err
+	}
+	v.setCookie(word, int(sessionFor.Seconds()))
+	return nil
+}
+
+// forget takes the cookie away.
+func (v *visit) forget() { v.setCookie("", -1) }
+
+func (v *visit) setCookie(value string, maxAge int) {
+	http.SetCookie(v.w, &http.Cookie{
+		Name: cookieName, Value: value, Path: "/", MaxAge: maxAge, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// signInFirst leads to the page of signing in, and from there to where the visitor wanted to go.
+func signInFirst(r *http.Request) redirect {
+	if r.URL.Path == Path {
+		return signInPath
+	}
+	return redirect(signInPath + "?" + url.Values{"to": {r.URL.RequestURI()}}.Encode())
+}
+
+// wanted is where a visitor goes after signing in: a page of the console, nothing else.
+func wanted(to string) redirect {
+	at, err := url.Parse(to)
+	if err != nil || at.IsAbs() || at.Host != "" || !strings.HasPrefix(at.Path, Path+"/") || strings.Contains(to, "\\") {
+		return Path
+	}
+	return redirect(at.RequestURI())
+}

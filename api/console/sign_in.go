@@ -1,0 +1,156 @@
+package console
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+const (
+	signInPath   = Path + "/sign-in"
+	linkPath     = Path + "/link/"
+	sessionsPath = Path + "/sessions"
+)
+
+func (c *Console) signInPages() []page {
+	return []page{
+		{pattern: "GET " + signInPath, public: true, views: []view{signInView{}}, open: (*visit).signInPage},
+		{pattern: "POST " + signInPath + "/demo", public: true, open: (*visit).continueAs},
+		{pattern: "GET " + linkPath + "{word}", public: true, views: []view{linkView{}}, open: (*visit).linkPage},
+		{pattern: "POST " + linkPath + "{word}", public: true, open: (*visit).useLink},
+		{pattern: "POST " + Path + "/sign-out", public: true, open: (*visit).signOut},
+		{pattern: "GET " + sessionsPath, views: []view{sessionsView{}}, open: (*visit).sessions},
+		{pattern: "POST " + sessionsPath, open: (*visit).endSession},
+	}
+}
+
+// signInView says how one signs in.
+type signInView struct {
+	To   string
+	Demo []Person // as whom one may go on here; none outside of demo and mock
+}
+
+func (signInView) template() (name, title string) { return "sign-in", "Sign in" }
+
+func (v *visit) signInPage() (view, error) {
+	shown := signInView{To: v.r.URL.Query().Get("to")}
+	if onThisMachine(v.r) {
+		shown.Demo = v.console.deps.Demo
+	}
+	return shown, nil
+}
+
+// continueAs signs in as one of the demo's people.
+func (v *visit) continueAs() (view, error) {
+	form, err := v.form()
+	if err != nil {
+		return nil, err
+	}
+	if !onThisMachine(v.r) || len(v.console.deps.Demo) == 0 {
+		return nil, errNoPage
+	}
+	for _, p := range v.console.deps.Demo {
+		if p.Role == form.Get("role") {
+			return wanted(form.Get("to")), v.signIn(p, WayDemo)
+		}
+	}
+	return nil, errNobody
+}
+
+var (
+	errNobody = refusal(http.StatusUnprocessableEntity, domain.CodeUnprocessable,
+		"The demo has nobody of that role. Go back, and choose one of those who are shown.")
+	errLink = refusal(http.StatusNotFound, domain.CodeNotFound,
+		"This link signs nobody in: it was used already, is older than 15 minutes, or was not copied whole. Ask whoever sent it for a new one.")
+)
+
+// onThisMachine tells whether the request comes from a browser of this machine that asked for it by name: another site's name that leads
+// here does not count.
+func onThisMachine(r *http.Request) bool {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	host, _, noPort := net.SplitHostPort(r.Host)
+	if noPort != nil {
+		host = r.Host
+	}
+	byName := host == "localhost" || host == "127.0.0.1"
+	return err == nil && from.Addr().Unmap().IsLoopback() && byName && r.Header.Get("X-Forwarded-For") == ""
+}
+
+// linkView asks whether to sign in: looking at a link uses nothing up, since mail scanners look at links, too.
+type linkView struct {
+	Word string
+	Name string // of the person, as the directory holds it
+	Role string
+}
+
+func (linkView) template() (name, title string) { return "link", "Sign in" }
+
+func (v *visit) linkPage() (view, error) {
+	word := v.r.PathValue("word")
+	p, err := v.console.deps.Sessions.Link(v.r.Context(), Digest(word), v.console.deps.Now())
+	if err != nil {
+		return nil, v.badLink(err)
+	}
+	judged := &visit{console: v.console, r: v.r, who: Session{UserID: p.UserID, AccountID: p.AccountID, Role: p.Role}.principal()}
+	me, err := get[readmodels.Me](judged, "/api/me", nil)
+	if err != nil {
+		return nil, err
+	}
+	shown := linkView{Word: word, Role: p.Role}
+	if me.User != nil {
+		shown.Name = me.User.Name
+	}
+	return shown, nil
+}
+
+func (v *visit) useLink() (view, error) {
+	p, err := v.console.deps.Sessions.UseLink(v.r.Context(), Digest(v.r.PathValue("word")), v.console.deps.Now())
+	if err != nil {
+		return nil, v.badLink(err)
+	}
+	return redirect(Path), v.signIn(p, WayLink)
+}
+
+// badLink slows whoever tries links down.
+func (v *visit) badLink(err error) error {
+	if domain.CodeOf(err) != domain.CodeNotFound {
+		return err
+	}
+	host, _, _ := net.SplitHostPort(v.r.RemoteAddr)
+	v.console.waits.hold(v.r.Context(), host)
+	return errLink
+}
+
+func (v *visit) signOut() (view, error) {
+	if v.session.ID != "" {
+		if err := v.console.deps.Sessions.End(v.r.Context(), v.session.UserID, v.session.ID); err != nil {
+			return nil, err
+		}
+	}
+	v.forget()
+	return redirect(signInPath), nil
+}
+
+// sessionsView lists where a person is signed in.
+type sessionsView struct {
+	Current  string // id of the session that asks
+	Sessions []Session
+}
+
+func (sessionsView) template() (name, title string) { return "sessions", "Where you are signed in" }
+
+func (v *visit) sessions() (view, error) {
+	list, err := v.console.deps.Sessions.Of(v.r.Context(), v.who.UserID, v.console.deps.Now())
+	return sessionsView{v.session.ID, list}, err
+}
+
+func (v *visit) endSession() (view, error) {
+	form, err := v.form()
+	if err != nil {
+		return nil, err
+	}
+	return redirect(sessionsPath), v.console.deps.Sessions.End(v.r.Context(), v.who.UserID, form.Get("id"))
+}

@@ -1,0 +1,171 @@
+package console_test
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api/console"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+func TestABrowserAtTheRootIsLedToTheConsole(t *testing.T) {
+	t.Parallel()
+	b := newStage(t).browser()
+	b.get("/").leadsTo("/console")
+	b.get("/console").leadsTo("/console/sign-in")
+	b.get("/console/sessions?a=b").leadsTo("/console/sign-in?to=%2Fconsole%2Fsessions%3Fa%3Db")
+	program := b.send(http.MethodGet, "/", nil, func(r *http.Request) { r.Header.Set("Accept", "*/*") })
+	require.Contains(t, program.Body.String(), "not_found", "a program gets what the API says")
+}
+
+func TestContinueAsInTheDemo(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	b := s.browser()
+	b.get("/console/sign-in").says(http.StatusOK, "Continue as auditor", "Continue as operator")
+	b.post("/console/sign-in/demo", url.Values{"role": {"auditor"}, "to": {"/console/sessions?a=b"}}).
+		leadsTo("/console/sessions?a=b")
+	b.get("/console/sessions").says(http.StatusOK, "Name of "+adam, "the demo's page")
+	b.post("/console/sign-in/demo", url.Values{"role": {"king"}}).says(http.StatusUnprocessableEntity, "nobody of that role")
+
+	for _, to := range []string{"https://evil.example/console/x", "//evil.example/console/", "/api/me", "/console/\\evil", "javascript:alert(1)"} {
+		s.browser().post("/console/sign-in/demo", url.Values{"role": {"auditor"}, "to": {to}}).leadsTo("/console")
+	}
+}
+
+func TestContinueAsIsForThisMachineOnly(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	for name, change := range map[string]func(*http.Request){
+		"another machine":               func(r *http.Request) { r.RemoteAddr = "192.0.2.7:1234" },
+		"a name of another site":        func(r *http.Request) { r.Host = "rebound.example:6001" },
+		"a proxy":                       func(r *http.Request) { r.Header.Set("X-Forwarded-For", "192.0.2.7") },
+		"a name that begins like ours":  func(r *http.Request) { r.Host = "localhost.example" },
+		"an address that begins like 1": func(r *http.Request) { r.Host = "127.0.0.1.example" },
+	} {
+		b := s.browser()
+		shown := b.send(http.MethodGet, "/console/sign-in", nil, change)
+		shown.says(http.StatusOK, "Ask your agency")
+		require.NotContains(t, shown.Body.String(), "Continue as", name)
+		b.send(http.MethodPost, "/console/sign-in/demo", url.Values{"role": {"agency"}}, change).says(http.StatusNotFound)
+		require.Empty(t, b.cookie, name)
+	}
+}
+
+func TestTheCookieAndThePolicy(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	answer := s.browser().post("/console/sign-in/demo", url.Values{"role": {"agency"}})
+	set := answer.Header().Get("Set-Cookie")
+	for _, part := range []string{"__Host-lb_console=", "Path=/;", "HttpOnly", "Secure", "SameSite=Lax"} {
+		require.Contains(t, set, part)
+	}
+	for _, path := range []string{"/console/sign-in", "/console/nothing", "/"} {
+		header := s.browser().get(path).Header()
+		require.Contains(t, header.Get("Content-Security-Policy"), "default-src 'none'")
+		require.NotContains(t, header.Get("Content-Security-Policy"), "unsafe")
+		require.Equal(t, "no-store", header.Get("Cache-Control"))
+		require.Empty(t, header.Get("Access-Control-Allow-Origin"))
+	}
+}
+
+func TestAnotherSitesFormDoesNothing(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	b := s.signedIn("agency")
+	cookie := b.cookie
+	for _, path := range []string{"/console/sign-out", "/console/sessions", "/console/sign-in/demo"} {
+		b.send(http.MethodPost, path, url.Values{"role": {"auditor"}}, func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }).
+			says(http.StatusForbidden, "another site", "Nothing was done")
+		require.Equal(t, cookie, b.cookie)
+	}
+	b.get("/console/sessions").says(http.StatusOK)
+}
+
+func TestWhoHasLeftIsOut(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	b := s.signedIn("agency")
+	b.get("/console").says(http.StatusOK, "Name of "+alice)
+	s.refuse("GET /api/me", http.StatusForbidden, domain.CodeForbidden, "Your access has ended. Ask your agency.")
+	b.get("/console").says(http.StatusForbidden, "Your access has ended")
+	require.Empty(t, b.cookie)
+	require.Empty(t, s.sessions.sessions, "the session has ended")
+	s.browser().post("/console/sign-in/demo", url.Values{"role": {"agency"}}).says(http.StatusForbidden, "Your access has ended")
+	require.Empty(t, s.sessions.sessions)
+}
+
+func TestAFaultIsNoSignOut(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	b := s.signedIn("agency")
+	s.refuse("GET /api/me", http.StatusServiceUnavailable, domain.CodeUnavailable, "The read models are being made.")
+	b.get("/console").says(http.StatusServiceUnavailable, "being made", "R1")
+	s.sessions.away = errors.New("no connection to 10.0.0.7")
+	failed := b.get("/console")
+	failed.says(http.StatusInternalServerError, "Something went wrong on our side")
+	require.NotContains(t, failed.Body.String(), "10.0.0.7")
+	require.Len(t, s.sessions.sessions, 1)
+	require.NotEmpty(t, b.cookie)
+}
+
+func TestALinkSignsInOnce(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.sessions.links[string(console.Digest("WORD"))] = console.Person{UserID: alice, AccountID: agency, Role: "agency"}
+	b := s.browser()
+	for range 3 {
+		b.get("/console/link/WORD").says(http.StatusOK, "Name of "+alice, "works once")
+	}
+	require.Empty(t, b.cookie, "looking signs nobody in")
+	b.post("/console/link/WORD", url.Values{}).leadsTo("/console")
+	b.get("/console/sessions").says(http.StatusOK, "a one-time link")
+	other := s.browser()
+	other.post("/console/link/WORD", url.Values{}).says(http.StatusNotFound, "signs nobody in", "Ask whoever sent it")
+	other.get("/console/link/WORD").says(http.StatusNotFound)
+	require.Empty(t, other.cookie)
+}
+
+func TestSessionsAreSeenAndEnded(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	first := s.signedIn("agency")
+	s.now = s.now.Add(time.Hour)
+	second, other := s.signedIn("agency"), s.signedIn("auditor")
+	list := second.get("/console/sessions")
+	list.says(http.StatusOK, "1 Oct 2026, 12:00:00 UTC", "1 Oct 2026, 13:00:00 UTC", "End this one")
+	require.Equal(t, 2, strings.Count(list.Body.String(), `name="id"`), "one's own alone")
+
+	id := s.sessions.sessions[string(console.Digest(first.cookie))].ID
+	other.post("/console/sessions", url.Values{"id": {id}}).leadsTo("/console/sessions")
+	first.get("/console").says(http.StatusOK)
+	second.post("/console/sessions", url.Values{"id": {id}}).leadsTo("/console/sessions")
+	first.get("/console").leadsTo("/console/sign-in")
+
+	cookie := second.cookie
+	second.post("/console/sign-out", url.Values{}).leadsTo("/console/sign-in")
+	second.cookie = cookie
+	second.get("/console").leadsTo("/console/sign-in")
+	s.now = s.now.Add(12 * time.Hour)
+	other.get("/console").leadsTo("/console/sign-in")
+	other.post("/console/sessions", url.Values{"id": {id}}).says(http.StatusUnauthorized, "not signed in any more", "Nothing was done")
+}
+
+func TestFailedTriesWaitLongerAndLonger(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	fail := console.HeldFor(func() time.Time { return now }, "192.0.2.7")
+	var waited []time.Duration
+	for range 8 {
+		waited = append(waited, fail()/time.Second)
+	}
+	require.Equal(t, []time.Duration{0, 0, 0, 1, 2, 4, 8, 8}, waited)
+	now = now.Add(11 * time.Minute)
+	require.Zero(t, fail())
+}

@@ -1,0 +1,229 @@
+package console_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/api/console"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// The people of the tests.
+const (
+	agency = "aaaaaaaaaaaaaaaaaaaaaaaa"
+	alice  = "a11ce0000000000000000000"
+	adam   = "ada000000000000000000000"
+)
+
+// stage is a console over an API of these tests' own, which a test sets answers of.
+type stage struct {
+	t        *testing.T
+	console  *console.Console
+	sessions *memory
+	now      time.Time
+
+	mu      sync.Mutex
+	answers map[string]func(api.Principal, *http.Request) (status int, body any) // by method and path
+	asked   []string                                                             // method and address of each call
+}
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	s := &stage{
+		t: t, now: time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC),
+		sessions: &memory{sessions: map[string]console.Session{}, links: map[string]console.Person{}},
+	}
+	s.answers = map[string]func(api.Principal, *http.Request) (int, any){"GET /api/me": func(p api.Principal, _ *http.Request) (int, any) {
+		me := readmodels.Me{UserID: p.UserID, User: &readmodels.MeUser{Name: "Name of " + p.UserID}, Roles: []string{string(p.Roles[0])}}
+		return http.StatusOK, map[string]any{"data": me}
+	}}
+	var err error
+	s.console, err = console.Handler(console.Deps{
+		API: http.HandlerFunc(s.serveAPI), Sessions: s.sessions, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
+		Demo: []console.Person{
+			{UserID: alice, AccountID: agency, Role: "agency"}, {UserID: adam, AccountID: agency, Role: "auditor"}, {UserID: "ops", Role: "operator"},
+		},
+	})
+	require.NoError(t, err)
+	return s
+}
+
+func (s *stage) serveAPI(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, r.Method+" "+r.RequestURI)
+	p, ok := api.PrincipalFrom(r.Context())
+	nothing := map[string]any{"code": "not_found", "message": "There is nothing at this address.", "request_id": "R1"}
+	status, body := http.StatusNotFound, any(nothing)
+	if answer := s.answers[r.Method+" "+r.URL.Path]; answer != nil && ok {
+		status, body = answer(p, r)
+	}
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+// answer has the API answer data at a path.
+func (s *stage) answer(at string, data, meta any) {
+	s.answers[at] = func(api.Principal, *http.Request) (int, any) {
+		return http.StatusOK, map[string]any{"data": data, "meta": meta}
+	}
+}
+
+// refuse has the API refuse what is asked at a path.
+func (s *stage) refuse(at string, status int, code domain.Code, message string) {
+	s.answers[at] = func(api.Principal, *http.Request) (int, any) {
+		return status, map[string]any{"code": code, "message": message, "request_id": "R1"}
+	}
+}
+
+// browser keeps a cookie.
+type browser struct {
+	*stage
+
+	cookie string
+}
+
+func (s *stage) browser() *browser { return &browser{stage: s} }
+
+// signedIn is a browser of the demo's person with a role.
+func (s *stage) signedIn(role string) *browser {
+	s.t.Helper()
+	b := s.browser()
+	b.post("/console/sign-in/demo", url.Values{"role": {role}}).leadsTo("/console")
+	require.NotEmpty(s.t, b.cookie)
+	return b
+}
+
+func (b *browser) get(path string) page { return b.send(http.MethodGet, path, nil, nil) }
+
+func (b *browser) post(path string, form url.Values) page {
+	return b.send(http.MethodPost, path, form, nil)
+}
+
+func (b *browser) send(method, path string, form url.Values, change func(*http.Request)) page {
+	b.t.Helper()
+	r := httptest.NewRequest(method, "http://localhost:6001"+path, strings.NewReader(form.Encode()))
+	r.RemoteAddr = "127.0.0.1:50000"
+	r.Header.Set("Accept", "text/html")
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	if b.cookie != "" {
+		r.AddCookie(&http.Cookie{Name: "__Host-lb_console", Value: b.cookie})
+	}
+	if change != nil {
+		change(r)
+	}
+	w := httptest.NewRecorder()
+	b.console.ServeHTTP(w, r)
+	for _, set := range w.Result().Cookies() {
+		b.cookie = set.Value
+	}
+	return page{b.t, w}
+}
+
+// page is an answer.
+type page struct {
+	t *testing.T
+	*httptest.ResponseRecorder
+}
+
+func (p page) leadsTo(address string) {
+	p.t.Helper()
+	require.Equal(p.t, http.StatusSeeOther, p.Code, p.Body.String())
+	require.Equal(p.t, address, p.Header().Get("Location"))
+}
+
+func (p page) says(status int, words ...string) {
+	p.t.Helper()
+	require.Equal(p.t, status, p.Code, p.Body.String())
+	for _, word := range words {
+		require.Contains(p.t, p.Body.String(), word)
+	}
+	requireClean(p.t, p.Body.String())
+}
+
+// memory keeps sessions as the database does.
+type memory struct {
+	mu       sync.Mutex
+	sessions map[string]console.Session // by digest
+	links    map[string]console.Person  // by digest
+	away     error
+}
+
+var errNone = domain.NewError(domain.CodeNotFound, "none")
+
+func (m *memory) Begin(_ context.Context, s console.Session, digest []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sessions[string(digest)] = s
+	return nil
+}
+
+func (m *memory) Find(_ context.Context, digest []byte, now time.Time) (console.Session, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, ok := m.sessions[string(digest)]
+	if m.away != nil {
+		return console.Session{}, m.away
+	}
+	if !ok || !now.Before(s.ExpiresAt) {
+		return console.Session{}, errNone
+	}
+	return s, nil
+}
+
+func (m *memory) Of(_ context.Context, user string, now time.Time) (list []console.Session, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range m.sessions {
+		if s.UserID == user && now.Before(s.ExpiresAt) {
+			list = append(list, s)
+		}
+	}
+	slices.SortFunc(list, func(a, b console.Session) int { return b.BegunAt.Compare(a.BegunAt) })
+	return list, nil
+}
+
+func (m *memory) End(_ context.Context, user, id string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for digest, s := range m.sessions {
+		if s.UserID == user && s.ID == id {
+			delete(m.sessions, digest)
+		}
+	}
+	return nil
+}
+
+func (m *memory) Link(_ context.Context, digest []byte, _ time.Time) (console.Person, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p, ok := m.links[string(digest)]
+	if !ok {
+		return p, errNone
+	}
+	return p, nil
+}
+
+func (m *memory) UseLink(ctx context.Context, digest []byte, now time.Time) (console.Person, error) {
+	p, err := m.Link(ctx, digest, now)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.links, string(digest))
+	return p, err
+}

@@ -1,0 +1,146 @@
+package console
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// visit is one request of a page.
+type visit struct {
+	console *Console
+	w       http.ResponseWriter
+	r       *http.Request
+	page    page
+
+	session Session        // zero: nobody is signed in
+	who     api.Principal  // likewise
+	me      *readmodels.Me // what the API says of who; nil: nobody is signed in
+}
+
+// get asks the API for the data at a path, as the visitor.
+func get[T any](v *visit, path string, query url.Values) (T, error) {
+	data, _, err := getMeta[T, struct{}](v, path, query)
+	return data, err
+}
+
+// getMeta asks the API for the data at a path and for what stands beside it, as the visitor.
+func getMeta[T, M any](v *visit, path string, query url.Values) (data T, meta M, err error) {
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	return call[T, M](v, http.MethodGet, path, nil)
+}
+
+// post has the API do something, as the visitor; a nil body sends none.
+func post[T any](v *visit, path string, body any) (T, error) {
+	data, _, err := call[T, struct{}](v, http.MethodPost, path, body)
+	return data, err
+}
+
+// call sends a request to the API in this process. Its rules are the only ones: roles, tenancy, limits, records of what was read.
+func call[T, M any](v *visit, method, path string, body any) (data T, meta M, err error) {
+	var sent []byte
+	if body != nil {
+		if sent, err = json.Marshal(body); err != nil {
+			return data, meta, fmt.Errorf("ask %s: %w", path, err)
+		}
+	}
+	answered := &answer{header: http.Header{}}
+	v.console.deps.API.ServeHTTP(answered, v.request(method, path, sent))
+	if answered.status >= http.StatusBadRequest {
+		return data, meta, answered.refusal()
+	}
+	var got struct {
+		Data *T `json:"data"`
+		Meta *M `json:"meta"`
+	}
+	got.Data, got.Meta = &data, &meta
+	if err := json.Unmarshal(answered.body.Bytes(), &got); err != nil {
+		return data, meta, fmt.Errorf("read the answer of %s: %w", path, err)
+	}
+	return data, meta, nil
+}
+
+// request is a request of the visitor to the API. Nothing of the browser's own goes along: no cookie, no header.
+func (v *visit) request(method, path string, body []byte) *http.Request {
+	r, err := http.NewRequestWithContext(as(v.r.Context(), v.who), method, path, bytes.NewReader(body))
+	if err != nil { // a path of a page with a control character in it: the API says so of the address that is nothing
+		r, _ = http.NewRequestWithContext(as(v.r.Context(), v.who), method, "/", http.NoBody)
+	}
+	r.RemoteAddr, r.Host, r.RequestURI = v.r.RemoteAddr, v.r.Host, path
+	if len(body) > 0 {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	return r
+}
+
+// maxForm bounds a form.
+const maxForm = 64 << 10
+
+// form reads what the page's form sent.
+func (v *visit) form() (url.Values, error) {
+	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
+	if err := v.r.ParseForm(); err != nil {
+		return nil, errForm
+	}
+	return v.r.PostForm, nil
+}
+
+// answer keeps what the API answers.
+type answer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+// Header implements [http.ResponseWriter].
+func (a *answer) Header() http.Header { return a.header }
+
+// WriteHeader implements [http.ResponseWriter].
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 {
+		a.status = status
+	}
+}
+
+// Write implements [http.ResponseWriter].
+func (a *answer) Write(p []byte) (int, error) {
+	a.WriteHeader(http.StatusOK)
+	return a.body.Write(p)
+}
+
+// refused is an error of the API, with what a page tells of it.
+type refused struct {
+	why       *domain.Error
+	status    int
+	requestID string
+}
+
+// Error implements error.
+func (r *refused) Error() string { return r.why.Error() }
+
+// Unwrap has the code found.
+func (r *refused) Unwrap() error { return r.why }
+
+// refusal reads the one shape of errors.
+func (a *answer) refusal() error {
+	var said struct {
+		Message   string              `json:"message"`
+		Code      domain.Code         `json:"code"`
+		Errors    []domain.FieldError `json:"errors"`
+		RequestID string              `json:"request_id"`
+	}
+	if err := json.Unmarshal(a.body.Bytes(), &said); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read an error of the API: %w", err)
+	}
+	return &refused{&domain.Error{Code: said.Code, Message: said.Message, Fields: said.Errors}, a.status, said.RequestID}
+}
