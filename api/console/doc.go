@@ -35,6 +35,11 @@
 //	sign_in.go   the pages of signing in: demo, one-time links, sessions seen and ended
 //	waits.go     how failed tries to sign in are slowed down
 //	home.go      the first page
+//	words.go     numbers, times and names as templates write them
+//	ops_health.go ops_projections.go ops_parked.go ops_platforms.go  operators: the pages and what is not well; what is folded and rebuilt;
+//	             parked events; how platforms are read
+//	ops_jobs.go ops_log.go ops_actions.go  jobs, topics, what operators did
+//	ops_acts.go  what operators do: asked for on a page that says what will happen
 //	pages        templates: the layout, and one for each view
 //	assets       style, script and icon
 //
