@@ -14,7 +14,7 @@ import (
 type StaleEraser interface {
 	// DeleteStale is [StaleSecrets.DeleteStale].
 	DeleteStale(ctx context.Context, gone []int64, refs []string, before time.Time) (int, error)
-	ForgetCursors(ctx context.Context, user string) error
+	ForgetUser(ctx context.Context, user string) error
 	ForgetReads(ctx context.Context, gone, stay []int64) error
 }
 
@@ -142,7 +142,7 @@ func (e EraseAgain) ofDirectory(ctx context.Context) (drafts []domain.Draft, err
 		drafts = append(drafts, EraseDraft(kind, id, now.until))
 		switch data := now.entity.(type) {
 		case domain.DirectoryUser:
-			err = e.Kept.ForgetCursors(ctx, data.ID)
+			err = e.Kept.ForgetUser(ctx, data.ID)
 		case domain.DirectorySocialAccount:
 			err = e.Kept.ForgetReads(ctx, []int64{data.ID}, nil)
 		}

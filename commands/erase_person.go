@@ -20,8 +20,8 @@ type KeptEraser interface {
 	// ForgetReads deletes what became of reading social accounts that go, and of those that stay the failures:
 	// platforms name people in what they say.
 	ForgetReads(ctx context.Context, gone, stay []int64) error
-	// ForgetCursors deletes how far a user has seen notices.
-	ForgetCursors(ctx context.Context, user string) error
+	// ForgetUser deletes how far a user has seen notices, and its sessions.
+	ForgetUser(ctx context.Context, user string) error
 }
 
 // EarlierTables are sets of tables that were made from the log and that no record reaches any more.
@@ -173,7 +173,7 @@ func (e ErasePerson) DeleteKept(ctx context.Context, p domain.Person) error {
 	}
 	errs = append(errs, e.Kept.ForgetReads(ctx, p.Going(), pages))
 	if p.User != "" {
-		errs = append(errs, e.Kept.ForgetCursors(ctx, p.User))
+		errs = append(errs, e.Kept.ForgetUser(ctx, p.User))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("delete secrets, results of reads and cursors: %w", err)

@@ -38,7 +38,7 @@ func (s *erasedKept) ForgetReads(_ context.Context, gone, stay []int64) error {
 	return s.err
 }
 
-func (s *erasedKept) ForgetCursors(_ context.Context, user string) error {
+func (s *erasedKept) ForgetUser(_ context.Context, user string) error {
 	s.cursors = append(s.cursors, user)
 	return s.err
 }

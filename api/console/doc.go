@@ -32,7 +32,7 @@
 //	refusals.go  what goes wrong, as a page
 //	layout.go    templates, style and scripts, embedded
 //	session.go   sessions: the cookie, who is signed in
-//	sign_in.go   the pages of signing in: demo, one-time links, sessions seen and ended
+//	sign_in.go   the pages of signing in: demo, one-time links, tokens; sessions seen and ended
 //	waits.go     how failed tries to sign in are slowed down
 //	home.go      the first page
 //	words.go     numbers, times and names as templates write them

@@ -22,6 +22,8 @@ type Deps struct {
 	API http.Handler
 	// Sessions keeps who is signed in.
 	Sessions Sessions
+	// Tokens judges tokens of the API, with which people can sign in.
+	Tokens api.Authenticator
 	// Demo are people as whom anybody on this machine may go on; nil but in demo and mock.
 	Demo []Person
 
@@ -43,8 +45,8 @@ type Console struct {
 
 // Handler makes the console, which serves all else by deps.API.
 func Handler(deps Deps) (*Console, error) {
-	if deps.API == nil || deps.Sessions == nil || deps.Logger == nil || deps.Now == nil {
-		return nil, errors.New("console: Deps.API, Sessions, Logger and Now must be set")
+	if deps.API == nil || deps.Sessions == nil || deps.Tokens == nil || deps.Logger == nil || deps.Now == nil {
+		return nil, errors.New("console: Deps.API, Sessions, Tokens, Logger and Now must be set")
 	}
 	c := &Console{deps: deps, mux: http.NewServeMux(), cross: http.NewCrossOriginProtection(), waits: newWaits(deps.Now)}
 	c.pages = c.allPages()

@@ -61,8 +61,12 @@ func heading(status int) string {
 // refuse answers with what went wrong.
 func (v *visit) refuse(err error) int {
 	told, known := errors.AsType[*refused](err)
+	why, isWhy := errors.AsType[*domain.Error](err)
 	switch {
 	case known:
+	case isWhy && why.Code == domain.CodeUnavailable:
+		told = &refused{why: why, status: http.StatusServiceUnavailable}
+		v.log(slog.LevelWarn, "console: no answer now", err)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		told = refusal(http.StatusServiceUnavailable, domain.CodeUnavailable, "The request took too long and was given up. Try again.")
 	case v.console.passes(err):

@@ -25,6 +25,8 @@ const sessionFor = 12 * time.Hour
 const (
 	WayDemo = "demo" // "continue as", on this machine
 	WayLink = "link" // a one-time link
+	// WayToken is a token of the API, given by whoever runs the service.
+	WayToken = "token"
 )
 
 // Person is somebody who can be signed in.
@@ -40,7 +42,7 @@ type Session struct {
 	UserID    string
 	AccountID string // "" for an operator
 	Role      string
-	Way       string // [WayDemo] or [WayLink]
+	Way       string // [WayDemo], [WayLink] or [WayToken]
 	BegunAt   time.Time
 	SeenAt    time.Time // of the last request, to the minute
 	ExpiresAt time.Time
@@ -48,8 +50,9 @@ type Session struct {
 
 // Sessions keeps sessions and one-time links; of both it gets the digest of the word that opens them, never the word.
 type Sessions interface {
-	// Begin stores a session and records the sign-in.
-	Begin(ctx context.Context, s Session, digest []byte) error
+	// Begin records the sign-in and stores the session. The link that it came by, nil for none, is used up with it. Errors:
+	// [domain.CodeNotFound] for a link that is unknown, used or too old.
+	Begin(ctx context.Context, s Session, digest, link []byte) error
 	// Find returns the session that lasts at now, and notes that it was seen. Errors: [domain.CodeNotFound].
 	Find(ctx context.Context, digest []byte, now time.Time) (Session, error)
 	// Of returns the sessions of a person that last at now, the newest first.
@@ -58,8 +61,6 @@ type Sessions interface {
 	End(ctx context.Context, userID, id string) error
 	// Link returns whom a link signs in. Errors: [domain.CodeNotFound] for one that is unknown, used or too old.
 	Link(ctx context.Context, digest []byte, now time.Time) (Person, error)
-	// UseLink does the same and uses the link up.
-	UseLink(ctx context.Context, digest []byte, now time.Time) (Person, error)
 }
 
 // Digest is what is stored of a word that opens something.
@@ -108,15 +109,23 @@ func (s Session) principal() api.Principal {
 	return api.Principal{UserID: s.UserID, AccountID: s.AccountID, Roles: api.Roles{api.Role(s.Role)}, ExpiresAt: s.ExpiresAt}
 }
 
-// signIn begins a session of a person, whom the API has to let in.
-func (v *visit) signIn(p Person, way string) error {
+// signIn begins a session of a person, whom the API has to let in. Link is the digest of the link that the person came by, nil for none; until
+// bounds the session further, zero: nothing does.
+func (v *visit) signIn(p Person, way string, link []byte, until time.Time) error {
 	now := v.console.deps.Now()
 	s := Session{
 		ID: rand.Text(), UserID: p.UserID, AccountID: p.AccountID, Role: p.Role, Way: way,
 		BegunAt: now, SeenAt: now, ExpiresAt: now.Add(sessionFor),
 	}
+	if !until.IsZero() && until.Before(s.ExpiresAt) {
+		s.ExpiresAt = until
+	}
 	judged := &visit{console: v.console, r: v.r, who: s.principal()}
 	if _, err := get[readmodels.Me](judged, "/api/me", nil); err != nil {
+		return err
+	}
+	word := rand.Text()
+	if err := v.console.deps.Sessions.Begin(v.r.Context(), s, Digest(word), link); err != nil {
 		return err
 	}
 	if v.session.ID != "" { // a browser has one session
@@ -124,11 +133,7 @@ func (v *visit) signIn(p Person, way string) error {
 			return err
 		}
 	}
-	word := rand.Text()
-	if err := v.console.deps.Sessions.Begin(v.r.Context(), s, Digest(word)); err != nil {
-		return err
-	}
-	v.setCookie(word, int(sessionFor.Seconds()))
+	v.setCookie(word, int(s.ExpiresAt.Sub(now).Seconds()))
 	return nil
 }
 

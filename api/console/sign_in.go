@@ -4,7 +4,10 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
+	"time"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -19,6 +22,7 @@ func (c *Console) signInPages() []page {
 	return []page{
 		{pattern: "GET " + signInPath, public: true, views: []view{signInView{}}, open: (*visit).signInPage},
 		{pattern: "POST " + signInPath + "/demo", public: true, open: (*visit).continueAs},
+		{pattern: "POST " + signInPath + "/token", public: true, open: (*visit).useToken},
 		{pattern: "GET " + linkPath + "{word}", public: true, views: []view{linkView{}}, open: (*visit).linkPage},
 		{pattern: "POST " + linkPath + "{word}", public: true, open: (*visit).useLink},
 		{pattern: "POST " + Path + "/sign-out", public: true, open: (*visit).signOut},
@@ -54,7 +58,7 @@ func (v *visit) continueAs() (view, error) {
 	}
 	for _, p := range v.console.deps.Demo {
 		if p.Role == form.Get("role") {
-			return wanted(form.Get("to")), v.signIn(p, WayDemo)
+			return wanted(form.Get("to")), v.signIn(p, WayDemo, nil, time.Time{})
 		}
 	}
 	return nil, errNobody
@@ -63,6 +67,10 @@ func (v *visit) continueAs() (view, error) {
 var (
 	errNobody = refusal(http.StatusUnprocessableEntity, domain.CodeUnprocessable,
 		"The demo has nobody of that role. Go back, and choose one of those who are shown.")
+	errToken = refusal(http.StatusUnprocessableEntity, domain.CodeUnprocessable,
+		"This token signs nobody in: it is too old, of another service, or was not copied whole. Ask whoever gave it to you for a new one.")
+	errNoScreen = refusal(http.StatusUnprocessableEntity, domain.CodeUnprocessable,
+		"This token is of a program. The console has no page for it.")
 	errLink = refusal(http.StatusNotFound, domain.CodeNotFound,
 		"This link signs nobody in: it was used already, is older than 15 minutes, or was not copied whole. Ask whoever sent it for a new one.")
 )
@@ -107,11 +115,15 @@ func (v *visit) linkPage() (view, error) {
 }
 
 func (v *visit) useLink() (view, error) {
-	p, err := v.console.deps.Sessions.UseLink(v.r.Context(), Digest(v.r.PathValue("word")), v.console.deps.Now())
+	digest := Digest(v.r.PathValue("word"))
+	p, err := v.console.deps.Sessions.Link(v.r.Context(), digest, v.console.deps.Now())
+	if err == nil {
+		err = v.signIn(p, WayLink, digest, time.Time{})
+	}
 	if err != nil {
 		return nil, v.badLink(err)
 	}
-	return redirect(Path), v.signIn(p, WayLink)
+	return redirect(Path), nil
 }
 
 // badLink slows whoever tries links down.
@@ -119,9 +131,40 @@ func (v *visit) badLink(err error) error {
 	if domain.CodeOf(err) != domain.CodeNotFound {
 		return err
 	}
+	v.slowDown()
+	return errLink
+}
+
+// slowDown holds the answer to a failed try back.
+func (v *visit) slowDown() {
 	host, _, _ := net.SplitHostPort(v.r.RemoteAddr)
 	v.console.waits.hold(v.r.Context(), host)
-	return errLink
+}
+
+// useToken signs in whom a token of the API names, for as long as the token counts at most. Of several roles the one
+// counts that may see most of the history, or run the service.
+func (v *visit) useToken() (view, error) {
+	form, err := v.form()
+	if err != nil {
+		return nil, err
+	}
+	asked := v.r.Clone(v.r.Context())
+	asked.Header = http.Header{"Authorization": {"Bearer " + strings.TrimSpace(form.Get("token"))}}
+	p, err := v.console.deps.Tokens.Authenticate(asked)
+	if domain.CodeOf(err) == domain.CodeUnauthenticated {
+		v.slowDown()
+		return nil, errToken
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, role := range []api.Role{api.RoleAuditor, api.RoleOperator, api.RoleAgency, api.RoleClient} {
+		if p.Roles.Has(role) {
+			person := Person{UserID: p.UserID, AccountID: p.AccountID, Role: string(role)}
+			return wanted(form.Get("to")), v.signIn(person, WayToken, nil, p.ExpiresAt)
+		}
+	}
+	return nil, errNoScreen
 }
 
 func (v *visit) signOut() (view, error) {

@@ -51,7 +51,7 @@ func TestContinueAsIsForThisMachineOnly(t *testing.T) {
 	} {
 		b := s.browser()
 		shown := b.send(http.MethodGet, "/console/sign-in", nil, change)
-		shown.says(http.StatusOK, "Ask your agency")
+		shown.says(http.StatusOK, "ask whoever runs this service")
 		require.NotContains(t, shown.Body.String(), "Continue as", name)
 		b.send(http.MethodPost, "/console/sign-in/demo", url.Values{"role": {"agency"}}, change).says(http.StatusNotFound)
 		require.Empty(t, b.cookie, name)
@@ -130,6 +130,19 @@ func TestALinkSignsInOnce(t *testing.T) {
 	other.post("/console/link/WORD", url.Values{}).says(http.StatusNotFound, "signs nobody in", "Ask whoever sent it")
 	other.get("/console/link/WORD").says(http.StatusNotFound)
 	require.Empty(t, other.cookie)
+}
+
+func TestATokenSignsIn(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	b := s.browser()
+	b.post("/console/sign-in/token", url.Values{"token": {"bad"}}).says(http.StatusUnprocessableEntity, "signs nobody in")
+	b.post("/console/sign-in/token", url.Values{"token": {"program"}}).says(http.StatusUnprocessableEntity, "of a program")
+	require.Empty(t, b.cookie)
+	b.post("/console/sign-in/token", url.Values{"token": {" good\n"}, "to": {"/console/sessions"}}).leadsTo("/console/sessions")
+	b.get("/console/sessions").says(http.StatusOK, "auditor", "a token", "1 Oct 2026, 13:00:00 UTC")
+	s.now = s.now.Add(time.Hour)
+	b.get("/console").leadsTo("/console/sign-in")
 }
 
 func TestSessionsAreSeenAndEnded(t *testing.T) {

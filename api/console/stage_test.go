@@ -52,13 +52,26 @@ func newStage(t *testing.T) *stage {
 	}}
 	var err error
 	s.console, err = console.Handler(console.Deps{
-		API: http.HandlerFunc(s.serveAPI), Sessions: s.sessions, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
+		API: http.HandlerFunc(s.serveAPI), Sessions: s.sessions, Tokens: api.AuthenticatorFunc(s.judge),
+		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
 		Demo: []console.Person{
 			{UserID: alice, AccountID: agency, Role: "agency"}, {UserID: adam, AccountID: agency, Role: "auditor"}, {UserID: "ops", Role: "operator"},
 		},
 	})
 	require.NoError(t, err)
 	return s
+}
+
+// judge takes "good" for the token of an auditor, which counts for an hour.
+func (s *stage) judge(r *http.Request) (api.Principal, error) {
+	switch r.Header.Get("Authorization") {
+	case "Bearer good":
+		return api.Principal{UserID: adam, AccountID: agency, Roles: api.Roles{api.RoleClient, api.RoleAuditor}, ExpiresAt: s.now.Add(time.Hour)}, nil
+	case "Bearer program":
+		return api.Principal{UserID: "feed", Roles: api.Roles{api.RoleMainApp}}, nil
+	default:
+		return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "The token is not valid.")
+	}
 }
 
 func (s *stage) serveAPI(w http.ResponseWriter, r *http.Request) {
@@ -167,9 +180,13 @@ type memory struct {
 
 var errNone = domain.NewError(domain.CodeNotFound, "none")
 
-func (m *memory) Begin(_ context.Context, s console.Session, digest []byte) error {
+func (m *memory) Begin(_ context.Context, s console.Session, digest, link []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if _, ok := m.links[string(link)]; link != nil && !ok {
+		return errNone
+	}
+	delete(m.links, string(link))
 	m.sessions[string(digest)] = s
 	return nil
 }
@@ -218,12 +235,4 @@ func (m *memory) Link(_ context.Context, digest []byte, _ time.Time) (console.Pe
 		return p, errNone
 	}
 	return p, nil
-}
-
-func (m *memory) UseLink(ctx context.Context, digest []byte, now time.Time) (console.Person, error) {
-	p, err := m.Link(ctx, digest, now)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.links, string(digest))
-	return p, err
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
@@ -85,6 +86,10 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	defer cancel()
 	seeded := make(chan struct{})
 	p.seeded = seeded
+	people := world.People()
+	for _, person := range []demo.Person{people.Agency, people.Client, people.Auditor, people.Operator} {
+		p.continueAs = append(p.continueAs, console.Person(person))
+	}
 	return p.run(ctx, c.Addr, func(ctx context.Context, base string) error {
 		if err := p.Monitor.MayCommand(); err != nil { // a data directory whose parts do not belong together
 			return fmt.Errorf("%w It is %s in the data directory. Remove the directory to begin anew", err, launch.LogFile)

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
@@ -42,7 +43,9 @@ type process struct {
 
 	logger   *slog.Logger
 	registry *prometheus.Registry
-	seeded   <-chan struct{} // closed once the demo's history is in the log, and nothing is signed before; nil: nothing is seeded
+	// continueAs are the demo's people, as whom a browser on this machine may go on; nil: nobody is offered.
+	continueAs []console.Person
+	seeded     <-chan struct{} // closed once the demo's history is in the log, and nothing is signed before; nil: nothing is seeded
 }
 
 func newMetricsRegistry() *prometheus.Registry {
@@ -190,13 +193,13 @@ func (p *process) startFolding(group *errgroup.Group, ctx context.Context) {
 func (p *process) startServing(group *errgroup.Group, ctx context.Context, listener net.Listener) (stop func(), err error) {
 	handler, endStreams := p.Health().Handler(p.metrics()), func() {}
 	if p.has(roleAPI) {
-		served, err := p.newHandler()
+		served, pages, err := p.newHandler()
 		if err != nil {
 			return nil, err
 		}
 		streaming, end := context.WithCancel(ctx)
 		group.Go(func() error { return p.Stream(streaming) })
-		handler, endStreams = served, func() { end(); served.Close() }
+		handler, endStreams = pages, func() { end(); served.Close() }
 		if p.withPictures {
 			handler = launch.ServePictures(p.answerHeaders, handler)
 		}
@@ -237,20 +240,20 @@ func (p *process) metrics() http.Handler {
 	return promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{})
 }
 
-// newHandler makes the HTTP layer of the program.
-func (p *process) newHandler() (*api.Server, error) {
+// newHandler makes the HTTP layer of the program, and the console over it, which serves both.
+func (p *process) newHandler() (*api.Server, http.Handler, error) {
 	tokens := p.jwt()
 	tokens.Logger = p.logger
 	authenticator, err := api.NewJWT(tokens)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, nil, usageError{err}
 	}
 	if err := p.registry.Register(authenticator); err != nil {
-		return nil, fmt.Errorf("register metrics: %w", err)
+		return nil, nil, fmt.Errorf("register metrics: %w", err)
 	}
 	withdrawn, err := api.OpenWithdrawn(p.Withdrawn, p.logger)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("LEDGERBOARD_WITHDRAWN: %w", err)}
+		return nil, nil, usageError{fmt.Errorf("LEDGERBOARD_WITHDRAWN: %w", err)}
 	}
 	config := api.Config{
 		CORSOrigins: p.CORSOrigins, AnalyticsAtRoot: true, RateLimit: api.RateLimit{Requests: p.RateLimit}, Headers: p.answerHeaders,
@@ -258,7 +261,7 @@ func (p *process) newHandler() (*api.Server, error) {
 	if p.withPictures {
 		config.Filter = launch.NamePictures
 	}
-	return p.Handler(assembly.HandlerConfig{
+	handling := assembly.HandlerConfig{
 		CheckpointKeys:  p.checkpointKeys,
 		CheckpointFile:  p.checkpointFile(),
 		CheckpointEvery: p.CheckpointEvery,
@@ -268,5 +271,11 @@ func (p *process) newHandler() (*api.Server, error) {
 		LocalDirectory:  p.Directory == directoryLocal,
 		Withdrawn:       withdrawn,
 		Metrics:         p.metrics(),
-	})
+	}
+	served, err := p.Handler(handling)
+	if err != nil {
+		return nil, nil, err
+	}
+	pages, err := p.Console(served, handling, p.continueAs)
+	return served, pages, err
 }

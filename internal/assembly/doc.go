@@ -41,6 +41,7 @@
 //	reactors.go    wake-ups from the log
 //	run.go         Follow, Stream
 //	handler.go     the HTTP layer
+//	console.go     the console over it; its sessions
 //	verify_runs.go verifications that auditors ask for
 //	fetching.go    quotas, clients, collecting and its schedule
 //	connecting.go  sign-ins in a browser

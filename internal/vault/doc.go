@@ -1,5 +1,5 @@
 // Package vault keeps what the log must not hold, in schema kept: secrets (platform tokens, password
-// hashes), sign-ins under way and the grants that come of them, the cursors of notices, what operators have paused, and what the fetchers share about when
+// hashes), who is signed in to the console, sign-ins under way and the grants that come of them, the cursors of notices, what operators have paused, and what the fetchers share about when
 // to read what (which is no truth: if it is lost, every connection is due at once).
 //
 // # Invariants
@@ -31,6 +31,7 @@
 //	pauses.go   Pauses: which projections and which platforms' fetching stand still
 //	key.go      Key, Keys: what seals and opens; reading them from configuration
 //	seal.go     the sealed form
+//	sessions.go Sessions: who is signed in to the console, and links that sign somebody in once
 //	epochs.go   Epochs: the copy of the log's id and of which tag key it has
 //	foreign_records.go ForeignRecords: what lies in the log and nobody of ours wrote
 //	ticket_key.go TicketKey: the key of streams' tickets, which all processes share

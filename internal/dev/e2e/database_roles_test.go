@@ -296,7 +296,7 @@ func (b *byRole) erases() {
 		_, err = kept.DeleteStale(b.t.Context(), []int64{1}, []string{"connection/1"}, time.Now())
 		require.NoError(b.t, err)
 		require.NoError(b.t, kept.ForgetReads(b.t.Context(), []int64{1}, []int64{2}))
-		require.NoError(b.t, kept.ForgetCursors(b.t.Context(), "nobody"))
+		require.NoError(b.t, kept.ForgetUser(b.t.Context(), "nobody"))
 		pool.Close()
 	}
 }

@@ -1,0 +1,129 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+var (
+	// ErrNoSession (not_found): there is none of that digest, or it has ended.
+	ErrNoSession = domain.NewError(domain.CodeNotFound, "There is no such session. Sign in.")
+	// ErrNoSignInLink (not_found): there is none of that digest, it was used, or it is too old.
+	ErrNoSignInLink = domain.NewError(domain.CodeNotFound, "This link signs nobody in any more. Ask whoever sent it for a new one.")
+)
+
+// seenEvery is how exactly it is known when a session was last seen: not every request writes.
+const seenEvery = time.Minute
+
+// Session is a browser in which somebody is signed in.
+type Session struct {
+	ID        string
+	UserID    string
+	AccountID string // "" for who is of no account
+	Role      string
+	Way       string // how the person signed in
+	BegunAt   time.Time
+	SeenAt    time.Time // to the minute
+	ExpiresAt time.Time
+}
+
+// SignInLink signs somebody in once.
+type SignInLink struct {
+	UserID    string
+	AccountID string
+	Role      string
+	MadeBy    string
+	MadeAt    time.Time
+	ExpiresAt time.Time
+}
+
+// Sessions is who is signed in to the console.
+type Sessions struct{ pool *pgxpool.Pool }
+
+// NewSessions returns the sessions of a pool that [Open] made.
+func NewSessions(pool *pgxpool.Pool) *Sessions { return &Sessions{pool} }
+
+const sessionColumns = `id, user_id, account_id, role, way, begun_at, seen_at, expires_at`
+
+func scanSession(row pgx.CollectableRow) (s Session, err error) {
+	err = row.Scan(&s.ID, &s.UserID, &s.AccountID, &s.Role, &s.Way, &s.BegunAt, &s.SeenAt, &s.ExpiresAt)
+	s.BegunAt, s.SeenAt, s.ExpiresAt = s.BegunAt.UTC(), s.SeenAt.UTC(), s.ExpiresAt.UTC()
+	return s, err
+}
+
+// Begin stores a session that a word with the digest opens. A link that it came by, nil for none, is used up with it. Those that have ended
+// go. Error: [ErrNoSignInLink].
+func (s *Sessions) Begin(ctx context.Context, begun Session, digest, link []byte) error {
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if link != nil {
+			tag, err := tx.Exec(ctx, `delete from sign_in_links where digest = $1 and expires_at > $2`, link, begun.BegunAt)
+			if err == nil && tag.RowsAffected() == 0 {
+				err = ErrNoSignInLink
+			}
+			if err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(ctx, `insert into sessions (digest, `+sessionColumns+`) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, digest, begun.ID,
+			begun.UserID, begun.AccountID, begun.Role, begun.Way, begun.BegunAt, begun.SeenAt, begun.ExpiresAt)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `delete from sessions where ctid = any(array(
+			select ctid from sessions where expires_at <= $1 limit 100 for update skip locked))`, begun.BegunAt)
+		return err
+	})
+	return doing(err, "begin a session")
+}
+
+// Find returns the session that lasts at now, and notes when it was seen. Error: [ErrNoSession].
+func (s *Sessions) Find(ctx context.Context, digest []byte, now time.Time) (Session, error) {
+	rows, _ := s.pool.Query(ctx, `select `+sessionColumns+` from sessions where digest = $1 and expires_at > $2`, digest, now)
+	found, err := pgx.CollectExactlyOneRow(rows, scanSession)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		err = ErrNoSession
+	case err == nil && now.Sub(found.SeenAt) >= seenEvery:
+		_, err = s.pool.Exec(ctx, `update sessions set seen_at = greatest(seen_at, $2) where digest = $1`, digest, now)
+	}
+	return found, doing(err, "look up a session")
+}
+
+// Of returns the sessions of a user that last at now, the newest first.
+func (s *Sessions) Of(ctx context.Context, user string, now time.Time) ([]Session, error) {
+	rows, _ := s.pool.Query(ctx, `select `+sessionColumns+` from sessions where user_id = $1 and expires_at > $2
+		order by begun_at desc, id limit 100`, user, now)
+	list, err := pgx.CollectRows(rows, scanSession)
+	return list, doing(err, "list the sessions of a user")
+}
+
+// End ends one session of a user; one that is not there is ended already.
+func (s *Sessions) End(ctx context.Context, user, id string) error {
+	_, err := s.pool.Exec(ctx, `delete from sessions where user_id = $1 and id = $2`, user, id)
+	return doing(err, "end a session")
+}
+
+// MakeLink stores a link that a word with the digest opens. Those that are too old go.
+func (s *Sessions) MakeLink(ctx context.Context, l SignInLink, digest []byte) error {
+	_, err := s.pool.Exec(ctx, `
+		with old as (delete from sign_in_links where expires_at <= $6)
+		insert into sign_in_links (digest, user_id, account_id, role, made_by, made_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7)`,
+		digest, l.UserID, l.AccountID, l.Role, l.MadeBy, l.MadeAt, l.ExpiresAt)
+	return doing(err, "make a link that signs in")
+}
+
+// Link returns a link that works at now. Error: [ErrNoSignInLink].
+func (s *Sessions) Link(ctx context.Context, digest []byte, now time.Time) (l SignInLink, err error) {
+	err = s.pool.QueryRow(ctx, `select user_id, account_id, role, made_by, made_at, expires_at from sign_in_links
+		where digest = $1 and expires_at > $2`, digest, now).Scan(&l.UserID, &l.AccountID, &l.Role, &l.MadeBy, &l.MadeAt, &l.ExpiresAt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ErrNoSignInLink
+	}
+	return l, doing(err, "look up a link that signs in")
+}

@@ -1,0 +1,107 @@
+package vault_test
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+)
+
+func TestSessionsLastAndEnd(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	s, now := vault.NewSessions(pool), time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	begin := func(id, user string, lasts time.Duration) vault.Session {
+		begun := vault.Session{
+			ID: id, UserID: user, AccountID: "a", Role: "agency", Way: "link", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(lasts),
+		}
+		require.NoError(t, s.Begin(t.Context(), begun, digest(id), nil))
+		return begun
+	}
+	one := begin("one", "alice", time.Hour)
+	found, err := s.Find(t.Context(), digest("one"), now)
+	require.NoError(t, err)
+	require.Equal(t, one, found)
+	_, err = s.Find(t.Context(), digest("other"), now)
+	require.ErrorIs(t, err, vault.ErrNoSession)
+
+	_, err = s.Find(t.Context(), digest("one"), now.Add(30*time.Minute))
+	require.NoError(t, err)
+	now = now.Add(31 * time.Minute)
+	two := begin("two", "alice", time.Hour)
+	begin("three", "bob", time.Hour)
+	one.SeenAt = one.BegunAt.Add(30 * time.Minute)
+	list, err := s.Of(t.Context(), "alice", now)
+	require.NoError(t, err)
+	require.Equal(t, []vault.Session{two, one}, list)
+
+	require.NoError(t, s.End(t.Context(), "bob", "two"), "another's")
+	require.NoError(t, s.End(t.Context(), "alice", "one"))
+	_, err = s.Find(t.Context(), digest("one"), now)
+	require.ErrorIs(t, err, vault.ErrNoSession)
+	_, err = s.Find(t.Context(), digest("two"), now)
+	require.NoError(t, err)
+	now = now.Add(time.Hour)
+	_, err = s.Find(t.Context(), digest("two"), now)
+	require.ErrorIs(t, err, vault.ErrNoSession)
+	begin("four", "carol", time.Hour)
+	var rows int
+	require.NoError(t, pool.QueryRow(t.Context(), `select count(*) from sessions`).Scan(&rows))
+	require.Equal(t, 1, rows, "those that have ended go")
+}
+
+func TestALinkBeginsOneSession(t *testing.T) {
+	t.Parallel()
+	s, now := vault.NewSessions(setup(t)), time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	link := vault.SignInLink{UserID: "alice", AccountID: "a", Role: "agency", MadeBy: "system:operator", MadeAt: now, ExpiresAt: now.Add(15 * time.Minute)}
+	require.NoError(t, s.MakeLink(t.Context(), link, digest("word")))
+	found, err := s.Link(t.Context(), digest("word"), now)
+	require.NoError(t, err)
+	require.Equal(t, link.UserID, found.UserID)
+	_, err = s.Link(t.Context(), digest("word"), now.Add(15*time.Minute))
+	require.ErrorIs(t, err, vault.ErrNoSignInLink, "too old")
+
+	var begun sync.WaitGroup
+	errs := make([]error, 8)
+	for i := range errs {
+		begun.Go(func() {
+			id := string(rune('a' + i))
+			errs[i] = s.Begin(t.Context(), vault.Session{ID: id, UserID: "alice", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}, digest(id), digest("word"))
+		})
+	}
+	begun.Wait()
+	won := 0
+	for _, err := range errs {
+		if err == nil {
+			won++
+			continue
+		}
+		require.ErrorIs(t, err, vault.ErrNoSignInLink)
+	}
+	require.Equal(t, 1, won)
+	list, err := s.Of(t.Context(), "alice", now)
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+}
+
+func TestErasingEndsSessionsAndLinks(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	s, now := vault.NewSessions(pool), time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	for _, user := range []string{"alice", "bob"} {
+		require.NoError(t, s.Begin(t.Context(), vault.Session{ID: user, UserID: user, BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}, digest(user), nil))
+		require.NoError(t, s.MakeLink(t.Context(), vault.SignInLink{UserID: user, MadeAt: now, ExpiresAt: now.Add(time.Hour)}, digest(user+"'s link")))
+	}
+	require.NoError(t, vault.NewEraser(pool).ForgetUser(t.Context(), "alice"))
+	for user, want := range map[string]error{"alice": vault.ErrNoSession, "bob": nil} {
+		_, err := s.Find(t.Context(), digest(user), now)
+		require.ErrorIs(t, err, want)
+	}
+	for user, want := range map[string]error{"alice": vault.ErrNoSignInLink, "bob": nil} {
+		_, err := s.Link(t.Context(), digest(user+"'s link"), now)
+		require.ErrorIs(t, err, want)
+	}
+}
