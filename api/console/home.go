@@ -1,6 +1,9 @@
 package console
 
-import "github.com/ledgerboard/ledgerboard/readmodels"
+import (
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
 
 // homeView is the first page of people whose work begins at none of the others.
 type homeView struct {
@@ -11,10 +14,18 @@ type homeView struct {
 func (homeView) template() (name, title string) { return "home", "Start" }
 
 func (c *Console) homePages() []page {
-	return []page{{pattern: "GET " + Path, nav: "Start", views: []view{homeView{}}, open: (*visit).home}}
+	return []page{{pattern: "GET " + Path, nav: "Start", views: []view{homeView{}, clientsView{}, boardsView{}}, open: (*visit).home}}
 }
 
 func (v *visit) home() (view, error) {
+	switch {
+	case v.who.Roles.Has(api.RoleAgency):
+		return v.clients()
+	case v.who.Roles.Has(api.RoleClient):
+		return v.ownBoards()
+	case v.who.Roles.Has(api.RoleOperator):
+		return redirect(opsPath), nil
+	}
 	var links []navItem
 	for _, item := range v.navigation() {
 		if item.Path != Path {

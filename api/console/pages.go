@@ -36,7 +36,7 @@ type navItem struct {
 
 // allPages is the table of pages. Every address of the console stands here.
 func (c *Console) allPages() (all []page) {
-	for _, of := range [][]page{c.homePages(), c.signInPages(), c.opsPages()} {
+	for _, of := range [][]page{c.homePages(), c.signInPages(), c.opsPages(), c.clientPages()} {
 		all = append(all, of...)
 	}
 	return all

@@ -15,16 +15,20 @@ import (
 
 // words are the functions by which templates write numbers and times.
 var words = template.FuncMap{
-	"number":  func(n any) string { return chart.Number(whole(n)) },
-	"signed":  func(n *int64) string { return known(n, chart.Signed) },
-	"figure":  func(n *int64) string { return known(n, chart.Number) },
-	"percent": percent,
-	"bytes":   func(n any) string { return size(whole(n)) },
-	"seconds": lasting,
-	"capital": capital,
-	"plain":   plain,
-	"counted": counted[int],
-	"list":    func(entries ...string) []string { return entries },
+	"number":    func(n any) string { return chart.Number(whole(n)) },
+	"signed":    func(n *int64) string { return known(n, chart.Signed) },
+	"figure":    func(n *int64) string { return known(n, chart.Number) },
+	"percent":   percent,
+	"bytes":     func(n any) string { return size(whole(n)) },
+	"seconds":   lasting,
+	"capital":   capital,
+	"plain":     plain,
+	"counted":   counted[int],
+	"letter":    letter,
+	"direction": func(n int64) string { return map[bool]string{true: "down", false: "up"}[n < 0] },
+	"draw":      chart.Chart.Figure,
+	"sparkline": chart.Sparkline,
+	"list":      func(entries ...string) []string { return entries },
 }
 
 // unknown stands where a figure is not known.
@@ -62,7 +66,7 @@ func size(n int64) string {
 	for ; v >= step && i < len(units)-1; i++ {
 		v /= step
 	}
-	if i == 0 || v >= 100 { //nolint:mnd // three digits are enough
+	if i == 0 || v >= 100 {
 		return fmt.Sprintf("%.0f %s", v, units[i])
 	}
 	return fmt.Sprintf("%.1f %s", v, units[i])
@@ -81,6 +85,15 @@ func lasting(seconds float64) string {
 	default:
 		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
 	}
+}
+
+// letter stands for a picture.
+func letter(name string) string {
+	first, n := utf8.DecodeRuneInString(name)
+	if n == 0 {
+		return "?"
+	}
+	return string(unicode.ToUpper(first))
 }
 
 // capital begins a sentence.

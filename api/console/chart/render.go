@@ -26,7 +26,7 @@ type spark struct {
 // where fewer than two values are known.
 func Sparkline(told string, points []Point) (template.HTML, error) {
 	s, known := scaleOf(false, Series{Points: points})
-	if known < 2 { //nolint:mnd // a line has two ends
+	if known < 2 {
 		return "", nil
 	}
 	room := float64(sparkWidth-2*sparkEdge) / float64(len(points)-1)
