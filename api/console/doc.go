@@ -36,10 +36,16 @@
 //	waits.go     how failed tries to sign in are slowed down
 //	home.go      the first page
 //	words.go     numbers, times and names as templates write them
+//	clients.go   clients as rows, what needs somebody
+//	figures.go figures_charts.go  the figures of a client or of a board: what the address asks for; charts and totals
+//	boards.go    boards, read only; those that are open to a client
 //	ops_health.go ops_projections.go ops_parked.go ops_platforms.go  operators: the pages and what is not well; what is folded and rebuilt;
 //	             parked events; how platforms are read
 //	ops_jobs.go ops_log.go ops_actions.go  jobs, topics, what operators did
 //	ops_acts.go  what operators do: asked for on a page that says what will happen
+//	history.go history_search.go  the history by instant; its search
+//	access.go    who had access at an instant
+//	verify.go    verifications and proof bundles
 //	pages        templates: the layout, and one for each view
 //	assets       style, script and icon
 //
@@ -49,5 +55,6 @@
 //   - The prefix __Host- wants the cookie's path to be /, so browsers send it to the API too, which does not look at it.
 //   - On this machine http://localhost is secure enough for browsers to take the cookie.
 //   - Looking at a link uses nothing up; its button does. Scanners of mail look at links.
+//   - A view with the method again has its page load again by itself, with no script.
 //   - Style and scripts have their digest in their address, so that browsers keep them for good.
 package console

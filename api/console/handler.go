@@ -117,8 +117,12 @@ func (v *visit) answer() int {
 		http.Redirect(v.w, v.r, string(to), http.StatusSeeOther)
 		return http.StatusSeeOther
 	case passOn:
-		v.console.deps.API.ServeHTTP(v.w, v.request(http.MethodGet, string(to), nil))
-		return http.StatusOK
+		passed := &passing{answer: answer{header: http.Header{}}, to: v.w}
+		v.console.deps.API.ServeHTTP(passed, v.request(http.MethodGet, string(to), nil))
+		if passed.status >= http.StatusBadRequest {
+			return v.refuse(passed.refusal())
+		}
+		return passed.status
 	}
 	return v.write(http.StatusOK, shown)
 }

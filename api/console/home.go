@@ -17,12 +17,15 @@ func (c *Console) homePages() []page {
 	return []page{{pattern: "GET " + Path, nav: "Start", views: []view{homeView{}, clientsView{}, boardsView{}}, open: (*visit).home}}
 }
 
+// home is where the work of each role begins.
 func (v *visit) home() (view, error) {
 	switch {
 	case v.who.Roles.Has(api.RoleAgency):
 		return v.clients()
 	case v.who.Roles.Has(api.RoleClient):
 		return v.ownBoards()
+	case v.who.Roles.Has(api.RoleAuditor):
+		return redirect(historyPath), nil
 	case v.who.Roles.Has(api.RoleOperator):
 		return redirect(opsPath), nil
 	}

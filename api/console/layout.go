@@ -64,6 +64,7 @@ var templates = func() map[string]*template.Template {
 		"asset":   func(name string) string { return assetPaths[name] },
 		"join":    func(list []string) string { return strings.Join(list, ", ") },
 		"rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
+		"day":     func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
 		"instant": func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") },
 	}).Funcs(words).ParseFS(pageFiles, "pages/layout.html"))
 	all := map[string]*template.Template{}
@@ -85,12 +86,16 @@ type frame struct {
 	Nav   []navItem
 	Me    *readmodels.Me // nil: nobody is signed in
 	View  view
+	Again bool // the page loads again by itself
 }
 
 // execute makes the page of a view.
 func execute(f frame) ([]byte, error) {
 	var name string
 	name, f.Title = f.View.template()
+	if going, ok := f.View.(unfinished); ok {
+		f.Again = going.again()
+	}
 	var body bytes.Buffer
 	err := templates[name].ExecuteTemplate(&body, "layout.html", f)
 	return body.Bytes(), err

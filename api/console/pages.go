@@ -18,6 +18,9 @@ type view interface {
 	template() (name, title string)
 }
 
+// unfinished is a view of something that goes on: its page loads again by itself while it does.
+type unfinished interface{ again() bool }
+
 // redirect is a view that leads elsewhere: what a form answers.
 type redirect string
 
@@ -36,7 +39,9 @@ type navItem struct {
 
 // allPages is the table of pages. Every address of the console stands here.
 func (c *Console) allPages() (all []page) {
-	for _, of := range [][]page{c.homePages(), c.signInPages(), c.opsPages(), c.clientPages()} {
+	for _, of := range [][]page{
+		c.homePages(), c.clientPages(), c.historyPages(), c.accessPages(), c.verifyPages(), c.opsPages(), c.signInPages(),
+	} {
 		all = append(all, of...)
 	}
 	return all

@@ -118,6 +118,38 @@ func (a *answer) Write(p []byte) (int, error) {
 	return a.body.Write(p)
 }
 
+// passing passes an answer of the API on as it is, and keeps a refusal.
+type passing struct {
+	answer
+
+	to http.ResponseWriter
+}
+
+// WriteHeader implements [http.ResponseWriter]. The console's own headers stand; of the API's those go along that say what the answer is.
+func (p *passing) WriteHeader(status int) {
+	if p.status == 0 && status < http.StatusBadRequest {
+		for _, name := range []string{"Content-Type", "Content-Disposition"} {
+			if value := p.header.Get(name); value != "" {
+				p.to.Header().Set(name, value)
+			}
+		}
+		p.to.WriteHeader(status)
+	}
+	p.answer.WriteHeader(status)
+}
+
+// Write implements [http.ResponseWriter].
+func (p *passing) Write(b []byte) (int, error) {
+	p.WriteHeader(http.StatusOK)
+	if p.status >= http.StatusBadRequest {
+		return p.body.Write(b)
+	}
+	return p.to.Write(b)
+}
+
+// Unwrap has an export find the connection, whose patience it sets.
+func (p *passing) Unwrap() http.ResponseWriter { return p.to }
+
 // refused is an error of the API, with what a page tells of it.
 type refused struct {
 	why       *domain.Error

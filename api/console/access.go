@@ -1,0 +1,155 @@
+package console
+
+import (
+	"cmp"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+const accessPath = Path + "/access"
+
+func (c *Console) accessPages() []page {
+	return []page{
+		{pattern: "GET " + accessPath, roles: auditors, nav: "Access", views: []view{accessView{}}, open: (*visit).access},
+		{pattern: "GET " + accessPath + "/export", roles: auditors, open: (*visit).accessExport},
+	}
+}
+
+// accessView says who had access to which board at an instant: people are rows, boards columns.
+type accessView struct {
+	At       string // the instant, as a form takes it; "": now
+	Instant  time.Time
+	Person   string // the id of the one whom the page is about; "": everybody
+	Boards   []readmodels.Named
+	Rows     []accessRow
+	Staff    readmodels.AccessStaff
+	Position readmodels.StreamPosition // the last change up to the instant
+
+	Incomplete string
+	More       bool // there are more than the page shows
+	Export     string
+}
+
+func (accessView) template() (name, title string) { return "access", "Who had access" }
+
+// accessRow is a person, with what it had at each board, in their order; a nil one: nothing.
+type accessRow struct {
+	Person readmodels.Named
+	Staff  bool // of the agency, as the directory says today
+	Cells  []*accessCell
+}
+
+// accessCell is the access of a person to a board.
+type accessCell struct {
+	Since  time.Time
+	By     readmodels.Named // who decided it
+	Record string           // address of the record that did
+	Scopes string           // what the board showed then
+	Ended  *time.Time
+}
+
+const accessPages = 4 // of 500 each, which the page shows at most
+
+// access shows who had access at an instant.
+func (v *visit) access() (view, error) {
+	given := v.r.URL.Query()
+	_, at, err := typedInstant(given.Get("at"))
+	if err != nil {
+		return nil, err
+	}
+	shown, q := accessView{Instant: at, Person: given.Get("person")}, accessQuery(at, given.Get("person"))
+	shown.Export = accessPath + "/export?" + url.Values{"at": {given.Get("at")}, "person": {shown.Person}}.Encode()
+	if !at.IsZero() {
+		shown.At = at.Format("2006-01-02T15:04:05")
+	}
+	q.Set("limit", "500")
+	var spans []readmodels.AccessSpan
+	for range accessPages {
+		some, meta, err := getMeta[[]readmodels.AccessSpan, readmodels.SpansMeta](v, "/api/audit/access", q)
+		if err != nil {
+			return nil, err
+		}
+		spans = append(spans, some...)
+		shown.Staff, shown.Position, shown.Incomplete, shown.More = meta.Staff, meta.To, meta.Incomplete, meta.NextCursor != ""
+		if !shown.More {
+			break
+		}
+		q.Set("cursor", meta.NextCursor)
+	}
+	shown.Boards, shown.Rows = matrix(spans)
+	return shown, nil
+}
+
+// accessQuery asks the API for an instant, now for the zero one, and for one person, everybody for "".
+func accessQuery(at time.Time, person string) url.Values {
+	q := url.Values{}
+	if !at.IsZero() {
+		q.Set("at", at.Format(time.RFC3339Nano))
+	}
+	if person != "" {
+		q.Set("user_id", person)
+	}
+	return q
+}
+
+// accessExport is the same as a table, whole.
+func (v *visit) accessExport() (view, error) {
+	_, at, err := typedInstant(v.r.URL.Query().Get("at"))
+	if err != nil {
+		return nil, err
+	}
+	q := accessQuery(at, v.r.URL.Query().Get("person"))
+	if at.IsZero() { // without an instant the API exports all times
+		q.Set("at", v.console.deps.Now().UTC().Format(time.RFC3339Nano))
+	}
+	q.Set("format", "csv")
+	return passOn("/api/audit/access/export?" + q.Encode()), nil
+}
+
+// matrix makes rows of people and columns of boards, both by name.
+func matrix(spans []readmodels.AccessSpan) (boards []readmodels.Named, rows []accessRow) {
+	people, column := map[string]int{}, map[string]int{}
+	for _, s := range spans {
+		if _, known := column[s.Dashboard.ID]; !known {
+			column[s.Dashboard.ID] = 0
+			boards = append(boards, s.Dashboard)
+		}
+		if _, known := people[s.User.ID]; !known {
+			people[s.User.ID] = 0
+			rows = append(rows, accessRow{Person: s.User, Staff: s.Role != nil})
+		}
+	}
+	slices.SortFunc(boards, byName)
+	slices.SortFunc(rows, func(a, b accessRow) int { return byName(a.Person, b.Person) })
+	for i, board := range boards {
+		column[board.ID] = i
+	}
+	for i := range rows {
+		people[rows[i].Person.ID], rows[i].Cells = i, make([]*accessCell, len(boards))
+	}
+	for _, s := range spans {
+		scopes := make([]string, len(s.Scopes))
+		for i, scope := range s.Scopes {
+			scopes[i] = scope.Scope
+		}
+		rows[people[s.User.ID]].Cells[column[s.Dashboard.ID]] = &accessCell{
+			Since: s.From, By: s.BeganBy.Actor, Ended: s.To, Scopes: strings.Join(scopes, ", "),
+			Record: historyAddress(s.BeganBy.Time.Format(time.RFC3339Nano), "dashboard:"+s.Dashboard.ID),
+		}
+	}
+	return boards, rows
+}
+
+func byName(a, b readmodels.Named) int {
+	name := func(n readmodels.Named) string {
+		if n.Name == nil {
+			return "\uffff"
+		}
+		return strings.ToLower(*n.Name)
+	}
+	return cmp.Or(strings.Compare(name(a), name(b)), strings.Compare(a.ID, b.ID))
+}

@@ -1,0 +1,184 @@
+package console
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+const historyPath = Path + "/history"
+
+// auditors are those who may read the history.
+var auditors = []api.Role{api.RoleAuditor, api.RoleAgency}
+
+func (c *Console) historyPages() []page {
+	return []page{{pattern: "GET " + historyPath, roles: auditors, nav: "History", views: []view{historyView{}}, open: (*visit).history}}
+}
+
+// historyView is the history at an instant: one record, what stood after it, and what came before.
+type historyView struct {
+	Q    string   // the search as it was typed
+	At   string   // the instant, as a form takes it
+	Said []string // what is wrong with the search
+
+	Record *change // nil: nothing matches
+	Prev   string  // address of the record before; "": there is none
+	Next   string  // address of the record after
+	Newest string  // address of the newest record; "": this is it
+	// Then is the dashboard that was searched for as it was at the instant, which may lie behind the record; nil: none was.
+	Then *readmodels.StateAnswer
+
+	List       []change // the record and those before it
+	AsOf       readmodels.StreamPosition
+	Incomplete string
+	Narrowed   bool // by a search
+}
+
+func (historyView) template() (name, title string) { return "history", "History" }
+
+// change is a record with what it changed on each dashboard.
+type change struct {
+	readmodels.Record
+
+	Does    string // its type in words
+	Address string
+	Entries []readmodels.HistoryEntry
+}
+
+const (
+	listedChanges = 40 // entries that the page asks for; a record that touches linked dashboards has one for each
+	searchedPages = 5  // of a filtered history, which may be empty and yet have a next one
+)
+
+// history shows the record that was the last one at the instant, and the ways to the one before and the one after.
+func (v *visit) history() (view, error) {
+	given := v.r.URL.Query()
+	_, at, err := typedInstant(given.Get("at"))
+	if err != nil {
+		return nil, err
+	}
+	shown := historyView{Q: strings.TrimSpace(given.Get("q"))}
+	asked, said := parseSearch(shown.Q)
+	more, err := asked.resolve(v)
+	if err != nil {
+		return nil, err
+	}
+	if more != "" {
+		said = append(said, more)
+	}
+	shown.Said, shown.Narrowed = said, asked != search{}
+
+	until := asked.query()
+	if !at.IsZero() {
+		until.Set("to", at.Add(time.Microsecond).Format(time.RFC3339Nano)) // which the API leaves out
+	}
+	entries, meta, err := v.someHistory(asked, until)
+	if err != nil {
+		return nil, err
+	}
+	shown.AsOf, shown.Incomplete, shown.List = meta.AsOf, meta.Incomplete, shown.grouped(entries)
+	if len(shown.List) > 1 && meta.NextCursor != "" {
+		shown.List = shown.List[:len(shown.List)-1] // of which entries may be missing
+	}
+	if !at.IsZero() {
+		shown.At = at.Format("2006-01-02T15:04:05")
+		shown.Newest = shown.address("")
+	}
+	if len(shown.List) > 0 {
+		shown.Record = &shown.List[0]
+	}
+	if len(shown.List) > 1 {
+		shown.Prev = shown.List[1].Address
+	}
+	if !at.IsZero() {
+		if shown.Next, err = v.nextChange(asked, &shown, at); err != nil {
+			return nil, err
+		}
+	}
+	if asked.dashboard != "" && shown.Record != nil {
+		shown.Then, err = v.stateThen(asked.dashboard, at)
+	}
+	return shown, err
+}
+
+// someHistory asks for entries until some match or the search has looked far enough.
+func (v *visit) someHistory(asked search, q url.Values) (entries []readmodels.HistoryEntry, meta readmodels.HistoryMeta, err error) {
+	q.Set("limit", strconv.Itoa(listedChanges))
+	for range searchedPages {
+		if entries, meta, err = getMeta[[]readmodels.HistoryEntry, readmodels.HistoryMeta](v, asked.path(), q); err != nil {
+			return nil, meta, err
+		}
+		if len(entries) > 0 || meta.NextCursor == "" {
+			break
+		}
+		q.Set("cursor", meta.NextCursor)
+	}
+	return entries, meta, nil
+}
+
+// nextChange is the address of the first record after the instant; "": there is none.
+func (v *visit) nextChange(asked search, shown *historyView, at time.Time) (string, error) {
+	q := asked.query()
+	after := at.Add(time.Microsecond)
+	if since, _, err := typedInstant(asked.since); err == nil && since.Before(after) {
+		q.Set("from", after.Format(time.RFC3339Nano))
+	}
+	q.Set("order", "asc")
+	entries, _, err := v.someHistory(asked, q)
+	if err != nil || len(entries) == 0 {
+		return "", err
+	}
+	return shown.address(entries[0].Time.Format(time.RFC3339Nano)), nil
+}
+
+// stateThen is a dashboard at an instant, now for the zero one.
+func (v *visit) stateThen(dashboard string, at time.Time) (*readmodels.StateAnswer, error) {
+	q := url.Values{}
+	if !at.IsZero() {
+		q.Set("at", at.Format(time.RFC3339Nano))
+	}
+	state, err := get[readmodels.StateAnswer](v, "/api/projects/dashboard/"+url.PathEscape(dashboard)+"/state", q)
+	return &state, err
+}
+
+// grouped puts the entries of one record together.
+func (h historyView) grouped(entries []readmodels.HistoryEntry) (list []change) {
+	for _, e := range entries {
+		if n := len(list); n > 0 && list[n-1].Version == e.Version {
+			list[n-1].Entries = append(list[n-1].Entries, e)
+			continue
+		}
+		at := e.Time.Format(time.RFC3339Nano)
+		list = append(list, change{Record: e.Record, Does: inWords(e.Type), Address: h.address(at), Entries: []readmodels.HistoryEntry{e}})
+	}
+	return list
+}
+
+// address is where this search is shown at an instant.
+func (h historyView) address(at string) string { return historyAddress(at, h.Q) }
+
+func historyAddress(at, q string) string {
+	query := url.Values{}
+	if at != "" {
+		query.Set("at", at)
+	}
+	if q != "" {
+		query.Set("q", q)
+	}
+	if len(query) == 0 {
+		return historyPath
+	}
+	return historyPath + "?" + query.Encode()
+}
+
+// inWords says what a type of record is: "accounts linked" of dashboard.accounts_linked.v1.
+func inWords(eventType string) string {
+	if parts := strings.Split(eventType, "."); len(parts) == 3 {
+		return strings.ReplaceAll(parts[1], "_", " ")
+	}
+	return eventType
+}
