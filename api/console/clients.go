@@ -95,7 +95,7 @@ func (v *visit) clientRow(summary readmodels.DashboardSummary) (clientRow, error
 func troubles(platforms []analytics.PlatformSources) (all []string) {
 	for _, p := range platforms {
 		if p.Reason != "" {
-			all = append(all, capital(p.PlatformName)+": "+p.Reason)
+			all = append(all, network(p.PlatformName)+": "+p.Reason)
 		}
 	}
 	return all
@@ -125,6 +125,7 @@ func nameOr(name, id string) string {
 func (c *Console) clientPages() []page {
 	staff := []api.Role{api.RoleAgency}
 	return []page{
+		{pattern: "GET " + Path + "/clients", roles: staff, nav: "Clients", views: []view{clientsView{}}, open: (*visit).clients},
 		{pattern: "GET " + clientsPath + "{id}/figures", roles: staff, views: []view{figuresView{}}, open: (*visit).clientFigures},
 		{pattern: "GET " + clientsPath + "{id}/figures/{table}", roles: staff, open: (*visit).clientFile},
 		{pattern: "GET " + clientsPath + "{id}/board", roles: staff, views: []view{boardView{}}, open: (*visit).clientBoard},

@@ -50,8 +50,8 @@ func TestClientsStandAsRows(t *testing.T) {
 		{PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Reason: "A person has to connect it again."},
 	}})
 	page := b.get("/console")
-	page.says(http.StatusOK, "Harbour Bakery", "Old Mill", "no board yet", "1,234", "−56", "−4.3 %", `class="spark"`, "Needs you",
-		"nobody may look at the board", "Linkedin: A person has to connect it again.", `href="/console?cursor=more"`)
+	page.says(http.StatusOK, "Harbour Bakery", "Old Mill", "no board yet", "1,234", "−56", "−4.3 %", `class="spark"`, "Needs you",
+		"nobody may look at the board", "LinkedIn: A person has to connect it again.", `href="/console?cursor=more"`)
 	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&meta=platforms")
 
 	b.get("/console?q=mill&cursor=c").says(http.StatusOK, `value="mill"`)
@@ -80,13 +80,13 @@ func TestFiguresOfAClient(t *testing.T) {
 	page.says(http.StatusOK, "Harbour Bakery", `value="2026-09-04"`, `value="2026-10-01"`, `<title>1 October 2026: 1,240 followers, not final yet</title>`,
 		"1 Oct 2026, 12:00:00 UTC", "Choose a longer one", "/console/clients/"+bakery+"/figures/followers.csv?from=2026-09-04&amp;to=2026-10-01&amp;tz=UTC")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="line"`), "no line crosses the day that was not read")
-	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&meta=platforms&tz=UTC")
+	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&tz=UTC")
 
 	// What stands in the address is what is asked.
 	s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-07/all", followers(1), analytics.Meta{Complete: true, TimeZone: "Europe/Berlin"})
 	b.get("/console/clients/" + bakery + "/figures?from=2026-09-01&to=2026-09-07&tz=Europe/Berlin&compare=year").says(http.StatusNotFound)
 	require.Contains(t, s.asked,
-		"GET /auth/getAccountFollowers/2026-09-01/2026-09-07/all?account="+bakery+"&compare=year&meta=platforms&tz=Europe%2FBerlin")
+		"GET /auth/getAccountFollowers/2026-09-01/2026-09-07/all?account="+bakery+"&compare=year&tz=Europe%2FBerlin")
 	s.refuse("GET /auth/getAccountFollowers/2026-09-09/2026-09-07/all", http.StatusBadRequest, domain.CodeInvalid, "The start lies after the end.")
 	b.get("/console/clients/"+bakery+"/figures?from=2026-09-09&to=2026-09-07").says(http.StatusBadRequest, "The start lies after the end.")
 
@@ -146,7 +146,7 @@ func TestAClientSeesItsOwnBoardAlone(t *testing.T) {
 	page := b.get("/console/board/" + bakery)
 	page.says(http.StatusOK, "Harbour Bakery", "1,240", "Nadia Okafor", "/console/board/"+bakery+"/followers.csv")
 	require.NotContains(t, page.Body.String(), "/console/clients/")
-	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?dashboard="+bakery+"&meta=platforms&tz=UTC")
+	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?dashboard="+bakery+"&tz=UTC")
 
 	view.Scopes = []string{"posts"}
 	s.answer(board, []readmodels.DashboardView{view}, nil)

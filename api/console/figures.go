@@ -73,20 +73,20 @@ var figurePaths = map[string]string{
 
 // figuresView is the figures of a client, or of a board.
 type figuresView struct {
-	Name     string
-	ID       string
-	Staff    bool // of the agency: it has the client's other pages, too
-	Here     string
-	Form     figuresForm
-	Board    *boardFacts // of a client's own board; nil for staff
-	Numbers  []figureShown
-	Charts   []chartShown
-	Reach    []analytics.AccountReach
-	Members  []analytics.RankedMember
-	Posts    []analytics.RankedPost
-	Troubles []string
-	Hidden   string // why clients do not see these figures; "": they do
-	AsOf     *time.Time
+	Name    string
+	ID      string
+	Staff   bool // of the agency: it has the client's other pages, too
+	Here    string
+	Form    figuresForm
+	Board   *boardFacts // of a client's own board; nil for staff
+	Numbers []figureShown
+	Charts  []chartShown
+	Reach   []reachShown
+	Members []analytics.RankedMember
+	Posts   []analytics.RankedPost
+	Sources []analytics.Source // whose figures are missing
+	Hidden  string             // why clients do not see these figures; "": they do
+	AsOf    *time.Time
 }
 
 func (f figuresView) template() (name, title string) { return "figures", f.Name }
@@ -98,6 +98,13 @@ type figureShown struct {
 	Change *int64
 	Pct    *float64
 	Note   string
+}
+
+// reachShown is the reach of one connected account.
+type reachShown struct {
+	analytics.AccountReach
+
+	Name string // of the account
 }
 
 // clientFigures is one client's figures, for its agency.
@@ -114,6 +121,7 @@ func (v *visit) clientFigures() (view, error) {
 // readFigures asks the API for everything that a page of figures shows.
 func (v *visit) readFigures(shown figuresView, f figures) (view, error) {
 	shown.Form = f.Form
+	// Followers come first: with them comes what the accounts are called.
 	for _, read := range []func(*visit, figures, *figuresView) error{
 		(*visit).readFollowers, (*visit).readGrowth, (*visit).readEngagement, (*visit).readImpressions, (*visit).readViews, (*visit).readLeaders,
 	} {

@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,7 +17,9 @@ type chartShown struct{ chart.Chart }
 // series asks for one of the figures over time.
 func series[T any](v *visit, f figures, of, meta string) (data T, told analytics.Meta, err error) {
 	asked := f.query()
-	asked.Set("meta", meta)
+	if meta != "" {
+		asked.Set("meta", meta)
+	}
 	path := figurePaths[of]
 	if strings.Contains(path, "%s") {
 		path = fmt.Sprintf(path, url.PathEscape(f.Form.From), url.PathEscape(f.Form.To))
@@ -27,11 +30,11 @@ func series[T any](v *visit, f figures, of, meta string) (data T, told analytics
 }
 
 func (v *visit) readFollowers(f figures, shown *figuresView) error {
-	data, meta, err := series[analytics.AccountFollowers](v, f, "followers", "platforms")
+	data, meta, err := series[analytics.AccountFollowers](v, f, "followers", "")
 	if err != nil {
 		return err
 	}
-	shown.Troubles, shown.Hidden, shown.AsOf = troubles(meta.Platforms), meta.ClientsSeeNot, meta.AsOf
+	shown.Sources, shown.Hidden, shown.AsOf = meta.Sources, meta.ClientsSeeNot, meta.AsOf
 	t := data.Total.Followers
 	shown.Numbers = append(shown.Numbers, figureShown{"Followers", t.Value, t.Change, t.ChangePct, noteOf(t)})
 	shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
@@ -74,7 +77,15 @@ func (v *visit) readImpressions(f figures, shown *figuresView) error {
 	}
 	t := data.Total.Impressions
 	shown.Numbers = append(shown.Numbers, figureShown{"Impressions", t.Value, t.Change, t.ChangePct, noteOf(t)})
-	shown.Reach = data.Reach
+	for _, r := range data.Reach {
+		name := strconv.FormatInt(r.SocialAccount, 10)
+		for _, source := range shown.Sources {
+			if source.SocialAccount == r.SocialAccount {
+				name = nameOr(source.Name, name)
+			}
+		}
+		shown.Reach = append(shown.Reach, reachShown{r, name})
+	}
 	shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
 		ID: "impressions", Title: "Impressions", Unit: "impressions", Bars: true,
 		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.ReachDay) (string, *int64) { return d.Day, d.Impressions }),

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -51,7 +52,7 @@ func targetOf(t domain.OperatorTarget) string {
 	case t.Connection != 0:
 		return "connection " + strconv.FormatInt(t.Connection, 10)
 	case t.Platform != 0:
-		return t.Platform.String()
+		return connect.Shown(t.Platform)
 	case t.Job != 0:
 		return "job " + strconv.FormatInt(t.Job, 10)
 	case t.Position != nil:

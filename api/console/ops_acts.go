@@ -129,7 +129,7 @@ func (v *visit) asked() (do act, of, report string, err error) {
 	if !known {
 		return do, "", "", errNoPage
 	}
-	of = v.r.PathValue("of")
+	of = strings.TrimSuffix(v.r.PathValue("of"), "/")
 	if v.r.PathValue("act") == "accept" {
 		of, report, _ = strings.Cut(of, "/")
 	}
@@ -142,7 +142,7 @@ func (v *visit) askToAct() (view, error) {
 		return nil, err
 	}
 	shown := actView{
-		Title: titled(do.title, of), Does: do.does, Button: do.button, Here: v.r.URL.EscapedPath(), Codes: domain.ReasonCodes(), Back: do.back,
+		Title: do.titled(of), Does: do.does, Button: do.button, Here: v.r.URL.EscapedPath(), Codes: domain.ReasonCodes(), Back: do.back,
 	}
 	if shown.Back == "" || shown.Back == actionsPath {
 		shown.Back = opsPath
@@ -155,11 +155,12 @@ func (v *visit) askToAct() (view, error) {
 	return shown, nil
 }
 
-func titled(title, of string) string {
-	if !strings.Contains(title, "%s") {
-		return title
+// titled names what is done, and to what.
+func (do act) titled(of string) string {
+	if strings.HasPrefix(do.path, "platforms/") {
+		of = network(of)
 	}
-	return fmt.Sprintf(title, strings.ReplaceAll(of, "/", ", generation "))
+	return fmt.Sprintf(do.title, strings.ReplaceAll(of, "/", ", generation "))
 }
 
 // act does what was asked, for the reason that the form gives.

@@ -150,7 +150,7 @@ func (h health) concerns() (all []concern) {
 		}
 	}
 	for _, p := range h.Platforms {
-		all = append(all, concern{capital(p.Name) + " is paused", pausedFor(p.Since, p.By, p.Reason), platformsPath})
+		all = append(all, concern{network(p.Name) + " is paused", pausedFor(p.Since, p.By, p.Reason), platformsPath})
 	}
 	for _, p := range h.Connections {
 		all = append(all, concern{fmt.Sprintf("Connection %d is paused", p.ConnectionID), pausedFor(p.Since, p.By, p.Reason), platformsPath})

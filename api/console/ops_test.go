@@ -71,7 +71,7 @@ func TestHealthIsOneSentenceThenWhatIsNotWell(t *testing.T) {
 	}, nil)
 	s.answer("GET /api/ops/jobs", []operator.Job{{ID: 7, State: "retryable", Error: "the platform said no"}, {ID: 8, State: "completed"}}, nil)
 	b.get("/console/ops").says(http.StatusOK, "Reads are served. 5 things are not well.", "a broker is away", "2 parked events of post_insights",
-		`href="/console/ops/parked?projection=post_insights"`, "Linkedin is paused", "incident:OPS-7", "1 job has failed", "the platform said no",
+		`href="/console/ops/parked?projection=post_insights"`, "LinkedIn is paused", "incident:OPS-7", "1 job has failed", "the platform said no",
 		"The rebuild of contents waits for you", `href="/console/ops/projections/rebuilds/r2"`)
 
 	s.ready(http.StatusServiceUnavailable, map[string]any{"status": "not_ready", "checks": []any{map[string]any{"name": "database", "reason": "away"}}})

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
+	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // words are the functions by which templates write numbers and times.
@@ -24,6 +26,8 @@ var words = template.FuncMap{
 	"capital":   capital,
 	"plain":     plain,
 	"counted":   counted[int],
+	"network":   network,
+	"window":    window,
 	"letter":    letter,
 	"direction": func(n int64) string { return map[bool]string{true: "down", false: "up"}[n < 0] },
 	"draw":      chart.Chart.Figure,
@@ -55,7 +59,7 @@ func percent(p *float64) string {
 	if p == nil {
 		return unknown
 	}
-	return strings.Replace(fmt.Sprintf("%+.1f %%", *p), "-", "−", 1)
+	return strings.Replace(fmt.Sprintf("%+.1f\u00a0%%", *p), "-", "−", 1)
 }
 
 // size writes bytes.
@@ -94,6 +98,24 @@ func letter(name string) string {
 		return "?"
 	}
 	return string(unicode.ToUpper(first))
+}
+
+// network writes the name of a platform as the platform does.
+func network(name string) string {
+	for _, p := range domain.Platforms() {
+		if p.String() == name {
+			return connect.Shown(p)
+		}
+	}
+	return capital(name)
+}
+
+// window writes a platform's name of the days over which it counts people: days_28.
+func window(name string) string {
+	if days, found := strings.CutPrefix(name, "days_"); found {
+		return days + " days"
+	}
+	return plain(name)
 }
 
 // capital begins a sentence.
