@@ -67,7 +67,7 @@ type rebuildView struct {
 
 	Steps    []rebuildStep
 	Verdict  *rebuildReport // nil: nothing was compared yet
-	MayGoTo  bool           // it is switched to, so that it can be taken back
+	MayUndo  bool           // readers use what it made, so that it can be taken back
 	Sentence string
 	Class    string
 }
@@ -108,7 +108,14 @@ func (v *visit) rebuild() (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := rebuildView{Rebuild: r, Steps: stepsOf(r), MayGoTo: r.State == operator.RebuildDone && !r.Back && r.Until == nil}
+	generations, err := get[[]operator.Generation](v, "/api/ops/generations", nil)
+	if err != nil {
+		return nil, err
+	}
+	shown := rebuildView{Rebuild: r, Steps: stepsOf(r)}
+	shown.MayUndo = r.State == operator.RebuildDone && !r.Back && slices.ContainsFunc(generations, func(g operator.Generation) bool {
+		return g.Projection == r.Projection && g.Generation == r.Generation && g.Pointer
+	})
 	shown.Class, shown.Sentence = told(r)
 	if len(r.Report) > 0 {
 		var report rebuildReport
