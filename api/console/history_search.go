@@ -49,7 +49,7 @@ func (s *search) resolve(v *visit) (said string, err error) {
 	if _, isID := domain.HexID(s.dashboard); isID || s.dashboard == "" {
 		return "", nil
 	}
-	list, err := get[[]readmodels.DashboardSummary](v, "/api/dashboards", url.Values{"search": {s.dashboard}, "limit": {"20"}})
+	list, err := get[[]readmodels.DashboardSummary](v, "/api/dashboards", url.Values{"q": {s.dashboard}, "limit": {"20"}})
 	if err != nil {
 		return "", err
 	}

@@ -14,7 +14,7 @@ type homeView struct {
 func (homeView) template() (name, title string) { return "home", "Start" }
 
 func (c *Console) homePages() []page {
-	return []page{{pattern: "GET " + Path, nav: "Start", views: []view{homeView{}, clientsView{}, boardsView{}}, open: (*visit).home}}
+	return []page{{pattern: "GET " + Path, views: []view{homeView{}, clientsView{}, boardsView{}}, open: (*visit).home}}
 }
 
 // home is where the work of each role begins.

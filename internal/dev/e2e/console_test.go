@@ -1,0 +1,182 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/require"
+)
+
+// consoleWindow is a window that looks at the console.
+type consoleWindow struct {
+	*keyboard
+	p     *program
+	width int64
+	noise *tail // what the browser complains of, and requests to other hosts
+	shots int
+}
+
+// consoleWindow opens a window at the console's first page.
+func openConsole(p *program, in *browserPage, width int64, scheme string) *consoleWindow {
+	w := &consoleWindow{openWindow(in, width, scheme), p, width, &tail{}, 0}
+	w.looked = w.look
+	require.NoError(p.t, chromedp.Listen(w.ctx, func(event any) {
+		switch e := event.(type) {
+		case *log.EventEntryAdded:
+			fmt.Fprintf(w.noise, "%s: %s %s\n", e.Entry.Level, e.Entry.Text, e.Entry.URL)
+		case *network.EventRequestWillBeSent:
+			if !strings.HasPrefix(e.Request.URL, p.base+"/") && !strings.HasPrefix(e.Request.URL, "data:") { // the browser draws its own icons
+				fmt.Fprintf(w.noise, "request to %s\n", e.Request.URL)
+			}
+		}
+	}))
+	return w
+}
+
+// look judges the page that is open, and takes a picture of it: go test -artifacts keeps them.
+func (w *consoleWindow) look() {
+	w.t.Helper()
+	var wrong []string
+	w.eval(ours, &wrong)
+	require.Empty(w.t, wrong, "%s\n%s", w.at(), w.text())
+	require.Empty(w.t, w.noise.String(), w.at())
+	picture, err := chromedp.Run(w.ctx, chromedp.FullScreenshot(100))
+	require.NoError(w.t, err)
+	w.shots++
+	name := fmt.Sprintf("%d-%02d%s.png", w.width, w.shots, strings.ReplaceAll(strings.SplitN(strings.TrimPrefix(w.at(), w.p.base), "?", 2)[0], "/", "-"))
+	require.NoError(w.t, os.WriteFile(filepath.Join(w.t.ArtifactDir(), name), picture, 0o600))
+}
+
+// at is the address of the page.
+func (w *consoleWindow) at() (address string) {
+	w.eval("location.href", &address)
+	return address
+}
+
+// press presses a key that leads to another page.
+func (w *consoleWindow) press(key string) { w.goes(chromedp.KeyEvent(key)) }
+
+// version is the change that the history shows.
+func (w *consoleWindow) version() (version int) {
+	w.t.Helper()
+	w.eval(`Number(document.querySelector("#record").innerText.match(/^Change (\d+):/)[1])`, &version)
+	return version
+}
+
+// An auditor signs in to the demo, moves through the history, sees who had access, and has the history verified: with the keyboard alone, in
+// the light on a desk and in the dark on a phone. Nothing is asked of another host, and the browser complains of nothing.
+func TestAnAuditorInTheConsole(t *testing.T) {
+	p := startDemo(t, t.TempDir())
+	browser := openBrowser(t)
+	browser.visit("about:blank")
+	for _, w := range []*consoleWindow{openConsole(p, browser, 1200, "light"), openConsole(p, browser, 320, "dark")} {
+		require.EqualValues(t, http.StatusOK, w.open(p.base+"/"))
+		require.Equal(t, p.base+"/console/sign-in", w.at())
+		w.follow("Continue as auditor")
+		require.Equal(t, p.base+"/console/history", w.at())
+		w.moveThroughHistory()
+		w.seeAccess()
+		w.verify()
+		w.endTheSession()
+		require.NotContains(t, w.console.String(), "error")
+	}
+}
+
+func (w *consoleWindow) moveThroughHistory() {
+	w.t.Helper()
+	newest := w.version()
+	w.press(kb.ArrowLeft)
+	require.Equal(w.t, newest-1, w.version())
+	w.press(kb.ArrowLeft)
+	require.Equal(w.t, newest-2, w.version())
+	w.press(kb.ArrowRight)
+	require.Equal(w.t, newest-1, w.version())
+	w.says("As it was after this change", "Up to there")
+
+	var board string
+	w.eval(`document.querySelector("section.record h3").innerText`, &board)
+	require.NoError(w.t, chromedp.Do(w.ctx, chromedp.KeyEvent("/")))
+	var searching bool
+	w.eval(`document.activeElement.type === "search"`, &searching)
+	require.True(w.t, searching)
+	w.eval(`document.activeElement.value = ""`, nil) // the protocol types the slash all the same
+	require.NoError(w.t, chromedp.Do(w.ctx, chromedp.KeyEvent(fmt.Sprintf("dashboard:%q", board))))
+	w.press(kb.Enter)
+	w.says(board+", as it was at that instant", "Last changed by change")
+	w.press(kb.ArrowLeft)
+	var boards []string
+	w.eval(`[...document.querySelectorAll("section.record h3")].map((h) => h.innerText)`, &boards)
+	require.Equal(w.t, []string{board}, boards)
+}
+
+func (w *consoleWindow) seeAccess() {
+	w.t.Helper()
+	w.follow("Access")
+	w.says("Now, after change", "Staff of the agency")
+	monthAgo := time.Now().UTC().AddDate(0, -1, 0).Format(time.DateOnly)
+	w.open(w.p.base + "/console/access?at=" + monthAgo)
+	w.says("these people had access", "since")
+	var leads string
+	w.eval(`document.querySelector("table.matrix td a").href`, &leads)
+	w.open(leads)
+	w.says("as it was at that instant")
+	var there bool
+	w.eval(`!!document.querySelector("#record")`, &there)
+	require.True(w.t, there, "the cell leads to the record that decided")
+}
+
+func (w *consoleWindow) verify() {
+	w.t.Helper()
+	w.follow("Verify")
+	w.follow("Verify the agency's history")
+	w.await("the verdict", `document.readyState === "complete" && !!document.querySelector(".good, .bad")`)
+	w.look()
+	w.says("Records that count")
+	var sound bool
+	w.eval(`!!document.querySelector("p.good")`, &sound)
+	require.True(w.t, sound, w.text())
+	var bundle struct {
+		Status      int
+		Disposition string
+		Bytes       int
+	}
+	w.eval(`fetch(document.querySelector("a[download]").href).then(async (a) => ({
+		status: a.status, disposition: a.headers.get("Content-Disposition"), bytes: (await a.text()).length }))`, &bundle)
+	require.Equal(w.t, http.StatusOK, bundle.Status)
+	require.Contains(w.t, bundle.Disposition, "proof-"+w.p.info.IDs.ParentAccount)
+	require.Greater(w.t, bundle.Bytes, 100_000)
+}
+
+func (w *consoleWindow) endTheSession() {
+	w.t.Helper()
+	w.open(w.p.base + "/console/sessions")
+	w.follow("End this one")
+	require.Contains(w.t, w.at(), "/console/sign-in")
+}
+
+// The console's cookie opens nothing but the console.
+func TestTheCookieOfTheConsoleIsNothingToTheAPI(t *testing.T) {
+	p := startDemo(t, t.TempDir())
+	browser := openBrowser(t)
+	browser.visit("about:blank")
+	w := openConsole(p, browser, 1200, "light")
+	w.open(p.base + "/console")
+	w.follow("Continue as agency")
+	var statuses []int
+	w.eval(`Promise.all(["/api/me", "/api/accounts", "/auth/account_stats/leaderboard"].map((path) =>
+		fetch(path, { credentials: "include" }).then((a) => a.status)))`, &statuses)
+	require.Equal(t, http.StatusUnauthorized, statuses[0])
+	require.Equal(t, http.StatusUnauthorized, statuses[1])
+	require.NotEqual(t, http.StatusOK, statuses[2])
+}
