@@ -14,9 +14,9 @@ async function refresh() {
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.getElementById(live.id);
       if (fresh) replace(live, fresh);
-      document.documentElement.classList.remove("stale");
+      document.getElementById("stale").hidden = true;
     } catch {
-      document.documentElement.classList.add("stale"); // the process may be restarting: it is asked again
+      document.getElementById("stale").hidden = false; // the process may be restarting: it is asked again
     }
   }
   setTimeout(refresh, wait);

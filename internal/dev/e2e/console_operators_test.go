@@ -130,3 +130,26 @@ func (w *consoleWindow) status(address string) (status int64) {
 	require.NoError(w.t, err)
 	return answer.Status
 }
+
+// The process dies while somebody watches a rebuild. The page says that what it shows is old, goes on with the next process by itself, and
+// tells the end.
+func TestARebuildIsWatchedAcrossAKill(t *testing.T) {
+	dir := t.TempDir()
+	p := startDemo(t, dir)
+	browser := openBrowser(t)
+	browser.visit("about:blank")
+	w := openConsole(p, browser, 1200, "light")
+	w.open(p.base + "/console")
+	w.follow("Continue as operator")
+	w.open(p.base + "/console/ops/do/rebuild/post_insights")
+	w.forTest("Rebuild")
+	w.eval(`window.stayed = true`, nil)
+	p.Kill()
+	w.await("being told that nothing new comes", `!document.getElementById("stale").hidden`)
+	startDemo(t, dir)
+	w.await("the end", `!document.querySelector("[data-refresh]") && document.getElementById("stale").hidden`)
+	w.says("It is done. Readers use generation", "row for row and agency by agency")
+	var stayed bool
+	w.eval(`window.stayed === true`, &stayed)
+	require.True(t, stayed, "the page was not loaded again")
+}
