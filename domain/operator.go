@@ -35,8 +35,9 @@ const (
 	ActionJobRun                 OperatorAction = "job.run"
 	ActionJobCancelled           OperatorAction = "job.cancelled"
 	ActionJobRetried             OperatorAction = "job.retried"
-	ActionPersonExported         OperatorAction = "person.exported" // all that is known of it, into a file
-	ActionLogRestored            OperatorAction = "log.restored"    // from a backup, of what was recorded up to then; what lies before this record is the backup's
+	ActionPersonExported         OperatorAction = "person.exported"   // all that is known of it, into a file
+	ActionSignInLinkMade         OperatorAction = "sign_in_link.made" // that signs a user in to the console once
+	ActionLogRestored            OperatorAction = "log.restored"      // from a backup, of what was recorded up to then; what lies before this record is the backup's
 )
 
 // OperatorActed says that an operator is about to act, on what, and why. Who, in which role and by which
@@ -96,6 +97,7 @@ var targetRules = func() map[OperatorAction]targetRule {
 		ActionJobRun:       {must: []string{"job_kind"}, may: []string{"job", "p_id"}},
 		ActionJobCancelled: job, ActionJobRetried: job,
 		ActionPersonExported: {anyOf: []string{"user", "member"}},
+		ActionSignInLinkMade: {must: []string{"user"}},
 		ActionLogRestored:    {must: []string{"until"}},
 	}
 }()

@@ -108,3 +108,28 @@ func fill(v reflect.Value, depth int) {
 		}
 	}
 }
+
+// cells are the first lines of the cells of a page's matrix.
+func cells(t *testing.T, page string) (rows [][]string) {
+	t.Helper()
+	root, err := html.Parse(strings.NewReader(page))
+	require.NoError(t, err)
+	for n := range root.Descendants() {
+		switch {
+		case n.Data == "tr":
+			rows = append(rows, nil)
+		case n.Type == html.ElementNode && (n.Data == "td" || n.Data == "th"):
+			first := ""
+			for text := range n.Descendants() {
+				if trimmed := strings.TrimSpace(text.Data); text.Type == html.TextNode && trimmed != "" && !strings.HasPrefix(trimmed, "by ") {
+					first += trimmed + " "
+				}
+				if strings.HasPrefix(strings.TrimSpace(text.Data), "by ") {
+					break
+				}
+			}
+			rows[len(rows)-1] = append(rows[len(rows)-1], strings.TrimSpace(first))
+		}
+	}
+	return rows
+}

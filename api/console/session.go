@@ -69,6 +69,9 @@ func Digest(word string) []byte {
 	return sum[:]
 }
 
+// LinkPath is the path of a one-time link, whose word is stored by its [Digest].
+func LinkPath(word string) string { return linkPath + word }
+
 // recognise finds the session of the cookie and has the API judge its person by the rule that judges tokens. The session of somebody who
 // has no rights any more ends.
 func (v *visit) recognise() (signedIn bool, err error) {

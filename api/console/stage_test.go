@@ -27,7 +27,6 @@ const (
 	alice  = "a11ce0000000000000000000"
 	adam   = "ada000000000000000000000"
 	clara  = "c1a4a0000000000000000000" // of the client bakery
-	bakery = "b00000000000000000000001"
 )
 
 // stage is a console over an API of these tests' own, which a test sets answers of.

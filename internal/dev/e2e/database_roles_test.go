@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"html"
 	"io"
@@ -60,6 +61,7 @@ func TestRolesOfTheDatabase(t *testing.T) {
 	b.forgets(client)
 	b.onTheCommandLine()
 	b.erases()
+	b.signsIn()
 	require.Empty(t, b.refusals(), "the server refused what a role is for")
 	b.refuses()
 	b.refusesOverHTTP()
@@ -297,6 +299,28 @@ func (b *byRole) erases() {
 		require.NoError(b.t, err)
 		require.NoError(b.t, kept.ForgetReads(b.t.Context(), []int64{1}, []int64{2}))
 		require.NoError(b.t, kept.ForgetUser(b.t.Context(), "nobody"))
+		pool.Close()
+	}
+}
+
+// signsIn does as every role that answers people what the console and 'sign-in-link' do.
+func (b *byRole) signsIn() {
+	b.t.Helper()
+	for login, role := range databaseLogins {
+		if role != "api" && role != "connect" && role != "operator" {
+			continue
+		}
+		pool, err := vault.Open(b.t.Context(), b.urlOf(login))
+		require.NoError(b.t, err)
+		sessions, now, link, word := vault.NewSessions(pool), time.Now(), sha256.Sum256([]byte(login+"'s link")), sha256.Sum256([]byte(login))
+		require.NoError(b.t, sessions.MakeLink(b.t.Context(), vault.SignInLink{UserID: login, MadeAt: now, ExpiresAt: now.Add(time.Hour)}, link[:]))
+		_, err = sessions.Link(b.t.Context(), link[:], now)
+		require.NoError(b.t, err)
+		begun := vault.Session{ID: login, UserID: login, BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}
+		require.NoError(b.t, sessions.Begin(b.t.Context(), begun, word[:], link[:]))
+		_, err = sessions.Find(b.t.Context(), word[:], now.Add(5*time.Minute))
+		require.NoError(b.t, err)
+		require.NoError(b.t, sessions.End(b.t.Context(), login, login))
 		pool.Close()
 	}
 }

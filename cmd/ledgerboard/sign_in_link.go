@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+)
+
+// signInLinkCommand makes a link that signs a user in to the console once.
+type signInLinkCommand struct {
+	storage
+	logging
+	actionFlags
+	User      string `required:"" placeholder:"ID" help:"The user: 24 hex digits. The directory says what it may do."`
+	PublicURL string `name:"public-url" env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Where browsers find the service, as the service has it."`
+	JSON      bool   `name:"json" help:"Print a JSON object."`
+}
+
+// Run implements the command.
+func (c signInLinkCommand) Run(ctx context.Context, s streams) (err error) {
+	if c.User, err = hexFlag("--user", c.User); err != nil {
+		return err
+	}
+	if c.PublicURL == "" {
+		return usageError{errors.New("LEDGERBOARD_PUBLIC_URL is not set: set it to where browsers find the service, as the service has it")}
+	}
+	if err := checkPublicURL(c.PublicURL); err != nil {
+		return usageError{err}
+	}
+	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error {
+		link, err := desk.Candidate(ctx, c.User)
+		if err != nil {
+			return refused(err)
+		}
+		reason, err := c.confirm(s, fmt.Sprintf("make a link that signs user %s in once, as %s of account %s", c.User, link.Role, link.AccountID))
+		if err != nil {
+			return err
+		}
+		if link, err = desk.MakeSignInLink(ctx, operatorCaller(), link, reason); err != nil {
+			return refused(err)
+		}
+		address, until := strings.TrimSuffix(c.PublicURL, "/")+link.Path, link.ExpiresAt.UTC().Truncate(time.Second)
+		if c.JSON {
+			return json.NewEncoder(s.Out).Encode(map[string]any{"url": address, "user_id": link.UserID, "role": link.Role, "expires_at": until})
+		}
+		fmt.Fprintf(s.Out, "It signs in once, until %s. Send it to that person alone:\n%s\n", until.Format(time.RFC3339), address)
+		return nil
+	})
+}

@@ -1,0 +1,71 @@
+package assembly
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/api/console"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// signInLinkFor is how long a link that signs in works.
+const signInLinkFor = 15 * time.Minute
+
+// SignInLink is a link that signs a user in to the console once.
+type SignInLink struct {
+	Path      string // of its address
+	UserID    string
+	AccountID string
+	Role      string // that the directory gives the user: agency or client
+	ExpiresAt time.Time
+}
+
+var errNobodyToSignIn = domain.NewError(domain.CodeUnprocessable,
+	"The directory holds no active user of that id with an active account, so a link would sign nobody in. Auditors and operators are "+
+		"given a token instead ('ledgerboard token'): they sign in with it.")
+
+// Candidate is the user whom a link would sign in, as the directory holds it now. Error: unprocessable where it would sign nobody in.
+func (d *Desk) Candidate(ctx context.Context, user string) (SignInLink, error) {
+	tables, err := d.parts.Tables(ctx)
+	if err != nil {
+		return SignInLink{}, err
+	}
+	people := readmodels.People{Pool: tables}
+	known, err := people.Standing(ctx, user, "")
+	if err != nil {
+		return SignInLink{}, err
+	}
+	of, err := people.Standing(ctx, user, known.Account)
+	if err != nil {
+		return SignInLink{}, err
+	}
+	if !of.Known || !of.Active || !of.AccountKnown || !of.AccountActive {
+		return SignInLink{}, errNobodyToSignIn
+	}
+	role := api.RoleAgency
+	if of.SubAccount {
+		role = api.RoleClient
+	}
+	return SignInLink{UserID: user, AccountID: of.Account, Role: string(role)}, nil
+}
+
+// MakeSignInLink makes the link of a candidate. Who made it for whom is recorded.
+func (d *Desk) MakeSignInLink(ctx context.Context, c commands.Caller, link SignInLink, reason domain.Reason) (SignInLink, error) {
+	pool, err := d.parts.Vault(ctx)
+	if err != nil {
+		return SignInLink{}, err
+	}
+	word, now := rand.Text(), time.Now()
+	link.Path, link.ExpiresAt = console.LinkPath(word), now.Add(signInLinkFor)
+	err = d.act(ctx, c, domain.ActionSignInLinkMade, domain.OperatorTarget{User: link.UserID}, reason, simply(func(ctx context.Context) error {
+		return vault.NewSessions(pool).MakeLink(ctx, vault.SignInLink{
+			UserID: link.UserID, AccountID: link.AccountID, Role: link.Role, MadeBy: c.UserID, MadeAt: now, ExpiresAt: link.ExpiresAt,
+		}, console.Digest(word))
+	}))
+	return link, err
+}
