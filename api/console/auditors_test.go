@@ -3,6 +3,8 @@ package console_test
 import (
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,7 +63,7 @@ func TestHistoryShowsARecordAndTheWaysFromIt(t *testing.T) {
 	require.Equal(t, []string{
 		"GET /api/me",
 		"GET /api/audit/history?limit=40&to=2026-10-02T00%3A00%3A00Z", // a day means its end
-		"GET /api/audit/history?from=2026-10-02T00%3A00%3A00Z&limit=40&order=asc",
+		"GET /api/audit/history?from=2026-10-02T00%3A00%3A00Z&limit=1&order=asc",
 	}, s.asked)
 	now := b.get("/console/history")
 	now.says(http.StatusOK, "Change 8", `rel="prev"`)
@@ -113,6 +115,29 @@ func TestHistorySearchGoesOnBehindEmptyPages(t *testing.T) {
 		return http.StatusOK, map[string]any{"data": []readmodels.HistoryEntry{changed(3, "2026-10-01T10:00:00Z", named(bakery, "Bakery"))}}
 	}
 	s.signedIn("auditor").get("/console/history?q=actor:"+alice).says(http.StatusOK, "Change 3")
+}
+
+// A record may touch more boards than a page asks for: it is shown whole, and there is a way from it.
+func TestHistoryShowsALargeRecordWhole(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	var all []readmodels.HistoryEntry
+	for range 60 {
+		all = append(all, changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")))
+	}
+	for range 3 {
+		all = append(all, changed(7, "2026-09-30T10:00:00Z", named(catering, "Catering")))
+	}
+	s.answers["GET /api/audit/history"] = func(_ api.Principal, r *http.Request) (int, any) {
+		limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
+		require.NoError(t, err)
+		require.Empty(t, r.URL.Query().Get("cursor"))
+		return http.StatusOK, map[string]any{"data": all[:min(limit, 62)], "meta": readmodels.HistoryMeta{NextCursor: "NEXT"}}
+	}
+	page := s.signedIn("auditor").get("/console/history")
+	page.says(http.StatusOK, "Change 8", `rel="prev" href="/console/history?at=2026-09-30T10%3A00%3A00Z"`)
+	require.Equal(t, 60, strings.Count(page.Body.String(), "<h3>"))
+	require.NotContains(t, page.Body.String(), "Catering", "not all of the record before is known")
 }
 
 func TestAccessIsAMatrix(t *testing.T) {

@@ -50,8 +50,9 @@ type change struct {
 }
 
 const (
-	listedChanges = 40 // entries that the page asks for; a record that touches linked dashboards has one for each
-	searchedPages = 5  // of a filtered history, which may be empty and yet have a next one
+	listedEntries = 40  // that the page asks for; a record that touches linked dashboards has one for each
+	mostEntries   = 500 // that the API gives at once
+	searchedPages = 5   // of a filtered history, which may be empty and yet have a next one
 )
 
 // history shows the record that was the last one at the instant, and the ways to the one before and the one after.
@@ -76,13 +77,24 @@ func (v *visit) history() (view, error) {
 	if !at.IsZero() {
 		until.Set("to", at.Add(time.Microsecond).Format(time.RFC3339Nano)) // which the API leaves out
 	}
-	entries, meta, err := v.someHistory(asked, until)
+	entries, meta, err := v.someHistory(asked, until, listedEntries)
 	if err != nil {
 		return nil, err
 	}
-	shown.AsOf, shown.Incomplete, shown.List = meta.AsOf, meta.Incomplete, shown.grouped(entries)
-	if len(shown.List) > 1 && meta.NextCursor != "" {
-		shown.List = shown.List[:len(shown.List)-1] // of which entries may be missing
+	shown.List = shown.grouped(entries)
+	if len(shown.List) == 1 && meta.NextCursor != "" { // one record that touches very many boards
+		until.Del("cursor")
+		if entries, meta, err = v.someHistory(asked, until, mostEntries); err != nil {
+			return nil, err
+		}
+		shown.List = shown.grouped(entries)
+	}
+	shown.AsOf, shown.Incomplete = meta.AsOf, meta.Incomplete
+	if len(shown.List) > 1 {
+		shown.Prev = shown.List[1].Address
+		if meta.NextCursor != "" {
+			shown.List = shown.List[:len(shown.List)-1] // of which entries may be missing
+		}
 	}
 	if !at.IsZero() {
 		shown.At = at.Format("2006-01-02T15:04:05")
@@ -90,9 +102,6 @@ func (v *visit) history() (view, error) {
 	}
 	if len(shown.List) > 0 {
 		shown.Record = &shown.List[0]
-	}
-	if len(shown.List) > 1 {
-		shown.Prev = shown.List[1].Address
 	}
 	if !at.IsZero() {
 		if shown.Next, err = v.nextChange(asked, &shown, at); err != nil {
@@ -106,8 +115,10 @@ func (v *visit) history() (view, error) {
 }
 
 // someHistory asks for entries until some match or the search has looked far enough.
-func (v *visit) someHistory(asked search, q url.Values) (entries []readmodels.HistoryEntry, meta readmodels.HistoryMeta, err error) {
-	q.Set("limit", strconv.Itoa(listedChanges))
+func (v *visit) someHistory(
+	asked search, q url.Values, limit int,
+) (entries []readmodels.HistoryEntry, meta readmodels.HistoryMeta, err error) {
+	q.Set("limit", strconv.Itoa(limit))
 	for range searchedPages {
 		if entries, meta, err = getMeta[[]readmodels.HistoryEntry, readmodels.HistoryMeta](v, asked.path(), q); err != nil {
 			return nil, meta, err
@@ -128,7 +139,7 @@ func (v *visit) nextChange(asked search, shown *historyView, at time.Time) (stri
 		q.Set("from", after.Format(time.RFC3339Nano))
 	}
 	q.Set("order", "asc")
-	entries, _, err := v.someHistory(asked, q)
+	entries, _, err := v.someHistory(asked, q, 1)
 	if err != nil || len(entries) == 0 {
 		return "", err
 	}
