@@ -169,7 +169,9 @@ func TestARebuildIsWatchedToItsEnd(t *testing.T) {
 	require.NotContains(t, done, "data-refresh", "it is looked at no more")
 	require.NotContains(t, done, "Cancel the rebuild")
 
-	s.answer("GET /api/ops/generations", []operator.Generation{{Projection: "post_insights", Generation: 1, Pointer: true}}, nil)
+	s.answer("GET /api/ops/generations", []operator.Generation{
+		{Projection: "post_insights", Generation: 1, Pointer: true}, {Projection: "post_insights", Generation: 2},
+	}, nil)
 	require.NotContains(t, show("It is done"), "Take it back", "it was taken back")
 	b.get("/console/ops/projections/rebuilds/none").says(http.StatusNotFound)
 }
