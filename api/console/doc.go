@@ -35,6 +35,14 @@
 //	sign_in.go   the pages of signing in: demo, one-time links, tokens; sessions seen and ended
 //	waits.go     how failed tries to sign in are slowed down
 //	home.go      the first page
+//	words.go     numbers, times and names as templates write them
+//	clients.go   clients as rows, what needs somebody
+//	figures.go figures_charts.go  the figures of a client or of a board: what the address asks for; charts and totals
+//	boards.go    boards, read only; those that are open to a client
+//	ops_health.go ops_projections.go ops_parked.go ops_platforms.go  operators: the pages and what is not well; what is folded and rebuilt;
+//	             parked events; how platforms are read
+//	ops_jobs.go ops_log.go ops_actions.go  jobs, topics, what operators did
+//	ops_acts.go  what operators do: asked for on a page that says what will happen
 //	history.go history_search.go  the history by instant; its search
 //	access.go    who had access at an instant
 //	verify.go    verifications and proof bundles

@@ -163,7 +163,16 @@ func (v *visit) navigation() (items []navItem) {
 		if slices.ContainsFunc(items, func(i navItem) bool { return i.Path == path }) {
 			continue
 		}
-		items = append(items, navItem{Path: path, Name: p.nav, Current: at == path || path != Path && strings.HasPrefix(at, path+"/")})
+		items = append(items, navItem{Path: path, Name: p.nav})
+	}
+	current := -1 // the nearest above where the visitor is
+	for i, item := range items {
+		if (at == item.Path || item.Path != Path && strings.HasPrefix(at, item.Path+"/")) && (current < 0 || len(item.Path) > len(items[current].Path)) {
+			current = i
+		}
+	}
+	if current >= 0 {
+		items[current].Current = true
 	}
 	return items
 }

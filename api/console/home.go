@@ -14,13 +14,20 @@ type homeView struct {
 func (homeView) template() (name, title string) { return "home", "Start" }
 
 func (c *Console) homePages() []page {
-	return []page{{pattern: "GET " + Path, views: []view{homeView{}}, open: (*visit).home}}
+	return []page{{pattern: "GET " + Path, views: []view{homeView{}, clientsView{}, boardsView{}}, open: (*visit).home}}
 }
 
-// home leads auditors to the newest changes.
+// home is where the work of each role begins.
 func (v *visit) home() (view, error) {
-	if v.who.Roles.Has(api.RoleAuditor) {
+	switch {
+	case v.who.Roles.Has(api.RoleAgency):
+		return v.clients()
+	case v.who.Roles.Has(api.RoleClient):
+		return v.ownBoards()
+	case v.who.Roles.Has(api.RoleAuditor):
 		return redirect(historyPath), nil
+	case v.who.Roles.Has(api.RoleOperator):
+		return redirect(opsPath), nil
 	}
 	var links []navItem
 	for _, item := range v.navigation() {

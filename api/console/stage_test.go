@@ -26,6 +26,7 @@ const (
 	agency = "aaaaaaaaaaaaaaaaaaaaaaaa"
 	alice  = "a11ce0000000000000000000"
 	adam   = "ada000000000000000000000"
+	clara  = "c1a4a0000000000000000000" // of the client bakery
 )
 
 // stage is a console over an API of these tests' own, which a test sets answers of.
@@ -50,12 +51,16 @@ func newStage(t *testing.T) *stage {
 		me := readmodels.Me{UserID: p.UserID, User: &readmodels.MeUser{Name: "Name of " + p.UserID}, Roles: []string{string(p.Roles[0])}}
 		return http.StatusOK, map[string]any{"data": me}
 	}}
+	s.answer("GET /api/dashboards", []any{}, nil)
 	var err error
 	s.console, err = console.Handler(console.Deps{
 		API: http.HandlerFunc(s.serveAPI), Sessions: s.sessions, Tokens: api.AuthenticatorFunc(s.judge),
 		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
 		Demo: []console.Person{
-			{UserID: alice, AccountID: agency, Role: "agency"}, {UserID: adam, AccountID: agency, Role: "auditor"}, {UserID: "ops", Role: "operator"},
+			{UserID: alice, AccountID: agency, Role: "agency"},
+			{UserID: adam, AccountID: agency, Role: "auditor"},
+			{UserID: "ops", Role: "operator"},
+			{UserID: clara, AccountID: bakery, Role: "client"},
 		},
 	})
 	require.NoError(t, err)

@@ -1,0 +1,42 @@
+// Pages that change by themselves: each element with data-refresh="SECONDS" is fetched again with its page, and replaced by the new one, until
+// the new one says nothing of a refresh. Without this script the page has a link that loads it again.
+
+const kept = (live) => [...live.querySelectorAll("details[id][open]")].map((d) => d.id);
+
+async function refresh() {
+  const live = document.querySelector("[data-refresh]");
+  if (!live) return;
+  const wait = Number(live.dataset.refresh) * 1000;
+  if (!document.hidden) {
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "error" });
+      if (!answer.ok) throw new Error(String(answer.status));
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = page.getElementById(live.id);
+      if (fresh) replace(live, fresh);
+      document.getElementById("stale").hidden = true;
+    } catch {
+      document.getElementById("stale").hidden = false; // the process may be restarting: it is asked again
+    }
+  }
+  setTimeout(refresh, wait);
+}
+
+// replace keeps what the reader has opened and where the keyboard stands. Texts that are announced stay the same elements.
+function replace(live, fresh) {
+  const focused = live.contains(document.activeElement) ? document.activeElement.id : "";
+  const open = kept(live);
+  for (const said of live.querySelectorAll("[role=status][id]")) {
+    const next = [...fresh.querySelectorAll("[role=status]")].find((e) => e.id === said.id);
+    if (!next) continue;
+    if (said.textContent !== next.textContent) said.textContent = next.textContent;
+    said.className = next.className;
+    next.replaceWith(said);
+  }
+  live.replaceWith(fresh);
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+}
+
+const first = document.querySelector("[data-refresh]");
+if (first) setTimeout(refresh, Number(first.dataset.refresh) * 1000);

@@ -1,0 +1,147 @@
+package console
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+const boardPath = Path + "/board/"
+
+// boardFacts is a board with the names that its ids have.
+type boardFacts struct {
+	readmodels.DashboardView
+
+	People []boardPerson
+}
+
+// boardPerson is somebody on the list of a board.
+type boardPerson struct {
+	readmodels.DashboardUser
+
+	AccountName string // of the linked account that the person belongs to
+}
+
+// boardView is a board, read only.
+type boardView struct {
+	Board boardFacts
+	Name  string
+	ID    string
+	Staff bool // of the agency: it has the client's other pages, too
+}
+
+func (b boardView) template() (name, title string) { return "board", b.Name }
+
+// board asks for a board and names what it links.
+func (v *visit) board(id string) (boardFacts, error) {
+	list, err := get[[]readmodels.DashboardView](v, "/api/projects/dashboard/"+url.PathEscape(id), nil)
+	if err != nil {
+		return boardFacts{}, err
+	}
+	if len(list) == 0 {
+		return boardFacts{}, errNoPage
+	}
+	facts := boardFacts{DashboardView: list[0]}
+	names := map[string]string{}
+	for _, a := range facts.SubAccountIDs {
+		names[a.ID] = a.Name
+	}
+	for _, u := range facts.Users {
+		facts.People = append(facts.People, boardPerson{u, nameOr(names[u.Account], u.Account)})
+	}
+	return facts, nil
+}
+
+// clientBoard is a client's board, for its agency.
+func (v *visit) clientBoard() (view, error) {
+	client, err := v.client()
+	if err != nil {
+		return nil, err
+	}
+	facts, err := v.board(client.ID)
+	return boardView{Board: facts, Name: client.Name, ID: client.ID, Staff: true}, err
+}
+
+// client is a client of the visitor's agency.
+func (v *visit) client() (readmodels.Account, error) {
+	id := v.r.PathValue("id")
+	accounts, err := get[[]readmodels.Account](v, "/api/accounts", url.Values{"account": {id}})
+	if err == nil && len(accounts) != 1 {
+		err = errNoPage
+	}
+	if err != nil {
+		return readmodels.Account{}, err
+	}
+	accounts[0].Name = nameOr(accounts[0].Name, id)
+	return accounts[0], nil
+}
+
+// ownBoard is a board that is open to the client: its figures, where its scopes open them.
+func (v *visit) ownBoard() (view, error) {
+	id := v.r.PathValue("id")
+	facts, err := v.board(id)
+	if err != nil {
+		return nil, err
+	}
+	name := id
+	for _, a := range facts.SubAccountIDs {
+		if a.ID == id {
+			name = nameOr(a.Name, id)
+		}
+	}
+	if !slices.Contains(facts.Scopes, "analytics") {
+		return boardView{Board: facts, Name: name, ID: id}, nil
+	}
+	here := boardPath + url.PathEscape(id)
+	return v.readFigures(figuresView{Name: name, ID: id, Here: here, Board: &facts}, v.figuresOf("dashboard", id, here+"/"))
+}
+
+// ownBoards leads a client to its board, or lets it choose.
+func (v *visit) ownBoards() (view, error) {
+	boards := v.me.Opens.Dashboards
+	if len(boards) == 1 {
+		return redirect(boardPath + url.PathEscape(boards[0].SubAccountID)), nil
+	}
+	shown := boardsView{Boards: boards}
+	if v.me.Agency != nil {
+		shown.Agency = v.me.Agency.Name
+	}
+	return shown, nil
+}
+
+// boardsView is the boards that are open to a client.
+type boardsView struct {
+	Agency string
+	Boards []readmodels.MeDashboard
+}
+
+func (boardsView) template() (name, title string) { return "boards", "Your boards" }
+
+// clientFile and ownFile are figures as files.
+func (v *visit) clientFile() (view, error) {
+	return v.file(v.figuresOf("account", v.r.PathValue("id"), ""))
+}
+
+func (v *visit) ownFile() (view, error) {
+	return v.file(v.figuresOf("dashboard", v.r.PathValue("id"), ""))
+}
+
+func (v *visit) file(f figures) (view, error) {
+	table, isCSV := strings.CutSuffix(v.r.PathValue("table"), ".csv")
+	path, known := figurePaths[table]
+	if !known || !isCSV {
+		return nil, errNoPage
+	}
+	asked := f.query()
+	if strings.Contains(path, "%s") {
+		path = fmt.Sprintf(path, url.PathEscape(f.Form.From), url.PathEscape(f.Form.To))
+		asked.Del("startTime")
+		asked.Del("endTime")
+	}
+	asked.Set("table", "total.series")
+	v.w.Header().Set("Content-Disposition", `attachment; filename="`+table+`.csv"`)
+	return passOn(path + "?" + asked.Encode()), nil
+}

@@ -1,0 +1,103 @@
+package chart
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Chart is figures over time, or over anything else that has an order.
+type Chart struct {
+	ID     string   // of its elements: distinct on a page, letters, digits and hyphens
+	Title  string   // what is shown
+	Unit   string   // of the values: "followers"
+	Bars   bool     // else a line
+	Series []Series // the first one names the parts; one more is what it is compared with
+	Empty  string   // what is said where no value is known, and what to do about it
+	CSV    string   // address of the same figures as a file; "": there is none
+}
+
+// Series is one value for each part.
+type Series struct {
+	Name   string
+	Points []Point
+}
+
+// Point is a part of a chart with its value.
+type Point struct {
+	Label string // the whole name of the part: "3 January 2026"
+	Short string // its name at the axis: "3 Jan"
+	Value *int64 // nil: not known
+	Open  bool   // it is not final: the value may still change
+}
+
+// Number writes a number with separators of thousands: 1,234.
+func Number(n int64) string {
+	digits := strings.TrimPrefix(strconv.FormatInt(n, 10), "-")
+	var out strings.Builder
+	if n < 0 {
+		out.WriteString("−")
+	}
+	for i, d := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			out.WriteByte(',')
+		}
+		out.WriteRune(d)
+	}
+	return out.String()
+}
+
+// Signed writes a change: +1,234.
+func Signed(n int64) string {
+	if n > 0 {
+		return "+" + Number(n)
+	}
+	return Number(n)
+}
+
+const thousand = 1000
+
+// short writes a value of the axis: 12.5k.
+func short(v float64) string {
+	unit := ""
+	for _, next := range []string{"k", "M", "G", "T", "P", "E"} {
+		if math.Abs(v) < thousand {
+			break
+		}
+		v, unit = v/thousand, next
+	}
+	return strings.Replace(strconv.FormatFloat(v, 'g', 6, 64), "-", "−", 1) + unit
+}
+
+// row is a part in the table behind.
+type row struct {
+	Label string
+	Open  bool
+	Cells []cell // one for each series
+}
+
+type cell struct {
+	Text string // "–": not known
+	Of   string // the part that the value is of, where it is not the row's
+}
+
+// rows is the table behind the chart.
+func (c Chart) rows() []row {
+	rows := make([]row, len(c.Series[0].Points))
+	for i, first := range c.Series[0].Points {
+		rows[i] = row{Label: first.Label, Open: first.Open}
+		for _, series := range c.Series {
+			one := cell{Text: "–"}
+			if i < len(series.Points) {
+				if p := series.Points[i]; p.Value != nil {
+					one.Text = Number(*p.Value)
+				}
+				if series.Points[i].Label != first.Label {
+					one.Of = series.Points[i].Label
+				}
+			}
+			rows[i].Cells = append(rows[i].Cells, one)
+		}
+	}
+	return rows
+}

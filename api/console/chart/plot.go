@@ -1,0 +1,153 @@
+package chart
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// The view box of a figure, and the box in it in which values stand.
+const (
+	width, height = 480, 200
+	left, right   = 52, 472
+	top, bottom   = 12, 168
+
+	sparkWidth, sparkHeight, sparkEdge = 120, 28, 3
+
+	labels   = 4   // at most, on the x axis
+	barShare = 0.7 // of the room of a part
+)
+
+// plot is a chart whose every part has its place.
+type plot struct {
+	Chart
+
+	Ticks  []tick
+	Labels []label
+	Open   []box // parts that are not final
+	Lines  []drawn
+	Rows   []row
+	Known  bool
+}
+
+type tick struct {
+	Y    string
+	Text string
+}
+
+type label struct{ X, Text string }
+
+type box struct{ X, Y, Width, Height string }
+
+// drawn is a series as it stands.
+type drawn struct {
+	Name  string
+	Class string // s1, s2, …
+	Paths []string
+	Marks []mark
+}
+
+// mark is a point or a bar.
+type mark struct {
+	box
+
+	Title string
+}
+
+func at(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
+
+func plotOf(c Chart) plot {
+	s, known := scaleOf(c.Bars, c.Series...)
+	p := plot{Chart: c, Known: known > 0}
+	if !p.Known {
+		return p
+	}
+	p.Rows = c.rows()
+	for _, v := range s.ticks() {
+		p.Ticks = append(p.Ticks, tick{at(s.y(v, top, bottom)), short(v)})
+	}
+	first := c.Series[0].Points
+	room := float64(right-left) / float64(len(first))
+	every := (len(first) + labels - 1) / labels
+	for i, point := range first {
+		if i%every == 0 {
+			p.Labels = append(p.Labels, label{at(left + (float64(i)+0.5)*room), point.Short})
+		}
+		if point.Open {
+			p.Open = append(p.Open, box{at(left + float64(i)*room), at(top), at(room), at(bottom - top)})
+		}
+	}
+	for i, series := range c.Series {
+		series.Points = series.Points[:min(len(series.Points), len(first))]
+		one := drawn{Name: series.Name, Class: fmt.Sprintf("s%d", i+1)}
+		if c.Bars {
+			one.Marks = c.bars(series, s, i, room)
+		} else {
+			one.Paths, one.Marks = c.line(series, s, room)
+		}
+		p.Lines = append(p.Lines, one)
+	}
+	return p
+}
+
+// line draws a path for each run of known values, and a point for each of them.
+func (c Chart) line(series Series, s scale, room float64) (paths []string, marks []mark) {
+	paths = runs(series.Points, func(i int, v int64) (x, y string) {
+		x, y = at(left+(float64(i)+0.5)*room), at(s.y(float64(v), top, bottom))
+		marks = append(marks, mark{box{X: x, Y: y}, c.told(series, i)})
+		return x, y
+	})
+	return paths, marks
+}
+
+// runs joins neighbours of which both values are known, and no others.
+func runs(points []Point, place func(i int, v int64) (x, y string)) (paths []string) {
+	var path strings.Builder
+	n := 0 // of the run so far
+	for i, point := range points {
+		if point.Value != nil {
+			x, y := place(i, *point.Value)
+			path.WriteString(map[bool]string{true: "M", false: "L"}[n == 0] + x + " " + y)
+			n++
+		}
+		if point.Value == nil || i == len(points)-1 {
+			if n > 1 { // a single value is a point alone
+				paths = append(paths, path.String())
+			}
+			path.Reset()
+			n = 0
+		}
+	}
+	return paths
+}
+
+// bars draws a bar from 0 for each known value; the series of a part stand side by side.
+func (c Chart) bars(series Series, s scale, nth int, room float64) (marks []mark) {
+	wide := room * barShare / float64(len(c.Series))
+	zero := s.y(0, top, bottom)
+	for i, point := range series.Points {
+		if point.Value == nil {
+			continue
+		}
+		x := left + float64(i)*room + room*(1-barShare)/2 + float64(nth)*wide
+		y := s.y(float64(*point.Value), top, bottom)
+		marks = append(marks, mark{box{at(x), at(min(y, zero)), at(wide), at(max(y, zero) - min(y, zero))}, c.told(series, i)})
+	}
+	return marks
+}
+
+// told is the name of a point.
+func (c Chart) told(series Series, i int) string {
+	point := series.Points[i]
+	text := point.Label + ": " + Number(*point.Value)
+	if c.Unit != "" {
+		text += " " + c.Unit
+	}
+	if len(c.Series) > 1 {
+		text += " (" + series.Name + ")"
+	}
+	if point.Open {
+		text += ", not final yet"
+	}
+	return text
+}

@@ -1,0 +1,169 @@
+package console_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+const lastFourWeeks = "/auth/getAccountFollowers/2026-09-04/2026-10-01/all"
+
+func followers(values ...any) analytics.AccountFollowers {
+	data := analytics.AccountFollowers{}
+	for i, v := range values {
+		day := analytics.FollowerDay{Day: time.Date(2026, 9, 28+i, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)}
+		if n, known := v.(int); known {
+			day.Followers = new(int64(n))
+			data.Total.Followers.Value = day.Followers
+		}
+		data.Total.Series = append(data.Total.Series, day)
+	}
+	return data
+}
+
+func TestClientsStandAsRows(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	b := s.signedIn("agency")
+	b.get("/console").says(http.StatusOK, "The agency has no clients yet")
+
+	mill := "b00000000000000000000002"
+	s.answer("GET /api/dashboards", []readmodels.DashboardSummary{
+		{
+			SubAccountID: bakery, SubAccountName: "Harbour Bakery", Exists: true, AllowClientDashboard: true,
+			Linked: []readmodels.AccountName{{ID: bakery, Name: "Harbour Bakery"}, {ID: mill, Name: "Old Mill"}},
+		},
+		{SubAccountID: mill, SubAccountName: "Old Mill"},
+	}, readmodels.ListMeta{NextCursor: "more"})
+	data := followers(1000, nil, 1234)
+	data.Total.Followers.Change, data.Total.Followers.ChangePct = new(int64(-56)), new(-4.34)
+	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Platforms: []analytics.PlatformSources{
+		{PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Reason: "A person has to connect it again."},
+	}})
+	page := b.get("/console")
+	page.says(http.StatusOK, "Harbour Bakery", "Old Mill", "no board yet", "1,234", "−56", "−4.3 %", `class="spark"`, "Needs you",
+		"nobody may look at the board", "LinkedIn: A person has to connect it again.", `href="/console?cursor=more"`)
+	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&meta=platforms")
+
+	b.get("/console?q=mill&cursor=c").says(http.StatusOK, `value="mill"`)
+	require.Contains(t, s.asked, "GET /api/dashboards?cursor=c&limit=12&q=mill")
+}
+
+// figuresStage answers all figures; a test sets what it looks at.
+func figuresStage(t *testing.T, role string) (*stage, *browser) {
+	t.Helper()
+	s := newStage(t)
+	s.answer("GET /api/accounts", []readmodels.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
+	meta := analytics.Meta{TimeZone: "UTC", AsOf: new(s.now)}
+	s.answer("GET "+lastFourWeeks, followers(1000, nil, 1234, 1240), meta)
+	s.answer("GET /auth/reach/getAccountNetGrowth/all", analytics.AccountNetGrowth{}, meta)
+	s.answer("GET /auth/getPostsTotalEngagements/2026-09-04/2026-10-01/all", analytics.PostsTotalEngagements{}, meta)
+	s.answer("GET /auth/reach/getAccountStats/all", analytics.AccountStats{}, meta)
+	s.answer("GET /auth/getPostsViews/2026-09-04/2026-10-01/all", analytics.PostsViews{}, meta)
+	s.answer("GET /auth/leaderboard/all", analytics.Leaderboard{}, meta)
+	return s, s.signedIn(role)
+}
+
+func TestFiguresOfAClient(t *testing.T) {
+	t.Parallel()
+	s, b := figuresStage(t, "agency")
+	page := b.get("/console/clients/" + bakery + "/figures")
+	page.says(http.StatusOK, "Harbour Bakery", `value="2026-09-04"`, `value="2026-10-01"`, `<title>1 October 2026: 1,240 followers, not final yet</title>`,
+		"1 Oct 2026, 12:00:00 UTC", "Choose a longer one", "/console/clients/"+bakery+"/figures/followers.csv?from=2026-09-04&amp;to=2026-10-01&amp;tz=UTC")
+	require.Equal(t, 1, strings.Count(page.Body.String(), `class="line"`), "no line crosses the day that was not read")
+	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&tz=UTC")
+
+	// What stands in the address is what is asked.
+	s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-07/all", followers(1), analytics.Meta{Complete: true, TimeZone: "Europe/Berlin"})
+	b.get("/console/clients/" + bakery + "/figures?from=2026-09-01&to=2026-09-07&tz=Europe/Berlin&compare=year").says(http.StatusNotFound)
+	require.Contains(t, s.asked,
+		"GET /auth/getAccountFollowers/2026-09-01/2026-09-07/all?account="+bakery+"&compare=year&tz=Europe%2FBerlin")
+	s.refuse("GET /auth/getAccountFollowers/2026-09-09/2026-09-07/all", http.StatusBadRequest, domain.CodeInvalid, "The start lies after the end.")
+	b.get("/console/clients/"+bakery+"/figures?from=2026-09-09&to=2026-09-07").says(http.StatusBadRequest, "The start lies after the end.")
+
+	s.answers["GET "+lastFourWeeks] = func(_ api.Principal, r *http.Request) (int, any) {
+		return http.StatusOK, map[string]any{"csv of": r.URL.Query().Get("table")}
+	}
+	file := b.get("/console/clients/" + bakery + "/figures/followers.csv?tz=UTC")
+	require.Contains(t, file.Body.String(), "total.series")
+	require.Contains(t, file.Header().Get("Content-Disposition"), "followers.csv")
+	b.get("/console/clients/" + bakery + "/figures/secrets.csv").says(http.StatusNotFound)
+	b.get("/console/clients/" + bakery + "/figures/followers").says(http.StatusNotFound)
+}
+
+func TestABoardIsShown(t *testing.T) {
+	t.Parallel()
+	s, b := figuresStage(t, "agency")
+	view := readmodels.DashboardView{
+		SubAccountIDs: []readmodels.LinkedAccount{{ID: bakery, Name: "Harbour Bakery", Email: "office@bakery.example.com"}},
+		Users:         []readmodels.DashboardUser{{ID: clara, Name: "Clara Holm", Account: bakery, Active: true}},
+		UsersNotShown: []readmodels.UserNotShown{{ID: alice, Reason: "agency_staff"}},
+		MainPOC:       []readmodels.POC{{Name: "Nadia Okafor"}}, AllowClientDashboard: true, Scopes: []string{"analytics", "posts"},
+		MainAccount: readmodels.MainAccount{Name: "North Star"},
+	}
+	board := "GET /api/projects/dashboard/" + bakery
+	s.answer(board, []readmodels.DashboardView{view}, nil)
+	b.get("/console/clients/"+bakery+"/board").says(http.StatusOK, "1 person of the client may look at it", "Clara Holm", "agency staff", alice,
+		"Nadia Okafor", "People to turn to at North Star", "posts")
+	view.AllowClientDashboard, view.Users = false, nil
+	s.answer(board, []readmodels.DashboardView{view}, nil)
+	b.get("/console/clients/"+bakery+"/board").says(http.StatusOK, "The board is closed", "Nobody is on the list")
+
+	s.refuse("GET /api/accounts", http.StatusNotFound, domain.CodeNotFound, "There is no such account. Check its id.")
+	for _, path := range []string{"/figures", "/board"} {
+		b.get("/console/clients/"+agency+path).says(http.StatusNotFound, "There is no such account")
+	}
+}
+
+func TestAClientSeesItsOwnBoardAlone(t *testing.T) {
+	t.Parallel()
+	s, b := figuresStage(t, "client")
+	b.get("/console").says(http.StatusOK, "No board is open to you now")
+
+	me := readmodels.Me{UserID: clara, Roles: []string{"client"}}
+	me.Opens.Dashboards = []readmodels.MeDashboard{{SubAccountID: bakery, SubAccountName: "Harbour Bakery"}}
+	s.answer("GET /api/me", me, nil)
+	b.get("/console").leadsTo("/console/board/" + bakery)
+	me.Opens.Dashboards = append(me.Opens.Dashboards, readmodels.MeDashboard{SubAccountID: agency, SubAccountName: "Old Mill"})
+	s.answer("GET /api/me", me, nil)
+	b.get("/console").says(http.StatusOK, "Old Mill", `href="/console/board/`+bakery+`"`)
+
+	view := readmodels.DashboardView{
+		SubAccountIDs: []readmodels.LinkedAccount{{ID: bakery, Name: "Harbour Bakery"}}, Scopes: []string{"analytics"},
+		Users: []readmodels.DashboardUser{{Name: "Somebody Else"}}, MainPOC: []readmodels.POC{{Name: "Nadia Okafor"}},
+	}
+	board := "GET /api/projects/dashboard/" + bakery
+	s.answer(board, []readmodels.DashboardView{view}, nil)
+	page := b.get("/console/board/" + bakery)
+	page.says(http.StatusOK, "Harbour Bakery", "1,240", "Nadia Okafor", "/console/board/"+bakery+"/followers.csv")
+	require.NotContains(t, page.Body.String(), "/console/clients/")
+	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?dashboard="+bakery+"&tz=UTC")
+
+	view.Scopes = []string{"posts"}
+	s.answer(board, []readmodels.DashboardView{view}, nil)
+	shut := b.get("/console/board/" + bakery)
+	shut.says(http.StatusOK, "shows no figures on this board")
+	require.NotContains(t, shut.Body.String(), "Somebody Else", "who else may look is the agency's")
+
+	s.refuse(board, http.StatusForbidden, domain.CodeForbidden, "Your agency has closed this dashboard to its clients.")
+	b.get("/console/board/"+bakery).says(http.StatusForbidden, "Your agency has closed this dashboard", "This is not open to you")
+
+	asked := len(s.asked)
+	for _, path := range []string{"/console/clients/" + bakery + "/figures", "/console/clients/" + bakery + "/board"} {
+		b.get(path).says(http.StatusForbidden, "not for your role")
+	}
+	s.signedIn("agency").get("/console/board/"+bakery).says(http.StatusForbidden, "not for your role")
+	for _, call := range s.asked[asked:] {
+		require.Equal(t, "GET /api/me", call)
+	}
+	s.browser().get("/console/board/" + bakery).leadsTo("/console/sign-in?to=" + url.QueryEscape("/console/board/"+bakery))
+}

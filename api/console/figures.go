@@ -1,0 +1,143 @@
+package console
+
+import (
+	"net/url"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+// figures is what a page of figures asks for: whose, and of when.
+type figures struct {
+	of    url.Values // account or dashboard
+	Form  figuresForm
+	files string // address below which the figures stand as files
+}
+
+// figuresForm is range, zone and comparison as they stand in the address.
+type figuresForm struct {
+	From, To, Zone, Compare string
+}
+
+// figuresOf reads the address. Without a range it is the last 28 days of the zone, today included. What is wrong with it the API says.
+func (v *visit) figuresOf(by, id, files string) figures {
+	at := v.r.URL.Query()
+	f := figures{of: url.Values{by: {id}}, files: files, Form: figuresForm{at.Get("from"), at.Get("to"), at.Get("tz"), at.Get("compare")}}
+	zone, err := time.LoadLocation(f.Form.Zone)
+	if err != nil {
+		zone = time.UTC
+	}
+	if f.Form.Zone == "" {
+		f.Form.Zone = "UTC"
+	}
+	today := v.console.deps.Now().In(zone)
+	if f.Form.To == "" {
+		f.Form.To = today.Format(time.DateOnly)
+	}
+	if f.Form.From == "" {
+		f.Form.From = today.AddDate(0, 0, 1-lately).Format(time.DateOnly)
+		if to, err := time.ParseInLocation(time.DateOnly, f.Form.To, zone); err == nil {
+			f.Form.From = to.AddDate(0, 0, 1-lately).Format(time.DateOnly)
+		}
+	}
+	return f
+}
+
+// query is the question to the API.
+func (f figures) query() url.Values {
+	q := url.Values{"startTime": {f.Form.From}, "endTime": {f.Form.To}, "tz": {f.Form.Zone}}
+	for name, values := range f.of {
+		q[name] = values
+	}
+	if f.Form.Compare != "" {
+		q.Set("compare", f.Form.Compare)
+	}
+	return q
+}
+
+// file is the address of a table of figures as a file.
+func (f figures) file(table string) string {
+	q := url.Values{"from": {f.Form.From}, "to": {f.Form.To}, "tz": {f.Form.Zone}}
+	if f.Form.Compare != "" {
+		q.Set("compare", f.Form.Compare)
+	}
+	return f.files + table + ".csv?" + q.Encode()
+}
+
+// The paths of the API by the names of the tables.
+var figurePaths = map[string]string{
+	"followers": "/auth/getAccountFollowers/%s/%s/all", "net-growth": "/auth/reach/getAccountNetGrowth/all",
+	"engagement": "/auth/getPostsTotalEngagements/%s/%s/all", "impressions": "/auth/reach/getAccountStats/all",
+	"views": "/auth/getPostsViews/%s/%s/all",
+}
+
+// figuresView is the figures of a client, or of a board.
+type figuresView struct {
+	Name    string
+	ID      string
+	Staff   bool // of the agency: it has the client's other pages, too
+	Here    string
+	Form    figuresForm
+	Board   *boardFacts // of a client's own board; nil for staff
+	Numbers []figureShown
+	Charts  []chartShown
+	Reach   []reachShown
+	Members []analytics.RankedMember
+	Posts   []analytics.RankedPost
+	Sources []analytics.Source // whose figures are missing
+	Hidden  string             // why clients do not see these figures; "": they do
+	AsOf    *time.Time
+}
+
+func (f figuresView) template() (name, title string) { return "figures", f.Name }
+
+// figureShown is a total with what it is compared with.
+type figureShown struct {
+	Name   string
+	Value  *int64
+	Change *int64
+	Pct    *float64
+	Note   string
+}
+
+// reachShown is the reach of one connected account.
+type reachShown struct {
+	analytics.AccountReach
+
+	Name string // of the account
+}
+
+// clientFigures is one client's figures, for its agency.
+func (v *visit) clientFigures() (view, error) {
+	client, err := v.client()
+	if err != nil {
+		return nil, err
+	}
+	here := clientPath(client.ID, "figures")
+	shown := figuresView{Name: client.Name, ID: client.ID, Staff: true, Here: here}
+	return v.readFigures(shown, v.figuresOf("account", client.ID, here+"/"))
+}
+
+// readFigures asks the API for everything that a page of figures shows.
+func (v *visit) readFigures(shown figuresView, f figures) (view, error) {
+	shown.Form = f.Form
+	// Followers come first: with them comes what the accounts are called.
+	for _, read := range []func(*visit, figures, *figuresView) error{
+		(*visit).readFollowers, (*visit).readGrowth, (*visit).readEngagement, (*visit).readImpressions, (*visit).readViews, (*visit).readLeaders,
+	} {
+		if err := read(v, f, &shown); err != nil {
+			return nil, err
+		}
+	}
+	return shown, nil
+}
+
+func (v *visit) readLeaders(f figures, shown *figuresView) error {
+	asked := f.query()
+	asked.Set("limit", "10")
+	asked.Set("meta", "brief")
+	asked.Del("compare")
+	board, err := get[analytics.Leaderboard](v, "/auth/leaderboard/all", asked)
+	shown.Members, shown.Posts = board.Members, board.Posts
+	return err
+}

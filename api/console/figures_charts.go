@@ -1,0 +1,158 @@
+package console
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/api/console/chart"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+// chartShown is a chart that the template draws.
+type chartShown struct{ chart.Chart }
+
+// series asks for one of the figures over time.
+func series[T any](v *visit, f figures, of, meta string) (data T, told analytics.Meta, err error) {
+	asked := f.query()
+	if meta != "" {
+		asked.Set("meta", meta)
+	}
+	path := figurePaths[of]
+	if strings.Contains(path, "%s") {
+		path = fmt.Sprintf(path, url.PathEscape(f.Form.From), url.PathEscape(f.Form.To))
+		asked.Del("startTime")
+		asked.Del("endTime")
+	}
+	return getMeta[T, analytics.Meta](v, path, asked)
+}
+
+func (v *visit) readFollowers(f figures, shown *figuresView) error {
+	data, meta, err := series[analytics.AccountFollowers](v, f, "followers", "")
+	if err != nil {
+		return err
+	}
+	shown.Sources, shown.Hidden, shown.AsOf = meta.Sources, meta.ClientsSeeNot, meta.AsOf
+	t := data.Total.Followers
+	shown.Numbers = append(shown.Numbers, figureShown{"Followers", t.Value, t.Change, t.ChangePct, noteOf(t)})
+	shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
+		ID: "followers", Title: "Followers", Unit: "followers",
+		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.FollowerDay) (string, *int64) { return d.Day, d.Followers }),
+	}))
+	return nil
+}
+
+func (v *visit) readGrowth(f figures, shown *figuresView) error {
+	data, meta, err := series[analytics.AccountNetGrowth](v, f, "net-growth", "brief")
+	if err != nil {
+		return err
+	}
+	shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
+		ID: "net-growth", Title: "Net growth of followers", Unit: "followers", Bars: true,
+		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.GrowthDay) (string, *int64) { return d.Day, d.Net }),
+	}))
+	return nil
+}
+
+func (v *visit) readEngagement(f figures, shown *figuresView) error {
+	data, meta, err := series[analytics.PostsTotalEngagements](v, f, "engagement", "brief")
+	if err != nil {
+		return err
+	}
+	g := data.Total.Engagement
+	shown.Numbers = append(shown.Numbers, figureShown{"Engagement gained", g.Value, g.Change, g.ChangePct, "Likes, comments and shares."})
+	shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
+		ID: "engagement", Title: "Engagement gained by posts", Bars: true,
+		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.EngagementDay) (string, *int64) { return d.Day, d.Engagement }),
+	}))
+	return nil
+}
+
+func (v *visit) readImpressions(f figures, shown *figuresView) error {
+	data, meta, err := series[analytics.AccountStats](v, f, "impressions", "brief")
+	if err != nil {
+		return err
+	}
+	t := data.Total.Impressions
+	shown.Numbers = append(shown.Numbers, figureShown{"Impressions", t.Value, t.Change, t.ChangePct, noteOf(t)})
+	for _, r := range data.Reach {
+		name := strconv.FormatInt(r.SocialAccount, 10)
+		for _, source := range shown.Sources {
+			if source.SocialAccount == r.SocialAccount {
+				name = nameOr(source.Name, name)
+			}
+		}
+		shown.Reach = append(shown.Reach, reachShown{r, name})
+	}
+	shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
+		ID: "impressions", Title: "Impressions", Unit: "impressions", Bars: true,
+		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.ReachDay) (string, *int64) { return d.Day, d.Impressions }),
+	}))
+	return nil
+}
+
+func (v *visit) readViews(f figures, shown *figuresView) error {
+	data, meta, err := series[analytics.PostsViews](v, f, "views", "brief")
+	if err != nil {
+		return err
+	}
+	g := data.Total.Views
+	shown.Numbers = append(shown.Numbers, figureShown{"Views gained", g.Value, g.Change, g.ChangePct, "LinkedIn counts none."})
+	shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
+		ID: "views", Title: "Views gained by posts", Unit: "views", Bars: true,
+		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64) { return d.Day, d.Views }),
+	}))
+	return nil
+}
+
+// noteOf says what a change is not.
+func noteOf(t analytics.Total) string {
+	switch {
+	case t.NoBaseline:
+		return "Nothing to compare it with yet."
+	case t.GainedSince != nil:
+		return "Gained since " + t.GainedSince.Format("2 January 2006") + ": it was not read in between."
+	case t.ComparedInPart:
+		return "Compared in part: some accounts or days have no counterpart."
+	default:
+		return ""
+	}
+}
+
+// two are the parts of a range, and what they are compared with.
+func two[D any](now, before []D, read func(D) (day string, value *int64)) []chart.Series {
+	all := []chart.Series{{Name: "This range", Points: points(now, read)}}
+	if len(before) > 0 {
+		all = append(all, chart.Series{Name: "Compared with", Points: points(before, read)})
+	}
+	return all
+}
+
+func points[D any](days []D, read func(D) (day string, value *int64)) []chart.Point {
+	all := make([]chart.Point, len(days))
+	for i, d := range days {
+		day, value := read(d)
+		all[i] = chart.Point{Label: day, Short: day, Value: value}
+		if at, err := time.Parse(time.DateOnly, day); err == nil {
+			all[i].Label, all[i].Short = at.Format("2 January 2006"), at.Format("2 Jan")
+		}
+	}
+	return all
+}
+
+// chartOf names what is not final: the part that now lies in, and those to come.
+func (v *visit) chartOf(f figures, meta analytics.Meta, c chart.Chart) chartShown {
+	c.CSV = f.file(c.ID)
+	c.Empty = "Nothing is known of this range. Choose a longer one, or see below why figures are missing."
+	if zone, err := time.LoadLocation(meta.TimeZone); err == nil && !meta.Complete {
+		today := v.console.deps.Now().In(zone).Format("2 January 2006")
+		open := false
+		for i := range c.Series[0].Points {
+			open = open || c.Series[0].Points[i].Label == today
+			c.Series[0].Points[i].Open = open
+		}
+	}
+	return chartShown{c}
+}

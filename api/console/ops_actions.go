@@ -1,0 +1,87 @@
+package console
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+
+	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// actionsView is what operators did, the newest first.
+type actionsView struct {
+	Actions []actionRow
+	More    string // address of the next page; "": this is the last one
+}
+
+func (actionsView) template() (name, title string) { return "ops-actions", "What operators did" }
+
+// actionRow is an action with its target in words.
+type actionRow struct {
+	operator.Action
+
+	On   string
+	Came string // what came of it
+}
+
+func (v *visit) actions() (view, error) {
+	asked := url.Values{"limit": {"50"}}
+	if cursor := v.r.URL.Query().Get("cursor"); cursor != "" {
+		asked.Set("cursor", cursor)
+	}
+	actions, meta, err := getMeta[[]operator.Action, readmodels.ListMeta](v, "/api/ops/actions", asked)
+	if err != nil {
+		return nil, err
+	}
+	shown := actionsView{}
+	for _, a := range actions {
+		shown.Actions = append(shown.Actions, actionRow{a, targetOf(a.Target), outcomeOf(a)})
+	}
+	if meta.NextCursor != "" {
+		shown.More = actionsPath + "?" + url.Values{"cursor": {meta.NextCursor}}.Encode()
+	}
+	return shown, nil
+}
+
+// targetOf names what an action was on.
+func targetOf(t domain.OperatorTarget) string {
+	switch {
+	case t.Connection != 0:
+		return "connection " + strconv.FormatInt(t.Connection, 10)
+	case t.Platform != 0:
+		return connect.Shown(t.Platform)
+	case t.Job != 0:
+		return "job " + strconv.FormatInt(t.Job, 10)
+	case t.Position != nil:
+		return fmt.Sprintf("%s-%d-%d", t.Projection, t.Position.Partition, t.Position.Offset)
+	case t.Generation != 0:
+		return fmt.Sprintf("%s, generation %d", t.Projection, t.Generation)
+	case t.Projection != "":
+		return t.Projection
+	case t.User != "":
+		return "user " + t.User
+	case t.Member != 0:
+		return "member " + strconv.FormatInt(t.Member, 10)
+	default:
+		return ""
+	}
+}
+
+// outcomeOf says what came of an action.
+func outcomeOf(a operator.Action) (text string) {
+	switch {
+	case a.Why != "":
+		text = a.Why
+	case a.Count > 0 || a.Left > 0:
+		text = fmt.Sprintf("%s done", operator.ParkedEvents(a.Count))
+		if a.Left > 0 {
+			text += fmt.Sprintf(", %d left", a.Left)
+		}
+	case a.RebuildState != "":
+		text = "The rebuild is " + plain(a.RebuildState)
+	}
+	return text
+}

@@ -1,0 +1,279 @@
+package console
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/ledgerboard/ledgerboard/api/console/chart"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+const actPath = opsPath + "/do/"
+
+// act is something that an operator can do. It is asked for on a page of its own, which says what will happen.
+type act struct {
+	title  string // %s: what it is done to
+	button string
+	does   string                                    // what will happen
+	more   func(v *visit, of string) (string, error) // what will happen to how many; nil: nothing more is to be said
+	method string
+	path   string // of the API, below /api/ops/; %s: what it is done to
+	query  string // name of the parameter that says what it is done to, where the path does not
+	back   string // the page on which one sees what came of it
+}
+
+// acts are all of them, by their names in addresses.
+var acts = map[string]act{
+	"rebuild": {
+		title: "Rebuild %s", button: "Rebuild", method: http.MethodPost, path: "projections/%s/rebuild", more: (*visit).rebuildCosts,
+		does: "New tables are made of the log, beside those that are read. They are compared with them, agency by agency, and take their place " +
+			"only when they are equal. Reads and changes go on meanwhile, and you can cancel it.",
+	},
+	"back": {
+		title: "Take the last switch of %s back", button: "Take it back", method: http.MethodPost, path: "projections/%s/back",
+		does: "The generation that was read before catches up with the log, and is read again. The present one is kept.",
+	},
+	"pause-projection": {
+		title: "Pause %s", button: "Pause", method: http.MethodPost, path: "projections/%s/pause", back: projectionsPath,
+		does: "It is not folded until somebody resumes it. Reads go on and show what was folded up to then. Nothing is lost: it catches up afterwards. " +
+			"While dashboards are paused, changes of them are refused.",
+	},
+	"resume-projection": {
+		title: "Resume %s", button: "Resume", method: http.MethodPost, path: "projections/%s/resume", back: projectionsPath,
+		does: "It is folded again, and catches up with the log.",
+	},
+	"drop": {
+		title: "Drop %s", button: "Drop it", method: http.MethodDelete, path: "generations/%s", back: projectionsPath,
+		does: "The tables of this generation are removed. Those that are read stay. The log stays: the tables can be made again.",
+	},
+	"cancel": {
+		title: "Cancel the rebuild %s", button: "Cancel the rebuild", method: http.MethodPost, path: "rebuilds/%s/cancel", back: projectionsPath,
+		does: "What was made so far is removed. Readers go on with the tables that they use.",
+	},
+	"accept": {
+		title: "Accept the report of %s", button: "Accept the report", method: http.MethodPost, path: "rebuilds/%s/accept", back: projectionsPath,
+		does: "The rebuild goes on although its tables differ, and readers see the new ones. Read the report first.",
+	},
+	"retry": {
+		title: "Try %s again", button: "Try again", method: http.MethodPost, path: "parked/%s/retry", back: actionsPath,
+		does: "The event is folded again, and those that wait behind it. What cannot be folded stays parked.",
+	},
+	"retry-all": {
+		title: "Try all parked events of %s again", button: "Try again", method: http.MethodPost, path: "parked/retry", query: "projection",
+		back: actionsPath, more: (*visit).parkedCount, does: "They are folded again in their order. What cannot be folded stays parked.",
+	},
+	"skip": {
+		title: "Leave %s out", button: "Leave it out for good", method: http.MethodPost, path: "parked/%s/skip", back: actionsPath,
+		more: (*visit).skipPreview,
+		does: "The event stays in the log and is never folded, in no generation. This cannot be undone, and stands in the agency's history.",
+	},
+	"acknowledge": {
+		title: "Acknowledge %s", button: "Acknowledge", method: http.MethodPost, path: "parked/%s/acknowledge", back: actionsPath,
+		does: "It is not folded, and counts no more in the health. No table changes.",
+	},
+	"acknowledge-all": {
+		title: "Acknowledge all parked events of %s", button: "Acknowledge", method: http.MethodPost, path: "parked/acknowledge", query: "projection",
+		back: actionsPath, more: (*visit).parkedCount, does: "They are not folded, and count no more in the health. No table changes.",
+	},
+	"unmask": {
+		title: "Show the texts of %s", button: "Show them", method: http.MethodPost, path: "parked/%s/unmask",
+		does: "You see the payload of this one record with its texts, which may be about people. That you looked is recorded.",
+	},
+	"pause-platform": {
+		title: "Pause %s", button: "Pause", method: http.MethodPost, path: "platforms/%s/pause", back: platformsPath, more: (*visit).platformAccounts,
+		does: "Nothing of this platform is read, and no token of it is renewed, until somebody resumes it. The other platforms go on; figures that were " +
+			"read stay.",
+	},
+	"resume-platform": {
+		title: "Resume %s", button: "Resume", method: http.MethodPost, path: "platforms/%s/resume", back: platformsPath,
+		does: "Its connected accounts are read again, each when it is due.",
+	},
+	"pause-connection": {
+		title: "Pause connection %s", button: "Pause", method: http.MethodPost, path: "connections/%s/pause", back: platformsPath,
+		does: "None of its accounts is read until somebody resumes it. Others go on.",
+	},
+	"resume-connection": {
+		title: "Resume connection %s", button: "Resume", method: http.MethodPost, path: "connections/%s/resume", back: platformsPath,
+		does: "Its accounts are read again, each when it is due.",
+	},
+	"retry-job": {
+		title: "Try job %s again", button: "Try again", method: http.MethodPost, path: "jobs/%s/retry", back: jobsPath, does: "It runs as soon as there is room.",
+	},
+	"cancel-job": {
+		title: "Cancel job %s", button: "Cancel the job", method: http.MethodPost, path: "jobs/%s/cancel", back: jobsPath,
+		does: "It is not tried again. What it was to read is read when it is due next.",
+	},
+}
+
+// actView asks whether to do something, and why.
+type actView struct {
+	Title  string
+	Does   string
+	More   string
+	Button string
+	Here   string // address that does it
+	Codes  []domain.ReasonCode
+	Back   string
+}
+
+func (a actView) template() (name, title string) { return "ops-act", a.Title }
+
+// asked is what the address names: an act, what it is done to, and, of a report, its id.
+func (v *visit) asked() (do act, of, report string, err error) {
+	do, known := acts[v.r.PathValue("act")]
+	if !known {
+		return do, "", "", errNoPage
+	}
+	of = strings.TrimSuffix(v.r.PathValue("of"), "/")
+	if v.r.PathValue("act") == "accept" {
+		of, report, _ = strings.Cut(of, "/")
+	}
+	return do, of, report, nil
+}
+
+func (v *visit) askToAct() (view, error) {
+	do, of, _, err := v.asked()
+	if err != nil {
+		return nil, err
+	}
+	shown := actView{
+		Title: do.titled(of), Does: do.does, Button: do.button, Here: v.r.URL.EscapedPath(), Codes: domain.ReasonCodes(), Back: do.back,
+	}
+	if shown.Back == "" || shown.Back == actionsPath {
+		shown.Back = opsPath
+	}
+	if do.more != nil {
+		if shown.More, err = do.more(v, of); err != nil {
+			return nil, err
+		}
+	}
+	return shown, nil
+}
+
+// titled names what is done, and to what.
+func (do act) titled(of string) string {
+	if strings.HasPrefix(do.path, "platforms/") {
+		of = network(of)
+	}
+	return fmt.Sprintf(do.title, strings.ReplaceAll(of, "/", ", generation "))
+}
+
+// act does what was asked, for the reason that the form gives.
+func (v *visit) act() (view, error) {
+	do, of, report, err := v.asked()
+	if err != nil {
+		return nil, err
+	}
+	form, err := v.form()
+	if err != nil {
+		return nil, err
+	}
+	body := map[string]string{"reason": form.Get("code")}
+	if ticket := strings.TrimSpace(form.Get("ticket")); ticket != "" {
+		body["reason"] += ":" + ticket
+	}
+	if report != "" {
+		body["report"] = report
+	}
+	answered, _, err := call[json.RawMessage, struct{}](v, do.method, do.address(of), body)
+	if err != nil {
+		return nil, err
+	}
+	return do.after(answered)
+}
+
+// address is that of the API which does it.
+func (do act) address(of string) string {
+	path := "/api/ops/" + do.path
+	if do.query != "" {
+		return path + "?" + url.Values{do.query: {of}}.Encode()
+	}
+	parts := strings.Split(of, "/")
+	for i := range parts {
+		parts[i] = url.PathEscape(parts[i])
+	}
+	return fmt.Sprintf(path, strings.Join(parts, "/"))
+}
+
+// after leads to where one sees what came of it.
+func (do act) after(answered json.RawMessage) (view, error) {
+	switch do.path {
+	case acts["rebuild"].path, acts["back"].path:
+		var r operator.Rebuild
+		if err := json.Unmarshal(answered, &r); err != nil {
+			return nil, fmt.Errorf("read a rebuild: %w", err)
+		}
+		return redirect(rebuildsPath + url.PathEscape(r.ID)), nil
+	case acts["unmask"].path:
+		var record operator.ParkedRecord
+		if err := json.Unmarshal(answered, &record); err != nil {
+			return nil, fmt.Errorf("read a parked record: %w", err)
+		}
+		return eventShown(record), nil
+	default:
+		return redirect(do.back), nil
+	}
+}
+
+func (v *visit) rebuildCosts(projection string) (string, error) {
+	projections, err := get[[]operator.Projection](v, "/api/ops/projections", nil)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range projections {
+		if p.Projection == projection {
+			var events int64
+			for _, part := range p.Partitions {
+				events += part.EndOffset
+			}
+			return "Up to " + chart.Number(events) + " events of the log are read.", nil
+		}
+	}
+	return "", errNoPage
+}
+
+func (v *visit) parkedCount(projection string) (string, error) {
+	events, meta, err := getMeta[[]operator.ParkedEvent, readmodels.ListMeta](
+		v, "/api/ops/parked", url.Values{"projection": {projection}, "state": {"parked"}, "limit": {"500"}})
+	if err != nil {
+		return "", err
+	}
+	text := "These are " + operator.ParkedEvents(len(events)) + "."
+	if meta.NextCursor != "" {
+		text = "These are more than " + operator.ParkedEvents(len(events)) + "."
+	}
+	return text, nil
+}
+
+func (v *visit) skipPreview(id string) (string, error) {
+	record, err := get[operator.ParkedRecord](v, "/api/ops/parked/"+url.PathEscape(id), nil)
+	if err != nil {
+		return "", err
+	}
+	text := fmt.Sprintf("It is a %s of the stream %s.", record.Type, record.Stream)
+	if record.Behind > 0 {
+		text += fmt.Sprintf(" %s behind it, and are folded then.", counted(record.Behind, "event waits", "events wait"))
+	}
+	return text, nil
+}
+
+func (v *visit) platformAccounts(platform string) (string, error) {
+	connections, err := get[[]readmodels.ConnectionReading](v, "/api/ops/connections", nil)
+	if err != nil {
+		return "", err
+	}
+	accounts, agencies := 0, map[string]bool{}
+	for _, c := range connections {
+		if c.PlatformName == platform {
+			accounts++
+			agencies[c.Agency] = true
+		}
+	}
+	return fmt.Sprintf("That is %s of %s.", counted(accounts, "connected account", "connected accounts"),
+		counted(len(agencies), "agency", "agencies")), nil
+}

@@ -1,0 +1,169 @@
+package console
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+)
+
+const (
+	opsPath         = Path + "/ops"
+	projectionsPath = opsPath + "/projections"
+	rebuildsPath    = projectionsPath + "/rebuilds/"
+	parkedPath      = opsPath + "/parked"
+	platformsPath   = opsPath + "/platforms"
+	jobsPath        = opsPath + "/jobs"
+	logPath         = opsPath + "/log"
+	actionsPath     = opsPath + "/actions"
+)
+
+func (c *Console) opsPages() []page {
+	operators := []api.Role{api.RoleOperator}
+	return []page{
+		{pattern: "GET " + opsPath, roles: operators, nav: "Health", views: []view{opsHealthView{}}, open: (*visit).opsHealth},
+		{
+			pattern: "GET " + projectionsPath, roles: operators, nav: "Projections", views: []view{projectionsView{}},
+			open: (*visit).projections,
+		},
+		{pattern: "GET " + rebuildsPath + "{id}", roles: operators, views: []view{rebuildView{}}, open: (*visit).rebuild},
+		{pattern: "GET " + parkedPath, roles: operators, nav: "Parked", views: []view{parkedView{}}, open: (*visit).parked},
+		{pattern: "GET " + parkedPath + "/{id}", roles: operators, views: []view{parkedEventView{}}, open: (*visit).parkedEvent},
+		{pattern: "GET " + platformsPath, roles: operators, nav: "Platforms", views: []view{platformsView{}}, open: (*visit).platforms},
+		{pattern: "GET " + jobsPath, roles: operators, nav: "Jobs", views: []view{jobsView{}}, open: (*visit).jobs},
+		{pattern: "GET " + logPath, roles: operators, nav: "Log", views: []view{logView{}}, open: (*visit).opsLog},
+		{pattern: "GET " + actionsPath, roles: operators, nav: "Actions", views: []view{actionsView{}}, open: (*visit).actions},
+		{pattern: "GET " + actPath + "{act}/{of...}", roles: operators, views: []view{actView{}}, open: (*visit).askToAct},
+		{pattern: "POST " + actPath + "{act}/{of...}", roles: operators, views: []view{parkedEventView{}}, open: (*visit).act},
+	}
+}
+
+// opsHealthView is one sentence of health, then what is not well.
+type opsHealthView struct {
+	Class    string // good, warn or bad
+	Sentence string
+	Concerns []concern
+	UnderWay []operator.Rebuild
+	Checks   []healthCheck
+}
+
+func (opsHealthView) template() (name, title string) { return "ops-health", "Health" }
+
+// concern is something that is not well.
+type concern struct {
+	What, Why string
+	Path      string // where one sees more of it; "" nowhere
+}
+
+// health is what /readyz answers.
+type health struct {
+	Status      string                 `json:"status"`
+	Checks      []healthCheck          `json:"checks"`
+	Projections []api.ProjectionHealth `json:"projections"`
+	Platforms   []api.PlatformPause    `json:"paused_platforms"`
+	Connections []api.ConnectionPause  `json:"paused_connections"`
+	Readings    []api.PlatformReading  `json:"readings"`
+	Foreign     []api.ForeignHealth    `json:"foreign_records"`
+}
+
+type healthCheck struct {
+	Name     string `json:"name"`
+	OK       bool   `json:"ok"`
+	Degraded bool   `json:"degraded"`
+	Reason   string `json:"reason"`
+}
+
+// health asks whether this process is ready. The answer has no envelope, and is one also where it is not ready.
+func (v *visit) health() (h health, err error) {
+	answered := &answer{header: http.Header{}}
+	v.console.deps.API.ServeHTTP(answered, v.request(http.MethodGet, "/readyz", nil))
+	if err := json.Unmarshal(answered.body.Bytes(), &h); err != nil {
+		return h, fmt.Errorf("read the answer of /readyz: %w", err)
+	}
+	return h, nil
+}
+
+func (v *visit) opsHealth() (view, error) {
+	h, err := v.health()
+	if err != nil {
+		return nil, err
+	}
+	shown := opsHealthView{Checks: h.Checks, Concerns: h.concerns()}
+	rebuilds, err := get[[]operator.Rebuild](v, "/api/ops/rebuilds", nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rebuilds {
+		switch {
+		case r.State == operator.RebuildBlocked:
+			shown.Concerns = append(shown.Concerns, concern{
+				"The rebuild of " + r.Projection + " waits for you", "Its tables differ from those that are read.", rebuildsPath + r.ID,
+			})
+		case !r.Ended():
+			shown.UnderWay = append(shown.UnderWay, r)
+		}
+	}
+	jobs, err := get[[]operator.Job](v, "/api/ops/jobs", nil)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(failing(jobs)); n > 0 {
+		shown.Concerns = append(shown.Concerns, concern{counted(n, "job has failed", "jobs have failed"), failing(jobs)[0].Error, jobsPath})
+	}
+	shown.Class, shown.Sentence = h.sentence(len(shown.Concerns))
+	return shown, nil
+}
+
+// sentence says in one sentence how the service is.
+func (h health) sentence(concerns int) (class, text string) {
+	switch {
+	case h.Status == "not_ready":
+		return "bad", "This process cannot serve reads now."
+	case concerns == 0:
+		return "good", fmt.Sprintf("All is well: reads and changes are served, and %s from the log.",
+			counted(len(h.Projections), "projection follows", "projections follow"))
+	default:
+		return "warn", "Reads are served. " + counted(concerns, "thing is not well.", "things are not well.")
+	}
+}
+
+// concerns are what the process itself says is not well, the gravest first.
+func (h health) concerns() (all []concern) {
+	told := map[string]bool{}
+	for _, p := range h.Projections {
+		switch {
+		case p.Paused:
+			all = append(all, concern{"Projection " + p.Name + " is paused", "What is new in the log is not seen by readers.", projectionsPath})
+		case p.Parked > 0:
+			all = append(all, concern{operator.ParkedEvents(p.Parked) + " of " + p.Name, "They are in the log and not in the tables.", parkedPath + "?projection=" + p.Name})
+		default:
+			continue
+		}
+		told["read model "+p.Name] = true
+	}
+	for _, c := range h.Checks {
+		if !c.OK && !told[c.Name] {
+			all = append([]concern{{capital(c.Name), c.Reason, ""}}, all...)
+		}
+	}
+	for _, p := range h.Platforms {
+		all = append(all, concern{network(p.Name) + " is paused", pausedFor(p.Since, p.By, p.Reason), platformsPath})
+	}
+	for _, p := range h.Connections {
+		all = append(all, concern{fmt.Sprintf("Connection %d is paused", p.ConnectionID), pausedFor(p.Since, p.By, p.Reason), platformsPath})
+	}
+	for _, f := range h.Foreign {
+		all = append(all, concern{
+			fmt.Sprintf("%s of topic %s were not written by this service", counted(f.Records, "record", "records"), f.Topic),
+			"They count for nothing. Find out who may write to the broker.", logPath,
+		})
+	}
+	return all
+}
+
+func pausedFor(since time.Time, by, reason string) string {
+	return fmt.Sprintf("Since %s, by %s, for %s.", instant(since), by, reason)
+}

@@ -1,0 +1,108 @@
+package console
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// maxConnectionsShown is how many connected accounts that are not well stand on a page.
+const maxConnectionsShown = 200
+
+// platformsView is how the platforms are read.
+type platformsView struct {
+	Platforms []platformRow
+	NotWell   []readmodels.ConnectionReading
+	Left      int // that are not well and not shown
+}
+
+func (platformsView) template() (name, title string) { return "ops-platforms", "Platforms" }
+
+// platformRow is one platform.
+type platformRow struct {
+	Name     string
+	Paused   *pausedNow // nil: it is read
+	Accounts int        // connected
+	States   []stateCount
+	Readings []api.PlatformReading
+	Calls    int        // a day, of all accounts
+	ReadAt   *time.Time // the latest reading; nil: none
+}
+
+type pausedNow struct {
+	Since time.Time
+	By    string
+	For   string // CODE or CODE:TICKET
+}
+
+type stateCount struct {
+	State string
+	Count int
+}
+
+func (v *visit) platforms() (view, error) {
+	connections, err := get[[]readmodels.ConnectionReading](v, "/api/ops/connections", nil)
+	if err != nil {
+		return nil, err
+	}
+	pauses, err := get[[]domain.Pause](v, "/api/ops/pauses", nil)
+	if err != nil {
+		return nil, err
+	}
+	health, err := v.health()
+	if err != nil {
+		return nil, err
+	}
+	shown := platformsView{}
+	for _, p := range domain.Platforms() {
+		shown.Platforms = append(shown.Platforms, platformRowOf(p.String(), connections, pauses, health.Readings))
+	}
+	for _, c := range connections {
+		switch {
+		case c.State == stateOK:
+		case len(shown.NotWell) < maxConnectionsShown:
+			shown.NotWell = append(shown.NotWell, c)
+		default:
+			shown.Left++
+		}
+	}
+	return shown, nil
+}
+
+const stateOK = "ok" // of a connected account that is read
+
+func platformRowOf(name string, connections []readmodels.ConnectionReading, pauses []domain.Pause, readings []api.PlatformReading) platformRow {
+	row := platformRow{Name: name}
+	states := map[string]int{}
+	for _, c := range connections {
+		if c.PlatformName != name {
+			continue
+		}
+		row.Accounts++
+		row.Calls += c.CallsADay
+		states[c.State]++
+		if c.LastReadAt != nil && (row.ReadAt == nil || c.LastReadAt.After(*row.ReadAt)) {
+			row.ReadAt = c.LastReadAt
+		}
+	}
+	for _, state := range slices.Sorted(maps.Keys(states)) {
+		row.States = append(row.States, stateCount{state, states[state]})
+	}
+	slices.SortStableFunc(row.States, func(a, b stateCount) int { return cmp.Compare(b.Count, a.Count) })
+	for _, p := range pauses {
+		if p.Kind == domain.PausePlatform && p.Name == name {
+			row.Paused = &pausedNow{p.Since, p.Actor, p.Reason.String()}
+		}
+	}
+	for _, r := range readings {
+		if r.Name == name {
+			row.Readings = append(row.Readings, r)
+		}
+	}
+	return row
+}

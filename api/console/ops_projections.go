@@ -1,0 +1,185 @@
+package console
+
+import (
+	"cmp"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+)
+
+// projectionsView is what is read, what is being made, and what was made before.
+type projectionsView struct {
+	Projections []projectionRow
+	Generations []operator.Generation
+	Rebuilds    []operator.Rebuild // the newest first
+}
+
+func (projectionsView) template() (name, title string) { return "ops-projections", "Projections" }
+
+// projectionRow is a projection with what its tables are.
+type projectionRow struct {
+	operator.Projection
+
+	Version int              // of the projector that made what readers use; 0: not known
+	Bytes   int64            // of its tables and indexes
+	Back    bool             // there is an earlier generation of the same version
+	Events  int64            // of its topic, folded
+	Making  []operator.Build // with how much is made
+}
+
+func (v *visit) projections() (view, error) {
+	projections, err := get[[]operator.Projection](v, "/api/ops/projections", nil)
+	if err != nil {
+		return nil, err
+	}
+	shown := projectionsView{}
+	if shown.Generations, err = get[[]operator.Generation](v, "/api/ops/generations", nil); err != nil {
+		return nil, err
+	}
+	if shown.Rebuilds, err = get[[]operator.Rebuild](v, "/api/ops/rebuilds", nil); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(shown.Rebuilds, func(a, b operator.Rebuild) int { return b.RequestedAt.Compare(a.RequestedAt) })
+	for _, p := range projections {
+		row := projectionRow{Projection: p, Making: p.Building}
+		for _, g := range shown.Generations {
+			if g.Projection == p.Projection && g.Generation == p.Generation {
+				row.Version, row.Bytes = g.Version, g.Bytes
+			}
+		}
+		row.Back = slices.ContainsFunc(shown.Generations, func(g operator.Generation) bool {
+			return g.Projection == p.Projection && g.Version == row.Version && !g.Pointer && g.SupersededAt != nil
+		})
+		for _, part := range p.Partitions {
+			row.Events += part.NextOffset
+		}
+		shown.Projections = append(shown.Projections, row)
+	}
+	return shown, nil
+}
+
+// rebuildView is a rebuild on its way.
+type rebuildView struct {
+	operator.Rebuild
+
+	Steps    []rebuildStep
+	Verdict  *rebuildReport // nil: nothing was compared yet
+	MayUndo  bool           // readers use what it made, so that it can be taken back
+	Sentence string
+	Class    string
+}
+
+func (r rebuildView) template() (name, title string) {
+	if r.Back {
+		return "ops-rebuild", "The way back of " + r.Projection
+	}
+	return "ops-rebuild", "Rebuild of " + cmp.Or(r.Projection, "a projection")
+}
+
+// rebuildStep is one of the steps of a rebuild.
+type rebuildStep struct {
+	Name    string
+	Done    bool
+	Current bool
+}
+
+// rebuildReport is what verification found.
+type rebuildReport struct {
+	ID     string `json:"id"`
+	Equal  bool   `json:"equal"`
+	Took   string `json:"took"`
+	Note   string `json:"note"`
+	Behind string `json:"behind"`
+	Tables []struct {
+		Name             string `json:"name"`
+		RowsLive         int64  `json:"rows_live"`
+		RowsCandidate    int64  `json:"rows_candidate"`
+		Equal            bool   `json:"equal"`
+		TenantsDiffering int    `json:"tenants_differing"`
+		Note             string `json:"note"`
+	} `json:"tables"`
+}
+
+func (v *visit) rebuild() (view, error) {
+	r, err := get[operator.Rebuild](v, "/api/ops/rebuilds/"+url.PathEscape(v.r.PathValue("id")), nil)
+	if err != nil {
+		return nil, err
+	}
+	generations, err := get[[]operator.Generation](v, "/api/ops/generations", nil)
+	if err != nil {
+		return nil, err
+	}
+	shown := rebuildView{Rebuild: r, Steps: stepsOf(r)}
+	shown.MayUndo = r.State == operator.RebuildDone && !r.Back && slices.ContainsFunc(generations, func(g operator.Generation) bool {
+		return g.Projection == r.Projection && g.Generation == r.Generation && g.Pointer
+	})
+	shown.Class, shown.Sentence = told(r)
+	if len(r.Report) > 0 {
+		var report rebuildReport
+		if json.Unmarshal(r.Report, &report) == nil && report.ID != "" {
+			shown.Verdict = &report
+		}
+	}
+	return shown, nil
+}
+
+// rebuildSteps are the steps of a rebuild, in their order.
+var rebuildSteps = []struct {
+	state operator.RebuildState
+	name  string
+}{
+	{operator.RebuildRequested, "Asked for"},
+	{operator.RebuildCopying, "Log read in bulk"},
+	{operator.RebuildIndexing, "Indexes made"},
+	{operator.RebuildCatchingUp, "Caught up"},
+	{operator.RebuildVerifying, "Compared with what is read"},
+	{operator.RebuildSwitching, "Readers switched"},
+}
+
+// stepsOf are the steps of a rebuild and how far it is.
+func stepsOf(r operator.Rebuild) []rebuildStep {
+	state, at := r.State, -1
+	if state == operator.RebuildBlocked {
+		state = operator.RebuildVerifying
+	}
+	steps := make([]rebuildStep, len(rebuildSteps))
+	for i, step := range rebuildSteps {
+		steps[i].Name = step.name
+		if steps[i].Current = step.state == state; steps[i].Current {
+			at = i
+		}
+	}
+	for i := range steps {
+		steps[i].Done = i < at || r.State == operator.RebuildDone
+	}
+	return steps
+}
+
+// told says in one sentence how far a rebuild is.
+func told(r operator.Rebuild) (class, sentence string) {
+	switch r.State {
+	case operator.RebuildRequested:
+		return "warn", "It is asked for. A process will take it."
+	case operator.RebuildCopying:
+		return "warn", "The log is read, and new tables are made of it. Readers use the old ones."
+	case operator.RebuildIndexing:
+		return "warn", "Keys and indexes of the new tables are made."
+	case operator.RebuildCatchingUp:
+		return "warn", "What came meanwhile is followed."
+	case operator.RebuildVerifying:
+		return "warn", "The new tables are compared with those that are read, agency by agency."
+	case operator.RebuildBlocked:
+		return "bad", "The tables differ. Nothing is switched until you accept the report or cancel the rebuild."
+	case operator.RebuildSwitching:
+		return "warn", "It waits for the moment at which readers can be switched."
+	case operator.RebuildDone:
+		return "good", "It is done. Readers use generation " + strconv.Itoa(r.Generation) + "."
+	case operator.RebuildCancelled:
+		return "warn", "It was cancelled. Readers use the tables that they used before."
+	default:
+		return "bad", "It failed. Readers use the tables that they used before."
+	}
+}

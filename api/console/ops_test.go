@@ -1,0 +1,193 @@
+package console_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// ready has /readyz answer, which has no envelope.
+func (s *stage) ready(status int, body map[string]any) {
+	s.answers["GET /readyz"] = func(api.Principal, *http.Request) (int, any) { return status, body }
+}
+
+// operatorsStage has an API in which nothing is wrong.
+func operatorsStage(t *testing.T) (*stage, *browser) {
+	t.Helper()
+	s := newStage(t)
+	s.ready(http.StatusOK, map[string]any{
+		"status": "ready", "checks": []any{map[string]any{"name": "log", "ok": true}}, "projections": []any{map[string]any{"name": "dashboards"}},
+	})
+	for _, list := range []string{"projections", "generations", "rebuilds", "parked", "connections", "pauses", "jobs", "log", "actions"} {
+		s.answer("GET /api/ops/"+list, []any{}, nil)
+	}
+	return s, s.signedIn("operator")
+}
+
+func TestOperatorsPagesAreForOperators(t *testing.T) {
+	t.Parallel()
+	s, operator := operatorsStage(t)
+	staff := s.signedIn("agency")
+	for _, path := range []string{"", "/projections", "/parked", "/platforms", "/jobs", "/log", "/actions", "/do/rebuild/post_insights"} {
+		staff.get("/console/ops"+path).says(http.StatusForbidden, "not for your role")
+		s.browser().get("/console/ops" + path).leadsTo("/console/sign-in?to=" + url.QueryEscape("/console/ops"+path))
+	}
+	asked := len(s.asked)
+	staff.post("/console/ops/do/rebuild/post_insights", url.Values{"code": {"test"}}).says(http.StatusForbidden)
+	require.Len(t, s.asked, asked+1, "only who they are was asked")
+	for _, path := range []string{"", "/projections", "/parked", "/platforms", "/jobs", "/log", "/actions"} {
+		operator.get("/console/ops"+path).says(http.StatusOK, `aria-current="page"`)
+	}
+	operator.get("/console/ops/do/burn/it").says(http.StatusNotFound)
+	operator.get("/console/ops/do/rebuild/nothing").says(http.StatusNotFound)
+}
+
+func TestHealthIsOneSentenceThenWhatIsNotWell(t *testing.T) {
+	t.Parallel()
+	s, b := operatorsStage(t)
+	b.get("/console/ops").says(http.StatusOK, "All is well: reads and changes are served, and 1 projection follows from the log.")
+
+	s.ready(http.StatusOK, map[string]any{
+		"status": "degraded",
+		"checks": []any{
+			map[string]any{"name": "read model post_insights", "degraded": true, "reason": "2 parked events"},
+			map[string]any{"name": "log", "degraded": true, "reason": "a broker is away"},
+		},
+		"projections":      []any{map[string]any{"name": "post_insights", "parked": 2}},
+		"paused_platforms": []any{map[string]any{"name": "linkedin", "since": s.now, "by": "ops", "reason": "incident:OPS-7"}},
+	})
+	s.answer("GET /api/ops/rebuilds", []operator.Rebuild{
+		{ID: "r1", Projection: "contents", State: operator.RebuildBlocked}, {ID: "r2", Projection: "directory", State: operator.RebuildCopying},
+	}, nil)
+	s.answer("GET /api/ops/jobs", []operator.Job{{ID: 7, State: "retryable", Error: "the platform said no"}, {ID: 8, State: "completed"}}, nil)
+	b.get("/console/ops").says(http.StatusOK, "Reads are served. 5 things are not well.", "a broker is away", "2 parked events of post_insights",
+		`href="/console/ops/parked?projection=post_insights"`, "LinkedIn is paused", "incident:OPS-7", "1 job has failed", "the platform said no",
+		"The rebuild of contents waits for you", `href="/console/ops/projections/rebuilds/r2"`)
+
+	s.ready(http.StatusServiceUnavailable, map[string]any{"status": "not_ready", "checks": []any{map[string]any{"name": "database", "reason": "away"}}})
+	b.get("/console/ops").says(http.StatusOK, "This process cannot serve reads now.", "away")
+}
+
+func TestAnActSaysWhatWillHappenAndTakesAReason(t *testing.T) {
+	t.Parallel()
+	s, b := operatorsStage(t)
+	s.answer("GET /api/ops/projections", []operator.Projection{
+		{Projection: "post_insights", Generation: 2, State: "live", Partitions: []operator.Partition{{EndOffset: 1200}, {Partition: 1, EndOffset: 34}}},
+	}, nil)
+	s.answer("GET /api/ops/parked/dashboards-1-5", operator.ParkedRecord{
+		ParkedEvent: operator.ParkedEvent{ID: "dashboards-1-5", Projection: "dashboards", Type: "dashboard.accounts_linked.v1", Stream: agency, Behind: 3, State: "parked"},
+		Payload:     json.RawMessage(`{"a":"***"}`), Masked: true,
+	}, nil)
+	s.answer("GET /api/ops/parked", []operator.ParkedEvent{{ID: "x-1-1"}, {ID: "x-1-2"}}, nil)
+	s.answer("GET /api/ops/connections", []readmodels.ConnectionReading{{PlatformName: "linkedin", Agency: "a"}, {PlatformName: "tiktok", Agency: "b"}}, nil)
+
+	b.get("/console/ops/do/rebuild/post_insights").says(http.StatusOK, "Rebuild post_insights", "Up to 1,234 events", "data_repair", "only when they are equal")
+	b.get("/console/ops/do/skip/dashboards-1-5").says(http.StatusOK, "3 events wait behind it", "cannot be undone", "dashboard.accounts_linked.v1")
+	b.get("/console/ops/do/retry-all/x").says(http.StatusOK, "These are 2 parked events.")
+	b.get("/console/ops/do/pause-platform/linkedin").says(http.StatusOK, "1 connected account of 1 agency", "The other platforms go on")
+	b.get("/console/ops/parked/dashboards-1-5").says(http.StatusOK, "Leave it out", "Show them", `&#34;a&#34;: &#34;***&#34;`)
+
+	var sent []string
+	take := func(at string, data any) {
+		s.answers[at] = func(_ api.Principal, r *http.Request) (int, any) {
+			body, _ := io.ReadAll(r.Body)
+			sent = append(sent, r.Method+" "+r.RequestURI+" "+string(body))
+			return http.StatusOK, map[string]any{"data": data}
+		}
+	}
+	take("POST /api/ops/projections/post_insights/rebuild", operator.Rebuild{ID: "r9"})
+	take("POST /api/ops/projections/post_insights/back", operator.Rebuild{ID: "r10", Back: true})
+	take("POST /api/ops/parked/dashboards-1-5/skip", operator.SkipResult{Folded: 3})
+	take("POST /api/ops/parked/retry", operator.RetryResult{Folded: 2})
+	take("POST /api/ops/platforms/linkedin/pause", nil)
+	take("POST /api/ops/rebuilds/r9/accept", nil)
+	take("DELETE /api/ops/generations/post_insights/1", nil)
+	take("POST /api/ops/parked/dashboards-1-5/unmask", operator.ParkedRecord{Payload: json.RawMessage(`{"a":"Jonas"}`)})
+	reason := url.Values{"code": {"incident"}, "ticket": {" OPS-7 "}}
+	b.post("/console/ops/do/rebuild/post_insights", reason).leadsTo("/console/ops/projections/rebuilds/r9")
+	b.post("/console/ops/do/back/post_insights", reason).leadsTo("/console/ops/projections/rebuilds/r10")
+	b.post("/console/ops/do/skip/dashboards-1-5", reason).leadsTo("/console/ops/actions")
+	b.post("/console/ops/do/retry-all/x", url.Values{"code": {"test"}}).leadsTo("/console/ops/actions")
+	b.post("/console/ops/do/pause-platform/linkedin", reason).leadsTo("/console/ops/platforms")
+	b.post("/console/ops/do/accept/r9/report-1", reason).leadsTo("/console/ops/projections")
+	b.post("/console/ops/do/drop/post_insights/1", reason).leadsTo("/console/ops/projections")
+	b.post("/console/ops/do/unmask/dashboards-1-5", reason).says(http.StatusOK, "Jonas")
+	require.Equal(t, []string{
+		`POST /api/ops/projections/post_insights/rebuild {"reason":"incident:OPS-7"}`,
+		`POST /api/ops/projections/post_insights/back {"reason":"incident:OPS-7"}`,
+		`POST /api/ops/parked/dashboards-1-5/skip {"reason":"incident:OPS-7"}`,
+		`POST /api/ops/parked/retry?projection=x {"reason":"test"}`,
+		`POST /api/ops/platforms/linkedin/pause {"reason":"incident:OPS-7"}`,
+		`POST /api/ops/rebuilds/r9/accept {"reason":"incident:OPS-7","report":"report-1"}`,
+		`DELETE /api/ops/generations/post_insights/1 {"reason":"incident:OPS-7"}`,
+		`POST /api/ops/parked/dashboards-1-5/unmask {"reason":"incident:OPS-7"}`,
+	}, sent)
+
+	s.refuse("POST /api/ops/projections/post_insights/rebuild", http.StatusConflict, domain.CodeConflict, "The rebuild r9 is under way. Wait or cancel it.")
+	b.post("/console/ops/do/rebuild/post_insights", reason).says(http.StatusConflict, "The rebuild r9 is under way")
+	b.send(http.MethodPost, "/console/ops/do/pause-platform/linkedin", reason, func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }).
+		says(http.StatusForbidden, "another site")
+	require.Len(t, sent, 8)
+}
+
+func TestARebuildIsWatchedToItsEnd(t *testing.T) {
+	t.Parallel()
+	s, b := operatorsStage(t)
+	eta := 75.0
+	r := operator.Rebuild{
+		ID: "r1", Projection: "post_insights", Version: 6, State: operator.RebuildCopying, EventsDone: 2500, EventsTotal: 10000, Rate: 1250.4, ETASeconds: &eta,
+		Reason: "test", RequestedBy: "ops", RequestedAt: s.now,
+	}
+	show := func(words ...string) string {
+		s.answer("GET /api/ops/rebuilds/r1", r, nil)
+		page := b.get("/console/ops/projections/rebuilds/r1")
+		page.says(http.StatusOK, words...)
+		return page.Body.String()
+	}
+	require.NotContains(t, show("Rebuild of post_insights", "2,500 of 10,000", "1,250 events a second", "1 min 15 s", `data-refresh="1"`,
+		`<progress id="progress" max="10000" value="2500">`, "Nothing was compared yet", "Cancel the rebuild"), "Take it back")
+
+	r.State = operator.RebuildBlocked
+	r.Report = json.RawMessage(`{"id":"rep","equal":false,"took":"2s","tables":[{"name":"tSPosts","rows_live":5,"rows_candidate":4,"tenants_differing":1}]}`)
+	show("The tables differ", "tSPosts", "differs", `href="/console/ops/do/accept/r1/rep"`)
+
+	r.State, r.Generation, r.EventsDone = operator.RebuildDone, 2, 10000
+	s.answer("GET /api/ops/generations", []operator.Generation{{Projection: "post_insights", Generation: 2, Pointer: true}}, nil)
+	r.FinishedAt = new(s.now.Add(time.Minute))
+	r.Report = json.RawMessage(`{"id":"rep","equal":true,"took":"2s","tables":[{"name":"tSPosts","rows_live":5,"rows_candidate":5,"equal":true}]}`)
+	done := show("It is done. Readers use generation 2.", "row for row and agency by agency", `href="/console/ops/do/back/post_insights"`)
+	require.NotContains(t, done, "data-refresh", "it is looked at no more")
+	require.NotContains(t, done, "Cancel the rebuild")
+
+	s.answer("GET /api/ops/generations", []operator.Generation{
+		{Projection: "post_insights", Generation: 1, Pointer: true}, {Projection: "post_insights", Generation: 2},
+	}, nil)
+	require.NotContains(t, show("It is done"), "Take it back", "it was taken back")
+	b.get("/console/ops/projections/rebuilds/none").says(http.StatusNotFound)
+}
+
+func TestPlatformsAreShownByState(t *testing.T) {
+	t.Parallel()
+	s, b := operatorsStage(t)
+	s.answer("GET /api/ops/connections", []readmodels.ConnectionReading{
+		{PlatformName: "linkedin", ConnectionID: 31, SocialAccount: 70, State: "reconnect", Reason: "The person has to sign in again.", Agency: agency, CallsADay: 30},
+		{PlatformName: "linkedin", ConnectionID: 32, SocialAccount: 71, State: "ok", CallsADay: 12},
+	}, nil)
+	s.answer("GET /api/ops/pauses", []domain.Pause{
+		{Kind: domain.PausePlatform, Name: "tiktok", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: "incident", Ticket: "OPS-7"}},
+	}, nil)
+	page := b.get("/console/ops/platforms")
+	page.says(http.StatusOK, "1 ok, 1 reconnect", "42 a day", "The person has to sign in again.", `href="/console/ops/do/pause-connection/31"`,
+		"incident:OPS-7", `href="/console/ops/do/resume-platform/tiktok"`, `href="/console/ops/do/pause-platform/linkedin"`)
+	require.NotContains(t, page.Body.String(), "pause-connection/32")
+}

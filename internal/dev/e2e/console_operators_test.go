@@ -1,0 +1,155 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// An operator sees how the service is, leaves a platform alone, has tables made anew, watches it to the end and takes it back: with the
+// keyboard alone, in the light on a desk and in the dark on a phone.
+func TestAnOperatorInTheConsole(t *testing.T) {
+	p := startDemo(t, t.TempDir())
+	browser := openBrowser(t)
+	browser.visit("about:blank")
+	for name, w := range map[string]*consoleWindow{"desk": openConsole(p, browser, 1200, "light"), "phone": openConsole(p, browser, 320, "dark")} {
+		t.Log(name)
+		require.EqualValues(t, http.StatusOK, w.open(p.base+"/console"))
+		w.follow("Continue as operator")
+		require.Equal(t, p.base+"/console/ops", w.at())
+		w.says("What was looked at", "Read model post_insights")
+		w.leaveAlone("LinkedIn")
+		w.watchRebuild("post_insights")
+		for _, page := range []string{"Parked", "Jobs", "Log"} {
+			require.EqualValues(t, http.StatusOK, w.follow(page))
+		}
+		w.follow("Actions")
+		w.says("platform paused", "platform resumed", "rebuild requested", "generation switched back", "test")
+		require.NotContains(t, w.console.String(), "exception")
+	}
+}
+
+// forTest chooses the reason of an action, and does it.
+func (w *consoleWindow) forTest(button string) {
+	w.t.Helper()
+	w.to("Why")
+	require.NoError(w.t, chromedp.Do(w.ctx, chromedp.KeyEvent("test")))
+	w.follow(button)
+}
+
+// leaveAlone pauses a platform and resumes it.
+func (w *consoleWindow) leaveAlone(platform string) {
+	w.t.Helper()
+	w.follow("Platforms")
+	w.follow("Pause " + platform)
+	w.says("The other platforms go on", "Who did it, when and why stays in the log")
+	w.forTest("Pause")
+	require.Equal(w.t, w.p.base+"/console/ops/platforms", w.at())
+	w.says("Paused since", "for test")
+	w.follow("Resume " + platform)
+	w.forTest("Resume")
+	require.NotContains(w.t, w.text(), "Paused since")
+}
+
+// watchRebuild has the tables of a projection made anew, and takes them back. The page follows by itself: it is not loaded again.
+func (w *consoleWindow) watchRebuild(projection string) {
+	w.t.Helper()
+	w.follow("Projections")
+	w.follow("Rebuild " + projection)
+	w.says("compared with them, agency by agency", "events of the log are read")
+	w.forTest("Rebuild")
+	require.Contains(w.t, w.at(), "/console/ops/projections/rebuilds/")
+	w.follows("It is done. Readers use generation")
+	w.says("row for row and agency by agency", "tSPostInsights", "events a second")
+
+	w.follow("Take it back")
+	w.forTest("Take it back")
+	w.says("The way back of " + projection)
+	w.follows("It is done. Readers use generation")
+}
+
+// follows waits until the page of a rebuild says how it ended, and looks at it. A page that was loaded anew would have forgotten that we were
+// here.
+func (w *consoleWindow) follows(end string) {
+	w.t.Helper()
+	w.eval(`window.stayed = true`, nil)
+	w.await("the end", `!document.querySelector("[data-refresh]")`)
+	var stayed bool
+	w.eval(`window.stayed === true`, &stayed)
+	require.True(w.t, stayed)
+	w.look()
+	w.says(end)
+}
+
+// Staff looks at its clients, their figures and their boards; a client at the board that is open to it.
+func TestAgencyAndClientInTheConsole(t *testing.T) {
+	p := startDemo(t, t.TempDir())
+	browser := openBrowser(t)
+	browser.visit("about:blank")
+	for name, width := range map[string]int64{"desk": 1200, "phone": 320} {
+		t.Log(name)
+		staff := openConsole(p, browser, width, "dark")
+		staff.open(p.base + "/console")
+		staff.follow("Continue as agency")
+		staff.says("Needs you", "Alder & Finch Catering", "Quillfeather Books", "closed")
+		staff.follow("Alder & Finch Catering")
+		staff.says("Net growth of followers", "Leaderboard", "What it rests on")
+		staff.open(staff.at() + "?compare=previous&tz=Europe/Berlin")
+		staff.says("Compared with", "The newest reading is of")
+		var points, tables int
+		staff.eval(`document.querySelectorAll("#followers circle title").length`, &points)
+		require.Equal(t, 2*28, points, "a point a day, and one of the period before")
+		staff.eval(`document.querySelectorAll("#followers tbody tr").length`, &tables)
+		require.Equal(t, 28, tables)
+		var file struct{ Status, Lines int }
+		staff.eval(`fetch(document.querySelector("#followers a[download]").href).then(async (a) => ({
+			status: a.status, lines: (await a.text()).trim().split("\n").length }))`, &file)
+		require.Equal(t, http.StatusOK, file.Status)
+		require.Equal(t, 1+28, file.Lines, "a line a day, below the names")
+		staff.follow("Board")
+		staff.says("The board is open", "Jonas Alder", "People to turn to at Harbourlight Studio")
+
+		client := openConsole(p, browser, width, "light")
+		client.open(p.base + "/console")
+		client.follow("Continue as client")
+		client.follow("Alder & Finch Bakery")
+		client.says("Followers", "One view of 3 accounts", "People to turn to")
+		require.EqualValues(t, http.StatusForbidden, client.status(p.base+"/console/ops"))
+		require.EqualValues(t, http.StatusForbidden, client.status(p.base+"/console/clients/"+p.info.IDs.SubAccounts[0]+"/board"))
+	}
+}
+
+// status is how a page answers that is not looked at.
+func (w *consoleWindow) status(address string) (status int64) {
+	w.t.Helper()
+	answer, err := chromedp.RunResponse(w.ctx, chromedp.Navigate(address))
+	require.NoError(w.t, err)
+	return answer.Status
+}
+
+// The process dies while somebody watches a rebuild. The page says that what it shows is old, goes on with the next process by itself, and
+// tells the end.
+func TestARebuildIsWatchedAcrossAKill(t *testing.T) {
+	dir := t.TempDir()
+	p := startDemo(t, dir)
+	browser := openBrowser(t)
+	browser.visit("about:blank")
+	w := openConsole(p, browser, 1200, "light")
+	w.open(p.base + "/console")
+	w.follow("Continue as operator")
+	w.open(p.base + "/console/ops/do/rebuild/post_insights")
+	w.forTest("Rebuild")
+	w.eval(`window.stayed = true`, nil)
+	p.Kill()
+	w.await("being told that nothing new comes", `!document.getElementById("stale").hidden`)
+	startDemo(t, dir)
+	w.await("the end", `!document.querySelector("[data-refresh]") && document.getElementById("stale").hidden`)
+	w.says("It is done. Readers use generation", "row for row and agency by agency")
+	var stayed bool
+	w.eval(`window.stayed === true`, &stayed)
+	require.True(t, stayed, "the page was not loaded again")
+}
