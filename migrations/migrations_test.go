@@ -47,6 +47,7 @@ func TestUpDoesNotWaitForATableForEver(t *testing.T) {
 	require.NoError(t, migrations.Up(t.Context(), db.URL))
 	_, err := db.Pool.Exec(t.Context(), `
 		delete from kept.schema_migrations where version_id >= 19;
+		drop table kept.sessions, kept.sign_in_links;
 		alter table kept.fetch_state drop constraint fetch_state_pkey, add primary key (kind, p_id, social_account_id)`)
 	require.NoError(t, err)
 	reading, err := db.Pool.Begin(t.Context())
