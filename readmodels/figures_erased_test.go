@@ -42,7 +42,7 @@ type nothingKept struct{}
 func (nothingKept) DeleteStale(context.Context, []int64, []string, time.Time) (int, error) {
 	return 0, nil
 }
-func (nothingKept) ForgetUser(context.Context, string) error         { return nil }
+func (nothingKept) ForgetUser(context.Context, string) error            { return nil }
 func (nothingKept) ForgetReads(context.Context, []int64, []int64) error { return nil }
 
 // Wherever erasing again ends, the next start goes on until each partition has the erasure, and the one after it finds nothing to do.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"maps"
 	"net/url"
 	"time"
 
@@ -46,9 +47,7 @@ func (v *visit) figuresOf(by, id, files string) figures {
 // query is the question to the API.
 func (f figures) query() url.Values {
 	q := url.Values{"startTime": {f.Form.From}, "endTime": {f.Form.To}, "tz": {f.Form.Zone}}
-	for name, values := range f.of {
-		q[name] = values
-	}
+	maps.Copy(q, f.of)
 	if f.Form.Compare != "" {
 		q.Set("compare", f.Form.Compare)
 	}

@@ -71,7 +71,7 @@ func (s *search) resolve(v *visit) (said string, err error) {
 }
 
 // path is where the API answers the search.
-func (s search) path() string {
+func (s *search) path() string {
 	if s.dashboard != "" {
 		return "/api/projects/dashboard/" + url.PathEscape(s.dashboard) + "/history"
 	}
@@ -79,7 +79,7 @@ func (s search) path() string {
 }
 
 // query is what the API is asked there, beside the range.
-func (s search) query() url.Values {
+func (s *search) query() url.Values {
 	q := url.Values{}
 	for name, value := range map[string]string{"actor": s.actor, "user": s.user, "type": s.action, "from": s.since} {
 		if value != "" {

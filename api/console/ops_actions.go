@@ -76,7 +76,7 @@ func outcomeOf(a operator.Action) (text string) {
 	case a.Why != "":
 		text = a.Why
 	case a.Count > 0 || a.Left > 0:
-		text = fmt.Sprintf("%s done", operator.ParkedEvents(a.Count))
+		text = operator.ParkedEvents(a.Count) + " done"
 		if a.Left > 0 {
 			text += fmt.Sprintf(", %d left", a.Left)
 		}

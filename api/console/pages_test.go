@@ -26,7 +26,7 @@ func TestEveryPageWithEveryView(t *testing.T) {
 			seen[name] = true
 			full := reflect.New(reflect.TypeOf(v)).Elem()
 			fill(full, 0)
-			filled, ok := full.Interface().(console.View)
+			filled, ok := reflect.TypeAssert[console.View](full)
 			require.True(t, ok)
 			for state, view := range map[string]console.View{"empty": v, "filled": filled} {
 				page, err := console.Execute(view)
@@ -103,8 +103,8 @@ func fill(v reflect.Value, depth int) {
 		fill(value, depth+1)
 		v.SetMapIndex(key, value)
 	case reflect.Struct:
-		for i := range v.NumField() {
-			fill(v.Field(i), depth+1)
+		for _, field := range v.Fields() {
+			fill(field, depth+1)
 		}
 	}
 }

@@ -75,11 +75,11 @@ func LinkPath(word string) string { return linkPath + word }
 // recognise finds the session of the cookie and has the API judge its person by the rule that judges tokens. The session of somebody who
 // has no rights any more ends.
 func (v *visit) recognise() (signedIn bool, err error) {
-	cookie, err := v.r.Cookie(cookieName)
-	if err != nil || cookie.Value == "" {
+	cookies := v.r.CookiesNamed(cookieName)
+	if len(cookies) == 0 || cookies[0].Value == "" {
 		return false, nil
 	}
-	v.session, err = v.console.deps.Sessions.Find(v.r.Context(), Digest(cookie.Value), v.console.deps.Now())
+	v.session, err = v.console.deps.Sessions.Find(v.r.Context(), Digest(cookies[0].Value), v.console.deps.Now())
 	if domain.CodeOf(err) == domain.CodeNotFound {
 		v.forget()
 		return false, nil

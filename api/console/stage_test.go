@@ -89,8 +89,12 @@ func (s *stage) serveAPI(w http.ResponseWriter, r *http.Request) {
 	if answer := s.answers[r.Method+" "+r.URL.Path]; answer != nil && ok {
 		status, body = answer(p, r)
 	}
+	raw, err := json.Marshal(body)
+	if err != nil {
+		status, raw = http.StatusInternalServerError, []byte(err.Error())
+	}
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body)
+	_, _ = w.Write(append(raw, '\n'))
 }
 
 // answer has the API answer data at a path.

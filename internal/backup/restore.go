@@ -136,25 +136,28 @@ func (r *Restore) compare(ctx context.Context) error {
 			if in.End > 0 && held.ID.String() == t.ID {
 				return fmt.Errorf("%w: topic %s is the one that was backed up", ErrNotEmpty, t.Name)
 			}
-			if end := t.Partitions[in.Partition].End; in.End > end {
-				begun, err := r.beganAt(ctx, t, held.ID, in)
-				if err != nil {
-					return err
-				}
-				if begun {
-					in.End = end
-				}
-			}
-			if in.End > t.Partitions[in.Partition].End {
-				return fmt.Errorf("%w: %s/%d goes up to offset %d there, and to %d in the backup. Restore into a cluster without our topics, or where they are empty",
-					ErrNotEmpty, t.Name, in.Partition, in.End, t.Partitions[in.Partition].End)
-			}
-			if err := r.compareRecords(ctx, t, held.ID, in); err != nil {
+			if err := r.comparePartition(ctx, t, held.ID, in); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// comparePartition: nothing lies behind the backup's end there, but for the record of the epoch that this restore begins.
+func (r *Restore) comparePartition(ctx context.Context, t Topic, id eventlog.TopicID, in eventlog.PartitionRange) error {
+	if end := t.Partitions[in.Partition].End; in.End > end {
+		begun, err := r.beganAt(ctx, t, id, in)
+		if err != nil {
+			return err
+		}
+		if !begun {
+			return fmt.Errorf("%w: %s/%d goes up to offset %d there, and to %d in the backup. Restore into a cluster without our topics, or where they are empty",
+				ErrNotEmpty, t.Name, in.Partition, in.End, end)
+		}
+		in.End = end
+	}
+	return r.compareRecords(ctx, t, id, in)
 }
 
 // compareRecords: what lies there is what the backup has, or fills an offset that it has not. On a compacted topic the cleaner may have taken

@@ -73,8 +73,8 @@ func (v Verdict) proven() string {
 }
 
 // signedUpTo notes a checkpoint that holds: of those that cover most, the newest says up to when nothing was done.
-func (r *Report) signedUpTo(size int64, at time.Time) {
-	if r.SignedAt == nil || size > r.Covered || size == r.Covered && at.After(*r.SignedAt) {
+func (v *verification) signedUpTo(size int64, at time.Time) {
+	if r := &v.report; r.SignedAt == nil || size > r.Covered || size == r.Covered && at.After(*r.SignedAt) {
 		r.Covered, r.SignedAt = size, new(at.UTC())
 	}
 }

@@ -1,6 +1,7 @@
 package proof_test
 
 import (
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -24,10 +25,7 @@ func restoredWorld(t *testing.T) (w *world, said domain.EpochBegun) {
 	last := w.sign(t, s)
 	require.Equal(t, []proof.EpochName{{Number: 0, Log: first.Log, Key: first.Key}}, last.Epochs)
 	backup, heads, boards := w.clone(), w.heads[agencies[0]], w.boards[agencies[0]]
-	w.boards[agencies[0]] = map[string]domain.Dashboard{}
-	for id, d := range boards {
-		w.boards[agencies[0]][id] = d
-	}
+	w.boards[agencies[0]] = maps.Clone(boards)
 	for range 2 {
 		w.change(t, agencies[0])
 		w.sign(t, s)

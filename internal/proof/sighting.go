@@ -116,16 +116,17 @@ func readOperations(ctx context.Context, src Source, from int64, yield func(sigh
 				return nil
 			}
 			s := sighting{where: fmt.Sprintf("operations/%d offset %d", r.Partition, r.Offset)}
-			recorded, err := src.Decode(r)
-			switch {
-			case kind == epochType && err != nil:
-				return nil
-			case kind == epochType:
-				s.begun = new(recorded.Data.(domain.EpochBegun))
-			case err == nil:
-				s.note = recorded.Data.(domain.CheckpointSigned).Note
+			if recorded, err := src.Decode(r); err == nil {
+				switch data := recorded.Data.(type) {
+				case domain.EpochBegun:
+					s.begun = &data
+				case domain.CheckpointSigned:
+					s.note = data.Note
+				}
 			}
-			yield(s)
+			if kind == checkpointType || s.begun != nil {
+				yield(s)
+			}
 			return nil
 		}),
 	})

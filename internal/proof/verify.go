@@ -172,7 +172,7 @@ func (v *verification) checkCheckpoints() {
 		switch {
 		case e.fault == nil:
 			v.report.Checkpoints++
-			v.report.signedUpTo(e.Size, e.Time)
+			v.signedUpTo(e.Size, e.Time)
 		case first != nil:
 			first.More++ // the roots of all later ones follow from this one
 		default:

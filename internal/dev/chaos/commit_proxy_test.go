@@ -110,8 +110,8 @@ func (c *carried) message() ([]byte, error) {
 		return nil, errors.New("no message of PostgreSQL")
 	}
 	c.begun = true
-	message := append(head, make([]byte, size)...)
-	_, err := io.ReadFull(c.client, message[len(head):])
+	message := make([]byte, len(head)+size)
+	_, err := io.ReadFull(c.client, message[copy(message, head):])
 	return message, err
 }
 
