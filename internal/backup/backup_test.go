@@ -103,8 +103,8 @@ func TestABackupIsAsOfItsCut(t *testing.T) {
 	require.NoError(t, err)
 	m, err := backup.Load(dir)
 	require.NoError(t, err)
-	require.Equal(t, time.Hour, m.Finished.Sub(m.Cut))
-	require.Equal(t, at, m.Finished)
+	require.Equal(t, time.Date(2026, 7, 1, 13, 0, 0, 0, time.UTC), m.Cut, "the first look at the clock")
+	require.True(t, m.Finished.After(m.Cut))
 }
 
 // A first run that was cut is no backup yet.
