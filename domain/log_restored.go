@@ -14,7 +14,7 @@ const MostWithdrawn = 1000
 type LogRestored struct {
 	Follows int                `json:"follows"` // number of the epoch that was the backup's newest
 	From    map[string][]int64 `json:"from"`    // by topic: the first offset of the epoch in each partition; what lies below is the backup's
-	Backup  time.Time          `json:"backup"`  // when the backup was taken, which ends the epoch before
+	Backup  time.Time          `json:"backup"`  // when the backup asked where the log ends, which ends the epoch before
 	Time    time.Time          `json:"time"`    // of the restore, by its clock
 	Actor   string             `json:"actor"`
 	Reason  Reason             `json:"reason"`

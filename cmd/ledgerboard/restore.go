@@ -139,7 +139,7 @@ func (r *restoring) inWords(known assembly.Known, signed string, restore *backup
 	if len(r.KafkaBrokers) > 0 {
 		where = "the brokers " + strings.Join(r.KafkaBrokers, ", ")
 	}
-	words := fmt.Sprintf("write the backup of log %s as of %s, %d records, into %s", r.m.Log, r.m.Finished.Format(time.RFC3339), r.records, where)
+	words := fmt.Sprintf("write the backup of log %s as of %s, %d records, into %s", r.m.Log, r.m.Cut.Format(time.RFC3339), r.records, where)
 	if restore.Begun() {
 		words += fmt.Sprintf(", which hold the beginning of it already (%d offsets are left)", restore.Left())
 	}
@@ -174,7 +174,7 @@ func (r *restoring) write(ctx context.Context, s streams, restore *backup.Restor
 	if err != nil {
 		return fmt.Errorf("the log is written, and the database was left as it is; start nothing on them together: %w", err)
 	}
-	target := domain.OperatorTarget{Until: &r.m.Finished}
+	target := domain.OperatorTarget{Until: &r.m.Cut}
 	if r.withdraws {
 		if target.Epoch, target.Withdrawn, err = r.begin(ctx, restore, reason); err != nil {
 			return err
@@ -183,7 +183,7 @@ func (r *restoring) write(ctx context.Context, s streams, restore *backup.Restor
 	if err := r.parts.RecordRestore(ctx, operatorCaller(), target, reason); err != nil {
 		return fmt.Errorf("the log is restored, and that is not recorded in it: %w", refused(err))
 	}
-	fmt.Fprintf(s.Out, "Restored log %s as of %s: %d records.\n", r.m.Log, r.m.Finished.Format(time.RFC3339), r.records)
+	fmt.Fprintf(s.Out, "Restored log %s as of %s: %d records.\n", r.m.Log, r.m.Cut.Format(time.RFC3339), r.records)
 	if moved > 0 {
 		fmt.Fprintf(s.Out, "%d sets of tables go on where they stood.\n", moved)
 	}

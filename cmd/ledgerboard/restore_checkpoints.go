@@ -32,6 +32,9 @@ func (r *restoring) checkpointed() (signed string, err error) {
 	for _, text := range checkpointTexts.FindAllString(string(raw), -1) {
 		if c, err := proof.ParseCheckpoint(text[:len(text)-1]); err == nil {
 			changesTo, recordsTo = furthest(changesTo, c.Positions), furthest(recordsTo, c.Operations.Positions)
+			for _, e := range c.Epochs {
+				r.named = max(r.named, e.Number)
+			}
 			if c.Time.After(last) {
 				last = c.Time
 			}

@@ -257,3 +257,23 @@ func TestEpochsAreBackedUpAndWithdrawn(t *testing.T) {
 	require.Contains(t, said, "nobody signed a statement about it (restore --key)")
 	require.Contains(t, said, "is missing from the log")
 }
+
+// The database is lost too, and an older backup is restored once more: the file of checkpoints alone knows the number of the epoch that is withdrawn. Its
+// number is not used again, else its checkpoints would stay findings, and none would be signed any more.
+func TestAnEpochThatOnlyCheckpointsNameIsNotUsedAgain(t *testing.T) {
+	o := lostBrokers(t)
+	_, err := o.restore(t, asItIs)
+	require.NoError(t, err)
+	o.run(t, func(a *process) { updateDashboard(t, a, stays) })
+	require.NoError(t, os.RemoveAll(filepath.Join(o.dir, "broker")))
+	require.NoError(t, os.RemoveAll(filepath.Join(o.dir, "postgres")))
+	_, err = o.restore(t, asItIs)
+	require.NoError(t, err)
+	o.run(t, func(a *process) {
+		require.Equal(t, 2, a.Log.Epoch().Number)
+		require.Equal(t, o.before, chainOf(t, a))
+		updateDashboard(t, a, stays)
+	})
+	said, err := o.verify(t, func(*verifyCommand) {})
+	require.ErrorIs(t, err, errRestored, said)
+}

@@ -30,6 +30,7 @@ type withdrawal struct {
 	verifiers   note.Verifiers // of the signer
 	lost        assembly.Lost
 	knownEpochs []vault.Epoch      // that the database knows
+	named       int                // the highest number of an epoch that the file of checkpoints names
 	covered     map[string]int64   // records that checkpoints outside of the log cover and the backup lacks, by topic
 	notes       string             // the file of checkpoints
 	signed      map[tlog.Hash]bool // ids of the checkpoints in the backup
@@ -130,9 +131,10 @@ func (r *restoring) withdrawn(restore *backup.Restore) string {
 	return words
 }
 
-// next is the number of the epoch that begins: those that were withdrawn themselves are not used again.
+// next is the number of the epoch that begins: those that were withdrawn themselves are not used again. A checkpoint that names one is explained by
+// the statement of a later one alone.
 func (r *restoring) next() int {
-	next := r.epochs[len(r.epochs)-1].Number
+	next := max(r.epochs[len(r.epochs)-1].Number, r.named)
 	for _, e := range r.knownEpochs {
 		next = max(next, e.Number)
 	}
@@ -180,7 +182,7 @@ func (r *restoring) statement(reason domain.Reason) domain.EpochBegun {
 		streams, more = streams[:domain.MostWithdrawn], len(streams)-domain.MostWithdrawn
 	}
 	restored := &domain.LogRestored{
-		Follows: newest.Number, From: r.m.Ends(), Backup: r.m.Finished.UTC(), Time: time.Now().UTC().Truncate(time.Microsecond),
+		Follows: newest.Number, From: r.m.Ends(), Backup: r.m.Cut.UTC(), Time: time.Now().UTC().Truncate(time.Microsecond),
 		Actor: operatorCaller().UserID, Reason: reason, Records: records, Streams: streams, MoreStreams: more,
 	}
 	if last := r.lastSigned(); last != (tlog.Hash{}) {

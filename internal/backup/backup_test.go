@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -88,6 +89,22 @@ func TestARunIsCutAnywhere(t *testing.T) {
 			require.Equal(t, b.holds(), to.begin().holds())
 		}
 	}
+}
+
+// A run may take hours. What came meanwhile is not in it, so the backup is as of when it asked where the log ends: what a restore makes good begins there.
+func TestABackupIsAsOfItsCut(t *testing.T) {
+	t.Parallel()
+	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
+	b.readings(0, 5)
+	at := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+	cfg := b.config(dir)
+	cfg.Now = func() time.Time { at = at.Add(time.Hour); return at }
+	_, err := backup.Run(t.Context(), cfg)
+	require.NoError(t, err)
+	m, err := backup.Load(dir)
+	require.NoError(t, err)
+	require.Equal(t, time.Date(2026, 7, 1, 13, 0, 0, 0, time.UTC), m.Cut, "the first look at the clock")
+	require.True(t, m.Finished.After(m.Cut))
 }
 
 // A first run that was cut is no backup yet.

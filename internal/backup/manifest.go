@@ -39,7 +39,9 @@ type Manifest struct {
 	Later []domain.EpochBegun `json:"epochs,omitempty"`
 	// Finished is when the last run ended that read all topics: each partition up to its End. Zero: none yet, and nothing can be restored.
 	Finished time.Time `json:"finished_at,omitzero"`
-	Topics   []Topic   `json:"topics"`
+	// Cut is when that run asked where each partition ends: what came later is not here, however long the run took.
+	Cut    time.Time `json:"cut_at,omitzero"`
+	Topics []Topic   `json:"topics"`
 	// Checkpoint is the newest signed checkpoint among the records; nil: there is none. Its note is a file of its own too.
 	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
 	// Newest is that among all segments, also of a run that did not end.

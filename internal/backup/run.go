@@ -60,6 +60,7 @@ type run struct {
 	m        *Manifest
 	report   Report
 	cut      map[string][]eventlog.PartitionRange
+	cutAt    time.Time // before it was asked for
 	done, of int64
 }
 
@@ -95,6 +96,7 @@ func (r *run) open(ctx context.Context) error {
 		return err
 	}
 	r.m = m
+	r.cutAt = r.Now().UTC()
 	topics := slices.Clone(r.Topics)
 	if at := slices.IndexFunc(topics, func(t eventlog.TopicSpec) bool { return t.Name == domain.TopicOperations }); at > 0 {
 		topics[0], topics[at] = topics[at], topics[0]
@@ -212,7 +214,7 @@ func (r *run) finish(whole map[string][]Partition) error {
 			}
 		}
 	}
-	r.m.Finished, r.m.Tool, r.m.Checkpoint = r.Now().UTC(), r.Tool, r.m.Newest
+	r.m.Cut, r.m.Finished, r.m.Tool, r.m.Checkpoint = r.cutAt, r.Now().UTC(), r.Tool, r.m.Newest
 	if err := r.m.save(r.Dir); err != nil {
 		return err
 	}

@@ -139,9 +139,9 @@ func (r Record) clone() Record {
 	return r
 }
 
-// sameAs tells whether two records of a key are the same bytes.
+// sameAs tells whether two records of a key are the same bytes but for the tag, which an epoch that began between them has made another one.
 func (r Record) sameAs(other Record) bool {
 	return bytes.Equal(r.Value, other.Value) && slices.EqualFunc(r.Headers, other.Headers, func(a, b Header) bool {
-		return a.Key == b.Key && bytes.Equal(a.Value, b.Value)
+		return a.Key == b.Key && (a.Key == headerTag || bytes.Equal(a.Value, b.Value))
 	})
 }

@@ -126,7 +126,7 @@ func (t *Target) EpochAt(ctx context.Context, id TopicID, partition int32, offse
 	in := PartitionRange{Partition: partition, Start: offset, End: offset + 1}
 	err = t.log.ReadRaw(ctx, domain.TopicOperations, id, in, func(r Record, _ bool) error {
 		begun, ok := epochOf(r)
-		if found = ok && continues(t.log.Epochs(), begun, r) && NewTagger(t.log.cfg.TagKey, epochIn(begun).Log).fault(r) == ""; found {
+		if found = ok && Continues(t.log.Epochs(), begun, r) && NewTagger(t.log.cfg.TagKey, epochIn(begun).Log).fault(r) == ""; found {
 			said = begun
 		}
 		return nil

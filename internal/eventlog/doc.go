@@ -44,7 +44,7 @@
 //   - A record is judged by the list at its offset ([Log.taggerAt]): earlier records keep their epoch. What a process with an older list appends
 //     lies in the new epoch with the tag of the old one: foreign, but for itself.
 //   - The record of a later epoch counts if it stands where it says that the epoch begins, follows the newest before it, and is tagged for its own
-//     log (continues, in epoch_list.go). So nobody without the key can begin one; whoever has it can, and verify tells of it.
+//     log (Continues, in epoch_list.go). So nobody without the key can begin one; whoever has it can, and verify tells of it.
 //   - A process never takes a new list while it lives: a restore needs brokers without a log.
 //   - No such record, no copy, and nothing in any topic that has the form of a tagged record: the process makes an id, appends the record, and
 //     reads back which is the first. Records without a tag, or malformed, were never anybody's and stop no first start.

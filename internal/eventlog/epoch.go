@@ -153,7 +153,7 @@ func (l *Log) copiedEpoch(ctx context.Context) (epoch Epoch, err error) {
 }
 
 // recordedEpochs finds the records of epochs that are tagged by this process's key, each for the log that it names itself: the first of number
-// 0, and those that continue it, see [continues]. When one of another key lies before the first, stranger says where.
+// 0, and those that continue it, see [Continues]. When one of another key lies before the first, stranger says where.
 func (l *Log) recordedEpochs(ctx context.Context) (list []domain.EpochBegun, stranger string, err error) {
 	spec, err := l.spec(domain.TopicOperations)
 	if err != nil {
@@ -171,7 +171,7 @@ func (l *Log) recordedEpochs(ctx context.Context) (list []domain.EpochBegun, str
 		err = l.eachRaw(ctx, spec.Name, id, r, scanFetchBytes, func(r Record) bool {
 			said, ok := epochOf(r)
 			switch {
-			case !ok || formFault(spec, r) != "" || !continues(list, said, r):
+			case !ok || formFault(spec, r) != "" || !Continues(list, said, r):
 			case said.Key != l.cfg.TagKey.ID():
 				if stranger == "" && len(list) == 0 {
 					stranger = fmt.Sprintf("the first record that begins it, at %s, names the key %s", placeOf(r), said.Key)

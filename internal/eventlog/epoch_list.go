@@ -47,9 +47,9 @@ func (s span) reaches(topic string, partition int32, offset int64) bool {
 	return int(partition) >= len(from) || offset >= from[partition]
 }
 
-// continues tells whether a record says the next epoch of a list: the first is number 0. A later one stands at its own first offset, before
+// Continues tells whether a record says the next epoch of a list: the first is number 0. A later one stands at its own first offset, before
 // anything else of it, and takes nothing from the epoch before the one that it follows: numbers of epochs that were themselves withdrawn are left out.
-func continues(list []domain.EpochBegun, said domain.EpochBegun, r Record) bool {
+func Continues(list []domain.EpochBegun, said domain.EpochBegun, r Record) bool {
 	if len(list) == 0 {
 		return said.Number == 0
 	}

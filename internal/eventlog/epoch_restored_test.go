@@ -129,3 +129,24 @@ func TestWhatBeginsNoEpoch(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, b.Epoch(), log.Epoch())
 }
+
+// What counts of a key is appended again once, also when the record that lay under another is of an epoch before: a tag that was made anew since is no
+// other content.
+func TestWhatCountsIsAppendedAgainOnceAcrossEpochs(t *testing.T) {
+	t.Parallel()
+	_, brokers := newCluster(t)
+	b := setup(t, brokers)
+	d := eventlog.HeartbeatDraft(domain.TopicDirectory, 0, 2, noon)
+	require.NoError(t, b.Append(testContext(t), d))
+	r, err := b.Codec().Encode(d)
+	require.NoError(t, err)
+	b.produce(t, domain.TopicDirectory, 0, kgo.Record{Key: r.Key, Value: r.Value, Headers: r.Headers}) // no tag: foreign
+	require.NoError(t, b.beginEpoch(t, b.next(t, 1)))
+	log, err := b.start(t)
+	require.NoError(t, err)
+	for turn, want := range []int{1, 0, 0} {
+		appended, err := log.AppendAgain(testContext(t), domain.TopicDirectory, nil, []string{d.Key})
+		require.NoError(t, err)
+		require.Equal(t, want, appended, "turn %d", turn)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
 // EpochName names one epoch of a log: its number, the log's id and the id of its tag key. Where it begins, its record on `operations` says.
@@ -42,9 +43,14 @@ type begun struct {
 	where string // for people: where it was found
 }
 
-// begin takes the record of an epoch in, unless it says nothing new.
-func (b *book) begin(said domain.EpochBegun, where string) {
-	if n := len(b.epochs); n == 0 || said.Number > b.epochs[n-1].Number && said.Restored != nil {
+// begin takes the record of an epoch in, if it is one that the log is judged by. Another one, which whoever holds the tag key can write, would else stand
+// in the way of a restore to come: its statement would explain nothing, and no checkpoint would be signed any more.
+func (b *book) begin(said domain.EpochBegun, r eventlog.Record, where string) {
+	var list []domain.EpochBegun
+	for _, e := range b.epochs {
+		list = append(list, e.EpochBegun)
+	}
+	if eventlog.Continues(list, said, r) {
 		b.epochs = append(b.epochs, begun{said, where})
 	}
 }

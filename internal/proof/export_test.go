@@ -19,3 +19,6 @@ func RowsOf(offsets []int64, forget, from, to int64) (found []int64, err error) 
 	}
 	return found, r.err
 }
+
+// Withdrawn is how many checkpoints a signer holds that a restore explains.
+func Withdrawn(s *Signer) int { return len(s.book.withdrawn) }

@@ -89,7 +89,7 @@ func (b *book) withdraw() {
 				}
 				more, gone[e.id] = true, true
 				delete(b.byID, e.id)
-				b.withdrawn = append(b.withdrawn, e)
+				b.withdrawn[e.id] = e
 				return true
 			})
 		}

@@ -31,8 +31,12 @@ func restoredWorld(t *testing.T) (w *world, said domain.EpochBegun) {
 		w.sign(t, s)
 	}
 	w.memory, w.heads[agencies[0]], w.boards[agencies[0]] = backup, heads, boards
+	var from []int64
+	for _, records := range w.topics[domain.TopicOperations] {
+		from = append(from, int64(len(records)))
+	}
 	return w, domain.EpochBegun{Number: 1, Log: strings.Repeat("0b", 16), Key: first.Key, Restored: &domain.LogRestored{
-		From: map[string][]int64{domain.TopicOperations: {9}}, Backup: w.now, Time: w.now, Actor: "system:operator", Checkpoint: last.ID().String(),
+		From: map[string][]int64{domain.TopicOperations: from}, Backup: w.now, Time: w.now, Actor: "system:operator", Checkpoint: last.ID().String(),
 		Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"}, Records: map[string]int64{domain.TopicDashboards: 2},
 		Streams: []domain.WithdrawnVersions{{Agency: agencies[0], First: 2, Last: 3}},
 	}}
@@ -139,4 +143,34 @@ func TestAStatementHidesNothingElse(t *testing.T) {
 	raw, err := os.ReadFile(w.file.Path)
 	require.NoError(t, err)
 	require.Equal(t, 3, strings.Count(string(raw), "\n— "))
+}
+
+// Whoever holds the tag key can write the record of an epoch that is none: it stands elsewhere than where it says that it begins. No restore is told
+// then, and the statement of one that comes later explains what it must.
+func TestWhatBeginsNoEpochIsNoRestore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := domain.EpochBegun{Log: strings.Repeat("0a", 16), Key: "aaaaaaaaaaaaaaaa"}
+	w.begin(t, first)
+	w.begin(t, domain.EpochBegun{Number: 99, Log: strings.Repeat("0c", 16), Key: first.Key, Restored: &domain.LogRestored{
+		From: map[string][]int64{domain.TopicOperations: {0, 0, 0}}, Actor: "system:operator", Reason: domain.Reason{Code: domain.ReasonIncident},
+	}})
+	w.change(t, agencies[0])
+	signed := w.sign(t, w.signer(t))
+	require.Equal(t, []proof.EpochName{{Number: 0, Log: first.Log, Key: first.Key}}, signed.Epochs)
+	report := w.verify(t, w.memory)
+	require.True(t, report.OK(), "%v", report.Findings)
+}
+
+// A signer that lives on remembers each checkpoint that was withdrawn once, though the file has it at every turn.
+func TestASignerRemembersTheWithdrawnOnce(t *testing.T) {
+	t.Parallel()
+	w, said := restoredWorld(t)
+	w.begins(t, said)
+	s := w.signer(t)
+	for range 3 {
+		w.change(t, agencies[0])
+		w.sign(t, s)
+		require.Equal(t, 2, proof.Withdrawn(s))
+	}
 }

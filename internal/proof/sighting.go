@@ -18,6 +18,7 @@ type sighting struct {
 	where string // for people: where it was found
 	note  string
 	begun *domain.EpochBegun // it is the record of an epoch instead
+	at    eventlog.Record    // that
 }
 
 // book is every checkpoint that was found, each once, however often it was seen.
@@ -28,8 +29,8 @@ type book struct {
 	faults []Finding // notes that are none
 	torn   []string  // where a note of the file is damaged that the log has whole
 	epochs []begun   // of the log, in the order of their numbers
-	// withdrawn are the checkpoints that a signed restore explains: they are not in list.
-	withdrawn []*entry
+	// withdrawn are the checkpoints that a signed restore explains: they are not in list. The file has them for ever.
+	withdrawn map[tlog.Hash]*entry
 }
 
 // entry is one checkpoint whose signature holds.
@@ -53,18 +54,22 @@ type entry struct {
 }
 
 func newBook(known note.Verifiers) *book {
-	return &book{known: known, byID: map[tlog.Hash]*entry{}}
+	return &book{known: known, byID: map[tlog.Hash]*entry{}, withdrawn: map[tlog.Hash]*entry{}}
 }
 
 // add takes a note in; it returns its entry when it is new and holds.
 func (b *book) add(s sighting, inFile bool) *entry {
 	if s.begun != nil {
-		b.begin(*s.begun, s.where)
+		b.begin(*s.begun, s.at, s.where)
 		return nil
 	}
 	var seen *entry
 	if text, _, ok := strings.Cut(s.note, "\n\n"); ok {
-		seen = b.byID[sha256.Sum256([]byte(text+"\n"))] // [Checkpoint.ID]
+		id := sha256.Sum256([]byte(text + "\n")) // [Checkpoint.ID]
+		if gone := b.withdrawn[id]; gone != nil && inFile && gone.note == s.note {
+			return nil
+		}
+		seen = b.byID[id]
 	}
 	if seen != nil && seen.note == s.note {
 		seen.see(inFile)
@@ -119,7 +124,7 @@ func readOperations(ctx context.Context, src Source, from int64, yield func(sigh
 			if recorded, err := src.Decode(r); err == nil {
 				switch data := recorded.Data.(type) {
 				case domain.EpochBegun:
-					s.begun = &data
+					s.begun, s.at = &data, r
 				case domain.CheckpointSigned:
 					s.note = data.Note
 				}

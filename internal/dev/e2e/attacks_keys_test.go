@@ -92,20 +92,12 @@ func (s *scene) signAnew(file string) {
 // sign signs a checkpoint over what is there.
 func (s *scene) sign(file string) {
 	s.t.Helper()
-	raw, err := os.ReadFile("../../../deploy/topics.json")
-	require.NoError(s.t, err)
-	topics, err := eventlog.ParseTopics(raw)
-	require.NoError(s.t, err)
-	key, err := eventlog.ParseTagKeys(tagKey(s.dir))
-	require.NoError(s.t, err)
 	signer, public, err := proof.ParseKey(s.signer)
 	require.NoError(s.t, err)
 	known, err := proof.ParseVerifiers(public)
 	require.NoError(s.t, err)
 	s.onBrokerAt(func(addrs []string) {
-		log, err := eventlog.Open(s.t.Context(), eventlog.Config{
-			Brokers: addrs, Topics: eventlog.OnOneBroker(topics, nil), TagKey: key, Existing: true, Unsafe: func(error) {},
-		})
+		log, err := eventlog.Open(s.t.Context(), s.asItIs(addrs))
 		require.NoError(s.t, err)
 		_, signed, err := proof.NewSigner(proof.SignerConfig{
 			Source: log, Append: log.Append, File: proof.File{Path: file}, Key: signer, Known: known, Now: time.Now, Every: time.Hour,

@@ -62,7 +62,7 @@ func TestAttacks(t *testing.T) {
 }
 
 func onCopies() [][]attack {
-	return [][]attack{untouched(), logAttacks(), checkpointAttacks(), keyAttacks(), tableAttacks()}
+	return [][]attack{untouched(), logAttacks(), restoreAttacks(), checkpointAttacks(), keyAttacks(), tableAttacks()}
 }
 
 // TestTheThreatModelHasEachAttack holds the table of the document against the programs.

@@ -32,6 +32,7 @@ const (
 	failed   = 1
 	misused  = 2
 	finding  = 5
+	restored = 6
 	notReady = 3
 )
 
