@@ -141,8 +141,8 @@ func (v *visit) slowDown() {
 	v.console.waits.hold(v.r.Context(), host)
 }
 
-// useToken signs in whom a token of the API names, for as long as the token counts at most. Of several roles the one
-// counts that may see most of the history, or run the service.
+// useToken signs in whom a token of the API names, for as long as the token counts at most. All of its roles go along: the API judges whoever
+// has one of agency or client by the directory, too, and without it the session of somebody who has left would go on as an auditor's.
 func (v *visit) useToken() (view, error) {
 	form, err := v.form()
 	if err != nil {
@@ -158,13 +158,17 @@ func (v *visit) useToken() (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, role := range []api.Role{api.RoleAuditor, api.RoleOperator, api.RoleAgency, api.RoleClient} {
+	var roles []string
+	for _, role := range []api.Role{api.RoleAgency, api.RoleClient, api.RoleAuditor, api.RoleOperator} {
 		if p.Roles.Has(role) {
-			person := Person{UserID: p.UserID, AccountID: p.AccountID, Role: string(role)}
-			return wanted(form.Get("to")), v.signIn(person, WayToken, nil, p.ExpiresAt)
+			roles = append(roles, string(role))
 		}
 	}
-	return nil, errNoScreen
+	if roles == nil {
+		return nil, errNoScreen
+	}
+	person := Person{UserID: p.UserID, AccountID: p.AccountID, Role: strings.Join(roles, ",")}
+	return wanted(form.Get("to")), v.signIn(person, WayToken, nil, p.ExpiresAt)
 }
 
 func (v *visit) signOut() (view, error) {

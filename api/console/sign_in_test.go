@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -143,6 +144,23 @@ func TestATokenSignsIn(t *testing.T) {
 	b.get("/console/sessions").says(http.StatusOK, "auditor", "a token", "1 Oct 2026, 13:00:00 UTC")
 	s.now = s.now.Add(time.Hour)
 	b.get("/console").leadsTo("/console/sign-in")
+}
+
+// A session has all roles of its token: the API lets nobody in by one of them whom it refuses for another.
+func TestATokensRolesGoAlong(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	b := s.browser()
+	b.post("/console/sign-in/token", url.Values{"token": {"good"}}).leadsTo("/console")
+	b.get("/console/sessions").says(http.StatusOK, "client, auditor")
+	s.answers["GET /api/me"] = func(p api.Principal, _ *http.Request) (int, any) {
+		require.Equal(t, api.Roles{api.RoleClient, api.RoleAuditor}, p.Roles)
+		return http.StatusForbidden, map[string]any{"code": "forbidden", "message": "Your access has ended."}
+	}
+	b.get("/console/history").says(http.StatusForbidden, "Your access has ended")
+	require.Empty(t, s.sessions.sessions)
+	s.browser().post("/console/sign-in/token", url.Values{"token": {"good"}}).says(http.StatusForbidden, "Your access has ended")
+	require.Empty(t, s.sessions.sessions)
 }
 
 func TestSessionsAreSeenAndEnded(t *testing.T) {

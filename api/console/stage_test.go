@@ -48,7 +48,10 @@ func newStage(t *testing.T) *stage {
 		sessions: &memory{sessions: map[string]console.Session{}, links: map[string]console.Person{}},
 	}
 	s.answers = map[string]func(api.Principal, *http.Request) (int, any){"GET /api/me": func(p api.Principal, _ *http.Request) (int, any) {
-		me := readmodels.Me{UserID: p.UserID, User: &readmodels.MeUser{Name: "Name of " + p.UserID}, Roles: []string{string(p.Roles[0])}}
+		me := readmodels.Me{UserID: p.UserID, User: &readmodels.MeUser{Name: "Name of " + p.UserID}}
+		for _, role := range p.Roles {
+			me.Roles = append(me.Roles, string(role))
+		}
 		return http.StatusOK, map[string]any{"data": me}
 	}}
 	s.answer("GET /api/dashboards", []any{}, nil)
