@@ -119,7 +119,7 @@ func (v *visit) answer() int {
 	case passOn:
 		passed := &passing{answer: answer{header: http.Header{}}, to: v.w}
 		v.console.deps.API.ServeHTTP(passed, v.request(http.MethodGet, string(to), nil))
-		if passed.status >= http.StatusBadRequest {
+		if passed.status >= http.StatusMultipleChoices {
 			return v.refuse(passed.refusal())
 		}
 		return passed.status
@@ -134,10 +134,10 @@ func (v *visit) open() (view, error) {
 	}
 	signedIn, err := v.recognise()
 	switch {
+	case v.page.public && (err == nil || v.session.ID != ""): // also while the API cannot judge the session: it can be ended
+		return v.page.open(v)
 	case err != nil:
 		return nil, err
-	case v.page.public:
-		return v.page.open(v)
 	case !signedIn && v.r.Method == http.MethodGet:
 		return signInFirst(v.r), nil
 	case !signedIn:

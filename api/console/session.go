@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 
@@ -176,7 +177,8 @@ func signInFirst(r *http.Request) redirect {
 // wanted is where a visitor goes after signing in: a page of the console, nothing else.
 func wanted(to string) redirect {
 	at, err := url.Parse(to)
-	if err != nil || at.IsAbs() || at.Host != "" || !strings.HasPrefix(at.Path, Path+"/") || strings.Contains(to, "\\") {
+	if err != nil || at.IsAbs() || at.Host != "" || !strings.HasPrefix(at.Path, Path+"/") || path.Clean(at.Path) != strings.TrimSuffix(at.Path, "/") ||
+		strings.Contains(to, "\\") {
 		return Path
 	}
 	return redirect(at.RequestURI())

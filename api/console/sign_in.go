@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,8 +76,11 @@ var (
 		"This link signs nobody in: it was used already, is older than 15 minutes, or was not copied whole. Ask whoever sent it for a new one.")
 )
 
+// proxied are headers by which proxies say that somebody else asks.
+var proxied = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"}
+
 // onThisMachine tells whether the request comes from a browser of this machine that asked for it by name: another site's name that leads
-// here does not count.
+// here does not count. Proxies that tell nothing and write their own name for the host are given away by the origin of the form.
 func onThisMachine(r *http.Request) bool {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	host, _, noPort := net.SplitHostPort(r.Host)
@@ -84,7 +88,11 @@ func onThisMachine(r *http.Request) bool {
 		host = r.Host
 	}
 	byName := host == "localhost" || host == "127.0.0.1"
-	return err == nil && from.Addr().Unmap().IsLoopback() && byName && r.Header.Get("X-Forwarded-For") == ""
+	told := slices.ContainsFunc(proxied, func(name string) bool { return r.Header.Get(name) != "" })
+	if origin := r.Header.Get("Origin"); origin != "" && origin != "http://"+r.Host {
+		told = true
+	}
+	return err == nil && from.Addr().Unmap().IsLoopback() && byName && !told
 }
 
 // linkView asks whether to sign in: looking at a link uses nothing up, since mail scanners look at links, too.

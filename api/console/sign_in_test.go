@@ -35,7 +35,10 @@ func TestContinueAsInTheDemo(t *testing.T) {
 	b.get("/console/sessions").says(http.StatusOK, "Name of "+adam, "the demo's page")
 	b.post("/console/sign-in/demo", url.Values{"role": {"king"}}).says(http.StatusUnprocessableEntity, "nobody of that role")
 
-	for _, to := range []string{"https://evil.example/console/x", "//evil.example/console/", "/api/me", "/console/\\evil", "javascript:alert(1)"} {
+	for _, to := range []string{
+		"https://evil.example/console/x", "//evil.example/console/", "/api/me", "/console/\\evil", "javascript:alert(1)",
+		"/console/../api/me", "/console/%2e%2e//evil.example", "/console/./x",
+	} {
 		s.browser().post("/console/sign-in/demo", url.Values{"role": {"auditor"}, "to": {to}}).leadsTo("/console")
 	}
 }
@@ -47,6 +50,8 @@ func TestContinueAsIsForThisMachineOnly(t *testing.T) {
 		"another machine":               func(r *http.Request) { r.RemoteAddr = "192.0.2.7:1234" },
 		"a name of another site":        func(r *http.Request) { r.Host = "rebound.example:6001" },
 		"a proxy":                       func(r *http.Request) { r.Header.Set("X-Forwarded-For", "192.0.2.7") },
+		"a proxy that names its host":   func(r *http.Request) { r.Header.Set("X-Real-Ip", "192.0.2.7") },
+		"a proxy that tells nothing":    func(r *http.Request) { r.Header.Set("Origin", "https://demo.example") },
 		"a name that begins like ours":  func(r *http.Request) { r.Host = "localhost.example" },
 		"an address that begins like 1": func(r *http.Request) { r.Host = "127.0.0.1.example" },
 	} {
@@ -114,6 +119,16 @@ func TestAFaultIsNoSignOut(t *testing.T) {
 	require.NotContains(t, failed.Body.String(), "10.0.0.7")
 	require.Len(t, s.sessions.sessions, 1)
 	require.NotEmpty(t, b.cookie)
+}
+
+func TestOneSignsOutWhileTheAPIIsAway(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	b := s.signedIn("agency")
+	s.refuse("GET /api/me", http.StatusServiceUnavailable, domain.CodeUnavailable, "The read models are being made.")
+	b.post("/console/sign-out", url.Values{}).leadsTo("/console/sign-in")
+	require.Empty(t, b.cookie)
+	require.Empty(t, s.sessions.sessions)
 }
 
 func TestALinkSignsInOnce(t *testing.T) {
