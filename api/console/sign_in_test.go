@@ -1,8 +1,13 @@
 package console_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -129,6 +134,44 @@ func TestOneSignsOutWhileTheAPIIsAway(t *testing.T) {
 	b.post("/console/sign-out", url.Values{}).leadsTo("/console/sign-in")
 	require.Empty(t, b.cookie)
 	require.Empty(t, s.sessions.sessions)
+}
+
+// A database that does not answer holds no page for ever; a download may take as long as it takes.
+func TestPagesHaveAnEnd(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	b := s.signedIn("auditor")
+	downloaded := false
+	s.answers["GET /api/audit/bundle"] = func(_ api.Principal, r *http.Request) (int, any) {
+		_, bounded := r.Context().Deadline()
+		require.False(t, bounded)
+		downloaded = true
+		return http.StatusOK, nil
+	}
+	b.get("/console/verify/bundle")
+	require.True(t, downloaded)
+	require.True(t, s.sessions.bounded)
+	s.sessions.away = context.DeadlineExceeded
+	b.get("/console/sessions").says(http.StatusServiceUnavailable, "took too long")
+}
+
+// A form that does not come, sent by a stranger to whatever address, holds nothing for ever.
+func TestASlowFormIsCut(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.console.SetPatience(50 * time.Millisecond)
+	server := httptest.NewServer(s.console)
+	defer server.Close()
+	for _, request := range []string{"POST /console/sign-in/token", "POST /console/nothing", "GET /console/sign-in", "POST /console/sign-out"} {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+		require.NoError(t, err)
+		require.NoError(t, conn.SetDeadline(time.Now().Add(30*time.Second)))
+		_, err = fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nto", request)
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, conn)
+		require.NoError(t, err, "%s: the connection is closed", request)
+		require.NoError(t, conn.Close())
+	}
 }
 
 func TestALinkSignsInOnce(t *testing.T) {

@@ -184,6 +184,7 @@ type memory struct {
 	sessions map[string]console.Session // by digest
 	links    map[string]console.Person  // by digest
 	away     error
+	bounded  bool // the last look at a session had an end
 }
 
 var errNone = domain.NewError(domain.CodeNotFound, "none")
@@ -199,9 +200,10 @@ func (m *memory) Begin(_ context.Context, s console.Session, digest, link []byte
 	return nil
 }
 
-func (m *memory) Find(_ context.Context, digest []byte, now time.Time) (console.Session, error) {
+func (m *memory) Find(ctx context.Context, digest []byte, now time.Time) (console.Session, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	_, m.bounded = ctx.Deadline()
 	s, ok := m.sessions[string(digest)]
 	if m.away != nil {
 		return console.Session{}, m.away
