@@ -24,7 +24,7 @@ type Deps struct {
 	Sessions Sessions
 	// Tokens judges tokens of the API, with which people can sign in.
 	Tokens api.Authenticator
-	// Demo are people as whom anybody on this machine may go on; nil but in demo and mock.
+	// Demo are people as whom anybody on this machine may go on; nil but in demo.
 	Demo []Person
 
 	// Passes tells whether an error of Sessions may pass by itself, as while the database is away; nil: none does.

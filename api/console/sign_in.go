@@ -35,7 +35,7 @@ func (c *Console) signInPages() []page {
 // signInView says how one signs in.
 type signInView struct {
 	To   string
-	Demo []Person // as whom one may go on here; none outside of demo and mock
+	Demo []Person // as whom one may go on here; none outside of demo
 }
 
 func (signInView) template() (name, title string) { return "sign-in", "Sign in" }

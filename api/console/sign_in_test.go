@@ -161,16 +161,16 @@ func TestASlowFormIsCut(t *testing.T) {
 	s := newStage(t)
 	s.console.SetPatience(50 * time.Millisecond)
 	server := httptest.NewServer(s.console)
-	defer server.Close()
+	t.Cleanup(server.Close)
 	for _, request := range []string{"POST /console/sign-in/token", "POST /console/nothing", "GET /console/sign-in", "POST /console/sign-out"} {
 		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
 		require.NoError(t, err)
-		require.NoError(t, conn.SetDeadline(time.Now().Add(30*time.Second)))
+		t.Cleanup(func() { conn.Close() })
+		require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
 		_, err = fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nto", request)
 		require.NoError(t, err)
 		_, err = io.Copy(io.Discard, conn)
 		require.NoError(t, err, "%s: the connection is closed", request)
-		require.NoError(t, conn.Close())
 	}
 }
 
