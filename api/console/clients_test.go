@@ -167,3 +167,26 @@ func TestAClientSeesItsOwnBoardAlone(t *testing.T) {
 	}
 	s.browser().get("/console/board/" + bakery).leadsTo("/console/sign-in?to=" + url.QueryEscape("/console/board/"+bakery))
 }
+
+// What the API refuses instead of a file is a page, which browsers show.
+func TestARefusedFileIsAPage(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	b := s.signedIn("agency")
+	refused := b.get("/console/clients/" + bakery + "/figures/followers.csv?from=2026-09-09&to=2026-09-07")
+	refused.says(http.StatusNotFound, "There is nothing at this address.")
+	require.Empty(t, refused.Header().Get("Content-Disposition"))
+}
+
+// Dots in the place of an id lead the API's addresses elsewhere: there is nothing.
+func TestDotsAreNoID(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	elsewhere := func(api.Principal, *http.Request) (int, any) { return http.StatusTemporaryRedirect, nil }
+	for _, path := range []string{"/api/projects/dashboard/..", "/auth/getAccountFollowers/../../all"} {
+		s.answers["GET "+path] = elsewhere
+	}
+	b := s.signedIn("client")
+	b.get("/console/board/%2e%2e").says(http.StatusNotFound, "There is no page at this address.")
+	b.get("/console/board/"+bakery+"/followers.csv?from=..&to=..").says(http.StatusNotFound, "There is no page at this address.")
+}

@@ -28,6 +28,9 @@ func Templates() (names []string) {
 // Execute makes the page of a view.
 func Execute(v View) ([]byte, error) { return execute(frame{View: v}) }
 
+// SetPatience sets how long bodies may take to come.
+func (c *Console) SetPatience(d time.Duration) { c.patience = d }
+
 // HeldFor notes a failed try and returns how long its answer waits.
 func HeldFor(now func() time.Time, keys ...string) func() time.Duration {
 	w := newWaits(now)

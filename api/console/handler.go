@@ -24,7 +24,7 @@ type Deps struct {
 	Sessions Sessions
 	// Tokens judges tokens of the API, with which people can sign in.
 	Tokens api.Authenticator
-	// Demo are people as whom anybody on this machine may go on; nil but in demo and mock.
+	// Demo are people as whom anybody on this machine may go on; nil but in demo.
 	Demo []Person
 
 	// Passes tells whether an error of Sessions may pass by itself, as while the database is away; nil: none does.
@@ -41,6 +41,9 @@ type Console struct {
 	pages []page
 	cross *http.CrossOriginProtection
 	waits *waits
+	// patience is how long a page may take to open, and what a form sends may take to come: the API's questions have limits of their own, those to
+	// the sessions have none.
+	patience time.Duration
 }
 
 // Handler makes the console, which serves all else by deps.API.
@@ -48,7 +51,7 @@ func Handler(deps Deps) (*Console, error) {
 	if deps.API == nil || deps.Sessions == nil || deps.Tokens == nil || deps.Logger == nil || deps.Now == nil {
 		return nil, errors.New("console: Deps.API, Sessions, Tokens, Logger and Now must be set")
 	}
-	c := &Console{deps: deps, mux: http.NewServeMux(), cross: http.NewCrossOriginProtection(), waits: newWaits(deps.Now)}
+	c := &Console{deps: deps, mux: http.NewServeMux(), cross: http.NewCrossOriginProtection(), waits: newWaits(deps.Now), patience: time.Minute}
 	c.pages = c.allPages()
 	for _, p := range c.pages {
 		c.mux.HandleFunc(p.pattern, c.serve(p))
@@ -64,15 +67,35 @@ func Handler(deps Deps) (*Console, error) {
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == Path || strings.HasPrefix(r.URL.Path, Path+"/"):
+		defer c.bound(w, r)()
 		c.setHeaders(w.Header())
 		c.mux.ServeHTTP(w, r)
 	case r.URL.Path == "/" && r.Method == http.MethodGet && readsPages(r):
+		defer c.bound(w, r)()
 		c.setHeaders(w.Header())
 		http.Redirect(w, r, Path, http.StatusSeeOther)
 	default:
 		c.deps.API.ServeHTTP(w, r)
 	}
 }
+
+// bound gives the body some time to come and the answer some time to be taken, whoever asks; what it returns ends that. A request without a
+// body has no deadline of reading: net/http takes its end for a caller that went away.
+func (c *Console) bound(w http.ResponseWriter, r *http.Request) (end func()) {
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Now().Add(2 * c.patience)) // not supported in tests
+	if r.Body == nil || r.Body == http.NoBody {
+		return func() { _ = control.SetWriteDeadline(time.Time{}) }
+	}
+	_ = control.SetReadDeadline(time.Now().Add(c.patience))
+	return func() { // net/http reads what is left of the body
+		_ = control.SetReadDeadline(time.Now().Add(min(c.patience, leftOver)))
+		_ = control.SetWriteDeadline(time.Time{})
+	}
+}
+
+// leftOver is how long what is left of a body may take to come once nobody asks for it any more.
+const leftOver = 5 * time.Second
 
 // readsPages tells whether a browser asks: programs do not name this type.
 func readsPages(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }
@@ -108,7 +131,12 @@ func (c *Console) serve(p page) http.HandlerFunc {
 
 // answer serves the page and returns the status.
 func (v *visit) answer() int {
+	whole := v.r
+	ctx, cancel := context.WithTimeout(whole.Context(), v.console.patience)
+	defer cancel()
+	v.r = whole.WithContext(ctx)
 	shown, err := v.open()
+	v.r = whole // a download may take longer
 	if err != nil {
 		return v.refuse(err)
 	}
@@ -117,9 +145,10 @@ func (v *visit) answer() int {
 		http.Redirect(v.w, v.r, string(to), http.StatusSeeOther)
 		return http.StatusSeeOther
 	case passOn:
+		_ = http.NewResponseController(v.w).SetWriteDeadline(time.Time{}) // the API bounds each piece
 		passed := &passing{answer: answer{header: http.Header{}}, to: v.w}
 		v.console.deps.API.ServeHTTP(passed, v.request(http.MethodGet, string(to), nil))
-		if passed.status >= http.StatusBadRequest {
+		if passed.status >= http.StatusMultipleChoices {
 			return v.refuse(passed.refusal())
 		}
 		return passed.status
@@ -134,10 +163,10 @@ func (v *visit) open() (view, error) {
 	}
 	signedIn, err := v.recognise()
 	switch {
+	case v.page.public && (err == nil || v.session.ID != ""): // also while the API cannot judge the session: it can be ended
+		return v.page.open(v)
 	case err != nil:
 		return nil, err
-	case v.page.public:
-		return v.page.open(v)
 	case !signedIn && v.r.Method == http.MethodGet:
 		return signInFirst(v.r), nil
 	case !signedIn:

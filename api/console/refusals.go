@@ -77,6 +77,7 @@ func (v *visit) refuse(err error) int {
 			"Something went wrong on our side. Try again; if it stays, tell your operator when it was.")
 		v.log(slog.LevelError, "console: page failed", err)
 	}
+	v.w.Header().Del("Content-Disposition") // it is a page, also where a file was asked for
 	return v.write(told.status, errorView{
 		Heading: heading(told.status), Said: told.why.Message, Fields: told.why.Fields, RequestID: told.requestID, SignedIn: v.me != nil,
 	})

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 
@@ -33,7 +34,15 @@ const (
 type Person struct {
 	UserID    string
 	AccountID string // "" for an operator
-	Role      string
+	Role      string // or several, with commas between them
+}
+
+// roles are those of the person.
+func (p Person) roles() (all api.Roles) {
+	for role := range strings.SplitSeq(p.Role, ",") {
+		all = append(all, api.Role(role))
+	}
+	return all
 }
 
 // Session is a sign-in that lasts.
@@ -41,7 +50,7 @@ type Session struct {
 	ID        string // names it in the list of a person's sessions; it opens nothing
 	UserID    string
 	AccountID string // "" for an operator
-	Role      string
+	Role      string // or several, with commas between them
 	Way       string // [WayDemo], [WayLink] or [WayToken]
 	BegunAt   time.Time
 	SeenAt    time.Time // of the last request, to the minute
@@ -108,8 +117,16 @@ func (v *visit) dismissed(err error) error {
 	return err
 }
 
+// Person is who is signed in.
+func (s Session) Person() Person {
+	return Person{UserID: s.UserID, AccountID: s.AccountID, Role: s.Role}
+}
+
+// IsUser tells whether the person signed in as somebody of the directory.
+func (s Session) IsUser() bool { return s.Person().roles().Has(api.RoleAgency, api.RoleClient) }
+
 func (s Session) principal() api.Principal {
-	return api.Principal{UserID: s.UserID, AccountID: s.AccountID, Roles: api.Roles{api.Role(s.Role)}, ExpiresAt: s.ExpiresAt}
+	return api.Principal{UserID: s.UserID, AccountID: s.AccountID, Roles: s.Person().roles(), ExpiresAt: s.ExpiresAt}
 }
 
 // signIn begins a session of a person, whom the API has to let in. Link is the digest of the link that the person came by, nil for none; until
@@ -160,7 +177,8 @@ func signInFirst(r *http.Request) redirect {
 // wanted is where a visitor goes after signing in: a page of the console, nothing else.
 func wanted(to string) redirect {
 	at, err := url.Parse(to)
-	if err != nil || at.IsAbs() || at.Host != "" || !strings.HasPrefix(at.Path, Path+"/") || strings.Contains(to, "\\") {
+	if err != nil || at.IsAbs() || at.Host != "" || !strings.HasPrefix(at.Path, Path+"/") || path.Clean(at.Path) != strings.TrimSuffix(at.Path, "/") ||
+		strings.Contains(to, "\\") {
 		return Path
 	}
 	return redirect(at.RequestURI())

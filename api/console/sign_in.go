@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,7 +35,7 @@ func (c *Console) signInPages() []page {
 // signInView says how one signs in.
 type signInView struct {
 	To   string
-	Demo []Person // as whom one may go on here; none outside of demo and mock
+	Demo []Person // as whom one may go on here; none outside of demo
 }
 
 func (signInView) template() (name, title string) { return "sign-in", "Sign in" }
@@ -75,8 +76,11 @@ var (
 		"This link signs nobody in: it was used already, is older than 15 minutes, or was not copied whole. Ask whoever sent it for a new one.")
 )
 
+// proxied are headers by which proxies say that somebody else asks.
+var proxied = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"}
+
 // onThisMachine tells whether the request comes from a browser of this machine that asked for it by name: another site's name that leads
-// here does not count.
+// here does not count. Proxies that tell nothing and write their own name for the host are given away by the origin of the form.
 func onThisMachine(r *http.Request) bool {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	host, _, noPort := net.SplitHostPort(r.Host)
@@ -84,7 +88,11 @@ func onThisMachine(r *http.Request) bool {
 		host = r.Host
 	}
 	byName := host == "localhost" || host == "127.0.0.1"
-	return err == nil && from.Addr().Unmap().IsLoopback() && byName && r.Header.Get("X-Forwarded-For") == ""
+	told := slices.ContainsFunc(proxied, func(name string) bool { return r.Header.Get(name) != "" })
+	if origin := r.Header.Get("Origin"); origin != "" && origin != "http://"+r.Host {
+		told = true
+	}
+	return err == nil && from.Addr().Unmap().IsLoopback() && byName && !told
 }
 
 // linkView asks whether to sign in: looking at a link uses nothing up, since mail scanners look at links, too.
@@ -141,8 +149,8 @@ func (v *visit) slowDown() {
 	v.console.waits.hold(v.r.Context(), host)
 }
 
-// useToken signs in whom a token of the API names, for as long as the token counts at most. Of several roles the one
-// counts that may see most of the history, or run the service.
+// useToken signs in whom a token of the API names, for as long as the token counts at most. All of its roles go along: the API judges whoever
+// has one of agency or client by the directory, too, and without it the session of somebody who has left would go on as an auditor's.
 func (v *visit) useToken() (view, error) {
 	form, err := v.form()
 	if err != nil {
@@ -158,13 +166,17 @@ func (v *visit) useToken() (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, role := range []api.Role{api.RoleAuditor, api.RoleOperator, api.RoleAgency, api.RoleClient} {
+	var roles []string
+	for _, role := range []api.Role{api.RoleAgency, api.RoleClient, api.RoleAuditor, api.RoleOperator} {
 		if p.Roles.Has(role) {
-			person := Person{UserID: p.UserID, AccountID: p.AccountID, Role: string(role)}
-			return wanted(form.Get("to")), v.signIn(person, WayToken, nil, p.ExpiresAt)
+			roles = append(roles, string(role))
 		}
 	}
-	return nil, errNoScreen
+	if roles == nil {
+		return nil, errNoScreen
+	}
+	person := Person{UserID: p.UserID, AccountID: p.AccountID, Role: strings.Join(roles, ",")}
+	return wanted(form.Get("to")), v.signIn(person, WayToken, nil, p.ExpiresAt)
 }
 
 func (v *visit) signOut() (view, error) {

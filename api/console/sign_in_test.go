@@ -1,8 +1,13 @@
 package console_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -10,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -34,7 +40,10 @@ func TestContinueAsInTheDemo(t *testing.T) {
 	b.get("/console/sessions").says(http.StatusOK, "Name of "+adam, "the demo's page")
 	b.post("/console/sign-in/demo", url.Values{"role": {"king"}}).says(http.StatusUnprocessableEntity, "nobody of that role")
 
-	for _, to := range []string{"https://evil.example/console/x", "//evil.example/console/", "/api/me", "/console/\\evil", "javascript:alert(1)"} {
+	for _, to := range []string{
+		"https://evil.example/console/x", "//evil.example/console/", "/api/me", "/console/\\evil", "javascript:alert(1)",
+		"/console/../api/me", "/console/%2e%2e//evil.example", "/console/./x",
+	} {
 		s.browser().post("/console/sign-in/demo", url.Values{"role": {"auditor"}, "to": {to}}).leadsTo("/console")
 	}
 }
@@ -46,6 +55,8 @@ func TestContinueAsIsForThisMachineOnly(t *testing.T) {
 		"another machine":               func(r *http.Request) { r.RemoteAddr = "192.0.2.7:1234" },
 		"a name of another site":        func(r *http.Request) { r.Host = "rebound.example:6001" },
 		"a proxy":                       func(r *http.Request) { r.Header.Set("X-Forwarded-For", "192.0.2.7") },
+		"a proxy that names its host":   func(r *http.Request) { r.Header.Set("X-Real-Ip", "192.0.2.7") },
+		"a proxy that tells nothing":    func(r *http.Request) { r.Header.Set("Origin", "https://demo.example") },
 		"a name that begins like ours":  func(r *http.Request) { r.Host = "localhost.example" },
 		"an address that begins like 1": func(r *http.Request) { r.Host = "127.0.0.1.example" },
 	} {
@@ -115,6 +126,54 @@ func TestAFaultIsNoSignOut(t *testing.T) {
 	require.NotEmpty(t, b.cookie)
 }
 
+func TestOneSignsOutWhileTheAPIIsAway(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	b := s.signedIn("agency")
+	s.refuse("GET /api/me", http.StatusServiceUnavailable, domain.CodeUnavailable, "The read models are being made.")
+	b.post("/console/sign-out", url.Values{}).leadsTo("/console/sign-in")
+	require.Empty(t, b.cookie)
+	require.Empty(t, s.sessions.sessions)
+}
+
+// A database that does not answer holds no page for ever; a download may take as long as it takes.
+func TestPagesHaveAnEnd(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	b := s.signedIn("auditor")
+	downloaded := false
+	s.answers["GET /api/audit/bundle"] = func(_ api.Principal, r *http.Request) (int, any) {
+		_, bounded := r.Context().Deadline()
+		require.False(t, bounded)
+		downloaded = true
+		return http.StatusOK, nil
+	}
+	b.get("/console/verify/bundle")
+	require.True(t, downloaded)
+	require.True(t, s.sessions.bounded)
+	s.sessions.away = context.DeadlineExceeded
+	b.get("/console/sessions").says(http.StatusServiceUnavailable, "took too long")
+}
+
+// A form that does not come, sent by a stranger to whatever address, holds nothing for ever.
+func TestASlowFormIsCut(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.console.SetPatience(50 * time.Millisecond)
+	server := httptest.NewServer(s.console)
+	t.Cleanup(server.Close)
+	for _, request := range []string{"POST /console/sign-in/token", "POST /console/nothing", "GET /console/sign-in", "POST /console/sign-out"} {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+		require.NoError(t, err)
+		t.Cleanup(func() { conn.Close() })
+		require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+		_, err = fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nto", request)
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, conn)
+		require.NoError(t, err, "%s: the connection is closed", request)
+	}
+}
+
 func TestALinkSignsInOnce(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -143,6 +202,23 @@ func TestATokenSignsIn(t *testing.T) {
 	b.get("/console/sessions").says(http.StatusOK, "auditor", "a token", "1 Oct 2026, 13:00:00 UTC")
 	s.now = s.now.Add(time.Hour)
 	b.get("/console").leadsTo("/console/sign-in")
+}
+
+// A session has all roles of its token: the API lets nobody in by one of them whom it refuses for another.
+func TestATokensRolesGoAlong(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	b := s.browser()
+	b.post("/console/sign-in/token", url.Values{"token": {"good"}}).leadsTo("/console")
+	b.get("/console/sessions").says(http.StatusOK, "client, auditor")
+	s.answers["GET /api/me"] = func(p api.Principal, _ *http.Request) (int, any) {
+		require.Equal(t, api.Roles{api.RoleClient, api.RoleAuditor}, p.Roles)
+		return http.StatusForbidden, map[string]any{"code": "forbidden", "message": "Your access has ended."}
+	}
+	b.get("/console/history").says(http.StatusForbidden, "Your access has ended")
+	require.Empty(t, s.sessions.sessions)
+	s.browser().post("/console/sign-in/token", url.Values{"token": {"good"}}).says(http.StatusForbidden, "Your access has ended")
+	require.Empty(t, s.sessions.sessions)
 }
 
 func TestSessionsAreSeenAndEnded(t *testing.T) {

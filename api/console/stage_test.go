@@ -48,7 +48,10 @@ func newStage(t *testing.T) *stage {
 		sessions: &memory{sessions: map[string]console.Session{}, links: map[string]console.Person{}},
 	}
 	s.answers = map[string]func(api.Principal, *http.Request) (int, any){"GET /api/me": func(p api.Principal, _ *http.Request) (int, any) {
-		me := readmodels.Me{UserID: p.UserID, User: &readmodels.MeUser{Name: "Name of " + p.UserID}, Roles: []string{string(p.Roles[0])}}
+		me := readmodels.Me{UserID: p.UserID, User: &readmodels.MeUser{Name: "Name of " + p.UserID}}
+		for _, role := range p.Roles {
+			me.Roles = append(me.Roles, string(role))
+		}
 		return http.StatusOK, map[string]any{"data": me}
 	}}
 	s.answer("GET /api/dashboards", []any{}, nil)
@@ -185,6 +188,7 @@ type memory struct {
 	sessions map[string]console.Session // by digest
 	links    map[string]console.Person  // by digest
 	away     error
+	bounded  bool // the last look at a session had an end
 }
 
 var errNone = domain.NewError(domain.CodeNotFound, "none")
@@ -200,9 +204,10 @@ func (m *memory) Begin(_ context.Context, s console.Session, digest, link []byte
 	return nil
 }
 
-func (m *memory) Find(_ context.Context, digest []byte, now time.Time) (console.Session, error) {
+func (m *memory) Find(ctx context.Context, digest []byte, now time.Time) (console.Session, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	_, m.bounded = ctx.Deadline()
 	s, ok := m.sessions[string(digest)]
 	if m.away != nil {
 		return console.Session{}, m.away

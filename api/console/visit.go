@@ -56,7 +56,7 @@ func call[T, M any](v *visit, method, path string, body any) (data T, meta M, er
 	}
 	answered := &answer{header: http.Header{}}
 	v.console.deps.API.ServeHTTP(answered, v.request(method, path, sent))
-	if answered.status >= http.StatusBadRequest {
+	if answered.status >= http.StatusMultipleChoices {
 		return data, meta, answered.refusal()
 	}
 	var got struct {
@@ -127,7 +127,7 @@ type passing struct {
 
 // WriteHeader implements [http.ResponseWriter]. The console's own headers stand; of the API's those go along that say what the answer is.
 func (p *passing) WriteHeader(status int) {
-	if p.status == 0 && status < http.StatusBadRequest {
+	if p.status == 0 && status < http.StatusMultipleChoices {
 		for _, name := range []string{"Content-Type", "Content-Disposition"} {
 			if value := p.header.Get(name); value != "" {
 				p.to.Header().Set(name, value)
@@ -141,7 +141,7 @@ func (p *passing) WriteHeader(status int) {
 // Write implements [http.ResponseWriter].
 func (p *passing) Write(b []byte) (int, error) {
 	p.WriteHeader(http.StatusOK)
-	if p.status >= http.StatusBadRequest {
+	if p.status >= http.StatusMultipleChoices {
 		return p.body.Write(b)
 	}
 	return p.to.Write(b)
@@ -165,6 +165,9 @@ func (r *refused) Unwrap() error { return r.why }
 
 // refusal reads the one shape of errors.
 func (a *answer) refusal() error {
+	if a.status < http.StatusBadRequest { // it leads elsewhere: an id of the page's address is dots
+		return errNoPage
+	}
 	var said struct {
 		Message   string              `json:"message"`
 		Code      domain.Code         `json:"code"`

@@ -15,7 +15,7 @@ const (
 	maxWaiting  = 64               // answers that are held back at once; further ones are not held
 )
 
-// waits slows failed tries down, by address and by person.
+// waits slows failed tries down, by address.
 type waits struct {
 	now func() time.Time
 

@@ -112,7 +112,7 @@ func TestALinkSignsInToTheConsole(t *testing.T) {
 		require.Contains(t, text, "Stella")
 		status, text = b.shows(link.Path, url.Values{})
 		require.Equal(t, http.StatusOK, status, text)
-		require.Contains(t, text, "at <strong>Agency</strong>")
+		require.Contains(t, text, "agency · Agency")
 		status, _ = newPersonsBrowser(t, base).shows(link.Path, url.Values{})
 		require.Equal(t, http.StatusNotFound, status, "it is used up")
 		requireRecorded(t, a)

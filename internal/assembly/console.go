@@ -3,6 +3,7 @@ package assembly
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -33,9 +34,9 @@ var errSignInNotRecorded = domain.NewError(domain.CodeUnavailable, "The sign-in 
 
 // Begin implements [console.Sessions]. Auditors and operators may be nobody of the directory: their sign-ins are not recorded there.
 func (c consoleSessions) Begin(ctx context.Context, begun console.Session, digest, link []byte) error {
-	if role := api.Role(begun.Role); role == api.RoleAgency || role == api.RoleClient {
+	if begun.IsUser() {
 		draft := commands.EntityDraft(domain.DirectorySession{ID: begun.ID, UserID: begun.UserID, LoginAt: begun.BegunAt}, begun.BegunAt)
-		draft.Envelope.Audit = domain.Audit{Actor: begun.UserID, Role: begun.Role}
+		draft.Envelope.Audit = domain.Audit{Actor: begun.UserID, Role: strings.Split(begun.Role, ",")[0]}
 		if err := c.log.Append(ctx, draft); err != nil {
 			return fmt.Errorf("%w (%w)", errSignInNotRecorded, err)
 		}

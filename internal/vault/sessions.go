@@ -26,7 +26,7 @@ type Session struct {
 	ID        string
 	UserID    string
 	AccountID string // "" for who is of no account
-	Role      string
+	Role      string // or several, with commas between them
 	Way       string // how the person signed in
 	BegunAt   time.Time
 	SeenAt    time.Time // to the minute

@@ -5,7 +5,7 @@ create table sessions (
   id         text not null unique, -- names it where its person sees it
   user_id    text not null,
   account_id text not null,        -- '' for who is of no account, as operators
-  role       text not null,
+  role       text not null,        -- or several, with commas between them
   way        text not null,        -- how the person signed in
   begun_at   timestamptz not null,
   seen_at    timestamptz not null,
