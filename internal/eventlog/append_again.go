@@ -139,9 +139,13 @@ func (r Record) clone() Record {
 	return r
 }
 
-// sameAs tells whether two records of a key are the same bytes.
+// sameAs tells whether two records of ours, of one key, are the same bytes, but for their tags: what is appended again in a later epoch has
+// another one, which is right there.
 func (r Record) sameAs(other Record) bool {
-	return bytes.Equal(r.Value, other.Value) && slices.EqualFunc(r.Headers, other.Headers, func(a, b Header) bool {
+	untagged := func(r Record) []Header {
+		return slices.DeleteFunc(slices.Clone(r.Headers), func(h Header) bool { return h.Key == headerTag })
+	}
+	return bytes.Equal(r.Value, other.Value) && slices.EqualFunc(untagged(r), untagged(other), func(a, b Header) bool {
 		return a.Key == b.Key && bytes.Equal(a.Value, b.Value)
 	})
 }
