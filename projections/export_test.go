@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -87,6 +88,20 @@ func FoldInBulk(
 		}
 	}
 	return b, nil
+}
+
+// Claims tells whether a process that has taken a rebuild under this lease gets a shard of it. It claims nothing.
+func (e *Engine) Claims(ctx context.Context, rebuild string, lease int64, partition int32) (claimed bool, err error) {
+	tx, err := e.pool.Begin(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer tx.Rollback(ctx)
+	err = (&running{Engine: e, Rebuild: Rebuild{ID: rebuild}, lease: lease}).claim(ctx, tx, partition)
+	if errors.Is(err, errLeaseLost) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // DropLeft drops what is left of generations that were left, and is due to be tried.

@@ -3,6 +3,7 @@ package projections_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -102,6 +103,19 @@ func (b *bench) process(copies bool) (p *os.Process, open func()) {
 	return cmd.Process, func() { require.NoError(b.t, opener.Close()) }
 }
 
+// stand stops a child and waits until all its threads stand: one that runs on for a moment may go through a gate that is opened.
+func stand(t *testing.T, child *os.Process) {
+	t.Helper()
+	require.NoError(t, child.Signal(syscall.SIGSTOP))
+	var status syscall.WaitStatus
+	_, err := syscall.Wait4(child.Pid, &status, syscall.WUNTRACED, nil)
+	for errors.Is(err, syscall.EINTR) {
+		_, err = syscall.Wait4(child.Pid, &status, syscall.WUNTRACED, nil)
+	}
+	require.NoError(t, err)
+	require.True(t, status.Stopped(), "it has ended")
+}
+
 // session tells how many sessions that fold are in a state.
 func (b *bench) session(where string) int {
 	return b.count(`select count(*) from pg_stat_activity
@@ -127,7 +141,7 @@ func TestFrozenProcessHoldsNobodyUp(t *testing.T) {
 			b.caughtUp(look)
 			b.appendReadings(0, 10)
 			require.Eventually(t, func() bool { return b.session(c.there) > 0 }, patience, tick)
-			require.NoError(t, frozen.Signal(syscall.SIGSTOP))
+			stand(t, frozen)
 			open() // it would go on now
 
 			stop := b.start(b.zombie(tally{}))

@@ -152,18 +152,38 @@ func TestRebuildThawedBeforeItsClaim(t *testing.T) {
 	b.exec("update rebuilds set lease = 1, lease_until = '-infinity' where id = $1", asked.ID)
 	g := newGate()
 	defer g.open()
-	second := b.engine(bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
-		g.first()
-		return nil
-	}})
+	p := beforeClaims{gate: g, from: &atomic.Bool{}}
+	second := b.engine(p)
+	p.from.Store(true)
 	b.start(second)
 	<-g.reached
-	tag, err := b.db.Pool.Exec(b.ctx(), `update rebuild_shards set done = true where rebuild = $1 and lease = 1 and not done`, asked.ID)
-	require.NoError(t, err)
-	require.Zero(t, tag.RowsAffected())
+	for partition := range partitions[domain.TopicMetrics] {
+		claimed, err := first.Claims(b.ctx(), asked.ID, 1, partition)
+		require.NoError(t, err)
+		require.False(t, claimed, "by the one that froze")
+		claimed, err = second.Claims(b.ctx(), asked.ID, 2, partition)
+		require.NoError(t, err)
+		require.True(t, claimed, "by the one that took the rebuild over")
+	}
 	g.open()
 	b.ends(asked.ID, operator.RebuildDone)
 	b.eachOnce(100)
+}
+
+// beforeClaims is tally whose shards wait, from a moment on, before they are claimed.
+type beforeClaims struct {
+	bulkTally
+
+	gate *gate
+	from *atomic.Bool
+}
+
+func (p beforeClaims) Begin(generation int) projections.Fold {
+	if p.from.Load() && generation == 0 { // as rebuilds begin their folds
+		p.gate.first()
+		<-p.gate.opened
+	}
+	return p.bulkTally.Begin(generation)
 }
 
 // twoTables has a table beside tally that nothing is written to.

@@ -26,6 +26,9 @@ var (
 	JudgeFully   = judgeFully
 )
 
+// SameAs tells whether a record need not be appended again where another one lies last.
+func SameAs(r, other Record) bool { return r.sameAs(other) }
+
 // DecodeHash reads a hash from its digits.
 func DecodeHash(digits string) (hash [32]byte, ok bool) {
 	ok = decodeHash(&hash, digits)

@@ -46,6 +46,20 @@ func TestTagIsWhatIsDocumented(t *testing.T) {
 	}
 }
 
+// What was appended again in a later epoch has that one's tag, and is not appended again and again.
+func TestTheTagOfALaterEpochIsNoOtherRecord(t *testing.T) {
+	t.Parallel()
+	r := eventlog.Record{Topic: "contents", Key: []byte("k"), Value: []byte("{}"), Headers: []eventlog.Header{{Key: "ce_id", Value: []byte("x")}}}
+	before := eventlog.NewTagger(tags.Key(), eventlog.LogID{1}).Tag(r)
+	again := eventlog.NewTagger(tags.Key(), eventlog.LogID{2}).Tag(r)
+	require.NotEqual(t, before.Header("ce_tag"), again.Header("ce_tag"))
+	require.True(t, eventlog.SameAs(again, before))
+	r.Headers[0].Value = []byte("y")
+	require.False(t, eventlog.SameAs(eventlog.NewTagger(tags.Key(), eventlog.LogID{2}).Tag(r), before))
+	again.Value = []byte("[]")
+	require.False(t, eventlog.SameAs(again, before))
+}
+
 func TestTagKeysAreRefusedClearly(t *testing.T) {
 	t.Parallel()
 	good := strings.Repeat("ab", 32)

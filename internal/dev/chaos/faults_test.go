@@ -29,6 +29,9 @@ type fault struct {
 	end   func() error
 }
 
+// What a fault befalls that is no process.
+const ofBrokers, ofPostgres, ofNetwork, ofRecords = "brokers", "PostgreSQL", "network", "records"
+
 // faults are one of each kind, of processes, brokers and links that are drawn.
 func (s *stack) faults(rng *rand.Rand, operator string) []fault {
 	api, projector := s.apis[rng.IntN(len(s.apis))], s.projectors[rng.IntN(len(s.projectors))]
@@ -36,7 +39,6 @@ func (s *stack) faults(rng *rand.Rand, operator string) []fault {
 	broker := 1 + rng.IntN(3)
 	second := 1 + broker%3
 	link := s.nets[either].brokers[rng.IntN(3)]
-	const brokers, postgres, network, records = "brokers", "PostgreSQL", "network", "records"
 	all := []fault{
 		{"a process that serves killed", api.name, true, api.kill, api.start},
 		{"a process that folds killed", projector.name, true, projector.kill, projector.start},
@@ -46,36 +48,36 @@ func (s *stack) faults(rng *rand.Rand, operator string) []fault {
 		{"a process that folds stopped as planned", projector.name, true, func() error { return s.stop(projector) }, projector.start},
 		{"a clock an hour ahead", either.name, true, steps(either, time.Hour), steps(either, 0)},
 		{"a clock an hour behind", either.name, true, steps(either, -time.Hour), steps(either, 0)},
-		{"a broker killed", brokers, true, func() error { return s.kill(broker) }, func() error { return s.revive(broker) }},
+		{"a broker killed", ofBrokers, true, func() error { return s.kill(broker) }, func() error { return s.revive(broker) }},
 		{
-			"a broker frozen", brokers, true,
+			"a broker frozen", ofBrokers, true,
 			func() error { return s.cluster.act("freeze", broker) }, func() error { return s.cluster.act("thaw", broker) },
 		},
 		{
-			"two brokers killed", brokers, false,
+			"two brokers killed", ofBrokers, false,
 			func() error { return errors.Join(s.kill(broker), s.kill(second)) },
 			func() error { return s.revive(broker, second) },
 		},
-		{"PostgreSQL killed", postgres, false, s.killDatabase, s.reviveDatabase},
+		{"PostgreSQL killed", ofPostgres, false, s.killDatabase, s.reviveDatabase},
 		{
-			"PostgreSQL frozen", postgres, false,
+			"PostgreSQL frozen", ofPostgres, false,
 			func() error { return s.database.signal(syscall.SIGSTOP) }, func() error { return s.database.signal(syscall.SIGCONT) },
 		},
 		{
-			"serialization failures", postgres, false,
+			"serialization failures", ofPostgres, false,
 			func() error { return s.database.alter(unserializable) }, func() error { return s.database.alter(serializable) },
 		},
 		{"COMMIT cut in the middle", projector.name, true, s.nets[projector].commits.arm, s.nets[projector].commits.disarm},
-		{"network to PostgreSQL cut", network, true, cuts(s.nets[either].database), s.nets[either].database.mend},
-		{"network to PostgreSQL slow", network, true, s.nets[either].database.slow, s.nets[either].database.quicken},
-		{"network to a broker cut", network, true, cuts(link), link.mend},
-		{"network to a broker slow", network, true, link.slow, link.quicken},
-		{"an oversized record", records, true, s.oversized, nil},
-		{"a poison record", records, true, s.poison, nil},
-		{"a rebuild", records, true, func() error { return s.rebuild(operator) }, nil},
+		{"network to PostgreSQL cut", ofNetwork, true, cuts(s.nets[either].database), s.nets[either].database.mend},
+		{"network to PostgreSQL slow", ofNetwork, true, s.nets[either].database.slow, s.nets[either].database.quicken},
+		{"network to a broker cut", ofNetwork, true, cuts(link), link.mend},
+		{"network to a broker slow", ofNetwork, true, link.slow, link.quicken},
+		{"an oversized record", ofRecords, true, s.oversized, nil},
+		{"a poison record", ofRecords, true, s.poison, nil},
+		{"a rebuild", ofRecords, true, func() error { return s.rebuild(operator) }, nil},
 	}
 	if s.database.disk != nil {
-		all = append(all, fault{"the disk of PostgreSQL full", postgres, false, s.database.disk.fill, s.relieve})
+		all = append(all, fault{"the disk of PostgreSQL full", ofPostgres, false, s.database.disk.fill, s.relieve})
 	}
 	rng.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
 	for _, other := range all[1:] {
@@ -104,7 +106,9 @@ func both(first, second fault) fault {
 		},
 		end: func() error {
 			var errs []error
-			for _, f := range []fault{second, first} {
+			mended := []fault{second, first}
+			slices.SortStableFunc(mended, func(a, b fault) int { return a.order() - b.order() })
+			for _, f := range mended {
 				if f.end != nil {
 					errs = append(errs, f.end())
 				}
@@ -112,6 +116,14 @@ func both(first, second fault) fault {
 			return errors.Join(errs...)
 		},
 	}
+}
+
+// order is in which order two faults end: a process that is started while brokers or PostgreSQL are away ends at once.
+func (f fault) order() int {
+	if slices.Contains([]string{ofBrokers, ofPostgres, ofNetwork, ofRecords}, f.of) {
+		return 0
+	}
+	return 1
 }
 
 func stops(p *process) func() error     { return func() error { return p.signal(syscall.SIGSTOP) } }

@@ -20,6 +20,18 @@ func TestLateIsWhatOutlastsTheBound(t *testing.T) {
 	require.Len(t, most.late(0, mendedWithin+1), 1, "it lasted on after its cause")
 }
 
+// Of two faults at once the process is started again last, on what is there again.
+func TestAProcessIsStartedOnWhatIsMended(t *testing.T) {
+	t.Parallel()
+	var ended []string
+	part := func(of string) fault {
+		return fault{of: of, begin: func() error { return nil }, end: func() error { ended = append(ended, of); return nil }}
+	}
+	require.NoError(t, both(part("api 1"), part(ofPostgres)).end())
+	require.NoError(t, both(part(ofBrokers), part("projector 1")).end())
+	require.Equal(t, []string{ofPostgres, "api 1", ofBrokers, "projector 1"}, ended)
+}
+
 // What the run looks for is found where it is planted.
 func TestJudgeFindsLies(t *testing.T) {
 	t.Parallel()
