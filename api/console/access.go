@@ -24,7 +24,7 @@ type accessView struct {
 	At       string // the instant, as a form takes it; "": now
 	Instant  time.Time
 	Person   string // the id of the one whom the page is about; "": everybody
-	Boards   []readmodels.Named
+	Boards   []accessBoard
 	Rows     []accessRow
 	Staff    readmodels.AccessStaff
 	Position readmodels.StreamPosition // the last change up to the instant
@@ -32,6 +32,7 @@ type accessView struct {
 	Incomplete string
 	More       bool // there are more than the page shows
 	Export     string
+	History    string // address of the history at the instant
 }
 
 func (accessView) template() (name, title string) { return "access", "Who had access" }
@@ -43,12 +44,18 @@ type accessRow struct {
 	Cells  []*accessCell
 }
 
+// accessBoard is a board with what it showed at the instant, to everybody who had access.
+type accessBoard struct {
+	readmodels.Named
+
+	Scopes string
+}
+
 // accessCell is the access of a person to a board.
 type accessCell struct {
 	Since  time.Time
 	By     readmodels.Named // who decided it
 	Record string           // address of the record that did
-	Scopes string           // what the board showed then
 	Ended  *time.Time
 }
 
@@ -66,6 +73,7 @@ func (v *visit) access() (view, error) {
 	if !at.IsZero() {
 		shown.At = at.Format("2006-01-02T15:04:05")
 	}
+	shown.History = historyAddress(shown.At, "")
 	q.Set("limit", "500")
 	var spans []readmodels.AccessSpan
 	for range accessPages {
@@ -111,19 +119,23 @@ func (v *visit) accessExport() (view, error) {
 }
 
 // matrix makes rows of people and columns of boards, both by name.
-func matrix(spans []readmodels.AccessSpan) (boards []readmodels.Named, rows []accessRow) {
+func matrix(spans []readmodels.AccessSpan) (boards []accessBoard, rows []accessRow) {
 	people, column := map[string]int{}, map[string]int{}
 	for _, s := range spans {
 		if _, known := column[s.Dashboard.ID]; !known {
 			column[s.Dashboard.ID] = 0
-			boards = append(boards, s.Dashboard)
+			scopes := make([]string, len(s.Scopes))
+			for i, scope := range s.Scopes {
+				scopes[i] = scope.Scope
+			}
+			boards = append(boards, accessBoard{s.Dashboard, strings.Join(scopes, ", ")})
 		}
 		if _, known := people[s.User.ID]; !known {
 			people[s.User.ID] = 0
 			rows = append(rows, accessRow{Person: s.User, Staff: s.Role != nil})
 		}
 	}
-	slices.SortFunc(boards, byName)
+	slices.SortFunc(boards, func(a, b accessBoard) int { return byName(a.Named, b.Named) })
 	slices.SortFunc(rows, func(a, b accessRow) int { return byName(a.Person, b.Person) })
 	for i, board := range boards {
 		column[board.ID] = i
@@ -132,12 +144,8 @@ func matrix(spans []readmodels.AccessSpan) (boards []readmodels.Named, rows []ac
 		people[rows[i].Person.ID], rows[i].Cells = i, make([]*accessCell, len(boards))
 	}
 	for _, s := range spans {
-		scopes := make([]string, len(s.Scopes))
-		for i, scope := range s.Scopes {
-			scopes[i] = scope.Scope
-		}
 		rows[people[s.User.ID]].Cells[column[s.Dashboard.ID]] = &accessCell{
-			Since: s.From, By: s.BeganBy.Actor, Ended: s.To, Scopes: strings.Join(scopes, ", "),
+			Since: s.From, By: s.BeganBy.Actor, Ended: s.To,
 			Record: historyAddress(s.BeganBy.Time.Format(time.RFC3339Nano), "dashboard:"+s.Dashboard.ID),
 		}
 	}

@@ -156,7 +156,9 @@ func TestAccessIsAMatrix(t *testing.T) {
 	page := b.get("/console/access?at=2026-10-01T12:00&person=" + adam)
 	page.says(http.StatusOK, "Stella", "shows posts", "by Alice", "/console/history?at=2026-10-01T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
 	require.Contains(t, s.asked, "GET /api/audit/access?at=2026-10-01T12%3A00%3A59.999999Z&limit=500&user_id="+adam)
-	require.Equal(t, [][]string{{"Person", "Bakery", "Catering"}, {"Alice", "no", "since 1 Oct 2026"}, {"Zoe", "since 1 Oct 2026", "since 1 Oct 2026"}},
+	require.Equal(t, 2, strings.Count(page.Body.String(), "shows posts"), "what a board shows stands once, at its name")
+	page.says(http.StatusOK, `href="/console/history?at=2026-10-01T12%3A00%3A59">see it in the history at that instant`)
+	require.Equal(t, [][]string{{"Person", "Bakery shows posts", "Catering shows posts"}, {"Alice", "no", "since 1 Oct 2026"}, {"Zoe", "since 1 Oct 2026", "since 1 Oct 2026"}},
 		cells(t, page.Body.String()))
 	s.answer("GET /api/audit/access", []readmodels.AccessSpan{}, readmodels.SpansMeta{})
 	b.get("/console/access").says(http.StatusOK, "Nobody", "had access to any board")
