@@ -165,7 +165,7 @@ func TestARebuildIsWatchedToItsEnd(t *testing.T) {
 	s.answer("GET /api/ops/generations", []operator.Generation{{Projection: "post_insights", Generation: 2, Pointer: true}}, nil)
 	r.FinishedAt = new(s.now.Add(time.Minute))
 	r.Report = json.RawMessage(`{"id":"rep","equal":true,"took":"2s","tables":[{"name":"tSPosts","rows_live":5,"rows_candidate":5,"equal":true}]}`)
-	done := show("It is done. Readers use generation 2.", "row for row and agency by agency", `href="/console/ops/do/back/post_insights"`)
+	done := show("It is done. Readers use generation 2.", "row for row, for every agency", `href="/console/ops/do/back/post_insights"`)
 	require.NotContains(t, done, "data-refresh", "it is looked at no more")
 	require.NotContains(t, done, "Cancel the rebuild")
 

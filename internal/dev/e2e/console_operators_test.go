@@ -64,7 +64,7 @@ func (w *consoleWindow) watchRebuild(projection string) {
 	w.forTest("Rebuild")
 	require.Contains(w.t, w.at(), "/console/ops/projections/rebuilds/")
 	w.follows("It is done. Readers use generation")
-	w.says("row for row and agency by agency", "tSPostInsights", "events a second")
+	w.says("row for row, for every agency", "tSPostInsights", "events a second")
 
 	w.follow("Take it back")
 	w.forTest("Take it back")
@@ -148,7 +148,7 @@ func TestARebuildIsWatchedAcrossAKill(t *testing.T) {
 	w.await("being told that nothing new comes", `!document.getElementById("stale").hidden`)
 	startDemo(t, dir)
 	w.await("the end", `!document.querySelector("[data-refresh]") && document.getElementById("stale").hidden`)
-	w.says("It is done. Readers use generation", "row for row and agency by agency")
+	w.says("It is done. Readers use generation", "row for row, for every agency")
 	var stayed bool
 	w.eval(`window.stayed === true`, &stayed)
 	require.True(t, stayed, "the page was not loaded again")
