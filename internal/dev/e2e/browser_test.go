@@ -66,25 +66,31 @@ func (p *browserPage) visit(url string) {
 // eval evaluates an expression in the page, and waits for it if it is a promise.
 func (p *browserPage) eval(expression string, into any) {
 	p.t.Helper()
-	raw, err := chromedp.Run(p.ctx, chromedp.Evaluate[[]byte](expression, chromedp.EvalAwaitPromise))
-	require.NoError(p.t, err, "%s\n%s", expression, p.console.String())
-	if into != nil {
-		require.NoError(p.t, json.Unmarshal(raw, into), "%s", raw)
-	}
+	require.NoError(p.t, p.try(expression, into), "%s\n%s", expression, p.console.String())
 }
 
-// await polls until the expression is true.
+// try is eval for a page that may be on its way to another: what was asked of a page that went is an error.
+func (p *browserPage) try(expression string, into any) error {
+	raw, err := chromedp.Run(p.ctx, chromedp.Evaluate[[]byte](expression, chromedp.EvalAwaitPromise))
+	if err != nil || into == nil {
+		return err
+	}
+	return json.Unmarshal(raw, into)
+}
+
+// await polls until the expression is true, also over pages that load again by themselves.
 func (p *browserPage) await(what, expression string) {
 	p.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(pollEvery) {
 		var done bool
-		if p.eval(expression, &done); done {
+		err := p.try(expression, &done)
+		if err == nil && done {
 			return
 		}
 		if time.Now().After(deadline) {
 			var body string
 			p.eval("document.documentElement.outerHTML", &body)
-			p.t.Fatalf("the page waited %s for %s\n%s\n%s", patience, what, p.console.String(), lastBytes(body, 4<<10))
+			p.t.Fatalf("the page waited %s for %s (%v)\n%s\n%s", patience, what, err, p.console.String(), lastBytes(body, 4<<10))
 		}
 	}
 }
