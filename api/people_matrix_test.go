@@ -315,27 +315,45 @@ func (m *matrixCase) socketRefused() bool {
 	return refused
 }
 
-// openPolling opens a session of the client that polls, up to the answer to its token. A refusal must say why.
+// openPolling opens a session of the client that polls, up to the answer to its token. A refusal must say why. As the stock client does, it
+// opens another session when the transport of one was closed before the answer.
 func (m *matrixCase) openPolling(why string) (sid string, refused bool) {
 	m.t.Helper()
-	call := func(method, query, body string) string {
-		status, text := m.poll(method, query, body)
-		require.Equal(m.t, http.StatusOK, status, text)
-		return text
+	const tries = 3
+	for try := range tries {
+		sid, answer := m.tryPolling()
+		switch {
+		case strings.HasPrefix(answer, "40"):
+			return sid, false // the connection ends with the hub
+		case strings.HasPrefix(answer, "44"):
+			require.Contains(m.t, answer, why)
+			return sid, true
+		}
+		m.t.Logf("try %d: the session was closed before it was answered: %s", try+1, answer)
 	}
-	opened := call(http.MethodGet, "", "")
+	m.t.Fatal("no session was answered")
+	return "", false
+}
+
+// tryPolling opens a session, and returns what the connection is answered, or how the session ended before that.
+func (m *matrixCase) tryPolling() (sid, answer string) {
+	m.t.Helper()
+	status, opened := m.poll(http.MethodGet, "", "")
+	require.Equal(m.t, http.StatusOK, status, opened)
 	_, rest, found := strings.Cut(opened, `"sid":"`)
 	require.True(m.t, found, opened)
 	sid, _, _ = strings.Cut(rest, `"`)
-	require.Equal(m.t, "ok", call(http.MethodPost, "&sid="+sid, `40{"token":"`+m.token+`"}`))
+	status, text := m.poll(http.MethodPost, "&sid="+sid, `40{"token":"`+m.token+`"}`)
+	require.Equal(m.t, http.StatusOK, status, text)
+	require.Equal(m.t, "ok", text)
 	for {
-		for packet := range strings.SplitSeq(call(http.MethodGet, "&sid="+sid, ""), "\x1e") {
-			switch {
-			case strings.HasPrefix(packet, "40"):
-				return sid, false // the connection ends with the hub
-			case strings.HasPrefix(packet, "44"):
-				require.Contains(m.t, packet, why)
-				return sid, true
+		status, text := m.poll(http.MethodGet, "&sid="+sid, "")
+		if status != http.StatusOK {
+			return sid, text
+		}
+		for packet := range strings.SplitSeq(text, "\x1e") {
+			if strings.HasPrefix(packet, "4") || packet == "1" {
+				return sid, packet
 			}
 		}
 	}
