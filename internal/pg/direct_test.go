@@ -95,8 +95,11 @@ func (p *pooler) serve(conn net.Conn) {
 				return
 			}
 			if status == 'I' && !p.perSession {
-				p.free <- held
+				p.free <- held // before the client hears of it, whose next statement takes one
 				held = nil
+			}
+			if client.Flush() != nil {
+				return
 			}
 		}
 	}
@@ -120,7 +123,7 @@ func (p *pooler) take(config *pgconn.Config) (*pgconn.HijackedConn, error) {
 	return hijacked, err
 }
 
-// relay hands the server's answers on until it is ready again.
+// relay hands the server's answers on until it is ready again, which the client is told with the next flush.
 func relay(server *pgproto3.Frontend, client *pgproto3.Backend) (status byte, err error) {
 	if err := server.Flush(); err != nil {
 		return 0, err
@@ -132,7 +135,7 @@ func relay(server *pgproto3.Frontend, client *pgproto3.Backend) (status byte, er
 		}
 		client.Send(answer)
 		if ready, ok := answer.(*pgproto3.ReadyForQuery); ok {
-			return ready.TxStatus, client.Flush()
+			return ready.TxStatus, nil
 		}
 	}
 }
