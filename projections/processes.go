@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,6 +27,8 @@ const (
 	beatEvery = time.Second
 	// seenOfLate says of a row of processes that it is not taken for gone: its last beat was a moment ago.
 	seenOfLate = `seen_at > clock_timestamp() - interval '10 seconds'`
+	// foldedSoon is how long one waits for the next beat of a process that began to follow a generation a moment ago.
+	foldedSoon = 3 * beatEvery
 )
 
 // RunProcess writes every second what this process is, until ctx is done; then it takes its row away. No generation is
@@ -126,6 +129,23 @@ func Folded(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 		return nil, fmt.Errorf("read who folds: %w", err)
 	}
 	return names, nil
+}
+
+// FoldedSoon tells whether some process follows this generation (projection.g<number>), now or with its next beat: of
+// one that began a moment ago the table does not know yet. It waits for 3 s before it says no.
+func FoldedSoon(ctx context.Context, pool *pgxpool.Pool, generation string) (bool, error) {
+	for end := time.Now().Add(foldedSoon); ; {
+		names, err := Folded(ctx, pool)
+		if err != nil || slices.Contains(names, generation) {
+			return err == nil, err
+		}
+		if time.Now().After(end) {
+			return false, nil
+		}
+		if err := pause(ctx, beatEvery/10); err != nil {
+			return false, err
+		}
+	}
 }
 
 // Holding are the processes that have a role now, as "host (process <pid>)"; role "": all of them.

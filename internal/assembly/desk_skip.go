@@ -82,10 +82,6 @@ func (d *Desk) skippable(ctx context.Context, id string) (event operator.ParkedE
 	if stream, ok := domain.HexID(event.Stream); !ok || stream != event.Stream {
 		return event, domain.NewError(domain.CodeConflict, "%s lies in the stream of no agency and holds up nothing. Acknowledge it instead.", id)
 	}
-	folded, err := projections.Folded(ctx, d.parts.engine.value)
-	if err != nil {
-		return event, err
-	}
 	e, err := d.engine(event.Projection)
 	if err != nil {
 		return event, err
@@ -94,7 +90,11 @@ func (d *Desk) skippable(ctx context.Context, id string) (event operator.ParkedE
 	if err != nil {
 		return event, err
 	}
-	if !slices.Contains(folded, status.GenerationName()) {
+	folded, err := projections.FoldedSoon(ctx, d.parts.engine.value, status.GenerationName())
+	if err != nil {
+		return event, err
+	}
+	if !folded {
 		return event, domain.NewError(domain.CodeUnavailable,
 			"No process folds %s, so that nobody would carry the skip out. Start a service with the role projector, then skip again.", event.Projection)
 	}
