@@ -44,8 +44,8 @@ var (
 	ingestBusy    = ingestLoad{"ingest_readings_200ms_busy", collect.MaxParallel}
 )
 
-// callers are as many as the fetchers' calls that may be under way.
-func (l ingestLoad) callers() int { return ingestWorkers * l.parallel }
+// callers are as many as the fetchers' calls that may be under way: each platform has workers of its own.
+func (l ingestLoad) callers() int { return len(domain.Platforms()) * ingestWorkers * l.parallel }
 
 // ingest measures account readings from the platforms' HTTP answers to the acknowledged log, with River
 // planning and giving out the work, and a platform that takes 200 ms for each answer. The limit is what
