@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test build lint unreachable govulncheck sbom generate size e2e soak worlds mutate kafka chaos bench benchstat
+.PHONY: help demo test build lint unreachable govulncheck sbom generate size e2e soak worlds mutate kafka chaos bench bench-against bench-memory benchstat
 
 # What `ledgerboard version` says where the go command does not look into the repository by itself.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -60,8 +60,17 @@ chaos: ## break processes, brokers, PostgreSQL and the network under load for te
 	LEDGERBOARD_CHAOS=$(or $(CHAOS),10m) LEDGERBOARD_CHAOS_PROCESSES=$(PROCESSES) go test -count=1 -v -timeout $(or $(BOUND),60m) $(if $(ONLY),-run '$(ONLY)') ./internal/dev/chaos
 
 # Prints JSON lines {"name","value","unit","limit","ratio"}; see internal/dev/bench.
-bench: ## measure, each figure beside the limit of what it stands on
-	go run ./internal/dev/bench
+bench: ## measure, each figure beside the limit of what it stands on; RUN=REGEXP: only what it matches
+	go run ./internal/dev/bench $(if $(RUN),-run '$(RUN)')
+
+# In turn, PAIRS times, so that what else the machine does meets both: make bench-against OLD=c95822c RUN=puts_10_agencies
+bench-against: ## measure one thing at an older commit and here: OLD=COMMIT RUN=NAME
+	@test -n "$(OLD)" -a -n "$(RUN)" || { echo 'usage: make bench-against OLD=COMMIT RUN=NAME [PAIRS=5]'; exit 2; }
+	.ci/bench-against $(OLD) '$(RUN)' $(PAIRS)
+
+# Many minutes; RECORDS is another number.
+bench-memory: ## measure the memory of verify, and of ten bundles at once, over 10,000,000 records
+	go run ./internal/dev/bench -run '^proof_memory$$' -proof-records $(or $(RECORDS),10000000)
 
 # Two files of Go benchmarks, each made by: go test -run '^$$' -bench . -count 10 ./package > FILE
 benchstat: ## compare two runs of Go benchmarks: make benchstat OLD=a.txt NEW=b.txt

@@ -19,9 +19,11 @@
 //   - ingestion: the same calls made by as many callers that throw the answers away. Because the platform's
 //     side, the broker and others share the machine, readings are also given by the processor time that the
 //     fetchers and PostgreSQL's work for them took.
-//   - verification and replay: a plain consumer that reads the same records and looks at nothing.
-//   - memory of verify, and of ten bundles asked for at once: 512 MiB. -run proof_memory -proof-records 10000000 takes many minutes.
-//   - PUTs: the same records appended by as many callers, nothing loaded, decided, projected or awaited.
+//   - verification and replay: a plain consumer that reads the same records and looks at nothing. Verification is measured by processor
+//     time too, and beside it a scan that checks tags and nothing else: no verification can be quicker.
+//   - memory of verify, and of ten bundles asked for at once: 512 MiB. make bench-memory takes many minutes.
+//   - PUTs: the same records appended by as many callers, nothing loaded, decided, projected or awaited. Beside an older program:
+//     make bench-against OLD=c95822c RUN=puts_10_agencies.
 //   - analytics: the statements of the same request, those of its batches too, sent again one after the other, their rows thrown away.
 //     At every size the plans are looked at: a statement that reads a reading table from end to end fails.
 //     They are asked in three worlds: each post read every 12 hours for 50 days, and an agency's one and two years with

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
@@ -24,31 +24,74 @@ const (
 	replayRecords    = 100_000 // of one agency
 )
 
-// verifying measures verification of a whole log (chains, trees, checkpoints), beside kgo consuming the same
-// records and looking at nothing.
+// signing makes checkpoints with a key of its own.
+type signing struct {
+	*proof.Signer
+
+	known note.Verifiers
+	file  proof.File
+}
+
+// signing makes a signer of a log.
+func (b *bench) signing(source proof.Source, appends func(context.Context, domain.Draft) error, now func() time.Time) (s signing, err error) {
+	private, public, err := proof.GenerateKey()
+	if err != nil {
+		return s, err
+	}
+	key, _, err := proof.ParseKey(private)
+	if err != nil {
+		return s, err
+	}
+	if s.known, err = proof.ParseVerifiers(public); err != nil {
+		return s, err
+	}
+	b.n++
+	s.file = proof.File{Path: fmt.Sprintf("%s/checkpoints-%d.txt", b.dir, b.n)}
+	s.Signer = proof.NewSigner(proof.SignerConfig{
+		Source: source, Append: appends, File: s.file, Key: key, Known: s.known, Now: now, Logger: slog.New(slog.DiscardHandler),
+	})
+	return s, nil
+}
+
+// verify verifies a log of so many records, all of them under a checkpoint.
+func (s signing) verify(ctx context.Context, source proof.Source, records int64) error {
+	report, err := proof.Verify(ctx, proof.VerifyConfig{Source: source, Known: s.known, File: &s.file})
+	if err != nil {
+		return err
+	}
+	if !report.OK() || report.Effective != records || report.Covered != records || report.Decisions != records {
+		return fmt.Errorf("the log does not verify: %d of %d records are covered, %v", report.Covered, records, report.Findings)
+	}
+	return nil
+}
+
+// paces are records a second, and records a second of processor time, of each round.
+type paces struct{ clock, processor []float64 }
+
+// take measures a round of n records.
+func (p *paces) take(n int, work func() error) error {
+	began, used := time.Now(), processTime()
+	if err := work(); err != nil {
+		return err
+	}
+	p.clock = append(p.clock, float64(n)/time.Since(began).Seconds())
+	p.processor = append(p.processor, float64(n)/(processTime()-used).Seconds())
+	return nil
+}
+
+// verifying measures verification of a whole log (tags, chains, trees, checkpoints, the dashboards that changes were decided on), and
+// a scan that checks tags alone, beside kgo consuming the same records and looking at nothing.
 func (b *bench) verifying(ctx context.Context, print func(result) error) error {
 	log, brokers, stop, err := b.dashboardsLog(ctx)
 	if err != nil {
 		return err
 	}
-	defer stop() //nolint:errcheck // a temporary broker
-	private, public, err := proof.GenerateKey()
-	if err != nil {
-		return err
-	}
-	key, _, err := proof.ParseKey(private)
-	if err != nil {
-		return err
-	}
-	known, err := proof.ParseVerifiers(public)
-	if err != nil {
-		return err
-	}
-	file := proof.File{Path: filepath.Join(b.dir, "checkpoints.txt")}
+	defer stop()                                    //nolint:errcheck // a temporary broker
 	clock := time.Now().UTC().Truncate(time.Second) // the records' own time; opening the log appends a record of now
-	signer := proof.NewSigner(proof.SignerConfig{
-		Source: log, Append: log.Append, File: file, Key: key, Known: known, Now: func() time.Time { return clock }, Logger: slog.New(slog.DiscardHandler),
-	})
+	signer, err := b.signing(log, log.Append, func() time.Time { return clock })
+	if err != nil {
+		return err
+	}
 	chains := newChains(proofAgencies)
 	for _, c := range chains.list {
 		c.began = clock
@@ -62,24 +105,30 @@ func (b *bench) verifying(ctx context.Context, print func(result) error) error {
 			return err
 		}
 	}
-	var ours, raw []float64
+	var verified, scanned, consumed paces
 	for range b.rounds {
-		began := time.Now()
-		report, err := proof.Verify(ctx, proof.VerifyConfig{Source: log, Known: known, File: &file})
+		err := errors.Join(
+			verified.take(proofRecords, func() error { return signer.verify(ctx, log, proofRecords) }),
+			scanned.take(proofRecords, func() error {
+				return log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicDashboards, Handle: func(context.Context, eventlog.Run) error { return nil }})
+			}),
+			consumed.take(proofRecords, func() error { _, err := consume(ctx, brokers, proofRecords); return err }),
+		)
 		if err != nil {
 			return err
 		}
-		if !report.OK() || report.Effective != proofRecords || report.Covered != proofRecords || report.Decisions != proofRecords {
-			return fmt.Errorf("the log does not verify: %v", report.Findings)
-		}
-		ours = append(ours, proofRecords/time.Since(began).Seconds())
-		rate, err := consume(ctx, brokers, proofRecords)
-		if err != nil {
-			return err
-		}
-		raw = append(raw, rate)
 	}
-	return print(against("verify_records_vs_raw_consume", "records/s", median(ours), median(raw)))
+	for _, r := range []result{
+		against("verify_records_vs_raw_consume", "records/s", median(verified.clock), median(consumed.clock)),
+		against("verify_records_vs_raw_consume_processor", "records/s of processor time", median(verified.processor), median(consumed.processor)),
+		against("scan_tags_vs_raw_consume", "records/s", median(scanned.clock), median(consumed.clock)),
+		against("scan_tags_vs_raw_consume_processor", "records/s of processor time", median(scanned.processor), median(consumed.processor)),
+	} {
+		if err := print(r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // replaying measures replay of one agency, its changes and its hashes alone, beside the same consumer.

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -40,23 +38,10 @@ func (b *bench) proofMemory(records int, asked func(name string) bool) func(ctx 
 		if err != nil {
 			return err
 		}
-		private, public, err := proof.GenerateKey()
+		signer, err := b.signing(log, log.Append, log.ends)
 		if err != nil {
 			return err
 		}
-		key, _, err := proof.ParseKey(private)
-		if err != nil {
-			return err
-		}
-		known, err := proof.ParseVerifiers(public)
-		if err != nil {
-			return err
-		}
-		file := proof.File{Path: filepath.Join(b.dir, "checkpoints-memory.txt")}
-		signer := proof.NewSigner(proof.SignerConfig{
-			Source: log, Append: log.Append, File: file, Key: key, Known: known, Logger: slog.New(slog.DiscardHandler),
-			Now: log.ends,
-		})
 		measured := func(name string, work func() error) error {
 			peak, err := peakOf(work)
 			if err != nil {
@@ -72,10 +57,10 @@ func (b *bench) proofMemory(records int, asked func(name string) bool) func(ctx 
 			return err
 		})
 		if err == nil && asked(verifyMemory) {
-			err = measured(verifyMemory, func() error { return verifyMade(ctx, log, known, &file) })
+			err = measured(verifyMemory, func() error { return signer.verify(ctx, log, log.records()) })
 		}
 		if err == nil && asked(bundlesMemory) {
-			err = measured(bundlesMemory, func() error { return bundlesOfMade(ctx, log, known, &file) })
+			err = measured(bundlesMemory, func() error { return bundlesOfMade(ctx, log, signer) })
 		}
 		return err
 	}
@@ -93,20 +78,9 @@ func peakOf(work func() error) (float64, error) {
 	return peakMemory(os.Getpid())
 }
 
-func verifyMade(ctx context.Context, log *madeLog, known note.Verifiers, file *proof.File) error {
-	report, err := proof.Verify(ctx, proof.VerifyConfig{Source: log, Known: known, File: file})
-	if err != nil {
-		return err
-	}
-	if want := log.records(); !report.OK() || report.Covered != want || report.Decisions != want {
-		return fmt.Errorf("the log does not verify: %d of %d records are covered, %v", report.Covered, want, report.Findings)
-	}
-	return nil
-}
-
 // bundlesOfMade asks for bundles at once; whoever is refused because others wait asks again.
-func bundlesOfMade(ctx context.Context, log *madeLog, known note.Verifiers, file *proof.File) error {
-	prover := proof.NewProver(log, func() (note.Verifiers, error) { return known, nil }, file)
+func bundlesOfMade(ctx context.Context, log *madeLog, signer signing) error {
+	prover := proof.NewProver(log, func() (note.Verifiers, error) { return signer.known, nil }, &signer.file)
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range bundlesAtOnce {
 		group.Go(func() error {
