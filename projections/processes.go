@@ -35,8 +35,8 @@ const (
 // retired while a process says that it reads it.
 func RunProcess(ctx context.Context, c ProcessConfig) {
 	p := newPresence(c)
-	for ctx.Err() == nil {
-		if err := within(ctx, beatEvery, p.beat); err != nil && ctx.Err() == nil {
+	for ctx.Err() == nil { // a beat that the end cut might be written behind leave
+		if err := within(context.WithoutCancel(ctx), beatEvery, p.beat); err != nil && ctx.Err() == nil {
 			c.Logger.Debug("processes", "error", err)
 		}
 		_ = pause(ctx, beatEvery) // the loop looks at ctx
@@ -60,7 +60,7 @@ func (p presence) keep(ctx context.Context) (stop func()) {
 	go func() {
 		defer close(ended)
 		for pause(ctx, beatEvery) == nil {
-			if err := within(ctx, beatEvery, p.beat); err != nil && ctx.Err() == nil {
+			if err := within(context.WithoutCancel(ctx), beatEvery, p.beat); err != nil && ctx.Err() == nil {
 				p.Logger.Debug("processes", "error", err)
 			}
 		}

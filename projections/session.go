@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -68,10 +69,14 @@ func (f *session) run(ctx context.Context) {
 
 var errPaused = errors.New("projection is paused")
 
-// follow folds the log, poll by poll, until something ends it.
+// follow folds the log, poll by poll, until something ends it. Who cannot reach the database asks for no partitions: it could fold none, and would
+// take them from those that can.
 func (f *session) follow(ctx context.Context) error {
 	if err := f.openTables(ctx); err != nil {
 		return err
+	}
+	if err := within(ctx, reachedWithin, f.pool.Ping); err != nil {
+		return fmt.Errorf("reach the database: %w", err)
 	}
 	f.begin()
 	attachAt := f.attachMonths(ctx)

@@ -87,6 +87,9 @@ func (r *restoring) run(ctx context.Context, s streams) (err error) {
 	if err = r.accept(err, restore); err != nil {
 		return err
 	}
+	if r.untold = !known.Database && signed == "" && restore.Epoch() == nil; r.untold && r.Older {
+		r.withdraws = true // the operator says so in the place of who would know
+	}
 	if err := r.needKey(restore); err != nil {
 		return err
 	}
@@ -154,7 +157,8 @@ func (r *restoring) inWords(known assembly.Known, signed string, restore *backup
 		words += ". The file of checkpoints knows nothing that the backup lacks; there is no database of this log to ask"
 	default:
 		words += ". There is neither a database of this log nor a file of its checkpoints, so nobody can tell here whether the log went on behind the backup: " +
-			"what it had more is lost, and its versions are given out again"
+			"what it had more is lost, and its versions are given out again. If it may have, use --older: an epoch of the log begins then, so that what " +
+			"others have seen of it is not taken for this one"
 	}
 	return words
 }

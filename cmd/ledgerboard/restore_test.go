@@ -162,6 +162,30 @@ func TestAnOlderBackupIsRefused(t *testing.T) {
 	require.NoError(t, a.Close())
 }
 
+// With the database and the file of checkpoints lost too nobody can tell whether the log went on behind the backup. Who says that it may have gets an
+// epoch: what others have seen of the lost log is not taken for this one.
+func TestAnOlderStateThatNobodyKnowsOfBeginsAnEpoch(t *testing.T) {
+	dir, files := t.TempDir(), filepath.Join(t.TempDir(), "backup")
+	withService(t, dir, func(a *process, _ string) { seedErasure(t, a) })
+	backUp(t, dir, files)
+	key, err := os.ReadFile(filepath.Join(dir, "tag.key"))
+	require.NoError(t, err)
+	elsewhere := t.TempDir()
+	var out bytes.Buffer
+	command := restoreCommand{
+		storage: storage{DataDir: elsewhere, TagKeys: strings.TrimSpace(string(key))}, logging: logging{LogLevel: "error"}, From: files, Older: true,
+		actionFlags: actionFlags{Yes: true, Reason: "incident:OPS-1"},
+	}
+	require.NoError(t, command.Run(t.Context(), streams{Out: &out, Err: &out}), "%s", &out)
+	require.Contains(t, out.String(), "Epoch 1 of the log has begun")
+	withService(t, elsewhere, func(a *process, _ string) {
+		epochs := a.Log.Epochs()
+		require.Len(t, epochs, 2)
+		require.NotEqual(t, epochs[0].Log, epochs[1].Log)
+		require.Empty(t, epochs[1].Restored.Streams, "nothing is known to be withdrawn")
+	})
+}
+
 // signedFurther is a file of checkpoints with one that covers more than so many changes, and one that claims to be newer and covers nothing.
 func signedFurther(t *testing.T, changes int) []byte {
 	t.Helper()

@@ -25,7 +25,8 @@ import (
 
 // withdrawal is what a restore of an older state withdraws: nothing, for most.
 type withdrawal struct {
-	withdraws   bool // it was refused, and the operator accepts
+	withdraws   bool // it was refused, or nobody can tell, and the operator accepts
+	untold      bool // nobody can tell
 	signer      note.Signer
 	verifiers   note.Verifiers // of the signer
 	lost        assembly.Lost
@@ -118,17 +119,25 @@ func (r *restoring) withdrawn(restore *backup.Restore) string {
 		lost = append(lost, fmt.Sprintf("%d records that signed checkpoints cover", n))
 	}
 	if len(lost) == 0 {
-		lost = []string{"what tables of other topics may know more: that cannot be told"}
+		lost = []string{"what the log may have had more: that cannot be told"}
 	}
 	if more := len(lost) - assembly.MaxLost; more > 0 {
 		lost = append(lost[:assembly.MaxLost], fmt.Sprintf("and %d more", more))
 	}
-	words := fmt.Sprintf(".\nIt is OLDER than what is known. Withdrawn for good, as far as it is known, and its versions and offsets given out again:\n  %s\n"+
-		"Epoch %d of the log begins, and all read models are made anew", strings.Join(lost, "\n  "), r.next())
+	words := fmt.Sprintf("%s Withdrawn for good, as far as it is known, and its versions and offsets given out again:\n  %s\n"+
+		"Epoch %d of the log begins, and all read models are made anew", r.howKnown(), strings.Join(lost, "\n  "), r.next())
 	if r.signer == nil {
 		words += ". No key is given (--key): nobody signs what is withdrawn, and verify says so for ever"
 	}
 	return words
+}
+
+// howKnown says why something is withdrawn.
+func (r *restoring) howKnown() string {
+	if r.untold {
+		return ".\nThere is neither a database of this log nor a file of its checkpoints: it is taken for OLDER than the log was."
+	}
+	return ".\nIt is OLDER than what is known."
 }
 
 // next is the number of the epoch that begins: those that were withdrawn themselves are not used again. A checkpoint that names one is explained by

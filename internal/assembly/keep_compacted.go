@@ -20,8 +20,14 @@ const keepCompactedEvery = time.Hour
 const keepCompactedSoon = time.Minute
 
 // keepCompacted keeps compacted topics so that the cleaner leaves what counts and takes what does not: silent partitions get a
-// heartbeat, and what lies under a record that does not count is said again. Several processes may do so.
+// heartbeat, and what lies under a record that does not count is said again. Several processes may do so. It begins once all read models are made:
+// they say what counts.
 func (s *Service) keepCompacted(ctx context.Context) {
+	select {
+	case <-s.Monitor.Made():
+	case <-ctx.Done():
+		return
+	}
 	for on := true; on; {
 		wait, err := s.KeepCompacted(ctx, time.Now())
 		if err != nil && ctx.Err() == nil {

@@ -2,6 +2,7 @@ package backup_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -167,6 +168,48 @@ func TestDamageIsFound(t *testing.T) {
 	require.NoError(t, os.WriteFile(manifest, []byte(strings.Replace(string(whole), `"end": `, `"end": 1`, 1)), 0o600))
 	_, err = backup.Check(t.Context(), dir, nil, nil)
 	require.ErrorIs(t, err, backup.ErrDamaged)
+}
+
+// A record that is missing is found where every sum is right, as of a segment that was written without it: within a segment, and at its end. A
+// compacted topic has such gaps.
+func TestAGapInASegmentIsFound(t *testing.T) {
+	t.Parallel()
+	for name, gap := range map[string]struct {
+		topic string
+		of    func(backup.Segment) int64
+		says  string
+	}{
+		"in the middle": {domain.TopicMetrics, func(s backup.Segment) int64 { return s.First + 1 }, "has offset %d after %d"},
+		"at the end":    {domain.TopicMetrics, func(s backup.Segment) int64 { return s.Next - 1 }, "ends before offset"},
+		"compacted":     {domain.TopicDirectory, func(s backup.Segment) int64 { return s.First + 1 }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
+			b.readings(0, 40)
+			b.orders(3, 20)
+			b.backUp(dir)
+			m, err := backup.Load(dir)
+			require.NoError(t, err)
+			partitions := m.Topic(gap.topic).Partitions
+			partition := slices.IndexFunc(partitions, func(p backup.Partition) bool { return len(p.Segments) > 0 && p.Segments[0].Records > 2 })
+			require.GreaterOrEqual(t, partition, 0, "a segment of several records")
+			missing := gap.of(partitions[partition].Segments[0])
+			require.NoError(t, backup.LeaveOut(dir, gap.topic, int32(partition), missing))
+			checked, err := backup.Check(t.Context(), dir, nil, nil)
+			if gap.says == "" {
+				require.NoError(t, err)
+				return
+			}
+			if strings.Contains(gap.says, "%d") {
+				gap.says = fmt.Sprintf(gap.says, missing+1, missing-1)
+			}
+			require.ErrorIs(t, err, backup.ErrDamaged)
+			require.ErrorContains(t, err, gap.says)
+			require.Len(t, checked.Faults, 1)
+			require.ErrorIs(t, newBench(t).restore(dir), eventlog.ErrGap, "nor is it restored by who does not look first")
+		})
+	}
 }
 
 // A byte that changed in the middle of a partition changes no size: a check finds it and tells the next run, which writes the segment anew.

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -93,6 +94,31 @@ func testCheckPartitions(t *testing.T, brokers []string) {
 	require.ErrorContains(t, err, "it has 4 partitions, must have 2")
 	require.ErrorContains(t, err, "kafka-topics.sh --bootstrap-server")
 	require.ErrorContains(t, err, "--delete --topic "+b.wire(domain.TopicDirectory))
+}
+
+// A record whose key belongs elsewhere, as somebody with another partitioner writes it, stops no start, also as the first and the last of a partition:
+// it is foreign to a start as it is to processes that run. (It is shown by those.)
+func TestAStrayRecordStopsNoStart(t *testing.T) {
+	t.Parallel()
+	_, brokers := newCluster(t)
+	b := setup(t, brokers)
+	for _, spec := range b.cfg.Topics {
+		if spec.Partitions == 1 {
+			continue
+		}
+		key := []byte("stray")
+		stray := eventlog.Record{Topic: b.wire(spec.Name), Key: key, Value: []byte("{}")}
+		elsewhere := (eventlog.PartitionOf(key, spec.Partitions) + 1) % spec.Partitions
+		for range 2 {
+			_, err := tags.Produce(testContext(t), brokers, stray, elsewhere)
+			require.NoError(t, err)
+		}
+	}
+	again, err := eventlog.Open(testContext(t), b.cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, again.Close()) })
+	require.NoError(t, again.Check(testContext(t)))
+	require.NoError(t, again.Append(testContext(t), postRead(1, 1)))
 }
 
 // The definition that is deployed is created and passes its own check, on one broker and on three.

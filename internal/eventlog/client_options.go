@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -13,6 +14,30 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
+const (
+	// dialWithin bounds a connection to a host that answers nothing, with its TLS.
+	dialWithin = 5 * time.Second
+	// silentAtMost is how long a broker may leave a request without an answer, beyond what the request itself allows it. A broker that freezes, or
+	// whose host vanishes, ends no connection: until this is over nobody looks for the one that has taken its place.
+	silentAtMost = 4 * time.Second
+	// requestTries is how often a request is sent at most; its time is bounded as well.
+	requestTries = 60
+)
+
+// tryAgainAfter is how long kgo waits after so many failures. While leaders and coordinators are elected, some ten seconds, it is never long: with
+// kgo's own waits, which double up to 5 s, the members of a group found its new coordinator up to 9 s after one another, and no partition was
+// folded before the last had.
+func tryAgainAfter(failures int) time.Duration {
+	wait := 250 * time.Millisecond
+	switch {
+	case failures > 40:
+		wait = 3 * time.Second
+	case failures > 2:
+		wait = 500 * time.Millisecond
+	}
+	return time.Duration(float64(wait) * (0.8 + 0.4*rand.Float64())) // not all at once
+}
+
 // kgoOptions are the options that every kgo client of the log shares.
 func (c Config) kgoOptions() []kgo.Opt {
 	opts := []kgo.Opt{
@@ -20,6 +45,7 @@ func (c Config) kgoOptions() []kgo.Opt {
 		kgo.ClientID(clientID),
 		kgo.WithLogger(kgoLogger{c.Logger}),
 		kgo.MetadataMinAge(250 * time.Millisecond), // a moved leader is found again quickly
+		kgo.DialTimeout(dialWithin), kgo.RetryBackoffFn(tryAgainAfter), kgo.RequestRetries(requestTries),
 		kgo.MaxDecompressBatchBytes(maxBatchBytes),
 	}
 	if c.TLS != nil {
@@ -51,7 +77,7 @@ func (c Config) saramaConfig() *sarama.Config {
 	s.Metadata.AllowAutoTopicCreation = false
 	// The pinned partitioner can refuse a changed count only once the client has seen it.
 	s.Metadata.RefreshFrequency = time.Minute
-	s.Net.DialTimeout, s.Net.ReadTimeout, s.Net.WriteTimeout = 10*time.Second, 30*time.Second, 30*time.Second
+	s.Net.DialTimeout, s.Net.ReadTimeout, s.Net.WriteTimeout = dialWithin, silentAtMost, silentAtMost
 	if c.TLS != nil {
 		s.Net.TLS.Enable, s.Net.TLS.Config = true, c.TLS
 	}
@@ -75,6 +101,7 @@ func (c Config) saramaProducerConfig() *sarama.Config {
 	s.Producer.Retry.Max, s.Producer.Retry.Backoff = 120, 250*time.Millisecond
 	// Three look-ups of the leader in vain open a breaker for 10 s, also when the broker is back in two.
 	s.Metadata.Retry.Max, s.Metadata.Retry.Backoff = 40, 250*time.Millisecond
+	s.Producer.Timeout = silentAtMost - time.Second // so that a leader that waits for a replica says so before it is taken for frozen
 	s.Producer.MaxMessageBytes = c.MaxRecordBytes + batchOverhead/2
 	s.Producer.Partitioner = newPinnedSarama(c.wireCounts())
 	return s

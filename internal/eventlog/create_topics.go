@@ -15,12 +15,18 @@ import (
 // topicReadyTime bounds the wait until every broker knows a topic that was just created.
 const topicReadyTime = 30 * time.Second
 
+// brokersReadyTime bounds the wait for brokers that are named and not there.
+const brokersReadyTime = 15 * time.Second
+
+var errFewBrokers = errors.New("fewer brokers are there than are named")
+
 // ErrNoTopic says that a topic is missing and was not to be created ([Config.Existing]).
 var ErrNoTopic = errors.New("the log is not there yet")
 
 // createMissing creates the topics that are not there, unless none is to be created. A topic that exists is left
 // as it is: what is wrong with it is for [Log.Check] to say and for an operator to mend.
 func (l *Log) createMissing(ctx context.Context) error {
+	brokers := 0 // not counted yet
 	for _, spec := range l.codec.Topics() {
 		_, err := l.describe(ctx, spec.Name)
 		switch {
@@ -28,7 +34,12 @@ func (l *Log) createMissing(ctx context.Context) error {
 		case l.cfg.Existing:
 			err = fmt.Errorf("topic %s: %w", l.cfg.wireName(spec.Name), ErrNoTopic)
 		default:
-			err = l.create(ctx, spec)
+			if brokers == 0 {
+				brokers, err = l.awaitBrokers(ctx)
+			}
+			if brokers > 0 {
+				err = l.create(ctx, spec, brokers)
+			}
 		}
 		if err != nil {
 			return err
@@ -37,20 +48,16 @@ func (l *Log) createMissing(ctx context.Context) error {
 	return nil
 }
 
-func (l *Log) create(ctx context.Context, spec TopicSpec) error {
+func (l *Log) create(ctx context.Context, spec TopicSpec, brokers int) error {
 	name := l.cfg.wireName(spec.Name)
-	brokers, err := l.admin.ListBrokers(ctx)
-	if err != nil {
-		return fmt.Errorf("create topic %s: list brokers: %w", name, err)
-	}
-	replicas := min(spec.ReplicationFactor, int16(len(brokers)))
+	replicas := min(spec.ReplicationFactor, int16(brokers))
 	configs := map[string]*string{}
 	for key, value := range spec.Configs {
 		configs[key] = &value
 	}
 	insync := strconv.Itoa(int(min(spec.insyncReplicas(), replicas)))
 	configs["min.insync.replicas"] = &insync
-	_, err = l.admin.CreateTopic(ctx, spec.Partitions, replicas, configs, name)
+	_, err := l.admin.CreateTopic(ctx, spec.Partitions, replicas, configs, name)
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) { // another process may be starting too
 		return fmt.Errorf("create topic %s with %d partitions, %d replicas: %w", name, spec.Partitions, replicas, err)
 	}
@@ -60,6 +67,29 @@ func (l *Log) create(ctx context.Context, spec TopicSpec) error {
 	}
 	l.log.InfoContext(ctx, "topic created", "topic", name, "partitions", spec.Partitions, "settings", maps.Clone(spec.Configs))
 	return l.awaitLeaders(ctx, spec)
+}
+
+// awaitBrokers counts the brokers, and waits a while until as many are there as topics have replicas, or as are named: they come up one after the
+// other, and a topic keeps for ever the replicas that it was made with.
+func (l *Log) awaitBrokers(ctx context.Context) (there int, err error) {
+	want := 0
+	for _, spec := range l.codec.Topics() {
+		want = max(want, min(int(spec.ReplicationFactor), len(l.cfg.Brokers)))
+	}
+	_, err = backoff.Retry(ctx, func() (struct{}, error) {
+		brokers, err := l.admin.ListBrokers(ctx)
+		if err != nil {
+			return struct{}{}, backoff.Permanent(fmt.Errorf("list brokers: %w", err))
+		}
+		if there = len(brokers); there < want {
+			return struct{}{}, errFewBrokers
+		}
+		return struct{}{}, nil
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(250*time.Millisecond)), backoff.WithMaxElapsedTime(brokersReadyTime))
+	if errors.Is(err, errFewBrokers) && ctx.Err() == nil {
+		err = nil // who makes the topic says so
+	}
+	return there, err
 }
 
 // awaitLeaders waits until the topic can be written to: brokers answer the creation before all of

@@ -109,11 +109,15 @@ type follower struct {
 }
 
 // Group timings. A member that was killed keeps its partitions for groupSession; kgo's default of
-// 45 s would be 45 s without projection after a crash. 10 s is above the brokers' least (6 s).
+// 45 s would be 45 s without projection after a crash. 8 s is above the brokers' least (6 s).
 const (
-	groupSession   = 10 * time.Second
+	groupSession   = 8 * time.Second
 	groupHeartbeat = time.Second
 	groupRebalance = 30 * time.Second
+	// groupPatience is how long requests to a coordinator are sent again while there is none. A member that gave up earlier, as kgo does after
+	// groupSession, would leave its partitions unfolded until all others have joined again: nobody else may have them, and the fence of the
+	// checkpoints holds if somebody has.
+	groupPatience  = 30 * time.Second
 	commitInterval = time.Second
 	leaveTimeout   = 3 * time.Second
 )
@@ -131,11 +135,13 @@ func (f *follower) options() []kgo.Opt {
 		kgo.KeepControlRecords(), // they take offsets: left out they would read as a gap
 		kgo.AutoCommitMarks(), kgo.AutoCommitInterval(commitInterval),
 		kgo.AdjustFetchOffsetsFn(f.adjust),
-		kgo.OnPartitionsRevoked(f.revoked), kgo.OnPartitionsLost(f.revoked),
+		kgo.OnPartitionsRevoked(f.revoked), kgo.OnPartitionsLost(f.lost),
 		kgo.SessionTimeout(groupSession), kgo.HeartbeatInterval(groupHeartbeat), kgo.RebalanceTimeout(groupRebalance),
+		kgo.RetryTimeout(groupPatience), kgo.RequestTimeoutOverhead(silentAtMost),
 		kgo.FetchMaxWait(fetchMaxWait), kgo.FetchMinBytes(1),
 		// One partition may fill a fetch: who is far behind in it folds a poll in several transactions and decodes meanwhile.
-		kgo.FetchMaxBytes(16 << 20), kgo.FetchMaxPartitionBytes(16 << 20),
+		// It comes within silentAtMost also where a second brings 2 MiB.
+		kgo.FetchMaxBytes(8 << 20), kgo.FetchMaxPartitionBytes(8 << 20),
 	}
 }
 
@@ -195,15 +201,20 @@ func (f *follower) Close() {
 	f.fetching.Wait()
 }
 
-// revoked runs before partitions are given to others. It waits until no batch is in flight, forgets what was fetched ahead of
-// the partitions, and stores for lag tools what was folded; nothing depends on that.
-func (f *follower) revoked(ctx context.Context, client *kgo.Client, lost map[string][]int32) {
+// lost runs when the group goes on without this member. It waits until no batch is in flight, and forgets what was fetched ahead of the
+// partitions. Nothing is stored for lag tools: the group would refuse it, and a coordinator that is away would keep this member from joining again.
+func (f *follower) lost(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	for _, p := range lost[f.wire] {
 		delete(f.next, p)
 	}
 	f.ahead.drop(f.wire, lost[f.wire])
-	f.mu.Unlock()
+}
+
+// revoked runs before partitions are given to others: as if they were lost, and what was folded is stored for lag tools; nothing depends on that.
+func (f *follower) revoked(ctx context.Context, client *kgo.Client, taken map[string][]int32) {
+	f.lost(ctx, client, taken)
 	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
 	defer cancel()
 	if err := client.CommitMarkedOffsets(ctx); err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/zishang520/socket.io/v3/pkg/types"
 )
 
-// This file keeps five faults of the engine (v3.0.2) from reaching anybody:
+// This file keeps six faults of the engine (v3.0.2) from reaching anybody:
 //
 //   - it greets a client before it listens to it: what a quick client answers was dropped unseen, and
 //     the client sat without a word until it was cut after authTimeout (seen with 10,000 clients that came
@@ -26,30 +26,40 @@ import (
 //     returned because the client went away, and then writes into a buffer that net/http has given to
 //     another connection ([pollWriter]);
 //   - its watcher of a request's context reads a field that the handler is still setting ([armed]);
+//   - it lets go of a poll twice, the second time behind its answer, and a next poll that had come by then was forgotten: the session ended at
+//     the next packet, and its client was cut although nothing was wrong ([engineRequest], [pollWriter]);
 //   - closing a polling transport stops the queue first through which the close packet then goes, so that
 //     the client is not told and its poll hangs, also in a shutdown ([closeConn]);
 //   - a transport that the client closes keeps its writing goroutine for ever: one leaked for every
 //     visit of every page ([endingTransports]).
 
-type armKey struct{}
+type engineKey struct{}
+
+// engineRequest is a request in the engine.
+type engineRequest struct {
+	arm     func()
+	met     bool          // by our middleware, in the goroutine that serves it
+	settled chan struct{} // closed when the engine does nothing with it any more
+}
 
 // serveEngine hands a request to the engine.
 func (s *SocketIO) serveEngine(w http.ResponseWriter, r *http.Request) {
 	client := r.Context() // ends when the client goes away
 	ctx, cancel := context.WithCancel(context.WithoutCancel(client))
 	defer cancel()
+	request := &engineRequest{arm: func() { context.AfterFunc(client, cancel) }, settled: make(chan struct{})}
+	r = r.WithContext(context.WithValue(ctx, engineKey{}, request))
 	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		held := &heldWriter{ResponseWriter: w, heard: make(chan struct{})}
 		hear := sync.OnceFunc(func() { close(held.heard) })
 		defer hear() // also where the engine refuses before its middlewares
-		arm := func() { context.AfterFunc(client, cancel); hear() }
-		s.engine.ServeHTTP(held, r.WithContext(context.WithValue(ctx, armKey{}, arm))) // hijacked, or answered in this goroutine
+		request.arm = func() { context.AfterFunc(client, cancel); hear() }
+		s.engine.ServeHTTP(held, r) // hijacked, or answered in this goroutine
 		return
 	}
-	guarded := &pollWriter{to: w, header: http.Header{}, held: r.URL.Query().Get("sid") == ""}
+	guarded := &pollWriter{to: w, header: http.Header{}}
 	defer guarded.finish()
-	arm := func() { context.AfterFunc(client, cancel); guarded.release() }
-	s.servePolling(guarded, r.WithContext(context.WithValue(ctx, armKey{}, arm)), cancel)
+	s.servePolling(guarded, r, request, cancel)
 }
 
 // heldWriter gives the engine a connection from which nothing is read until the engine listens.
@@ -84,24 +94,25 @@ func (c *heldConn) Read(into []byte) (int, error) {
 // armed is a middleware of the engine: only when the request is set up may its end be seen, and what
 // its client says be heard.
 func armed(ctx *types.HttpContext, next func(error)) {
+	request, ok := ctx.Request().Context().Value(engineKey{}).(*engineRequest)
+	if ok && ctx.Once("close", func(...any) { close(request.settled) }) == nil { // what it emits last
+		request.met = true
+	}
 	next(nil)
-	if arm, ok := ctx.Request().Context().Value(armKey{}).(func()); ok {
-		arm()
+	if ok {
+		request.arm()
 	}
 }
 
-// pollWriter drops what is written after its handler has returned. The answer to a new client, which
-// tells it where to speak, is held back until the engine listens there.
+// pollWriter holds an answer back until its handler returns, and drops what is written after that: whoever is told where to speak, or speaks
+// again, finds that the engine listens.
 type pollWriter struct {
 	mu       sync.Mutex
 	to       http.ResponseWriter
 	header   http.Header
 	finished bool
-	answered bool // its status was given, sent or held back
-
-	held   bool
-	status int
-	body   []byte
+	status   int // 0: not answered yet
+	body     []byte
 }
 
 // Header implements [http.ResponseWriter] with a map that no other goroutine reads.
@@ -117,41 +128,32 @@ func (p *pollWriter) WriteHeader(status int) {
 	if status == http.StatusTooManyRequests { // so the engine ends the request whose packet made it close the session
 		status = http.StatusBadRequest
 	}
-	p.answered = true
 	maps.Copy(p.to.Header(), p.header)
-	if p.held {
-		p.status = status
-		return
-	}
-	p.to.WriteHeader(status)
+	p.status = status
 }
 
 // Write implements [http.ResponseWriter].
 func (p *pollWriter) Write(data []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch {
-	case p.finished:
+	if p.finished {
 		return 0, http.ErrHandlerTimeout
-	case p.held:
-		p.body = append(p.body, data...)
-		return len(data), nil
-	default:
-		return p.to.Write(data)
 	}
+	p.body = append(p.body, data...)
+	return len(data), nil
 }
 
 func (p *pollWriter) isAnswered() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.answered || p.finished
+	return p.status != 0 || p.finished
 }
 
 // sayClosed answers that the session is closed, if nothing was answered yet, and drops what the engine says after it.
 func (p *pollWriter) sayClosed() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.answered || p.finished {
+	if p.status != 0 || p.finished {
 		return
 	}
 	p.finished = true
@@ -160,29 +162,18 @@ func (p *pollWriter) sayClosed() {
 	_, _ = io.WriteString(p.to, "1") // the packet CLOSE; a client that is gone hears nothing
 }
 
-// release lets out what was held back.
-func (p *pollWriter) release() {
+// finish sends the answer.
+func (p *pollWriter) finish() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.held || p.finished {
+	if p.finished {
 		return
 	}
-	p.held = false
+	p.finished = true
 	if p.status != 0 {
 		p.to.WriteHeader(p.status)
 	}
-	if len(p.body) > 0 {
-		_, _ = p.to.Write(p.body) // a client that is gone hears nothing
-		p.body = nil
-	}
-}
-
-// finish ends it; nothing stays held back, also where the engine refused before its middlewares.
-func (p *pollWriter) finish() {
-	p.release()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.finished = true
+	_, _ = p.to.Write(p.body) // a client that is gone hears nothing
 }
 
 // closeConn closes a transport after what was written to it is out, and tells a polling client so. It

@@ -77,7 +77,7 @@ func (s *SocketIO) cut(sid string) {
 }
 
 // servePolling hands a request of a session, or one that opens it, to the engine.
-func (s *SocketIO) servePolling(writer *pollWriter, r *http.Request, end context.CancelFunc) {
+func (s *SocketIO) servePolling(writer *pollWriter, r *http.Request, request *engineRequest, end context.CancelFunc) {
 	sid := r.URL.Query().Get("sid")
 	switch {
 	case sid == "":
@@ -103,6 +103,9 @@ func (s *SocketIO) servePolling(writer *pollWriter, r *http.Request, end context
 		r.Body = io.NopCloser(bytes.NewReader(payload))
 	}
 	s.engine.ServeHTTP(writer, r)
+	if request.met {
+		<-request.settled
+	}
 }
 
 // validPayload tells whether all packets of a client can be decoded, and be a client's. Pings are the server's.

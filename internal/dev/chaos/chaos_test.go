@@ -26,10 +26,12 @@ const (
 )
 
 const (
-	// mendedWithin is how long after its cause was removed an outage may last; and how long nobody may answer a reader while most is whole.
+	// mendedWithin is how long after its cause was removed an outage may last.
 	mendedWithin = 15 * time.Second
 	// waitsAtMost is how long a change may wait while one process, one broker or one connection is gone.
 	waitsAtMost = 12 * time.Second
+	// stopWaitsAtMost is how long it may when a process is stopped as planned.
+	stopWaitsAtMost = time.Second
 )
 
 // lasts is for how long there are faults; without the variable the test is left out.
@@ -83,8 +85,7 @@ type run struct {
 	deck      []fault
 	operator  string
 	injected  map[string]int
-	slow      int                      // faults of one part alone that kept a change waiting for too long, or a reader
-	late      []string                 // outages that lasted longer than they should
+	bounds    bounds
 	open      []string                 // faults after which somebody could do nothing, however long that was waited for
 	slowest   map[string]time.Duration // by kind: the longest wait of a change
 
@@ -96,7 +97,7 @@ type run struct {
 
 func newRun(t *testing.T) *run {
 	t.Helper()
-	c := &run{lasts: lasts(t), injected: map[string]int{}, slowest: map[string]time.Duration{}, stop: func() {}, hangUp: func() {}}
+	c := &run{lasts: lasts(t), injected: map[string]int{}, slowest: map[string]time.Duration{}, bounds: newBounds(), stop: func() {}, hangUp: func() {}}
 	seed, given := draws.Seed()
 	if !given {
 		seed = uint64(time.Now().UnixNano()) % 1_000_000
@@ -170,6 +171,9 @@ func (c *run) next() {
 	f := c.deck[0]
 	c.deck = c.deck[1:]
 	hold := time.Duration(2000+c.rng.IntN(8000)) * time.Millisecond
+	if f.kind == brokerFrozen {
+		hold += frozenAtLeast
+	}
 	begun := time.Now()
 	require.NoError(c.t, f.begin(), "LEDGERBOARD_DRAWS=%d: %s", c.seed, f.kind)
 	c.injected[f.kind]++
@@ -179,34 +183,19 @@ func (c *run) next() {
 	}
 	ended := time.Now()
 	failure := c.recover(ended)
-	write, read, after := c.clients.outages.worst(begun, ended)
-	c.t.Logf("%6.1fs  %s for %s: changes waited up to %s, reads %s; all was well %s after it", begun.Sub(c.began).Seconds(), f.kind,
+	write := c.clients.journal.longest(begun, ended)
+	read, after := c.clients.outages.worst(begun, ended)
+	c.t.Logf("%6.1fs  %s for %s: changes waited up to %s, reads failed for %s; all was well %s after it", begun.Sub(c.began).Seconds(), f.kind,
 		ended.Sub(begun).Round(100*time.Millisecond), write.Round(100*time.Millisecond), read.Round(100*time.Millisecond), after.Round(100*time.Millisecond))
 	c.slowest[f.kind] = max(c.slowest[f.kind], write)
-	if f.alone && read > 0 {
-		c.t.Logf("    a reader got nothing from any process for %s", read.Round(100*time.Millisecond))
-	}
-	if f.alone && (write > waitsAtMost || read > 0) || after > mendedWithin {
-		c.slow++
+	if !c.bounds.hold(f, write, read, after) {
 		c.t.Logf("    the slowest change:%s", c.clients.journal.slowest(begun))
 	}
-	c.late = append(c.late, f.late(read, after)...)
 	if failure != nil {
 		c.open = append(c.open, f.kind+": "+failure.Error())
 	}
 	require.NoError(c.t, c.awaitReady(c.processes()...), "LEDGERBOARD_DRAWS=%d: after %s", c.seed, f.kind)
-}
-
-// late says what lasted longer than it should. It is printed, and is no failure: how long anything takes is the machine's too. What never ends
-// is one, see [run.recover].
-func (f fault) late(read, after time.Duration) (late []string) {
-	if after > mendedWithin {
-		late = append(late, fmt.Sprintf("%s: the outage ended %s after it", f.kind, after.Round(100*time.Millisecond)))
-	}
-	if f.alone && read > mendedWithin {
-		late = append(late, fmt.Sprintf("%s: somebody could not read for %s", f.kind, read.Round(100*time.Millisecond)))
-	}
-	return late
+	require.NoError(c.t, c.cluster.whole(), "LEDGERBOARD_DRAWS=%d: after %s", c.seed, f.kind)
 }
 
 // rest ends the load: what is on its way gets its outcome.
@@ -239,16 +228,14 @@ func (c *run) report() {
 		sum += c.injected[kind]
 		c.t.Logf("  %3d × %s; the slowest change took %s", c.injected[kind], kind, c.slowest[kind].Round(100*time.Millisecond))
 	}
-	for _, late := range c.late {
-		c.t.Logf("  longer than %s: %s", mendedWithin, late)
+	for _, b := range c.bounds.all() {
+		c.t.Logf("  %s", b)
 	}
 	o := c.clients.outages
 	c.t.Logf("seed %d: %d faults in %s; %d changes acknowledged, %d of %d notices delivered, %d reads compared; PUT not available for %.1f s, GET for %.1f s; "+
-		"%d requests cut by %d planned stops; %d commits cut; %d faults of one part alone kept a change waiting for more than %s, or a reader; "+
-		"%d outages longer than %s; %d findings",
+		"%d requests cut by %d planned stops; %d commits cut; %d findings",
 		c.seed, sum, time.Since(c.began).Round(time.Second), c.clients.journal.acknowledged(), c.delivered(), owed, len(c.clients.journal.seen),
-		o.total("write").Seconds(), o.total("read").Seconds(), c.clients.cutBy(c.stops), len(c.stops), c.commitsCut(), c.slow, waitsAtMost,
-		len(c.late), mendedWithin, len(found))
+		o.total("write").Seconds(), o.total("read").Seconds(), c.clients.cutBy(c.stops), len(c.stops), c.commitsCut(), len(found))
 	require.Empty(c.t, found, "LEDGERBOARD_DRAWS=%d: lost, doubled, or wrong", c.seed)
 	require.Empty(c.t, c.open, "LEDGERBOARD_DRAWS=%d: what came to no end", c.seed)
 }

@@ -2,14 +2,19 @@ package chaos_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 const (
@@ -70,6 +75,62 @@ func (c *cluster) act(what string, broker int) error {
 	out, err := exec.Command(kafkaScript, what, strconv.Itoa(broker), "--dir", c.dir).CombinedOutput()
 	if err != nil {
 		return errors.New(what + " broker " + strconv.Itoa(broker) + ": " + string(out))
+	}
+	return nil
+}
+
+// whole waits until the cluster is as it was before anything was broken: all brokers are there, each partition has a leader and all its replicas in
+// sync, and no group is between two assignments. That is Kafka's own word: a port that takes connections is no replica in sync yet, and what goes
+// wrong next would be a second fault at once.
+func (c *cluster) whole() error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...), kgo.MetadataMinAge(100*time.Millisecond))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for {
+		lacks := c.lacks(ctx, kadm.NewClient(client))
+		if lacks == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the cluster is not whole after %s: %w", patience, lacks)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// lacks says what the cluster lacks.
+func (c *cluster) lacks(ctx context.Context, admin *kadm.Client) error {
+	all, err := admin.ListTopicsWithInternal(ctx)
+	if err != nil {
+		return err
+	}
+	brokers, err := admin.ListBrokers(ctx)
+	if err != nil {
+		return err
+	}
+	if len(brokers) < len(c.addrs) {
+		return fmt.Errorf("brokers %v of %d are there", brokers.NodeIDs(), len(c.addrs))
+	}
+	for _, topic := range all {
+		for _, p := range topic.Partitions {
+			if p.Err != nil || p.Leader < 0 || len(p.ISR) < len(p.Replicas) {
+				return fmt.Errorf("partition %d of %s has leader %d, and %v of %v in sync: %w", p.Partition, p.Topic, p.Leader, p.ISR, p.Replicas, p.Err)
+			}
+		}
+	}
+	groups, err := admin.DescribeGroups(ctx)
+	if err != nil {
+		return err
+	}
+	for _, group := range groups {
+		if group.Err != nil || strings.HasSuffix(group.State, "Rebalance") {
+			return fmt.Errorf("group %s is %s: %w", group.Group, group.State, group.Err)
+		}
 	}
 	return nil
 }

@@ -33,6 +33,7 @@
 //	judge_test.go     and what the log says of it
 //	judge_lies_test.go  what the judges find where it is planted
 //	outages_test.go   when nothing could be done
+//	bounds_test.go    and for how long it may be
 //	faults_test.go    what goes wrong
 //	chaos_test.go     the run
 //	brokers_test.go   what is said and done while brokers are dead or frozen
@@ -46,14 +47,15 @@
 // # Non-obvious
 //
 //   - An outage of writes is a change that is not acknowledged 5 s after it was first sent, in spite of being sent again to another process
-//     after each refusal and whenever nothing came for 5 s. An outage of reads is a GET that fails, and fails again when sent to another process; while one part
-//     alone is broken it may last as long as the mending of an outage may: a reader whose two tries met the broken process and a starved one.
+//     after each refusal and whenever nothing came for 5 s. An outage of reads is a GET that fails, and fails again when sent to another process.
 //   - Each process has addresses of its own for each broker and for the database, so that its network can be cut alone: brokers tell clients
 //     that come by a proxy to come back by it (deploy/kafka --via).
-//   - Nothing is drawn for a fault that is not over: each has its own end, and the next one waits until all is well again. Two at once are one
+//   - Nothing is drawn for a fault that is not over: each has its own end, and the next one waits until all is well again:
+//     readers and writers are answered, processes say so, and brokers have all replicas in sync. Two at once are one
 //     fault of two parts.
 //   - What fails the run does not depend on the clock: what was lost, doubled or wrong, a change without an outcome, and somebody who can do
-//     nothing two minutes after the cause was removed. How long anything took is printed, with what was longer than the service promises.
+//     nothing two minutes after the cause was removed. How long anything took is printed, and how often each bound that the service promises was
+//     kept (bounds_test.go).
 //   - The program under test is built with a package time of the standard library whose clock can be stepped (go build -overlay): so the time of
 //     day steps for all of the program and its libraries, and the program itself has no setting for it. Such a build compiles everything
 //     once more, about a minute and a half on two cores.

@@ -29,6 +29,15 @@ type fault struct {
 	end   func() error
 }
 
+// Kinds of faults of which more is said elsewhere.
+const stoppedAsPlanned, brokerFrozen = " stopped as planned", "a broker frozen"
+
+// planned: nothing is broken.
+func (f fault) planned() bool { return f.alone && strings.HasSuffix(f.kind, stoppedAsPlanned) }
+
+// frozenAtLeast is how long a broker is frozen: for longer than requests to it are waited for.
+const frozenAtLeast = 15 * time.Second
+
 // What a fault befalls that is no process.
 const ofBrokers, ofPostgres, ofNetwork, ofRecords = "brokers", "PostgreSQL", "network", "records"
 
@@ -44,13 +53,13 @@ func (s *stack) faults(rng *rand.Rand, operator string) []fault {
 		{"a process that folds killed", projector.name, true, projector.kill, projector.start},
 		{"a process that serves frozen", api.name, true, stops(api), continues(api)},
 		{"a process that folds frozen", projector.name, true, stops(projector), continues(projector)},
-		{"a process that serves stopped as planned", api.name, true, func() error { return s.stop(api) }, api.start},
-		{"a process that folds stopped as planned", projector.name, true, func() error { return s.stop(projector) }, projector.start},
+		{"a process that serves" + stoppedAsPlanned, api.name, true, func() error { return s.stop(api) }, api.start},
+		{"a process that folds" + stoppedAsPlanned, projector.name, true, func() error { return s.stop(projector) }, projector.start},
 		{"a clock an hour ahead", either.name, true, steps(either, time.Hour), steps(either, 0)},
 		{"a clock an hour behind", either.name, true, steps(either, -time.Hour), steps(either, 0)},
 		{"a broker killed", ofBrokers, true, func() error { return s.kill(broker) }, func() error { return s.revive(broker) }},
 		{
-			"a broker frozen", ofBrokers, true,
+			brokerFrozen, ofBrokers, true,
 			func() error { return s.cluster.act("freeze", broker) }, func() error { return s.cluster.act("thaw", broker) },
 		},
 		{

@@ -105,6 +105,19 @@ func (j *journal) slowest(from time.Time) string {
 	return text.String()
 }
 
+// longest is the longest that a change waited of those that were under way in a span.
+func (j *journal) longest(from, until time.Time) (most time.Duration) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, c := range j.commands {
+		sent := c.attempts[0].sent
+		if c.acknowledged != nil && sent.Before(until) && sent.Add(c.took).After(from) {
+			most = max(most, c.took)
+		}
+	}
+	return most
+}
+
 func (j *journal) saw(s seen) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

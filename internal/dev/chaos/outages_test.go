@@ -56,22 +56,20 @@ func (o *outages) recovered(since time.Time, everybody []string) (waiting []stri
 	return waiting
 }
 
-// worst are the longest wait of each kind that overlaps a span, and how long after its end the last one was over.
-func (o *outages) worst(from, until time.Time) (write, read, after time.Duration) {
+// worst are the longest outage of reads that overlaps a span, and how long after its end the last outage was over.
+func (o *outages) worst(from, until time.Time) (read, after time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, x := range o.all {
 		if x.over.Before(from) {
 			continue
 		}
-		if x.kind == "write" {
-			write = max(write, x.over.Sub(x.begun))
-		} else {
+		if x.kind == "read" {
 			read = max(read, x.over.Sub(x.begun))
 		}
 		after = max(after, x.over.Sub(until))
 	}
-	return write, read, after
+	return read, after
 }
 
 // total is for how long somebody could not write, or read: spans that overlap count once.

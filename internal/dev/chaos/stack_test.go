@@ -54,6 +54,7 @@ func startStack(t testing.TB, each int) *stack {
 		nets, ports = append(nets, net), append(ports, list)
 	}
 	s.cluster = startCluster(t, ports...)
+	require.NoError(t, s.cluster.whole())
 	s.database = startDatabase(t)
 	program := buildProgram(t)
 	for n, net := range nets {

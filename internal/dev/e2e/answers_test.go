@@ -4,6 +4,7 @@ package e2e_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -185,6 +186,17 @@ func (p *program) column(query string, args ...any) []string {
 	values, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(p.t, err)
 	return values
+}
+
+// awaitFirstCheckpoint waits until the demo has signed its first checkpoint. It is a record of its own on `operations`, some time after the start, and
+// would be taken for what a test has done.
+func (p *program) awaitFirstCheckpoint() {
+	p.t.Helper()
+	p.await(patience, "the demo's first checkpoint", func() bool {
+		var signed struct{ Data []json.RawMessage }
+		p.get(p.info.Tokens["auditor"], "/api/audit/checkpoints").ok(p.t, http.StatusOK).into(p.t, &signed)
+		return len(signed.Data) > 0
+	})
 }
 
 // endOffsets are the ends of every partition of a topic of a running program.

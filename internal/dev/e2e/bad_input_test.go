@@ -35,6 +35,7 @@ func startBadInput(t *testing.T) *badInput {
 	t.Helper()
 	b := &badInput{program: startDemo(t, t.TempDir(), frozen...)}
 	b.agency, b.path = b.info.Tokens["agency"], dashboardPath(b.info.IDs.SubAccounts[0])
+	b.awaitFirstCheckpoint()
 	b.look()
 	return b
 }

@@ -253,11 +253,7 @@ func TestImport(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
 		return path
 	}
-	p.await(patience, "the demo's first checkpoint", func() bool { // it is a record of its own, and would be taken for the import's
-		var signed struct{ Data []json.RawMessage }
-		p.get(p.info.Tokens["auditor"], "/api/audit/checkpoints").ok(t, http.StatusOK).into(t, &signed)
-		return len(signed.Data) > 0
-	})
+	p.awaitFirstCheckpoint()
 	ends := p.endOffsets(topics...)
 	nothing := func() {
 		t.Helper()
