@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// picturesOf is how old a post may be whose picture is taken: platforms let the addresses of older ones end.
-	picturesOf = 28 * 24 * time.Hour
+	// picturesOf is how old a post may be whose picture is taken: a report of the last month has posts of 61 days. Of older ones the platforms
+	// have let the addresses end.
+	picturesOf = 62 * 24 * time.Hour
 	// picturesAtOnce bounds what a look takes; the next one goes on.
 	picturesAtOnce = 500
 )

@@ -47,7 +47,7 @@ func paint(kind Picture, id string) []byte {
 		}
 	}
 	var out bytes.Buffer
-	_ = png.Encode(&out, drawing) // into memory, of a picture that has pixels
+	_ = (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&out, drawing) // into memory, of a picture that has pixels
 	return out.Bytes()
 }
 
