@@ -39,6 +39,7 @@
 //	clients.go   clients as rows, what needs somebody
 //	figures.go figures_charts.go figures_costs.go  the figures of a client or of a board: what the address asks for; charts and totals; views
 //	             against cost, and activity
+//	live.go      the stream that tells when figures change
 //	report.go    a month of a client as a page that prints
 //	pictures.go  pictures of posts, or letters in their place
 //	boards.go    boards, read only; those that are open to a client

@@ -40,6 +40,7 @@ func TestPicturesAndTheMonthThatPrints(t *testing.T) {
 	delete(kinds, "image/jpeg")
 	delete(kinds, "image/svg+xml") // the letter of a post that has none
 	require.Empty(t, kinds)
+	w.hearsOfFigures()
 	require.EqualValues(t, http.StatusOK, w.follow("Report"))
 	w.says("Alder & Finch Catering, ", "Compared with ", "followers at the end of", "Views against cost", "Top posts")
 	var sideways bool
@@ -51,6 +52,25 @@ func TestPicturesAndTheMonthThatPrints(t *testing.T) {
 	phone.follow("Continue as agency")
 	require.EqualValues(t, http.StatusOK, phone.open(w.at()))
 	require.EqualValues(t, http.StatusOK, phone.follow("The month before"))
+}
+
+// hearsOfFigures has the accounts read while the page is open: it shows newer figures, and is not loaded again.
+func (w *consoleWindow) hearsOfFigures() {
+	w.t.Helper()
+	const newest = `document.querySelector("#figures > p.quiet:last-of-type time").dateTime`
+	var before string
+	w.eval(newest, &before)
+	w.eval(`window.stayed = true`, nil)
+	w.await("the stream to be open", `!document.getElementById("live").hidden`)
+	for _, platform := range []string{"instagram", "tiktok", "linkedin"} {
+		w.p.do(http.MethodPost, w.p.info.Tokens["operator"], "/api/ops/platforms/"+platform+"/run", `{"kind":"account_insights","reason":"test"}`,
+			"Content-Type", "application/json").ok(w.t, http.StatusOK)
+	}
+	w.await("newer figures", newest+` !== "`+before+`"`)
+	var stayed bool
+	w.eval(`window.stayed === true`, &stayed)
+	require.True(w.t, stayed)
+	w.look()
 }
 
 var mediaBox = regexp.MustCompile(`/MediaBox \[0 0 ([0-9.]+) ([0-9.]+)\]`)
