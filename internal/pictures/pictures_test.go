@@ -219,6 +219,9 @@ func TestAnswersThatAreNoPicture(t *testing.T) {
 			if c.is != nil {
 				require.ErrorIs(t, err, c.is)
 			}
+			if name == "a bomb" {
+				require.ErrorContains(t, err, "60000 by 60000 pixels", "it is refused before it is decoded")
+			}
 			if name != "squeezed" {
 				require.Equal(t, c.forGood, pictures.ForGood(err), err)
 			}
