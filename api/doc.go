@@ -40,6 +40,7 @@
 //	analytics_endpoint.go analytics_routes.go analytics_params.go  the one shape of an analytics endpoint; the 22 of them; what they take
 //	notices.go tickets.go           stream of notices, Socket.IO; sealed tickets
 //	client_package.go               /client.tgz and /client.js: the client of frontends in typescript/, packed as npm does
+//	activity_picture.go  the picture of a post
 //	entities_routes.go entities_params.go  users, platforms, activities, stats, accounts, members, categories: lists, one by its id,
 //	                                what hangs on one; parameters
 //	entities_discovery.go           who is calling; every client with its dashboard

@@ -59,6 +59,7 @@ func (s *Server) entityRoutes() []route {
 		get("/api/platforms/{platformId}/stats", "getPlatformsStats", endpoint(s, onePlatformParams, s.statsOfAccount)),
 		get("/api/activities", "getActivities", entityList(s, activitiesQuery, figures.Activities)),
 		get("/api/activities/{activityId}", "getActivitiesByActivityId", entityOne(s, oneActivityQuery, figures.Activity)),
+		get("/api/activities/{activityId}/picture", "getActivitiesPicture", taking(s.getPicture, paramActivityID)),
 		get("/api/activities/{activityId}/stats", "getActivitiesStats", entityPage(s, activityStatsQuery, figures.ActivityStats)),
 		get("/api/stats", "getStats", endpoint(s, with(comparedSeries, paramOwner), figures.Stats)),
 	}

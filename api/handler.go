@@ -90,6 +90,9 @@ type Deps struct {
 	// Entities may be nil: then the routes of users, platforms, activities and stats do not exist.
 	Entities *readmodels.Entities
 
+	// Pictures may be nil: then no post has a picture.
+	Pictures PictureReader
+
 	// Audit may be nil: then the auditors' routes do not exist.
 	Audit *AuditDeps
 

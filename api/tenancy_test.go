@@ -57,6 +57,7 @@ var (
 	rightsOfAuditOfAll    = rights{free, refused, free, refused, refused, unproven, true}
 	rightsOfVerify        = rights{gone, refused, gone, refused, refused, unproven, true} // of a run that there is not
 	rightsOfFigures       = rights{byID, byID, refused, refused, refused, unproven, false}
+	rightsOfPictures      = rights{gone, gone, refused, refused, refused, unproven, false} // of a post without one; who sees others: TestAPictureIsShownByTheRightsOfItsPost
 	rightsOfOperators     = rights{refused, refused, refused, free, refused, unproven, true}
 	rightsOfWhoami        = rights{free, free, free, free, refused, unproven, true}
 	rightsOfDashboards    = rights{free, free, free, refused, refused, unproven, true}
@@ -114,6 +115,7 @@ var rightsTable = map[string]rights{
 	"GET /api/platforms/{}/activities": rightsOfFigures,
 	"GET /api/platforms/{}/stats":      rightsOfFigures,
 	"GET /api/activities/{}/stats":     rightsOfFigures,
+	"GET /api/activities/{}/picture":   rightsOfPictures,
 
 	"GET /api/users":         rightsOfFigures,
 	"GET /api/users/{}":      rightsOfFigures,
@@ -419,6 +421,7 @@ func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 		d.Entities = &readmodels.Entities{Pool: pool}
 		d.Audit = &api.AuditDeps{History: history, Records: audit, Proofs: fakeProver{}, Verifier: &fakeVerifier{}}
 		d.Operators = &fakeDesk{}
+		d.Pictures = keptPictures{}
 		d.Directory = directoryDeps(log, true)
 		d.Connect, d.MainApp = connectDesk(t, log, time.Now), mainAppDeps(t, log, nil)
 		d.Streams = quietHub(t)

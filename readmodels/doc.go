@@ -35,6 +35,7 @@
 //	history_pages.go history_entries.go  the keys of a page; the entries behind them
 //	history_moment.go history_state.go  moments of a stream; a dashboard at a moment, and between two
 //	contents.go                     what posts say, where the log would lose it
+//	pictures.go                     posts whose pictures are wanted, and those that are erased
 //	told_entities.go                the directory as it was told: whole entities by their keys
 //	figures_erased.go               up to when figures of accounts are erased
 //	directory_names.go              names beside the ids of a history

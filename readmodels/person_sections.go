@@ -50,6 +50,9 @@ var personSections = []personSection{
 	{"profile_posts_in_vain", `
 		select social_account_id, external_id, class as failure, since, tried_at
 		from kept.post_notes where social_account_id = any(@profiles) order by social_account_id, external_id`},
+	{"profile_pictures", `
+		select social_account_id, external_id, tried_at, key_id is not null as kept
+		from kept.pictures where social_account_id = any(@profiles) order by social_account_id, external_id`},
 	{"platforms_said", `
 		select social_account_id, kind, said_at, class as failure, words
 		from kept.platform_words where social_account_id = any(@profiles) order by social_account_id, kind`},

@@ -135,6 +135,9 @@ func (v *visit) file(f figures) (view, error) {
 	if !known || !isCSV {
 		return nil, errNoPage
 	}
+	if table == "activity" {
+		f.Form.Compare = "" // it is compared with nothing
+	}
 	asked := f.query()
 	if strings.Contains(path, "%s") {
 		path = fmt.Sprintf(path, url.PathEscape(f.Form.From), url.PathEscape(f.Form.To))

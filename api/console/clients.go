@@ -128,6 +128,7 @@ func (c *Console) clientPages() []page {
 		{pattern: "GET " + Path + "/clients", roles: staff, nav: "Clients", views: []view{clientsView{}}, open: (*visit).clients},
 		{pattern: "GET " + clientsPath + "{id}/figures", roles: staff, views: []view{figuresView{}}, open: (*visit).clientFigures},
 		{pattern: "GET " + clientsPath + "{id}/figures/{table}", roles: staff, open: (*visit).clientFile},
+		{pattern: "GET " + clientsPath + "{id}/report", roles: staff, views: []view{reportView{}}, open: (*visit).clientReport},
 		{pattern: "GET " + clientsPath + "{id}/board", roles: staff, views: []view{boardView{}}, open: (*visit).clientBoard},
 		{pattern: "GET " + boardPath + "{id}", roles: []api.Role{api.RoleClient}, views: []view{figuresView{}, boardView{}}, open: (*visit).ownBoard},
 		{pattern: "GET " + boardPath + "{id}/{table}", roles: []api.Role{api.RoleClient}, open: (*visit).ownFile},

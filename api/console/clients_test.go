@@ -70,6 +70,8 @@ func figuresStage(t *testing.T, role string) (*stage, *browser) {
 	s.answer("GET /auth/reach/getAccountStats/all", analytics.AccountStats{}, meta)
 	s.answer("GET /auth/getPostsViews/2026-09-04/2026-10-01/all", analytics.PostsViews{}, meta)
 	s.answer("GET /auth/leaderboard/all", analytics.Leaderboard{}, meta)
+	s.answer("GET /auth/getRoiViews", analytics.RoiViews{}, meta)
+	s.answer("GET /auth/reach/activityMeter", analytics.ActivityMeter{}, meta)
 	return s, s.signedIn(role)
 }
 

@@ -37,7 +37,11 @@
 //	home.go      the first page
 //	words.go     numbers, times and names as templates write them
 //	clients.go   clients as rows, what needs somebody
-//	figures.go figures_charts.go  the figures of a client or of a board: what the address asks for; charts and totals
+//	figures.go figures_charts.go figures_costs.go  the figures of a client or of a board: what the address asks for; charts and totals; views
+//	             against cost, and activity
+//	live.go      the stream that tells when figures change
+//	report.go    a month of a client as a page that prints
+//	pictures.go  pictures of posts, or letters in their place
 //	boards.go    boards, read only; those that are open to a client
 //	ops_health.go ops_projections.go ops_parked.go ops_platforms.go  operators: the pages and what is not well; what is folded and rebuilt;
 //	             parked events; how platforms are read

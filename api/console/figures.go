@@ -67,7 +67,7 @@ func (f figures) file(table string) string {
 var figurePaths = map[string]string{
 	"followers": "/auth/getAccountFollowers/%s/%s/all", "net-growth": "/auth/reach/getAccountNetGrowth/all",
 	"engagement": "/auth/getPostsTotalEngagements/%s/%s/all", "impressions": "/auth/reach/getAccountStats/all",
-	"views": "/auth/getPostsViews/%s/%s/all",
+	"views": "/auth/getPostsViews/%s/%s/all", "activity": "/auth/reach/activityMeter",
 }
 
 // figuresView is the figures of a client, or of a board.
@@ -76,16 +76,19 @@ type figuresView struct {
 	ID      string
 	Staff   bool // of the agency: it has the client's other pages, too
 	Here    string
+	Live    string // address of the stream that tells when these figures change
 	Form    figuresForm
 	Board   *boardFacts // of a client's own board; nil for staff
 	Numbers []figureShown
 	Charts  []chartShown
+	Costs   costsShown
 	Reach   []reachShown
 	Members []analytics.RankedMember
 	Posts   []analytics.RankedPost
 	Sources []analytics.Source // whose figures are missing
 	Hidden  string             // why clients do not see these figures; "": they do
 	AsOf    *time.Time
+	Open    bool // the range has not ended
 }
 
 func (f figuresView) template() (name, title string) { return "figures", f.Name }
@@ -97,6 +100,8 @@ type figureShown struct {
 	Change *int64
 	Pct    *float64
 	Note   string
+
+	Accounts int // of how many accounts it is
 }
 
 // reachShown is the reach of one connected account.
@@ -119,10 +124,11 @@ func (v *visit) clientFigures() (view, error) {
 
 // readFigures asks the API for everything that a page of figures shows.
 func (v *visit) readFigures(shown figuresView, f figures) (view, error) {
-	shown.Form = f.Form
+	shown.Form, shown.Live = f.Form, f.live()
 	// Followers come first: with them comes what the accounts are called.
 	for _, read := range []func(*visit, figures, *figuresView) error{
-		(*visit).readFollowers, (*visit).readGrowth, (*visit).readEngagement, (*visit).readImpressions, (*visit).readViews, (*visit).readLeaders,
+		(*visit).readFollowers, (*visit).readGrowth, (*visit).readEngagement, (*visit).readImpressions, (*visit).readViews,
+		(*visit).readCosts, (*visit).readActivity, (*visit).readLeaders,
 	} {
 		if err := read(v, f, &shown); err != nil {
 			return nil, err

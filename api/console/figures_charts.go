@@ -34,9 +34,9 @@ func (v *visit) readFollowers(f figures, shown *figuresView) error {
 	if err != nil {
 		return err
 	}
-	shown.Sources, shown.Hidden, shown.AsOf = meta.Sources, meta.ClientsSeeNot, meta.AsOf
+	shown.Sources, shown.Hidden, shown.AsOf, shown.Open = meta.Sources, meta.ClientsSeeNot, meta.AsOf, !meta.Complete
 	t := data.Total.Followers
-	shown.Numbers = append(shown.Numbers, figureShown{"Followers", t.Value, t.Change, t.ChangePct, noteOf(t)})
+	shown.Numbers = append(shown.Numbers, figureShown{"Followers", t.Value, t.Change, t.ChangePct, noteOf(t), t.Accounts})
 	shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
 		ID: "followers", Title: "Followers", Unit: "followers",
 		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.FollowerDay) (string, *int64) { return d.Day, d.Followers }),
@@ -49,6 +49,11 @@ func (v *visit) readGrowth(f figures, shown *figuresView) error {
 	if err != nil {
 		return err
 	}
+	note := ""
+	if data.Total.NoBaseline {
+		note = "Nothing to compare it with yet."
+	}
+	shown.Numbers = append(shown.Numbers, figureShown{Name: "Net growth of followers", Value: data.Total.Net, Note: note, Accounts: data.Total.SocialAccounts})
 	shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
 		ID: "net-growth", Title: "Net growth of followers", Unit: "followers", Bars: true,
 		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.GrowthDay) (string, *int64) { return d.Day, d.Net }),
@@ -62,7 +67,7 @@ func (v *visit) readEngagement(f figures, shown *figuresView) error {
 		return err
 	}
 	g := data.Total.Engagement
-	shown.Numbers = append(shown.Numbers, figureShown{"Engagement gained", g.Value, g.Change, g.ChangePct, "Likes, comments and shares."})
+	shown.Numbers = append(shown.Numbers, figureShown{"Engagement gained", g.Value, g.Change, g.ChangePct, "Likes, comments and shares.", g.Accounts})
 	shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
 		ID: "engagement", Title: "Engagement gained by posts", Bars: true,
 		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.EngagementDay) (string, *int64) { return d.Day, d.Engagement }),
@@ -76,7 +81,7 @@ func (v *visit) readImpressions(f figures, shown *figuresView) error {
 		return err
 	}
 	t := data.Total.Impressions
-	shown.Numbers = append(shown.Numbers, figureShown{"Impressions", t.Value, t.Change, t.ChangePct, noteOf(t)})
+	shown.Numbers = append(shown.Numbers, figureShown{"Impressions", t.Value, t.Change, t.ChangePct, noteOf(t), t.Accounts})
 	for _, r := range data.Reach {
 		name := strconv.FormatInt(r.SocialAccount, 10)
 		for _, source := range shown.Sources {
@@ -99,7 +104,7 @@ func (v *visit) readViews(f figures, shown *figuresView) error {
 		return err
 	}
 	g := data.Total.Views
-	shown.Numbers = append(shown.Numbers, figureShown{"Views gained", g.Value, g.Change, g.ChangePct, "LinkedIn counts none."})
+	shown.Numbers = append(shown.Numbers, figureShown{"Views gained", g.Value, g.Change, g.ChangePct, "LinkedIn counts none.", g.Accounts})
 	shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
 		ID: "views", Title: "Views gained by posts", Unit: "views", Bars: true,
 		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64) { return d.Day, d.Views }),

@@ -141,6 +141,8 @@ func (v *visit) answer() int {
 		return v.refuse(err)
 	}
 	switch to := shown.(type) {
+	case sent:
+		return int(to)
 	case redirect:
 		http.Redirect(v.w, v.r, string(to), http.StatusSeeOther)
 		return http.StatusSeeOther

@@ -29,6 +29,7 @@ var words = template.FuncMap{
 	"network":   network,
 	"window":    window,
 	"letter":    letter,
+	"picture":   pictureOf,
 	"direction": func(n int64) string { return map[bool]string{true: "down", false: "up"}[n < 0] },
 	"draw":      chart.Chart.Figure,
 	"sparkline": chart.Sparkline,
@@ -110,10 +111,13 @@ func network(name string) string {
 	return capital(name)
 }
 
-// window writes a platform's name of the days over which it counts people: days_28.
+// window writes a platform's name of the days over which it counts people: days_28, months_12.
 func window(name string) string {
 	if days, found := strings.CutPrefix(name, "days_"); found {
 		return days + " days"
+	}
+	if months, found := strings.CutPrefix(name, "months_"); found {
+		return months + " months"
 	}
 	return plain(name)
 }

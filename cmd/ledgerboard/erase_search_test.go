@@ -44,6 +44,7 @@ const (
 	platformSaid = "Erna Erased must grant this"
 	saidByBoth   = "What both have said"
 	lateText     = "Erna was read and came late"
+	pictureShows = "the face of Erna"
 	soughtIn     = "tables of all schemas, what the planner keeps of them, a dump of the database, every answer to GET as each role, some to other methods, streams and sockets"
 )
 
@@ -57,8 +58,8 @@ type forgetful struct {
 }
 
 // Forgotten means everywhere: a search for bytes finds what the person was known by and has said before the erasure, in each place where it can
-// be, and in none of them afterwards. Pictures of posts are not kept by this program; what it will keep of them in schema kept is searched with
-// the tables.
+// be, and in none of them afterwards. Pictures of posts are
+// kept sealed: that theirs is gone is looked for beside the search.
 func TestForgottenIsFoundNowhere(t *testing.T) {
 	dir := t.TempDir()
 	list := filepath.Join(t.TempDir(), "erasures.jsonl")
@@ -78,6 +79,7 @@ func TestForgottenIsFoundNowhere(t *testing.T) {
 		require.Contains(t, said.String(), "it is erased again")
 		a.settles(t)
 		requireNone(t, evidenceOf(t, a, base), soughtTexts)
+		requirePictures(t, a, 1)
 	})
 	require.NoError(t, compactCommand{storage: restored.storage, logging: logging{LogLevel: "error"}}.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}))
 	require.Empty(t, restored.foundIn(t, soughtTexts))
@@ -146,6 +148,8 @@ func (f forgetful) forget(t *testing.T, backup func()) {
 		seedSought(t, a)
 		seedSignIns(t, a)
 		before := evidenceOf(t, a, base)
+		requirePictures(t, a, len(picturedPosts))
+		requireNone(t, before, []string{pictureShows}) // it is sealed wherever it lies
 		requireNone(t, map[string][]byte{"statistics of the planner": before["statistics of the planner"]}, soughtTexts)
 		require.NoError(t, vault.NewConnecting(a.KeptPool).Purge(t.Context(), time.Now().Add(2*time.Hour)), "a day after they end sign-ins are forgotten")
 		for _, text := range append(slices.Clone(soughtTexts), saidByBoth) {
@@ -206,6 +210,7 @@ func (f forgetful) forget(t *testing.T, backup func()) {
 		require.Contains(t, gauge(t, a), "ledgerboard_erased_in_log 0")
 		after := evidenceOf(t, a, base)
 		requireNone(t, after, sought)
+		requirePictures(t, a, 1)
 		require.NotEmpty(t, holding(after, saidByBoth), "under another name")
 	})
 	requireNone(t, map[string][]byte{"lines of the log": []byte(said.String()), "what erase prints": []byte(out.String())}, sought)
@@ -295,6 +300,7 @@ func seedSought(t *testing.T, a *process) {
 		}
 		require.NoError(t, a.Log.Append(ctx, commands.NewDraft(domain.TopicMetrics, tenant.Key(), posted, now)))
 	}
+	seedPictures(t, a)
 	_, err := a.Updates.Update(ctx, commands.UpdateDashboard{
 		Caller: commands.Caller{ParentAccount: eraseAgency, UserID: eraseStaff, Role: "agency", RequestID: "r"},
 		Change: domain.UpdateDashboard{Primary: eraseClient, AllowClientDashboard: new(true)},
@@ -309,6 +315,48 @@ func seedSought(t *testing.T, a *process) {
 		return a.countsOf(t, "select count(*) from post_contents where external_id = 'both'")+a.countsOf(t, "select count(*) from tSPosts where external_id = 'both'")+
 			a.countsOf(t, "select count(*) from tSAccounts where name = 'Ernas Profil'")+a.countsOf(t, "select count(*) from accounts where active") == 7
 	}, 30*time.Second, 10*time.Millisecond)
+}
+
+// picturedPosts are posts whose pictures are kept: two of the person, one of somebody who stays.
+var picturedPosts = []domain.PostRef{
+	{ParentAccount: eraseAgency, SocialAccount: 700, ExternalID: "both"},
+	{ParentAccount: eraseAgency, SocialAccount: 703, ExternalID: "p"},
+	{ParentAccount: eraseAgency, SocialAccount: 702702702, ExternalID: "both"},
+}
+
+func picturesOf(t *testing.T, a *process) *vault.Pictures {
+	t.Helper()
+	keys, err := vault.ParseKeys(strings.Repeat("5a", 32))
+	require.NoError(t, err)
+	pictures, err := vault.NewPictures(a.KeptPool, keys)
+	require.NoError(t, err)
+	return pictures
+}
+
+func seedPictures(t *testing.T, a *process) {
+	t.Helper()
+	pictures := picturesOf(t, a)
+	for _, post := range picturedPosts {
+		begun, err := pictures.Begin(t.Context(), post, time.Now())
+		require.NoError(t, err)
+		require.True(t, begun)
+		require.NoError(t, pictures.Keep(t.Context(), post, []byte(pictureShows)))
+	}
+}
+
+// requirePictures requires that pictures of as many people are kept, and that those open.
+func requirePictures(t *testing.T, a *process, people int) {
+	t.Helper()
+	opened := 0
+	for _, post := range picturedPosts {
+		picture, err := picturesOf(t, a).Picture(t.Context(), post)
+		if err == nil {
+			require.Equal(t, pictureShows, string(picture))
+			opened++
+		}
+	}
+	require.Equal(t, people, opened)
+	require.Equal(t, people, a.countsOf(t, "select count(*) from kept.pictures"))
 }
 
 // seedSignIns adds three sign-ins of one outcome, so common a one that the planner would keep it. They end within two hours.

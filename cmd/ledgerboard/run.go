@@ -86,6 +86,9 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 		if config.Fetch, err = s.fetchConfig(); err != nil {
 			return nil, usageError{err}
 		}
+		if s.withPictures {
+			config.Fetch.Pictures = launch.PicturesOf()
+		}
 		// What is left of the bound is for renewals of tokens, which are not cut.
 		config.Fetch.Schedule.DrainTimeout = min(s.StopWithin/3, scheduler.DefaultDrainTimeout)
 	}

@@ -44,6 +44,7 @@
 //	console.go     the console over it; its sessions
 //	verify_runs.go verifications that auditors ask for
 //	fetching.go    quotas, clients, collecting and its schedule
+//	pictures.go    pictures of posts: which are wanted, taken and kept
 //	connecting.go  sign-ins in a browser
 //	erase_asked.go people who asked a platform to be forgotten
 //	reach.go       tokens of a main application; what asks the platforms about stored ones

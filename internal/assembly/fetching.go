@@ -8,6 +8,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pictures"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
@@ -23,6 +24,9 @@ type FetchConfig struct {
 	Platforms platforms.Config
 	Collect   collect.Config
 	Schedule  scheduler.Config
+
+	// Pictures says where the pictures of posts may be.
+	Pictures pictures.Config
 
 	Now      func() time.Time   // nil: time.Now
 	Appended func(domain.Draft) // learns of each reading and post in the log; may be nil
@@ -66,6 +70,11 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	f.schedule.Paused = func(ctx context.Context, platform domain.Platform) (bool, error) {
 		return pauses.Paused(ctx, domain.PausePlatform, platform.String())
 	}
+	job, err := p.newPictureJob(ctx, c, f.schedule.Paused)
+	if err != nil {
+		return nil, err
+	}
+	f.schedule.Pictures = job.take
 	f.schedule.DatabaseURL, err = p.DatabaseURL(ctx)
 	return f, err
 }

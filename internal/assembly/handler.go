@@ -79,5 +79,12 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 	if s.Connect != nil {
 		deps.Connect = s.Connect
 	}
+	kept, err := s.keptPictures()
+	if err != nil {
+		return nil, err
+	}
+	if kept != nil {
+		deps.Pictures = kept
+	}
 	return api.Handler(deps)
 }

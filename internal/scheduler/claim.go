@@ -30,6 +30,10 @@ func (s *Scheduler) periodicJobs() []*river.PeriodicJob {
 			jobs = append(jobs, river.NewPeriodicJob(river.PeriodicInterval(every), tick, &river.PeriodicJobOpts{RunOnStart: true}))
 		}
 	}
+	if s.cfg.Pictures != nil {
+		look := func() (river.JobArgs, *river.InsertOpts) { return picturesArgs{}, nil }
+		jobs = append(jobs, river.NewPeriodicJob(river.PeriodicInterval(picturesEvery), look, &river.PeriodicJobOpts{RunOnStart: true}))
+	}
 	return jobs
 }
 

@@ -62,6 +62,10 @@ type Config struct {
 	// due after the pause. Nil: nothing is ever paused.
 	Paused func(ctx context.Context, platform domain.Platform) (bool, error)
 
+	// Pictures takes the pictures of posts that are wanted, some at a time: a job of its own, of which one runs at a time. The error is of
+	// our own side. Nil: this process takes none.
+	Pictures func(ctx context.Context) error
+
 	MaxWorkers   int           // jobs at once of each kind and platform in this process; 4
 	ClaimFor     time.Duration // how long a claim lasts: after a crash its connections are due again then; ten times Every, 1 to 5 min
 	DrainTimeout time.Duration // how long Run lets jobs finish when it is to end; 20 s

@@ -22,6 +22,7 @@
 //	jobs.go       what is stored in River: arguments, queues
 //	claim.go      from what is due to claims and their jobs
 //	work.go       from a claim to the application, and what becomes of it
+//	pictures.go   pictures of posts, in a job of their own
 //	pause.go      jobs of a platform that an operator has paused
 //	metrics.go    outcomes, lag
 //	operate.go    jobs as operators see them; cancel one, retry one

@@ -132,6 +132,7 @@ func (s *Scheduler) newClient() (*river.Client[pgx.Tx], error) {
 	err := errors.Join(
 		river.AddWorkerSafely(workers, &claimer{s: s}),
 		river.AddWorkerSafely(workers, &worker{s: s}),
+		river.AddWorkerSafely(workers, &pictureTaker{s: s}),
 	)
 	if err != nil {
 		return nil, err
@@ -162,6 +163,9 @@ func (s *Scheduler) queues() map[string]river.QueueConfig {
 		for _, platform := range s.cfg.Platforms {
 			queues[readQueue(kind, platform)] = river.QueueConfig{MaxWorkers: s.cfg.MaxWorkers}
 		}
+	}
+	if s.cfg.Pictures != nil {
+		queues[picturesQueue] = river.QueueConfig{MaxWorkers: 1}
 	}
 	return queues
 }

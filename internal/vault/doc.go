@@ -1,5 +1,5 @@
 // Package vault keeps what the log must not hold, in schema kept: secrets (platform tokens, password
-// hashes), who is signed in to the console, sign-ins under way and the grants that come of them, the cursors of notices, what operators have paused, and what the fetchers share about when
+// hashes), who is signed in to the console, pictures of posts, sign-ins under way and the grants that come of them, the cursors of notices, what operators have paused, and what the fetchers share about when
 // to read what (which is no truth: if it is lost, every connection is due at once).
 //
 // # Invariants
@@ -36,6 +36,7 @@
 //	foreign_records.go ForeignRecords: what lies in the log and nobody of ours wrote
 //	ticket_key.go TicketKey: the key of streams' tickets, which all processes share
 //	secrets.go  Secrets: put, get one or many, delete
+//	pictures.go Pictures: small copies of posts' pictures, for 400 days
 //	erase.go    Eraser: deletes secrets, cursors and results of reads, without a key
 //	connect_attempts.go connect_links.go grants.go  Connecting: sign-ins under way; links that begin them; what people gave our apps
 //	deletion_requests.go Connecting: what people asked Meta to have deleted; tokens of a consent that was taken back
@@ -55,6 +56,7 @@
 //     prolonged tells its holder 25 s before others may take it, so that no call begins that they repeat.
 //   - Swap tells a failure of the database from another's secret: a caller throws a renewed token away for
 //     the latter only.
+//   - Rotate leaves pictures alone: one whose key is gone counts as none, and is taken again while its address lives.
 //   - Sealing cannot tell that a whole row was put back to an earlier state of the same ref, as a
 //     restored backup does. The platform refuses such a token, and its connection asks to reconnect.
 //   - SaveCursors sorts its rows, so that two processes saving the same users never deadlock.

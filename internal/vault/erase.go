@@ -56,12 +56,13 @@ func (e Eraser) letGo(ctx context.Context, connections []int64, refs []string, b
 	return deleted, err
 }
 
-// ForgetReads deletes what became of reading the social accounts that go. Of those that stay it deletes the
+// ForgetReads deletes what became of reading the social accounts that go, and the pictures of their posts. Of those that stay it deletes the
 // failures and the platforms' words only: they were of a connection that ends, while what was read of an account need not be read again.
 func (e Eraser) ForgetReads(ctx context.Context, gone, stay []int64) error {
 	_, err := e.secrets.pool.Exec(ctx, `
 		with gone as (delete from fetch_state where social_account_id = any($1)),
 		     notes as (delete from post_notes where social_account_id = any($1)),
+		     shown as (delete from pictures where social_account_id = any($1)),
 		     words as (delete from platform_words where social_account_id = any($1) or social_account_id = any($2))
 		update fetch_state set failures = 0, class = '', reason = '', due_at = least(due_at, now()),
 		  history_failures = 0, history_class = '', history_reason = '', history_not_before = null where social_account_id = any($2)`, gone, stay)

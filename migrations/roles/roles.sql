@@ -10,8 +10,9 @@ grant select on kept.schema_migrations, kept.pauses to ledgerboard_process;
 grant select, insert on kept.epochs, kept.foreign_records to ledgerboard_process;
 
 -- Every start erases again what the list of erasures names. Of a secret all is shown for that but what is sealed.
-grant delete on kept.secrets, kept.grants, kept.granted_connections, kept.fetch_state, kept.post_notes, kept.platform_words, kept.notice_cursors
-  to ledgerboard_process;
+grant delete on kept.secrets, kept.grants, kept.granted_connections, kept.fetch_state, kept.post_notes, kept.platform_words, kept.notice_cursors,
+  kept.pictures to ledgerboard_process;
+grant select (parent_account, social_account_id, external_id, tries, tried_at, next_at, key_id) on kept.pictures to ledgerboard_process;
 grant select (ref, key_id, updated_at, expires_at, renewable_until, data_access_until, granted) on kept.secrets to ledgerboard_process;
 grant select, update (secret_ref) on kept.grants to ledgerboard_process; -- locks rows, and changes none
 grant delete on kept.sessions, kept.sign_in_links to ledgerboard_process;
@@ -41,6 +42,7 @@ grant select, insert, update, delete on kept.connect_links, kept.connect_attempt
 grant select, insert, update, delete on kept.token_leases, kept.fetch_budgets, kept.connection_marks to ledgerboard_connect;
 grant insert on kept.fetch_state to ledgerboard_connect;
 grant insert, update on kept.platform_words to ledgerboard_connect;
+grant select on kept.pictures to ledgerboard_connect; -- who answers people shows them where it has the key
 -- Somebody asks a platform to be forgotten: who folds is asked to drop the earlier tables that hold them.
 grant update (drop_asked, drop_refused) on lb_engine.generations to ledgerboard_connect;
 
@@ -49,6 +51,7 @@ grant ledgerboard_process to ledgerboard_fetcher;
 grant select, insert, update on kept.secrets to ledgerboard_fetcher;
 grant insert on kept.fetch_state to ledgerboard_fetcher;
 grant insert, update on kept.post_notes, kept.platform_words to ledgerboard_fetcher;
+grant select, insert, update on kept.pictures to ledgerboard_fetcher;
 grant select, insert, update, delete on kept.token_leases, kept.fetch_budgets, kept.connection_marks to ledgerboard_fetcher;
 grant insert, update, delete on all tables in schema river to ledgerboard_fetcher;
 revoke insert, update, delete on river.river_migration from ledgerboard_fetcher;

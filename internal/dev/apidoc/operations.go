@@ -182,7 +182,17 @@ var operations = map[string]about{
 	"getUsersPlatforms":      entities("What a user has connected: the profiles and pages of its members."),
 	"getPlatformsActivities": entities("The posts of one connected profile or page, newest first."),
 	"getPlatformsStats":      statsOf("of one connected profile or page"),
-	"getActivitiesStats":     entities("What one post had gathered at each reading, newest first."),
+	"getActivitiesPicture": {
+		tag: tagEntities, summary: "The picture of one post, small.",
+		text: "A copy that the service has drawn anew, 320 pixels at most each way. 404 where there is none: the platform gives none, or its address " +
+			"ended before it was taken.",
+		refuses: []domain.Code{domain.CodeNotFound},
+		answers: []answer{
+			{status: 200, text: "The picture.", media: []string{"image/jpeg"}, headers: []string{"ETag"}},
+			{status: 304, text: "The caller's picture is still right.", headers: []string{"ETag"}},
+		},
+	},
+	"getActivitiesStats": entities("What one post had gathered at each reading, newest first."),
 
 	"getUsers":         entities("The users of the caller's accounts, by name. A client user sees those whom its dashboards list."),
 	"getUsersByUserId": entities("One user."),

@@ -25,6 +25,7 @@
 //	accounts.go tokens.go  accounts, posts and traps from outside; tokens and their rotation
 //	curves.go posts.go     figures and posts as functions of seed and time
 //	traps.go request.go    the traps; how an answer is written and spoilt
+//	pictures_painted.go    the same in pixels, simpler
 //	pictures.go            the pictures that answers name, drawn from their ids
 //	limits.go              the platforms' rate limits, and what was counted
 //	people.go              people who can sign in, and what they have

@@ -32,7 +32,8 @@ func PictureURL(kind Picture, id string) string {
 // pictureFile is what stands behind the last slash but one of an address. Any id has a picture: it is drawn from it.
 var pictureFile = regexp.MustCompile(`/(post|video|page|person)/([0-9A-Za-z_-]{1,128})\.svg$`)
 
-// ServePicture draws the picture that the end of the path names. It is the same for ever, so it may be kept for ever.
+// ServePicture draws the picture that the end of the path names. It is the same for ever, so it may be kept for ever. Who takes PNG and no SVG,
+// as programs that keep pictures do, gets it in pixels.
 func ServePicture(w http.ResponseWriter, r *http.Request) {
 	found := pictureFile.FindStringSubmatch(r.URL.Path)
 	if found == nil {
@@ -44,6 +45,12 @@ func ServePicture(w http.ResponseWriter, r *http.Request) {
 	header.Set("Cache-Control", "public, max-age=31536000, immutable")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Access-Control-Allow-Origin", "*") // a page may draw on a canvas with it
+	header.Set("Vary", "Accept")
+	if accept := r.Header.Get("Accept"); strings.Contains(accept, "image/png") && !strings.Contains(accept, "image/svg") && !strings.Contains(accept, "*/*") {
+		header.Set("Content-Type", "image/png")
+		_, _ = w.Write(paint(Picture(found[1]), found[2]))
+		return
+	}
 	_, _ = w.Write([]byte(draw(Picture(found[1]), found[2])))
 }
 

@@ -4,11 +4,30 @@ import (
 	"bytes"
 	"cmp"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/pictures"
 )
+
+// PicturesOf is where the fetchers of a demo take pictures: the simulator draws them, and no network is asked.
+func PicturesOf() pictures.Config {
+	return pictures.Config{Hosts: []string{strings.TrimPrefix(simulator.PicturesURL, "https://")}, Transport: drawn{}}
+}
+
+// drawn answers what is asked with the simulator's pictures.
+type drawn struct{}
+
+// RoundTrip implements [http.RoundTripper].
+func (drawn) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	simulator.ServePicture(w, r)
+	answer := w.Result()
+	answer.Request = r
+	return answer, nil
+}
 
 // picturesPath is where a demo serves the pictures that its answers name.
 const picturesPath = "/demo/pictures"

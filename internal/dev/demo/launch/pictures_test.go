@@ -11,6 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/pictures"
 )
 
 // A picture's address is what the sender of the request can open: whatever name, port and prefix it used, itself or
@@ -41,6 +42,26 @@ func TestPicturesAreNamedWhereTheyAre(t *testing.T) {
 		answering.ServeHTTP(w, r)
 		require.JSONEq(t, fmt.Sprintf(`{"image":"%s/demo/pictures/post/7.svg"}`, want), w.Body.String())
 	}
+}
+
+// What the fetchers of a demo take is drawn by the simulator, in pixels, without a network.
+func TestFetchersTakeTheSimulatorsPictures(t *testing.T) {
+	t.Parallel()
+	taker := pictures.New(launch.PicturesOf())
+	taken := map[string]bool{}
+	for _, kind := range []simulator.Picture{simulator.PicturePost, simulator.PictureVideo} {
+		for _, id := range []string{"7", "8"} {
+			picture, err := taker.Take(t.Context(), simulator.PictureURL(kind, id))
+			require.NoError(t, err)
+			require.Equal(t, "image/jpeg", http.DetectContentType(picture))
+			require.False(t, taken[string(picture)], "two pictures are alike")
+			taken[string(picture)] = true
+		}
+	}
+	_, err := taker.Take(t.Context(), simulator.PicturesURL+"/nothing")
+	require.ErrorIs(t, err, pictures.ErrGone)
+	_, err = taker.Take(t.Context(), "https://scontent.cdninstagram.com/1.jpg")
+	require.ErrorIs(t, err, pictures.ErrAddress, "a demo asks no real host")
 }
 
 func TestPicturesAreServedBesideTheAPI(t *testing.T) {

@@ -1,0 +1,84 @@
+package console
+
+import (
+	"fmt"
+
+	"github.com/ledgerboard/ledgerboard/api/console/chart"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+// costsShown is views against what the subscriptions cost.
+type costsShown struct {
+	Rows []costRow // the whole, then each platform with views
+	Why  string    // a price stands against no views, or against some only
+}
+
+// costRow is one line of it.
+type costRow struct {
+	Of       string // "": all platforms
+	Views    *int64
+	Cost     string // with its currency; "–": not known
+	Thousand string // likewise, of a thousand views
+}
+
+// readCosts asks for views against cost. It is compared with nothing.
+func (v *visit) readCosts(f figures, shown *figuresView) error {
+	asked := f.query()
+	asked.Del("compare")
+	data, err := get[analytics.RoiViews](v, "/auth/getRoiViews", asked)
+	if err != nil {
+		return err
+	}
+	shown.Costs.Rows = append(shown.Costs.Rows, costOf("", data.Total))
+	for _, p := range data.Platforms {
+		if p.Views != nil {
+			shown.Costs.Rows = append(shown.Costs.Rows, costOf(p.PlatformName, p.Roi))
+		}
+	}
+	shown.Costs.Why = map[analytics.PriceStatus]string{
+		analytics.PriceKnownInPart:       "The price is known of some of these views only; the cost stands against those.",
+		analytics.PriceUnknown:           "The main application has not told what the subscription costs.",
+		analytics.PriceNoSubscription:    "No subscription ran when these views were gained.",
+		analytics.PriceSeveralCurrencies: "The prices are in several currencies, which cannot be added.",
+		analytics.PriceNoViews:           "No views were read in this range.",
+	}[data.Total.Price]
+	return nil
+}
+
+func costOf(platform string, r analytics.Roi) costRow {
+	row := costRow{Of: platform, Views: r.Views, Cost: unknown, Thousand: unknown}
+	if r.Cost != nil {
+		row.Cost = money(*r.Cost, r.Currency)
+	}
+	if r.CostPerThousandViews != nil {
+		row.Thousand = money(int64(*r.CostPerThousandViews+0.5), r.Currency)
+	}
+	return row
+}
+
+// money writes minor units of a currency.
+func money(minor int64, currency string) string {
+	const cents = 100
+	return fmt.Sprintf("%s.%02d\u00a0%s", chart.Number(minor/cents), minor%cents, currency)
+}
+
+// readActivity asks how often and how regularly was posted. It is compared with nothing.
+func (v *visit) readActivity(f figures, shown *figuresView) error {
+	f.Form.Compare = ""
+	data, meta, err := series[analytics.ActivityMeter](v, f, "activity", "brief")
+	if err != nil {
+		return err
+	}
+	note := "No post is known."
+	if data.Total.Frequency != nil && data.Total.Regularity != nil {
+		note = fmt.Sprintf("Of 100 for activity: %.0f for how often, %.0f for how regularly.", *data.Total.Frequency, *data.Total.Regularity)
+	}
+	shown.Numbers = append(shown.Numbers, figureShown{
+		Name: "Posts published", Value: data.Total.Posts, Accounts: data.Total.AccountsMeasured, Note: note,
+	})
+	shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
+		ID: "activity", Title: "Posts published", Unit: "posts", Bars: true,
+		Series: two(data.Total.Series, nil, func(d analytics.ActivityDay) (string, *int64) { return d.Day, d.Posts }),
+	}))
+	return nil
+}

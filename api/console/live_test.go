@@ -1,0 +1,41 @@
+package console_test
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// A page of figures names the stream that tells of them; the stream is the API's, ends within a minute, and goes on where it was.
+func TestTheStreamOfFigures(t *testing.T) {
+	t.Parallel()
+	s, b := figuresStage(t, "agency")
+	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, `data-live="/console/stream?account=`+bakery+`"`)
+
+	var until time.Time
+	s.answers["GET /api/live"] = func(p api.Principal, _ *http.Request) (int, any) {
+		until = p.ExpiresAt
+		return http.StatusOK, "event: figures_changed"
+	}
+	stream := b.send(http.MethodGet, "/console/stream?account="+bakery+"&ticket=stolen", nil, func(r *http.Request) { r.Header.Set("Last-Event-ID", "p.7.1") })
+	require.Equal(t, http.StatusOK, stream.Code)
+	require.Contains(t, stream.Body.String(), "figures_changed")
+	require.Contains(t, s.asked, "GET /api/live?account="+bakery+"&last_event_id=p.7.1", "nothing else goes along")
+	require.Equal(t, s.now.Add(time.Minute), until)
+	require.Empty(t, stream.Header().Get("Access-Control-Allow-Origin"))
+
+	s.now = s.now.Add(12*time.Hour - 20*time.Second) // the session's own end comes first
+	b.get("/console/stream?dashboard=" + bakery)
+	require.Equal(t, s.now.Add(20*time.Second), until)
+	s.refuse("GET /api/live", http.StatusNotFound, domain.CodeNotFound, "There is no such account.")
+	b.get("/console/stream?account="+agency).says(http.StatusNotFound, "There is no such account.")
+
+	s.browser().get("/console/stream?account=" + bakery).leadsTo("/console/sign-in?to=" + url.QueryEscape("/console/stream?account="+bakery))
+	s.signedIn("auditor").get("/console/stream").says(http.StatusForbidden, "not for your role")
+}

@@ -1,0 +1,172 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/api/console/chart"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+// reportPosts is how many posts a report names.
+const reportPosts = 5
+
+const monthForm = "2006-01"
+
+var errMonth = refusal(http.StatusBadRequest, domain.CodeInvalid, "The month of a report is written like 2026-10, and its time zone like Europe/Berlin.")
+
+// reportView is a month of a client on a page that prints.
+type reportView struct {
+	Name    string
+	ID      string
+	Agency  string
+	Month   string // October 2026
+	Before  string // September 2026
+	Form    reportForm
+	Open    bool // its figures may still change
+	Begun   bool
+	Said    []string
+	Numbers []figureShown
+	Charts  []chartShown
+	Costs   costsShown
+	Reach   []reachShown
+	Posts   []analytics.RankedPost
+	Missing []string
+}
+
+func (r reportView) template() (name, title string) { return "report", r.Name + ", " + r.Month }
+
+// reportForm is what stands in the address of a report, and in those of the months beside it.
+type reportForm struct {
+	Month, Zone    string
+	Earlier, Later string // addresses
+}
+
+// clientReport is a month of a client, for its agency to hand on.
+func (v *visit) clientReport() (view, error) {
+	client, err := v.client()
+	if err != nil {
+		return nil, err
+	}
+	zone, err := time.LoadLocation(v.r.URL.Query().Get("tz"))
+	if err != nil {
+		return nil, errMonth
+	}
+	now := v.console.deps.Now().In(zone)
+	month := time.Date(now.Year(), now.Month()-1, 1, 0, 0, 0, 0, zone) // the last one that is over
+	if asked := v.r.URL.Query().Get("month"); asked != "" {
+		if month, err = time.ParseInLocation(monthForm, asked, zone); err != nil {
+			return nil, errMonth
+		}
+	}
+	address := func(of time.Time) string {
+		return clientPath(client.ID, "report") + "?" + url.Values{"month": {of.Format(monthForm)}, "tz": {zone.String()}}.Encode()
+	}
+	earlier, later := month.AddDate(0, -1, 0), month.AddDate(0, 1, 0)
+	shown := reportView{
+		Name: client.Name, ID: client.ID, Month: month.Format("January 2006"), Before: earlier.Format("January 2006"), Begun: !now.Before(month),
+		Form: reportForm{month.Format(monthForm), zone.String(), address(earlier), address(later)},
+	}
+	if v.me.Agency != nil {
+		shown.Agency = v.me.Agency.Name
+	}
+	if !shown.Begun {
+		return shown, nil
+	}
+	return shown, v.readReport(&shown, v.ofMonth(client.ID, month), v.ofMonth(client.ID, earlier))
+}
+
+// ofMonth is what is asked of the figures of a month.
+func (v *visit) ofMonth(client string, month time.Time) figures {
+	return figures{of: url.Values{"account": {client}}, files: clientPath(client, "figures") + "/", Form: figuresForm{
+		From: month.Format(time.DateOnly), To: month.AddDate(0, 1, -1).Format(time.DateOnly), Zone: month.Location().String(),
+	}}
+}
+
+// readReport reads a month, and the totals of the one before: they are of calendar months, which are not of equal length, as the periods are
+// that the API compares.
+func (v *visit) readReport(shown *reportView, month, before figures) error {
+	var now, then figuresView
+	all := []func(*visit, figures, *figuresView) error{
+		(*visit).readFollowers, (*visit).readGrowth, (*visit).readEngagement, (*visit).readImpressions, (*visit).readViews,
+	}
+	for _, read := range all {
+		if err := read(v, month, &now); err != nil {
+			return err
+		}
+		if err := read(v, before, &then); err != nil {
+			return err
+		}
+	}
+	for _, read := range []func(*visit, figures, *figuresView) error{(*visit).readCosts, (*visit).readLeaders} {
+		if err := read(v, month, &now); err != nil {
+			return err
+		}
+	}
+	shown.Open, shown.Costs, shown.Reach = now.Open, now.Costs, now.Reach
+	shown.Posts = now.Posts[:min(len(now.Posts), reportPosts)]
+	for i, number := range now.Numbers {
+		shown.Numbers = append(shown.Numbers, number.against(then.Numbers[i]))
+	}
+	for _, c := range now.Charts {
+		if c.ID == "followers" || c.ID == "engagement" {
+			c.CSV = "" // paper has no files
+			shown.Charts = append(shown.Charts, c)
+		}
+	}
+	for _, source := range now.Sources {
+		if source.Reason != "" {
+			shown.Missing = append(shown.Missing, network(source.PlatformName)+", "+nameOr(source.Name, "an account that is gone")+": "+source.Reason)
+		}
+	}
+	shown.Said = shown.sentences(then.Numbers)
+	return nil
+}
+
+// against compares a total with that of another month.
+func (f figureShown) against(before figureShown) figureShown {
+	out := figureShown{Name: f.Name, Value: f.Value, Accounts: f.Accounts}
+	if f.Value == nil || before.Value == nil {
+		out.Note = "Nothing to compare it with."
+		return out
+	}
+	change := *f.Value - *before.Value
+	out.Change = &change
+	if *before.Value > 0 {
+		const hundred = 100
+		pct := hundred * float64(change) / float64(*before.Value)
+		out.Pct = &pct
+	}
+	if f.Accounts != before.Accounts {
+		out.Note = "Of " + counted(f.Accounts, "account", "accounts") + "; the month before of " + counted(before.Accounts, "account", "accounts") + "."
+	}
+	return out
+}
+
+// sentences say in words what the numbers say.
+func (r reportView) sentences(before []figureShown) (said []string) {
+	words := map[string][3]string{ // before and behind the number, and behind the difference, by the names of the numbers
+		"Followers":         {r.Name + " had ", " followers at the end of " + r.Month, " than at the end of " + r.Before},
+		"Engagement gained": {"Posts gained ", " likes, comments and shares", " than in " + r.Before},
+		"Views gained":      {"Posts were viewed ", " times", " than in " + r.Before},
+	}
+	for i, n := range r.Numbers {
+		of, known := words[n.Name]
+		if !known || n.Value == nil {
+			continue
+		}
+		sentence := of[0] + chart.Number(*n.Value) + of[1]
+		switch {
+		case n.Change == nil:
+		case *n.Change == 0:
+			sentence += ", as many as in " + r.Before
+		default:
+			more := map[bool]string{true: " more", false: " fewer"}[*n.Change > 0]
+			sentence += ", " + chart.Number(max(*n.Change, -*n.Change)) + more + of[2] + " (" + chart.Number(*before[i].Value) + ")"
+		}
+		said = append(said, sentence+".")
+	}
+	return said
+}

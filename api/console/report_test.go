@@ -1,0 +1,73 @@
+package console_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+// reportStage answers what a report asks of two months.
+func reportStage(t *testing.T) (*stage, *browser) {
+	t.Helper()
+	s, b := figuresStage(t, "agency")
+	over := analytics.Meta{TimeZone: "UTC", Complete: true, Sources: []analytics.Source{{
+		PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Name: "The page", Status: "reconnect", Reason: "A person has to connect it again.",
+	}}}
+	for path, followed := range map[string]int64{"2026-09-01/2026-09-30": 12340, "2026-08-01/2026-08-31": 12000} {
+		data := analytics.AccountFollowers{}
+		data.Total.Followers.Value, data.Total.Followers.Accounts = new(followed), 2
+		s.answer("GET /auth/getAccountFollowers/"+path+"/all", data, over)
+		gained := analytics.PostsTotalEngagements{}
+		gained.Total.Engagement.Value, gained.Total.Engagement.Accounts = new(followed-11000), int(followed/12340)
+		s.answer("GET /auth/getPostsTotalEngagements/"+path+"/all", gained, over)
+		s.answer("GET /auth/getPostsViews/"+path+"/all", analytics.PostsViews{}, over)
+	}
+	costs := analytics.RoiViews{Total: analytics.Roi{
+		Views: new(int64(120000)), Cost: new(int64(50405)), Currency: "EUR", CostPerThousandViews: new(420.04), Price: analytics.PriceKnownInPart,
+	}}
+	s.answer("GET /auth/getRoiViews", costs, over)
+	return s, b
+}
+
+func TestAMonthAsAPageForTheClient(t *testing.T) {
+	t.Parallel()
+	s, b := reportStage(t)
+	page := b.get("/console/clients/" + bakery + "/report") // of the last month that is over
+	page.says(http.StatusOK, "Harbour Bakery, September 2026", "Compared with August 2026",
+		"Harbour Bakery had 12,340 followers at the end of September 2026, 340 more than at the end of August 2026 (12,000).",
+		"Posts gained 1,340 likes, comments and shares, 340 more than in August 2026 (1,000).",
+		"&#43;2.8\u00a0%", "Of 1 account; the month before of 0 accounts.", "504.05\u00a0EUR", "4.20\u00a0EUR", "of some of these views only",
+		"LinkedIn, The page: A person has to connect it again.", "No post gained anything in this month",
+		"report?month=2026-08&amp;tz=UTC", "report?month=2026-10&amp;tz=UTC")
+	require.NotContains(t, page.Body.String(), "This month is not over")
+	require.Contains(t, s.asked, "GET /auth/getRoiViews?account="+bakery+"&endTime=2026-09-30&startTime=2026-09-01&tz=UTC")
+	b.get("/console/clients/"+bakery+"/report?month=2026-09").says(http.StatusOK, "Harbour Bakery, September 2026")
+}
+
+func TestAMonthThatIsNotOver(t *testing.T) {
+	t.Parallel()
+	s, b := reportStage(t)
+	for _, path := range []string{"getAccountFollowers", "getPostsTotalEngagements", "getPostsViews"} {
+		before := s.answers["GET /auth/"+path+"/2026-09-01/2026-09-30/all"]
+		s.answers["GET /auth/"+path+"/2026-10-01/2026-10-31/all"] = func(p api.Principal, r *http.Request) (int, any) {
+			status, body := before(p, r)
+			return status, map[string]any{"data": body.(map[string]any)["data"], "meta": analytics.Meta{TimeZone: "UTC"}}
+		}
+	}
+	b.get("/console/clients/"+bakery+"/report?month=2026-10").says(http.StatusOK, "This month is not over", "as many as in September 2026")
+	asked := len(s.asked)
+	b.get("/console/clients/"+bakery+"/report?month=2027-01").says(http.StatusOK, "This month has not begun")
+	for _, call := range s.asked[asked:] {
+		require.NotContains(t, call, "/auth/", "there is nothing to ask")
+	}
+	for _, wrong := range []string{"month=October", "month=2026-13", "tz=Mars/Base"} {
+		b.get("/console/clients/"+bakery+"/report?"+wrong).says(http.StatusBadRequest, "written like 2026-10")
+	}
+	s.signedIn("client").get("/console/clients/"+bakery+"/report").says(http.StatusForbidden, "not for your role")
+}

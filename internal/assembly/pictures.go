@@ -1,0 +1,131 @@
+package assembly
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pictures"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+const (
+	// picturesOf is how old a post may be whose picture is taken: a report of the last month has posts of 61 days. Of older ones the platforms
+	// have let the addresses end.
+	picturesOf = 62 * 24 * time.Hour
+	// picturesAtOnce bounds what a look takes; the next one goes on.
+	picturesAtOnce = 500
+)
+
+// pictureJob takes the pictures of posts.
+type pictureJob struct {
+	kept     *vault.Pictures
+	contents readmodels.Contents
+	taker    *pictures.Taker
+	paused   func(context.Context, domain.Platform) (bool, error)
+	now      func() time.Time
+	log      *slog.Logger
+}
+
+func (p *Parts) newPictureJob(ctx context.Context, c FetchConfig, paused func(context.Context, domain.Platform) (bool, error)) (*pictureJob, error) {
+	states, err := p.fetchStates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := vault.NewPictures(states, p.settings.SecretsKeys)
+	if err != nil {
+		return nil, err
+	}
+	tables, err := p.Tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &pictureJob{kept, readmodels.Contents{Pool: tables}, pictures.New(c.Pictures), paused, c.Now, p.settings.Logger}, nil
+}
+
+// take deletes what was erased or is old, then takes what is wanted, the newest posts first. A picture that cannot be taken costs nothing but
+// itself.
+func (j *pictureJob) take(ctx context.Context) error {
+	erased, err := j.contents.ErasedPictures(ctx)
+	if err == nil {
+		err = j.kept.Forget(ctx, erased)
+	}
+	if err == nil {
+		err = j.kept.ForgetOld(ctx, j.now())
+	}
+	if err != nil {
+		return err
+	}
+	platforms, err := j.platforms(ctx)
+	if err != nil {
+		return err
+	}
+	wanted, err := j.contents.PicturesWanted(ctx, readmodels.PicturesQuery{
+		Since: j.now().Add(-picturesOf), Now: j.now(), Platforms: platforms, Keys: j.kept.KeyIDs(), Limit: picturesAtOnce,
+	})
+	if err != nil {
+		return err
+	}
+	missing := 0
+	for _, one := range wanted {
+		if ctx.Err() != nil {
+			break
+		}
+		taken, err := j.one(ctx, one)
+		if err != nil {
+			return err
+		}
+		if !taken {
+			missing++
+		}
+	}
+	if missing > 0 {
+		j.log.InfoContext(ctx, "pictures of posts could not be taken: letters are drawn", "wanted", len(wanted), "missing", missing)
+	}
+	return ctx.Err()
+}
+
+// platforms are those that no operator has paused.
+func (j *pictureJob) platforms(ctx context.Context) (all []domain.Platform, err error) {
+	for _, platform := range domain.Platforms() {
+		paused, err := j.paused(ctx, platform)
+		if err != nil {
+			return nil, fmt.Errorf("ask whether %s is paused: %w", platform, err)
+		}
+		if !paused {
+			all = append(all, platform)
+		}
+	}
+	return all, nil
+}
+
+// one takes one picture. The error is of our own side.
+func (j *pictureJob) one(ctx context.Context, wanted readmodels.PictureWanted) (taken bool, err error) {
+	begun, err := j.kept.Begin(ctx, wanted.PostRef, j.now())
+	if err != nil || !begun {
+		return !begun, err
+	}
+	picture, err := j.taker.Take(ctx, wanted.MediaURL)
+	if err == nil {
+		return true, j.kept.Keep(ctx, wanted.PostRef, picture)
+	}
+	if ctx.Err() != nil { // the look is over: nothing is known against the picture
+		return false, ctx.Err()
+	}
+	j.log.DebugContext(ctx, "picture is not taken", "social_account", wanted.SocialAccount, "platform", wanted.Platform.String(), "error", err)
+	if pictures.ForGood(err) {
+		return false, j.kept.GiveUp(ctx, wanted.PostRef)
+	}
+	return false, nil
+}
+
+// keptPictures are the pictures that the HTTP layer shows; nil: this process has no key that opens them.
+func (s *Service) keptPictures() (*vault.Pictures, error) {
+	if len(s.settings.SecretsKeys) == 0 {
+		return nil, nil
+	}
+	return vault.NewPictures(s.KeptPool, s.settings.SecretsKeys)
+}

@@ -1,0 +1,99 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"regexp"
+	"strconv"
+	"testing"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// Staff sees top posts with their pictures, which the fetchers have taken, and prints a month for the client: two or three sheets of A4.
+func TestPicturesAndTheMonthThatPrints(t *testing.T) {
+	p := startDemo(t, t.TempDir())
+	db := p.database()
+	p.await(patience, "pictures of the newest posts to be taken", func() bool {
+		var taken, under int
+		err := db.QueryRow(t.Context(), `select count(sealed), count(*) - count(sealed) from kept.pictures`).Scan(&taken, &under)
+		require.NoError(t, err)
+		return taken > 50 && under == 0
+	})
+	browser := openBrowser(t)
+	browser.visit("about:blank")
+	w := openConsole(p, browser, 1200, "light")
+	w.open(p.base + "/console")
+	w.follow("Continue as agency")
+	w.follow("Alder & Finch Catering")
+	w.says("Views against cost", "Posts published", "Top posts")
+	var kinds map[string]int
+	w.eval(`Promise.all([...document.querySelectorAll("img.picture")].map((i) => fetch(i.src).then((a) => a.headers.get("Content-Type"))))
+		.then((all) => all.reduce((n, kind) => ({ ...n, [kind]: (n[kind] ?? 0) + 1 }), {}))`, &kinds)
+	require.Positive(t, kinds["image/jpeg"], kinds)
+	delete(kinds, "image/jpeg")
+	delete(kinds, "image/svg+xml") // the letter of a post that has none
+	require.Empty(t, kinds)
+	w.hearsOfFigures()
+	require.EqualValues(t, http.StatusOK, w.follow("Report"))
+	w.says("Alder & Finch Catering, ", "Compared with ", "followers at the end of", "Views against cost", "Top posts")
+	var sideways bool
+	w.eval(`document.documentElement.scrollWidth > innerWidth`, &sideways)
+	require.False(t, sideways)
+	requireA4(t, w)
+	phone := openConsole(p, browser, 320, "dark")
+	phone.open(p.base + "/console")
+	phone.follow("Continue as agency")
+	require.EqualValues(t, http.StatusOK, phone.open(w.at()))
+	require.EqualValues(t, http.StatusOK, phone.follow("The month before"))
+}
+
+// hearsOfFigures has the accounts read while the page is open: it shows newer figures, and is not loaded again.
+func (w *consoleWindow) hearsOfFigures() {
+	w.t.Helper()
+	const newest = `document.querySelector("#figures > p.quiet:last-of-type time").dateTime`
+	var before string
+	w.eval(newest, &before)
+	w.eval(`window.stayed = true`, nil)
+	w.await("the stream to be open", `!document.getElementById("live").hidden`)
+	for _, platform := range []string{"instagram", "tiktok", "linkedin"} {
+		w.p.do(http.MethodPost, w.p.info.Tokens["operator"], "/api/ops/platforms/"+platform+"/run", `{"kind":"account_insights","reason":"test"}`,
+			"Content-Type", "application/json").ok(w.t, http.StatusOK)
+	}
+	w.await("newer figures", newest+` !== "`+before+`"`)
+	var stayed bool
+	w.eval(`window.stayed === true`, &stayed)
+	require.True(w.t, stayed)
+	w.look()
+}
+
+var mediaBox = regexp.MustCompile(`/MediaBox \[0 0 ([0-9.]+) ([0-9.]+)\]`)
+
+// requireA4 prints the page that is open as its style says.
+func requireA4(t *testing.T, w *consoleWindow) {
+	t.Helper()
+	var printed page.PrintToPDFResult
+	require.NoError(t, chromedp.Do(w.ctx, chromedp.Func(func(ctx context.Context, target *chromedp.Target) (err error) {
+		printed, err = cdp.Call(ctx, target, page.PrintToPDF, page.PrintToPDFParams{PrintBackground: new(true), PreferCSSPageSize: new(true)})
+		return err
+	})))
+	require.True(t, bytes.HasPrefix(printed.Data, []byte("%PDF-")))
+	sheets := mediaBox.FindAllSubmatch(printed.Data, -1)
+	require.GreaterOrEqual(t, len(sheets), 1)
+	require.LessOrEqual(t, len(sheets), 4)
+	for _, sheet := range sheets {
+		width, err := strconv.ParseFloat(string(sheet[1]), 64)
+		require.NoError(t, err)
+		height, err := strconv.ParseFloat(string(sheet[2]), 64)
+		require.NoError(t, err)
+		const a4Width, a4Height, within = 595.28, 841.89, 2
+		require.InDelta(t, a4Width, width, within)
+		require.InDelta(t, a4Height, height, within)
+	}
+}

@@ -1,0 +1,121 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+const (
+	pictureTries = 3                    // of a picture, then it is left alone
+	pictureRetry = 6 * time.Hour        // until a picture is asked for again that could not be taken, or whose taker died
+	pictureKept  = 400 * 24 * time.Hour // then a picture goes, and so does the note of one that was asked for in vain
+)
+
+// ErrNoPicture (not_found): no picture of the post is kept, or none that a key of this process opens.
+var ErrNoPicture = domain.NewError(domain.CodeNotFound, "There is no picture of this post. Draw a letter in its place.")
+
+// Pictures keeps small copies of posts' pictures, sealed, each for one agency.
+type Pictures struct {
+	pool *pgxpool.Pool
+	keys Keys
+}
+
+// NewPictures returns the pictures of a pool that [Open] or [OpenFetching] made. The first key seals, all open.
+func NewPictures(pool *pgxpool.Pool, keys Keys) (*Pictures, error) {
+	if err := keys.validate(); err != nil {
+		return nil, fmt.Errorf("check keys of pictures: %w", err)
+	}
+	return &Pictures{pool, slices.Clone(keys)}, nil
+}
+
+// KeyIDs name the keys that open pictures: one under another key counts as none.
+func (p *Pictures) KeyIDs() []string { return p.keys.ids() }
+
+// Begin notes that a picture is about to be taken. false: it is there, somebody else takes it now, or it was tried often enough.
+func (p *Pictures) Begin(ctx context.Context, post domain.PostRef, now time.Time) (begun bool, err error) {
+	tag, err := p.pool.Exec(ctx, `
+		insert into pictures as k (parent_account, social_account_id, external_id, tries, tried_at, next_at)
+		values (@agency, @account, @post, 1, @now, @again)
+		on conflict (parent_account, social_account_id, external_id) do update
+		set tries = k.tries + 1, tried_at = @now, next_at = case when k.tries + 1 < @most then @again else 'infinity' end
+		where (k.sealed is null or k.key_id <> all(@keys)) and k.next_at <= @now`,
+		pgx.NamedArgs{
+			"agency": post.ParentAccount, "account": post.SocialAccount, "post": post.ExternalID, "now": now, "again": now.Add(pictureRetry),
+			"most": pictureTries, "keys": p.keys.ids(),
+		})
+	return tag.RowsAffected() > 0, doing(err, "note that a picture is taken")
+}
+
+// Keep stores the picture of a post that was begun. If the post was erased meanwhile, the note is gone, and nothing is stored.
+func (p *Pictures) Keep(ctx context.Context, post domain.PostRef, picture []byte) error {
+	sealed, err := p.keys[0].seal(pictureRef(post), picture)
+	if err != nil {
+		return fmt.Errorf("seal picture: %w", err)
+	}
+	_, err = p.pool.Exec(ctx, `
+		update pictures set key_id = $4, sealed = $5 where parent_account = $1 and social_account_id = $2 and external_id = $3`,
+		post.ParentAccount, post.SocialAccount, post.ExternalID, p.keys[0].id, sealed)
+	return doing(err, "store picture")
+}
+
+// GiveUp notes that a picture was begun that cannot be taken at all.
+func (p *Pictures) GiveUp(ctx context.Context, post domain.PostRef) error {
+	_, err := p.pool.Exec(ctx, `
+		update pictures set next_at = 'infinity' where parent_account = $1 and social_account_id = $2 and external_id = $3`,
+		post.ParentAccount, post.SocialAccount, post.ExternalID)
+	return doing(err, "note that a picture cannot be taken")
+}
+
+// Picture returns the picture of a post. Error: [ErrNoPicture].
+func (p *Pictures) Picture(ctx context.Context, post domain.PostRef) ([]byte, error) {
+	row := sealedRow{Ref: pictureRef(post)}
+	err := p.pool.QueryRow(ctx, `
+		select key_id, sealed from pictures where parent_account = $1 and social_account_id = $2 and external_id = $3 and sealed is not null`,
+		post.ParentAccount, post.SocialAccount, post.ExternalID).Scan(&row.KeyID, &row.Sealed)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, ErrNoPicture
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read picture: %w", err)
+	}
+	at := slices.Index(p.keys.ids(), row.KeyID)
+	if at < 0 {
+		return nil, ErrNoPicture
+	}
+	picture, err := p.keys[at].open(row.Ref, row.Sealed)
+	if err != nil { // the row was changed: it is no picture of ours
+		return nil, ErrNoPicture
+	}
+	return picture, nil
+}
+
+// Forget deletes the pictures of posts that are erased.
+func (p *Pictures) Forget(ctx context.Context, posts []domain.PostRef) error {
+	agencies, accounts, ids := make([]string, len(posts)), make([]int64, len(posts)), make([]string, len(posts))
+	for i, post := range posts {
+		agencies[i], accounts[i], ids[i] = post.ParentAccount, post.SocialAccount, post.ExternalID
+	}
+	_, err := p.pool.Exec(ctx, `
+		delete from pictures k using unnest($1::text[], $2::bigint[], $3::text[]) as gone (agency, account, post)
+		where k.parent_account = gone.agency and k.social_account_id = gone.account and k.external_id = gone.post`, agencies, accounts, ids)
+	return doing(err, "forget %d pictures", len(posts))
+}
+
+// ForgetOld deletes what was asked for 400 days ago.
+func (p *Pictures) ForgetOld(ctx context.Context, now time.Time) error {
+	_, err := p.pool.Exec(ctx, `delete from pictures where tried_at < $1`, now.Add(-pictureKept))
+	return doing(err, "forget old pictures")
+}
+
+// pictureRef is what a picture is sealed for: it opens for no other post, and for no other agency.
+func pictureRef(post domain.PostRef) string {
+	return fmt.Sprintf("picture/%s/%d/%s", post.ParentAccount, post.SocialAccount, post.ExternalID)
+}

@@ -1,0 +1,68 @@
+package readmodels
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// PicturesQuery asks for posts whose pictures are wanted.
+type PicturesQuery struct {
+	Since     time.Time         // the earliest publication
+	Now       time.Time         // what was tried is wanted again at its time
+	Platforms []domain.Platform // of which they are
+	Keys      []string          // ids of the keys that open pictures: one under another key is wanted again
+	Limit     int
+}
+
+// PictureWanted is a post with the address of its picture, of which no copy is kept.
+type PictureWanted struct {
+	domain.PostRef
+
+	Platform domain.Platform
+	MediaURL string
+}
+
+// PicturesWanted returns the newest posts whose pictures are not kept and may be tried now. What the listing says of a picture stands first:
+// its address is the platform's.
+func (c Contents) PicturesWanted(ctx context.Context, q PicturesQuery) ([]PictureWanted, error) {
+	rows, _ := c.Pool.Query(ctx, `
+		select p.parent_account, p.social_account_id, p.external_id, min(p.p_id),
+		       coalesce(max(c.media_url) filter (where c.origin = '`+string(domain.OriginListing)+`'), max(c.media_url))
+		from tSPosts p
+		join post_contents c on c.parent_account = p.parent_account and c.social_account_id = p.social_account_id and c.external_id = p.external_id
+		where p.published_at >= $1 and p.p_id = any($2) and c.media_url <> '' and not exists (
+			select from kept.pictures k
+			where k.parent_account = p.parent_account and k.social_account_id = p.social_account_id and k.external_id = p.external_id
+			  and (k.key_id = any($3) or k.next_at > $4))
+		group by p.parent_account, p.social_account_id, p.external_id
+		order by max(p.published_at) desc, p.social_account_id, p.external_id limit $5`,
+		q.Since, PlatformIDs(q.Platforms), q.Keys, q.Now, q.Limit)
+	wanted, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (w PictureWanted, err error) {
+		err = row.Scan(&w.ParentAccount, &w.SocialAccount, &w.ExternalID, &w.Platform, &w.MediaURL)
+		return w, err
+	})
+	return wanted, wrapped("look for pictures that are wanted", err)
+}
+
+// ErasedPictures returns posts of which a picture is kept and whose texts are erased, at most 1,000: the erasure stands in the log, and nothing
+// was said of the picture since.
+func (c Contents) ErasedPictures(ctx context.Context) ([]domain.PostRef, error) {
+	rows, _ := c.Pool.Query(ctx, `
+		select k.parent_account, k.social_account_id, k.external_id
+		from kept.pictures k
+		where (exists (
+				select from erased_contents e
+				where e.parent_account = k.parent_account and e.social_account_id = k.social_account_id and e.external_id = k.external_id)
+			or exists (select from content_erasures e where e.social_account_id = k.social_account_id and e.parent_account = k.parent_account))
+		  and not exists (
+			select from post_contents c
+			where c.parent_account = k.parent_account and c.social_account_id = k.social_account_id and c.external_id = k.external_id
+			  and c.media_url <> '')
+		limit $1`, MostCovered)
+	erased, err := pgx.CollectRows(rows, pgx.RowToStructByPos[domain.PostRef])
+	return erased, wrapped("look for pictures of erased posts", err)
+}
