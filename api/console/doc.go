@@ -12,6 +12,8 @@
 //   - Nothing that a page of another site asks for is done.
 //   - The policy of content is without exceptions: no inline style, no inline script, no address of another host. Every page can be
 //     read and used without JavaScript.
+//   - A board is saved as it was previewed, or not at all.
+//   - Nobody looks with another's eyes without a record; such a look only reads, with the rights that the other has then.
 //   - What is long or secret stays out of logs: they name a page by its pattern.
 //
 // It may not import pgx, watermill, sarama or projections, nor anything that does.
@@ -38,7 +40,10 @@
 //	words.go     numbers, times and names as templates write them
 //	clients.go   clients as rows, what needs somebody
 //	figures.go figures_charts.go  the figures of a client or of a board: what the address asks for; charts and totals
-//	boards.go    boards, read only; those that are open to a client
+//	boards.go board_closed.go  boards that are open to a client; one that is not, or not any more
+//	board_page.go board_edit.go  the board of a client, for its agency: what can be changed; what that does, before it is saved
+//	people.go see_as.go  the people of a client, and what each sees; looking with their eyes, which is recorded
+//	connections.go connecting.go  what is connected for a client, and how it is; sign-ins at platforms, and links for them
 //	ops_health.go ops_projections.go ops_parked.go ops_platforms.go  operators: the pages and what is not well; what is folded and rebuilt;
 //	             parked events; how platforms are read
 //	ops_jobs.go ops_log.go ops_actions.go  jobs, topics, what operators did

@@ -24,6 +24,8 @@ type Deps struct {
 	Sessions Sessions
 	// Tokens judges tokens of the API, with which people can sign in.
 	Tokens api.Authenticator
+	// Looks records looks with a client user's eyes; nil: there are none.
+	Looks Looks
 	// Demo are people as whom anybody on this machine may go on; nil but in demo.
 	Demo []Person
 
@@ -125,7 +127,7 @@ func (c *Console) serve(p page) http.HandlerFunc {
 		status := v.answer()
 		// The pattern and not the path: a path may end in what signs somebody in.
 		c.deps.Logger.LogAttrs(r.Context(), slog.LevelInfo, "console", slog.String("page", p.pattern), slog.Int("status", status),
-			slog.Float64("duration_ms", float64(c.deps.Now().Sub(began).Microseconds())/1000), slog.String("user_id", v.who.UserID))
+			slog.Float64("duration_ms", float64(c.deps.Now().Sub(began).Microseconds())/1000), slog.String("user_id", v.session.UserID))
 	}
 }
 
@@ -153,7 +155,11 @@ func (v *visit) answer() int {
 		}
 		return passed.status
 	}
-	return v.write(http.StatusOK, shown)
+	status := http.StatusOK
+	if own, ok := shown.(answered); ok {
+		status = own.status()
+	}
+	return v.write(status, shown)
 }
 
 // open proves who asks, whether it may, and opens the page.
@@ -185,7 +191,8 @@ func as(ctx context.Context, who api.Principal) context.Context { return api.Wit
 func (v *visit) navigation() (items []navItem) {
 	at := strings.TrimSuffix(v.r.URL.Path, "/")
 	for _, p := range v.console.pages {
-		if p.nav == "" || v.me == nil || len(p.roles) > 0 && !v.who.Roles.Has(p.roles...) {
+		if p.nav == "" || v.me == nil || len(p.roles) > 0 && !v.who.Roles.Has(p.roles...) ||
+			p.scope != "" && !v.who.Roles.Has(api.RoleAgency) && !slices.Contains(v.me.Scopes, p.scope) {
 			continue
 		}
 		_, path, _ := strings.Cut(p.pattern, " ")

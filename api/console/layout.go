@@ -86,7 +86,9 @@ type frame struct {
 	Nav   []navItem
 	Me    *readmodels.Me // nil: nobody is signed in
 	View  view
-	Again bool // the page loads again by itself
+	Again bool    // the page loads again by itself
+	As    *seenAs // whose eyes it is seen with; nil: the visitor's own
+	Board string  // address of the board that it shows and whose closing it waits for; "": none
 }
 
 // execute makes the page of a view.
@@ -103,7 +105,11 @@ func execute(f frame) ([]byte, error) {
 
 // write sends the page of a view.
 func (v *visit) write(status int, shown view) int {
-	body, err := execute(frame{Nav: v.navigation(), Me: v.me, View: shown})
+	f := frame{Nav: v.navigation(), Me: v.me, View: shown, As: v.as}
+	if board, ok := shown.(watched); ok && v.as == nil {
+		f.Board = board.watches()
+	}
+	body, err := execute(f)
 	if err != nil {
 		v.log(slog.LevelError, "console: page failed", err)
 		http.Error(v.w, "Something went wrong on our side.", http.StatusInternalServerError)

@@ -32,7 +32,20 @@ var words = template.FuncMap{
 	"direction": func(n int64) string { return map[bool]string{true: "down", false: "up"}[n < 0] },
 	"draw":      chart.Chart.Figure,
 	"sparkline": chart.Sparkline,
+	"tabs":      tabsOf,
 	"list":      func(entries ...string) []string { return entries },
+}
+
+// tabs are the pages of one client.
+type tabs struct {
+	ID, At string // the client; the page that is open
+	Tabs   []tab
+}
+
+type tab struct{ Page, Name string }
+
+func tabsOf(id, at string) tabs {
+	return tabs{id, at, []tab{{"figures", "Figures"}, {"board", "Board"}, {"people", "People"}, {"connections", "Connections"}}}
 }
 
 // unknown stands where a figure is not known.
