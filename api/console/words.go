@@ -27,6 +27,8 @@ var words = template.FuncMap{
 	"plain":     plain,
 	"counted":   counted[int],
 	"network":   network,
+	"job":       jobName,
+	"personal":  personal,
 	"window":    window,
 	"letter":    letter,
 	"direction": func(n int64) string { return map[bool]string{true: "down", false: "up"}[n < 0] },
@@ -108,6 +110,12 @@ func network(name string) string {
 		}
 	}
 	return capital(name)
+}
+
+// personal tells whether an id is of a person: what the program does by itself has a name of its own.
+func personal(id string) bool {
+	_, is := domain.HexID(id)
+	return is
 }
 
 // window writes a platform's name of the days over which it counts people: days_28.
