@@ -211,15 +211,16 @@ func TestAPersonsPageSaysFromWhenUntilWhenAndWhy(t *testing.T) {
 			BeganBy: began, EndedBy: &ended, ListedBy: began, AllowedBy: began,
 		},
 		{Dashboard: named(catering, "Catering"), User: named(adam, "Adam"), From: began.Time, BeganBy: began, ListedBy: began, AllowedBy: began},
-	}, readmodels.SpansMeta{})
+	}, readmodels.SpansMeta{HistoryMeta: readmodels.HistoryMeta{NextCursor: "NEXT"}})
 	b := s.signedIn("auditor")
 	s.asked = nil
 	b.get("/console/people/"+adam).says(http.StatusOK, "<h1>Adam</h1>", "still", "Ended:", "Alice the Closer", `href="/console/people/`+alice,
 		"/console/history?at=2026-10-02T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
-	b.get("/console/people/" + adam + "?from=2026-10-01&to=2026-10-03")
+	b.get("/console/people/"+adam+"?from=2026-10-01&to=2026-10-03").
+		says(http.StatusOK, `rel="next" href="/console/people/`+adam+`?cursor=NEXT&amp;from=2026-10-01&amp;to=2026-10-03"`)
 	require.Equal(t, []string{
-		"GET /api/me", "GET /api/audit/access?from=2000-01-01&limit=500&user_id=" + adam,
-		"GET /api/me", "GET /api/audit/access?from=2026-10-01&limit=500&to=2026-10-03&user_id=" + adam,
+		"GET /api/me", "GET /api/audit/access?from=2000-01-01&limit=80&user_id=" + adam,
+		"GET /api/me", "GET /api/audit/access?from=2026-10-01&limit=80&to=2026-10-03&user_id=" + adam,
 	}, s.asked)
 	s.answer("GET /api/audit/access", []readmodels.AccessSpan{}, readmodels.SpansMeta{
 		Staff: readmodels.AccessStaff{Users: []readmodels.Named{named(alice, "Alice")}, UsersCount: 1},

@@ -21,7 +21,7 @@ type personView struct {
 	Spans      []personSpan
 	Staff      bool // of the agency, as the directory says today
 	Incomplete string
-	More       bool // there are more than the page shows
+	More       string // address of the next page; "": this is the last one
 }
 
 func (p personView) template() (name, title string) {
@@ -52,22 +52,30 @@ func decided(r readmodels.Record, board string) decision {
 	return decision{inWords(r.Type), r.Actor, r.Time, historyAddress(r.Time.Format(time.RFC3339Nano), "dashboard:"+board)}
 }
 
-// beforeAll is a day before there was any record.
-const beforeAll = "2000-01-01"
+const (
+	beforeAll    = "2000-01-01" // a day before there was any record
+	spansOnAPage = "80"
+)
 
 // person shows the whole past of a person's access, or a range of it.
 func (v *visit) person() (view, error) {
 	given := v.r.URL.Query()
 	shown := personView{Named: readmodels.Named{ID: v.r.PathValue("id")}, From: given.Get("from"), To: given.Get("to")}
-	q := url.Values{"user_id": {shown.ID}, "from": {nameOr(shown.From, beforeAll)}, "limit": {"500"}}
-	if shown.To != "" {
-		q.Set("to", shown.To)
+	q := url.Values{"user_id": {shown.ID}, "from": {nameOr(shown.From, beforeAll)}, "limit": {spansOnAPage}}
+	for _, name := range []string{"to", "cursor"} {
+		if given.Get(name) != "" {
+			q.Set(name, given.Get(name))
+		}
 	}
 	spans, meta, err := getMeta[[]readmodels.AccessSpan, readmodels.SpansMeta](v, "/api/audit/access", q)
 	if err != nil {
 		return nil, err
 	}
-	shown.Incomplete, shown.More = meta.Incomplete, meta.NextCursor != ""
+	shown.Incomplete = meta.Incomplete
+	if meta.NextCursor != "" {
+		given.Set("cursor", meta.NextCursor)
+		shown.More = peoplePath + url.PathEscape(shown.ID) + "?" + given.Encode()
+	}
 	for _, member := range meta.Staff.Users { // the API names the one who was asked for
 		shown.Named, shown.Staff = member, true
 	}
