@@ -21,6 +21,8 @@ func (c *Console) historyPages() []page {
 		{pattern: "GET " + historyPath, roles: auditors, nav: "History", views: []view{historyView{}}, open: (*visit).history},
 		{pattern: "GET " + differencePath, roles: auditors, views: []view{differenceView{}}, open: (*visit).difference},
 		{pattern: "GET " + looksPath, roles: auditors, views: []view{looksView{}}, open: (*visit).looks},
+		{pattern: "GET " + backPath, roles: []api.Role{api.RoleAgency}, views: []view{backView{}}, open: (*visit).back},
+		{pattern: "POST " + backPath, roles: []api.Role{api.RoleAgency}, views: []view{backView{}}, open: (*visit).goBack},
 		{pattern: "GET " + clientsPath + "{id}/history", roles: []api.Role{api.RoleAgency}, open: (*visit).clientHistory},
 	}
 }
@@ -45,6 +47,9 @@ type historyView struct {
 	AsOf       readmodels.StreamPosition
 	Incomplete string
 	Narrowed   bool // by a search
+
+	MayGoBack bool   // the visitor may make a board again what it was
+	Exact     string // the instant, to the microsecond; "": now
 }
 
 func (historyView) template() (name, title string) { return "history", "History" }
@@ -105,13 +110,14 @@ func (v *visit) history() (view, error) {
 			shown.List = shown.List[:len(shown.List)-1] // of which entries may be missing
 		}
 	}
-	shown.At = formInstant(at)
+	shown.At, shown.MayGoBack = formInstant(at), v.who.Roles.Has(api.RoleAgency)
 	if !at.IsZero() {
 		shown.Newest = shown.address("")
 	}
 	compared := url.Values{"dashboard": {asked.dashboard}}
 	if !at.IsZero() {
-		compared.Set("from", at.Format(time.RFC3339Nano))
+		shown.Exact = at.Format(time.RFC3339Nano)
+		compared.Set("from", shown.Exact)
 	}
 	shown.Compare = differencePath + "?" + compared.Encode()
 	if shown.Slider, err = v.slider(at); err != nil {
@@ -196,7 +202,7 @@ func (v *visit) stateThen(dashboard string, at time.Time) (*readmodels.StateAnsw
 	if !at.IsZero() {
 		q.Set("at", at.Format(time.RFC3339Nano))
 	}
-	state, err := get[readmodels.StateAnswer](v, "/api/projects/dashboard/"+url.PathEscape(dashboard)+"/state", q)
+	state, err := get[readmodels.StateAnswer](v, dashboardPath(dashboard)+"/state", q)
 	return &state, err
 }
 

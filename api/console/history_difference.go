@@ -75,7 +75,7 @@ func (v *visit) difference() (view, error) {
 		q.Set("to", to.Format(time.RFC3339Nano))
 	}
 	for _, id := range boards {
-		diff, meta, err := getMeta[readmodels.DiffAnswer, readmodels.HistoryMeta](v, "/api/projects/dashboard/"+url.PathEscape(id)+"/diff", q)
+		diff, meta, err := getMeta[readmodels.DiffAnswer, readmodels.HistoryMeta](v, dashboardPath(id)+"/diff", q)
 		if err != nil {
 			return nil, err
 		}
