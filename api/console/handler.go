@@ -164,7 +164,7 @@ func (v *visit) answer() int {
 
 // open proves who asks, whether it may, and opens the page.
 func (v *visit) open() (view, error) {
-	if err := v.console.cross.Check(v.r); err != nil {
+	if err := v.console.cross.Check(v.r); err != nil || embedded(v.r) {
 		return nil, errCrossOrigin
 	}
 	signedIn, err := v.recognise()
@@ -184,12 +184,25 @@ func (v *visit) open() (view, error) {
 	return v.page.open(v)
 }
 
+// embedded tells whether a script or a frame of another origin asks. It could not read the answer, but what was looked at would be recorded in
+// the name of the person. A browser that follows a link says that it navigates, to a document.
+func embedded(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-site", "cross-site":
+		return r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Header.Get("Sec-Fetch-Dest") != "document"
+	}
+	return false
+}
+
 // as returns ctx for calls of the API by who.
 func as(ctx context.Context, who api.Principal) context.Context { return api.WithPrincipal(ctx, who) }
 
 // navigation are the pages that the visitor may open and that stand in the bar.
 func (v *visit) navigation() (items []navItem) {
 	at := strings.TrimSuffix(v.r.URL.Path, "/")
+	if at == Path && v.who.Roles.Has(api.RoleAgency) {
+		at = Path + "/clients" // which stands there, too
+	}
 	for _, p := range v.console.pages {
 		if p.nav == "" || v.me == nil || len(p.roles) > 0 && !v.who.Roles.Has(p.roles...) ||
 			p.scope != "" && !v.who.Roles.Has(api.RoleAgency) && !slices.Contains(v.me.Scopes, p.scope) {

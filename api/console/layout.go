@@ -58,7 +58,7 @@ func (a asset) serve(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(a.body)
 }
 
-// templates are the pages by their names, each with the layout around it.
+// templates are the pages by their names, each with the layout around it, and with how records are written.
 var templates = func() map[string]*template.Template {
 	layout := template.Must(template.New("layout").Funcs(template.FuncMap{
 		"asset":   func(name string) string { return assetPaths[name] },
@@ -66,14 +66,14 @@ var templates = func() map[string]*template.Template {
 		"rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 		"day":     func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
 		"instant": func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") },
-	}).Funcs(words).ParseFS(pageFiles, "pages/layout.html"))
+	}).Funcs(words).ParseFS(pageFiles, "pages/layout.html", "pages/records.html"))
 	all := map[string]*template.Template{}
 	entries, err := pageFiles.ReadDir("pages")
 	if err != nil {
 		panic(err) // the program is built with them
 	}
 	for _, entry := range entries {
-		if name := strings.TrimSuffix(entry.Name(), ".html"); name != "layout" {
+		if name := strings.TrimSuffix(entry.Name(), ".html"); name != "layout" && name != "records" {
 			all[name] = template.Must(template.Must(layout.Clone()).ParseFS(pageFiles, "pages/"+entry.Name()))
 		}
 	}

@@ -47,7 +47,8 @@ type navItem struct {
 // allPages is the table of pages. Every address of the console stands here.
 func (c *Console) allPages() (all []page) {
 	for _, of := range [][]page{
-		c.homePages(), c.clientPages(), c.boardPages(), c.peoplePages(), c.connectPages(), c.historyPages(), c.accessPages(), c.verifyPages(), c.opsPages(), c.signInPages(),
+		c.homePages(), c.clientPages(), c.boardPages(), c.peoplePages(), c.connectPages(), c.historyPages(), c.accessPages(), c.personPages(),
+		c.verifyPages(), c.opsPages(), c.signInPages(),
 	} {
 		all = append(all, of...)
 	}

@@ -27,6 +27,8 @@ var words = template.FuncMap{
 	"plain":     plain,
 	"counted":   counted[int],
 	"network":   network,
+	"job":       jobName,
+	"personal":  personal,
 	"window":    window,
 	"letter":    letter,
 	"direction": func(n int64) string { return map[bool]string{true: "down", false: "up"}[n < 0] },
@@ -45,7 +47,7 @@ type tabs struct {
 type tab struct{ Page, Name string }
 
 func tabsOf(id, at string) tabs {
-	return tabs{id, at, []tab{{"figures", "Figures"}, {"board", "Board"}, {"people", "People"}, {"connections", "Connections"}}}
+	return tabs{id, at, []tab{{"figures", "Figures"}, {"board", "Board"}, {"people", "People"}, {"connections", "Connections"}, {"history", "History"}}}
 }
 
 // unknown stands where a figure is not known.
@@ -121,6 +123,12 @@ func network(name string) string {
 		}
 	}
 	return capital(name)
+}
+
+// personal tells whether an id is of a person: what the program does by itself has a name of its own.
+func personal(id string) bool {
+	_, is := domain.HexID(id)
+	return is
 }
 
 // window writes a platform's name of the days over which it counts people: days_28.
