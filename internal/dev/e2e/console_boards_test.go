@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -142,4 +143,37 @@ func TestAClientIsRemovedWhileItLooks(t *testing.T) {
 	p.setUsers(board, everybody)
 	w.open(w.at())
 	require.Equal(t, p.base+"/console/board/"+board, w.at(), "it is open again")
+}
+
+// Somebody of an agency connects a page from the console: the sign-in leads to the platform and back, the first reading is watched, and the page stands
+// among the client's connections.
+func TestConnectingFromTheConsole(t *testing.T) {
+	p := startDemo(t, t.TempDir())
+	base := strings.Replace(p.base, "127.0.0.1", "localhost", 1) // platforms come back there
+	connections := base + "/console/clients/" + p.info.IDs.SubAccounts[0] + "/connections"
+	browser := openBrowser(t)
+	browser.visit("about:blank")
+	v := openWindow(browser, 1200, "light")
+	v.open(base + "/console")
+	v.follow("Continue as agency")
+	v.open(connections)
+	v.follow("Facebook")
+	v.follow("Continue to Facebook")
+	v.follow("Mara Lindqvist")
+	v.follow("Allow")
+	v.says("You signed in at Facebook as Mara Lindqvist")
+	v.tick(bakeryOffer, true)
+	require.EqualValues(t, http.StatusOK, v.follow("Connect what is ticked"), "%s", v.text())
+	v.await("the first reading", `document.readyState === "complete" && document.body.innerText.includes("read, its figures are here")`)
+	v.follow("Go back")
+	v.says("Connections of", "signed in by Mara Lindqvist", "It is read.")
+
+	v.open(base + "/console/connect?client=" + p.info.IDs.SubAccounts[0] + "#link")
+	v.tick("at LinkedIn", true)
+	v.follow("Make the link")
+	v.says("Send this to whoever is to connect", base+"/connect/link/", "It is shown once")
+	v.follow("To the links")
+	v.says("not opened yet")
+	v.follow("Take it back")
+	v.says("taken back")
 }
