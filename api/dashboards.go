@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -78,19 +79,15 @@ func (s *Server) putDashboard(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	match, err := ifMatch(r.Header)
+	previewed, err := ifPreview(r.Header)
 	if err != nil {
 		return err
 	}
-	members, err := s.readObject(w, r)
+	command, err := s.update(w, r, subAccount)
 	if err != nil {
 		return err
 	}
-	command, err := parseUpdate(subAccount, members)
-	if err != nil {
-		return err
-	}
-	command.IfMatch = match
+	command.Decision = previewed
 	p, _ := PrincipalFrom(r.Context())
 	result, err := s.deps.DashboardCommands.Update(r.Context(), commands.UpdateDashboard{
 		Caller:         caller(r, p, p.AccountID, RoleAgency),
@@ -106,6 +103,50 @@ func (s *Server) putDashboard(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set(headerReplayed, "true")
 	}
 	return s.writeData(w, result.Dashboard, nil)
+}
+
+// postPreview answers what a PUT with the same body and the same If-Match would do. It changes nothing.
+func (s *Server) postPreview() operation {
+	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		subAccount, err := dashboardID(r)
+		if err != nil {
+			return err
+		}
+		if err := params.Err(); err != nil {
+			return err
+		}
+		command, err := s.update(w, r, subAccount)
+		if err != nil {
+			return err
+		}
+		p, _ := PrincipalFrom(r.Context())
+		preview, err := s.deps.DashboardCommands.Preview(r.Context(), commands.UpdateDashboard{
+			Caller: caller(r, p, p.AccountID, RoleAgency), Change: command,
+		})
+		if err != nil {
+			return err
+		}
+		shown, err := s.deps.Dashboards.Named(r.Context(), preview)
+		if err != nil {
+			return err
+		}
+		return s.writeData(w, shown, nil)
+	}, paramDashboard, paramIfMatch).answering(reflect.TypeFor[readmodels.DashboardPreview](), nil).accepting(reflect.TypeFor[updateBody]())
+}
+
+// update reads the change that a request asks for, and on what condition.
+func (s *Server) update(w http.ResponseWriter, r *http.Request, subAccount string) (domain.UpdateDashboard, error) {
+	match, err := ifMatch(r.Header)
+	if err != nil {
+		return domain.UpdateDashboard{}, err
+	}
+	members, err := s.readObject(w, r)
+	if err != nil {
+		return domain.UpdateDashboard{}, err
+	}
+	command, err := parseUpdate(subAccount, members)
+	command.IfMatch = match
+	return command, err
 }
 
 func dashboardID(r *http.Request) (string, error) {
@@ -138,6 +179,20 @@ func idempotencyKey(header http.Header) (string, error) {
 	}
 	if len(values) > 1 || !keyForm.MatchString(values[0]) {
 		return "", invalidField(headerIdempotency, "must be given once and have 1 to 255 printable ASCII characters")
+	}
+	return values[0], nil
+}
+
+var previewForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// ifPreview reads If-Preview; "" without one.
+func ifPreview(header http.Header) (string, error) {
+	values := header.Values(headerIfPreview)
+	if len(values) == 0 {
+		return "", nil
+	}
+	if len(values) > 1 || !previewForm.MatchString(values[0]) {
+		return "", invalidField(headerIfPreview, "must be given once and be what a preview answered as preview: 64 hex digits")
 	}
 	return values[0], nil
 }

@@ -235,6 +235,10 @@ var (
 	paramIfMatch = Param{
 		Name: headerIfMatch, Header: true, Kind: KindTags, Text: "Changes the dashboard only if it still has this ETag.", elsewhere: true,
 	}
+	paramIfPreview = Param{
+		Name: headerIfPreview, Header: true, Kind: KindDigest, elsewhere: true,
+		Text: "Changes the dashboard only if that does exactly what a preview showed: its member preview.",
+	}
 	paramIdempotency = Param{
 		Name: headerIdempotency, Header: true, Kind: KindKey, elsewhere: true,
 		Text: "1 to 255 printable ASCII characters. A repetition within 24 hours gets the first answer again.",

@@ -67,6 +67,7 @@ func ExampleHandler() {
 
 // oneAgency stands for the queries and use cases.
 type oneAgency struct {
+	api.DashboardReader
 	api.DashboardCommands
 	api.Analytics
 }

@@ -22,7 +22,7 @@ func TestPreflightOfEveryRoute(t *testing.T) {
 	b := setupAll(t, func(d *api.Deps) { d.Config.CORSOrigins = []string{origin} })
 	for _, route := range b.server.Routes() {
 		for _, header := range []string{
-			"authorization", "if-match", "if-none-match", "idempotency-key", "last-event-id", "content-type", "accept", "x-request-id", "traceparent",
+			"authorization", "if-match", "if-none-match", "if-preview", "idempotency-key", "last-event-id", "content-type", "accept", "x-request-id", "traceparent",
 		} {
 			answer := b.ask(http.MethodOptions, pathOf(route.Pattern), "", "Origin: "+origin,
 				"Access-Control-Request-Method: "+route.Method, "Access-Control-Request-Headers: "+header)

@@ -10,6 +10,7 @@ const (
 	headerLastEventID = "Last-Event-ID"
 	headerIfNoneMatch = "If-None-Match"
 	headerIfMatch     = "If-Match"
+	headerIfPreview   = "If-Preview"
 	headerIdempotency = "Idempotency-Key"
 	headerLink        = "Link"
 	headerRateLimit   = "RateLimit"

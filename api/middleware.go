@@ -96,7 +96,7 @@ func (s *Server) cors() func(http.Handler) http.Handler {
 		AllowedMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodOptions},
 		AllowedHeaders: []string{
 			"Accept", "Authorization", "Cache-Control", "Content-Type", headerIdempotency, headerIfMatch, headerIfNoneMatch,
-			headerLastEventID, "Traceparent", headerRequestID,
+			headerIfPreview, headerLastEventID, "Traceparent", headerRequestID,
 		},
 		ExposedHeaders: []string{
 			headerDisposition, headerETag, headerLink, headerReplayed, headerRateLimit, headerRatePolicy, headerRetryAfter,

@@ -61,9 +61,10 @@ func (s *Server) routes() []route {
 			serve: s.getDashboard, takes: []Param{paramDashboard}, answer: Answer{Data: reflect.TypeFor[[]readmodels.DashboardView]()},
 		}},
 		{http.MethodPut, patternDashboard, "putDashboard", []Role{RoleAgency}, operation{
-			serve: s.putDashboard, takes: []Param{paramDashboard, paramIfMatch, paramIdempotency},
+			serve: s.putDashboard, takes: []Param{paramDashboard, paramIfMatch, paramIfPreview, paramIdempotency},
 			answer: Answer{Data: reflect.TypeFor[domain.Dashboard]()}, body: reflect.TypeFor[updateBody](),
 		}},
+		{http.MethodPost, "/api/projects/dashboard/{id}/preview", "postDashboardPreview", []Role{RoleAgency}, s.postPreview()},
 	}
 	table = append(table, s.entityRoutes()...)
 	table = append(table, s.directoryRoutes()...)

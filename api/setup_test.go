@@ -49,6 +49,7 @@ type bundle struct {
 	opened    []commands.OpenDashboard
 	openErr   error
 	updates   []commands.UpdateDashboard
+	previews  []commands.UpdateDashboard
 	result    commands.Result
 	updateErr error
 	scopes    []readmodels.ScopeRequest
@@ -164,6 +165,19 @@ func (b *bundle) Update(_ context.Context, update commands.UpdateDashboard) (com
 	defer b.mu.Unlock()
 	b.updates = append(b.updates, update)
 	return b.result, b.updateErr
+}
+
+// Preview implements api.DashboardCommands.
+func (b *bundle) Preview(_ context.Context, update commands.UpdateDashboard) (domain.DashboardPreview, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.previews = append(b.previews, update)
+	return domain.DashboardPreview{}, b.updateErr
+}
+
+// Named implements api.DashboardReader.
+func (*bundle) Named(context.Context, domain.DashboardPreview) (readmodels.DashboardPreview, error) {
+	return readmodels.DashboardPreview{}, nil
 }
 
 // Scope implements api.FigureScopes.

@@ -79,23 +79,24 @@ var rightsTable = map[string]rights{
 	"GET /healthz": rightsOfPublic, "GET /readyz": rightsOfPublic, "GET /metrics": rightsOfPublic, "GET /openapi.json": rightsOfPublic, "GET /asyncapi.json": rightsOfPublic,
 	"GET /client.tgz": rightsOfPublic, "GET /client.js": rightsOfPublic,
 
-	"GET /api/projects/dashboard/{}":         rightsOfReadDashboard,
-	"PUT /api/projects/dashboard/{}":         rightsOfPutDashboard,
-	"GET /api/projects/dashboard/{}/history": rightsOfAuditOfOne,
-	"GET /api/projects/dashboard/{}/state":   rightsOfAuditOfOne,
-	"GET /api/projects/dashboard/{}/diff":    rightsOfAuditOfOne,
-	"GET /api/projects/dashboard/{}/access":  rightsOfAuditOfOne,
-	"GET /api/audit/history":                 rightsOfAuditOfAll,
-	"GET /api/audit/reads":                   rightsOfAuditOfAll,
-	"GET /api/audit/export":                  rightsOfAuditOfOne, // by ?dashboard=
-	"GET /api/audit/checkpoints":             rightsOfAuditOfAll,
-	"GET /api/audit/checkpoints/consistency": rightsOfAuditOfAll,
-	"GET /api/audit/bundle":                  rightsOfAuditOfAll,
-	"POST /api/audit/verify":                 rightsOfAuditOfAll,
-	"GET /api/audit/verify":                  rightsOfAuditOfAll, // the newest, which the row before has started
-	"GET /api/audit/verify/{}":               rightsOfVerify,
-	"GET /api/audit/access":                  rightsOfAuditOfOne, // likewise
-	"GET /api/audit/access/export":           rightsOfAuditOfOne,
+	"GET /api/projects/dashboard/{}":          rightsOfReadDashboard,
+	"PUT /api/projects/dashboard/{}":          rightsOfPutDashboard,
+	"POST /api/projects/dashboard/{}/preview": rightsOfPutDashboard,
+	"GET /api/projects/dashboard/{}/history":  rightsOfAuditOfOne,
+	"GET /api/projects/dashboard/{}/state":    rightsOfAuditOfOne,
+	"GET /api/projects/dashboard/{}/diff":     rightsOfAuditOfOne,
+	"GET /api/projects/dashboard/{}/access":   rightsOfAuditOfOne,
+	"GET /api/audit/history":                  rightsOfAuditOfAll,
+	"GET /api/audit/reads":                    rightsOfAuditOfAll,
+	"GET /api/audit/export":                   rightsOfAuditOfOne, // by ?dashboard=
+	"GET /api/audit/checkpoints":              rightsOfAuditOfAll,
+	"GET /api/audit/checkpoints/consistency":  rightsOfAuditOfAll,
+	"GET /api/audit/bundle":                   rightsOfAuditOfAll,
+	"POST /api/audit/verify":                  rightsOfAuditOfAll,
+	"GET /api/audit/verify":                   rightsOfAuditOfAll, // the newest, which the row before has started
+	"GET /api/audit/verify/{}":                rightsOfVerify,
+	"GET /api/audit/access":                   rightsOfAuditOfOne, // likewise
+	"GET /api/audit/access/export":            rightsOfAuditOfOne,
 
 	"POST /api/directory":      rightsOfMainApp,
 	"GET /api/directory/{}/{}": rightsOfMainApp,
@@ -329,7 +330,7 @@ func request(t *testing.T, client *http.Client, method, url, token, tenant strin
 	case method == http.MethodPost && strings.HasSuffix(url, "/api/users"):
 		account := map[string]string{"own": client1, "foreign": otherClient}[tenant]
 		body = strings.NewReader(`{"name":"Somebody new","email":"new@example.com","account":"` + account + `"}`)
-	case method == http.MethodPut:
+	case method == http.MethodPut, strings.HasSuffix(url, "/preview"):
 		body = strings.NewReader("{}")
 	case method == http.MethodPost && strings.HasSuffix(url, "/api/platforms"):
 		body = strings.NewReader(`{"platform":1,"account":"` + client1 + `","external_id":"9001","name":"A new page"}`)

@@ -12,7 +12,7 @@ import (
 const restWithin = 3 * time.Second
 
 // consider loads and decides: the event to be recorded, or none. A record is judged by the log itself. An answer without
-// one (nothing to change, a refusal, an earlier command) rests on stored state alone; so it is given only when the tables
+// one (nothing to change, a refusal, an earlier command, a preview) rests on stored state alone; so it is given only when the tables
 // had folded the agency's partition up to where the log ended after the request came. Tables that were set back would
 // else acknowledge a change that the log contradicts.
 func (d *Dashboards) consider(ctx context.Context, c change) (view domain.FactsView, event domain.Data, err error) {
@@ -27,7 +27,7 @@ func (d *Dashboards) consider(ctx context.Context, c change) (view domain.FactsV
 		if view.Earlier == nil {
 			event, refusal = c.decide(view)
 		}
-		if event != nil && refusal == nil || d.Ends == nil {
+		if event != nil && refusal == nil && !c.preview || d.Ends == nil {
 			return view, event, refusal
 		}
 		if end < 0 {

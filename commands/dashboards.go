@@ -51,6 +51,8 @@ type DashboardsConfig struct {
 	// Refused tells whether an append's error means that definitely nothing was appended, and TooLarge
 	// whether the record was too large.
 	Refused, TooLarge func(error) bool
+	// Fits tells, of a record that is not appended, how Log would refuse it; nil: it is not asked.
+	Fits func(domain.Draft) error
 	// Gate refuses commands while the projection lags beyond its bound; nil: never.
 	Gate   func() error
 	Now    func() time.Time
@@ -106,6 +108,7 @@ type change struct {
 	digest    string
 	commandID string
 	decide    func(domain.FactsView) (domain.Data, error) // nil, nil: nothing need be recorded
+	preview   bool                                        // no record follows
 }
 
 // run carries a change through load, decide, append and wait, from the load again after a lost race.
@@ -120,10 +123,7 @@ func (d *Dashboards) run(ctx context.Context, c change) (Result, error) {
 		return Result{}, unavailable("Too many changes of this agency are waiting. Nothing was changed; try again.")
 	}
 	defer unlock()
-	c.commandID = uuid.Must(uuid.NewV7()).String()
-	if d.Ends != nil {
-		c.need.Partition = d.Ends.PartitionOf(c.ParentAccount)
-	}
+	c = d.begin(c)
 	for range d.Attempts {
 		result, settled, err := d.attempt(ctx, c)
 		if err != nil || settled {
@@ -132,6 +132,15 @@ func (d *Dashboards) run(ctx context.Context, c change) (Result, error) {
 	}
 	return Result{}, domain.NewError(domain.CodeConflict,
 		"The dashboard is being changed by many at once. Nothing was changed; read it again and repeat your change.")
+}
+
+// begin names the command, and the partition that it is about.
+func (d *Dashboards) begin(c change) change {
+	c.commandID = uuid.Must(uuid.NewV7()).String()
+	if d.Ends != nil {
+		c.need.Partition = d.Ends.PartitionOf(c.ParentAccount)
+	}
+	return c
 }
 
 // attempt is one round. Settled is false after a lost race.
@@ -180,7 +189,11 @@ func (d *Dashboards) draft(c change, event domain.Data, head domain.StreamHead) 
 // append hands the record over. It returns an error only when definitely nothing was appended: an
 // open outcome is for settle to find out.
 func (d *Dashboards) append(ctx context.Context, c change, draft domain.Draft) error {
-	err := d.Log.Append(ctx, draft)
+	return d.appended(ctx, c, d.Log.Append(ctx, draft))
+}
+
+// appended tells what an append's error means to the caller.
+func (d *Dashboards) appended(ctx context.Context, c change, err error) error {
 	switch {
 	case err == nil:
 		return nil

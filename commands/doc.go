@@ -19,6 +19,7 @@
 //	dashboards.go        load → decide → append → wait, shared by the dashboards' use cases
 //	consider.go          load and decide; what an answer without a record may rest on
 //	update_dashboard.go  PUT: link, unlink, users, settings
+//	preview_dashboard.go what a PUT would do
 //	open_dashboard.go    an agency's first GET
 //	import_world.go      the directory as an import sees it
 //	import_entities.go   a line of entities, of a file or of a request

@@ -19,6 +19,11 @@ type UpdateDashboard struct {
 // conflict after too many lost races; unavailable when nothing was changed, or, with CommandID,
 // when the outcome is open.
 func (d *Dashboards) Update(ctx context.Context, u UpdateDashboard) (Result, error) {
+	return d.run(ctx, u.change())
+}
+
+// change is the PUT on its way.
+func (u UpdateDashboard) change() change {
 	need := domain.FactsNeed{
 		ParentAccount: u.ParentAccount, Primary: u.Change.Primary,
 		Subject: u.UserID, IdempotencyKey: keyDigest(u.Caller, u.IdempotencyKey),
@@ -29,10 +34,10 @@ func (d *Dashboards) Update(ctx context.Context, u UpdateDashboard) (Result, err
 	if u.Change.Users != nil {
 		need.Users = *u.Change.Users
 	}
-	return d.run(ctx, change{
+	return change{
 		Caller: u.Caller, need: need, key: u.IdempotencyKey, digest: u.RequestDigest,
 		decide: func(view domain.FactsView) (domain.Data, error) {
 			return domain.DecideUpdate(view.Facts, u.Change)
 		},
-	})
+	}
 }

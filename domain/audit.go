@@ -14,6 +14,8 @@ const (
 	// AuditVerify is a verification of the agency's own stream, AuditVerifyAll what the agency is told of one of the whole log.
 	AuditVerify    = "verify"
 	AuditVerifyAll = "verify_all"
+	// AuditAsUser is a look, with a client user's eyes, at what that user sees in the console; the filter names the user.
+	AuditAsUser = "as_user"
 )
 
 // FormatBundle is the format of proof bundles; a value of [AuditExported].Format.
@@ -87,8 +89,8 @@ func (PersonErased) EventType() string { return "operations.person_erased.v1" }
 
 // Validate checks what a reader of the trail relies on.
 func (e AuditRead) Validate() error {
-	if !slices.Contains([]string{AuditHistory, AuditState, AuditDiff, AuditAccess, AuditVerify, AuditVerifyAll}, e.What) {
-		return errors.New("what is not one of history, state, diff, access, verify, verify_all")
+	if !slices.Contains([]string{AuditHistory, AuditState, AuditDiff, AuditAccess, AuditVerify, AuditVerifyAll, AuditAsUser}, e.What) {
+		return errors.New("what is not one of history, state, diff, access, verify, verify_all, as_user")
 	}
 	return checkLengths(e.Dashboard)
 }

@@ -18,7 +18,7 @@ import (
 //  6. Points of contact come from each account's own orders.
 //  7. Absent settings keep the primary's; the result goes to every linked dashboard.
 //  8. One PUT is one record; no change, no record.
-//  9. If-Match compares the version of the last record that changed this dashboard.
+//  9. If-Match compares the version of the last record that changed this dashboard; If-Preview the whole decision.
 //  10. Every account and user named belongs to the caller's agency; foreign and unknown read alike.
 
 // UpdateDashboard is the command behind PUT; nil fields were absent from the body.
@@ -30,6 +30,8 @@ type UpdateDashboard struct {
 	Scopes               *[]string
 	Unlink               bool
 	IfMatch              *VersionMatch
+	// Decision is that of a [DashboardPreview] which was shown: another one is refused. "": any will do.
+	Decision string
 }
 
 // VersionMatch is a parsed If-Match header: any present dashboard, or one of the versions.
@@ -86,7 +88,27 @@ func DecideUpdate(f DashboardFacts, c UpdateDashboard) (DashboardEvent, error) {
 		d, _ := f.dashboard(id)
 		change.Split = append(change.Split, SplitDashboard{SubAccountID: id, Users: splitUsers(f, d, oldSet)})
 	}
-	return nameChange(f, change)
+	event, err := nameChange(f, change)
+	if err != nil || c.Decision == "" {
+		return event, err
+	}
+	return asPreviewed(event, c.Decision)
+}
+
+// asPreviewed refuses what is not what was previewed: If-Match sees one dashboard, and a change touches several.
+func asPreviewed(event DashboardEvent, previewed string) (DashboardEvent, error) {
+	now := ""
+	if event != nil {
+		var err error
+		if now, err = decision(event); err != nil {
+			return nil, err
+		}
+	}
+	if now != previewed {
+		return nil, NewError(CodePreconditionFailed,
+			"This change would not do any more what its preview showed: something that it rests on has changed. Nothing was changed; look at the preview again.")
+	}
+	return event, nil
 }
 
 // OpenDashboard judges an agency's GET of a dashboard: the event that creates it, or nil when it is

@@ -46,6 +46,7 @@
 //	dashboard_plain.go metrics_plain.go plain_reader.go  quick readers of payloads that come by the million
 //	metrics_plain_write.go plain_writer.go  quick writers of readings
 //	dashboard_decide.go  the numbered rules
+//	dashboard_preview.go what a change would do, and to whom
 //	dashboard_grounds.go what a record says that it was decided on, and whether that was so
 //	dashboard_import.go import_plan.go  dashboards of the old system: the event; the numbered rules of taking over
 //	dashboard_diff.go    what lies between two states of a dashboard

@@ -29,6 +29,7 @@
 //	connection_readings.go          how connected accounts are read, for operators
 //	connection_token.go             where a connection's tokens are, and whether it waits for new ones
 //	dashboard_view.go dashboard_facts.go  a dashboard as it is shown; what decisions about one need
+//	dashboard_preview.go  what a change of one would do, with names
 //	access.go access_decisions.go   whether a user had access to a dashboard, and which records decided so
 //	access_spans.go access_fold.go  who had access to any dashboard of an agency, from when to when, by which records
 //	history.go                      the answers about the history of dashboards; pages of it

@@ -28,6 +28,8 @@ type accessView struct {
 	Rows     []accessRow
 	Staff    readmodels.AccessStaff
 	Position readmodels.StreamPosition // the last change up to the instant
+	Closed   []closedBoard             // to which nobody had access; none where the page is about one person
+	Left     int                       // of these, how many the page does not show
 
 	Incomplete string
 	More       bool // there are more than the page shows
@@ -70,9 +72,7 @@ func (v *visit) access() (view, error) {
 	}
 	shown, q := accessView{Instant: at, Person: given.Get("person")}, accessQuery(at, given.Get("person"))
 	shown.Export = accessPath + "/export?" + url.Values{"at": {given.Get("at")}, "person": {shown.Person}}.Encode()
-	if !at.IsZero() {
-		shown.At = at.Format("2006-01-02T15:04:05")
-	}
+	shown.At = formInstant(at)
 	shown.History = historyAddress(shown.At, "")
 	q.Set("limit", "500")
 	var spans []readmodels.AccessSpan
@@ -89,7 +89,10 @@ func (v *visit) access() (view, error) {
 		q.Set("cursor", meta.NextCursor)
 	}
 	shown.Boards, shown.Rows = matrix(spans)
-	return shown, nil
+	if shown.Person == "" && !shown.More {
+		err = v.closedBoards(&shown)
+	}
+	return shown, err
 }
 
 // accessQuery asks the API for an instant, now for the zero one, and for one person, everybody for "".

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -63,8 +64,11 @@ func TestHistoryShowsARecordAndTheWaysFromIt(t *testing.T) {
 	require.Equal(t, []string{
 		"GET /api/me",
 		"GET /api/audit/history?limit=40&to=2026-10-02T00%3A00%3A00Z", // a day means its end
+		"GET /api/audit/history?limit=1&order=asc",                    // where the slider begins
 		"GET /api/audit/history?from=2026-10-02T00%3A00%3A00Z&limit=1&order=asc",
 	}, s.asked)
+	page.says(http.StatusOK, `<input type="range" id="moment" min="1790935200" max="1790935400" step="1" value="1790899199">`,
+		`href="/console/history/difference?dashboard=&amp;from=2026-10-01T23%3A59%3A59.999999Z"`)
 	now := b.get("/console/history")
 	now.says(http.StatusOK, "Change 8", `rel="prev"`)
 	require.NotContains(t, now.Body.String(), `rel="next"`, "nothing comes after now")
@@ -157,11 +161,153 @@ func TestAccessIsAMatrix(t *testing.T) {
 	page.says(http.StatusOK, "Stella", "shows posts", "by Alice", "/console/history?at=2026-10-01T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
 	require.Contains(t, s.asked, "GET /api/audit/access?at=2026-10-01T12%3A00%3A59.999999Z&limit=500&user_id="+adam)
 	require.Equal(t, 2, strings.Count(page.Body.String(), "shows posts"), "what a board shows stands once, at its name")
-	page.says(http.StatusOK, `href="/console/history?at=2026-10-01T12%3A00%3A59">see it in the history at that instant`)
 	require.Equal(t, [][]string{{"Person", "Bakery shows posts", "Catering shows posts"}, {"Alice", "no", "since 1 Oct 2026"}, {"Zoe", "since 1 Oct 2026", "since 1 Oct 2026"}},
 		cells(t, page.Body.String()))
 	s.answer("GET /api/audit/access", []readmodels.AccessSpan{}, readmodels.SpansMeta{})
 	b.get("/console/access").says(http.StatusOK, "Nobody", "had access to any board")
+}
+
+// "Who could see the board on 1 October, and who decided it?" has an answer also where nobody could.
+func TestAccessNamesWhoClosedABoard(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	began := changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")).Record
+	s.answer("GET /api/audit/access", []readmodels.AccessSpan{
+		{Dashboard: named(bakery, "Bakery"), User: named(adam, "Adam"), From: began.Time, BeganBy: began},
+	}, readmodels.SpansMeta{})
+	later := "c10000000000000000000009"
+	s.answer("GET /api/dashboards", []readmodels.DashboardSummary{
+		{SubAccountID: bakery}, {SubAccountID: catering}, {SubAccountID: clara}, {SubAccountID: later},
+	}, nil)
+	s.answer("GET /api/projects/dashboard/"+catering+"/state", readmodels.StateAnswer{Dashboard: named(catering, "Catering")}, nil)
+	s.answer("GET /api/projects/dashboard/"+clara+"/state", readmodels.StateAnswer{
+		Dashboard: named(clara, "Clara's"), State: readmodels.DashboardState{AllowClientDashboard: true},
+		ChangedBy: readmodels.Record{Type: "dashboard.users_changed.v1", Actor: named(adam, "Adam")},
+	}, nil)
+	s.refuse("GET /api/projects/dashboard/"+later+"/state", http.StatusNotFound, domain.CodeNotFound, "It did not exist then.")
+	touched, closed := changed(7, "2026-09-30T10:00:00Z", named(catering, "Catering")), changed(6, "2026-09-02T10:00:00Z", named(catering, "Catering"))
+	closed.Type, closed.Changes.AllowClientDashboard = "dashboard.settings_changed.v1", &readmodels.Flip{Before: true}
+	s.answer("GET /api/projects/dashboard/"+catering+"/history", []readmodels.HistoryEntry{touched, closed}, nil)
+	b := s.signedIn("auditor")
+	s.asked = nil
+	page := b.get("/console/access?at=2026-10-01")
+	page.says(http.StatusOK, "Boards that nobody could open", "closed to its clients", "settings changed, ", "2 Sep 2026",
+		"open, with nobody on its list", "people on the list changed", "/console/history?at=2026-09-02T10%3A00%3A00Z&amp;q=dashboard%3A"+catering)
+	require.Contains(t, s.asked, "GET /api/projects/dashboard/"+catering+
+		"/history?limit=40&to=2026-10-02T00%3A00%3A00Z&type=opened%2Caccounts_linked%2Caccounts_unlinked%2Csettings_changed%2Cimported")
+	require.NotContains(t, page.Body.String(), later, "it was made later")
+	require.NotContains(t, b.get("/console/access?at=2026-10-01&person="+adam).Body.String(), "Boards that nobody")
+}
+
+func TestAPersonsPageSaysFromWhenUntilWhenAndWhy(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	board := named(bakery, "Bakery")
+	began, ended := changed(8, "2026-10-01T10:00:00Z", board).Record, changed(9, "2026-10-02T10:00:00Z", board).Record
+	ended.Actor = named(alice, "Alice the Closer")
+	s.answer("GET /api/audit/access", []readmodels.AccessSpan{
+		{
+			Dashboard: board, User: named(adam, "Adam"), From: began.Time, To: &ended.Time,
+			BeganBy: began, EndedBy: &ended, ListedBy: began, AllowedBy: began,
+		},
+		{Dashboard: named(catering, "Catering"), User: named(adam, "Adam"), From: began.Time, BeganBy: began, ListedBy: began, AllowedBy: began},
+	}, readmodels.SpansMeta{HistoryMeta: readmodels.HistoryMeta{NextCursor: "NEXT"}})
+	b := s.signedIn("auditor")
+	s.asked = nil
+	b.get("/console/people/"+adam).says(http.StatusOK, "<h1>Adam</h1>", "still", "Ended:", "Alice the Closer", `href="/console/people/`+alice,
+		"/console/history?at=2026-10-02T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
+	b.get("/console/people/"+adam+"?from=2026-10-01&to=2026-10-03").
+		says(http.StatusOK, `rel="next" href="/console/people/`+adam+`?cursor=NEXT&amp;from=2026-10-01&amp;to=2026-10-03"`)
+	require.Equal(t, []string{
+		"GET /api/me", "GET /api/audit/access?from=2000-01-01&limit=80&user_id=" + adam,
+		"GET /api/me", "GET /api/audit/access?from=2026-10-01&limit=80&to=2026-10-03&user_id=" + adam,
+	}, s.asked)
+	s.answer("GET /api/audit/access", []readmodels.AccessSpan{}, readmodels.SpansMeta{
+		Staff: readmodels.AccessStaff{Users: []readmodels.Named{named(alice, "Alice")}, UsersCount: 1},
+	})
+	b.get("/console/people/"+alice).says(http.StatusOK, "<h1>Alice</h1>", "opens every board by its role", "No access to any board is recorded")
+	s.refuse("GET /api/audit/access", http.StatusNotFound, domain.CodeNotFound, "There is no such user in your agency.")
+	b.get("/console/people/"+clara).says(http.StatusNotFound, "There is no such user in your agency.")
+}
+
+func TestTwoMomentsAreCompared(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.history()
+	s.answer("GET /api/projects/dashboard/"+bakery+"/diff", readmodels.DiffAnswer{
+		Dashboard: named(bakery, "Bakery"), Records: 3, Changes: readmodels.Differences{
+			UsersRemoved: []readmodels.Named{named(adam, "Adam")}, AllowClientDashboard: &readmodels.Flip{After: true},
+		},
+	}, nil)
+	s.answer("GET /api/projects/dashboard/"+catering+"/diff", readmodels.DiffAnswer{Dashboard: named(catering, "Catering"), Records: 1}, nil)
+	b := s.signedIn("auditor")
+	b.get("/console/history/difference").says(http.StatusOK, "Choose a moment")
+	s.asked = nil
+	b.get("/console/history/difference?from=2026-09-01&to=2026-10-01").says(http.StatusOK, "Off the list", "Adam", "Opened to its clients", "By 3 changes.",
+		"There was no board yet", "Nothing differs: 1 change in between left it as it was.")
+	require.Equal(t, []string{
+		"GET /api/me",
+		"GET /api/audit/history?from=2026-09-01T00%3A00%3A00.000001Z&limit=500&to=2026-10-02T00%3A00%3A00Z",
+		"GET /api/projects/dashboard/" + bakery + "/diff?from=2026-09-01T00%3A00%3A00Z&to=2026-10-01T23%3A59%3A59.999999Z",
+		"GET /api/projects/dashboard/" + catering + "/diff?from=2026-09-01T00%3A00%3A00Z&to=2026-10-01T23%3A59%3A59.999999Z",
+	}, s.asked)
+	s.asked = nil
+	b.get("/console/history/difference?from=2026-09-01&dashboard="+bakery).says(http.StatusOK, "What is now")
+	require.Equal(t, []string{"GET /api/me", "GET /api/projects/dashboard/" + bakery + "/diff?from=2026-09-01T00%3A00%3A00Z"}, s.asked)
+	b.get("/console/history/difference?from=lately").says(http.StatusUnprocessableEntity, "no instant")
+	s.answer("GET /api/audit/history", []readmodels.HistoryEntry{}, readmodels.HistoryMeta{})
+	b.get("/console/history/difference?from=2026-09-01").says(http.StatusOK, "No board was changed between the two")
+}
+
+func TestWhoLooked(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.answer("GET /api/audit/reads", []readmodels.AuditReadEntry{
+		{
+			Type: "audit.read.v1", Actor: named(adam, "Adam"), Role: "auditor", RequestID: "REQ1",
+			Read: json.RawMessage(`{"what":"access","as_of_version":3,"filter":{"at":"2026-10-01T00:00:00Z","user":"U7"}}`),
+		},
+		{Type: "audit.exported.v1", Read: json.RawMessage(`{"format":"csv","dashboard":"` + bakery + `","as_of_version":3}`)},
+		{Type: "audit.exported.v1", Read: json.RawMessage(`{"format":"bundle","as_of_version":3}`)},
+	}, readmodels.AuditReadsMeta{ListMeta: readmodels.ListMeta{NextCursor: "NEXT"}})
+	b := s.signedIn("auditor")
+	s.asked = nil
+	b.get("/console/history/looks?actor="+adam).says(http.StatusOK, "who had access", "at 2026-10-01T00:00:00Z, of the person U7", "REQ1", "the history, as a file (csv)",
+		"/console/history?q=dashboard:"+bakery, "the proof bundle, as a file", "/console/history/looks?actor="+adam+"&amp;cursor=NEXT")
+	require.Equal(t, []string{"GET /api/me", "GET /api/audit/reads?actor=" + adam + "&limit=50"}, s.asked)
+}
+
+// A look is recorded in the name of the person, so what a script or a frame of another origin asks for is not looked up. A link is followed.
+func TestAnotherOriginLooksAtNothing(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.history()
+	b := s.signedIn("auditor")
+	s.asked = nil
+	from := func(site, mode, dest string) page {
+		return b.send(http.MethodGet, "/console/history", nil, func(r *http.Request) {
+			r.Header.Set("Sec-Fetch-Site", site)
+			r.Header.Set("Sec-Fetch-Mode", mode)
+			r.Header.Set("Sec-Fetch-Dest", dest)
+		})
+	}
+	for _, site := range []string{"same-site", "cross-site"} {
+		from(site, "cors", "empty").says(http.StatusForbidden, "another site")
+		from(site, "no-cors", "image").says(http.StatusForbidden, "another site")
+		from(site, "navigate", "iframe").says(http.StatusForbidden, "another site")
+		require.Empty(t, s.asked)
+	}
+	from("cross-site", "navigate", "document").says(http.StatusOK, "Change 8")
+	from("same-origin", "cors", "empty").says(http.StatusOK, "Change 8")
+	from("none", "navigate", "document").says(http.StatusOK, "Change 8")
+}
+
+// A client's history has an address below the client's, for the agency alone.
+func TestAClientsHistory(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.signedIn("agency").get("/console/clients/" + bakery + "/history").leadsTo("/console/history?q=dashboard%3A" + bakery)
+	s.signedIn("auditor").get("/console/clients/"+bakery+"/history").says(http.StatusForbidden, "not for your role")
 }
 
 func TestVerification(t *testing.T) {
@@ -176,15 +322,17 @@ func TestVerification(t *testing.T) {
 	b.post("/console/verify", url.Values{}).says(http.StatusUnprocessableEntity, "does not say what to verify")
 
 	s.answer("GET /api/audit/verify/R7", api.VerifyRun{ID: "R7", Stage: "records", RecordsDone: 30, RecordsTotal: 90}, nil)
-	b.get("/console/verify?run=R7").says(http.StatusOK, "read from the log", `<progress max="90" value="30"`, `http-equiv="refresh"`)
+	b.get("/console/verify?run=R7").says(http.StatusOK, "read from the log", `<progress max="90" value="30"`, `data-refresh="1"`,
+		`<noscript><meta http-equiv="refresh" content="2"></noscript>`)
 	done := s.now
 	s.answer("GET /api/audit/verify/R7", api.VerifyRun{
 		ID: "R7", Stage: api.VerifyDone, FinishedAt: &done,
 		Verdict: &api.VerifyResult{Sentence: "Record 12 was altered.", Findings: []api.VerifyFinding{{Sentence: "ALTERED 12"}}, Notes: []string{"A note."}},
 	}, nil)
 	page := b.get("/console/verify?run=R7")
-	page.says(http.StatusOK, `class="bad" role="status"><strong>Record 12 was altered.`, "ALTERED 12", "A note.")
+	page.says(http.StatusOK, `class="verdict bad" id="said" role="status">Record 12 was altered.`, "ALTERED 12", "A note.")
 	require.NotContains(t, page.Body.String(), `http-equiv="refresh"`)
+	require.NotContains(t, page.Body.String(), `data-refresh`)
 }
 
 func TestDownloadsAreTheAPIsOwn(t *testing.T) {
@@ -209,12 +357,17 @@ func TestPagesAreOfRoles(t *testing.T) {
 	s := newStage(t)
 	s.history()
 	operator := s.signedIn("operator")
-	for _, path := range []string{"/console/history", "/console/access", "/console/access/export", "/console/verify", "/console/verify/bundle"} {
+	for _, path := range []string{
+		"/console/history", "/console/history/difference", "/console/history/looks",
+		"/console/people/" + adam, "/console/access", "/console/access/export", "/console/verify", "/console/verify/bundle",
+	} {
 		operator.get(path).says(http.StatusForbidden, "not for your role")
 		s.browser().get(path).leadsTo("/console/sign-in?to=" + url.QueryEscape(path))
 	}
 	operator.post("/console/verify", url.Values{"kind": {"own"}}).says(http.StatusForbidden, "not for your role")
 	require.NotContains(t, operator.get("/console").Body.String(), "/console/history")
-	require.Contains(t, s.signedIn("agency").get("/console").Body.String(), "/console/history")
+	home := s.signedIn("agency").get("/console").Body.String()
+	require.Contains(t, home, "/console/history")
+	require.Contains(t, home, `<a href="/console/clients" aria-current="page">Clients</a>`, "its first page are the clients")
 	operator.get("/console/nothing").says(http.StatusNotFound, "no page at this address")
 }

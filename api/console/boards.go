@@ -1,11 +1,14 @@
 package console
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -25,26 +28,26 @@ type boardPerson struct {
 	AccountName string // of the linked account that the person belongs to
 }
 
-// boardView is a board, read only.
+// boardView is a board that is open to a client and shows no figures.
 type boardView struct {
 	Board boardFacts
 	Name  string
 	ID    string
-	Staff bool // of the agency: it has the client's other pages, too
 }
 
 func (b boardView) template() (name, title string) { return "board", b.Name }
 
+func (b boardView) watches() string { return boardPath + b.ID }
+
 // board asks for a board and names what it links.
 func (v *visit) board(id string) (boardFacts, error) {
-	list, err := get[[]readmodels.DashboardView](v, "/api/projects/dashboard/"+url.PathEscape(id), nil)
-	if err != nil {
-		return boardFacts{}, err
-	}
-	if len(list) == 0 {
-		return boardFacts{}, errNoPage
-	}
-	facts := boardFacts{DashboardView: list[0]}
+	facts, _, err := v.boardAt(id)
+	return facts, err
+}
+
+// withNames names the accounts of a board's people.
+func withNames(of readmodels.DashboardView) boardFacts {
+	facts := boardFacts{DashboardView: of}
 	names := map[string]string{}
 	for _, a := range facts.SubAccountIDs {
 		names[a.ID] = a.Name
@@ -52,17 +55,7 @@ func (v *visit) board(id string) (boardFacts, error) {
 	for _, u := range facts.Users {
 		facts.People = append(facts.People, boardPerson{u, nameOr(names[u.Account], u.Account)})
 	}
-	return facts, nil
-}
-
-// clientBoard is a client's board, for its agency.
-func (v *visit) clientBoard() (view, error) {
-	client, err := v.client()
-	if err != nil {
-		return nil, err
-	}
-	facts, err := v.board(client.ID)
-	return boardView{Board: facts, Name: client.Name, ID: client.ID, Staff: true}, err
+	return facts
 }
 
 // client is a client of the visitor's agency.
@@ -79,9 +72,20 @@ func (v *visit) client() (readmodels.Account, error) {
 	return accounts[0], nil
 }
 
-// ownBoard is a board that is open to the client: its figures, where its scopes open them.
+// ownBoard is a board that is open to the client: its figures, where its scopes open them. One that is closed says so, also where it was open a
+// moment ago.
 func (v *visit) ownBoard() (view, error) {
 	id := v.r.PathValue("id")
+	shown, err := v.openBoard(id, boardPath+url.PathEscape(id))
+	told, is := errors.AsType[*refused](err)
+	if is && told != errNoPage && (told.why.Code == domain.CodeForbidden || told.why.Code == domain.CodeNotFound) {
+		return v.closedBoard(id, told), nil
+	}
+	return shown, err
+}
+
+// openBoard is a board for whoever the visit is of; here is its address.
+func (v *visit) openBoard(id, here string) (view, error) {
 	facts, err := v.board(id)
 	if err != nil {
 		return nil, err
@@ -95,7 +99,6 @@ func (v *visit) ownBoard() (view, error) {
 	if !slices.Contains(facts.Scopes, "analytics") {
 		return boardView{Board: facts, Name: name, ID: id}, nil
 	}
-	here := boardPath + url.PathEscape(id)
 	return v.readFigures(figuresView{Name: name, ID: id, Here: here, Board: &facts}, v.figuresOf("dashboard", id, here+"/"))
 }
 
@@ -147,4 +150,17 @@ func (v *visit) file(f figures) (view, error) {
 	asked.Set("table", "total.series")
 	v.w.Header().Set("Content-Disposition", `attachment; filename="`+table+`.csv"`)
 	return passOn(path + "?" + asked.Encode()), nil
+}
+
+func (c *Console) boardPages() []page {
+	staff, client := []api.Role{api.RoleAgency}, []api.Role{api.RoleClient}
+	ofClient := clientsPath + "{id}/board"
+	return []page{
+		{pattern: "GET " + ofClient, roles: staff, views: []view{boardPage{}}, open: (*visit).clientBoard},
+		{pattern: "POST " + ofClient, roles: staff, views: []view{boardPage{}, previewView{}}, open: (*visit).changeBoard},
+		{pattern: "GET " + boardPath + "{id}", roles: client, views: []view{figuresView{}, boardView{}, closedView{}}, open: (*visit).ownBoard},
+		{pattern: "GET " + boardPath + "{id}/closed", roles: client, views: []view{closedView{}}, open: (*visit).justClosed},
+		{pattern: "GET " + boardPath + "{id}/{table}", roles: client, open: (*visit).ownFile},
+		{pattern: "GET " + Path + "/stream/notices", roles: client, open: (*visit).notices},
+	}
 }

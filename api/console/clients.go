@@ -34,8 +34,8 @@ type clientRow struct {
 	LinkedWith []string // names of the others
 	Followers  analytics.Total
 	Points     []chart.Point
-	Told       string   // of the points
-	Troubles   []string // why figures are missing
+	Told       string // of the points
+	Troubles   []trouble
 }
 
 // clients is the first page of an agency.
@@ -91,11 +91,27 @@ func (v *visit) clientRow(summary readmodels.DashboardSummary) (clientRow, error
 	return row, nil
 }
 
-// troubles say why figures are missing, one sentence for each platform.
-func troubles(platforms []analytics.PlatformSources) (all []string) {
+// trouble is why figures of a network are missing.
+type trouble struct {
+	Network string
+	Says    string
+	SignIn  bool   // a person mends it by signing in there
+	Page    string // of the client, which says more
+}
+
+// troubles are those that somebody can do something about.
+func troubles(platforms []analytics.PlatformSources) (all []trouble) {
 	for _, p := range platforms {
-		if p.Reason != "" {
-			all = append(all, network(p.PlatformName)+": "+p.Reason)
+		if len(p.Counts) == 0 {
+			continue
+		}
+		at := network(p.PlatformName)
+		if says := sourceSays(p.Counts[0].Status, at); says != "" {
+			page := "connections"
+			if p.Counts[0].Status == analytics.SourcePartial {
+				page = "figures"
+			}
+			all = append(all, trouble{at, says, p.Counts[0].Status == analytics.SourceReconnect, page})
 		}
 	}
 	return all
@@ -108,7 +124,11 @@ func (c clientRow) needs() (all []concern) {
 		all = append(all, concern{name + ": nobody may look at the board", "It is open, and nobody is on its list.", clientPath(c.SubAccountID, "board")})
 	}
 	for _, trouble := range c.Troubles {
-		all = append(all, concern{name + ": figures are missing", trouble, clientPath(c.SubAccountID, "figures")})
+		what := name + ": figures are missing"
+		if trouble.SignIn {
+			what = name + ": connect " + trouble.Network + " again"
+		}
+		all = append(all, concern{what, trouble.Says, clientPath(c.SubAccountID, trouble.Page)})
 	}
 	return all
 }
@@ -129,8 +149,5 @@ func (c *Console) clientPages() []page {
 		{pattern: "GET " + clientsPath + "{id}/figures", roles: staff, views: []view{figuresView{}}, open: (*visit).clientFigures},
 		{pattern: "GET " + clientsPath + "{id}/figures/{table}", roles: staff, open: (*visit).clientFile},
 		{pattern: "GET " + clientsPath + "{id}/report", roles: staff, views: []view{reportView{}}, open: (*visit).clientReport},
-		{pattern: "GET " + clientsPath + "{id}/board", roles: staff, views: []view{boardView{}}, open: (*visit).clientBoard},
-		{pattern: "GET " + boardPath + "{id}", roles: []api.Role{api.RoleClient}, views: []view{figuresView{}, boardView{}}, open: (*visit).ownBoard},
-		{pattern: "GET " + boardPath + "{id}/{table}", roles: []api.Role{api.RoleClient}, open: (*visit).ownFile},
 	}
 }

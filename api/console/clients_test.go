@@ -47,11 +47,16 @@ func TestClientsStandAsRows(t *testing.T) {
 	data := followers(1000, nil, 1234)
 	data.Total.Followers.Change, data.Total.Followers.ChangePct = new(int64(-56)), new(-4.34)
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Platforms: []analytics.PlatformSources{
-		{PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Reason: "A person has to connect it again."},
+		{
+			PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Reason: "OAuth error 65601: the token was revoked",
+			Counts: []analytics.StatusCount{{Status: analytics.SourceReconnect, Sources: 1}},
+		},
 	}})
 	page := b.get("/console")
 	page.says(http.StatusOK, "Harbour Bakery", "Old Mill", "no board yet", "1,234", "−56", "−4.3 %", `class="spark"`, "Needs you",
-		"nobody may look at the board", "LinkedIn: A person has to connect it again.", `href="/console?cursor=more"`)
+		"nobody may look at the board", "Harbour Bakery: connect LinkedIn again", "LinkedIn does not let us in any more.",
+		`href="/console/clients/`+bakery+`/connections"`, `href="/console?cursor=more"`)
+	require.NotContains(t, page.Body.String(), "65601", "the platform's raw words stand behind the connection")
 	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&meta=platforms")
 
 	b.get("/console?q=mill&cursor=c").says(http.StatusOK, `value="mill"`)
@@ -104,24 +109,19 @@ func TestFiguresOfAClient(t *testing.T) {
 
 func TestABoardIsShown(t *testing.T) {
 	t.Parallel()
-	s, b := figuresStage(t, "agency")
-	view := readmodels.DashboardView{
-		SubAccountIDs: []readmodels.LinkedAccount{{ID: bakery, Name: "Harbour Bakery", Email: "office@bakery.example.com"}},
-		Users:         []readmodels.DashboardUser{{ID: clara, Name: "Clara Holm", Account: bakery, Active: true}},
-		UsersNotShown: []readmodels.UserNotShown{{ID: alice, Reason: "agency_staff"}},
-		MainPOC:       []readmodels.POC{{Name: "Nadia Okafor"}}, AllowClientDashboard: true, Scopes: []string{"analytics", "posts"},
-		MainAccount: readmodels.MainAccount{Name: "North Star"},
-	}
-	board := "GET /api/projects/dashboard/" + bakery
-	s.answer(board, []readmodels.DashboardView{view}, nil)
-	b.get("/console/clients/"+bakery+"/board").says(http.StatusOK, "1 person of the client may look at it", "Clara Holm", "agency staff", alice,
-		"Nadia Okafor", "People to turn to at North Star", "posts")
-	view.AllowClientDashboard, view.Users = false, nil
-	s.answer(board, []readmodels.DashboardView{view}, nil)
-	b.get("/console/clients/"+bakery+"/board").says(http.StatusOK, "The board is closed", "Nobody is on the list")
+	s := newBoardStage(t)
+	b := s.browser
+	s.view.MainPOC, s.view.MainAccount = []readmodels.POC{{Name: "Nadia Okafor"}}, readmodels.MainAccount{Name: "North Star"}
+	b.get(edits).says(http.StatusOK, "1 person of the client may look at it", "Clara Holm", "of your agency, and opens every board by role", alice,
+		"Nadia Okafor", "assigned to the client's orders", "Posts")
+	s.view.AllowClientDashboard = false
+	b.get(edits).says(http.StatusOK, "The board is closed")
+	s.stage.answer("GET /api/users", []readmodels.User{}, nil)
+	s.view.Users, s.view.UsersNotShown = nil, nil
+	b.get(edits).says(http.StatusOK, "Harbour Bakery has no people yet")
 
-	s.refuse("GET /api/accounts", http.StatusNotFound, domain.CodeNotFound, "There is no such account. Check its id.")
-	for _, path := range []string{"/figures", "/board"} {
+	s.stage.refuse("GET /api/accounts", http.StatusNotFound, domain.CodeNotFound, "There is no such account. Check its id.")
+	for _, path := range []string{"/figures", "/board", "/people", "/connections"} {
 		b.get("/console/clients/"+agency+path).says(http.StatusNotFound, "There is no such account")
 	}
 }
@@ -157,10 +157,11 @@ func TestAClientSeesItsOwnBoardAlone(t *testing.T) {
 	require.NotContains(t, shut.Body.String(), "Somebody Else", "who else may look is the agency's")
 
 	s.refuse(board, http.StatusForbidden, domain.CodeForbidden, "Your agency has closed this dashboard to its clients.")
-	b.get("/console/board/"+bakery).says(http.StatusForbidden, "Your agency has closed this dashboard", "This is not open to you")
+	b.get("/console/board/"+bakery).says(http.StatusForbidden, "Your agency has closed this dashboard", "This board is not open to you", "Old Mill")
 
 	asked := len(s.asked)
-	for _, path := range []string{"/console/clients/" + bakery + "/figures", "/console/clients/" + bakery + "/board"} {
+	for _, path := range []string{"/figures", "/board", "/people", "/connections", "/people/" + clara + "/sees"} {
+		path = "/console/clients/" + bakery + path
 		b.get(path).says(http.StatusForbidden, "not for your role")
 	}
 	s.signedIn("agency").get("/console/board/"+bakery).says(http.StatusForbidden, "not for your role")

@@ -9,9 +9,11 @@
 //     the session ends.
 //   - The cookie counts here only. The API reads no cookie, and requests to it carry nothing of the browser's own.
 //   - Only the digests of words that open something are stored: of cookies and of one-time links.
-//   - Nothing that a page of another site asks for is done.
+//   - Nothing that a page of another site asks for is done, nor looked at: only links are followed from there.
 //   - The policy of content is without exceptions: no inline style, no inline script, no address of another host. Every page can be
 //     read and used without JavaScript.
+//   - A board is saved as it was previewed, or not at all.
+//   - Nobody looks with another's eyes without a record; such a look only reads, with the rights that the other has then.
 //   - What is long or secret stays out of logs: they name a page by its pattern.
 //
 // It may not import pgx, watermill, sarama or projections, nor anything that does.
@@ -42,15 +44,20 @@
 //	live.go      the stream that tells when figures change
 //	report.go    a month of a client as a page that prints
 //	pictures.go  pictures of posts, or letters in their place
-//	boards.go    boards, read only; those that are open to a client
+//	boards.go board_closed.go  boards that are open to a client; one that is not, or not any more
+//	board_page.go board_edit.go  the board of a client, for its agency: what can be changed; what that does, before it is saved
+//	people.go see_as.go  the people of a client, and what each sees; looking with their eyes, which is recorded
+//	connections.go connecting.go  what is connected for a client, and how it is; sign-ins at platforms, and links for them
 //	ops_health.go ops_projections.go ops_parked.go ops_platforms.go  operators: the pages and what is not well; what is folded and rebuilt;
 //	             parked events; how platforms are read
 //	ops_jobs.go ops_log.go ops_actions.go  jobs, topics, what operators did
 //	ops_acts.go  what operators do: asked for on a page that says what will happen
-//	history.go history_search.go  the history by instant; its search
-//	access.go    who had access at an instant
+//	history.go history_search.go history_difference.go history_looks.go  the history by instant; its search; two moments compared; who looked
+//	history_back.go  a board becomes again what it was, after a preview of who gains and loses access
+//	access.go access_closed.go  who had access at an instant; boards that nobody could open, and who decided it
+//	person.go    to what a person had access, from when to when, and why
 //	verify.go    verifications and proof bundles
-//	pages        templates: the layout, and one for each view
+//	pages        templates: the layout, how records are written, and one for each view
 //	assets       style, script and icon
 //
 // # Non-obvious
@@ -59,6 +66,6 @@
 //   - The prefix __Host- wants the cookie's path to be /, so browsers send it to the API too, which does not look at it.
 //   - On this machine http://localhost is secure enough for browsers to take the cookie.
 //   - Looking at a link uses nothing up; its button does. Scanners of mail look at links.
-//   - A view with the method again has its page load again by itself, with no script.
+//   - A view with the method again has its page load again by itself where there is no script; with it, refresh.js follows what goes on.
 //   - Style and scripts have their digest in their address, so that browsers keep them for good.
 package console

@@ -93,6 +93,13 @@ type figuresView struct {
 
 func (f figuresView) template() (name, title string) { return "figures", f.Name }
 
+func (f figuresView) watches() string {
+	if f.Board == nil {
+		return ""
+	}
+	return boardPath + f.ID
+}
+
 // figureShown is a total with what it is compared with.
 type figureShown struct {
 	Name   string

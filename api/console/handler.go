@@ -24,6 +24,8 @@ type Deps struct {
 	Sessions Sessions
 	// Tokens judges tokens of the API, with which people can sign in.
 	Tokens api.Authenticator
+	// Looks records looks with a client user's eyes; nil: there are none.
+	Looks Looks
 	// Demo are people as whom anybody on this machine may go on; nil but in demo.
 	Demo []Person
 
@@ -125,7 +127,7 @@ func (c *Console) serve(p page) http.HandlerFunc {
 		status := v.answer()
 		// The pattern and not the path: a path may end in what signs somebody in.
 		c.deps.Logger.LogAttrs(r.Context(), slog.LevelInfo, "console", slog.String("page", p.pattern), slog.Int("status", status),
-			slog.Float64("duration_ms", float64(c.deps.Now().Sub(began).Microseconds())/1000), slog.String("user_id", v.who.UserID))
+			slog.Float64("duration_ms", float64(c.deps.Now().Sub(began).Microseconds())/1000), slog.String("user_id", v.session.UserID))
 	}
 }
 
@@ -155,12 +157,16 @@ func (v *visit) answer() int {
 		}
 		return passed.status
 	}
-	return v.write(http.StatusOK, shown)
+	status := http.StatusOK
+	if own, ok := shown.(answered); ok {
+		status = own.status()
+	}
+	return v.write(status, shown)
 }
 
 // open proves who asks, whether it may, and opens the page.
 func (v *visit) open() (view, error) {
-	if err := v.console.cross.Check(v.r); err != nil {
+	if err := v.console.cross.Check(v.r); err != nil || embedded(v.r) {
 		return nil, errCrossOrigin
 	}
 	signedIn, err := v.recognise()
@@ -180,14 +186,28 @@ func (v *visit) open() (view, error) {
 	return v.page.open(v)
 }
 
+// embedded tells whether a script or a frame of another origin asks. It could not read the answer, but what was looked at would be recorded in
+// the name of the person. A browser that follows a link says that it navigates, to a document.
+func embedded(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-site", "cross-site":
+		return r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Header.Get("Sec-Fetch-Dest") != "document"
+	}
+	return false
+}
+
 // as returns ctx for calls of the API by who.
 func as(ctx context.Context, who api.Principal) context.Context { return api.WithPrincipal(ctx, who) }
 
 // navigation are the pages that the visitor may open and that stand in the bar.
 func (v *visit) navigation() (items []navItem) {
 	at := strings.TrimSuffix(v.r.URL.Path, "/")
+	if at == Path && v.who.Roles.Has(api.RoleAgency) {
+		at = Path + "/clients" // which stands there, too
+	}
 	for _, p := range v.console.pages {
-		if p.nav == "" || v.me == nil || len(p.roles) > 0 && !v.who.Roles.Has(p.roles...) {
+		if p.nav == "" || v.me == nil || len(p.roles) > 0 && !v.who.Roles.Has(p.roles...) ||
+			p.scope != "" && !v.who.Roles.Has(api.RoleAgency) && !slices.Contains(v.me.Scopes, p.scope) {
 			continue
 		}
 		_, path, _ := strings.Cut(p.pattern, " ")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -16,7 +17,14 @@ const historyPath = Path + "/history"
 var auditors = []api.Role{api.RoleAuditor, api.RoleAgency}
 
 func (c *Console) historyPages() []page {
-	return []page{{pattern: "GET " + historyPath, roles: auditors, nav: "History", views: []view{historyView{}}, open: (*visit).history}}
+	return []page{
+		{pattern: "GET " + historyPath, roles: auditors, nav: "History", views: []view{historyView{}}, open: (*visit).history},
+		{pattern: "GET " + differencePath, roles: auditors, views: []view{differenceView{}}, open: (*visit).difference},
+		{pattern: "GET " + looksPath, roles: auditors, views: []view{looksView{}}, open: (*visit).looks},
+		{pattern: "GET " + backPath, roles: []api.Role{api.RoleAgency}, views: []view{backView{}}, open: (*visit).back},
+		{pattern: "POST " + backPath, roles: []api.Role{api.RoleAgency}, views: []view{backView{}}, open: (*visit).goBack},
+		{pattern: "GET " + clientsPath + "{id}/history", roles: []api.Role{api.RoleAgency}, open: (*visit).clientHistory},
+	}
 }
 
 // historyView is the history at an instant: one record, what stood after it, and what came before.
@@ -29,6 +37,9 @@ type historyView struct {
 	Prev   string  // address of the record before; "": there is none
 	Next   string  // address of the record after
 	Newest string  // address of the newest record; "": this is it
+	Slider *slider // through the agency's time; nil: nothing is recorded yet
+	// Compare is the address where the instant is compared with another one.
+	Compare string
 	// Then is the dashboard that was searched for as it was at the instant, which may lie behind the record; nil: none was.
 	Then *readmodels.StateAnswer
 
@@ -36,6 +47,9 @@ type historyView struct {
 	AsOf       readmodels.StreamPosition
 	Incomplete string
 	Narrowed   bool // by a search
+
+	MayGoBack bool   // the visitor may make a board again what it was
+	Exact     string // the instant, to the microsecond; "": now
 }
 
 func (historyView) template() (name, title string) { return "history", "History" }
@@ -96,9 +110,18 @@ func (v *visit) history() (view, error) {
 			shown.List = shown.List[:len(shown.List)-1] // of which entries may be missing
 		}
 	}
+	shown.At, shown.MayGoBack = formInstant(at), v.who.Roles.Has(api.RoleAgency)
 	if !at.IsZero() {
-		shown.At = at.Format("2006-01-02T15:04:05")
 		shown.Newest = shown.address("")
+	}
+	compared := url.Values{"dashboard": {asked.dashboard}}
+	if !at.IsZero() {
+		shown.Exact = at.Format(time.RFC3339Nano)
+		compared.Set("from", shown.Exact)
+	}
+	shown.Compare = differencePath + "?" + compared.Encode()
+	if shown.Slider, err = v.slider(at); err != nil {
+		return nil, err
 	}
 	if len(shown.List) > 0 {
 		shown.Record = &shown.List[0]
@@ -112,6 +135,33 @@ func (v *visit) history() (view, error) {
 		shown.Then, err = v.stateThen(asked.dashboard, at)
 	}
 	return shown, err
+}
+
+// slider is a way through the time from the first record to now, in seconds of Unix.
+type slider struct{ From, To, Step, At int64 }
+
+// sliderSteps is how many steps a slider has, so that the keyboard comes through the whole time.
+const sliderSteps = 200
+
+// slider begins at the first record of the agency, whatever is searched for.
+func (v *visit) slider(at time.Time) (*slider, error) {
+	var everything search
+	first, _, err := v.someHistory(everything, url.Values{"order": {"asc"}}, 1)
+	if err != nil || len(first) == 0 {
+		return nil, err
+	}
+	now := v.console.deps.Now()
+	if at.IsZero() {
+		at = now
+	}
+	from := first[0].Time.Unix()
+	step := max(1, (now.Unix()-from+sliderSteps-1)/sliderSteps)
+	return &slider{From: from, To: from + sliderSteps*step, Step: step, At: at.Unix()}, nil
+}
+
+// clientHistory leads to the history of one client's board.
+func (v *visit) clientHistory() (view, error) {
+	return redirect(historyAddress("", "dashboard:"+v.r.PathValue("id"))), nil
 }
 
 // someHistory asks for entries until some match or the search has looked far enough.
@@ -152,7 +202,7 @@ func (v *visit) stateThen(dashboard string, at time.Time) (*readmodels.StateAnsw
 	if !at.IsZero() {
 		q.Set("at", at.Format(time.RFC3339Nano))
 	}
-	state, err := get[readmodels.StateAnswer](v, "/api/projects/dashboard/"+url.PathEscape(dashboard)+"/state", q)
+	state, err := get[readmodels.StateAnswer](v, dashboardPath(dashboard)+"/state", q)
 	return &state, err
 }
 
@@ -188,6 +238,12 @@ func historyAddress(at, q string) string {
 
 // inWords says what a type of record is: "accounts linked" of dashboard.accounts_linked.v1.
 func inWords(eventType string) string {
+	switch eventType {
+	case domain.DashboardUsersChanged{}.EventType():
+		return "people on the list changed"
+	case domain.DashboardOpened{}.EventType():
+		return "board made"
+	}
 	if parts := strings.Split(eventType, "."); len(parts) == 3 {
 		return strings.ReplaceAll(parts[1], "_", " ")
 	}

@@ -58,7 +58,7 @@ func (a asset) serve(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(a.body)
 }
 
-// templates are the pages by their names, each with the layout around it.
+// templates are the pages by their names, each with the layout around it, and with how records are written.
 var templates = func() map[string]*template.Template {
 	layout := template.Must(template.New("layout").Funcs(template.FuncMap{
 		"asset":   func(name string) string { return assetPaths[name] },
@@ -66,14 +66,14 @@ var templates = func() map[string]*template.Template {
 		"rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 		"day":     func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
 		"instant": func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") },
-	}).Funcs(words).ParseFS(pageFiles, "pages/layout.html"))
+	}).Funcs(words).ParseFS(pageFiles, "pages/layout.html", "pages/records.html"))
 	all := map[string]*template.Template{}
 	entries, err := pageFiles.ReadDir("pages")
 	if err != nil {
 		panic(err) // the program is built with them
 	}
 	for _, entry := range entries {
-		if name := strings.TrimSuffix(entry.Name(), ".html"); name != "layout" {
+		if name := strings.TrimSuffix(entry.Name(), ".html"); name != "layout" && name != "records" {
 			all[name] = template.Must(template.Must(layout.Clone()).ParseFS(pageFiles, "pages/"+entry.Name()))
 		}
 	}
@@ -86,7 +86,9 @@ type frame struct {
 	Nav   []navItem
 	Me    *readmodels.Me // nil: nobody is signed in
 	View  view
-	Again bool // the page loads again by itself
+	Again bool    // the page loads again by itself
+	As    *seenAs // whose eyes it is seen with; nil: the visitor's own
+	Board string  // address of the board that it shows and whose closing it waits for; "": none
 }
 
 // execute makes the page of a view.
@@ -103,7 +105,11 @@ func execute(f frame) ([]byte, error) {
 
 // write sends the page of a view.
 func (v *visit) write(status int, shown view) int {
-	body, err := execute(frame{Nav: v.navigation(), Me: v.me, View: shown})
+	f := frame{Nav: v.navigation(), Me: v.me, View: shown, As: v.as}
+	if board, ok := shown.(watched); ok && v.as == nil {
+		f.Board = board.watches()
+	}
+	body, err := execute(f)
 	if err != nil {
 		v.log(slog.LevelError, "console: page failed", err)
 		http.Error(v.w, "Something went wrong on our side.", http.StatusInternalServerError)

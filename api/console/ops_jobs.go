@@ -46,3 +46,14 @@ func failing(jobs []operator.Job) (failed []operator.Job) {
 }
 
 func hasFailed(j operator.Job) bool { return j.State == "retryable" || j.State == "discarded" }
+
+// jobName says what a kind of job does.
+func jobName(kind string) string {
+	switch kind {
+	case "claim_due":
+		return "look for what is due"
+	case "read_claimed":
+		return "read an account"
+	}
+	return plain(kind)
+}

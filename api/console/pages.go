@@ -8,6 +8,7 @@ type page struct {
 	public  bool       // for people who are not signed in, too
 	roles   []api.Role // who may open it; nil: everybody who is signed in. The API judges again what the page asks it
 	nav     string     // its name in the bar; "": it does not stand there
+	scope   string     // without which it does not stand in a client's bar; "": none
 	views   []view     // zero values of all that open may return, for the test that executes every page with every view
 	open    func(*visit) (view, error)
 }
@@ -20,6 +21,12 @@ type view interface {
 
 // unfinished is a view of something that goes on: its page loads again by itself while it does.
 type unfinished interface{ again() bool }
+
+// watched is a view of a board, which may be closed while somebody looks at it: the board's address, "" where it is no client's own.
+type watched interface{ watches() string }
+
+// answered is a view with a status of its own.
+type answered interface{ status() int }
 
 // redirect is a view that leads elsewhere: what a form answers.
 type redirect string
@@ -40,7 +47,8 @@ type navItem struct {
 // allPages is the table of pages. Every address of the console stands here.
 func (c *Console) allPages() (all []page) {
 	for _, of := range [][]page{
-		c.homePages(), c.clientPages(), c.picturePages(), c.livePages(), c.historyPages(), c.accessPages(), c.verifyPages(), c.opsPages(), c.signInPages(),
+		c.homePages(), c.clientPages(), c.boardPages(), c.peoplePages(), c.connectPages(), c.picturePages(), c.livePages(), c.historyPages(),
+		c.accessPages(), c.personPages(), c.verifyPages(), c.opsPages(), c.signInPages(),
 	} {
 		all = append(all, of...)
 	}

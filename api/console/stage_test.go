@@ -3,6 +3,7 @@ package console_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -34,6 +35,7 @@ type stage struct {
 	t        *testing.T
 	console  *console.Console
 	sessions *memory
+	looks    *looks
 	now      time.Time
 
 	mu      sync.Mutex
@@ -44,7 +46,7 @@ type stage struct {
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{
-		t: t, now: time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC),
+		t: t, looks: &looks{}, now: time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC),
 		sessions: &memory{sessions: map[string]console.Session{}, links: map[string]console.Person{}},
 	}
 	s.answers = map[string]func(api.Principal, *http.Request) (int, any){"GET /api/me": func(p api.Principal, _ *http.Request) (int, any) {
@@ -57,7 +59,7 @@ func newStage(t *testing.T) *stage {
 	s.answer("GET /api/dashboards", []any{}, nil)
 	var err error
 	s.console, err = console.Handler(console.Deps{
-		API: http.HandlerFunc(s.serveAPI), Sessions: s.sessions, Tokens: api.AuthenticatorFunc(s.judge),
+		API: http.HandlerFunc(s.serveAPI), Sessions: s.sessions, Looks: s.looks, Tokens: api.AuthenticatorFunc(s.judge),
 		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
 		Demo: []console.Person{
 			{UserID: alice, AccountID: agency, Role: "agency"},
@@ -95,6 +97,9 @@ func (s *stage) serveAPI(w http.ResponseWriter, r *http.Request) {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		status, raw = http.StatusInternalServerError, []byte(err.Error())
+	}
+	if of, ok := body.(map[string]any); ok && of["etag"] != nil {
+		w.Header().Set("ETag", fmt.Sprint(of["etag"]))
 	}
 	w.WriteHeader(status)
 	_, _ = w.Write(append(raw, '\n'))

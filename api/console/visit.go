@@ -24,6 +24,7 @@ type visit struct {
 	session Session        // zero: nobody is signed in
 	who     api.Principal  // likewise
 	me      *readmodels.Me // what the API says of who; nil: nobody is signed in
+	as      *seenAs        // whose eyes the page is seen with; nil: the visitor's own
 }
 
 // get asks the API for the data at a path, as the visitor.
@@ -48,26 +49,45 @@ func post[T any](v *visit, path string, body any) (T, error) {
 
 // call sends a request to the API in this process. Its rules are the only ones: roles, tenancy, limits, records of what was read.
 func call[T, M any](v *visit, method, path string, body any) (data T, meta M, err error) {
+	got, err := v.send(method, path, body, nil)
+	if err != nil {
+		return data, meta, err
+	}
+	err = got.read(&data, &meta)
+	return data, meta, err
+}
+
+// send is call with headers of the page's own, which answers what the API does.
+func (v *visit) send(method, path string, body any, headers map[string]string) (*answer, error) {
 	var sent []byte
 	if body != nil {
+		var err error
 		if sent, err = json.Marshal(body); err != nil {
-			return data, meta, fmt.Errorf("ask %s: %w", path, err)
+			return nil, fmt.Errorf("ask %s: %w", path, err)
 		}
 	}
-	answered := &answer{header: http.Header{}}
-	v.console.deps.API.ServeHTTP(answered, v.request(method, path, sent))
-	if answered.status >= http.StatusMultipleChoices {
-		return data, meta, answered.refusal()
+	r := v.request(method, path, sent)
+	for name, value := range headers {
+		r.Header.Set(name, value)
 	}
-	var got struct {
-		Data *T `json:"data"`
-		Meta *M `json:"meta"`
+	got := &answer{header: http.Header{}}
+	v.console.deps.API.ServeHTTP(got, r)
+	if got.status >= http.StatusMultipleChoices {
+		return nil, got.refusal()
 	}
-	got.Data, got.Meta = &data, &meta
-	if err := json.Unmarshal(answered.body.Bytes(), &got); err != nil {
-		return data, meta, fmt.Errorf("read the answer of %s: %w", path, err)
+	return got, nil
+}
+
+// read takes the data of a good answer, and what stands beside it.
+func (a *answer) read(data, meta any) error {
+	got := struct {
+		Data any `json:"data"`
+		Meta any `json:"meta"`
+	}{data, meta}
+	if err := json.Unmarshal(a.body.Bytes(), &got); err != nil {
+		return fmt.Errorf("read an answer of the API: %w", err)
 	}
-	return data, meta, nil
+	return nil
 }
 
 // request is a request of the visitor to the API. Nothing of the browser's own goes along: no cookie, no header.
@@ -83,12 +103,17 @@ func (v *visit) request(method, path string, body []byte) *http.Request {
 	return r
 }
 
-// maxForm bounds a form.
-const maxForm = 64 << 10
+// maxForm bounds a form, maxListForm one that sends whole lists: some thousands of people, as they were and as they are to be.
+const (
+	maxForm     = 64 << 10
+	maxListForm = 1 << 20
+)
 
 // form reads what the page's form sent.
-func (v *visit) form() (url.Values, error) {
-	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
+func (v *visit) form() (url.Values, error) { return v.formUpTo(maxForm) }
+
+func (v *visit) formUpTo(most int64) (url.Values, error) {
+	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, most)
 	if err := v.r.ParseForm(); err != nil {
 		return nil, errForm
 	}

@@ -27,13 +27,30 @@ var words = template.FuncMap{
 	"plain":     plain,
 	"counted":   counted[int],
 	"network":   network,
+	"job":       jobName,
+	"personal":  personal,
 	"window":    window,
 	"letter":    letter,
 	"picture":   pictureOf,
 	"direction": func(n int64) string { return map[bool]string{true: "down", false: "up"}[n < 0] },
 	"draw":      chart.Chart.Figure,
 	"sparkline": chart.Sparkline,
+	"tabs":      tabsOf,
 	"list":      func(entries ...string) []string { return entries },
+}
+
+// tabs are the pages of one client.
+type tabs struct {
+	ID, At string // the client; the page that is open
+	Tabs   []tab
+}
+
+type tab struct{ Page, Name string }
+
+func tabsOf(id, at string) tabs {
+	return tabs{id, at, []tab{
+		{"figures", "Figures"}, {"board", "Board"}, {"people", "People"}, {"connections", "Connections"}, {"history", "History"}, {"report", "Report"},
+	}}
 }
 
 // unknown stands where a figure is not known.
@@ -109,6 +126,12 @@ func network(name string) string {
 		}
 	}
 	return capital(name)
+}
+
+// personal tells whether an id is of a person: what the program does by itself has a name of its own.
+func personal(id string) bool {
+	_, is := domain.HexID(id)
+	return is
 }
 
 // window writes a platform's name of the days over which it counts people: days_28, months_12.

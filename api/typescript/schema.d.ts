@@ -1370,6 +1370,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/dashboard/{id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a PUT of the dashboard would do: who gains and who loses access to which accounts.
+         * @description The body and If-Match are the PUT's. It is judged and decided as the PUT is, and changes nothing. Then send the same body as a PUT, with `preview` as If-Preview: it does exactly what was shown, or answers 412.
+         */
+        post: operations["postDashboardPreview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects/dashboard/{id}/state": {
         parameters: {
             query?: never;
@@ -3628,6 +3648,29 @@ export interface components {
             updated_at: string;
             /** @description Ids of the users on the list, 24 hex digits each. */
             users: string[];
+        };
+        /** @description What a PUT would do. */
+        DashboardPreview: {
+            /** @description `access` is what client users see before and after: everybody who may open one of the linked or unlinked dashboards then or now. Scopes and whether an account is active are not part of it. */
+            access: components["schemas"]["PreviewedAccess"][];
+            /**
+             * Format: int64
+             * @description of the agency's stream: the decision rests on everything up to it
+             */
+            as_of_version: number;
+            /** @description `dashboards` are those that would change, by the ids of their sub-accounts. */
+            dashboards: components["schemas"]["PreviewedDashboard"][];
+            /** @description `lost_access` are the users who would leave a list, and get a client_access_removed notice. */
+            lost_access: components["schemas"]["Named"][];
+            /** @description `preview` names the decision. A PUT that sends it as If-Preview does exactly this, or nothing (412); "": nothing would change. */
+            preview: string;
+            /** @description `type` is that of the record that the PUT would append, for example dashboard.accounts_linked.v1; "": nothing would change. */
+            type: string;
+            /**
+             * Format: int64
+             * @description of this dashboard, as its ETag has it; 0: there is none yet
+             */
+            version: number;
         };
         /** @description The document as the log has it, with names beside the ids. */
         DashboardState: {
@@ -6055,6 +6098,32 @@ export interface components {
              * @description of this program's projector
              */
             version: number;
+        };
+        /** @description What a user would see. Without gains and losses the user keeps what it sees. */
+        PreviewedAccess: {
+            /** @description accounts */
+            gains: components["schemas"]["Named"][];
+            /** @description accounts */
+            loses: components["schemas"]["Named"][];
+            /** @description The user. */
+            user: components["schemas"]["Named"];
+        };
+        /** @description A dashboard as it would be. */
+        PreviewedDashboard: {
+            /** @description Whether the dashboard is open to its clients. */
+            allow_client_dashboard: boolean;
+            /** @description What changed between before and after. */
+            changes: components["schemas"]["Differences"];
+            /** @description the sub-account */
+            dashboard: components["schemas"]["Named"];
+            /** @description Ids of the points of contact at the agency, 24 hex digits each. */
+            main_poc: components["schemas"]["Named"][];
+            /** @description What the dashboard shows to its clients. */
+            scopes: string[];
+            /** @description The linked accounts, this one included. */
+            sub_account_ids: components["schemas"]["Named"][];
+            /** @description on the list */
+            users: components["schemas"]["Named"][];
         };
         /** @description Says the same as RFC 9457 has it; our own members are its extensions. */
         ProblemBody: {
@@ -11788,6 +11857,8 @@ export interface operations {
             header?: {
                 /** @description Changes the dashboard only if it still has this ETag. */
                 "If-Match"?: string;
+                /** @description Changes the dashboard only if that does exactly what a preview showed: its member preview. */
+                "If-Preview"?: string;
                 /** @description 1 to 255 printable ASCII characters. A repetition within 24 hours gets the first answer again. */
                 "Idempotency-Key"?: string;
             };
@@ -12042,6 +12113,67 @@ export interface operations {
             401: components["responses"]["unauthenticated"];
             403: components["responses"]["forbidden"];
             404: components["responses"]["not_found"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    postDashboardPreview: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Changes the dashboard only if it still has this ETag. */
+                "If-Match"?: string;
+            };
+            path: {
+                /**
+                 * @description The sub-account whose dashboard it is: 24 hex digits.
+                 * @example c10000000000000000000001
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "allow_client_dashboard": true,
+                 *       "users": [
+                 *         "a11ce0000000000000000000"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["UpdateBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["DashboardPreview"];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            412: components["responses"]["precondition_failed"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            422: components["responses"]["unprocessable"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];

@@ -19,6 +19,7 @@ import (
 func (s *Service) Console(served *api.Server, c HandlerConfig, demo []console.Person) (*console.Console, error) {
 	return console.Handler(console.Deps{
 		API: served, Tokens: c.Authenticator, Demo: demo, Headers: c.HTTP.Headers, Passes: pg.MayPass, Logger: s.settings.Logger, Now: time.Now,
+		Looks:    &commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger},
 		Sessions: consoleSessions{vault.NewSessions(s.KeptPool), s.Log},
 	})
 }

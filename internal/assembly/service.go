@@ -168,6 +168,7 @@ func (s *Service) openCommands() (err error) {
 func dashboardCommands(log *eventlog.Log, topics []eventlog.TopicSpec) commands.DashboardsConfig {
 	return commands.DashboardsConfig{
 		Log: log, Ends: streamEnds{log, PartitionsOf(topics, domain.TopicDashboards)},
+		Fits:     log.Fits,
 		Refused:  func(err error) bool { return errors.Is(err, eventlog.ErrRefused) },
 		TooLarge: func(err error) bool { return errors.Is(err, eventlog.ErrRecordTooLarge) },
 		Now:      time.Now,

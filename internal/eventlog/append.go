@@ -63,6 +63,12 @@ func (l *Log) Append(ctx context.Context, d domain.Draft) error {
 	return l.producerOf(d.Topic).append(ctx, r)
 }
 
+// Fits returns the error with which [Log.Append] would refuse an event for what it is, or nil; it appends nothing.
+func (l *Log) Fits(d domain.Draft) error {
+	_, err := l.encode(d)
+	return err
+}
+
 // encode makes a record with its tag, within the limits, or says why not: of everything that this program appends.
 func (l *Log) encode(d domain.Draft) (Record, error) {
 	switch {

@@ -22,3 +22,17 @@ for (const button of document.querySelectorAll("button[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => print());
 }
+
+// A table that is wider than its place can be moved by the keyboard, also in browsers that do not see to that themselves.
+function reach() {
+  for (const wide of document.querySelectorAll(".wide:not([tabindex])")) {
+    if (wide.scrollWidth <= wide.clientWidth || wide.querySelector("a, button, input, summary")) continue;
+    wide.tabIndex = 0;
+    wide.setAttribute("role", "group");
+    wide.setAttribute("aria-label", "Table");
+  }
+}
+reach();
+addEventListener("resize", reach);
+document.addEventListener("toggle", reach, true);
+document.addEventListener("replaced", reach);

@@ -14,6 +14,7 @@ async function refresh() {
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.getElementById(live.id);
       if (fresh) replace(live, fresh);
+      if (fresh && !fresh.dataset.refresh) document.getElementById("again").hidden = true; // it has come to its end
       document.getElementById("stale").hidden = true;
     } catch {
       document.getElementById("stale").hidden = false; // the process may be restarting: it is asked again
@@ -34,6 +35,7 @@ function replace(live, fresh) {
     next.replaceWith(said);
   }
   live.replaceWith(fresh);
+  document.dispatchEvent(new Event("replaced"));
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
 }

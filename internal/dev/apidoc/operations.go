@@ -148,6 +148,13 @@ var operations = map[string]about{
 		},
 	},
 
+	"postDashboardPreview": {
+		tag: tagDashboards, summary: "What a PUT of the dashboard would do: who gains and who loses access to which accounts.",
+		text: "The body and If-Match are the PUT's. It is judged and decided as the PUT is, and changes nothing. Then send the same body as a PUT, " +
+			"with `preview` as If-Preview: it does exactly what was shown, or answers 412.",
+		refuses: []domain.Code{domain.CodePreconditionFailed, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable},
+	},
+
 	"getMe": {
 		tag: tagService, summary: "Who the caller is: its user, account and agency, its roles and scopes, and what is open to it.",
 	},

@@ -50,6 +50,7 @@ func (w *consoleWindow) look() {
 	var wrong []string
 	w.eval(ours, &wrong)
 	require.Empty(w.t, wrong, "%s\n%s", w.at(), w.text())
+	w.judgedByAxe()
 	require.Empty(w.t, w.noise.String(), w.at())
 	picture, err := chromedp.Run(w.ctx, chromedp.FullScreenshot(100))
 	require.NoError(w.t, err)
@@ -103,6 +104,7 @@ func (w *consoleWindow) moveThroughHistory() {
 	w.press(kb.ArrowRight)
 	require.Equal(w.t, newest-1, w.version())
 	w.says("As it was after this change", "Up to there")
+	w.slide(newest)
 
 	var board string
 	w.eval(`document.querySelector("section.record h3").innerText`, &board)
@@ -118,6 +120,21 @@ func (w *consoleWindow) moveThroughHistory() {
 	var boards []string
 	w.eval(`[...document.querySelectorAll("section.record h3")].map((h) => h.innerText)`, &boards)
 	require.Equal(w.t, []string{board}, boards)
+}
+
+// slide goes to the beginning of the agency's time and back to now, by the slider.
+func (w *consoleWindow) slide(newest int) {
+	w.t.Helper()
+	now := w.at()
+	w.to("Move through time")
+	require.NoError(w.t, chromedp.Do(w.ctx, chromedp.KeyEvent(kb.Home)))
+	w.press(kb.Enter)
+	require.Less(w.t, w.version(), newest-2, "the first change, or one in the same second")
+	w.to("Move through time")
+	require.NoError(w.t, chromedp.Do(w.ctx, chromedp.KeyEvent(kb.End)))
+	w.press(kb.Enter)
+	require.Equal(w.t, newest, w.version())
+	w.open(now)
 }
 
 func (w *consoleWindow) seeAccess() {
@@ -140,11 +157,11 @@ func (w *consoleWindow) verify() {
 	w.t.Helper()
 	w.follow("Verify")
 	w.follow("Verify the agency's history")
-	w.await("the verdict", `document.readyState === "complete" && !!document.querySelector(".good, .bad")`)
+	w.await("the verdict", `document.readyState === "complete" && !!document.querySelector(".verdict")`)
 	w.look()
 	w.says("Records that count")
 	var sound bool
-	w.eval(`!!document.querySelector("p.good")`, &sound)
+	w.eval(`!!document.querySelector(".verdict.good")`, &sound)
 	require.True(w.t, sound, w.text())
 	var bundle struct {
 		Status      int

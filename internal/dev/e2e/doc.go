@@ -15,6 +15,7 @@
 //	browser_test.go          a real Chromium: its own EventSource resumes by itself
 //	frontend_page_test.go    the page of docs/frontend.md in Chromium, exactly as printed there
 //	connecting*_test.go      from an empty database to figures in Chromium, by the keyboard alone, and what goes wrong there; nothing secret shows
+//	console*_test.go         the console in Chromium: each role's ways, every page judged by axe (testdata/axe), strangers, a log that was altered
 //	live_test.go             a page hears which figures changed, also over a restart
 //	dropped_schema_test.go   the log is the truth; nothing is served before it is caught up with
 //	continue_test.go         second starts, after stops and kills, in the middle of seeding too
@@ -31,6 +32,8 @@
 //
 //   - LEDGERBOARD_E2E_RACE=1 builds the program with the race detector, and the kill test then fails on
 //     a report in what the program said; LEDGERBOARD_E2E_BINARY names one that is built already.
+//   - LEDGERBOARD_E2E_PICTURES=DIRECTORY has TestEveryPageOfTheConsole leave pictures of the main views there;
+//     LEDGERBOARD_E2E_LOADS=200 has it print how long each page takes.
 //   - LEDGERBOARD_E2E_SEED and LEDGERBOARD_E2E_KILLS repeat one run of the kill test; what it printed
 //     says with which.
 //   - A process of PostgreSQL that is killed alone takes the server into recovery while the program runs

@@ -1,0 +1,218 @@
+package console
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// boardEdit is what somebody changes on the page of a board, beside what that page showed.
+type boardEdit struct {
+	Version  string // of the board that was shown
+	Accounts picks  // linked, without the board's own
+	Users    picks  // on the list
+	Scopes   picks
+	WasOpen  bool
+	Open     bool
+	Find     string // clients to link that were searched for
+}
+
+// picks are the boxes of a list: which were ticked when the page was made, and which are now.
+type picks struct{ Was, Now []string }
+
+func (p picks) added() []string {
+	return slices.DeleteFunc(slices.Clone(p.Now), func(id string) bool { return slices.Contains(p.Was, id) })
+}
+
+func (p picks) removed() []string {
+	return slices.DeleteFunc(slices.Clone(p.Was), func(id string) bool { return slices.Contains(p.Now, id) })
+}
+
+func (p picks) changed() bool { return len(p.added()) > 0 || len(p.removed()) > 0 }
+
+// over makes the same changes to another list.
+func (p picks) over(list []string) []string {
+	removed := p.removed()
+	out := slices.DeleteFunc(slices.Concat(list, p.added()), func(id string) bool { return slices.Contains(removed, id) })
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// readEdit reads the form of the page, or of its preview.
+func readEdit(form url.Values) boardEdit {
+	read := func(name string) picks { return picks{Was: form["was_"+name], Now: form[name]} }
+	return boardEdit{
+		Version: form.Get("version"), Accounts: read("account"), Users: read("user"), Scopes: read("scope"),
+		WasOpen: form.Get("was_open") != "", Open: form.Get("open") != "", Find: form.Get("find"),
+	}
+}
+
+// boardChange is the body with which the API is asked.
+type boardChange struct {
+	Allow    *bool     `json:"allow_client_dashboard,omitempty"`
+	Accounts *[]string `json:"sub_account_ids,omitempty"`
+	Users    *[]string `json:"users,omitempty"`
+	Scopes   *[]string `json:"scopes,omitempty"`
+	Unlink   bool      `json:"unlink,omitempty"`
+}
+
+var errLinkAndUnlink = domain.NewError(domain.CodeUnprocessable,
+	"You ticked clients to link and unticked others. These are two changes: save one of them, then make the other.")
+
+var errSavedMaybe = refusal(http.StatusServiceUnavailable, domain.CodeUnavailable,
+	"Nobody can tell now whether the board was saved. Load this page again, which sends the same change once more: it is not made twice.")
+
+// change is what the edit asks for, without people: who is on the list after links have changed only a preview says.
+func (e boardEdit) change() (c boardChange, err error) {
+	added, removed := e.Accounts.added(), e.Accounts.removed()
+	switch {
+	case len(added) > 0 && len(removed) > 0:
+		return c, errLinkAndUnlink
+	case len(added) > 0:
+		c.Accounts = &added
+	case len(removed) > 0:
+		c.Unlink, c.Accounts = true, new(e.Accounts.over(e.Accounts.Was))
+	}
+	if e.Open != e.WasOpen {
+		c.Allow = &e.Open
+	}
+	if e.Scopes.changed() {
+		c.Scopes = new(append([]string{}, e.Scopes.Now...))
+	}
+	return c, nil
+}
+
+// previewView says what a change does before it is done.
+type previewView struct {
+	Name   string
+	ID     string
+	Edit   boardEdit
+	Body   string // of the request that does it
+	Key    string // has a form that is sent twice do it once
+	Result readmodels.DashboardPreview
+	Loses  []readmodels.PreviewedAccess
+	Gains  []readmodels.PreviewedAccess
+	Keeps  []readmodels.Named
+}
+
+func (p previewView) template() (name, title string) {
+	return "board-preview", "What changes: " + p.Name
+}
+
+// changeBoard does what a button of the board's page, or of its preview, asks for.
+func (v *visit) changeBoard() (view, error) {
+	client, err := v.client()
+	if err != nil {
+		return nil, err
+	}
+	form, err := v.formUpTo(maxListForm)
+	if err != nil {
+		return nil, err
+	}
+	edit := readEdit(form)
+	var shown view
+	switch form.Get("do") {
+	case "save":
+		shown, err = v.saveBoard(client, edit, form)
+	case "preview":
+		shown, err = v.previewBoard(client, edit)
+	default: // clients were searched for, or somebody came back from the preview
+		return v.editBoard(client, &edit, nil)
+	}
+	why, told := errors.AsType[*domain.Error](err)
+	if told && slices.Contains([]domain.Code{
+		domain.CodePreconditionFailed, domain.CodeUnprocessable, domain.CodeConflict, domain.CodeInvalid,
+	}, why.Code) {
+		return v.editBoard(client, &edit, why)
+	}
+	return shown, err
+}
+
+// previewBoard asks what the edit would do. What it does to people is said on top of what links do to them, so that whoever a link brings along
+// stays.
+func (v *visit) previewBoard(client readmodels.Account, edit boardEdit) (view, error) {
+	change, err := edit.change()
+	if err != nil {
+		return nil, err
+	}
+	if edit.Users.changed() {
+		without, err := v.askPreview(client.ID, edit.Version, change)
+		if err != nil {
+			return nil, err
+		}
+		list := edit.Users.Was
+		for _, d := range without.Dashboards {
+			if d.Dashboard.ID == client.ID {
+				list = ids(d.Users)
+			}
+		}
+		change.Users = new(edit.Users.over(list))
+	}
+	shown := previewView{Name: client.Name, ID: client.ID, Edit: edit, Key: rand.Text()}
+	if shown.Result, err = v.askPreview(client.ID, edit.Version, change); err != nil {
+		return nil, err
+	}
+	for _, a := range shown.Result.Access {
+		if len(a.Loses) > 0 {
+			shown.Loses = append(shown.Loses, a)
+		}
+		if len(a.Gains) > 0 {
+			shown.Gains = append(shown.Gains, a)
+		}
+		if len(a.Loses) == 0 && len(a.Gains) == 0 {
+			shown.Keeps = append(shown.Keeps, a.User)
+		}
+	}
+	body, err := json.Marshal(change)
+	shown.Body = string(body)
+	return shown, err
+}
+
+func ids(list []readmodels.Named) (all []string) {
+	for _, n := range list {
+		all = append(all, n.ID)
+	}
+	return all
+}
+
+func (v *visit) askPreview(id, version string, change boardChange) (p readmodels.DashboardPreview, err error) {
+	got, err := v.send(http.MethodPost, boardAPI(id)+"/preview", change, map[string]string{"If-Match": tag(version)})
+	if err != nil {
+		return p, err
+	}
+	return p, got.read(&p, nil)
+}
+
+func boardAPI(id string) string { return "/api/projects/dashboard/" + url.PathEscape(id) }
+
+// tag is a version as If-Match takes it. A form without one asks for any board that there is.
+func tag(version string) string {
+	if version == "" {
+		return "*"
+	}
+	return `"` + version + `"`
+}
+
+// saveBoard does what the preview showed, or nothing.
+func (v *visit) saveBoard(client readmodels.Account, edit boardEdit, form url.Values) (view, error) {
+	body := json.RawMessage(form.Get("body"))
+	if !json.Valid(body) {
+		return nil, errForm
+	}
+	_, err := v.send(http.MethodPut, boardAPI(client.ID), body, map[string]string{
+		"If-Match": tag(edit.Version), "If-Preview": form.Get("preview"), "Idempotency-Key": form.Get("key"),
+	})
+	if domain.CodeOf(err) == domain.CodeUnavailable {
+		return nil, errSavedMaybe
+	}
+	if err != nil {
+		return nil, err
+	}
+	return redirect(clientPath(client.ID, "board") + "?saved=1"), nil
+}

@@ -1,0 +1,214 @@
+package console_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/html"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+const (
+	mill  = "b00000000000000000000002"
+	jonas = "d0000000000000000000000a"
+	board = "/api/projects/dashboard/" + bakery
+	edits = "/console/clients/" + bakery + "/board"
+)
+
+// boardStage is a stage with a board of the bakery, on whose list Clara is, and a mill that can be linked.
+type boardStage struct {
+	*stage
+	*browser
+
+	version string
+	view    readmodels.DashboardView
+	bodies  []string // of previews and changes, with their method and conditions
+	preview func(body string) readmodels.DashboardPreview
+}
+
+func newBoardStage(t *testing.T) *boardStage {
+	t.Helper()
+	s := newStage(t)
+	b := &boardStage{stage: s, version: "7", view: readmodels.DashboardView{
+		SubAccountID: bakery, SubAccountIDs: []readmodels.LinkedAccount{{ID: bakery, Name: "Harbour Bakery"}},
+		Users: []readmodels.DashboardUser{{ID: clara, Name: "Clara Holm", Account: bakery, Active: true}}, AllowClientDashboard: true,
+		Scopes: []string{"analytics", "posts"}, UsersNotShown: []readmodels.UserNotShown{{ID: alice, Reason: "agency_staff"}},
+	}}
+	accounts := []readmodels.Account{{ID: agency, Name: "North Star", IsAgency: true}, {ID: bakery, Name: "Harbour Bakery"}, {ID: mill, Name: "Old Mill"}}
+	s.answers["GET /api/accounts"] = func(_ api.Principal, r *http.Request) (int, any) {
+		data := accounts
+		if id := r.URL.Query().Get("account"); id != "" {
+			data = []readmodels.Account{{ID: id, Name: map[string]string{bakery: "Harbour Bakery", mill: "Old Mill"}[id]}}
+		}
+		return http.StatusOK, map[string]any{"data": data}
+	}
+	s.answer("GET /api/users", []readmodels.User{
+		{ID: clara, Name: "Clara Holm", AccountID: bakery, AccountName: "Harbour Bakery", Active: true, Email: "clara@bakery.example.com"},
+		{ID: jonas, Name: "Jonas Weber", AccountID: mill, AccountName: "Old Mill", Active: true},
+	}, nil)
+	s.answers["GET "+board] = func(api.Principal, *http.Request) (int, any) {
+		return http.StatusOK, map[string]any{"data": []readmodels.DashboardView{b.view}, "etag": `"` + b.version + `"`}
+	}
+	note := func(r *http.Request) string {
+		raw, _ := io.ReadAll(r.Body)
+		b.bodies = append(b.bodies, strings.Join([]string{r.Method, r.Header.Get("If-Match"), r.Header.Get("If-Preview"), r.Header.Get("Idempotency-Key"), string(raw)}, " "))
+		return string(raw)
+	}
+	changed := map[string]any{"code": "precondition_failed", "message": "The dashboard has changed since you read it."}
+	s.answers["POST "+board+"/preview"] = func(_ api.Principal, r *http.Request) (int, any) {
+		body := note(r)
+		if r.Header.Get("If-Match") != `"`+b.version+`"` {
+			return http.StatusPreconditionFailed, changed
+		}
+		return http.StatusOK, map[string]any{"data": b.preview(body)}
+	}
+	s.answers["PUT "+board] = func(_ api.Principal, r *http.Request) (int, any) {
+		note(r)
+		if r.Header.Get("If-Match") != `"`+b.version+`"` {
+			return http.StatusPreconditionFailed, changed
+		}
+		return http.StatusOK, map[string]any{"data": map[string]any{}}
+	}
+	b.browser = s.signedIn("agency")
+	return b
+}
+
+// fields are what the form of a page would send, but for its buttons.
+func fields(t *testing.T, body string) url.Values {
+	t.Helper()
+	root, err := html.Parse(strings.NewReader(body))
+	require.NoError(t, err)
+	form := url.Values{}
+	for n := range root.Descendants() {
+		if n.Data != "input" {
+			continue
+		}
+		attr := map[string]string{}
+		for _, a := range n.Attr {
+			attr[a.Key] = a.Val
+		}
+		if _, ticked := attr["checked"]; ticked || attr["type"] != "checkbox" {
+			form.Add(attr["name"], attr["value"])
+		}
+	}
+	return form
+}
+
+// Linking says who gains and who loses before anything is saved, and saving is bound to what was shown.
+func TestABoardIsChangedAsItWasPreviewed(t *testing.T) {
+	t.Parallel()
+	b := newBoardStage(t)
+	page := b.browser.get(edits)
+	page.says(http.StatusOK, "Harbour Bakery stands alone", "Old Mill", "Clara Holm", "Jonas Weber", "of your agency, and opens every board by role", "Look at what changes")
+	require.NotContains(t, page.Body.String(), "North Star</label>", "an agency is linked with nobody")
+	form := fields(t, page.Body.String())
+	require.Equal(t, "7", form.Get("version"))
+	require.ElementsMatch(t, []string{clara, alice}, form["user"], "whoever is not shown to clients stays on the list, too")
+
+	form.Add("account", mill)
+	form.Set("do", "preview")
+	b.preview = func(string) readmodels.DashboardPreview {
+		return readmodels.DashboardPreview{
+			Type: "dashboard.accounts_linked.v1", Preview: "abc", Dashboards: []readmodels.PreviewedDashboard{{
+				Dashboard: named(bakery, "Harbour Bakery"), Changes: readmodels.Differences{AccountsLinked: []readmodels.Named{named(mill, "Old Mill")}},
+			}},
+			Access: []readmodels.PreviewedAccess{
+				{User: named(clara, "Clara Holm"), Gains: []readmodels.Named{named(mill, "Old Mill")}}, {User: named(jonas, "Jonas Weber")},
+			},
+		}
+	}
+	preview := b.browser.post(edits, form)
+	preview.says(http.StatusOK, "Nobody loses access.", "Clara Holm sees now Old Mill", "Who keeps what they see", "Jonas Weber", "Linked with")
+	require.Equal(t, []string{`POST "7"   {"sub_account_ids":["` + mill + `"]}`}, b.bodies, "what was not touched is not sent, so that lists unite")
+
+	saving := fields(t, preview.Body.String())
+	saving.Set("do", "save")
+	b.browser.post(edits, saving).leadsTo(edits + "?saved=1")
+	key := saving.Get("key")
+	require.NotEmpty(t, key)
+	require.Equal(t, `PUT "7" abc `+key+` {"sub_account_ids":["`+mill+`"]}`, b.bodies[1])
+	b.browser.get(edits+"?saved=1").says(http.StatusOK, "It is saved.")
+	b.stage.refuse("PUT "+board, http.StatusServiceUnavailable, domain.CodeUnavailable, "Repeat the same request with the header Idempotency-Key")
+	b.browser.post(edits, saving).says(http.StatusServiceUnavailable, "sends the same change once more: it is not made twice")
+}
+
+// Whoever is put on the list or taken off it is so on top of what links bring along.
+func TestPeopleAreChangedOnTopOfLinks(t *testing.T) {
+	t.Parallel()
+	b := newBoardStage(t)
+	form := fields(t, b.browser.get(edits).Body.String())
+	form.Add("account", mill)
+	form["user"] = []string{alice} // Clara is taken off
+	form.Set("do", "preview")
+	b.preview = func(body string) readmodels.DashboardPreview {
+		p := readmodels.DashboardPreview{Type: "dashboard.accounts_linked.v1", Preview: "abc", Dashboards: []readmodels.PreviewedDashboard{
+			{Dashboard: named(bakery, "Harbour Bakery"), Users: []readmodels.Named{named(alice, "Alice"), named(clara, "Clara Holm"), named(jonas, "Jonas Weber")}},
+		}}
+		if strings.Contains(body, "users") {
+			p.Access = []readmodels.PreviewedAccess{{User: named(clara, "Clara Holm"), Loses: []readmodels.Named{named(bakery, "Harbour Bakery")}}}
+			p.LostAccess = []readmodels.Named{named(clara, "Clara Holm")}
+		}
+		return p
+	}
+	b.browser.post(edits, form).says(http.StatusOK, "1 person loses access", "Clara Holm no longer sees Harbour Bakery", "are told so")
+	require.Len(t, b.bodies, 2)
+	var sent struct{ Users []string }
+	require.NoError(t, json.Unmarshal([]byte(b.bodies[1][strings.Index(b.bodies[1], "{"):]), &sent))
+	require.Equal(t, []string{alice, jonas}, sent.Users)
+}
+
+// Two managers at once: the second is told what the first changed, and finds what it entered.
+func TestTheSecondManagerIsToldWhatTheFirstChanged(t *testing.T) {
+	t.Parallel()
+	b := newBoardStage(t)
+	form := fields(t, b.browser.get(edits).Body.String())
+	form.Add("account", mill)
+	form.Set("do", "save")
+	form.Set("body", `{"sub_account_ids":["`+mill+`"]}`)
+
+	b.version, b.view.Users = "8", append(b.view.Users, readmodels.DashboardUser{ID: jonas, Name: "Jonas Weber", Account: mill, Active: true})
+	b.stage.answer("GET "+board+"/history", []readmodels.HistoryEntry{
+		{Record: readmodels.Record{Version: 8, Time: time.Date(2026, 10, 1, 11, 0, 0, 0, time.UTC), Actor: named(adam, "Adam Nowak")}, Changes: readmodels.Differences{
+			UsersAdded: []readmodels.Named{named(jonas, "Jonas Weber")},
+		}},
+		{Record: readmodels.Record{Version: 7, Actor: named(alice, "Alice Long")}, Changes: readmodels.Differences{Created: true}},
+	}, nil)
+	page := b.browser.post(edits, form)
+	page.says(http.StatusOK, "This board was changed while you were at it.", "Adam Nowak", "On the list")
+	require.NotContains(t, page.Body.String(), "Alice Long", "that was known")
+	again := fields(t, page.Body.String())
+	require.Equal(t, "8", again.Get("version"))
+	require.Equal(t, []string{mill}, again["account"], "what was entered stays")
+	require.Contains(t, again["user"], jonas, "what the first changed stays, too")
+	require.Empty(t, again["was_account"])
+}
+
+// What the API refuses stands on the page, with what was entered.
+func TestARefusedChangeIsExplained(t *testing.T) {
+	t.Parallel()
+	b := newBoardStage(t)
+	form := fields(t, b.browser.get(edits).Body.String())
+	form.Add("account", mill)
+	form.Set("do", "preview")
+	b.stage.answers["POST "+board+"/preview"] = func(api.Principal, *http.Request) (int, any) {
+		return http.StatusUnprocessableEntity, map[string]any{
+			"code": domain.CodeUnprocessable, "message": "The change names something that it may not name.",
+			"errors": []domain.FieldError{{Field: "sub_account_ids[0]", Detail: "is not a sub-account of your agency"}},
+		}
+	}
+	page := b.browser.post(edits, form)
+	page.says(http.StatusOK, "The change names something", "is not a sub-account of your agency", "What you entered stands below")
+	require.Equal(t, []string{mill}, fields(t, page.Body.String())["account"])
+
+	form.Add("was_account", "c0ffee000000000000000000")
+	b.browser.post(edits, form).says(http.StatusOK, "These are two changes")
+}

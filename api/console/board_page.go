@@ -1,0 +1,305 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+const (
+	othersOnAPage    = 20  // clients to link; more are searched for
+	accountsToAsk    = 100 // of whose people the API is asked at once
+	peopleOnAPage    = 500
+	changesToExplain = 20
+)
+
+// boardPage is a board as its agency changes it.
+type boardPage struct {
+	Name  string
+	ID    string
+	Board boardFacts
+	Saved bool
+
+	Said      string // why the change was not made, and what to do
+	Fields    []domain.FieldError
+	Stale     bool                      // others have changed the board since the page was opened
+	Meanwhile []readmodels.HistoryEntry // what they changed, the newest first
+	Edit      boardEdit
+
+	Linked []choice // and those that are ticked to be
+	Others []choice
+	More   bool // than Others
+	People []peopleOf
+	Scopes []choice
+}
+
+func (b boardPage) template() (name, title string) { return "board-edit", "Board of " + b.Name }
+
+// choice is a box.
+type choice struct {
+	ID, Name, Note string
+	Was, Now       bool // ticked when the page was made; ticked
+}
+
+// peopleOf are the people of an account.
+type peopleOf struct {
+	Account string
+	People  []choice
+}
+
+// clientBoard is a client's board, for its agency.
+func (v *visit) clientBoard() (view, error) {
+	client, err := v.client()
+	if err != nil {
+		return nil, err
+	}
+	return v.editBoard(client, nil, nil)
+}
+
+// editBoard is the page on which a board is changed. Edit is what was entered on it, nil: nothing yet; it stays, also over what others have changed
+// meanwhile, which is told. Why is why it was not taken.
+func (v *visit) editBoard(client readmodels.Account, edit *boardEdit, why *domain.Error) (view, error) {
+	facts, version, err := v.boardAt(client.ID)
+	if err != nil {
+		return nil, err
+	}
+	shown := boardPage{Name: client.Name, ID: client.ID, Board: facts, Saved: edit == nil && v.r.URL.Query().Has("saved")}
+	fresh := editOf(facts, client.ID, version)
+	if edit != nil {
+		if shown.Stale = edit.Version != version; shown.Stale {
+			shown.Meanwhile = v.changesSince(client.ID, edit.Version)
+		} else if why != nil {
+			shown.Said, shown.Fields = why.Message, why.Fields
+		}
+		fresh = edit.on(fresh)
+	}
+	shown.Edit = fresh
+	for _, read := range []func(*visit, *boardPage) error{(*visit).readAccounts, (*visit).readPeople} {
+		if err := read(v, &shown); err != nil {
+			return nil, err
+		}
+	}
+	shown.Scopes = scopeChoices(fresh.Scopes)
+	return shown, nil
+}
+
+// boardAt is a board and its version.
+func (v *visit) boardAt(id string) (facts boardFacts, version string, err error) {
+	got, err := v.send(http.MethodGet, boardAPI(id), nil, nil)
+	if err != nil {
+		return facts, "", err
+	}
+	var list []readmodels.DashboardView
+	if err := got.read(&list, nil); err != nil {
+		return facts, "", err
+	}
+	if len(list) == 0 {
+		return facts, "", errNoPage
+	}
+	return withNames(list[0]), strings.Trim(got.header.Get("ETag"), `"`), nil
+}
+
+// editOf is a board as it stands.
+func editOf(facts boardFacts, id, version string) boardEdit {
+	same := func(list []string) picks { return picks{Was: list, Now: list} }
+	var accounts, users []string
+	for _, a := range facts.SubAccountIDs {
+		if a.ID != id {
+			accounts = append(accounts, a.ID)
+		}
+	}
+	for _, u := range facts.Users {
+		users = append(users, u.ID)
+	}
+	for _, u := range facts.UsersNotShown {
+		users = append(users, u.ID)
+	}
+	return boardEdit{
+		Version: version, Accounts: same(accounts), Users: same(users), Scopes: same(facts.Scopes),
+		WasOpen: facts.AllowClientDashboard, Open: facts.AllowClientDashboard,
+	}
+}
+
+// on makes the same changes to the board as it stands now.
+func (e boardEdit) on(now boardEdit) boardEdit {
+	now.Accounts.Now = e.Accounts.over(now.Accounts.Was)
+	now.Users.Now = e.Users.over(now.Users.Was)
+	now.Scopes.Now = e.Scopes.over(now.Scopes.Was)
+	if e.Open != e.WasOpen {
+		now.Open = e.Open
+	}
+	now.Find = e.Find
+	return now
+}
+
+// changesSince is what was changed on a board after a version; empty where that cannot be told.
+func (v *visit) changesSince(id, version string) (since []readmodels.HistoryEntry) {
+	after, err := strconv.ParseInt(version, 10, 64)
+	if err != nil {
+		return nil
+	}
+	entries, err := get[[]readmodels.HistoryEntry](v, boardAPI(id)+"/history", url.Values{"order": {"desc"}, "limit": {strconv.Itoa(changesToExplain)}})
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(entries, func(e readmodels.HistoryEntry) bool { return e.Version <= after })
+}
+
+// readAccounts finds the clients that are linked and those that can be.
+func (v *visit) readAccounts(shown *boardPage) error {
+	asked := url.Values{"active": {"true"}, "limit": {strconv.Itoa(min(othersOnAPage+2+len(shown.Edit.Accounts.Was), api.MaxPageLimit))}}
+	if shown.Edit.Find != "" {
+		asked.Set("q", shown.Edit.Find)
+	}
+	found, err := get[[]readmodels.Account](v, "/api/accounts", asked)
+	if err != nil {
+		return err
+	}
+	names := map[string]string{}
+	for _, a := range found {
+		names[a.ID] = a.Name
+	}
+	for _, a := range shown.Board.SubAccountIDs {
+		names[a.ID] = a.Name
+	}
+	edit := shown.Edit.Accounts
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(edit.Was, edit.Now)))) {
+		if names[id] == "" {
+			if a, err := get[[]readmodels.Account](v, "/api/accounts", url.Values{"account": {id}}); err == nil && len(a) == 1 {
+				names[id] = a[0].Name
+			}
+		}
+		was, now := slices.Contains(edit.Was, id), slices.Contains(edit.Now, id)
+		shown.Linked = append(shown.Linked, choice{ID: id, Name: nameOr(names[id], id), Note: linkNote(was, now), Was: was, Now: now})
+	}
+	for _, a := range found {
+		switch {
+		case a.IsAgency, a.ID == shown.ID, slices.Contains(edit.Was, a.ID), slices.Contains(edit.Now, a.ID):
+		case len(shown.Others) == othersOnAPage:
+			shown.More = true
+		default:
+			shown.Others = append(shown.Others, choice{ID: a.ID, Name: nameOr(a.Name, a.ID)})
+		}
+	}
+	return nil
+}
+
+func linkNote(was, now bool) string {
+	switch {
+	case was && !now:
+		return "will be unlinked"
+	case !was && now:
+		return "will be linked"
+	default:
+		return ""
+	}
+}
+
+// readPeople finds who is on the list and who can be: the people of the linked clients, and of those that are ticked.
+func (v *visit) readPeople(shown *boardPage) error {
+	of := []string{shown.ID}
+	for _, a := range shown.Linked {
+		if a.Name != a.ID && len(of) < accountsToAsk { // the directory holds it
+			of = append(of, a.ID)
+		}
+	}
+	if slices.ContainsFunc(shown.Board.UsersNotShown, func(u readmodels.UserNotShown) bool { return u.Reason == "agency_staff" }) && v.me.Agency != nil {
+		of = append(of, v.me.Agency.ID)
+	}
+	found, err := get[[]readmodels.User](v, "/api/users", url.Values{"account": {strings.Join(of, ",")}, "limit": {strconv.Itoa(peopleOnAPage)}})
+	if err != nil {
+		return err
+	}
+	why := map[string]string{}
+	for _, u := range shown.Board.UsersNotShown {
+		why[u.ID] = notShown(u.Reason)
+	}
+	staff := ""
+	if v.me.Agency != nil {
+		staff = v.me.Agency.ID
+	}
+	edit, seen := shown.Edit.Users, map[string]bool{}
+	pick := func(id, name, note string) choice {
+		seen[id] = true
+		return choice{ID: id, Name: nameOr(name, id), Note: note, Was: slices.Contains(edit.Was, id), Now: slices.Contains(edit.Now, id)}
+	}
+	for _, u := range found {
+		listed := slices.Contains(edit.Was, u.ID) || slices.Contains(edit.Now, u.ID)
+		if !listed && (!u.Active || u.AccountID == staff) {
+			continue
+		}
+		note := u.Email
+		if why[u.ID] != "" {
+			note = why[u.ID]
+		}
+		shown.add(nameOr(u.AccountName, u.AccountID), pick(u.ID, u.Name, note))
+	}
+	for _, u := range shown.Board.Users { // where there are more people than one answer holds
+		if !seen[u.ID] {
+			shown.add("Others", pick(u.ID, u.Name, u.Email))
+		}
+	}
+	for _, u := range shown.Board.UsersNotShown {
+		if !seen[u.ID] {
+			shown.add("Others", pick(u.ID, "", why[u.ID]))
+		}
+	}
+	for _, id := range edit.Now {
+		if !seen[id] {
+			shown.add("Others", pick(id, "", ""))
+		}
+	}
+	return nil
+}
+
+// add puts somebody under the account's name.
+func (b *boardPage) add(account string, c choice) {
+	at := slices.IndexFunc(b.People, func(p peopleOf) bool { return p.Account == account })
+	if at < 0 {
+		at = len(b.People)
+		b.People = append(b.People, peopleOf{Account: account})
+	}
+	b.People[at].People = append(b.People[at].People, c)
+}
+
+// notShown says why somebody on the list does not stand on the client's board.
+func notShown(reason string) string {
+	switch reason {
+	case "inactive":
+		return "is not active, and opens nothing"
+	case "agency_staff":
+		return "of your agency, and opens every board by role"
+	case "other_account":
+		return "of a client that is not linked here"
+	default:
+		return "is not known any more, and opens nothing"
+	}
+}
+
+// The scopes that mean something here, and what.
+var scopeWords = []choice{
+	{ID: "analytics", Name: "Figures", Note: "followers, engagement, views and the posts behind them"},
+	{ID: "connect", Name: "Connecting", Note: "its people may connect their own pages and profiles"},
+	{ID: "posts", Name: "Posts", Note: "for your main application"},
+	{ID: "reports", Name: "Reports", Note: "for your main application"},
+}
+
+// scopeChoices are the known scopes, and those that the board has.
+func scopeChoices(edit picks) (all []choice) {
+	all = slices.Clone(scopeWords)
+	for _, id := range slices.Concat(edit.Was, edit.Now) {
+		if !slices.ContainsFunc(all, func(c choice) bool { return c.ID == id }) {
+			all = append(all, choice{ID: id, Name: id, Note: "for your main application"})
+		}
+	}
+	for i := range all {
+		all[i].Was, all[i].Now = slices.Contains(edit.Was, all[i].ID), slices.Contains(edit.Now, all[i].ID)
+	}
+	return all
+}

@@ -1,0 +1,157 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+const connectionsOnAPage = "200"
+
+// connectionsView is what is connected for a client.
+type connectionsView struct {
+	Name      string
+	ID        string
+	Connected []connection
+	More      bool // than Connected
+	Networks  []domain.Platform
+	Waits     bool // a first reading is to come
+}
+
+func (c connectionsView) template() (name, title string) {
+	return "connections", "Connections of " + c.Name
+}
+
+// connection is a page or profile with what is to be said of it.
+type connection struct {
+	readmodels.ConnectedPlatform
+
+	Says  string // how it is, and what to do
+	Again bool   // a person can mend it by signing in
+	Well  bool
+}
+
+// clientConnections are those of a client, for its agency.
+func (v *visit) clientConnections() (view, error) {
+	client, err := v.client()
+	if err != nil {
+		return nil, err
+	}
+	list, meta, err := getMeta[[]readmodels.ConnectedPlatform, readmodels.ListMeta](
+		v, "/api/platforms", url.Values{"account": {client.ID}, "limit": {connectionsOnAPage}})
+	if err != nil {
+		return nil, err
+	}
+	shown := connectionsView{Name: client.Name, ID: client.ID, More: meta.NextCursor != "", Networks: domain.Platforms()}
+	for _, p := range list {
+		c := connection{ConnectedPlatform: p, Says: stateSays(p.State, connect.Shown(p.Platform)), Well: p.State == readmodels.PlatformOK}
+		c.Again = slices.Contains([]readmodels.PlatformState{
+			readmodels.PlatformDisconnected, readmodels.PlatformReconnect, readmodels.PlatformPermission,
+		}, p.State)
+		shown.Waits = shown.Waits || p.State == readmodels.PlatformWaiting
+		shown.Connected = append(shown.Connected, c)
+	}
+	return shown, nil
+}
+
+// stateSays is how a connected account is, and what to do, in our words: those of the platform stand behind it.
+func stateSays(state readmodels.PlatformState, network string) string {
+	switch state {
+	case readmodels.PlatformDisconnected:
+		return "It is not connected, and nothing new is read. Connect it again to have it read."
+	case readmodels.PlatformReconnect:
+		return network + " does not let us in any more. Somebody has to sign in there once more. Figures that were read stay."
+	case readmodels.PlatformPaused:
+		return "Whoever runs this service has paused it. Ask there."
+	case readmodels.PlatformUnsubscribed:
+		return "It is not read, because no subscription runs."
+	case readmodels.PlatformBlocked:
+		return network + " gives no figures of it, by rules of its own. Look at the account there."
+	case readmodels.PlatformPermission:
+		return "A permission is missing. Connect it again, and leave everything ticked at " + network + "."
+	case readmodels.PlatformThrottled:
+		return network + " answers no more questions for now. It is read again by itself."
+	case readmodels.PlatformFailing:
+		return "It could not be read the last time. It is tried again by itself."
+	case readmodels.PlatformWaiting:
+		return "Its first reading is about to come."
+	default:
+		return "It is read."
+	}
+}
+
+// sourceSays is why figures of a network are missing, and what to do.
+func sourceSays(status analytics.SourceStatus, network string) string {
+	switch status {
+	case analytics.SourceReconnect:
+		return network + " does not let us in any more. Somebody has to sign in there once more."
+	case analytics.SourceNeverRead:
+		return "Nothing was read from " + network + " yet. See how its connection is."
+	case analytics.SourcePartial:
+		return "Some figures of " + network + " are missing. The end of the page of figures says why."
+	default:
+		return ""
+	}
+}
+
+// reconnect begins a sign-in for a page or profile that was connected before.
+func (v *visit) reconnect() (view, error) {
+	client, err := v.client()
+	if err != nil {
+		return nil, err
+	}
+	form, err := v.form()
+	if err != nil {
+		return nil, err
+	}
+	asked := connectRequest{Account: client.ID, ReturnTo: clientPath(client.ID, "connections")}
+	asked.Platform, _ = strconv.Atoi(form.Get("platform"))
+	asked.SocialAccount, _ = strconv.ParseInt(form.Get("account"), 10, 64)
+	return v.beginConnecting(asked)
+}
+
+// connectRequest is the body of what begins a sign-in.
+type connectRequest struct {
+	Platform      int    `json:"platform"`
+	Account       string `json:"account"`
+	ReturnTo      string `json:"return_to,omitempty"`
+	SocialAccount int64  `json:"social_account,omitempty"`
+}
+
+// beginConnecting has the API begin a sign-in, and leads to its page.
+func (v *visit) beginConnecting(asked connectRequest) (view, error) {
+	begun, err := post[connect.Begun](v, "/api/connect", asked)
+	if err != nil {
+		return nil, err
+	}
+	start, err := url.Parse(begun.StartURL)
+	if err != nil {
+		return nil, err
+	}
+	// Platforms come back to the public address alone, and what binds the sign-in to this browser is of one host.
+	if start.Host != v.r.Host {
+		return nil, refusal(http.StatusConflict, domain.CodeConflict,
+			"Sign-ins at platforms come back to "+start.Scheme+"://"+start.Host+" alone. Open the console there, and connect again.")
+	}
+	return redirect(start.RequestURI()), nil
+}
+
+func (c *Console) connectPages() []page {
+	staff, both := []api.Role{api.RoleAgency}, []api.Role{api.RoleAgency, api.RoleClient}
+	of := clientsPath + "{id}/connections"
+	return []page{
+		{pattern: "GET " + of, roles: staff, views: []view{connectionsView{}}, open: (*visit).clientConnections},
+		{pattern: "POST " + of, roles: staff, open: (*visit).reconnect},
+		{pattern: "GET " + connectPath, roles: both, nav: "Connect", scope: "connect", views: []view{connectView{}}, open: (*visit).connecting},
+		{pattern: "POST " + connectPath, roles: both, open: (*visit).connect},
+		{pattern: "POST " + connectPath + "/links", roles: both, views: []view{linkMadeView{}, connectView{}}, open: (*visit).makeLink},
+		{pattern: "POST " + connectPath + "/links/{link}/revoke", roles: both, open: (*visit).revokeLink},
+	}
+}

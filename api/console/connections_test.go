@@ -1,0 +1,111 @@
+package console_test
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+const linked = "/console/clients/" + bakery + "/connections"
+
+// connectStage is a stage on which sign-ins begin at the address of the browser.
+func connectStage(t *testing.T, role string) (s *stage, b *browser, sent *string) {
+	t.Helper()
+	s, sent = newStage(t), new(string)
+	s.answer("GET /api/accounts", []readmodels.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
+	s.answer("GET /api/connect/links", []domain.ConnectLink{}, nil)
+	note := func(data any) func(api.Principal, *http.Request) (int, any) {
+		return func(_ api.Principal, r *http.Request) (int, any) {
+			raw, _ := io.ReadAll(r.Body)
+			*sent = string(raw)
+			return http.StatusOK, map[string]any{"data": data}
+		}
+	}
+	s.answers["POST /api/connect"] = note(connect.Begun{ID: "1", StartURL: "http://localhost:6001/connect/start/WORD"})
+	s.answers["POST /api/connect/links"] = note(connect.MadeLink{
+		ConnectLink: domain.ConnectLink{ID: "l1", AccountID: bakery, ExpiresAt: s.now.AddDate(0, 0, 7)}, URL: "http://localhost:6001/connect/link/WORD",
+	})
+	return s, s.signedIn(role), sent
+}
+
+func TestConnectionsSayHowTheyAreInOurWords(t *testing.T) {
+	t.Parallel()
+	s, b, sent := connectStage(t, "agency")
+	s.answer("GET /api/platforms", []readmodels.ConnectedPlatform{}, nil)
+	b.get(linked).says(http.StatusOK, "Nothing is connected for Harbour Bakery yet", "LinkedIn")
+	all := []readmodels.ConnectedPlatform{}
+	for i, state := range readmodels.PlatformStates() {
+		p := readmodels.ConnectedPlatform{ID: int64(70 + i), ProfileName: markup, State: state, Reason: "OAuth error 190"}
+		p.PlatformRef = readmodels.PlatformRefOf(domain.LinkedIn)
+		all = append(all, p)
+	}
+	s.answer("GET /api/platforms", all, nil)
+	page := b.get(linked)
+	page.says(http.StatusOK, "LinkedIn does not let us in any more.", "A permission is missing.", "Whoever runs this service has paused it.", "It is read.",
+		"Its first reading is about to come.", `data-refresh="3"`, "&lt;b onclick=")
+	require.NotContains(t, page.Body.String(), "<b onclick", "a page's name is no markup")
+
+	b.post(linked, url.Values{"platform": {"4"}, "account": {"71"}}).leadsTo("/connect/start/WORD")
+	require.JSONEq(t, `{"platform":4,"account":"`+bakery+`","return_to":"`+linked+`","social_account":71}`, *sent)
+	s.answer("POST /api/connect", connect.Begun{StartURL: "https://boards.example.com/connect/start/WORD"}, nil)
+	b.post(linked, url.Values{"platform": {"4"}}).says(http.StatusConflict, "come back to https://boards.example.com alone")
+}
+
+func TestConnectingAndItsLinks(t *testing.T) {
+	t.Parallel()
+	s, b, sent := connectStage(t, "agency")
+	s.answer("GET /api/connect/links", []domain.ConnectLink{
+		{ID: "l1", AccountID: bakery, Platforms: []domain.Platform{domain.TikTok}, ExpiresAt: s.now.Add(time.Hour)},
+		{ID: "l2", AccountID: bakery, ExpiresAt: s.now},
+		{ID: "l3", AccountID: bakery, ExpiresAt: s.now.Add(time.Hour), RevokedAt: &s.now},
+	}, nil)
+	b.get("/console/connect?client="+bakery).says(http.StatusOK, "Harbour Bakery", "TikTok", "not opened yet", "taken back", "over", " selected",
+		`action="/console/connect/links/l1/revoke"`)
+	b.post("/console/connect", url.Values{"platform": {"1"}, "client": {bakery}}).leadsTo("/connect/start/WORD")
+	require.JSONEq(t, `{"platform":1,"account":"`+bakery+`","return_to":"`+linked+`"}`, *sent)
+	made := b.post("/console/connect/links", url.Values{"platform": {"1", "6"}, "client": {bakery}, "days": {"7"}})
+	made.says(http.StatusOK, "http://localhost:6001/connect/link/WORD", "for Harbour Bakery", "shown once")
+	require.JSONEq(t, `{"platforms":[1,6],"account":"`+bakery+`","days":7}`, *sent)
+	s.refuse("POST /api/connect/links", http.StatusBadRequest, domain.CodeInvalid, "platforms must name one platform or more")
+	b.post("/console/connect/links", url.Values{"client": {bakery}, "days": {"7"}}).says(http.StatusOK, "must name one platform or more")
+	s.answer("POST /api/connect/links/l1/revoke", domain.ConnectLink{}, nil)
+	b.post("/console/connect/links/l1/revoke", url.Values{}).leadsTo("/console/connect")
+}
+
+// A client connects for its own account, whatever its form says, and has the page in its bar only where a board of its lets it connect.
+func TestAClientConnectsForItself(t *testing.T) {
+	t.Parallel()
+	s, b, sent := connectStage(t, "client")
+	b.post("/console/connect", url.Values{"platform": {"1"}, "client": {agency}}).leadsTo("/connect/start/WORD")
+	require.JSONEq(t, `{"platform":1,"account":"`+bakery+`","return_to":"/console/connect"}`, *sent)
+	require.NotContains(t, b.get("/console").Body.String(), `href="/console/connect"`)
+	s.answer("GET /api/me", readmodels.Me{UserID: clara, Roles: []string{"client"}, Scopes: []string{"connect"}}, nil)
+	b.get("/console").says(http.StatusOK, `href="/console/connect"`)
+}
+
+func TestABoardThatIsClosedIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	b := s.signedIn("client")
+	s.answer("GET "+board, []readmodels.DashboardView{{
+		SubAccountIDs: []readmodels.LinkedAccount{{ID: bakery, Name: "Harbour Bakery"}}, Scopes: []string{"posts"},
+	}}, nil)
+	own := "/console/board/" + bakery
+	b.get(own).says(http.StatusOK, `data-board="`+own+`"`, "/console/assets/board.")
+	b.get(own + "/closed").leadsTo(own)
+	s.refuse("GET "+board, http.StatusForbidden, domain.CodeForbidden, "This dashboard is not open to you. Ask your agency to open it.")
+	b.get(own+"/closed").says(http.StatusOK, "has closed this board to you just now", "Nothing is wrong with your account")
+	b.get(own).says(http.StatusForbidden, "This dashboard is not open to you.", "No other board is open to you now")
+	s.refuse("GET "+board, http.StatusServiceUnavailable, domain.CodeUnavailable, "Not now.")
+	b.get(own+"/closed").says(http.StatusServiceUnavailable, "Not now.")
+	s.signedIn("agency").get("/console/stream/notices").says(http.StatusForbidden, "not for your role")
+}

@@ -1,0 +1,70 @@
+package console_test
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// An agency makes a board again what it was: after a preview, and exactly as previewed.
+func TestBackToAMoment(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.answer("GET /api/projects/dashboard/"+bakery+"/state", readmodels.StateAnswer{Dashboard: named(bakery, "Bakery"), State: readmodels.DashboardState{
+		SubAccountIDs: []readmodels.Named{named(bakery, "Bakery"), {ID: "c10000000000000000000009"}}, Users: []readmodels.Named{named(adam, "Adam")},
+		AllowClientDashboard: true, Scopes: []string{"posts"},
+	}}, nil)
+	decision := strings.Repeat("d", 64)
+	var sent, condition []string
+	note := func(r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		require.NoError(t, err)
+		sent, condition = append(sent, string(body)), append(condition, r.Header.Get("If-Preview"))
+	}
+	s.answers["POST /api/projects/dashboard/"+bakery+"/preview"] = func(_ api.Principal, r *http.Request) (int, any) {
+		note(r)
+		return http.StatusOK, map[string]any{"data": readmodels.DashboardPreview{
+			Preview:    decision,
+			Access:     []readmodels.PreviewedAccess{{User: named(adam, "Adam"), Gains: []readmodels.Named{named(bakery, "Bakery")}}, {User: named(clara, "Clara")}},
+			Dashboards: []readmodels.PreviewedDashboard{{Dashboard: named(bakery, "Bakery"), Changes: readmodels.Differences{ScopesAdded: []string{"posts"}}}},
+		}}
+	}
+	b := s.signedIn("agency")
+	at := "2026-09-01T10:00:00.000001Z"
+	b.get("/console/history/back?dashboard="+bakery+"&at="+at).says(http.StatusOK, "<ins>gains</ins>", "Clara</a> keeps what they see", "Shows now",
+		"c10000000000000000000009</code>", `value="`+decision+`"`, "the history stays as it is")
+	require.Contains(t, s.asked, "GET /api/projects/dashboard/"+bakery+"/state?at=2026-09-01T10%3A00%3A00.000001Z")
+	want := `{"allow_client_dashboard":true,"sub_account_ids":["` + bakery + `"],"users":["` + adam + `"],"scopes":["posts"],"unlink":true}`
+	require.Equal(t, []string{want}, sent)
+
+	form := url.Values{"dashboard": {bakery}, "at": {at}, "preview": {decision}}
+	s.answers["PUT /api/projects/dashboard/"+bakery] = func(_ api.Principal, r *http.Request) (int, any) {
+		note(r)
+		return http.StatusOK, map[string]any{"data": map[string]any{}}
+	}
+	b.post("/console/history/back", form).leadsTo("/console/history?q=dashboard%3A" + bakery)
+	require.Equal(t, []string{want, want, want}, sent)
+	require.Equal(t, []string{"", "", decision}, condition)
+
+	s.refuse("PUT /api/projects/dashboard/"+bakery, http.StatusPreconditionFailed, domain.CodePreconditionFailed, "It was changed.")
+	b.post("/console/history/back", form).says(http.StatusOK, "Nothing was saved: somebody changed the board meanwhile", `value="`+decision+`"`)
+	s.refuse("PUT /api/projects/dashboard/"+bakery, http.StatusUnprocessableEntity, domain.CodeUnprocessable, "Adam has left.")
+	b.post("/console/history/back", form).says(http.StatusUnprocessableEntity, "Adam has left.")
+	s.answer("POST /api/projects/dashboard/"+bakery+"/preview", readmodels.DashboardPreview{}, nil)
+	b.get("/console/history/back?dashboard="+bakery+"&at="+at).says(http.StatusOK, "Nothing would change")
+
+	auditor := s.signedIn("auditor")
+	auditor.get("/console/history/back?dashboard="+bakery).says(http.StatusForbidden, "not for your role")
+	auditor.post("/console/history/back", form).says(http.StatusForbidden, "not for your role")
+	s.history()
+	require.NotContains(t, auditor.get("/console/history").Body.String(), "Back to this moment")
+	b.get("/console/history").says(http.StatusOK, "/console/history/back?dashboard="+bakery+"&amp;at=2026-10-01T10%3a00%3a00Z")
+}

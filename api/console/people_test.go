@@ -1,0 +1,133 @@
+package console_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+const folk = "/console/clients/" + bakery + "/people"
+
+// looks keeps what was recorded.
+type looks struct {
+	by    []commands.Caller
+	reads []domain.AuditRead
+	err   error
+}
+
+func (l *looks) RecordRead(_ context.Context, c commands.Caller, read domain.AuditRead) error {
+	if l.err == nil {
+		l.by, l.reads = append(l.by, c), append(l.reads, read)
+	}
+	return l.err
+}
+
+func TestPeopleOfAClientAndWhatTheySee(t *testing.T) {
+	t.Parallel()
+	b := newBoardStage(t)
+	b.stage.answer("GET /api/users", []readmodels.User{
+		{ID: clara, Name: "Clara Holm", AccountID: bakery, Active: true}, {ID: adam, Name: "Ben Holm", AccountID: bakery, Active: true},
+	}, nil)
+	b.view.SubAccountIDs = append(b.view.SubAccountIDs, readmodels.LinkedAccount{ID: mill, Name: "Old Mill"})
+	b.view.Users = append(b.view.Users, readmodels.DashboardUser{ID: jonas, Name: "Jonas Weber", Account: mill, Active: true})
+	b.browser.get(folk).says(http.StatusOK, "Harbour Bakery, Old Mill", "nothing: not on the list", "of Old Mill", "As Clara Holm sees it",
+		`href="/console/clients/`+mill+`/people/`+jonas+`/sees"`)
+	b.view.AllowClientDashboard = false
+	closed := b.browser.get(folk)
+	closed.says(http.StatusOK, "nobody of Harbour Bakery sees anything", "nothing: the board is closed")
+	require.NotContains(t, closed.Body.String(), "As Clara Holm sees it")
+}
+
+func TestAPersonIsAdded(t *testing.T) {
+	t.Parallel()
+	b := newBoardStage(t)
+	var sent, key string
+	taken := false
+	b.answers["POST /api/users"] = func(_ api.Principal, r *http.Request) (int, any) {
+		raw, _ := io.ReadAll(r.Body)
+		sent, key = string(raw), r.Header.Get("Idempotency-Key")
+		if taken {
+			return http.StatusConflict, map[string]any{"code": domain.CodeConflict, "message": "Somebody of the agency has this e-mail address already."}
+		}
+		return http.StatusOK, map[string]any{"data": map[string]any{"id": jonas}}
+	}
+	form := fields(t, b.browser.get(folk).Body.String())
+	form.Set("name", "Jonas Weber")
+	form.Set("email", "jonas@bakery.example.com")
+	b.browser.post(folk, form).leadsTo(folk + "?added=" + jonas)
+	require.JSONEq(t, `{"name":"Jonas Weber","email":"jonas@bakery.example.com","phone":"","account":"`+bakery+`"}`, sent)
+	require.Equal(t, form.Get("key"), key)
+	require.NotEmpty(t, key)
+	b.browser.get(folk+"?added="+jonas).says(http.StatusOK, "Jonas Weber was added.", "Put Jonas Weber on the list")
+
+	taken = true
+	again := b.browser.post(folk, form)
+	again.says(http.StatusOK, "has this e-mail address already", `value="Jonas Weber"`)
+	require.NotEqual(t, key, fields(t, again.Body.String()).Get("key"), "what is mended is another request")
+}
+
+// The view of somebody else is that person's own, read only, under a banner, and only with a record.
+func TestLookingWithSomebodysEyes(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.answer("GET /api/accounts", []readmodels.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
+	s.answer("GET /api/users/"+clara, readmodels.User{ID: clara, Name: "Clara Holm", AccountID: bakery}, nil)
+	s.answer("GET /api/users/"+jonas, readmodels.User{ID: jonas, Name: "Jonas Weber", AccountID: mill}, nil)
+	open := []readmodels.MeDashboard{{SubAccountID: bakery, SubAccountName: "Harbour Bakery"}, {SubAccountID: mill, SubAccountName: "Old Mill"}}
+	var asked []api.Principal
+	me := s.answers["GET /api/me"]
+	s.answers["GET /api/me"] = func(p api.Principal, r *http.Request) (int, any) {
+		if p.UserID != clara {
+			return me(p, r)
+		}
+		asked = append(asked, p)
+		answer := readmodels.Me{UserID: clara, Roles: []string{"client"}}
+		answer.Opens.Dashboards = open
+		return http.StatusOK, map[string]any{"data": answer}
+	}
+	s.answers["GET "+board] = func(p api.Principal, _ *http.Request) (int, any) {
+		asked = append(asked, p)
+		return http.StatusOK, map[string]any{"data": []readmodels.DashboardView{{
+			SubAccountIDs: []readmodels.LinkedAccount{{ID: bakery, Name: "Harbour Bakery"}}, Scopes: []string{"posts"},
+		}}}
+	}
+	b := s.signedIn("agency")
+	sees := folk + "/" + clara + "/sees"
+	b.get(sees).says(http.StatusOK, "What Clara Holm sees", "You see this as <strong>Clara Holm</strong> sees it", "That you look is recorded", "Old Mill", `href="`+sees+"/"+bakery+`"`)
+	page := b.get(sees + "/" + bakery)
+	page.says(http.StatusOK, "You see this as <strong>Clara Holm</strong> sees it", "shows no figures on this board", "Name of "+alice)
+	require.NotContains(t, page.Body.String(), "data-board", "whose eyes they are hears of its closing, not who borrows them")
+	for _, p := range asked {
+		require.Equal(t, api.Principal{UserID: clara, AccountID: bakery, Roles: api.Roles{api.RoleClient}, ExpiresAt: p.ExpiresAt}, p)
+	}
+	require.Len(t, asked, 2)
+	require.Equal(t, []domain.AuditRead{
+		{What: domain.AuditAsUser, Filter: domain.AuditFilter{User: clara}}, {What: domain.AuditAsUser, Dashboard: bakery, Filter: domain.AuditFilter{User: clara}},
+	}, s.looks.reads)
+	for _, by := range s.looks.by {
+		require.NotEmpty(t, by.RequestID)
+		by.RequestID = ""
+		require.Equal(t, commands.Caller{ParentAccount: agency, UserID: alice, Role: "agency"}, by)
+	}
+	for _, call := range s.asked {
+		require.True(t, strings.HasPrefix(call, "GET "), call)
+	}
+
+	// Without the record nothing is shown; nor of somebody of another client than the address says.
+	before := len(asked)
+	b.get(folk+"/"+jonas+"/sees").says(http.StatusNotFound, "There is no page")
+	s.looks.err = errors.New("the log is away")
+	require.Equal(t, http.StatusInternalServerError, b.get(sees).Code)
+	require.Equal(t, http.StatusInternalServerError, b.get(sees+"/"+bakery).Code)
+	require.Len(t, asked, before)
+}

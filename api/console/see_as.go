@@ -1,0 +1,125 @@
+package console
+
+import (
+	"context"
+	"net/url"
+
+	"github.com/google/uuid"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// Looks records that somebody of an agency looks with a client user's eyes; *commands.Audit implements it. Without the record nothing is shown.
+type Looks interface {
+	RecordRead(ctx context.Context, c commands.Caller, read domain.AuditRead) error
+}
+
+// seenAs is whose eyes a page is seen with.
+type seenAs struct {
+	Name string
+	Back string // address of the page of people
+}
+
+// seenView is what somebody finds on signing in.
+type seenView struct {
+	Name   string
+	Here   string // address below which the boards stand
+	Agency string
+	Boards []readmodels.MeDashboard
+	Said   string // why the person cannot sign in; "": it can
+}
+
+func (s seenView) template() (name, title string) { return "seen", "What " + s.Name + " sees" }
+
+// looking is a visit with a client user's eyes. It only reads: the API is asked by GET alone, with the rights that the user has now.
+type looking struct {
+	visit
+
+	name string
+	here string
+}
+
+// look records that the visitor looks, and opens the user's eyes. Board is what is looked at; "": what the user may open.
+func (v *visit) look(board string) (*looking, error) {
+	client, err := v.client()
+	if err != nil {
+		return nil, err
+	}
+	user, err := get[readmodels.User](v, "/api/users/"+url.PathEscape(v.r.PathValue("user")), nil)
+	if err != nil {
+		return nil, err
+	}
+	if user.AccountID != client.ID || client.IsAgency {
+		return nil, errNoPage
+	}
+	if board != "" {
+		id, ok := domain.HexID(board)
+		if !ok {
+			return nil, errNoPage
+		}
+		board = id
+	}
+	if v.console.deps.Looks == nil {
+		return nil, errNoPage
+	}
+	by := commands.Caller{ParentAccount: v.who.AccountID, UserID: v.who.UserID, Role: string(api.RoleAgency), RequestID: uuid.NewString()}
+	read := domain.AuditRead{What: domain.AuditAsUser, Dashboard: board, Filter: domain.AuditFilter{User: user.ID}}
+	if err := v.console.deps.Looks.RecordRead(v.r.Context(), by, read); err != nil {
+		return nil, err
+	}
+	people := clientPath(client.ID, "people")
+	l := &looking{visit: *v, name: nameOr(user.Name, user.ID), here: people + "/" + url.PathEscape(user.ID) + "/sees"}
+	l.who = api.Principal{UserID: user.ID, AccountID: user.AccountID, Roles: api.Roles{api.RoleClient}, ExpiresAt: v.who.ExpiresAt}
+	v.as = &seenAs{Name: l.name, Back: people}
+	return l, nil
+}
+
+// seeAs is what a client user finds on signing in.
+func (v *visit) seeAs() (view, error) {
+	l, err := v.look("")
+	if err != nil {
+		return nil, err
+	}
+	shown := seenView{Name: l.name, Here: l.here}
+	me, err := get[readmodels.Me](&l.visit, "/api/me", nil)
+	switch {
+	case domain.CodeOf(err) == domain.CodeForbidden:
+		shown.Said = l.name + " cannot sign in now: the person or the client is not active."
+		return shown, nil
+	case err != nil:
+		return nil, err
+	}
+	if me.Agency != nil {
+		shown.Agency = me.Agency.Name
+	}
+	shown.Boards = me.Opens.Dashboards
+	if len(shown.Boards) == 1 {
+		return redirect(l.here + "/" + url.PathEscape(shown.Boards[0].SubAccountID)), nil
+	}
+	return shown, nil
+}
+
+// seeBoardAs is a board as a client user sees it.
+func (v *visit) seeBoardAs() (view, error) {
+	board := v.r.PathValue("board")
+	l, err := v.look(board)
+	if err != nil {
+		return nil, err
+	}
+	return l.openBoard(board, l.here+"/"+url.PathEscape(board))
+}
+
+// fileAs is a table of such a board as a file.
+func (v *visit) fileAs() (view, error) {
+	board := v.r.PathValue("board")
+	l, err := v.look(board)
+	if err != nil {
+		return nil, err
+	}
+	shown, err := l.file(l.figuresOf("dashboard", board, ""))
+	v.who = l.who // the download is asked for after this
+	return shown, err
+}

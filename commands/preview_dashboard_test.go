@@ -1,0 +1,144 @@
+package commands_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+func opened(u *commands.UpdateDashboard) { u.Change.AllowClientDashboard = new(true) }
+
+// linkedPair is a stage with two open boards: nina's and sam's.
+func linkedPair(t *testing.T) (*stage, *commands.Dashboards) {
+	t.Helper()
+	s := newStage()
+	p := s.process(t)
+	for account, user := range map[string]string{north: nina, south: sam} {
+		_, err := p.Update(t.Context(), put(account, users(user), opened))
+		require.NoError(t, err)
+	}
+	return s, p
+}
+
+// A preview says what the change then does, and leaves no trace.
+func TestPreviewSaysWhatTheChangeDoes(t *testing.T) {
+	t.Parallel()
+	s, p := linkedPair(t)
+	before := s.counted()
+	preview, err := p.Preview(t.Context(), put(north, links(south)))
+	require.NoError(t, err)
+	require.Equal(t, before, s.counted(), "nothing was appended")
+	require.Equal(t, "dashboard.accounts_linked.v1", preview.EventType)
+	require.Equal(t, int64(2), preview.Head)
+	require.Equal(t, s.present[north].Version, preview.Version)
+	require.Equal(t, []domain.AccessChange{
+		{User: nina, Gains: []string{south}, Loses: []string{}}, {User: sam, Gains: []string{north}, Loses: []string{}},
+	}, preview.Access)
+	require.Empty(t, preview.LostAccess)
+
+	bound := put(north, links(south))
+	bound.Change.Decision = preview.Decision
+	_, err = p.Update(t.Context(), bound)
+	require.NoError(t, err)
+	for i, r := range preview.Revisions {
+		now := s.present[[]string{north, south}[i]]
+		require.Equal(t, r.After.SubAccountIDs, now.SubAccountIDs)
+		require.Equal(t, r.After.Users, now.Users)
+	}
+	again, err := p.Preview(t.Context(), put(north, links(south)))
+	require.NoError(t, err)
+	require.Empty(t, again.EventType)
+	require.Empty(t, again.Decision)
+	require.Equal(t, []domain.AccessChange{
+		{User: nina, Gains: []string{}, Loses: []string{}}, {User: sam, Gains: []string{}, Loses: []string{}},
+	}, again.Access, "both keep what they see")
+
+	apart, err := p.Preview(t.Context(), put(north, links(), func(u *commands.UpdateDashboard) { u.Change.Unlink = true }))
+	require.NoError(t, err)
+	require.Equal(t, []domain.AccessChange{
+		{User: nina, Gains: []string{}, Loses: []string{south}}, {User: sam, Gains: []string{}, Loses: []string{north}},
+	}, apart.Access)
+	require.Equal(t, []string{nina, sam}, apart.LostAccess)
+
+	closing, err := p.Preview(t.Context(), put(north, func(u *commands.UpdateDashboard) { u.Change.AllowClientDashboard = new(false) }))
+	require.NoError(t, err)
+	require.Equal(t, []string{north, south}, closing.Access[0].Loses)
+	require.Empty(t, closing.LostAccess, "they stay on the lists")
+}
+
+// Another board than the one of the address is part of what was previewed: If-Match does not see it.
+func TestAChangeIsAsPreviewedOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	s, p := linkedPair(t)
+	preview, err := p.Preview(t.Context(), put(north, links(south)))
+	require.NoError(t, err)
+	s.another(t, domain.UpdateDashboard{Primary: south, Users: &[]string{}})
+	appends := s.counted().appends
+	bound := put(north, links(south))
+	bound.Change.Decision = preview.Decision
+	bound.Change.IfMatch = &domain.VersionMatch{Versions: []int64{preview.Version}}
+	_, err = p.Update(t.Context(), bound)
+	require.Equal(t, domain.CodePreconditionFailed, asError(t, err).Code)
+	require.Contains(t, asError(t, err).Message, "look at the preview again")
+	require.Equal(t, appends, s.counted().appends)
+
+	nothing := put(north)
+	nothing.Change.Decision = preview.Decision
+	_, err = p.Update(t.Context(), nothing)
+	require.Equal(t, domain.CodePreconditionFailed, asError(t, err).Code, "what changes nothing is not what was shown either")
+}
+
+// What the change would be refused for, its preview is refused for, too.
+func TestAPreviewIsRefusedAsTheChange(t *testing.T) {
+	t.Parallel()
+	s, p := linkedPair(t)
+	for name, u := range map[string]commands.UpdateDashboard{
+		"a foreign account": put(north, links("f00000000000000000000000")),
+		"a foreign user":    put(north, users("f00000000000000000000000")),
+		"the main account":  put(agency),
+		"a foreign primary": put("f00000000000000000000000"),
+		"another version": put(north, func(u *commands.UpdateDashboard) {
+			u.Change.IfMatch = &domain.VersionMatch{Versions: []int64{99}}
+		}),
+	} {
+		_, err := p.Preview(t.Context(), u)
+		_, real := p.Update(t.Context(), u)
+		require.Equal(t, asError(t, real), asError(t, err), name)
+	}
+	s.refusal = "it is parked"
+	_, err := p.Preview(t.Context(), put(north, links(south)))
+	require.Equal(t, domain.CodeUnavailable, asError(t, err).Code)
+	s.refusal = ""
+
+	large := s.process(t, func(c *commands.DashboardsConfig) { c.Fits = func(domain.Draft) error { return errTooLarge } })
+	_, err = large.Preview(t.Context(), put(north, links(south)))
+	require.Equal(t, domain.CodeUnprocessable, asError(t, err).Code)
+	closed := s.process(t, func(c *commands.DashboardsConfig) { c.Gate = func() error { return errRefused } })
+	_, err = closed.Preview(t.Context(), put(north))
+	require.ErrorIs(t, err, errRefused)
+}
+
+// ends tells that the log holds a record that the tables do not.
+type ends struct{}
+
+func (ends) PartitionOf(string) int32 { return 0 }
+
+func (ends) EndOf(context.Context, int32) (int64, error) {
+	return 0, errors.New("the brokers are away")
+}
+
+// A preview has no record that the log could judge: it is given only while the tables are known to hold all that the log does.
+func TestAPreviewRestsOnTheWholeLog(t *testing.T) {
+	t.Parallel()
+	s, _ := linkedPair(t)
+	p := s.process(t, func(c *commands.DashboardsConfig) { c.Ends = ends{} })
+	_, err := p.Preview(t.Context(), put(north, links(south)))
+	require.Equal(t, domain.CodeUnavailable, asError(t, err).Code)
+	_, err = p.Update(t.Context(), put(north, links(south)))
+	require.NoError(t, err, "a record is judged by the log itself")
+}

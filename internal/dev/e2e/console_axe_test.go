@@ -1,0 +1,49 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
+)
+
+// axeSource is axe-core, at the version that testdata/axe pins.
+var axeSource = sync.OnceValues(func() (string, error) {
+	home, err := installNode("axe")
+	if err != nil {
+		return "", err
+	}
+	raw, err := os.ReadFile(filepath.Join(home, "node_modules", "axe-core", "axe.min.js"))
+	return string(raw), err
+})
+
+// axeRun asks for what is serious or critical.
+const axeRun = `;
+axe.run(document, { preload: false, resultTypes: ["violations"], rules: { "target-size": { enabled: true } } }).then((found) => found.violations
+	.filter((v) => v.impact === "serious" || v.impact === "critical")
+	.map((v) => v.impact + " " + v.id + ": " + v.help + "\n" + v.nodes.slice(0, 5).map((n) => n.html + "\n  " + n.failureSummary).join("\n")))`
+
+// judgedByAxe has axe-core judge the page that is open. The browser's own protocol evaluates it, so the page's policy of content does not
+// stop it. A page that loads again meanwhile is judged anew.
+func (w *consoleWindow) judgedByAxe() {
+	w.t.Helper()
+	needs.Programs(w.t, "node", "npm")
+	source, err := axeSource()
+	require.NoError(w.t, err, "axe-core is installed by npm")
+	var wrong []string
+	for deadline := time.Now().Add(patience); ; time.Sleep(pollEvery) {
+		if err = w.try(source+axeRun, &wrong); err == nil {
+			break
+		}
+		require.True(w.t, time.Now().Before(deadline), "axe did not come to its end: %v", err)
+	}
+	for _, what := range wrong {
+		w.t.Errorf("%s, %d wide: %s", w.at(), w.width, what) // and goes on: one run finds what is wrong with all pages
+	}
+}

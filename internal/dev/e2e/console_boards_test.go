@@ -1,0 +1,183 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// markupName is the name of a client that tries to be a part of the page.
+const markupName = `Aa <img src=x onerror="document.title='owned'"> & Sons`
+
+// made sends what makes something, and returns its id.
+func (p *program) made(path, body string) string {
+	p.t.Helper()
+	var made struct{ Data struct{ ID string } }
+	p.do(http.MethodPost, p.info.Tokens["agency"], path, body, "Content-Type", "application/json").ok(p.t, http.StatusOK).into(p.t, &made)
+	require.NotEmpty(p.t, made.Data.ID)
+	return made.Data.ID
+}
+
+// onList is who is on the list of a board.
+func (p *program) onList(subAccount string) []string {
+	p.t.Helper()
+	return p.update(subAccount, map[string]any{}).Users // changes nothing
+}
+
+// newClient makes a client with somebody on the list of its open board.
+func (p *program) newClient(name, person, email string) (account, user string) {
+	p.t.Helper()
+	body, err := json.Marshal(map[string]string{"name": name})
+	require.NoError(p.t, err)
+	account = p.made("/api/accounts", string(body))
+	user = p.made("/api/users", fmt.Sprintf(`{"name":%q,"email":%q,"account":%q}`, person, email, account))
+	p.update(account, map[string]any{"users": []string{user}, "allow_client_dashboard": true})
+	return account, user
+}
+
+// asAgency is a window of the agency at a page.
+func asAgency(p *program, in *browserPage, width int64, scheme, path string) *consoleWindow {
+	p.t.Helper()
+	w := openConsole(p, in, width, scheme)
+	w.open(p.base + "/console")
+	w.follow("Continue as agency")
+	require.EqualValues(p.t, http.StatusOK, w.open(p.base+path))
+	return w
+}
+
+// Two clients are linked with the keyboard alone, on a phone in the dark: before anything is saved the page says that Jonas loses nothing. A
+// client's name that is markup is a name.
+func TestTwoClientsAreLinkedByKeyboard(t *testing.T) {
+	p := startDemo(t, t.TempDir())
+	first, ada := p.newClient(markupName, "Ada Long", "ada@first.example.com")
+	second, jonas := p.newClient("Aa Old Mill", "Jonas Weber", "jonas@mill.example.com")
+	browser := openBrowser(t)
+	browser.visit("about:blank")
+	w := asAgency(p, browser, 320, "dark", "/console/clients/"+first+"/board")
+	w.says("Board of "+markupName, "stands alone", "Ada Long")
+	w.tick("Aa Old Mill", true)
+	w.follow("Look at what changes")
+	w.says("Nobody loses access.", "Jonas Weber sees now "+markupName, "Ada Long sees now Aa Old Mill", "Nothing is saved yet")
+	require.Equal(t, []string{jonas}, p.onList(second), "nothing was saved")
+	w.follow("Save")
+	w.says("It is saved.", "Jonas Weber")
+	for _, account := range []string{first, second} {
+		require.ElementsMatch(t, []string{ada, jonas}, p.onList(account))
+	}
+
+	w.open(p.base + "/console/clients/" + first + "/people")
+	w.says("Jonas Weber", markupName+", Aa Old Mill")
+	w.follow("As Ada Long sees it")
+	w.says("You see this as Ada Long sees it", "That you look is recorded")
+	w.open(p.base + "/console/clients/" + first + "/connections")
+	w.says("Nothing is connected for " + markupName + " yet")
+	var pictures int
+	w.eval(`document.querySelectorAll("img").length`, &pictures)
+	require.Zero(t, pictures)
+	require.NotContains(t, w.console.String(), "error")
+}
+
+// Two managers change one board at once: the second is told what the first has changed, finds what it entered, and saves it on top.
+func TestTwoManagersChangeOneBoard(t *testing.T) {
+	p := startDemo(t, t.TempDir())
+	account, ada := p.newClient("Aa Harbour", "Ada Long", "ada@harbour.example.com")
+	ben := p.made("/api/users", fmt.Sprintf(`{"name":"Ben Long","email":"ben@harbour.example.com","account":%q}`, account))
+	browser := openBrowser(t)
+	browser.visit("about:blank")
+	board := "/console/clients/" + account + "/board"
+	one, two := asAgency(p, browser, 1200, "light", board), asAgency(p, browser, 1200, "light", board)
+	one.tick("Ben Long", true)
+	one.follow("Look at what changes")
+	one.says("Ben Long sees now Aa Harbour")
+
+	two.tick("Figures followers", false)
+	two.follow("Look at what changes")
+	two.says("Shows no longer", "analytics")
+
+	one.follow("Save")
+	one.says("It is saved.")
+
+	two.follow("Save")
+	two.says("This board was changed while you were at it.", "On the list", "Ben Long", "Nothing of yours was saved yet")
+	require.False(t, two.to("Figures followers"), "what was entered stays")
+	two.follow("Look at what changes")
+	two.says("Nobody loses access.", "Shows no longer")
+	two.follow("Save")
+	two.says("It is saved.")
+	require.ElementsMatch(t, []string{ada, ben}, p.onList(account), "what the first has saved stands")
+}
+
+// A client who is taken off the list while it looks at its board is told at once, and the next click says the same.
+func TestAClientIsRemovedWhileItLooks(t *testing.T) {
+	p := startDemo(t, t.TempDir())
+	var me struct {
+		Data struct {
+			UserID string `json:"user_id"`
+			Opens  struct {
+				Dashboards []struct {
+					SubAccountID string `json:"sub_account_id"`
+				}
+			}
+		}
+	}
+	p.get(p.info.Tokens["client"], "/api/me").ok(t, http.StatusOK).into(t, &me)
+	require.NotEmpty(t, me.Data.Opens.Dashboards)
+	board := me.Data.Opens.Dashboards[0].SubAccountID
+	browser := openBrowser(t)
+	browser.visit("about:blank")
+	w := openConsole(p, browser, 1200, "light")
+	w.open(p.base + "/console")
+	w.follow("Continue as client")
+	require.EqualValues(t, http.StatusOK, w.open(p.base+"/console/board/"+board))
+	everybody := p.onList(board)
+	p.setUsers(board, slices.DeleteFunc(slices.Clone(everybody), func(id string) bool { return id == me.Data.UserID }))
+	w.await("the page that says so", `location.pathname.endsWith("/closed") && document.body.innerText.includes("has closed this board to you just now")`)
+	w.look()
+	p.setUsers(board, everybody)
+	w.open(w.at())
+	require.Equal(t, p.base+"/console/board/"+board, w.at(), "it is open again")
+}
+
+// Somebody of an agency connects a page from the console: the sign-in leads to the platform and back, the first reading is watched, and the page stands
+// among the client's connections.
+func TestConnectingFromTheConsole(t *testing.T) {
+	p := startDemo(t, t.TempDir())
+	base := strings.Replace(p.base, "127.0.0.1", "localhost", 1) // platforms come back there
+	connections := base + "/console/clients/" + p.info.IDs.SubAccounts[0] + "/connections"
+	browser := openBrowser(t)
+	browser.visit("about:blank")
+	v := openWindow(browser, 1200, "light")
+	v.open(base + "/console")
+	v.follow("Continue as agency")
+	v.open(connections)
+	v.follow("Facebook")
+	v.follow("Continue to Facebook")
+	v.follow("Mara Lindqvist")
+	v.follow("Allow")
+	v.says("You signed in at Facebook as Mara Lindqvist")
+	v.tick(bakeryOffer, true)
+	require.EqualValues(t, http.StatusOK, v.follow("Connect what is ticked"), "%s", v.text())
+	v.await("the first reading", `document.readyState === "complete" && document.body.innerText.includes("read, its figures are here") &&
+		!document.body.innerText.includes("about to be read")`)
+	v.follow("Go back")
+	v.says("Connections of", "signed in by Mara Lindqvist")
+	// The reading is folded a moment later; the page looks again by itself.
+	v.await("the page to be read", `[...document.querySelectorAll("tr")].some((row) =>
+		row.innerText.includes("Mara Lindqvist") && row.innerText.includes("It is read."))`)
+
+	v.open(base + "/console/connect?client=" + p.info.IDs.SubAccounts[0] + "#link")
+	v.tick("at LinkedIn", true)
+	v.follow("Make the link")
+	v.says("Send this to whoever is to connect", base+"/connect/link/", "It is shown once")
+	v.follow("To the links")
+	v.says("not opened yet")
+	v.follow("Take it back")
+	v.says("taken back")
+}

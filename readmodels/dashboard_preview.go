@@ -1,0 +1,82 @@
+package readmodels
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+)
+
+// DashboardPreview is what a PUT would do.
+type DashboardPreview struct {
+	// Type is that of the record that the PUT would append, for example dashboard.accounts_linked.v1; "": nothing would change.
+	Type    string `json:"type"`
+	AsOf    int64  `json:"as_of_version"` // of the agency's stream: the decision rests on everything up to it
+	Version int64  `json:"version"`       // of this dashboard, as its ETag has it; 0: there is none yet
+	// Preview names the decision. A PUT that sends it as If-Preview does exactly this, or nothing (412); "": nothing would change.
+	Preview string `json:"preview"`
+	// Dashboards are those that would change, by the ids of their sub-accounts.
+	Dashboards []PreviewedDashboard `json:"dashboards"`
+	// Access is what client users see before and after: everybody who may open one of the linked or unlinked dashboards then or now. Scopes and
+	// whether an account is active are not part of it.
+	Access []PreviewedAccess `json:"access"`
+	// LostAccess are the users who would leave a list, and get a client_access_removed notice.
+	LostAccess []Named `json:"lost_access"`
+}
+
+// PreviewedDashboard is a dashboard as it would be.
+type PreviewedDashboard struct {
+	Dashboard            Named       `json:"dashboard"` // the sub-account
+	SubAccountIDs        []Named     `json:"sub_account_ids"`
+	Users                []Named     `json:"users"` // on the list
+	MainPOC              []Named     `json:"main_poc"`
+	AllowClientDashboard bool        `json:"allow_client_dashboard"`
+	Scopes               []string    `json:"scopes"`
+	Changes              Differences `json:"changes"`
+}
+
+// PreviewedAccess is what a user would see. Without gains and losses the user keeps what it sees.
+type PreviewedAccess struct {
+	User  Named   `json:"user"`
+	Gains []Named `json:"gains"` // accounts
+	Loses []Named `json:"loses"` // accounts
+}
+
+// Named puts the names that the directory holds today to a preview.
+func (d *Dashboards) Named(ctx context.Context, p domain.DashboardPreview) (DashboardPreview, error) {
+	n := newNames()
+	for _, r := range p.Revisions {
+		note(n.accounts, r.After.SubAccountID)
+		n.noteDashboard(r.Before)
+		n.noteDashboard(&r.After)
+	}
+	for _, a := range p.Access {
+		note(n.users, a.User)
+		note(n.accounts, a.Gains...)
+		note(n.accounts, a.Loses...)
+	}
+	note(n.users, p.LostAccess...)
+	if err := pg.Snapshot(ctx, d.Pool, func(tx pgx.Tx) error { return n.read(ctx, tx, p.ParentAccount) }); err != nil {
+		return DashboardPreview{}, fmt.Errorf("name a preview: %w", err)
+	}
+	shown := DashboardPreview{
+		Type: p.EventType, AsOf: p.Head, Version: p.Version, Preview: p.Decision,
+		Dashboards: []PreviewedDashboard{}, Access: []PreviewedAccess{}, LostAccess: namedAll(n.users, p.LostAccess),
+	}
+	for _, r := range p.Revisions {
+		state := n.state(&r.After)
+		shown.Dashboards = append(shown.Dashboards, PreviewedDashboard{
+			Dashboard: named(n.accounts, r.After.SubAccountID), SubAccountIDs: state.SubAccountIDs, Users: state.Users, MainPOC: state.MainPOC,
+			AllowClientDashboard: state.AllowClientDashboard, Scopes: state.Scopes, Changes: n.differences(r.Before, r.After),
+		})
+	}
+	for _, a := range p.Access {
+		shown.Access = append(shown.Access, PreviewedAccess{
+			User: named(n.users, a.User), Gains: namedAll(n.accounts, a.Gains), Loses: namedAll(n.accounts, a.Loses),
+		})
+	}
+	return shown, nil
+}
