@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -19,6 +20,7 @@ type backView struct {
 	Instant time.Time
 	Preview readmodels.DashboardPreview
 	Gone    []readmodels.Named // people and accounts of the moment that the directory holds no longer: they stay away
+	First   bool               // of several changes: one takes accounts away, and another one adds accounts
 	Again   bool               // somebody changed the board after the last preview
 	At      string             // the instant as the form sends it
 	History string             // address of the board's history
@@ -28,11 +30,11 @@ func (backView) template() (name, title string) { return "back", "Back to a mome
 
 // backChange is the change that brings a moment back, as the API takes it. Points of contact follow from orders, as always.
 type backChange struct {
-	AllowClientDashboard bool     `json:"allow_client_dashboard"`
-	SubAccountIDs        []string `json:"sub_account_ids"`
-	Users                []string `json:"users"`
-	Scopes               []string `json:"scopes"`
-	Unlink               bool     `json:"unlink"` // the accounts are the whole linked set
+	AllowClientDashboard *bool     `json:"allow_client_dashboard,omitempty"`
+	SubAccountIDs        []string  `json:"sub_account_ids,omitempty"`
+	Users                *[]string `json:"users,omitempty"`
+	Scopes               *[]string `json:"scopes,omitempty"`
+	Unlink               bool      `json:"unlink,omitempty"` // the accounts are the whole linked set
 }
 
 // back asks what the change would do.
@@ -56,7 +58,7 @@ func (v *visit) goBack() (view, error) {
 		shown.Again = true
 		return shown, nil
 	}
-	return redirect(shown.History), err
+	return redirect(backPath + "?" + url.Values{"dashboard": {shown.Board.ID}, "at": {shown.At}}.Encode()), err // what is left to do, or that nothing is
 }
 
 func (v *visit) previewBack(asked url.Values) (shown backView, change backChange, err error) {
@@ -80,12 +82,39 @@ func (v *visit) previewBack(asked url.Values) (shown backView, change backChange
 		}
 		return ids
 	}
-	change = backChange{
-		AllowClientDashboard: state.State.AllowClientDashboard, SubAccountIDs: known(state.State.SubAccountIDs),
-		Users: known(state.State.Users), Scopes: append([]string{}, state.State.Scopes...), Unlink: true,
+	now, err := v.stateThen(shown.Board.ID, time.Time{})
+	if err != nil {
+		return shown, change, err
+	}
+	users := known(state.State.Users)
+	change, shown.First = backTo(known(state.State.SubAccountIDs), idsOf(now.State.SubAccountIDs))
+	if !shown.First {
+		change.AllowClientDashboard, change.Users = &state.State.AllowClientDashboard, &users
+		change.Scopes = new(append([]string{}, state.State.Scopes...))
 	}
 	shown.Preview, err = post[readmodels.DashboardPreview](v, dashboardPath(shown.Board.ID)+"/preview", change)
 	return shown, change, err
+}
+
+// backTo is the change from the accounts that are linked now to those that were then. One change takes accounts away or adds some, which bring
+// those that they are linked with now: where both is to be done, it takes away first.
+func backTo(then, now []string) (change backChange, first bool) {
+	stay := slices.DeleteFunc(slices.Clone(then), func(id string) bool { return !slices.Contains(now, id) })
+	adds, takes := len(stay) < len(then), len(stay) < len(now)
+	switch {
+	case takes:
+		return backChange{SubAccountIDs: stay, Unlink: true}, adds
+	case adds:
+		return backChange{SubAccountIDs: then}, false
+	}
+	return backChange{}, false
+}
+
+func idsOf(all []readmodels.Named) (ids []string) {
+	for _, n := range all {
+		ids = append(ids, n.ID)
+	}
+	return ids
 }
 
 func dashboardPath(id string) string { return "/api/projects/dashboard/" + url.PathEscape(id) }

@@ -18,10 +18,17 @@ import (
 func TestBackToAMoment(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.answer("GET /api/projects/dashboard/"+bakery+"/state", readmodels.StateAnswer{Dashboard: named(bakery, "Bakery"), State: readmodels.DashboardState{
-		SubAccountIDs: []readmodels.Named{named(bakery, "Bakery"), {ID: "c10000000000000000000009"}}, Users: []readmodels.Named{named(adam, "Adam")},
-		AllowClientDashboard: true, Scopes: []string{"posts"},
-	}}, nil)
+	then := []readmodels.Named{named(bakery, "Bakery"), {ID: "c10000000000000000000009"}}
+	now := []readmodels.Named{named(bakery, "Bakery"), named(catering, "Catering")}
+	s.answers["GET /api/projects/dashboard/"+bakery+"/state"] = func(_ api.Principal, r *http.Request) (int, any) {
+		state := readmodels.DashboardState{
+			SubAccountIDs: then, Users: []readmodels.Named{named(adam, "Adam")}, AllowClientDashboard: true, Scopes: []string{"posts"},
+		}
+		if r.URL.Query().Get("at") == "" {
+			state.SubAccountIDs = now
+		}
+		return http.StatusOK, map[string]any{"data": readmodels.StateAnswer{Dashboard: named(bakery, "Bakery"), State: state}}
+	}
 	decision := strings.Repeat("d", 64)
 	var sent, condition []string
 	note := func(r *http.Request) {
@@ -42,7 +49,8 @@ func TestBackToAMoment(t *testing.T) {
 	b.get("/console/history/back?dashboard="+bakery+"&at="+at).says(http.StatusOK, "<ins>gains</ins>", "Clara</a> keeps what they see", "Shows now",
 		"c10000000000000000000009</code>", `value="`+decision+`"`, "the history stays as it is")
 	require.Contains(t, s.asked, "GET /api/projects/dashboard/"+bakery+"/state?at=2026-09-01T10%3A00%3A00.000001Z")
-	want := `{"allow_client_dashboard":true,"sub_account_ids":["` + bakery + `"],"users":["` + adam + `"],"scopes":["posts"],"unlink":true}`
+	rest := `"users":["` + adam + `"],"scopes":["posts"]`
+	want := `{"allow_client_dashboard":true,"sub_account_ids":["` + bakery + `"],` + rest + `,"unlink":true}`
 	require.Equal(t, []string{want}, sent)
 
 	form := url.Values{"dashboard": {bakery}, "at": {at}, "preview": {decision}}
@@ -50,7 +58,7 @@ func TestBackToAMoment(t *testing.T) {
 		note(r)
 		return http.StatusOK, map[string]any{"data": map[string]any{}}
 	}
-	b.post("/console/history/back", form).leadsTo("/console/history?q=dashboard%3A" + bakery)
+	b.post("/console/history/back", form).leadsTo("/console/history/back?at=" + url.QueryEscape(at) + "&dashboard=" + bakery)
 	require.Equal(t, []string{want, want, want}, sent)
 	require.Equal(t, []string{"", "", decision}, condition)
 
@@ -60,6 +68,25 @@ func TestBackToAMoment(t *testing.T) {
 	b.post("/console/history/back", form).says(http.StatusUnprocessableEntity, "Adam has left.")
 	s.answer("POST /api/projects/dashboard/"+bakery+"/preview", readmodels.DashboardPreview{}, nil)
 	b.get("/console/history/back?dashboard="+bakery+"&at="+at).says(http.StatusOK, "Nothing would change")
+
+	// An account that is to be linked again: alone in one change, beside one that goes in several.
+	sent, now = nil, then[:1]
+	then = []readmodels.Named{named(bakery, "Bakery"), named(clara, "Clara's")}
+	s.answers["POST /api/projects/dashboard/"+bakery+"/preview"] = func(_ api.Principal, r *http.Request) (int, any) {
+		note(r)
+		return http.StatusOK, map[string]any{"data": readmodels.DashboardPreview{Preview: decision}}
+	}
+	s.answer("PUT /api/projects/dashboard/"+bakery, map[string]any{}, nil)
+	b.get("/console/history/back?dashboard=" + bakery + "&at=" + at)
+	now = []readmodels.Named{named(bakery, "Bakery"), named(catering, "Catering")}
+	b.get("/console/history/back?dashboard="+bakery+"&at="+at).says(http.StatusOK, "which takes several changes")
+	now = then
+	b.get("/console/history/back?dashboard=" + bakery + "&at=" + at)
+	require.Equal(t, []string{
+		`{"allow_client_dashboard":true,"sub_account_ids":["` + bakery + `","` + clara + `"],` + rest + `}`,
+		`{"sub_account_ids":["` + bakery + `"],"unlink":true}`,
+		`{"allow_client_dashboard":true,` + rest + `}`,
+	}, sent)
 
 	auditor := s.signedIn("auditor")
 	auditor.get("/console/history/back?dashboard="+bakery).says(http.StatusForbidden, "not for your role")
