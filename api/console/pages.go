@@ -40,7 +40,7 @@ type navItem struct {
 // allPages is the table of pages. Every address of the console stands here.
 func (c *Console) allPages() (all []page) {
 	for _, of := range [][]page{
-		c.homePages(), c.clientPages(), c.historyPages(), c.accessPages(), c.verifyPages(), c.opsPages(), c.signInPages(),
+		c.homePages(), c.clientPages(), c.historyPages(), c.accessPages(), c.verifyPages(), c.opsPages(), c.signInPages(), c.providerPages(),
 	} {
 		all = append(all, of...)
 	}
