@@ -37,6 +37,7 @@
 //	erasure_order.go     who ordered an erasure, on which ground, by when
 //	erased_id.go         the list of erasures, from which a restored log is erased again
 //	audit.go             who read or exported the audit trail; who was erased
+//	sign_in_refused.go   somebody was not let in to the console
 //	checkpoint.go        a signed checkpoint of the history
 //	epoch.go log_restored.go  by which log id and which key records are judged; what a restore withdrew
 //	limits.go            bounds of what the read models can index and store

@@ -37,6 +37,7 @@ const (
 	ActionJobRetried             OperatorAction = "job.retried"
 	ActionPersonExported         OperatorAction = "person.exported"   // all that is known of it, into a file
 	ActionSignInLinkMade         OperatorAction = "sign_in_link.made" // that signs a user in to the console once
+	ActionSignInUnlinked         OperatorAction = "sign_in.unlinked"  // from the identity provider's person; the next sign-in links it anew
 	ActionLogRestored            OperatorAction = "log.restored"      // from a backup, of what was recorded up to then; what lies before this record is the backup's
 )
 
@@ -100,6 +101,7 @@ var targetRules = func() map[OperatorAction]targetRule {
 		ActionJobCancelled: job, ActionJobRetried: job,
 		ActionPersonExported: {anyOf: []string{"user", "member"}},
 		ActionSignInLinkMade: {must: []string{"user"}},
+		ActionSignInUnlinked: {must: []string{"user"}},
 		ActionLogRestored:    {must: []string{"until"}, may: []string{"epoch", "withdrawn"}},
 	}
 }()

@@ -121,7 +121,7 @@ func TestEveryActionTakesItsTarget(t *testing.T) {
 		domain.ActionGenerationPrepared, domain.ActionGenerationSwitched, domain.ActionGenerationSwitchedBack, domain.ActionGenerationDropped,
 		domain.ActionParkedInspected, domain.ActionParkedRetried, domain.ActionParkedSkipped, domain.ActionParkedAcknowledged,
 		domain.ActionJobRun, domain.ActionJobCancelled, domain.ActionJobRetried, domain.ActionPersonExported,
-		domain.ActionSignInLinkMade,
+		domain.ActionSignInLinkMade, domain.ActionSignInUnlinked,
 		domain.ActionLogRestored,
 	} {
 		why := domain.Reason{Code: domain.ReasonTest}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -31,4 +33,12 @@ func (p People) Standing(ctx context.Context, user, account string) (s Standing,
 		return Standing{}, fmt.Errorf("read standing of user %s: %w", user, err)
 	}
 	return s, nil
+}
+
+// ActiveByEmail returns the active users of all agencies that have an e-mail address, whatever the case of its ASCII letters, at most two: more
+// than one is nobody. The address is given in lower case.
+func (p People) ActiveByEmail(ctx context.Context, email string) ([]string, error) {
+	rows, _ := p.Pool.Query(ctx, `select id from users where active and lower(email collate "C") = $1 order by id limit 2`, email)
+	users, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return users, wrapped("look for the user of an e-mail address", err)
 }

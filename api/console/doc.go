@@ -35,6 +35,7 @@
 //	layout.go    templates, style and scripts, embedded
 //	session.go   sessions: the cookie, who is signed in
 //	sign_in.go   the pages of signing in: demo, one-time links, tokens; sessions seen and ended
+//	sign_in_provider.go sign_in_refused.go  the way by an identity provider; why somebody is not let in
 //	waits.go     how failed tries to sign in are slowed down
 //	home.go      the first page
 //	words.go     numbers, times and names as templates write them
@@ -65,6 +66,8 @@
 //   - A try to sign in that fails waits, one that is right never does: a stranger can lock nobody out. Words are of 130 random bits.
 //   - The prefix __Host- wants the cookie's path to be /, so browsers send it to the API too, which does not look at it.
 //   - On this machine http://localhost is secure enough for browsers to take the cookie.
+//   - What a sign-in at the provider is bound to follows from a word in a cookie of its own: no process remembers it, any one takes the browser
+//     back. It is a link that leads there, because the policy lets forms lead nowhere else.
 //   - Looking at a link uses nothing up; its button does. Scanners of mail look at links.
 //   - A view with the method again has its page load again by itself where there is no script; with it, refresh.js follows what goes on.
 //   - Style and scripts have their digest in their address, so that browsers keep them for good.

@@ -26,6 +26,12 @@ type Deps struct {
 	Tokens api.Authenticator
 	// Looks records looks with a client user's eyes; nil: there are none.
 	Looks Looks
+	// Provider says who somebody is; nil: there is no identity provider. With one, one-time links sign nobody in.
+	Provider Provider
+	// Identities finds the people of the provider; nil without one.
+	Identities Identities
+	// Refused hears of each sign-in that is refused.
+	Refused func(context.Context, Refusal)
 	// Demo are people as whom anybody on this machine may go on; nil but in demo.
 	Demo []Person
 
@@ -50,8 +56,11 @@ type Console struct {
 
 // Handler makes the console, which serves all else by deps.API.
 func Handler(deps Deps) (*Console, error) {
-	if deps.API == nil || deps.Sessions == nil || deps.Tokens == nil || deps.Logger == nil || deps.Now == nil {
-		return nil, errors.New("console: Deps.API, Sessions, Tokens, Logger and Now must be set")
+	if deps.API == nil || deps.Sessions == nil || deps.Tokens == nil || deps.Refused == nil || deps.Logger == nil || deps.Now == nil {
+		return nil, errors.New("console: Deps.API, Sessions, Tokens, Refused, Logger and Now must be set")
+	}
+	if (deps.Provider == nil) != (deps.Identities == nil) {
+		return nil, errors.New("console: Deps.Provider and Identities go together")
 	}
 	c := &Console{deps: deps, mux: http.NewServeMux(), cross: http.NewCrossOriginProtection(), waits: newWaits(deps.Now), patience: time.Minute}
 	c.pages = c.allPages()

@@ -48,7 +48,7 @@ type navItem struct {
 func (c *Console) allPages() (all []page) {
 	for _, of := range [][]page{
 		c.homePages(), c.clientPages(), c.boardPages(), c.peoplePages(), c.connectPages(), c.picturePages(), c.livePages(), c.historyPages(),
-		c.accessPages(), c.personPages(), c.verifyPages(), c.opsPages(), c.signInPages(),
+		c.accessPages(), c.personPages(), c.verifyPages(), c.opsPages(), c.signInPages(), c.providerPages(),
 	} {
 		all = append(all, of...)
 	}

@@ -28,6 +28,8 @@ const (
 	WayLink = "link" // a one-time link
 	// WayToken is a token of the API, given by whoever runs the service.
 	WayToken = "token"
+	// WayProvider is the identity provider.
+	WayProvider = "provider"
 )
 
 // Person is somebody who can be signed in.
@@ -35,6 +37,14 @@ type Person struct {
 	UserID    string
 	AccountID string // "" for an operator
 	Role      string // or several, with commas between them
+}
+
+// IsUser tells whether the person is somebody of the directory.
+func (p Person) IsUser() bool { return p.roles().Has(api.RoleAgency, api.RoleClient) }
+
+// principal is the person as the API knows its callers, until an instant.
+func (p Person) principal(until time.Time) api.Principal {
+	return api.Principal{UserID: p.UserID, AccountID: p.AccountID, Roles: p.roles(), ExpiresAt: until}
 }
 
 // roles are those of the person.
@@ -47,11 +57,10 @@ func (p Person) roles() (all api.Roles) {
 
 // Session is a sign-in that lasts.
 type Session struct {
+	Person
+
 	ID        string // names it in the list of a person's sessions; it opens nothing
-	UserID    string
-	AccountID string // "" for an operator
-	Role      string // or several, with commas between them
-	Way       string // [WayDemo], [WayLink] or [WayToken]
+	Way       string // [WayDemo], [WayLink], [WayToken] or [WayProvider]
 	BegunAt   time.Time
 	SeenAt    time.Time // of the last request, to the minute
 	ExpiresAt time.Time
@@ -96,7 +105,13 @@ func (v *visit) recognise() (signedIn bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	v.who = v.session.principal()
+	if !v.console.stillListed(v.session) {
+		err = v.console.deps.Sessions.End(v.r.Context(), v.session.UserID, v.session.ID)
+		v.session = Session{}
+		v.forget()
+		return false, err
+	}
+	v.who = v.session.principal(v.session.ExpiresAt)
 	me, err := get[readmodels.Me](v, "/api/me", nil)
 	if err != nil {
 		return false, v.dismissed(err)
@@ -117,31 +132,21 @@ func (v *visit) dismissed(err error) error {
 	return err
 }
 
-// Person is who is signed in.
-func (s Session) Person() Person {
-	return Person{UserID: s.UserID, AccountID: s.AccountID, Role: s.Role}
-}
-
-// IsUser tells whether the person signed in as somebody of the directory.
-func (s Session) IsUser() bool { return s.Person().roles().Has(api.RoleAgency, api.RoleClient) }
-
-func (s Session) principal() api.Principal {
-	return api.Principal{UserID: s.UserID, AccountID: s.AccountID, Roles: s.Person().roles(), ExpiresAt: s.ExpiresAt}
-}
-
 // signIn begins a session of a person, whom the API has to let in. Link is the digest of the link that the person came by, nil for none; until
 // bounds the session further, zero: nothing does.
 func (v *visit) signIn(p Person, way string, link []byte, until time.Time) error {
 	now := v.console.deps.Now()
 	s := Session{
-		ID: rand.Text(), UserID: p.UserID, AccountID: p.AccountID, Role: p.Role, Way: way,
-		BegunAt: now, SeenAt: now, ExpiresAt: now.Add(sessionFor),
+		Person: p, ID: rand.Text(), Way: way, BegunAt: now, SeenAt: now, ExpiresAt: now.Add(sessionFor),
 	}
 	if !until.IsZero() && until.Before(s.ExpiresAt) {
 		s.ExpiresAt = until
 	}
-	judged := &visit{console: v.console, r: v.r, who: s.principal()}
+	judged := &visit{console: v.console, r: v.r, who: p.principal(s.ExpiresAt)}
 	if _, err := get[readmodels.Me](judged, "/api/me", nil); err != nil {
+		if domain.CodeOf(err) == domain.CodeForbidden {
+			v.console.deps.Refused(v.r.Context(), Refusal{Way: way, Why: WhyEnded, User: p.UserID})
+		}
 		return err
 	}
 	word := rand.Text()

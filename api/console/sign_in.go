@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -34,8 +35,9 @@ func (c *Console) signInPages() []page {
 
 // signInView says how one signs in.
 type signInView struct {
-	To   string
-	Demo []Person // as whom one may go on here; none outside of demo
+	To       string
+	Demo     []Person // as whom one may go on here; none outside of demo
+	Provider string   // where signing in at the identity provider begins; "": there is none
 }
 
 func (signInView) template() (name, title string) { return "sign-in", "Sign in" }
@@ -44,6 +46,9 @@ func (v *visit) signInPage() (view, error) {
 	shown := signInView{To: v.r.URL.Query().Get("to")}
 	if onThisMachine(v.r) {
 		shown.Demo = v.console.deps.Demo
+	}
+	if v.console.deps.Provider != nil {
+		shown.Provider = startPath + "?" + url.Values{"to": {shown.To}}.Encode()
 	}
 	return shown, nil
 }
@@ -68,12 +73,8 @@ func (v *visit) continueAs() (view, error) {
 var (
 	errNobody = refusal(http.StatusUnprocessableEntity, domain.CodeUnprocessable,
 		"The demo has nobody of that role. Go back, and choose one of those who are shown.")
-	errToken = refusal(http.StatusUnprocessableEntity, domain.CodeUnprocessable,
-		"This token signs nobody in: it is too old, of another service, or was not copied whole. Ask whoever gave it to you for a new one.")
 	errNoScreen = refusal(http.StatusUnprocessableEntity, domain.CodeUnprocessable,
 		"This token is of a program. The console has no page for it.")
-	errLink = refusal(http.StatusNotFound, domain.CodeNotFound,
-		"This link signs nobody in: it was used already, is older than 15 minutes, or was not copied whole. Ask whoever sent it for a new one.")
 )
 
 // proxied are headers by which proxies say that somebody else asks.
@@ -104,13 +105,21 @@ type linkView struct {
 
 func (linkView) template() (name, title string) { return "link", "Sign in" }
 
+// linked returns whom the link of a digest signs in.
+func (v *visit) linked(digest []byte) (Person, error) {
+	if v.console.deps.Provider != nil {
+		return Person{}, v.notLetIn(WayLink, WhyProvider, "")
+	}
+	return v.console.deps.Sessions.Link(v.r.Context(), digest, v.console.deps.Now())
+}
+
 func (v *visit) linkPage() (view, error) {
 	word := v.r.PathValue("word")
-	p, err := v.console.deps.Sessions.Link(v.r.Context(), Digest(word), v.console.deps.Now())
+	p, err := v.linked(Digest(word))
 	if err != nil {
 		return nil, v.badLink(err)
 	}
-	judged := &visit{console: v.console, r: v.r, who: Session{UserID: p.UserID, AccountID: p.AccountID, Role: p.Role}.principal()}
+	judged := &visit{console: v.console, r: v.r, who: p.principal(time.Time{})}
 	me, err := get[readmodels.Me](judged, "/api/me", nil)
 	if err != nil {
 		return nil, err
@@ -124,7 +133,7 @@ func (v *visit) linkPage() (view, error) {
 
 func (v *visit) useLink() (view, error) {
 	digest := Digest(v.r.PathValue("word"))
-	p, err := v.console.deps.Sessions.Link(v.r.Context(), digest, v.console.deps.Now())
+	p, err := v.linked(digest)
 	if err == nil {
 		err = v.signIn(p, WayLink, digest, time.Time{})
 	}
@@ -140,7 +149,7 @@ func (v *visit) badLink(err error) error {
 		return err
 	}
 	v.slowDown()
-	return errLink
+	return v.notLetIn(WayLink, WhyLink, "")
 }
 
 // slowDown holds the answer to a failed try back.
@@ -161,7 +170,7 @@ func (v *visit) useToken() (view, error) {
 	p, err := v.console.deps.Tokens.Authenticate(asked)
 	if domain.CodeOf(err) == domain.CodeUnauthenticated {
 		v.slowDown()
-		return nil, errToken
+		return nil, v.notLetIn(WayToken, WhyToken, "")
 	}
 	if err != nil {
 		return nil, err

@@ -36,7 +36,9 @@ type stage struct {
 	console  *console.Console
 	sessions *memory
 	looks    *looks
+	deps     console.Deps
 	now      time.Time
+	refused  []console.Refusal
 
 	mu      sync.Mutex
 	answers map[string]func(api.Principal, *http.Request) (status int, body any) // by method and path
@@ -57,18 +59,26 @@ func newStage(t *testing.T) *stage {
 		return http.StatusOK, map[string]any{"data": me}
 	}}
 	s.answer("GET /api/dashboards", []any{}, nil)
-	var err error
-	s.console, err = console.Handler(console.Deps{
+	s.deps = console.Deps{
 		API: http.HandlerFunc(s.serveAPI), Sessions: s.sessions, Looks: s.looks, Tokens: api.AuthenticatorFunc(s.judge),
 		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
+		Refused: func(_ context.Context, r console.Refusal) { s.refused = append(s.refused, r) },
 		Demo: []console.Person{
 			{UserID: alice, AccountID: agency, Role: "agency"},
 			{UserID: adam, AccountID: agency, Role: "auditor"},
 			{UserID: "ops", Role: "operator"},
 			{UserID: clara, AccountID: bakery, Role: "client"},
 		},
-	})
-	require.NoError(t, err)
+	}
+	return s.open()
+}
+
+// open makes the console anew, as a start of the program does.
+func (s *stage) open() *stage {
+	s.t.Helper()
+	var err error
+	s.console, err = console.Handler(s.deps)
+	require.NoError(s.t, err)
 	return s
 }
 
@@ -119,11 +129,11 @@ func (s *stage) refuse(at string, status int, code domain.Code, message string) 
 	}
 }
 
-// browser keeps a cookie.
+// browser keeps a cookie, and that of a sign-in at the provider.
 type browser struct {
 	*stage
 
-	cookie string
+	cookie, flow string
 }
 
 func (s *stage) browser() *browser { return &browser{stage: s} }
@@ -155,12 +165,19 @@ func (b *browser) send(method, path string, form url.Values, change func(*http.R
 	if b.cookie != "" {
 		r.AddCookie(&http.Cookie{Name: "__Host-lb_console", Value: b.cookie})
 	}
+	if b.flow != "" {
+		r.AddCookie(&http.Cookie{Name: flowCookie, Value: b.flow})
+	}
 	if change != nil {
 		change(r)
 	}
 	w := httptest.NewRecorder()
 	b.console.ServeHTTP(w, r)
 	for _, set := range w.Result().Cookies() {
+		if set.Name == flowCookie {
+			b.flow = set.Value
+			continue
+		}
 		b.cookie = set.Value
 	}
 	return page{b.t, w}

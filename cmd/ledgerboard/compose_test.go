@@ -89,7 +89,7 @@ func defaultsOfSettings(t *testing.T) map[string]string {
 // outside are the settings of who answers people and reads the platforms.
 func outside() []string {
 	names := []string{"LEDGERBOARD_PUBLIC_URL", "LEDGERBOARD_CORS_ORIGINS", "LEDGERBOARD_SECRETS_KEY"}
-	for _, of := range []reflect.Type{reflect.TypeFor[fetching](), reflect.TypeFor[tokens]()} {
+	for _, of := range []reflect.Type{reflect.TypeFor[fetching](), reflect.TypeFor[tokens](), reflect.TypeFor[signingIn]()} {
 		for field := range of.Fields() {
 			names = append(names, field.Tag.Get("env"))
 		}

@@ -37,15 +37,17 @@ import (
 // published under another name too.
 var (
 	loggedTexts = append(slices.Clone(personTexts), "Ernas Profil", "erna-picture.jpg", "posts.example/erna")
-	soughtTexts = append(slices.Clone(loggedTexts), platformSaid)
+	soughtTexts = append(slices.Clone(loggedTexts), platformSaid, subjectOfErna)
 )
 
 const (
 	platformSaid = "Erna Erased must grant this"
-	saidByBoth   = "What both have said"
-	lateText     = "Erna was read and came late"
-	pictureShows = "the face of Erna"
-	soughtIn     = "tables of all schemas, what the planner keeps of them, a dump of the database, every answer to GET as each role, some to other methods, streams and sockets"
+	// subjectOfErna is how an identity provider calls the person.
+	subjectOfErna = "oidc|erna-4711"
+	saidByBoth    = "What both have said"
+	lateText      = "Erna was read and came late"
+	pictureShows  = "the face of Erna"
+	soughtIn      = "tables of all schemas, what the planner keeps of them, a dump of the database, every answer to GET as each role, some to other methods, streams and sockets"
 )
 
 // forgetful is a log that can be made to forget, and where its bytes are.
@@ -154,8 +156,8 @@ func (f forgetful) forget(t *testing.T, backup func()) {
 		require.NoError(t, vault.NewConnecting(a.KeptPool).Purge(t.Context(), time.Now().Add(2*time.Hour)), "a day after they end sign-ins are forgotten")
 		for _, text := range append(slices.Clone(soughtTexts), saidByBoth) {
 			for _, where := range []string{"table", "dump", "answer"} {
-				if where == "answer" && text == platformSaid {
-					continue // platforms' words are in no answer
+				if where == "answer" && (text == platformSaid || text == subjectOfErna) {
+					continue // neither platforms' words nor what a provider calls somebody are in an answer
 				}
 				require.True(t, slices.ContainsFunc(holding(before, text), func(place string) bool { return strings.HasPrefix(place, where) }),
 					"%q is found in a %s before; it is in %v", text, where, holding(before, text))
@@ -310,6 +312,9 @@ func seedSought(t *testing.T, a *process) {
 	_, err = a.KeptPool.Exec(ctx, `
 		insert into platform_words (kind, class, social_account_id, words, said_at)
 		select kind, 'permission', 700, $2, $1 from unnest(array['account_insights', 'post_insights', 'history']) kind`, now, platformSaid)
+	require.NoError(t, err)
+	require.NoError(t, vault.NewIdentities(a.KeptPool).Link(ctx, "https://id.example", subjectOfErna, erased, now))
+	_, err = vault.NewIdentities(a.KeptPool).RefusalDue(ctx, erased, now)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		return a.countsOf(t, "select count(*) from post_contents where external_id = 'both'")+a.countsOf(t, "select count(*) from tSPosts where external_id = 'both'")+

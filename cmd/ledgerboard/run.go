@@ -299,6 +299,11 @@ func (p *process) newHandler() (*api.Server, http.Handler, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	pages, err := p.Console(served, handling, p.continueAs)
+	signIns, err := p.signIns()
+	if err != nil {
+		return nil, nil, usageError{err}
+	}
+	signIns.Demo = p.continueAs
+	pages, err := p.Console(served, handling, signIns)
 	return served, pages, err
 }

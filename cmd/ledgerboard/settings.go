@@ -102,6 +102,7 @@ type settings struct {
 	directorySettings
 	checkpointing
 	fetching
+	signingIn
 
 	Env             string   `env:"LEDGERBOARD_ENV" enum:"development,production" default:"development" help:"Kind of environment; production refuses what is only for trying."`
 	Roles           []string `env:"LEDGERBOARD_ROLES" default:"api,projector,fetcher,signer" help:"What this process does. Signer signs checkpoints; it alone needs their key."`
@@ -153,6 +154,9 @@ func (f *faults) err() error {
 // validate reports every wrong setting at once, the address to listen on included.
 func (s settings) validate(addr string) error {
 	wrong := slices.Concat(s.storage.validate(), s.fetching.validate(), s.checkpointing.validate())
+	if s.has(roleAPI) {
+		wrong = append(wrong, s.signingIn.validate(s.PublicURL)...)
+	}
 	_, _, err := net.SplitHostPort(addr)
 	wrong.unlessf(err == nil, "LEDGERBOARD_ADDR %q is not host:port", addr)
 	roles := []string{roleAPI, roleProjector, roleFetcher, roleSigner}

@@ -18,6 +18,7 @@ type signInLinkCommand struct {
 	actionFlags
 	User      string `required:"" placeholder:"ID" help:"The user: 24 hex digits. The directory says what it may do."`
 	PublicURL string `name:"public-url" env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Where browsers find the service, as the service has it."`
+	Issuer    string `name:"oidc-issuer" env:"LEDGERBOARD_OIDC_ISSUER" placeholder:"https://…" help:"Identity provider, as the service has it: with one, links sign nobody in."`
 	JSON      bool   `name:"json" help:"Print a JSON object."`
 }
 
@@ -25,6 +26,9 @@ type signInLinkCommand struct {
 func (c signInLinkCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.User, err = hexFlag("--user", c.User); err != nil {
 		return err
+	}
+	if c.Issuer != "" {
+		return usageError{fmt.Errorf("LEDGERBOARD_OIDC_ISSUER is set: people sign in at %s, and links sign nobody in", c.Issuer)}
 	}
 	if c.PublicURL == "" {
 		return usageError{errors.New("LEDGERBOARD_PUBLIC_URL is not set: set it to where browsers find the service, as the service has it")}

@@ -11,17 +11,35 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Console puts the console over the HTTP layer, which goes on to serve everything else. Demo are people as whom one may go on without more.
-func (s *Service) Console(served *api.Server, c HandlerConfig, demo []console.Person) (*console.Console, error) {
-	return console.Handler(console.Deps{
-		API: served, Tokens: c.Authenticator, Demo: demo, Headers: c.HTTP.Headers, Passes: pg.MayPass, Logger: s.settings.Logger, Now: time.Now,
-		Looks:    &commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger},
-		Sessions: consoleSessions{vault.NewSessions(s.KeptPool), s.Log},
-	})
+// SignIns say how people sign in to the console, beside one-time links and tokens.
+type SignIns struct {
+	Demo     []console.Person   // as whom one may go on without more
+	Provider *identity.Provider // nil: there is no identity provider
+	Staff    identity.Staff     // auditors and operators whom the provider's sign-ins are looked for in
+}
+
+// Console puts the console over the HTTP layer, which goes on to serve everything else.
+func (s *Service) Console(served *api.Server, c HandlerConfig, in SignIns) (*console.Console, error) {
+	kept, known := vault.NewIdentities(s.KeptPool), people{readmodels.People{Pool: s.ReadPool}, s.Monitor}
+	refused, err := s.newSignInRefusals(kept, known)
+	if err != nil {
+		return nil, err
+	}
+	deps := console.Deps{
+		API: served, Tokens: c.Authenticator, Demo: in.Demo, Headers: c.HTTP.Headers, Passes: pg.MayPass, Logger: s.settings.Logger, Now: time.Now,
+		Sessions: consoleSessions{vault.NewSessions(s.KeptPool), s.Log}, Refused: refused.note,
+		Looks: &commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger},
+	}
+	if in.Provider != nil {
+		deps.Provider, deps.Identities = in.Provider, consoleIdentities{kept, known, s.Monitor.PeopleKnown, in.Staff}
+	}
+	return console.Handler(deps)
 }
 
 // consoleSessions keeps the console's sessions, and records who signed in.
@@ -42,13 +60,24 @@ func (c consoleSessions) Begin(ctx context.Context, begun console.Session, diges
 			return fmt.Errorf("%w (%w)", errSignInNotRecorded, err)
 		}
 	}
-	return c.kept.Begin(ctx, vault.Session(begun), digest, link)
+	return c.kept.Begin(ctx, vault.Session{
+		ID: begun.ID, UserID: begun.UserID, AccountID: begun.AccountID, Role: begun.Role, Way: begun.Way,
+		BegunAt: begun.BegunAt, SeenAt: begun.SeenAt, ExpiresAt: begun.ExpiresAt,
+	}, digest, link)
 }
 
 // Find implements [console.Sessions].
 func (c consoleSessions) Find(ctx context.Context, digest []byte, now time.Time) (console.Session, error) {
 	found, err := c.kept.Find(ctx, digest, now)
-	return console.Session(found), err
+	return sessionOf(found), err
+}
+
+// sessionOf is a stored session as the console has it.
+func sessionOf(s vault.Session) console.Session {
+	return console.Session{
+		Person: console.Person{UserID: s.UserID, AccountID: s.AccountID, Role: s.Role}, ID: s.ID, Way: s.Way,
+		BegunAt: s.BegunAt, SeenAt: s.SeenAt, ExpiresAt: s.ExpiresAt,
+	}
 }
 
 // Of implements [console.Sessions].
@@ -56,7 +85,7 @@ func (c consoleSessions) Of(ctx context.Context, user string, now time.Time) ([]
 	kept, err := c.kept.Of(ctx, user, now)
 	list := make([]console.Session, len(kept))
 	for i, session := range kept {
-		list[i] = console.Session(session)
+		list[i] = sessionOf(session)
 	}
 	return list, err
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -35,23 +34,11 @@ func (d *Desk) Candidate(ctx context.Context, user string) (SignInLink, error) {
 	if err != nil {
 		return SignInLink{}, err
 	}
-	people := readmodels.People{Pool: tables}
-	known, err := people.Standing(ctx, user, "")
-	if err != nil {
-		return SignInLink{}, err
+	p, active, err := personOf(ctx, readmodels.People{Pool: tables}.Standing, user)
+	if err == nil && !active {
+		err = errNobodyToSignIn
 	}
-	of, err := people.Standing(ctx, user, known.Account)
-	if err != nil {
-		return SignInLink{}, err
-	}
-	if !of.Known || !of.Active || !of.AccountKnown || !of.AccountActive {
-		return SignInLink{}, errNobodyToSignIn
-	}
-	role := api.RoleAgency
-	if of.SubAccount {
-		role = api.RoleClient
-	}
-	return SignInLink{UserID: user, AccountID: of.Account, Role: string(role)}, nil
+	return SignInLink{UserID: p.UserID, AccountID: p.AccountID, Role: p.Role}, err
 }
 
 // MakeSignInLink makes the link of a candidate. Who made it for whom is recorded.
@@ -68,4 +55,24 @@ func (d *Desk) MakeSignInLink(ctx context.Context, c commands.Caller, link SignI
 		}, console.Digest(word))
 	}))
 	return link, err
+}
+
+// SignInLinkedTo returns the issuer of the identity provider that knows a user. Error: not_found, nobody is linked to it.
+func (d *Desk) SignInLinkedTo(ctx context.Context, user string) (issuer string, err error) {
+	pool, err := d.parts.Vault(ctx)
+	if err != nil {
+		return "", err
+	}
+	return vault.NewIdentities(pool).LinkedTo(ctx, user)
+}
+
+// UnlinkSignIn takes a user's link to a person of the identity provider off, and ends its sessions. It is recorded.
+func (d *Desk) UnlinkSignIn(ctx context.Context, c commands.Caller, user string, reason domain.Reason) error {
+	pool, err := d.parts.Vault(ctx)
+	if err != nil {
+		return err
+	}
+	return d.act(ctx, c, domain.ActionSignInUnlinked, domain.OperatorTarget{User: user}, reason, simply(func(ctx context.Context) error {
+		return vault.NewIdentities(pool).Unlink(ctx, user)
+	}))
 }

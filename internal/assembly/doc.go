@@ -41,7 +41,7 @@
 //	reactors.go    wake-ups from the log
 //	run.go         Follow, Stream
 //	handler.go     the HTTP layer
-//	console.go     the console over it; its sessions
+//	console.go console_identities.go  the console over it; its sessions, the people of the identity provider, refused sign-ins
 //	verify_runs.go verifications that auditors ask for
 //	fetching.go    quotas, clients, collecting and its schedule
 //	pictures.go    pictures of posts: which are wanted, taken and kept

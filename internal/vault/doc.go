@@ -32,6 +32,7 @@
 //	key.go      Key, Keys: what seals and opens; reading them from configuration
 //	seal.go     the sealed form
 //	sessions.go Sessions: who is signed in to the console, and links that sign somebody in once
+//	identities.go Identities: whom the identity provider knows as whom; when refusals were recorded
 //	epochs.go   Epochs: the copy of the log's ids and of which tag key it has; what goes when a restore has begun one
 //	foreign_records.go ForeignRecords: what lies in the log and nobody of ours wrote
 //	ticket_key.go TicketKey: the key of streams' tickets, which all processes share

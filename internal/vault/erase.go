@@ -69,10 +69,12 @@ func (e Eraser) ForgetReads(ctx context.Context, gone, stay []int64) error {
 	return doing(err, "forget the reads of %d social accounts", len(gone)+len(stay))
 }
 
-// ForgetUser deletes how far a user has seen notices, in every agency, where it is signed in, and links that would sign it in.
+// ForgetUser deletes how far a user has seen notices, in every agency, where it is signed in, links that would sign it in, and whom the identity
+// provider knows it as.
 func (e Eraser) ForgetUser(ctx context.Context, user string) error {
 	_, err := e.secrets.pool.Exec(ctx, `
-		with ended as (delete from sessions where user_id = $1), links as (delete from sign_in_links where user_id = $1)
+		with ended as (delete from sessions where user_id = $1), links as (delete from sign_in_links where user_id = $1),
+		     known as (delete from identities where user_id = $1), refused as (delete from sign_in_refusals where user_id = $1)
 		delete from notice_cursors where user_id = $1`, user)
 	return doing(err, "forget the notice cursors and the sessions of a user")
 }

@@ -321,6 +321,17 @@ func (b *byRole) signsIn() {
 		_, err = sessions.Find(b.t.Context(), word[:], now.Add(5*time.Minute))
 		require.NoError(b.t, err)
 		require.NoError(b.t, sessions.End(b.t.Context(), login, login))
+		known := vault.NewIdentities(pool)
+		require.NoError(b.t, known.Link(b.t.Context(), "https://id.example", login, login, now))
+		_, err = known.LinkedTo(b.t.Context(), login)
+		require.NoError(b.t, err)
+		for range 2 {
+			_, err = known.RefusalDue(b.t.Context(), login, now)
+			require.NoError(b.t, err)
+		}
+		if role == "operator" {
+			require.NoError(b.t, known.Unlink(b.t.Context(), login))
+		}
 		pool.Close()
 	}
 }

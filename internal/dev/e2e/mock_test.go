@@ -47,6 +47,8 @@ func TestMockMode(t *testing.T) {
 	requireMarkedStream(t, p, agency, http.StatusOK, "/api/notices")
 	requireMarkedStream(t, p, agency, http.StatusSwitchingProtocols, "/socket.io/?EIO=4&transport=websocket",
 		"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+	entered := p.do(http.MethodPost, "", "/console/sign-in/demo", "role=client", "Content-Type", "application/x-www-form-urlencoded").ok(t, http.StatusSeeOther)
+	require.Contains(t, entered.header.Get("Set-Cookie"), "__Host-lb_console=", "a browser on this machine goes on as somebody")
 	p.Stop()
 	left, err := os.ReadDir(p.dir)
 	require.NoError(t, err)

@@ -1,0 +1,133 @@
+package console
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/internal/identity"
+)
+
+const (
+	startPath = Path + "/signin/start"
+	// ReturnPath is where the identity provider sends browsers back.
+	ReturnPath = Path + "/signin/callback"
+	// flowCookie is of a sign-in at the provider that is under way; as [cookieName].
+	flowCookie = "__Host-lb_sign_in"
+	// flowFor is how long a sign-in at the provider may take.
+	flowFor = 10 * time.Minute
+	// maxWanted is how long an address may be to which the visitor is led afterwards.
+	maxWanted = 1000
+)
+
+// Provider is the identity provider; [identity.Provider] is.
+type Provider interface {
+	// Address is where a browser signs in. Errors: unavailable.
+	Address(ctx context.Context, f identity.Flow) (string, error)
+	// Identity returns who signed in, for the code that the browser brought back, and the issuer that it names. Errors: [identity.ErrCode],
+	// [identity.ErrToken], unavailable.
+	Identity(ctx context.Context, f identity.Flow, code, issuer string) (identity.Identity, error)
+}
+
+// Identities finds the people of identities.
+type Identities interface {
+	// Person returns who an identity is: of the list, else the user that it is linked to, else the one user whom it can be linked to now. Errors:
+	// [*Refusal], its Way left open.
+	Person(ctx context.Context, i identity.Identity) (Person, error)
+	// Listed tells whether the list still gives a person these roles.
+	Listed(p Person) bool
+}
+
+func (c *Console) providerPages() []page {
+	return []page{
+		{pattern: "GET " + startPath, public: true, open: (*visit).goToProvider},
+		{pattern: "GET " + ReturnPath, public: true, open: (*visit).comeFromProvider},
+	}
+}
+
+// stillListed tells whether who was let in by the list of auditors and operators still stands on it.
+func (c *Console) stillListed(s Session) bool {
+	return s.Way != WayProvider || s.IsUser() || c.deps.Identities != nil && c.deps.Identities.Listed(s.Person)
+}
+
+// goToProvider begins a sign-in: the browser keeps the word that it is bound to.
+func (v *visit) goToProvider() (view, error) {
+	if v.console.deps.Provider == nil {
+		return nil, errNoPage
+	}
+	word := rand.Text()
+	address, err := v.console.deps.Provider.Address(v.r.Context(), identity.FlowOf(word))
+	if err != nil {
+		return nil, err
+	}
+	to := v.r.URL.Query().Get("to")
+	if len(to) > maxWanted {
+		to = ""
+	}
+	v.setFlow(word+"."+base64.RawURLEncoding.EncodeToString([]byte(to)), int(flowFor.Seconds()))
+	return redirect(address), nil
+}
+
+func (v *visit) setFlow(value string, maxAge int) {
+	http.SetCookie(v.w, &http.Cookie{
+		Name: flowCookie, Value: value, Path: "/", MaxAge: maxAge, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// comeFromProvider ends a sign-in that this browser began, whatever comes of it.
+func (v *visit) comeFromProvider() (view, error) {
+	if v.console.deps.Provider == nil {
+		return nil, errNoPage
+	}
+	word, to := "", ""
+	if cookies := v.r.CookiesNamed(flowCookie); len(cookies) > 0 {
+		word, to, _ = strings.Cut(cookies[0].Value, ".")
+		v.setFlow("", -1)
+	}
+	came, flow := v.r.URL.Query(), identity.FlowOf(word)
+	var err error
+	switch {
+	case word == "" || subtle.ConstantTimeCompare([]byte(came.Get("state")), []byte(flow.State)) != 1:
+		err = &Refusal{Why: WhyNotBegun}
+	case came.Get("code") == "":
+		err = &Refusal{Why: WhyDenied}
+	default:
+		err = v.signInAs(flow, came.Get("code"), came.Get("iss"))
+	}
+	if refused, ok := errors.AsType[*Refusal](err); ok {
+		v.slowDown()
+		err = v.notLetIn(WayProvider, refused.Why, refused.User)
+	}
+	wantedTo, _ := base64.RawURLEncoding.DecodeString(to) // of the browser's own; what cannot be read leads to the first page
+	return wanted(string(wantedTo)), err
+}
+
+// signInAs signs in who the provider says that it is. Errors: [*Refusal], those of the API and of the provider.
+func (v *visit) signInAs(flow identity.Flow, code, issuer string) error {
+	who, err := v.console.deps.Provider.Identity(v.r.Context(), flow, code, issuer)
+	switch {
+	case errors.Is(err, identity.ErrCode):
+		return &Refusal{Why: WhyCode}
+	case errors.Is(err, identity.ErrToken):
+		v.log(slog.LevelWarn, "console: the identity provider's token does not count", err)
+		return &Refusal{Why: WhyClaims}
+	case err != nil:
+		return err
+	}
+	p, err := v.console.deps.Identities.Person(v.r.Context(), who)
+	if err != nil {
+		return err
+	}
+	roles := who.Narrowed(strings.Split(p.Role, ","))
+	if len(roles) == 0 {
+		return &Refusal{Why: WhyNarrowed, User: p.UserID}
+	}
+	p.Role = strings.Join(roles, ",")
+	return v.signIn(p, WayProvider, nil, time.Time{})
+}

@@ -1,0 +1,255 @@
+package console_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api/console"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
+)
+
+const flowCookie = "__Host-lb_sign_in"
+
+// idp is an identity provider, and knows everybody of it.
+type idp struct {
+	who    identity.Identity
+	person console.Person
+	codes  map[string]identity.Flow // that count still
+	err    error                    // of the provider
+	none   error                    // instead of a person
+	listed bool
+}
+
+func (p *idp) Address(_ context.Context, f identity.Flow) (string, error) {
+	return "https://id.example/authorize?" + url.Values{"state": {f.State}}.Encode(), p.err
+}
+
+func (p *idp) Identity(_ context.Context, f identity.Flow, code, issuer string) (identity.Identity, error) {
+	of, counts := p.codes[code]
+	delete(p.codes, code)
+	switch {
+	case p.err != nil:
+		return identity.Identity{}, p.err
+	case issuer != "https://id.example":
+		return identity.Identity{}, fmt.Errorf("%w: from %s", identity.ErrToken, issuer)
+	case !counts || of != f:
+		return identity.Identity{}, identity.ErrCode
+	}
+	return p.who, nil
+}
+
+func (p *idp) Person(context.Context, identity.Identity) (console.Person, error) {
+	return p.person, p.none
+}
+
+func (p *idp) Listed(console.Person) bool { return p.listed }
+
+// withProvider is a stage with an identity provider that knows alice.
+func withProvider(t *testing.T) (*stage, *idp) {
+	t.Helper()
+	s := newStage(t)
+	p := &idp{person: console.Person{UserID: alice, AccountID: agency, Role: "agency"}, codes: map[string]identity.Flow{}}
+	s.deps.Provider, s.deps.Identities, s.deps.Demo = p, p, nil
+	return s.open(), p
+}
+
+// begins goes to the provider, and returns the way back with a code that counts.
+func (b *browser) begins(p *idp, to string) (back string) {
+	b.t.Helper()
+	went := b.get("/console/signin/start?to=" + url.QueryEscape(to))
+	require.Equal(b.t, http.StatusSeeOther, went.Code, went.Body.String())
+	address, err := url.Parse(went.Header().Get("Location"))
+	require.NoError(b.t, err)
+	require.Equal(b.t, "id.example", address.Host)
+	word, _, _ := strings.Cut(b.flow, ".")
+	require.Equal(b.t, identity.FlowOf(word).State, address.Query().Get("state"), "the state is of this browser's word")
+	code := "code-" + word
+	p.codes[code] = identity.FlowOf(word)
+	return "/console/signin/callback?" + url.Values{"state": {address.Query().Get("state")}, "code": {code}, "iss": {"https://id.example"}}.Encode()
+}
+
+func TestTheProviderSignsIn(t *testing.T) {
+	t.Parallel()
+	s, p := withProvider(t)
+	b := s.browser()
+	b.get("/console/sign-in?to=/console/sessions").says(http.StatusOK, "Sign in with your organisation", "to=%2Fconsole%2Fsessions", "With a token")
+	back := b.begins(p, "/console/sessions?a=b")
+	require.Empty(t, b.cookie)
+	answer := b.get(back)
+	answer.leadsTo("/console/sessions?a=b")
+	require.Empty(t, b.flow, "it counts once")
+	b.get("/console/sessions").says(http.StatusOK, "your organisation", "Name of "+alice)
+	require.Empty(t, s.refused)
+
+	again := s.browser()
+	again.get(back).says(http.StatusForbidden, "was not begun in this browser")
+	again.begins(p, "")
+	again.get(back).says(http.StatusForbidden, "was not begun in this browser")
+	require.Empty(t, again.cookie)
+	for _, to := range []string{"https://evil.example/", "//evil.example", "/api/me", "/console/../api/me", strings.Repeat("/console/x", 200), ""} {
+		b := s.browser()
+		b.get(b.begins(p, to)).leadsTo("/console")
+	}
+}
+
+func TestTheCookieOfAFlow(t *testing.T) {
+	t.Parallel()
+	s, p := withProvider(t)
+	set := s.browser().get("/console/signin/start").Header().Get("Set-Cookie")
+	for _, part := range []string{flowCookie + "=", "Path=/;", "HttpOnly", "Secure", "SameSite=Lax", "Max-Age=600"} {
+		require.Contains(t, set, part)
+	}
+	b := s.browser()
+	b.begins(p, "")
+	b.flow = "a word.%%%"
+	state := identity.FlowOf("a word").State
+	p.codes["c"] = identity.FlowOf("a word")
+	b.get("/console/signin/callback?iss=https://id.example&code=c&state=" + state).leadsTo("/console")
+}
+
+// What the browser brings back, or the provider says of it, is not of this sign-in: nobody is signed in, it is counted, and the page says what to do.
+func TestTheProviderIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(b *browser, p *idp, back url.Values)
+		why    console.Why
+		user   string
+		says   string
+	}{
+		"no cookie":         {func(b *browser, _ *idp, _ url.Values) { b.flow = "" }, console.WhyNotBegun, "", "was not begun in this browser"},
+		"another's cookie":  {func(b *browser, _ *idp, _ url.Values) { b.flow = "WORD." }, console.WhyNotBegun, "", "was not begun in this browser"},
+		"an empty word":     {func(b *browser, _ *idp, q url.Values) { b.flow = "."; q.Set("state", identity.FlowOf("").State) }, console.WhyNotBegun, "", "was not begun"},
+		"another state":     {func(_ *browser, _ *idp, q url.Values) { q.Set("state", "x") }, console.WhyNotBegun, "", "was not begun in this browser"},
+		"no state":          {func(_ *browser, _ *idp, q url.Values) { q.Del("state") }, console.WhyNotBegun, "", "was not begun in this browser"},
+		"refused there":     {func(_ *browser, _ *idp, q url.Values) { q.Del("code"); q.Set("error", "access_denied") }, console.WhyDenied, "", "it was cancelled there"},
+		"a used code":       {func(_ *browser, p *idp, _ url.Values) { clear(p.codes) }, console.WhyCode, "", "counts no more"},
+		"another issuer":    {func(_ *browser, _ *idp, q url.Values) { q.Set("iss", "https://evil.example") }, console.WhyClaims, "", "not for this sign-in"},
+		"email unverified":  {func(_ *browser, p *idp, _ url.Values) { p.none = &console.Refusal{Why: console.WhyUnverified} }, console.WhyUnverified, "", "verified there"},
+		"nobody":            {func(_ *browser, p *idp, _ url.Values) { p.none = &console.Refusal{Why: console.WhyNobody} }, console.WhyNobody, "", "Ask your agency to invite you"},
+		"two users":         {func(_ *browser, p *idp, _ url.Values) { p.none = &console.Refusal{Why: console.WhySeveral} }, console.WhySeveral, "", "several people"},
+		"linked to another": {func(_ *browser, p *idp, _ url.Values) { p.none = &console.Refusal{Why: console.WhyLinked, User: alice} }, console.WhyLinked, alice, "take the link off"},
+		"has left":          {func(_ *browser, p *idp, _ url.Values) { p.none = &console.Refusal{Why: console.WhyEnded, User: alice} }, console.WhyEnded, alice, "Your access has ended"},
+		"narrowed to none": {func(_ *browser, p *idp, _ url.Values) {
+			p.who = identity.Identity{Narrows: true, Roles: []string{"operator"}}
+		}, console.WhyNarrowed, alice, "leaves you nothing"},
+		"the API says no": {func(b *browser, _ *idp, _ url.Values) {
+			b.refuse("GET /api/me", http.StatusForbidden, domain.CodeForbidden, "Your access has ended. Ask your agency.")
+		}, console.WhyEnded, alice, "Your access has ended"},
+	} {
+		s, p := withProvider(t)
+		b := s.browser()
+		back, err := url.Parse(b.begins(p, ""))
+		require.NoError(t, err)
+		q := back.Query()
+		c.change(b, p, q)
+		b.get(back.Path+"?"+q.Encode()).says(http.StatusForbidden, c.says)
+		require.Empty(t, b.cookie, name)
+		require.Empty(t, s.sessions.sessions, name)
+		require.Equal(t, []console.Refusal{{Way: console.WayProvider, Why: c.why, User: c.user}}, s.refused, name)
+	}
+}
+
+func TestClaimsNarrowAndNeverAdd(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ has, claim, want string }{
+		{"agency", "agency operator", "agency"}, {"auditor,operator", "auditor", "auditor"}, {"auditor,operator", "operator auditor agency", "auditor,operator"},
+	} {
+		s, p := withProvider(t)
+		p.person.Role, p.listed, p.who = c.has, true, identity.Identity{Narrows: true, Roles: strings.Fields(c.claim)}
+		b := s.browser()
+		b.get(b.begins(p, "")).leadsTo("/console")
+		require.Equal(t, c.want, s.sessions.sessions[string(console.Digest(b.cookie))].Role)
+	}
+}
+
+func TestAProviderThatIsAwayIsSaid(t *testing.T) {
+	t.Parallel()
+	s, p := withProvider(t)
+	b := s.browser()
+	back := b.begins(p, "")
+	p.err = fmt.Errorf("%w (dial tcp 10.0.0.7)", identity.ErrAway)
+	for _, path := range []string{back, "/console/signin/start"} {
+		shown := b.get(path)
+		shown.says(http.StatusServiceUnavailable, "The identity provider does not answer as it should", "Try again shortly")
+		require.NotContains(t, shown.Body.String(), "10.0.0.7")
+	}
+	require.Empty(t, b.cookie)
+	require.Empty(t, s.refused, "nobody was refused")
+	b.get("/console/sign-in").says(http.StatusOK, "With a token")
+}
+
+// Whoever is taken off the list of auditors and operators is out with the next request; a user of the directory is judged by the API.
+func TestWhoIsListedNoMoreIsOut(t *testing.T) {
+	t.Parallel()
+	s, p := withProvider(t)
+	p.listed = true
+	staff, user := s.browser(), s.browser()
+	user.get(user.begins(p, "")).leadsTo("/console")
+	p.person = console.Person{UserID: adam, AccountID: agency, Role: "auditor"}
+	staff.get(staff.begins(p, "")).leadsTo("/console")
+	staff.get("/console/sessions").says(http.StatusOK)
+	p.listed = false
+	staff.get("/console/sessions").leadsTo("/console/sign-in?to=%2Fconsole%2Fsessions")
+	require.Empty(t, staff.cookie)
+	require.Len(t, s.sessions.sessions, 1)
+	user.get("/console/sessions").says(http.StatusOK)
+	p.listed = true
+	staff.get(staff.begins(p, "")).leadsTo("/console")
+	s.deps.Provider, s.deps.Identities = nil, nil
+	s.open()
+	staff.get("/console/sessions").leadsTo("/console/sign-in?to=%2Fconsole%2Fsessions")
+	require.Empty(t, staff.cookie, "without a provider there is no list")
+}
+
+func TestLinksAreOffWithAProvider(t *testing.T) {
+	t.Parallel()
+	s, _ := withProvider(t)
+	s.sessions.links[string(console.Digest("WORD"))] = console.Person{UserID: alice, AccountID: agency, Role: "agency"}
+	b := s.browser()
+	b.get("/console/link/WORD").says(http.StatusForbidden, "Links sign nobody in")
+	b.post("/console/link/WORD", url.Values{}).says(http.StatusForbidden, "Links sign nobody in")
+	require.Empty(t, b.cookie)
+	require.Len(t, s.refused, 2)
+	b.post("/console/sign-in/token", url.Values{"token": {"good"}}).leadsTo("/console")
+}
+
+func TestWithoutAProviderThereIsNoWayToIt(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	b := s.browser()
+	for _, path := range []string{"/console/signin/start", "/console/signin/callback?code=a&state=b"} {
+		b.get(path).says(http.StatusNotFound)
+	}
+	require.NotContains(t, b.get("/console/sign-in").Body.String(), "organisation")
+	s.deps.Provider = &idp{}
+	_, err := console.Handler(s.deps)
+	require.ErrorContains(t, err, "go together")
+}
+
+func TestRefusalsAreHeardOf(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	b := s.browser()
+	b.get("/console/link/NONE").says(http.StatusNotFound)
+	b.post("/console/sign-in/token", url.Values{"token": {"bad"}}).says(http.StatusUnprocessableEntity)
+	s.sessions.links[string(console.Digest("WORD"))] = console.Person{UserID: alice, AccountID: agency, Role: "agency"}
+	s.refuse("GET /api/me", http.StatusForbidden, domain.CodeForbidden, "Your access has ended.")
+	b.post("/console/link/WORD", url.Values{}).says(http.StatusForbidden, "Your access has ended")
+	require.Equal(t, []console.Refusal{
+		{Way: console.WayLink, Why: console.WhyLink},
+		{Way: console.WayToken, Why: console.WhyToken},
+		{Way: console.WayLink, Why: console.WhyEnded, User: alice},
+	}, s.refused)
+	s.refuse("GET /api/me", http.StatusServiceUnavailable, domain.CodeUnavailable, "Not now.")
+	s.now = s.now.Add(time.Hour)
+	b.post("/console/link/WORD", url.Values{}).says(http.StatusServiceUnavailable)
+	require.Len(t, s.refused, 3, "a fault is no refusal")
+}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+)
+
+// signInUnlinkCommand takes a user's link to a person of the identity provider off.
+type signInUnlinkCommand struct {
+	storage
+	logging
+	actionFlags
+	User string `required:"" placeholder:"ID" help:"The user: 24 hex digits."`
+}
+
+// Run implements the command.
+func (c signInUnlinkCommand) Run(ctx context.Context, s streams) (err error) {
+	if c.User, err = hexFlag("--user", c.User); err != nil {
+		return err
+	}
+	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error {
+		issuer, err := desk.SignInLinkedTo(ctx, c.User)
+		if err != nil {
+			return refused(err)
+		}
+		reason, err := c.confirm(s, fmt.Sprintf("take the link of user %s to a person of %s off, and end its sessions", c.User, issuer))
+		if err != nil {
+			return err
+		}
+		if err := desk.UnlinkSignIn(ctx, operatorCaller(), c.User, reason); err != nil {
+			return refused(err)
+		}
+		fmt.Fprintln(s.Out, "The link is off. The next sign-in with the user's verified e-mail address links it anew.")
+		return nil
+	})
+}

@@ -1,0 +1,65 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
+)
+
+// A person of the agency signs in by an identity provider, in a browser: from the page that it wanted to see, over the provider's page, back to
+// that page. Whom the provider does not let in is told so, and goes on to sign in.
+func TestSigningInByAProviderInABrowser(t *testing.T) {
+	at := issuer.Start(t)
+	p := startDemo(t, t.TempDir(), "--oidc-issuer", at.URL, "--oidc-client-id", issuer.ClientID, "--oidc-client-secret", issuer.ClientSecret)
+	base := strings.Replace(p.base, "127.0.0.1", "localhost", 1) // the demo's public URL, whose cookies come back
+	at.Returns(base + "/console/signin/callback")
+	var users struct {
+		Data []struct {
+			Name      string `json:"name"`
+			Email     string `json:"email"`
+			AccountID string `json:"account_id"`
+			Active    bool   `json:"active"`
+		} `json:"data"`
+	}
+	p.get(p.info.Tokens["agency"], "/api/users?active=true&limit=100").ok(t, http.StatusOK).into(t, &users)
+	name := ""
+	for _, u := range users.Data {
+		if u.AccountID == p.info.IDs.ParentAccount && u.Email != "" {
+			name = u.Name
+			at.Knows("colleague", map[string]any{"email": strings.ToUpper(u.Email), "email_verified": true})
+			break
+		}
+	}
+	require.NotEmpty(t, name)
+
+	browser := openBrowser(t)
+	browser.visit("about:blank")
+	w := openWindow(browser, 320, "dark")
+	require.EqualValues(t, http.StatusOK, w.open(base+"/console/history"))
+	w.follow("Sign in with your organisation")
+	w.says("Who are you?")
+	require.EqualValues(t, http.StatusForbidden, w.follow("I am nobody"))
+	w.says("it was cancelled there", "Nobody was signed in")
+	w.follow("To the page of signing in")
+	w.open(base + "/console/history")
+	w.follow("Sign in with your organisation")
+	require.EqualValues(t, http.StatusOK, w.follow("I am colleague"))
+	var address string
+	w.eval("location.href", &address)
+	require.Equal(t, base+"/console/history", address, "it comes back to what it wanted to see, and no code is in the address")
+	w.says(name)
+	w.open(base + "/console/sessions")
+	w.says("your organisation's sign-in")
+	w.follow("Sign out")
+	require.EqualValues(t, http.StatusOK, w.open(base+"/console/history"))
+	w.says("Sign in with your organisation")
+	var wrong []string
+	w.eval(ours, &wrong)
+	require.Empty(t, wrong)
+}

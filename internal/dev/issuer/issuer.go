@@ -1,0 +1,135 @@
+package issuer
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	"html"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What the service is known by at every issuer.
+const (
+	ClientID     = "ledgerboard-test"
+	ClientSecret = "a secret of the client"
+)
+
+// Issuer is a provider that listens on this machine.
+type Issuer struct {
+	URL string
+
+	key, signing *rsa.PrivateKey
+
+	mu       sync.Mutex
+	people   map[string]map[string]any // claims by subject
+	redirect string
+	codes    map[string]grant
+	bend     func(claims map[string]any)
+	away     bool
+}
+
+// Start starts an issuer, which ends with the test.
+func Start(t testing.TB) *Issuer {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	i := &Issuer{key: key, signing: key, people: map[string]map[string]any{}, codes: map[string]grant{}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /.well-known/openid-configuration", i.discover)
+	mux.HandleFunc("GET /keys", i.keys)
+	mux.HandleFunc("GET /authorize", i.authorize)
+	mux.HandleFunc("POST /token", i.token)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		i.mu.Lock()
+		away := i.away
+		i.mu.Unlock()
+		if away {
+			http.Error(w, "not now", http.StatusServiceUnavailable)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	i.URL = server.URL
+	return i
+}
+
+// Knows adds a person with the claims that its tokens have.
+func (i *Issuer) Knows(subject string, claims map[string]any) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.people[subject] = claims
+}
+
+// Returns sets the one address that browsers are sent back to.
+func (i *Issuer) Returns(redirect string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.redirect = redirect
+}
+
+// Bend has tokens say something else; nil: the truth.
+func (i *Issuer) Bend(bend func(claims map[string]any)) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.bend = bend
+}
+
+// Away has every answer be that the provider is away.
+func (i *Issuer) Away(away bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.away = away
+}
+
+// authorize shows who one can be, and sends the browser back with a code once it has chosen.
+func (i *Issuer) authorize(w http.ResponseWriter, r *http.Request) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	q := r.URL.Query()
+	for name, want := range map[string]string{
+		"client_id": ClientID, "response_type": "code", "redirect_uri": i.redirect, "code_challenge_method": "S256", "scope": "openid email",
+	} {
+		if q.Get(name) != want {
+			http.Error(w, fmt.Sprintf("%s is %q and not %q", name, q.Get(name), want), http.StatusBadRequest)
+			return
+		}
+	}
+	if q.Get("state") == "" || q.Get("nonce") == "" || q.Get("code_challenge") == "" {
+		http.Error(w, "state, nonce or code_challenge is missing", http.StatusBadRequest)
+		return
+	}
+	back := url.Values{"state": {q.Get("state")}, "iss": {i.URL}}
+	switch as := q.Get("as"); {
+	case as == "":
+		i.choose(w, r)
+		return
+	case as == "nobody":
+		back.Set("error", "access_denied")
+	default:
+		back.Set("code", i.code(grant{subject: as, nonce: q.Get("nonce"), challenge: q.Get("code_challenge")}))
+	}
+	http.Redirect(w, r, i.redirect+"?"+back.Encode(), http.StatusFound)
+}
+
+// choose is the page of the provider; i.mu is held.
+func (i *Issuer) choose(w http.ResponseWriter, r *http.Request) {
+	subjects := []string{"nobody"}
+	for subject := range i.people {
+		subjects = append(subjects, subject)
+	}
+	slices.Sort(subjects)
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	fmt.Fprint(w, `<!doctype html><html lang="en"><title>Who are you?</title><h1>Who are you?</h1>`)
+	for _, subject := range subjects {
+		to := r.URL.Path + "?" + r.URL.RawQuery + "&as=" + url.QueryEscape(subject)
+		fmt.Fprintf(w, `<p><a href="%s">I am %s</a></p>`, html.EscapeString(to), html.EscapeString(subject))
+	}
+}

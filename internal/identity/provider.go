@@ -1,0 +1,164 @@
+package identity
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// timeout is how long the provider may take for one answer.
+const timeout = 10 * time.Second
+
+var (
+	// ErrAway (unavailable): the provider does not answer, or not as one does.
+	ErrAway = domain.NewError(domain.CodeUnavailable, "The identity provider does not answer as it should. Nobody was signed in. "+
+		"Try again shortly; if it stays, tell whoever runs this service.")
+	// ErrCode says that the provider gave nothing for the code: it was used before, is too old, or was given to another browser.
+	ErrCode = errors.New("the provider takes the code for nothing")
+	// ErrToken says that the provider's token is not of this sign-in, this service or this provider.
+	ErrToken = errors.New("the provider's token is not for this")
+)
+
+// Config says which provider is believed, and who we are there.
+type Config struct {
+	Issuer       string // as the provider writes it
+	ClientID     string
+	ClientSecret string
+	RedirectURL  string // where the provider sends browsers back
+}
+
+// Provider is the identity provider. It is safe for concurrent use.
+type Provider struct {
+	config Config
+	client *http.Client
+	asking singleflight.Group
+
+	mu    sync.Mutex
+	found *oidc.Provider // nil: it has not been asked yet, or in vain
+}
+
+// CheckIssuer refuses what is no issuer: over HTTPS only; on this machine without, for trying.
+func CheckIssuer(issuer string) error {
+	u, err := url.Parse(issuer)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("%q must be https://host, as the provider writes its issuer", issuer)
+	}
+	ip := net.ParseIP(u.Hostname())
+	local := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	if u.Scheme != "https" && (u.Scheme != "http" || !local) {
+		return fmt.Errorf("%q must begin with https://: who answers there says who people are", issuer)
+	}
+	return nil
+}
+
+// NewProvider returns the provider of a configuration that was validated. It is not asked yet.
+func NewProvider(c Config) *Provider {
+	return &Provider{config: c, client: &http.Client{Timeout: timeout}}
+}
+
+// Address is where a browser signs in. Error: [ErrAway].
+func (p *Provider) Address(ctx context.Context, f Flow) (string, error) {
+	found, err := p.find(ctx)
+	if err != nil {
+		return "", err
+	}
+	return p.oauth(found).AuthCodeURL(f.State, oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier)), nil
+}
+
+// Identity returns who signed in, for the code that the browser brought back; issuer is who the browser says that it comes from, "" if it does
+// not say. Errors: [ErrAway], [ErrCode], [ErrToken].
+func (p *Provider) Identity(ctx context.Context, f Flow, code, issuer string) (Identity, error) {
+	if issuer != "" && issuer != p.config.Issuer {
+		return Identity{}, fmt.Errorf("%w: it comes from another issuer", ErrToken)
+	}
+	found, err := p.find(ctx)
+	if err != nil {
+		return Identity{}, err
+	}
+	given, err := p.oauth(found).Exchange(oidc.ClientContext(ctx, p.client), code, oauth2.VerifierOption(f.Verifier))
+	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok && refused.ErrorCode == "invalid_grant" {
+		return Identity{}, ErrCode
+	} else if ok { // its text may quote what was sent
+		return Identity{}, fmt.Errorf("%w (the token endpoint answers %d, %q)", ErrAway, refused.Response.StatusCode, refused.ErrorCode)
+	}
+	if err != nil {
+		return Identity{}, fmt.Errorf("%w (%w)", ErrAway, err)
+	}
+	raw, _ := given.Extra("id_token").(string)
+	return p.verify(ctx, found, f, raw)
+}
+
+// verify reads the provider's token: signed by the provider for us, not too old, and for this flow.
+func (p *Provider) verify(ctx context.Context, found *oidc.Provider, f Flow, raw string) (Identity, error) {
+	token, err := found.Verifier(&oidc.Config{ClientID: p.config.ClientID}).Verify(ctx, raw)
+	if err != nil {
+		return Identity{}, fmt.Errorf("%w: %w", ErrToken, err)
+	}
+	var said claims
+	if err := token.Claims(&said); err != nil {
+		return Identity{}, fmt.Errorf("%w: its claims cannot be read", ErrToken)
+	}
+	switch {
+	case subtle.ConstantTimeCompare([]byte(token.Nonce), []byte(f.Nonce)) != 1:
+		return Identity{}, fmt.Errorf("%w: the nonce is another's", ErrToken)
+	case said.Party != "" && said.Party != p.config.ClientID:
+		return Identity{}, fmt.Errorf("%w: it was made for another service", ErrToken)
+	case token.Subject == "":
+		return Identity{}, fmt.Errorf("%w: it names nobody", ErrToken)
+	}
+	return said.identity(token.Issuer, token.Subject), nil
+}
+
+// find asks the provider where its parts are, once. Who waits may go while others wait on.
+func (p *Provider) find(ctx context.Context) (*oidc.Provider, error) {
+	p.mu.Lock()
+	known := p.found
+	p.mu.Unlock()
+	if known != nil {
+		return known, nil
+	}
+	answer, err, _ := p.asking.Do("", func() (any, error) {
+		asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+		defer cancel()
+		found, err := oidc.NewProvider(oidc.ClientContext(asking, p.client), p.config.Issuer)
+		if err != nil {
+			return nil, fmt.Errorf("%w (%w)", ErrAway, err)
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.found = found
+		return found, nil
+	})
+	found, _ := answer.(*oidc.Provider)
+	return found, err
+}
+
+// oauth is the part that OAuth 2.0 has in it.
+func (p *Provider) oauth(found *oidc.Provider) *oauth2.Config {
+	endpoint := found.Endpoint()
+	var offers struct {
+		Methods []string `json:"token_endpoint_auth_methods_supported"`
+	}
+	// Not tried out: a provider may take a code for used that came with the wrong one.
+	endpoint.AuthStyle = oauth2.AuthStyleInHeader
+	if found.Claims(&offers) == nil && slices.Contains(offers.Methods, "client_secret_post") && !slices.Contains(offers.Methods, "client_secret_basic") {
+		endpoint.AuthStyle = oauth2.AuthStyleInParams
+	}
+	return &oauth2.Config{
+		ClientID: p.config.ClientID, ClientSecret: p.config.ClientSecret, Endpoint: endpoint, RedirectURL: p.config.RedirectURL,
+		Scopes: []string{oidc.ScopeOpenID, "email"},
+	}
+}

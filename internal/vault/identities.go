@@ -1,0 +1,88 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+var (
+	// ErrNotLinked (not_found): no user is linked.
+	ErrNotLinked = domain.NewError(domain.CodeNotFound, "This user is linked to nobody of an identity provider: there is nothing to take off.")
+	// ErrLinkedElsewhere (conflict): the user is linked to another person of the provider.
+	ErrLinkedElsewhere = domain.NewError(domain.CodeConflict, "This user is linked to another person of the identity provider.")
+)
+
+// refusalsEvery is how often it is recorded at most that a user was not let in.
+const refusalsEvery = time.Hour
+
+// Identities is whom the identity provider knows as which user.
+type Identities struct{ pool *pgxpool.Pool }
+
+// NewIdentities returns the identities of a pool that [Open] made.
+func NewIdentities(pool *pgxpool.Pool) *Identities { return &Identities{pool} }
+
+// UserOf returns the user that a subject of an issuer is linked to. Error: [ErrNotLinked].
+func (i *Identities) UserOf(ctx context.Context, issuer, subject string) (user string, err error) {
+	err = i.pool.QueryRow(ctx, `select user_id from identities where issuer = $1 and subject = $2`, issuer, subject).Scan(&user)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ErrNotLinked
+	}
+	return user, doing(err, "look up whom an identity provider knows")
+}
+
+// Link links a subject of an issuer to a user. Of several at once one is linked. Error: [ErrLinkedElsewhere], also when the subject has become
+// another user's meanwhile.
+func (i *Identities) Link(ctx context.Context, issuer, subject, user string, now time.Time) error {
+	_, err := i.pool.Exec(ctx, `insert into identities (issuer, subject, user_id, linked_at) values ($1, $2, $3, $4) on conflict do nothing`,
+		issuer, subject, user, now)
+	if err != nil {
+		return doing(err, "link a user")
+	}
+	linked, err := i.UserOf(ctx, issuer, subject)
+	if err == nil && linked != user || errors.Is(err, ErrNotLinked) {
+		return ErrLinkedElsewhere
+	}
+	return err
+}
+
+// LinkedTo returns the issuer that knows a user. Error: [ErrNotLinked].
+func (i *Identities) LinkedTo(ctx context.Context, user string) (issuer string, err error) {
+	err = i.pool.QueryRow(ctx, `select issuer from identities where user_id = $1`, user).Scan(&issuer)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ErrNotLinked
+	}
+	return issuer, doing(err, "look up who is linked to a user")
+}
+
+// Unlink takes a user's link off and ends its sessions. Error: [ErrNotLinked].
+func (i *Identities) Unlink(ctx context.Context, user string) error {
+	return doing(pgx.BeginFunc(ctx, i.pool, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `delete from identities where user_id = $1`, user)
+		if err == nil && tag.RowsAffected() == 0 {
+			err = ErrNotLinked
+		}
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `delete from sessions where user_id = $1`, user)
+		return err
+	}), "take a link off")
+}
+
+// RefusalDue tells whether it is to be recorded that a user was not let in: not if it was within the last hour. True is said once, whichever
+// process asks.
+func (i *Identities) RefusalDue(ctx context.Context, user string, now time.Time) (due bool, err error) {
+	tag, err := i.pool.Exec(ctx, `
+		insert into sign_in_refusals as r (user_id, recorded_at) values ($1, $2)
+		on conflict (user_id) do update set recorded_at = excluded.recorded_at where r.recorded_at <= $3`, user, now, now.Add(-refusalsEvery))
+	if err != nil {
+		return false, doing(err, "note a refusal")
+	}
+	return tag.RowsAffected() == 1, nil
+}

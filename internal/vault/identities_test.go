@@ -1,0 +1,102 @@
+package vault_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+)
+
+const issuer = "https://id.example"
+
+func TestAUserIsLinkedOnce(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	i, sessions, now := vault.NewIdentities(pool), vault.NewSessions(pool), time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	_, err := i.UserOf(t.Context(), issuer, "s-1")
+	require.ErrorIs(t, err, vault.ErrNotLinked)
+	require.NoError(t, i.Link(t.Context(), issuer, "s-1", "alice", now))
+	require.NoError(t, i.Link(t.Context(), issuer, "s-1", "alice", now), "again")
+	require.ErrorIs(t, i.Link(t.Context(), issuer, "s-2", "alice", now), vault.ErrLinkedElsewhere, "another subject")
+	require.ErrorIs(t, i.Link(t.Context(), "https://other.example", "s-1", "alice", now), vault.ErrLinkedElsewhere, "another issuer")
+	require.ErrorIs(t, i.Link(t.Context(), issuer, "s-1", "bob", now), vault.ErrLinkedElsewhere, "the subject is somebody's")
+	require.NoError(t, i.Link(t.Context(), "https://other.example", "s-1", "bob", now), "the same word of another issuer is another person")
+	user, err := i.UserOf(t.Context(), issuer, "s-1")
+	require.NoError(t, err)
+	require.Equal(t, "alice", user)
+	from, err := i.LinkedTo(t.Context(), "alice")
+	require.NoError(t, err)
+	require.Equal(t, issuer, from)
+
+	for _, user := range []string{"alice", "bob"} {
+		begun := vault.Session{ID: user, UserID: user, BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}
+		require.NoError(t, sessions.Begin(t.Context(), begun, digest(user), nil))
+	}
+	require.NoError(t, i.Unlink(t.Context(), "alice"))
+	require.ErrorIs(t, i.Unlink(t.Context(), "alice"), vault.ErrNotLinked)
+	_, err = i.LinkedTo(t.Context(), "alice")
+	require.ErrorIs(t, err, vault.ErrNotLinked)
+	for user, want := range map[string]error{"alice": vault.ErrNoSession, "bob": nil} {
+		_, err = sessions.Find(t.Context(), digest(user), now)
+		require.ErrorIs(t, err, want, user)
+	}
+	require.NoError(t, i.Link(t.Context(), issuer, "s-2", "alice", now))
+}
+
+// Two subjects that say one address at once: one of them is linked, in whatever order.
+func TestOneOfSeveralIsLinked(t *testing.T) {
+	t.Parallel()
+	i, now := vault.NewIdentities(setup(t)), time.Now()
+	var all sync.WaitGroup
+	errs := make([]error, 8)
+	for n := range errs {
+		all.Go(func() { errs[n] = i.Link(t.Context(), issuer, fmt.Sprint(n), "alice", now) })
+	}
+	all.Wait()
+	won := 0
+	for _, err := range errs {
+		if err == nil {
+			won++
+			continue
+		}
+		require.ErrorIs(t, err, vault.ErrLinkedElsewhere)
+	}
+	require.Equal(t, 1, won)
+}
+
+func TestARefusalIsDueOnceAnHour(t *testing.T) {
+	t.Parallel()
+	i, now := vault.NewIdentities(setup(t)), time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		user  string
+		after time.Duration
+		want  bool
+	}{
+		{"alice", 0, true}, {"alice", 0, false}, {"bob", 0, true}, {"alice", 59 * time.Minute, false}, {"alice", time.Hour, true}, {"alice", 90 * time.Minute, false},
+	} {
+		due, err := i.RefusalDue(t.Context(), c.user, now.Add(c.after))
+		require.NoError(t, err)
+		require.Equal(t, c.want, due, "%s after %s", c.user, c.after)
+	}
+}
+
+func TestErasingForgetsIdentities(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	i, now := vault.NewIdentities(pool), time.Now()
+	for _, user := range []string{"alice", "bob"} {
+		require.NoError(t, i.Link(t.Context(), issuer, "subject of "+user, user, now))
+		_, err := i.RefusalDue(t.Context(), user, now)
+		require.NoError(t, err)
+	}
+	require.NoError(t, vault.NewEraser(pool).ForgetUser(t.Context(), "alice"))
+	for _, table := range []string{"identities", "sign_in_refusals"} {
+		var users []string
+		require.NoError(t, pool.QueryRow(t.Context(), "select array_agg(user_id) from "+table).Scan(&users))
+		require.Equal(t, []string{"bob"}, users, table)
+	}
+}
