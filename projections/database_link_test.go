@@ -43,7 +43,8 @@ func newLink(t *testing.T, databaseURL string) *link {
 			if err != nil {
 				return
 			}
-			to, err := net.Dial(pgconn.NetworkAddress(server.Host, server.Port))
+			network, address := pgconn.NetworkAddress(server.Host, server.Port)
+			to, err := net.Dial(network, address)
 			if err != nil {
 				client.Close()
 				continue
