@@ -107,7 +107,7 @@ func fields(t *testing.T, body string) url.Values {
 func TestABoardIsChangedAsItWasPreviewed(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
-	page := b.browser.get(edits)
+	page := b.get(edits)
 	page.says(http.StatusOK, "Harbour Bakery stands alone", "Old Mill", "Clara Holm", "Jonas Weber", "of your agency, and opens every board by role", "Look at what changes")
 	require.NotContains(t, page.Body.String(), "North Star</label>", "an agency is linked with nobody")
 	form := fields(t, page.Body.String())
@@ -126,26 +126,26 @@ func TestABoardIsChangedAsItWasPreviewed(t *testing.T) {
 			},
 		}
 	}
-	preview := b.browser.post(edits, form)
+	preview := b.post(edits, form)
 	preview.says(http.StatusOK, "Nobody loses access.", "Clara Holm sees now Old Mill", "Who keeps what they see", "Jonas Weber", "Linked with")
 	require.Equal(t, []string{`POST "7"   {"sub_account_ids":["` + mill + `"]}`}, b.bodies, "what was not touched is not sent, so that lists unite")
 
 	saving := fields(t, preview.Body.String())
 	saving.Set("do", "save")
-	b.browser.post(edits, saving).leadsTo(edits + "?saved=1")
+	b.post(edits, saving).leadsTo(edits + "?saved=1")
 	key := saving.Get("key")
 	require.NotEmpty(t, key)
 	require.Equal(t, `PUT "7" abc `+key+` {"sub_account_ids":["`+mill+`"]}`, b.bodies[1])
-	b.browser.get(edits+"?saved=1").says(http.StatusOK, "It is saved.")
-	b.stage.refuse("PUT "+board, http.StatusServiceUnavailable, domain.CodeUnavailable, "Repeat the same request with the header Idempotency-Key")
-	b.browser.post(edits, saving).says(http.StatusServiceUnavailable, "sends the same change once more: it is not made twice")
+	b.get(edits+"?saved=1").says(http.StatusOK, "It is saved.")
+	b.refuse("PUT "+board, http.StatusServiceUnavailable, domain.CodeUnavailable, "Repeat the same request with the header Idempotency-Key")
+	b.post(edits, saving).says(http.StatusServiceUnavailable, "sends the same change once more: it is not made twice")
 }
 
 // Whoever is put on the list or taken off it is so on top of what links bring along.
 func TestPeopleAreChangedOnTopOfLinks(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
-	form := fields(t, b.browser.get(edits).Body.String())
+	form := fields(t, b.get(edits).Body.String())
 	form.Add("account", mill)
 	form["user"] = []string{alice} // Clara is taken off
 	form.Set("do", "preview")
@@ -159,10 +159,11 @@ func TestPeopleAreChangedOnTopOfLinks(t *testing.T) {
 		}
 		return p
 	}
-	b.browser.post(edits, form).says(http.StatusOK, "1 person loses access", "Clara Holm no longer sees Harbour Bakery", "are told so")
+	b.post(edits, form).says(http.StatusOK, "1 person loses access", "Clara Holm no longer sees Harbour Bakery", "are told so")
 	require.Len(t, b.bodies, 2)
 	var sent struct{ Users []string }
-	require.NoError(t, json.Unmarshal([]byte(b.bodies[1][strings.Index(b.bodies[1], "{"):]), &sent))
+	_, body, _ := strings.Cut(b.bodies[1], "{")
+	require.NoError(t, json.Unmarshal([]byte("{"+body), &sent))
 	require.Equal(t, []string{alice, jonas}, sent.Users)
 }
 
@@ -170,19 +171,19 @@ func TestPeopleAreChangedOnTopOfLinks(t *testing.T) {
 func TestTheSecondManagerIsToldWhatTheFirstChanged(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
-	form := fields(t, b.browser.get(edits).Body.String())
+	form := fields(t, b.get(edits).Body.String())
 	form.Add("account", mill)
 	form.Set("do", "save")
 	form.Set("body", `{"sub_account_ids":["`+mill+`"]}`)
 
 	b.version, b.view.Users = "8", append(b.view.Users, readmodels.DashboardUser{ID: jonas, Name: "Jonas Weber", Account: mill, Active: true})
-	b.stage.answer("GET "+board+"/history", []readmodels.HistoryEntry{
+	b.answer("GET "+board+"/history", []readmodels.HistoryEntry{
 		{Record: readmodels.Record{Version: 8, Time: time.Date(2026, 10, 1, 11, 0, 0, 0, time.UTC), Actor: named(adam, "Adam Nowak")}, Changes: readmodels.Differences{
 			UsersAdded: []readmodels.Named{named(jonas, "Jonas Weber")},
 		}},
 		{Record: readmodels.Record{Version: 7, Actor: named(alice, "Alice Long")}, Changes: readmodels.Differences{Created: true}},
 	}, nil)
-	page := b.browser.post(edits, form)
+	page := b.post(edits, form)
 	page.says(http.StatusOK, "This board was changed while you were at it.", "Adam Nowak", "On the list")
 	require.NotContains(t, page.Body.String(), "Alice Long", "that was known")
 	again := fields(t, page.Body.String())
@@ -196,19 +197,19 @@ func TestTheSecondManagerIsToldWhatTheFirstChanged(t *testing.T) {
 func TestARefusedChangeIsExplained(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
-	form := fields(t, b.browser.get(edits).Body.String())
+	form := fields(t, b.get(edits).Body.String())
 	form.Add("account", mill)
 	form.Set("do", "preview")
-	b.stage.answers["POST "+board+"/preview"] = func(api.Principal, *http.Request) (int, any) {
+	b.answers["POST "+board+"/preview"] = func(api.Principal, *http.Request) (int, any) {
 		return http.StatusUnprocessableEntity, map[string]any{
 			"code": domain.CodeUnprocessable, "message": "The change names something that it may not name.",
 			"errors": []domain.FieldError{{Field: "sub_account_ids[0]", Detail: "is not a sub-account of your agency"}},
 		}
 	}
-	page := b.browser.post(edits, form)
+	page := b.post(edits, form)
 	page.says(http.StatusOK, "The change names something", "is not a sub-account of your agency", "What you entered stands below")
 	require.Equal(t, []string{mill}, fields(t, page.Body.String())["account"])
 
 	form.Add("was_account", "c0ffee000000000000000000")
-	b.browser.post(edits, form).says(http.StatusOK, "These are two changes")
+	b.post(edits, form).says(http.StatusOK, "These are two changes")
 }

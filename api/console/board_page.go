@@ -201,8 +201,8 @@ func linkNote(was, now bool) string {
 	}
 }
 
-// readPeople finds who is on the list and who can be: the people of the linked clients, and of those that are ticked.
-func (v *visit) readPeople(shown *boardPage) error {
+// peopleAround are the people of the linked clients, and of those that are ticked; staff where some of them are on the list.
+func (v *visit) peopleAround(shown *boardPage) ([]readmodels.User, error) {
 	of := []string{shown.ID}
 	for _, a := range shown.Linked {
 		if a.Name != a.ID && len(of) < accountsToAsk { // the directory holds it
@@ -212,7 +212,12 @@ func (v *visit) readPeople(shown *boardPage) error {
 	if slices.ContainsFunc(shown.Board.UsersNotShown, func(u readmodels.UserNotShown) bool { return u.Reason == "agency_staff" }) && v.me.Agency != nil {
 		of = append(of, v.me.Agency.ID)
 	}
-	found, err := get[[]readmodels.User](v, "/api/users", url.Values{"account": {strings.Join(of, ",")}, "limit": {strconv.Itoa(peopleOnAPage)}})
+	return get[[]readmodels.User](v, "/api/users", url.Values{"account": {strings.Join(of, ",")}, "limit": {strconv.Itoa(peopleOnAPage)}})
+}
+
+// readPeople finds who is on the list and who can be.
+func (v *visit) readPeople(shown *boardPage) error {
+	found, err := v.peopleAround(shown)
 	if err != nil {
 		return err
 	}
@@ -238,28 +243,28 @@ func (v *visit) readPeople(shown *boardPage) error {
 		if why[u.ID] != "" {
 			note = why[u.ID]
 		}
-		shown.add(nameOr(u.AccountName, u.AccountID), pick(u.ID, u.Name, note))
+		addChoice(shown, nameOr(u.AccountName, u.AccountID), pick(u.ID, u.Name, note))
 	}
 	for _, u := range shown.Board.Users { // where there are more people than one answer holds
 		if !seen[u.ID] {
-			shown.add("Others", pick(u.ID, u.Name, u.Email))
+			addChoice(shown, "Others", pick(u.ID, u.Name, u.Email))
 		}
 	}
 	for _, u := range shown.Board.UsersNotShown {
 		if !seen[u.ID] {
-			shown.add("Others", pick(u.ID, "", why[u.ID]))
+			addChoice(shown, "Others", pick(u.ID, "", why[u.ID]))
 		}
 	}
 	for _, id := range edit.Now {
 		if !seen[id] {
-			shown.add("Others", pick(id, "", ""))
+			addChoice(shown, "Others", pick(id, "", ""))
 		}
 	}
 	return nil
 }
 
-// add puts somebody under the account's name.
-func (b *boardPage) add(account string, c choice) {
+// addChoice puts somebody under the account's name.
+func addChoice(b *boardPage, account string, c choice) {
 	at := slices.IndexFunc(b.People, func(p peopleOf) bool { return p.Account == account })
 	if at < 0 {
 		at = len(b.People)

@@ -31,7 +31,7 @@ type Deps struct {
 	// Identities finds the people of the provider; nil without one.
 	Identities Identities
 	// Refused hears of each sign-in that is refused.
-	Refused func(context.Context, Refusal)
+	Refused func(context.Context, RefusalError)
 	// Demo are people as whom anybody on this machine may go on; nil but in demo.
 	Demo []Person
 

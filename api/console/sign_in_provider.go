@@ -38,7 +38,7 @@ type Provider interface {
 // Identities finds the people of identities.
 type Identities interface {
 	// Person returns who an identity is: of the list, else the user that it is linked to, else the one user whom it can be linked to now. Errors:
-	// [*Refusal], its Way left open.
+	// [*RefusalError], its Way left open.
 	Person(ctx context.Context, i identity.Identity) (Person, error)
 	// Listed tells whether the list still gives a person these roles.
 	Listed(p Person) bool
@@ -94,13 +94,13 @@ func (v *visit) comeFromProvider() (view, error) {
 	var err error
 	switch {
 	case word == "" || subtle.ConstantTimeCompare([]byte(came.Get("state")), []byte(flow.State)) != 1:
-		err = &Refusal{Why: WhyNotBegun}
+		err = &RefusalError{Why: WhyNotBegun}
 	case came.Get("code") == "":
-		err = &Refusal{Why: WhyDenied}
+		err = &RefusalError{Why: WhyDenied}
 	default:
 		err = v.signInAs(flow, came.Get("code"), came.Get("iss"))
 	}
-	if refused, ok := errors.AsType[*Refusal](err); ok {
+	if refused, ok := errors.AsType[*RefusalError](err); ok {
 		v.slowDown()
 		err = v.notLetIn(WayProvider, refused.Why, refused.User)
 	}
@@ -108,15 +108,15 @@ func (v *visit) comeFromProvider() (view, error) {
 	return wanted(string(wantedTo)), err
 }
 
-// signInAs signs in who the provider says that it is. Errors: [*Refusal], those of the API and of the provider.
+// signInAs signs in who the provider says that it is. Errors: [*RefusalError], those of the API and of the provider.
 func (v *visit) signInAs(flow identity.Flow, code, issuer string) error {
 	who, err := v.console.deps.Provider.Identity(v.r.Context(), flow, code, issuer)
 	switch {
 	case errors.Is(err, identity.ErrCode):
-		return &Refusal{Why: WhyCode}
+		return &RefusalError{Why: WhyCode}
 	case errors.Is(err, identity.ErrToken):
 		v.log(slog.LevelWarn, "console: the identity provider's token does not count", err)
-		return &Refusal{Why: WhyClaims}
+		return &RefusalError{Why: WhyClaims}
 	case err != nil:
 		return err
 	}
@@ -126,7 +126,7 @@ func (v *visit) signInAs(flow identity.Flow, code, issuer string) error {
 	}
 	roles := who.Narrowed(strings.Split(p.Role, ","))
 	if len(roles) == 0 {
-		return &Refusal{Why: WhyNarrowed, User: p.UserID}
+		return &RefusalError{Why: WhyNarrowed, User: p.UserID}
 	}
 	p.Role = strings.Join(roles, ",")
 	return v.signIn(p, WayProvider, nil, time.Time{})

@@ -124,19 +124,23 @@ func TestTheProviderIsNotBelieved(t *testing.T) {
 		user   string
 		says   string
 	}{
-		"no cookie":         {func(b *browser, _ *idp, _ url.Values) { b.flow = "" }, console.WhyNotBegun, "", "was not begun in this browser"},
-		"another's cookie":  {func(b *browser, _ *idp, _ url.Values) { b.flow = "WORD." }, console.WhyNotBegun, "", "was not begun in this browser"},
-		"an empty word":     {func(b *browser, _ *idp, q url.Values) { b.flow = "."; q.Set("state", identity.FlowOf("").State) }, console.WhyNotBegun, "", "was not begun"},
-		"another state":     {func(_ *browser, _ *idp, q url.Values) { q.Set("state", "x") }, console.WhyNotBegun, "", "was not begun in this browser"},
-		"no state":          {func(_ *browser, _ *idp, q url.Values) { q.Del("state") }, console.WhyNotBegun, "", "was not begun in this browser"},
-		"refused there":     {func(_ *browser, _ *idp, q url.Values) { q.Del("code"); q.Set("error", "access_denied") }, console.WhyDenied, "", "it was cancelled there"},
-		"a used code":       {func(_ *browser, p *idp, _ url.Values) { clear(p.codes) }, console.WhyCode, "", "counts no more"},
-		"another issuer":    {func(_ *browser, _ *idp, q url.Values) { q.Set("iss", "https://evil.example") }, console.WhyClaims, "", "not for this sign-in"},
-		"email unverified":  {func(_ *browser, p *idp, _ url.Values) { p.none = &console.Refusal{Why: console.WhyUnverified} }, console.WhyUnverified, "", "verified there"},
-		"nobody":            {func(_ *browser, p *idp, _ url.Values) { p.none = &console.Refusal{Why: console.WhyNobody} }, console.WhyNobody, "", "Ask your agency to invite you"},
-		"two users":         {func(_ *browser, p *idp, _ url.Values) { p.none = &console.Refusal{Why: console.WhySeveral} }, console.WhySeveral, "", "several people"},
-		"linked to another": {func(_ *browser, p *idp, _ url.Values) { p.none = &console.Refusal{Why: console.WhyLinked, User: alice} }, console.WhyLinked, alice, "take the link off"},
-		"has left":          {func(_ *browser, p *idp, _ url.Values) { p.none = &console.Refusal{Why: console.WhyEnded, User: alice} }, console.WhyEnded, alice, "Your access has ended"},
+		"no cookie":        {func(b *browser, _ *idp, _ url.Values) { b.flow = "" }, console.WhyNotBegun, "", "was not begun in this browser"},
+		"another's cookie": {func(b *browser, _ *idp, _ url.Values) { b.flow = "WORD." }, console.WhyNotBegun, "", "was not begun in this browser"},
+		"an empty word":    {func(b *browser, _ *idp, q url.Values) { b.flow = "."; q.Set("state", identity.FlowOf("").State) }, console.WhyNotBegun, "", "was not begun"},
+		"another state":    {func(_ *browser, _ *idp, q url.Values) { q.Set("state", "x") }, console.WhyNotBegun, "", "was not begun in this browser"},
+		"no state":         {func(_ *browser, _ *idp, q url.Values) { q.Del("state") }, console.WhyNotBegun, "", "was not begun in this browser"},
+		"refused there":    {func(_ *browser, _ *idp, q url.Values) { q.Del("code"); q.Set("error", "access_denied") }, console.WhyDenied, "", "it was cancelled there"},
+		"a used code":      {func(_ *browser, p *idp, _ url.Values) { clear(p.codes) }, console.WhyCode, "", "counts no more"},
+		"another issuer":   {func(_ *browser, _ *idp, q url.Values) { q.Set("iss", "https://evil.example") }, console.WhyClaims, "", "not for this sign-in"},
+		"email unverified": {func(_ *browser, p *idp, _ url.Values) { p.none = &console.RefusalError{Why: console.WhyUnverified} }, console.WhyUnverified, "", "verified there"},
+		"nobody":           {func(_ *browser, p *idp, _ url.Values) { p.none = &console.RefusalError{Why: console.WhyNobody} }, console.WhyNobody, "", "Ask your agency to invite you"},
+		"two users":        {func(_ *browser, p *idp, _ url.Values) { p.none = &console.RefusalError{Why: console.WhySeveral} }, console.WhySeveral, "", "several people"},
+		"linked to another": {func(_ *browser, p *idp, _ url.Values) {
+			p.none = &console.RefusalError{Why: console.WhyLinked, User: alice}
+		}, console.WhyLinked, alice, "take the link off"},
+		"has left": {func(_ *browser, p *idp, _ url.Values) {
+			p.none = &console.RefusalError{Why: console.WhyEnded, User: alice}
+		}, console.WhyEnded, alice, "Your access has ended"},
 		"narrowed to none": {func(_ *browser, p *idp, _ url.Values) {
 			p.who = identity.Identity{Narrows: true, Roles: []string{"operator"}}
 		}, console.WhyNarrowed, alice, "leaves you nothing"},
@@ -153,7 +157,7 @@ func TestTheProviderIsNotBelieved(t *testing.T) {
 		b.get(back.Path+"?"+q.Encode()).says(http.StatusForbidden, c.says)
 		require.Empty(t, b.cookie, name)
 		require.Empty(t, s.sessions.sessions, name)
-		require.Equal(t, []console.Refusal{{Way: console.WayProvider, Why: c.why, User: c.user}}, s.refused, name)
+		require.Equal(t, []console.RefusalError{{Way: console.WayProvider, Why: c.why, User: c.user}}, s.refused, name)
 	}
 }
 
@@ -243,7 +247,7 @@ func TestRefusalsAreHeardOf(t *testing.T) {
 	s.sessions.links[string(console.Digest("WORD"))] = console.Person{UserID: alice, AccountID: agency, Role: "agency"}
 	s.refuse("GET /api/me", http.StatusForbidden, domain.CodeForbidden, "Your access has ended.")
 	b.post("/console/link/WORD", url.Values{}).says(http.StatusForbidden, "Your access has ended")
-	require.Equal(t, []console.Refusal{
+	require.Equal(t, []console.RefusalError{
 		{Way: console.WayLink, Why: console.WhyLink},
 		{Way: console.WayToken, Why: console.WhyToken},
 		{Way: console.WayLink, Why: console.WhyEnded, User: alice},

@@ -6,15 +6,15 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Refusal is a sign-in that is refused, as an error: what the person is told follows from why.
-type Refusal struct {
+// RefusalError is a sign-in that is refused, as an error: what the person is told follows from why.
+type RefusalError struct {
 	Way  string
 	Why  Why
 	User string // id of whom it would have signed in; "": nobody knows
 }
 
 // Error implements error.
-func (r *Refusal) Error() string { return "sign-in refused: " + string(r.Why) }
+func (r *RefusalError) Error() string { return "sign-in refused: " + string(r.Why) }
 
 // Why says in a word why somebody is not let in.
 type Why string
@@ -72,6 +72,6 @@ var notLetIn = map[Why]*refused{
 
 // notLetIn notes that somebody is not let in, and returns what to say; user is whom it would have signed in, "" if nobody knows.
 func (v *visit) notLetIn(way string, why Why, user string) error {
-	v.console.deps.Refused(v.r.Context(), Refusal{Way: way, Why: why, User: user})
+	v.console.deps.Refused(v.r.Context(), RefusalError{Way: way, Why: why, User: user})
 	return notLetIn[why]
 }

@@ -38,7 +38,7 @@ type stage struct {
 	looks    *looks
 	deps     console.Deps
 	now      time.Time
-	refused  []console.Refusal
+	refused  []console.RefusalError
 
 	mu      sync.Mutex
 	answers map[string]func(api.Principal, *http.Request) (status int, body any) // by method and path
@@ -62,7 +62,7 @@ func newStage(t *testing.T) *stage {
 	s.deps = console.Deps{
 		API: http.HandlerFunc(s.serveAPI), Sessions: s.sessions, Looks: s.looks, Tokens: api.AuthenticatorFunc(s.judge),
 		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
-		Refused: func(_ context.Context, r console.Refusal) { s.refused = append(s.refused, r) },
+		Refused: func(_ context.Context, r console.RefusalError) { s.refused = append(s.refused, r) },
 		Demo: []console.Person{
 			{UserID: alice, AccountID: agency, Role: "agency"},
 			{UserID: adam, AccountID: agency, Role: "auditor"},

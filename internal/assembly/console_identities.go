@@ -70,7 +70,7 @@ func (c consoleIdentities) Person(ctx context.Context, i identity.Identity) (con
 	}
 	p, active, err := personOf(ctx, c.people.Standing, user)
 	if err == nil && !active {
-		err = &console.Refusal{Why: console.WhyEnded, User: user}
+		err = &console.RefusalError{Why: console.WhyEnded, User: user}
 	}
 	return p, err
 }
@@ -78,7 +78,7 @@ func (c consoleIdentities) Person(ctx context.Context, i identity.Identity) (con
 // link links an identity to the one active user of its verified address.
 func (c consoleIdentities) link(ctx context.Context, i identity.Identity) (p console.Person, err error) {
 	if i.Email == "" {
-		return p, &console.Refusal{Why: console.WhyUnverified}
+		return p, &console.RefusalError{Why: console.WhyUnverified}
 	}
 	if err := c.known(); err != nil { // another of the same address may be on its way
 		return p, err
@@ -88,20 +88,20 @@ func (c consoleIdentities) link(ctx context.Context, i identity.Identity) (p con
 	case err != nil:
 		return p, err
 	case len(users) == 0:
-		return p, &console.Refusal{Why: console.WhyNobody}
+		return p, &console.RefusalError{Why: console.WhyNobody}
 	case len(users) > 1:
-		return p, &console.Refusal{Why: console.WhySeveral}
+		return p, &console.RefusalError{Why: console.WhySeveral}
 	}
 	p, active, err := personOf(ctx, c.people.Standing, users[0])
 	if err == nil && !active {
-		err = &console.Refusal{Why: console.WhyEnded, User: users[0]}
+		err = &console.RefusalError{Why: console.WhyEnded, User: users[0]}
 	}
 	if err != nil {
 		return p, err
 	}
 	err = c.kept.Link(ctx, i.Issuer, i.Subject, p.UserID, time.Now())
 	if errors.Is(err, vault.ErrLinkedElsewhere) {
-		err = &console.Refusal{Why: console.WhyLinked, User: p.UserID}
+		err = &console.RefusalError{Why: console.WhyLinked, User: p.UserID}
 	}
 	return p, err
 }
@@ -131,7 +131,7 @@ func (s *Service) newSignInRefusals(kept *vault.Identities, known people) (*sign
 }
 
 // note is [console.Deps].Refused. What cannot be recorded is refused all the same.
-func (r *signInRefusals) note(ctx context.Context, refused console.Refusal) {
+func (r *signInRefusals) note(ctx context.Context, refused console.RefusalError) {
 	r.counted.WithLabelValues(refused.Way, string(refused.Why)).Inc()
 	r.logger.WarnContext(ctx, "console: sign-in refused", "way", refused.Way, "why", string(refused.Why), "user_id", refused.User)
 	if refused.User == "" {
@@ -143,7 +143,7 @@ func (r *signInRefusals) note(ctx context.Context, refused console.Refusal) {
 }
 
 // record appends the refusal of a user whom the directory holds, once an hour.
-func (r *signInRefusals) record(ctx context.Context, refused console.Refusal, now time.Time) error {
+func (r *signInRefusals) record(ctx context.Context, refused console.RefusalError, now time.Time) error {
 	standing, err := r.people.Standing(ctx, refused.User, "")
 	if err != nil || !standing.Known {
 		return err

@@ -167,7 +167,7 @@
 //     let a checkpoint of another log pass.
 //   - While a coordinator or leader is replaced, time is lost by whoever waits longest: no partition of a group is folded before its last member has
 //     joined again, and kgo's joins wait for commits under way. So waits between tries stay short (tryAgainAfter), no member gives up before
-//     groupPatience, one that has lost its session commits nothing, and an answer is waited for for silentAtMost.
+//     groupPatience, one that has lost its session commits nothing, and no answer is waited for longer than silentAtMost.
 //   - A topic created again while it is followed is noticed after about 10 s: kgo retries the unknown
 //     id before it tells. It never adopts the new id, so nothing of the other log is folded meanwhile.
 //   - Scan from nil refuses a log whose beginning is gone ([ErrBelowStart]); naming From accepts it.

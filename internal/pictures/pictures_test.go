@@ -16,7 +16,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -103,8 +102,8 @@ func TestPicturesAreDrawnAnewAndSmall(t *testing.T) {
 	m := requireJPEG(t, must(pictures.Redraw(t.Context(), encoded(t, 640, 640))), 320, 320)
 	r, g, _, _ := m.At(40, 160).RGBA()
 	require.Greater(t, r, 2*g, "the left is red")
-	_, g, _, _ = m.At(280, 160).RGBA()
-	require.Greater(t, g, uint32(0xe000), "the right is white")
+	right := color.RGBAModel.Convert(m.At(280, 160)).(color.RGBA) //nolint:forcetypeassert // its own model
+	require.Greater(t, right.G, uint8(0xe0), "the right is white")
 }
 
 func must(picture []byte, err error) []byte {
@@ -226,7 +225,7 @@ func TestAnswersThatAreNoPicture(t *testing.T) {
 				require.Equal(t, c.forGood, pictures.ForGood(err), err)
 			}
 			require.NotContains(t, err.Error(), "signed", "addresses say whose they are")
-			require.False(t, strings.Contains(err.Error(), "t51"), err)
+			require.NotContains(t, err.Error(), "/t51/", "the same")
 		})
 	}
 	t.Cleanup(func() {

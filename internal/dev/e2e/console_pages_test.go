@@ -160,7 +160,7 @@ func (p *program) time(ids *strings.Replacer) {
 			size := 0
 			for range loads {
 				began := time.Now()
-				answer, body := p.roundTrip(http.MethodGet, "/console"+ids.Replace(page.at), nil, cookie)
+				answer, body := p.roundTrip(http.MethodGet, "/console"+ids.Replace(page.at), nil, cookie) //nolint:bodyclose // read and closed
 				took = append(took, time.Since(began))
 				require.Less(p.t, answer.StatusCode, http.StatusInternalServerError)
 				size = len(body)
@@ -175,7 +175,7 @@ func (p *program) time(ids *strings.Replacer) {
 // consoleCookie is that of a session of the demo's person with a role.
 func (p *program) consoleCookie(role string) *http.Cookie {
 	p.t.Helper()
-	answer, _ := p.roundTrip(http.MethodPost, "/console/sign-in/demo", url.Values{"role": {role}}, nil)
+	answer, _ := p.roundTrip(http.MethodPost, "/console/sign-in/demo", url.Values{"role": {role}}, nil) //nolint:bodyclose // read and closed
 	require.Equal(p.t, http.StatusSeeOther, answer.StatusCode)
 	require.NotEmpty(p.t, answer.Cookies())
 	return answer.Cookies()[0]

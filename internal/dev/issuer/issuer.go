@@ -107,11 +107,11 @@ func (i *Issuer) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	back := url.Values{"state": {q.Get("state")}, "iss": {i.URL}}
-	switch as := q.Get("as"); {
-	case as == "":
+	switch as := q.Get("as"); as {
+	case "":
 		i.choose(w, r)
 		return
-	case as == "nobody":
+	case "nobody":
 		back.Set("error", "access_denied")
 	default:
 		back.Set("code", i.code(grant{subject: as, nonce: q.Get("nonce"), challenge: q.Get("code_challenge")}))

@@ -28,7 +28,7 @@ func (i *Issuer) code(of grant) string {
 func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body)
+	_ = json.NewEncoder(w).Encode(body) //nolint:errchkjson // who asked is gone, or hears of it
 }
 
 func (i *Issuer) discover(w http.ResponseWriter, _ *http.Request) {
