@@ -13,6 +13,7 @@ var personSections = []personSection{
 		from users u left join accounts a on a.id = u.account_id left join kept.secrets s on s.ref = nullif(u.password_ref, '')
 		where u.id = @user`},
 	{"sign_ins", `select login_at from sessions where user_id = @user order by login_at, id`},
+	{"identity_provider", `select issuer, subject, linked_at from kept.identities where user_id = @user`},
 	{"members", `
 		select m.id, m.account_id, m.name, m.active, m.user_id, d.social_account_id as default_social_account
 		from members m left join tDefaultAccount d on d.member_id = m.id where m.id = any(@members) order by m.id`},

@@ -257,3 +257,30 @@ func TestRefusalsAreHeardOf(t *testing.T) {
 	b.post("/console/link/WORD", url.Values{}).says(http.StatusServiceUnavailable)
 	require.Len(t, s.refused, 3, "a fault is no refusal")
 }
+
+// Who hangs up before the answer comes is refused on record all the same.
+func TestARefusalIsNotedOfWhoHangsUp(t *testing.T) {
+	t.Parallel()
+	s, p := withProvider(t)
+	var heard []error
+	s.deps.Refused = func(ctx context.Context, _ console.Refusal) { heard = append(heard, ctx.Err()) }
+	s.open()
+	for _, gone := range []func(*browser){
+		func(*browser) { p.none = &console.Refusal{Why: console.WhyLinked, User: alice} },
+		func(b *browser) {
+			p.none = nil
+			b.refuse("GET /api/me", http.StatusForbidden, domain.CodeForbidden, "Your access has ended.")
+		},
+	} {
+		b := s.browser()
+		back := b.begins(p, "")
+		gone(b)
+		b.send(http.MethodGet, back, nil, func(r *http.Request) {
+			ctx, hangUp := context.WithCancel(r.Context())
+			hangUp()
+			*r = *r.WithContext(ctx)
+		})
+		require.Empty(t, b.cookie)
+	}
+	require.Equal(t, []error{nil, nil}, heard)
+}

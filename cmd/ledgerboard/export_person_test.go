@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,6 +17,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -64,7 +67,7 @@ func TestExportPerson(t *testing.T) {
 		require.Contains(t, string(privacy), "`"+section.Section+"`", "docs/privacy.md says what it is")
 	}
 	require.Equal(t, map[string]int{
-		"user": 1, "sign_ins": 2, "members": 1, "connections": 2, "profiles": 1, "pages_connected": 1,
+		"user": 1, "sign_ins": 2, "identity_provider": 1, "members": 1, "connections": 2, "profiles": 1, "pages_connected": 1,
 		"profile_posts": 1, "profile_post_texts": 2, "profile_readings": 1, "profile_post_readings": 1, "profile_planned_posts": 1, "profile_fetching": 1, "profile_posts_in_vain": 1, "profile_pictures": 0, "platforms_said": 1,
 		"posts_counted_as_the_persons": 1,
 		"dashboards_now":               1, "dashboard_changes": 5, "point_of_contact_now": 1, "point_of_contact_changes": 1, "orders_assigned": 1,
@@ -72,7 +75,7 @@ func TestExportPerson(t *testing.T) {
 	}, got, string(raw))
 	for _, known := range []string{
 		"Erna Erased", "erna@example.com", "Text of Erna", "https://posts.example/Erna", `"has_password":true`, `"decided_by":"` + eraseStaff + `"`,
-		`"password_since":"2026-01-01T00:00:00+00:00"`, `"has_token":true`, "client_access_removed", `"state":"reconnect"`, `"followers":4711`, "Erna has no permission", "of Erna",
+		`"password_since":"2026-01-01T00:00:00+00:00"`, `"has_token":true`, "client_access_removed", `"state":"reconnect"`, `"followers":4711`, "Erna has no permission", "of Erna", subjectOfErna,
 	} {
 		require.Contains(t, string(raw), known)
 	}
@@ -188,6 +191,9 @@ func seedExport(t *testing.T, a *process) {
 	trail(erased, domain.AuditRead{What: domain.AuditHistory, Dashboard: eraseClient, Filter: domain.AuditFilter{User: stays}})
 	trail(eraseStaff, domain.AuditRead{What: domain.AuditHistory, Dashboard: eraseClient, Filter: domain.AuditFilter{User: erased}})
 	trail(stays, domain.AuditRead{What: domain.AuditHistory, Dashboard: eraseClient})
+	for user, subject := range map[string]string{erased: subjectOfErna, stays: "oidc|Sam"} {
+		require.NoError(t, vault.NewIdentities(a.KeptPool).Link(ctx, "https://id.example", subject, user, now))
+	}
 	_, err := a.KeptPool.Exec(ctx, `insert into notice_cursors values ($1, $2, 1, $4), ($1, $3, 1, $4)`, eraseAgency, erased, stays, now)
 	require.NoError(t, err)
 	_, err = a.KeptPool.Exec(ctx, `
@@ -212,4 +218,10 @@ func seedExport(t *testing.T, a *process) {
 		})
 		require.NoError(t, err)
 	}
+	desk, err := a.Desk(ctx)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { // also records that a projection passes over count as ones that it has not seen
+		all, err := desk.Projections(ctx)
+		return err == nil && !slices.ContainsFunc(all, func(p operator.Projection) bool { return p.Lag > 0 })
+	}, 30*time.Second, 10*time.Millisecond)
 }

@@ -33,6 +33,9 @@ func TestPicturesAndTheMonthThatPrints(t *testing.T) {
 	w.follow("Continue as agency")
 	w.follow("Alder & Finch Catering")
 	w.says("Views against cost", "Posts published", "Top posts")
+	w.await("the picture of a top post", // the newest are taken first, whatever they gained
+		`Promise.all([...document.querySelectorAll("img.picture")].map((i) => fetch(i.src)))
+			.then((all) => all.some((a) => a.headers.get("Content-Type") === "image/jpeg"))`)
 	var kinds map[string]int
 	w.eval(`Promise.all([...document.querySelectorAll("img.picture")].map((i) => fetch(i.src).then((a) => a.headers.get("Content-Type"))))
 		.then((all) => all.reduce((n, kind) => ({ ...n, [kind]: (n[kind] ?? 0) + 1 }), {}))`, &kinds)
