@@ -76,7 +76,7 @@ type figuresView struct {
 	ID      string
 	Staff   bool // of the agency: it has the client's other pages, too
 	Here    string
-	Live    string // address of the stream that tells when these figures change
+	Live    string // address of the stream that tells when these figures change; "": the page stays as it is
 	Form    figuresForm
 	Board   *boardFacts // of a client's own board; nil for staff
 	Numbers []figureShown
@@ -131,7 +131,10 @@ func (v *visit) clientFigures() (view, error) {
 
 // readFigures asks the API for everything that a page of figures shows.
 func (v *visit) readFigures(shown figuresView, f figures) (view, error) {
-	shown.Form, shown.Live = f.Form, f.live()
+	shown.Form = f.Form
+	if v.as == nil { // each look with somebody's eyes is recorded, so such a page is not fetched again by itself
+		shown.Live = f.live()
+	}
 	// Followers come first: with them comes what the accounts are called.
 	for _, read := range []func(*visit, figures, *figuresView) error{
 		(*visit).readFollowers, (*visit).readGrowth, (*visit).readEngagement, (*visit).readImpressions, (*visit).readViews,

@@ -184,7 +184,7 @@ func (v *visit) open() (view, error) {
 		return v.page.open(v)
 	case err != nil:
 		return nil, err
-	case !signedIn && v.r.Method == http.MethodGet:
+	case !signedIn && (v.r.Method == http.MethodGet || v.r.Method == http.MethodHead):
 		return signInFirst(v.r), nil
 	case !signedIn:
 		return nil, errSignedOut

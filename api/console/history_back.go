@@ -55,7 +55,7 @@ func (v *visit) goBack() (view, error) {
 	}
 	err = v.putPreviewed(shown.Board.ID, change, form.Get("preview"))
 	if why, ok := errors.AsType[*refused](err); ok && why.status == http.StatusPreconditionFailed {
-		shown.Again = true
+		shown.Again = shown.Preview.Preview != "" // else it is done already, as by the first of two clicks
 		return shown, nil
 	}
 	return redirect(backPath + "?" + url.Values{"dashboard": {shown.Board.ID}, "at": {shown.At}}.Encode()), err // what is left to do, or that nothing is

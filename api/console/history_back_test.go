@@ -68,6 +68,10 @@ func TestBackToAMoment(t *testing.T) {
 	b.post("/console/history/back", form).says(http.StatusUnprocessableEntity, "Adam has left.")
 	s.answer("POST /api/projects/dashboard/"+bakery+"/preview", readmodels.DashboardPreview{}, nil)
 	b.get("/console/history/back?dashboard="+bakery+"&at="+at).says(http.StatusOK, "Nothing would change")
+	s.refuse("PUT /api/projects/dashboard/"+bakery, http.StatusPreconditionFailed, domain.CodePreconditionFailed, "It was changed.")
+	twice := b.post("/console/history/back", form)
+	twice.says(http.StatusOK, "the board is as it was then")
+	require.NotContains(t, twice.Body.String(), "Nothing was saved", "the first of two clicks saved it")
 
 	// An account that is to be linked again: alone in one change, beside one that goes in several.
 	sent, now = nil, then[:1]

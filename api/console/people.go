@@ -105,6 +105,7 @@ func (b boardFacts) row(u readmodels.User, client string) personRow {
 		for _, a := range b.SubAccountIDs {
 			row.Sees = append(row.Sees, nameOr(a.Name, a.ID))
 		}
+		slices.Sort(row.Sees) // the API's order is that of ids
 		row.As = clientPath(u.AccountID, "people/"+url.PathEscape(u.ID)+"/sees")
 	}
 	if u.AccountID != client {

@@ -38,7 +38,7 @@ func TestPeopleOfAClientAndWhatTheySee(t *testing.T) {
 	b.stage.answer("GET /api/users", []readmodels.User{
 		{ID: clara, Name: "Clara Holm", AccountID: bakery, Active: true}, {ID: adam, Name: "Ben Holm", AccountID: bakery, Active: true},
 	}, nil)
-	b.view.SubAccountIDs = append(b.view.SubAccountIDs, readmodels.LinkedAccount{ID: mill, Name: "Old Mill"})
+	b.view.SubAccountIDs = append([]readmodels.LinkedAccount{{ID: mill, Name: "Old Mill"}}, b.view.SubAccountIDs...)
 	b.view.Users = append(b.view.Users, readmodels.DashboardUser{ID: jonas, Name: "Jonas Weber", Account: mill, Active: true})
 	b.browser.get(folk).says(http.StatusOK, "Harbour Bakery, Old Mill", "nothing: not on the list", "of Old Mill", "As Clara Holm sees it",
 		`href="/console/clients/`+mill+`/people/`+jonas+`/sees"`)
@@ -130,4 +130,26 @@ func TestLookingWithSomebodysEyes(t *testing.T) {
 	require.Equal(t, http.StatusInternalServerError, b.get(sees).Code)
 	require.Equal(t, http.StatusInternalServerError, b.get(sees+"/"+bakery).Code)
 	require.Len(t, asked, before)
+}
+
+// A page of figures that is seen with somebody's eyes stays as it is: fetched again by itself it would record a look every few seconds.
+// What the API logs of the one whose eyes they are has the id by which the record says who looked.
+func TestAPageSeenWithSomebodysEyesStaysAsItIs(t *testing.T) {
+	t.Parallel()
+	s, b := figuresStage(t, "agency")
+	s.answer("GET /api/users/"+clara, readmodels.User{ID: clara, Name: "Clara Holm", AccountID: bakery}, nil)
+	var named []string
+	s.answers["GET "+board] = func(_ api.Principal, r *http.Request) (int, any) {
+		named = append(named, r.Header.Get("X-Request-Id"))
+		return http.StatusOK, map[string]any{"data": []readmodels.DashboardView{{
+			SubAccountIDs: []readmodels.LinkedAccount{{ID: bakery, Name: "Harbour Bakery"}}, Scopes: []string{"analytics"},
+		}}}
+	}
+	page := b.get(folk + "/" + clara + "/sees/" + bakery)
+	page.says(http.StatusOK, "You see this as <strong>Clara Holm</strong> sees it", "1,240")
+	require.NotContains(t, page.Body.String(), "data-live")
+	require.NotContains(t, page.Body.String(), "/live.")
+	require.Len(t, s.looks.by, 1)
+	require.Equal(t, []string{s.looks.by[0].RequestID}, named)
+	require.Contains(t, b.get("/console/clients/"+bakery+"/figures").Body.String(), "/live.")
 }

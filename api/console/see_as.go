@@ -19,8 +19,9 @@ type Looks interface {
 
 // seenAs is whose eyes a page is seen with.
 type seenAs struct {
-	Name string
-	Back string // address of the page of people
+	Name    string
+	Back    string // address of the page of people
+	Request string // id that the record of the look has
 }
 
 // seenView is what somebody finds on signing in.
@@ -71,9 +72,9 @@ func (v *visit) look(board string) (*looking, error) {
 		return nil, err
 	}
 	people := clientPath(client.ID, "people")
-	l := &looking{visit: *v, name: nameOr(user.Name, user.ID), here: people + "/" + url.PathEscape(user.ID) + "/sees"}
+	v.as = &seenAs{Name: nameOr(user.Name, user.ID), Back: people, Request: by.RequestID}
+	l := &looking{visit: *v, name: v.as.Name, here: people + "/" + url.PathEscape(user.ID) + "/sees"}
 	l.who = api.Principal{UserID: user.ID, AccountID: user.AccountID, Roles: api.Roles{api.RoleClient}, ExpiresAt: v.who.ExpiresAt}
-	v.as = &seenAs{Name: l.name, Back: people}
 	return l, nil
 }
 

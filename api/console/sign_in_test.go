@@ -26,6 +26,7 @@ func TestABrowserAtTheRootIsLedToTheConsole(t *testing.T) {
 	b.get("/").leadsTo("/console")
 	b.get("/console").leadsTo("/console/sign-in")
 	b.get("/console/sessions?a=b").leadsTo("/console/sign-in?to=%2Fconsole%2Fsessions%3Fa%3Db")
+	b.send(http.MethodHead, "/console/sessions", nil, nil).leadsTo("/console/sign-in?to=%2Fconsole%2Fsessions") // as an open board asks
 	program := b.send(http.MethodGet, "/", nil, func(r *http.Request) { r.Header.Set("Accept", "*/*") })
 	require.Contains(t, program.Body.String(), "not_found", "a program gets what the API says")
 }

@@ -41,7 +41,7 @@ func seedConsole(t *testing.T, a *process) {
 				Caller: commands.Caller{ParentAccount: agency, UserID: signInStaff, Role: "agency", RequestID: "r"}, SubAccount: client,
 			})
 			return err == nil
-		}, 30*time.Second, 50*time.Millisecond)
+		}, time.Minute, 50*time.Millisecond)
 	}
 }
 
@@ -100,8 +100,11 @@ func TestALinkSignsInToTheConsole(t *testing.T) {
 			_, err = desk.Candidate(t.Context(), nobody)
 			require.ErrorContains(t, err, "would sign nobody in", nobody)
 		}
-		link, err := desk.Candidate(t.Context(), signInStaff)
-		require.NoError(t, err)
+		var link assembly.SignInLink
+		require.Eventually(t, func() bool { // people may be folded after the boards are
+			link, err = desk.Candidate(t.Context(), signInStaff)
+			return err == nil
+		}, time.Minute, 50*time.Millisecond)
 		require.Equal(t, assembly.SignInLink{UserID: signInStaff, AccountID: signInAgency, Role: "agency"}, link)
 		link, err = desk.MakeSignInLink(t.Context(), operatorCaller(), link, domain.Reason{Code: domain.ReasonTest})
 		require.NoError(t, err)
@@ -131,10 +134,17 @@ func TestALinkSignsInToTheConsole(t *testing.T) {
 
 		require.NoError(t, a.Log.Append(t.Context(), commands.EntityDraft(
 			domain.DirectoryUser{ID: signInStaff, AccountID: signInAgency, Name: "Stella"}, time.Now())))
-		require.Eventually(t, func() bool { status, _ := b.shows("/console/history", nil); return status == http.StatusForbidden },
-			20*time.Second, 100*time.Millisecond)
-		_, text = b.shows("/console/history", nil)
-		require.Contains(t, text, "With a token", "the session is over")
+		// Whose access ends between the judging of the session and the page is refused by the page: then the next one ends the session.
+		refused := false
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+			status, text = b.shows("/console/history", nil)
+			if strings.Contains(text, "With a token") {
+				break
+			}
+			refused = refused || status == http.StatusForbidden
+			require.True(t, time.Now().Before(deadline), "the session goes on: %d %s", status, text)
+		}
+		require.True(t, refused, "it is told why")
 	})
 }
 
@@ -148,7 +158,7 @@ func requireRecorded(t *testing.T, a *process) {
 			(select count(*) from operations_trail where data ->> 'action' = 'sign_in_link.made' and data -> 'target' ->> 'user' = $1)`, signInStaff).
 			Scan(&sessions, &links))
 		return sessions == 1 && links == 1
-	}, 20*time.Second, 50*time.Millisecond)
+	}, time.Minute, 50*time.Millisecond)
 }
 
 func TestSignInLinkWantsItsAddress(t *testing.T) {
