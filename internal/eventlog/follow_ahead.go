@@ -20,7 +20,7 @@ type ahead struct {
 }
 
 // aheadBytes is how large what is fetched ahead gets before the client waits. Beyond it may be what one more poll of the
-// client brings: of what it has buffered of each broker, up to 16 MiB each, as many records as there is room for.
+// client brings: of what it has buffered of each broker, up to 8 MiB each, as many records as there is room for.
 const aheadBytes = 4 << 20
 
 func newAhead() *ahead { return &ahead{came: make(chan struct{}, 1), left: make(chan struct{}, 1)} }

@@ -1,8 +1,23 @@
 package stream
 
-import "github.com/zishang520/socket.io/v3/pkg/types"
+import (
+	"context"
+	"net/http"
+
+	"github.com/zishang520/socket.io/v3/pkg/types"
+)
 
 // Meet has a function meet each request of the engine, behind our own.
 func (s *SocketIO) Meet(meet func(ctx *types.HttpContext, next func(error))) {
 	s.server.Engine().Use(meet)
+}
+
+// Hear runs our middleware in front of the engine on a request, and tells whether the request waits for what the engine says of it last, and whether that
+// was heard.
+func Hear(w http.ResponseWriter, r *http.Request, before func(*types.HttpContext)) (waits bool, heard <-chan struct{}) {
+	request := &engineRequest{arm: func() {}, settled: make(chan struct{})}
+	ctx := types.NewHttpContext(w, r.WithContext(context.WithValue(r.Context(), engineKey{}, request)))
+	before(ctx)
+	armed(ctx, func(error) {})
+	return request.met, request.settled
 }

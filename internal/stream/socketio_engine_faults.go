@@ -96,7 +96,11 @@ func (c *heldConn) Read(into []byte) (int, error) {
 func armed(ctx *types.HttpContext, next func(error)) {
 	request, ok := ctx.Request().Context().Value(engineKey{}).(*engineRequest)
 	if ok && ctx.Once("close", func(...any) { close(request.settled) }) == nil { // what it emits last
-		request.met = true
+		select {
+		case <-ctx.Done(): // ended before, as its session was closed: that may have been emitted already, and is no more
+		default:
+			request.met = true
+		}
 	}
 	next(nil)
 	if ok {

@@ -1,7 +1,9 @@
 package stream_test
 
 import (
+	"context"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -76,4 +78,26 @@ func TestTheNextPollIsNotLetGoWithTheOneBefore(t *testing.T) {
 	store.append(agency, alice)
 	n.hub.Wake(agency)
 	notice(<-second)
+}
+
+// A poll whose session is closed while the engine takes it up has said that it is done before anybody hears it. It is not waited for: it would hang,
+// also after its client went away.
+func TestAPollThatIsDoneBeforeItIsHeardIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	ctx, end := context.WithCancel(t.Context())
+	poll := httptest.NewRequestWithContext(ctx, http.MethodGet, "/socket.io/?EIO=4&transport=polling&sid=x", http.NoBody)
+	waits, _ := stream.Hear(httptest.NewRecorder(), poll, func(ctx *types.HttpContext) {
+		said := make(chan struct{})
+		require.NoError(t, ctx.Once("close", func(...any) { close(said) }))
+		end()
+		<-said
+	})
+	require.False(t, waits)
+
+	poll = httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/socket.io/?EIO=4&transport=polling&sid=x", http.NoBody)
+	var engine *types.HttpContext
+	waits, heard := stream.Hear(httptest.NewRecorder(), poll, func(ctx *types.HttpContext) { engine = ctx })
+	require.True(t, waits)
+	engine.Flush()
+	<-heard
 }
