@@ -263,10 +263,10 @@ func TestARefusalIsNotedOfWhoHangsUp(t *testing.T) {
 	t.Parallel()
 	s, p := withProvider(t)
 	var heard []error
-	s.deps.Refused = func(ctx context.Context, _ console.Refusal) { heard = append(heard, ctx.Err()) }
+	s.deps.Refused = func(ctx context.Context, _ console.RefusalError) { heard = append(heard, ctx.Err()) }
 	s.open()
 	for _, gone := range []func(*browser){
-		func(*browser) { p.none = &console.Refusal{Why: console.WhyLinked, User: alice} },
+		func(*browser) { p.none = &console.RefusalError{Why: console.WhyLinked, User: alice} },
 		func(b *browser) {
 			p.none = nil
 			b.refuse("GET /api/me", http.StatusForbidden, domain.CodeForbidden, "Your access has ended.")
