@@ -116,11 +116,11 @@ func TestABoardIsShown(t *testing.T) {
 		"Nadia Okafor", "assigned to the client's orders", "Posts")
 	s.view.AllowClientDashboard = false
 	b.get(edits).says(http.StatusOK, "The board is closed")
-	s.stage.answer("GET /api/users", []readmodels.User{}, nil)
+	s.answer("GET /api/users", []readmodels.User{}, nil)
 	s.view.Users, s.view.UsersNotShown = nil, nil
 	b.get(edits).says(http.StatusOK, "Harbour Bakery has no people yet")
 
-	s.stage.refuse("GET /api/accounts", http.StatusNotFound, domain.CodeNotFound, "There is no such account. Check its id.")
+	s.refuse("GET /api/accounts", http.StatusNotFound, domain.CodeNotFound, "There is no such account. Check its id.")
 	for _, path := range []string{"/figures", "/board", "/people", "/connections"} {
 		b.get("/console/clients/"+agency+path).says(http.StatusNotFound, "There is no such account")
 	}

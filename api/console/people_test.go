@@ -35,15 +35,15 @@ func (l *looks) RecordRead(_ context.Context, c commands.Caller, read domain.Aud
 func TestPeopleOfAClientAndWhatTheySee(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
-	b.stage.answer("GET /api/users", []readmodels.User{
+	b.answer("GET /api/users", []readmodels.User{
 		{ID: clara, Name: "Clara Holm", AccountID: bakery, Active: true}, {ID: adam, Name: "Ben Holm", AccountID: bakery, Active: true},
 	}, nil)
 	b.view.SubAccountIDs = append([]readmodels.LinkedAccount{{ID: mill, Name: "Old Mill"}}, b.view.SubAccountIDs...)
 	b.view.Users = append(b.view.Users, readmodels.DashboardUser{ID: jonas, Name: "Jonas Weber", Account: mill, Active: true})
-	b.browser.get(folk).says(http.StatusOK, "Harbour Bakery, Old Mill", "nothing: not on the list", "of Old Mill", "As Clara Holm sees it",
+	b.get(folk).says(http.StatusOK, "Harbour Bakery, Old Mill", "nothing: not on the list", "of Old Mill", "As Clara Holm sees it",
 		`href="/console/clients/`+mill+`/people/`+jonas+`/sees"`)
 	b.view.AllowClientDashboard = false
-	closed := b.browser.get(folk)
+	closed := b.get(folk)
 	closed.says(http.StatusOK, "nobody of Harbour Bakery sees anything", "nothing: the board is closed")
 	require.NotContains(t, closed.Body.String(), "As Clara Holm sees it")
 }
@@ -61,17 +61,17 @@ func TestAPersonIsAdded(t *testing.T) {
 		}
 		return http.StatusOK, map[string]any{"data": map[string]any{"id": jonas}}
 	}
-	form := fields(t, b.browser.get(folk).Body.String())
+	form := fields(t, b.get(folk).Body.String())
 	form.Set("name", "Jonas Weber")
 	form.Set("email", "jonas@bakery.example.com")
-	b.browser.post(folk, form).leadsTo(folk + "?added=" + jonas)
+	b.post(folk, form).leadsTo(folk + "?added=" + jonas)
 	require.JSONEq(t, `{"name":"Jonas Weber","email":"jonas@bakery.example.com","phone":"","account":"`+bakery+`"}`, sent)
 	require.Equal(t, form.Get("key"), key)
 	require.NotEmpty(t, key)
-	b.browser.get(folk+"?added="+jonas).says(http.StatusOK, "Jonas Weber was added.", "Put Jonas Weber on the list")
+	b.get(folk+"?added="+jonas).says(http.StatusOK, "Jonas Weber was added.", "Put Jonas Weber on the list")
 
 	taken = true
-	again := b.browser.post(folk, form)
+	again := b.post(folk, form)
 	again.says(http.StatusOK, "has this e-mail address already", `value="Jonas Weber"`)
 	require.NotEqual(t, key, fields(t, again.Body.String()).Get("key"), "what is mended is another request")
 }
