@@ -93,8 +93,11 @@ func TestAnotherSitesFormDoesNothing(t *testing.T) {
 	b := s.signedIn("agency")
 	cookie := b.cookie
 	for _, path := range []string{"/console/sign-out", "/console/sessions", "/console/sign-in/demo"} {
-		b.send(http.MethodPost, path, url.Values{"role": {"auditor"}}, func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }).
-			says(http.StatusForbidden, "another site", "Nothing was done")
+		b.send(http.MethodPost, path, url.Values{"role": {"auditor"}}, func(r *http.Request) {
+			for name, value := range map[string]string{"Site": "cross-site", "Mode": "navigate", "Dest": "document"} { // as a browser that sends a form
+				r.Header.Set("Sec-Fetch-"+name, value)
+			}
+		}).says(http.StatusForbidden, "another site", "Nothing was done")
 		require.Equal(t, cookie, b.cookie)
 	}
 	b.get("/console/sessions").says(http.StatusOK)
