@@ -11,8 +11,9 @@ moment.addEventListener("input", () => {
 // Letting go with the mouse shows the instant. Keys move on, and Enter shows it.
 moment.addEventListener("pointerdown", () => (pointed = true));
 moment.addEventListener("change", () => pointed && moment.form.requestSubmit());
-moment.addEventListener("keydown", (event) => {
-  pointed = false;
+moment.addEventListener("keydown", () => (pointed = false));
+// Some browsers send the form of a slider by Enter themselves, others do not: it is sent once.
+moment.addEventListener("keypress", (event) => {
   if (event.key !== "Enter") return;
   event.preventDefault();
   moment.form.requestSubmit();
