@@ -169,8 +169,13 @@ func (s *Signer) begin() {
 	s.ledger = nil
 }
 
-// catchUp reads new checkpoints and new records, and brings the file up to the log.
+// catchUp reads new checkpoints and new records, and brings the file up to the log. The file is read before the log: a checkpoint gets
+// into it from there, so that one which another process signs meanwhile is not missing from the log.
 func (s *Signer) catchUp(ctx context.Context) error {
+	inFile, _, err := s.File.read()
+	if err != nil {
+		return err
+	}
 	if s.ledger == nil {
 		s.operations, s.book, s.tip = 0, newBook(s.Known), nil
 	}
@@ -205,7 +210,7 @@ func (s *Signer) catchUp(ctx context.Context) error {
 		s.begin()
 		return s.catchUp(ctx)
 	}
-	return s.settle()
+	return s.settle(inFile)
 }
 
 // follow tells whether the new checkpoints continue the tip one after the other. Where they do not
@@ -222,13 +227,9 @@ func (s *Signer) follow(fresh []*entry) bool {
 }
 
 // settle compares all checkpoints with the log and writes those that the file lacks.
-func (s *Signer) settle() error {
+func (s *Signer) settle(inFile []sighting) error {
 	s.book.faults, s.book.torn = nil, nil // forged notes prove nothing; verify lists them
-	notes, _, err := s.File.read()
-	if err != nil {
-		return err
-	}
-	for _, found := range notes {
+	for _, found := range inFile {
 		s.book.add(found, true)
 	}
 	s.book.withdraw()

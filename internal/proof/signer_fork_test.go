@@ -94,6 +94,41 @@ func TestTwoSignersAtOnce(t *testing.T) {
 	w.holds(t, 14)
 }
 
+// interrupted is a log of which something happens after its checkpoints were read.
+type interrupted struct {
+	proof.Source
+	then func()
+}
+
+func (i *interrupted) Scan(ctx context.Context, cfg eventlog.ScanConfig) error {
+	err := i.Source.Scan(ctx, cfg)
+	if cfg.Topic == domain.TopicOperations {
+		then := i.then
+		i.then = func() {}
+		then()
+	}
+	return err
+}
+
+// A checkpoint that another process signs between the reading of the log and of the file, which they share, contradicts nothing.
+func TestASignatureWhileTheLogIsRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.signer(t)
+	w.change(t, agencies[0])
+	w.sign(t, b)
+	log := &interrupted{Source: w, then: func() {
+		w.change(t, agencies[1])
+		w.sign(t, b)
+	}}
+	_, signed, err := w.signer(t, func(c *proof.SignerConfig) { c.Source = log }).Sign(t.Context())
+	require.NoError(t, err)
+	require.False(t, signed, "the other one's is first in the log")
+	w.holds(t, 3)
+	inFile, _ := w.notes(t, w.file)
+	require.Equal(t, 2, inFile)
+}
+
 func TestLockOfAnotherProcess(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
