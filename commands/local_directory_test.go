@@ -85,7 +85,9 @@ func TestWhatIsNotAddedToTheDirectory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tables := &localTables{told: map[string]domain.ToldEntity{}, email: "taken@example.com"}
-			directory := commands.LocalDirectory{Log: tables, Told: tables, People: tables, Local: !c.elsewhere, Now: func() time.Time { return noonOfTheDirectory }}
+			directory := commands.LocalDirectory{Log: tables, Told: tables, People: tables, Local: !c.elsewhere, Now: func() time.Time {
+				return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+			}}
 			if c.before != nil {
 				require.NoError(t, c.before(directory))
 			}
@@ -101,5 +103,3 @@ func TestWhatIsNotAddedToTheDirectory(t *testing.T) {
 		})
 	}
 }
-
-var noonOfTheDirectory = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

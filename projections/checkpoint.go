@@ -49,7 +49,8 @@ func (s step) eventTime() *time.Time {
 
 // queueMove is the first statement of every batch: it moves all steps at once by compare-and-set. It is the fence against
 // a process that lost its partition and does not know it yet: of two processes that fold the same records, only one
-// commits; and against one that has read them before a restore (checkpoint_topic.go). The transaction must be rolled back unless it has moved as many rows as there are steps; see [whyNotMoved].
+// commits; and against one that has read them before a restore (checkpoint_topic.go). The transaction must be rolled back unless it has
+// moved as many rows as there are steps; see [whyNotMoved].
 func queueMove(batch *pgx.Batch, projection string, generation int, steps []step) *pgx.QueuedQuery {
 	return batch.Queue(`
 		update checkpoints c

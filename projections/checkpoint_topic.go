@@ -31,8 +31,9 @@ import (
 //   - Brokers that give no ids: none is stored, and offsets alone count, as before. They move no checkpoint that has one.
 
 // errOtherTopic says that a checkpoint is of another topic than what was read; see [otherTopic].
-var errOtherTopic = errors.New("the tables go on from another topic than the one that was read: the log was restored meanwhile, or this process has " +
-	"the brokers of before. Nothing of it was folded, and it is read again. If this is said again, restart this process with the brokers that were restored")
+var errOtherTopic = errors.New("the tables go on from another topic than the one that was read: the log was restored meanwhile, or this process " +
+	"has the brokers of before. Nothing of it was folded, and it is read again. If this is said again, restart this process with the brokers " +
+	"that were restored")
 
 // storedID is a topic's id as checkpoints have it; nil when the brokers gave none.
 func storedID(id eventlog.TopicID) *[16]byte {

@@ -44,7 +44,8 @@ func TestACheckpointIsOfOneTopic(t *testing.T) {
 		"brokers that give no ids any more":                   {ours, none, "live", projections.ErrOtherTopic, ours},
 		"an older state was restored: the tables are no more": {restored, ours, "dropped", projections.ErrMoved, restored},
 	} {
-		b.exec(`update checkpoints set next_offset = 5, state = $1, topic_id = nullif($2, $3::uuid) where partition = 0`, c.state, [16]byte(c.stored), [16]byte(none))
+		b.exec(`update checkpoints set next_offset = 5, state = $1, topic_id = nullif($2, $3::uuid) where partition = 0`,
+			c.state, [16]byte(c.stored), [16]byte(none))
 		err := projections.Move(b.ctx(), b.db.Pool, "tally", 1, c.read, 0, 5, 7)
 		require.ErrorIs(t, err, c.why, name)
 		want := 5
@@ -198,7 +199,9 @@ func TestARebuildOfBeforeARestoreCopiesNothing(t *testing.T) {
 	var once sync.Once
 	e := b.engine(bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
 		once.Do(func() {
-			b.exec("with moved as (update generations set topic_id = $1 where generation = 2) update checkpoints set topic_id = $1 where generation = 2", [16]byte(restored))
+			b.exec(`
+				with moved as (update generations set topic_id = $1 where generation = 2)
+				update checkpoints set topic_id = $1 where generation = 2`, [16]byte(restored))
 		})
 		return nil
 	}})

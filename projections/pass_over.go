@@ -35,7 +35,7 @@ func (f *session) passLater(steps []step) bool {
 		f.passAt = time.Now().Add(passOverWithin)
 	}
 	for _, s := range steps {
-		f.passed[s.partition] = s
+		f.passed[s.partition] = s.part(s.from, s.to, nil)
 	}
 	return true
 }
