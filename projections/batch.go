@@ -39,7 +39,7 @@ func (f *session) handle(ctx context.Context, batch eventlog.Batch) error {
 	}
 	group, folding := errgroup.WithContext(ctx)
 	for _, share := range shares {
-		group.Go(func() error { return f.foldShare(folding, cutRuns(share, f.maxRecords)) })
+		group.Go(func() error { return f.foldShare(folding, batch.TopicID, cutRuns(share, f.maxRecords)) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
@@ -102,14 +102,14 @@ func recordsOf(runs []eventlog.Run) int {
 }
 
 // foldShare folds a worker's transactions one after the other, and decodes the next one meanwhile.
-func (f *session) foldShare(ctx context.Context, transactions [][]eventlog.Run) error {
+func (f *session) foldShare(ctx context.Context, topic eventlog.TopicID, transactions [][]eventlog.Run) error {
 	group, ctx := errgroup.WithContext(ctx)
 	decoded := make(chan []step)
 	group.Go(func() error {
 		defer close(decoded)
 		for _, runs := range transactions {
 			select {
-			case decoded <- f.steps(runs):
+			case decoded <- f.steps(topic, runs):
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
@@ -133,10 +133,10 @@ func (f *session) foldShare(ctx context.Context, transactions [][]eventlog.Run) 
 }
 
 // steps decodes runs; where they begin is not known until what is before them was folded.
-func (f *session) steps(runs []eventlog.Run) []step {
+func (f *session) steps(topic eventlog.TopicID, runs []eventlog.Run) []step {
 	steps := make([]step, 0, len(runs))
 	for _, r := range runs {
-		steps = append(steps, step{partition: r.Partition, to: r.Next, events: f.eventsOf(r)})
+		steps = append(steps, step{topic: topic, partition: r.Partition, to: r.Next, events: f.eventsOf(r)})
 	}
 	return steps
 }
@@ -184,14 +184,14 @@ func (f *session) foldInOrder(ctx context.Context, steps []step) error {
 				continue
 			}
 			at := ev.Raw.Offset
-			before := append(append([]step{}, steps[:i]...), step{s.partition, s.from, at, s.events[:j]})
+			before := append(append([]step{}, steps[:i]...), s.part(s.from, at, s.events[:j]))
 			if err := f.fold(ctx, nonEmpty(before)); err != nil {
 				return err
 			}
-			if err := f.foldSkip(ctx, step{s.partition, at, at + 1, s.events[j : j+1]}, skip.Position); err != nil {
+			if err := f.foldSkip(ctx, s.part(at, at+1, s.events[j:j+1]), skip.Position); err != nil {
 				return err
 			}
-			after := append([]step{{s.partition, at + 1, s.to, s.events[j+1:]}}, steps[i+1:]...)
+			after := append([]step{s.part(at+1, s.to, s.events[j+1:])}, steps[i+1:]...)
 			return f.foldInOrder(ctx, nonEmpty(after))
 		}
 	}
@@ -231,7 +231,7 @@ func (f *session) fold(ctx context.Context, steps []step) error {
 		switch {
 		case err == nil:
 			return nil
-		case errors.Is(err, errRetired) || ctx.Err() != nil:
+		case errors.Is(err, errRetired) || errors.Is(err, errOtherTopic) || ctx.Err() != nil:
 			return err
 		case pg.IsDataError(err) && count(steps) == 1:
 			return f.transact(ctx, steps, &ParkError{ReasonWrite, withoutValues(err)})

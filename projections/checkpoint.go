@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
 // errRetired ends a session: the generation is no longer followed, or the checkpoint went back.
@@ -21,9 +23,16 @@ var errHeld = errors.New("checkpoint is held back by a verification")
 
 // step is one partition's share of a batch: from and to are offsets, to exclusive.
 type step struct {
+	topic     eventlog.TopicID // that it was read from
 	partition int32
 	from, to  int64
 	events    []Event
+}
+
+// part is the step between two of its offsets.
+func (s step) part(from, to int64, events []Event) step {
+	s.from, s.to, s.events = from, to, events
+	return s
 }
 
 // eventTime is the time of the step's newest event; nil when it holds none that can be read.
@@ -40,21 +49,28 @@ func (s step) eventTime() *time.Time {
 
 // queueMove is the first statement of every batch: it moves all steps at once by compare-and-set. It is the fence against
 // a process that lost its partition and does not know it yet: of two processes that fold the same records, only one
-// commits. The transaction must be rolled back unless it has moved as many rows as there are steps; see [whyNotMoved].
+// commits; and against one that has read them before a restore (checkpoint_topic.go). The transaction must be rolled back unless it has
+// moved as many rows as there are steps; see [whyNotMoved].
 func queueMove(batch *pgx.Batch, projection string, generation int, steps []step) *pgx.QueuedQuery {
 	return batch.Queue(`
-		update checkpoints c set next_offset = s.next, progressed_at = clock_timestamp(), event_time = greatest(c.event_time, s.event_time)
-		from unnest($3::int[], $4::bigint[], $5::bigint[], $6::timestamptz[]) as s(partition, expected, next, event_time)
+		update checkpoints c
+		set next_offset = s.next, topic_id = s.topic_id, progressed_at = clock_timestamp(), event_time = greatest(c.event_time, s.event_time)
+		from unnest($3::int[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::uuid[]) as s(partition, expected, next, event_time, topic_id)
 		where c.projection = $1 and c.generation = $2 and c.partition = s.partition
 		  and c.state in ('building', 'live') and c.next_offset = s.expected
+		  and (c.topic_id is null or c.topic_id = s.topic_id)
 		  and (c.hold_at is null or s.next <= c.hold_at or c.hold_until < clock_timestamp())`,
 		append([]any{projection, generation}, arraysOf(steps, func(s step) []any {
-			return []any{s.partition, s.from, s.to, s.eventTime()}
+			return []any{s.partition, s.from, s.to, s.eventTime(), storedID(s.topic)}
 		})...)...)
 }
 
-// whyNotMoved is [errMoved] when a step stands elsewhere, and [errHeld] when one may not go so far yet.
+// whyNotMoved is [errOtherTopic] when a step was read from another topic, [errHeld] when one may not go so far yet, and else [errMoved]: it
+// stands elsewhere.
 func whyNotMoved(ctx context.Context, q querier, projection string, generation int, steps []step) error {
+	if err := otherTopic(ctx, q, projection, generation, steps); err != nil {
+		return err
+	}
 	holds, err := readHolds(ctx, q, projection, generation)
 	if err != nil {
 		return err
@@ -130,8 +146,8 @@ func cutAt(steps []step, holds map[int32]int64) (below, beyond []step) {
 		for n < len(s.events) && s.events[n].Raw.Offset < hold {
 			n++
 		}
-		below = append(below, step{s.partition, s.from, hold, s.events[:n]})
-		beyond = append(beyond, step{s.partition, hold, s.to, s.events[n:]})
+		below = append(below, s.part(s.from, hold, s.events[:n]))
+		beyond = append(beyond, s.part(hold, s.to, s.events[n:]))
 	}
 	return nonEmpty(below), nonEmpty(beyond)
 }
@@ -211,8 +227,8 @@ func halves(steps []step) (first, second []step) {
 			second = append(second, s)
 		default:
 			cut := s.events[left].Raw.Offset
-			first = append(first, step{s.partition, s.from, cut, s.events[:left]})
-			second = append(second, step{s.partition, cut, s.to, s.events[left:]})
+			first = append(first, s.part(s.from, cut, s.events[:left]))
+			second = append(second, s.part(cut, s.to, s.events[left:]))
 			left = 0
 		}
 	}

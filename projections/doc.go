@@ -27,6 +27,7 @@
 //	notify.go               what a committed batch tells: progress, whose figures moved; steps of generations
 //	pass_over.go            records of other projections of the topic
 //	checkpoint.go           compare-and-set, steps of a batch
+//	checkpoint_topic.go     of which topic an offset is: who has read another one folds nothing
 //	blockers.go             the sessions of frozen processes are ended by who waits for them
 //	generation.go           building → live → retired; a start with no generation
 //	generation_live.go      the moment when it is read

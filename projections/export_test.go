@@ -11,9 +11,11 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
@@ -185,6 +187,29 @@ func ParseUUID(text string) (id uuid.UUID, canonical bool) { return parseUUID(te
 
 // CloseIdle closes the pools of times that nobody asked about for as long.
 func (r *Readers) CloseIdle(idle time.Duration) { r.past.closeIdle(r, idle) }
+
+// Reasons why a checkpoint does not move.
+var (
+	ErrOtherTopic = errOtherTopic
+	ErrMoved      = errMoved
+)
+
+// Move moves a checkpoint as the fold of a batch does that was read from a topic.
+func Move(ctx context.Context, pool *pgxpool.Pool, projection string, number int, topic eventlog.TopicID, partition int32, from, to int64) error {
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		steps := []step{{topic: topic, partition: partition, from: from, to: to}}
+		var batch pgx.Batch
+		moved := int64(0)
+		queueMove(&batch, projection, number, steps).Exec(func(tag pgconn.CommandTag) error {
+			moved = tag.RowsAffected()
+			return nil
+		})
+		if err := tx.SendBatch(ctx, &batch).Close(); err != nil || moved == 1 {
+			return err
+		}
+		return whyNotMoved(ctx, tx, projection, number, steps)
+	})
+}
 
 // CutRuns shares runs among transactions.
 var CutRuns = cutRuns

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -62,7 +63,7 @@ func TestEngineLeavesNoGoroutine(t *testing.T) { //nolint:paralleltest // see ab
 			require.Eventually(t, func() bool { return c.reached(c.engine) }, patience, tick)
 			cancel()
 			require.NoError(t, <-done)
-			goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("github.com/jackc/puddle/v2.(*Pool[...]).initResourceValue"),
+			leaks.None(t, before, goleak.IgnoreAnyFunction("github.com/jackc/puddle/v2.(*Pool[...]).initResourceValue"),
 				goleak.IgnoreAnyFunction("github.com/jackc/pgx/v5/pgxpool.(*Pool).backgroundHealthCheck"))
 		})
 	}

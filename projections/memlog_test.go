@@ -19,6 +19,9 @@ type memLog struct {
 	partitions [][]eventlog.Record
 }
 
+// memTopic is the id of every topic in memory.
+var memTopic = eventlog.TopicID{1}
+
 func newMemLog(codec eventlog.Codec, topic string) *memLog {
 	return &memLog{Codec: codec, topic: topic, partitions: make([][]eventlog.Record, partitions[topic])}
 }
@@ -40,7 +43,7 @@ func (l *memLog) Ranges(context.Context, string) ([]eventlog.PartitionRange, eve
 	for p, records := range l.partitions {
 		ranges[p] = eventlog.PartitionRange{Partition: int32(p), End: int64(len(records))}
 	}
-	return ranges, eventlog.TopicID{1}, nil
+	return ranges, memTopic, nil
 }
 
 func (l *memLog) ReadAt(_ context.Context, at domain.Position) (eventlog.Record, error) {
@@ -118,7 +121,7 @@ func (f *memFollower) Poll(ctx context.Context, wait time.Duration) (eventlog.Ba
 		}
 	}
 	for ctx.Err() == nil {
-		batch := eventlog.Batch{Topic: f.topic}
+		batch := eventlog.Batch{Topic: f.topic, TopicID: memTopic}
 		for _, p := range f.all {
 			next := f.positions[p].NextOffset
 			rest := f.partitions[p][next:]

@@ -35,7 +35,7 @@ func (f *session) passLater(steps []step) bool {
 		f.passAt = time.Now().Add(passOverWithin)
 	}
 	for _, s := range steps {
-		f.passed[s.partition] = s.to
+		f.passed[s.partition] = s.part(s.from, s.to, nil)
 	}
 	return true
 }
@@ -64,8 +64,8 @@ func (f *session) passIn(most time.Duration) time.Duration {
 func (f *session) passOver(ctx context.Context) error {
 	var steps []step
 	f.mu.Lock()
-	for partition, to := range f.passed {
-		steps = append(steps, step{partition: partition, from: f.next[partition], to: to})
+	for partition, s := range f.passed {
+		steps = append(steps, s.part(f.next[partition], s.to, nil))
 	}
 	f.mu.Unlock()
 	if err := f.fold(ctx, steps); err != nil {

@@ -188,13 +188,16 @@ func (r *running) finishShard(ctx context.Context, tx pgx.Tx, g generation, f *s
 		return fmt.Errorf("mark skipped events: %w", err)
 	}
 	tag, err := tx.Exec(ctx, `
-		update checkpoints set next_offset = $4, event_time = $5, progressed_at = clock_timestamp()
-		where projection = $1 and generation = $2 and partition = $3 and state = 'copying'`,
-		r.projector.Name(), g.Number, f.shard.Partition, f.shard.Last, f.newest)
+		update checkpoints set next_offset = $4, event_time = $5, progressed_at = clock_timestamp(), topic_id = $6
+		where projection = $1 and generation = $2 and partition = $3 and state = 'copying' and (topic_id is null or topic_id = $6)`,
+		r.projector.Name(), g.Number, f.shard.Partition, f.shard.Last, f.newest, storedID(g.TopicID))
 	if err != nil {
 		return fmt.Errorf("set checkpoint: %w", err)
 	}
 	if tag.RowsAffected() == 0 {
+		if err := otherTopic(ctx, tx, r.projector.Name(), g.Number, []step{{topic: g.TopicID, partition: f.shard.Partition}}); err != nil {
+			return err
+		}
 		return errLeaseLost
 	}
 	return nil

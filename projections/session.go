@@ -28,7 +28,7 @@ type session struct {
 	mu      sync.Mutex
 	gen     generation
 	next    map[int32]int64  // the checkpoint of each partition as this process last knew it
-	passed  map[int32]int64  // up to where records of other projections stand behind the checkpoint; see [session.passLater]
+	passed  map[int32]step   // up to where records of other projections stand behind the checkpoint; see [session.passLater]
 	passAt  time.Time        // when the checkpoints must move over them
 	serves  bool             // readers use the generation
 	stopped map[int32]string // partitions that must not be followed, with the reason
@@ -40,7 +40,7 @@ func newSession(w work, g generation, database string) *session {
 	w.logger = w.logger.With("generation", g.Number)
 	return &session{
 		work: w, group: generationName(w.projector.Name(), g.Number) + "." + database,
-		gen: g, stopped: map[int32]string{}, next: map[int32]int64{}, passed: map[int32]int64{},
+		gen: g, stopped: map[int32]string{}, next: map[int32]int64{}, passed: map[int32]step{},
 	}
 }
 
@@ -212,7 +212,7 @@ func (f *session) lookBack(ctx context.Context) error {
 func (f *session) noteCaughtUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, noteWithin)
 	defer cancel()
-	ranges, _, err := f.log.Ranges(ctx, f.projector.Topic())
+	ranges, topic, err := f.log.Ranges(ctx, f.projector.Topic())
 	if err == nil {
 		var outlived bool
 		if outlived, err = f.outlivedTombstones(ctx, f.pool, f.current()); outlived {
@@ -225,8 +225,9 @@ func (f *session) noteCaughtUp(ctx context.Context) error {
 		}
 		_, err = f.pool.Exec(ctx, `
 			update checkpoints set caught_up_at = now()
-			where projection = $1 and generation = $2 and partition = $3 and next_offset >= $4 and state <> 'retired'`,
-			f.projector.Name(), f.current().Number, r.Partition, r.End)
+			where projection = $1 and generation = $2 and partition = $3 and next_offset >= $4 and state <> 'retired'
+			  and (topic_id is null or topic_id = $5)`,
+			f.projector.Name(), f.current().Number, r.Partition, r.End, storedID(topic))
 	}
 	if err != nil && ctx.Err() == nil {
 		f.logger.Warn("note that the end of the log is reached", "error", err)
@@ -247,7 +248,7 @@ func (f *session) positions(ctx context.Context, partitions []int32) (map[int32]
 	if err := f.retryNowKnown(ctx, g, partitions); err != nil {
 		return nil, err
 	}
-	next, err := readCheckpoints(ctx, f.pool, f.projector.Name(), g.Number)
+	stored, err := readPositions(ctx, f.pool, f.projector.Name(), g.Number)
 	if err != nil {
 		return nil, err
 	}
@@ -256,13 +257,13 @@ func (f *session) positions(ctx context.Context, partitions []int32) (map[int32]
 	defer f.mu.Unlock()
 	for _, p := range partitions {
 		delete(f.stopped, p) // it is looked at anew
-		offset, ok := next[p]
+		at, ok := stored[p]
 		if !ok {
 			out[p] = eventlog.Checkpoint{Refused: errAddedPartition}
 			continue
 		}
-		out[p] = eventlog.Checkpoint{TopicID: g.TopicID, NextOffset: offset}
-		f.next[p] = offset
+		out[p] = at
+		f.next[p] = at.NextOffset
 		delete(f.passed, p)
 	}
 	return out, nil

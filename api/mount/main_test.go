@@ -5,11 +5,12 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(
+	leaks.Main(
 		pgtest.Runner{Tests: m},
 		// sarama's metrics library keeps one ticker for ever.
 		goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"),

@@ -94,6 +94,9 @@ func (p *Parts) MoveTables(ctx context.Context, m *backup.Manifest, to map[strin
 			return err
 		}
 		for topic, id := range from {
+			if err := moveCheckpoints(ctx, tx, topic, id, to[topic]); err != nil {
+				return err
+			}
 			tag, err := tx.Exec(ctx, `update generations set topic_id = $1 where topic = $2 and topic_id = $3`, [16]byte(to[topic]), topic, [16]byte(id))
 			if err != nil {
 				return err
@@ -106,6 +109,15 @@ func (p *Parts) MoveTables(ctx context.Context, m *backup.Manifest, to map[strin
 		return 0, fmt.Errorf("note that tables are of the restored topics: %w", err)
 	}
 	return moved, nil
+}
+
+// moveCheckpoints makes the checkpoints of the tables of one topic those of another; those too that say of no topic yet: to a process that was
+// frozen meanwhile none may look as if it were its own.
+func moveCheckpoints(ctx context.Context, tx pgx.Tx, topic string, from, to eventlog.TopicID) error {
+	_, err := tx.Exec(ctx, `
+		update checkpoints c set topic_id = $3 from generations g
+		where g.projection = c.projection and g.generation = c.generation and g.topic = $1 and g.topic_id = $2`, topic, [16]byte(from), [16]byte(to))
+	return err
 }
 
 // RecordRestore appends to a log that was restored who did it, why, and of when the backup is; with an epoch, if one was begun.

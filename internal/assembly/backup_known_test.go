@@ -76,3 +76,51 @@ func TestTablesThatWentOnAreNotMoved(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, int64(1), moved, "the refusal has moved nothing")
 }
+
+// The tables and what their checkpoints are of move together, or stay together: a process that was frozen meanwhile must find no row that it could
+// take for its own. To repeat it changes nothing.
+func TestCheckpointsMoveWithTheTables(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	s, _ := started(t, db)
+	parts := newParts(t, s)
+	engine, err := parts.Engine(t.Context())
+	require.NoError(t, err)
+	old, restored, other := eventlog.TopicID{1}, eventlog.TopicID{2}, eventlog.TopicID{3}
+	m := &backup.Manifest{Topics: []backup.Topic{{
+		Name: domain.TopicDashboards, ID: old.String(), Partitions: []backup.Partition{{End: 10}, {End: 10}},
+	}}}
+	to := map[string]eventlog.TopicID{domain.TopicDashboards: restored}
+	exec := func(sql string, args ...any) {
+		t.Helper()
+		_, err := engine.Exec(t.Context(), sql, args...)
+		require.NoError(t, err)
+	}
+	for number, of := range map[int]eventlog.TopicID{77: old, 78: other} {
+		exec(`insert into generations (projection, generation, version, topic, topic_id, state, targets)
+			values ('dashboards', $1, 1, $2, $3, 'live', '{}')`, number, domain.TopicDashboards, [16]byte(of))
+		exec(`insert into checkpoints (projection, generation, partition, state, next_offset, progressed_at, caught_up_at, topic_id)
+			values ('dashboards', $1, 0, 'live', 5, now(), now(), $2), ('dashboards', $1, 1, 'live', 5, now(), now(), null)`, number, [16]byte(of))
+	}
+	are := func(number int, of eventlog.TopicID, rows int) {
+		t.Helper()
+		var got int
+		require.NoError(t, engine.QueryRow(t.Context(), `
+			select count(*) from checkpoints c join generations g using (projection, generation)
+			where projection = 'dashboards' and generation = $1 and g.topic_id = $2 and c.topic_id = $2`, number, [16]byte(of)).Scan(&got))
+		require.Equal(t, rows, got)
+	}
+	exec(`create function lb_engine.cut_restore() returns trigger language plpgsql as $$ begin raise exception 'cut'; end $$`)
+	exec(`create trigger cut_restore before update of topic_id on generations for each row execute function lb_engine.cut_restore()`)
+	_, err = parts.MoveTables(t.Context(), m, to)
+	require.ErrorContains(t, err, "cut")
+	are(77, old, 1)
+	exec(`drop trigger cut_restore on generations`)
+	for _, want := range []int64{1, 0} {
+		moved, err := parts.MoveTables(t.Context(), m, to)
+		require.NoError(t, err)
+		require.Equal(t, want, moved)
+		are(77, restored, 2)
+		are(78, other, 1)
+	}
+}

@@ -74,12 +74,17 @@ func (d *Desk) free(ctx context.Context, projection string) (version int, err er
 	if err != nil {
 		return 0, err
 	}
+	return version, noneUnderWay(all, projection, version)
+}
+
+// noneUnderWay refuses a rebuild beside one of the same projection and version that has not ended.
+func noneUnderWay(all []operator.Rebuild, projection string, version int) error {
 	i := slices.IndexFunc(all, func(r operator.Rebuild) bool { return r.Projection == projection && r.Version == version && !r.Ended() })
 	if i >= 0 {
-		return 0, domain.NewError(domain.CodeConflict, "Rebuild %s of %s is %s since %s. Wait for its end or cancel it.",
+		return domain.NewError(domain.CodeConflict, "Rebuild %s of %s is %s since %s. Wait for its end or cancel it.",
 			all[i].ID, projection, all[i].State, all[i].RequestedAt.UTC().Format(time.RFC3339))
 	}
-	return version, nil
+	return nil
 }
 
 // versionOf is the version of a projection that this program makes; 0 when there is no such projection.

@@ -65,6 +65,18 @@ func behindSkip(result *operator.SkipResult, before, left []operator.ParkedEvent
 	return commands.Effect{Count: result.Folded, Left: len(result.Parked)}
 }
 
+// holdsUp refuses to skip an event that no other waits for.
+func holdsUp(event operator.ParkedEvent) error {
+	if event.Topic != domain.TopicDashboards {
+		return domain.NewError(domain.CodeConflict,
+			"Only an event of dashboards can be skipped: elsewhere a parked event holds up nothing. Acknowledge %s instead.", event.ID)
+	}
+	if stream, ok := domain.HexID(event.Stream); !ok || stream != event.Stream {
+		return domain.NewError(domain.CodeConflict, "%s lies in the stream of no agency and holds up nothing. Acknowledge it instead.", event.ID)
+	}
+	return nil
+}
+
 // skippable finds a parked event of dashboards that lies in the stream of an agency, and somebody who folds that.
 func (d *Desk) skippable(ctx context.Context, id string) (event operator.ParkedEvent, err error) {
 	found, err := d.Parked(ctx, operator.ParkedFilter{IDs: []string{id}})
@@ -75,12 +87,8 @@ func (d *Desk) skippable(ctx context.Context, id string) (event operator.ParkedE
 		return event, domain.NewError(domain.CodeNotFound, "No event is parked as %s. 'ledgerboard parked' lists what is.", id)
 	}
 	event = found[0]
-	if event.Topic != domain.TopicDashboards {
-		return event, domain.NewError(domain.CodeConflict,
-			"Only an event of dashboards can be skipped: elsewhere a parked event holds up nothing. Acknowledge %s instead.", id)
-	}
-	if stream, ok := domain.HexID(event.Stream); !ok || stream != event.Stream {
-		return event, domain.NewError(domain.CodeConflict, "%s lies in the stream of no agency and holds up nothing. Acknowledge it instead.", id)
+	if err := holdsUp(event); err != nil {
+		return event, err
 	}
 	e, err := d.engine(event.Projection)
 	if err != nil {

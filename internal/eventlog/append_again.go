@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -18,6 +19,9 @@ import (
 // The record of ours that counts by its time is appended byte for byte, with the id and the header that it has, also where this program cannot
 // decode it. Where the log has none as late as the draft is (the cleaner took a tombstone, or the draft stands for one that never was), the
 // draft is encoded. Of a key whose last record is the one that counts, nothing is appended.
+//
+// The first look at a key reads its partition from the start. Who asks for it again, as every hour while its event is parked, reads only what has
+// come since.
 func (l *Log) AppendAgain(ctx context.Context, topic string, drafts []domain.Draft, keys []string) (appended int, err error) {
 	if l.tagger == nil {
 		return 0, ErrNotBegun
@@ -29,6 +33,8 @@ func (l *Log) AppendAgain(ctx context.Context, topic string, drafts []domain.Dra
 	for i := range drafts {
 		asked[drafts[i].Key] = &counting{draft: &drafts[i]}
 	}
+	l.again.mu.Lock()
+	defer l.again.mu.Unlock()
 	if err := l.lookFor(ctx, topic, asked); err != nil {
 		return 0, err
 	}
@@ -47,6 +53,18 @@ type counting struct {
 	draft  *domain.Draft // nil: tables say nothing
 	record Record        // of ours; without a key: none
 	last   bool          // nothing else lies over it
+	next   int64         // the offset up to which its partition was read
+}
+
+// lookedFor is what was found of keys when they were looked for last, by topic. Of each topic it has the keys of one look.
+type lookedFor struct {
+	mu   sync.Mutex
+	last map[string]look
+}
+
+type look struct {
+	id   TopicID // of what was read
+	keys map[string]*counting
 }
 
 // take looks at the next record of ours.
@@ -83,15 +101,22 @@ func (l *Log) lookFor(ctx context.Context, topic string, asked map[string]*count
 	if err != nil {
 		return fmt.Errorf("look for what counts on %s: %w", topic, err)
 	}
-	to := map[int32]int64{}
-	for key := range asked {
+	from, to := map[int32]int64{}, map[int32]int64{}
+	for key, c := range asked {
 		partition := PartitionOf([]byte(key), spec.Partitions)
-		to[partition] = ranges[partition].End
+		end := ranges[partition].End
+		if was := l.again.last[topic]; was.id == id && was.keys[key] != nil && was.keys[key].next <= end {
+			c.record, c.last, c.next = was.keys[key].record, was.keys[key].last, was.keys[key].next
+		}
+		if first, named := from[partition]; !named || c.next < first {
+			from[partition] = c.next
+		}
+		to[partition] = end
 	}
-	err = l.Scan(ctx, ScanConfig{Topic: topic, TopicID: id, To: to, Handle: func(_ context.Context, run Run) error {
+	err = l.Scan(ctx, ScanConfig{Topic: topic, TopicID: id, From: from, To: to, Handle: func(_ context.Context, run Run) error {
 		for r, ours := range run.All() {
 			switch c := asked[string(r.Key)]; { // of this partition, so that nobody else writes to it
-			case c == nil:
+			case c == nil || r.Offset < c.next:
 			case ours:
 				c.take(r)
 			default:
@@ -103,6 +128,10 @@ func (l *Log) lookFor(ctx context.Context, topic string, asked map[string]*count
 	if err != nil {
 		return fmt.Errorf("look for what counts: %w", err)
 	}
+	for key, c := range asked {
+		c.next = to[PartitionOf([]byte(key), spec.Partitions)]
+	}
+	l.again.last[topic] = look{id, asked}
 	return nil
 }
 

@@ -18,7 +18,11 @@ const topicReadyTime = 30 * time.Second
 // brokersReadyTime bounds the wait for brokers that are named and not there.
 const brokersReadyTime = 15 * time.Second
 
-var errFewBrokers = errors.New("fewer brokers are there than are named")
+var (
+	errFewBrokers = errors.New("fewer brokers are there than are named")
+	errNoBrokers  = errors.New("whoever was asked lists no broker at all, so that no topic can be made; " +
+		"look whether the cluster has formed, and start again")
+)
 
 // ErrNoTopic says that a topic is missing and was not to be created ([Config.Existing]).
 var ErrNoTopic = errors.New("the log is not there yet")
@@ -34,10 +38,11 @@ func (l *Log) createMissing(ctx context.Context) error {
 		case l.cfg.Existing:
 			err = fmt.Errorf("topic %s: %w", l.cfg.wireName(spec.Name), ErrNoTopic)
 		default:
+			err = nil
 			if brokers == 0 {
 				brokers, err = l.awaitBrokers(ctx)
 			}
-			if brokers > 0 {
+			if err == nil {
 				err = l.create(ctx, spec, brokers)
 			}
 		}
@@ -70,24 +75,34 @@ func (l *Log) create(ctx context.Context, spec TopicSpec, brokers int) error {
 }
 
 // awaitBrokers counts the brokers, and waits a while until as many are there as topics have replicas, or as are named: they come up one after the
-// other, and a topic keeps for ever the replicas that it was made with.
+// other, and a topic keeps for ever the replicas that it was made with. There is one at least, or an error.
 func (l *Log) awaitBrokers(ctx context.Context) (there int, err error) {
 	want := 0
 	for _, spec := range l.codec.Topics() {
 		want = max(want, min(int(spec.ReplicationFactor), len(l.cfg.Brokers)))
 	}
-	_, err = backoff.Retry(ctx, func() (struct{}, error) {
+	return countBrokers(ctx, want, func(ctx context.Context) (int, error) {
 		brokers, err := l.admin.ListBrokers(ctx)
+		return len(brokers), err
+	})
+}
+
+func countBrokers(ctx context.Context, want int, list func(context.Context) (int, error)) (there int, err error) {
+	_, err = backoff.Retry(ctx, func() (struct{}, error) {
+		listed, err := list(ctx)
 		if err != nil {
 			return struct{}{}, backoff.Permanent(fmt.Errorf("list brokers: %w", err))
 		}
-		if there = len(brokers); there < want {
+		if there = listed; there < want {
 			return struct{}{}, errFewBrokers
 		}
 		return struct{}{}, nil
 	}, backoff.WithBackOff(backoff.NewConstantBackOff(250*time.Millisecond)), backoff.WithMaxElapsedTime(brokersReadyTime))
 	if errors.Is(err, errFewBrokers) && ctx.Err() == nil {
 		err = nil // who makes the topic says so
+		if there == 0 {
+			err = fmt.Errorf("tried for %s: %w", brokersReadyTime, errNoBrokers)
+		}
 	}
 	return there, err
 }

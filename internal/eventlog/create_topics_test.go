@@ -1,7 +1,11 @@
 package eventlog_test
 
 import (
+	"context"
+	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -57,5 +61,45 @@ func TestTopicsAreMadeOnceTheBrokersAreThere(t *testing.T) {
 	require.NotEmpty(t, topics)
 	for _, topic := range topics {
 		require.Equal(t, 3, topic.Partitions.NumReplicas(), topic.Topic)
+	}
+}
+
+// Topics are made once the brokers that are named are there; after a while on those that are; on none at all they cannot be made, and that is said.
+func TestBrokersAreCounted(t *testing.T) {
+	t.Parallel()
+	away := errors.New("away")
+	for name, c := range map[string]struct {
+		listed []int // from one look to the next; the last one stays
+		fails  error
+		there  int
+		why    string
+	}{
+		"all":                     {[]int{3}, nil, 3, ""},
+		"one after the other":     {[]int{0, 1, 3}, nil, 3, ""},
+		"one stays away":          {[]int{2}, nil, 2, ""},
+		"none":                    {[]int{0}, nil, 0, "tried for 15s: whoever was asked lists no broker at all"},
+		"none can be asked":       {nil, away, 0, "list brokers: away"},
+		"none can be asked later": {[]int{1}, away, 1, "list brokers: away"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				looks, began := 0, time.Now()
+				there, err := eventlog.CountBrokers(t.Context(), 3, func(context.Context) (int, error) {
+					looks++
+					if c.fails != nil && looks > len(c.listed) {
+						return 0, c.fails
+					}
+					return c.listed[min(looks, len(c.listed))-1], nil
+				})
+				require.Equal(t, c.there, there)
+				if c.why == "" {
+					require.NoError(t, err)
+				} else {
+					require.ErrorContains(t, err, c.why)
+				}
+				require.LessOrEqual(t, time.Since(began), 15*time.Second, "of the test's own clock")
+			})
+		})
 	}
 }

@@ -113,6 +113,11 @@ func Settled(ctx context.Context, log *slog.Logger, do func(context.Context) err
 	return settled(ctx, log, do)
 }
 
+// CountBrokers counts the brokers before topics are made.
+func CountBrokers(ctx context.Context, want int, list func(context.Context) (int, error)) (int, error) {
+	return countBrokers(ctx, want, list)
+}
+
 // Soonest asks as what any broker may answer is asked for.
 func Soonest(ctx context.Context, ask func(context.Context) (int, error)) (int, error) {
 	return soonest(ctx, ask)

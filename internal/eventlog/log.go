@@ -40,6 +40,7 @@ type Log struct {
 	epochs  []span  // in the order of their numbers
 	tagger  *Tagger // of the newest; nil: without a key, or of a log that has not begun
 	foreign foreignFound
+	again   lookedFor
 	needed  sync.Map // min.insync.replicas by topic, as [Log.Check] read it last
 
 	handing sync.RWMutex // held for reading while a record is handed to client, for writing when that ends
@@ -78,6 +79,7 @@ func newLog(ctx context.Context, cfg Config, producing []kgo.Opt) (*Log, error) 
 	l := &Log{
 		cfg: cfg, codec: NewCodec(cfg.Registry, cfg.Topics, cfg.Source), log: cfg.Logger,
 		client: client, admin: kadm.NewClient(client), slots: make(chan struct{}, maxBulk),
+		again:   lookedFor{last: map[string]look{}},
 		foreign: foreignFound{met: map[place]*foreignIn{}, more: make(chan struct{}, 1)},
 	}
 	l.decompressor, _ = client.OptValue(kgo.WithDecompressor).(kgo.Decompressor)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
+	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
 	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
@@ -25,7 +26,7 @@ import (
 const brokersVariable = "LEDGERBOARD_TEST_KAFKA_BROKERS"
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
+	leaks.Main(m,
 		// go-metrics, below sarama, starts one ticker per process and has no way to stop it.
 		goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"),
 	)

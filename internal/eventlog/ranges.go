@@ -33,7 +33,8 @@ var (
 type otherLogError struct{ want, got TopicID }
 
 func (e *otherLogError) Error() string {
-	return fmt.Sprintf("%s (topic id %s, checkpoint of %s)", ErrOtherLog, e.got, e.want)
+	return fmt.Sprintf("%s, or give this process the brokers that the tables are folded from (topic id %s, checkpoint of %s)",
+		ErrOtherLog, e.got, e.want)
 }
 
 func (e *otherLogError) Unwrap() error { return ErrOtherLog }

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 )
 
@@ -21,7 +22,7 @@ func TestRunLeavesNoGoroutineBehind(t *testing.T) {
 	db := database(t)
 	of := newDue(t, db, 1)
 	before := goleak.IgnoreCurrent()
-	t.Cleanup(func() { goleak.VerifyNone(t, before) })
+	t.Cleanup(func() { leaks.None(t, before) })
 
 	waiting := run(t, of.use(scheduler.Config{DatabaseURL: db.URL, Work: noWork, Ready: func() bool { return false }}))
 	require.NoError(t, waiting.end())

@@ -210,12 +210,12 @@ func (c *run) report() {
 	defer log.Close()
 	truth, err := c.clients.journal.judge(c.t.Context(), log)
 	require.NoError(c.t, err, "LEDGERBOARD_DRAWS=%d", c.seed)
-	found := slices.Concat(truth.found, c.clients.journal.unanswered(), c.shown(truth))
+	found := slices.Concat(truth.found, c.clients.journal.unanswered(), c.showing(truth))
 	owed := 0
 	for _, l := range c.listeners {
 		owed += len(truth.owed[l.user])
 	}
-	for giveUp := time.Now().Add(patience / 2); c.delivered() < owed && time.Now().Before(giveUp); {
+	for giveUp := time.Now().Add(patience); c.delivered() < owed && time.Now().Before(giveUp); {
 		time.Sleep(50 * time.Millisecond)
 	}
 	c.hangUp()
@@ -248,7 +248,16 @@ func (c *run) commitsCut() (n int64) {
 	return n
 }
 
-// shown compares what every process shows at the end.
+// showing compares what every process shows at the end, until it is right: a process may be late, and none may stay wrong.
+func (c *run) showing(truth *truth) (found []string) {
+	for giveUp := time.Now().Add(patience); ; time.Sleep(pauseAfterRefusal) {
+		if found = c.shown(truth); len(found) == 0 || time.Now().After(giveUp) {
+			return found
+		}
+	}
+}
+
+// shown compares what every process shows now.
 func (c *run) shown(truth *truth) (found []string) {
 	for _, a := range c.world {
 		staff := token(c.t, a.staff, a.id, "agency")

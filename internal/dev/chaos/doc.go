@@ -54,7 +54,7 @@
 //     readers and writers are answered, processes say so, and brokers have all replicas in sync. Two at once are one
 //     fault of two parts.
 //   - What fails the run does not depend on the clock: what was lost, doubled or wrong, a change without an outcome, and somebody who can do
-//     nothing two minutes after the cause was removed. How long anything took is printed, and how often each bound that the service promises was
+//     nothing five minutes after the cause was removed. How long anything took is printed, and how often each bound that the service promises was
 //     kept (bounds_test.go).
 //   - The program under test is built with a package time of the standard library whose clock can be stepped (go build -overlay): so the time of
 //     day steps for all of the program and its libraries, and the program itself has no setting for it. Such a build compiles everything

@@ -46,6 +46,13 @@ func TestAProcessIsStartedOnWhatIsMended(t *testing.T) {
 	require.Equal(t, []string{ofPostgres, "api 1", ofBrokers, "projector 1"}, ended)
 }
 
+// A link that two faults have cut is mended by both.
+func TestALinkIsMendedTwice(t *testing.T) {
+	t.Parallel()
+	l := newLink(t, "mended already")
+	require.NoError(t, l.mend())
+}
+
 // What the run looks for is found where it is planted.
 func TestJudgeFindsLies(t *testing.T) {
 	t.Parallel()

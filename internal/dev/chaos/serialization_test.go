@@ -14,11 +14,13 @@ const unserializable = `
 		end if;
 		return null;
 	end $$;
-	create trigger chaos_overtaken before update on lb_engine.checkpoints for each statement execute function public.chaos_overtaken()`
+	create or replace trigger chaos_overtaken before update on lb_engine.checkpoints for each statement execute function public.chaos_overtaken()`
 
-const serializable = `set lock_timeout = '2s'; drop trigger chaos_overtaken on lb_engine.checkpoints; drop function public.chaos_overtaken()`
+const serializable = `set lock_timeout = '2s'; drop trigger if exists chaos_overtaken on lb_engine.checkpoints;
+	drop function if exists public.chaos_overtaken()`
 
-// alter executes statements that need a lock on a table which is written all the time: it is asked for until it is there.
+// alter executes statements that need a lock on a table which is written all the time: it is asked for until it is there. They can be executed
+// again: that they were executed may be heard too late.
 func (d *database) alter(sql string) error {
 	for giveUp := time.Now().Add(patience); ; time.Sleep(pauseAfterRefusal) {
 		err := d.exec(sql)

@@ -16,8 +16,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 )
 
-// patience is how long anything is waited for that must happen; what is slower has not happened.
-const patience = 2 * time.Minute
+// patience is how long anything is waited for that must happen; what is slower has not happened. Only failures take so long: how long things took is
+// printed, and judged by nobody (bounds_test.go).
+const patience = 5 * time.Minute
 
 // stack is the service as an installation has it.
 type stack struct {

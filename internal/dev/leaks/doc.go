@@ -1,0 +1,22 @@
+// Package leaks looks for goroutines that tests leave behind, with patience: one that ends by itself is no leak, however late it is on a machine
+// that does other things too.
+//
+// # Invariants
+//
+//   - Only a leak is waited for: where nothing is left, a look takes no time.
+//   - Who looks alone after one test is not parallel: a look sees all goroutines of the process.
+//
+// # May not import
+//
+// Any package of this module. It is imported by tests.
+//
+// # File map
+//
+//	leaks.go       the looks, after all tests of a package and after one of them
+//	leaks_test.go  a goroutine that is late is waited for, one that stays is found
+//
+// # Non-obvious
+//
+//   - goleak alone looks for half a second. What ends by itself later is for example a connection whose server has closed it, or a timer of
+//     the Socket.IO library.
+package leaks

@@ -1,0 +1,49 @@
+package leaks
+
+import (
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// patience is how long goroutines have to end by themselves. Only a leak uses it up.
+const patience = time.Minute
+
+// Main is the TestMain of a package: it runs the tests, and fails if one of them has left a goroutine behind that no option excuses.
+func Main(m goleak.TestingM, excused ...goleak.Option) {
+	goleak.VerifyTestMain(patient{m, excused}, excused...)
+}
+
+// patient is a package's tests, and the wait for what they have left.
+type patient struct {
+	goleak.TestingM
+
+	excused []goleak.Option
+}
+
+// Run runs the tests.
+func (p patient) Run() int {
+	code := p.TestingM.Run()
+	if code == 0 {
+		_ = wait(patience, p.excused) // whoever asked looks once more, and tells
+	}
+	return code
+}
+
+// None fails the test if a goroutine is left that no option excuses.
+func None(t testing.TB, excused ...goleak.Option) {
+	t.Helper()
+	if err := wait(patience, excused); err != nil {
+		t.Error(err)
+	}
+}
+
+// wait looks until nothing is left, at most so long. It returns what is.
+func wait(most time.Duration, excused []goleak.Option) (left error) {
+	for until := time.Now().Add(most); ; {
+		if left = goleak.Find(excused...); left == nil || time.Now().After(until) { // it takes its time
+			return left
+		}
+	}
+}

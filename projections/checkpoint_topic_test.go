@@ -1,0 +1,215 @@
+package projections_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// restored is the topic that a restore has made.
+var restored = eventlog.TopicID{9}
+
+// moveTables makes all tables those of another topic, as a restore does.
+func (b *bench) moveTables(to eventlog.TopicID) {
+	b.t.Helper()
+	b.exec("with moved as (update generations set topic_id = $1) update checkpoints set topic_id = $1", [16]byte(to))
+}
+
+// A checkpoint moves for who has read the topic that it is of, and for nobody else.
+func TestACheckpointIsOfOneTopic(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.run(b.engine(tally{}))
+	none, ours := eventlog.TopicID{}, eventlog.TopicID{1}
+	for name, c := range map[string]struct {
+		stored, read eventlog.TopicID
+		state        string
+		why          error
+		after        eventlog.TopicID
+	}{
+		"the same topic":                                      {ours, ours, "live", nil, ours},
+		"another topic":                                       {restored, ours, "live", projections.ErrOtherTopic, restored},
+		"a row of before is taken":                            {none, ours, "live", nil, ours},
+		"brokers that give no ids":                            {none, none, "live", nil, none},
+		"brokers that give no ids any more":                   {ours, none, "live", projections.ErrOtherTopic, ours},
+		"an older state was restored: the tables are no more": {restored, ours, "dropped", projections.ErrMoved, restored},
+	} {
+		b.exec(`update checkpoints set next_offset = 5, state = $1, topic_id = nullif($2, $3::uuid) where partition = 0`,
+			c.state, [16]byte(c.stored), [16]byte(none))
+		err := projections.Move(b.ctx(), b.db.Pool, "tally", 1, c.read, 0, 5, 7)
+		require.ErrorIs(t, err, c.why, name)
+		want := 5
+		if c.why == nil {
+			want = 7
+		}
+		require.Equal(t, want, b.count("select next_offset from checkpoints where partition = 0"), name)
+		require.Equal(t, 1, b.count(`
+			select count(*) from checkpoints where partition = 0 and coalesce(topic_id, $2) = $1`, [16]byte(c.after), [16]byte(none)), name)
+	}
+}
+
+// Who has waited for the row while a restore moved the tables meets what the restore has made of it.
+func TestAMoveThatWaitedForARestore(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.run(b.engine(tally{}))
+	b.exec("update checkpoints set topic_id = null") // a row of before
+	restoring, err := b.db.Pool.Begin(b.ctx())
+	require.NoError(t, err)
+	defer restoring.Rollback(b.ctx())
+	_, err = restoring.Exec(b.ctx(), "update checkpoints set topic_id = $1", [16]byte(restored))
+	require.NoError(t, err)
+	moved := make(chan error, 1)
+	go func() {
+		moved <- projections.Move(context.Background(), b.db.Pool, "tally", 1, eventlog.TopicID{1}, 0, 0, 1)
+	}()
+	require.Eventually(t, func() bool { return b.waiting() == 1 }, patience, tick)
+	require.NoError(t, restoring.Commit(b.ctx()))
+	require.ErrorIs(t, <-moved, projections.ErrOtherTopic)
+	require.Zero(t, b.count("select sum(next_offset) from checkpoints"))
+}
+
+// handing is a log whose followers hand over each batch as a test changes it.
+type handing struct {
+	*eventlog.Log
+	over func(*eventlog.Batch)
+}
+
+func (l handing) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
+	f, err := l.Log.Follow(c)
+	return handingFollower{f, l.over}, err
+}
+
+type handingFollower struct {
+	eventlog.Follower
+	over func(*eventlog.Batch)
+}
+
+func (f handingFollower) Poll(ctx context.Context, wait time.Duration) (eventlog.Batch, error) {
+	batch, err := f.Follower.Poll(ctx, wait)
+	if err == nil && len(batch.Runs) > 0 {
+		f.over(&batch)
+	}
+	return batch, err
+}
+
+// errorLog is what a process logs of its errors.
+type errorLog struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (s *errorLog) Write(line []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(line)
+}
+
+func (s *errorLog) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+// A process was frozen with records in its hands, and the log was restored meanwhile: it folds none of them, and says why.
+func TestWhoHasReadBeforeARestoreFoldsNothing(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		rowsOfBefore, oldBrokers bool
+	}{
+		"beside the brokers of before":                 {false, true},
+		"beside the brokers of before, rows of before": {true, true},
+		"beside those that were restored":              {false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.append(postRead(1, 1))
+			b.run(b.engine(tally{}))
+			if c.rowsOfBefore {
+				b.exec("update checkpoints set topic_id = null")
+			}
+			var words errorLog
+			var once sync.Once
+			frozen := b.engine(tally{}, func(config *projections.Config) {
+				config.Logger = slog.New(slog.NewTextHandler(&words, &slog.HandlerOptions{Level: slog.LevelError}))
+				config.Log = handing{b.log, func(batch *eventlog.Batch) {
+					once.Do(func() {
+						if c.oldBrokers {
+							b.moveTables(restored)
+						} else {
+							batch.TopicID = eventlog.TopicID{7} // of before: what it reads next is of the tables' topic
+						}
+					})
+				}}
+			})
+			b.append(postRead(1, 2))
+			b.start(frozen)
+			if !c.oldBrokers {
+				b.caughtUp(frozen)
+				b.eachOnce(2)
+				require.Contains(t, words.String(), projections.ErrOtherTopic.Error())
+				return
+			}
+			b.awaitStatus(frozen, func(s projections.Status) bool { return len(frozen.NotFollowed()) == len(s.Partitions) })
+			for _, reason := range frozen.NotFollowed() {
+				require.Contains(t, reason, "another log: rebuild, or give this process the brokers that the tables are folded from")
+			}
+			require.Contains(t, words.String(), projections.ErrOtherTopic.Error())
+			b.eachOnce(1)
+			require.Equal(t, 1, b.count("select sum(next_offset) from checkpoints"))
+		})
+	}
+}
+
+// Records of another projection of the topic, that a process has passed over before a restore, move no checkpoint after it either.
+func TestWhatWasPassedOverBeforeARestore(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.run(b.engine(projections.AccountInsights{}))
+	var moved atomic.Bool
+	frozen := b.engine(projections.AccountInsights{}, func(config *projections.Config) {
+		config.Log = handing{b.log, func(*eventlog.Batch) {
+			if moved.CompareAndSwap(false, true) {
+				b.moveTables(restored)
+			}
+		}}
+	})
+	b.append(postRead(1, 1))
+	b.start(frozen)
+	b.awaitStatus(frozen, func(s projections.Status) bool { return len(frozen.NotFollowed()) == len(s.Partitions) })
+	require.Zero(t, b.count("select sum(next_offset) from checkpoints where projection = 'account_insights'"))
+}
+
+// Who copies for a rebuild when the log is restored rolls back what it has copied: the restored topic may end earlier.
+func TestARebuildOfBeforeARestoreCopiesNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 90)
+	var once sync.Once
+	e := b.engine(bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+		once.Do(func() {
+			b.exec(`
+				with moved as (update generations set topic_id = $1 where generation = 2)
+				update checkpoints set topic_id = $1 where generation = 2`, [16]byte(restored))
+		})
+		return nil
+	}})
+	b.start(e)
+	b.caughtUp(e)
+	failed := b.ends(b.request("tally").ID, operator.RebuildFailed)
+	require.Contains(t, failed.Error, "another log: rebuild")
+	require.Equal(t, 1, b.pointedAt("tally"))
+	b.caughtUp(e)
+	b.eachOnce(90)
+}
