@@ -19,7 +19,7 @@ func TestBackRightAfterRetiring(t *testing.T) {
 	b.caughtUp(e)
 	b.ends(b.request("tally").ID, operator.RebuildDone)
 	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" }, patience, time.Millisecond)
-	back, err := b.rebuilds().SwitchBack(b.ctx(), asked("tally"))
+	back, err := b.switchBack(asked("tally"))
 	require.NoError(t, err)
 	b.ends(back.ID, operator.RebuildDone)
 	require.Equal(t, 1, b.pointedAt("tally"))

@@ -123,7 +123,7 @@ func (b *bench) engine(p projections.Projector, change ...func(*projections.Conf
 	b.t.Helper()
 	c := projections.Config{
 		Projector: p, Log: b.log, DatabaseURL: b.db.URL, Pool: b.db.Pool, Topics: b.topics, Registry: domain.NewRegistry(),
-		Logger: quiet,
+		Logger: quiet, Grace: time.Hour, // what a test compares is followed however long the test takes
 	}
 	for _, f := range change {
 		f(&c)
@@ -183,6 +183,35 @@ func (b *bench) awaitStatus(e *projections.Engine, ok func(projections.Status) b
 		return err == nil && ok(s)
 	}, patience, tick)
 	return last
+}
+
+// stepping takes a step of the generations, and takes it again while another one is in its way, as its answer says: engines take steps too,
+// and a machine may stand still within one.
+func stepping[T any](take func() (T, error)) (T, error) {
+	for until := time.Now().Add(patience); ; {
+		taken, err := take()
+		if domain.CodeOf(err) != domain.CodeUnavailable || time.Now().After(until) {
+			return taken, err
+		}
+	}
+}
+
+// askFor asks for a rebuild.
+func (b *bench) askFor(r projections.RebuildRequest) (projections.Rebuild, error) {
+	return stepping(func() (projections.Rebuild, error) { return b.rebuilds().Request(b.ctx(), r) })
+}
+
+// switchBack asks for the way back.
+func (b *bench) switchBack(r projections.RebuildRequest) (projections.Rebuild, error) {
+	return stepping(func() (projections.Rebuild, error) { return b.rebuilds().SwitchBack(b.ctx(), r) })
+}
+
+// dropGeneration drops a generation by hand; deleteGroup may be nil.
+func (b *bench) dropGeneration(projection string, number int, deleteGroup func(context.Context, string) error) error {
+	_, err := stepping(func() (struct{}, error) {
+		return struct{}{}, projections.DropGeneration(b.ctx(), b.db.Pool, projection, number, deleteGroup)
+	})
+	return err
 }
 
 // append puts drafts into the log, in their order within a partition.

@@ -2,6 +2,8 @@ package projections_test
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -43,11 +45,12 @@ func TestNothingShowsBeforeTheCommit(t *testing.T) {
 	b := setup(t)
 	b.append(postRead(1, 1), postRead(1, 2))
 	written, release := make(chan struct{}), make(chan struct{})
+	once := sync.OnceFunc(func() { close(written) })
 	e := b.engine(faulty{tally{}, func(_ context.Context, _ pgx.Tx, _ []projections.Event, next func() error) error {
 		if err := next(); err != nil {
 			return err
 		}
-		close(written)
+		once()
 		<-release
 		return nil
 	}})
@@ -174,7 +177,8 @@ func TestDashboardsCommitSynchronously(t *testing.T) {
 				got = append(got, setting)
 				return err
 			}}))
-			require.Equal(t, []string{c.want}, got)
+			require.NotEmpty(t, got)
+			require.Equal(t, []string{c.want}, slices.Compact(got))
 		})
 	}
 }

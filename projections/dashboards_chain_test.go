@@ -134,7 +134,8 @@ func TestStaleIsCountedAndSkipped(t *testing.T) {
 	b.put(loser.next(loser.usersSet(client1, "of the wrong line"))) // version 3 on a head that lost
 	e := b.engine(dashboards)
 	stop := b.start(e)
-	s := b.caughtUp(e)
+	// What is stale is counted behind the commit.
+	s := b.awaitStatus(e, func(s projections.Status) bool { return s.Live() && s.Lag == 0 && s.Stale > 0 })
 	stop()
 	require.Equal(t, int64(2), s.Stale)
 	require.Equal(t, []string{"winner"}, b.users(agencyA, client1))

@@ -55,17 +55,17 @@ func TestEarlierGenerationsThatHoldAPerson(t *testing.T) {
 	person = domain.Person{User: user, Profiles: []int64{3}}
 
 	for _, name := range []domain.OperatorTarget{{Projection: "directory", Generation: 1}, {Projection: "post_insights", Generation: 2}} {
-		require.NoError(t, earlier.Drop(b.ctx(), name))
+		require.NoError(t, b.dropEarlier(earlier, name))
 	}
 	require.Empty(t, held())
-	require.Equal(t, domain.CodeConflict, domain.CodeOf(earlier.Drop(b.ctx(), domain.OperatorTarget{Projection: "directory", Generation: 2})))
+	requireCode(t, domain.CodeConflict, b.dropEarlier(earlier, domain.OperatorTarget{Projection: "directory", Generation: 2}))
 
 	// A binary of another version has taken over, and the old one has gone.
 	stop()
 	b.exec("update generations set version = 99 where projection = 'directory' and generation = 2")
 	require.Equal(t, []string{"directory.g2"}, held())
-	b.exec(`insert into processes (id, host, pid, release, roles, folds, reads, started_at)
-		values (gen_random_uuid(), 'h', 1, 'old', '{}', '{directory.g2}', '{}', now())`)
+	b.exec(`insert into processes (id, host, pid, release, roles, folds, reads, started_at, seen_at)
+		values (gen_random_uuid(), 'h', 1, 'old', '{}', '{directory.g2}', '{}', now(), now() + interval '1 hour')`)
 	require.Empty(t, held(), "it has come back")
 }
 
@@ -91,7 +91,7 @@ func TestEarlierGenerationThatCannotBeDroppedIsEmptied(t *testing.T) {
 	b.exec("create view public.figures as select * from lb_post_insights_g2.tSPostInsights")
 	earlier := projections.Earlier{Pool: b.db.Pool}
 	for _, on := range []domain.OperatorTarget{{Projection: "directory", Generation: 1}, {Projection: "post_insights", Generation: 2}} {
-		require.NoError(t, earlier.Drop(b.ctx(), on), on.Projection)
+		require.NoError(t, b.dropEarlier(earlier, on), on.Projection)
 		require.Equal(t, "dropped", b.state(on.Projection, on.Generation))
 	}
 	held, err := earlier.Holding(b.ctx(), person)
@@ -100,18 +100,23 @@ func TestEarlierGenerationThatCannotBeDroppedIsEmptied(t *testing.T) {
 	require.Zero(t, b.count("select (select count(*) from public.people) + (select count(*) from public.figures)"))
 	request := asked("directory")
 	request.Version = projections.Directory{}.Version()
-	_, err = b.rebuilds().SwitchBack(b.ctx(), request)
+	_, err = b.switchBack(request)
 	requireCode(t, domain.CodeConflict, err)
 	b.exec("drop view public.people; drop view public.figures")
-	require.NoError(t, projections.DropGeneration(b.ctx(), b.db.Pool, "directory", 1, nil))
+	require.NoError(t, b.dropGeneration("directory", 1, nil))
 	require.Zero(t, b.count("select count(*) from pg_namespace where nspname like 'lb_directory_g1%'"))
+}
+
+func (b *bench) dropEarlier(e projections.Earlier, on domain.OperatorTarget) error {
+	_, err := stepping(func() (struct{}, error) { return struct{}{}, e.Drop(b.ctx(), on) })
+	return err
 }
 
 func (b *bench) requestOf(p projections.Projector, until *time.Time) projections.Rebuild {
 	b.t.Helper()
 	request := asked(p.Name())
 	request.Version, request.Until = p.Version(), until
-	r, err := b.rebuilds().Request(b.ctx(), request)
+	r, err := b.askFor(request)
 	require.NoError(b.t, err)
 	return r
 }

@@ -185,6 +185,12 @@ func AppendBinary(b []byte, types *pgtype.Map, oid uint32, value any) ([]byte, e
 // ParseUUID tells whether an id is packed as a UUID.
 func ParseUUID(text string) (id uuid.UUID, canonical bool) { return parseUUID(text) }
 
+// Bounds of an exchange of the readers' pools: beyond them what was seen before may be missing for a moment.
+const (
+	PassWithin  = passWithin
+	DrainWithin = drainWithin
+)
+
 // CloseIdle closes the pools of times that nobody asked about for as long.
 func (r *Readers) CloseIdle(idle time.Duration) { r.past.closeIdle(r, idle) }
 

@@ -165,13 +165,10 @@ func (p *proxy) serve() {
 			return
 		}
 		server, err := net.Dial("tcp", p.server)
-		if err != nil || p.away.Load() {
+		if err != nil || !p.lets(client, server) {
 			client.Close()
 			continue
 		}
-		p.mu.Lock()
-		p.conns[client], p.conns[server] = true, true
-		p.mu.Unlock()
 		go p.pump(client, server, func([]byte) {})
 		go p.pump(server, client, func(data []byte) {
 			if bytes.Contains(data, []byte("COMMIT\x00")) && p.loseCommits.Add(-1) >= 0 { // the server has committed
@@ -180,6 +177,18 @@ func (p *proxy) serve() {
 			}
 		})
 	}
+}
+
+// lets keeps both ends of a connection; while it is away it closes them.
+func (p *proxy) lets(client, server net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.away.Load() {
+		server.Close()
+		return false
+	}
+	p.conns[client], p.conns[server] = true, true
+	return true
 }
 
 func (p *proxy) pump(from, to net.Conn, look func([]byte)) {

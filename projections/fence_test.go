@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -222,22 +223,24 @@ func TestLostPartitionTakesNoOtherWithIt(t *testing.T) {
 	require.NotEqual(t, kept, taken)
 	var other sync.WaitGroup
 	var first atomic.Bool
-	e := b.engine(faulty{tally{}, func(_ context.Context, _ pgx.Tx, events []projections.Event, next func() error) error {
-		if !first.CompareAndSwap(false, true) {
+	e := b.engine(faulty{tally{}, func(ctx context.Context, tx pgx.Tx, events []projections.Event, next func() error) error {
+		if first.Load() {
 			return next()
 		}
-		if len(events) != 4 {
+		if len(events) != 4 { // it is tried again, and then read again
 			return fmt.Errorf("the batch does not hold both partitions: %s", ids(events))
 		}
+		first.Store(true)
 		other.Go(func() { b.exec("update checkpoints set next_offset = 2 where partition = $1", taken) })
-		// Until it stands in line for the row: it then gets it when this transaction ends.
 		for deadline := time.Now().Add(patience); b.waiting() == 0 && time.Now().Before(deadline); {
 		}
-		return errInjected
+		// It stands in line for the row, and gets it when this transaction ends: before this one is tried again, however slow it is.
+		err := tx.Rollback(ctx)
+		other.Wait()
+		return errors.Join(errInjected, err)
 	}})
 	b.start(e)
 	b.caughtUp(e)
-	other.Wait()
 	require.Equal(t, []string{"post-1-000001", "post-1-000002"}, b.tallied(), "partition %d, once; %d is the other's", kept, taken)
 }
 

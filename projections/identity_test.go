@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -53,7 +54,9 @@ func TestTopicCreatedAgainStopsThePartitions(t *testing.T) {
 			if !running {
 				b.start(e)
 			}
-			s := b.awaitStatus(e, func(s projections.Status) bool { return len(e.NotFollowed()) == len(s.Partitions) })
+			s := b.awaitStatus(e, func(s projections.Status) bool {
+				return len(e.NotFollowed()) == len(s.Partitions) && stopped(s) == len(s.Partitions)
+			})
 			for _, p := range s.Partitions {
 				require.Contains(t, p.Stopped, "another log: rebuild")
 				require.Contains(t, e.NotFollowed()[p.Partition], "another log: rebuild")
@@ -236,7 +239,7 @@ func TestPassedProblemIsForgotten(t *testing.T) {
 	told := make(chan string, 1)
 	var e *projections.Engine
 	e = b.engine(tally{}, func(c *projections.Config) {
-		c.Log = hiccup{b.log, new(int), func() { told <- e.Problem() }}
+		c.Log = hiccup{b.log, new(int), sync.OnceFunc(func() { told <- e.Problem() })}
 	})
 	b.start(e)
 	require.Equal(t, errInjected.Error(), <-told)

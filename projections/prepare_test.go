@@ -32,7 +32,7 @@ func TestPreparedGenerationLeavesReadersWhereTheyAre(t *testing.T) {
 
 	next := asked("tally")
 	next.Version = 2
-	r, err := b.rebuilds().Request(b.ctx(), next)
+	r, err := b.askFor(next)
 	require.NoError(t, err)
 	stop := b.start(b.other(bulkVersion2{}))
 	done := b.ends(r.ID, operator.RebuildDone)

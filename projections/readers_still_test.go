@@ -42,7 +42,7 @@ func TestReadersAsOfATime(t *testing.T) {
 	still := func(p projections.Projector) {
 		request := asked(p.Name())
 		request.Version, request.Until = p.Version(), &until
-		asked, err := b.rebuilds().Request(b.ctx(), request)
+		asked, err := b.askFor(request)
 		require.NoError(t, err)
 		b.ends(asked.ID, operator.RebuildDone)
 	}
@@ -56,6 +56,8 @@ func TestReadersAsOfATime(t *testing.T) {
 	_, err = r.AsOf(b.ctx(), until.Add(time.Microsecond))
 	requireCode(t, domain.CodeConflict, err)
 
+	const pastSessions = `select count(distinct backend_start) from pg_stat_activity
+		where datname = current_database() and application_name = 'ledgerboard reader as of'`
 	count := func(in pg.Reader, table string) (n int) {
 		require.NoError(t, in.QueryRow(context.Background(), "select count(*) from "+table).Scan(&n))
 		return n
@@ -67,9 +69,9 @@ func TestReadersAsOfATime(t *testing.T) {
 	}
 	again, err := r.AsOf(b.ctx(), until.In(time.FixedZone("", 3600)))
 	require.NoError(t, err)
-	require.Equal(t, 1, b.count("select count(distinct backend_start) from pg_stat_activity where application_name = 'ledgerboard reader as of'"))
+	require.Equal(t, 1, b.count(pastSessions))
 	require.Equal(t, 7, count(again, "tSAccountIns"))
-	require.Equal(t, 1, b.count("select count(distinct backend_start) from pg_stat_activity where application_name = 'ledgerboard reader as of'"),
+	require.Equal(t, 1, b.count(pastSessions),
 		"it stays open while somebody asks")
 	require.Contains(t, r.Reads(), "post_insights.g2")
 	require.Contains(t, r.Reads(), "account_insights.g2")
@@ -91,7 +93,8 @@ func TestReadersAsOfATime(t *testing.T) {
 	refreshed := make(chan error, 1)
 	go func() { refreshed <- r.Refresh(context.Background()) }()
 	require.Eventually(t, func() bool {
-		return b.count("select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%n.next_offset < o.next_offset%'") > 0
+		return b.count(`select count(*) from pg_stat_activity
+			where datname = current_database() and wait_event_type = 'Lock' and query like '%n.next_offset < o.next_offset%'`) > 0
 	}, patience, tick)
 	require.Equal(t, 7, count(past, "tSPostInsights"))
 	require.Empty(t, refreshed, "it is under way still")

@@ -38,7 +38,7 @@ func TestOperatorsRequestsCommitInSync(t *testing.T) {
 	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID))
 	inSync("cancel")
 	b.exec("update generations set superseded_at = now()")
-	_, err := b.rebuilds().SwitchBack(b.ctx(), asked("tally"))
+	_, err := b.switchBack(asked("tally"))
 	require.NoError(t, err)
 	inSync("switch back")
 }

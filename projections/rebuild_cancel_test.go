@@ -34,7 +34,7 @@ func TestRebuildOfAnOlderVersionIsCancelled(t *testing.T) {
 	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID))
 	b.ends(request.ID, operator.RebuildCancelled)
 	require.Equal(t, "dropped", b.state("tally", 2))
-	require.NoError(t, projections.DropGeneration(b.ctx(), b.db.Pool, "tally", 1, nil))
+	require.NoError(t, b.dropGeneration("tally", 1, nil))
 	require.Equal(t, 1, b.count("select count(*) from pg_namespace where nspname ~ '^lb_tally_'"))
 }
 

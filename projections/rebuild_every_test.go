@@ -26,7 +26,7 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 			stop := b.traffic()
 			request := asked(p.Name())
 			request.Version = p.Version()
-			r, err := b.rebuilds().Request(b.ctx(), request)
+			r, err := b.askFor(request)
 			require.NoError(t, err)
 			done := b.awaitRebuild(r.ID, func(r operator.Rebuild) bool {
 				return r.FinishedAt != nil || r.State == operator.RebuildBlocked
@@ -38,15 +38,17 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 			require.Equal(t, 2, b.caughtUp(e).Generation)
 			again := b.verify(p, 1, 2)
 			require.True(t, again.Equal, "%+v", again)
-			const indexes = "select count(*) from pg_indexes where schemaname = 'lb_' || $1 || $2"
+			// Of months there is one more in the new one when a month ends meanwhile.
+			const indexes = `select count(*) from pg_index i join pg_class c on c.oid = i.indrelid
+				where c.relnamespace = to_regnamespace('lb_' || $1 || $2) and not c.relispartition`
 			require.Equal(t, b.count(indexes, p.Name(), "_g1"), b.count(indexes, p.Name(), "_g2"), "each key and index is made")
 			require.Eventually(t, func() bool { // once the views of schema lb show the new one
-				err = projections.DropGeneration(b.ctx(), b.db.Pool, p.Name(), 1, b.log.DeleteGroup)
+				err = b.dropGeneration(p.Name(), 1, b.log.DeleteGroup)
 				return err == nil
 			}, patience, tick, "%v", err)
 			require.Zero(t, b.count("select count(*) from pg_namespace where nspname = 'lb_' || $1 || '_g1'", p.Name()))
 
-			r, err = b.rebuilds().Request(b.ctx(), request)
+			r, err = b.askFor(request)
 			require.NoError(t, err)
 			b.awaitRebuild(r.ID, func(r operator.Rebuild) bool { return r.Generation > 0 })
 			if err = b.rebuilds().Cancel(b.ctx(), r.ID); err == nil { // else it was faster

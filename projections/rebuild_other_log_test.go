@@ -35,7 +35,7 @@ func TestRebuildOnAnotherLogIsDecidedByAnOperator(t *testing.T) {
 	b.ends(request.ID, operator.RebuildDone)
 	require.Equal(t, 2, b.pointedAt("tally"))
 	require.Equal(t, 20, b.count("select count(*) from lb_tally_g2.tally"))
-	_, err := b.rebuilds().SwitchBack(b.ctx(), asked("tally"))
+	_, err := b.switchBack(asked("tally"))
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
 }
 

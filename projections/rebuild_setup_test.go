@@ -92,7 +92,7 @@ func (b *bench) rebuilds() *projections.Rebuilds { return projections.NewRebuild
 
 func (b *bench) request(projection string) projections.Rebuild {
 	b.t.Helper()
-	r, err := b.rebuilds().Request(b.ctx(), asked(projection))
+	r, err := b.askFor(asked(projection))
 	require.NoError(b.t, err)
 	return r
 }

@@ -50,7 +50,7 @@ func TestSkipWhileARebuildFolds(t *testing.T) {
 			}
 			request := asked(p.Name())
 			request.Version = p.Version()
-			r, err := l.rebuilds().Request(l.ctx(), request)
+			r, err := l.askFor(request)
 			require.NoError(t, err)
 			<-g.reached
 			if during {

@@ -33,7 +33,7 @@ func TestRetireAndSwitchBack(t *testing.T) {
 	e := b.engine(bulkTally{}, retiredWithin(time.Millisecond))
 	b.start(e)
 	b.caughtUp(e)
-	_, err := b.rebuilds().SwitchBack(b.ctx(), asked("tally"))
+	_, err := b.switchBack(asked("tally"))
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err), "there is none yet")
 	b.ends(b.request("tally").ID, operator.RebuildDone)
 	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" }, patience, tick)
@@ -42,7 +42,7 @@ func TestRetireAndSwitchBack(t *testing.T) {
 	b.caughtUp(e)
 	require.Equal(t, 100, b.count("select count(*) from lb_tally_g1_retired.tally"), "it is not followed")
 
-	back, err := b.rebuilds().SwitchBack(b.ctx(), asked("tally"))
+	back, err := b.switchBack(asked("tally"))
 	require.NoError(t, err)
 	require.Equal(t, 1, b.ends(back.ID, operator.RebuildDone).Generation)
 	require.Equal(t, 1, b.pointedAt("tally"))
@@ -78,6 +78,7 @@ func TestLongTransactionOverTheSwitch(t *testing.T) {
 	b.ends(b.request("tally").ID, operator.RebuildDone)
 	require.Eventually(t, func() bool { return slices.Equal(readers.Reads(), []string{"tally.g1", "tally.g2"}) }, patience, tick)
 	b.appendReadings(100, 110)
+	b.caughtUp(e)
 	// It has had its grace three beats ago, and each engine looks once a second.
 	require.Eventually(t, func() bool {
 		return b.count(`select count(*) from generations, processes
@@ -85,7 +86,7 @@ func TestLongTransactionOverTheSwitch(t *testing.T) {
 	}, patience, tick)
 	require.Equal(t, "live", b.state("tally", 1))
 	require.Equal(t, 100, counted())
-	err = projections.DropGeneration(b.ctx(), b.db.Pool, "tally", 1, nil)
+	err = b.dropGeneration("tally", 1, nil)
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
 	require.NoError(t, tx.Commit(b.ctx()))
 	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" }, patience, tick)
@@ -103,7 +104,7 @@ func TestDropGeneration(t *testing.T) {
 	b.start(e)
 	b.caughtUp(e)
 	drop := func(number int) error {
-		return projections.DropGeneration(b.ctx(), b.db.Pool, "tally", number, func(_ context.Context, group string) error {
+		return b.dropGeneration("tally", number, func(_ context.Context, group string) error {
 			require.Equal(t, fmt.Sprintf("tally.g%d.%s", number, b.databaseID()), group)
 			return nil
 		})

@@ -69,9 +69,9 @@ func TestYieldIsBounded(t *testing.T) {
 	})
 }
 
-// A standby that has not got all of the server's WAL is seen, and one that has is not in the way.
-func TestStandbyThatIsBehind(t *testing.T) {
-	t.Parallel()
+// A standby that has not got all of the server's WAL is seen, and one that has is not in the way. Serial: standbys are the server's, and
+// the rebuilds of other tests would go slowly too, and say so.
+func TestStandbyThatIsBehind(t *testing.T) { //nolint:paralleltest // see above
 	b := setup(t)
 	lacks := func(bytes int64) bool {
 		found, err := projections.StandbyLacks(b.ctx(), b.db.Pool, bytes)

@@ -19,6 +19,7 @@ func TestProgressWakesWhomAMoveConcerns(t *testing.T) {
 	progress := pg.NewProgress()
 	ctx, cancel := context.WithCancel(t.Context())
 	var listening sync.WaitGroup
+	first := progress.Moved("dashboards", "any")
 	listening.Go(func() { progress.Listen(ctx, db.Pool.Config().ConnString(), slog.New(slog.DiscardHandler)) })
 	t.Cleanup(listening.Wait)
 	t.Cleanup(cancel)
@@ -30,7 +31,7 @@ func TestProgressWakesWhomAMoveConcerns(t *testing.T) {
 			require.FailNow(t, "not woken: "+what)
 		}
 	}
-	waitFor(progress.Moved("dashboards", "any"), "everyone is woken once it listens")
+	waitFor(first, "everyone is woken once it listens")
 	notify := func(payload string) {
 		t.Helper()
 		_, err := db.Pool.Exec(t.Context(), `select pg_notify($1, $2)`, pg.ProgressChannel, payload)

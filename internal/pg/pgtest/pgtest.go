@@ -2,15 +2,18 @@ package pgtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -93,8 +96,9 @@ func serverURL(t testing.TB) string {
 		}
 		server.embedded, server.err = embedded.StartPostgres(context.Background(), embedded.PostgresConfig{
 			Logger: slog.New(slog.DiscardHandler),
-			// Tests lose nothing with the machine, and databases are made by the hundred.
-			Settings: map[string]string{"fsync": "off", "full_page_writes": "off", "max_connections": "400"},
+			// Tests lose nothing with the machine, and databases are made by the hundred. As many tests run at once as there are processors,
+			// with some ten connections each.
+			Settings: map[string]string{"fsync": "off", "full_page_writes": "off", "max_connections": "1000"},
 		})
 		if server.err == nil {
 			server.url = server.embedded.URL()
@@ -140,7 +144,20 @@ func exec(t testing.TB, databaseURL, sql string) {
 	require.NoError(t, err)
 	defer conn.Close(ctx)
 	_, err = conn.Exec(ctx, sql)
+	for until := time.Now().Add(patience); inUse(err) && time.Now().Before(until); {
+		_, err = conn.Exec(ctx, sql)
+	}
 	require.NoError(t, err)
+}
+
+// patience bounds the wait for a database to be left.
+const patience = 5 * time.Minute
+
+// inUse tells whether sessions that have been closed, or told to end, were still there after the five seconds that the server waits
+// for them: on a slow machine they may be.
+func inUse(err error) bool {
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && refused.Code == "55006"
 }
 
 func withDatabase(t testing.TB, databaseURL, name string) string {
