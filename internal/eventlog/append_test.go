@@ -127,7 +127,7 @@ func TestAppendDeadlineLeavesTheOutcomeOpen(t *testing.T) {
 	require.NotErrorIs(t, err, eventlog.ErrRefused)
 	require.Equal(t, int64(begun), b.end(t, domain.TopicOperations, 0))
 	release()
-	require.Eventually(t, func() bool { return b.end(t, domain.TopicOperations, 0) == begun+1 }, awaitTime, awaitTick)
+	b.awaitEnd(t, domain.TopicOperations, 0, begun+1)
 }
 
 // notLeader answers produce requests as a broker does that was leader until just now.
@@ -191,7 +191,7 @@ func TestDashboardsHaveTheirOwnProducer(t *testing.T) {
 	<-held
 	s := stream{codec: b.Codec(), key: agency}
 	d, _ := s.next()
-	soon, cancel := context.WithTimeout(testContext(t), 10*time.Second) // a shared one waits 30 s for the broker
+	soon, cancel := context.WithTimeout(testContext(t), 30*time.Second) // a shared one waits until the reading is let go
 	defer cancel()
 	require.NoError(t, b.Append(soon, d))
 	require.Empty(t, reading)

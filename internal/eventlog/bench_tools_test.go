@@ -16,9 +16,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// What brokers do after they answered can only be asked for again and again.
+// What brokers do after they answered can only be asked for again and again. It takes as long as a slow machine needs.
 const (
-	awaitTime = 30 * time.Second
+	awaitTime = 2 * time.Minute
 	awaitTick = 10 * time.Millisecond
 )
 
@@ -27,6 +27,16 @@ func (b *bench) end(t testing.TB, topic string, partition int32) int64 {
 	ranges, _, err := b.Ranges(testContext(t), topic)
 	require.NoError(t, err)
 	return ranges[partition].End
+}
+
+// awaitEnd waits until a partition ends there.
+func (b *bench) awaitEnd(t testing.TB, topic string, partition int32, want int64) {
+	t.Helper()
+	ctx := testContext(t)
+	require.Eventually(t, func() bool {
+		ranges, _, err := b.Ranges(ctx, topic)
+		return err == nil && ranges[partition].End == want
+	}, awaitTime, awaitTick, "partition %d of %s to end at %d", partition, topic, want)
 }
 
 func (b *bench) deleteBefore(t testing.TB, topic string, partition int32, offset int64) {

@@ -217,6 +217,5 @@ func (b *bench) transact(t testing.TB, partition int32, d domain.Draft) {
 	r.Topic, r.Partition = b.wire(d.Topic), partition
 	require.NoError(t, client.ProduceSync(ctx, &r).FirstErr())
 	require.NoError(t, client.EndTransaction(ctx, kgo.TryCommit))
-	require.Eventually(t, func() bool { return b.end(t, d.Topic, partition) == r.Offset+2 }, awaitTime, awaitTick,
-		"the marker is written after the commit is acknowledged")
+	b.awaitEnd(t, d.Topic, partition, r.Offset+2) // the marker is written after the commit is acknowledged
 }

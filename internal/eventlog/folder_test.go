@@ -47,9 +47,10 @@ func newFolder(t *testing.T, b *bench) *folder {
 // start follows until the returned function is called, or the test ends. before, if given, may refuse
 // a batch before it is folded.
 func (f *folder) start(group string, before func(eventlog.Batch) error) (stop func()) {
+	ctx, cancel := context.WithCancel(testContext(f.t))
 	handle := func(batch eventlog.Batch) error {
 		for partition, reason := range batch.Stopped {
-			f.stops <- stopped{partition, reason}
+			tell(ctx, f.stops, stopped{partition, reason})
 		}
 		if before != nil && len(batch.Runs) > 0 {
 			if err := before(batch); err != nil {
@@ -58,14 +59,13 @@ func (f *folder) start(group string, before func(eventlog.Batch) error) (stop fu
 		}
 		return f.fold(batch)
 	}
-	ctx, cancel := context.WithCancel(testContext(f.t))
 	done := make(chan struct{})
 	cfg := eventlog.FollowConfig{Topic: f.topic, Group: f.b.wire(f.topic) + group, MaxRecords: 7, Positions: f.load}
 	go func() {
 		defer close(done)
 		for ctx.Err() == nil {
 			if err := follow(ctx, f.b.Log, cfg, handle); ctx.Err() == nil {
-				f.ended <- err
+				tell(ctx, f.ended, err)
 			}
 		}
 	}()
@@ -75,6 +75,14 @@ func (f *folder) start(group string, before func(eventlog.Batch) error) (stop fu
 	})
 	f.t.Cleanup(stop)
 	return stop
+}
+
+// tell sends, unless nobody listens until the end.
+func tell[T any](ctx context.Context, to chan<- T, what T) {
+	select {
+	case to <- what:
+	case <-ctx.Done():
+	}
 }
 
 // follow is one membership: poll, fold, done, until an error.

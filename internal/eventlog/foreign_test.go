@@ -134,10 +134,11 @@ func testForeign(t *testing.T, brokers []string) {
 	f.foreign = true
 	f.start("foreign", nil)
 	require.Equal(t, []string{"0", "10", "1", "11", "2", "12"}, likesOf(t, b.Log, f.await(6)))
+	three, four := b.end(t, domain.TopicMetrics, 3), b.end(t, domain.TopicMetrics, 4)
 	require.Eventually(t, func() bool {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		return f.positions[4].NextOffset == b.end(t, domain.TopicMetrics, 4) && f.positions[3].NextOffset == b.end(t, domain.TopicMetrics, 3)
+		return f.positions[4].NextOffset == four && f.positions[3].NextOffset == three
 	}, awaitTime, awaitTick, "the position passes them")
 	require.Empty(t, f.folded)
 }

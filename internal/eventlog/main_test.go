@@ -83,9 +83,10 @@ func newConfig(t testing.TB, brokers []string) eventlog.Config {
 	return cfg
 }
 
+// testContext ends long after anything that a slow machine does.
 func testContext(t testing.TB) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*awaitTime)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -148,7 +149,7 @@ func (b *bench) awaitGroup(t testing.TB, group string, members int) {
 		}
 		g := groups[group]
 		return g.State == "Stable" && len(g.Members) == members
-	}, 30*time.Second, 20*time.Millisecond)
+	}, awaitTime, 20*time.Millisecond)
 }
 
 // awaitRebalance waits until the coordinator waits for the members to join again.
@@ -157,5 +158,5 @@ func (b *bench) awaitRebalance(t testing.TB, group string) {
 	require.Eventually(t, func() bool {
 		groups, err := b.admin.DescribeGroups(context.Background(), group)
 		return err == nil && groups[group].State == "PreparingRebalance"
-	}, 30*time.Second, 5*time.Millisecond)
+	}, awaitTime, 5*time.Millisecond)
 }

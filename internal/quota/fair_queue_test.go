@@ -18,15 +18,20 @@ import (
 func TestShortBudgetIsSharedByTurns(t *testing.T) {
 	t.Parallel()
 	limit := quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeApp, Calls: 1200, Window: time.Minute}
-	g := setup(t).gate(limits(limit), func(c *quota.Config) { c.Now = nil })
-	for range 60 { // the burst
+	b := setup(t)
+	g := b.gate(limits(limit), func(c *quota.Config) { c.Speed = 10 }) // the clock stands still: nothing comes but what the test gives
+	for range 60 {                                                     // the burst
 		require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
 	}
 	var callers sync.WaitGroup
 	var mu sync.Mutex
 	var order []string
-	wait := func(ctx context.Context, who string, n int) {
-		before := g.Waiting(limit, linkedIn)
+	served := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(order)
+	}
+	wait := func(ctx context.Context, who string, n, waiting int) {
 		for range n {
 			callers.Go(func() {
 				_, finish, err := g.Admit(ctx, linkedIn)
@@ -39,24 +44,25 @@ func TestShortBudgetIsSharedByTurns(t *testing.T) {
 				finish(platforms.CallStats{Platform: domain.LinkedIn})
 			})
 		}
-		// One of them may hold the turn already.
-		require.Eventually(t, func() bool { return g.Waiting(limit, linkedIn) >= before+n-1 }, time.Minute, time.Millisecond)
+		require.Eventually(t, func() bool { return g.Waiting(limit, linkedIn) == waiting }, patience, time.Millisecond)
 	}
 	const few, many = 6, 60
-	wait(quota.InBackground(t.Context()), "post", many)
+	wait(quota.InBackground(t.Context()), "post", many, many-1) // one has the turn
 	full, err := g.Room(quota.InBackground(t.Context()), domain.LinkedIn, "", time.Minute, 1)
 	require.NoError(t, err)
 	half, err := g.Room(t.Context(), domain.LinkedIn, "", time.Minute, 1)
 	require.NoError(t, err)
-	require.InDelta(t, full/2, half, 10, "a plan reckons with its part")
-	mu.Lock()
-	served := len(order)
-	mu.Unlock()
-	wait(t.Context(), "account", few)
+	require.InDelta(t, full/2, half, 1, "a plan reckons with its part")
+	wait(t.Context(), "account", few, many-1+few)
+	require.Zero(t, served())
+	for n := range few + many {
+		b.clock.advance(56 * time.Millisecond) // 18 calls a second: one
+		require.Eventually(t, func() bool { return served() > n }, patience, time.Millisecond)
+	}
 	callers.Wait()
 	require.Len(t, order, few+many)
 	accounts, after := 0, 0
-	for _, who := range order[served:] {
+	for _, who := range order {
 		if who == "account" {
 			accounts++
 		}

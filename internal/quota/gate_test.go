@@ -20,40 +20,41 @@ import (
 // over all calls, holds more than the limit, and more than the first burst gets through.
 func TestAllProcessesTogetherKeepTheLimit(t *testing.T) {
 	t.Parallel()
-	const calls, speed = 120, 600
-	b := setup(t)
-	began := time.Now()
-	now := func() time.Time { return noon.Add(time.Since(began) * speed) }
-	var mu sync.Mutex
-	var made []time.Time
-	ctx, stop := context.WithTimeout(t.Context(), 2*time.Second)
-	defer stop()
-	var callers sync.WaitGroup
-	for range 2 {
-		g := b.gate(limits(quota.Limit{Platform: domain.TikTok, Scope: platforms.ScopeOperation, Calls: calls, Window: time.Minute}),
-			func(c *quota.Config) { c.Now, c.Speed, c.Share = now, speed, 0.4 })
-		for range 8 {
-			callers.Go(func() {
-				for {
-					_, finish, err := g.Admit(ctx, tikTok)
-					if err != nil {
-						return
+	inBubble(t, func(t *testing.T, b *bundle) {
+		const calls, speed = 120, 600
+		began := time.Now()
+		now := func() time.Time { return noon.Add(time.Since(began) * speed) }
+		var mu sync.Mutex
+		var made []time.Time
+		ctx, stop := context.WithTimeout(t.Context(), 2*time.Second)
+		defer stop()
+		var callers sync.WaitGroup
+		for range 2 {
+			g := b.gate(limits(quota.Limit{Platform: domain.TikTok, Scope: platforms.ScopeOperation, Calls: calls, Window: time.Minute}),
+				func(c *quota.Config) { c.Now, c.Speed, c.Share = now, speed, 0.4 })
+			for range 8 {
+				callers.Go(func() {
+					for {
+						_, finish, err := g.Admit(ctx, tikTok)
+						if err != nil {
+							return
+						}
+						mu.Lock()
+						made = append(made, now())
+						mu.Unlock()
+						finish(platforms.CallStats{Platform: domain.TikTok})
 					}
-					mu.Lock()
-					made = append(made, now())
-					mu.Unlock()
-					finish(platforms.CallStats{Platform: domain.TikTok})
-				}
-			})
+				})
+			}
 		}
-	}
-	callers.Wait()
-	sort.Slice(made, func(i, j int) bool { return made[i].Before(made[j]) })
-	for i := range made {
-		in := sort.Search(len(made), func(j int) bool { return made[j].After(made[i].Add(time.Minute)) }) - i
-		require.LessOrEqual(t, in, calls)
-	}
-	require.Greater(t, len(made), calls, "who waits is served")
+		callers.Wait()
+		sort.Slice(made, func(i, j int) bool { return made[i].Before(made[j]) })
+		for i := range made {
+			in := sort.Search(len(made), func(j int) bool { return made[j].After(made[i].Add(time.Minute)) }) - i
+			require.LessOrEqual(t, in, calls)
+		}
+		require.Greater(t, len(made), calls, "who waits is served")
+	})
 }
 
 func TestEndpointsOfTikTokHaveBudgetsOfTheirOwn(t *testing.T) {
@@ -215,32 +216,37 @@ func TestRoomIsWhatTheAppsQuotasGive(t *testing.T) {
 
 func TestBreakerOpensForOnePlatform(t *testing.T) {
 	t.Parallel()
-	g := setup(t).gate(func(c *quota.Config) { c.BreakerOpen = 200 * time.Millisecond })
-	down := platforms.CallStats{Class: platforms.ClassRetry, Code: "network"}
-	for range 20 {
-		require.NoError(t, admit(g, facebook, down))
-	}
-	requireRefused(t, admit(g, facebook, down), platforms.ClassRetry, 200*time.Millisecond)
-	require.NoError(t, admit(g, tikTok, platforms.CallStats{}), "another platform")
-	require.Eventually(t, func() bool { return admit(g, facebook, platforms.CallStats{}) == nil }, time.Minute, 10*time.Millisecond)
-	for range 10 {
-		require.NoError(t, admit(g, facebook, platforms.CallStats{}), "closed again once the platform answers")
-	}
+	inBubble(t, func(t *testing.T, b *bundle) {
+		const open = 200 * time.Millisecond
+		g := b.gate(func(c *quota.Config) { c.BreakerOpen = open })
+		down := platforms.CallStats{Class: platforms.ClassRetry, Code: "network"}
+		for range 20 {
+			require.NoError(t, admit(g, facebook, down))
+		}
+		requireRefused(t, admit(g, facebook, down), platforms.ClassRetry, open)
+		require.NoError(t, admit(g, tikTok, platforms.CallStats{}), "another platform")
+		time.Sleep(open + time.Millisecond)
+		for range 10 {
+			require.NoError(t, admit(g, facebook, platforms.CallStats{}), "closed again once the platform answers")
+		}
+	})
 }
 
 // While a platform is down nobody is planned for the next moments; a round of hours is.
 func TestRoomHeedsTheBreaker(t *testing.T) {
 	t.Parallel()
-	g := setup(t).gate()
-	for range 20 {
-		require.NoError(t, admit(g, facebook, platforms.CallStats{Class: platforms.ClassRetry, Code: "network"}))
-	}
-	room, err := g.Room(t.Context(), domain.Facebook, "", 30*time.Second, 1)
-	require.NoError(t, err)
-	require.Zero(t, room)
-	room, err = g.Room(t.Context(), domain.Facebook, "", 12*time.Hour, 1)
-	require.NoError(t, err)
-	require.Greater(t, room, 1_000_000)
+	inBubble(t, func(t *testing.T, b *bundle) {
+		g := b.gate()
+		for range 20 {
+			require.NoError(t, admit(g, facebook, platforms.CallStats{Class: platforms.ClassRetry, Code: "network"}))
+		}
+		room, err := g.Room(t.Context(), domain.Facebook, "", 30*time.Second, 1)
+		require.NoError(t, err)
+		require.Zero(t, room)
+		room, err = g.Room(t.Context(), domain.Facebook, "", 12*time.Hour, 1)
+		require.NoError(t, err)
+		require.Greater(t, room, 1_000_000)
+	})
 }
 
 func TestBreakerStaysClosed(t *testing.T) {

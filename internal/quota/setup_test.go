@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +16,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
+
+// patience is how long tests wait for what must happen.
+const patience = 5 * time.Minute
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
@@ -47,7 +51,20 @@ type bundle struct {
 
 func setup(t testing.TB) *bundle {
 	t.Helper()
-	pool, err := vault.OpenFetching(t.Context(), pgtest.New(t).URL)
+	return setupAt(t, pgtest.New(t).URL)
+}
+
+// inBubble runs a test in time of its own, which goes on only while all who take part wait for it: a machine that stands still
+// takes none of it.
+func inBubble(t *testing.T, test func(t *testing.T, b *bundle)) {
+	t.Helper()
+	url := pgtest.New(t).URL // others have the server, too
+	synctest.Test(t, func(t *testing.T) { test(t, setupAt(t, url)) })
+}
+
+func setupAt(t testing.TB, databaseURL string) *bundle {
+	t.Helper()
+	pool, err := vault.OpenFetching(t.Context(), databaseURL)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	return &bundle{t, &clock{now: noon}, vault.NewBudgets(pool)}

@@ -15,7 +15,12 @@ func Quick(c Config) Config {
 		r.FetchCooldown = 10 * time.Millisecond
 		r.FetchPollInterval = 50 * time.Millisecond
 	}
-	c.beginWithin, c.hardStop = 5*time.Second, 5*time.Second
+	return c
+}
+
+// WithBounds has a start given up, and work that ignores its end, after other times.
+func WithBounds(c Config, beginWithin, hardStop time.Duration) Config {
+	c.beginWithin, c.hardStop = beginWithin, hardStop
 	return c
 }
 

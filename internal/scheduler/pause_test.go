@@ -69,7 +69,7 @@ func TestPauseEndsWorkUnderWay(t *testing.T) {
 	receive(t, "the first job", attempts)
 	flags.on.Store(true)
 	require.ErrorIs(t, receive(t, "its end", ended), context.Canceled)
-	eventually(t, "both jobs to end", func() bool { return p.count("jobs_total", "outcome=paused") == 2 })
+	eventually(t, "both jobs to end", func() bool { return p.count("jobs_total", "outcome=paused") >= 2 })
 	require.Empty(t, attempts)
 
 	flags.on.Store(false)
@@ -109,7 +109,7 @@ func TestUnknownPauseHoldsJobsBack(t *testing.T) {
 	eventually(t, "questions while it runs", func() bool { return asked.Load() >= before+2 })
 	close(release)
 	eventually(t, "the first job to be done", func() bool { return p.count("jobs_total", "outcome=done") == 1 })
-	eventually(t, "the other one to be held back", func() bool { return p.count("jobs_total", "outcome=paused") == 1 })
+	eventually(t, "the other one to be held back", func() bool { return p.count("jobs_total", "outcome=paused") >= 1 })
 	require.Empty(t, attempts)
 	flags.broken.Store(false)
 	require.Len(t, receive(t, "the other job", attempts).Accounts, 1)

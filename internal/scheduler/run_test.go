@@ -156,7 +156,7 @@ func TestReadyThatTurnsFalseHoldsJobsBack(t *testing.T) {
 	}))
 	require.Len(t, receive(t, "the first job", worked).Accounts, scheduler.JobSize)
 	close(first)
-	eventually(t, "the other job to be held back", func() bool { return p.count("jobs_total", "outcome=paused") == 1 })
+	eventually(t, "the other job to be held back", func() bool { return p.count("jobs_total", "outcome=paused") >= 1 })
 	require.Empty(t, worked)
 	unready.Store(false)
 	require.Len(t, receive(t, "the second job's connection", worked).Accounts, 1)
@@ -167,7 +167,7 @@ func TestRunTellsWhatKeepsItFromStarting(t *testing.T) {
 	t.Parallel()
 	cfg := idle()
 	cfg.DatabaseURL = "postgres://nobody@127.0.0.1:1/none?connect_timeout=1"
-	p := run(t, cfg)
+	p := run(t, scheduler.WithBounds(cfg, time.Second, 0))
 	require.ErrorContains(t, receive(t, "the error", p.ended), "scheduler")
 	p.ended <- nil // for end
 }
@@ -201,14 +201,14 @@ func TestWorkThatIgnoresItsEndIsReported(t *testing.T) {
 	t.Parallel()
 	db := database(t)
 	begun, release := make(chan struct{}), make(chan struct{})
-	p := run(t, newDue(t, db, 1).use(scheduler.Config{
+	p := run(t, scheduler.WithBounds(newDue(t, db, 1).use(scheduler.Config{
 		DatabaseURL: db.URL, DrainTimeout: time.Millisecond,
 		Work: func(context.Context, domain.FetchClaim) error {
 			close(begun)
 			<-release
 			return nil
 		},
-	}))
+	}), 0, time.Second))
 	receive(t, "work", begun)
 	require.ErrorIs(t, p.end(), scheduler.ErrStuck)
 	close(release)

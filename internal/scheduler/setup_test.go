@@ -47,7 +47,7 @@ func database(t testing.TB) *pgtest.DB {
 func every(d time.Duration) map[string]time.Duration { return map[string]time.Duration{kind: d} }
 
 // due is connections that are due again and again until they are done, over a table as the vault has it: claims are made in the
-// scheduler's transaction, and end.
+// scheduler's transaction, last from its beginning on, and end.
 type due struct {
 	pool *pgxpool.Pool
 	fail atomic.Bool // Claim fails after it has claimed
@@ -103,6 +103,14 @@ func (d *due) done(ctx context.Context, claim domain.FetchClaim) error {
 		update due.claims set claimed_until = null, due_at = due_at + interval '1 year' where p_id = $1 and id = any($2) and claimed_until = $3`,
 		int(claim.Platform), claim.Accounts, claim.Until)
 	return err
+}
+
+// left is how many connections of TikTok are due.
+func (d *due) left(t testing.TB) (n int) {
+	t.Helper()
+	row := d.pool.QueryRow(context.Background(), `select count(*) from due.claims where p_id = $1 and due_at <= now()`, int(domain.TikTok))
+	require.NoError(t, row.Scan(&n))
+	return n
 }
 
 // use fills in what a scheduler needs to claim from it.
@@ -214,9 +222,12 @@ func receive[T any](t testing.TB, what string, from <-chan T) T {
 	}
 }
 
+// eventually asks again and again, in the test's own goroutine: conditions may fail the test.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, condition, soon, 10*time.Millisecond, what)
+	for giveUp := time.Now().Add(soon); !condition(); time.Sleep(10 * time.Millisecond) {
+		require.True(t, time.Now().Before(giveUp), "waited in vain for %s", what)
+	}
 }
 
 // rows counts jobs in River's table.

@@ -69,10 +69,11 @@ func TestInterruptedClaimIsReadByTheOther(t *testing.T) {
 	require.Equal(t, 1, both[first.by].count("jobs_total", "outcome=interrupted"))
 }
 
-// victimVariable holds a database URL in the environment of a process that is made to be killed.
+// victimVariable holds a database URL in the environment of a process that kills itself.
 const victimVariable = "LEDGERBOARD_TEST_SCHEDULER_VICTIM"
 
-// victim runs a scheduler whose work never ends, and says so.
+// victim runs a scheduler whose first work says what it has claimed and kills the process: nobody else could do so before the claim ends, on a
+// machine that stands still.
 func victim(databaseURL string) {
 	pool, err := pgxpool.New(context.Background(), databaseURL)
 	if err == nil {
@@ -82,6 +83,9 @@ func victim(databaseURL string) {
 			Platforms: []domain.Platform{domain.TikTok}, Logger: slog.New(slog.DiscardHandler),
 			Work: func(_ context.Context, claim domain.FetchClaim) error {
 				fmt.Println(claim.Accounts)
+				if self, err := os.FindProcess(os.Getpid()); err == nil {
+					_ = self.Kill()
+				}
 				select {}
 			},
 		})))
@@ -93,7 +97,7 @@ func victim(databaseURL string) {
 	os.Exit(1)
 }
 
-// victimClaims is how long claims last of a process that is made to be killed.
+// victimClaims is how long claims last of a process that kills itself.
 const victimClaims = 5 * time.Second
 
 // A process that is killed gives its claims back by their time: nobody need notice that it is dead.
@@ -101,18 +105,18 @@ func TestClaimOfAKilledProcessEnds(t *testing.T) {
 	t.Parallel()
 	db := database(t)
 	of := newDue(t, db, 2)
-	child := exec.Command(os.Args[0], "-test.run=^$") // this test binary; killed below
+	child := exec.Command(os.Args[0], "-test.run=^$") // this test binary
 	child.Env = append(os.Environ(), victimVariable+"="+db.URL)
 	out, err := child.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, child.Start())
+	t.Cleanup(func() { _ = child.Process.Kill() })
 	lines := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(out).ReadString('\n')
 		lines <- line
 	}()
 	require.Equal(t, "[1 2]\n", receive(t, "the victim's work", lines))
-	require.NoError(t, child.Process.Kill())
 	require.Error(t, child.Wait())
 	require.Equal(t, 1, rows(t, db.Pool, `kind = 'read_claimed' and state = 'running'`))
 	var until time.Time

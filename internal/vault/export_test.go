@@ -2,9 +2,9 @@ package vault
 
 import "time"
 
-// ShortenLease gives leases another length, for tests that outlive one.
-func ShortenLease(s *Secrets, length time.Duration) {
-	s.lease = leaseTimes{length: length, every: length / 8, margin: length / 4}
+// SetLease gives leases another length and rhythm.
+func SetLease(s *Secrets, length, every time.Duration) {
+	s.lease = leaseTimes{length: length, every: every, margin: length / 4}
 }
 
 // NewKey makes a key of bytes.
