@@ -105,7 +105,7 @@ func TestHonestChangesAreDecidedOnTheLog(t *testing.T) {
 			if i%5 == 4 {
 				u = put(north, links(), func(u *commands.UpdateDashboard) { u.Change.Unlink = true })
 			}
-			if _, err := processes[i%2].Update(context.Background(), u); err != nil {
+			if _, err := patiently(func() (commands.Result, error) { return processes[i%2].Update(context.Background(), u) }); err != nil {
 				t.Error(err)
 			}
 		})

@@ -180,7 +180,7 @@ func TestTwoProcessesLoseNoUpdate(t *testing.T) {
 	for i := range 2 * each {
 		s.accounts = append(s.accounts, fmt.Sprintf("%024x", i+1))
 	}
-	many := func(c *commands.DashboardsConfig) { c.Attempts = 1000 }
+	many := func(c *commands.DashboardsConfig) { c.Attempts, c.Deadline = 1000, patience }
 	processes := []*commands.Dashboards{s.process(t, many), s.process(t, many)}
 	var group sync.WaitGroup
 	for i := range 2 * each {

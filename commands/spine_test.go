@@ -184,6 +184,18 @@ func (s *spine) judged() (head domain.StreamHead, verdicts map[eventlog.Verdict]
 	return head, verdicts
 }
 
+// patiently repeats a change for as long as nobody knows whether the tables hold all that the log does, as such an answer says:
+// how long they take to is the machine's matter.
+func patiently(change func() (commands.Result, error)) (commands.Result, error) {
+	for end := time.Now().Add(patience); ; {
+		result, err := change()
+		var refused *domain.Error
+		if !errors.As(err, &refused) || refused.Code != domain.CodeUnavailable || refused.CommandID != "" || time.Now().After(end) {
+			return result, err
+		}
+	}
+}
+
 func (s *spine) exec(sql string, args ...any) {
 	s.t.Helper()
 	_, err := s.db.Pool.Exec(s.t.Context(), sql, args...)

@@ -55,23 +55,18 @@ func (p plant) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestWordsOfPlatformsAreKeptFor30Days(t *testing.T) {
 	t.Parallel()
 	var logged bytes.Buffer
-	s := newFetchStage(t, func(c *collect.Config) {
-		c.AccountInterval, c.Logger = 0, slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	})
+	logger := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})) // one, which writes one line at a time
+	s := newFetchStage(t, func(c *collect.Config) { c.AccountInterval, c.Logger = 0, logger })
 	clients, err := platforms.New(platforms.Config{
 		Facebook:   platforms.Endpoint{BaseURL: s.base + simulator.PathFacebook},
 		Instagram:  platforms.Endpoint{BaseURL: s.base + simulator.PathInstagram},
 		LinkedIn:   platforms.Endpoint{BaseURL: s.base + simulator.PathLinkedIn, AuthURL: s.base + simulator.PathLinkedIn},
 		TikTok:     platforms.Endpoint{BaseURL: s.base + simulator.PathTikTok},
-		HTTPClient: &http.Client{Transport: plant{&http.Transport{}}}, Now: s.clock.Now,
-		Logger: slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		HTTPClient: &http.Client{Transport: plant{&http.Transport{}}}, Now: s.clock.Now, Logger: logger,
 	})
 	require.NoError(t, err)
 	t.Cleanup(clients.Close)
-	s.collect = s.process(func(c *collect.Config) {
-		c.Clients, c.AccountInterval = clients, 0
-		c.Logger = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	})
+	s.collect = s.process(func(c *collect.Config) { c.Clients, c.AccountInterval, c.Logger = clients, 0, logger })
 
 	var failing []connected
 	bad := func(p domain.Platform, kind domain.AccountType, traps simulator.Traps) {

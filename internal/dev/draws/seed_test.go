@@ -1,6 +1,7 @@
 package draws_test
 
 import (
+	"errors"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -56,6 +57,9 @@ func TestEveryPropertyTestTakesTheSeed(t *testing.T) {
 	drawn, seeded := map[string]bool{}, map[string]bool{}
 	root := filepath.Join("..", "..", "..")
 	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // a folder that a test of another package made and took away
+		}
 		if err != nil || !strings.HasSuffix(path, "_test.go") || filepath.Dir(path) == filepath.Join(root, "internal", "dev", "draws") {
 			return err
 		}

@@ -20,6 +20,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
+// patience is what a slow machine is given.
+const patience = 5 * time.Minute
+
 // A paused platform is not asked for anything, by nobody, while the others are; no failure is held against its
 // connections; and it is asked again soon after the pause.
 func TestPausedPlatformIsNotAsked(t *testing.T) {
@@ -59,7 +62,7 @@ func TestPausedPlatformIsNotAsked(t *testing.T) {
 	awaitCalls := func(p domain.Platform, more int64) {
 		t.Helper()
 		before := calls(p)
-		require.Eventually(t, func() bool { return calls(p) >= before+more }, time.Minute, 10*time.Millisecond, "%s is not asked", p)
+		require.Eventually(t, func() bool { return calls(p) >= before+more }, patience, 10*time.Millisecond, "%s is not asked", p)
 	}
 	awaitCalls(domain.LinkedIn, 1)
 
@@ -72,7 +75,7 @@ func TestPausedPlatformIsNotAsked(t *testing.T) {
 		err := pool.QueryRow(t.Context(), `
 			select count(*) from river.river_job where kind in ('claim_due', 'read_claimed') and state = 'running' and args @> '{"platform": 4}'`).Scan(&underWay)
 		return err == nil && underWay == 0
-	}, time.Minute, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 	still := calls(domain.LinkedIn)
 	awaitCalls(domain.TikTok, 8)
 	require.Equal(t, still, calls(domain.LinkedIn))
