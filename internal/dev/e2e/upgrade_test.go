@@ -31,6 +31,7 @@ func TestUpgradeWithoutAGap(t *testing.T) {
 		"both in one":      func(u *upgrade) { u.serve("api,projector") },
 	} {
 		t.Run(name, func(t *testing.T) {
+			awayFromMidnight(t, 5*time.Minute)
 			dir := t.TempDir()
 			u := &upgrade{t: t, next: next, old: startDemo(t, dir, append([]string{"--rate-limit", "0"}, frozen...)...)}
 			u.paths = u.old.analyticsPaths(pastRanges())
