@@ -178,6 +178,8 @@ func (h *handbook) upgrade(t *testing.T) {
 	require.Equal(t, 1, strings.Count(h.run(t, failed, "generations --drop NAME.gN --reason", "NAME.gN", "directory.g2").err, "it is used by"))
 	reader.Stop()
 	projector.Stop()
+	k.until("nobody to use directory.g2", `select not exists (select from lb_engine.processes
+		where seen_at > clock_timestamp() - interval '10 seconds' and 'directory.g2' = any(reads || folds))`)
 	require.Contains(t, h.run(t, done, "generations --drop NAME.gN --reason", "NAME.gN", "directory.g2").out, "directory.g2 are dropped")
 	k.runner.Stop()
 }
