@@ -22,7 +22,7 @@ func TestPicturesAndTheMonthThatPrints(t *testing.T) {
 	awayFromMidnight(t, 5*time.Minute)
 	p := startDemo(t, t.TempDir())
 	db := p.database()
-	p.await(patience, "pictures of the newest posts to be taken", func() bool {
+	p.await(readyWithin, "pictures of the newest posts to be taken", func() bool {
 		var taken, under int
 		err := db.QueryRow(t.Context(), `select count(sealed), count(*) - count(sealed) from kept.pictures`).Scan(&taken, &under)
 		require.NoError(t, err)

@@ -30,7 +30,7 @@ const (
 	readyWithin = 5 * time.Minute // a first start seeds; with the race detector on a busy machine that takes a while
 	stopWithin  = 2 * time.Minute
 	goneWithin  = 2 * time.Minute // for an embedded server whose owner was killed
-	patience    = 2 * time.Minute // for anything else that must happen soon
+	patience    = 4 * time.Minute // for anything else that must happen soon
 	pollEvery   = 20 * time.Millisecond
 )
 
