@@ -38,7 +38,7 @@ size: ## print files, lines and exported names of each package, tests left out
 
 # The deeper suites: the program as a process, killed at random under load, with real clients.
 e2e: ## test the program as a process: kill -9 under load, stock clients
-	go test -count=1 -timeout 60m -tags e2e ./internal/dev/e2e/...
+	go test -count=1 -timeout 100m -tags e2e ./internal/dev/e2e/...
 
 # 20,000 connections for 10 hours of compressed time, with faults on; CI runs 2,000 for 2 hours.
 soak: ## fetch for ten hours of compressed time, with faults on

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -122,7 +123,7 @@ type mark struct{ dashboards, operations []int64 }
 func attacked(t *testing.T) *origin {
 	t.Helper()
 	o := &origin{dir: t.TempDir(), older: t.TempDir()}
-	one := []string{"--rate-limit", "0", "--roles", "api,projector,signer"}
+	one := []string{"--rate-limit", "0", "--roles", "api,projector,signer", "--checkpoint-every", "24h"} // at the first start and at each stop
 	p := startDemo(t, o.dir, one...)
 	o.info, o.agency, o.key = p.info, p.info.IDs.ParentAccount, p.info.CheckpointPublicKey
 	o.tagger = taggerOf(t, o.dir, p.info.DatabaseURL)
@@ -132,6 +133,9 @@ func attacked(t *testing.T) *origin {
 	o.past = o.takeBundle(t)
 
 	p = startDemo(t, o.dir, one...)
+	p.await(patience, "the signer to have looked, so that one checkpoint covers all that happens", func() bool {
+		return signersTurn.Match(p.get("", "/metrics").ok(t, http.StatusOK).body)
+	})
 	o.somethingHappens(t, p, "posts", "reports")
 	o.bundle = o.takeBundle(t)
 	o.marks = marksIn(t, o.dir)
@@ -150,6 +154,9 @@ func attacked(t *testing.T) *origin {
 	o.startDatabases(t)
 	return o
 }
+
+// signersTurn is a turn of the signer of checkpoints, whatever came of it.
+var signersTurn = regexp.MustCompile(`(?m)^ledgerboard_checkpoint_turns_total\{.*\} [1-9]`)
 
 // somethingHappens changes a dashboard, looks at its history and stops the service.
 func (o *origin) somethingHappens(t *testing.T, p *program, scopes ...string) {

@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -37,7 +38,22 @@ func openWindow(in *browserPage, width int64, scheme string) *keyboard {
 // open opens an address and looks at the page.
 func (v *keyboard) open(address string) (status int64) {
 	v.t.Helper()
+	v.stay()
 	return v.goes(chromedp.Navigate(address))
+}
+
+// stay leaves a page that loads again by itself for one that does not: what it loads could else be taken for what is opened next.
+func (v *keyboard) stay() {
+	v.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(pollEvery) {
+		var again bool
+		v.eval(`!!document.querySelector("meta[http-equiv=refresh]")`, &again)
+		if !again {
+			return
+		}
+		err := chromedp.Do(v.ctx, chromedp.Navigate("about:blank"))
+		require.True(v.t, time.Now().Before(deadline), "the page cannot be left: %v", err)
+	}
 }
 
 // goes does what leads to another page, waits for it, and looks at it.

@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -63,10 +65,21 @@ func (p *browserPage) visit(url string) {
 	require.NoError(p.t, chromedp.Do(p.ctx, chromedp.Navigate(url)), "%s", p.console.String())
 }
 
-// eval evaluates an expression in the page, and waits for it if it is a promise.
+// eval evaluates an expression in the page, and waits for it if it is a promise. A page that loads again by itself meanwhile is asked anew.
 func (p *browserPage) eval(expression string, into any) {
 	p.t.Helper()
-	require.NoError(p.t, p.try(expression, into), "%s\n%s", expression, p.console.String())
+	err := p.try(expression, into)
+	for deadline := time.Now().Add(patience); wentAway(err) && time.Now().Before(deadline); time.Sleep(pollEvery) {
+		err = p.try(expression, into)
+	}
+	require.NoError(p.t, err, "%s\n%s", expression, p.console.String())
+}
+
+// wentAway tells whether a page was asked that made way for another one before it answered.
+func wentAway(err error) bool {
+	const refused = -32000 // by the browser: what the page itself throws is no error of the protocol
+	of, ok := errors.AsType[*cdproto.Error](err)
+	return ok && of.Code == refused
 }
 
 // try is eval for a page that may be on its way to another: what was asked of a page that went is an error.

@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -19,6 +20,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/draws"
 )
 
 // TestChaos kills the program at random moments under load, with all that belongs to it or alone, while
@@ -26,7 +29,7 @@ import (
 // the log that the test computes by itself, every acknowledged change must be there exactly once and
 // none that was refused, and every listener must have heard each of its notices once.
 //
-//	LEDGERBOARD_E2E_SEED    repeats the moments and the load of a run (the machine's timing aside)
+//	LEDGERBOARD_E2E_SEED    repeats the moments and the load of a run (the machine's timing aside); else LEDGERBOARD_DRAWS says what is drawn
 //	LEDGERBOARD_E2E_KILLS   how often it is killed; default 20
 func TestChaos(t *testing.T) {
 	c := newChaos(t)
@@ -73,7 +76,11 @@ type chaos struct {
 }
 
 func newChaos(t *testing.T) *chaos {
-	seed := uint64(time.Now().UnixNano()) % 1_000_000
+	seed, ok := draws.Seed()
+	if !ok {
+		seed = uint64(time.Now().UnixNano())
+	}
+	seed %= 1_000_000
 	if given := os.Getenv("LEDGERBOARD_E2E_SEED"); given != "" {
 		var err error
 		seed, err = strconv.ParseUint(given, 10, 64)
@@ -242,9 +249,11 @@ func (c *chaos) wait(d time.Duration) {
 // crash kills one process of PostgreSQL, which then recovers by itself while the program runs on.
 func (c *chaos) crash() {
 	var pid int
-	conn := c.program.database()
+	conn, witness := c.program.database(), c.program.database()
 	c.must(conn.QueryRow(c.t.Context(), "select pg_backend_pid()").Scan(&pid), "find a process of PostgreSQL")
 	c.must(syscall.Kill(pid, syscall.SIGKILL), "kill a process of PostgreSQL")
+	// Until the server has noticed it takes connections that it then ends.
+	c.program.await(patience, "the crash", func() bool { return witness.Ping(c.t.Context()) != nil })
 	c.tellf("a process of PostgreSQL was killed: it recovers by itself")
 }
 
@@ -252,17 +261,20 @@ func (c *chaos) crash() {
 // the outcome is open.
 func (c *chaos) freeze() {
 	pids := processesIn(c.dir)
-	for _, pid := range pids {
-		c.must(syscall.Kill(pid, syscall.SIGSTOP), "freeze PostgreSQL")
+	signal := func(with syscall.Signal, doing string) {
+		for _, pid := range pids {
+			if err := syscall.Kill(pid, with); !errors.Is(err, syscall.ESRCH) { // those of one statement may have ended
+				c.must(err, doing)
+			}
+		}
 	}
+	signal(syscall.SIGSTOP, "freeze PostgreSQL")
 	open := 0
 	for until := time.Now().Add(13 * time.Second); open == 0 && time.Now().Before(until); {
 		c.wait(pollEvery)
 		open = c.journal.openAnswers()
 	}
-	for _, pid := range pids {
-		c.must(syscall.Kill(pid, syscall.SIGCONT), "thaw PostgreSQL")
-	}
+	signal(syscall.SIGCONT, "thaw PostgreSQL")
 	c.tellf("PostgreSQL was frozen; %d answers said that the outcome is open", open)
 }
 

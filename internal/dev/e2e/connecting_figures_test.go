@@ -44,7 +44,9 @@ func (c *connecting) lacking(account string, page int64, metric string) (reason 
 // readings counts the readings of a page that the tables have.
 func (c *connecting) readings(page int64) (n int) {
 	c.t.Helper()
-	require.NoError(c.t, c.p.database().QueryRow(c.t.Context(), `select count(*) from tSAccountIns where social_account_id = $1`, page).Scan(&n))
+	db := c.p.database()
+	defer db.Close(c.t.Context())
+	require.NoError(c.t, db.QueryRow(c.t.Context(), `select count(*) from tSAccountIns where social_account_id = $1`, page).Scan(&n))
 	return n
 }
 

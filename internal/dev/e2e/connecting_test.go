@@ -28,6 +28,7 @@ const (
 // From an empty database to figures, in a real browser, by the keyboard alone: all five kinds are connected, and what goes wrong in life
 // goes wrong. What passed between the browsers, the service and the platforms is nowhere afterwards.
 func TestConnectingInABrowser(t *testing.T) {
+	awayFromMidnight(t, 5*time.Minute)
 	c := startConnecting(t)
 	browser := openBrowser(t)
 	browser.visit("about:blank")
@@ -227,6 +228,6 @@ func (c *connecting) killAndReconnect(v *visitor, client string) {
 	}
 	after := c.connected(c.north)[bakery]
 	require.Equal(c.t, before.ID, after.ID)
-	require.Greater(c.t, c.readings(after.ID), readings, "its history goes on")
+	c.p.await(patience, "its history to go on", func() bool { return c.readings(after.ID) > readings })
 	c.awaitPage(c.north, catering, "to be read again, since a sign-in covers it", func(page connectedPage) bool { return page.State == "ok" })
 }

@@ -80,6 +80,7 @@ func (v *visitor) consent(person string, without ...string) {
 		v.tick(box, false)
 	}
 	v.follow("Allow")
+	v.await("what came of it", `document.readyState === "complete" && !document.title.startsWith("One moment")`)
 }
 
 // signIn opens a sign-in, reads who asks for it, and comes to the choice.

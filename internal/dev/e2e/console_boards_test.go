@@ -161,6 +161,7 @@ func TestConnectingFromTheConsole(t *testing.T) {
 	v.follow("Continue to Facebook")
 	v.follow("Mara Lindqvist")
 	v.follow("Allow")
+	v.await("what came of it", `document.readyState === "complete" && !document.title.startsWith("One moment")`)
 	v.says("You signed in at Facebook as Mara Lindqvist")
 	v.tick(bakeryOffer, true)
 	require.EqualValues(t, http.StatusOK, v.follow("Connect what is ticked"), "%s", v.text())

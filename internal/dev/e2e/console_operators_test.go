@@ -4,7 +4,9 @@ package e2e_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -28,6 +30,13 @@ func TestAnOperatorInTheConsole(t *testing.T) {
 			require.EqualValues(t, http.StatusOK, w.follow(page))
 		}
 		w.follow("Actions")
+		p.await(patience, "the last action to be in the trail", func() bool {
+			if strings.Contains(w.text(), "generation switched back") {
+				return true
+			}
+			w.open(w.at())
+			return false
+		})
 		w.says("platform paused", "platform resumed", "rebuild requested", "generation switched back", "test")
 		require.NotContains(t, w.console.String(), "exception")
 	}
@@ -87,6 +96,7 @@ func (w *consoleWindow) follows(end string) {
 
 // Staff looks at its clients, their figures and their boards; a client at the board that is open to it.
 func TestAgencyAndClientInTheConsole(t *testing.T) {
+	awayFromMidnight(t, 5*time.Minute)
 	p := startDemo(t, t.TempDir())
 	browser := openBrowser(t)
 	browser.visit("about:blank")
@@ -141,12 +151,23 @@ func TestARebuildIsWatchedAcrossAKill(t *testing.T) {
 	w := openConsole(p, browser, 1200, "light")
 	w.open(p.base + "/console")
 	w.follow("Continue as operator")
+	db := p.database()
+	for _, sql := range []string{holdSQL, "insert into public.e2e_holds values ('copy')"} { // else it may be done before the process dies
+		_, err := db.Exec(t.Context(), sql)
+		require.NoError(t, err)
+	}
 	w.open(p.base + "/console/ops/do/rebuild/post_insights")
 	w.forTest("Rebuild")
 	w.eval(`window.stayed = true`, nil)
+	p.await(patience, "the rebuild to be under way", func() (held bool) {
+		require.NoError(t, db.QueryRow(t.Context(), "select exists (select from pg_stat_activity where wait_event = 'PgSleep')").Scan(&held))
+		return held
+	})
 	p.Kill()
 	w.await("being told that nothing new comes", `!document.getElementById("stale").hidden`)
-	startDemo(t, dir)
+	p = startDemo(t, dir)
+	_, err := p.database().Exec(t.Context(), "delete from public.e2e_holds")
+	require.NoError(t, err)
 	w.await("the end", `!document.querySelector("[data-refresh]") && document.getElementById("stale").hidden`)
 	w.says("It is done. Readers use generation", "row for row, for every agency")
 	var stayed bool

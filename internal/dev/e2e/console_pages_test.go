@@ -215,7 +215,7 @@ func (p *program) markup(browser *browserPage) {
 	w.follow("Continue as auditor")
 	client := p.info.IDs.SubAccounts[0]
 	for _, at := range []string{
-		"/history?q=dashboard:" + client, "/history/difference?from=2026-01-01&dashboard=" + client, "/history/looks", "/access",
+		"/history?q=dashboard:" + client, "/history/difference?from=" + time.Now().UTC().AddDate(0, -1, 0).Format(time.DateOnly) + "&dashboard=" + client, "/history/looks", "/access",
 		"/people/" + p.listed(client)[0].ID,
 	} {
 		w.open(p.base + "/console" + at)

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
@@ -18,9 +19,10 @@ import (
 
 // Staff sees top posts with their pictures, which the fetchers have taken, and prints a month for the client: two or three sheets of A4.
 func TestPicturesAndTheMonthThatPrints(t *testing.T) {
+	awayFromMidnight(t, 5*time.Minute)
 	p := startDemo(t, t.TempDir())
 	db := p.database()
-	p.await(patience, "pictures of the newest posts to be taken", func() bool {
+	p.await(readyWithin, "pictures of the newest posts to be taken", func() bool {
 		var taken, under int
 		err := db.QueryRow(t.Context(), `select count(sealed), count(*) - count(sealed) from kept.pictures`).Scan(&taken, &under)
 		require.NoError(t, err)

@@ -23,6 +23,7 @@ import (
 // A demo is looked at: every chart of the 22 endpoints has something to say, every picture that an answer names opens
 // under the address by which the demo was asked, and what goes wrong in life is there to be seen.
 func TestDemoHasSomethingToShow(t *testing.T) {
+	awayFromMidnight(t, 3*time.Minute)
 	p := startDemo(t, t.TempDir(), frozen...)
 	agency, today := p.info.Tokens["agency"], time.Now().UTC()
 	month := today.AddDate(0, 0, -29).Format(time.DateOnly) + "/" + today.Format(time.DateOnly)

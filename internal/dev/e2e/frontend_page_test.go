@@ -31,6 +31,7 @@ func printedBlocks(t *testing.T, document, language string) []string {
 // The page of docs/frontend.md, exactly as printed there, in Chromium: it shows followers, growth and top posts, reads
 // anew when figures change, also after a restart, and empties itself when access is removed.
 func TestPageOfTheFrontendDocument(t *testing.T) {
+	awayFromMidnight(t, 3*time.Minute)
 	html := printedBlocks(t, "frontend.md", "html")
 	require.Len(t, html, 1)
 	dir := t.TempDir()

@@ -17,6 +17,7 @@ import (
 // Mock mode is the whole service on made-up data: with nothing set up, it answers by the same queries, says
 // so in every answer, and leaves nothing behind.
 func TestMockMode(t *testing.T) {
+	awayFromMidnight(t, 2*time.Minute)
 	p := startMock(t)
 	agency := p.info.Tokens["agency"]
 	today := time.Now().UTC()
@@ -74,6 +75,7 @@ func startMock(t *testing.T) *program {
 		require.NoError(t, err)
 		return json.Unmarshal(raw, &p.info) == nil
 	})
+	p.await(readyWithin, "/readyz to answer 200", func() bool { return p.get("", "/readyz").status == http.StatusOK })
 	return p
 }
 

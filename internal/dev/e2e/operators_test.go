@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +23,7 @@ import (
 // TestOperatorsHandbook does what docs/operators.md tells an operator to do, with the commands that are printed there, on a service
 // whose api and projector are two processes. Whoever reads during a rebuild and an upgrade gets the answers of before.
 func TestOperatorsHandbook(t *testing.T) {
+	awayFromMidnight(t, 5*time.Minute)
 	text, err := os.ReadFile("../../../docs/operators.md")
 	require.NoError(t, err)
 	h := &handbook{text: string(text), binary: programPath}
@@ -91,7 +93,8 @@ func (h *handbook) parkedAgency(t *testing.T) {
 	require.Contains(t, h.run(t, done, "parked skip dashboards-3-1204", "dashboards-3-1204", id).out, id+" is skipped")
 	change().ok(t, http.StatusOK)
 	require.Contains(t, h.run(t, done, "parked skip dashboards-3-1204", "dashboards-3-1204", id).out, "was skipped before")
-	require.Regexp(t, `parked\.skipped +dashboards, `+id+` +incident:OPS-20 +done`, h.run(t, done, "actions").out)
+	skipped := regexp.MustCompile(`parked\.skipped +dashboards, ` + id + ` +incident:OPS-20 +done`)
+	p.await(patience, "the trail to have what was done", func() bool { return skipped.MatchString(h.run(t, done, "actions").out) })
 	p.await(patience, "the service to be ready", func() bool { return strings.Contains(string(p.get("", "/readyz").body), `"ready"`) })
 	h.run(t, done, "status")
 }
@@ -175,6 +178,8 @@ func (h *handbook) upgrade(t *testing.T) {
 	require.Equal(t, 1, strings.Count(h.run(t, failed, "generations --drop NAME.gN --reason", "NAME.gN", "directory.g2").err, "it is used by"))
 	reader.Stop()
 	projector.Stop()
+	k.until("nobody to use directory.g2", `select not exists (select from lb_engine.processes
+		where seen_at > clock_timestamp() - interval '10 seconds' and 'directory.g2' = any(reads || folds))`)
 	require.Contains(t, h.run(t, done, "generations --drop NAME.gN --reason", "NAME.gN", "directory.g2").out, "directory.g2 are dropped")
 	k.runner.Stop()
 }

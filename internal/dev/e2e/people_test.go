@@ -60,12 +60,25 @@ type document struct {
 	version       int64
 }
 
-// update PUTs a change as the agency and returns the document with its version.
+// update PUTs a change as the agency and returns the document with its version. A service that cannot take it now is asked again, as it advises: on
+// a machine that stalls it may not know for a moment how its tables are.
 func (p *program) update(subAccount string, change map[string]any) document {
 	p.t.Helper()
 	body, err := json.Marshal(change)
 	require.NoError(p.t, err)
-	answer := p.put(p.info.Tokens["agency"], dashboardPath(subAccount), string(body)).ok(p.t, http.StatusOK)
+	var answer response
+	var key []string
+	p.await(patience, "a change to be taken", func() bool {
+		answer = p.put(p.info.Tokens["agency"], dashboardPath(subAccount), string(body), key...)
+		var open struct {
+			CommandID string `json:"command_id"`
+		}
+		if _ = json.Unmarshal(answer.body, &open); open.CommandID != "" {
+			key = []string{"Idempotency-Key", open.CommandID}
+		}
+		return answer.err != nil || answer.status != http.StatusServiceUnavailable
+	})
+	answer.ok(p.t, http.StatusOK)
 	var envelope struct {
 		Data document `json:"data"`
 	}

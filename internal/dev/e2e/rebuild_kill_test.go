@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -38,6 +39,7 @@ const holdSQL = `
 // TestRebuildIsKilled kills, and freezes, the process that runs a rebuild at each stage. Whoever reads meanwhile gets the
 // answers of before, every time; the next process ends the rebuild, and the tables are what the log says.
 func TestRebuildIsKilled(t *testing.T) {
+	awayFromMidnight(t, 5*time.Minute)
 	k, u := startApart(t)
 	k.exec(holdSQL)
 	stop := u.hammer(k.api, false)

@@ -31,6 +31,7 @@ func TestUpgradeWithoutAGap(t *testing.T) {
 		"both in one":      func(u *upgrade) { u.serve("api,projector") },
 	} {
 		t.Run(name, func(t *testing.T) {
+			awayFromMidnight(t, 5*time.Minute)
 			dir := t.TempDir()
 			u := &upgrade{t: t, next: next, old: startDemo(t, dir, append([]string{"--rate-limit", "0"}, frozen...)...)}
 			u.paths = u.old.analyticsPaths(pastRanges())
@@ -44,7 +45,8 @@ func TestUpgradeWithoutAGap(t *testing.T) {
 			var changed atomic.Int64
 			changes.Go(func() { // PUTs go on all the time, through the old binary
 				for n := 0; changing.Err() == nil; n++ {
-					u.old.setUsers(dashboard, ids(everybody[:len(everybody)-n%2]))
+					body := `{"users":["` + strings.Join(ids(everybody[:len(everybody)-n%2]), `","`) + `"]}`
+					u.old.put(u.old.info.Tokens["agency"], dashboardPath(dashboard), body).ok(t, http.StatusOK)
 					changed.Add(1)
 				}
 			})
