@@ -35,6 +35,9 @@ const (
 	secret  = "a secret of at least thirty-two bytes"
 )
 
+// patience is how long a test waits for what is sure to come, on however busy a machine.
+const patience = 5 * time.Minute
+
 // bundle is a server over fakes; a test sets what it needs of them before it asks.
 type bundle struct {
 	t        *testing.T
