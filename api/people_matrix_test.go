@@ -317,8 +317,7 @@ func (m *matrixCase) socketRefused() bool {
 // opens another session when the transport of one was closed before the answer.
 func (m *matrixCase) openPolling(why string) (sid string, refused bool) {
 	m.t.Helper()
-	const tries = 3
-	for try := range tries {
+	for until := time.Now().Add(patience); time.Now().Before(until); {
 		sid, answer := m.tryPolling()
 		switch {
 		case strings.HasPrefix(answer, "40"):
@@ -327,7 +326,7 @@ func (m *matrixCase) openPolling(why string) (sid string, refused bool) {
 			require.Contains(m.t, answer, why)
 			return sid, true
 		}
-		m.t.Logf("try %d: the session was closed before it was answered: %s", try+1, answer)
+		m.t.Logf("the session was closed before it was answered: %s", answer)
 	}
 	m.t.Fatal("no session was answered")
 	return "", false

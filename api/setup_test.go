@@ -319,6 +319,7 @@ func quietHub(t *testing.T) *stream.Hub {
 
 func runHub(t *testing.T, config stream.Config) *stream.Hub {
 	t.Helper()
+	config.AuthTimeout = patience // of a Socket.IO client that a slow machine holds up
 	hub := stream.New(emptyStore{}, config)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
