@@ -168,7 +168,7 @@ func TestAGoneReaderStopsTheExport(t *testing.T) {
 		require.NoError(t, response.Body.Close())
 		select {
 		case <-source.stopped:
-		case <-time.After(5 * time.Minute):
+		case <-time.After(patience):
 			require.FailNow(t, "the export reads on")
 		}
 		client.CloseIdleConnections()

@@ -28,7 +28,7 @@ type liveStream struct {
 
 func (b *bundle) listen(url, token string, headers ...string) *liveStream {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	require.NoError(b.t, err)
 	if token != "" {
@@ -82,7 +82,8 @@ func setupLive(t *testing.T, change ...func(*api.Deps)) (b *bundle, hub *stream.
 
 func TestListenersHearOfTheFiguresTheyMaySee(t *testing.T) {
 	t.Parallel()
-	b, hub, url := setupLive(t)
+	hub := runHub(t, stream.Config{Recheck: time.Hour}) // nobody's accounts are looked at while they are set
+	b, _, url := setupLive(t, func(d *api.Deps) { d.Streams = hub })
 	staff := b.listen(url, b.agencyToken())
 	require.Equal(t, http.StatusOK, staff.response.StatusCode)
 	require.Equal(t, "{}", staff.next(stream.FiguresCursorEvent))
@@ -165,5 +166,6 @@ func TestStreamOfWhoLeftIsCut(t *testing.T) {
 		require.NotEmpty(t, s.next(first))
 		directory.set(readmodels.Standing{}, nil)
 		require.Empty(t, s.next(stream.FiguresEvent), "the stream ends, and nothing was told")
+		require.NoError(t, s.lines.Err(), path)
 	}
 }

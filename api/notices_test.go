@@ -49,7 +49,7 @@ func ticket(t *testing.T, b *bundle, token, path, origin string) issuedTicket {
 // firstLines opens a stream, reads the two lines that follow when to come back, and closes it.
 func firstLines(t *testing.T, url string, headers ...string) (status int, first, second string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	require.NoError(t, err)

@@ -271,13 +271,13 @@ func TestWithdrawnSubjects(t *testing.T) {
 	require.Equal(t, http.StatusOK, status("OPS@example.org", "operator"), "another subject")
 
 	write(bob)
-	require.Eventually(t, func() bool { return withdrawn.Has(bob) }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return withdrawn.Has(bob) }, patience, 10*time.Millisecond)
 	require.Equal(t, http.StatusOK, status(alice, "agency"))
 	require.NoError(t, os.Remove(file))
-	require.Eventually(t, func() bool { withdrawn.Has(bob); return logged.lines() == 1 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { withdrawn.Has(bob); return logged.lines() == 1 }, patience, 10*time.Millisecond)
 	require.True(t, withdrawn.Has(bob), "the last list holds")
 	write("") // it can be read again
-	require.Eventually(t, func() bool { return !withdrawn.Has(bob) }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return !withdrawn.Has(bob) }, patience, 10*time.Millisecond)
 	require.Equal(t, 1, logged.lines(), "told of once")
 }
 
@@ -299,6 +299,9 @@ func (l *lockedLog) lines() int {
 	defer l.mu.Unlock()
 	return l.n
 }
+
+// cutWithin is the bound of REQUIREMENTS §2.
+const cutWithin = 10 * time.Second
 
 // With the rhythm of production, whenever somebody leaves: by what was answered a moment ago a stream may go on once more.
 func TestStreamOfWhoLeftEndsWithinTenSeconds(t *testing.T) {

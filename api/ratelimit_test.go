@@ -60,7 +60,13 @@ func TestPollsAndUpgradesAreBounded(t *testing.T) {
 		d.Streams = quietHub(t)
 	})
 	b.now = time.Now()
-	server := httptest.NewServer(b.server)
+	polls := make(chan struct{}, 100) // that have come
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && r.URL.Query().Has("sid") {
+			polls <- struct{}{}
+		}
+		b.server.ServeHTTP(w, r)
+	}))
 	t.Cleanup(server.Close)
 	ask := func(method, query, body string) (status int, header http.Header, told string) {
 		request, err := http.NewRequestWithContext(t.Context(), method, server.URL+"/socket.io/?EIO=4&transport=polling"+query, strings.NewReader(body))
@@ -101,12 +107,20 @@ func TestPollsAndUpgradesAreBounded(t *testing.T) {
 	_, _, greeting = ask(http.MethodGet, "", "")
 	_, sid, _ = strings.Cut(greeting, `"sid":"`)
 	sid, _, _ = strings.Cut(sid, `"`)
+	for len(polls) > 0 {
+		<-polls
+	}
 	polled := make(chan string, 1)
 	go func() { // as clients poll: one that came only behind the refusal could find its session gone
 		told := ""
 		defer func() { polled <- told }() // also where asking fails and ends this goroutine
 		_, _, told = ask(http.MethodGet, "&sid="+sid, "")
 	}()
+	select {
+	case <-polls:
+	case told := <-polled:
+		require.Fail(t, "the poll has ended before it came", told)
+	}
 	ask(http.MethodPost, "&sid="+sid, `40{"token":"`+b.agencyToken()+`"}`)
 	require.Equal(t, "1", <-polled, "the transport is closed: the stock client comes back by itself")
 }

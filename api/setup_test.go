@@ -35,6 +35,9 @@ const (
 	secret  = "a secret of at least thirty-two bytes"
 )
 
+// patience is how long a test waits for what is sure to come, on however busy a machine.
+const patience = 5 * time.Minute
+
 // bundle is a server over fakes; a test sets what it needs of them before it asks.
 type bundle struct {
 	t        *testing.T
@@ -316,6 +319,7 @@ func quietHub(t *testing.T) *stream.Hub {
 
 func runHub(t *testing.T, config stream.Config) *stream.Hub {
 	t.Helper()
+	config.AuthTimeout = patience // of a Socket.IO client that a slow machine holds up
 	hub := stream.New(emptyStore{}, config)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

@@ -49,7 +49,7 @@ func TestSlowBodiesAreCutEverywhere(t *testing.T) {
 				conn, err := net.Dial("tcp", served.Listener.Addr().String())
 				require.NoError(t, err)
 				defer conn.Close()
-				require.NoError(t, conn.SetDeadline(time.Now().Add(30*time.Second)))
+				require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
 				_, err = fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: test\r\n%s\r\n\r\n", c.request, length)
 				require.NoError(t, err)
 				reader := bufio.NewReader(conn)

@@ -3,6 +3,7 @@ package mount_test
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"testing"
 	"time"
 
@@ -34,6 +35,13 @@ const (
 	patience  = 5 * time.Minute
 	often     = 20 * time.Millisecond
 )
+
+// served asks until the status is another one than 503: what stands still for a moment has a request tried again.
+func served(ask func() (status int)) {
+	for until := time.Now().Add(patience); ask() == http.StatusServiceUnavailable && time.Now().Before(until); {
+		time.Sleep(often)
+	}
+}
 
 // running is what a main application finds: brokers, a database, and a process of the role projector.
 type running struct {

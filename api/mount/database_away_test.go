@@ -115,7 +115,12 @@ func TestDatabaseAway(t *testing.T) {
 		cause.give()
 	}
 	require.Eventually(t, serves, patience, often)
-	require.Equal(t, http.StatusOK, send(boards.Handler(), "PUT /api/projects/dashboard/"+client, changeOfUsers).Code)
+	var changed *httptest.ResponseRecorder
+	served(func() int {
+		changed = send(boards.Handler(), "PUT /api/projects/dashboard/"+client, changeOfUsers)
+		return changed.Code
+	})
+	require.Equal(t, http.StatusOK, changed.Code, changed.Body)
 }
 
 // send asks as alice.

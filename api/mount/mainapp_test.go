@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -57,7 +58,7 @@ func startMainApp(t *testing.T, r running) *mainApp {
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	require.NoError(t, err, "%s", &m.errors)
 	m.base = strings.TrimPrefix(strings.TrimSpace(line), "listening on ")
-	require.Eventually(t, func() bool { return m.ask(http.MethodGet, "/boards/readyz", "alice", "").status == http.StatusOK }, patience, often)
+	require.Equal(t, http.StatusOK, m.ask(http.MethodGet, "/boards/readyz", "alice", "").status)
 	return m
 }
 
@@ -67,13 +68,35 @@ type answer struct {
 	body   string
 }
 
-func (m *mainApp) ask(method, path, who, body string, headers ...string) answer {
+// ask asks until it is served.
+func (m *mainApp) ask(method, path, who, body string, headers ...string) (got answer) {
 	m.t.Helper()
-	response := m.open(method, path, who, body, headers...)
-	defer response.Body.Close()
-	raw, err := io.ReadAll(response.Body)
-	require.NoError(m.t, err)
-	return answer{response.StatusCode, response.Header, string(raw)}
+	served(func() int {
+		response := m.open(method, path, who, body, headers...)
+		defer response.Body.Close()
+		raw, err := io.ReadAll(response.Body)
+		require.NoError(m.t, err)
+		got = answer{response.StatusCode, response.Header, string(raw)}
+		return got.status
+	})
+	return got
+}
+
+// listen opens carol's notices, and opens them again when it is only told when to come back.
+func (m *mainApp) listen() (*http.Response, *bufio.Scanner) {
+	m.t.Helper()
+	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(often) {
+		notices := m.open(http.MethodGet, "/boards/api/notices", "carol", "")
+		require.Equal(m.t, http.StatusOK, notices.StatusCode)
+		for lines := bufio.NewScanner(notices.Body); lines.Scan(); {
+			if lines.Text() == "event: notice_cursor" {
+				return notices, lines
+			}
+		}
+		require.NoError(m.t, notices.Body.Close())
+	}
+	require.FailNow(m.t, "no stream begins")
+	return nil, nil
 }
 
 func (m *mainApp) open(method, path, who, body string, headers ...string) *http.Response {
@@ -121,11 +144,9 @@ func TestAnotherModuleServesItAll(t *testing.T) {
 	require.Contains(t, read.body, carol)
 	require.Equal(t, put.header.Get("ETag"), read.header.Get("ETag"))
 
-	notices := m.open(http.MethodGet, "/boards/api/notices", "carol", "")
+	notices, lines := m.listen()
 	defer notices.Body.Close()
-	require.Equal(t, http.StatusOK, notices.StatusCode)
 	require.Equal(t, http.StatusOK, m.ask(http.MethodPut, dashboard, "alice", `{"users":[]}`, "Content-Type: application/json").status)
-	lines := bufio.NewScanner(notices.Body)
 	var heard strings.Builder
 	for !strings.Contains(heard.String(), "client_access_removed") && lines.Scan() {
 		heard.WriteString(lines.Text())

@@ -54,7 +54,9 @@ func TestMountCloseAndMountAgain(t *testing.T) {
 		ran := make(chan error, 1)
 		go func() { ran <- boards.Run(context.Background()) }()
 		require.Eventually(t, func() bool { return get(router, "/boards/readyz", "").Code == http.StatusOK }, patience, often)
-		require.Contains(t, get(router, "/boards"+insightsPath(), "alice's").Body.String(), "4711")
+		var insights *httptest.ResponseRecorder
+		served(func() int { insights = get(router, "/boards"+insightsPath(), "alice's"); return insights.Code })
+		require.Contains(t, insights.Body.String(), "4711")
 		refused := get(router, "/boards/getRoiViews", "nobody's")
 		require.Equal(t, http.StatusUnauthorized, refused.Code)
 		require.Contains(t, refused.Body.String(), "https://app.example.com")

@@ -27,14 +27,15 @@ import (
 
 const accessEnded = "Your access has ended. Ask your agency."
 
-// bySession is an authenticator of a main application that goes on believing its sessions; the cookie says "<user> <account> <role>".
+// bySession is an authenticator of a main application that goes on believing its sessions; the cookie says "<user>/<account>/<role>". They end in
+// hours: streams of a session without an end are opened anew after minutes, which a slow machine needs for a test.
 func bySession(r *http.Request) (api.Principal, error) {
 	session, err := r.Cookie("session")
 	if err != nil {
 		return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "Sign in.")
 	}
 	is := strings.Split(session.Value, "/")
-	return api.Principal{UserID: is[0], AccountID: is[1], Roles: api.Roles{api.Role(is[2])}}, nil
+	return api.Principal{UserID: is[0], AccountID: is[1], Roles: api.Roles{api.Role(is[2])}, ExpiresAt: time.Now().Add(12 * time.Hour)}, nil
 }
 
 // mounted is a handler in a main application that serves it.
@@ -72,6 +73,12 @@ func (m mounted) ask(method, path, session, body string) answer {
 	w := httptest.NewRecorder()
 	m.handler.ServeHTTP(w, r)
 	return answer{w.Code, w.Header(), w.Body.String()}
+}
+
+func (m mounted) served(method, path, session, body string) (got answer) {
+	m.t.Helper()
+	served(func() int { got = m.ask(method, path, session, body); return got.status })
+	return got
 }
 
 var inPath = regexp.MustCompile(`{[^}]*}`)
@@ -295,7 +302,7 @@ func (r running) requireClosedWhileUnknown(t *testing.T, m mounted, staff string
 	})
 	require.NoError(t, err)
 	board := "/api/projects/dashboard/" + client
-	put := func() int { return m.ask(http.MethodPut, board, staff, `{"allow_client_dashboard":true}`).status }
+	const opens = `{"allow_client_dashboard":true}`
 	leaver := newSomebody(200, api.RoleAgency)
 	waits, appended := time.Now(), time.Time{}
 	deadline := waits.Add(patience)
@@ -304,16 +311,16 @@ func (r running) requireClosedWhileUnknown(t *testing.T, m mounted, staff string
 		if m.directoryLag() == 0 && time.Since(appended) > time.Second { // whoever folds took it before it saw the pause
 			appended = time.Now()
 			require.NoError(t, r.log.AppendBulk(t.Context(), []domain.Draft{commands.EntityDraft(leaver.user, appended)}))
-			require.Equal(t, http.StatusOK, put(), "the last known state holds")
+			require.Equal(t, http.StatusOK, m.served(http.MethodPut, board, staff, opens).status, "the last known state holds")
 		}
 		time.Sleep(often)
 	}
 	require.Greater(t, time.Since(waits), time.Minute)
-	ready := m.ask(http.MethodGet, "/readyz", "", "")
+	ready := m.served(http.MethodGet, "/readyz", "", "")
 	require.Equal(t, http.StatusOK, ready.status, "degraded, and in service")
 	require.Contains(t, ready.body, `"status":"degraded"`)
 	require.Contains(t, m.leftUnknown(), "it is not known who has left")
-	require.Equal(t, http.StatusServiceUnavailable, put())
+	require.Equal(t, http.StatusServiceUnavailable, m.ask(http.MethodPut, board, staff, opens).status)
 	for _, path := range []string{board + "/history", "/api/audit/history", "/api/audit/export?format=jsonl&dashboard=" + client} {
 		closed := m.ask(http.MethodGet, path, staff, "")
 		require.Equal(t, http.StatusServiceUnavailable, closed.status, path)
@@ -321,14 +328,14 @@ func (r running) requireClosedWhileUnknown(t *testing.T, m mounted, staff string
 	}
 	for _, path := range []string{board, "/api/me", "/api/stats", insightsPath()} {
 		path = strings.Replace(path, "/getAccount", "/auth/getAccount", 1)
-		require.Equal(t, http.StatusOK, m.ask(http.MethodGet, path, staff, "").status, path)
+		require.Equal(t, http.StatusOK, m.served(http.MethodGet, path, staff, "").status, path)
 	}
 	m.opened(staff)
 
 	_, err = pauses.Resume(t.Context(), domain.PauseProjection, "directory")
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return m.leftUnknown() == "" }, patience, 100*time.Millisecond)
-	require.Equal(t, http.StatusOK, put())
+	require.Equal(t, http.StatusOK, m.served(http.MethodPut, board, staff, opens).status)
 }
 
 // readiness is what /readyz says, as far as these tests read it.

@@ -29,6 +29,9 @@ func TestMountedProofs(t *testing.T) {
 		go func() { ran <- boards.Run(t.Context()) }()
 		require.Eventually(t, func() bool { return get(boards.Handler(), "/readyz", "").Code == http.StatusOK }, patience, often)
 		answer := get(boards.Handler(), "/api/audit/checkpoints", "")
+		if status == http.StatusOK {
+			served(func() int { answer = get(boards.Handler(), "/api/audit/checkpoints", ""); return answer.Code })
+		}
 		require.Equal(t, status, answer.Code, answer.Body)
 		require.NoError(t, boards.Close())
 		require.NoError(t, <-ran)

@@ -81,8 +81,9 @@ func TestMountedVerify(t *testing.T) {
 		}
 		var run api.VerifyRun
 		require.Eventually(t, func() bool { run = ask(http.MethodPost, "/api/audit/verify?kind="+kind); return run.ID != "" }, patience, often)
+		of := "/api/audit/verify/" + run.ID
 		require.Eventually(t, func() bool {
-			run = ask(http.MethodGet, "/api/audit/verify/"+run.ID)
+			run = ask(http.MethodGet, of)
 			return run.Stage == api.VerifyDone || run.Stage == api.VerifyFailed
 		}, patience, often)
 		require.NoError(t, boards.Close())

@@ -40,7 +40,7 @@ func TestAnOffsetOfAnotherLogIsReset(t *testing.T) {
 	for range 3 {
 		store.append(agency, alice)
 	}
-	n := startNode(t, store, &tokens{}, "127.0.0.1:0", stream.Config{Log: "0a1b2c3d"})
+	n := startNode(t, store, &tokens{}, nil, stream.Config{Log: "0a1b2c3d"})
 	for offset, event := range map[string]string{id(2): "reset", id(3) + ".ffffffff": "reset", "": "notice_cursor"} {
 		auth := aliceAuth()
 		if offset != "" {

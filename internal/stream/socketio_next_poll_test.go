@@ -21,7 +21,7 @@ import (
 func TestTheNextPollIsNotLetGoWithTheOneBefore(t *testing.T) {
 	t.Parallel()
 	store := newStore()
-	n := startNode(t, store, &tokens{}, "127.0.0.1:0", patientWithSilence)
+	n := startNode(t, store, &tokens{}, nil, patientWithSilence)
 	sockets, ok := n.sockets.(*stream.SocketIO)
 	require.True(t, ok)
 	waits := make(chan struct{}, 100) // polls that wait for an answer

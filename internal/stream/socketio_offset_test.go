@@ -14,16 +14,18 @@ func TestOffsetOfAnotherAgencyIsNotTaken(t *testing.T) {
 	store := newStore()
 	store.append(agency, alice)
 	head := id(store.append(agency, alice))
-	n := startNode(t, store, &tokens{}, "127.0.0.1:0", stream.Config{})
+	n := startNode(t, store, &tokens{}, nil, stream.Config{})
 	for _, transport := range []string{"polling", "websocket"} {
 		auth := aliceAuth()
 		auth["offset"] = agency2 + ".1"
 		client := startJS(t, jsConfig{URL: n.url, Auth: auth, Transports: []string{transport}})
 		line := client.until("event", "notice_cursor")
 		require.JSONEq(t, `"`+head+`"`, string(line.Args[len(line.Args)-1]), "it begins at the head")
-		own := id(store.append(agency, alice))
+		version := store.append(agency, alice)
+		own := id(version)
 		n.hub.Wake(agency)
 		require.Equal(t, []string{own}, client.notices(own))
+		store.requireSaved(t, version)
 		head = own
 	}
 }

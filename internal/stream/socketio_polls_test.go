@@ -61,7 +61,7 @@ func send(method, session, contentType, body string) <-chan pollAnswer {
 // Who opens a session and never says who it is, is cut, and its poll is told so.
 func TestPollOfSilentSessionIsAnswered(t *testing.T) {
 	t.Parallel()
-	session := pollingSession(t, startNode(t, newStore(), &tokens{}, "127.0.0.1:0", stream.Config{AuthTimeout: time.Second}))
+	session := pollingSession(t, startNode(t, newStore(), &tokens{}, nil, stream.Config{AuthTimeout: time.Second}))
 	require.Equal(t, closed, <-send(http.MethodGet, session, "", ""))
 	require.Equal(t, http.StatusBadRequest, (<-send(http.MethodGet, session, "", "")).status, "the session is over")
 }
@@ -69,7 +69,7 @@ func TestPollOfSilentSessionIsAnswered(t *testing.T) {
 // Of two polls at once the second is refused, and the first is told that the session is over: the client is broken, and knows it.
 func TestOverlappingPollsEndTheSession(t *testing.T) {
 	t.Parallel()
-	session := pollingSession(t, startNode(t, newStore(), &tokens{}, "127.0.0.1:0", patientWithSilence))
+	session := pollingSession(t, startNode(t, newStore(), &tokens{}, nil, patientWithSilence))
 	first, second := send(http.MethodGet, session, "", ""), send(http.MethodGet, session, "", "")
 	answers := []pollAnswer{<-first, <-second}
 	if answers[0].status != http.StatusOK {
@@ -83,7 +83,7 @@ func TestOverlappingPollsEndTheSession(t *testing.T) {
 // What cannot be decoded is refused and ends the session; nobody waits for it.
 func TestInvalidPacketsEndTheSession(t *testing.T) {
 	t.Parallel()
-	n := startNode(t, newStore(), &tokens{}, "127.0.0.1:0", patientWithSilence)
+	n := startNode(t, newStore(), &tokens{}, nil, patientWithSilence)
 	for name, packet := range map[string]struct{ contentType, body string }{
 		"no packet":           {"text/plain", "abc"},
 		"good, then none":     {"text/plain", "3\x1eabc"},

@@ -15,8 +15,6 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
-
-	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
 const (
@@ -28,7 +26,7 @@ const (
 // have dropped what it says while it is being set up.
 func TestQuickWebSocketIsHeard(t *testing.T) {
 	t.Parallel()
-	sockets := startNode(t, newStore(), &tokens{}, "127.0.0.1:0", stream.Config{}).sockets
+	sockets := startNode(t, newStore(), &tokens{}, nil, patientWithSilence).sockets
 	url := serveHandler(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sockets.ServeHTTP(&slowSetup{ResponseWriter: w}, r)
 	}))
@@ -36,7 +34,7 @@ func TestQuickWebSocketIsHeard(t *testing.T) {
 	require.NoError(t, err)
 	defer conn.Close()
 	_ = response.Body.Close()
-	require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience))) // the engine cuts a client that says nothing after 10 s
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience)))
 	require.NoError(t, conn.WriteMessage(websocket.TextMessage, []byte(`40{"token":"token-of-`+alice+`"}`)))
 	for {
 		_, message, err := conn.ReadMessage()
@@ -80,7 +78,7 @@ func (c *slowConn) RemoteAddr() net.Addr {
 // Long polls of many at once: the answer that names the session comes when the session is there.
 func TestQuickLongPollIsHeard(t *testing.T) {
 	t.Parallel()
-	url := startNode(t, newStore(), &tokens{}, "127.0.0.1:0", stream.Config{}).url + "/socket.io/?EIO=4&transport=polling"
+	url := startNode(t, newStore(), &tokens{}, nil, patientWithSilence).url + "/socket.io/?EIO=4&transport=polling"
 	connectMany(t, func(user string) error {
 		greeting, err := ask(http.MethodGet, url, "")
 		if err != nil {

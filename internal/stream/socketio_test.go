@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +22,7 @@ type node struct {
 	hub     *stream.Hub
 	sockets http.Handler
 	url     string
+	port    *os.File // its listener, which stays open until the test ends: nobody else may be given the port of a node that has stopped
 	stop    func()
 }
 
@@ -29,19 +31,28 @@ type tokens struct {
 	mu      sync.Mutex
 	expires time.Time
 	fault   error
+	met     int // requests that met the fault
 	access  func(context.Context) ([]string, error)
 }
 
 func (k *tokens) set(expires time.Time, fault error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.expires, k.fault = expires, fault
+	k.expires, k.fault, k.met = expires, fault, 0
+}
+
+// refused tells whether anybody met the fault.
+func (k *tokens) refused() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.met > 0
 }
 
 func (k *tokens) authenticate(r *http.Request, token string) (stream.Listener, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.fault != nil {
+		k.met++
 		return stream.Listener{}, k.fault
 	}
 	if token == "" {
@@ -54,7 +65,8 @@ func (k *tokens) authenticate(r *http.Request, token string) (stream.Listener, e
 	return stream.Listener{ParentAccount: agency, UserID: user, ExpiresAt: k.expires, Access: k.access}, nil
 }
 
-func startNode(t *testing.T, store *memoryStore, keys *tokens, address string, cfg stream.Config) *node {
+// startNode starts a node; with the port of one that has stopped it takes that one's place.
+func startNode(t *testing.T, store *memoryStore, keys *tokens, port *os.File, cfg stream.Config) *node {
 	t.Helper()
 	hub := stream.New(store, cfg)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -62,8 +74,19 @@ func startNode(t *testing.T, store *memoryStore, keys *tokens, address string, c
 	running.Go(func() { _ = hub.Run(ctx) })
 	sockets, err := stream.NewSocketIO(hub, keys.authenticate)
 	require.NoError(t, err)
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", address)
-	require.NoError(t, err)
+	var listener net.Listener
+	if port == nil {
+		listener, err = (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		tcp, ok := listener.(*net.TCPListener)
+		require.True(t, ok)
+		port, err = tcp.File()
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = port.Close() })
+	} else {
+		listener, err = net.FileListener(port)
+		require.NoError(t, err)
+	}
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", sockets)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: patience}
@@ -75,7 +98,7 @@ func startNode(t *testing.T, store *memoryStore, keys *tokens, address string, c
 		running.Wait()
 	})
 	t.Cleanup(stop)
-	return &node{hub: hub, sockets: sockets, url: "http://" + listener.Addr().String(), stop: stop}
+	return &node{hub: hub, sockets: sockets, url: "http://" + listener.Addr().String(), port: port, stop: stop}
 }
 
 func aliceAuth() map[string]any { return map[string]any{"token": "token-of-" + alice} }
@@ -103,7 +126,7 @@ func TestStockClientHearsItsNotices(t *testing.T) {
 			t.Parallel()
 			store := newStore()
 			store.append(agency, alice)
-			n := startNode(t, store, &tokens{}, "127.0.0.1:0", stream.Config{})
+			n := startNode(t, store, &tokens{}, nil, stream.Config{})
 			client := startJS(t, way(n.url))
 			client.until("event", "notice_cursor")
 			store.append(agency, bob)
@@ -113,7 +136,7 @@ func TestStockClientHearsItsNotices(t *testing.T) {
 			require.Len(t, line.Args, 2)
 			require.JSONEq(t, `{"user_id":"`+alice+`"}`, string(line.Args[0]))
 			require.JSONEq(t, `"`+id(3)+`"`, string(line.Args[1]), "neither the old notice nor another user's came first")
-			require.Eventually(t, func() bool { return store.saved(agency, alice) == 3 }, patience, time.Millisecond)
+			store.requireSaved(t, 3)
 		})
 	}
 }
@@ -129,7 +152,7 @@ func TestStockClientResumesAtARestartedServer(t *testing.T) {
 			t.Run(title, func(t *testing.T) {
 				t.Parallel()
 				store := newStore()
-				first := startNode(t, store, &tokens{}, "127.0.0.1:0", stream.Config{})
+				first := startNode(t, store, &tokens{}, nil, stream.Config{})
 				client := startJS(t, way(first.url))
 				client.until("event", "notice_cursor")
 				var want []string
@@ -146,7 +169,7 @@ func TestStockClientResumesAtARestartedServer(t *testing.T) {
 				require.NoError(t, store.SaveCursors(t.Context(), []stream.Cursor{
 					{ParentAccount: agency, UserID: alice, Version: 100},
 				}))
-				second := startNode(t, store, &tokens{}, strings.TrimPrefix(first.url, "http://"), stream.Config{})
+				second := startNode(t, store, &tokens{}, first.port, stream.Config{})
 				client.until("connect", "")
 				last := want[len(want)-1]
 				require.Equal(t, want, client.notices(last))
@@ -161,12 +184,13 @@ func TestStockClientResumesAtARestartedServer(t *testing.T) {
 func TestNewPageGoesOnFromTheStoredCursor(t *testing.T) {
 	t.Parallel()
 	store := newStore()
-	n := startNode(t, store, &tokens{}, "127.0.0.1:0", stream.Config{})
+	n := startNode(t, store, &tokens{}, nil, stream.Config{})
 	first := startJS(t, jsConfig{URL: n.url, Auth: aliceAuth()})
 	first.until("event", "notice_cursor")
 	seen := id(store.append(agency, alice))
 	n.hub.Wake(agency)
 	require.Equal(t, []string{seen}, first.notices(seen))
+	store.requireSaved(t, 1)
 	first.tell(map[string]any{"close": true})
 	first.until("disconnect", "")
 	require.Eventually(t, func() bool { return n.hub.NoticeListeners() == 0 }, patience, time.Millisecond)
@@ -178,7 +202,7 @@ func TestNewPageGoesOnFromTheStoredCursor(t *testing.T) {
 
 func TestWrongTokenIsRefusedForGood(t *testing.T) {
 	t.Parallel()
-	n := startNode(t, newStore(), &tokens{}, "127.0.0.1:0", stream.Config{})
+	n := startNode(t, newStore(), &tokens{}, nil, stream.Config{})
 	for _, cfg := range []jsConfig{
 		{URL: n.url, Auth: map[string]any{"token": "forged"}},
 		{URL: n.url, Auth: map[string]any{"token": 7}},
@@ -196,10 +220,11 @@ func TestFaultOfOursMakesTheClientTryAgain(t *testing.T) {
 	t.Parallel()
 	keys := &tokens{}
 	keys.set(time.Time{}, domain.NewError(domain.CodeUnavailable, "starting"))
-	n := startNode(t, newStore(), keys, "127.0.0.1:0", stream.Config{})
+	n := startNode(t, newStore(), keys, nil, stream.Config{})
 	for _, way := range ways {
 		client := startJS(t, way(n.url))
-		time.AfterFunc(300*time.Millisecond, func() { keys.set(time.Time{}, nil) })
+		require.Eventually(t, keys.refused, patience, time.Millisecond)
+		keys.set(time.Time{}, nil)
 		client.until("connect", "")
 		keys.set(time.Time{}, domain.NewError(domain.CodeUnavailable, "starting"))
 	}
@@ -208,7 +233,7 @@ func TestFaultOfOursMakesTheClientTryAgain(t *testing.T) {
 func TestClientCannotAskForAnotherUsersRoom(t *testing.T) {
 	t.Parallel()
 	store := newStore()
-	n := startNode(t, store, &tokens{}, "127.0.0.1:0", stream.Config{})
+	n := startNode(t, store, &tokens{}, nil, stream.Config{})
 	auth := aliceAuth()
 	auth["room"], auth["user_id"], auth["offset"] = bob, bob, agency2+".0"
 	client := startJS(t, jsConfig{URL: n.url + "?user_id=" + bob, Auth: auth})
@@ -229,7 +254,7 @@ func TestExpiredTokenCutsTheConnection(t *testing.T) {
 			t.Parallel()
 			keys := &tokens{}
 			keys.set(time.Now().Add(time.Second), nil)
-			n := startNode(t, newStore(), keys, "127.0.0.1:0", stream.Config{})
+			n := startNode(t, newStore(), keys, nil, stream.Config{})
 			client := startJS(t, way(n.url))
 			client.until("connect", "")
 			keys.set(time.Time{}, stream.ErrExpired)
@@ -253,7 +278,7 @@ func TestLostAccessTellsTheClientToStayAway(t *testing.T) {
 		}
 		return nil, nil
 	}}
-	n := startNode(t, store, keys, "127.0.0.1:0", stream.Config{Recheck: 20 * time.Millisecond})
+	n := startNode(t, store, keys, nil, stream.Config{Recheck: 20 * time.Millisecond})
 	client := startJS(t, jsConfig{URL: n.url, Auth: aliceAuth(), Transports: []string{"websocket"}})
 	client.until("event", "notice_cursor")
 	mu.Lock()
@@ -281,7 +306,7 @@ func TestClosedServerRefusesNewConnections(t *testing.T) {
 
 func TestOversizedMessageIsRefused(t *testing.T) {
 	t.Parallel()
-	n := startNode(t, newStore(), &tokens{}, "127.0.0.1:0", stream.Config{})
+	n := startNode(t, newStore(), &tokens{}, nil, stream.Config{})
 	response, err := http.Get(n.url + "/socket.io/?EIO=4&transport=polling")
 	require.NoError(t, err)
 	var raw json.RawMessage
@@ -293,7 +318,7 @@ func TestOversizedMessageIsRefused(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(raw, &hello))
 	response, err = http.Post(n.url+"/socket.io/?EIO=4&transport=polling&sid="+hello.Sid, "text/plain",
-		strings.NewReader("40"+strings.Repeat("x", 1<<20)))
+		strings.NewReader("40"+strings.Repeat("x", 100<<10))) // net/http takes no more than 256 KB of a body that nobody reads, and cuts whoever sends more
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
 	require.Equal(t, http.StatusRequestEntityTooLarge, response.StatusCode)

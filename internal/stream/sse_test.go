@@ -63,7 +63,7 @@ func openStream(t *testing.T, url, lastEventID string) *reader {
 	return &reader{response: response, lines: bufio.NewScanner(response.Body)}
 }
 
-// next returns the next block after the one that says when to come back, its lines joined by a bar; "" at the end of
+// next returns the next block that says something, after the one that says when to come back, its lines joined by a bar; "" at the end of
 // the stream.
 func (s *reader) next() string {
 	var block []string
@@ -71,7 +71,7 @@ func (s *reader) next() string {
 		switch line := s.lines.Text(); {
 		case line != "":
 			block = append(block, line)
-		case strings.HasPrefix(block[0], "retry: "):
+		case strings.HasPrefix(block[0], "retry: "), block[0] == ": keep-alive":
 			block = nil
 		default:
 			return strings.Join(block, "|")

@@ -5,7 +5,10 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
@@ -84,6 +87,12 @@ func (m *memoryStore) saved(parent, user string) int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.cursors[[2]string{parent, user}]
+}
+
+// requireSaved waits until alice's cursor is stored: a client may have heard a notice before the server knows that it is out.
+func (m *memoryStore) requireSaved(t *testing.T, version int64) {
+	t.Helper()
+	require.Eventually(t, func() bool { return m.saved(agency, alice) == version }, patience, time.Millisecond)
 }
 
 func (m *memoryStore) Scan(_ context.Context, spans []stream.Span, notBefore time.Time, limit int) ([]stream.Notice, error) {
