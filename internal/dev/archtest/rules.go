@@ -111,6 +111,6 @@ func Rules() []Rule {
 func TestSupport() []string {
 	return []string{
 		"internal/pg/pgtest", "internal/dev/foldtest", "internal/dev/archtest", "internal/dev/contract", "internal/dev/e2e", "internal/dev/bench",
-		"internal/dev/soak", "internal/dev/needs", "internal/dev/draws", "internal/dev/issuer",
+		"internal/dev/soak", "internal/dev/needs", "internal/dev/draws", "internal/dev/issuer", "internal/dev/leaks",
 	}
 }
