@@ -94,9 +94,10 @@ func answers(addr string) bool {
 	return err == nil
 }
 
+// Clusters choose their ports before they listen there, and two that begin at once may choose the same one: tests that start one take turns.
+
 // Who is refused a place harms nobody who works there.
 func TestKafkaRefusesAPlaceInUse(t *testing.T) {
-	t.Parallel()
 	dir := t.TempDir()
 	addr, _ := serve(t, dir)
 	second := kafka(t, "--dir", dir, "--attached")
@@ -119,7 +120,6 @@ func TestKafkaRefusesAPlaceThatIsBeingMade(t *testing.T) {
 
 // A place that was kept is started again, on the same address, also where a process number of long ago is another process's by now.
 func TestKafkaStartsAKeptPlaceAgain(t *testing.T) {
-	t.Parallel()
 	dir := t.TempDir()
 	first, end := serve(t, dir)
 	end()
@@ -144,7 +144,6 @@ func TestKafkaStartsAKeptPlaceAgain(t *testing.T) {
 
 // A frozen broker can be stopped.
 func TestKafkaStopsAFrozenBroker(t *testing.T) {
-	t.Parallel()
 	dir := t.TempDir()
 	addr, _ := serve(t, dir)
 	for _, action := range []string{"freeze", "stop"} {

@@ -29,6 +29,8 @@ const (
 	seenOfLate = `seen_at > clock_timestamp() - interval '10 seconds'`
 	// foldedSoon is how long one waits for the next beat of a process that began to follow a generation a moment ago.
 	foldedSoon = 3 * beatEvery
+	// leaveWithin bounds the end: a row that stays has others wait for it, or be refused, until it is taken for gone.
+	leaveWithin = 5 * time.Second
 )
 
 // RunProcess writes every second what this process is, until ctx is done; then it takes its row away. No generation is
@@ -104,7 +106,7 @@ func (p presence) beat(ctx context.Context) error {
 
 // leave takes the row away; one that stays is taken for gone: see seenOfLate.
 func (p presence) leave(ctx context.Context) {
-	_ = within(context.WithoutCancel(ctx), beatEvery, func(ctx context.Context) error {
+	_ = within(context.WithoutCancel(ctx), leaveWithin, func(ctx context.Context) error {
 		_, err := p.Pool.Exec(ctx, `delete from processes where id = $1 or seen_at < clock_timestamp() - interval '1 day'`, p.id)
 		return err
 	})

@@ -102,7 +102,7 @@ func TestAProcessThatOnlySigns(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- signer.run(ctx, "127.0.0.1:0", nil) }()
 	file := filepath.Join(signer.DataDir, checkpointList)
-	require.Eventually(t, func() bool { raw, _ := os.ReadFile(file); return len(raw) > 0 }, 10*time.Minute, 20*time.Millisecond)
+	require.Eventually(t, func() bool { raw, _ := os.ReadFile(file); return len(raw) > 0 }, patience, 20*time.Millisecond)
 	raw, err := os.ReadFile(file)
 	require.NoError(t, err)
 	c, err := proof.OpenCheckpoint(raw[:len(raw)-1], known)
@@ -112,7 +112,7 @@ func TestAProcessThatOnlySigns(t *testing.T) {
 	require.Eventually(t, func() bool { // a process is told of beside what it does
 		logs.Reset()
 		return other.startCheckpoints(nil, ctx) == nil && strings.Contains(logs.String(), fmt.Sprintf("(process %d)", os.Getpid()))
-	}, 10*time.Minute, 20*time.Millisecond)
+	}, patience, 20*time.Millisecond)
 	stop()
 	require.NoError(t, <-ended)
 }
@@ -139,7 +139,7 @@ func TestNothingIsSignedBeforeTheDemosHistory(t *testing.T) {
 		file := filepath.Join(s.DataDir, checkpointList)
 		if seeded {
 			close(history)
-			require.Eventually(t, func() bool { _, err := os.Stat(file); return err == nil }, 10*time.Minute, 20*time.Millisecond)
+			require.Eventually(t, func() bool { _, err := os.Stat(file); return err == nil }, patience, 20*time.Millisecond)
 		}
 		stop()
 		require.NoError(t, group.Wait())

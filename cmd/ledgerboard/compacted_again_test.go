@@ -91,7 +91,7 @@ func foreign(over eventlog.Record) eventlog.Record {
 // counts waits until a statement counts so many.
 func (c compacted) counts(t *testing.T, want int, sql string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return c.countsOf(t, sql) == want }, 5*time.Minute, 10*time.Millisecond, sql)
+	require.Eventually(t, func() bool { return c.countsOf(t, sql) == want }, patience, 10*time.Millisecond, sql)
 }
 
 // requireAgain looks after compacted topics and requires that the record lies behind a place, and nothing behind it once that is done again.

@@ -42,7 +42,7 @@ func TestConnectionsAreChecked(t *testing.T) {
 	require.NoError(t, err)
 	err = a.run(ctx, "127.0.0.1:0", func(_ context.Context, base string) error {
 		defer stop()
-		require.Eventually(t, func() bool { return a.Monitor.MayCommand() == nil }, time.Minute, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return a.Monitor.MayCommand() == nil }, patience, 10*time.Millisecond)
 		seedFetching(t, a, sim)
 		by := func(role string) string {
 			token, err := a.sign(eraseStaff, "", []string{role}, time.Now().Add(time.Hour))
@@ -98,7 +98,7 @@ func TestConnectionsAreChecked(t *testing.T) {
 			err := a.ReadPool.QueryRow(ctx,
 				`select count(*) from operations_trail where event_type = 'operations.operator_acted.v1' and data ->> 'action' = $1`, string(domain.ActionConnectionChecked)).Scan(&records)
 			return err == nil && records == 2
-		}, time.Minute, 10*time.Millisecond)
+		}, patience, 10*time.Millisecond)
 		return nil
 	})
 	require.NoError(t, err)

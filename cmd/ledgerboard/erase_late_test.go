@@ -26,7 +26,7 @@ func textsErased(t *testing.T, a *process) (erased domain.AccountErased, parts [
 	require.NoError(t, a.Log.AppendBulk(t.Context(), parts))
 	counted = func(sql string, want int) {
 		t.Helper()
-		require.Eventually(t, func() bool { return a.countsOf(t, sql) == want }, 30*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return a.countsOf(t, sql) == want }, patience, 10*time.Millisecond)
 	}
 	counted("select count(*) from content_erasures", len(parts))
 	return erased, parts, counted

@@ -54,7 +54,7 @@ func TestErasingAgainLeavesWhatCameBack(t *testing.T) {
 		}
 	})
 	command := eraseCommand{
-		storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, User: erased, JSON: true, Wait: time.Minute,
+		storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, User: erased, JSON: true, Wait: patience,
 		actionFlags: actionFlags{Yes: true, Reason: "customer_request"}, orderFlags: someOrder(),
 	}
 	var out bytes.Buffer

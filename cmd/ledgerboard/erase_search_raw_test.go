@@ -4,7 +4,6 @@ import (
 	"io"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -23,7 +22,7 @@ func TestFilesOfTheDatabaseForgetLater(t *testing.T) {
 	require.ElementsMatch(t, soughtTexts, tables.foundIn(t, soughtTexts))
 	require.ElementsMatch(t, soughtTexts, ahead.foundIn(t, soughtTexts))
 	erase := eraseCommand{
-		storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, User: erased, SocialAccount: []int64{703}, Wait: time.Minute,
+		storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, User: erased, SocialAccount: []int64{703}, Wait: patience,
 		actionFlags: actionFlags{Yes: true, Reason: "customer_request"}, orderFlags: someOrder(),
 	}
 	require.NoError(t, erase.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}))

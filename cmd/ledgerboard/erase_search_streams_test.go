@@ -76,9 +76,10 @@ func heardOn(t *testing.T, a *process, base string) map[string][]byte {
 	}
 	hears := func(want string, places ...string) {
 		for _, place := range places {
-			require.Eventually(t, func() bool { return strings.Contains(heard[place].String(), want) }, 30*time.Second, 10*time.Millisecond, "%s: %s", place, heard[place])
+			require.Eventually(t, func() bool { return strings.Contains(heard[place].String(), want) }, patience, 10*time.Millisecond, "%s: %s", place, heard[place])
 		}
 	}
+	hears(`40{"sid":`, "socket as agency", "socket as client") // before access is lost for a moment
 	tenant, now := domain.Tenant{ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: 8, SocialAccount: 702702702}, time.Now()
 	require.NoError(t, a.Log.Append(t.Context(), commands.NewDraft(domain.TopicMetrics, tenant.Key(), domain.PostRead{
 		Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "p", CapturedAt: now, Counts: domain.Counts{Likes: new(int64(9))},
@@ -93,7 +94,6 @@ func heardOn(t *testing.T, a *process, base string) map[string][]byte {
 	}
 	hears(stays, "stream /api/notices as client", "socket as client")
 	hears(": connected", "stream /api/notices as agency")
-	hears(`40{"sid":`, "socket as agency")
 	evidence := map[string][]byte{}
 	for place, said := range heard {
 		evidence[place] = []byte(said.String())

@@ -31,7 +31,7 @@ func TestExportPerson(t *testing.T) {
 		seedExport(t, a)
 	})
 
-	file := filepath.Join(t.TempDir(), "erna.json")
+	file, began := filepath.Join(t.TempDir(), "erna.json"), time.Now().Truncate(time.Second)
 	var out bytes.Buffer
 	command := exportPersonCommand{
 		storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, User: erased, Out: file,
@@ -48,7 +48,7 @@ func TestExportPerson(t *testing.T) {
 	require.NoError(t, json.Unmarshal(raw, &members))
 	var head readmodels.PersonExportHead
 	require.NoError(t, json.Unmarshal(members["export"], &head))
-	require.WithinDuration(t, time.Now(), head.MadeAt, time.Minute)
+	require.WithinRange(t, head.MadeAt, began, time.Now())
 	require.Equal(t, readmodels.PersonExportHead{
 		Format: readmodels.PersonExportFormat, MadeAt: head.MadeAt, ParentAccount: eraseAgency, User: erased, Members: []int64{7},
 		Behind: map[string]int64{},
@@ -80,7 +80,7 @@ func TestExportPerson(t *testing.T) {
 		require.Contains(t, string(raw), known)
 	}
 	for _, foreign := range []string{
-		stays, "Sam", "sam@", "password:", "connection:7", "sealed", `"s1"`, `"s2"`, `"s3"`, "Stella", "702702702", "815815", "Bakery",
+		stays, "Sam", "sam@", "password:", "connection:7", "sealed", `"s1"`, `"s2"`, `"s3"`, "Stella", "702702702", "815815815815", "Bakery",
 	} {
 		require.NotContains(t, string(raw), foreign)
 	}
@@ -111,7 +111,7 @@ func TestExportPerson(t *testing.T) {
 				from operations_trail t join operations_trail o on o.data->>'of' = t.event_id
 				where t.data->>'action' = 'person.exported'`).Scan(&came)
 			return err == nil && maps.Equal(came, map[string]string{"GDPR-15": erased + " done", "TOO-LATE": erased + " failed"})
-		}, 30*time.Second, 10*time.Millisecond)
+		}, patience, 10*time.Millisecond)
 		gone, err := a.ForgetWords(t.Context(), time.Now())
 		require.NoError(t, err)
 		require.Equal(t, 2, gone, "what platforms said 31 days ago; yesterday's stays")
@@ -162,7 +162,7 @@ func seedExport(t *testing.T, a *process) {
 		account, member int64
 		name            string
 		followers       int64
-	}{{700, 7, "Erna", 4711}, {701, 7, "Page", 1}, {702702702, 8, "Sam", 815815}} {
+	}{{700, 7, "Erna", 4711}, {701, 7, "Page", 1}, {702702702, 8, "Sam", 815815815815}} {
 		tenant := domain.Tenant{ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: of.member, SocialAccount: of.account}
 		read := domain.AccountRead{Tenant: tenant, Platform: domain.LinkedIn, CapturedAt: now, Figures: []domain.Figure{
 			{Name: "followers", Kind: domain.Stock, Value: of.followers, Source: "s"},
@@ -208,7 +208,7 @@ func seedExport(t *testing.T, a *process) {
 			   and (select count(*) from tSPosts) = 3 and (select count(*) from tSPostInsights) = 3 and (select count(*) from operations_trail where actor <> 'system:log') = 5
 			   and (select name from tSAccounts where id = 701) = 'Bakery'
 			`).Scan(&ready) == nil && ready
-	}, 30*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 	for _, user := range []string{eraseStaff, erased} { // the first gives the dashboard its points of contact
 		open := user == eraseStaff
 		_, err := a.Updates.Update(ctx, commands.UpdateDashboard{
@@ -223,5 +223,5 @@ func seedExport(t *testing.T, a *process) {
 	require.Eventually(t, func() bool { // also records that a projection passes over count as ones that it has not seen
 		all, err := desk.Projections(ctx)
 		return err == nil && !slices.ContainsFunc(all, func(p operator.Projection) bool { return p.Lag > 0 })
-	}, 30*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 }

@@ -136,7 +136,7 @@ func requireGoesOn(t *testing.T, dir, platform string, sim *simulator.Server) {
 		}, &out, &problems)
 	}()
 	requireSoon := func(where *lockedBuffer, text string) {
-		require.Eventually(t, func() bool { return strings.Contains(where.String(), text) }, time.Minute, 10*time.Millisecond, "%s\n%s", &out, &problems)
+		require.Eventually(t, func() bool { return strings.Contains(where.String(), text) }, patience, 10*time.Millisecond, "%s\n%s", &out, &problems)
 	}
 	requireSoon(&problems, "It is tried again in 1s.")
 	require.Empty(t, out.String())
@@ -206,5 +206,5 @@ func seedFetching(t *testing.T, a *process, sim *simulator.Server) {
 		var n int
 		err := a.ReadPool.QueryRow(t.Context(), "select count(*) from tSAccounts").Scan(&n)
 		return err == nil && n == fetchNoToken
-	}, 30*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 }

@@ -46,7 +46,7 @@ func TestMetaHasPeopleForgotten(t *testing.T) {
 	require.NoError(t, err)
 	err = p.run(ctx, "127.0.0.1:0", func(_ context.Context, base string) error {
 		defer stop()
-		require.Eventually(t, func() bool { return p.Monitor.MayCommand() == nil }, time.Minute, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return p.Monitor.MayCommand() == nil }, patience, 10*time.Millisecond)
 		m := metaStage{t, p, base, platform.URL}
 		m.begin()
 		m.connect()
@@ -66,7 +66,7 @@ func TestMetaHasPeopleForgotten(t *testing.T) {
 		require.Equal(t, s.PublicURL+"/connect/meta/delete/"+told.Code, told.URL)
 		require.Eventually(t, func() bool {
 			return strings.Contains(m.get(base+"/connect/meta/delete/"+told.Code), "Your request is done")
-		}, 2*time.Minute, 100*time.Millisecond)
+		}, patience, 100*time.Millisecond)
 		for query, want := range map[string]int{
 			"select count(*) from members": 0, "select count(*) from tMemberAuth": 0, "select count(*) from kept.secrets": 0, "select count(*) from kept.grants": 0,
 			"select count(*) from tSAccounts where not connected": 1, "select count(*) from tSAccounts where connected": 0, "select count(*) from kept.deletion_requests where person <> ''": 0,
@@ -193,5 +193,5 @@ func (m metaStage) eventually(query string, want int) {
 	var got int
 	require.Eventually(m, func() bool {
 		return m.p.ReadPool.QueryRow(m.Context(), query).Scan(&got) == nil && got == want
-	}, time.Minute, 20*time.Millisecond, "%s: want %d", query, want)
+	}, patience, 20*time.Millisecond, "%s: want %d", query, want)
 }

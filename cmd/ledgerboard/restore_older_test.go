@@ -49,7 +49,7 @@ func (o older) run(t *testing.T, use func(a *process)) {
 	require.NoError(t, err)
 	err = a.run(ctx, "127.0.0.1:0", func(context.Context, string) error {
 		defer stop()
-		require.Eventually(t, func() bool { return a.Monitor.MayCommand() == nil }, time.Minute, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return a.Monitor.MayCommand() == nil }, patience, 10*time.Millisecond)
 		use(a)
 		return nil
 	})
@@ -73,7 +73,7 @@ func lostBrokers(t *testing.T) (o older) {
 	backUp(t, o.dir, o.files)
 	erase := eraseCommand{
 		storage: storage{DataDir: o.dir, ErasuresFile: o.erasures}, logging: logging{LogLevel: "error"}, User: erased, SocialAccount: []int64{703},
-		Wait: time.Minute, actionFlags: actionFlags{Yes: true, Reason: "customer_request"}, orderFlags: someOrder(),
+		Wait: patience, actionFlags: actionFlags{Yes: true, Reason: "customer_request"}, orderFlags: someOrder(),
 	}
 	require.NoError(t, erase.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}))
 	o.run(t, func(a *process) {
@@ -161,7 +161,7 @@ func TestAnOlderStateIsRestored(t *testing.T) {
 			err := a.ReadPool.QueryRow(t.Context(), `select (select array_agg(id order by id) from users),
 				(select count(*) from operations_trail where data->>'action' = 'log.restored' and data#>>'{target,epoch}' = '1')`).Scan(&people, &restores)
 			return err == nil && restores == 1 && slices.Equal(people, []string{eraseStaff, stays})
-		}, 30*time.Second, 10*time.Millisecond, "the start erases again")
+		}, patience, 10*time.Millisecond, "the start erases again")
 		updateDashboard(t, a, stays)
 		require.Len(t, chainOf(t, a), len(o.before)+1, "the withdrawn version is given out again")
 	})

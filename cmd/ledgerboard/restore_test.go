@@ -91,7 +91,7 @@ func TestTheServiceGoesOnAfterARestore(t *testing.T) {
 			err := a.ReadPool.QueryRow(t.Context(), `select (select count(*) from users where name = 'Lea Late'),
 				(select count(*) from operations_trail where event_type = 'operations.operator_acted.v1' and data->>'action' = 'log.restored')`).Scan(&users, &restores)
 			return err == nil && users == 1 && restores == 1
-		}, 30*time.Second, 10*time.Millisecond)
+		}, patience, 10*time.Millisecond)
 		updateDashboard(t, a, stays)
 		require.Len(t, chainOf(t, a), len(before)+1)
 	})
@@ -112,7 +112,7 @@ func TestAnOlderBackupIsRefused(t *testing.T) {
 	backUp(t, dir, files)
 	list := filepath.Join(t.TempDir(), "erasures.jsonl")
 	erase := eraseCommand{
-		storage: storage{DataDir: dir, ErasuresFile: list}, logging: logging{LogLevel: "error"}, User: erased, SocialAccount: []int64{703}, Wait: time.Minute,
+		storage: storage{DataDir: dir, ErasuresFile: list}, logging: logging{LogLevel: "error"}, User: erased, SocialAccount: []int64{703}, Wait: patience,
 		actionFlags: actionFlags{Yes: true, Reason: "customer_request"}, orderFlags: someOrder(),
 	}
 	require.NoError(t, erase.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}))
@@ -154,7 +154,7 @@ func TestAnOlderBackupIsRefused(t *testing.T) {
 			var people []string
 			err := a.ReadPool.QueryRow(t.Context(), "select array_agg(id order by id) from users").Scan(&people)
 			return err == nil && slices.Equal(people, []string{eraseStaff, stays}) && a.Monitor.MayCommand() == nil
-		}, 30*time.Second, 10*time.Millisecond, "the start erases again")
+		}, patience, 10*time.Millisecond, "the start erases again")
 		require.Equal(t, before, chainOf(t, a))
 		return nil
 	})

@@ -98,7 +98,7 @@ func TestVerifyWaitsForNobodyWithItsOwnStorage(t *testing.T) {
 	require.NoError(t, err)
 	a.exec(t, "update checkpoints set next_offset = 0")
 	c := verifyCommand{storage: storage{DataDir: a.dir, DatabaseURL: a.db.URL}, patience: time.Hour}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	waited, err := c.awaitTables(ctx, streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}, a.log, engines[0])
 	require.NoError(t, err)

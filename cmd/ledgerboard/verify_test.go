@@ -104,7 +104,7 @@ func (a *audited) project(t *testing.T, records int) {
 		var folded int
 		row := a.db.Pool.QueryRow(ctx, "select coalesce(sum(next_offset), 0) from checkpoints where state = 'live'")
 		return row.Scan(&folded) == nil && folded == records
-	}, 10*time.Minute, 20*time.Millisecond)
+	}, patience, 20*time.Millisecond)
 	cancel()
 	require.NoError(t, <-done)
 }

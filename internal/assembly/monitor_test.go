@@ -38,6 +38,7 @@ func liveModel(name string, next, end int64) *fakeModel {
 	}}
 }
 
+// look looks at them once. A picture that is too old is not believed: who asks it takes commands by it in a bubble of time.
 func look(t *testing.T, models ...*fakeModel) *assembly.Monitor {
 	t.Helper()
 	m := assembly.NewMonitor(models, quietly)
@@ -59,53 +60,59 @@ func made(m *assembly.Monitor) bool {
 // command would wait for it in vain.
 func TestStoppedPartitionIsUnfit(t *testing.T) {
 	t.Parallel()
-	model := liveModel("dashboards", 9, 3)
-	model.status.Lag = 0
-	model.status.Partitions[0].Stopped = "another log: rebuild"
-	m := look(t, model)
-	err := m.MayCommand("dashboards")
-	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
-	require.ErrorContains(t, err, "partition 0: another log: rebuild")
-	require.NoError(t, m.MayRead(), "what was made can still be read")
-	require.NoError(t, look(t, liveModel("dashboards", 3, 3)).MayCommand())
+	synctest.Test(t, func(t *testing.T) {
+		model := liveModel("dashboards", 9, 3)
+		model.status.Lag = 0
+		model.status.Partitions[0].Stopped = "another log: rebuild"
+		m := look(t, model)
+		err := m.MayCommand("dashboards")
+		require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+		require.ErrorContains(t, err, "partition 0: another log: rebuild")
+		require.NoError(t, m.MayRead(), "what was made can still be read")
+		require.NoError(t, look(t, liveModel("dashboards", 3, 3)).MayCommand())
+	})
 }
 
 // A log that lost records which the tables had not folded is not caught up with by waiting: reads and changes hear what happened, and
 // that somebody must mend it, not that they may try again shortly. Once it is mended, all is well without a restart.
 func TestTruncatedLogIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
-	model := liveModel("dashboards", 3, 9)
-	model.status.Partitions[0].Stopped = eventlog.ErrBelowStart.Error()
-	m := look(t, model)
-	for _, err := range []error{m.MayRead("dashboards"), m.MayCommand("dashboards")} {
-		require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
-		require.ErrorContains(t, err, "it lacks 6 events of the log")
-		require.ErrorContains(t, err, "records after the checkpoint are gone")
-		require.ErrorContains(t, err, "An operator must mend that")
-		require.NotContains(t, err.Error(), "Try again shortly")
-	}
-	model.status = liveModel("dashboards", 9, 9).status
-	m.Look(t.Context())
-	require.NoError(t, m.MayRead("dashboards"))
-	require.NoError(t, m.MayCommand("dashboards"))
+	synctest.Test(t, func(t *testing.T) {
+		model := liveModel("dashboards", 3, 9)
+		model.status.Partitions[0].Stopped = eventlog.ErrBelowStart.Error()
+		m := look(t, model)
+		for _, err := range []error{m.MayRead("dashboards"), m.MayCommand("dashboards")} {
+			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+			require.ErrorContains(t, err, "it lacks 6 events of the log")
+			require.ErrorContains(t, err, "records after the checkpoint are gone")
+			require.ErrorContains(t, err, "An operator must mend that")
+			require.NotContains(t, err.Error(), "Try again shortly")
+		}
+		model.status = liveModel("dashboards", 9, 9).status
+		m.Look(t.Context())
+		require.NoError(t, m.MayRead("dashboards"))
+		require.NoError(t, m.MayCommand("dashboards"))
+	})
 }
 
 // What one projection suffers says nothing about the others.
 func TestProblemsAreThoseOfTheNamed(t *testing.T) {
 	t.Parallel()
-	late := liveModel("post_insights", 0, 1000)
-	m := look(t, liveModel("dashboards", 5, 5), late)
-	require.ErrorContains(t, m.MayRead(), "catching up", "it has not folded what the log held at the start")
-	require.NoError(t, m.MayRead("dashboards"))
-	require.False(t, made(m))
-	late.status.Partitions[0] = projections.PartitionStatus{NextOffset: 1000, EndOffset: 3000}
-	late.status.Lag, late.status.LagSeconds = 2000, 60
-	m.Look(t.Context())
-	require.True(t, made(m))
-	require.NoError(t, m.MayRead())
-	require.ErrorContains(t, m.MayCommand(), "2000 events behind")
-	require.NoError(t, m.MayCommand("dashboards"))
-	require.ErrorContains(t, m.MayCommand("dashboards", "post_insights"), "post_insights")
+	synctest.Test(t, func(t *testing.T) {
+		late := liveModel("post_insights", 0, 1000)
+		m := look(t, liveModel("dashboards", 5, 5), late)
+		require.ErrorContains(t, m.MayRead(), "catching up", "it has not folded what the log held at the start")
+		require.NoError(t, m.MayRead("dashboards"))
+		require.False(t, made(m))
+		late.status.Partitions[0] = projections.PartitionStatus{NextOffset: 1000, EndOffset: 3000}
+		late.status.Lag, late.status.LagSeconds = 2000, 60
+		m.Look(t.Context())
+		require.True(t, made(m))
+		require.NoError(t, m.MayRead())
+		require.ErrorContains(t, m.MayCommand(), "2000 events behind")
+		require.NoError(t, m.MayCommand("dashboards"))
+		require.ErrorContains(t, m.MayCommand("dashboards", "post_insights"), "post_insights")
+	})
 }
 
 // While the brokers are away nothing is known of the lag, so that commands are refused; the tables are
@@ -156,52 +163,56 @@ func TestTablesThatAreGoneAreNamed(t *testing.T) {
 // anew that is said, not only how far it is.
 func TestTablesOfOneReadModelThatAreGone(t *testing.T) {
 	t.Parallel()
-	model, other := liveModel("dashboards", 5, 5), liveModel("directory", 5, 5)
-	m := look(t, model, other)
-	model.status.TablesGone = []string{"access_notices", "dashboard_heads"}
-	m.Look(t.Context())
-	for _, err := range []error{m.MayRead("dashboards"), m.MayCommand("dashboards"), m.MayWrite()} {
-		require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
-		require.ErrorContains(t, err, "gone from the database (access_notices, dashboard_heads)")
-		require.ErrorContains(t, err, "process with the role projector makes them anew from the log")
-	}
-	require.Contains(t, m.Reason("dashboards"), "gone from the database")
-	require.NoError(t, m.MayRead("directory"))
-	model.status.Paused = true
-	m.Look(t.Context())
-	require.ErrorContains(t, m.MayRead("dashboards"), "once an operator resumes the read model")
+	synctest.Test(t, func(t *testing.T) {
+		model, other := liveModel("dashboards", 5, 5), liveModel("directory", 5, 5)
+		m := look(t, model, other)
+		model.status.TablesGone = []string{"access_notices", "dashboard_heads"}
+		m.Look(t.Context())
+		for _, err := range []error{m.MayRead("dashboards"), m.MayCommand("dashboards"), m.MayWrite()} {
+			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+			require.ErrorContains(t, err, "gone from the database (access_notices, dashboard_heads)")
+			require.ErrorContains(t, err, "process with the role projector makes them anew from the log")
+		}
+		require.Contains(t, m.Reason("dashboards"), "gone from the database")
+		require.NoError(t, m.MayRead("directory"))
+		model.status.Paused = true
+		m.Look(t.Context())
+		require.ErrorContains(t, m.MayRead("dashboards"), "once an operator resumes the read model")
 
-	model.status = projections.Status{Projection: "dashboards", State: projections.StateBuilding, Anew: true, Paused: true}
-	m.Look(t.Context())
-	require.ErrorContains(t, m.MayRead("dashboards"), "made anew from the log: that waits until an operator resumes it")
-	model.status.Paused = false
-	model.status.Building = []projections.Build{{Done: 3, Total: 6}}
-	m.Look(t.Context())
-	require.ErrorContains(t, m.MayRead("dashboards"), "made anew from the log: building dashboards, 50 %")
-	model.status = liveModel("dashboards", 5, 5).status
-	m.Look(t.Context())
-	require.NoError(t, m.MayRead(), "no restart is needed")
-	require.NoError(t, m.MayCommand())
+		model.status = projections.Status{Projection: "dashboards", State: projections.StateBuilding, Anew: true, Paused: true}
+		m.Look(t.Context())
+		require.ErrorContains(t, m.MayRead("dashboards"), "made anew from the log: that waits until an operator resumes it")
+		model.status.Paused = false
+		model.status.Building = []projections.Build{{Done: 3, Total: 6}}
+		m.Look(t.Context())
+		require.ErrorContains(t, m.MayRead("dashboards"), "made anew from the log: building dashboards, 50 %")
+		model.status = liveModel("dashboards", 5, 5).status
+		m.Look(t.Context())
+		require.NoError(t, m.MayRead(), "no restart is needed")
+		require.NoError(t, m.MayCommand())
+	})
 }
 
 // Checkpoints go back, as a restored database takes them: by few events, which no bound on the lag would refuse. Reads go
 // on; commands wait until the tables are where they were, or hold all that the log has.
 func TestSetBackTablesTakeNoCommands(t *testing.T) {
 	t.Parallel()
-	model := liveModel("dashboards", 5, 5)
-	m := look(t, model)
-	require.NoError(t, m.MayCommand())
-	model.status.Partitions[0].NextOffset = 3
-	m.Look(t.Context())
-	require.ErrorContains(t, m.MayCommand("dashboards"), "set back")
-	require.ErrorContains(t, m.MayWrite(), "set back")
-	require.NoError(t, m.MayRead(), "what it shows is old, and was true")
-	model.status.Partitions[0].NextOffset = 5
-	m.Look(t.Context())
-	require.NoError(t, m.MayCommand())
-	model.status.Partitions[0] = projections.PartitionStatus{NextOffset: 2, EndOffset: 2}
-	m.Look(t.Context())
-	require.NoError(t, m.MayCommand(), "nobody waits for what the log does not hold any more")
+	synctest.Test(t, func(t *testing.T) {
+		model := liveModel("dashboards", 5, 5)
+		m := look(t, model)
+		require.NoError(t, m.MayCommand())
+		model.status.Partitions[0].NextOffset = 3
+		m.Look(t.Context())
+		require.ErrorContains(t, m.MayCommand("dashboards"), "set back")
+		require.ErrorContains(t, m.MayWrite(), "set back")
+		require.NoError(t, m.MayRead(), "what it shows is old, and was true")
+		model.status.Partitions[0].NextOffset = 5
+		m.Look(t.Context())
+		require.NoError(t, m.MayCommand())
+		model.status.Partitions[0] = projections.PartitionStatus{NextOffset: 2, EndOffset: 2}
+		m.Look(t.Context())
+		require.NoError(t, m.MayCommand(), "nobody waits for what the log does not hold any more")
+	})
 }
 
 // A generation that is read and that nobody follows stands still for ever, however small the lag. A process that takes over
@@ -240,38 +251,40 @@ func TestUnfoldedGenerationTakesNoCommands(t *testing.T) {
 // What keeps nobody from reading shows all the same: in the reasons, as a number, and as one line when it changes.
 func TestFaultsAreToldOnce(t *testing.T) {
 	t.Parallel()
-	var lines strings.Builder
-	c := quietly
-	c.Logger = slog.New(slog.NewTextHandler(&lines, nil))
-	model := liveModel("dashboards", 5, 5)
-	m := assembly.NewMonitor([]*fakeModel{model}, c)
-	told := func() (n int) {
-		m.Look(t.Context())
-		n = strings.Count(lines.String(), "degraded")
-		lines.Reset()
-		return n
-	}
-	require.Zero(t, told())
-	model.status.Parked = 1
-	require.Equal(t, 1, told())
-	model.status.Parked = 2
-	require.Zero(t, told(), "the same is wrong")
-	require.NoError(t, m.MayCommand(), "only its stream takes no command")
-	require.NoError(t, m.MayWrite())
-	require.Contains(t, m.Reason("dashboards"), "has 2 parked events to be looked at")
-	model.status.Paused = true
-	require.Equal(t, 1, told())
-	require.NoError(t, m.MayRead())
-	require.ErrorContains(t, m.MayWrite(), "paused")
-	model.status.Paused, model.status.Parked = false, 0
-	require.Equal(t, 1, told())
-	require.Empty(t, m.Reason("dashboards"))
-	model.err = fmt.Errorf("%w: read ends", projections.ErrNoLog)
-	require.Equal(t, 1, told())
-	require.Equal(t, assembly.ClassBrokers, m.Faults()[0].Class)
-	require.ErrorContains(t, m.MayWrite(), "brokers")
-	require.NoError(t, m.MayRead())
-	require.Zero(t, told())
+	synctest.Test(t, func(t *testing.T) {
+		var lines strings.Builder
+		c := quietly
+		c.Logger = slog.New(slog.NewTextHandler(&lines, nil))
+		model := liveModel("dashboards", 5, 5)
+		m := assembly.NewMonitor([]*fakeModel{model}, c)
+		told := func() (n int) {
+			m.Look(t.Context())
+			n = strings.Count(lines.String(), "degraded")
+			lines.Reset()
+			return n
+		}
+		require.Zero(t, told())
+		model.status.Parked = 1
+		require.Equal(t, 1, told())
+		model.status.Parked = 2
+		require.Zero(t, told(), "the same is wrong")
+		require.NoError(t, m.MayCommand(), "only its stream takes no command")
+		require.NoError(t, m.MayWrite())
+		require.Contains(t, m.Reason("dashboards"), "has 2 parked events to be looked at")
+		model.status.Paused = true
+		require.Equal(t, 1, told())
+		require.NoError(t, m.MayRead())
+		require.ErrorContains(t, m.MayWrite(), "paused")
+		model.status.Paused, model.status.Parked = false, 0
+		require.Equal(t, 1, told())
+		require.Empty(t, m.Reason("dashboards"))
+		model.err = fmt.Errorf("%w: read ends", projections.ErrNoLog)
+		require.Equal(t, 1, told())
+		require.Equal(t, assembly.ClassBrokers, m.Faults()[0].Class)
+		require.ErrorContains(t, m.MayWrite(), "brokers")
+		require.NoError(t, m.MayRead())
+		require.Zero(t, told())
+	})
 }
 
 // A binary whose tables are still being made says how far they are.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -102,6 +103,7 @@ func TestBrokerRestartsWhileTheProcessForks(t *testing.T) {
 	defer forks.Wait()
 	defer close(stop)
 	dir := t.TempDir()
+	lastPort(t, filepath.Join(dir, "address"), "127.0.0.1:")
 	first := startBroker(t, dir)
 	require.NoError(t, first.Close())
 	for range 40 {

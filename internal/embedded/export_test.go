@@ -28,3 +28,6 @@ func ReadCopy(ctx context.Context, brokers []string, within time.Duration, topic
 	_, err := readStates(ctx, brokers, topics, within)
 	return err
 }
+
+// Poll asks until it is so.
+var Poll = poll

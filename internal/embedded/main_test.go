@@ -6,8 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -127,6 +131,35 @@ func startPostgres(t *testing.T, cfg embedded.PostgresConfig) *embedded.Postgres
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, p.Close()) })
 	return p
+}
+
+// lastPort writes the file that names the port of the last run: one below those that the kernel gives to whoever asks for any, so that nobody
+// takes it between two starts.
+func lastPort(t *testing.T, file, host string) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o711))
+	for {
+		port := strconv.Itoa(10_000 + rand.IntN(10_000))
+		free, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port))
+		if err != nil {
+			continue
+		}
+		require.NoError(t, free.Close())
+		require.NoError(t, os.WriteFile(file, []byte(host+port+"\n"), 0o600))
+		return
+	}
+}
+
+// occupy listens at an address that was free a moment ago: a child between fork and exec may hold a copy of what listened there.
+func occupy(t *testing.T, addr string) {
+	t.Helper()
+	var taken net.Listener
+	eventually(t, "the address is free", func() (free bool) {
+		var err error
+		taken, err = net.Listen("tcp", addr)
+		return err == nil
+	})
+	t.Cleanup(func() { require.NoError(t, taken.Close()) })
 }
 
 func eventually(t *testing.T, what string, ok func() bool) {

@@ -122,8 +122,11 @@ func (p *Postgres) ping(ctx context.Context) error {
 	return conn.Ping(ctx)
 }
 
-// explain adds what the server said: to standard error, then to its log.
+// explain adds what the server said: to standard error, then to its log. The process that writes the log outlives the one that has ended.
 func (p *Postgres) explain(err error, before map[string]int64) error {
+	if p.server.hasEnded() {
+		noServer(context.Background(), p.home.data(), firmStop)
+	}
 	said := tail(p.home.startLog(), 0)
 	for path := range logSizes(p.home.logDir()) {
 		said = strings.TrimSpace(said + "\n" + tail(path, before[path]))
