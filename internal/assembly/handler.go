@@ -83,7 +83,7 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 	}
 	if in := c.SignIns; in != nil {
 		deps.SignIns = agencySignIns{
-			desk: s.operators, kept: vault.NewSessions(s.KeptPool), people: readmodels.People{Pool: s.ReadPool},
+			desk: s.operators, kept: vault.NewSessions(s.KeptPool), people: people{readmodels.People{Pool: s.ReadPool}, s.Monitor},
 			publicURL: in.PublicURL, provider: in.Provider != nil,
 		}
 	}

@@ -16,7 +16,7 @@ import (
 type agencySignIns struct {
 	desk      *Desk
 	kept      *vault.Sessions
-	people    readmodels.People
+	people    people
 	publicURL string
 	provider  bool // people sign in at an identity provider
 }
