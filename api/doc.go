@@ -45,6 +45,7 @@
 //	                                what hangs on one; parameters
 //	entities_discovery.go           who is calling; every client with its dashboard
 //	directory_routes.go directory_feed.go  what a main application writes; clients and people that staff adds
+//	sign_ins.go                     links by which an agency's people sign in to the console; their sessions seen and ended
 //	main_app_routes.go main_app_ports.go   tokens and pages of a main application that signs people in itself
 //	live.go                         stream of changed figures
 //	audit_routes.go audit_params.go auditors: history, state, diff, access; their parameters

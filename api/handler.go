@@ -100,6 +100,9 @@ type Deps struct {
 	// not exist.
 	Directory *DirectoryDeps
 
+	// SignIns may be nil: then nobody signs in to a console here, and the routes by which agencies see to that do not exist. It wants Entities.
+	SignIns SignIns
+
 	// MainApp may be nil: then the routes by which a main application registers pages and hands tokens over do not exist.
 	MainApp *MainAppDeps
 
@@ -163,6 +166,7 @@ func (d Deps) validate() error {
 	missing("DashboardCommands", d.DashboardCommands == nil)
 	missing("Figures", d.Figures == nil)
 	missing("Analytics", d.Analytics == nil)
+	missing("Entities", d.SignIns != nil && d.Entities == nil)
 	missing("Audit.History", d.Audit != nil && d.Audit.History == nil)
 	missing("Directory.Feed", d.Directory != nil && d.Directory.Feed == nil)
 	missing("Directory.Told", d.Directory != nil && d.Directory.Told == nil)

@@ -88,7 +88,7 @@ type Description struct {
 func Describe() Description {
 	s := &Server{deps: Deps{
 		Config: Config{AnalyticsAtRoot: true}, Analytics: struct{ Analytics }{}, Entities: &readmodels.Entities{}, Audit: &AuditDeps{},
-		Directory: &DirectoryDeps{},
+		Directory: &DirectoryDeps{}, SignIns: struct{ SignIns }{},
 		Operators: struct{ OperatorDesk }{}, Connect: wholeDesk{}, MainApp: &MainAppDeps{},
 		Streams: &stream.Hub{}, Metrics: http.NotFoundHandler(),
 	}}

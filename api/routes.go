@@ -68,6 +68,7 @@ func (s *Server) routes() []route {
 	}
 	table = append(table, s.entityRoutes()...)
 	table = append(table, s.directoryRoutes()...)
+	table = append(table, s.signInRoutes()...)
 	table = append(table, s.auditRoutes()...)
 	table = append(table, s.opsRoutes()...)
 	table = append(table, s.connectRoutes()...)

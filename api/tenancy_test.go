@@ -118,8 +118,12 @@ var rightsTable = map[string]rights{
 	"GET /api/activities/{}/stats":     rightsOfFigures,
 	"GET /api/activities/{}/picture":   rightsOfPictures,
 
-	"GET /api/users":         rightsOfFigures,
-	"GET /api/users/{}":      rightsOfFigures,
+	"GET /api/users":                     rightsOfFigures,
+	"GET /api/users/{}":                  rightsOfFigures,
+	"POST /api/users/{}/sign-in-link":    rightsOfPutDashboard,
+	"GET /api/users/{}/sessions":         rightsOfPutDashboard,
+	"POST /api/users/{}/sessions/{}/end": rightsOfPutDashboard,
+
 	"GET /api/platforms":     rightsOfFigures,
 	"GET /api/platforms/{}":  rightsOfFigures,
 	"GET /api/activities":    rightsOfFigures,
@@ -295,7 +299,7 @@ func filled(pattern, account, member, row, user string) string {
 	path := strings.NewReplacer(
 		"{userId}", user, "{platformId}", social, "{activityId}", social+":p",
 		"{kind}", "account", "{entityId}", account, "{id}", account, "{memberId}", member, "{accountId}", row, "{pId}", "all", "{cId}", "0",
-		"{projection}", "post_insights", "{generation}", "2", "{rebuild}", "r1", "{parked}", "dashboards-3-1204", "{job}", "7", "{platform}", "linkedin", "{connection}", "31",
+		"{projection}", "post_insights", "{generation}", "2", "{rebuild}", "r1", "{parked}", "dashboards-3-1204", "{job}", "7", "{platform}", "linkedin", "{connection}", "31", "{session}", "S1",
 		"{startTime}", "2026-01-01", "{endTime}", "2026-01-31", "{fromDate}", "2026-01-01", "{toDate}", "2026-01-31",
 	).Replace(pattern)
 	query := "?account=" + account
@@ -423,6 +427,7 @@ func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 		d.Audit = &api.AuditDeps{History: history, Records: audit, Proofs: fakeProver{}, Verifier: &fakeVerifier{}}
 		d.Operators = &fakeDesk{}
 		d.Pictures = keptPictures{}
+		d.SignIns = &signIns{}
 		d.Directory = directoryDeps(log, true)
 		d.Connect, d.MainApp = connectDesk(t, log, time.Now), mainAppDeps(t, log, nil)
 		d.Streams = quietHub(t)

@@ -36,7 +36,7 @@ const (
 	ActionJobCancelled           OperatorAction = "job.cancelled"
 	ActionJobRetried             OperatorAction = "job.retried"
 	ActionPersonExported         OperatorAction = "person.exported"   // all that is known of it, into a file
-	ActionSignInLinkMade         OperatorAction = "sign_in_link.made" // that signs a user in to the console once
+	ActionSignInLinkMade         OperatorAction = "sign_in_link.made" // that signs a user in to the console once; by an agency, too
 	ActionSignInUnlinked         OperatorAction = "sign_in.unlinked"  // from the identity provider's person; the next sign-in links it anew
 	ActionLogRestored            OperatorAction = "log.restored"      // from a backup, of what was recorded up to then; what lies before this record is the backup's
 )

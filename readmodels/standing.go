@@ -35,6 +35,12 @@ func (p People) Standing(ctx context.Context, user, account string) (s Standing,
 	return s, nil
 }
 
+// HasSignedIn tells whether the directory holds a sign-in of a user, here or at the main application.
+func (p People) HasSignedIn(ctx context.Context, user string) (signedIn bool, err error) {
+	err = p.Pool.QueryRow(ctx, `select exists (select from sessions where user_id = $1)`, user).Scan(&signedIn)
+	return signedIn, wrapped("look for a sign-in of a user", err)
+}
+
 // ActiveByEmail returns the active users of all agencies that have an e-mail address, whatever the case of its ASCII letters, at most two: more
 // than one is nobody. The address is given in lower case.
 func (p People) ActiveByEmail(ctx context.Context, email string) ([]string, error) {

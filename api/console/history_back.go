@@ -1,14 +1,15 @@
 package console
 
 import (
+	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -23,6 +24,8 @@ type backView struct {
 	First   bool               // of several changes: one takes accounts away, and another one adds accounts
 	Again   bool               // somebody changed the board after the last preview
 	At      string             // the instant as the form sends it
+	Body    string             // of the request that does it
+	Key     string             // has a form that is sent twice do it once
 	History string             // address of the board's history
 }
 
@@ -38,37 +41,41 @@ type backChange struct {
 }
 
 // back asks what the change would do.
-func (v *visit) back() (view, error) {
-	shown, _, err := v.previewBack(v.r.URL.Query())
-	return shown, err
-}
+func (v *visit) back() (view, error) { return v.previewBack(v.r.URL.Query()) }
 
-// goBack makes the change, exactly as it was previewed. It is a new record; the history stays.
+// goBack makes the change, exactly as it was previewed. It is a new record; the history stays. A form that is sent twice makes it once.
 func (v *visit) goBack() (view, error) {
-	form, err := v.form()
+	form, err := v.formUpTo(maxListForm)
 	if err != nil {
 		return nil, err
 	}
-	shown, change, err := v.previewBack(form)
-	if err != nil {
-		return nil, err
+	body := json.RawMessage(form.Get("body"))
+	if !json.Valid(body) {
+		return nil, errForm
 	}
-	err = v.putPreviewed(shown.Board.ID, change, form.Get("preview"))
-	if why, ok := errors.AsType[*refused](err); ok && why.status == http.StatusPreconditionFailed {
-		shown.Again = shown.Preview.Preview != "" // else it is done already, as by the first of two clicks
-		return shown, nil
+	_, err = v.send(http.MethodPut, dashboardPath(form.Get("dashboard")), body, map[string]string{
+		"If-Preview": form.Get("preview"), "Idempotency-Key": form.Get("key"),
+	})
+	switch domain.CodeOf(err) {
+	case domain.CodePreconditionFailed:
+		shown, err := v.previewBack(form)
+		shown.Again = shown.Preview.Preview != "" // else somebody else has done the same
+		return shown, err
+	case domain.CodeUnavailable:
+		return nil, errSavedMaybe
 	}
-	return redirect(backPath + "?" + url.Values{"dashboard": {shown.Board.ID}, "at": {shown.At}}.Encode()), err // what is left to do, or that nothing is
+	left := url.Values{"dashboard": {form.Get("dashboard")}, "at": {form.Get("at")}} // what is left to do, or that nothing is
+	return redirect(backPath + "?" + left.Encode()), err
 }
 
-func (v *visit) previewBack(asked url.Values) (shown backView, change backChange, err error) {
+func (v *visit) previewBack(asked url.Values) (shown backView, err error) {
 	_, at, err := typedInstant(asked.Get("at"))
 	if err != nil {
-		return shown, change, err
+		return shown, err
 	}
 	state, err := v.stateThen(asked.Get("dashboard"), at)
 	if err != nil {
-		return shown, change, err
+		return shown, err
 	}
 	shown = backView{Board: state.Dashboard, Instant: at, At: asked.Get("at"), History: historyAddress("", "dashboard:"+state.Dashboard.ID)}
 	known := func(all []readmodels.Named) []string {
@@ -84,16 +91,22 @@ func (v *visit) previewBack(asked url.Values) (shown backView, change backChange
 	}
 	now, err := v.stateThen(shown.Board.ID, time.Time{})
 	if err != nil {
-		return shown, change, err
+		return shown, err
 	}
 	users := known(state.State.Users)
+	var change backChange
 	change, shown.First = backTo(known(state.State.SubAccountIDs), idsOf(now.State.SubAccountIDs))
 	if !shown.First {
 		change.AllowClientDashboard, change.Users = &state.State.AllowClientDashboard, &users
 		change.Scopes = new(append([]string{}, state.State.Scopes...))
 	}
+	raw, err := json.Marshal(change)
+	if err != nil {
+		return shown, fmt.Errorf("change a board: %w", err)
+	}
+	shown.Body, shown.Key = string(raw), rand.Text()
 	shown.Preview, err = post[readmodels.DashboardPreview](v, dashboardPath(shown.Board.ID)+"/preview", change)
-	return shown, change, err
+	return shown, err
 }
 
 // backTo is the change from the accounts that are linked now to those that were then. One change takes accounts away or adds some, which bring
@@ -118,19 +131,3 @@ func idsOf(all []readmodels.Named) (ids []string) {
 }
 
 func dashboardPath(id string) string { return "/api/projects/dashboard/" + url.PathEscape(id) }
-
-// putPreviewed changes a board if that does exactly what was previewed.
-func (v *visit) putPreviewed(board string, change backChange, preview string) error {
-	body, err := json.Marshal(change)
-	if err != nil {
-		return fmt.Errorf("change a board: %w", err)
-	}
-	r := v.request(http.MethodPut, dashboardPath(board), body)
-	r.Header.Set("If-Preview", preview)
-	answered := &answer{header: http.Header{}}
-	v.console.deps.API.ServeHTTP(answered, r)
-	if answered.status >= http.StatusMultipleChoices {
-		return answered.refusal()
-	}
-	return nil
-}

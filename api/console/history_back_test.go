@@ -30,11 +30,12 @@ func TestBackToAMoment(t *testing.T) {
 		return http.StatusOK, map[string]any{"data": readmodels.StateAnswer{Dashboard: named(bakery, "Bakery"), State: state}}
 	}
 	decision := strings.Repeat("d", 64)
-	var sent, condition []string
+	var sent, condition, keys []string
 	note := func(r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		require.NoError(t, err)
 		sent, condition = append(sent, string(body)), append(condition, r.Header.Get("If-Preview"))
+		keys = append(keys, r.Header.Get("Idempotency-Key"))
 	}
 	s.answers["POST /api/projects/dashboard/"+bakery+"/preview"] = func(_ api.Principal, r *http.Request) (int, any) {
 		note(r)
@@ -46,21 +47,28 @@ func TestBackToAMoment(t *testing.T) {
 	}
 	b := s.signedIn("agency")
 	at := "2026-09-01T10:00:00.000001Z"
-	b.get("/console/history/back?dashboard="+bakery+"&at="+at).says(http.StatusOK, "<ins>gains</ins>", "Clara</a> keeps what they see", "Shows now",
+	preview := b.get("/console/history/back?dashboard=" + bakery + "&at=" + at)
+	preview.says(http.StatusOK, "<ins>gains</ins>", "Clara</a> keeps what they see", "Shows now",
 		"c10000000000000000000009</code>", `value="`+decision+`"`, "the history stays as it is")
 	require.Contains(t, s.asked, "GET /api/projects/dashboard/"+bakery+"/state?at=2026-09-01T10%3A00%3A00.000001Z")
 	rest := `"users":["` + adam + `"],"scopes":["posts"]`
 	want := `{"allow_client_dashboard":true,"sub_account_ids":["` + bakery + `"],` + rest + `,"unlink":true}`
 	require.Equal(t, []string{want}, sent)
 
-	form := url.Values{"dashboard": {bakery}, "at": {at}, "preview": {decision}}
+	form := fields(t, preview.Body.String())
+	require.NotEmpty(t, form.Get("key"))
 	s.answers["PUT /api/projects/dashboard/"+bakery] = func(_ api.Principal, r *http.Request) (int, any) {
 		note(r)
 		return http.StatusOK, map[string]any{"data": map[string]any{}}
 	}
 	b.post("/console/history/back", form).leadsTo("/console/history/back?at=" + url.QueryEscape(at) + "&dashboard=" + bakery)
-	require.Equal(t, []string{want, want, want}, sent)
-	require.Equal(t, []string{"", "", decision}, condition)
+	require.Equal(t, []string{want, want}, sent)
+	require.Equal(t, []string{"", decision}, condition)
+	b.post("/console/history/back", form).leadsTo("/console/history/back?at=" + url.QueryEscape(at) + "&dashboard=" + bakery)
+	require.Equal(t, []string{want, want, want}, sent, "the second of two clicks sends the same, whatever the board is by now")
+	require.Equal(t, []string{"", form.Get("key"), form.Get("key")}, keys)
+	b.post("/console/history/back", url.Values{"dashboard": {bakery}, "at": {at}}).says(http.StatusBadRequest)
+	require.Len(t, sent, 3)
 
 	s.refuse("PUT /api/projects/dashboard/"+bakery, http.StatusPreconditionFailed, domain.CodePreconditionFailed, "It was changed.")
 	b.post("/console/history/back", form).says(http.StatusOK, "Nothing was saved: somebody changed the board meanwhile", `value="`+decision+`"`)
@@ -71,7 +79,9 @@ func TestBackToAMoment(t *testing.T) {
 	s.refuse("PUT /api/projects/dashboard/"+bakery, http.StatusPreconditionFailed, domain.CodePreconditionFailed, "It was changed.")
 	twice := b.post("/console/history/back", form)
 	twice.says(http.StatusOK, "the board is as it was then")
-	require.NotContains(t, twice.Body.String(), "Nothing was saved", "the first of two clicks saved it")
+	require.NotContains(t, twice.Body.String(), "Nothing was saved", "somebody else did the same")
+	s.refuse("PUT /api/projects/dashboard/"+bakery, http.StatusServiceUnavailable, domain.CodeUnavailable, "It may be saved.")
+	b.post("/console/history/back", form).says(http.StatusServiceUnavailable, "Load this page again", "it is not made twice")
 
 	// An account that is to be linked again: alone in one change, beside one that goes in several.
 	sent, now = nil, then[:1]

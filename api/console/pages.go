@@ -47,8 +47,8 @@ type navItem struct {
 // allPages is the table of pages. Every address of the console stands here.
 func (c *Console) allPages() (all []page) {
 	for _, of := range [][]page{
-		c.homePages(), c.clientPages(), c.boardPages(), c.peoplePages(), c.connectPages(), c.picturePages(), c.livePages(), c.historyPages(),
-		c.accessPages(), c.personPages(), c.verifyPages(), c.opsPages(), c.signInPages(), c.providerPages(),
+		c.homePages(), c.clientPages(), c.boardPages(), c.peoplePages(), c.colleaguePages(), c.connectPages(), c.picturePages(), c.livePages(), c.historyPages(),
+		c.accessPages(), c.personPages(), c.personSignInPages(), c.verifyPages(), c.opsPages(), c.signInPages(), c.providerPages(),
 	} {
 		all = append(all, of...)
 	}

@@ -1,31 +1,26 @@
 package console
 
 import (
-	"crypto/rand"
-	"errors"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // peopleView is the people of a client, and what each may see.
 type peopleView struct {
-	Name   string
-	ID     string
-	Open   bool // the board
-	People []personRow
-	Added  string // the name of who was added just now
-	More   bool   // than People
+	invitation
 
-	Said   string // why somebody was not added
-	Fields []domain.FieldError
-	Entry  personEntry // what was entered
+	Name    string
+	ID      string
+	Open    bool // the board
+	People  []personRow
+	Added   string // the name of who was added just now
+	AddedID string
+	More    bool // than People
 }
 
 func (p peopleView) template() (name, title string) { return "people", "People of " + p.Name }
@@ -42,13 +37,10 @@ type personRow struct {
 	As        string     // address of what the person sees; "": it opens nothing
 }
 
-// personEntry is the form by which somebody is added.
-type personEntry struct{ Name, Email, Phone, Key string }
-
 // people are those of a client, and of those that are linked with it and stand on the list.
-func (v *visit) people() (view, error) { return v.showPeople(personEntry{}, nil) }
+func (v *visit) people() (view, error) { return v.showPeople(newInvitation()) }
 
-func (v *visit) showPeople(entry personEntry, why *domain.Error) (view, error) {
+func (v *visit) showPeople(entered invitation) (view, error) {
 	client, err := v.client()
 	if err != nil {
 		return nil, err
@@ -62,17 +54,12 @@ func (v *visit) showPeople(entry personEntry, why *domain.Error) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := peopleView{Name: client.Name, ID: client.ID, Open: board.AllowClientDashboard, Entry: entry, More: meta.NextCursor != ""}
-	if shown.Entry.Key == "" {
-		shown.Entry.Key = rand.Text()
-	}
-	if why != nil {
-		shown.Said, shown.Fields = why.Message, why.Fields
-	}
+	shown := peopleView{invitation: entered, Name: client.Name, ID: client.ID, Open: board.AllowClientDashboard, More: meta.NextCursor != ""}
 	for _, u := range users {
 		shown.People = append(shown.People, board.row(u, client.ID))
 		if u.ID == v.r.URL.Query().Get("added") {
 			shown.Added = nameOr(u.Name, u.ID)
+			shown.AddedID = u.ID
 		}
 	}
 	for _, u := range board.People {
@@ -120,28 +107,14 @@ func (v *visit) addPerson() (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	form, err := v.form()
+	made, entered, err := v.invite(client.ID)
 	if err != nil {
 		return nil, err
 	}
-	entry := personEntry{Name: form.Get("name"), Email: form.Get("email"), Phone: form.Get("phone"), Key: form.Get("key")}
-	got, err := v.send(http.MethodPost, "/api/users", map[string]string{
-		"name": entry.Name, "email": entry.Email, "phone": entry.Phone, "account": client.ID,
-	}, map[string]string{"Idempotency-Key": entry.Key})
-	if why, told := errors.AsType[*domain.Error](err); told && why.Code != domain.CodeUnavailable {
-		entry.Key = "" // what is mended is another request
-		return v.showPeople(entry, why)
+	if made == "" {
+		return v.showPeople(entered)
 	}
-	if err != nil {
-		return nil, err
-	}
-	var made struct {
-		ID string `json:"id"`
-	}
-	if err := got.read(&made, nil); err != nil {
-		return nil, err
-	}
-	return redirect(clientPath(client.ID, "people") + "?" + url.Values{"added": {made.ID}}.Encode()), nil
+	return redirect(clientPath(client.ID, "people") + "?" + url.Values{"added": {made}}.Encode()), nil
 }
 
 func (c *Console) peoplePages() []page {

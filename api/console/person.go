@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -19,6 +20,7 @@ type personView struct {
 
 	From, To   string // the days of the address; "": open
 	Spans      []personSpan
+	Agency     bool // the visitor may see how the person signs in
 	Staff      bool // of the agency, as the directory says today
 	Incomplete string
 	More       string // address of the next page; "": this is the last one
@@ -60,7 +62,7 @@ const (
 // person shows the whole past of a person's access, or a range of it.
 func (v *visit) person() (view, error) {
 	given := v.r.URL.Query()
-	shown := personView{Named: readmodels.Named{ID: v.r.PathValue("id")}, From: given.Get("from"), To: given.Get("to")}
+	shown := personView{Named: readmodels.Named{ID: v.r.PathValue("id")}, From: given.Get("from"), To: given.Get("to"), Agency: v.who.Roles.Has(api.RoleAgency)}
 	q := url.Values{"user_id": {shown.ID}, "from": {nameOr(shown.From, beforeAll)}, "limit": {spansOnAPage}}
 	for _, name := range []string{"to", "cursor"} {
 		if given.Get(name) != "" {

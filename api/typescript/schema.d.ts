@@ -1479,6 +1479,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/users/{userId}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where a person of the agency is signed in to the console, the newest first.
+         * @description Each is a browser. Not there where the console is not served.
+         */
+        get: operations["getUsersSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{userId}/sessions/{session}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ends a session of a person of the agency, and answers those that are left.
+         * @description Repeating this is harmless. Whoever is to be kept out is set inactive in the directory.
+         */
+        post: operations["postUsersSessionsEnd"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{userId}/sign-in-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes a link that signs a person of the agency in to the console, once, within 15 minutes.
+         * @description For client users, and for a colleague who has never signed in: of colleagues it is the first invitation. An earlier link of the same person works no more. Who made it for whom is recorded. 409 where people sign in at an identity provider, for a colleague who has signed in before, and where LEDGERBOARD_PUBLIC_URL is not set. Not there where the console is not served.
+         */
+        post: operations["postUsersSignInLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/asyncapi.json": {
         parameters: {
             query?: never;
@@ -6817,6 +6877,40 @@ export interface components {
              * @enum {integer}
              */
             p_id: 1 | 3 | 4 | 6;
+        };
+        /** @description A link that signs a user in to the console once. */
+        SignInLink: {
+            /** @description shown once; to be sent to that person alone, since whoever has it signs in as that person */
+            url: string;
+            /** @description whom it signs in, 24 hex digits */
+            user_id: string;
+            /**
+             * Format: date-time
+             * @description `works_until` is 15 minutes after it was made.
+             */
+            works_until: string;
+        };
+        /** @description A browser in which a user is signed in to the console. */
+        SignInSession: {
+            /**
+             * Format: date-time
+             * @description UTC, whatever happens in it
+             */
+            ends_at: string;
+            /** @description names it here; it opens nothing */
+            id: string;
+            /**
+             * Format: date-time
+             * @description of its last request, to the minute, UTC
+             */
+            seen_at: string;
+            /**
+             * Format: date-time
+             * @description UTC
+             */
+            signed_in_at: string;
+            /** @description `way` is how the user signed in: link, provider, token, or demo. */
+            way: string;
         };
         /** @description What became of an event that was skipped, and of those behind it. */
         SkipResult: {
@@ -12565,6 +12659,139 @@ export interface operations {
             401: components["responses"]["unauthenticated"];
             403: components["responses"]["forbidden"];
             404: components["responses"]["not_found"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    getUsersSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description User: 24 hex digits.
+                 * @example a11ce0000000000000000000
+                 */
+                userId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["SignInSession"][];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    postUsersSessionsEnd: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description User: 24 hex digits.
+                 * @example a11ce0000000000000000000
+                 */
+                userId: string;
+                /**
+                 * @description The id of a session, as GET /api/users/{userId}/sessions answers it.
+                 * @example V2K7QZ3MXJ4T5B6N8P9RASDFGH
+                 */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["SignInSession"][];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    postUsersSignInLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description User: 24 hex digits.
+                 * @example a11ce0000000000000000000
+                 */
+                userId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["SignInLink"];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            409: components["responses"]["conflict"];
+            422: components["responses"]["unprocessable"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];

@@ -295,15 +295,14 @@ func (p *process) newHandler() (*api.Server, http.Handler, error) {
 		Withdrawn:       withdrawn,
 		Metrics:         p.metrics(),
 	}
+	if handling.SignIns, err = p.signIns(); err != nil {
+		return nil, nil, usageError{err}
+	}
+	handling.SignIns.Demo = p.continueAs
 	served, err := p.Handler(handling)
 	if err != nil {
 		return nil, nil, err
 	}
-	signIns, err := p.signIns()
-	if err != nil {
-		return nil, nil, usageError{err}
-	}
-	signIns.Demo = p.continueAs
-	pages, err := p.Console(served, handling, signIns)
+	pages, err := p.Console(served, handling)
 	return served, pages, err
 }

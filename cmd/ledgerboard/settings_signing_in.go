@@ -32,7 +32,8 @@ func (s signingIn) validate(publicURL string) (wrong faults) {
 }
 
 // signIns are the provider and the list of the settings.
-func (s settings) signIns() (in assembly.SignIns, err error) {
+func (s settings) signIns() (in *assembly.SignIns, err error) {
+	in = &assembly.SignIns{PublicURL: s.PublicURL}
 	if s.OIDCIssuer == "" {
 		return in, nil
 	}

@@ -40,15 +40,27 @@ func (l leadingTo) RoundTrip(r *http.Request) (*http.Response, error) {
 func withProvider(t *testing.T, dir string, at *issuer.Issuer, staff []string, use func(a *process, sight func() *personsBrowser)) {
 	t.Helper()
 	at.Returns(atBoards + "/console/signin/callback")
-	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
+	settings := addressedSettings(dir)
+	settings.signingIn = signingIn{OIDCIssuer: at.URL, OIDCClientID: issuer.ClientID, OIDCClientSecret: issuer.ClientSecret, OIDCStaff: staff}
+	require.Empty(t, settings.signingIn.validate(settings.PublicURL))
+	withAddress(t, settings, use)
+}
+
+// addressedSettings are those of a service that knows its own address.
+func addressedSettings(dir string) settings {
 	settings, actual := eraseSettings(dir), platforms.Config{}.WithDefaults()
 	settings.PublicURL, settings.SecretsKey = atBoards, fetchKey
 	settings.FacebookURL, settings.TikTokURL, settings.LinkedInURL = actual.Facebook.BaseURL, actual.TikTok.BaseURL, actual.LinkedIn.BaseURL
 	settings.GrowthWindow, settings.AccountInsightsInterval, settings.DemographicsEvery = 168*time.Hour, 12*time.Hour, 24*time.Hour
 	settings.FetchTimeout, settings.FetchParallel, settings.FetchWorkers, settings.QuotaShare, settings.QuotaHoldAt = 10*time.Second, 4, 4, 0.9, 80
-	settings.signingIn = signingIn{OIDCIssuer: at.URL, OIDCClientID: issuer.ClientID, OIDCClientSecret: issuer.ClientSecret, OIDCStaff: staff}
-	require.Empty(t, settings.signingIn.validate(settings.PublicURL))
+	return settings
+}
+
+// withAddress runs the service while use does something with it; sight is a new browser's.
+func withAddress(t *testing.T, settings settings, use func(a *process, sight func() *personsBrowser)) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
 	a, err := settings.open(ctx, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	err = a.run(ctx, "127.0.0.1:0", func(_ context.Context, base string) error {

@@ -19,13 +19,15 @@ import (
 
 // SignIns say how people sign in to the console, beside one-time links and tokens.
 type SignIns struct {
-	Demo     []console.Person   // as whom one may go on without more
-	Provider *identity.Provider // nil: there is no identity provider
-	Staff    identity.Staff     // auditors and operators whom the provider's sign-ins are looked for in
+	PublicURL string             // where browsers find the service; "": it is not known, and agencies make no links
+	Demo      []console.Person   // as whom one may go on without more
+	Provider  *identity.Provider // nil: there is no identity provider
+	Staff     identity.Staff     // auditors and operators whom the provider's sign-ins are looked for in
 }
 
-// Console puts the console over the HTTP layer, which goes on to serve everything else.
-func (s *Service) Console(served *api.Server, c HandlerConfig, in SignIns) (*console.Console, error) {
+// Console puts the console over the HTTP layer, which goes on to serve everything else. c has the SignIns.
+func (s *Service) Console(served *api.Server, c HandlerConfig) (*console.Console, error) {
+	in := c.SignIns
 	kept, known := vault.NewIdentities(s.KeptPool), people{readmodels.People{Pool: s.ReadPool}, s.Monitor}
 	refused, err := s.newSignInRefusals(kept, known)
 	if err != nil {

@@ -42,6 +42,7 @@
 //	run.go         Follow, Stream
 //	handler.go     the HTTP layer
 //	console.go console_identities.go  the console over it; its sessions, the people of the identity provider, refused sign-ins
+//	sign_ins.go    links and sessions of an agency's people
 //	verify_runs.go verifications that auditors ask for
 //	fetching.go    quotas, clients, collecting and its schedule
 //	pictures.go    pictures of posts: which are wanted, taken and kept

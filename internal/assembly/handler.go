@@ -10,6 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
@@ -22,6 +23,7 @@ type HandlerConfig struct {
 	// LocalDirectory says that accounts and users are made here, and not by a main application.
 	LocalDirectory bool
 	Withdrawn      *api.Withdrawn // subjects who may not; nil: nobody
+	SignIns        *SignIns       // how people sign in to the console; nil: there is none
 	Metrics        http.Handler   // behind /metrics; nil: no such route
 
 	// CheckpointKeys returns the public keys of checkpoints, and is asked with every proof: the signer may make its key known later. No
@@ -78,6 +80,12 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 	}
 	if s.Connect != nil {
 		deps.Connect = s.Connect
+	}
+	if in := c.SignIns; in != nil {
+		deps.SignIns = agencySignIns{
+			desk: s.operators, kept: vault.NewSessions(s.KeptPool), people: people{readmodels.People{Pool: s.ReadPool}, s.Monitor},
+			publicURL: in.PublicURL, provider: in.Provider != nil,
+		}
 	}
 	kept, err := s.keptPictures()
 	if err != nil {

@@ -15,6 +15,7 @@
 //
 //	flow.go      Flow: what one sign-in at the provider is bound to
 //	provider.go  Provider: the way there and back
+//	keys.go      the keys of its tokens; whether they could be had
 //	claims.go    Identity: who the provider says somebody is
 //	staff.go     Staff: the list of auditors and operators
 //

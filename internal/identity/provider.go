@@ -47,7 +47,15 @@ type Provider struct {
 	asking singleflight.Group
 
 	mu    sync.Mutex
-	found *oidc.Provider // nil: it has not been asked yet, or in vain
+	found *discovered // nil: it has not been asked yet, or in vain
+}
+
+// discovered is what the provider says of itself.
+type discovered struct {
+	*oidc.Provider
+
+	keys       oidc.KeySet
+	algorithms []string
 }
 
 // CheckIssuer refuses what is no issuer: over HTTPS only; on this machine without, for trying.
@@ -102,8 +110,13 @@ func (p *Provider) Identity(ctx context.Context, f Flow, code, issuer string) (I
 }
 
 // verify reads the provider's token: signed by the provider for us, not too old, and for this flow.
-func (p *Provider) verify(ctx context.Context, found *oidc.Provider, f Flow, raw string) (Identity, error) {
-	token, err := found.Verifier(&oidc.Config{ClientID: p.config.ClientID}).Verify(ctx, raw)
+func (p *Provider) verify(ctx context.Context, found *discovered, f Flow, raw string) (Identity, error) {
+	keys := &askedKeys{KeySet: found.keys}
+	config := &oidc.Config{ClientID: p.config.ClientID, SupportedSigningAlgs: found.algorithms}
+	token, err := oidc.NewVerifier(p.config.Issuer, keys, config).Verify(ctx, raw)
+	if keys.away != nil {
+		return Identity{}, fmt.Errorf("%w (%w)", ErrAway, keys.away)
+	}
 	if err != nil {
 		return Identity{}, fmt.Errorf("%w: %w", ErrToken, err)
 	}
@@ -123,7 +136,7 @@ func (p *Provider) verify(ctx context.Context, found *oidc.Provider, f Flow, raw
 }
 
 // find asks the provider where its parts are, once. Who waits may go while others wait on.
-func (p *Provider) find(ctx context.Context) (*oidc.Provider, error) {
+func (p *Provider) find(ctx context.Context) (*discovered, error) {
 	p.mu.Lock()
 	known := p.found
 	p.mu.Unlock()
@@ -133,7 +146,7 @@ func (p *Provider) find(ctx context.Context) (*oidc.Provider, error) {
 	answer, err, _ := p.asking.Do("", func() (any, error) {
 		asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 		defer cancel()
-		found, err := oidc.NewProvider(oidc.ClientContext(asking, p.client), p.config.Issuer)
+		found, err := p.discover(oidc.ClientContext(asking, p.client))
 		if err != nil {
 			return nil, fmt.Errorf("%w (%w)", ErrAway, err)
 		}
@@ -142,12 +155,28 @@ func (p *Provider) find(ctx context.Context) (*oidc.Provider, error) {
 		p.found = found
 		return found, nil
 	})
-	found, _ := answer.(*oidc.Provider)
+	found, _ := answer.(*discovered)
 	return found, err
 }
 
+// discover reads the provider's own description.
+func (p *Provider) discover(ctx context.Context) (*discovered, error) {
+	provider, err := oidc.NewProvider(ctx, p.config.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	var said struct {
+		Keys       string   `json:"jwks_uri"`
+		Algorithms []string `json:"id_token_signing_alg_values_supported"`
+	}
+	if err := provider.Claims(&said); err != nil {
+		return nil, err
+	}
+	return &discovered{provider, oidc.NewRemoteKeySet(ctx, said.Keys), believed(said.Algorithms)}, nil
+}
+
 // oauth is the part that OAuth 2.0 has in it.
-func (p *Provider) oauth(found *oidc.Provider) *oauth2.Config {
+func (p *Provider) oauth(found *discovered) *oauth2.Config {
 	endpoint := found.Endpoint()
 	var offers struct {
 		Methods []string `json:"token_endpoint_auth_methods_supported"`

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 )
@@ -138,6 +139,30 @@ func TestAProviderThatIsAway(t *testing.T) {
 	renamed := identity.NewProvider(identity.Config{Issuer: at.URL + "/", ClientID: issuer.ClientID, ClientSecret: "x", RedirectURL: back})
 	_, err = renamed.Address(t.Context(), flow)
 	require.ErrorIs(t, err, identity.ErrAway, "it calls itself otherwise")
+}
+
+// A token that nobody can judge now is no wrong one: who signs in is told to try again, and a later try counts.
+func TestKeysThatAreAway(t *testing.T) {
+	t.Parallel()
+	at := issuer.Start(t)
+	p, flow := provider(at), identity.FlowOf("word")
+	signIn := func() (identity.Identity, error) {
+		address, err := p.Address(t.Context(), flow)
+		require.NoError(t, err)
+		return p.Identity(t.Context(), flow, comeBack(t, address, "alice").Get("code"), at.URL)
+	}
+	at.Keyless(true)
+	_, err := signIn()
+	require.ErrorIs(t, err, identity.ErrAway)
+	require.NotErrorIs(t, err, identity.ErrToken)
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+	at.Keyless(false)
+	who, err := signIn()
+	require.NoError(t, err)
+	require.Equal(t, "alice", who.Subject)
+	at.Keyless(true)
+	_, err = signIn()
+	require.NoError(t, err, "its keys are known by now")
 }
 
 func TestIssuers(t *testing.T) {

@@ -109,10 +109,10 @@ func (s *Sessions) End(ctx context.Context, user, id string) error {
 	return doing(err, "end a session")
 }
 
-// MakeLink stores a link that a word with the digest opens. Those that are too old go.
+// MakeLink stores a link that a word with the digest opens. Those of the same user work no more, and those that are too old go.
 func (s *Sessions) MakeLink(ctx context.Context, l SignInLink, digest []byte) error {
 	_, err := s.pool.Exec(ctx, `
-		with old as (delete from sign_in_links where expires_at <= $6)
+		with old as (delete from sign_in_links where expires_at <= $6 or user_id = $2)
 		insert into sign_in_links (digest, user_id, account_id, role, made_by, made_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7)`,
 		digest, l.UserID, l.AccountID, l.Role, l.MadeBy, l.MadeAt, l.ExpiresAt)
 	return doing(err, "make a link that signs in")

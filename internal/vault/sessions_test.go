@@ -64,12 +64,22 @@ func TestALinkBeginsOneSession(t *testing.T) {
 	_, err = s.Link(t.Context(), digest("word"), now.Add(15*time.Minute))
 	require.ErrorIs(t, err, vault.ErrNoSignInLink, "too old")
 
+	newer := link
+	newer.MadeAt = now.Add(time.Minute)
+	others := vault.SignInLink{UserID: "bob", MadeAt: now, ExpiresAt: now.Add(15 * time.Minute)}
+	require.NoError(t, s.MakeLink(t.Context(), others, digest("bob's")))
+	require.NoError(t, s.MakeLink(t.Context(), newer, digest("newer")))
+	_, err = s.Link(t.Context(), digest("word"), now)
+	require.ErrorIs(t, err, vault.ErrNoSignInLink, "the newer one took its place")
+	_, err = s.Link(t.Context(), digest("bob's"), now)
+	require.NoError(t, err, "another person's")
+
 	var begun sync.WaitGroup
 	errs := make([]error, 8)
 	for i := range errs {
 		begun.Go(func() {
 			id := string(rune('a' + i))
-			errs[i] = s.Begin(t.Context(), vault.Session{ID: id, UserID: "alice", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}, digest(id), digest("word"))
+			errs[i] = s.Begin(t.Context(), vault.Session{ID: id, UserID: "alice", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}, digest(id), digest("newer"))
 		})
 	}
 	begun.Wait()

@@ -183,6 +183,20 @@ var operations = map[string]about{
 			"address, or with a token. What a client's people see, the client's dashboard says.",
 		refuses: []domain.Code{domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable},
 	},
+	"postUsersSignInLink": {
+		tag: tagEntities, summary: "Makes a link that signs a person of the agency in to the console, once, within 15 minutes.",
+		text: "For client users, and for a colleague who has never signed in: of colleagues it is the first invitation. An earlier link of the same person works no " +
+			"more. Who made it for whom is recorded. 409 where people sign in at an identity provider, for a colleague who has signed in before, and where " +
+			"LEDGERBOARD_PUBLIC_URL is not set. Not there where the console is not served.",
+		refuses: []domain.Code{domain.CodeConflict, domain.CodeUnprocessable},
+	},
+	"getUsersSessions": {
+		tag: tagEntities, summary: "Where a person of the agency is signed in to the console, the newest first.", text: "Each is a browser. Not there where the console is not served.",
+	},
+	"postUsersSessionsEnd": {
+		tag: tagEntities, summary: "Ends a session of a person of the agency, and answers those that are left.",
+		text: "Repeating this is harmless. Whoever is to be kept out is set inactive in the directory.",
+	},
 	"getAccounts":            entities("The accounts whose figures the caller may see, by name."),
 	"getMembers":             entities("The members of the caller's accounts, by name."),
 	"getCategories":          entities("The categories of posts, by name."),

@@ -33,6 +33,7 @@ type Issuer struct {
 	codes    map[string]grant
 	bend     func(claims map[string]any)
 	away     bool
+	keyless  bool
 }
 
 // Start starts an issuer, which ends with the test.
@@ -43,12 +44,12 @@ func Start(t testing.TB) *Issuer {
 	i := &Issuer{key: key, signing: key, people: map[string]map[string]any{}, codes: map[string]grant{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", i.discover)
-	mux.HandleFunc("GET /keys", i.keys)
+	mux.HandleFunc("GET "+keysPath, i.keys)
 	mux.HandleFunc("GET /authorize", i.authorize)
 	mux.HandleFunc("POST /token", i.token)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		i.mu.Lock()
-		away := i.away
+		away := i.away || i.keyless && r.URL.Path == keysPath
 		i.mu.Unlock()
 		if away {
 			http.Error(w, "not now", http.StatusServiceUnavailable)
@@ -87,6 +88,13 @@ func (i *Issuer) Away(away bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.away = away
+}
+
+// Keyless has the page of the keys alone be away.
+func (i *Issuer) Keyless(keyless bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.keyless = keyless
 }
 
 // authorize shows who one can be, and sends the browser back with a code once it has chosen.

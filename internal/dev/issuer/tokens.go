@@ -18,6 +18,8 @@ type grant struct{ subject, nonce, challenge string }
 // keyID names the one key.
 const keyID = "key-1"
 
+const keysPath = "/keys"
+
 // code makes a code; i.mu is held.
 func (i *Issuer) code(of grant) string {
 	code := rand.Text()
@@ -33,7 +35,7 @@ func answer(w http.ResponseWriter, status int, body any) {
 
 func (i *Issuer) discover(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, map[string]any{
-		"issuer": i.URL, "authorization_endpoint": i.URL + "/authorize", "token_endpoint": i.URL + "/token", "jwks_uri": i.URL + "/keys",
+		"issuer": i.URL, "authorization_endpoint": i.URL + "/authorize", "token_endpoint": i.URL + "/token", "jwks_uri": i.URL + keysPath,
 		"response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"},
 		"id_token_signing_alg_values_supported": []string{"RS256"}, "code_challenge_methods_supported": []string{"S256"},
 		"token_endpoint_auth_methods_supported": []string{"client_secret_basic"}, "authorization_response_iss_parameter_supported": true,

@@ -1,0 +1,86 @@
+package console
+
+import (
+	"errors"
+	"net/url"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+func (c *Console) personSignInPages() []page {
+	staff := []api.Role{api.RoleAgency}
+	const at = peoplePath + "{id}/sign-in"
+	return []page{
+		{pattern: "GET " + at, roles: staff, views: []view{personSignInView{}}, open: (*visit).personSignIn},
+		{pattern: "POST " + at, roles: staff, views: []view{signInLinkView{}}, open: (*visit).makeSignInLink},
+		{pattern: "POST " + at + "/end", roles: staff, open: (*visit).endPersonsSession},
+	}
+}
+
+// personSignInView is where a person of the agency or of a client is signed in, and how it is let in.
+type personSignInView struct {
+	readmodels.User
+
+	Provider  bool // people sign in at an identity provider
+	Colleague bool
+	Sessions  []api.SignInSession
+	Back      string // address of the people among whom this one is
+	Said      string // why no link was made
+}
+
+func (p personSignInView) template() (name, title string) {
+	return "person-sign-in", "How " + nameOr(p.Name, p.ID) + " signs in"
+}
+
+func (v *visit) personSignIn() (view, error) { return v.showPersonSignIn("") }
+
+func (v *visit) showPersonSignIn(said string) (view, error) {
+	user := "/api/users/" + url.PathEscape(v.r.PathValue("id"))
+	of, err := get[readmodels.User](v, user, nil)
+	if err != nil {
+		return nil, err
+	}
+	shown := personSignInView{
+		User: of, Provider: v.console.deps.Provider != nil, Colleague: of.AccountID == v.who.AccountID, Back: clientPath(of.AccountID, "people"), Said: said,
+	}
+	if shown.Colleague {
+		shown.Back = colleaguesPath
+	}
+	shown.Sessions, err = get[[]api.SignInSession](v, user+"/sessions", nil)
+	return shown, err
+}
+
+// signInLinkView shows a link, once.
+type signInLinkView struct {
+	readmodels.User
+
+	Made api.SignInLink
+}
+
+func (signInLinkView) template() (name, title string) { return "sign-in-link", "A link to sign in" }
+
+// makeSignInLink makes a link for a person, or says why not.
+func (v *visit) makeSignInLink() (view, error) {
+	user := "/api/users/" + url.PathEscape(v.r.PathValue("id"))
+	of, err := get[readmodels.User](v, user, nil)
+	if err != nil {
+		return nil, err
+	}
+	made, err := post[api.SignInLink](v, user+"/sign-in-link", nil)
+	if why, told := errors.AsType[*domain.Error](err); told && (why.Code == domain.CodeConflict || why.Code == domain.CodeUnprocessable) {
+		return v.showPersonSignIn(why.Message)
+	}
+	return signInLinkView{of, made}, err
+}
+
+func (v *visit) endPersonsSession() (view, error) {
+	form, err := v.form()
+	if err != nil {
+		return nil, err
+	}
+	id := url.PathEscape(v.r.PathValue("id"))
+	_, err = post[[]api.SignInSession](v, "/api/users/"+id+"/sessions/"+url.PathEscape(form.Get("id"))+"/end", nil)
+	return redirect(peoplePath + id + "/sign-in"), err
+}

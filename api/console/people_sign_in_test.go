@@ -1,0 +1,124 @@
+package console_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+const signsIn = "/console/people/" + clara + "/sign-in"
+
+// signInStage is an agency with a person of a client, who is signed in once.
+func signInStage(t *testing.T) (*stage, *browser) {
+	t.Helper()
+	s := newStage(t)
+	s.answer("GET /api/users/"+clara, readmodels.User{ID: clara, Name: "Clara Holm", Email: "clara@bakery.example", AccountID: bakery, AccountName: "Harbour Bakery", Active: true}, nil)
+	s.answer("GET /api/users/"+clara+"/sessions", []api.SignInSession{
+		{ID: "S1", Way: "link", SignedInAt: s.now.Add(-time.Hour), SeenAt: s.now, EndsAt: s.now.Add(11 * time.Hour)},
+	}, nil)
+	return s, s.signedIn("agency")
+}
+
+// The link is made by its button alone, and shown once: no other page has it.
+func TestAnAgencyMakesALink(t *testing.T) {
+	t.Parallel()
+	s, b := signInStage(t)
+	made := 0
+	s.answers["POST /api/users/"+clara+"/sign-in-link"] = func(p api.Principal, _ *http.Request) (int, any) {
+		require.Equal(t, alice, p.UserID)
+		made++
+		return http.StatusOK, map[string]any{"data": api.SignInLink{
+			UserID: clara, URL: "https://boards.example/console/link/WORD", WorksUntil: s.now.Add(15 * time.Minute),
+		}}
+	}
+	page := b.get(signsIn)
+	page.says(http.StatusOK, "How Clara Holm signs in", "of Harbour Bakery", "whoever has it signs in as Clara Holm", "is recorded", "a one-time link", "1 Oct 2026, 11:00:00 UTC")
+	require.NotContains(t, page.Body.String(), "first invitation")
+	require.Zero(t, made)
+	b.post(signsIn, url.Values{}).says(http.StatusOK, "Send this to Clara Holm alone", "https://boards.example/console/link/WORD", "until <time", "1 Oct 2026, 12:15:00 UTC")
+	require.Equal(t, 1, made)
+	require.NotContains(t, b.get(signsIn).Body.String(), "WORD")
+
+	s.refuse("POST /api/users/"+clara+"/sign-in-link", http.StatusUnprocessableEntity, domain.CodeUnprocessable, "This person is not active.")
+	b.post(signsIn, url.Values{}).says(http.StatusOK, `<p class="bad" role="alert">This person is not active.</p>`, "How Clara Holm signs in")
+	s.refuse("POST /api/users/"+clara+"/sign-in-link", http.StatusServiceUnavailable, domain.CodeUnavailable, "It could not be recorded.")
+	b.post(signsIn, url.Values{}).says(http.StatusServiceUnavailable, "It could not be recorded.")
+	for _, role := range []string{"client", "auditor", "operator"} {
+		other := s.signedIn(role)
+		other.get(signsIn).says(http.StatusForbidden, "not for your role")
+		other.post(signsIn, url.Values{}).says(http.StatusForbidden, "not for your role")
+		other.post(signsIn+"/end", url.Values{"id": {"S1"}}).says(http.StatusForbidden, "not for your role")
+	}
+}
+
+func TestAnAgencyEndsASession(t *testing.T) {
+	t.Parallel()
+	s, b := signInStage(t)
+	b.get(signsIn).says(http.StatusOK, `name="id" value="S1"`, "End the session of Clara Holm")
+	s.answer("POST /api/users/"+clara+"/sessions/S1/end", []any{}, nil)
+	b.post(signsIn+"/end", url.Values{"id": {"S1"}}).leadsTo(signsIn)
+	require.Contains(t, s.asked, "POST /api/users/"+clara+"/sessions/S1/end")
+	b.post(signsIn+"/end", url.Values{"id": {"../../x"}}).says(http.StatusNotFound)
+	s.answer("GET /api/users/"+clara+"/sessions", []any{}, nil)
+	b.get(signsIn).says(http.StatusOK, "Clara Holm is signed in nowhere now.")
+	s.refuse("GET /api/users/"+clara, http.StatusNotFound, domain.CodeNotFound, "There is no such user.")
+	b.get(signsIn).says(http.StatusNotFound, "There is no such user.")
+	b.post(signsIn, url.Values{}).says(http.StatusNotFound, "There is no such user.")
+}
+
+// With an identity provider there are no links, and sessions are seen and ended all the same.
+func TestWithAProviderAnAgencyMakesNoLinks(t *testing.T) {
+	t.Parallel()
+	s, _ := signInStage(t)
+	s.deps.Provider, s.deps.Identities = &idp{}, &idp{}
+	s.open()
+	page := s.signedIn("agency").get(signsIn)
+	page.says(http.StatusOK, "with their organisation's sign-in", "End the session of Clara Holm")
+	require.NotContains(t, page.Body.String(), "Make a link")
+}
+
+// Colleagues stand on a page of their own, are added there, and are let in once.
+func TestColleaguesAreInvited(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	const stella = "5a0000000000000000000001"
+	of := readmodels.User{ID: stella, Name: "Stella Berg", AccountID: agency, AccountName: "The agency", Active: true}
+	s.answer("GET /api/users", []readmodels.User{of, {ID: alice, AccountID: agency}}, nil)
+	s.answer("GET /api/users/"+stella, of, nil)
+	s.answer("GET /api/users/"+stella+"/sessions", []any{}, nil)
+	b := s.signedIn("agency")
+	page := b.get("/console/colleagues")
+	page.says(http.StatusOK, "Stella Berg", alice, "not active", `href="/console/people/`+stella+`/sign-in"`)
+	require.Contains(t, s.asked, "GET /api/users?account="+agency+"&limit=500")
+	b.get("/console/people/"+stella+"/sign-in").says(http.StatusOK, "of your agency", "first invitation", `href="/console/colleagues"`)
+
+	keys := []string{}
+	s.answers["POST /api/users"] = func(_ api.Principal, r *http.Request) (int, any) {
+		keys = append(keys, r.Header.Get("Idempotency-Key"))
+		var sent map[string]string
+		require.NoError(t, json.NewDecoder(r.Body).Decode(&sent))
+		require.Equal(t, map[string]string{"name": "Stella Berg", "email": "stella@agency.example", "phone": ""}, sent, "no account: the agency's own")
+		return http.StatusOK, map[string]any{"data": map[string]any{"id": stella}}
+	}
+	form := fields(t, page.Body.String())
+	form.Set("name", "Stella Berg")
+	form.Set("email", "stella@agency.example")
+	b.post("/console/colleagues", form).leadsTo("/console/colleagues?added=" + stella)
+	require.Equal(t, []string{form.Get("key")}, keys)
+	b.get("/console/colleagues?added="+stella).says(http.StatusOK, "Stella Berg was added.", "let Stella Berg in")
+	s.refuse("POST /api/users", http.StatusConflict, domain.CodeConflict, "Somebody of the agency has this e-mail address already.")
+	again := b.post("/console/colleagues", form)
+	again.says(http.StatusOK, "has this e-mail address already", `value="Stella Berg"`)
+	require.NotEqual(t, form.Get("key"), fields(t, again.Body.String()).Get("key"))
+	s.answer("GET /api/users", []any{}, nil)
+	b.get("/console/colleagues").says(http.StatusOK, "holds nobody of your agency itself")
+	s.signedIn("client").get("/console/colleagues").says(http.StatusForbidden, "not for your role")
+}

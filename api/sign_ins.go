@@ -1,0 +1,126 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// SignIns helps an agency's people to sign in to the console, and ends where they are signed in. The user is one whom the agency sees.
+type SignIns interface {
+	// MakeLink makes a one-time link of a user, and records who made it. An earlier one of the same user works no more. Errors: conflict (links sign
+	// nobody in here; a colleague who has signed in already), unprocessable (the user may not come in), not_found (it has left the account).
+	MakeLink(ctx context.Context, c commands.Caller, of readmodels.User) (SignInLink, error)
+	// Sessions returns where a user is signed in, the newest first.
+	Sessions(ctx context.Context, of readmodels.User) ([]SignInSession, error)
+	// EndSession ends one of those; one that is not there has ended already.
+	EndSession(ctx context.Context, of readmodels.User, id string) error
+}
+
+// SignInLink is a link that signs a user in to the console once.
+type SignInLink struct {
+	UserID string `json:"user_id"` // whom it signs in, 24 hex digits
+	URL    string `json:"url"`     // shown once; to be sent to that person alone, since whoever has it signs in as that person
+	// WorksUntil is 15 minutes after it was made.
+	WorksUntil time.Time `json:"works_until"`
+}
+
+// SignInSession is a browser in which a user is signed in to the console.
+type SignInSession struct {
+	ID string `json:"id"` // names it here; it opens nothing
+	// Way is how the user signed in: link, provider, token, or demo.
+	Way        string    `json:"way"`
+	SignedInAt time.Time `json:"signed_in_at"` // UTC
+	SeenAt     time.Time `json:"seen_at"`      // of its last request, to the minute, UTC
+	EndsAt     time.Time `json:"ends_at"`      // UTC, whatever happens in it
+}
+
+var paramSession = Param{
+	Name: "session", Kind: KindText, Text: "The id of a session, as GET /api/users/{userId}/sessions answers it.", Example: "V2K7QZ3MXJ4T5B6N8P9RASDFGH",
+}
+
+// signInRoutes are the rows by which an agency looks after the sign-ins of its people.
+func (s *Server) signInRoutes() []route {
+	if s.deps.SignIns == nil {
+		return nil
+	}
+	const user = "/api/users/{userId}"
+	staff := []Role{RoleAgency}
+	return []route{
+		{http.MethodPost, user + "/sign-in-link", "postUsersSignInLink", staff, s.postSignInLink()},
+		{http.MethodGet, user + "/sessions", "getUsersSessions", staff, s.getSessions()},
+		{http.MethodPost, user + "/sessions/{session}/end", "postUsersSessionsEnd", staff, s.endSession()},
+	}
+}
+
+// agencysUser is the user that the path names, of the caller's agency or of one of its clients.
+func (s *Server) agencysUser(ctx context.Context, id string) (readmodels.User, error) {
+	scope, err := s.scope(ctx, readmodels.Narrowing{})
+	if err != nil {
+		return readmodels.User{}, err
+	}
+	return s.deps.Entities.User(ctx, scope, readmodels.UsersQuery{}, id)
+}
+
+func (s *Server) postSignInLink() operation {
+	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		id := parseUserID(params)
+		if err := params.Err(); err != nil {
+			return err
+		}
+		of, err := s.agencysUser(r.Context(), id)
+		if err != nil {
+			return err
+		}
+		p, _ := PrincipalFrom(r.Context())
+		made, err := s.deps.SignIns.MakeLink(r.Context(), caller(r, p, p.AccountID, RoleAgency), of)
+		if err != nil {
+			return err
+		}
+		return s.writeData(w, made, nil)
+	}, paramUserID).answering(reflect.TypeFor[SignInLink](), nil)
+}
+
+func (s *Server) getSessions() operation {
+	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		id := parseUserID(params)
+		if err := params.Err(); err != nil {
+			return err
+		}
+		of, err := s.agencysUser(r.Context(), id)
+		if err != nil {
+			return err
+		}
+		return s.writeSessions(w, r, of)
+	}, paramUserID).answering(reflect.TypeFor[[]SignInSession](), nil)
+}
+
+// endSession answers the sessions that are left.
+func (s *Server) endSession() operation {
+	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		id, session := parseUserID(params), params.text(paramSession)
+		if err := params.Err(); err != nil {
+			return err
+		}
+		of, err := s.agencysUser(r.Context(), id)
+		if err == nil {
+			err = s.deps.SignIns.EndSession(r.Context(), of, session)
+		}
+		if err != nil {
+			return err
+		}
+		return s.writeSessions(w, r, of)
+	}, paramUserID, paramSession).answering(reflect.TypeFor[[]SignInSession](), nil)
+}
+
+func (s *Server) writeSessions(w http.ResponseWriter, r *http.Request, of readmodels.User) error {
+	sessions, err := s.deps.SignIns.Sessions(r.Context(), of)
+	if err != nil {
+		return err
+	}
+	return s.writeData(w, append([]SignInSession{}, sessions...), nil)
+}

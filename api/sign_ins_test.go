@@ -1,0 +1,101 @@
+package api_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// signIns are those of people who are all signed in once.
+type signIns struct {
+	mu    sync.Mutex
+	made  []commands.Caller
+	ended []string // user and session
+	err   error
+}
+
+var signedInAt = time.Date(2026, 7, 15, 9, 0, 0, 0, time.UTC)
+
+func (s *signIns) MakeLink(_ context.Context, c commands.Caller, of readmodels.User) (api.SignInLink, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return api.SignInLink{}, s.err
+	}
+	s.made = append(s.made, c)
+	return api.SignInLink{UserID: of.ID, URL: "https://boards.example/console/link/WORD", WorksUntil: signedInAt}, nil
+}
+
+func (s *signIns) Sessions(_ context.Context, of readmodels.User) ([]api.SignInSession, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := "S-" + of.ID
+	if slices.Contains(s.ended, of.ID+" "+id) {
+		return nil, s.err
+	}
+	return []api.SignInSession{{ID: id, Way: "link", SignedInAt: signedInAt, SeenAt: signedInAt, EndsAt: signedInAt.Add(12 * time.Hour)}}, s.err
+}
+
+func (s *signIns) EndSession(_ context.Context, of readmodels.User, id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = append(s.ended, of.ID+" "+id)
+	return s.err
+}
+
+// An agency makes links for its people, those of its clients and its own, and ends their sessions; of others it hears that there are none.
+func TestAnAgencyLooksAfterTheSignInsOfItsPeople(t *testing.T) {
+	t.Parallel()
+	in := &signIns{}
+	b := setupTenants(t, func(d *api.Deps) { d.SignIns = in })
+	const colleague = "5a0000000000000000000001"
+	b.facts.Put(t, domain.DirectoryUser{ID: colleague, AccountID: agency, Name: "Stella", Active: true})
+	staff := "Authorization: Bearer " + b.agencyToken()
+	for _, user := range []string{alice, colleague} {
+		link := b.ask(http.MethodPost, "/api/users/"+user+"/sign-in-link", "", staff, "Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+		require.Equal(t, http.StatusOK, link.status, link.body)
+		require.Contains(t, link.body, `"user_id":"`+user+`","url":"https://boards.example/console/link/WORD","works_until":"2026-07-15T09:00:00Z"`)
+		require.Equal(t, "no-store", link.header.Get("Cache-Control"))
+	}
+	require.Len(t, in.made, 2)
+	for _, c := range in.made {
+		require.Equal(t, []string{agency, alice, "agency"}, []string{c.ParentAccount, c.UserID, c.Role}, "alice is the token's subject")
+		require.NotEmpty(t, c.RequestID)
+	}
+
+	list := b.get("/api/users/"+alice+"/sessions", b.agencyToken())
+	require.Equal(t, http.StatusOK, list.status)
+	require.Contains(t, list.body, `"id":"S-`+alice+`","way":"link","signed_in_at":"2026-07-15T09:00:00Z"`)
+	left := b.ask(http.MethodPost, "/api/users/"+alice+"/sessions/S-"+alice+"/end", "", staff)
+	require.Equal(t, http.StatusOK, left.status)
+	require.Contains(t, left.body, `"data":[]`)
+	require.Equal(t, []string{alice + " S-" + alice}, in.ended)
+
+	for _, path := range []string{"/sign-in-link", "/sessions/S1/end"} {
+		require.Equal(t, http.StatusNotFound, b.ask(http.MethodPost, "/api/users/"+otherUser+path, "", staff).status)
+		require.Equal(t, http.StatusForbidden, b.ask(http.MethodPost, "/api/users/"+alice+path, "", "Authorization: Bearer "+b.token(client1, "client")).status)
+	}
+	require.Len(t, in.made, 2)
+	require.Len(t, in.ended, 1)
+	in.err = domain.NewError(domain.CodeConflict, "This colleague has signed in before.")
+	refused := b.ask(http.MethodPost, "/api/users/"+colleague+"/sign-in-link", "", staff)
+	require.Equal(t, http.StatusConflict, refused.status)
+	require.Contains(t, refused.failure(t).Message, "has signed in before")
+}
+
+// Where no console is, there is nothing to sign in to.
+func TestWithoutAConsoleNobodysSignInsAreLookedAfter(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t, func(d *api.Deps) { d.SignIns = nil })
+	require.Equal(t, http.StatusNotFound, b.get("/api/users/"+alice+"/sessions", b.agencyToken()).status)
+}
