@@ -273,8 +273,8 @@ func (w work) createGeneration(
 	}
 	for _, r := range ranges {
 		_, err := tx.Exec(ctx, `
-			insert into checkpoints (projection, generation, partition, state, next_offset, progressed_at, caught_up_at, topic_id)
-			values ($1, $2, $3, $4, $5, now(), now(), $6)`, projection, g.Number, r.Partition, string(state), r.Start, storedID(topicID))
+			insert into checkpoints (projection, generation, partition, state, next_offset, progressed_at, topic_id, caught_up_at)
+			values ($1, $2, $3, $4, $5, now(), $6, now())`, projection, g.Number, r.Partition, string(state), r.Start, storedID(topicID))
 		if err != nil {
 			return g, fmt.Errorf("insert checkpoint: %w", err)
 		}

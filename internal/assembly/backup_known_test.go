@@ -99,8 +99,8 @@ func TestCheckpointsMoveWithTheTables(t *testing.T) {
 	for number, of := range map[int]eventlog.TopicID{77: old, 78: other} {
 		exec(`insert into generations (projection, generation, version, topic, topic_id, state, targets)
 			values ('dashboards', $1, 1, $2, $3, 'live', '{}')`, number, domain.TopicDashboards, [16]byte(of))
-		exec(`insert into checkpoints (projection, generation, partition, state, next_offset, progressed_at, caught_up_at, topic_id)
-			values ('dashboards', $1, 0, 'live', 5, now(), now(), $2), ('dashboards', $1, 1, 'live', 5, now(), now(), null)`, number, [16]byte(of))
+		exec(`insert into checkpoints (projection, generation, partition, state, next_offset, progressed_at, topic_id, caught_up_at)
+			values ('dashboards', $1, 0, 'live', 5, now(), $2, now()), ('dashboards', $1, 1, 'live', 5, now(), null, now())`, number, [16]byte(of))
 	}
 	are := func(number int, of eventlog.TopicID, rows int) {
 		t.Helper()
