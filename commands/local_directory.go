@@ -93,8 +93,8 @@ func (d LocalDirectory) AddClient(ctx context.Context, c Caller, add NewClient) 
 	return account, d.add(ctx, c, account, func(domain.DirectoryEntity) domain.DirectoryEntity { return account }, func() error { return nil })
 }
 
-// Invite makes a user of the caller's agency, or of one of its clients. How the person signs in is the identity provider's, or the
-// token's that somebody makes. Errors: as of AddClient; unprocessable: the account is not the agency's; conflict: the address is taken.
+// Invite makes a user of the caller's agency, or of one of its clients. The person signs in by the identity provider, a link
+// or a token. Errors: as of AddClient; unprocessable: the account is not the agency's; conflict: the address is taken.
 func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) (domain.DirectoryUser, error) {
 	if !d.Local {
 		return domain.DirectoryUser{}, ErrDirectoryElsewhere

@@ -36,7 +36,7 @@ func (v *visit) showColleagues(entered invitation) (view, error) {
 		v, "/api/users", url.Values{"account": {v.who.AccountID}, "limit": {strconv.Itoa(peopleOnAPage)}})
 	shown := colleaguesView{invitation: entered, People: users, More: meta.NextCursor != ""}
 	for _, u := range users {
-		if u.ID == v.r.URL.Query().Get("added") {
+		if v.added(u) {
 			shown.Added = &u
 		}
 	}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -57,7 +58,7 @@ func (v *visit) showPeople(entered invitation) (view, error) {
 	shown := peopleView{invitation: entered, Name: client.Name, ID: client.ID, Open: board.AllowClientDashboard, More: meta.NextCursor != ""}
 	for _, u := range users {
 		shown.People = append(shown.People, board.row(u, client.ID))
-		if u.ID == v.r.URL.Query().Get("added") {
+		if v.added(u) {
 			shown.Added = nameOr(u.Name, u.ID)
 			shown.AddedID = u.ID
 		}
@@ -70,6 +71,11 @@ func (v *visit) showPeople(entered invitation) (view, error) {
 		}
 	}
 	return shown, nil
+}
+
+// added tells whether somebody was added just now, by the form that led here.
+func (v *visit) added(u readmodels.User) bool {
+	return v.r.Method == http.MethodGet && u.ID == v.r.URL.Query().Get("added")
 }
 
 // row says what somebody sees by the board.

@@ -71,8 +71,9 @@ func TestAPersonIsAdded(t *testing.T) {
 	b.get(folk+"?added="+jonas).says(http.StatusOK, "Jonas Weber was added.", "Put Jonas Weber on the list")
 
 	taken = true
-	again := b.post(folk, form)
+	again := b.post(folk+"?added="+jonas, form)
 	again.says(http.StatusOK, "has this e-mail address already", `value="Jonas Weber"`)
+	require.NotContains(t, again.Body.String(), "was added")
 	require.NotEqual(t, key, fields(t, again.Body.String()).Get("key"), "what is mended is another request")
 }
 

@@ -1436,7 +1436,7 @@ export interface paths {
         put?: never;
         /**
          * Invites a person: a colleague, or somebody of a client.
-         * @description For LEDGERBOARD_DIRECTORY=local; else 409. The person may sign in from now on, by the identity provider, which knows the e-mail address, or with a token. What a client's people see, the client's dashboard says.
+         * @description For LEDGERBOARD_DIRECTORY=local; else 409. The person may sign in from now on, by the identity provider, which knows the e-mail address, where there is none by a link of the agency, or with a token. What a client's people see, the client's dashboard says.
          */
         post: operations["postUsers"];
         delete?: never;

@@ -17,7 +17,7 @@ var linkShown = regexp.MustCompile(`https://[^<]+/console/link/[A-Z2-7]+`)
 // insists is shows, again as long as the service is not ready.
 func (b *personsBrowser) insists(path string, form url.Values) (status int, text string) {
 	b.t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		if status, text = b.shows(path, form); status != http.StatusServiceUnavailable || time.Now().After(deadline) {
 			return status, text
 		}
@@ -27,7 +27,7 @@ func (b *personsBrowser) insists(path string, form url.Values) (status int, text
 // until waits for a number of rows.
 func (p *process) until(t *testing.T, want int, sql string) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); p.countsOf(t, sql) != want; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); p.countsOf(t, sql) != want; time.Sleep(50 * time.Millisecond) {
 		require.True(t, time.Now().Before(deadline), "%s is not %d", sql, want)
 	}
 }
@@ -58,6 +58,7 @@ func TestAnAgencyLetsItsPeopleIn(t *testing.T) {
 		desk, err := a.Desk(t.Context())
 		require.NoError(t, err)
 		a.until(t, 5, "select count(*) from users")
+		a.until(t, 1, "select count(*) from accounts where id = '"+signInAgency+"'")
 		first, err := desk.Candidate(t.Context(), signInStaff)
 		require.NoError(t, err)
 		first, err = desk.MakeSignInLink(t.Context(), operatorCaller(), first, domain.Reason{Code: domain.ReasonTest})

@@ -35,7 +35,7 @@ func (s *Service) Console(served *api.Server, c HandlerConfig) (*console.Console
 	}
 	deps := console.Deps{
 		API: served, Tokens: c.Authenticator, Demo: in.Demo, Headers: c.HTTP.Headers, Passes: pg.MayPass, Logger: s.settings.Logger, Now: time.Now,
-		Sessions: consoleSessions{vault.NewSessions(s.KeptPool), s.Log}, Refused: refused.note,
+		Sessions: consoleSessions{vault.NewSessions(s.KeptPool), s.Log, known.Standing}, Refused: refused.note,
 		Looks: &commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger},
 	}
 	if in.Provider != nil {
@@ -46,8 +46,9 @@ func (s *Service) Console(served *api.Server, c HandlerConfig) (*console.Console
 
 // consoleSessions keeps the console's sessions, and records who signed in.
 type consoleSessions struct {
-	kept *vault.Sessions
-	log  *eventlog.Log
+	kept     *vault.Sessions
+	log      *eventlog.Log
+	standing standings
 }
 
 // errSignInNotRecorded: every sign-in is on record, so there is none without.
@@ -97,8 +98,15 @@ func (c consoleSessions) End(ctx context.Context, user, id string) error {
 	return c.kept.End(ctx, user, id)
 }
 
-// Link implements [console.Sessions].
+// Link implements [console.Sessions]. What somebody has made who left since opens nothing; operators are in no directory.
 func (c consoleSessions) Link(ctx context.Context, digest []byte, now time.Time) (console.Person, error) {
 	link, err := c.kept.Link(ctx, digest, now)
+	if err != nil {
+		return console.Person{}, err
+	}
+	maker, err := c.standing(ctx, link.MadeBy, "")
+	if err == nil && (maker.Erased || maker.Known && !maker.Active) {
+		err = vault.ErrNoSignInLink
+	}
 	return console.Person{UserID: link.UserID, AccountID: link.AccountID, Role: link.Role}, err
 }

@@ -27,9 +27,9 @@ var (
 	errNoPublicURL = domain.NewError(domain.CodeConflict,
 		"This service does not know its own address, so it can make no link. Whoever runs it sets LEDGERBOARD_PUBLIC_URL.")
 	errMayNotSignIn = domain.NewError(domain.CodeUnprocessable,
-		"This person is not active, or is of a client that is not, so a link would sign nobody in.")
+		"This person is not active, or their client is not, so a link would sign nobody in.")
 	errColleagueSignedIn = domain.NewError(domain.CodeConflict,
-		"This colleague has signed in before. A link of yours is the first invitation only: nobody signs in as a colleague. Whoever runs the service can "+
+		"This colleague has signed in before. Agencies make links for a colleague only before the first sign-in. Whoever runs the service can "+
 			"make one ('ledgerboard sign-in-link').")
 )
 

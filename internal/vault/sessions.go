@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -57,20 +58,20 @@ func scanSession(row pgx.CollectableRow) (s Session, err error) {
 	return s, err
 }
 
-// Begin stores a session that a word with the digest opens. A link that it came by, nil for none, is used up with it. Those that have ended
-// go. Error: [ErrNoSignInLink].
+// Begin stores a session that a word with the digest opens. A link that it came by, nil for none, is used up with it, and so are all others of
+// the user: who is signed in needs none. Sessions that have ended go. Error: [ErrNoSignInLink].
 func (s *Sessions) Begin(ctx context.Context, begun Session, digest, link []byte) error {
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if link != nil {
-			tag, err := tx.Exec(ctx, `delete from sign_in_links where digest = $1 and expires_at > $2`, link, begun.BegunAt)
-			if err == nil && tag.RowsAffected() == 0 {
-				err = ErrNoSignInLink
-			}
-			if err != nil {
-				return err
-			}
+		rows, _ := tx.Query(ctx, `delete from sign_in_links where user_id = $1 returning coalesce(digest = $2, false) and expires_at > $3`,
+			begun.UserID, link, begun.BegunAt)
+		used, err := pgx.CollectRows(rows, pgx.RowTo[bool])
+		if err == nil && link != nil && !slices.Contains(used, true) {
+			err = ErrNoSignInLink
 		}
-		_, err := tx.Exec(ctx, `insert into sessions (digest, `+sessionColumns+`) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, digest, begun.ID,
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `insert into sessions (digest, `+sessionColumns+`) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, digest, begun.ID,
 			begun.UserID, begun.AccountID, begun.Role, begun.Way, begun.BegunAt, begun.SeenAt, begun.ExpiresAt)
 		if err != nil {
 			return err

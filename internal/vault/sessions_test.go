@@ -97,6 +97,26 @@ func TestALinkBeginsOneSession(t *testing.T) {
 	require.Len(t, list, 1)
 }
 
+// Who has signed in needs no link any more, whichever way it came: one that was made before opens nothing later.
+func TestSigningInUsesUpAllLinks(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	s, now := vault.NewSessions(pool), time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	made := vault.SignInLink{UserID: "alice", AccountID: "a", Role: "agency", MadeBy: "stella", MadeAt: now, ExpiresAt: now.Add(15 * time.Minute)}
+	begin := func(id string, link []byte) error {
+		return s.Begin(t.Context(), vault.Session{ID: id, UserID: "alice", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}, digest(id), link)
+	}
+	require.NoError(t, s.MakeLink(t.Context(), made, digest("first")))
+	require.NoError(t, begin("token", nil))
+	require.ErrorIs(t, begin("late", digest("first")), vault.ErrNoSignInLink)
+
+	require.NoError(t, s.MakeLink(t.Context(), made, digest("one")))
+	_, err := pool.Exec(t.Context(), `insert into sign_in_links select $1, user_id, account_id, role, made_by, made_at, expires_at from sign_in_links`, digest("two"))
+	require.NoError(t, err, "made at the same instant")
+	require.NoError(t, begin("by one", digest("one")))
+	require.ErrorIs(t, begin("by two", digest("two")), vault.ErrNoSignInLink)
+}
+
 func TestErasingEndsSessionsAndLinks(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)

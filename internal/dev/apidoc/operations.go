@@ -180,7 +180,7 @@ var operations = map[string]about{
 	"postUsers": {
 		tag: tagDirectory, summary: "Invites a person: a colleague, or somebody of a client.",
 		text: "For LEDGERBOARD_DIRECTORY=local; else 409. The person may sign in from now on, by the identity provider, which knows the e-mail " +
-			"address, or with a token. What a client's people see, the client's dashboard says.",
+			"address, where there is none by a link of the agency, or with a token. What a client's people see, the client's dashboard says.",
 		refuses: []domain.Code{domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable},
 	},
 	"postUsersSignInLink": {
