@@ -327,6 +327,7 @@ func (m *matrixCase) openPolling(why string) (sid string, refused bool) {
 			return sid, true
 		}
 		m.t.Logf("the session was closed before it was answered: %s", answer)
+		time.Sleep(100 * time.Millisecond)
 	}
 	m.t.Fatal("no session was answered")
 	return "", false
@@ -394,6 +395,7 @@ func (m *matrixCase) openSocket() {
 	require.NoError(m.t, err)
 	response.Body.Close()
 	m.t.Cleanup(func() { socket.Close() })
+	require.NoError(m.t, socket.SetReadDeadline(time.Now().Add(patience))) // its pings put that off no further
 	m.socket = socket
 	require.True(m.t, strings.HasPrefix(m.packet(), "0{"), "the greeting of Engine.IO")
 	require.NoError(m.t, socket.WriteMessage(websocket.TextMessage, []byte(`40{"token":"`+m.token+`"}`)))
@@ -404,7 +406,6 @@ func (m *matrixCase) openSocket() {
 // bound fails the test.
 func (m *matrixCase) packet() string {
 	m.t.Helper()
-	require.NoError(m.t, m.socket.SetReadDeadline(time.Now().Add(patience)))
 	_, raw, err := m.socket.ReadMessage()
 	if err != nil {
 		timeout, ok := errors.AsType[net.Error](err)

@@ -193,6 +193,7 @@ func patiently(change func() (commands.Result, error)) (commands.Result, error) 
 		if !errors.As(err, &refused) || refused.Code != domain.CodeUnavailable || refused.CommandID != "" || time.Now().After(end) {
 			return result, err
 		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 

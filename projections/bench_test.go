@@ -193,6 +193,7 @@ func stepping[T any](take func() (T, error)) (T, error) {
 		if domain.CodeOf(err) != domain.CodeUnavailable || time.Now().After(until) {
 			return taken, err
 		}
+		time.Sleep(tick)
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 //   - A process of before wakes with a batch in its hands: its move meets the other id, also if it waited for the row while the restore
 //     had it. Nothing of the batch is folded. The session ends and says so; the next one goes on where the tables stand if its
 //     brokers are the restored ones, and follows nothing beside the old ones.
+//   - It folds parked events again, by itself or because an operator asks: it compares the ids while it holds the partition, and folds none.
 //   - It wakes in the middle of a rebuild: what it has copied is rolled back in the same way.
 //   - An older state is restored (--older): all checkpoints are dropped, the session ends. Tables made anew are of the new topic.
 //   - Rows of before this column have no id: the first move notes it. A restore gives one to all rows of the tables that it moves, so that a process

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -212,4 +213,23 @@ func TestARebuildOfBeforeARestoreCopiesNothing(t *testing.T) {
 	require.Equal(t, 1, b.pointedAt("tally"))
 	b.caughtUp(e)
 	b.eachOnce(90)
+}
+
+// A parked event is folded again from the topic that it was parked of: at its offset in another one lies another record.
+func TestAParkedEventOfAnotherTopicIsNotFolded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	eventType := domain.PostRead{}.EventType()
+	b.append(postRead(1, 1))
+	b.run(b.engine(projections.PostInsights{}, b.olderBinary(domain.NewRegistry().Without(eventType))))
+	before := b.parked("post_insights")
+	require.Len(t, before, 1)
+	b.moveTables(restored)
+	e := b.engine(projections.PostInsights{})
+	_, err := e.RetryParked(b.ctx(), projections.ParkedFilter{Type: eventType})
+	require.ErrorIs(t, err, projections.ErrOtherTopic)
+	stop := b.start(e) // it would fold by itself what it knows now
+	b.awaitStatus(e, func(s projections.Status) bool { return len(e.NotFollowed()) == len(s.Partitions) })
+	stop()
+	require.Equal(t, before, b.parked("post_insights"))
 }

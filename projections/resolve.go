@@ -269,10 +269,17 @@ func (f *session) nowKnown(ctx context.Context, g generation, partitions []int32
 	return page, nil
 }
 
-// retry folds a parked event again in a transaction of its own.
+// retry folds a parked event again in a transaction of its own. What lies at its offset in another topic is another record: [errOtherTopic].
 func (f *session) retry(ctx context.Context, generation int, u unfolded) (r refolded, err error) {
+	_, topic, err := f.log.Ranges(ctx, f.projector.Topic())
+	if err != nil {
+		return r, fmt.Errorf("look at the topic of a parked event: %w", err)
+	}
 	err = pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
 		if err := f.claim(ctx, tx, generation, u.Partition); err != nil {
+			return err
+		}
+		if err := otherTopic(ctx, tx, f.projector.Name(), generation, []step{{topic: topic, partition: u.Partition}}); err != nil {
 			return err
 		}
 		if r, err = f.foldAgain(ctx, tx, generation, u); err != nil {

@@ -245,7 +245,7 @@ var errAddedPartition = errors.New("it was added to the topic after these tables
 // this binary has come to know.
 func (f *session) positions(ctx context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error) {
 	g := f.current()
-	if err := f.retryNowKnown(ctx, g, partitions); err != nil {
+	if err := f.retryNowKnown(ctx, g, partitions); err != nil && !errors.Is(err, errOtherTopic) { // whoever follows is told of that
 		return nil, err
 	}
 	stored, err := readPositions(ctx, f.pool, f.projector.Name(), g.Number)

@@ -98,7 +98,7 @@ func TestColleaguesAreInvited(t *testing.T) {
 	page := b.get("/console/colleagues")
 	page.says(http.StatusOK, "Stella Berg", alice, "not active", `href="/console/people/`+stella+`/sign-in"`)
 	require.Contains(t, s.asked, "GET /api/users?account="+agency+"&limit=500")
-	b.get("/console/people/"+stella+"/sign-in").says(http.StatusOK, "of your agency", "first invitation", `href="/console/colleagues"`)
+	b.get("/console/people/"+stella+"/sign-in").says(http.StatusOK, "of your agency", "only until they first sign in", `href="/console/colleagues"`)
 
 	keys := []string{}
 	s.answers["POST /api/users"] = func(_ api.Principal, r *http.Request) (int, any) {

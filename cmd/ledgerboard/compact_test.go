@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ func TestCompactLetsTablesCatchUp(t *testing.T) {
 	require.NoError(t, err)
 	tx, err := engine.Begin(t.Context()) // nobody makes tables meanwhile
 	require.NoError(t, err)
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }() // else to close waits for it
 	_, err = tx.Exec(t.Context(), "lock table generations in exclusive mode")
 	require.NoError(t, err)
 	err = catchUp(t.Context(), logger, parts, -time.Second)

@@ -112,9 +112,15 @@ func (p *Parts) MoveTables(ctx context.Context, m *backup.Manifest, to map[strin
 }
 
 // moveCheckpoints makes the checkpoints of the tables of one topic those of another; those too that say of no topic yet: to a process that was
-// frozen meanwhile none may look as if it were its own.
+// frozen meanwhile none may look as if it were its own. A database that no start of this program has brought up to date says of none.
 func moveCheckpoints(ctx context.Context, tx pgx.Tx, topic string, from, to eventlog.TopicID) error {
-	_, err := tx.Exec(ctx, `
+	var told bool
+	err := tx.QueryRow(ctx, `select exists (
+		select from pg_attribute where attrelid = 'checkpoints'::regclass and attname = 'topic_id' and not attisdropped)`).Scan(&told)
+	if err != nil || !told {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
 		update checkpoints c set topic_id = $3 from generations g
 		where g.projection = c.projection and g.generation = c.generation and g.topic = $1 and g.topic_id = $2`, topic, [16]byte(from), [16]byte(to))
 	return err

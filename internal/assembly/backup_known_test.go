@@ -77,6 +77,26 @@ func TestTablesThatWentOnAreNotMoved(t *testing.T) {
 	require.Equal(t, int64(1), moved, "the refusal has moved nothing")
 }
 
+// A restore comes before the first start of a newer release: the database may be of the one before.
+func TestTablesOfTheFormerReleaseMove(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	s, _ := started(t, db)
+	parts := newParts(t, s)
+	engine, err := parts.Engine(t.Context())
+	require.NoError(t, err)
+	old := eventlog.TopicID{1}
+	_, err = engine.Exec(t.Context(), `alter table checkpoints drop column topic_id`)
+	require.NoError(t, err)
+	_, err = engine.Exec(t.Context(), `insert into generations (projection, generation, version, topic, topic_id, state, targets)
+		values ('dashboards', 77, 1, $1, $2, 'live', '{}')`, domain.TopicDashboards, [16]byte(old))
+	require.NoError(t, err)
+	m := &backup.Manifest{Topics: []backup.Topic{{Name: domain.TopicDashboards, ID: old.String(), Partitions: []backup.Partition{{End: 10}}}}}
+	moved, err := parts.MoveTables(t.Context(), m, map[string]eventlog.TopicID{domain.TopicDashboards: {2}})
+	require.NoError(t, err)
+	require.Equal(t, int64(1), moved)
+}
+
 // The tables and what their checkpoints are of move together, or stay together: a process that was frozen meanwhile must find no row that it could
 // take for its own. To repeat it changes nothing.
 func TestCheckpointsMoveWithTheTables(t *testing.T) {

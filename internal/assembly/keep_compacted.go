@@ -57,7 +57,7 @@ func (s *Service) appendAgain(ctx context.Context, topic string, covered func(co
 		return false, err
 	}
 	parked, err := s.parkedOn(ctx, topic)
-	if err != nil || len(drafts)+len(parked) == 0 {
+	if err != nil {
 		return false, err
 	}
 	appended, err := s.Log.AppendAgain(ctx, topic, drafts, parked)

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -133,13 +134,20 @@ func startPostgres(t *testing.T, cfg embedded.PostgresConfig) *embedded.Postgres
 	return p
 }
 
+// nextPort counts up from somewhere, so that no two tests have the same port.
+var nextPort = func() *atomic.Int32 {
+	var n atomic.Int32
+	n.Store(rand.Int32N(10_000))
+	return &n
+}()
+
 // lastPort writes the file that names the port of the last run: one below those that the kernel gives to whoever asks for any, so that nobody
 // takes it between two starts.
 func lastPort(t *testing.T, file, host string) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o711))
 	for {
-		port := strconv.Itoa(10_000 + rand.IntN(10_000))
+		port := strconv.Itoa(10_000 + int(nextPort.Add(1))%10_000)
 		free, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port))
 		if err != nil {
 			continue

@@ -122,10 +122,13 @@ func (p *Postgres) ping(ctx context.Context) error {
 	return conn.Ping(ctx)
 }
 
+// saidWithin is how long the process that writes the server's log may take to end behind it.
+const saidWithin = 2 * time.Second
+
 // explain adds what the server said: to standard error, then to its log. The process that writes the log outlives the one that has ended.
 func (p *Postgres) explain(err error, before map[string]int64) error {
 	if p.server.hasEnded() {
-		noServer(context.Background(), p.home.data(), firmStop)
+		noServer(context.Background(), p.home.data(), saidWithin)
 	}
 	said := tail(p.home.startLog(), 0)
 	for path := range logSizes(p.home.logDir()) {

@@ -35,6 +35,10 @@ func (l *Log) AppendAgain(ctx context.Context, topic string, drafts []domain.Dra
 	}
 	l.again.mu.Lock()
 	defer l.again.mu.Unlock()
+	if len(asked) == 0 {
+		delete(l.again.last, topic) // texts of people are not kept longer than they are looked for
+		return 0, nil
+	}
 	if err := l.lookFor(ctx, topic, asked); err != nil {
 		return 0, err
 	}
@@ -105,7 +109,7 @@ func (l *Log) lookFor(ctx context.Context, topic string, asked map[string]*count
 	for key, c := range asked {
 		partition := PartitionOf([]byte(key), spec.Partitions)
 		end := ranges[partition].End
-		if was := l.again.last[topic]; was.id == id && was.keys[key] != nil && was.keys[key].next <= end {
+		if was := l.again.last[topic]; !id.IsZero() && was.id == id && was.keys[key] != nil && was.keys[key].next <= end {
 			c.record, c.last, c.next = was.keys[key].record, was.keys[key].last, was.keys[key].next
 		}
 		if first, named := from[partition]; !named || c.next < first {
