@@ -25,10 +25,7 @@ func (s *Service) runReactors(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make router: %w", err)
 	}
-	subscriber, err := s.Log.NewSubscriber()
-	if err != nil {
-		return err
-	}
+	subscriber := s.Log.NewSubscriber()
 	router.AddMiddleware(middleware.Recoverer, middleware.CorrelationID)
 	var waiting sync.WaitGroup
 	defer waiting.Wait() // they end with ctx

@@ -17,8 +17,8 @@ import (
 const (
 	// dialWithin bounds a connection to a host that answers nothing, with its TLS.
 	dialWithin = 5 * time.Second
-	// silentAtMost is how long a broker may leave a request without an answer, beyond what the request itself allows it. A broker that freezes, or
-	// whose host vanishes, ends no connection: until this is over nobody looks for the one that has taken its place.
+	// silentAtMost is how long a broker may leave a request without an answer, beyond what the request itself allows it. One that is frozen, or
+	// whose host has vanished, is found sooner (see [watch]): this is for one that answers some requests and leaves others.
 	silentAtMost = 4 * time.Second
 	// requestTries is how often a request is sent at most; its time is bounded as well.
 	requestTries = 60
@@ -45,11 +45,8 @@ func (c Config) kgoOptions() []kgo.Opt {
 		kgo.ClientID(clientID),
 		kgo.WithLogger(kgoLogger{c.Logger}),
 		kgo.MetadataMinAge(250 * time.Millisecond), // a moved leader is found again quickly
-		kgo.DialTimeout(dialWithin), kgo.RetryBackoffFn(tryAgainAfter), kgo.RequestRetries(requestTries),
+		kgo.Dialer(c.watch.dialTLS), kgo.RetryBackoffFn(tryAgainAfter), kgo.RequestRetries(requestTries),
 		kgo.MaxDecompressBatchBytes(maxBatchBytes),
-	}
-	if c.TLS != nil {
-		opts = append(opts, kgo.DialTLSConfig(c.TLS))
 	}
 	if c.SASL != nil {
 		opts = append(opts, kgo.SASL(c.SASL.mechanism()))
@@ -77,7 +74,8 @@ func (c Config) saramaConfig() *sarama.Config {
 	s.Metadata.AllowAutoTopicCreation = false
 	// The pinned partitioner can refuse a changed count only once the client has seen it.
 	s.Metadata.RefreshFrequency = time.Minute
-	s.Net.DialTimeout, s.Net.ReadTimeout, s.Net.WriteTimeout = dialWithin, silentAtMost, silentAtMost
+	s.Net.ReadTimeout, s.Net.WriteTimeout = silentAtMost, silentAtMost
+	s.Net.Proxy.Enable, s.Net.Proxy.Dialer = true, c.watch
 	if c.TLS != nil {
 		s.Net.TLS.Enable, s.Net.TLS.Config = true, c.TLS
 	}

@@ -57,6 +57,8 @@ type Config struct {
 	MaxRecordBytes int
 	// BrokerAnswersWithin is how long [Log.TakesRecords] waits for a broker to say that it is there; default 1 s.
 	BrokerAnswersWithin time.Duration
+
+	watch *watch // of the log that the clients are of
 }
 
 // SASL mechanisms.

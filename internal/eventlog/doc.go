@@ -119,6 +119,7 @@
 //
 //	config.go topics.go           Config, SASL, topic definitions (deploy/topics.json)
 //	client_options.go             both clients' options from the one Config
+//	silent.go                     brokers that answer nothing are taken for gone, by all clients at once
 //	log.go create_topics.go       Open, Close, creation of missing topics
 //	open_retry.go                 a start rides out elections
 //	refusals.go                   which setting a broker's refusal speaks of; brokers without TLS
@@ -168,6 +169,8 @@
 //   - While a coordinator or leader is replaced, time is lost by whoever waits longest: no partition of a group is folded before its last member has
 //     joined again, and kgo's joins wait for commits under way. So waits between tries stay short (tryAgainAfter), no member gives up before
 //     groupPatience, one that has lost its session commits nothing, and no answer is waited for longer than silentAtMost.
+//   - A frozen broker takes connections, and sarama asks whichever broker has the fewest questions open for the leaders: one that has never answered.
+//     With each request waiting for itself a change waited up to 25 s for one frozen broker of three; with one question for all (silent.go) up to 10 s.
 //   - A topic created again while it is followed is noticed after about 10 s: kgo retries the unknown
 //     id before it tells. It never adopts the new id, so nothing of the other log is folded meanwhile.
 //   - Scan from nil refuses a log whose beginning is gone ([ErrBelowStart]); naming From accepts it.

@@ -3,6 +3,8 @@ package eventlog
 import (
 	"context"
 	"log/slog"
+	"net"
+	"testing"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -95,6 +97,13 @@ func LookUp(ctx context.Context, cfg FollowConfig) (told, failed error) {
 
 // SaramaProducer are the settings of the producers of single records.
 func SaramaProducer(c Config) *sarama.Config { return c.saramaProducerConfig() }
+
+// WatchBrokers returns the dialer of a log, and its end.
+func WatchBrokers(t testing.TB) (dial func(ctx context.Context, network, address string) (net.Conn, error), end func()) {
+	t.Helper()
+	w := watchBrokers(Config{Logger: slog.New(slog.DiscardHandler)})
+	return w.dialTLS, w.close
+}
 
 // BulkClient is the client that produces batches.
 func (l *Log) BulkClient() *kgo.Client { return l.client }

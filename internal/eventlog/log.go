@@ -72,6 +72,7 @@ func newLog(ctx context.Context, cfg Config, producing []kgo.Opt) (*Log, error) 
 		cfg.Logger.WarnContext(ctx, "brokers are spoken to without TLS: whoever is on the way reads the log and the password, and can write; "+
 			"set LEDGERBOARD_KAFKA_TLS", "brokers", open)
 	}
+	cfg.watch = watchBrokers(cfg)
 	client, err := kgo.NewClient(append(cfg.kgoOptions(), producing...)...)
 	if err != nil {
 		return nil, err
@@ -142,6 +143,7 @@ func (l *Log) closeWithin(patience time.Duration) error {
 		}
 		ended.Go(func() { errs[2] = l.closeBulk(patience) })
 		ended.Wait()
+		l.cfg.watch.close()
 		l.closed = errors.Join(errs...)
 	})
 	return l.closed

@@ -60,7 +60,11 @@ func (s *stack) faults(rng *rand.Rand, operator string) []fault {
 		{"a broker killed", ofBrokers, true, func() error { return s.kill(broker) }, func() error { return s.revive(broker) }},
 		{
 			brokerFrozen, ofBrokers, true,
-			func() error { return s.cluster.act("freeze", broker) }, func() error { return s.cluster.act("thaw", broker) },
+			func() error {
+				s.t.Logf("    broker %d %s", broker, s.cluster.roles(broker))
+				return s.cluster.act("freeze", broker)
+			},
+			func() error { return s.cluster.act("thaw", broker) },
 		},
 		{
 			"two brokers killed", ofBrokers, false,
