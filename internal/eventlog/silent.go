@@ -19,9 +19,9 @@ import (
 const (
 	// pulseEvery is how often each broker that is connected to is asked whether it is there.
 	pulseEvery = 500 * time.Millisecond
-	// silentAfter is for how many pulses a question stays open until the broker is taken for silent: two seconds, a third of the time in which a
-	// cluster itself gives a broker up at the earliest. Pulses are counted, and no clock is read: while this process is frozen, none passes.
-	silentAfter = 4
+	// silentAfter is for how many pulses a question stays open until the broker is taken for silent: three seconds, half of what a cluster itself takes
+	// at least to give a broker up. Pulses are counted, and no clock is read: while this process is frozen, none passes.
+	silentAfter = 6
 	// askAgainAfter bounds one question. A host that comes back knows nothing of connections of before.
 	askAgainAfter = 5 * time.Second
 )
