@@ -16,8 +16,6 @@ import (
 const (
 	// MaxBytes is how long the answer with a picture may be.
 	MaxBytes = 2 << 20
-	// MaxSide is how many pixels a picture that was drawn anew has at most, each way.
-	MaxSide = 320
 	// ContentType is that of pictures that were drawn anew.
 	ContentType = "image/jpeg"
 
