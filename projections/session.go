@@ -102,7 +102,7 @@ func (f *session) follow(ctx context.Context) error {
 			return err
 		}
 		f.stop(batch.Stopped)
-		if err := f.finish(ctx, batch); err != nil {
+		if err := f.handle(ctx, batch); err != nil {
 			return err
 		}
 		follower.Done(batch)
@@ -112,22 +112,6 @@ func (f *session) follow(ctx context.Context) error {
 			}
 		}
 	}
-}
-
-// finishWithin bounds how long a stop waits for the batch that is folded.
-const finishWithin = 5 * time.Second
-
-// finish folds a batch, also while the process stops: who takes over would else fold again what was nearly done, and commands
-// that wait for it would wait longer.
-func (f *session) finish(ctx context.Context, batch eventlog.Batch) error {
-	folding, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	defer context.AfterFunc(ctx, func() {
-		if pause(folding, finishWithin) == nil {
-			cancel()
-		}
-	})()
-	return f.handle(folding, batch)
 }
 
 // lookAround does, each as often as it is due, what does not wait for records.
