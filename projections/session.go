@@ -69,8 +69,8 @@ func (f *session) run(ctx context.Context) {
 
 var errPaused = errors.New("projection is paused")
 
-// follow folds the log, poll by poll, until something ends it. Who cannot reach the database asks for no partitions: it could fold none, and would
-// take them from those that can.
+// follow folds the log, poll by poll, until something ends it. Who cannot reach the database asks for no partitions: it could fold none,
+// and would take them from those that can.
 func (f *session) follow(ctx context.Context) error {
 	if err := f.openTables(ctx); err != nil {
 		return err
