@@ -89,13 +89,18 @@ func (s *Server) postRebuild() operation {
 		})
 }
 
+// rebuild is the one that the path names.
+func (s *Server) rebuild(r *http.Request, params *Params) (operator.Rebuild, error) {
+	id := params.text(paramRebuild)
+	if err := params.Err(); err != nil {
+		return operator.Rebuild{}, err
+	}
+	return s.deps.Operators.Rebuild(r.Context(), id)
+}
+
 func (s *Server) getRebuild() operation {
 	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		id := params.text(paramRebuild)
-		if err := params.Err(); err != nil {
-			return err
-		}
-		rebuild, err := s.deps.Operators.Rebuild(r.Context(), id)
+		rebuild, err := s.rebuild(r, params)
 		if err != nil {
 			return err
 		}
@@ -121,11 +126,7 @@ const progressEvery = time.Second
 // streamRebuild tells the progress of a rebuild as Server-Sent Events, until it has ended.
 func (s *Server) streamRebuild() operation {
 	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		id := params.text(paramRebuild)
-		if err := params.Err(); err != nil {
-			return err
-		}
-		rebuild, err := s.deps.Operators.Rebuild(r.Context(), id)
+		rebuild, err := s.rebuild(r, params)
 		if err != nil {
 			return err
 		}
@@ -153,7 +154,7 @@ func (s *Server) streamRebuild() operation {
 			if s.doorkeeper.admit(r.Context(), p) != nil {
 				return nil // the next opening says why
 			}
-			if rebuild, err = s.deps.Operators.Rebuild(r.Context(), id); err != nil {
+			if rebuild, err = s.deps.Operators.Rebuild(r.Context(), rebuild.ID); err != nil {
 				return nil // the answer has begun; a listener connects again
 			}
 		}

@@ -157,7 +157,7 @@ func (d *Dashboards) attempt(ctx context.Context, c change) (r Result, settled b
 		return Result{Dashboard: view.Facts.Dashboards[c.need.Primary]}, true, nil
 	}
 	draft := d.draft(c, event, view.Head)
-	if err := d.append(ctx, c, draft); err != nil {
+	if err := d.appended(ctx, c, d.Log.Append(ctx, draft)); err != nil {
 		return r, false, err
 	}
 	return d.settle(ctx, c, draft.Envelope.Chain.Version)
@@ -186,13 +186,8 @@ func (d *Dashboards) draft(c change, event domain.Data, head domain.StreamHead) 
 	return draft
 }
 
-// append hands the record over. It returns an error only when definitely nothing was appended: an
-// open outcome is for settle to find out.
-func (d *Dashboards) append(ctx context.Context, c change, draft domain.Draft) error {
-	return d.appended(ctx, c, d.Log.Append(ctx, draft))
-}
-
-// appended tells what an append's error means to the caller.
+// appended tells what an append's error means to the caller. It returns an error only when definitely nothing was appended:
+// an open outcome is for settle to find out.
 func (d *Dashboards) appended(ctx context.Context, c change, err error) error {
 	switch {
 	case err == nil:

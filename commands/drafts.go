@@ -79,8 +79,8 @@ func SayAgain(covered []domain.CoveredContent) (drafts []domain.Draft) {
 	return drafts
 }
 
-// EraseTextsAgain makes the drafts of erasures of an account's texts that count and are covered, each for its partition alone: eachPartition
-// makes of a draft one for each partition of its topic.
+// EraseTextsAgain makes the drafts of erasures of an account's texts that count and are covered, each for its partition alone:
+// eachPartition makes of a draft one for each partition of its topic.
 func EraseTextsAgain(covered []domain.CoveredErasure, eachPartition func(domain.Draft) []domain.Draft) (drafts []domain.Draft) {
 	for _, c := range covered {
 		drafts = append(drafts, eachPartition(eraseTextsDraft(c.AccountErased, c.ErasedAt))[c.Partition])

@@ -182,8 +182,8 @@ func (e EraseAgain) ofContents(ctx context.Context) (drafts []domain.Draft, err 
 	return drafts, nil
 }
 
-// ofFigures are the erasures of figures, and of texts that come late, that the tables do not know; those of texts also for each further agency
-// whose texts of the person's own profiles go.
+// ofFigures are the erasures of figures, and of texts that come late, that the tables do not know; those of texts also for each further
+// agency whose texts of the person's own profiles go.
 func (e EraseAgain) ofFigures(ctx context.Context, contents []domain.Draft) (drafts []domain.Draft, err error) {
 	known, err := e.Figures(ctx)
 	if err != nil {

@@ -48,9 +48,9 @@ type ErasePerson struct {
 const erasureActor = "system:erase"
 
 // Erase deletes what is kept of the person ([ErasePerson.DeleteKept]), drops the earlier tables that hold the
-// person, appends a tombstone for each of its records, takes its connection off the pages that it had connected, erases what was read of the
-// social accounts that go, and records the erasure, by ids, on `operations`. It may be repeated: what names other records goes last, so that a
-// repetition finds what an interrupted one left.
+// person, appends a tombstone for each of its records, takes its connection off the pages that it had connected, erases what was read of
+// the social accounts that go, and records the erasure, by ids, on `operations`. It may be repeated: what names other records goes last, so
+// that a repetition finds what an interrupted one left.
 func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
 	if err := e.DeleteKept(ctx, p); err != nil {
 		return err

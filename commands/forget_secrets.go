@@ -16,8 +16,8 @@ const secretRest = time.Hour
 
 // StaleSecrets deletes secrets that nobody uses any more.
 type StaleSecrets interface {
-	// DeleteStale deletes those of the refs that were stored before an instant and that no connection hangs on but gone ones, and tells how many
-	// there were.
+	// DeleteStale deletes those of the refs that were stored before an instant and that no connection hangs on but gone ones, and tells how
+	// many there were.
 	DeleteStale(ctx context.Context, gone []int64, refs []string, before time.Time) (int, error)
 }
 

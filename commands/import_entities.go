@@ -149,8 +149,8 @@ func storedAt(at *time.Time) *time.Time {
 }
 
 // keepRefs leaves an entity the references to its secrets where what was told names none: the main application knows nothing of them.
-// A connection has one from its beginning, so that its tokens can be handed over, and so has a user: an import of passwords may be in the log,
-// and not yet in what is known.
+// A connection has one from its beginning, so that its tokens can be handed over, and so has a user: an import of passwords may be in the
+// log, and not yet in what is known.
 func keepRefs(entity, known domain.DirectoryEntity) domain.DirectoryEntity {
 	switch e := entity.(type) {
 	case domain.DirectoryUser:

@@ -27,7 +27,8 @@ var importSpace = uuid.MustParse("6f0c3c0a-51f5-4f0c-9f0e-6a8d2f3b7c11")
 type Import struct {
 	World   *ImportWorld
 	Secrets TokenStore // nil: nothing is stored, for a dry run
-	// Looked, in a pass that stores nothing and only says what it would store, are digests of that, by ref: for its later rows. Nil: it stores.
+	// Looked, in a pass that stores nothing and only says what it would store, are digests of that, by ref: for its later rows. Nil: it
+	// stores.
 	Looked       map[string][sha256.Size]byte
 	Places       TokenPlaces // which connections wait for a sign-in: their tokens are replaced; nil: none does
 	ReplaceAll   bool        // tokens are replaced in any case

@@ -6,8 +6,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Preview judges and decides a change as [Dashboards.Update] does, by the same code on the same facts, and appends nothing. Errors are those of
-// Update, but for those of a record that is on its way.
+// Preview judges and decides a change as [Dashboards.Update] does, by the same code on the same facts, and appends nothing. Errors are
+// those of Update, but for those of a record that is on its way.
 func (d *Dashboards) Preview(ctx context.Context, u UpdateDashboard) (domain.DashboardPreview, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.Deadline)
 	defer cancel()

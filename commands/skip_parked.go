@@ -63,7 +63,7 @@ func (d *Dashboards) trySkip(ctx context.Context, c change) (settled, appended b
 	}
 	draft := d.draft(c, event, view.Head)
 	draft.Envelope.Subject = c.ParentAccount
-	if err := d.append(ctx, c, draft); err != nil {
+	if err := d.appended(ctx, c, d.Log.Append(ctx, draft)); err != nil {
 		return false, false, err
 	}
 	if _, err := d.AwaitHead(ctx, c.ParentAccount, draft.Envelope.Chain.Version); err != nil {

@@ -8,7 +8,8 @@
 //	deploy.go    the embedded files
 //	topics.json  the topics of the log: partition counts (fixed for ever), replication, settings
 //	Dockerfile, Dockerfile.dockerignore  static image without shell or libc, not root
-//	compose.yaml  the image with Apache Kafka and PostgreSQL on one machine; a test of cmd/ledgerboard compares it with the program's settings
+//	compose.yaml  the image with Apache Kafka and PostgreSQL on one machine; a test of cmd/ledgerboard compares it with the program's
+//	              settings
 //	ledgerboard.service  systemd unit
 //	kafka        starts one or three brokers of Apache Kafka on this machine, for tests and for trying things
 //	ledgerboard.env.example  every setting that an installation may set, for both

@@ -76,9 +76,9 @@ func SplitContentKey(key string) (r PostRef, origin PostOrigin, err error) {
 	return r, origin, cmp.Or(checkHexID("agency ", parent), checkOrigin(origin), validateExternalID(external))
 }
 
-// ContentsKey is what the keys of an erasure's records on topic `contents` begin with; a number follows, so that each partition has one. What was
-// said of the account's posts before the instant of the erasure counts no more, in whatever order its records come. The instant is part of it:
-// compaction keeps the last record of a key, and of erasures the latest instant counts.
+// ContentsKey is what the keys of an erasure's records on topic `contents` begin with; a number follows, so that each partition has one.
+// What was said of the account's posts before the instant of the erasure counts no more, in whatever order its records come. The instant is
+// part of it: compaction keeps the last record of a key, and of erasures the latest instant counts.
 func (e AccountErased) ContentsKey() string {
 	return e.ParentAccount + ":erased:" + e.Key() + ":" + strconv.FormatInt(e.ErasedAt.UnixMicro(), 10)
 }

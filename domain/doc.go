@@ -49,7 +49,7 @@
 //	dashboard_decide.go  the numbered rules
 //	dashboard_preview.go what a change would do, and to whom
 //	dashboard_grounds.go what a record says that it was decided on, and whether that was so
-//	dashboard_import.go import_plan.go  dashboards of the old system: the event; the numbered rules of taking over
+//	dashboards_imported.go dashboard_import_rules.go  dashboards of the old system: the event; the numbered rules of taking over
 //	dashboard_diff.go    what lies between two states of a dashboard
 //
 // # Non-obvious

@@ -95,7 +95,8 @@ func (e Erasures) OfAccount(agency string, socialAccount int64) (line ErasedID, 
 	return line, erased && line.Agency == agency
 }
 
-// OfTexts is the erasure of the texts that an agency has of a social account: its own, or, of a profile that is the person's own, whichever agency's.
+// OfTexts is the erasure of the texts that an agency has of a social account: its own, or, of a profile that is the person's own, whichever
+// agency's.
 func (e Erasures) OfTexts(agency string, socialAccount int64) (line ErasedID, erased bool) {
 	line, erased = e[DirectoryKey(KindSocialAccount, formatID(socialAccount))]
 	return line, erased && (line.Own || line.Agency == agency)

@@ -53,3 +53,13 @@ func difference(before, after *int64) *int64 {
 	d := *after - *before
 	return &d
 }
+
+// newPost is how long before the first reading of its account a post may have been published and still count from zero:
+// it was as good as new then.
+const newPost = 24 * time.Hour
+
+// BeganAtZero judges [PostRead].FromZero: the post was published after its account was first read for the agency, or at
+// most 24 h before. Where either time is not known, it did not.
+func BeganAtZero(published, trackedSince *time.Time) bool {
+	return published != nil && trackedSince != nil && !published.Before(trackedSince.Add(-newPost))
+}

@@ -82,10 +82,12 @@ func (w *plainWriter) missing(list []MissingFigure) {
 	if len(list) == 0 {
 		return
 	}
-	writeList(w, `,"missing":`, list, func(w *plainWriter, m *MissingFigure) {
-		w.text(`{"name":`, m.Name)
-		w.text(`,"reason":`, m.Reason)
-		w.textIf(`,"detail":`, m.Detail)
-		w.raw(`}`)
-	})
+	writeList(w, `,"missing":`, list, (*plainWriter).missingFigure)
+}
+
+func (w *plainWriter) missingFigure(m *MissingFigure) {
+	w.text(`{"name":`, m.Name)
+	w.text(`,"reason":`, m.Reason)
+	w.textIf(`,"detail":`, m.Detail)
+	w.raw(`}`)
 }

@@ -46,8 +46,8 @@ func (p Person) FiguresErased(at time.Time) (events []AccountErased) {
 	return events
 }
 
-// TextsErased are the events that erase what was said up to an instant of the posts of the social accounts that go: for the person's agency, and
-// for every other one that stored texts of the person's own.
+// TextsErased are the events that erase what was said up to an instant of the posts of the social accounts that go: for the person's
+// agency, and for every other one that stored texts of the person's own.
 func (p Person) TextsErased(at time.Time) []AccountErased {
 	events := p.FiguresErased(at)
 	for _, stored := range p.Contents {

@@ -39,8 +39,8 @@ func (p Platform) String() string {
 	}
 }
 
-// PlainID is the platform's id of a page or profile without what makes a URN of it: LinkedIn's is told as `urn:li:organization:5501` and as `5501`,
-// and is one page.
+// PlainID is the platform's id of a page or profile without what makes a URN of it: LinkedIn's is told as `urn:li:organization:5501` and as
+// `5501`, and is one page.
 func (p Platform) PlainID(externalID string) string {
 	if p != LinkedIn {
 		return externalID

@@ -1,10 +1,10 @@
-// Package migrations holds the SQL of the engine's own tables and of what the log must not hold, embedded, and applies it
-// with goose.
+// Package migrations embeds the SQL of the engine's own tables, and of the tables for what the log must not hold. It applies
+// that SQL with goose.
 //
 // # Invariants
 //
-//   - Schema lb_engine ([Engine]) and the tables of the generations hold only what folds of the log made; dropping them
-//     loses nothing. Tables of projections are no migrations: package projections/ddl says what they are now.
+//   - Schema lb_engine ([Engine]) and the tables of the generations hold only what projections made from the log; dropping
+//     them loses nothing. Tables of projections are no migrations: package projections/ddl says what they are now.
 //   - Schema kept ([Kept]) holds exactly what its package vault lists.
 //   - Schema lb ([Views]) holds views alone, for people; no path of the program reads them.
 //   - Each schema records its own version inside itself. Migrations only add; removal comes a release later.
@@ -15,7 +15,7 @@
 //
 //	migrations.go  Up
 //	roles.go       Grant: groups of the database with the rights of each role of a process, and logins
-//	owners.go      who owns what is folded, given to them beside a running service
+//	owners.go      changes the owners of the folded tables while the service runs
 //	scram.go       what the server keeps of a password
 //	roles/         the rights
 //	engine/        generations, checkpoints, pointer, parked records, processes, rebuilds; the sum of rankings
@@ -24,10 +24,11 @@
 // # Non-obvious
 //
 //   - The files name no schema: the connection's search path does.
-//   - Groups are of the whole server, and rights of one database: two databases of ledgerboard on one server share the groups, so that who may log in
-//     to one may log in to the other. Keep them on servers of their own, or bound logins in pg_hba.conf.
-//   - Grant holds the locks of the generations ([GenerationLock]) while it changes their owners, and no other: the engine waits for them as it does
-//     for any step of its own.
-//   - A generation belongs to the owner of schema lb, whoever makes it: projectors fold what an operator's command made, and the other way round.
+//   - Groups belong to the whole server, rights to one database. Two databases of ledgerboard on one server share the groups:
+//     whoever may log in to one may log in to the other. Put them on separate servers, or restrict logins in pg_hba.conf.
+//   - Grant holds the locks of the generations ([GenerationLock]) while it changes their owners, and no other: the engine waits for them as
+//     it does for any step of its own.
+//   - A generation belongs to the owner of schema lb, whoever makes it: projectors fold what an operator's command made, and the other way
+//     round.
 //   - River's tables live in schema river and are migrated by River itself (internal/scheduler).
 package migrations

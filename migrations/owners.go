@@ -56,8 +56,8 @@ func foldedChanges(ctx context.Context, tx pgx.Tx) ([]foldedChange, error) {
 	return changes, nil
 }
 
-// giveFolded gives what is folded to those who fold. A service may run meanwhile: what is to be changed is looked for again under the locks of
-// the generations, which then get no other name; a view may still go.
+// giveFolded gives what is folded to those who fold. A service may run meanwhile: what is to be changed is looked for again under the locks
+// of the generations, which then get no other name; a view may still go.
 func giveFolded(ctx context.Context, tx pgx.Tx) error {
 	changes, err := foldedChanges(ctx, tx)
 	if err != nil || len(changes) == 0 {

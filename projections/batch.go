@@ -22,13 +22,24 @@ const (
 	splitAbove = 400
 )
 
-// handle folds one poll. Small polls are one transaction over all their partitions, which is what
+// finishWithin bounds how long a stop waits for the poll that is folded.
+const finishWithin = 5 * time.Second
+
+// handle folds one poll, also while the process stops: who takes over would else fold again what was nearly done, and commands
+// that wait for it would wait longer. Small polls are one transaction over all their partitions, which is what
 // keeps latency low when a few events come on many partitions; large ones are shared among workers
 // by partition, so that no two transactions touch the same keys.
 func (f *session) handle(ctx context.Context, batch eventlog.Batch) error {
 	if len(batch.Runs) == 0 {
 		return nil
 	}
+	folding, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		if pause(folding, finishWithin) == nil {
+			cancel()
+		}
+	})()
 	workers := 1
 	if recordsOf(batch.Runs) > splitAbove {
 		workers = min(foldWorkers, len(batch.Runs))
@@ -37,14 +48,14 @@ func (f *session) handle(ctx context.Context, batch eventlog.Batch) error {
 	for i, run := range batch.Runs {
 		shares[i%workers] = append(shares[i%workers], run)
 	}
-	group, folding := errgroup.WithContext(ctx)
+	group, sharing := errgroup.WithContext(folding)
 	for _, share := range shares {
-		group.Go(func() error { return f.foldShare(folding, batch.TopicID, cutRuns(share, f.maxRecords)) })
+		group.Go(func() error { return f.foldShare(sharing, batch.TopicID, cutRuns(share, f.maxRecords)) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return f.goLive(ctx)
+	return f.goLive(folding)
 }
 
 // cutRuns shares runs among transactions of at most so many records, about equally: the next one is decoded while one is

@@ -14,8 +14,8 @@ import (
 )
 
 // Contents projects topic `contents` into post_contents, what each origin last said of a post, and erased_contents. Of the records
-// of a key the one with the latest time counts, and of one time the first; a tombstone stands before content of its time. What was said of an
-// account's posts before the instant of its erasure does not count.
+// of a key the one with the latest time counts, and of one time the first; a tombstone stands before content of its time. What was said of
+// an account's posts before the instant of its erasure does not count.
 type Contents struct{}
 
 // Name implements [Projector].

@@ -12,8 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// An erasure of an account's texts has a record in each partition of the topic, and each partition takes its own alone: what it comes to does
-// not hang on how far the others are.
+// An erasure of an account's texts has a record in each partition of the topic, and each partition takes its own alone: what it comes to
+// does not hang on how far the others are.
 
 // partErased is a row of content_erasures.
 type partErased struct {
@@ -159,8 +159,8 @@ func (f *contentFold) erasedAccounts() (rows []partErased) {
 	return rows
 }
 
-// queueErased takes what the batch erases out of the stored rows. It comes before anything is written. Of several erasures of an account the
-// first that reaches a row takes it, as when each comes in a batch of its own.
+// queueErased takes what the batch erases out of the stored rows. It comes before anything is written. Of several erasures of an account
+// the first that reaches a row takes it, as when each comes in a batch of its own.
 func (f *contentFold) queueErased(batch *pgx.Batch) {
 	for _, r := range f.raised {
 		batch.Queue(`

@@ -114,7 +114,8 @@
 //     in the series of one post and agency. A late reading changes those after it up to the next one of each of its
 //     figures, and no sum but by what these gained before and gain now. So the tables do not depend on arrival.
 //   - A row of post_daily goes on from its sums when the next reading comes behind the newest of the day. A late reading
-//     makes the rows of its day anew from all its readings. Rows of post_gains are sums: added to, and taken from, by the readings that changed.
+//     makes the rows of its day anew from all its readings. Rows of post_gains are sums: added to, and taken from, by the readings that
+//     changed.
 //   - A row of post_months goes on from its last sum: what a batch changes at the end of a month is appended. Anything
 //     else, a late reading or an owner gone, makes the month anew from its days. Sums go by month and not for ever, so
 //     that a late reading changes no row of a later month but that of the reading after it.
@@ -158,8 +159,8 @@
 //     a parked record that compaction left alone: a rebuild is refused and names the key, as on `directory`;
 //     content of before an erasure of its account that comes behind it: no row, but one in erased_contents that is covered, so that its
 //     record gets a tombstone too. Each partition has a record of the erasure, and takes its own alone (contents_erased.go);
-//     a record that does not count over the key of an erasure: content_erasures says that it is covered, and the erasure is appended again. An
-//     earlier one of the account may go: it erases nothing that the latest does not;
+//     a record that does not count over the key of an erasure: content_erasures says that it is covered, and the erasure is appended again.
+//     An earlier one of the account may go: it erases nothing that the latest does not;
 //     tombstones that the log has forgotten: erased_contents remembers more than a rebuild finds, so it is in no comparison.
 //   - An erasure of figures counts for what comes behind it too, so each projection of metrics remembers it. An account of which
 //     something is erased is folded otherwise in two points, because what is stored must be enough: account_newest is made of readings

@@ -70,8 +70,8 @@ const (
 	noteWithin = 2 * time.Second
 	// databaseBackoff bounds the wait between tries while the database is away.
 	databaseBackoffMin, databaseBackoffMax = 50 * time.Millisecond, 2 * time.Second
-	// sessionPatience is how long a batch waits for the database before it gives its partitions back: where another process reaches it, commands wait
-	// no longer than that.
+	// sessionPatience is how long a batch waits for the database before it gives its partitions back: where another process reaches it,
+	// commands wait no longer than that.
 	sessionPatience = 5 * time.Second
 	// reachedWithin bounds the look at the database before a session asks for partitions.
 	reachedWithin = 2 * time.Second

@@ -15,7 +15,8 @@ import (
 // drops them, which may be the same one.
 type EarlierElsewhere struct{ Earlier }
 
-// askedFor is how long who asks for a drop waits, and how long it is asked for: who has gone away asks again, and an old wish drops nothing.
+// askedFor is how long who asks for a drop waits, and how long it is asked for: who has gone away asks again, and an old wish drops
+// nothing.
 const askedFor = time.Minute
 
 // Drop has one of them dropped as [Earlier.Drop] does, and waits for it. CodeConflict says why that cannot be now, CodeUnavailable that no
@@ -51,8 +52,8 @@ func (e EarlierElsewhere) Drop(ctx context.Context, on domain.OperatorTarget) er
 		"and what its log says", on.Generation, on.Projection, askedFor)
 }
 
-// dropAsked drops the generations that others ask for, and answers them; those alone that no record reaches. Of two processes the second finds
-// nothing left to drop; one that dies before it has answered leaves that to another.
+// dropAsked drops the generations that others ask for, and answers them; those alone that no record reaches. Of two processes the second
+// finds nothing left to drop; one that dies before it has answered leaves that to another.
 func (e *Engine) dropAsked(ctx context.Context) error {
 	asked, err := e.numbers(ctx, `drop_asked > clock_timestamp() - $3::interval and `+unreached, e.projector.Version(), askedFor)
 	if err != nil {

@@ -306,8 +306,8 @@ func (w work) createTables(ctx context.Context, tx pgx.Tx, g generation) error {
 	return nil
 }
 
-// asOwner lets the transaction go on as the owner of the views, where that is another role whose member this one is: with a role for each process,
-// tables that an operator's command makes must be the projectors' too.
+// asOwner lets the transaction go on as the owner of the views, where that is another role whose member this one is: with a role for each
+// process, tables that an operator's command makes must be the projectors' too.
 func asOwner(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, `
 		select set_config('role', r.rolname, true) from pg_namespace n join pg_roles r on r.oid = n.nspowner

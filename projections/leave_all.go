@@ -7,9 +7,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// LeaveAll notes that no tables are of the log any more, of whatever version: an older state of it was restored. Readers use none of them from then on, a
-// process that folds into one finds its checkpoint gone, and whoever folds makes the read models anew and drops what there is of these. Rebuilds
-// under way end. The transaction may be on any search path. It returns how many sets of tables were left.
+// LeaveAll notes that no tables are of the log any more, of whatever version: an older state of it was restored. Readers use none of them
+// from then on, a process that folds into one finds its checkpoint gone, and whoever folds makes the read models anew and drops what there
+// is of these. Rebuilds under way end. The transaction may be on any search path. It returns how many sets of tables were left.
 func LeaveAll(ctx context.Context, tx pgx.Tx) (left int, err error) {
 	rows, err := tx.Query(ctx, `select distinct projection from lb_engine.generations order by 1`)
 	if err != nil {

@@ -93,7 +93,8 @@ type packedAccountRead struct {
 // figuresTogether is about how many figures of accounts are unpacked at a time, see [unpackedTogether].
 const figuresTogether = 16 << 10
 
-// each unpacks the accounts, some at a time: the readings of each that are not erased, in order of capture, and at one instant of their ids.
+// each unpacks the accounts, some at a time: the readings of each that are not erased, in order of capture, and at one instant of their
+// ids.
 func (p *packedAccounts) each(erased erasures) iter.Seq[[][]packedAccountRead] {
 	return func(yield func([][]packedAccountRead) bool) {
 		keys := slices.SortedFunc(maps.Keys(p.series), func(a, b accountSeries) int {

@@ -133,8 +133,8 @@ type Event struct {
 	Err error
 }
 
-// covers tells of a foreign record over a key of a compacted topic: it has its position and key alone. It changes no content, never overtakes
-// what is parked, and is parked nowhere.
+// covers tells of a foreign record over a key of a compacted topic: it has its position and key alone. It changes no content, never
+// overtakes what is parked, and is parked nowhere.
 func (ev Event) covers() bool { return errors.Is(ev.Err, errForeign) }
 
 // errForeign is what stands for the content of a record that nobody of ours wrote, and what Apply returns for one.

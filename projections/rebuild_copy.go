@@ -17,8 +17,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
-// CopiesAtOnce is how many partitions a rebuild copies into tables at a time. As many more are read and folded meanwhile, so that neither the
-// log nor the database waits for the other; few enough for the memory, and for what serves to find a processor.
+// CopiesAtOnce is how many partitions a rebuild copies into tables at a time. As many more are read and folded meanwhile, so that neither
+// the log nor the database waits for the other; few enough for the memory, and for what serves to find a processor.
 func CopiesAtOnce() int { return min(2, max(1, runtime.GOMAXPROCS(0)/2)) }
 
 // stage bounds how many partitions are in one stage of a copy at a time.
@@ -103,8 +103,8 @@ func (r *running) takeShards(ctx context.Context, sessions string) error {
 	return nil
 }
 
-// endSessions ends the sessions whose names begin so, but for those of one's own name, and says which ones it may not end: the server lets a
-// user end its own sessions and those of roles that it is a member of, and superusers alone those of a superuser.
+// endSessions ends the sessions whose names begin so, but for those of one's own name, and says which ones it may not end: the server lets
+// a user end its own sessions and those of roles that it is a member of, and superusers alone those of a superuser.
 func endSessions(ctx context.Context, pool *pgxpool.Pool, prefix, own string) (left string, err error) {
 	err = pool.QueryRow(ctx, `
 		with others as materialized (

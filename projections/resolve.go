@@ -269,7 +269,8 @@ func (f *session) nowKnown(ctx context.Context, g generation, partitions []int32
 	return page, nil
 }
 
-// retry folds a parked event again in a transaction of its own. What lies at its offset in another topic is another record: [errOtherTopic].
+// retry folds a parked event again in a transaction of its own. What lies at its offset in another topic is another record:
+// [errOtherTopic].
 func (f *session) retry(ctx context.Context, generation int, u unfolded) (r refolded, err error) {
 	_, topic, err := f.log.Ranges(ctx, f.projector.Topic())
 	if err != nil {

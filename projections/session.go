@@ -69,8 +69,8 @@ func (f *session) run(ctx context.Context) {
 
 var errPaused = errors.New("projection is paused")
 
-// follow folds the log, poll by poll, until something ends it. Who cannot reach the database asks for no partitions: it could fold none, and would
-// take them from those that can.
+// follow folds the log, poll by poll, until something ends it. Who cannot reach the database asks for no partitions: it could fold none,
+// and would take them from those that can.
 func (f *session) follow(ctx context.Context) error {
 	if err := f.openTables(ctx); err != nil {
 		return err
@@ -102,7 +102,7 @@ func (f *session) follow(ctx context.Context) error {
 			return err
 		}
 		f.stop(batch.Stopped)
-		if err := f.finish(ctx, batch); err != nil {
+		if err := f.handle(ctx, batch); err != nil {
 			return err
 		}
 		follower.Done(batch)
@@ -112,22 +112,6 @@ func (f *session) follow(ctx context.Context) error {
 			}
 		}
 	}
-}
-
-// finishWithin bounds how long a stop waits for the batch that is folded.
-const finishWithin = 5 * time.Second
-
-// finish folds a batch, also while the process stops: who takes over would else fold again what was nearly done, and commands
-// that wait for it would wait longer.
-func (f *session) finish(ctx context.Context, batch eventlog.Batch) error {
-	folding, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	defer context.AfterFunc(ctx, func() {
-		if pause(folding, finishWithin) == nil {
-			cancel()
-		}
-	})()
-	return f.handle(folding, batch)
 }
 
 // lookAround does, each as often as it is due, what does not wait for records.

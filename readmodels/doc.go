@@ -46,6 +46,7 @@
 //	person.go standing.go           what an erasure must find of a person; what rights are judged by
 //	person_export.go person_sections.go  everything known of a person as one file; its sections
 //	notices.go                      access notices
+//	connection_news.go              connections that need a sign-in, or will soon
 //
 // # Non-obvious
 //

@@ -12,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -32,13 +31,7 @@ func (c connectionsCheckCommand) Run(ctx context.Context, s streams) (err error)
 	if c.All == (len(c.IDs) > 0) {
 		return usageError{errors.New("name the connections to check, or give --all")}
 	}
-	wrong, at := append(c.storage.validate(), c.fetching.validate()...), c.backends(c.logger(s))
-	at.SecretsKeys, err = vault.ParseKeys(c.SecretsKey)
-	wrong.add(named("LEDGERBOARD_SECRETS_KEY", err))
-	if err := wrong.err(); err != nil {
-		return err
-	}
-	config, err := c.fetchConfig()
+	at, config, err := c.readsByHand(s)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -34,13 +33,7 @@ type fetchCommand struct {
 }
 
 func (c fetchCommand) Run(ctx context.Context, s streams) (err error) {
-	wrong, at := append(c.storage.validate(), c.fetching.validate()...), c.backends(c.logger(s))
-	at.SecretsKeys, err = vault.ParseKeys(c.SecretsKey)
-	wrong.add(named("LEDGERBOARD_SECRETS_KEY", err))
-	if err := wrong.err(); err != nil {
-		return err
-	}
-	config, err := c.fetchConfig()
+	at, config, err := c.readsByHand(s)
 	if err != nil {
 		return err
 	}

@@ -124,7 +124,7 @@ func (p pausing) left(ctx context.Context, s streams, desk *assembly.Desk, names
 		return nil, err
 	}
 	for _, name := range names {
-		i := slices.IndexFunc(pauses, func(p domain.Pause) bool { return p.Name == name })
+		i := slices.IndexFunc(pauses, func(there domain.Pause) bool { return there.Name == name })
 		switch {
 		case (i >= 0) != p.paused:
 			left = append(left, name)

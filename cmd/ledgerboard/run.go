@@ -212,8 +212,8 @@ func (p *process) startFolding(group *errgroup.Group, ctx context.Context) {
 }
 
 // startServing starts the HTTP layer and what feeds its streams; without the role api, what the process tells of itself.
-// The returned function ends it, a moment after /readyz has said that the process stops: it tells streams to end, closes the port and waits for
-// requests.
+// The returned function ends it, a moment after /readyz has said that the process stops: it tells streams to end, closes the port and waits
+// for requests.
 func (p *process) startServing(group *errgroup.Group, ctx context.Context, listener net.Listener) (stop func(), err error) {
 	handler, endStreams := p.Health().Handler(p.metrics()), func() {}
 	if p.has(roleAPI) {

@@ -16,8 +16,8 @@ import (
 // errStopCut is a stop that took longer than it may: what had not come to its end was left where it was, as a kill leaves it.
 var errStopCut = errors.New("the stop took too long and was cut")
 
-// stop is the graceful end of a process. All of it has one bound, which begins with the first signal: requests, fetches, what is folded, the last
-// checkpoint, and giving back what was opened. Whoever does something at the end gets what is left of it.
+// stop is the graceful end of a process. All of it has one bound, which begins with the first signal: requests, fetches, what is folded,
+// the last checkpoint, and giving back what was opened. Whoever does something at the end gets what is left of it.
 type stop struct {
 	within time.Duration
 	over   chan struct{} // closed when the bound is

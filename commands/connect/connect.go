@@ -93,9 +93,6 @@ const (
 	signInWithin = 10 * time.Minute // from asking until the person comes back
 	chooseWithin = 15 * time.Minute
 	redeemWithin = 30 * time.Second // also when the browser goes away: a code works once
-
-	// MaxLinkDays is the longest that a link may last.
-	MaxLinkDays = 14
 )
 
 // Connect is the use cases of connecting.

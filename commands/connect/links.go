@@ -12,6 +12,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
+// MaxLinkDays is the longest that a link may last.
+const MaxLinkDays = 14
+
 // LinkRequest asks for a link by which somebody without a login connects pages.
 type LinkRequest struct {
 	domain.ConnectRequester

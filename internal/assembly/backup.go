@@ -30,8 +30,8 @@ func (p *Parts) BackupSource(ctx context.Context) (*eventlog.Log, []eventlog.Top
 	return log, p.brokers.value.topics, nil
 }
 
-// RestoreTarget connects to the brokers that a log is restored to, and begins nothing there. The broker inside this process is started only with
-// the key of that log. Error: [eventlog.ErrOtherKey].
+// RestoreTarget connects to the brokers that a log is restored to, and begins nothing there. The broker inside this process is started only
+// with the key of that log. Error: [eventlog.ErrOtherKey].
 func (p *Parts) RestoreTarget(ctx context.Context, epochs []domain.EpochBegun) (*eventlog.Target, error) {
 	if len(p.settings.Brokers) == 0 {
 		if err := p.keyOf(epochs); err != nil {
@@ -66,9 +66,9 @@ func (p *Parts) keyOf(epochs []domain.EpochBegun) error {
 	return eventlog.CheckKey(key, epochs)
 }
 
-// MoveTables makes the tables that were folded from one topic those of another, which has the same records at the same offsets: they go on where
-// they stand. The former are the backup's, the latter are given by the topic's name. A repetition changes nothing. Tables that went beyond the backup
-// are [ErrOlder], and none is moved: what is at their offsets now is something else.
+// MoveTables makes the tables that were folded from one topic those of another, which has the same records at the same offsets: they go on
+// where they stand. The former are the backup's, the latter are given by the topic's name. A repetition changes nothing. Tables that went
+// beyond the backup are [ErrOlder], and none is moved: what is at their offsets now is something else.
 func (p *Parts) MoveTables(ctx context.Context, m *backup.Manifest, to map[string]eventlog.TopicID) (moved int64, err error) {
 	if !p.hasDatabase() {
 		return 0, nil
@@ -111,8 +111,8 @@ func (p *Parts) MoveTables(ctx context.Context, m *backup.Manifest, to map[strin
 	return moved, nil
 }
 
-// moveCheckpoints makes the checkpoints of the tables of one topic those of another; those too that say of no topic yet: to a process that was
-// frozen meanwhile none may look as if it were its own. A database that no start of this program has brought up to date says of none.
+// moveCheckpoints makes the checkpoints of the tables of one topic those of another; those too that say of no topic yet: to a process that
+// was frozen meanwhile none may look as if it were its own. A database that no start of this program has brought up to date says of none.
 func moveCheckpoints(ctx context.Context, tx pgx.Tx, topic string, from, to eventlog.TopicID) error {
 	var told bool
 	err := tx.QueryRow(ctx, `select exists (

@@ -35,8 +35,8 @@ type KnownPosition struct {
 	Next       int64
 }
 
-// KnownOfLog asks the database, where there is one, what it knows of the log with the epochs; it writes nothing. A database of another log is an
-// error.
+// KnownOfLog asks the database, where there is one, what it knows of the log with the epochs; it writes nothing. A database of another log
+// is an error.
 func (p *Parts) KnownOfLog(ctx context.Context, epochs []domain.EpochBegun) (known Known, err error) {
 	if !p.hasDatabase() {
 		return known, nil
@@ -138,15 +138,16 @@ func versionsIn(ctx context.Context, pool querier, tables []KnownPosition) (map[
 
 // Refusals of a backup that somebody can accept nevertheless, for errors.Is: the restore then begins an epoch.
 var (
-	// ErrOlder refuses to restore an older state than is known: versions and offsets that were given out would be given out again for something
-	// else.
+	// ErrOlder refuses to restore an older state than is known: versions and offsets that were given out would be given out again for
+	// something else.
 	ErrOlder = errors.New("the backup is older than what is known of the log")
 	// ErrOtherTopics refuses to restore beside tables that were made from other topics.
 	ErrOtherTopics = errors.New("whether they know more than the backup cannot be told")
 )
 
-// Holds refuses a backup beside which the database knows more of the log, with what would be lost, or whose tables are of another log. ids are
-// those of the backup's topics, there those of the target's, versions the agencies' last ones in the backup. Errors: [ErrOlder], [ErrOtherTopics].
+// Holds refuses a backup beside which the database knows more of the log, with what would be lost, or whose tables are of another log. ids
+// are those of the backup's topics, there those of the target's, versions the agencies' last ones in the backup. Errors: [ErrOlder],
+// [ErrOtherTopics].
 func (k Known) Holds(m *backup.Manifest, ids, there map[string]eventlog.TopicID, versions map[string]int64) error {
 	if len(k.Running) > 0 {
 		return fmt.Errorf("processes of the service are there: %s. Stop all of them, wait ten seconds, and restore again",

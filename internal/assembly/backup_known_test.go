@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -51,28 +52,60 @@ func TestWhatTheDatabaseKnows(t *testing.T) {
 	require.Equal(t, 52, strings.Count(assembly.Older(make([]string, 60)).Error(), "\n"), "the first 50, how many more, and what to do")
 }
 
+// besideRestore is a database whose tables were made from one topic, beside the log that a restore has made with another.
+type besideRestore struct {
+	parts         *assembly.Parts
+	engine        *pgxpool.Pool
+	old, restored eventlog.TopicID
+	manifest      *backup.Manifest // of a backup of the old topic
+}
+
+// newBesideRestore takes the ends of the backup's partitions.
+func newBesideRestore(t *testing.T, ends ...int64) *besideRestore {
+	t.Helper()
+	s, _ := started(t, pgtest.New(t))
+	b := &besideRestore{parts: newParts(t, s), old: eventlog.TopicID{1}, restored: eventlog.TopicID{2}}
+	var err error
+	b.engine, err = b.parts.Engine(t.Context())
+	require.NoError(t, err)
+	topic := backup.Topic{Name: domain.TopicDashboards, ID: b.old.String()}
+	for _, end := range ends {
+		topic.Partitions = append(topic.Partitions, backup.Partition{End: end})
+	}
+	b.manifest = &backup.Manifest{Topics: []backup.Topic{topic}}
+	return b
+}
+
+func (b *besideRestore) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	_, err := b.engine.Exec(t.Context(), sql, args...)
+	require.NoError(t, err)
+}
+
+// generation makes a live generation of tables of a topic.
+func (b *besideRestore) generation(t *testing.T, number int, of eventlog.TopicID) {
+	t.Helper()
+	b.exec(t, `insert into generations (projection, generation, version, topic, topic_id, state, targets)
+		values ('dashboards', $1, 1, $2, $3, 'live', '{}')`, number, domain.TopicDashboards, [16]byte(of))
+}
+
+func (b *besideRestore) move(t *testing.T) (int64, error) {
+	t.Helper()
+	return b.parts.MoveTables(t.Context(), b.manifest, map[string]eventlog.TopicID{domain.TopicDashboards: b.restored})
+}
+
 // Between the question and the restored log somebody may have folded on: tables that went beyond the backup are not moved, nor any other.
 func TestTablesThatWentOnAreNotMoved(t *testing.T) {
 	t.Parallel()
-	db := pgtest.New(t)
-	s, _ := started(t, db)
-	parts := newParts(t, s)
-	engine, err := parts.Engine(t.Context())
-	require.NoError(t, err)
-	old, restored := eventlog.TopicID{1}, eventlog.TopicID{2}
-	m := &backup.Manifest{Topics: []backup.Topic{{Name: domain.TopicDashboards, ID: old.String(), Partitions: []backup.Partition{{End: 10}}}}}
-	to := map[string]eventlog.TopicID{domain.TopicDashboards: restored}
-	_, err = engine.Exec(t.Context(), `insert into generations (projection, generation, version, topic, topic_id, state, targets)
-		values ('dashboards', 77, 1, $1, $2, 'live', '{}')`, domain.TopicDashboards, [16]byte(old))
-	require.NoError(t, err)
-	_, err = engine.Exec(t.Context(), `insert into checkpoints (projection, generation, partition, state, next_offset, progressed_at, caught_up_at)
+	b := newBesideRestore(t, 10)
+	b.generation(t, 77, b.old)
+	b.exec(t, `insert into checkpoints (projection, generation, partition, state, next_offset, progressed_at, caught_up_at)
 		values ('dashboards', 77, 0, 'live', 11, now(), now())`)
-	require.NoError(t, err)
-	_, err = parts.MoveTables(t.Context(), m, to)
+	_, err := b.move(t)
 	require.ErrorIs(t, err, assembly.ErrOlder)
 	require.ErrorContains(t, err, "topic dashboards: 1 records in 1 partitions that tables have folded")
-	m.Topics[0].Partitions[0].End = 11
-	moved, err := parts.MoveTables(t.Context(), m, to)
+	b.manifest.Topics[0].Partitions[0].End = 11
+	moved, err := b.move(t)
 	require.NoError(t, err)
 	require.Equal(t, int64(1), moved, "the refusal has moved nothing")
 }
@@ -80,19 +113,10 @@ func TestTablesThatWentOnAreNotMoved(t *testing.T) {
 // A restore comes before the first start of a newer release: the database may be of the one before.
 func TestTablesOfTheFormerReleaseMove(t *testing.T) {
 	t.Parallel()
-	db := pgtest.New(t)
-	s, _ := started(t, db)
-	parts := newParts(t, s)
-	engine, err := parts.Engine(t.Context())
-	require.NoError(t, err)
-	old := eventlog.TopicID{1}
-	_, err = engine.Exec(t.Context(), `alter table checkpoints drop column topic_id`)
-	require.NoError(t, err)
-	_, err = engine.Exec(t.Context(), `insert into generations (projection, generation, version, topic, topic_id, state, targets)
-		values ('dashboards', 77, 1, $1, $2, 'live', '{}')`, domain.TopicDashboards, [16]byte(old))
-	require.NoError(t, err)
-	m := &backup.Manifest{Topics: []backup.Topic{{Name: domain.TopicDashboards, ID: old.String(), Partitions: []backup.Partition{{End: 10}}}}}
-	moved, err := parts.MoveTables(t.Context(), m, map[string]eventlog.TopicID{domain.TopicDashboards: {2}})
+	b := newBesideRestore(t, 10)
+	b.exec(t, `alter table checkpoints drop column topic_id`)
+	b.generation(t, 77, b.old)
+	moved, err := b.move(t)
 	require.NoError(t, err)
 	require.Equal(t, int64(1), moved)
 }
@@ -101,46 +125,31 @@ func TestTablesOfTheFormerReleaseMove(t *testing.T) {
 // take for its own. To repeat it changes nothing.
 func TestCheckpointsMoveWithTheTables(t *testing.T) {
 	t.Parallel()
-	db := pgtest.New(t)
-	s, _ := started(t, db)
-	parts := newParts(t, s)
-	engine, err := parts.Engine(t.Context())
-	require.NoError(t, err)
-	old, restored, other := eventlog.TopicID{1}, eventlog.TopicID{2}, eventlog.TopicID{3}
-	m := &backup.Manifest{Topics: []backup.Topic{{
-		Name: domain.TopicDashboards, ID: old.String(), Partitions: []backup.Partition{{End: 10}, {End: 10}},
-	}}}
-	to := map[string]eventlog.TopicID{domain.TopicDashboards: restored}
-	exec := func(sql string, args ...any) {
-		t.Helper()
-		_, err := engine.Exec(t.Context(), sql, args...)
-		require.NoError(t, err)
-	}
-	for number, of := range map[int]eventlog.TopicID{77: old, 78: other} {
-		exec(`insert into generations (projection, generation, version, topic, topic_id, state, targets)
-			values ('dashboards', $1, 1, $2, $3, 'live', '{}')`, number, domain.TopicDashboards, [16]byte(of))
-		exec(`insert into checkpoints (projection, generation, partition, state, next_offset, progressed_at, topic_id, caught_up_at)
+	b, other := newBesideRestore(t, 10, 10), eventlog.TopicID{3}
+	for number, of := range map[int]eventlog.TopicID{77: b.old, 78: other} {
+		b.generation(t, number, of)
+		b.exec(t, `insert into checkpoints (projection, generation, partition, state, next_offset, progressed_at, topic_id, caught_up_at)
 			values ('dashboards', $1, 0, 'live', 5, now(), $2, now()), ('dashboards', $1, 1, 'live', 5, now(), null, now())`, number, [16]byte(of))
 	}
 	are := func(number int, of eventlog.TopicID, rows int) {
 		t.Helper()
 		var got int
-		require.NoError(t, engine.QueryRow(t.Context(), `
+		require.NoError(t, b.engine.QueryRow(t.Context(), `
 			select count(*) from checkpoints c join generations g using (projection, generation)
 			where projection = 'dashboards' and generation = $1 and g.topic_id = $2 and c.topic_id = $2`, number, [16]byte(of)).Scan(&got))
 		require.Equal(t, rows, got)
 	}
-	exec(`create function lb_engine.cut_restore() returns trigger language plpgsql as $$ begin raise exception 'cut'; end $$`)
-	exec(`create trigger cut_restore before update of topic_id on generations for each row execute function lb_engine.cut_restore()`)
-	_, err = parts.MoveTables(t.Context(), m, to)
+	b.exec(t, `create function lb_engine.cut_restore() returns trigger language plpgsql as $$ begin raise exception 'cut'; end $$`)
+	b.exec(t, `create trigger cut_restore before update of topic_id on generations for each row execute function lb_engine.cut_restore()`)
+	_, err := b.move(t)
 	require.ErrorContains(t, err, "cut")
-	are(77, old, 1)
-	exec(`drop trigger cut_restore on generations`)
+	are(77, b.old, 1)
+	b.exec(t, `drop trigger cut_restore on generations`)
 	for _, want := range []int64{1, 0} {
-		moved, err := parts.MoveTables(t.Context(), m, to)
+		moved, err := b.move(t)
 		require.NoError(t, err)
 		require.Equal(t, want, moved)
-		are(77, restored, 2)
+		are(77, b.restored, 2)
 		are(78, other, 1)
 	}
 }

@@ -22,8 +22,8 @@ type ConnectConfig struct {
 	Fetch FetchConfig
 }
 
-// CheckPublicURL refuses an address that platforms do not send people back to: over HTTPS only; on this machine the simulator does without. "" is
-// none.
+// CheckPublicURL refuses an address that platforms do not send people back to: over HTTPS only; on this machine the simulator does without.
+// "" is none.
 func CheckPublicURL(base string) error {
 	if base == "" {
 		return nil

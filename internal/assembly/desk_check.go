@@ -14,8 +14,8 @@ import (
 var errChecksNothing = domain.NewError(domain.CodeConflict, "This process does not reach the platforms: it has no LEDGERBOARD_SECRETS_KEY. "+
 	"Ask one that has, or use 'ledgerboard connections check'.")
 
-// CheckConnections asks the platforms about the accounts of connections, of all without ids, one after the other: whose the token is, what it may
-// do, until when. Quotas count. What is known then comes back; problem says what is wrong, or was not asked.
+// CheckConnections asks the platforms about the accounts of connections, of all without ids, one after the other: whose the token is, what
+// it may do, until when. Quotas count. What is known then comes back; problem says what is wrong, or was not asked.
 func (d *Looks) CheckConnections(
 	ctx context.Context, collector *collect.Collector, ids []int64, problem func(error) string,
 ) (checked []readmodels.CheckedConnection, err error) {
@@ -52,8 +52,8 @@ func (d *Looks) CheckConnections(
 	return checked, err
 }
 
-// CheckConnection asks the platform about the accounts of one connection. Names, whose the token is, and the platform's own words are left out:
-// they may be of persons.
+// CheckConnection asks the platform about the accounts of one connection. Names, whose the token is, and the platform's own words are left
+// out: they may be of persons.
 func (d *Desk) CheckConnection(ctx context.Context, c commands.Caller, id int64, reason domain.Reason) (checked []readmodels.CheckedConnection, err error) {
 	on, err := d.connection(ctx, strconv.FormatInt(id, 10))
 	if err != nil {

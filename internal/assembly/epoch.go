@@ -17,7 +17,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// needTagKey refuses who may append or fold without a key: its records would count for nobody, and its tables would hold what anybody wrote.
+// needTagKey refuses who may append or fold without a key: its records would count for nobody, and its tables would hold what anybody
+// wrote.
 func (p *Parts) needTagKey(key eventlog.TagKey) error {
 	if !key.IsZero() {
 		return nil
@@ -27,8 +28,9 @@ func (p *Parts) needTagKey(key eventlog.TagKey) error {
 		"and they check no tags", eventlog.ErrNoTagKey)
 }
 
-// knownEpoch is the database's copy of the log's epoch, where there is a database. It is asked before an epoch is begun: a database that has
-// tables, and no copy, must not get one, because every record of before would count for nothing and its tables would be made anew without them.
+// knownEpoch is the database's copy of the log's epoch, where there is a database. It is asked before an epoch is begun: a database that
+// has tables, and no copy, must not get one, because every record of before would count for nothing and its tables would be made anew
+// without them.
 func (p *Parts) knownEpoch(ctx context.Context) (epoch eventlog.Epoch, err error) {
 	if p.settings.DatabaseURL == "" && (p.settings.Embedded == nil || !p.settings.Embedded.HasPostgres()) {
 		return epoch, nil
@@ -73,8 +75,8 @@ func hasFolded(ctx context.Context, pool *pgxpool.Pool) (folded bool, err error)
 	return folded, nil
 }
 
-// sameLog compares what the log says of itself with what the database knows, as soon as both are open: tables and secrets of another log must
-// not be read beside this one, nor written from it.
+// sameLog compares what the log says of itself with what the database knows, as soon as both are open: tables and secrets of another log
+// must not be read beside this one, nor written from it.
 func (p *Parts) sameLog(ctx context.Context) error {
 	if p.sameLogSeen || !p.log.opened || !p.vault.opened || p.log.value.Epoch() == (eventlog.Epoch{}) {
 		return nil
@@ -105,9 +107,9 @@ func (p *Parts) noteEpochs(ctx context.Context, log *eventlog.Log, kept *pgxpool
 	return p.takeOver(ctx, log, known)
 }
 
-// takeOver takes epochs into the database that restores have begun since: its tables, which may hold what was withdrawn, are left, to be made anew,
-// and what fetchers noted since the backup is forgotten. So does the restore itself; a start does where that was cut, and where the database is one
-// that was put back, or another one on the same log.
+// takeOver takes epochs into the database that restores have begun since: its tables, which may hold what was withdrawn, are left, to be
+// made anew, and what fetchers noted since the backup is forgotten. So does the restore itself; a start does where that was cut, and where
+// the database is one that was put back, or another one on the same log.
 func (p *Parts) takeOver(ctx context.Context, log *eventlog.Log, known []vault.Epoch) error {
 	engine, err := p.Engine(ctx)
 	if err != nil {
@@ -137,8 +139,8 @@ func (p *Parts) takeOver(ctx context.Context, log *eventlog.Log, known []vault.E
 	return nil
 }
 
-// compareEpochs holds the log's list against the database's. One that the log alone has is taken over, see [Parts.takeOver]; one that the database
-// alone has is of a restore that the log was itself withdrawn by, or that these brokers have not seen.
+// compareEpochs holds the log's list against the database's. One that the log alone has is taken over, see [Parts.takeOver]; one that the
+// database alone has is of a restore that the log was itself withdrawn by, or that these brokers have not seen.
 func (p *Parts) compareEpochs(known []vault.Epoch) error {
 	mine := p.log.value.Epochs()
 	if err := contradict(known, mine, "the brokers hold"); err != nil {
@@ -172,8 +174,8 @@ func errOtherEpoch(last vault.Epoch, newest int) error {
 		last.Number, last.Log, newest)
 }
 
-// fence keeps a process from folding that was started before a restore, as one that was frozen meanwhile: its list of epochs is another one than the
-// database's. What cannot be read now is looked at again.
+// fence keeps a process from folding that was started before a restore, as one that was frozen meanwhile: its list of epochs is another one
+// than the database's. What cannot be read now is looked at again.
 func (p *Parts) fence(log *eventlog.Log, kept *pgxpool.Pool) func(context.Context) error {
 	mine, store := log.Epoch(), vault.NewEpochs(kept)
 	return func(ctx context.Context) error {

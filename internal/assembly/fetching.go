@@ -132,7 +132,10 @@ func (p *Parts) newCollector(ctx context.Context, c FetchConfig) (*collect.Colle
 	if err != nil {
 		return nil, err
 	}
-	metrics := &collect.Metrics{Log: told{log, c.Appended}, Now: c.Now}
+	metrics := &collect.Metrics{Log: log, Now: c.Now}
+	if c.Appended != nil {
+		metrics.Log = told{log, c.Appended}
+	}
 	c.Collect.Connections, c.Collect.Secrets = readmodels.Connections{Pool: tables}, secrets
 	c.Collect.Metrics, c.Collect.Operations = metrics, log
 	c.Collect.Now, c.Collect.Logger = c.Now, p.settings.Logger
@@ -149,7 +152,7 @@ type told struct {
 func (t told) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
 	errs := t.BatchAppender.AppendBatch(ctx, drafts)
 	for i, err := range errs {
-		if err == nil && t.appended != nil {
+		if err == nil {
 			t.appended(drafts[i])
 		}
 	}

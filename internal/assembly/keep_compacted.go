@@ -20,8 +20,8 @@ const keepCompactedEvery = time.Hour
 const keepCompactedSoon = time.Minute
 
 // keepCompacted keeps compacted topics so that the cleaner leaves what counts and takes what does not: silent partitions get a
-// heartbeat, and what lies under a record that does not count is said again. Several processes may do so. It begins once all read models are made:
-// they say what counts.
+// heartbeat, and what lies under a record that does not count is said again. Several processes may do so. It begins once all read models
+// are made: they say what counts.
 func (s *Service) keepCompacted(ctx context.Context) {
 	select {
 	case <-s.Monitor.Made():
@@ -49,8 +49,8 @@ func (s *Service) KeepCompacted(ctx context.Context, now time.Time) (again time.
 	return keepCompactedEvery, err
 }
 
-// appendAgain appends once more what counts on a topic and lies under another record, and tells whether more of it may wait. Tables know what
-// they have; a record that they could not fold counts by its time all the same, for a program that can.
+// appendAgain appends once more what counts on a topic and lies under another record, and tells whether more of it may wait. Tables know
+// what they have; a record that they could not fold counts by its time all the same, for a program that can.
 func (s *Service) appendAgain(ctx context.Context, topic string, covered func(context.Context) (drafts []domain.Draft, full bool, err error)) (more bool, err error) {
 	drafts, full, err := covered(ctx)
 	if err != nil {
@@ -86,8 +86,8 @@ func (s *Service) parkedOn(ctx context.Context, topic string) (keys []string, er
 	return keys, nil
 }
 
-// coveredContents are contents and erasures that count and that another record covers, and whether there may be more. A rebuild that finds an
-// erasure of all texts of an account no more would show what was said before it and comes late.
+// coveredContents are contents and erasures that count and that another record covers, and whether there may be more. A rebuild that finds
+// an erasure of all texts of an account no more would show what was said before it and comes late.
 func (s *Service) coveredContents(ctx context.Context) (drafts []domain.Draft, full bool, err error) {
 	contents := readmodels.Contents{Pool: s.ReadPool}
 	covered, err := contents.Covered(ctx)

@@ -127,8 +127,8 @@ func (p *Parts) openBrokers(ctx context.Context) (brokers, error) {
 	})
 }
 
-// embeddedKey is the key of the log in the data directory: the one that is kept there goes before the given one, which a shell may still have
-// from another log.
+// embeddedKey is the key of the log in the data directory: the one that is kept there goes before the given one, which a shell may still
+// have from another log.
 func (p *Parts) embeddedKey(given eventlog.TagKey) (eventlog.TagKey, error) {
 	text, err := p.settings.Embedded.TagKey(p.settings.TagKeys, !p.settings.Existing)
 	if err != nil || text == "" {

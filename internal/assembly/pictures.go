@@ -46,8 +46,8 @@ func (p *Parts) newPictureJob(ctx context.Context, c FetchConfig, paused func(co
 	return &pictureJob{kept, readmodels.Contents{Pool: tables}, pictures.New(c.Pictures), paused, c.Now, p.settings.Logger}, nil
 }
 
-// take deletes what was erased or is old, then takes what is wanted, the newest posts first. A picture that cannot be taken costs nothing but
-// itself.
+// take deletes what was erased or is old, then takes what is wanted, the newest posts first. A picture that cannot be taken costs nothing
+// but itself.
 func (j *pictureJob) take(ctx context.Context) error {
 	erased, err := j.contents.ErasedPictures(ctx)
 	if err == nil {

@@ -19,8 +19,8 @@ const readBackEvery = 24 * time.Hour
 // readBackAtLeast is the time between two looks, however close together things are due, and while something is overdue.
 const readBackAtLeast = time.Hour
 
-// readBack reads the log back when what was erased must be gone, until ctx is done: once all read models are made, and then whenever something is
-// due. Several processes may do so; each alarms.
+// readBack reads the log back when what was erased must be gone, until ctx is done: once all read models are made, and then whenever
+// something is due. Several processes may do so; each alarms.
 func (s *Service) readBack(ctx context.Context) {
 	select {
 	case <-s.Monitor.Made():
@@ -36,7 +36,8 @@ func (s *Service) readBack(ctx context.Context) {
 	}
 }
 
-// ReadBack reads the log back once, as of an instant: does it still hold what was erased 8 days before, or earlier? It tells when to look again.
+// ReadBack reads the log back once, as of an instant: does it still hold what was erased 8 days before, or earlier? It tells when to look
+// again.
 func (s *Service) ReadBack(ctx context.Context, now time.Time) (again time.Duration, err error) {
 	found, err := s.Log.ReadBack(ctx, now)
 	if err != nil {

@@ -38,8 +38,8 @@ type Config struct {
 	Streams bool
 	// Fetch says how platforms are read; nil: this process reads none.
 	Fetch *FetchConfig
-	// Reach says where the platforms are, for tokens that a main application hands over and operators check; nil: this process takes and checks
-	// none. Where the process reads platforms, it is Fetch.
+	// Reach says where the platforms are, for tokens that a main application hands over and operators check; nil: this process takes and
+	// checks none. Where the process reads platforms, it is Fetch.
 	Reach *FetchConfig
 	// Connect says how pages are connected in a browser; nil: this process connects none.
 	Connect *ConnectConfig

@@ -43,8 +43,8 @@ type Embedded interface {
 	StartBroker(ctx context.Context) (addrs []string, topicSettings map[string]string, stop func() error, err error)
 	// HasPostgres tells whether a database was ever started there.
 	HasPostgres() bool
-	// TagKey returns the key of the broker's log, as LEDGERBOARD_TAG_KEYS has it, while the broker runs. Where none is kept there, the given one
-	// is, or for "" a new one; without create, and for a log that was begun already, the given one is returned and not kept.
+	// TagKey returns the key of the broker's log, as LEDGERBOARD_TAG_KEYS has it, while the broker runs. Where none is kept there, the given
+	// one is, or for "" a new one; without create, and for a log that was begun already, the given one is returned and not kept.
 	TagKey(given string, create bool) (string, error)
 	// StartPostgres also returns a channel that is closed when the server has ended.
 	StartPostgres(ctx context.Context) (url string, ended <-chan struct{}, stop func() error, err error)

@@ -47,7 +47,8 @@ type VerifyChecks interface {
 }
 
 // VerifyRuns are the verifications that auditors ask for. They run beside the requests, in [VerifyRuns.Run]: one of the whole log at a
-// time, which all who ask meanwhile and for a while afterwards share, and one of an agency's stream at a time. It implements [api.Verifier].
+// time, which all who ask meanwhile and for a while afterwards share, and one of an agency's stream at a time. It implements
+// [api.Verifier].
 type VerifyRuns struct {
 	checks VerifyChecks
 	now    func() time.Time

@@ -29,8 +29,8 @@ type Checked struct {
 // maxFaults bounds how many faults are named.
 const maxFaults = 20
 
-// Check reads a whole backup without a broker: every segment is there, is what was written, and they are continuous. each, if set, gets every
-// record that a restore writes; its bytes are its own. Errors name the file and wrap [ErrDamaged], [ErrNoBackup], [ErrNotFinished] or
+// Check reads a whole backup without a broker: every segment is there, is what was written, and they are continuous. each, if set, gets
+// every record that a restore writes; its bytes are its own. Errors name the file and wrap [ErrDamaged], [ErrNoBackup], [ErrNotFinished] or
 // [ErrInUse]; all segments are read all the same.
 func Check(ctx context.Context, dir string, each func(eventlog.Record), progress func(done, total int64)) (c Checked, err error) {
 	release, err := lock(dir, syscall.LOCK_SH)
@@ -73,8 +73,8 @@ func check(ctx context.Context, dir string, m *Manifest, each func(eventlog.Reco
 	return c, errors.Join(c.Faults...)
 }
 
-// suspectSuffix ends the name of an empty file beside a segment in which [Check] found damage: the next run reads that segment. Nothing of the segment
-// itself is touched, because what is wrong may be how it was read.
+// suspectSuffix ends the name of an empty file beside a segment in which [Check] found damage: the next run reads that segment. Nothing of
+// the segment itself is touched, because what is wrong may be how it was read.
 const suspectSuffix = ".suspect"
 
 func suspect(dir string, s Segment) error {
@@ -120,7 +120,8 @@ func (c *Checked) segment(dir string, t Topic, number int32, s Segment, each fun
 	return err
 }
 
-// checkNote compares the checkpoint's own file with the manifest, whose word is the checkpoint. A run that was cut between the two leaves another.
+// checkNote compares the checkpoint's own file with the manifest, whose word is the checkpoint. A run that was cut between the two leaves
+// another.
 func (c *Checked) checkNote(dir string) (remark string) {
 	if c.Manifest.Checkpoint == nil {
 		return ""

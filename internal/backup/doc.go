@@ -2,59 +2,63 @@
 //
 // # Invariants
 //
-//   - A restored log is the log: each record lies in its partition at its offset, with its bytes and its time of appending. Foreign records are
-//     copied too: positions in tables, signed checkpoints and parked events count offsets, so all of them go on holding.
-//   - The manifest is replaced in one step, and names no file that is not whole and on the disk. Whatever cuts a run, the backup of before stands.
+//   - A restored log is the log: each record lies in its partition at its offset, with its bytes and its time of appending. Foreign records
+//     are copied too: positions in tables, signed checkpoints and parked events count offsets, so all of them go on holding.
+//   - The manifest is replaced in one step, and names no file that is not whole and on the disk. Whatever cuts a run, the backup of before
+//     stands.
 //   - What is in a backup belongs together: the end of `operations` is read first, so a signed checkpoint in it covers nothing that is not.
-//   - A backup holds what the log held when it was taken, and no more: compacted topics, which alone have personal content, are written anew
-//     as a whole by each run, and what the log has forgotten leaves the directory. No key is in it.
+//   - A backup holds what the log held when it was taken, and no more: compacted topics, which alone have personal content, are written
+//     anew as a whole by each run, and what the log has forgotten leaves the directory. No key is in it.
 //   - A restore changes nothing before it has looked at everything: the whole backup, the brokers, the database, the file of checkpoints.
 //   - It gives out again no offset and no version that is known to have been given out, unless it begins an epoch: an older state than what
-//     tables, cursors of notices or signed checkpoints know is refused (assembly.ErrOlder) until somebody accepts it with all that is named. The epoch
-//     begins at the end of the backup, with its own record as the first of `operations`, before anybody else can write: what processes of before
-//     still tag is foreign there.
+//     tables, cursors of notices or signed checkpoints know is refused (assembly.ErrOlder) until somebody accepts it with all that is
+//     named. The epoch begins at the end of the backup, with its own record as the first of `operations`, before anybody else can write:
+//     what processes of before still tag is foreign there.
 //
 // # Gaps
 //
-// Kafka gives out offsets; nobody can ask for one. Where compaction has left a gap, a restore fills it with heartbeats: records of ours that no
-// fold counts and that the cleaner takes away again, all of a partition being of one key. Mapping positions instead would have meant to rewrite
-// each place that has one, signed ones too, which nobody can. Topics that are not compacted have no gaps; in the place of a transaction's marker
-// of a batch too large to be read, or of a foreign record that is larger than topics take without compression, lies a record without a key, as
-// foreign as they were: nobody can write those again.
+// Kafka gives out offsets; nobody can ask for one. Where compaction has left a gap, a restore fills it with heartbeats: records of ours
+// that no fold counts and that the cleaner takes away again, all of a partition being of one key. Mapping positions instead would have
+// meant to rewrite each place that has one, signed ones too, which nobody can. Topics that are not compacted have no gaps; in the place of
+// a transaction's marker of a batch too large to be read, or of a foreign record that is larger than topics take without compression, lies
+// a record without a key, as foreign as they were: nobody can write those again.
 //
 // # What can happen, each with a test unless it says otherwise
 //
 //   - A run is cut, in a segment, between segments, before the manifest: the backup of before stands, whole segments of topics that are not
 //     compacted are kept, the rest is removed and read again. A first run that was cut is no backup yet ([ErrNotFinished]).
-//   - A run is cut between the manifest and checkpoint.txt: the latter is old or missing, which [Check] remarks. The manifest has the checkpoint.
-//   - A run is repeated: it adds what has come. A last segment below 4 MiB is written anew together with that, so that hourly runs do not make
-//     hundreds of thousands of files.
+//   - A run is cut between the manifest and checkpoint.txt: the latter is old or missing, which [Check] remarks. The manifest has the
+//     checkpoint.
+//   - A run is repeated: it adds what has come. A last segment below 4 MiB is written anew together with that, so that hourly runs do not
+//     make hundreds of thousands of files.
 //   - Two runs, or a run and a check or a restore, at once: the second one is [ErrInUse]. Checks do not keep each other away.
 //   - A file is damaged, cut off or gone: [Check] and restores name it. A run sees sizes, reads the last segment of each partition and
 //     those that a check has marked, and writes anew from the log what is wrong.
-//   - The directory is of another log, or the topics were made anew, or the log was cut: refused, the backup stays. So a restored log is backed up
-//     into another directory.
-//   - A record below the end of a compacted topic is replaced and compacted away while it is read: not within min.compaction.lag.ms, a day, so a
-//     run must not take longer. No test.
-//   - Brokers hold something: they are restored to only if it is the beginning of this backup, record by record. That is what an interrupted
-//     restore leaves, and what one leaves that ended before it was recorded; the next one goes on, a second whole one has nothing to write.
-//   - Something writes meanwhile, a service that was not stopped for one: the first record that gets another offset ends the restore. Processes that
-//     the database has seen within ten seconds are refused beforehand. A process on the old brokers that was frozen longer, and wakes, is not
-//     fenced from the tables; take the old brokers away.
+//   - The directory is of another log, or the topics were made anew, or the log was cut: refused, the backup stays. So a restored log is
+//     backed up into another directory.
+//   - A record below the end of a compacted topic is replaced and compacted away while it is read: not within min.compaction.lag.ms, a day,
+//     so a run must not take longer. No test.
+//   - Brokers hold something: they are restored to only if it is the beginning of this backup, record by record. That is what an
+//     interrupted restore leaves, and what one leaves that ended before it was recorded; the next one goes on, a second whole one has
+//     nothing to write.
+//   - Something writes meanwhile, a service that was not stopped for one: the first record that gets another offset ends the restore.
+//     Processes that the database has seen within ten seconds are refused beforehand. A process on the old brokers that was frozen longer,
+//     and wakes, is not fenced from the tables; take the old brokers away.
 //   - Another tag key: refused before anything is made.
-//   - Tables are older than the backup: they go on where they stand, now as tables of the new topics. Newer: refused, or, with an epoch, made anew.
-//     Of other topics: refused.
-//   - A restore that begins an epoch is cut before its record: the next one asks again. Behind it: the next one finds the record, and goes on with
-//     that epoch; so does a start of the service, which takes the epoch over into its database by itself.
+//   - Tables are older than the backup: they go on where they stand, now as tables of the new topics. Newer: refused, or, with an epoch,
+//     made anew. Of other topics: refused.
+//   - A restore that begins an epoch is cut before its record: the next one asks again. Behind it: the next one finds the record, and goes
+//     on with that epoch; so does a start of the service, which takes the epoch over into its database by itself.
 //   - Nobody knows of anything newer, and there was something: its versions are given out again. The question before the restore says so.
 //   - Somebody was erased since: the list of erasures erases again at the next start. It lies outside of log, database and backup.
-//   - Whoever can write the directory can write another log with another manifest, but not tag or sign it: tags are checked by whoever folds,
-//     checkpoints by verify.
+//   - Whoever can write the directory can write another log with another manifest, but not tag or sign it: tags are checked by whoever
+//     folds, checkpoints by verify.
 //
 // # Format
 //
-// manifest.json names everything ([Manifest]); checkpoint.txt is the newest signed checkpoint; <topic>-<partition>/<first>-<next>-<digest>.seg are
-// segments: a line "ledgerboard.segment.v1 <topic> <partition>", then records, see appendFrame.
+// manifest.json names everything ([Manifest]); checkpoint.txt is the newest signed checkpoint;
+// <topic>-<partition>/<first>-<next>-<digest>.seg are segments: a line "ledgerboard.segment.v1 <topic> <partition>", then records, see
+// appendFrame.
 //
 // It may import domain, internal/eventlog and internal/durable only. What the database knows is compared by internal/assembly.
 //
@@ -70,7 +74,8 @@
 // # Non-obvious
 //
 //   - A backup is no proof: its checksums find decay, not forgers.
-//   - Restored records keep their times of appending, so the cleaner may work on compacted topics at once. What would lie in the future gets the
-//     time of the restore: brokers refuse it else.
-//   - Names of segments carry their digest: one that is written anew has another name, and the old one stands until the manifest names the new one.
+//   - Restored records keep their times of appending, so the cleaner may work on compacted topics at once. What would lie in the future
+//     gets the time of the restore: brokers refuse it else.
+//   - Names of segments carry their digest: one that is written anew has another name, and the old one stands until the manifest names the
+//     new one.
 package backup

@@ -217,8 +217,8 @@ func (m *Manifest) save(dir string) (err error) {
 // ErrInUse says that another process writes or restores the backup.
 var ErrInUse = errors.New("another process uses this backup: wait until it has ended")
 
-// lock keeps others from a backup until it is released: all (LOCK_EX), or those that change it (LOCK_SH). It lies on the directory itself, which may
-// be read-only; the kernel drops it when its owner dies.
+// lock keeps others from a backup until it is released: all (LOCK_EX), or those that change it (LOCK_SH). It lies on the directory itself,
+// which may be read-only; the kernel drops it when its owner dies.
 func lock(dir string, how int) (release func(), err error) {
 	file, err := os.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -240,7 +240,8 @@ func lock(dir string, how int) (release func(), err error) {
 	}, nil
 }
 
-// tidy removes the files below the directory that the manifest does not name: what a run has left that was cut, and segments that were replaced.
+// tidy removes the files below the directory that the manifest does not name: what a run has left that was cut, and segments that were
+// replaced.
 func (m *Manifest) tidy(dir string) error {
 	named := map[string]bool{}
 	for _, t := range m.Topics {

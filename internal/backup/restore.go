@@ -55,8 +55,8 @@ type Restore struct {
 	epoch  *domain.EpochBegun // that an earlier try has begun behind the backup, or this one; nil: none
 }
 
-// Restore looks whether a backup can be restored to the target, and changes nothing. The backup must have been checked, and stay open. It may be
-// restored where topics are absent or empty, or hold nothing but its own beginning, as an interrupted restore leaves them.
+// Restore looks whether a backup can be restored to the target, and changes nothing. The backup must have been checked, and stay open. It
+// may be restored where topics are absent or empty, or hold nothing but its own beginning, as an interrupted restore leaves them.
 func (f *Files) Restore(ctx context.Context, target *eventlog.Target) (_ *Restore, err error) {
 	r := &Restore{dir: f.dir, m: f.Manifest, target: target}
 	if r.m.Finished.IsZero() {
@@ -160,8 +160,8 @@ func (r *Restore) comparePartition(ctx context.Context, t Topic, id eventlog.Top
 	return r.compareRecords(ctx, t, id, in)
 }
 
-// compareRecords: what lies there is what the backup has, or fills an offset that it has not. On a compacted topic the cleaner may have taken
-// records away again.
+// compareRecords: what lies there is what the backup has, or fills an offset that it has not. On a compacted topic the cleaner may have
+// taken records away again.
 func (r *Restore) compareRecords(ctx context.Context, t Topic, id eventlog.TopicID, in eventlog.PartitionRange) error {
 	if in.Start >= in.End {
 		return nil
@@ -216,8 +216,8 @@ func (r *Restore) records(t Topic, partition int32) iter.Seq2[eventlog.Record, e
 	}
 }
 
-// Write creates the topics that are absent and appends what is left, each record at its offset. When it was cut, a restore that is begun again
-// goes on behind it. What it wrote is there on all in-sync replicas when it returns.
+// Write creates the topics that are absent and appends what is left, each record at its offset. When it was cut, a restore that is begun
+// again goes on behind it. What it wrote is there on all in-sync replicas when it returns.
 func (r *Restore) Write(ctx context.Context, progress func(done, total int64)) error {
 	if err := r.target.Create(ctx); err != nil {
 		return err

@@ -23,8 +23,8 @@ func (m *Manifest) Ends() map[string][]int64 {
 // Epoch is the epoch that was begun behind the backup, by this restore or one that was cut; nil: none.
 func (r *Restore) Epoch() *domain.EpochBegun { return r.epoch }
 
-// Begin begins an epoch behind what was written, once: its record is the first behind the backup's, and there on all in-sync replicas when it
-// returns.
+// Begin begins an epoch behind what was written, once: its record is the first behind the backup's, and there on all in-sync replicas when
+// it returns.
 func (r *Restore) Begin(ctx context.Context, begun domain.EpochBegun) error {
 	if r.epoch != nil {
 		return nil
@@ -36,8 +36,8 @@ func (r *Restore) Begin(ctx context.Context, begun domain.EpochBegun) error {
 	return r.readBack(ctx)
 }
 
-// beganAt tells whether what a partition holds beyond the backup is one record, which begins an epoch where the backup ends: an earlier restore was
-// cut behind it.
+// beganAt tells whether what a partition holds beyond the backup is one record, which begins an epoch where the backup ends: an earlier
+// restore was cut behind it.
 func (r *Restore) beganAt(ctx context.Context, t Topic, id eventlog.TopicID, in eventlog.PartitionRange) (bool, error) {
 	end := t.Partitions[in.Partition].End
 	if t.Name != domain.TopicOperations || in.Partition != homeOf(t) || in.End != end+1 {

@@ -65,8 +65,8 @@ type run struct {
 }
 
 // Run brings the backup in a directory up to what the log holds at the call. A run that was cut leaves the backup of before, and the next
-// one goes on with what the cut one had finished. Topics that are compacted are written anew as a whole. Errors: [ErrInUse]; a directory that
-// holds something else, or a backup of another log, or of more than the log holds, is refused and left as it is.
+// one goes on with what the cut one had finished. Topics that are compacted are written anew as a whole. Errors: [ErrInUse]; a directory
+// that holds something else, or a backup of another log, or of more than the log holds, is refused and left as it is.
 func Run(ctx context.Context, cfg Config) (report Report, err error) {
 	cfg.segmentBytes = cmp.Or(cfg.segmentBytes, segmentBytes)
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
@@ -88,8 +88,8 @@ func Run(ctx context.Context, cfg Config) (report Report, err error) {
 	return r.report, err
 }
 
-// open reads what is there already, and settles up to where this run reads. The end of `operations` is read first: a signed checkpoint that is
-// in the backup then covers nothing that is not.
+// open reads what is there already, and settles up to where this run reads. The end of `operations` is read first: a signed checkpoint that
+// is in the backup then covers nothing that is not.
 func (r *run) open(ctx context.Context) error {
 	m, err := r.manifest()
 	if err != nil {

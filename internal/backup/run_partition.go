@@ -52,8 +52,8 @@ func (r *run) extend(ctx context.Context, t *Topic, in eventlog.PartitionRange) 
 	})
 }
 
-// whole tells whether a segment is what the manifest says. The last of a partition is read, and those in which [Check] found something; the others
-// are looked at by their size: to read all at each run would take as long as a backup from the beginning.
+// whole tells whether a segment is what the manifest says. The last of a partition is read, and those in which [Check] found something; the
+// others are looked at by their size: to read all at each run would take as long as a backup from the beginning.
 func (r *run) whole(topic string, partition int32, s Segment, last bool) bool {
 	path := filepath.Join(r.Dir, filepath.FromSlash(s.File))
 	if info, err := os.Stat(path); err != nil || info.Size() != s.Bytes {

@@ -86,8 +86,8 @@ func (w *segmentWriter) abandon() {
 	_ = os.Remove(w.file.Name())
 }
 
-// appendFrame writes the length of a record and the record: offset, time (milliseconds), key, value, headers. A field is its length + 1 and its
-// bytes, nil is 0: a tombstone is no empty value. All numbers are uvarints but the first, 4 bytes, and the time, a varint.
+// appendFrame writes the length of a record and the record: offset, time (milliseconds), key, value, headers. A field is its length + 1 and
+// its bytes, nil is 0: a tombstone is no empty value. All numbers are uvarints but the first, 4 bytes, and the time, a varint.
 func appendFrame(b []byte, r eventlog.Record) []byte {
 	b = append(b, 0, 0, 0, 0)
 	b = binary.AppendUvarint(b, uint64(r.Offset))
@@ -108,7 +108,8 @@ func appendField(b, field []byte) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(field))+1), field...)
 }
 
-// readSegment hands over the records of a segment, whose bytes are the reader's own, and says at its end whether it is what the manifest names.
+// readSegment hands over the records of a segment, whose bytes are the reader's own, and says at its end whether it is what the manifest
+// names.
 func readSegment(root, topic string, partition int32, s Segment, yield func(eventlog.Record) error) error {
 	file, err := os.Open(filepath.Join(root, filepath.FromSlash(s.File)))
 	if err != nil {

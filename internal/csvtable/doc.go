@@ -1,5 +1,5 @@
-// Package csvtable writes all CSV of the program: answers, exports and what the command line prints. A spreadsheet takes
-// no cell for a formula.
+// Package csvtable writes all CSV of the program: answers, exports and what the command line prints. No spreadsheet
+// reads a cell of it as a formula.
 //
 // It may import the standard library only.
 //
@@ -9,5 +9,5 @@
 //
 // # Non-obvious
 //
-//   - A comment stands in the first cell of a row as wide as all others: readers who insist on equal rows still read it.
+//   - A comment stands in the first cell of a row that has as many cells as the others, so that strict readers accept it.
 package csvtable

@@ -51,10 +51,10 @@ func (d Directory) StartBroker(ctx context.Context) (addrs []string, topicSettin
 	return broker.Addrs(), broker.TopicOverrides(), broker.Close, nil
 }
 
-// TagKey returns the key that tags the records of the broker's log, from a file that the owner alone may read. Where there is none, and create
-// is set, the given key is written to it, or for "" a new one, 32 bytes in hexadecimal; without create the given one is returned. A log that
-// holds records has its key already: where its file is missing nothing is written, the given key is returned, and for "" there is an error. Call
-// it while the broker runs: its lock keeps other processes from making another.
+// TagKey returns the key that tags the records of the broker's log, from a file that the owner alone may read. Where there is none, and
+// create is set, the given key is written to it, or for "" a new one, 32 bytes in hexadecimal; without create the given one is returned. A
+// log that holds records has its key already: where its file is missing nothing is written, the given key is returned, and for "" there is
+// an error. Call it while the broker runs: its lock keeps other processes from making another.
 func (d Directory) TagKey(given string, create bool) (string, error) {
 	path := filepath.Join(d.Path, tagKeyFile)
 	info, err := os.Stat(path)

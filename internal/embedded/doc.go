@@ -41,9 +41,10 @@
 //
 // # Non-obvious
 //
-//   - A compaction (log → copy log.compacting, compacted, closed, opened again and compared → log set aside as log.before → copy renamed to log → log.before removed) may die
-//     anywhere: while the copy is made or compacted (log counts, the copy goes); between the renames (there is no log: log.before comes
-//     back); behind them (the compacted log counts, log.before goes). Every start and every compaction settles that first, under the lock.
+//   - A compaction (log → copy log.compacting, compacted, closed, opened again and compared → log set aside as log.before → copy renamed to
+//     log → log.before removed) may die anywhere: while the copy is made or compacted (log counts, the copy goes); between the renames
+//     (there is no log: log.before comes back); behind them (the compacted log counts, log.before goes). Every start and every compaction
+//     settles that first, under the lock.
 //   - kfake leaves the last batch of a partition alone, and what that covers: who compacts appends a heartbeat to each before.
 //   - kfake cuts torn segment tails itself but appends behind a torn tail of groups.log and pids.log, whose later
 //     entries the next start would drop. We cut those before it starts.

@@ -7,8 +7,8 @@ import (
 
 const pollEvery = 10 * time.Millisecond
 
-// poll asks until it is so, and tells whether it is: the limit or the context may end first. A turn takes little of the limit, however long it was:
-// on a machine that stood still meanwhile, whoever is waited for has stood still too.
+// poll asks until it is so, and tells whether it is: the limit or the context may end first. A turn takes little of the limit, however long
+// it was: on a machine that stood still meanwhile, whoever is waited for has stood still too.
 func poll(ctx context.Context, limit time.Duration, so func() bool) bool {
 	turn := time.Now()
 	for waited := time.Duration(0); !so(); {

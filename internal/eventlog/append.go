@@ -57,10 +57,28 @@ func (e *AppendError) Is(target error) bool {
 // [ErrOutcomeUnknown]. When ctx ends, Append returns at once; the publisher may still succeed.
 func (l *Log) Append(ctx context.Context, d domain.Draft) error {
 	r, err := l.encode(d)
+	var done <-chan error
+	if err == nil {
+		done, err = l.producerOf(d.Topic).publish(ctx, r)
+	}
 	if err != nil {
 		return &AppendError{Topic: d.Topic, Key: d.Key, Err: err}
 	}
-	return l.producerOf(d.Topic).append(ctx, r)
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		select {
+		case err = <-done: // both: the answer counts
+		default:
+			err = context.Cause(ctx)
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	// The partitioner refuses before sarama sends anything.
+	definite := errors.Is(err, ErrPartitionCount)
+	return &AppendError{Topic: d.Topic, Key: d.Key, Unknown: !definite, Err: err}
 }
 
 // Fits returns the error with which [Log.Append] would refuse an event for what it is, or nil; it appends nothing.
@@ -146,32 +164,9 @@ func newProducer(cfg Config) (*producer, error) {
 	return &producer{publisher: publisher, bus: bus, slots: make(chan struct{}, maxHandedOver)}, nil
 }
 
-// append publishes in a goroutine of its own, so that the caller's deadline does not wait for
-// Publish, which retries for as long as the brokers are away.
-func (p *producer) append(ctx context.Context, r Record) error {
-	done, err := p.handOver(ctx, r)
-	if err != nil {
-		return &AppendError{Topic: r.Topic, Key: string(r.Key), Err: err}
-	}
-	select {
-	case err = <-done:
-	case <-ctx.Done():
-		select {
-		case err = <-done: // both: the answer counts
-		default:
-			err = context.Cause(ctx)
-		}
-	}
-	if err == nil {
-		return nil
-	}
-	// The partitioner refuses before sarama sends anything.
-	definite := errors.Is(err, ErrPartitionCount)
-	return &AppendError{Topic: r.Topic, Key: string(r.Key), Unknown: !definite, Err: err}
-}
-
-// handOver starts the publish; its error means that it was not started.
-func (p *producer) handOver(ctx context.Context, r Record) (<-chan error, error) {
+// publish begins to publish, in a goroutine of its own, so that the caller's deadline does not wait for Publish, which retries
+// for as long as the brokers are away. Its error means that nothing was begun.
+func (p *producer) publish(ctx context.Context, r Record) (<-chan error, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}

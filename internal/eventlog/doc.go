@@ -121,18 +121,18 @@
 //	client_options.go             both clients' options from the one Config
 //	silent.go                     brokers that answer nothing are taken for gone, by all clients at once
 //	log.go create_topics.go       Open, Close, creation of missing topics
-//	open_retry.go                 a start rides out elections
+//	open_retry.go                 a start waits while brokers elect leaders
 //	refusals.go                   which setting a broker's refusal speaks of; brokers without TLS
-//	heartbeat.go         records that let the cleaner at partitions that are silent
-//	forgotten.go         whether compacted topics have forgotten what was erased
+//	heartbeat.go                  records that let the cleaner at partitions that are silent
+//	forgotten.go                  whether compacted topics have forgotten what was erased
 //	check_topics.go               settings of the topics
 //	tag.go                        tag keys; what a tag is made of
 //	epoch.go                      the log's id and its key's: found in the log, or begun
 //	epoch_list.go                 the list of epochs: which one a place lies in, which record continues it
-//	foreign.go                    which records count for nothing, and which were met
+//	foreign.go                    which records count for nothing, and which were found
 //	record.go envelope.go         raw records; headers ↔ domain.Envelope
 //	codec.go                      draft → record, record → event
-//	chain.go chain_plain.go       Genesis, RecordHash, Judge; its quick yes to plain records
+//	chain.go chain_plain.go       Genesis, RecordHash, Judge; a fast path for plain records
 //	partition.go                  PartitionOf, pinned partitioners
 //	marshal.go append.go          watermill: marshalers, EventBus, outcome of an append
 //	append_bulk.go                kgo: batches, the outcome of each record
@@ -155,11 +155,12 @@
 //     without records, so it could not know that compaction left nothing before the end. The requests
 //     name the topic by id: a topic created again in the middle is an error, not other data.
 //   - A follower fetches ahead while a batch is folded: kgo alone fetches what there is when the fold begins, and the rest one
-//     fold later. What is ahead is nobody's until a poll brings it. The process ends: it is fetched again, from the stored
-//     position. Its partition goes to another member: that waits for the batch in flight (mu), then it is dropped (revoked);
-//     it comes back: it is dropped again before the new position is used (adjust). The session was lost unseen: the fold's
-//     compare-and-set finds out, as it does for a batch in flight. Nobody but the goroutine that fetches tells kgo that
-//     partitions may be taken away, and never between a poll and the moment at which what was polled can be dropped.
+//     fold later. What was fetched ahead counts for nothing until a poll returns it. If the process ends, it is fetched again,
+//     from the stored position. If its partition goes to another member, that member waits for the batch in flight (mu), and
+//     what was fetched ahead is dropped (revoked). If the partition comes back, it is dropped again before the new position is
+//     used (adjust). If the session was lost unseen, the fold's compare-and-set finds out, as it does for a batch in flight.
+//     Only the goroutine that fetches tells kgo that partitions may be taken away, and never between a poll and the moment at
+//     which what was polled can be dropped.
 //   - Each Follow makes a new client. A client that survives a failed batch has fetched beyond it, and
 //     rewinding it races with rebalances.
 //   - kgo joins the group inside NewClient: adjust may run before the follower has its client, so Follow

@@ -7,8 +7,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Durably is a transaction that outlives a crash of the server, also on a pool that commits asynchronously: what was answered to an operator, or was
-// read, holds.
+// Durably is a transaction that outlives a crash of the server, also on a pool that commits asynchronously: what was answered to an
+// operator, or was read, holds.
 func Durably(ctx context.Context, pool interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }, f func(tx pgx.Tx) error,

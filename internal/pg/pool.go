@@ -69,8 +69,8 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-// CheckURL says what is wrong with a database URL, without connecting. Statements need the types of their parameters, which the modes exec and
-// simple_protocol do not ask the server for: answers would fail one by one.
+// CheckURL says what is wrong with a database URL, without connecting. Statements need the types of their parameters, which the modes exec
+// and simple_protocol do not ask the server for: answers would fail one by one.
 func CheckURL(url string) error {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {

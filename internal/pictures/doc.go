@@ -5,7 +5,8 @@
 //   - What is asked for lies at a host of the platforms ([Config].Hosts), over HTTPS, at the standard port. No redirect is followed.
 //   - A connection is made to public addresses only, whatever a name resolves to: the address is judged when it is dialled, and
 //     nothing resolves the name again after that.
-//   - An answer has 2 MiB at most and comes within a bound, and so does its decoding. How many pixels it has is judged before one is decoded.
+//   - An answer has 2 MiB at most and comes within a bound, and so does its decoding. How many pixels it has is judged before one is
+//     decoded.
 //   - What comes out is a JPEG of our own encoding, 320 pixels at most each way: nothing of what was taken is passed on as it was,
 //     and no place, time or device that a camera noted.
 //   - No error names an address: those of pictures are signed, and say whose they are.

@@ -28,8 +28,8 @@ func judgeAddress(address string) error {
 	return nil
 }
 
-// special are the networks that lead to no public host, beside those that netip knows: IANA's registries of special-purpose addresses. Those of
-// IPv6 that hold an IPv4 address in them are among them, because that one would not be looked at.
+// special are the networks that lead to no public host, beside those that netip knows: IANA's registries of special-purpose addresses.
+// Those of IPv6 that hold an IPv4 address in them are among them, because that one would not be looked at.
 var special = prefixes(
 	"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
 	"::/8", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fec0::/10",

@@ -16,8 +16,6 @@ import (
 const (
 	// MaxBytes is how long the answer with a picture may be.
 	MaxBytes = 2 << 20
-	// MaxSide is how many pixels a picture that was drawn anew has at most, each way.
-	MaxSide = 320
 	// ContentType is that of pictures that were drawn anew.
 	ContentType = "image/jpeg"
 
@@ -32,9 +30,10 @@ type Config struct {
 	Transport http.RoundTripper
 }
 
-// Hosts are the hosts at which the platforms' answers place pictures. The platforms document none of them, and say that the addresses end: a
-// picture at another host is not taken, and a letter is drawn in its place. Seen in answers: Meta's media at scontent….fbcdn.net and
-// scontent….cdninstagram.com, LinkedIn's at media.licdn.com, TikTok's cover_image_url at p16-….tiktokcdn.com, and -us and -eu by the region.
+// Hosts are the hosts at which the platforms' answers place pictures. The platforms document none of them, and say that the addresses end:
+// a picture at another host is not taken, and a letter is drawn in its place. Seen in answers: Meta's media at scontent….fbcdn.net and
+// scontent….cdninstagram.com, LinkedIn's at media.licdn.com, TikTok's cover_image_url at p16-….tiktokcdn.com, and -us and -eu by the
+// region.
 func Hosts() []string {
 	return []string{"fbcdn.net", "cdninstagram.com", "media.licdn.com", "tiktokcdn.com", "tiktokcdn-us.com", "tiktokcdn-eu.com"}
 }

@@ -17,10 +17,14 @@ import (
 )
 
 const (
+	// MaxSide is how many pixels a picture that was drawn anew has at most, each way.
+	MaxSide = 320
+
 	// maxPixels bounds what a picture takes in memory while it is decoded: 64 MiB as most are, 128 with 16 bits a colour, 320 as a progressive
 	// JPEG of four colours.
 	maxPixels = 16 << 20
-	quality   = 75
+
+	quality = 75
 )
 
 // codec decodes one kind of pictures.

@@ -60,7 +60,8 @@
 // # Traps
 //
 // What the platforms are known to surprise their callers with, and the test that goes through it (those
-// marked sim are of internal/dev/simulator, those marked collect of commands/collect). A test holds this table against the tests that there are.
+// marked sim are of internal/dev/simulator, those marked collect of commands/collect). A test holds this table against the tests that there
+// are.
 //
 //	Facebook   a retired metric rejects the whole batch       TestFacebookRetiredMetricCostsOnlyItself
 //	Facebook   the same in a batch of posts                   TestFacebookRetiredPostMetric

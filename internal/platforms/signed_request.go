@@ -49,8 +49,8 @@ func metaApps(cfg Config) (apps []metaApp) {
 // HearsMeta tells whether the secret of an app is configured by which Meta's calls are known.
 func (s *Set) HearsMeta() bool { return len(s.metaApps) > 0 }
 
-// Signed reads a `signed_request`: base64url of an HMAC-SHA-256 by the app's secret, a dot, base64url of a JSON object. It returns it once for
-// each app whose secret has signed it, which is one unless two have the same. Error: [ErrNotSigned].
+// Signed reads a `signed_request`: base64url of an HMAC-SHA-256 by the app's secret, a dot, base64url of a JSON object. It returns it once
+// for each app whose secret has signed it, which is one unless two have the same. Error: [ErrNotSigned].
 func (s *Set) Signed(raw string) (signed []SignedRequest, err error) {
 	signature, payload, _ := strings.Cut(raw, ".")
 	if len(raw) > maxSignedRequest {

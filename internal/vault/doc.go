@@ -1,15 +1,16 @@
 // Package vault keeps what the log must not hold, in schema kept: secrets (platform tokens, password
-// hashes), who is signed in to the console, pictures of posts, sign-ins under way and the grants that come of them, the cursors of notices, what operators have paused, and what the fetchers share about when
-// to read what (which is no truth: if it is lost, every connection is due at once).
+// hashes), who is signed in to the console, pictures of posts, sign-ins under way and the grants that
+// come of them, the cursors of notices, and what operators have paused. It also keeps what the fetchers
+// share about when to read what; if that is lost, every connection is due at once.
 //
 // # Invariants
 //
 //   - A secret reaches PostgreSQL only sealed (XChaCha20-Poly1305), bound to its ref: a row that was
 //     changed, or moved to another ref, does not open.
-//     The one exception is the key of streams' tickets: a main application that mounts the api has none of our
-//     keys, and what a ticket opens says less than the tables beside it.
+//     The one exception is the key of streams' tickets, because a main application that mounts the API has
+//     none of our keys. A ticket opens less than the tables beside it show.
 //   - An empty secret is never stored, so it never replaces a good one.
-//   - Beside a sealed secret stand its times, which are no secret: when it was taken and when it ends.
+//   - The times of a sealed secret are stored unsealed: when it was taken and when it ends.
 //   - No error, log line or marshalled value of this package holds a secret or a key.
 //   - A cursor never moves backwards within an epoch of the log; one of an earlier epoch is none.
 //   - Nothing here can be folded again from the log: the pool commits synchronously ([Open]), but for the
@@ -55,9 +56,10 @@
 //     which the secret was taken.
 //   - A lease is prolonged while it is held, because its holder may wait for the quota; one that cannot be
 //     prolonged tells its holder 25 s before others may take it, so that no call begins that they repeat.
-//   - Swap tells a failure of the database from another's secret: a caller throws a renewed token away for
-//     the latter only.
-//   - Rotate leaves pictures alone: one whose key is gone counts as none, and is taken again while its address lives.
+//   - Swap tells a failing database from a secret that another process has stored: only for the latter does a
+//     caller throw its renewed token away.
+//   - Rotate leaves pictures alone. A picture whose key is gone counts as missing, and is taken again while its
+//     address works.
 //   - Sealing cannot tell that a whole row was put back to an earlier state of the same ref, as a
 //     restored backup does. The platform refuses such a token, and its connection asks to reconnect.
 //   - SaveCursors sorts its rows, so that two processes saving the same users never deadlock.

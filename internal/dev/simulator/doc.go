@@ -7,14 +7,14 @@
 //     like. History generated with them and live answers are one curve without a jump.
 //   - Posts appear by the same rule ([PostsOf]): a later listing shows the posts of an earlier one and
 //     the new ones.
-//   - Generated tokens check themselves, so a restarted server with the same seed knows the tokens
-//     that its former life handed out, rotated ones included.
+//   - Generated tokens check themselves, so a restarted server with the same seed accepts the tokens
+//     that it handed out before, rotated ones included.
 //   - Everything that surprises a client is a trap, off by default, per account, and
 //     switchable while the server runs. What the platforms always do is always on: several periods
 //     of one metric, the 90-day limit, `next` links with the token, shares left out when there are
 //     none, TikTok's two time units, its silent dropping of ids and its rotating refresh tokens.
-//   - No goroutines, no clock but Config.Clock (a Delay trap waits on the request's own context). It calls nobody, but for
-//     the signed requests that somebody triggers with a button.
+//   - No goroutines, no clock but Config.Clock (a Delay trap waits on the request's own context). It makes no calls,
+//     except the signed requests that a person triggers with a button.
 //
 // It may not import anything of this module but domain, and never platforms: their tests meet over
 // HTTP.
@@ -25,19 +25,19 @@
 //	accounts.go tokens.go  accounts, posts and traps from outside; tokens and their rotation
 //	curves.go posts.go     figures and posts as functions of seed and time
 //	traps.go request.go    the traps; how an answer is written and spoilt
-//	pictures_painted.go    the same in pixels, simpler
 //	pictures.go            the pictures that answers name, drawn from their ids
+//	pictures_painted.go    the same pictures as pixels, with fewer details
 //	limits.go              the platforms' rate limits, and what was counted
 //	people.go              people who can sign in, and what they have
 //	about_tokens.go        what platforms tell our app about a token
 //	dialogs.go             the pages where they consent or refuse, by platform
-//	consents.go            what they gave, which tokens hold because of it; codes
+//	consents.go            what people consented to, and which tokens are valid because of it; codes
 //	meta_sign_in.go        Facebook and Instagram login: codes, a person's token, permissions, pages
 //	linkedin_sign_in.go    codes, introspection, the member, the pages that the member administers
 //	tiktok_sign_in.go      codes, scopes, giving back
 //	signed_requests.go     Meta: the app is removed by a person, and told of it
 //	graph.go               Meta: tokens, throttling, error bodies, paths
-//	graph_batch.go         Meta: the Batch API, and the call that it took the place of
+//	graph_batch.go         Meta: the Batch API, and the older call that it replaced
 //	facebook*.go           pages, posts, videos
 //	instagram*.go          accounts and media
 //	linkedin*.go           profiles and company pages
@@ -52,7 +52,7 @@
 //   - Without auth_type=rerequest, Facebook's dialog offers neither what was declined before nor pages that were left out.
 //   - A page's token dies when a later consent of the same person leaves the page out, and stays dead when the page is
 //     chosen again: there is a new one then.
-//   - Consents are kept in memory. A server that was restarted takes a token of its former life for good, with all scopes,
-//     until the person consents anew.
+//   - Consents are kept in memory. After a restart the server accepts an older token with all scopes, until the person
+//     consents again.
 //   - A TikTok refresh with a used-up token answers its error under HTTP 200.
 package simulator

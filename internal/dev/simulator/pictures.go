@@ -32,8 +32,8 @@ func PictureURL(kind Picture, id string) string {
 // pictureFile is what stands behind the last slash but one of an address. Any id has a picture: it is drawn from it.
 var pictureFile = regexp.MustCompile(`/(post|video|page|person)/([0-9A-Za-z_-]{1,128})\.svg$`)
 
-// ServePicture draws the picture that the end of the path names. It is the same for ever, so it may be kept for ever. Who takes PNG and no SVG,
-// as programs that keep pictures do, gets it in pixels.
+// ServePicture draws the picture that the end of the path names. It is the same for ever, so it may be kept for ever. Who takes PNG and no
+// SVG, as programs that keep pictures do, gets it in pixels.
 func ServePicture(w http.ResponseWriter, r *http.Request) {
 	found := pictureFile.FindStringSubmatch(r.URL.Path)
 	if found == nil {

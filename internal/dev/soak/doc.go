@@ -32,7 +32,7 @@
 //     for a quota of a minute. So a smaller share of the quotas is used than in production; the arithmetic
 //     is the same (see internal/quota).
 //   - A connection is starved when its newest reading is older than twice max(its pace, what the quota allows) and
-//     a tick: a reading that comes late by most of its pace is followed by the next but one. What the quota allows is the number of the platform's connections times the calls that a
-//     reading took (measured, posts and failures included), by the budget's rate, and a quarter. A connection whose last attempt failed is
-//     granted the pauses that its failures ask for.
+//     a tick: a reading that comes late by most of its pace is followed by the next but one. What the quota allows is the number of the
+//     platform's connections times the calls that a reading took (measured, posts and failures included), by the budget's rate, and a
+//     quarter. A connection whose last attempt failed is granted the pauses that its failures ask for.
 package soak

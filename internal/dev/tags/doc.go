@@ -1,4 +1,5 @@
-// Package tags is the tag key of tests and measurements, and what somebody who has it can write past the log's own clients.
+// Package tags has the tag key of tests and measurements. It also writes records as a thief of that key could: past the
+// log's own clients.
 //
 // # File map
 //

@@ -1,4 +1,4 @@
-// Command cmd writes api/openapi.json and api/asyncapi.json of the module that it is run in: `go generate ./api`.
+// Command cmd writes api/openapi.json and api/asyncapi.json in the module where it runs: `go generate ./api`.
 //
 // # File map
 //

@@ -1,0 +1,145 @@
+package archtest_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// walk is the way of one thing through the program, function by function. What computes something for a step and returns is left out: a reader
+// who follows the thing need not look into it.
+type walk struct {
+	name string
+	// steps are folder.Function or folder.Type.method. Each is named in the body of one that stands before it, but where something else than a call
+	// brings the thing there: then the step begins with what does.
+	steps []string
+}
+
+// longestWalk is how many functions a reader can be asked to follow at a time.
+const longestWalk = 12
+
+var walks = []walk{
+	{"a PUT, from the route to the log", []string{
+		"api.Server.putDashboard", "commands.Dashboards.Update", "commands.UpdateDashboard.change", "commands.Dashboards.run",
+		"commands.Dashboards.attempt", "commands.Dashboards.consider", "commands.Dashboards.load", "domain.DecideUpdate",
+		"commands.Dashboards.draft", "internal/eventlog.Log.Append", "internal/eventlog.producer.publish",
+	}},
+	{"its answer, from the log to the caller", []string{
+		"commands.Dashboards.attempt", "commands.Dashboards.settle", "commands.Dashboards.AwaitHead",
+		"readmodels.Dashboards.Settle", "readmodels.Dashboards.Document",
+	}},
+	{"its record, from the log to the rows", []string{
+		"projections.session.follow", "projections.session.handle", "projections.session.foldShare", "projections.session.foldInOrder",
+		"projections.session.fold", "projections.session.transact", "projections.session.transaction", "projections.apply",
+		"projections.dashboardsFold.Apply", "projections.dashboardsFold.content", "domain.DashboardChange.Fold", "projections.dashboardsFold.Write",
+	}},
+	{"its notice, from the log to the browser", []string{
+		"internal/assembly.Service.runReactors", "internal/assembly.Service.wakeListeners", "internal/stream.Hub.Wake", "internal/stream.notices.wake",
+		"channel kick: internal/stream.notices.run", "internal/stream.notices.scan", "internal/stream.notices.advance", "internal/stream.registry.wake",
+		"channel wake: internal/stream.Hub.serve", "internal/stream.noticeFeed.tell", "internal/stream.eventStream.send", "internal/stream.eventStream.write",
+	}},
+	{"a reading, from what is due to the platform", []string{
+		"internal/scheduler.claimer.Work", "internal/scheduler.claimer.claim", "job: internal/scheduler.worker.Work", "internal/scheduler.worker.read",
+		"internal/scheduler.Scheduler.work", "commands/collect.Collector.Work", "commands/collect.round.one", "commands/collect.round.fetchSafely",
+		"value fetch: commands/collect.Collector.withToken", "commands/collect.Collector.readAs", "value read: commands/collect.Collector.accountReading",
+		"internal/platforms.tikTok.Account",
+	}},
+	{"a reading, from the platform's answer to the log", []string{
+		"commands/collect.Collector.accountReading", "commands/collect.Metrics.Record", "commands/collect.Metrics.draft",
+		"internal/eventlog.Log.AppendBatch", "internal/eventlog.Log.newBatch", "internal/eventlog.Log.encodeBatch", "internal/eventlog.Log.encode",
+		"internal/eventlog.Log.produce", "internal/eventlog.Log.handOver",
+	}},
+	{"a reading, from the log to the rows", []string{
+		"projections.session.follow", "projections.session.handle", "projections.session.foldShare", "projections.session.foldInOrder",
+		"projections.session.fold", "projections.session.transact", "projections.session.transaction", "projections.apply",
+		"projections.accountFold.Apply", "projections.accountFold.Write", "projections.newAccountRow", "projections.session.queueProgress",
+	}},
+	{"a reading, from the rows to the browser that shows live figures", []string{
+		"internal/pg.Progress.listenOnce", "value figures: internal/stream.Hub.Hear", "channel kick: internal/stream.figures.run",
+		"internal/stream.figures.step", "internal/stream.registry.wake", "channel wake: internal/stream.Hub.serve", "internal/stream.figureFeed.tell",
+		"internal/stream.figureFeed.send", "internal/stream.eventStream.send", "internal/stream.eventStream.write",
+	}},
+}
+
+// Whoever changes how a PUT or a reading travels changes the walk here: it is how a newcomer finds the way.
+func TestWalksAreShort(t *testing.T) {
+	t.Parallel()
+	functions := map[string]map[string]*ast.FuncDecl{}
+	for _, walk := range walks {
+		require.LessOrEqual(t, len(walk.steps), longestWalk, "%s: join two steps, or leave out what only passes on", walk.name)
+		for i, step := range walk.steps {
+			_, _, handedOver := strings.Cut(step, ": ")
+			called := i == 0 || handedOver
+			for _, before := range walk.steps[:i] {
+				called = called || mentions(function(t, functions, before), step[strings.LastIndexByte(step, '.')+1:])
+			}
+			require.True(t, called, "%s: no step before calls %s", walk.name, step)
+			function(t, functions, step)
+		}
+	}
+}
+
+// function finds a step in the source.
+func function(t *testing.T, found map[string]map[string]*ast.FuncDecl, step string) *ast.FuncDecl {
+	t.Helper()
+	if _, place, ok := strings.Cut(step, ": "); ok {
+		step = place
+	}
+	slash := strings.LastIndexByte(step, '/') + 1
+	base, name, _ := strings.Cut(step[slash:], ".")
+	folder := step[:slash] + base
+	if found[folder] == nil {
+		found[folder] = functionsOf(t, filepath.Join(root(t), folder))
+	}
+	require.Contains(t, found[folder], name, "%s is gone from %s", name, folder)
+	return found[folder][name]
+}
+
+// functionsOf are a package's functions by name, methods as Type.name.
+func functionsOf(t *testing.T, dir string) map[string]*ast.FuncDecl {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	functions := map[string]*ast.FuncDecl{}
+	for _, entry := range entries {
+		if !strings.HasSuffix(entry.Name(), ".go") || strings.HasSuffix(entry.Name(), "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, entry.Name()), nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		for _, decl := range file.Decls {
+			f, is := decl.(*ast.FuncDecl)
+			if !is {
+				continue
+			}
+			name := f.Name.Name
+			if f.Recv != nil {
+				of := f.Recv.List[0].Type
+				if pointer, is := of.(*ast.StarExpr); is {
+					of = pointer.X
+				}
+				if named, is := of.(*ast.Ident); is {
+					name = named.Name + "." + name
+				}
+			}
+			functions[name] = f
+		}
+	}
+	return functions
+}
+
+// mentions tells whether a function's body names another one.
+func mentions(f *ast.FuncDecl, name string) (found bool) {
+	ast.Inspect(f.Body, func(n ast.Node) bool {
+		ident, is := n.(*ast.Ident)
+		found = found || is && ident.Name == name
+		return !found
+	})
+	return found
+}
