@@ -88,11 +88,16 @@ func (s *secured) startApacheKafka(t *testing.T, libraries string) {
 			_ = broker.Process.Kill()
 			<-ended
 		}
+		if strings.Contains(said.String(), "Unexpected error from") {
+			t.Error("the broker was asked what it does not expect")
+		}
 		if t.Failed() {
 			t.Log(said.String())
 		}
 	})
-	awaitPort(t, plain, ended, func() string { <-ended; return said.String() })
+	for _, listener := range []string{plain, s.brokers, s.expired, s.asking} { // they are opened one after the other
+		awaitPort(t, listener, ended, func() string { <-ended; return said.String() })
+	}
 }
 
 // startOnItsThread starts a program and says when it has ended. The thread is kept for it: the kernel ends it with the thread that started

@@ -34,8 +34,9 @@ const (
 // What decides is a question of its own (ApiVersions, which is answered before anybody signs in), because other answers may take long for good
 // reasons. A broker that answers it, and nothing else, is found by the bounds of the requests ([silentAtMost]).
 type watch struct {
-	tls *tls.Config // nil: plain connections
-	log *slog.Logger
+	tls     *tls.Config // nil: plain connections
+	signsIn bool        // who speaks to the brokers
+	log     *slog.Logger
 
 	ctx    context.Context //nolint:containedctx // of all questions; it ends with the log
 	end    context.CancelFunc
@@ -63,7 +64,7 @@ type line struct {
 
 func watchBrokers(cfg Config) *watch {
 	ctx, end := context.WithCancel(context.Background())
-	return &watch{tls: cfg.TLS, log: cfg.Logger, ctx: ctx, end: end, brokers: map[string]*watched{}}
+	return &watch{tls: cfg.TLS, signsIn: cfg.SASL != nil, log: cfg.Logger, ctx: ctx, end: end, brokers: map[string]*watched{}}
 }
 
 // close ends all questions. Connections stay with the clients that made them.
@@ -273,7 +274,7 @@ func (q *question) put() error {
 	conn := q.conn
 	defer context.AfterFunc(q.of.ctx, func() { _ = conn.Close() })()
 	err := exchange(conn)
-	if err != nil {
+	if err != nil || q.of.signsIn { // until somebody signs in, Apache Kafka answers once, and warns of whoever asks again
 		q.hangUp()
 	}
 	return err

@@ -23,13 +23,14 @@ type freezer struct {
 	mu     sync.Mutex
 	frozen chan struct{} // closed when it is thawed; nil: it is not frozen
 	conns  []net.Conn
+	asked  map[net.Conn]int // questions by connection
 }
 
 func newFreezer(t *testing.T) *freezer {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	f := &freezer{listener: listener}
+	f := &freezer{listener: listener, asked: map[net.Conn]int{}}
 	f.serving.Go(func() {
 		for {
 			conn, err := listener.Accept()
@@ -67,6 +68,7 @@ func (f *freezer) serve(conn net.Conn) {
 			return
 		}
 		f.mu.Lock()
+		f.asked[conn]++
 		frozen := f.frozen
 		f.mu.Unlock()
 		if frozen != nil {
@@ -108,7 +110,7 @@ func answers(conn net.Conn) error {
 // broker that is there is not touched.
 func TestABrokerThatAnswersNothingIsTakenForGone(t *testing.T) {
 	t.Parallel()
-	dial, end := eventlog.WatchBrokers(t)
+	dial, end := eventlog.WatchBrokers(t, nil)
 	defer end()
 	silent, well := newFreezer(t), newFreezer(t)
 	one, err := dial(t.Context(), "tcp", silent.address())
@@ -145,7 +147,7 @@ func TestABrokerThatAnswersNothingIsTakenForGone(t *testing.T) {
 // A broker that is silent and then gone is told of by the kernel: whoever connects hears that nobody listens.
 func TestASilentBrokerThatDiesIsNotSilentAnyMore(t *testing.T) {
 	t.Parallel()
-	dial, end := eventlog.WatchBrokers(t)
+	dial, end := eventlog.WatchBrokers(t, nil)
 	defer end()
 	dying := newFreezer(t)
 	one, err := dial(t.Context(), "tcp", dying.address())
@@ -169,11 +171,33 @@ func TestASilentBrokerThatDiesIsNotSilentAnyMore(t *testing.T) {
 // A log that is closed leaves no question behind, also none that is open.
 func TestTheWatchEndsWithTheLog(t *testing.T) {
 	t.Parallel()
-	dial, end := eventlog.WatchBrokers(t)
+	dial, end := eventlog.WatchBrokers(t, nil)
 	frozen := newFreezer(t)
 	frozen.freeze()
 	conn, err := dial(t.Context(), "tcp", frozen.address())
 	require.NoError(t, err)
 	end()
 	require.NoError(t, conn.Close(), "connections stay with whoever made them")
+}
+
+// Apache Kafka answers the question once on a connection that nobody has signed in on. At the second it warns in its log, and ends the connection.
+func TestBrokersThatAskForCredentialsAreAskedOncePerConnection(t *testing.T) {
+	t.Parallel()
+	dial, end := eventlog.WatchBrokers(t, &eventlog.SASLConfig{})
+	defer end()
+	broker := newFreezer(t)
+	conn, err := dial(t.Context(), "tcp", broker.address())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close()) }()
+	asked := func() (questions, most int) {
+		broker.mu.Lock()
+		defer broker.mu.Unlock()
+		for _, n := range broker.asked {
+			questions, most = questions+n, max(most, n)
+		}
+		return questions, most
+	}
+	require.Eventually(t, func() bool { questions, _ := asked(); return questions > 2 }, awaitTime, 10*time.Millisecond)
+	_, most := asked()
+	require.Equal(t, 1, most)
 }
