@@ -105,6 +105,9 @@ func WatchBrokers(t testing.TB, as *SASLConfig) (dial func(ctx context.Context, 
 	return w.dialTLS, w.close
 }
 
+// SaysNothing tells whether a silent broker stays silent after such an answer.
+func SaysNothing(err error) bool { return saysNothing(err) }
+
 // BulkClient is the client that produces batches.
 func (l *Log) BulkClient() *kgo.Client { return l.client }
 

@@ -29,7 +29,7 @@ const (
 // watch knows which brokers are silent: connections to them can be made, or stay, and nothing is answered, as when a broker is frozen or its host
 // has vanished. Each of the clients finds that out by a request of its own that is waited for, one after the other, over and over, until the
 // cluster names others: some asked a broker four times in 20 s that had been replaced after six. A silent broker is therefore treated, for all
-// clients of a [Log] alike, as one that is dead: its connections end, and none is made, until it answers.
+// clients of a [Log] alike, as one that is dead: its connections end, and none is made, until it answers. The last one is waited for.
 //
 // What decides is a question of its own (ApiVersions, which is answered before anybody signs in), because other answers may take long for good
 // reasons. A broker that answers it, and nothing else, is found by the bounds of the requests ([silentAtMost]).
@@ -191,16 +191,19 @@ func (b *watched) ask() {
 	defer pulse.Stop()
 	q := question{of: b}
 	defer q.hangUp()
+	unheard := 0 // pulses with a question open, since the broker was heard last
 	for b.ctx.Err() == nil && !b.left() {
 		answered := make(chan error, 1)
 		go func() { answered <- q.put() }()
-		for open := 0; open >= 0; {
+		for open := true; open; {
 			select {
 			case err := <-answered:
-				b.heard(err)
-				open = -1
+				if b.heard(err) {
+					unheard = 0
+				}
+				open = false
 			case <-pulse.C:
-				if open++; open == silentAfter {
+				if unheard++; unheard >= silentAfter {
 					b.fallSilent()
 				}
 			}
@@ -223,11 +226,12 @@ func (b *watched) left() bool {
 	return true
 }
 
-// fallSilent ends all connections to the broker.
+// fallSilent ends all connections to the broker, if there is another one to go to. The last one is waited for: requests to a broker that answers
+// late succeed, and those to one that is gone fail at once, also a start.
 func (b *watched) fallSilent() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.silent {
+	if b.silent || !b.hasOthers() {
 		return
 	}
 	b.silent = true
@@ -238,10 +242,21 @@ func (b *watched) fallSilent() {
 	clear(b.lines)
 }
 
-// heard notes what came of a question. Whoever refuses connections, or ends them, is not silent: the clients see for themselves.
-func (b *watched) heard(err error) {
-	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || b.ctx.Err() != nil {
-		return
+// hasOthers tells whether clients are connected to another broker, one that is not silent. The lock is held.
+func (b *watched) hasOthers() bool {
+	for _, other := range b.brokers {
+		if other != b && !other.silent {
+			return true
+		}
+	}
+	return false
+}
+
+// heard notes what came of a question, and tells whether anybody said it. Whoever refuses connections, or ends them, is not silent: the clients
+// see for themselves.
+func (b *watched) heard(err error) bool {
+	if saysNothing(err) || b.ctx.Err() != nil {
+		return false
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -249,6 +264,14 @@ func (b *watched) heard(err error) {
 		b.silent = false
 		b.log.Info("a broker is not silent any more", "broker", b.address, "error", err)
 	}
+	return true
+}
+
+// saysNothing tells whether an error is none of the broker's: time is up, or the network finds no host at the address, as soon as it has forgotten
+// one that has vanished.
+func saysNothing(err error) bool {
+	timeout, ok := errors.AsType[net.Error](err)
+	return ok && timeout.Timeout() || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.EHOSTDOWN) || errors.Is(err, syscall.ENETUNREACH)
 }
 
 // question asks a broker whether it is there, over a connection of its own.

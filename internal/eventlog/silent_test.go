@@ -1,10 +1,12 @@
 package eventlog_test
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 	"testing"
@@ -150,6 +152,9 @@ func TestASilentBrokerThatDiesIsNotSilentAnyMore(t *testing.T) {
 	dial, end := eventlog.WatchBrokers(t, nil)
 	defer end()
 	dying := newFreezer(t)
+	other, err := dial(t.Context(), "tcp", newFreezer(t).address())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, other.Close()) }()
 	one, err := dial(t.Context(), "tcp", dying.address())
 	require.NoError(t, err)
 	dying.freeze()
@@ -166,6 +171,50 @@ func TestASilentBrokerThatDiesIsNotSilentAnyMore(t *testing.T) {
 		refused, ok := errors.AsType[*net.OpError](err)
 		return ok && errors.Is(err, syscall.ECONNREFUSED) && refused.Addr != nil // the watch names none
 	}, awaitTime, 10*time.Millisecond)
+}
+
+// A host that has vanished is silent for as long as it is away: after some seconds the network says that it finds none.
+func TestAHostThatIsNotFoundSaysNothing(t *testing.T) {
+	t.Parallel()
+	for err, nothing := range map[error]bool{
+		nil:                      false,
+		io.EOF:                   false,
+		context.DeadlineExceeded: true,
+		os.ErrDeadlineExceeded:   true,
+		syscall.ECONNREFUSED:     false,
+		syscall.ECONNRESET:       false,
+		syscall.EHOSTUNREACH:     true,
+		syscall.ENETUNREACH:      true,
+	} {
+		require.Equal(t, nothing, eventlog.SaysNothing(err), err)
+		if err != nil {
+			require.Equal(t, nothing, eventlog.SaysNothing(errors.Join(&net.OpError{Op: "dial", Err: err}, nil)), err)
+		}
+	}
+}
+
+// Where there is one broker alone, there is none to go to: it is waited for, as long as each request allows.
+func TestTheLastBrokerIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	dial, end := eventlog.WatchBrokers(t, nil)
+	defer end()
+	slow := newFreezer(t)
+	conn, err := dial(t.Context(), "tcp", slow.address())
+	require.NoError(t, err)
+	require.NoError(t, answers(conn))
+	slow.freeze()
+	connected := func() int {
+		slow.mu.Lock()
+		defer slow.mu.Unlock()
+		return len(slow.conns)
+	}
+	before := connected()
+	require.Eventually(t, func() bool { return connected() > before+1 }, awaitTime, 10*time.Millisecond, "the question is given up, and put again")
+	slow.thaw()
+	require.NoError(t, answers(conn))
+	again, err := dial(t.Context(), "tcp", slow.address())
+	require.NoError(t, err)
+	require.NoError(t, errors.Join(conn.Close(), again.Close()))
 }
 
 // A log that is closed leaves no question behind, also none that is open.
