@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -60,6 +61,7 @@ type line struct {
 	net.Conn
 
 	broker *watched
+	cut    atomic.Bool // by the watch
 }
 
 func watchBrokers(cfg Config) *watch {
@@ -167,7 +169,7 @@ func (l *line) Write(p []byte) (int, error) {
 
 // told is an error as the client is told it: of a connection that the watch has closed, that its broker broke it.
 func (l *line) told(op string, err error) error {
-	if errors.Is(err, net.ErrClosed) && l.broker.isSilent(l.broker.address) {
+	if errors.Is(err, net.ErrClosed) && l.cut.Load() {
 		return broken(op, l.broker.address)
 	}
 	return err
@@ -237,6 +239,7 @@ func (b *watched) fallSilent() {
 	b.silent = true
 	b.log.Warn("a broker answers nothing; until it does, it is treated as one that is gone", "broker", b.address)
 	for l := range b.lines {
+		l.cut.Store(true)
 		_ = l.Conn.Close()
 	}
 	clear(b.lines)

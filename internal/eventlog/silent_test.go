@@ -119,6 +119,8 @@ func TestABrokerThatAnswersNothingIsTakenForGone(t *testing.T) {
 	require.NoError(t, err)
 	idle, err := dial(t.Context(), "tcp", silent.address())
 	require.NoError(t, err)
+	late, err := dial(t.Context(), "tcp", silent.address())
+	require.NoError(t, err)
 	other, err := dial(t.Context(), "tcp", well.address())
 	require.NoError(t, err)
 	defer func() { require.NoError(t, other.Close()) }()
@@ -143,7 +145,8 @@ func TestABrokerThatAnswersNothingIsTakenForGone(t *testing.T) {
 		return err == nil
 	}, awaitTime, 10*time.Millisecond)
 	require.NoError(t, answers(again))
-	require.NoError(t, errors.Join(again.Close(), one.Close(), idle.Close()))
+	require.ErrorIs(t, answers(late), syscall.ECONNRESET, "also who asks when the broker is there again")
+	require.NoError(t, errors.Join(again.Close(), one.Close(), idle.Close(), late.Close()))
 }
 
 // A broker that is silent and then gone is told of by the kernel: whoever connects hears that nobody listens.
