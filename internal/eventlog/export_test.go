@@ -98,12 +98,15 @@ func LookUp(ctx context.Context, cfg FollowConfig) (told, failed error) {
 // SaramaProducer are the settings of the producers of single records.
 func SaramaProducer(c Config) *sarama.Config { return c.saramaProducerConfig() }
 
-// WatchBrokers returns the dialer of a log, and its end.
-func WatchBrokers(t testing.TB) (dial func(ctx context.Context, network, address string) (net.Conn, error), end func()) {
+// WatchBrokers returns the dialer of a log that signs in or not, and its end.
+func WatchBrokers(t testing.TB, as *SASLConfig) (dial func(ctx context.Context, network, address string) (net.Conn, error), end func()) {
 	t.Helper()
-	w := watchBrokers(Config{Logger: slog.New(slog.DiscardHandler)})
+	w := watchBrokers(Config{Logger: slog.New(slog.DiscardHandler), SASL: as})
 	return w.dialTLS, w.close
 }
+
+// SaysNothing tells whether a silent broker stays silent after such an answer.
+func SaysNothing(err error) bool { return saysNothing(err) }
 
 // BulkClient is the client that produces batches.
 func (l *Log) BulkClient() *kgo.Client { return l.client }

@@ -92,7 +92,9 @@ func (s *secured) startApacheKafka(t *testing.T, libraries string) {
 			t.Log(said.String())
 		}
 	})
-	awaitPort(t, plain, ended, func() string { <-ended; return said.String() })
+	for _, listener := range []string{plain, s.brokers, s.expired, s.asking} { // they are opened one after the other
+		awaitPort(t, listener, ended, func() string { <-ended; return said.String() })
+	}
 }
 
 // startOnItsThread starts a program and says when it has ended. The thread is kept for it: the kernel ends it with the thread that started

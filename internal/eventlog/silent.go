@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,13 +30,14 @@ const (
 // watch knows which brokers are silent: connections to them can be made, or stay, and nothing is answered, as when a broker is frozen or its host
 // has vanished. Each of the clients finds that out by a request of its own that is waited for, one after the other, over and over, until the
 // cluster names others: some asked a broker four times in 20 s that had been replaced after six. A silent broker is therefore treated, for all
-// clients of a [Log] alike, as one that is dead: its connections end, and none is made, until it answers.
+// clients of a [Log] alike, as one that is dead: its connections end, and none is made, until it answers. The last one is waited for.
 //
 // What decides is a question of its own (ApiVersions, which is answered before anybody signs in), because other answers may take long for good
 // reasons. A broker that answers it, and nothing else, is found by the bounds of the requests ([silentAtMost]).
 type watch struct {
-	tls *tls.Config // nil: plain connections
-	log *slog.Logger
+	tls     *tls.Config // nil: plain connections
+	signsIn bool        // who speaks to the brokers
+	log     *slog.Logger
 
 	ctx    context.Context //nolint:containedctx // of all questions; it ends with the log
 	end    context.CancelFunc
@@ -59,11 +61,12 @@ type line struct {
 	net.Conn
 
 	broker *watched
+	cut    atomic.Bool // by the watch
 }
 
 func watchBrokers(cfg Config) *watch {
 	ctx, end := context.WithCancel(context.Background())
-	return &watch{tls: cfg.TLS, log: cfg.Logger, ctx: ctx, end: end, brokers: map[string]*watched{}}
+	return &watch{tls: cfg.TLS, signsIn: cfg.SASL != nil, log: cfg.Logger, ctx: ctx, end: end, brokers: map[string]*watched{}}
 }
 
 // close ends all questions. Connections stay with the clients that made them.
@@ -166,7 +169,7 @@ func (l *line) Write(p []byte) (int, error) {
 
 // told is an error as the client is told it: of a connection that the watch has closed, that its broker broke it.
 func (l *line) told(op string, err error) error {
-	if errors.Is(err, net.ErrClosed) && l.broker.isSilent(l.broker.address) {
+	if errors.Is(err, net.ErrClosed) && l.cut.Load() {
 		return broken(op, l.broker.address)
 	}
 	return err
@@ -190,16 +193,19 @@ func (b *watched) ask() {
 	defer pulse.Stop()
 	q := question{of: b}
 	defer q.hangUp()
+	unheard := 0 // pulses with a question open, since the broker was heard last
 	for b.ctx.Err() == nil && !b.left() {
 		answered := make(chan error, 1)
 		go func() { answered <- q.put() }()
-		for open := 0; open >= 0; {
+		for open := true; open; {
 			select {
 			case err := <-answered:
-				b.heard(err)
-				open = -1
+				if b.heard(err) {
+					unheard = 0
+				}
+				open = false
 			case <-pulse.C:
-				if open++; open == silentAfter {
+				if unheard++; unheard >= silentAfter {
 					b.fallSilent()
 				}
 			}
@@ -222,25 +228,38 @@ func (b *watched) left() bool {
 	return true
 }
 
-// fallSilent ends all connections to the broker.
+// fallSilent ends all connections to the broker, if there is another one to go to. The last one is waited for: requests to a broker that answers
+// late succeed, and those to one that is gone fail at once, also a start.
 func (b *watched) fallSilent() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.silent {
+	if b.silent || !b.hasOthers() {
 		return
 	}
 	b.silent = true
 	b.log.Warn("a broker answers nothing; until it does, it is treated as one that is gone", "broker", b.address)
 	for l := range b.lines {
+		l.cut.Store(true)
 		_ = l.Conn.Close()
 	}
 	clear(b.lines)
 }
 
-// heard notes what came of a question. Whoever refuses connections, or ends them, is not silent: the clients see for themselves.
-func (b *watched) heard(err error) {
-	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || b.ctx.Err() != nil {
-		return
+// hasOthers tells whether clients are connected to another broker, one that is not silent. The lock is held.
+func (b *watched) hasOthers() bool {
+	for _, other := range b.brokers {
+		if other != b && !other.silent {
+			return true
+		}
+	}
+	return false
+}
+
+// heard notes what came of a question, and tells whether anybody said it. Whoever refuses connections, or ends them, is not silent: the clients
+// see for themselves.
+func (b *watched) heard(err error) bool {
+	if saysNothing(err) || b.ctx.Err() != nil {
+		return false
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -248,6 +267,14 @@ func (b *watched) heard(err error) {
 		b.silent = false
 		b.log.Info("a broker is not silent any more", "broker", b.address, "error", err)
 	}
+	return true
+}
+
+// saysNothing tells whether an error is none of the broker's: time is up, or the network finds no host at the address, as soon as it has forgotten
+// one that has vanished.
+func saysNothing(err error) bool {
+	timeout, ok := errors.AsType[net.Error](err)
+	return ok && timeout.Timeout() || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.EHOSTDOWN) || errors.Is(err, syscall.ENETUNREACH)
 }
 
 // question asks a broker whether it is there, over a connection of its own.
@@ -273,7 +300,7 @@ func (q *question) put() error {
 	conn := q.conn
 	defer context.AfterFunc(q.of.ctx, func() { _ = conn.Close() })()
 	err := exchange(conn)
-	if err != nil {
+	if err != nil || q.of.signsIn { // until somebody signs in, Apache Kafka answers once, and warns of whoever asks again
 		q.hangUp()
 	}
 	return err

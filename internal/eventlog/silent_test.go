@@ -1,10 +1,12 @@
 package eventlog_test
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 	"testing"
@@ -23,13 +25,14 @@ type freezer struct {
 	mu     sync.Mutex
 	frozen chan struct{} // closed when it is thawed; nil: it is not frozen
 	conns  []net.Conn
+	asked  map[net.Conn]int // questions by connection
 }
 
 func newFreezer(t *testing.T) *freezer {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	f := &freezer{listener: listener}
+	f := &freezer{listener: listener, asked: map[net.Conn]int{}}
 	f.serving.Go(func() {
 		for {
 			conn, err := listener.Accept()
@@ -67,6 +70,7 @@ func (f *freezer) serve(conn net.Conn) {
 			return
 		}
 		f.mu.Lock()
+		f.asked[conn]++
 		frozen := f.frozen
 		f.mu.Unlock()
 		if frozen != nil {
@@ -108,12 +112,14 @@ func answers(conn net.Conn) error {
 // broker that is there is not touched.
 func TestABrokerThatAnswersNothingIsTakenForGone(t *testing.T) {
 	t.Parallel()
-	dial, end := eventlog.WatchBrokers(t)
+	dial, end := eventlog.WatchBrokers(t, nil)
 	defer end()
 	silent, well := newFreezer(t), newFreezer(t)
 	one, err := dial(t.Context(), "tcp", silent.address())
 	require.NoError(t, err)
 	idle, err := dial(t.Context(), "tcp", silent.address())
+	require.NoError(t, err)
+	late, err := dial(t.Context(), "tcp", silent.address())
 	require.NoError(t, err)
 	other, err := dial(t.Context(), "tcp", well.address())
 	require.NoError(t, err)
@@ -139,15 +145,19 @@ func TestABrokerThatAnswersNothingIsTakenForGone(t *testing.T) {
 		return err == nil
 	}, awaitTime, 10*time.Millisecond)
 	require.NoError(t, answers(again))
-	require.NoError(t, errors.Join(again.Close(), one.Close(), idle.Close()))
+	require.ErrorIs(t, answers(late), syscall.ECONNRESET, "also who asks when the broker is there again")
+	require.NoError(t, errors.Join(again.Close(), one.Close(), idle.Close(), late.Close()))
 }
 
 // A broker that is silent and then gone is told of by the kernel: whoever connects hears that nobody listens.
 func TestASilentBrokerThatDiesIsNotSilentAnyMore(t *testing.T) {
 	t.Parallel()
-	dial, end := eventlog.WatchBrokers(t)
+	dial, end := eventlog.WatchBrokers(t, nil)
 	defer end()
 	dying := newFreezer(t)
+	other, err := dial(t.Context(), "tcp", newFreezer(t).address())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, other.Close()) }()
 	one, err := dial(t.Context(), "tcp", dying.address())
 	require.NoError(t, err)
 	dying.freeze()
@@ -166,14 +176,80 @@ func TestASilentBrokerThatDiesIsNotSilentAnyMore(t *testing.T) {
 	}, awaitTime, 10*time.Millisecond)
 }
 
+// A host that has vanished is silent for as long as it is away: after some seconds the network says that it finds none.
+func TestAHostThatIsNotFoundSaysNothing(t *testing.T) {
+	t.Parallel()
+	for err, nothing := range map[error]bool{
+		nil:                      false,
+		io.EOF:                   false,
+		context.DeadlineExceeded: true,
+		os.ErrDeadlineExceeded:   true,
+		syscall.ECONNREFUSED:     false,
+		syscall.ECONNRESET:       false,
+		syscall.EHOSTUNREACH:     true,
+		syscall.ENETUNREACH:      true,
+	} {
+		require.Equal(t, nothing, eventlog.SaysNothing(err), err)
+		if err != nil {
+			require.Equal(t, nothing, eventlog.SaysNothing(errors.Join(&net.OpError{Op: "dial", Err: err}, nil)), err)
+		}
+	}
+}
+
+// Where there is one broker alone, there is none to go to: it is waited for, as long as each request allows.
+func TestTheLastBrokerIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	dial, end := eventlog.WatchBrokers(t, nil)
+	defer end()
+	slow := newFreezer(t)
+	conn, err := dial(t.Context(), "tcp", slow.address())
+	require.NoError(t, err)
+	require.NoError(t, answers(conn))
+	slow.freeze()
+	connected := func() int {
+		slow.mu.Lock()
+		defer slow.mu.Unlock()
+		return len(slow.conns)
+	}
+	before := connected()
+	require.Eventually(t, func() bool { return connected() > before+1 }, awaitTime, 10*time.Millisecond, "the question is given up, and put again")
+	slow.thaw()
+	require.NoError(t, answers(conn))
+	again, err := dial(t.Context(), "tcp", slow.address())
+	require.NoError(t, err)
+	require.NoError(t, errors.Join(conn.Close(), again.Close()))
+}
+
 // A log that is closed leaves no question behind, also none that is open.
 func TestTheWatchEndsWithTheLog(t *testing.T) {
 	t.Parallel()
-	dial, end := eventlog.WatchBrokers(t)
+	dial, end := eventlog.WatchBrokers(t, nil)
 	frozen := newFreezer(t)
 	frozen.freeze()
 	conn, err := dial(t.Context(), "tcp", frozen.address())
 	require.NoError(t, err)
 	end()
 	require.NoError(t, conn.Close(), "connections stay with whoever made them")
+}
+
+// Apache Kafka answers the question once on a connection that nobody has signed in on. At the second it warns in its log, and ends the connection.
+func TestBrokersThatAskForCredentialsAreAskedOncePerConnection(t *testing.T) {
+	t.Parallel()
+	dial, end := eventlog.WatchBrokers(t, &eventlog.SASLConfig{})
+	defer end()
+	broker := newFreezer(t)
+	conn, err := dial(t.Context(), "tcp", broker.address())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close()) }()
+	asked := func() (questions, most int) {
+		broker.mu.Lock()
+		defer broker.mu.Unlock()
+		for _, n := range broker.asked {
+			questions, most = questions+n, max(most, n)
+		}
+		return questions, most
+	}
+	require.Eventually(t, func() bool { questions, _ := asked(); return questions > 2 }, awaitTime, 10*time.Millisecond)
+	_, most := asked()
+	require.Equal(t, 1, most)
 }
