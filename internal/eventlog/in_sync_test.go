@@ -116,11 +116,10 @@ func TestFrozenBrokerIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	away, none := errors.New("away"), errors.New("none of this name")
 	synctest.Test(t, func(t *testing.T) {
-		asked := 0
 		ask := func(answers ...error) func(context.Context) (int, error) {
-			asked = 0
+			var count atomic.Int32
 			return func(ctx context.Context) (int, error) {
-				asked++
+				asked := int(count.Add(1))
 				err := answers[asked-1]
 				if errors.Is(err, away) {
 					<-ctx.Done()

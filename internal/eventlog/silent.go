@@ -32,8 +32,8 @@ const (
 // cluster names others: some asked a broker four times in 20 s that had been replaced after six. A silent broker is therefore treated, for all
 // clients of a [Log] alike, as one that is dead: its connections end, and none is made, until it answers. The last one is waited for.
 //
-// What decides is a question of its own (ApiVersions, which is answered before anybody signs in), because other answers may take long for good
-// reasons. A broker that answers it, and nothing else, is found by the bounds of the requests ([silentAtMost]).
+// A broker that has said nothing to anybody for a while is asked a question of its own (ApiVersions, which is answered before anybody signs in),
+// because other answers may take long for good reasons. One that answers it, and nothing else, is found by the bounds of the requests ([silentAtMost]).
 type watch struct {
 	tls     *tls.Config // nil: plain connections
 	signsIn bool        // who speaks to the brokers
@@ -54,6 +54,8 @@ type watched struct {
 	address string
 	lines   map[*line]bool // open connections of the clients
 	silent  bool
+
+	spoke atomic.Bool // on any line, since the last pulse
 }
 
 // line is a connection of a client.
@@ -158,6 +160,9 @@ func broken(op, address string) error {
 // Read implements [net.Conn].
 func (l *line) Read(p []byte) (int, error) {
 	n, err := l.Conn.Read(p)
+	if n > 0 {
+		l.broker.spoke.Store(true)
+	}
 	return n, l.told("read", err)
 }
 
@@ -187,7 +192,8 @@ func (l *line) Close() error {
 	return l.Conn.Close()
 }
 
-// ask asks the broker, one question after the other, while anybody is connected to it, and while it is silent.
+// ask asks the broker, one question after the other, while anybody is connected to it, and while it is silent. One that has said anything since the
+// last pulse need not be asked.
 func (b *watched) ask() {
 	pulse := time.NewTicker(pulseEvery)
 	defer pulse.Stop()
@@ -195,24 +201,35 @@ func (b *watched) ask() {
 	defer q.hangUp()
 	unheard := 0 // pulses with a question open, since the broker was heard last
 	for b.ctx.Err() == nil && !b.left() {
-		answered := make(chan error, 1)
-		go func() { answered <- q.put() }()
-		for open := true; open; {
-			select {
-			case err := <-answered:
-				if b.heard(err) {
-					unheard = 0
-				}
-				open = false
-			case <-pulse.C:
-				if unheard++; unheard >= silentAfter {
-					b.fallSilent()
-				}
-			}
+		if !b.spoke.Swap(false) {
+			unheard = b.await(&q, pulse.C, unheard)
 		}
 		select {
 		case <-pulse.C:
 		case <-b.ctx.Done():
+		}
+	}
+}
+
+// await puts a question, and returns for how many pulses the broker has not been heard.
+func (b *watched) await(q *question, pulse <-chan time.Time, unheard int) int {
+	answered := make(chan error, 1)
+	go func() { answered <- q.put() }()
+	for {
+		select {
+		case err := <-answered:
+			if b.heard(err) {
+				return 0
+			}
+			return unheard
+		case <-pulse:
+			unheard++
+			if b.spoke.Swap(false) {
+				unheard = 0
+			}
+			if unheard >= silentAfter {
+				b.fallSilent()
+			}
 		}
 	}
 }
@@ -265,7 +282,11 @@ func (b *watched) heard(err error) bool {
 	defer b.mu.Unlock()
 	if b.silent {
 		b.silent = false
-		b.log.Info("a broker is not silent any more", "broker", b.address, "error", err)
+		if err != nil {
+			b.log.Warn("a broker that answered nothing is gone", "broker", b.address, "error", err)
+		} else {
+			b.log.Info("a broker answers again", "broker", b.address)
+		}
 	}
 	return true
 }
