@@ -68,8 +68,8 @@ type Session struct {
 
 // Sessions keeps sessions and one-time links; of both it gets the digest of the word that opens them, never the word.
 type Sessions interface {
-	// Begin records the sign-in and stores the session. The link that it came by, nil for none, is used up with it. Errors:
-	// [domain.CodeNotFound] for a link that is unknown, used or too old.
+	// Begin records the sign-in and stores the session. The link that it came by, nil for none, is used up with it. What fails leaves no record and no
+	// session, and the link works. Errors: [domain.CodeNotFound] for a link that is unknown, used or too old.
 	Begin(ctx context.Context, s Session, digest, link []byte) error
 	// Find returns the session that lasts at now, and notes that it was seen. Errors: [domain.CodeNotFound].
 	Find(ctx context.Context, digest []byte, now time.Time) (Session, error)

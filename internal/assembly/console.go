@@ -54,19 +54,25 @@ type consoleSessions struct {
 // errSignInNotRecorded: every sign-in is on record, so there is none without.
 var errSignInNotRecorded = domain.NewError(domain.CodeUnavailable, "The sign-in cannot be recorded now. Nobody was signed in. Try again shortly.")
 
-// Begin implements [console.Sessions]. Auditors and operators may be nobody of the directory: their sign-ins are not recorded there.
+// Begin implements [console.Sessions]. Auditors and operators may be nobody of the directory: their sign-ins are not recorded there. The record comes
+// once the session stands in the database and before it counts: a colleague of whom there is one is not invited again. It is alone only where the
+// database goes away in that moment, and then the link works on.
 func (c consoleSessions) Begin(ctx context.Context, begun console.Session, digest, link []byte) error {
-	if begun.IsUser() {
+	record := func(ctx context.Context) error {
+		if !begun.IsUser() {
+			return nil
+		}
 		draft := commands.EntityDraft(domain.DirectorySession{ID: begun.ID, UserID: begun.UserID, LoginAt: begun.BegunAt}, begun.BegunAt)
 		draft.Envelope.Audit = domain.Audit{Actor: begun.UserID, Role: strings.Split(begun.Role, ",")[0]}
 		if err := c.log.Append(ctx, draft); err != nil {
 			return fmt.Errorf("%w (%w)", errSignInNotRecorded, err)
 		}
+		return nil
 	}
 	return c.kept.Begin(ctx, vault.Session{
 		ID: begun.ID, UserID: begun.UserID, AccountID: begun.AccountID, Role: begun.Role, Way: begun.Way,
 		BegunAt: begun.BegunAt, SeenAt: begun.SeenAt, ExpiresAt: begun.ExpiresAt,
-	}, digest, link)
+	}, digest, link, record)
 }
 
 // Find implements [console.Sessions].
