@@ -36,6 +36,7 @@
 //	session.go   sessions: the cookie, who is signed in
 //	sign_in.go   the pages of signing in: demo, one-time links, tokens; sessions seen and ended
 //	sign_in_provider.go sign_in_refused.go  the way by an identity provider; why somebody is not let in
+//	sign_in_password.go  the way by an e-mail address and an imported password
 //	waits.go     how failed tries to sign in are slowed down
 //	home.go      the first page
 //	words.go     numbers, times and names as templates write them
@@ -66,6 +67,8 @@
 // # Non-obvious
 //
 //   - A try to sign in that fails waits, one that is right never does: a stranger can lock nobody out. Words are of 130 random bits.
+//   - A password that is not right is answered on the full second, whoever the address is of: looking somebody up, recording and comparing take
+//     different times.
 //   - The prefix __Host- wants the cookie's path to be /, so browsers send it to the API too, which does not look at it.
 //   - On this machine http://localhost is secure enough for browsers to take the cookie.
 //   - What a sign-in at the provider is bound to follows from a word in a cookie of its own: no process remembers it, any one takes the browser

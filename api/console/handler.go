@@ -30,6 +30,8 @@ type Deps struct {
 	Provider Provider
 	// Identities finds the people of the provider; nil without one.
 	Identities Identities
+	// Passwords checks passwords that were imported; nil: none counts, as beside a provider.
+	Passwords Passwords
 	// Refused hears of each sign-in that is refused.
 	Refused func(context.Context, RefusalError)
 	// Demo are people as whom anybody on this machine may go on; nil but in demo.
@@ -61,6 +63,9 @@ func Handler(deps Deps) (*Console, error) {
 	}
 	if (deps.Provider == nil) != (deps.Identities == nil) {
 		return nil, errors.New("console: Deps.Provider and Identities go together")
+	}
+	if deps.Provider != nil && deps.Passwords != nil {
+		return nil, errors.New("console: beside Deps.Provider no password counts")
 	}
 	c := &Console{deps: deps, mux: http.NewServeMux(), cross: http.NewCrossOriginProtection(), waits: newWaits(deps.Now), patience: time.Minute}
 	c.pages = c.allPages()

@@ -38,8 +38,15 @@ func (s *Service) Console(served *api.Server, c HandlerConfig) (*console.Console
 		Sessions: consoleSessions{vault.NewSessions(s.KeptPool), s.Log, known.Standing}, Refused: refused.note,
 		Looks: &commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger},
 	}
-	if in.Provider != nil {
-		deps.Provider, deps.Identities = in.Provider, consoleIdentities{kept, known, s.Monitor.PeopleKnown, in.Staff}
+	switch {
+	case in.Provider != nil:
+		deps.Provider, deps.Identities = in.Provider, consoleIdentities{kept, known, in.Staff}
+	case len(s.settings.SecretsKeys) > 0:
+		secrets, err := vault.NewSecrets(s.KeptPool, s.settings.SecretsKeys)
+		if err != nil {
+			return nil, err
+		}
+		deps.Passwords = consolePasswords{known, secrets, identity.NewPasswords(), s.settings.Logger}
 	}
 	return console.Handler(deps)
 }
