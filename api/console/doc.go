@@ -7,6 +7,7 @@
 //     query and no rule of its own: roles, tenancy, limits and the record of what was read are the API's.
 //   - At every request the API judges the person of the session by the rule that judges tokens. Whoever has left is out, and
 //     the session ends.
+//   - Where a main application serves the console, its session counts, and there is no cookie, no session and no way to sign in of ours.
 //   - The cookie counts here only. The API reads no cookie, and requests to it carry nothing of the browser's own.
 //   - Only the digests of words that open something are stored: of cookies and of one-time links.
 //   - Nothing that a page of another site asks for is done, nor looked at: only links are followed from there.
@@ -28,6 +29,7 @@
 //
 // # File map
 //
+//	application.go  where a main application signs people in: who is calling; addresses below its prefix
 //	handler.go   Deps, Handler; headers; who may open a page
 //	pages.go     the table of pages; what a view is
 //	visit.go     one request; calls of the API

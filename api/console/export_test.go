@@ -42,3 +42,6 @@ func HeldFor(now func() time.Time, keys ...string) func() time.Duration {
 		return wait
 	}
 }
+
+// Assets are the addresses of style and scripts.
+func Assets() map[string]asset { return assets }

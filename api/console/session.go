@@ -95,6 +95,9 @@ func LinkPath(word string) string { return linkPath + word }
 // recognise finds the session of the cookie and has the API judge its person by the rule that judges tokens. The session of somebody who
 // has no rights any more ends.
 func (v *visit) recognise() (signedIn bool, err error) {
+	if v.console.deps.Application != nil {
+		return v.caller()
+	}
 	cookies := v.r.CookiesNamed(cookieName)
 	if len(cookies) == 0 || cookies[0].Value == "" {
 		return false, nil
@@ -171,14 +174,6 @@ func (v *visit) setCookie(value string, maxAge int) {
 	http.SetCookie(v.w, &http.Cookie{
 		Name: cookieName, Value: value, Path: "/", MaxAge: maxAge, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
-}
-
-// signInFirst leads to the page of signing in, and from there to where the visitor wanted to go.
-func signInFirst(r *http.Request) redirect {
-	if r.URL.Path == Path {
-		return signInPath
-	}
-	return redirect(signInPath + "?" + url.Values{"to": {r.URL.RequestURI()}}.Encode())
 }
 
 // wanted is where a visitor goes after signing in: a page of the console, nothing else.
