@@ -94,7 +94,7 @@ func TestAddressesStandBelowThePrefix(t *testing.T) {
 	script, _, _ := strings.Cut(after, `"`)
 	require.True(t, strings.HasPrefix(script, "/boards/console/assets/"), script)
 	require.Equal(t, http.StatusOK, b.get(script).Code)
-	for address := range console.Assets() {
+	for _, address := range console.Assets() {
 		if strings.Contains(address, "/board.") {
 			require.Contains(t, b.get("/boards"+address).Body.String(), `EventSource("/boards/console/stream/notices")`)
 		}

@@ -1,6 +1,10 @@
 package console
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // View is what a page shows.
 type View = view
@@ -44,4 +48,4 @@ func HeldFor(now func() time.Time, keys ...string) func() time.Duration {
 }
 
 // Assets are the addresses of style and scripts.
-func Assets() map[string]asset { return assets }
+func Assets() []string { return slices.Collect(maps.Keys(assets)) }
