@@ -32,7 +32,7 @@ type SignInLink struct {
 // SignInSession is a browser in which a user is signed in to the console.
 type SignInSession struct {
 	ID string `json:"id"` // names it here; it opens nothing
-	// Way is how the user signed in: link, provider, token, or demo.
+	// Way is how the user signed in: link, password, provider, token, or demo.
 	Way        string    `json:"way"`
 	SignedInAt time.Time `json:"signed_in_at"` // UTC
 	SeenAt     time.Time `json:"seen_at"`      // of its last request, to the minute, UTC
@@ -57,8 +57,13 @@ func (s *Server) signInRoutes() []route {
 	}
 }
 
-// agencysUser is the user that the path names, of the caller's agency or of one of its clients.
-func (s *Server) agencysUser(ctx context.Context, id string) (readmodels.User, error) {
+// agencysUser is the user that the path names, of the caller's agency or of one of its clients. The operation's other parameters are read before: its
+// error names all that are wrong.
+func (s *Server) agencysUser(ctx context.Context, params *Params) (readmodels.User, error) {
+	id := parseUserID(params)
+	if err := params.Err(); err != nil {
+		return readmodels.User{}, err
+	}
 	scope, err := s.scope(ctx, readmodels.Narrowing{})
 	if err != nil {
 		return readmodels.User{}, err
@@ -68,11 +73,7 @@ func (s *Server) agencysUser(ctx context.Context, id string) (readmodels.User, e
 
 func (s *Server) postSignInLink() operation {
 	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		id := parseUserID(params)
-		if err := params.Err(); err != nil {
-			return err
-		}
-		of, err := s.agencysUser(r.Context(), id)
+		of, err := s.agencysUser(r.Context(), params)
 		if err != nil {
 			return err
 		}
@@ -87,11 +88,7 @@ func (s *Server) postSignInLink() operation {
 
 func (s *Server) getSessions() operation {
 	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		id := parseUserID(params)
-		if err := params.Err(); err != nil {
-			return err
-		}
-		of, err := s.agencysUser(r.Context(), id)
+		of, err := s.agencysUser(r.Context(), params)
 		if err != nil {
 			return err
 		}
@@ -102,11 +99,8 @@ func (s *Server) getSessions() operation {
 // endSession answers the sessions that are left.
 func (s *Server) endSession() operation {
 	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		id, session := parseUserID(params), params.text(paramSession)
-		if err := params.Err(); err != nil {
-			return err
-		}
-		of, err := s.agencysUser(r.Context(), id)
+		session := params.text(paramSession)
+		of, err := s.agencysUser(r.Context(), params)
 		if err == nil {
 			err = s.deps.SignIns.EndSession(r.Context(), of, session)
 		}

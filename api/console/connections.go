@@ -127,6 +127,7 @@ type connectRequest struct {
 
 // beginConnecting has the API begin a sign-in, and leads to its page.
 func (v *visit) beginConnecting(asked connectRequest) (view, error) {
+	asked.ReturnTo = v.console.prefix() + asked.ReturnTo
 	begun, err := post[connect.Begun](v, "/api/connect", asked)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@
 //     query and no rule of its own: roles, tenancy, limits and the record of what was read are the API's.
 //   - At every request the API judges the person of the session by the rule that judges tokens. Whoever has left is out, and
 //     the session ends.
+//   - Where a main application serves the console, its session counts, and there is no cookie, no session and no way to sign in of ours.
 //   - The cookie counts here only. The API reads no cookie, and requests to it carry nothing of the browser's own.
 //   - Only the digests of words that open something are stored: of cookies and of one-time links.
 //   - Nothing that a page of another site asks for is done, nor looked at: only links are followed from there.
@@ -28,6 +29,7 @@
 //
 // # File map
 //
+//	application.go  where a main application signs people in: who is calling; addresses below its prefix
 //	handler.go   Deps, Handler; headers; who may open a page
 //	pages.go     the table of pages; what a view is
 //	visit.go     one request; calls of the API
@@ -36,6 +38,7 @@
 //	session.go   sessions: the cookie, who is signed in
 //	sign_in.go   the pages of signing in: demo, one-time links, tokens; sessions seen and ended
 //	sign_in_provider.go sign_in_refused.go  the way by an identity provider; why somebody is not let in
+//	sign_in_password.go  the way by an e-mail address and an imported password
 //	waits.go     how failed tries to sign in are slowed down
 //	home.go      the first page
 //	words.go     numbers, times and names as templates write them
@@ -66,6 +69,8 @@
 // # Non-obvious
 //
 //   - A try to sign in that fails waits, one that is right never does: a stranger can lock nobody out. Words are of 130 random bits.
+//   - A password that is not right is answered on the full second, whoever the address is of: looking somebody up, recording and comparing take
+//     different times.
 //   - The prefix __Host- wants the cookie's path to be /, so browsers send it to the API too, which does not look at it.
 //   - On this machine http://localhost is secure enough for browsers to take the cookie.
 //   - What a sign-in at the provider is bound to follows from a word in a cookie of its own: no process remembers it, any one takes the browser

@@ -1,6 +1,10 @@
 package console
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // View is what a page shows.
 type View = view
@@ -42,3 +46,6 @@ func HeldFor(now func() time.Time, keys ...string) func() time.Duration {
 		return wait
 	}
 }
+
+// Assets are the addresses of style and scripts.
+func Assets() []string { return slices.Collect(maps.Keys(assets)) }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -8,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/go-chi/chi/v5"
 
 	"github.com/ledgerboard/ledgerboard/api"
 )
@@ -30,6 +33,11 @@ type Deps struct {
 	Provider Provider
 	// Identities finds the people of the provider; nil without one.
 	Identities Identities
+	// Passwords checks passwords that were imported; nil: none counts, as beside a provider.
+	Passwords Passwords
+	// Application is the main application that signs people in; nil: the console does. With one, Sessions, Tokens and what people sign in by are not
+	// looked at.
+	Application *Application
 	// Refused hears of each sign-in that is refused.
 	Refused func(context.Context, RefusalError)
 	// Demo are people as whom anybody on this machine may go on; nil but in demo.
@@ -56,11 +64,17 @@ type Console struct {
 
 // Handler makes the console, which serves all else by deps.API.
 func Handler(deps Deps) (*Console, error) {
-	if deps.API == nil || deps.Sessions == nil || deps.Tokens == nil || deps.Refused == nil || deps.Logger == nil || deps.Now == nil {
-		return nil, errors.New("console: Deps.API, Sessions, Tokens, Refused, Logger and Now must be set")
+	if deps.API == nil || deps.Logger == nil || deps.Now == nil {
+		return nil, errors.New("console: Deps.API, Logger and Now must be set")
+	}
+	if deps.Application == nil && (deps.Sessions == nil || deps.Tokens == nil || deps.Refused == nil) {
+		return nil, errors.New("console: Deps.Sessions, Tokens and Refused must be set without Application")
 	}
 	if (deps.Provider == nil) != (deps.Identities == nil) {
 		return nil, errors.New("console: Deps.Provider and Identities go together")
+	}
+	if deps.Provider != nil && deps.Passwords != nil {
+		return nil, errors.New("console: beside Deps.Provider no password counts")
 	}
 	c := &Console{deps: deps, mux: http.NewServeMux(), cross: http.NewCrossOriginProtection(), waits: newWaits(deps.Now), patience: time.Minute}
 	c.pages = c.allPages()
@@ -68,6 +82,7 @@ func Handler(deps Deps) (*Console, error) {
 		c.mux.HandleFunc(p.pattern, c.serve(p))
 	}
 	for name, a := range assets {
+		a.body = c.below(a.body)
 		c.mux.HandleFunc("GET "+name, a.serve)
 	}
 	c.mux.HandleFunc(Path+"/", c.serve(page{public: true, open: func(*visit) (view, error) { return nil, errNoPage }}))
@@ -76,6 +91,15 @@ func Handler(deps Deps) (*Console, error) {
 
 // ServeHTTP implements [http.Handler].
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if prefix := c.prefix(); prefix != "" && strings.HasPrefix(r.URL.Path, prefix+"/") {
+		http.StripPrefix(prefix, http.HandlerFunc(c.route)).ServeHTTP(w, r)
+		return
+	}
+	c.route(w, r)
+}
+
+// route serves a request whose path has no prefix.
+func (c *Console) route(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == Path || strings.HasPrefix(r.URL.Path, Path+"/"):
 		defer c.bound(w, r)()
@@ -84,7 +108,7 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/" && r.Method == http.MethodGet && readsPages(r):
 		defer c.bound(w, r)()
 		c.setHeaders(w.Header())
-		http.Redirect(w, r, Path, http.StatusSeeOther)
+		c.lead(w, r, Path)
 	default:
 		c.deps.API.ServeHTTP(w, r)
 	}
@@ -136,7 +160,7 @@ func (c *Console) serve(p page) http.HandlerFunc {
 		status := v.answer()
 		// The pattern and not the path: a path may end in what signs somebody in.
 		c.deps.Logger.LogAttrs(r.Context(), slog.LevelInfo, "console", slog.String("page", p.pattern), slog.Int("status", status),
-			slog.Float64("duration_ms", float64(c.deps.Now().Sub(began).Microseconds())/1000), slog.String("user_id", v.session.UserID))
+			slog.Float64("duration_ms", float64(c.deps.Now().Sub(began).Microseconds())/1000), slog.String("user_id", cmp.Or(v.session.UserID, v.who.UserID)))
 	}
 }
 
@@ -155,7 +179,7 @@ func (v *visit) answer() int {
 	case sent:
 		return int(to)
 	case redirect:
-		http.Redirect(v.w, v.r, string(to), http.StatusSeeOther)
+		v.console.lead(v.w, v.r, string(to))
 		return http.StatusSeeOther
 	case passOn:
 		_ = http.NewResponseController(v.w).SetWriteDeadline(time.Time{}) // the API bounds each piece
@@ -185,7 +209,7 @@ func (v *visit) open() (view, error) {
 	case err != nil:
 		return nil, err
 	case !signedIn && (v.r.Method == http.MethodGet || v.r.Method == http.MethodHead):
-		return signInFirst(v.r), nil
+		return v.console.signInAddress(v.r.URL.RequestURI()), nil
 	case !signedIn:
 		return nil, errSignedOut
 	}
@@ -205,8 +229,10 @@ func embedded(r *http.Request) bool {
 	return false
 }
 
-// as returns ctx for calls of the API by who.
-func as(ctx context.Context, who api.Principal) context.Context { return api.WithPrincipal(ctx, who) }
+// as returns ctx for calls of the API by who. Where a router of a main application stands is left out: the API's own would go on from there.
+func as(ctx context.Context, who api.Principal) context.Context {
+	return api.WithPrincipal(context.WithValue(ctx, chi.RouteCtxKey, nil), who)
+}
 
 // navigation are the pages that the visitor may open and that stand in the bar.
 func (v *visit) navigation() (items []navItem) {

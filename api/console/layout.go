@@ -87,6 +87,7 @@ type frame struct {
 	Me    *readmodels.Me // nil: nobody is signed in
 	View  view
 	Again bool    // the page loads again by itself
+	Own   bool    // it was the console that signed the visitor in
 	As    *seenAs // whose eyes it is seen with; nil: the visitor's own
 	Board string  // address of the board that it shows and whose closing it waits for; "": none
 }
@@ -105,7 +106,7 @@ func execute(f frame) ([]byte, error) {
 
 // write sends the page of a view.
 func (v *visit) write(status int, shown view) int {
-	f := frame{Nav: v.navigation(), Me: v.me, View: shown, As: v.as}
+	f := frame{Nav: v.navigation(), Me: v.me, View: shown, As: v.as, Own: v.console.deps.Application == nil}
 	if board, ok := shown.(watched); ok && v.as == nil {
 		f.Board = board.watches()
 	}
@@ -117,6 +118,6 @@ func (v *visit) write(status int, shown view) int {
 	}
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	v.w.WriteHeader(status)
-	_, _ = v.w.Write(body)
+	_, _ = v.w.Write(v.console.below(body))
 	return status
 }

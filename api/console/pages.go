@@ -48,9 +48,12 @@ type navItem struct {
 func (c *Console) allPages() (all []page) {
 	for _, of := range [][]page{
 		c.homePages(), c.clientPages(), c.boardPages(), c.peoplePages(), c.colleaguePages(), c.connectPages(), c.picturePages(), c.livePages(), c.historyPages(),
-		c.accessPages(), c.personPages(), c.personSignInPages(), c.verifyPages(), c.opsPages(), c.signInPages(), c.providerPages(),
+		c.accessPages(), c.personPages(), c.personSignInPages(), c.verifyPages(), c.opsPages(),
 	} {
 		all = append(all, of...)
+	}
+	if c.deps.Application == nil {
+		all = append(append(all, c.signInPages()...), c.providerPages()...)
 	}
 	return all
 }

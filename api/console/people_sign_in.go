@@ -23,6 +23,7 @@ func (c *Console) personSignInPages() []page {
 type personSignInView struct {
 	readmodels.User
 
+	Elsewhere bool // people sign in at the main application
 	Provider  bool // people sign in at an identity provider
 	Colleague bool
 	Sessions  []api.SignInSession
@@ -43,10 +44,13 @@ func (v *visit) showPersonSignIn(said string) (view, error) {
 		return nil, err
 	}
 	shown := personSignInView{
-		User: of, Provider: v.console.deps.Provider != nil, Colleague: of.AccountID == v.who.AccountID, Back: clientPath(of.AccountID, "people"), Said: said,
+		User: of, Elsewhere: v.console.deps.Application != nil, Provider: v.console.deps.Provider != nil, Colleague: of.AccountID == v.who.AccountID, Back: clientPath(of.AccountID, "people"), Said: said,
 	}
 	if shown.Colleague {
 		shown.Back = colleaguesPath
+	}
+	if shown.Elsewhere {
+		return shown, nil
 	}
 	shown.Sessions, err = get[[]api.SignInSession](v, user+"/sessions", nil)
 	return shown, err

@@ -34,6 +34,7 @@ type errorView struct {
 	Fields    []domain.FieldError
 	RequestID string
 	SignedIn  bool
+	SignIn    string // where the visitor signs in
 }
 
 func (e errorView) template() (name, title string) { return "error", e.Heading }
@@ -80,6 +81,7 @@ func (v *visit) refuse(err error) int {
 	v.w.Header().Del("Content-Disposition") // it is a page, also where a file was asked for
 	return v.write(told.status, errorView{
 		Heading: heading(told.status), Said: told.why.Message, Fields: told.why.Fields, RequestID: told.requestID, SignedIn: v.me != nil,
+		SignIn: string(v.console.signInAddress("")),
 	})
 }
 

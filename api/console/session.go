@@ -30,6 +30,8 @@ const (
 	WayToken = "token"
 	// WayProvider is the identity provider.
 	WayProvider = "provider"
+	// WayPassword is an e-mail address and a password that was imported.
+	WayPassword = "password"
 )
 
 // Person is somebody who can be signed in.
@@ -60,7 +62,7 @@ type Session struct {
 	Person
 
 	ID        string // names it in the list of a person's sessions; it opens nothing
-	Way       string // [WayDemo], [WayLink], [WayToken] or [WayProvider]
+	Way       string // [WayDemo], [WayLink], [WayToken], [WayProvider] or [WayPassword]
 	BegunAt   time.Time
 	SeenAt    time.Time // of the last request, to the minute
 	ExpiresAt time.Time
@@ -68,8 +70,8 @@ type Session struct {
 
 // Sessions keeps sessions and one-time links; of both it gets the digest of the word that opens them, never the word.
 type Sessions interface {
-	// Begin records the sign-in and stores the session. The link that it came by, nil for none, is used up with it. Errors:
-	// [domain.CodeNotFound] for a link that is unknown, used or too old.
+	// Begin records the sign-in and stores the session. The link that it came by, nil for none, is used up with it. What fails leaves no record and no
+	// session, and the link works. Errors: [domain.CodeNotFound] for a link that is unknown, used or too old.
 	Begin(ctx context.Context, s Session, digest, link []byte) error
 	// Find returns the session that lasts at now, and notes that it was seen. Errors: [domain.CodeNotFound].
 	Find(ctx context.Context, digest []byte, now time.Time) (Session, error)
@@ -93,6 +95,9 @@ func LinkPath(word string) string { return linkPath + word }
 // recognise finds the session of the cookie and has the API judge its person by the rule that judges tokens. The session of somebody who
 // has no rights any more ends.
 func (v *visit) recognise() (signedIn bool, err error) {
+	if v.console.deps.Application != nil {
+		return v.caller()
+	}
 	cookies := v.r.CookiesNamed(cookieName)
 	if len(cookies) == 0 || cookies[0].Value == "" {
 		return false, nil
@@ -169,14 +174,6 @@ func (v *visit) setCookie(value string, maxAge int) {
 	http.SetCookie(v.w, &http.Cookie{
 		Name: cookieName, Value: value, Path: "/", MaxAge: maxAge, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
-}
-
-// signInFirst leads to the page of signing in, and from there to where the visitor wanted to go.
-func signInFirst(r *http.Request) redirect {
-	if r.URL.Path == Path {
-		return signInPath
-	}
-	return redirect(signInPath + "?" + url.Values{"to": {r.URL.RequestURI()}}.Encode())
 }
 
 // wanted is where a visitor goes after signing in: a page of the console, nothing else.

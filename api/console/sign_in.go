@@ -25,6 +25,7 @@ func (c *Console) signInPages() []page {
 		{pattern: "GET " + signInPath, public: true, views: []view{signInView{}}, open: (*visit).signInPage},
 		{pattern: "POST " + signInPath + "/demo", public: true, open: (*visit).continueAs},
 		{pattern: "POST " + signInPath + "/token", public: true, open: (*visit).useToken},
+		{pattern: "POST " + passwordPath, public: true, open: (*visit).usePassword},
 		{pattern: "GET " + linkPath + "{word}", public: true, views: []view{linkView{}}, open: (*visit).linkPage},
 		{pattern: "POST " + linkPath + "{word}", public: true, open: (*visit).useLink},
 		{pattern: "POST " + Path + "/sign-out", public: true, open: (*visit).signOut},
@@ -35,15 +36,16 @@ func (c *Console) signInPages() []page {
 
 // signInView says how one signs in.
 type signInView struct {
-	To       string
-	Demo     []Person // as whom one may go on here; none outside of demo
-	Provider string   // where signing in at the identity provider begins; "": there is none
+	To        string
+	Demo      []Person // as whom one may go on here; none outside of demo
+	Provider  string   // where signing in at the identity provider begins; "": there is none
+	Passwords bool     // some people have one
 }
 
 func (signInView) template() (name, title string) { return "sign-in", "Sign in" }
 
 func (v *visit) signInPage() (view, error) {
-	shown := signInView{To: v.r.URL.Query().Get("to")}
+	shown := signInView{To: v.r.URL.Query().Get("to"), Passwords: v.passwordOffered()}
 	if onThisMachine(v.r) {
 		shown.Demo = v.console.deps.Demo
 	}
@@ -152,10 +154,10 @@ func (v *visit) badLink(err error) error {
 	return v.notLetIn(WayLink, WhyLink, "")
 }
 
-// slowDown holds the answer to a failed try back.
-func (v *visit) slowDown() {
+// slowDown holds the answer to a failed try back, by the host that it comes from and by further keys.
+func (v *visit) slowDown(keys ...string) {
 	host, _, _ := net.SplitHostPort(v.r.RemoteAddr)
-	v.console.waits.hold(v.r.Context(), host)
+	v.console.waits.hold(v.r.Context(), append(keys, host)...)
 }
 
 // useToken signs in whom a token of the API names, for as long as the token counts at most. All of its roles go along: the API judges whoever

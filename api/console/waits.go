@@ -13,9 +13,10 @@ const (
 	forgetTries = 10 * time.Minute // after the last one
 	maxTriers   = 10_000           // that are remembered
 	maxWaiting  = 64               // answers that are held back at once; further ones are not held
+	evenStep    = time.Second      // answers that must not tell by their time why come after a whole number of these
 )
 
-// waits slows failed tries down, by address.
+// waits slows failed tries down, by the host that they come from, and by the person whom they are for where they name one.
 type waits struct {
 	now func() time.Time
 
@@ -68,4 +69,12 @@ func (w *waits) note(keys []string) (wait time.Duration, held bool) {
 	}
 	w.waiting++
 	return wait, true
+}
+
+// evenly waits until a whole number of steps has passed since began, or until ctx is done.
+func evenly(ctx context.Context, began time.Time) {
+	select {
+	case <-time.After(evenStep - time.Since(began)%evenStep):
+	case <-ctx.Done():
+	}
 }

@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"regexp"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -67,6 +70,11 @@ type Config struct {
 	// Connect has pages and profiles connected here; nil: there are no such routes.
 	Connect *Connect
 
+	// ConsoleSignIn has the console served too, at /console below the prefix, to people whom the main application has signed in: it is the address
+	// where those go who are not, https://… or a path of the main application. The page that was asked for is added as the parameter "to", a path.
+	// "": no console.
+	ConsoleSignIn string
+
 	// CheckpointPublicKeys are the public keys of the service's checkpoints, as 'ledgerboard keygen' prints them, those of earlier keys too: what
 	// auditors are given proofs with. nil: auditors' bundles, checkpoints and proofs answer 503.
 	CheckpointPublicKeys []string
@@ -113,10 +121,25 @@ func (c Config) Validate() error {
 	for _, scope := range c.ClientScopes {
 		unless(scopeForm.MatchString(scope), "ClientScopes names %q, which is no scope (%s)", scope, domain.ScopePattern)
 	}
+	_, err = c.application()
+	unless(err == nil, "ConsoleSignIn %s", err)
 	_, err = proof.ParseVerifiers(c.CheckpointPublicKeys...)
 	unless(err == nil, "CheckpointPublicKeys: %s", err)
 	unless(c.MaxLag >= 0, "MaxLag is %d; use 0 (the default) or more", c.MaxLag)
 	return errors.Join(append(errs, c.HTTP.Validate(), c.Connect.validate())...)
+}
+
+// application is who signs the console's people in; nil: there is no console.
+func (c Config) application() (*console.Application, error) {
+	if c.ConsoleSignIn == "" {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	at, err := url.Parse(c.ConsoleSignIn)
+	web := err == nil && (at.Scheme == "https" || at.Scheme == "http") && at.Host != ""
+	if path := err == nil && at.Scheme == "" && at.Host == "" && strings.HasPrefix(at.Path, "/"); !web && !path {
+		return nil, fmt.Errorf("is %q; use https://… or a path that begins with a slash", c.ConsoleSignIn)
+	}
+	return &console.Application{Callers: c.Authenticator, SignIn: at, Prefix: c.HTTP.Prefix}, nil
 }
 
 // checkpointKeys are the named ones; nil: there is none.

@@ -32,6 +32,7 @@
 //
 // # Non-obvious
 //
+//   - The console (Config.ConsoleSignIn) writes Config.HTTP.Prefix before its addresses: it must be set also where a router takes the prefix off.
 //   - Under a prefix everything moves with it: Socket.IO clients take it as their path
 //     (io({path: "/boards/socket.io/"})), EventSource as new EventSource("/boards/api/notices"). With cookies
 //     neither needs a token or a ticket.

@@ -17,6 +17,7 @@ import (
 type Mounted struct {
 	service *assembly.Service
 	server  *api.Server
+	handler http.Handler // of the server, and of the console
 
 	endStreams func()
 	ending     chan struct{} // closed by EndStreams
@@ -52,25 +53,36 @@ func Open(ctx context.Context, c Config) (*Mounted, error) {
 	if err != nil {
 		return nil, err
 	}
-	server, err := newServer(c, s, withdrawn)
+	server, handler, err := newServer(c, s, withdrawn)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	m := &Mounted{service: s, server: server, ending: make(chan struct{}), closed: make(chan struct{})}
+	m := &Mounted{service: s, server: server, handler: handler, ending: make(chan struct{}), closed: make(chan struct{})}
 	m.endStreams = sync.OnceFunc(func() { s.Stop(); close(m.ending); server.Close() })
 	m.close = sync.OnceValue(m.shut)
 	return m, nil
 }
 
-func newServer(c Config, s *assembly.Service, withdrawn *api.Withdrawn) (*api.Server, error) {
-	return s.Handler(assembly.HandlerConfig{
+// newServer also returns what serves the console before it, if there is one.
+func newServer(c Config, s *assembly.Service, withdrawn *api.Withdrawn) (*api.Server, http.Handler, error) {
+	handling := assembly.HandlerConfig{
 		HTTP: c.HTTP, Authenticator: c.Authenticator, UnknownUsers: c.UnknownUsers, Withdrawn: withdrawn, CheckpointKeys: c.checkpointKeys,
-	})
+	}
+	var err error
+	if handling.Application, err = c.application(); err != nil {
+		return nil, nil, err
+	}
+	server, err := s.Handler(handling)
+	if err != nil || handling.Application == nil {
+		return server, server, err
+	}
+	pages, err := s.Console(server, handling)
+	return server, pages, err
 }
 
-// Handler serves every route of the program but /metrics. It knows where it is under Config.HTTP.Prefix, under
+// Handler serves every route of the program but /metrics, and with Config.ConsoleSignIn the console. It knows where it is under Config.HTTP.Prefix, under
 // http.StripPrefix and under chi's Mount.
-func (m *Mounted) Handler() http.Handler { return m.server }
+func (m *Mounted) Handler() http.Handler { return m.handler }
 
 // Run keeps the handler up to date until ctx is done or Close is called: it looks at the read models, wakes
 // requests that wait for their change, and feeds notices and live updates. It returns nil then, and an error when

@@ -96,11 +96,11 @@ func TestOpenNamesEveryFault(t *testing.T) {
 	t.Parallel()
 	_, err := mount.Open(t.Context(), mount.Config{
 		Brokers: []string{"kafka"}, ClientScopes: []string{"No scope"}, MaxLag: -1,
-		HTTP: api.Config{Prefix: "boards/", RateLimit: api.RateLimit{Requests: -1}},
+		ConsoleSignIn: "//login", HTTP: api.Config{Prefix: "boards/", RateLimit: api.RateLimit{Requests: -1}},
 	})
 	for _, fault := range []string{
 		`"kafka", which is not host:port`, "DatabaseURL is empty", "TagKeys (the service's LEDGERBOARD_TAG_KEYS): no key is given", "Authenticator is not set", "ManagedSubscriptions is empty", `"No scope"`, "MaxLag is -1",
-		"Config.Prefix", "Config.RateLimit",
+		`ConsoleSignIn is "//login"`, "Config.Prefix", "Config.RateLimit",
 	} {
 		require.ErrorContains(t, err, fault)
 	}

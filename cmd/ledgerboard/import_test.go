@@ -21,6 +21,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -58,7 +59,7 @@ func runImport(t *testing.T, c importCommand) (report importReport, problems str
 	if out.Len() > 0 {
 		require.NoError(t, json.Unmarshal(out.Bytes(), &report), out.String())
 	}
-	for _, secret := range []string{"invented-page-token-1", "invented-tiktok-token", "invented-tiktok-refresh", "invented-hash"} {
+	for _, secret := range []string{"invented-page-token-1", "invented-tiktok-token", "invented-tiktok-refresh", "invented-hash", "$2b$10$"} {
 		require.NotContains(t, out.String()+errs.String(), secret)
 	}
 	return report, errs.String(), err
@@ -145,7 +146,7 @@ func TestImportCountsTheSecretsThatItSeals(t *testing.T) {
 	rows, err := os.ReadFile(sample("passwords.jsonl"))
 	require.NoError(t, err)
 	changed := filepath.Join(t.TempDir(), "passwords.jsonl")
-	require.NoError(t, os.WriteFile(changed, []byte(strings.Replace(string(rows), "invented-hash-of-eleven", "invented-hash-of-a-new-one", 1)), 0o600))
+	require.NoError(t, os.WriteFile(changed, []byte(strings.Replace(string(rows), "abcdefghij", "cbcdefghij", 1)), 0o600))
 	for _, c := range []struct {
 		file                string
 		imported, unchanged int
@@ -271,11 +272,12 @@ func requireMovedIn(t *testing.T, a *process) {
 	require.NoError(t, a.ReadPool.QueryRow(t.Context(), "select password_ref from users where id = 'd00000000000000000000011'").Scan(&ref))
 	hash, err := secrets.Get(t.Context(), ref)
 	require.NoError(t, err)
-	require.Equal(t, "$2b$10$invented-hash-of-eleven", string(hash))
+	require.Equal(t, "$2b$10$abcdefghijklmnopqrstuu1V3E.CdbFC3.1UxmqqjHfQ2cg2H1OR.", string(hash))
 	for _, topic := range []string{domain.TopicDirectory, domain.TopicMetrics, domain.TopicDashboards, domain.TopicOperations} {
 		require.NoError(t, a.Log.Scan(t.Context(), eventlog.ScanConfig{Topic: topic, Handle: func(_ context.Context, run eventlog.Run) error {
 			for _, r := range run.Records {
 				require.NotContains(t, string(r.Value), "invented-", "a token is in the log")
+				require.NotContains(t, string(r.Value), "$2b$", "the hash of a password is in the log")
 			}
 			return nil
 		}}))
@@ -353,7 +355,8 @@ func TestImportRefusesRows(t *testing.T) {
 	c.PostInsights = []string{write("p.jsonl", "{\"sAccountId\":701,\"pId\":1,\"likes\":1,\"createdAt\":1704067200}\n[1]\n"+
 		`{"sAccountId":701,"pId":1,"postId":"1_1","likes":1,"createdAt":1704067200,"accountId":21,"parentAccount":1}`)}
 	c.MemberAuth = []string{write("m.csv", "id,memberId,pId,accessToken,expiresAt\n71,8,1,invented-page-token-1,\n72,7,1,ok,invented-tiktok-token\n")}
-	c.Passwords = []string{write("pw.csv", "userId,passwordHash\nd00000000000000000000099,invented-hash\ninvented-hash,x\nd00000000000000000000011,\n")}
+	c.Passwords = []string{write("pw.csv", "userId,passwordHash\nd00000000000000000000099,$2b$10$abcdefghijklmnopqrstuu1V3E.CdbFC3.1UxmqqjHfQ2cg2H1OR.\ninvented-hash,x\n"+
+		"d00000000000000000000011,\nd00000000000000000000011,invented-hash\n")}
 	c.Preferences = []string{write("prefs.json", `{"_id":"x","sub_account_id":null,"parent_account":"a00000000000000000000001"}
 {"_id":"5f1a2b3c4d5e6f7081920a21","sub_account_id":"c00000000000000000000021","parent_account":"a00000000000000000000001"}
 `)}
@@ -374,6 +377,7 @@ func TestImportRefusesRows(t *testing.T) {
 		`pw.csv line 2: userId: the directory does not know this user; import the users first`,
 		`pw.csv line 3: userId (not shown) is not an id of 24 hex digits`,
 		`pw.csv line 4: passwordHash is missing`,
+		`pw.csv line 5: passwordHash ` + identity.ErrHash.Error(),
 		`prefs.json line 1: _id "x" is not an id of 24 hex digits; sub_account_id is missing`,
 		`a.csv line 3: accountId: no account has the row id 99; import the accounts first`,
 		`a.csv line 4: pId is 2; platforms are 1 (Facebook), 3 (Instagram), 4 (LinkedIn) and 6 (TikTok)`,

@@ -25,23 +25,41 @@ type SignIns struct {
 	Staff     identity.Staff     // auditors and operators whom the provider's sign-ins are looked for in
 }
 
-// Console puts the console over the HTTP layer, which goes on to serve everything else. c has the SignIns.
+// Console puts the console over the HTTP layer, which goes on to serve everything else. c has the SignIns or the Application.
 func (s *Service) Console(served *api.Server, c HandlerConfig) (*console.Console, error) {
+	deps := console.Deps{
+		API: served, Headers: c.HTTP.Headers, Passes: pg.MayPass, Logger: s.settings.Logger, Now: time.Now, Application: c.Application,
+		Looks: &commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger},
+	}
+	if deps.Application == nil {
+		if err := s.signIns(&deps, c); err != nil {
+			return nil, err
+		}
+	}
+	return console.Handler(deps)
+}
+
+// signIns has people sign in to the console itself.
+func (s *Service) signIns(deps *console.Deps, c HandlerConfig) error {
 	in := c.SignIns
 	kept, known := vault.NewIdentities(s.KeptPool), people{readmodels.People{Pool: s.ReadPool}, s.Monitor}
 	refused, err := s.newSignInRefusals(kept, known)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	deps := console.Deps{
-		API: served, Tokens: c.Authenticator, Demo: in.Demo, Headers: c.HTTP.Headers, Passes: pg.MayPass, Logger: s.settings.Logger, Now: time.Now,
-		Sessions: consoleSessions{vault.NewSessions(s.KeptPool), s.Log, known.Standing}, Refused: refused.note,
-		Looks: &commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger},
+	deps.Tokens, deps.Demo, deps.Refused = c.Authenticator, in.Demo, refused.note
+	deps.Sessions = consoleSessions{vault.NewSessions(s.KeptPool), s.Log, known.Standing}
+	switch {
+	case in.Provider != nil:
+		deps.Provider, deps.Identities = in.Provider, consoleIdentities{kept, known, in.Staff}
+	case len(s.settings.SecretsKeys) > 0:
+		secrets, err := vault.NewSecrets(s.KeptPool, s.settings.SecretsKeys)
+		if err != nil {
+			return err
+		}
+		deps.Passwords = consolePasswords{known, secrets, identity.NewPasswords(), s.settings.Logger}
 	}
-	if in.Provider != nil {
-		deps.Provider, deps.Identities = in.Provider, consoleIdentities{kept, known, s.Monitor.PeopleKnown, in.Staff}
-	}
-	return console.Handler(deps)
+	return nil
 }
 
 // consoleSessions keeps the console's sessions, and records who signed in.
@@ -54,19 +72,25 @@ type consoleSessions struct {
 // errSignInNotRecorded: every sign-in is on record, so there is none without.
 var errSignInNotRecorded = domain.NewError(domain.CodeUnavailable, "The sign-in cannot be recorded now. Nobody was signed in. Try again shortly.")
 
-// Begin implements [console.Sessions]. Auditors and operators may be nobody of the directory: their sign-ins are not recorded there.
+// Begin implements [console.Sessions]. Auditors and operators may be nobody of the directory: their sign-ins are not recorded there. The record comes
+// once the session stands in the database and before it counts: a colleague of whom there is one is not invited again. It is alone only where the
+// database goes away in that moment, and then the link works on.
 func (c consoleSessions) Begin(ctx context.Context, begun console.Session, digest, link []byte) error {
-	if begun.IsUser() {
+	record := func(ctx context.Context) error {
+		if !begun.IsUser() {
+			return nil
+		}
 		draft := commands.EntityDraft(domain.DirectorySession{ID: begun.ID, UserID: begun.UserID, LoginAt: begun.BegunAt}, begun.BegunAt)
 		draft.Envelope.Audit = domain.Audit{Actor: begun.UserID, Role: strings.Split(begun.Role, ",")[0]}
 		if err := c.log.Append(ctx, draft); err != nil {
 			return fmt.Errorf("%w (%w)", errSignInNotRecorded, err)
 		}
+		return nil
 	}
 	return c.kept.Begin(ctx, vault.Session{
 		ID: begun.ID, UserID: begun.UserID, AccountID: begun.AccountID, Role: begun.Role, Way: begun.Way,
 		BegunAt: begun.BegunAt, SeenAt: begun.SeenAt, ExpiresAt: begun.ExpiresAt,
-	}, digest, link)
+	}, digest, link, record)
 }
 
 // Find implements [console.Sessions].

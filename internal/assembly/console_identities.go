@@ -48,11 +48,37 @@ func (p people) ActiveByEmail(ctx context.Context, email string) ([]string, erro
 	return p.People.ActiveByEmail(ctx, email)
 }
 
+// oneOf returns the one active user of all agencies who has an e-mail address, in lower case. Errors: [*console.RefusalError] for none and several;
+// unavailable while another of the same address may be on its way.
+func (p people) oneOf(ctx context.Context, email string) (user string, err error) {
+	if err := p.monitor.PeopleKnown(); err != nil {
+		return "", err
+	}
+	users, err := p.ActiveByEmail(ctx, email)
+	switch {
+	case err != nil:
+		return "", err
+	case len(users) == 0 || email == "": // who has no address is found by none
+		return "", &console.RefusalError{Why: console.WhyNobody}
+	case len(users) > 1:
+		return "", &console.RefusalError{Why: console.WhySeveral}
+	}
+	return users[0], nil
+}
+
+// letIn returns an active user of an active account. Error: [*console.RefusalError] for another one.
+func (p people) letIn(ctx context.Context, user string) (console.Person, error) {
+	person, active, err := personOf(ctx, p.Standing, user)
+	if err == nil && !active {
+		err = &console.RefusalError{Why: console.WhyEnded, User: user}
+	}
+	return person, err
+}
+
 // consoleIdentities finds the people of the identity provider.
 type consoleIdentities struct {
 	kept   *vault.Identities
 	people people
-	known  func() error // nil: the tables say who has left
 	staff  identity.Staff
 }
 
@@ -68,11 +94,7 @@ func (c consoleIdentities) Person(ctx context.Context, i identity.Identity) (con
 	if err != nil {
 		return console.Person{}, err
 	}
-	p, active, err := personOf(ctx, c.people.Standing, user)
-	if err == nil && !active {
-		err = &console.RefusalError{Why: console.WhyEnded, User: user}
-	}
-	return p, err
+	return c.people.letIn(ctx, user)
 }
 
 // link links an identity to the one active user of its verified address.
@@ -80,23 +102,11 @@ func (c consoleIdentities) link(ctx context.Context, i identity.Identity) (p con
 	if i.Email == "" {
 		return p, &console.RefusalError{Why: console.WhyUnverified}
 	}
-	if err := c.known(); err != nil { // another of the same address may be on its way
-		return p, err
-	}
-	users, err := c.people.ActiveByEmail(ctx, i.Email)
-	switch {
-	case err != nil:
-		return p, err
-	case len(users) == 0:
-		return p, &console.RefusalError{Why: console.WhyNobody}
-	case len(users) > 1:
-		return p, &console.RefusalError{Why: console.WhySeveral}
-	}
-	p, active, err := personOf(ctx, c.people.Standing, users[0])
-	if err == nil && !active {
-		err = &console.RefusalError{Why: console.WhyEnded, User: users[0]}
-	}
+	user, err := c.people.oneOf(ctx, i.Email)
 	if err != nil {
+		return p, err
+	}
+	if p, err = c.people.letIn(ctx, user); err != nil {
 		return p, err
 	}
 	err = c.kept.Link(ctx, i.Issuer, i.Subject, p.UserID, time.Now())

@@ -41,7 +41,8 @@
 //	reactors.go    wake-ups from the log
 //	run.go         Follow, Stream
 //	handler.go     the HTTP layer
-//	console.go console_identities.go  the console over it; its sessions, the people of the identity provider, refused sign-ins
+//	console.go console_identities.go console_passwords.go  the console over it; its sessions, the people of the identity provider and of imported
+//	             passwords, refused sign-ins
 //	sign_ins.go    links and sessions of an agency's people
 //	verify_runs.go verifications that auditors ask for
 //	fetching.go    quotas, clients, collecting and its schedule

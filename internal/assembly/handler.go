@@ -7,6 +7,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
@@ -23,8 +24,10 @@ type HandlerConfig struct {
 	// LocalDirectory says that accounts and users are made here, and not by a main application.
 	LocalDirectory bool
 	Withdrawn      *api.Withdrawn // subjects who may not; nil: nobody
-	SignIns        *SignIns       // how people sign in to the console; nil: there is none
-	Metrics        http.Handler   // behind /metrics; nil: no such route
+	SignIns        *SignIns       // how people sign in to the console; nil: the console does not sign them in
+	// Application signs the console's people in, by its own sessions; its Callers are the Authenticator. Nil: none does.
+	Application *console.Application
+	Metrics     http.Handler // behind /metrics; nil: no such route
 
 	// CheckpointKeys returns the public keys of checkpoints, and is asked with every proof: the signer may make its key known later. No
 	// function, or nil from it: none is known, and nothing is proved over HTTP.

@@ -35,7 +35,7 @@ type claims struct {
 func (c claims) identity(issuer, subject string) Identity {
 	i := Identity{Issuer: issuer, Subject: subject, Narrows: c.Roles != nil}
 	if string(c.EmailVerified) == "true" {
-		i.Email = lowerASCII(c.Email)
+		i.Email = LowerASCII(c.Email)
 	}
 	var one string
 	if json.Unmarshal(c.Roles, &i.Roles) != nil && json.Unmarshal(c.Roles, &one) == nil {
@@ -44,7 +44,8 @@ func (c claims) identity(issuer, subject string) Identity {
 	return i
 }
 
-func lowerASCII(text string) string {
+// LowerASCII is a text with its ASCII letters in lower case: addresses are compared so.
+func LowerASCII(text string) string {
 	return strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
 			return r - 'A' + 'a'

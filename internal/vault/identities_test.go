@@ -34,7 +34,7 @@ func TestAUserIsLinkedOnce(t *testing.T) {
 
 	for _, user := range []string{"alice", "bob"} {
 		begun := vault.Session{ID: user, UserID: user, BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}
-		require.NoError(t, sessions.Begin(t.Context(), begun, digest(user), nil))
+		require.NoError(t, sessions.Begin(t.Context(), begun, digest(user), nil, nil))
 	}
 	require.NoError(t, i.Unlink(t.Context(), "alice"))
 	require.ErrorIs(t, i.Unlink(t.Context(), "alice"), vault.ErrNotLinked)

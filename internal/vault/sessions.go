@@ -45,10 +45,15 @@ type SignInLink struct {
 }
 
 // Sessions is who is signed in to the console.
-type Sessions struct{ pool *pgxpool.Pool }
+type Sessions struct {
+	pool *pgxpool.Pool
+	// beginning is held by each session that begins: it has a connection while it is put on record, which may take long. The other connections are for
+	// those who are signed in.
+	beginning chan struct{}
+}
 
 // NewSessions returns the sessions of a pool that [Open] made.
-func NewSessions(pool *pgxpool.Pool) *Sessions { return &Sessions{pool} }
+func NewSessions(pool *pgxpool.Pool) *Sessions { return &Sessions{pool, make(chan struct{}, Conns/2)} }
 
 const sessionColumns = `id, user_id, account_id, role, way, begun_at, seen_at, expires_at`
 
@@ -59,8 +64,15 @@ func scanSession(row pgx.CollectableRow) (s Session, err error) {
 }
 
 // Begin stores a session that a word with the digest opens. A link that it came by, nil for none, is used up with it, and so are all others of
-// the user: who is signed in needs none. Sessions that have ended go. Error: [ErrNoSignInLink].
-func (s *Sessions) Begin(ctx context.Context, begun Session, digest, link []byte) error {
+// the user: who is signed in needs none. Sessions that have ended go. Record puts the sign-in on record, nil for one that has none: it is called
+// last, and if it fails nothing was stored or used up. Errors: [ErrNoSignInLink], that of record.
+func (s *Sessions) Begin(ctx context.Context, begun Session, digest, link []byte, record func(context.Context) error) error {
+	select {
+	case s.beginning <- struct{}{}:
+		defer func() { <-s.beginning }()
+	case <-ctx.Done():
+		return doing(ctx.Err(), "begin a session")
+	}
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		rows, _ := tx.Query(ctx, `delete from sign_in_links where user_id = $1 returning coalesce(digest = $2, false) and expires_at > $3`,
 			begun.UserID, link, begun.BegunAt)
@@ -78,6 +90,9 @@ func (s *Sessions) Begin(ctx context.Context, begun Session, digest, link []byte
 		}
 		_, err = tx.Exec(ctx, `delete from sessions where ctid = any(array(
 			select ctid from sessions where expires_at <= $1 limit 100 for update skip locked))`, begun.BegunAt)
+		if err == nil && record != nil {
+			err = record(ctx)
+		}
 		return err
 	})
 	return doing(err, "begin a session")

@@ -1,6 +1,9 @@
 package vault_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -18,7 +21,7 @@ func TestSessionsLastAndEnd(t *testing.T) {
 		begun := vault.Session{
 			ID: id, UserID: user, AccountID: "a", Role: "agency", Way: "link", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(lasts),
 		}
-		require.NoError(t, s.Begin(t.Context(), begun, digest(id), nil))
+		require.NoError(t, s.Begin(t.Context(), begun, digest(id), nil, nil))
 		return begun
 	}
 	one := begin("one", "alice", time.Hour)
@@ -79,7 +82,7 @@ func TestALinkBeginsOneSession(t *testing.T) {
 	for i := range errs {
 		begun.Go(func() {
 			id := string(rune('a' + i))
-			errs[i] = s.Begin(t.Context(), vault.Session{ID: id, UserID: "alice", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}, digest(id), digest("newer"))
+			errs[i] = s.Begin(t.Context(), vault.Session{ID: id, UserID: "alice", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}, digest(id), digest("newer"), nil)
 		})
 	}
 	begun.Wait()
@@ -104,7 +107,7 @@ func TestSigningInUsesUpAllLinks(t *testing.T) {
 	s, now := vault.NewSessions(pool), time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 	made := vault.SignInLink{UserID: "alice", AccountID: "a", Role: "agency", MadeBy: "stella", MadeAt: now, ExpiresAt: now.Add(15 * time.Minute)}
 	begin := func(id string, link []byte) error {
-		return s.Begin(t.Context(), vault.Session{ID: id, UserID: "alice", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}, digest(id), link)
+		return s.Begin(t.Context(), vault.Session{ID: id, UserID: "alice", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}, digest(id), link, nil)
 	}
 	require.NoError(t, s.MakeLink(t.Context(), made, digest("first")))
 	require.NoError(t, begin("token", nil))
@@ -122,7 +125,7 @@ func TestErasingEndsSessionsAndLinks(t *testing.T) {
 	pool := setup(t)
 	s, now := vault.NewSessions(pool), time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 	for _, user := range []string{"alice", "bob"} {
-		require.NoError(t, s.Begin(t.Context(), vault.Session{ID: user, UserID: user, BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}, digest(user), nil))
+		require.NoError(t, s.Begin(t.Context(), vault.Session{ID: user, UserID: user, BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}, digest(user), nil, nil))
 		require.NoError(t, s.MakeLink(t.Context(), vault.SignInLink{UserID: user, MadeAt: now, ExpiresAt: now.Add(time.Hour)}, digest(user+"'s link")))
 	}
 	require.NoError(t, vault.NewEraser(pool).ForgetUser(t.Context(), "alice"))
@@ -133,5 +136,61 @@ func TestErasingEndsSessionsAndLinks(t *testing.T) {
 	for user, want := range map[string]error{"alice": vault.ErrNoSignInLink, "bob": nil} {
 		_, err := s.Link(t.Context(), digest(user+"'s link"), now)
 		require.ErrorIs(t, err, want)
+	}
+}
+
+// A sign-in that cannot be recorded uses no link up and begins nothing; one that cannot be stored is not recorded.
+func TestASignInIsRecordedAndStoredOrNeither(t *testing.T) {
+	t.Parallel()
+	s, now := vault.NewSessions(setup(t)), time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	require.NoError(t, s.MakeLink(t.Context(), vault.SignInLink{UserID: "alice", MadeAt: now, ExpiresAt: now.Add(15 * time.Minute)}, digest("word")))
+	begun := vault.Session{ID: "one", UserID: "alice", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}
+	away, recorded := errors.New("the log is away"), 0
+	record := func(err error) func(context.Context) error {
+		return func(context.Context) error { recorded++; return err }
+	}
+	require.ErrorIs(t, s.Begin(t.Context(), begun, digest("one"), digest("word"), record(away)), away)
+	_, err := s.Find(t.Context(), digest("one"), now)
+	require.ErrorIs(t, err, vault.ErrNoSession)
+	require.NoError(t, s.Begin(t.Context(), begun, digest("one"), digest("word"), record(nil)), "the link works still")
+	require.Equal(t, 2, recorded)
+
+	require.ErrorIs(t, s.Begin(t.Context(), begun, digest("two"), digest("word"), record(nil)), vault.ErrNoSignInLink)
+	require.Error(t, s.Begin(t.Context(), begun, digest("two"), nil, record(nil)), "a session of this id is there")
+	require.Equal(t, 2, recorded)
+}
+
+// While the log takes its time to record sign-ins, those who are signed in go on.
+func TestSignInsLeaveConnectionsToOthers(t *testing.T) {
+	t.Parallel()
+	s, now := vault.NewSessions(setup(t)), time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	begin := func(id string, record func(context.Context) error) error {
+		begun := vault.Session{ID: id, UserID: id, BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}
+		return s.Begin(t.Context(), begun, digest(id), nil, record)
+	}
+	require.NoError(t, begin("alice", nil))
+	entered, recorded := make(chan struct{}, 2*vault.Conns), make(chan struct{})
+	errs := make([]error, 2*vault.Conns)
+	var all sync.WaitGroup
+	for n := range errs {
+		all.Go(func() {
+			errs[n] = begin(fmt.Sprint(n), func(context.Context) error {
+				entered <- struct{}{}
+				<-recorded
+				return nil
+			})
+		})
+	}
+	for range vault.Conns / 2 {
+		<-entered
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	_, err := s.Find(ctx, digest("alice"), now)
+	close(recorded)
+	require.NoError(t, err)
+	all.Wait()
+	for _, err := range errs {
+		require.NoError(t, err)
 	}
 }

@@ -17,7 +17,7 @@ source.addEventListener("open", async () => {
 // It ends for good with the session.
 source.addEventListener("error", async () => {
   if (source.readyState !== EventSource.CLOSED) return;
-  const answer = await fetch(here, { method: "HEAD" }).catch(() => undefined);
-  if (answer?.url.includes("/console/sign-in")) location.replace(here);
+  const answer = await fetch(here, { method: "HEAD", redirect: "manual" }).catch(() => undefined);
+  if (answer?.type === "opaqueredirect") location.replace(here);
 });
 addEventListener("pagehide", () => source.close());

@@ -325,7 +325,7 @@ func (b *byRole) signsIn() {
 		_, err = sessions.Link(b.t.Context(), link[:], now)
 		require.NoError(b.t, err)
 		begun := vault.Session{ID: login, UserID: login, BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}
-		require.NoError(b.t, sessions.Begin(b.t.Context(), begun, word[:], link[:]))
+		require.NoError(b.t, sessions.Begin(b.t.Context(), begun, word[:], link[:], nil))
 		_, err = sessions.Find(b.t.Context(), word[:], now.Add(5*time.Minute))
 		require.NoError(b.t, err)
 		require.NoError(b.t, sessions.End(b.t.Context(), login, login))

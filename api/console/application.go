@@ -1,0 +1,89 @@
+package console
+
+import (
+	"bytes"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// Application is a main application that serves the console to people whom it has signed in itself. There are no sessions of the console then: it asks
+// the application at every request who is calling.
+type Application struct {
+	// Callers says who is calling where no middleware has left a caller with [api.WithPrincipal].
+	Callers api.Authenticator
+	// SignIn is the application's address for who is not signed in; the page that was asked for is added as its parameter "to".
+	SignIn *url.URL
+	// Prefix is the path below which the application serves the console and the API, as [api.Config].Prefix.
+	Prefix string
+}
+
+// caller is recognise where the application knows who is signed in. The API judges whom it names by the rule that judges all callers.
+func (v *visit) caller() (signedIn bool, err error) {
+	who, left := api.PrincipalFrom(v.r.Context())
+	if !left {
+		if who, err = v.console.deps.Application.Callers.Authenticate(v.r); domain.CodeOf(err) == domain.CodeUnauthenticated {
+			return false, nil
+		}
+	}
+	if err != nil {
+		return false, err
+	}
+	v.who = who
+	me, err := get[readmodels.Me](v, "/api/me", nil)
+	if domain.CodeOf(err) == domain.CodeUnauthenticated { // its session has ended meanwhile
+		v.who = api.Principal{}
+		return false, nil
+	}
+	if err == nil {
+		v.me = &me
+	}
+	return err == nil, err
+}
+
+// signInAddress is where somebody signs in, and comes back from to a page.
+func (c *Console) signInAddress(to string) redirect {
+	asked := url.Values{}
+	if to != "" && to != Path {
+		asked.Set("to", to)
+	}
+	if c.deps.Application == nil {
+		return redirect((&url.URL{Path: signInPath, RawQuery: asked.Encode()}).String())
+	}
+	at := *c.deps.Application.SignIn
+	query := at.Query()
+	if to != "" {
+		query.Set("to", c.deps.Application.Prefix+to)
+	}
+	at.RawQuery = query.Encode()
+	return redirect(at.String())
+}
+
+// prefix is the path below which the console stands; "": none.
+func (c *Console) prefix() string {
+	if c.deps.Application == nil {
+		return ""
+	}
+	return c.deps.Application.Prefix
+}
+
+// below has addresses of the console in a page or script begin with the prefix: they are what begins with a quotation mark and [Path], because those
+// in texts are escaped.
+func (c *Console) below(body []byte) []byte {
+	if c.prefix() == "" {
+		return body
+	}
+	return bytes.ReplaceAll(body, []byte(`"`+Path), []byte(`"`+c.prefix()+Path))
+}
+
+// lead sends a browser to another address; to one of the console below the prefix.
+func (c *Console) lead(w http.ResponseWriter, r *http.Request, to string) {
+	if rest, ok := strings.CutPrefix(to, Path); ok && (rest == "" || strings.ContainsRune("/?#", rune(rest[0]))) {
+		to = c.prefix() + to
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}

@@ -1,0 +1,120 @@
+package console_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/api/console"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// inApplication is a stage below a prefix of a main application, whose session is a header.
+func inApplication(t *testing.T) *stage {
+	t.Helper()
+	s := newStage(t)
+	callers := api.AuthenticatorFunc(func(r *http.Request) (api.Principal, error) {
+		switch r.Header.Get("X-Session") {
+		case "":
+			return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "Nobody is signed in.")
+		case "away":
+			return api.Principal{}, domain.NewError(domain.CodeUnavailable, "Our sign-in is away.")
+		}
+		return api.Principal{UserID: r.Header.Get("X-Session"), AccountID: agency, Roles: api.Roles{api.RoleAgency}}, nil
+	})
+	s.deps.Sessions, s.deps.Tokens, s.deps.Refused, s.deps.Demo = nil, nil, nil, nil
+	s.deps.Application = &console.Application{Callers: callers, SignIn: &url.URL{Path: "/login", RawQuery: "from=boards"}, Prefix: "/boards"}
+	return s.open()
+}
+
+func (b *browser) sendAs(session, method, path string, form url.Values) page {
+	b.t.Helper()
+	return b.send(method, path, form, func(r *http.Request) {
+		if session != "" {
+			r.Header.Set("X-Session", session)
+		}
+	})
+}
+
+func TestTheApplicationSaysWhoIsSignedIn(t *testing.T) {
+	t.Parallel()
+	s := inApplication(t)
+	s.answer("GET /api/accounts", []any{}, nil)
+	b := s.browser()
+	b.cookie = "of a console that stood here before"
+	b.sendAs("", http.MethodGet, "/boards/console/history?a=b", nil).leadsTo("/login?from=boards&to=%2Fboards%2Fconsole%2Fhistory%3Fa%3Db")
+	b.sendAs("", http.MethodGet, "/boards/console", nil).leadsTo("/login?from=boards&to=%2Fboards%2Fconsole")
+	b.sendAs("", http.MethodPost, "/boards/console/colleagues", url.Values{}).says(http.StatusUnauthorized, "Nothing was done", `href="/login?from=boards"`)
+	b.sendAs("away", http.MethodGet, "/boards/console/colleagues", nil).says(http.StatusServiceUnavailable, "Our sign-in is away.")
+	home := b.sendAs(alice, http.MethodGet, "/boards/console", nil)
+	home.says(http.StatusOK, "Name of "+alice)
+	for _, ours := range []string{"Sign out", "/console/sessions"} {
+		require.NotContains(t, home.Body.String(), ours)
+	}
+	require.Empty(t, home.Result().Cookies())
+	for _, path := range []string{"/sign-in", "/sessions", "/signin/start", "/link/WORD"} {
+		b.sendAs(alice, http.MethodGet, "/boards/console"+path, nil).says(http.StatusNotFound, "no page at this address")
+	}
+	for _, path := range []string{"/sign-in/token", "/sign-in/password", "/sign-in/demo", "/sign-out"} {
+		b.sendAs(alice, http.MethodPost, "/boards/console"+path, url.Values{}).says(http.StatusNotFound)
+	}
+
+	left := httptest.NewRequest(http.MethodGet, "/boards/console", http.NoBody)
+	left = left.WithContext(api.WithPrincipal(left.Context(), api.Principal{UserID: adam, AccountID: agency, Roles: api.Roles{api.RoleAgency}}))
+	w := httptest.NewRecorder()
+	s.console.ServeHTTP(w, left)
+	require.Contains(t, w.Body.String(), "Name of "+adam, "whom a middleware has left")
+
+	s.refuse("GET /api/me", http.StatusForbidden, domain.CodeForbidden, "Your access has ended. Ask your agency.")
+	b.sendAs(alice, http.MethodGet, "/boards/console", nil).says(http.StatusForbidden, "Your access has ended", `href="/login?from=boards"`)
+	s.refuse("GET /api/me", http.StatusUnauthorized, domain.CodeUnauthenticated, "The session has ended.")
+	b.sendAs(alice, http.MethodGet, "/boards/console", nil).leadsTo("/login?from=boards&to=%2Fboards%2Fconsole")
+}
+
+// Whatever the console leads to stands below the prefix; what people have written stays as it is.
+func TestAddressesStandBelowThePrefix(t *testing.T) {
+	t.Parallel()
+	s := inApplication(t)
+	s.answer("GET /api/users/"+clara, readmodels.User{ID: clara, Name: `"/console`, AccountID: bakery, AccountName: "Harbour Bakery", Active: true}, nil)
+	b := s.browser()
+	signs := b.sendAs(alice, http.MethodGet, "/boards/console/people/"+clara+"/sign-in", nil)
+	signs.says(http.StatusOK, "&#34;/console", "the application that this console is a part of", `href="/boards/console/clients/`+bakery+`/people"`)
+	require.NotContains(t, signs.Body.String(), `"/console`)
+	require.NotContains(t, strings.Join(s.asked, " "), "/sessions", "it has none of its own")
+	b.sendAs(alice, http.MethodGet, "/boards/", nil).leadsTo("/boards/console")
+
+	_, after, _ := strings.Cut(signs.Body.String(), `src="`)
+	script, _, _ := strings.Cut(after, `"`)
+	require.True(t, strings.HasPrefix(script, "/boards/console/assets/"), script)
+	require.Equal(t, http.StatusOK, b.get(script).Code)
+	for _, address := range console.Assets() {
+		if strings.Contains(address, "/board.") {
+			require.Contains(t, b.get("/boards"+address).Body.String(), `EventSource("/boards/console/stream/notices")`)
+		}
+	}
+
+	var asked struct {
+		ReturnTo string `json:"return_to"`
+	}
+	s.answers["POST /api/connect"] = func(_ api.Principal, r *http.Request) (int, any) {
+		require.NoError(t, json.NewDecoder(r.Body).Decode(&asked))
+		return http.StatusOK, map[string]any{"data": map[string]any{"start_url": "http://localhost:6001/boards/connect/start/WORD"}}
+	}
+	b.sendAs(alice, http.MethodPost, "/boards/console/connect", url.Values{"platform": {"1"}, "client": {bakery}}).leadsTo("/boards/connect/start/WORD")
+	require.Equal(t, "/boards/console/clients/"+bakery+"/connections", asked.ReturnTo)
+}
+
+func TestAnApplicationIsWhole(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.deps.Sessions = nil
+	_, err := console.Handler(s.deps)
+	require.ErrorContains(t, err, "must be set without Application")
+}
