@@ -41,6 +41,7 @@ func (s *Service) Console(served *api.Server, c HandlerConfig) (*console.Console
 	if in.Provider != nil {
 		deps.Provider, deps.Identities = in.Provider, consoleIdentities{kept, known, s.Monitor.PeopleKnown, in.Staff}
 	}
+	deps.Addressless = in.PublicURL == ""
 	return console.Handler(deps)
 }
 
