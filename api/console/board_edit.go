@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -158,6 +159,9 @@ func (v *visit) previewBoard(client readmodels.Account, edit boardEdit) (view, e
 	if shown.Result, err = v.askPreview(client.ID, edit.Version, change); err != nil {
 		return nil, err
 	}
+	slices.SortStableFunc(shown.Result.Access, func(a, b readmodels.PreviewedAccess) int { // the API's order is that of ids
+		return strings.Compare(shownName(a.User), shownName(b.User))
+	})
 	for _, a := range shown.Result.Access {
 		if len(a.Loses) > 0 {
 			shown.Loses = append(shown.Loses, a)
@@ -172,6 +176,14 @@ func (v *visit) previewBoard(client readmodels.Account, edit boardEdit) (view, e
 	body, err := json.Marshal(change)
 	shown.Body = string(body)
 	return shown, err
+}
+
+// shownName is by what pages name somebody.
+func shownName(n readmodels.Named) string {
+	if n.Name == nil {
+		return n.ID
+	}
+	return nameOr(*n.Name, n.ID)
 }
 
 func ids(list []readmodels.Named) (all []string) {

@@ -122,12 +122,15 @@ func TestABoardIsChangedAsItWasPreviewed(t *testing.T) {
 				Dashboard: named(bakery, "Harbour Bakery"), Changes: readmodels.Differences{AccountsLinked: []readmodels.Named{named(mill, "Old Mill")}},
 			}},
 			Access: []readmodels.PreviewedAccess{
-				{User: named(clara, "Clara Holm"), Gains: []readmodels.Named{named(mill, "Old Mill")}}, {User: named(jonas, "Jonas Weber")},
+				{User: named(clara, "Clara Holm"), Gains: []readmodels.Named{named(mill, "Old Mill")}},
+				{User: named(jonas, "Jonas Weber")},
+				{User: named(alice, "Alma Roth"), Gains: []readmodels.Named{named(mill, "Old Mill")}},
 			},
 		}
 	}
 	preview := b.post(edits, form)
 	preview.says(http.StatusOK, "Nobody loses access.", "Clara Holm sees now Old Mill", "Who keeps what they see", "Jonas Weber", "Linked with")
+	require.Less(t, strings.Index(preview.Body.String(), "Alma Roth sees now"), strings.Index(preview.Body.String(), "Clara Holm sees now"), "by name")
 	require.Equal(t, []string{`POST "7"   {"sub_account_ids":["` + mill + `"]}`}, b.bodies, "what was not touched is not sent, so that lists unite")
 
 	saving := fields(t, preview.Body.String())

@@ -40,6 +40,8 @@ type Deps struct {
 	Application *Application
 	// Refused hears of each sign-in that is refused.
 	Refused func(context.Context, RefusalError)
+	// Addressless tells that the service does not know its own address, so that agencies make no links.
+	Addressless bool
 	// Demo are people as whom anybody on this machine may go on; nil but in demo.
 	Demo []Person
 

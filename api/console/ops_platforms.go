@@ -76,6 +76,18 @@ func (v *visit) platforms() (view, error) {
 
 const stateOK = "ok" // of a connected account that is read
 
+// readingState is how the reading of a connected account stands, in words.
+func readingState(state string) string {
+	switch readmodels.PlatformState(state) {
+	case readmodels.PlatformReconnect:
+		return "to be signed in again"
+	case readmodels.PlatformUnsubscribed:
+		return "without a subscription"
+	default:
+		return plain(state)
+	}
+}
+
 func platformRowOf(name string, connections []readmodels.ConnectionReading, pauses []domain.Pause, readings []api.PlatformReading) platformRow {
 	row := platformRow{Name: name}
 	states := map[string]int{}

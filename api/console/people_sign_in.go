@@ -29,6 +29,7 @@ type personSignInView struct {
 	Sessions  []api.SignInSession
 	Back      string // address of the people among whom this one is
 	Said      string // why no link was made
+	NoLink    string // why none can be made; "": the page has the button
 }
 
 func (p personSignInView) template() (name, title string) {
@@ -53,7 +54,26 @@ func (v *visit) showPersonSignIn(said string) (view, error) {
 		return shown, nil
 	}
 	shown.Sessions, err = get[[]api.SignInSession](v, user+"/sessions", nil)
+	shown.NoLink = v.noLink(shown)
 	return shown, err
+}
+
+// noLink says why the API would refuse to make a link, as far as that is known before: a button that is refused is not shown. Nothing here
+// tells of a colleague whose sessions have all ended; the API refuses that link.
+func (v *visit) noLink(p personSignInView) string {
+	name := nameOr(p.Name, p.ID)
+	switch {
+	case !p.Active:
+		return name + " is not active, so a link would sign nobody in."
+	case p.ID == v.who.UserID:
+		return "This is you, and you are signed in. For a link to sign in somewhere else, ask whoever runs the service."
+	case p.Colleague && len(p.Sessions) > 0:
+		return name + " has signed in before. You can make a link for a colleague only until then. Ask whoever runs the service for one."
+	case v.console.deps.Addressless:
+		return "This service does not know its own address, so it can make no link. Whoever runs it sets LEDGERBOARD_PUBLIC_URL."
+	default:
+		return ""
+	}
 }
 
 // signInLinkView shows a link, once.

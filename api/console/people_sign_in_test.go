@@ -74,6 +74,45 @@ func TestAnAgencyEndsASession(t *testing.T) {
 	b.post(signsIn, url.Values{}).says(http.StatusNotFound, "There is no such user.")
 }
 
+// Where the API would refuse to make a link, there is no button, and the page says why.
+func TestNoButtonMakesALinkThatIsRefused(t *testing.T) {
+	t.Parallel()
+	const stella = "5a0000000000000000000001"
+	person := func(id, name, account string, active bool) readmodels.User {
+		return readmodels.User{ID: id, Name: name, AccountID: account, Active: active}
+	}
+	session := []api.SignInSession{{ID: "S1", Way: "link"}}
+	for name, c := range map[string]struct {
+		of          readmodels.User
+		sessions    []api.SignInSession
+		addressless bool
+		says        string // "": there is a button
+	}{
+		"somebody of a client":               {of: person(clara, "Clara Holm", bakery, true), sessions: session},
+		"a colleague who was never here":     {of: person(stella, "Stella Berg", agency, true), sessions: []api.SignInSession{}},
+		"somebody who is not active":         {of: person(clara, "Clara Holm", bakery, false), says: "Clara Holm is not active"},
+		"a colleague who has signed in":      {of: person(stella, "Stella Berg", agency, true), sessions: session, says: "Stella Berg has signed in before"},
+		"oneself":                            {of: person(alice, "Alice", agency, true), says: "This is you"},
+		"a service without a public address": {of: person(clara, "Clara Holm", bakery, true), addressless: true, says: "LEDGERBOARD_PUBLIC_URL"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			s.deps.Addressless = c.addressless
+			s.open()
+			s.answer("GET /api/users/"+c.of.ID, c.of, nil)
+			s.answer("GET /api/users/"+c.of.ID+"/sessions", c.sessions, nil)
+			page := s.signedIn("agency").get("/console/people/" + c.of.ID + "/sign-in")
+			if c.says == "" {
+				page.says(http.StatusOK, "<button>Make a link for "+c.of.Name+"</button>")
+				return
+			}
+			page.says(http.StatusOK, c.says)
+			require.NotContains(t, page.Body.String(), "<button>Make a link")
+		})
+	}
+}
+
 // With an identity provider there are no links, and sessions are seen and ended all the same.
 func TestWithAProviderAnAgencyMakesNoLinks(t *testing.T) {
 	t.Parallel()

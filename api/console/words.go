@@ -27,6 +27,7 @@ var words = template.FuncMap{
 	"plain":     plain,
 	"counted":   counted[int],
 	"network":   network,
+	"reading":   readingState,
 	"job":       jobName,
 	"personal":  personal,
 	"window":    window,

@@ -59,6 +59,7 @@ func (s *Service) signIns(deps *console.Deps, c HandlerConfig) error {
 		}
 		deps.Passwords = consolePasswords{known, secrets, identity.NewPasswords(), s.settings.Logger}
 	}
+	deps.Addressless = in.PublicURL == ""
 	return nil
 }
 

@@ -64,6 +64,7 @@ func (s Screen) print(out io.Writer, path string) {
 	fmt.Fprintf(out, `
 ledgerboard demo is ready.
 
+  Console      %[1]s/console   (in a browser on this machine: choose whose screen to see)
   API          %[1]s
   Health       %[1]s/readyz      metrics %[1]s/metrics
   Everything   %[2]s   (addresses, a token per role, ids to try)
