@@ -53,6 +53,10 @@ func (f *auditFake) Diff(_ context.Context, q readmodels.DiffQuery) (readmodels.
 	return readmodels.DiffAnswer{}, f.meta, f.ask(q)
 }
 
+func (f *auditFake) Diffs(_ context.Context, q readmodels.DiffsQuery) ([]readmodels.DiffAnswer, readmodels.HistoryMeta, error) {
+	return []readmodels.DiffAnswer{}, f.meta, f.ask(q)
+}
+
 func (f *auditFake) Access(_ context.Context, q readmodels.AccessQuery) (readmodels.AccessAnswer, readmodels.HistoryMeta, error) {
 	return readmodels.AccessAnswer{}, f.meta, f.ask(q)
 }

@@ -87,6 +87,7 @@ var rightsTable = map[string]rights{
 	"GET /api/projects/dashboard/{}/diff":     rightsOfAuditOfOne,
 	"GET /api/projects/dashboard/{}/access":   rightsOfAuditOfOne,
 	"GET /api/audit/history":                  rightsOfAuditOfAll,
+	"GET /api/audit/diff":                     rightsOfAuditOfAll,
 	"GET /api/audit/reads":                    rightsOfAuditOfAll,
 	"GET /api/audit/export":                   rightsOfAuditOfOne, // by ?dashboard=
 	"GET /api/audit/checkpoints":              rightsOfAuditOfAll,

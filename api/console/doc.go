@@ -57,7 +57,7 @@
 //	ops_acts.go  what operators do: asked for on a page that says what will happen
 //	history.go history_search.go history_difference.go history_looks.go  the history by instant; its search; two moments compared; who looked
 //	history_back.go  a board becomes again what it was, after a preview of who gains and loses access
-//	access.go access_closed.go  who had access at an instant; boards that nobody could open, and who decided it
+//	access.go    who had access at an instant; boards that nobody could open, and who decided it
 //	person.go    to what a person had access, from when to when, and why
 //	verify.go    verifications and proof bundles
 //	pages        templates: the layout, how records are written, and one for each view
