@@ -15,6 +15,7 @@ type AuditDeps struct {
 	Records  AuditRecorder
 	Proofs   Prover
 	Verifier Verifier
+	Excluded ExcludedReader
 
 	// MaxExport is the number of entries after which an export ends and says so; default 1,000,000.
 	MaxExport int

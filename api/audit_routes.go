@@ -44,6 +44,7 @@ func (s *Server) auditRoutes() []route {
 		{http.MethodPost, patternVerify, "postAuditVerify", []Role{RoleAgency, RoleAuditor}, s.auditing(s.postVerify, paramVerifyKind).answering(run, nil)},
 		get(patternVerify, "getAuditVerify", s.auditing(s.getVerify).answering(run, nil)),
 		get(patternVerify+"/{run}", "getAuditVerifyRun", s.auditing(s.getVerify, paramVerifyRun).answering(run, nil)),
+		get("/api/audit/excluded", "getAuditExcluded", s.auditing(s.getExcluded).answering(reflect.TypeFor[Excluded](), nil)),
 		get("/api/audit/reads", "getAuditReads",
 			s.auditing(s.getAuditReads, paramCursor, paramLimit, paramActor, paramFrom, paramTo).
 				answering(reflect.TypeFor[[]readmodels.AuditReadEntry](), reflect.TypeFor[readmodels.AuditReadsMeta]())),
