@@ -114,7 +114,7 @@ func (p *spansPage) full() bool { return !p.query.ByUser && len(p.list) >= p.roo
 
 // add takes in the spans of the next dashboard, and that nobody had access to it.
 func (p *spansPage) add(spans []foldedSpan, shut foldedShut) {
-	if shut.decided > 0 && shut.dashboard > p.after.Dashboard { // one before it was on the page before
+	if shut.decided > 0 {
 		p.shut = append(p.shut, shut)
 	}
 	for _, s := range spans {
