@@ -14,6 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -51,6 +52,10 @@ func (f *auditFake) State(_ context.Context, q readmodels.StateQuery) (readmodel
 
 func (f *auditFake) Diff(_ context.Context, q readmodels.DiffQuery) (readmodels.DiffAnswer, readmodels.HistoryMeta, error) {
 	return readmodels.DiffAnswer{}, f.meta, f.ask(q)
+}
+
+func (f *auditFake) Diffs(_ context.Context, q readmodels.DiffsQuery) ([]readmodels.DiffAnswer, readmodels.HistoryMeta, error) {
+	return []readmodels.DiffAnswer{}, f.meta, f.ask(q)
 }
 
 func (f *auditFake) Access(_ context.Context, q readmodels.AccessQuery) (readmodels.AccessAnswer, readmodels.HistoryMeta, error) {
@@ -99,6 +104,15 @@ func (f *auditFake) ExportSpans(
 			yield(readmodels.AccessSpan{}, f.sent)
 		}
 	}, f.ask(q)
+}
+
+func (f *auditFake) Excluded(_ context.Context, parent string) (api.Excluded, error) {
+	return api.Excluded{
+		Parked: []operator.ParkedEvent{{ID: "dashboards-0-7", Stream: parent}},
+		Foreign: api.ForeignRecords{
+			Claiming: []domain.ForeignRecord{{Reason: "it has no tag", Claims: parent}}, Records: 1, Others: 4,
+		},
+	}, f.ask(parent)
 }
 
 func (f *auditFake) RecordRead(_ context.Context, c commands.Caller, read domain.AuditRead) error {
@@ -185,7 +199,7 @@ func setupAudit(t *testing.T, change ...func(*api.Deps)) (*bundle, *auditFake) {
 	t.Helper()
 	f := &auditFake{meta: readmodels.HistoryMeta{AsOf: readmodels.StreamPosition{Version: 41}}}
 	return setup(t, append([]func(*api.Deps){func(d *api.Deps) {
-		d.Audit = &api.AuditDeps{History: f, Records: f, Proofs: fakeProver{}, Verifier: &fakeVerifier{}}
+		d.Audit = &api.AuditDeps{History: f, Records: f, Proofs: fakeProver{}, Verifier: &fakeVerifier{}, Excluded: f}
 	}}, change...)...), f
 }
 

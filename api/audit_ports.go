@@ -15,6 +15,7 @@ type AuditDeps struct {
 	Records  AuditRecorder
 	Proofs   Prover
 	Verifier Verifier
+	Excluded ExcludedReader
 
 	// MaxExport is the number of entries after which an export ends and says so; default 1,000,000.
 	MaxExport int
@@ -29,6 +30,8 @@ type HistoryReader interface {
 	Entries(ctx context.Context, q readmodels.HistoryQuery) ([]readmodels.HistoryEntry, readmodels.HistoryMeta, error)
 	State(ctx context.Context, q readmodels.StateQuery) (readmodels.StateAnswer, readmodels.HistoryMeta, error)
 	Diff(ctx context.Context, q readmodels.DiffQuery) (readmodels.DiffAnswer, readmodels.HistoryMeta, error)
+	// Diffs tells what lies between two moments of all dashboards of an agency that were changed.
+	Diffs(ctx context.Context, q readmodels.DiffsQuery) ([]readmodels.DiffAnswer, readmodels.HistoryMeta, error)
 	Access(ctx context.Context, q readmodels.AccessQuery) (readmodels.AccessAnswer, readmodels.HistoryMeta, error)
 	// Spans tells who had access to any dashboard of an agency; ExportSpans the whole of it, in constant memory.
 	Spans(ctx context.Context, q readmodels.SpansQuery) ([]readmodels.AccessSpan, readmodels.SpansMeta, error)

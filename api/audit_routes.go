@@ -30,6 +30,8 @@ func (s *Server) auditRoutes() []route {
 			s.auditing(s.getAccess, paramDashboard, paramAccessUser, paramAt, paramVersion).
 				answering(reflect.TypeFor[readmodels.AccessAnswer](), meta)),
 		get("/api/audit/history", "getAuditHistory", s.auditing(s.getHistory, historyParams...).answering(entries, meta)),
+		get("/api/audit/diff", "getAuditDiff", s.auditing(s.getDiffs, paramCursor, paramLimit, paramFromMoment, paramToMoment).
+			answering(reflect.TypeFor[[]readmodels.DiffAnswer](), meta)),
 		get(patternExport, "getAuditExport", s.auditing(s.getAuditExport, append([]Param{paramFormat, paramOnlyDashboard}, historyParams...)...)),
 		get("/api/audit/access", "getAuditAccess", s.auditing(s.getSpans, append([]Param{paramCursor, paramLimit}, spanParams...)...).
 			answering(reflect.TypeFor[[]readmodels.AccessSpan](), reflect.TypeFor[readmodels.SpansMeta]())),
@@ -42,6 +44,7 @@ func (s *Server) auditRoutes() []route {
 		{http.MethodPost, patternVerify, "postAuditVerify", []Role{RoleAgency, RoleAuditor}, s.auditing(s.postVerify, paramVerifyKind).answering(run, nil)},
 		get(patternVerify, "getAuditVerify", s.auditing(s.getVerify).answering(run, nil)),
 		get(patternVerify+"/{run}", "getAuditVerifyRun", s.auditing(s.getVerify, paramVerifyRun).answering(run, nil)),
+		get("/api/audit/excluded", "getAuditExcluded", s.auditing(s.getExcluded).answering(reflect.TypeFor[Excluded](), nil)),
 		get("/api/audit/reads", "getAuditReads",
 			s.auditing(s.getAuditReads, paramCursor, paramLimit, paramActor, paramFrom, paramTo).
 				answering(reflect.TypeFor[[]readmodels.AuditReadEntry](), reflect.TypeFor[readmodels.AuditReadsMeta]())),
@@ -122,6 +125,18 @@ func (s *Server) getDiff(w http.ResponseWriter, r *http.Request, params *Params,
 	}
 	return answerAudit(s, w, r, params, q, s.deps.Audit.History.Diff,
 		domain.AuditRead{What: domain.AuditDiff, Dashboard: dashboard, Filter: domain.AuditFilter{From: q.From.String(), To: q.To.String()}})
+}
+
+// getDiffs answers, page by page, what changed on any dashboard of the agency between the same two moments.
+func (s *Server) getDiffs(w http.ResponseWriter, r *http.Request, params *Params, parent, _ string) error {
+	params.required(paramFromMoment)
+	page := params.Page()
+	q := readmodels.DiffsQuery{
+		ParentAccount: parent, From: params.moment(paramFromMoment, true), To: params.moment(paramToMoment, false), Limit: page.Limit, Cursor: page.Cursor,
+	}
+	return answerAudit(s, w, r, params, q, s.deps.Audit.History.Diffs, domain.AuditRead{
+		What: domain.AuditDiff, Filter: domain.AuditFilter{From: q.From.String(), To: q.To.String(), Limit: q.Limit, Cursor: q.Cursor},
+	})
 }
 
 // getAccess answers whether ?user_id= had access to the dashboard at ?at= (or ?version=), and which

@@ -75,6 +75,14 @@ func TestAuditQueriesAndTheirRecords(t *testing.T) {
 			readmodels.DiffQuery{ParentAccount: agency, Dashboard: client1, From: readmodels.Moment{Time: time.Unix(0, 0).UTC()}},
 			domain.AuditRead{What: "diff", Dashboard: client1, AsOf: 41, Filter: domain.AuditFilter{From: "1970-01-01T00:00:00Z"}},
 		},
+		"/api/audit/diff?from=v3&to=2026-01-31&limit=7&cursor=x": {
+			readmodels.DiffsQuery{
+				ParentAccount: agency, From: readmodels.Moment{Version: 3}, To: readmodels.Moment{Time: endOfJanuary}, Limit: 7, Cursor: "x",
+			},
+			domain.AuditRead{
+				What: "diff", AsOf: 41, Filter: domain.AuditFilter{From: "v3", To: "2026-01-31T23:59:59.999999Z", Limit: 7, Cursor: "x"},
+			},
+		},
 		auditedPath + "/access?user_id=" + alice + "&at=1767225600": {
 			readmodels.AccessQuery{ParentAccount: agency, Dashboard: client1, User: alice, At: readmodels.Moment{Time: from}},
 			domain.AuditRead{What: "access", Dashboard: client1, AsOf: 41, Filter: domain.AuditFilter{User: alice, At: "2026-01-01T00:00:00Z"}},
@@ -128,6 +136,7 @@ func TestBadAuditParametersAreNamed(t *testing.T) {
 		auditedPath + "/state?at=soon":                               {"at"},
 		auditedPath + "/diff":                                        {"from"},
 		auditedPath + "/diff?from=vx&to=v":                           {"from", "to"},
+		"/api/audit/diff?to=soon&limit=0&cursor=%20":                 {"from", "limit", "cursor", "to"},
 		auditedPath + "/access":                                      {"user_id"},
 		auditedPath + "/access?user_id=7&tz=Mars":                    {"tz", "user_id"},
 		"/api/audit/export":                                          {"format"},
@@ -163,7 +172,8 @@ func TestNothingIsShownWithoutARecord(t *testing.T) {
 	for _, path := range []string{
 		auditedPath + "/history", auditedPath + "/state", auditedPath + "/diff?from=1", auditedPath + "/access?user_id=" + alice,
 		"/api/audit/history", "/api/audit/export?format=csv", "/api/audit/export?format=jsonl",
-		"/api/audit/access", "/api/audit/access/export?format=csv",
+		"/api/audit/access", "/api/audit/access/export?format=csv", "/api/audit/diff?from=1",
+		"/api/audit/excluded",
 	} {
 		for _, token := range []string{b.auditorToken(), b.agencyToken()} {
 			answer := b.get(path, token)
@@ -189,6 +199,22 @@ func TestWhatShowsNothingIsNotRecorded(t *testing.T) {
 	f.err = errors.New("the database is away")
 	require.Equal(t, http.StatusInternalServerError, b.get("/api/audit/history", b.auditorToken()).status)
 	require.Empty(t, f.callers)
+}
+
+// What lies outside of the history is told to the agency that it concerns, and that it was looked at is recorded.
+func TestRecordsOutsideTheHistory(t *testing.T) {
+	t.Parallel()
+	b, f := setupAudit(t)
+	answer := b.get("/api/audit/excluded", b.auditorToken())
+	require.Equal(t, http.StatusOK, answer.status, answer.body)
+	require.Contains(t, answer.body, `"others_count":4`)
+	require.Contains(t, answer.body, `"claims":"`+agency+`"`)
+	require.Equal(t, []any{agency}, f.queries)
+	require.Equal(t, []domain.AuditRead{{What: "excluded"}}, f.reads)
+	require.NoError(t, f.reads[0].Validate())
+	f.err = errors.New("the database is away")
+	require.Equal(t, http.StatusInternalServerError, b.get("/api/audit/excluded", b.auditorToken()).status)
+	require.Len(t, f.reads, 1)
 }
 
 func TestWhoBothIsRecordedAsAuditor(t *testing.T) {
@@ -224,7 +250,7 @@ func TestAuditRoutesNeedTheirParts(t *testing.T) {
 	b := setup(t)
 	require.Equal(t, http.StatusNotFound, b.get("/api/audit/history", b.auditorToken()).status, "without the parts there is no such route")
 	_, err := api.Handler(api.Deps{Audit: &api.AuditDeps{}})
-	for _, part := range []string{"History", "Records", "Proofs"} {
+	for _, part := range []string{"History", "Records", "Proofs", "Excluded"} {
 		require.ErrorContains(t, err, "Deps.Audit."+part)
 	}
 }
@@ -239,7 +265,8 @@ func FuzzAuditParameters(f *testing.F) {
 		value = url.QueryEscape(value)
 		for _, path := range []string{
 			auditedPath + "/state?at=" + value, auditedPath + "/state?version=" + value, auditedPath + "/diff?from=" + value + "&to=" + value,
-			auditedPath + "/access?user_id=" + alice + "&at=" + value, "/api/audit/access?at=" + value, "/api/audit/history?from=" + value + "&to=" + value + "&type=" + value,
+			auditedPath + "/access?user_id=" + alice + "&at=" + value, "/api/audit/access?at=" + value,
+			"/api/audit/diff?from=" + value + "&to=" + value, "/api/audit/history?from=" + value + "&to=" + value + "&type=" + value,
 			"/api/audit/history?actor=" + value + "&user=" + value + "&account=" + value + "&order=" + value + "&cursor=" + value,
 		} {
 			asked := len(fake.queries)

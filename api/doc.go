@@ -52,6 +52,7 @@
 //	audit_proofs.go                 checkpoints, the proof that two are of one log, the bundle of an agency
 //	audit_verify.go                 verifications: started or joined, asked for while they run
 //	audit_access.go                 who had access to any dashboard of an agency, from when to when
+//	audit_excluded.go               what lies in the log and not in the history: parked and foreign records
 //	audit_ports.go audit_export.go audit_export_formats.go audit_reads.go  what they stand on; exports, as CSV or JSON Lines; who read
 //	ops_routes.go ops_ports.go ops_rebuilds.go ops_parked.go ops_actions.go ops_connections.go  operators: what they see and do, progress of rebuilds,
 //	                                parked events, what came of what they did

@@ -17,7 +17,7 @@ var quantities = map[string]string{
 	// Figures.
 	"followers": "people who follow", "followers_change": "followers gained", "likes": "likes", "comments": "comments", "shares": "shares", "views": "views",
 	"engagement_rate_pct": "engagement by reach or followers", "impressions": "times shown", "clicks": "clicks", "reach": "people reached", "engagement": "interactions", "posts": "posts published",
-	"social_accounts": "connected profiles and pages", "listed_users": "users on the list of a dashboard", "users_count": "users there are", "records": "records that a checkpoint covers",
+	"social_accounts": "connected profiles and pages", "listed_users": "users on the list of a dashboard", "users_count": "users there are", "dashboards_count": "dashboards there are", "claiming_count": "foreign records that name the agency", "others_count": "foreign records beside them", "records": "records that a checkpoint covers",
 	"records_done": "places in the log verified", "records_total": "places in the log to verify", "counted": "records that count in what was verified",
 	"covered": "those of them under a checkpoint", "elsewhere": "findings that are not of the agency", "signed_at": "signature of a checkpoint",
 	"saves": "times kept", "avg_watch_ms": "average length of a view",
@@ -30,7 +30,7 @@ var quantities = map[string]string{
 	"retry_at": "next try", "next_due": "next reading", "expires_at": "end of a token", "refresh_expires_at": "end of a refresh token", "sign_in_before": "last moment for a sign-in", "data_access_expires_at": "end of Meta's data for a token", "calls_a_day": "calls that readings cost", "token_stored_at": "arrival of a token",
 	"until": "as of", "requested_at": "request", "started_at": "start", "finished_at": "finish", "scheduled_at": "schedule", "attempted_at": "last try",
 	"live_at": "going live", "retired_at": "retirement", "revoked_at": "taking back of a link", "works_until": "end of a link", "signed_in_at": "sign-in", "seen_at": "last request", "ends_at": "end of a session", "superseded_at": "switch to another", "since": "start of a pause", "at": "check of tables",
-	"event_time": "newest event folded", "recorded_at": "oldest reading behind figures", "progressed_at": "last batch",
+	"event_time": "newest event folded", "met_at": "first meeting of a foreign record", "recorded_at": "oldest reading behind figures", "progressed_at": "last batch",
 	// Durations and sizes.
 	"expires_in_seconds": "life of a ticket", "elapsed_seconds": "time since the start", "eta_seconds": "time to the end", "lag_seconds": "time behind",
 	"bytes": "size", "disk_needed_bytes": "size that a rebuild needs",

@@ -16,8 +16,10 @@ type Position struct {
 type ForeignRecord struct {
 	Position
 
-	Reason string    `json:"reason"`  // for people; it may quote what the record says
-	Seen   time.Time `json:"seen_at"` // first
+	Reason string    `json:"reason"` // for people; it may quote what the record says
+	Seen   time.Time `json:"met_at"` // first, by the clock of the process that met it
+	// Claims is the id that its key is, as that of an agency's stream; "" where it is none. Whoever wrote the record could write any.
+	Claims string `json:"claims,omitempty"`
 }
 
 // ParkedSkipped tells the dashboards to leave a parked record out for good. It is the next record of the chain that

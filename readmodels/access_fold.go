@@ -46,9 +46,10 @@ type accessRow struct {
 }
 
 // foldSpans folds the history of the dashboards in their order, and returns the spans that follow a key and last at some
-// version from up to the version to: the first ones in the order of the query, one more than fit on the page. It keeps one
-// dashboard's history of access and the page, whatever the agency has.
-func foldSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from, to int64) ([]foldedSpan, error) {
+// version from up to the version to: the first ones in the order of the query, one more than fit on the page. Beside them are
+// the dashboards on the way to which nobody had access at the version to. It keeps one dashboard's history of access and the
+// page, whatever the agency has.
+func foldSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from, to int64) ([]foldedSpan, []foldedShut, error) {
 	page := spansPage{query: q, after: after, room: q.Limit + 1}
 	only := "after->'users'"
 	if q.User != "" { // the list that matters has one user, or none
@@ -79,24 +80,24 @@ func foldSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from
 	for !page.full() && rows.Next() {
 		row, err := pgx.RowToStructByPos[accessRow](rows)
 		if err != nil {
-			return nil, fmt.Errorf("fold access: %w", err)
+			return nil, nil, fmt.Errorf("fold access: %w", err)
 		}
 		if d == nil || d.id != row.Dashboard {
 			if d != nil {
-				page.add(d.spans(after.Until, from, to))
+				page.add(d.spans(after.Until, from, to), d.shut)
 			}
-			d = newDashboardAccess(row.Dashboard)
+			d = newDashboardAccess(row.Dashboard, to)
 		}
 		d.fold(row)
 	}
 	rows.Close()
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("fold access: %w", err)
+		return nil, nil, fmt.Errorf("fold access: %w", err)
 	}
 	if d != nil && !page.full() {
-		page.add(d.spans(after.Until, from, to))
+		page.add(d.spans(after.Until, from, to), d.shut)
 	}
-	return page.cut(), nil
+	return page.cut(), page.shut, nil
 }
 
 // spansPage keeps the first spans that follow a key.
@@ -105,12 +106,17 @@ type spansPage struct {
 	after spanKey
 	room  int
 	list  []foldedSpan
+	shut  []foldedShut
 }
 
 // full says that no further dashboard can have a span of the page: they come in their order.
 func (p *spansPage) full() bool { return !p.query.ByUser && len(p.list) >= p.room }
 
-func (p *spansPage) add(spans []foldedSpan) {
+// add takes in the spans of the next dashboard, and that nobody had access to it.
+func (p *spansPage) add(spans []foldedSpan, shut foldedShut) {
+	if shut.decided > 0 {
+		p.shut = append(p.shut, shut)
+	}
 	for _, s := range spans {
 		if p.after.User == "" || s.key.compare(p.after, p.query.ByUser) > 0 {
 			p.list = append(p.list, s)
@@ -135,10 +141,14 @@ type dashboardAccess struct {
 	open    map[string]int64 // users who have access, with the versions that it began with
 	ended   []foldedSpan
 	scopes  []foldedScope // those that it has have not been taken
+	closed  int64         // version that closed it to its clients, or made it closed; 0: it is open
+	emptied int64         // version that took the last one off its list, or made it without one; 0: somebody is on it
+	moment  int64         // version
+	shut    foldedShut    // at the moment
 }
 
-func newDashboardAccess(id string) *dashboardAccess {
-	return &dashboardAccess{id: id, listed: map[string]int64{}, open: map[string]int64{}}
+func newDashboardAccess(id string, moment int64) *dashboardAccess {
+	return &dashboardAccess{id: id, moment: moment, listed: map[string]int64{}, open: map[string]int64{}}
 }
 
 // fold takes in the next entry.
@@ -177,6 +187,7 @@ func (d *dashboardAccess) fold(row accessRow) {
 	if row.Scopes != nil {
 		d.foldScopes(row)
 	}
+	d.foldShut(row.Version)
 }
 
 func (d *dashboardAccess) foldScopes(row accessRow) {

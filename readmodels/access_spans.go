@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -66,6 +67,9 @@ type SpansMeta struct {
 	// Staff are the agency's own people, or the one who was asked for: such users open every dashboard by their role,
 	// whatever lists say.
 	Staff AccessStaff `json:"staff"`
+	// WithoutAccess are dashboards to which nobody had access at the moment. Those stand on a page that come in the order of dashboards before the
+	// next page. Null: the question is of a range, of one user, or ordered by user.
+	WithoutAccess *WithoutAccess `json:"without_access"`
 }
 
 // AccessStaff is the staff of an agency. The log does not know staff, so this is the directory's word of today.
@@ -123,13 +127,20 @@ func (h *History) Spans(ctx context.Context, q SpansQuery) ([]AccessSpan, SpansM
 		if meta.From, meta.To, err = q.window(ctx, tx, now.AsOf); err != nil {
 			return nil, err
 		}
-		folded, err := foldSpans(ctx, tx, q, *after, meta.From.Version, meta.To.Version)
+		folded, shut, err := foldSpans(ctx, tx, q, *after, meta.From.Version, meta.To.Version)
 		if err != nil {
 			return nil, err
 		}
 		if len(folded) > q.Limit {
 			folded = folded[:q.Limit]
-			if now.NextCursor, err = EncodeCursor(q.cursors(), folded[q.Limit-1].key); err != nil {
+			last := folded[q.Limit-1].key
+			shut = slices.DeleteFunc(shut, func(d foldedShut) bool { return d.dashboard > last.Dashboard }) // the next page has them
+			if now.NextCursor, err = EncodeCursor(q.cursors(), last); err != nil {
+				return nil, err
+			}
+		}
+		if q.From == nil && q.To == nil && q.User == "" && !q.ByUser {
+			if meta.WithoutAccess, err = readShut(ctx, tx, q.ParentAccount, shut); err != nil {
 				return nil, err
 			}
 		}
@@ -222,7 +233,13 @@ func staffOf(ctx context.Context, tx pgx.Tx, q SpansQuery) (AccessStaff, error) 
 
 // readSpans puts records and names to spans.
 func readSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, folded []foldedSpan) ([]AccessSpan, error) {
-	records, err := recordsOf(ctx, tx, q.ParentAccount, folded)
+	var keys []entryKey
+	for _, f := range folded {
+		for _, version := range f.versions() {
+			keys = append(keys, entryKey{version, f.key.Dashboard})
+		}
+	}
+	records, err := recordsOf(ctx, tx, q.ParentAccount, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -282,18 +299,13 @@ func readSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, folded []foldedSpan
 	return spans, nil
 }
 
-// recordsOf reads the records that spans name, each once.
-func recordsOf(ctx context.Context, tx pgx.Tx, parent string, folded []foldedSpan) (map[entryKey]Record, error) {
+// recordsOf reads the records with the keys, each once.
+func recordsOf(ctx context.Context, tx pgx.Tx, parent string, keys []entryKey) (map[entryKey]Record, error) {
 	records := map[entryKey]Record{}
-	for _, f := range folded {
-		for _, version := range f.versions() {
-			records[entryKey{version, f.key.Dashboard}] = Record{}
-		}
+	for _, key := range keys {
+		records[key] = Record{}
 	}
-	versions, subs := make([]int64, 0, len(records)), make([]string, 0, len(records))
-	for key := range records {
-		versions, subs = append(versions, key.Version), append(subs, key.Dashboard)
-	}
+	versions, subs := splitKeys(slices.Collect(maps.Keys(records)))
 	rows, _ := tx.Query(ctx, `
 		select `+recordColumns+`, h.sub_account_id from unnest($2::bigint[], $3::text[]) as k(version, sub_account_id)
 		join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id and h.version = k.version`,

@@ -32,9 +32,11 @@
 //	dashboard_preview.go  what a change of one would do, with names
 //	access.go access_decisions.go   whether a user had access to a dashboard, and which records decided so
 //	access_spans.go access_fold.go  who had access to any dashboard of an agency, from when to when, by which records
+//	access_shut.go                  dashboards to which nobody had access, and who decided that
 //	history.go                      the answers about the history of dashboards; pages of it
 //	history_pages.go history_entries.go  the keys of a page; the entries behind them
 //	history_moment.go history_state.go  moments of a stream; a dashboard at a moment, and between two
+//	history_diffs.go                all dashboards that were changed between two moments
 //	contents.go                     what posts say, where the log would lose it
 //	pictures.go                     posts whose pictures are wanted, and those that are erased
 //	told_entities.go                the directory as it was told: whole entities by their keys

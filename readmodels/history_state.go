@@ -85,15 +85,8 @@ func (h *History) Diff(ctx context.Context, q DiffQuery) (DiffAnswer, HistoryMet
 }
 
 func diff(ctx context.Context, tx pgx.Tx, q DiffQuery) (a DiffAnswer, err error) {
-	if a.From, err = positionAt(ctx, tx, q.ParentAccount, q.From); err != nil {
+	if a.From, a.To, err = diffEnds(ctx, tx, q.ParentAccount, q.From, q.To); err != nil {
 		return a, err
-	}
-	if a.To, err = positionAt(ctx, tx, q.ParentAccount, q.To); err != nil {
-		return a, err
-	}
-	if a.From.Version > a.To.Version {
-		return a, domain.NewError(domain.CodeInvalid, "from (%s) lies after to (%s). Exchange them.", q.From, q.To).
-			WithField("from", "lies after to")
 	}
 	was, err := stateAt(ctx, tx, q.ParentAccount, q.Dashboard, a.From.Version)
 	if err != nil {
@@ -123,4 +116,16 @@ func diff(ctx context.Context, tx pgx.Tx, q DiffQuery) (a DiffAnswer, err error)
 	a.Dashboard, a.Before, a.After = named(n.accounts, q.Dashboard), n.state(before), *n.state(&is.document)
 	a.Changes = n.differences(before, is.document)
 	return a, nil
+}
+
+// diffEnds are the positions of two moments, which must not stand the wrong way round.
+func diffEnds(ctx context.Context, tx pgx.Tx, parent string, earlier, later Moment) (from, to StreamPosition, err error) {
+	if from, err = positionAt(ctx, tx, parent, earlier); err != nil {
+		return from, to, err
+	}
+	if to, err = positionAt(ctx, tx, parent, later); err == nil && from.Version > to.Version {
+		err = domain.NewError(domain.CodeInvalid, "from (%s) lies after to (%s). Exchange them.", earlier, later).
+			WithField("from", "lies after to")
+	}
+	return from, to, err
 }

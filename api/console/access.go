@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -29,10 +31,10 @@ type accessView struct {
 	Staff    readmodels.AccessStaff
 	Position readmodels.StreamPosition // the last change up to the instant
 	Closed   []closedBoard             // to which nobody had access; none where the page is about one person
-	Left     int                       // of these, how many the page does not show
+	Left     int64                     // of these, how many the page does not show
 
 	Incomplete string
-	More       bool // there are more than the page shows
+	More       string // address of the next page; "": this is the last one
 	Export     string
 	History    string // address of the history at the instant
 }
@@ -61,9 +63,14 @@ type accessCell struct {
 	Ended  *time.Time
 }
 
-const accessPages = 4 // of 500 each, which the page shows at most
+// closedBoard is a board to which nobody had access at the instant, and the record that decided it.
+type closedBoard struct {
+	Board    readmodels.Named
+	Open     bool // to its clients, and yet nobody was on its list
+	Decision decision
+}
 
-// access shows who had access at an instant.
+// access shows who had access at an instant. It is one question to the API, and so one look that is recorded.
 func (v *visit) access() (view, error) {
 	given := v.r.URL.Query()
 	_, at, err := typedInstant(given.Get("at"))
@@ -74,25 +81,27 @@ func (v *visit) access() (view, error) {
 	shown.Export = accessPath + "/export?" + url.Values{"at": {given.Get("at")}, "person": {shown.Person}}.Encode()
 	shown.At = formInstant(at)
 	shown.History = historyAddress(shown.At, "")
-	q.Set("limit", "500")
-	var spans []readmodels.AccessSpan
-	for range accessPages {
-		some, meta, err := getMeta[[]readmodels.AccessSpan, readmodels.SpansMeta](v, "/api/audit/access", q)
-		if err != nil {
-			return nil, err
-		}
-		spans = append(spans, some...)
-		shown.Staff, shown.Position, shown.Incomplete, shown.More = meta.Staff, meta.To, meta.Incomplete, meta.NextCursor != ""
-		if !shown.More {
-			break
-		}
-		q.Set("cursor", meta.NextCursor)
+	q.Set("limit", strconv.Itoa(api.MaxPageLimit))
+	if given.Get("cursor") != "" {
+		q.Set("cursor", given.Get("cursor"))
+	}
+	spans, meta, err := getMeta[[]readmodels.AccessSpan, readmodels.SpansMeta](v, "/api/audit/access", q)
+	if err != nil {
+		return nil, err
+	}
+	shown.Staff, shown.Position, shown.Incomplete = meta.Staff, meta.To, meta.Incomplete
+	if meta.NextCursor != "" {
+		given.Set("cursor", meta.NextCursor)
+		shown.More = accessPath + "?" + given.Encode()
 	}
 	shown.Boards, shown.Rows = matrix(spans)
-	if shown.Person == "" && !shown.More {
-		err = v.closedBoards(&shown)
+	if without := meta.WithoutAccess; without != nil {
+		for _, d := range without.Dashboards {
+			shown.Closed = append(shown.Closed, closedBoard{d.Dashboard, d.AllowClientDashboard, decided(d.DecidedBy, d.Dashboard.ID)})
+		}
+		shown.Left = without.Count - int64(len(without.Dashboards))
 	}
-	return shown, err
+	return shown, nil
 }
 
 // accessQuery asks the API for an instant, now for the zero one, and for one person, everybody for "".

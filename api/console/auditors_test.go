@@ -13,6 +13,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -167,36 +168,36 @@ func TestAccessIsAMatrix(t *testing.T) {
 	b.get("/console/access").says(http.StatusOK, "Nobody", "had access to any board")
 }
 
-// "Who could see the board on 1 October, and who decided it?" has an answer also where nobody could.
+// "Who could see the board on 1 October, and who decided it?" has an answer also where nobody could. The page is one look, and so is each that follows.
 func TestAccessNamesWhoClosedABoard(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	began := changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")).Record
+	closed, left := changed(6, "2026-09-02T10:00:00Z", named(catering, "Catering")).Record, changed(7, "2026-09-30T10:00:00Z", named(clara, "Clara's")).Record
+	closed.Type, left.Type, left.Actor = "dashboard.settings_changed.v1", "dashboard.users_changed.v1", named(adam, "Adam")
+	meta := readmodels.SpansMeta{WithoutAccess: &readmodels.WithoutAccess{Count: 5, Dashboards: []readmodels.ShutDashboard{
+		{Dashboard: named(catering, "Catering"), DecidedBy: closed},
+		{Dashboard: named(clara, "Clara's"), AllowClientDashboard: true, DecidedBy: left},
+	}}}
+	meta.NextCursor = "NEXT"
 	s.answer("GET /api/audit/access", []readmodels.AccessSpan{
 		{Dashboard: named(bakery, "Bakery"), User: named(adam, "Adam"), From: began.Time, BeganBy: began},
-	}, readmodels.SpansMeta{})
-	later := "c10000000000000000000009"
-	s.answer("GET /api/dashboards", []readmodels.DashboardSummary{
-		{SubAccountID: bakery}, {SubAccountID: catering}, {SubAccountID: clara}, {SubAccountID: later},
-	}, nil)
-	s.answer("GET /api/projects/dashboard/"+catering+"/state", readmodels.StateAnswer{Dashboard: named(catering, "Catering")}, nil)
-	s.answer("GET /api/projects/dashboard/"+clara+"/state", readmodels.StateAnswer{
-		Dashboard: named(clara, "Clara's"), State: readmodels.DashboardState{AllowClientDashboard: true},
-		ChangedBy: readmodels.Record{Type: "dashboard.users_changed.v1", Actor: named(adam, "Adam")},
-	}, nil)
-	s.refuse("GET /api/projects/dashboard/"+later+"/state", http.StatusNotFound, domain.CodeNotFound, "It did not exist then.")
-	touched, closed := changed(7, "2026-09-30T10:00:00Z", named(catering, "Catering")), changed(6, "2026-09-02T10:00:00Z", named(catering, "Catering"))
-	closed.Type, closed.Changes.AllowClientDashboard = "dashboard.settings_changed.v1", &readmodels.Flip{Before: true}
-	s.answer("GET /api/projects/dashboard/"+catering+"/history", []readmodels.HistoryEntry{touched, closed}, nil)
+	}, meta)
 	b := s.signedIn("auditor")
 	s.asked = nil
 	page := b.get("/console/access?at=2026-10-01")
 	page.says(http.StatusOK, "Boards that nobody could open", "closed to its clients", "settings changed, ", "2 Sep 2026",
-		"open, with nobody on its list", "people on the list changed", "/console/history?at=2026-09-02T10%3A00%3A00Z&amp;q=dashboard%3A"+catering)
-	require.Contains(t, s.asked, "GET /api/projects/dashboard/"+catering+
-		"/history?limit=40&to=2026-10-02T00%3A00%3A00Z&type=opened%2Caccounts_linked%2Caccounts_unlinked%2Csettings_changed%2Cimported")
-	require.NotContains(t, page.Body.String(), later, "it was made later")
-	require.NotContains(t, b.get("/console/access?at=2026-10-01&person="+adam).Body.String(), "Boards that nobody")
+		"open, with nobody on its list", "people on the list changed", "/console/history?at=2026-09-02T10%3A00%3A00Z&amp;q=dashboard%3A"+catering,
+		"There are 3 more such boards", `rel="next" href="/console/access?at=2026-10-01&amp;cursor=NEXT"`)
+	const asked = "GET /api/audit/access?at=2026-10-01T23%3A59%3A59.999999Z&"
+	require.Equal(t, []string{"GET /api/me", asked + "limit=500"}, s.asked)
+
+	s.asked, meta.NextCursor, meta.WithoutAccess = nil, "", nil
+	s.answer("GET /api/audit/access", []readmodels.AccessSpan{}, meta)
+	page = b.get("/console/access?at=2026-10-01&cursor=NEXT")
+	require.Equal(t, []string{"GET /api/me", asked + "cursor=NEXT&limit=500"}, s.asked)
+	require.NotContains(t, page.Body.String(), "Boards that nobody")
+	require.NotContains(t, page.Body.String(), `rel="next"`)
 }
 
 func TestAPersonsPageSaysFromWhenUntilWhenAndWhy(t *testing.T) {
@@ -233,30 +234,52 @@ func TestAPersonsPageSaysFromWhenUntilWhenAndWhy(t *testing.T) {
 func TestTwoMomentsAreCompared(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.history()
-	s.answer("GET /api/projects/dashboard/"+bakery+"/diff", readmodels.DiffAnswer{
-		Dashboard: named(bakery, "Bakery"), Records: 3, Changes: readmodels.Differences{
-			UsersRemoved: []readmodels.Named{named(adam, "Adam")}, AllowClientDashboard: &readmodels.Flip{After: true},
+	s.answer("GET /api/audit/diff", []readmodels.DiffAnswer{
+		{
+			Dashboard: named(bakery, "Bakery"), Records: 3, Changes: readmodels.Differences{
+				UsersRemoved: []readmodels.Named{named(adam, "Adam")}, AllowClientDashboard: &readmodels.Flip{After: true},
+			},
 		},
-	}, nil)
-	s.answer("GET /api/projects/dashboard/"+catering+"/diff", readmodels.DiffAnswer{Dashboard: named(catering, "Catering"), Records: 1}, nil)
+		{Dashboard: named(catering, "Catering"), Records: 1},
+	}, readmodels.HistoryMeta{NextCursor: "NEXT"})
+	s.answer("GET /api/projects/dashboard/"+bakery+"/diff", readmodels.DiffAnswer{Dashboard: named(bakery, "Bakery"), Records: 3}, nil)
 	b := s.signedIn("auditor")
 	b.get("/console/history/difference").says(http.StatusOK, "Choose a moment")
 	s.asked = nil
+	const from, to = "from=2026-09-01T00%3A00%3A00Z", "to=2026-10-01T23%3A59%3A59.999999Z"
 	b.get("/console/history/difference?from=2026-09-01&to=2026-10-01").says(http.StatusOK, "Off the list", "Adam", "Opened to its clients", "By 3 changes.",
-		"There was no board yet", "Nothing differs: 1 change in between left it as it was.")
-	require.Equal(t, []string{
-		"GET /api/me",
-		"GET /api/audit/history?from=2026-09-01T00%3A00%3A00.000001Z&limit=500&to=2026-10-02T00%3A00%3A00Z",
-		"GET /api/projects/dashboard/" + bakery + "/diff?from=2026-09-01T00%3A00%3A00Z&to=2026-10-01T23%3A59%3A59.999999Z",
-		"GET /api/projects/dashboard/" + catering + "/diff?from=2026-09-01T00%3A00%3A00Z&to=2026-10-01T23%3A59%3A59.999999Z",
-	}, s.asked)
+		"There was no board yet", "Nothing differs: 1 change in between left it as it was.",
+		`rel="next" href="/console/history/difference?cursor=NEXT&amp;from=2026-09-01&amp;to=2026-10-01"`)
+	require.Equal(t, []string{"GET /api/me", "GET /api/audit/diff?" + from + "&limit=20&" + to}, s.asked, "however many boards, it is one look")
+	s.asked = nil
+	b.get("/console/history/difference?cursor=NEXT&from=2026-09-01&to=2026-10-01")
+	require.Equal(t, []string{"GET /api/me", "GET /api/audit/diff?cursor=NEXT&" + from + "&limit=20&" + to}, s.asked)
 	s.asked = nil
 	b.get("/console/history/difference?from=2026-09-01&dashboard="+bakery).says(http.StatusOK, "What is now")
-	require.Equal(t, []string{"GET /api/me", "GET /api/projects/dashboard/" + bakery + "/diff?from=2026-09-01T00%3A00%3A00Z"}, s.asked)
+	require.Equal(t, []string{"GET /api/me", "GET /api/projects/dashboard/" + bakery + "/diff?" + from}, s.asked)
 	b.get("/console/history/difference?from=lately").says(http.StatusUnprocessableEntity, "no instant")
-	s.answer("GET /api/audit/history", []readmodels.HistoryEntry{}, readmodels.HistoryMeta{})
+	s.answer("GET /api/audit/diff", []readmodels.DiffAnswer{}, readmodels.HistoryMeta{})
 	b.get("/console/history/difference?from=2026-09-01").says(http.StatusOK, "No board was changed between the two")
+}
+
+// What is parked and what is foreign is told in plain words, and what to do. A reason may quote a stranger: it is a text.
+func TestTheConsoleShowsRecordsOutsideTheHistory(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.answer("GET /api/audit/excluded", api.Excluded{
+		Parked: []operator.ParkedEvent{{Topic: "dashboards", Partition: 3, Offset: 12, Reason: "unknown_type", Detail: "no such type", State: "parked"}},
+		Foreign: api.ForeignRecords{Records: 9, Others: 4, More: true, Claiming: []domain.ForeignRecord{
+			{Position: domain.Position{Topic: "operations", Partition: 1, Offset: 77}, Reason: `<img src=x onerror="alert(1)">`, Seen: s.now},
+		}},
+	}, nil)
+	b := s.signedIn("auditor")
+	s.asked = nil
+	page := b.get("/console/history/excluded")
+	page.says(http.StatusOK, "dashboards, partition 3, record 12", "unknown type", "operations, partition 1, record 77", "&lt;img src=x", "claim to be of this agency",
+		"8 more are kept", "Others lie in the same parts of the log: 4.", "The first 1,000", "What to do:")
+	require.Equal(t, []string{"GET /api/me", "GET /api/audit/excluded"}, s.asked)
+	s.answer("GET /api/audit/excluded", api.Excluded{}, nil)
+	b.get("/console/history/excluded").says(http.StatusOK, "Nothing of the agency is parked.", "No foreign record that claims to be of this agency was met.")
 }
 
 func TestWhoLooked(t *testing.T) {
@@ -358,7 +381,7 @@ func TestPagesAreOfRoles(t *testing.T) {
 	s.history()
 	operator := s.signedIn("operator")
 	for _, path := range []string{
-		"/console/history", "/console/history/difference", "/console/history/looks",
+		"/console/history", "/console/history/difference", "/console/history/looks", "/console/history/excluded",
 		"/console/people/" + adam, "/console/access", "/console/access/export", "/console/verify", "/console/verify/bundle",
 	} {
 		operator.get(path).says(http.StatusForbidden, "not for your role")

@@ -59,8 +59,9 @@
 //	ops_jobs.go ops_log.go ops_actions.go  jobs, topics, what operators did
 //	ops_acts.go  what operators do: asked for on a page that says what will happen
 //	history.go history_search.go history_difference.go history_looks.go  the history by instant; its search; two moments compared; who looked
+//	history_excluded.go  what lies in the log and not in the history: parked and foreign records
 //	history_back.go  a board becomes again what it was, after a preview of who gains and loses access
-//	access.go access_closed.go  who had access at an instant; boards that nobody could open, and who decided it
+//	access.go    who had access at an instant; boards that nobody could open, and who decided it
 //	person.go    to what a person had access, from when to when, and why
 //	verify.go    verifications and proof bundles
 //	pages        templates: the layout, how records are written, and one for each view

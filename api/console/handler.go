@@ -184,19 +184,30 @@ func (v *visit) answer() int {
 		v.console.lead(v.w, v.r, string(to))
 		return http.StatusSeeOther
 	case passOn:
-		_ = http.NewResponseController(v.w).SetWriteDeadline(time.Time{}) // the API bounds each piece
-		passed := &passing{answer: answer{header: http.Header{}}, to: v.w}
-		v.console.deps.API.ServeHTTP(passed, v.request(http.MethodGet, string(to), nil))
-		if passed.status >= http.StatusMultipleChoices {
-			return v.refuse(passed.refusal())
+		return v.pass(to)
+	case boardStream:
+		status := v.pass(to.stream)
+		if status == http.StatusOK {
+			v.tellClosed(to.board)
 		}
-		return passed.status
+		return status
 	}
 	status := http.StatusOK
 	if own, ok := shown.(answered); ok {
 		status = own.status()
 	}
 	return v.write(status, shown)
+}
+
+// pass passes an answer of the API on as it is.
+func (v *visit) pass(path passOn) int {
+	_ = http.NewResponseController(v.w).SetWriteDeadline(time.Time{}) // the API bounds each piece
+	passed := &passing{answer: answer{header: http.Header{}}, to: v.w}
+	v.console.deps.API.ServeHTTP(passed, v.request(http.MethodGet, string(path), nil))
+	if passed.status >= http.StatusMultipleChoices {
+		return v.refuse(passed.refusal())
+	}
+	return passed.status
 }
 
 // open proves who asks, whether it may, and opens the page.

@@ -2,7 +2,7 @@ package console
 
 import (
 	"net/url"
-	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,7 +12,7 @@ import (
 const (
 	differencePath = historyPath + "/difference"
 
-	comparedBoards = 20 // that a page compares; each is a question to the API of its own
+	comparedBoards = 20 // that a page compares
 )
 
 // differenceView is what lies between two moments: of one board, or of all that were changed in between.
@@ -23,7 +23,7 @@ type differenceView struct {
 
 	Begins, Ends time.Time // Ends zero: now
 	Boards       []comparedBoard
-	More         bool // was changed than the page shows
+	More         string // address of the next page; "": this is the last one
 	Incomplete   string
 }
 
@@ -64,46 +64,37 @@ func (v *visit) difference() (view, error) {
 	if from.IsZero() {
 		return shown, nil
 	}
-	boards := []string{asked.dashboard}
-	if asked.dashboard == "" {
-		if boards, err = v.changedBetween(&shown); err != nil {
-			return nil, err
-		}
-	}
 	q := url.Values{"from": {from.Format(time.RFC3339Nano)}}
 	if !to.IsZero() {
 		q.Set("to", to.Format(time.RFC3339Nano))
 	}
-	for _, id := range boards {
-		diff, meta, err := getMeta[readmodels.DiffAnswer, readmodels.HistoryMeta](v, dashboardPath(id)+"/diff", q)
-		if err != nil {
-			return nil, err
-		}
-		shown.Incomplete = meta.Incomplete
+	diffs, meta, err := v.differences(asked.dashboard, q)
+	if err != nil {
+		return nil, err
+	}
+	shown.Incomplete = meta.Incomplete
+	for _, diff := range diffs {
 		shown.Boards = append(shown.Boards, comparedBoard{diff, nothingDiffers(diff.Changes)})
+	}
+	if meta.NextCursor != "" {
+		given.Set("cursor", meta.NextCursor)
+		shown.More = differencePath + "?" + given.Encode()
 	}
 	return shown, nil
 }
 
-// changedBetween are the boards that were changed after the first moment and up to the second.
-func (v *visit) changedBetween(shown *differenceView) (boards []string, err error) {
-	var everything search
-	q := url.Values{"from": {shown.Begins.Add(time.Microsecond).Format(time.RFC3339Nano)}}
-	if !shown.Ends.IsZero() {
-		q.Set("to", shown.Ends.Add(time.Microsecond).Format(time.RFC3339Nano)) // which the API leaves out
+// differences asks the API once, for one board or for all that were changed in between: so the page is one look that is recorded.
+func (v *visit) differences(board string, q url.Values) (diffs []readmodels.DiffAnswer, meta readmodels.HistoryMeta, err error) {
+	if board != "" {
+		diffs = make([]readmodels.DiffAnswer, 1)
+		diffs[0], meta, err = getMeta[readmodels.DiffAnswer, readmodels.HistoryMeta](v, dashboardPath(board)+"/diff", q)
+		return diffs, meta, err
 	}
-	entries, meta, err := v.someHistory(everything, q, mostEntries)
-	shown.Incomplete, shown.More = meta.Incomplete, meta.NextCursor != ""
-	for _, e := range entries {
-		switch {
-		case slices.Contains(boards, e.Dashboard.ID):
-		case len(boards) == comparedBoards:
-			shown.More = true
-		default:
-			boards = append(boards, e.Dashboard.ID)
-		}
+	q.Set("limit", strconv.Itoa(comparedBoards))
+	if cursor := v.r.URL.Query().Get("cursor"); cursor != "" {
+		q.Set("cursor", cursor)
 	}
-	return boards, err
+	return getMeta[[]readmodels.DiffAnswer, readmodels.HistoryMeta](v, "/api/audit/diff", q)
 }
 
 func nothingDiffers(d readmodels.Differences) bool {

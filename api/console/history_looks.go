@@ -65,6 +65,7 @@ var lookedAt = map[string]string{
 	domain.AuditAccess:    "who had access",
 	domain.AuditVerify:    "a verification of the agency's history",
 	domain.AuditVerifyAll: "a verification of the whole log",
+	domain.AuditExcluded:  "records outside the history",
 	domain.AuditAsUser:    "a client's view, with that person's eyes",
 }
 

@@ -1,10 +1,13 @@
 package console
 
 import (
+	"fmt"
+	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 const streamPath = Path + "/stream"
@@ -30,7 +33,35 @@ func (v *visit) stream() (view, error) {
 	if soon := v.console.deps.Now().Add(streamFor); v.who.ExpiresAt.IsZero() || soon.Before(v.who.ExpiresAt) {
 		v.who.ExpiresAt = soon
 	}
-	return passOn("/api/live?" + asked.Encode()), nil
+	stream := passOn("/api/live?" + asked.Encode())
+	if board := at.Get("dashboard"); board != "" {
+		return boardStream{stream, board}, nil
+	}
+	return stream, nil
+}
+
+// boardStream is the stream of a board's figures. It is the only one of the board's page: browsers keep few connections to a host.
+type boardStream struct {
+	stream passOn
+	board  string
+}
+
+func (boardStream) template() (name, title string) { return "", "" }
+
+// tellClosed says behind a stream of figures that the board is closed to its reader, in the words of the stream of notices. The API ends such a stream
+// at once; of any other end the browser comes back.
+func (v *visit) tellClosed(board string) {
+	if v.r.Context().Err() != nil {
+		return
+	}
+	_, err := v.board(board)
+	if code := domain.CodeOf(err); code != domain.CodeForbidden && code != domain.CodeNotFound {
+		return
+	}
+	control := http.NewResponseController(v.w)
+	_ = control.SetWriteDeadline(time.Now().Add(v.console.patience))
+	_, _ = fmt.Fprintf(v.w, "event: %s\ndata: {\"sub_account_ids\":[%q]}\n\n", domain.NoticeBoardClosed, board)
+	_ = control.Flush()
 }
 
 func (c *Console) livePages() []page {

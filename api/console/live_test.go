@@ -10,6 +10,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // A page of figures names the stream that tells of them; the stream is the API's, ends within a minute, and goes on where it was.
@@ -38,4 +39,21 @@ func TestTheStreamOfFigures(t *testing.T) {
 
 	s.browser().get("/console/stream?account=" + bakery).leadsTo("/console/sign-in?to=" + url.QueryEscape("/console/stream?account="+bakery))
 	s.signedIn("auditor").get("/console/stream").says(http.StatusForbidden, "not for your role")
+}
+
+// A board's page has this one stream. Where the board was closed, and that ended the stream, it says so.
+func TestTheStreamOfABoardSaysThatItIsClosed(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.answers["GET /api/live"] = func(api.Principal, *http.Request) (int, any) { return http.StatusOK, "event: figures_changed" }
+	b := s.signedIn("client")
+	told := func() string { return b.get("/console/stream?dashboard=" + bakery).Body.String() }
+	s.answer("GET /api/projects/dashboard/"+bakery, []readmodels.DashboardView{{SubAccountID: bakery}}, nil)
+	require.NotContains(t, told(), "board_closed", "it is open: the browser comes back")
+	for _, code := range []domain.Code{domain.CodeForbidden, domain.CodeNotFound} {
+		s.refuse("GET /api/projects/dashboard/"+bakery, http.StatusForbidden, code, "It is not open to you.")
+		require.Contains(t, told(), "event: board_closed\ndata: {\"sub_account_ids\":[\""+bakery+"\"]}\n\n")
+	}
+	s.refuse("GET /api/projects/dashboard/"+bakery, http.StatusServiceUnavailable, domain.CodeUnavailable, "Not now.")
+	require.NotContains(t, told(), "board_closed", "that is not known")
 }

@@ -125,7 +125,7 @@ export interface paths {
         };
         /**
          * Who had access to any dashboard of the agency, from when to when, and which records decided that.
-         * @description At an instant (now without at, from and to), or at any time of a range. An entry is a time without a gap in which a user was on the list of a dashboard that was open to its clients. Agency staff open every dashboard by their role: `meta.staff` names them as the directory holds them today. `names_proven` is always false: the log has ids alone.
+         * @description At an instant (now without at, from and to), or at any time of a range. An entry is a time without a gap in which a user was on the list of a dashboard that was open to its clients. Agency staff open every dashboard by their role: `meta.staff` names them as the directory holds them today. At an instant `meta.without_access` names the dashboards to which nobody had access, and the records that decided so. `names_proven` is always false: the log has ids alone.
          */
         get: operations["getAuditAccess"];
         put?: never;
@@ -208,6 +208,46 @@ export interface paths {
          * @description RFC 6962: the records of the earlier one are the first ones of the later one. 404 for a checkpoint that the log does not have; whoever holds one that was signed, and gets a 404, holds evidence.
          */
         get: operations["getAuditConsistency"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What changed on each dashboard of the agency between two instants or versions.
+         * @description Dashboards that were not changed in between are left out. The one that was changed last comes first. All pages stand for the same two moments.
+         */
+        get: operations["getAuditDiff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/excluded": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What lies in the log and not in the history of the agency: parked events and foreign records.
+         * @description A parked event is the agency's own and waits for an operator, or was left out. A foreign record was written by nobody of the service and counts for nothing. `foreign.claiming` are those whose key is the agency's id, which proves nothing: whoever can write to the brokers can write any key. Of others in the same partitions only the number is told.
+         */
+        get: operations["getAuditExcluded"];
         put?: never;
         post?: never;
         delete?: never;
@@ -4069,6 +4109,12 @@ export interface components {
             /** @description whose figures changed; empty with `all` */
             changes: components["schemas"]["Change"][];
         };
+        /** @description The records of the log that are not in an agency's history, as far as they are known and concern it. */
+        Excluded: {
+            foreign: components["schemas"]["ForeignRecords"];
+            /** @description `parked` are events of the agency that could not be taken into the tables, by their places in the log: 500 at most. */
+            parked: components["schemas"]["ParkedEvent"][];
+        };
         /** @description What became of a request. */
         Fed: {
             /** @description in their order; empty lines are left out */
@@ -4180,6 +4226,47 @@ export interface components {
             records: number;
             /** @description of the log */
             topic: string;
+        };
+        /** @description A record in the log that nobody of ours wrote: where it lies and why it counts for nothing. */
+        ForeignRecord: {
+            /** @description `claims` is the id that its key is, as that of an agency's stream; "" where it is none. Whoever wrote the record could write any. */
+            claims?: string;
+            /**
+             * Format: date-time
+             * @description first, by the clock of the process that met it
+             */
+            met_at: string;
+            /**
+             * Format: int64
+             * @description of the record
+             */
+            offset: number;
+            /**
+             * Format: int64
+             * @description of the topic
+             */
+            partition: number;
+            /** @description for people; it may quote what the record says */
+            reason: string;
+            /** @description its name */
+            topic: string;
+        };
+        /** @description Records that nobody of the service wrote. They count for nothing. The first 1,000 of each partition are kept. */
+        ForeignRecords: {
+            /** @description `claiming` are those whose key is the agency's id, by their places in the log: 500 at most. Whoever can write to the brokers can write any key. */
+            claiming: components["schemas"]["ForeignRecord"][];
+            /**
+             * Format: int64
+             * @description how many of these are kept
+             */
+            claiming_count: number;
+            /** @description there may be more in these partitions, which are not kept */
+            more: boolean;
+            /**
+             * Format: int64
+             * @description how many others are kept of the partitions that the agency's records lie in
+             */
+            others_count: number;
         };
         /**
          * @description What the posts of some social accounts gained of one figure in the range: the sum of what each reading added since the last one before it, of the same post, that had the figure (the figures are cumulative). The first reading that has a figure adds all of it if the post was published since the agency reads the account, or at most a day before; else it is a baseline and adds nothing. A reading without the figure adds nothing; the next one with it has it all. All that was gained between two readings stands at the later one, however far apart they are: posts older than 90 days are read every 30 days, and what a page gained while it was not connected stands where it was read again. A page that moves between two clients of an agency goes on where it was: a reading's gain is the client's and member's who had the page at its capture. PostCounts names the platform metrics.
@@ -6857,6 +6944,15 @@ export interface components {
             /** @description took it away; null: none has up to `as_of` */
             taken_by: components["schemas"]["Record"] | null;
         };
+        /** @description A dashboard to which nobody had access, and why. */
+        ShutDashboard: {
+            /** @description `allow_client_dashboard` is false where it was closed to its clients; true: it was open, with nobody on its list. */
+            allow_client_dashboard: boolean;
+            /** @description the sub-account */
+            dashboard: components["schemas"]["Named"];
+            /** @description closed the dashboard; where it was open, left nobody on its list or opened it so */
+            decided_by: components["schemas"]["Record"];
+        };
         /** @description Names a connection that the platform refuses until a person signs in again. */
         SignIn: {
             /** @description sub-account, 24 hex digits; "" where it is not known */
@@ -6995,6 +7091,8 @@ export interface components {
             staff: components["schemas"]["AccessStaff"];
             /** @description the last change within the range; the same as `from` for a moment */
             to: components["schemas"]["StreamPosition"];
+            /** @description `without_access` are dashboards to which nobody had access at the moment. Those stand on a page that come in the order of dashboards before the next page. Null: the question is of a range, of one user, or ordered by user. */
+            without_access: components["schemas"]["WithoutAccess"] | null;
         };
         /** @description A dashboard at a moment. */
         StateAnswer: {
@@ -7557,6 +7655,16 @@ export interface components {
             series: components["schemas"]["ViewsDay"][];
             /** @description `views` are those that posts gained in the range: Facebook post_media_view (videos: plays), Instagram views, TikTok view_count; all cumulative. LinkedIn counts no views of posts, only `impressions` of PostCounts. */
             views: components["schemas"]["Gain"];
+        };
+        /** @description Dashboards to which nobody had access. */
+        WithoutAccess: {
+            /** @description by id, 500 at most */
+            dashboards: components["schemas"]["ShutDashboard"][];
+            /**
+             * Format: int64
+             * @description how many there are
+             */
+            dashboards_count: number;
         };
     };
     responses: {
@@ -8732,6 +8840,109 @@ export interface operations {
             403: components["responses"]["forbidden"];
             404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    getAuditDiff: {
+        parameters: {
+            query: {
+                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                cursor?: string;
+                /**
+                 * @description Entries of a page, or of each ranking: 1 to 500.
+                 * @example 50
+                 */
+                limit?: number;
+                /**
+                 * @description The earlier point in the history: a version (v12, or a number below 100,000,000) or a time.
+                 * @example 2026-01-01
+                 */
+                from: string;
+                /**
+                 * @description The later point in the history: a version (v12, or a number below 100,000,000) or a time. Default: now.
+                 * @example 2026-01-31
+                 */
+                to?: string;
+                /**
+                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @example Europe/Berlin
+                 */
+                tz?: components["schemas"]["TimeZone"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["DiffAnswer"][];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description What there is to say of the answer as a whole. */
+                        meta: components["schemas"]["HistoryMeta"];
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    getAuditExcluded: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
+                 * @example Europe/Berlin
+                 */
+                tz?: components["schemas"]["TimeZone"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["Excluded"];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];

@@ -50,6 +50,7 @@ func (a *audited) served(t *testing.T) remote {
 			Records:  &commands.Audit{Log: a.log, Now: time.Now, Logger: slog.New(slog.DiscardHandler)},
 			Proofs:   prover,
 			Verifier: runs,
+			Excluded: struct{ api.ExcludedReader }{},
 		},
 	})
 	require.NoError(t, err)

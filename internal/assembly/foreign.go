@@ -11,6 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -69,6 +70,35 @@ func (d *Desk) ForeignRecords(ctx context.Context, most int) ([]domain.ForeignRe
 		records = append(records, of...)
 	}
 	return records, nil
+}
+
+// Excluded implements [api.ExcludedReader]. Topics `dashboards` and `operations` have agencies for keys: what names one on another topic names something
+// else there.
+func (d *Desk) Excluded(ctx context.Context, parent string) (found api.Excluded, err error) {
+	found.Foreign.Claiming = []domain.ForeignRecord{}
+	if found.Parked, err = d.Parked(ctx, operator.ParkedFilter{Stream: parent, Limit: api.MostExcluded}); err != nil {
+		return found, err
+	}
+	kept, err := d.parts.Vault(ctx)
+	if err != nil {
+		return found, err
+	}
+	log := d.parts.log.value
+	foreign, topics := vault.NewForeignRecords(kept, log.Epoch().Log.String()), log.Codec().Topics()
+	for _, topic := range topics {
+		if topic.Name != domain.TopicDashboards && topic.Name != domain.TopicOperations {
+			continue
+		}
+		claims, err := foreign.Claims(ctx, topic.Name, eventlog.PartitionOf([]byte(parent), topic.Partitions), parent, api.MostExcluded-len(found.Foreign.Claiming))
+		if err != nil {
+			return found, err
+		}
+		found.Foreign.Claiming = append(found.Foreign.Claiming, claims.Records...)
+		found.Foreign.Records += claims.Count
+		found.Foreign.Others += claims.Others
+		found.Foreign.More = found.Foreign.More || claims.Full
+	}
+	return found, nil
 }
 
 // foreignHealth are the topics that hold foreign records, for /readyz.

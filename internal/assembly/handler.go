@@ -61,6 +61,7 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 			Records:  &commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger},
 			Proofs:   prover,
 			Verifier: s.verifies.By(proof.NewChecker(prover, c.CheckpointEvery, time.Now)),
+			Excluded: s.operators,
 		},
 		Directory: &api.DirectoryDeps{
 			Feed: commands.FeedDirectory{

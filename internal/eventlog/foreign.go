@@ -144,8 +144,9 @@ func (f *foreignFound) note(r Record, records int64, reason string) bool {
 	switch {
 	case known:
 	case len(in.first) < maxForeign:
+		claims, _ := domain.HexID(string(r.Key))
 		in.first[r.Offset] = domain.ForeignRecord{
-			Position: domain.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}, Reason: reason, Seen: time.Now().UTC(),
+			Position: domain.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}, Reason: reason, Seen: time.Now().UTC(), Claims: claims,
 		}
 		raise(f.more)
 		in.beyond += records - 1

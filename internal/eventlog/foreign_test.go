@@ -245,6 +245,7 @@ func TestForeignRecordsAreCountedBeyondThoseRemembered(t *testing.T) {
 	for i := range records {
 		records[i] = &kgo.Record{Topic: b.wire(domain.TopicMetrics), Partition: 4, Key: []byte("-"), Value: []byte("{}")}
 	}
+	records[7].Key = []byte("A10000000000000000000000")
 	require.NoError(t, b.raw.ProduceSync(testContext(t), records...).FirstErr())
 	for range 2 {
 		require.Empty(t, scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics}))
@@ -252,6 +253,7 @@ func TestForeignRecordsAreCountedBeyondThoseRemembered(t *testing.T) {
 	}
 	require.Len(t, b.Foreign(), 1000)
 	require.Equal(t, int64(999), b.Foreign()[999].Offset)
+	require.Equal(t, []string{"", "a10000000000000000000000"}, []string{b.Foreign()[6].Claims, b.Foreign()[7].Claims}, "whom it names")
 }
 
 // A batch that unpacks to more than any of ours is passed over unread: its sender decides how much memory reading it would take.

@@ -30,6 +30,7 @@ async function renew() {
 }
 
 const stream = new EventSource(figures.dataset.live), said = document.getElementById("live");
+document.figures = stream; // for board.js
 stream.addEventListener("figures_changed", soon);
 stream.addEventListener("open", () => { said.hidden = false; });
 stream.addEventListener("error", () => { said.hidden = stream.readyState === EventSource.CLOSED; }); // else it comes back by itself

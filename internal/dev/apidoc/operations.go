@@ -228,11 +228,16 @@ var operations = map[string]about{
 	"getDashboardDiff":          audit("What changed on a dashboard between two instants or versions."),
 	"getDashboardAccess":        audit("Whether a user had access to a dashboard at a time, and which records decided that."),
 	"getAuditHistory":           audit("Who changed any dashboard of the agency."),
+	"getAuditDiff": {
+		tag: tagAudit, summary: "What changed on each dashboard of the agency between two instants or versions.",
+		text: "Dashboards that were not changed in between are left out. The one that was changed last comes first. All pages stand for the same two moments.",
+	},
 	"getAuditAccess": {
 		tag: tagAudit, summary: "Who had access to any dashboard of the agency, from when to when, and which records decided that.",
 		text: "At an instant (now without at, from and to), or at any time of a range. An entry is a time without a gap in which a user was on the list " +
 			"of a dashboard that was open to its clients. Agency staff open every dashboard by their role: `meta.staff` names them as the directory " +
-			"holds them today. `names_proven` is always false: the log has ids alone.",
+			"holds them today. At an instant `meta.without_access` names the dashboards to which nobody had access, and the records that decided " +
+			"so. `names_proven` is always false: the log has ids alone.",
 	},
 	"getAuditCheckpoints": {
 		tag: tagAudit, summary: "The signed checkpoints of the log, newest first.",
@@ -267,6 +272,12 @@ var operations = map[string]about{
 		tag: tagAudit, summary: "A verification that the caller started or joined: how far it is, and at its end the verdict.",
 		refuses: []domain.Code{domain.CodeNotFound},
 		text:    "404 for a run of another process, one that ended more than five minutes ago, and one that somebody else asked for.",
+	},
+	"getAuditExcluded": {
+		tag: tagAudit, summary: "What lies in the log and not in the history of the agency: parked events and foreign records.",
+		text: "A parked event is the agency's own and waits for an operator, or was left out. A foreign record was written by nobody of the service and " +
+			"counts for nothing. `foreign.claiming` are those whose key is the agency's id, which proves nothing: whoever can write to the brokers can write any " +
+			"key. Of others in the same partitions only the number is told.",
 	},
 	"getAuditReads":        audit("Who read or exported the audit trail, newest first."),
 	"getAuditExport":       file("The history as a file, oldest change first."),

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
 
@@ -114,7 +116,8 @@ func TestTwoManagersChangeOneBoard(t *testing.T) {
 	require.ElementsMatch(t, []string{ada, ben}, p.onList(account), "what the first has saved stands")
 }
 
-// A client who is taken off the list while it looks at its board is told at once, and the next click says the same.
+// A client who is taken off the list while it looks at its board is told at once, by the one stream that the page has, and the next click says the
+// same.
 func TestAClientIsRemovedWhileItLooks(t *testing.T) {
 	p := startDemo(t, t.TempDir())
 	var me struct {
@@ -135,11 +138,20 @@ func TestAClientIsRemovedWhileItLooks(t *testing.T) {
 	w := openConsole(p, browser, 1200, "light")
 	w.open(p.base + "/console")
 	w.follow("Continue as client")
+	streams := &tail{}
+	require.NoError(t, chromedp.Listen(w.ctx, func(event any) {
+		if e, is := event.(*network.EventRequestWillBeSent); is && e.Type == network.ResourceTypeEventSource {
+			fmt.Fprintln(streams, strings.TrimPrefix(e.Request.URL, p.base))
+		}
+	}))
 	require.EqualValues(t, http.StatusOK, w.open(p.base+"/console/board/"+board))
+	w.await("the stream to be open", `!document.getElementById("live").hidden`)
 	everybody := p.onList(board)
 	p.setUsers(board, slices.DeleteFunc(slices.Clone(everybody), func(id string) bool { return id == me.Data.UserID }))
 	w.await("the page that says so", `location.pathname.endsWith("/closed") && document.body.innerText.includes("has closed this board to you just now")`)
 	w.look()
+	opened := strings.Fields(streams.String())
+	require.Equal(t, []string{"/console/stream?dashboard=" + board}, slices.Compact(opened), "browsers open few connections to a host")
 	p.setUsers(board, everybody)
 	w.open(w.at())
 	require.Equal(t, p.base+"/console/board/"+board, w.at(), "it is open again")
