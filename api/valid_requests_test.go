@@ -152,13 +152,22 @@ func TestPatternsRefuseWhatTheServiceRefuses(t *testing.T) {
 	}
 	category, times := patternOf("/api/activities", "cId"), patternOf("/api/activities", "startTime")
 	accounts := patternOf("/api/activities", "account")
+	schemas := doc["components"].(map[string]any)["schemas"].(map[string]any)
+	member := func(body, name string) map[string]any {
+		return schemas[body].(map[string]any)["properties"].(map[string]any)[name].(map[string]any)
+	}
+	name := regexp.MustCompile(member("NewUserBody", "name")["pattern"].(string))
+	linked := regexp.MustCompile(member("UpdateBody", "sub_account_ids")["items"].(map[string]any)["pattern"].(string))
+	digest := patternOf("/api/audit/checkpoints/consistency", "older")
 	for value, of := range map[string]*regexp.Regexp{
+		"": name, "\u00a0 ": name, "a\nb": name, "no id": linked, strings.Repeat("A", 64): digest,
 		"01": category, "-1": category, "2026-02-30": times, "2025-02-29": times, "2026-01-01T10:00:00": times, "20260101": times, "soon": times,
 		"2026-13-01": times, "11,": accounts, "0": accounts, "11,x": accounts,
 	} {
 		require.NotRegexp(t, of, value)
 	}
 	for value, of := range map[string]*regexp.Regexp{
+		"Jonas Weber": name, "Ä": name, client2: linked, strings.Repeat("a", 64): digest,
 		"0": category, "all": category, "12": category, "2024-02-29": times, "2026-12-31": times, "2026-01-01T10:00:00Z": times,
 		"2026-01-01T10:00:00.5+02:00": times, "1767225600": times, "1767225600000": times, "11," + client1: accounts,
 	} {

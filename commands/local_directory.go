@@ -72,8 +72,8 @@ type NewPerson struct {
 	Key       string // of idempotency; "": none
 }
 
-// maxName bounds names, addresses and the like, in characters.
-const maxName = 200
+// MaxName bounds names, addresses and the like, in characters.
+const MaxName = 200
 
 // AddClient makes a client of the caller's agency. A repetition with the same key answers what the first has made. Errors: conflict
 // ([ErrDirectoryElsewhere]), invalid, unprocessable (another request had the key), [ErrNotAppended].
@@ -206,8 +206,8 @@ func checkName(field string, text *string, wanted bool) error {
 	switch {
 	case *text == "" && wanted:
 		detail = "is missing; give one"
-	case utf8.RuneCountInString(*text) > maxName, !utf8.ValidString(*text), strings.ContainsFunc(*text, func(r rune) bool { return r < ' ' }):
-		detail = fmt.Sprintf("is no text of at most %d characters on one line", maxName)
+	case utf8.RuneCountInString(*text) > MaxName, !utf8.ValidString(*text), strings.ContainsFunc(*text, func(r rune) bool { return r < ' ' }):
+		detail = fmt.Sprintf("is no text of at most %d characters on one line", MaxName)
 	default:
 		return nil
 	}

@@ -4934,7 +4934,10 @@ export interface components {
         NewAccountBody: {
             /** @description likewise */
             address?: string;
-            /** @description of the client, shown to its people */
+            /**
+             * Format: email
+             * @description of the client, shown to its people
+             */
             email?: string;
             /** @description as people call it, at most 200 characters */
             name: string;
@@ -4945,7 +4948,10 @@ export interface components {
         NewUserBody: {
             /** @description `account` is a client of the agency, 24 hex digits; left out: a colleague, of the agency itself. */
             account?: string;
-            /** @description by which an identity provider's sign-in finds the person */
+            /**
+             * Format: email
+             * @description by which an identity provider's sign-in finds the person
+             */
             email: string;
             /** @description at most 200 characters */
             name: string;

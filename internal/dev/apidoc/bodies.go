@@ -6,11 +6,16 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
+	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// bodyForms are the forms of texts in bodies: of what operators say beside the address, and of whose pages are connected.
+// nameForm is one line with something on it.
+const nameForm = `[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\xa0][^\x00-\x1f\x7f-\x9f]*`
+
+// bodyForms are the forms of texts in bodies, and of those in lists: of what operators say beside the address, of whose pages
+// are connected, of who is added, of what is linked.
 func bodyForms() map[string]string {
 	var codes []string
 	for _, code := range domain.ReasonCodes() {
@@ -22,21 +27,35 @@ func bodyForms() map[string]string {
 	return map[string]string{
 		"reason":  "(" + strings.Join(codes, "|") + ")(:" + ticket + ")?|" + string(domain.ReasonOther) + ":" + ticket,
 		"kind":    strings.Join(domain.FetchKinds(), "|"),
-		"account": hexForm,
+		"account": hexForm, "users": hexForm, "sub_account_ids": hexForm, "name": nameForm,
 
 		"report": "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
 	}
 }
 
-// actionBody is a body that refuses what it does not know.
-func (s *schemas) actionBody(t reflect.Type) *openapi3.SchemaRef {
+// bodyOf is a body; a strict one refuses what it does not know.
+func (s *schemas) bodyOf(t reflect.Type, strict bool) *openapi3.SchemaRef {
 	ref := s.of(t)
 	whole := s.components[strings.TrimPrefix(ref.Ref, "#/components/schemas/")].Value
-	whole.AdditionalProperties.Has = new(false)
+	if strict {
+		whole.AdditionalProperties.Has = new(false)
+	}
 	for name, pattern := range bodyForms() {
-		if member := whole.Properties[name]; member != nil {
+		member := whole.Properties[name]
+		if member != nil && member.Value.Items != nil {
+			member = member.Value.Items
+		}
+		if member != nil {
 			form(pattern)(member.Value)
 		}
+	}
+	for _, name := range []string{"name", "email", "phone", "address"} {
+		if member := whole.Properties[name]; member != nil {
+			member.Value.MaxLength = new(uint64(commands.MaxName))
+		}
+	}
+	if email := whole.Properties["email"]; email != nil {
+		email.Value.Format = "email"
 	}
 	if days := whole.Properties["days"]; days != nil {
 		days.Value.Min, days.Value.Max = new(1.0), new(float64(connect.MaxLinkDays))

@@ -34,7 +34,7 @@ const (
 var kinds = map[api.Kind]func(*openapi3.Schema){
 	api.KindText:    func(s *openapi3.Schema) { s.Pattern, s.MaxLength = "^[^\\x00]*$", new(uint64(api.MaxText)) },
 	api.KindHexID:   form(hexForm),
-	api.KindDigest:  form("[0-9a-fA-F]{64}"),
+	api.KindDigest:  form("[0-9a-f]{64}"),
 	api.KindAccount: form(accountForm),
 	api.KindAccounts: func(s *openapi3.Schema) { // a hundred ids; Go's patterns count no further than 1,000
 		s.Pattern, s.MaxLength = "^("+accountForm+"(,"+accountForm+")*)$", new(uint64(100*domain.HexIDLength+99))

@@ -127,13 +127,10 @@ func operation(op api.Operation, made *schemas) (*openapi3.Operation, error) {
 		return nil, err
 	}
 	if op.Body != nil {
-		body := made.of
-		if op.Method != http.MethodPut { // old callers send dashboards with members that nobody knows
-			body = made.actionBody
-		}
 		media := &openapi3.MediaType{Example: exampleBody(op)}
 		if op.BodyMedia == "" {
-			media.Schema, media.Example = body(op.Body), json.RawMessage(exampleBody(op))
+			strict := op.Method != http.MethodPut // old callers send dashboards with members that nobody knows
+			media.Schema, media.Example = made.bodyOf(op.Body, strict), json.RawMessage(exampleBody(op))
 		} else {
 			media.Schema = openapi3.NewSchemaRef("", openapi3.NewStringSchema())
 		}

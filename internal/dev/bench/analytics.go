@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -25,8 +24,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// figureRequests is how often each endpoint is asked, and its SQL run, for one figure.
-const figureRequests = 500
+// How often each endpoint is asked, and its SQL run, for one figure: of wall time, if -requests does not say, and of processor time.
+const (
+	figureRequests    = 500
+	figureCPURequests = 50
+)
 
 // paths are the 22 endpoints for the staff of one agency: the last 30 days, limit=50.
 func (w figureWorld) paths() []string {
@@ -69,27 +71,19 @@ func (w figureWorld) names() []string {
 }
 
 // figures measures the analytics over HTTP beside their bare SQL, in a database of few agencies and
-// again after more were added: what one agency's answer costs must not grow with the others.
+// again in one with more: what one agency's answer costs must not grow with the others.
 func (b *bench) figures(ctx context.Context, w figureWorld, sizes []int, asked func(name string) bool, print func(result) error) error {
-	pool, err := b.database(ctx, 8)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	filled := 0
+	fewer := 0
 	before := map[string]figureCost{}
 	for _, agencies := range sizes {
-		began := time.Now()
-		if err := w.fill(ctx, pool, filled, agencies); err != nil {
+		url, err := b.filled(ctx, w, fewer, agencies)
+		if err != nil {
 			return err
 		}
-		each := w.readings()
-		fmt.Fprintf(os.Stderr, "bench: %d post readings are filled, the last %d in %s\n",
-			agencies*each, (agencies-filled)*each, time.Since(began).Round(time.Second))
-		filled = agencies
-		if err := b.askFigures(ctx, pool.Config().ConnString(), w, agencies, asked, before, print); err != nil {
+		if err := b.askFigures(ctx, url, w, agencies, asked, before, print); err != nil {
 			return err
 		}
+		fewer = agencies
 	}
 	return nil
 }
@@ -112,8 +106,8 @@ func connectTables(ctx context.Context, url string) (*pgx.Conn, error) {
 // which no load of the machine changes.
 type figureCost struct{ p50, pages float64 }
 
-// askFigures prints for each endpoint p50 and p99 over HTTP beside those of its SQL, and p50 and pages
-// beside those of the smaller database; at last the slowest p50 beside the median endpoint's.
+// askFigures prints for each endpoint p50, p99 and processor time over HTTP beside those of its SQL, and p50 and pages
+// beside those of the smaller database; at last the slowest p50 beside the median endpoint's, by processor time too.
 func (b *bench) askFigures(
 	ctx context.Context, url string, w figureWorld, agencies int, asked func(name string) bool, before map[string]figureCost, print func(result) error,
 ) error {
@@ -129,7 +123,7 @@ func (b *bench) askFigures(
 		return err
 	}
 	defer conn.Close(ctx)
-	var medians []float64
+	var medians, cpus []float64
 	for i, path := range w.paths() {
 		if !asked(w.names()[i]) {
 			continue
@@ -145,7 +139,7 @@ func (b *bench) askFigures(
 			return err
 		}
 		var overHTTP, bare []time.Duration
-		for range figureRequests { // in turns, so that what else the machine does hits both
+		for range b.requests { // in turns, so that what else the machine does hits both
 			began := time.Now()
 			if err := get(ctx, server, path); err != nil {
 				return err
@@ -163,7 +157,21 @@ func (b *bench) askFigures(
 		); err != nil {
 			return err
 		}
-		medians = append(medians, p50)
+		cpu, err := cpuOf(ctx, conn, func() error { return get(ctx, server, path) })
+		if err != nil {
+			return err
+		}
+		bareCPU, err := cpuOf(ctx, conn, func() error {
+			_, err := runBare(ctx, conn, sent)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if err := print(against(name+"_cpu", "ms", cpu, bareCPU)); err != nil {
+			return err
+		}
+		medians, cpus = append(medians, p50), append(cpus, cpu)
 		if smaller, ok := before[path]; ok {
 			err := errors.Join(
 				print(against(name+"_p50_vs_smaller", "ms", p50, smaller.p50)), print(against(name+"_pages_vs_smaller", "pages", pages, smaller.pages)),
@@ -177,8 +185,30 @@ func (b *bench) askFigures(
 	if len(medians) == 0 {
 		return nil
 	}
-	slices.Sort(medians)
-	return print(against(w.name+"_slowest_"+size+"_p50", "ms", medians[len(medians)-1], medians[len(medians)/2]))
+	return errors.Join(
+		print(against(w.name+"_slowest_"+size+"_p50", "ms", slices.Max(medians), median(medians))),
+		print(against(w.name+"_slowest_"+size+"_cpu", "ms", slices.Max(cpus), median(cpus))),
+	)
+}
+
+// cpuOf is the mean processor time of what is asked, in milliseconds: ours and PostgreSQL's. It varies little with what else
+// the machine does.
+func cpuOf(ctx context.Context, conn *pgx.Conn, ask func() error) (float64, error) {
+	before, err := backendTime(ctx, conn)
+	if err != nil {
+		return 0, err
+	}
+	before += processTime()
+	for range figureCPURequests {
+		if err := ask(); err != nil {
+			return 0, err
+		}
+	}
+	after, err := backendTime(ctx, conn)
+	if err != nil {
+		return 0, err
+	}
+	return float64((after + processTime() - before).Microseconds()) / 1000 / figureCPURequests, nil
 }
 
 // figureServer serves the analytics to the staff of agency 0, and notes the statements of a request.

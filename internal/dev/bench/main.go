@@ -42,6 +42,8 @@ func run(ctx context.Context) (err error) {
 	rounds := flag.Int("rounds", 3, "rounds of each measurement; the median is printed")
 	only := flag.String("run", "", "regular expression: measure only what it matches")
 	agencies := flag.String("agencies", "5,50", "sizes of the analytics' database in agencies, each of about 200,000 post readings, growing")
+	keep := flag.String("keep", "", "directory in which the analytics' databases stay: a later run with it fills none anew")
+	requests := flag.Int("requests", figureRequests, "requests of each endpoint of the analytics; on a busy machine wall times say little")
 	scale := flag.Float64("rebuild-scale", 1, "part of the records that rebuilds are measured with, for a trial")
 	inProof := flag.Int("proof-records", 240_000, "records of the log that memory of verify and of bundles is measured with; the bar is of 10,000,000")
 	flag.Parse()
@@ -53,10 +55,11 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("-agencies: %w", err)
 	}
-	b, err := newBench(ctx, *rounds)
+	b, err := newBench(ctx, *rounds, *keep)
 	if err != nil {
 		return err
 	}
+	b.requests = *requests
 	defer func() { err = errors.Join(err, b.close()) }()
 	projected := func(partitions int32) func(context.Context, func(result) error) error {
 		return func(ctx context.Context, print func(result) error) error { return b.projection(ctx, partitions, print) }

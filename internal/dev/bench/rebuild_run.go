@@ -95,11 +95,16 @@ func (b *bench) emptyDatabase(ctx context.Context) (string, error) {
 	if _, err := admin.Exec(ctx, "create database "+name); err != nil {
 		return "", fmt.Errorf("create database: %w", err)
 	}
+	return b.urlOf(name)
+}
+
+// urlOf is that of a database of the bench's server.
+func (b *bench) urlOf(database string) (string, error) {
 	u, err := url.Parse(b.postgres.URL())
 	if err != nil {
 		return "", fmt.Errorf("parse URL: %w", err)
 	}
-	u.Path = "/" + name
+	u.Path = "/" + database
 	return u.String(), nil
 }
 

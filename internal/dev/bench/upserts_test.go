@@ -12,7 +12,7 @@ import (
 func TestLimitsWriteTheRowsOfTheProjection(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	b, err := newBench(ctx, 1)
+	b, err := newBench(ctx, 1, "")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.close()) })
 	const partitions = 2

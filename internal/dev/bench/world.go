@@ -26,21 +26,23 @@ type bench struct {
 	postgres *embedded.Postgres
 	logger   *slog.Logger
 	rounds   int
+	requests int      // of an endpoint of the analytics
 	n        int      // databases and brokers made so far
 	brokers  []string // addresses of the broker that was started last
 }
 
-func newBench(ctx context.Context, rounds int) (*bench, error) {
+// newBench starts the server of databases; keep is the directory in which they stay, "" for one that goes with the bench.
+func newBench(ctx context.Context, rounds int, keep string) (*bench, error) {
 	dir, err := os.MkdirTemp("", "ledgerboard-bench-")
 	if err != nil {
 		return nil, fmt.Errorf("make working directory: %w", err)
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	postgres, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{Logger: logger})
+	postgres, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{DataDir: keep, Logger: logger})
 	if err != nil {
 		return nil, err
 	}
-	return &bench{dir: dir, postgres: postgres, logger: logger, rounds: rounds}, nil
+	return &bench{dir: dir, postgres: postgres, logger: logger, rounds: rounds, requests: figureRequests}, nil
 }
 
 func (b *bench) close() error {
@@ -56,6 +58,11 @@ func (b *bench) database(ctx context.Context, conns int32) (*pgxpool.Pool, error
 	if err := tables.Create(ctx, url); err != nil {
 		return nil, err
 	}
+	return openTables(ctx, url, conns)
+}
+
+// openTables makes a pool of a migrated database.
+func openTables(ctx context.Context, url string, conns int32) (*pgxpool.Pool, error) {
 	return pg.Open(ctx, pg.Config{URL: url, SearchPath: tables.Schemas(), Name: "bench", AsyncCommit: true, MaxConns: conns})
 }
 
