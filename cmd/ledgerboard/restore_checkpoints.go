@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"regexp"
 	"slices"
 	"time"
 
@@ -13,9 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
-
-// checkpointTexts finds the texts of checkpoints in a file of signed ones.
-var checkpointTexts = regexp.MustCompile(`(?s)ledgerboard/dashboards/.*?\n\n`)
 
 // checkpointed holds the checkpoints outside of the log against the backup: when the last was signed, "" when there is no file. Signatures are not
 // looked at, nor which checkpoint is the newest: how far they cover each partition counts, so what is forged there can only hold up a restore.
@@ -29,15 +25,14 @@ func (r *restoring) checkpointed() (signed string, err error) {
 	}
 	var last time.Time
 	var changesTo, recordsTo []int64
-	for _, text := range checkpointTexts.FindAllString(string(raw), -1) {
-		if c, err := proof.ParseCheckpoint(text[:len(text)-1]); err == nil {
-			changesTo, recordsTo = furthest(changesTo, c.Positions), furthest(recordsTo, c.Operations.Positions)
-			for _, e := range c.Epochs {
-				r.named = max(r.named, e.Number)
-			}
-			if c.Time.After(last) {
-				last = c.Time
-			}
+	list := proof.ReadStated(string(raw))
+	for _, c := range list {
+		changesTo, recordsTo = furthest(changesTo, c.Positions), furthest(recordsTo, c.Operations.Positions)
+		for _, e := range c.Epochs {
+			r.named = max(r.named, e.Number)
+		}
+		if c.Time.After(last) {
+			last = c.Time
 		}
 	}
 	if last.IsZero() {
@@ -52,7 +47,7 @@ func (r *restoring) checkpointed() (signed string, err error) {
 	}
 	changes, records := beyond(domain.TopicDashboards, changesTo), beyond(domain.TopicOperations, recordsTo)
 	r.covered = map[string]int64{domain.TopicDashboards: changes, domain.TopicOperations: records}
-	r.notes = string(raw)
+	r.stated = list
 	if changes+records == 0 {
 		return signed, nil
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -33,7 +32,7 @@ type withdrawal struct {
 	knownEpochs []vault.Epoch      // that the database knows
 	named       int                // the highest number of an epoch that the file of checkpoints names
 	covered     map[string]int64   // records that checkpoints outside of the log cover and the backup lacks, by topic
-	notes       string             // the file of checkpoints
+	stated      []proof.Stated     // the file of checkpoints
 	signed      map[tlog.Hash]bool // ids of the checkpoints in the backup
 	newest      tlog.Hash          // the last of them
 }
@@ -81,22 +80,11 @@ func (r *restoring) accept(err error, restore *backup.Restore) error {
 	return nil
 }
 
-// signedNotes finds the checkpoints in a file of them, with their signatures.
-var signedNotes = regexp.MustCompile(`ledgerboard/dashboards/(?:[^\n]+\n)+\n(?:— [^\n]+\n)+`)
-
 // needKey refuses to withdraw what checkpoints cover without the key that signed them: the signer and every verification would take them for a
 // log that was cut, and for ever.
 func (r *restoring) needKey(restore *backup.Restore) error {
-	if !r.withdraws || restore.Epoch() != nil || r.notes == "" {
+	if !r.withdraws || restore.Epoch() != nil || len(r.stated) == 0 {
 		return nil
-	}
-	for _, signed := range signedNotes.FindAllString(r.notes, -1) {
-		if r.signer == nil {
-			break
-		}
-		if _, err := proof.OpenCheckpoint([]byte(signed), r.verifiers); err == nil {
-			return nil
-		}
 	}
 	if r.signer == nil {
 		if r.covered[domain.TopicDashboards]+r.covered[domain.TopicOperations] == 0 {
@@ -105,6 +93,11 @@ func (r *restoring) needKey(restore *backup.Restore) error {
 		return usageError{fmt.Errorf("signed checkpoints in %s cover what would be withdrawn: name the file with their private key with --key, so that what is "+
 			"withdrawn is signed. Without that, no checkpoint would be signed any more, and verify would report a log that was cut off; nothing was changed",
 			r.checkpointPath())}
+	}
+	for _, c := range r.stated {
+		if _, err := proof.OpenCheckpoint([]byte(c.Note), r.verifiers); err == nil {
+			return nil
+		}
 	}
 	return usageError{fmt.Errorf("--key has signed no checkpoint in %s: name the key that the service signs with; nothing was changed", r.checkpointPath())}
 }
@@ -202,10 +195,8 @@ func (r *restoring) statement(reason domain.Reason) domain.EpochBegun {
 
 // lastSigned is the newest checkpoint of the backup that the file outside of the log has too: what is void is not in it. Without a file, the newest.
 func (r *restoring) lastSigned() tlog.Hash {
-	texts := checkpointTexts.FindAllString(r.notes, -1)
-	slices.Reverse(texts)
-	for _, text := range texts {
-		if c, err := proof.ParseCheckpoint(text[:len(text)-1]); err == nil && r.signed[c.ID()] {
+	for _, c := range slices.Backward(r.stated) {
+		if r.signed[c.ID()] {
 			return c.ID()
 		}
 	}

@@ -19,13 +19,37 @@ type File struct {
 }
 
 // read returns the notes of the file and where a write was torn. A missing file is an empty one.
-func (f File) read() (notes []sighting, torn []string, err error) {
+func (f File) read() (notes, torn []sighting, err error) {
 	raw, err := os.ReadFile(f.Path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("read checkpoint file: %w", err)
 	}
-	notes, torn = splitFile(filepath.Base(f.Path), string(raw))
+	for _, s := range splitFile(filepath.Base(f.Path), string(raw)) {
+		if s.torn {
+			torn = append(torn, s)
+		} else {
+			notes = append(notes, s)
+		}
+	}
 	return notes, torn, nil
+}
+
+// Stated is a checkpoint in the text of a file. Nobody has looked at its signature, which may be torn.
+type Stated struct {
+	Checkpoint
+
+	Note string // with the signature
+}
+
+// ReadStated reads the checkpoints in the text of a [File], in their order; what is none is passed over.
+func ReadStated(text string) (list []Stated) {
+	for _, s := range splitFile("", text) {
+		stated, _, _ := strings.Cut(s.note, "\n\n")
+		if c, err := ParseCheckpoint(stated + "\n"); err == nil {
+			list = append(list, Stated{c, s.note})
+		}
+	}
+	return list
 }
 
 // append adds a note and returns once it is on disk. A file that ends within a line, because a write

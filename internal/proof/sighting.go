@@ -17,6 +17,7 @@ import (
 type sighting struct {
 	where string // for people: where it was found
 	note  string
+	torn  bool               // in a file: its end is missing
 	begun *domain.EpochBegun // it is the record of an epoch instead
 	at    eventlog.Record    // that
 }
@@ -141,9 +142,9 @@ func readOperations(ctx context.Context, src Source, from int64, yield func(sigh
 	return to, nil
 }
 
-// splitFile finds the notes in the text of a checkpoint file; see [File]. A torn write leaves the
+// splitFile finds the notes in the text of a checkpoint file, in their order; see [File]. A torn write leaves the
 // beginning of a note, and what follows it is found all the same.
-func splitFile(name, text string) (notes []sighting, torn []string) {
+func splitFile(name, text string) (notes []sighting) {
 	lines := strings.SplitAfter(text, "\n")
 	for i := 0; i < len(lines); {
 		if strings.TrimSpace(lines[i]) == "" {
@@ -151,16 +152,13 @@ func splitFile(name, text string) (notes []sighting, torn []string) {
 			continue
 		}
 		end, whole := noteEnd(lines, i)
-		where := fmt.Sprintf("%s line %d", name, i+1)
 		begun := strings.HasPrefix(lines[i], originPrefix) || strings.HasPrefix(originPrefix, strings.TrimSuffix(lines[i], "\n"))
-		if begun && !whole {
-			torn = append(torn, where)
-		} else { // what was not begun as a note will not open
-			notes = append(notes, sighting{where: where, note: strings.Join(lines[i:end], "")})
-		}
+		notes = append(notes, sighting{ // what was not begun as a note will not open
+			where: fmt.Sprintf("%s line %d", name, i+1), note: strings.Join(lines[i:end], ""), torn: begun && !whole,
+		})
 		i = end
 	}
-	return notes, torn
+	return notes
 }
 
 // noteEnd returns the line after the note that begins at first, and whether it has a signature.

@@ -157,6 +157,33 @@ func TestTornWrite(t *testing.T) {
 	}
 }
 
+// A restore reads the file without looking at signatures: wherever a write was torn, it reads what follows, and the torn one where its text is whole.
+func TestStatedBehindATornWrite(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.change(t, agencies[0])
+	first := w.sign(t, w.signer(t))
+	raw, err := os.ReadFile(w.file.Path)
+	require.NoError(t, err)
+	w.change(t, agencies[0])
+	second := w.sign(t, w.signer(t))
+	both, err := os.ReadFile(w.file.Path)
+	require.NoError(t, err)
+	next := string(both[len(raw):])
+	for kept := range len(raw) {
+		stated := proof.ReadStated(string(raw[:kept]) + "\n" + next)
+		if kept > len(first.Text()) {
+			require.Len(t, stated, 2, kept)
+			require.Equal(t, first, stated[0].Checkpoint)
+		}
+		last := stated[len(stated)-1]
+		require.Equal(t, second, last.Checkpoint, kept)
+		opened, err := proof.OpenCheckpoint([]byte(last.Note), w.known(t))
+		require.NoError(t, err)
+		require.Equal(t, second, opened)
+	}
+}
+
 // The answer to the append was lost and the checkpoint is in the log: it is found there.
 func TestUnknownOutcomeThatSucceeded(t *testing.T) {
 	t.Parallel()

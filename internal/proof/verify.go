@@ -101,8 +101,7 @@ func garbageRoom() []byte { return make([]byte, garbageBytes) }
 // readCheckpoints comes before the log: what a checkpoint covers is there when the log is read. The file comes before `operations`: a
 // checkpoint gets into it from there, so that one which is signed meanwhile is not missing from the log.
 func (v *verification) readCheckpoints(ctx context.Context) error {
-	var begun, inLog, inFile []sighting
-	var torn []string
+	var begun, inLog, inFile, torn []sighting
 	if v.File != nil {
 		var err error
 		if inFile, torn, err = v.File.read(); err != nil {
@@ -129,7 +128,10 @@ func (v *verification) readCheckpoints(ctx context.Context) error {
 		v.book.add(s, true)
 	}
 	v.book.withdraw()
-	for _, where := range append(torn, v.book.torn...) {
+	for _, s := range torn {
+		v.book.torn = append(v.book.torn, s.where)
+	}
+	for _, where := range v.book.torn {
 		v.notef("a write was torn at %s: a process was killed there", where)
 	}
 	return nil
