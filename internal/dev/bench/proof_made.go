@@ -43,7 +43,7 @@ func newMadeLog(records int) (*madeLog, error) {
 		parts: make([][]string, madePartitions), rounds: max(1, int64(records/madeAgencies)),
 	}
 	for i := range madeAgencies {
-		key := fmt.Sprintf("%024x", 0xa0000000+i*7919)
+		key := agencyID(i)
 		at := eventlog.PartitionOf([]byte(key), madePartitions)
 		l.agencies, l.parts[at] = append(l.agencies, key), append(l.parts[at], key)
 	}

@@ -42,10 +42,13 @@ type chains struct {
 func newChains(agencies int) *chains {
 	c := &chains{}
 	for i := range agencies {
-		c.list = append(c.list, newChain(fmt.Sprintf("%024x", 0xa0000000+i*7919)))
+		c.list = append(c.list, newChain(agencyID(i)))
 	}
 	return c
 }
+
+// agencyID is the id of the agency of a number.
+func agencyID(number int) string { return fmt.Sprintf("%024x", 0xa0000000+number*7919) }
 
 // append appends n changes.
 func (c *chains) append(ctx context.Context, log *eventlog.Log, n int) error {
