@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -125,9 +126,9 @@ func (c verifyCommand) consistent(ctx context.Context, s streams, older, newer p
 }
 
 // absent tells why a service has no proof. Only its own list of checkpoints accuses it: whatever else listens at an address says "not found", too.
-func (c verifyCommand) absent(ctx context.Context, s streams, said error, both ...proof.Checkpoint) error {
+func (c verifyCommand) absent(ctx context.Context, s streams, said error, older, newer proof.Checkpoint) error {
 	missing := map[string]proof.Checkpoint{}
-	for _, signed := range both {
+	for _, signed := range []proof.Checkpoint{older, newer} {
 		id := signed.ID()
 		missing[hex.EncodeToString(id[:])] = signed
 	}
@@ -142,8 +143,8 @@ func (c verifyCommand) absent(ctx context.Context, s streams, said error, both .
 		of = append(of, fmt.Sprintf("%s of %s", id, signed.Time.Format("2006-01-02 15:04:05 MST")))
 	}
 	slices.Sort(of)
-	return c.tell(s, &proof.Finding{Kind: proof.KindCheckpoint, Detail: fmt.Sprintf("the service does not list the signed checkpoint %s: "+
-		"either its log is another one, or the checkpoint was taken away", strings.Join(of, ", nor "))})
+	return c.tell(s, &proof.Finding{Kind: proof.KindCheckpoint, Detail: fmt.Sprintf("the service does not list the signed checkpoint %s: %s",
+		strings.Join(of, ", nor "), cmp.Or(proof.RestoredBetween(older, newer), "either its log is another one, or the checkpoint was taken away"))})
 }
 
 // proofOf asks the service for a proof. What it answers need not be believed: [proof.Consistent] checks it.

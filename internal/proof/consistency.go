@@ -3,6 +3,7 @@ package proof
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -34,8 +35,9 @@ func Consistent(older, newer Checkpoint, proof tlog.TreeProof) *Finding {
 	if err == nil {
 		return nil
 	}
-	return new(found(KindCheckpoint, "", "the checkpoints of %s and %s are not of one log, or the proof is of others (%s): "+
-		"somebody with the key signed two histories", older.Time.Format(timeLayout), newer.Time.Format(timeLayout), err))
+	return new(found(KindCheckpoint, "", "the checkpoints of %s and %s are not of one log, or the proof is of others (%s): %s",
+		older.Time.Format(timeLayout), newer.Time.Format(timeLayout), err,
+		cmp.Or(RestoredBetween(older, newer), "somebody with the key signed two histories")))
 }
 
 // operationsContradict says what of `operations` two checkpoints say that cannot both be of one log. Of two with as many records of
@@ -120,7 +122,8 @@ func SameHistory(a, b io.Reader, known note.Verifiers) (*Finding, error) {
 			return nil, err
 		}
 		if one.Version != other.Version || one.Hash != other.Hash {
-			return new(found(KindRewritten, "", "the bundles have two records of this version: the history was made anew from here on").
+			return new(found(KindRewritten, "", "the bundles have two records of this version: %s",
+				cmp.Or(RestoredBetween(first.signed, second.signed), "the history was made anew from here on")).
 				of(first.report.Agency, one.Version)), nil
 		}
 	}

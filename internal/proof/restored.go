@@ -97,11 +97,26 @@ func (b *book) withdraw() {
 }
 
 // newestEpoch is the number of the last epoch that a checkpoint names.
-func (e *entry) newestEpoch() int {
-	if len(e.Epochs) == 0 {
+func (c Checkpoint) newestEpoch() int {
+	if len(c.Epochs) == 0 {
 		return 0
 	}
-	return e.Epochs[len(e.Epochs)-1].Number
+	return c.Epochs[len(c.Epochs)-1].Number
+}
+
+// RestoredBetween says, for people, that one of two checkpoints names an epoch of the log that began after the other: so a restore of an older state
+// may have withdrawn what that one covers. "" where both name the same newest epoch. Who did it, and whether a key vouches for it, only the log tells.
+func RestoredBetween(one, other Checkpoint) string {
+	if one.newestEpoch() > other.newestEpoch() {
+		one, other = other, one
+	}
+	if one.newestEpoch() == other.newestEpoch() {
+		return ""
+	}
+	begun := other.Epochs[len(other.Epochs)-1]
+	return fmt.Sprintf("the checkpoint of %s names epoch %d of the log (id %s), and the one of %s does not: an older state of the log was restored in between, and "+
+		"may have withdrawn what the latter covers. 'ledgerboard verify --all' tells by whom and why, and whether a statement vouches for it",
+		other.Time.Format(timeLayout), begun.Number, begun.Log, one.Time.Format(timeLayout))
 }
 
 // restores are the restores of older states that the log tells of: each is a finding for ever, with or without a statement that holds.
@@ -113,7 +128,8 @@ func (v *verification) restores() (list []Finding) {
 		f := found(KindRestored, "", "%s", restoredInWords(begun.EpochBegun))
 		if err := checkRestored(begun.EpochBegun, v.Known); err != nil {
 			f.Differs = []string{"statement"}
-			f.Detail += "Nothing vouches for that: " + err.Error()
+			f.Detail += "Nothing vouches for that: " + err.Error() + ". If nobody of yours restored it, somebody has the tag key: see \"An epoch that nobody " +
+				"of yours began\" in docs/restore.md"
 		} else {
 			f.Detail += fmt.Sprintf("The statement is signed. Checkpoints of before that covered withdrawn records, and are explained by such statements: %d",
 				len(v.book.withdrawn))

@@ -1,6 +1,7 @@
 package proof_test
 
 import (
+	"bytes"
 	"maps"
 	"os"
 	"strings"
@@ -14,8 +15,8 @@ import (
 )
 
 // restoredWorld is a log that was set back to a backup: the file outside of it has checkpoints of what was withdrawn. said is the unsigned record of
-// the epoch that begins.
-func restoredWorld(t *testing.T) (w *world, said domain.EpochBegun) {
+// the epoch that begins. before, if given, is told of the world as it was before that.
+func restoredWorld(t *testing.T, before ...func(w *world)) (w *world, said domain.EpochBegun) {
 	t.Helper()
 	w = newWorld(t)
 	first := domain.EpochBegun{Log: strings.Repeat("0a", 16), Key: "aaaaaaaaaaaaaaaa"}
@@ -29,6 +30,9 @@ func restoredWorld(t *testing.T) (w *world, said domain.EpochBegun) {
 	for range 2 {
 		w.change(t, agencies[0])
 		w.sign(t, s)
+	}
+	for _, look := range before {
+		look(w)
 	}
 	w.memory, w.heads[agencies[0]], w.boards[agencies[0]] = backup, heads, boards
 	var from []int64
@@ -114,6 +118,7 @@ func TestAnUnsignedRestoreExplainsNothing(t *testing.T) {
 			kinds[f.Kind]++
 			if f.Kind == proof.KindRestored {
 				require.Contains(t, f.Detail, name)
+				require.Contains(t, f.Detail, `see "An epoch that nobody of yours began" in docs/restore.md`)
 			}
 		}
 		require.Equal(t, map[proof.Kind]int{proof.KindRestored: 1, proof.KindTruncated: 2, proof.KindCheckpoint: 2}, kinds, name)
@@ -160,6 +165,36 @@ func TestWhatBeginsNoEpochIsNoRestore(t *testing.T) {
 	require.Equal(t, []proof.EpochName{{Number: 0, Log: first.Log, Key: first.Key}}, signed.Epochs)
 	report := w.verify(t, w.memory)
 	require.True(t, report.OK(), "%v", report.Findings)
+}
+
+// Whoever took a bundle away before a restore, and holds it against one of after, is told of the restore: two histories are its work, or look so.
+func TestTwoBundlesOfBeforeAndAfterARestore(t *testing.T) {
+	t.Parallel()
+	var before, after []byte
+	w, said := restoredWorld(t, func(w *world) { before = w.export(t, agencies[0]) })
+	w.begins(t, said)
+	for range 2 {
+		w.chain(agencies[0], w.encode(t, agencies[0], w.heads[agencies[0]], "somebody else", w.at(agencies[0])))
+	}
+	w.sign(t, w.signer(t))
+	after = w.export(t, agencies[0])
+	const told = "names epoch 1 of the log (id 0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b), and the one of"
+	differs, err := proof.SameHistory(bytes.NewReader(before), bytes.NewReader(after), w.known(t))
+	require.NoError(t, err)
+	require.EqualValues(t, 2, differs.Version)
+	require.Contains(t, differs.Detail, told)
+	one, _, err := proof.ReadSigned(bytes.NewReader(before), w.known(t))
+	require.NoError(t, err)
+	two, _, err := proof.ReadSigned(bytes.NewReader(after), w.known(t))
+	require.NoError(t, err)
+	require.Equal(t, one.Size, two.Size)
+	for _, f := range []*proof.Finding{proof.Consistent(one, two, nil), proof.Consistent(two, one, nil)} {
+		require.Contains(t, f.Detail, told)
+		require.NotContains(t, f.Detail, "two histories")
+	}
+	other := one
+	other.Root[0]++
+	require.Contains(t, proof.Consistent(one, other, nil).Detail, "somebody with the key signed two histories")
 }
 
 // A signer that lives on remembers each checkpoint that was withdrawn once, though the file has it at every turn.
