@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -117,4 +118,43 @@ func TestConnectionsAreChecked(t *testing.T) {
 	code, _, problems = byHand(t, append([]string{"connections", "check"}, at...)...)
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, problems, "--all")
+}
+
+// What an operator pauses on the command line is listed as paused, until it is resumed; one wrong id refuses all.
+func TestConnectionsArePausedByHand(t *testing.T) {
+	dir := t.TempDir()
+	sim := simulator.New(simulator.Config{Seed: 7})
+	withService(t, dir, func(a *process, _ string) { seedFetching(t, a, sim) })
+	connections := func(args ...string) (code int, out, problems string) {
+		return byHand(t, slices.Concat([]string{"connections"}, args, []string{"--data-dir", dir, "--log-level", "error"})...)
+	}
+	state := func(of int64) string {
+		code, out, problems := connections("list", "--json", "--account", eraseClient)
+		require.Zero(t, code, problems)
+		var listed []readmodels.ConnectionReading
+		require.NoError(t, json.Unmarshal([]byte(out), &listed))
+		for _, one := range listed {
+			if one.ConnectionID == of {
+				return one.State
+			}
+		}
+		return "not listed"
+	}
+	require.Equal(t, "ok", state(fetchGood))
+	code, _, problems := connections("pause", "1", "99", "--yes", "--reason", "incident:OPS-5")
+	require.NotZero(t, code)
+	require.Contains(t, problems, "99")
+	require.Equal(t, "ok", state(fetchGood))
+
+	code, _, problems = connections("pause", "1", "--yes", "--reason", "incident:OPS-5")
+	require.Zero(t, code, problems)
+	require.Equal(t, "paused", state(fetchGood))
+	code, out, problems := connections("list")
+	require.Zero(t, code, problems)
+	require.Regexp(t, `(?m)^1 +facebook .* paused `, out)
+
+	code, _, problems = connections("resume", "1", "--yes", "--reason", "incident:OPS-5")
+	require.Zero(t, code, problems)
+	require.Equal(t, "ok", state(fetchGood))
+	require.Equal(t, "not listed", state(fetchDisconnected))
 }

@@ -2,6 +2,7 @@ package assembly
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -18,10 +19,15 @@ func (d *Looks) Connections(ctx context.Context, q readmodels.ReadingsQuery) ([]
 	return readmodels.Connections{Pool: tables}.Readings(ctx, q, time.Now())
 }
 
-// KnowConnections refuses ids of which one is no connection's.
+// KnowConnections refuses ids of which one is no connection's, and says which.
 func (d *Looks) KnowConnections(ctx context.Context, ids []int64) error {
 	for _, id := range ids {
-		if _, err := d.connection(ctx, strconv.FormatInt(id, 10)); err != nil {
+		_, err := d.connection(ctx, strconv.FormatInt(id, 10))
+		if errors.Is(err, readmodels.ErrConnectionNotFound) {
+			return domain.NewError(domain.CodeNotFound,
+				"The directory does not know connection %d; 'ledgerboard connections list' shows those that it knows. Nothing was changed.", id)
+		}
+		if err != nil {
 			return err
 		}
 	}
