@@ -19,11 +19,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// What is ingested: accounts of all platforms, each due at every look.
+// What is ingested: accounts of all platforms, each due at every look, and more of each platform than can be read until the next one,
+// also of TikTok, where a reading is one call: what waits for a look waits for no call.
 const (
 	ingestAccounts = 16_000
 	ingestWorkers  = 8
-	ingestSlot     = 4 * time.Second
+	ingestSlot     = 2 * time.Second
 	ingestFor      = 30 * time.Second
 	ingestWarmUp   = 8 * time.Minute // at most; until nearly every account was read once, its demographics too
 	ingestLatency  = 200 * time.Millisecond
