@@ -67,6 +67,25 @@ func TestTokensOfADemoHold(t *testing.T) {
 	requireOneSignIn(t, p)
 }
 
+// The link that a demo prints leads somebody without a login to the first figures of a page.
+func TestDemosLinkConnectsAPage(t *testing.T) {
+	p := startDemo(t, t.TempDir())
+	require.NotEmpty(t, p.info.ConnectURL)
+	require.Contains(t, p.output.String(), p.info.ConnectURL)
+	browser := openBrowser(t)
+	browser.visit("about:blank")
+	v := openWindow(browser, 1200, "light")
+	require.EqualValues(t, http.StatusOK, v.open(p.info.ConnectURL))
+	v.follow("Sign in at TikTok")
+	v.follow("Continue to TikTok")
+	v.follow("Mara Lindqvist")
+	v.follow("Allow")
+	v.await("what came of it", `document.readyState === "complete" && !document.title.startsWith("One moment")`)
+	v.tick(bakerOffer, true)
+	require.EqualValues(t, http.StatusOK, v.follow("Connect what is ticked"), "%s", v.text())
+	v.await("the first reading", `document.readyState === "complete" && document.body.innerText.includes("read, its figures are here")`)
+}
+
 // ofOnePlatform matches paths that ask for one platform.
 var ofOnePlatform = regexp.MustCompile(`/[1346](\?|$)|/[1346]/[0-9a-z]+$`)
 

@@ -73,8 +73,9 @@ type demoInfo struct {
 	// CheckpointPublicKey verifies signed checkpoints and bundles.
 	CheckpointPublicKey string `json:"checkpoint_public_key"`
 
-	Tokens map[string]string `json:"tokens"` // by role: agency, client, auditor, operator
-	IDs    struct {
+	ConnectURL string            `json:"connect_url"`
+	Tokens     map[string]string `json:"tokens"` // by role: agency, client, auditor, operator
+	IDs        struct {
 		ParentAccount  string     `json:"parent_account"`
 		SubAccounts    []string   `json:"sub_accounts"`
 		Users          []userInfo `json:"users"`
