@@ -109,10 +109,11 @@ type follower struct {
 }
 
 // Group timings. A member that was killed keeps its partitions for groupSession; kgo's default of
-// 45 s would be 45 s without projection after a crash. 8 s is above the brokers' least (6 s).
+// 45 s would be 45 s without projection after a crash. 8 s is above the brokers' least (6 s). Members hear by a heartbeat that one of them has left:
+// a planned stop, which commands wait for, takes one and the join.
 const (
 	groupSession   = 8 * time.Second
-	groupHeartbeat = time.Second
+	groupHeartbeat = 300 * time.Millisecond
 	groupRebalance = 30 * time.Second
 	// groupPatience is how long requests to a coordinator are sent again while there is none. A member that gave up earlier, as kgo does after
 	// groupSession, would leave its partitions unfolded until all others have joined again: nobody else may have them, and the fence of the
