@@ -1,6 +1,10 @@
 package migrations_test
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -66,6 +70,30 @@ func TestUpDoesNotWaitForATableForEver(t *testing.T) {
 	require.NoError(t, db.Pool.QueryRow(t.Context(),
 		"select pg_get_constraintdef(oid) from pg_constraint where conname = 'fetch_state_pkey' and connamespace = 'kept'::regnamespace").Scan(&key))
 	require.Equal(t, "PRIMARY KEY (social_account_id, kind, p_id)", key)
+}
+
+// Whoever changes a table of before waits for it for a while, and not for ever: what runs would wait behind. So since the first file that does.
+func TestChangesOfTablesBoundTheirWait(t *testing.T) {
+	t.Parallel()
+	changed := regexp.MustCompile(`(?m)^alter table (\w+)`)
+	for folder, since := range map[string]string{"kept": "00019", "engine": "00006"} {
+		files, err := filepath.Glob(folder + "/*.sql")
+		require.NoError(t, err)
+		bounded := 0
+		for _, file := range files {
+			raw, err := os.ReadFile(file)
+			require.NoError(t, err)
+			up, _, _ := strings.Cut(string(raw), "-- +goose Down")
+			for _, table := range changed.FindAllStringSubmatch(up, -1) {
+				if filepath.Base(file) < since || strings.Contains(up, "create table "+table[1]+" ") {
+					continue
+				}
+				require.Contains(t, up, "\nset local lock_timeout = '5s';", "%s changes %s", file, table[1])
+				bounded++
+			}
+		}
+		require.Positive(t, bounded, folder)
+	}
 }
 
 // A database of before generations is refused with what is to be done, and stays as it is.
