@@ -105,6 +105,13 @@ func WatchBrokers(t testing.TB, as *SASLConfig) (dial func(ctx context.Context, 
 	return w.dialTLS, w.close
 }
 
+// UnheardAfterAWord is for how many pulses a broker counts as not heard that has just said something, after so many.
+func UnheardAfterAWord(pulses int) int {
+	b := &watched{}
+	b.spoke.Store(true)
+	return b.listen(nil, nil, pulses)
+}
+
 // SaysNothing tells whether a silent broker stays silent after such an answer.
 func SaysNothing(err error) bool { return saysNothing(err) }
 

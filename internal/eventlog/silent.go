@@ -192,8 +192,7 @@ func (l *line) Close() error {
 	return l.Conn.Close()
 }
 
-// ask asks the broker, one question after the other, while anybody is connected to it, and while it is silent. One that has said anything since the
-// last pulse need not be asked.
+// ask asks the broker, one question after the other, while anybody is connected to it, and while it is silent.
 func (b *watched) ask() {
 	pulse := time.NewTicker(pulseEvery)
 	defer pulse.Stop()
@@ -201,14 +200,20 @@ func (b *watched) ask() {
 	defer q.hangUp()
 	unheard := 0 // pulses with a question open, since the broker was heard last
 	for b.ctx.Err() == nil && !b.left() {
-		if !b.spoke.Swap(false) {
-			unheard = b.await(&q, pulse.C, unheard)
-		}
+		unheard = b.listen(&q, pulse.C, unheard)
 		select {
 		case <-pulse.C:
 		case <-b.ctx.Done():
 		}
 	}
+}
+
+// listen returns for how many pulses the broker has not been heard. One that has said anything since the last pulse need not be asked.
+func (b *watched) listen(q *question, pulse <-chan time.Time, unheard int) int {
+	if b.spoke.Swap(false) {
+		return 0
+	}
+	return b.await(q, pulse, unheard)
 }
 
 // await puts a question, and returns for how many pulses the broker has not been heard.

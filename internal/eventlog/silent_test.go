@@ -196,6 +196,12 @@ func TestAHostThatIsNotFoundSaysNothing(t *testing.T) {
 	}
 }
 
+// Whatever a broker says to anybody ends the count of pulses in which it was not heard: else it would be cut at its next late answer, hours later.
+func TestAWordEndsTheCount(t *testing.T) {
+	t.Parallel()
+	require.Zero(t, eventlog.UnheardAfterAWord(5))
+}
+
 // Where there is one broker alone, there is none to go to: it is waited for, as long as each request allows.
 func TestTheLastBrokerIsWaitedFor(t *testing.T) {
 	t.Parallel()
