@@ -92,8 +92,10 @@ func (b *bench) emptyDatabase(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("connect: %w", err)
 	}
 	defer admin.Close(ctx)
-	if _, err := admin.Exec(ctx, "create database "+name); err != nil {
-		return "", fmt.Errorf("create database: %w", err)
+	for _, statement := range []string{"drop database if exists " + name, "create database " + name} { // a run before may have left it in -keep
+		if _, err := admin.Exec(ctx, statement); err != nil {
+			return "", fmt.Errorf("%s: %w", statement, err)
+		}
 	}
 	return b.urlOf(name)
 }
