@@ -57,6 +57,8 @@ type accessBoard struct {
 
 // accessCell is the access of a person to a board.
 type accessCell struct {
+	Elsewhere bool // a page before or behind this one says it; else it is here
+
 	Since  time.Time
 	By     readmodels.Named // who decided it
 	Record string           // address of the record that did
@@ -95,6 +97,7 @@ func (v *visit) access() (view, error) {
 		shown.More = accessPath + "?" + given.Encode()
 	}
 	shown.Boards, shown.Rows = matrix(spans)
+	markElsewhere(shown.Rows, shown.Boards, spans, q.Has("cursor"), shown.More != "")
 	if without := meta.WithoutAccess; without != nil {
 		for _, d := range without.Dashboards {
 			shown.Closed = append(shown.Closed, closedBoard{d.Dashboard, d.AllowClientDashboard, decided(d.DecidedBy, d.Dashboard.ID)})
@@ -162,6 +165,23 @@ func matrix(spans []readmodels.AccessSpan) (boards []accessBoard, rows []accessR
 		}
 	}
 	return boards, rows
+}
+
+// markElsewhere marks the cells that another page tells of: a page ends within a board where its people are many. The spans are by board, then by person.
+func markElsewhere(rows []accessRow, boards []accessBoard, spans []readmodels.AccessSpan, before, behind bool) {
+	if len(spans) == 0 {
+		return
+	}
+	first, last := spans[0], spans[len(spans)-1]
+	for column, board := range boards {
+		for _, row := range rows {
+			cut := before && board.ID == first.Dashboard.ID && row.Person.ID < first.User.ID ||
+				behind && board.ID == last.Dashboard.ID && row.Person.ID > last.User.ID
+			if cut && row.Cells[column] == nil {
+				row.Cells[column] = &accessCell{Elsewhere: true}
+			}
+		}
+	}
 }
 
 func byName(a, b readmodels.Named) int {

@@ -168,6 +168,32 @@ func TestAccessIsAMatrix(t *testing.T) {
 	b.get("/console/access").says(http.StatusOK, "Nobody", "had access to any board")
 }
 
+// Where a page ends within a board, it does not say "no" of people whom the page beside it tells of.
+func TestAPageOfAccessSaysNothingOfOtherPages(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	began := changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")).Record
+	span := func(board, user readmodels.Named) readmodels.AccessSpan {
+		return readmodels.AccessSpan{Dashboard: board, User: user, From: began.Time, BeganBy: began}
+	}
+	one, two, three := named("b1", "One"), named("b2", "Two"), named("b3", "Three")
+	ada, ben, cem := named("u1", "Ada"), named("u2", "Ben"), named("u3", "Cem")
+	spans := []readmodels.AccessSpan{span(one, ben), span(two, ada), span(two, cem), span(three, ben)}
+	meta := readmodels.SpansMeta{}
+	shown := func(path string) [][]string {
+		s.answer("GET /api/audit/access", spans, meta)
+		return cells(t, s.signedIn("auditor").get(path).Body.String())
+	}
+	const since, elsewhere = "since 1 Oct 2026", "on another page"
+	table := func(of ...[]string) [][]string {
+		return append([][]string{{"Person", "One shows nothing", "Three shows nothing", "Two shows nothing"}}, of...)
+	}
+	require.Equal(t, table([]string{"Ada", "no", "no", since}, []string{"Ben", since, since, "no"}, []string{"Cem", "no", "no", since}), shown("/console/access"))
+	meta.NextCursor = "NEXT"
+	require.Equal(t, table([]string{"Ada", elsewhere, "no", since}, []string{"Ben", since, since, "no"}, []string{"Cem", "no", elsewhere, since}),
+		shown("/console/access?cursor=BEFORE"))
+}
+
 // "Who could see the board on 1 October, and who decided it?" has an answer also where nobody could. The page is one look, and so is each that follows.
 func TestAccessNamesWhoClosedABoard(t *testing.T) {
 	t.Parallel()
