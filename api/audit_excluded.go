@@ -18,7 +18,8 @@ const MostExcluded = 500
 
 // Excluded are the records of the log that are not in an agency's history, as far as they are known and concern it.
 type Excluded struct {
-	// Parked are events of the agency that could not be taken into the tables, by their places in the log: 500 at most.
+	// Parked are changes of the agency's dashboards, and entries of who did what, that could not be taken into the tables, by their places in the log:
+	// 500 at most. Readings and entities of the directory are not among them.
 	Parked  []operator.ParkedEvent `json:"parked"`
 	Foreign ForeignRecords         `json:"foreign"`
 }
@@ -28,8 +29,10 @@ type ForeignRecords struct {
 	// Claiming are those whose key is the agency's id, by their places in the log: 500 at most. Whoever can write to the brokers can write any key.
 	Claiming []domain.ForeignRecord `json:"claiming"`
 	Records  int64                  `json:"claiming_count"` // how many of these are kept
-	Others   int64                  `json:"others_count"`   // how many others are kept of the partitions that the agency's records lie in
-	More     bool                   `json:"more"`           // there may be more in these partitions, which are not kept
+	// Others is how many others are kept of the partitions that the agency's records lie in. Those that an earlier release met are among them,
+	// whatever their keys are.
+	Others int64 `json:"others_count"`
+	More   bool  `json:"more"` // there may be more in these partitions, which are not kept
 }
 
 // getExcluded answers what lies in the log and not in the agency's history.

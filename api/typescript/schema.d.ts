@@ -4112,7 +4112,7 @@ export interface components {
         /** @description The records of the log that are not in an agency's history, as far as they are known and concern it. */
         Excluded: {
             foreign: components["schemas"]["ForeignRecords"];
-            /** @description `parked` are events of the agency that could not be taken into the tables, by their places in the log: 500 at most. */
+            /** @description `parked` are changes of the agency's dashboards, and entries of who did what, that could not be taken into the tables, by their places in the log: 500 at most. Readings and entities of the directory are not among them. */
             parked: components["schemas"]["ParkedEvent"][];
         };
         /** @description What became of a request. */
@@ -4264,7 +4264,7 @@ export interface components {
             more: boolean;
             /**
              * Format: int64
-             * @description how many others are kept of the partitions that the agency's records lie in
+             * @description `others_count` is how many others are kept of the partitions that the agency's records lie in. Those that an earlier release met are among them, whatever their keys are.
              */
             others_count: number;
         };
