@@ -27,7 +27,7 @@ func (s *Server) principal(r *http.Request) (Principal, error) {
 
 // admitted returns a verified caller as the rest of this package knows it, if it has rights now.
 func (s *Server) admitted(ctx context.Context, p Principal) (Principal, error) {
-	p, err := p.canonical()
+	p, err := p.Canonical()
 	if err != nil {
 		return Principal{}, err
 	}

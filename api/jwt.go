@@ -121,7 +121,7 @@ func (j *JWT) Verify(ctx context.Context, token string) (Principal, error) {
 	if c.Role == nil {
 		return Principal{}, unauthenticated("The token names no role. Get a new one.")
 	}
-	return Principal{UserID: c.Subject, AccountID: c.AccountID, Roles: Roles(c.Role), ExpiresAt: c.ExpiresAt.Time}.canonical()
+	return Principal{UserID: c.Subject, AccountID: c.AccountID, Roles: Roles(c.Role), ExpiresAt: c.ExpiresAt.Time}.Canonical()
 }
 
 // tokenError tells a person what to do about a refused token. Only an expiry is told apart from a

@@ -81,9 +81,9 @@ func PrincipalFrom(ctx context.Context) (Principal, bool) {
 	return p, ok
 }
 
-// canonical lower-cases the ids, whoever verified them: two spellings of an agency would be two
+// Canonical lower-cases the ids, whoever verified them: two spellings of an agency would be two
 // streams of the log. It refuses ids that cannot belong to the roles.
-func (p Principal) canonical() (Principal, error) {
+func (p Principal) Canonical() (Principal, error) {
 	user, ok := domain.HexID(p.UserID)
 	noTenant := !p.Roles.Has(RoleAgency, RoleClient, RoleAuditor)
 	switch {

@@ -1,9 +1,12 @@
 package console
 
 import (
-	"bytes"
+	"context"
+	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -26,11 +29,16 @@ type Application struct {
 func (v *visit) caller() (signedIn bool, err error) {
 	who, left := api.PrincipalFrom(v.r.Context())
 	if !left {
-		if who, err = v.console.deps.Application.Callers.Authenticate(v.r); domain.CodeOf(err) == domain.CodeUnauthenticated {
-			return false, nil
-		}
+		who, err = v.console.deps.Application.Callers.Authenticate(v.r)
 	}
-	if err != nil {
+	if err == nil {
+		who, err = who.Canonical() // looks are recorded by these ids
+	}
+	switch {
+	case v.console.isNobody(err):
+		v.log(slog.LevelDebug, "console: nobody is signed in", err)
+		return false, nil
+	case err != nil:
 		return false, err
 	}
 	v.who = who
@@ -43,6 +51,15 @@ func (v *visit) caller() (signedIn bool, err error) {
 		v.me = &me
 	}
 	return err == nil, err
+}
+
+// isNobody tells whether an error of the application says that nobody is signed in. As for the API, each does but those that say something else, and
+// those that pass by themselves.
+func (c *Console) isNobody(err error) bool {
+	if why, told := errors.AsType[*domain.Error](err); told {
+		return why.Code == domain.CodeUnauthenticated
+	}
+	return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && !c.passes(err)
 }
 
 // signInAddress is where somebody signs in, and comes back from to a page.
@@ -71,13 +88,16 @@ func (c *Console) prefix() string {
 	return c.deps.Application.Prefix
 }
 
-// below has addresses of the console in a page or script begin with the prefix: they are what begins with a quotation mark and [Path], because those
-// in texts are escaped.
+// ownAddress is how an address of the console begins in a page, or in a script. What people have written is never taken for one: quotation marks in texts
+// are escaped, and what stands in the fields of forms is another attribute.
+var ownAddress = regexp.MustCompile(`((?:href|action|src|data-live|data-board)=|\()"(` + Path + `)`)
+
+// below has addresses of the console in a page or script begin with the prefix.
 func (c *Console) below(body []byte) []byte {
 	if c.prefix() == "" {
 		return body
 	}
-	return bytes.ReplaceAll(body, []byte(`"`+Path), []byte(`"`+c.prefix()+Path))
+	return ownAddress.ReplaceAll(body, []byte(`${1}"`+strings.ReplaceAll(c.prefix(), "$", "$$")+`${2}`))
 }
 
 // lead sends a browser to another address; to one of the console below the prefix.

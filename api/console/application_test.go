@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -16,6 +17,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
+// errLost is an error of the application that passes by itself.
+var errLost = errors.New("connection lost")
+
 // inApplication is a stage below a prefix of a main application, whose session is a header.
 func inApplication(t *testing.T) *stage {
 	t.Helper()
@@ -26,9 +30,16 @@ func inApplication(t *testing.T) *stage {
 			return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "Nobody is signed in.")
 		case "away":
 			return api.Principal{}, domain.NewError(domain.CodeUnavailable, "Our sign-in is away.")
+		case "unknown":
+			return api.Principal{}, errors.New("no row in our sessions")
+		case "lost":
+			return api.Principal{}, errLost
+		case "in capitals":
+			return api.Principal{UserID: strings.ToUpper(alice), AccountID: strings.ToUpper(agency), Roles: api.Roles{api.RoleAgency}}, nil
 		}
 		return api.Principal{UserID: r.Header.Get("X-Session"), AccountID: agency, Roles: api.Roles{api.RoleAgency}}, nil
 	})
+	s.deps.Passes = func(err error) bool { return errors.Is(err, errLost) }
 	s.deps.Sessions, s.deps.Tokens, s.deps.Refused, s.deps.Demo = nil, nil, nil, nil
 	s.deps.Application = &console.Application{Callers: callers, SignIn: &url.URL{Path: "/login", RawQuery: "from=boards"}, Prefix: "/boards"}
 	return s.open()
@@ -53,6 +64,8 @@ func TestTheApplicationSaysWhoIsSignedIn(t *testing.T) {
 	b.sendAs("", http.MethodGet, "/boards/console", nil).leadsTo("/login?from=boards&to=%2Fboards%2Fconsole")
 	b.sendAs("", http.MethodPost, "/boards/console/colleagues", url.Values{}).says(http.StatusUnauthorized, "Nothing was done", `href="/login?from=boards"`)
 	b.sendAs("away", http.MethodGet, "/boards/console/colleagues", nil).says(http.StatusServiceUnavailable, "Our sign-in is away.")
+	b.sendAs("unknown", http.MethodGet, "/boards/console", nil).leadsTo("/login?from=boards&to=%2Fboards%2Fconsole")
+	b.sendAs("lost", http.MethodGet, "/boards/console", nil).says(http.StatusServiceUnavailable, "Try again shortly")
 	home := b.sendAs(alice, http.MethodGet, "/boards/console", nil)
 	home.says(http.StatusOK, "Name of "+alice)
 	for _, ours := range []string{"Sign out", "/console/sessions"} {
@@ -100,6 +113,10 @@ func TestAddressesStandBelowThePrefix(t *testing.T) {
 		}
 	}
 
+	s.answer("GET /api/accounts", []readmodels.Account{}, nil)
+	s.answer("GET /api/connect/links", []domain.ConnectLink{}, nil)
+	b.sendAs(alice, http.MethodGet, "/boards/console/connect?q=/console/x", nil).says(http.StatusOK, `name="q" value="/console/x"`, `action="/boards/console/connect"`)
+
 	var asked struct {
 		ReturnTo string `json:"return_to"`
 	}
@@ -109,6 +126,18 @@ func TestAddressesStandBelowThePrefix(t *testing.T) {
 	}
 	b.sendAs(alice, http.MethodPost, "/boards/console/connect", url.Values{"platform": {"1"}, "client": {bakery}}).leadsTo("/boards/connect/start/WORD")
 	require.Equal(t, "/boards/console/clients/"+bakery+"/connections", asked.ReturnTo)
+}
+
+// An application may spell ids in capitals. Its agency has one history all the same, and who looked stands there.
+func TestIdsOfTheApplicationAreSpeltAsOurs(t *testing.T) {
+	t.Parallel()
+	s := inApplication(t)
+	s.answer("GET /api/accounts", []readmodels.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
+	s.answer("GET /api/users/"+clara, readmodels.User{ID: clara, Name: "Clara Holm", AccountID: bakery}, nil)
+	s.browser().sendAs("in capitals", http.MethodGet, "/boards"+folk+"/"+clara+"/sees", nil).says(http.StatusOK, "What Clara Holm sees")
+	require.Len(t, s.looks.by, 1)
+	require.Equal(t, agency, s.looks.by[0].ParentAccount)
+	require.Equal(t, alice, s.looks.by[0].UserID)
 }
 
 func TestAnApplicationIsWhole(t *testing.T) {

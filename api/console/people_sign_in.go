@@ -59,12 +59,11 @@ func (v *visit) showPersonSignIn(said string) (view, error) {
 }
 
 // noLink says why the API would refuse to make a link, as far as that is known before: a button that is refused is not shown. Nothing here
-// tells of a colleague whose sessions have all ended; the API refuses that link.
+// tells of a colleague whose sessions have all ended, nor who is not active: whoever has forgotten a password, and has not set a new one yet, is shown
+// as not active and may sign in. The API refuses the links that would sign nobody in.
 func (v *visit) noLink(p personSignInView) string {
 	name := nameOr(p.Name, p.ID)
 	switch {
-	case !p.Active:
-		return name + " is not active, so a link would sign nobody in."
 	case p.ID == v.who.UserID:
 		return "This is you, and you are signed in. For a link to sign in somewhere else, ask whoever runs the service."
 	case p.Colleague && len(p.Sessions) > 0:

@@ -75,7 +75,7 @@ var errSignInNotRecorded = domain.NewError(domain.CodeUnavailable, "The sign-in 
 
 // Begin implements [console.Sessions]. Auditors and operators may be nobody of the directory: their sign-ins are not recorded there. The record comes
 // once the session stands in the database and before it counts: a colleague of whom there is one is not invited again. It is alone only where the
-// database goes away in that moment, and then the link works on.
+// database or the browser goes away in that moment, and then the link works on.
 func (c consoleSessions) Begin(ctx context.Context, begun console.Session, digest, link []byte) error {
 	record := func(ctx context.Context) error {
 		if !begun.IsUser() {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -53,6 +55,9 @@ func (p people) ActiveByEmail(ctx context.Context, email string) ([]string, erro
 func (p people) oneOf(ctx context.Context, email string) (user string, err error) {
 	if err := p.monitor.PeopleKnown(); err != nil {
 		return "", err
+	}
+	if !utf8.ValidString(email) || strings.ContainsRune(email, 0) {
+		email = "" // the database takes no such text, so nobody has it
 	}
 	users, err := p.ActiveByEmail(ctx, email)
 	switch {
