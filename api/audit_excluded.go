@@ -21,7 +21,7 @@ type Excluded struct {
 	// Parked are changes of the agency's dashboards, and entries of who did what, that could not be taken into the tables, by their places in the log:
 	// 500 at most. Readings and entities of the directory are not among them.
 	Parked  []operator.ParkedEvent `json:"parked"`
-	Foreign ForeignRecords         `json:"foreign"`
+	Foreign ForeignRecords         `json:"foreign"` // records that nobody of the service wrote, and that lie where the agency's do
 }
 
 // ForeignRecords are records that nobody of the service wrote. They count for nothing. The first 1,000 of each partition are kept.

@@ -4111,6 +4111,7 @@ export interface components {
         };
         /** @description The records of the log that are not in an agency's history, as far as they are known and concern it. */
         Excluded: {
+            /** @description records that nobody of the service wrote, and that lie where the agency's do */
             foreign: components["schemas"]["ForeignRecords"];
             /** @description `parked` are changes of the agency's dashboards, and entries of who did what, that could not be taken into the tables, by their places in the log: 500 at most. Readings and entities of the directory are not among them. */
             parked: components["schemas"]["ParkedEvent"][];
