@@ -94,14 +94,15 @@ func Handler(deps Deps) (*Console, error) {
 // ServeHTTP implements [http.Handler].
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if prefix := c.prefix(); prefix != "" && strings.HasPrefix(r.URL.Path, prefix+"/") {
-		http.StripPrefix(prefix, http.HandlerFunc(c.route)).ServeHTTP(w, r)
+		http.StripPrefix(prefix, http.HandlerFunc(func(w http.ResponseWriter, below *http.Request) { c.route(w, below, r) })).ServeHTTP(w, r)
 		return
 	}
-	c.route(w, r)
+	c.route(w, r, r)
 }
 
-// route serves a request whose path has no prefix.
-func (c *Console) route(w http.ResponseWriter, r *http.Request) {
+// route serves a request whose path has no prefix. What is not the console's goes on as it came: the API takes the prefix off itself, and one
+// that stands there twice is no address of it.
+func (c *Console) route(w http.ResponseWriter, r, came *http.Request) {
 	switch {
 	case r.URL.Path == Path || strings.HasPrefix(r.URL.Path, Path+"/"):
 		defer c.bound(w, r)()
@@ -112,7 +113,7 @@ func (c *Console) route(w http.ResponseWriter, r *http.Request) {
 		c.setHeaders(w.Header())
 		c.lead(w, r, Path)
 	default:
-		c.deps.API.ServeHTTP(w, r)
+		c.deps.API.ServeHTTP(w, came)
 	}
 }
 

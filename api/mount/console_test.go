@@ -33,6 +33,7 @@ func TestMountedConsole(t *testing.T) {
 	plain, routed := http.NewServeMux(), chi.NewRouter()
 	plain.Handle("/boards/", boards.Handler())
 	routed.Mount("/boards", boards.Handler())
+	require.Equal(t, http.StatusNotFound, get(plain, "/boards/boards/api/accounts", "alice's").Code, "where a rule of the application for a path would not look")
 	for name, router := range map[string]http.Handler{"net/http": plain, "chi": routed, "stripped": http.StripPrefix("/boards", boards.Handler())} {
 		var page *httptest.ResponseRecorder
 		served(func() int { page = get(router, "/boards/console/clients", "alice's"); return page.Code })
