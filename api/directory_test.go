@@ -130,6 +130,27 @@ func TestDirectoryIsFedLineByLine(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, status)
 }
 
+// An agency's colour is read back as it was told, and what is none is refused and changes nothing.
+func TestColourOfAnAgencyIsFed(t *testing.T) {
+	t.Parallel()
+	b := setupFed(t)
+	told := func(second int, id, colour string) string {
+		return fmt.Sprintf(`{"type":"directory.account.v1","updated_at":"2026-01-01T10:00:0%dZ",`+
+			`"data":{"id":%q,"row_id":1,"name":"Ours","colour":%q,"active":true}}`, second, id, colour)
+	}
+	fed := b.feed("", told(1, agency, "#17587F"), told(2, agency, "blue"), told(3, client1, "#fff"))
+	require.Equal(t, []int{1, 0, 2}, []int{fed.Taken, fed.Unchanged, fed.Refused}, fed.body)
+	for line, colour := range map[int]string{1: "blue", 2: "#fff"} {
+		require.Contains(t, fed.Lines[line].Reason, fmt.Sprintf("colour %q is not # and six hexadecimal digits; write it like #17587f", colour))
+	}
+	_, entity := b.entity("account/" + agency)
+	require.Equal(t, "#17587F", entity["data"].(map[string]any)["colour"])
+
+	require.Equal(t, 1, b.feed("", told(4, agency, "")).Taken)
+	_, entity = b.entity("account/" + agency)
+	require.NotContains(t, entity["data"], "colour", "none again")
+}
+
 // With atomic=true one bad line refuses all, and the answer names every bad one.
 func TestAtomicFeedRefusesAll(t *testing.T) {
 	t.Parallel()

@@ -162,7 +162,7 @@ func TestMe(t *testing.T) {
 	}, client["user"])
 	require.Equal(t, []any{"client"}, client["roles"])
 	require.Equal(t, map[string]any{"id": client1, "name": "Client 1"}, client["account"])
-	require.Equal(t, map[string]any{"id": agency, "name": "Our agency"}, client["agency"])
+	require.Equal(t, map[string]any{"id": agency, "name": "Our agency", "colour": "#17587f"}, client["agency"])
 	require.Contains(t, client["scopes"], "analytics")
 	require.Equal(t, b.now.Add(time.Hour).Format(time.RFC3339), client["expires_at"])
 	opens := client["opens"].(map[string]any)

@@ -392,7 +392,7 @@ func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 	log := foldtest.New(t)
 	statements := trace(t, log.DB)
 	log.Put(t,
-		domain.DirectoryAccount{ID: agency, RowID: 1, Name: "Our agency", Active: true},
+		domain.DirectoryAccount{ID: agency, RowID: 1, Name: "Our agency", Colour: "#17587f", Active: true},
 		domain.DirectoryAccount{ID: client1, RowID: 11, ParentAccount: agency, Name: "Client 1", Active: true},
 		domain.DirectoryAccount{ID: client2, RowID: 12, ParentAccount: agency, Name: "Client 2", Active: true},
 		domain.DirectoryAccount{ID: otherAgency, RowID: 2, Name: "Other agency", Active: true},

@@ -60,6 +60,7 @@ type DirectoryAccount struct {
 	Address       string `json:"address,omitempty"`
 	CustomDomain  string `json:"custom_domain,omitempty"` // agencies: host for login_url, first choice
 	WhiteLabelURL string `json:"white_label_url,omitempty"`
+	Colour        string `json:"colour,omitempty"` // agencies: #rrggbb, stands on what they hand on; "" for none
 	Active        bool   `json:"active"`
 }
 
@@ -172,7 +173,9 @@ type DirectoryCategory struct {
 }
 
 // Validate checks what a fold relies on.
-func (e DirectoryAccount) Validate() error { return checkLengths(e.ID, e.ParentAccount) }
+func (e DirectoryAccount) Validate() error {
+	return errors.Join(checkLengths(e.ID, e.ParentAccount), checkColour(e.Colour))
+}
 
 // Validate checks what a fold relies on.
 func (e DirectoryUser) Validate() error { return checkLengths(e.ID, e.AccountID) }

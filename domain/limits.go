@@ -2,6 +2,7 @@ package domain
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -19,6 +20,16 @@ func checkLengths(texts ...string) error {
 		}
 	}
 	return nil
+}
+
+var colourForm = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
+
+// checkColour takes no other form: a page writes the colour into its markup.
+func checkColour(colour string) error {
+	if colour == "" || colourForm.MatchString(colour) {
+		return nil
+	}
+	return fmt.Errorf("colour %.20q is not # and six hexadecimal digits; write it like #17587f, or leave it out", colour)
 }
 
 // Storable makes any bytes a text that PostgreSQL takes: valid UTF-8 without NUL, of at most so many bytes,

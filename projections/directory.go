@@ -25,7 +25,7 @@ type Directory struct{}
 func (Directory) Name() string { return "directory" }
 
 // Version implements [Projector].
-func (Directory) Version() int { return 6 + ahead }
+func (Directory) Version() int { return 7 + ahead }
 
 // Topic implements [Projector].
 func (Directory) Topic() string { return domain.TopicDirectory }

@@ -5,11 +5,11 @@ import "github.com/ledgerboard/ledgerboard/domain"
 // entityKinds lists the tables of projection directory.
 var entityKinds = []entityKind{
 	newKind("accounts", "id", `id text, row_id bigint, parent_account text, name text, email text, phone text, address text,
-		custom_domain text, white_label_url text, active boolean`,
+		custom_domain text, white_label_url text, colour text, active boolean`,
 		func(r domain.DirectoryAccount) []any {
 			return []any{
 				r.ID, r.RowID, nullIfZero(r.ParentAccount), r.Name, r.Email, r.Phone, r.Address,
-				r.CustomDomain, r.WhiteLabelURL, r.Active,
+				r.CustomDomain, r.WhiteLabelURL, r.Colour, r.Active,
 			}
 		}),
 	newKind("users", "id", `id text, account_id text, name text, email text, phone text, image text, meeting_link text,

@@ -30,7 +30,7 @@ func tombstone(key string) projections.Event {
 func entities() []domain.DirectoryEntity {
 	expires, price := day0, int64(4900)
 	return []domain.DirectoryEntity{
-		domain.DirectoryAccount{ID: client1, RowID: 42, ParentAccount: agencyA, Name: "n", Email: "e", Phone: "p", Address: "a", CustomDomain: "c", WhiteLabelURL: "w", Active: true},
+		domain.DirectoryAccount{ID: client1, RowID: 42, ParentAccount: agencyA, Name: "n", Email: "e", Phone: "p", Address: "a", CustomDomain: "c", WhiteLabelURL: "w", Colour: "#17587F", Active: true},
 		domain.DirectoryUser{ID: "u", AccountID: client1, Name: "n", Email: "e", Phone: "p", Image: "i", MeetingLink: "m", Role: "r", Company: "c", IsOwner: true, Active: true, ResetPending: true, PasswordRef: "pw", CreatedAt: day0, UpdatedAt: day0},
 		domain.DirectoryOrder{ID: "o", Buyer: client1, Seller: agencyA, ProductType: "t", AssignedUsers: []string{"x", `"y", {`, ""}},
 		domain.DirectorySession{ID: "s", UserID: "u", LoginAt: day0},

@@ -90,7 +90,7 @@ func TestWhoIsListedAndNotShown(t *testing.T) {
 		require.NoError(t, err)
 	}
 	_, err := db.Pool.Exec(t.Context(), `
-		insert into accounts select $1, 16, parent_account, name, email, phone, address, custom_domain, white_label_url, active, told_at, false
+		insert into accounts select $1, 16, parent_account, name, email, phone, address, custom_domain, white_label_url, colour, active, told_at, false
 		from accounts where id = $2`, clientSix, clientOwn)
 	require.NoError(t, err)
 	v := view(t, db)

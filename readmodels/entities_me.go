@@ -26,10 +26,16 @@ type Me struct {
 	Roles  []string `json:"roles"`
 	// Account is the account that the token names; null: it names none, as an operator's.
 	Account   *AccountName `json:"account"`
-	Agency    *AccountName `json:"agency"`     // null: the caller acts for none
+	Agency    *MeAgency    `json:"agency"`     // null: the caller acts for none
 	Scopes    []string     `json:"scopes"`     // of the dashboards that a client user may open, all together; empty for the agency and for auditors alone: they go by role
 	ExpiresAt *time.Time   `json:"expires_at"` // when the token ends; null: never
 	Opens     MeOpens      `json:"opens"`
+}
+
+// MeAgency is the agency that the caller acts for.
+type MeAgency struct {
+	AccountName
+	Colour string `json:"colour"` // #rrggbb; empty when the directory knows none
 }
 
 // MeUser is the caller as the directory holds it.
@@ -82,7 +88,10 @@ func (e Entities) Me(ctx context.Context, r MeRequest) (Me, error) {
 		if err := n.read(ctx, tx, r.Parent); err != nil {
 			return err
 		}
-		me.Account, me.Agency = n.account(r.Account), n.account(r.Parent)
+		me.Account, me.Agency = n.account(r.Account), &MeAgency{AccountName: *n.account(r.Parent)}
+		if _, err = found(tx.QueryRow(ctx, `select colour from accounts where id = $1`, r.Parent), "read colour", &me.Agency.Colour); err != nil {
+			return err
+		}
 		if !r.Client {
 			return nil
 		}

@@ -22,6 +22,7 @@ type reportView struct {
 	Name    string
 	ID      string
 	Agency  string
+	Colour  string // of the agency, #rrggbb; "": none
 	Month   string // October 2026
 	Before  string // September 2026
 	Form    reportForm
@@ -70,7 +71,7 @@ func (v *visit) clientReport() (view, error) {
 		Form: reportForm{month.Format(monthForm), zone.String(), address(earlier), address(later)},
 	}
 	if v.me.Agency != nil {
-		shown.Agency = v.me.Agency.Name
+		shown.Agency, shown.Colour = v.me.Agency.Name, v.me.Agency.Colour
 	}
 	if !shown.Begun {
 		return shown, nil

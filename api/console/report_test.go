@@ -71,3 +71,22 @@ func TestAMonthThatIsNotOver(t *testing.T) {
 	}
 	s.signedIn("client").get("/console/clients/"+bakery+"/report").says(http.StatusForbidden, "not for your role")
 }
+
+// The page bears the name of the agency, and a stripe in its colour where the directory knows one.
+func TestAReportInTheAgencysColour(t *testing.T) {
+	t.Parallel()
+	s, b := reportStage(t)
+	const stripe = `class="stripe"`
+	report := "/console/clients/" + bakery + "/report"
+	require.NotContains(t, b.get(report).Body.String(), stripe, "of no agency")
+	of := &readmodels.MeAgency{AccountName: readmodels.AccountName{ID: agency, Name: "North Star"}}
+	s.answer("GET /api/me", readmodels.Me{UserID: alice, Roles: []string{"agency"}, Agency: of}, nil)
+	page := b.get(report)
+	page.says(http.StatusOK, "By North Star.")
+	require.NotContains(t, page.Body.String(), stripe, "of no colour")
+
+	of.Colour = "#17587f"
+	page = b.get(report)
+	page.says(http.StatusOK, "By North Star.", stripe, `fill="#17587f"`)
+	require.NotContains(t, page.Body.String(), "style=", "the policy of content would stop it")
+}

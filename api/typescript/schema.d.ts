@@ -4680,7 +4680,7 @@ export interface components {
             /** @description `account` is the account that the token names; null: it names none, as an operator's. */
             account: components["schemas"]["AccountName"] | null;
             /** @description null: the caller acts for none */
-            agency: components["schemas"]["AccountName"] | null;
+            agency: components["schemas"]["MeAgency"] | null;
             /**
              * Format: date-time
              * @description when the token ends; null: never
@@ -4696,6 +4696,15 @@ export interface components {
             user: components["schemas"]["MeUser"] | null;
             /** @description the token's subject */
             user_id: string;
+        };
+        /** @description The agency that the caller acts for. */
+        MeAgency: {
+            /** @description #rrggbb; empty when the directory knows none */
+            colour: string;
+            /** @description Id, 24 hex digits. */
+            id: string;
+            /** @description empty when the directory does not hold it */
+            name: string;
         };
         /** @description A dashboard that a client user may open. */
         MeDashboard: {

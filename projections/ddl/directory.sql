@@ -14,6 +14,7 @@ create table accounts (
   address         text    not null,
   custom_domain   text    not null,
   white_label_url text    not null,
+  colour          text    not null, -- #rrggbb; empty: none
   active          boolean not null,
   told_at timestamptz not null, covered boolean not null
 );

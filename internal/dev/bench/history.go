@@ -108,9 +108,9 @@ func historyDashboard(n int) string { return fmt.Sprintf("%024x", 0xc000+n) }
 // dashboard v mod 10, a minute after the version before.
 func fillHistory(ctx context.Context, pool *pgxpool.Pool) error {
 	for _, sql := range []string{
-		`insert into accounts (id, row_id, parent_account, name, email, phone, address, custom_domain, white_label_url, active, told_at, covered)
+		`insert into accounts (id, row_id, parent_account, name, email, phone, address, custom_domain, white_label_url, colour, active, told_at, covered)
 		 select lpad(to_hex($1::int + n), 24, '0'), n, case when $1::int = 40960 then null else lpad(to_hex(40960), 24, '0') end,
-		        'Account ' || n, '', '', '', '', '', true, now(), false from generate_series(0, $2::int - 1) n`,
+		        'Account ' || n, '', '', '', '', '', '', true, now(), false from generate_series(0, $2::int - 1) n`,
 	} {
 		for first, count := range map[int]int{0xa000: historyAgencies, 0xc000: historyDashboards} {
 			if _, err := pool.Exec(ctx, sql, first, count); err != nil {

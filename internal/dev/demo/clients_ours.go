@@ -35,6 +35,7 @@ type agencyPlan struct {
 	name, domain string // the e-mail domain too
 	address      string
 	customDomain string
+	colour       string
 	row          int64 // row id; clients follow
 	base         int64 // of the numeric ids
 	currency     string
@@ -76,7 +77,7 @@ func ourAgency() agencyPlan {
 	social := func(staff ...int) orderPlan { return orderPlan{productSocial, staff} }
 	return agencyPlan{
 		name: "Harbourlight Studio", domain: "harbourlight.example.com", customDomain: "clients.harbourlight.example.com",
-		address: "4 Lantern Quay, Port Example", row: 1, base: 1000, currency: "EUR",
+		address: "4 Lantern Quay, Port Example", colour: "#b4571a", row: 1, base: 1000, currency: "EUR",
 		staff: []personPlan{
 			{name: "Ilse Varga", role: "owner", owner: true},
 			{name: "Tomas Brandl", role: "account manager"},

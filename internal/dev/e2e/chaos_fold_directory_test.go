@@ -51,7 +51,7 @@ func chaosTable(table string, groups ...map[string]chaosColumn) chaosEntity {
 
 var chaosEntities = map[string]chaosEntity{
 	"account": chaosTable("accounts",
-		chaosColumns(chaosEmptyText, "id", "name", "email", "phone", "address", "custom_domain", "white_label_url"),
+		chaosColumns(chaosEmptyText, "id", "name", "email", "phone", "address", "custom_domain", "white_label_url", "colour"),
 		chaosColumns(chaosNullText, "parent_account"), chaosColumns(chaosZero, "row_id"), chaosColumns(chaosFalse, "active")),
 	"user": chaosTable("users",
 		chaosColumns(chaosEmptyText, "id", "account_id", "name", "email", "phone", "image", "meeting_link", "role", "company", "password_ref"),
