@@ -83,8 +83,11 @@ func figuresStage(t *testing.T, role string) (*stage, *browser) {
 func TestFiguresOfAClient(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
+	s.answer("GET /auth/reach/getAccountStats/all", analytics.AccountStats{Reach: []analytics.AccountReach{{Windows: []analytics.ReachWindow{
+		{Window: "days_28", EndsOn: new("2026-09-30"), Value: 7},
+	}}}}, analytics.Meta{TimeZone: "UTC"})
 	page := b.get("/console/clients/" + bakery + "/figures")
-	page.says(http.StatusOK, "Harbour Bakery", `value="2026-09-04"`, `value="2026-10-01"`, `<title>1 October 2026: 1,240 followers, not final yet</title>`,
+	page.says(http.StatusOK, ">30 Sep 2026<", "Harbour Bakery", `value="2026-09-04"`, `value="2026-10-01"`, `<title>1 October 2026: 1,240 followers, not final yet</title>`,
 		"1 Oct 2026, 12:00:00 UTC", "Choose a longer one", "/console/clients/"+bakery+"/figures/followers.csv?from=2026-09-04&amp;to=2026-10-01&amp;tz=UTC")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="line"`), "no line crosses the day that was not read")
 	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&tz=UTC")
