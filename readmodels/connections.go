@@ -22,9 +22,9 @@ type Connections struct{ Pool pg.Reader }
 
 // worthReading are the joins and conditions that all queries share; $1 is the platform, $2 the kind, $3 now. Left out are
 // accounts whose subscription has lapsed, connections that wait for a person to sign in again, and those that an operator has
-// paused.
+// paused. That a whole platform is paused, the scheduler knows.
 const worthReading = connectionJoins + `
-	where s.p_id = $1 and s.connected and ` + ReadNow
+	where s.p_id = $1 and s.connected and ` + toBeRead
 
 const connectionJoins = `
 	from tSAccounts s

@@ -25,7 +25,7 @@ type PlatformState string
 const (
 	PlatformDisconnected PlatformState = "disconnected" // it was disconnected: in the main application, or here where it was connected here
 	PlatformReconnect    PlatformState = "reconnect"    // a person must sign in at the platform again
-	PlatformPaused       PlatformState = "paused"       // an operator has it left alone
+	PlatformPaused       PlatformState = "paused"       // an operator has it left alone, or all of its platform
 	PlatformUnsubscribed PlatformState = "unsubscribed" // no subscription of the account or its agency runs: it is not read
 	PlatformBlocked      PlatformState = "blocked"      // the platform refuses it for its policy
 	PlatformPermission   PlatformState = "permission"   // a permission is missing
@@ -119,7 +119,7 @@ const platformsSQL = `
 		       s.connection_id,
 		       case when not s.connected then 'disconnected'
 		            when ` + awaitsSignIn + ` then 'reconnect'
-		            when ` + pausedByOperator + ` then 'paused'
+		            when ` + pausedByOperator + ` or ` + platformPaused + ` then 'paused'
 		            when not ` + subscribed + ` then 'unsubscribed'
 		            when f.class in ('reconnect', 'blocked', 'permission', 'throttled') then f.class
 		            when f.failures > 0 then 'failing'
@@ -129,6 +129,7 @@ const platformsSQL = `
 		       case when not s.connected then ''
 		            when ` + awaitsSignIn + ` then st.reason
 		            when ` + pausedByOperator + ` then 'An operator has paused it. Ask the operator of this service.'
+		            when ` + platformPaused + ` then 'An operator has paused all reading from this platform. Ask the operator of this service.'
 		            else coalesce(f.reason, '') end,
 		       case when f.class <> '' then f.due_at end, coalesce(f.failures, 0), f.due_at, coalesce(f.pace, ''),
 		       ` + TokenEnds + `,

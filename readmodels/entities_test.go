@@ -351,6 +351,45 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 	require.Empty(t, due)
 }
 
+// What an operator has paused as a whole, its accounts tell: nothing new of it comes, however well they were read.
+func TestPausedPlatformIsToldByItsAccounts(t *testing.T) {
+	t.Parallel()
+	log, entities := entityStage(t)
+	log.Put(t,
+		domain.DirectoryMember{ID: 1, AccountID: clientA, Name: "Member", Active: true},
+		domain.DirectorySubscription{ID: 1, AccountID: clientA, StartsAt: entityDay.AddDate(-9, 0, 0)})
+	for _, p := range domain.Platforms() {
+		log.Put(t,
+			domain.DirectoryConnection{ID: int64(p), MemberID: 1, Platform: p},
+			domain.DirectorySocialAccount{
+				ID: int64(p), ParentAccount: agencyA, AccountID: clientA, MemberID: 1, ConnectionID: int64(p), Platform: p, Connected: true,
+			})
+	}
+	pool, err := vault.Open(t.Context(), log.DB.URL)
+	require.NoError(t, err)
+	defer pool.Close()
+	pauses := vault.NewPauses(pool)
+	for _, paused := range domain.Platforms() {
+		_, err = pauses.Pause(t.Context(), domain.Pause{
+			Kind: domain.PausePlatform, Name: paused.String(), Since: entityDay, Actor: "ada", Reason: domain.Reason{Code: domain.ReasonIncident},
+		})
+		require.NoError(t, err)
+		list, _, err := entities.Platforms(t.Context(), readmodels.Scope{ParentAccount: agencyA}, readmodels.PlatformsQuery{Platforms: domain.Platforms()})
+		require.NoError(t, err)
+		require.Len(t, list, len(domain.Platforms()))
+		for _, shown := range list {
+			if shown.Platform != paused {
+				require.Equal(t, readmodels.PlatformWaiting, shown.State, shown.PlatformName)
+				continue
+			}
+			require.Equal(t, readmodels.PlatformPaused, shown.State, shown.PlatformName)
+			require.Equal(t, "An operator has paused all reading from this platform. Ask the operator of this service.", shown.Reason)
+		}
+		_, err = pauses.Resume(t.Context(), domain.PausePlatform, paused.String())
+		require.NoError(t, err)
+	}
+}
+
 // record stores what became of the last reads, as fetchers do.
 func record(t *testing.T, log *foldtest.Log, classes map[int64]string) {
 	t.Helper()

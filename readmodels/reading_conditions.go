@@ -12,9 +12,13 @@ const (
 	left join kept.secrets k on k.ref = c.secret_ref`
 	// awaitsSignIn: the platform refused its token, and no other one was stored since.
 	awaitsSignIn = `coalesce(st.state = '` + domain.ConnectionReconnect + `' and (k.updated_at is null or k.updated_at <= st.at), false)`
-	// pausedByOperator is of the connection; that its platform is paused, the scheduler heeds.
+	// pausedByOperator is of the connection.
 	pausedByOperator = `exists (
 	    select from kept.pauses u where u.kind = '` + string(domain.PauseConnection) + `' and u.name = s.connection_id::text)`
+	// platformPaused is of all connections of its platform: the scheduler heeds it, and the fetchers' queries need not ask.
+	platformPaused = `exists (
+	    select from kept.pauses u where u.kind = '` + string(domain.PausePlatform) + `'
+	      and u.name = case s.p_id when 1 then 'facebook' when 3 then 'instagram' when 4 then 'linkedin' when 6 then 'tiktok' end)`
 	// SubscriptionsParam is a setting of the readers' sessions: none where accounts are read without a subscription, see [NoneNeeded].
 	SubscriptionsParam = "ledgerboard.subscriptions"
 	// SubscriptionsNone is its value then.
@@ -25,8 +29,10 @@ const (
 	subscribed = `(` + NoneNeeded + ` or exists (
 	    select from tSubscriptions b where b.account_id in (s.account_id, s.parent_account)
 	      and b.starts_at <= t.now and (b.ends_at is null or b.ends_at > t.now)))`
-	// ReadNow is whether nothing but its due time keeps a connected account from being read.
-	ReadNow = `not ` + awaitsSignIn + ` and not ` + pausedByOperator + ` and ` + subscribed
+	// toBeRead is whether nothing but its due time, or a pause of its whole platform, keeps a connected account from being read.
+	toBeRead = `not ` + awaitsSignIn + ` and not ` + pausedByOperator + ` and ` + subscribed
+	// ReadNow is whether nothing but its due time does.
+	ReadNow = toBeRead + ` and not ` + platformPaused
 )
 
 // NotConnected is why a social account is not connected, which is not: what was connected by a sign-in here was disconnected here, all else by the

@@ -214,7 +214,7 @@ func TestAccessNamesWhoClosedABoard(t *testing.T) {
 	page := b.get("/console/access?at=2026-10-01")
 	page.says(http.StatusOK, "Boards that nobody could open", "closed to its clients", "settings changed, ", "2 Sep 2026",
 		"open, with nobody on its list", "people on the list changed", "/console/history?at=2026-09-02T10%3A00%3A00Z&amp;q=dashboard%3A"+catering,
-		"There are 3 more such boards", `rel="next" href="/console/access?at=2026-10-01&amp;cursor=NEXT"`)
+		"There are more such boards: 3.", `rel="next" href="/console/access?at=2026-10-01&amp;cursor=NEXT"`)
 	const asked = "GET /api/audit/access?at=2026-10-01T23%3A59%3A59.999999Z&"
 	require.Equal(t, []string{"GET /api/me", asked + "limit=500"}, s.asked)
 

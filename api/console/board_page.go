@@ -178,6 +178,7 @@ func (v *visit) readAccounts(shown *boardPage) error {
 		was, now := slices.Contains(edit.Was, id), slices.Contains(edit.Now, id)
 		shown.Linked = append(shown.Linked, choice{ID: id, Name: nameOr(names[id], id), Note: linkNote(was, now), Was: was, Now: now})
 	}
+	slices.SortStableFunc(shown.Linked, func(a, b choice) int { return inOrder(a.Name, a.ID, b.Name, b.ID) })
 	for _, a := range found {
 		switch {
 		case a.IsAgency, a.ID == shown.ID, slices.Contains(edit.Was, a.ID), slices.Contains(edit.Now, a.ID):

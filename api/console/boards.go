@@ -48,6 +48,9 @@ func (v *visit) board(id string) (boardFacts, error) {
 // withNames names the accounts of a board's people.
 func withNames(of readmodels.DashboardView) boardFacts {
 	facts := boardFacts{DashboardView: of}
+	slices.SortStableFunc(facts.SubAccountIDs, func(a, b readmodels.LinkedAccount) int { // the API's order is that of ids
+		return inOrder(a.Name, a.ID, b.Name, b.ID)
+	})
 	names := map[string]string{}
 	for _, a := range facts.SubAccountIDs {
 		names[a.ID] = a.Name
@@ -104,7 +107,10 @@ func (v *visit) openBoard(id, here string) (view, error) {
 
 // ownBoards leads a client to its board, or lets it choose.
 func (v *visit) ownBoards() (view, error) {
-	boards := v.me.Opens.Dashboards
+	boards := slices.Clone(v.me.Opens.Dashboards)
+	slices.SortStableFunc(boards, func(a, b readmodels.MeDashboard) int { // the API's order is that of ids
+		return inOrder(a.SubAccountName, a.SubAccountID, b.SubAccountName, b.SubAccountID)
+	})
 	if len(boards) == 1 {
 		return redirect(boardPath + url.PathEscape(boards[0].SubAccountID)), nil
 	}
@@ -113,6 +119,11 @@ func (v *visit) ownBoards() (view, error) {
 		shown.Agency = v.me.Agency.Name
 	}
 	return shown, nil
+}
+
+// inOrder compares two clients by what they are called.
+func inOrder(name, id, otherName, otherID string) int {
+	return strings.Compare(strings.ToLower(nameOr(name, id)), strings.ToLower(nameOr(otherName, otherID)))
 }
 
 // boardsView is the boards that are open to a client.

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -75,6 +76,7 @@ func (v *visit) clientRow(summary readmodels.DashboardSummary) (clientRow, error
 			row.LinkedWith = append(row.LinkedWith, nameOr(l.Name, l.ID))
 		}
 	}
+	slices.Sort(row.LinkedWith) // the API's order is that of ids
 	until := v.console.deps.Now().UTC()
 	from, to := until.AddDate(0, 0, 1-lately).Format(time.DateOnly), until.Format(time.DateOnly)
 	data, meta, err := getMeta[analytics.AccountFollowers, analytics.Meta](

@@ -54,7 +54,7 @@ func TestClientsStandAsRows(t *testing.T) {
 	}})
 	page := b.get("/console")
 	page.says(http.StatusOK, "Harbour Bakery", "Old Mill", "no board yet", "1,234", "−56", "−4.3 %", `class="spark"`, "Needs you",
-		"nobody may look at the board", "Harbour Bakery: connect LinkedIn again", "LinkedIn does not let us in any more.",
+		"open, 0 listed", "nobody may look at the board", "Harbour Bakery: connect LinkedIn again", "LinkedIn does not let us in any more.",
 		`href="/console/clients/`+bakery+`/connections"`, `href="/console?cursor=more"`)
 	require.NotContains(t, page.Body.String(), "65601", "the platform's raw words stand behind the connection")
 	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&meta=platforms")
@@ -83,8 +83,11 @@ func figuresStage(t *testing.T, role string) (*stage, *browser) {
 func TestFiguresOfAClient(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
+	s.answer("GET /auth/reach/getAccountStats/all", analytics.AccountStats{Reach: []analytics.AccountReach{{Windows: []analytics.ReachWindow{
+		{Window: "days_28", EndsOn: new("2026-09-30"), Value: 7},
+	}}}}, analytics.Meta{TimeZone: "UTC"})
 	page := b.get("/console/clients/" + bakery + "/figures")
-	page.says(http.StatusOK, "Harbour Bakery", `value="2026-09-04"`, `value="2026-10-01"`, `<title>1 October 2026: 1,240 followers, not final yet</title>`,
+	page.says(http.StatusOK, ">30 Sep 2026<", "Harbour Bakery", `value="2026-09-04"`, `value="2026-10-01"`, `<title>1 October 2026: 1,240 followers, not final yet</title>`,
 		"1 Oct 2026, 12:00:00 UTC", "Choose a longer one", "/console/clients/"+bakery+"/figures/followers.csv?from=2026-09-04&amp;to=2026-10-01&amp;tz=UTC")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="line"`), "no line crosses the day that was not read")
 	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&tz=UTC")
@@ -112,7 +115,7 @@ func TestABoardIsShown(t *testing.T) {
 	s := newBoardStage(t)
 	b := s.browser
 	s.view.MainPOC, s.view.MainAccount = []readmodels.POC{{Name: "Nadia Okafor"}}, readmodels.MainAccount{Name: "North Star"}
-	b.get(edits).says(http.StatusOK, "1 person of the client may look at it", "Clara Holm", "of your agency, and opens every board by role", alice,
+	b.get(edits).says(http.StatusOK, "1 person of the client may look at it. 1 more is on its list and not counted", "Clara Holm", "of your agency, and opens every board by role", alice,
 		"Nadia Okafor", "assigned to the client's orders", "Posts")
 	s.view.AllowClientDashboard = false
 	b.get(edits).says(http.StatusOK, "The board is closed")
@@ -126,6 +129,16 @@ func TestABoardIsShown(t *testing.T) {
 	}
 }
 
+// requireInOrder finds texts behind one another.
+func requireInOrder(t *testing.T, page string, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		_, rest, found := strings.Cut(page, text)
+		require.True(t, found, "%q stands not there, or before the one before it", text)
+		page = rest
+	}
+}
+
 func TestAClientSeesItsOwnBoardAlone(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "client")
@@ -136,8 +149,11 @@ func TestAClientSeesItsOwnBoardAlone(t *testing.T) {
 	s.answer("GET /api/me", me, nil)
 	b.get("/console").leadsTo("/console/board/" + bakery)
 	me.Opens.Dashboards = append(me.Opens.Dashboards, readmodels.MeDashboard{SubAccountID: agency, SubAccountName: "Old Mill"})
+	me.Opens.Dashboards = append(me.Opens.Dashboards, readmodels.MeDashboard{SubAccountID: "b00000000000000000000009", SubAccountName: "bread & Co"})
 	s.answer("GET /api/me", me, nil)
-	b.get("/console").says(http.StatusOK, "Old Mill", `href="/console/board/`+bakery+`"`)
+	start := b.get("/console")
+	start.says(http.StatusOK, "Old Mill", `href="/console/board/`+bakery+`"`)
+	requireInOrder(t, start.Body.String(), "bread &amp; Co", "Harbour Bakery", "Old Mill")
 
 	view := readmodels.DashboardView{
 		SubAccountIDs: []readmodels.LinkedAccount{{ID: bakery, Name: "Harbour Bakery"}}, Scopes: []string{"analytics"},

@@ -69,7 +69,7 @@ func stateSays(state readmodels.PlatformState, network string) string {
 	case readmodels.PlatformReconnect:
 		return network + " does not let us in any more. Somebody has to sign in there once more. Figures that were read stay."
 	case readmodels.PlatformPaused:
-		return "Whoever runs this service has paused it. Ask there."
+		return "It is not read from " + network + " at the moment: whoever runs this service has paused that. Figures that were read stay."
 	case readmodels.PlatformUnsubscribed:
 		return "It is not read, because no subscription runs."
 	case readmodels.PlatformBlocked:

@@ -118,7 +118,7 @@ func noteOf(t analytics.Total) string {
 	case t.NoBaseline:
 		return "Nothing to compare it with yet."
 	case t.GainedSince != nil:
-		return "Gained since " + t.GainedSince.Format("2 January 2006") + ": it was not read in between."
+		return "Gained since " + t.GainedSince.Format("2 Jan 2006") + ": it was not read in between."
 	case t.ComparedInPart:
 		return "Compared in part: some accounts or days have no counterpart."
 	default:

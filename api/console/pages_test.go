@@ -61,11 +61,29 @@ func requireClean(t *testing.T, page string) {
 				require.NotContains(t, a.Val, "ZgotmplZ", "<%s>", n.Data)
 			}
 		}
+		if n.Data == "table" && hasClass(n, "rows") { // on a phone its cells stand below one another, without a head
+			for cell := range n.Descendants() {
+				require.False(t, cell.Data == "td" && cell.Type == html.ElementNode && attribute(cell, "data-label") == "", "a cell of a table of rows has no label")
+			}
+		}
 		if n.Data == "script" {
 			require.Nil(t, n.FirstChild, "a script inside of the page")
 		}
 	}
 	require.Equal(t, 1, headings)
+}
+
+func hasClass(n *html.Node, class string) bool {
+	return slices.Contains(strings.Fields(attribute(n, "class")), class)
+}
+
+func attribute(n *html.Node, name string) string {
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return a.Val
+		}
+	}
+	return ""
 }
 
 // fill sets everything in v to something, lists to two of it.

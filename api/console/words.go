@@ -31,6 +31,7 @@ var words = template.FuncMap{
 	"job":       jobName,
 	"personal":  personal,
 	"window":    window,
+	"ofDay":     ofDay,
 	"letter":    letter,
 	"picture":   pictureOf,
 	"direction": func(n int64) string { return map[bool]string{true: "down", false: "up"}[n < 0] },
@@ -144,6 +145,15 @@ func window(name string) string {
 		return months + " months"
 	}
 	return plain(name)
+}
+
+// ofDay writes a day of the calendar as other times are written; what is none stays as it is.
+func ofDay(day string) string {
+	at, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return day
+	}
+	return at.Format("2 Jan 2006")
 }
 
 // capital begins a sentence.

@@ -3557,7 +3557,7 @@ export interface components {
              *
              *     - `disconnected`: it was disconnected: in the main application, or here where it was connected here
              *     - `reconnect`: a person must sign in at the platform again
-             *     - `paused`: an operator has it left alone
+             *     - `paused`: an operator has it left alone, or all of its platform
              *     - `unsubscribed`: no subscription of the account or its agency runs: it is not read
              *     - `blocked`: the platform refuses it for its policy
              *     - `permission`: a permission is missing

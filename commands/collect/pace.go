@@ -217,7 +217,11 @@ func counted(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
-	return strconv.Itoa(n) + " " + what + "s"
+	digits := strconv.Itoa(n)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits + " " + what + "s"
 }
 
 // countedFor is how long work that begins goes by what was counted last: jobs are many, and each count looks at all connections.

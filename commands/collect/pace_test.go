@@ -99,6 +99,8 @@ func TestPaceIsToldToPeople(t *testing.T) {
 			rates(t, domain.LinkedIn, "linkedin:account:100/24h")),
 		"every 28 hours: 500 calls a day for 40 connections, 7 a reading": collect.PaceOf(domain.FetchAccounts, domain.LinkedInProfile, many,
 			rates(t, domain.LinkedIn, "linkedin:app:500/24h")),
+		"every 263 seconds: 100,000 calls a day for 40 connections, 7 a reading": collect.PaceOf(domain.FetchAccounts, domain.LinkedInProfile, many,
+			rates(t, domain.LinkedIn, "linkedin:app:100000/24h")),
 		"every 1 hour, as configured: 2 calls a reading":   collect.PaceOf(domain.FetchAccounts, 0, page, rates(t, domain.Facebook)),
 		"every 12 hours, as configured: 9 calls a reading": collect.PaceOf(domain.FetchPosts, 0, page, nil),
 	} {

@@ -68,6 +68,13 @@ func TestNextDueIsOfAccountsThatWillBeRead(t *testing.T) {
 		require.Equal(t, new(later.Add(2*time.Hour)), meta.NextDue, "of an account that must be connected again nothing is expected")
 		require.Equal(t, analytics.SourceReconnect, meta.Sources[1].Status)
 	}
+	_, err = db.Pool.Exec(t.Context(), `insert into kept.pauses values ('platform', 'facebook', now(), 'ada', 'incident', '')`)
+	require.NoError(t, err)
+	for _, meta := range ask(june) {
+		require.Nil(t, meta.NextDue, "of a platform that an operator has paused nothing is expected")
+	}
+	_, err = db.Pool.Exec(t.Context(), `delete from kept.pauses`)
+	require.NoError(t, err)
 	after := ask(past)
 	for i := range after {
 		require.Equal(t, before[i].Sources[0], after[i].Sources[0], "the past is as it was")
