@@ -170,7 +170,7 @@ func TestStatedBehindATornWrite(t *testing.T) {
 	both, err := os.ReadFile(w.file.Path)
 	require.NoError(t, err)
 	next := string(both[len(raw):])
-	for kept := range len(raw) {
+	for kept := range raw {
 		stated := proof.ReadStated(string(raw[:kept]) + "\n" + next)
 		if kept > len(first.Text()) {
 			require.Len(t, stated, 2, kept)

@@ -138,18 +138,9 @@ func (b *bench) askFigures(
 		if err != nil {
 			return err
 		}
-		var overHTTP, bare []time.Duration
-		for range b.requests { // in turns, so that what else the machine does hits both
-			began := time.Now()
-			if err := get(ctx, server, path); err != nil {
-				return err
-			}
-			overHTTP = append(overHTTP, time.Since(began))
-			took, err := runBare(ctx, conn, sent)
-			if err != nil {
-				return err
-			}
-			bare = append(bare, took)
+		overHTTP, bare, err := b.inTurns(ctx, server, path, conn, sent)
+		if err != nil {
+			return err
 		}
 		p50, p99 := percentile(overHTTP, 0.50), percentile(overHTTP, 0.99)
 		if err := errors.Join(
@@ -157,14 +148,7 @@ func (b *bench) askFigures(
 		); err != nil {
 			return err
 		}
-		cpu, err := cpuOf(ctx, conn, func() error { return get(ctx, server, path) })
-		if err != nil {
-			return err
-		}
-		bareCPU, err := cpuOf(ctx, conn, func() error {
-			_, err := runBare(ctx, conn, sent)
-			return err
-		})
+		cpu, bareCPU, err := cpuOfBoth(ctx, server, path, conn, sent)
 		if err != nil {
 			return err
 		}
@@ -191,24 +175,23 @@ func (b *bench) askFigures(
 	)
 }
 
-// cpuOf is the mean processor time of what is asked, in milliseconds: ours and PostgreSQL's. It varies little with what else
-// the machine does.
-func cpuOf(ctx context.Context, conn *pgx.Conn, ask func() error) (float64, error) {
-	before, err := backendTime(ctx, conn)
-	if err != nil {
-		return 0, err
-	}
-	before += processTime()
-	for range figureCPURequests {
-		if err := ask(); err != nil {
-			return 0, err
+// inTurns asks over HTTP and with the bare statements, so that what else the machine does hits both, and says how long each took.
+func (b *bench) inTurns(
+	ctx context.Context, server *httptest.Server, path string, conn *pgx.Conn, sent []statement,
+) (overHTTP, bare []time.Duration, err error) {
+	for range b.requests {
+		began := time.Now()
+		if err := get(ctx, server, path); err != nil {
+			return nil, nil, err
 		}
+		overHTTP = append(overHTTP, time.Since(began))
+		took, err := runBare(ctx, conn, sent)
+		if err != nil {
+			return nil, nil, err
+		}
+		bare = append(bare, took)
 	}
-	after, err := backendTime(ctx, conn)
-	if err != nil {
-		return 0, err
-	}
-	return float64((after + processTime() - before).Microseconds()) / 1000 / figureCPURequests, nil
+	return overHTTP, bare, nil
 }
 
 // figureServer serves the analytics to the staff of agency 0, and notes the statements of a request.

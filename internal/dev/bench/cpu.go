@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"regexp"
@@ -68,4 +69,36 @@ func backendTime(ctx context.Context, pool pg.Reader) (used time.Duration, err e
 		}
 	}
 	return used, nil
+}
+
+// cpuOfBoth is [cpuOf] over HTTP and of the bare statements.
+func cpuOfBoth(ctx context.Context, server *httptest.Server, path string, conn *pgx.Conn, sent []statement) (overHTTP, bare float64, err error) {
+	if overHTTP, err = cpuOf(ctx, conn, func() error { return get(ctx, server, path) }); err != nil {
+		return 0, 0, err
+	}
+	bare, err = cpuOf(ctx, conn, func() error {
+		_, err := runBare(ctx, conn, sent)
+		return err
+	})
+	return overHTTP, bare, err
+}
+
+// cpuOf is the mean processor time of what is asked, in milliseconds: ours and PostgreSQL's. It varies little with what else
+// the machine does.
+func cpuOf(ctx context.Context, conn *pgx.Conn, ask func() error) (float64, error) {
+	before, err := backendTime(ctx, conn)
+	if err != nil {
+		return 0, err
+	}
+	before += processTime()
+	for range figureCPURequests {
+		if err := ask(); err != nil {
+			return 0, err
+		}
+	}
+	after, err := backendTime(ctx, conn)
+	if err != nil {
+		return 0, err
+	}
+	return float64((after + processTime() - before).Microseconds()) / 1000 / figureCPURequests, nil
 }
