@@ -116,6 +116,9 @@
 //   - A row of post_daily goes on from its sums when the next reading comes behind the newest of the day. A late reading
 //     makes the rows of its day anew from all its readings. Rows of post_gains are sums: added to, and taken from, by the readings that
 //     changed.
+//   - A first filling that is killed begins again from the start: the log then has most readings twice. Those of the second time come
+//     late, thousands in a batch. Where the stored reading of the instant stays, nothing changes, and nothing behind it is read. What
+//     follows the others is read by the key, whatever statistics the server has: ANALYZE did not keep it from joining all readings.
 //   - A row of post_months goes on from its last sum: what a batch changes at the end of a month is appended. Anything
 //     else, a late reading or an owner gone, makes the month anew from its days. Sums go by month and not for ever, so
 //     that a late reading changes no row of a later month but that of the reading after it.

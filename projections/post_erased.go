@@ -7,8 +7,6 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 var postErasures = newErasuresTable("post_erasures")
@@ -35,7 +33,7 @@ func (f *postFold) loadErased(ctx context.Context, tx pgx.Tx) error {
 	}
 	maps.DeleteFunc(f.series, func(key agencyPost, _ *series) bool { return of(key) })
 	f.days = slices.DeleteFunc(f.days, func(d seriesDay) bool { return of(d.agencyPost) })
-	maps.DeleteFunc(f.want, func(key agencyPost, _ []*domain.PostRead) bool { return of(key) })
+	maps.DeleteFunc(f.want, func(key agencyPost, _ []*wantedRead) bool { return of(key) })
 	rows, err := tx.Query(ctx, `select `+wholeColumns+`, false from tSPostInsights t join `+erasedKeys+` using (social_account_id, parent_account)
 		where t.captured_at >= k.erased_at`, erased.keys()...)
 	if err == nil {

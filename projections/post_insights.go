@@ -37,7 +37,9 @@ func (p PostInsights) Definition() ddl.Definition { return ddl.All()[p.Name()] }
 
 // Begin implements [Projector].
 func (PostInsights) Begin(int) Fold {
-	return &postFold{erased: newErasures(), want: map[agencyPost][]*domain.PostRead{}, series: map[agencyPost]*series{}, posts: map[tenantPost]*post{}}
+	return &postFold{
+		erased: newErasures(), want: map[agencyPost][]*wantedRead{}, series: map[agencyPost]*series{}, posts: map[tenantPost]*post{},
+	}
 }
 
 type postKey struct {
@@ -50,11 +52,18 @@ func dayOf(at time.Time) time.Time { return at.UTC().Truncate(aDay) }
 
 type postFold struct {
 	erased erasures
-	want   map[agencyPost][]*domain.PostRead // the readings of the batch
-	days   []seriesDay                       // of want
+	want   map[agencyPost][]*wantedRead // the readings of the batch
+	days   []seriesDay                  // of want
 	series map[agencyPost]*series
 	posts  map[tenantPost]*post
 	packed *packedPosts // in a rebuild
+}
+
+// wantedRead is a reading of the batch before it is applied.
+type wantedRead struct {
+	domain.PostRead
+
+	eventID string
 }
 
 // Apply implements [Fold].

@@ -25,7 +25,7 @@ func (f *postFold) Load(first *pgx.Batch, events []Event) {
 		case domain.PostRead:
 			data.CapturedAt = instant(data.CapturedAt)
 			key := agencyPost{postKey{data.SocialAccount, data.ExternalID}, data.ParentAccount}
-			f.want[key] = append(f.want[key], &data)
+			f.want[key] = append(f.want[key], &wantedRead{data, ev.Envelope.ID})
 		case domain.PostRegistered:
 			registered = append(registered, data)
 		}
@@ -164,7 +164,7 @@ func (f *postFold) queueDays(batch *pgx.Batch) {
 }
 
 // addRead adds a reading to its day, which stands among those from begin on.
-func addRead(days []seriesDay, begin int, key agencyPost, r *domain.PostRead) []seriesDay {
+func addRead(days []seriesDay, begin int, key agencyPost, r *wantedRead) []seriesDay {
 	day := dayOf(r.CapturedAt)
 	for i := begin; i < len(days); i++ {
 		d := &days[i]
@@ -210,6 +210,9 @@ func (f *postFold) LoadMore(ctx context.Context, tx pgx.Tx, _ []Event) error {
 	return f.loadLate(ctx, tx)
 }
 
+// loadLate reads what follows late readings: of each, it looks up where the effect ends, and reads that much by the key. OFFSET 0
+// keeps the server from making one join of it all. It would read every month from end to end, and look up where the effect ends at
+// each pair of a late reading and another one of its post.
 func (f *postFold) loadLate(ctx context.Context, tx pgx.Tx) error {
 	var ask []late
 	for key, reads := range f.want {
@@ -244,24 +247,28 @@ func (f *postFold) loadLate(ctx context.Context, tx pgx.Tx) error {
 			as k(social_account_id, external_id, parent_account, day, likes, comments, shares, views, impressions, clicks, saves)
 		cross join lateral (select greatest(
 			(select p.captured_at from tSPostInsights p where `+ofSeries+` and p.captured_at >= k.day order by p.captured_at limit 1),
-			`+strings.Join(ends, ",\n\t\t\t")+`) as at) e
+			`+strings.Join(ends, ",\n\t\t\t")+`) as at offset 0) e
 		cross join lateral (
 			select `+wholeColumns+`, false as settled from tSPostInsights p
 			where `+ofSeries+` and p.captured_at >= k.day
-			  and p.captured_at < (date_trunc('day', e.at at time zone 'UTC') + interval '24 hours') at time zone 'UTC') n`, args...)
+			  and p.captured_at < (date_trunc('day', e.at at time zone 'UTC') + interval '24 hours') at time zone 'UTC' offset 0) n`, args...)
 	if err != nil {
 		return fmt.Errorf("read what follows late readings: %w", err)
 	}
 	return f.scanWhole(rows, (*series).stored)
 }
 
-// effect says what a reading changes beyond its day: nothing where a later reading of the day has all its figures. When
-// it takes the place of a stored one, it is the figures of both.
-func (s *series) effect(key agencyPost, r *domain.PostRead) (l late, beyond bool) {
+// effect says what a reading changes beyond its day: nothing where a later reading of the day has all its figures, or where the
+// stored one of its instant stays, as when a log has everything twice. When it takes the place of a stored one, it is the figures
+// of both.
+func (s *series) effect(key agencyPost, r *wantedRead) (l late, beyond bool) {
 	l = late{agencyPost: key, from: dayOf(r.CapturedAt).Add(aDay)}
 	counts := []domain.Counts{r.Counts}
 	i, found := s.find(r.CapturedAt)
 	if found {
+		if s.readings[i].eventID <= r.eventID {
+			return l, false
+		}
 		counts = append(counts, s.readings[i].Counts)
 		i++
 	}
