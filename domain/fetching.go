@@ -65,11 +65,11 @@ type FetchTask struct {
 	Listing        PostListing
 	History        FetchHistory // until BackfilledAt
 	StateAt        *time.Time   // when the connection's state was recorded; nil: never
-	TokenTakenAt   *time.Time   // when its stored token was taken; nil: there is none
+	TokenTakenAt   *time.Time   // when a sign-in brought its token, which may have been renewed since; nil: there is none
 	ByHand         bool         // somebody asked for it
 }
 
-// SignedInAgain tells whether the token was stored after the connection's state was recorded.
+// SignedInAgain tells whether a sign-in brought the token after the connection's state was recorded.
 func (t FetchTask) SignedInAgain() bool {
 	return t.TokenTakenAt != nil && t.StateAt != nil && t.TokenTakenAt.After(*t.StateAt)
 }

@@ -84,7 +84,7 @@ type ConnectedPlatform struct {
 
 	domain.Permissions
 
-	// TokenStoredAt is when the token in use was stored, by a sign-in or a renewal; null: there is none.
+	// TokenStoredAt is when the sign-in was stored that the token in use is of: renewals leave it. Null: there is no token.
 	TokenStoredAt *time.Time `json:"token_stored_at"`
 	LastReadAt    *time.Time `json:"last_read_at"`  // newest reading of the account; null: none under this owner
 	LastPostsAt   *time.Time `json:"last_posts_at"` // last complete reading of its posts; null: none

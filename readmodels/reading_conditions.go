@@ -10,7 +10,7 @@ const (
 	left join tMemberAuth c on c.id = s.connection_id
 	left join connection_states st on st.connection_id = s.connection_id and st.parent_account = s.parent_account
 	left join kept.secrets k on k.ref = c.secret_ref`
-	// awaitsSignIn: the platform refused its token, and no other one was stored since.
+	// awaitsSignIn: the platform refused its token, and nobody has signed in since.
 	awaitsSignIn = `coalesce(st.state = '` + domain.ConnectionReconnect + `' and (k.updated_at is null or k.updated_at <= st.at), false)`
 	// pausedByOperator is of the connection.
 	pausedByOperator = `exists (

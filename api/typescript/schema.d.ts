@@ -3570,7 +3570,7 @@ export interface components {
             state: "disconnected" | "reconnect" | "paused" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
             /**
              * Format: date-time
-             * @description `token_stored_at` is when the token in use was stored, by a sign-in or a renewal; null: there is none.
+             * @description `token_stored_at` is when the sign-in was stored that the token in use is of: renewals leave it. Null: there is no token.
              */
             token_stored_at: string | null;
             /** @description page, business_account, profile, company_page or user */

@@ -53,11 +53,10 @@ type FetchStates interface {
 // StateMarks let one of several processes record a change of a connection's state.
 type StateMarks interface {
 	// First reports whether a change is to be recorded by who asks. Shown is of when the state is that tables show; nil: none.
-	First(ctx context.Context, connection int64, state string, shown *time.Time, now time.Time) (bool, error)
-	// Recorded notes that the log has the change, as one of that time.
+	First(ctx context.Context, connection int64, state string, shown *time.Time) (bool, error)
+	// Recorded notes that the log has the change, as one of that time. Without it the change may be in the log or not, and some
+	// minutes later another one may be recorded.
 	Recorded(ctx context.Context, connection int64, state string, at time.Time) error
-	// Forget gives a change back that could not be recorded.
-	Forget(ctx context.Context, connection int64) error
 }
 
 // Clients finds the client of a platform; *platforms.Set implements it.

@@ -67,6 +67,8 @@
 //   - A connection is dead by the platform's word only: not where a renewal failed on our side, and not where
 //     a refused one meets a token that somebody else has stored meanwhile.
 //   - A change of a connection's state is marked before it is appended, so that of several fetchers one
-//     records it; a mark that does not show on the read side within a minute is void, because its holder
+//     records it. A mark whose append was not answered is void after some minutes, by the database's clock, because its holder
 //     may have died in between.
+//   - A renewed token counts as taken when its sign-in was: what a renewal brings is no reason to try a connection again that
+//     waits for a person, whoever renews it, and when.
 package collect

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -270,13 +271,105 @@ func TestMarkOfAProcessThatDiedBeforeTheLogHadIt(t *testing.T) {
 	s := newFetchStage(t)
 	page := s.connect(domain.Facebook, 0)
 	s.trap(page, simulator.Traps{TokenError: 460})
-	_, err := s.pool.Exec(t.Context(), `insert into connection_marks (connection_id, state, at) values ($1, 'reconnect', $2)`, page.ConnectionID, fetchDay.Add(-30*time.Second))
+	_, err := s.pool.Exec(t.Context(), `insert into connection_marks (connection_id, state, at) values ($1, 'reconnect', now())`,
+		page.ConnectionID)
 	require.NoError(t, err)
 	s.round(domain.FetchAccounts, domain.Facebook)
 	require.Empty(t, s.changes(page), "it may still come")
+	s.endMarks()
 	s.clock.advance(time.Minute)
 	s.round(domain.FetchAccounts, domain.Facebook)
 	require.Len(t, s.changes(page), 1)
+}
+
+// endMarks lets the time pass that an append may take that was not answered.
+func (s *fetchStage) endMarks() {
+	s.t.Helper()
+	_, err := s.pool.Exec(s.t.Context(), `update connection_marks set at = at - interval '6 minutes'`)
+	require.NoError(s.t, err)
+}
+
+// What was not acknowledged may be in the log all the same: it is recorded again when tables would show it.
+func TestAStateWhoseAppendFailedIsRecordedSomeMinutesLater(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	s.trap(page, simulator.Traps{TokenError: 460})
+	s.log.Fail(errors.New("no broker"))
+	s.round(domain.FetchAccounts, domain.Facebook)
+	s.log.Fail(nil)
+	s.clock.advance(time.Minute)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Empty(t, s.changes(page), "it may still come")
+	s.endMarks()
+	s.clock.advance(time.Minute)
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Len(t, s.changes(page), 1)
+}
+
+// The append takes longer than other fetchers wait by their clocks, which are ahead.
+func TestAStateIsRecordedOnceThoughItsAppendIsSlow(t *testing.T) {
+	t.Parallel()
+	held := &heldAppend{asked: make(chan struct{}), free: make(chan struct{})}
+	s := newFetchStage(t)
+	page := s.connect(domain.Facebook, 0)
+	s.trap(page, simulator.Traps{TokenError: 460})
+	slow := s.process(func(c *collect.Config) { held.Appender, c.Operations = c.Operations, held })
+	done := make(chan error, 1)
+	go func() { done <- s.byHand(t.Context(), slow, domain.FetchAccounts, page) }()
+	<-held.asked
+	s.clock.advance(10 * time.Minute)
+	require.Error(t, s.byHand(t.Context(), s.collect, domain.FetchPosts, page))
+	require.Empty(t, s.changes(page), "the other one is on its way")
+	close(held.free)
+	require.Error(t, <-done)
+	require.Len(t, s.changes(page), 1)
+}
+
+// heldAppend is an append that says that it was asked for, and goes on when it is freed.
+type heldAppend struct {
+	commands.Appender
+	asked, free chan struct{}
+}
+
+func (h *heldAppend) Append(ctx context.Context, draft domain.Draft) error {
+	close(h.asked)
+	<-h.free
+	return h.Appender.Append(ctx, draft)
+}
+
+// A token is renewed although its platform refuses it, while tables do not show yet that it does: by readings, by posts, and by the job of
+// tokens. None of these is a sign-in, however late it comes.
+func TestRenewalsAfterAStateWasRecordedAreNoSignIn(t *testing.T) {
+	t.Parallel()
+	slow := &heldBack{}
+	s := newFetchStage(t, func(c *collect.Config) { slow.Appender, c.Operations = c.Operations, slow })
+	profile := s.connect(domain.LinkedIn, domain.LinkedInProfile)
+	s.trap(profile, simulator.Traps{TokenError: 460})
+	for range 3 {
+		s.round(domain.FetchAccounts, domain.LinkedIn)
+		s.round(domain.FetchPosts, domain.LinkedIn)
+		s.clock.advance(3 * time.Minute)
+	}
+	renewals := s.calls("linkedin/token")
+	require.Greater(t, renewals, 1, "it is renewed while the tables say nothing")
+	slow.release(t)
+	for range 3 {
+		for _, kind := range domain.FetchKinds() {
+			s.round(kind, domain.LinkedIn)
+		}
+		slow.release(t)
+		s.clock.advance(time.Hour)
+	}
+	require.Len(t, s.changes(profile), 1)
+	require.Equal(t, renewals, s.calls("linkedin/token"), "it waits for a person")
+
+	s.trap(profile, simulator.Traps{})
+	s.store(profile, s.tokens(profile))
+	s.round(domain.FetchAccounts, domain.LinkedIn)
+	slow.release(t)
+	require.Len(t, s.readings(profile), 1)
+	require.Equal(t, domain.ConnectionOK, s.changes(profile)[1].State)
 }
 
 // However long tables take to show that a person must sign in, it is recorded once.

@@ -22,19 +22,19 @@ const (
 // errNoToken is a connection without a stored token.
 var errNoToken = domain.NewError(domain.CodeNotFound, "There is no token for this connection: the person must sign in again.")
 
-// settle records that a person must sign in again. Began is when the read with the token began that was
-// tried last: one that was stored later was not tried, so the recorded time must not be after it, and one
-// that the read has renewed itself was, so the time must not be before it. A token that a sign-in brought
+// settle records that a person must sign in again. Tried is when the tokens were looked up that were
+// tried last: what a sign-in stored later was not tried, so the recorded time must not be after it, and what was
+// there by then was, so the time must not be before it. A token that a sign-in brought
 // and that is dead as well is recorded again, or it would be tried for ever.
-func (r *round) settle(ctx context.Context, task domain.FetchTask, began time.Time, err error) error {
+func (r *round) settle(ctx context.Context, task domain.FetchTask, tried time.Time, err error) error {
 	waits := task.ConnectionState == domain.ConnectionReconnect
 	if !dead(err) || waits && !task.SignedInAgain() {
 		return err
 	}
-	if task.TokenTakenAt != nil && task.TokenTakenAt.After(began) { // by another clock
-		began = *task.TokenTakenAt
+	if task.TokenTakenAt != nil && task.TokenTakenAt.After(tried) { // by another clock
+		tried = *task.TokenTakenAt
 	}
-	return errors.Join(err, r.changeState(ctx, task, domain.ConnectionReconnect, reasonFor(err), began))
+	return errors.Join(err, r.changeState(ctx, task, domain.ConnectionReconnect, reasonFor(err), tried))
 }
 
 // works records that a connection works again, once the platform has answered a call with its token. To look
@@ -54,8 +54,7 @@ func dead(err error) bool {
 // changeState records, once per change, how a connection is. While it waits for a person it is left out,
 // because its recorded state says so.
 func (c *Collector) changeState(ctx context.Context, account domain.FetchTask, state, reason string, at time.Time) error {
-	now := c.clock()
-	first, err := c.Marks.First(ctx, account.ConnectionID, state, account.StateAt, now)
+	first, err := c.Marks.First(ctx, account.ConnectionID, state, account.StateAt)
 	if err != nil || !first {
 		return err
 	}
@@ -65,11 +64,10 @@ func (c *Collector) changeState(ctx context.Context, account domain.FetchTask, s
 	draft := commands.NewDraft(domain.TopicOperations, account.ParentAccount, domain.ConnectionStateChanged{
 		ConnectionID: account.ConnectionID, AccountID: account.AccountID, MemberID: account.MemberID,
 		Platform: account.Platform, State: state, Reason: reason, At: at,
-	}, now)
+	}, c.clock())
 	draft.Envelope.Audit.Actor = "system:fetcher"
 	if err := c.Operations.Append(ctx, draft); err != nil {
-		return errors.Join(fmt.Errorf("record that connection %d is %s: %w", account.ConnectionID, state, err),
-			c.Marks.Forget(ctx, account.ConnectionID))
+		return fmt.Errorf("record that connection %d is %s: %w", account.ConnectionID, state, err) // the log may have it all the same
 	}
 	c.Logger.WarnContext(ctx, "connection changed its state", "connection", account.ConnectionID, "state", state, "reason", reason)
 	return c.Marks.Recorded(ctx, account.ConnectionID, state, at)

@@ -25,11 +25,11 @@ type fetch struct {
 	target platforms.Target
 	notes  postNotes // of its posts
 	secret []byte    // its stored tokens as they were when the job began; nil: to be looked up
-	// renewed is when this read got other tokens than it began with; zero: it did not.
-	renewed time.Time
-	meter   *quota.Meter // counts its calls
-	keeps   bool         // what it has read when it is cut short is kept, and it goes on with the rest
-	apart   bool         // its history is read in this turn, and not its totals
+	// looked is when this read looked for other tokens than it began with; zero: it did not.
+	looked time.Time
+	meter  *quota.Meter // counts its calls
+	keeps  bool         // what it has read when it is cut short is kept, and it goes on with the rest
+	apart  bool         // its history is read in this turn, and not its totals
 }
 
 func (c *Collector) fetchFunc(kind string) (fetchFunc, error) {

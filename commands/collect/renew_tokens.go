@@ -14,22 +14,17 @@ import (
 type pendingRotation struct {
 	old    []byte // the secret that they replace
 	tokens commands.StoredTokens
-	taken  time.Time
 }
 
 // renew replaces the tokens that do not work any more, or soon. Who waited for another's renewal takes
 // that one's tokens.
-func (c *Collector) renew(ctx context.Context, f *fetch, failed commands.StoredTokens) (renewed commands.StoredTokens, err error) {
-	defer func() {
-		if err == nil {
-			f.renewed = c.Now()
-		}
-	}()
+func (c *Collector) renew(ctx context.Context, f *fetch, failed commands.StoredTokens) (commands.StoredTokens, error) {
 	held, release, err := c.alone(ctx, f.SecretRef)
 	if err != nil {
 		return failed, fmt.Errorf("wait for token renewal: %w", err)
 	}
 	defer release()
+	f.looked = c.clock()
 	if u, ok := c.pending.Load(f.SecretRef); ok {
 		if err := c.save(ctx, held, f, u.(pendingRotation)); err != nil {
 			return failed, err
@@ -42,11 +37,11 @@ func (c *Collector) renew(ctx context.Context, f *fetch, failed commands.StoredT
 	if stored.AccessToken != failed.AccessToken && !stored.Over(c.Now()) {
 		return stored, nil
 	}
-	renewed, err = c.refresh(ctx, held, f, stored)
+	renewed, err := c.refresh(ctx, held, f, stored)
 	if err != nil {
 		return c.afterRefusal(held, f, failed, err)
 	}
-	if err := c.save(ctx, held, f, pendingRotation{old: raw, tokens: renewed, taken: c.Now()}); err != nil {
+	if err := c.save(ctx, held, f, pendingRotation{old: raw, tokens: renewed}); err != nil {
 		return stored, err
 	}
 	// Read again: a person may have signed in meanwhile, whose tokens stay.
@@ -153,5 +148,5 @@ func (c *Collector) save(ctx, held context.Context, f *fetch, u pendingRotation)
 func (c *Collector) swap(held context.Context, ref string, u pendingRotation, sealed []byte) error {
 	within, cancel := context.WithTimeout(context.WithoutCancel(held), storeTry)
 	defer cancel()
-	return c.Secrets.Swap(within, ref, u.old, sealed, u.tokens.Times(u.taken))
+	return c.Secrets.Swap(within, ref, u.old, sealed, u.tokens.Times(time.Time{}))
 }

@@ -104,8 +104,8 @@ func (r *round) one(ctx context.Context, task domain.FetchTask) error {
 	}
 	r.hear(ctx, r.claim.FetchQueue, got, err)
 	tried := began
-	if f.renewed.After(tried) {
-		tried = f.renewed
+	if f.looked.After(tried) {
+		tried = f.looked
 	}
 	if err = r.settle(context.WithoutCancel(ctx), task, tried, err); err == nil && meter.Calls() > 0 {
 		err = r.works(context.WithoutCancel(ctx), task)

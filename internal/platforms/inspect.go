@@ -41,20 +41,9 @@ const (
 )
 
 // Owner implements [Inspector].
-func (f *facebook) Owner(ctx context.Context, t Target) (TokenOwner, error) { return f.owner(ctx, t) }
-
-// Inspects implements [Inspector].
-func (f *facebook) Inspects(Target) bool { return f.configured() }
-
-// Inspect implements [Inspector].
-func (f *facebook) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
-	return f.inspect(ctx, t)
-}
-
-// Owner implements [Inspector].
 func (i *instagram) Owner(ctx context.Context, t Target) (TokenOwner, error) {
 	if !t.InstagramLogin {
-		return i.facebookLogin.owner(ctx, t)
+		return i.facebookLogin.Owner(ctx, t)
 	}
 	var me struct {
 		ID   text `json:"user_id"`
@@ -65,15 +54,15 @@ func (i *instagram) Owner(ctx context.Context, t Target) (TokenOwner, error) {
 }
 
 // Inspects implements [Inspector].
-func (i *instagram) Inspects(t Target) bool { return !t.InstagramLogin && i.facebookLogin.configured() }
+func (i *instagram) Inspects(t Target) bool { return !t.InstagramLogin && i.facebookLogin.Inspects(t) }
 
 // Inspect implements [Inspector].
 func (i *instagram) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
-	return i.facebookLogin.inspect(ctx, t)
+	return i.facebookLogin.Inspect(ctx, t)
 }
 
-// configured tells whether our app's id and secret are, in whose name tokens are asked about.
-func (g *graph) configured() bool { return g.clientID != "" && g.secret != "" }
+// Inspects implements [Inspector]: tokens are asked about in our app's own name.
+func (g *graph) Inspects(Target) bool { return g.clientID != "" && g.secret != "" }
 
 func (g *graph) asked(ctx context.Context, op string, t Target, path string, query url.Values, out any) error {
 	if err := g.needToken(op, t.AccessToken); err != nil {
@@ -82,7 +71,8 @@ func (g *graph) asked(ctx context.Context, op string, t Target, path string, que
 	return g.get(ctx, op, t, path, query, out)
 }
 
-func (g *graph) owner(ctx context.Context, t Target) (TokenOwner, error) {
+// Owner implements [Inspector].
+func (g *graph) Owner(ctx context.Context, t Target) (TokenOwner, error) {
 	var me struct {
 		ID   text `json:"id"`
 		Name text `json:"name"`
@@ -119,7 +109,8 @@ func (g *graph) debug(ctx context.Context, op, token, account string) (debuggedT
 	return reply.Data, err
 }
 
-func (g *graph) inspect(ctx context.Context, t Target) (TokenFacts, error) {
+// Inspect implements [Inspector].
+func (g *graph) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 	if err := g.needToken(opInspect, t.AccessToken); err != nil {
 		return TokenFacts{}, err
 	}
@@ -162,13 +153,8 @@ func (l *linkedIn) Owner(ctx context.Context, t Target) (TokenOwner, error) {
 	if err := l.needToken(opOwner, t.AccessToken); err != nil {
 		return TokenOwner{}, err
 	}
-	var me struct {
-		ID    text `json:"id"`
-		First text `json:"localizedFirstName"`
-		Last  text `json:"localizedLastName"`
-	}
-	err := l.do(ctx, call{op: opOwner, account: t.ExternalID, url: l.endpoint.BaseURL + "/v2/me", token: t.AccessToken}, &me)
-	return TokenOwner{string(me.ID), strings.TrimSpace(string(me.First + " " + me.Last))}, err
+	me, err := l.me(ctx, opOwner, t)
+	return TokenOwner{string(me.ID), me.name()}, err
 }
 
 // Inspects implements [Inspector].
@@ -181,12 +167,8 @@ func (l *linkedIn) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 	if err := l.needToken(opInspect, t.AccessToken); err != nil {
 		return TokenFacts{}, err
 	}
-	var reply struct {
-		Active  flag  `json:"active"`
-		Scope   text  `json:"scope"`
-		Expires count `json:"expires_at"` // seconds
-	}
-	if err := (linkedInSignIn{l}).inOurName(ctx, opInspect, "/oauth/v2/introspectToken", t.AccessToken, &reply); err != nil {
+	reply, err := l.introspected(ctx, opInspect, t.AccessToken)
+	if err != nil {
 		return TokenFacts{}, err
 	}
 	if !bool(reply.Active) {

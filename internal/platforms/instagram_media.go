@@ -87,15 +87,7 @@ func (i *instagram) PostMetrics(ctx context.Context, t Target, posts []Post) ([]
 	if err := g.check("media_insights", t); err != nil {
 		return nil, err
 	}
-	out := make([]PostSnapshot, 0, len(posts))
-	for _, p := range posts {
-		snap, err := g.media(ctx, t, p)
-		if err != nil {
-			return out, err
-		}
-		out = append(out, snap)
-	}
-	return out, nil
+	return eachPost(ctx, t, posts, g.media)
 }
 
 // mediaNode is what the object itself tells.

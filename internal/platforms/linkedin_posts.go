@@ -93,7 +93,7 @@ func (l *linkedIn) PostMetrics(ctx context.Context, t Target, posts []Post) ([]P
 		return nil, err
 	}
 	if urn == "" {
-		return l.memberPosts(ctx, t, posts)
+		return eachPost(ctx, t, posts, l.memberPost)
 	}
 	return l.pagePosts(ctx, t, urn, posts)
 }

@@ -247,19 +247,7 @@ func (r *liReading) profileReach(ctx context.Context) error {
 	return nil
 }
 
-// memberPosts reads posts of a profile: a call per post and metric, because there is no batch.
-func (l *linkedIn) memberPosts(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
-	out := make([]PostSnapshot, 0, len(posts))
-	for _, p := range posts {
-		snap, err := l.memberPost(ctx, t, p)
-		if err != nil {
-			return out, err
-		}
-		out = append(out, snap)
-	}
-	return out, nil
-}
-
+// memberPost reads a post of a profile, with a call per metric.
 func (l *linkedIn) memberPost(ctx context.Context, t Target, p Post) (PostSnapshot, error) {
 	snap := PostSnapshot{Post: p}
 	key, ok := unionKey(p.ID)

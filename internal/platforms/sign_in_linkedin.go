@@ -51,15 +51,23 @@ func (l linkedInSignIn) Redeem(ctx context.Context, code, redirectURI string) (C
 	return c, nil
 }
 
+// introspected is what LinkedIn says of a token to one of our apps.
+type introspected struct {
+	Active   flag  `json:"active"`
+	Scope    text  `json:"scope"`
+	Expires  count `json:"expires_at"` // seconds
+	ClientID text  `json:"client_id"`
+}
+
+func (l *linkedIn) introspected(ctx context.Context, op, token string) (reply introspected, err error) {
+	err = l.inOurName(ctx, op, "/oauth/v2/introspectToken", token, &reply)
+	return reply, err
+}
+
 // introspect reads what was granted and until when.
 func (l linkedInSignIn) introspect(ctx context.Context, t Target, c *Consent) error {
-	var reply struct {
-		Active   flag  `json:"active"`
-		Scope    text  `json:"scope"`
-		Expires  count `json:"expires_at"` // seconds
-		ClientID text  `json:"client_id"`
-	}
-	if err := l.inOurName(ctx, opGranted, "/oauth/v2/introspectToken", t.AccessToken, &reply); err != nil {
+	reply, err := l.introspected(ctx, opGranted, t.AccessToken)
+	if err != nil {
 		return err
 	}
 	if !bool(reply.Active) || (reply.ClientID != "" && string(reply.ClientID) != l.endpoint.ClientID) {
@@ -74,7 +82,7 @@ func (l linkedInSignIn) introspect(ctx context.Context, t Target, c *Consent) er
 }
 
 // inOurName makes a call about a token with the credentials of our app.
-func (l linkedInSignIn) inOurName(ctx context.Context, op, path, token string, out any) error {
+func (l *linkedIn) inOurName(ctx context.Context, op, path, token string, out any) error {
 	c := *l.httpClient
 	c.classify = classifyLinkedInOAuth
 	return c.do(ctx, call{
@@ -83,18 +91,28 @@ func (l linkedInSignIn) inOurName(ctx context.Context, op, path, token string, o
 	}, out)
 }
 
+// linkedInMember is the member of a token.
+type linkedInMember struct {
+	ID    text `json:"id"`
+	First text `json:"localizedFirstName"`
+	Last  text `json:"localizedLastName"`
+	Alias text `json:"vanityName"`
+}
+
+func (m linkedInMember) name() string { return strings.TrimSpace(string(m.First + " " + m.Last)) }
+
+func (l *linkedIn) me(ctx context.Context, op string, t Target) (me linkedInMember, err error) {
+	err = l.do(ctx, call{op: op, account: t.ExternalID, url: l.endpoint.BaseURL + "/v2/me", token: t.AccessToken}, &me)
+	return me, err
+}
+
 // member reads who signed in, and offers the profile.
 func (l linkedInSignIn) member(ctx context.Context, t Target, c *Consent) error {
-	var me struct {
-		ID    text `json:"id"`
-		First text `json:"localizedFirstName"`
-		Last  text `json:"localizedLastName"`
-		Alias text `json:"vanityName"`
-	}
-	if err := l.do(ctx, call{op: opWho, url: l.endpoint.BaseURL + "/v2/me", token: t.AccessToken}, &me); err != nil {
+	me, err := l.me(ctx, opWho, t)
+	if err != nil {
 		return err
 	}
-	c.PersonID, c.Name = string(me.ID), strings.TrimSpace(string(me.First)+" "+string(me.Last))
+	c.PersonID, c.Name = string(me.ID), me.name()
 	profile := Offered{
 		Platform: l.platform, AccountType: domain.LinkedInProfile, ExternalID: c.PersonID, Name: c.Name, Username: string(me.Alias),
 		MayRead: slices.Contains(c.Granted, scopeProfile),

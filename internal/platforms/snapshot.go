@@ -1,6 +1,7 @@
 package platforms
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -197,6 +198,21 @@ func (s *PostSnapshot) put(metric string, value *int64, reason, detail string) {
 	if *s.place(metric) = value; value == nil {
 		s.Missing = append(s.Missing, domain.MissingFigure{Name: metric, Reason: reason, Detail: detail})
 	}
+}
+
+// eachPost reads posts one by one, where a platform offers no batch; an error ends it.
+func eachPost(
+	ctx context.Context, t Target, posts []Post, read func(context.Context, Target, Post) (PostSnapshot, error),
+) ([]PostSnapshot, error) {
+	out := make([]PostSnapshot, 0, len(posts))
+	for _, p := range posts {
+		snap, err := read(ctx, t, p)
+		if err != nil {
+			return out, err
+		}
+		out = append(out, snap)
+	}
+	return out, nil
 }
 
 // failed is the reading of a post that cannot be read, unless the error concerns more than that post.

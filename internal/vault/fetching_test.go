@@ -98,35 +98,41 @@ func TestHoldLastsAsLongAsTheLongest(t *testing.T) {
 
 func TestMarksAreSetByOne(t *testing.T) {
 	t.Parallel()
-	marks := vault.NewMarks(setup(t))
+	pool := setup(t)
+	marks := vault.NewMarks(pool)
 	var shown *time.Time
-	first := func(state string, at time.Time) bool {
-		won, err := marks.First(t.Context(), 7, state, shown, at)
+	first := func(state string) bool {
+		won, err := marks.First(t.Context(), 7, state, shown)
 		require.NoError(t, err)
 		return won
 	}
-	at := taken
-	require.True(t, first("reconnect", at))
-	require.False(t, first("reconnect", at.Add(time.Minute)))
-	at = at.Add(time.Minute + time.Second)
-	require.True(t, first("reconnect", at), "its holder may have died")
-	require.NoError(t, marks.Recorded(t.Context(), 7, "reconnect", taken))
-	require.False(t, first("reconnect", at.Add(time.Hour)), "the log has it: the tables are slow")
+	recorded := func(state string, at time.Time) { require.NoError(t, marks.Recorded(t.Context(), 7, state, at)) }
+	ages := func(by time.Duration) {
+		_, err := pool.Exec(t.Context(), `update connection_marks set at = at - $1::interval`, by)
+		require.NoError(t, err)
+	}
+	require.True(t, first("reconnect"))
+	require.False(t, first("reconnect"))
+	ages(6 * time.Minute)
+	require.True(t, first("reconnect"), "its holder may have died")
+	require.False(t, first("reconnect"), "it is of now")
+	recorded("reconnect", taken)
+	ages(6 * time.Minute)
+	require.False(t, first("reconnect"), "the log has it: the tables are slow")
 	before := taken.Add(-time.Second)
 	shown = &before
-	require.False(t, first("reconnect", at.Add(time.Hour)), "they show a state of before")
-	require.True(t, first("ok", at.Add(time.Minute)))
-	require.NoError(t, marks.Recorded(t.Context(), 7, "reconnect", taken), "of a mark that another has taken the place of")
-	require.True(t, first("ok", at.Add(2*time.Minute+time.Second)))
-	require.NoError(t, marks.Recorded(t.Context(), 7, "ok", taken))
+	require.False(t, first("reconnect"), "they show a state of before")
+	require.True(t, first("ok"))
+	recorded("reconnect", taken) // of a mark that another has taken the place of
+	ages(6 * time.Minute)
+	require.True(t, first("ok"))
+	recorded("ok", taken)
 	shown = &taken
-	at = at.Add(3 * time.Minute)
-	require.True(t, first("ok", at), "they show it: this is another change")
-	require.NoError(t, marks.Recorded(t.Context(), 7, "ok", at))
-	require.False(t, first("ok", at.Add(time.Hour)))
-	require.True(t, first("ok", at.Add(time.Hour+time.Second)), "it will never show")
-	require.NoError(t, marks.Forget(t.Context(), 7))
-	require.True(t, first("ok", at))
+	require.True(t, first("ok"), "they show it: this is another change")
+	recorded("ok", taken.Add(time.Second))
+	require.False(t, first("ok"))
+	ages(time.Hour)
+	require.True(t, first("ok"), "it will never show")
 }
 
 func TestLeaseKeepsOthersAwayUntilItIsReleasedOrItsHolderDied(t *testing.T) {

@@ -5,7 +5,8 @@
 // # Invariants
 //
 //   - The simulator's clock and the fetchers' are one (Clock), so that quotas, tokens and back-offs are
-//     compressed alike. Only the looks of the scheduler at what is due, and claims, are real time.
+//     compressed alike. Only the looks of the scheduler at what is due, claims, and the marks of
+//     recorded states are real time.
 //   - Judgements are made from the log itself, the simulator's own counts and the recorded states, never
 //     from what the fetchers say of themselves.
 //
