@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // spells say who of an agency had a social account when, by its readings. A step belongs to the owner of its later
@@ -243,7 +245,7 @@ func (qc *queryContext) spansOf(s *metricSeries, buckets []bucket) []span {
 			}
 		}
 	}
-	mixed := len(s.flows) > 0 && len(s.gauges) > 0
+	mixed := len(s.flows) > 0 && s.gauges[gaugeKey{kind: domain.Cumulative}] != nil
 	if mixed {
 		for d := dayOf(start.In(r.Zone)) + 1; d.start(r.Zone).Before(r.To); d++ {
 			cuts = append(cuts, d.start(r.Zone))

@@ -141,10 +141,15 @@ func (g *gauge) lastIn(s *metricSeries, i int) *sample {
 	return nil
 }
 
-// latest is the last reading in the range that the scope sees; nil without one.
-func (qc *queryContext) latest(s *metricSeries, g *gauge) *sample {
-	v := metricValue{metricSeries: s, of: qc.sees}
-	return v.lastIn(g, qc.query.Range.From, qc.query.Range.To)
+// latest is the last reading in the range that the scope sees, whether days count beside it or not; nil without one.
+func (qc *queryContext) latest(s *metricSeries, g *gauge) (last *sample) {
+	first, end := s.within(qc.query.Range.From, qc.query.Range.To)
+	for i := first; i < end; i++ {
+		if p := g.lastIn(s, i); p != nil && qc.sees(s.spans[i].owner) && qc.sees(p.owner) {
+			last = p
+		}
+	}
+	return last
 }
 
 // step is what the gauge gained in a span, and since which reading; nil when none in it has a known gain. The first reading of
