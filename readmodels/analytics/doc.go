@@ -105,8 +105,8 @@
 //   - A row of post_months holds the sums of one day side by side: fetching a row from memory took rankings longer than adding it up.
 //   - The first page of a ranking looks registrations up in the order of what posts gained, until it is full: joined with all of
 //     them, a ranking took twice as long. Where hundreds have gained alike at the end of the page, 0 mostly, each is looked up.
-//   - Rankings add up by sum_bigint, an aggregate of the engine's schema: sum hands numeric out, and converting that for every
-//     post took a sixth of their statement.
+//   - Gains add up by sum_bigint, an aggregate of the engine's schema: sum hands numeric out, and converting that for every
+//     post took a sixth of a ranking's statement.
 //   - Lists take the gains of the few posts that they show from the same months, and of the readings in the range look at the
 //     first two of each post alone: from when on the gains count is known by then.
 //   - A leaderboard takes where members stood in the period before from sums of quarters of an hour, unless a category is asked
