@@ -69,6 +69,8 @@
 //     partition per month and a default one, so "the last reading ever before" opens every partition.
 //   - Steps of accounts are not stored: a span of time gains the difference of what the figure stood at when it
 //     began and ended, and where the owner changes, which is rare, a span ends.
+//   - Most accounts of an answer neither changed hands nor have both steps and day flows: they share one list of spans. Made for each
+//     of a hundred accounts, these were a quarter of the memory that an answer took.
 //   - The first reading of all is a baseline, of accounts always: it gains nothing. So totals are the sums of their parts.
 //   - A range that has not ended is compared with as many days as have begun of it. [Range].Now says when it is
 //     asked about; its zero value means that all of it is over.
