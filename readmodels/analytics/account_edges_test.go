@@ -2,6 +2,7 @@ package analytics_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -59,4 +60,27 @@ func TestAGapThatEndsWithTheRange(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, new(int64(50)), got.Total.Engagement.Value)
 	require.Equal(t, new(at("2026-05-01 10:00")), got.Total.Engagement.GainedSince)
+}
+
+// A LinkedIn page has a number for every day of June, and one of its lifetime, which was read on the 30th: that is shown too,
+// although the days leave no room for steps.
+func TestAFigureAsReadStandsBesideDays(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.LinkedIn)}}
+	days := []domain.Figure{}
+	for d := june.From; d.Before(june.To); d = d.AddDate(0, 0, 1) {
+		days = append(days, flow(domain.MetricEngagement, d.Format(time.DateOnly), 1))
+	}
+	w.Add("a", read(domain.LinkedIn, at("2026-06-30 12:00"), domain.Figure{
+		Name: domain.MetricEngagement, Kind: domain.Rolling, Value: 900, Source: "totalShareStatistics", Window: "months_12",
+	}))
+	w.Add("b", read(domain.LinkedIn, at("2026-07-02 12:00"), days...))
+	w.Fold(t, db)
+	got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountInsights(t.Context(), wholeAgency,
+		analytics.RangeQuery{Range: june, Platforms: []domain.Platform{domain.LinkedIn}})
+	require.NoError(t, err)
+	require.Equal(t, new(int64(30)), got.Total.Engagement.Value)
+	require.Len(t, got.AsRead, 1)
+	require.Equal(t, int64(900), got.AsRead[0].Value)
 }

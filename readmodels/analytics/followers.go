@@ -67,19 +67,18 @@ func (f *accountFigures) followerDays(platforms ...domain.Platform) []FollowerDa
 	}
 	for d, part := range f.buckets {
 		series[d].Day = part.day.String()
-		var sum *int64
+		var sum, change tally
 		for i, v := range stocks {
-			series[d].Change = plusKnown(series[d].Change, v.gained[d])
+			change.addKnown(v.gained[d])
 			if now := v.standing[d]; now != nil {
 				series[d].AccountsRead++
 				standing[i] = now
 			}
-			if standing[i] != nil {
-				sum = plus(sum, *standing[i])
-			}
+			sum.addKnown(standing[i])
 		}
+		series[d].Change = change.value()
 		if series[d].AccountsRead > 0 {
-			series[d].Followers = sum
+			series[d].Followers = sum.value()
 		}
 	}
 	return series

@@ -3,7 +3,10 @@ package analytics
 import (
 	"context"
 	"slices"
+	"sort"
 	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // spells say who of an agency had a social account when, by its readings. A step belongs to the owner of its later
@@ -221,13 +224,26 @@ func (qc *queryContext) flowDays(s *metricSeries, of func(owner) bool) byDay {
 // span is a part of the compared period, of the range or of what lies between, in which nothing changes hands.
 type span struct {
 	from, to time.Time
-	owner    owner
+	owner    owner // of an account that changed hands
 	// byDays says that day flows count in it, and steps do not.
 	byDays bool
 }
 
+// ownerIn is who has the account in a span.
+func (s *metricSeries) ownerIn(p span) owner {
+	if s.spells == nil {
+		return s.owners[0]
+	}
+	return p.owner
+}
+
+// mixed says that an account has both steps and day flows.
+func (s *metricSeries) mixed() bool {
+	return len(s.flows) > 0 && s.gauges[gaugeKey{kind: domain.Cumulative}] != nil
+}
+
 // spansOf cuts the time from the start of the compared period to the end of the range where a part of the answer begins, where
-// the account changes hands, and, of an account that has both steps and day flows, where its days begin.
+// the account changes hands, and, of a mixed one, where its days begin.
 func (qc *queryContext) spansOf(s *metricSeries, buckets []bucket) []span {
 	r := qc.query.Range
 	start := r.From
@@ -243,7 +259,7 @@ func (qc *queryContext) spansOf(s *metricSeries, buckets []bucket) []span {
 			}
 		}
 	}
-	mixed := len(s.flows) > 0 && len(s.gauges) > 0
+	mixed := s.mixed()
 	if mixed {
 		for d := dayOf(start.In(r.Zone)) + 1; d.start(r.Zone).Before(r.To); d++ {
 			cuts = append(cuts, d.start(r.Zone))
@@ -255,7 +271,7 @@ func (qc *queryContext) spansOf(s *metricSeries, buckets []bucket) []span {
 	cuts = slices.CompactFunc(cuts, time.Time.Equal)
 	spans := make([]span, 0, len(cuts)-1)
 	for i, to := range cuts[1:] {
-		part := span{from: cuts[i], to: to, owner: s.owners[0]}
+		part := span{from: cuts[i], to: to}
 		if s.spells != nil {
 			part.owner = ownerBefore(s.spells.read, to)
 		}
@@ -272,8 +288,7 @@ func (qc *queryContext) spansOf(s *metricSeries, buckets []bucket) []span {
 // the 29th of February is in a year before, there is none.
 func (s *metricSeries) within(from, to time.Time) (first, end int) {
 	at := func(t time.Time) int {
-		i, _ := slices.BinarySearchFunc(s.spans, t, func(p span, t time.Time) int { return p.from.Compare(t) })
-		return i
+		return sort.Search(len(s.spans), func(i int) bool { return !s.spans[i].from.Before(t) })
 	}
 	return at(from), at(to)
 }

@@ -1,27 +1,20 @@
 package analytics
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // gainsOfPost sums what post p gained in the range: whole UTC days from its months, a sum less a sum of each, and of a day
 // that an end of the range cuts the readings. It adds its parameters to the args.
-func (qc *queryContext) gainsOfPost(ofMember string, args []any) (sql string, all []any) {
+func (qc *queryContext) gainsOfPost(ofMember string, args *arguments) (sql string) {
 	from, to := qc.query.Range.From, qc.query.Range.To
-	param := func(v any, kind string) string {
-		args = append(args, v)
-		return fmt.Sprintf("$%d::%s", len(args), kind)
-	}
 	months, days := monthsOf(from, to)
-	list := param(months, "date[]")
+	list := args.add(months, "date[]")
 	sql = `(
-			select ` + eachOf(listedParts, "sum(%[1]s)::bigint as %[1]s") + `, coalesce(bool_or(partial), false) as partial
+			select ` + eachOf(listedParts, "sum_bigint(%[1]s) as %[1]s") + `, coalesce(bool_or(partial), false) as partial
 			from (
 				select ` + gainedInMonth(listedParts) + `, partial_days & mask <> 0 as partial
 				from (
 					select i.*, k.mask, ` + placesInMonth("i") + `
-					from unnest(` + list + ", " + param(days.first, "smallint[]") + ", " + param(days.last, "smallint[]") + ", " + param(days.mask, "integer[]") + `)
+					from unnest(` + list + ", " + args.add(days.first, "smallint[]") + ", " + args.add(days.last, "smallint[]") + ", " + args.add(days.mask, "integer[]") + `)
 						as k(month, first, last, mask)
 					join post_months i on i.month = k.month
 					where ` + inScope + " and i.month between (" + list + ")[1] and (" + list + ")[cardinality(" + list + ")] and " + ofMember + `
@@ -30,11 +23,11 @@ func (qc *queryContext) gainsOfPost(ofMember string, args []any) (sql string, al
 		sql += `
 				union all
 				select ` + eachOf(listedParts, "i.g%[1]s") + `, num_nonnulls(i.glikes, i.gcomments, i.gshares) in (1, 2)
-				from unnest(` + param(begins, "timestamptz[]") + ", " + param(ends, "timestamptz[]") + `) as c(begins, ends)
+				from unnest(` + args.add(begins, "timestamptz[]") + ", " + args.add(ends, "timestamptz[]") + `) as c(begins, ends)
 				join tSPostInsights i on i.captured_at >= c.begins and i.captured_at < c.ends
 				where ` + inScope + " and " + ofMember
 	}
-	return sql + `) x)`, args
+	return sql + `) x)`
 }
 
 // listedParts are the figures that a list shows of a post: all those of post_months, in their order there.

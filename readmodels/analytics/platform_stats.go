@@ -288,14 +288,12 @@ func (f *accountFigures) recorded(values []*metricValue) []captures {
 }
 
 // gainedIn is what was gained in a bucket, and by how many accounts; nil when it was read of none.
-func gainedIn(bucket int, values []*metricValue) (sum *int64, accounts int) {
-	for _, c := range values {
-		if v := c.gained[bucket]; v != nil {
-			sum = plus(sum, *v)
-			accounts++
-		}
+func gainedIn(bucket int, values []*metricValue) (gained *int64, accounts int) {
+	var sum tally
+	for _, v := range values {
+		sum.addKnown(v.gained[bucket])
 	}
-	return sum, accounts
+	return sum.value(), int(sum.n)
 }
 
 // publishedPosts counts the posts that were published from an instant on, by platform and bucket: those before the first

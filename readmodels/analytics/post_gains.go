@@ -18,6 +18,12 @@ type tally struct{ sum, n int64 }
 
 func (t *tally) add(u tally) { t.sum, t.n = t.sum+u.sum, t.n+u.n }
 
+func (t *tally) addKnown(v *int64) {
+	if v != nil {
+		t.add(tally{*v, 1})
+	}
+}
+
 func (t *tally) value() *int64 {
 	if t.n == 0 {
 		return nil
@@ -173,7 +179,7 @@ func (qc *queryContext) gainRows(ctx context.Context, platforms []int16, q gainQ
 		with part as (
 			select g.*, at >= $8 as current, width_bucket(at, $9::timestamptz[]) as bucket from (`+parts+`) g
 		)
-		select `+groupedBy(sets)+`, max(last_at), sum(readings)::bigint, `+sumsOf(q.metrics)+`
+		select `+groupedBy(sets)+`, max(last_at), sum_bigint(readings), `+sumsOf(q.metrics)+`
 		from part
 		group by grouping sets (`+sets+`)`, append(args, qc.query.Range.From, starts(q.buckets))...)
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r gainRow, err error) {
@@ -210,7 +216,7 @@ func sumsOf(metrics []string) string {
 	sum := func(metric string, names ...string) {
 		for _, name := range names {
 			if slices.Contains(metrics, metric) {
-				cols = append(cols, "sum("+name+")::bigint")
+				cols = append(cols, "sum_bigint("+name+")")
 			} else {
 				cols = append(cols, "0::bigint")
 			}

@@ -346,13 +346,11 @@ func (qc *queryContext) readElsewhere() string {
 // queryPosts reads the posts that a query from tSPosts p selects, with their category as its last
 // column, in that query's order. Its parameters are the scope and the platforms, then args.
 func (qc *queryContext) queryPosts(ctx context.Context, selected string, args ...any) ([]listedPost, error) {
-	args = append([]any{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs()}, args...)
-	from, to := qc.query.Range.From, qc.query.Range.To
-	n := len(args)
-	args = append(args, to, startOfUTCDay(to), from, qc.query.Member)
-	param := func(i int) string { return fmt.Sprintf("$%d::timestamptz", n+i) }
-	ofMember := fmt.Sprintf("($%[1]d::bigint = 0 or i.member_id = $%[1]d)", n+4)
-	gains, args := qc.gainsOfPost(ofMember, args)
+	all := append(arguments{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs()}, args...)
+	from, to := all.add(qc.query.Range.From, "timestamptz"), all.add(qc.query.Range.To, "timestamptz")
+	toDay, member := all.add(startOfUTCDay(qc.query.Range.To), "timestamptz"), all.add(qc.query.Member, "bigint")
+	ofMember := "(" + member + " = 0 or i.member_id = " + member + ")"
+	gains := qc.gainsOfPost(ofMember, &all)
 	rows, _ := qc.tx.Query(ctx, `
 		select p.p_id, p.social_account_id, p.external_id, p.account_id, p.member_id, p.published_at, p.category, p.post_type,
 		       t.content, t.media_url, t.permalink,
@@ -361,16 +359,16 @@ func (qc *queryContext) queryPosts(ctx context.Context, selected string, args ..
 		       f.several, f.first_at, f.previous_at, f.began, f.from_zero,
 		       g.likes, g.comments, g.shares, g.views, g.impressions, g.clicks, g.saves, g.partial
 		from (select s.*, row_number() over () as place from (`+selected+`) s) p`+textsOfPost+`
-		left join lateral `+readingAt(param(1), param(2))+` e on true
+		left join lateral `+readingAt(to, toDay)+` e on true
 		cross join lateral (
 			select count(*) > 1 as several, min(captured_at) as first_at, min(previous_at) as previous_at,
 			       coalesce(bool_or(previous_at is null), false) as began, coalesce(bool_or(from_zero and previous_at is null), false) as from_zero
 			from (
 				select captured_at, previous_at, from_zero from tSPostInsights i
-				where `+inScope+` and i.captured_at >= `+param(3)+` and i.captured_at < `+param(1)+" and "+ofMember+`
+				where `+inScope+` and i.captured_at >= `+from+` and i.captured_at < `+to+" and "+ofMember+`
 				order by i.captured_at limit 2) i) f
 		cross join lateral `+gains+` g
-		order by p.place`, args...)
+		order by p.place`, all...)
 	posts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p listedPost, err error) {
 		e, g := &p.now, &p.gained
 		err = row.Scan(&p.Platform, &p.SocialAccount, &p.ExternalID, &p.AccountID, &p.MemberID, &p.PublishedAt, &p.Category, &p.Type,

@@ -126,6 +126,15 @@ func (qc *queryContext) queryGrouped(ctx context.Context, sql string, args ...an
 	return qc.tx.Query(ctx, sql, args...)
 }
 
+// arguments are those of a statement that is put together from parts.
+type arguments []any
+
+// add adds one, and returns how the statement names it.
+func (a *arguments) add(v any, kind string) string {
+	*a = append(*a, v)
+	return fmt.Sprintf("$%d::%s", len(*a), kind)
+}
+
 // within selects the rows whose column is a sub-account of the scope $2. It emits a predicate only when there is something
 // to filter, and compares a single sub-account as one value. So the plan that PostgreSQL keeps for any parameters
 // expects as many rows as there are, and PostgreSQL plans nothing again.

@@ -23,12 +23,8 @@ type ranked struct {
 // query, each once. Whole UTC days come from the months, a sum less a sum of each; of a day that an end cuts the readings are
 // looked for, unless its last one says enough. Parameters: $1 parent account, $2 accounts, $3 platforms, $4 member,
 // $5 category.
-func (qc *queryContext) steps(from, to time.Time) (sql string, args []any) {
-	args = []any{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category}
-	param := func(v any, kind string) string {
-		args = append(args, v)
-		return fmt.Sprintf("$%d::%s", len(args), kind)
-	}
+func (qc *queryContext) steps(from, to time.Time) (sql string, args arguments) {
+	args = arguments{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category}
 	of := func(table string) string {
 		return table + ".parent_account = $1 and " + qc.within(table+".account_id") + " and " + table + ".p_id = any($3) and " +
 			qc.ofMember(table+".member_id")
@@ -39,19 +35,19 @@ func (qc *queryContext) steps(from, to time.Time) (sql string, args []any) {
 			(select social_account_id, external_id, member_id, ` + gainedInMonth(shownParts) + ", " + engagementInMonth + ` as engagement
 			 from (
 				select m.*, k.mask, ` + placesInMonth("m") + `
-				from (select * from unnest(` + param(months, "date[]") + `,
-						` + param(k.first, "smallint[]") + ", " + param(k.last, "smallint[]") + ", " + param(k.mask, "integer[]") + `)
+				from (select * from unnest(` + args.add(months, "date[]") + `,
+						` + args.add(k.first, "smallint[]") + ", " + args.add(k.last, "smallint[]") + ", " + args.add(k.mask, "integer[]") + `)
 					limit ` + strconv.Itoa(len(months)) + `) as k(month, first, last, mask)
 				join post_months m on m.month = k.month
 				where ` + of("m") + `
 				offset 0) m
 			 offset 0)`
 	if days, cuts := cutDays(from, to); len(days) > 0 {
-		list := param(days, "date[]")
+		list := args.add(days, "date[]")
 		sql += `
 			union all
 			select d.social_account_id, d.external_id, d.member_id, ` + eachOf(shownParts, "i.g%s") + ", " + engagementGained + `
-			from unnest(` + list + ", " + param(cuts, "timestamptz[]") + `) as c(day, at)
+			from unnest(` + list + ", " + args.add(cuts, "timestamptz[]") + `) as c(day, at)
 			join post_daily d on d.day = c.day
 			cross join lateral (
 				select d.captured_at, d.glikes, d.gcomments, d.gshares, d.gviews
@@ -64,7 +60,7 @@ func (qc *queryContext) steps(from, to time.Time) (sql string, args []any) {
 				  and i.account_id = d.account_id and i.member_id = d.member_id
 				  and i.captured_at >= d.day::timestamp at time zone 'UTC' and i.captured_at < (d.day + 1)::timestamp at time zone 'UTC'
 				offset 0) i
-			where ` + of("d") + " and d.day = any(" + list + ") and i.captured_at >= " + param(from, "timestamptz") + " and i.captured_at < " + param(to, "timestamptz")
+			where ` + of("d") + " and d.day = any(" + list + ") and i.captured_at >= " + args.add(from, "timestamptz") + " and i.captured_at < " + args.add(to, "timestamptz")
 	}
 	return sql + `
 		)` + qc.rankable(), args
@@ -207,49 +203,37 @@ func (qc *queryContext) gainedOfPosts(steps string, firstPage bool, limit string
 const bestFirst = `engagement desc, published desc, social_account_id desc, external_id collate "C" desc, account_id collate "C" desc`
 
 // rankPosts reads a page of the posts by what their engagement gained; equals share a rank and stand by
-// the order of [postKey]. Posts of which nothing is known have no rank. Ranks are counted from the page and how many
-// stand before it, so that only the page is sorted.
+// the order of [postKey]. Posts of which nothing is known have no rank.
 func (qc *queryContext) rankPosts(ctx context.Context) ([]ranked, error) {
 	scope := qc.cursorScope("top by " + string(qc.rankedBy))
 	last, err := readmodels.DecodeCursor[ranked](qc.query.Page.Cursor, scope)
 	if err != nil {
 		return nil, err
 	}
-	limit := qc.query.Page.Size()
-	of := qc.query.Range
 	var with string
-	var args []any
+	var args arguments
 	if qc.rankedBy == RankByTotal {
-		with, args = qc.counted(of)
+		with, args = qc.counted(qc.query.Range)
 	} else {
-		with, args = qc.steps(of.From, of.To)
+		with, args = qc.steps(qc.query.Range.From, qc.query.Range.To)
 	}
-	with += ", gained as (" + qc.gainedOfPosts("step", last == nil, fmt.Sprintf("$%d", len(args)+1)) + ")"
-	n := len(args)
-	args = append(args, limit+1)
-	place, onPage := "rank() over (order by engagement desc)", "true"
+	size := qc.query.Page.Size()
+	limit, onPage := args.add(size+1, "bigint"), "true"
 	if last != nil {
-		better := fmt.Sprintf("$%d::bigint", n+2)
-		beyond := fmt.Sprintf(`(engagement, published, social_account_id, external_id collate "C", account_id collate "C")
-				< (%s, coalesce($%d::timestamptz, '-infinity'), $%d::bigint, $%d::text collate "C", $%d::text collate "C")`, better, n+3, n+4, n+5, n+6)
-		with += `,
-		passed as materialized (
-			select count(*) filter (where engagement > ` + better + `) as better, count(*) as posts from gained where not ` + beyond + `
-		)`
-		place = "case when engagement = " + better + " then (select better from passed) + 1 else (select posts from passed) + " + place + " end"
-		onPage = beyond
-		args = append(args, last.Gained, last.Published, last.Social, last.External, last.Account)
+		onPage = `(engagement, published, social_account_id, external_id collate "C", account_id collate "C")
+			< (` + args.add(last.Gained, "bigint") + ", coalesce(" + args.add(last.Published, "timestamptz") + ", '-infinity'), " + args.add(last.Social, "bigint") + `,
+			   ` + args.add(last.External, "text") + ` collate "C", ` + args.add(last.Account, "text") + ` collate "C")`
 	}
 	var posts []ranked
 	var p ranked
-	rows, _ := qc.tx.Query(ctx, with+`
-		select engagement, `+place+`, nullif(published, '-infinity'), social_account_id, external_id, account_id
-		from (select * from gained where `+onPage+` order by `+bestFirst+fmt.Sprintf(" limit $%d) page", n+1)+`
-		order by `+bestFirst, args...)
+	rows, _ := qc.tx.Query(ctx, with+", gained as ("+qc.gainedOfPosts("step", last == nil, limit)+`)
+		select engagement, place, nullif(published, '-infinity'), social_account_id, external_id, account_id
+		from (select *, rank() over (order by engagement desc) as place from gained) g
+		where `+onPage+" order by "+bestFirst+" limit "+limit, args...)
 	err = forEach(rows, "rank posts", []any{&p.Gained, &p.Rank, &p.Published, &p.Social, &p.External, &p.Account}, func() { posts = append(posts, p) })
 	if err != nil {
 		return nil, err
 	}
-	posts, qc.cursor, err = readmodels.CutPage(posts, limit, scope, func(p ranked) ranked { return p })
+	posts, qc.cursor, err = readmodels.CutPage(posts, size, scope, func(p ranked) ranked { return p })
 	return posts, err
 }

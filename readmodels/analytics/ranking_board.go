@@ -3,7 +3,6 @@ package analytics
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -19,7 +18,7 @@ type rankedMember struct {
 
 // stepped is the CTE "stepped": what posts gained in a range, or have gathered by its end, each post of a member once, where
 // the engagement is known.
-func (qc *queryContext) stepped(of Range) (sql string, args []any) {
+func (qc *queryContext) stepped(of Range) (sql string, args arguments) {
 	if qc.rankedBy == RankByTotal {
 		return qc.counted(of)
 	}
@@ -40,7 +39,7 @@ func (qc *queryContext) stepped(of Range) (sql string, args []any) {
 // [queryContext.rankPosts]. The rank of a member in the period before is what this ranking would say of that.
 func (qc *queryContext) rankBoard(ctx context.Context) (members []rankedMember, posts []ranked, err error) {
 	with, args := qc.stepped(qc.query.Range)
-	limit := fmt.Sprintf("$%d", len(args)+1)
+	limit := args.add(qc.query.Page.Size(), "bigint")
 	var list, nth int64
 	var m rankedMember
 	var p ranked
@@ -56,7 +55,7 @@ func (qc *queryContext) rankBoard(ctx context.Context) (members []rankedMember, 
 		        null::bigint as likes, null::bigint as comments, null::bigint as shares, null::bigint as views, engagement,
 		        nullif(published, '-infinity'), social_account_id, external_id, account_id
 		 from (select * from gained order by `+bestFirst+` limit `+limit+`) best)
-		order by list, nth`, append(args, qc.query.Page.Size())...)
+		order by list, nth`, args...)
 	err = forEach(rows, "rank members and posts", []any{
 		&list, &nth, &m.rank, &m.member, &m.posts, &m.likes, &m.comments, &m.shares, &m.views, &m.engagement,
 		&p.Published, &p.Social, &p.External, &p.Account,

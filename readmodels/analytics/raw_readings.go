@@ -127,7 +127,7 @@ func (g *gauge) carryOver() {
 func (g *gauge) lookUpFirst(s *metricSeries, key gaugeKey) []probe {
 	for i, span := range s.spans {
 		if g.values[i] == nil && g.values[i+1] != nil {
-			return []probe{{s, key, span.from, span.to, func(p *sample) { g.first = p }, false}}
+			return []probe{{s, key, span.from, span.to, func(p *sample) { g.first, g.gaps = p, true }, false}}
 		}
 	}
 	return nil
@@ -141,23 +141,28 @@ func (g *gauge) lastIn(s *metricSeries, i int) *sample {
 	return nil
 }
 
-// latest is the last reading in the range that the scope sees; nil without one.
-func (qc *queryContext) latest(s *metricSeries, g *gauge) *sample {
-	v := metricValue{metricSeries: s, of: qc.sees}
-	return v.lastIn(g, qc.query.Range.From, qc.query.Range.To)
+// latest is the last reading in the range that the scope sees, whether days count beside it or not; nil without one.
+func (qc *queryContext) latest(s *metricSeries, g *gauge) (last *sample) {
+	first, end := s.within(qc.query.Range.From, qc.query.Range.To)
+	for i := first; i < end; i++ {
+		if p := g.lastIn(s, i); p != nil && qc.sees(s.ownerIn(s.spans[i])) && qc.sees(p.owner) {
+			last = p
+		}
+	}
+	return last
 }
 
-// step is what the gauge gained in a span, and since which reading; nil when none in it has a known gain. The first reading of
+// step is what the gauge gained in a span, and since which reading: nil when none in it has a known gain. The first reading of
 // all is a baseline and gains nothing.
-func (g *gauge) step(s *metricSeries, i int) (gained *int64, since *sample) {
+func (g *gauge) step(s *metricSeries, i int) (gained int64, since *sample) {
 	last, before := g.lastIn(s, i), g.values[i]
 	if before == nil {
 		before = g.first
 	}
 	if last == nil || before == nil || last.at.Equal(before.at) {
-		return nil, nil
+		return 0, nil
 	}
-	return new(last.value - before.value), before
+	return last.value - before.value, before
 }
 
 // nearBefore is how far back a reading is looked for first. Without it every probe would open every
@@ -245,8 +250,11 @@ func (g *gauge) steps(s *metricSeries, first, end int, each func(before, last *s
 // lookUpLate returns probes for the first readings of those days of which only they can tell whether they came late.
 func (g *gauge) lookUpLate(s *metricSeries, key gaugeKey) (probes []probe) {
 	g.steps(s, 0, len(s.spans), func(before, last *sample, in span) {
-		begins := later(in.from, dayOf(last.at.UTC()).utc())
-		if last.at.Sub(before.at) > longStep && begins.Sub(before.at) <= longStep {
+		if last.at.Sub(before.at) <= longStep {
+			return
+		}
+		g.gaps = true
+		if begins := later(in.from, dayOf(last.at.UTC()).utc()); begins.Sub(before.at) <= longStep {
 			probes = append(probes, probe{s, key, begins, last.at, func(p *sample) { last.firstAt = &p.at }, false})
 		}
 	})

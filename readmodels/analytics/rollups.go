@@ -57,6 +57,7 @@ type gauge struct {
 	// that before the end of each. nil: there is none.
 	values []*sample
 	first  *sample // the first reading of all, where it lies in a span
+	gaps   bool    // there may be steps that took longer than [longStep]
 	// seenBefore is, of stocks that were another one's when the range or the period before began, or the year before ended, the
 	// last reading before that instant that the scope sees.
 	seenBefore map[time.Time]*sample
@@ -87,8 +88,15 @@ func (qc *queryContext) figures(ctx context.Context, buckets []bucket) ([]*metri
 	if err != nil {
 		return nil, err
 	}
+	alike := map[bool][]span{} // of accounts that nothing cuts but the answer's parts, by whether their metric is gained
 	for _, s := range series {
-		s.spans = qc.spansOf(s, buckets)
+		apart, gained := s.spells != nil || s.mixed(), isGained(s.metric)
+		if s.spans = alike[gained]; apart || s.spans == nil {
+			s.spans = qc.spansOf(s, buckets)
+		}
+		if !apart {
+			alike[gained] = s.spans
+		}
 	}
 	return series, qc.readValues(ctx, series)
 }
@@ -142,9 +150,13 @@ func (qc *queryContext) readSeries(ctx context.Context, pages heldPages, withIDs
 			return err
 		}
 		first := dayOf(month)
-		points, of := make([]sample, 0, n), &origin{owner: f.owner, source: f.source, window: f.window}
+		at := 0 // of the month before, few days are wanted: the last ones
+		for at < n && !span.has(f.kind, first+day(int16At(days, at))-1) {
+			at++
+		}
+		points, of := make([]sample, 0, n-at), &origin{owner: f.owner, source: f.source, window: f.window}
 		var newest time.Time
-		for i := range n {
+		for i := at; i < n; i++ {
 			on := first + day(int16At(days, i)) - 1
 			if !span.has(f.kind, on) {
 				continue

@@ -204,27 +204,28 @@ func (qc *queryContext) counterValue(v *metricValue, g *gauge) {
 }
 
 // stepsIn is what the owners' readings from one end of spans to another gained; nil when of none it is known.
-func (qc *queryContext) stepsIn(v *metricValue, g *gauge, from, to time.Time) (sum *int64) {
+func (qc *queryContext) stepsIn(v *metricValue, g *gauge, from, to time.Time) *int64 {
+	var sum tally
 	first, end := v.within(from, to)
 	for i := first; i < end; i++ {
-		if v.spans[i].byDays || !v.of(v.spans[i].owner) {
+		if v.spans[i].byDays || !v.of(v.ownerIn(v.spans[i])) {
 			continue
 		}
-		if gained, since := g.step(v.metricSeries, i); gained != nil {
+		if gained, since := g.step(v.metricSeries, i); since != nil {
 			if v.of(since.owner) {
 				qc.noteSample(v, since)
 			}
-			sum = plus(sum, *gained)
+			sum.add(tally{gained, 1})
 		}
 	}
-	return sum
+	return sum.value()
 }
 
 // lastIn is the owners' last reading from one end of spans to another; nil without one.
 func (v *metricValue) lastIn(g *gauge, from, to time.Time) *sample {
 	first, end := v.within(from, to)
 	for i := end - 1; i >= first; i-- {
-		if p := g.lastIn(v.metricSeries, i); p != nil && !v.spans[i].byDays && v.of(v.spans[i].owner) && v.of(p.owner) {
+		if p := g.lastIn(v.metricSeries, i); p != nil && !v.spans[i].byDays && v.of(v.ownerIn(v.spans[i])) && v.of(p.owner) {
 			return p
 		}
 	}
@@ -263,9 +264,12 @@ func (qc *queryContext) noteSince(v *metricValue, g *gauge) {
 
 // late calls each for the steps of the owners' readings from one end of spans to another that took longer than [longStep].
 func (v *metricValue) late(g *gauge, from, to time.Time, each func(before, last *sample)) {
+	if !g.gaps {
+		return
+	}
 	first, end := v.within(from, to)
 	g.steps(v.metricSeries, first, end, func(before, last *sample, in span) {
-		if last.late(before) && !in.byDays && v.of(in.owner) {
+		if last.late(before) && !in.byDays && v.of(v.ownerIn(in)) {
 			each(before, last)
 		}
 	})
