@@ -5,39 +5,40 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"slices"
-	"time"
 )
 
 // Digest is what a record says of a dashboard that it was decided on: hex SHA-256 over "ledgerboard
 // dashboard v1" and every field, each text behind its length and each list behind its number of entries (8 bytes, big-endian),
 // times in microseconds. Rows of the tables and a fold of the log give the same.
 func (d *Dashboard) Digest() string {
-	b := make([]byte, 0, 1024)
-	text := func(s string) { b = append(binary.BigEndian.AppendUint64(b, uint64(len(s))), s...) }
-	list := func(of []string) {
-		b = binary.BigEndian.AppendUint64(b, uint64(len(of)))
-		for _, s := range of {
-			text(s)
+	digits := d.digest()
+	return string(digits[:])
+}
+
+func (d *Dashboard) digest() (digits [2 * sha256.Size]byte) {
+	b := append(make([]byte, 0, 1024), "ledgerboard dashboard v1"...)
+	b = appendText(b, d.DocumentID)
+	b = appendText(b, d.SubAccountID)
+	b = appendText(b, d.ParentAccount)
+	for _, list := range [...][]string{d.SubAccountIDs, d.Users, d.MainPOC, d.Scopes} {
+		b = binary.BigEndian.AppendUint64(b, uint64(len(list)))
+		for _, s := range list {
+			b = appendText(b, s)
 		}
 	}
-	// Tables hold whole microseconds.
-	instant := func(t time.Time) { b = binary.BigEndian.AppendUint64(b, uint64(t.UnixMicro())) }
-	b = append(b, "ledgerboard dashboard v1"...)
-	text(d.DocumentID)
-	text(d.SubAccountID)
-	text(d.ParentAccount)
-	list(d.SubAccountIDs)
-	list(d.Users)
-	list(d.MainPOC)
-	list(d.Scopes)
 	if b = append(b, 0); d.AllowClientDashboard {
 		b[len(b)-1] = 1
 	}
-	instant(d.CreatedAt)
-	instant(d.UpdatedAt)
+	b = binary.BigEndian.AppendUint64(b, uint64(d.CreatedAt.UnixMicro())) // tables hold whole microseconds
+	b = binary.BigEndian.AppendUint64(b, uint64(d.UpdatedAt.UnixMicro()))
 	b = binary.BigEndian.AppendUint64(b, uint64(d.Version))
 	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
+	hex.Encode(digits[:], sum[:])
+	return digits
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.BigEndian.AppendUint64(b, uint64(len(s))), s...)
 }
 
 // decidedOn is [DashboardChange.DecidedOn] of a change that was decided on these facts.
@@ -57,7 +58,8 @@ func (f DashboardFacts) decidedOn(c DashboardChange) map[string]string {
 // itself and has nothing to tell.
 func (c DashboardChange) DecidedOnOthers(present map[string]Dashboard) (others []string, told bool) {
 	for id, digest := range c.DecidedOn {
-		if d, there := present[id]; !there || d.Digest() != digest {
+		d, there := present[id]
+		if digits := d.digest(); !there || string(digits[:]) != digest {
 			others = append(others, id)
 		}
 	}

@@ -6,7 +6,7 @@ import "strings"
 // printable ASCII without escapes. It is a shortcut and no second opinion: it says yes only where encoding/json
 // reads the same (TestPlainChangeIsTheFullOne), in a sixth of the time, and nearly every record is plain.
 func decodePlainly(raw []byte) (c DashboardChange, plain bool) {
-	p := plainReader{all: string(raw)}
+	p := newPlainReader(raw)
 	p.texts = make([]string, 0, strings.Count(p.all, `"`)/2)
 	p.skip(`{"primary":`)
 	c.Primary = p.text()

@@ -9,7 +9,7 @@ import (
 // encoding/json alone that is a quarter of its time.
 
 func postReadPlainly(raw []byte) (e PostRead, plain bool) {
-	p := plainReader{all: string(raw)}
+	p := newPlainReader(raw)
 	room := &postReadRoom{}
 	e.Tenant = p.tenant()
 	e.Platform, e.AccountType = p.platform()
@@ -76,7 +76,7 @@ type postReadRoom struct {
 }
 
 func accountReadPlainly(raw []byte) (e AccountRead, plain bool) {
-	p := plainReader{all: string(raw)}
+	p := newPlainReader(raw)
 	e.Tenant = p.tenant()
 	e.Platform, e.AccountType = p.platform()
 	p.skip(`,"captured_at":`)

@@ -5,13 +5,43 @@ import (
 	"time"
 )
 
-// plainReader reads JSON from its beginning to its end. Texts are parts of the one string, lists parts of the one
-// slice. After a failure everything is empty.
+// plainReader reads JSON of printable ASCII without escapes, from its beginning to its end. Texts are parts of the one string, lists parts
+// of the one slice. After a failure everything is empty. Made by [newPlainReader].
 type plainReader struct {
 	all    string
 	at     int // where all is read up to; a number and no shorter text, which the garbage collector would have to note
 	texts  []string
 	failed bool
+}
+
+func newPlainReader(raw []byte) plainReader {
+	p := plainReader{all: string(raw)}
+	if !PlainText(p.all) || strings.IndexByte(p.all, '\\') >= 0 {
+		p.fail()
+	}
+	return p
+}
+
+// PlainText is true for printable ASCII, at least one letter of it. It looks at eight at a time: headers and payloads come by the million.
+func PlainText[T ~string | ~[]byte](text T) bool {
+	const (
+		each = 0x0101010101010101
+		high = 0x80 * each
+	)
+	var odd uint64 // its high bits: of each place of a word, whether something odd was there
+	rest := text
+	for ; len(rest) >= 8; rest = rest[8:] {
+		w := uint64(rest[0]) | uint64(rest[1])<<8 | uint64(rest[2])<<16 | uint64(rest[3])<<24 |
+			uint64(rest[4])<<32 | uint64(rest[5])<<40 | uint64(rest[6])<<48 | uint64(rest[7])<<56
+		odd |= (w-' '*each)&^w | // below ' ', or behind such a one
+			w | (w + each) // above '~'
+	}
+	for i := range len(rest) {
+		if c := rest[i]; c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return odd&high == 0 && len(text) > 0
 }
 
 // has skips what comes next if it is this.
@@ -30,22 +60,17 @@ func (p *plainReader) skip(next string) {
 	}
 }
 
-// text reads a text without escapes.
+// text reads a text.
 func (p *plainReader) text() string {
 	p.skip(`"`)
-	from := p.at
-	for i := from; i < len(p.all); i++ {
-		switch b := p.all[i]; {
-		case b == '"':
-			p.at = i + 1
-			return p.all[from:i]
-		case b < ' ' || b > '~' || b == '\\':
-			p.fail()
-			return ""
-		}
+	rest := p.all[p.at:]
+	end := strings.IndexByte(rest, '"')
+	if end < 0 {
+		p.fail()
+		return ""
 	}
-	p.fail()
-	return ""
+	p.at += end + 1
+	return rest[:end]
 }
 
 // fail makes the reading a failure.
