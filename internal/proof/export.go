@@ -34,12 +34,13 @@ type Exported struct {
 	Checkpoint Checkpoint `json:"-"`
 }
 
-// exporter is one run of [Export].
+// exporter is one reading of the whole log, from which bundles of any agencies are made, one after the other.
 type exporter struct {
 	verification
-	tip    *entry
-	tree   *storedTree
-	leaves []int64 // of the agency's records that are covered, by version-1
+	tip  *entry
+	path []*entry // the checkpoints that lead to the tip, which define the order of leaves
+	tree *storedTree
+	end  *state // of the trees at the tip
 }
 
 // Export writes the proof bundle of one agency: its records, and what ties them to the newest
@@ -47,34 +48,52 @@ type exporter struct {
 // [ErrNotCovered]. Memory: a fixed part and 8 bytes a record of the agency. 112 bytes a record of the whole log lie in files without names
 // in the directory for temporary files until it returns.
 func Export(ctx context.Context, cfg ExportConfig, out io.Writer) (Exported, error) {
-	e := &exporter{}
-	e.VerifyConfig = VerifyConfig{Source: cfg.Source, Parent: cfg.Parent, Known: cfg.Known, File: cfg.File}
-	defer e.close()
-	if err := e.load(ctx); err != nil {
-		return Exported{}, err
-	}
-	partition := e.ledger.parts[eventlog.PartitionOf([]byte(cfg.Parent), int32(len(e.ledger.parts)))]
-	stream, known := partition.index[cfg.Parent]
-	if !known {
-		return Exported{}, domain.NewError(domain.CodeNotFound, "The log has no record of agency %s.", cfg.Parent)
-	}
-	state, err := e.grow(partition, stream)
+	e, err := readWhole(ctx, cfg)
 	if err != nil {
 		return Exported{}, err
 	}
-	if len(e.leaves) == 0 {
+	defer e.close()
+	return e.bundle(ctx, cfg.Parent, out)
+}
+
+// readWhole reads the log up to its newest checkpoint and beyond, and grows the tree. Close what it returns.
+func readWhole(ctx context.Context, cfg ExportConfig) (*exporter, error) {
+	e := &exporter{verification: verification{VerifyConfig: VerifyConfig{Source: cfg.Source, Known: cfg.Known, File: cfg.File}}}
+	err := e.load(ctx)
+	if err == nil {
+		err = e.grow()
+	}
+	if err != nil {
+		e.close()
+		return nil, err
+	}
+	return e, nil
+}
+
+// bundle writes the bundle of one agency.
+func (e *exporter) bundle(ctx context.Context, parent string, out io.Writer) (Exported, error) {
+	partition := e.ledger.parts[eventlog.PartitionOf([]byte(parent), int32(len(e.ledger.parts)))]
+	stream, known := partition.index[parent]
+	if !known {
+		return Exported{}, domain.NewError(domain.CodeNotFound, "The log has no record of agency %s.", parent)
+	}
+	leaves := e.leaves(partition, stream)
+	if err := e.ledger.failed(); err != nil {
+		return Exported{}, err
+	}
+	if len(leaves) == 0 {
 		return Exported{}, ErrNotCovered
 	}
-	head, err := e.head(state, cfg.Parent)
+	head, err := e.head(parent, len(leaves))
 	if err != nil {
 		return Exported{}, err
 	}
 	w := bufio.NewWriterSize(out, 64<<10)
-	err = writeLine(w, bundleHead{Bundle: bundleFormat, Topic: domain.TopicDashboards, Key: cfg.Parent, Checkpoint: e.tip.note, Head: head})
+	err = writeLine(w, bundleHead{Bundle: bundleFormat, Topic: domain.TopicDashboards, Key: parent, Checkpoint: e.tip.note, Head: head})
 	if err != nil {
 		return Exported{}, err
 	}
-	done, err := e.records(ctx, w, partition)
+	done, err := e.records(ctx, w, parent, partition, leaves)
 	if err != nil {
 		return Exported{}, err
 	}
@@ -116,37 +135,54 @@ func (e *exporter) close() {
 	e.tree.close()
 }
 
-// grow builds the whole tree along the checkpoints that lead to the tip, which define its order.
-func (e *exporter) grow(agency *partition, stream int32) (s *state, err error) {
+// grow builds the whole tree along the checkpoints that lead to the tip.
+func (e *exporter) grow() (err error) {
 	if e.tree, err = newStoredTree(); err != nil {
-		return nil, err
+		return err
 	}
-	path := []*entry{e.tip}
+	e.path = []*entry{e.tip}
 	for at := e.tip; at.prev != nil; at = at.prev {
-		path = append(path, at.prev)
+		e.path = append(e.path, at.prev)
 	}
-	slices.Reverse(path)
-	s = e.ledger.start()
-	for _, step := range path {
-		e.ledger.advance(s, step.Positions, func(p *partition, x row) {
-			if p == agency && x.owner == stream {
-				e.leaves = append(e.leaves, e.tree.size)
+	slices.Reverse(e.path)
+	e.end = e.ledger.start()
+	for _, step := range e.path {
+		e.ledger.advance(e.end, step.Positions, func(_ *partition, x row) { e.tree.add(x.leaf) })
+	}
+	return e.ledger.failed()
+}
+
+// leaves are those of an agency's records that are covered, by version-1.
+func (e *exporter) leaves(agency *partition, stream int32) (leaves []int64) {
+	var leaf int64
+	from := make([]int64, len(e.ledger.parts))
+	for _, step := range e.path {
+		for i, p := range e.ledger.parts {
+			if p != agency {
+				leaf += int64(p.rows.search(step.Positions[i]) - p.rows.search(from[i]))
+				continue
 			}
-			e.tree.add(x.leaf)
-		})
+			p.rows.between(from[i], step.Positions[i], func(x row) {
+				if x.owner == stream {
+					leaves = append(leaves, leaf)
+				}
+				leaf++
+			})
+		}
+		from = step.Positions
 	}
-	return s, e.ledger.failed()
+	return leaves
 }
 
 // head proves which record was the agency's last.
-func (e *exporter) head(s *state, agency string) (bundleLeaf, error) {
-	found := bundleLeaf{Version: int64(len(e.leaves)), Leaf: -1}
+func (e *exporter) head(agency string, version int) (bundleLeaf, error) {
+	found := bundleLeaf{Version: int64(version), Leaf: -1}
 	heads, err := newStoredTree()
 	if err != nil {
 		return found, err
 	}
 	defer heads.close()
-	e.ledger.headTree(s, func(ref streamRef, leaf tlog.Hash) {
+	e.ledger.headTree(e.end, func(ref streamRef, leaf tlog.Hash) {
 		if ref.key == agency {
 			found.Leaf = heads.size
 		}
@@ -161,16 +197,16 @@ func (e *exporter) head(s *state, agency string) (bundleLeaf, error) {
 }
 
 // records writes the agency's effective records with their proofs.
-func (e *exporter) records(ctx context.Context, w io.Writer, p *partition) (Exported, error) {
-	done := Exported{Agency: e.Parent, Checkpoint: e.tip.Checkpoint}
-	cfg := eventlog.ScanConfig{Key: e.Parent, To: map[int32]int64{p.number: p.next}, TopicID: e.ledger.topicID}
+func (e *exporter) records(ctx context.Context, w io.Writer, parent string, p *partition, leaves []int64) (Exported, error) {
+	done := Exported{Agency: parent, Checkpoint: e.tip.Checkpoint}
+	cfg := eventlog.ScanConfig{Key: parent, To: map[int32]int64{p.number: p.next}, TopicID: e.ledger.topicID}
 	err := effective(ctx, e.Source, cfg, len(e.ledger.parts), func(r eventlog.Record, head domain.StreamHead) error {
 		line, err := newBundleRecord(r, head.Version)
 		if err != nil {
 			return err
 		}
-		if head.Version <= int64(len(e.leaves)) {
-			leaf := e.leaves[head.Version-1]
+		if head.Version <= int64(len(leaves)) {
+			leaf := leaves[head.Version-1]
 			proved, err := e.tree.prove(leaf)
 			if err != nil {
 				return fmt.Errorf("prove record: %w", err)

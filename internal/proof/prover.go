@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -21,13 +22,18 @@ type Published struct {
 }
 
 // Prover answers whoever asks a running service for evidence. It proves for one at a time, some wait, the others are refused: a proof
-// reads the whole log, and needs 112 bytes a record of it on disk while it is made.
+// reads the whole log, and needs 112 bytes a record of it on disk while it is made. Bundles that are asked for before such a reading begins
+// are all made from that one.
 type Prover struct {
 	source Source
 	keys   func() (note.Verifiers, error)
 	file   *File
 	turn   chan struct{}
-	places chan struct{} // of who has the turn and who waits for it
+
+	mu     sync.Mutex
+	asking int       // who has the turn, and who waits for it
+	begun  int       // readings for bundles so far
+	read   *exporter // the last of them; nil: none, or nobody is left who may use it. Whoever has the turn uses it.
 }
 
 // maxWaiting bounds those who wait for their turn: each of them holds a connection, and somebody behind many others would wait longer
@@ -38,7 +44,7 @@ const maxWaiting = 8
 // own known later than the prover starts. No function, or nil from it: no key is known. The file has checkpoints outside of the
 // log, nil: none.
 func NewProver(source Source, keys func() (note.Verifiers, error), file *File) *Prover {
-	return &Prover{source: source, keys: keys, file: file, turn: make(chan struct{}, 1), places: make(chan struct{}, 1+maxWaiting)}
+	return &Prover{source: source, keys: keys, file: file, turn: make(chan struct{}, 1)}
 }
 
 // known returns the keys of now; that there is none is an error for people.
@@ -67,19 +73,67 @@ var (
 	}
 )
 
-// alone runs what reads the whole log when it is its turn, if there is a place to wait for that.
-func (p *Prover) alone(ctx context.Context, prove func(known note.Verifiers) error) error {
+// alone runs what reads the whole log when it is its turn, if there is a place to wait for that. It says how many readings had
+// begun when that was asked for.
+func (p *Prover) alone(ctx context.Context, prove func(known note.Verifiers, begun int) error) error {
 	known, err := p.known()
 	if err != nil {
 		return err
 	}
-	select {
-	case p.places <- struct{}{}:
-		defer func() { <-p.places }()
-	default:
-		return errManyWait
+	begun, err := p.enter()
+	if err != nil {
+		return err
 	}
-	return p.inTurn(ctx, func() error { return prove(known) })
+	defer p.leave()
+	return p.inTurn(ctx, func() error { return prove(known, begun) })
+}
+
+// enter takes a place.
+func (p *Prover) enter() (begun int, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.asking > maxWaiting {
+		return 0, errManyWait
+	}
+	p.asking++
+	return p.begun, nil
+}
+
+// leave gives it back. What was read for those who have asked goes with the last of them.
+func (p *Prover) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.asking--; p.asking == 0 {
+		p.forget()
+	}
+}
+
+func (p *Prover) forget() {
+	if p.read != nil {
+		p.read.close()
+		p.read = nil
+	}
+}
+
+// reading is the log for who has the turn and asked when so many readings had begun: the last one if it began later, else a new
+// one.
+func (p *Prover) reading(ctx context.Context, cfg ExportConfig, begun int) (*exporter, error) {
+	p.mu.Lock()
+	if p.read != nil && p.begun > begun {
+		defer p.mu.Unlock()
+		return p.read, nil
+	}
+	p.forget()
+	p.begun++
+	p.mu.Unlock()
+	read, err := readWhole(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.read = read
+	return read, nil
 }
 
 // inTurn runs what reads the whole log when it is its turn. What the log does not bear out is an error for people.
@@ -104,8 +158,11 @@ func (p *Prover) inTurn(ctx context.Context, prove func() error) error {
 // Bundle writes the proof bundle of one agency, as [Export] does. Errors for people are not_found for an agency without records
 // and conflict where nothing can be proved.
 func (p *Prover) Bundle(ctx context.Context, parent string, out io.Writer) (done Exported, err error) {
-	err = p.alone(ctx, func(known note.Verifiers) error {
-		done, err = Export(ctx, ExportConfig{Source: p.source, Parent: parent, Known: known, File: p.file}, out)
+	err = p.alone(ctx, func(known note.Verifiers, begun int) error {
+		read, err := p.reading(ctx, ExportConfig{Source: p.source, Known: known, File: p.file}, begun)
+		if err == nil {
+			done, err = read.bundle(ctx, parent, out)
+		}
 		return err
 	})
 	return done, err
@@ -134,7 +191,7 @@ func (p *Prover) Checkpoints(ctx context.Context) ([]Published, error) {
 // [tlog.CheckTree] of [Consistent] checks it without the log. Errors for people are not_found for a checkpoint that the log
 // does not have, or that does not count, invalid for two in the wrong order, and conflict where nothing can be proved.
 func (p *Prover) Consistency(ctx context.Context, older, newer tlog.Hash) (proof tlog.TreeProof, err error) {
-	err = p.alone(ctx, func(known note.Verifiers) error {
+	err = p.alone(ctx, func(known note.Verifiers, _ int) error {
 		proof, err = consistency(ctx, ExportConfig{Source: p.source, Known: known, File: p.file}, older, newer)
 		return err
 	})
@@ -159,7 +216,7 @@ func consistency(ctx context.Context, cfg ExportConfig, older, newer tlog.Hash) 
 		return nil, domain.NewError(domain.CodeInvalid, "The older checkpoint comes after the newer one. Exchange them.")
 	}
 	e.tip = chain[places[1]]
-	if _, err := e.grow(nil, 0); err != nil {
+	if err := e.grow(); err != nil {
 		return nil, err
 	}
 	proved, err := tlog.ProveTree(e.tree.size, chain[places[0]].Size, e.tree)

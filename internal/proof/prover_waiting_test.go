@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -95,4 +97,77 @@ func TestProverAsksForKeysEachTime(t *testing.T) {
 	require.Len(t, list, 1)
 	_, err = p.Bundle(t.Context(), agencies[0], &bytes.Buffer{})
 	require.NoError(t, err)
+}
+
+// counted is a log that counts how often all of it is read.
+type counted struct {
+	proof.Source
+
+	whole atomic.Int64
+}
+
+func (c *counted) Scan(ctx context.Context, cfg eventlog.ScanConfig) error {
+	if cfg.Topic == domain.TopicDashboards && cfg.Key == "" {
+		c.whole.Add(1)
+	}
+	return c.Source.Scan(ctx, cfg)
+}
+
+// Bundles that are asked for while another one is made come from one reading of the log, which begins after they were asked for; a
+// later one has what is new.
+func TestBundlesAskedForAtOnceShareAReading(t *testing.T) {
+	t.Parallel()
+	w := busy(t, 6)
+	log := &counted{Source: w}
+	p := proof.NewProver(log, always(w.known(t)), &w.file)
+	out := blocked{begun: make(chan struct{}, 1), on: make(chan struct{})}
+	first := make(chan error)
+	go func() {
+		_, err := p.Bundle(t.Context(), agencies[0], out)
+		first <- err
+	}()
+	<-out.begun
+	w.change(t, agencies[0]) // the first one has not seen it
+	w.sign(t, w.signer(t))
+	type answer struct {
+		agency string
+		bundle bytes.Buffer
+		done   proof.Exported
+		err    error
+	}
+	answers := make(chan *answer)
+	const crowd = 20
+	for i := range crowd {
+		go func() {
+			a := &answer{agency: agencies[i%len(agencies)]}
+			a.done, a.err = p.Bundle(t.Context(), a.agency, &a.bundle)
+			answers <- a
+		}()
+	}
+	for range crowd - 8 { // the others have their places
+		require.Equal(t, domain.CodeUnavailable, domain.CodeOf((<-answers).err))
+	}
+	require.EqualValues(t, 1, log.whole.Load())
+	close(out.on)
+	require.NoError(t, <-first)
+	newest := w.export(t, agencies[0])
+	for range 8 {
+		a := <-answers
+		require.NoError(t, a.err)
+		require.Equal(t, a.done.Records, a.done.Covered)
+		if a.agency == agencies[0] {
+			require.Equal(t, string(newest), a.bundle.String())
+			continue
+		}
+		require.Equal(t, string(w.export(t, a.agency)), a.bundle.String())
+	}
+	require.EqualValues(t, 2, log.whole.Load(), "one for all who waited")
+
+	w.change(t, agencies[0])
+	w.sign(t, w.signer(t))
+	later, err := p.Bundle(t.Context(), agencies[0], io.Discard)
+	require.NoError(t, err)
+	require.Greater(t, later.Covered, int64(0))
+	require.EqualValues(t, 3, log.whole.Load())
+	require.Equal(t, w.heads[agencies[0]].Version, later.Covered)
 }
