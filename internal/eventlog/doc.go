@@ -183,8 +183,6 @@
 //   - Kafka's record timestamps stay the time of appending, never ce_time: compaction lag is judged by
 //     them, and a back-filled reading would be as old as it says.
 //   - A trace context is in ce_traceparent and not hashed; all other headers are.
-//   - A record of `dashboards` keeps what was read of it where its tag was checked, its hash behind the predecessor that it names too: [Judge] only
-//     compares. It goes by the places of key, headers and value, so that a record with another part is read anew. Nobody writes into these slices.
 //   - min.insync.replicas and replicas are demanded down to what the brokers can hold, so that one
 //     broker (embedded, a laptop) passes and a cluster of three is held to the definition.
 package eventlog

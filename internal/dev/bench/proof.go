@@ -80,7 +80,7 @@ func (p *paces) take(n int, work func() error) error {
 }
 
 // verifying measures verification of a whole log (tags, chains, trees, checkpoints, the dashboards that changes were decided on), and
-// a scan that checks tags and hashes for the chains, beside kgo consuming the same records and looking at nothing.
+// a scan that checks tags alone, beside kgo consuming the same records and looking at nothing.
 func (b *bench) verifying(ctx context.Context, print func(result) error) error {
 	log, brokers, stop, err := b.dashboardsLog(ctx)
 	if err != nil {
