@@ -3341,7 +3341,7 @@ export interface components {
              * @description that is read
              */
             social_account_id: number;
-            /** @description `state` is reconnect when a person must sign in again, paused while an operator has it left alone, unsubscribed when no subscription runs, else ok, or the class of what failed at the last reading. */
+            /** @description `state` is reconnect when a person must sign in again, paused while an operator has it left alone, or all of its platform, unsubscribed when no subscription runs, else ok, or the class of what failed at the last reading. */
             state: string;
             /** @description `ungranted_figures` are figures that stay null because a scope is missing; empty while nothing is known. */
             ungranted_figures: components["schemas"]["UngrantedFigure"][];
@@ -3704,7 +3704,7 @@ export interface components {
              * @description that is read
              */
             social_account_id: number;
-            /** @description `state` is reconnect when a person must sign in again, paused while an operator has it left alone, unsubscribed when no subscription runs, else ok, or the class of what failed at the last reading. */
+            /** @description `state` is reconnect when a person must sign in again, paused while an operator has it left alone, or all of its platform, unsubscribed when no subscription runs, else ok, or the class of what failed at the last reading. */
             state: string;
             /** @description `ungranted_figures` are figures that stay null because a scope is missing; empty while nothing is known. */
             ungranted_figures: components["schemas"]["UngrantedFigure"][];
