@@ -209,7 +209,7 @@ func TestAccessNamesWhoClosedABoard(t *testing.T) {
 	closed, left := changed(6, "2026-09-02T10:00:00Z", named(catering, "Catering")).Record, changed(7, "2026-09-30T10:00:00Z", named(clara, "Clara's")).Record
 	closed.Type, left.Type, left.Actor = "dashboard.settings_changed.v1", "dashboard.users_changed.v1", named(adam, "Adam")
 	meta := readmodels.SpansMeta{WithoutAccess: &readmodels.WithoutAccess{Count: 5, Dashboards: []readmodels.ShutDashboard{
-		{Dashboard: named(catering, "Catering"), DecidedBy: closed},
+		{Dashboard: named(catering, "Old Catering"), DecidedBy: closed},
 		{Dashboard: named(clara, "Clara's"), AllowClientDashboard: true, DecidedBy: left},
 	}}}
 	meta.NextCursor = "NEXT"
@@ -219,6 +219,7 @@ func TestAccessNamesWhoClosedABoard(t *testing.T) {
 	b := s.signedIn("auditor")
 	s.asked = nil
 	page := b.get("/console/access?at=2026-10-01")
+	requireInOrder(t, page.Body.String(), ">Clara&#39;s<", ">Old Catering<")
 	page.says(http.StatusOK, "Boards that nobody could open", "closed to its clients", "settings changed, ", "2 Sep 2026",
 		"open, with nobody on its list", "people on the list changed", "/console/history?at=2026-09-02T10%3A00%3A00Z&amp;q=dashboard%3A"+catering,
 		"There are more such boards: 3.", `rel="next" href="/console/access?at=2026-10-01&amp;cursor=NEXT"`)
@@ -244,11 +245,13 @@ func TestAPersonsPageSaysFromWhenUntilWhenAndWhy(t *testing.T) {
 			Dashboard: board, User: named(adam, "Adam"), From: began.Time, To: &ended.Time,
 			BeganBy: began, EndedBy: &ended, ListedBy: began, AllowedBy: began,
 		},
-		{Dashboard: named(catering, "Catering"), User: named(adam, "Adam"), From: began.Time, BeganBy: began, ListedBy: began, AllowedBy: began},
+		{Dashboard: named(catering, "appetisers"), User: named(adam, "Adam"), From: began.Time, BeganBy: began, ListedBy: began, AllowedBy: began},
 	}, readmodels.SpansMeta{HistoryMeta: readmodels.HistoryMeta{NextCursor: "NEXT"}})
 	b := s.signedIn("auditor")
 	s.asked = nil
-	b.get("/console/people/"+adam).says(http.StatusOK, "<h1>Adam</h1>", "still", "Ended:", "Alice the Closer", `href="/console/people/`+alice,
+	page := b.get("/console/people/" + adam)
+	requireInOrder(t, page.Body.String(), ">appetisers<", ">Bakery<")
+	page.says(http.StatusOK, "<h1>Adam</h1>", "still", "Ended:", "Alice the Closer", `href="/console/people/`+alice,
 		"/console/history?at=2026-10-02T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
 	b.get("/console/people/"+adam+"?from=2026-10-01&to=2026-10-03").
 		says(http.StatusOK, `rel="next" href="/console/people/`+adam+`?cursor=NEXT&amp;from=2026-10-01&amp;to=2026-10-03"`)
@@ -273,14 +276,16 @@ func TestTwoMomentsAreCompared(t *testing.T) {
 				UsersRemoved: []readmodels.Named{named(adam, "Adam")}, AllowClientDashboard: &readmodels.Flip{After: true},
 			},
 		},
-		{Dashboard: named(catering, "Catering"), Records: 1},
+		{Dashboard: named(catering, "appetisers"), Records: 1},
 	}, readmodels.HistoryMeta{NextCursor: "NEXT"})
 	s.answer("GET /api/projects/dashboard/"+bakery+"/diff", readmodels.DiffAnswer{Dashboard: named(bakery, "Bakery"), Records: 3}, nil)
 	b := s.signedIn("auditor")
 	b.get("/console/history/difference").says(http.StatusOK, "Choose a moment")
 	s.asked = nil
 	const from, to = "from=2026-09-01T00%3A00%3A00Z", "to=2026-10-01T23%3A59%3A59.999999Z"
-	b.get("/console/history/difference?from=2026-09-01&to=2026-10-01").says(http.StatusOK, "Off the list", "Adam", "Opened to its clients", "By 3 changes.",
+	page := b.get("/console/history/difference?from=2026-09-01&to=2026-10-01")
+	requireInOrder(t, page.Body.String(), ">appetisers<", ">Bakery<")
+	page.says(http.StatusOK, "Off the list", "Adam", "Opened to its clients", "By 3 changes.",
 		"There was no board yet", "Nothing differs: 1 change in between left it as it was.",
 		`rel="next" href="/console/history/difference?cursor=NEXT&amp;from=2026-09-01&amp;to=2026-10-01"`)
 	require.Equal(t, []string{"GET /api/me", "GET /api/audit/diff?" + from + "&limit=20&" + to}, s.asked, "however many boards, it is one look")
