@@ -42,8 +42,8 @@ func (f *auditFake) ask(query any) error {
 	return f.err
 }
 
-func (f *auditFake) Entries(_ context.Context, q readmodels.HistoryQuery) ([]readmodels.HistoryEntry, readmodels.HistoryMeta, error) {
-	return f.entries, f.meta, f.ask(q)
+func (f *auditFake) Entries(_ context.Context, q readmodels.HistoryQuery) ([]readmodels.HistoryEntry, readmodels.EntriesMeta, error) {
+	return f.entries, readmodels.EntriesMeta{HistoryMeta: f.meta}, f.ask(q)
 }
 
 func (f *auditFake) State(_ context.Context, q readmodels.StateQuery) (readmodels.StateAnswer, readmodels.HistoryMeta, error) {

@@ -27,7 +27,7 @@ const defaultMaxExport = 1_000_000
 // HistoryReader answers auditors; *readmodels.History implements it. A dashboard that has no history in
 // the agency gives [domain.ErrDashboardNotFound], whosever it is.
 type HistoryReader interface {
-	Entries(ctx context.Context, q readmodels.HistoryQuery) ([]readmodels.HistoryEntry, readmodels.HistoryMeta, error)
+	Entries(ctx context.Context, q readmodels.HistoryQuery) ([]readmodels.HistoryEntry, readmodels.EntriesMeta, error)
 	State(ctx context.Context, q readmodels.StateQuery) (readmodels.StateAnswer, readmodels.HistoryMeta, error)
 	Diff(ctx context.Context, q readmodels.DiffQuery) (readmodels.DiffAnswer, readmodels.HistoryMeta, error)
 	// Diffs tells what lies between two moments of all dashboards of an agency that were changed.

@@ -18,10 +18,10 @@ func (s *Server) auditRoutes() []route {
 		return route{http.MethodGet, pattern, id, []Role{RoleAgency, RoleAuditor}, op}
 	}
 	entries, meta := reflect.TypeFor[[]readmodels.HistoryEntry](), reflect.TypeFor[readmodels.HistoryMeta]()
-	run := reflect.TypeFor[VerifyRun]()
+	page, run := reflect.TypeFor[readmodels.EntriesMeta](), reflect.TypeFor[VerifyRun]()
 	ofDashboard := append([]Param{paramDashboard}, historyParams...)
 	return []route{
-		get("/api/projects/dashboard/{id}/history", "getDashboardHistory", s.auditing(s.getHistory, ofDashboard...).answering(entries, meta)),
+		get("/api/projects/dashboard/{id}/history", "getDashboardHistory", s.auditing(s.getHistory, ofDashboard...).answering(entries, page)),
 		get("/api/projects/dashboard/{id}/state", "getDashboardState",
 			s.auditing(s.getState, paramDashboard, paramAt, paramVersion).answering(reflect.TypeFor[readmodels.StateAnswer](), meta)),
 		get("/api/projects/dashboard/{id}/diff", "getDashboardDiff",
@@ -29,7 +29,7 @@ func (s *Server) auditRoutes() []route {
 		get("/api/projects/dashboard/{id}/access", "getDashboardAccess",
 			s.auditing(s.getAccess, paramDashboard, paramAccessUser, paramAt, paramVersion).
 				answering(reflect.TypeFor[readmodels.AccessAnswer](), meta)),
-		get("/api/audit/history", "getAuditHistory", s.auditing(s.getHistory, historyParams...).answering(entries, meta)),
+		get("/api/audit/history", "getAuditHistory", s.auditing(s.getHistory, historyParams...).answering(entries, page)),
 		get("/api/audit/diff", "getAuditDiff", s.auditing(s.getDiffs, paramCursor, paramLimit, paramFromMoment, paramToMoment).
 			answering(reflect.TypeFor[[]readmodels.DiffAnswer](), meta)),
 		get(patternExport, "getAuditExport", s.auditing(s.getAuditExport, append([]Param{paramFormat, paramOnlyDashboard}, historyParams...)...)),

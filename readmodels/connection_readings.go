@@ -22,8 +22,8 @@ type ConnectionReading struct {
 	Agency       string `json:"agency"`        // 24 hex digits
 	AccountID    string `json:"account_id"`    // the client, 24 hex digits
 	ConnectionID int64  `json:"connection_id"` // the authorisation; several accounts may share one
-	// State is reconnect when a person must sign in again, paused while an operator has it left alone, unsubscribed when no
-	// subscription runs, else ok, or the class of what failed at the last reading.
+	// State is reconnect when a person must sign in again, paused while an operator has it left alone, or all of its platform,
+	// unsubscribed when no subscription runs, else ok, or the class of what failed at the last reading.
 	State  string `json:"state"`
 	Reason string `json:"reason"` // "" when nothing was wrong
 	// ExpiresAt is when the token in use ends; null: never, or not known.
@@ -62,20 +62,22 @@ type ReadingsQuery struct {
 func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Time) ([]ConnectionReading, error) {
 	rows, _ := c.Pool.Query(ctx, `
 		select s.p_id, s.id, s.a_type, coalesce(s.name, ''), s.parent_account, s.account_id, s.connection_id,
-		       case when d.dead then 'reconnect' when d.paused then 'paused' when not d.paid then 'unsubscribed'
+		       case when d.dead then 'reconnect' when d.paused or d.held then 'paused' when not d.paid then 'unsubscribed'
 		            else coalesce(nullif(f.class, ''), 'ok') end,
 		       case when d.dead then st.reason
 		            when d.paused then 'An operator has paused it: ' || u.code || coalesce(':' || nullif(u.ticket, ''), '') || '.'
+		            when d.held then 'An operator has paused its platform: ' || w.code || coalesce(':' || nullif(w.ticket, ''), '') || '.'
 		            else coalesce(f.reason, '') end,
 		       `+TokenEnds+`, k.renewable_until, k.data_access_until, k.granted,
-		       f.read_at, case when d.paid and not d.dead and not d.paused then f.due_at end, coalesce(f.pace, ''),
+		       f.read_at, case when d.paid and not d.dead and not d.paused and not d.held then f.due_at end, coalesce(f.pace, ''),
 		       coalesce(f.calls_a_day, 0) + coalesce(g.calls_a_day, 0)
 		from tSAccounts s
 		cross join (select $4::timestamptz as now) t`+SignInJoins+`
 		left join kept.pauses u on u.kind = '`+string(domain.PauseConnection)+`' and u.name = s.connection_id::text
+		left join kept.pauses w on w.kind = '`+string(domain.PausePlatform)+`' and w.name = `+platformName+`
 		left join kept.fetch_state f on f.kind = '`+domain.FetchAccounts+`' and f.p_id = s.p_id and f.social_account_id = s.id
 		left join kept.fetch_state g on g.kind = '`+domain.FetchPosts+`' and g.p_id = s.p_id and g.social_account_id = s.id
-		cross join lateral (select `+awaitsSignIn+` as dead, `+subscribed+` as paid, u.name is not null as paused) d
+		cross join lateral (select `+awaitsSignIn+` as dead, `+subscribed+` as paid, u.name is not null as paused, w.name is not null as held) d
 		where s.connected and ($1 = '' or s.account_id = $1) and ($3::bigint[] is null or s.connection_id = any($3))
 		order by s.p_id, s.id limit $2`, q.Account, maxConnections, q.Connections, now)
 	readings, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r ConnectionReading, err error) {

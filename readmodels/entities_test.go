@@ -368,10 +368,10 @@ func TestPausedPlatformIsToldByItsAccounts(t *testing.T) {
 	pool, err := vault.Open(t.Context(), log.DB.URL)
 	require.NoError(t, err)
 	defer pool.Close()
-	pauses := vault.NewPauses(pool)
+	pauses, operators := vault.NewPauses(pool), readmodels.Connections{Pool: log.DB.ReadOnly}
 	for _, paused := range domain.Platforms() {
 		_, err = pauses.Pause(t.Context(), domain.Pause{
-			Kind: domain.PausePlatform, Name: paused.String(), Since: entityDay, Actor: "ada", Reason: domain.Reason{Code: domain.ReasonIncident},
+			Kind: domain.PausePlatform, Name: paused.String(), Since: entityDay, Actor: "ada", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"},
 		})
 		require.NoError(t, err)
 		list, _, err := entities.Platforms(t.Context(), readmodels.Scope{ParentAccount: agencyA}, readmodels.PlatformsQuery{Platforms: domain.Platforms()})
@@ -384,6 +384,16 @@ func TestPausedPlatformIsToldByItsAccounts(t *testing.T) {
 			}
 			require.Equal(t, readmodels.PlatformPaused, shown.State, shown.PlatformName)
 			require.Equal(t, "An operator has paused all reading from this platform. Ask the operator of this service.", shown.Reason)
+		}
+		readings, err := operators.Readings(t.Context(), readmodels.ReadingsQuery{}, entityDay)
+		require.NoError(t, err)
+		require.Len(t, readings, len(domain.Platforms()))
+		for _, r := range readings {
+			state, reason := "ok", ""
+			if r.PlatformName == paused.String() {
+				state, reason = "paused", "An operator has paused its platform: incident:OPS-1."
+			}
+			require.Equal(t, []string{state, reason}, []string{r.State, r.Reason}, r.PlatformName)
 		}
 		_, err = pauses.Resume(t.Context(), domain.PausePlatform, paused.String())
 		require.NoError(t, err)

@@ -104,6 +104,17 @@ type HistoryMeta struct {
 	NextCursor string `json:"next_cursor,omitempty"`
 }
 
+// EntriesMeta stands beside a page of entries.
+type EntriesMeta struct {
+	HistoryMeta
+
+	// BeganAt is when the first change of the agency was recorded, whatever is searched for; null: there is none.
+	BeganAt *time.Time `json:"began_at"`
+	// NextAt is when the first entry that matches was recorded at or after `to`, beside the first page of a history that is newest first;
+	// absent when there is none (of a filtered history, among the 20,000 entries that follow).
+	NextAt *time.Time `json:"next_at,omitempty"`
+}
+
 // StandsFor is the version of the stream that the answer stands for.
 func (m HistoryMeta) StandsFor() int64 { return m.AsOf.Version }
 
@@ -123,10 +134,14 @@ type HistoryQuery struct {
 
 // Entries returns a page of entries. A dashboard without any history in this agency, of whatever
 // agency it is, gives [domain.ErrDashboardNotFound]; a malformed cursor an error with the code invalid.
-func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, HistoryMeta, error) {
-	return answerHistory(ctx, h, "history", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) ([]HistoryEntry, error) {
+func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, EntriesMeta, error) {
+	var around EntriesMeta
+	entries, meta, err := answerHistory(ctx, h, "history", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) ([]HistoryEntry, error) {
 		after, err := DecodeCursor[entryKey](q.Cursor, historyCursors())
 		if err != nil {
+			return nil, err
+		}
+		if err := readAround(ctx, tx, q, meta.AsOf.Version, &around); err != nil {
 			return nil, err
 		}
 		entries, next, err := h.readPage(ctx, tx, q, after, meta.AsOf.Version)
@@ -136,6 +151,11 @@ func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, 
 		meta.NextCursor, err = EncodeCursor(historyCursors(), *next)
 		return entries, err
 	})
+	if err != nil {
+		return nil, EntriesMeta{}, err
+	}
+	around.HistoryMeta = meta
+	return entries, around, nil
 }
 
 // answerHistory reads an answer about one dashboard, or all of an agency, in one moment of the tables. what names the

@@ -82,6 +82,27 @@ type scannedEntry struct {
 	Matches   bool
 }
 
+// readAround reads where the history begins, and when it goes on behind the range of a first page that is newest first.
+func readAround(ctx context.Context, tx pgx.Tx, q HistoryQuery, until int64, meta *EntriesMeta) error {
+	next, args := "null::timestamptz", pgx.NamedArgs{"parent": q.ParentAccount}
+	if q.To != nil && !q.Ascending && q.Cursor == "" {
+		q.Ascending, q.Limit = true, 1
+		if q.From == nil || q.From.Before(*q.To) {
+			q.From = q.To
+		}
+		q.To = nil
+		sql, found, _, err := findStatement(ctx, tx, q, nil, until)
+		if err != nil {
+			return err
+		}
+		next, args = `(select h.time from dashboard_history h where h.parent_account = @parent and h.version = (
+			select e.version from (`+sql+`) as e(version, sub_account_id, matches) where e.matches order by e.version limit 1) limit 1)`, found
+	}
+	return wrapped("read what lies around a page", tx.QueryRow(ctx, `
+		select (select time from dashboard_history where parent_account = @parent order by version limit 1), `+next, args).
+		Scan(&meta.BeganAt, &meta.NextAt))
+}
+
 const defaultPageBytes = 8 << 20
 
 // affordable is how many entries of a page may be read at once: at least the first one.

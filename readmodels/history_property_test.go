@@ -200,10 +200,22 @@ func matches(q readmodels.HistoryQuery, e known) bool {
 
 func checkPages(t *rapid.T, p *past, entries []known, head int64) {
 	q, want := drawHistoryQuery(t, entries)
+	var next *time.Time
+	if q.To != nil && !q.Ascending {
+		after := q
+		after.To = nil
+		i := slices.IndexFunc(entries, func(e known) bool { return !e.at.Before(*q.To) && matches(after, e) })
+		if i >= 0 {
+			next = &entries[i].at
+		}
+	}
 	var got []readmodels.HistoryEntry
 	for {
 		page, meta, err := p.history.Entries(context.Background(), q)
 		require.NoError(t, err)
+		require.Equal(t, &entries[0].at, meta.BeganAt)
+		require.Equal(t, next, meta.NextAt)
+		next = nil // which the first page alone says
 		require.LessOrEqual(t, len(page), q.Limit)
 		require.Equal(t, head, meta.AsOf.Version)
 		got = append(got, page...)

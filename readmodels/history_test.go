@@ -96,7 +96,7 @@ func TestAnAgencyWithoutHistory(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, entries)
 	require.NotNil(t, entries, "an empty list, not null")
-	require.Equal(t, readmodels.HistoryMeta{}, meta)
+	require.Equal(t, readmodels.EntriesMeta{}, meta)
 	_, _, err = p.history.State(t.Context(), readmodels.StateQuery{ParentAccount: agencyA, Dashboard: north})
 	require.ErrorIs(t, err, domain.ErrDashboardNotFound)
 }
@@ -153,11 +153,22 @@ func TestFilteredPagesAreBounded(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, page)
 	require.NotEmpty(t, meta.NextCursor)
+	began := *meta.BeganAt
 	q.Cursor = meta.NextCursor
 	page, meta, err = p.history.Entries(t.Context(), q)
 	require.NoError(t, err)
 	require.Empty(t, page)
 	require.Empty(t, meta.NextCursor)
+
+	// So is the look at what follows.
+	_, err = p.DB.Pool.Exec(t.Context(), "update dashboard_history set actor = $1 where version = 25001", stan)
+	require.NoError(t, err)
+	for seconds, found := range map[int]bool{4_000: false, 6_000: true} {
+		to := began.Add(time.Duration(seconds) * time.Second)
+		_, meta, err = p.history.Entries(t.Context(), readmodels.HistoryQuery{ParentAccount: agencyA, Actor: stan, Limit: 10, To: &to})
+		require.NoError(t, err)
+		require.Equal(t, found, meta.NextAt != nil, seconds)
+	}
 }
 
 // An export is one prefix of the stream, whatever is appended meanwhile, and ends when nobody reads on.

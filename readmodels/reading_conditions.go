@@ -17,8 +17,8 @@ const (
 	    select from kept.pauses u where u.kind = '` + string(domain.PauseConnection) + `' and u.name = s.connection_id::text)`
 	// platformPaused is of all connections of its platform: the scheduler heeds it, and the fetchers' queries need not ask.
 	platformPaused = `exists (
-	    select from kept.pauses u where u.kind = '` + string(domain.PausePlatform) + `'
-	      and u.name = case s.p_id when 1 then 'facebook' when 3 then 'instagram' when 4 then 'linkedin' when 6 then 'tiktok' end)`
+	    select from kept.pauses u where u.kind = '` + string(domain.PausePlatform) + `' and u.name = ` + platformName + `)`
+	platformName = `case s.p_id when 1 then 'facebook' when 3 then 'instagram' when 4 then 'linkedin' when 6 then 'tiktok' end`
 	// SubscriptionsParam is a setting of the readers' sessions: none where accounts are read without a subscription, see [NoneNeeded].
 	SubscriptionsParam = "ledgerboard.subscriptions"
 	// SubscriptionsNone is its value then.

@@ -102,6 +102,7 @@ func (v *visit) access() (view, error) {
 		for _, d := range without.Dashboards {
 			shown.Closed = append(shown.Closed, closedBoard{d.Dashboard, d.AllowClientDashboard, decided(d.DecidedBy, d.Dashboard.ID)})
 		}
+		slices.SortFunc(shown.Closed, func(a, b closedBoard) int { return byName(a.Board, b.Board) })
 		shown.Left = without.Count - int64(len(without.Dashboards))
 	}
 	return shown, nil

@@ -38,17 +38,18 @@ func changed(version int64, at string, board readmodels.Named) readmodels.Histor
 	}
 }
 
-// history has the API answer two entries of version 8, which linked two boards, and one of version 7; and 9 after an instant.
+// history has the API answer two entries of version 8, which linked two boards, and one of version 7; and that one came after an instant.
 func (s *stage) history() {
 	s.answers["GET /api/audit/history"] = func(_ api.Principal, r *http.Request) (int, any) {
 		entries := []readmodels.HistoryEntry{
 			changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")), changed(8, "2026-10-01T10:00:00Z", named(catering, "Catering")),
 			changed(7, "2026-09-30T10:00:00Z", named(bakery, "Bakery")),
 		}
-		if r.URL.Query().Get("order") == "asc" {
-			entries = []readmodels.HistoryEntry{changed(9, "2026-10-02T10:00:00Z", named(bakery, "Bakery"))}
+		meta := readmodels.EntriesMeta{BeganAt: new(entries[2].Time), HistoryMeta: readmodels.HistoryMeta{AsOf: readmodels.StreamPosition{Version: 9}}}
+		if r.URL.Query().Has("to") {
+			meta.NextAt = new(time.Date(2026, 10, 2, 10, 0, 0, 0, time.UTC))
 		}
-		return http.StatusOK, map[string]any{"data": entries, "meta": readmodels.HistoryMeta{AsOf: readmodels.StreamPosition{Version: 9}}}
+		return http.StatusOK, map[string]any{"data": entries, "meta": meta}
 	}
 }
 
@@ -65,10 +66,8 @@ func TestHistoryShowsARecordAndTheWaysFromIt(t *testing.T) {
 	require.Equal(t, []string{
 		"GET /api/me",
 		"GET /api/audit/history?limit=40&to=2026-10-02T00%3A00%3A00Z", // a day means its end
-		"GET /api/audit/history?limit=1&order=asc",                    // where the slider begins
-		"GET /api/audit/history?from=2026-10-02T00%3A00%3A00Z&limit=1&order=asc",
-	}, s.asked)
-	page.says(http.StatusOK, `<input type="range" id="moment" min="1790935200" max="1790935400" step="1" value="1790899199">`,
+	}, s.asked, "a page is one look")
+	page.says(http.StatusOK, `<input type="range" id="moment" min="1790762400" max="1790856000" step="468" value="1790899199">`,
 		`href="/console/history/difference?dashboard=&amp;from=2026-10-01T23%3A59%3A59.999999Z"`)
 	now := b.get("/console/history")
 	now.says(http.StatusOK, "Change 8", `rel="prev"`)
@@ -98,6 +97,11 @@ func TestHistorySearches(t *testing.T) {
 	require.Contains(t, s.asked, "GET /api/projects/dashboard/"+bakery+"/history?actor="+alice+
 		"&from=2026-09-01&limit=40&type=accounts_linked&user="+adam)
 
+	// Of a board alone, its last change says what it was.
+	s.asked = nil
+	b.get("/console/history?q=dashboard:"+bakery).says(http.StatusOK, "Bakery, as it was last", "Last changed by change 8")
+	require.Equal(t, []string{"GET /api/me", "GET /api/projects/dashboard/" + bakery + "/history?limit=40"}, s.asked)
+
 	b.get("/console/history?q=dashboard:Baker").says(http.StatusOK, "Several clients are named like", "Bakery &amp; Catering", "all dashboards")
 	b.get("/console/history?q=dashboard:Nowhere").says(http.StatusOK, "No client of the agency is named")
 	b.get("/console/history?q=whatever+colour:red").says(http.StatusOK, "&#34;whatever&#34; is no search", "&#34;colour:red&#34; is no search")
@@ -115,11 +119,14 @@ func TestHistorySearchGoesOnBehindEmptyPages(t *testing.T) {
 	s := newStage(t)
 	s.answers["GET /api/audit/history"] = func(_ api.Principal, r *http.Request) (int, any) {
 		if r.URL.Query().Get("cursor") == "" {
-			return http.StatusOK, map[string]any{"data": []readmodels.HistoryEntry{}, "meta": readmodels.HistoryMeta{NextCursor: "NEXT"}}
+			return http.StatusOK, map[string]any{"data": []readmodels.HistoryEntry{}, "meta": readmodels.EntriesMeta{
+				HistoryMeta: readmodels.HistoryMeta{NextCursor: "NEXT"}, NextAt: new(time.Date(2026, 10, 2, 10, 0, 0, 0, time.UTC)),
+			}}
 		}
 		return http.StatusOK, map[string]any{"data": []readmodels.HistoryEntry{changed(3, "2026-10-01T10:00:00Z", named(bakery, "Bakery"))}}
 	}
-	s.signedIn("auditor").get("/console/history?q=actor:"+alice).says(http.StatusOK, "Change 3")
+	s.signedIn("auditor").get("/console/history?at=2026-10-01&q=actor:"+alice).says(http.StatusOK, "Change 3",
+		`rel="next" href="/console/history?at=2026-10-02T10%3A00%3A00Z&amp;q=actor`)
 }
 
 // A record may touch more boards than a page asks for: it is shown whole, and there is a way from it.
@@ -202,7 +209,7 @@ func TestAccessNamesWhoClosedABoard(t *testing.T) {
 	closed, left := changed(6, "2026-09-02T10:00:00Z", named(catering, "Catering")).Record, changed(7, "2026-09-30T10:00:00Z", named(clara, "Clara's")).Record
 	closed.Type, left.Type, left.Actor = "dashboard.settings_changed.v1", "dashboard.users_changed.v1", named(adam, "Adam")
 	meta := readmodels.SpansMeta{WithoutAccess: &readmodels.WithoutAccess{Count: 5, Dashboards: []readmodels.ShutDashboard{
-		{Dashboard: named(catering, "Catering"), DecidedBy: closed},
+		{Dashboard: named(catering, "Old Catering"), DecidedBy: closed},
 		{Dashboard: named(clara, "Clara's"), AllowClientDashboard: true, DecidedBy: left},
 	}}}
 	meta.NextCursor = "NEXT"
@@ -212,6 +219,7 @@ func TestAccessNamesWhoClosedABoard(t *testing.T) {
 	b := s.signedIn("auditor")
 	s.asked = nil
 	page := b.get("/console/access?at=2026-10-01")
+	requireInOrder(t, page.Body.String(), ">Clara&#39;s<", ">Old Catering<")
 	page.says(http.StatusOK, "Boards that nobody could open", "closed to its clients", "settings changed, ", "2 Sep 2026",
 		"open, with nobody on its list", "people on the list changed", "/console/history?at=2026-09-02T10%3A00%3A00Z&amp;q=dashboard%3A"+catering,
 		"There are more such boards: 3.", `rel="next" href="/console/access?at=2026-10-01&amp;cursor=NEXT"`)
@@ -237,11 +245,13 @@ func TestAPersonsPageSaysFromWhenUntilWhenAndWhy(t *testing.T) {
 			Dashboard: board, User: named(adam, "Adam"), From: began.Time, To: &ended.Time,
 			BeganBy: began, EndedBy: &ended, ListedBy: began, AllowedBy: began,
 		},
-		{Dashboard: named(catering, "Catering"), User: named(adam, "Adam"), From: began.Time, BeganBy: began, ListedBy: began, AllowedBy: began},
+		{Dashboard: named(catering, "appetisers"), User: named(adam, "Adam"), From: began.Time, BeganBy: began, ListedBy: began, AllowedBy: began},
 	}, readmodels.SpansMeta{HistoryMeta: readmodels.HistoryMeta{NextCursor: "NEXT"}})
 	b := s.signedIn("auditor")
 	s.asked = nil
-	b.get("/console/people/"+adam).says(http.StatusOK, "<h1>Adam</h1>", "still", "Ended:", "Alice the Closer", `href="/console/people/`+alice,
+	page := b.get("/console/people/" + adam)
+	requireInOrder(t, page.Body.String(), ">appetisers<", ">Bakery<")
+	page.says(http.StatusOK, "<h1>Adam</h1>", "still", "Ended:", "Alice the Closer", `href="/console/people/`+alice,
 		"/console/history?at=2026-10-02T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
 	b.get("/console/people/"+adam+"?from=2026-10-01&to=2026-10-03").
 		says(http.StatusOK, `rel="next" href="/console/people/`+adam+`?cursor=NEXT&amp;from=2026-10-01&amp;to=2026-10-03"`)
@@ -266,14 +276,16 @@ func TestTwoMomentsAreCompared(t *testing.T) {
 				UsersRemoved: []readmodels.Named{named(adam, "Adam")}, AllowClientDashboard: &readmodels.Flip{After: true},
 			},
 		},
-		{Dashboard: named(catering, "Catering"), Records: 1},
+		{Dashboard: named(catering, "appetisers"), Records: 1},
 	}, readmodels.HistoryMeta{NextCursor: "NEXT"})
 	s.answer("GET /api/projects/dashboard/"+bakery+"/diff", readmodels.DiffAnswer{Dashboard: named(bakery, "Bakery"), Records: 3}, nil)
 	b := s.signedIn("auditor")
 	b.get("/console/history/difference").says(http.StatusOK, "Choose a moment")
 	s.asked = nil
 	const from, to = "from=2026-09-01T00%3A00%3A00Z", "to=2026-10-01T23%3A59%3A59.999999Z"
-	b.get("/console/history/difference?from=2026-09-01&to=2026-10-01").says(http.StatusOK, "Off the list", "Adam", "Opened to its clients", "By 3 changes.",
+	page := b.get("/console/history/difference?from=2026-09-01&to=2026-10-01")
+	requireInOrder(t, page.Body.String(), ">appetisers<", ">Bakery<")
+	page.says(http.StatusOK, "Off the list", "Adam", "Opened to its clients", "By 3 changes.",
 		"There was no board yet", "Nothing differs: 1 change in between left it as it was.",
 		`rel="next" href="/console/history/difference?cursor=NEXT&amp;from=2026-09-01&amp;to=2026-10-01"`)
 	require.Equal(t, []string{"GET /api/me", "GET /api/audit/diff?" + from + "&limit=20&" + to}, s.asked, "however many boards, it is one look")

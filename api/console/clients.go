@@ -52,13 +52,15 @@ func (v *visit) clients() (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := clientsView{Search: at.Get("q")}
-	for _, summary := range list {
-		row, err := v.clientRow(summary)
-		if err != nil {
-			return nil, err
-		}
-		shown.Clients = append(shown.Clients, row)
+	shown := clientsView{Search: at.Get("q"), Clients: make([]clientRow, len(list))}
+	err = sideBySide(len(list), func(i int) (err error) {
+		shown.Clients[i], err = v.clientRow(list[i])
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range shown.Clients {
 		shown.NeedsYou = append(shown.NeedsYou, row.needs()...)
 	}
 	if meta.NextCursor != "" {

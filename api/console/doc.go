@@ -32,7 +32,7 @@
 //	application.go  where a main application signs people in: who is calling; addresses below its prefix
 //	handler.go   Deps, Handler; headers; who may open a page
 //	pages.go     the table of pages; what a view is
-//	visit.go     one request; calls of the API
+//	visit.go side_by_side.go  one request; calls of the API; several of them at a time
 //	refusals.go  what goes wrong, as a page
 //	layout.go    templates, style and scripts, embedded
 //	session.go   sessions: the cookie, who is signed in

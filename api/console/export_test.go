@@ -47,5 +47,8 @@ func HeldFor(now func() time.Time, keys ...string) func() time.Duration {
 	}
 }
 
+// SideBySide asks the questions of a page.
+var SideBySide = sideBySide
+
 // Assets are the addresses of style and scripts.
 func Assets() []string { return slices.Collect(maps.Keys(assets)) }

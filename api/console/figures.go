@@ -3,8 +3,12 @@ package console
 import (
 	"maps"
 	"net/url"
+	"slices"
+	"strconv"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
@@ -85,7 +89,8 @@ type figuresView struct {
 	Reach   []reachShown
 	Members []analytics.RankedMember
 	Posts   []analytics.RankedPost
-	Sources []analytics.Source // whose figures are missing
+	Sources []analytics.Source // what the figures rest on
+	Paused  map[int64]bool     // those that are not read at the moment, by social account; of a range that has not ended
 	Hidden  string             // why clients do not see these figures; "": they do
 	AsOf    *time.Time
 	Open    bool // the range has not ended
@@ -135,24 +140,79 @@ func (v *visit) readFigures(shown figuresView, f figures) (view, error) {
 	if v.as == nil { // each look with somebody's eyes is recorded, so such a page is not fetched again by itself
 		shown.Live = f.live()
 	}
-	// Followers come first: with them comes what the accounts are called.
-	for _, read := range []func(*visit, figures, *figuresView) error{
-		(*visit).readFollowers, (*visit).readGrowth, (*visit).readEngagement, (*visit).readImpressions, (*visit).readViews,
-		(*visit).readCosts, (*visit).readActivity, (*visit).readLeaders,
-	} {
-		if err := read(v, f, &shown); err != nil {
-			return nil, err
-		}
+	parts := slices.Concat(overTime, []readPart{(*visit).readCosts, (*visit).readActivity, (*visit).readLeaders, (*visit).readPaused})
+	if err := v.readParts(partsOf(&shown, f, parts...)); err != nil {
+		return nil, err
 	}
 	return shown, nil
 }
 
-func (v *visit) readLeaders(f figures, shown *figuresView) error {
+// readPart asks the API for a part of a page of figures, and returns what puts the answer there.
+type readPart func(*visit, figures) (put func(*figuresView), err error)
+
+// overTime are the parts that a month has in common with the one before, in their order on a page. Followers come first: with them comes what the
+// accounts are called.
+var overTime = []readPart{
+	(*visit).readFollowers, (*visit).readGrowth, (*visit).readEngagement, (*visit).readImpressions, (*visit).readViews,
+}
+
+// figuresPart is a part of a page of figures that is to be read.
+type figuresPart struct {
+	read readPart
+	of   figures
+	to   *figuresView
+}
+
+func partsOf(shown *figuresView, of figures, read ...readPart) []figuresPart {
+	all := make([]figuresPart, len(read))
+	for i := range read {
+		all[i] = figuresPart{read[i], of, shown}
+	}
+	return all
+}
+
+// readParts asks for the parts of a page side by side, and puts the answers there in the order of the page.
+func (v *visit) readParts(all []figuresPart) error {
+	puts := make([]func(*figuresView), len(all))
+	err := sideBySide(len(all), func(i int) (err error) {
+		puts[i], err = all[i].read(v, all[i].of)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i, put := range puts {
+		put(all[i].to)
+	}
+	return nil
+}
+
+func (v *visit) readLeaders(f figures) (put func(*figuresView), err error) {
 	asked := f.query()
 	asked.Set("limit", "10")
 	asked.Set("meta", "brief")
 	asked.Del("compare")
 	board, err := get[analytics.Leaderboard](v, "/auth/leaderboard/all", asked)
-	shown.Members, shown.Posts = board.Members, board.Posts
-	return err
+	if err != nil {
+		return nil, err
+	}
+	return func(shown *figuresView) { shown.Members, shown.Posts = board.Members, board.Posts }, nil
+}
+
+// readPaused asks what an operator has left alone: of it comes nothing new, although nothing is missing yet.
+func (v *visit) readPaused(f figures) (put func(*figuresView), err error) {
+	asked := url.Values{"state": {string(readmodels.PlatformPaused)}, "limit": {strconv.Itoa(api.MaxPageLimit)}}
+	if account := f.of.Get("account"); account != "" {
+		asked.Set("account", account)
+	}
+	list, err := get[[]readmodels.ConnectedPlatform](v, "/api/platforms", asked)
+	if err != nil {
+		return nil, err
+	}
+	return func(shown *figuresView) {
+		shown.Paused = map[int64]bool{}
+		for _, p := range list {
+			shown.Paused[p.ID] = shown.Open
+		}
+	}, nil
 }

@@ -29,87 +29,92 @@ func series[T any](v *visit, f figures, of, meta string) (data T, told analytics
 	return getMeta[T, analytics.Meta](v, path, asked)
 }
 
-func (v *visit) readFollowers(f figures, shown *figuresView) error {
+func (v *visit) readFollowers(f figures) (put func(*figuresView), err error) {
 	data, meta, err := series[analytics.AccountFollowers](v, f, "followers", "")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	shown.Sources, shown.Hidden, shown.AsOf, shown.Open = meta.Sources, meta.ClientsSeeNot, meta.AsOf, !meta.Complete
-	t := data.Total.Followers
-	shown.Numbers = append(shown.Numbers, figureShown{"Followers", t.Value, t.Change, t.ChangePct, noteOf(t), t.Accounts})
-	shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
-		ID: "followers", Title: "Followers", Unit: "followers",
-		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.FollowerDay) (string, *int64) { return d.Day, d.Followers }),
-	}))
-	return nil
+	return func(shown *figuresView) {
+		shown.Sources, shown.Hidden, shown.AsOf, shown.Open = meta.Sources, meta.ClientsSeeNot, meta.AsOf, !meta.Complete
+		t := data.Total.Followers
+		shown.Numbers = append(shown.Numbers, figureShown{"Followers", t.Value, t.Change, t.ChangePct, noteOf(t), t.Accounts})
+		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
+			ID: "followers", Title: "Followers", Unit: "followers",
+			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.FollowerDay) (string, *int64) { return d.Day, d.Followers }),
+		}))
+	}, nil
 }
 
-func (v *visit) readGrowth(f figures, shown *figuresView) error {
+func (v *visit) readGrowth(f figures) (put func(*figuresView), err error) {
 	data, meta, err := series[analytics.AccountNetGrowth](v, f, "net-growth", "brief")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	note := ""
-	if data.Total.NoBaseline {
-		note = "Nothing to compare it with yet."
-	}
-	shown.Numbers = append(shown.Numbers, figureShown{Name: "Net growth of followers", Value: data.Total.Net, Note: note, Accounts: data.Total.SocialAccounts})
-	shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
-		ID: "net-growth", Title: "Net growth of followers", Unit: "followers", Bars: true,
-		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.GrowthDay) (string, *int64) { return d.Day, d.Net }),
-	}))
-	return nil
+	return func(shown *figuresView) {
+		note := ""
+		if data.Total.NoBaseline {
+			note = "Nothing to compare it with yet."
+		}
+		shown.Numbers = append(shown.Numbers, figureShown{Name: "Net growth of followers", Value: data.Total.Net, Note: note, Accounts: data.Total.SocialAccounts})
+		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
+			ID: "net-growth", Title: "Net growth of followers", Unit: "followers", Bars: true,
+			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.GrowthDay) (string, *int64) { return d.Day, d.Net }),
+		}))
+	}, nil
 }
 
-func (v *visit) readEngagement(f figures, shown *figuresView) error {
+func (v *visit) readEngagement(f figures) (put func(*figuresView), err error) {
 	data, meta, err := series[analytics.PostsTotalEngagements](v, f, "engagement", "brief")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	g := data.Total.Engagement
-	shown.Numbers = append(shown.Numbers, figureShown{"Engagement gained", g.Value, g.Change, g.ChangePct, "Likes, comments and shares.", g.Accounts})
-	shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
-		ID: "engagement", Title: "Engagement gained by posts", Bars: true,
-		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.EngagementDay) (string, *int64) { return d.Day, d.Engagement }),
-	}))
-	return nil
+	return func(shown *figuresView) {
+		g := data.Total.Engagement
+		shown.Numbers = append(shown.Numbers, figureShown{"Engagement gained", g.Value, g.Change, g.ChangePct, "Likes, comments and shares.", g.Accounts})
+		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
+			ID: "engagement", Title: "Engagement gained by posts", Bars: true,
+			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.EngagementDay) (string, *int64) { return d.Day, d.Engagement }),
+		}))
+	}, nil
 }
 
-func (v *visit) readImpressions(f figures, shown *figuresView) error {
+func (v *visit) readImpressions(f figures) (put func(*figuresView), err error) {
 	data, meta, err := series[analytics.AccountStats](v, f, "impressions", "brief")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	t := data.Total.Impressions
-	shown.Numbers = append(shown.Numbers, figureShown{"Impressions", t.Value, t.Change, t.ChangePct, noteOf(t), t.Accounts})
-	for _, r := range data.Reach {
-		name := strconv.FormatInt(r.SocialAccount, 10)
-		for _, source := range shown.Sources {
-			if source.SocialAccount == r.SocialAccount {
-				name = nameOr(source.Name, name)
+	return func(shown *figuresView) {
+		t := data.Total.Impressions
+		shown.Numbers = append(shown.Numbers, figureShown{"Impressions", t.Value, t.Change, t.ChangePct, noteOf(t), t.Accounts})
+		for _, r := range data.Reach {
+			name := strconv.FormatInt(r.SocialAccount, 10)
+			for _, source := range shown.Sources {
+				if source.SocialAccount == r.SocialAccount {
+					name = nameOr(source.Name, name)
+				}
 			}
+			shown.Reach = append(shown.Reach, reachShown{r, name})
 		}
-		shown.Reach = append(shown.Reach, reachShown{r, name})
-	}
-	shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
-		ID: "impressions", Title: "Impressions", Unit: "impressions", Bars: true,
-		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.ReachDay) (string, *int64) { return d.Day, d.Impressions }),
-	}))
-	return nil
+		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
+			ID: "impressions", Title: "Impressions", Unit: "impressions", Bars: true,
+			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.ReachDay) (string, *int64) { return d.Day, d.Impressions }),
+		}))
+	}, nil
 }
 
-func (v *visit) readViews(f figures, shown *figuresView) error {
+func (v *visit) readViews(f figures) (put func(*figuresView), err error) {
 	data, meta, err := series[analytics.PostsViews](v, f, "views", "brief")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	g := data.Total.Views
-	shown.Numbers = append(shown.Numbers, figureShown{"Views gained", g.Value, g.Change, g.ChangePct, "LinkedIn counts none.", g.Accounts})
-	shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
-		ID: "views", Title: "Views gained by posts", Unit: "views", Bars: true,
-		Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64) { return d.Day, d.Views }),
-	}))
-	return nil
+	return func(shown *figuresView) {
+		g := data.Total.Views
+		shown.Numbers = append(shown.Numbers, figureShown{"Views gained", g.Value, g.Change, g.ChangePct, "LinkedIn counts none.", g.Accounts})
+		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
+			ID: "views", Title: "Views gained by posts", Unit: "views", Bars: true,
+			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64) { return d.Day, d.Views }),
+		}))
+	}, nil
 }
 
 // noteOf says what a change is not.

@@ -22,27 +22,28 @@ type costRow struct {
 }
 
 // readCosts asks for views against cost. It is compared with nothing.
-func (v *visit) readCosts(f figures, shown *figuresView) error {
+func (v *visit) readCosts(f figures) (put func(*figuresView), err error) {
 	asked := f.query()
 	asked.Del("compare")
 	data, err := get[analytics.RoiViews](v, "/auth/getRoiViews", asked)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	shown.Costs.Rows = append(shown.Costs.Rows, costOf("", data.Total))
-	for _, p := range data.Platforms {
-		if p.Views != nil {
-			shown.Costs.Rows = append(shown.Costs.Rows, costOf(p.PlatformName, p.Roi))
+	return func(shown *figuresView) {
+		shown.Costs.Rows = append(shown.Costs.Rows, costOf("", data.Total))
+		for _, p := range data.Platforms {
+			if p.Views != nil {
+				shown.Costs.Rows = append(shown.Costs.Rows, costOf(p.PlatformName, p.Roi))
+			}
 		}
-	}
-	shown.Costs.Why = map[analytics.PriceStatus]string{
-		analytics.PriceKnownInPart:       "The price is known of some of these views only; the cost stands against those.",
-		analytics.PriceUnknown:           "The main application has not told what the subscription costs.",
-		analytics.PriceNoSubscription:    "No subscription ran when these views were gained.",
-		analytics.PriceSeveralCurrencies: "The prices are in several currencies, which cannot be added.",
-		analytics.PriceNoViews:           "No views were read in this range.",
-	}[data.Total.Price]
-	return nil
+		shown.Costs.Why = map[analytics.PriceStatus]string{
+			analytics.PriceKnownInPart:       "The price is known of some of these views only; the cost stands against those.",
+			analytics.PriceUnknown:           "The main application has not told what the subscription costs.",
+			analytics.PriceNoSubscription:    "No subscription ran when these views were gained.",
+			analytics.PriceSeveralCurrencies: "The prices are in several currencies, which cannot be added.",
+			analytics.PriceNoViews:           "No views were read in this range.",
+		}[data.Total.Price]
+	}, nil
 }
 
 func costOf(platform string, r analytics.Roi) costRow {
@@ -63,22 +64,23 @@ func money(minor int64, currency string) string {
 }
 
 // readActivity asks how often and how regularly was posted. It is compared with nothing.
-func (v *visit) readActivity(f figures, shown *figuresView) error {
+func (v *visit) readActivity(f figures) (put func(*figuresView), err error) {
 	f.Form.Compare = ""
 	data, meta, err := series[analytics.ActivityMeter](v, f, "activity", "brief")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	note := "No post is known."
-	if data.Total.Frequency != nil && data.Total.Regularity != nil {
-		note = fmt.Sprintf("Of 100 for activity: %.0f for how often, %.0f for how regularly.", *data.Total.Frequency, *data.Total.Regularity)
-	}
-	shown.Numbers = append(shown.Numbers, figureShown{
-		Name: "Posts published", Value: data.Total.Posts, Accounts: data.Total.AccountsMeasured, Note: note,
-	})
-	shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
-		ID: "activity", Title: "Posts published", Unit: "posts", Bars: true,
-		Series: two(data.Total.Series, nil, func(d analytics.ActivityDay) (string, *int64) { return d.Day, d.Posts }),
-	}))
-	return nil
+	return func(shown *figuresView) {
+		note := "No post is known."
+		if data.Total.Frequency != nil && data.Total.Regularity != nil {
+			note = fmt.Sprintf("Of 100 for activity: %.0f for how often, %.0f for how regularly.", *data.Total.Frequency, *data.Total.Regularity)
+		}
+		shown.Numbers = append(shown.Numbers, figureShown{
+			Name: "Posts published", Value: data.Total.Posts, Accounts: data.Total.AccountsMeasured, Note: note,
+		})
+		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
+			ID: "activity", Title: "Posts published", Unit: "posts", Bars: true,
+			Series: two(data.Total.Series, nil, func(d analytics.ActivityDay) (string, *int64) { return d.Day, d.Posts }),
+		}))
+	}, nil
 }

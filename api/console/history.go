@@ -121,18 +121,19 @@ func (v *visit) history() (view, error) {
 		compared.Set("from", shown.Exact)
 	}
 	shown.Compare = differencePath + "?" + compared.Encode()
-	if shown.Slider, err = v.slider(at); err != nil {
-		return nil, err
-	}
+	shown.Slider = v.slider(meta.BeganAt, at)
 	if len(shown.List) > 0 {
 		shown.Record = &shown.List[0]
 	}
-	if !at.IsZero() {
-		if shown.Next, err = v.nextChange(asked, &shown, at); err != nil {
-			return nil, err
-		}
+	if meta.NextAt != nil {
+		shown.Next = shown.address(meta.NextAt.Format(time.RFC3339Nano))
 	}
-	if asked.dashboard != "" && shown.Record != nil {
+	switch {
+	case asked.dashboard == "" || shown.Record == nil:
+	case asked == search{dashboard: asked.dashboard, since: asked.since}: // its last change says what it was: no other look is recorded
+		last := shown.Record.Entries[0]
+		shown.Then = &readmodels.StateAnswer{Dashboard: last.Dashboard, State: last.After, ChangedBy: last.Record}
+	default:
 		shown.Then, err = v.stateThen(asked.dashboard, at)
 	}
 	return shown, err
@@ -145,19 +146,17 @@ type slider struct{ From, To, Step, At int64 }
 const sliderSteps = 200
 
 // slider begins at the first record of the agency, whatever is searched for.
-func (v *visit) slider(at time.Time) (*slider, error) {
-	var everything search
-	first, _, err := v.someHistory(everything, url.Values{"order": {"asc"}}, 1)
-	if err != nil || len(first) == 0 {
-		return nil, err
+func (v *visit) slider(began *time.Time, at time.Time) *slider {
+	if began == nil {
+		return nil
 	}
 	now := v.console.deps.Now()
 	if at.IsZero() {
 		at = now
 	}
-	from := first[0].Time.Unix()
+	from := began.Unix()
 	step := max(1, (now.Unix()-from+sliderSteps-1)/sliderSteps)
-	return &slider{From: from, To: from + sliderSteps*step, Step: step, At: at.Unix()}, nil
+	return &slider{From: from, To: from + sliderSteps*step, Step: step, At: at.Unix()}
 }
 
 // clientHistory leads to the history of one client's board.
@@ -165,14 +164,16 @@ func (v *visit) clientHistory() (view, error) {
 	return redirect(historyAddress("", "dashboard:"+v.r.PathValue("id"))), nil
 }
 
-// someHistory asks for entries until some match or the search has looked far enough.
-func (v *visit) someHistory(
-	asked search, q url.Values, limit int,
-) (entries []readmodels.HistoryEntry, meta readmodels.HistoryMeta, err error) {
+// someHistory asks for entries until some match or the search has looked far enough. Each question is recorded as a look of its own.
+func (v *visit) someHistory(asked search, q url.Values, limit int) (entries []readmodels.HistoryEntry, meta readmodels.EntriesMeta, err error) {
 	q.Set("limit", strconv.Itoa(limit))
-	for range searchedPages {
-		if entries, meta, err = getMeta[[]readmodels.HistoryEntry, readmodels.HistoryMeta](v, asked.path(), q); err != nil {
+	for n := range searchedPages {
+		next := meta.NextAt
+		if entries, meta, err = getMeta[[]readmodels.HistoryEntry, readmodels.EntriesMeta](v, asked.path(), q); err != nil {
 			return nil, meta, err
+		}
+		if n > 0 {
+			meta.NextAt = next // which the first page alone says
 		}
 		if len(entries) > 0 || meta.NextCursor == "" {
 			break
@@ -180,21 +181,6 @@ func (v *visit) someHistory(
 		q.Set("cursor", meta.NextCursor)
 	}
 	return entries, meta, nil
-}
-
-// nextChange is the address of the first record after the instant; "": there is none.
-func (v *visit) nextChange(asked search, shown *historyView, at time.Time) (string, error) {
-	q := asked.query()
-	after := at.Add(time.Microsecond)
-	if since, _, err := typedInstant(asked.since); err == nil && since.Before(after) {
-		q.Set("from", after.Format(time.RFC3339Nano))
-	}
-	q.Set("order", "asc")
-	entries, _, err := v.someHistory(asked, q, 1)
-	if err != nil || len(entries) == 0 {
-		return "", err
-	}
-	return shown.address(entries[0].Time.Format(time.RFC3339Nano)), nil
 }
 
 // stateThen is a dashboard at an instant, now for the zero one.

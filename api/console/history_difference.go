@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -76,6 +77,7 @@ func (v *visit) difference() (view, error) {
 	for _, diff := range diffs {
 		shown.Boards = append(shown.Boards, comparedBoard{diff, nothingDiffers(diff.Changes)})
 	}
+	slices.SortFunc(shown.Boards, func(a, b comparedBoard) int { return byName(a.Dashboard, b.Dashboard) })
 	if meta.NextCursor != "" {
 		given.Set("cursor", meta.NextCursor)
 		shown.More = differencePath + "?" + given.Encode()

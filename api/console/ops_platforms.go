@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -19,6 +20,7 @@ type platformsView struct {
 	Platforms []platformRow
 	NotWell   []readmodels.ConnectionReading
 	Left      int // that are not well and not shown
+	Held      int // that are well, and yet not read: their platform is paused
 }
 
 func (platformsView) template() (name, title string) { return "ops-platforms", "Platforms" }
@@ -65,6 +67,8 @@ func (v *visit) platforms() (view, error) {
 	for _, c := range connections {
 		switch {
 		case c.State == stateOK:
+		case c.State == statePaused && !byItself(pauses, c.ConnectionID):
+			shown.Held++
 		case len(shown.NotWell) < maxConnectionsShown:
 			shown.NotWell = append(shown.NotWell, c)
 		default:
@@ -74,7 +78,18 @@ func (v *visit) platforms() (view, error) {
 	return shown, nil
 }
 
-const stateOK = "ok" // of a connected account that is read
+// The states of a connected account that is read, and of one that an operator has left alone, or all of its platform.
+const (
+	stateOK     = "ok"
+	statePaused = string(readmodels.PlatformPaused)
+)
+
+// byItself tells whether a connection is paused, whatever is so of its platform.
+func byItself(pauses []domain.Pause, connection int64) bool {
+	return slices.ContainsFunc(pauses, func(p domain.Pause) bool {
+		return p.Kind == domain.PauseConnection && p.Name == strconv.FormatInt(connection, 10)
+	})
+}
 
 // readingState is how the reading of a connected account stands, in words.
 func readingState(state string) string {

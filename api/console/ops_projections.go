@@ -28,6 +28,14 @@ type projectionRow struct {
 	Back    bool             // there is an earlier generation of the same version
 	Events  int64            // of its topic, folded
 	Making  []operator.Build // with how much is made
+	Rebuild string           // id of the one that is under way; "": none is
+}
+
+// BeingMade tells whether a generation is what a rebuild under way makes.
+func (p projectionsView) BeingMade(g operator.Generation) bool {
+	return slices.ContainsFunc(p.Rebuilds, func(r operator.Rebuild) bool {
+		return !r.Ended() && r.Projection == g.Projection && r.Generation == g.Generation
+	})
 }
 
 func (v *visit) projections() (view, error) {
@@ -53,6 +61,11 @@ func (v *visit) projections() (view, error) {
 		row.Back = slices.ContainsFunc(shown.Generations, func(g operator.Generation) bool {
 			return g.Projection == p.Projection && g.Version == row.Version && !g.Pointer && g.SupersededAt != nil
 		})
+		for _, r := range shown.Rebuilds {
+			if r.Projection == p.Projection && !r.Ended() {
+				row.Rebuild = r.ID
+			}
+		}
 		for _, part := range p.Partitions {
 			row.Events += part.NextOffset
 		}
@@ -70,6 +83,7 @@ type rebuildView struct {
 	MayUndo  bool           // readers use what it made, so that it can be taken back
 	Sentence string
 	Class    string
+	Reading  bool // the log is read, or about to be
 }
 
 func (r rebuildView) template() (name, title string) {
@@ -112,7 +126,7 @@ func (v *visit) rebuild() (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := rebuildView{Rebuild: r, Steps: stepsOf(r)}
+	shown := rebuildView{Rebuild: r, Steps: stepsOf(r), Reading: r.State == operator.RebuildRequested || r.State == operator.RebuildCopying}
 	shown.MayUndo = r.State == operator.RebuildDone && !r.Back && slices.ContainsFunc(generations, func(g operator.Generation) bool {
 		return g.Projection == r.Projection && g.Generation == r.Generation && g.Pointer
 	})
@@ -126,17 +140,18 @@ func (v *visit) rebuild() (view, error) {
 	return shown, nil
 }
 
-// rebuildSteps are the steps of a rebuild, in their order.
+// rebuildSteps are the steps of a rebuild, in their order. On the way back, tables that were made before only catch up.
 var rebuildSteps = []struct {
 	state operator.RebuildState
 	name  string
+	back  bool // of the way back, too
 }{
-	{operator.RebuildRequested, "Asked for"},
-	{operator.RebuildCopying, "Log read in bulk"},
-	{operator.RebuildIndexing, "Indexes made"},
-	{operator.RebuildCatchingUp, "Caught up"},
-	{operator.RebuildVerifying, "Compared with what is read"},
-	{operator.RebuildSwitching, "Readers switched"},
+	{operator.RebuildRequested, "Asked for", true},
+	{operator.RebuildCopying, "Log read in bulk", false},
+	{operator.RebuildIndexing, "Indexes made", false},
+	{operator.RebuildCatchingUp, "Caught up", true},
+	{operator.RebuildVerifying, "Compared with what is read", false},
+	{operator.RebuildSwitching, "Readers switched", true},
 }
 
 // stepsOf are the steps of a rebuild and how far it is.
@@ -145,12 +160,15 @@ func stepsOf(r operator.Rebuild) []rebuildStep {
 	if state == operator.RebuildBlocked {
 		state = operator.RebuildVerifying
 	}
-	steps := make([]rebuildStep, len(rebuildSteps))
-	for i, step := range rebuildSteps {
-		steps[i].Name = step.name
-		if steps[i].Current = step.state == state; steps[i].Current {
-			at = i
+	var steps []rebuildStep
+	for _, step := range rebuildSteps {
+		if r.Back && !step.back {
+			continue
 		}
+		if step.state == state {
+			at = len(steps)
+		}
+		steps = append(steps, rebuildStep{Name: step.name, Current: step.state == state})
 	}
 	for i := range steps {
 		steps[i].Done = i < at || r.State == operator.RebuildDone

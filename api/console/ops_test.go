@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -154,12 +155,12 @@ func TestARebuildIsWatchedToItsEnd(t *testing.T) {
 		page.says(http.StatusOK, words...)
 		return page.Body.String()
 	}
-	require.NotContains(t, show("Rebuild of post_insights", "2,500 of 10,000", "1,250 events a second", "1 min 15 s", `data-refresh="1"`,
+	require.NotContains(t, show("Rebuild of post_insights", "2,500 of 10,000", "1,250 events a second", "Left of reading the log", "1 min 15 s", `data-refresh="1"`,
 		`<progress id="progress" max="10000" value="2500">`, "Nothing was compared yet", "Cancel the rebuild"), "Take it back")
 
 	r.State = operator.RebuildBlocked
 	r.Report = json.RawMessage(`{"id":"rep","equal":false,"took":"2s","tables":[{"name":"tSPosts","rows_live":5,"rows_candidate":4,"tenants_differing":1}]}`)
-	show("The tables differ", "tSPosts", "differs", `href="/console/ops/do/accept/r1/rep"`)
+	require.NotContains(t, show("The tables differ", "tSPosts", "differs", `href="/console/ops/do/accept/r1/rep"`), "reading the log", "it is read")
 
 	r.State, r.Generation, r.EventsDone = operator.RebuildDone, 2, 10000
 	s.answer("GET /api/ops/generations", []operator.Generation{{Projection: "post_insights", Generation: 2, Pointer: true}}, nil)
@@ -176,6 +177,48 @@ func TestARebuildIsWatchedToItsEnd(t *testing.T) {
 	b.get("/console/ops/projections/rebuilds/none").says(http.StatusNotFound)
 }
 
+// On the way back nothing is read in bulk, indexed or compared, and the page says of nothing that it was.
+func TestTheWayBackTellsItsOwnSteps(t *testing.T) {
+	t.Parallel()
+	s, b := operatorsStage(t)
+	r := operator.Rebuild{ID: "r1", Projection: "post_insights", State: operator.RebuildCatchingUp, Back: true, Generation: 1}
+	show := func() string {
+		s.answer("GET /api/ops/rebuilds/r1", r, nil)
+		page := b.get("/console/ops/projections/rebuilds/r1")
+		page.says(http.StatusOK, "The way back of post_insights", "Asked for", "Caught up", "Readers switched", "Nothing is compared on the way back")
+		for _, not := range []string{"Log read in bulk", "Indexes made", "Compared with what is read", "Events read", "Rate", "reading the log"} {
+			require.NotContains(t, page.Body.String(), not)
+		}
+		return page.Body.String()
+	}
+	require.Contains(t, show(), `aria-current="step">Caught up`)
+	r.State = operator.RebuildDone
+	require.Equal(t, 3, strings.Count(show(), `<li class="done">`))
+}
+
+// While a projection is rebuilt, its panel leads to where that is watched, and offers nothing that would be refused.
+func TestAProjectionLeadsToItsRebuild(t *testing.T) {
+	t.Parallel()
+	s, b := operatorsStage(t)
+	r := operator.Rebuild{ID: "r1", Projection: "post_insights", State: operator.RebuildCopying, Generation: 2}
+	s.answer("GET /api/ops/projections", []operator.Projection{{Projection: "post_insights", Generation: 1}, {Projection: "contents", Generation: 1}}, nil)
+	s.answer("GET /api/ops/generations", []operator.Generation{
+		{Projection: "post_insights", Generation: 1, Pointer: true}, {Projection: "post_insights", Generation: 2},
+	}, nil)
+	s.answer("GET /api/ops/rebuilds", []operator.Rebuild{r}, nil)
+	const rebuild, drop = `href="/console/ops/do/rebuild/post_insights"`, `href="/console/ops/do/drop/post_insights/2"`
+	page := b.get("/console/ops/projections")
+	page.says(http.StatusOK, "Watch its rebuild", `href="/console/ops/do/rebuild/contents"`)
+	require.NotContains(t, page.Body.String(), rebuild)
+	require.NotContains(t, page.Body.String(), drop)
+
+	r.State = operator.RebuildCancelled
+	s.answer("GET /api/ops/rebuilds", []operator.Rebuild{r}, nil)
+	page = b.get("/console/ops/projections")
+	page.says(http.StatusOK, rebuild, drop)
+	require.NotContains(t, page.Body.String(), "Watch its rebuild")
+}
+
 func TestPlatformsAreShownByState(t *testing.T) {
 	t.Parallel()
 	s, b := operatorsStage(t)
@@ -190,4 +233,24 @@ func TestPlatformsAreShownByState(t *testing.T) {
 	page.says(http.StatusOK, "being read", "1 ok, 1 to be signed in again", "42 a day", "none while it is paused", "The person has to sign in again.", `href="/console/ops/do/pause-connection/31"`,
 		"incident:OPS-7", `href="/console/ops/do/resume-platform/tiktok"`, `href="/console/ops/do/pause-platform/linkedin"`)
 	require.NotContains(t, page.Body.String(), "pause-connection/32")
+}
+
+// The accounts of a paused platform are not read: they are told as such, and not as connections that are to be resumed one by one.
+func TestAccountsOfAPausedPlatformAreNotToldAsRead(t *testing.T) {
+	t.Parallel()
+	s, b := operatorsStage(t)
+	held := readmodels.ConnectionReading{PlatformName: "tiktok", ConnectionID: 31, State: "paused", Reason: "An operator has paused its platform: incident."}
+	alone := readmodels.ConnectionReading{PlatformName: "tiktok", ConnectionID: 32, State: "paused", Reason: "An operator has paused it: test."}
+	pauses := []domain.Pause{{Kind: domain.PausePlatform, Name: "tiktok", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: "incident"}}}
+	s.answer("GET /api/ops/connections", []readmodels.ConnectionReading{held}, nil)
+	s.answer("GET /api/ops/pauses", pauses, nil)
+	page := b.get("/console/ops/platforms")
+	page.says(http.StatusOK, "1 paused", "1 account is not read, because the platform is paused.", "Every other connected account is read.")
+	require.NotContains(t, page.Body.String(), "resume-connection")
+
+	s.answer("GET /api/ops/connections", []readmodels.ConnectionReading{held, alone}, nil)
+	s.answer("GET /api/ops/pauses", append(pauses, domain.Pause{Kind: domain.PauseConnection, Name: "32"}), nil)
+	page = b.get("/console/ops/platforms")
+	page.says(http.StatusOK, "1 account is not read, because the platform is paused.", `href="/console/ops/do/resume-connection/32"`)
+	require.NotContains(t, page.Body.String(), "resume-connection/31")
 }

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -89,5 +90,6 @@ func (v *visit) person() (view, error) {
 		}
 		shown.Spans = append(shown.Spans, span)
 	}
+	slices.SortStableFunc(shown.Spans, func(a, b personSpan) int { return byName(a.Dashboard, b.Dashboard) }) // the API's order is that of ids
 	return shown, nil
 }

@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
@@ -90,21 +91,9 @@ func (v *visit) ofMonth(client string, month time.Time) figures {
 // that the API compares.
 func (v *visit) readReport(shown *reportView, month, before figures) error {
 	var now, then figuresView
-	all := []func(*visit, figures, *figuresView) error{
-		(*visit).readFollowers, (*visit).readGrowth, (*visit).readEngagement, (*visit).readImpressions, (*visit).readViews,
-	}
-	for _, read := range all {
-		if err := read(v, month, &now); err != nil {
-			return err
-		}
-		if err := read(v, before, &then); err != nil {
-			return err
-		}
-	}
-	for _, read := range []func(*visit, figures, *figuresView) error{(*visit).readCosts, (*visit).readLeaders} {
-		if err := read(v, month, &now); err != nil {
-			return err
-		}
+	parts := slices.Concat(overTime, []readPart{(*visit).readCosts, (*visit).readLeaders})
+	if err := v.readParts(slices.Concat(partsOf(&now, month, parts...), partsOf(&then, before, overTime...))); err != nil {
+		return err
 	}
 	shown.Open, shown.Costs, shown.Reach = now.Open, now.Costs, now.Reach
 	shown.Posts = now.Posts[:min(len(now.Posts), reportPosts)]

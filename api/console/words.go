@@ -28,6 +28,7 @@ var words = template.FuncMap{
 	"counted":   counted[int],
 	"network":   network,
 	"reading":   readingState,
+	"stateSays": stateSays,
 	"job":       jobName,
 	"personal":  personal,
 	"window":    window,

@@ -3341,7 +3341,7 @@ export interface components {
              * @description that is read
              */
             social_account_id: number;
-            /** @description `state` is reconnect when a person must sign in again, paused while an operator has it left alone, unsubscribed when no subscription runs, else ok, or the class of what failed at the last reading. */
+            /** @description `state` is reconnect when a person must sign in again, paused while an operator has it left alone, or all of its platform, unsubscribed when no subscription runs, else ok, or the class of what failed at the last reading. */
             state: string;
             /** @description `ungranted_figures` are figures that stay null because a scope is missing; empty while nothing is known. */
             ungranted_figures: components["schemas"]["UngrantedFigure"][];
@@ -3704,7 +3704,7 @@ export interface components {
              * @description that is read
              */
             social_account_id: number;
-            /** @description `state` is reconnect when a person must sign in again, paused while an operator has it left alone, unsubscribed when no subscription runs, else ok, or the class of what failed at the last reading. */
+            /** @description `state` is reconnect when a person must sign in again, paused while an operator has it left alone, or all of its platform, unsubscribed when no subscription runs, else ok, or the class of what failed at the last reading. */
             state: string;
             /** @description `ungranted_figures` are figures that stay null because a scope is missing; empty while nothing is known. */
             ungranted_figures: components["schemas"]["UngrantedFigure"][];
@@ -4069,6 +4069,27 @@ export interface components {
             series: components["schemas"]["EngagementDay"][];
             /** @description shares gained, reposts included */
             shares: components["schemas"]["Gain"];
+        };
+        /** @description Stands beside a page of entries. */
+        EntriesMeta: {
+            /** @description What the answer stands for: everything up to there. */
+            as_of: components["schemas"]["StreamPosition"];
+            /**
+             * Format: date-time
+             * @description `began_at` is when the first change of the agency was recorded, whatever is searched for; null: there is none.
+             */
+            began_at: string | null;
+            /** @description `incomplete` says why newer records of the stream are not shown; absent when all are. */
+            incomplete?: string;
+            /** @description `names_proven` is always false: the log holds ids alone, and the names beside them are the directory's word of today. */
+            names_proven: boolean;
+            /**
+             * Format: date-time
+             * @description `next_at` is when the first entry that matches was recorded at or after `to`, beside the first page of a history that is newest first; absent when there is none (of a filtered history, among the 20,000 entries that follow).
+             */
+            next_at?: string | null;
+            /** @description `next_cursor` asks for the next page; absent on the last one. A page of a filtered history may be shorter than its limit and yet have a next one. */
+            next_cursor?: string;
         };
         /** @description The one error shape. */
         ErrorBody: {
@@ -9097,7 +9118,7 @@ export interface operations {
                         /** @description Always SUCCESS here. */
                         message: string;
                         /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["HistoryMeta"];
+                        meta: components["schemas"]["EntriesMeta"];
                         /** @description Always true here. */
                         success: boolean;
                     };
@@ -12424,7 +12445,7 @@ export interface operations {
                         /** @description Always SUCCESS here. */
                         message: string;
                         /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["HistoryMeta"];
+                        meta: components["schemas"]["EntriesMeta"];
                         /** @description Always true here. */
                         success: boolean;
                     };

@@ -11,7 +11,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // BehindSkip tells what became of events behind one that is skipped.
@@ -43,6 +46,11 @@ var WhenMoved = whenMoved
 // ErasuresRead reads the list of erasures as whoever takes what a main application tells does.
 func ErasuresRead(path string) func() (domain.Erasures, error) {
 	return (&erasuresRead{path: path}).now
+}
+
+// AgencySignIns refuses links as that of a service does, and makes none.
+func AgencySignIns(m *Monitor, tables pg.Reader, kept *vault.Sessions, publicURL string, provider bool) api.SignIns {
+	return agencySignIns{kept: kept, people: people{readmodels.People{Pool: tables}, m}, publicURL: publicURL, provider: provider}
 }
 
 // What the operators' desk refuses.
