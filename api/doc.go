@@ -28,7 +28,7 @@
 //	request_timeout.go ratelimit.go compress.go  time for requests; requests per caller; gzip and zstd
 //	path_folding.go                 addresses in any letter case, with a slash at the end or none
 //	accept.go etag.go               which form of an answer; tags of answers, 304
-//	csv_plan.go csv_answer.go       answers as tables
+//	csv_headers.go                  headers of answers as tables
 //	brief.go                        answers with meta=brief
 //	dashboards.go dashboard_body.go dashboard_ports.go  GET and PUT of a dashboard
 //	declared_params.go              every parameter and header that a route can take, as data

@@ -1,4 +1,4 @@
-package api
+package csvtable
 
 import (
 	"reflect"
@@ -7,43 +7,45 @@ import (
 	"time"
 )
 
-// csvTable is one table of an answer as CSV: the elements of one list, or what stands in no list.
-type csvTable struct {
-	// name is the path of the list; [csvRoot] for what stands in no list.
+// table is one table of an answer as CSV: the elements of one list, or what stands in no list.
+type table struct {
+	// name is the path of the list; [Root] for what stands in no list.
 	name string
 	// columns are the scalars of an element, by path; its parents' come before them in a row.
-	columns []csvColumn
-	lists   []csvList // lists of objects in an element
-	parent  *csvTable
+	columns []column
+	lists   []nested // lists of objects in an element
+	parent  *table
 }
 
-// csvColumn is a scalar: its path, where it is found in an element, and whether JSON leaves it out when it is zero.
-type csvColumn struct {
+// column is a scalar: its path, where it is found in an element, and whether JSON leaves it out when it is zero.
+type column struct {
 	name     string
 	index    []int
 	optional bool
 }
 
-// csvList is a list of objects in an element.
-type csvList struct {
+// nested is a list of objects in an element.
+type nested struct {
 	index []int
-	table *csvTable
+	table *table
 }
 
-const csvRoot = "data"
+// Root is the name of the table of what stands in no list.
+const Root = "data"
 
-// csvPlan is how an answer of a type is laid out as CSV. The rule, as the API document states it: a row
+// Plan is how an answer of a type is laid out as CSV. The rule, as the API document states it: a row
 // for each element of each list of objects; objects in an element are flattened, so that columns are
 // paths; a row begins with the scalars of the elements that it stands in.
-type csvPlan struct {
-	root   *csvTable
-	tables []*csvTable // those with columns, outer ones first
-	list   bool        // the answer is itself a list
+type Plan struct {
+	root   *table
+	tables []*table // those with columns, outer ones first
+	isList bool     // the answer is itself a list
 }
 
-func newCSVPlan(data reflect.Type) csvPlan {
-	plan := csvPlan{root: &csvTable{name: csvRoot}}
-	if plan.list = data.Kind() == reflect.Slice; plan.list {
+// NewPlan is the plan of a struct, or of a slice of structs, with JSON tags.
+func NewPlan(data reflect.Type) *Plan {
+	plan := &Plan{root: &table{name: Root}}
+	if plan.isList = data.Kind() == reflect.Slice; plan.isList {
 		data = data.Elem()
 	}
 	plan.add(plan.root, data, "", nil)
@@ -52,7 +54,7 @@ func newCSVPlan(data reflect.Type) csvPlan {
 }
 
 // add lays out the members of an object that stands at path in an element of the table.
-func (p *csvPlan) add(t *csvTable, object reflect.Type, path string, index []int) {
+func (p *Plan) add(t *table, object reflect.Type, path string, index []int) {
 	for field := range object.Fields() {
 		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		at := append(slices.Clone(index), field.Index...)
@@ -63,18 +65,18 @@ func (p *csvPlan) add(t *csvTable, object reflect.Type, path string, index []int
 			p.add(t, field.Type, path, at)
 		case name == "-" || name == "" || !field.IsExported():
 		case list:
-			inner := &csvTable{name: inside, parent: t}
-			t.lists = append(t.lists, csvList{at, inner})
+			inner := &table{name: inside, parent: t}
+			t.lists = append(t.lists, nested{at, inner})
 			p.add(inner, element, inside, nil)
 		case element != nil:
 			p.add(t, element, inside, at)
 		default:
-			t.columns = append(t.columns, csvColumn{inside, at, strings.HasPrefix(options, "omit")})
+			t.columns = append(t.columns, column{inside, at, strings.HasPrefix(options, "omit")})
 		}
 	}
 }
 
-func (p *csvPlan) collect(t *csvTable) {
+func (p *Plan) collect(t *table) {
 	if len(t.columns) > 0 {
 		p.tables = append(p.tables, t)
 	}
@@ -83,8 +85,8 @@ func (p *csvPlan) collect(t *csvTable) {
 	}
 }
 
-// names are the tables that ?table= may pick.
-func (p *csvPlan) names() []string {
+// Names are the tables that one can be picked of.
+func (p *Plan) Names() []string {
 	names := make([]string, len(p.tables))
 	for i, t := range p.tables {
 		names[i] = t.name

@@ -1,61 +1,57 @@
-package api
+package csvtable
 
 import (
 	"bytes"
 	"fmt"
-	"net/http"
-	"path"
 	"reflect"
 	"strings"
-
-	"github.com/ledgerboard/ledgerboard/internal/csvtable"
 )
 
-// csvRows writes the rows of an answer.
-type csvRows struct {
-	plan csvPlan
+// rows writes the rows of an answer.
+type rows struct {
+	plan *Plan
 	pick string // one table; "": all of them
-	out  *csvtable.Writer
+	out  *Writer
 
-	places map[*csvTable]int // of the first column of each table that is shown
-	line   []string          // of the row that is being written: an answer may have a hundred thousand
+	places map[*table]int // of the first column of each table that is shown
+	line   []string       // of the row that is being written: an answer may have a hundred thousand
 }
 
-// csvOf lays an answer out as CSV: all tables, or the one picked.
-func csvOf(plan csvPlan, data any, pick string) ([]byte, error) {
+// Write lays an answer of the plan's type out as CSV: all tables, or the one picked.
+func (p *Plan) Write(data any, pick string) ([]byte, error) {
 	var out bytes.Buffer
-	header, places := plan.layout(pick)
-	rows := &csvRows{plan: plan, pick: pick, places: places, out: csvtable.New(&out, header), line: make([]string, len(header))}
-	if err := rows.root(reflect.ValueOf(data)); err != nil {
+	header, places := p.layout(pick)
+	r := &rows{plan: p, pick: pick, places: places, out: New(&out, header), line: make([]string, len(header))}
+	if err := r.root(reflect.ValueOf(data)); err != nil {
 		return nil, err
 	}
-	err := rows.out.Flush()
+	err := r.out.Flush()
 	return out.Bytes(), err
 }
 
-// firstLine names the columns of all tables.
-func (p *csvPlan) firstLine() string {
+// FirstLine names the columns of all tables.
+func (p *Plan) FirstLine() string {
 	header, _ := p.layout("")
 	return strings.Join(header, ",")
 }
 
-func (p *csvPlan) several(pick string) bool { return pick == "" && len(p.tables) > 1 }
+func (p *Plan) several(pick string) bool { return pick == "" && len(p.tables) > 1 }
 
 // layout places the columns of all tables, or of the one picked behind those of the elements that it stands in. What
 // stands in no list is not repeated on every row.
-func (p *csvPlan) layout(pick string) (header []string, places map[*csvTable]int) {
+func (p *Plan) layout(pick string) (header []string, places map[*table]int) {
 	if p.several(pick) {
 		header = append(header, "table")
 	}
-	around := map[*csvTable]bool{}
+	around := map[*table]bool{}
 	for _, t := range p.tables {
 		if t.name == pick {
 			for at := t; at != nil; at = at.parent {
-				around[at] = at == t || at.parent != nil || p.list
+				around[at] = at == t || at.parent != nil || p.isList
 			}
 		}
 	}
-	places = map[*csvTable]int{}
+	places = map[*table]int{}
 	for _, t := range p.tables {
 		if pick != "" && !around[t] {
 			continue
@@ -69,7 +65,7 @@ func (p *csvPlan) layout(pick string) (header []string, places map[*csvTable]int
 }
 
 // cells are those of a table's columns in the line; none where it is not shown.
-func (r *csvRows) cells(t *csvTable) []string {
+func (r *rows) cells(t *table) []string {
 	place, shown := r.places[t]
 	if !shown {
 		return nil
@@ -77,8 +73,8 @@ func (r *csvRows) cells(t *csvTable) []string {
 	return r.line[place : place+len(t.columns)]
 }
 
-func (r *csvRows) root(data reflect.Value) error {
-	if !r.plan.list {
+func (r *rows) root(data reflect.Value) error {
+	if !r.plan.isList {
 		return r.element(r.plan.root, data)
 	}
 	for i := range data.Len() {
@@ -91,7 +87,7 @@ func (r *csvRows) root(data reflect.Value) error {
 
 // element writes the row of an element and then those of the lists in it, whose rows begin with its cells. Cells stay in
 // the line until the element ends.
-func (r *csvRows) element(t *csvTable, element reflect.Value) error {
+func (r *rows) element(t *table, element reflect.Value) error {
 	cells := r.cells(t)
 	for i, c := range t.columns {
 		text, err := cellAt(element, c)
@@ -110,7 +106,7 @@ func (r *csvRows) element(t *csvTable, element reflect.Value) error {
 			return fmt.Errorf("write row: %w", err)
 		}
 	}
-	if t.parent == nil && !r.plan.list { // what stands in no list is not repeated on every row
+	if t.parent == nil && !r.plan.isList { // what stands in no list is not repeated on every row
 		clear(cells)
 	}
 	for _, l := range t.lists {
@@ -143,23 +139,10 @@ func at(v reflect.Value, index []int) (reflect.Value, bool) {
 }
 
 // cellAt is a column of an element as a cell; what JSON leaves out is empty, as null is.
-func cellAt(element reflect.Value, c csvColumn) (string, error) {
+func cellAt(element reflect.Value, c column) (string, error) {
 	v, ok := at(element, c.index)
 	if !ok || c.optional && v.IsZero() {
 		return "", nil
 	}
-	return csvtable.Cell(v)
-}
-
-// headCSV sets the headers of a table. The cursor of the next page goes into a Link, relative to the request,
-// because CSV has no place for it.
-func headCSV(header http.Header, r *http.Request, nextCursor string) {
-	header.Set("Content-Type", contentCSV)
-	name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(routePattern(r), "/auth"), "/"), "/{")
-	header.Set(headerDisposition, fmt.Sprintf(`attachment; filename="%s.csv"`, path.Base(name)))
-	if nextCursor != "" {
-		query := r.URL.Query()
-		query.Set("cursor", nextCursor)
-		header.Set(headerLink, fmt.Sprintf(`<?%s>; rel="next"`, query.Encode()))
-	}
+	return Cell(v)
 }
