@@ -1,4 +1,4 @@
-package api_test
+package bearer_test
 
 import (
 	"bytes"
@@ -28,20 +28,29 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/api/bearer"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
+)
+
+const (
+	agency  = "aaaaaaaaaaaaaaaaaaaaaaaa"
+	client1 = "c10000000000000000000001"
+	alice   = "a11ce0000000000000000000"
+	secret  = "a secret of at least thirty-two bytes"
 )
 
 var jwtNow = time.Date(2026, 7, 15, 12, 0, 0, 0, time.UTC)
 
-func jwtConfig(change func(*api.JWTConfig)) api.JWTConfig {
-	c := api.JWTConfig{Issuer: "main-app", Audience: "ledgerboard", Now: func() time.Time { return jwtNow }}
+func jwtConfig(change func(*bearer.Config)) bearer.Config {
+	c := bearer.Config{Issuer: "main-app", Audience: "ledgerboard", Now: func() time.Time { return jwtNow }}
 	change(&c)
 	return c
 }
 
-func hs256(t *testing.T) *api.JWT {
+func hs256(t *testing.T) *bearer.JWT {
 	t.Helper()
-	verifier, err := api.NewJWT(jwtConfig(func(c *api.JWTConfig) { c.Secret = secret }))
+	verifier, err := bearer.New(jwtConfig(func(c *bearer.Config) { c.Secret = secret }))
 	require.NoError(t, err)
 	return verifier
 }
@@ -130,64 +139,24 @@ func TestTokensThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestAuthorizationHeaders(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	good := b.agencyToken()
-	for header, says := range map[string]string{
-		"":               "There is no token",
-		"Bearer":         "Bearer <token>",
-		"Basic dTpw":     "Bearer <token>",
-		"Bearer a b":     "Bearer <token>",
-		good:             "Bearer <token>",
-		"Bearer " + good: "",
-		"bearer " + good: "",
-	} {
-		var headers []string
-		if header != "" {
-			headers = []string{"Authorization: " + header}
-		}
-		answer := b.ask(http.MethodGet, "/api/projects/dashboard/"+client1, "", headers...)
-		if says == "" {
-			require.Equal(t, http.StatusOK, answer.status)
-			continue
-		}
-		require.Equal(t, http.StatusUnauthorized, answer.status, header)
-		require.Contains(t, answer.failure(t).Message, says)
-		require.Contains(t, answer.header.Get("WWW-Authenticate"), "Bearer")
-	}
-	answer := b.ask(http.MethodGet, "/api/projects/dashboard/"+client1, "", "Authorization: Bearer "+good, "Authorization: Bearer x")
-	require.Equal(t, http.StatusUnauthorized, answer.status)
-}
-
 func TestConfigurationsOfJWTThatAreRefused(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]api.JWTConfig{
+	for name, c := range map[string]bearer.Config{
 		"nothing":      {},
-		"both":         jwtConfig(func(c *api.JWTConfig) { c.Secret, c.Keys = secret, "keys.pem" }),
-		"short belief": jwtConfig(func(c *api.JWTConfig) { c.Secret, c.KeysMaxAge = secret, time.Minute }),
-		"weak secret":  jwtConfig(func(c *api.JWTConfig) { c.Secret = "short" }),
+		"both":         jwtConfig(func(c *bearer.Config) { c.Secret, c.Keys = secret, "keys.pem" }),
+		"short belief": jwtConfig(func(c *bearer.Config) { c.Secret, c.KeysMaxAge = secret, time.Minute }),
+		"weak secret":  jwtConfig(func(c *bearer.Config) { c.Secret = "short" }),
 		"no issuer":    {Secret: secret, Audience: "x"},
 		"no audience":  {Secret: secret, Issuer: "x"},
-		"missing file": jwtConfig(func(c *api.JWTConfig) { c.Keys = filepath.Join(t.TempDir(), "absent") }),
+		"missing file": jwtConfig(func(c *bearer.Config) { c.Keys = filepath.Join(t.TempDir(), "absent") }),
 	} {
-		_, err := api.NewJWT(c)
+		_, err := bearer.New(c)
 		require.Error(t, err, name)
 		require.NotContains(t, err.Error(), secret)
 	}
-	_, err := api.NewJWT(api.JWTConfig{})
+	_, err := bearer.New(bearer.Config{})
 	require.ErrorContains(t, err, "issuer")
 	require.ErrorContains(t, err, "audience", "all faults at once")
-}
-
-// signRaw signs a header and claims as they are written, as an issuer does that lets its users add to them.
-func signRaw(t *testing.T, header, claims string) string {
-	t.Helper()
-	encode := base64.RawURLEncoding.EncodeToString
-	text := encode([]byte(header)) + "." + encode([]byte(claims))
-	signature, err := jwt.SigningMethodHS256.Sign(text, []byte(secret))
-	require.NoError(t, err)
-	return text + "." + encode(signature)
 }
 
 // Every token here is signed with the right key: what it says must not be readable in two ways.
@@ -199,24 +168,24 @@ func TestTokensThatCouldBeReadInTwoWays(t *testing.T) {
 	with := func(more string) string {
 		return fmt.Sprintf(`{"sub":%q,"account_id":%q,"role":"client","iss":"main-app","aud":"ledgerboard","exp":%d%s}`, alice, client1, now+60, more)
 	}
-	p, err := verifier.Verify(t.Context(), signRaw(t, header, with(`,"ROLE":"agency","Account_Id":"`+agency+`","EXP":1`)))
+	p, err := verifier.Verify(t.Context(), issuer.SignPlain(secret, header, with(`,"ROLE":"agency","Account_Id":"`+agency+`","EXP":1`)))
 	require.NoError(t, err)
 	require.Equal(t, api.Roles{api.RoleClient}, p.Roles, "names are exact")
 	require.Equal(t, client1, p.AccountID)
 	require.Equal(t, now+60, p.ExpiresAt.Unix())
-	good := signRaw(t, header, with(""))
+	good := issuer.SignPlain(secret, header, with(""))
 	for name, test := range map[string]struct{ token, says string }{
-		"role twice":           {signRaw(t, header, with(`,"role":"agency"`)), "well-formed"},
-		"role twice, escaped":  {signRaw(t, header, with(`,"r\u006fle":"agency"`)), "well-formed"},
-		"alg twice":            {signRaw(t, `{"alg":"none","alg":"HS256"}`, with("")), "well-formed"},
-		"crit":                 {signRaw(t, `{"alg":"HS256","crit":["exp"]}`, with("")), "well-formed"},
-		"exp in quotes":        {signRaw(t, header, strings.Replace(with(""), fmt.Sprint(now+60), fmt.Sprintf(`"%d"`, now+60), 1)), "well-formed"},
-		"exp is null":          {signRaw(t, header, strings.Replace(with(""), fmt.Sprint(now+60), "null", 1)), "well-formed"},
-		"exp in milliseconds":  {signRaw(t, header, strings.Replace(with(""), fmt.Sprint(now+60), fmt.Sprint(1000*(now+60)), 1)), "well-formed"},
-		"iat in milliseconds":  {signRaw(t, header, with(fmt.Sprintf(`,"iat":%d`, 1000*now))), "well-formed"},
-		"issued in the future": {signRaw(t, header, with(fmt.Sprintf(`,"iat":%d`, now+11))), "not valid yet"},
-		"claims are a list":    {signRaw(t, header, `["`+alice+`"]`), "well-formed"},
-		"claims are null":      {signRaw(t, header, `null`), "lacks iss, aud or exp"},
+		"role twice":           {issuer.SignPlain(secret, header, with(`,"role":"agency"`)), "well-formed"},
+		"role twice, escaped":  {issuer.SignPlain(secret, header, with(`,"r\u006fle":"agency"`)), "well-formed"},
+		"alg twice":            {issuer.SignPlain(secret, `{"alg":"none","alg":"HS256"}`, with("")), "well-formed"},
+		"crit":                 {issuer.SignPlain(secret, `{"alg":"HS256","crit":["exp"]}`, with("")), "well-formed"},
+		"exp in quotes":        {issuer.SignPlain(secret, header, strings.Replace(with(""), fmt.Sprint(now+60), fmt.Sprintf(`"%d"`, now+60), 1)), "well-formed"},
+		"exp is null":          {issuer.SignPlain(secret, header, strings.Replace(with(""), fmt.Sprint(now+60), "null", 1)), "well-formed"},
+		"exp in milliseconds":  {issuer.SignPlain(secret, header, strings.Replace(with(""), fmt.Sprint(now+60), fmt.Sprint(1000*(now+60)), 1)), "well-formed"},
+		"iat in milliseconds":  {issuer.SignPlain(secret, header, with(fmt.Sprintf(`,"iat":%d`, 1000*now))), "well-formed"},
+		"issued in the future": {issuer.SignPlain(secret, header, with(fmt.Sprintf(`,"iat":%d`, now+11))), "not valid yet"},
+		"claims are a list":    {issuer.SignPlain(secret, header, `["`+alice+`"]`), "well-formed"},
+		"claims are null":      {issuer.SignPlain(secret, header, `null`), "lacks iss, aud or exp"},
 		"line end inside":      {good[:len(good)-9] + "\r\n" + good[len(good)-9:], "well-formed"},
 		"padded":               {good + "=", "well-formed"},
 	} {
@@ -236,7 +205,7 @@ func TestKeysAreNotBelievedForEver(t *testing.T) {
 	t.Cleanup(server.Close)
 	now := jwtNow
 	var logged bytes.Buffer
-	verifier, err := api.NewJWT(jwtConfig(func(c *api.JWTConfig) {
+	verifier, err := bearer.New(jwtConfig(func(c *bearer.Config) {
 		c.Keys, c.Now, c.Logger = server.URL, func() time.Time { return now }, slog.New(slog.NewTextHandler(&logged, nil))
 	}))
 	require.NoError(t, err)
@@ -283,7 +252,7 @@ func TestKeysAreNotFollowedToAnotherHost(t *testing.T) {
 	t.Cleanup(server.Close)
 	for path, says := range map[string]string{"/away": "it redirects to " + elsewhere.URL, "/round": "it redirects to", "/moved": ""} {
 		var logged bytes.Buffer
-		verifier, err := api.NewJWT(jwtConfig(func(c *api.JWTConfig) {
+		verifier, err := bearer.New(jwtConfig(func(c *bearer.Config) {
 			c.Keys, c.Logger = server.URL+path, slog.New(slog.NewTextHandler(&logged, nil))
 		}))
 		require.NoError(t, err)
@@ -315,7 +284,7 @@ func TestKeysFromPEMPinTheirAlgorithm(t *testing.T) {
 	require.NoError(t, err)
 	rsaPEM, ecPEM := pemOf(t, rsaKey.Public()), pemOf(t, ecKey.Public())
 	for name, content := range map[string][]byte{"RSA": rsaPEM, "EC": ecPEM, "both": append(rsaPEM, ecPEM...)} {
-		verifier, err := api.NewJWT(jwtConfig(func(c *api.JWTConfig) { c.Keys = keyFile(t, content) }))
+		verifier, err := bearer.New(jwtConfig(func(c *bearer.Config) { c.Keys = keyFile(t, content) }))
 		require.NoError(t, err)
 		for tokenName, token := range map[string]string{
 			"RSA": sign(t, jwt.SigningMethodRS256, "any", rsaKey, nil),
@@ -351,7 +320,7 @@ func TestKeyFilesThatAreRefused(t *testing.T) {
 	}
 	jwks := func(key any) []byte { return set(jose.JSONWebKey{Key: key, KeyID: "k"}) }
 	public := jose.JSONWebKey{Key: ecKey.Public(), KeyID: "public"}
-	_, err = api.NewJWT(jwtConfig(func(c *api.JWTConfig) { c.Keys = keyFile(t, set(public)) }))
+	_, err = bearer.New(jwtConfig(func(c *bearer.Config) { c.Keys = keyFile(t, set(public)) }))
 	require.NoError(t, err)
 	for name, content := range map[string][]byte{
 		"empty":                   {},
@@ -370,7 +339,7 @@ func TestKeyFilesThatAreRefused(t *testing.T) {
 		"broken block":            []byte("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"),
 		"certificate is no block": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte{1}}),
 	} {
-		_, err := api.NewJWT(jwtConfig(func(c *api.JWTConfig) { c.Keys = keyFile(t, content) }))
+		_, err := bearer.New(jwtConfig(func(c *bearer.Config) { c.Keys = keyFile(t, content) }))
 		require.Error(t, err, name)
 	}
 }
@@ -424,7 +393,7 @@ func TestKeysBehindAURLRotate(t *testing.T) {
 	server := httptest.NewServer(idp)
 	t.Cleanup(server.Close)
 	now := jwtNow
-	verifier, err := api.NewJWT(jwtConfig(func(c *api.JWTConfig) {
+	verifier, err := bearer.New(jwtConfig(func(c *bearer.Config) {
 		c.Keys, c.Now = server.URL, func() time.Time { return now }
 	}))
 	require.NoError(t, err, "a provider that is down does not hold up the start")
@@ -464,12 +433,12 @@ func TestKeysBehindAURLRotate(t *testing.T) {
 
 // Of a signed token every reading is the same: what is accepted has each claim once, by its exact name.
 func FuzzClaims(f *testing.F) {
-	verifier, err := api.NewJWT(jwtConfig(func(c *api.JWTConfig) { c.Secret = secret }))
+	verifier, err := bearer.New(jwtConfig(func(c *bearer.Config) { c.Secret = secret }))
 	require.NoError(f, err)
 	good := fmt.Sprintf(`{"sub":%q,"account_id":%q,"role":["client"],"iss":"main-app","aud":"ledgerboard","exp":%d}`, alice, client1, jwtNow.Unix()+60)
 	f.Add(good)
 	f.Add(strings.Replace(good, `"role"`, `"ROLE":"agency","role"`, 1))
-	for _, claims := range trappedClaims(f) {
+	for _, claims := range plain.Trapped(f) {
 		f.Add(claims)
 	}
 	f.Fuzz(func(t *testing.T, claims string) {
@@ -491,7 +460,7 @@ func FuzzClaims(f *testing.F) {
 }
 
 func FuzzVerify(f *testing.F) {
-	verifier, err := api.NewJWT(jwtConfig(func(c *api.JWTConfig) { c.Secret = secret }))
+	verifier, err := bearer.New(jwtConfig(func(c *bearer.Config) { c.Secret = secret }))
 	require.NoError(f, err)
 	claims, err := jwt.NewWithClaims(jwt.SigningMethodHS256, goodClaims()).SignedString([]byte("another secret of thirty-two bytes.."))
 	require.NoError(f, err)

@@ -1,4 +1,4 @@
-package api
+package bearer
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 
 // How loaded keys stay fresh: they are read again after keyMaxAge, and at once for an unknown kid,
 // but never more often than every keyMinAge, or made-up kids would make us hammer the provider.
-// Where that goes wrong they are believed until keyBelieved is over, unless [JWTConfig] says otherwise.
+// Where that goes wrong they are believed until keyBelieved is over, unless [Config] says otherwise.
 // github.com/MicahParks/keyfunc does not bound this: its last good keys stay for as long as the process runs.
 const (
 	keyMaxAge    = 15 * time.Minute
@@ -49,7 +49,7 @@ type tokenKeys struct {
 	lastErr error
 }
 
-func newTokenKeys(c JWTConfig) (*tokenKeys, error) {
+func newTokenKeys(c Config) (*tokenKeys, error) {
 	if c.Secret != "" {
 		hs256 := jwt.SigningMethodHS256.Alg()
 		return &tokenKeys{algorithms: []string{hs256}, now: c.Now, keys: verifyKeys{{algorithm: hs256, key: []byte(c.Secret)}}}, nil

@@ -1,4 +1,4 @@
-package api
+package bearer
 
 import (
 	"cmp"
@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -23,8 +25,8 @@ const (
 	maxTokenBytes  = 16 << 10
 )
 
-// JWTConfig configures [NewJWT]. Exactly one of Secret and Keys is set.
-type JWTConfig struct {
+// Config configures [New]. Exactly one of Secret and Keys is set.
+type Config struct {
 	Secret   string // HS256, at least 32 bytes
 	Keys     string // RS256 and ES256: a PEM or JWKS file, or the http(s) URL of either
 	Issuer   string // required value of `iss`
@@ -38,7 +40,7 @@ type JWTConfig struct {
 	Now    func() time.Time // time.Now
 }
 
-func (c JWTConfig) validate() error {
+func (c Config) validate() error {
 	fault := func(wrong bool, format string, args ...any) error {
 		if !wrong {
 			return nil
@@ -63,9 +65,9 @@ type JWT struct {
 	keys   *tokenKeys
 }
 
-// NewJWT checks the configuration and loads keys that lie in a file; keys behind a URL are fetched
+// New checks the configuration and loads keys that lie in a file; keys behind a URL are fetched
 // when the first token comes, so that a slow identity provider does not hold up the start.
-func NewJWT(c JWTConfig) (*JWT, error) {
+func New(c Config) (*JWT, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
@@ -92,23 +94,23 @@ func NewJWT(c JWTConfig) (*JWT, error) {
 	)}, nil
 }
 
-// Authenticate implements [Authenticator] with the bearer token of r.
-func (j *JWT) Authenticate(r *http.Request) (Principal, error) {
-	token, err := bearer(r)
+// Authenticate implements [api.Authenticator] with the bearer token of r.
+func (j *JWT) Authenticate(r *http.Request) (api.Principal, error) {
+	token, err := tokenOf(r)
 	if err != nil {
-		return Principal{}, err
+		return api.Principal{}, err
 	}
 	return j.Verify(r.Context(), token)
 }
 
 // Verify returns the principal of a token. Errors carry the code unauthenticated and say what to do,
 // not which check of the signature failed; unavailable means that the keys cannot be had now.
-func (j *JWT) Verify(ctx context.Context, token string) (Principal, error) {
+func (j *JWT) Verify(ctx context.Context, token string) (api.Principal, error) {
 	if len(token) > maxTokenBytes {
-		return Principal{}, unauthenticated("The token is longer than %d bytes. Get a new one.", maxTokenBytes)
+		return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "The token is longer than %d bytes. Get a new one.", maxTokenBytes)
 	}
 	if err := checkForm(token); err != nil {
-		return Principal{}, tokenError(fmt.Errorf("%w: %w", jwt.ErrTokenMalformed, err))
+		return api.Principal{}, tokenError(fmt.Errorf("%w: %w", jwt.ErrTokenMalformed, err))
 	}
 	var c claims
 	_, err := j.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
@@ -116,12 +118,12 @@ func (j *JWT) Verify(ctx context.Context, token string) (Principal, error) {
 		return j.keys.lookup(ctx, kid, t.Method.Alg())
 	})
 	if err != nil {
-		return Principal{}, tokenError(err)
+		return api.Principal{}, tokenError(err)
 	}
 	if c.Role == nil {
-		return Principal{}, unauthenticated("The token names no role. Get a new one.")
+		return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "The token names no role. Get a new one.")
 	}
-	return Principal{UserID: c.Subject, AccountID: c.AccountID, Roles: Roles(c.Role), ExpiresAt: c.ExpiresAt.Time}.Canonical()
+	return api.Principal{UserID: c.Subject, AccountID: c.AccountID, Roles: api.Roles(c.Role), ExpiresAt: c.ExpiresAt.Time}.Canonical()
 }
 
 // tokenError tells a person what to do about a refused token. Only an expiry is told apart from a
@@ -132,17 +134,35 @@ func tokenError(err error) error {
 	case errors.As(err, &known): // from the key source
 		return known
 	case errors.Is(err, jwt.ErrTokenMalformed):
-		return unauthenticated("The token is not a well-formed JWT. Send it whole, as you got it.")
+		return domain.NewError(domain.CodeUnauthenticated, "The token is not a well-formed JWT. Send it whole, as you got it.")
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid), errors.Is(err, jwt.ErrTokenUnverifiable):
-		return unauthenticated("The token cannot be verified. Sign in again to get a new one.")
+		return domain.NewError(domain.CodeUnauthenticated, "The token cannot be verified. Sign in again to get a new one.")
 	case errors.Is(err, jwt.ErrTokenExpired):
-		return unauthenticated("The token has expired. Sign in again or refresh it.")
+		return domain.NewError(domain.CodeUnauthenticated, "The token has expired. Sign in again or refresh it.")
 	case errors.Is(err, jwt.ErrTokenNotValidYet), errors.Is(err, jwt.ErrTokenUsedBeforeIssued):
-		return unauthenticated("The token is not valid yet. Check the clock of the service that issued it.")
+		return domain.NewError(domain.CodeUnauthenticated, "The token is not valid yet. Check the clock of the service that issued it.")
 	case errors.Is(err, jwt.ErrTokenInvalidIssuer), errors.Is(err, jwt.ErrTokenInvalidAudience),
 		errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
-		return unauthenticated("The token was not issued for this service, or lacks iss, aud or exp. Get one that is meant for it.")
+		return domain.NewError(domain.CodeUnauthenticated,
+			"The token was not issued for this service, or lacks iss, aud or exp. Get one that is meant for it.")
 	default:
-		return unauthenticated("The token is not acceptable. Sign in again to get a new one.")
+		return domain.NewError(domain.CodeUnauthenticated, "The token is not acceptable. Sign in again to get a new one.")
 	}
+}
+
+// tokenOf takes the token out of the Authorization header.
+func tokenOf(r *http.Request) (string, error) {
+	values := r.Header.Values("Authorization")
+	switch {
+	case len(values) == 0:
+		return "", domain.NewError(domain.CodeUnauthenticated, "There is no token. Send the header Authorization: Bearer <token>.")
+	case len(values) > 1:
+		return "", domain.NewError(domain.CodeUnauthenticated, "There is more than one Authorization header. Send one: Bearer <token>.")
+	}
+	scheme, token, _ := strings.Cut(strings.TrimSpace(values[0]), " ")
+	token = strings.TrimSpace(token)
+	if !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsAny(token, " \t") {
+		return "", domain.NewError(domain.CodeUnauthenticated, "The Authorization header does not read 'Bearer <token>'. Send it in that form.")
+	}
+	return token, nil
 }

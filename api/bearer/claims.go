@@ -1,4 +1,4 @@
-package api
+package bearer
 
 import (
 	"bytes"
@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/ledgerboard/ledgerboard/api"
 )
 
 // maxTokenTime is the last instant that a token may name, in seconds since 1970 (the year 5138). What lies beyond was meant
@@ -93,7 +95,7 @@ func tokenTime(raw json.RawMessage) (*jwt.NumericDate, error) {
 
 // roleClaim is a string or an array of strings; unknown roles grant nothing and are left out. It is
 // nil when the token names none at all.
-type roleClaim Roles
+type roleClaim api.Roles
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (r *roleClaim) UnmarshalJSON(raw []byte) error {
@@ -110,8 +112,8 @@ func (r *roleClaim) UnmarshalJSON(raw []byte) error {
 	}
 	*r = roleClaim{}
 	for _, name := range many {
-		switch role := Role(name); role {
-		case RoleAgency, RoleClient, RoleAuditor, RoleOperator, RoleMainApp:
+		switch role := api.Role(name); role {
+		case api.RoleAgency, api.RoleClient, api.RoleAuditor, api.RoleOperator, api.RoleMainApp:
 			*r = append(*r, role)
 		}
 	}

@@ -1,4 +1,4 @@
-package api
+package bearer
 
 import (
 	"crypto/ecdsa"
