@@ -13,6 +13,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/deploy"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
@@ -38,9 +39,11 @@ type Parts struct {
 	unsafe                 error // what the check of the log found at its opening
 	sameLogSeen            bool  // log and database were compared and belong together
 	tables                 part[*projections.Readers]
-	looks                  part[*Looks]
+	looks                  part[*desk.Looks]
 	platforms              part[network]
-	desk                   part[*Desk]
+	desk                   part[*desk.Desk]
+	jobs                   part[*scheduler.Jobs]
+	engines                part[[]*projections.Engine] // of all projections
 	engine, vault, fetched part[*pgxpool.Pool]
 }
 
