@@ -117,11 +117,7 @@ func (p *Parts) TakeOver(ctx context.Context) error {
 	if !p.hasDatabase() {
 		return nil
 	}
-	log, err := p.Log(ctx)
-	if err != nil {
-		return err
-	}
-	kept, err := p.Vault(ctx)
+	log, kept, err := p.logAndVault(ctx)
 	if err != nil {
 		return err
 	}

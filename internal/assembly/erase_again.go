@@ -25,11 +25,7 @@ func (p *Parts) EraseAgain(ctx context.Context) error {
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	log, err := p.Log(ctx)
-	if err != nil {
-		return err
-	}
-	kept, err := p.Vault(ctx)
+	log, kept, err := p.logAndVault(ctx)
 	if err != nil {
 		return err
 	}

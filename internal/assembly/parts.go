@@ -283,6 +283,16 @@ func (p *Parts) Vault(ctx context.Context) (*pgxpool.Pool, error) {
 	return pool, p.sameLog(ctx)
 }
 
+// logAndVault are what is appended beside what is kept.
+func (p *Parts) logAndVault(ctx context.Context) (*eventlog.Log, *pgxpool.Pool, error) {
+	log, err := p.Log(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	kept, err := p.Vault(ctx)
+	return log, kept, err
+}
+
 // fetchStates is the same schema for what fetchers note all the time, and may lose the last of in a crash.
 func (p *Parts) fetchStates(ctx context.Context) (*pgxpool.Pool, error) {
 	return p.pool(ctx, &p.fetched, func(url string) (*pgxpool.Pool, error) { return vault.OpenFetching(ctx, url) })
