@@ -240,8 +240,8 @@ func (p *Parts) Migrate(ctx context.Context) error {
 // Pool sizes. Each generation that is folded has a pool of its own beside these; reads come and go with requests.
 const (
 	engineConns = 12 // verifications and checks of tables have their own, see room.go
-	// DefaultReadConns are for requests, which come and go.
-	DefaultReadConns = 24
+	// defaultReadConns are for requests, which come and go.
+	defaultReadConns = 24
 )
 
 // Tables are the read models, read-only: the generations that the pointer names when it is called. Who reads for long
@@ -258,7 +258,7 @@ func (p *Parts) Tables(ctx context.Context) (*projections.Readers, error) {
 		}
 		tables, err := projections.OpenReaders(ctx, projections.ReadersConfig{
 			DatabaseURL: p.database.value, Pool: pool, Projectors: projections.All(0), Params: params,
-			MaxConns: cmp.Or(p.settings.ReadConns, DefaultReadConns), Logger: p.settings.Logger,
+			MaxConns: cmp.Or(p.settings.ReadConns, defaultReadConns), Logger: p.settings.Logger,
 		})
 		if err == nil {
 			p.Add(func() error { tables.Close(); return nil })

@@ -144,5 +144,5 @@ func cellAt(element reflect.Value, c column) (string, error) {
 	if !ok || c.optional && v.IsZero() {
 		return "", nil
 	}
-	return Cell(v)
+	return cellOf(v)
 }
