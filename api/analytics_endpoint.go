@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/ledgerboard/ledgerboard/internal/csvtable"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
@@ -27,9 +28,9 @@ func endpoint[R any](
 	if !slices.ContainsFunc(takes, paramAccountID.same) {
 		takes = with(takes, paramAccount, paramBoard)
 	}
-	plan, brief := newCSVPlan(reflect.TypeFor[R]()), newBriefPlan(reflect.TypeFor[R]())
+	plan, brief := csvtable.NewPlan(reflect.TypeFor[R]()), newBriefPlan(reflect.TypeFor[R]())
 	tables := paramTable
-	tables.Words = append(plan.names(), csvSources)
+	tables.Words = append(plan.Names(), csvSources)
 	op := taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
 		asked := parseFigures(params)
 		whose := params.narrowing()
@@ -52,9 +53,9 @@ func endpoint[R any](
 		if asCSV {
 			layout, rows, next := plan, any(data), meta.NextCursor
 			if table == csvSources { // they are the same on every page
-				layout, rows, next, table = sourcesPlan, meta.Sources, "", csvRoot
+				layout, rows, next, table = sourcesPlan, meta.Sources, "", csvtable.Root
 			}
-			body, err := csvOf(layout, rows, table)
+			body, err := layout.Write(rows, table)
 			if err != nil {
 				return err
 			}
@@ -77,7 +78,7 @@ func endpoint[R any](
 		writeTagged(w, r, append(body, '\n'))
 		return nil
 	}, with(takes, paramAsOf, paramMeta, tables, paramIfNoneMatch)...).answering(reflect.TypeFor[R](), reflect.TypeFor[analytics.Meta]())
-	op.answer.CSV = plan.firstLine()
+	op.answer.CSV = plan.FirstLine()
 	return op
 }
 
@@ -97,7 +98,7 @@ func (p *Params) formOf(r *http.Request, tables Param) (asCSV bool, table, form 
 // csvSources is the table of what figures are worth; all tables of an answer together leave it out.
 const csvSources = "meta.sources"
 
-var sourcesPlan = newCSVPlan(reflect.TypeFor[[]analytics.Source]())
+var sourcesPlan = csvtable.NewPlan(reflect.TypeFor[[]analytics.Source]())
 
 // narrowing is what the figures are narrowed to.
 func (p *Params) narrowing() (n readmodels.Narrowing) {

@@ -8,7 +8,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
-// ExcludedReader tells what lies in the log and not in the history of an agency; internal/assembly implements it.
+// ExcludedReader tells what lies in the log and not in the history of an agency; internal/desk implements it.
 type ExcludedReader interface {
 	Excluded(ctx context.Context, parent string) (Excluded, error)
 }

@@ -23,7 +23,7 @@ const (
 	VerifyFailed  = "failed"
 )
 
-// Verifier runs verifications beside the requests that ask for them; *assembly.VerifyRuns implements it. Its errors for people are
+// Verifier runs verifications beside the requests that ask for them; *verifications.Runs implements it. Its errors for people are
 // [domain.Error]s.
 type Verifier interface {
 	// Start begins a run, or joins one. Nothing is begun or shown unless record has no error; the caller sees the run from then on.

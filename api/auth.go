@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -76,23 +75,6 @@ func (s *Server) parentOf(ctx context.Context, p Principal) (string, error) {
 		return parent, nil
 	}
 	return s.deps.Accounts.ParentAccount(ctx, p.AccountID)
-}
-
-// bearer takes the token out of the Authorization header.
-func bearer(r *http.Request) (string, error) {
-	values := r.Header.Values("Authorization")
-	switch {
-	case len(values) == 0:
-		return "", unauthenticated("There is no token. Send the header Authorization: Bearer <token>.")
-	case len(values) > 1:
-		return "", unauthenticated("There is more than one Authorization header. Send one: Bearer <token>.")
-	}
-	scheme, token, _ := strings.Cut(strings.TrimSpace(values[0]), " ")
-	token = strings.TrimSpace(token)
-	if !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsAny(token, " \t") {
-		return "", unauthenticated("The Authorization header does not read 'Bearer <token>'. Send it in that form.")
-	}
-	return token, nil
 }
 
 // streamPrincipal proves the caller of the stream of a route, whose opening counts as a request, and names the ticket

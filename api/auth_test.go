@@ -47,3 +47,33 @@ func TestErrorsOfAnAuthenticator(t *testing.T) {
 	}
 	require.NotContains(t, log.String(), "level=ERROR")
 }
+
+func TestAuthorizationHeaders(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	good := b.agencyToken()
+	for header, says := range map[string]string{
+		"":               "There is no token",
+		"Bearer":         "Bearer <token>",
+		"Basic dTpw":     "Bearer <token>",
+		"Bearer a b":     "Bearer <token>",
+		good:             "Bearer <token>",
+		"Bearer " + good: "",
+		"bearer " + good: "",
+	} {
+		var headers []string
+		if header != "" {
+			headers = []string{"Authorization: " + header}
+		}
+		answer := b.ask(http.MethodGet, "/api/projects/dashboard/"+client1, "", headers...)
+		if says == "" {
+			require.Equal(t, http.StatusOK, answer.status)
+			continue
+		}
+		require.Equal(t, http.StatusUnauthorized, answer.status, header)
+		require.Contains(t, answer.failure(t).Message, says)
+		require.Contains(t, answer.header.Get("WWW-Authenticate"), "Bearer")
+	}
+	answer := b.ask(http.MethodGet, "/api/projects/dashboard/"+client1, "", "Authorization: Bearer "+good, "Authorization: Bearer x")
+	require.Equal(t, http.StatusUnauthorized, answer.status)
+}

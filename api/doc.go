@@ -11,7 +11,6 @@
 //     agency would be two streams of the log.
 //   - What a caller got wrong is named, all of it at once; a foreign id reads like an unknown one.
 //   - Every verified caller, of whatever kind its credentials are, passes one rule ([whyRefused]): who has left is refused.
-//   - The algorithm of a token is pinned by the key that verifies it, never chosen by the token.
 //   - Neither log nor metrics see a query, a header or a body: tokens and tickets live there.
 //
 // It may not import pgx, watermill, sarama or projections.
@@ -21,14 +20,12 @@
 //	handler.go routes.go            Deps, Handler; the route table
 //	principal.go auth.go            who is calling; roles
 //	people.go withdrawn.go          who has no rights any more, by the directory and by a list; what is remembered of that
-//	jwt.go jwt_claims.go            tokens; what they say, read in one way only
-//	jwt_keys.go jwt_key_refresh.go  keys; keys that rotate
 //	errors.go respond.go body.go    errors and their statuses; answers; JSON bodies
 //	middleware.go metrics.go        request id, headers, CORS, panics, access log; request metrics
 //	request_timeout.go ratelimit.go compress.go  time for requests; requests per caller; gzip and zstd
 //	path_folding.go                 addresses in any letter case, with a slash at the end or none
 //	accept.go etag.go               which form of an answer; tags of answers, 304
-//	csv_plan.go csv_answer.go       answers as tables
+//	csv_headers.go                  headers of answers as tables
 //	brief.go                        answers with meta=brief
 //	dashboards.go dashboard_body.go dashboard_ports.go  GET and PUT of a dashboard
 //	declared_params.go              every parameter and header that a route can take, as data

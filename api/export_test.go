@@ -118,13 +118,6 @@ var (
 	ParseIfMatch = parseIfMatch
 )
 
-// CSVOf lays data out as CSV, and names its tables.
-func CSVOf[R any](data R, table string) (text string, tables []string, err error) {
-	plan := newCSVPlan(reflect.TypeFor[R]())
-	raw, err := csvOf(plan, data, table)
-	return string(raw), plan.names(), err
-}
-
 // WhyRefused is the rule of who has no rights.
 var WhyRefused = whyRefused
 

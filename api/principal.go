@@ -56,7 +56,7 @@ func (p Principal) isPerson() bool {
 
 // Authenticator finds out who is calling. An error says that the request carries no usable credentials: the answer is
 // 401. A [domain.Error] is answered by its own code and text: unavailable (503) where the credentials cannot be judged
-// now. [JWT] is the standalone one.
+// now. Package bearer has the standalone one.
 type Authenticator interface {
 	Authenticate(r *http.Request) (Principal, error)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/api/bearer"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
@@ -74,7 +75,7 @@ func setup(t *testing.T, change ...func(*api.Deps)) *bundle {
 		t: t, now: time.Date(2026, 7, 15, 12, 0, 0, 0, time.UTC), log: &bytes.Buffer{},
 		views: map[string]readmodels.DashboardView{},
 	}
-	authenticator, err := api.NewJWT(api.JWTConfig{
+	authenticator, err := bearer.New(bearer.Config{
 		Secret: secret, Issuer: "main-app", Audience: "ledgerboard", Now: func() time.Time { return b.now },
 	})
 	require.NoError(t, err)

@@ -15,10 +15,10 @@ import (
 //go:embed roles/roles.sql
 var rights string
 
-// RolePrefix is what the names of the groups begin with.
-const RolePrefix = "ledgerboard_"
+// rolePrefix is what the names of the groups begin with.
+const rolePrefix = "ledgerboard_"
 
-// Roles are the names of the groups that a login may be a member of, without [RolePrefix]. A process logs in as a member of those
+// Roles are the names of the groups that a login may be a member of, without [rolePrefix]. A process logs in as a member of those
 // that it needs; roles.sql says what each may do, and why.
 func Roles() []string {
 	return []string{"api", "connect", "fetcher", "projector", "signer", "operator"}
@@ -58,12 +58,12 @@ func grant(ctx context.Context, tx pgx.Tx, logins []Login) error {
 		return fmt.Errorf("bound the wait for locks: %w", err)
 	}
 	for _, role := range append(Roles(), "process") {
-		if err := makeGroup(ctx, tx, RolePrefix+role); err != nil {
+		if err := makeGroup(ctx, tx, rolePrefix+role); err != nil {
 			return err
 		}
 	}
-	if _, err := tx.Exec(ctx, "grant "+RolePrefix+"projector to current_user"); err != nil {
-		return fmt.Errorf("become a member of %sprojector, which is to own tables: %w", RolePrefix, err)
+	if _, err := tx.Exec(ctx, "grant "+rolePrefix+"projector to current_user"); err != nil {
+		return fmt.Errorf("become a member of %sprojector, which is to own tables: %w", rolePrefix, err)
 	}
 	if _, err := tx.Conn().PgConn().Exec(ctx, rights).ReadAll(); err != nil {
 		return fmt.Errorf("grant rights: %w", err)
@@ -120,9 +120,9 @@ func makeLogin(ctx context.Context, tx pgx.Tx, l Login) error {
 		return fmt.Errorf("%s login %s: %w", verb, l.Name, err)
 	}
 	for _, role := range Roles() {
-		change := "revoke " + RolePrefix + role + " from " + name
+		change := "revoke " + rolePrefix + role + " from " + name
 		if slices.Contains(l.Roles, role) {
-			change = "grant " + RolePrefix + role + " to " + name
+			change = "grant " + rolePrefix + role + " to " + name
 		}
 		if _, err := tx.Exec(ctx, change); err != nil {
 			return fmt.Errorf("%s: %w", change, err)
@@ -163,8 +163,8 @@ func ParseLogins(texts []string) (logins []Login, err error) {
 			wrong = append(wrong, fmt.Errorf("login %d is not NAME=ROLE+ROLE:PASSWORD", n+1)) // it may be a password
 			continue
 		}
-		if strings.HasPrefix(name, RolePrefix) {
-			wrong = append(wrong, fmt.Errorf("login %s: names that begin with %s are of groups, choose another one", name, RolePrefix))
+		if strings.HasPrefix(name, rolePrefix) {
+			wrong = append(wrong, fmt.Errorf("login %s: names that begin with %s are of groups, choose another one", name, rolePrefix))
 		}
 		for _, role := range l.Roles {
 			if !slices.Contains(Roles(), role) {

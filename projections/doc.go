@@ -156,7 +156,7 @@
 //     topics out of order: neither fold reads the other's tables, answers join them;
 //     content that is older than what is known, or than a tombstone, and comes late: it does not count. But compaction keeps a key's
 //     last record: the row says that it is covered, and within an hour what counts is appended again, byte for byte
-//     (internal/assembly/keep_compacted.go), long before min.compaction.lag.ms lets the cleaner at it;
+//     (internal/upkeep/compacted.go), long before min.compaction.lag.ms lets the cleaner at it;
 //     one projection rebuilt while the other stands: each has its generations and checkpoints, readers join what both point to;
 //     a parked record under another one that does not count: it is looked for in the log, and appended again too;
 //     a parked record that compaction left alone: a rebuild is refused and names the key, as on `directory`;

@@ -17,7 +17,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/mount"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/monitor"
 )
 
 // changeOfUsers is a change that records something when it is taken.
@@ -100,7 +100,7 @@ func TestDatabaseAway(t *testing.T) {
 		require.Eventually(t, serves, patience, often, cause.name)
 		cause.take()
 		// Until nobody believes any more what was seen before.
-		for until, answers := time.Now().Add(assembly.StaleAfter+2*time.Second), 0; time.Now().Before(until) || answers == 0; answers++ {
+		for until, answers := time.Now().Add(monitor.StaleAfter+2*time.Second), 0; time.Now().Before(until) || answers == 0; answers++ {
 			for request, body := range whileAway() {
 				w := send(boards.Handler(), request, body)
 				if w.Code == http.StatusOK && strings.Contains(cause.name, "tables") { // which rest on others

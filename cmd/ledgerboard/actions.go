@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
@@ -27,7 +27,7 @@ func (c actionsCommand) Run(ctx context.Context, s streams) error {
 	if c.Limit < 1 {
 		return usageError{fmt.Errorf("--limit is %d; use 1 or more", c.Limit)}
 	}
-	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error {
+	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
 		actions, _, err := desk.Actions(ctx, c.Limit, "")
 		if err != nil {
 			return err

@@ -6,10 +6,11 @@ import (
 	"log/slog"
 
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
 )
 
 // look opens the database alone, and gives it back.
-func look(ctx context.Context, at storage, logger *slog.Logger, do func(*assembly.Looks) error) (err error) {
+func look(ctx context.Context, at storage, logger *slog.Logger, do func(*desk.Looks) error) (err error) {
 	if err := at.needTables(""); err != nil {
 		return err
 	}
@@ -23,7 +24,7 @@ func look(ctx context.Context, at storage, logger *slog.Logger, do func(*assembl
 }
 
 // atDesk opens what operators need, and gives it back.
-func atDesk(ctx context.Context, at storage, logger *slog.Logger, do func(*assembly.Desk) error) (err error) {
+func atDesk(ctx context.Context, at storage, logger *slog.Logger, do func(*desk.Desk) error) (err error) {
 	if err := errors.Join(at.needLog(), at.needTables("")); err != nil {
 		return err
 	}

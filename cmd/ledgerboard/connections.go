@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -29,7 +29,7 @@ type connectionsListCommand struct {
 
 // Run implements the subcommand.
 func (c connectionsListCommand) Run(ctx context.Context, s streams) error {
-	return look(ctx, c.storage, c.logger(s), func(desk *assembly.Looks) error {
+	return look(ctx, c.storage, c.logger(s), func(desk *desk.Looks) error {
 		connections, err := desk.Connections(ctx, readmodels.ReadingsQuery{Account: c.Account})
 		if err != nil {
 			return err

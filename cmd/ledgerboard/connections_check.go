@@ -11,6 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -55,7 +56,7 @@ func (c connectionsCheckCommand) Run(ctx context.Context, s streams) (err error)
 }
 
 // check asks about one connection after the other, and prints what is known then.
-func (c connectionsCheckCommand) check(ctx context.Context, out io.Writer, looks *assembly.Looks, collector *collect.Collector) error {
+func (c connectionsCheckCommand) check(ctx context.Context, out io.Writer, looks *desk.Looks, collector *collect.Collector) error {
 	checked, err := looks.CheckConnections(ctx, collector, c.IDs, problemOf)
 	if err != nil {
 		return err

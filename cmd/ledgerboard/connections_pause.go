@@ -6,7 +6,7 @@ import (
 	"strconv"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
 )
 
 // connectionsPauseCommand has the accounts of connections left alone.
@@ -42,7 +42,7 @@ func (f actionFlags) connections(ctx context.Context, s streams, at storage, log
 		names[i] = strconv.FormatInt(id, 10)
 		kinds[names[i]] = domain.PauseConnection
 	}
-	if err := look(ctx, at, logger, func(desk *assembly.Looks) error { return refused(desk.KnowConnections(ctx, ids)) }); err != nil {
+	if err := look(ctx, at, logger, func(desk *desk.Looks) error { return refused(desk.KnowConnections(ctx, ids)) }); err != nil {
 		return err
 	}
 	p.called = "connection "

@@ -13,6 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/erasures"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -133,7 +134,7 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 		Log: log, Kept: vault.NewEraser(kept), Earlier: projections.Earlier{Pool: engine, DeleteGroup: log.DeleteGroup},
 		EachPartition: log.EachPartition, Order: order, Now: time.Now,
 	}
-	if err := assembly.AppendErasures(e.ErasuresFile, person.ErasedIDs(time.Now())); err != nil {
+	if err := erasures.Append(e.ErasuresFile, person.ErasedIDs(time.Now())); err != nil {
 		return err
 	}
 	first := erase.Erase

@@ -13,7 +13,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
 )
 
 // A log and a database that are set back to before an erasure hold the person again. A start with the list of erasures erases again what
@@ -101,34 +100,4 @@ func TestForgottenStaysForgotten(t *testing.T) {
 `), 0o600))
 	require.NoError(t, importCommand{storage: storage{DataDir: restored, ErasuresFile: list}, logging: logging{LogLevel: "error"}, Files: []string{lines}, TimeZone: "UTC", GrowthWindow: time.Hour}.
 		Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}), "what says itself that it was written since is new")
-}
-
-func TestListOfErasuresNamesTheLineThatIsWrong(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "list")
-	none, err := assembly.ReadErasures(path)
-	require.NoError(t, err)
-	require.Empty(t, none)
-	at := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	person := domain.Person{ParentAccount: eraseAgency, User: erased, Members: []int64{7}, Profiles: []int64{700}, Named: []int64{703}}
-	require.NoError(t, assembly.AppendErasures(path, person.ErasedIDs(at)))
-	require.NoError(t, assembly.AppendErasures(path, person.ErasedIDs(at.Add(-time.Hour))))
-	list, err := assembly.ReadErasures(path)
-	require.NoError(t, err)
-	require.Len(t, list, 4)
-	line, erasedToo := list.Of(domain.DirectorySession{ID: "s", UserID: erased})
-	require.True(t, erasedToo)
-	require.Equal(t, at, line.At, "the latest counts")
-	_, another := list.OfAccount("bbbbbbbbbbbbbbbbbbbbbbbb", 703)
-	require.False(t, another, "another agency's")
-	_, read := list.OfAccount("bbbbbbbbbbbbbbbbbbbbbbbb", 700)
-	_, own := list.OfTexts("bbbbbbbbbbbbbbbbbbbbbbbb", 700)
-	require.Equal(t, []bool{false, true}, []bool{read, own}, "texts of the person's own profile, in whatever agency")
-	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o600)
-	require.NoError(t, err)
-	_, err = file.WriteString(`{"kind":"user"}` + "\n")
-	require.NoError(t, err)
-	require.NoError(t, file.Close())
-	_, err = assembly.ReadErasures(path)
-	require.ErrorContains(t, err, "line 9: kind, id or at is missing")
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
@@ -28,9 +28,9 @@ type generationsListCommand struct {
 // Run implements the subcommand.
 func (c generationsListCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.Drop != "" {
-		return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error { return c.drop(ctx, s, desk) })
+		return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error { return c.drop(ctx, s, desk) })
 	}
-	return look(ctx, c.storage, c.logger(s), func(desk *assembly.Looks) error {
+	return look(ctx, c.storage, c.logger(s), func(desk *desk.Looks) error {
 		generations, err := desk.Generations(ctx)
 		if err != nil {
 			return err
@@ -56,7 +56,7 @@ func (c generationsListCommand) Run(ctx context.Context, s streams) (err error) 
 	})
 }
 
-func (c generationsListCommand) drop(ctx context.Context, s streams, desk *assembly.Desk) error {
+func (c generationsListCommand) drop(ctx context.Context, s streams, desk *desk.Desk) error {
 	name, text, found := strings.Cut(c.Drop, ".g")
 	var number int
 	if _, err := fmt.Sscanf(text, "%d", &number); err != nil || !found {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
@@ -48,7 +49,7 @@ func (c generationsPrepareCommand) Run(ctx context.Context, s streams) (err erro
 }
 
 // prepare asks once for all that are not there, and makes them one after the other.
-func (c generationsPrepareCommand) prepare(ctx context.Context, s streams, parts *assembly.Parts, desk *assembly.Desk, names []string) error {
+func (c generationsPrepareCommand) prepare(ctx context.Context, s streams, parts *assembly.Parts, desk *desk.Desk, names []string) error {
 	var left []string
 	for _, name := range names {
 		prepared, err := desk.Prepared(ctx, name)

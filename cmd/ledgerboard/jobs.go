@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
@@ -31,9 +31,9 @@ func (c jobsCommand) Run(ctx context.Context, s streams) error {
 		return usageError{errors.New("--run names what to read, --platform where: give both, or none")}
 	}
 	if c.Retry > 0 || c.Cancel > 0 || c.Begin != "" {
-		return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error { return c.act(ctx, s, desk) })
+		return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error { return c.act(ctx, s, desk) })
 	}
-	return look(ctx, c.storage, c.logger(s), func(desk *assembly.Looks) error {
+	return look(ctx, c.storage, c.logger(s), func(desk *desk.Looks) error {
 		jobs, err := desk.Jobs(ctx)
 		if err != nil {
 			return err
@@ -51,7 +51,7 @@ func (c jobsCommand) Run(ctx context.Context, s streams) error {
 }
 
 // act confirms, does and says what is so now.
-func (c jobsCommand) act(ctx context.Context, s streams, desk *assembly.Desk) error {
+func (c jobsCommand) act(ctx context.Context, s streams, desk *desk.Desk) error {
 	what, now, do := fmt.Sprintf("let job %d run now", c.Retry), fmt.Sprintf("job %d is due now", c.Retry),
 		func(reason domain.Reason) error { return desk.RetryJob(ctx, operatorCaller(), c.Retry, reason) }
 	switch {

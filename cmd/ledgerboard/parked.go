@@ -8,7 +8,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
@@ -51,7 +51,7 @@ type parkedListCommand struct {
 
 // Run implements the subcommand.
 func (c parkedListCommand) Run(ctx context.Context, s streams) error {
-	return look(ctx, c.storage, c.logger(s), func(desk *assembly.Looks) error {
+	return look(ctx, c.storage, c.logger(s), func(desk *desk.Looks) error {
 		events, err := desk.Parked(ctx, c.filter())
 		if err != nil {
 			return refused(err)
@@ -82,7 +82,7 @@ type parkedShowCommand struct {
 
 // Run implements the subcommand.
 func (c parkedShowCommand) Run(ctx context.Context, s streams) error {
-	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error {
+	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
 		var record operator.ParkedRecord
 		var err error
 		if c.Unmask {
@@ -115,7 +115,7 @@ var errStillParked = errors.New("some events cannot be folded now either: 'ledge
 
 // Run implements the subcommand.
 func (c parkedRetryCommand) Run(ctx context.Context, s streams) error {
-	return c.decide(ctx, s, c.actionFlags, "fold %s again", func(desk *assembly.Desk, reason domain.Reason) error {
+	return c.decide(ctx, s, c.actionFlags, "fold %s again", func(desk *desk.Desk, reason domain.Reason) error {
 		result, err := desk.RetryParked(ctx, operatorCaller(), c.filter(), reason)
 		if err != nil {
 			return err
@@ -145,7 +145,7 @@ type parkedSkipCommand struct {
 
 // Run implements the subcommand.
 func (c parkedSkipCommand) Run(ctx context.Context, s streams) error {
-	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error {
+	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
 		events, err := desk.Parked(ctx, operator.ParkedFilter{IDs: []string{c.ID}})
 		if err != nil {
 			return refused(err)
@@ -200,7 +200,7 @@ type parkedAcknowledgeCommand struct {
 // Run implements the subcommand.
 func (c parkedAcknowledgeCommand) Run(ctx context.Context, s streams) error {
 	const what = "note that somebody looked after %s"
-	return c.decide(ctx, s, c.actionFlags, what, func(desk *assembly.Desk, reason domain.Reason) error {
+	return c.decide(ctx, s, c.actionFlags, what, func(desk *desk.Desk, reason domain.Reason) error {
 		n, err := desk.AcknowledgeParked(ctx, operatorCaller(), c.filter(), reason)
 		if err == nil {
 			fmt.Fprintf(s.Out, "%d acknowledged\n", n)
@@ -210,11 +210,11 @@ func (c parkedAcknowledgeCommand) Run(ctx context.Context, s streams) error {
 }
 
 // decide previews, asks and does.
-func (c parkedChoice) decide(ctx context.Context, s streams, flags actionFlags, what string, do func(*assembly.Desk, domain.Reason) error) error {
+func (c parkedChoice) decide(ctx context.Context, s streams, flags actionFlags, what string, do func(*desk.Desk, domain.Reason) error) error {
 	if err := c.chooses(); err != nil {
 		return err
 	}
-	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error {
+	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
 		events, err := desk.Parked(ctx, c.filter())
 		if err != nil {
 			return refused(err)

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -31,7 +31,7 @@ func (c pauseCommand) Run(ctx context.Context, s streams) error {
 	if !c.List {
 		return c.models(ctx, s, c.storage, c.logger(s), c.Names, pausing{verb: "pause", paused: true})
 	}
-	return look(ctx, c.storage, c.logger(s), func(desk *assembly.Looks) error {
+	return look(ctx, c.storage, c.logger(s), func(desk *desk.Looks) error {
 		pauses, err := desk.Pauses(ctx)
 		for _, p := range pauses {
 			fmt.Fprintf(s.Out, "%s %s\n", p.Kind, pauseInWords(p))
@@ -69,7 +69,7 @@ type pausing struct {
 }
 
 // do pauses or resumes.
-func (p pausing) do(ctx context.Context, desk *assembly.Desk, kind domain.PauseKind, name string, reason domain.Reason) error {
+func (p pausing) do(ctx context.Context, desk *desk.Desk, kind domain.PauseKind, name string, reason domain.Reason) error {
 	if p.paused {
 		return desk.Pause(ctx, operatorCaller(), kind, name, reason)
 	}
@@ -92,7 +92,7 @@ func (f actionFlags) models(ctx context.Context, s streams, at storage, logger *
 func (f actionFlags) each(
 	ctx context.Context, s streams, at storage, logger *slog.Logger, names []string, kinds map[string]domain.PauseKind, p pausing,
 ) error {
-	return atDesk(ctx, at, logger, func(desk *assembly.Desk) error {
+	return atDesk(ctx, at, logger, func(desk *desk.Desk) error {
 		left, err := p.left(ctx, s, desk, names)
 		if err != nil || len(left) == 0 {
 			return err
@@ -118,7 +118,7 @@ func (f actionFlags) each(
 }
 
 // left are the names that are not so yet; of the others it says what is so.
-func (p pausing) left(ctx context.Context, s streams, desk *assembly.Desk, names []string) (left []string, err error) {
+func (p pausing) left(ctx context.Context, s streams, desk *desk.Desk, names []string) (left []string, err error) {
 	pauses, err := desk.Pauses(ctx)
 	if err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func (p pausing) left(ctx context.Context, s streams, desk *assembly.Desk, names
 }
 
 // told says since when a name is paused.
-func (p pausing) told(ctx context.Context, s streams, desk *assembly.Desk, name string) error {
+func (p pausing) told(ctx context.Context, s streams, desk *desk.Desk, name string) error {
 	pauses, err := desk.Pauses(ctx)
 	for _, pause := range pauses {
 		if pause.Name == name {

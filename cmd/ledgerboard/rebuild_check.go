@@ -6,11 +6,12 @@ import (
 	"fmt"
 
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
 // check folds the log without another generation and compares the result with the live tables.
-func (c rebuildCommand) check(ctx context.Context, s streams, parts *assembly.Parts, desk *assembly.Desk, name string) error {
+func (c rebuildCommand) check(ctx context.Context, s streams, parts *assembly.Parts, desk *desk.Desk, name string) error {
 	engines, err := parts.Engines(ctx, name)
 	if err != nil {
 		return err
@@ -36,7 +37,7 @@ func (c rebuildCommand) check(ctx context.Context, s streams, parts *assembly.Pa
 }
 
 // sayDisk says after a dry run what a rebuild takes on disk.
-func (c rebuildCommand) sayDisk(ctx context.Context, s streams, desk *assembly.Desk, name string) error {
+func (c rebuildCommand) sayDisk(ctx context.Context, s streams, desk *desk.Desk, name string) error {
 	if !c.DryRun {
 		return nil
 	}

@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
-func (c rebuildCommand) one(ctx context.Context, s streams, parts *assembly.Parts, desk *assembly.Desk, name string) error {
+func (c rebuildCommand) one(ctx context.Context, s streams, parts *assembly.Parts, desk *desk.Desk, name string) error {
 	switch {
 	case c.VerifyOnly, c.DryRun:
 		return c.check(ctx, s, parts, desk, name)
@@ -50,7 +51,7 @@ func rebuildParts(s streams, at storage, log logging, diskMB int64) (*assembly.P
 }
 
 // interrupted finds a rebuild of the same kind that nobody runs any more.
-func (c rebuildCommand) interrupted(ctx context.Context, desk *assembly.Desk, name string) (rebuild operator.Rebuild, found bool, err error) {
+func (c rebuildCommand) interrupted(ctx context.Context, desk *desk.Desk, name string) (rebuild operator.Rebuild, found bool, err error) {
 	rebuild, found, err = underWay(ctx, desk, name)
 	if err != nil || !found || rebuild.Back != c.Back || (rebuild.Until == nil) != (c.Until == nil) {
 		return rebuild, false, err
@@ -60,7 +61,7 @@ func (c rebuildCommand) interrupted(ctx context.Context, desk *assembly.Desk, na
 }
 
 // standsStill tells whether nobody runs a rebuild any more and this program can: it is of its version of the projector.
-func standsStill(ctx context.Context, desk *assembly.Desk, rebuild operator.Rebuild) (bool, error) {
+func standsStill(ctx context.Context, desk *desk.Desk, rebuild operator.Rebuild) (bool, error) {
 	build := thisBuild()
 	if rebuild.Version != build.Projections[rebuild.Projection] {
 		return false, nil
@@ -69,7 +70,7 @@ func standsStill(ctx context.Context, desk *assembly.Desk, rebuild operator.Rebu
 	return !served, err
 }
 
-func underWay(ctx context.Context, desk *assembly.Desk, name string) (operator.Rebuild, bool, error) {
+func underWay(ctx context.Context, desk *desk.Desk, name string) (operator.Rebuild, bool, error) {
 	all, err := desk.Rebuilds(ctx)
 	if err != nil {
 		return operator.Rebuild{}, false, err
@@ -81,7 +82,7 @@ func underWay(ctx context.Context, desk *assembly.Desk, name string) (operator.R
 	return all[i], true, nil
 }
 
-func (c rebuildCommand) request(ctx context.Context, s streams, desk *assembly.Desk, name string) (operator.Rebuild, error) {
+func (c rebuildCommand) request(ctx context.Context, s streams, desk *desk.Desk, name string) (operator.Rebuild, error) {
 	what := "make read model " + name + " anew from the log, and switch readers to it when it is proven equal"
 	switch {
 	case c.Back:
@@ -100,7 +101,7 @@ func (c rebuildCommand) request(ctx context.Context, s streams, desk *assembly.D
 }
 
 // decide cancels the rebuild that is under way, or lets it go on.
-func (c rebuildCommand) decide(ctx context.Context, s streams, parts *assembly.Parts, desk *assembly.Desk, name string) error {
+func (c rebuildCommand) decide(ctx context.Context, s streams, parts *assembly.Parts, desk *desk.Desk, name string) error {
 	rebuild, found, err := underWay(ctx, desk, name)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
@@ -32,7 +33,7 @@ type rebuildWatch struct {
 
 // follow shows the progress of a rebuild to its end. Without a service that folds this version of the read model, it runs
 // here.
-func (w rebuildWatch) follow(ctx context.Context, s streams, parts *assembly.Parts, desk *assembly.Desk, rebuild operator.Rebuild) error {
+func (w rebuildWatch) follow(ctx context.Context, s streams, parts *assembly.Parts, desk *desk.Desk, rebuild operator.Rebuild) error {
 	served, err := desk.Folded(ctx, rebuild.Projection, rebuild.Version, thisBuild().release())
 	if err != nil {
 		return err
@@ -61,7 +62,7 @@ func (w rebuildWatch) follow(ctx context.Context, s streams, parts *assembly.Par
 var errNobodyFolds = errors.New("no process folds the read model any more")
 
 // watch shows each step of a rebuild until it has ended or waits for a decision; of one that is cancelled only the end.
-func (w rebuildWatch) watch(ctx context.Context, s streams, desk *assembly.Desk, rebuild operator.Rebuild, served bool) (operator.Rebuild, error) {
+func (w rebuildWatch) watch(ctx context.Context, s streams, desk *desk.Desk, rebuild operator.Rebuild, served bool) (operator.Rebuild, error) {
 	shown := newProgress(s.Err, rebuild.Projection, int(rebuild.EventsTotal))
 	say := func(format string, args ...any) {
 		if !w.cancel {
@@ -107,7 +108,7 @@ func (w rebuildWatch) watch(ctx context.Context, s streams, desk *assembly.Desk,
 }
 
 // nextLook reads a rebuild again; asked to, it looks first whether there is still a process for it.
-func nextLook(ctx context.Context, desk *assembly.Desk, rebuild operator.Rebuild, served bool) (operator.Rebuild, error) {
+func nextLook(ctx context.Context, desk *desk.Desk, rebuild operator.Rebuild, served bool) (operator.Rebuild, error) {
 	if served {
 		folded, err := desk.Folded(ctx, rebuild.Projection, rebuild.Version, thisBuild().release())
 		if err != nil || !folded {

@@ -20,8 +20,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/verifications"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -31,7 +31,7 @@ func (a *audited) served(t *testing.T) remote {
 	known, err := evidence{Keys: []string{filepath.Join(a.dir, checkpointPublic)}}.verifiers(storage{})
 	require.NoError(t, err)
 	prover := proof.NewProver(a.log, func() (note.Verifiers, error) { return known, nil }, &proof.File{Path: filepath.Join(a.dir, checkpointList)})
-	runs := assembly.NewVerifyRuns(time.Now, slog.New(slog.DiscardHandler)).By(proof.NewChecker(prover, time.Hour, time.Now))
+	runs := verifications.New(time.Now, slog.New(slog.DiscardHandler)).By(proof.NewChecker(prover, time.Hour, time.Now))
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { runs.Run(ctx) })

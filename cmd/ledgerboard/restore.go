@@ -16,6 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/backup"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/knownlog"
 )
 
 // restoreCommand writes a backup into brokers that have no log.
@@ -104,7 +105,7 @@ func (r *restoring) run(ctx context.Context, s streams) (err error) {
 }
 
 // known asks the database, and refuses what it does not bear, or takes it for accepted.
-func (r *restoring) known(ctx context.Context, restore *backup.Restore) (assembly.Known, error) {
+func (r *restoring) known(ctx context.Context, restore *backup.Restore) (knownlog.Known, error) {
 	known, err := r.parts.KnownOfLog(ctx, r.epochs)
 	if err != nil {
 		return known, err
@@ -137,7 +138,7 @@ func (r *restoring) check(ctx context.Context, s streams) error {
 }
 
 // inWords says what will be done.
-func (r *restoring) inWords(known assembly.Known, signed string, restore *backup.Restore) string {
+func (r *restoring) inWords(known knownlog.Known, signed string, restore *backup.Restore) string {
 	where := "the broker in " + r.DataDir
 	if len(r.KafkaBrokers) > 0 {
 		where = "the brokers " + strings.Join(r.KafkaBrokers, ", ")

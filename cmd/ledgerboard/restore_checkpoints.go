@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/knownlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -51,7 +51,7 @@ func (r *restoring) checkpointed() (signed string, err error) {
 	if changes+records == 0 {
 		return signed, nil
 	}
-	return signed, assembly.Older([]string{fmt.Sprintf("checkpoints, of which the last was signed at %s, cover %d records of %s and %d of %s that the backup does not have (%s)",
+	return signed, knownlog.Older([]string{fmt.Sprintf("checkpoints, of which the last was signed at %s, cover %d records of %s and %d of %s that the backup does not have (%s)",
 		signed, changes, domain.TopicDashboards, records, domain.TopicOperations, r.checkpointPath())})
 }
 

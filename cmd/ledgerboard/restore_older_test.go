@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/knownlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
@@ -122,7 +122,7 @@ func (o older) verify(t *testing.T, change func(*verifyCommand)) (said string, e
 func TestAnOlderStateIsRestored(t *testing.T) {
 	o := lostBrokers(t)
 	_, err := o.restore(t, func(c *restoreCommand) { c.Older = false })
-	require.ErrorIs(t, err, assembly.ErrOlder)
+	require.ErrorIs(t, err, knownlog.ErrOlder)
 	require.ErrorContains(t, err, "--older accepts")
 	_, err = o.restore(t, func(c *restoreCommand) { c.Key = "" })
 	require.ErrorContains(t, err, "name the file with their private key with --key")

@@ -19,6 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/knownlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -120,7 +121,7 @@ func TestAnOlderBackupIsRefused(t *testing.T) {
 
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "broker")))
 	_, err := restoreFrom(t, files, storage{DataDir: dir})
-	require.ErrorIs(t, err, assembly.ErrOlder)
+	require.ErrorIs(t, err, knownlog.ErrOlder)
 	require.ErrorContains(t, err, fmt.Sprintf("agency %s: versions %d to %d of its dashboards", eraseAgency, len(before)+1, len(before)+1))
 	require.ErrorContains(t, err, "topic directory: ")
 	require.ErrorContains(t, err, "topic dashboards: 1 records in 1 partitions")
@@ -137,7 +138,7 @@ func TestAnOlderBackupIsRefused(t *testing.T) {
 	require.NoError(t, os.WriteFile(knows, signedFurther(t, len(before)), 0o600))
 	command := restoreCommand{storage: at, logging: logging{LogLevel: "error"}, actionFlags: actionFlags{Yes: true, Reason: "incident"}, From: files, Checkpoints: knows}
 	err = command.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard})
-	require.ErrorIs(t, err, assembly.ErrOlder)
+	require.ErrorIs(t, err, knownlog.ErrOlder)
 	require.ErrorContains(t, err, "the last was signed at 2026-11-02T12:00:00Z, cover ")
 
 	_, err = restoreFrom(t, files, at)

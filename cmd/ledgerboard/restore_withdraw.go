@@ -15,9 +15,9 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/backup"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/knownlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
@@ -28,7 +28,7 @@ type withdrawal struct {
 	untold      bool // nobody can tell
 	signer      note.Signer
 	verifiers   note.Verifiers // of the signer
-	lost        assembly.Lost
+	lost        knownlog.Lost
 	knownEpochs []vault.Epoch      // that the database knows
 	named       int                // the highest number of an epoch that the file of checkpoints names
 	covered     map[string]int64   // records that checkpoints outside of the log cover and the backup lacks, by topic
@@ -73,7 +73,7 @@ func (r *restoring) accept(err error, restore *backup.Restore) error {
 	if restore.Epoch() != nil {
 		r.withdraws = true
 	}
-	if !errors.Is(err, assembly.ErrOlder) && !errors.Is(err, assembly.ErrOtherTopics) || !r.Older && !r.withdraws {
+	if !errors.Is(err, knownlog.ErrOlder) && !errors.Is(err, knownlog.ErrOtherTopics) || !r.Older && !r.withdraws {
 		return err
 	}
 	r.withdraws = true
@@ -114,8 +114,8 @@ func (r *restoring) withdrawn(restore *backup.Restore) string {
 	if len(lost) == 0 {
 		lost = []string{"what the log may have had more: that cannot be told"}
 	}
-	if more := len(lost) - assembly.MaxLost; more > 0 {
-		lost = append(lost[:assembly.MaxLost], fmt.Sprintf("and %d more", more))
+	if more := len(lost) - knownlog.MaxLost; more > 0 {
+		lost = append(lost[:knownlog.MaxLost], fmt.Sprintf("and %d more", more))
 	}
 	words := fmt.Sprintf("%s Withdrawn for good, as far as it is known, and its versions and offsets given out again:\n  %s\n"+
 		"Epoch %d of the log begins, and all read models are made anew", r.howKnown(), strings.Join(lost, "\n  "), r.next())

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/api/bearer"
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
@@ -267,7 +268,7 @@ func (p *process) metrics() http.Handler {
 func (p *process) newHandler() (*api.Server, http.Handler, error) {
 	tokens := p.jwt()
 	tokens.Logger = p.logger
-	authenticator, err := api.NewJWT(tokens)
+	authenticator, err := bearer.New(tokens)
 	if err != nil {
 		return nil, nil, usageError{err}
 	}

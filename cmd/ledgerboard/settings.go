@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/api/bearer"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
@@ -176,7 +177,7 @@ func (s settings) validate(addr string) error {
 	case (s.JWTSecret == "") == (s.JWTKeys == ""):
 		wrong.add(errors.New("set LEDGERBOARD_JWT_SECRET (32 bytes or more) or LEDGERBOARD_JWT_KEYS, one of them"))
 	default:
-		_, err := api.NewJWT(s.jwt())
+		_, err := bearer.New(s.jwt())
 		wrong.add(named("LEDGERBOARD_JWT_SECRET, LEDGERBOARD_JWT_KEYS, LEDGERBOARD_JWT_KEYS_MAX_AGE", err))
 	}
 	for _, scope := range s.ClientDashboardScopes {
@@ -235,8 +236,8 @@ func isOrigin(origin string) bool {
 }
 
 // jwt is how tokens are verified.
-func (t tokens) jwt() api.JWTConfig {
-	return api.JWTConfig{Secret: t.JWTSecret, Keys: t.JWTKeys, KeysMaxAge: t.JWTKeysMaxAge, Issuer: t.JWTIssuer, Audience: t.JWTAudience}
+func (t tokens) jwt() bearer.Config {
+	return bearer.Config{Secret: t.JWTSecret, Keys: t.JWTKeys, KeysMaxAge: t.JWTKeysMaxAge, Issuer: t.JWTIssuer, Audience: t.JWTAudience}
 }
 
 func (s settings) has(role string) bool { return slices.Contains(s.Roles, role) }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
 )
 
 // signInLinkCommand makes a link that signs a user in to the console once.
@@ -36,7 +36,7 @@ func (c signInLinkCommand) Run(ctx context.Context, s streams) (err error) {
 	if err := checkPublicURL(c.PublicURL); err != nil {
 		return usageError{err}
 	}
-	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error {
+	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
 		link, err := desk.Candidate(ctx, c.User)
 		if err != nil {
 			return refused(err)

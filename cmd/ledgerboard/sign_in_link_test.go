@@ -13,7 +13,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
 // Two agencies with a client each, whose boards were opened.
@@ -100,12 +100,12 @@ func TestALinkSignsInToTheConsole(t *testing.T) {
 			_, err = desk.Candidate(t.Context(), nobody)
 			require.ErrorContains(t, err, "would sign nobody in", nobody)
 		}
-		var link assembly.SignInLink
+		var link signin.Link
 		require.Eventually(t, func() bool { // people may be folded after the boards are
 			link, err = desk.Candidate(t.Context(), signInStaff)
 			return err == nil
 		}, patience, 50*time.Millisecond)
-		require.Equal(t, assembly.SignInLink{UserID: signInStaff, AccountID: signInAgency, Role: "agency"}, link)
+		require.Equal(t, signin.Link{UserID: signInStaff, AccountID: signInAgency, Role: "agency"}, link)
 		link, err = desk.MakeSignInLink(t.Context(), operatorCaller(), link, domain.Reason{Code: domain.ReasonTest})
 		require.NoError(t, err)
 

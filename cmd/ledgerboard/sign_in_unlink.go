@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
 )
 
 // signInUnlinkCommand takes a user's link to a person of the identity provider off.
@@ -20,7 +20,7 @@ func (c signInUnlinkCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.User, err = hexFlag("--user", c.User); err != nil {
 		return err
 	}
-	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error {
+	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
 		issuer, err := desk.SignInLinkedTo(ctx, c.User)
 		if err != nil {
 			return refused(err)

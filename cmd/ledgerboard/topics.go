@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
@@ -28,7 +28,7 @@ type logReport struct {
 
 // Run implements the subcommand.
 func (c logCommand) Run(ctx context.Context, s streams) error {
-	return atDesk(ctx, c.storage, c.logger(s), func(desk *assembly.Desk) error {
+	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
 		topics, err := desk.Topics(ctx)
 		if err != nil {
 			return err

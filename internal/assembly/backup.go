@@ -3,18 +3,15 @@ package assembly
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/backup"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/knownlog"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/migrations"
+	"github.com/ledgerboard/ledgerboard/projections"
 )
 
 // BackupSource is the log for who copies it, whatever is wrong with its topics. It must have begun, and its key be known.
@@ -66,64 +63,42 @@ func (p *Parts) keyOf(epochs []domain.EpochBegun) error {
 	return eventlog.CheckKey(key, epochs)
 }
 
-// MoveTables makes the tables that were folded from one topic those of another, which has the same records at the same offsets: they go on
-// where they stand. The former are the backup's, the latter are given by the topic's name. A repetition changes nothing. Tables that went
-// beyond the backup are [ErrOlder], and none is moved: what is at their offsets now is something else.
+// MoveTables makes the tables that were folded from one topic those of another, as [knownlog.MoveTables] does, where there is a database.
 func (p *Parts) MoveTables(ctx context.Context, m *backup.Manifest, to map[string]eventlog.TopicID) (moved int64, err error) {
 	if !p.hasDatabase() {
 		return 0, nil
-	}
-	from, err := m.TopicIDs()
-	if err != nil {
-		return 0, err
 	}
 	pool, err := p.Engine(ctx)
 	if err != nil {
 		return 0, err
 	}
-	err = pg.Durably(ctx, pool, func(tx pgx.Tx) error { // the record of the restore follows, and must not outlive it
-		if there, err := isThere(ctx, tx, migrations.Engine+".generations"); err != nil || !there {
-			return err
-		}
-		tables, err := tablesOf(ctx, tx, "for update of c")
-		if err != nil {
-			return err
-		}
-		former := slices.DeleteFunc(tables, func(at KnownPosition) bool { return at.TopicID != from[at.Topic] })
-		if err := Older(Lost{Tables: beyond(former, m)}.Words()); err != nil {
-			return err
-		}
-		for topic, id := range from {
-			if err := moveCheckpoints(ctx, tx, topic, id, to[topic]); err != nil {
-				return err
-			}
-			tag, err := tx.Exec(ctx, `update generations set topic_id = $1 where topic = $2 and topic_id = $3`, [16]byte(to[topic]), topic, [16]byte(id))
-			if err != nil {
-				return err
-			}
-			moved += tag.RowsAffected()
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, fmt.Errorf("note that tables are of the restored topics: %w", err)
-	}
-	return moved, nil
+	return knownlog.MoveTables(ctx, pool, m, to)
 }
 
-// moveCheckpoints makes the checkpoints of the tables of one topic those of another; those too that say of no topic yet: to a process that
-// was frozen meanwhile none may look as if it were its own. A database that no start of this program has brought up to date says of none.
-func moveCheckpoints(ctx context.Context, tx pgx.Tx, topic string, from, to eventlog.TopicID) error {
-	var told bool
-	err := tx.QueryRow(ctx, `select exists (
-		select from pg_attribute where attrelid = 'checkpoints'::regclass and attname = 'topic_id' and not attisdropped)`).Scan(&told)
-	if err != nil || !told {
-		return err
+// KnownOfLog asks the database, where there is one, what it knows of the log with the epochs; it writes nothing. A database of another log
+// is an error.
+func (p *Parts) KnownOfLog(ctx context.Context, epochs []domain.EpochBegun) (known knownlog.Known, err error) {
+	if !p.hasDatabase() {
+		return known, nil
 	}
-	_, err = tx.Exec(ctx, `
-		update checkpoints c set topic_id = $3 from generations g
-		where g.projection = c.projection and g.generation = c.generation and g.topic = $1 and g.topic_id = $2`, topic, [16]byte(from), [16]byte(to))
-	return err
+	if _, err := p.knownEpoch(ctx); err != nil {
+		return known, err
+	}
+	noted, err := vault.NewEpochs(p.vault.value).List(ctx)
+	if err != nil {
+		return known, err
+	}
+	if err := contradict(noted, epochs, "the backup is of"); err != nil {
+		return known, fmt.Errorf("%w. Set LEDGERBOARD_DATABASE_URL to the database of that log, or to an empty one", err)
+	}
+	pool, err := p.Engine(ctx)
+	if err == nil {
+		known, err = knownlog.Ask(ctx, pool, noted, projections.Holding)
+	}
+	if err != nil {
+		return known, fmt.Errorf("ask the database what it knows of the log: %w", err)
+	}
+	return known, nil
 }
 
 // RecordRestore appends to a log that was restored who did it, why, and of when the backup is; with an epoch, if one was begun.
@@ -142,11 +117,7 @@ func (p *Parts) TakeOver(ctx context.Context) error {
 	if !p.hasDatabase() {
 		return nil
 	}
-	log, err := p.Log(ctx)
-	if err != nil {
-		return err
-	}
-	kept, err := p.Vault(ctx)
+	log, kept, err := p.logAndVault(ctx)
 	if err != nil {
 		return err
 	}

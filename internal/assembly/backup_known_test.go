@@ -1,7 +1,6 @@
 package assembly_test
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -11,46 +10,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/backup"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/knownlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
-
-// What the database knows decides whether a backup may be restored beside it.
-func TestWhatTheDatabaseKnows(t *testing.T) {
-	t.Parallel()
-	const agency = "aaaaaaaaaaaaaaaaaaaaaaaa"
-	old, restored, other := eventlog.TopicID{1}, eventlog.TopicID{2}, eventlog.TopicID{3}
-	m := &backup.Manifest{Topics: []backup.Topic{{Name: domain.TopicDashboards, Partitions: []backup.Partition{{End: 10}, {End: 0}}}}}
-	tables := func(id eventlog.TopicID, partition int32, next int64) assembly.Known {
-		return assembly.Known{Tables: []assembly.KnownPosition{
-			{Projection: "dashboards", Generation: 4, Topic: domain.TopicDashboards, TopicID: id, Partition: partition, Next: next},
-		}}
-	}
-	for _, c := range []struct {
-		name, want string
-		known      assembly.Known
-	}{
-		{"nothing", "", assembly.Known{}},
-		{"tables that are older", "", tables(old, 0, 3)},
-		{"tables as far as the backup", "", tables(old, 0, 10)},
-		{"tables that an interrupted restore has moved", "", tables(restored, 0, 10)},
-		{"tables that are newer", "topic dashboards: 1 records in 1 partitions", tables(old, 0, 11)},
-		{"tables that are newer where the backup has nothing", "topic dashboards: 2 records in 1 partitions", tables(old, 1, 2)},
-		{"tables of another topic", "the tables dashboards.g4 were made from topic dashboards with the id 03", tables(other, 0, 3)},
-		{"cursors of notices that were given out", "agency " + agency + ": versions 6 to 7 of its dashboards", assembly.Known{Versions: map[string]int64{agency: 7}}},
-		{"versions that the backup has", "", assembly.Known{Versions: map[string]int64{agency: 5}}},
-		{"a process", "processes of the service are there: host (process 12)", assembly.Known{Running: []string{"host (process 12)"}}},
-	} {
-		ids := map[string]eventlog.TopicID{domain.TopicDashboards: old}
-		err := c.known.Holds(m, ids, map[string]eventlog.TopicID{domain.TopicDashboards: restored}, map[string]int64{agency: 5})
-		if c.want == "" {
-			require.NoError(t, err, c.name)
-			continue
-		}
-		require.ErrorContains(t, err, c.want, c.name)
-	}
-	require.NoError(t, assembly.Older(nil))
-	require.Equal(t, 52, strings.Count(assembly.Older(make([]string, 60)).Error(), "\n"), "the first 50, how many more, and what to do")
-}
 
 // besideRestore is a database whose tables were made from one topic, beside the log that a restore has made with another.
 type besideRestore struct {
@@ -102,7 +64,7 @@ func TestTablesThatWentOnAreNotMoved(t *testing.T) {
 	b.exec(t, `insert into checkpoints (projection, generation, partition, state, next_offset, progressed_at, caught_up_at)
 		values ('dashboards', 77, 0, 'live', 11, now(), now())`)
 	_, err := b.move(t)
-	require.ErrorIs(t, err, assembly.ErrOlder)
+	require.ErrorIs(t, err, knownlog.ErrOlder)
 	require.ErrorContains(t, err, "topic dashboards: 1 records in 1 partitions that tables have folded")
 	b.manifest.Topics[0].Partitions[0].End = 11
 	moved, err := b.move(t)

@@ -53,7 +53,7 @@ func (s *Service) newConnect(ctx context.Context, c ConnectConfig) (*connect.Con
 	if err != nil {
 		return nil, err
 	}
-	looks, err := s.Looks(ctx)
+	jobs, err := s.openJobs(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (s *Service) newConnect(ctx context.Context, c ConnectConfig) (*connect.Con
 		Directory: readmodels.Connecting{Pool: s.ReadPool}, Store: vault.NewConnecting(s.KeptPool), Secrets: secrets,
 		Places: readmodels.Connections{Pool: s.ReadPool}, SignIns: network.clients, Log: s.Log,
 		Moved:     s.directoryMoved,
-		Look:      looks.jobs.Look,
+		Look:      jobs.Look,
 		PublicURL: c.PublicURL, ReturnOrigins: c.ReturnOrigins,
 		Apps: map[domain.Platform]string{
 			domain.Facebook: at.Facebook.ClientID, domain.Instagram: at.Instagram.ClientID, domain.LinkedIn: at.LinkedIn.ClientID, domain.TikTok: at.TikTok.ClientID,
@@ -70,12 +70,7 @@ func (s *Service) newConnect(ctx context.Context, c ConnectConfig) (*connect.Con
 		Now: c.Fetch.Now, Logger: s.settings.Logger,
 	}
 	if network.clients.HearsMeta() {
-		config.Meta, config.Asked = network.clients, func() {
-			select {
-			case s.asked <- struct{}{}:
-			default: // it is going to look
-			}
-		}
+		config.Meta, config.Asked = network.clients, s.Asked
 	}
 	return connect.New(config)
 }

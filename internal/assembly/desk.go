@@ -2,36 +2,55 @@ package assembly
 
 import (
 	"context"
-	"fmt"
-	"strings"
-	"time"
 
-	"github.com/ledgerboard/ledgerboard/commands"
-	"github.com/ledgerboard/ledgerboard/commands/collect"
-	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
+	"github.com/ledgerboard/ledgerboard/internal/scheduler"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// Desk is where operators look and act, over HTTP and on the command line alike: it implements [api.OperatorDesk]. What
-// acts is looked at first, recorded, then done, and then what came of it is recorded: an action that cannot be recorded is
-// not done.
-type Desk struct {
-	*Looks
-	engines   []*projections.Engine
-	records   *commands.Operations
-	collector *collect.Collector // asks platforms; nil: this process reaches none
+// Looks opens the engine's tables, the vault and the jobs, for operators who look at the database alone.
+func (p *Parts) Looks(ctx context.Context) (*desk.Looks, error) {
+	return p.looks.get(func() (*desk.Looks, error) {
+		pool, err := p.Engine(ctx)
+		if err != nil {
+			return nil, err
+		}
+		kept, err := p.Vault(ctx)
+		if err != nil {
+			return nil, err
+		}
+		jobs, err := p.openJobs(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return desk.NewLooks(desk.LooksConfig{Engine: pool, Vault: kept, Jobs: jobs, Tables: p.Tables}), nil
+	})
+}
+
+// openJobs are the jobs of the fetchers, for whoever looks at them or asks for some.
+func (p *Parts) openJobs(ctx context.Context) (*scheduler.Jobs, error) {
+	return p.jobs.get(func() (*scheduler.Jobs, error) {
+		url, err := p.DatabaseURL(ctx)
+		if err != nil {
+			return nil, err
+		}
+		jobs, err := scheduler.OpenJobs(ctx, url, vault.MakeDue)
+		if err == nil {
+			p.Add(func() error { jobs.Close(); return nil })
+		}
+		return jobs, err
+	})
 }
 
 // Desk opens what operators need: what [Parts.Looks] opens, and the log, whatever is wrong with its topics.
-func (p *Parts) Desk(ctx context.Context) (*Desk, error) {
-	return p.desk.get(func() (*Desk, error) {
+func (p *Parts) Desk(ctx context.Context) (*desk.Desk, error) {
+	return p.desk.get(func() (*desk.Desk, error) {
 		log, err := p.logAsIs(ctx)
 		if err != nil {
 			return nil, err
 		}
-		engines, err := p.enginesAsIs(ctx)
+		engines, err := p.deskEngines(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -39,123 +58,13 @@ func (p *Parts) Desk(ctx context.Context) (*Desk, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &Desk{Looks: looks, engines: engines, records: &commands.Operations{Log: log, Now: time.Now, Logger: p.settings.Logger}}, nil
+		changes := dashboardCommands(log, p.brokers.value.topics)
+		changes.Logger = p.settings.Logger
+		return desk.New(desk.Config{Looks: looks, Log: log, Engines: engines, Changes: changes, Logger: p.settings.Logger}), nil
 	})
 }
 
-// engine finds a projection by its name.
-func (d *Desk) engine(name string) (*projections.Engine, error) {
-	var names []string
-	for _, e := range d.engines {
-		if e.Name() == name {
-			return e, nil
-		}
-		names = append(names, e.Name())
-	}
-	return nil, noProjection(name, names)
-}
-
-// act records, does, and records what came of it.
-func (d *Desk) act(
-	ctx context.Context, c commands.Caller, action domain.OperatorAction, on domain.OperatorTarget, reason domain.Reason,
-	do func(context.Context) (commands.Effect, error),
-) error {
-	return d.records.Act(ctx, c, domain.OperatorActed{Action: action, Target: on, Reason: reason}, func(ctx context.Context) (commands.Effect, error) {
-		effect, err := do(ctx)
-		if pg.IsForbidden(err) {
-			// A process that answers people need not own tables: see package migrations.
-			err = fmt.Errorf("%w (%w)", errNoRight, err)
-		}
-		return effect, err
-	})
-}
-
-// errNoRight says that this process logs in to the database as somebody who may not do what an operator wants.
-var errNoRight = domain.NewError(domain.CodeForbidden, "The service's user of the database has no right to change these tables. Do the same on the "+
-	"command line, with a LEDGERBOARD_DATABASE_URL of a user with the role operator ('ledgerboard migrate --roles').")
-
-// simply is an action of which there is nothing to tell but that it is done.
-func simply(do func(context.Context) error) func(context.Context) (commands.Effect, error) {
-	return func(ctx context.Context) (commands.Effect, error) { return commands.Effect{}, do(ctx) }
-}
-
-// asked is an action that asks for a rebuild.
-func asked(into *operator.Rebuild, ask func(context.Context) (operator.Rebuild, error)) func(context.Context) (commands.Effect, error) {
-	return func(ctx context.Context) (_ commands.Effect, err error) {
-		*into, err = ask(ctx)
-		return commands.Effect{Rebuild: into.ID}, err
-	}
-}
-
-// Projections tells how each projection stands.
-func (d *Desk) Projections(ctx context.Context) ([]operator.Projection, error) {
-	var all []operator.Projection
-	for _, e := range d.engines {
-		status, err := e.Status(ctx)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, status)
-	}
-	return all, nil
-}
-
-// Topics describes the log.
-func (d *Desk) Topics(ctx context.Context) ([]operator.Topic, error) {
-	return d.parts.log.value.Describe(ctx)
-}
-
-// Pause pauses a projection, or the reading of a platform or a connection. What is paused stays paused as it was.
-func (d *Desk) Pause(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
-	on, err := d.pausable(ctx, kind, name)
-	if err != nil {
-		return err
-	}
-	return d.act(ctx, c, pauseActions[kind], on, reason, simply(func(ctx context.Context) error {
-		_, err := d.pauses.Pause(ctx, domain.Pause{Kind: kind, Name: name, Since: time.Now().UTC(), Actor: c.UserID, Reason: reason})
-		return err
-	}))
-}
-
-// Resume ends a pause.
-func (d *Desk) Resume(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
-	on, err := d.pausable(ctx, kind, name)
-	if err != nil {
-		return err
-	}
-	return d.act(ctx, c, resumeActions[kind], on, reason, simply(func(ctx context.Context) error {
-		_, err := d.pauses.Resume(ctx, kind, name)
-		return err
-	}))
-}
-
-// What pausing and resuming are called in the trail.
-var (
-	pauseActions = map[domain.PauseKind]domain.OperatorAction{
-		domain.PauseProjection: domain.ActionProjectionPaused, domain.PausePlatform: domain.ActionPlatformPaused,
-		domain.PauseConnection: domain.ActionConnectionPaused,
-	}
-	resumeActions = map[domain.PauseKind]domain.OperatorAction{
-		domain.PauseProjection: domain.ActionProjectionResumed, domain.PausePlatform: domain.ActionPlatformResumed,
-		domain.PauseConnection: domain.ActionConnectionResumed,
-	}
-)
-
-func (d *Desk) pausable(ctx context.Context, kind domain.PauseKind, name string) (on domain.OperatorTarget, err error) {
-	switch kind {
-	case domain.PauseProjection:
-		_, err = d.engine(name)
-		return domain.OperatorTarget{Projection: name}, err
-	case domain.PauseConnection:
-		return d.connection(ctx, name)
-	case domain.PausePlatform:
-	}
-	var names []string
-	for _, p := range domain.Platforms() {
-		if p.String() == name {
-			return domain.OperatorTarget{Platform: p}, nil
-		}
-		names = append(names, p.String())
-	}
-	return on, domain.NewError(domain.CodeNotFound, "There is no platform %q. There are %s.", name, strings.Join(names, ", "))
+// deskEngines are the engines of all projections that operators and the service share.
+func (p *Parts) deskEngines(ctx context.Context) ([]*projections.Engine, error) {
+	return p.engines.get(func() ([]*projections.Engine, error) { return p.enginesAsIs(ctx) })
 }

@@ -1,6 +1,7 @@
 package assembly_test
 
 import (
+	"context"
 	"log/slog"
 	"testing"
 
@@ -10,6 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
+	"github.com/ledgerboard/ledgerboard/internal/monitor"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
 
@@ -29,10 +32,13 @@ func TestAssembledCommandsAskTheMonitor(t *testing.T) {
 		})
 		return err
 	}
-	lagging := func(name string) *assembly.Monitor {
-		model := liveModel(name, 5, 5)
-		m := look(t, liveModel("dashboards", 5, 5), model)
-		model.status.Partitions[0].EndOffset, model.status.Lag, model.status.LagSeconds = 1005, 1000, 60
+	lagging := func(name string) *monitor.Monitor {
+		well := &lookedAt{operator.Projection{Projection: "dashboards", State: "live"}}
+		model := &lookedAt{operator.Projection{Projection: name, State: "live"}}
+		m := monitor.New([]*lookedAt{well, model}, monitor.Config{MaxLag: 100, Logger: slog.New(slog.DiscardHandler)})
+		m.Look(t.Context())
+		model.status.Partitions = []operator.Partition{{EndOffset: 1000}}
+		model.status.Lag, model.status.LagSeconds = 1000, 60
 		m.Look(t.Context())
 		return m
 	}
@@ -41,3 +47,10 @@ func TestAssembledCommandsAskTheMonitor(t *testing.T) {
 	s.Monitor = lagging("post_insights")
 	require.ErrorContains(t, update(), "load dashboards", "what other projections lack keeps no change of dashboards: it goes on, to tables that nobody made")
 }
+
+// lookedAt is a read model that tells what the test says.
+type lookedAt struct{ status operator.Projection }
+
+func (l *lookedAt) Name() string { return l.status.Projection }
+
+func (l *lookedAt) Status(context.Context) (operator.Projection, error) { return l.status, nil }

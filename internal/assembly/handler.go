@@ -9,8 +9,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/internal/erasures"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
@@ -41,13 +43,12 @@ type HandlerConfig struct {
 // Handler puts the HTTP layer together.
 func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 	told := readmodels.ToldEntities{Pool: s.ReadPool, Registry: s.events, Progress: s.progress}
-	erasures := &erasuresRead{path: s.settings.Erasures}
 	prover := proof.NewProver(s.Log, c.CheckpointKeys, c.CheckpointFile)
 	deps := api.Deps{
 		Config:            c.HTTP,
 		Authenticator:     c.Authenticator,
 		Accounts:          readmodels.Accounts{Pool: s.ReadPool},
-		People:            people{readmodels.People{Pool: s.ReadPool}, s.Monitor},
+		People:            s.people(),
 		UnknownUsers:      c.UnknownUsers,
 		Withdrawn:         c.Withdrawn,
 		PeopleKnown:       s.Monitor.PeopleKnown,
@@ -66,7 +67,7 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Directory: &api.DirectoryDeps{
 			Feed: commands.FeedDirectory{
 				Log: s.Log, Told: told, Registry: s.events, Local: c.LocalDirectory, Now: time.Now,
-				Erasures: erasures.now,
+				Erasures: erasures.Watch(s.settings.Erasures).Now,
 			},
 			Told:  told,
 			Local: commands.LocalDirectory{Log: s.Log, Told: told, People: told, Local: c.LocalDirectory, Now: time.Now},
@@ -86,9 +87,9 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		deps.Connect = s.Connect
 	}
 	if in := c.SignIns; in != nil {
-		deps.SignIns = agencySignIns{
-			desk: s.operators, kept: vault.NewSessions(s.KeptPool), people: people{readmodels.People{Pool: s.ReadPool}, s.Monitor},
-			publicURL: in.PublicURL, provider: in.Provider != nil,
+		deps.SignIns = signin.Agency{
+			Make: s.operators.MakeSignInLink, Kept: vault.NewSessions(s.KeptPool), People: s.people(),
+			PublicURL: in.PublicURL, Provider: in.Provider != nil,
 		}
 	}
 	kept, err := s.keptPictures()

@@ -53,13 +53,18 @@ func (s *Service) Health() api.Health {
 		}
 		return nil
 	}})
-	checks = append(checks, api.Check{Name: "what was erased", Probe: s.forgetting.forgotten})
+	checks = append(checks, api.Check{Name: "what was erased", Probe: func(context.Context) error {
+		if reason := s.Overdue(); reason != "" {
+			return &api.DegradedError{Reason: reason, Writes: true}
+		}
+		return nil
+	}})
 	if s.Fetcher != nil {
 		checks = append(checks, api.Check{Name: "figures of the platforms", Probe: func(context.Context) error { return silent(s.Fetcher.Collect.Silent()) }})
 	}
 	return api.Health{
 		Checks: checks, Paused: s.paused, Readings: s.readings, Foreign: func() []api.ForeignHealth { return foreignHealth(s.Log.ForeignCounts()) },
-		Projections: func() []api.ProjectionHealth { return projectionsHealth(s.Monitor.snapshot()) },
+		Projections: func() []api.ProjectionHealth { return projectionsHealth(s.Monitor.Seen()) },
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,7 +16,7 @@ func (s *Service) observe() (err error) {
 	connections := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "ledgerboard_notice_connections", Help: "Open connections that listen for notices, Socket.IO and event streams.",
 	}, func() float64 { return float64(s.streams.NoticeListeners()) })
-	collectors := []prometheus.Collector{projectionCollector{s.Monitor}, connections, foreignCollector{s.Log}}
+	collectors := []prometheus.Collector{s.Monitor, connections, foreignCollector{s.Log}}
 	if s.Fetcher != nil {
 		collectors = append(collectors, silentCollector{s.Fetcher.Collect.Silent})
 	}
@@ -26,65 +25,8 @@ func (s *Service) observe() (err error) {
 			return fmt.Errorf("register metrics: %w", err)
 		}
 	}
-	if s.forgetting, err = observeForgetting(s.registered, s.settings.Logger); err != nil {
-		return err
-	}
 	s.topics, err = ObserveTopics(s.registered, s.settings.Logger)
 	return err
-}
-
-// projectionCollector shows what the monitor saw last.
-type projectionCollector struct{ monitor *Monitor }
-
-var (
-	lagEvents   = prometheus.NewDesc("ledgerboard_projection_lag_events", "End offset minus next offset.", []string{"projection", "partition"}, nil)
-	lagSeconds  = prometheus.NewDesc("ledgerboard_projection_lag_seconds", "Time without progress of the partition that waits longest; 0 without lag.", []string{"projection"}, nil)
-	parkedCount = prometheus.NewDesc("ledgerboard_projection_parked_events", "Events that wait for an operator.", []string{"projection"}, nil)
-	staleCount  = prometheus.NewDesc("ledgerboard_projection_stale_total", "Records that lost their race, and duplicates, since the start.", []string{"projection"}, nil)
-	degraded    = prometheus.NewDesc("ledgerboard_degraded", "What is wrong, by its kind: how many read models suffer from it, 1 for what concerns all.", []string{"reason"}, nil)
-	differGauge = prometheus.NewDesc("ledgerboard_projection_tables_differ", "1 when the latest daily check found tables that are not what the log says.", []string{"projection"}, nil)
-	liveGauge   = prometheus.NewDesc("ledgerboard_projection_live", "1 when the read model may be read.", []string{"projection"}, nil)
-)
-
-// Describe implements [prometheus.Collector].
-func (projectionCollector) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{lagEvents, lagSeconds, parkedCount, staleCount, differGauge, liveGauge, degraded} {
-		descs <- d
-	}
-}
-
-// Collect implements [prometheus.Collector].
-func (c projectionCollector) Collect(metrics chan<- prometheus.Metric) {
-	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
-		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
-	}
-	wrong := map[Class]int{}
-	for _, fault := range c.monitor.Faults() {
-		wrong[fault.Class]++
-	}
-	for _, class := range classes() {
-		gauge(degraded, float64(wrong[class]), string(class))
-	}
-	for _, s := range c.monitor.snapshot() {
-		for _, p := range s.Partitions {
-			gauge(lagEvents, float64(max(0, p.EndOffset-p.NextOffset)), s.Projection, strconv.Itoa(int(p.Partition)))
-		}
-		gauge(lagSeconds, s.LagSeconds, s.Projection)
-		gauge(parkedCount, float64(s.Parked), s.Projection)
-		metrics <- prometheus.MustNewConstMetric(staleCount, prometheus.CounterValue, float64(s.Stale), s.Projection)
-		live := 0.0
-		if s.Live() {
-			live = 1
-		}
-		gauge(liveGauge, live, s.Projection)
-		if s.TablesChecked != nil {
-			differ := 1.0
-			if s.TablesChecked.Equal {
-				differ = 0
-			}
-			gauge(differGauge, differ, s.Projection)
-		}
-	}
 }
 
 // TopicsHealth is what checks of the topics found.

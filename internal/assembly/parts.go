@@ -13,6 +13,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/deploy"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
@@ -38,9 +39,11 @@ type Parts struct {
 	unsafe                 error // what the check of the log found at its opening
 	sameLogSeen            bool  // log and database were compared and belong together
 	tables                 part[*projections.Readers]
-	looks                  part[*Looks]
+	looks                  part[*desk.Looks]
 	platforms              part[network]
-	desk                   part[*Desk]
+	desk                   part[*desk.Desk]
+	jobs                   part[*scheduler.Jobs]
+	engines                part[[]*projections.Engine] // of all projections
 	engine, vault, fetched part[*pgxpool.Pool]
 }
 
@@ -237,8 +240,8 @@ func (p *Parts) Migrate(ctx context.Context) error {
 // Pool sizes. Each generation that is folded has a pool of its own beside these; reads come and go with requests.
 const (
 	engineConns = 12 // verifications and checks of tables have their own, see room.go
-	// DefaultReadConns are for requests, which come and go.
-	DefaultReadConns = 24
+	// defaultReadConns are for requests, which come and go.
+	defaultReadConns = 24
 )
 
 // Tables are the read models, read-only: the generations that the pointer names when it is called. Who reads for long
@@ -255,7 +258,7 @@ func (p *Parts) Tables(ctx context.Context) (*projections.Readers, error) {
 		}
 		tables, err := projections.OpenReaders(ctx, projections.ReadersConfig{
 			DatabaseURL: p.database.value, Pool: pool, Projectors: projections.All(0), Params: params,
-			MaxConns: cmp.Or(p.settings.ReadConns, DefaultReadConns), Logger: p.settings.Logger,
+			MaxConns: cmp.Or(p.settings.ReadConns, defaultReadConns), Logger: p.settings.Logger,
 		})
 		if err == nil {
 			p.Add(func() error { tables.Close(); return nil })
@@ -278,6 +281,16 @@ func (p *Parts) Vault(ctx context.Context) (*pgxpool.Pool, error) {
 		return nil, err
 	}
 	return pool, p.sameLog(ctx)
+}
+
+// logAndVault are what is appended beside what is kept.
+func (p *Parts) logAndVault(ctx context.Context) (*eventlog.Log, *pgxpool.Pool, error) {
+	log, err := p.Log(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	kept, err := p.Vault(ctx)
+	return log, kept, err
 }
 
 // fetchStates is the same schema for what fetchers note all the time, and may lose the last of in a crash.

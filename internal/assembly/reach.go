@@ -13,14 +13,22 @@ import (
 )
 
 // openReach completes what takes tokens of a main application, and what asks the platforms about stored ones.
-func (s *Service) openReach(ctx context.Context, c FetchConfig) (err error) {
+func (s *Service) openReach(ctx context.Context, c FetchConfig) error {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	c.Collect.GrowthWindow = max(c.Collect.GrowthWindow, 1) // a main application says none: nothing is read here
 	if s.Fetcher != nil {
-		s.operators.collector = s.Fetcher.Collect
-	} else if s.operators.collector, err = s.newCollector(ctx, c); err != nil {
+		s.operators.Reach(s.Fetcher.Collect)
+	} else {
+		collector, err := s.newCollector(ctx, c)
+		if err != nil {
+			return err
+		}
+		s.operators.Reach(collector)
+	}
+	jobs, err := s.openJobs(ctx)
+	if err != nil {
 		return err
 	}
 	network, err := s.network(ctx, c)
@@ -39,7 +47,7 @@ func (s *Service) openReach(ctx context.Context, c FetchConfig) (err error) {
 		},
 		Tokens: collect.HandOverTokens{
 			Places: readmodels.Connections{Pool: s.ReadPool}, Secrets: secrets, Now: c.Now,
-			Check: &collect.CheckHandedOver{Pages: directory, Platforms: network.clients}, Look: s.operators.jobs.Look,
+			Check: &collect.CheckHandedOver{Pages: directory, Platforms: network.clients}, Look: jobs.Look,
 		},
 	}
 	return nil

@@ -29,7 +29,7 @@ func (s *Service) checkRoom(ctx context.Context) error {
 
 // connections are how many this process may hold: those of its pools, and one that listens.
 func (s *Service) connections() int32 {
-	n := engineConns + cmp.Or(s.settings.ReadConns, DefaultReadConns) + vault.Conns + 1
+	n := engineConns + cmp.Or(s.settings.ReadConns, defaultReadConns) + vault.Conns + 1
 	if slices.Contains(s.config.Roles, "projector") {
 		n += int32(len(projections.All(0)))*cmp.Or(s.settings.FoldConns, projections.DefaultFoldConns) + projections.ApartConns
 	}

@@ -2,7 +2,6 @@ package assembly
 
 import (
 	"context"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,7 +22,7 @@ func (s *Service) Follow(ctx context.Context) error {
 				Pool: s.engine, Release: s.config.Release, Roles: s.config.Roles, Folds: s.folds, Logger: s.settings.Logger,
 			})
 		},
-		s.keepForeign,
+		s.Upkeep.RunForeign,
 		s.verifies.Run,
 		func(ctx context.Context) { s.Log.RunChecks(ctx, 0, s.topics.Checked) },
 	} {
@@ -43,16 +42,6 @@ func (s *Service) folds() (names []string) {
 // Holding are the processes that have a role now.
 func (s *Service) Holding(ctx context.Context, role string) ([]string, error) {
 	return projections.Holding(ctx, s.engine, role)
-}
-
-// pause waits; it tells whether ctx goes on.
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
-	}
 }
 
 // Stream feeds the streams of notices and figures until ctx is done, which ends them.

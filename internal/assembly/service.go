@@ -15,9 +15,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/monitor"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
+	"github.com/ledgerboard/ledgerboard/internal/upkeep"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/internal/verifications"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -49,8 +53,10 @@ type Config struct {
 // seeds.
 type Service struct {
 	*Parts
+	*upkeep.Upkeep
+
 	Log      *eventlog.Log
-	Monitor  *Monitor
+	Monitor  *monitor.Monitor
 	ReadPool *projections.Readers // the generations that readers use
 	KeptPool *pgxpool.Pool        // schema kept
 
@@ -59,24 +65,22 @@ type Service struct {
 	Fetcher    *Fetcher         // nil without Config.Fetch
 	Connect    *connect.Connect // nil without Config.Connect
 
-	stopping   atomic.Bool
-	config     Config
-	topics     *TopicsHealth
-	forgetting *forgetting
-	engine     *pgxpool.Pool
-	operators  *Desk
-	engines    []*projections.Engine
-	streams    *stream.Hub
-	verifies   *VerifyRuns
-	ticketKey  []byte
-	asked      chan struct{}    // somebody asked a platform to be forgotten
-	mainApp    *api.MainAppDeps // nil without Config.Reach
+	stopping  atomic.Bool
+	config    Config
+	topics    *TopicsHealth
+	engine    *pgxpool.Pool
+	operators *desk.Desk
+	engines   []*projections.Engine
+	streams   *stream.Hub
+	verifies  *verifications.Runs
+	ticketKey []byte
+	mainApp   *api.MainAppDeps // nil without Config.Reach
 }
 
 // Open brings the database to this version and opens everything that the process needs; nothing runs yet.
 // [Service.Close] gives it back.
 func Open(ctx context.Context, c Config) (_ *Service, err error) {
-	s := &Service{Parts: NewParts(c.Settings), config: c, asked: make(chan struct{}, 1)}
+	s := &Service{Parts: NewParts(c.Settings), config: c}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -98,7 +102,10 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 		return nil, err
 	}
 	s.openStreams()
-	s.verifies = NewVerifyRuns(time.Now, s.settings.Logger)
+	if err := s.openUpkeep(); err != nil {
+		return nil, err
+	}
+	s.verifies = verifications.New(time.Now, s.settings.Logger)
 	if c.Fetch != nil {
 		fetch := *c.Fetch
 		fetch.Schedule.Ready = s.fetchable
@@ -143,9 +150,12 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	if s.operators, err = s.Desk(ctx); err != nil {
 		return err
 	}
-	s.engines = s.operators.engines
-	s.Monitor = NewMonitor(s.engines, MonitorConfig{
-		MaxLag: s.config.MaxLag, Reads: s.ReadPool.Current, Logger: s.settings.Logger,
+	if s.engines, err = s.deskEngines(ctx); err != nil {
+		return err
+	}
+	s.Monitor = monitor.New(s.engines, monitor.Config{
+		MaxLag: s.config.MaxLag, Writes: projections.Dashboards{}.Name(), People: projections.Directory{}.Name(), NoLog: projections.ErrNoLog,
+		Reads: s.ReadPool.Current, Logger: s.settings.Logger,
 		Folded: func(ctx context.Context) ([]string, error) { return projections.Folded(ctx, s.engine) },
 	})
 	s.Dashboards = readmodels.NewDashboards(readmodels.DashboardsConfig{
@@ -161,6 +171,22 @@ func (s *Service) openCommands() (err error) {
 	config.Store, config.Logger = s.Dashboards, s.settings.Logger
 	config.Gate = func() error { return s.Monitor.MayCommand(projections.Dashboards{}.Name()) }
 	s.Updates, err = commands.NewDashboards(config)
+	return err
+}
+
+// openUpkeep puts together what keeps log and vault in order.
+func (s *Service) openUpkeep() (err error) {
+	s.Upkeep, err = upkeep.New(upkeep.Config{
+		Log: s.Log, Vault: s.KeptPool, Engine: s.engine, Tables: s.ReadPool, Engines: s.engines, Monitor: s.Monitor, Moved: s.progress.Moved,
+		Directory: func(ctx context.Context, each func(domain.Recorded, error)) error {
+			return ScanDirectory(ctx, s.Log, each)
+		},
+		Covers: func(ctx context.Context, r domain.DeletionRequest) (domain.Grant, bool, error) { // only who connects is asked
+			return s.Connect.Covers(ctx, r)
+		},
+		Registry: s.events, Erasures: s.settings.Erasures, Embedded: len(s.settings.Brokers) == 0,
+		Registerer: s.registered, Logger: s.settings.Logger,
+	})
 	return err
 }
 

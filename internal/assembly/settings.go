@@ -20,7 +20,7 @@ type Settings struct {
 	Existing bool
 
 	DatabaseURL string     // "": a server started by this process
-	ReadConns   int32      // that reads of this process may hold; 0: [DefaultReadConns]
+	ReadConns   int32      // that reads of this process may hold; 0: defaultReadConns
 	FoldConns   int32      // that each generation may hold that this process folds; 0: [projections.DefaultFoldConns]
 	RebuildDisk int64      // bytes that a rebuild may need; 0: four fifths of what is free, where that is known
 	Erasures    string     // file of the list of erasures; "": there is none

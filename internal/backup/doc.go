@@ -11,7 +11,7 @@
 //     anew as a whole by each run, and what the log has forgotten leaves the directory. No key is in it.
 //   - A restore changes nothing before it has looked at everything: the whole backup, the brokers, the database, the file of checkpoints.
 //   - It gives out again no offset and no version that is known to have been given out, unless it begins an epoch: an older state than what
-//     tables, cursors of notices or signed checkpoints know is refused (assembly.ErrOlder) until somebody accepts it with all that is
+//     tables, cursors of notices or signed checkpoints know is refused (knownlog.ErrOlder) until somebody accepts it with all that is
 //     named. The epoch begins at the end of the backup, with its own record as the first of `operations`, before anybody else can write:
 //     what processes of before still tag is foreign there.
 //

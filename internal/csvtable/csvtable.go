@@ -27,11 +27,11 @@ func New(out io.Writer, columns []string) *Writer {
 // Row writes a row of finished cells.
 func (w *Writer) Row(cells []string) error { return w.out.Write(cells) }
 
-// Values writes a row of values, each as [Cell] has it.
+// Values writes a row of values, each as [cellOf] has it.
 func (w *Writer) Values(values ...any) error {
 	cells := make([]string, len(values))
 	for i, value := range values {
-		cell, err := Cell(reflect.ValueOf(value))
+		cell, err := cellOf(reflect.ValueOf(value))
 		if err != nil {
 			return err
 		}
@@ -54,9 +54,9 @@ func (w *Writer) Flush() error {
 	return w.out.Error()
 }
 
-// Cell is a value as a cell: null is empty, a list of scalars is separated by spaces, an object is JSON.
+// cellOf is a value as a cell: null is empty, a list of scalars is separated by spaces, an object is JSON.
 // Only texts are made harmless: a negative number begins like a formula and is none.
-func Cell(v reflect.Value) (string, error) {
+func cellOf(v reflect.Value) (string, error) {
 	if when, ok := reflect.TypeAssert[time.Time](v); ok {
 		return when.UTC().Format(time.RFC3339Nano), nil
 	}
@@ -65,7 +65,7 @@ func Cell(v reflect.Value) (string, error) {
 		if v.IsNil() {
 			return "", nil
 		}
-		return Cell(v.Elem())
+		return cellOf(v.Elem())
 	case reflect.String:
 		return harmless(v.String()), nil
 	case reflect.Slice:

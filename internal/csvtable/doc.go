@@ -6,8 +6,12 @@
 // # File map
 //
 //	csvtable.go  Writer: columns, rows, comments; a value as a cell
+//	plan.go      Plan: the tables and columns of an answer, by its type
+//	rows.go      an answer as the rows of its tables
 //
 // # Non-obvious
 //
+//   - An answer is several tables, one for each list of objects in it. Rows of an inner list begin with the scalars of the
+//     elements that they stand in.
 //   - A comment stands in the first cell of a row that has as many cells as the others, so that strict readers accept it.
 package csvtable

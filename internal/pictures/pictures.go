@@ -16,8 +16,6 @@ import (
 const (
 	// MaxBytes is how long the answer with a picture may be.
 	MaxBytes = 2 << 20
-	// ContentType is that of pictures that were drawn anew.
-	ContentType = "image/jpeg"
 
 	patience = 15 * time.Second
 )

@@ -107,12 +107,12 @@ func ParseID(id string) (parent string, version int64, ok bool) {
 type Span struct {
 	ParentAccount string
 	AfterVersion  int64
-	// AfterUser is the last user seen of AfterVersion; [AllUsers] when the version is done.
+	// AfterUser is the last user seen of AfterVersion; [allUsers] when the version is done.
 	AfterUser string
 }
 
-// AllUsers stands behind every user id in order, in every collation: ids are hexadecimal.
-const AllUsers = "g"
+// allUsers stands behind every user id in order, in every collation: ids are hexadecimal.
+const allUsers = "g"
 
 // Cursor says up to which version of its agency a user has been told.
 type Cursor struct {

@@ -12,8 +12,8 @@ import (
 // lookLimit is the number of notices that a stream reads from the store at a time.
 const lookLimit = 100
 
-// ErrCursor refuses a cursor that is malformed or of another agency.
-var ErrCursor = domain.NewError(domain.CodeInvalid,
+// errCursor refuses a cursor that is malformed or of another agency.
+var errCursor = domain.NewError(domain.CodeInvalid,
 	"The last event id is not one of your stream. Leave it out to begin with what comes next.").
 	WithField("Last-Event-ID", "must be an id that this stream has sent")
 
@@ -34,7 +34,7 @@ func (h *Hub) ServeNotices(w http.ResponseWriter, r *http.Request, who Listener)
 		var parent string
 		var other bool
 		if parent, after, other, resumed = parseIDIn(h.cfg.Log, id); !resumed || parent != who.ParentAccount {
-			return ErrCursor
+			return errCursor
 		}
 		if other {
 			begins, resumed = ResetEvent, false

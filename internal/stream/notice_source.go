@@ -150,7 +150,7 @@ func (n *notices) listen(ctx context.Context, who Listener) (p *place, head int6
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if _, begun := n.scanned[who.ParentAccount]; !begun { // at the head, not at the listener's cursor: it may claim any
-		n.scanned[who.ParentAccount] = Span{who.ParentAccount, head, AllUsers}
+		n.scanned[who.ParentAccount] = Span{who.ParentAccount, head, allUsers}
 	}
 	return p, head, nil
 }

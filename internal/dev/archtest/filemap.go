@@ -2,7 +2,6 @@ package archtest
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -17,13 +16,8 @@ import (
 // Names may have stars, and <words> stand for stars.
 func FileMaps(root string) ([]string, error) {
 	var faults []string
-	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir() && name != root && ignored(name):
-			return filepath.SkipDir
-		case entry.IsDir() || entry.Name() != "doc.go":
+	err := walkFiles(root, func(name string) error {
+		if filepath.Base(name) != "doc.go" {
 			return nil
 		}
 		found, err := mapFaults(filepath.Dir(name))

@@ -39,13 +39,8 @@ func AllImports(root, module string) ([]Import, error) {
 
 func readImports(root, module string, wanted func(name string) bool) ([]Import, error) {
 	var imports []Import
-	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir() && name != root && ignored(name):
-			return filepath.SkipDir
-		case entry.IsDir() || !strings.HasSuffix(name, ".go") || !wanted(name):
+	err := walkFiles(root, func(name string) error {
+		if !strings.HasSuffix(name, ".go") || !wanted(name) {
 			return nil
 		}
 		found, err := importsOf(root, name, module)
@@ -56,6 +51,21 @@ func readImports(root, module string, wanted func(name string) bool) ([]Import, 
 		return nil, fmt.Errorf("read imports below %s: %w", root, err)
 	}
 	return imports, nil
+}
+
+// walkFiles visits the files below a folder that the go command does not look past.
+func walkFiles(root string, visit func(name string) error) error {
+	return filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && name != root && ignored(name):
+			return filepath.SkipDir
+		case entry.IsDir():
+			return nil
+		}
+		return visit(name)
+	})
 }
 
 // ignored tells whether the go command looks past a folder, as it does past a module of its own.

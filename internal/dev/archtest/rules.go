@@ -18,6 +18,10 @@ const (
 	sarama    = "github.com/IBM/sarama"
 	chi       = "github.com/go-chi/chi"
 	assembly  = "internal/assembly"
+	desk      = "internal/desk"
+	signin    = "internal/signin"
+	upkeep    = "internal/upkeep"
+	verifying = "internal/verifications"
 	simulator = "internal/dev/simulator"
 )
 
@@ -65,12 +69,37 @@ func Rules() []Rule {
 			Because: "HTTP stands on queries and use cases",
 		},
 		{
+			Package: "api/bearer", Forbid: []string{"internal", "commands", "readmodels", "api/console", "api/mount"}, Direct: true,
+			Because: "a token is judged by its keys and claims alone",
+		},
+		{
 			Package: "migrations", Forbid: []string{"domain", "internal", "commands", "projections", "readmodels", "api"},
 			Because: "the schema's history depends on no code that changes",
 		},
 		{
-			Package: "internal", Forbid: append([]string{assembly}, upper...), Except: []string{assembly, "internal/dev"},
+			Package: "internal", Forbid: append([]string{assembly}, upper...),
+			Except:  []string{assembly, desk, signin, upkeep, verifying, "internal/dev"},
 			Because: "what they need of the upper packages is handed in as functions by internal/assembly",
+		},
+		{
+			Package: desk, Forbid: []string{assembly, "cmd", "api/mount", "migrations", "deploy", "internal/dev"}, Direct: true,
+			Because: "operators act by the same use cases and queries as everybody; what is opened is handed in",
+		},
+		{
+			Package: signin, Direct: true,
+			Forbid:  []string{assembly, desk, "cmd", "api/mount", "commands/collect", "commands/connect", "migrations", "deploy", pgx},
+			Because: "who comes in is judged by the directory and the vault; what is opened is handed in",
+		},
+		{
+			Package: upkeep, Forbid: []string{assembly, desk, signin, verifying, "cmd", "api", "migrations", "deploy"}, Direct: true,
+			Because: "it runs beside the requests; what is opened is handed in",
+		},
+		{
+			Package: verifying, Direct: true,
+			Forbid: []string{
+				assembly, desk, signin, "cmd", "api/mount", "api/console", "commands", "projections", "readmodels", "migrations", "deploy", pgx,
+			},
+			Because: "it says who waits for which verification; what verifies is handed in",
 		},
 		{
 			Package: "internal", Forbid: []string{"internal/dev"}, Except: []string{"internal/dev"}, Direct: true,

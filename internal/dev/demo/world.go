@@ -21,7 +21,7 @@ type Config struct {
 // The defaults of [Config].
 const (
 	DefaultDays    = 90
-	DefaultChanges = 48
+	defaultChanges = 48
 )
 
 const day = 24 * time.Hour
@@ -31,7 +31,7 @@ func (c Config) withDefaults() Config {
 	if c.Days <= 0 {
 		c.Days = DefaultDays
 	}
-	c.Changes = max(c.Changes, DefaultChanges)
+	c.Changes = max(c.Changes, defaultChanges)
 	if c.ChangeDays <= 0 {
 		c.ChangeDays = c.Days
 	}

@@ -7,4 +7,5 @@
 //
 //	issuer.go  Issuer: its pages and its endpoints
 //	tokens.go  codes and tokens
+//	traps.go   claims that must be refused though the right key signed them
 package issuer

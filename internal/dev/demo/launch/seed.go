@@ -10,6 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
+	"github.com/ledgerboard/ledgerboard/internal/monitor"
 )
 
 // Seeder puts the demo's world into the log. Every part of it may be repeated: event ids and times
@@ -131,7 +132,7 @@ func (s *Seeder) change(ctx context.Context, past *commands.Dashboards, c demo.C
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(assembly.LookEvery):
+		case <-time.After(monitor.LookEvery):
 		}
 	}
 }

@@ -1,0 +1,473 @@
+package bearer_test
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/api/bearer"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
+)
+
+const (
+	agency  = "aaaaaaaaaaaaaaaaaaaaaaaa"
+	client1 = "c10000000000000000000001"
+	alice   = "a11ce0000000000000000000"
+	secret  = "a secret of at least thirty-two bytes"
+)
+
+var jwtNow = time.Date(2026, 7, 15, 12, 0, 0, 0, time.UTC)
+
+func jwtConfig(change func(*bearer.Config)) bearer.Config {
+	c := bearer.Config{Issuer: "main-app", Audience: "ledgerboard", Now: func() time.Time { return jwtNow }}
+	change(&c)
+	return c
+}
+
+func hs256(t *testing.T) *bearer.JWT {
+	t.Helper()
+	verifier, err := bearer.New(jwtConfig(func(c *bearer.Config) { c.Secret = secret }))
+	require.NoError(t, err)
+	return verifier
+}
+
+func goodClaims() jwt.MapClaims {
+	return jwt.MapClaims{
+		"sub": alice, "account_id": agency, "role": "agency", "iss": "main-app", "aud": "ledgerboard",
+		"exp": jwtNow.Add(time.Hour).Unix(),
+	}
+}
+
+func sign(t *testing.T, method jwt.SigningMethod, kid string, key any, change map[string]any) string {
+	t.Helper()
+	claims := goodClaims()
+	for name, value := range change {
+		claims[name] = value
+		if value == nil {
+			delete(claims, name)
+		}
+	}
+	token := jwt.NewWithClaims(method, claims)
+	if kid != "" {
+		token.Header["kid"] = kid
+	}
+	signed, err := token.SignedString(key)
+	require.NoError(t, err)
+	return signed
+}
+
+func TestClaimsBecomeAPrincipal(t *testing.T) {
+	t.Parallel()
+	verifier := hs256(t)
+	for name, test := range map[string]struct {
+		change map[string]any
+		want   api.Principal
+	}{
+		"role as a string":   {nil, api.Principal{UserID: alice, AccountID: agency, Roles: api.Roles{"agency"}}},
+		"roles as a list":    {map[string]any{"role": []string{"auditor", "agency"}}, api.Principal{UserID: alice, AccountID: agency, Roles: api.Roles{"auditor", "agency"}}},
+		"unknown roles":      {map[string]any{"role": []string{"root", "agency"}}, api.Principal{UserID: alice, AccountID: agency, Roles: api.Roles{"agency"}}},
+		"ids in upper case":  {map[string]any{"sub": strings.ToUpper(alice), "account_id": strings.ToUpper(agency)}, api.Principal{UserID: alice, AccountID: agency, Roles: api.Roles{"agency"}}},
+		"several audiences":  {map[string]any{"aud": []string{"other", "ledgerboard"}}, api.Principal{UserID: alice, AccountID: agency, Roles: api.Roles{"agency"}}},
+		"operator":           {map[string]any{"role": "operator", "account_id": nil, "sub": "ops@example.com"}, api.Principal{UserID: "ops@example.com", Roles: api.Roles{"operator"}}},
+		"operator, hex id":   {map[string]any{"role": "operator", "account_id": agency}, api.Principal{UserID: alice, Roles: api.Roles{"operator"}}},
+		"late by the leeway": {map[string]any{"exp": jwtNow.Add(-9 * time.Second).Unix()}, api.Principal{UserID: alice, AccountID: agency, Roles: api.Roles{"agency"}}},
+	} {
+		p, err := verifier.Verify(t.Context(), sign(t, jwt.SigningMethodHS256, "", []byte(secret), test.change))
+		require.NoError(t, err, name)
+		require.False(t, p.ExpiresAt.IsZero(), name)
+		p.ExpiresAt = time.Time{}
+		require.Equal(t, test.want, p, name)
+	}
+}
+
+func TestTokensThatAreRefused(t *testing.T) {
+	t.Parallel()
+	verifier := hs256(t)
+	good := sign(t, jwt.SigningMethodHS256, "", []byte(secret), nil)
+	hs := func(change map[string]any) string { return sign(t, jwt.SigningMethodHS256, "", []byte(secret), change) }
+	for name, test := range map[string]struct{ token, says string }{
+		"empty":              {"", "well-formed"},
+		"nonsense":           {"a.b.c", "well-formed"},
+		"two parts":          {strings.Join(strings.Split(good, ".")[:2], "."), "well-formed"},
+		"other secret":       {sign(t, jwt.SigningMethodHS256, "", []byte("another secret of thirty-two bytes.."), nil), "cannot be verified"},
+		"changed signature":  {good[:len(good)-4] + "AAAA", "cannot be verified"},
+		"no algorithm":       {sign(t, jwt.SigningMethodNone, "", jwt.UnsafeAllowNoneSignatureType, nil), "cannot be verified"},
+		"another algorithm":  {sign(t, jwt.SigningMethodHS512, "", []byte(secret), nil), "cannot be verified"},
+		"expired":            {hs(map[string]any{"exp": jwtNow.Add(-11 * time.Second).Unix()}), "expired"},
+		"expired and forged": {sign(t, jwt.SigningMethodHS256, "", []byte("another secret of thirty-two bytes.."), map[string]any{"exp": 1}), "cannot be verified"},
+		"not yet valid":      {hs(map[string]any{"nbf": jwtNow.Add(time.Minute).Unix()}), "not valid yet"},
+		"without exp":        {hs(map[string]any{"exp": nil}), "not issued for this service"},
+		"without iss":        {hs(map[string]any{"iss": nil}), "not issued for this service"},
+		"without aud":        {hs(map[string]any{"aud": nil}), "not issued for this service"},
+		"other issuer":       {hs(map[string]any{"iss": "evil"}), "not issued for this service"},
+		"other audience":     {hs(map[string]any{"aud": "other"}), "not issued for this service"},
+		"without sub":        {hs(map[string]any{"sub": nil}), "user id"},
+		"sub is no id":       {hs(map[string]any{"sub": "alice"}), "user id"},
+		"without role":       {hs(map[string]any{"role": nil}), "no role"},
+		"role is a number":   {hs(map[string]any{"role": 7}), "well-formed"},
+		"without account":    {hs(map[string]any{"account_id": nil}), "account id"},
+		"account is no id":   {hs(map[string]any{"account_id": "17"}), "account id"},
+		"very long":          {strings.Repeat("a", 20_000), "longer"},
+	} {
+		_, err := verifier.Verify(t.Context(), test.token)
+		require.Equal(t, domain.CodeUnauthenticated, domain.CodeOf(err), name)
+		require.ErrorContains(t, err, test.says, name)
+	}
+}
+
+func TestConfigurationsOfJWTThatAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]bearer.Config{
+		"nothing":      {},
+		"both":         jwtConfig(func(c *bearer.Config) { c.Secret, c.Keys = secret, "keys.pem" }),
+		"short belief": jwtConfig(func(c *bearer.Config) { c.Secret, c.KeysMaxAge = secret, time.Minute }),
+		"weak secret":  jwtConfig(func(c *bearer.Config) { c.Secret = "short" }),
+		"no issuer":    {Secret: secret, Audience: "x"},
+		"no audience":  {Secret: secret, Issuer: "x"},
+		"missing file": jwtConfig(func(c *bearer.Config) { c.Keys = filepath.Join(t.TempDir(), "absent") }),
+	} {
+		_, err := bearer.New(c)
+		require.Error(t, err, name)
+		require.NotContains(t, err.Error(), secret)
+	}
+	_, err := bearer.New(bearer.Config{})
+	require.ErrorContains(t, err, "issuer")
+	require.ErrorContains(t, err, "audience", "all faults at once")
+}
+
+// Every token here is signed with the right key: what it says must not be readable in two ways.
+func TestTokensThatCouldBeReadInTwoWays(t *testing.T) {
+	t.Parallel()
+	verifier := hs256(t)
+	const header = `{"alg":"HS256","typ":"JWT"}`
+	now := jwtNow.Unix()
+	with := func(more string) string {
+		return fmt.Sprintf(`{"sub":%q,"account_id":%q,"role":"client","iss":"main-app","aud":"ledgerboard","exp":%d%s}`, alice, client1, now+60, more)
+	}
+	p, err := verifier.Verify(t.Context(), issuer.SignPlain(secret, header, with(`,"ROLE":"agency","Account_Id":"`+agency+`","EXP":1`)))
+	require.NoError(t, err)
+	require.Equal(t, api.Roles{api.RoleClient}, p.Roles, "names are exact")
+	require.Equal(t, client1, p.AccountID)
+	require.Equal(t, now+60, p.ExpiresAt.Unix())
+	good := issuer.SignPlain(secret, header, with(""))
+	for name, test := range map[string]struct{ token, says string }{
+		"role twice":           {issuer.SignPlain(secret, header, with(`,"role":"agency"`)), "well-formed"},
+		"role twice, escaped":  {issuer.SignPlain(secret, header, with(`,"r\u006fle":"agency"`)), "well-formed"},
+		"alg twice":            {issuer.SignPlain(secret, `{"alg":"none","alg":"HS256"}`, with("")), "well-formed"},
+		"crit":                 {issuer.SignPlain(secret, `{"alg":"HS256","crit":["exp"]}`, with("")), "well-formed"},
+		"exp in quotes":        {issuer.SignPlain(secret, header, strings.Replace(with(""), fmt.Sprint(now+60), fmt.Sprintf(`"%d"`, now+60), 1)), "well-formed"},
+		"exp is null":          {issuer.SignPlain(secret, header, strings.Replace(with(""), fmt.Sprint(now+60), "null", 1)), "well-formed"},
+		"exp in milliseconds":  {issuer.SignPlain(secret, header, strings.Replace(with(""), fmt.Sprint(now+60), fmt.Sprint(1000*(now+60)), 1)), "well-formed"},
+		"iat in milliseconds":  {issuer.SignPlain(secret, header, with(fmt.Sprintf(`,"iat":%d`, 1000*now))), "well-formed"},
+		"issued in the future": {issuer.SignPlain(secret, header, with(fmt.Sprintf(`,"iat":%d`, now+11))), "not valid yet"},
+		"claims are a list":    {issuer.SignPlain(secret, header, `["`+alice+`"]`), "well-formed"},
+		"claims are null":      {issuer.SignPlain(secret, header, `null`), "lacks iss, aud or exp"},
+		"line end inside":      {good[:len(good)-9] + "\r\n" + good[len(good)-9:], "well-formed"},
+		"padded":               {good + "=", "well-formed"},
+	} {
+		_, err := verifier.Verify(t.Context(), test.token)
+		require.Equal(t, domain.CodeUnauthenticated, domain.CodeOf(err), name)
+		require.ErrorContains(t, err, test.says, name)
+	}
+}
+
+// A withdrawn key, and a provider that cannot be reached any more: without a bound the key would be good for ever.
+func TestKeysAreNotBelievedForEver(t *testing.T) {
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	idp := &provider{keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "1"}}}
+	server := httptest.NewServer(idp)
+	t.Cleanup(server.Close)
+	now := jwtNow
+	var logged bytes.Buffer
+	verifier, err := bearer.New(jwtConfig(func(c *bearer.Config) {
+		c.Keys, c.Now, c.Logger = server.URL, func() time.Time { return now }, slog.New(slog.NewTextHandler(&logged, nil))
+	}))
+	require.NoError(t, err)
+	verify := func() error {
+		change := map[string]any{"exp": now.Add(time.Hour).Unix()}
+		_, err := verifier.Verify(t.Context(), sign(t, jwt.SigningMethodES256, "1", key, change))
+		return err
+	}
+	registry := prometheus.NewPedanticRegistry()
+	require.NoError(t, registry.Register(verifier))
+	ages, err := registry.Gather()
+	require.NoError(t, err)
+	require.Empty(t, ages, "never read")
+	require.NoError(t, verify())
+	idp.set(true)
+	now = now.Add(time.Hour)
+	require.NoError(t, verify())
+	require.Contains(t, logged.String(), "level=WARN")
+	require.Contains(t, logged.String(), "502")
+	now = now.Add(time.Minute)
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(verify()))
+	require.Contains(t, logged.String(), "level=ERROR")
+	ages, err = registry.Gather()
+	require.NoError(t, err)
+	require.InDelta(t, 3660, ages[0].GetMetric()[0].GetGauge().GetValue(), 0.1)
+	idp.set(false, jose.JSONWebKey{Key: key.Public(), KeyID: "1"})
+	now = now.Add(10 * time.Second)
+	require.NoError(t, verify())
+}
+
+// Whoever can make the provider redirect must not be able to name other keys.
+func TestKeysAreNotFollowedToAnotherHost(t *testing.T) {
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	elsewhere := httptest.NewServer(&provider{keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "1"}}})
+	t.Cleanup(elsewhere.Close)
+	routes := http.NewServeMux()
+	routes.Handle("/away", http.RedirectHandler(elsewhere.URL, http.StatusFound))
+	routes.Handle("/moved", http.RedirectHandler("/keys", http.StatusMovedPermanently))
+	routes.Handle("/round", http.RedirectHandler("/round", http.StatusFound))
+	routes.Handle("/keys", &provider{keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "1"}}})
+	server := httptest.NewServer(routes)
+	t.Cleanup(server.Close)
+	for path, says := range map[string]string{"/away": "it redirects to " + elsewhere.URL, "/round": "it redirects to", "/moved": ""} {
+		var logged bytes.Buffer
+		verifier, err := bearer.New(jwtConfig(func(c *bearer.Config) {
+			c.Keys, c.Logger = server.URL+path, slog.New(slog.NewTextHandler(&logged, nil))
+		}))
+		require.NoError(t, err)
+		_, err = verifier.Verify(t.Context(), sign(t, jwt.SigningMethodES256, "1", key, nil))
+		require.Equal(t, says == "", err == nil, path)
+		require.Contains(t, logged.String(), says)
+	}
+}
+
+func pemOf(t *testing.T, key crypto.PublicKey) []byte {
+	t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(key)
+	require.NoError(t, err)
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+}
+
+func keyFile(t *testing.T, content []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "keys")
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+	return path
+}
+
+func TestKeysFromPEMPinTheirAlgorithm(t *testing.T) {
+	t.Parallel()
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	rsaPEM, ecPEM := pemOf(t, rsaKey.Public()), pemOf(t, ecKey.Public())
+	for name, content := range map[string][]byte{"RSA": rsaPEM, "EC": ecPEM, "both": append(rsaPEM, ecPEM...)} {
+		verifier, err := bearer.New(jwtConfig(func(c *bearer.Config) { c.Keys = keyFile(t, content) }))
+		require.NoError(t, err)
+		for tokenName, token := range map[string]string{
+			"RSA": sign(t, jwt.SigningMethodRS256, "any", rsaKey, nil),
+			"EC":  sign(t, jwt.SigningMethodES256, "", ecKey, nil),
+		} {
+			_, err := verifier.Verify(t.Context(), token)
+			require.Equal(t, name == "both" || name == tokenName, err == nil, "%s token, %s keys: %v", tokenName, name, err)
+		}
+		// The classic confusion: the public key, which everybody has, taken for a shared secret.
+		for method, forged := range map[jwt.SigningMethod]string{
+			jwt.SigningMethodHS256: sign(t, jwt.SigningMethodHS256, "", content, nil),
+			jwt.SigningMethodPS256: sign(t, jwt.SigningMethodPS256, "", rsaKey, nil),
+			jwt.SigningMethodRS512: sign(t, jwt.SigningMethodRS512, "", rsaKey, nil),
+		} {
+			_, err := verifier.Verify(t.Context(), forged)
+			require.Equal(t, domain.CodeUnauthenticated, domain.CodeOf(err), method.Alg())
+		}
+	}
+}
+
+func TestKeyFilesThatAreRefused(t *testing.T) {
+	t.Parallel()
+	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	require.NoError(t, err)
+	private, err := x509.MarshalPKCS8PrivateKey(ecKey)
+	require.NoError(t, err)
+	set := func(keys ...jose.JSONWebKey) []byte {
+		raw, err := json.Marshal(jose.JSONWebKeySet{Keys: keys})
+		require.NoError(t, err)
+		return raw
+	}
+	jwks := func(key any) []byte { return set(jose.JSONWebKey{Key: key, KeyID: "k"}) }
+	public := jose.JSONWebKey{Key: ecKey.Public(), KeyID: "public"}
+	_, err = bearer.New(jwtConfig(func(c *bearer.Config) { c.Keys = keyFile(t, set(public)) }))
+	require.NoError(t, err)
+	for name, content := range map[string][]byte{
+		"empty":                   {},
+		"text":                    []byte("hello"),
+		"private key":             pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
+		"another curve":           pemOf(t, p384.Public()),
+		"empty set":               []byte(`{"keys":[]}`),
+		"private key in a set":    jwks(ecKey),
+		"shared secret in a set":  jwks([]byte(secret)),
+		"only another curve":      jwks(p384.Public()),
+		"private beside public":   set(public, jose.JSONWebKey{Key: ecKey, KeyID: "k"}),
+		"secret beside public":    set(public, jose.JSONWebKey{Key: []byte(secret), KeyID: "k"}),
+		"only for key agreement":  set(jose.JSONWebKey{Key: ecKey.Public(), KeyID: "k", Algorithm: "ECDH-ES"}),
+		"only for encryption":     set(jose.JSONWebKey{Key: ecKey.Public(), KeyID: "k", Use: "enc"}),
+		"a number":                []byte(`7`),
+		"broken block":            []byte("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"),
+		"certificate is no block": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte{1}}),
+	} {
+		_, err := bearer.New(jwtConfig(func(c *bearer.Config) { c.Keys = keyFile(t, content) }))
+		require.Error(t, err, name)
+	}
+}
+
+// provider publishes keys and can be down; it counts how often it is asked.
+type provider struct {
+	mu    sync.Mutex
+	keys  []jose.JSONWebKey
+	down  bool
+	asked int
+}
+
+func (p *provider) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked++
+	if p.down {
+		w.WriteHeader(http.StatusBadGateway)
+		return
+	}
+	raw, err := json.Marshal(jose.JSONWebKeySet{Keys: p.keys})
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	_, _ = w.Write(raw)
+}
+
+func (p *provider) set(down bool, keys ...jose.JSONWebKey) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.down, p.keys = down, keys
+}
+
+func (p *provider) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked
+}
+
+func TestKeysBehindAURLRotate(t *testing.T) {
+	t.Parallel()
+	first, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	second, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	firstKey := jose.JSONWebKey{Key: first.Public(), KeyID: "1", Use: "sig", Algorithm: "ES256"}
+	secondKey := jose.JSONWebKey{Key: second.Public(), KeyID: "2"}
+	encryption := jose.JSONWebKey{Key: second.Public(), KeyID: "2", Use: "enc"}
+	idp := &provider{down: true}
+	server := httptest.NewServer(idp)
+	t.Cleanup(server.Close)
+	now := jwtNow
+	verifier, err := bearer.New(jwtConfig(func(c *bearer.Config) {
+		c.Keys, c.Now = server.URL, func() time.Time { return now }
+	}))
+	require.NoError(t, err, "a provider that is down does not hold up the start")
+	verify := func(kid string, key *ecdsa.PrivateKey) error {
+		_, err := verifier.Verify(t.Context(), sign(t, jwt.SigningMethodES256, kid, key, nil))
+		return err
+	}
+
+	err = verify("1", first)
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), "not the caller's fault")
+	idp.set(false, firstKey, encryption)
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(verify("1", first)), "asked a moment ago")
+	now = now.Add(10 * time.Second)
+	require.NoError(t, verify("1", first))
+	require.NoError(t, verify("", first), "a token without kid may fit any key")
+	require.Equal(t, domain.CodeUnauthenticated, domain.CodeOf(verify("2", second)), "a key for encryption signs nothing")
+	require.Equal(t, domain.CodeUnauthenticated, domain.CodeOf(verify("1", second)))
+
+	asked := idp.count()
+	for range 20 {
+		require.Error(t, verify("made-up", second))
+	}
+	require.Equal(t, asked, idp.count(), "made-up kids do not hammer the provider")
+
+	now = now.Add(10 * time.Second)
+	idp.set(false, firstKey, secondKey)
+	require.NoError(t, verify("2", second), "a new kid is looked for at once")
+
+	idp.set(true)
+	now = now.Add(20 * time.Minute)
+	require.NoError(t, verify("1", first), "the last good keys stay for a while when the provider is down")
+	idp.set(false, secondKey)
+	now = now.Add(20 * time.Minute)
+	require.NoError(t, verify("2", second))
+	require.Error(t, verify("1", first), "a withdrawn key is not taken any more")
+}
+
+// Of a signed token every reading is the same: what is accepted has each claim once, by its exact name.
+func FuzzClaims(f *testing.F) {
+	verifier, err := bearer.New(jwtConfig(func(c *bearer.Config) { c.Secret = secret }))
+	require.NoError(f, err)
+	good := fmt.Sprintf(`{"sub":%q,"account_id":%q,"role":["client"],"iss":"main-app","aud":"ledgerboard","exp":%d}`, alice, client1, jwtNow.Unix()+60)
+	f.Add(good)
+	f.Add(strings.Replace(good, `"role"`, `"ROLE":"agency","role"`, 1))
+	for _, claims := range plain.Trapped(f) {
+		f.Add(claims)
+	}
+	f.Fuzz(func(t *testing.T, claims string) {
+		text := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256"}`)) + "." + base64.RawURLEncoding.EncodeToString([]byte(claims))
+		signature, err := jwt.SigningMethodHS256.Sign(text, []byte(secret))
+		require.NoError(t, err)
+		p, err := verifier.Verify(t.Context(), text+"."+base64.RawURLEncoding.EncodeToString(signature))
+		if err != nil {
+			require.Equal(t, domain.CodeUnauthenticated, domain.CodeOf(err))
+			return
+		}
+		said := map[string]any{}
+		require.NoError(t, json.Unmarshal([]byte(claims), &said))
+		require.True(t, strings.EqualFold(said["sub"].(string), p.UserID) || p.Roles.Has(api.RoleOperator))
+		for _, role := range p.Roles {
+			require.Contains(t, fmt.Sprint(said["role"]), string(role))
+		}
+	})
+}
+
+func FuzzVerify(f *testing.F) {
+	verifier, err := bearer.New(jwtConfig(func(c *bearer.Config) { c.Secret = secret }))
+	require.NoError(f, err)
+	claims, err := jwt.NewWithClaims(jwt.SigningMethodHS256, goodClaims()).SignedString([]byte("another secret of thirty-two bytes.."))
+	require.NoError(f, err)
+	f.Add(claims)
+	f.Add("a.b.c")
+	f.Fuzz(func(t *testing.T, token string) {
+		_, err := verifier.Verify(t.Context(), token)
+		require.Equal(t, domain.CodeUnauthenticated, domain.CodeOf(err))
+	})
+}

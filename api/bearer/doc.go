@@ -1,0 +1,24 @@
+// Package bearer finds out who is calling by the bearer token of a request, a JWT: the standalone [api.Authenticator].
+// A main application that mounts the API has its own.
+//
+// # Invariants
+//
+//   - The algorithm of a token is pinned by the key that verifies it, never chosen by the token.
+//   - A token is read in one way only: names are exact, nothing stands there twice, and what could be read in two ways is refused.
+//   - Errors say what to do, and not which check of the signature failed.
+//   - Keys that cannot be read again are believed for a bounded time.
+//
+// It may import api and domain of this module.
+//
+// # File map
+//
+//	bearer.go       Config, JWT: the token of a request
+//	claims.go       what a token says
+//	keys.go         keys, each with the one algorithm that it is for
+//	key_refresh.go  keys that rotate
+//
+// # Non-obvious
+//
+//   - It is a package of its own because the API asks an [api.Authenticator] and knows no token; only the program puts the two together.
+//   - Ids are lower-cased by [api.Principal.Canonical], whoever verified them.
+package bearer

@@ -1,0 +1,149 @@
+package bearer_test
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api/bearer"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
+)
+
+// plain are claims that are taken.
+var plain = issuer.Claims{User: alice, Account: client1, Now: jwtNow}
+
+// Every row is a token that must be refused, whoever signed it; its name is the name of its test. The numbers are sections of
+// RFC 8725. HTTP, event streams and Socket.IO ask this one verifier.
+func TestTrapsOfTokens(t *testing.T) {
+	t.Parallel()
+	encode := base64.RawURLEncoding.EncodeToString
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	pemFile := func(name string, key crypto.PublicKey) (string, []byte) {
+		raw := pemOf(t, key)
+		path := filepath.Join(t.TempDir(), name)
+		require.NoError(t, os.WriteFile(path, raw, 0o600))
+		return path, raw
+	}
+	rsaPath, rsaPEM := pemFile("rsa.pem", rsaKey.Public())
+	ecPath, ecPEM := pemFile("ec.pem", ecKey.Public())
+	with := func(keys string) *bearer.JWT {
+		verifier, err := bearer.New(jwtConfig(func(c *bearer.Config) { c.Keys = keys }))
+		require.NoError(t, err)
+		return verifier
+	}
+	byHMAC, byRSA, byEC := hs256(t), with(rsaPath), with(ecPath)
+	mac := func(header string, key []byte) string {
+		text := encode([]byte(header)) + "." + encode([]byte(plain.With("")))
+		sum := hmac.New(sha256.New, key)
+		sum.Write([]byte(text))
+		return text + "." + encode(sum.Sum(nil))
+	}
+	jwk, err := json.Marshal(jose.JSONWebKey{Key: ecKey.Public(), KeyID: "1"})
+	require.NoError(t, err)
+	signedBy := func(header string) string { // with a key of the attacker's, which the header names
+		text := encode([]byte(header)) + "." + encode([]byte(plain.With("")))
+		signature, err := jwt.SigningMethodES256.Sign(text, ecKey)
+		require.NoError(t, err)
+		return text + "." + encode(signature)
+	}
+	good := mac(issuer.PlainHeader, []byte(secret))
+	last := strings.LastIndex(good, ".")
+	encrypter, err := jose.NewEncrypter(jose.A128GCM, jose.Recipient{Algorithm: jose.DIRECT, Key: []byte(secret)[:16]}, nil)
+	require.NoError(t, err)
+	sealed, err := encrypter.Encrypt([]byte(plain.With("")))
+	require.NoError(t, err)
+	encrypted, err := sealed.CompactSerialize()
+	require.NoError(t, err)
+	_, err = byHMAC.Verify(t.Context(), good)
+	require.NoError(t, err, "the traps differ from a good token in one thing each")
+
+	type trap struct {
+		verifier *bearer.JWT
+		token    string
+	}
+	traps := map[string]trap{
+		"2.1 alg none":                      {byHMAC, encode([]byte(`{"alg":"none"}`)) + "." + encode([]byte(plain.With(""))) + "."},
+		"2.1 alg nOnE":                      {byHMAC, encode([]byte(`{"alg":"nOnE"}`)) + "." + encode([]byte(plain.With(""))) + "."},
+		"2.1 alg none with a signature":     {byHMAC, mac(`{"alg":"none"}`, []byte(secret))},
+		"2.1 no alg":                        {byHMAC, mac(`{"typ":"JWT"}`, []byte(secret))},
+		"2.1 alg is null":                   {byHMAC, mac(`{"alg":null}`, []byte(secret))},
+		"2.1 alg in small letters":          {byHMAC, mac(`{"alg":"hs256"}`, []byte(secret))},
+		"2.1 alg of another length":         {byHMAC, mac(`{"alg":"HS512"}`, []byte(secret))},
+		"2.1 the RSA key as a secret":       {byRSA, mac(issuer.PlainHeader, rsaPEM)},
+		"2.1 the EC key as a secret":        {byEC, mac(issuer.PlainHeader, ecPEM)},
+		"2.1 RSA says EC":                   {byRSA, signedBy(`{"alg":"ES256"}`)},
+		"2.2 an empty secret":               {byHMAC, mac(issuer.PlainHeader, nil)},
+		"2.3 encrypted, five parts":         {byHMAC, encrypted},
+		"2.7 JSON serialization":            {byHMAC, `{"payload":"` + encode([]byte(plain.With(""))) + `"}`},
+		"3.10 kid is a path":                {byHMAC, mac(`{"alg":"HS256","kid":"../../../../dev/null"}`, nil)},
+		"3.10 kid is SQL":                   {byHMAC, mac(`{"alg":"HS256","kid":"' union select 'k'--"}`, []byte("k"))},
+		"3.10 jwk in the header":            {byRSA, signedBy(`{"alg":"ES256","jwk":` + string(jwk) + `}`)},
+		"3.10 jku in the header":            {byRSA, signedBy(`{"alg":"ES256","kid":"1","jku":"http://127.0.0.1:1/keys"}`)},
+		"3.10 x5u in the header":            {byRSA, signedBy(`{"alg":"ES256","x5u":"http://127.0.0.1:1/cert"}`)},
+		"EC signature of zeros":             {byEC, signedBy(`{"alg":"ES256"}`)[:strings.LastIndex(signedBy(`{"alg":"ES256"}`), ".")+1] + encode(make([]byte, 64))},
+		"no signature":                      {byHMAC, good[:last+1]},
+		"signature of another token":        {byHMAC, issuer.SignPlain(secret, issuer.PlainHeader, plain.With(`,"x":1`))[:last] + good[last:]},
+		"signature cut short":               {byHMAC, good[:len(good)-2]},
+		"bits behind the signature's end":   {byHMAC, strayBits(good)},
+		"alg twice":                         {byHMAC, mac(`{"alg":"none","alg":"HS256"}`, []byte(secret))},
+		"crit that nobody knows":            {byHMAC, mac(`{"alg":"HS256","crit":["http://example.com/x"]}`, []byte(secret))},
+		"crit b64":                          {byHMAC, mac(`{"alg":"HS256","b64":false,"crit":["b64"]}`, []byte(secret))},
+		"crit is empty":                     {byHMAC, mac(`{"alg":"HS256","crit":[]}`, []byte(secret))},
+		"header is no UTF-8":                {byHMAC, mac(`{"alg":"HS256","x":"`+"\xff"+`"}`, []byte(secret))},
+		"header and more":                   {byHMAC, mac(issuer.PlainHeader+issuer.PlainHeader, []byte(secret))},
+		"CR and LF inside of the signature": {byHMAC, good[:len(good)-9] + "\r\n" + good[len(good)-9:]},
+		"LF at the end":                     {byHMAC, good + "\n"},
+		"a space in front":                  {byHMAC, " " + good},
+		"padded":                            {byHMAC, good + "="},
+		"base64 of the other alphabet":      {byHMAC, good[:last] + "." + strings.Repeat("+/", 21) + "A"},
+		"a fourth part":                     {byHMAC, good + ".e30"},
+		"longer than any":                   {byHMAC, good + strings.Repeat("A", 20_000)},
+	}
+	for name, claims := range plain.Trapped(t) {
+		traps[name] = trap{byHMAC, issuer.SignPlain(secret, issuer.PlainHeader, claims)}
+	}
+	for name, trap := range traps {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			principal, err := trap.verifier.Verify(t.Context(), trap.token)
+			require.Error(t, err, "%+v", principal)
+			require.Equal(t, domain.CodeUnauthenticated, domain.CodeOf(err), err)
+			require.NotContains(t, err.Error(), secret)
+		})
+	}
+}
+
+// Names that only look like a role's grant nothing.
+func TestRolesThatLookAlikeGrantNothing(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"agency ", " agency", "Agency", "AGENCY", `agency\u0000`, `\u0430gency`, "agency,client", ""} {
+		p, err := hs256(t).Verify(t.Context(), issuer.SignPlain(secret, issuer.PlainHeader, plain.Changed(t, `"client"`, `"`+name+`"`)))
+		require.NoError(t, err, name)
+		require.Empty(t, p.Roles, name)
+	}
+}
+
+// strayBits sets the bits of a token's last letter that encode nothing: strict base64 demands zeros.
+func strayBits(token string) string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	at := strings.IndexByte(letters, token[len(token)-1])
+	return token[:len(token)-1] + letters[at|1:at|1+1]
+}

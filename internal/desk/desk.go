@@ -1,0 +1,167 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// Desk is where operators look and act, over HTTP and on the command line alike: it implements [api.OperatorDesk]. What
+// acts is looked at first, recorded, then done, and then what came of it is recorded: an action that cannot be recorded is
+// not done.
+type Desk struct {
+	*Looks
+
+	log       *eventlog.Log
+	engines   []*projections.Engine
+	changes   commands.DashboardsConfig // of dashboards, but for the read side
+	records   *commands.Operations
+	collector *collect.Collector // asks platforms; nil: this process reaches none
+}
+
+// Config is what acts stand on, beside [Looks].
+type Config struct {
+	Looks   *Looks
+	Log     *eventlog.Log // whatever is wrong with its topics
+	Engines []*projections.Engine
+	Changes commands.DashboardsConfig // commands of dashboards, but for the read side: a skip is one
+	Logger  *slog.Logger
+}
+
+// New opens nothing. It asks no platform until [Desk.Reach] says with what.
+func New(c Config) *Desk {
+	return &Desk{
+		Looks: c.Looks, log: c.Log, engines: c.Engines, changes: c.Changes,
+		records: &commands.Operations{Log: c.Log, Now: time.Now, Logger: c.Logger},
+	}
+}
+
+// Reach says what asks the platforms. It is called before anybody acts.
+func (d *Desk) Reach(collector *collect.Collector) { d.collector = collector }
+
+// projection finds the engine of a projection by its name.
+func (d *Desk) projection(name string) (*projections.Engine, error) {
+	var names []string
+	for _, e := range d.engines {
+		if e.Name() == name {
+			return e, nil
+		}
+		names = append(names, e.Name())
+	}
+	return nil, noProjection(name, names)
+}
+
+// act records, does, and records what came of it.
+func (d *Desk) act(
+	ctx context.Context, c commands.Caller, action domain.OperatorAction, on domain.OperatorTarget, reason domain.Reason,
+	do func(context.Context) (commands.Effect, error),
+) error {
+	return d.records.Act(ctx, c, domain.OperatorActed{Action: action, Target: on, Reason: reason}, func(ctx context.Context) (commands.Effect, error) {
+		effect, err := do(ctx)
+		if pg.IsForbidden(err) {
+			// A process that answers people need not own tables: see package migrations.
+			err = fmt.Errorf("%w (%w)", errNoRight, err)
+		}
+		return effect, err
+	})
+}
+
+// errNoRight says that this process logs in to the database as somebody who may not do what an operator wants.
+var errNoRight = domain.NewError(domain.CodeForbidden, "The service's user of the database has no right to change these tables. Do the same on the "+
+	"command line, with a LEDGERBOARD_DATABASE_URL of a user with the role operator ('ledgerboard migrate --roles').")
+
+// simply is an action of which there is nothing to tell but that it is done.
+func simply(do func(context.Context) error) func(context.Context) (commands.Effect, error) {
+	return func(ctx context.Context) (commands.Effect, error) { return commands.Effect{}, do(ctx) }
+}
+
+// asked is an action that asks for a rebuild.
+func asked(into *operator.Rebuild, ask func(context.Context) (operator.Rebuild, error)) func(context.Context) (commands.Effect, error) {
+	return func(ctx context.Context) (_ commands.Effect, err error) {
+		*into, err = ask(ctx)
+		return commands.Effect{Rebuild: into.ID}, err
+	}
+}
+
+// Projections tells how each projection stands.
+func (d *Desk) Projections(ctx context.Context) ([]operator.Projection, error) {
+	var all []operator.Projection
+	for _, e := range d.engines {
+		status, err := e.Status(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, status)
+	}
+	return all, nil
+}
+
+// Topics describes the log.
+func (d *Desk) Topics(ctx context.Context) ([]operator.Topic, error) {
+	return d.log.Describe(ctx)
+}
+
+// Pause pauses a projection, or the reading of a platform or a connection. What is paused stays paused as it was.
+func (d *Desk) Pause(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
+	on, err := d.pausable(ctx, kind, name)
+	if err != nil {
+		return err
+	}
+	return d.act(ctx, c, pauseActions[kind], on, reason, simply(func(ctx context.Context) error {
+		_, err := d.pauses.Pause(ctx, domain.Pause{Kind: kind, Name: name, Since: time.Now().UTC(), Actor: c.UserID, Reason: reason})
+		return err
+	}))
+}
+
+// Resume ends a pause.
+func (d *Desk) Resume(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
+	on, err := d.pausable(ctx, kind, name)
+	if err != nil {
+		return err
+	}
+	return d.act(ctx, c, resumeActions[kind], on, reason, simply(func(ctx context.Context) error {
+		_, err := d.pauses.Resume(ctx, kind, name)
+		return err
+	}))
+}
+
+// What pausing and resuming are called in the trail.
+var (
+	pauseActions = map[domain.PauseKind]domain.OperatorAction{
+		domain.PauseProjection: domain.ActionProjectionPaused, domain.PausePlatform: domain.ActionPlatformPaused,
+		domain.PauseConnection: domain.ActionConnectionPaused,
+	}
+	resumeActions = map[domain.PauseKind]domain.OperatorAction{
+		domain.PauseProjection: domain.ActionProjectionResumed, domain.PausePlatform: domain.ActionPlatformResumed,
+		domain.PauseConnection: domain.ActionConnectionResumed,
+	}
+)
+
+func (d *Desk) pausable(ctx context.Context, kind domain.PauseKind, name string) (on domain.OperatorTarget, err error) {
+	switch kind {
+	case domain.PauseProjection:
+		_, err = d.projection(name)
+		return domain.OperatorTarget{Projection: name}, err
+	case domain.PauseConnection:
+		return d.connection(ctx, name)
+	case domain.PausePlatform:
+	}
+	var names []string
+	for _, p := range domain.Platforms() {
+		if p.String() == name {
+			return domain.OperatorTarget{Platform: p}, nil
+		}
+		names = append(names, p.String())
+	}
+	return on, domain.NewError(domain.CodeNotFound, "There is no platform %q. There are %s.", name, strings.Join(names, ", "))
+}

@@ -1,0 +1,190 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// RequestRebuild asks for a rebuild; with until, for a still generation of that time.
+func (d *Desk) RequestRebuild(
+	ctx context.Context, c commands.Caller, projection string, until *time.Time, reason domain.Reason,
+) (rebuild operator.Rebuild, err error) {
+	version, err := d.free(ctx, projection)
+	if err != nil {
+		return rebuild, err
+	}
+	on := domain.OperatorTarget{Projection: projection, Until: until}
+	err = d.act(ctx, c, domain.ActionRebuildRequested, on, reason, asked(&rebuild, func(ctx context.Context) (operator.Rebuild, error) {
+		return d.rebuilds.Request(ctx, projections.RebuildRequest{
+			Projection: projection, Version: version, Until: until, By: c.UserID, Reason: reason.String(),
+		})
+	}))
+	return rebuild, err
+}
+
+// SwitchBack asks for the generation that readers used before.
+func (d *Desk) SwitchBack(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (rebuild operator.Rebuild, err error) {
+	version, err := d.free(ctx, projection)
+	if err != nil {
+		return rebuild, err
+	}
+	number, err := d.generationInUse(ctx, projection)
+	if err != nil {
+		return rebuild, err
+	}
+	on := domain.OperatorTarget{Projection: projection, Generation: number}
+	err = d.act(ctx, c, domain.ActionGenerationSwitchedBack, on, reason, asked(&rebuild, func(ctx context.Context) (operator.Rebuild, error) {
+		return d.rebuilds.SwitchBack(ctx, projections.RebuildRequest{Projection: projection, Version: version, By: c.UserID, Reason: reason.String()})
+	}))
+	return rebuild, err
+}
+
+// sound refuses what would put into new tables too what is wrong with the log.
+func (d *Desk) sound(ctx context.Context) error {
+	err := d.log.Check(ctx)
+	switch {
+	case errors.Is(err, eventlog.ErrUnsafeTopic):
+		return domain.NewError(domain.CodeConflict, "Nothing is rebuilt, compared or switched while this is so: %v", err)
+	case err != nil:
+		return domain.NewError(domain.CodeUnavailable, "Nothing was done: the brokers could not be asked whether the log is sound. Try again.")
+	}
+	return nil
+}
+
+// free finds the version of a projection of which no rebuild is under way, on a log that is sound: a refusal is told before
+// anything is recorded.
+func (d *Desk) free(ctx context.Context, projection string) (version int, err error) {
+	if _, err := d.projection(projection); err != nil {
+		return 0, err
+	}
+	if err := d.sound(ctx); err != nil {
+		return 0, err
+	}
+	version = versionOf(projection)
+	all, err := d.rebuilds.List(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return version, noneUnderWay(all, projection, version)
+}
+
+// noneUnderWay refuses a rebuild beside one of the same projection and version that has not ended.
+func noneUnderWay(all []operator.Rebuild, projection string, version int) error {
+	i := slices.IndexFunc(all, func(r operator.Rebuild) bool { return r.Projection == projection && r.Version == version && !r.Ended() })
+	if i >= 0 {
+		return domain.NewError(domain.CodeConflict, "Rebuild %s of %s is %s since %s. Wait for its end or cancel it.",
+			all[i].ID, projection, all[i].State, all[i].RequestedAt.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// versionOf is the version of a projection that this program makes; 0 when there is no such projection.
+func versionOf(projection string) int {
+	for _, p := range projections.All(0) {
+		if p.Name() == projection {
+			return p.Version()
+		}
+	}
+	return 0
+}
+
+// Prepared finds the generation that readers of this program's version of a projection use; Already tells whether it is there.
+// Its error is conflict while a process folds one that is on its way.
+func (d *Looks) Prepared(ctx context.Context, projection string) (p operator.Prepared, err error) {
+	p.Projection, p.Version = projection, versionOf(projection)
+	if p.Version == 0 {
+		return p, noProjection(projection, projectionNames())
+	}
+	generations, err := d.Generations(ctx)
+	if err != nil {
+		return p, err
+	}
+	for _, g := range generations {
+		switch {
+		case g.Projection != projection || g.Version != p.Version:
+		case g.Pointer && g.State == projections.StateLive:
+			p.Generation, p.Already = g.Generation, true
+			return p, nil
+		case g.State == projections.StateBuilding && len(g.FoldedBy) > 0:
+			err = domain.NewError(domain.CodeConflict, "Generation %d of %s, version %d, is being made by %s. 'ledgerboard status' shows how far it is.",
+				g.Generation, projection, g.Version, strings.Join(g.FoldedBy, ", "))
+		}
+	}
+	return p, err
+}
+
+// PrepareGeneration asks for a generation of this program's version beside those that serve. Readers stay where they are:
+// those of this version use it once it is there, those of another one never. Where it is there already, nothing is done and
+// nothing recorded.
+func (d *Desk) PrepareGeneration(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Prepared, error) {
+	p, err := d.Prepared(ctx, projection)
+	if err != nil || p.Already {
+		return p, err
+	}
+	if _, err := d.free(ctx, projection); err != nil {
+		return p, err
+	}
+	p.Rebuild = &operator.Rebuild{}
+	on := domain.OperatorTarget{Projection: projection}
+	err = d.act(ctx, c, domain.ActionGenerationPrepared, on, reason, asked(p.Rebuild, func(ctx context.Context) (operator.Rebuild, error) {
+		return d.rebuilds.Request(ctx, projections.RebuildRequest{Projection: projection, Version: p.Version, By: c.UserID, Reason: reason.String()})
+	}))
+	return p, err
+}
+
+// generationInUse is the number of the generation that readers use.
+func (d *Desk) generationInUse(ctx context.Context, projection string) (int, error) {
+	e, err := d.projection(projection)
+	if err != nil {
+		return 0, err
+	}
+	status, err := e.Status(ctx)
+	return status.Generation, err
+}
+
+// CancelRebuild stops a rebuild; what serves stays as it is.
+func (d *Desk) CancelRebuild(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error {
+	rebuild, err := d.rebuilds.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	on := domain.OperatorTarget{Projection: rebuild.Projection, Rebuild: id, Generation: rebuild.Generation}
+	return d.act(ctx, c, domain.ActionRebuildCancelled, on, reason, simply(func(ctx context.Context) error {
+		return d.rebuilds.Cancel(ctx, id)
+	}))
+}
+
+// AcceptRebuild lets a rebuild go on in spite of a report.
+func (d *Desk) AcceptRebuild(ctx context.Context, c commands.Caller, id, report string, reason domain.Reason) error {
+	rebuild, err := d.rebuilds.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := d.sound(ctx); err != nil {
+		return err
+	}
+	on := domain.OperatorTarget{Projection: rebuild.Projection, Rebuild: id, Report: report, Generation: rebuild.Generation}
+	return d.act(ctx, c, domain.ActionRebuildAccepted, on, reason, simply(func(ctx context.Context) error {
+		return d.rebuilds.Accept(ctx, id, report)
+	}))
+}
+
+// DropGeneration drops the tables of a generation that nobody uses.
+func (d *Desk) DropGeneration(ctx context.Context, c commands.Caller, projection string, number int, reason domain.Reason) error {
+	if _, err := d.projection(projection); err != nil {
+		return err
+	}
+	on := domain.OperatorTarget{Projection: projection, Generation: number}
+	return d.act(ctx, c, domain.ActionGenerationDropped, on, reason, simply(func(ctx context.Context) error {
+		return projections.DropGeneration(ctx, d.engine, projection, number, d.log.DeleteGroup)
+	}))
+}

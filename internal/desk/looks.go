@@ -1,0 +1,98 @@
+package desk
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/scheduler"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// Looks are what operators see of the database alone: they work while the brokers are away, and whatever is wrong with
+// the log.
+type Looks struct {
+	engine   *pgxpool.Pool
+	kept     *pgxpool.Pool
+	tables   func(context.Context) (*projections.Readers, error)
+	rebuilds *projections.Rebuilds
+	pauses   *vault.Pauses
+	jobs     *scheduler.Jobs
+}
+
+// LooksConfig is what looks stand on.
+type LooksConfig struct {
+	Engine *pgxpool.Pool // schema lb_engine
+	Vault  *pgxpool.Pool // schema kept
+	Jobs   *scheduler.Jobs
+	// Tables opens the read models: they may not be there, and most looks need none.
+	Tables func(context.Context) (*projections.Readers, error)
+}
+
+// NewLooks opens nothing.
+func NewLooks(c LooksConfig) *Looks {
+	return &Looks{
+		engine: c.Engine, kept: c.Vault, tables: c.Tables, jobs: c.Jobs,
+		rebuilds: projections.NewRebuilds(c.Engine), pauses: vault.NewPauses(c.Vault),
+	}
+}
+
+// Generations lists the generations that have tables.
+func (d *Looks) Generations(ctx context.Context) ([]operator.Generation, error) {
+	return projections.Generations(ctx, d.engine)
+}
+
+// Jobs lists the jobs of the fetchers.
+func (d *Looks) Jobs(ctx context.Context) ([]operator.Job, error) { return d.jobs.List(ctx) }
+
+// Pauses lists what is paused.
+func (d *Looks) Pauses(ctx context.Context) ([]domain.Pause, error) { return d.pauses.List(ctx) }
+
+// Rebuilds lists rebuilds, the newest first.
+func (d *Looks) Rebuilds(ctx context.Context) ([]operator.Rebuild, error) {
+	return d.rebuilds.List(ctx)
+}
+
+// Rebuild returns one rebuild.
+func (d *Looks) Rebuild(ctx context.Context, id string) (operator.Rebuild, error) {
+	return d.rebuilds.Get(ctx, id)
+}
+
+// Folded tells whether a running process folds a version of a projection, or will when its pause ends: a projector of this
+// program's own release, which release names.
+func (d *Looks) Folded(ctx context.Context, projection string, version int, release string) (bool, error) {
+	generations, err := d.Generations(ctx)
+	if err != nil {
+		return false, err
+	}
+	if slices.ContainsFunc(generations, func(g operator.Generation) bool {
+		return g.Projection == projection && g.Version == version && len(g.FoldedBy) > 0
+	}) {
+		return true, nil
+	}
+	return projections.Present(ctx, d.engine, "projector", release)
+}
+
+// Parked lists parked events: also the preview of what the same filter retries or acknowledges.
+func (d *Looks) Parked(ctx context.Context, f operator.ParkedFilter) ([]operator.ParkedEvent, error) {
+	if names := projectionNames(); f.Projection != "" && !slices.Contains(names, f.Projection) {
+		return nil, noProjection(f.Projection, names)
+	}
+	return projections.ListParked(ctx, d.engine, f)
+}
+
+func projectionNames() (names []string) {
+	for _, p := range projections.All(0) {
+		names = append(names, p.Name())
+	}
+	return names
+}
+
+func noProjection(name string, names []string) error {
+	return domain.NewError(domain.CodeNotFound, "There is no projection %q. There are %s.", name, strings.Join(names, ", "))
+}

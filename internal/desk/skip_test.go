@@ -1,0 +1,26 @@
+package desk_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/internal/desk"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+)
+
+// The skip is in the log when what waited behind it is looked at: that this fails is said, and is no failure of the skip.
+func TestWhatBecomesOfEventsBehindASkip(t *testing.T) {
+	t.Parallel()
+	before := []operator.ParkedEvent{{ID: "a"}, {ID: "b"}}
+	result := operator.SkipResult{}
+	effect := desk.BehindSkip(&result, before, []operator.ParkedEvent{{ID: "b", Reason: "refused", Detail: "d"}}, nil)
+	require.Equal(t, commands.Effect{Count: 1, Left: 1}, effect)
+	require.Equal(t, operator.SkipResult{Folded: 1, Parked: []operator.StillParked{{ID: "b", Reason: "refused", Detail: "d"}}}, result)
+
+	result = operator.SkipResult{}
+	require.Zero(t, desk.BehindSkip(&result, before, nil, errors.New("the database went away")))
+	require.Equal(t, operator.SkipResult{Unknown: true}, result)
+}

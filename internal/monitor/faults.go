@@ -1,0 +1,256 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+)
+
+// Class is a kind of what can be wrong; metrics count by it.
+type Class string
+
+// The classes.
+const (
+	ClassDatabase    Class = "database"     // does not answer
+	ClassBrokers     Class = "brokers"      // do not answer
+	ClassTablesGone  Class = "tables_gone"  // somebody dropped them
+	ClassBuilding    Class = "building"     // a read model is being made, or catches up after a start
+	ClassOtherLog    Class = "other_log"    // the tables are not of this log
+	ClassSetBack     Class = "set_back"     // the tables are older than they were, and are folded again
+	ClassUnfolded    Class = "unfolded"     // no process follows what is read
+	ClassStandsStill Class = "stands_still" // behind, without progress
+	ClassLagging     Class = "lagging"      // the same, by few events
+	ClassPaused      Class = "paused"       // by an operator
+	ClassParked      Class = "parked"       // events wait for an operator
+	ClassProblem     Class = "problem"      // a session of this process cannot run
+)
+
+// classes are all there are.
+func classes() []Class {
+	return []Class{
+		ClassDatabase, ClassBrokers, ClassTablesGone, ClassBuilding, ClassOtherLog, ClassSetBack, ClassUnfolded, ClassStandsStill, ClassLagging,
+		ClassPaused, ClassParked, ClassProblem,
+	}
+}
+
+// Fault is one thing that is wrong. The reason names no address.
+type Fault struct {
+	Class      Class
+	Projection string // "": none, or all
+	Reason     string // a sentence without its end
+}
+
+func (f Fault) unavailable() error {
+	e := domain.NewError(domain.CodeUnavailable, "%s. Nothing was changed.", f.Reason)
+	e.RetryAfter = 2
+	return e
+}
+
+// unreadable tells whether the tables are not there, or lack what the log held at the start.
+func unreadable(f Fault) bool { return f.Class == ClassBuilding || f.Class == ClassTablesGone }
+
+// unfit tells whether commands must not rest on the tables: what they show may never have been, or may not be any more.
+func unfit(f Fault) bool {
+	return slices.Contains([]Class{ClassTablesGone, ClassBuilding, ClassOtherLog, ClassSetBack, ClassUnfolded, ClassStandsStill}, f.Class)
+}
+
+// awayFor says who does not answer.
+func (m *Monitor) awayFor(err error) *Fault {
+	switch {
+	case errors.Is(err, m.config.NoLog):
+		return &Fault{Class: ClassBrokers, Reason: "The brokers do not answer"}
+	case pg.IsMissing(err):
+		return &Fault{Class: ClassDatabase, Reason: "Tables of this service are gone from the database. An operator must bring them back, " +
+			"or start every process again: a start makes tables that are gone anew from the log"}
+	default:
+		return &Fault{Class: ClassDatabase, Reason: "The database does not answer"}
+	}
+}
+
+// faultsOf are those of one projection, what matters most first; it needs the lock.
+func (m *Monitor) faultsOf(s operator.Projection, folded []string) (faults []Fault) {
+	for _, look := range []struct {
+		class  Class
+		reason string
+	}{
+		{ClassTablesGone, gone(s)},
+		{ClassBuilding, m.unmade(s)},
+		{ClassOtherLog, astray(s)},
+		{ClassSetBack, m.setBack(s)},
+		{ClassPaused, ifSo(s.Paused, "is paused by an operator. Changes that rest on it wait until it is resumed")},
+		{ClassUnfolded, m.foldedByNobody(s, folded)},
+		{ClassStandsStill, m.standsStill(s)},
+		{ClassLagging, ifSo(s.Lag <= m.config.MaxLag && s.LagSeconds > stuckAfter.Seconds(), fmt.Sprintf("is %d events behind and makes no progress", s.Lag))},
+		{ClassParked, ifSo(s.Parked > 0, "has "+operator.ParkedEvents(s.Parked)+" to be looked at by an operator: 'ledgerboard parked' lists them")},
+		{ClassProblem, ifSo(s.Problem != "" && !s.Paused, "cannot be folded by this process. Its log says why")},
+	} {
+		if look.reason != "" {
+			faults = append(faults, Fault{look.class, s.Projection, "Read model " + s.Projection + " " + look.reason})
+		}
+	}
+	return faults
+}
+
+func ifSo(so bool, reason string) string {
+	if so {
+		return reason
+	}
+	return ""
+}
+
+// gone says which tables somebody has dropped, and who makes them anew; "" when all are there.
+func gone(s operator.Projection) string {
+	if len(s.TablesGone) == 0 {
+		return ""
+	}
+	mend := "A process with the role projector makes them anew from the log: if that does not begin within seconds, start one"
+	if s.Paused {
+		mend = "They are made anew from the log once an operator resumes the read model, which is paused"
+	}
+	return "cannot be read: tables of it are gone from the database (" + strings.Join(s.TablesGone, ", ") + "). " + mend
+}
+
+// unmade says how far a projection is that cannot be read yet; "" when it can.
+func (m *Monitor) unmade(s operator.Projection) string {
+	switch {
+	case !s.Live():
+		why := ""
+		if s.Anew {
+			why = "its tables were gone from the database, or too old to go on with, so that they are made anew from the log: "
+		}
+		for _, b := range s.Building {
+			if b.Generation == s.Generation {
+				return "cannot be read yet: " + why + "building " + progressOf(s.Projection, b) + ". Try again shortly"
+			}
+		}
+		if s.Paused {
+			return "cannot be read yet: " + why + "that waits until an operator resumes it"
+		}
+		return "cannot be read yet: no process builds it for this version of the program. Start one with the role projector"
+	case m.missing(s) > 0 && astray(s) != "": // as when the log lost what the tables had not folded
+		return fmt.Sprintf("cannot be read: it lacks %d events of the log and ", m.missing(s)) + astray(s)
+	case m.missing(s) > 0:
+		return fmt.Sprintf("is catching up with the log (%d events to go). Try again shortly", m.missing(s))
+	default:
+		return ""
+	}
+}
+
+// progressOf is the like of "dashboards, 61 %, 2 min".
+func progressOf(projection string, b operator.Build) string {
+	text := fmt.Sprintf("%s, %d %%", projection, b.Percent())
+	if left, known := b.Left(); known {
+		text += ", " + roughly(left)
+	}
+	return text
+}
+
+// roughly writes a time as people say it.
+func roughly(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()+0.5))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()+0.5))
+	default:
+		return fmt.Sprintf("%d h", int(d.Hours()+0.5))
+	}
+}
+
+// astray says which partition of a projection is not followed, and why; "" when all are. What is appended
+// there would not show for ever, however small the lag.
+func astray(s operator.Projection) string {
+	for _, p := range s.Partitions {
+		if p.Stopped != "" {
+			return fmt.Sprintf("does not follow the log (partition %d: %s). An operator must mend that; the log of the service says how", p.Partition, p.Stopped)
+		}
+	}
+	return ""
+}
+
+// setBack says by how much checkpoints stand below where they stood before: the database was restored, or failed over
+// to one that lacked the last commits; "" when none does. What the log itself does not hold any more is not waited for.
+func (m *Monitor) setBack(s operator.Projection) string {
+	var n int64
+	for _, p := range s.Partitions {
+		at := place{s.GenerationName(), p.Partition}
+		m.highest[at] = max(p.NextOffset, min(m.highest[at], p.EndOffset))
+		n += m.highest[at] - p.NextOffset
+	}
+	return ifSo(n > 0, fmt.Sprintf("was set back with its database and is folded again (%d events to go). Try again shortly", n))
+}
+
+// foldedByNobody says which generation that is read nobody has followed for some time; "" when there is none. A process
+// that starts, or takes over, needs a moment to say that it follows.
+func (m *Monitor) foldedByNobody(s operator.Projection, folded []string) string {
+	if m.config.Folded == nil || !s.Live() || s.Paused {
+		return ""
+	}
+	names := []string{s.GenerationName()}
+	if m.config.Reads != nil {
+		for _, name := range m.config.Reads() {
+			if strings.HasPrefix(name, s.Projection+".g") {
+				names = append(names, name)
+			}
+		}
+	}
+	for _, name := range names {
+		if slices.Contains(folded, name) {
+			delete(m.unfolded, name)
+			continue
+		}
+		since, known := m.unfolded[name]
+		if !known {
+			m.unfolded[name] = time.Now()
+		}
+		if known && time.Since(since) >= stuckAfter {
+			return "is folded by no process (generation " + name + "). Start one with the role projector"
+		}
+	}
+	return ""
+}
+
+// standsStill says how far a projection is behind that makes no progress; "" when it makes some, or is close enough.
+func (m *Monitor) standsStill(s operator.Projection) string {
+	return ifSo(s.Lag > m.config.MaxLag && s.LagSeconds > stuckAfter.Seconds(),
+		fmt.Sprintf("is %d events behind and makes no progress. Try again shortly", s.Lag))
+}
+
+// tell logs once when what is wrong changes; it needs the lock. Numbers in the reasons change all the time: what counts
+// is what is wrong with whom.
+func (m *Monitor) tell(ctx context.Context, cause error) {
+	var keys, reasons []string
+	for _, fault := range m.all() {
+		keys, reasons = append(keys, string(fault.Class)+" "+fault.Projection), append(reasons, fault.Reason)
+	}
+	now := strings.Join(keys, ", ")
+	if now == m.told {
+		return
+	}
+	m.told = now
+	if now == "" {
+		m.config.Logger.InfoContext(ctx, "the service is not degraded any more")
+		return
+	}
+	attributes := []any{"reasons", strings.Join(reasons, "; ")}
+	if cause != nil {
+		attributes = append(attributes, "error", cause)
+	}
+	if strings.Contains(now, string(ClassOtherLog)) {
+		attributes = append(attributes, "mend", "bring back the log that the tables were made of; or, if this log is the right one, "+
+			"stop every process and drop schema lb_engine: the next start makes the tables anew from it")
+	}
+	level, text := slog.LevelWarn, "the service is degraded"
+	if !slices.ContainsFunc(m.all(), func(f Fault) bool { return f.Class != ClassBuilding }) {
+		level, text = slog.LevelInfo, "read models are being made" // as after every first start
+	}
+	m.config.Logger.Log(ctx, level, text, attributes...)
+}

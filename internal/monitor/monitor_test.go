@@ -1,0 +1,301 @@
+package monitor_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/monitor"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// quietly is a monitor's configuration that allows for 100 events.
+var quietly = monitor.Config{
+	MaxLag: 100, Writes: "dashboards", People: "directory", NoLog: projections.ErrNoLog, Logger: slog.New(slog.DiscardHandler),
+}
+
+// fakeModel is a read model that tells what the test says.
+type fakeModel struct {
+	status projections.Status
+	err    error
+}
+
+func (f *fakeModel) Name() string { return f.status.Projection }
+
+func (f *fakeModel) Status(context.Context) (projections.Status, error) { return f.status, f.err }
+
+func liveModel(name string, next, end int64) *fakeModel {
+	return &fakeModel{status: projections.Status{
+		Projection: name, State: projections.StateLive, Lag: end - next,
+		Partitions: []projections.PartitionStatus{{NextOffset: next, EndOffset: end}},
+	}}
+}
+
+// look looks at them once. A picture that is too old is not believed: who asks it takes commands by it in a bubble of time.
+func look(t *testing.T, models ...*fakeModel) *monitor.Monitor {
+	t.Helper()
+	m := monitor.New(models, quietly)
+	m.Look(t.Context())
+	return m
+}
+
+// made tells whether every projection could be read once.
+func made(m *monitor.Monitor) bool {
+	select {
+	case <-m.Made():
+		return true
+	default:
+		return false
+	}
+}
+
+// A log that is not that of the tables shows no lag: what is appended to it would never be folded, and a
+// command would wait for it in vain.
+func TestStoppedPartitionIsUnfit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		model := liveModel("dashboards", 9, 3)
+		model.status.Lag = 0
+		model.status.Partitions[0].Stopped = "another log: rebuild"
+		m := look(t, model)
+		err := m.MayCommand("dashboards")
+		require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+		require.ErrorContains(t, err, "partition 0: another log: rebuild")
+		require.NoError(t, m.MayRead(), "what was made can still be read")
+		require.NoError(t, look(t, liveModel("dashboards", 3, 3)).MayCommand())
+	})
+}
+
+// A log that lost records which the tables had not folded is not caught up with by waiting: reads and changes hear what happened, and
+// that somebody must mend it, not that they may try again shortly. Once it is mended, all is well without a restart.
+func TestTruncatedLogIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		model := liveModel("dashboards", 3, 9)
+		model.status.Partitions[0].Stopped = eventlog.ErrBelowStart.Error()
+		m := look(t, model)
+		for _, err := range []error{m.MayRead("dashboards"), m.MayCommand("dashboards")} {
+			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+			require.ErrorContains(t, err, "it lacks 6 events of the log")
+			require.ErrorContains(t, err, "records after the checkpoint are gone")
+			require.ErrorContains(t, err, "An operator must mend that")
+			require.NotContains(t, err.Error(), "Try again shortly")
+		}
+		model.status = liveModel("dashboards", 9, 9).status
+		m.Look(t.Context())
+		require.NoError(t, m.MayRead("dashboards"))
+		require.NoError(t, m.MayCommand("dashboards"))
+	})
+}
+
+// What one projection suffers says nothing about the others.
+func TestProblemsAreThoseOfTheNamed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		late := liveModel("post_insights", 0, 1000)
+		m := look(t, liveModel("dashboards", 5, 5), late)
+		require.ErrorContains(t, m.MayRead(), "catching up", "it has not folded what the log held at the start")
+		require.NoError(t, m.MayRead("dashboards"))
+		require.False(t, made(m))
+		late.status.Partitions[0] = projections.PartitionStatus{NextOffset: 1000, EndOffset: 3000}
+		late.status.Lag, late.status.LagSeconds = 2000, 60
+		m.Look(t.Context())
+		require.True(t, made(m))
+		require.NoError(t, m.MayRead())
+		require.ErrorContains(t, m.MayCommand(), "2000 events behind")
+		require.NoError(t, m.MayCommand("dashboards"))
+		require.ErrorContains(t, m.MayCommand("dashboards", "post_insights"), "post_insights")
+	})
+}
+
+// While the brokers are away nothing is known of the lag, so that commands are refused; the tables are
+// there and can be read.
+func TestBrokersAwayStopCommandsOnly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		model := liveModel("dashboards", 5, 5)
+		m := monitor.New([]*fakeModel{model}, quietly)
+		require.Error(t, m.MayRead(), "nothing was seen yet")
+		m.Look(t.Context())
+		model.err = fmt.Errorf("%w: dial", projections.ErrNoLog)
+		m.Look(t.Context())
+		require.NoError(t, m.MayCommand("dashboards"))
+		time.Sleep(monitor.StaleAfter + time.Second) // of the bubble's clock
+		m.Look(t.Context())
+		require.EqualError(t, m.MayCommand("dashboards"), "unavailable: The brokers do not answer. Nothing was changed.")
+		require.NoError(t, m.MayRead())
+	})
+}
+
+// Who is refused hears what happened and what mends it, however long it lasts: tables that somebody dropped come back with a
+// start, and nobody waits for a state that will never be known.
+func TestTablesThatAreGoneAreNamed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		model := liveModel("dashboards", 5, 5)
+		gone := fmt.Errorf("read pointer: %w", &pgconn.PgError{Code: "42P01"})
+		started := look(t, model)
+		model.err = gone
+		startedWithout := look(t, model)
+		started.Look(t.Context())
+		time.Sleep(time.Hour) // of the bubble's clock
+		for _, err := range []error{started.MayRead(), started.MayCommand("dashboards"), started.MayWrite(), startedWithout.MayRead(), startedWithout.MayCommand()} {
+			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+			require.ErrorContains(t, err, "are gone from the database")
+			require.ErrorContains(t, err, "start every process again")
+		}
+		require.Contains(t, started.Reason("dashboards"), "are gone")
+		model.err = nil
+		started.Look(t.Context())
+		require.NoError(t, started.MayCommand(), "no restart is needed when they are back")
+		require.NoError(t, started.MayRead())
+	})
+}
+
+// Tables of one read model that somebody dropped: who reads or changes hears which, and what mends it, and the others are well. While they are made
+// anew that is said, not only how far it is.
+func TestTablesOfOneReadModelThatAreGone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		model, other := liveModel("dashboards", 5, 5), liveModel("directory", 5, 5)
+		m := look(t, model, other)
+		model.status.TablesGone = []string{"access_notices", "dashboard_heads"}
+		m.Look(t.Context())
+		for _, err := range []error{m.MayRead("dashboards"), m.MayCommand("dashboards"), m.MayWrite()} {
+			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+			require.ErrorContains(t, err, "gone from the database (access_notices, dashboard_heads)")
+			require.ErrorContains(t, err, "process with the role projector makes them anew from the log")
+		}
+		require.Contains(t, m.Reason("dashboards"), "gone from the database")
+		require.NoError(t, m.MayRead("directory"))
+		model.status.Paused = true
+		m.Look(t.Context())
+		require.ErrorContains(t, m.MayRead("dashboards"), "once an operator resumes the read model")
+
+		model.status = projections.Status{Projection: "dashboards", State: projections.StateBuilding, Anew: true, Paused: true}
+		m.Look(t.Context())
+		require.ErrorContains(t, m.MayRead("dashboards"), "made anew from the log: that waits until an operator resumes it")
+		model.status.Paused = false
+		model.status.Building = []projections.Build{{Done: 3, Total: 6}}
+		m.Look(t.Context())
+		require.ErrorContains(t, m.MayRead("dashboards"), "made anew from the log: building dashboards, 50 %")
+		model.status = liveModel("dashboards", 5, 5).status
+		m.Look(t.Context())
+		require.NoError(t, m.MayRead(), "no restart is needed")
+		require.NoError(t, m.MayCommand())
+	})
+}
+
+// Checkpoints go back, as a restored database takes them: by few events, which no bound on the lag would refuse. Reads go
+// on; commands wait until the tables are where they were, or hold all that the log has.
+func TestSetBackTablesTakeNoCommands(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		model := liveModel("dashboards", 5, 5)
+		m := look(t, model)
+		require.NoError(t, m.MayCommand())
+		model.status.Partitions[0].NextOffset = 3
+		m.Look(t.Context())
+		require.ErrorContains(t, m.MayCommand("dashboards"), "set back")
+		require.ErrorContains(t, m.MayWrite(), "set back")
+		require.NoError(t, m.MayRead(), "what it shows is old, and was true")
+		model.status.Partitions[0].NextOffset = 5
+		m.Look(t.Context())
+		require.NoError(t, m.MayCommand())
+		model.status.Partitions[0] = projections.PartitionStatus{NextOffset: 2, EndOffset: 2}
+		m.Look(t.Context())
+		require.NoError(t, m.MayCommand(), "nobody waits for what the log does not hold any more")
+	})
+}
+
+// A generation that is read and that nobody follows stands still for ever, however small the lag. A process that takes over
+// gets a moment to say that it follows.
+func TestUnfoldedGenerationTakesNoCommands(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		model := liveModel("dashboards", 5, 5)
+		model.status.Generation = 2
+		folded, reads := []string{"dashboards.g2", "directory.g1"}, []string{"dashboards.g2", "directory.g1"}
+		c := quietly
+		c.Folded = func(context.Context) ([]string, error) { return folded, nil }
+		c.Reads = func() []string { return reads }
+		m := monitor.New([]*fakeModel{model}, c)
+		wait := func() error {
+			for range 3 {
+				m.Look(t.Context())
+				time.Sleep(3 * time.Second) // of the bubble's clock
+			}
+			m.Look(t.Context())
+			return m.MayCommand("dashboards")
+		}
+		require.NoError(t, wait())
+		folded = []string{"directory.g1"}
+		m.Look(t.Context())
+		require.NoError(t, m.MayCommand("dashboards"), "another process takes over")
+		require.ErrorContains(t, wait(), "is folded by no process (generation dashboards.g2)")
+		require.NoError(t, m.MayRead())
+		folded = []string{"dashboards.g2"}
+		require.NoError(t, wait())
+		reads = []string{"dashboards.g1"}
+		require.ErrorContains(t, wait(), "generation dashboards.g1", "this process still reads what was left")
+	})
+}
+
+// What keeps nobody from reading shows all the same: in the reasons, as a number, and as one line when it changes.
+func TestFaultsAreToldOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var lines strings.Builder
+		c := quietly
+		c.Logger = slog.New(slog.NewTextHandler(&lines, nil))
+		model := liveModel("dashboards", 5, 5)
+		m := monitor.New([]*fakeModel{model}, c)
+		told := func() (n int) {
+			m.Look(t.Context())
+			n = strings.Count(lines.String(), "degraded")
+			lines.Reset()
+			return n
+		}
+		require.Zero(t, told())
+		model.status.Parked = 1
+		require.Equal(t, 1, told())
+		model.status.Parked = 2
+		require.Zero(t, told(), "the same is wrong")
+		require.NoError(t, m.MayCommand(), "only its stream takes no command")
+		require.NoError(t, m.MayWrite())
+		require.Contains(t, m.Reason("dashboards"), "has 2 parked events to be looked at")
+		model.status.Paused = true
+		require.Equal(t, 1, told())
+		require.NoError(t, m.MayRead())
+		require.ErrorContains(t, m.MayWrite(), "paused")
+		model.status.Paused, model.status.Parked = false, 0
+		require.Equal(t, 1, told())
+		require.Empty(t, m.Reason("dashboards"))
+		model.err = fmt.Errorf("%w: read ends", projections.ErrNoLog)
+		require.Equal(t, 1, told())
+		require.Equal(t, monitor.ClassBrokers, m.Faults()[0].Class)
+		require.ErrorContains(t, m.MayWrite(), "brokers")
+		require.NoError(t, m.MayRead())
+		require.Zero(t, told())
+	})
+}
+
+// A binary whose tables are still being made says how far they are.
+func TestBuildingSaysHowFar(t *testing.T) {
+	t.Parallel()
+	model := liveModel("dashboards", 61, 100)
+	model.status.State, model.status.Generation = projections.StateBuilding, 3
+	model.status.Building = []projections.Build{{Generation: 3, State: projections.StateBuilding, Done: 61, Total: 100, Seconds: 188}}
+	require.ErrorContains(t, look(t, model).MayRead(), "building dashboards, 61 %, 2 min")
+	model.status.Building = nil
+	require.ErrorContains(t, look(t, model).MayRead(), "no process builds it")
+}

@@ -1,0 +1,72 @@
+package monitor_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/monitor"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// Records of the directory that wait for more than a minute say that nobody knows who has left, also while the fold goes on.
+func TestWhoHasLeftIsNotKnownWhileRecordsWait(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		// at moves the directory to a second.
+		at func(p *projections.PartitionStatus, second int64)
+		// unknown are the seconds from and until which it is not known; 0, 0: it always is
+		from, until int64
+	}{
+		"nothing comes":      {func(*projections.PartitionStatus, int64) {}, 0, 0},
+		"folded at once":     {func(p *projections.PartitionStatus, s int64) { p.NextOffset, p.EndOffset = 10+s, 10+s }, 0, 0},
+		"half a minute late": {func(p *projections.PartitionStatus, s int64) { p.NextOffset, p.EndOffset = 10+max(0, s-30), 10+s }, 0, 0},
+		"late, and going on": {func(p *projections.PartitionStatus, s int64) { p.NextOffset, p.EndOffset = 10+s/2, 10+s }, 123, 400},
+		"one that waits": {func(p *projections.PartitionStatus, s int64) {
+			p.EndOffset = 11
+			if s >= 100 {
+				p.NextOffset = 11
+			}
+		}, 61, 100},
+		"not followed": {func(p *projections.PartitionStatus, s int64) {
+			p.Stopped = ""
+			if s >= 10 && s < 200 {
+				p.Stopped = "another log"
+			}
+		}, 71, 200},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			model := liveModel("directory", 10, 10)
+			m := monitor.New([]*fakeModel{liveModel("dashboards", 0, 500), model}, quietly)
+			for second := range int64(400) {
+				test.at(&model.status.Partitions[0], second)
+				m.Look(t.Context())
+				err := m.PeopleKnown()
+				if test.from <= second && second < test.until {
+					require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), "%s, second %d", name, second)
+					require.ErrorContains(t, err, "it is not known who has left")
+				} else {
+					require.NoError(t, err, "%s, second %d", name, second)
+				}
+				time.Sleep(time.Second)
+			}
+		})
+	}
+}
+
+// While the brokers are away nobody can be withdrawn, and what was known holds.
+func TestWhoHasLeftIsKnownWhileTheBrokersAreAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		model := liveModel("directory", 10, 10)
+		m := monitor.New([]*fakeModel{model}, quietly)
+		m.Look(t.Context())
+		model.err = projections.ErrNoLog
+		time.Sleep(time.Hour)
+		m.Look(t.Context())
+		require.NoError(t, m.PeopleKnown())
+	})
+}

@@ -1,0 +1,107 @@
+package signin
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// Agency is how an agency looks after the sign-ins of its people. It implements [api.SignIns].
+type Agency struct {
+	// Make makes a link that signs a user in once, and records who made it for whom; its Path and ExpiresAt are filled in.
+	Make      func(context.Context, commands.Caller, Link, domain.Reason) (Link, error)
+	Kept      *vault.Sessions
+	People    People
+	PublicURL string // where browsers find the service; "": it is not known
+	Provider  bool   // people sign in at an identity provider
+}
+
+// Link is a link that signs a user in to the console once.
+type Link struct {
+	Path      string // of its address
+	UserID    string
+	AccountID string
+	Role      string // that the directory gives the user: agency or client
+	ExpiresAt time.Time
+}
+
+var (
+	errProviderSignsIn = domain.NewError(domain.CodeConflict,
+		"People sign in here at their organisation's identity provider, so a link would sign nobody in. Send them to the console's address.")
+	errNoPublicURL = domain.NewError(domain.CodeConflict,
+		"This service does not know its own address, so it can make no link. Whoever runs it sets LEDGERBOARD_PUBLIC_URL.")
+	errMayNotSignIn = domain.NewError(domain.CodeUnprocessable,
+		"This person is not active, or their client is not, so a link would sign nobody in.")
+	errColleagueSignedIn = domain.NewError(domain.CodeConflict,
+		"This colleague has signed in before. Agencies make links for a colleague only before the first sign-in. Whoever runs the service can "+
+			"make one ('ledgerboard sign-in-link').")
+)
+
+// MakeLink implements [api.SignIns].
+func (a Agency) MakeLink(ctx context.Context, c commands.Caller, of readmodels.User) (made api.SignInLink, err error) {
+	switch {
+	case a.Provider:
+		return made, errProviderSignsIn
+	case a.PublicURL == "":
+		return made, errNoPublicURL
+	}
+	p, active, err := ActiveUser(ctx, a.People.Standing, of.ID)
+	switch {
+	case err != nil:
+		return made, err
+	case !active:
+		return made, errMayNotSignIn
+	case p.AccountID != of.AccountID:
+		return made, readmodels.ErrNoUser
+	case p.Role == string(api.RoleAgency):
+		if err := a.firstInvitation(ctx, of.ID); err != nil {
+			return made, err
+		}
+	}
+	link, err := a.Make(ctx, c, Link{UserID: p.UserID, AccountID: p.AccountID, Role: p.Role},
+		domain.Reason{Code: domain.ReasonCustomerRequest})
+	if err != nil {
+		return made, err
+	}
+	return api.SignInLink{UserID: link.UserID, URL: a.PublicURL + link.Path, WorksUntil: link.ExpiresAt.UTC().Truncate(time.Second)}, nil
+}
+
+// firstInvitation refuses a colleague who has signed in before: by the directory, or by a session that it does not show yet.
+func (a Agency) firstInvitation(ctx context.Context, user string) error {
+	signedIn, err := a.People.HasSignedIn(ctx, user)
+	if err == nil && !signedIn {
+		var sessions []vault.Session
+		sessions, err = a.Kept.Of(ctx, user, time.Now())
+		signedIn = len(sessions) > 0
+	}
+	if err == nil && signedIn {
+		err = errColleagueSignedIn
+	}
+	return err
+}
+
+// Sessions implements [api.SignIns]. Whoever is auditor or operator by the same id is so for somebody else.
+func (a Agency) Sessions(ctx context.Context, of readmodels.User) (list []api.SignInSession, err error) {
+	kept, err := a.Kept.Of(ctx, of.ID, time.Now())
+	for _, k := range kept {
+		if s := sessionOf(k); s.IsUser() && s.AccountID == of.AccountID {
+			list = append(list, api.SignInSession{ID: s.ID, Way: s.Way, SignedInAt: s.BegunAt, SeenAt: s.SeenAt, EndsAt: s.ExpiresAt})
+		}
+	}
+	return list, err
+}
+
+// EndSession implements [api.SignIns].
+func (a Agency) EndSession(ctx context.Context, of readmodels.User, id string) error {
+	list, err := a.Sessions(ctx, of)
+	if err != nil || !slices.ContainsFunc(list, func(s api.SignInSession) bool { return s.ID == id }) {
+		return err
+	}
+	return a.Kept.End(ctx, of.ID, id)
+}

@@ -1,0 +1,92 @@
+package signin_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/monitor"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// live is a read model that has folded all.
+type live string
+
+func (l live) Name() string { return string(l) }
+
+func (l live) Status(context.Context) (operator.Projection, error) {
+	return operator.Projection{Projection: string(l), State: "live", Partitions: []operator.Partition{{NextOffset: 1, EndOffset: 1}}}, nil
+}
+
+// An agency that can make no link is told why, and what to do.
+func TestWhyAnAgencyMakesNoLink(t *testing.T) {
+	t.Parallel()
+	const (
+		agency, client, left            = "aaaaaaaaaaaaaaaaaaaaaaaa", "c10000000000000000000001", "c10000000000000000000002"
+		invited, told, here, away, cleo = "5a0000000000000000000001", "5a0000000000000000000002", "5a0000000000000000000003", "5a0000000000000000000004", "c1e000000000000000000005"
+		lena                            = "1e4a00000000000000000006"
+		address                         = "https://boards.example"
+	)
+	log, now := foldtest.New(t), time.Now()
+	log.Put(t,
+		domain.DirectoryAccount{ID: agency, RowID: 1, Name: "Agency", Active: true},
+		domain.DirectoryAccount{ID: client, RowID: 2, ParentAccount: agency, Name: "Client", Active: true},
+		domain.DirectoryAccount{ID: left, RowID: 3, ParentAccount: agency, Name: "Client that left"},
+		domain.DirectoryUser{ID: invited, AccountID: agency, Name: "New colleague", Active: true},
+		domain.DirectoryUser{ID: told, AccountID: agency, Name: "Signs in at the main application", Active: true},
+		domain.DirectoryUser{ID: here, AccountID: agency, Name: "Is signed in here", Active: true},
+		domain.DirectoryUser{ID: away, AccountID: client, Name: "Not active"},
+		domain.DirectoryUser{ID: cleo, AccountID: client, Name: "Cleo", Active: true},
+		domain.DirectoryUser{ID: lena, AccountID: left, Name: "Lena", Active: true},
+		domain.DirectorySession{ID: "S1", UserID: told, LoginAt: now})
+	pool, err := vault.Open(t.Context(), log.DB.URL)
+	require.NoError(t, err)
+	defer pool.Close()
+	kept := vault.NewSessions(pool)
+	session := vault.Session{ID: "S2", UserID: here, AccountID: agency, Role: "agency", Way: "link", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}
+	require.NoError(t, kept.Begin(t.Context(), session, make([]byte, 32), nil, nil))
+	seen := monitor.New([]live{"directory", "operations"}, monitor.Config{MaxLag: 100, Logger: slog.New(slog.DiscardHandler)})
+
+	for name, c := range map[string]struct {
+		address  string
+		provider bool
+		of       readmodels.User
+		code     domain.Code
+		says     string
+	}{
+		"people sign in at a provider": {address, true, readmodels.User{ID: cleo, AccountID: client}, domain.CodeConflict, "identity provider"},
+		"nor is the address known":     {"", true, readmodels.User{ID: cleo, AccountID: client}, domain.CodeConflict, "identity provider"},
+		"the address is not known":     {"", false, readmodels.User{ID: invited, AccountID: agency}, domain.CodeConflict, "LEDGERBOARD_PUBLIC_URL"},
+		"a colleague signed in at the main application": {
+			address, false, readmodels.User{ID: told, AccountID: agency}, domain.CodeConflict, "'ledgerboard sign-in-link'",
+		},
+		"a colleague is signed in here":    {address, false, readmodels.User{ID: here, AccountID: agency}, domain.CodeConflict, "has signed in before"},
+		"the person is not active":         {address, false, readmodels.User{ID: away, AccountID: client}, domain.CodeUnprocessable, "would sign nobody in"},
+		"the client is not active":         {address, false, readmodels.User{ID: lena, AccountID: left}, domain.CodeUnprocessable, "would sign nobody in"},
+		"the directory knows the id never": {address, false, readmodels.User{ID: client, AccountID: client}, domain.CodeUnprocessable, "would sign nobody in"},
+		"the person has moved meanwhile":   {address, false, readmodels.User{ID: cleo, AccountID: left}, domain.CodeNotFound, "no such user"},
+	} {
+		signIns := signin.Agency{
+			Kept: kept, People: signin.People{People: readmodels.People{Pool: log.DB.ReadOnly}, Monitor: seen}, PublicURL: c.address, Provider: c.provider,
+		}
+		err := error(domain.NewError(domain.CodeUnavailable, "not asked yet"))
+		for domain.CodeOf(err) == domain.CodeUnavailable { // what was seen of the tables grew old on the way: it is looked at again
+			seen.Look(t.Context())
+			_, err = signIns.MakeLink(t.Context(), commands.Caller{}, c.of)
+		}
+		require.Equal(t, c.code, domain.CodeOf(err), name)
+		require.ErrorContains(t, err, c.says, name)
+	}
+	var links int
+	require.NoError(t, pool.QueryRow(t.Context(), "select count(*) from sign_in_links").Scan(&links))
+	require.Zero(t, links)
+}

@@ -1,0 +1,55 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/api/console"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+)
+
+// Identities finds the people of the identity provider. It implements [console.Identities].
+type Identities struct {
+	Kept   *vault.Identities
+	People People
+	Staff  identity.Staff // auditors and operators, whom the directory does not hold
+}
+
+// Person implements [console.Identities].
+func (c Identities) Person(ctx context.Context, i identity.Identity) (console.Person, error) {
+	if member, listed := c.Staff.Find(i); listed {
+		return console.Person(member), nil
+	}
+	user, err := c.Kept.UserOf(ctx, i.Issuer, i.Subject)
+	if errors.Is(err, vault.ErrNotLinked) {
+		return c.link(ctx, i)
+	}
+	if err != nil {
+		return console.Person{}, err
+	}
+	return c.People.letIn(ctx, user)
+}
+
+// link links an identity to the one active user of its verified address.
+func (c Identities) link(ctx context.Context, i identity.Identity) (p console.Person, err error) {
+	if i.Email == "" {
+		return p, &console.RefusalError{Why: console.WhyUnverified}
+	}
+	user, err := c.People.oneOf(ctx, i.Email)
+	if err != nil {
+		return p, err
+	}
+	if p, err = c.People.letIn(ctx, user); err != nil {
+		return p, err
+	}
+	err = c.Kept.Link(ctx, i.Issuer, i.Subject, p.UserID, time.Now())
+	if errors.Is(err, vault.ErrLinkedElsewhere) {
+		err = &console.RefusalError{Why: console.WhyLinked, User: p.UserID}
+	}
+	return p, err
+}
+
+// Listed implements [console.Identities].
+func (c Identities) Listed(p console.Person) bool { return c.Staff.Has(identity.Member(p)) }

@@ -1,0 +1,25 @@
+// Package upkeep keeps log and vault in order beside a service: what was erased or deleted goes for good, and what counts stays.
+//
+// # Invariants
+//
+//   - Several processes may do each of it: what is done twice is done once, and each alarms.
+//   - Nothing is deleted, and nothing appended again, by tables that do not hold what the log does.
+//   - What cannot be done now is told in the log and tried again.
+//
+// It may not import internal/assembly, which opens what it stands on and says what runs, or api.
+//
+// # File map
+//
+//	upkeep.go       Config, New
+//	compacted.go    heartbeats, and what is appended again on compacted topics
+//	read_back.go    whether the log has forgotten what was erased
+//	erase_asked.go  people who asked a platform to be forgotten
+//	secrets.go      secrets of what was deleted go; what expires does
+//	foreign.go      records that nobody of ours wrote are kept for operators
+//
+// # Non-obvious
+//
+//   - It is a package of its own because its loops need no request and answer none: internal/assembly only says in which process they run.
+//   - Compacted topics must forget by themselves. What lies under a record that does not count is appended again long
+//     before the cleaner takes it.
+package upkeep
