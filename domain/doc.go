@@ -22,7 +22,7 @@
 //	metrics.go growth.go readings, posts, kinds of figures; growth between two readings
 //	content.go           what a post says: texts, media addresses, permalinks
 //	computed_row.go      row ids of accounts that are made here
-//	compacted_order.go   which record of a key of a compacted topic counts
+//	latest_record.go     which record of a key of a compacted topic counts
 //	heartbeat.go         what lets a broker's cleaner at a silent partition
 //	figure_change.go     what listeners are told of changed figures
 //	directory.go         reference entities of the main application

@@ -20,7 +20,7 @@
 //	jobs.go         jobs of the fetchers
 //	connections.go check.go  how connected accounts are read; what the platforms say of their tokens
 //	person.go       a person found, and exported
-//	sign_in.go      links that sign in; links to an identity provider
+//	sign_in_links.go  links that sign in, and for how long; links to an identity provider
 //	actions.go      what operators did
 //
 // # Non-obvious

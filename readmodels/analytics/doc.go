@@ -23,7 +23,7 @@
 //	range.go                     ranges, days, months and where they begin in a zone
 //	samples.go                   one reading of one figure; readings by their day
 //	arrays.go                    arrays of account_months, element by element
-//	rollups.go raw_readings.go   the two sources of account figures: roll-ups; raw readings at the edges
+//	rollups.go account_gains.go  figures of accounts: roll-ups of whole days; steps between readings, looked up at the edges
 //	handovers.go                 whose a step and a day are when an account moves within the agency
 //	totals.go                    Total: figures combined by kind and compared
 //	figures_as_read.go           figures that no total takes
