@@ -84,7 +84,7 @@ func (s *Service) Fold(ctx context.Context) error {
 		projections.RunChecks(ctx, s.engine, s.engines, s.settings.Logger)
 		return nil
 	})
-	group.Go(func() error { s.Upkeep.RunCompacted(ctx); return nil })
-	group.Go(func() error { s.Upkeep.RunReadBack(ctx); return nil })
+	group.Go(func() error { s.RunCompacted(ctx); return nil })
+	group.Go(func() error { s.RunReadBack(ctx); return nil })
 	return group.Wait()
 }

@@ -22,7 +22,7 @@ func (s *Service) Follow(ctx context.Context) error {
 				Pool: s.engine, Release: s.config.Release, Roles: s.config.Roles, Folds: s.folds, Logger: s.settings.Logger,
 			})
 		},
-		s.Upkeep.RunForeign,
+		s.RunForeign,
 		s.verifies.Run,
 		func(ctx context.Context) { s.Log.RunChecks(ctx, 0, s.topics.Checked) },
 	} {

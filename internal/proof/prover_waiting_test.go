@@ -167,7 +167,7 @@ func TestBundlesAskedForAtOnceShareAReading(t *testing.T) {
 	w.sign(t, w.signer(t))
 	later, err := p.Bundle(t.Context(), agencies[0], io.Discard)
 	require.NoError(t, err)
-	require.Greater(t, later.Covered, int64(0))
+	require.Positive(t, later.Covered)
 	require.EqualValues(t, 3, log.whole.Load())
 	require.Equal(t, w.heads[agencies[0]].Version, later.Covered)
 }

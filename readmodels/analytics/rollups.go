@@ -150,10 +150,7 @@ func (qc *queryContext) readSeries(ctx context.Context, pages heldPages, withIDs
 			return err
 		}
 		first := dayOf(month)
-		at := 0 // of the month before, few days are wanted: the last ones
-		for at < n && !span.has(f.kind, first+day(int16At(days, at))-1) {
-			at++
-		}
+		at := span.unwanted(f.kind, first, days, n)
 		points, of := make([]sample, 0, n-at), &origin{owner: f.owner, source: f.source, window: f.window}
 		var newest time.Time
 		for i := at; i < n; i++ {
@@ -192,6 +189,14 @@ func (qc *queryContext) readSeries(ctx context.Context, pages heldPages, withIDs
 		return cmp.Or(cmp.Compare(x.platform, y.platform), cmp.Compare(x.social, y.social), cmp.Compare(x.metric, y.metric))
 	})
 	return series, tied, nil
+}
+
+// unwanted is how many of the first days of a row are not wanted: of the month before, few are, the last ones.
+func (s figureSpan) unwanted(kind domain.Kind, first day, sent sentArray, n int) (count int) {
+	for count < n && !s.has(kind, first+day(int16At(sent, count))-1) {
+		count++
+	}
+	return count
 }
 
 // sameLength is the length of the arrays of a row of account_months.
