@@ -65,13 +65,14 @@ type FetchTask struct {
 	Listing        PostListing
 	History        FetchHistory // until BackfilledAt
 	StateAt        *time.Time   // when the connection's state was recorded; nil: never
-	TokenTakenAt   *time.Time   // when a sign-in brought its token, which may have been renewed since; nil: there is none
+	TokenTakenAt   *time.Time   // when its stored token was taken, by a sign-in or a renewal; nil: there is none
+	SignedInAt     *time.Time   // when the sign-in was that it is of; nil: there is none
 	ByHand         bool         // somebody asked for it
 }
 
-// SignedInAgain tells whether a sign-in brought the token after the connection's state was recorded.
+// SignedInAgain tells whether somebody has signed in after the connection's state was recorded.
 func (t FetchTask) SignedInAgain() bool {
-	return t.TokenTakenAt != nil && t.StateAt != nil && t.TokenTakenAt.After(*t.StateAt)
+	return t.SignedInAt != nil && t.StateAt != nil && t.SignedInAt.After(*t.StateAt)
 }
 
 // FetchHistory is how far back the history of a social account was read, and what became of the last try.

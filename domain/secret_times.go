@@ -4,7 +4,7 @@ import "time"
 
 // SecretTimes are what may be known of a stored secret by whoever cannot open it.
 type SecretTimes struct {
-	Taken   time.Time // when a sign-in gave it, or the one that it was renewed from
+	Taken   time.Time // when it was given
 	Expires time.Time // when it ends; zero: never, or not known
 	// RenewableUntil is when it cannot be renewed any more, or ends where it cannot be renewed at all; zero: never, or
 	// not known.

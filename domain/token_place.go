@@ -11,7 +11,7 @@ type TokenPlace struct {
 	ConnectionID int64
 	Platform     Platform
 	SecretRef    string     // "": the directory names none, so nothing can be stored for it
-	StoredAt     *time.Time // when a sign-in brought its token, which may have been renewed since; nil: there is none
+	StoredAt     *time.Time // when somebody signed in whose token it is; nil: there is none
 	State        string     // [ConnectionOK] or [ConnectionReconnect], as last recorded
 	StateAt      *time.Time // nil: no change of its state was ever recorded
 }

@@ -20,13 +20,13 @@ func (n Notices) ConnectionNews(ctx context.Context, parents []string, after, un
 		join tMemberAuth c on c.id = s.connection_id
 		left join kept.secrets k on k.ref = c.secret_ref
 		left join connection_states st on st.connection_id = s.connection_id and st.parent_account = s.parent_account
-			and st.state = '`+domain.ConnectionReconnect+`' and (k.updated_at is null or k.updated_at <= st.at)
+			and st.state = '`+domain.ConnectionReconnect+`' and (k.signed_in_at is null or k.signed_in_at <= st.at)
 		cross join lateral (
 			select st.at, null::timestamptz
 			union all
 			select k.renewable_until - make_interval(days => d), k.renewable_until
 			from unnest(array[14, 7, 1]) d
-			where st.at is null and k.renewable_until - make_interval(days => d) > k.updated_at) x(at, sign_in_before)
+			where st.at is null and k.renewable_until - make_interval(days => d) > k.signed_in_at) x(at, sign_in_before)
 		where x.at > $2 and x.at <= $3
 		order by x.at, s.connection_id, s.account_id`, parents, after, until)
 	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[stream.ConnectionNews])

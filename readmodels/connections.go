@@ -68,7 +68,7 @@ const taskColumns = `
 	       coalesce(f.list_cursor, ''), f.list_began, f.listed_to,
 	       f.history_from, coalesce(f.history_failures, 0), f.history_not_before,
 	       coalesce(f.history_class, ''), coalesce(f.history_reason, ''),
-	       st.at, k.updated_at,
+	       st.at, k.updated_at, k.signed_in_at,
 	       (select min(n.tracked_since) from account_newest n where n.social_account_id = s.id and n.parent_account = s.parent_account)`
 
 // Tasks returns what of a claim is still to be read, the most overdue first, each with its tenant as it is now. What has a
@@ -102,7 +102,7 @@ func (c Connections) tasks(ctx context.Context, query string, args ...any) ([]do
 			&t.DueAt, &t.ReadAt, &t.Failures, &t.BackfilledAt, &t.DemographicsAt,
 			&t.Listing.Cursor, &t.Listing.Began, &t.Listing.To,
 			&t.History.From, &t.History.Failures, &t.History.NotBefore, &t.History.Class, &t.History.Reason,
-			&t.StateAt, &t.TokenTakenAt, &t.TrackedSince)
+			&t.StateAt, &t.TokenTakenAt, &t.SignedInAt, &t.TrackedSince)
 		return t, err
 	})
 	return tasks, wrapped("read accounts to fetch", err)

@@ -133,7 +133,7 @@ const platformsSQL = `
 		            else coalesce(f.reason, '') end,
 		       case when f.class <> '' then f.due_at end, coalesce(f.failures, 0), f.due_at, coalesce(f.pace, ''),
 		       ` + TokenEnds + `,
-		       k.renewable_until, k.data_access_until, k.granted, k.updated_at, n.captured_at, g.read_at, s.created_at, s.updated_at, m.user_id
+		       k.renewable_until, k.data_access_until, k.granted, k.signed_in_at, n.captured_at, g.read_at, s.created_at, s.updated_at, m.user_id
 		from tSAccounts s
 		left join accounts a on a.id = s.account_id
 		left join members m on m.id = s.member_id

@@ -11,7 +11,7 @@ const (
 	left join connection_states st on st.connection_id = s.connection_id and st.parent_account = s.parent_account
 	left join kept.secrets k on k.ref = c.secret_ref`
 	// awaitsSignIn: the platform refused its token, and nobody has signed in since.
-	awaitsSignIn = `coalesce(st.state = '` + domain.ConnectionReconnect + `' and (k.updated_at is null or k.updated_at <= st.at), false)`
+	awaitsSignIn = `coalesce(st.state = '` + domain.ConnectionReconnect + `' and (k.signed_in_at is null or k.signed_in_at <= st.at), false)`
 	// pausedByOperator is of the connection.
 	pausedByOperator = `exists (
 	    select from kept.pauses u where u.kind = '` + string(domain.PauseConnection) + `' and u.name = s.connection_id::text)`

@@ -21,7 +21,7 @@ type SecretStore interface {
 	// the release, or before when others may not be kept away any more.
 	Lease(ctx context.Context, ref string) (held context.Context, release func(), err error)
 	// Swap stores a secret in the place of old; an error of [domain.CodeConflict] says that another one is
-	// there, and stays. It counts as taken when the old one was.
+	// there, and stays. With a zero times.Taken it counts as taken when the old one was.
 	Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error
 }
 

@@ -69,6 +69,6 @@
 //   - A change of a connection's state is marked before it is appended, so that of several fetchers one
 //     records it. A mark whose append was not answered is void after some minutes, by the database's clock, because its holder
 //     may have died in between.
-//   - A renewed token counts as taken when its sign-in was: what a renewal brings is no reason to try a connection again that
-//     waits for a person, whoever renews it, and when.
+//   - A renewal makes an account due at once, and is no sign-in: it is no reason to try a connection again that waits for a person,
+//     whoever renews it, and when.
 package collect

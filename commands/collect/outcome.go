@@ -31,8 +31,8 @@ func (r *round) settle(ctx context.Context, task domain.FetchTask, tried time.Ti
 	if !dead(err) || waits && !task.SignedInAgain() {
 		return err
 	}
-	if task.TokenTakenAt != nil && task.TokenTakenAt.After(tried) { // by another clock
-		tried = *task.TokenTakenAt
+	if task.SignedInAt != nil && task.SignedInAt.After(tried) { // by another clock
+		tried = *task.SignedInAt
 	}
 	return errors.Join(err, r.changeState(ctx, task, domain.ConnectionReconnect, reasonFor(err), tried))
 }

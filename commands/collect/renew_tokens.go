@@ -14,6 +14,7 @@ import (
 type pendingRotation struct {
 	old    []byte // the secret that they replace
 	tokens commands.StoredTokens
+	taken  time.Time
 }
 
 // renew replaces the tokens that do not work any more, or soon. Who waited for another's renewal takes
@@ -41,7 +42,7 @@ func (c *Collector) renew(ctx context.Context, f *fetch, failed commands.StoredT
 	if err != nil {
 		return c.afterRefusal(held, f, failed, err)
 	}
-	if err := c.save(ctx, held, f, pendingRotation{old: raw, tokens: renewed}); err != nil {
+	if err := c.save(ctx, held, f, pendingRotation{old: raw, tokens: renewed, taken: c.Now()}); err != nil {
 		return stored, err
 	}
 	// Read again: a person may have signed in meanwhile, whose tokens stay.
@@ -148,5 +149,5 @@ func (c *Collector) save(ctx, held context.Context, f *fetch, u pendingRotation)
 func (c *Collector) swap(held context.Context, ref string, u pendingRotation, sealed []byte) error {
 	within, cancel := context.WithTimeout(context.WithoutCancel(held), storeTry)
 	defer cancel()
-	return c.Secrets.Swap(within, ref, u.old, sealed, u.tokens.Times(time.Time{}))
+	return c.Secrets.Swap(within, ref, u.old, sealed, u.tokens.Times(u.taken))
 }

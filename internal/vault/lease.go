@@ -104,8 +104,8 @@ func (s *Secrets) prolong(held context.Context, ref, token string, asked time.Ti
 }
 
 // Swap stores a secret in the place of old, which must still be there: [ErrSwapped] when somebody stored
-// another one meanwhile (a person signed in again), and theirs stays. The secret counts as taken when the old
-// one was, whatever times.Taken is: only a sign-in brings another. Errors besides: those of Put and Get.
+// another one meanwhile (a person signed in again), and theirs stays. With a zero times.Taken the secret
+// counts as taken when the old one was. Errors besides: those of Put and Get.
 func (s *Secrets) Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error {
 	if err := checkSecret(ref, secret); err != nil {
 		return fmt.Errorf("store secret %q: %w", ref, err)
@@ -130,10 +130,10 @@ func (s *Secrets) Swap(ctx context.Context, ref string, old, secret []byte, time
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `update secrets set key_id = $2, sealed = $3, expires_at = $4, renewable_until = $5,
-			data_access_until = $6, granted = $7 where ref = $1`,
-			ref, s.keys[0].id, sealed, nullIfZero(times.Expires), nullIfZero(times.RenewableUntil), nullIfZero(times.DataAccessUntil),
-			scopesText(times.Granted))
+		_, err = tx.Exec(ctx, `update secrets set key_id = $2, sealed = $3, updated_at = coalesce($4, updated_at), expires_at = $5,
+			renewable_until = $6, data_access_until = $7, granted = $8 where ref = $1`,
+			ref, s.keys[0].id, sealed, nullIfZero(times.Taken), nullIfZero(times.Expires), nullIfZero(times.RenewableUntil),
+			nullIfZero(times.DataAccessUntil), scopesText(times.Granted))
 		return err
 	})
 	return doing(err, "store secret %q", ref)

@@ -78,10 +78,10 @@ func (s *Secrets) Put(ctx context.Context, ref string, secret []byte, times doma
 		return fmt.Errorf("seal secret %q: %w", ref, err)
 	}
 	_, err = s.pool.Exec(ctx, `
-		insert into secrets (ref, key_id, sealed, updated_at, expires_at, renewable_until, data_access_until, granted)
-		values ($1, $2, $3, $4, $5, $6, $7, $8)
+		insert into secrets (ref, key_id, sealed, updated_at, signed_in_at, expires_at, renewable_until, data_access_until, granted)
+		values ($1, $2, $3, $4, $4, $5, $6, $7, $8)
 		on conflict (ref) do update set key_id = excluded.key_id, sealed = excluded.sealed, updated_at = excluded.updated_at,
-			expires_at = excluded.expires_at, renewable_until = excluded.renewable_until, data_access_until = excluded.data_access_until,
+			signed_in_at = excluded.signed_in_at, expires_at = excluded.expires_at, renewable_until = excluded.renewable_until, data_access_until = excluded.data_access_until,
 			granted = excluded.granted`,
 		ref, s.keys[0].id, sealed, times.Taken, nullIfZero(times.Expires), nullIfZero(times.RenewableUntil), nullIfZero(times.DataAccessUntil),
 		scopesText(times.Granted))

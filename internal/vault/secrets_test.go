@@ -47,9 +47,11 @@ func TestTimesStandBesideTheSeal(t *testing.T) {
 	says(taken, &ends)
 	later := ends.AddDate(0, 2, 0)
 	require.NoError(t, secrets.Swap(ctx, "r", []byte("first"), []byte("second"), domain.SecretTimes{Taken: ends, Expires: later}))
-	says(taken, &later) // still of the same sign-in
+	says(ends, &later)
 	require.NoError(t, secrets.Put(ctx, "r", []byte("third"), domain.SecretTimes{Taken: later}))
 	says(later, nil)
+	require.NoError(t, secrets.Swap(ctx, "r", []byte("third"), []byte("noted"), domain.SecretTimes{Expires: ends}))
+	says(later, &ends) // the same token still
 }
 
 func TestEndOfRenewalsStandsBesideTheSeal(t *testing.T) {

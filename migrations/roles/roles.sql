@@ -13,7 +13,7 @@ grant select, insert on kept.epochs, kept.foreign_records to ledgerboard_process
 grant delete on kept.secrets, kept.grants, kept.granted_connections, kept.fetch_state, kept.post_notes, kept.platform_words, kept.notice_cursors,
   kept.pictures to ledgerboard_process;
 grant select (parent_account, social_account_id, external_id, tries, tried_at, next_at, key_id) on kept.pictures to ledgerboard_process;
-grant select (ref, key_id, updated_at, expires_at, renewable_until, data_access_until, granted) on kept.secrets to ledgerboard_process;
+grant select (ref, key_id, updated_at, signed_in_at, expires_at, renewable_until, data_access_until, granted) on kept.secrets to ledgerboard_process;
 grant select, update (secret_ref) on kept.grants to ledgerboard_process; -- locks rows, and changes none
 grant delete on kept.sessions, kept.sign_in_links, kept.identities, kept.sign_in_refusals to ledgerboard_process;
 grant select (user_id) on kept.sessions, kept.sign_in_links, kept.identities, kept.sign_in_refusals to ledgerboard_process;
