@@ -20,5 +20,12 @@ func RowsOf(offsets []int64, forget, from, to int64) (found []int64, err error) 
 	return found, r.err
 }
 
+// Waiting is how many ask a prover, and whether it has a reading of the log for some of them.
+func Waiting(p *Prover) (asking int, holds bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asking, p.read != nil
+}
+
 // Withdrawn is how many checkpoints a signer holds that a restore explains.
 func Withdrawn(s *Signer) int { return len(s.book.withdrawn) }

@@ -33,6 +33,7 @@ type Prover struct {
 	mu     sync.Mutex
 	asking int       // who has the turn, and who waits for it
 	begun  int       // readings for bundles so far
+	before int       // who of those asking had asked before the last of them began
 	read   *exporter // the last of them; nil: none, or nobody is left who may use it. Whoever has the turn uses it.
 }
 
@@ -84,7 +85,7 @@ func (p *Prover) alone(ctx context.Context, prove func(known note.Verifiers, beg
 	if err != nil {
 		return err
 	}
-	defer p.leave()
+	defer p.leave(begun)
 	return p.inTurn(ctx, func() error { return prove(known, begun) })
 }
 
@@ -99,11 +100,15 @@ func (p *Prover) enter() (begun int, err error) {
 	return p.begun, nil
 }
 
-// leave gives it back. What was read for those who have asked goes with the last of them.
-func (p *Prover) leave() {
+// leave gives it back. What was read goes with the last of those who had asked before, whoever else waits by then.
+func (p *Prover) leave(begun int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.asking--; p.asking == 0 {
+	p.asking--
+	if begun == p.begun {
+		return
+	}
+	if p.before--; p.before == 0 {
 		p.forget()
 	}
 }
@@ -125,6 +130,7 @@ func (p *Prover) reading(ctx context.Context, cfg ExportConfig, begun int) (*exp
 	}
 	p.forget()
 	p.begun++
+	p.before = p.asking
 	p.mu.Unlock()
 	read, err := readWhole(ctx, cfg)
 	if err != nil {

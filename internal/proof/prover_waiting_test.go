@@ -6,10 +6,12 @@ import (
 	"io"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -170,4 +172,54 @@ func TestBundlesAskedForAtOnceShareAReading(t *testing.T) {
 	require.Positive(t, later.Covered)
 	require.EqualValues(t, 3, log.whole.Load())
 	require.Equal(t, w.heads[agencies[0]].Version, later.Covered)
+}
+
+// stopped is a log that, read a second time as a whole, is read on when it is told to.
+type stopped struct {
+	counted
+
+	on chan struct{}
+}
+
+func (s *stopped) Scan(ctx context.Context, cfg eventlog.ScanConfig) error {
+	err := s.counted.Scan(ctx, cfg)
+	if cfg.Topic == domain.TopicDashboards && cfg.Key == "" && s.whole.Load() == 2 {
+		<-s.on
+	}
+	return err
+}
+
+// What was read for bundles takes as much disk as the next proof: it is not kept for those who asked too late to be given it.
+func TestAReadingGoesWithTheLastWhoMayUseIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.change(t, agencies[0])
+	w.sign(t, w.signer(t))
+	synctest.Test(t, func(t *testing.T) {
+		log := &stopped{counted: counted{Source: w}, on: make(chan struct{})}
+		p := proof.NewProver(log, always(w.known(t)), &w.file)
+		out := blocked{begun: make(chan struct{}, 1), on: make(chan struct{})}
+		first, late := make(chan error, 1), make(chan error, 1)
+		go func() {
+			_, err := p.Bundle(t.Context(), agencies[0], out)
+			first <- err
+		}()
+		<-out.begun
+		go func() {
+			_, err := p.Consistency(t.Context(), tlog.Hash{}, tlog.Hash{})
+			late <- err
+		}()
+		synctest.Wait()
+		asking, holds := proof.Waiting(p)
+		require.Equal(t, 2, asking)
+		require.True(t, holds)
+		close(out.on)
+		require.NoError(t, <-first)
+		synctest.Wait()
+		asking, holds = proof.Waiting(p)
+		require.Equal(t, 1, asking)
+		require.False(t, holds)
+		close(log.on)
+		require.Equal(t, domain.CodeNotFound, domain.CodeOf(<-late))
+	})
 }
