@@ -100,7 +100,7 @@ func (p *plainHeaders) take(h Header) bool {
 	if !strings.HasPrefix(h.Key, headerPrefix) && h.Key != headerContentType {
 		return true
 	}
-	if !isPlainText(h.Value) {
+	if !domain.PlainText(h.Value) {
 		return false
 	}
 	switch h.Key {
@@ -129,14 +129,4 @@ func (p *plainHeaders) take(h Header) bool {
 		p.prev = h.Value
 	}
 	return true
-}
-
-// isPlainText is true for printable ASCII.
-func isPlainText[T ~string | ~[]byte](text T) bool {
-	for i := range len(text) {
-		if c := text[i]; c < ' ' || c > '~' {
-			return false
-		}
-	}
-	return len(text) > 0
 }

@@ -262,7 +262,7 @@ func checkText(s string) error {
 	if s == "" {
 		return errors.New("is empty")
 	}
-	if isPlainText(s) {
+	if domain.PlainText(s) {
 		return nil
 	}
 	if !utf8.ValidString(s) {

@@ -45,7 +45,7 @@ func placeFault(spec TopicSpec, r Record) string {
 	switch {
 	case len(r.Key) == 0:
 		return "it has no key"
-	case !isPlainText(r.Key) && checkText(string(r.Key)) != nil:
+	case !domain.PlainText(r.Key) && checkText(string(r.Key)) != nil:
 		return "its key is no text"
 	case len(r.Value) == 0 && !spec.Compacted:
 		return "it has no value"
