@@ -1,12 +1,15 @@
 package main
 
 import (
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/upkeep"
 )
 
 // patience bounds what tests wait for: only what fails takes so long.
@@ -16,11 +19,12 @@ const patience = 5 * time.Minute
 // and then pause for an hour. Before that, what a test has them do may be done twice, or undone.
 func awaitRest(t *testing.T) {
 	t.Helper()
+	compacted, readBack := nameOf((*upkeep.Upkeep).RunCompacted), nameOf((*upkeep.Upkeep).RunReadBack)
 	require.Eventually(t, func() bool {
 		resting := 0
 		for stack := range strings.SplitSeq(stacks(), "\n\n") {
-			if strings.Contains(stack, "(*Service).keepCompacted(") || strings.Contains(stack, "(*Service).readBack(") {
-				if !strings.Contains(stack, "assembly.pause(") {
+			if strings.Contains(stack, compacted+"(") || strings.Contains(stack, readBack+"(") {
+				if !strings.Contains(stack, "upkeep.pause(") {
 					return false
 				}
 				resting++
@@ -28,6 +32,11 @@ func awaitRest(t *testing.T) {
 		}
 		return resting >= 2
 	}, patience, 10*time.Millisecond, "compacted topics are looked after, and the log is read back")
+}
+
+// nameOf is what stacks call a function.
+func nameOf(function any) string {
+	return runtime.FuncForPC(reflect.ValueOf(function).Pointer()).Name()
 }
 
 // stacks are those of all goroutines.

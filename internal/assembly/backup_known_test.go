@@ -11,7 +11,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/backup"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/knownlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/projections"
 )
 
 // besideRestore is a database whose tables were made from one topic, beside the log that a restore has made with another.
@@ -70,6 +73,18 @@ func TestTablesThatWentOnAreNotMoved(t *testing.T) {
 	moved, err := b.move(t)
 	require.NoError(t, err)
 	require.Equal(t, int64(1), moved, "the refusal has moved nothing")
+}
+
+// Whoever may not look into the tables hears that, and not that there are none.
+func TestTablesThatMayNotBeSeenAreNotTakenForNone(t *testing.T) {
+	t.Parallel()
+	pool, err := projections.OpenEnginePool(t.Context(), pgtest.New(t).WriterURL(t, vault.Schema), 2)
+	require.NoError(t, err)
+	defer pool.Close()
+	_, err = knownlog.Ask(t.Context(), pool, nil, projections.Holding)
+	require.True(t, pg.IsForbidden(err), err)
+	_, err = knownlog.MoveTables(t.Context(), pool, &backup.Manifest{}, nil)
+	require.True(t, pg.IsForbidden(err), err)
 }
 
 // A restore comes before the first start of a newer release: the database may be of the one before.

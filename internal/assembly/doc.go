@@ -17,7 +17,8 @@
 //     (internal/verifications), what a database knows beside a restored log (internal/knownlog), the list of erasures
 //     (internal/erasures). They are handed what is opened here, and none of them imports this package.
 //
-// Alone among the internal packages it imports commands, projections, readmodels, api, migrations and deploy.
+// Alone among the internal packages it imports all of commands, projections, readmodels, api, migrations and deploy; of
+// these packages some import a few of the upper ones, as internal/dev/archtest/rules.go has it.
 // It may not import the simulator, the demo or internal/embedded, which is handed in: a main application links none
 // of them. Only cmd/ledgerboard, api/mount and internal/dev import it.
 //

@@ -60,7 +60,7 @@
 // <topic>-<partition>/<first>-<next>-<digest>.seg are segments: a line "ledgerboard.segment.v1 <topic> <partition>", then records, see
 // appendFrame.
 //
-// It may import domain, internal/eventlog and internal/durable only. What the database knows is compared by internal/assembly.
+// It may import domain, internal/eventlog and internal/durable only. What the database knows is compared by internal/knownlog.
 //
 // # File map
 //

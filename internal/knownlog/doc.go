@@ -19,6 +19,7 @@
 //
 // # Non-obvious
 //
-//   - Pools are over the engine's schema (lb_engine): the names of its tables stand alone here.
+//   - Pools are over the engine's schema (lb_engine). Whether a table is there is asked by its full name: what this login may not look
+//     into must not read as nothing.
 //   - The database may be of an older release, or empty: what is asked for may not be there.
 package knownlog

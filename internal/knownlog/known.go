@@ -45,7 +45,7 @@ func Ask(
 	if known.Tables, err = tablesOf(ctx, pool, ""); err != nil {
 		return known, err
 	}
-	there, err := isThere(ctx, pool, "processes")
+	there, err := isThere(ctx, pool, engine+"processes")
 	if err != nil {
 		return known, err
 	}
@@ -70,6 +70,10 @@ func rowsOf[T any](ctx context.Context, pool querier, relation, sql string, read
 	return pgx.CollectRows(found, read)
 }
 
+// engine is the schema of the projections' engine. Whether a table is there is asked by its full name: in a schema that this login may not
+// look into, a short one is not there, and a full one is an error.
+const engine = "lb_engine."
+
 func isThere(ctx context.Context, q querier, relation string) (there bool, err error) {
 	err = q.QueryRow(ctx, `select to_regclass($1) is not null`, relation).Scan(&there)
 	return there, err
@@ -82,7 +86,7 @@ type querier interface {
 
 // tablesOf tells how far tables were folded; lock, if set, ends the question.
 func tablesOf(ctx context.Context, q querier, lock string) ([]Position, error) {
-	return rowsOf(ctx, q, "generations", `
+	return rowsOf(ctx, q, engine+"generations", `
 		select g.projection, g.generation, g.topic, g.topic_id, c.partition, c.next_offset
 		from generations g join checkpoints c using (projection, generation)
 		where g.state in ('copying', 'building', 'live') order by g.topic, c.partition, g.projection, g.generation `+lock,

@@ -22,7 +22,7 @@ func MoveTables(ctx context.Context, pool *pgxpool.Pool, m *backup.Manifest, to 
 		return 0, err
 	}
 	err = pg.Durably(ctx, pool, func(tx pgx.Tx) error { // the record of the restore follows, and must not outlive it
-		if there, err := isThere(ctx, tx, "generations"); err != nil || !there {
+		if there, err := isThere(ctx, tx, engine+"generations"); err != nil || !there {
 			return err
 		}
 		tables, err := tablesOf(ctx, tx, "for update of c")

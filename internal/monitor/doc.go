@@ -3,8 +3,8 @@
 //
 // # Invariants
 //
-//   - Of a projection two things are asked, and nothing else: [Monitor.MayRead] and [Monitor.MayCommand]. No command is taken and no figure
-//     shown on tables that do not hold what the log does.
+//   - Who reads asks [Monitor.MayRead]: nothing is shown of tables that never held what the log did at the start. Who changes asks
+//     [Monitor.MayCommand]: no command is taken on tables that do not hold what the log does.
 //   - What was seen ages: commands are refused by a picture that is older than [StaleAfter], reads are not.
 //   - A reason names no address and no person.
 //
