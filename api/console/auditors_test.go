@@ -142,6 +142,10 @@ func TestHistorySearchGoesOnBehindEmptyPages(t *testing.T) {
 
 	found = slices.Repeat(found, 60)
 	require.Equal(t, 60, strings.Count(shown(3), "<h3>"), "a change of many boards is shown whole")
+
+	found, s.asked = nil, nil
+	b.get("/console/history?q=actor:"+alice).says(http.StatusOK, "No change matches among the newest. Choose an earlier instant")
+	require.Len(t, s.asked, 1+5, "it looks far enough, and says that there is more")
 }
 
 // A record may touch more boards than a page asks for: it is shown whole, and there is a way from it.

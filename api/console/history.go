@@ -48,6 +48,7 @@ type historyView struct {
 	AsOf       readmodels.StreamPosition
 	Incomplete string
 	Narrowed   bool // by a search
+	Further    bool // nothing was found so far, and not all of the history was looked at
 
 	MayGoBack bool   // the visitor may make a board again what it was
 	Exact     string // the instant, to the microsecond; "": now
@@ -104,7 +105,7 @@ func (v *visit) history() (view, error) {
 		}
 		shown.List, meta.NextAt = shown.grouped(entries), next
 	}
-	shown.AsOf, shown.Incomplete = meta.AsOf, meta.Incomplete
+	shown.AsOf, shown.Incomplete, shown.Further = meta.AsOf, meta.Incomplete, len(entries) == 0 && meta.NextCursor != ""
 	switch {
 	case len(shown.List) > 1:
 		shown.Prev = shown.List[1].Address
