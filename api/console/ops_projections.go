@@ -141,8 +141,8 @@ func (v *visit) rebuild() (view, error) {
 	return shown, nil
 }
 
-// rebuildSteps are the steps of a rebuild, in their order. On the way back, tables that were made before only catch up; those that are kept as of
-// a time are made, and no more.
+// rebuildSteps are the steps of a rebuild, in their order. On the way back, tables that were made before only catch up. Those that are
+// kept as of a time are made, and no more.
 var rebuildSteps = []struct {
 	state operator.RebuildState
 	name  string
