@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -113,20 +114,38 @@ func TestHistorySearches(t *testing.T) {
 	b.get("/console/history?q=actor:"+alice).says(http.StatusOK, "No change matches this search")
 }
 
-// A filtered history may have nothing on a page and yet go on: the page looks further.
+// A filtered history may have nothing on a page and yet go on: the page looks further, and no further than it has to, since each look is recorded.
 func TestHistorySearchGoesOnBehindEmptyPages(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
+	found := []readmodels.HistoryEntry{changed(3, "2026-10-01T10:00:00Z", named(bakery, "Bakery"))}
 	s.answers["GET /api/audit/history"] = func(_ api.Principal, r *http.Request) (int, any) {
 		if r.URL.Query().Get("cursor") == "" {
 			return http.StatusOK, map[string]any{"data": []readmodels.HistoryEntry{}, "meta": readmodels.EntriesMeta{
 				HistoryMeta: readmodels.HistoryMeta{NextCursor: "NEXT"}, NextAt: new(time.Date(2026, 10, 2, 10, 0, 0, 0, time.UTC)),
 			}}
 		}
-		return http.StatusOK, map[string]any{"data": []readmodels.HistoryEntry{changed(3, "2026-10-01T10:00:00Z", named(bakery, "Bakery"))}}
+		limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
+		require.NoError(t, err)
+		return http.StatusOK, map[string]any{"data": found[:min(limit, len(found))], "meta": readmodels.HistoryMeta{NextCursor: "MORE"}}
 	}
-	s.signedIn("auditor").get("/console/history?at=2026-10-01&q=actor:"+alice).says(http.StatusOK, "Change 3",
-		`rel="next" href="/console/history?at=2026-10-02T10%3A00%3A00Z&amp;q=actor`)
+	b := s.signedIn("auditor")
+	shown := func(looks int) string {
+		s.asked = nil
+		page := b.get("/console/history?at=2026-10-01&q=actor:" + alice)
+		page.says(http.StatusOK, "Change 3", `rel="next" href="/console/history?at=2026-10-02T10%3A00%3A00Z&amp;q=actor`,
+			`rel="prev" href="/console/history?at=2026-10-01T09%3A59%3A59.999999Z&amp;q=actor`)
+		require.Len(t, s.asked, 1+looks, s.asked) // and who the visitor is
+		return page.Body.String()
+	}
+	shown(2)
+
+	found = slices.Repeat(found, 60)
+	require.Equal(t, 60, strings.Count(shown(3), "<h3>"), "a change of many boards is shown whole")
+
+	found, s.asked = nil, nil
+	b.get("/console/history?q=actor:"+alice).says(http.StatusOK, "No change matches among the newest. Choose an earlier instant")
+	require.Len(t, s.asked, 1+5, "it looks far enough, and says that there is more")
 }
 
 // A record may touch more boards than a page asks for: it is shown whole, and there is a way from it.

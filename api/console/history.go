@@ -48,6 +48,7 @@ type historyView struct {
 	AsOf       readmodels.StreamPosition
 	Incomplete string
 	Narrowed   bool // by a search
+	Further    bool // nothing was found so far, and not all of the history was looked at
 
 	MayGoBack bool   // the visitor may make a board again what it was
 	Exact     string // the instant, to the microsecond; "": now
@@ -97,19 +98,22 @@ func (v *visit) history() (view, error) {
 		return nil, err
 	}
 	shown.List = shown.grouped(entries)
-	if len(shown.List) == 1 && meta.NextCursor != "" { // one record that touches very many boards
-		until.Del("cursor")
+	if len(shown.List) == 1 && len(entries) == listedEntries && meta.NextCursor != "" { // one record that touches very many boards
+		next := meta.NextAt
 		if entries, meta, err = v.someHistory(asked, until, mostEntries); err != nil {
 			return nil, err
 		}
-		shown.List = shown.grouped(entries)
+		shown.List, meta.NextAt = shown.grouped(entries), next
 	}
-	shown.AsOf, shown.Incomplete = meta.AsOf, meta.Incomplete
-	if len(shown.List) > 1 {
+	shown.AsOf, shown.Incomplete, shown.Further = meta.AsOf, meta.Incomplete, len(entries) == 0 && meta.NextCursor != ""
+	switch {
+	case len(shown.List) > 1:
 		shown.Prev = shown.List[1].Address
 		if meta.NextCursor != "" {
 			shown.List = shown.List[:len(shown.List)-1] // of which entries may be missing
 		}
+	case len(shown.List) == 1 && meta.NextCursor != "": // what comes before was not looked at yet
+		shown.Prev = shown.address(shown.List[0].Time.Add(-time.Microsecond).Format(time.RFC3339Nano))
 	}
 	shown.At, shown.MayGoBack = formInstant(at), v.who.Roles.Has(api.RoleAgency)
 	if !at.IsZero() {

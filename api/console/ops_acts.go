@@ -53,7 +53,7 @@ var acts = map[string]act{
 	},
 	"cancel": {
 		title: "Cancel the rebuild %s", button: "Cancel the rebuild", method: http.MethodPost, path: "rebuilds/%s/cancel", back: projectionsPath,
-		does: "What was made so far is removed. Readers go on with the tables that they use.",
+		does: "What a rebuild has made so far is removed. On a way back nothing is removed. Readers go on with the tables that they use.",
 	},
 	"accept": {
 		title: "Accept the report of %s", button: "Accept the report", method: http.MethodPost, path: "rebuilds/%s/accept", back: projectionsPath,

@@ -127,10 +127,11 @@ func (v *visit) rebuild() (view, error) {
 		return nil, err
 	}
 	shown := rebuildView{Rebuild: r, Steps: stepsOf(r), Reading: r.State == operator.RebuildRequested || r.State == operator.RebuildCopying}
-	shown.MayUndo = r.State == operator.RebuildDone && !r.Back && slices.ContainsFunc(generations, func(g operator.Generation) bool {
+	read := slices.ContainsFunc(generations, func(g operator.Generation) bool {
 		return g.Projection == r.Projection && g.Generation == r.Generation && g.Pointer
 	})
-	shown.Class, shown.Sentence = told(r)
+	shown.MayUndo = r.State == operator.RebuildDone && !r.Back && read
+	shown.Class, shown.Sentence = told(r, read)
 	if len(r.Report) > 0 {
 		var report rebuildReport
 		if json.Unmarshal(r.Report, &report) == nil && report.ID != "" {
@@ -140,18 +141,20 @@ func (v *visit) rebuild() (view, error) {
 	return shown, nil
 }
 
-// rebuildSteps are the steps of a rebuild, in their order. On the way back, tables that were made before only catch up.
+// rebuildSteps are the steps of a rebuild, in their order. On the way back, tables that were made before only catch up. Those that are
+// kept as of a time are made, and no more.
 var rebuildSteps = []struct {
 	state operator.RebuildState
 	name  string
 	back  bool // of the way back, too
+	still bool // of tables that are kept as of a time, too
 }{
-	{operator.RebuildRequested, "Asked for", true},
-	{operator.RebuildCopying, "Log read in bulk", false},
-	{operator.RebuildIndexing, "Indexes made", false},
-	{operator.RebuildCatchingUp, "Caught up", true},
-	{operator.RebuildVerifying, "Compared with what is read", false},
-	{operator.RebuildSwitching, "Readers switched", true},
+	{operator.RebuildRequested, "Asked for", true, true},
+	{operator.RebuildCopying, "Log read in bulk", false, true},
+	{operator.RebuildIndexing, "Indexes made", false, true},
+	{operator.RebuildCatchingUp, "Caught up", true, false},
+	{operator.RebuildVerifying, "Compared with what is read", false, false},
+	{operator.RebuildSwitching, "Readers switched", true, false},
 }
 
 // stepsOf are the steps of a rebuild and how far it is.
@@ -162,11 +165,11 @@ func stepsOf(r operator.Rebuild) []rebuildStep {
 	}
 	var steps []rebuildStep
 	for _, step := range rebuildSteps {
-		if r.Back && !step.back {
-			continue
-		}
 		if step.state == state {
 			at = len(steps)
+		}
+		if r.Back && !step.back || r.Until != nil && !step.still {
+			continue
 		}
 		steps = append(steps, rebuildStep{Name: step.name, Current: step.state == state})
 	}
@@ -176,8 +179,8 @@ func stepsOf(r operator.Rebuild) []rebuildStep {
 	return steps
 }
 
-// told says in one sentence how far a rebuild is.
-func told(r operator.Rebuild) (class, sentence string) {
+// told says in one sentence how far a rebuild is. Read: readers use its generation now.
+func told(r operator.Rebuild, read bool) (class, sentence string) {
 	switch r.State {
 	case operator.RebuildRequested:
 		return "warn", "It is asked for. A process will take it."
@@ -194,7 +197,14 @@ func told(r operator.Rebuild) (class, sentence string) {
 	case operator.RebuildSwitching:
 		return "warn", "It waits for the moment at which readers can be switched."
 	case operator.RebuildDone:
-		return "good", "It is done. Readers use generation " + strconv.Itoa(r.Generation) + "."
+		switch number := strconv.Itoa(r.Generation); {
+		case r.Until != nil:
+			return "good", "It is done. Generation " + number + " is kept beside the tables that readers use."
+		case !read:
+			return "good", "It is done. Readers were switched to generation " + number + ", and use another one by now."
+		default:
+			return "good", "It is done. Readers use generation " + number + "."
+		}
 	case operator.RebuildCancelled:
 		return "warn", "It was cancelled. Readers use the tables that they used before."
 	default:

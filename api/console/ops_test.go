@@ -173,7 +173,7 @@ func TestARebuildIsWatchedToItsEnd(t *testing.T) {
 	s.answer("GET /api/ops/generations", []operator.Generation{
 		{Projection: "post_insights", Generation: 1, Pointer: true}, {Projection: "post_insights", Generation: 2},
 	}, nil)
-	require.NotContains(t, show("It is done"), "Take it back", "it was taken back")
+	require.NotContains(t, show("It is done. Readers were switched to generation 2, and use another one by now."), "Take it back", "it was taken back")
 	b.get("/console/ops/projections/rebuilds/none").says(http.StatusNotFound)
 }
 
@@ -194,6 +194,25 @@ func TestTheWayBackTellsItsOwnSteps(t *testing.T) {
 	require.Contains(t, show(), `aria-current="step">Caught up`)
 	r.State = operator.RebuildDone
 	require.Equal(t, 3, strings.Count(show(), `<li class="done">`))
+}
+
+// Tables that are kept as of a time are compared with nothing, and nobody is switched to them: the page does not say so.
+func TestARebuildAsOfATimeTellsItsOwnSteps(t *testing.T) {
+	t.Parallel()
+	s, b := operatorsStage(t)
+	r := operator.Rebuild{ID: "r1", Projection: "post_insights", State: operator.RebuildCatchingUp, Generation: 3, Until: new(s.now.AddDate(0, -1, 0))}
+	for _, state := range []operator.RebuildState{operator.RebuildCatchingUp, operator.RebuildDone} {
+		r.State = state
+		s.answer("GET /api/ops/rebuilds/r1", r, nil)
+		page := b.get("/console/ops/projections/rebuilds/r1")
+		page.says(http.StatusOK, "As of", "2026-09-01", "Nothing is compared: these tables are kept as of a time")
+		require.Equal(t, 3, strings.Count(page.Body.String(), `<li class="done">`), state)
+		for _, not := range []string{"Caught up", "Compared with what is read", "Readers switched", "Readers use generation", "Verification"} {
+			require.NotContains(t, page.Body.String(), not)
+		}
+	}
+	b.get("/console/ops/projections/rebuilds/r1").says(http.StatusOK, "It is done. Generation 3 is kept beside the tables that readers use.")
+	b.get("/console/ops/do/cancel/r1").says(http.StatusOK, "On a way back nothing is removed.")
 }
 
 // While a projection is rebuilt, its panel leads to where that is watched, and offers nothing that would be refused.
