@@ -203,37 +203,49 @@ func (qc *queryContext) gainedOfPosts(steps string, firstPage bool, limit string
 const bestFirst = `engagement desc, published desc, social_account_id desc, external_id collate "C" desc, account_id collate "C" desc`
 
 // rankPosts reads a page of the posts by what their engagement gained; equals share a rank and stand by
-// the order of [postKey]. Posts of which nothing is known have no rank.
+// the order of [postKey]. Posts of which nothing is known have no rank. Ranks are counted from the page and how many
+// stand before it, so that only the page is sorted.
 func (qc *queryContext) rankPosts(ctx context.Context) ([]ranked, error) {
 	scope := qc.cursorScope("top by " + string(qc.rankedBy))
 	last, err := readmodels.DecodeCursor[ranked](qc.query.Page.Cursor, scope)
 	if err != nil {
 		return nil, err
 	}
+	limit := qc.query.Page.Size()
+	of := qc.query.Range
 	var with string
 	var args arguments
 	if qc.rankedBy == RankByTotal {
-		with, args = qc.counted(qc.query.Range)
+		with, args = qc.counted(of)
 	} else {
-		with, args = qc.steps(qc.query.Range.From, qc.query.Range.To)
+		with, args = qc.steps(of.From, of.To)
 	}
-	size := qc.query.Page.Size()
-	limit, onPage := args.add(size+1, "bigint"), "true"
+	with += ", gained as (" + qc.gainedOfPosts("step", last == nil, fmt.Sprintf("$%d", len(args)+1)) + ")"
+	n := len(args)
+	args = append(args, limit+1)
+	place, onPage := "rank() over (order by engagement desc)", "true"
 	if last != nil {
-		onPage = `(engagement, published, social_account_id, external_id collate "C", account_id collate "C")
-			< (` + args.add(last.Gained, "bigint") + ", coalesce(" + args.add(last.Published, "timestamptz") + ", '-infinity'), " + args.add(last.Social, "bigint") + `,
-			   ` + args.add(last.External, "text") + ` collate "C", ` + args.add(last.Account, "text") + ` collate "C")`
+		better := fmt.Sprintf("$%d::bigint", n+2)
+		beyond := fmt.Sprintf(`(engagement, published, social_account_id, external_id collate "C", account_id collate "C")
+				< (%s, coalesce($%d::timestamptz, '-infinity'), $%d::bigint, $%d::text collate "C", $%d::text collate "C")`, better, n+3, n+4, n+5, n+6)
+		with += `,
+		passed as materialized (
+			select count(*) filter (where engagement > ` + better + `) as better, count(*) as posts from gained where not ` + beyond + `
+		)`
+		place = "case when engagement = " + better + " then (select better from passed) + 1 else (select posts from passed) + " + place + " end"
+		onPage = beyond
+		args = append(args, last.Gained, last.Published, last.Social, last.External, last.Account)
 	}
 	var posts []ranked
 	var p ranked
-	rows, _ := qc.tx.Query(ctx, with+", gained as ("+qc.gainedOfPosts("step", last == nil, limit)+`)
-		select engagement, place, nullif(published, '-infinity'), social_account_id, external_id, account_id
-		from (select *, rank() over (order by engagement desc) as place from gained) g
-		where `+onPage+" order by "+bestFirst+" limit "+limit, args...)
+	rows, _ := qc.tx.Query(ctx, with+`
+		select engagement, `+place+`, nullif(published, '-infinity'), social_account_id, external_id, account_id
+		from (select * from gained where `+onPage+` order by `+bestFirst+fmt.Sprintf(" limit $%d) page", n+1)+`
+		order by `+bestFirst, args...)
 	err = forEach(rows, "rank posts", []any{&p.Gained, &p.Rank, &p.Published, &p.Social, &p.External, &p.Account}, func() { posts = append(posts, p) })
 	if err != nil {
 		return nil, err
 	}
-	posts, qc.cursor, err = readmodels.CutPage(posts, size, scope, func(p ranked) ranked { return p })
+	posts, qc.cursor, err = readmodels.CutPage(posts, limit, scope, func(p ranked) ranked { return p })
 	return posts, err
 }

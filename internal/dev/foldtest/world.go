@@ -65,7 +65,8 @@ func (w *World) Fold(t require.TestingT, db *pgtest.DB) {
 	require.NoError(t, err)
 	for ref, times := range w.Secrets {
 		_, err = db.Pool.Exec(ctx, `
-			insert into kept.secrets (ref, key_id, sealed, updated_at, signed_in_at, expires_at) values ($1, 'k', '', $2, $2, nullif($3, '0001-01-01'::timestamptz))`,
+			insert into kept.secrets (ref, key_id, sealed, updated_at, signed_in_at, expires_at)
+			values ($1, 'k', '', $2, $2, nullif($3, '0001-01-01'::timestamptz))`,
 			ref, times.Taken, times.Expires)
 		require.NoError(t, err)
 	}
