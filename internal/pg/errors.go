@@ -17,10 +17,10 @@ func IsDataError(err error) bool {
 	return errors.As(err, &e) && len(e.Code) == 5 && (e.Code[:2] == "22" || e.Code[:2] == "23")
 }
 
-// IsMissing reports whether the server lacks a table or schema that a statement names.
+// IsMissing reports whether the server lacks a table, a schema or a function that a statement names.
 func IsMissing(err error) bool {
-	var refused *pgconn.PgError
-	return errors.As(err, &refused) && (refused.Code == "42P01" || refused.Code == "3F000")
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && slices.Contains([]string{"42P01", "3F000", "42883"}, refused.Code)
 }
 
 // IsForbidden reports whether the server refuses what the user of the connection has no right to.
