@@ -41,7 +41,6 @@
 //	rebuild_finish.go       keys and indexes, vacuum, table by table; catch up, verify
 //	rebuild_abandon.go      cancelled or failed: what is dropped, what is said; which errors are final
 //	rebuild_throttle.go     when a rebuild goes slower: live or a standby is behind
-//	rebuild_garbage.go      garbage is collected less often meanwhile
 //	rebuild_disk*.go        how much disk a rebuild needs, and how much there is
 //	switch.go               readers get another generation; the way back to an earlier one
 //	retire.go               superseded generations retire, retired ones are dropped

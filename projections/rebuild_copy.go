@@ -165,9 +165,6 @@ func (r *running) copyShards(ctx context.Context, pool *pgxpool.Pool, g generati
 	before = r.done.Load()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(2 * CopiesAtOnce())
-	if !together { // those that are folded together are held together too
-		defer collectRarely()()
-	}
 	r.folds, r.copies = make(stage, CopiesAtOnce()), make(stage, CopiesAtOnce())
 	for _, shards := range groups {
 		group.Go(func() error {

@@ -6,27 +6,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
-
-	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-const (
-	benchSecret = "only-for-measuring-0123456789abcdef" // it opens nothing
-	settleFor   = 3 * time.Second                       // for the memory to come to rest
-)
+const settleFor = 3 * time.Second // for the memory to come to rest
 
 // openListening starts a broker and a database of its own, fills the directory, and runs the program
 // as a process on them.
@@ -58,9 +47,11 @@ func (b *bench) openListening(ctx context.Context) (_ *listening, err error) {
 	if err := w.fill(ctx); err != nil {
 		return nil, err
 	}
-	started, err = b.startServe(ctx, brokers, databaseURL)
+	if started, err = b.startServe(ctx, brokers, databaseURL, "error", os.Stderr); err != nil {
+		return nil, err
+	}
 	w.server = started
-	return w, err
+	return w, started.ready(ctx)
 }
 
 // fill writes the accounts to the directory, the first record of each agency to its stream, and what
@@ -91,83 +82,6 @@ func (w *listening) fill(ctx context.Context) error {
 		return fmt.Errorf("fill the log: %w", err)
 	}
 	return w.fillStuck(ctx)
-}
-
-// serveProcess is `ledgerboard serve` as a process.
-type serveProcess struct {
-	command *exec.Cmd
-	addr    string
-}
-
-func (b *bench) startServe(ctx context.Context, brokers []string, databaseURL string) (*serveProcess, error) {
-	binary, err := b.build(ctx)
-	if err != nil {
-		return nil, err
-	}
-	addr, err := freeAddr(ctx)
-	if err != nil {
-		return nil, err
-	}
-	command := exec.CommandContext(ctx, binary, "serve", "--addr", addr, "--roles", "api,projector",
-		"--data-dir", filepath.Join(b.dir, "serve"), "--log-level", "error")
-	command.Env = append(os.Environ(), "LEDGERBOARD_KAFKA_BROKERS="+strings.Join(brokers, ","), "LEDGERBOARD_DATABASE_URL="+databaseURL,
-		"LEDGERBOARD_JWT_SECRET="+benchSecret, "LEDGERBOARD_DIRECTORY=main_app", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed_social")
-	command.Stderr = os.Stderr
-	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
-	if err := command.Start(); err != nil {
-		return nil, fmt.Errorf("start the program: %w", err)
-	}
-	p := &serveProcess{command: command, addr: addr}
-	for began := time.Now(); time.Since(began) < startWithin; time.Sleep(50 * time.Millisecond) {
-		if _, err := p.get(ctx, "/readyz"); err == nil {
-			return p, nil
-		}
-	}
-	p.stop()
-	return nil, errors.New("the program did not become ready")
-}
-
-func (p *serveProcess) stop() {
-	p.command.Process.Signal(syscall.SIGTERM) //nolint:errcheck // it may have ended already
-	p.command.Wait()                          //nolint:errcheck // its end is all that matters
-}
-
-func freeAddr(ctx context.Context) (string, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	defer listener.Close()
-	return listener.Addr().String(), nil
-}
-
-func (p *serveProcess) get(ctx context.Context, path string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.addr+path, nil)
-	if err != nil {
-		return nil, fmt.Errorf("make request: %w", err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("get %s: %w", path, err)
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s answered %d", path, response.StatusCode)
-	}
-	return answer, err
-}
-
-// token is a client user's.
-func (p *serveProcess) token(user, account string) (string, error) {
-	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
-		"sub": user, "account_id": account, "role": "client", "iss": "ledgerboard", "aud": "ledgerboard",
-		"exp": time.Now().Add(time.Hour).Unix(),
-	}).SignedString([]byte(benchSecret))
-	if err != nil {
-		return "", fmt.Errorf("sign token: %w", err)
-	}
-	return token, nil
 }
 
 // memory is what a process holds, in bytes: all that is resident (heap with the garbage in it, stacks,

@@ -55,7 +55,8 @@
 //	sql.go         the upserts of the limits, from the tables' columns
 //	puts.go        PUTs of 1, 10 and 100 agencies
 //	connections.go  10,000 idle listeners with a thousand notices a second: memory, append to read
-//	connections_*.go  the program as a process, clients, listeners that do not read, the limit, matching
+//	serve_process.go  the program as a process
+//	connections_*.go  what it answers from, clients, listeners that do not read, the limit, matching
 //	cpu.go         processor time, ours and PostgreSQL's, and shares of a profile
 //	ingest*.go     account readings from HTTP answers to the log; the platform; a fetcher's memory
 //	stats.go       medians and percentiles

@@ -20,7 +20,7 @@ import (
 
 const (
 	noticeRounds = 300
-	startWithin  = 60 * time.Second
+	startWithin  = 3 * time.Minute
 )
 
 // demoInfo is what of demo.json is needed here.
@@ -99,7 +99,7 @@ func (b *bench) build(ctx context.Context) (binary string, err error) {
 	if _, err := os.Stat(binary); err == nil {
 		return binary, nil
 	}
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/ledgerboard").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/ledgerboard/ledgerboard/cmd/ledgerboard").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w: %s", err, out)
 	}
 	return binary, nil

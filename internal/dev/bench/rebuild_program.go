@@ -4,57 +4,25 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 )
 
 // rebuildProgram is the program as a process that answers requests, folds and rebuilds.
 type rebuildProgram struct {
-	serveProcess
+	*serveProcess
+
 	said *shardLines
 }
 
-// startRebuilder starts the program, and does not wait until it is ready: a projection that is paused keeps it from that.
 func (b *bench) startRebuilder(ctx context.Context, brokers []string, databaseURL string) (*rebuildProgram, error) {
-	binary, err := b.build(ctx)
-	if err != nil {
-		return nil, err
-	}
-	addr, err := freeAddr(ctx)
-	if err != nil {
-		return nil, err
-	}
-	p := &rebuildProgram{said: &shardLines{}}
-	p.addr = addr
-	p.command = exec.CommandContext(ctx, binary, "serve", "--addr", addr, "--roles", "api,projector",
-		"--data-dir", filepath.Join(b.dir, fmt.Sprintf("serve-%d", b.n)), "--log-level", "info", "--log-format", "json")
-	p.command.Env = append(os.Environ(), "LEDGERBOARD_KAFKA_BROKERS="+strings.Join(brokers, ","), "LEDGERBOARD_DATABASE_URL="+databaseURL,
-		"LEDGERBOARD_JWT_SECRET="+benchSecret, "LEDGERBOARD_DIRECTORY=main_app", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed_social",
-		"LEDGERBOARD_USERS=unknown_allowed") // its log has posts and nobody
-	p.command.Stderr = p.said
-	p.command.Cancel = func() error { return p.command.Process.Signal(syscall.SIGTERM) }
-	if err := p.command.Start(); err != nil {
-		return nil, fmt.Errorf("start the program: %w", err)
-	}
-	return p, nil
-}
-
-// ready waits until the program answers requests.
-func (p *rebuildProgram) ready(ctx context.Context) error {
-	for began := time.Now(); time.Since(began) < startWithin; time.Sleep(50 * time.Millisecond) {
-		if _, err := p.get(ctx, "/readyz"); err == nil {
-			return nil
-		}
-	}
-	return errors.New("the program did not become ready")
+	said := &shardLines{}
+	process, err := b.startServe(ctx, brokers, databaseURL, "info", said)
+	return &rebuildProgram{serveProcess: process, said: said}, err
 }
 
 // shards are the times that all shards so far took to fold, and to hand over their rows; one goes on beside the other.

@@ -129,9 +129,11 @@ func (r *rebuilding) firstGeneration(ctx context.Context) (done rebuilt, err err
 	if err != nil {
 		return done, err
 	}
-	if r.program, err = r.bench.startRebuilder(ctx, r.brokers, r.url); err != nil {
+	program, err := r.bench.startRebuilder(ctx, r.brokers, r.url)
+	if err != nil {
 		return done, err
 	}
+	r.program = program
 	if done, err = r.await(ctx, asked, operator.RebuildSwitching); err != nil {
 		return done, err
 	}
@@ -230,6 +232,8 @@ func (r *rebuilding) await(ctx context.Context, asked projections.Rebuild, until
 			return done, fmt.Errorf("the rebuild is %s: %s", state, why)
 		}
 		select {
+		case <-r.program.ended:
+			return done, errEnded
 		case <-ctx.Done():
 			return done, fmt.Errorf("the rebuild is still %s: %w", state, ctx.Err())
 		case <-time.After(rebuildLook):
