@@ -50,8 +50,10 @@ func TestKindOfPostThatGivesNoFiguresForADayIsTold(t *testing.T) {
 	require.Equal(t, platforms.TypePhoto, silent[0].Kind)
 	require.Equal(t, fetchDay, silent[0].Since)
 	require.Equal(t, 3, silent[0].Readings)
-	require.Equal(t, "facebook photo: none of 3 readings since 2026-11-19 12:00 UTC brought figures", silent[0].String())
+	require.Equal(t, "facebook photo: none of 3 readings since 2026-11-19 12:00 UTC brought figures (facebook post_metrics: invalid (HTTP 500, code 100))", silent[0].String())
 	require.Equal(t, "facebook post_metrics: invalid (HTTP 500, code 100)", silent[0].Why)
+	require.Equal(t, 1, s.number(`select count(*) from kept.platform_words where kind = $1 and words = 'The ids query parameter is deprecated'`,
+		domain.FetchPosts), "what it said is there for who looks into it")
 
 	s.clock.advance(halfDay)
 	refused = false
