@@ -36,9 +36,13 @@ func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 	}
 	shows := func(readAt *time.Time, reason string) {
 		t.Helper()
+		class := ""
+		if reason != "" {
+			class = "retry"
+		}
 		status, err := s.Status(t.Context(), ofAgency(north), id)
 		require.NoError(t, err)
-		require.Equal(t, []domain.FirstReading{{SocialAccountID: page1001, ReadAt: readAt, Reason: reason}}, status.FirstReadings)
+		require.Equal(t, []domain.FirstReading{{SocialAccountID: page1001, ReadAt: readAt, Reason: reason, Class: class}}, status.FirstReadings)
 	}
 	connected()
 	shows(nil, "")
