@@ -15,6 +15,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
 //go:embed connect_pages.html
@@ -249,20 +250,41 @@ func (s *Server) showChoice(w http.ResponseWriter, r *http.Request, said string)
 // progressOf says of each page how far its first reading came, and whether one is still to come.
 func progressOf(view connect.View) (progress []readingProgress, waits bool) {
 	for _, page := range view.Outcome.Connected {
-		says := "about to be read"
+		says, soon := "about to be read", true
 		for _, reading := range view.Readings {
 			switch {
 			case reading.SocialAccountID != page.SocialAccountID:
 			case reading.ReadAt != nil:
-				says = "read, its figures are here"
+				says, soon = "read, its figures are here", false
 			case reading.Reason != "":
-				says = reading.Reason
+				says, soon = notRead(platforms.Class(reading.Class), connect.Shown(page.PID))
 			}
 		}
-		waits = waits || says == "about to be read"
+		waits = waits || soon
 		progress = append(progress, readingProgress{page, says})
 	}
 	return progress, waits
+}
+
+// notRead says to whoever has connected a page why it was not read, and what to do, in words of everyday: the codes of the platform are for those
+// who run the service. Soon: it may be read by itself in a moment.
+func notRead(class platforms.Class, network string) (says string, soon bool) {
+	switch class {
+	case platforms.ClassReconnect:
+		return "not read: " + network + " did not let us in. Start again, and sign in there once more.", false
+	case platforms.ClassPermission:
+		return "not read: a permission is missing. Start again, and leave everything ticked at " + network + ". At a page you must be one of its administrators.", false
+	case platforms.ClassThrottled:
+		return "not read yet: " + network + " answers no more questions for now. It is read by itself as soon as it does. You need not do anything.", false
+	case platforms.ClassNotFound:
+		return "not read: " + network + " does not show it to you. Look there whether it still exists, and whether you may see its figures.", false
+	case platforms.ClassBlocked:
+		return "not read: " + network + " gives no figures of it, by rules of its own. Look at the account there.", false
+	case platforms.ClassInvalid:
+		return "not read: " + network + " did not understand us. Tell whoever sent you here: it is nothing that you can mend.", false
+	default:
+		return "not read yet: something went wrong on the way. It is tried again by itself.", true
+	}
 }
 
 // maxConnectForm bounds a choice: a thousand keys of pages.

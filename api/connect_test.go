@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"html"
 	"net/http"
 	"net/http/httptest"
@@ -16,7 +17,9 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
 // object is an answer that is a JSON object.
@@ -102,6 +105,27 @@ func ticked(page answer, pages ...string) url.Values {
 }
 
 const forClient1 = `{"platform":1,"account":"` + client1 + `","return_to":"/console/clients"}`
+
+// Whoever has connected a page reads why it is not read in words of everyday, and what to do. The page goes on looking only where that may change
+// in a moment.
+func TestFirstReadingThatFailsIsToldInPlainWords(t *testing.T) {
+	t.Parallel()
+	const own = `facebook page: %s (HTTP 400, code 200). Look at the settings.`
+	for class, want := range map[platforms.Class]string{
+		platforms.ClassReconnect: "sign in there once more", platforms.ClassPermission: "leave everything ticked at Facebook",
+		platforms.ClassThrottled: "no more questions for now", platforms.ClassNotFound: "Look there whether it still exists",
+		platforms.ClassBlocked: "Look at the account there", platforms.ClassInvalid: "Tell whoever sent you here",
+		platforms.ClassRetry: "tried again by itself", "internal": "tried again by itself",
+	} {
+		view := connect.View{Readings: []domain.FirstReading{{SocialAccountID: 5, Class: string(class), Reason: fmt.Sprintf(own, class)}}}
+		view.Outcome = &domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: 5, PID: domain.Facebook, Name: "Bakery"}}}
+		says, again := api.SaysOf(view)
+		require.Len(t, says, 1)
+		require.Contains(t, says[0], want, class)
+		require.NotContains(t, says[0], "HTTP", class)
+		require.Equal(t, class == platforms.ClassRetry || class == "internal", again, class)
+	}
+}
 
 // The whole way: asked for, opened, agreed, chosen, read; and what others see of it.
 func TestPageIsConnectedInABrowser(t *testing.T) {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/ledgerboard/ledgerboard/commands/connect"
 )
 
 // Route is a row of the route table, for the tests of roles.
@@ -133,4 +135,13 @@ func AdmittingCounted(d Deps) (admit func(context.Context, Principal) error, rem
 // ShowsHistory tells whether a route is an auditors' one.
 func ShowsHistory(s *Server, method, pattern string) bool {
 	return slices.ContainsFunc(s.routes(), func(r route) bool { return r.method == method && r.pattern == pattern && r.audit })
+}
+
+// SaysOf is what the page of a sign-in says of what was connected, and whether it loads again by itself.
+func SaysOf(view connect.View) (says []string, again bool) {
+	progress, again := progressOf(view)
+	for _, p := range progress {
+		says = append(says, p.Says)
+	}
+	return says, again
 }

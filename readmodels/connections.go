@@ -61,6 +61,24 @@ func (c Connections) Counts(ctx context.Context, queue domain.FetchQueue, now ti
 	return counts, wrapped(fmt.Sprintf("count accounts of %s", queue.Platform), err)
 }
 
+// ReadTogether returns how many social accounts of a platform each stored token reads, by its reference and their type.
+func (c Connections) ReadTogether(ctx context.Context, queue domain.FetchQueue, now time.Time) (map[string]map[domain.AccountType]int, error) {
+	rows, _ := c.Pool.Query(ctx, `select c.secret_ref, s.a_type, count(*)`+worthReading+` and c.secret_ref <> '' group by 1, 2`,
+		int(queue.Platform), queue.Kind, now)
+	together := map[string]map[domain.AccountType]int{}
+	var ref string
+	var kind domain.AccountType
+	var n int
+	_, err := pgx.ForEachRow(rows, []any{&ref, &kind, &n}, func() error {
+		if together[ref] == nil {
+			together[ref] = map[domain.AccountType]int{}
+		}
+		together[ref][kind] = n
+		return nil
+	})
+	return together, wrapped(fmt.Sprintf("count accounts of %s by their tokens", queue.Platform), err)
+}
+
 const taskColumns = `
 	select s.parent_account, s.account_id, s.member_id, s.id, s.p_id, s.a_type, s.external_id, s.connection_id,
 	       coalesce(c.secret_ref, ''), coalesce(st.state, '` + domain.ConnectionOK + `'), ` + subscribed + `,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands/collect"
@@ -123,6 +124,17 @@ func (f fetching) unkeyed() map[domain.Platform]string {
 	return missing
 }
 
+// assumed are the real platforms that publish no quota and whose own nobody has set: what their smallest one is.
+func (f fetching) assumed() map[domain.Platform]string {
+	set := slices.ContainsFunc(f.Quotas, func(text string) bool {
+		return strings.HasPrefix(strings.TrimSpace(text), domain.LinkedIn.String()+":")
+	})
+	if set || f.LinkedInURL != (platforms.Config{}).WithDefaults().LinkedIn.BaseURL {
+		return nil
+	}
+	return map[domain.Platform]string{domain.LinkedIn: "LEDGERBOARD_QUOTAS=linkedin:app:500/24h,linkedin:account:100/24h"}
+}
+
 // every is how often it is looked for what is due.
 func (f fetching) every() (every map[string]time.Duration, err error) {
 	for setting, d := range map[string]time.Duration{
@@ -206,7 +218,7 @@ func (f fetching) fetchConfig() (*assembly.FetchConfig, error) {
 		Collect: collect.Config{
 			GrowthWindow: f.GrowthWindow, AccountInterval: f.AccountInsightsInterval, PostInterval: f.PostInsightsInterval, Parallel: f.FetchParallel,
 			Backfill: f.Backfill, DemographicsEvery: f.DemographicsEvery, Tiers: tiers, RefreshAhead: ahead,
-			Unkeyed: f.unkeyed(),
+			Unkeyed: f.unkeyed(), Assumed: f.assumed(),
 		},
 		Schedule: scheduler.Config{Every: every, MaxWorkers: f.FetchWorkers},
 	}, nil

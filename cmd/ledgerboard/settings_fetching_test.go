@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,6 +72,20 @@ func TestEveryWrongSettingOfFetchingIsNamed(t *testing.T) {
 	} {
 		require.ErrorContains(t, err, "LEDGERBOARD_"+name)
 	}
+}
+
+// LinkedIn's quota is assumed unless it is set, or the simulator stands in for LinkedIn; what is told to be set can be set.
+func TestQuotaOfLinkedInIsAssumed(t *testing.T) {
+	f := parsedFetching(t)
+	quotas, found := strings.CutPrefix(f.assumed()[domain.LinkedIn], "LEDGERBOARD_QUOTAS=")
+	require.True(t, found)
+	require.NotEmpty(t, parsedFetching(t, "--quotas=tiktok:none").assumed())
+	f = parsedFetching(t, "--quotas="+quotas)
+	require.Empty(t, f.validate())
+	require.Empty(t, f.assumed())
+	f = parsedFetching(t)
+	f.LinkedInURL = "http://localhost:1/linkedin"
+	require.Empty(t, f.assumed())
 }
 
 // A client's key without its secret is told at start; none at all is told once there are accounts of the platform, and

@@ -22,6 +22,8 @@ type Connections interface {
 	Due(ctx context.Context, queue domain.FetchQueue, now time.Time) ([]domain.DueAccount, error)
 	// Counts returns how many accounts are read, by type.
 	Counts(ctx context.Context, queue domain.FetchQueue, now time.Time) (map[domain.AccountType]int, error)
+	// ReadTogether returns what each stored token of a platform reads, by its reference: how many accounts of each type.
+	ReadTogether(ctx context.Context, queue domain.FetchQueue, now time.Time) (map[string]map[domain.AccountType]int, error)
 	// Tasks returns what of a claim is still to be read, the most overdue first.
 	Tasks(ctx context.Context, claim domain.FetchClaim, now time.Time) ([]domain.FetchTask, error)
 	// SignInsDue counts the accounts that are read now, and those of them whose tokens end for good before a time.
@@ -96,6 +98,7 @@ type Config struct {
 	Tiers             Tiers                             // nil: [DefaultTiers]
 	RefreshAhead      map[domain.Platform]time.Duration // nil: [DefaultRefreshAhead]
 	Unkeyed           map[domain.Platform]string        // platforms that renewals lack our client's key for: what to set
+	Assumed           map[domain.Platform]string        // platforms whose quota is assumed: what to set where it is the smallest one
 
 	Observe FetchObserver // may be nil
 }
@@ -135,6 +138,7 @@ type Collector struct {
 	silences  silences
 	aheadSaid sync.Map // platforms whose RefreshAhead was found too long
 	keySaid   sync.Map // platforms whose client's key was found missing
+	quotaSaid sync.Map // platforms whose quota was said to be assumed
 	paceSaid  sync.Map // what was said last of each paceKey
 	demands   sync.Map // countedDemand by platform
 	paused    pausedConnections

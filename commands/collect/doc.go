@@ -46,6 +46,7 @@
 //   - Where a quota sets the pace, a connection is first due again after a phase that its id gives, so that those made at one
 //     moment are read spread over the window; from then on it keeps its own rhythm, whatever the others do. Readings are reckoned with the calls that they were measured to take; what
 //     keeps the quotas is the gate before every call, and a connection that it refuses is due when there is room.
+//   - A quota of the account is at LinkedIn the member's whose token it is: what one stored token reads shares its pace and its budget.
 //   - Of a quota a tenth is left over by the pace, for back-fill, which gives way to readings, and what costs more than usual.
 //   - A post that is known does not end a listing: what lies behind it may not be. Only what a walk that came
 //     to its end has seen does, and how far a walk came is kept, because what it did not reach would never be

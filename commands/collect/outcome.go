@@ -111,7 +111,7 @@ func (c *Collector) afterOwnRefusal(ctx context.Context, f *fetch, began, due ti
 	if !f.pace.Short() {
 		return due
 	}
-	wait, err := c.Budget.Until(ctx, f.Platform, f.ExternalID, f.calls())
+	wait, err := c.Budget.Until(ctx, f.Platform, countedBy(f.ConnectedAccount), f.calls())
 	if err == nil && !f.keeps && f.meter.Calls() > 0 {
 		wait = max(wait, f.pace.Next(f.DueAt, began, f.ReadAt == nil, f.SocialAccount).Sub(c.clock()))
 	}
@@ -185,7 +185,13 @@ func reasonFor(err error) string {
 }
 
 // Advice says what to do about a failure to read a connection; "" when nothing need be done.
-func Advice(err error) string { return advice[platforms.ClassOf(err)] }
+func Advice(err error) string {
+	if platforms.ClassOf(err) == platforms.ClassThrottled && !platforms.Refused(err) {
+		return "Nothing need be done now: it is read again when the platform lets it. If that is often, its quota is smaller than LEDGERBOARD_QUOTAS says, or other " +
+			"programs use it too: set what is left for this one, so that readings are spread over the day."
+	}
+	return advice[platforms.ClassOf(err)]
+}
 
 var advice = map[platforms.Class]string{
 	platforms.ClassReconnect: "Connect the account again: a person must sign in at the platform.",

@@ -32,8 +32,8 @@ func TestEveryClassOfFailure(t *testing.T) {
 	}{
 		"token dead":          {simulator.Traps{TokenError: 460}, platforms.ClassReconnect, time.Minute, true, "sign in"},
 		"permission":          {throttle(10, 0), platforms.ClassPermission, time.Hour, false, "grant all permissions"},
-		"throttled":           {throttle(80001, 0), platforms.ClassThrottled, 15 * time.Minute, false, "larger quota"},
-		"throttled with time": {throttle(32, 7), platforms.ClassThrottled, 7 * time.Minute, false, "larger quota"},
+		"throttled":           {throttle(80001, 0), platforms.ClassThrottled, 15 * time.Minute, false, "LEDGERBOARD_QUOTAS"},
+		"throttled with time": {throttle(32, 7), platforms.ClassThrottled, 7 * time.Minute, false, "LEDGERBOARD_QUOTAS"},
 		"hiccup":              {throttle(2, 0), platforms.ClassRetry, 30 * time.Second, false, "tried again"},
 		"page of a proxy":     {simulator.Traps{HTML: 503}, platforms.ClassRetry, 30 * time.Second, false, "tried again"},
 		"cut in the middle":   {simulator.Traps{Truncate: true}, platforms.ClassRetry, 30 * time.Second, false, "tried again"},

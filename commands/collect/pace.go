@@ -54,6 +54,16 @@ type Demand struct {
 	Platform        domain.Platform
 	Connections     map[domain.AccountType]int
 	Accounts, Posts time.Duration // between two readings, as configured
+
+	// Together are the accounts that a quota of the account counts as one; nil: it counts each alone.
+	Together map[domain.AccountType]int
+	members  map[string]map[domain.AccountType]int // LinkedIn's, by whom it counts them: what each one's token reads
+}
+
+// of is the demand as an account meets it.
+func (d Demand) of(account domain.ConnectedAccount) Demand {
+	d.Together = d.members[countedBy(account)]
+	return d
 }
 
 // PaceOf spreads each quota over its window. Where it is too small for all, posts keep half of it at most, accounts share
@@ -98,10 +108,14 @@ func (d Demand) wanted(kind string) time.Duration {
 
 // sharing are the connections that a quota counts together.
 func (d Demand) sharing(scope platforms.Scope, account domain.AccountType) map[domain.AccountType]int {
-	if scope == platforms.ScopeAccount {
+	switch {
+	case scope != platforms.ScopeAccount:
+		return d.Connections
+	case d.Together != nil:
+		return d.Together
+	default:
 		return map[domain.AccountType]int{account: 1}
 	}
-	return d.Connections
 }
 
 // calls are the calls a second that these connections would make if they were read as configured.
@@ -171,7 +185,7 @@ func mixed(h uint64) uint64 {
 // CallsADay is what readings of this pace cost.
 func (p Pace) CallsADay() int { return int((day + p.Every - 1) / p.Every * time.Duration(p.Calls)) }
 
-// String is the pace for people: "every 103 minutes: 100 calls a day, 7 a reading".
+// String is the pace for people: "every 262 minutes: 100 calls a day, 7 a reading".
 func (p Pace) String() string {
 	each := fmt.Sprintf("%d a reading", p.Calls)
 	if p.Quota.Calls == 0 {
@@ -258,17 +272,33 @@ func (d Demand) total() (n int) {
 func (c *Collector) demandNow(ctx context.Context, platform domain.Platform, now time.Time) (Demand, error) {
 	counts, err := c.Connections.Counts(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: platform}, now)
 	demand := Demand{Platform: platform, Connections: counts, Accounts: c.AccountInterval, Posts: c.PostInterval}
+	if err == nil && platform == domain.LinkedIn && slices.ContainsFunc(c.Budget.Rates(platform), ofAccount) {
+		demand.members, err = c.Connections.ReadTogether(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: platform}, now)
+	}
 	if err == nil {
 		c.demands.Store(platform, countedDemand{demand, now})
 	}
 	return demand, err
 }
 
+func ofAccount(q quota.Rate) bool { return q.Scope == platforms.ScopeAccount }
+
+// slowest is the pace of the accounts of a type that are read least often.
+func (d Demand) slowest(kind string, account domain.AccountType, quotas []quota.Rate) Pace {
+	slowest := PaceOf(kind, account, d, quotas)
+	for _, d.Together = range d.members {
+		if pace := PaceOf(kind, account, d, quotas); d.Together[account] > 0 && pace.Every > slowest.Every {
+			slowest = pace
+		}
+	}
+	return slowest
+}
+
 // tellPaces says, in the log, how often connections are read, at the start and when it changes.
 func (c *Collector) tellPaces(ctx context.Context, queue domain.FetchQueue, d Demand) {
 	for account, n := range d.Connections {
 		key := paceKey{queue, account}
-		pace := PaceOf(queue.Kind, account, d, c.Budget.Rates(queue.Platform))
+		pace := d.slowest(queue.Kind, account, c.Budget.Rates(queue.Platform))
 		if said, _ := c.paceSaid.Swap(key, pace); said != pace {
 			c.Logger.InfoContext(ctx, "connections are read", "kind", queue.Kind, "platform", queue.Platform.String(),
 				"account_type", int(account), "connections", n, "pace", pace.String())

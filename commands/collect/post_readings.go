@@ -58,6 +58,7 @@ func (c *Collector) postReadings(ctx context.Context, f *fetch) (got fetched, er
 			return got, errors.Join(listErr, err)
 		}
 	}
+	got.Words = f.postWords
 	return got, listErr
 }
 
@@ -128,6 +129,9 @@ func (c *Collector) readPosts(ctx context.Context, f *fetch, posts []platforms.P
 	for _, s := range snapshots {
 		if s.Err != nil {
 			c.skip(ctx, f, s.Post, s.Err.Class, s.Err)
+			if f.postWords == "" && aboutItsKind(s.Err) {
+				f.postWords = wordsOf(s.Err)
+			}
 			continue
 		}
 		read, readings = append(read, s.Post), append(readings, c.reading(f.ConnectedAccount, s, at))

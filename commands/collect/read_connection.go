@@ -30,6 +30,8 @@ type fetch struct {
 	meter  *quota.Meter // counts its calls
 	keeps  bool         // what it has read when it is cut short is kept, and it goes on with the rest
 	apart  bool         // its history is read in this turn, and not its totals
+	// postWords are the platform's about the first post that it refused for more than that post's own sake; "": it refused none so.
+	postWords string
 }
 
 func (c *Collector) fetchFunc(kind string) (fetchFunc, error) {
@@ -97,6 +99,15 @@ func (c *Collector) readAs(ctx context.Context, f *fetch, stored commands.Stored
 func target(account domain.ConnectedAccount, stored commands.StoredTokens) platforms.Target {
 	return platforms.Target{
 		AccessToken: cmp.Or(stored.Pages[account.ExternalID], stored.AccessToken), ExternalID: account.ExternalID, AccountType: account.AccountType,
-		InstagramLogin: stored.InstagramLogin,
+		InstagramLogin: stored.InstagramLogin, CountedBy: countedBy(account),
 	}
+}
+
+// countedBy is whom a platform counts the calls for an account by, beside the app: LinkedIn counts by the member whose token it is, who may
+// have a profile and many pages read.
+func countedBy(account domain.ConnectedAccount) string {
+	if account.Platform == domain.LinkedIn {
+		return cmp.Or(account.SecretRef, account.ExternalID)
+	}
+	return account.ExternalID
 }

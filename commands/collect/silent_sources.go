@@ -23,8 +23,8 @@ type Silence struct {
 
 // String is what anybody may read.
 func (s Silence) String() string {
-	return fmt.Sprintf("%s %s: none of %d readings since %s brought figures",
-		s.Platform, s.Kind, s.Readings, s.Since.UTC().Format("2006-01-02 15:04 UTC"))
+	return fmt.Sprintf("%s %s: none of %d readings since %s brought figures (%s)",
+		s.Platform, s.Kind, s.Readings, s.Since.UTC().Format("2006-01-02 15:04 UTC"), s.Why)
 }
 
 const (
@@ -104,7 +104,7 @@ func (c *Collector) unheard(ctx context.Context, p domain.Platform, kind, why st
 // hear notes what a connection's reading says of its platform. What our own side refused or broke says nothing.
 func (c *Collector) hear(ctx context.Context, queue domain.FetchQueue, got fetched, err error) {
 	switch {
-	case queue.Kind == domain.FetchTokens:
+	case queue.Kind == domain.FetchTokens, err == nil && got.apart: // the present was not asked for
 	case err == nil && got.empty == "":
 		c.heard(queue.Platform, queue.Kind)
 	case err == nil:
@@ -124,8 +124,7 @@ func (c *Collector) hearPosts(ctx context.Context, p domain.Platform, posts []pl
 			c.heard(p, kind)
 		case s.Err == nil:
 			c.unheard(ctx, p, kind, emptyWords(s.Missing))
-		case s.Err.Class == platforms.ClassNotFound || s.Err.Class == platforms.ClassNoData: // of that post alone
-		case saidByPlatform(s.Err):
+		case aboutItsKind(s.Err):
 			c.unheard(ctx, p, kind, domain.Storable(s.Err.Error(), maxReason))
 		}
 	}
@@ -137,6 +136,11 @@ func (c *Collector) hearPosts(ctx context.Context, p domain.Platform, posts []pl
 			c.unheard(ctx, p, typeOf(post), domain.Storable(err.Error(), maxReason))
 		}
 	}
+}
+
+// aboutItsKind tells whether the platform's refusal of a post may be one of all like it, and not of that post alone.
+func aboutItsKind(e *platforms.Error) bool {
+	return e.Class != platforms.ClassNotFound && e.Class != platforms.ClassNoData && saidByPlatform(e)
 }
 
 func typeOf(p platforms.Post) string { return cmp.Or(p.Type, platforms.TypePost) }

@@ -1,15 +1,18 @@
 package collect_test
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
 // Photos are refused whatever is done, reels are read: after a day photos are an alarm with the platform's words, and
@@ -50,8 +53,10 @@ func TestKindOfPostThatGivesNoFiguresForADayIsTold(t *testing.T) {
 	require.Equal(t, platforms.TypePhoto, silent[0].Kind)
 	require.Equal(t, fetchDay, silent[0].Since)
 	require.Equal(t, 3, silent[0].Readings)
-	require.Equal(t, "facebook photo: none of 3 readings since 2026-11-19 12:00 UTC brought figures", silent[0].String())
+	require.Equal(t, "facebook photo: none of 3 readings since 2026-11-19 12:00 UTC brought figures (facebook post_metrics: invalid (HTTP 500, code 100))", silent[0].String())
 	require.Equal(t, "facebook post_metrics: invalid (HTTP 500, code 100)", silent[0].Why)
+	require.Equal(t, 1, s.number(`select count(*) from kept.platform_words where kind = $1 and words = 'The ids query parameter is deprecated'`,
+		domain.FetchPosts), "what it said is there for who looks into it")
 
 	s.clock.advance(halfDay)
 	refused = false
@@ -132,4 +137,28 @@ func TestOwnRefusalsAreNoSilence(t *testing.T) {
 		s.clock.advance(halfDay)
 	}
 	require.Empty(t, s.collect.Silent())
+}
+
+// Where a small quota has parts of the history read in turns of their own, these do not tell whether the present is silent.
+func TestHistoryEndsNoSilence(t *testing.T) {
+	t.Parallel()
+	histories := 0
+	client := &scripted{account: func(_ context.Context, r platforms.AccountRequest) (platforms.AccountSnapshot, error) {
+		if r.Backfill {
+			histories++
+			return platforms.AccountSnapshot{}, platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "no room", 0)
+		}
+		return platforms.AccountSnapshot{}, nil
+	}}
+	s := newFetchStage(t)
+	limits, err := quota.ParseLimits([]string{"linkedin:account:100/24h"})
+	require.NoError(t, err)
+	s.collect = s.processWithin(limits, client.use, func(c *collect.Config) { c.Backfill = collect.DefaultBackfill })
+	profile := s.connect(domain.LinkedIn, domain.LinkedInProfile)
+	for range 31 * 6 {
+		s.roundWithin(tick, domain.FetchAccounts, domain.LinkedIn)
+		s.clock.advance(10 * time.Minute)
+	}
+	require.Greater(t, histories, len(s.readings(profile)), "it had turns of its own")
+	require.Len(t, s.collect.Silent(), 1)
 }

@@ -43,7 +43,7 @@ func (f *fetch) calls() int {
 
 // roomFor refuses what takes so many calls unless there is room for them, or as much as there can be.
 func (c *Collector) roomFor(ctx context.Context, f *fetch, calls int) error {
-	wait, err := c.Budget.Until(ctx, f.Platform, f.ExternalID, calls)
+	wait, err := c.Budget.Until(ctx, f.Platform, countedBy(f.ConnectedAccount), calls)
 	switch {
 	case err != nil:
 		c.Logger.WarnContext(ctx, "a budget cannot be looked at", "social_account", f.SocialAccount, "error", err)

@@ -94,7 +94,7 @@ func (r *round) one(ctx context.Context, task domain.FetchTask) error {
 	metered, meter := quota.WithMeter(inPriority(limited, r.claim.FetchQueue))
 	f := &fetch{FetchTask: task, queue: r.claim.FetchQueue, client: r.client, secret: r.secrets[task.SecretRef], meter: meter}
 	if r.claim.Kind != domain.FetchTokens {
-		f.pace = PaceOf(r.claim.Kind, task.AccountType, r.demand, r.Budget.Rates(r.claim.Platform))
+		f.pace = PaceOf(r.claim.Kind, task.AccountType, r.demand.of(task.ConnectedAccount), r.Budget.Rates(r.claim.Platform))
 		r.spare(f)
 		f.apart = r.historyTurn(f, began)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
@@ -115,6 +116,11 @@ func (c *Connect) platformRefuses(ctx context.Context, a domain.ConnectAttempt, 
 		"class", string(platforms.ClassOf(err)), "error", err)
 	if platforms.ClassOf(err) == platforms.ClassReconnect {
 		return domain.NewError(domain.CodeUnprocessable, "%s did not accept the sign-in any more. Nothing was connected. Start again.", Shown(a.Platform))
+	}
+	if wait := platforms.RetryAfter(err); platforms.ClassOf(err) == platforms.ClassThrottled && wait > 0 {
+		return domain.NewError(domain.CodeUnprocessable, "%s takes no more requests from this service until %s UTC. Nothing was connected. Start again after "+
+			"that; if it is often so, tell whoever runs this service that its quota at %s is too small.", Shown(a.Platform),
+			c.Now().Add(wait+time.Minute-1).UTC().Truncate(time.Minute).Format("2 January 2006, 15:04"), Shown(a.Platform))
 	}
 	return domain.NewError(domain.CodeUnprocessable, "%s could not be asked what you agreed to. Nothing was connected. Start again in a few minutes; "+
 		"if it stays, tell whoever runs this service.", Shown(a.Platform))

@@ -26,7 +26,7 @@ type Choice struct {
 	// FallsAway are pages of this agency that were connected by this person's earlier consent and that the new one leaves out.
 	FallsAway []string
 	Declined  []string // scopes that the person refused
-	StayEmpty []string // figures of the offered pages that need one of these, in words
+	StayEmpty []string // figures of the offered pages that need one of these, in words: "of posts: comments, likes"
 	// Seen is what the page has named: a choice that was made before another page says so.
 	Seen string
 }
@@ -193,20 +193,32 @@ func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) 
 	return p, nil
 }
 
-// stayEmpty are the figures that what was declined takes away.
-func stayEmpty(w waiting) (figures []string) {
+// stayEmpty are the figures that what was declined takes away, of accounts and of posts: one may keep what the other loses.
+func stayEmpty(w waiting) (says []string) {
+	figures := map[domain.Figures][]string{}
 	for _, o := range w.Offered {
 		for _, need := range domain.ScopesOfFigures(o.Platform, o.AccountType, w.Tokens.InstagramLogin) {
 			if !slices.ContainsFunc(need.Scopes, func(scope string) bool { return slices.Contains(w.Declined, scope) }) {
 				continue
 			}
 			for _, figure := range need.Figures {
-				figures = append(figures, strings.ReplaceAll(figure, "_", " "))
+				if figure == domain.MetricAvgWatch {
+					figure = "average watch time"
+				}
+				figures[need.Of] = append(figures[need.Of], strings.ReplaceAll(figure, "_", " "))
 			}
 		}
 	}
-	slices.Sort(figures)
-	return slices.Compact(figures)
+	for _, of := range []struct {
+		figures domain.Figures
+		called  string
+	}{{domain.FiguresOfAccount, "of pages and profiles"}, {domain.FiguresOfPosts, "of posts"}} {
+		if names := figures[of.figures]; len(names) > 0 {
+			slices.Sort(names)
+			says = append(says, of.called+": "+strings.Join(slices.Compact(names), ", "))
+		}
+	}
+	return says
 }
 
 func (c *Connect) known(ctx context.Context, parent string, all []offered) (map[domain.PageRef]domain.ConnectedPage, error) {

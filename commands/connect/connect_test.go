@@ -100,6 +100,13 @@ func TestSignInThatEndsSaysWhy(t *testing.T) {
 			connect.CameBack{Code: "CODE"},
 			"Start again in a few minutes",
 		},
+		"the quota is used up": {
+			func(s *stage) {
+				s.dialog.err = platforms.Refuse(platforms.ClassThrottled, "101", "", 14*time.Hour+59*time.Minute+30*time.Second)
+			},
+			connect.CameBack{Code: "CODE"},
+			"takes no more requests from this service until 22 November 2026, 00:00 UTC. Nothing was connected. Start again after that",
+		},
 		"there is no page": {func(s *stage) { s.dialog.consent = consent("77") }, connect.CameBack{Code: "CODE"}, "there is no page or profile to connect"},
 		"the rights have ended": {
 			func(s *stage) { s.gone = domain.NewError(domain.CodeForbidden, "Your access has ended.") },

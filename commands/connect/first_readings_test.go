@@ -36,9 +36,13 @@ func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 	}
 	shows := func(readAt *time.Time, reason string) {
 		t.Helper()
+		class := ""
+		if reason != "" {
+			class = "retry"
+		}
 		status, err := s.Status(t.Context(), ofAgency(north), id)
 		require.NoError(t, err)
-		require.Equal(t, []domain.FirstReading{{SocialAccountID: page1001, ReadAt: readAt, Reason: reason}}, status.FirstReadings)
+		require.Equal(t, []domain.FirstReading{{SocialAccountID: page1001, ReadAt: readAt, Reason: reason, Class: class}}, status.FirstReadings)
 	}
 	connected()
 	shows(nil, "")
@@ -66,5 +70,11 @@ func TestDeclinedScopesAreToldByTheirFigures(t *testing.T) {
 	require.Empty(t, view.Choice.StayEmpty)
 	s.dialog.consent.Declined = []string{"pages_read_user_content"}
 	_, view = s.signIn(facebook(north))
-	require.Equal(t, []string{"comments", "likes"}, view.Choice.StayEmpty)
+	require.Equal(t, []string{"of posts: comments, likes"}, view.Choice.StayEmpty)
+	s.dialog.consent.Declined = []string{"read_insights"}
+	_, view = s.signIn(facebook(north))
+	require.Equal(t, []string{
+		"of pages and profiles: clicks, demographics, engagement, impressions, likes, reach, views",
+		"of posts: average watch time, clicks, impressions, reach, views", // and not their likes
+	}, view.Choice.StayEmpty)
 }

@@ -46,11 +46,11 @@ func TestSilentSourcesShow(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, assembly.Silent(nil))
 	sources := []collect.Silence{{
-		Platform: domain.Facebook, Kind: "photo", Since: time.Date(2026, 11, 19, 12, 0, 0, 0, time.UTC), Readings: 3, Why: "Object with ID '1784' does not exist",
+		Platform: domain.Facebook, Kind: "photo", Since: time.Date(2026, 11, 19, 12, 0, 0, 0, time.UTC), Readings: 3, Why: "facebook post_metrics: invalid (HTTP 500, code 100)",
 	}}
 	var told *api.DegradedError
 	require.ErrorAs(t, assembly.Silent(sources), &told)
-	require.Equal(t, "facebook photo: none of 3 readings since 2026-11-19 12:00 UTC brought figures", told.Reason)
+	require.Equal(t, "facebook photo: none of 3 readings since 2026-11-19 12:00 UTC brought figures (facebook post_metrics: invalid (HTTP 500, code 100))", told.Reason)
 	require.True(t, told.Writes)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(assembly.SilentCollector(func() []collect.Silence { return sources }))

@@ -101,6 +101,7 @@
 //	LinkedIn   a cut answer is not zero                       TestLinkedInCutAnswerIsNotZero
 //	LinkedIn   the short page is the last, without a total    TestLinkedInPosts
 //	LinkedIn   429 without Retry-After: until midnight UTC    TestLinkedInDailyQuota
+//	LinkedIn   its midnight comes after ours                  TestLinkedInDayBeginsByItsOwnClock
 //	LinkedIn   metricType as object and as string             TestLinkedInProfileAccount
 //	LinkedIn   saves of a profile's post: a call of its own   TestLinkedInProfilePosts, TestGoldenLinkedInSaves
 //	LinkedIn   a figure of a later version                    TestLinkedInMetricOfALaterVersionIsNotAsked

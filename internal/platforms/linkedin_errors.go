@@ -64,10 +64,24 @@ func (e linkedInError) class(status int) Class {
 	}
 }
 
-// untilReset is how long a throttled caller waits: quotas are daily, reset at midnight UTC, and no header says so.
+// At LinkedIn the day before may go on for so long after midnight by our clock: its clock is another one, and answers take their time.
+const (
+	dayBegins   = time.Hour
+	dayBeginsAt = 10 * time.Minute // after which to ask again meanwhile
+)
+
+// untilReset is how long a throttled caller waits: quotas are daily, reset at midnight UTC, and no header says so. A refusal that comes soon
+// after midnight may still be of the day before: to wait for the next midnight would cost this day, and each one after it.
 func (l *linkedIn) untilReset(said time.Duration, h http.Header) time.Duration {
 	const day = 24 * time.Hour
-	return cmp.Or(said, retryAfter(h), l.now().UTC().Truncate(day).Add(day).Sub(l.now()))
+	if wait := cmp.Or(said, retryAfter(h)); wait > 0 {
+		return wait
+	}
+	now := l.now()
+	if gone := now.Sub(now.UTC().Truncate(day)); gone >= dayBegins {
+		return day - gone
+	}
+	return dayBeginsAt
 }
 
 // classifyLinkedInOAuth classifies a refusal of the token endpoint, which is flat.

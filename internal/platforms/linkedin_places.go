@@ -117,7 +117,7 @@ func (r *liReading) namePlaces(ctx context.Context) error {
 func (r *liReading) askPlaces(ctx context.Context, ids []string) {
 	var reply geoAnswer
 	err := r.do(ctx, call{
-		op: "geo_names", account: r.t.ExternalID, url: r.endpoint.BaseURL + "/v2/geo?ids=" + listOf(ids), token: r.t.AccessToken,
+		op: "geo_names", account: r.t.quotaOf(), url: r.endpoint.BaseURL + "/v2/geo?ids=" + listOf(ids), token: r.t.AccessToken,
 		header: map[string]string{"X-Restli-Protocol-Version": "2.0.0"},
 	}, &reply)
 	switch {

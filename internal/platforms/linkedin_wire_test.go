@@ -65,6 +65,36 @@ func TestLinkedInDailyQuota(t *testing.T) {
 	require.NoError(t, err, "a new UTC day")
 }
 
+// LinkedIn's clock is behind ours: what it refuses after our midnight is of its day before. Its next day is not waited away.
+func TestLinkedInDayBeginsByItsOwnClock(t *testing.T) {
+	t.Parallel()
+	var b *bundle
+	ahead := time.Duration(0)
+	b = setup(t, func(s *simulator.Config, c *platforms.Config) {
+		s.LinkedInPerUser = 2
+		c.Now = func() time.Time { return b.clock().Add(ahead) }
+	})
+	page := addCompanyPage(b, simulator.Traps{})
+	client := b.client(t, domain.LinkedIn)
+	refused := func() time.Duration {
+		_, err := client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{})
+		requireClass(t, platforms.ClassThrottled, err)
+		return platforms.RetryAfter(err)
+	}
+	ahead = 20 * time.Second
+	_, err := client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{})
+	require.NoError(t, err)
+	require.Equal(t, 12*time.Hour-ahead, refused())
+	b.advance(12*time.Hour - ahead)
+	wait := refused()
+	require.Equal(t, 10*time.Minute, wait, "it is midnight here, and not there")
+	b.advance(wait)
+	_, err = client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{})
+	require.NoError(t, err, "and now there, too")
+	b.advance(50 * time.Minute)
+	require.Equal(t, 23*time.Hour, refused().Round(time.Minute), "the new day's quota is used up")
+}
+
 func TestLinkedInRefresh(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

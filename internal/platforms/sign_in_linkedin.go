@@ -102,7 +102,7 @@ type linkedInMember struct {
 func (m linkedInMember) name() string { return strings.TrimSpace(string(m.First + " " + m.Last)) }
 
 func (l *linkedIn) me(ctx context.Context, op string, t Target) (me linkedInMember, err error) {
-	err = l.do(ctx, call{op: op, account: t.ExternalID, url: l.endpoint.BaseURL + "/v2/me", token: t.AccessToken}, &me)
+	err = l.do(ctx, call{op: op, account: t.quotaOf(), url: l.endpoint.BaseURL + "/v2/me", token: t.AccessToken}, &me)
 	return me, err
 }
 

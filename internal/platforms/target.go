@@ -1,6 +1,7 @@
 package platforms
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -17,7 +18,14 @@ type Target struct {
 	// InstagramLogin says that the token comes from Instagram login (graph.instagram.com); Facebook
 	// login otherwise. Instagram only.
 	InstagramLogin bool
+
+	// CountedBy names, at LinkedIn, the member whose token it is: a quota of the account is that member's, with all that the token reads.
+	// "": the account's own.
+	CountedBy string
 }
+
+// quotaOf is whose quota a call counts against, beside those of the app.
+func (t Target) quotaOf() string { return cmp.Or(t.CountedBy, t.ExternalID) }
 
 // Format hides the token, whatever the verb.
 func (t Target) Format(f fmt.State, _ rune) {

@@ -15,7 +15,7 @@ import (
 type CallStats struct {
 	Platform   domain.Platform
 	Op         string // "page", "page_insights", "video_list", …
-	Account    string // external id of the account
+	Account    string // external id of the account; at LinkedIn [Target.CountedBy]
 	At         time.Time
 	Duration   time.Duration // real time, whatever Config.Now says
 	Status     int           // HTTP; 0 without an answer

@@ -51,6 +51,7 @@
 //     of the time to come, and leave them nothing until it has come.
 //   - Holds of budgets that have no limit here are read from the store every few seconds, because nothing
 //     is drawn from those.
+//   - Calls that name no account, as a sign-in's do, count against the app and the endpoint alone.
 //   - Budgets of single accounts never make a worker wait long (Config.Patience): it has others to read.
 //   - The breaker counts by platform what the platform or the way to it did (5xx, no answer, garbage):
 //     what concerns one account says nothing about the platform.

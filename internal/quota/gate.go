@@ -74,8 +74,8 @@ func (g *Gate) take(ctx context.Context, call platforms.Call) (requests int, err
 	requests = max(1, call.Requests)
 	var gave []taken
 	for _, l := range g.cfg.Limits {
-		if l.Platform != call.Platform {
-			continue
+		if l.Platform != call.Platform || l.Scope == platforms.ScopeAccount && call.Account == "" {
+			continue // of nobody in particular, as those of a sign-in are: all of them together are not one account's
 		}
 		got, refusal := g.bucket(l, call).take(ctx, requests)
 		if requests, err = got.calls, refusal; err != nil {

@@ -89,6 +89,30 @@ func TestWhoCannotWaitIsToldHowLong(t *testing.T) {
 	require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
 }
 
+// People sign in one after the other, and nobody knows yet whose account it will be: that is no account that all of them share.
+func TestCallsOfNobodyCountAgainstNoAccount(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	g := b.gate(limits(quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeAccount, Calls: 100, Window: 24 * time.Hour},
+		quota.Limit{Platform: domain.LinkedIn, Scope: platforms.ScopeApp, Calls: 1000, Window: 24 * time.Hour}), hasty)
+	nobody := linkedIn
+	nobody.Account = ""
+	for n := range 39 {
+		require.NoError(t, admit(g, nobody, platforms.CallStats{}), "%d", n)
+	}
+	for range 9 {
+		require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
+	}
+	require.NoError(t, admit(g, nobody, platforms.CallStats{Class: platforms.ClassThrottled, Scope: platforms.ScopeAccount, RetryAfter: time.Hour}))
+	require.NoError(t, admit(g, nobody, platforms.CallStats{}), "whom LinkedIn refused is not the one who signs in next")
+	other := linkedIn
+	other.Account = "10"
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, _, err := g.Admit(ctx, other)
+	require.True(t, platforms.Refused(err), "the app's is used up by all of them, and the clock stands still")
+}
+
 func TestLeaseThatIsNotUsedInTimeIsVoid(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -15,7 +15,8 @@ const usageHold = 5 * time.Minute
 // heed holds the budgets that an answer says are used up, or nearly.
 func (g *Gate) heed(ctx context.Context, s platforms.CallStats) {
 	now := g.cfg.Now()
-	if s.Class == platforms.ClassThrottled && s.RetryAfter > 0 {
+	nobody := s.Scope == platforms.ScopeAccount && s.Account == "" // one person's, in a sign-in: the next one is another
+	if s.Class == platforms.ClassThrottled && s.RetryAfter > 0 && !nobody {
 		g.holdAll(ctx, s.Platform, s.Scope, s.Op, s.Account, now.Add(s.RetryAfter))
 	}
 	for _, u := range s.Usage {
