@@ -7019,7 +7019,7 @@ export interface components {
             user_id: string;
             /**
              * Format: date-time
-             * @description `works_until` is 15 minutes after it was made.
+             * @description `works_until` is when it ends, unless it is used or a newer one is made before.
              */
             works_until: string;
         };
