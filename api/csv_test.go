@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"encoding/csv"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,20 +10,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
-
-func records(t *testing.T, text string) (rows []map[string]string) {
-	t.Helper()
-	lines, err := csv.NewReader(strings.NewReader(text)).ReadAll()
-	require.NoError(t, err)
-	for _, line := range lines[1:] {
-		row := map[string]string{}
-		for i, name := range lines[0] {
-			row[name] = line[i]
-		}
-		rows = append(rows, row)
-	}
-	return rows
-}
 
 func TestAnalyticsAsCSV(t *testing.T) {
 	t.Parallel()
@@ -37,20 +22,20 @@ func TestAnalyticsAsCSV(t *testing.T) {
 		require.Equal(t, "text/csv; charset=utf-8; header=present", answer.header.Get("Content-Type"))
 		require.Equal(t, `attachment; filename="getAccountInsights.csv"`, answer.header.Get("Content-Disposition"))
 		require.Equal(t, `<?cursor=x+y>; rel="next"`, answer.header.Get("Link"))
-		require.Contains(t, records(t, answer.body)[0], "total.followers.value")
+		columns, _, _ := strings.Cut(answer.body, "\n")
+		require.Contains(t, strings.Split(columns, ","), "total.followers.value")
 	}
 	for _, accept := range []string{"*/*", "text/csv;q=0.1, application/json", "text/html"} {
 		require.Contains(t, b.get(path, b.agencyToken(), "Accept: "+accept).header.Get("Content-Type"), "application/json")
 	}
 	b.meta.Sources = []analytics.Source{{
 		SocialAccount: 7, Status: analytics.SourcePartial, Reason: "3 of 31 days were read.",
-		Missing: []domain.MissingFigure{{Name: "engagement", Reason: "permission"}},
+		Missing: []domain.MissingFigure{{Name: "engagement", Reason: "permission"}}, Paused: "An operator has paused it.",
 	}}
 	ofSources := b.get(path+"?table=meta.sources", b.agencyToken(), "Accept: text/csv")
 	require.Empty(t, ofSources.header.Get("Link"), "every page has the same ones")
-	sources := records(t, ofSources.body)
-	require.Len(t, sources, 1)
-	require.Equal(t, "3 of 31 days were read.", sources[0]["reason"], "why a cell is empty")
+	require.Equal(t, "p_id,platform,social_account_id,account_id,a_type,name,status,reason,last_read,paused\n"+
+		"0,,7,,,,partial,3 of 31 days were read.,,An operator has paused it.\n", ofSources.body, "why a cell is empty")
 	for _, accept := range []string{"*/*", "text/html,application/xhtml+xml,*/*;q=0.8"} {
 		require.Equal(t, ofSources.body, b.get(path+"?table=meta.sources", b.agencyToken(), "Accept: "+accept).body, "a link sets no header")
 	}

@@ -21,11 +21,14 @@ type SignIns interface {
 	EndSession(ctx context.Context, of readmodels.User, id string) error
 }
 
+// SignInLinkFor is how long a [SignInLink] works, unless it is used before.
+const SignInLinkFor = 15 * time.Minute
+
 // SignInLink is a link that signs a user in to the console once.
 type SignInLink struct {
 	UserID string `json:"user_id"` // whom it signs in, 24 hex digits
 	URL    string `json:"url"`     // shown once; to be sent to that person alone, since whoever has it signs in as that person
-	// WorksUntil is 15 minutes after it was made.
+	// WorksUntil is when it ends, unless it is used or a newer one is made before.
 	WorksUntil time.Time `json:"works_until"`
 }
 

@@ -128,9 +128,7 @@ const platformsSQL = `
 		       coalesce(f.class, ''),
 		       case when not s.connected then ''
 		            when ` + awaitsSignIn + ` then st.reason
-		            when ` + pausedByOperator + ` then 'An operator has paused it. Ask the operator of this service.'
-		            when ` + platformPaused + ` then 'An operator has paused all reading from this platform. Ask the operator of this service.'
-		            else coalesce(f.reason, '') end,
+		            else coalesce(` + Paused + `, f.reason, '') end,
 		       case when f.class <> '' then f.due_at end, coalesce(f.failures, 0), f.due_at, coalesce(f.pace, ''),
 		       ` + TokenEnds + `,
 		       k.renewable_until, k.data_access_until, k.granted, k.signed_in_at, n.captured_at, g.read_at, s.created_at, s.updated_at, m.user_id

@@ -30,9 +30,12 @@ const (
 	    select from tSubscriptions b where b.account_id in (s.account_id, s.parent_account)
 	      and b.starts_at <= t.now and (b.ends_at is null or b.ends_at > t.now)))`
 	// toBeRead is whether nothing but its due time, or a pause of its whole platform, keeps a connected account from being read.
-	toBeRead = `not ` + awaitsSignIn + ` and not ` + pausedByOperator + ` and ` + subscribed
-	// ReadNow is whether nothing but its due time does.
-	ReadNow = toBeRead + ` and not ` + platformPaused
+	toBeRead = ReadUnlessPaused + ` and not ` + pausedByOperator
+	// ReadUnlessPaused is whether nothing but its due time, or an operator's pause, does.
+	ReadUnlessPaused = `not ` + awaitsSignIn + ` and ` + subscribed
+	// Paused says that an operator has paused its connection or its platform: a sentence for agencies and clients; null: neither.
+	Paused = `case when ` + pausedByOperator + ` then 'An operator has paused it. Ask the operator of this service.'
+	    when ` + platformPaused + ` then 'An operator has paused all reading from this platform. Ask the operator of this service.' end`
 )
 
 // NotConnected is why a social account is not connected, which is not: what was connected by a sign-in here was disconnected here, all else by the

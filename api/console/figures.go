@@ -4,11 +4,8 @@ import (
 	"maps"
 	"net/url"
 	"slices"
-	"strconv"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
@@ -90,7 +87,6 @@ type figuresView struct {
 	Members []analytics.RankedMember
 	Posts   []analytics.RankedPost
 	Sources []analytics.Source // what the figures rest on
-	Paused  map[int64]bool     // those that are not read at the moment, by social account; of a range that has not ended
 	Hidden  string             // why clients do not see these figures; "": they do
 	AsOf    *time.Time
 	Open    bool // the range has not ended
@@ -140,7 +136,7 @@ func (v *visit) readFigures(shown figuresView, f figures) (view, error) {
 	if v.as == nil { // each look with somebody's eyes is recorded, so such a page is not fetched again by itself
 		shown.Live = f.live()
 	}
-	parts := slices.Concat(overTime, []readPart{(*visit).readCosts, (*visit).readActivity, (*visit).readLeaders, (*visit).readPaused})
+	parts := slices.Concat(overTime, []readPart{(*visit).readCosts, (*visit).readActivity, (*visit).readLeaders})
 	if err := v.readParts(partsOf(&shown, f, parts...)); err != nil {
 		return nil, err
 	}
@@ -197,22 +193,4 @@ func (v *visit) readLeaders(f figures) (put func(*figuresView), err error) {
 		return nil, err
 	}
 	return func(shown *figuresView) { shown.Members, shown.Posts = board.Members, board.Posts }, nil
-}
-
-// readPaused asks what an operator has left alone: of it comes nothing new, although nothing is missing yet.
-func (v *visit) readPaused(f figures) (put func(*figuresView), err error) {
-	asked := url.Values{"state": {string(readmodels.PlatformPaused)}, "limit": {strconv.Itoa(api.MaxPageLimit)}}
-	if account := f.of.Get("account"); account != "" {
-		asked.Set("account", account)
-	}
-	list, err := get[[]readmodels.ConnectedPlatform](v, "/api/platforms", asked)
-	if err != nil {
-		return nil, err
-	}
-	return func(shown *figuresView) {
-		shown.Paused = map[int64]bool{}
-		for _, p := range list {
-			shown.Paused[p.ID] = shown.Open
-		}
-	}, nil
 }

@@ -19,6 +19,7 @@ const actPath = opsPath + "/do/"
 type act struct {
 	title  string // %s: what it is done to
 	button string
+	names  func(v *visit, of string) (string, error) // in words what it is done to; nil: as the address has it
 	does   string                                    // what will happen
 	more   func(v *visit, of string) (string, error) // what will happen to how many; nil: nothing more is to be said
 	method string
@@ -52,8 +53,9 @@ var acts = map[string]act{
 		does: "The tables of this generation are removed. Those that are read stay. The log stays: the tables can be made again.",
 	},
 	"cancel": {
-		title: "Cancel the rebuild %s", button: "Cancel the rebuild", method: http.MethodPost, path: "rebuilds/%s/cancel", back: projectionsPath,
-		does: "What a rebuild has made so far is removed. On a way back nothing is removed. Readers go on with the tables that they use.",
+		title: "Cancel the %s", button: "Cancel it", method: http.MethodPost, path: "rebuilds/%s/cancel", back: projectionsPath,
+		names: (*visit).rebuildNamed,
+		does:  "What a rebuild has made so far is removed. On a way back nothing is removed. Readers go on with the tables that they use.",
 	},
 	"accept": {
 		title: "Accept the report of %s", button: "Accept the report", method: http.MethodPost, path: "rebuilds/%s/accept", back: projectionsPath,
@@ -141,8 +143,14 @@ func (v *visit) askToAct() (view, error) {
 	if err != nil {
 		return nil, err
 	}
+	named := of
+	if do.names != nil {
+		if named, err = do.names(v, of); err != nil {
+			return nil, err
+		}
+	}
 	shown := actView{
-		Title: do.titled(of), Does: do.does, Button: do.button, Here: v.r.URL.EscapedPath(), Codes: domain.ReasonCodes(), Back: do.back,
+		Title: do.titled(named), Does: do.does, Button: do.button, Here: v.r.URL.EscapedPath(), Codes: domain.ReasonCodes(), Back: do.back,
 	}
 	if shown.Back == "" || shown.Back == actionsPath {
 		shown.Back = opsPath
@@ -218,6 +226,15 @@ func (do act) after(answered json.RawMessage) (view, error) {
 	default:
 		return redirect(do.back), nil
 	}
+}
+
+// rebuildNamed says whether a rebuild makes tables anew or goes back to earlier ones, and of which read model.
+func (v *visit) rebuildNamed(id string) (string, error) {
+	r, err := get[operator.Rebuild](v, "/api/ops/rebuilds/"+url.PathEscape(id), nil)
+	if r.Back {
+		return "way back of " + r.Projection, err
+	}
+	return "rebuild of " + r.Projection, err
 }
 
 func (v *visit) rebuildCosts(projection string) (string, error) {

@@ -192,6 +192,7 @@ func TestTheWayBackTellsItsOwnSteps(t *testing.T) {
 		return page.Body.String()
 	}
 	require.Contains(t, show(), `aria-current="step">Caught up`)
+	b.get("/console/ops/do/cancel/r1").says(http.StatusOK, "<h1>Cancel the way back of post_insights</h1>", "On a way back nothing is removed.")
 	r.State = operator.RebuildDone
 	require.Equal(t, 3, strings.Count(show(), `<li class="done">`))
 }
@@ -212,7 +213,8 @@ func TestARebuildAsOfATimeTellsItsOwnSteps(t *testing.T) {
 		}
 	}
 	b.get("/console/ops/projections/rebuilds/r1").says(http.StatusOK, "It is done. Generation 3 is kept beside the tables that readers use.")
-	b.get("/console/ops/do/cancel/r1").says(http.StatusOK, "On a way back nothing is removed.")
+	b.get("/console/ops/do/cancel/r1").says(http.StatusOK, "<h1>Cancel the rebuild of post_insights</h1>", "On a way back nothing is removed.")
+	b.get("/console/ops/do/cancel/none").says(http.StatusNotFound)
 }
 
 // While a projection is rebuilt, its panel leads to where that is watched, and offers nothing that would be refused.

@@ -2,8 +2,11 @@ package console_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +18,22 @@ import (
 )
 
 const signsIn = "/console/people/" + clara + "/sign-in"
+
+// linkLasts is how long a link works, in words.
+var linkLasts = fmt.Sprintf("%.0f minutes", api.SignInLinkFor.Minutes())
+
+// The documents say how long a link works, as the program does.
+func TestDocumentsSayHowLongALinkWorks(t *testing.T) {
+	t.Parallel()
+	for file, about := range map[string]string{"console.md": "| a one-time link", "operators.md": "| `ledgerboard sign-in-link", "privacy.md": "| `kept.sign_in_links`"} {
+		raw, err := os.ReadFile("../../docs/" + file)
+		require.NoError(t, err)
+		_, text, found := strings.Cut(string(raw), about)
+		require.True(t, found, "%s has no row %q any more", file, about)
+		row, _, _ := strings.Cut(text, "\n")
+		require.Contains(t, row, linkLasts, file)
+	}
+}
 
 // signInStage is an agency with a person of a client, who is signed in once.
 func signInStage(t *testing.T) (*stage, *browser) {
@@ -36,11 +55,11 @@ func TestAnAgencyMakesALink(t *testing.T) {
 		require.Equal(t, alice, p.UserID)
 		made++
 		return http.StatusOK, map[string]any{"data": api.SignInLink{
-			UserID: clara, URL: "https://boards.example/console/link/WORD", WorksUntil: s.now.Add(15 * time.Minute),
+			UserID: clara, URL: "https://boards.example/console/link/WORD", WorksUntil: s.now.Add(api.SignInLinkFor),
 		}}
 	}
 	page := b.get(signsIn)
-	page.says(http.StatusOK, "How Clara Holm signs in", "of Harbour Bakery", "whoever has it signs in as Clara Holm", "is recorded", "a one-time link", "1 Oct 2026, 11:00:00 UTC")
+	page.says(http.StatusOK, "How Clara Holm signs in", "of Harbour Bakery", "whoever has it signs in as Clara Holm", "once, within "+linkLasts+".", "is recorded", "a one-time link", "1 Oct 2026, 11:00:00 UTC")
 	require.NotContains(t, page.Body.String(), "first invitation")
 	require.Zero(t, made)
 	b.post(signsIn, url.Values{}).says(http.StatusOK, "Send this to Clara Holm alone", "https://boards.example/console/link/WORD", "until <time", "1 Oct 2026, 12:15:00 UTC")

@@ -3,7 +3,9 @@ package console
 import (
 	"context"
 	"net/http"
+	"time"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -39,10 +41,13 @@ const (
 	WhyNarrowed   Why = "narrowed"     // the provider leaves the person no role here
 )
 
+// linkLasts is how long a link that signs in works, in words.
+var linkLasts = counted(int64(api.SignInLinkFor/time.Minute), "minute", "minutes")
+
 // notLetIn is what a person is told, and to do.
 var notLetIn = map[Why]*refused{
 	WhyLink: refusal(http.StatusNotFound, domain.CodeNotFound,
-		"This link signs nobody in: it was used already, is older than 15 minutes, or was not copied whole. Ask whoever sent it for a new one."),
+		"This link signs nobody in: it was used already, is older than "+linkLasts+", or was not copied whole. Ask whoever sent it for a new one."),
 	WhyToken: refusal(http.StatusUnprocessableEntity, domain.CodeUnprocessable,
 		"This token signs nobody in: it is too old, of another service, or was not copied whole. Ask whoever gave it to you for a new one."),
 	WhyPassword: refusal(http.StatusUnprocessableEntity, domain.CodeUnprocessable,

@@ -40,6 +40,7 @@ var words = template.FuncMap{
 	"sparkline": chart.Sparkline,
 	"tabs":      tabsOf,
 	"list":      func(entries ...string) []string { return entries },
+	"linkLasts": func() string { return linkLasts },
 }
 
 // tabs are the pages of one client.

@@ -4869,7 +4869,7 @@ export interface components {
             next_cursor?: string;
             /**
              * Format: date-time
-             * @description `next_due` is when newer figures are to be expected: when the first of these accounts is due next; in the past when it is late. Null when none is expected: the range was over when they were last read, all of them must be connected again, nothing was read yet, no fetcher reads them, or recorded_until is there.
+             * @description `next_due` is when newer figures are to be expected: when the first of these accounts is due next; in the past when it is late. Null when none is expected: the range was over when they were last read, all of them are paused or must be connected again, nothing was read yet, no fetcher reads them, or recorded_until is there.
              */
             next_due: string | null;
             /** @description `platforms`, with meta=platforms, counts them by platform and status; a platform without any is left out. */
@@ -5643,6 +5643,11 @@ export interface components {
              * @enum {integer}
              */
             p_id: 1 | 3 | 4 | 6;
+            /**
+             * Format: int64
+             * @description `paused_sources` is how many of them an operator has paused, whatever their status: nothing new of them comes until that is resumed.
+             */
+            paused_sources?: number;
             /** @description facebook, instagram, linkedin, tiktok */
             platform: string;
             /** @description why one has the gravest status: a sentence; "" when all are ok */
@@ -7019,7 +7024,7 @@ export interface components {
             user_id: string;
             /**
              * Format: date-time
-             * @description `works_until` is 15 minutes after it was made.
+             * @description `works_until` is when it ends, unless it is used or a newer one is made before.
              */
             works_until: string;
         };
@@ -7091,6 +7096,8 @@ export interface components {
              * @enum {integer}
              */
             p_id: 1 | 3 | 4 | 6;
+            /** @description `paused` says that an operator has paused its connection or its platform, and nothing new of it comes until that is resumed, also when its status is ok: a sentence. Absent while neither is paused, when it must be connected again, and where nothing new would come anyway: it was read after the range, or recorded_until is there. */
+            paused?: string;
             /** @description facebook, instagram, linkedin, tiktok */
             platform: string;
             /** @description a sentence; "" when the status is ok */
@@ -7107,7 +7114,7 @@ export interface components {
              *     - `never_read`: nothing was ever read
              *     - `unsupported`: its platform gives none of the answer's metrics
              *     - `partial`: a metric, the whole range or days of it were not read, or a counter has no baseline
-             *     - `ok`: nothing is missing
+             *     - `ok`: nothing is missing; paused says whether new readings come
              * @enum {string}
              */
             status: "reconnect" | "never_read" | "unsupported" | "partial" | "ok";
@@ -7300,7 +7307,7 @@ export interface components {
              *     - `never_read`: nothing was ever read
              *     - `unsupported`: its platform gives none of the answer's metrics
              *     - `partial`: a metric, the whole range or days of it were not read, or a counter has no baseline
-             *     - `ok`: nothing is missing
+             *     - `ok`: nothing is missing; paused says whether new readings come
              * @enum {string}
              */
             status: "reconnect" | "never_read" | "unsupported" | "partial" | "ok";

@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/mount"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -53,6 +54,7 @@ func defaults() kong.Vars {
 		"tiktok_url":                endpoints.TikTok.BaseURL,
 		"tiktok_dialog_url":         endpoints.TikTok.DialogURL,
 		"tiktok_version":            endpoints.TikTok.Version,
+		"sign_in_link_for":          strconv.Itoa(int(api.SignInLinkFor / time.Minute)),
 	}
 }
 

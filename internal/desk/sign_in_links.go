@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -12,9 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
-
-// signInLinkFor is how long a link that signs in works.
-const signInLinkFor = 15 * time.Minute
 
 var errNobodyToSignIn = domain.NewError(domain.CodeUnprocessable,
 	"The directory holds no active user of that id with an active account, so a link would sign nobody in. Auditors and operators are "+
@@ -36,7 +34,7 @@ func (d *Desk) Candidate(ctx context.Context, user string) (signin.Link, error) 
 // MakeSignInLink makes the link of a candidate. Who made it for whom is recorded.
 func (d *Desk) MakeSignInLink(ctx context.Context, c commands.Caller, link signin.Link, reason domain.Reason) (signin.Link, error) {
 	word, now := rand.Text(), time.Now()
-	link.Path, link.ExpiresAt = console.LinkPath(word), now.Add(signInLinkFor)
+	link.Path, link.ExpiresAt = console.LinkPath(word), now.Add(api.SignInLinkFor)
 	on := domain.OperatorTarget{User: link.UserID}
 	err := d.act(ctx, c, domain.ActionSignInLinkMade, on, reason, simply(func(ctx context.Context) error {
 		return vault.NewSessions(d.kept).MakeLink(ctx, vault.SignInLink{

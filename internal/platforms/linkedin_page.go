@@ -187,10 +187,10 @@ func sharePost(p Post, byURN map[string]shareElement, complete bool) PostSnapsho
 	s := PostSnapshot{Post: p}
 	e, active := byURN[p.ID]
 	for _, m := range shareMetrics {
-		switch place := s.place(m.name); {
-		case place == nil: // engagement follows from its parts
+		switch {
+		case m.name == domain.MetricEngagement: // it follows from its parts
 		case !active && complete:
-			*place = new(int64)
+			*s.place(m.name) = new(int64)
 		default:
 			s.put(m.name, e.Total.v.value(m.source).ptr(), ReasonEmpty, "answered without a value")
 		}

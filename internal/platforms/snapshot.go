@@ -183,7 +183,7 @@ func (s *AccountSnapshot) miss(name, reason, detail string) {
 	s.Missing = append(s.Missing, domain.MissingFigure{Name: name, Reason: reason, Detail: detail})
 }
 
-// place is where a metric stands among the counts; nil when it is none of them.
+// place is where a metric stands among the counts; nil when it is none of them, which TestEveryMetricOfPostsHasAPlace rules out.
 func (s *PostSnapshot) place(metric string) **int64 {
 	c := &s.Counts
 	return map[string]**int64{

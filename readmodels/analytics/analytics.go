@@ -76,7 +76,7 @@ type Meta struct {
 	// accounts, owners and names. Absent where all readings count.
 	RecordedUntil *time.Time `json:"recorded_until,omitempty"`
 	// NextDue is when newer figures are to be expected: when the first of these accounts is due next; in the past when
-	// it is late. Null when none is expected: the range was over when they were last read, all of them must be
+	// it is late. Null when none is expected: the range was over when they were last read, all of them are paused or must be
 	// connected again, nothing was read yet, no fetcher reads them, or recorded_until is there.
 	NextDue *time.Time `json:"next_due"`
 	// Sources says for every social account in scope what its figures are worth, so that no blank is

@@ -54,8 +54,8 @@ func (qc *queryContext) part(o owner) string {
 type tenure struct {
 	owner
 
-	first, last  time.Time
-	since, until *time.Time // of those that were not filled in from the past; nil: all were
+	first, last time.Time
+	since       *time.Time // the first one that was not filled in from the past; nil: all were
 }
 
 // heldPages reads them from account_newest, where the answer is about some owners or tells them apart. A reading tells
@@ -73,7 +73,7 @@ func (qc *queryContext) heldPages(ctx context.Context, span figureSpan) (heldPag
 		return pages, nil
 	}
 	rows, _ := qc.tx.Query(ctx, `
-		select social_account_id, account_id, member_id, first_at, captured_at, tracked_since, tracked_until
+		select social_account_id, account_id, member_id, first_at, captured_at, tracked_since
 		from account_newest
 		where parent_account = $1 and social_account_id in (select social_account_id from account_newest where parent_account = $1 `+those+`)
 		order by social_account_id, first_at`, qc.scope.ParentAccount, qc.scope.Accounts, qc.query.Member)
@@ -81,7 +81,7 @@ func (qc *queryContext) heldPages(ctx context.Context, span figureSpan) (heldPag
 	var social int64
 	var t tenure
 	err := forEach(rows, "read who had the accounts", []any{
-		&social, &t.account, &t.member, &t.first, &t.last, &t.since, &t.until,
+		&social, &t.account, &t.member, &t.first, &t.last, &t.since,
 	}, func() { tenures[social] = append(tenures[social], t) })
 	if err != nil {
 		return pages, err

@@ -1,6 +1,8 @@
 package analytics_test
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -8,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
@@ -68,13 +71,6 @@ func TestNextDueIsOfAccountsThatWillBeRead(t *testing.T) {
 		require.Equal(t, new(later.Add(2*time.Hour)), meta.NextDue, "of an account that must be connected again nothing is expected")
 		require.Equal(t, analytics.SourceReconnect, meta.Sources[1].Status)
 	}
-	_, err = db.Pool.Exec(t.Context(), `insert into kept.pauses values ('platform', 'facebook', now(), 'ada', 'incident', '')`)
-	require.NoError(t, err)
-	for _, meta := range ask(june) {
-		require.Nil(t, meta.NextDue, "of a platform that an operator has paused nothing is expected")
-	}
-	_, err = db.Pool.Exec(t.Context(), `delete from kept.pauses`)
-	require.NoError(t, err)
 	after := ask(past)
 	for i := range after {
 		require.Equal(t, before[i].Sources[0], after[i].Sources[0], "the past is as it was")
@@ -85,6 +81,73 @@ func TestNextDueIsOfAccountsThatWillBeRead(t *testing.T) {
 	for _, meta := range ask(june) {
 		require.Nil(t, meta.NextDue, "without a subscription nothing is read")
 	}
+}
+
+// What an operator has paused is told beside the status, which says what the figures are worth: nothing new of it is expected. It is not told
+// where nothing new would come anyway.
+func TestPausedSourcesSayThatNothingNewComes(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{
+		Directory: []domain.DirectoryEntity{
+			page(11, domain.Facebook), page(12, domain.Facebook), page(13, domain.TikTok), page(14, domain.TikTok),
+			domain.DirectorySubscription{ID: 1, AccountID: agencyA, StartsAt: june.From},
+		},
+		States: []domain.ConnectionStateChanged{{ConnectionID: 14, Platform: domain.TikTok, State: domain.ConnectionReconnect, At: inJune}},
+	}
+	w.Add("r1", read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, "2026-06-09", 1)))
+	w.Fold(t, db)
+	_, err := db.Pool.Exec(t.Context(), `
+		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at) values ('account_insights', 1, 11, $1, $1)`, inJune)
+	require.NoError(t, err)
+	queries := analytics.Analytics{Pool: db.ReadOnly, Past: func(context.Context, time.Time) (pg.Reader, error) { return db.ReadOnly, nil }}
+	ask := func(query analytics.RangeQuery) (paused []string, meta analytics.Meta) {
+		query.Platforms = []domain.Platform{domain.Facebook, domain.TikTok}
+		_, meta, err := queries.AccountInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
+		require.NoError(t, err)
+		for _, s := range meta.Sources {
+			paused = append(paused, s.Paused)
+		}
+		return paused, meta
+	}
+	pause := func(kind domain.PauseKind, name string) {
+		_, err := db.Pool.Exec(t.Context(), `delete from kept.pauses`)
+		require.NoError(t, err)
+		_, err = db.Pool.Exec(t.Context(), `insert into kept.pauses values ($1, $2, now(), 'ada', 'incident', '')`, string(kind), name)
+		require.NoError(t, err)
+	}
+	const (
+		all   = "An operator has paused all reading from this platform. Ask the operator of this service."
+		alone = "An operator has paused it. Ask the operator of this service."
+	)
+	day := june
+	day.From, day.To = at("2026-06-09 00:00"), at("2026-06-11 00:00")
+	_, before := ask(analytics.RangeQuery{Range: day})
+	raw, err := json.Marshal(before)
+	require.NoError(t, err)
+	require.NotContains(t, string(raw), "paused", "what is read says nothing of it")
+	require.Equal(t, &inJune, before.NextDue)
+	pause(domain.PausePlatform, domain.Facebook.String())
+	paused, meta := ask(analytics.RangeQuery{Range: day})
+	require.Equal(t, []string{all, all, "", ""}, paused, "also of one that was never read")
+	require.Nil(t, meta.NextDue)
+	for i, was := range before.Sources {
+		was.Paused = paused[i]
+		require.Equal(t, was, meta.Sources[i], "the figures are worth what they were")
+	}
+	past := analytics.Range{From: june.From, To: inJune.Add(-time.Hour), Zone: time.UTC}
+	paused, _ = ask(analytics.RangeQuery{Range: past})
+	require.Equal(t, []string{"", all, "", ""}, paused, "the first was read after the range")
+	paused, _ = ask(analytics.RangeQuery{Range: day, AsOf: &day.To})
+	require.Equal(t, []string{"", "", "", ""}, paused, "of what was recorded up to a time nothing new comes")
+
+	pause(domain.PauseConnection, "11")
+	paused, _ = ask(analytics.RangeQuery{Range: day})
+	require.Equal(t, []string{alone, "", "", ""}, paused)
+	pause(domain.PausePlatform, domain.TikTok.String())
+	paused, meta = ask(analytics.RangeQuery{Range: day})
+	require.Equal(t, []string{"", "", all, ""}, paused, "who must sign in is told that")
+	require.Equal(t, before.NextDue, meta.NextDue)
 }
 
 // Splits by place are as long as the platform likes; answers hold the largest places.

@@ -14,6 +14,8 @@ type PlatformSources struct {
 	Sources int           `json:"sources"` // social accounts in scope
 	Counts  []StatusCount `json:"counts"`  // the gravest status first; statuses that none has are left out
 	Reason  string        `json:"reason"`  // why one has the gravest status: a sentence; "" when all are ok
+	// Paused is how many of them an operator has paused, whatever their status: nothing new of them comes until that is resumed.
+	Paused int `json:"paused_sources,omitempty"`
 }
 
 // StatusCount is how many social accounts have a status.
@@ -31,6 +33,9 @@ func CountSources(sources []Source) []PlatformSources {
 		}
 		p := &counted[len(counted)-1]
 		p.Sources++
+		if s.Paused != "" {
+			p.Paused++
+		}
 		at := slices.IndexFunc(p.Counts, func(c StatusCount) bool { return c.Status == s.Status })
 		if at < 0 {
 			at = len(p.Counts)

@@ -23,7 +23,7 @@ const (
 	SourceNeverRead   SourceStatus = "never_read"  // nothing was ever read
 	SourceUnsupported SourceStatus = "unsupported" // its platform gives none of the answer's metrics
 	SourcePartial     SourceStatus = "partial"     // a metric, the whole range or days of it were not read, or a counter has no baseline
-	SourceOK          SourceStatus = "ok"          // nothing is missing
+	SourceOK          SourceStatus = "ok"          // nothing is missing; paused says whether new readings come
 )
 
 var sourceStatuses = []SourceStatus{SourceReconnect, SourceNeverRead, SourceUnsupported, SourcePartial, SourceOK}
@@ -45,13 +45,17 @@ type Source struct {
 	// (it says nothing of that range, and the answer of a past range shall stay the same), and
 	// when the account has left the scope.
 	LastRead *time.Time `json:"last_read"`
+	// Paused says that an operator has paused its connection or its platform, and nothing new of it comes until that is resumed, also when
+	// its status is ok: a sentence. Absent while neither is paused, when it must be connected again, and where nothing new would come anyway:
+	// it was read after the range, or recorded_until is there.
+	Paused string `json:"paused,omitempty"`
 }
 
 // sourceFacts are what the status of a source is derived from.
 type sourceFacts struct {
 	Source
 
-	dueAt        *time.Time // when it is read next; nil: not known, or not at all
+	dueAt        *time.Time // when it is read next, unless it is paused; nil: not known, or not at all
 	ungranted    []domain.UngrantedFigure
 	connected    bool
 	state        string // of its connection; "" unknown
@@ -155,7 +159,8 @@ func (qc *queryContext) sourceFacts(ctx context.Context) (facts, erased []source
 		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,
 		       coalesce(st.state, ''), coalesce(st.reason, ''), s.external_id, s.connection_id,
 		       `+readmodels.NoneNeeded+` or s.account_id in (select account_id from subscribed) or $1 in (select account_id from subscribed),
-		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]'), case when `+readmodels.ReadNow+` then due.due_at end, k.granted
+		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]'),
+		       case when `+readmodels.ReadUnlessPaused+` then due.due_at end, k.granted, coalesce(`+readmodels.Paused+`, '')
 		from tSAccounts s
 		cross join (select coalesce($9, now()) as now) t`+readmodels.SignInJoins+`
 		left join kept.fetch_state due on due.kind = $8 and due.p_id = s.p_id and due.social_account_id = s.id
@@ -169,7 +174,8 @@ func (qc *queryContext) sourceFacts(ctx context.Context) (facts, erased []source
 				var granted *string
 				page := domain.DirectorySocialAccount{ParentAccount: qc.scope.ParentAccount}
 				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
-					&f.state, &f.stateReason, &page.ExternalID, &page.ConnectionID, &f.subscribed, &f.LastRead, &f.figures, &f.missing, &f.dueAt, &granted)
+					&f.state, &f.stateReason, &page.ExternalID, &page.ConnectionID, &f.subscribed, &f.LastRead, &f.figures, &f.missing, &f.dueAt, &granted,
+					&f.Paused)
 				page.Platform, page.AccountType = f.Platform, f.AccountType
 				f.notConnected = readmodels.NotConnected(page)
 				f.ungranted = domain.PermissionsOf(f.Platform, f.AccountType, granted).Ungranted
@@ -197,19 +203,23 @@ func (qc *queryContext) sourceFacts(ctx context.Context) (facts, erased []source
 	return facts, erased, nil
 }
 
-// noteTimes notes when the source was read last and is due next; a reading after the range is none of its.
+// noteTimes notes when the source was read last and is due next; a reading after the range is none of its. Whether it is paused is told
+// where something new is to be expected otherwise.
 func (qc *queryContext) noteTimes(f sourceFacts, s *Source) {
+	if s.Status == SourceReconnect || qc.query.AsOf != nil {
+		s.Paused = ""
+	}
 	if s.LastRead == nil {
 		return
 	}
 	if s.Status != SourceReconnect {
 		qc.lastRead = later(qc.lastRead, *s.LastRead)
-		if f.connected && f.dueAt != nil && (qc.nextDue == nil || f.dueAt.Before(*qc.nextDue)) {
+		if f.connected && f.Paused == "" && f.dueAt != nil && (qc.nextDue == nil || f.dueAt.Before(*qc.nextDue)) {
 			qc.nextDue = new(f.dueAt.UTC())
 		}
 	}
 	if !s.LastRead.Before(qc.query.Range.To) {
-		s.LastRead = nil
+		s.LastRead, s.Paused = nil, ""
 	}
 }
 

@@ -16,10 +16,12 @@ func TestCountSources(t *testing.T) {
 	source := func(p domain.Platform, status analytics.SourceStatus, reason string) analytics.Source {
 		return analytics.Source{PlatformRef: readmodels.PlatformRefOf(p), Status: status, Reason: reason}
 	}
+	paused := source(domain.Facebook, analytics.SourceOK, "")
+	paused.Paused = "An operator has paused it."
 	require.Equal(t, []analytics.PlatformSources{}, analytics.CountSources(nil))
 	require.Equal(t, []analytics.PlatformSources{
 		{
-			PlatformRef: readmodels.PlatformRefOf(domain.Facebook), Sources: 5, Reason: "Sign in.",
+			PlatformRef: readmodels.PlatformRefOf(domain.Facebook), Sources: 5, Reason: "Sign in.", Paused: 1,
 			Counts: []analytics.StatusCount{{analytics.SourceReconnect, 2}, {analytics.SourcePartial, 1}, {analytics.SourceOK, 2}},
 		},
 		{
@@ -28,6 +30,6 @@ func TestCountSources(t *testing.T) {
 	}, analytics.CountSources([]analytics.Source{
 		source(domain.Facebook, analytics.SourceOK, ""), source(domain.Facebook, analytics.SourceReconnect, "Sign in."),
 		source(domain.Facebook, analytics.SourcePartial, "A gap."), source(domain.Facebook, analytics.SourceReconnect, "Another."),
-		source(domain.Facebook, analytics.SourceOK, ""), source(domain.TikTok, analytics.SourceOK, ""),
+		paused, source(domain.TikTok, analytics.SourceOK, ""),
 	}))
 }
