@@ -58,4 +58,5 @@ func TestFrontendDeveloper(t *testing.T) {
 	require.Contains(t, said, "table platforms.p_id true")
 	require.Contains(t, said, "refused 400 invalid startTime true")
 	require.Contains(t, said, "away no_answer")
+	require.Contains(t, said, "missing /api/users/{userId}: give userId in path")
 }

@@ -50,6 +50,10 @@ console.log("refused", refused.status, refused.code, refused.errors.map((e) => e
 const away = await new Client({ baseUrl: "http://localhost:1" }).get("/api/users").catch((err: unknown) => err);
 console.log("away", away instanceof LedgerboardError && away.code);
 
+// @ts-expect-error who has no compiler is told, and nobody is asked
+const missing = await boards.get("/api/users/{userId}", {}).catch((err: unknown) => err);
+console.log("missing", missing instanceof TypeError && missing.message);
+
 // @ts-expect-error there is no such platform
 void (() => boards.get("/auth/getRoiViews", { query: { pId: "2" } }));
 // @ts-expect-error there is no such path
