@@ -4,10 +4,13 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"net/http"
+	"regexp"
 	"time"
 )
 
@@ -28,11 +31,16 @@ const (
 // packedAt is the time of all entries, as npm has it: the archive follows from the files alone.
 var packedAt = time.Date(1985, 10, 26, 8, 15, 0, 0, time.UTC)
 
-// packClient packs the client as npm does.
+// packClient packs the client as npm does. Its version says what is in it: of two archives at one address npm takes the newer one only
+// where the version is another, and else says "up to date".
 func packClient() ([]byte, error) {
 	files, err := fs.Sub(clientFiles, "typescript")
 	if err != nil {
 		return nil, fmt.Errorf("open client: %w", err)
+	}
+	version, err := clientVersion(files)
+	if err != nil {
+		return nil, err
 	}
 	var packed bytes.Buffer
 	zipped := gzip.NewWriter(&packed)
@@ -44,6 +52,9 @@ func packClient() ([]byte, error) {
 		content, err := fs.ReadFile(files, name)
 		if err != nil {
 			return err
+		}
+		if name == clientManifest {
+			content = manifestVersion.ReplaceAll(content, []byte("${1}-"+version))
 		}
 		header := &tar.Header{Name: "package/" + name, Mode: 0o644, Size: int64(len(content)), ModTime: packedAt, Format: tar.FormatUSTAR}
 		if err := archive.WriteHeader(header); err != nil {
@@ -62,6 +73,24 @@ func packClient() ([]byte, error) {
 		return nil, fmt.Errorf("pack client: %w", err)
 	}
 	return packed.Bytes(), nil
+}
+
+// clientManifest is npm's description of the client.
+const clientManifest = "package.json"
+
+var manifestVersion = regexp.MustCompile(`(?m)(^  "version": "[0-9.]+)`)
+
+// clientVersion tells clients apart by what is in them. It begins with a letter: npm takes no number that begins with 0.
+func clientVersion(files fs.FS) (string, error) {
+	sum := sha256.New()
+	for _, name := range []string{clientManifest, "index.js", "index.d.ts", "schema.d.ts"} {
+		content, err := fs.ReadFile(files, name)
+		if err != nil {
+			return "", fmt.Errorf("read client: %w", err)
+		}
+		_, _ = sum.Write(content)
+	}
+	return "c" + hex.EncodeToString(sum.Sum(nil))[:12], nil
 }
 
 // getClientPackage answers the package that npm installs.

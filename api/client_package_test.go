@@ -10,11 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 )
 
@@ -35,7 +38,8 @@ func unpack(t *testing.T, packed io.Reader) map[string]string {
 	}
 }
 
-// The package that is served is what npm packs, byte by byte of each file, and always the same archive.
+// The package that is served is what npm packs, byte by byte of each file, and always the same archive. Only its version says more: npm
+// looks at nothing else when a project installs it once more, from a newer server.
 func TestServedClientIsWhatNpmPacks(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -60,7 +64,30 @@ func TestServedClientIsWhatNpmPacks(t *testing.T) {
 	archive, err := os.Open(filepath.Join(into, packed[0].Filename))
 	require.NoError(t, err)
 	defer archive.Close()
-	require.Equal(t, unpack(t, archive), files)
+	as := unpack(t, archive)
+	version := regexp.MustCompile(`"version": "1\.0\.0(-c[0-9a-f]{12})"`).FindStringSubmatch(files["package/package.json"])
+	require.NotNil(t, version, files["package/package.json"])
+	files["package/package.json"] = strings.Replace(files["package/package.json"], version[1], "", 1)
+	require.Equal(t, as, files)
+}
+
+// Another client has another version.
+func TestClientsVersionFollowsFromItsFiles(t *testing.T) {
+	t.Parallel()
+	files := fstest.MapFS{}
+	for _, name := range []string{"package.json", "index.js", "index.d.ts", "schema.d.ts"} {
+		files[name] = &fstest.MapFile{Data: []byte(name)}
+	}
+	seen := map[string]bool{}
+	for _, changed := range []string{"", "package.json", "index.js", "index.d.ts", "schema.d.ts"} {
+		if changed != "" {
+			files[changed] = &fstest.MapFile{Data: []byte("other " + changed)}
+		}
+		version, err := api.ClientVersion(files)
+		require.NoError(t, err)
+		require.False(t, seen[version], changed)
+		seen[version] = true
+	}
 }
 
 // The types of the client name every path that is served.

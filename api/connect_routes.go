@@ -121,7 +121,7 @@ func (s *Server) readMembers(w http.ResponseWriter, r *http.Request, into map[st
 		switch field, known := into[name]; {
 		case !known:
 			bad.addf(clip(name), "is not known here: leave it out")
-		case json.Unmarshal(value, field) != nil:
+		case json.Unmarshal(wholeNumbers(value), field) != nil:
 			bad.addf(name, "cannot be read: platform, social_account and days are numbers, platforms a list of numbers, account and return_to texts")
 		}
 	}

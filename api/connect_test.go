@@ -261,6 +261,7 @@ func TestConnectingIsOfTheCallersTenant(t *testing.T) {
 		require.Equal(t, field, got.failure(t).Errors[0].Field, body)
 	}
 	for body, field := range map[string]string{
+		`{"platforms":[1.5],"days":1,"account":"` + client1 + `"}`: "platforms", `{"platforms":[1],"days":1.05,"account":"` + client1 + `"}`: "days",
 		`{"platforms":[],"days":1,"account":"` + client1 + `"}`: "platforms", `{"platforms":[1],"days":15,"account":"` + client1 + `"}`: "days",
 	} {
 		got := post("/api/connect/links", "agency", body)
@@ -283,7 +284,7 @@ func TestConnectingIsOfTheCallersTenant(t *testing.T) {
 func TestLinkIsFollowedInOneBrowser(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
-	made := b.ask(http.MethodPost, "/api/connect/links", `{"platforms":[4,1,1],"days":14,"account":"`+client1+`"}`, "Authorization: Bearer "+b.agencyToken())
+	made := b.ask(http.MethodPost, "/api/connect/links", `{"platforms":[4.0,1.0,1],"days":14.0,"account":"`+client1+`"}`, "Authorization: Bearer "+b.agencyToken())
 	require.Equal(t, http.StatusOK, made.status, made.body)
 	data := made.object(t)["data"].(map[string]any)
 	address := data["url"].(string)

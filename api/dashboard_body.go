@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -38,11 +39,22 @@ func member[T any](members map[string]json.RawMessage, name, form string, bad *f
 		return nil
 	}
 	var value *T
-	if err := json.Unmarshal(raw, &value); err != nil {
+	if err := json.Unmarshal(wholeNumbers(raw), &value); err != nil {
 		bad.addf(name, "must be %s; leave it out to keep the present value", form)
 		return nil
 	}
 	return value
+}
+
+var wholeFraction = regexp.MustCompile(`([0-9])\.0+([],\s]|$)`)
+
+// wholeNumbers writes the integers of a number or of a list of them without a fraction: to JSON 2.0 is the integer 2, and some
+// languages write it so.
+func wholeNumbers(raw json.RawMessage) json.RawMessage {
+	if bytes.IndexByte(raw, '"') >= 0 {
+		return raw
+	}
+	return wholeFraction.ReplaceAll(raw, []byte("$1$2"))
 }
 
 func boolMember(members map[string]json.RawMessage, name string, bad *fieldErrors) *bool {

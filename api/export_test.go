@@ -30,6 +30,9 @@ func (s *Server) Routes() (routes []Route) {
 	return routes
 }
 
+// ClientVersion is clientVersion.
+var ClientVersion = clientVersion
+
 // EveryRole returns the constants of type Role, as the source has them.
 func EveryRole() (roles []Role, err error) {
 	file, err := parser.ParseFile(token.NewFileSet(), "principal.go", nil, parser.SkipObjectResolution)

@@ -19,7 +19,8 @@ import (
 func TestPreflightOfEveryRoute(t *testing.T) {
 	t.Parallel()
 	const origin = "https://app.example.com"
-	b := setupAll(t, func(d *api.Deps) { d.Config.CORSOrigins = []string{origin} })
+	b := setupAll(t, func(d *api.Deps) { d.Config.CORSOrigins, d.Operators = []string{origin}, &fakeDesk{} })
+	methods := map[string]bool{}
 	for _, route := range b.server.Routes() {
 		for _, header := range []string{
 			"authorization", "if-match", "if-none-match", "if-preview", "idempotency-key", "last-event-id", "content-type", "accept", "x-request-id", "traceparent",
@@ -31,7 +32,9 @@ func TestPreflightOfEveryRoute(t *testing.T) {
 			require.Equal(t, route.Method, answer.header.Get("Access-Control-Allow-Methods"))
 			require.Equal(t, header, strings.ToLower(answer.header.Get("Access-Control-Allow-Headers")))
 		}
+		methods[route.Method] = true
 	}
+	require.Len(t, methods, 4, "GET, PUT, POST, DELETE")
 	exposed := b.get("/nowhere", b.agencyToken(), "Origin: "+origin).header.Get("Access-Control-Expose-Headers")
 	for _, header := range []string{
 		"ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "Link", "Idempotency-Replayed", "Command-Id", "Content-Disposition",

@@ -227,7 +227,7 @@ func TestRegistrationsThatAreRefused(t *testing.T) {
 	require.Equal(t, []int64{56, 55}, []int64{own.SocialAccountID, own.ConnectionID}, a.body)
 	// LinkedIn's id is one, with and without what makes a URN of it.
 	_, plain := b.registered(`{"account":"` + client1 + `","platform":4,"a_type":2,"external_id":"90041","name":"Page","user":"` + alice + `"}`)
-	_, urn := b.registered(`{"account":"` + client1 + `","platform":4,"a_type":2,"external_id":"urn:li:organization:90041","name":"Page","user":"` + alice + `"}`)
+	_, urn := b.registered(`{"account":"` + client1 + `","platform":4.0,"a_type":2.0,"external_id":"urn:li:organization:90041","name":"Page","user":"` + alice + `"}`)
 	require.False(t, urn.Changed)
 	require.Equal(t, plain.SocialAccountID, urn.SocialAccountID)
 	// So it is where the main application has told the page as a URN: its record stays the one of this page.

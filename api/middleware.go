@@ -93,7 +93,7 @@ func (s *Server) cors() func(http.Handler) http.Handler {
 	return cors.Handler(cors.Options{
 		// With no origins the library would allow all of them; a function that refuses does not.
 		AllowOriginFunc: allowOrigin(origins),
-		AllowedMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodOptions},
+		AllowedMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodDelete, http.MethodOptions},
 		AllowedHeaders: []string{
 			"Accept", "Authorization", "Cache-Control", "Content-Type", headerIdempotency, headerIfMatch, headerIfNoneMatch,
 			headerIfPreview, headerLastEventID, "Traceparent", headerRequestID,

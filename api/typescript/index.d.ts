@@ -1,7 +1,7 @@
 import type { components, paths } from "./schema.js";
 export type { components, paths };
 export type Schemas = components["schemas"];
-type Method = "get" | "post" | "put";
+type Method = "get" | "post" | "put" | "delete";
 type Answering<M extends Method, Media extends string> = Record<M, {
     responses: {
         200: {
@@ -24,7 +24,7 @@ type Part<O, K extends string> = O extends {
     [N in K]?: infer V;
 } ? V : never) : never;
 type BodyOf<O> = O extends {
-    requestBody?: {
+    requestBody: {
         content: {
             "application/json": infer B;
         };
@@ -47,14 +47,25 @@ export type Data<M extends Method, P extends keyof paths> = Answer<M, P> extends
 /** The body that a method of a path takes. */
 export type Body<M extends Method, P extends keyof paths> = BodyOf<Operation<M, P>>;
 type Without<Q, Names extends string> = Q extends unknown ? Omit<Q, Names> : never;
-/** What a request of a path takes; ?table= is of CSV. */
-export interface Request<M extends Method, P extends keyof paths, Not extends string = "table"> {
-    path?: Part<Operation<M, P>, "path">;
-    query?: Without<Part<Operation<M, P>, "query">, Not>;
+/** A member that must be given where the path demands something of it, and cannot be where it takes nothing. */
+type Given<K extends string, V> = [V] extends [never] ? {
+    [N in K]?: undefined;
+} : {} extends V ? {
+    [N in K]?: V;
+} : {
+    [N in K]: V;
+};
+/** What a request of a path takes; ?table= is of CSV, ?meta= of JSON. */
+export type Request<M extends Method, P extends keyof paths, Not extends string = "table"> = {
     headers?: Record<string, string>;
-    body?: BodyOf<Operation<M, P>>;
     signal?: AbortSignal;
-}
+} & Given<"path", NonNullable<Part<Operation<M, P>, "path">>> & Given<"query", Without<NonNullable<Part<Operation<M, P>, "query">>, Not>> & ([BodyOf<Operation<M, P>>] extends [never] ? {
+    body?: undefined;
+} : {
+    body: BodyOf<Operation<M, P>>;
+});
+/** The request beside a path: it may be left out only where nothing in it must be given. */
+type Asking<M extends Method, P extends keyof paths, Not extends string = "table"> = {} extends Request<M, P, Not> ? [request?: Request<M, P, Not>] : [request: Request<M, P, Not>];
 /** The paths whose answers are pages, and one entry of such a page. */
 export type PagedPaths = {
     [P in PathsOf<"get">]: Answer<"get", P> extends {
@@ -62,12 +73,15 @@ export type PagedPaths = {
         meta: infer M;
     } ? ("next_cursor" extends keyof M ? P : never) : never;
 }[PathsOf<"get">];
-/** What a request of a path takes in CSV; ?meta= is of JSON. */
-export type CSVRequest<P extends CSVPaths> = Request<"get", P, "meta">;
 /** A table, with the cursor of its next page; undefined: it is the last one. */
 export interface CSV {
     text: string;
     nextCursor: string | undefined;
+}
+/** An answer with its tag: a PUT with it as If-Match is refused (412) where somebody has changed the same meanwhile. */
+export interface Tagged<A> {
+    answer: A;
+    etag: string | undefined;
 }
 export type Entry<P extends keyof paths> = Answer<"get", P> extends {
     data: (infer E)[];
@@ -161,13 +175,16 @@ interface SocketLike {
 export declare class Client {
     #private;
     constructor(options: Options);
-    get<P extends PathsOf<"get">>(path: P, request?: Request<"get", P>): Promise<Answer<"get", P>>;
-    put<P extends PathsOf<"put">>(path: P, request: Request<"put", P>): Promise<Answer<"put", P>>;
-    post<P extends PathsOf<"post">>(path: P, request?: Request<"post", P>): Promise<Answer<"post", P>>;
+    get<P extends PathsOf<"get">>(path: P, ...[request]: Asking<"get", P>): Promise<Answer<"get", P>>;
+    put<P extends PathsOf<"put">>(path: P, ...[request]: Asking<"put", P>): Promise<Answer<"put", P>>;
+    post<P extends PathsOf<"post">>(path: P, ...[request]: Asking<"post", P>): Promise<Answer<"post", P>>;
+    delete<P extends PathsOf<"delete">>(path: P, ...[request]: Asking<"delete", P>): Promise<Answer<"delete", P>>;
+    /** What get answers, with its tag. */
+    tagged<P extends PathsOf<"get">>(path: P, ...[request]: Asking<"get", P>): Promise<Tagged<Answer<"get", P>>>;
     /** Figures as a table; a list has pages. */
-    csv<P extends CSVPaths>(path: P, request?: CSVRequest<P>): Promise<CSV>;
+    csv<P extends CSVPaths>(path: P, ...[request]: Asking<"get", P, "meta">): Promise<CSV>;
     /** All entries of a list, page by page. */
-    pages<P extends PagedPaths>(path: P, request?: Request<"get", P>): AsyncGenerator<Entry<P>, void, undefined>;
+    pages<P extends PagedPaths>(path: P, ...[request]: Asking<"get", P>): AsyncGenerator<Entry<P>, void, undefined>;
     /** Begins a sign-in, whose start_url is to be opened in the browser of the person who signs in. */
     connect(what: Body<"post", "/api/connect">): Promise<Data<"post", "/api/connect">>;
     /** How far a sign-in came; every reading of its step is one request. */

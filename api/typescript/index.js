@@ -51,27 +51,36 @@ export class Client {
         this.#options = options;
         this.#base = options.baseUrl.replace(/\/+$/, "");
     }
-    get(path, request = {}) {
+    get(path, ...[request]) {
         return this.#send("get", path, request);
     }
-    put(path, request) {
+    put(path, ...[request]) {
         return this.#send("put", path, request);
     }
-    post(path, request = {}) {
+    post(path, ...[request]) {
         return this.#send("post", path, request);
     }
+    delete(path, ...[request]) {
+        return this.#send("delete", path, request);
+    }
+    /** What get answers, with its tag. */
+    async tagged(path, ...[request]) {
+        const answer = await this.#ask("get", path, "application/json", request);
+        return { answer: await answer.json(), etag: answer.headers.get("ETag") ?? undefined };
+    }
     /** Figures as a table; a list has pages. */
-    async csv(path, request = {}) {
+    async csv(path, ...[request]) {
         const answer = await this.#ask("get", path, "text/csv", request);
         const next = /[?&]cursor=([^&>]+)/.exec(answer.headers.get("Link") ?? "")?.[1];
         return { text: await answer.text(), nextCursor: next && decodeURIComponent(next) };
     }
     /** All entries of a list, page by page. */
-    async *pages(path, request = {}) {
+    async *pages(path, ...[request]) {
+        const asked = request ?? {};
         let cursor;
         do {
-            const query = cursor ? { ...request.query, cursor } : request.query;
-            const page = (await this.#send("get", path, { ...request, query }));
+            const query = cursor ? { ...asked.query, cursor } : asked.query;
+            const page = (await this.#send("get", path, { ...asked, query }));
             yield* page.data;
             cursor = page.meta.next_cursor;
         } while (cursor);
@@ -154,9 +163,14 @@ export class Client {
         return (await this.#ask(method, path, "application/json", request)).json();
     }
     /** Asks for a type of content, and throws what is no good answer. */
-    async #ask(method, path, accept, request) {
+    async #ask(method, path, accept, request = {}) {
         const values = new Map(Object.entries(request.path ?? {}));
-        const address = path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(String(values.get(name))));
+        const address = path.replace(/\{(\w+)\}/g, (_, name) => {
+            const value = values.get(name);
+            if (value == null)
+                throw new TypeError(`${path}: give ${name} in path`);
+            return encodeURIComponent(String(value));
+        });
         const query = new URLSearchParams();
         for (const [name, value] of Object.entries(request.query ?? {}))
             if (value != null)

@@ -5,7 +5,7 @@ import type { components, paths } from "./schema.js";
 export type { components, paths };
 export type Schemas = components["schemas"];
 
-type Method = "get" | "post" | "put";
+type Method = "get" | "post" | "put" | "delete";
 type Answering<M extends Method, Media extends string> = Record<M, { responses: { 200: { content: Record<Media, unknown> } } }>;
 /** The paths that take a method and answer in JSON. */
 export type PathsOf<M extends Method> = { [P in keyof paths]: paths[P] extends Answering<M, "application/json"> ? P : never }[keyof paths];
@@ -13,7 +13,7 @@ export type PathsOf<M extends Method> = { [P in keyof paths]: paths[P] extends A
 export type CSVPaths = { [P in keyof paths]: paths[P] extends Answering<"get", "text/csv"> ? P : never }[keyof paths];
 type Operation<M extends Method, P extends keyof paths> = paths[P] extends Record<M, infer O> ? O : never;
 type Part<O, K extends string> = O extends { parameters: infer A } ? (A extends { [N in K]?: infer V } ? V : never) : never;
-type BodyOf<O> = O extends { requestBody?: { content: { "application/json": infer B } } } ? B : never;
+type BodyOf<O> = O extends { requestBody: { content: { "application/json": infer B } } } ? B : never;
 /** What a method of a path answers in JSON. */
 export type Answer<M extends Method, P extends keyof paths> =
   Operation<M, P> extends { responses: { 200: { content: { "application/json": infer A } } } } ? A : undefined;
@@ -22,24 +22,31 @@ export type Data<M extends Method, P extends keyof paths> = Answer<M, P> extends
 /** The body that a method of a path takes. */
 export type Body<M extends Method, P extends keyof paths> = BodyOf<Operation<M, P>>;
 type Without<Q, Names extends string> = Q extends unknown ? Omit<Q, Names> : never;
-/** What a request of a path takes; ?table= is of CSV. */
-export interface Request<M extends Method, P extends keyof paths, Not extends string = "table"> {
-  path?: Part<Operation<M, P>, "path">;
-  query?: Without<Part<Operation<M, P>, "query">, Not>;
+/** A member that must be given where the path demands something of it, and cannot be where it takes nothing. */
+type Given<K extends string, V> = [V] extends [never] ? { [N in K]?: undefined } : {} extends V ? { [N in K]?: V } : { [N in K]: V };
+/** What a request of a path takes; ?table= is of CSV, ?meta= of JSON. */
+export type Request<M extends Method, P extends keyof paths, Not extends string = "table"> = {
   headers?: Record<string, string>;
-  body?: BodyOf<Operation<M, P>>;
   signal?: AbortSignal;
-}
+} & Given<"path", NonNullable<Part<Operation<M, P>, "path">>> &
+  Given<"query", Without<NonNullable<Part<Operation<M, P>, "query">>, Not>> &
+  ([BodyOf<Operation<M, P>>] extends [never] ? { body?: undefined } : { body: BodyOf<Operation<M, P>> });
+/** The request beside a path: it may be left out only where nothing in it must be given. */
+type Asking<M extends Method, P extends keyof paths, Not extends string = "table"> =
+  {} extends Request<M, P, Not> ? [request?: Request<M, P, Not>] : [request: Request<M, P, Not>];
 /** The paths whose answers are pages, and one entry of such a page. */
 export type PagedPaths = {
   [P in PathsOf<"get">]: Answer<"get", P> extends { data: unknown[]; meta: infer M } ? ("next_cursor" extends keyof M ? P : never) : never;
 }[PathsOf<"get">];
-/** What a request of a path takes in CSV; ?meta= is of JSON. */
-export type CSVRequest<P extends CSVPaths> = Request<"get", P, "meta">;
 /** A table, with the cursor of its next page; undefined: it is the last one. */
 export interface CSV {
   text: string;
   nextCursor: string | undefined;
+}
+/** An answer with its tag: a PUT with it as If-Match is refused (412) where somebody has changed the same meanwhile. */
+export interface Tagged<A> {
+  answer: A;
+  etag: string | undefined;
 }
 export type Entry<P extends keyof paths> = Answer<"get", P> extends { data: (infer E)[] } ? E : never;
 
@@ -142,7 +149,7 @@ interface Asked {
   query?: unknown;
   headers?: Record<string, string>;
   body?: unknown;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 type Handlers = Record<string, ((data: any) => void) | undefined>;
@@ -167,31 +174,42 @@ export class Client {
     this.#base = options.baseUrl.replace(/\/+$/, "");
   }
 
-  get<P extends PathsOf<"get">>(path: P, request: Request<"get", P> = {}): Promise<Answer<"get", P>> {
+  get<P extends PathsOf<"get">>(path: P, ...[request]: Asking<"get", P>): Promise<Answer<"get", P>> {
     return this.#send("get", path, request);
   }
 
-  put<P extends PathsOf<"put">>(path: P, request: Request<"put", P>): Promise<Answer<"put", P>> {
+  put<P extends PathsOf<"put">>(path: P, ...[request]: Asking<"put", P>): Promise<Answer<"put", P>> {
     return this.#send("put", path, request);
   }
 
-  post<P extends PathsOf<"post">>(path: P, request: Request<"post", P> = {}): Promise<Answer<"post", P>> {
+  post<P extends PathsOf<"post">>(path: P, ...[request]: Asking<"post", P>): Promise<Answer<"post", P>> {
     return this.#send("post", path, request);
   }
 
+  delete<P extends PathsOf<"delete">>(path: P, ...[request]: Asking<"delete", P>): Promise<Answer<"delete", P>> {
+    return this.#send("delete", path, request);
+  }
+
+  /** What get answers, with its tag. */
+  async tagged<P extends PathsOf<"get">>(path: P, ...[request]: Asking<"get", P>): Promise<Tagged<Answer<"get", P>>> {
+    const answer = await this.#ask("get", path, "application/json", request);
+    return { answer: await answer.json(), etag: answer.headers.get("ETag") ?? undefined };
+  }
+
   /** Figures as a table; a list has pages. */
-  async csv<P extends CSVPaths>(path: P, request: CSVRequest<P> = {}): Promise<CSV> {
+  async csv<P extends CSVPaths>(path: P, ...[request]: Asking<"get", P, "meta">): Promise<CSV> {
     const answer = await this.#ask("get", path, "text/csv", request);
     const next = /[?&]cursor=([^&>]+)/.exec(answer.headers.get("Link") ?? "")?.[1];
     return { text: await answer.text(), nextCursor: next && decodeURIComponent(next) };
   }
 
   /** All entries of a list, page by page. */
-  async *pages<P extends PagedPaths>(path: P, request: Request<"get", P> = {}): AsyncGenerator<Entry<P>, void, undefined> {
+  async *pages<P extends PagedPaths>(path: P, ...[request]: Asking<"get", P>): AsyncGenerator<Entry<P>, void, undefined> {
+    const asked: Asked = request ?? {};
     let cursor: string | undefined;
     do {
-      const query = cursor ? { ...(request.query as object), cursor } : request.query;
-      const page = (await this.#send("get", path, { ...request, query } as Request<"get", P>)) as {
+      const query = cursor ? { ...(asked.query as object), cursor } : asked.query;
+      const page = (await this.#send("get", path, { ...asked, query })) as {
         data: Entry<P>[];
         meta: { next_cursor?: string };
       };
@@ -286,14 +304,18 @@ export class Client {
     return { ...init, headers: { ...(init.headers as Record<string, string>), Authorization: `Bearer ${token}` } };
   }
 
-  async #send<M extends Method, P extends keyof paths>(method: M, path: P, request: Request<M, P>): Promise<Answer<M, P>> {
+  async #send<M extends Method, P extends keyof paths>(method: M, path: P, request?: Asked): Promise<Answer<M, P>> {
     return (await this.#ask(method, path, "application/json", request)).json();
   }
 
   /** Asks for a type of content, and throws what is no good answer. */
-  async #ask(method: Method, path: keyof paths, accept: string, request: Asked): Promise<Response> {
+  async #ask(method: Method, path: keyof paths, accept: string, request: Asked = {}): Promise<Response> {
     const values = new Map<string, unknown>(Object.entries(request.path ?? {}));
-    const address = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(values.get(name))));
+    const address = path.replace(/\{(\w+)\}/g, (_, name: string) => {
+      const value = values.get(name);
+      if (value == null) throw new TypeError(`${path}: give ${name} in path`);
+      return encodeURIComponent(String(value));
+    });
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(request.query ?? {})) if (value != null) query.set(name, String(value));
     const asked = query.toString(); // not query.size, which browsers before 2023 lack

@@ -53,8 +53,15 @@ func (r gainsReading) same(other gainsReading) bool {
 }
 
 // readingsOf are an agency's readings of accounts or of posts in the order of capture, each once: an event that arrives
-// twice is one event, and of two at one instant the one with the smaller id counts.
+// twice is one event, and of two at one instant the one with the smaller id counts. What was captured before an erasure is
+// none, whenever it came.
 func readingsOf(w *world, agency string, posts bool) (all []gainsReading) {
+	erased := map[int64]time.Time{}
+	for _, ev := range w.Events {
+		if e, ok := ev.Data.(domain.AccountErased); ok && e.ParentAccount == agency {
+			erased[e.SocialAccount] = later(erased[e.SocialAccount], e.ErasedAt)
+		}
+	}
 	for _, ev := range w.Events {
 		switch e := ev.Data.(type) {
 		case domain.AccountRead:
@@ -72,6 +79,7 @@ func readingsOf(w *world, agency string, posts bool) (all []gainsReading) {
 			}
 		}
 	}
+	all = slices.DeleteFunc(all, func(r gainsReading) bool { return r.at.Before(erased[r.owner.SocialAccount]) })
 	slices.SortFunc(all, func(a, b gainsReading) int {
 		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.owner.SocialAccount, b.owner.SocialAccount), cmp.Compare(a.post, b.post), cmp.Compare(a.event, b.event))
 	})

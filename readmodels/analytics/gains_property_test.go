@@ -229,6 +229,9 @@ func (g *gainsWorld) drawQuestion() question {
 	switch g.IntN(5) {
 	case 0:
 		q.scope.Accounts = []string{clientA}
+		if g.more.IntN(3) == 0 {
+			q.scope.Accounts = []string{clientC, clientA}
+		}
 	case 1:
 		q.scope.Accounts = []string{clientC}
 	case 2:
@@ -284,6 +287,8 @@ func sayWorld(w *world) string {
 		case domain.PostRegistered:
 			lines = append(lines, fmt.Sprintf("  %s post %d:%s registered under %.2s member %d, agency %.2s, %s, published %s", when(read.RegisteredAt),
 				read.SocialAccount, read.ExternalID, read.AccountID, read.MemberID, read.ParentAccount, ev.Envelope.ID, when(*read.PublishedAt)))
+		case domain.AccountErased:
+			lines = append(lines, fmt.Sprintf("  %s page %d of agency %.2s: all before is erased", when(read.ErasedAt), read.SocialAccount, read.ParentAccount))
 		}
 	}
 	for _, entity := range w.Directory {
@@ -657,9 +662,12 @@ func foldInAnotherOrder(t *testing.T, db *pgtest.DB, w *world) {
 		n := min(1+r.IntN(80), len(events))
 		var accounts, posts []projections.Event
 		for _, ev := range events[:n] {
-			if _, ok := ev.Data.(domain.AccountRead); ok {
+			switch ev.Data.(type) {
+			case domain.AccountRead:
 				accounts = append(accounts, ev)
-			} else {
+			case domain.AccountErased:
+				accounts, posts = append(accounts, ev), append(posts, ev)
+			default:
 				posts = append(posts, ev)
 			}
 		}

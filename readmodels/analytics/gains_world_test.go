@@ -2,6 +2,7 @@ package analytics_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -47,6 +48,9 @@ type gainsWorld struct {
 	season time.Time
 	events int
 	mixed  bool // a page has day flows and a counter of one figure
+	// more draws what some worlds have besides; the others stay as they were, and so do the seeds that are kept for what they found.
+	more                *rand.Rand
+	anyHour, withErased bool // pages change hands at any hour; of some, what was read is erased
 }
 
 func pick[E any](r *rand.Rand, of ...E) E { return of[r.IntN(len(of))] }
@@ -54,6 +58,8 @@ func pick[E any](r *rand.Rand, of ...E) E { return of[r.IntN(len(of))] }
 func drawGainsWorld(seed uint64) *gainsWorld {
 	g := &gainsWorld{Rand: rand.New(rand.NewPCG(seed, 0x9a1)), world: world{Directory: tenantPeople()}}
 	g.season, g.mixed = pick(g.Rand, gainsSeasons...), seed%5 == 0
+	g.more = rand.New(rand.NewPCG(seed, 0x9a2))
+	g.anyHour, g.withErased = seed%4 == 2, seed%4 >= 2
 	for _, p := range gainsPages {
 		if g.IntN(4) == 0 {
 			continue
@@ -61,6 +67,7 @@ func drawGainsWorld(seed uint64) *gainsWorld {
 		tenures := g.drawTenures(p)
 		g.drawAccountReadings(p, tenures)
 		g.drawPosts(p, tenures)
+		g.drawErasure(p, tenures)
 		if g.IntN(4) == 0 { // a second agency reads the same page, for as long as it likes
 			strangers := []tenure{{g.season, gainsStranger}}
 			g.drawAccountReadings(p, strangers)
@@ -107,12 +114,18 @@ type tenure struct {
 }
 
 // drawTenures hands a page over now and then. Handovers are in the afternoon of UTC, so that no day of any zone ends
-// between the last reading of the one and the first of the other: who had the page when a day ended is not in doubt.
+// between the last reading of the one and the first of the other: who had the page when a day ended is not in doubt. In some
+// worlds they are at any hour, and it is as the last reading before the end tells.
 func (g *gainsWorld) drawTenures(gainsPage) []tenure {
 	out := []tenure{{g.season, pick(g.Rand, gainsOwners...)}}
 	for range pick(g.Rand, 0, 0, 1, 2) {
 		day := g.season.AddDate(0, 0, g.IntN(gainsDays))
 		out = append(out, tenure{day.Add(15 * time.Hour), pick(g.Rand, gainsOwners...)})
+	}
+	for i := range out[1:] {
+		if g.anyHour {
+			out[i+1].from = out[i+1].from.Add(time.Duration(g.more.IntN(48)-24) * 30 * time.Minute)
+		}
 	}
 	slices.SortFunc(out, func(a, b tenure) int { return a.from.Compare(b.from) })
 	return out
@@ -126,6 +139,40 @@ func ownerAt(tenures []tenure, at time.Time) domain.Tenant {
 		}
 	}
 	return owner
+}
+
+// drawErasure erases what agency A has read of a page up to an instant, in some worlds. What is connected again is listed again: the
+// posts that are left are registered anew.
+func (g *gainsWorld) drawErasure(p gainsPage, tenures []tenure) {
+	if !g.withErased || g.more.IntN(2) == 0 {
+		return
+	}
+	var captures []time.Time
+	posts := map[string]*time.Time{}
+	for _, ev := range g.Events {
+		switch e := ev.Data.(type) {
+		case domain.AccountRead:
+			if e.SocialAccount == p.id && e.ParentAccount == agencyA {
+				captures = append(captures, e.CapturedAt)
+			}
+		case domain.PostRegistered:
+			if e.SocialAccount == p.id && e.ParentAccount == agencyA {
+				posts[e.ExternalID] = e.PublishedAt
+			}
+		}
+	}
+	if len(captures) == 0 {
+		return
+	}
+	at := pick(g.more, captures...).Add(time.Duration(pick(g.more, 0, 0, 1, 40*60*1_000_000)) * time.Microsecond)
+	owner := ownerAt(tenures, at)
+	g.add(domain.AccountErased{ParentAccount: agencyA, AccountID: owner.AccountID, SocialAccount: p.id, Platform: p.platform, ErasedAt: at})
+	for _, id := range slices.Sorted(maps.Keys(posts)) {
+		g.add(domain.PostRegistered{
+			Tenant: tenantOf(owner, p.id), Platform: p.platform, ExternalID: id, Origin: domain.OriginListing,
+			RegisteredAt: at, PublishedAt: posts[id],
+		})
+	}
 }
 
 // drawPosts draws posts of a page with their registrations and readings. The owner of the day registers a post; a new

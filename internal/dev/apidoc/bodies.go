@@ -11,11 +11,21 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// nameForm is one line with something on it.
-const nameForm = `[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\xa0][^\x00-\x1f\x7f-\x9f]*`
+// Forms of texts in bodies.
+const (
+	lineForm  = `[^\x00-\x1f\x7f-\x9f]*`
+	nameForm  = lineForm + `[^\s\x00-\x1f\x7f-\xa0]` + lineForm // with something on it
+	tokenForm = "[!-~]"
+	// pageIDForm is a platform's id; LinkedIn's are what stands behind the last colon.
+	pageIDForm = "[!-~]*[!-9;-~]"
+	// returnForm is a path here, or an address.
+	returnForm = "(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?)?(/(" + addressChar + "(/|" + addressChar + ")*)?)?"
+	// addressChar is what an address may hold behind a slash, but a slash.
+	addressChar = `([A-Za-z0-9._~!$&'()*+,;=:@?#-]|%[0-9A-Fa-f]{2})`
+)
 
 // bodyForms are the forms of texts in bodies, and of those in lists: of what operators say beside the address, of whose pages
-// are connected, of who is added, of what is linked.
+// are connected, of who is added, of what is linked and of what tokens are handed over.
 func bodyForms() map[string]string {
 	var codes []string
 	for _, code := range domain.ReasonCodes() {
@@ -27,7 +37,9 @@ func bodyForms() map[string]string {
 	return map[string]string{
 		"reason":  "(" + strings.Join(codes, "|") + ")(:" + ticket + ")?|" + string(domain.ReasonOther) + ":" + ticket,
 		"kind":    strings.Join(domain.FetchKinds(), "|"),
-		"account": hexForm, "users": hexForm, "sub_account_ids": hexForm, "name": nameForm,
+		"account": hexForm, "user": hexForm, "users": hexForm, "sub_account_ids": hexForm, "name": nameForm, "phone": lineForm, "address": lineForm,
+		"scopes":       strings.Trim(domain.ScopePattern, "^$"),
+		"access_token": tokenForm + "+", "refresh_token": tokenForm + "*", "external_id": pageIDForm, "return_to": returnForm,
 
 		"report": "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
 	}
@@ -49,13 +61,16 @@ func (s *schemas) bodyOf(t reflect.Type, strict bool) *openapi3.SchemaRef {
 			form(pattern)(member.Value)
 		}
 	}
-	for _, name := range []string{"name", "email", "phone", "address"} {
+	for _, name := range []string{"name", "email", "phone", "address", "external_id"} {
 		if member := whole.Properties[name]; member != nil {
 			member.Value.MaxLength = new(uint64(commands.MaxName))
 		}
 	}
 	if email := whole.Properties["email"]; email != nil {
 		email.Value.Format = "email"
+	}
+	if page := whole.Properties["social_account"]; page != nil {
+		page.Value.Min, page.Value.Max = new(1.0), new(float64(1<<53-1))
 	}
 	if days := whole.Properties["days"]; days != nil {
 		days.Value.Min, days.Value.Max = new(1.0), new(float64(connect.MaxLinkDays))

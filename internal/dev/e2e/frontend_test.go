@@ -47,11 +47,16 @@ func TestFrontendDeveloper(t *testing.T) {
 	run(bin("redocly"), "lint", "--config", "redocly.yaml", "openapi.json")
 	require.Contains(t, run("node", "asyncapi.mjs"), "channels 8")
 	run(bin("tsc"), "--project", "tsconfig.json")
+	for _, resolution := range []string{"bundler", "node10"} { // what packers and older projects set
+		run(bin("tsc"), "--project", "tsconfig.json", "--noEmit", "--module", "es2022", "--moduleResolution", resolution, "--exactOptionalPropertyTypes", "false")
+	}
 	said := run("node", "client.js", p.base, p.info.Tokens["agency"], p.info.IDs.SubAccounts[0])
 	require.Contains(t, said, "facebook ")
 	require.Contains(t, said, "dashboard ")
+	require.Contains(t, said, "changed true 412")
 	require.Contains(t, said, "pages 2 true")
 	require.Contains(t, said, "table platforms.p_id true")
 	require.Contains(t, said, "refused 400 invalid startTime true")
 	require.Contains(t, said, "away no_answer")
+	require.Contains(t, said, "missing /api/users/{userId}: give userId in path")
 }

@@ -29,6 +29,12 @@ console.log("blanks", reasons.length);
 const dashboard = await boards.get("/api/projects/dashboard/{id}", { path: { id: subAccount } });
 console.log("dashboard", dashboard.data[0]?.sub_account_name);
 
+const { answer: read, etag = "" } = await boards.tagged("/api/projects/dashboard/{id}", { path: { id: subAccount } });
+const change = { path: { id: subAccount }, body: { scopes: [...(read.data[0]?.scopes ?? []), "reviews"] }, headers: { "If-Match": etag } };
+const first = await boards.put("/api/projects/dashboard/{id}", change);
+const second = await boards.put("/api/projects/dashboard/{id}", { ...change, body: { scopes: [] } }).catch((err: unknown) => err);
+console.log("changed", first.data.scopes.includes("reviews"), second instanceof LedgerboardError && second.status);
+
 const firstPage = await boards.get("/api/users", { query: { limit: 2 } });
 const names: string[] = [];
 for await (const user of boards.pages("/api/users", { query: { limit: 2 } })) names.push(user.name);
@@ -44,10 +50,24 @@ console.log("refused", refused.status, refused.code, refused.errors.map((e) => e
 const away = await new Client({ baseUrl: "http://localhost:1" }).get("/api/users").catch((err: unknown) => err);
 console.log("away", away instanceof LedgerboardError && away.code);
 
+// @ts-expect-error who has no compiler is told, and nobody is asked
+const missing = await boards.get("/api/users/{userId}", {}).catch((err: unknown) => err);
+console.log("missing", missing instanceof TypeError && missing.message);
+
 // @ts-expect-error there is no such platform
 void (() => boards.get("/auth/getRoiViews", { query: { pId: "2" } }));
 // @ts-expect-error there is no such path
 void (() => boards.get("/auth/nothing"));
+// @ts-expect-error the path names a user
+void (() => boards.get("/api/users/{userId}"));
+// @ts-expect-error a range has two ends
+void (() => boards.get("/auth/getPostInsights/{startTime}/{endTime}/{pId}", { path: { startTime: day(7), pId: "all" } }));
+// @ts-expect-error a comparison has a beginning
+void (() => boards.get("/api/audit/diff"));
+// @ts-expect-error a change says what it changes
+void (() => boards.put("/api/projects/dashboard/{id}", { path: { id: subAccount } }));
+// @ts-expect-error what is read takes no body
+void (() => boards.get("/api/users", { body: {} }));
 // @ts-expect-error a dashboard is no list of pages
 void (() => boards.pages("/api/projects/dashboard/{id}"));
 // @ts-expect-error a stream is no answer in JSON
