@@ -227,5 +227,7 @@ func TestANewKeyGoesOnFromTheOldOne(t *testing.T) {
 	report, err := a.verify(t, verifyCommand{All: true, LogOnly: true})
 	require.NoError(t, err)
 	require.Equal(t, 2, report.Checkpoints)
-	require.Empty(t, report.Notes)
+	for _, n := range report.Notes {
+		require.NotContains(t, n, "is void")
+	}
 }
