@@ -246,3 +246,26 @@ func TestChangesBehindASkipAreDecidedOnTheLog(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, s.verified().Findings, 1, "and is compared")
 }
+
+// Somebody edits the end of a stream in the tables, and an honest process writes behind it what follows nothing in the log. It cannot be told from a record
+// that was altered, nor from records that were removed, so verify names both causes.
+func TestAnEditedHeadIsNotBlamedOnTheLogAlone(t *testing.T) {
+	t.Parallel()
+	for name, edit := range map[string]string{
+		"a later version":             `update dashboard_heads set version = version + 5`,
+		"another hash":                `update dashboard_heads set hash = decode(repeat('ab', 32), 'hex')`,
+		"a later version, other hash": `update dashboard_heads set version = version + 5, hash = decode(repeat('ab', 32), 'hex')`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSpine(t)
+			s.opened()
+			s.exec(edit)
+			_, err := s.process().Update(t.Context(), put(north, users(sam)))
+			require.NoError(t, err, "nothing that the process knows speaks against it")
+			report := s.verified()
+			require.Len(t, report.Findings, 1, "%v", report.Findings)
+			require.Contains(t, report.Findings[0].String(), "because somebody edited them")
+		})
+	}
+}

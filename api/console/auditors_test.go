@@ -171,6 +171,9 @@ func TestHistoryShowsALargeRecordWhole(t *testing.T) {
 	require.NotContains(t, page.Body.String(), "Catering", "not all of the record before is known")
 }
 
+// unproven is what each page of an auditor says that has names.
+const unproven = "and not proven"
+
 func TestAccessIsAMatrix(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -185,7 +188,7 @@ func TestAccessIsAMatrix(t *testing.T) {
 	b := s.signedIn("auditor")
 	s.asked = nil
 	page := b.get("/console/access?at=2026-10-01T12:00&person=" + adam)
-	page.says(http.StatusOK, "Stella", "shows posts", "by Alice", "/console/history?at=2026-10-01T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
+	page.says(http.StatusOK, "Stella", unproven, "shows posts", "by Alice", "/console/history?at=2026-10-01T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
 	require.Contains(t, s.asked, "GET /api/audit/access?at=2026-10-01T12%3A00%3A59.999999Z&limit=500&user_id="+adam)
 	require.Equal(t, 2, strings.Count(page.Body.String(), "shows posts"), "what a board shows stands once, at its name")
 	require.Equal(t, [][]string{{"Person", "Bakery shows posts", "Catering shows posts"}, {"Alice", "no", "since 1 Oct 2026"}, {"Zoe", "since 1 Oct 2026", "since 1 Oct 2026"}},
@@ -270,7 +273,7 @@ func TestAPersonsPageSaysFromWhenUntilWhenAndWhy(t *testing.T) {
 	s.asked = nil
 	page := b.get("/console/people/" + adam)
 	requireInOrder(t, page.Body.String(), ">appetisers<", ">Bakery<")
-	page.says(http.StatusOK, "<h1>Adam</h1>", "still", "Ended:", "Alice the Closer", `href="/console/people/`+alice,
+	page.says(http.StatusOK, "<h1>Adam</h1>", unproven, "still", "Ended:", "Alice the Closer", `href="/console/people/`+alice,
 		"/console/history?at=2026-10-02T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
 	b.get("/console/people/"+adam+"?from=2026-10-01&to=2026-10-03").
 		says(http.StatusOK, `rel="next" href="/console/people/`+adam+`?cursor=NEXT&amp;from=2026-10-01&amp;to=2026-10-03"`)
@@ -304,7 +307,7 @@ func TestTwoMomentsAreCompared(t *testing.T) {
 	const from, to = "from=2026-09-01T00%3A00%3A00Z", "to=2026-10-01T23%3A59%3A59.999999Z"
 	page := b.get("/console/history/difference?from=2026-09-01&to=2026-10-01")
 	requireInOrder(t, page.Body.String(), ">appetisers<", ">Bakery<")
-	page.says(http.StatusOK, "Off the list", "Adam", "Opened to its clients", "By 3 changes.",
+	page.says(http.StatusOK, "Off the list", unproven, "Adam", "Opened to its clients", "By 3 changes.",
 		"There was no board yet", "Nothing differs: 1 change in between left it as it was.",
 		`rel="next" href="/console/history/difference?cursor=NEXT&amp;from=2026-09-01&amp;to=2026-10-01"`)
 	require.Equal(t, []string{"GET /api/me", "GET /api/audit/diff?" + from + "&limit=20&" + to}, s.asked, "however many boards, it is one look")
@@ -352,7 +355,7 @@ func TestWhoLooked(t *testing.T) {
 	}, readmodels.AuditReadsMeta{ListMeta: readmodels.ListMeta{NextCursor: "NEXT"}})
 	b := s.signedIn("auditor")
 	s.asked = nil
-	b.get("/console/history/looks?actor="+adam).says(http.StatusOK, "who had access", "at 2026-10-01T00:00:00Z, of the person U7", "REQ1", "the history, as a file (csv)",
+	b.get("/console/history/looks?actor="+adam).says(http.StatusOK, unproven, "who had access", "at 2026-10-01T00:00:00Z, of the person U7", "REQ1", "the history, as a file (csv)",
 		"/console/history?q=dashboard:"+bakery, "the proof bundle, as a file", "/console/history/looks?actor="+adam+"&amp;cursor=NEXT")
 	require.Equal(t, []string{"GET /api/me", "GET /api/audit/reads?actor=" + adam + "&limit=50"}, s.asked)
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -198,23 +199,19 @@ func (p *process) newSigner() (*proof.Signer, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	earlier, err := evidence{Keys: p.CheckpointPublicKeys}.keys()
-	if err != nil {
-		return nil, "", err
-	}
-	known, err := proof.ParseVerifiers(append(earlier, public)...)
-	if err != nil {
-		return nil, "", err
-	}
 	if err := os.MkdirAll(p.DataDir, 0o755); err != nil {
 		return nil, "", fmt.Errorf("make data directory: %w", err)
 	}
 	if err := p.keepPublicKey(public); err != nil {
 		return nil, "", err
 	}
+	known, err := p.checkpointKeys() // those of who signed here before, too: a new key goes on from what the old one signed
+	if err != nil {
+		return nil, "", err
+	}
 	return proof.NewSigner(proof.SignerConfig{
 		Source: p.Log, Append: p.Log.Append, File: *p.checkpointFile(), Key: key, Known: known,
-		Lock: signingLock(p.KeptPool, p.logger), Now: time.Now, Every: p.CheckpointEvery, Logger: p.logger, Observe: observeCheckpoints(p.registry),
+		Lock: signingLock(p.KeptPool, frozenAfter, p.logger), Now: time.Now, Every: p.CheckpointEvery, Logger: p.logger, Observe: observeCheckpoints(p.registry),
 	}), public, nil
 }
 
@@ -223,7 +220,7 @@ func (p *process) checkpointFile() *proof.File {
 	return &proof.File{Path: cmp.Or(p.CheckpointFile, filepath.Join(p.DataDir, checkpointList))}
 }
 
-// checkpointKeys are the public keys that auditors' proofs rest on: the named ones, and those of who signed beside this data
+// checkpointKeys are the public keys that a signer goes on from, and that auditors' proofs rest on: the named ones, and those of who signed beside this data
 // directory. nil: none is known.
 func (p *process) checkpointKeys() (note.Verifiers, error) {
 	keys, err := evidence{Keys: p.CheckpointPublicKeys}.keys()
@@ -246,8 +243,13 @@ func (p *process) keepPublicKey(public string) error {
 	return durable.ReplaceFile(filepath.Join(p.DataDir, checkpointPublic), append(raw, public+"\n"...), 0o644)
 }
 
-// signingLock lets one process sign at a time: an advisory lock on a connection of its own.
-func signingLock(pool *pgxpool.Pool, logger *slog.Logger) func(context.Context) (func(), bool, error) {
+// frozenAfter is how long a process may hold the lock on checkpoints and say nothing to the database. Longer than any turn takes; one that needs longer
+// loses the lock, which does no harm.
+const frozenAfter = 15 * time.Minute
+
+// signingLock lets one process sign at a time: an advisory lock on a connection of its own. The server ends the connection of a process that is frozen
+// while it signs: all others would else wait for it for ever, and nobody would sign.
+func signingLock(pool *pgxpool.Pool, frozen time.Duration, logger *slog.Logger) func(context.Context) (func(), bool, error) {
 	return func(ctx context.Context) (func(), bool, error) {
 		conn, err := pool.Acquire(ctx)
 		if err != nil {
@@ -262,10 +264,15 @@ func signingLock(pool *pgxpool.Pool, logger *slog.Logger) func(context.Context) 
 			conn.Release()
 			return nil, false, nil
 		}
+		if _, err := conn.Exec(ctx, "select set_config('idle_session_timeout', $1, false)", strconv.FormatInt(frozen.Milliseconds(), 10)); err != nil {
+			conn.Conn().Close(ctx) // and the lock with it
+			conn.Release()
+			return nil, false, fmt.Errorf("lock checkpoints: %w", err)
+		}
 		return func() {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockWithin)
 			defer cancel()
-			if _, err := conn.Exec(ctx, "select pg_advisory_unlock($1)", int64(checkpointLock)); err != nil {
+			if _, err := conn.Exec(ctx, "select pg_advisory_unlock($1), set_config('idle_session_timeout', '0', false)", int64(checkpointLock)); err != nil {
 				logger.Warn("the lock on checkpoints ends with its connection", "error", err)
 				conn.Conn().Close(ctx)
 			}

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -173,5 +174,60 @@ func TestAProcessThatOnlySignsNeedsTheKey(t *testing.T) {
 	s.Roles = []string{roleProjector}
 	if err := s.validate("127.0.0.1:0"); err != nil {
 		require.NotContains(t, err.Error(), "CHECKPOINT_KEY")
+	}
+}
+
+// A process that is frozen while it holds the lock says nothing to the database, and does not keep the others from signing for ever.
+func TestAFrozenSignerLosesTheLock(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	quiet := slog.New(slog.DiscardHandler)
+	release, ok, err := signingLock(db.Pool, 50*time.Millisecond, quiet)(t.Context())
+	require.NoError(t, err)
+	require.True(t, ok)
+	other := signingLock(db.Pool, frozenAfter, quiet)
+	require.Eventually(t, func() bool {
+		done, ok, err := other(t.Context())
+		if ok {
+			done()
+		}
+		return err == nil && ok
+	}, patience, 20*time.Millisecond)
+	release()                                 // it thaws: the lock is gone, and nothing else happens
+	for range 2 * db.Pool.Config().MaxConns { // and no connection of the pool keeps the limit
+		var limit string
+		require.NoError(t, db.Pool.QueryRow(t.Context(), "show idle_session_timeout").Scan(&limit))
+		require.Equal(t, "0", limit)
+	}
+}
+
+// A new key goes on from what the old one signed beside the same data directory, whether or not somebody names the old one: its checkpoints would else be
+// a chain of their own, which never counts.
+func TestANewKeyGoesOnFromTheOldOne(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 3)
+	s := eraseSettings(t.TempDir())
+	s.storage = a.storage()
+	s.Roles, s.CheckpointEvery = []string{roleSigner}, time.Hour
+	var err error
+	s.CheckpointKey, _, err = proof.GenerateKey()
+	require.NoError(t, err)
+	p, err := s.open(t.Context(), slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, p.Close()) })
+	change := a.change(t, auditedAgencies[0])
+	change.Envelope.Time = time.Now().UTC().Truncate(time.Microsecond)
+	require.NoError(t, a.log.Append(t.Context(), change))
+	signer, _, err := p.newSigner()
+	require.NoError(t, err)
+	c, signed, err := signer.Sign(t.Context())
+	require.NoError(t, err)
+	require.True(t, signed)
+	require.NotZero(t, c.Prev)
+	report, err := a.verify(t, verifyCommand{All: true, LogOnly: true})
+	require.NoError(t, err)
+	require.Equal(t, 2, report.Checkpoints)
+	for _, n := range report.Notes {
+		require.NotContains(t, n, "is void")
 	}
 }

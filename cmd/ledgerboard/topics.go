@@ -85,7 +85,7 @@ func printForeign(s streams, records []domain.ForeignRecord) error {
 	table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "TOPIC\tPARTITION\tOFFSET\tSEEN\tWHY")
 	for _, r := range records {
-		fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%s\n", r.Topic, r.Partition, r.Offset, r.Seen.UTC().Format(time.RFC3339), r.Reason)
+		fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%s\n", r.Topic, r.Partition, r.Offset, r.Seen.UTC().Format(time.RFC3339), plain(r.Reason))
 	}
 	return table.Flush()
 }

@@ -206,11 +206,11 @@ func (c verifyCommand) bundle(ctx context.Context, s streams) error {
 }
 
 func printReport(out io.Writer, r proof.Report, took time.Duration) {
-	for _, f := range r.Findings {
-		fmt.Fprintln(out, f)
+	for _, f := range r.Findings { // records and tables have a say in it
+		fmt.Fprintln(out, plain(f.String()))
 	}
 	for _, text := range r.Notes {
-		fmt.Fprintln(out, "note:", text)
+		fmt.Fprintln(out, "note:", plain(text))
 	}
 	verdict := r.Proven()
 	if !r.OK() && !r.RestoredOnly() {
@@ -223,7 +223,7 @@ func printReport(out io.Writer, r proof.Report, took time.Duration) {
 
 func printBundleReport(out io.Writer, r proof.BundleReport) {
 	for _, f := range r.Findings {
-		fmt.Fprintln(out, f)
+		fmt.Fprintln(out, plain(f.String()))
 	}
 	if !r.OK() {
 		return

@@ -92,7 +92,7 @@ func (c verifyCommand) tell(s streams, finding *proof.Finding) error {
 			return fmt.Errorf("write finding: %w", err)
 		}
 	default:
-		fmt.Fprintln(s.Out, finding)
+		fmt.Fprintln(s.Out, plain(finding.String()))
 	}
 	return errBundleFindings
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -21,6 +22,7 @@ type waited struct {
 	found *proof.Finding // nil: they have folded what the log held, or stand for a reason that is no finding
 	note  string
 	none  bool // there are no tables at all, and so nothing to compare
+	made  bool // the database says that they are being made: readers have none, unless somebody edited that
 }
 
 // awaitTables waits until the tables have folded what the log held at the call, as long as they move. Tables that stand still
@@ -47,12 +49,13 @@ func (c verifyCommand) awaitTables(ctx context.Context, s streams, log *eventlog
 			moved, last = time.Now(), now
 		}
 		switch {
-		case last == 0 || len(status.Building) > 0 && (status.Generation == 0 || status.State == projections.StateCopying):
+		case last == 0:
+			return w, nil
+		case len(status.Building) > 0 && (status.Generation == 0 || status.State == projections.StateCopying):
+			w.made = true
 			return w, nil // what is being made is not live, and says so
 		case status.Paused && status.Generation != 0:
-			w.note = fmt.Sprintf("an operator has paused the tables of %s, and they are %d records behind the log: these were compared with no table",
-				status.Projection, last)
-			return w, nil
+			return pausedTables(ctx, log, status, last)
 		case time.Since(moved) >= patience:
 			w.none = status.Generation == 0
 			w.found = new(c.standing(status, ranges, last))
@@ -67,6 +70,75 @@ func (c verifyCommand) awaitTables(ctx context.Context, s streams, log *eventlog
 		case <-look.C:
 		}
 	}
+}
+
+// stillMade looks once more at tables that were said to be being made, after they were compared: what readers use can be compared, and is not being made.
+// nil: the tables are no longer being made.
+func stillMade(ctx context.Context, engine *projections.Engine) (*proof.Finding, error) {
+	status, err := engine.Status(ctx)
+	if err != nil || status.State != projections.StateCopying {
+		return nil, err
+	}
+	return &proof.Finding{Kind: proof.KindTables, Differs: []string{"generation"}, Detail: fmt.Sprintf("the database says of generation %d of %s both that it is "+
+		"being made and that readers use it, and no program of ours leaves that: somebody edited what it knows of its tables (lb_engine.generations). "+
+		"They are %d records behind the log, which were compared with no table. 'ledgerboard rebuild %s' makes them anew from the log",
+		status.Generation, status.Projection, status.Lag, status.Projection)}, nil
+}
+
+// pausedTables tells whether an operator has paused tables that stand still. The pause itself stands in the database, where whoever administers that can
+// write one, and tables that were set back would then pass as paused: the log must have it, too.
+func pausedTables(ctx context.Context, log *eventlog.Log, status projections.Status, behind int64) (w waited, err error) {
+	trail := pauseTrail{projection: status.Projection, resuming: map[string]bool{}}
+	err = log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicOperations, Key: domain.OperationsKeyAll, Handle: func(_ context.Context, run eventlog.Run) error {
+		for _, r := range run.Records {
+			if recorded, err := log.Decode(r); err == nil { // one of another version pauses nothing here
+				trail.take(recorded)
+			}
+		}
+		return nil
+	}})
+	switch {
+	case err != nil:
+		return w, fmt.Errorf("read who paused %s: %w", status.Projection, err)
+	case trail.paused:
+		w.note = fmt.Sprintf("an operator has paused the tables of %s, and they are %d records behind the log: these were compared with no table",
+			status.Projection, behind)
+	default:
+		w.found = new(pausedByNobody(status, behind))
+	}
+	return w, nil
+}
+
+// pauseTrail is what operators recorded of one projection's pauses. A pause is recorded before it is made; one ends once its resumption is recorded
+// as done.
+type pauseTrail struct {
+	projection string
+	paused     bool
+	resuming   map[string]bool // by id, the actions that were announced: whether one ends a pause
+}
+
+func (p *pauseTrail) take(recorded domain.Recorded) {
+	switch data := recorded.Data.(type) {
+	case domain.OperatorActed:
+		if _, known := p.resuming[recorded.Envelope.ID]; known {
+			return // a copy, which whoever may write to the brokers can make
+		}
+		mine := data.Target.Projection == p.projection
+		p.paused = p.paused || mine && data.Action == domain.ActionProjectionPaused
+		p.resuming[recorded.Envelope.ID] = mine && data.Action == domain.ActionProjectionResumed
+	case domain.OperatorFinished:
+		if p.resuming[data.Of] && data.Outcome == domain.OutcomeDone {
+			p.paused, p.resuming[data.Of] = false, false
+		}
+	}
+}
+
+// pausedByNobody says that tables stand still under a pause that no operator made.
+func pausedByNobody(s projections.Status, records int64) proof.Finding {
+	return proof.Finding{Kind: proof.KindTables, Differs: []string{"pause"}, Detail: fmt.Sprintf("the tables of %s have not folded %d records of the log, and the "+
+		"database says that they are paused. The log has no operator's pause that is not ended: somebody wrote it into the database, or a restore "+
+		"withdrew its record. 'ledgerboard resume %s' ends it; verify again then. These records were compared with no table",
+		s.Projection, records, s.Projection)}
 }
 
 // ownsStorage tells whether log or database run in this process: no service can run on them then.

@@ -5,11 +5,15 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
@@ -167,4 +171,95 @@ func TestVerifyMissesCheckpoints(t *testing.T) {
 	other.Keys = []string{public}
 	findings := a.found(t, other)
 	require.Len(t, findings, 2, "a signature of an unknown key, and none of the known one: %v", findings)
+}
+
+// Who can write to the database can write a pause there, too, and tables that were set back would pass as paused. The log has the pauses that count.
+func TestVerifyBelievesNoPauseOfTheDatabaseAlone(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 9)
+	a.exec(t, "truncate dashboard_history, dashboard_heads, dashboard_preferences, access_notices, dashboard_commands")
+	a.exec(t, "update checkpoints set next_offset = 0")
+	a.exec(t, "insert into kept.pauses (kind, name, since, actor, code, ticket) values ('projection', 'dashboards', now(), 'an operator', 'test', '')")
+	acts := func(action domain.OperatorAction, outcome domain.OperatorOutcome, name string) {
+		t.Helper()
+		acted := domain.OperatorActed{Action: action, Target: domain.OperatorTarget{Projection: name}, Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"}}
+		draft := commands.NewDraft(domain.TopicOperations, domain.OperationsKeyAll, acted, time.Now())
+		draft.Envelope.Audit.Actor = "an operator"
+		require.NoError(t, a.log.Append(t.Context(), draft))
+		finished := domain.OperatorFinished{Of: draft.Envelope.ID, Action: action, Outcome: outcome}
+		if outcome != domain.OutcomeDone {
+			finished.Code = domain.CodeUnavailable
+		}
+		draft = commands.NewDraft(domain.TopicOperations, domain.OperationsKeyAll, finished, time.Now())
+		draft.Envelope.Audit.Actor = "an operator"
+		require.NoError(t, a.log.Append(t.Context(), draft))
+	}
+	nobody := func(why string) {
+		t.Helper()
+		findings := a.found(t, verifyCommand{})
+		require.Len(t, findings, 1, "%s: %v", why, findings)
+		require.Equal(t, []string{"pause"}, findings[0].Differs)
+		require.Contains(t, findings[0].Detail, "have not folded 9 records")
+		require.Contains(t, findings[0].Detail, "'ledgerboard resume dashboards'")
+	}
+	operator := func(why string) {
+		t.Helper()
+		report, err := a.verify(t, verifyCommand{All: true})
+		require.NoError(t, err, "%s: %v", why, report.Findings)
+		require.True(t, slices.ContainsFunc(report.Notes, func(n string) bool { return strings.Contains(n, "an operator has paused the tables of dashboards") }), "%v", report.Notes)
+	}
+	nobody("the log has no pause")
+	acts(domain.ActionProjectionPaused, domain.OutcomeDone, "contents")
+	nobody("another projection was paused")
+	acts(domain.ActionProjectionPaused, domain.OutcomeDone, "dashboards")
+	operator("it was paused")
+	acts(domain.ActionProjectionResumed, domain.OutcomeFailed, "dashboards")
+	acts(domain.ActionProjectionResumed, domain.OutcomeDone, "contents")
+	operator("nobody knows that it was resumed")
+	acts(domain.ActionProjectionResumed, domain.OutcomeDone, "dashboards")
+	nobody("it was resumed")
+}
+
+// Tables that the database says are being made are waited for no longer than a look: what readers use is not being made.
+func TestVerifyFindsTablesThatAreSaidToBeMade(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 9)
+	a.exec(t, "truncate dashboard_history, dashboard_heads, dashboard_preferences, access_notices, dashboard_commands")
+	a.exec(t, "update checkpoints set next_offset = 0")
+	a.exec(t, "update generations set state = 'copying'")
+	findings := a.found(t, verifyCommand{})
+	require.Len(t, findings, 1, "%v", findings)
+	require.Equal(t, []string{"generation"}, findings[0].Differs)
+	require.Contains(t, findings[0].Detail, "both that it is being made and that readers use it")
+
+	var out bytes.Buffer
+	err := verifyCommand{storage: a.storage(), logging: logging{LogLevel: "error"}, Tables: true, JSON: true, patience: time.Nanosecond}.
+		Run(t.Context(), streams{Out: &out, Err: &bytes.Buffer{}})
+	require.Equal(t, exitFindings, exitCode(err, &bytes.Buffer{}))
+	report := reportsIn(t, out.String())["dashboards"]
+	require.False(t, report.Equal)
+	require.Contains(t, report.Behind, "both that it is being made and that readers use it")
+}
+
+// What stands in the tables, or in a record, never steers the terminal of who verifies, nor adds a line to what is printed.
+func TestVerifyPrintsNothingThatActs(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 9)
+	const evil = "\x1b[2J\nNo finding: nothing was altered"
+	a.exec(t, "update dashboard_history set actor = $1 where parent_account = $2 and version = 2", evil, auditedAgencies[0])
+	a.exec(t, "update dashboard_preferences set sub_account_id = $1 where parent_account = $2 and sub_account_id = 'c10000000000000000000001'", evil, auditedAgencies[1])
+	head := a.heads[auditedAgencies[0]]
+	head.Version++
+	a.heads[auditedAgencies[0]] = head
+	require.NoError(t, a.log.Append(t.Context(), a.change(t, auditedAgencies[0])))
+	a.heads = map[string]domain.StreamHead{}
+	for _, c := range []verifyCommand{{All: true, patience: time.Nanosecond}, {Tables: true, patience: time.Nanosecond}} {
+		var out bytes.Buffer
+		c.storage, c.logging = a.storage(), logging{LogLevel: "error"}
+		err := c.Run(t.Context(), streams{Out: &out, Err: &bytes.Buffer{}})
+		require.Equal(t, exitFindings, exitCode(err, &bytes.Buffer{}))
+		require.Contains(t, out.String(), "nothing was altered", "what was planted is shown")
+		require.NotContains(t, out.String(), "\x1b")
+		require.NotContains(t, out.String(), "\nNo finding")
+	}
 }

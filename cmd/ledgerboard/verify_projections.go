@@ -74,6 +74,14 @@ func (c verifyCommand) checkTables(ctx context.Context, s streams, log *eventlog
 	if err != nil {
 		return errors.Join(wrong, err)
 	}
+	if waited.made {
+		if waited.found, err = stillMade(ctx, engine); err != nil {
+			return errors.Join(wrong, err)
+		}
+		if waited.found != nil {
+			wrong = fmt.Errorf("%w: %s", errTableFindings, waited.found.Detail)
+		}
+	}
 	if waited.found != nil {
 		report.Behind, report.Equal = waited.found.Detail, false
 	} else if !report.Equal {
@@ -128,7 +136,7 @@ func printTables(out io.Writer, r projections.Report) {
 	}
 	if p := r.Parked.FirstDifference; p != nil {
 		fmt.Fprintf(out, "  parked events: %d, the log gives %d; first: partition %d, offset %d, reason %s, only so in %s\n",
-			r.Parked.Live, r.Parked.Candidate, p.Partition, p.Offset, p.Reason,
+			r.Parked.Live, r.Parked.Candidate, p.Partition, p.Offset, plain(string(p.Reason)),
 			map[string]string{"live": "the tables", "candidate": "the log"}[r.Parked.In])
 	}
 }
@@ -136,7 +144,7 @@ func printTables(out io.Writer, r projections.Report) {
 func keyLine(key map[string]string) string {
 	parts := make([]string, 0, len(key))
 	for _, column := range slices.Sorted(maps.Keys(key)) {
-		parts = append(parts, column+"="+key[column])
+		parts = append(parts, column+"="+plain(key[column]))
 	}
 	return strings.Join(parts, " ")
 }

@@ -73,6 +73,15 @@ func (c verifyCommand) compare(ctx context.Context, s streams, parts *assembly.P
 		return report, err
 	}
 	addTableFindings(&report, checked)
+	if waited.made {
+		found, err := stillMade(ctx, engines[0])
+		if err != nil {
+			return report, err
+		}
+		if found != nil {
+			report.Findings = append(report.Findings, *found)
+		}
+	}
 	return report, nil
 }
 

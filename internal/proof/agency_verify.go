@@ -148,6 +148,7 @@ func (v *own) openCheckpoints(ctx context.Context) (err error) {
 			v.report.Findings = append(v.report.Findings, found(KindCheckpoint, "", "the checkpoint at %s is missing from the log", e.where))
 		}
 	}
+	v.findDisplaced()
 	v.report.Findings = append(v.report.Findings, v.restores()...)
 	v.checkNewest()
 	if v.ranges, v.topicID, err = v.Source.Ranges(ctx, domain.TopicDashboards); err != nil {

@@ -26,6 +26,10 @@ func Consistent(older, newer Checkpoint, proof tlog.TreeProof) *Finding {
 		err = errors.New("the later one covers fewer records")
 	case older.Size == newer.Size && older.Root != newer.Root:
 		err = errors.New("both cover as many records, and not the same ones")
+	case older.Size == newer.Size && (older.HeadCount != newer.HeadCount || older.HeadRoot != newer.HeadRoot):
+		err = errors.New("both cover as many records, and other ends of streams")
+	case older.HeadCount > newer.HeadCount:
+		err = errors.New("the later one covers fewer streams")
 	case older.Size > 0 && older.Size < newer.Size:
 		err = tlog.CheckTree(proof, newer.Size, newer.Root, older.Size, older.Root)
 	}
@@ -102,7 +106,8 @@ func ReadSigned(in io.Reader, known note.Verifiers) (c Checkpoint, isBundle bool
 }
 
 // SameHistory holds two bundles of one agency against each other that [VerifyBundle] found whole: as far as both go, they
-// have the same records. The finding names the first version that differs. Bundles of two agencies have nothing in common.
+// have the same records, and the later checkpoint signs no earlier end of the agency's stream. The finding names the first version that differs, or that
+// is missing. Bundles of two agencies have nothing in common.
 func SameHistory(a, b io.Reader, known note.Verifiers) (*Finding, error) {
 	first, err := beginBundle(a, known)
 	if err != nil {
@@ -115,11 +120,11 @@ func SameHistory(a, b io.Reader, known note.Verifiers) (*Finding, error) {
 	for {
 		one, ended, err := first.next()
 		if err != nil || ended {
-			return nil, err
+			return endTakenBack(first, second), err
 		}
 		other, ended, err := second.next()
 		if err != nil || ended {
-			return nil, err
+			return endTakenBack(first, second), err
 		}
 		if one.Version != other.Version || one.Hash != other.Hash {
 			return new(found(KindRewritten, "", "the bundles have two records of this version: %s",
@@ -127,6 +132,20 @@ func SameHistory(a, b io.Reader, known note.Verifiers) (*Finding, error) {
 				of(first.report.Agency, one.Version)), nil
 		}
 	}
+}
+
+// endTakenBack compares the signed ends of one agency's stream in two bundles: whoever has the checkpoint key can sign a tree over the ends of streams
+// that leaves the newest records of one out, beside the true tree over all records. nil: the later end is not the earlier one.
+func endTakenBack(older, newer *bundleCheck) *Finding {
+	if older.signed.Size > newer.signed.Size || older.signed.Size == newer.signed.Size && older.report.Head < newer.report.Head {
+		older, newer = newer, older
+	}
+	if older.report.Head <= newer.report.Head {
+		return nil
+	}
+	return new(found(KindTruncated, "tail", "the checkpoint of %s says that version %d was the last of this agency, and the one of %s, which covers no fewer "+
+		"records, that version %d was: %s", older.signed.Time.Format(timeLayout), older.report.Head, newer.signed.Time.Format(timeLayout), newer.report.Head,
+		cmp.Or(RestoredBetween(older.signed, newer.signed), "somebody with the key left out the end")).of(older.report.Agency, newer.report.Head+1))
 }
 
 // next returns the head that the next record makes; ended: there is none.

@@ -145,7 +145,7 @@ func (b *broken) finding(foreign []eventlog.Record) Finding {
 }
 
 func (b *broken) renumbered(it item) Finding {
-	return it.found(KindAltered, b.head.Version+1, "ce_chainversion", "it follows version %d and says that it is version %d", b.head.Version, it.version)
+	return it.found(KindAltered, b.head.Version+1, "ce_chainversion", "it follows version %d and says that it is version %d%s", b.head.Version, it.version, orEdited)
 }
 
 // gap: versions between the head and the broken record are not where they belong.
@@ -182,8 +182,11 @@ func (b *broken) gap(foreign []eventlog.Record, want int64) Finding {
 	if want < bad.version-1 {
 		last = fmt.Sprintf(" to %d", bad.version-1)
 	}
-	return bad.found(KindRemoved, want, "order", "version %d%s is missing: version %d is the next one, at this place", want, last, bad.version)
+	return bad.found(KindRemoved, want, "order", "version %d%s is missing: version %d is the next one, at this place%s", want, last, bad.version, orEdited)
 }
+
+// orEdited is the other cause of a record that does not follow the one before it: a process writes behind the head that its tables name.
+const orEdited = ". Or nothing was done to the log: a process whose tables name another head than it, because somebody edited them, writes such a record"
 
 // otherPrev: the broken record has the right version and names a predecessor that is not the head.
 func (b *broken) otherPrev(want int64) Finding {
@@ -206,7 +209,7 @@ func (b *broken) otherPrev(want int64) Finding {
 	case b.last < 0:
 		return bad.found(KindAltered, want, "ce_chainprev", "the first record of the agency does not begin its chain: it was altered, or is another agency's")
 	default:
-		return b.items[b.last].found(KindAltered, b.head.Version, "content", "its hash is not the one that version %d was chained to", want)
+		return b.items[b.last].found(KindAltered, b.head.Version, "content", "its hash is not the one that version %d was chained to%s", want, orEdited)
 	}
 }
 

@@ -53,6 +53,8 @@
 //     another was signed: both name one predecessor, a fork. The first in the log counts, all processes go on
 //     from it, and it alone gets into the file, once it was read back; the other one is void.
 //   - Two processes sign at once, because one lost its lock: the same fork.
+//   - One that the file has does not count any more, because another one stands before it now: somebody moved records, or has the key.
+//     A finding, and nobody signs any more: what is signed would not continue what was published.
 //   - An earlier checkpoint is not borne out by the log, or only the file has it: nobody signs any more
 //     ([ErrContradiction]) until a person has looked.
 //   - Forged or damaged notes prove nothing: findings of verify, passed over by the signer, so that writing
@@ -112,6 +114,7 @@
 //	sighting.go link.go    checkpoints as found on `operations` and in the file; holding them against the ledger
 //	file.go signer.go      the file outside of the log, also for who reads it without keys; signing now and then
 //	verify.go finding.go   Verify and its report
+//	uncounted.go           checkpoints that do not count, or count no more; the newest one's age
 //	proven.go              what a verdict without findings says: no more than what signatures reach
 //	grounds.go decisions.go  what changes were decided on: the rule; held against the fold while the log is read
 //	diagnose.go            what was done to a stream whose chain does not hold

@@ -2,12 +2,16 @@ package proof_test
 
 import (
 	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -105,4 +109,57 @@ func TestProverRefuses(t *testing.T) {
 	_, err = p.Bundle(t.Context(), agencies[0], &bytes.Buffer{})
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
 	require.ErrorIs(t, err, proof.ErrContradiction)
+}
+
+// Whoever has the checkpoint key can sign the true tree over all records, and beside it another one over the ends of streams that leaves the newest records
+// of one out. Whoever kept an older bundle, or another checkpoint, sees it.
+func TestALaterCheckpointSignsNoEarlierEnd(t *testing.T) {
+	t.Parallel()
+	w := busy(t, 6)
+	older := w.export(t, agencies[0])
+	for range 3 {
+		w.change(t, agencies[1])
+	}
+	w.sign(t, w.signer(t))
+	lines := strings.SplitAfter(string(w.export(t, agencies[0])), "\n") // head, six records, end, ""
+	newer, _, err := proof.ReadSigned(strings.NewReader(lines[0]), w.known(t))
+	require.NoError(t, err)
+
+	p, i := w.find(agencies[0], 4)
+	fourth := w.topics[domain.TopicDashboards][p][i] // the end that is signed in the place of the sixth
+	prev, err := hex.DecodeString(fourth.Header("ce_chainprev"))
+	require.NoError(t, err)
+	end := domain.StreamHead{Version: 4, Hash: eventlog.RecordHash([32]byte(prev), fourth)}
+	forged := newer
+	forged.HeadCount, forged.HeadRoot = 1, proof.LeafHash(agencies[0], end)
+	note, err := forged.Sign(w.key(t))
+	require.NoError(t, err)
+	var text bytes.Buffer
+	require.NoError(t, json.NewEncoder(&text).Encode(string(note)))
+	cut := []byte(`{"bundle":"ledgerboard.proof.v1","topic":"dashboards","key":"` + agencies[0] + `","checkpoint":` + strings.TrimSpace(text.String()) +
+		`,"head":{"version":4,"leaf":0,"proof":[]}}` + "\n" + strings.Join(lines[1:5], "") + `{"records":4}` + "\n")
+	require.True(t, check(t, w, cut).OK(), "by itself it holds: %v", check(t, w, cut).Findings)
+	for name, pair := range map[string][2][]byte{"older first": {older, cut}, "newer first": {cut, older}} {
+		f, err := proof.SameHistory(bytes.NewReader(pair[0]), bytes.NewReader(pair[1]), w.known(t))
+		require.NoError(t, err)
+		require.NotNil(t, f, name)
+		require.Equal(t, proof.KindTruncated, f.Kind)
+		require.EqualValues(t, 5, f.Version)
+		require.Contains(t, f.Detail, "version 6 was the last")
+	}
+	whole := []byte(strings.Join(lines, ""))
+	f, err := proof.SameHistory(bytes.NewReader(whole), bytes.NewReader(cut), w.known(t))
+	require.NoError(t, err)
+	require.NotNil(t, f, "of one size")
+	f, err = proof.SameHistory(bytes.NewReader(older), bytes.NewReader(whole), w.known(t))
+	require.NoError(t, err)
+	require.Nil(t, f)
+
+	require.Contains(t, proof.Consistent(newer, forged, nil).Detail, "other ends of streams")
+	first, _, err := proof.ReadSigned(bytes.NewReader(older), w.known(t))
+	require.NoError(t, err)
+	proved, err := proof.NewProver(w, always(w.known(t)), &w.file).Consistency(t.Context(), first.ID(), newer.ID())
+	require.NoError(t, err)
+	require.Nil(t, proof.Consistent(first, newer, proved))
+	require.Contains(t, proof.Consistent(first, forged, proved).Detail, "covers fewer streams")
 }

@@ -298,3 +298,66 @@ func TestRunTellsOfRefusal(t *testing.T) {
 	require.NoError(t, s.Run(ctx, t.Context()))
 	require.ErrorIs(t, turns[len(turns)-1].Err, proof.ErrContradiction)
 }
+
+// Of two that follow the same checkpoint the first in the log counts, and gets published. Whoever may write to the brokers can put the other one before
+// it: both are true, and what is signed from then on would not continue what was published. The file knows.
+func TestAPublishedCheckpointIsPushedAside(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.signer(t)
+	w.change(t, agencies[0])
+	w.sign(t, b)
+	a := w.signer(t, func(c *proof.SignerConfig) {
+		c.Append = func(ctx context.Context, d domain.Draft) error {
+			w.change(t, agencies[2]) // another partition: the two do not even continue each other
+			w.sign(t, b)
+			return w.Append(ctx, d)
+		}
+	})
+	w.change(t, agencies[0])
+	_, signed, err := a.Sign(t.Context())
+	require.NoError(t, err)
+	require.False(t, signed, "the other one's is first in the log")
+	w.change(t, agencies[0])
+	w.sign(t, b)
+	w.holds(t, 4)
+
+	records := w.topics[domain.TopicOperations][eventlog.PartitionOf([]byte(domain.OperationsKeyAll), 3)]
+	records[1], records[2] = records[2], records[1]
+	w.renumber()
+	report := w.verify(t, w.memory)
+	require.Len(t, report.Findings, 1, "%v", report.Findings)
+	require.Equal(t, proof.KindCheckpoint, report.Findings[0].Kind)
+	require.Equal(t, []string{"order"}, report.Findings[0].Differs)
+	require.Contains(t, report.Findings[0].Detail, "was published, as the file has it, and does not count any more")
+	for _, n := range report.Notes {
+		require.NotContains(t, n, "is void")
+	}
+	own := ownVerdict(t, w.checker(t, w), agencies[0])
+	require.False(t, own.Sound)
+	require.Contains(t, own.Findings[0].Detail, "does not count any more")
+	w.change(t, agencies[0])
+	_, _, err = w.signer(t).Sign(t.Context())
+	require.ErrorIs(t, err, proof.ErrContradiction)
+	require.ErrorContains(t, err, "does not count any more")
+}
+
+// A clock that was ahead for one checkpoint, and was mended, keeps nobody from signing one every interval.
+func TestAClockThatWasAheadStopsNoSigning(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	now := noon.Add(24 * time.Hour)
+	s := w.signer(t, func(c *proof.SignerConfig) { c.Now = func() time.Time { return now } })
+	w.sign(t, s)
+	now = noon
+	require.Equal(t, noon, w.sign(t, s).Time, "nothing is new, and nobody would sign for a day")
+	_, signed, err := s.Sign(t.Context())
+	require.NoError(t, err)
+	require.False(t, signed)
+	now = noon.Add(-time.Second) // of another process
+	_, signed, err = s.Sign(t.Context())
+	require.NoError(t, err)
+	require.False(t, signed, "clocks are never quite alike")
+	now = noon.Add(time.Hour)
+	w.sign(t, s)
+}

@@ -37,9 +37,6 @@ type VerifyConfig struct {
 	Progress func(offsets int)
 }
 
-// checkpointsMissed is how many intervals may pass without a checkpoint: a restart or a broker that is away for a while is no finding.
-const checkpointsMissed = 3
-
 // maxNamed bounds how many agencies are looked at in detail; the others are counted.
 const maxNamed = 100
 
@@ -195,6 +192,7 @@ func (v *verification) checkCheckpoints() {
 			first = nil // the slice may have moved; what follows is reported by itself
 		}
 	}
+	v.findDisplaced()
 	v.report.Findings = append(v.report.Findings, v.restores()...)
 	v.noteUncounted()
 	v.checkNewest()
@@ -203,77 +201,6 @@ func (v *verification) checkCheckpoints() {
 // untagged is the harmless cause of another tree where tags are not checked.
 const untagged = ". Tags were not checked: a record that somebody without the tag key wrote shows so too, and counts for nothing in the " +
 	"service; verify with the tag key (LEDGERBOARD_TAG_KEYS) to tell one from the other"
-
-// noteUncounted notes the checkpoints of the log that hold and do not count, and those that are not in the file. One that is
-// void is an event of its own; of those that come from one cause the first is named, the others are counted.
-func (v *verification) noteUncounted() {
-	var after, waiting, outside []*entry
-	for _, e := range v.book.list {
-		if !e.inLog {
-			continue
-		}
-		missing := v.File != nil && !e.inFile
-		switch {
-		case e.counts:
-			if missing {
-				waiting = append(waiting, e)
-			}
-			continue
-		case e.fault == nil && (e.prev == nil || e.prev.counts): // so another one that follows the same one counts
-			v.notef("the checkpoint at %s is void: another one after the same predecessor stands before it", e.where)
-			continue
-		case e.fault == nil:
-			after = append(after, e)
-		}
-		if missing {
-			outside = append(outside, e)
-		}
-	}
-	v.noteFirst(after, "follows one that does not count, and does not count itself")
-	v.noteFirst(waiting, "is not in the file; the signing process copies it at its next turn")
-	v.noteFirst(outside, "is not in the file, and is not copied: it does not count")
-}
-
-// noteFirst notes what the first of some checkpoints is, and how many more are that.
-func (v *verification) noteFirst(of []*entry, what string) {
-	switch len(of) {
-	case 0:
-	case 1:
-		v.notef("the checkpoint at %s %s", of[0].where, what)
-	default:
-		v.notef("the checkpoint at %s %s (and %d more after it)", of[0].where, what, len(of)-1)
-	}
-}
-
-// checkNewest asks whether there are signatures at all, and of late: whoever cuts the end of the log, or makes all of it
-// anew, can take away the checkpoints that would tell.
-func (v *verification) checkNewest() {
-	if v.Known == nil {
-		v.notef("no key of checkpoints was given, and there is no checkpoint: a cut-off end of the log, or a history made anew " +
-			"as a whole, cannot be seen from signatures")
-		return
-	}
-	if len(v.book.list) == 0 {
-		v.report.Findings = append(v.report.Findings, found(KindCheckpoint, "missing", "there is no checkpoint of the given key, neither in "+
-			"the log nor in the file. The service signs one when it starts: either it never had this key, or the checkpoints "+
-			"were removed, and then anything may be missing or made anew"))
-		return
-	}
-	var newest *entry // that holds; those that do not are findings already
-	for _, e := range v.book.list {
-		if e.fault == nil && (newest == nil || e.Time.After(newest.Time)) {
-			newest = e
-		}
-	}
-	if newest == nil || v.Every == 0 {
-		return
-	}
-	if age := v.Now.Sub(newest.Time); age > checkpointsMissed*v.Every {
-		v.report.Findings = append(v.report.Findings, found(KindCheckpoint, "age", "the newest checkpoint that holds is of %s, %s ago, "+
-			"and the service signs one every %s. Either it did not run or could not sign since then, or newer checkpoints were "+
-			"removed together with the end of the log", newest.Time.Format(timeLayout), age.Round(time.Second), v.Every))
-	}
-}
 
 // within says between which offsets the deviation lies: after the checkpoint before, which holds.
 func (v *verification) within(e *entry) string {

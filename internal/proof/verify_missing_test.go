@@ -54,6 +54,30 @@ func TestNewestCheckpointIsOld(t *testing.T) {
 	require.Contains(t, report.Findings[0].Detail, "3h0m1s ago")
 }
 
+// The age of a checkpoint that is dated ahead of the clock would tell of nothing that was removed behind it. Once a later one is of now, it does again.
+func TestNewestCheckpointIsAheadOfTheClock(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	now := noon.Add(24 * time.Hour)
+	s := w.signer(t, func(c *proof.SignerConfig) { c.Now = func() time.Time { return now } })
+	w.sign(t, s)
+	at := func(since time.Duration) []proof.Finding {
+		return w.verify(t, w.memory, func(c *proof.VerifyConfig) { c.Every, c.Now = time.Hour, noon.Add(since) }).Findings
+	}
+	findings := at(0)
+	require.Len(t, findings, 1, "%v", findings)
+	require.Equal(t, proof.KindCheckpoint, findings[0].Kind)
+	require.Equal(t, []string{"time"}, findings[0].Differs)
+	require.Contains(t, findings[0].Detail, "24h0m0s ahead of the clock here")
+	require.Empty(t, at(24*time.Hour-15*time.Minute), "clocks are never quite alike")
+	now = noon
+	w.sign(t, s)
+	require.Empty(t, at(3*time.Hour))
+	findings = at(3*time.Hour + time.Second)
+	require.Len(t, findings, 1, "%v", findings)
+	require.Equal(t, []string{"age"}, findings[0].Differs)
+}
+
 // Records of two agencies that change places break no chain. As the ends of all streams are those that were signed, nothing
 // was altered: they were reordered.
 func TestSwappedRecordsAreReordered(t *testing.T) {

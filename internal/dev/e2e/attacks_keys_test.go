@@ -90,7 +90,10 @@ func (s *scene) signAnew(file string) {
 }
 
 // sign signs a checkpoint over what is there.
-func (s *scene) sign(file string) {
+func (s *scene) sign(file string) { s.signAt(file, time.Now) }
+
+// signAt is the same by another clock.
+func (s *scene) signAt(file string, now func() time.Time) {
 	s.t.Helper()
 	signer, public, err := proof.ParseKey(s.signer)
 	require.NoError(s.t, err)
@@ -100,7 +103,7 @@ func (s *scene) sign(file string) {
 		log, err := eventlog.Open(s.t.Context(), s.asItIs(addrs))
 		require.NoError(s.t, err)
 		_, signed, err := proof.NewSigner(proof.SignerConfig{
-			Source: log, Append: log.Append, File: proof.File{Path: file}, Key: signer, Known: known, Now: time.Now, Every: time.Hour,
+			Source: log, Append: log.Append, File: proof.File{Path: file}, Key: signer, Known: known, Now: now, Every: time.Hour,
 			Logger: slog.New(slog.DiscardHandler),
 		}).Sign(s.t.Context())
 		require.NoError(s.t, err)
@@ -152,6 +155,17 @@ func checkpointAttacks() []attack {
 		}},
 		{name: "a checkpoint is forked with both keys, over another history", by: keyThief, shows: "CHECKPOINT", never: clean, code: finding, do: func(s *scene) {
 			s.rewrite(func(l records) { s.forge(l, s.signer, true, otherRoot) })
+		}},
+		{name: "a checkpoint that was published is pushed aside by another one of the same history", by: keyThief, shows: "does not count any more", never: clean, code: finding, do: func(s *scene) {
+			s.rewrite(func(l records) {
+				p, i := l.checkpoint(s)
+				s.forge(l, s.signer, true, later)
+				list := l["operations"][p]
+				l["operations"][p] = slices.Insert(list[:len(list)-1:len(list)-1], i, list[len(list)-1])
+			})
+		}},
+		{name: "a checkpoint is dated ahead with both keys, so that it never gets old", by: keyThief, shows: "ahead of the clock here", never: clean, code: finding, args: []string{"--all", "--log-only"}, do: func(s *scene) {
+			s.signAt(last(s), func() time.Time { return time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC) })
 		}},
 		{name: "another history is signed with both keys, and the file was kept", by: keyThief, shows: "is missing from the log", never: clean, code: finding, args: []string{"--all", "--log-only"}, do: func(s *scene) {
 			s.anotherHistory(200)

@@ -28,6 +28,16 @@ func tableAttacks() []attack {
 			s.exec("truncate dashboard_history, dashboard_heads, dashboard_preferences, access_notices, dashboard_commands")
 			s.exec("update checkpoints set next_offset = 0 where projection = 'dashboards'")
 		}},
+		{name: "tables are emptied, and a pause is written beside them", by: databases, shows: "The log has no operator's pause", never: clean, code: finding, do: func(s *scene) {
+			s.exec("truncate dashboard_history, dashboard_heads, dashboard_preferences, access_notices, dashboard_commands")
+			s.exec("update checkpoints set next_offset = 0 where projection = 'dashboards'")
+			s.exec("insert into kept.pauses (kind, name, since, actor, code, ticket) values ('projection', 'dashboards', now(), 'an operator', 'test', '')")
+		}},
+		{name: "tables are emptied, and the database says that they are being made", by: databases, shows: "both that it is being made and that readers use it", never: clean, code: finding, do: func(s *scene) {
+			s.exec("truncate dashboard_history, dashboard_heads, dashboard_preferences, access_notices, dashboard_commands")
+			s.exec("update checkpoints set next_offset = 0 where projection = 'dashboards'")
+			s.exec("update generations set state = 'copying' where projection = 'dashboards'")
+		}},
 		{name: "tables are set back with their positions", by: databases, shows: "have not folded", never: clean, code: finding, do: func(s *scene) {
 			s.source = s.older
 			s.withItsDatabase()
