@@ -105,6 +105,10 @@
 //     hours. Of a day that an end of the range cuts, the readings are looked for, post by post, unless there is one only or
 //     all came before the end.
 //   - A row of post_months holds the sums of one day side by side: fetching a row from memory took rankings longer than adding it up.
+//   - Only where gains are known on days beyond an end of the range is its place looked for in a month: else the month has as
+//     much as the range. The engagement of a leaderboard is what likes, comments and shares of a post sum up to: one look-up
+//     less for each of them.
+//   - Readings of a series and of the period before are summed apart: that period has no series, and so no parts to be sorted into.
 //   - The first page of a ranking looks registrations up in the order of what posts gained, until it is full: joined with all of
 //     them, a ranking took twice as long. Where hundreds have gained alike at the end of the page, 0 mostly, each is looked up.
 //   - Gains add up by sum_bigint, an aggregate of the engine's schema: sum hands numeric out, and converting that for every

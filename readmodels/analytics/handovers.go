@@ -287,8 +287,10 @@ func (qc *queryContext) spansOf(s *metricSeries, buckets []bucket) []span {
 // within are the indexes of the spans from one instant to another: cuts of both are there. Between an instant and itself, as
 // the 29th of February is in a year before, there is none.
 func (s *metricSeries) within(from, to time.Time) (first, end int) {
-	at := func(t time.Time) int {
-		return sort.Search(len(s.spans), func(i int) bool { return !s.spans[i].from.Before(t) })
+	first = sort.Search(len(s.spans), func(i int) bool { return !s.spans[i].from.Before(from) })
+	end = first
+	for end < len(s.spans) && s.spans[end].from.Before(to) {
+		end++
 	}
-	return at(from), at(to)
+	return first, end
 }

@@ -13,11 +13,12 @@ func (qc *queryContext) gainsOfPost(ofMember string, args *arguments) (sql strin
 			from (
 				select ` + gainedInMonth(listedParts) + `, partial_days & mask <> 0 as partial
 				from (
-					select i.*, k.mask, ` + placesInMonth("i") + `
+					select i.*, k.mask, ` + placesInMonth("i", listedParts) + `
 					from unnest(` + list + ", " + args.add(days.first, "smallint[]") + ", " + args.add(days.last, "smallint[]") + ", " + args.add(days.mask, "integer[]") + `)
 						as k(month, first, last, mask)
 					join post_months i on i.month = k.month
 					where ` + inScope + " and i.month between (" + list + ")[1] and (" + list + ")[cardinality(" + list + ")] and " + ofMember + `
+					  and ` + daysKnown("i", listedParts) + ` & k.mask <> 0
 					offset 0) m`
 	if begins, ends := cutSpans(from, to); len(begins) > 0 {
 		sql += `

@@ -101,11 +101,15 @@ type gainQuery struct {
 func (qc *queryContext) gains(ctx context.Context, q gainQuery) (*postGains, error) {
 	qc.ofPosts = true
 	g := &postGains{accounts: map[int64]*accountGains{}, series: map[domain.Platform][]gainSums{}}
-	sets := `(social_account_id, p_id, current)`
+	const byAccount = `(social_account_id, p_id, current)`
+	sets := []gainSets{{"at >= $8", byAccount}}
 	if len(q.buckets) > 0 {
-		sets += `, (p_id, bucket)`
+		sets[0].by += `, (p_id, bucket)`
 	}
-	rows, err := qc.gainRows(ctx, qc.platformIDs(), q, sets)
+	if q.from.Before(qc.query.Range.From) {
+		sets = append(sets, gainSets{"at < $8", byAccount})
+	}
+	rows, err := qc.gainRows(ctx, qc.platformIDs(), q, sets...)
 	if err != nil {
 		return nil, err
 	}
@@ -172,16 +176,24 @@ func (qc *queryContext) gainParts(platforms []int16, q gainQuery) (sql string, a
 	return sql, []any{qc.scope.ParentAccount, qc.scope.Accounts, platforms, qc.query.Member, q.from, qc.query.Range.To, cut}
 }
 
-// gainRows sums what readings gained, by grouping sets over social_account_id, account_id, member_id, p_id, current and bucket.
-func (qc *queryContext) gainRows(ctx context.Context, platforms []int16, q gainQuery, sets string) ([]gainRow, error) {
+// gainSets are grouping sets over social_account_id, account_id, member_id, p_id, current and bucket, and which readings they are of.
+type gainSets struct{ where, by string }
+
+// gainRows sums what readings gained, by grouping sets.
+func (qc *queryContext) gainRows(ctx context.Context, platforms []int16, q gainQuery, sets ...gainSets) ([]gainRow, error) {
 	parts, args := qc.gainParts(platforms, q)
+	var sums []string
+	for _, s := range sets {
+		sums = append(sums, `
+		select `+groupedBy(s.by)+`, max(last_at), sum_bigint(readings), `+sumsOf(q.metrics)+`
+		from part where `+s.where+`
+		group by grouping sets (`+s.by+`)`)
+	}
 	rows, _ := qc.queryGrouped(ctx, `
-		with part as (
+		with part as not materialized (
 			select g.*, at >= $8 as current, width_bucket(at, $9::timestamptz[]) as bucket from (`+parts+`) g
-		)
-		select `+groupedBy(sets)+`, max(last_at), sum_bigint(readings), `+sumsOf(q.metrics)+`
-		from part
-		group by grouping sets (`+sets+`)`, append(args, qc.query.Range.From, starts(q.buckets))...)
+		)`+strings.Join(sums, `
+		union all`), append(args, qc.query.Range.From, starts(q.buckets))...)
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r gainRow, err error) {
 		err = row.Scan(&r.social, &r.account, &r.member, &r.platform, &r.current, &r.bucket, &r.last, &r.readings,
 			&r.likes.sum, &r.likes.n, &r.comments.sum, &r.comments.n, &r.shares.sum, &r.shares.n,

@@ -18,7 +18,7 @@ func (qc *queryContext) postViews(ctx context.Context, parts []bucket, counted m
 		return nil
 	}
 	query := gainQuery{metrics: []string{domain.MetricViews}, from: qc.query.Range.From, buckets: parts}
-	rows, err := qc.gainRows(ctx, []int16{int16(domain.TikTok)}, query, `(social_account_id, account_id, p_id, bucket)`)
+	rows, err := qc.gainRows(ctx, []int16{int16(domain.TikTok)}, query, gainSets{"true", `(social_account_id, account_id, p_id, bucket)`})
 	if err != nil {
 		return err
 	}

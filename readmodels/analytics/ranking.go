@@ -21,9 +21,9 @@ type ranked struct {
 
 // steps are the CTEs "step", what posts gained in a range, several rows of each post and member, and "p", the posts of the
 // query, each once. Whole UTC days come from the months, a sum less a sum of each; of a day that an end cuts the readings are
-// looked for, unless its last one says enough. Parameters: $1 parent account, $2 accounts, $3 platforms, $4 member,
-// $5 category.
-func (qc *queryContext) steps(from, to time.Time) (sql string, args arguments) {
+// looked for, unless its last one says enough. What is selected of a month and of a reading i it is told. Parameters: $1 parent
+// account, $2 accounts, $3 platforms, $4 member, $5 category.
+func (qc *queryContext) steps(from, to time.Time, ofMonth, ofReading string) (sql string, args arguments) {
 	args = arguments{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category}
 	of := func(table string) string {
 		return table + ".parent_account = $1 and " + qc.within(table+".account_id") + " and " + table + ".p_id = any($3) and " +
@@ -32,21 +32,21 @@ func (qc *queryContext) steps(from, to time.Time) (sql string, args arguments) {
 	months, k := monthsOf(from, to)
 	sql = `
 		with step as (
-			(select social_account_id, external_id, member_id, ` + gainedInMonth(shownParts) + ", " + engagementInMonth + ` as engagement
+			(select social_account_id, external_id, member_id, ` + ofMonth + `
 			 from (
-				select m.*, k.mask, ` + placesInMonth("m") + `
+				select m.*, k.mask, ` + placesInMonth("m", shownParts) + `
 				from (select * from unnest(` + args.add(months, "date[]") + `,
 						` + args.add(k.first, "smallint[]") + ", " + args.add(k.last, "smallint[]") + ", " + args.add(k.mask, "integer[]") + `)
 					limit ` + strconv.Itoa(len(months)) + `) as k(month, first, last, mask)
 				join post_months m on m.month = k.month
-				where ` + of("m") + `
+				where ` + of("m") + " and " + daysKnown("m", shownParts) + ` & k.mask <> 0
 				offset 0) m
 			 offset 0)`
 	if days, cuts := cutDays(from, to); len(days) > 0 {
 		list := args.add(days, "date[]")
 		sql += `
 			union all
-			select d.social_account_id, d.external_id, d.member_id, ` + eachOf(shownParts, "i.g%s") + ", " + engagementGained + `
+			select d.social_account_id, d.external_id, d.member_id, ` + ofReading + `
 			from unnest(` + list + ", " + args.add(cuts, "timestamptz[]") + `) as c(day, at)
 			join post_daily d on d.day = c.day
 			cross join lateral (
@@ -143,20 +143,27 @@ func gainedInMonth(figures []string) string {
 
 // engagementInMonth is that of what likes, comments and shares gained.
 const engagementInMonth = `case when (likes_days | comments_days | shares_days) & mask <> 0 then gained[last + 1] + gained[last + 2] + gained[last + 3]
-			         - coalesce(gained[first + 1] + gained[first + 2] + gained[first + 3], 0) end`
+			         - coalesce(gained[first + 1] + gained[first + 2] + gained[first + 3], 0) end as engagement`
 
 // placesInMonth selects behind which place the sums of the last day before the days k, and of the last one of them, stand in a
-// month of post_months: null where there is none, and a place there has no number. Only of days inside of the month are the
-// places looked for.
-func placesInMonth(month string) string {
-	return strings.NewReplacer("@", month, "N", strconv.Itoa(len(listedParts))).
-		Replace(`case when k.mask <> 0 and k.first > 0 then N * width_bucket(k.first, @.days) - N end as first,
-				       case when k.mask = 0 then null when k.last = 31 then cardinality(@.gained) - N else N * width_bucket(k.last, @.days) - N end as last`)
+// month of post_months: null where nothing is known of figures before, and a place there has no number. Only where something
+// is known of them on days of both sides are the places looked for: on other days the sums stay as they are.
+func placesInMonth(month string, figures []string) string {
+	return strings.NewReplacer("@", month, "KNOWN", daysKnown(month, figures), "N", strconv.Itoa(len(listedParts))).
+		Replace(`case when KNOWN & ~(-1 << k.first) <> 0 then N * width_bucket(k.first, @.days) - N end as first,
+				       case when KNOWN >> k.last = 0 then cardinality(@.gained) - N else N * width_bucket(k.last, @.days) - N end as last`)
 }
 
-// engagementGained is what the engagement gained at a reading; null where that is not known.
-const engagementGained = `case when num_nonnulls(i.glikes, i.gcomments, i.gshares) > 0
-			       then coalesce(i.glikes, 0) + coalesce(i.gcomments, 0) + coalesce(i.gshares, 0) end`
+// daysKnown are the days on which a gain of one of some figures is known in a month of post_months.
+func daysKnown(month string, figures []string) string {
+	return "(" + strings.ReplaceAll(eachOf(figures, month+".%s_days"), ", ", " | ") + ")"
+}
+
+// engagementOf selects the engagement of what a format makes of its parts; null where none is known.
+func engagementOf(format string) string {
+	return fmt.Sprintf("case when num_nonnulls(%[1]s, %[2]s, %[3]s) > 0 then coalesce(%[1]s, 0) + coalesce(%[2]s, 0) + coalesce(%[3]s, 0) end as engagement",
+		fmt.Sprintf(format, "likes"), fmt.Sprintf(format, "comments"), fmt.Sprintf(format, "shares"))
+}
 
 // shownParts are the figures that a ranking shows of a member.
 var shownParts = []string{"likes", "comments", "shares", "views"}
@@ -218,7 +225,7 @@ func (qc *queryContext) rankPosts(ctx context.Context) ([]ranked, error) {
 	if qc.rankedBy == RankByTotal {
 		with, args = qc.counted(of)
 	} else {
-		with, args = qc.steps(of.From, of.To)
+		with, args = qc.steps(of.From, of.To, engagementInMonth, engagementOf("i.g%s"))
 	}
 	with += ", gained as (" + qc.gainedOfPosts("step", last == nil, fmt.Sprintf("$%d", len(args)+1)) + ")"
 	n := len(args)

@@ -22,15 +22,16 @@ func (qc *queryContext) stepped(of Range) (sql string, args arguments) {
 	if qc.rankedBy == RankByTotal {
 		return qc.counted(of)
 	}
-	sql, args = qc.steps(of.From, of.To)
+	sql, args = qc.steps(of.From, of.To, gainedInMonth(shownParts), eachOf(shownParts, "i.g%s"))
 	sql += `,
 		stepped as materialized (
-			select social_account_id, external_id, member_id, ` + eachOf(append(shownParts, "engagement"), "sum_bigint(%[1]s) as %[1]s") + `
+			select social_account_id, external_id, member_id, ` + eachOf(shownParts, "sum_bigint(%[1]s) as %[1]s") + `,
+			       ` + engagementOf("sum_bigint(%s)") + `
 			from step`
 	if qc.query.Category != 0 {
 		sql += " where (social_account_id, external_id) in (select social_account_id, external_id from p)"
 	}
-	return sql + ` group by social_account_id, external_id, member_id having sum_bigint(engagement) is not null
+	return sql + ` group by social_account_id, external_id, member_id having coalesce(` + eachOf(shownParts[:3], "sum_bigint(%s)") + `) is not null
 		)`, args
 }
 
@@ -93,7 +94,8 @@ func (qc *queryContext) ranksBefore(ctx context.Context) (map[int64]int64, error
 			return nil, err
 		}
 	} else {
-		gains, err := before.gainRows(ctx, qc.platformIDs(), gainQuery{metrics: []string{domain.MetricEngagement}, from: before.query.Range.From}, "(member_id, p_id)")
+		query := gainQuery{metrics: []string{domain.MetricEngagement}, from: before.query.Range.From}
+		gains, err := before.gainRows(ctx, qc.platformIDs(), query, gainSets{"true", "(member_id, p_id)"})
 		if err != nil {
 			return nil, err
 		}

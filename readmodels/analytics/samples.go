@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"cmp"
+	"slices"
 	"time"
 )
 
@@ -54,15 +55,12 @@ func (d byDay) of(which day) *sample {
 }
 
 // all are the samples of some days; none where one is missing.
-func (d byDay) all(of days) (samples []*sample) {
-	for at := of.first; at < of.end; at++ {
-		p := d.of(at)
-		if p == nil {
-			return nil
-		}
-		samples = append(samples, p)
+func (d byDay) all(of days) []*sample {
+	from, to := of.first-d.first, of.end-d.first
+	if from < 0 || int(to) > len(d.samples) || from >= to || slices.Contains(d.samples[from:to], nil) {
+		return nil
 	}
-	return samples
+	return d.samples[from:to]
 }
 
 // put keeps a sample unless one is there that it does not replace. They are tied when only the ids of their events,

@@ -124,16 +124,17 @@ func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, of func(o
 	if v.read == nil {
 		return nil
 	}
-	v.gained = v.bucketed(buckets, func(b bucket) (sum *int64) {
+	v.gained = v.bucketed(buckets, func(b bucket) *int64 {
+		var sum tally
 		for d := b.first; d < b.end; d++ {
 			if p := days.of(d); p != nil {
-				sum = plus(sum, p.value)
+				sum.addKnown(&p.value)
 			}
 		}
 		if g != nil {
-			sum = plusKnown(sum, qc.stepsIn(v, g, b.From, b.To))
+			sum.addKnown(qc.stepsIn(v, g, b.From, b.To))
 		}
-		return sum
+		return sum.value()
 	})
 	return v
 }
@@ -146,13 +147,14 @@ func (qc *queryContext) dayFlowValue(v *metricValue) byDay {
 	days := qc.flowDays(v.metricSeries, v.of)
 	first, end := qc.query.Range.flowDays()
 	comparedDays := qc.comparedDays()
+	var value, compared, previous tally
 	for d := first; d < end; d++ {
 		now := days.of(d)
 		if now == nil {
 			continue
 		}
 		qc.noteSample(v, now)
-		v.value = plus(v.value, now.value)
+		value.addKnown(&now.value)
 		if qc.uncompared {
 			continue
 		}
@@ -161,12 +163,13 @@ func (qc *queryContext) dayFlowValue(v *metricValue) byDay {
 			v.comparedInPart = true
 			continue
 		}
-		v.compared = plus(v.compared, now.value)
+		compared.addKnown(&now.value)
 		for _, p := range then {
 			qc.noteSample(v, p)
-			v.previous = plus(v.previous, p.value)
+			previous.addKnown(&p.value)
 		}
 	}
+	v.value, v.compared, v.previous = value.value(), compared.value(), previous.value()
 	if v.value != nil {
 		v.kinds = append(v.kinds, domain.DayFlow)
 		v.read.days = append(v.read.days, days)
@@ -316,7 +319,7 @@ func (qc *queryContext) metricValues(series []*metricSeries, metric string, buck
 // total adds values up.
 func total(values []*metricValue) Total {
 	var t Total
-	var compared *int64
+	var value, compared, previous tally
 	var kinds []domain.Kind
 	var sources []string
 	for _, v := range values {
@@ -324,23 +327,22 @@ func total(values []*metricValue) Total {
 		if v.since != nil && (t.GainedSince == nil || v.since.at.Before(*t.GainedSince)) {
 			t.GainedSince = new(v.since.at.UTC())
 		}
-		if v.value != nil {
-			t.Value = plus(t.Value, *v.value)
-			t.Accounts++
-		}
+		value.addKnown(v.value)
 		if v.previous != nil {
-			compared, t.Previous = plus(compared, *v.compared), plus(t.Previous, *v.previous)
+			compared.addKnown(v.compared)
+			previous.addKnown(v.previous)
 		}
 		if v.comparedInPart || v.value != nil && v.previous == nil {
 			t.ComparedInPart = true
 		}
 	}
+	t.Value, t.Accounts, t.Previous = value.value(), int(value.n), previous.value()
 	t.Kinds, t.SourceMetrics = sorted(kinds), sorted(sources)
 	if t.Previous == nil {
 		t.NoBaseline, t.ComparedInPart = len(values) > 0, false
 		return t
 	}
-	t.Change = new(*compared - *t.Previous)
+	t.Change = new(compared.sum - previous.sum)
 	if !slices.ContainsFunc(values, func(v *metricValue) bool { return v.noPct }) {
 		t.ChangePct = ratio(*t.Change, *t.Previous, 100)
 	}

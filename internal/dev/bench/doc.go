@@ -25,6 +25,7 @@
 //   - PUTs: the same records appended by as many callers, nothing loaded, decided, projected or awaited. Beside an older program:
 //     make bench-against OLD=c95822c RUN=puts_10_agencies.
 //   - analytics: the statements of the same request, those of its batches too, sent again one after the other, their rows thrown away.
+//     Garbage is collected as often as in the program.
 //     At every size the plans are looked at: a statement that reads a reading table from end to end fails.
 //     They are asked in three worlds: each post read every 12 hours for 50 days, and an agency's one and two years with
 //     posts read as the fetcher's default tiers read them. -run '^analytics$' -agencies 5 measures a million readings of
