@@ -20,7 +20,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
@@ -108,9 +109,9 @@ func goldenQuestions(t *testing.T) (b *bundle, token string, paths map[string]st
 // foldWorld folds the demo's events with the projections' own folds.
 func foldWorld(t *testing.T, db *pgtest.DB, world *demo.World) {
 	t.Helper()
-	var directory, accounts, posts, contents []projections.Event
+	var directory, accounts, posts, contents []fold.Event
 	for draft := range world.Drafts() {
-		ev := projections.Event{Recorded: domain.Recorded{Key: draft.Key, Envelope: draft.Envelope, Data: draft.Data}}
+		ev := fold.Event{Recorded: domain.Recorded{Key: draft.Key, Envelope: draft.Envelope, Data: draft.Data}}
 		switch draft.Data.(type) {
 		case domain.DirectoryEntity:
 			directory = append(directory, ev)
@@ -122,20 +123,20 @@ func foldWorld(t *testing.T, db *pgtest.DB, world *demo.World) {
 			posts = append(posts, ev)
 		}
 	}
-	fold := func(p projections.Projector, events []projections.Event) {
+	folded := func(p fold.Projector, events []fold.Event) {
 		require.NoError(t, pgx.BeginFunc(context.Background(), db.Pool, func(tx pgx.Tx) error {
 			f := p.Begin(1)
-			if err := projections.LoadAll(context.Background(), tx, f, events); err != nil {
+			if err := fold.LoadAll(context.Background(), tx, f, events); err != nil {
 				return err
 			}
 			for _, ev := range events {
 				require.NoError(t, f.Apply(ev))
 			}
-			return projections.WriteAll(context.Background(), tx, f)
+			return fold.WriteAll(context.Background(), tx, f)
 		}))
 	}
-	fold(projections.Directory{}, directory)
-	fold(projections.AccountInsights{}, accounts)
-	fold(projections.PostInsights{}, posts)
-	fold(projections.Contents{}, contents)
+	folded(projectors.Directory{}, directory)
+	folded(projectors.AccountInsights{}, accounts)
+	folded(projectors.PostInsights{}, posts)
+	folded(projectors.Contents{}, contents)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -199,7 +200,7 @@ func TestChangesOnTablesMadeAnewAreDecidedOnTheLog(t *testing.T) {
 	d := s.process()
 	_, err := d.Update(t.Context(), put(north, links(south), users(nina)))
 	require.NoError(t, err)
-	projection := projections.Dashboards{}
+	projection := projectors.Dashboards{}
 	asked, err := projections.NewRebuilds(s.db.Pool).Request(t.Context(), projections.RebuildRequest{
 		Projection: projection.Name(), Version: projection.Version(), By: "operator", Reason: "incident",
 	})

@@ -8,12 +8,12 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // tablesOfDashboards are set back together with their checkpoints.
 func tablesOfDashboards() []string {
-	return append(projections.Dashboards{}.Tables(), "checkpoints")
+	return append(projectors.Dashboards{}.Tables(), "checkpoints")
 }
 
 // keepTables copies the tables of dashboards as they are.

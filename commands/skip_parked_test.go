@@ -16,6 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // follows puts the next record of the agency's chain into the log: spoilt, or good. Commands would refuse it.
@@ -212,7 +213,7 @@ func TestSkipOfWhatARetryFolds(t *testing.T) {
 	require.NoError(t, err)
 	unknown := s.follows("", sam)
 	require.Equal(t, "parked", s.stateOf(unknown))
-	newer := s.projection(projections.Dashboards{Partitions: 2})
+	newer := s.projection(projectors.Dashboards{Partitions: 2})
 	d = s.process(func(c *commands.DashboardsConfig) {
 		c.Log = appender(func(ctx context.Context, d domain.Draft) error {
 			result, err := newer.RetryParked(ctx, projections.ParkedFilter{Projection: "dashboards"})
@@ -273,7 +274,7 @@ func (s *spine) olderEngine(registry *domain.Registry) *projections.Engine {
 	require.NoError(s.t, err)
 	s.t.Cleanup(func() { require.NoError(s.t, log.Close()) })
 	e, err := projections.New(projections.Config{
-		Projector: projections.Dashboards{Partitions: 2}, Log: log, DatabaseURL: s.db.URL, Pool: s.db.Pool, Topics: s.topics, Registry: registry, Logger: quiet,
+		Projector: projectors.Dashboards{Partitions: 2}, Log: log, DatabaseURL: s.db.URL, Pool: s.db.Pool, Topics: s.topics, Registry: registry, Logger: quiet,
 	})
 	require.NoError(s.t, err)
 	return e

@@ -18,6 +18,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -51,10 +53,10 @@ func newSpine(t *testing.T) *spine {
 	}
 	s.log = s.openLog(0)
 	s.fill()
-	s.engine = s.projection(projections.Dashboards{Partitions: 2})
+	s.engine = s.projection(projectors.Dashboards{Partitions: 2})
 	s.stop = s.follow(s.engine)
 	s.t.Cleanup(func() { s.stop() })
-	directory := s.project(projections.Directory{})
+	directory := s.project(projectors.Directory{})
 	require.Eventually(t, func() bool { return s.caughtUp(directory) && s.caughtUp(s.engine) }, patience, 10*time.Millisecond)
 	return s
 }
@@ -90,14 +92,14 @@ func (s *spine) fill() {
 	require.NoError(s.t, s.log.AppendBulk(s.t.Context(), drafts))
 }
 
-func (s *spine) project(p projections.Projector) *projections.Engine {
+func (s *spine) project(p fold.Projector) *projections.Engine {
 	s.t.Helper()
 	e := s.projection(p)
 	s.t.Cleanup(s.follow(e))
 	return e
 }
 
-func (s *spine) projection(p projections.Projector) *projections.Engine {
+func (s *spine) projection(p fold.Projector) *projections.Engine {
 	s.t.Helper()
 	e, err := projections.New(projections.Config{
 		Projector: p, Log: s.log, DatabaseURL: s.db.URL, Pool: s.db.Pool, Topics: s.topics, Registry: domain.NewRegistry(), Logger: quiet,

@@ -12,6 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // Sizes of a batch.
@@ -153,8 +154,8 @@ func (f *session) steps(topic eventlog.TopicID, runs []eventlog.Run) []step {
 }
 
 // eventsOf decodes what a run brings the projection, in the order of the offsets.
-func (w work) eventsOf(r eventlog.Run) []Event {
-	events := make([]Event, 0, recordsIn(r))
+func (w work) eventsOf(r eventlog.Run) []fold.Event {
+	events := make([]fold.Event, 0, recordsIn(r))
 	for raw, ours := range r.All() {
 		switch {
 		case !ours:
@@ -166,22 +167,22 @@ func (w work) eventsOf(r eventlog.Run) []Event {
 	return events
 }
 
-func coveringOf(raw eventlog.Record) Event {
-	return Event{Raw: raw, Recorded: domain.Recorded{Topic: raw.Topic, Key: string(raw.Key)}, Err: errForeign}
+func coveringOf(raw eventlog.Record) fold.Event {
+	return fold.Event{Raw: raw, Recorded: domain.Recorded{Topic: raw.Topic, Key: string(raw.Key)}, Err: fold.ErrForeign}
 }
 
 // decode never fails: what does not decode is an Event with Err, and is parked.
-func (w work) decode(raw eventlog.Record) Event {
+func (w work) decode(raw eventlog.Record) fold.Event {
 	recorded, err := w.log.Decode(raw)
-	ev := Event{Raw: raw, Recorded: recorded}
+	ev := fold.Event{Raw: raw, Recorded: recorded}
 	switch {
 	case err == nil:
 	case errors.Is(err, domain.ErrUnknownType):
-		ev.Err = &ParkError{ReasonUnknownType, withoutValues(err)}
+		ev.Err = &fold.ParkError{Reason: fold.ReasonUnknownType, Detail: fold.WithoutValues(err)}
 	case errors.Is(err, eventlog.ErrMalformed):
-		ev.Err = &ParkError{ReasonMalformed, withoutValues(err)}
+		ev.Err = &fold.ParkError{Reason: fold.ReasonMalformed, Detail: fold.WithoutValues(err)}
 	default:
-		ev.Err = &ParkError{ReasonUndecodable, withoutValues(err)}
+		ev.Err = &fold.ParkError{Reason: fold.ReasonUndecodable, Detail: fold.WithoutValues(err)}
 	}
 	return ev
 }
@@ -245,7 +246,7 @@ func (f *session) fold(ctx context.Context, steps []step) error {
 		case errors.Is(err, errRetired) || errors.Is(err, errOtherTopic) || ctx.Err() != nil:
 			return err
 		case pg.IsDataError(err) && count(steps) == 1:
-			return f.transact(ctx, steps, &ParkError{ReasonWrite, withoutValues(err)})
+			return f.transact(ctx, steps, &fold.ParkError{Reason: fold.ReasonWrite, Detail: fold.WithoutValues(err)})
 		case pg.IsDataError(err):
 			first, second := halves(steps)
 			if err := f.fold(ctx, nonEmpty(first)); err != nil {
@@ -306,9 +307,9 @@ func count(steps []step) int {
 
 // transact folds the steps in one transaction. With park set, it parks all events for that reason
 // instead of applying them.
-func (f *session) transact(ctx context.Context, steps []step, park *ParkError) error {
+func (f *session) transact(ctx context.Context, steps []step, park *fold.ParkError) error {
 	g := f.current()
-	var events []Event
+	var events []fold.Event
 	for _, s := range steps {
 		events = append(events, s.events...)
 	}
@@ -336,20 +337,20 @@ func (f *session) transact(ctx context.Context, steps []step, park *ParkError) e
 }
 
 // apply folds the events in order and collects those that are parked.
-func apply(state Fold, events []Event, park *ParkError) (parked []parkedRow, stale int) {
+func apply(state fold.Fold, events []fold.Event, park *fold.ParkError) (parked []parkedRow, stale int) {
 	for _, ev := range events {
 		var err error = park
-		if park != nil && ev.covers() {
+		if park != nil && ev.Covers() {
 			continue
 		}
 		if park == nil {
 			err = state.Apply(ev)
-		} else if chained, ok := state.(Chained); ok {
+		} else if chained, ok := state.(fold.Chained); ok {
 			chained.Pass(ev)
 		}
 		switch {
-		case err == nil, errors.Is(err, errForeign):
-		case errors.Is(err, errStale):
+		case err == nil, errors.Is(err, fold.ErrForeign):
+		case errors.Is(err, fold.ErrStale):
 			stale++
 		default:
 			parked = append(parked, newParkedRow(ev, err))

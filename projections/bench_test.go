@@ -25,6 +25,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // patience bounds every wait of these tests; nothing sleeps for a fixed time.
@@ -119,7 +120,7 @@ func (b *bench) ctx() context.Context {
 }
 
 // engine makes an engine; nil config functions change nothing.
-func (b *bench) engine(p projections.Projector, change ...func(*projections.Config)) *projections.Engine {
+func (b *bench) engine(p fold.Projector, change ...func(*projections.Config)) *projections.Engine {
 	b.t.Helper()
 	c := projections.Config{
 		Projector: p, Log: b.log, DatabaseURL: b.db.URL, Pool: b.db.Pool, Topics: b.topics, Registry: domain.NewRegistry(),
@@ -252,11 +253,11 @@ func (b *bench) put(r eventlog.Record) domain.Position {
 type parkedEvent struct {
 	Partition int32
 	Offset    int64
-	Reason    projections.Reason
+	Reason    fold.Reason
 	State     string
 }
 
-func at(p domain.Position, reason projections.Reason) parkedEvent {
+func at(p domain.Position, reason fold.Reason) parkedEvent {
 	return parkedEvent{p.Partition, p.Offset, reason, "parked"}
 }
 

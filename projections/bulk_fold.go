@@ -8,14 +8,15 @@ import (
 	"slices"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// bulkFold folds one partition from its first record into an empty [Bulk], as sessions fold batches into tables:
+// bulkFold folds one partition from its first record into an empty [fold.Bulk], as sessions fold batches into tables:
 // it parks, and carries out what operators say, all in memory.
 type bulkFold struct {
 	work
 	partition int32
-	fold      Bulk
+	fold      fold.Bulk
 	// refused says which events the database refused when they were written: only tables know that.
 	refused refusedAt
 	parked  map[int64]*heldRow // by offset
@@ -29,30 +30,30 @@ type heldRow struct {
 	skipped bool
 }
 
-func (w work) newBulkFold(partition int32, fold Bulk, refused refusedAt) *bulkFold {
+func (w work) newBulkFold(partition int32, bulk fold.Bulk, refused refusedAt) *bulkFold {
 	return &bulkFold{
-		work: w, partition: partition, fold: fold, refused: refused, parked: map[int64]*heldRow{}, streams: map[string][]int64{},
+		work: w, partition: partition, fold: bulk, refused: refused, parked: map[int64]*heldRow{}, streams: map[string][]int64{},
 	}
 }
 
 // add folds the next event of the partition. A skip counts only where the chain takes it.
-func (f *bulkFold) add(ctx context.Context, ev Event) error {
+func (f *bulkFold) add(ctx context.Context, ev fold.Event) error {
 	effective := f.apply(ev)
 	skip, ok := ev.Data.(domain.ParkedSkipped)
 	if !ok || !effective {
 		return nil
 	}
-	if chained, ok := f.fold.(Chained); ok {
+	if chained, ok := f.fold.(fold.Chained); ok {
 		return f.skip(ctx, chained, storable(string(ev.Raw.Key)), skip.Position)
 	}
 	return nil
 }
 
 // apply folds an event where it lies and tells whether it was effective.
-func (f *bulkFold) apply(ev Event) (effective bool) {
+func (f *bulkFold) apply(ev fold.Event) (effective bool) {
 	var err error
 	if park := f.refused(ev); park != nil {
-		if chained, ok := f.fold.(Chained); ok {
+		if chained, ok := f.fold.(fold.Chained); ok {
 			chained.Pass(ev)
 		}
 		err = park
@@ -60,10 +61,10 @@ func (f *bulkFold) apply(ev Event) (effective bool) {
 		err = f.fold.Apply(ev)
 	}
 	switch {
-	case errors.Is(err, errStale):
+	case errors.Is(err, fold.ErrStale):
 		f.stale++
 		return false
-	case errors.Is(err, errForeign):
+	case errors.Is(err, fold.ErrForeign):
 		return false
 	case err != nil:
 		f.park(ev, err)
@@ -75,7 +76,7 @@ func (f *bulkFold) apply(ev Event) (effective bool) {
 	return true
 }
 
-func (f *bulkFold) park(ev Event, err error) {
+func (f *bulkFold) park(ev fold.Event, err error) {
 	row := newParkedRow(ev, err)
 	if f.compacted {
 		f.overtake(row.Key, row.Offset)
@@ -103,22 +104,22 @@ func (f *bulkFold) take(key string, offset int64) {
 		return
 	}
 	delete(f.streams, key)
-	if chained, ok := f.fold.(Chained); ok {
+	if chained, ok := f.fold.(fold.Chained); ok {
 		chained.Release(key)
 	}
 }
 
 // skip leaves out what an effective skip names, as [session.skip] does, and folds what stands behind it.
-func (f *bulkFold) skip(ctx context.Context, chained Chained, key string, at domain.Position) error {
+func (f *bulkFold) skip(ctx context.Context, chained fold.Chained, key string, at domain.Position) error {
 	row := f.parked[at.Offset]
 	if at.Topic != f.projector.Topic() || at.Partition != f.partition ||
-		row == nil || row.skipped || row.Key != key || row.Reason == ReasonChainBroken {
+		row == nil || row.skipped || row.Key != key || row.Reason == fold.ReasonChainBroken {
 		return nil
 	}
 	row.skipped = true
 	f.take(key, at.Offset)
 	for _, offset := range slices.Clone(f.streams[key]) {
-		if f.parked[offset].Reason == ReasonChainBroken {
+		if f.parked[offset].Reason == fold.ReasonChainBroken {
 			return nil
 		}
 		raw, err := f.log.ReadAt(ctx, domain.Position{Topic: f.projector.Topic(), Partition: f.partition, Offset: offset})
@@ -136,11 +137,11 @@ func (f *bulkFold) skip(ctx context.Context, chained Chained, key string, at dom
 }
 
 // again folds a parked event; its error is why it stays parked.
-func (f *bulkFold) again(chained Chained, ev Event) error {
+func (f *bulkFold) again(chained fold.Chained, ev fold.Event) error {
 	if park := f.refused(ev); park != nil {
 		return park
 	}
-	if err := chained.Resume(ev); !errors.Is(err, errStale) {
+	if err := chained.Resume(ev); !errors.Is(err, fold.ErrStale) {
 		return err
 	}
 	return nil

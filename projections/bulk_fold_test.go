@@ -14,15 +14,18 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // bulks are the projectors that can be folded in bulk.
-func bulks() []projections.Projector {
-	return slices.DeleteFunc(every(), func(p projections.Projector) bool {
-		_, ok := p.Begin(1).(projections.Bulk)
+func bulks() []fold.Projector {
+	return slices.DeleteFunc(every(), func(p fold.Projector) bool {
+		_, ok := p.Begin(1).(fold.Bulk)
 		return !ok
 	})
 }
@@ -38,7 +41,7 @@ func TestBulkEqualsTheLiveFold(t *testing.T) {
 		log := drawLog(t, codec, p)
 		f := folding{db: live, topics: topics, projector: p}
 		f.run(t, &reader{memLog: log})
-		want := append(dump(t, live, p.Tables()...), parkedLines(t, live, p)...)
+		want := append(foldtest.Dump(t, live, p.Tables()...), parkedLines(t, live, p)...)
 		got := foldInBulk(t, bulk, topics, p, log, refusedLike(t, live, p))
 		if !slices.Equal(want, got) {
 			fmt.Fprintf(os.Stderr, "bulk of %s:\nwant\n  %s\ngot\n  %s\n", p.Name(), strings.Join(want, "\n  "), strings.Join(got, "\n  "))
@@ -47,7 +50,7 @@ func TestBulkEqualsTheLiveFold(t *testing.T) {
 	})
 }
 
-func parkedLines(t require.TestingT, db *pgtest.DB, p projections.Projector) []string {
+func parkedLines(t require.TestingT, db *pgtest.DB, p fold.Projector) []string {
 	rows, err := db.Pool.Query(context.Background(), `
 		select format('%s/%s %s %s %s %s %s', partition, log_offset, stream_key, event_type, event_id, reason, state)
 		from parked where projection = $1 order by partition, log_offset`, p.Name())
@@ -59,8 +62,8 @@ func parkedLines(t require.TestingT, db *pgtest.DB, p projections.Projector) []s
 
 // foldInBulk fills empty tables in bulk and returns them with what is parked.
 func foldInBulk(
-	t require.TestingT, db *pgtest.DB, topics []eventlog.TopicSpec, p projections.Projector, log *memLog,
-	refused func(projections.Event) *projections.ParkError,
+	t require.TestingT, db *pgtest.DB, topics []eventlog.TopicSpec, p fold.Projector, log *memLog,
+	refused func(fold.Event) *fold.ParkError,
 ) []string {
 	ctx := context.Background()
 	var bulked projections.Bulked
@@ -75,11 +78,11 @@ func foldInBulk(
 		return err
 	})
 	require.NoError(t, err)
-	return append(dump(t, db, p.Tables()...), bulked.Parked...)
+	return append(foldtest.Dump(t, db, p.Tables()...), bulked.Parked...)
 }
 
 // refusedLike refuses what [folding.write] refused live: what the fold itself refuses does not come so far.
-func refusedLike(t require.TestingT, live *pgtest.DB, p projections.Projector) func(projections.Event) *projections.ParkError {
+func refusedLike(t require.TestingT, live *pgtest.DB, p fold.Projector) func(fold.Event) *fold.ParkError {
 	reasons := map[string]string{}
 	rows, err := live.Pool.Query(context.Background(), `select event_id, reason from parked where projection = $1`, p.Name())
 	require.NoError(t, err)
@@ -89,12 +92,12 @@ func refusedLike(t require.TestingT, live *pgtest.DB, p projections.Projector) f
 		return nil
 	})
 	require.NoError(t, err)
-	return func(ev projections.Event) *projections.ParkError {
+	return func(ev fold.Event) *fold.ParkError {
 		reason, parked := reasons[ev.Envelope.ID]
-		if !strings.HasSuffix(ev.Envelope.ID, "!") || parked && reason != string(projections.ReasonWrite) {
+		if !strings.HasSuffix(ev.Envelope.ID, "!") || parked && reason != string(fold.ReasonWrite) {
 			return nil
 		}
-		return &projections.ParkError{Reason: projections.ReasonWrite}
+		return &fold.ParkError{Reason: fold.ReasonWrite}
 	}
 }
 
@@ -102,27 +105,27 @@ func refusedLike(t require.TestingT, live *pgtest.DB, p projections.Projector) f
 func TestBulkCopiesEveryKindOfEntity(t *testing.T) {
 	t.Parallel()
 	live, bulk := pgtest.New(t), pgtest.New(t)
-	var events []projections.Event
-	for _, e := range entities() {
+	var events []fold.Event
+	for _, e := range foldtest.Entities() {
 		events = append(events, entity(e))
 	}
-	foldBatches(t, live, projections.Directory{}, [][]projections.Event{events})
-	copyBatches(t, bulk, projections.Directory{}, events[:5], events[5:])
-	require.Len(t, dump(t, bulk, projections.Directory{}.Tables()...), len(events))
-	require.Equal(t, dump(t, live, projections.Directory{}.Tables()...), dump(t, bulk, projections.Directory{}.Tables()...))
+	foldtest.Batches(t, live, projectors.Directory{}, [][]fold.Event{events})
+	copyBatches(t, bulk, projectors.Directory{}, events[:5], events[5:])
+	require.Len(t, foldtest.Dump(t, bulk, projectors.Directory{}.Tables()...), len(events))
+	require.Equal(t, foldtest.Dump(t, live, projectors.Directory{}.Tables()...), foldtest.Dump(t, bulk, projectors.Directory{}.Tables()...))
 }
 
 // copyBatches folds events in bulk and hands over rows after each batch.
-func copyBatches(t *testing.T, db *pgtest.DB, p projections.Projector, batches ...[]projections.Event) {
+func copyBatches(t *testing.T, db *pgtest.DB, p fold.Projector, batches ...[]fold.Event) {
 	t.Helper()
 	ctx := context.Background()
-	fold, ok := p.Begin(1).(projections.Bulk)
+	bulk, ok := p.Begin(1).(fold.Bulk)
 	require.True(t, ok)
 	for i, batch := range batches {
 		for _, ev := range batch {
-			require.NoError(t, fold.Apply(ev))
+			require.NoError(t, bulk.Apply(ev))
 		}
-		err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error { return projections.HandOver(ctx, fold, tx, i == len(batches)-1) })
+		err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error { return fold.HandOver(ctx, bulk, tx, i == len(batches)-1) })
 		require.NoError(t, err)
 	}
 }
@@ -134,32 +137,32 @@ func TestKeysDropTheOlderStateOfAConnection(t *testing.T) {
 	ctx := context.Background()
 	live, bulk := pgtest.New(t), pgtest.New(t)
 	offset := int64(0)
-	change := func(id, parent string, hour int) projections.Event {
+	change := func(id, parent string, hour int) fold.Event {
 		offset++
-		ev := event(id, domain.ConnectionStateChanged{
+		ev := foldtest.Event(id, domain.ConnectionStateChanged{
 			ConnectionID: 1, Platform: domain.Facebook, State: id, At: day0.Add(time.Duration(hour) * time.Hour),
 		})
 		ev.Key, ev.Offset = parent, offset
 		return ev
 	}
-	p := projections.Operations{}
-	for _, pair := range [][2]projections.Event{
+	p := projectors.Operations{}
+	for _, pair := range [][2]fold.Event{
 		{change("old", agencyA, 1), change("new", agencyB, 2)},
 		{change("a", agencyA, 3), change("B", agencyB, 3)}, // the smaller id wins
 	} {
-		for _, order := range [][]projections.Event{{pair[0], pair[1]}, {pair[1], pair[0]}} {
+		for _, order := range [][]fold.Event{{pair[0], pair[1]}, {pair[1], pair[0]}} {
 			_, err := bulk.Pool.Exec(ctx, "truncate connection_states, operations_trail; alter table connection_states drop constraint connection_states_pkey")
 			require.NoError(t, err)
 			_, err = live.Pool.Exec(ctx, "truncate connection_states")
 			require.NoError(t, err)
-			foldBatches(t, live, p, [][]projections.Event{order})
+			foldtest.Batches(t, live, p, [][]fold.Event{order})
 			copyBatches(t, bulk, p, order[:1])
 			copyBatches(t, bulk, p, order[1:])
 			_, keys, found := strings.Cut(p.Definition().Keys(), "-- Partitions are folded apart")
 			require.True(t, found)
 			_, err = bulk.Pool.Exec(ctx, "-- "+keys)
 			require.NoError(t, err)
-			require.Equal(t, dump(t, live, "connection_states"), dump(t, bulk, "connection_states"))
+			require.Equal(t, foldtest.Dump(t, live, "connection_states"), foldtest.Dump(t, bulk, "connection_states"))
 		}
 	}
 }
@@ -169,20 +172,20 @@ func TestKeysDropTheOlderStateOfAConnection(t *testing.T) {
 func TestRepeatsOfTheTrailAreOneRow(t *testing.T) {
 	t.Parallel()
 	live, bulk := pgtest.New(t), pgtest.New(t)
-	p := projections.Operations{}
-	of := func(parent string) projections.Event {
-		ev := event("same", domain.ProjectionPaused{Projection: "x", Reason: "why"})
+	p := projectors.Operations{}
+	of := func(parent string) fold.Event {
+		ev := foldtest.Event("same", domain.ProjectionPaused{Projection: "x", Reason: "why"})
 		ev.Key = parent
 		return ev
 	}
 	mine, again, others := of(agencyA), of(agencyA), of(agencyB)
 	again.Offset = 7
-	batches := [][]projections.Event{{mine, others}, {again}}
-	foldBatches(t, live, p, batches)
+	batches := [][]fold.Event{{mine, others}, {again}}
+	foldtest.Batches(t, live, p, batches)
 	_, err := bulk.Pool.Exec(t.Context(), "alter table operations_trail drop constraint operations_trail_pkey")
 	require.NoError(t, err)
 	copyBatches(t, bulk, p, batches...)
-	rows := dump(t, live, "operations_trail")
+	rows := foldtest.Dump(t, live, "operations_trail")
 	require.Len(t, rows, 2)
-	require.Equal(t, rows, dump(t, bulk, "operations_trail"))
+	require.Equal(t, rows, foldtest.Dump(t, bulk, "operations_trail"))
 }

@@ -11,16 +11,15 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // copyEvery is after how many records a fold hands over what is final: it bounds memory.
 const copyEvery = 10_000
 
-// spanning is a projector of which one row may come from several partitions: one fold gets all of them.
-type spanning interface{ spansPartitions() }
-
 // refusedAt tells of the event at a position why the database refused it; nil when it did not.
-type refusedAt func(ev Event) *ParkError
+type refusedAt func(ev fold.Event) *fold.ParkError
 
 // readRefused reads from what a generation has parked which events the database refused.
 func readRefused(ctx context.Context, q querier, projection string, generation int) (refusedAt, error) {
@@ -34,7 +33,7 @@ type refusedEvents map[[2]int64]string
 func listRefused(ctx context.Context, q querier, projection string, generation int) (refusedEvents, error) {
 	rows, err := q.Query(ctx, `
 		select partition, log_offset, detail from parked where projection = $1 and generation = $2 and reason = $3`,
-		projection, generation, string(ReasonWrite))
+		projection, generation, string(fold.ReasonWrite))
 	if err != nil {
 		return nil, fmt.Errorf("read refused events: %w", err)
 	}
@@ -51,9 +50,9 @@ func listRefused(ctx context.Context, q querier, projection string, generation i
 }
 
 // at is a [refusedAt].
-func (r refusedEvents) at(ev Event) *ParkError {
+func (r refusedEvents) at(ev fold.Event) *fold.ParkError {
 	if detail, ok := r[[2]int64{int64(ev.Raw.Partition), ev.Raw.Offset}]; ok {
-		return &ParkError{ReasonWrite, detail}
+		return &fold.ParkError{Reason: fold.ReasonWrite, Detail: detail}
 	}
 	return nil
 }
@@ -61,21 +60,21 @@ func (r refusedEvents) at(ev Event) *ParkError {
 // foldTopic folds the topic from its first record up to the given offsets into a target, some partitions at a time,
 // and returns what is parked, by partition.
 func (w work) foldTopic(
-	ctx context.Context, id eventlog.TopicID, to map[int32]int64, into CopyTarget, refused refusedAt, parallel int,
+	ctx context.Context, id eventlog.TopicID, to map[int32]int64, into write.CopyTarget, refused refusedAt, parallel int,
 ) (map[int32]*bulkFold, error) {
-	_, shared := w.projector.(spanning)
+	shared := fold.SpansPartitions(w.projector)
 	folds := map[int32]*bulkFold{}
-	fold, err := w.beginBulk()
+	bulk, err := w.beginBulk()
 	if err != nil {
 		return nil, err
 	}
 	for partition := range to {
 		if !shared {
-			if fold, err = w.beginBulk(); err != nil {
+			if bulk, err = w.beginBulk(); err != nil {
 				return nil, err
 			}
 		}
-		folds[partition] = w.newBulkFold(partition, fold, refused)
+		folds[partition] = w.newBulkFold(partition, bulk, refused)
 	}
 	if shared {
 		parallel = 1
@@ -89,23 +88,23 @@ func (w work) foldTopic(
 		return nil, err
 	}
 	if shared {
-		if err := handOver(ctx, fold, into, true); err != nil {
+		if err := fold.HandOver(ctx, bulk, into, true); err != nil {
 			return nil, fmt.Errorf("fold %s in bulk: %w", w.projector.Topic(), err)
 		}
 	}
 	return folds, nil
 }
 
-func (w work) beginBulk() (Bulk, error) {
-	fold, ok := w.projector.Begin(0).(Bulk)
+func (w work) beginBulk() (fold.Bulk, error) {
+	bulk, ok := w.projector.Begin(0).(fold.Bulk)
 	if !ok {
 		return nil, domain.NewError(domain.CodeInternal, "projection %s cannot be folded in bulk", w.projector.Name())
 	}
-	return fold, nil
+	return bulk, nil
 }
 
 // foldPartition folds the partition up to an offset; with last set, no other partition has a share in its rows.
-func (f *bulkFold) foldPartition(ctx context.Context, id eventlog.TopicID, to int64, into CopyTarget, last bool) error {
+func (f *bulkFold) foldPartition(ctx context.Context, id eventlog.TopicID, to int64, into write.CopyTarget, last bool) error {
 	since := 0
 	err := f.log.Scan(ctx, eventlog.ScanConfig{
 		Topic: f.projector.Topic(), TopicID: id, To: map[int32]int64{f.partition: to},
@@ -120,11 +119,11 @@ func (f *bulkFold) foldPartition(ctx context.Context, id eventlog.TopicID, to in
 				return nil
 			}
 			since = 0
-			return handOver(ctx, f.fold, into, false)
+			return fold.HandOver(ctx, f.fold, into, false)
 		},
 	})
 	if err == nil {
-		err = handOver(ctx, f.fold, into, last)
+		err = fold.HandOver(ctx, f.fold, into, last)
 	}
 	if err != nil {
 		return fmt.Errorf("fold partition %d of %s in bulk: %w", f.partition, f.projector.Topic(), err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // CheckTables compares the tables that readers use with a fold of the log, which it makes without another generation: it
@@ -123,7 +124,7 @@ func (c *tableCheck) run(ctx context.Context, r *Report) error {
 		return err
 	}
 	if c.compacted {
-		explainCompacted(r, parkedBy(folds))
+		explainCompacted(r, c.projector, parkedBy(folds))
 	}
 	return nil
 }
@@ -178,7 +179,7 @@ func (c *tableCheck) narrow(parked []ParkedAt) []ParkedAt {
 	return slices.DeleteFunc(parked, func(p ParkedAt) bool { return p.Key != c.agency })
 }
 
-func (c *tableCheck) fold(ctx context.Context, into CopyTarget) (map[int32]*bulkFold, error) {
+func (c *tableCheck) fold(ctx context.Context, into write.CopyTarget) (map[int32]*bulkFold, error) {
 	return c.foldTopic(ctx, c.gen.TopicID, c.to, into, c.refused, checkWorkers)
 }
 
@@ -233,7 +234,7 @@ func newHashTarget(c *tableCheck) *hashTarget {
 	return &hashTarget{tableCheck: c, digests: map[string]map[string]bucket{}}
 }
 
-// CopyFrom implements [CopyTarget].
+// CopyFrom implements [write.CopyTarget].
 func (t *hashTarget) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -292,7 +293,7 @@ type keepTarget struct {
 	tenants map[string]string // by table
 }
 
-// CopyFrom implements [CopyTarget].
+// CopyFrom implements [write.CopyTarget].
 func (t *keepTarget) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
 	name := table[len(table)-1]
 	tenant, wanted := t.tenants[name]

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/migrations"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // ApartConns bounds how many connections one comparison of tables may open beside the engine's.
@@ -28,7 +29,7 @@ func (w work) apart(ctx context.Context, name string, do func(*pgxpool.Pool) err
 }
 
 // VerifyApart is [Verifier.Verify] on connections of its own.
-func VerifyApart(databaseURL string, p Projector) Verify {
+func VerifyApart(databaseURL string, p fold.Projector) Verify {
 	return func(ctx context.Context, projection string, live, candidate int) (report json.RawMessage, equal bool, err error) {
 		err = work{databaseURL: databaseURL}.apart(ctx, "verification", func(pool *pgxpool.Pool) error {
 			report, equal, err = NewVerifier(pool, p).Verify(ctx, projection, live, candidate)

@@ -84,7 +84,7 @@ type trialTarget struct {
 	failed error // the first: what comes after it hears only that the transaction is spoilt
 }
 
-// CopyFrom implements [CopyTarget].
+// CopyFrom implements [write.CopyTarget].
 func (t *trialTarget) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (n int64, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -12,6 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // countedScans counts how often a partition is read from its beginning.
@@ -26,7 +28,7 @@ func (l countedScans) Scan(ctx context.Context, c eventlog.ScanConfig) error {
 }
 
 // usersOnce are dashboards that may have the same users but once.
-type usersOnce struct{ projections.Dashboards }
+type usersOnce struct{ projectors.Dashboards }
 
 func (p usersOnce) Definition() ddl.Definition {
 	return p.Dashboards.Definition() + "\ncreate unique index dashboard_history_users on dashboard_history (parent_account, ((after -> 'users')));\n"
@@ -54,7 +56,7 @@ func TestCheckTriesWhatIsSetAside(t *testing.T) {
 	s := b.caughtUp(e)
 	stop()
 	require.Equal(t, int64(2), s.Parked)
-	require.Equal(t, []parkedEvent{at(bad, projections.ReasonWrite), at(behind, projections.ReasonBehind)}, b.parked("dashboards"))
+	require.Equal(t, []parkedEvent{at(bad, fold.ReasonWrite), at(behind, fold.ReasonBehind)}, b.parked("dashboards"))
 	r := b.check(p)
 	require.True(t, r.Equal, "%+v", r)
 

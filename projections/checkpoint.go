@@ -10,6 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // errRetired ends a session: the generation is no longer followed, or the checkpoint went back.
@@ -26,11 +28,11 @@ type step struct {
 	topic     eventlog.TopicID // that it was read from
 	partition int32
 	from, to  int64
-	events    []Event
+	events    []fold.Event
 }
 
 // part is the step between two of its offsets.
-func (s step) part(from, to int64, events []Event) step {
+func (s step) part(from, to int64, events []fold.Event) step {
 	s.from, s.to, s.events = from, to, events
 	return s
 }
@@ -60,7 +62,7 @@ func queueMove(batch *pgx.Batch, projection string, generation int, steps []step
 		  and c.state in ('building', 'live') and c.next_offset = s.expected
 		  and (c.topic_id is null or c.topic_id = s.topic_id)
 		  and (c.hold_at is null or s.next <= c.hold_at or c.hold_until < clock_timestamp())`,
-		append([]any{projection, generation}, arraysOf(steps, func(s step) []any {
+		append([]any{projection, generation}, write.Arrays(steps, func(s step) []any {
 			return []any{s.partition, s.from, s.to, s.eventTime(), storedID(s.topic)}
 		})...)...)
 }

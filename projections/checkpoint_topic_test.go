@@ -15,6 +15,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // restored is the topic that a restore has made.
@@ -177,9 +179,9 @@ func TestWhoHasReadBeforeARestoreFoldsNothing(t *testing.T) {
 func TestWhatWasPassedOverBeforeARestore(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.run(b.engine(projections.AccountInsights{}))
+	b.run(b.engine(projectors.AccountInsights{}))
 	var moved atomic.Bool
-	frozen := b.engine(projections.AccountInsights{}, func(config *projections.Config) {
+	frozen := b.engine(projectors.AccountInsights{}, func(config *projections.Config) {
 		config.Log = handing{b.log, func(*eventlog.Batch) {
 			if moved.CompareAndSwap(false, true) {
 				b.moveTables(restored)
@@ -198,7 +200,7 @@ func TestARebuildOfBeforeARestoreCopiesNothing(t *testing.T) {
 	b := setup(t)
 	b.appendReadings(0, 90)
 	var once sync.Once
-	e := b.engine(bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+	e := b.engine(bulkTally{copying: func(context.Context, write.CopyTarget, bool) error {
 		once.Do(func() {
 			b.exec(`
 				with moved as (update generations set topic_id = $1 where generation = 2)
@@ -221,11 +223,11 @@ func TestAParkedEventOfAnotherTopicIsNotFolded(t *testing.T) {
 	b := setup(t)
 	eventType := domain.PostRead{}.EventType()
 	b.append(postRead(1, 1))
-	b.run(b.engine(projections.PostInsights{}, b.olderBinary(domain.NewRegistry().Without(eventType))))
+	b.run(b.engine(projectors.PostInsights{}, b.olderBinary(domain.NewRegistry().Without(eventType))))
 	before := b.parked("post_insights")
 	require.Len(t, before, 1)
 	b.moveTables(restored)
-	e := b.engine(projections.PostInsights{})
+	e := b.engine(projectors.PostInsights{})
 	_, err := e.RetryParked(b.ctx(), projections.ParkedFilter{Type: eventType})
 	require.ErrorIs(t, err, projections.ErrOtherTopic)
 	stop := b.start(e) // it would fold by itself what it knows now

@@ -13,6 +13,8 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // Rows and checkpoint in one transaction. A transaction that fails after its rows were
@@ -22,7 +24,7 @@ func TestRowsAndCheckpointMoveTogether(t *testing.T) {
 	b := setup(t)
 	b.append(postRead(1, 1), postRead(1, 2), postRead(2, 1))
 	var tries atomic.Int32
-	e := b.engine(faulty{tally{}, func(_ context.Context, _ pgx.Tx, _ []projections.Event, next func() error) error {
+	e := b.engine(faulty{tally{}, func(_ context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
 		if err := next(); err != nil {
 			return err
 		}
@@ -46,7 +48,7 @@ func TestNothingShowsBeforeTheCommit(t *testing.T) {
 	b.append(postRead(1, 1), postRead(1, 2))
 	written, release := make(chan struct{}), make(chan struct{})
 	once := sync.OnceFunc(func() { close(written) })
-	e := b.engine(faulty{tally{}, func(_ context.Context, _ pgx.Tx, _ []projections.Event, next func() error) error {
+	e := b.engine(faulty{tally{}, func(_ context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
 		if err := next(); err != nil {
 			return err
 		}
@@ -68,9 +70,9 @@ func TestNothingShowsBeforeTheCommit(t *testing.T) {
 // killed, or the answer to its commit is lost though the server has committed.
 func TestCrashAnywhereFoldsEachEventOnce(t *testing.T) {
 	t.Parallel()
-	killOnce := func(t *testing.T, pool *pgxpool.Pool, after bool) func(context.Context, pgx.Tx, []projections.Event, func() error) error {
+	killOnce := func(t *testing.T, pool *pgxpool.Pool, after bool) func(context.Context, pgx.Tx, []fold.Event, func() error) error {
 		var killed atomic.Bool
-		return func(_ context.Context, tx pgx.Tx, _ []projections.Event, next func() error) error {
+		return func(_ context.Context, tx pgx.Tx, _ []fold.Event, next func() error) error {
 			if after {
 				if err := next(); err != nil {
 					return err
@@ -114,7 +116,7 @@ func TestCrashAnywhereFoldsEachEventOnce(t *testing.T) {
 		b := setup(t)
 		b.append(postRead(1, 1), postRead(1, 2), postRead(3, 1))
 		inWrite := make(chan struct{})
-		crashed := b.engine(faulty{tally{}, func(ctx context.Context, _ pgx.Tx, _ []projections.Event, next func() error) error {
+		crashed := b.engine(faulty{tally{}, func(ctx context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
 			if err := next(); err != nil {
 				return err
 			}
@@ -158,9 +160,9 @@ func TestDatabaseAwayForAWhile(t *testing.T) {
 func TestDashboardsCommitSynchronously(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		projector projections.Projector
+		projector fold.Projector
 		want      string
-	}{{dashboards, "on"}, {projections.Operations{}, "off"}} {
+	}{{dashboards, "on"}, {projectors.Operations{}, "off"}} {
 		t.Run(c.projector.Name(), func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
@@ -168,7 +170,7 @@ func TestDashboardsCommitSynchronously(t *testing.T) {
 			b.put(stream.next(stream.usersSet(client1, "u1")))
 			b.append(draft(domain.TopicOperations, domain.OperationsKeyAll, "op", domain.ProjectionResumed{Projection: "x"}))
 			var got []string
-			b.run(b.engine(faulty{c.projector, func(ctx context.Context, tx pgx.Tx, _ []projections.Event, next func() error) error {
+			b.run(b.engine(faulty{c.projector, func(ctx context.Context, tx pgx.Tx, _ []fold.Event, next func() error) error {
 				if err := next(); err != nil {
 					return err
 				}

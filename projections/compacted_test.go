@@ -9,6 +9,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // The broker really compacts `directory`, and there are parked records in it. What a rebuild gives equals what live
@@ -16,7 +17,7 @@ import (
 func TestDirectoryIsRebuiltAfterCompaction(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	p := projections.Directory{}
+	p := projectors.Directory{}
 	bad := func(id int64, name string) eventlog.Record { return withValue(b.encode(category(id, name)), `{`) }
 	b.append(category(1, "good"), category(2, "good"), category(3, "good"), category(4, "old"))
 	b.put(bad(1, "parked, and the last of its key"))

@@ -11,10 +11,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 var somePost = domain.PostRef{ParentAccount: agencyA, SocialAccount: 11, ExternalID: "1:7"}
@@ -30,17 +33,17 @@ func said(hours int, text string) domain.Draft {
 	return d
 }
 
-func saidEvent(hours int, text string) projections.Event {
+func saidEvent(hours int, text string) fold.Event {
 	d := said(hours, text)
-	return projections.Event{Recorded: domain.Recorded{Key: d.Key, Envelope: d.Envelope, Data: d.Data}}
+	return fold.Event{Recorded: domain.Recorded{Key: d.Key, Envelope: d.Envelope, Data: d.Data}}
 }
 
 // textsErased erases what was said of the posts of a post's account up to some hours after day0.
-func textsErased(post domain.PostRef, hours int) projections.Event {
+func textsErased(post domain.PostRef, hours int) fold.Event {
 	erased := domain.AccountErased{
 		ParentAccount: post.ParentAccount, SocialAccount: post.SocialAccount, Platform: domain.Facebook, ErasedAt: day0.Add(time.Duration(hours) * time.Hour),
 	}
-	ev := event("erased", erased)
+	ev := foldtest.Event("erased", erased)
 	ev.Key = erased.ContentsKey() + ":0"
 	return ev
 }
@@ -55,36 +58,36 @@ func TestWhatCountsOfAPost(t *testing.T) {
 		covered          bool
 	}
 	for name, tt := range map[string]struct {
-		events []projections.Event
+		events []fold.Event
 		want   says
 	}{
-		"said once":                       {[]projections.Event{saidEvent(1, "a")}, says{1, 0, "a", false}},
-		"said twice":                      {[]projections.Event{saidEvent(1, "a"), saidEvent(1, "a")}, says{1, 0, "a", false}},
-		"changed":                         {[]projections.Event{saidEvent(1, "a"), saidEvent(2, "b")}, says{1, 0, "b", false}},
-		"out of order":                    {[]projections.Event{saidEvent(2, "b"), saidEvent(1, "a")}, says{1, 0, "b", true}},
-		"out of order, and said again":    {[]projections.Event{saidEvent(2, "b"), saidEvent(1, "a"), saidEvent(2, "b")}, says{1, 0, "b", false}},
-		"erased":                          {[]projections.Event{saidEvent(1, "a"), saidEvent(2, "")}, says{0, 1, "", false}},
-		"erased before it came":           {[]projections.Event{saidEvent(2, "")}, says{0, 1, "", false}},
-		"erased, then late content":       {[]projections.Event{saidEvent(1, "a"), saidEvent(3, ""), saidEvent(2, "b")}, says{0, 1, "", true}},
-		"late content, and erased again":  {[]projections.Event{saidEvent(3, ""), saidEvent(2, "b"), saidEvent(3, "")}, says{0, 1, "", false}},
-		"erased in the instant it came":   {[]projections.Event{saidEvent(1, "a"), saidEvent(1, "")}, says{0, 1, "", false}},
-		"an erasure before what it meets": {[]projections.Event{saidEvent(2, "a"), saidEvent(1, "")}, says{1, 0, "a", true}},
-		"its account erased":              {[]projections.Event{saidEvent(1, "a"), textsErased(somePost, 2)}, says{0, 1, "", true}},
-		"its account erased before":       {[]projections.Event{textsErased(somePost, 2), saidEvent(1, "a")}, says{0, 1, "", true}},
-		"of the instant of that":          {[]projections.Event{saidEvent(1, "a"), textsErased(somePost, 2), saidEvent(2, "b")}, says{1, 0, "b", false}},
-		"late, and of before that":        {[]projections.Event{saidEvent(3, "b"), textsErased(somePost, 2), saidEvent(1, "a")}, says{1, 0, "b", true}},
-		"an account erased twice":         {[]projections.Event{textsErased(somePost, 3), textsErased(somePost, 1), saidEvent(2, "a")}, says{0, 1, "", true}},
-		"told anew after the erasure":     {[]projections.Event{saidEvent(1, "a"), saidEvent(2, ""), saidEvent(3, "c")}, says{1, 0, "c", false}},
+		"said once":                       {[]fold.Event{saidEvent(1, "a")}, says{1, 0, "a", false}},
+		"said twice":                      {[]fold.Event{saidEvent(1, "a"), saidEvent(1, "a")}, says{1, 0, "a", false}},
+		"changed":                         {[]fold.Event{saidEvent(1, "a"), saidEvent(2, "b")}, says{1, 0, "b", false}},
+		"out of order":                    {[]fold.Event{saidEvent(2, "b"), saidEvent(1, "a")}, says{1, 0, "b", true}},
+		"out of order, and said again":    {[]fold.Event{saidEvent(2, "b"), saidEvent(1, "a"), saidEvent(2, "b")}, says{1, 0, "b", false}},
+		"erased":                          {[]fold.Event{saidEvent(1, "a"), saidEvent(2, "")}, says{0, 1, "", false}},
+		"erased before it came":           {[]fold.Event{saidEvent(2, "")}, says{0, 1, "", false}},
+		"erased, then late content":       {[]fold.Event{saidEvent(1, "a"), saidEvent(3, ""), saidEvent(2, "b")}, says{0, 1, "", true}},
+		"late content, and erased again":  {[]fold.Event{saidEvent(3, ""), saidEvent(2, "b"), saidEvent(3, "")}, says{0, 1, "", false}},
+		"erased in the instant it came":   {[]fold.Event{saidEvent(1, "a"), saidEvent(1, "")}, says{0, 1, "", false}},
+		"an erasure before what it meets": {[]fold.Event{saidEvent(2, "a"), saidEvent(1, "")}, says{1, 0, "a", true}},
+		"its account erased":              {[]fold.Event{saidEvent(1, "a"), textsErased(somePost, 2)}, says{0, 1, "", true}},
+		"its account erased before":       {[]fold.Event{textsErased(somePost, 2), saidEvent(1, "a")}, says{0, 1, "", true}},
+		"of the instant of that":          {[]fold.Event{saidEvent(1, "a"), textsErased(somePost, 2), saidEvent(2, "b")}, says{1, 0, "b", false}},
+		"late, and of before that":        {[]fold.Event{saidEvent(3, "b"), textsErased(somePost, 2), saidEvent(1, "a")}, says{1, 0, "b", true}},
+		"an account erased twice":         {[]fold.Event{textsErased(somePost, 3), textsErased(somePost, 1), saidEvent(2, "a")}, says{0, 1, "", true}},
+		"told anew after the erasure":     {[]fold.Event{saidEvent(1, "a"), saidEvent(2, ""), saidEvent(3, "c")}, says{1, 0, "c", false}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			one := make([][]projections.Event, 0, len(tt.events))
+			one := make([][]fold.Event, 0, len(tt.events))
 			for _, ev := range tt.events {
-				one = append(one, []projections.Event{ev})
+				one = append(one, []fold.Event{ev})
 			}
-			for _, batches := range [][][]projections.Event{one, {tt.events}} {
+			for _, batches := range [][][]fold.Event{one, {tt.events}} {
 				_, err := db.Pool.Exec(t.Context(), "truncate post_contents, erased_contents, content_erasures")
 				require.NoError(t, err)
-				foldBatches(t, db, projections.Contents{}, batches)
+				foldtest.Batches(t, db, projectors.Contents{}, batches)
 				var got says
 				require.NoError(t, db.Pool.QueryRow(t.Context(), `
 					select (select count(*) from post_contents), (select count(*) from erased_contents),
@@ -102,7 +105,7 @@ func TestWhatCountsOfAPost(t *testing.T) {
 func TestContentsAreRebuiltAfterCompaction(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	p := projections.Contents{}
+	p := projectors.Contents{}
 	b.append(said(1, "good"))
 	b.put(withValue(b.encode(said(2, "parked")), `{`))
 	e := b.engine(p, b.verifyingReally(p))
@@ -141,9 +144,9 @@ func TestContentsAreRebuiltAfterCompaction(t *testing.T) {
 func TestErasedTextsMakeNoRows(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	p := projections.Contents{}
+	p := projectors.Contents{}
 	rapid.Check(t, func(t *rapid.T) {
-		var events, remain []projections.Event
+		var events, remain []fold.Event
 		until := map[domain.PostRef]int{}
 		for range rapid.IntRange(1, 12).Draw(t, "erasures") {
 			post, hour := drawnPost(t), rapid.IntRange(1, 6).Draw(t, "until")
@@ -156,7 +159,7 @@ func TestErasedTextsMakeNoRows(t *testing.T) {
 		for i := range rapid.IntRange(1, 8).Draw(t, "said") {
 			post, hour := drawnPost(t), rapid.IntRange(0, 7).Draw(t, "hour")
 			content := domain.PostContent{PostRef: post, AccountID: agencyA, Origin: domain.OriginListing, PostTexts: domain.PostTexts{Content: "text of " + fmt.Sprint(hour)}}
-			ev := event(fmt.Sprint("said ", i), content)
+			ev := foldtest.Event(fmt.Sprint("said ", i), content)
 			ev.Key, ev.Envelope.Time = content.Key(), day0.Add(time.Duration(hour)*time.Hour)
 			events = append(events, ev)
 			if hour >= until[domain.PostRef{ParentAccount: post.ParentAccount, SocialAccount: post.SocialAccount}] {
@@ -171,26 +174,26 @@ func TestErasedTextsMakeNoRows(t *testing.T) {
 			require.NoError(t, err)
 			return rows
 		}
-		fold := func(events []projections.Event) []string {
+		folded := func(events []fold.Event) []string {
 			var remembered [][]string
 			for _, most := range []int{1, len(events)} {
 				_, err := db.Pool.Exec(context.Background(), "truncate post_contents, erased_contents, content_erasures")
 				require.NoError(t, err)
-				var batches [][]projections.Event
+				var batches [][]fold.Event
 				for left := events; len(left) > 0; {
 					n := min(len(left), rapid.IntRange(1, max(1, most)).Draw(t, "batch"))
 					batches, left = append(batches, left[:n]), left[n:]
 				}
-				foldBatches(t, db, p, batches)
+				foldtest.Batches(t, db, p, batches)
 				remembered = append(remembered, rowsOf(`
 					select e::text from erased_contents e union all select p::text from post_contents p union all select c::text from content_erasures c order by 1`))
 			}
 			require.Equal(t, remembered[0], remembered[1], "one by one, and in whatever batches")
 			return rowsOf(`select concat_ws(' ', parent_account, social_account_id, external_id, content, told_at) from post_contents order by 1`)
 		}
-		want := fold(remain)
+		want := folded(remain)
 		require.Len(t, want, len(latest))
-		require.Equal(t, want, fold(rapid.Permutation(events).Draw(t, "order")))
+		require.Equal(t, want, folded(rapid.Permutation(events).Draw(t, "order")))
 		var unsaid int
 		require.NoError(t, db.Pool.QueryRow(context.Background(), `
 			select count(*) from erased_contents e join content_erasures c using (parent_account, social_account_id)

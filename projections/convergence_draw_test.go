@@ -9,21 +9,21 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // drawing fills a log with what a topic can hold, honest or not.
 type drawing struct {
 	*rapid.T
 	log       *memLog
-	projector projections.Projector
+	projector fold.Projector
 	positions map[string][]domain.Position // by key
 	chains    map[string]*chain
 	n         int
 	step      func() // draws the next record
 }
 
-func drawLog(t *rapid.T, codec eventlog.Codec, p projections.Projector) *memLog {
+func drawLog(t *rapid.T, codec eventlog.Codec, p fold.Projector) *memLog {
 	d := newDrawing(t, codec, p)
 	for d.n = range rapid.IntRange(1, 25).Draw(t, "records") {
 		d.step()
@@ -31,7 +31,7 @@ func drawLog(t *rapid.T, codec eventlog.Codec, p projections.Projector) *memLog 
 	return d.log
 }
 
-func newDrawing(t *rapid.T, codec eventlog.Codec, p projections.Projector) *drawing {
+func newDrawing(t *rapid.T, codec eventlog.Codec, p fold.Projector) *drawing {
 	d := &drawing{T: t, log: newMemLog(codec, p.Topic()), projector: p, positions: map[string][]domain.Position{}, chains: map[string]*chain{}}
 	d.step = map[string]func(){
 		domain.TopicDashboards: d.dashboards, domain.TopicMetrics: d.metrics,

@@ -19,6 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // Whatever a topic holds, and however its fold is cut, interrupted, crashed and raced by a second
@@ -55,7 +56,7 @@ func TestConvergence(t *testing.T) {
 type folding struct {
 	db        *pgtest.DB
 	topics    []eventlog.TopicSpec
-	projector projections.Projector
+	projector fold.Projector
 	crashes   int // processes that end in the middle of a transaction
 
 	mu     sync.Mutex
@@ -73,7 +74,7 @@ func (f *folding) state(t require.TestingT) []string {
 }
 
 // tablesOf are all tables of a projection, also those that a comparison leaves out.
-func tablesOf(p projections.Projector) []string {
+func tablesOf(p fold.Projector) []string {
 	tables := p.Tables()
 	if u, ok := p.(interface{ Uncompared() []string }); ok {
 		tables = append(tables, u.Uncompared()...)
@@ -127,8 +128,8 @@ func (f *folding) process(t require.TestingT, readers []*reader) (crashed bool) 
 
 // write refuses events whose id ends in "!", as a database refuses a value, and crashes at random
 // before or after the rows of a batch.
-func (f *folding) write(crash func()) func(context.Context, pgx.Tx, []projections.Event, func() error) error {
-	return func(ctx context.Context, tx pgx.Tx, events []projections.Event, next func() error) error {
+func (f *folding) write(crash func()) func(context.Context, pgx.Tx, []fold.Event, func() error) error {
+	return func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error {
 		for _, ev := range events {
 			if strings.HasSuffix(ev.Envelope.ID, "!") {
 				_, err := tx.Exec(ctx, "select 1/0")

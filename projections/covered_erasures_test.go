@@ -11,6 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // erasureOf is the erasure of what was said of the posts of a post's account up to some hours after day0, in the partition that the post is in.
@@ -75,7 +76,7 @@ func TestForeignRecordsCoverErasuresOfTexts(t *testing.T) {
 				for _, do := range tt.steps {
 					do(b)
 				}
-				e := b.engine(projections.Contents{}).InBatchesOf(most)
+				e := b.engine(projectors.Contents{}).InBatchesOf(most)
 				b.start(e)
 				b.caughtUp(e)
 				require.Equal(t, tt.erasures, b.count("select count(*) from content_erasures"))
@@ -90,7 +91,7 @@ func TestForeignRecordsCoverErasuresOfTexts(t *testing.T) {
 func TestErasuresOfTextsOutliveForeignRecords(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	p := projections.Contents{}
+	p := projectors.Contents{}
 	e := b.engine(p, b.verifyingReally(p))
 	ours := b.erasureOf(somePost, 2)
 	b.append(ours)

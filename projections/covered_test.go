@@ -11,6 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // plant puts a record that has no tag over a key.
@@ -32,37 +34,37 @@ func TestForeignRecordsCover(t *testing.T) {
 		return d
 	}
 	for name, tt := range map[string]struct {
-		projector projections.Projector
+		projector fold.Projector
 		genuine   []domain.Draft // the last is covered
 		planted   []domain.Draft
 		covered   string // how many rows say so, of those that count
 	}{
 		"an entity": {
-			projections.Directory{},
+			projectors.Directory{},
 			[]domain.Draft{category(2, "other"), category(1, "ours")},
 			[]domain.Draft{later(category(1, "theirs")), category(9, "of nobody")},
 			"select count(*) from tDefaultCategories where id = 1 and name = 'ours' and covered",
 		},
 		"an entity that they erase": {
-			projections.Directory{},
+			projectors.Directory{},
 			[]domain.Draft{category(2, "other"), category(1, "ours")},
 			[]domain.Draft{later(categoryErased(1))},
 			"select count(*) from tDefaultCategories where id = 1 and name = 'ours' and covered",
 		},
 		"an erasure": {
-			projections.Directory{},
+			projectors.Directory{},
 			[]domain.Draft{category(2, "other"), category(1, "ours"), categoryErased(1)},
 			[]domain.Draft{later(category(1, "back"))},
 			"select count(*) from erased_entities where id = '1' and covered",
 		},
 		"content": {
-			projections.Contents{},
+			projectors.Contents{},
 			[]domain.Draft{said(1, "ours")},
 			[]domain.Draft{later(said(2, "theirs"))},
 			"select count(*) from post_contents where content = 'ours' and covered",
 		},
 		"erased content": {
-			projections.Contents{},
+			projectors.Contents{},
 			[]domain.Draft{said(1, "ours"), said(2, "")},
 			[]domain.Draft{later(said(3, "back"))},
 			"select count(*) from erased_contents where covered",
@@ -116,7 +118,7 @@ func TestErasuresOfTextsStandUnderForeignRecords(t *testing.T) {
 			over := far(ours)
 			over.Data = domain.AccountErased{ParentAccount: somePost.ParentAccount, SocialAccount: somePost.SocialAccount, Platform: domain.Facebook, ErasedAt: day0}
 			b.plant(over)
-			e := b.engine(projections.Contents{}).InBatchesOf(most)
+			e := b.engine(projectors.Contents{}).InBatchesOf(most)
 			b.start(e)
 			b.caughtUp(e)
 			require.Equal(t, 1, b.count("select count(*) from erased_contents where social_account_id = $1 and covered", somePost.SocialAccount))
@@ -124,13 +126,13 @@ func TestErasuresOfTextsStandUnderForeignRecords(t *testing.T) {
 			require.Equal(t, 1, b.count("select count(*) from content_erasures where social_account_id = $1 and erased_at = $2",
 				somePost.SocialAccount, ours.Data.(domain.AccountErased).ErasedAt))
 			require.Equal(t, 1, b.count("select count(*) from content_erasures"))
-			require.True(t, b.check(projections.Contents{}).Equal)
+			require.True(t, b.check(projectors.Contents{}).Equal)
 
 			b.append(said(1, "late")) // and is not shown
 			b.caughtUp(e)
 			require.Equal(t, 1, b.count("select count(*) from post_contents"))
 			require.Zero(t, b.count("select count(*) from parked"))
-			require.True(t, b.check(projections.Contents{}).Equal)
+			require.True(t, b.check(projectors.Contents{}).Equal)
 		})
 	}
 }
@@ -141,11 +143,11 @@ func TestForeignRecordsOvertakeNothing(t *testing.T) {
 	b := setup(t)
 	spoilt := b.put(withValue(b.encode(category(1, "parked")), `{`))
 	b.plant(category(1, "theirs"))
-	e := b.engine(projections.Directory{})
+	e := b.engine(projectors.Directory{})
 	b.start(e)
 	b.caughtUp(e)
-	require.Equal(t, []parkedEvent{at(spoilt, projections.ReasonUndecodable)}, b.parked("directory"))
-	require.True(t, b.check(projections.Directory{}).Equal)
+	require.Equal(t, []parkedEvent{at(spoilt, fold.ReasonUndecodable)}, b.parked("directory"))
+	require.True(t, b.check(projectors.Directory{}).Equal)
 }
 
 // Runs are cut into transactions by what they hold of both kinds, in the order of the offsets.
@@ -178,7 +180,7 @@ func TestRetryKeepsWhatIsParkedOverForeignRecords(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	spoilt := b.put(withValue(b.encode(category(1, "parked")), `{`))
-	e := b.engine(projections.Directory{})
+	e := b.engine(projectors.Directory{})
 	stop := b.start(e)
 	b.caughtUp(e)
 	b.plant(category(1, "theirs"))
@@ -192,14 +194,14 @@ func TestRetryKeepsWhatIsParkedOverForeignRecords(t *testing.T) {
 	require.Zero(t, result.Folded)
 	require.Len(t, result.Parked, 1)
 	require.Contains(t, result.Parked[0].Detail, "foreign")
-	require.Equal(t, []parkedEvent{at(planted, projections.ReasonUndecodable)}, b.parked("directory"))
+	require.Equal(t, []parkedEvent{at(planted, fold.ReasonUndecodable)}, b.parked("directory"))
 }
 
 // Who may produce and has no key copies and plants what locked an agency out before. Its stream goes on, nothing is parked, and rebuilds agree.
 func TestCopiesAndPlantedHeadsLockNobodyOut(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	dashboards := projections.Dashboards{Partitions: partitions[domain.TopicDashboards]}
+	dashboards := projectors.Dashboards{Partitions: partitions[domain.TopicDashboards]}
 	e := b.engine(dashboards)
 	b.start(e)
 	a := b.chain(agencyA)

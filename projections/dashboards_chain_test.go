@@ -12,6 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // head returns version and hash of a stream as the tables show it.
@@ -49,7 +50,7 @@ func TestHeadsMoveWithTheCheckpoint(t *testing.T) {
 	b.put(c.next(c.usersSet(client1, "u1")))
 	b.put(c.next(c.usersSet(client1, "u2")))
 	var tries atomic.Int32
-	e := b.engine(faulty{dashboards, func(_ context.Context, _ pgx.Tx, _ []projections.Event, next func() error) error {
+	e := b.engine(faulty{dashboards, func(_ context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
 		if err := next(); err != nil {
 			return err
 		}
@@ -75,20 +76,20 @@ func TestParkingNeverStopsTheHead(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		poison func(*chain) eventlog.Record
-		reason projections.Reason
+		reason fold.Reason
 	}{
-		"undecodable":  {func(c *chain) eventlog.Record { return c.spoilt(`{"primary":`) }, projections.ReasonUndecodable},
-		"NUL":          {func(c *chain) eventlog.Record { return c.spoilt(`{"primary":"\u0000"}`) }, projections.ReasonUndecodable},
-		"unknown type": {func(c *chain) eventlog.Record { return c.retyped("dashboard.merged.v1") }, projections.ReasonUnknownType},
+		"undecodable":  {func(c *chain) eventlog.Record { return c.spoilt(`{"primary":`) }, fold.ReasonUndecodable},
+		"NUL":          {func(c *chain) eventlog.Record { return c.spoilt(`{"primary":"\u0000"}`) }, fold.ReasonUndecodable},
+		"unknown type": {func(c *chain) eventlog.Record { return c.retyped("dashboard.merged.v1") }, fold.ReasonUnknownType},
 		"of another topic": {
-			func(c *chain) eventlog.Record { return c.next(domain.DirectoryCategory{ID: 1, Name: "x"}) }, projections.ReasonRefused,
+			func(c *chain) eventlog.Record { return c.next(domain.DirectoryCategory{ID: 1, Name: "x"}) }, fold.ReasonRefused,
 		},
 		"a dashboard that is nowhere": {func(c *chain) eventlog.Record {
 			e := c.usersSet(client1, "u")
 			e.Linked = append(e.Linked, client2)
 			return c.next(e)
-		}, projections.ReasonRefused},
-		"refused by the database": {func(c *chain) eventlog.Record { return c.next(c.usersSet(client1, "refuse me")) }, projections.ReasonWrite},
+		}, fold.ReasonRefused},
+		"refused by the database": {func(c *chain) eventlog.Record { return c.next(c.usersSet(client1, "refuse me")) }, fold.ReasonWrite},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -102,7 +103,7 @@ func TestParkingNeverStopsTheHead(t *testing.T) {
 			b.put(other.next(other.usersSet(client2, "v2")))
 			var tries atomic.Int32
 			e := b.engine(refusing(dashboards, "select 1/0", &tries, idOf(a, 2)))
-			if c.reason != projections.ReasonWrite {
+			if c.reason != fold.ReasonWrite {
 				e = b.engine(dashboards)
 			}
 			b.start(e)
@@ -110,7 +111,7 @@ func TestParkingNeverStopsTheHead(t *testing.T) {
 			later := b.put(a.next(a.usersSet(client1, "u4")))
 			b.put(other.next(other.usersSet(client2, "v3")))
 			s := b.caughtUp(e)
-			require.Equal(t, []parkedEvent{at(bad, c.reason), at(first, projections.ReasonBehind), at(later, projections.ReasonBehind)}, b.parked("dashboards"))
+			require.Equal(t, []parkedEvent{at(bad, c.reason), at(first, fold.ReasonBehind), at(later, fold.ReasonBehind)}, b.parked("dashboards"))
 			require.Zero(t, s.Stale)
 			b.headIs(a)
 			b.headIs(other)
@@ -176,7 +177,7 @@ func TestBrokenParksTheStream(t *testing.T) {
 			b.put(other.next(other.usersSet(client2, "v2")))
 			b.caughtUp(e)
 			require.Equal(t, []parkedEvent{
-				at(broken, projections.ReasonChainBroken), at(same, projections.ReasonBehind), at(next, projections.ReasonBehind),
+				at(broken, fold.ReasonChainBroken), at(same, fold.ReasonBehind), at(next, fold.ReasonBehind),
 			}, b.parked("dashboards"))
 			require.Equal(t, []string{"u1"}, b.users(honest.key, client1))
 			require.Equal(t, []string{"v2"}, b.users(other.key, client2))
@@ -257,7 +258,7 @@ func TestWrongPartitionParksNothing(t *testing.T) {
 				b.start(e)
 			}
 			b.caughtUp(e)
-			want := []parkedEvent{at(parkedThere, projections.ReasonUndecodable), at(behind, projections.ReasonBehind)}
+			want := []parkedEvent{at(parkedThere, fold.ReasonUndecodable), at(behind, fold.ReasonBehind)}
 			sortParked(want)
 			require.Equal(t, want, b.parked("dashboards"))
 			require.Equal(t, []string{"u2"}, b.users(a.key, client1))
@@ -276,7 +277,7 @@ func TestKeyThatIsNoAgency(t *testing.T) {
 	first := b.put(bad.next(bad.usersSet(client1, "u1")))
 	second := b.put(bad.next(bad.usersSet(client1, "u2")))
 	b.run(b.engine(dashboards))
-	want := []parkedEvent{at(first, projections.ReasonMalformed), at(second, projections.ReasonMalformed)}
+	want := []parkedEvent{at(first, fold.ReasonMalformed), at(second, fold.ReasonMalformed)}
 	require.Equal(t, want, b.parked("dashboards"))
 	require.Zero(t, b.count("select count(*) from dashboard_heads"))
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // link forwards connections to the database, until it is cut and again when it is mended.
@@ -91,14 +92,14 @@ func TestWhoCannotReachTheDatabaseAsksForNoPartitions(t *testing.T) {
 	b := setup(t)
 	b.append(category(1, "a"))
 	way := newLink(t, b.db.URL)
-	e := b.engine(projections.Directory{}, func(c *projections.Config) { c.DatabaseURL = way.url })
+	e := b.engine(projectors.Directory{}, func(c *projections.Config) { c.DatabaseURL = way.url })
 	b.start(e)
 	b.caughtUp(e)
 	way.set(true)
 	b.append(category(2, "b"))
 	b.awaitStatus(e, func(s projections.Status) bool { return strings.Contains(s.Problem, "reach the database") })
 
-	other := b.engine(projections.Directory{})
+	other := b.engine(projectors.Directory{})
 	b.start(other)
 	b.awaitStatus(other, func(s projections.Status) bool { return s.Lag == 0 })
 	require.Equal(t, 2, b.count("select count(*) from tDefaultCategories"), "folded by the other")

@@ -10,9 +10,21 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
+)
+
+var day0 = time.Date(2026, 3, 1, 22, 0, 0, 0, time.UTC)
+
+const (
+	agencyA = "aaaaaaaaaaaaaaaaaaaaaaaa"
+	agencyB = "bbbbbbbbbbbbbbbbbbbbbbbb"
+	client1 = "c10000000000000000000000"
+	client2 = "c20000000000000000000000"
+	client3 = "c30000000000000000000000" // of agency A too
 )
 
 func collect[T any](rows pgx.Rows) ([]T, error) {
@@ -168,7 +180,7 @@ func (c *chain) lost(account string, lost []string, users ...string) domain.Dash
 }
 
 // dashboards is the projector of the tests' topic.
-var dashboards = projections.Dashboards{Partitions: partitions[domain.TopicDashboards]}
+var dashboards = projectors.Dashboards{Partitions: partitions[domain.TopicDashboards]}
 
 // agenciesIn returns n agencies whose streams lie in a partition.
 func agenciesIn(partition int32, n int) []string {
@@ -199,4 +211,15 @@ func withHeader(r eventlog.Record, name string, value []byte) eventlog.Record {
 		r.Headers = append(r.Headers, eventlog.Header{Key: name, Value: value})
 	}
 	return r
+}
+
+// entity is the event that puts an entity.
+func entity(e domain.DirectoryEntity) fold.Event {
+	ev := foldtest.Event("put", e)
+	ev.Key, ev.Envelope.Time = domain.EntityKey(e), later()
+	return ev
+}
+
+func tombstone(key string) fold.Event {
+	return fold.Event{Recorded: domain.Recorded{Key: key, Envelope: domain.Envelope{Type: "directory.erased.v1", Time: later()}}}
 }

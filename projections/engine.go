@@ -15,6 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // Log is what the engine needs of the event log; *eventlog.Log implements it.
@@ -28,7 +29,7 @@ type Log interface {
 
 // Config holds an engine's parts.
 type Config struct {
-	Projector Projector
+	Projector fold.Projector
 	Log       Log
 	// DatabaseURL is where the tables are: each generation gets a pool of its own.
 	DatabaseURL string
@@ -95,7 +96,7 @@ type Engine struct {
 
 // work is what an engine and its sessions share.
 type work struct {
-	projector       Projector
+	projector       fold.Projector
 	log             Log
 	databaseURL     string
 	pool            *pgxpool.Pool // of schema lb_engine
@@ -139,7 +140,7 @@ func newWork(c Config) (work, error) {
 		paused: c.Paused, fence: c.Fence, maxRecords: maxRecords, foldConns: cmp.Or(c.FoldConns, DefaultFoldConns), types: map[string]bool{},
 		compacted: topic.Compacted, deleteRetention: deleteRetention(topic),
 	}
-	_, w.chained = c.Projector.Begin(0).(Chained)
+	_, w.chained = c.Projector.Begin(0).(fold.Chained)
 	for _, t := range c.Projector.Types() {
 		w.types[t] = true
 	}

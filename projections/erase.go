@@ -11,32 +11,25 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // Earlier are the generations that no record reaches any more: retired ones, still ones, and those of another version that
 // nobody folds. An erasure is a record, so that what they hold of a person goes with them alone.
 type Earlier struct {
-	Pool        *pgxpool.Pool // of schema lb_engine
+	Pool        *pgxpool.Pool    // of schema lb_engine
+	Projectors  []fold.Projector // all that there are; [fold.Personal] ones say where they hold a person
 	DeleteGroup func(ctx context.Context, group string) error
-}
-
-// personRows says where tables hold a person: the condition has the arguments of [Earlier.holds]. Pages and their figures
-// are the client's; a profile and what was read of it are the person's.
-var personRows = map[string]map[string]string{
-	Directory{}.Name(): {
-		"users": "id = $1", "sessions": "user_id = $1", "members": "id = any($2)", "tMemberAuth": "id = any($3) or member_id = any($2)",
-		"tDefaultAccount": "member_id = any($2)", "tSAccounts": "id = any($4)",
-	},
-	AccountInsights{}.Name(): {"tSAccountIns": "social_account_id = any($4)"},
-	PostInsights{}.Name():    {"tSPosts": "social_account_id = any($4)", "tSPostInsights": "social_account_id = any($4)"},
-	Contents{}.Name():        {"post_contents": "social_account_id = any($4)"},
 }
 
 // Holding names those that hold the person.
 func (e Earlier) Holding(ctx context.Context, p domain.Person) (held []domain.OperatorTarget, err error) {
-	for _, projector := range All(0) {
-		where := personRows[projector.Name()]
-		if where == nil {
+	if len(e.Projectors) == 0 {
+		return nil, errors.New("projections.Earlier needs Projectors: without them no person is found anywhere")
+	}
+	for _, projector := range e.Projectors {
+		personal, is := projector.(fold.Personal)
+		if !is {
 			continue // ids alone
 		}
 		numbers, err := e.unreached(ctx, projector)
@@ -44,7 +37,7 @@ func (e Earlier) Holding(ctx context.Context, p domain.Person) (held []domain.Op
 			return nil, err
 		}
 		for _, g := range numbers {
-			holds, err := e.holds(ctx, g.Schema, where, p)
+			holds, err := e.holds(ctx, g.Schema, personal.PersonRows(), p)
 			if err != nil {
 				return nil, err
 			}
@@ -70,7 +63,7 @@ type unreachedGeneration struct {
 }
 
 // unreached are the generations of a projection that no record reaches any more.
-func (e Earlier) unreached(ctx context.Context, p Projector) (list []unreachedGeneration, err error) {
+func (e Earlier) unreached(ctx context.Context, p fold.Projector) (list []unreachedGeneration, err error) {
 	rows, err := e.Pool.Query(ctx, `select generation, state from generations g where projection = $1 and `+unreached+` order by generation`,
 		p.Name(), p.Version())
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // A tombstone reaches the generations that are followed; retired ones, still ones, and those of a version that nobody
@@ -24,7 +26,7 @@ func TestEarlierGenerationsThatHoldAPerson(t *testing.T) {
 		draft(domain.TopicDirectory, "category:1", "c", domain.DirectoryCategory{ID: 1, Name: "c"}),
 	)
 	b.appendReadings(0, 30) // of accounts 1 to 9
-	earlier := projections.Earlier{Pool: b.db.Pool, DeleteGroup: b.log.DeleteGroup}
+	earlier := projections.Earlier{Pool: b.db.Pool, Projectors: projectors.All(0), DeleteGroup: b.log.DeleteGroup}
 	held := func() (names []string) {
 		list, err := earlier.Holding(b.ctx(), person)
 		require.NoError(t, err)
@@ -34,18 +36,20 @@ func TestEarlierGenerationsThatHoldAPerson(t *testing.T) {
 		}
 		return names
 	}
-	directory := b.engine(projections.Directory{}, retiredWithin(time.Millisecond))
+	_, err := projections.Earlier{Pool: b.db.Pool}.Holding(b.ctx(), person)
+	require.Error(t, err, "who forgets to say which projectors there are must not hear that nobody is held")
+	directory := b.engine(projectors.Directory{}, retiredWithin(time.Millisecond))
 	stop := b.start(directory)
 	b.caughtUp(directory)
-	posts := b.engine(projections.PostInsights{})
+	posts := b.engine(projectors.PostInsights{})
 	b.start(posts)
 	b.caughtUp(posts)
 	require.Empty(t, held(), "what is followed gets the tombstone")
 
-	b.ends(b.requestOf(projections.Directory{}, nil).ID, operator.RebuildDone)
+	b.ends(b.requestOf(projectors.Directory{}, nil).ID, operator.RebuildDone)
 	require.Eventually(t, func() bool { return b.state("directory", 1) == "retired" }, patience, tick)
 	until := time.Now()
-	still := b.ends(b.requestOf(projections.PostInsights{}, &until).ID, operator.RebuildDone)
+	still := b.ends(b.requestOf(projectors.PostInsights{}, &until).ID, operator.RebuildDone)
 	require.ElementsMatch(t, []string{"post_insights.g2", "directory.g1"}, held())
 	require.Equal(t, 2, still.Generation)
 	person.Profiles = []int64{77}
@@ -78,18 +82,18 @@ func TestEarlierGenerationThatCannotBeDroppedIsEmptied(t *testing.T) {
 	person := domain.Person{User: user, Profiles: []int64{3}}
 	b.append(draft(domain.TopicDirectory, "user:"+user, "u", domain.DirectoryUser{ID: user, Name: "Erna"}))
 	b.appendReadings(0, 30)
-	for _, p := range []projections.Projector{projections.Directory{}, projections.PostInsights{}} {
+	for _, p := range []fold.Projector{projectors.Directory{}, projectors.PostInsights{}} {
 		e := b.engine(p, retiredWithin(time.Millisecond))
 		b.start(e)
 		b.caughtUp(e)
 	}
-	b.ends(b.requestOf(projections.Directory{}, nil).ID, operator.RebuildDone)
+	b.ends(b.requestOf(projectors.Directory{}, nil).ID, operator.RebuildDone)
 	require.Eventually(t, func() bool { return b.state("directory", 1) == "retired" }, patience, tick)
 	until := time.Now()
-	b.ends(b.requestOf(projections.PostInsights{}, &until).ID, operator.RebuildDone)
+	b.ends(b.requestOf(projectors.PostInsights{}, &until).ID, operator.RebuildDone)
 	b.exec("create view public.people as select id, name from lb_directory_g1_retired.users")
 	b.exec("create view public.figures as select * from lb_post_insights_g2.tSPostInsights")
-	earlier := projections.Earlier{Pool: b.db.Pool}
+	earlier := projections.Earlier{Pool: b.db.Pool, Projectors: projectors.All(0)}
 	for _, on := range []domain.OperatorTarget{{Projection: "directory", Generation: 1}, {Projection: "post_insights", Generation: 2}} {
 		require.NoError(t, b.dropEarlier(earlier, on), on.Projection)
 		require.Equal(t, "dropped", b.state(on.Projection, on.Generation))
@@ -99,7 +103,7 @@ func TestEarlierGenerationThatCannotBeDroppedIsEmptied(t *testing.T) {
 	require.Empty(t, held)
 	require.Zero(t, b.count("select (select count(*) from public.people) + (select count(*) from public.figures)"))
 	request := asked("directory")
-	request.Version = projections.Directory{}.Version()
+	request.Version = projectors.Directory{}.Version()
 	_, err = b.switchBack(request)
 	requireCode(t, domain.CodeConflict, err)
 	b.exec("drop view public.people; drop view public.figures")
@@ -112,7 +116,7 @@ func (b *bench) dropEarlier(e projections.Earlier, on domain.OperatorTarget) err
 	return err
 }
 
-func (b *bench) requestOf(p projections.Projector, until *time.Time) projections.Rebuild {
+func (b *bench) requestOf(p fold.Projector, until *time.Time) projections.Rebuild {
 	b.t.Helper()
 	request := asked(p.Name())
 	request.Version, request.Until = p.Version(), until
@@ -129,14 +133,14 @@ func TestEarlierGenerationIsDroppedByWhoFolds(t *testing.T) {
 	const user = "d10000000000000000000000"
 	person := domain.Person{User: user}
 	b.append(draft(domain.TopicDirectory, "user:"+user, "u", domain.DirectoryUser{ID: user, Name: "Erna"}))
-	e := b.engine(projections.Directory{}, retiredWithin(time.Millisecond))
+	e := b.engine(projectors.Directory{}, retiredWithin(time.Millisecond))
 	b.start(e)
-	b.start(b.other(projections.Directory{}, retiredWithin(time.Millisecond)))
+	b.start(b.other(projectors.Directory{}, retiredWithin(time.Millisecond)))
 	b.caughtUp(e)
-	b.ends(b.requestOf(projections.Directory{}, nil).ID, operator.RebuildDone)
+	b.ends(b.requestOf(projectors.Directory{}, nil).ID, operator.RebuildDone)
 	require.Eventually(t, func() bool { return b.state("directory", 1) == "retired" }, patience, tick)
 	b.exec("create view public.people as select id, name from lb_directory_g1_retired.users")
-	earlier := projections.EarlierElsewhere{Earlier: projections.Earlier{Pool: b.db.Pool}}
+	earlier := projections.EarlierElsewhere{Earlier: projections.Earlier{Pool: b.db.Pool, Projectors: projectors.All(0)}}
 	held, err := earlier.Holding(b.ctx(), person)
 	require.NoError(t, err)
 	first := domain.OperatorTarget{Projection: "directory", Generation: 1}

@@ -9,14 +9,14 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // Problem is what Status would tell if the database could be asked.
@@ -32,7 +32,9 @@ func (e *Engine) Problem() string {
 }
 
 // FigurePayloads is what a batch of events tells.
-func FigurePayloads(events []Event) ([]string, error) { return figurePayloads(figureChanges(events)) }
+func FigurePayloads(events []fold.Event) ([]string, error) {
+	return figurePayloads(figureChanges(events))
+}
 
 // NotFollowed are the reasons that the log gave for not following partitions. Status finds another log by
 // itself too, which says nothing about what is folded.
@@ -55,11 +57,6 @@ func (e *Engine) InBatchesOf(n int) *Engine {
 	return e
 }
 
-// HandOver takes rows out of a fold in bulk and hands them over.
-func HandOver(ctx context.Context, fold Bulk, into CopyTarget, last bool) error {
-	return handOver(ctx, fold, into, last)
-}
-
 // Bulked is what a fold in bulk parked, and how many records lost their race.
 type Bulked struct {
 	Parked []string
@@ -68,7 +65,7 @@ type Bulked struct {
 
 // FoldInBulk folds the topic up to offsets into a target, partition by partition.
 func FoldInBulk(
-	ctx context.Context, c Config, to map[int32]int64, into CopyTarget, refused func(Event) *ParkError,
+	ctx context.Context, c Config, to map[int32]int64, into write.CopyTarget, refused func(fold.Event) *fold.ParkError,
 ) (b Bulked, err error) {
 	w, err := newWork(c)
 	if err != nil {
@@ -176,14 +173,6 @@ func Digests(ctx context.Context, pool *pgxpool.Pool, projection string, number 
 	})
 	return all, err
 }
-
-// AppendBinary appends a value of a column as a rebuild copies it.
-func AppendBinary(b []byte, types *pgtype.Map, oid uint32, value any) ([]byte, error) {
-	return appendBinary(b, types, oid, value)
-}
-
-// ParseUUID tells whether an id is packed as a UUID.
-func ParseUUID(text string) (id uuid.UUID, canonical bool) { return parseUUID(text) }
 
 // Bounds of an exchange of the readers' pools: beyond them what was seen before may be missing for a moment.
 const (

@@ -13,6 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // What can happen to a rebuild, and where it is tried. Each ends in equality, or in a refusal that names the cause.
@@ -32,13 +34,13 @@ import (
 // forgetful loses the first row of each shard, in bulk alone.
 type forgetful struct{ bulkTally }
 
-func (p forgetful) Begin(generation int) projections.Fold {
+func (p forgetful) Begin(generation int) fold.Fold {
 	return forgetfulFold{p.bulkTally.Begin(generation).(*bulkTallyFold)}
 }
 
 type forgetfulFold struct{ *bulkTallyFold }
 
-func (f forgetfulFold) Take(last bool) (projections.Handover, error) {
+func (f forgetfulFold) Take(last bool) (fold.Handover, error) {
 	f.ids = f.ids[min(1, len(f.ids)):]
 	return f.bulkTallyFold.Take(last)
 }
@@ -48,7 +50,7 @@ func (f forgetfulFold) Take(last bool) (projections.Handover, error) {
 func TestVerificationRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		projector projections.Projector
+		projector fold.Projector
 		alter     string
 		says      string
 	}{
@@ -129,7 +131,7 @@ func TestSetBackDuringRebuild(t *testing.T) {
 	b.appendReadings(0, 200)
 	g := newGate()
 	defer g.open()
-	p := bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+	p := bulkTally{copying: func(context.Context, write.CopyTarget, bool) error {
 		g.first()
 		return nil
 	}}

@@ -17,33 +17,33 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // faulty is a projector whose writes a test can hold up or spoil. write gets the events of the batch
 // and what would be written without it.
 type faulty struct {
-	projections.Projector
-	write func(ctx context.Context, tx pgx.Tx, events []projections.Event, next func() error) error
+	fold.Projector
+	write func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error
 }
 
-func (f faulty) Begin(generation int) projections.Fold {
+func (f faulty) Begin(generation int) fold.Fold {
 	inner := f.Projector.Begin(generation)
-	fold := &faultyFold{Fold: inner, faulty: f}
-	if chained, ok := inner.(projections.Chained); ok {
-		return &faultyChained{faultyFold: fold, chained: chained}
+	wrapped := &faultyFold{Fold: inner, faulty: f}
+	if chained, ok := inner.(fold.Chained); ok {
+		return &faultyChained{faultyFold: wrapped, chained: chained}
 	}
-	return fold
+	return wrapped
 }
 
 type faultyFold struct {
-	projections.Fold
+	fold.Fold
 	faulty faulty
-	events []projections.Event // that Apply was called for
+	events []fold.Event // that Apply was called for
 }
 
-func (f *faultyFold) Apply(ev projections.Event) error {
+func (f *faultyFold) Apply(ev fold.Event) error {
 	f.events = append(f.events, ev)
 	return f.Fold.Apply(ev)
 }
@@ -62,14 +62,14 @@ func (f *faultyFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) erro
 
 type faultyChained struct {
 	*faultyFold
-	chained projections.Chained
+	chained fold.Chained
 }
 
-func (f *faultyChained) Pass(ev projections.Event) { f.chained.Pass(ev) }
+func (f *faultyChained) Pass(ev fold.Event) { f.chained.Pass(ev) }
 
 func (f *faultyChained) Release(key string) { f.chained.Release(key) }
 
-func (f *faultyChained) Resume(ev projections.Event) error {
+func (f *faultyChained) Resume(ev fold.Event) error {
 	f.events = append(f.events, ev)
 	return f.chained.Resume(ev)
 }
@@ -85,15 +85,15 @@ func (tally) Tables() []string { return []string{"tally"} }
 func (tally) Definition() ddl.Definition {
 	return "create table tally (id text, n int not null);\n-- +keys\nalter table tally add primary key (id);\n"
 }
-func (tally) Begin(int) projections.Fold { return &tallyFold{} }
+func (tally) Begin(int) fold.Fold { return &tallyFold{} }
 
 type tallyFold struct{ ids []string }
 
-func (*tallyFold) Load(*pgx.Batch, []projections.Event) {}
+func (*tallyFold) Load(*pgx.Batch, []fold.Event) {}
 
-func (*tallyFold) LoadMore(context.Context, pgx.Tx, []projections.Event) error { return nil }
+func (*tallyFold) LoadMore(context.Context, pgx.Tx, []fold.Event) error { return nil }
 
-func (f *tallyFold) Apply(ev projections.Event) error {
+func (f *tallyFold) Apply(ev fold.Event) error {
 	if ev.Err != nil {
 		return ev.Err
 	}
@@ -225,7 +225,7 @@ func kill(t testing.TB, pool *pgxpool.Pool, tx pgx.Tx) {
 }
 
 // ids names the events of a batch.
-func ids(events []projections.Event) string {
+func ids(events []fold.Event) string {
 	names := make([]string, len(events))
 	for i, ev := range events {
 		names[i] = ev.Envelope.ID

@@ -14,10 +14,11 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // zombie makes an engine that follows the same partitions as another one, and does not know it.
-func (b *bench) zombie(p projections.Projector) *projections.Engine {
+func (b *bench) zombie(p fold.Projector) *projections.Engine {
 	return b.engine(p, func(c *projections.Config) { c.Log = otherGroup{b.log} })
 }
 
@@ -37,7 +38,7 @@ func TestZombieDoesNotCommit(t *testing.T) {
 			b.run(b.engine(tally{})) // a live generation without records
 			inWrite, release := make(chan struct{}), make(chan struct{})
 			var firsts atomic.Int32
-			first := b.engine(faulty{tally{}, func(_ context.Context, _ pgx.Tx, _ []projections.Event, next func() error) error {
+			first := b.engine(faulty{tally{}, func(_ context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
 				if firsts.Add(1) > 1 {
 					return next()
 				}
@@ -90,7 +91,7 @@ func TestZombiesUnderLoad(t *testing.T) {
 }
 
 // version2 is a projector whose code has changed.
-type version2 struct{ projections.Projector }
+type version2 struct{ fold.Projector }
 
 func (version2) Version() int { return 2 }
 
@@ -182,7 +183,7 @@ func TestRetiredGenerationEndsTheSession(t *testing.T) {
 		b := setup(t)
 		b.run(b.engine(tally{}))
 		var swapped atomic.Bool
-		e := b.engine(faulty{tally{}, func(_ context.Context, _ pgx.Tx, _ []projections.Event, next func() error) error {
+		e := b.engine(faulty{tally{}, func(_ context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
 			if swapped.CompareAndSwap(false, true) {
 				return errInjected // the transaction ends, and before it is tried again:
 			}
@@ -223,7 +224,7 @@ func TestLostPartitionTakesNoOtherWithIt(t *testing.T) {
 	require.NotEqual(t, kept, taken)
 	var other sync.WaitGroup
 	var first atomic.Bool
-	e := b.engine(faulty{tally{}, func(ctx context.Context, tx pgx.Tx, events []projections.Event, next func() error) error {
+	e := b.engine(faulty{tally{}, func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error {
 		if first.Load() {
 			return next()
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // otherProcess is the variable in which a test says to a process of this binary what it is to fold.
@@ -54,7 +55,7 @@ type gatedTally struct {
 	gate   io.Reader
 }
 
-func (p gatedTally) Begin(int) projections.Fold { return &gatedFold{of: p} }
+func (p gatedTally) Begin(int) fold.Fold { return &gatedFold{of: p} }
 
 type gatedFold struct {
 	tallyFold
@@ -207,7 +208,7 @@ func TestTheServerEndsWhatFreezesInAFold(t *testing.T) {
 	b := setup(t)
 	b.append(postRead(1, 1))
 	settings := map[string]string{}
-	b.run(b.engine(faulty{tally{}, func(ctx context.Context, tx pgx.Tx, _ []projections.Event, next func() error) error {
+	b.run(b.engine(faulty{tally{}, func(ctx context.Context, tx pgx.Tx, _ []fold.Event, next func() error) error {
 		for _, name := range []string{"idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout"} {
 			var value string
 			if err := tx.QueryRow(ctx, "select current_setting($1)", name).Scan(&value); err != nil {

@@ -12,8 +12,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // A start with no generation rebuilds to the end offsets read at start, and is `building`
@@ -25,7 +28,7 @@ func TestBuildingUntilTheEndsReadAtStart(t *testing.T) {
 		b.append(postRead(1, n))
 	}
 	permits := make(chan struct{}, 100)
-	e := b.engine(faulty{tally{}, func(ctx context.Context, _ pgx.Tx, _ []projections.Event, next func() error) error {
+	e := b.engine(faulty{tally{}, func(ctx context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
 		select {
 		case <-permits:
 			return next()
@@ -55,7 +58,7 @@ func TestBuildingUntilTheEndsReadAtStart(t *testing.T) {
 func TestEmptyLogIsLiveAtOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	e := b.engine(projections.PostInsights{})
+	e := b.engine(projectors.PostInsights{})
 	s, err := e.Status(b.ctx())
 	require.NoError(t, err)
 	require.False(t, s.Live(), "not before its start")
@@ -70,8 +73,8 @@ func TestBuildingGoesOnAfterAStop(t *testing.T) {
 	for n := range 3 {
 		b.append(postRead(1, n))
 	}
-	stuck := b.engine(faulty{tally{}, func(ctx context.Context, _ pgx.Tx, events []projections.Event, next func() error) error {
-		if slices.ContainsFunc(events, func(ev projections.Event) bool { return strings.HasSuffix(ev.Envelope.ID, "2") }) {
+	stuck := b.engine(faulty{tally{}, func(ctx context.Context, _ pgx.Tx, events []fold.Event, next func() error) error {
+		if slices.ContainsFunc(events, func(ev fold.Event) bool { return strings.HasSuffix(ev.Envelope.ID, "2") }) {
 			<-ctx.Done()
 			return ctx.Err()
 		}
@@ -87,8 +90,8 @@ func TestBuildingGoesOnAfterAStop(t *testing.T) {
 }
 
 // every is all projections.
-func every() []projections.Projector {
-	return projections.All(partitions[domain.TopicDashboards])
+func every() []fold.Projector {
+	return projectors.All(partitions[domain.TopicDashboards])
 }
 
 // mixture fills all topics, poison and races included.
@@ -129,18 +132,18 @@ func TestDroppedSchemaComesBackTheSame(t *testing.T) {
 	}
 	before := everything()
 	require.NotEmpty(t, before)
-	notices := dump(t, b.db, "access_notices")
+	notices := foldtest.Dump(t, b.db, "access_notices")
 	require.Len(t, notices, 12)
 	b.exec(`insert into kept.secrets values ('ref', 'key', 'sealed', now())`)
 	b.exec(`insert into kept.notice_cursors values ($1, 'u1', 3, now())`, agencyA)
-	kept := dump(t, b.db, "kept.secrets", "kept.notice_cursors")
+	kept := foldtest.Dump(t, b.db, "kept.secrets", "kept.notice_cursors")
 
 	b.exec("drop schema lb_engine, lb cascade")
 	require.NoError(t, migrations.Up(b.ctx(), b.db.URL))
 	b.db.Pool.Reset() // prepared statements know the dropped tables
 	require.Equal(t, before, everything())
-	require.Equal(t, notices, dump(t, b.db, "access_notices"))
-	require.Equal(t, kept, dump(t, b.db, "kept.secrets", "kept.notice_cursors"), "what the log does not hold outlives it")
+	require.Equal(t, notices, foldtest.Dump(t, b.db, "access_notices"))
+	require.Equal(t, kept, foldtest.Dump(t, b.db, "kept.secrets", "kept.notice_cursors"), "what the log does not hold outlives it")
 }
 
 // A checkpoint of a compacted topic that was idle longer than tombstones are kept is
@@ -154,10 +157,10 @@ func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		b.append(category(1, "a"))
-		b.run(b.engine(projections.Directory{}))
+		b.run(b.engine(projectors.Directory{}))
 		erasedMeanwhile(b)
 		b.exec("update checkpoints set caught_up_at = now() - interval '31 days' where partition = 0")
-		e := b.engine(projections.Directory{})
+		e := b.engine(projectors.Directory{})
 		b.start(e)
 		b.awaitStatus(e, func(s projections.Status) bool { return s.Generation == 2 })
 		b.caughtUp(e)
@@ -169,11 +172,11 @@ func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		b.append(category(1, "a"))
-		b.run(b.engine(projections.Directory{}))
+		b.run(b.engine(projectors.Directory{}))
 		erasedMeanwhile(b)
 		b.exec("update checkpoints set caught_up_at = now() - interval '29 days'")
 		b.append(category(2, "b"))
-		e := b.engine(projections.Directory{})
+		e := b.engine(projectors.Directory{})
 		b.start(e)
 		s := b.caughtUp(e)
 		require.Equal(t, 1, s.Generation)
@@ -183,7 +186,7 @@ func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		b.append(category(1, "a"))
-		e := b.engine(projections.Directory{})
+		e := b.engine(projectors.Directory{})
 		b.start(e)
 		b.caughtUp(e)
 		erasedMeanwhile(b)
@@ -196,10 +199,10 @@ func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		b.append(postRead(1, 1))
-		b.run(b.engine(projections.PostInsights{}))
+		b.run(b.engine(projectors.PostInsights{}))
 		b.exec("update checkpoints set caught_up_at = now() - interval '3 years'")
 		b.append(postRead(1, 2))
-		e := b.engine(projections.PostInsights{})
+		e := b.engine(projectors.PostInsights{})
 		b.start(e)
 		require.Equal(t, 1, b.caughtUp(e).Generation)
 	})
@@ -212,7 +215,7 @@ func TestLogWithoutItsBeginning(t *testing.T) {
 	b.append(postRead(1, 1), postRead(1, 2))
 	p := b.partitionOf(domain.TopicMetrics, "1")
 	b.deleteBefore(domain.TopicMetrics, p, 1)
-	e := b.engine(projections.PostInsights{})
+	e := b.engine(projectors.PostInsights{})
 	b.start(e)
 	s := b.awaitStatus(e, func(s projections.Status) bool { return strings.Contains(s.Problem, "first records are gone") })
 	require.Contains(t, s.Problem, "restore the log from a backup")

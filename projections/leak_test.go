@@ -13,6 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // A stopped engine leaves no goroutine behind, in whatever it was when it was stopped. Serial, so
@@ -26,7 +27,7 @@ func TestEngineLeavesNoGoroutine(t *testing.T) { //nolint:paralleltest // see ab
 	r, err := codec.Encode(postRead(1, 1))
 	require.NoError(t, err)
 	log.put(r)
-	engine := func(p projections.Projector, paused bool) *projections.Engine {
+	engine := func(p fold.Projector, paused bool) *projections.Engine {
 		e, err := projections.New(projections.Config{
 			Projector: p, Log: &reader{memLog: log}, DatabaseURL: db.URL, Pool: db.Pool, Topics: topics, Registry: domain.NewRegistry(),
 			Logger: quiet,
@@ -42,12 +43,12 @@ func TestEngineLeavesNoGoroutine(t *testing.T) { //nolint:paralleltest // see ab
 		reached func(*projections.Engine) bool
 	}{
 		{"paused", engine(tally{}, true), func(e *projections.Engine) bool { return e.Problem() != "" }},
-		{"in a batch", engine(faulty{tally{}, func(ctx context.Context, _ pgx.Tx, _ []projections.Event, _ func() error) error {
+		{"in a batch", engine(faulty{tally{}, func(ctx context.Context, _ pgx.Tx, _ []fold.Event, _ func() error) error {
 			inWrite <- struct{}{}
 			<-ctx.Done()
 			return ctx.Err()
 		}}, false), func(*projections.Engine) bool { return len(inWrite) > 0 }},
-		{"trying again", engine(faulty{tally{}, func(context.Context, pgx.Tx, []projections.Event, func() error) error {
+		{"trying again", engine(faulty{tally{}, func(context.Context, pgx.Tx, []fold.Event, func() error) error {
 			return errInjected
 		}}, false), func(e *projections.Engine) bool { return e.Problem() != "" }},
 		{"idle", engine(tally{}, false), func(e *projections.Engine) bool {

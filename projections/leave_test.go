@@ -10,6 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // The tables that readers use are gone while the ones before are still followed: readers go back to these, and the next
@@ -45,7 +46,7 @@ func TestTablesThatAreLeftGo(t *testing.T) {
 	b := setup(t)
 	b.append(category(1, "a"))
 	deleting := func(c *projections.Config) { c.DeleteGroup = b.log.DeleteGroup }
-	first := b.engine(projections.Directory{}, deleting)
+	first := b.engine(projectors.Directory{}, deleting)
 	stop := b.start(first)
 	b.caughtUp(first)
 	require.Equal(t, 2, b.another(first))
@@ -53,7 +54,7 @@ func TestTablesThatAreLeftGo(t *testing.T) {
 	stop()
 	b.exec("create view public.mine as select * from lb_directory_g1.tDefaultCategories")
 	b.exec("update checkpoints set caught_up_at = now() - interval '31 days' where generation = 1")
-	e := b.engine(projections.Directory{}, deleting)
+	e := b.engine(projectors.Directory{}, deleting)
 	b.start(e)
 	require.Eventually(t, func() bool { return b.state("directory", 1) == "dropped" }, patience, tick)
 	require.Equal(t, 2, b.count("select generation from pointer where projection = 'directory'"))
@@ -81,11 +82,11 @@ func TestTablesThatCannotGoAreTriedRarely(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(category(1, "a"))
-	b.run(b.engine(projections.Directory{}))
+	b.run(b.engine(projectors.Directory{}))
 	b.exec("create view public.mine as select * from lb_directory_g1.tDefaultCategories")
 	b.exec("update generations set state = 'dropped'")
 	b.exec("delete from pointer")
-	e := b.engine(projections.Directory{})
+	e := b.engine(projectors.Directory{})
 	requireCode(t, domain.CodeConflict, e.DropLeft(b.ctx()))
 	for tries := 1; e.DropLeft(b.ctx()) != nil; tries++ { // the machine stood still for the whole wait: the next one is twice as long
 		require.Less(t, tries, 10, "it is not tried each time")

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // A report reads a table while a new month is to be attached to it. Who waits for the table's lock would hold up every other
@@ -15,7 +15,7 @@ func TestMonthsWaitForLongReports(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(accountRead(1, 1))
-	e := b.engine(projections.AccountInsights{})
+	e := b.engine(projectors.AccountInsights{})
 	stop := b.start(e)
 	b.caughtUp(e)
 	stop()
@@ -29,7 +29,7 @@ func TestMonthsWaitForLongReports(t *testing.T) {
 	defer func() { _ = report.Rollback(context.Background()) }()
 	_, err = report.Exec(b.ctx(), "select count(*) from lb_account_insights_g1.tSAccountIns")
 	require.NoError(t, err)
-	e = b.engine(projections.AccountInsights{})
+	e = b.engine(projectors.AccountInsights{})
 	b.start(e)
 	b.append(accountRead(1, 2))
 	b.caughtUp(e) // beside the report

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // maxPayload leaves room below PostgreSQL's limit of 8000 bytes.
@@ -17,7 +18,7 @@ const maxPayload = 7500
 
 // queueProgress wakes those who wait for the projection, or for keys of it, when the transaction commits,
 // and tells listeners which figures moved. A projection that is not live tells nothing: nobody reads its tables.
-func (f *session) queueProgress(batch *pgx.Batch, g generation, state Fold, events []Event) error {
+func (f *session) queueProgress(batch *pgx.Batch, g generation, state fold.Fold, events []fold.Event) error {
 	channels, payloads := []string{pg.ProgressChannel}, []string{pg.ProgressPayload(f.projector.Name(), streamsOf(state, events))}
 	if g.State == StateLive {
 		told, err := figurePayloads(figureChanges(events))
@@ -67,8 +68,8 @@ func notify(ctx context.Context, tx pgx.Tx, channels, payloads []string) error {
 
 // streamsOf are the streams that a batch has moved, for those who wait for one of them; nil stands for
 // any: where nobody waits for a key, or where a key is not one of ours and would not fit in a payload.
-func streamsOf(state Fold, events []Event) []string {
-	if _, chained := state.(Chained); !chained {
+func streamsOf(state fold.Fold, events []fold.Event) []string {
+	if _, chained := state.(fold.Chained); !chained {
 		return nil
 	}
 	keys := make([]string, 0, len(events))
@@ -85,7 +86,7 @@ func streamsOf(state Fold, events []Event) []string {
 
 // figureChanges are what the events change for listeners. One that was parked changed nothing; to name it costs
 // a listener one reading too many.
-func figureChanges(events []Event) []domain.FigureChange {
+func figureChanges(events []fold.Event) []domain.FigureChange {
 	var changes domain.FigureChanges
 	for _, ev := range events {
 		data, ok := ev.Data.(domain.ChangesFigures)
@@ -126,4 +127,10 @@ func figurePayloads(changes []domain.FigureChange) (payloads []string, err error
 		payloads = append(payloads, string(append(payload, ']')))
 	}
 	return payloads, nil
+}
+
+// isErasure tells of an event that changes figures of any client who had the account.
+func isErasure(ev fold.Event) bool {
+	_, is := ev.Data.(domain.AccountErased)
+	return is
 }

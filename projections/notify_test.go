@@ -12,6 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // hear listens as an API node does.
@@ -45,7 +47,7 @@ func TestMovedFiguresAreTold(t *testing.T) {
 	b := setup(t)
 	heard := b.hear()
 	b.append(accountRead(1, 1), postRead(2, 1))
-	accounts, posts := b.engine(projections.AccountInsights{}), b.engine(projections.PostInsights{})
+	accounts, posts := b.engine(projectors.AccountInsights{}), b.engine(projectors.PostInsights{})
 	b.start(accounts)
 	b.caughtUp(accounts)
 	require.Equal(t, pg.AnyFigure, told(t, heard), "the model went live, and told nothing before")
@@ -71,7 +73,7 @@ func TestConnectionThatNeedsASignInIsTold(t *testing.T) {
 			ConnectionID: connection, AccountID: client1, MemberID: 7, Platform: domain.Facebook, State: state, At: day0,
 		})
 	}
-	operations := b.engine(projections.Operations{})
+	operations := b.engine(projectors.Operations{})
 	b.start(operations)
 	b.caughtUp(operations)
 	require.Equal(t, pg.AnyFigure, told(t, heard))
@@ -93,10 +95,10 @@ func TestPayloadsAreShort(t *testing.T) {
 		}
 		return changes
 	}
-	events := func(n int) (list []projections.Event) {
+	events := func(n int) (list []fold.Event) {
 		for social := range int64(n) {
 			d := accountRead(social+1, 1)
-			list = append(list, projections.Event{Recorded: domain.Recorded{Key: d.Key, Data: d.Data}}, projections.Event{Recorded: domain.Recorded{Key: d.Key, Data: d.Data}})
+			list = append(list, fold.Event{Recorded: domain.Recorded{Key: d.Key, Data: d.Data}}, fold.Event{Recorded: domain.Recorded{Key: d.Key, Data: d.Data}})
 		}
 		return list
 	}
@@ -105,7 +107,7 @@ func TestPayloadsAreShort(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, decode(payloads), want)
 	}
-	payloads, err := projections.FigurePayloads(append(events(1), projections.Event{Err: domain.ErrUnknownType}))
+	payloads, err := projections.FigurePayloads(append(events(1), fold.Event{Err: domain.ErrUnknownType}))
 	require.NoError(t, err)
 	require.Len(t, decode(payloads), 1)
 }

@@ -10,9 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // A rebuild remembers the commands that live projection remembers, whatever their keys look like: those of the last day
@@ -24,7 +25,7 @@ func TestRebuildRemembersTheCommandsOfALiveFold(t *testing.T) {
 	keys := []string{
 		"", "plain words", "Zürich", id, strings.ToUpper(id), "{" + id + "}", "00ff", "00FF", "0ff", strings.Repeat("ab", 32), strings.Repeat("x", 300),
 	}
-	var events []projections.Event
+	var events []fold.Event
 	for _, agency := range []string{agencyA, agencyB} {
 		c := &chain{codec: codec, key: agency, seen: map[string]bool{}}
 		for n := range 200 {
@@ -41,18 +42,18 @@ func TestRebuildRemembersTheCommandsOfALiveFold(t *testing.T) {
 			r.Partition = eventlog.PartitionOf(r.Key, dashboards.Partitions)
 			recorded, err := codec.Decode(r)
 			require.NoError(t, err)
-			events = append(events, projections.Event{Recorded: recorded, Raw: r})
+			events = append(events, fold.Event{Recorded: recorded, Raw: r})
 		}
 	}
 	live, bulk := pgtest.New(t), pgtest.New(t)
-	var batches [][]projections.Event
+	var batches [][]fold.Event
 	for len(events) > 0 {
 		n := min(7, len(events))
 		batches, events = append(batches, events[:n]), events[n:]
 	}
-	foldBatches(t, live, dashboards, batches)
+	foldtest.Batches(t, live, dashboards, batches)
 	copyBatches(t, bulk, dashboards, batches...)
-	want := dump(t, live, dashboards.Tables()...)
+	want := foldtest.Dump(t, live, dashboards.Tables()...)
 	require.Contains(t, strings.Join(want, "\n"), "Zürich")
-	require.Equal(t, want, dump(t, bulk, dashboards.Tables()...))
+	require.Equal(t, want, foldtest.Dump(t, bulk, dashboards.Tables()...))
 }

@@ -9,6 +9,10 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // parkedRow is a row of table parked: a position and a reason, never a payload.
@@ -19,33 +23,36 @@ type parkedRow struct {
 	Type      string
 	EventID   string
 	Time      *time.Time
-	Reason    Reason
+	Reason    fold.Reason
 	Detail    string
 }
 
 // maxDetail keeps a hostile payload from filling the table with its own error text; in bytes.
 const maxDetail = 500
 
-func newParkedRow(ev Event, err error) parkedRow {
+// storable makes any bytes fit for a text column.
+func storable(s string) string { return domain.Storable(s, maxDetail) }
+
+func newParkedRow(ev fold.Event, err error) parkedRow {
 	row := parkedRow{
 		Partition: ev.Raw.Partition, Offset: ev.Raw.Offset, Key: storable(string(ev.Raw.Key)),
 		Type: storable(ev.Raw.Header("ce_type")), EventID: storable(ev.Raw.Header("ce_id")),
-		Reason: ReasonRefused, Detail: storable(withoutValues(err)),
+		Reason: fold.ReasonRefused, Detail: storable(fold.WithoutValues(err)),
 	}
 	if ev.Err == nil {
 		row.Time = &ev.Envelope.Time
 	}
-	if park, ok := errors.AsType[*ParkError](err); ok {
+	if park, ok := errors.AsType[*fold.ParkError](err); ok {
 		row.Reason, row.Detail = park.Reason, storable(park.Detail)
 	}
 	return row
 }
 
 // A row that is there already keeps its state: its event was tried again in vain.
-var parkedTable = newTable("parked",
+var parkedTable = write.NewTable("parked",
 	`projection text, generation int, partition int, log_offset bigint, state text,
 	 stream_key text, event_type text, event_id text, event_time timestamptz, reason text, detail text`,
-	clause(`on conflict (projection, generation, partition, log_offset) do update set stream_key = excluded.stream_key,
+	write.Clause(`on conflict (projection, generation, partition, log_offset) do update set stream_key = excluded.stream_key,
 		event_type = excluded.event_type, event_id = excluded.event_id, event_time = excluded.event_time,
 		reason = excluded.reason, detail = excluded.detail`),
 	func(r scopedParked) []any {
@@ -64,7 +71,7 @@ type scopedParked struct {
 func (f *session) insertParked(ctx context.Context, tx pgx.Tx, generation int, rows []parkedRow) error {
 	var batch pgx.Batch
 	f.queueParked(&batch, generation, rows)
-	if err := send(ctx, tx, &batch); err != nil {
+	if err := write.Send(ctx, tx, &batch); err != nil {
 		return fmt.Errorf("insert parked events: %w", err)
 	}
 	return nil
@@ -85,25 +92,25 @@ func (f *session) queueParked(batch *pgx.Batch, generation int, rows []parkedRow
 	if len(rows) == 0 {
 		return
 	}
-	parkedTable.queue(batch, scoped)
+	parkedTable.Queue(batch, scoped)
 	// What an operator has acknowledged in one generation is so in the next: nobody need say it after each rebuild.
 	batch.Queue(`
 		update parked p set state = 'acknowledged' from parked o, unnest($3::int[], $4::bigint[]) as u(partition, log_offset)
 		where p.projection = $1 and p.generation = $2 and p.partition = u.partition and p.log_offset = u.log_offset
 		  and o.projection = $1 and o.generation <> $2 and o.partition = u.partition and o.log_offset = u.log_offset
 		  and p.state = 'parked' and o.state = 'acknowledged'`,
-		append([]any{f.projector.Name(), generation}, arraysOf(rows, func(r parkedRow) []any { return []any{r.Partition, r.Offset} })...)...)
+		append([]any{f.projector.Name(), generation}, write.Arrays(rows, func(r parkedRow) []any { return []any{r.Partition, r.Offset} })...)...)
 }
 
 // queueOvertaken drops the parked rows whose key has a later event, folded or parked itself. Only for compacted topics,
 // where the last record of a key is all that counts: folding an older one again would bring an old state back, and
 // compaction may have removed it, so that a rebuild does not even see it.
-func (f *session) queueOvertaken(batch *pgx.Batch, generation int, events []Event) {
-	events = slices.DeleteFunc(slices.Clone(events), Event.covers)
+func (f *session) queueOvertaken(batch *pgx.Batch, generation int, events []fold.Event) {
+	events = slices.DeleteFunc(slices.Clone(events), fold.Event.Covers)
 	if !f.compacted || len(events) == 0 {
 		return
 	}
-	overtaking := arraysOf(events, func(ev Event) []any { return []any{storable(string(ev.Raw.Key)), ev.Raw.Partition, ev.Raw.Offset} })
+	overtaking := write.Arrays(events, func(ev fold.Event) []any { return []any{storable(string(ev.Raw.Key)), ev.Raw.Partition, ev.Raw.Offset} })
 	batch.Queue(`
 		delete from parked p using unnest($3::text[], $4::int[], $5::bigint[]) as f(stream_key, partition, log_offset)
 		where p.projection = $1 and p.generation = $2

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // RetryResult is what became of events that were folded again. One that is folded in one generation and not in
@@ -107,11 +108,6 @@ func (f *session) matching(ctx context.Context, generation int, filter ParkedFil
 	return page, nil
 }
 
-// holdsUp is a projector where a parked event holds up those behind it.
-type holdsUp interface {
-	HoldsUp(key string, partition int32) bool
-}
-
 // AcknowledgeParked notes that an operator has seen the events, in every generation, and returns how many. It changes
 // no table and is no part of what a check of the tables compares. What holds up a stream cannot be acknowledged:
 // then its error is conflict, and nothing is noted.
@@ -134,12 +130,12 @@ func (e *Engine) AcknowledgeParked(ctx context.Context, f ParkedFilter) (int, er
 		if err != nil {
 			return err
 		}
-		chained, _ := e.projector.(holdsUp)
+		chained, _ := e.projector.(fold.HoldsUp)
 		for _, u := range all {
 			if chained != nil && chained.HoldsUp(u.Key, u.Partition) {
 				return domain.NewError(domain.CodeConflict,
 					"%s holds up the stream %s: a note would not set it free. Nothing was noted; retry or skip it (of reason "+
-						string(ReasonChainBroken)+": restore the log).",
+						string(fold.ReasonChainBroken)+": restore the log).",
 					ParkedID(e.projector.Name(), u.Partition, u.Offset), u.Key)
 			}
 			noted[u] = true

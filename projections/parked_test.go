@@ -12,6 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 func (b *bench) list(f projections.ParkedFilter) (ids []string, all []projections.ParkedEvent) {
@@ -40,7 +42,7 @@ func TestListOfParkedEvents(t *testing.T) {
 	require.NotEmpty(t, all[0].EventID)
 
 	for want, f := range map[string]projections.ParkedFilter{
-		"by reason": {Reason: projections.ReasonUndecodable}, "by id": {IDs: ids[:1]}, "by limit": {Limit: 1},
+		"by reason": {Reason: fold.ReasonUndecodable}, "by id": {IDs: ids[:1]}, "by limit": {Limit: 1},
 	} {
 		found, _ := l.list(f)
 		require.Equal(t, ids[:1], found, want)
@@ -61,14 +63,14 @@ func TestRetryInBulk(t *testing.T) {
 	b := setup(t)
 	eventType := domain.PostRead{}.EventType()
 	b.append(postRead(1, 1), postRead(1, 2), postRead(2, 1), postRead(2, 2), accountRead(1, 1))
-	b.run(b.engine(projections.PostInsights{}, b.olderBinary(domain.NewRegistry().Without(eventType))))
+	b.run(b.engine(projectors.PostInsights{}, b.olderBinary(domain.NewRegistry().Without(eventType))))
 	require.Len(t, b.parked("post_insights"), 4)
-	e := b.engine(projections.PostInsights{}).InBatchesOf(1)
+	e := b.engine(projectors.PostInsights{}).InBatchesOf(1)
 	require.Equal(t, 2, b.retry(e, projections.ParkedFilter{Stream: "1"}).Folded)
 	require.Len(t, b.parked("post_insights"), 2)
 	require.Equal(t, 2, b.retry(e, projections.ParkedFilter{Type: eventType}).Folded)
 	require.Empty(t, b.parked("post_insights"))
-	b.sameFromZero(projections.PostInsights{})
+	b.sameFromZero(projectors.PostInsights{})
 }
 
 // An acknowledgement is a note: tables and the reason stay, a later generation has it too, and the next record of the
@@ -83,13 +85,13 @@ func TestAcknowledgedEvents(t *testing.T) {
 			c.Logger = slog.New(slog.NewTextHandler(into, &slog.HandlerOptions{Level: slog.LevelError}))
 		}
 	}
-	e := b.engine(projections.Directory{}, errorsTo(&first))
+	e := b.engine(projectors.Directory{}, errorsTo(&first))
 	stop := b.start(e)
 	b.caughtUp(e)
 	noted, err := e.AcknowledgeParked(t.Context(), projections.ParkedFilter{Type: domain.DirectoryCategory{}.EventType()})
 	require.NoError(t, err)
 	require.Equal(t, 1, noted)
-	acknowledged := []parkedEvent{{bad.Partition, bad.Offset, projections.ReasonUndecodable, projections.ParkedAcknowledged}}
+	acknowledged := []parkedEvent{{bad.Partition, bad.Offset, fold.ReasonUndecodable, projections.ParkedAcknowledged}}
 	require.Equal(t, acknowledged, b.parked("directory"))
 	require.Len(t, b.retry(e, one("directory", bad)).Parked, 1)
 	require.Equal(t, acknowledged, b.parked("directory"), "tried in vain, it stays acknowledged")
@@ -99,7 +101,7 @@ func TestAcknowledgedEvents(t *testing.T) {
 	b.exec("update generations set state = 'retired'")
 	b.exec("update checkpoints set state = 'retired'")
 	b.exec("delete from pointer")
-	e = b.engine(projections.Directory{}, errorsTo(&second))
+	e = b.engine(projectors.Directory{}, errorsTo(&second))
 	stop = b.start(e)
 	b.caughtUp(e)
 	require.Equal(t, append(acknowledged, acknowledged...), b.parked("directory"))
@@ -118,7 +120,7 @@ func TestInspectParkedEvent(t *testing.T) {
 	b := setup(t)
 	half := b.put(withValue(b.encode(category(1, "x")), `{"name":"secret`))
 	whole := b.put(withValue(b.encode(category(2, "x")), `{"id":"not a number","name":["secret",{"n":7}]}`))
-	e := b.engine(projections.Directory{})
+	e := b.engine(projectors.Directory{})
 	b.run(e)
 	inspect := func(p domain.Position, unmasked bool) projections.ParkedRecord {
 		r, err := e.InspectParked(t.Context(), parkedAs("directory", p), unmasked)
@@ -133,7 +135,7 @@ func TestInspectParkedEvent(t *testing.T) {
 	require.True(t, r.Masked)
 	require.Equal(t, 15, r.Bytes)
 	require.Contains(t, r.Headers, operator.RecordHeader{Key: "ce_type", Value: domain.DirectoryCategory{}.EventType()})
-	require.Equal(t, projections.ReasonUndecodable, r.Reason)
+	require.Equal(t, fold.ReasonUndecodable, r.Reason)
 	raw, err := json.Marshal(r)
 	require.NoError(t, err)
 	require.NotContains(t, string(raw), "secret")

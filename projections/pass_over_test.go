@@ -10,6 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // oneByOne hands out a record with each poll.
@@ -39,7 +40,7 @@ func TestRecordsOfAnotherProjectionShareATransaction(t *testing.T) {
 	b := setup(t)
 	log := newMemLog(b.log.Codec(), domain.TopicMetrics)
 	over := func(c *projections.Config) { c.Log = oneByOne{&reader{memLog: log}} }
-	first := b.engine(projections.AccountInsights{}, over)
+	first := b.engine(projectors.AccountInsights{}, over)
 	b.run(first) // the generation is live: readers use it
 	const others = 400
 	for n := range others {
@@ -57,7 +58,7 @@ func TestRecordsOfAnotherProjectionShareATransaction(t *testing.T) {
 		create trigger count_moves after update of next_offset on lb_engine.checkpoints for each statement execute function lb_engine.count_move()`)
 	require.NoError(t, err)
 	began := time.Now()
-	second := b.engine(projections.AccountInsights{}, over)
+	second := b.engine(projectors.AccountInsights{}, over)
 	b.run(second)
 	atMost := 5 + int(time.Since(began)/(100*time.Millisecond))
 	require.LessOrEqual(t, b.count("select last_value from lb_engine.moves"), atMost)

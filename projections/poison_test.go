@@ -20,6 +20,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 func withValue(r eventlog.Record, value string) eventlog.Record {
@@ -41,19 +43,19 @@ func TestPoisonIsParkedAndTheRestIsFolded(t *testing.T) {
 	b := setup(t)
 	good := b.encode(postRead(1, 1))
 	value := string(good.Value)
-	const foreign = projections.Reason("") // malformed: parked by nobody
+	const foreign = fold.Reason("") // malformed: parked by nobody
 	poison := []struct {
 		name   string
 		record eventlog.Record
-		reason projections.Reason
+		reason fold.Reason
 	}{
-		{"half a payload", withValue(good, value[:len(value)/2]), projections.ReasonUndecodable},
-		{"a payload against its rules", withValue(good, strings.Replace(value, `"p_id":1`, `"p_id":2`, 1)), projections.ReasonUndecodable},
-		{"a number that no column takes", withValue(good, strings.Replace(value, `"likes":1`, `"likes":9223372036854775807`, 1)), projections.ReasonUndecodable},
-		{"an escaped NUL", withValue(good, strings.Replace(value, `"external_id":"p"`, `"external_id":"p\u0000"`, 1)), projections.ReasonUndecodable},
-		{"no UTF-8", withValue(good, strings.Replace(value, `"external_id":"p"`, "\"external_id\":\"p\xff\"", 1)), projections.ReasonUndecodable},
-		{"a huge payload", withValue(good, `{"external_id":"`+strings.Repeat("x", 100_000)+`"}`), projections.ReasonUndecodable},
-		{"an unknown type", withHeader(good, "ce_type", []byte("metrics.post_read.v99")), projections.ReasonUnknownType},
+		{"half a payload", withValue(good, value[:len(value)/2]), fold.ReasonUndecodable},
+		{"a payload against its rules", withValue(good, strings.Replace(value, `"p_id":1`, `"p_id":2`, 1)), fold.ReasonUndecodable},
+		{"a number that no column takes", withValue(good, strings.Replace(value, `"likes":1`, `"likes":9223372036854775807`, 1)), fold.ReasonUndecodable},
+		{"an escaped NUL", withValue(good, strings.Replace(value, `"external_id":"p"`, `"external_id":"p\u0000"`, 1)), fold.ReasonUndecodable},
+		{"no UTF-8", withValue(good, strings.Replace(value, `"external_id":"p"`, "\"external_id\":\"p\xff\"", 1)), fold.ReasonUndecodable},
+		{"a huge payload", withValue(good, `{"external_id":"`+strings.Repeat("x", 100_000)+`"}`), fold.ReasonUndecodable},
+		{"an unknown type", withHeader(good, "ce_type", []byte("metrics.post_read.v99")), fold.ReasonUnknownType},
 		{"no id", withHeader(good, "ce_id", nil), foreign},
 		{"no time", withHeader(good, "ce_time", nil), foreign},
 		{"a time that is none", withHeader(good, "ce_time", []byte("noon")), foreign},
@@ -76,7 +78,7 @@ func TestPoisonIsParkedAndTheRestIsFolded(t *testing.T) {
 			want = append(want, at(position, p.reason))
 		}
 	}
-	e := b.engine(projections.PostInsights{})
+	e := b.engine(projectors.PostInsights{})
 	stop := b.start(e)
 	s := b.caughtUp(e)
 	stop()
@@ -124,7 +126,7 @@ func TestWordsOfParkedEventsHoldNoValues(t *testing.T) {
 	says[fmt.Sprint(position.Partition, "/", position.Offset)] = "the database refuses a value: SQLSTATE 22P02"
 	var tries atomic.Int32
 	var logged bytes.Buffer
-	b.run(b.engine(refusing(projections.Directory{}, "select '"+name+"'::int", &tries, refused.Envelope.ID), func(c *projections.Config) {
+	b.run(b.engine(refusing(projectors.Directory{}, "select '"+name+"'::int", &tries, refused.Envelope.ID), func(c *projections.Config) {
 		c.Logger = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}))
 	rows, err := b.db.Pool.Query(t.Context(), "select partition || '/' || log_offset, detail from parked")
@@ -149,20 +151,20 @@ func TestProjectionsOfOneTopicParkTheirOwn(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	read := b.encode(postRead(1, 1))
-	undecodable := at(b.put(withValue(read, `{}`)), projections.ReasonUndecodable)
-	unknown := at(b.put(withHeader(read, "ce_type", []byte("metrics.new.v1"))), projections.ReasonUnknownType)
+	undecodable := at(b.put(withValue(read, `{}`)), fold.ReasonUndecodable)
+	unknown := at(b.put(withHeader(read, "ce_type", []byte("metrics.new.v1"))), fold.ReasonUnknownType)
 	account := b.encode(accountRead(1, 1))
-	otherUndecodable := at(b.put(withValue(account, `{}`)), projections.ReasonUndecodable)
-	b.run(b.engine(projections.PostInsights{}))
-	b.run(b.engine(projections.AccountInsights{}))
+	otherUndecodable := at(b.put(withValue(account, `{}`)), fold.ReasonUndecodable)
+	b.run(b.engine(projectors.PostInsights{}))
+	b.run(b.engine(projectors.AccountInsights{}))
 	require.Equal(t, []parkedEvent{undecodable, unknown}, b.parked("post_insights"))
 	require.Equal(t, []parkedEvent{unknown, otherUndecodable}, b.parked("account_insights"))
 }
 
 // refusing spoils the transaction as a value does that the database refuses, whenever one of the
 // given events is in the batch.
-func refusing(p projections.Projector, sql string, tries *atomic.Int32, bad ...string) faulty {
-	return faulty{p, func(ctx context.Context, tx pgx.Tx, events []projections.Event, next func() error) error {
+func refusing(p fold.Projector, sql string, tries *atomic.Int32, bad ...string) faulty {
+	return faulty{p, func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error {
 		tries.Add(1)
 		for _, ev := range events {
 			if slices.Contains(bad, ev.Envelope.ID) {
@@ -194,7 +196,7 @@ func TestRefusedValueIsBisectedToItsEvent(t *testing.T) {
 				position := b.put(b.encode(d))
 				if i == 0 || i == 57 || i == 64 || i == n-1 { // 57 and 64 stand side by side on one key
 					bad = append(bad, d.Envelope.ID)
-					want = append(want, at(position, projections.ReasonWrite))
+					want = append(want, at(position, fold.ReasonWrite))
 				}
 			}
 			sortParked(want)
@@ -214,7 +216,7 @@ type refusedLast struct {
 	bad string
 }
 
-func (r refusedLast) Begin(int) projections.Fold { return &refusedLastFold{bad: r.bad} }
+func (r refusedLast) Begin(int) fold.Fold { return &refusedLastFold{bad: r.bad} }
 
 type refusedLastFold struct {
 	tallyFold
@@ -242,7 +244,7 @@ func TestValueRefusedWithTheCommitIsBisected(t *testing.T) {
 		d := postRead(int64(i%7+1), i)
 		position := b.put(b.encode(d))
 		if i == 17 {
-			bad, want = d.Envelope.ID, []parkedEvent{at(position, projections.ReasonWrite)}
+			bad, want = d.Envelope.ID, []parkedEvent{at(position, fold.ReasonWrite)}
 		}
 	}
 	b.run(b.engine(refusedLast{bad: bad}))
@@ -256,57 +258,57 @@ func TestTextsThatNoIndexHoldsAreParked(t *testing.T) {
 	t.Parallel()
 	long := incompressible(6000)
 	for name, c := range map[string]struct {
-		projector projections.Projector
+		projector fold.Projector
 		record    func(*bench) eventlog.Record
-		reason    projections.Reason
+		reason    fold.Reason
 	}{
 		"a figure's name": {
-			projections.AccountInsights{},
+			projectors.AccountInsights{},
 			func(b *bench) eventlog.Record { return b.encodeAny(accountRead(1, 1), "followers", long) },
-			projections.ReasonUndecodable,
+			fold.ReasonUndecodable,
 		},
 		"a figure's source": {
-			projections.AccountInsights{},
+			projectors.AccountInsights{},
 			func(b *bench) eventlog.Record { return b.encodeAny(accountRead(1, 1), "fan_count", long) },
-			projections.ReasonUndecodable,
+			fold.ReasonUndecodable,
 		},
 		"a user's id": {
-			projections.Directory{}, func(b *bench) eventlog.Record {
+			projectors.Directory{}, func(b *bench) eventlog.Record {
 				r := withHeader(b.encode(category(1, "x")), "ce_type", []byte(domain.DirectoryUser{}.EventType()))
 				r.Key = []byte("user:" + long)
 				return withValue(r, `{"id":"`+long+`"}`)
-			}, projections.ReasonUndecodable,
+			}, fold.ReasonUndecodable,
 		},
 		"an account's agency": {
-			projections.Directory{}, func(b *bench) eventlog.Record {
+			projectors.Directory{}, func(b *bench) eventlog.Record {
 				account := domain.DirectoryAccount{ID: client1, ParentAccount: "PARENT"}
 				return b.encodeAny(draft(domain.TopicDirectory, "account:"+client1, "a", account), "PARENT", long)
-			}, projections.ReasonUndecodable,
+			}, fold.ReasonUndecodable,
 		},
 		"the key of an operator's record": {
-			projections.Operations{}, func(b *bench) eventlog.Record {
+			projectors.Operations{}, func(b *bench) eventlog.Record {
 				r := b.encode(draft(domain.TopicOperations, "-", "op", domain.ProjectionPaused{Projection: "x"}))
 				r.Key = []byte(long)
 				return r
-			}, projections.ReasonRefused,
+			}, fold.ReasonRefused,
 		},
 		"an actor": {
 			dashboards, func(b *bench) eventlog.Record {
 				c := b.chain(agencyA)
 				return c.next(c.usersSet(client1, "u"), func(d *domain.Draft) { d.Envelope.Audit.Actor = long })
-			}, projections.ReasonRefused,
+			}, fold.ReasonRefused,
 		},
 		"an idempotency key": {
 			dashboards, func(b *bench) eventlog.Record {
 				c := b.chain(agencyA)
 				return c.next(c.usersSet(client1, "u"), func(d *domain.Draft) { d.Envelope.Audit.IdempotencyKey = long })
-			}, projections.ReasonRefused,
+			}, fold.ReasonRefused,
 		},
 		"a user on a list": {
 			dashboards, func(b *bench) eventlog.Record {
 				c := b.chain(agencyA)
 				return withValue(c.next(c.usersSet(client1, "u")), `{"primary":"`+client1+`","linked":["`+client1+`"],"users":["`+long+`"]}`)
-			}, projections.ReasonUndecodable,
+			}, fold.ReasonUndecodable,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // bulkVersion2 is bulkTally in the next version.
@@ -72,14 +74,14 @@ func TestWhatIsCopiedFirstIsNotRead(t *testing.T) {
 	r := b.request("tally")
 	g := newGate()
 	defer g.open()
-	e := b.engine(bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+	e := b.engine(bulkTally{copying: func(context.Context, write.CopyTarget, bool) error {
 		g.first()
 		return nil
 	}})
 	b.start(e)
 	<-g.reached
 	readers, err := projections.OpenReaders(b.ctx(), projections.ReadersConfig{
-		DatabaseURL: b.db.URL, Pool: b.db.Pool, Projectors: []projections.Projector{bulkTally{}}, MaxConns: 2, Logger: quiet,
+		DatabaseURL: b.db.URL, Pool: b.db.Pool, Projectors: []fold.Projector{bulkTally{}}, MaxConns: 2, Logger: quiet,
 	})
 	require.NoError(t, err)
 	defer readers.Close()

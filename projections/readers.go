@@ -16,13 +16,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // ReadersConfig holds what Readers stand on.
 type ReadersConfig struct {
 	DatabaseURL string
-	Pool        *pgxpool.Pool // of schema lb_engine
-	Projectors  []Projector   // whose tables are read, in the versions of this program
+	Pool        *pgxpool.Pool    // of schema lb_engine
+	Projectors  []fold.Projector // whose tables are read, in the versions of this program
 	MaxConns    int32
 	Params      map[string]string // settings of the sessions that read, see [pg.Config]
 	Logger      *slog.Logger

@@ -14,6 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // shown is what statements have shown while the tables under them are exchanged, and whether a later one lacked some of it.
@@ -88,7 +89,7 @@ func TestReadersNeverGoBack(t *testing.T) {
 	b.start(e)
 	b.caughtUp(e)
 	readers, err := projections.OpenReaders(b.ctx(), projections.ReadersConfig{
-		DatabaseURL: b.db.URL, Pool: b.db.Pool, Projectors: []projections.Projector{bulkTally{}}, MaxConns: 4, Logger: quiet,
+		DatabaseURL: b.db.URL, Pool: b.db.Pool, Projectors: []fold.Projector{bulkTally{}}, MaxConns: 4, Logger: quiet,
 	})
 	require.NoError(t, err)
 	defer readers.Close()
@@ -151,7 +152,7 @@ func TestReadersAreSeenBeforeTheyRead(t *testing.T) {
 	b.start(e)
 	b.caughtUp(e)
 	readers, err := projections.OpenReaders(b.ctx(), projections.ReadersConfig{
-		DatabaseURL: b.db.URL, Pool: b.db.Pool, Projectors: []projections.Projector{bulkTally{}}, MaxConns: 2, Logger: quiet,
+		DatabaseURL: b.db.URL, Pool: b.db.Pool, Projectors: []fold.Projector{bulkTally{}}, MaxConns: 2, Logger: quiet,
 	})
 	require.NoError(t, err)
 	readBy := func(name string) int { return b.count("select count(*) from processes where $1 = any(reads)", name) }

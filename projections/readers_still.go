@@ -15,6 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // stillPool is the pool of a set of still generations, and of those that readers use now for the rest.
@@ -111,7 +112,7 @@ func (r *Readers) stillSet(ctx context.Context, at time.Time) (*readerPool, erro
 	set, current := &readerPool{}, r.current.Load()
 	var missing []string
 	for _, p := range r.config.Projectors {
-		if !slices.Contains(timeTravels, p.Name()) {
+		if !fold.TravelsInTime(p) {
 			for i, name := range current.names {
 				if strings.HasPrefix(name, p.Name()+".g") {
 					set.names, set.schemas = append(set.names, name), append(set.schemas, current.schemas[i])

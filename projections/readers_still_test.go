@@ -12,6 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // Questions as of a time are answered from still generations, together with today's tables of everything else; without
@@ -27,19 +29,19 @@ func TestReadersAsOfATime(t *testing.T) {
 		b.append(post, account)
 	}
 	b.append(category(1, "today's"))
-	projectors := []projections.Projector{projections.AccountInsights{}, projections.PostInsights{}, projections.Directory{}}
-	for _, p := range projectors {
+	all := []fold.Projector{projectors.AccountInsights{}, projectors.PostInsights{}, projectors.Directory{}}
+	for _, p := range all {
 		e := b.engine(p)
 		b.start(e)
 		b.caughtUp(e)
 	}
 	r, err := projections.OpenReaders(b.ctx(), projections.ReadersConfig{
-		DatabaseURL: b.db.URL, Pool: b.db.Pool, Projectors: projectors, MaxConns: 4, Logger: quiet,
+		DatabaseURL: b.db.URL, Pool: b.db.Pool, Projectors: all, MaxConns: 4, Logger: quiet,
 	})
 	require.NoError(t, err)
 	t.Cleanup(r.Close)
 
-	still := func(p projections.Projector) {
+	still := func(p fold.Projector) {
 		request := asked(p.Name())
 		request.Version, request.Until = p.Version(), &until
 		asked, err := b.askFor(request)
@@ -49,10 +51,10 @@ func TestReadersAsOfATime(t *testing.T) {
 	_, err = r.AsOf(b.ctx(), until)
 	requireCode(t, domain.CodeConflict, err)
 	require.ErrorContains(t, err, "ledgerboard rebuild account_insights post_insights --until "+until.Format(time.RFC3339Nano))
-	still(projections.PostInsights{})
+	still(projectors.PostInsights{})
 	_, err = r.AsOf(b.ctx(), until)
 	require.ErrorContains(t, err, "ledgerboard rebuild account_insights --until", "only what is missing")
-	still(projections.AccountInsights{})
+	still(projectors.AccountInsights{})
 	_, err = r.AsOf(b.ctx(), until.Add(time.Microsecond))
 	requireCode(t, domain.CodeConflict, err)
 
@@ -84,7 +86,7 @@ func TestReadersAsOfATime(t *testing.T) {
 	require.Equal(t, 7, count(past, "tSPostInsights"), "a question that was let in before is answered: it opens them again")
 
 	// The exchange of today's pools, which waits for tables that fall behind, holds up no question about the past.
-	b.ends(b.requestOf(projections.Directory{}, nil).ID, operator.RebuildDone)
+	b.ends(b.requestOf(projectors.Directory{}, nil).ID, operator.RebuildDone)
 	lock, err := b.db.Pool.Begin(b.ctx())
 	require.NoError(t, err)
 	defer func() { _ = lock.Rollback(context.Background()) }()

@@ -17,6 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // A request that is connecting when the readers go over to other tables is made there.
@@ -29,7 +30,7 @@ func TestASwapWhileARequestConnects(t *testing.T) {
 	b.caughtUp(e)
 	way := newDoor(t, b.db.URL)
 	readers, err := projections.OpenReaders(b.ctx(), projections.ReadersConfig{
-		DatabaseURL: way.url, Pool: b.db.Pool, Projectors: []projections.Projector{bulkTally{}}, MaxConns: 4, Logger: quiet,
+		DatabaseURL: way.url, Pool: b.db.Pool, Projectors: []fold.Projector{bulkTally{}}, MaxConns: 4, Logger: quiet,
 	})
 	require.NoError(t, err)
 	defer readers.Close()
@@ -79,7 +80,7 @@ func lookOnceMore(t *testing.T) (inTime bool) {
 	t.Cleanup(watched.Close)
 	require.Eventually(t, func() bool { return b.count("select count(*) from pointer") == 1 }, patience, tick)
 	readers, err := projections.OpenReaders(b.ctx(), projections.ReadersConfig{
-		DatabaseURL: b.db.URL, Pool: watched, Projectors: []projections.Projector{p}, MaxConns: 4, Logger: quiet,
+		DatabaseURL: b.db.URL, Pool: watched, Projectors: []fold.Projector{p}, MaxConns: 4, Logger: quiet,
 	})
 	require.NoError(t, err)
 	defer readers.Close()

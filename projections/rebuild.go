@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,6 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/migrations"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // Rebuild is a row of table rebuilds: the making of a generation, or the way back to one.
@@ -33,19 +35,27 @@ type RebuildRequest struct {
 }
 
 // Rebuilds are what operators ask of the generations. They write rows; the projectors' engines act on them.
-type Rebuilds struct{ pool *pgxpool.Pool }
+type Rebuilds struct {
+	pool        *pgxpool.Pool
+	timeTravels []string // projections of which there are still generations
+}
 
-// NewRebuilds takes a pool of schema lb_engine.
-func NewRebuilds(pool *pgxpool.Pool) *Rebuilds { return &Rebuilds{pool} }
-
-// timeTravels are the projections of which there are still generations.
-var timeTravels = []string{AccountInsights{}.Name(), PostInsights{}.Name()}
+// NewRebuilds takes a pool of schema lb_engine, and the projectors that there are.
+func NewRebuilds(pool *pgxpool.Pool, projectors ...fold.Projector) *Rebuilds {
+	r := &Rebuilds{pool: pool}
+	for _, p := range projectors {
+		if fold.TravelsInTime(p) {
+			r.timeTravels = append(r.timeTravels, p.Name())
+		}
+	}
+	return r
+}
 
 // Request asks for a rebuild. CodeConflict names the rebuild of the same projection that is not finished yet.
 func (r *Rebuilds) Request(ctx context.Context, asked RebuildRequest) (rebuild Rebuild, err error) {
-	if asked.Until != nil && !slices.Contains(timeTravels, asked.Projection) {
-		return rebuild, domain.NewError(domain.CodeInvalid, "%s cannot be rebuilt as of a time; only %s and %s can",
-			asked.Projection, timeTravels[0], timeTravels[1])
+	if asked.Until != nil && !slices.Contains(r.timeTravels, asked.Projection) {
+		return rebuild, domain.NewError(domain.CodeInvalid, "%s cannot be rebuilt as of a time; only %s can",
+			asked.Projection, strings.Join(r.timeTravels, " and "))
 	}
 	if asked.Until != nil && asked.Until.After(time.Now()) {
 		return rebuild, domain.NewError(domain.CodeInvalid,

@@ -13,6 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // What an operator was answered outlives a crash of the server: none of it is committed asynchronously, as the pool would.
@@ -77,7 +78,7 @@ func TestStepsOfGenerationsAreHeard(t *testing.T) {
 	defer hold.open()
 	follow := newGate()
 	defer follow.open()
-	e = b.engine(bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+	e = b.engine(bulkTally{copying: func(context.Context, write.CopyTarget, bool) error {
 		hold.first()
 		return nil
 	}}, func(c *projections.Config) {

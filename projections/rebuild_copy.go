@@ -15,6 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // CopiesAtOnce is how many partitions a rebuild copies into tables at a time. As many more are read and folded meanwhile, so that neither
@@ -149,7 +150,7 @@ func (r *running) copyShards(ctx context.Context, pool *pgxpool.Pool, g generati
 	if err != nil {
 		return 0, err
 	}
-	_, together := r.projector.(spanning)
+	together := fold.SpansPartitions(r.projector)
 	var groups [][]shard
 	r.done.Store(0)
 	for _, s := range shards {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // Each projection is rebuilt under traffic, with poison, races and an operator's records in the log: what the bulk made is
@@ -16,7 +17,7 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 	for _, p := range every() {
 		t.Run(p.Name(), func(t *testing.T) {
 			t.Parallel()
-			_, bulk := p.Begin(0).(projections.Bulk)
+			_, bulk := p.Begin(0).(fold.Bulk)
 			require.True(t, bulk)
 			b := setup(t)
 			b.mixture()

@@ -201,7 +201,7 @@ func (r *running) explainDifference(ctx context.Context, raw json.RawMessage, nu
 	if err != nil {
 		return nil, "", err
 	}
-	keys := explainCompacted(&report, parked)
+	keys := explainCompacted(&report, r.projector, parked)
 	if len(keys) == 0 {
 		return raw, why, nil
 	}

@@ -8,12 +8,16 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // bulkTally is tally as a rebuild folds it: what it has counted goes to COPY, and never twice.
@@ -21,7 +25,7 @@ type bulkTally struct {
 	tally
 	name string // "": tally
 	// copying, if set, is called before rows are handed over.
-	copying func(ctx context.Context, into projections.CopyTarget, last bool) error
+	copying func(ctx context.Context, into write.CopyTarget, last bool) error
 }
 
 func (p bulkTally) Name() string {
@@ -31,17 +35,17 @@ func (p bulkTally) Name() string {
 	return p.tally.Name()
 }
 
-func (p bulkTally) Begin(int) projections.Fold { return &bulkTallyFold{of: p} }
+func (p bulkTally) Begin(int) fold.Fold { return &bulkTallyFold{of: p} }
 
 type bulkTallyFold struct {
 	tallyFold
 	of bulkTally
 }
 
-func (f *bulkTallyFold) Take(last bool) (projections.Handover, error) {
+func (f *bulkTallyFold) Take(last bool) (fold.Handover, error) {
 	ids := f.ids
 	f.ids = nil
-	return func(ctx context.Context, into projections.CopyTarget) error {
+	return func(ctx context.Context, into write.CopyTarget) error {
 		if f.of.copying != nil {
 			if err := f.of.copying(ctx, into, last); err != nil {
 				return err
@@ -88,7 +92,9 @@ func asked(projection string) projections.RebuildRequest {
 	return projections.RebuildRequest{Projection: projection, Version: 1, By: "op-1", Reason: "a test"}
 }
 
-func (b *bench) rebuilds() *projections.Rebuilds { return projections.NewRebuilds(b.db.Pool) }
+func (b *bench) rebuilds() *projections.Rebuilds {
+	return projections.NewRebuilds(b.db.Pool, projectors.All(0)...)
+}
 
 func (b *bench) request(projection string) projections.Rebuild {
 	b.t.Helper()
@@ -156,14 +162,14 @@ func (b *bench) appendReadings(from, to int) {
 }
 
 // other is a process of its own: another client of the broker.
-func (b *bench) other(p projections.Projector, change ...func(*projections.Config)) *projections.Engine {
+func (b *bench) other(p fold.Projector, change ...func(*projections.Config)) *projections.Engine {
 	return b.engine(p, append(change, func(c *projections.Config) { c.Log = b.openLog(domain.NewRegistry()) })...)
 }
 
-func (b *bench) readers(p projections.Projector) *projections.Readers {
+func (b *bench) readers(p fold.Projector) *projections.Readers {
 	b.t.Helper()
 	r, err := projections.OpenReaders(b.ctx(), projections.ReadersConfig{
-		DatabaseURL: b.db.URL, Pool: b.db.Pool, Projectors: []projections.Projector{p}, MaxConns: 4, Logger: quiet,
+		DatabaseURL: b.db.URL, Pool: b.db.Pool, Projectors: []fold.Projector{p}, MaxConns: 4, Logger: quiet,
 	})
 	require.NoError(b.t, err)
 	ctx, cancel := context.WithCancel(context.Background())

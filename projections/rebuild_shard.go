@@ -12,6 +12,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // chunksAhead is how many answers of the broker, 1 MiB each, are decoded ahead of the fold of a shard.
@@ -27,8 +29,8 @@ type shard struct {
 // copyShard folds a partition, or those whose rows belong together, in one transaction.
 func (r *running) copyShard(ctx context.Context, pool *pgxpool.Pool, g generation, shards []shard, refused refusedAt) error {
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		into := copyInto{tx}
-		fold, err := r.beginBulk()
+		into := write.CopyInto{Tx: tx}
+		bulk, err := r.beginBulk()
 		if err != nil {
 			return err
 		}
@@ -38,7 +40,7 @@ func (r *running) copyShard(ctx context.Context, pool *pgxpool.Pool, g generatio
 				if err := r.claim(ctx, tx, s.Partition); err != nil {
 					return err
 				}
-				f := &shardFold{bulkFold: r.newBulkFold(s.Partition, fold, refused), shard: s, at: s.First, copies: r.copies}
+				f := &shardFold{bulkFold: r.newBulkFold(s.Partition, bulk, refused), shard: s, at: s.First, copies: r.copies}
 				if err := r.foldShard(ctx, g, f, into); err != nil {
 					return err
 				}
@@ -52,7 +54,7 @@ func (r *running) copyShard(ctx context.Context, pool *pgxpool.Pool, g generatio
 		var began time.Time
 		err = r.copies.in(ctx, func() error {
 			began = time.Now()
-			return handOver(ctx, fold, into, true)
+			return fold.HandOver(ctx, bulk, into, true)
 		})
 		if err != nil {
 			return err
@@ -88,7 +90,7 @@ type shardFold struct {
 }
 
 // foldShard folds a shard, and hands over rows now and then while it goes on.
-func (r *running) foldShard(ctx context.Context, g generation, f *shardFold, into CopyTarget) (err error) {
+func (r *running) foldShard(ctx context.Context, g generation, f *shardFold, into write.CopyTarget) (err error) {
 	defer func() { err = errors.Join(err, f.handed()) }()
 	err = r.read(ctx, g, f.shard, func(reading context.Context, c *chunk) error {
 		if err := f.handedYet(); err != nil {
@@ -120,7 +122,7 @@ func (r *running) foldShard(ctx context.Context, g generation, f *shardFold, int
 }
 
 // handOn begins to hand over what is final, once what was final before is handed over: a transaction does one thing at a time.
-func (f *shardFold) handOn(ctx context.Context, into CopyTarget) error {
+func (f *shardFold) handOn(ctx context.Context, into write.CopyTarget) error {
 	if err := f.handed(); err != nil {
 		return err
 	}
@@ -207,7 +209,7 @@ func (r *running) finishShard(ctx context.Context, tx pgx.Tx, g generation, f *s
 type chunk struct {
 	run    eventlog.Run
 	next   int64
-	events []Event
+	events []fold.Event
 	ready  chan struct{} // closed when events are there
 }
 
@@ -254,30 +256,18 @@ func (r *running) read(ctx context.Context, g generation, s shard, each func(con
 }
 
 // decodeAll decodes the records that the projection folds; of a still generation those up to its time.
-func (r *running) decodeAll(run eventlog.Run) []Event {
+func (r *running) decodeAll(run eventlog.Run) []fold.Event {
 	events := r.eventsOf(run)
 	if r.Until == nil {
 		return events
 	}
-	return slices.DeleteFunc(events, func(ev Event) bool { return recordedAt(ev).After(*r.Until) })
+	return slices.DeleteFunc(events, func(ev fold.Event) bool { return recordedAt(ev).After(*r.Until) })
 }
 
 // recordedAt is when an event was recorded; the beginning of time when that cannot be read.
-func recordedAt(ev Event) time.Time {
+func recordedAt(ev fold.Event) time.Time {
 	if ev.Err == nil {
 		return ev.Envelope.Time
 	}
 	return ev.Raw.Time()
-}
-
-// copyInto takes rows into the tables of a shard's transaction.
-type copyInto struct{ tx pgx.Tx }
-
-// CopyFrom implements [CopyTarget].
-func (c copyInto) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
-	n, err := copyBinary(ctx, c.tx, table, columns, rows)
-	if err != nil {
-		return n, fmt.Errorf("copy into %s: %w", table.Sanitize(), err)
-	}
-	return n, nil
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // A rebuild beside traffic: whoever counts the rows meanwhile never sees fewer than there were at its start and no error,
@@ -84,7 +86,7 @@ func TestRebuildIsTakenOverInCopy(t *testing.T) {
 	b.appendReadings(0, 500)
 	g := newGate()
 	var begun atomic.Int32
-	first := b.engine(bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+	first := b.engine(bulkTally{copying: func(context.Context, write.CopyTarget, bool) error {
 		if begun.Add(1) == 4 { // however many are folded at a time
 			g.first()
 		}
@@ -98,7 +100,7 @@ func TestRebuildIsTakenOverInCopy(t *testing.T) {
 	// The other shards are folded: what is done stays done.
 	require.Eventually(t, func() bool { return b.count("select count(*) from rebuild_shards where done") == 3 }, patience, tick)
 	var copied atomic.Int32
-	second := b.other(bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+	second := b.other(bulkTally{copying: func(context.Context, write.CopyTarget, bool) error {
 		copied.Add(1)
 		return nil
 	}})
@@ -121,7 +123,7 @@ func TestRebuildRenewsItsLease(t *testing.T) {
 	b := setup(t)
 	b.appendReadings(0, 500)
 	g := newGate()
-	e := b.engine(bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+	e := b.engine(bulkTally{copying: func(context.Context, write.CopyTarget, bool) error {
 		g.first()
 		return nil
 	}})
@@ -179,7 +181,7 @@ type beforeClaims struct {
 	from *atomic.Bool
 }
 
-func (p beforeClaims) Begin(generation int) projections.Fold {
+func (p beforeClaims) Begin(generation int) fold.Fold {
 	if p.from.Load() && generation == 0 { // as rebuilds begin their folds
 		p.gate.first()
 		<-p.gate.opened
@@ -203,7 +205,7 @@ func TestRebuildIsTakenOverInItsKeys(t *testing.T) {
 	b.appendReadings(0, 100)
 	g := newGate()
 	defer g.open()
-	first := b.engine(twoTables{bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+	first := b.engine(twoTables{bulkTally{copying: func(context.Context, write.CopyTarget, bool) error {
 		g.first()
 		return nil
 	}}})
@@ -238,7 +240,7 @@ func TestRebuildOfAnEarlierProgramIsEnded(t *testing.T) {
 	g := newGate()
 	defer g.open()
 	asked := b.request("tally")
-	b.start(b.engine(twoTables{bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+	b.start(b.engine(twoTables{bulkTally{copying: func(context.Context, write.CopyTarget, bool) error {
 		g.first()
 		return nil
 	}}}))
@@ -309,7 +311,7 @@ func TestSecondRebuildIsRefusedAndTheFirstCancelled(t *testing.T) {
 	var once sync.Once
 	var held atomic.Bool
 	held.Store(true)
-	e := b.engine(bulkTally{copying: func(ctx context.Context, _ projections.CopyTarget, _ bool) error {
+	e := b.engine(bulkTally{copying: func(ctx context.Context, _ write.CopyTarget, _ bool) error {
 		if !held.Load() {
 			return nil
 		}
@@ -392,7 +394,7 @@ func TestRefusedRowsEndTheRebuild(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 50)
-	e := b.engine(bulkTally{copying: func(ctx context.Context, into projections.CopyTarget, _ bool) error {
+	e := b.engine(bulkTally{copying: func(ctx context.Context, into write.CopyTarget, _ bool) error {
 		_, err := into.CopyFrom(ctx, pgx.Identifier{"tally"}, []string{"id", "n"}, pgx.CopyFromRows([][]any{{"good", 1}, {"bad", nil}}))
 		return err
 	}})
@@ -438,7 +440,7 @@ func TestPartitionsMoveDuringRebuild(t *testing.T) {
 	b.appendReadings(0, 200)
 	g := newGate()
 	defer g.open()
-	first := b.engine(bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+	first := b.engine(bulkTally{copying: func(context.Context, write.CopyTarget, bool) error {
 		g.first()
 		return nil
 	}})

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // Report says whether two sets of tables of a projection are equal, and where they differ first.
@@ -67,11 +69,11 @@ type ParkedReport struct {
 
 // ParkedAt is an event that is set aside, and why.
 type ParkedAt struct {
-	Partition int32  `json:"partition"`
-	Offset    int64  `json:"offset"`
-	Key       string `json:"key"`
-	Reason    Reason `json:"reason"`
-	State     string `json:"state"`
+	Partition int32       `json:"partition"`
+	Offset    int64       `json:"offset"`
+	Key       string      `json:"key"`
+	Reason    fold.Reason `json:"reason"`
+	State     string      `json:"state"`
 }
 
 func newReport(projection string, at time.Time) Report {

@@ -10,6 +10,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // foldSkip folds one skip: it moves the checkpoint over it, leaves out the parked event that it names, and folds
@@ -43,7 +45,7 @@ func (f *session) foldSkip(ctx context.Context, s step, at domain.Position) erro
 		return err // another process folded it; the rest of the batch finds out by its own step
 	}
 	if pg.IsDataError(err) { // of the record itself: those behind the skipped one are folded in savepoints
-		return f.transact(ctx, []step{s}, &ParkError{ReasonWrite, withoutValues(err)})
+		return f.transact(ctx, []step{s}, &fold.ParkError{Reason: fold.ReasonWrite, Detail: fold.WithoutValues(err)})
 	}
 	if err != nil {
 		return fmt.Errorf("fold skip at %s/%d/%d: %w", f.projector.Topic(), s.partition, s.from, err)
@@ -53,20 +55,20 @@ func (f *session) foldSkip(ctx context.Context, s step, at domain.Position) erro
 }
 
 // foldRecord folds the skip itself: the chain judges it, and only an effective one has an effect.
-func (f *session) foldRecord(ctx context.Context, tx pgx.Tx, generation int, record Event) (effective bool, stale int, err error) {
+func (f *session) foldRecord(ctx context.Context, tx pgx.Tx, generation int, record fold.Event) (effective bool, stale int, err error) {
 	state := f.projector.Begin(generation)
-	if err := LoadAll(ctx, tx, state, []Event{record}); err != nil {
+	if err := fold.LoadAll(ctx, tx, state, []fold.Event{record}); err != nil {
 		return false, 0, err
 	}
-	parked, stale := apply(state, []Event{record}, nil)
-	if err := WriteAll(ctx, tx, state); err != nil {
+	parked, stale := apply(state, []fold.Event{record}, nil)
+	if err := fold.WriteAll(ctx, tx, state); err != nil {
 		return false, 0, err
 	}
 	return len(parked) == 0 && stale == 0, stale, f.insertParked(ctx, tx, generation, parked)
 }
 
 // skip leaves out what an effective skip names, if that is a link of the same chain which is parked.
-func (f *session) skip(ctx context.Context, tx pgx.Tx, generation int, record Event, at domain.Position) error {
+func (f *session) skip(ctx context.Context, tx pgx.Tx, generation int, record fold.Event, at domain.Position) error {
 	key, partition := storable(string(record.Raw.Key)), record.Raw.Partition
 	if at.Topic != f.projector.Topic() || at.Partition != partition {
 		return nil
@@ -75,7 +77,7 @@ func (f *session) skip(ctx context.Context, tx pgx.Tx, generation int, record Ev
 		update parked set state = 'skipped'
 		where projection = $1 and generation = $2 and partition = $3 and log_offset = $4 and stream_key = $5
 		  and state = 'parked' and reason <> $6`,
-		f.projector.Name(), generation, partition, at.Offset, key, string(ReasonChainBroken))
+		f.projector.Name(), generation, partition, at.Offset, key, string(fold.ReasonChainBroken))
 	if err != nil {
 		return fmt.Errorf("mark event as skipped: %w", err)
 	}
@@ -129,7 +131,7 @@ func (f *session) foldAgain(ctx context.Context, tx pgx.Tx, generation int, u un
 // place is where a parked event lies, and why it is parked.
 type place struct {
 	Offset int64
-	Reason Reason
+	Reason fold.Reason
 	Detail string
 }
 
@@ -150,7 +152,7 @@ func (f *session) places(ctx context.Context, tx pgx.Tx, generation int, u unfol
 
 // foldPlace folds one parked event again; parked is why it stays where it is.
 func (f *session) foldPlace(ctx context.Context, tx pgx.Tx, generation int, u unfolded, p place) (parked *parkedRow, err error) {
-	if p.Reason == ReasonChainBroken { // no link of the chain: no fold heals it
+	if p.Reason == fold.ReasonChainBroken { // no link of the chain: no fold heals it
 		return &parkedRow{Partition: u.Partition, Offset: p.Offset, Key: u.Key, Reason: p.Reason, Detail: p.Detail}, nil
 	}
 	raw, err := f.log.ReadAt(ctx, domain.Position{Topic: f.projector.Topic(), Partition: u.Partition, Offset: p.Offset})
@@ -173,8 +175,8 @@ func (f *session) foldPlace(ctx context.Context, tx pgx.Tx, generation int, u un
 			return &row, f.insertParked(ctx, tx, generation, []parkedRow{row})
 		}
 		var batch pgx.Batch
-		f.queueOvertaken(&batch, generation, []Event{ev})
-		if err := send(ctx, tx, &batch); err != nil {
+		f.queueOvertaken(&batch, generation, []fold.Event{ev})
+		if err := write.Send(ctx, tx, &batch); err != nil {
 			return nil, fmt.Errorf("drop overtaken parked events: %w", err)
 		}
 	}
@@ -188,28 +190,28 @@ func (f *session) foldPlace(ctx context.Context, tx pgx.Tx, generation int, u un
 }
 
 // foldOne folds a parked event. Park says why it stays parked; err is for what may pass.
-func (f *session) foldOne(ctx context.Context, tx pgx.Tx, generation int, ev Event) (park, err error) {
+func (f *session) foldOne(ctx context.Context, tx pgx.Tx, generation int, ev fold.Event) (park, err error) {
 	err = pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
 		state := f.projector.Begin(generation)
-		if err := LoadAll(ctx, savepoint, state, []Event{ev}); err != nil {
+		if err := fold.LoadAll(ctx, savepoint, state, []fold.Event{ev}); err != nil {
 			return err
 		}
-		if chained, ok := state.(Chained); ok {
+		if chained, ok := state.(fold.Chained); ok {
 			park = chained.Resume(ev)
 		} else {
 			park = state.Apply(ev)
 		}
 		if park == nil {
-			return WriteAll(ctx, savepoint, state)
+			return fold.WriteAll(ctx, savepoint, state)
 		}
 		return nil // it stays parked: nothing was written
 	})
 	switch {
 	case pg.IsDataError(err):
-		return &ParkError{ReasonWrite, withoutValues(err)}, nil
+		return &fold.ParkError{Reason: fold.ReasonWrite, Detail: fold.WithoutValues(err)}, nil
 	case err != nil:
 		return nil, fmt.Errorf("fold parked event at offset %d: %w", ev.Raw.Offset, err)
-	case errors.Is(park, errStale):
+	case errors.Is(park, fold.ErrStale):
 		return nil, nil
 	default:
 		return park, nil
@@ -258,7 +260,7 @@ func (f *session) nowKnown(ctx context.Context, g generation, partitions []int32
 		where projection = $1 and generation = $2 and partition = any($3) and reason = $4 and state <> 'skipped'
 		  and event_type = any($5) and (partition, log_offset) > ($6, $7)
 		order by partition, log_offset limit $8`,
-		f.projector.Name(), g.Number, partitions, string(ReasonUnknownType), f.registry.Types(), after.Partition, after.Offset, f.maxRecords)
+		f.projector.Name(), g.Number, partitions, string(fold.ReasonUnknownType), f.registry.Types(), after.Partition, after.Offset, f.maxRecords)
 	if err != nil {
 		return nil, fmt.Errorf("read parked events of unknown type: %w", err)
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // An event that the database refused and now takes is folded once, without what lies beside it.
@@ -19,7 +21,7 @@ func TestRetryOfARefusedWrite(t *testing.T) {
 	b := setup(t)
 	var takes atomic.Bool
 	bad := postRead(1, 2)
-	e := b.engine(faulty{tally{}, func(ctx context.Context, tx pgx.Tx, events []projections.Event, next func() error) error {
+	e := b.engine(faulty{tally{}, func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error {
 		for _, ev := range events {
 			if ev.Envelope.ID == bad.Envelope.ID && !takes.Load() {
 				_, err := tx.Exec(ctx, "select 1/0")
@@ -40,7 +42,7 @@ func TestRetryOfARefusedWrite(t *testing.T) {
 	require.Len(t, result.Parked, 1)
 	b.append(postRead(1, 4))
 	b.caughtUp(e) // and is refused again: that must not hold up the partition
-	require.Equal(t, []parkedEvent{at(position, projections.ReasonWrite)}, b.parked("tally"))
+	require.Equal(t, []parkedEvent{at(position, fold.ReasonWrite)}, b.parked("tally"))
 	b.eachOnce(4)
 
 	takes.Store(true)
@@ -62,12 +64,12 @@ func TestSkipsOutsideOfDashboards(t *testing.T) {
 	entity := b.put(withValue(b.encode(category(1, "x")), `{`))
 	b.append(draft(domain.TopicMetrics, "1", "skip-a-reading", skip(reading)))
 	onDirectory := b.put(b.encode(draft(domain.TopicDirectory, key, "skip-an-entity", skip(entity))))
-	for _, p := range []projections.Projector{projections.PostInsights{}, projections.Directory{}} {
+	for _, p := range []fold.Projector{projectors.PostInsights{}, projectors.Directory{}} {
 		b.run(b.engine(p))
 		b.sameFromZero(p)
 	}
-	require.Equal(t, []parkedEvent{at(reading, projections.ReasonUndecodable)}, b.parked("post_insights"))
-	require.Equal(t, []parkedEvent{at(onDirectory, projections.ReasonRefused)}, b.parked("directory"), "the last of the key")
+	require.Equal(t, []parkedEvent{at(reading, fold.ReasonUndecodable)}, b.parked("post_insights"))
+	require.Equal(t, []parkedEvent{at(onDirectory, fold.ReasonRefused)}, b.parked("directory"), "the last of the key")
 }
 
 // On `directory` the last record of a key counts: a parked record that a later one has overtaken is
@@ -84,15 +86,15 @@ func TestOvertakenDirectoryRecordIsMoot(t *testing.T) {
 			beside++
 		}
 		other := b.put(b.encode(category(beside, "not overtaken")))
-		b.run(b.engine(projections.Directory{}, b.olderBinary(older)))
-		require.Equal(t, []parkedEvent{at(unknown, projections.ReasonUnknownType), at(other, projections.ReasonUnknownType)}, b.parked("directory"))
+		b.run(b.engine(projectors.Directory{}, b.olderBinary(older)))
+		require.Equal(t, []parkedEvent{at(unknown, fold.ReasonUnknownType), at(other, fold.ReasonUnknownType)}, b.parked("directory"))
 		b.append(categoryErased(1))
-		b.run(b.engine(projections.Directory{}, b.olderBinary(older)))
-		require.Equal(t, []parkedEvent{at(other, projections.ReasonUnknownType)}, b.parked("directory"))
-		e := b.engine(projections.Directory{})
+		b.run(b.engine(projectors.Directory{}, b.olderBinary(older)))
+		require.Equal(t, []parkedEvent{at(other, fold.ReasonUnknownType)}, b.parked("directory"))
+		e := b.engine(projectors.Directory{})
 		b.start(e)
 		b.awaitStatus(e, func(s projections.Status) bool { return s.Parked == 0 })
-		b.sameFromZero(projections.Directory{})
+		b.sameFromZero(projectors.Directory{})
 	})
 	t.Run("by a newer state, before an operator retries it", func(t *testing.T) {
 		t.Parallel()
@@ -100,15 +102,15 @@ func TestOvertakenDirectoryRecordIsMoot(t *testing.T) {
 		var tries atomic.Int32
 		bad := b.put(b.encode(category(1, "older")))
 		b.append(category(2, "beside it"))
-		b.run(b.engine(refusing(projections.Directory{}, "select 1/0", &tries, "category-older")))
-		require.Equal(t, []parkedEvent{at(bad, projections.ReasonWrite)}, b.parked("directory"))
+		b.run(b.engine(refusing(projectors.Directory{}, "select 1/0", &tries, "category-older")))
+		require.Equal(t, []parkedEvent{at(bad, fold.ReasonWrite)}, b.parked("directory"))
 		b.append(category(1, "newer"))
-		e := b.engine(projections.Directory{})
+		e := b.engine(projectors.Directory{})
 		b.start(e)
 		b.caughtUp(e)
 		require.Empty(t, b.parked("directory"))
 		require.Zero(t, b.retry(e, one("directory", bad)).Folded)
-		b.sameFromZero(projections.Directory{})
+		b.sameFromZero(projectors.Directory{})
 	})
 }
 
@@ -123,7 +125,7 @@ func (b *bench) olderBinary(registry *domain.Registry) func(*projections.Config)
 func TestUnknownTypeIsRetriedByABinaryThatKnowsIt(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		projector projections.Projector
+		projector fold.Projector
 		unknown   domain.Data
 		fill      func(*bench)
 		parked    int
@@ -138,16 +140,16 @@ func TestUnknownTypeIsRetriedByABinaryThatKnowsIt(t *testing.T) {
 			b.put(c.next(domain.DashboardOpened(e)))
 			b.put(c.next(c.lost(client2, []string{"v1"}, "v2")))
 		}, 4},
-		"post_insights": {projections.PostInsights{}, domain.PostRead{}, func(b *bench) {
+		"post_insights": {projectors.PostInsights{}, domain.PostRead{}, func(b *bench) {
 			b.append(postRead(1, 1), postRead(1, 3), postRead(1, 2), postRead(2, 1), accountRead(1, 1))
 		}, 4},
-		"account_insights, whose type it is not": {projections.AccountInsights{}, domain.PostRead{}, func(b *bench) {
+		"account_insights, whose type it is not": {projectors.AccountInsights{}, domain.PostRead{}, func(b *bench) {
 			b.append(postRead(1, 1), accountRead(1, 1), postRead(2, 1))
 		}, 2},
-		"directory": {projections.Directory{}, domain.DirectoryCategory{}, func(b *bench) {
+		"directory": {projectors.Directory{}, domain.DirectoryCategory{}, func(b *bench) {
 			b.append(category(1, "a"), category(2, "b"), category(1, "c")) // the last overtakes the first
 		}, 2},
-		"operations": {projections.Operations{}, domain.ProjectionPaused{}, func(b *bench) {
+		"operations": {projectors.Operations{}, domain.ProjectionPaused{}, func(b *bench) {
 			b.append(draft(domain.TopicOperations, "-", "op", domain.ProjectionPaused{Projection: "x"}))
 		}, 1},
 	} {
@@ -171,11 +173,11 @@ func TestUnknownTypeStaysParkedByABinaryThatDoesNot(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	unknown := b.put(withHeader(b.encode(postRead(1, 1)), "ce_type", []byte("metrics.new.v1")))
-	b.run(b.engine(projections.PostInsights{}))
-	e := b.engine(projections.PostInsights{})
+	b.run(b.engine(projectors.PostInsights{}))
+	e := b.engine(projectors.PostInsights{})
 	b.start(e)
 	b.append(postRead(1, 2))
 	b.caughtUp(e)
-	require.Equal(t, []parkedEvent{at(unknown, projections.ReasonUnknownType)}, b.parked("post_insights"))
+	require.Equal(t, []parkedEvent{at(unknown, fold.ReasonUnknownType)}, b.parked("post_insights"))
 	require.Zero(t, b.count("select sum(epoch) from checkpoints"))
 }

@@ -10,15 +10,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // state is all that a projection has made: its tables and what it has parked.
-func state(t require.TestingT, db *pgtest.DB, p projections.Projector) []string {
-	out := dump(t, db, p.Tables()...)
+func state(t require.TestingT, db *pgtest.DB, p fold.Projector) []string {
+	out := foldtest.Dump(t, db, p.Tables()...)
 	rows, err := db.Pool.Query(context.Background(), `
 		select format('parked %s/%s %s %s %s %s %s %s %s', partition, log_offset, stream_key, event_type, event_id, event_time, reason, detail, state)
 		from parked where projection = $1 order by partition, log_offset`, p.Name())
@@ -33,7 +35,7 @@ func state(t require.TestingT, db *pgtest.DB, p projections.Projector) []string 
 
 // sameFromZero folds the whole log into another database, in one go, by the newest binary, and says
 // that it comes out the same.
-func (b *bench) sameFromZero(p projections.Projector) {
+func (b *bench) sameFromZero(p fold.Projector) {
 	b.t.Helper()
 	zero := &bench{t: b.t, db: newDatabase(b.t), topics: b.topics, brokers: b.brokers, log: b.log}
 	e := zero.engine(p, func(c *projections.Config) { c.Log = otherGroup{b.log} })
@@ -88,7 +90,7 @@ func one(projection string, p domain.Position) projections.ParkedFilter {
 	return projections.ParkedFilter{IDs: []string{parkedAs(projection, p)}}
 }
 
-func skipped(p domain.Position, reason projections.Reason) parkedEvent {
+func skipped(p domain.Position, reason fold.Reason) parkedEvent {
 	return parkedEvent{p.Partition, p.Offset, reason, projections.ParkedSkipped}
 }
 
@@ -96,7 +98,7 @@ func skipped(p domain.Position, reason projections.Reason) parkedEvent {
 func TestRetryAndSkipOnDashboards(t *testing.T) {
 	t.Parallel()
 	const name = "dashboards"
-	behind := projections.ReasonBehind
+	behind := fold.ReasonBehind
 	for scenario, play := range map[string]func(t *testing.T, l live){
 		"a retry that fails again parks again, a skip sets the rest free": func(t *testing.T, l live) {
 			bad := l.put(l.spoilt(`{`))
@@ -105,13 +107,13 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			require.Zero(t, result.Folded)
 			require.Len(t, result.Parked, 1, "the one behind it was not tried")
 			require.Equal(t, parkedAs(name, bad), result.Parked[0].ID)
-			require.Equal(t, projections.ReasonUndecodable, result.Parked[0].Reason)
+			require.Equal(t, fold.ReasonUndecodable, result.Parked[0].Reason)
 			require.NotEmpty(t, result.Parked[0].Detail)
-			require.Equal(t, []parkedEvent{at(bad, projections.ReasonUndecodable), at(next, behind)}, l.parked(name))
+			require.Equal(t, []parkedEvent{at(bad, fold.ReasonUndecodable), at(next, behind)}, l.parked(name))
 			require.Equal(t, []string{"u1"}, l.users())
 			l.put(l.next(skip(bad)))
 			require.Equal(t, []string{"u3"}, l.users())
-			require.Equal(t, []parkedEvent{skipped(bad, projections.ReasonUndecodable)}, l.parked(name))
+			require.Equal(t, []parkedEvent{skipped(bad, fold.ReasonUndecodable)}, l.parked(name))
 			require.Equal(t, projections.RetryResult{Parked: []operator.StillParked{}}, l.retry(l.engine, one(name, bad)), "what is skipped is so for good")
 			l.set("u6")
 			require.Equal(t, []string{"u6"}, l.users())
@@ -121,7 +123,7 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			second, third := l.set("second"), l.set("third")
 			l.put(l.next(skip(second)))
 			require.Equal(t, []string{"u1"}, l.users(), "the first still holds up the others")
-			require.Equal(t, []parkedEvent{at(bad, projections.ReasonUndecodable), skipped(second, behind), at(third, behind)}, l.parked(name))
+			require.Equal(t, []parkedEvent{at(bad, fold.ReasonUndecodable), skipped(second, behind), at(third, behind)}, l.parked(name))
 			l.put(l.next(skip(bad)))
 			require.Equal(t, []string{"third"}, l.users())
 			require.Zero(t, l.count("select count(*) from dashboard_history where version = 3"))
@@ -133,7 +135,7 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			require.Len(t, result.Parked, 1)
 			require.Equal(t, parkedAs(name, bad), result.Parked[0].ID, "the stream is tried from its first on")
 			require.Equal(t, []string{"u1"}, l.users())
-			require.Equal(t, []parkedEvent{at(bad, projections.ReasonUndecodable), at(second, behind)}, l.parked(name))
+			require.Equal(t, []parkedEvent{at(bad, fold.ReasonUndecodable), at(second, behind)}, l.parked(name))
 		},
 		"a broken chain can be neither skipped nor retried nor acknowledged": func(t *testing.T, l live) {
 			forger := l.clone()
@@ -143,10 +145,10 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			l.put(l.next(skip(broken)))
 			result := l.retry(l.engine, one(name, broken))
 			require.Len(t, result.Parked, 1)
-			require.Equal(t, projections.ReasonChainBroken, result.Parked[0].Reason)
+			require.Equal(t, fold.ReasonChainBroken, result.Parked[0].Reason)
 			_, err := l.engine.AcknowledgeParked(t.Context(), one(name, broken))
 			requireCode(t, domain.CodeConflict, err)
-			require.Equal(t, []parkedEvent{at(broken, projections.ReasonChainBroken), at(next, behind)}, l.parked(name))
+			require.Equal(t, []parkedEvent{at(broken, fold.ReasonChainBroken), at(next, behind)}, l.parked(name))
 			require.Equal(t, []string{"u1"}, l.users())
 		},
 		"what is before a break is skipped, what is behind it stays": func(t *testing.T, l live) {
@@ -159,7 +161,7 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			l.put(l.next(skip(bad)))
 			require.Equal(t, []string{"second"}, l.users())
 			require.Equal(t, []parkedEvent{
-				skipped(bad, projections.ReasonUndecodable), at(broken, projections.ReasonChainBroken), at(last, behind),
+				skipped(bad, fold.ReasonUndecodable), at(broken, fold.ReasonChainBroken), at(last, behind),
 			}, l.parked(name))
 			require.Zero(t, l.retry(l.engine, one(name, second)).Folded, "it is folded")
 		},
@@ -169,7 +171,7 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			third := l.set("third")
 			l.put(l.next(skip(first)))
 			require.Equal(t, []parkedEvent{
-				skipped(first, projections.ReasonUndecodable), at(second, projections.ReasonUndecodable), at(third, behind),
+				skipped(first, fold.ReasonUndecodable), at(second, fold.ReasonUndecodable), at(third, behind),
 			}, l.parked(name))
 			l.put(l.next(skip(second)))
 			require.Equal(t, []string{"third"}, l.users())
@@ -180,7 +182,7 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			e.Created = nil
 			next := l.put(l.next(e))
 			l.put(l.next(skip(bad)))
-			require.Equal(t, []parkedEvent{skipped(bad, projections.ReasonUndecodable), at(next, projections.ReasonRefused)}, l.parked(name))
+			require.Equal(t, []parkedEvent{skipped(bad, fold.ReasonUndecodable), at(next, fold.ReasonRefused)}, l.parked(name))
 		},
 		"of what is not parked, of another topic or partition, out of the log": func(t *testing.T, l live) {
 			good := l.set("u2")
@@ -192,7 +194,7 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			for _, p := range []domain.Position{good, other, elsewhere, beyond} {
 				l.put(l.next(skip(p)))
 			}
-			require.Equal(t, []parkedEvent{at(bad, projections.ReasonUndecodable)}, l.parked(name))
+			require.Equal(t, []parkedEvent{at(bad, fold.ReasonUndecodable)}, l.parked(name))
 			require.Equal(t, []string{"u2"}, l.users())
 		},
 		"of another agency's stream": func(t *testing.T, l live) {
@@ -205,21 +207,21 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 					break
 				}
 			}
-			require.Equal(t, []parkedEvent{at(bad, projections.ReasonUndecodable), at(next, behind)}, l.parked(name))
+			require.Equal(t, []parkedEvent{at(bad, fold.ReasonUndecodable), at(next, behind)}, l.parked(name))
 		},
 		"a skip that lost its race": func(t *testing.T, l live) {
 			bad := l.put(l.spoilt(`{`))
 			loser := l.clone()
 			next := l.set("u3")
 			l.put(loser.next(skip(bad)))
-			require.Equal(t, []parkedEvent{at(bad, projections.ReasonUndecodable), at(next, behind)}, l.parked(name))
+			require.Equal(t, []parkedEvent{at(bad, fold.ReasonUndecodable), at(next, behind)}, l.parked(name))
 		},
 		"a skip that is poison itself": func(t *testing.T, l live) {
 			bad := l.put(l.spoilt(`{`))
 			r := l.spoilt(`{"position":`)
 			second := l.put(r)
 			l.put(l.next(skip(bad)))
-			require.Equal(t, []parkedEvent{skipped(bad, projections.ReasonUndecodable), at(second, projections.ReasonUndecodable)}, l.parked(name))
+			require.Equal(t, []parkedEvent{skipped(bad, fold.ReasonUndecodable), at(second, fold.ReasonUndecodable)}, l.parked(name))
 		},
 		"commands are remembered and forgotten alike": func(t *testing.T, l live) {
 			bad := l.put(l.spoilt(`{`))

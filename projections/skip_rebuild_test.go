@@ -10,6 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // heldScan is a log whose scans wait at a gate: whoever scans knows where the log ended, and has read nothing.
@@ -35,7 +36,7 @@ func TestSkipWhileARebuildFolds(t *testing.T) {
 			l.chain = l.bench.chain(agencyA)
 			g := newGate()
 			defer g.open()
-			p := projections.Dashboards{Partitions: dashboards.Partitions}
+			p := projectors.Dashboards{Partitions: dashboards.Partitions}
 			l.engine = l.bench.engine(p, func(c *projections.Config) {
 				c.Log = heldScan{l.log, g}
 				c.Verify = projections.NewVerifier(l.db.Pool, p).Verify

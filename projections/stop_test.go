@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // A stop lets the batch come to its end that is being folded: nobody folds it again, and commands that wait for it are answered.
@@ -17,7 +17,7 @@ func TestStopFinishesTheBatch(t *testing.T) {
 	b.run(b.engine(tally{})) // a live generation without records
 	g := newGate()
 	defer g.open()
-	e := b.engine(faulty{tally{}, func(_ context.Context, _ pgx.Tx, _ []projections.Event, next func() error) error {
+	e := b.engine(faulty{tally{}, func(_ context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
 		g.first()
 		return next()
 	}})

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // While the generation that readers use is behind, the rebuild goes slowly and says so; once that has caught up, it goes on.
@@ -27,7 +28,7 @@ func TestRebuildYieldsToLive(t *testing.T) {
 	defer p.gate.open()
 	g := newGate()
 	defer g.open()
-	p.copying = func(context.Context, projections.CopyTarget, bool) error {
+	p.copying = func(context.Context, write.CopyTarget, bool) error {
 		g.first()
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // Verifier compares the tables of two generations of a projection that stand at the same positions of the log.
@@ -31,7 +32,7 @@ import (
 // Readers and live notice nothing. A verifier that dies leaves holds that end by themselves.
 type Verifier struct {
 	pool       Database
-	projectors map[string]Projector
+	projectors map[string]fold.Projector
 }
 
 // Database is what a verifier needs of a pool of schema lb_engine.
@@ -47,8 +48,8 @@ const (
 )
 
 // NewVerifier makes a verifier of these projections; pool is of schema lb_engine.
-func NewVerifier(pool Database, projectors ...Projector) *Verifier {
-	v := &Verifier{pool: pool, projectors: map[string]Projector{}}
+func NewVerifier(pool Database, projectors ...fold.Projector) *Verifier {
+	v := &Verifier{pool: pool, projectors: map[string]fold.Projector{}}
 	for _, p := range projectors {
 		v.projectors[p.Name()] = p
 	}
@@ -208,7 +209,7 @@ func (v *Verifier) renew(ctx context.Context, projection string, generation int)
 
 // Compare compares all tables and the parked events of two generations, each as its transaction sees it. The
 // transactions must be snapshots that show equal checkpoints; see [Verifier].
-func Compare(ctx context.Context, liveTx, candidateTx pgx.Tx, p Projector, live, candidate int) (Report, error) {
+func Compare(ctx context.Context, liveTx, candidateTx pgx.Tx, p fold.Projector, live, candidate int) (Report, error) {
 	began := time.Now()
 	r := newReport(p.Name(), began)
 	r.Live, r.Candidate = live, candidate

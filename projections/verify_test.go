@@ -11,12 +11,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // another makes a second generation and waits until it is live.
@@ -30,7 +33,7 @@ func (b *bench) another(e *projections.Engine) int {
 	return number
 }
 
-func (b *bench) verify(p projections.Projector, live, candidate int) projections.Report {
+func (b *bench) verify(p fold.Projector, live, candidate int) projections.Report {
 	b.t.Helper()
 	r, err := projections.NewVerifier(b.db.Pool, p).Report(b.ctx(), p.Name(), live, candidate)
 	require.NoError(b.t, err)
@@ -153,21 +156,21 @@ func TestVerifyNamesTheRow(t *testing.T) {
 	b.exec("update parked set reason = 'refused' where generation = $1 and reason = 'behind'", candidate)
 	r := b.verify(dashboards, 1, candidate)
 	require.False(t, r.Equal)
-	require.Equal(t, projections.ReasonBehind, r.Parked.FirstDifference.Reason)
+	require.Equal(t, fold.ReasonBehind, r.Parked.FirstDifference.Reason)
 }
 
 // careless is projection operations with a slip, as a new version might have one.
-type careless struct{ projections.Operations }
+type careless struct{ projectors.Operations }
 
 func (c careless) Version() int { return c.Operations.Version() + 1 }
 
-func (c careless) Begin(generation int) projections.Fold {
+func (c careless) Begin(generation int) fold.Fold {
 	return carelessFold{c.Operations.Begin(generation)}
 }
 
-type carelessFold struct{ projections.Fold }
+type carelessFold struct{ fold.Fold }
 
-func (f carelessFold) Apply(ev projections.Event) error {
+func (f carelessFold) Apply(ev fold.Event) error {
 	if ev.Envelope.ID == "second" {
 		ev.Envelope.Audit.Actor = ""
 	}
@@ -183,14 +186,14 @@ func TestVerifyFindsASlipOfANewVersion(t *testing.T) {
 		d.Envelope.Audit.Actor = "ada"
 		b.append(d)
 	}
-	e, wrong := b.engine(projections.Operations{}), b.engine(careless{})
+	e, wrong := b.engine(projectors.Operations{}), b.engine(careless{})
 	b.start(e)
 	b.caughtUp(e)
 	b.start(wrong)
 	b.caughtUp(wrong)
-	r := b.verify(projections.Operations{}, 1, 2)
+	r := b.verify(projectors.Operations{}, 1, 2)
 	require.False(t, r.Equal)
-	require.Equal(t, projections.Versions{Live: projections.Operations{}.Version(), Candidate: careless{}.Version()}, r.Versions)
+	require.Equal(t, projections.Versions{Live: projectors.Operations{}.Version(), Candidate: careless{}.Version()}, r.Versions)
 	d := r.Tables[0].FirstDifference
 	require.Equal(t, "second", d.Event)
 	require.Equal(t, agencyA, d.Tenant)
@@ -203,7 +206,7 @@ func TestVerifyOfAGenerationThatNobodyFollows(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(category(1, "a"))
-	e := b.engine(projections.Directory{})
+	e := b.engine(projectors.Directory{})
 	b.run(e)
 	candidate, err := e.Another(b.ctx())
 	require.NoError(t, err)
@@ -211,7 +214,7 @@ func TestVerifyOfAGenerationThatNobodyFollows(t *testing.T) {
 	defer cancel()
 	verified := make(chan error, 1)
 	go func() {
-		_, _, err := projections.NewVerifier(b.db.Pool, projections.Directory{}).Verify(ctx, "directory", 1, candidate)
+		_, _, err := projections.NewVerifier(b.db.Pool, projectors.Directory{}).Verify(ctx, "directory", 1, candidate)
 		verified <- err
 	}()
 	var first *time.Time // until when it holds the generation where the other one is; it renews that while it waits
@@ -293,13 +296,13 @@ func TestCheckTables(t *testing.T) {
 	require.Equal(t, agencyB+".3", d.Event)
 	require.Equal(t, []string{"after"}, d.Columns)
 	require.True(t, r.Tables[0].Equal)
-	r = b.check(projections.Directory{})
+	r = b.check(projectors.Directory{})
 	require.False(t, r.Equal)
 	b.exec("update dashboard_history set after = after || '{\"users\": [\"u3\"]}' where parent_account = $1 and version = 3", agencyB)
 	require.True(t, b.check(dashboards).Equal)
 }
 
-func (b *bench) check(p projections.Projector) projections.Report {
+func (b *bench) check(p fold.Projector) projections.Report {
 	b.t.Helper()
 	r, err := b.engine(p).CheckTables(b.ctx())
 	require.NoError(b.t, err)
@@ -311,7 +314,7 @@ func TestTablesAreCheckedDaily(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(category(1, "a"))
-	e := b.engine(projections.Directory{})
+	e := b.engine(projectors.Directory{})
 	b.run(e)
 	checked := func() *operator.TablesChecked {
 		require.NoError(t, projections.CheckDue(b.ctx(), b.db.Pool, e))
@@ -348,7 +351,7 @@ func TestTablesAreCheckedDaily(t *testing.T) {
 func TestAnyOrderOfReadingsGivesEqualDigests(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	for _, p := range []projections.Projector{projections.AccountInsights{}, projections.PostInsights{}} {
+	for _, p := range []fold.Projector{projectors.AccountInsights{}, projectors.PostInsights{}} {
 		t.Run(p.Name(), func(t *testing.T) {
 			t.Parallel()
 			db := pgtest.New(t)
@@ -365,14 +368,14 @@ func TestAnyOrderOfReadingsGivesEqualDigests(t *testing.T) {
 			require.NoError(t, err)
 			random := rand.New(rand.NewPCG(1, 2))
 			for range 5 {
-				events := append(readings(p, random), event("erased", domain.AccountErased{
+				events := append(readings(p, random), foldtest.Event("erased", domain.AccountErased{
 					ParentAccount: tenantOf(3).ParentAccount, SocialAccount: 3, Platform: domain.Facebook, ErasedAt: day0.Add(20 * time.Hour),
 				}))
-				foldBatches(t, db, p, [][]projections.Event{events})
+				foldtest.Batches(t, db, p, [][]fold.Event{events})
 				again := append(slices.Clone(events), events[:len(events)/3]...)
 				random.Shuffle(len(again), func(i, j int) { again[i], again[j] = again[j], again[i] })
 				at := random.IntN(len(again))
-				foldBatches(t, &pgtest.DB{URL: db.URL, Pool: pool}, p, [][]projections.Event{again[:at], again[at:]})
+				foldtest.Batches(t, &pgtest.DB{URL: db.URL, Pool: pool}, p, [][]fold.Event{again[:at], again[at:]})
 			}
 			for _, table := range p.Tables() {
 				r, err := projections.CompareTable(ctx, db.Pool, schemas[0], schemas[1], table)
@@ -390,23 +393,23 @@ func TestAnyOrderOfReadingsGivesEqualDigests(t *testing.T) {
 }
 
 // readings are some of a few accounts and posts.
-func readings(p projections.Projector, random *rand.Rand) (events []projections.Event) {
+func readings(p fold.Projector, random *rand.Rand) (events []fold.Event) {
 	for range 60 {
 		social, value := int64(random.IntN(3)+1), int64(random.IntN(1000))
 		at := day0.Add(time.Duration(random.IntN(200)) * time.Hour)
 		id := fmt.Sprintf("%d-%d", at.Unix(), value)
 		switch {
-		case p.Name() == projections.AccountInsights{}.Name():
-			events = append(events, event(id, domain.AccountRead{
+		case p.Name() == projectors.AccountInsights{}.Name():
+			events = append(events, foldtest.Event(id, domain.AccountRead{
 				Tenant: tenantOf(social), Platform: domain.Facebook, CapturedAt: at,
 				Figures: []domain.Figure{{Name: domain.MetricFollowers, Kind: domain.Stock, Value: value, Source: "fan_count"}},
 			}))
 		case value%5 == 0:
-			events = append(events, event(id, domain.PostRegistered{
+			events = append(events, foldtest.Event(id, domain.PostRegistered{
 				Tenant: tenantOf(social), Platform: domain.Facebook, ExternalID: "p", Origin: domain.OriginMainApp, RegisteredAt: at, PostType: id,
 			}))
 		default:
-			events = append(events, event(id, domain.PostRead{
+			events = append(events, foldtest.Event(id, domain.PostRead{
 				Tenant: tenantOf(social), Platform: domain.Facebook, ExternalID: "p", CapturedAt: at,
 				GrowthEligible: true, GrowthWindow: "168h0m0s", SubscriptionActive: true, Counts: domain.Counts{Likes: &value},
 			}))

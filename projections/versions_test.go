@@ -19,10 +19,12 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
-	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 var update = flag.Bool("update", false, "write the digests of this version of each projector (TestEveryVersionGivesItsDigest)")
@@ -65,7 +67,7 @@ func TestEveryVersionGivesItsDigest(t *testing.T) {
 		f := folding{db: db, topics: topics, projector: p}
 		f.run(t, &reader{memLog: logs[p.Topic()]})
 		for _, table := range p.Tables() {
-			got.Tables[table] = digestOf(dump(t, db, table))
+			got.Tables[table] = digestOf(foldtest.Dump(t, db, table))
 		}
 		got.Parked = digestOf(parkedLines(t, db, p))
 		version := strconv.Itoa(p.Version())
@@ -84,7 +86,7 @@ func TestEveryVersionGivesItsDigest(t *testing.T) {
 }
 
 // definitionDigest digests columns, keys and indexes, as the database has them: comments are no part of it.
-func definitionDigest(t *testing.T, db *pgtest.DB, p projections.Projector) string {
+func definitionDigest(t *testing.T, db *pgtest.DB, p fold.Projector) string {
 	t.Helper()
 	rows, err := db.Pool.Query(context.Background(), `
 		select format('%s %s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attcollation::regcollation)
@@ -135,7 +137,7 @@ func frozenLogs(t *testing.T, codec eventlog.Codec) map[string]*memLog {
 // freeze draws a log of every topic, with poison, races, forgeries and what operators said of them.
 func freeze(codec eventlog.Codec) []frozenRecord {
 	var frozen []frozenRecord
-	for _, p := range []projections.Projector{dashboards, projections.PostInsights{}, projections.Contents{}, projections.Directory{}, projections.Operations{}} {
+	for _, p := range []fold.Projector{dashboards, projectors.PostInsights{}, projectors.Contents{}, projectors.Directory{}, projectors.Operations{}} {
 		log := rapid.Custom(func(t *rapid.T) *memLog {
 			d := newDrawing(t, codec, p)
 			for d.n = range 40 {
@@ -144,7 +146,7 @@ func freeze(codec eventlog.Codec) []frozenRecord {
 			return d.log
 		}).Example(1)
 		if p.Topic() == domain.TopicDirectory {
-			for _, e := range entities() {
+			for _, e := range foldtest.Entities() {
 				r, err := codec.Encode(draft(p.Topic(), domain.EntityKey(e), "of every kind", e))
 				if err != nil {
 					panic(err)

@@ -11,6 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // shows waits until the view of a table shows a generation.
@@ -99,8 +101,8 @@ func (h endsAt) WithAttrs(attrs []slog.Attr) slog.Handler {
 // Schema lb shows posts with what they say, whichever of the two has its tables first.
 func TestPostsAreShownWithWhatTheySay(t *testing.T) {
 	t.Parallel()
-	for name, order := range map[string][]projections.Projector{
-		"posts first": {projections.PostInsights{}, projections.Contents{}}, "texts first": {projections.Contents{}, projections.PostInsights{}},
+	for name, order := range map[string][]fold.Projector{
+		"posts first": {projectors.PostInsights{}, projectors.Contents{}}, "texts first": {projectors.Contents{}, projectors.PostInsights{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

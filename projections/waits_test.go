@@ -12,10 +12,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // verifyingReally compares the tables on connections of its own, as services do.
-func (b *bench) verifyingReally(p projections.Projector) func(*projections.Config) {
+func (b *bench) verifyingReally(p fold.Projector) func(*projections.Config) {
 	return func(c *projections.Config) { c.Verify = projections.VerifyApart(b.db.URL, p) }
 }
 
@@ -36,12 +38,12 @@ func newFrozenTally() heldTally {
 	return p
 }
 
-func (p heldTally) Begin(generation int) projections.Fold {
-	fold := &bulkTallyFold{of: p.bulkTally}
+func (p heldTally) Begin(generation int) fold.Fold {
+	tallied := &bulkTallyFold{of: p.bulkTally}
 	if int32(generation) != p.generation.Load() {
-		return fold
+		return tallied
 	}
-	return heldFold{fold, p}
+	return heldFold{tallied, p}
 }
 
 type heldFold struct {
@@ -99,7 +101,7 @@ func TestACheckIsAReader(t *testing.T) {
 	b.caughtUp(e)
 	g := newGate()
 	defer g.open()
-	checker := b.other(bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+	checker := b.other(bulkTally{copying: func(context.Context, write.CopyTarget, bool) error {
 		g.first()
 		return nil
 	}})
@@ -132,7 +134,7 @@ func TestChecksHaveTheirOwnConnections(t *testing.T) {
 	b.appendReadings(0, 50)
 	g := newGate()
 	defer g.open()
-	p := bulkTally{copying: func(context.Context, projections.CopyTarget, bool) error {
+	p := bulkTally{copying: func(context.Context, write.CopyTarget, bool) error {
 		g.first() // within the check's snapshot
 		return nil
 	}}

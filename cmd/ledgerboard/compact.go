@@ -12,7 +12,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // compactCommand compacts the log of the broker inside this program, which never does so by itself: what was erased leaves its files.
@@ -82,7 +82,7 @@ func catchUp(ctx context.Context, logger *slog.Logger, parts *assembly.Parts, wi
 	if err := parts.Migrate(ctx); err != nil {
 		return err
 	}
-	engines, err := parts.Engines(ctx, projections.Directory{}.Name(), projections.Contents{}.Name())
+	engines, err := parts.Engines(ctx, projectors.Directory{}.Name(), projectors.Contents{}.Name())
 	if err != nil {
 		return err
 	}

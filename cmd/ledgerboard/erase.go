@@ -17,6 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -80,10 +81,10 @@ func (e *erasure) open(ctx context.Context) error {
 	if e.people.Pool, err = e.parts.Tables(ctx); err != nil {
 		return err
 	}
-	e.engines, err = e.parts.Engines(ctx, projections.Directory{}.Name(), projections.Contents{}.Name(),
-		projections.AccountInsights{}.Name(), projections.PostInsights{}.Name())
+	e.engines, err = e.parts.Engines(ctx, projectors.Directory{}.Name(), projectors.Contents{}.Name(),
+		projectors.AccountInsights{}.Name(), projectors.PostInsights{}.Name())
 	e.held = slices.DeleteFunc(slices.Clone(e.engines), func(engine *projections.Engine) bool {
-		return engine.Name() != projections.Directory{}.Name() && engine.Name() != projections.Contents{}.Name()
+		return engine.Name() != projectors.Directory{}.Name() && engine.Name() != projectors.Contents{}.Name()
 	})
 	return err
 }
@@ -131,7 +132,7 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 		return err
 	}
 	erase := commands.ErasePerson{
-		Log: log, Kept: vault.NewEraser(kept), Earlier: projections.Earlier{Pool: engine, DeleteGroup: log.DeleteGroup},
+		Log: log, Kept: vault.NewEraser(kept), Earlier: projections.Earlier{Pool: engine, Projectors: projectors.All(0), DeleteGroup: log.DeleteGroup},
 		EachPartition: log.EachPartition, Order: order, Now: time.Now,
 	}
 	if err := erasures.Append(e.ErasuresFile, person.ErasedIDs(time.Now())); err != nil {

@@ -24,7 +24,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // The people and accounts of the erasure.
@@ -260,7 +260,7 @@ func eraseWhileRead(t *testing.T, c eraseCommand, follows bool, out io.Writer) e
 	var all sync.WaitGroup
 	for _, engine := range e.engines {
 		held := directory
-		if engine.Name() == (projections.Contents{}).Name() {
+		if engine.Name() == (projectors.Contents{}).Name() {
 			held = contents
 		}
 		all.Go(func() {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/desk"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // pauseCommand pauses read models, or the reading of platforms.
@@ -152,7 +152,7 @@ func (p pausing) told(ctx context.Context, s streams, desk *desk.Desk, name stri
 func pausable(names []string) (map[string]domain.PauseKind, error) {
 	known := map[string]domain.PauseKind{}
 	var models, platforms []string
-	for _, p := range projections.All(0) {
+	for _, p := range projectors.All(0) {
 		known[p.Name()] = domain.PauseProjection
 		models = append(models, p.Name())
 	}

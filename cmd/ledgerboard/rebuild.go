@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // rebuildCommand makes read models anew from the log, beside the ones that serve.
@@ -91,7 +91,7 @@ func (c rebuildCommand) Run(ctx context.Context, s streams) (err error) {
 // chosen checks and completes the names.
 func (c rebuildCommand) chosen() ([]string, error) {
 	var known []string
-	for _, p := range projections.All(0) {
+	for _, p := range projectors.All(0) {
 		known = append(known, p.Name())
 	}
 	for _, name := range c.Names {

@@ -13,11 +13,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // compare verifies the log with what the tables of dashboards remember of it, and then these tables against the log.
 func (c verifyCommand) compare(ctx context.Context, s streams, parts *assembly.Parts, cfg proof.VerifyConfig) (report proof.Report, err error) {
-	engines, err := parts.Engines(ctx, projections.Dashboards{}.Name())
+	engines, err := parts.Engines(ctx, projectors.Dashboards{}.Name())
 	if err != nil {
 		return report, explainInUse(err)
 	}
@@ -182,7 +183,7 @@ func (t verifyWitness) Positions(ctx context.Context) (map[int32]int64, error) {
 	var next int64
 	err := t.list(ctx, "checkpoint of the tables", `
 		select partition, next_offset from checkpoints where projection = $1 and generation = `+generationRead,
-		[]any{projections.Dashboards{}.Name()}, []any{&partition, &next}, func() error {
+		[]any{projectors.Dashboards{}.Name()}, []any{&partition, &next}, func() error {
 			positions[partition] = next
 			return nil
 		})

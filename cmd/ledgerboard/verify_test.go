@@ -23,7 +23,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // audited is a log on a broker, projected into tables, with one checkpoint.
@@ -95,7 +95,7 @@ func (a *audited) change(t *testing.T, agency string) domain.Draft {
 
 func (a *audited) project(t *testing.T, records int) {
 	t.Helper()
-	engines, err := a.parts.Engines(t.Context(), projections.Dashboards{}.Name())
+	engines, err := a.parts.Engines(t.Context(), projectors.Dashboards{}.Name())
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // version and commit are set by the linker where the build sees no repository, as in an image:
@@ -45,7 +45,7 @@ func thisBuild() buildInfo {
 		b.Commit = cmp.Or(b.Commit, commitOf(info.Settings))
 	}
 	b.Version, b.Commit = cmp.Or(b.Version, "unknown"), cmp.Or(b.Commit, "unknown")
-	for _, p := range projections.All(0) {
+	for _, p := range projectors.All(0) {
 		b.Projections[p.Name()] = p.Version()
 	}
 	return b
@@ -78,7 +78,7 @@ func (b buildInfo) String() string {
 
 func projectionVersions() string {
 	var versions []string
-	for _, p := range projections.All(0) {
+	for _, p := range projectors.All(0) {
 		versions = append(versions, fmt.Sprintf("%s %d", p.Name(), p.Version()))
 	}
 	return strings.Join(versions, ", ")

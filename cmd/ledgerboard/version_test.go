@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 func TestVersionSaysWhatTheProgramIs(t *testing.T) {
@@ -34,7 +34,7 @@ func TestVersionSaysWhatTheProgramIs(t *testing.T) {
 	require.NotEmpty(t, said.Version)
 	require.NotEmpty(t, said.Commit)
 	want := map[string]int{}
-	for _, p := range projections.All(0) {
+	for _, p := range projectors.All(0) {
 		want[p.Name()] = p.Version()
 	}
 	require.Equal(t, want, said.Projections)

@@ -10,6 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // Engines are those of the named projections, or of all. Processes without the role projector make them too:
@@ -43,7 +44,7 @@ func (p *Parts) enginesAsIs(ctx context.Context, only ...string) ([]*projections
 	}
 	pauses, topics := vault.NewPauses(kept), p.brokers.value.topics
 	var engines []*projections.Engine
-	for _, projector := range projections.All(PartitionsOf(topics, domain.TopicDashboards)) {
+	for _, projector := range projectors.All(PartitionsOf(topics, domain.TopicDashboards)) {
 		if len(only) > 0 && !slices.Contains(only, projector.Name()) {
 			continue
 		}

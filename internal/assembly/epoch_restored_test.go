@@ -15,6 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // beginEpoch begins an epoch at the end of the log, as a restore does that is cut behind its record.
@@ -47,7 +48,7 @@ func TestAProcessOfBeforeARestoreFoldsNothing(t *testing.T) {
 	db := pgtest.New(t)
 	s, _ := started(t, db)
 	frozen := newParts(t, s)
-	engines, err := frozen.Engines(t.Context(), projections.Operations{}.Name())
+	engines, err := frozen.Engines(t.Context(), projectors.Operations{}.Name())
 	require.NoError(t, err)
 	log, err := frozen.Log(t.Context())
 	require.NoError(t, err)
@@ -69,7 +70,7 @@ func TestAProcessOfBeforeARestoreFoldsNothing(t *testing.T) {
 
 	begun := beginEpoch(t, s, log)
 	after := newParts(t, s)
-	again, err := after.Engines(t.Context(), projections.Operations{}.Name())
+	again, err := after.Engines(t.Context(), projectors.Operations{}.Name())
 	require.NoError(t, err)
 	generations := func() (list string) {
 		require.NoError(t, db.Pool.QueryRow(t.Context(), `

@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -185,7 +185,7 @@ func (f *Fetcher) Once(ctx context.Context, accounts collect.ByHand, kind string
 func (s *Service) fetchable() bool {
 	var names []string
 	for _, engine := range s.engines {
-		if name := engine.Name(); name != (projections.Dashboards{}).Name() {
+		if name := engine.Name(); name != (projectors.Dashboards{}).Name() {
 			names = append(names, name)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // Health is what every process tells of itself, whatever its roles.
@@ -173,7 +174,7 @@ func (s *Service) readModel(name string) error {
 	if reason == "" {
 		return nil
 	}
-	return &api.DegradedError{Reason: reason, Writes: name != (projections.Dashboards{}).Name() || s.Monitor.MayWrite() == nil}
+	return &api.DegradedError{Reason: reason, Writes: name != (projectors.Dashboards{}).Name() || s.Monitor.MayWrite() == nil}
 }
 
 // reads tells whether this process reads tables for others or for itself.

@@ -20,6 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -257,7 +258,7 @@ func (p *Parts) Tables(ctx context.Context) (*projections.Readers, error) {
 			params = map[string]string{readmodels.SubscriptionsParam: readmodels.SubscriptionsNone}
 		}
 		tables, err := projections.OpenReaders(ctx, projections.ReadersConfig{
-			DatabaseURL: p.database.value, Pool: pool, Projectors: projections.All(0), Params: params,
+			DatabaseURL: p.database.value, Pool: pool, Projectors: projectors.All(0), Params: params,
 			MaxConns: cmp.Or(p.settings.ReadConns, defaultReadConns), Logger: p.settings.Logger,
 		})
 		if err == nil {

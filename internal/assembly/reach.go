@@ -8,7 +8,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -55,5 +55,5 @@ func (s *Service) openReach(ctx context.Context, c FetchConfig) error {
 
 // directoryMoved returns a channel that is closed when the directory's tables move next.
 func (s *Service) directoryMoved() <-chan struct{} {
-	return s.progress.Moved(projections.Directory{}.Name(), pg.AnyKey)
+	return s.progress.Moved(projectors.Directory{}.Name(), pg.AnyKey)
 }

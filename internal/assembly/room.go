@@ -10,6 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // checkRoom refuses a start whose pools the server could never fill, and warns where it cannot now: requests would fail
@@ -31,7 +32,7 @@ func (s *Service) checkRoom(ctx context.Context) error {
 func (s *Service) connections() int32 {
 	n := engineConns + cmp.Or(s.settings.ReadConns, defaultReadConns) + vault.Conns + 1
 	if slices.Contains(s.config.Roles, "projector") {
-		n += int32(len(projections.All(0)))*cmp.Or(s.settings.FoldConns, projections.DefaultFoldConns) + projections.ApartConns
+		n += int32(len(projectors.All(0)))*cmp.Or(s.settings.FoldConns, projections.DefaultFoldConns) + projections.ApartConns
 	}
 	if s.config.Fetch != nil {
 		n += vault.FetchingConns + scheduler.Conns

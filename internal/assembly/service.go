@@ -23,6 +23,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/internal/verifications"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -154,7 +155,7 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 		return err
 	}
 	s.Monitor = monitor.New(s.engines, monitor.Config{
-		MaxLag: s.config.MaxLag, Writes: projections.Dashboards{}.Name(), People: projections.Directory{}.Name(), NoLog: projections.ErrNoLog,
+		MaxLag: s.config.MaxLag, Writes: projectors.Dashboards{}.Name(), People: projectors.Directory{}.Name(), NoLog: projections.ErrNoLog,
 		Reads: s.ReadPool.Current, Logger: s.settings.Logger,
 		Folded: func(ctx context.Context) ([]string, error) { return projections.Folded(ctx, s.engine) },
 	})
@@ -169,7 +170,7 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 func (s *Service) openCommands() (err error) {
 	config := dashboardCommands(s.Log, s.brokers.value.topics)
 	config.Store, config.Logger = s.Dashboards, s.settings.Logger
-	config.Gate = func() error { return s.Monitor.MayCommand(projections.Dashboards{}.Name()) }
+	config.Gate = func() error { return s.Monitor.MayCommand(projectors.Dashboards{}.Name()) }
 	s.Updates, err = commands.NewDashboards(config)
 	return err
 }

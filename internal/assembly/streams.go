@@ -3,7 +3,7 @@ package assembly
 import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -24,7 +24,7 @@ func (s *Service) openStreams() {
 		Ready: func() bool {
 			select {
 			case <-s.Monitor.Made():
-				return s.Monitor.MayRead(projections.Dashboards{}.Name(), projections.Directory{}.Name()) == nil
+				return s.Monitor.MayRead(projectors.Dashboards{}.Name(), projectors.Directory{}.Name()) == nil
 			default:
 				return false
 			}

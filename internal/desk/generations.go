@@ -12,6 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // RequestRebuild asks for a rebuild; with until, for a still generation of that time.
@@ -89,7 +90,7 @@ func noneUnderWay(all []operator.Rebuild, projection string, version int) error 
 
 // versionOf is the version of a projection that this program makes; 0 when there is no such projection.
 func versionOf(projection string) int {
-	for _, p := range projections.All(0) {
+	for _, p := range projectors.All(0) {
 		if p.Name() == projection {
 			return p.Version()
 		}

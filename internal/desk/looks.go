@@ -12,6 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // Looks are what operators see of the database alone: they work while the brokers are away, and whatever is wrong with
@@ -38,7 +39,7 @@ type LooksConfig struct {
 func NewLooks(c LooksConfig) *Looks {
 	return &Looks{
 		engine: c.Engine, kept: c.Vault, tables: c.Tables, jobs: c.Jobs,
-		rebuilds: projections.NewRebuilds(c.Engine), pauses: vault.NewPauses(c.Vault),
+		rebuilds: projections.NewRebuilds(c.Engine, projectors.All(0)...), pauses: vault.NewPauses(c.Vault),
 	}
 }
 
@@ -87,7 +88,7 @@ func (d *Looks) Parked(ctx context.Context, f operator.ParkedFilter) ([]operator
 }
 
 func projectionNames() (names []string) {
-	for _, p := range projections.All(0) {
+	for _, p := range projectors.All(0) {
 		names = append(names, p.Name())
 	}
 	return names

@@ -13,6 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -72,7 +73,7 @@ func (u *Upkeep) eraseAsked(ctx context.Context, kept *vault.Connecting, request
 }
 
 // ofPeople are the projections that show who was erased, and with them what their posts say.
-var ofPeople = []string{projections.Directory{}.Name(), projections.Contents{}.Name(), projections.Operations{}.Name()}
+var ofPeople = []string{projectors.Directory{}.Name(), projectors.Contents{}.Name(), projectors.Operations{}.Name()}
 
 // whenMoved goes further whenever the tables of people have moved, as [pg.Progress.Moved] tells, until it is done.
 func whenMoved(ctx context.Context, moved func(projection, key string) <-chan struct{}, further func() (done bool, err error)) error {
@@ -109,7 +110,7 @@ func (u *Upkeep) erasing(kept *vault.Connecting) connect.Erasing {
 	erase := func(order domain.ErasureOrder) commands.ErasePerson {
 		return commands.ErasePerson{
 			Log: u.config.Log, Kept: vault.NewEraser(u.config.Vault),
-			Earlier:       projections.EarlierElsewhere{Earlier: projections.Earlier{Pool: u.config.Engine}},
+			Earlier:       projections.EarlierElsewhere{Earlier: projections.Earlier{Pool: u.config.Engine, Projectors: projectors.All(0)}},
 			EachPartition: u.config.Log.EachPartition, Order: order, Now: time.Now,
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
@@ -134,7 +134,7 @@ func (p probe) comparedSeries() (lines []string) {
 // twice is a world that happens again a year later. One page is read only then.
 func twice(g *gainsWorld) world {
 	w := g.world
-	w.Events = slices.DeleteFunc(slices.Clone(g.Events), func(ev projections.Event) bool {
+	w.Events = slices.DeleteFunc(slices.Clone(g.Events), func(ev fold.Event) bool {
 		read, ok := ev.Data.(domain.AccountRead)
 		return ok && read.SocialAccount == gainsPages[0].id
 	})
@@ -150,10 +150,10 @@ func twice(g *gainsWorld) world {
 					read.Figures[i].Day = date.AddDate(1, 0, 0).Format(time.DateOnly)
 				}
 			}
-			w.Events = append(w.Events, projections.Event{Recorded: domain.Recorded{Envelope: again, Data: read}})
+			w.Events = append(w.Events, fold.Event{Recorded: domain.Recorded{Envelope: again, Data: read}})
 		case domain.PostRead:
 			read.CapturedAt, read.FromZero = read.CapturedAt.AddDate(1, 0, 0), false
-			w.Events = append(w.Events, projections.Event{Recorded: domain.Recorded{Envelope: again, Data: read}})
+			w.Events = append(w.Events, fold.Event{Recorded: domain.Recorded{Envelope: again, Data: read}})
 		}
 	}
 	return w

@@ -21,7 +21,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/draws"
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
@@ -334,7 +335,7 @@ func shrinkFigures(w world, why string, fails func(*world) string) (world, strin
 			fewer.Figures = slices.Concat(read.Figures[:f], read.Figures[f+1:])
 			less := w
 			less.Events = slices.Clone(w.Events)
-			less.Events[i] = projections.Event{Recorded: domain.Recorded{Envelope: ev.Envelope, Data: fewer}}
+			less.Events[i] = fold.Event{Recorded: domain.Recorded{Envelope: ev.Envelope, Data: fewer}}
 			if said := fails(&less); said != "" {
 				w, why, read = less, said, fewer
 				continue
@@ -660,7 +661,7 @@ func foldInAnotherOrder(t *testing.T, db *pgtest.DB, w *world) {
 	r.Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
 	for len(events) > 0 {
 		n := min(1+r.IntN(80), len(events))
-		var accounts, posts []projections.Event
+		var accounts, posts []fold.Event
 		for _, ev := range events[:n] {
 			switch ev.Data.(type) {
 			case domain.AccountRead:
@@ -671,8 +672,8 @@ func foldInAnotherOrder(t *testing.T, db *pgtest.DB, w *world) {
 				posts = append(posts, ev)
 			}
 		}
-		foldtest.Fold(t, db, projections.AccountInsights{}, accounts)
-		foldtest.Fold(t, db, projections.PostInsights{}, posts)
+		foldtest.Fold(t, db, projectors.AccountInsights{}, accounts)
+		foldtest.Fold(t, db, projectors.PostInsights{}, posts)
 		events = events[n:]
 	}
 }

@@ -17,7 +17,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
@@ -394,8 +395,8 @@ func fillAgencies(t *testing.T, db *pgtest.DB, agencies int) {
 		}
 	}
 	put(domain.DirectoryCategory{ID: 1, Name: "one"})
-	foldtest.Fold(t, db, projections.Directory{}, directoryEvents(w))
-	var accounts, posts []projections.Event
+	foldtest.Fold(t, db, projectors.Directory{}, directoryEvents(w))
+	var accounts, posts []fold.Event
 	for _, ev := range w.Events {
 		if _, ok := ev.Data.(domain.AccountRead); ok {
 			accounts = append(accounts, ev)
@@ -403,16 +404,16 @@ func fillAgencies(t *testing.T, db *pgtest.DB, agencies int) {
 			posts = append(posts, ev)
 		}
 	}
-	foldtest.Fold(t, db, projections.AccountInsights{}, accounts)
-	foldtest.Fold(t, db, projections.PostInsights{}, posts)
+	foldtest.Fold(t, db, projectors.AccountInsights{}, accounts)
+	foldtest.Fold(t, db, projectors.PostInsights{}, posts)
 	_, err := db.Pool.Exec(context.Background(), "vacuum analyze")
 	require.NoError(t, err)
 }
 
-func directoryEvents(w *world) []projections.Event {
-	var events []projections.Event
+func directoryEvents(w *world) []fold.Event {
+	var events []fold.Event
 	for _, entity := range w.Directory {
-		events = append(events, projections.Event{Recorded: domain.Recorded{
+		events = append(events, fold.Event{Recorded: domain.Recorded{
 			Key: domain.EntityKey(entity), Data: entity,
 		}})
 	}

@@ -110,6 +110,18 @@ func TestABreachIsFound(t *testing.T) {
 		"internal packages by way of another": {
 			map[string]string{"internal/a/x.go": "./domain", "domain/y.go": "./commands"}, "domain/y.go imports commands",
 		},
+		"the engine and a projector": {
+			map[string]string{"projections/x.go": "./projections/projectors"}, "projections/x.go imports projections/projectors",
+		},
+		"the contract and a projector": {
+			map[string]string{"projections/fold/x.go": "./projections/projectors"}, "projections/fold/x.go imports projections/projectors",
+		},
+		"a projector and the engine": {
+			map[string]string{"projections/projectors/x.go": "./projections"}, "projections/projectors/x.go imports projections: ",
+		},
+		"what stores rows and what they say": {
+			map[string]string{"projections/write/x.go": "./domain"}, "projections/write/x.go imports domain",
+		},
 		"a circle": {
 			map[string]string{"commands/x.go": "./internal/a", "internal/a/x.go": "./internal/b", "internal/b/x.go": "./internal/a " + pgx},
 			"and commands reaches it by way of internal/b",
@@ -127,17 +139,18 @@ func TestABreachIsFound(t *testing.T) {
 func TestWhatIsAllowedIsNoBreach(t *testing.T) {
 	t.Parallel()
 	found := archtest.Breaches(plant(t, map[string]string{
-		"domain/x.go":            "time ./domain/money",
-		"domain/money/x.go":      "strings",
-		"commands/x.go":          "context net/http ./domain ./commands/collect",
-		"commands/collect/x.go":  "./internal/platforms",
-		"api/x.go":               "./readmodels ./commands",
-		"readmodels/x.go":        "github.com/jackc/pgx/v5 ./internal/eventlog",
-		"projections/x.go":       "./internal/eventlog",
-		"internal/eventlog/x.go": "github.com/ThreeDotsLabs/watermill github.com/IBM/sarama ./domain",
-		"internal/assembly/x.go": "./projections ./api ./internal/dev/embedded",
-		"commands/x_test.go":     "github.com/jackc/pgx/v5",
-		"testdata/domain/x.go":   "os",
+		"domain/x.go":                 "time ./domain/money",
+		"domain/money/x.go":           "strings",
+		"commands/x.go":               "context net/http ./domain ./commands/collect",
+		"commands/collect/x.go":       "./internal/platforms",
+		"api/x.go":                    "./readmodels ./commands",
+		"readmodels/x.go":             "github.com/jackc/pgx/v5 ./internal/eventlog",
+		"projections/x.go":            "./internal/eventlog ./projections/fold ./projections/write",
+		"projections/projectors/x.go": "./projections/ddl ./projections/fold ./projections/write ./domain",
+		"internal/eventlog/x.go":      "github.com/ThreeDotsLabs/watermill github.com/IBM/sarama ./domain",
+		"internal/assembly/x.go":      "./projections ./api ./internal/dev/embedded",
+		"commands/x_test.go":          "github.com/jackc/pgx/v5",
+		"testdata/domain/x.go":        "os",
 	}), archtest.Rules(), archtest.TestSupport())
 	require.Equal(t, []string{
 		"internal/assembly/x.go imports internal/dev/embedded: what serves does not stand on demos, measurements and generators",

@@ -5,6 +5,7 @@ package archtest
 type Rule struct {
 	Package string   // the package and all below it
 	Forbid  []string // import paths; a path forbids what is below it too
+	Allow   []string // below forbidden paths, what may be imported all the same, and all below that
 	Only    []string // if set, a positive list: nothing else may be imported, but packages below Package
 	Except  []string // packages below it, and all below those, for which the rule does not hold
 	StopsAt []string // packages that hide what they import, and all below those: the search does not go through them
@@ -23,6 +24,7 @@ const (
 	upkeep    = "internal/upkeep"
 	verifying = "internal/verifications"
 	simulator = "internal/dev/simulator"
+	folds     = "projections/projectors"
 )
 
 // hiding are the packages that exist to hide a library from those who use them: readmodels hides pgx,
@@ -54,6 +56,18 @@ func Rules() []Rule {
 			Package: "projections", Forbid: []string{watermill, "commands", "readmodels", "api", "internal/stream"},
 			StopsAt: hiding(),
 			Because: "a fold reads its topic and writes its tables, and can send nothing",
+		},
+		{
+			Package: "projections", Forbid: []string{folds}, Except: []string{folds},
+			Because: "the engine runs any projector; who puts a process together hands in which there are",
+		},
+		{
+			Package: folds, Forbid: []string{"projections"}, Allow: []string{"projections/ddl", "projections/fold", "projections/write"},
+			Because: "a projector is run by the engine and knows nothing of how",
+		},
+		{
+			Package: "projections/write", Forbid: []string{"domain", "internal", "projections"},
+			Because: "how rows are stored does not depend on what they say",
 		},
 		{
 			Package: "readmodels", Forbid: []string{"commands", "projections", watermill, "api"}, StopsAt: hiding(),

@@ -37,7 +37,8 @@ var walks = []walk{
 	{"its record, from the log to the rows", []string{
 		"projections.session.follow", "projections.session.handle", "projections.session.foldShare", "projections.session.foldInOrder",
 		"projections.session.fold", "projections.session.transact", "projections.session.transaction", "projections.apply",
-		"projections.dashboardsFold.Apply", "projections.dashboardsFold.content", "domain.DashboardChange.Fold", "projections.dashboardsFold.Write",
+		"projections/projectors.dashboardsFold.Apply", "projections/projectors.dashboardsFold.content", "domain.DashboardChange.Fold",
+		"projections/projectors.dashboardsFold.Write",
 	}},
 	{"its notice, from the log to the browser", []string{
 		"internal/assembly.Service.runReactors", "internal/assembly.Service.wakeListeners", "internal/stream.Hub.Wake", "internal/stream.notices.wake",
@@ -58,7 +59,8 @@ var walks = []walk{
 	{"a reading, from the log to the rows", []string{
 		"projections.session.follow", "projections.session.handle", "projections.session.foldShare", "projections.session.foldInOrder",
 		"projections.session.fold", "projections.session.transact", "projections.session.transaction", "projections.apply",
-		"projections.accountFold.Apply", "projections.accountFold.Write", "projections.newAccountRow", "projections.session.queueProgress",
+		"projections/projectors.accountFold.Apply", "projections/projectors.accountFold.Write", "projections/projectors.newAccountRow",
+		"projections.session.queueProgress",
 	}},
 	{"a reading, from the rows to the browser that shows live figures", []string{
 		"internal/pg.Progress.listenOnce", "value figures: internal/stream.Hub.Hear", "channel kick: internal/stream.figures.run",

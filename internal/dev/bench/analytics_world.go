@@ -12,7 +12,8 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // The worlds that the analytics are measured in: agencies that are like each other.
@@ -155,9 +156,9 @@ func (w figureWorld) fill(ctx context.Context, pool *pgxpool.Pool, first, end in
 func (w figureWorld) fold(ctx context.Context, pool *pgxpool.Pool, agencies []int, analyses bool) error {
 	for _, n := range agencies {
 		err := errors.Join(
-			foldInto(ctx, pool, projections.Directory{}, figureDirectory(n)),
-			foldInto(ctx, pool, projections.PostInsights{}, w.registrations(n)),
-			foldInto(ctx, pool, projections.Contents{}, w.contents(n)),
+			foldInto(ctx, pool, projectors.Directory{}, figureDirectory(n)),
+			foldInto(ctx, pool, projectors.PostInsights{}, w.registrations(n)),
+			foldInto(ctx, pool, projectors.Contents{}, w.contents(n)),
 		)
 		if err != nil {
 			return err
@@ -172,8 +173,8 @@ func (w figureWorld) fold(ctx context.Context, pool *pgxpool.Pool, agencies []in
 		}
 		for _, n := range agencies {
 			err := errors.Join(
-				foldInto(ctx, pool, projections.PostInsights{}, w.postReads(n, slot, posts, at)),
-				foldInto(ctx, pool, projections.AccountInsights{}, w.accountReads(n, slot, at)),
+				foldInto(ctx, pool, projectors.PostInsights{}, w.postReads(n, slot, posts, at)),
+				foldInto(ctx, pool, projectors.AccountInsights{}, w.accountReads(n, slot, at)),
 			)
 			if err != nil {
 				return err
@@ -183,30 +184,30 @@ func (w figureWorld) fold(ctx context.Context, pool *pgxpool.Pool, agencies []in
 	return nil
 }
 
-func foldInto(ctx context.Context, pool *pgxpool.Pool, p projections.Projector, events []projections.Event) error {
+func foldInto(ctx context.Context, pool *pgxpool.Pool, p fold.Projector, events []fold.Event) error {
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		fold := p.Begin(1)
-		if err := projections.LoadAll(ctx, tx, fold, events); err != nil {
+		state := p.Begin(1)
+		if err := fold.LoadAll(ctx, tx, state, events); err != nil {
 			return err
 		}
 		for _, ev := range events {
-			if err := fold.Apply(ev); err != nil {
+			if err := state.Apply(ev); err != nil {
 				return err
 			}
 		}
-		return projections.WriteAll(ctx, tx, fold)
+		return fold.WriteAll(ctx, tx, state)
 	})
 }
 
-func figureEvent(id string, data domain.Data) projections.Event {
-	return projections.Event{Recorded: domain.Recorded{Envelope: domain.Envelope{ID: id, Type: data.EventType()}, Data: data}}
+func figureEvent(id string, data domain.Data) fold.Event {
+	return fold.Event{Recorded: domain.Recorded{Envelope: domain.Envelope{ID: id, Type: data.EventType()}, Data: data}}
 }
 
 // figureID is the id of an event, as long as real ones are.
 func figureID(n, slot, i int) string { return fmt.Sprintf("%08x-0000-7000-8000-%06x%06x", slot, n, i) }
 
-func figureDirectory(n int) []projections.Event {
-	var events []projections.Event
+func figureDirectory(n int) []fold.Event {
+	var events []fold.Event
 	put := func(e domain.DirectoryEntity) {
 		ev := figureEvent(e.EntityID(), e)
 		ev.Key = domain.EntityKey(e)
@@ -241,8 +242,8 @@ func figureDirectory(n int) []projections.Event {
 
 func figureExternal(post int) string { return fmt.Sprintf("17841400000000000_%06d", post) }
 
-func (w figureWorld) registrations(n int) []projections.Event {
-	events := make([]projections.Event, w.posts)
+func (w figureWorld) registrations(n int) []fold.Event {
+	events := make([]fold.Event, w.posts)
 	for post := range w.posts {
 		social := post % figureSocials
 		registered := firstReading
@@ -257,8 +258,8 @@ func (w figureWorld) registrations(n int) []projections.Event {
 	return events
 }
 
-func (w figureWorld) contents(n int) []projections.Event {
-	events := make([]projections.Event, w.posts)
+func (w figureWorld) contents(n int) []fold.Event {
+	events := make([]fold.Event, w.posts)
 	for post := range w.posts {
 		social := post % figureSocials
 		ref := domain.PostRef{ParentAccount: figureAgency(n), SocialAccount: figureTenant(n, social).SocialAccount, ExternalID: figureExternal(post)}
@@ -273,8 +274,8 @@ func (w figureWorld) contents(n int) []projections.Event {
 	return events
 }
 
-func (w figureWorld) postReads(n, slot int, posts []int, at time.Time) []projections.Event {
-	events := make([]projections.Event, len(posts))
+func (w figureWorld) postReads(n, slot int, posts []int, at time.Time) []fold.Event {
+	events := make([]fold.Event, len(posts))
 	for i, post := range posts {
 		social := post % figureSocials
 		likes := 10 + w.counted(post, slot)*int64(post%17+1)
@@ -299,8 +300,8 @@ func (w figureWorld) postReads(n, slot int, posts []int, at time.Time) []project
 	return events
 }
 
-func (w figureWorld) accountReads(n, slot int, at time.Time) []projections.Event {
-	events := make([]projections.Event, figureSocials)
+func (w figureWorld) accountReads(n, slot int, at time.Time) []fold.Event {
+	events := make([]fold.Event, figureSocials)
 	for social := range figureSocials {
 		p := figurePlatform(social)
 		events[social] = figureEvent(figureID(n, slot, w.posts+social), domain.AccountRead{

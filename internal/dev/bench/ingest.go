@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // What is ingested: accounts of all platforms, each due at every look, and more of each platform than can be read until the next one,
@@ -60,8 +60,8 @@ func (b *bench) ingest(load ingestLoad) func(context.Context, func(result) error
 }
 
 func (b *bench) ingestUnder(ctx context.Context, load ingestLoad, print func(result) error) error {
-	newest := projections.AccountInsights{}.Name() // fetchers look at its tables
-	stack, platform, err := b.ingestion(ctx, ingestAccounts, load.parallel, projections.Directory{}.Name(), projections.Operations{}.Name(), newest)
+	newest := projectors.AccountInsights{}.Name() // fetchers look at its tables
+	stack, platform, err := b.ingestion(ctx, ingestAccounts, load.parallel, projectors.Directory{}.Name(), projectors.Operations{}.Name(), newest)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 const (
@@ -45,9 +47,9 @@ func (b *bench) latency(ctx context.Context, perSecond int, print func(result) e
 	defer cancel()
 	running, ctx := errgroup.WithContext(ctx)
 	seen := newProbes()
-	for _, projector := range []projections.Projector{projections.PostInsights{}, projections.AccountInsights{}} {
+	for _, projector := range []fold.Projector{projectors.PostInsights{}, projectors.AccountInsights{}} {
 		watched := &polled{Log: log}
-		if projector.Name() == (projections.PostInsights{}).Name() {
+		if projector.Name() == (projectors.PostInsights{}).Name() {
 			watched.brought, watched.stored = seen.note(stageFetched), seen.note(stageFolded)
 		}
 		engine, err := projections.New(projections.Config{
@@ -209,7 +211,7 @@ func (p *probes) took(from, to stage) (took []time.Duration) {
 // watch looks for the pending probes each time a projection moves, as any reader would.
 func (p *probes) watch(ctx context.Context, pool *pgxpool.Pool, progress *pg.Progress) error {
 	for {
-		moved := progress.Moved(projections.PostInsights{}.Name(), "any") // it names no keys
+		moved := progress.Moved(projectors.PostInsights{}.Name(), "any") // it names no keys
 		if ids := p.pending(); len(ids) > 0 {
 			rows, err := pool.Query(ctx, `
 				select external_id from tSPostInsights where social_account_id >= $1 and external_id = any($2)`, probeAccount, ids)

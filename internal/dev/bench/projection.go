@@ -7,6 +7,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // projectionEvents is the number of readings of one round.
@@ -35,7 +36,7 @@ func (b *bench) projection(ctx context.Context, partitions int32, print func(res
 		}
 		watched := &polled{Log: log, enough: projectionEvents, done: make(chan struct{})}
 		engine, err := projections.New(projections.Config{
-			Projector: projections.PostInsights{}, Log: watched, DatabaseURL: pool.Config().ConnString(), Pool: pool, Topics: topics,
+			Projector: projectors.PostInsights{}, Log: watched, DatabaseURL: pool.Config().ConnString(), Pool: pool, Topics: topics,
 			Registry: domain.NewRegistry(), Logger: b.logger,
 		})
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -94,7 +95,7 @@ func (b *bench) putAll(ctx context.Context, agencies int) (served, []domain.Draf
 		}
 	}
 	engine, err := projections.New(projections.Config{
-		Projector: projections.Dashboards{Partitions: partitions}, Log: log, DatabaseURL: pool.Config().ConnString(), Pool: pool, Topics: topics,
+		Projector: projectors.Dashboards{Partitions: partitions}, Log: log, DatabaseURL: pool.Config().ConnString(), Pool: pool, Topics: topics,
 		Registry: domain.NewRegistry(), Logger: b.logger,
 	})
 	if err != nil {

@@ -21,6 +21,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 const (
@@ -34,7 +36,7 @@ type rebuilding struct {
 	rebuildWorld
 	logger      *slog.Logger
 	bench       *bench
-	projector   projections.Projector
+	projector   fold.Projector
 	log         *eventlog.Log
 	brokers     []string
 	url         string
@@ -53,7 +55,7 @@ func (b *bench) openRebuilding(ctx context.Context, w rebuildWorld) (*rebuilding
 	}
 	r := &rebuilding{rebuildWorld: w, logger: b.logger, bench: b, log: log, brokers: brokers, stopLog: stop}
 	r.connections = min(w.partitions, projections.CopiesAtOnce())
-	for _, p := range projections.All(0) {
+	for _, p := range projectors.All(0) {
 		if p.Name() == w.projection {
 			r.projector = p
 		}

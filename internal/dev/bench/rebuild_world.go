@@ -8,7 +8,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // rebuildWorld is a projection with a log that it is made from.
@@ -58,7 +59,7 @@ func postsWorld(records int) rebuildWorld {
 	agencies := (records + w.readings() - 1) / w.readings()
 	day := firstReading.Format(time.DateOnly)
 	return rebuildWorld{
-		name: "post_insights", projection: projections.PostInsights{}.Name(), records: records,
+		name: "post_insights", projection: projectors.PostInsights{}.Name(), records: records,
 		partitions: manyPartitions, switchesMeasured: switchesAsked,
 		agency: figureAgency(0), path: "/getPostInsights/" + day + "/" + day + "/all?limit=50",
 		fill: func(ctx context.Context, log *eventlog.Log) error {
@@ -66,7 +67,7 @@ func postsWorld(records int) rebuildWorld {
 				return err
 			}
 			plan := w.plan()
-			return fillMetrics(ctx, log, agencies, records, w.registrations, func(n, slot int, at time.Time) []projections.Event {
+			return fillMetrics(ctx, log, agencies, records, w.registrations, func(n, slot int, at time.Time) []fold.Event {
 				return w.postReads(n, slot, plan[slot], at)
 			})
 		},
@@ -86,14 +87,14 @@ func accountsWorld(records int) rebuildWorld {
 	agencies := (records + figureSocials*w.slots - 1) / (figureSocials * w.slots)
 	day := firstReading.Format(time.DateOnly)
 	return rebuildWorld{
-		name: "account_insights", projection: projections.AccountInsights{}.Name(), records: records,
+		name: "account_insights", projection: projectors.AccountInsights{}.Name(), records: records,
 		partitions: manyPartitions, switchesMeasured: 1,
 		agency: figureAgency(0), path: "/getAccountInsights/" + day + "/" + day + "/all",
 		fill: func(ctx context.Context, log *eventlog.Log) error {
 			if err := appendAs(ctx, log, figureDirectory(0), len(figureDirectory(0))); err != nil {
 				return err
 			}
-			none := func(int) []projections.Event { return nil }
+			none := func(int) []fold.Event { return nil }
 			return fillMetrics(ctx, log, agencies, records, none, w.accountReads)
 		},
 		probe: func(_ *eventlog.Log, n int) (liveProbe, error) {
@@ -111,11 +112,11 @@ func accountsWorld(records int) rebuildWorld {
 
 // fillMetrics appends registrations and as many readings as are left, slot by slot over all agencies.
 func fillMetrics(
-	ctx context.Context, log *eventlog.Log, agencies, records int, registrations func(n int) []projections.Event,
-	reads func(n, slot int, at time.Time) []projections.Event,
+	ctx context.Context, log *eventlog.Log, agencies, records int, registrations func(n int) []fold.Event,
+	reads func(n, slot int, at time.Time) []fold.Event,
 ) error {
 	left := records
-	put := func(events []projections.Event) error {
+	put := func(events []fold.Event) error {
 		n := min(left, len(events))
 		left -= n
 		return appendAs(ctx, log, events, n)
@@ -136,7 +137,7 @@ func fillMetrics(
 }
 
 // appendAs appends the first of the events.
-func appendAs(ctx context.Context, log *eventlog.Log, events []projections.Event, n int) error {
+func appendAs(ctx context.Context, log *eventlog.Log, events []fold.Event, n int) error {
 	drafts := make([]domain.Draft, 0, n)
 	for _, ev := range events[:n] {
 		switch data := ev.Data.(type) {
@@ -164,11 +165,11 @@ func dashboardsWorld(name string, records, agencies int) rebuildWorld {
 	beside := newChain(liveAgency)
 	perAgency := records / agencies
 	return rebuildWorld{
-		name: name, projection: projections.Dashboards{}.Name(), records: perAgency * agencies,
+		name: name, projection: projectors.Dashboards{}.Name(), records: perAgency * agencies,
 		partitions: min(agencies, manyPartitions), switchesMeasured: map[bool]int{true: 1, false: switchesAsked}[agencies == 1],
 		agency: spread.list[0].key, path: "/api/projects/dashboard/" + rebuildClient(0),
 		fill: func(ctx context.Context, log *eventlog.Log) error {
-			err := appendAs(ctx, log, []projections.Event{
+			err := appendAs(ctx, log, []fold.Event{
 				{Recorded: domain.Recorded{Data: domain.DirectoryAccount{ID: spread.list[0].key, RowID: 1, Name: "Agency", Active: true}}},
 				{Recorded: domain.Recorded{Data: domain.DirectoryAccount{
 					ID: rebuildClient(0), RowID: 2, ParentAccount: spread.list[0].key, Name: "Client", Active: true,

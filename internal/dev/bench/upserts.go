@@ -12,7 +12,8 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // upsertBatch is the number of events of one transaction of the limits, as of the projection's; and of rows of one statement.
@@ -80,15 +81,15 @@ func (b *bench) knownRows(ctx context.Context, log *eventlog.Log, conns int) (ea
 }
 
 // eventsOf reads the events of each partition.
-func eventsOf(ctx context.Context, log *eventlog.Log, partitions int) ([][]projections.Event, error) {
-	events := make([][]projections.Event, partitions)
+func eventsOf(ctx context.Context, log *eventlog.Log, partitions int) ([][]fold.Event, error) {
+	events := make([][]fold.Event, partitions)
 	err := log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicMetrics, Parallel: 1, Handle: func(_ context.Context, run eventlog.Run) error {
 		for _, raw := range run.Records {
 			recorded, err := log.Decode(raw)
 			if err != nil {
 				return err
 			}
-			events[run.Partition] = append(events[run.Partition], projections.Event{Raw: raw, Recorded: recorded})
+			events[run.Partition] = append(events[run.Partition], fold.Event{Raw: raw, Recorded: recorded})
 		}
 		return nil
 	}})
@@ -96,18 +97,18 @@ func eventsOf(ctx context.Context, log *eventlog.Log, partitions int) ([][]proje
 }
 
 // foldOnce folds events in a transaction, and returns what writes the rows that it changed.
-func foldOnce(ctx context.Context, pool *pgxpool.Pool, events []projections.Event) (statements []upsert, err error) {
+func foldOnce(ctx context.Context, pool *pgxpool.Pool, events []fold.Event) (statements []upsert, err error) {
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		fold := projections.PostInsights{}.Begin(1)
-		if err := projections.LoadAll(ctx, tx, fold, events); err != nil {
+		state := projectors.PostInsights{}.Begin(1)
+		if err := fold.LoadAll(ctx, tx, state, events); err != nil {
 			return err
 		}
 		for _, ev := range events {
-			if err := fold.Apply(ev); err != nil {
+			if err := state.Apply(ev); err != nil {
 				return err
 			}
 		}
-		if err := projections.WriteAll(ctx, tx, fold); err != nil {
+		if err := fold.WriteAll(ctx, tx, state); err != nil {
 			return err
 		}
 		for _, t := range copiedTables {

@@ -7,5 +7,6 @@
 //
 //	foldtest.go             Log
 //	commands_and_queries.go commands and directory entities through it
+//	batches.go              folds of events alone, batch by batch; what tables have then
 //	world.go                World, a set of facts of two agencies that is folded at once; pages of a list
 package foldtest

@@ -17,7 +17,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // generation is the one that all projections of a test's database are live in.
@@ -30,7 +31,7 @@ type Log struct {
 	mu         sync.Mutex
 	codec      eventlog.Codec
 	counts     map[string]int32
-	projectors map[string][]projections.Projector
+	projectors map[string][]fold.Projector
 	records    []eventlog.Record
 	failing    error
 	put        atomic.Int64 // entities; each is told later than the one before
@@ -43,12 +44,12 @@ func New(tb testing.TB) *Log {
 	require.NoError(tb, err)
 	l := &Log{
 		DB: pgtest.New(tb), codec: eventlog.NewCodec(domain.NewRegistry(), topics, "/ledgerboard/test"), counts: map[string]int32{},
-		projectors: map[string][]projections.Projector{},
+		projectors: map[string][]fold.Projector{},
 	}
 	for _, topic := range topics {
 		l.counts[topic.Name] = topic.Partitions
 	}
-	for _, p := range projections.All(l.counts[domain.TopicDashboards]) {
+	for _, p := range projectors.All(l.counts[domain.TopicDashboards]) {
 		l.projectors[p.Topic()] = append(l.projectors[p.Topic()], p)
 		_, err := l.DB.Pool.Exec(context.Background(), `
 			insert into generations (projection, generation, version, topic, topic_id, state, targets)
@@ -96,7 +97,7 @@ func (l *Log) Append(ctx context.Context, d domain.Draft) error {
 	}
 	record.Partition = eventlog.PartitionOf(record.Key, l.counts[d.Topic])
 	record.Offset = int64(len(l.records))
-	event := projections.Event{Raw: record}
+	event := fold.Event{Raw: record}
 	if event.Recorded, err = l.codec.Decode(record); err != nil {
 		return fmt.Errorf("decode: %w", err)
 	}
@@ -104,7 +105,7 @@ func (l *Log) Append(ctx context.Context, d domain.Draft) error {
 		if types := projector.Types(); types != nil && !slices.Contains(types, d.Envelope.Type) {
 			continue
 		}
-		if err := fold(ctx, l.DB.Pool, projector, event); err != nil {
+		if err := foldOne(ctx, l.DB.Pool, projector, event); err != nil {
 			return fmt.Errorf("fold: %w", err)
 		}
 	}
@@ -121,15 +122,15 @@ func (l *Log) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
 	return errs
 }
 
-func fold(ctx context.Context, pool *pgxpool.Pool, projector projections.Projector, event projections.Event) error {
+func foldOne(ctx context.Context, pool *pgxpool.Pool, projector fold.Projector, event fold.Event) error {
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		f := projector.Begin(generation)
-		if err := projections.LoadAll(ctx, tx, f, []projections.Event{event}); err != nil {
+		if err := fold.LoadAll(ctx, tx, f, []fold.Event{event}); err != nil {
 			return err
 		}
 		if err := f.Apply(event); err != nil {
 			return err
 		}
-		return projections.WriteAll(ctx, tx, f)
+		return fold.WriteAll(ctx, tx, f)
 	})
 }

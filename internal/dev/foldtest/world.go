@@ -11,7 +11,8 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -26,8 +27,8 @@ const (
 
 // World is a set of facts, kept as plain slices: the database folds them, oracles read them.
 type World struct {
-	Events   []projections.Event // of topic metrics
-	Contents []projections.Event // of topic contents
+	Events   []fold.Event // of topic metrics
+	Contents []fold.Event // of topic contents
 	// Directory is what the main application sent; the social accounts' present owners are in it.
 	Directory []domain.DirectoryEntity
 	States    []domain.ConnectionStateChanged
@@ -36,14 +37,14 @@ type World struct {
 
 // Add adds an event of topic metrics.
 func (w *World) Add(id string, data domain.Data) {
-	w.Events = append(w.Events, projections.Event{Recorded: domain.Recorded{
+	w.Events = append(w.Events, fold.Event{Recorded: domain.Recorded{
 		Envelope: domain.Envelope{ID: id, Type: data.EventType()}, Data: data,
 	}})
 }
 
 // Say adds what an origin said of a post at a time.
 func (w *World) Say(content domain.PostContent, at time.Time) {
-	w.Contents = append(w.Contents, projections.Event{Recorded: domain.Recorded{
+	w.Contents = append(w.Contents, fold.Event{Recorded: domain.Recorded{
 		Key: content.Key(), Envelope: domain.Envelope{Type: content.EventType(), Time: at}, Data: content,
 	}})
 }
@@ -70,7 +71,7 @@ func (w *World) Fold(t require.TestingT, db *pgtest.DB) {
 			ref, times.Taken, times.Expires)
 		require.NoError(t, err)
 	}
-	var accounts, posts, directory, operations []projections.Event
+	var accounts, posts, directory, operations []fold.Event
 	for _, ev := range w.Events {
 		switch ev.Data.(type) {
 		case domain.AccountRead:
@@ -82,28 +83,28 @@ func (w *World) Fold(t require.TestingT, db *pgtest.DB) {
 		}
 	}
 	for i, entity := range w.Directory { // each is told later than the one before
-		directory = append(directory, projections.Event{Recorded: domain.Recorded{
+		directory = append(directory, fold.Event{Recorded: domain.Recorded{
 			Key: domain.EntityKey(entity), Envelope: domain.Envelope{Time: time.UnixMicro(int64(i))}, Data: entity,
 		}})
 	}
 	for i, state := range w.States {
-		operations = append(operations, projections.Event{Recorded: domain.Recorded{
+		operations = append(operations, fold.Event{Recorded: domain.Recorded{
 			Key: AgencyA, Offset: int64(i), Envelope: domain.Envelope{ID: fmt.Sprint("s", i)}, Data: state,
 		}})
 	}
-	Fold(t, db, projections.AccountInsights{}, accounts)
-	Fold(t, db, projections.PostInsights{}, posts)
-	Fold(t, db, projections.Contents{}, w.Contents)
-	Fold(t, db, projections.Directory{}, directory)
-	Fold(t, db, projections.Operations{}, operations)
+	Fold(t, db, projectors.AccountInsights{}, accounts)
+	Fold(t, db, projectors.PostInsights{}, posts)
+	Fold(t, db, projectors.Contents{}, w.Contents)
+	Fold(t, db, projectors.Directory{}, directory)
+	Fold(t, db, projectors.Operations{}, operations)
 }
 
 // Fold folds events with one projector.
-func Fold(t require.TestingT, db *pgtest.DB, p projections.Projector, events []projections.Event) {
+func Fold(t require.TestingT, db *pgtest.DB, p fold.Projector, events []fold.Event) {
 	ctx := context.Background()
 	err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {
 		f := p.Begin(1)
-		if err := projections.LoadAll(ctx, tx, f, events); err != nil {
+		if err := fold.LoadAll(ctx, tx, f, events); err != nil {
 			return err
 		}
 		for _, ev := range events {
@@ -111,7 +112,7 @@ func Fold(t require.TestingT, db *pgtest.DB, p projections.Projector, events []p
 				return err
 			}
 		}
-		return projections.WriteAll(ctx, tx, f)
+		return fold.WriteAll(ctx, tx, f)
 	})
 	require.NoError(t, err)
 }

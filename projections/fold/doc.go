@@ -1,0 +1,22 @@
+// Package fold says what a projector is: what the engine asks of one, and what it is given.
+//
+// # Invariants
+//
+//   - A projector's name, version, topic and tables never depend on the process that runs it.
+//   - Whatever happens to an event is said by Apply alone: folded, parked for a reason, or stale. Load and Write fail only with the database.
+//   - What only some projectors are stands in an interface of its own, which they implement and the engine asks for: no name of a projection
+//     stands here.
+//
+// It may not import projections or projections/projectors, which both stand on it, nor watermill, commands, readmodels or api.
+//
+// # File map
+//
+//	projector.go            what a projector and the fold of a batch are; events, reasons of parking
+//	options.go              what only some projectors are
+//	parked_detail.go        what is wrong with an event, in words that hold none of its values
+//
+// # Non-obvious
+//
+//   - A fold in bulk ([Bulk]) is the fold of a batch that never loads and never writes: so live projection, rebuild and check run one Apply.
+//   - [Event.Covers]: a foreign record on a compacted topic reaches the fold although it says nothing, because it may have taken another's place.
+package fold

@@ -1,0 +1,116 @@
+package projectors
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
+)
+
+var accountErasures = newErasuresTable("account_erasures")
+
+// ofErased joins a table t with the accounts k that a batch erases.
+const ofErased = `t.social_account_id = k.social_account_id and t.parent_account = k.parent_account`
+
+// eraseMonths takes days out of account_months: a day's last reading is erased only with all others of the day.
+const eraseMonths = `
+	update account_months t set (days, day_values, captured_at, event_ids) = (
+		select coalesce(array_agg(d.day order by d.day), '{}'), coalesce(array_agg(d.value order by d.day), '{}'),
+		       coalesce(array_agg(d.at order by d.day), '{}'), coalesce(array_agg(d.id order by d.day), '{}')
+		from unnest(t.days, t.day_values, t.captured_at, t.event_ids) as d(day, value, at, id) where d.at >= k.erased_at)
+	from ` + erasedKeys + ` where ` + ofErased + ` and k.erased_at > any(t.captured_at)`
+
+// renewNewest makes the rows of accounts in account_newest from their readings.
+const renewNewest = `
+	insert into account_newest (social_account_id, parent_account, account_id, member_id, captured_at, event_id, metrics, missing,
+		first_at, tracked_since, tracked_until)
+	select k.social_account_id, k.parent_account, n.account_id, n.member_id, n.captured_at, n.event_id,
+	       array(select distinct (figure ->> 'name') collate "C" from jsonb_array_elements(n.figures) figure order by 1), n.missing,
+	       n.first_at, n.tracked_since, n.tracked_until
+	from ` + erasedKeys + `
+	cross join lateral (
+		select distinct on (i.account_id, i.member_id) i.account_id, i.member_id, i.captured_at, i.event_id, i.figures, i.missing,
+		       min(i.captured_at) over owner as first_at, min(i.captured_at) filter (where not i.backfilled) over owner as tracked_since,
+		       max(i.captured_at) filter (where not i.backfilled) over owner as tracked_until
+		from tSAccountIns i where i.social_account_id = k.social_account_id and i.parent_account = k.parent_account
+		window owner as (partition by i.account_id, i.member_id)
+		order by i.account_id, i.member_id, i.captured_at desc) n`
+
+// Of an account of which something is erased, account_newest is made of the readings that count alone: what shares its instant with one
+// of a smaller id is stored nowhere, so that an erasure that comes later could not tell what it said.
+
+// loadPresent reads which readings are stored at the instants of the batch, of accounts of which something is erased.
+func (f *accountFold) loadPresent(ctx context.Context, tx pgx.Tx, events []fold.Event) error {
+	var keys []readingKey
+	for _, ev := range events {
+		if read, ok := ev.Data.(domain.AccountRead); ok && f.erased.any(read.Tenant) {
+			keys = append(keys, readingKey{read.SocialAccount, read.ParentAccount, instant(read.CapturedAt)})
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	rows, _ := tx.Query(ctx, `
+		select distinct social_account_id, parent_account, captured_at, event_id
+		from tSAccountIns join unnest($1::bigint[], $2::text[], $3::timestamptz[]) as k(social_account_id, parent_account, captured_at)
+			using (social_account_id, parent_account, captured_at)`,
+		write.Arrays(keys, func(k readingKey) []any { return []any{k.account, k.parent, k.at} })...)
+	var key readingKey
+	var id string
+	f.present = map[readingKey]string{}
+	_, err := pgx.ForEachRow(rows, []any{&key.account, &key.parent, &key.at, &id}, func() error {
+		f.present[readingKey{key.account, key.parent, instant(key.at)}] = id
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read readings of erased accounts: %w", err)
+	}
+	return nil
+}
+
+// renewed are the accounts whose rows in account_newest are made anew: by an erasure, or because a reading takes the place of another.
+func (f *accountFold) renewed(readings map[readingKey]accountRow) erasedUntil {
+	renewed := f.erased.later(f.erased.applied)
+	for key, row := range readings {
+		if id, there := f.present[key]; there && row.eventID < id {
+			account := accountSeries{key.account, key.parent}
+			renewed[account] = erasure{at: f.erased.until(account)}
+		}
+	}
+	return renewed
+}
+
+// counts tells whether a reading is the one of its instant.
+func (f *accountFold) counts(key readingKey, row accountRow) bool {
+	id, there := f.present[key]
+	return !there || row.eventID <= id
+}
+
+// queueErased takes what the batch erases out of the stored rows. It comes before anything is written.
+func (f *accountFold) queueErased(batch *pgx.Batch) {
+	erased := f.erased.later(f.erased.applied)
+	if len(erased) == 0 {
+		return
+	}
+	args := erased.keys()
+	for _, sql := range []string{
+		`delete from tSAccountIns t using ` + erasedKeys + ` where ` + ofErased + ` and t.captured_at < k.erased_at`,
+		eraseMonths,
+		`delete from account_months t using ` + erasedKeys + ` where ` + ofErased + ` and t.days = '{}'`,
+	} {
+		batch.Queue(sql, args...)
+	}
+	accountErasures.Queue(batch, erased.rows())
+}
+
+// queueRenewed makes rows of account_newest anew. It comes after everything is written.
+func queueRenewed(batch *pgx.Batch, accounts erasedUntil) {
+	if len(accounts) > 0 {
+		batch.Queue(`delete from account_newest t using `+erasedKeys+` where `+ofErased, accounts.keys()...)
+		batch.Queue(renewNewest, accounts.keys()...)
+	}
+}

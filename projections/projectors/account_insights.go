@@ -1,0 +1,273 @@
+package projectors
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
+)
+
+// AccountInsights projects account readings into tSAccountIns and the roll-ups account_months and
+// account_newest.
+// All are functions of the set of events, whatever the order of their arrival: of two readings of one account, agency and
+// instant the one with the smaller event id counts, and a day keeps its latest reading.
+type AccountInsights struct{}
+
+// Name implements [fold.Projector].
+func (AccountInsights) Name() string { return "account_insights" }
+
+// Version implements [fold.Projector].
+func (AccountInsights) Version() int { return 7 + ahead }
+
+// Topic implements [fold.Projector].
+func (AccountInsights) Topic() string { return domain.TopicMetrics }
+
+// Tables implements [fold.Projector].
+func (AccountInsights) Tables() []string {
+	return []string{"tSAccountIns", "account_months", "account_newest", "account_erasures"}
+}
+
+// Types implements [fold.Projector].
+func (AccountInsights) Types() []string {
+	return []string{domain.AccountRead{}.EventType(), domain.AccountErased{}.EventType()}
+}
+
+// Definition implements [fold.Projector].
+func (p AccountInsights) Definition() ddl.Definition { return ddl.All()[p.Name()] }
+
+var (
+	_ fold.TimeTravel = AccountInsights{}
+	_ fold.Personal   = AccountInsights{}
+)
+
+// TravelsInTime implements [fold.TimeTravel].
+func (AccountInsights) TravelsInTime() bool { return true }
+
+// PersonRows implements [fold.Personal].
+func (AccountInsights) PersonRows() map[string]string {
+	return map[string]string{"tSAccountIns": "social_account_id = any($4)"}
+}
+
+// Begin implements [fold.Projector].
+func (AccountInsights) Begin(int) fold.Fold { return &accountFold{erased: newErasures()} }
+
+type readingKey struct {
+	account int64
+	parent  string
+	at      time.Time
+}
+
+// accountEvent is a reading and the id of its event.
+type accountEvent struct {
+	domain.AccountRead
+	eventID string
+}
+
+// accountRow is a row of tSAccountIns.
+type accountRow struct {
+	accountEvent
+	columns                        map[string]int64
+	figures, missing, demographics []byte
+}
+
+// accountFold keeps the readings of a batch; what they say is made of them when they are written. The conditions in the
+// statements decide.
+type accountFold struct {
+	erased  erasures
+	present map[readingKey]string // event ids of stored readings, see [accountFold.loadPresent]
+	events  []accountEvent
+	packed  *packedAccounts // in a rebuild
+}
+
+// newestKey is a social account as one member of one tenant has it.
+type newestKey struct {
+	account     int64
+	parent, sub string
+	member      int64
+}
+
+func newestKeyOf(t domain.Tenant) newestKey {
+	return newestKey{t.SocialAccount, t.ParentAccount, t.AccountID, t.MemberID}
+}
+
+// newestRow is a row of account_newest: the newest reading, and from when to when the account is read.
+type newestRow struct {
+	accountRow
+	first        time.Time
+	since, until time.Time // of readings that were not filled in from the past; zero: all were
+}
+
+// with takes a reading in.
+func (n newestRow) with(row accountRow) newestRow {
+	if n.eventID == "" || later(row.CapturedAt, row.eventID, n.CapturedAt, n.eventID) {
+		n.accountRow = row
+	}
+	earliest := func(at *time.Time) {
+		if at.IsZero() || row.CapturedAt.Before(*at) {
+			*at = row.CapturedAt
+		}
+	}
+	earliest(&n.first)
+	if !row.Backfilled {
+		earliest(&n.since)
+		if row.CapturedAt.After(n.until) {
+			n.until = row.CapturedAt
+		}
+	}
+	return n
+}
+
+// Apply implements [fold.Fold].
+func (f *accountFold) Apply(ev fold.Event) error {
+	if ev.Err != nil {
+		return ev.Err
+	}
+	switch data := ev.Data.(type) {
+	case domain.AccountRead:
+		data.CapturedAt = instant(data.CapturedAt)
+		if !f.erased.covers(data.Tenant, data.CapturedAt) {
+			f.events = append(f.events, accountEvent{data, ev.Envelope.ID})
+		}
+		return nil
+	case domain.AccountErased:
+		f.erased.applied.note(data)
+		return nil
+	default:
+		return errMisplaced(ev)
+	}
+}
+
+// Load implements [fold.Fold]. Readings need no row; what is erased makes none.
+func (f *accountFold) Load(first *pgx.Batch, events []fold.Event) {
+	f.erased.queueLoad(first, "account_erasures", events)
+}
+
+// LoadMore implements [fold.Fold].
+func (f *accountFold) LoadMore(ctx context.Context, tx pgx.Tx, events []fold.Event) error {
+	return f.loadPresent(ctx, tx, events)
+}
+
+func newAccountRow(read accountEvent) (accountRow, error) {
+	row := accountRow{accountEvent: read, columns: map[string]int64{}}
+	newest := map[string]string{}
+	for _, figure := range read.Figures {
+		if day, seen := newest[figure.Name]; !seen || figure.Day > day {
+			newest[figure.Name], row.columns[figure.Name] = figure.Day, figure.Value
+		}
+	}
+	var err error
+	if row.figures, err = jsonArray(read.Figures); err != nil {
+		return row, err
+	}
+	if row.missing, err = jsonArray(read.Missing); err != nil {
+		return row, err
+	}
+	row.demographics, err = jsonArray(read.Demographics)
+	return row, err
+}
+
+// jsonArray encodes a list, nil as an empty one.
+func jsonArray[T any](list []T) ([]byte, error) {
+	if list == nil {
+		return []byte("[]"), nil
+	}
+	raw, err := json.Marshal(list)
+	if err != nil {
+		return nil, fmt.Errorf("encode list: %w", err)
+	}
+	return raw, nil
+}
+
+// figureColumns are the figures that have a column of their own in tSAccountIns.
+var figureColumns = []string{
+	domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricViews, domain.MetricReach,
+	domain.MetricPosts, domain.MetricLikes, domain.MetricComments, domain.MetricShares, domain.MetricClicks,
+}
+
+var accountReadings = write.NewTable("tSAccountIns",
+	`social_account_id bigint, captured_at timestamptz, event_id text, parent_account text, account_id text, member_id bigint,
+	 p_id smallint, a_type smallint, backfilled boolean, figures jsonb, missing jsonb, demographics jsonb,
+	 `+strings.Join(figureColumns, " bigint, ")+" bigint",
+	write.ReplaceRow("social_account_id, parent_account, captured_at", " where "+smallerID("tSAccountIns")),
+	func(r accountRow) []any {
+		values := []any{
+			r.SocialAccount, r.CapturedAt, r.eventID, r.ParentAccount, r.AccountID, r.MemberID,
+			int16(r.Platform), int16(r.AccountType), r.Backfilled, r.figures, r.missing, r.demographics,
+		}
+		for _, name := range figureColumns {
+			var figure any
+			if v, ok := r.columns[name]; ok {
+				figure = v
+			}
+			values = append(values, figure)
+		}
+		return values
+	})
+
+var accountNewest = write.NewTable("account_newest",
+	`social_account_id bigint, parent_account text, account_id text, member_id bigint, captured_at timestamptz, event_id text,
+	 metrics text[], missing jsonb, first_at timestamptz, tracked_since timestamptz, tracked_until timestamptz`,
+	write.Clause(`
+	on conflict (social_account_id, parent_account, account_id, member_id) do update set
+		`+theLater("account_newest", "captured_at", "event_id", "metrics", "missing")+`,
+		first_at = least(account_newest.first_at, excluded.first_at),
+		tracked_since = least(account_newest.tracked_since, excluded.tracked_since),
+		tracked_until = greatest(account_newest.tracked_until, excluded.tracked_until)`),
+	func(r newestRow) []any {
+		return []any{
+			r.SocialAccount, r.ParentAccount, r.AccountID, r.MemberID, r.CapturedAt, r.eventID,
+			write.JSONList(r.metrics()), r.missing, r.first, nullIfZero(r.since), nullIfZero(r.until),
+		}
+	})
+
+// metrics are those that the reading has a figure of.
+func (n newestRow) metrics() []string {
+	metrics := make([]string, 0, len(n.Figures))
+	for _, figure := range n.Figures {
+		metrics = append(metrics, figure.Name)
+	}
+	slices.Sort(metrics)
+	return slices.Compact(metrics)
+}
+
+// Write implements [fold.Fold].
+func (f *accountFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
+	readings, newest, months := map[readingKey]accountRow{}, map[newestKey]newestRow{}, monthFold{}
+	for _, e := range f.events {
+		row, err := newAccountRow(e)
+		if err != nil {
+			return err
+		}
+		key := readingKey{e.SocialAccount, e.ParentAccount, e.CapturedAt}
+		if present, ok := readings[key]; !ok || e.eventID < present.eventID {
+			readings[key] = row
+		}
+		if !f.erased.any(e.Tenant) {
+			owner := newestKeyOf(e.Tenant)
+			newest[owner] = newest[owner].with(row)
+		}
+		months.add(&e.AccountRead, e.eventID)
+	}
+	for key, row := range readings {
+		if f.erased.any(row.Tenant) && f.counts(key, row) {
+			owner := newestKeyOf(row.Tenant)
+			newest[owner] = newest[owner].with(row)
+		}
+	}
+	f.queueErased(last)
+	accountReadings.Queue(last, slices.Collect(maps.Values(readings)))
+	months.queue(last)
+	accountNewest.Queue(last, slices.Collect(maps.Values(newest)))
+	queueRenewed(last, f.renewed(readings))
+	return nil
+}

@@ -1,0 +1,292 @@
+package projectors_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
+)
+
+// spelling draws one of the spellings of an instant: zones, and digits that PostgreSQL does not keep.
+func spelling(t *rapid.T, at time.Time) time.Time {
+	at = at.Add(time.Duration(rapid.IntRange(0, 1).Draw(t, "nanoseconds")) * 300)
+	return at.In(time.FixedZone("", rapid.SampledFrom([]int{0, 3600, -12600}).Draw(t, "zone")))
+}
+
+// drawAccountEvents draws readings that collide: two tenants of one social account, few instants, few
+// days, absent metrics, one metric twice.
+func drawAccountEvents(t *rapid.T) []fold.Event {
+	var events []fold.Event
+	for i := range rapid.IntRange(1, 20).Draw(t, "events") {
+		tenant := tenantOf(11)
+		if rapid.IntRange(0, 3).Draw(t, "tenant") == 0 {
+			tenant.ParentAccount, tenant.AccountID = agencyB, client2
+		}
+		at := day0.Add(time.Duration(rapid.IntRange(0, 4).Draw(t, "slot")) * time.Hour)
+		read := domain.AccountRead{Tenant: tenant, Platform: domain.Facebook, CapturedAt: spelling(t, at), Backfilled: rapid.Bool().Draw(t, "backfilled")}
+		for range rapid.IntRange(0, 4).Draw(t, "figures") {
+			figure := domain.Figure{
+				Name:   rapid.SampledFrom([]string{domain.MetricFollowers, domain.MetricViews, "saves"}).Draw(t, "name"),
+				Kind:   rapid.SampledFrom([]domain.Kind{domain.Stock, domain.DayFlow, domain.Rolling}).Draw(t, "kind"),
+				Source: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "source"), Value: rapid.Int64Range(0, 99).Draw(t, "value"),
+			}
+			if figure.Kind == domain.DayFlow {
+				figure.Day = rapid.SampledFrom([]string{"2026-02-28", "2026-03-01"}).Draw(t, "day")
+			}
+			read.Figures = append(read.Figures, figure)
+		}
+		require.NoError(t, read.Validate())
+		events = append(events, foldtest.Event(rapid.SampledFrom([]string{"a", "B", "_", "-"}).Draw(t, "id")+fmt.Sprint(i), read))
+	}
+	return events
+}
+
+// Account readings are a set too: any permutation with duplicates, in any batches, gives the tables
+// that the plain definition gives.
+func TestAccountInsightsAnyOrderGivesTheSameTables(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	folded := func(t *rapid.T, events []fold.Event) []string {
+		_, err := db.Pool.Exec(context.Background(), "truncate "+strings.Join(projectors.AccountInsights{}.Tables(), ", "))
+		require.NoError(t, err)
+		foldtest.Batches(t, db, projectors.AccountInsights{}, cut(t, events))
+		return foldtest.Dump(t, db, projectors.AccountInsights{}.Tables()...)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		events := drawAccountEvents(t)
+		first := folded(t, events)
+		again := append(append([]fold.Event{}, events...), events[:rapid.IntRange(0, len(events)).Draw(t, "duplicates")]...)
+		shuffle := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "permutation"), 0))
+		shuffle.Shuffle(len(again), func(i, j int) { again[i], again[j] = again[j], again[i] })
+		require.Equal(t, first, folded(t, again))
+		require.Equal(t, expectedDaily(events), readDaily(t, db))
+		require.Equal(t, expectedReadings(events), readReadings(t, db))
+		requireNewest(t, db, events)
+	})
+}
+
+// dailyFact is what the test's own recomputation and account_months both say.
+type dailyFact struct {
+	Parent, Metric, Kind, Day, Source string
+	Value                             int64
+	EventID                           string
+}
+
+// beats is the order of readings: the later capture, at one instant the smaller id. Instants are
+// whole microseconds.
+func beats(at time.Time, id string, thanAt time.Time, thanID string) bool {
+	a, b := at.UnixMicro(), thanAt.UnixMicro()
+	return a > b || a == b && id < thanID
+}
+
+func expectedDaily(events []fold.Event) map[string]dailyFact {
+	facts, times := map[string]dailyFact{}, map[string]time.Time{}
+	for _, ev := range events {
+		read := ev.Data.(domain.AccountRead)
+		for _, f := range read.Figures {
+			day := f.Day
+			if day == "" {
+				day = read.CapturedAt.UTC().Format(time.DateOnly)
+			}
+			fact := dailyFact{read.ParentAccount, f.Name, string(f.Kind), day, f.Source, f.Value, ev.Envelope.ID}
+			key := fmt.Sprint(fact.Parent, fact.Metric, fact.Kind, fact.Day, fact.Source)
+			if present, ok := facts[key]; !ok || beats(read.CapturedAt, fact.EventID, times[key], present.EventID) {
+				facts[key], times[key] = fact, read.CapturedAt
+			}
+		}
+	}
+	return facts
+}
+
+func readDaily(t require.TestingT, db *pgtest.DB) map[string]dailyFact {
+	rows, err := db.Pool.Query(context.Background(), `
+		select parent_account, metric, kind, (month + d.day - 1)::text, source, d.value, d.event_id
+		from account_months, unnest(days, day_values, event_ids) as d(day, value, event_id)`)
+	require.NoError(t, err)
+	list, err := collect[dailyFact](rows)
+	require.NoError(t, err)
+	facts := map[string]dailyFact{}
+	for _, f := range list {
+		facts[fmt.Sprint(f.Parent, f.Metric, f.Kind, f.Day, f.Source)] = f
+	}
+	return facts
+}
+
+// readingFact is a row of tSAccountIns.
+type readingFact struct {
+	Micros           int64
+	EventID, Parent  string
+	Followers, Views *int64
+	Backfilled       bool
+}
+
+// key is what one reading counts of: two agencies may read one page at one instant.
+func (f readingFact) key() string { return fmt.Sprint(f.Parent, " ", f.Micros) }
+
+func expectedReadings(events []fold.Event) map[string]readingFact {
+	facts := map[string]readingFact{}
+	for _, ev := range events {
+		read := ev.Data.(domain.AccountRead)
+		fact := readingFact{Micros: read.CapturedAt.UnixMicro(), EventID: ev.Envelope.ID, Parent: read.ParentAccount, Backfilled: read.Backfilled}
+		if present, ok := facts[fact.key()]; ok && present.EventID <= fact.EventID {
+			continue
+		}
+		fact.Followers, fact.Views = newestOf(read, domain.MetricFollowers), newestOf(read, domain.MetricViews)
+		facts[fact.key()] = fact
+	}
+	return facts
+}
+
+// newestOf is the figure that stands in a metric's own column: that of its newest day, the first of equals.
+func newestOf(read domain.AccountRead, metric string) (value *int64) {
+	newest := ""
+	for _, f := range read.Figures {
+		if f.Name == metric && (value == nil || f.Day > newest) {
+			v := f.Value
+			value, newest = &v, f.Day
+		}
+	}
+	return value
+}
+
+func readReadings(t require.TestingT, db *pgtest.DB) map[string]readingFact {
+	rows, err := db.Pool.Query(context.Background(), `
+		select (extract(epoch from captured_at) * 1000000)::bigint, event_id, parent_account, followers, views, backfilled from tSAccountIns`)
+	require.NoError(t, err)
+	list, err := collect[readingFact](rows)
+	require.NoError(t, err)
+	facts := map[string]readingFact{}
+	for _, f := range list {
+		facts[f.key()] = f
+	}
+	return facts
+}
+
+// The smaller of two event ids is the smaller by its bytes, whatever the database's collation says:
+// the fold compares in Go within a batch, and in SQL across batches.
+func TestTiesAreDecidedByBytes(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	ctx := context.Background()
+	var icu bool
+	require.NoError(t, db.Pool.QueryRow(ctx, "select exists (select from pg_collation where collname = 'und-x-icu')").Scan(&icu))
+	if !icu {
+		t.Skip("this server knows no ICU collation")
+	}
+	for _, table := range []string{"tSAccountIns", "tSPostInsights", "post_daily", "connection_states"} {
+		_, err := db.Pool.Exec(ctx, `alter table `+table+` alter column event_id type text collate "und-x-icu"`)
+		require.NoError(t, err)
+	}
+	_, err := db.Pool.Exec(ctx, `alter table account_months alter column event_ids type text[] collate "und-x-icu"`)
+	require.NoError(t, err)
+	const smaller, greater = "Z", "a" // by bytes; a dictionary has them the other way round
+	state := func(id string) fold.Event {
+		return foldtest.Event(id, domain.ConnectionStateChanged{ConnectionID: 1, Platform: 1, State: id, At: day0})
+	}
+	account := domain.AccountRead{
+		Tenant: tenantOf(1), Platform: domain.Facebook, CapturedAt: day0.Add(time.Hour),
+		Figures: []domain.Figure{{Name: domain.MetricFollowers, Kind: domain.Stock, Value: 1, Source: "fan_count"}},
+	}
+	post := domain.PostRead{
+		Tenant: tenantOf(1), Platform: domain.Facebook, ExternalID: "p", CapturedAt: day0.Add(time.Hour),
+		GrowthEligible: true, GrowthWindow: "168h0m0s", SubscriptionActive: true, Counts: domain.Counts{Likes: new(int64(1))},
+	}
+	for _, c := range []struct {
+		projector   fold.Projector
+		first, then fold.Event
+		table       string
+	}{
+		{projectors.AccountInsights{}, foldtest.Event(smaller, account), foldtest.Event(greater, account), "tSAccountIns"},
+		{projectors.AccountInsights{}, foldtest.Event(greater, account), foldtest.Event(smaller, account), "(select event_ids[1] as event_id from account_months) m"},
+		{projectors.PostInsights{}, foldtest.Event(smaller, post), foldtest.Event(greater, post), "tSPostInsights"},
+		{projectors.PostInsights{}, foldtest.Event(greater, post), foldtest.Event(smaller, post), "post_daily"},
+		{projectors.Operations{}, state(smaller), state(greater), "connection_states"},
+	} {
+		for _, batches := range [][][]fold.Event{{{c.first}, {c.then}}, {{c.then}, {c.first}}, {{c.first, c.then}}} {
+			for i := range batches {
+				for j := range batches[i] { // the trail keeps every event under its offset
+					batches[i][j].Offset = int64(i*2 + j)
+				}
+			}
+			_, err := db.Pool.Exec(ctx, "truncate tSAccountIns, account_months, account_newest, tSPostInsights, post_daily, post_months, post_gains, connection_states, operations_trail")
+			require.NoError(t, err)
+			foldtest.Batches(t, db, c.projector, batches)
+			var winner string
+			require.NoError(t, pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {
+				return tx.QueryRow(ctx, "select event_id from "+c.table).Scan(&winner)
+			}))
+			require.Equal(t, smaller, winner, c.table)
+		}
+	}
+}
+
+// requireNewest demands, for each owner of an account, from when to when it is read, and the newest reading with the smallest id.
+func requireNewest(t require.TestingT, db *pgtest.DB, events []fold.Event) {
+	type newest struct {
+		id      string
+		at      time.Time
+		metrics []string
+		first   time.Time
+		since   *time.Time
+		until   *time.Time
+	}
+	want := map[domain.Tenant]newest{}
+	first := map[domain.Tenant]time.Time{}
+	since, until := map[domain.Tenant]*time.Time{}, map[domain.Tenant]*time.Time{} // of those not filled in from the past
+	for _, ev := range events {
+		read := ev.Data.(domain.AccountRead)
+		tenant := read.Tenant
+		at := read.CapturedAt.UTC().Truncate(time.Microsecond)
+		if begins, ok := first[tenant]; !ok || at.Before(begins) {
+			first[tenant] = at
+		}
+		if begins := since[tenant]; !read.Backfilled && (begins == nil || at.Before(*begins)) {
+			since[tenant] = &at
+		}
+		if ends := until[tenant]; !read.Backfilled && (ends == nil || at.After(*ends)) {
+			until[tenant] = &at
+		}
+		if w, ok := want[tenant]; ok && (w.at.After(at) || w.at.Equal(at) && w.id <= ev.Envelope.ID) {
+			continue
+		}
+		metrics := []string{}
+		for _, f := range read.Figures {
+			metrics = append(metrics, f.Name)
+		}
+		slices.Sort(metrics)
+		want[tenant] = newest{id: ev.Envelope.ID, at: at, metrics: slices.Compact(metrics)}
+	}
+	for tenant, n := range want {
+		n.first, n.since, n.until = first[tenant], since[tenant], until[tenant]
+		want[tenant] = n
+	}
+	rows, err := db.Pool.Query(context.Background(), `
+		select social_account_id, parent_account, account_id, member_id, event_id, captured_at, metrics, first_at, tracked_since, tracked_until
+		from account_newest`)
+	require.NoError(t, err)
+	got := map[domain.Tenant]newest{}
+	var tenant domain.Tenant
+	var n newest
+	_, err = pgx.ForEachRow(rows, []any{
+		&tenant.SocialAccount, &tenant.ParentAccount, &tenant.AccountID, &tenant.MemberID, &n.id, &n.at, &n.metrics, &n.first, &n.since, &n.until,
+	}, func() error {
+		got[tenant] = n
+		n.metrics, n.since, n.until = nil, nil, nil
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}

@@ -1,0 +1,111 @@
+package projectors
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections/write"
+)
+
+// figureMonth is the key of a row of account_months.
+type figureMonth struct {
+	account, member        int64
+	parent, sub            string
+	platform               domain.Platform
+	metric, source, window string
+	kind                   domain.Kind
+	month                  time.Time // its first day, UTC
+}
+
+// dayFigure is the last value of one day, and the reading that it comes from.
+type dayFigure struct {
+	value   int64
+	at      time.Time
+	eventID string
+}
+
+// monthFold collects what a batch says of the days of each month, by day of the month.
+type monthFold map[figureMonth]map[int16]dayFigure
+
+// add keeps the figures of a reading that are their days' last: the platform's day for day flows and windows
+// that end on one, else the UTC day of capture.
+func (f monthFold) add(read *domain.AccountRead, eventID string) {
+	for _, figure := range read.Figures {
+		day := dayOf(read.CapturedAt)
+		if figure.Day != "" {
+			day, _ = time.Parse(time.DateOnly, figure.Day) // Validate has parsed it
+		}
+		key := figureMonth{
+			account: read.SocialAccount, member: read.MemberID, parent: read.ParentAccount, sub: read.AccountID, platform: read.Platform,
+			metric: figure.Name, source: figure.Source, window: figure.Window, kind: figure.Kind,
+			month: time.Date(day.Year(), day.Month(), 1, 0, 0, 0, 0, time.UTC),
+		}
+		days := f[key]
+		if days == nil {
+			days = map[int16]dayFigure{}
+			f[key] = days
+		}
+		of := int16(day.Day())
+		if present, ok := days[of]; !ok || later(read.CapturedAt, eventID, present.at, present.eventID) {
+			days[of] = dayFigure{figure.Value, read.CapturedAt, eventID}
+		}
+	}
+}
+
+// keyOfMonths is the primary key of account_months, in the order of the arrays that queue sends.
+const keyOfMonths = `social_account_id, parent_account, account_id, member_id, p_id, metric, kind, source, window_name, month`
+
+func (k figureMonth) values() []any {
+	return []any{k.account, k.parent, k.sub, k.member, int16(k.platform), k.metric, string(k.kind), k.source, k.window, k.month}
+}
+
+// monthColumns are the columns of a whole row.
+var monthColumns = strings.Split(keyOfMonths+", days, day_values, captured_at, event_ids", ", ")
+
+// mergeMonths lays the days of a batch over those that are stored. Arrays of arrays cannot be unnested row by
+// row, so that the days travel by themselves, each with the number n of its row.
+const mergeMonths = `
+	with k as (
+		select * from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::smallint[], $6::text[], $7::text[],
+			$8::text[], $9::text[], $10::date[])
+			with ordinality as k(` + keyOfMonths + `, n)
+	),
+	day as (
+		select distinct on (n, day) * from (
+			select * from unnest($11::bigint[], $12::smallint[], $13::bigint[], $14::timestamptz[], $15::text[])
+				as fresh(n, day, value, captured_at, event_id)
+			union all
+			select k.n, stored.* from k
+			join account_months m using (` + keyOfMonths + `)
+			cross join lateral unnest(m.days, m.day_values, m.captured_at, m.event_ids) as stored(day, value, captured_at, event_id)) e
+		order by n, day, captured_at desc, event_id collate "C"
+	)
+	insert into account_months (` + keyOfMonths + `, days, day_values, captured_at, event_ids)
+	select ` + keyOfMonths + `, days, day_values, captured_at, event_ids
+	from k join (
+		select n, array_agg(day order by day) as days, array_agg(value order by day) as day_values,
+		       array_agg(captured_at order by day) as captured_at, array_agg(event_id order by day) as event_ids
+		from day group by n) d using (n)
+	on conflict (` + keyOfMonths + `) do update set
+		days = excluded.days, day_values = excluded.day_values, captured_at = excluded.captured_at, event_ids = excluded.event_ids`
+
+// queue adds the statement to the batch, unless there is nothing to write.
+func (f monthFold) queue(batch *pgx.Batch) {
+	if len(f) == 0 {
+		return
+	}
+	keys := slices.Collect(maps.Keys(f))
+	rows := write.Arrays(keys, figureMonth.values)
+	var days [][]any
+	for n, key := range keys {
+		for day, figure := range f[key] {
+			days = append(days, []any{n + 1, day, figure.value, figure.at, figure.eventID})
+		}
+	}
+	batch.Queue(mergeMonths, append(rows, write.Arrays(days, func(day []any) []any { return day })...)...)
+}

@@ -1,0 +1,73 @@
+package projectors_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
+)
+
+// foldBulk folds events as a rebuild does: applied one by one, copied now and then and at the end, into empty tables.
+func foldBulk(t require.TestingT, db *pgtest.DB, p fold.Projector, chunks [][]fold.Event) {
+	ctx := context.Background()
+	require.NoError(t, pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {
+		bulk, ok := p.Begin(1).(fold.Bulk)
+		require.True(t, ok)
+		for i, chunk := range chunks {
+			for _, ev := range chunk {
+				if err := bulk.Apply(ev); err != nil {
+					return err
+				}
+			}
+			if err := fold.HandOver(ctx, bulk, tx, i == len(chunks)-1); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+// A rebuild gives the tables that live projection gives, row by row.
+func TestBulkGivesTheTablesOfTheLiveFold(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		projector fold.Projector
+		draw      func(*rapid.T) []fold.Event
+		tables    []string
+	}{
+		{projectors.PostInsights{}, drawPostEvents, postTables},
+		{projectors.AccountInsights{}, drawAccountEvents, projectors.AccountInsights{}.Tables()},
+	} {
+		t.Run(c.projector.Name(), func(t *testing.T) {
+			t.Parallel()
+			db := pgtest.New(t)
+			rapid.Check(t, func(t *rapid.T) {
+				events := c.draw(t)
+				for i := range events { // ids are mostly UUIDs, and packed as such
+					if rapid.Bool().Draw(t, "uuid") {
+						events[i].Envelope.ID = uuid.NewSHA1(uuid.NameSpaceOID, []byte(events[i].Envelope.ID)).String()
+					}
+				}
+				empty := func() {
+					_, err := db.Pool.Exec(context.Background(), "truncate "+strings.Join(c.projector.Tables(), ", "))
+					require.NoError(t, err)
+				}
+				empty()
+				foldtest.Batches(t, db, c.projector, cut(t, events))
+				want := foldtest.Dump(t, db, c.tables...)
+				empty()
+				foldBulk(t, db, c.projector, cut(t, append(events, events[:rapid.IntRange(0, len(events)).Draw(t, "duplicates")]...)))
+				require.Equal(t, want, foldtest.Dump(t, db, c.tables...))
+			})
+		})
+	}
+}

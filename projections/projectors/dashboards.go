@@ -1,0 +1,297 @@
+package projectors
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+)
+
+// Dashboards projects topic `dashboards` into preferences, history, heads, remembered commands and
+// access notices. They share one checkpoint because a command loads state and head together.
+type Dashboards struct {
+	// Partitions is the pinned partition count of the topic; the chain's verdict needs it.
+	Partitions int32
+}
+
+// Name implements [fold.Projector].
+func (Dashboards) Name() string { return "dashboards" }
+
+// Version implements [fold.Projector].
+func (Dashboards) Version() int { return 3 + ahead }
+
+// Topic implements [fold.Projector].
+func (Dashboards) Topic() string { return domain.TopicDashboards }
+
+// Tables implements [fold.Projector].
+func (Dashboards) Tables() []string {
+	return []string{"dashboard_preferences", "dashboard_history", "dashboard_heads", "dashboard_commands", "access_notices"}
+}
+
+// Types implements [fold.Projector]: all of the topic.
+func (Dashboards) Types() []string { return nil }
+
+// Definition implements [fold.Projector].
+func (p Dashboards) Definition() ddl.Definition { return ddl.All()[p.Name()] }
+
+// Begin implements [fold.Projector].
+func (d Dashboards) Begin(generation int) fold.Fold {
+	return &dashboardsFold{
+		generation: generation, partitions: d.Partitions, streams: map[string]*stream{}, commands: map[commandScope]commandRow{},
+	}
+}
+
+// stream is the state of one agency: its head, whether its events are parked, and its dashboards as
+// far as the batch touches them.
+type stream struct {
+	head       domain.StreamHead
+	moved      bool
+	parked     bool
+	dashboards map[string]domain.Dashboard
+	changed    map[string]bool
+}
+
+type dashboardsFold struct {
+	generation int
+	partitions int32
+	streams    map[string]*stream
+	history    []historyRow
+	commands   map[commandScope]commandRow
+	notices    []noticeRow
+	packed     packedCommands // in a rebuild
+}
+
+var (
+	_ fold.Chained = (*dashboardsFold)(nil)
+	_ fold.HoldsUp = Dashboards{}
+)
+
+// Apply implements [fold.Fold]. The verdict of the chain comes first and reads raw bytes only: a record
+// that cannot be decoded is still the head.
+func (f *dashboardsFold) Apply(ev fold.Event) error {
+	s, err := f.streamOf(ev)
+	if err != nil {
+		return err
+	}
+	verdict, next, reason := eventlog.Judge(s.head, ev.Raw, f.partitions)
+	switch verdict {
+	case eventlog.Stale, eventlog.Foreign: // the log hands out nothing foreign; errForeign would let a skip of that kind take effect
+		return fold.ErrStale
+	case eventlog.Broken:
+		s.parked = true
+		return &fold.ParkError{Reason: fold.ReasonChainBroken, Detail: reason}
+	}
+	s.head, s.moved = next, true
+	if isSkip(ev.Data) {
+		return nil // the engine carries it out
+	}
+	if s.parked {
+		return &fold.ParkError{Reason: fold.ReasonBehind, Detail: "an earlier event of this stream is parked"}
+	}
+	if err := f.content(s, ev, next); err != nil {
+		s.parked = true
+		return err
+	}
+	return nil
+}
+
+// streamOf returns the stream that a record can belong to, or why it belongs to none: one in a wrong partition
+// must not park, in whichever batch it happens to lie, the stream that lives elsewhere.
+func (f *dashboardsFold) streamOf(ev fold.Event) (*stream, error) {
+	if err := f.misplaced(ev); err != nil {
+		return nil, err
+	}
+	key := string(ev.Raw.Key)
+	if f.streams[key] == nil {
+		f.streams[key] = &stream{
+			head:       domain.StreamHead{Hash: eventlog.Genesis(domain.TopicDashboards, key)},
+			dashboards: map[string]domain.Dashboard{}, changed: map[string]bool{},
+		}
+	}
+	return f.streams[key], nil
+}
+
+func (f *dashboardsFold) misplaced(ev fold.Event) error {
+	key := string(ev.Raw.Key)
+	if id, ok := domain.HexID(key); !ok || id != key {
+		return &fold.ParkError{Reason: fold.ReasonMalformed, Detail: fmt.Sprintf("key %q is not the id of an agency", key)}
+	}
+	if home := eventlog.PartitionOf(ev.Raw.Key, f.partitions); home != ev.Raw.Partition {
+		return fold.ErrStale // foreign, as the chain says of it
+	}
+	return nil
+}
+
+// Pass implements [fold.Chained].
+func (f *dashboardsFold) Pass(ev fold.Event) {
+	s, err := f.streamOf(ev)
+	if err != nil {
+		return
+	}
+	if verdict, next, _ := eventlog.Judge(s.head, ev.Raw, f.partitions); verdict == eventlog.Effective {
+		s.head, s.moved, s.parked = next, true, true
+	}
+}
+
+// Resume implements [fold.Chained]: the record was effective when it was parked, so its own headers say
+// which head it made.
+func (f *dashboardsFold) Resume(ev fold.Event) error {
+	s, err := f.streamOf(ev)
+	if err != nil {
+		return err
+	}
+	if isSkip(ev.Data) {
+		return nil
+	}
+	if ev.Err != nil {
+		return ev.Err
+	}
+	link := ev.Envelope.Chain
+	return f.content(s, ev, domain.StreamHead{
+		Version: link.Version, Hash: eventlog.RecordHash([32]byte(link.Prev), ev.Raw), Time: ev.Envelope.Time,
+	})
+}
+
+// Release implements [fold.Chained].
+func (f *dashboardsFold) Release(key string) {
+	if s := f.streams[key]; s != nil {
+		s.parked = false
+	}
+}
+
+// HoldsUp implements [fold.HoldsUp]: a record in a wrong partition, or of
+// a key that is no agency's, holds up no stream.
+func (d Dashboards) HoldsUp(key string, partition int32) bool {
+	id, ok := domain.HexID(key)
+	return ok && id == key && eventlog.PartitionOf([]byte(key), d.Partitions) == partition
+}
+
+func isSkip(data domain.Data) bool {
+	_, ok := data.(domain.ParkedSkipped)
+	return ok
+}
+
+// content folds what an effective record says; made is the head that it made.
+func (f *dashboardsFold) content(s *stream, ev fold.Event, made domain.StreamHead) error {
+	if ev.Err != nil {
+		return ev.Err
+	}
+	event, ok := ev.Data.(domain.DashboardEvent)
+	if !ok {
+		return errMisplaced(ev)
+	}
+	if err := indexable(ev.Envelope.Audit.Actor, ev.Envelope.Audit.IdempotencyKey, ev.Envelope.Audit.CommandID, ev.Envelope.ID); err != nil {
+		return err
+	}
+	change := event.Change()
+	revisions, err := change.Fold(ev.Key, made.Version, ev.Envelope.Time, s.dashboards)
+	if err != nil {
+		return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fold.WithoutValues(err)}
+	}
+	history, err := historyOf(ev, made, revisions)
+	if err != nil {
+		return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fold.WithoutValues(err)}
+	}
+	f.history = append(f.history, history...)
+	for _, r := range revisions {
+		s.dashboards[r.After.SubAccountID] = r.After
+		s.changed[r.After.SubAccountID] = true
+	}
+	for _, n := range change.Notices(revisions) {
+		f.notices = append(f.notices, noticeRow{ev.Key, made.Version, ev.Envelope.Time, n})
+	}
+	row := newCommandRow(ev, made, change.Primary)
+	f.commands[row.scope()] = row
+	return nil
+}
+
+// Load implements [fold.Fold].
+func (f *dashboardsFold) Load(first *pgx.Batch, events []fold.Event) {
+	var parents, subs []string
+	for _, ev := range events {
+		key := string(ev.Raw.Key)
+		if _, err := f.streamOf(ev); err != nil {
+			continue
+		}
+		if event, ok := ev.Data.(domain.DashboardEvent); ok {
+			for _, id := range event.Change().Touched() {
+				parents, subs = append(parents, key), append(subs, id)
+			}
+		}
+	}
+	keys := slices.Sorted(maps.Keys(f.streams))
+	f.queueHeads(first, keys)
+	f.queueParked(first, keys)
+	f.queueDashboards(first, parents, subs)
+}
+
+// LoadMore implements [fold.Fold].
+func (f *dashboardsFold) LoadMore(context.Context, pgx.Tx, []fold.Event) error { return nil }
+
+func (f *dashboardsFold) queueHeads(batch *pgx.Batch, keys []string) {
+	batch.Queue(`select parent_account, version, hash, time from dashboard_heads where parent_account = any($1)`, keys).
+		Query(func(rows pgx.Rows) error {
+			var parent string
+			var head domain.StreamHead
+			var hash []byte
+			_, err := pgx.ForEachRow(rows, []any{&parent, &head.Version, &hash, &head.Time}, func() error {
+				copy(head.Hash[:], hash)
+				f.streams[parent].head = head
+				return nil
+			})
+			return err
+		})
+}
+
+// queueParked asks which streams stand still. Only a stream's own partition counts: a record in a
+// wrong partition is parked there, and whether that partition has been read yet must not matter.
+func (f *dashboardsFold) queueParked(batch *pgx.Batch, keys []string) {
+	partitions := make([]int32, len(keys))
+	for i, key := range keys {
+		partitions[i] = eventlog.PartitionOf([]byte(key), f.partitions)
+	}
+	batch.Queue(`
+		select distinct p.stream_key from parked p join unnest($3::text[], $4::int[]) as k(stream_key, partition)
+			on p.stream_key = k.stream_key and p.partition = k.partition
+		where p.projection = $1 and p.generation = $2 and p.state = 'parked'`,
+		Dashboards{}.Name(), f.generation, keys, partitions).
+		Query(func(rows pgx.Rows) error {
+			var key string
+			_, err := pgx.ForEachRow(rows, []any{&key}, func() error {
+				f.streams[key].parked = true
+				return nil
+			})
+			return err
+		})
+}
+
+func (f *dashboardsFold) queueDashboards(batch *pgx.Batch, parents, subs []string) {
+	batch.Queue(`
+		select distinct p.document_id, p.sub_account_id, p.parent_account, p.sub_account_ids, p.users, p.main_poc,
+		       p.allow_client_dashboard, p.scopes, p.created_at, p.updated_at, p.version
+		from dashboard_preferences p
+		join unnest($1::text[], $2::text[]) as k(parent_account, sub_account_id) using (parent_account, sub_account_id)`,
+		parents, subs).
+		Query(func(rows pgx.Rows) error {
+			var d domain.Dashboard
+			targets := []any{
+				&d.DocumentID, &d.SubAccountID, &d.ParentAccount, &d.SubAccountIDs, &d.Users, &d.MainPOC,
+				&d.AllowClientDashboard, &d.Scopes, &d.CreatedAt, &d.UpdatedAt, &d.Version,
+			}
+			_, err := pgx.ForEachRow(rows, targets, func() error {
+				d.ID = d.DocumentID
+				f.streams[d.ParentAccount].dashboards[d.SubAccountID] = d
+				// The next row must not be scanned into this one's lists.
+				d.SubAccountIDs, d.Users, d.MainPOC, d.Scopes = nil, nil, nil, nil
+				return nil
+			})
+			return err
+		})
+}

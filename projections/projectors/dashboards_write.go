@@ -1,0 +1,162 @@
+package projectors
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
+)
+
+type historyRow struct {
+	event  domain.Recorded
+	made   domain.StreamHead
+	sub    string
+	before []byte
+	after  []byte
+}
+
+// historyOf makes a row for each dashboard that the record changed.
+func historyOf(ev fold.Event, made domain.StreamHead, revisions []domain.DashboardRevision) ([]historyRow, error) {
+	rows := make([]historyRow, len(revisions))
+	for i, r := range revisions {
+		after, err := json.Marshal(r.After)
+		if err != nil {
+			return nil, fmt.Errorf("encode dashboard: %w", err)
+		}
+		rows[i] = historyRow{event: ev.Recorded, made: made, sub: r.After.SubAccountID, after: after}
+		if r.Before == nil {
+			continue
+		}
+		if rows[i].before, err = json.Marshal(r.Before); err != nil {
+			return nil, fmt.Errorf("encode dashboard: %w", err)
+		}
+	}
+	return rows, nil
+}
+
+type commandRow struct {
+	parent, subject, key, commandID, digest, sub string
+	version                                      int64
+	time                                         time.Time
+}
+
+// newCommandRow remembers who sent the command under the digest of which key. The writer finds out by the command's id whether the
+// record was its own; records that no command made have one or the other of the ids below.
+func newCommandRow(ev fold.Event, made domain.StreamHead, primary string) commandRow {
+	audit := ev.Envelope.Audit
+	row := commandRow{
+		parent: ev.Key, subject: audit.Actor, key: audit.IdempotencyKey, commandID: audit.CommandID,
+		digest: audit.RequestDigest, sub: primary, version: made.Version, time: ev.Envelope.Time,
+	}
+	if row.key == "" {
+		row.key = row.commandID
+	}
+	if row.key == "" {
+		row.key = ev.Envelope.ID
+	}
+	return row
+}
+
+// commandScope is what a command is remembered under.
+type commandScope struct{ parent, subject, key string }
+
+func (r commandRow) scope() commandScope { return commandScope{r.parent, r.subject, r.key} }
+
+type noticeRow struct {
+	parent  string
+	version int64
+	time    time.Time
+	notice  domain.Notice
+}
+
+type headRow struct {
+	parent string
+	head   domain.StreamHead
+}
+
+var headsTable = write.NewTable("dashboard_heads",
+	`parent_account text, version bigint, hash bytea, time timestamptz`,
+	write.ReplaceRow("parent_account", ""),
+	func(r headRow) []any { return []any{r.parent, r.head.Version, r.head.Hash[:], r.head.Time} })
+
+// document_id and created_at are replaced too: an imported dashboard takes the place of one that was only opened.
+var preferencesTable = write.NewTable("dashboard_preferences",
+	`parent_account text, sub_account_id text, document_id text, sub_account_ids text[], users text[], main_poc text[],
+	 allow_client_dashboard boolean, scopes text[], created_at timestamptz, updated_at timestamptz, version bigint`,
+	write.ReplaceRow("parent_account, sub_account_id", ""),
+	func(d domain.Dashboard) []any {
+		return []any{
+			d.ParentAccount, d.SubAccountID, d.DocumentID, write.JSONList(d.SubAccountIDs), write.JSONList(d.Users), write.JSONList(d.MainPOC),
+			d.AllowClientDashboard, write.JSONList(d.Scopes), d.CreatedAt, d.UpdatedAt, d.Version,
+		}
+	})
+
+var historyTable = write.NewTable("dashboard_history",
+	`parent_account text, sub_account_id text, version bigint, event_id text, event_type text, time timestamptz,
+	 actor text, role text, on_behalf_of text, command_id text, request_id text, hash bytea, before jsonb, after jsonb`,
+	write.Clause(""),
+	func(r historyRow) []any {
+		e, audit := r.event.Envelope, r.event.Envelope.Audit
+		return []any{
+			r.event.Key, r.sub, r.made.Version, e.ID, e.Type, e.Time,
+			audit.Actor, audit.Role, audit.OnBehalfOf, audit.CommandID, audit.RequestID, r.made.Hash[:], r.before, r.after,
+		}
+	})
+
+var commandsTable = write.NewTable("dashboard_commands",
+	`parent_account text, subject text, idempotency_key text, command_id text, request_digest text, sub_account_id text,
+	 version bigint, time timestamptz`,
+	write.ReplaceRow("parent_account, subject, idempotency_key", ""),
+	func(r commandRow) []any {
+		return []any{r.parent, r.subject, r.key, r.commandID, r.digest, r.sub, r.version, r.time}
+	})
+
+var noticesTable = write.NewTable("access_notices",
+	`parent_account text, version bigint, user_id text, time timestamptz, kind text, sub_account_ids text[]`,
+	write.Clause(""),
+	func(r noticeRow) []any {
+		return []any{r.parent, r.version, r.notice.UserID, r.time, r.notice.Kind, write.JSONList(r.notice.SubAccounts)}
+	})
+
+// Write implements [fold.Fold].
+func (f *dashboardsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
+	var heads []headRow
+	var dashboards []domain.Dashboard
+	var parents []string
+	var forget []time.Time
+	for _, parent := range slices.Sorted(maps.Keys(f.streams)) {
+		s := f.streams[parent]
+		if s.moved {
+			heads = append(heads, headRow{parent, s.head})
+		}
+		if s.head.Version > 0 { // also when parked records are folded again, long after their time
+			parents, forget = append(parents, parent), append(forget, s.head.Time.Add(-domain.CommandMemory))
+		}
+		for _, sub := range slices.Sorted(maps.Keys(s.changed)) {
+			dashboards = append(dashboards, s.dashboards[sub])
+		}
+	}
+	// What a command has waited to see, the next decision must see, also after a crash of PostgreSQL: a
+	// change that changes nothing leaves no record by which a look at older tables would be found out.
+	last.Queue(`set local synchronous_commit to on`)
+	headsTable.Queue(last, heads)
+	preferencesTable.Queue(last, dashboards)
+	historyTable.Queue(last, f.history)
+	commandsTable.Queue(last, slices.Collect(maps.Values(f.commands)))
+	noticesTable.Queue(last, f.notices)
+	if len(parents) > 0 {
+		// Forgetting goes by record time, so that a rebuild forgets the same commands.
+		last.Queue(`
+			delete from dashboard_commands c using unnest($1::text[], $2::timestamptz[]) as f(parent_account, before)
+			where c.parent_account = f.parent_account and c.time < f.before`, parents, forget)
+	}
+	return nil
+}

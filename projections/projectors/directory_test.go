@@ -1,0 +1,169 @@
+package projectors_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
+)
+
+// entity is the event that puts an entity.
+func entity(e domain.DirectoryEntity) fold.Event {
+	ev := foldtest.Event("put", e)
+	ev.Key, ev.Envelope.Time = domain.EntityKey(e), later()
+	return ev
+}
+
+func tombstone(key string) fold.Event {
+	return fold.Event{Recorded: domain.Recorded{Key: key, Envelope: domain.Envelope{Type: "directory.erased.v1", Time: later()}}}
+}
+
+// Every kind of entity has its table, comes back as it was put, and goes with its tombstone.
+func TestEveryKindOfEntity(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	tables := projectors.Directory{}.Tables()
+	require.Len(t, tables, len(foldtest.Entities()))
+	for i, e := range foldtest.Entities() {
+		foldtest.Batches(t, db, projectors.Directory{}, [][]fold.Event{{entity(e)}})
+		rows := foldtest.Dump(t, db, tables...)
+		require.Len(t, rows, 1, "%T", e)
+		require.Contains(t, rows[0], tables[i])
+		require.NotContains(t, rows[0], ",,", "a field of %T is not stored: %s", e, rows[0])
+		foldtest.Batches(t, db, projectors.Directory{}, [][]fold.Event{{tombstone(domain.EntityKey(e))}})
+		require.Empty(t, foldtest.Dump(t, db, tables...))
+	}
+}
+
+func TestListsOfTextComeBackAsTheyAre(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	for _, want := range [][]string{{}, {""}, {"NULL"}, {"a", "a", `"`, `\`, "{}", "ä,ö", "line\nbreak"}} {
+		foldtest.Batches(t, db, projectors.Directory{}, [][]fold.Event{{entity(domain.DirectoryOrder{ID: "o", AssignedUsers: want})}})
+		var got []string
+		require.NoError(t, db.Pool.QueryRow(context.Background(), "select assigned_users from orders").Scan(&got))
+		require.Equal(t, want, got)
+	}
+}
+
+// The latest record of a key counts, in whatever order they come, and of one time the first, a tombstone before an entity. In any batches.
+// What lies over a record that counts is known, so that it can be said again.
+func TestDirectoryLatestRecordCounts(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	rapid.Check(t, func(t *rapid.T) {
+		_, err := db.Pool.Exec(context.Background(), "truncate tDefaultCategories, sessions, erased_entities")
+		require.NoError(t, err)
+		type told struct {
+			domain.CompactedRecord
+
+			name    string
+			covered bool
+		}
+		last := map[string]told{}
+		var events []fold.Event
+		for i := range rapid.IntRange(1, 30).Draw(t, "records") {
+			id := rapid.IntRange(1, 3).Draw(t, "id")
+			c := domain.DirectoryCategory{ID: int64(id), Name: fmt.Sprint("name", i)}
+			s := domain.DirectorySession{ID: fmt.Sprint(id), UserID: c.Name, LoginAt: day0}
+			e := rapid.SampledFrom([]domain.DirectoryEntity{c, s}).Draw(t, "entity")
+			key := domain.EntityKey(e)
+			ev, now := entity(e), told{CompactedRecord: domain.CompactedRecord{At: day0.Add(time.Duration(rapid.IntRange(0, 9).Draw(t, "s")) * time.Second)}, name: c.Name}
+			if rapid.IntRange(0, 3).Draw(t, "erased") == 0 {
+				ev, now.Erased, now.name = tombstone(key), true, ""
+			}
+			ev.Envelope.Time = now.At
+			events = append(events, ev)
+			if before, known := last[key]; known && !now.Replaces(before.CompactedRecord) {
+				now, before.covered = before, now.Erased != before.Erased || now.At.Before(before.At) || now.name != before.name
+				now.covered = before.covered
+			}
+			last[key] = now
+		}
+		foldtest.Batches(t, db, projectors.Directory{}, cut(t, events))
+		rows, err := db.Pool.Query(context.Background(), `
+			select 'category:' || id, name, covered from tDefaultCategories union all select 'session:' || id, user_id, covered from sessions
+			union all select kind || ':' || id, '', covered from erased_entities`)
+		require.NoError(t, err)
+		list, err := collect[struct {
+			Key, Value string
+			Covered    bool
+		}](rows)
+		require.NoError(t, err)
+		require.Len(t, list, len(last))
+		for _, r := range list {
+			require.Equal(t, last[r.Key].name, r.Value, r.Key)
+			require.Equal(t, last[r.Key].covered, r.Covered, r.Key)
+		}
+	})
+}
+
+// What does not belong under its key is refused, and changes nothing.
+func TestDirectoryRefuses(t *testing.T) {
+	t.Parallel()
+	under := func(key string, e domain.DirectoryEntity) fold.Event {
+		ev := entity(e)
+		ev.Key = key
+		return ev
+	}
+	c := domain.DirectoryCategory{ID: 7, Name: "x"}
+	for name, ev := range map[string]fold.Event{
+		"another's key":                under("category:8", c),
+		"a key of another kind":        under("member:7", c),
+		"no key of ours":               under("category", c),
+		"an unknown kind":              under("invoice:7", c),
+		"a number in another spelling": under("category:07", c),
+		"a tombstone in another spelling, which would erase 7": tombstone("category:07"),
+		"a tombstone of no number":                             tombstone("category:x"),
+		"a tombstone of 0":                                     tombstone("category:0"),
+		"a tombstone of an unknown kind":                       tombstone("invoice:7"),
+		"an event of another topic":                            {Recorded: domain.Recorded{Key: "category:7", Data: domain.ProjectionPaused{}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			state := projectors.Directory{}.Begin(1)
+			var park *fold.ParkError
+			require.ErrorAs(t, state.Apply(ev), &park)
+			require.Equal(t, fold.ReasonRefused, park.Reason)
+		})
+	}
+}
+
+// The tables of all projections are disjoint: one writer for each.
+func TestEveryTableHasOneProjection(t *testing.T) {
+	t.Parallel()
+	var all []string
+	names := map[string]bool{}
+	for _, p := range projectors.All(1) {
+		all = append(all, p.Tables()...)
+		names[p.Name()] = true
+		require.Positive(t, p.Version())
+		for _, eventType := range p.Types() {
+			require.True(t, domain.NewRegistry().Knows(eventType))
+		}
+	}
+	require.Len(t, names, len(projectors.All(1)))
+	slices.Sort(all)
+	require.Equal(t, slices.Compact(slices.Clone(all)), all)
+}
+
+var toldSoFar atomic.Int64
+
+// later is an instant after all that it gave before: what is told of an entity counts by its time.
+func later() time.Time { return day0.Add(time.Duration(toldSoFar.Add(1)) * time.Microsecond) }
+
+func collect[T any](rows pgx.Rows) ([]T, error) {
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])
+}

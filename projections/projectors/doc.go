@@ -1,0 +1,86 @@
+// Package projectors says how events become rows: one projector per group of tables that must move together.
+//
+// # Invariants
+//
+//   - A projector reads one topic and writes its own tables.
+//   - Folds are functions of the events: no clock, no configuration, no Kafka timestamp. Two folds of
+//     one log give equal tables; for the projections of `metrics` any order does.
+//   - Heads of hash chains are loaded and stored in the transaction that moves the checkpoint, never
+//     kept ahead of it; a record that cannot be decoded is still the head.
+//   - What a rebuild copies is made by the functions that make the rows of a batch.
+//
+// It is one package because the projectors share more with one another than with the engine: the two of `metrics` and that of contents the
+// rules of erasures, those of metrics and of dashboards the packing of rebuilds, all of them how an instant is stored. They share no state.
+//
+// It may not import projections, watermill, commands, readmodels or api: of the packages beside it only ddl, fold and write.
+//
+// # File map
+//
+//	all.go                  which projectors there are
+//	dashboards*.go          preferences, history, heads, remembered commands, notices
+//	account_insights.go     tSAccountIns, account_newest
+//	account_months.go       account_months: the figures of accounts by day
+//	account_bulk.go         the same in a rebuild
+//	erasures.go             up to when figures of accounts are erased, for both projections of metrics
+//	account_erased.go post_erased.go  what an erasure takes out of stored rows
+//	latest_reading.go       which of a day's readings counts
+//	post_*.go posts.go      posts, their readings and their roll-ups: post_series.go has the rule of gains
+//	packed*.go              readings and commands of a rebuild, packed until their rows can be made
+//	contents.go contents_erased.go  what posts say; erasures of all texts of an account
+//	directory*.go           reference entities
+//	operations*.go          trail, connection states
+//	values.go               how values are stored; what all folds refuse alike
+//	version*.go             versions of this release and, for rehearsals of an upgrade, of the next
+//
+// # Non-obvious
+//
+//   - The newest stored reading of a post comes from post_daily, one probe of one index; asking the
+//     monthly partitions would be one probe for each month, and a plan over all of them at each batch. They are asked for days
+//     on which a reading comes late, in a round trip of their own.
+//   - A row of account_months is a month of one figure, a value for each day: an answer reads a row where it would
+//     read thirty. A batch is laid over the stored days in one statement, nothing is read before.
+//   - A gain belongs to a reading, and is stored with it: the step from the last reading before it that has the figure,
+//     in the series of one post and agency. A late reading changes those after it up to the next one of each of its
+//     figures, and no sum but by what these gained before and gain now. So the tables do not depend on arrival.
+//   - A row of post_daily goes on from its sums when the next reading comes behind the newest of the day. A late reading
+//     makes the rows of its day anew from all its readings. Rows of post_gains are sums: added to, and taken from, by the readings that
+//     changed.
+//   - A first filling that is killed begins again from the start: the log then has most readings twice. Those of the second time come
+//     late, thousands in a batch. Where the stored reading of the instant stays, nothing changes, and nothing behind it is read. What
+//     follows the others is read by the key, whatever statistics the server has: ANALYZE did not keep it from joining all readings.
+//   - A row of post_months goes on from its last sum: what a batch changes at the end of a month is appended. Anything
+//     else, a late reading or an owner gone, makes the month anew from its days. Sums go by month and not for ever, so
+//     that a late reading changes no row of a later month but that of the reading after it.
+//   - A rebuild packs the readings of a partition into some 50 bytes each and makes their rows at the end, by the same
+//     functions: any later event may change what a reading gained.
+//   - What a reading that lost its instant leaves behind is mended by a look at the readings; it is rare.
+//   - A post of tSPosts knows under which other clients of its agency it was registered later, so that an
+//     answer that sees several of them shows it once without looking for the others.
+//   - A record in a wrong partition is parked there and does not stop the stream's own partition:
+//     which reader is faster must not decide what the tables hold. Commands are refused all the same.
+//   - Directory: as with contents, the latest record of a key counts, by its ce_time, which is the entity's own time; in entities that come
+//     late or twice, a covered row, erased_entities and what is told again it is the same.
+//   - Contents: a record counts by its own time (ce_time), not by its place, and the first of one time; a tombstone stands before
+//     content of its time. Origins have keys of their own, and rows of their own, in whichever partitions. The cases, each with a test
+//     (projections/contents_test.go; projections/compacted_test.go for the last but one):
+//     content before its post: a row that no answer joins until the post is registered;
+//     a post before its content: answers say null for texts, and the next listing compares and appends again what was lost;
+//     a duplicate: the same time and texts change nothing; writers look at what is stored first, so that one comes of a race alone;
+//     topics out of order: neither fold reads the other's tables, answers join them;
+//     content that is older than what is known, or than a tombstone, and comes late: it does not count. But compaction keeps a key's
+//     last record: the row says that it is covered, and within an hour what counts is appended again, byte for byte
+//     (internal/upkeep/compacted.go), long before min.compaction.lag.ms lets the cleaner at it;
+//     one projection rebuilt while the other stands: each has its generations and checkpoints, readers join what both point to;
+//     a parked record under another one that does not count: it is looked for in the log, and appended again too;
+//     a parked record that compaction left alone: a rebuild is refused and names the key, as on `directory`;
+//     content of before an erasure of its account that comes behind it: no row, but one in erased_contents that is covered, so that its
+//     record gets a tombstone too. Each partition has a record of the erasure, and takes its own alone (contents_erased.go);
+//     a record that does not count over the key of an erasure: content_erasures says that it is covered, and the erasure is appended again.
+//     An earlier one of the account may go: it erases nothing that the latest does not;
+//     tombstones that the log has forgotten: erased_contents remembers more than a rebuild finds, so it is in no comparison.
+//   - An erasure of figures counts for what comes behind it too, so each projection of metrics remembers it. An account of which
+//     something is erased is folded otherwise in two points, because what is stored must be enough: account_newest is made of readings
+//     that count alone, not of those that share their instant with one of a smaller id; and registered_at of a post is the earliest of
+//     what each origin last said.
+//   - A heartbeat on a compacted topic is folded as nothing.
+package projectors

@@ -1,0 +1,129 @@
+package projectors
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"maps"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
+)
+
+// Operations projects topic `operations` into the operators' and auditors' trail and the state of
+// each connection.
+type Operations struct{}
+
+// Name implements [fold.Projector].
+func (Operations) Name() string { return "operations" }
+
+// Version implements [fold.Projector].
+func (Operations) Version() int { return 3 + ahead }
+
+// Topic implements [fold.Projector].
+func (Operations) Topic() string { return domain.TopicOperations }
+
+// Tables implements [fold.Projector].
+func (Operations) Tables() []string { return []string{"operations_trail", "connection_states"} }
+
+// Types implements [fold.Projector]: all of the topic.
+func (Operations) Types() []string { return nil }
+
+// Definition implements [fold.Projector].
+func (p Operations) Definition() ddl.Definition { return ddl.All()[p.Name()] }
+
+// Begin implements [fold.Projector].
+func (Operations) Begin(int) fold.Fold {
+	return &operationsFold{seen: map[trailKey]bool{}, states: map[int64]stateRow{}}
+}
+
+type trailRow struct {
+	domain.Recorded
+	data []byte
+}
+
+type stateRow struct {
+	domain.ConnectionStateChanged
+	parent, eventID string
+}
+
+type operationsFold struct {
+	trail  []trailRow
+	seen   map[trailKey]bool // those that trail holds or held
+	states map[int64]stateRow
+}
+
+// Load implements [fold.Fold]: no row need be read.
+func (*operationsFold) Load(*pgx.Batch, []fold.Event) {}
+
+// LoadMore implements [fold.Fold].
+func (*operationsFold) LoadMore(context.Context, pgx.Tx, []fold.Event) error { return nil }
+
+// trailKey is the hash of a row's key: a bulk fold remembers it of every record.
+type trailKey [16]byte
+
+func trailKeyOf(ev fold.Event) (key trailKey) {
+	sum := sha256.Sum256([]byte(ev.Key + "\x00" + ev.Envelope.ID))
+	copy(key[:], sum[:])
+	return key
+}
+
+// Apply implements [fold.Fold].
+func (f *operationsFold) Apply(ev fold.Event) error {
+	if ev.Err != nil {
+		return ev.Err
+	}
+	if err := indexable(ev.Key, ev.Envelope.ID); err != nil {
+		return err
+	}
+	row := trailKeyOf(ev)
+	if f.seen[row] { // an append that was tried again may lie in its stream twice
+		return nil
+	}
+	data, err := json.Marshal(ev.Data)
+	if err != nil {
+		return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fold.WithoutValues(err)}
+	}
+	f.seen[row] = true
+	f.trail = append(f.trail, trailRow{ev.Recorded, data})
+	if change, ok := ev.Data.(domain.ConnectionStateChanged); ok {
+		change.At = instant(change.At)
+		present, seen := f.states[change.ConnectionID]
+		if !seen || later(change.At, ev.Envelope.ID, present.At, present.eventID) {
+			f.states[change.ConnectionID] = stateRow{change, ev.Key, ev.Envelope.ID}
+		}
+	}
+	return nil
+}
+
+var trailTable = write.NewTable("operations_trail",
+	`parent_account text, event_id text, event_type text, time timestamptz,
+	 actor text, role text, request_id text, data jsonb`,
+	write.Clause("on conflict do nothing"),
+	func(r trailRow) []any {
+		return []any{
+			r.Key, r.Envelope.ID, r.Envelope.Type, r.Envelope.Time,
+			r.Envelope.Audit.Actor, r.Envelope.Audit.Role, r.Envelope.Audit.RequestID, r.data,
+		}
+	})
+
+var statesTable = write.NewTable("connection_states",
+	`connection_id bigint, parent_account text, p_id smallint, state text, reason text, at timestamptz, event_id text`,
+	write.ReplaceRow("connection_id", `
+		where excluded.at > connection_states.at
+		   or excluded.at = connection_states.at and `+smallerID("connection_states")),
+	func(r stateRow) []any {
+		return []any{r.ConnectionID, r.parent, int16(r.Platform), r.State, r.Reason, r.At, r.eventID}
+	})
+
+// Write implements [fold.Fold].
+func (f *operationsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
+	trailTable.Queue(last, f.trail)
+	statesTable.Queue(last, slices.Collect(maps.Values(f.states)))
+	return nil
+}

@@ -1,0 +1,150 @@
+package projectors
+
+import (
+	"cmp"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// packedAccounts holds readings of accounts in some ten bytes a figure, and without pointers: a rebuild keeps all of a
+// partition, because a later event may take the instant of any.
+type packedAccounts struct {
+	series  map[accountSeries][]byte
+	owners  dictionary[packedOwner]
+	figures dictionary[domain.Figure] // what they are of: value and day left out
+	days    dictionary[string]        // that figures are of; "" for those of no day
+	lists   dictionary[string]        // what is missing, as JSON
+	ids     packedIDs
+}
+
+// accountSeries is an account as one agency reads it.
+type accountSeries struct {
+	account int64
+	parent  string
+}
+
+// dictionary numbers what comes often.
+type dictionary[K comparable] struct {
+	list   []K
+	places map[K]uint64
+}
+
+func (d *dictionary[K]) place(k K) uint64 {
+	place, known := d.places[k]
+	if !known {
+		if d.places == nil {
+			d.places = map[K]uint64{}
+		}
+		place = uint64(len(d.list))
+		d.list, d.places[k] = append(d.list, k), place
+	}
+	return place
+}
+
+// add packs a reading.
+func (p *packedAccounts) add(e accountEvent) error {
+	key := accountSeries{e.SocialAccount, e.ParentAccount}
+	missing, err := jsonArray(e.Missing)
+	if err != nil {
+		return err
+	}
+	var demographics []byte
+	if len(e.Demographics) > 0 {
+		if demographics, err = json.Marshal(e.Demographics); err != nil {
+			return fmt.Errorf("encode demographics: %w", err)
+		}
+	}
+	b := binary.AppendVarint(p.series[key], e.CapturedAt.UnixMicro())
+	b = p.ids.append(b, e.eventID)
+	b = binary.AppendUvarint(b, p.owners.place(packedOwner{e.AccountID, e.MemberID, e.Platform, e.AccountType}))
+	backfilled := byte(0)
+	if e.Backfilled {
+		backfilled = 1
+	}
+	b = append(b, backfilled)
+	b = binary.AppendUvarint(b, p.lists.place(string(missing)))
+	b = binary.AppendUvarint(b, uint64(len(demographics)))
+	b = append(b, demographics...)
+	b = binary.AppendUvarint(b, uint64(len(e.Figures)))
+	for _, figure := range e.Figures {
+		value, day := figure.Value, figure.Day
+		figure.Value, figure.Day = 0, ""
+		b = binary.AppendUvarint(b, p.figures.place(figure))
+		b = binary.AppendUvarint(b, p.days.place(day))
+		b = binary.AppendVarint(b, value)
+	}
+	p.series[key] = b
+	return nil
+}
+
+// packedAccountRead is a reading with the lists of which nothing else is needed as JSON.
+type packedAccountRead struct {
+	accountEvent
+	missing, demographics []byte
+}
+
+// figuresTogether is about how many figures of accounts are unpacked at a time, see [unpackedTogether].
+const figuresTogether = 16 << 10
+
+// each unpacks the accounts, some at a time: the readings of each that are not erased, in order of capture, and at one instant of their
+// ids.
+func (p *packedAccounts) each(erased erasures) iter.Seq[[][]packedAccountRead] {
+	return func(yield func([][]packedAccountRead) bool) {
+		keys := slices.SortedFunc(maps.Keys(p.series), func(a, b accountSeries) int {
+			return cmp.Or(cmp.Compare(a.account, b.account), cmp.Compare(a.parent, b.parent))
+		})
+		var accounts [][]packedAccountRead
+		figures := 0
+		for i, key := range keys {
+			var reads []packedAccountRead
+			until := erased.until(key)
+			for packed := (unpacking{p.series[key]}); len(packed.rest) > 0; {
+				r := p.unpack(key, &packed)
+				if r.CapturedAt.Before(until) {
+					continue
+				}
+				reads, figures = append(reads, r), figures+len(r.Figures)
+			}
+			slices.SortFunc(reads, func(a, b packedAccountRead) int {
+				return cmp.Or(a.CapturedAt.Compare(b.CapturedAt), cmp.Compare(a.eventID, b.eventID))
+			})
+			accounts = append(accounts, reads)
+			if figures < figuresTogether && i+1 < len(keys) {
+				continue
+			}
+			if !yield(accounts) {
+				return
+			}
+			accounts, figures = accounts[:0], 0
+		}
+	}
+}
+
+func (p *packedAccounts) unpack(key accountSeries, packed *unpacking) (r packedAccountRead) {
+	r.CapturedAt = time.UnixMicro(packed.varint()).UTC()
+	r.eventID = p.ids.take(packed)
+	owner := p.owners.list[packed.uvarint()]
+	r.Tenant = domain.Tenant{ParentAccount: key.parent, AccountID: owner.sub, MemberID: owner.member, SocialAccount: key.account}
+	r.Platform, r.AccountType = owner.platform, owner.accountType
+	r.Backfilled = packed.byte() == 1
+	r.missing = []byte(p.lists.list[packed.uvarint()])
+	if r.demographics = packed.take(int(packed.uvarint())); len(r.demographics) == 0 {
+		r.demographics = []byte("[]")
+	}
+	n := packed.uvarint()
+	r.Figures = make([]domain.Figure, 0, n)
+	for range n {
+		figure := p.figures.list[packed.uvarint()]
+		figure.Day = p.days.list[packed.uvarint()]
+		figure.Value = packed.varint()
+		r.Figures = append(r.Figures, figure)
+	}
+	return r
+}

@@ -1,0 +1,144 @@
+package projectors
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections/write"
+)
+
+// gainKey is the key of a row of post_gains.
+type gainKey struct {
+	account     int64
+	quarter     time.Time
+	parent, sub string
+	member      int64
+	platform    domain.Platform
+}
+
+// gainRow is a row of post_gains, or what a batch adds to one.
+type gainRow struct {
+	gainKey
+
+	readings                                   int64
+	lastAt                                     time.Time
+	likes, comments, shares, views, engagement gained
+	partial                                    int64
+}
+
+// gained is a sum and of how many parts it is; both may be negative in what a batch adds.
+type gained struct{ sum, n int64 }
+
+func (g *gained) add(v *int64, sign int64) {
+	if v != nil {
+		g.sum, g.n = g.sum+sign**v, g.n+sign
+	}
+}
+
+// gainFold adds up what readings gained.
+type gainFold map[gainKey]*gainRow
+
+func keyOfGain(r *reading) gainKey {
+	return gainKey{r.SocialAccount, r.at.UTC().Truncate(domain.GainQuarter), r.ParentAccount, r.AccountID, r.MemberID, r.platform}
+}
+
+// add counts a reading, or takes it back with sign -1.
+func (f gainFold) add(r *reading, sign int64) {
+	key := keyOfGain(r)
+	row := f[key]
+	if row == nil {
+		row = &gainRow{gainKey: key, lastAt: r.at}
+		f[key] = row
+	}
+	if r.at.After(row.lastAt) {
+		row.lastAt = r.at
+	}
+	row.readings += sign
+	row.likes.add(r.gained.Likes, sign)
+	row.comments.add(r.gained.Comments, sign)
+	row.shares.add(r.gained.Shares, sign)
+	row.views.add(r.gained.Views, sign)
+	row.engagement.add(r.gained.Engagement, sign)
+	if r.gained.EngagementPartial {
+		row.partial += sign
+	}
+}
+
+// rows are all of them in the order of their keys.
+func (f gainFold) rows() []*gainRow {
+	return slices.SortedFunc(maps.Values(f), func(a, b *gainRow) int {
+		return cmp.Or(cmp.Compare(a.account, b.account), a.quarter.Compare(b.quarter), cmp.Compare(a.parent, b.parent),
+			cmp.Compare(a.sub, b.sub), cmp.Compare(a.member, b.member), cmp.Compare(a.platform, b.platform))
+	})
+}
+
+var postGains = write.NewTable("post_gains",
+	`social_account_id bigint, quarter timestamptz, parent_account text, account_id text, member_id bigint, p_id smallint,
+	 readings bigint, last_at timestamptz, likes bigint, likes_n bigint, comments bigint, comments_n bigint,
+	 shares bigint, shares_n bigint, views bigint, views_n bigint, engagement bigint, engagement_n bigint, partial_n bigint`,
+	write.Clause(`
+	on conflict (social_account_id, quarter, parent_account, account_id, member_id, p_id) do update set
+		readings = post_gains.readings + excluded.readings, last_at = greatest(post_gains.last_at, excluded.last_at),
+		likes = post_gains.likes + excluded.likes, likes_n = post_gains.likes_n + excluded.likes_n,
+		comments = post_gains.comments + excluded.comments, comments_n = post_gains.comments_n + excluded.comments_n,
+		shares = post_gains.shares + excluded.shares, shares_n = post_gains.shares_n + excluded.shares_n,
+		views = post_gains.views + excluded.views, views_n = post_gains.views_n + excluded.views_n,
+		engagement = post_gains.engagement + excluded.engagement, engagement_n = post_gains.engagement_n + excluded.engagement_n,
+		partial_n = post_gains.partial_n + excluded.partial_n`),
+	func(r *gainRow) []any {
+		return append(gainKeyValues(r.gainKey), r.readings, r.lastAt, r.likes.sum, r.likes.n, r.comments.sum, r.comments.n,
+			r.shares.sum, r.shares.n, r.views.sum, r.views.n, r.engagement.sum, r.engagement.n, r.partial)
+	})
+
+func gainKeyValues(k gainKey) []any {
+	return []any{k.account, k.quarter, k.parent, k.sub, k.member, int16(k.platform)}
+}
+
+// queueGains adds what the batch changes: of each changed reading what it gained before is taken back, and what it gains
+// is added.
+func (f *postFold) queueGains(batch *pgx.Batch) {
+	gains, left := gainFold{}, map[gainKey]bool{}
+	for _, s := range f.series {
+		for _, r := range s.readings {
+			if !r.changed() {
+				continue
+			}
+			if r.was != nil {
+				gains.add(r.was, -1)
+				if key := keyOfGain(r.was); key != keyOfGain(r) {
+					left[key] = true
+				}
+			}
+			gains.add(r, +1)
+		}
+	}
+	postGains.Queue(batch, gains.rows())
+	queueLeft(batch, slices.Collect(maps.Keys(left)))
+}
+
+// queueLeft mends rows that a reading has left, because one of another owner took its instant: it may have been the last
+// of the row, or all of it. That is rare, and only then are the readings looked at.
+func queueLeft(batch *pgx.Batch, left []gainKey) {
+	if len(left) == 0 {
+		return
+	}
+	const (
+		keys = `unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[], $5::bigint[], $6::smallint[])
+			as k(social_account_id, quarter, parent_account, account_id, member_id, p_id)`
+		same = `(g.social_account_id, g.quarter, g.parent_account, g.account_id, g.member_id, g.p_id)
+		    = (k.social_account_id, k.quarter, k.parent_account, k.account_id, k.member_id, k.p_id)`
+	)
+	args := write.Arrays(left, gainKeyValues)
+	batch.Queue(`delete from post_gains g using `+keys+` where `+same+` and g.readings = 0`, args...)
+	batch.Queue(`
+		update post_gains g set last_at = (
+			select max(i.captured_at) from tSPostInsights i
+			where i.social_account_id = g.social_account_id and i.captured_at >= g.quarter and i.captured_at < g.quarter + interval '15 minutes'
+			  and (i.parent_account, i.account_id, i.member_id, i.p_id) = (g.parent_account, g.account_id, g.member_id, g.p_id))
+		from `+keys+` where `+same, args...)
+}

@@ -1,0 +1,362 @@
+package projectors_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
+)
+
+// figures are those of a reading that have steps, with the part that they have in engagement.
+var figures = []struct {
+	name string
+	of   func(domain.Counts) *int64
+	part bool
+}{
+	{"likes", func(c domain.Counts) *int64 { return c.Likes }, true},
+	{"comments", func(c domain.Counts) *int64 { return c.Comments }, true},
+	{"shares", func(c domain.Counts) *int64 { return c.Shares }, true},
+	{"views", func(c domain.Counts) *int64 { return c.Views }, false},
+	{"impressions", func(c domain.Counts) *int64 { return c.Impressions }, false},
+	{"clicks", func(c domain.Counts) *int64 { return c.Clicks }, false},
+	{"saves", func(c domain.Counts) *int64 { return c.Saves }, false},
+}
+
+// counted are the readings that count, by the plain definition: of each post, agency and instant the smallest event id.
+func counted(events []fold.Event) (ids []string, reads []domain.PostRead) {
+	for _, ev := range events {
+		read, ok := readOf(ev)
+		smaller := slices.ContainsFunc(events, func(o fold.Event) bool {
+			other, isRead := readOf(o)
+			return ok && isRead && sameSeries(other, read) && other.CapturedAt.Equal(read.CapturedAt) && o.Envelope.ID < ev.Envelope.ID
+		})
+		if ok && !smaller {
+			ids, reads = append(ids, ev.Envelope.ID), append(reads, read)
+		}
+	}
+	return ids, reads
+}
+
+// readOf is the reading of an event, to the microsecond.
+func readOf(ev fold.Event) (domain.PostRead, bool) {
+	read, ok := ev.Data.(domain.PostRead)
+	read.CapturedAt = read.CapturedAt.UTC().Truncate(time.Microsecond)
+	return read, ok
+}
+
+func sameSeries(a, b domain.PostRead) bool {
+	return a.SocialAccount == b.SocialAccount && a.ExternalID == b.ExternalID && a.ParentAccount == b.ParentAccount
+}
+
+// lastWith is what the last of the readings before one that has a figure says.
+func lastWith(reads []domain.PostRead, read domain.PostRead, of func(domain.Counts) *int64) (value *int64) {
+	var at time.Time
+	for _, o := range reads {
+		if v := of(o.Counts); v != nil && sameSeries(o, read) && o.CapturedAt.Before(read.CapturedAt) && o.CapturedAt.After(at) {
+			value, at = v, o.CapturedAt
+		}
+	}
+	return value
+}
+
+// gainOf is what a reading gained of a figure.
+func gainOf(reads []domain.PostRead, read domain.PostRead, of func(domain.Counts) *int64) *int64 {
+	now, before := of(read.Counts), lastWith(reads, read, of)
+	switch {
+	case now == nil, before == nil && !read.FromZero:
+		return nil
+	case before == nil:
+		return now
+	default:
+		return new(*now - *before)
+	}
+}
+
+// text shows a figure as PostgreSQL's format does.
+func text(v *int64) string {
+	if v == nil {
+		return "-"
+	}
+	return fmt.Sprint(*v)
+}
+
+// gainsText sums the gains of readings: each figure, then engagement.
+type gainsText struct {
+	sums, n  map[string]int64
+	readings int
+	partial  int64
+	last     time.Time
+	lastID   string
+}
+
+func (g *gainsText) count(reads []domain.PostRead, read domain.PostRead, id string) {
+	if g.sums == nil {
+		g.sums, g.n = map[string]int64{}, map[string]int64{}
+	}
+	g.readings++
+	parts := 0
+	for _, f := range figures {
+		if v := gainOf(reads, read, f.of); v != nil {
+			g.sums[f.name] += *v
+			g.n[f.name]++
+			if f.part {
+				g.sums["engagement"] += *v
+				parts++
+			}
+		}
+	}
+	if parts > 0 {
+		g.n["engagement"]++
+	}
+	if parts == 1 || parts == 2 {
+		g.partial++
+	}
+	if read.CapturedAt.After(g.last) {
+		g.last, g.lastID = read.CapturedAt, id
+	}
+}
+
+func (g *gainsText) sum(name string) string {
+	if g.n[name] == 0 {
+		return "-"
+	}
+	return fmt.Sprint(g.sums[name])
+}
+
+// daysFrom are the days of the rest of a reading's month on which its owner read the post, its own included.
+func daysFrom(reads []domain.PostRead, read domain.PostRead) []string {
+	day := read.CapturedAt.UTC().Format(time.DateOnly)
+	days := map[string]bool{}
+	for _, o := range reads {
+		later := o.CapturedAt.UTC().Format(time.DateOnly)
+		if o.Tenant == read.Tenant && o.ExternalID == read.ExternalID && later[:7] == day[:7] && later >= day {
+			days[later] = true
+		}
+	}
+	return slices.Collect(maps.Keys(days))
+}
+
+const clock = "2006-01-02 15:04:05"
+
+// requireSteps compares what the tables say of steps and their sums with the definitions, applied one by one to the set
+// of events.
+func requireSteps(t require.TestingT, db *pgtest.DB, events []fold.Event) {
+	ids, reads := counted(events)
+	var steps, growth, days, months, gains []string
+	byDay, soFar, byQuarter := map[string]*gainsText{}, map[string]*gainsText{}, map[string]*gainsText{}
+	at := func(rows map[string]*gainsText, format string, args ...any) *gainsText {
+		key := fmt.Sprintf(format, args...)
+		if rows[key] == nil {
+			rows[key] = &gainsText{}
+		}
+		return rows[key]
+	}
+	for i, read := range reads {
+		var one gainsText
+		one.count(reads, read, ids[i])
+		key := fmt.Sprintf("%s %s %s", read.ParentAccount, read.ExternalID, read.CapturedAt.UTC().Format(clock))
+		previous := "-"
+		var before time.Time
+		for _, o := range reads {
+			if sameSeries(o, read) && o.CapturedAt.Before(read.CapturedAt) && o.CapturedAt.After(before) {
+				before = o.CapturedAt
+				previous = before.UTC().Format(clock)
+			}
+		}
+		line := fmt.Sprintf("%s %s %s", key, ids[i], previous)
+		gained := ""
+		for _, f := range figures {
+			known := lastWith(reads, read, f.of)
+			if f.of(read.Counts) != nil {
+				known = nil
+			}
+			line += fmt.Sprintf(" %s/%s", text(known), one.sum(f.name))
+			gained += " " + one.sum(f.name)
+		}
+		steps = append(steps, line)
+		if read.GrowthEligible && previous != "-" {
+			growth = append(growth, fmt.Sprintf("%s %s%s %s %t", key, previous, gained, one.sum("engagement"), one.partial > 0))
+		}
+		owner := fmt.Sprintf("%s %s %d", read.ParentAccount, read.AccountID, read.MemberID)
+		day := read.CapturedAt.UTC().Format(time.DateOnly)
+		at(byDay, "%s %s %s", owner, read.ExternalID, day).count(reads, read, ids[i])
+		for _, later := range daysFrom(reads, read) {
+			at(soFar, "%s %s %s", owner, read.ExternalID, later).count(reads, read, ids[i])
+		}
+		at(byQuarter, "%s %s", owner, read.CapturedAt.UTC().Truncate(15*time.Minute).Format(clock)).count(reads, read, ids[i])
+	}
+	for key, g := range byDay {
+		line := fmt.Sprintf("%s %s %d", key, g.lastID, g.readings)
+		for _, f := range figures {
+			line += " " + g.sum(f.name)
+		}
+		days = append(days, fmt.Sprintf("%s %t", line, g.partial > 0))
+	}
+	for key, g := range soFar {
+		line := key
+		for _, f := range figures {
+			line += fmt.Sprintf(" %d/%t", g.sums[f.name], byDay[key].n[f.name] > 0)
+		}
+		months = append(months, fmt.Sprintf("%s %t", line, byDay[key].partial > 0))
+	}
+	for key, g := range byQuarter {
+		line := fmt.Sprintf("%s %d %s %d", key, g.readings, g.last.UTC().Format(clock), g.partial)
+		for _, name := range []string{"likes", "comments", "shares", "views", "engagement"} {
+			line += fmt.Sprintf(" %d/%d", g.sums[name], g.n[name])
+		}
+		gains = append(gains, line)
+	}
+	shown := func(columns ...string) (list string) {
+		for _, c := range columns {
+			list += fmt.Sprintf(", coalesce(%s::text, '-')", c)
+		}
+		return list
+	}
+	const stamp = `to_char(%s at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')`
+	moment := func(column string) string { return fmt.Sprintf(stamp, column) }
+	var pairs []string
+	for _, f := range figures {
+		pairs = append(pairs, "known_"+f.name, "g"+f.name)
+	}
+	requireRows(t, db, steps, `select format('%s %s %s %s %s %s/%s %s/%s %s/%s %s/%s %s/%s %s/%s %s/%s', parent_account, external_id, `+
+		moment("captured_at")+`, event_id`+shown(append([]string{moment("previous_at")}, pairs...)...)+`) from tSPostInsights`)
+	requireRows(t, db, growth, `select format('%s %s %s %s %s %s %s %s %s %s %s %s %s', parent_account, external_id, `+moment("captured_at")+", "+moment("previous_at")+
+		shown("glikes", "gcomments", "gshares", "gviews", "gimpressions", "gclicks", "gsaves", "gengagement", "gengagement_partial")+`) from tSPostGrowth`)
+	requireRows(t, db, days, `select format('%s %s %s %s %s %s %s %s %s %s %s %s %s %s %s', parent_account, account_id, member_id, external_id, day, event_id, readings`+
+		shown("glikes", "gcomments", "gshares", "gviews", "gimpressions", "gclicks", "gsaves")+`, gpartial) from post_daily`)
+	requireRows(t, db, months, `
+		select format('%s %s %s %s %s %s/%s %s/%s %s/%s %s/%s %s/%s %s/%s %s/%s %s', parent_account, account_id, member_id, external_id, month + d.day - 1`+
+		shownMonth("likes", "comments", "shares", "views", "impressions", "clicks", "saves")+`, (partial_days >> (d.day - 1)) & 1 = 1)
+		from post_months m cross join lateral unnest(days) with ordinality as d(day, nth)`)
+	requireRows(t, db, nil, `select external_id from post_months where cardinality(gained) <> 7 * cardinality(days)`)
+	requireRows(t, db, gains, `select format('%s %s %s %s %s %s %s %s/%s %s/%s %s/%s %s/%s %s/%s', parent_account, account_id, member_id, `+moment("quarter")+
+		`, readings, `+moment("last_at")+`, partial_n, likes, likes_n, comments, comments_n, shares, shares_n, views, views_n, engagement, engagement_n) from post_gains`)
+}
+
+// shownMonth shows the sums of a day of post_months, and whether its own gain is known.
+func shownMonth(figures ...string) (list string) {
+	for i, f := range figures {
+		list += fmt.Sprintf(", coalesce(gained[7 * d.nth - %d]::text, '-'), case when (%s_days >> (d.day - 1)) & 1 = 1 then 'true' else 'false' end", 6-i, f)
+	}
+	return list
+}
+
+func requireRows(t require.TestingT, db *pgtest.DB, want []string, sql string) {
+	rows, err := db.Pool.Query(context.Background(), sql)
+	require.NoError(t, err)
+	got, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	for i := range got {
+		if flag := len(got[i]) - 2; flag > 0 && (got[i][flag:] == " t" || got[i][flag:] == " f") {
+			got[i] = got[i][:flag+1] + map[string]string{"t": "true", "f": "false"}[got[i][flag+1:]]
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	require.Equal(t, append([]string{}, want...), append([]string{}, got...))
+}
+
+// What two readings in a row lack stands at the third, whichever of the readings comes late: each is folded by
+// itself, in all orders.
+func TestWhatReadingsLackIsGainedInAnyOrder(t *testing.T) {
+	t.Parallel()
+	n := func(value int64) *int64 { return &value }
+	for name, counts := range map[string][]domain.Counts{
+		"views": {
+			{Likes: n(0), Views: n(100)}, {Likes: n(1)}, {Likes: n(2)}, {Likes: n(3), Views: n(180)}, {Likes: n(4), Views: n(190)},
+		},
+		"parts of the engagement": {
+			{Likes: n(6), Comments: n(5)}, {Comments: n(6)}, {Comments: n(7)}, {Shares: n(18)}, {Likes: n(10), Comments: n(8), Shares: n(20)},
+		},
+		"one part first, another late": {
+			{Comments: n(3)}, {Likes: n(1)}, {Shares: n(2)}, {Comments: n(4)}, {Likes: n(2), Comments: n(5), Shares: n(2)},
+		},
+	} {
+		for _, apart := range []time.Duration{time.Minute, time.Hour, 20 * time.Hour} {
+			t.Run(fmt.Sprint(name, " every ", apart), func(t *testing.T) {
+				t.Parallel()
+				requireGainsInAnyOrder(t, counts, apart)
+			})
+		}
+	}
+}
+
+// requireGainsInAnyOrder folds the readings in all orders.
+func requireGainsInAnyOrder(t *testing.T, counts []domain.Counts, apart time.Duration) {
+	t.Helper()
+	db := pgtest.New(t)
+	var events []fold.Event
+	for i, c := range counts {
+		events = append(events, foldtest.Event(string(rune('a'+i)), domain.PostRead{
+			Tenant:   domain.Tenant{ParentAccount: agencyA, AccountID: client1, MemberID: 7, SocialAccount: 11},
+			Platform: domain.Facebook, ExternalID: "p", CapturedAt: day0.Add(time.Duration(i) * apart), FromZero: true,
+			GrowthEligible: true, GrowthWindow: "168h0m0s", Counts: c,
+		}))
+	}
+	var folded func(rest, order []fold.Event)
+	folded = func(rest, order []fold.Event) {
+		for i := range rest {
+			others := append(slices.Clone(rest[:i]), rest[i+1:]...)
+			folded(others, append(slices.Clone(order), rest[i]))
+		}
+		if len(rest) > 0 {
+			return
+		}
+		truncatePosts(t, db)
+		for _, ev := range order {
+			foldtest.Batches(t, db, projectors.PostInsights{}, [][]fold.Event{{ev}})
+		}
+		requireSteps(t, db, events)
+	}
+	folded(events, nil)
+}
+
+// A post that goes to another client of the agency and back in a day has a row for each of them. The next reading of the day
+// goes on from its own client's row, also when the other client's is the newest.
+func TestClientsThatTakeTurnsInADayKeepTheirRows(t *testing.T) {
+	t.Parallel()
+	apart, together := pgtest.New(t), pgtest.New(t)
+	var events []fold.Event
+	var batches [][]fold.Event
+	for i, client := range []string{client1, client2, client1, client1, client2, client2} {
+		likes := int64(1) << i
+		events = append(events, foldtest.Event(string(rune('a'+i)), domain.PostRead{
+			Tenant:   domain.Tenant{ParentAccount: agencyA, AccountID: client, MemberID: 7, SocialAccount: 11},
+			Platform: domain.Facebook, ExternalID: "p", CapturedAt: day0.Add(time.Duration(i+3) * time.Hour), FromZero: true,
+			GrowthEligible: true, GrowthWindow: "168h0m0s", Counts: domain.Counts{Likes: &likes},
+		}))
+		batches = append(batches, []fold.Event{events[i]})
+	}
+	foldtest.Batches(t, apart, projectors.PostInsights{}, batches)
+	foldtest.Batches(t, together, projectors.PostInsights{}, [][]fold.Event{events})
+	tables := projectors.PostInsights{}.Tables()
+	require.Len(t, foldtest.Dump(t, apart, "post_daily"), 2)
+	require.Equal(t, foldtest.Dump(t, together, tables...), foldtest.Dump(t, apart, tables...))
+}
+
+// A whole month of a post with the longest id stands as it is: compressed, or out of line, each ranking would unpack thousands.
+func TestAWholeMonthOfAPostIsNotCompressed(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	const days = 31
+	_, err := db.Pool.Exec(context.Background(), `
+		insert into post_months (social_account_id, member_id, month, p_id, external_id, parent_account, account_id, days, gained, partial_days,
+			likes_days, comments_days, shares_days, views_days, impressions_days, clicks_days, saves_days)
+		select 1, 1, '2026-10-01', 1, repeat('7', 255), $2, $2, array(select generate_series(1, $1::integer)::smallint),
+		       array_fill(0::bigint, array[$3::integer * $1]), 0, 0, 0, 0, 0, 0, 0, 0`, days, agencyA, len(figures))
+	require.NoError(t, err)
+	var size int
+	require.NoError(t, db.Pool.QueryRow(context.Background(), `select pg_column_size(gained) from post_months`).Scan(&size))
+	require.GreaterOrEqual(t, size, 8*len(figures)*days, "zeros would shrink to nearly nothing")
+}

@@ -1,0 +1,114 @@
+package projectors
+
+import (
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+)
+
+// PostInsights projects posts and their readings into tSPosts, tSPostInsights and the roll-ups post_daily,
+// post_months and post_gains; tSPostGrowth is a view. The tables are functions of the set of events, whatever the order of their arrival
+// and however often each comes: of two readings of one post, agency and instant the one with the smaller event id
+// counts, and each has its step ([walk]) by those before it in capture time.
+type PostInsights struct{}
+
+// Name implements [fold.Projector].
+func (PostInsights) Name() string { return "post_insights" }
+
+// Version implements [fold.Projector].
+func (PostInsights) Version() int { return 9 + ahead }
+
+// Topic implements [fold.Projector].
+func (PostInsights) Topic() string { return domain.TopicMetrics }
+
+// Types implements [fold.Projector].
+func (PostInsights) Types() []string {
+	return []string{domain.PostRead{}.EventType(), domain.PostRegistered{}.EventType(), domain.AccountErased{}.EventType()}
+}
+
+// Tables implements [fold.Projector].
+func (PostInsights) Tables() []string {
+	return []string{"tSPosts", "tSPostInsights", "post_daily", "post_months", "post_gains", "post_erasures"}
+}
+
+// Definition implements [fold.Projector].
+func (p PostInsights) Definition() ddl.Definition { return ddl.All()[p.Name()] }
+
+var (
+	_ fold.TimeTravel = PostInsights{}
+	_ fold.Personal   = PostInsights{}
+)
+
+// TravelsInTime implements [fold.TimeTravel].
+func (PostInsights) TravelsInTime() bool { return true }
+
+// PersonRows implements [fold.Personal].
+func (PostInsights) PersonRows() map[string]string {
+	return map[string]string{"tSPosts": "social_account_id = any($4)", "tSPostInsights": "social_account_id = any($4)"}
+}
+
+// Begin implements [fold.Projector].
+func (PostInsights) Begin(int) fold.Fold {
+	return &postFold{
+		erased: newErasures(), want: map[agencyPost][]*wantedRead{}, series: map[agencyPost]*series{}, posts: map[tenantPost]*post{},
+	}
+}
+
+type postKey struct {
+	account  int64
+	external string
+}
+
+// dayOf is the UTC day that an instant belongs to in the roll-ups.
+func dayOf(at time.Time) time.Time { return at.UTC().Truncate(aDay) }
+
+type postFold struct {
+	erased erasures
+	want   map[agencyPost][]*wantedRead // the readings of the batch
+	days   []seriesDay                  // of want
+	series map[agencyPost]*series
+	posts  map[tenantPost]*post
+	packed *packedPosts // in a rebuild
+}
+
+// wantedRead is a reading of the batch before it is applied.
+type wantedRead struct {
+	domain.PostRead
+
+	eventID string
+}
+
+// Apply implements [fold.Fold].
+func (f *postFold) Apply(ev fold.Event) error {
+	if ev.Err != nil {
+		return ev.Err
+	}
+	switch data := ev.Data.(type) {
+	case domain.PostRead:
+		if r := newReading(&data, ev.Envelope.ID); !f.erased.covers(r.Tenant, r.at) {
+			f.seriesOf(r).add(r)
+		}
+		return nil
+	case domain.AccountErased:
+		f.erased.applied.note(data)
+		return nil
+	case domain.PostRegistered:
+		if f.erased.covers(data.Tenant, instant(data.RegisteredAt)) {
+			return nil
+		}
+		return f.register(data, ev.Envelope.ID)
+	default:
+		return errMisplaced(ev)
+	}
+}
+
+// seriesOf is the series of a reading; it makes an empty one.
+func (f *postFold) seriesOf(r *reading) *series {
+	key := agencyPost{postKey{r.SocialAccount, r.external}, r.ParentAccount}
+	if f.series[key] == nil {
+		f.series[key] = &series{}
+	}
+	return f.series[key]
+}

@@ -1,0 +1,166 @@
+package projectors_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
+)
+
+var day0 = time.Date(2026, 3, 1, 22, 0, 0, 0, time.UTC)
+
+const (
+	agencyA = "aaaaaaaaaaaaaaaaaaaaaaaa"
+	agencyB = "bbbbbbbbbbbbbbbbbbbbbbbb"
+	client1 = "c10000000000000000000000"
+	client2 = "c20000000000000000000000"
+	client3 = "c30000000000000000000000" // of agency A too
+)
+
+func tenantOf(social int64) domain.Tenant {
+	return domain.Tenant{ParentAccount: agencyA, AccountID: client1, MemberID: 7, SocialAccount: social}
+}
+
+// drawPostEvents draws readings that collide: few posts, few instants, a page that moves between two clients and is
+// read by two agencies, few figures with many gaps, and duplicates.
+func drawPostEvents(t *rapid.T) []fold.Event {
+	gaps := rapid.SampledFrom([]int{0, 1, 3, 5}).Draw(t, "gaps") // of six
+	figures := rapid.IntRange(1, 7).Draw(t, "figures")
+	draw := func(figure int, label string) *int64 {
+		if figure >= figures || rapid.IntRange(0, 5).Draw(t, label+" absent") < gaps {
+			return nil
+		}
+		return new(rapid.Int64Range(0, 20).Draw(t, label))
+	}
+	n := rapid.IntRange(1, 25).Draw(t, "events")
+	events := make([]fold.Event, 0, n)
+	for i := range n {
+		tenant := domain.Tenant{ParentAccount: agencyA, AccountID: client1, MemberID: 7, SocialAccount: 11}
+		switch rapid.IntRange(0, 5).Draw(t, "tenant") {
+		case 0:
+			tenant.ParentAccount, tenant.AccountID = agencyB, client2
+		case 1:
+			tenant.AccountID = client3
+		case 2:
+			tenant.MemberID = 8
+		}
+		post := fmt.Sprintf("p%d", rapid.IntRange(0, 1).Draw(t, "post")/rapid.IntRange(1, 2).Draw(t, "of one"))
+		// Some in one quarter of an hour, some in one day, some days apart.
+		at := day0.Add(rapid.SampledFrom([]time.Duration{
+			0, 10 * time.Minute, time.Hour, 2 * time.Hour, 3 * time.Hour, 26 * time.Hour, 27 * time.Hour, 100 * time.Hour,
+		}).Draw(t, "at"))
+		if rapid.IntRange(0, 7).Draw(t, "kind") == 0 {
+			category := rapid.Int64Range(1, 3).Draw(t, "category")
+			origin := rapid.SampledFrom([]domain.PostOrigin{domain.OriginListing, domain.OriginMainApp}).Draw(t, "origin")
+			events = append(events, foldtest.Event(fmt.Sprintf("r%02d", i), domain.PostRegistered{
+				Tenant: tenant, Platform: domain.Facebook, ExternalID: post, Origin: origin, RegisteredAt: spelling(t, at),
+				CategoryID: &category, PostType: rapid.SampledFrom([]string{"", "one", "two"}).Draw(t, "type"),
+			}))
+			continue
+		}
+		var published *time.Time
+		if rapid.IntRange(0, 2).Draw(t, "published") > 0 {
+			published = new(day0.Add(time.Duration(rapid.IntRange(-90, 90).Draw(t, "minutes")) * time.Minute))
+		}
+		events = append(events, foldtest.Event(fmt.Sprintf("e%02d", rapid.IntRange(0, 9).Draw(t, "id")*10+i%10), domain.PostRead{
+			Tenant: tenant, Platform: domain.Facebook, ExternalID: post, CapturedAt: spelling(t, at), PublishedAt: published,
+			GrowthEligible: rapid.Bool().Draw(t, "eligible"), GrowthWindow: "168h0m0s", SubscriptionActive: true,
+			FromZero: rapid.Bool().Draw(t, "from zero"),
+			Counts: domain.Counts{
+				Likes: draw(0, "likes"), Comments: draw(1, "comments"), Shares: draw(2, "shares"), Views: draw(3, "views"),
+				Impressions: draw(4, "impressions"), Reach: draw(5, "reach"), Clicks: draw(6, "clicks"), Saves: draw(7, "saves"),
+				AvgWatch: draw(8, "watch"),
+			},
+		}))
+	}
+	return uniqueIDs(events)
+}
+
+// uniqueIDs leaves the first event of each id.
+func uniqueIDs(events []fold.Event) []fold.Event {
+	met := map[string]bool{}
+	return slices.DeleteFunc(events, func(ev fold.Event) bool {
+		known := met[ev.Envelope.ID]
+		met[ev.Envelope.ID] = true
+		return known
+	})
+}
+
+// cut draws batches of the events in their order.
+func cut(t *rapid.T, events []fold.Event) [][]fold.Event {
+	var batches [][]fold.Event
+	for len(events) > 0 {
+		n := rapid.IntRange(1, len(events)).Draw(t, "batch")
+		batches, events = append(batches, events[:n]), events[n:]
+	}
+	return batches
+}
+
+// postTables are the tables of the projection, and its view.
+var postTables = append(projectors.PostInsights{}.Tables(), "tSPostGrowth")
+
+func truncatePosts(t require.TestingT, db *pgtest.DB) {
+	_, err := db.Pool.Exec(context.Background(), "truncate "+strings.Join(projectors.PostInsights{}.Tables(), ", "))
+	require.NoError(t, err)
+}
+
+// The tables are functions of the set of readings, not of their arrival: any permutation with duplicates, in any batches,
+// gives one and the same, which say what the plain definitions say.
+func TestPostInsightsAnyOrderGivesTheSameTables(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	folded := func(t *rapid.T, events []fold.Event) []string {
+		truncatePosts(t, db)
+		foldtest.Batches(t, db, projectors.PostInsights{}, cut(t, events))
+		return foldtest.Dump(t, db, postTables...)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		events := drawPostEvents(t)
+		first := folded(t, events)
+		requireSteps(t, db, events)
+		seed := rapid.Uint64().Draw(t, "permutation")
+		again := append(append([]fold.Event{}, events...), events[:rapid.IntRange(0, len(events)).Draw(t, "duplicates")]...)
+		rand.New(rand.NewPCG(seed, 0)).Shuffle(len(again), func(i, j int) { again[i], again[j] = again[j], again[i] })
+		require.Equal(t, first, folded(t, again))
+		require.Equal(t, expectedNewer(events), readNewer(t, db))
+	})
+}
+
+// Large batches are copied instead of inserted: the tables must not tell the difference.
+func TestPostInsightsLargeBatchesGiveTheSameTables(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	var events []fold.Event
+	for i := range 900 {
+		likes := random.Int64N(1000)
+		events = append(events, foldtest.Event(fmt.Sprintf("e%04d", random.IntN(800)), domain.PostRead{
+			Tenant:   domain.Tenant{ParentAccount: agencyA, AccountID: client1, MemberID: 7, SocialAccount: 11 + int64(i%3)},
+			Platform: domain.TikTok, ExternalID: fmt.Sprintf("p%d", random.IntN(90)),
+			CapturedAt: day0.Add(time.Duration(random.IntN(8)) * 7 * time.Hour), GrowthEligible: random.IntN(3) > 0,
+			GrowthWindow: "168h0m0s", SubscriptionActive: true, Counts: domain.Counts{Likes: &likes},
+		}))
+	}
+	folded := func(size int) []string {
+		truncatePosts(t, db)
+		var batches [][]fold.Event
+		for i := 0; i < len(events); i += size {
+			batches = append(batches, events[i:min(i+size, len(events))])
+		}
+		foldtest.Batches(t, db, projectors.PostInsights{}, batches)
+		return foldtest.Dump(t, db, postTables...)
+	}
+	require.Equal(t, folded(5), folded(450))
+}

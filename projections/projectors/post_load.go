@@ -1,0 +1,290 @@
+package projectors
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
+)
+
+const aDay = 24 * time.Hour
+
+// Load implements [fold.Fold]. Of most readings the newest stored one of their series is all that they need; [postFold.LoadMore]
+// reads the rest.
+func (f *postFold) Load(first *pgx.Batch, events []fold.Event) {
+	var registered []domain.PostRegistered
+	for _, ev := range events {
+		switch data := ev.Data.(type) {
+		case domain.PostRead:
+			data.CapturedAt = instant(data.CapturedAt)
+			key := agencyPost{postKey{data.SocialAccount, data.ExternalID}, data.ParentAccount}
+			f.want[key] = append(f.want[key], &wantedRead{data, ev.Envelope.ID})
+		case domain.PostRegistered:
+			registered = append(registered, data)
+		}
+	}
+	f.erased.queueLoad(first, "post_erasures", events)
+	f.queueErasedPosts(first)
+	f.queuePosts(first, registered)
+	f.queueDays(first)
+}
+
+// readingColumnTypes are the columns that tSPostInsights and post_daily share.
+const readingColumnTypes = `social_account_id bigint, external_id text, captured_at timestamptz, event_id text, parent_account text,
+	account_id text, member_id bigint, p_id smallint, a_type smallint, published_at timestamptz,
+	likes bigint, comments bigint, shares bigint, views bigint, impressions bigint, reach bigint, clicks bigint, saves bigint, avg_watch_ms bigint,
+	known_likes bigint, known_comments bigint, known_shares bigint, known_views bigint, known_impressions bigint, known_clicks bigint,
+	known_saves bigint`
+
+// stepColumnTypes are those that tSPostInsights has besides, without engagement, which follows from the others.
+const stepColumnTypes = `backfilled boolean, growth_eligible boolean, from_zero boolean, previous_at timestamptz,
+	glikes bigint, gcomments bigint, gshares bigint, gviews bigint, gimpressions bigint, gclicks bigint, gsaves bigint`
+
+// namesOf are the names of columns that are declared as in CREATE TABLE.
+func namesOf(columns string) string {
+	var names []string
+	for column := range strings.SplitSeq(columns, ",") {
+		name, _, _ := strings.Cut(strings.TrimSpace(column), " ")
+		names = append(names, name)
+	}
+	return strings.Join(names, ", ")
+}
+
+var (
+	readingColumns = namesOf(readingColumnTypes)
+	wholeColumns   = namesOf(readingColumnTypes + ", " + stepColumnTypes)
+)
+
+// scanReading are the places of readingColumns.
+func scanReading(r *reading) []any {
+	k := &r.known
+	return []any{
+		&r.SocialAccount, &r.external, &r.at, &r.eventID, &r.ParentAccount, &r.AccountID, &r.MemberID, &r.platform, &r.accountType, &r.published,
+		&r.Likes, &r.Comments, &r.Shares, &r.Views, &r.Impressions, &r.Reach, &r.Clicks, &r.Saves, &r.AvgWatch,
+		&k.Likes, &k.Comments, &k.Shares, &k.Views, &k.Impressions, &k.Clicks, &k.Saves,
+	}
+}
+
+// scanDays reads rows of readingColumns and dayColumns: the newest day of a series that is stored.
+func (f *postFold) scanDays(rows pgx.Rows) error {
+	for rows.Next() {
+		r := reading{so: &soFar{}}
+		so := r.so
+		err := rows.Scan(append(scanReading(&r), &so.readings, &so.sums.Likes, &so.sums.Comments, &so.sums.Shares, &so.sums.Views,
+			&so.sums.Impressions, &so.sums.Clicks, &so.sums.Saves, &so.partial)...)
+		if err != nil {
+			return fmt.Errorf("scan day: %w", err)
+		}
+		s := f.seriesOf(&r)
+		if r.at.After(s.newest) {
+			s.newest = r.at
+		}
+		s.stored(&r, true)
+	}
+	return rows.Err()
+}
+
+// scanWhole reads rows of wholeColumns, and whether the reading is settled, and has each taken into its series.
+func (f *postFold) scanWhole(rows pgx.Rows, take func(s *series, r *reading, settled bool)) error {
+	defer rows.Close()
+	for rows.Next() {
+		var r reading
+		var previous *time.Time
+		var settled bool
+		g := &r.gained
+		dest := append(scanReading(&r), &r.backfilled, &r.eligible, &r.fromZero, &previous,
+			&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &g.Saves, &settled)
+		if err := rows.Scan(dest...); err != nil {
+			return fmt.Errorf("scan reading: %w", err)
+		}
+		if previous != nil {
+			r.previousAt = *previous
+		}
+		g.Engagement, g.EngagementPartial = domain.Counts{Likes: g.Likes, Comments: g.Comments, Shares: g.Shares}.Engagement()
+		g.EngagementPartial = g.EngagementPartial && g.Engagement != nil
+		take(f.seriesOf(&r), &r, settled)
+	}
+	return rows.Err()
+}
+
+const ofSeries = `p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.parent_account = k.parent_account`
+
+// dayColumns are those of post_daily that say what its owner has on the day.
+const dayColumns = "readings, glikes, gcomments, gshares, gviews, gimpressions, gclicks, gsaves, gpartial"
+
+// readDays reads the newest day of each series from the daily roll-up: the last reading of each owner, with what the owner has
+// on the day. That is all that readings behind them need, on the same day too. All owners come, also because
+// ordered by more than the index holds, all days of each post would be read and sorted. A join of keys with newest readings
+// would do the same, and become a nested loop over both when the plan is a generic one. Readings, which are partitioned, are
+// not part of it: the server makes a new plan of few keys each time, and of all partitions that takes it longer than all
+// else that a small batch asks for.
+var readDays = `
+	select d.* from unnest($1::bigint[], $2::text[], $3::text[]) as k(social_account_id, external_id, parent_account)
+	cross join lateral (
+		select ` + readingColumns + `, ` + dayColumns + ` from post_daily p
+		where ` + ofSeries + ` order by p.day desc fetch first row with ties) d`
+
+// readWhole reads all readings of a day of each series, and what stands before these.
+var readWhole = `
+	select n.* from unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[])
+		as k(social_account_id, external_id, parent_account, asked)
+	cross join lateral (
+		(select ` + wholeColumns + `, true from tSPostInsights p
+		 where ` + ofSeries + ` and p.captured_at < k.asked order by p.captured_at desc limit 1)
+		union all
+		(select ` + wholeColumns + `, false from tSPostInsights p
+		 where ` + ofSeries + ` and p.captured_at >= k.asked and p.captured_at < k.asked + interval '24 hours')) n`
+
+// seriesDay is a day of a series on which a batch has readings.
+type seriesDay struct {
+	agencyPost
+	day, first time.Time // first: the earliest of the batch
+}
+
+// queueDays queues [readDays] for the readings of the batch.
+func (f *postFold) queueDays(batch *pgx.Batch) {
+	for key, reads := range f.want {
+		begin := len(f.days)
+		for _, r := range reads {
+			f.days = addRead(f.days, begin, key, r)
+		}
+	}
+	if len(f.want) > 0 {
+		batch.Queue(readDays, write.Arrays(slices.Collect(maps.Keys(f.want)), func(key agencyPost) []any {
+			return []any{key.account, key.external, key.parent}
+		})...).Query(f.scanDays)
+	}
+}
+
+// addRead adds a reading to its day, which stands among those from begin on.
+func addRead(days []seriesDay, begin int, key agencyPost, r *wantedRead) []seriesDay {
+	day := dayOf(r.CapturedAt)
+	for i := begin; i < len(days); i++ {
+		d := &days[i]
+		if !d.day.Equal(day) {
+			continue
+		}
+		if r.CapturedAt.Before(d.first) {
+			d.first = r.CapturedAt
+		}
+		return days
+	}
+	return append(days, seriesDay{key, day, r.CapturedAt})
+}
+
+// late is a reading whose effect goes on beyond its day.
+type late struct {
+	agencyPost
+	from  time.Time // the day after
+	needs [7]bool   // by [stepFigures]: whose next reading lies there
+}
+
+// LoadMore implements [fold.Fold]. Of a day on which readings stand behind one of the batch, it reads all of them. For readings
+// that come late, it also reads the days after theirs up to where their effect ends: at the next reading, and for each of
+// their figures at the next one that has it.
+func (f *postFold) LoadMore(ctx context.Context, tx pgx.Tx, _ []fold.Event) error {
+	if err := f.loadErased(ctx, tx); err != nil {
+		return err
+	}
+	whole := slices.DeleteFunc(f.days, func(d seriesDay) bool {
+		s := f.series[d.agencyPost]
+		return s == nil || s.newest.Before(d.first)
+	})
+	if len(whole) == 0 {
+		return nil
+	}
+	rows, err := tx.Query(ctx, readWhole, write.Arrays(whole, func(d seriesDay) []any { return []any{d.account, d.external, d.parent, d.day} })...)
+	if err == nil {
+		err = f.scanWhole(rows, (*series).stored)
+	}
+	if err != nil {
+		return fmt.Errorf("read whole days: %w", err)
+	}
+	return f.loadLate(ctx, tx)
+}
+
+// loadLate reads what follows late readings: of each, it looks up where the effect ends, and reads that much by the key. OFFSET 0
+// keeps the server from making one join of it all. It would read every month from end to end, and look up where the effect ends at
+// each pair of a late reading and another one of its post.
+func (f *postFold) loadLate(ctx context.Context, tx pgx.Tx) error {
+	var ask []late
+	for key, reads := range f.want {
+		s := f.series[key]
+		for _, r := range reads {
+			if s != nil && !s.newest.Before(dayOf(r.CapturedAt).Add(aDay)) {
+				if l, needed := s.effect(key, r); needed {
+					ask = append(ask, l)
+				}
+			}
+		}
+	}
+	if len(ask) == 0 {
+		return nil
+	}
+	args := write.Arrays(ask, func(l late) []any {
+		values := []any{l.account, l.external, l.parent, l.from}
+		for _, needs := range l.needs {
+			values = append(values, needs)
+		}
+		return values
+	})
+	var ends []string
+	for _, figure := range []string{"likes", "comments", "shares", "views", "impressions", "clicks", "saves"} {
+		ends = append(ends, fmt.Sprintf(`case when k.%[1]s then coalesce((
+				select p.captured_at from tSPostInsights p where %[2]s and p.captured_at >= k.day and p.%[1]s is not null
+				order by p.captured_at limit 1), 'infinity') end`, figure, ofSeries))
+	}
+	rows, err := tx.Query(ctx, `
+		select n.* from unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[],
+				$5::boolean[], $6::boolean[], $7::boolean[], $8::boolean[], $9::boolean[], $10::boolean[], $11::boolean[])
+			as k(social_account_id, external_id, parent_account, day, likes, comments, shares, views, impressions, clicks, saves)
+		cross join lateral (select greatest(
+			(select p.captured_at from tSPostInsights p where `+ofSeries+` and p.captured_at >= k.day order by p.captured_at limit 1),
+			`+strings.Join(ends, ",\n\t\t\t")+`) as at offset 0) e
+		cross join lateral (
+			select `+wholeColumns+`, false as settled from tSPostInsights p
+			where `+ofSeries+` and p.captured_at >= k.day
+			  and p.captured_at < (date_trunc('day', e.at at time zone 'UTC') + interval '24 hours') at time zone 'UTC' offset 0) n`, args...)
+	if err != nil {
+		return fmt.Errorf("read what follows late readings: %w", err)
+	}
+	return f.scanWhole(rows, (*series).stored)
+}
+
+// effect says what a reading changes beyond its day: nothing where a later reading of the day has all its figures, or where the
+// stored one of its instant stays, as when a log has everything twice. When it takes the place of a stored one, it is the figures
+// of both.
+func (s *series) effect(key agencyPost, r *wantedRead) (l late, beyond bool) {
+	l = late{agencyPost: key, from: dayOf(r.CapturedAt).Add(aDay)}
+	counts := []domain.Counts{r.Counts}
+	i, found := s.find(r.CapturedAt)
+	if found {
+		if s.readings[i].eventID <= r.eventID {
+			return l, false
+		}
+		counts = append(counts, s.readings[i].Counts)
+		i++
+	}
+	after := s.readings[i:]
+	end, _ := slices.BinarySearchFunc(after, l.from, func(r *reading, t time.Time) int { return r.at.Compare(t) })
+	after = after[:end]
+	for n, of := range stepFigures {
+		has := func(c domain.Counts) bool { return of(c) != nil }
+		l.needs[n] = slices.ContainsFunc(counts, has) && !slices.ContainsFunc(after, func(r *reading) bool { return has(r.Counts) })
+	}
+	return l, len(after) == 0 || l.needs != [7]bool{}
+}
+
+// compare is the order of the index of tSPostInsights.
+func (k agencyPost) compare(o agencyPost) int {
+	return cmp.Or(cmp.Compare(k.account, o.account), cmp.Compare(k.external, o.external), cmp.Compare(k.parent, o.parent))
+}

@@ -1,0 +1,260 @@
+package projectors
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections/write"
+)
+
+// postMonth is the key of a row of post_months.
+type postMonth struct {
+	account  int64
+	external string
+	month    time.Time
+	parent   string
+	sub      string
+	member   int64
+}
+
+func postMonthOf(r *reading) postMonth {
+	at := r.at.UTC()
+	return postMonth{
+		r.SocialAccount, r.external, time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC), r.ParentAccount, r.AccountID, r.MemberID,
+	}
+}
+
+func (k postMonth) compare(o postMonth) int {
+	return cmp.Or(cmp.Compare(k.account, o.account), cmp.Compare(k.external, o.external), cmp.Compare(k.parent, o.parent),
+		k.month.Compare(o.month), cmp.Compare(k.sub, o.sub), cmp.Compare(k.member, o.member))
+}
+
+func (k postMonth) values() []any {
+	return []any{k.account, k.external, k.month, k.parent, k.sub, k.member}
+}
+
+const (
+	keyOfPostMonths   = `social_account_id, external_id, month, parent_account, account_id, member_id`
+	typesOfPostMonths = `$1::bigint[], $2::text[], $3::date[], $4::text[], $5::text[], $6::bigint[]`
+)
+
+// monthFigures are the figures of post_months, in the order in which the sums of a day stand.
+var monthFigures = []struct {
+	name string
+	of   func(domain.Counts) *int64
+}{
+	{"likes", func(c domain.Counts) *int64 { return c.Likes }},
+	{"comments", func(c domain.Counts) *int64 { return c.Comments }},
+	{"shares", func(c domain.Counts) *int64 { return c.Shares }},
+	{"views", func(c domain.Counts) *int64 { return c.Views }},
+	{"impressions", func(c domain.Counts) *int64 { return c.Impressions }},
+	{"clicks", func(c domain.Counts) *int64 { return c.Clicks }},
+	{"saves", func(c domain.Counts) *int64 { return c.Saves }},
+}
+
+// eachMonthFigure joins what a format with %[1]s, a figure, makes of each.
+func eachMonthFigure(format string) string {
+	var parts []string
+	for _, figure := range monthFigures {
+		parts = append(parts, fmt.Sprintf(format, figure.name))
+	}
+	return strings.Join(parts, ", ")
+}
+
+var postMonthColumns = strings.Split(keyOfPostMonths+", p_id, days, "+eachMonthFigure("%[1]s_days")+", partial_days, gained", ", ")
+
+// queueMonths adds the changed days to their months. Nearly always they are the last ones: they are appended, or the first
+// of them takes the place of what stood for it. Months that change otherwise, by late readings or by owners who have none
+// on a day any more, are made anew from their days, which must be written before.
+func queueMonths(batch *pgx.Batch, days []dayRow, gone []*reading) {
+	last, others := map[postMonth]*postMonthRow{}, map[postMonth]bool{}
+	for _, d := range days { // in order
+		key := postMonthOf(d.reading)
+		if last[key] == nil {
+			last[key] = &postMonthRow{}
+		}
+		last[key].add(&d)
+		if !d.isLast {
+			others[key] = true
+		}
+	}
+	left := map[postMonth]bool{}
+	for _, r := range gone {
+		key := postMonthOf(r)
+		others[key], left[key] = true, true
+	}
+	maps.DeleteFunc(last, func(key postMonth, _ *postMonthRow) bool { return others[key] })
+	queueKeys(batch, left, deleteMonths)
+	queueKeys(batch, others, sumDays)
+	byLength := map[int][]postMonth{}
+	for _, key := range slices.SortedFunc(maps.Keys(last), postMonth.compare) {
+		byLength[len(last[key].days)] = append(byLength[len(last[key].days)], key)
+	}
+	for days, keys := range byLength {
+		batch.Queue(appendDays[days-1](), write.Arrays(keys, func(key postMonth) []any { return last[key].each(key) })...)
+	}
+}
+
+func queueKeys(batch *pgx.Batch, keys map[postMonth]bool, sql string) {
+	if len(keys) > 0 {
+		batch.Queue(sql, write.Arrays(slices.SortedFunc(maps.Keys(keys), postMonth.compare), postMonth.values)...)
+	}
+}
+
+var (
+	insertMonths  = "insert into post_months (" + strings.Join(postMonthColumns, ", ") + ")"
+	monthConflict = " on conflict (" + keyOfPostMonths + ") do update set p_id = excluded.p_id, "
+)
+
+// appendDays are statements that put so many days, less one, behind those that a month has; what stands before the first of
+// them stays as it is, and the sums go on from it. Each sum is a column of its own, and the arrays are written out: to take
+// them apart and put them together again costs twice as much.
+var appendDays = func() (statements [31]func() string) {
+	for i := range statements {
+		statements[i] = sync.OnceValue(func() string { return appendDaysSQL(i + 1) })
+	}
+	return statements
+}()
+
+func appendDaysSQL(days int) string {
+	params, columns := []string{typesOfPostMonths, "$7::smallint[]"}, []string{keyOfPostMonths, "p_id"}
+	column := func(name, pgType string) string {
+		params, columns = append(params, fmt.Sprintf("$%d::%s[]", len(params)+6, pgType)), append(columns, name)
+		return name
+	}
+	var places, sums, next []string
+	for n := range days {
+		places = append(places, column(fmt.Sprintf("day_%d", n+1), "smallint"))
+		for i, figure := range monthFigures {
+			sums = append(sums, column(fmt.Sprintf("%s_%d", figure.name, n+1), "bigint"))
+			next = append(next, fmt.Sprintf("coalesce(post_months.gained[%d * (%s - 1) + %d], 0) + excluded.gained[%d]",
+				len(monthFigures), daysBefore, i+1, len(sums)))
+		}
+	}
+	values := []string{keyOfPostMonths, "p_id", "array[" + strings.Join(places, ", ") + "]"}
+	sets := []string{"days = post_months.days[:" + daysBefore + "] || excluded.days"}
+	for _, figure := range monthFigures {
+		values, sets = append(values, column(figure.name+"_days", "integer")), append(sets, fmt.Sprintf(daysKept, figure.name))
+	}
+	values = append(values, column("partial_days", "integer"), "array["+strings.Join(sums, ", ")+"]")
+	sets = append(sets, fmt.Sprintf(daysKept, "partial"),
+		fmt.Sprintf("gained = post_months.gained[:%d * %s] || array[%s]", len(monthFigures), daysBefore, strings.Join(next, ", ")))
+	return insertMonths + " select " + strings.Join(values, ", ") +
+		" from unnest(" + strings.Join(params, ", ") + ") as s(" + strings.Join(columns, ", ") + ")" + monthConflict + strings.Join(sets, ", ")
+}
+
+// daysKept are the days of a figure that stand before the first one that is written, and those that are.
+const daysKept = `%[1]s_days = post_months.%[1]s_days & ((1 << (excluded.days[1] - 1)) - 1) | excluded.%[1]s_days`
+
+// daysBefore is how many days of a stored month stand before the first one that is written.
+const daysBefore = `width_bucket((excluded.days[1] - 1)::smallint, post_months.days)`
+
+const deleteMonths = `
+	delete from post_months m using unnest(` + typesOfPostMonths + `) as k(` + keyOfPostMonths + `)
+	where (m.social_account_id, m.external_id, m.month, m.parent_account, m.account_id, m.member_id)
+	    = (k.social_account_id, k.external_id, k.month, k.parent_account, k.account_id, k.member_id)`
+
+// sumDays makes months anew from post_daily.
+var sumDays = insertMonths + `
+	select k.*, ` + strings.Join(postMonthColumns[6:len(postMonthColumns)-1], ", ") + `, array(select unnest(by_day))
+	from unnest(` + typesOfPostMonths + `) as k(` + keyOfPostMonths + `)
+	cross join lateral (
+		select (array_agg(p_id order by day desc))[1] as p_id, array_agg(extract(day from day)::smallint order by day) as days,
+		       array_agg(array[` + eachMonthFigure("%[1]s") + `] order by day) as by_day,
+		       ` + eachMonthFigure(daysWhere("g%[1]s is not null")+" as %[1]s_days") + ", " + daysWhere("gpartial") + ` as partial_days
+		from (
+			select p_id, day, gpartial, ` + eachMonthFigure("g%[1]s, coalesce(sum(g%[1]s) over so_far, 0)::bigint as %[1]s") + `
+			from post_daily p
+			where ` + ofSeries + ` and p.day >= k.month and p.day < k.month + interval '1 month'
+			  and p.account_id = k.account_id and p.member_id = k.member_id
+			window so_far as (order by day)) d
+		having count(*) > 0) m` + monthConflict + "days = excluded.days, gained = excluded.gained, " + eachMonthFigure("%[1]s_days = excluded.%[1]s_days") +
+	", partial_days = excluded.partial_days"
+
+// daysWhere are the days of a group that satisfy a condition, the lowest bit the first of the month.
+func daysWhere(condition string) string {
+	return "coalesce(bit_or(1 << (extract(day from day)::integer - 1)) filter (where " + condition + "), 0)"
+}
+
+// postMonthRow is a row of post_months, or of its last days.
+type postMonthRow struct {
+	platform domain.Platform
+	days     []int16
+	gained   []int64  // for each day those of monthFigures
+	known    [7]int32 // by monthFigures
+	partial  int32
+}
+
+// add appends a day.
+func (m *postMonthRow) add(d *dayRow) {
+	day := d.at.UTC().Day()
+	m.platform, m.days = d.platform, append(m.days, int16(day))
+	if d.partial {
+		m.partial |= 1 << (day - 1)
+	}
+	for i, figure := range monthFigures {
+		var sum int64
+		if n := len(m.gained) - len(monthFigures); n >= 0 {
+			sum = m.gained[n]
+		}
+		if v := figure.of(d.sums); v != nil {
+			sum += *v
+			m.known[i] |= 1 << (day - 1)
+		}
+		m.gained = append(m.gained, sum)
+	}
+}
+
+// values are those of postMonthColumns.
+func (m *postMonthRow) values(key postMonth) []any {
+	values := append(key.values(), int16(m.platform), m.days)
+	for _, days := range m.known {
+		values = append(values, days)
+	}
+	return append(values, m.partial, m.gained)
+}
+
+// each are the values, those of the arrays one by one, as [appendDaysSQL] takes them.
+func (m *postMonthRow) each(key postMonth) []any {
+	values := append(key.values(), int16(m.platform))
+	for n, day := range m.days {
+		values = append(values, day)
+		for _, sum := range m.gained[n*len(monthFigures):][:len(monthFigures)] {
+			values = append(values, sum)
+		}
+	}
+	for _, days := range m.known {
+		values = append(values, days)
+	}
+	return append(values, m.partial)
+}
+
+func monthRows(series [][]*reading) iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) {
+		months := map[postMonth]*postMonthRow{}
+		for _, readings := range series {
+			clear(months)
+			for d := range daysOf(readings) {
+				key := postMonthOf(d.reading)
+				if months[key] == nil {
+					months[key] = &postMonthRow{}
+				}
+				months[key].add(&d)
+			}
+			for key, m := range months {
+				if !yield(m.values(key), nil) {
+					return
+				}
+			}
+		}
+	}
+}

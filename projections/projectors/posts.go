@@ -1,0 +1,193 @@
+package projectors
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections/write"
+)
+
+// tenantPost is a post as one tenant sees it: a social account that moves to another tenant takes
+// none of the rows with it.
+type tenantPost struct {
+	agencyPost
+	sub string
+}
+
+// agencyPost is a post as one agency sees it, whichever of its clients have registered it.
+type agencyPost struct {
+	postKey
+	parent string
+}
+
+func keyOfPost(r domain.PostRegistered) tenantPost {
+	return tenantPost{agencyPost{postKey{r.SocialAccount, r.ExternalID}, r.ParentAccount}, r.AccountID}
+}
+
+// registration is what one origin last said of a post.
+type registration struct {
+	domain.PostRegistered
+	EventID string `json:"event_id"`
+}
+
+// post is a row of tSPosts: the last registration of each origin, and the span of all of them.
+type post struct {
+	listing, mainApp *registration
+	first, last      time.Time
+	newer            []string // other sub-accounts of the agency under which it was registered later, by id
+	changed          bool
+}
+
+func (f *postFold) register(e domain.PostRegistered, eventID string) error {
+	key, at := keyOfPost(e), instant(e.RegisteredAt)
+	p, ok := f.posts[key]
+	if !ok {
+		p = &post{first: at, last: at}
+		f.posts[key] = p
+	}
+	slot := &p.listing
+	if e.Origin == domain.OriginMainApp {
+		slot = &p.mainApp
+	}
+	if *slot == nil || later(e.RegisteredAt, eventID, (*slot).RegisteredAt, (*slot).EventID) {
+		*slot = &registration{e, eventID}
+	}
+	if at.Before(p.first) {
+		p.first = at
+	}
+	if at.After(p.last) {
+		p.last = at
+	}
+	p.changed = true
+	return nil
+}
+
+// postColumns are what [postFold.scanPosts] reads of tSPosts t.
+const postColumns = `t.social_account_id, t.external_id, t.parent_account, t.account_id,
+		       t.listing::text, t.main_app::text, t.registered_at, t.updated_at, t.newer_accounts`
+
+func (f *postFold) queuePosts(batch *pgx.Batch, registered []domain.PostRegistered) {
+	if len(registered) == 0 {
+		return
+	}
+	keys := write.Arrays(registered, func(r domain.PostRegistered) []any { return []any{r.SocialAccount, r.ExternalID, r.ParentAccount} })
+	batch.Queue(`
+		select distinct `+postColumns+`
+		from tSPosts t join unnest($1::bigint[], $2::text[], $3::text[])
+			as k(social_account_id, external_id, parent_account)
+			using (social_account_id, external_id, parent_account)`, keys...).Query(f.scanPosts)
+}
+
+func (f *postFold) scanPosts(rows pgx.Rows) error {
+	for rows.Next() {
+		var key tenantPost
+		var p post
+		var listing, mainApp []byte
+		err := rows.Scan(&key.account, &key.external, &key.parent, &key.sub, &listing, &mainApp, &p.first, &p.last, &p.newer)
+		if err != nil {
+			return fmt.Errorf("scan post: %w", err)
+		}
+		if p.listing, err = decodeRegistration(listing); err != nil {
+			return err
+		}
+		if p.mainApp, err = decodeRegistration(mainApp); err != nil {
+			return err
+		}
+		f.posts[key] = &p
+	}
+	return rows.Err()
+}
+
+// compareRegistrations notes of each post which other clients of the agency have registered it later; at one
+// instant the greater id is the later one.
+func (f *postFold) compareRegistrations() {
+	byAgency := map[agencyPost][]string{}
+	for key := range f.posts {
+		byAgency[key.agencyPost] = append(byAgency[key.agencyPost], key.sub)
+	}
+	for key, p := range f.posts {
+		var newer []string
+		for _, sub := range byAgency[key.agencyPost] {
+			other := f.posts[tenantPost{key.agencyPost, sub}]
+			if cmp.Or(other.last.Compare(p.last), cmp.Compare(sub, key.sub)) > 0 {
+				newer = append(newer, sub)
+			}
+		}
+		slices.Sort(newer)
+		if !slices.Equal(newer, p.newer) {
+			p.newer, p.changed = newer, true
+		}
+	}
+}
+
+func decodeRegistration(raw []byte) (*registration, error) {
+	if raw == nil {
+		return nil, nil
+	}
+	var r registration
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return nil, fmt.Errorf("decode stored registration: %w", err)
+	}
+	return &r, nil
+}
+
+// postRow is a post ready to be written: what the main application says stands before the listing.
+type postRow struct {
+	domain.PostRegistered
+	first, last      time.Time
+	newer            []string
+	listing, mainApp []byte
+}
+
+func (p *post) row() (postRow, error) {
+	row := postRow{first: p.first, last: p.last, newer: p.newer}
+	for _, r := range []*registration{p.listing, p.mainApp} {
+		if r == nil {
+			continue
+		}
+		raw, err := json.Marshal(r)
+		if err != nil {
+			return row, fmt.Errorf("encode registration: %w", err)
+		}
+		if r.Origin == domain.OriginMainApp {
+			row.mainApp = raw
+		} else {
+			row.listing = raw
+		}
+		overlay(&row.PostRegistered, r.PostRegistered)
+	}
+	row.MemberID = p.newest().MemberID // a connection is handed on, whoever has told of the post before
+	return row, nil
+}
+
+// newest is the last registration, of either origin.
+func (p *post) newest() *registration {
+	switch l, m := p.listing, p.mainApp; {
+	case m == nil:
+		return l
+	case l == nil, later(m.RegisteredAt, m.EventID, l.RegisteredAt, l.EventID):
+		return m
+	default:
+		return l
+	}
+}
+
+// overlay lays the fields that over gives on top of base.
+func overlay(base *domain.PostRegistered, over domain.PostRegistered) {
+	base.Tenant, base.Platform, base.AccountType, base.ExternalID = over.Tenant, over.Platform, over.AccountType, over.ExternalID
+	if over.PublishedAt != nil {
+		base.PublishedAt = over.PublishedAt
+	}
+	if over.CategoryID != nil {
+		base.CategoryID = over.CategoryID
+	}
+	if over.PostType != "" {
+		base.PostType = over.PostType
+	}
+}

@@ -1,0 +1,204 @@
+package write
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// CopyTarget takes rows in bulk: a transaction that writes them into tables without keys, or a check that compares them.
+type CopyTarget interface {
+	CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error)
+}
+
+// CopyInto takes rows into the tables of a transaction.
+type CopyInto struct{ Tx pgx.Tx }
+
+// CopyFrom implements [CopyTarget].
+func (c CopyInto) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
+	n, err := copyBinary(ctx, c.Tx, table, columns, rows)
+	if err != nil {
+		return n, fmt.Errorf("copy into %s: %w", table.Sanitize(), err)
+	}
+	return n, nil
+}
+
+// copyBinary is [pgx.Tx.CopyFrom] for rows by the million: values of the Go types that our tables are made of are encoded
+// without a look for the way to encode them, which takes pgx most of its time. Any other goes through pgx.
+func copyBinary(ctx context.Context, tx pgx.Tx, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
+	names := make([]string, len(columns))
+	for i, column := range columns {
+		names[i] = pgx.Identifier{column}.Sanitize()
+	}
+	list := strings.Join(names, ", ")
+	sql := "select " + list + " from " + table.Sanitize()
+	described, err := tx.Prepare(ctx, sql, sql)
+	if err != nil {
+		return 0, err
+	}
+	conn := tx.Conn()
+	encoded := &binaryRows{rows: rows, types: conn.TypeMap(), next: append([]byte{}, binaryHeader...)}
+	for _, field := range described.Fields {
+		encoded.oids = append(encoded.oids, field.DataTypeOID)
+	}
+	tag, err := conn.PgConn().CopyFrom(ctx, encoded, "copy "+table.Sanitize()+" ("+list+") from stdin binary")
+	return tag.RowsAffected(), err
+}
+
+// binaryHeader begins what COPY takes: signature, flags, no extension.
+const binaryHeader = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+
+// binaryRows reads rows in the binary form of COPY.
+type binaryRows struct {
+	rows  pgx.CopyFromSource
+	types *pgtype.Map
+	oids  []uint32 // of the columns
+	row   []byte   // room for one
+	next  []byte   // what is encoded and not read yet
+}
+
+// Read implements [io.Reader]. It fills all of b: what is read at a time is sent at a time.
+func (r *binaryRows) Read(b []byte) (n int, err error) {
+	for {
+		read := copy(b[n:], r.next)
+		n, r.next = n+read, r.next[read:]
+		if n == len(b) {
+			return n, nil
+		}
+		if !r.rows.Next() {
+			if err := r.rows.Err(); err != nil {
+				return n, err
+			}
+			if n > 0 {
+				return n, nil
+			}
+			return 0, io.EOF
+		}
+		values, err := r.rows.Values()
+		if err != nil {
+			return n, err
+		}
+		if len(values) != len(r.oids) {
+			return n, fmt.Errorf("a row has %d values, the table %d columns", len(values), len(r.oids))
+		}
+		r.row = binary.BigEndian.AppendUint16(r.row[:0], uint16(len(values)))
+		for i, value := range values {
+			if r.row, err = appendBinary(r.row, r.types, r.oids[i], value); err != nil {
+				return n, err
+			}
+		}
+		r.next = r.row
+	}
+}
+
+// appendBinary appends a value with its length, as pgx does (TestBinaryValuesAreThoseOfPgx).
+func appendBinary(b []byte, types *pgtype.Map, oid uint32, value any) ([]byte, error) {
+	at := len(b)
+	b = append(b, 0, 0, 0, 0)
+	encoded, known, null := appendPlain(b, oid, value)
+	if !known {
+		var err error
+		encoded, err = types.Encode(oid, pgtype.BinaryFormatCode, value, b)
+		if err != nil {
+			return nil, err
+		}
+		null = encoded == nil
+	}
+	if null {
+		return binary.BigEndian.AppendUint32(b[:at], ^uint32(0)), nil
+	}
+	binary.BigEndian.PutUint32(encoded[at:], uint32(len(encoded)-at-4))
+	return encoded, nil
+}
+
+// appendPlain appends a value without its length, if it is one of those that there are many of.
+func appendPlain(b []byte, oid uint32, value any) (encoded []byte, known, null bool) {
+	switch v := value.(type) {
+	case nil:
+		return b, true, true
+	case int64:
+		return binary.BigEndian.AppendUint64(b, uint64(v)), oid == pgtype.Int8OID, false
+	case *int64:
+		if v == nil {
+			return b, true, true
+		}
+		return binary.BigEndian.AppendUint64(b, uint64(*v)), oid == pgtype.Int8OID, false
+	case int32:
+		return binary.BigEndian.AppendUint32(b, uint32(v)), oid == pgtype.Int4OID, false
+	case int16:
+		return binary.BigEndian.AppendUint16(b, uint16(v)), oid == pgtype.Int2OID, false
+	case bool:
+		if v {
+			return append(b, 1), oid == pgtype.BoolOID, false
+		}
+		return append(b, 0), oid == pgtype.BoolOID, false
+	case string:
+		return append(b, v...), oid == pgtype.TextOID, false
+	case *time.Time:
+		if v == nil {
+			return b, true, true
+		}
+		return appendInstant(b, *v), oid == pgtype.TimestamptzOID, false
+	case time.Time:
+		if oid == pgtype.DateOID {
+			return appendDate(b, v), true, false
+		}
+		return appendInstant(b, v), oid == pgtype.TimestamptzOID, false
+	case []byte:
+		if v == nil {
+			return b, true, true
+		}
+		if oid == pgtype.JSONBOID {
+			b = append(b, 1) // the version of its form
+		}
+		return append(b, v...), oid == pgtype.JSONBOID || oid == pgtype.ByteaOID, false
+	case []int16:
+		return appendArray(b, pgtype.Int2OID, v, func(b []byte, n int16) []byte { return binary.BigEndian.AppendUint16(b, uint16(n)) }),
+			oid == pgtype.Int2ArrayOID && len(v) > 0, false
+	case []int64:
+		return appendArray(b, pgtype.Int8OID, v, func(b []byte, n int64) []byte { return binary.BigEndian.AppendUint64(b, uint64(n)) }),
+			oid == pgtype.Int8ArrayOID && len(v) > 0, false
+	case []time.Time:
+		return appendArray(b, pgtype.TimestamptzOID, v, appendInstant), oid == pgtype.TimestamptzArrayOID && len(v) > 0, false
+	case []string:
+		return appendArray(b, pgtype.TextOID, v, func(b []byte, text string) []byte { return append(b, text...) }),
+			oid == pgtype.TextArrayOID && len(v) > 0, false
+	default:
+		return b, false, false
+	}
+}
+
+const (
+	secondsToY2K = 946_684_800 // between the epochs of Unix and of PostgreSQL
+	secondsOfDay = 24 * 60 * 60
+)
+
+// appendInstant appends microseconds since the year 2000 began.
+func appendInstant(b []byte, at time.Time) []byte {
+	return binary.BigEndian.AppendUint64(b, uint64((at.Unix()-secondsToY2K)*1_000_000+int64(at.Nanosecond())/1000))
+}
+
+// appendDate appends days since the year 2000 began.
+func appendDate(b []byte, at time.Time) []byte {
+	day := time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, time.UTC)
+	return binary.BigEndian.AppendUint32(b, uint32((day.Unix()-secondsToY2K)/secondsOfDay))
+}
+
+// appendArray appends an array of one dimension that has elements.
+func appendArray[V any](b []byte, element uint32, values []V, appendValue func([]byte, V) []byte) []byte {
+	for _, n := range []uint32{1, 0, element, uint32(len(values)), 1} { // dimensions, no null, type, length, first index
+		b = binary.BigEndian.AppendUint32(b, n)
+	}
+	for _, v := range values {
+		at := len(b)
+		b = appendValue(append(b, 0, 0, 0, 0), v)
+		binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4))
+	}
+	return b
+}

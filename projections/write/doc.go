@@ -1,0 +1,22 @@
+// Package write stores many rows at a time: inserts from typed columns, one statement for any number of rows, and COPY.
+//
+// # Invariants
+//
+//   - A statement depends on its table alone, never on the number of rows: the server plans it once.
+//   - Values go as parameters or by COPY; no text is put into a statement.
+//
+// It may not import any other package of this module.
+//
+// # File map
+//
+//	table.go                set-based inserts from typed columns; COPY for many new rows
+//	stream.go               rows streamed into COPY, as they are made
+//	table_copy.go           the rows of a table, as COPY takes them
+//	copy_binary.go          where rows are copied to; how they are encoded
+//
+// # Non-obvious
+//
+//   - COPY of new rows runs beside the fold that works out the next ones: nobody else uses the transaction until it is waited for.
+//   - COPY has its own encoder, because a rebuild copies rows by the million and pgx looks up the way to encode each value. It is held to pgx,
+//     value by value (TestBinaryValuesAreThoseOfPgx).
+package write
