@@ -219,7 +219,3 @@ func entity(e domain.DirectoryEntity) fold.Event {
 	ev.Key, ev.Envelope.Time = domain.EntityKey(e), later()
 	return ev
 }
-
-func tombstone(key string) fold.Event {
-	return fold.Event{Recorded: domain.Recorded{Key: key, Envelope: domain.Envelope{Type: "directory.erased.v1", Time: later()}}}
-}
