@@ -25,7 +25,7 @@
 //	import_entities.go   a line of entities, of a file or of a request
 //	feed_directory.go    what a main application tells over HTTP
 //	local_directory.go   agencies, clients and people that are made here
-//	shown.go             waiting until the tables show what was appended
+//	await_tables.go      waiting until the tables show what was appended
 //	import_rows.go       legacy rows become events
 //	import_secrets.go    their tokens and password hashes are sealed
 //	import_dashboards.go legacy dashboards, agency by agency

@@ -38,17 +38,17 @@
 //	rebuild_disk*.go        how much disk a rebuild needs, and how much there is
 //	switch.go               readers get another generation; the way back to an earlier one
 //	retire.go               superseded generations retire, retired ones are dropped
-//	erase.go                generations that no erasure reaches, and that hold a person
-//	erase_elsewhere.go      they are dropped by a process that folds, for one that may not
+//	erase_generations.go    generations that no erasure reaches, and that hold a person
+//	erase_generations_elsewhere.go  they are dropped by a process that folds, for one that may not
 //	orphans.go              tables that belong to no generation any more
 //	processes.go            what each process is, folds and reads
 //	readers.go readers_still.go  the pool of the generations that readers use; of those that answer as of a time
 //	readers_swap.go readers_statements.go  from one pool to the next without going back; statements on the pool that is the right one
 //	views.go                the views of schema lb
 //	park.go                 parked records
-//	resolve.go              parked events folded again: skips, retries, types that became known
+//	parked_fold_again.go    parked events folded again: skips, retries, types that became known
 //	parked_list.go          which events are parked, for operators
-//	parked_retry.go         retry and acknowledge, by operators
+//	parked_by_hand.go       retry and acknowledge, by operators
 //	parked_inspect.go       one parked event as it stands in the log
 //	lag.go                  status: positions, lag, problems
 //	builds.go               how far generations are that are being made

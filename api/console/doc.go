@@ -51,7 +51,7 @@
 //	boards.go board_closed.go  boards that are open to a client; one that is not, or not any more
 //	board_page.go board_edit.go  the board of a client, for its agency: what can be changed; what that does, before it is saved
 //	people.go see_as.go  the people of a client, and what each sees; looking with their eyes, which is recorded
-//	colleagues.go invitation.go  the people of the agency itself; how somebody is added
+//	colleagues.go add_person.go  the people of the agency itself; how somebody is added
 //	people_sign_in.go  links for people, and where they are signed in, for their agency
 //	connections.go connecting.go  what is connected for a client, and how it is; sign-ins at platforms, and links for them
 //	ops_health.go ops_projections.go ops_parked.go ops_platforms.go  operators: the pages and what is not well; what is folded and rebuilt;

@@ -82,7 +82,7 @@ type signInLinkView struct {
 	Made api.SignInLink
 }
 
-func (signInLinkView) template() (name, title string) { return "sign-in-link", "A link to sign in" }
+func (signInLinkView) template() (name, title string) { return "link-made", "A link to sign in" }
 
 // makeSignInLink makes a link for a person, or says why not.
 func (v *visit) makeSignInLink() (view, error) {

@@ -105,7 +105,7 @@ type linkView struct {
 	Role string
 }
 
-func (linkView) template() (name, title string) { return "link", "Sign in" }
+func (linkView) template() (name, title string) { return "link-follow", "Sign in" }
 
 // linked returns whom the link of a digest signs in.
 func (v *visit) linked(digest []byte) (Person, error) {

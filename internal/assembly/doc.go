@@ -26,7 +26,7 @@
 //
 //	settings.go    where the log and the database are, or who starts them
 //	parts.go       what is opened, once, and given back last first; the topics of the log
-//	room.go        pools, compared with what the server takes
+//	database_connections.go  pools, compared with what the server takes
 //	epoch.go       whether log, key and database belong together; epochs that a restore has begun are taken over
 //	backup.go      log and brokers for backups and restores; what the database knows beside them
 //	engines.go     one engine for each projection; Fold, partitions for coming months
@@ -41,7 +41,7 @@
 //	fetching.go    quotas, clients, collecting and its schedule
 //	pictures.go    pictures of posts: which are wanted, taken and kept
 //	connecting.go  sign-ins in a browser
-//	reach.go       tokens of a main application; what asks the platforms about stored ones
+//	tokens_and_platforms.go  tokens of a main application; what asks the platforms about stored ones
 //	erase_again.go what the list of erasures names is erased again at each start; the directory, record by record
 //	foreign.go     records that nobody of ours wrote, in readiness and metrics
 //	observe.go registrations.go fetch_metrics.go    metrics; giving their names back

@@ -240,7 +240,7 @@ func (p *Parts) Migrate(ctx context.Context) error {
 
 // Pool sizes. Each generation that is folded has a pool of its own beside these; reads come and go with requests.
 const (
-	engineConns = 12 // verifications and checks of tables have their own, see room.go
+	engineConns = 12 // verifications and checks of tables have their own, see database_connections.go
 	// defaultReadConns are for requests, which come and go.
 	defaultReadConns = 24
 )

@@ -109,9 +109,10 @@
 //	rows.go                what is kept of each record, on disk
 //	ledger.go              one scan of the log; the trees at any vector
 //	operations.go out_of_time.go  the tree over operations; records that cannot be of the time that they say
-//	checkpoint.go keys.go  text, signature, keys
+//	checkpoint_text.go keys.go  text, signature, keys
 //	epochs.go restored.go  the epochs of the log, in checkpoints too; what a restore withdrew, and what its statement explains
-//	sighting.go link.go    checkpoints as found on `operations` and in the file; holding them against the ledger
+//	sighting.go            checkpoints as found on `operations` and in the file
+//	checkpoints_against_ledger.go  holding them against the ledger; which of them count
 //	file.go signer.go      the file outside of the log, also for who reads it without keys; signing now and then
 //	verify.go finding.go   Verify and its report
 //	uncounted.go           checkpoints that do not count, or count no more; the newest one's age

@@ -21,10 +21,16 @@
 //	account_insights.go     tSAccountIns, account_newest
 //	account_months.go       account_months: the figures of accounts by day
 //	account_bulk.go         the same in a rebuild
-//	erasures.go             up to when figures of accounts are erased, for both projections of metrics
+//	erased_until.go         up to when figures of accounts are erased, for both projections of metrics
 //	account_erased.go post_erased.go  what an erasure takes out of stored rows
-//	latest_reading.go       which of a day's readings counts
-//	post_*.go posts.go      posts, their readings and their roll-ups: post_series.go has the rule of gains
+//	replaces.go             which of a day's readings counts
+//	posts.go                posts: what each origin last said of them
+//	post_insights.go        readings of posts and their roll-ups
+//	post_load.go post_late.go  what is stored of the posts of a batch; what a late reading changes behind its day
+//	post_steps.go           the rule of gains: what a reading is worth by those before it; sums of a day
+//	post_quarters.go        post_gains: sums by the quarter of an hour
+//	post_months.go          post_months: sums by the month
+//	post_write.go post_bulk.go  rows of a batch; of a rebuild
 //	packed*.go              readings and commands of a rebuild, packed until their rows can be made
 //	contents.go contents_erased.go  what posts say; erasures of all texts of an account
 //	directory*.go           reference entities

@@ -181,13 +181,6 @@ func addRead(days []seriesDay, begin int, key agencyPost, r *wantedRead) []serie
 	return append(days, seriesDay{key, day, r.CapturedAt})
 }
 
-// late is a reading whose effect goes on beyond its day.
-type late struct {
-	agencyPost
-	from  time.Time // the day after
-	needs [7]bool   // by [stepFigures]: whose next reading lies there
-}
-
 // LoadMore implements [fold.Fold]. Of a day on which readings stand behind one of the batch, it reads all of them. For readings
 // that come late, it also reads the days after theirs up to where their effect ends: at the next reading, and for each of
 // their figures at the next one that has it.
@@ -210,78 +203,6 @@ func (f *postFold) LoadMore(ctx context.Context, tx pgx.Tx, _ []fold.Event) erro
 		return fmt.Errorf("read whole days: %w", err)
 	}
 	return f.loadLate(ctx, tx)
-}
-
-// loadLate reads what follows late readings: of each, it looks up where the effect ends, and reads that much by the key. OFFSET 0
-// keeps the server from making one join of it all. It would read every month from end to end, and look up where the effect ends at
-// each pair of a late reading and another one of its post.
-func (f *postFold) loadLate(ctx context.Context, tx pgx.Tx) error {
-	var ask []late
-	for key, reads := range f.want {
-		s := f.series[key]
-		for _, r := range reads {
-			if s != nil && !s.newest.Before(dayOf(r.CapturedAt).Add(aDay)) {
-				if l, needed := s.effect(key, r); needed {
-					ask = append(ask, l)
-				}
-			}
-		}
-	}
-	if len(ask) == 0 {
-		return nil
-	}
-	args := write.Arrays(ask, func(l late) []any {
-		values := []any{l.account, l.external, l.parent, l.from}
-		for _, needs := range l.needs {
-			values = append(values, needs)
-		}
-		return values
-	})
-	var ends []string
-	for _, figure := range []string{"likes", "comments", "shares", "views", "impressions", "clicks", "saves"} {
-		ends = append(ends, fmt.Sprintf(`case when k.%[1]s then coalesce((
-				select p.captured_at from tSPostInsights p where %[2]s and p.captured_at >= k.day and p.%[1]s is not null
-				order by p.captured_at limit 1), 'infinity') end`, figure, ofSeries))
-	}
-	rows, err := tx.Query(ctx, `
-		select n.* from unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[],
-				$5::boolean[], $6::boolean[], $7::boolean[], $8::boolean[], $9::boolean[], $10::boolean[], $11::boolean[])
-			as k(social_account_id, external_id, parent_account, day, likes, comments, shares, views, impressions, clicks, saves)
-		cross join lateral (select greatest(
-			(select p.captured_at from tSPostInsights p where `+ofSeries+` and p.captured_at >= k.day order by p.captured_at limit 1),
-			`+strings.Join(ends, ",\n\t\t\t")+`) as at offset 0) e
-		cross join lateral (
-			select `+wholeColumns+`, false as settled from tSPostInsights p
-			where `+ofSeries+` and p.captured_at >= k.day
-			  and p.captured_at < (date_trunc('day', e.at at time zone 'UTC') + interval '24 hours') at time zone 'UTC' offset 0) n`, args...)
-	if err != nil {
-		return fmt.Errorf("read what follows late readings: %w", err)
-	}
-	return f.scanWhole(rows, (*series).stored)
-}
-
-// effect says what a reading changes beyond its day: nothing where a later reading of the day has all its figures, or where the
-// stored one of its instant stays, as when a log has everything twice. When it takes the place of a stored one, it is the figures
-// of both.
-func (s *series) effect(key agencyPost, r *wantedRead) (l late, beyond bool) {
-	l = late{agencyPost: key, from: dayOf(r.CapturedAt).Add(aDay)}
-	counts := []domain.Counts{r.Counts}
-	i, found := s.find(r.CapturedAt)
-	if found {
-		if s.readings[i].eventID <= r.eventID {
-			return l, false
-		}
-		counts = append(counts, s.readings[i].Counts)
-		i++
-	}
-	after := s.readings[i:]
-	end, _ := slices.BinarySearchFunc(after, l.from, func(r *reading, t time.Time) int { return r.at.Compare(t) })
-	after = after[:end]
-	for n, of := range stepFigures {
-		has := func(c domain.Counts) bool { return of(c) != nil }
-		l.needs[n] = slices.ContainsFunc(counts, has) && !slices.ContainsFunc(after, func(r *reading) bool { return has(r.Counts) })
-	}
-	return l, len(after) == 0 || l.needs != [7]bool{}
 }
 
 // compare is the order of the index of tSPostInsights.

@@ -37,10 +37,11 @@
 //	net_growth.go                endpoint 5
 //	activity_meter.go            endpoint 6
 //	leaderboard.go               endpoint 7
-//	top_posts.go ranking.go      endpoints 8, 22: posts by what their engagement gained
-//	ranking_board.go             endpoint 7: members and posts, and who stood where before
-//	ranking_total.go             posts by all that they have gathered; the other ranking
-//	ranked_names.go              names and pictures beside the ids of rankings
+//	top_posts.go ranking_posts.go  endpoints 8, 22: posts by what their engagement gained
+//	ranking_members.go           endpoint 7: members and posts, and who stood where before
+//	ranking_total.go             posts by all that they have gathered
+//	rank_by.go                   what rankings go by; the offer of the other one
+//	ranking_names.go             names and pictures beside the ids of rankings
 //	posts.go post_list.go        endpoints 9, 10, 12, 17, 19, 21: lists of posts, newest first
 //	listed_gains.go              what the posts of a list gained: running sums by month, and single readings at the edges
 //	post_gains.go gain.go        what posts gained over time: the roll-up, and single readings at the edges
