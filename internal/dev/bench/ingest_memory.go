@@ -4,16 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 )
 
 const (
@@ -32,38 +34,23 @@ func (b *bench) ingestMemory(ctx context.Context, print func(result) error) erro
 	}
 	defer stack.Close()    //nolint:errcheck // temporary parts
 	defer platform.Close() //nolint:errcheck // the same
-	binary, err := b.build(ctx)
+	program, err := b.startFetcher(ctx, stack, platform, os.Stderr)
 	if err != nil {
 		return err
 	}
-	command := exec.CommandContext(ctx, binary, "serve", "--addr", "127.0.0.1:0", "--roles", "fetcher")
-	command.Dir, command.Stderr = b.dir, os.Stderr
-	command.Env = append(os.Environ(),
-		"LEDGERBOARD_KAFKA_BROKERS="+strings.Join(stack.Brokers, ","), "LEDGERBOARD_DATABASE_URL="+stack.DatabaseURL(),
-		"LEDGERBOARD_JWT_SECRET="+strings.Repeat("s", 32), "LEDGERBOARD_DIRECTORY=main_app", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed",
-		"LEDGERBOARD_SECRETS_KEY="+stack.SecretsKey,
-		"LEDGERBOARD_FACEBOOK_URL="+platform.URL+simulator.PathFacebook, "LEDGERBOARD_INSTAGRAM_URL="+platform.URL+simulator.PathInstagram,
-		"LEDGERBOARD_LINKEDIN_URL="+platform.URL+simulator.PathLinkedIn, "LEDGERBOARD_LINKEDIN_AUTH_URL="+platform.URL+simulator.PathLinkedIn,
-		"LEDGERBOARD_TIKTOK_URL="+platform.URL+simulator.PathTikTok, "LEDGERBOARD_LOG_LEVEL=error",
-		"LEDGERBOARD_QUOTAS=linkedin:none,tiktok:none", // their quotas would leave most connections alone
-	)
-	if err := command.Start(); err != nil {
-		return fmt.Errorf("start fetcher: %w", err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
+	defer program.stop()
 	before, err := logged(ctx, stack)
 	if err != nil {
 		return err
 	}
 	select {
-	case err := <-ended:
-		return fmt.Errorf("the fetcher ended: %w", err)
+	case <-program.ended:
+		return errEnded
 	case <-time.After(memoryFor):
 	}
-	peak, err := peakMemory(command.Process.Pid)
+	peak, err := peakMemory(program.command.Process.Pid)
 	after, errLog := logged(ctx, stack)
-	if err := errors.Join(err, errLog, command.Process.Signal(syscall.SIGTERM), <-ended); err != nil {
+	if err := errors.Join(err, errLog); err != nil {
 		return err
 	}
 	if after == before {
@@ -73,6 +60,27 @@ func (b *bench) ingestMemory(ctx context.Context, print func(result) error) erro
 		return err
 	}
 	return print(against("ingest_memory_100k_connections", "MiB", peak, memoryBar))
+}
+
+// startFetcher starts the program as a fetcher, which reads the connections of the stack.
+func (b *bench) startFetcher(ctx context.Context, stack *soak.Stack, platform *canned, said io.Writer) (*serveProcess, error) {
+	binary, err := b.build(ctx)
+	if err != nil {
+		return nil, err
+	}
+	command := exec.CommandContext(ctx, binary, "serve", "--addr", "127.0.0.1:0", "--roles", "fetcher")
+	command.Dir = b.dir
+	command.Env = append(os.Environ(),
+		"LEDGERBOARD_KAFKA_BROKERS="+strings.Join(stack.Brokers, ","), "LEDGERBOARD_DATABASE_URL="+stack.DatabaseURL(),
+		"LEDGERBOARD_TAG_KEYS="+tags.Text,
+		"LEDGERBOARD_JWT_SECRET="+strings.Repeat("s", 32), "LEDGERBOARD_DIRECTORY=main_app", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed",
+		"LEDGERBOARD_SECRETS_KEY="+stack.SecretsKey,
+		"LEDGERBOARD_FACEBOOK_URL="+platform.URL+simulator.PathFacebook, "LEDGERBOARD_INSTAGRAM_URL="+platform.URL+simulator.PathInstagram,
+		"LEDGERBOARD_LINKEDIN_URL="+platform.URL+simulator.PathLinkedIn, "LEDGERBOARD_LINKEDIN_AUTH_URL="+platform.URL+simulator.PathLinkedIn,
+		"LEDGERBOARD_TIKTOK_URL="+platform.URL+simulator.PathTikTok, "LEDGERBOARD_LOG_LEVEL=error",
+		"LEDGERBOARD_QUOTAS=linkedin:none,tiktok:none", // their quotas would leave most connections alone
+	)
+	return start(command, "", said)
 }
 
 // peakMemory is the most resident memory that a process has had, in MiB.

@@ -45,6 +45,11 @@ func (b *bench) startServe(ctx context.Context, brokers []string, databaseURL, l
 	command.Env = append(os.Environ(), "LEDGERBOARD_KAFKA_BROKERS="+strings.Join(brokers, ","), "LEDGERBOARD_DATABASE_URL="+databaseURL,
 		"LEDGERBOARD_JWT_SECRET="+benchSecret, "LEDGERBOARD_TAG_KEYS="+tags.Text, "LEDGERBOARD_DIRECTORY=main_app",
 		"LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed_social", "LEDGERBOARD_USERS=unknown_allowed") // a log of posts alone has nobody
+	return start(command, addr, said)
+}
+
+// start starts the command; addr is where it answers requests.
+func start(command *exec.Cmd, addr string, said io.Writer) (*serveProcess, error) {
 	command.Stderr = said
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	if err := command.Start(); err != nil {

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -99,22 +98,9 @@ func (w *World) Fold(t require.TestingT, db *pgtest.DB) {
 	Fold(t, db, projectors.Operations{}, operations)
 }
 
-// Fold folds events with one projector.
+// Fold folds events with one projector, in one batch.
 func Fold(t require.TestingT, db *pgtest.DB, p fold.Projector, events []fold.Event) {
-	ctx := context.Background()
-	err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {
-		f := p.Begin(1)
-		if err := fold.LoadAll(ctx, tx, f, events); err != nil {
-			return err
-		}
-		for _, ev := range events {
-			if err := f.Apply(ev); err != nil {
-				return err
-			}
-		}
-		return fold.WriteAll(ctx, tx, f)
-	})
-	require.NoError(t, err)
+	Batches(t, db, p, [][]fold.Event{events})
 }
 
 // TwoAgencies is a log that knows the accounts of both agencies, with numbers and names.
