@@ -34,6 +34,9 @@ func TestDemoSignsInAtItsSimulator(t *testing.T) {
 	require.Empty(t, c.Demo.fetching.validate())
 	config, err := c.Demo.fetchConfig()
 	require.NoError(t, err)
+	for _, limit := range config.Quota.Limits {
+		require.False(t, limit.Assumed, "%s: a demo is read as an approved app is", limit)
+	}
 	set, err := platforms.New(config.Platforms)
 	require.NoError(t, err)
 	t.Cleanup(set.Close)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands/collect"
@@ -32,7 +31,7 @@ type fetching struct {
 	FetchWorkers            int                      `env:"LEDGERBOARD_FETCH_WORKERS" default:"${fetch_workers}" help:"Jobs that this process runs at a time, for each kind and platform."`
 	FetchTimeout            time.Duration            `env:"LEDGERBOARD_FETCH_TIMEOUT" default:"${fetch_timeout}" help:"How long one call to a platform may take."`
 	FetchRefusedFor         time.Duration            `env:"LEDGERBOARD_FETCH_REFUSED_FOR" default:"${fetch_refused_for}" help:"How long to leave out a metric that a platform refuses."`
-	Quotas                  []string                 `env:"LEDGERBOARD_QUOTAS" placeholder:"PLATFORM:SCOPE:CALLS/WINDOW,…" help:"Quotas of the platforms (scope app, operation or account). The defaults: facebook:account:48000/24h, instagram:account:48000/24h, linkedin:app:100000/24h, tiktok:operation:600/1m. PLATFORM:none: no limit."`
+	Quotas                  []string                 `env:"LEDGERBOARD_QUOTAS" placeholder:"PLATFORM:SCOPE:CALLS/WINDOW,…" help:"Quotas of the platforms (scope app, operation or account). The defaults: facebook:account:48000/24h, instagram:account:48000/24h, linkedin:app:500/24h, linkedin:account:100/24h (an app in development: an approved one has more), tiktok:operation:600/1m. PLATFORM:none: no limit."`
 	QuotaShare              float64                  `env:"LEDGERBOARD_QUOTA_SHARE" default:"${quota_share}" help:"Part of each quota to use, at most 0.9."`
 	QuotaHoldAt             int                      `env:"LEDGERBOARD_QUOTA_HOLD_AT" default:"${quota_hold_at}" help:"Percentage in a platform's usage header at which calls pause for a while."`
 	FacebookURL             string                   `env:"LEDGERBOARD_FACEBOOK_URL" default:"${facebook_url}" help:"Base URL of the Graph API."`
@@ -124,17 +123,6 @@ func (f fetching) unkeyed() map[domain.Platform]string {
 	return missing
 }
 
-// assumed are the real platforms that publish no quota and whose own nobody has set: what their smallest one is.
-func (f fetching) assumed() map[domain.Platform]string {
-	set := slices.ContainsFunc(f.Quotas, func(text string) bool {
-		return strings.HasPrefix(strings.TrimSpace(text), domain.LinkedIn.String()+":")
-	})
-	if set || f.LinkedInURL != (platforms.Config{}).WithDefaults().LinkedIn.BaseURL {
-		return nil
-	}
-	return map[domain.Platform]string{domain.LinkedIn: "LEDGERBOARD_QUOTAS=linkedin:app:500/24h,linkedin:account:100/24h"}
-}
-
 // every is how often it is looked for what is due.
 func (f fetching) every() (every map[string]time.Duration, err error) {
 	for setting, d := range map[string]time.Duration{
@@ -218,7 +206,7 @@ func (f fetching) fetchConfig() (*assembly.FetchConfig, error) {
 		Collect: collect.Config{
 			GrowthWindow: f.GrowthWindow, AccountInterval: f.AccountInsightsInterval, PostInterval: f.PostInsightsInterval, Parallel: f.FetchParallel,
 			Backfill: f.Backfill, DemographicsEvery: f.DemographicsEvery, Tiers: tiers, RefreshAhead: ahead,
-			Unkeyed: f.unkeyed(), Assumed: f.assumed(),
+			Unkeyed: f.unkeyed(),
 		},
 		Schedule: scheduler.Config{Every: every, MaxWorkers: f.FetchWorkers},
 	}, nil

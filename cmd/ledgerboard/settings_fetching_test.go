@@ -74,18 +74,24 @@ func TestEveryWrongSettingOfFetchingIsNamed(t *testing.T) {
 	}
 }
 
-// LinkedIn's quota is assumed unless it is set, or the simulator stands in for LinkedIn; what is told to be set can be set.
+// LinkedIn's quota is assumed to be that of an app in development, unless it is set: what the help says is what holds.
 func TestQuotaOfLinkedInIsAssumed(t *testing.T) {
-	f := parsedFetching(t)
-	quotas, found := strings.CutPrefix(f.assumed()[domain.LinkedIn], "LEDGERBOARD_QUOTAS=")
-	require.True(t, found)
-	require.NotEmpty(t, parsedFetching(t, "--quotas=tiktok:none").assumed())
-	f = parsedFetching(t, "--quotas="+quotas)
-	require.Empty(t, f.validate())
-	require.Empty(t, f.assumed())
-	f = parsedFetching(t)
-	f.LinkedInURL = "http://localhost:1/linkedin"
-	require.Empty(t, f.assumed())
+	assumed := func(args ...string) (limits []string) {
+		config, err := parsedFetching(t, args...).quota()
+		require.NoError(t, err)
+		for _, limit := range config.Limits {
+			if limit.Assumed {
+				limits = append(limits, limit.String())
+			}
+		}
+		return limits
+	}
+	development := []string{"linkedin:app:500/24h", "linkedin:account:100/24h"}
+	require.Equal(t, development, assumed())
+	require.Equal(t, development, assumed("--quotas=tiktok:none"))
+	require.Empty(t, assumed("--quotas=linkedin:app:20000/24h"))
+	require.Empty(t, assumed("--quotas=linkedin:none"))
+	require.Empty(t, assumed("--quotas="+strings.Join(development, ",")), "who sets it knows it")
 }
 
 // A client's key without its secret is told at start; none at all is told once there are accounts of the platform, and

@@ -98,7 +98,6 @@ type Config struct {
 	Tiers             Tiers                             // nil: [DefaultTiers]
 	RefreshAhead      map[domain.Platform]time.Duration // nil: [DefaultRefreshAhead]
 	Unkeyed           map[domain.Platform]string        // platforms that renewals lack our client's key for: what to set
-	Assumed           map[domain.Platform]string        // platforms whose quota is assumed: what to set where it is the smallest one
 
 	Observe FetchObserver // may be nil
 }
@@ -138,7 +137,6 @@ type Collector struct {
 	silences  silences
 	aheadSaid sync.Map // platforms whose RefreshAhead was found too long
 	keySaid   sync.Map // platforms whose client's key was found missing
-	quotaSaid sync.Map // platforms whose quota was said to be assumed
 	paceSaid  sync.Map // what was said last of each paceKey
 	demands   sync.Map // countedDemand by platform
 	paused    pausedConnections

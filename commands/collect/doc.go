@@ -53,6 +53,8 @@
 //     looked for again.
 //   - That a source is silent is kept in memory: each process tells what it has seen itself, and after a start it takes
 //     a day until it tells again.
+//   - Where the app's quota does not hold the calls of all readings of a job, they come one after the other: begun together,
+//     none would be whole.
 //   - History goes back in parts, one with each reading, or, where a small quota has no room for both, in a turn between
 //     two readings, and how far it came is kept. A part that fails waits ever longer: the account's quota is for its readings.
 //   - A post without a reading is no post without attempts: what is deleted would be due for ever. When it was

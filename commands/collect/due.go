@@ -54,7 +54,7 @@ func (c *Collector) room(ctx context.Context, queue domain.FetchQueue, every tim
 	return c.Budget.Room(inPriority(ctx, queue), queue.Platform, opOf(queue), every, max(least, 1))
 }
 
-// lookAhead tells of what a platform's accounts need before it is missed: persons who sign in, our client's key, and its quota.
+// lookAhead tells of what a platform's accounts need before it is missed: persons who sign in, and our client's key.
 func (c *Collector) lookAhead(ctx context.Context, platform domain.Platform, now time.Time) error {
 	accounts, due, err := c.Connections.SignInsDue(ctx, platform, now, now.Add(signInAhead))
 	if err != nil {
@@ -65,13 +65,6 @@ func (c *Collector) lookAhead(ctx context.Context, platform domain.Platform, now
 		if _, said := c.keySaid.LoadOrStore(platform, true); !said {
 			c.Logger.ErrorContext(ctx, "tokens cannot be renewed: our client's key is missing",
 				"platform", platform.String(), "accounts", accounts, "set", set)
-		}
-	}
-	if set := c.Assumed[platform]; set != "" && accounts > 0 {
-		if _, said := c.quotaSaid.LoadOrStore(platform, true); !said {
-			c.Logger.WarnContext(ctx, "the platform publishes no quota, and none is set: a large one is assumed, which a development app uses up within "+
-				"minutes and is then refused all calls for the rest of the day. Set what your app's page there says",
-				"platform", platform.String(), "accounts", accounts, "development_app", set)
 		}
 	}
 	return nil

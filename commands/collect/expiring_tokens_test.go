@@ -617,20 +617,3 @@ func TestMissingClientKeyIsTold(t *testing.T) {
 	}
 	require.Equal(t, 1, strings.Count(lines.String(), "set=LEDGERBOARD_TIKTOK_CLIENT_KEY"))
 }
-
-// LinkedIn publishes no quota: that a large one is assumed is told with the first look, once, if there is an account.
-func TestAssumedQuotaIsTold(t *testing.T) {
-	t.Parallel()
-	var lines bytes.Buffer
-	s := newFetchStage(t, func(c *collect.Config) {
-		c.Logger = slog.New(slog.NewTextHandler(&lines, nil))
-		c.Assumed = map[domain.Platform]string{domain.LinkedIn: "LEDGERBOARD_QUOTAS=linkedin:app:500/24h"}
-	})
-	s.round(domain.FetchTokens, domain.LinkedIn)
-	require.Empty(t, lines.String(), "there is no account of LinkedIn's")
-	s.connect(domain.LinkedIn, domain.LinkedInProfile)
-	for range 2 {
-		s.round(domain.FetchTokens, domain.LinkedIn)
-	}
-	require.Equal(t, 1, strings.Count(lines.String(), `development_app="LEDGERBOARD_QUOTAS=linkedin:app:500/24h"`))
-}

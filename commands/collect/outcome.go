@@ -197,8 +197,8 @@ var advice = map[platforms.Class]string{
 	platforms.ClassReconnect: "Connect the account again: a person must sign in at the platform.",
 	platforms.ClassPermission: "Connect the account again and grant all permissions that are asked for; the person must be " +
 		"an administrator of the page.",
-	platforms.ClassThrottled: "Nothing need be done: it is read again when the platform's quota has room. If that is often, " +
-		"ask for a larger quota or read less often.",
+	platforms.ClassThrottled: "Nothing need be done: it is read again when the quota has room. If that is often, set in LEDGERBOARD_QUOTAS " +
+		"what the page of your app at the platform says, ask for more there, or read less often.",
 	platforms.ClassRetry:    "Nothing need be done: it is tried again by itself.",
 	platforms.ClassNotFound: "Look whether the page or profile still exists; if not, disconnect it.",
 	platforms.ClassBlocked:  "The platform has blocked this for a breach of its policy: look into its own notices.",

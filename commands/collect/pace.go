@@ -195,6 +195,9 @@ func (p Pace) String() string {
 	if p.Sharing > 1 {
 		quota += fmt.Sprintf(" for %d connections", p.Sharing)
 	}
+	if p.Quota.Assumed {
+		quota += " (taken for an app in development, as LEDGERBOARD_QUOTAS sets none)"
+	}
 	return fmt.Sprintf("every %s: %s, %s", spoken(p.Every), quota, each)
 }
 
@@ -300,8 +303,14 @@ func (c *Collector) tellPaces(ctx context.Context, queue domain.FetchQueue, d De
 		key := paceKey{queue, account}
 		pace := d.slowest(queue.Kind, account, c.Budget.Rates(queue.Platform))
 		if said, _ := c.paceSaid.Swap(key, pace); said != pace {
-			c.Logger.InfoContext(ctx, "connections are read", "kind", queue.Kind, "platform", queue.Platform.String(),
-				"account_type", int(account), "connections", n, "pace", pace.String())
+			logger := c.Logger.With("kind", queue.Kind, "platform", queue.Platform.String(), "account_type", int(account), "connections", n)
+			if pace.Quota.Assumed {
+				logger.WarnContext(ctx, "connections are read as seldom as an app in development must: the platform publishes no quota, "+
+					"and none is set. An approved app has more: set what its page there says", "pace", pace.String(),
+					"set", fmt.Sprintf("LEDGERBOARD_QUOTAS=%s:app:N/24h", queue.Platform))
+				continue
+			}
+			logger.InfoContext(ctx, "connections are read", "pace", pace.String())
 		}
 	}
 }

@@ -30,7 +30,7 @@ func (c *Collector) Work(ctx context.Context, claim domain.FetchClaim) error {
 	}
 	round.loadSecrets(ctx, tasks)
 	var group errgroup.Group
-	group.SetLimit(c.Parallel)
+	group.SetLimit(c.parallel(claim.FetchQueue, tasks))
 	for _, task := range tasks {
 		if ctx.Err() != nil {
 			break
@@ -44,6 +44,21 @@ func (c *Collector) Work(ctx context.Context, claim domain.FetchClaim) error {
 	}
 	_ = group.Wait() // what went wrong is kept by connection
 	return errors.Join(round.flush(ctx), ctx.Err())
+}
+
+// parallel is how many of a job's connections are read at a time: one, where the app's quota does not hold the calls of that many at once.
+// Begun together, each would get some of its calls, and none would be whole.
+func (c *Collector) parallel(queue domain.FetchQueue, tasks []domain.FetchTask) int {
+	calls := 0
+	for _, task := range tasks {
+		calls = max(calls, CallsOf(queue.Kind, queue.Platform, task.AccountType))
+	}
+	for _, q := range c.Budget.Rates(queue.Platform) {
+		if q.Scope == platforms.ScopeApp && q.AtOnce < calls*min(c.Parallel, len(tasks)) {
+			return 1
+		}
+	}
+	return c.Parallel
 }
 
 // round is one job at work.

@@ -25,7 +25,7 @@ const slowWindow = 12 * time.Hour
 type bucket struct {
 	gate  *Gate
 	name  string
-	scope platforms.Scope
+	limit Limit
 	rate  float64 // calls a second
 	burst float64
 	chunk int
@@ -42,7 +42,7 @@ type bucket struct {
 
 func newBucket(g *Gate, key string, l Limit) *bucket {
 	calls, window := float64(l.Calls), l.Window.Seconds()
-	b := &bucket{gate: g, name: key, scope: l.Scope}
+	b := &bucket{gate: g, name: key, limit: l}
 	b.burst = max(1, math.Round(calls*(1-g.cfg.Share)/2))
 	if l.Scope != platforms.ScopeOperation && l.Window >= slowWindow {
 		b.burst = max(b.burst, min(readingBurst, math.Floor(calls/5)))
@@ -86,7 +86,7 @@ func (b *bucket) take(ctx context.Context, want int) (got taken, err error) {
 			return got, errUnless(got.calls, err)
 		case wait == 0:
 			continue
-		case got.calls > 0, b.scope == platforms.ScopeAccount && wait > b.gate.cfg.Patience, b.gate.sleep(ctx, wait) != nil:
+		case got.calls > 0, b.limit.Scope != platforms.ScopeOperation && wait > b.gate.cfg.Patience, b.gate.sleep(ctx, wait) != nil:
 			return got, errUnless(got.calls, b.noRoom(wait))
 		}
 	}
@@ -208,7 +208,7 @@ func (b *bucket) hold(until time.Time) {
 	}
 }
 
-func (b *bucket) noRoom(wait time.Duration) error { return noRoom("by "+string(b.scope), wait) }
+func (b *bucket) noRoom(wait time.Duration) error { return noRoom(b.limit.String(), wait) }
 
 func noRoom(which string, wait time.Duration) error {
 	return platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "the quota "+which+" has no room now", wait)

@@ -28,7 +28,7 @@ type Config struct {
 	// [DefaultShare], which is also the most.
 	Share    float64
 	HoldAt   int           // percent in a usage header from which on the caller is held; 90
-	Patience time.Duration // the longest wait for the budget of a single account; 5 s
+	Patience time.Duration // the longest wait for the budget of an account or an app; 5 s
 
 	BreakerOpen time.Duration // how long a platform that failed is left alone; 30 s
 

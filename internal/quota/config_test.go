@@ -26,6 +26,7 @@ func TestParseLimits(t *testing.T) {
 		{Platform: domain.LinkedIn, Scope: platforms.ScopeAccount, Calls: 100, Window: 24 * time.Hour},
 	}, parsed)
 	for _, limit := range parsed {
+		require.NotContains(t, limit.String(), "m0s")
 		again, err := quota.ParseLimits([]string{limit.String()})
 		require.NoError(t, err)
 		require.Contains(t, again, limit)

@@ -52,7 +52,8 @@
 //   - Holds of budgets that have no limit here are read from the store every few seconds, because nothing
 //     is drawn from those.
 //   - Calls that name no account, as a sign-in's do, count against the app and the endpoint alone.
-//   - Budgets of single accounts never make a worker wait long (Config.Patience): it has others to read.
+//   - Budgets of accounts and apps never make a worker wait long (Config.Patience): it has others to read, and the next call
+//     of an app in development comes minutes later. Who signs in is told so at once.
 //   - The breaker counts by platform what the platform or the way to it did (5xx, no answer, garbage):
 //     what concerns one account says nothing about the platform.
 package quota

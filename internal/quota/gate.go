@@ -134,7 +134,8 @@ func (g *Gate) Until(ctx context.Context, platform domain.Platform, account stri
 func (g *Gate) Rates(platform domain.Platform) (rates []Rate) {
 	for _, l := range g.cfg.Limits {
 		if l.Platform == platform {
-			rates = append(rates, Rate{Limit: l, PerSecond: newBucket(g, "", l).rate})
+			b := newBucket(g, "", l)
+			rates = append(rates, Rate{Limit: l, PerSecond: b.rate, AtOnce: int(b.burst)})
 		}
 	}
 	return rates

@@ -234,7 +234,7 @@ func TestRoomIsWhatTheAppsQuotasGive(t *testing.T) {
 	}
 	require.Equal(t, 270, room(domain.TikTok, "user_info", 30*time.Second))
 	require.Equal(t, 300, room(domain.TikTok, "video_list", 30*time.Second))
-	require.Equal(t, 5000+90_000, room(domain.LinkedIn, "", 24*time.Hour))
+	require.Equal(t, 25+450, room(domain.LinkedIn, "", 24*time.Hour))
 	require.Greater(t, room(domain.Facebook, "", time.Second), 1_000_000, "only pages have quotas")
 }
 

@@ -18,17 +18,26 @@ type Limit struct {
 	Scope    platforms.Scope // what is counted together
 	Calls    int
 	Window   time.Duration
+	// Assumed: the platform publishes none, nobody has set one, and so this is what an app in development has.
+	Assumed bool
 }
 
-// String is the limit as [ParseLimits] reads it.
+// String is the limit as [ParseLimits] reads it, and people write it: "linkedin:app:500/24h".
 func (l Limit) String() string {
-	return fmt.Sprintf("%s:%s:%d/%s", l.Platform, l.Scope, l.Calls, l.Window)
+	window := l.Window.String()
+	for _, zero := range []string{"m0s", "h0m"} { // 24h0m0s
+		if strings.HasSuffix(window, zero) {
+			window = window[:len(window)-2]
+		}
+	}
+	return fmt.Sprintf("%s:%s:%d/%s", l.Platform, l.Scope, l.Calls, window)
 }
 
 // Rate is a quota and what of it is used, spread evenly over its window.
 type Rate struct {
 	Limit
 	PerSecond float64 // calls
+	AtOnce    int     // calls that a full budget holds
 }
 
 // DefaultLimits are the quotas that hold where the configuration says nothing:
@@ -36,15 +45,16 @@ type Rate struct {
 //   - TikTok: 600 calls a minute to each endpoint, as documented.
 //   - Facebook and Instagram: 4800 calls a day for each engaged user or impression of a page or account;
 //     48,000 are those of ten. Smaller ones are held by what the usage headers say.
-//   - LinkedIn publishes no numbers: they stand in the app's page of its developer portal, and should be
-//     copied from there. In the development tier they are 500 a day for the app and 100 for a member.
+//   - LinkedIn publishes no numbers but those of the development tier, in which each app begins: 500 a day for the
+//     app and 100 for a member. Those of an approved app stand in its page of the developer portal.
 func DefaultLimits() []Limit {
 	const day = 24 * time.Hour
 	return []Limit{
-		{domain.Facebook, platforms.ScopeAccount, 48_000, day},
-		{domain.Instagram, platforms.ScopeAccount, 48_000, day},
-		{domain.LinkedIn, platforms.ScopeApp, 100_000, day},
-		{domain.TikTok, platforms.ScopeOperation, 600, time.Minute},
+		{Platform: domain.Facebook, Scope: platforms.ScopeAccount, Calls: 48_000, Window: day},
+		{Platform: domain.Instagram, Scope: platforms.ScopeAccount, Calls: 48_000, Window: day},
+		{Platform: domain.LinkedIn, Scope: platforms.ScopeApp, Calls: 500, Window: day, Assumed: true},
+		{Platform: domain.LinkedIn, Scope: platforms.ScopeAccount, Calls: 100, Window: day, Assumed: true},
+		{Platform: domain.TikTok, Scope: platforms.ScopeOperation, Calls: 600, Window: time.Minute},
 	}
 }
 
@@ -94,7 +104,7 @@ func parseLimit(text string) (domain.Platform, *Limit, error) {
 	if err != nil {
 		return 0, nil, fmt.Errorf("window %q is no duration (1m, 24h)", window)
 	}
-	return platform, &Limit{platform, platforms.Scope(scope), calls, length}, nil
+	return platform, &Limit{Platform: platform, Scope: platforms.Scope(scope), Calls: calls, Window: length}, nil
 }
 
 var scopes = []platforms.Scope{platforms.ScopeApp, platforms.ScopeOperation, platforms.ScopeAccount}

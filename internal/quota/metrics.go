@@ -73,7 +73,7 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	m.gate.mu.Lock()
 	defer m.gate.mu.Unlock()
 	for key, b := range m.gate.buckets {
-		if b.scope != platforms.ScopeAccount {
+		if b.limit.Scope != platforms.ScopeAccount {
 			b.mu.Lock()
 			out <- prometheus.MustNewConstMetric(leftDesc, prometheus.GaugeValue, b.seen, platformOf(key), key)
 			b.mu.Unlock()

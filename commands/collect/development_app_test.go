@@ -1,0 +1,119 @@
+package collect_test
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
+)
+
+// inDevelopment is a stage where LinkedIn gives our app what it gives an app in development, and nobody has set a quota.
+func inDevelopment(t *testing.T, change ...func(*collect.Config)) *fetchStage {
+	t.Helper()
+	s := newFetchStage(t)
+	s.sim = simulator.New(simulator.Config{Seed: fetchSeed, Clock: s.clock.Now, LinkedInPerDay: 500, LinkedInPerUser: 100})
+	server := httptest.NewServer(s.sim)
+	t.Cleanup(server.Close)
+	s.base = server.URL
+	limits, err := quota.ParseLimits(nil)
+	require.NoError(t, err)
+	s.collect = s.processWithin(limits, append(change, func(c *collect.Config) { c.Backfill = collect.DefaultBackfill })...)
+	return s
+}
+
+const (
+	day      = 24 * time.Hour
+	refilled = 2 * time.Hour // posts may have taken a member's calls: so long it takes until there are those of a reading again
+)
+
+// passes lets LinkedIn be read for so long.
+func (s *fetchStage) passes(d time.Duration) {
+	s.t.Helper()
+	const step = 10 * time.Minute
+	for range d / step {
+		for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts, domain.FetchTokens} {
+			s.roundWithin(tick, kind, domain.LinkedIn)
+		}
+		s.clock.advance(step)
+	}
+}
+
+// At the defaults one profile, or many, are read all day long, as often as is told: LinkedIn refuses no call of an app in development. On the
+// first day everything comes at once, with posts and history, and still each is read whole.
+func TestAppInDevelopmentIsReadAllDay(t *testing.T) {
+	t.Parallel()
+	for name, connections := range map[string]struct{ profiles, pages int }{
+		"one profile": {1, 0}, "one page": {0, 1}, "five people": {5, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := inDevelopment(t)
+			s.clock.advance(12 * time.Hour) // to midnight, when LinkedIn begins to count
+			var all []connected
+			for range connections.profiles {
+				profile := s.connect(domain.LinkedIn, domain.LinkedInProfile, func(a *simulator.Account) { a.Posts = fivePosts() })
+				for _, post := range fivePosts() {
+					require.NoError(t, errors.Join((&collect.Metrics{Log: s.log, Now: s.clock.Now}).Record(t.Context(), domain.PostRegistered{
+						Tenant:   domain.Tenant{ParentAccount: agency, AccountID: north, MemberID: 5, SocialAccount: profile.ID},
+						Platform: domain.LinkedIn, AccountType: domain.LinkedInProfile, ExternalID: post.ID, Origin: domain.OriginMainApp,
+						RegisteredAt: fetchDay, PublishedAt: &post.Created,
+					})...))
+				}
+				all = append(all, profile)
+			}
+			for range connections.pages {
+				all = append(all, s.connect(domain.LinkedIn, domain.LinkedInCompanyPage, func(a *simulator.Account) {
+					a.PostsFrom, a.PostEvery = fetchDay.Add(-48*time.Hour), 12*time.Hour
+				}))
+			}
+			s.passes(day)
+			second := s.clock.Now()
+			s.passes(day)
+			require.Empty(t, s.sim.Stats().Throttled, "LinkedIn refused calls")
+			for _, a := range all {
+				require.True(t, s.state(domain.FetchAccounts, a).Backfilled)
+				require.Positive(t, s.number(`select count(*) from tSPostInsights where social_account_id = $1`, a.ID))
+				told := s.collect.Slowest()[queueOf(domain.FetchAccounts, domain.LinkedIn)]
+				require.True(t, told.Quota.Assumed)
+				last := s.readings(a)[0]
+				require.Less(t, last, second.Add(-day/2), "a new connection is read soon")
+				for _, at := range append(s.readings(a), s.clock.Now()) {
+					if last.After(second) {
+						require.LessOrEqual(t, at.Sub(last), told.Every+refilled, "account %d, type %d, %s", a.ID, a.AccountType, told)
+					}
+					last = at
+				}
+			}
+		})
+	}
+}
+
+// That LinkedIn's quota is taken for that of an app in development is told with the pace, and where to set what an approved app has.
+func TestAssumedQuotaIsTold(t *testing.T) {
+	t.Parallel()
+	var lines bytes.Buffer
+	s := inDevelopment(t, func(c *collect.Config) { c.Logger = slog.New(slog.NewTextHandler(&lines, nil)) })
+	s.round(domain.FetchAccounts, domain.LinkedIn)
+	require.Empty(t, lines.String(), "there is no account of LinkedIn's")
+	profile := s.connect(domain.LinkedIn, domain.LinkedInProfile)
+	for range 2 {
+		s.round(domain.FetchAccounts, domain.LinkedIn)
+	}
+	require.Equal(t, 1, strings.Count(lines.String(), `set="LEDGERBOARD_QUOTAS=linkedin:app:N/24h"`), lines.String())
+	const told = "every 262 minutes: 100 calls a day (taken for an app in development, as LEDGERBOARD_QUOTAS sets none), 7 a reading"
+	require.Equal(t, told, s.collect.Slowest()[queueOf(domain.FetchAccounts, domain.LinkedIn)].String())
+	var pace string
+	require.NoError(t, s.pool.QueryRow(t.Context(), `select pace from fetch_state where kind = $1 and social_account_id = $2`,
+		domain.FetchAccounts, profile.ID).Scan(&pace))
+	require.Equal(t, told, pace)
+}
