@@ -34,6 +34,8 @@ export type Request<M extends Method, P extends keyof paths, Not extends string 
 /** The request beside a path: it may be left out only where nothing in it must be given. */
 type Asking<M extends Method, P extends keyof paths, Not extends string = "table"> =
   {} extends Request<M, P, Not> ? [request?: Request<M, P, Not>] : [request: Request<M, P, Not>];
+/** What a request of a path takes in CSV. */
+export type CSVRequest<P extends CSVPaths> = Request<"get", P, "meta">;
 /** The paths whose answers are pages, and one entry of such a page. */
 export type PagedPaths = {
   [P in PathsOf<"get">]: Answer<"get", P> extends { data: unknown[]; meta: infer M } ? ("next_cursor" extends keyof M ? P : never) : never;

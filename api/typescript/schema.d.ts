@@ -5645,7 +5645,7 @@ export interface components {
             p_id: 1 | 3 | 4 | 6;
             /**
              * Format: int64
-             * @description `paused_sources` is how many of them an operator has paused, whatever their status: nothing new of them comes until that is resumed.
+             * @description `paused_sources` is how many of them an operator has paused, whatever their status: nothing new of them comes until that is resumed. Absent where none is.
              */
             paused_sources?: number;
             /** @description facebook, instagram, linkedin, tiktok */

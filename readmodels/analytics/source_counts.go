@@ -14,7 +14,8 @@ type PlatformSources struct {
 	Sources int           `json:"sources"` // social accounts in scope
 	Counts  []StatusCount `json:"counts"`  // the gravest status first; statuses that none has are left out
 	Reason  string        `json:"reason"`  // why one has the gravest status: a sentence; "" when all are ok
-	// Paused is how many of them an operator has paused, whatever their status: nothing new of them comes until that is resumed.
+	// Paused is how many of them an operator has paused, whatever their status: nothing new of them comes until that is resumed. Absent
+	// where none is.
 	Paused int `json:"paused_sources,omitempty"`
 }
 

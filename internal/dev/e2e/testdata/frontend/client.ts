@@ -1,6 +1,8 @@
 // What a frontend does first with the served client: every path, parameter and member below is checked by the compiler
 // against the types that the client brings.
-import { Client, LedgerboardError, type Schemas } from "ledgerboard-client";
+import {
+  Client, LedgerboardError, type Answer, type CSVPaths, type CSVRequest, type PathsOf, type Request, type Schemas,
+} from "ledgerboard-client";
 
 declare const process: { argv: string[] };
 
@@ -35,12 +37,16 @@ const first = await boards.put("/api/projects/dashboard/{id}", change);
 const second = await boards.put("/api/projects/dashboard/{id}", { ...change, body: { scopes: [] } }).catch((err: unknown) => err);
 console.log("changed", first.data.scopes.includes("reviews"), second instanceof LedgerboardError && second.status);
 
-const firstPage = await boards.get("/api/users", { query: { limit: 2 } });
+// Whoever wraps the client in functions of their own, for any path.
+const load = <P extends PathsOf<"get">>(path: P, request: Request<"get", P>): Promise<Answer<"get", P>> => boards.get(path, request);
+const tableOf = <P extends CSVPaths>(path: P, request: CSVRequest<P>) => boards.csv(path, request);
+
+const firstPage = await load("/api/users", { query: { limit: 2 } });
 const names: string[] = [];
 for await (const user of boards.pages("/api/users", { query: { limit: 2 } })) names.push(user.name);
 console.log("pages", firstPage.data.length, names.length > firstPage.data.length);
 
-const table = await boards.csv("/api/stats", { query: { table: "platforms.periods" } });
+const table = await tableOf("/api/stats", { query: { table: "platforms.periods" } });
 console.log("table", table.text.split(",", 1)[0], table.nextCursor === undefined);
 
 const refused = await boards.get("/auth/getRoiViews", { query: { startTime: "yesterday" } }).catch((err: unknown) => err);
