@@ -268,6 +268,20 @@ func TestVerifyAccusesNobodyOfAPauseThatEndsMeanwhile(t *testing.T) {
 	require.NotContains(t, out.String(), "no operator's pause")
 }
 
+// However long tables were waited for, a checkpoint that was signed meanwhile is not ahead of the clock.
+func TestVerifyLooksAtTheClockOnceItReads(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 3)
+	c := verifyCommand{All: true, Every: time.Hour}
+	known, file, err := c.open(a.storage())
+	require.NoError(t, err)
+	asked := time.Now().Add(-time.Hour)
+	report, err := c.run(t.Context(), streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}, a.log, proof.VerifyConfig{Known: known, File: file, Every: c.Every, Now: asked})
+	require.NoError(t, err)
+	require.Empty(t, report.Findings)
+	require.Equal(t, 1, report.Checkpoints)
+}
+
 // One pause is announced before another one's end, and made after it. Copies of records, which anybody at the brokers can make, end and begin none.
 func TestPausesThatCross(t *testing.T) {
 	t.Parallel()
