@@ -84,7 +84,7 @@ func (c verifyCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	began := time.Now()
-	report, err := c.verify(ctx, s, proof.VerifyConfig{Parent: parent, Known: known, File: file, Every: c.Every, Now: began})
+	report, err := c.verify(ctx, s, proof.VerifyConfig{Parent: parent, Known: known, File: file, Every: c.Every})
 	if err != nil {
 		return interrupted(ctx, explainProof(err), nothingVerified)
 	}
@@ -150,6 +150,7 @@ func (c verifyCommand) run(ctx context.Context, s streams, log *eventlog.Log, cf
 	bar := newProgress(s.Err, "verify", int(total))
 	var mu sync.Mutex
 	cfg.Source, cfg.TagsUnchecked = log, tagsNote(log) != ""
+	cfg.Now = time.Now() // not before tables were waited for: what is signed meanwhile would be ahead of that
 	cfg.Progress = func(n int) {
 		mu.Lock()
 		defer mu.Unlock()

@@ -40,7 +40,7 @@ func (c verifyCommand) awaitTables(ctx context.Context, s streams, log *eventlog
 	look := time.NewTicker(behindLook)
 	defer look.Stop()
 	moved, last := time.Now(), int64(-1)
-	for told := false; ; {
+	for told, unrecorded := false, false; ; {
 		status, err := engine.Status(ctx)
 		if err != nil {
 			return w, err
@@ -55,7 +55,11 @@ func (c verifyCommand) awaitTables(ctx context.Context, s streams, log *eventlog
 			w.made = true
 			return w, nil // what is being made is not live, and says so
 		case status.Paused && status.Generation != 0:
-			return pausedTables(ctx, log, status, last)
+			if w, err = pausedTables(ctx, log, status, last); err != nil || w.found == nil || unrecorded {
+				return w, err
+			}
+			unrecorded, moved = true, time.Now() // or it was ended, and maybe begun anew, since the status was read: both are looked at once more
+			w.found = nil
 		case time.Since(moved) >= patience:
 			w.none = status.Generation == 0
 			w.found = new(c.standing(status, ranges, last))
@@ -88,7 +92,7 @@ func stillMade(ctx context.Context, engine *projections.Engine) (*proof.Finding,
 // pausedTables tells whether an operator has paused tables that stand still. The pause itself stands in the database, where whoever administers that can
 // write one, and tables that were set back would then pass as paused: the log must have it, too.
 func pausedTables(ctx context.Context, log *eventlog.Log, status projections.Status, behind int64) (w waited, err error) {
-	trail := pauseTrail{projection: status.Projection, resuming: map[string]bool{}}
+	trail := pauseTrail{projection: status.Projection, announced: map[string]domain.OperatorAction{}}
 	err = log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicOperations, Key: domain.OperationsKeyAll, Handle: func(_ context.Context, run eventlog.Run) error {
 		for _, r := range run.Records {
 			if recorded, err := log.Decode(r); err == nil { // one of another version pauses nothing here
@@ -110,25 +114,36 @@ func pausedTables(ctx context.Context, log *eventlog.Log, status projections.Sta
 }
 
 // pauseTrail is what operators recorded of one projection's pauses. A pause is recorded before it is made; one ends once its resumption is recorded
-// as done.
+// as done, unless another one was announced before that and made after it.
 type pauseTrail struct {
 	projection string
 	paused     bool
-	resuming   map[string]bool // by id, the actions that were announced: whether one ends a pause
+	announced  map[string]domain.OperatorAction // by id; "": of something else, or its outcome was recorded
 }
 
 func (p *pauseTrail) take(recorded domain.Recorded) {
 	switch data := recorded.Data.(type) {
 	case domain.OperatorActed:
-		if _, known := p.resuming[recorded.Envelope.ID]; known {
+		if _, known := p.announced[recorded.Envelope.ID]; known {
 			return // a copy, which whoever may write to the brokers can make
 		}
-		mine := data.Target.Projection == p.projection
-		p.paused = p.paused || mine && data.Action == domain.ActionProjectionPaused
-		p.resuming[recorded.Envelope.ID] = mine && data.Action == domain.ActionProjectionResumed
+		if data.Target.Projection != p.projection {
+			data.Action = ""
+		}
+		p.paused = p.paused || data.Action == domain.ActionProjectionPaused
+		p.announced[recorded.Envelope.ID] = data.Action
 	case domain.OperatorFinished:
-		if p.resuming[data.Of] && data.Outcome == domain.OutcomeDone {
-			p.paused, p.resuming[data.Of] = false, false
+		action, known := p.announced[data.Of]
+		if !known {
+			return
+		}
+		p.announced[data.Of] = "" // a copy of the outcome says nothing either
+		switch {
+		case data.Outcome != domain.OutcomeDone:
+		case action == domain.ActionProjectionPaused:
+			p.paused = true
+		case action == domain.ActionProjectionResumed:
+			p.paused = false
 		}
 	}
 }

@@ -182,17 +182,7 @@ func TestVerifyBelievesNoPauseOfTheDatabaseAlone(t *testing.T) {
 	a.exec(t, "insert into kept.pauses (kind, name, since, actor, code, ticket) values ('projection', 'dashboards', now(), 'an operator', 'test', '')")
 	acts := func(action domain.OperatorAction, outcome domain.OperatorOutcome, name string) {
 		t.Helper()
-		acted := domain.OperatorActed{Action: action, Target: domain.OperatorTarget{Projection: name}, Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"}}
-		draft := commands.NewDraft(domain.TopicOperations, domain.OperationsKeyAll, acted, time.Now())
-		draft.Envelope.Audit.Actor = "an operator"
-		require.NoError(t, a.log.Append(t.Context(), draft))
-		finished := domain.OperatorFinished{Of: draft.Envelope.ID, Action: action, Outcome: outcome}
-		if outcome != domain.OutcomeDone {
-			finished.Code = domain.CodeUnavailable
-		}
-		draft = commands.NewDraft(domain.TopicOperations, domain.OperationsKeyAll, finished, time.Now())
-		draft.Envelope.Audit.Actor = "an operator"
-		require.NoError(t, a.log.Append(t.Context(), draft))
+		a.finish(t, a.announce(t, action, name), action, outcome)
 	}
 	nobody := func(why string) {
 		t.Helper()
@@ -218,6 +208,107 @@ func TestVerifyBelievesNoPauseOfTheDatabaseAlone(t *testing.T) {
 	operator("nobody knows that it was resumed")
 	acts(domain.ActionProjectionResumed, domain.OutcomeDone, "dashboards")
 	nobody("it was resumed")
+}
+
+// announce records that an operator is about to pause or resume a projection, and returns the id of that.
+func (a *audited) announce(t *testing.T, action domain.OperatorAction, name string) string {
+	t.Helper()
+	return a.operates(t, domain.OperatorActed{
+		Action: action, Target: domain.OperatorTarget{Projection: name}, Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"},
+	})
+}
+
+// finish records what came of that.
+func (a *audited) finish(t *testing.T, of string, action domain.OperatorAction, outcome domain.OperatorOutcome) {
+	t.Helper()
+	finished := domain.OperatorFinished{Of: of, Action: action, Outcome: outcome}
+	if outcome != domain.OutcomeDone {
+		finished.Code = domain.CodeUnavailable
+	}
+	a.operates(t, finished)
+}
+
+func (a *audited) operates(t *testing.T, data domain.Data) string {
+	t.Helper()
+	draft := commands.NewDraft(domain.TopicOperations, domain.OperationsKeyAll, data, time.Now())
+	draft.Envelope.Audit.Actor = "an operator"
+	require.NoError(t, a.log.Append(t.Context(), draft))
+	return draft.Envelope.ID
+}
+
+// A pause that an operator ends while verify looks is nobody's edit.
+func TestVerifyAccusesNobodyOfAPauseThatEndsMeanwhile(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 9)
+	const pause = "insert into kept.pauses (kind, name, since, actor, code, ticket) values ('projection', 'dashboards', now(), 'an operator', 'test', '')"
+	paused := a.announce(t, domain.ActionProjectionPaused, "dashboards")
+	a.exec(t, pause)
+	a.finish(t, paused, domain.ActionProjectionPaused, domain.OutcomeDone)
+	require.NoError(t, a.log.Append(t.Context(), a.change(t, auditedAgencies[0])))
+
+	held, err := a.db.Pool.Begin(t.Context()) // verify stops at what it asks after whether the projection is paused
+	require.NoError(t, err)
+	_, err = held.Exec(t.Context(), "lock table lb_engine.rebuilds in access exclusive mode")
+	require.NoError(t, err)
+	var out bytes.Buffer
+	done := make(chan error, 1)
+	c := verifyCommand{storage: a.storage(), logging: logging{LogLevel: "error"}, All: true, patience: time.Nanosecond}
+	go func() { done <- c.Run(t.Context(), streams{Out: &out, Err: &bytes.Buffer{}}) }()
+	require.Eventually(t, func() bool {
+		var waits bool
+		return a.db.Pool.QueryRow(t.Context(), `select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+			and query like '%from rebuilds%')`).Scan(&waits) == nil && waits
+	}, patience, 20*time.Millisecond)
+	resumed := a.announce(t, domain.ActionProjectionResumed, "dashboards")
+	a.exec(t, "delete from kept.pauses")
+	a.finish(t, resumed, domain.ActionProjectionResumed, domain.OutcomeDone)
+	require.NoError(t, held.Rollback(t.Context()))
+	require.Equal(t, exitFindings, exitCode(<-done, &bytes.Buffer{}))
+	require.Contains(t, out.String(), "have not folded 1 records of the log, did not move", "nobody folds here")
+	require.NotContains(t, out.String(), "no operator's pause")
+}
+
+// However long tables were waited for, a checkpoint that was signed meanwhile is not ahead of the clock.
+func TestVerifyLooksAtTheClockOnceItReads(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 3)
+	c := verifyCommand{All: true, Every: time.Hour}
+	known, file, err := c.open(a.storage())
+	require.NoError(t, err)
+	asked := time.Now().Add(-time.Hour)
+	report, err := c.run(t.Context(), streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}, a.log, proof.VerifyConfig{Known: known, File: file, Every: c.Every, Now: asked})
+	require.NoError(t, err)
+	require.Empty(t, report.Findings)
+	require.Equal(t, 1, report.Checkpoints)
+}
+
+// One pause is announced before another one's end, and made after it. Copies of records, which anybody at the brokers can make, end and begin none.
+func TestPausesThatCross(t *testing.T) {
+	t.Parallel()
+	trail := pauseTrail{projection: "dashboards", announced: map[string]domain.OperatorAction{}}
+	acted := func(id string, action domain.OperatorAction) domain.Recorded {
+		return domain.Recorded{Envelope: domain.Envelope{ID: id}, Data: domain.OperatorActed{Action: action, Target: domain.OperatorTarget{Projection: "dashboards"}}}
+	}
+	finished := func(of string) domain.Recorded {
+		return domain.Recorded{Data: domain.OperatorFinished{Of: of, Outcome: domain.OutcomeDone}}
+	}
+	for n, step := range []struct {
+		recorded domain.Recorded
+		paused   bool
+	}{
+		{acted("p1", domain.ActionProjectionPaused), true},
+		{acted("r1", domain.ActionProjectionResumed), true},
+		{finished("r1"), false},
+		{finished("p1"), true},
+		{finished("r1"), true},
+		{acted("r2", domain.ActionProjectionResumed), true},
+		{finished("r2"), false},
+		{acted("p1", domain.ActionProjectionPaused), false},
+		{finished("p1"), false},
+	} {
+		trail.take(step.recorded)
+		require.Equal(t, step.paused, trail.paused, "step %d", n)
+	}
 }
 
 // Tables that the database says are being made are waited for no longer than a look: what readers use is not being made.

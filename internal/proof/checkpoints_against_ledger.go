@@ -175,14 +175,15 @@ func (b *book) chain() (chain []*entry) {
 
 // displaced are the checkpoints that the file has and that do not count, because another one after the same predecessor stands before
 // them in the log, each with that one. The file gets a checkpoint only after it was read back as the one that counts, and a log only grows. So
-// somebody moved records of `operations`, or put one between them, and two that were published may not continue each other any more.
+// somebody moved records of `operations`, or put one between them, and two that were published may not continue each other any more. Where
+// the file has the other one before it, both were published, and nothing was moved: whoever signed it with a new key did not know the old one.
 func (b *book) displaced() (list [][2]*entry) {
 	after := map[tlog.Hash]*entry{}
 	for _, e := range b.chain() {
 		after[e.Prev] = e
 	}
 	for _, e := range b.list {
-		if other := after[e.Prev]; other != nil && other != e && e.inFile && e.inLog && e.fault == nil {
+		if other := after[e.Prev]; other != nil && other != e && e.inFile && e.inLog && e.fault == nil && (other.filed == 0 || other.filed > e.filed) {
 			list = append(list, [2]*entry{e, other})
 		}
 	}
@@ -193,7 +194,8 @@ func (b *book) displaced() (list [][2]*entry) {
 func displacedInWords(pair [2]*entry) string {
 	return fmt.Sprintf("the checkpoint of %s at %s was published, as the file has it, and does not count any more: the one of %s at %s, after the same "+
 		"predecessor, stands before it in the log. Either records of operations were moved, or somebody with the checkpoint key put one there, or two "+
-		"signers do not know each other's keys (LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS)",
+		"signers did not know each other's keys (LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS). If you know that it was the last of these, move the file aside and "+
+		"keep it: the signer writes another one from the log",
 		pair[0].Time.Format(timeLayout), pair[0].where, pair[1].Time.Format(timeLayout), pair[1].where)
 }
 

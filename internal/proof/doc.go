@@ -55,6 +55,7 @@
 //   - Two processes sign at once, because one lost its lock: the same fork.
 //   - One that the file has does not count any more, because another one stands before it now: somebody moved records, or has the key.
 //     A finding, and nobody signs any more: what is signed would not continue what was published.
+//     Where the file has the other one before it, nothing was moved: a signer with a new key did not know the old one. Nobody stops for that.
 //   - An earlier checkpoint is not borne out by the log, or only the file has it: nobody signs any more
 //     ([ErrContradiction]) until a person has looked.
 //   - Forged or damaged notes prove nothing: findings of verify, passed over by the signer, so that writing

@@ -30,6 +30,7 @@ type book struct {
 	faults []Finding // notes that are none
 	torn   []string  // where a note of the file is damaged that the log has whole
 	epochs []begun   // of the log, in the order of their numbers
+	filed  int       // how many of list were met in the file
 	// withdrawn are the checkpoints that a signed restore explains: they are not in list. The file has them for ever.
 	withdrawn map[tlog.Hash]*entry
 }
@@ -42,6 +43,7 @@ type entry struct {
 	where  string
 	inLog  bool
 	inFile bool
+	filed  int // its place in the file among those that were met there; 0: none yet
 
 	prev     *entry // known once checked
 	children int
@@ -73,13 +75,13 @@ func (b *book) add(s sighting, inFile bool) *entry {
 		seen = b.byID[id]
 	}
 	if seen != nil && seen.note == s.note {
-		seen.see(inFile)
+		b.see(seen, inFile)
 		return nil
 	}
 	c, err := OpenCheckpoint([]byte(s.note), b.known)
 	switch {
 	case err == nil && seen != nil: // the same text, signed by another key of ours
-		seen.see(inFile)
+		b.see(seen, inFile)
 		return nil
 	case err != nil && seen != nil && inFile: // its text is one that was signed: a write was torn behind it
 		b.torn = append(b.torn, s.where)
@@ -90,13 +92,19 @@ func (b *book) add(s sighting, inFile bool) *entry {
 		return nil
 	}
 	e := &entry{Checkpoint: c, id: c.ID(), note: s.note, where: s.where}
-	e.see(inFile)
+	b.see(e, inFile)
 	b.byID[e.id] = e
 	b.list = append(b.list, e)
 	return e
 }
 
-func (e *entry) see(inFile bool) { e.inFile, e.inLog = e.inFile || inFile, e.inLog || !inFile }
+func (b *book) see(e *entry, inFile bool) {
+	e.inFile, e.inLog = e.inFile || inFile, e.inLog || !inFile
+	if inFile && e.filed == 0 {
+		b.filed++
+		e.filed = b.filed
+	}
+}
 
 var (
 	checkpointType = domain.CheckpointSigned{}.EventType()

@@ -16,6 +16,10 @@ func (v *verification) findDisplaced() {
 // void is an event of its own; of those that come from one cause the first is named, the others are counted.
 func (v *verification) noteUncounted() {
 	var after, waiting, outside []*entry
+	findings := map[*entry]bool{}
+	for _, pair := range v.book.displaced() {
+		findings[pair[0]] = true
+	}
 	for _, e := range v.book.list {
 		if !e.inLog {
 			continue
@@ -28,7 +32,7 @@ func (v *verification) noteUncounted() {
 			}
 			continue
 		case e.fault == nil && (e.prev == nil || e.prev.counts): // so another one that follows the same one counts
-			if e.inFile { // a finding
+			if findings[e] {
 				continue
 			}
 			v.notef("the checkpoint at %s is void: another one after the same predecessor stands before it", e.where)
