@@ -17,7 +17,7 @@ func TestTheProgramRunsAsItIsMeasured(t *testing.T) {
 	defer func() { require.NoError(t, b.close()) }()
 	_, brokers, stopLog, err := b.dashboardsLog(t.Context())
 	require.NoError(t, err)
-	defer stopLog() //nolint:errcheck // a temporary broker
+	defer stopLog()
 	url, err := b.emptyDatabase(t.Context())
 	require.NoError(t, err)
 
@@ -40,8 +40,8 @@ func TestTheFetcherRunsAsItIsMeasured(t *testing.T) {
 	defer func() { require.NoError(t, b.close()) }()
 	stack, platform, err := b.ingestion(t.Context(), 100, collect.MaxParallel)
 	require.NoError(t, err)
-	defer stack.Close()    //nolint:errcheck // temporary parts
-	defer platform.Close() //nolint:errcheck // the same
+	defer stack.Close()
+	defer platform.Close()
 	before, err := logged(t.Context(), stack)
 	require.NoError(t, err)
 
