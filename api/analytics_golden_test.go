@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -13,12 +12,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -123,20 +122,8 @@ func foldWorld(t *testing.T, db *pgtest.DB, world *demo.World) {
 			posts = append(posts, ev)
 		}
 	}
-	folded := func(p fold.Projector, events []fold.Event) {
-		require.NoError(t, pgx.BeginFunc(context.Background(), db.Pool, func(tx pgx.Tx) error {
-			f := p.Begin(1)
-			if err := fold.LoadAll(context.Background(), tx, f, events); err != nil {
-				return err
-			}
-			for _, ev := range events {
-				require.NoError(t, f.Apply(ev))
-			}
-			return fold.WriteAll(context.Background(), tx, f)
-		}))
-	}
-	folded(projectors.Directory{}, directory)
-	folded(projectors.AccountInsights{}, accounts)
-	folded(projectors.PostInsights{}, posts)
-	folded(projectors.Contents{}, contents)
+	foldtest.Fold(t, db, projectors.Directory{}, directory)
+	foldtest.Fold(t, db, projectors.AccountInsights{}, accounts)
+	foldtest.Fold(t, db, projectors.PostInsights{}, posts)
+	foldtest.Fold(t, db, projectors.Contents{}, contents)
 }

@@ -63,36 +63,3 @@ func (s *Server) exportSpans(w http.ResponseWriter, r *http.Request, params *Par
 		cursor: func(span readmodels.AccessSpan) (string, error) { return span.Cursor(q) },
 	})
 }
-
-// spanColumns is the header row of access as CSV. Of each record there is who made it when and what it is; scopes are those
-// of the time that was asked for, separated by spaces.
-var spanColumns = []string{
-	"dashboard_id", "dashboard_name", "user_id", "user_name", "from", "to", "role_today", "scopes",
-	"began_version", "began_type", "began_actor_id", "began_actor_name", "began_request_id", "began_hash",
-	"ended_version", "ended_type", "ended_actor_id", "ended_actor_name", "ended_request_id", "ended_hash",
-	"listed_version", "listed_time", "listed_type", "listed_actor_id", "listed_actor_name",
-	"allowed_version", "allowed_time", "allowed_type", "allowed_actor_id", "allowed_actor_name",
-}
-
-func spanCells(s readmodels.AccessSpan) []any {
-	role := ""
-	if s.Role != nil {
-		role = s.Role.Role
-	}
-	scopes := make([]string, len(s.Scopes))
-	for i, scope := range s.Scopes {
-		scopes[i] = scope.Scope
-	}
-	edge := func(r *readmodels.Record) []any {
-		if r == nil {
-			return []any{"", "", "", "", "", ""}
-		}
-		return []any{r.Version, r.Type, r.Actor.ID, r.Actor.Name, r.RequestID, r.Hash}
-	}
-	cells := []any{s.Dashboard.ID, s.Dashboard.Name, s.User.ID, s.User.Name, s.From, s.To, role, scopes}
-	cells = append(append(cells, edge(&s.BeganBy)...), edge(s.EndedBy)...)
-	for _, r := range []readmodels.Record{s.ListedBy, s.AllowedBy} {
-		cells = append(cells, r.Version, r.Time, r.Type, r.Actor.ID, r.Actor.Name)
-	}
-	return cells
-}

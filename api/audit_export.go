@@ -15,6 +15,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
+// defaultMaxExport bounds an export. It goes on behind the cursor that its last line gives.
+const defaultMaxExport = 1_000_000
+
 const (
 	exportBuffer = 64 << 10
 	// exportStall is how long a reader may take no byte before its connection is cut.
@@ -47,12 +50,11 @@ type export[E any] struct {
 // getAuditExport streams the history as CSV or JSON Lines (?format=), oldest first.
 func (s *Server) getAuditExport(w http.ResponseWriter, r *http.Request, params *Params, parent, _ string) error {
 	format := params.word(paramFormat)
-	query := params.historyQuery()
+	query := params.exportQuery()
 	query.ParentAccount, query.Dashboard = parent, params.hex(paramOnlyDashboard)
 	if err := params.Err(); err != nil {
 		return err
 	}
-	query.Ascending, query.Limit = true, 0
 	meta, entries, err := s.deps.Audit.History.Export(r.Context(), query)
 	if err != nil {
 		return err

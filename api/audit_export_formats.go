@@ -37,15 +37,6 @@ func (e jsonLines[E]) end(t exportTrailer) error {
 	return e.out.Flush()
 }
 
-// exportColumns is the header row. Lists stand in one cell, ids separated by spaces; before and after are
-// the whole documents as JSON.
-var exportColumns = []string{
-	"version", "time", "type", "dashboard_id", "dashboard_name", "actor_id", "actor_name", "role", "on_behalf_of",
-	"command_id", "request_id", "event_id", "hash", "created", "accounts_linked", "accounts_unlinked",
-	"users_added", "users_removed", "scopes_added", "scopes_removed", "main_poc_added", "main_poc_removed",
-	"allow_client_dashboard", "before", "after",
-}
-
 // csvExport writes the entries as a table. Its last row is a comment: "# complete=true entries=…".
 type csvExport[E any] struct {
 	*csvtable.Writer
@@ -54,24 +45,6 @@ type csvExport[E any] struct {
 }
 
 func (e csvExport[E]) entry(entry E) error { return e.Values(e.cells(entry)...) }
-
-func historyCells(entry readmodels.HistoryEntry) []any {
-	var onBehalfOf string
-	if entry.OnBehalfOf != nil {
-		onBehalfOf = entry.OnBehalfOf.ID
-	}
-	c := entry.Changes
-	var allow *bool
-	if c.AllowClientDashboard != nil {
-		allow = &c.AllowClientDashboard.After
-	}
-	return []any{
-		entry.Version, entry.Time, entry.Type, entry.Dashboard.ID, entry.Dashboard.Name, entry.Actor.ID, entry.Actor.Name, entry.Role, onBehalfOf,
-		entry.CommandID, entry.RequestID, entry.EventID, entry.Hash, c.Created, idsOf(c.AccountsLinked), idsOf(c.AccountsUnlinked),
-		idsOf(c.UsersAdded), idsOf(c.UsersRemoved), c.ScopesAdded, c.ScopesRemoved, idsOf(c.MainPOCAdded), idsOf(c.MainPOCRemoved),
-		allow, entry.Before, entry.After,
-	}
-}
 
 func (e csvExport[E]) end(t exportTrailer) error {
 	text := fmt.Sprintf("complete=%t entries=%d as_of_version=%d names_proven=%t", t.Complete, t.Entries, t.AsOf.Version, t.NamesProven)

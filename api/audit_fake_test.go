@@ -108,7 +108,7 @@ func (f *auditFake) ExportSpans(
 
 func (f *auditFake) Excluded(_ context.Context, parent string) (api.Excluded, error) {
 	return api.Excluded{
-		Parked: []operator.ParkedEvent{{ID: "dashboards-0-7", Stream: parent}},
+		Parked: []operator.ParkedEvent{{ID: "dashboards-0-7", Stream: parent, Reason: "undecodable", State: "parked"}},
 		Foreign: api.ForeignRecords{
 			Claiming: []domain.ForeignRecord{{Reason: "it has no tag", Claims: parent}}, Records: 1, Others: 4,
 		},

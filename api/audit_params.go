@@ -19,13 +19,18 @@ const maxActor = 255
 
 // historyQuery reads the filters of a history; the caller fills in the tenant and the dashboard.
 func (p *Params) historyQuery() readmodels.HistoryQuery {
-	page := p.Page()
+	limit := p.Limit()
+	q := p.exportQuery()
+	q.Limit, q.Ascending = limit, p.word(paramOrder) == "asc"
+	return q
+}
+
+// exportQuery reads the same of an export, which is whole, the oldest change first.
+func (p *Params) exportQuery() readmodels.HistoryQuery {
 	q := readmodels.HistoryQuery{
-		Types: p.eventTypes(), Actor: p.actor(), User: p.hex(paramChangedUser), Account: p.hex(paramChangedAccount),
-		Limit: page.Limit, Cursor: page.Cursor,
+		Cursor: p.cursor(), Types: p.eventTypes(), Actor: p.actor(), User: p.hex(paramChangedUser), Account: p.hex(paramChangedAccount), Ascending: true,
 	}
 	q.From, q.To = p.edges()
-	q.Ascending = p.word(paramOrder) == "asc"
 	return q
 }
 

@@ -21,9 +21,6 @@ type AuditDeps struct {
 	MaxExport int
 }
 
-// defaultMaxExport bounds an export. It goes on behind the cursor that its last line gives.
-const defaultMaxExport = 1_000_000
-
 // HistoryReader answers auditors; *readmodels.History implements it. A dashboard that has no history in
 // the agency gives [domain.ErrDashboardNotFound], whosever it is.
 type HistoryReader interface {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"slices"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -32,7 +33,7 @@ func (s *Server) auditRoutes() []route {
 		get("/api/audit/history", "getAuditHistory", s.auditing(s.getHistory, historyParams...).answering(entries, page)),
 		get("/api/audit/diff", "getAuditDiff", s.auditing(s.getDiffs, paramCursor, paramLimit, paramFromMoment, paramToMoment).
 			answering(reflect.TypeFor[[]readmodels.DiffAnswer](), meta)),
-		get(patternExport, "getAuditExport", s.auditing(s.getAuditExport, append([]Param{paramFormat, paramOnlyDashboard}, historyParams...)...)),
+		get(patternExport, "getAuditExport", s.auditing(s.getAuditExport, append([]Param{paramFormat, paramOnlyDashboard}, exportParams...)...)),
 		get("/api/audit/access", "getAuditAccess", s.auditing(s.getSpans, append([]Param{paramCursor, paramLimit}, spanParams...)...).
 			answering(reflect.TypeFor[[]readmodels.AccessSpan](), reflect.TypeFor[readmodels.SpansMeta]())),
 		get(patternAccess, "getAuditAccessExport", s.auditing(s.exportSpans, append([]Param{paramFormat, paramCursor}, spanParams...)...)),
@@ -54,11 +55,16 @@ func (s *Server) auditRoutes() []route {
 // auditFunc answers a question about the history of an agency: of the dashboard in the path, "" where there is none.
 type auditFunc func(w http.ResponseWriter, r *http.Request, params *Params, parent, dashboard string) error
 
-// auditing hands an endpoint the parameters that it declares and the time zone, which is judged also where no
-// day is named.
+// auditing hands an endpoint the parameters that it declares and, where one of them is a time, the time zone, which is
+// judged also where no day is named.
 func (s *Server) auditing(serve auditFunc, takes ...Param) operation {
+	if slices.ContainsFunc(takes, func(d Param) bool { return d.Kind == KindTime || d.Kind == KindMoment }) {
+		takes = with(takes, paramZone)
+	}
 	op := taking(func(w http.ResponseWriter, r *http.Request, params *Params) (err error) {
-		params.Zone()
+		if params.declares(paramZone) {
+			params.Zone()
+		}
 		var dashboard string
 		if params.declares(paramDashboard) {
 			if dashboard, err = dashboardID(r); err != nil {
@@ -67,7 +73,7 @@ func (s *Server) auditing(serve auditFunc, takes ...Param) operation {
 		}
 		p, _ := PrincipalFrom(r.Context()) // the roles of these routes always name the agency
 		return serve(w, r, params, p.AccountID, dashboard)
-	}, with(takes, paramZone)...)
+	}, takes...)
 	op.audit = true
 	return op
 }

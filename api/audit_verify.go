@@ -41,10 +41,10 @@ type VerifyAsked struct {
 
 // VerifyRun is a verification, and what the caller's agency is told of it.
 type VerifyRun struct {
-	ID   string `json:"id"`   // of this process, for some minutes
-	Kind string `json:"kind"` // own: of the agency's stream; all: of the whole log
+	ID   string `json:"id"`                   // of this process, for some minutes
+	Kind string `json:"kind" words:"own all"` // own: of the agency's stream; all: of the whole log
 	// Stage is waiting, checkpoints (signed statements are read), records, findings (what was read is held against each other), done or failed.
-	Stage        string        `json:"stage"`
+	Stage        string        `json:"stage" words:"waiting checkpoints records findings done failed"`
 	RecordsDone  int64         `json:"records_done"`  // places in the log that were read
 	RecordsTotal int64         `json:"records_total"` // places in the log that are to be read; 0 while that is not known
 	StartedAt    *time.Time    `json:"started_at"`    // the state that it verifies is of then or later; null while it waits

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -235,7 +236,7 @@ func (s *Server) postConnectLinks() operation {
 			return invalidField("platforms", "must name one platform or more: 1, 3, 4, 6")
 		}
 		if body.Days < 1 || body.Days > connect.MaxLinkDays {
-			return invalidField("days", "must be 1 to 14")
+			return invalidField("days", fmt.Sprintf("must be 1 to %d", connect.MaxLinkDays))
 		}
 		asks, err := s.requester(r, account)
 		if err != nil {

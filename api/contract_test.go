@@ -26,20 +26,29 @@ type contract struct {
 	doc    *openapi3.T
 }
 
-// contracts are the loaded documents, by their text: most tests serve the same one.
+// contracts are the loaded documents, by their text and by who answers: most tests serve the same one.
 var contracts sync.Map
+
+type contractKey struct {
+	document string
+	fakes    bool
+}
 
 func newContract(t *testing.T, server *api.Server, fakes bool) contract {
 	t.Helper()
 	raw, err := server.Document()
 	require.NoError(t, err)
-	var tree any
-	require.NoError(t, json.Unmarshal(raw, &tree))
-	strict(tree, fakes)
-	raw, err = json.Marshal(tree)
-	require.NoError(t, err)
-	loaded, _ := contracts.LoadOrStore(string(raw), sync.OnceValues(func() (*openapi3.T, error) {
-		return openapi3.NewLoader().LoadFromData(raw)
+	loaded, _ := contracts.LoadOrStore(contractKey{string(raw), fakes}, sync.OnceValues(func() (*openapi3.T, error) {
+		var tree any
+		if err := json.Unmarshal(raw, &tree); err != nil {
+			return nil, err
+		}
+		strict(tree, fakes)
+		held, err := json.Marshal(tree)
+		if err != nil {
+			return nil, err
+		}
+		return openapi3.NewLoader().LoadFromData(held)
 	}))
 	doc, err := loaded.(func() (*openapi3.T, error))()
 	require.NoError(t, err)

@@ -54,6 +54,7 @@ const (
 	KindLimit       Kind = "limit"
 	KindCursor      Kind = "cursor"
 	KindDigest      Kind = "digest" // SHA-256, 64 hex digits
+	KindParked      Kind = "parked" // <projection>-<partition>-<offset>
 )
 
 // The forms of meta that are shorter than the whole.
@@ -66,15 +67,6 @@ const (
 	exampleEnd     = "2026-01-31"
 
 	exampleCheckpoint = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-
-	timeForms  = "YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds."
-	rangeForms = "YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days."
-	rangeStart = "Start of the range: " + rangeForms
-	rangeEnd   = "End of the range: " + rangeForms + " A day is included, an instant is not. The end may lie in the future: " +
-		"then parts to come " +
-		"are null, and the answer compares as many days as have begun."
-	beforeEnd  = "30 days before the end"
-	endOfToday = "the end of today"
 )
 
 // The parameters of figures and entities.
@@ -221,10 +213,16 @@ var (
 		Name: "newer", Kind: KindDigest, Text: "The checkpoint that was signed later: its id, 64 hex digits.", Required: true, Example: exampleCheckpoint,
 	}
 
-	historyParams = []Param{
-		paramCursor, paramLimit, paramChanges, paramActor, paramChangedUser, paramChangedAccount, paramFrom, paramTo, paramOrder,
+	paramHistoryCursor = Param{
+		Name: "cursor", Kind: KindCursor, Default: "the first page",
+		Text: "Continues behind an entry: meta.next_cursor of a page of a history, or next_cursor in the last line of an export. Histories of the " +
+			"agency and of its dashboards and exports go on from each other's, also with other filters; in the other order it leads back.",
 	}
-	spanParams = []Param{paramSpanAt, paramFrom, paramTo, paramSpanUser, paramOnlyDashboard, paramSpanBy}
+
+	changeFilters = []Param{paramChanges, paramActor, paramChangedUser, paramChangedAccount, paramFrom, paramTo}
+	exportParams  = append([]Param{paramHistoryCursor}, changeFilters...)
+	historyParams = append(append([]Param{paramHistoryCursor, paramLimit}, changeFilters...), paramOrder)
+	spanParams    = []Param{paramSpanAt, paramFrom, paramTo, paramSpanUser, paramOnlyDashboard, paramSpanBy}
 )
 
 // Headers of requests, and what streams take in the query.

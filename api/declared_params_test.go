@@ -73,3 +73,29 @@ func TestDescribedOperationsAreUnique(t *testing.T) {
 		}
 	}
 }
+
+// A parameter that is declared has an effect: a time zone is taken where a time is, and nowhere else; a file is whole.
+func TestDeclaredParametersHaveAnEffect(t *testing.T) {
+	t.Parallel()
+	for _, op := range api.Describe().Operations {
+		if !strings.HasPrefix(op.Pattern, "/api/audit/") {
+			continue
+		}
+		var zone, timed bool
+		for _, declared := range op.Takes {
+			zone = zone || declared.Kind == api.KindZone
+			timed = timed || declared.Kind == api.KindTime || declared.Kind == api.KindMoment
+		}
+		require.Equal(t, timed, zone, op.ID)
+	}
+	b := setupTenants(t)
+	for path, field := range map[string]string{
+		"/api/audit/excluded?tz=Europe/Berlin":    "tz",
+		"/api/audit/export?format=csv&limit=3":    "limit", // it is whole
+		"/api/audit/export?format=csv&order=desc": "order",
+	} {
+		answer := b.get(path, b.tokenOf("auditor"))
+		require.Equal(t, http.StatusBadRequest, answer.status, "%s: %s", path, answer.body)
+		require.Equal(t, field, answer.failure(t).Errors[0].Field)
+	}
+}

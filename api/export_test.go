@@ -33,9 +33,9 @@ func (s *Server) Routes() (routes []Route) {
 // ClientVersion is clientVersion.
 var ClientVersion = clientVersion
 
-// EveryRole returns the constants of type Role, as the source has them.
+// EveryRole returns the constants of type Role, as the source has them: [AllRoles] must name each.
 func EveryRole() (roles []Role, err error) {
-	file, err := parser.ParseFile(token.NewFileSet(), "principal.go", nil, parser.SkipObjectResolution)
+	file, err := parser.ParseFile(token.NewFileSet(), "roles.go", nil, parser.SkipObjectResolution)
 	if err != nil {
 		return nil, err
 	}

@@ -18,9 +18,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// DefaultMaxBody is the limit of a request's body in bytes.
-const DefaultMaxBody = 1 << 20
-
 // Config holds the settings of the HTTP layer.
 type Config struct {
 	// CORSOrigins are exact origins ("https://app.example.com"), "http://localhost:*" for any port,

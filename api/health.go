@@ -37,10 +37,10 @@ const (
 	statusNotReady = "not_ready"
 )
 
-// healthBody is the answer of /healthz and /readyz.
-type healthBody struct {
+// HealthBody is the answer of /healthz and /readyz.
+type HealthBody struct {
 	Status      string             `json:"status"` // ok, ready, degraded, not_ready
-	Checks      []checkResult      `json:"checks,omitempty"`
+	Checks      []CheckResult      `json:"checks,omitempty"`
 	Projections []ProjectionHealth `json:"projections,omitempty"`        // how far the read models are; absent before they were looked at
 	Platforms   []PlatformPause    `json:"paused_platforms,omitempty"`   // that are not read
 	Connections []ConnectionPause  `json:"paused_connections,omitempty"` // whose accounts are not read
@@ -48,8 +48,8 @@ type healthBody struct {
 	Foreign     []ForeignHealth    `json:"foreign_records,omitempty"`    // topics that hold what nobody of ours wrote; absent when none does
 }
 
-// checkResult is one condition of readiness.
-type checkResult struct {
+// CheckResult is one condition of readiness.
+type CheckResult struct {
 	Name     string `json:"name"` // what is looked at
 	OK       bool   `json:"ok"`
 	Degraded bool   `json:"degraded,omitempty"` // it does not hold, and what was asked for is possible all the same
@@ -133,7 +133,7 @@ type Health struct {
 // then there is no such route.
 func (h Health) Handler(metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, http.StatusOK, healthBody{Status: "ok"}) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, http.StatusOK, HealthBody{Status: "ok"}) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		body, status := h.ready(r)
 		writeHealth(w, status, body)
@@ -144,7 +144,7 @@ func (h Health) Handler(metrics http.Handler) http.Handler {
 	return boundBodies(defaultRequestTimeout, mux)
 }
 
-func writeHealth(w http.ResponseWriter, status int, body healthBody) {
+func writeHealth(w http.ResponseWriter, status int, body HealthBody) {
 	w.Header().Set("Content-Type", contentJSON)
 	if status != http.StatusOK {
 		w.Header().Set(headerRetryAfter, "1")
@@ -157,7 +157,7 @@ func writeHealth(w http.ResponseWriter, status int, body healthBody) {
 
 // getHealth says that the process serves; whether it can do its work is /readyz.
 func (s *Server) getHealth(w http.ResponseWriter, _ *http.Request) error {
-	s.writeJSON(w, contentJSON, http.StatusOK, healthBody{Status: "ok"})
+	s.writeJSON(w, contentJSON, http.StatusOK, HealthBody{Status: "ok"})
 	return nil
 }
 
@@ -172,17 +172,17 @@ func (s *Server) getReady(w http.ResponseWriter, r *http.Request) error {
 }
 
 // ready runs all checks at once.
-func (h Health) ready(r *http.Request) (healthBody, int) {
+func (h Health) ready(r *http.Request) (HealthBody, int) {
 	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
 	defer cancel()
 	writes := r.URL.Query().Get("for") == "writes"
-	results := make([]checkResult, len(h.Checks))
+	results := make([]CheckResult, len(h.Checks))
 	var group sync.WaitGroup
 	for i, check := range h.Checks {
 		group.Go(func() { results[i] = runCheck(ctx, check, writes) })
 	}
 	group.Wait()
-	body, status := healthBody{Status: statusReady, Checks: results}, http.StatusOK
+	body, status := HealthBody{Status: statusReady, Checks: results}, http.StatusOK
 	for _, result := range results {
 		switch {
 		case result.OK:
@@ -209,7 +209,7 @@ func (h Health) ready(r *http.Request) (healthBody, int) {
 
 // runCheck does not wait for a probe that ignores its context: readiness is asked for in order to
 // take a stuck process out of rotation.
-func runCheck(ctx context.Context, check Check, writes bool) checkResult {
+func runCheck(ctx context.Context, check Check, writes bool) CheckResult {
 	answer := make(chan error, 1)
 	go func() { answer <- check.Probe(ctx) }()
 	var err error
@@ -222,12 +222,12 @@ func runCheck(ctx context.Context, check Check, writes bool) checkResult {
 	var degraded *DegradedError
 	switch {
 	case err == nil:
-		return checkResult{Name: check.Name, OK: true}
+		return CheckResult{Name: check.Name, OK: true}
 	case errors.As(err, &degraded):
-		return checkResult{Name: check.Name, Degraded: degraded.Writes || !writes, Reason: degraded.Reason}
+		return CheckResult{Name: check.Name, Degraded: degraded.Writes || !writes, Reason: degraded.Reason}
 	case errors.As(err, &known):
-		return checkResult{Name: check.Name, Reason: known.Message}
+		return CheckResult{Name: check.Name, Reason: known.Message}
 	default:
-		return checkResult{Name: check.Name, Reason: err.Error()}
+		return CheckResult{Name: check.Name, Reason: err.Error()}
 	}
 }

@@ -4,12 +4,35 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"regexp"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
 var parkedFilters = []Param{paramOfProjection, paramOfStream, paramOfType}
+
+// ParkedForm is the form of ids of parked events, which are the cursors of their list.
+const ParkedForm = "[a-z0-9_]+-[0-9]{1,9}-[0-9]{1,18}"
+
+var parkedForm = regexp.MustCompile("^" + ParkedForm + "$")
+
+// parkedID reads the id of a parked event.
+func (p *Params) parkedID() string {
+	id, _ := p.value(paramParked, KindParked)
+	if !parkedForm.MatchString(id) {
+		p.bad.addf(paramParked.Name, "names no parked event: write <projection>-<partition>-<offset>, as the list shows it")
+	}
+	return id
+}
+
+// named reads what the path names.
+func (p *Params) named(of Param) string {
+	if of.Kind == KindParked {
+		return p.parkedID()
+	}
+	return p.text(of)
+}
 
 func (p *Params) parkedFilter() operator.ParkedFilter {
 	return operator.ParkedFilter{Projection: p.text(paramOfProjection), Stream: p.text(paramOfStream), Type: p.text(paramOfType)}
@@ -20,6 +43,9 @@ func (s *Server) getParked() operation {
 	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
 		filter := params.parkedFilter()
 		filter.State, filter.After, filter.Limit = params.word(paramParkedState), params.cursor(), params.Limit()
+		if filter.After != "" && !parkedForm.MatchString(filter.After) {
+			params.bad.addf(paramCursor.Name, "is not a cursor of this list: repeat the request of the page before with its next_cursor, or begin without one")
+		}
 		if err := params.Err(); err != nil {
 			return err
 		}
@@ -60,7 +86,7 @@ func manyParked[R any](s *Server, act manyFunc[R]) operation {
 // inspectParked shows a parked record with its texts masked.
 func (s *Server) inspectParked() operation {
 	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		id := params.text(paramParked)
+		id := params.parkedID()
 		if err := params.Err(); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -77,6 +78,9 @@ func (s *Server) readAction(w http.ResponseWriter, r *http.Request, also ...stri
 		return a, err
 	}
 	a.reason, err = domain.ParseReason(reason)
+	if told, ok := errors.AsType[*domain.Error](err); ok {
+		return a, told.WithField("reason", "is none that is taken")
+	}
 	return a, err
 }
 

@@ -24,11 +24,11 @@ var (
 		Name: "rebuild", Kind: KindText, Text: "The id of a rebuild.", Example: "0191c2f0-0000-7000-8000-000000000001",
 	}
 	paramParked = Param{
-		Name: "parked", Kind: KindText, Text: "A parked event: <projection>-<partition>-<offset>.", Example: "dashboards-3-1204",
+		Name: "parked", Kind: KindParked, Text: "A parked event: <projection>-<partition>-<offset>.", Example: "dashboards-3-1204",
 	}
 	paramJob          = Param{Name: "job", Kind: KindRowID, Text: "The id of a job.", Example: 7}
 	paramConnectionID = Param{Name: "connection", Kind: KindRowID, Text: "The id of a connection.", Example: 31}
-	paramNetwork      = Param{Name: "platform", Kind: KindText, Text: "A platform: facebook, instagram, linkedin or tiktok.", Example: "linkedin"}
+	paramNetwork      = Param{Name: "platform", Kind: KindText, Words: networks(), Text: "A platform by its name.", Example: "linkedin"}
 	paramOfProjection = Param{Name: "projection", Kind: KindText, Text: "Only what this projection has parked."}
 	paramOfStream     = Param{Name: "stream", Kind: KindText, Text: "Only the stream of this key."}
 	paramOfType       = Param{Name: "type", Kind: KindText, Text: "Only events of this type, by its whole name."}
@@ -37,6 +37,14 @@ var (
 		wrong: "is not a state: use %s",
 	}
 )
+
+// networks are the names of the platforms.
+func networks() (names []string) {
+	for _, platform := range domain.Platforms() {
+		names = append(names, platform.String())
+	}
+	return names
+}
 
 // opsRoutes are the operators' rows of the route table.
 func (s *Server) opsRoutes() []route {
@@ -156,7 +164,7 @@ func doing[T, R any](
 // acting does something to what the path names, for the reason in the body.
 func acting[R any](s *Server, of Param, act actFunc[R]) operation {
 	return doing(s, reflect.TypeFor[actionBody](), nil, []Param{of},
-		func(p *Params) (string, error) { return p.text(of), nil },
+		func(p *Params) (string, error) { return p.named(of), nil },
 		func(ctx context.Context, c commands.Caller, name string, a action) (R, error) {
 			return act(ctx, c, name, a.reason)
 		})

@@ -49,7 +49,7 @@ func (f *fakeDesk) Jobs(context.Context) ([]operator.Job, error)               {
 func (f *fakeDesk) Pauses(context.Context) ([]domain.Pause, error)             { return nil, nil }
 
 func (f *fakeDesk) Connections(context.Context, readmodels.ReadingsQuery) ([]readmodels.ConnectionReading, error) {
-	return []readmodels.ConnectionReading{{ConnectionID: 31, Name: "Ada", Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{}}}}, nil
+	return []readmodels.ConnectionReading{{PlatformName: "facebook", ConnectionID: 31, Name: "Ada", Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{}}}}, nil
 }
 
 func (f *fakeDesk) CheckConnection(_ context.Context, c commands.Caller, id int64, reason domain.Reason) ([]readmodels.CheckedConnection, error) {
@@ -150,7 +150,7 @@ func (f *fakeDesk) SkipParked(_ context.Context, c commands.Caller, id string, r
 
 func (f *fakeDesk) InspectParked(_ context.Context, c commands.Caller, id string, unmask *domain.Reason) (operator.ParkedRecord, error) {
 	r := operator.ParkedRecord{Headers: []operator.RecordHeader{}, Masked: unmask == nil}
-	r.ID = id
+	r.ID, r.Reason, r.State = id, "undecodable", "parked"
 	if unmask != nil {
 		f.did(c, *unmask, "unmask", id)
 	}
@@ -219,6 +219,9 @@ func TestOperatorsAreToldWhatIsWrong(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, answer.status, "%s: %s", body, answer.body)
 		require.Contains(t, answer.body, hint, body)
 		require.Empty(t, desk.acts, body)
+		if body != "" {
+			require.NotEmpty(t, answer.failure(t).Errors, body)
+		}
 	}
 	b, desk := operating(t)
 	answer := b.ask(http.MethodPost, "/api/ops/parked/retry", `{"reason":"test"}`, "Authorization: Bearer "+b.token(agency, "operator"))
@@ -278,4 +281,23 @@ func TestOperatorsSeeWhatWasDone(t *testing.T) {
 	require.Equal(t, []string{"actions 3 abc"}, desk.acts)
 	require.Contains(t, answer.body, `"outcome":"refused"`)
 	require.Contains(t, answer.body, `"next_cursor":"next"`)
+}
+
+// What names no parked event, and a cursor of another list, is told by the parameter's name; nobody is asked for it.
+func TestParkedEventsAreNamedByTheirForm(t *testing.T) {
+	t.Parallel()
+	b, desk := operating(t)
+	for _, asked := range []struct{ method, path, field string }{
+		{http.MethodGet, "/api/ops/parked/none", "parked"},
+		{http.MethodPost, "/api/ops/parked/dashboards-3-12x/skip", "parked"},
+		{http.MethodPost, "/api/ops/parked/3-12/unmask", "parked"},
+		{http.MethodGet, "/api/ops/parked?cursor=eyJrIjpbMV0sImQiOiJhYmNkZWZnaCJ9", "cursor"},
+	} {
+		answer := b.ask(asked.method, asked.path, `{"reason":"test"}`, "Authorization: Bearer "+b.token(agency, "operator"))
+		require.Equal(t, http.StatusBadRequest, answer.status, "%s: %s", asked.path, answer.body)
+		require.Equal(t, asked.field, answer.failure(t).Errors[0].Field, asked.path)
+	}
+	require.Empty(t, desk.acts)
+	answer := b.get("/api/ops/parked?cursor=dashboards-3-12", b.token(agency, "operator"))
+	require.Equal(t, http.StatusOK, answer.status, answer.body)
 }

@@ -13,15 +13,7 @@ import (
 	_ "time/tzdata" // ?tz= must work where the system has no zone files
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
-)
-
-// Limits of paged lists.
-const (
-	DefaultPageLimit = readmodels.DefaultPageLimit
-	MaxPageLimit     = 500
-	MaxCursor        = 10_000 // platforms' ids of posts are part of some, and of ids of activities
 )
 
 // Params reads the declared parameters of a request, from the path first and then from the query.
@@ -141,78 +133,6 @@ func (p *Params) optionalID(declared Param) int64 {
 		return 0
 	}
 	return p.ID(declared)
-}
-
-// maxAccounts is how many accounts ?account= takes.
-const maxAccounts = 100
-
-// Accounts reads optional accounts, separated by commas: each 24 hex digits or a row id.
-func (p *Params) Accounts(declared Param) (accounts []readmodels.AccountRef) {
-	text, present := p.value(declared, KindAccounts)
-	if !present {
-		return nil
-	}
-	values := strings.Split(text, ",")
-	if len(values) > maxAccounts {
-		p.bad.addf(declared.Name, "names %d accounts: give at most %d", len(values), maxAccounts)
-		return nil
-	}
-	for _, value := range values {
-		if account := p.accountRef(declared, value); !slices.Contains(accounts, account) {
-			accounts = append(accounts, account)
-		}
-	}
-	return accounts
-}
-
-// RequiredAccount reads an account that the path must name.
-func (p *Params) RequiredAccount(declared Param) readmodels.AccountRef {
-	value, present := p.value(declared, KindAccount)
-	if !present {
-		p.bad.addf(declared.Name, "is missing: give an account's id (24 hex digits) or its row id")
-		return readmodels.AccountRef{}
-	}
-	return p.accountRef(declared, value)
-}
-
-func (p *Params) accountRef(declared Param, value string) readmodels.AccountRef {
-	if id, ok := domain.HexID(value); ok {
-		return readmodels.AccountRef{ID: id}
-	}
-	if number, ok := plainNumber(value); ok && number > 0 {
-		return readmodels.AccountRef{RowID: number}
-	}
-	p.bad.addf(declared.Name, "is not an account: use its id (24 hex digits) or its row id (a positive integer)")
-	return readmodels.AccountRef{}
-}
-
-// Page reads `limit` and `cursor`.
-func (p *Params) Page() readmodels.Page {
-	return readmodels.Page{Limit: p.Limit(), Cursor: p.cursor()}
-}
-
-func (p *Params) cursor() string {
-	cursor, _ := p.value(paramCursor, KindCursor)
-	printable := strings.IndexFunc(cursor, func(c rune) bool { return c <= ' ' || c > '~' }) < 0
-	if len(cursor) > MaxCursor || !printable {
-		p.bad.addf(paramCursor.Name, "is not a cursor: use next_cursor of the page before")
-		return ""
-	}
-	return cursor
-}
-
-// Limit reads `limit`: entries of a page, 1 to [MaxPageLimit].
-func (p *Params) Limit() int {
-	value, present := p.value(paramLimit, KindLimit)
-	if !present {
-		return DefaultPageLimit
-	}
-	limit, ok := plainNumber(value)
-	if !ok || limit < 1 || limit > MaxPageLimit {
-		p.bad.addf(paramLimit.Name, "is not a page size: use 1 to %d", MaxPageLimit)
-		return DefaultPageLimit
-	}
-	return int(limit)
 }
 
 // Granularity reads `granularity`: day (also when absent), week or month.

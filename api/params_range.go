@@ -17,6 +17,18 @@ const (
 	maxRangeYear     = 9999
 )
 
+// Their words, for the documents.
+const (
+	timeForms  = "YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds."
+	rangeForms = "YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days."
+	rangeStart = "Start of the range: " + rangeForms
+	rangeEnd   = "End of the range: " + rangeForms + " A day is included, an instant is not. The end may lie in the future: " +
+		"then parts to come " +
+		"are null, and the answer compares as many days as have begun."
+	beforeEnd  = "30 days before the end"
+	endOfToday = "the end of today"
+)
+
 // Zone reads `tz`: an IANA name, UTC when absent.
 func (p *Params) Zone() *time.Location {
 	if p.zone != nil {

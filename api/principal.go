@@ -10,26 +10,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Role is what a caller is; what each may do stands in the route table.
-type Role string
-
-// The roles. A token may carry several; rights add up.
-const (
-	RoleAgency   Role = "agency"
-	RoleClient   Role = "client"
-	RoleAuditor  Role = "auditor"
-	RoleOperator Role = "operator"
-	RoleMainApp  Role = "main_app"
-)
-
-// Roles are the roles of one caller.
-type Roles []Role
-
-// Has reports whether one of the caller's roles is among allowed.
-func (r Roles) Has(allowed ...Role) bool {
-	return slices.ContainsFunc(allowed, func(a Role) bool { return slices.Contains(r, a) })
-}
-
 // Principal is a verified caller. AccountID is the parent account for the roles agency and auditor,
 // a sub-account for client, and empty for who is only an operator or a main application.
 type Principal struct {

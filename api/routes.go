@@ -48,9 +48,9 @@ func (s *Server) routes() []route {
 	dashboards := []Role{RoleAgency, RoleClient, RoleAuditor}
 	listeners := []Role{RoleAgency, RoleClient}
 	table := []route{
-		{http.MethodGet, "/healthz", "getHealthz", nil, operation{serve: s.getHealth, answer: Answer{Bare: reflect.TypeFor[healthBody]()}}},
+		{http.MethodGet, "/healthz", "getHealthz", nil, operation{serve: s.getHealth, answer: Answer{Bare: reflect.TypeFor[HealthBody]()}}},
 		{http.MethodGet, "/readyz", "getReadyz", nil, operation{
-			serve: s.getReady, takes: []Param{paramFor}, answer: Answer{Bare: reflect.TypeFor[healthBody]()},
+			serve: s.getReady, takes: []Param{paramFor}, answer: Answer{Bare: reflect.TypeFor[HealthBody]()},
 		}},
 		{http.MethodGet, patternOpenAPI, "getOpenapiJson", nil, operation{serve: s.getOpenAPI}},
 		{http.MethodGet, patternAsyncAPI, "getAsyncapiJson", nil, operation{serve: s.getAsyncAPI}},

@@ -21,17 +21,6 @@ type SignIns interface {
 	EndSession(ctx context.Context, of readmodels.User, id string) error
 }
 
-// SignInLinkFor is how long a [SignInLink] works, unless it is used before.
-const SignInLinkFor = 15 * time.Minute
-
-// SignInLink is a link that signs a user in to the console once.
-type SignInLink struct {
-	UserID string `json:"user_id"` // whom it signs in, 24 hex digits
-	URL    string `json:"url"`     // shown once; to be sent to that person alone, since whoever has it signs in as that person
-	// WorksUntil is when it ends, unless it is used or a newer one is made before.
-	WorksUntil time.Time `json:"works_until"`
-}
-
 // SignInSession is a browser in which a user is signed in to the console.
 type SignInSession struct {
 	ID string `json:"id"` // names it here; it opens nothing
@@ -72,21 +61,6 @@ func (s *Server) agencysUser(ctx context.Context, params *Params) (readmodels.Us
 		return readmodels.User{}, err
 	}
 	return s.deps.Entities.User(ctx, scope, readmodels.UsersQuery{}, id)
-}
-
-func (s *Server) postSignInLink() operation {
-	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		of, err := s.agencysUser(r.Context(), params)
-		if err != nil {
-			return err
-		}
-		p, _ := PrincipalFrom(r.Context())
-		made, err := s.deps.SignIns.MakeLink(r.Context(), caller(r, p, p.AccountID, RoleAgency), of)
-		if err != nil {
-			return err
-		}
-		return s.writeData(w, made, nil)
-	}, paramUserID).answering(reflect.TypeFor[SignInLink](), nil)
 }
 
 func (s *Server) getSessions() operation {

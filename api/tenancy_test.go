@@ -236,6 +236,7 @@ func TestEveryRouteForEveryRoleAndTenant(t *testing.T) {
 	require.Equal(t, []string{"Withdrawn", "TicketKey", "Registerer"}, b.server.Absent(), "no route stands on it")
 	roles, err := api.EveryRole()
 	require.NoError(t, err)
+	require.ElementsMatch(t, roles, api.AllRoles())
 	require.Len(t, rightsOfPublic.ofRole(), len(roles)+1)
 	for _, role := range roles {
 		require.Contains(t, rightsOfPublic.ofRole(), string(role), "every role has a column")

@@ -76,7 +76,7 @@ var malformed = map[api.Kind]string{
 	api.KindText: strings.Repeat("x", 201), api.KindWord: "nonsense", api.KindHexID: "zz", api.KindRowID: "0", api.KindAccount: "x!", api.KindAccounts: "11,x",
 	api.KindActivity: "70", api.KindPlatform: "2", api.KindCategory: "x", api.KindActor: "\x01", api.KindChanges: "nonsense",
 	api.KindTime: "soon", api.KindZone: "Mars/Olympus", api.KindMoment: "soon", api.KindVersion: "0", api.KindGranularity: "hour",
-	api.KindOrder: "sideways", api.KindFormat: "xml", api.KindLimit: "0", api.KindCursor: "a b", api.KindDigest: "abc",
+	api.KindOrder: "sideways", api.KindFormat: "xml", api.KindLimit: "0", api.KindCursor: "a b", api.KindDigest: "abc", api.KindParked: "none",
 }
 
 // Every route, every parameter that it declares: a malformed one is a 400 that names it, so none is ignored in silence.

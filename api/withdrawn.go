@@ -14,6 +14,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
+const withdrawnEvery = time.Second // how often the file of withdrawn subjects is looked at, when somebody asks
+
+const maxWithdrawn = 16 << 20 // bytes of that file
+
 // Withdrawn is a file of subjects whose tokens hold no more: one a line; # begins a comment. It is read again within a
 // second of the next request or look at a stream. Safe for concurrent use; nil withdraws nobody.
 type Withdrawn struct {

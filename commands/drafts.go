@@ -23,9 +23,6 @@ func (c Caller) sign(e *domain.Envelope) {
 	e.TraceParent = c.TraceParent
 }
 
-// MaxSkew is how far ahead of the clock a capture time may lie.
-const MaxSkew = time.Minute
-
 // NewDraft makes the draft of an event that is in no chain, with a new event id.
 func NewDraft(topic, key string, data domain.Data, now time.Time) domain.Draft {
 	d := newDraft(topic, key, data.EventType(), now)

@@ -13,8 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// SourceFeed is the ce_source of what a main application tells over HTTP.
-const SourceFeed = "/ledgerboard/directory"
+// sourceFeed is the ce_source of what a main application tells over HTTP.
+const sourceFeed = "/ledgerboard/directory"
 
 // MaxFedLine is the longest line, in bytes: whatever it becomes fits into a record.
 const MaxFedLine = 128 << 10
@@ -273,7 +273,7 @@ func (f FeedDirectory) drafts(ctx context.Context, c Caller, lines []*fedLine, n
 		drafts = append(drafts, eraseContents(contents, now)...)
 	}
 	for i := range drafts {
-		drafts[i].Envelope.Source = SourceFeed
+		drafts[i].Envelope.Source = sourceFeed
 		c.sign(&drafts[i].Envelope)
 	}
 	return drafts, nil

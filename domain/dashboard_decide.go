@@ -2,7 +2,6 @@ package domain
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 )
 
@@ -39,11 +38,6 @@ type VersionMatch struct {
 	Any      bool
 	Versions []int64
 }
-
-// ScopePattern is the form of a scope.
-const ScopePattern = `^[a-z][a-z0-9_.-]{0,63}$`
-
-var scopeForm = regexp.MustCompile(ScopePattern)
 
 // DecideUpdate judges a PUT. It returns the event to append, or nil when nothing would change
 // (rule 8), or an [Error]; it never changes f.
@@ -135,12 +129,7 @@ func checkNamed(f DashboardFacts, c UpdateDashboard) error {
 		"is not a sub-account of your agency")
 	unknown := func(user string) bool { _, known := f.UserAccounts[user]; return !known }
 	e = refuse(e, "users", c.Users, unknown, "is not a user of your agency or of one of its accounts")
-	e = refuse(e, "scopes", c.Scopes, func(scope string) bool { return !scopeForm.MatchString(scope) },
-		"is not a scope: use 1 to 64 of a-z 0-9 _ . - and begin with a letter")
-	if n := len(set(valueOr(c.Scopes, nil))); n > maxScopes {
-		e = e.WithField("scopes", fmt.Sprintf("are %d; use at most %d", n, maxScopes))
-	}
-	return refusal(e)
+	return refusal(refuseScopes(e, c.Scopes))
 }
 
 // refuse adds, to e, each of the list that is wrong.

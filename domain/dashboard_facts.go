@@ -39,13 +39,6 @@ type FactsView struct {
 	Folded int64
 }
 
-// EarlierCommand is a remembered command.
-type EarlierCommand struct {
-	RequestDigest string
-	SubAccount    string
-	Version       int64
-}
-
 // Settlement tells what became of a version of a stream.
 type Settlement struct {
 	Passed    bool   // the head has reached the version

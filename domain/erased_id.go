@@ -2,7 +2,6 @@ package domain
 
 import (
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -27,13 +26,13 @@ func (p Person) ErasedIDs(at time.Time) (lines []ErasedID) {
 		add(KindUser, p.User)
 	}
 	for _, id := range p.Members {
-		add(KindMember, formatID(id))
+		add(KindMember, number(id))
 	}
 	for _, c := range p.Connections {
-		add(KindConnection, formatID(c.ID))
+		add(KindConnection, number(c.ID))
 	}
 	for _, id := range p.Going() {
-		add(KindSocialAccount, formatID(id))
+		add(KindSocialAccount, number(id))
 		lines[len(lines)-1].Own = slices.Contains(p.Profiles, id)
 		for _, had := range p.Had {
 			if had.SocialAccount == id {
@@ -70,15 +69,15 @@ func (e Erasures) Of(entity DirectoryEntity) (line ErasedID, erased bool) {
 	case DirectoryMember:
 		of(KindUser, data.UserID)
 	case DirectoryConnection:
-		of(KindMember, formatID(data.MemberID))
+		of(KindMember, number(data.MemberID))
 	case DirectoryDefaultAccount:
-		of(KindMember, formatID(data.MemberID))
+		of(KindMember, number(data.MemberID))
 	case DirectorySocialAccount:
 		if line, erased = e[keys[0]]; erased && line.Agency != data.ParentAccount {
 			return ErasedID{}, false
 		}
 		if data.Platform == LinkedIn && data.AccountType == LinkedInProfile {
-			of(KindMember, formatID(data.MemberID))
+			of(KindMember, number(data.MemberID))
 		}
 	}
 	for _, key := range keys {
@@ -91,15 +90,13 @@ func (e Erasures) Of(entity DirectoryEntity) (line ErasedID, erased bool) {
 
 // OfAccount is the erasure of what an agency read of a social account.
 func (e Erasures) OfAccount(agency string, socialAccount int64) (line ErasedID, erased bool) {
-	line, erased = e[DirectoryKey(KindSocialAccount, formatID(socialAccount))]
+	line, erased = e[DirectoryKey(KindSocialAccount, number(socialAccount))]
 	return line, erased && line.Agency == agency
 }
 
 // OfTexts is the erasure of the texts that an agency has of a social account: its own, or, of a profile that is the person's own, whichever
 // agency's.
 func (e Erasures) OfTexts(agency string, socialAccount int64) (line ErasedID, erased bool) {
-	line, erased = e[DirectoryKey(KindSocialAccount, formatID(socialAccount))]
+	line, erased = e[DirectoryKey(KindSocialAccount, number(socialAccount))]
 	return line, erased && (line.Own || line.Agency == agency)
 }
-
-func formatID(id int64) string { return strconv.FormatInt(id, 10) }

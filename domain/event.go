@@ -6,10 +6,13 @@ import "time"
 const (
 	TopicDashboards = "dashboards" // key: parent account
 	TopicMetrics    = "metrics"    // key: social account id
-	TopicOperations = "operations" // key: parent account or "-"
+	TopicOperations = "operations" // key: parent account or [OperationsKeyAll]
 	TopicDirectory  = "directory"  // key: entity kind ":" id; compacted
 	TopicContents   = "contents"   // key: agency ":" origin ":" post id; compacted
 )
+
+// OperationsKeyAll is the key on `operations` of what concerns no single agency.
+const OperationsKeyAll = "-"
 
 // Data is the payload of an event. Implementations are plain structs with JSON tags; the name is
 // the registered, versioned type (for example "metrics.post_read.v1"), never a Go type name.

@@ -20,3 +20,22 @@ type Pause struct {
 	Actor  string    `json:"actor"` // who paused it
 	Reason Reason    `json:"reason"`
 }
+
+// ProjectionPaused says that an operator made a projection stand still. Nothing writes it: pauses are recorded
+// by [OperatorActed].
+type ProjectionPaused struct {
+	Projection string `json:"projection"`
+	Reason     string `json:"reason"`
+}
+
+// EventType implements [Data].
+func (ProjectionPaused) EventType() string { return "operations.projection_paused.v1" }
+
+// ProjectionResumed ends a pause; it is written as [ProjectionPaused] is.
+type ProjectionResumed struct {
+	Projection string `json:"projection"`
+	Reason     string `json:"reason"`
+}
+
+// EventType implements [Data].
+func (ProjectionResumed) EventType() string { return "operations.projection_resumed.v1" }

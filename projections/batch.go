@@ -3,15 +3,12 @@ package projections
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
@@ -220,74 +217,6 @@ func nonEmpty(steps []step) []step {
 	return out
 }
 
-// fold writes the steps and moves their checkpoints, in one transaction where that succeeds. When
-// the database refuses values, the batch is halved until the one event that is to blame stands
-// alone; that one is parked. While the database is away it waits, within the session's patience.
-func (f *session) fold(ctx context.Context, steps []step) error {
-	backoff := databaseBackoffMin
-	patience := time.Now().Add(sessionPatience)
-	for len(steps) > 0 {
-		err := f.transact(ctx, steps, nil)
-		if errors.Is(err, errMoved) {
-			var next map[int32]int64
-			if next, err = f.whereMoved(ctx, f.current().Number, steps); err == nil {
-				steps = above(steps, next)
-				continue
-			}
-		}
-		if errors.Is(err, errHeld) {
-			if steps, err = f.foldHeld(ctx, steps); err == nil {
-				continue
-			}
-		}
-		switch {
-		case err == nil:
-			return nil
-		case errors.Is(err, errRetired) || errors.Is(err, errOtherTopic) || ctx.Err() != nil:
-			return err
-		case pg.IsDataError(err) && count(steps) == 1:
-			return f.transact(ctx, steps, &fold.ParkError{Reason: fold.ReasonWrite, Detail: fold.WithoutValues(err)})
-		case pg.IsDataError(err):
-			first, second := halves(steps)
-			if err := f.fold(ctx, nonEmpty(first)); err != nil {
-				return err
-			}
-			steps = nonEmpty(second)
-			continue
-		case time.Now().After(patience):
-			return err
-		}
-		f.setProblem(err.Error())
-		f.logger.Warn("batch is tried again", "error", err, "in", backoff.String())
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(backoff):
-		}
-		backoff = min(backoff*2, databaseBackoffMax)
-	}
-	return nil
-}
-
-// heldLook is how often a session looks whether a verification still holds it back.
-const heldLook = 20 * time.Millisecond
-
-// foldHeld folds what a verification does not hold back, and returns the rest after a moment.
-func (f *session) foldHeld(ctx context.Context, steps []step) (rest []step, err error) {
-	holds, err := readHolds(ctx, f.pool, f.projector.Name(), f.current().Number)
-	if err != nil {
-		return steps, err
-	}
-	below, beyond := cutAt(steps, holds)
-	if len(beyond) == 0 {
-		return steps, nil // it was let go
-	}
-	if len(below) > 0 {
-		return beyond, f.fold(ctx, below)
-	}
-	return beyond, pause(ctx, heldLook)
-}
-
 func pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
@@ -303,64 +232,4 @@ func count(steps []step) int {
 		n += len(s.events)
 	}
 	return n
-}
-
-// transact folds the steps in one transaction. With park set, it parks all events for that reason
-// instead of applying them.
-func (f *session) transact(ctx context.Context, steps []step, park *fold.ParkError) error {
-	g := f.current()
-	var events []fold.Event
-	for _, s := range steps {
-		events = append(events, s.events...)
-	}
-	stale := 0
-	state := f.projector.Begin(g.Number)
-	load := func(first *pgx.Batch) { state.Load(first, events) }
-	err := f.transaction(ctx, g.Number, steps, load, func(tx pgx.Tx, last *pgx.Batch) error {
-		if err := state.LoadMore(ctx, tx, events); err != nil {
-			return fmt.Errorf("load: %w", err)
-		}
-		var parked []parkedRow
-		parked, stale = apply(state, events, park)
-		if err := state.Write(ctx, tx, last); err != nil {
-			return fmt.Errorf("write: %w", err)
-		}
-		f.queueParked(last, g.Number, parked)
-		f.queueOvertaken(last, g.Number, events)
-		return f.queueProgress(last, g, state, events)
-	})
-	if err != nil {
-		return fmt.Errorf("fold %d events of %s: %w", len(events), f.projector.Topic(), err)
-	}
-	f.countStale(stale)
-	return nil
-}
-
-// apply folds the events in order and collects those that are parked.
-func apply(state fold.Fold, events []fold.Event, park *fold.ParkError) (parked []parkedRow, stale int) {
-	for _, ev := range events {
-		var err error = park
-		if park != nil && ev.Covers() {
-			continue
-		}
-		if park == nil {
-			err = state.Apply(ev)
-		} else if chained, ok := state.(fold.Chained); ok {
-			chained.Pass(ev)
-		}
-		switch {
-		case err == nil, errors.Is(err, fold.ErrForeign):
-		case errors.Is(err, fold.ErrStale):
-			stale++
-		default:
-			parked = append(parked, newParkedRow(ev, err))
-		}
-	}
-	return parked, stale
-}
-
-func (f *session) countStale(n int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.stale += int64(n)
 }

@@ -107,7 +107,7 @@ func TestBulkCopiesEveryKindOfEntity(t *testing.T) {
 	live, bulk := pgtest.New(t), pgtest.New(t)
 	var events []fold.Event
 	for _, e := range foldtest.Entities() {
-		events = append(events, entity(e))
+		events = append(events, foldtest.Put(e))
 	}
 	foldtest.Batches(t, live, projectors.Directory{}, [][]fold.Event{events})
 	copyBatches(t, bulk, projectors.Directory{}, events[:5], events[5:])

@@ -128,32 +128,6 @@ func (f *session) transaction(
 	return err
 }
 
-// readHolds returns beyond which offsets a verification lets no checkpoint move now.
-func readHolds(ctx context.Context, q querier, projection string, generation int) (map[int32]int64, error) {
-	return readOffsets(ctx, q, `
-		select partition, hold_at from checkpoints
-		where projection = $1 and generation = $2 and hold_at is not null and hold_until >= clock_timestamp()`, projection, generation)
-}
-
-// cutAt cuts steps in what may be folded now and what is held back.
-func cutAt(steps []step, holds map[int32]int64) (below, beyond []step) {
-	for _, s := range steps {
-		hold, held := holds[s.partition]
-		if !held || s.to <= hold {
-			below = append(below, s)
-			continue
-		}
-		hold = max(hold, s.from)
-		n := 0
-		for n < len(s.events) && s.events[n].Raw.Offset < hold {
-			n++
-		}
-		below = append(below, s.part(s.from, hold, s.events[:n]))
-		beyond = append(beyond, s.part(hold, s.to, s.events[n:]))
-	}
-	return nonEmpty(below), nonEmpty(beyond)
-}
-
 // whereMoved returns where the checkpoints stand after [errMoved]. It must read outside of the
 // transaction that met it: that one sees its own moves of the other steps, which are rolled back,
 // and their events would be taken for folded. errRetired says that the steps cannot go on from there.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
@@ -61,18 +59,13 @@ func accountRead(social int64, n int) domain.Draft {
 func category(id int64, name string) domain.Draft {
 	d := draft(domain.TopicDirectory, domain.DirectoryKey(domain.KindCategory, fmt.Sprint(id)), "category-"+name,
 		domain.DirectoryCategory{ID: id, Name: name})
-	d.Envelope.Time = later()
+	d.Envelope.Time = foldtest.Later()
 	return d
 }
 
-var toldSoFar atomic.Int64
-
-// later is an instant after all that it gave before: what is told of an entity counts by its time.
-func later() time.Time { return day0.Add(time.Duration(toldSoFar.Add(1)) * time.Microsecond) }
-
 func categoryErased(id int64) domain.Draft {
 	return domain.Draft{Topic: domain.TopicDirectory, Key: domain.DirectoryKey(domain.KindCategory, fmt.Sprint(id)), Envelope: domain.Envelope{
-		ID: "erase", Source: "/ledgerboard/test", Type: "directory.category.v1", Time: later(),
+		ID: "erase", Source: "/ledgerboard/test", Type: "directory.category.v1", Time: foldtest.Later(),
 	}}
 }
 
@@ -211,11 +204,4 @@ func withHeader(r eventlog.Record, name string, value []byte) eventlog.Record {
 		r.Headers = append(r.Headers, eventlog.Header{Key: name, Value: value})
 	}
 	return r
-}
-
-// entity is the event that puts an entity.
-func entity(e domain.DirectoryEntity) fold.Event {
-	ev := foldtest.Event("put", e)
-	ev.Key, ev.Envelope.Time = domain.EntityKey(e), later()
-	return ev
 }

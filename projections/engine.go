@@ -61,22 +61,8 @@ type Config struct {
 // DefaultFoldConns is one connection for each fold at a time, and one for looks.
 const DefaultFoldConns = foldWorkers + 1
 
-// Limits and rhythms of the engine.
-const (
-	// lookEvery is how often the pause flag and the state of the generation are looked at, when nothing is heard of them.
-	lookEvery = time.Second
-	// caughtUpEvery is how often an idle projection notes that it is at the log's end.
-	caughtUpEvery = time.Minute
-	// noteWithin bounds that note: nothing is folded meanwhile.
-	noteWithin = 2 * time.Second
-	// databaseBackoff bounds the wait between tries while the database is away.
-	databaseBackoffMin, databaseBackoffMax = 50 * time.Millisecond, 2 * time.Second
-	// sessionPatience is how long a batch waits for the database before it gives its partitions back: where another process reaches it,
-	// commands wait no longer than that.
-	sessionPatience = 5 * time.Second
-	// reachedWithin bounds the look at the database before a session asks for partitions.
-	reachedWithin = 2 * time.Second
-)
+// lookEvery is how often the pause flag and the state of the generation are looked at, when nothing is heard of them.
+const lookEvery = time.Second
 
 // Engine runs one projector: it sees to it that there is a generation, and follows each that is not retired in a
 // session of its own.

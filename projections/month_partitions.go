@@ -47,6 +47,9 @@ func attachMonths(ctx context.Context, q beginner, tables []string, now time.Tim
 	return errors.Join(errs...)
 }
 
+// idleInAttach is shorter than the bound of other steps: who attaches a month holds up all who read the table.
+const idleInAttach = "5s"
+
 // errBusy says that the lock on a table was not to be had soon: who waits for it holds up all readers behind it.
 var errBusy = errors.New("the table is being read")
 
@@ -68,4 +71,22 @@ func attach(ctx context.Context, q beginner, table string, first, last time.Time
 // beginner is a pool or, for a savepoint, a transaction.
 type beginner interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
+}
+
+const (
+	// attachEvery is how often partitions for the coming months are looked after, attachAgain how soon when that failed.
+	attachEvery = 24 * time.Hour
+	attachAgain = time.Minute
+)
+
+// attachMonths keeps monthly partitions ahead of the clock. It returns when to look again.
+func (f *session) attachMonths(ctx context.Context) time.Time {
+	err := attachMonths(ctx, f.pool, f.projector.Tables(), time.Now())
+	if err == nil {
+		return time.Now().Add(attachEvery)
+	}
+	if ctx.Err() == nil {
+		f.logger.Warn("months are not attached yet; readings of theirs go to the default partition", "error", err)
+	}
+	return time.Now().Add(attachAgain)
 }

@@ -1,9 +1,7 @@
 package projections
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -15,9 +13,6 @@ import (
 
 // ParkedRecord is a parked event as it stands in the log.
 type ParkedRecord = operator.ParkedRecord
-
-// MaskedText stands for every text of a masked payload.
-const MaskedText = "***"
 
 // InspectParked reads a parked event from the log. Its errors: invalid for an id that is none; not_found when nothing
 // is parked there.
@@ -49,40 +44,3 @@ func (e *Engine) InspectParked(ctx context.Context, id string, unmasked bool) (P
 
 // shown is what a person can be shown of bytes.
 func shown(raw []byte) string { return strings.ToValidUTF8(string(raw), "\uFFFD") }
-
-func payload(value []byte, unmasked bool) (json.RawMessage, error) {
-	decoder := json.NewDecoder(bytes.NewReader(value))
-	decoder.UseNumber()
-	var parsed any
-	isJSON := json.Valid(value) && decoder.Decode(&parsed) == nil
-	switch {
-	case isJSON && unmasked:
-		return value, nil
-	case isJSON:
-		return json.Marshal(masked(parsed))
-	case unmasked && len(value) > 0:
-		return json.Marshal(shown(value))
-	default:
-		return json.RawMessage("null"), nil
-	}
-}
-
-// masked returns the value with its texts masked; keys, numbers and truths stay.
-func masked(value any) any {
-	switch value := value.(type) {
-	case string:
-		return MaskedText
-	case []any:
-		for i := range value {
-			value[i] = masked(value[i])
-		}
-		return value
-	case map[string]any:
-		for key := range value {
-			value[key] = masked(value[key])
-		}
-		return value
-	default:
-		return value
-	}
-}

@@ -55,11 +55,12 @@ func NewRebuilds(pool *pgxpool.Pool, projectors ...fold.Projector) *Rebuilds {
 func (r *Rebuilds) Request(ctx context.Context, asked RebuildRequest) (rebuild Rebuild, err error) {
 	if asked.Until != nil && !slices.Contains(r.timeTravels, asked.Projection) {
 		return rebuild, domain.NewError(domain.CodeInvalid, "%s cannot be rebuilt as of a time; only %s can",
-			asked.Projection, strings.Join(r.timeTravels, " and "))
+			asked.Projection, strings.Join(r.timeTravels, " and ")).WithField("until", "is taken for "+strings.Join(r.timeTravels, " and ")+" alone")
 	}
 	if asked.Until != nil && asked.Until.After(time.Now()) {
 		return rebuild, domain.NewError(domain.CodeInvalid,
-			"%s is in the future; name a time that has passed, or none for tables that are followed", asked.Until.Format(time.RFC3339))
+			"%s is in the future; name a time that has passed, or none for tables that are followed", asked.Until.Format(time.RFC3339)).
+			WithField("until", "lies in the future")
 	}
 	err = pg.Durably(ctx, r.pool, func(tx pgx.Tx) error {
 		defer endBlockers(ctx, r.pool, tx.Conn(), asked.Projection)()

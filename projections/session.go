@@ -17,6 +17,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
+// Rhythms of a session.
+const (
+	// caughtUpEvery is how often an idle projection notes that it is at the log's end.
+	caughtUpEvery = time.Minute
+	// noteWithin bounds that note: nothing is folded meanwhile.
+	noteWithin = 2 * time.Second
+	// reachedWithin bounds the look at the database before a session asks for partitions.
+	reachedWithin = 2 * time.Second
+)
+
 // session follows one generation: it polls the log, folds batches and keeps the checkpoint in the transaction
 // of the rows.
 type session struct {
@@ -322,22 +332,4 @@ func openTables(ctx context.Context, databaseURL, projection string, number int,
 		URL: databaseURL, SearchPath: []string{ddl.Schema(projection, number), migrations.Engine},
 		Name: generationName(projection, number), MaxConns: conns, AsyncCommit: true, Params: foldParams(),
 	})
-}
-
-const (
-	// attachEvery is how often partitions for the coming months are looked after, attachAgain how soon when that failed.
-	attachEvery = 24 * time.Hour
-	attachAgain = time.Minute
-)
-
-// attachMonths keeps monthly partitions ahead of the clock. It returns when to look again.
-func (f *session) attachMonths(ctx context.Context) time.Time {
-	err := attachMonths(ctx, f.pool, f.projector.Tables(), time.Now())
-	if err == nil {
-		return time.Now().Add(attachEvery)
-	}
-	if ctx.Err() == nil {
-		f.logger.Warn("months are not attached yet; readings of theirs go to the default partition", "error", err)
-	}
-	return time.Now().Add(attachAgain)
 }

@@ -110,6 +110,7 @@ func TestDropGeneration(t *testing.T) {
 		})
 	}
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(drop(1)))
+	require.Equal(t, domain.CodeNotFound, domain.CodeOf(drop(1<<53-1)), "a number that no generation can have")
 	b.ends(b.request("tally").ID, operator.RebuildDone)
 	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" }, patience, tick)
 	list, err := projections.Generations(b.ctx(), b.db.Pool)

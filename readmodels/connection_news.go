@@ -10,7 +10,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-// ConnectionNews implements stream.Store: connections that platforms refuse since an instant, and those that end in 14, 7 or 1 days.
+// ConnectionNews implements stream.Store: connections that platforms refuse since an instant, and those that end in
+// [stream.EndsSoonDays].
 // What lies before the last sign-in is no news.
 func (n Notices) ConnectionNews(ctx context.Context, parents []string, after, until time.Time) ([]stream.ConnectionNews, error) {
 	rows, _ := n.Pool.Query(ctx, `
@@ -25,10 +26,10 @@ func (n Notices) ConnectionNews(ctx context.Context, parents []string, after, un
 			select st.at, null::timestamptz
 			union all
 			select k.renewable_until - make_interval(days => d), k.renewable_until
-			from unnest(array[14, 7, 1]) d
+			from unnest($4::int[]) d
 			where st.at is null and k.renewable_until - make_interval(days => d) > k.signed_in_at) x(at, sign_in_before)
 		where x.at > $2 and x.at <= $3
-		order by x.at, s.connection_id, s.account_id`, parents, after, until)
+		order by x.at, s.connection_id, s.account_id`, parents, after, until, stream.EndsSoonDays())
 	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[stream.ConnectionNews])
 	return list, wrapped("read what befell connections", err)
 }

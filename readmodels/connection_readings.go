@@ -14,9 +14,9 @@ const maxConnections = 100_000
 
 // ConnectionReading is how one connected account is read, for operators.
 type ConnectionReading struct {
-	PlatformName  string             `json:"platform_name"`     // facebook, instagram, linkedin, tiktok
-	SocialAccount int64              `json:"social_account_id"` // that is read
-	AccountType   domain.AccountType `json:"a_type,omitempty"`  // LinkedIn: 1 profile, 2 company page
+	PlatformName  string             `json:"platform_name" words:"facebook instagram linkedin tiktok"` // facebook, instagram, linkedin, tiktok
+	SocialAccount int64              `json:"social_account_id"`                                        // that is read
+	AccountType   domain.AccountType `json:"a_type,omitempty"`                                         // LinkedIn: 1 profile, 2 company page
 	// Name is the platform's; absent over HTTP: that of a profile is a person's.
 	Name         string `json:"name,omitempty"`
 	Agency       string `json:"agency"`        // 24 hex digits

@@ -19,7 +19,7 @@ type DashboardsConfig struct {
 	Progress *pg.Progress
 	Defaults domain.DashboardDefaults
 	// ManagedSubscriptions are the product types whose orders make points of contact
-	// (MANAGED_SUBSCRIPTIONS without site and listings).
+	// ([domain.PointOfContactProducts] of MANAGED_SUBSCRIPTIONS).
 	ManagedSubscriptions []string
 }
 

@@ -112,8 +112,7 @@ func (r *roleClaim) UnmarshalJSON(raw []byte) error {
 	}
 	*r = roleClaim{}
 	for _, name := range many {
-		switch role := api.Role(name); role {
-		case api.RoleAgency, api.RoleClient, api.RoleAuditor, api.RoleOperator, api.RoleMainApp:
+		if role := api.Role(name); api.AllRoles().Has(role) {
 			*r = append(*r, role)
 		}
 	}

@@ -12,7 +12,7 @@
 //
 // # File map
 //
-//	bearer.go       Config, JWT: the token of a request
+//	verify_token.go Config, JWT: the token of a request
 //	claims.go       what a token says
 //	keys.go         keys, each with the one algorithm that it is for
 //	key_refresh.go  keys that rotate

@@ -84,18 +84,13 @@ func (v *visit) access() (view, error) {
 	shown.At = formInstant(at)
 	shown.History = historyAddress(shown.At, "")
 	q.Set("limit", strconv.Itoa(api.MaxPageLimit))
-	if given.Get("cursor") != "" {
-		q.Set("cursor", given.Get("cursor"))
-	}
+	v.passOnGiven(q, "cursor")
 	spans, meta, err := getMeta[[]readmodels.AccessSpan, readmodels.SpansMeta](v, "/api/audit/access", q)
 	if err != nil {
 		return nil, err
 	}
 	shown.Staff, shown.Position, shown.Incomplete = meta.Staff, meta.To, meta.Incomplete
-	if meta.NextCursor != "" {
-		given.Set("cursor", meta.NextCursor)
-		shown.More = accessPath + "?" + given.Encode()
-	}
+	shown.More = nextPage(accessPath, given, meta.NextCursor)
 	shown.Boards, shown.Rows = matrix(spans)
 	markElsewhere(shown.Rows, shown.Boards, spans, q.Has("cursor"), shown.More != "")
 	if without := meta.WithoutAccess; without != nil {

@@ -150,7 +150,7 @@ func (v *visit) previewBoard(client readmodels.Account, edit boardEdit) (view, e
 		list := edit.Users.Was
 		for _, d := range without.Dashboards {
 			if d.Dashboard.ID == client.ID {
-				list = ids(d.Users)
+				list = idsOf(d.Users)
 			}
 		}
 		change.Users = new(edit.Users.over(list))
@@ -186,7 +186,7 @@ func shownName(n readmodels.Named) string {
 	return nameOr(*n.Name, n.ID)
 }
 
-func ids(list []readmodels.Named) (all []string) {
+func idsOf(list []readmodels.Named) (all []string) {
 	for _, n := range list {
 		all = append(all, n.ID)
 	}

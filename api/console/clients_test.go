@@ -1,8 +1,10 @@
 package console_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -37,29 +39,47 @@ func TestClientsStandAsRows(t *testing.T) {
 	b.get("/console").says(http.StatusOK, "The agency has no clients yet")
 
 	mill := "b00000000000000000000002"
-	s.answer("GET /api/dashboards", []readmodels.DashboardSummary{
-		{
-			SubAccountID: bakery, SubAccountName: "Harbour Bakery", Exists: true, AllowClientDashboard: true,
-			Linked: []readmodels.AccountName{{ID: bakery, Name: "Harbour Bakery"}, {ID: mill, Name: "Old Mill"}},
-		},
-		{SubAccountID: mill, SubAccountName: "Old Mill"},
-	}, readmodels.ListMeta{NextCursor: "more"})
+	s.answers["GET /api/dashboards"] = func(_ api.Principal, r *http.Request) (int, any) {
+		list := []readmodels.DashboardSummary{
+			{
+				SubAccountID: bakery, SubAccountName: "Harbour Bakery", Exists: true, AllowClientDashboard: true,
+				Linked: []readmodels.AccountName{{ID: bakery, Name: "Harbour Bakery"}, {ID: mill, Name: "Old Mill"}},
+			},
+			{SubAccountID: mill, SubAccountName: "Old Mill"},
+		}
+		switch q := r.URL.Query(); {
+		case q.Get("cursor") == "rest":
+			list = nil
+			for i := range 11 {
+				id := fmt.Sprintf("b000000000000000000001%02d", i)
+				list = append(list, readmodels.DashboardSummary{SubAccountID: id, SubAccountName: "Orchard " + strconv.Itoa(i), Exists: true, AllowClientDashboard: true})
+			}
+			return http.StatusOK, map[string]any{"data": list, "meta": readmodels.ListMeta{}}
+		case q.Get("limit") == "500":
+			return http.StatusOK, map[string]any{"data": list, "meta": readmodels.ListMeta{NextCursor: "rest"}}
+		default:
+			return http.StatusOK, map[string]any{"data": list, "meta": readmodels.ListMeta{NextCursor: "more"}}
+		}
+	}
 	data := followers(1000, nil, 1234)
 	data.Total.Followers.Change, data.Total.Followers.ChangePct = new(int64(-56)), new(-4.34)
-	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Platforms: []analytics.PlatformSources{
-		{
-			PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Reason: "OAuth error 65601: the token was revoked",
-			Counts: []analytics.StatusCount{{Status: analytics.SourceReconnect, Sources: 1}},
-		},
-	}})
+	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{{
+		AccountID: bakery, PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Status: analytics.SourceReconnect,
+		Reason: "OAuth error 65601: the token was revoked",
+	}}})
 	page := b.get("/console")
 	page.says(http.StatusOK, "Harbour Bakery", "Old Mill", "no board yet", "1,234", "−56", "−4.3 %", `class="spark"`, "Needs you",
 		"open, 0 listed", "nobody may look at the board", "Harbour Bakery: connect LinkedIn again", "LinkedIn does not let us in any more.",
 		`href="/console/clients/`+bakery+`/connections"`, `href="/console?cursor=more"`)
 	require.NotContains(t, page.Body.String(), "65601", "the platform's raw words stand behind the connection")
 	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&meta=platforms")
+	// What needs somebody is told of all clients, whichever of them stand below, and the first ten of it at once.
+	page.says(http.StatusOK, "Orchard 10: nobody may look at the board", "<summary>3 more</summary>")
+	require.Less(t, strings.Index(page.Body.String(), "connect LinkedIn again"), strings.Index(page.Body.String(), "Harbour Bakery: nobody"), "sign-ins first")
 
-	b.get("/console?q=mill&cursor=c").says(http.StatusOK, `value="mill"`)
+	later := b.get("/console?q=mill&cursor=c")
+	later.says(http.StatusOK, `value="mill"`)
+	require.NotContains(t, later.Body.String(), "Needs you")
 	require.Contains(t, s.asked, "GET /api/dashboards?cursor=c&limit=12&q=mill")
 }
 

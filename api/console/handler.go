@@ -13,6 +13,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // Path is where the console stands.
@@ -153,6 +154,19 @@ func (c *Console) setHeaders(h http.Header) {
 	for name, value := range c.deps.Headers {
 		h.Set(name, value)
 	}
+}
+
+// visit is one request of a page.
+type visit struct {
+	console *Console
+	w       http.ResponseWriter
+	r       *http.Request
+	page    page
+
+	session Session        // zero: nobody is signed in
+	who     api.Principal  // likewise
+	me      *readmodels.Me // what the API says of who; nil: nobody is signed in
+	as      *seenAs        // whose eyes the page is seen with; nil: the visitor's own
 }
 
 // serve answers requests for a page. What goes wrong is a page too.

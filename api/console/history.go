@@ -193,7 +193,7 @@ func (v *visit) stateThen(dashboard string, at time.Time) (*readmodels.StateAnsw
 	if !at.IsZero() {
 		q.Set("at", at.Format(time.RFC3339Nano))
 	}
-	state, err := get[readmodels.StateAnswer](v, dashboardPath(dashboard)+"/state", q)
+	state, err := get[readmodels.StateAnswer](v, boardAPI(dashboard)+"/state", q)
 	return &state, err
 }
 

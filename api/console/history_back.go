@@ -53,7 +53,7 @@ func (v *visit) goBack() (view, error) {
 	if !json.Valid(body) {
 		return nil, errForm
 	}
-	_, err = v.send(http.MethodPut, dashboardPath(form.Get("dashboard")), body, map[string]string{
+	_, err = v.send(http.MethodPut, boardAPI(form.Get("dashboard")), body, map[string]string{
 		"If-Preview": form.Get("preview"), "Idempotency-Key": form.Get("key"),
 	})
 	switch domain.CodeOf(err) {
@@ -105,7 +105,7 @@ func (v *visit) previewBack(asked url.Values) (shown backView, err error) {
 		return shown, fmt.Errorf("change a board: %w", err)
 	}
 	shown.Body, shown.Key = string(raw), rand.Text()
-	shown.Preview, err = post[readmodels.DashboardPreview](v, dashboardPath(shown.Board.ID)+"/preview", change)
+	shown.Preview, err = post[readmodels.DashboardPreview](v, boardAPI(shown.Board.ID)+"/preview", change)
 	return shown, err
 }
 
@@ -122,12 +122,3 @@ func backTo(then, now []string) (change backChange, first bool) {
 	}
 	return backChange{}, false
 }
-
-func idsOf(all []readmodels.Named) (ids []string) {
-	for _, n := range all {
-		ids = append(ids, n.ID)
-	}
-	return ids
-}
-
-func dashboardPath(id string) string { return "/api/projects/dashboard/" + url.PathEscape(id) }

@@ -78,10 +78,7 @@ func (v *visit) difference() (view, error) {
 		shown.Boards = append(shown.Boards, comparedBoard{diff, nothingDiffers(diff.Changes)})
 	}
 	slices.SortFunc(shown.Boards, func(a, b comparedBoard) int { return byName(a.Dashboard, b.Dashboard) })
-	if meta.NextCursor != "" {
-		given.Set("cursor", meta.NextCursor)
-		shown.More = differencePath + "?" + given.Encode()
-	}
+	shown.More = nextPage(differencePath, given, meta.NextCursor)
 	return shown, nil
 }
 
@@ -89,13 +86,11 @@ func (v *visit) difference() (view, error) {
 func (v *visit) differences(board string, q url.Values) (diffs []readmodels.DiffAnswer, meta readmodels.HistoryMeta, err error) {
 	if board != "" {
 		diffs = make([]readmodels.DiffAnswer, 1)
-		diffs[0], meta, err = getMeta[readmodels.DiffAnswer, readmodels.HistoryMeta](v, dashboardPath(board)+"/diff", q)
+		diffs[0], meta, err = getMeta[readmodels.DiffAnswer, readmodels.HistoryMeta](v, boardAPI(board)+"/diff", q)
 		return diffs, meta, err
 	}
 	q.Set("limit", strconv.Itoa(comparedBoards))
-	if cursor := v.r.URL.Query().Get("cursor"); cursor != "" {
-		q.Set("cursor", cursor)
-	}
+	v.passOnGiven(q, "cursor")
 	return getMeta[[]readmodels.DiffAnswer, readmodels.HistoryMeta](v, "/api/audit/diff", q)
 }
 

@@ -65,7 +65,7 @@ var templates = func() map[string]*template.Template {
 		"join":    func(list []string) string { return strings.Join(list, ", ") },
 		"rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 		"day":     func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
-		"instant": func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") },
+		"instant": instant,
 	}).Funcs(words).ParseFS(pageFiles, "pages/layout.html", "pages/records.html"))
 	all := map[string]*template.Template{}
 	entries, err := pageFiles.ReadDir("pages")

@@ -29,19 +29,14 @@ type actionRow struct {
 
 func (v *visit) actions() (view, error) {
 	asked := url.Values{"limit": {"50"}}
-	if cursor := v.r.URL.Query().Get("cursor"); cursor != "" {
-		asked.Set("cursor", cursor)
-	}
+	v.passOnGiven(asked, "cursor")
 	actions, meta, err := getMeta[[]operator.Action, readmodels.ListMeta](v, "/api/ops/actions", asked)
 	if err != nil {
 		return nil, err
 	}
-	shown := actionsView{}
+	shown := actionsView{More: nextPage(actionsPath, asked, meta.NextCursor)}
 	for _, a := range actions {
 		shown.Actions = append(shown.Actions, actionRow{a, targetOf(a.Target), outcomeOf(a)})
-	}
-	if meta.NextCursor != "" {
-		shown.More = actionsPath + "?" + url.Values{"cursor": {meta.NextCursor}}.Encode()
 	}
 	return shown, nil
 }

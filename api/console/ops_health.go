@@ -47,7 +47,7 @@ type opsHealthView struct {
 	Sentence string
 	Concerns []concern
 	UnderWay []operator.Rebuild
-	Checks   []healthCheck
+	Checks   []api.CheckResult
 }
 
 func (opsHealthView) template() (name, title string) { return "ops-health", "Health" }
@@ -59,22 +59,7 @@ type concern struct {
 }
 
 // health is what /readyz answers.
-type health struct {
-	Status      string                 `json:"status"`
-	Checks      []healthCheck          `json:"checks"`
-	Projections []api.ProjectionHealth `json:"projections"`
-	Platforms   []api.PlatformPause    `json:"paused_platforms"`
-	Connections []api.ConnectionPause  `json:"paused_connections"`
-	Readings    []api.PlatformReading  `json:"readings"`
-	Foreign     []api.ForeignHealth    `json:"foreign_records"`
-}
-
-type healthCheck struct {
-	Name     string `json:"name"`
-	OK       bool   `json:"ok"`
-	Degraded bool   `json:"degraded"`
-	Reason   string `json:"reason"`
-}
+type health api.HealthBody
 
 // health asks whether this process is ready. The answer has no envelope, and is one also where it is not ready.
 func (v *visit) health() (h health, err error) {

@@ -37,18 +37,12 @@ func (v *visit) parked() (view, error) {
 	at := v.r.URL.Query()
 	shown := parkedView{Filter: parkedFilter{at.Get("projection"), at.Get("stream"), at.Get("type"), at.Get("state")}}
 	asked := shown.Filter.query()
-	if cursor := at.Get("cursor"); cursor != "" {
-		asked.Set("cursor", cursor)
-	}
+	v.passOnGiven(asked, "cursor")
 	events, meta, err := getMeta[[]operator.ParkedEvent, readmodels.ListMeta](v, "/api/ops/parked", asked)
 	if err != nil {
 		return nil, err
 	}
-	shown.Events = events
-	if meta.NextCursor != "" {
-		asked.Set("cursor", meta.NextCursor)
-		shown.More = parkedPath + "?" + asked.Encode()
-	}
+	shown.Events, shown.More = events, nextPage(parkedPath, asked, meta.NextCursor)
 	return shown, nil
 }
 

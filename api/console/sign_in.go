@@ -5,20 +5,16 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-const (
-	signInPath   = Path + "/sign-in"
-	linkPath     = Path + "/link/"
-	sessionsPath = Path + "/sessions"
-)
+const signInPath = Path + "/sign-in"
 
 func (c *Console) signInPages() []page {
 	return []page{
@@ -98,68 +94,6 @@ func onThisMachine(r *http.Request) bool {
 	return err == nil && from.Addr().Unmap().IsLoopback() && byName && !told
 }
 
-// linkView asks whether to sign in: looking at a link uses nothing up, since mail scanners look at links, too.
-type linkView struct {
-	Word string
-	Name string // of the person, as the directory holds it
-	Role string
-}
-
-func (linkView) template() (name, title string) { return "link-follow", "Sign in" }
-
-// linked returns whom the link of a digest signs in.
-func (v *visit) linked(digest []byte) (Person, error) {
-	if v.console.deps.Provider != nil {
-		return Person{}, v.notLetIn(WayLink, WhyProvider, "")
-	}
-	return v.console.deps.Sessions.Link(v.r.Context(), digest, v.console.deps.Now())
-}
-
-func (v *visit) linkPage() (view, error) {
-	word := v.r.PathValue("word")
-	p, err := v.linked(Digest(word))
-	if err != nil {
-		return nil, v.badLink(err)
-	}
-	judged := &visit{console: v.console, r: v.r, who: p.principal(time.Time{})}
-	me, err := get[readmodels.Me](judged, "/api/me", nil)
-	if err != nil {
-		return nil, err
-	}
-	shown := linkView{Word: word, Role: p.Role}
-	if me.User != nil {
-		shown.Name = me.User.Name
-	}
-	return shown, nil
-}
-
-func (v *visit) useLink() (view, error) {
-	digest := Digest(v.r.PathValue("word"))
-	p, err := v.linked(digest)
-	if err == nil {
-		err = v.signIn(p, WayLink, digest, time.Time{})
-	}
-	if err != nil {
-		return nil, v.badLink(err)
-	}
-	return redirect(Path), nil
-}
-
-// badLink slows whoever tries links down.
-func (v *visit) badLink(err error) error {
-	if domain.CodeOf(err) != domain.CodeNotFound {
-		return err
-	}
-	v.slowDown()
-	return v.notLetIn(WayLink, WhyLink, "")
-}
-
-// slowDown holds the answer to a failed try back, by the host that it comes from and by further keys.
-func (v *visit) slowDown(keys ...string) {
-	host, _, _ := net.SplitHostPort(v.r.RemoteAddr)
-	v.console.waits.hold(v.r.Context(), append(keys, host)...)
-}
-
 // useToken signs in whom a token of the API names, for as long as the token counts at most. All of its roles go along: the API judges whoever
 // has one of agency or client by the directory, too, and without it the session of somebody who has left would go on as an auditor's.
 func (v *visit) useToken() (view, error) {
@@ -200,23 +134,12 @@ func (v *visit) signOut() (view, error) {
 	return redirect(signInPath), nil
 }
 
-// sessionsView lists where a person is signed in.
-type sessionsView struct {
-	Current  string // id of the session that asks
-	Sessions []Session
-}
-
-func (sessionsView) template() (name, title string) { return "sessions", "Where you are signed in" }
-
-func (v *visit) sessions() (view, error) {
-	list, err := v.console.deps.Sessions.Of(v.r.Context(), v.who.UserID, v.console.deps.Now())
-	return sessionsView{v.session.ID, list}, err
-}
-
-func (v *visit) endSession() (view, error) {
-	form, err := v.form()
-	if err != nil {
-		return nil, err
+// wanted is where a visitor goes after signing in: a page of the console, nothing else.
+func wanted(to string) redirect {
+	at, err := url.Parse(to)
+	if err != nil || at.IsAbs() || at.Host != "" || !strings.HasPrefix(at.Path, Path+"/") || path.Clean(at.Path) != strings.TrimSuffix(at.Path, "/") ||
+		strings.Contains(to, "\\") {
+		return Path
 	}
-	return redirect(sessionsPath), v.console.deps.Sessions.End(v.r.Context(), v.who.UserID, form.Get("id"))
+	return redirect(at.RequestURI())
 }

@@ -22,13 +22,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-// Defaults of [Config], those of the program.
-const (
-	DefaultMaxLag = 10_000
-)
+var scopeForm = regexp.MustCompile(domain.ScopePattern)
 
-// DefaultClientScopes are the scopes that a new dashboard starts with.
-func DefaultClientScopes() []string { return []string{"analytics", "posts", "reports"} }
+// DefaultMaxLag is that of [Config].MaxLag, as the program has it.
+const DefaultMaxLag = 10_000
 
 // SASL are the credentials for the brokers.
 type SASL struct {
@@ -52,7 +49,7 @@ type Config struct {
 	// UnknownUsers lets those in whom the directory does not hold, unless they were erased. Without it every user but
 	// auditors and operators must be there.
 	UnknownUsers bool
-	// WithdrawnFile names subjects who have no rights any more, one a line; it is read again within 10 s. "": nobody.
+	// WithdrawnFile names subjects who have no rights any more, one a line; it is read again within a second, and open streams end within 10. "": nobody.
 	WithdrawnFile string
 	// ErasuresFile is the service's LEDGERBOARD_ERASURES_FILE, on a disk that both share: whoever asks Meta to be forgotten is written there before
 	// they are erased, and what it names does not come back. "": no list is kept.
@@ -79,7 +76,7 @@ type Config struct {
 	// auditors are given proofs with. nil: auditors' bundles, checkpoints and proofs answer 503.
 	CheckpointPublicKeys []string
 
-	MaxLag     int64                 // events that a read model may be behind before /readyz says so; [DefaultMaxLag]
+	MaxLag     int64                 // events that a read model without progress may be behind before changes are refused; [DefaultMaxLag]
 	Logger     *slog.Logger          // slog.Default()
 	Registerer prometheus.Registerer // nil: no metrics
 }
@@ -96,8 +93,6 @@ func (c Config) WithDefaults() Config {
 	}
 	return c
 }
-
-var scopeForm = regexp.MustCompile(domain.ScopePattern)
 
 // Validate returns every fault of c at once, joined. Zero values that have a default are none.
 func (c Config) Validate() error {

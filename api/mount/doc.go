@@ -27,6 +27,7 @@
 // # File map
 //
 //	config.go   Config, its defaults and faults
+//	default_client_scopes.go  the scopes that a new dashboard starts with
 //	connect.go  Connect: sign-ins in a browser, tokens that are handed over
 //	mount.go    Open, Mounted
 //

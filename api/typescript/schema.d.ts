@@ -2985,7 +2985,7 @@ export interface components {
              * Format: date-time
              * @description absent while the outcome is unknown
              */
-            finished_at?: string | null;
+            finished_at?: string;
             /** @description of the record that announced it */
             id: string;
             /**
@@ -3188,8 +3188,11 @@ export interface components {
              * @description its number
              */
             generation: number;
-            /** @description of that generation */
-            state: string;
+            /**
+             * @description of that generation
+             * @enum {string}
+             */
+            state: "copying" | "building" | "live" | "still" | "retired" | "dropped";
             /**
              * Format: int64
              * @description of the projector that makes it
@@ -3325,8 +3328,11 @@ export interface components {
             owner_name?: string;
             /** @description a sentence; "" before the first reading */
             pace: string;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform_name: string;
+            /**
+             * @description facebook, instagram, linkedin, tiktok
+             * @enum {string}
+             */
+            platform_name: "facebook" | "instagram" | "linkedin" | "tiktok";
             /** @description why the account cannot be read with the token, or was not asked about; "" when it can */
             problem: string;
             /** @description "" when nothing was wrong */
@@ -3690,8 +3696,11 @@ export interface components {
             next_due: string | null;
             /** @description a sentence; "" before the first reading */
             pace: string;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform_name: string;
+            /**
+             * @description facebook, instagram, linkedin, tiktok
+             * @enum {string}
+             */
+            platform_name: "facebook" | "instagram" | "linkedin" | "tiktok";
             /** @description "" when nothing was wrong */
             reason: string;
             /**
@@ -4087,7 +4096,7 @@ export interface components {
              * Format: date-time
              * @description `next_at` is when the first entry that matches was recorded at or after `to`, beside the first page of a history that is newest first; absent when there is none (of a filtered history, among the 20,000 entries that follow).
              */
-            next_at?: string | null;
+            next_at?: string;
             /** @description `next_cursor` asks for the next page; absent on the last one. A page of a filtered history may be shorter than its limit and yet have a next one. */
             next_cursor?: string;
         };
@@ -4357,7 +4366,7 @@ export interface components {
              * Format: date-time
              * @description when it could be read first
              */
-            live_at?: string | null;
+            live_at?: string;
             /** @description readers of its version use it */
             pointer: boolean;
             /** @description whose tables they are */
@@ -4368,19 +4377,22 @@ export interface components {
              * Format: date-time
              * @description when it was folded no more
              */
-            retired_at?: string | null;
-            /** @description copying, building, live, still or retired */
-            state: string;
+            retired_at?: string;
+            /**
+             * @description copying, building, live, still, retired or dropped
+             * @enum {string}
+             */
+            state: "copying" | "building" | "live" | "still" | "retired" | "dropped";
             /**
              * Format: date-time
              * @description since when the pointer names another one
              */
-            superseded_at?: string | null;
+            superseded_at?: string;
             /**
              * Format: date-time
              * @description still: events recorded up to this instant
              */
-            until?: string | null;
+            until?: string;
             /**
              * Format: int64
              * @description of the projector that made it
@@ -4543,14 +4555,14 @@ export interface components {
              * Format: date-time
              * @description when it was last begun; absent before
              */
-            attempted_at?: string | null;
+            attempted_at?: string;
             /** @description of the last attempt */
             error?: string;
             /**
              * Format: date-time
              * @description absent while it is not
              */
-            finished_at?: string | null;
+            finished_at?: string;
             /**
              * Format: int64
              * @description of the job
@@ -4565,8 +4577,11 @@ export interface components {
              * @description when it may run, UTC
              */
             scheduled_at: string;
-            /** @description available, running, retryable, scheduled, completed, cancelled, discarded */
-            state: string;
+            /**
+             * @description `state` is its place in the queue.
+             * @enum {string}
+             */
+            state: "available" | "running" | "retryable" | "scheduled" | "completed" | "cancelled" | "discarded";
         };
         /** @description The answer to /leaderboard. */
         Leaderboard: {
@@ -4836,19 +4851,19 @@ export interface components {
              */
             as_of: string | null;
             /** @description `clients_see`, where dashboard asked for the accounts of a dashboard, says whether its clients see these figures. */
-            clients_see?: boolean | null;
+            clients_see?: boolean;
             /** @description `clients_see_not` says why they do not: a sentence. Absent when they do. */
             clients_see_not?: string;
             /**
              * Format: date-time
              * @description `compared_from` is the first instant of the period that the answer is compared with, UTC; absent without compare.
              */
-            compared_from?: string | null;
+            compared_from?: string;
             /**
              * Format: date-time
              * @description first instant after that period, UTC; absent without compare
              */
-            compared_to?: string | null;
+            compared_to?: string;
             /** @description `complete` is false while the range has not ended: its figures may still grow, its parts to come are null, and it is compared with as many days before it as have begun of it, today included. */
             complete: boolean;
             /**
@@ -4864,7 +4879,7 @@ export interface components {
             /** @description `ignored` are the names of query parameters that have no effect here, because nobody knows them. Absent when there are none. */
             ignored?: string[];
             /** @description `instead` offers the other ranking where that may say more; absent where nothing speaks for it. */
-            instead?: components["schemas"]["RankingOffer"] | null;
+            instead?: components["schemas"]["RankingOffer"];
             /** @description `next_cursor` asks for the next page; absent on the last one and on answers without pages. */
             next_cursor?: string;
             /**
@@ -4883,7 +4898,7 @@ export interface components {
              * Format: date-time
              * @description `recorded_until` says that the figures are those of readings recorded up to this instant, as as_of asked for, with today's accounts, owners and names. Absent where all readings count.
              */
-            recorded_until?: string | null;
+            recorded_until?: string;
             /** @description `sources` says for every social account in scope what its figures are worth, so that no blank is without a reason; ordered by platform and id. Empty when none is connected: on these platforms, by this member, of this account. Absent with meta=platforms and meta=brief. */
             sources?: components["schemas"]["Source"][];
             /** @description IANA name in which days begin */
@@ -5030,7 +5045,7 @@ export interface components {
              */
             p_id?: 1 | 3 | 4 | 6;
             /** @description of one parked record */
-            position?: components["schemas"]["Position"] | null;
+            position?: components["schemas"]["Position"];
             /** @description its name */
             projection?: string;
             /** @description its id */
@@ -5045,7 +5060,7 @@ export interface components {
              * Format: date-time
              * @description the rebuild, or the backup, stands for what was recorded up to then
              */
-            until?: string | null;
+            until?: string;
             /** @description the person's */
             user?: string;
             /**
@@ -5099,10 +5114,16 @@ export interface components {
             partition: number;
             /** @description that has not folded it */
             projection: string;
-            /** @description class of what is wrong */
-            reason: string;
-            /** @description parked, skipped or acknowledged */
-            state: string;
+            /**
+             * @description class of what is wrong
+             * @enum {string}
+             */
+            reason: "malformed" | "unknown_type" | "undecodable" | "refused" | "write" | "chain_broken" | "behind";
+            /**
+             * @description parked, skipped or acknowledged
+             * @enum {string}
+             */
+            state: "parked" | "skipped" | "acknowledged";
             /** @description the record's key */
             stream: string;
             /** @description that it lies on */
@@ -5158,10 +5179,16 @@ export interface components {
             payload?: unknown;
             /** @description that has not folded it */
             projection: string;
-            /** @description class of what is wrong */
-            reason: string;
-            /** @description parked, skipped or acknowledged */
-            state: string;
+            /**
+             * @description class of what is wrong
+             * @enum {string}
+             */
+            reason: "malformed" | "unknown_type" | "undecodable" | "refused" | "write" | "chain_broken" | "behind";
+            /**
+             * @description parked, skipped or acknowledged
+             * @enum {string}
+             */
+            state: "parked" | "skipped" | "acknowledged";
             /** @description the record's key */
             stream: string;
             /** @description that it lies on */
@@ -5180,7 +5207,7 @@ export interface components {
              * Format: date-time
              * @description of the newest event folded
              */
-            event_time?: string | null;
+            event_time?: string;
             /**
              * Format: double
              * @description how long it has been seen behind without progress; 0 without lag
@@ -6281,7 +6308,7 @@ export interface components {
             /** @description its name */
             projection: string;
             /** @description `rebuild` makes it; absent when it is there already. */
-            rebuild?: components["schemas"]["Rebuild"] | null;
+            rebuild?: components["schemas"]["Rebuild"];
             /**
              * Format: int64
              * @description of this program's projector
@@ -6394,10 +6421,13 @@ export interface components {
              * @description lost races and duplicates since the start of this process
              */
             stale: number;
-            /** @description of that generation */
-            state: string;
+            /**
+             * @description of that generation
+             * @enum {string}
+             */
+            state: "copying" | "building" | "live" | "still" | "retired" | "dropped";
             /** @description `tables_checked` is the latest comparison with the log; absent before the first one. */
-            tables_checked?: components["schemas"]["TablesChecked"] | null;
+            tables_checked?: components["schemas"]["TablesChecked"];
         };
         /** @description How far a read model is, as this process saw it last. */
         ProjectionHealth: {
@@ -6691,14 +6721,14 @@ export interface components {
              * Format: int64
              * @description an estimate; absent: not known
              */
-            disk_needed_bytes?: number | null;
+            disk_needed_bytes?: number;
             /** @description why it failed, or what it waits for */
             error?: string;
             /**
              * Format: double
              * @description until the bulk is folded; absent while unknown
              */
-            eta_seconds?: number | null;
+            eta_seconds?: number;
             /**
              * Format: int64
              * @description records of the topic that were folded in bulk
@@ -6718,7 +6748,7 @@ export interface components {
              * Format: date-time
              * @description absent until it has ended
              */
-            finished_at?: string | null;
+            finished_at?: string;
             /**
              * Format: int64
              * @description 0 until it is made
@@ -6743,7 +6773,7 @@ export interface components {
              * Format: date-time
              * @description when a process took it; absent before
              */
-            started_at?: string | null;
+            started_at?: string;
             /**
              * @description how far it is
              * @enum {string}
@@ -6753,7 +6783,7 @@ export interface components {
              * Format: date-time
              * @description of time travel
              */
-            until?: string | null;
+            until?: string;
             /**
              * Format: int64
              * @description of the projector
@@ -6972,8 +7002,11 @@ export interface components {
         };
         /** @description The body by which an operator makes connections due. */
         RunBody: {
-            /** @description `kind` is account_insights, post_insights or token_refresh. */
-            kind: string;
+            /**
+             * @description `kind` is account_insights, post_insights or token_refresh.
+             * @enum {string}
+             */
+            kind: "account_insights" | "post_insights" | "token_refresh";
             /** @description `reason` is CODE or CODE:TICKET; the codes are a fixed list, and other needs a ticket. */
             reason: string;
         };
@@ -7318,8 +7351,11 @@ export interface components {
             detail: string;
             /** @description the parked event */
             id: string;
-            /** @description class of what is wrong */
-            reason: string;
+            /**
+             * @description class of what is wrong
+             * @enum {string}
+             */
+            reason: "malformed" | "unknown_type" | "undecodable" | "refused" | "write" | "chain_broken" | "behind";
         };
         /** @description What an answer stands for: everything in the agency's stream up to a version. */
         StreamPosition: {
@@ -7654,8 +7690,11 @@ export interface components {
             finished_at: string | null;
             /** @description of this process, for some minutes */
             id: string;
-            /** @description own: of the agency's stream; all: of the whole log */
-            kind: string;
+            /**
+             * @description own: of the agency's stream; all: of the whole log
+             * @enum {string}
+             */
+            kind: "own" | "all";
             /**
              * Format: int64
              * @description places in the log that were read
@@ -7666,8 +7705,11 @@ export interface components {
              * @description places in the log that are to be read; 0 while that is not known
              */
             records_total: number;
-            /** @description `stage` is waiting, checkpoints (signed statements are read), records, findings (what was read is held against each other), done or failed. */
-            stage: string;
+            /**
+             * @description `stage` is waiting, checkpoints (signed statements are read), records, findings (what was read is held against each other), done or failed.
+             * @enum {string}
+             */
+            stage: "waiting" | "checkpoints" | "records" | "findings" | "done" | "failed";
             /**
              * Format: date-time
              * @description the state that it verifies is of then or later; null while it waits
@@ -8750,13 +8792,7 @@ export interface operations {
     };
     getAuditBundle: {
         parameters: {
-            query?: {
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-            };
+            query?: never;
             header?: never;
             path?: never;
             cookie?: never;
@@ -8795,11 +8831,6 @@ export interface operations {
                  * @example 50
                  */
                 limit?: number;
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
             };
             header?: never;
             path?: never;
@@ -8849,11 +8880,6 @@ export interface operations {
                  * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
                  */
                 newer: string;
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
             };
             header?: never;
             path?: never;
@@ -8952,13 +8978,7 @@ export interface operations {
     };
     getAuditExcluded: {
         parameters: {
-            query?: {
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-            };
+            query?: never;
             header?: never;
             path?: never;
             cookie?: never;
@@ -9002,13 +9022,8 @@ export interface operations {
                 format: "csv" | "jsonl";
                 /** @description Only this dashboard: its sub-account's id, 24 hex digits. */
                 dashboard?: string;
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Continues behind an entry: meta.next_cursor of a page of a history, or next_cursor in the last line of an export. Histories of the agency and of its dashboards and exports go on from each other's, also with other filters; in the other order it leads back. Default: the first page. */
                 cursor?: string;
-                /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: number;
                 /** @description Types of changes, separated by commas: short (accounts_linked) or whole names. */
                 type?: string;
                 /** @description Who did it: a user's id (24 hex digits), or a name of the program's own like system:fetcher. */
@@ -9030,8 +9045,6 @@ export interface operations {
                  * @example 2026-01-31
                  */
                 to?: string;
-                /** @description Oldest or newest first. */
-                order?: "asc" | "desc";
                 /**
                  * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
                  * @example Europe/Berlin
@@ -9069,7 +9082,7 @@ export interface operations {
     getAuditHistory: {
         parameters: {
             query?: {
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Continues behind an entry: meta.next_cursor of a page of a history, or next_cursor in the last line of an export. Histories of the agency and of its dashboards and exports go on from each other's, also with other filters; in the other order it leads back. Default: the first page. */
                 cursor?: string;
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.
@@ -9205,13 +9218,7 @@ export interface operations {
     };
     getAuditVerify: {
         parameters: {
-            query?: {
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-            };
+            query?: never;
             header?: never;
             path?: never;
             cookie?: never;
@@ -9253,11 +9260,6 @@ export interface operations {
                  * @example own
                  */
                 kind?: "own" | "all";
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
             };
             header?: never;
             path?: never;
@@ -9294,13 +9296,7 @@ export interface operations {
     };
     getAuditVerifyRun: {
         parameters: {
-            query?: {
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-            };
+            query?: never;
             header?: never;
             path: {
                 /**
@@ -11060,10 +11056,10 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description A platform: facebook, instagram, linkedin or tiktok.
+                 * @description A platform by its name.
                  * @example linkedin
                  */
-                platform: string;
+                platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             };
             cookie?: never;
         };
@@ -11114,10 +11110,10 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description A platform: facebook, instagram, linkedin or tiktok.
+                 * @description A platform by its name.
                  * @example linkedin
                  */
-                platform: string;
+                platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             };
             cookie?: never;
         };
@@ -11168,10 +11164,10 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description A platform: facebook, instagram, linkedin or tiktok.
+                 * @description A platform by its name.
                  * @example linkedin
                  */
-                platform: string;
+                platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             };
             cookie?: never;
         };
@@ -11737,8 +11733,6 @@ export interface operations {
                         data: string;
                         /** @enum {string} */
                         event: "rebuild";
-                        /** @description Resumes the stream after the event, as Last-Event-ID. */
-                        id?: string;
                     };
                 };
             };
@@ -12390,7 +12384,7 @@ export interface operations {
     getDashboardHistory: {
         parameters: {
             query?: {
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
+                /** @description Continues behind an entry: meta.next_cursor of a page of a history, or next_cursor in the last line of an export. Histories of the agency and of its dashboards and exports go on from each other's, also with other filters; in the other order it leads back. Default: the first page. */
                 cursor?: string;
                 /**
                  * @description Entries of a page, or of each ranking: 1 to 500.

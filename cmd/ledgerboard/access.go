@@ -30,7 +30,6 @@ type accessCommand struct {
 // errCutAnswer ends an answer that does not say that it is whole.
 var errCutAnswer = errors.New("the answer is not whole")
 
-// Run implements the command.
 func (c accessCommand) Run(ctx context.Context, s streams) error {
 	query := url.Values{"format": {"jsonl"}, "by": {c.By}}
 	if c.Format == "csv" {

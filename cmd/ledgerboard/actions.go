@@ -3,10 +3,8 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -22,7 +20,6 @@ type actionsCommand struct {
 	JSON  bool `name:"json" help:"Print a JSON list."`
 }
 
-// Run implements the subcommand.
 func (c actionsCommand) Run(ctx context.Context, s streams) error {
 	if c.Limit < 1 {
 		return usageError{fmt.Errorf("--limit is %d; use 1 or more", c.Limit)}
@@ -32,20 +29,14 @@ func (c actionsCommand) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		if c.JSON {
-			return json.NewEncoder(s.Out).Encode(append([]operator.Action{}, actions...))
-		}
-		if len(actions) == 0 {
+		if len(actions) == 0 && !c.JSON {
 			fmt.Fprintln(s.Out, "operators have done nothing yet")
 			return nil
 		}
-		table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "TIME (UTC)\tWHO\tACTION\tON\tREASON\tOUTCOME\tWHY")
-		for _, a := range actions {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Time.Format(time.DateTime), plain(a.Actor), a.Action, plain(targetInWords(a.Target)),
+		return printList(s.Out, c.JSON, actions, "TIME (UTC)\tWHO\tACTION\tON\tREASON\tOUTCOME\tWHY", func(a operator.Action) string {
+			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", a.Time.Format(time.DateTime), plain(a.Actor), a.Action, plain(targetInWords(a.Target)),
 				a.Reason, outcomeInWords(a), plain(cmp.Or(a.Why, string(a.Code))))
-		}
-		return table.Flush()
+		})
 	})
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"text/tabwriter"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
@@ -45,12 +44,9 @@ func (c compactCommand) Run(ctx context.Context, s streams) error {
 	if c.JSON {
 		return json.NewEncoder(s.Out).Encode(compactReport{report})
 	}
-	table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "topic\trecords before\tafter\tbytes before\tafter")
-	for _, t := range report {
-		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\n", t.Topic, t.RecordsBefore, t.RecordsAfter, t.BytesBefore, t.BytesAfter)
-	}
-	return table.Flush()
+	return printList(s.Out, false, report, "topic\trecords before\tafter\tbytes before\tafter", func(t embedded.Compacted) string {
+		return fmt.Sprintf("%s\t%d\t%d\t%d\t%d", t.Topic, t.RecordsBefore, t.RecordsAfter, t.BytesBefore, t.BytesAfter)
+	})
 }
 
 // compactWait bounds the wait for the tables to show what the log says. errBehind: they do not.

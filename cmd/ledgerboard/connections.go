@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/internal/desk"
@@ -27,23 +25,17 @@ type connectionsListCommand struct {
 	JSON    bool   `name:"json" help:"Print a JSON list."`
 }
 
-// Run implements the subcommand.
 func (c connectionsListCommand) Run(ctx context.Context, s streams) error {
 	return look(ctx, c.storage, c.logger(s), func(desk *desk.Looks) error {
 		connections, err := desk.Connections(ctx, readmodels.ReadingsQuery{Account: c.Account})
 		if err != nil {
 			return err
 		}
-		if c.JSON {
-			return json.NewEncoder(s.Out).Encode(append([]readmodels.ConnectionReading{}, connections...))
-		}
-		table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "CONNECTION\tPLATFORM\tID\tNAME\tCLIENT\tSTATE\tTOKEN ENDS\tLAST READ\tNEXT DUE\tCALLS A DAY\tREAD")
-		for _, r := range connections {
-			fmt.Fprintf(table, "%d\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", r.ConnectionID, r.PlatformName, r.SocialAccount, plain(r.Name), r.AccountID, r.State,
+		const head = "CONNECTION\tPLATFORM\tID\tNAME\tCLIENT\tSTATE\tTOKEN ENDS\tLAST READ\tNEXT DUE\tCALLS A DAY\tREAD"
+		return printList(s.Out, c.JSON, connections, head, func(r readmodels.ConnectionReading) string {
+			return fmt.Sprintf("%d\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s", r.ConnectionID, r.PlatformName, r.SocialAccount, plain(r.Name), r.AccountID, r.State,
 				momentOr(r.ExpiresAt, "-"), momentOr(r.LastReadAt, "never"), momentOr(r.NextDue, "-"), r.CallsADay, r.Pace)
-		}
-		return table.Flush()
+		})
 	})
 }
 

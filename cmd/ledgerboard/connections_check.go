@@ -27,7 +27,6 @@ type connectionsCheckCommand struct {
 // errUnreadable ends a check that has found something.
 var errUnreadable = errors.New("not every connection can be read: see what is said of each")
 
-// Run implements the subcommand.
 func (c connectionsCheckCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.All == (len(c.IDs) > 0) {
 		return usageError{errors.New("name the connections to check, or give --all")}

@@ -17,20 +17,13 @@ type connectionsPauseCommand struct {
 	IDs []int64 `arg:"" name:"id" help:"Connections, as 'connections list' shows them."`
 }
 
-// Run implements the subcommand.
 func (c connectionsPauseCommand) Run(ctx context.Context, s streams) error {
 	return c.connections(ctx, s, c.storage, c.logger(s), c.IDs, pausing{verb: "pause", paused: true})
 }
 
 // connectionsResumeCommand has them read again.
-type connectionsResumeCommand struct {
-	storage
-	logging
-	actionFlags
-	IDs []int64 `arg:"" name:"id" help:"Connections, as 'connections list' shows them."`
-}
+type connectionsResumeCommand connectionsPauseCommand
 
-// Run implements the subcommand.
 func (c connectionsResumeCommand) Run(ctx context.Context, s streams) error {
 	return c.connections(ctx, s, c.storage, c.logger(s), c.IDs, pausing{verb: "resume"})
 }

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
@@ -25,7 +23,6 @@ type generationsListCommand struct {
 	JSON bool   `name:"json" help:"Print a JSON list."`
 }
 
-// Run implements the subcommand.
 func (c generationsListCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.Drop != "" {
 		return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error { return c.drop(ctx, s, desk) })
@@ -39,20 +36,14 @@ func (c generationsListCommand) Run(ctx context.Context, s streams) (err error) 
 		if err != nil {
 			return err
 		}
-		if c.JSON {
-			return json.NewEncoder(s.Out).Encode(append([]operator.Generation{}, generations...))
-		}
-		table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "GENERATION\tVERSION\tSTATE\tREADERS\tSIZE\tFOLDED BY\tREAD BY")
-		for _, g := range generations {
+		return printList(s.Out, c.JSON, generations, "GENERATION\tVERSION\tSTATE\tREADERS\tSIZE\tFOLDED BY\tREAD BY", func(g operator.Generation) string {
 			readers := ""
 			if g.Pointer {
 				readers = "use it"
 			}
-			fmt.Fprintf(table, "%s.g%d\t%d\t%s\t%s\t%.1f MiB\t%s\t%s\n", g.Projection, g.Generation, g.Version, stateInWords(g, rebuilds), readers,
+			return fmt.Sprintf("%s.g%d\t%d\t%s\t%s\t%.1f MiB\t%s\t%s", g.Projection, g.Generation, g.Version, stateInWords(g, rebuilds), readers,
 				float64(g.Bytes)/(1<<20), strings.Join(g.FoldedBy, ", "), strings.Join(g.ReadBy, ", "))
-		}
-		return table.Flush()
+		})
 	})
 }
 

@@ -24,7 +24,6 @@ type generationsPrepareCommand struct {
 // rolePrepare is how the process calls itself: the views of schema lb stay where the services are.
 const rolePrepare = "prepare"
 
-// Run implements the subcommand.
 func (c generationsPrepareCommand) Run(ctx context.Context, s streams) (err error) {
 	names, err := rebuildCommand{Names: c.Names, All: len(c.Names) == 0}.chosen()
 	if err != nil {

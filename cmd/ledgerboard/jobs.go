@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -25,7 +23,6 @@ type jobsCommand struct {
 	JSON     bool   `name:"json" help:"Print a JSON list."`
 }
 
-// Run implements the subcommand.
 func (c jobsCommand) Run(ctx context.Context, s streams) error {
 	if (c.Begin == "") != (c.Platform == "") {
 		return usageError{errors.New("--run names what to read, --platform where: give both, or none")}
@@ -38,15 +35,9 @@ func (c jobsCommand) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		if c.JSON {
-			return json.NewEncoder(s.Out).Encode(append([]operator.Job{}, jobs...))
-		}
-		table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "ID\tSTATE\tKIND\tQUEUE\tATTEMPT\tDUE\tERROR")
-		for _, j := range jobs {
-			fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%d\t%s\t%.80s\n", j.ID, j.State, j.Kind, j.Queue, j.Attempt, j.ScheduledAt.UTC().Format(time.RFC3339), j.Error)
-		}
-		return table.Flush()
+		return printList(s.Out, c.JSON, jobs, "ID\tSTATE\tKIND\tQUEUE\tATTEMPT\tDUE\tERROR", func(j operator.Job) string {
+			return fmt.Sprintf("%d\t%s\t%s\t%s\t%d\t%s\t%.80s", j.ID, j.State, j.Kind, j.Queue, j.Attempt, j.ScheduledAt.UTC().Format(time.RFC3339), j.Error)
+		})
 	})
 }
 

@@ -17,19 +17,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 )
 
-// The exit codes, as `ledgerboard --help` documents them.
-const (
-	exitOK       = 0
-	exitFailure  = 1   // it was tried and did not succeed
-	exitUsage    = 2   // arguments or configuration are wrong: nothing was tried
-	exitNotReady = 3   // status: the service is not ready, or degraded, or does not answer
-	exitLeftOut  = 4   // import --skip-refused: done, but rows were left out
-	exitFindings = 5   // verify, replay: the check was made, and something is not as it must be
-	exitRestored = 6   // verify: nothing was found but signed restores of an older state
-	exitCut      = 130 // a signal cut it: at a prompt, and of verify, export, replay, import, rebuild, backup, restore
-	exitAborted  = 131 // a second signal ended it at once, whatever it was doing
-)
-
 // cli is the command line.
 type cli struct {
 	Serve        serveCommand        `cmd:"" help:"Run the service: API, projectors and fetchers, or some of them."`
@@ -153,28 +140,4 @@ func demoDefault(c *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 		return nil, nil
 	}
 	return value, nil
-}
-
-func exitCode(err error, stderr io.Writer) int {
-	if err == nil {
-		return exitOK
-	}
-	fmt.Fprintln(stderr, "ledgerboard:", err)
-	var usage usageError
-	switch {
-	case errors.Is(err, errNotReady), errors.Is(err, errDegraded), errors.Is(err, errNoAnswer):
-		return exitNotReady
-	case errors.Is(err, errRowsLeftOut):
-		return exitLeftOut
-	case errors.Is(err, errFindings), errors.Is(err, errTableFindings), errors.Is(err, errBundleFindings), errors.Is(err, errChain), errors.Is(err, errBackupFindings):
-		return exitFindings
-	case errors.Is(err, errRestored):
-		return exitRestored
-	case errors.Is(err, errInterrupted):
-		return exitCut
-	case errors.As(err, &usage):
-		return exitUsage
-	default:
-		return exitFailure
-	}
 }

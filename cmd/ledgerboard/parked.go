@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"text/tabwriter"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/desk"
@@ -49,26 +48,19 @@ type parkedListCommand struct {
 	JSON bool `name:"json" help:"Print a JSON list."`
 }
 
-// Run implements the subcommand.
 func (c parkedListCommand) Run(ctx context.Context, s streams) error {
 	return look(ctx, c.storage, c.logger(s), func(desk *desk.Looks) error {
 		events, err := desk.Parked(ctx, c.filter())
 		if err != nil {
 			return refused(err)
 		}
-		if c.JSON {
-			return json.NewEncoder(s.Out).Encode(append([]operator.ParkedEvent{}, events...))
-		}
-		if len(events) == 0 {
+		if len(events) == 0 && !c.JSON {
 			fmt.Fprintln(s.Out, "nothing is parked")
 			return nil
 		}
-		table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "ID\tSTATE\tSTREAM\tTYPE\tREASON\tBEHIND IT\tDETAIL")
-		for _, e := range events {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%.100s\n", e.ID, e.State, e.Stream, e.Type, e.Reason, e.Behind, e.Detail)
-		}
-		return table.Flush()
+		return printList(s.Out, c.JSON, events, "ID\tSTATE\tSTREAM\tTYPE\tREASON\tBEHIND IT\tDETAIL", func(e operator.ParkedEvent) string {
+			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%d\t%.100s", e.ID, e.State, e.Stream, e.Type, e.Reason, e.Behind, e.Detail)
+		})
 	})
 }
 
@@ -80,7 +72,6 @@ type parkedShowCommand struct {
 	Unmask bool   `help:"Show texts of the payload too. It is recorded that you looked."`
 }
 
-// Run implements the subcommand.
 func (c parkedShowCommand) Run(ctx context.Context, s streams) error {
 	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
 		var record operator.ParkedRecord
@@ -113,7 +104,6 @@ type parkedRetryCommand struct {
 var errStillParked = errors.New("some events cannot be folded now either: 'ledgerboard parked show ID' shows one. " +
 	"If a newer program knows its type, upgrade and retry; else 'ledgerboard parked skip ID' on dashboards, 'acknowledge' elsewhere")
 
-// Run implements the subcommand.
 func (c parkedRetryCommand) Run(ctx context.Context, s streams) error {
 	return c.decide(ctx, s, c.actionFlags, "fold %s again", func(desk *desk.Desk, reason domain.Reason) error {
 		result, err := desk.RetryParked(ctx, operatorCaller(), c.filter(), reason)
@@ -143,7 +133,6 @@ type parkedSkipCommand struct {
 	JSON bool   `name:"json" help:"Print a JSON object."`
 }
 
-// Run implements the subcommand.
 func (c parkedSkipCommand) Run(ctx context.Context, s streams) error {
 	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
 		events, err := desk.Parked(ctx, operator.ParkedFilter{IDs: []string{c.ID}})
@@ -197,7 +186,6 @@ type parkedAcknowledgeCommand struct {
 	actionFlags
 }
 
-// Run implements the subcommand.
 func (c parkedAcknowledgeCommand) Run(ctx context.Context, s streams) error {
 	const what = "note that somebody looked after %s"
 	return c.decide(ctx, s, c.actionFlags, what, func(desk *desk.Desk, reason domain.Reason) error {

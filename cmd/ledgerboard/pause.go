@@ -23,7 +23,6 @@ type pauseCommand struct {
 	List  bool     `help:"Show what is paused."`
 }
 
-// Run implements the subcommand.
 func (c pauseCommand) Run(ctx context.Context, s streams) error {
 	if c.List == (len(c.Names) > 0) {
 		return usageError{errors.New("name what to pause, or give --list")}
@@ -56,7 +55,6 @@ type resumeCommand struct {
 	Names []string `arg:"" name:"name" help:"Read models or platforms."`
 }
 
-// Run implements the subcommand.
 func (c resumeCommand) Run(ctx context.Context, s streams) error {
 	return c.models(ctx, s, c.storage, c.logger(s), c.Names, pausing{verb: "resume"})
 }

@@ -54,7 +54,6 @@ func (c rebuildCommand) until() *time.Time {
 	return &c.Until.Time
 }
 
-// Run implements the subcommand.
 func (c rebuildCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.Names, err = c.chosen(); err != nil {
 		return err

@@ -111,7 +111,7 @@ func asItIs(*restoreCommand) {}
 func (o older) verify(t *testing.T, change func(*verifyCommand)) (said string, err error) {
 	t.Helper()
 	var out bytes.Buffer
-	c := verifyCommand{storage: storage{DataDir: o.dir}, logging: logging{LogLevel: "error"}, All: true, Every: time.Hour}
+	c := verifyCommand{storage: storage{DataDir: o.dir}, logging: logging{LogLevel: "error"}, All: true, checkpointInterval: checkpointInterval{time.Hour}}
 	change(&c)
 	err = c.Run(t.Context(), streams{Out: &out, Err: io.Discard})
 	return out.String(), err

@@ -109,11 +109,11 @@ type settings struct {
 	Roles           []string `env:"LEDGERBOARD_ROLES" default:"api,projector,fetcher,signer" help:"What this process does. Signer signs checkpoints; it alone needs their key."`
 	SecretsKey      string   `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal platform tokens, each 32 bytes in hex or base64; the first seals, all open. Required with role fetcher, and with role api and a public URL; with role api it lets a main application hand tokens over."`
 	Users           string   `env:"LEDGERBOARD_USERS" enum:"known,unknown_allowed" default:"known" help:"Whether users must be in the directory (known), or tokens of others hold too (unknown_allowed)."`
-	Withdrawn       string   `env:"LEDGERBOARD_WITHDRAWN" placeholder:"FILE" help:"Subjects whose tokens hold no more, one a line; read again within 10 s."`
+	Withdrawn       string   `env:"LEDGERBOARD_WITHDRAWN" placeholder:"FILE" help:"Subjects whose tokens hold no more, one a line; read again within a second; open streams end within 10."`
 	CORSOrigins     []string `name:"cors-origins" env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read answers."`
 	PublicURL       string   `name:"public-url" env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Where browsers find this service: the platforms send people back there when they connect an account. None: accounts are not connected here."`
 	RateLimit       int      `env:"LEDGERBOARD_RATE_LIMIT" default:"6000" help:"Requests that one user may make in a minute, counted by each process; 0: no bound."`
-	MaxLag          int64    `env:"LEDGERBOARD_MAX_LAG" default:"${max_lag}" help:"How many events a projection may be behind before the service is not ready."`
+	MaxLag          int64    `env:"LEDGERBOARD_MAX_LAG" default:"${max_lag}" help:"How many events a projection that makes no progress may be behind before changes that rest on it are refused."`
 	ReadConnections int32    `env:"LEDGERBOARD_READ_CONNECTIONS" default:"0" help:"Connections to the database for reads; 0: 24 with role api, else 8."`
 	FoldConnections int32    `env:"LEDGERBOARD_FOLD_CONNECTIONS" default:"0" help:"Connections to the database for each read model that role projector fills, 2 or more; 0: 5."`
 	RebuildDiskMB   int64    `name:"rebuild-disk-mb" env:"LEDGERBOARD_REBUILD_DISK_MB" default:"0" help:"Disk that a rebuild may need; 0: four fifths of what is free, where the server's disk is this machine's."`

@@ -22,7 +22,6 @@ type signInLinkCommand struct {
 	JSON      bool   `name:"json" help:"Print a JSON object."`
 }
 
-// Run implements the command.
 func (c signInLinkCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.User, err = hexFlag("--user", c.User); err != nil {
 		return err

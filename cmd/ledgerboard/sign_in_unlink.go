@@ -15,7 +15,6 @@ type signInUnlinkCommand struct {
 	User string `required:"" placeholder:"ID" help:"The user: 24 hex digits."`
 }
 
-// Run implements the command.
 func (c signInUnlinkCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.User, err = hexFlag("--user", c.User); err != nil {
 		return err

@@ -85,20 +85,7 @@ func (c statusCommand) ask(ctx context.Context) (body []byte, code int, err erro
 }
 
 // readiness is the answer of /readyz.
-type readiness struct {
-	Status string `json:"status"`
-	Checks []struct {
-		Name     string `json:"name"`
-		OK       bool   `json:"ok"`
-		Degraded bool   `json:"degraded"`
-		Reason   string `json:"reason"`
-	} `json:"checks"`
-	Projections []api.ProjectionHealth `json:"projections"`
-	Platforms   []api.PlatformPause    `json:"paused_platforms"`
-	Connections []api.ConnectionPause  `json:"paused_connections"`
-	Readings    []api.PlatformReading  `json:"readings"`
-	Foreign     []api.ForeignHealth    `json:"foreign_records"`
-}
+type readiness api.HealthBody
 
 // print shows the answer; without all, only partitions that are behind or stand still.
 func (r readiness) print(out io.Writer, all bool) {

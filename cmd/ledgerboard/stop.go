@@ -13,6 +13,13 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// announced is how long a process that stops still takes requests while /readyz says 503, so that balancers send none before the port
+// closes; of a short LEDGERBOARD_STOP_WITHIN it is a tenth. Requests are answered meanwhile, so it delays nobody.
+const announced = 2 * time.Second
+
+// closing names the end of a stop.
+const closing = "the log and the database"
+
 // errStopCut is a stop that took longer than it may: what had not come to its end was left where it was, as a kill leaves it.
 var errStopCut = errors.New("the stop took too long and was cut")
 

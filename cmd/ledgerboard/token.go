@@ -5,15 +5,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/ledgerboard/ledgerboard/api"
 )
 
 // tokenCommand signs a token with the HS256 secret of the configuration.
 type tokenCommand struct {
 	tokens
-	User    string        `required:"" help:"User id (sub), 24 hex digits."`
+	User    string        `required:"" help:"User id (sub), 24 hex digits; of an operator or a main application alone any name."`
 	Account string        `help:"Account id (account_id), 24 hex digits: the agency for roles agency and auditor, a sub-account for client."`
 	Role    []string      `required:"" enum:"agency,client,auditor,operator,main_app" help:"Role; may be repeated."`
 	For     time.Duration `default:"1h" help:"Lifetime of the token."`
@@ -24,7 +28,7 @@ func (c tokenCommand) Run(_ context.Context, s streams) error {
 	if c.JWTSecret == "" {
 		return usageError{errors.New("set LEDGERBOARD_JWT_SECRET to the secret that the service has; tokens for LEDGERBOARD_JWT_KEYS are signed by the holder of the private key")}
 	}
-	if _, err := hexFlag("--user", c.User); err != nil {
+	if err := c.judgeUser(); err != nil {
 		return err
 	}
 	if _, err := hexFlag("--account", c.Account); c.Account != "" && err != nil {
@@ -39,6 +43,21 @@ func (c tokenCommand) Run(_ context.Context, s streams) error {
 		return json.NewEncoder(s.Out).Encode(map[string]any{"token": token, "expires_at": expires.UTC().Truncate(time.Second)})
 	}
 	fmt.Fprintln(s.Out, token)
+	return nil
+}
+
+// program is a name that the list of withdrawn subjects can hold, and none of the service's own.
+var program = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$`)
+
+// judgeUser refuses a subject that no service takes: operators and main applications may go by names, people go by their ids.
+func (c tokenCommand) judgeUser() error {
+	_, err := hexFlag("--user", c.User)
+	if err == nil || slices.ContainsFunc(c.Role, func(role string) bool { return role != string(api.RoleOperator) && role != string(api.RoleMainApp) }) {
+		return err
+	}
+	if !program.MatchString(c.User) {
+		return usageError{fmt.Errorf("--user %q is no name: write letters, digits and . _ @ -, 100 at most", c.User)}
+	}
 	return nil
 }
 

@@ -24,18 +24,16 @@ type verifyCommand struct {
 	storage
 	logging
 	evidence
+	checkpointInterval
 	remote
-	Parent  string `xor:"what" help:"Verify one agency, 24 hex digits."`
-	All     bool   `xor:"what" help:"Verify all agencies; with --url, let the service verify all: you are told whether the whole log is sound, and the findings of your own agency."`
-	Own     bool   `xor:"what" help:"Let the service at --url verify the agency of your token. With --url, this is what is done if nothing else is named."`
-	Bundle  string `xor:"what" type:"existingfile" placeholder:"FILE" help:"Verify a proof bundle: needs --key, and neither log nor database."`
-	Against string `type:"existingfile" placeholder:"FILE" help:"Beside --bundle: another bundle, or a checkpoint, that must be of the same log. If they are of two times, --url names the service that proves it."`
-	Tables  bool   `xor:"what" help:"Fold the log anew in memory and compare the tables of all projections with it, row by row."`
-	LogOnly bool   `help:"Do not compare with the tables: needs no database."`
-	JSON    bool   `name:"json" help:"Print the report as a JSON object."`
-	// Every is how often the service signs.
-	Every time.Duration `name:"checkpoint-every" env:"LEDGERBOARD_CHECKPOINT_EVERY" default:"1h" help:"How often the service signs a checkpoint: one that is missing for three times that is a finding."`
-
+	Parent   string        `xor:"what" help:"Verify one agency, 24 hex digits."`
+	All      bool          `xor:"what" help:"Verify all agencies; with --url, let the service verify all: you are told whether the whole log is sound, and the findings of your own agency."`
+	Own      bool          `xor:"what" help:"Let the service at --url verify the agency of your token. With --url, this is what is done if nothing else is named."`
+	Bundle   string        `xor:"what" type:"existingfile" placeholder:"FILE" help:"Verify a proof bundle: needs --key, and neither log nor database."`
+	Against  string        `type:"existingfile" placeholder:"FILE" help:"Beside --bundle: another bundle, or a checkpoint, that must be of the same log. If they are of two times, --url names the service that proves it."`
+	Tables   bool          `xor:"what" help:"Fold the log anew in memory and compare the tables of all projections with it, row by row."`
+	LogOnly  bool          `help:"Do not compare with the tables: needs no database."`
+	JSON     bool          `name:"json" help:"Print the report as a JSON object."`
 	patience time.Duration // see behindPatience
 	look     time.Duration // 0: verifyLook
 }
@@ -84,7 +82,7 @@ func (c verifyCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	began := time.Now()
-	report, err := c.verify(ctx, s, proof.VerifyConfig{Parent: parent, Known: known, File: file, Every: c.Every})
+	report, err := c.verify(ctx, s, proof.VerifyConfig{Parent: parent, Known: known, File: file, Every: c.CheckpointEvery})
 	if err != nil {
 		return interrupted(ctx, explainProof(err), nothingVerified)
 	}

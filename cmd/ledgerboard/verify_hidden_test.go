@@ -163,7 +163,7 @@ func TestVerifyMakesNoTopics(t *testing.T) {
 func TestVerifyMissesCheckpoints(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 3)
-	require.Equal(t, []string{"age"}, a.found(t, verifyCommand{LogOnly: true, Every: time.Nanosecond})[0].Differs)
+	require.Equal(t, []string{"age"}, a.found(t, verifyCommand{LogOnly: true, checkpointInterval: checkpointInterval{time.Nanosecond}})[0].Differs)
 	_, public, err := proof.GenerateKey()
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(filepath.Join(a.dir, checkpointList)))
@@ -272,11 +272,11 @@ func TestVerifyAccusesNobodyOfAPauseThatEndsMeanwhile(t *testing.T) {
 func TestVerifyLooksAtTheClockOnceItReads(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 3)
-	c := verifyCommand{All: true, Every: time.Hour}
+	c := verifyCommand{All: true, checkpointInterval: checkpointInterval{time.Hour}}
 	known, file, err := c.open(a.storage())
 	require.NoError(t, err)
 	asked := time.Now().Add(-time.Hour)
-	report, err := c.run(t.Context(), streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}, a.log, proof.VerifyConfig{Known: known, File: file, Every: c.Every, Now: asked})
+	report, err := c.run(t.Context(), streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}, a.log, proof.VerifyConfig{Known: known, File: file, Every: c.CheckpointEvery, Now: asked})
 	require.NoError(t, err)
 	require.Empty(t, report.Findings)
 	require.Equal(t, 1, report.Checkpoints)

@@ -25,14 +25,6 @@ type SecretStore interface {
 	Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error
 }
 
-// DefaultRefreshAhead is how long before its expiry a token is renewed, on the platforms that renew any:
-// TikTok's live two hours, the others' 60 days.
-func DefaultRefreshAhead() map[domain.Platform]time.Duration {
-	return map[domain.Platform]time.Duration{
-		domain.TikTok: 20 * time.Minute, domain.LinkedIn: 7 * day, domain.Instagram: 7 * day,
-	}
-}
-
 // lastMoment is how long before its expiry a token is renewed by who wants to use it, should the job for
 // that have come too late.
 const lastMoment = 5 * time.Minute

@@ -11,6 +11,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
+// DefaultBackfill is that of the setting.
+const DefaultBackfill = 28 * 24 * time.Hour
+
 const (
 	// historyPart is how many days one reading goes back. Instagram takes a call for each day: a
 	// reading has room for a few.

@@ -10,6 +10,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
+// DefaultDemographicsEvery is that of [Config].DemographicsEvery.
+const DefaultDemographicsEvery = 24 * time.Hour
+
 const (
 	day = 24 * time.Hour
 	// lateAfter is how long ago the last reading may be before the days since are asked for: without a

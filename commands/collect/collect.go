@@ -50,6 +50,10 @@ type FetchStates interface {
 	PostNotes(ctx context.Context, socialAccount int64) ([]domain.PostNote, error)
 	// KeepPostNotes stores such notes and drops those of posts that were read.
 	KeepPostNotes(ctx context.Context, socialAccount int64, notes []domain.PostNote, read []string, now time.Time) error
+	// NoteSources notes what readings said of their sources, and returns those that have become silent with them, each once.
+	NoteSources(ctx context.Context, readings []domain.SourceReadings) (fell []domain.SilentSource, err error)
+	// SilentSources are the sources that have given no figures for a day.
+	SilentSources(ctx context.Context, now time.Time) ([]domain.SilentSource, error)
 }
 
 // StateMarks let one of several processes record a change of a connection's state.
@@ -115,26 +119,13 @@ type FetchObserver interface {
 	PostSkipped(platform domain.Platform, class string)
 }
 
-// Limits of [Config].
-const (
-	MaxParallel              = 200
-	DefaultParallel          = 32
-	DefaultPostInterval      = 12 * time.Hour
-	DefaultBackfill          = 28 * 24 * time.Hour // of the setting
-	DefaultDemographicsEvery = 24 * time.Hour
-)
-
-// accountLimit bounds the work on one connection, so that a platform that answers ever so slowly does
-// not keep a place among those that are read at a time.
-const accountLimit = 3 * time.Minute
-
 // Collector reads the platforms and records what they say. One failing account, metric or platform never
 // holds up the others.
 type Collector struct {
 	Config
 	locks     *commands.KeyedLock // by reference of tokens
 	pending   sync.Map            // pendingRotation by reference of tokens: what could not be stored
-	silences  silences
+	sources   sources
 	aheadSaid sync.Map // platforms whose RefreshAhead was found too long
 	keySaid   sync.Map // platforms whose client's key was found missing
 	paceSaid  sync.Map // what was said last of each paceKey
@@ -176,15 +167,6 @@ func (unobserved) Due(domain.FetchQueue, int, int, time.Duration) {}
 func (unobserved) SignInsDue(domain.Platform, int)                {}
 func (unobserved) Fetched(domain.FetchQueue, string)              {}
 func (unobserved) PostSkipped(domain.Platform, string)            {}
-
-// recordWithin bounds the recording of what a platform has answered.
-const recordWithin = 10 * time.Second
-
-// recording is the context of an append. What was answered is recorded although the claim ends meanwhile: it
-// has cost its part of the quota.
-func recording(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
-}
 
 // clock is the time as it is recorded.
 func (c *Collector) clock() time.Time { return c.Now().UTC().Truncate(time.Microsecond) }

@@ -16,26 +16,32 @@
 //
 //	collect.go          Collector: parts, limits
 //	read_connection.go  one connection is read, with a token that is renewed when it is refused
-//	pace.go             how often a connection is read: quotas spread over their windows
+//	pace.go pace_in_words.go  how often a connection is read: quotas spread over their windows; the same for people
+//	calls_per_reading.go  how many calls a reading takes
 //	due.go              what is due, within the quotas, the most overdue first
-//	work.go             what a job has claimed
+//	read_claimed.go parallel.go  what a job has claimed; how many connections at a time
 //	read_by_hand.go     one account, by hand
 //	paused_connections.go  connections that an operator has paused
 //	silent_sources.go   platforms and kinds of posts that give no figures for a day
-//	outcome.go          what becomes of a connection after a read, and what to do about a failure
-//	spare_calls.go      nothing is begun without room for its calls, where a quota sets the pace
+//	outcome.go          what is stored of a connection after a read, and when it is due again
+//	back_off.go         how long a connection is left alone after a failure
+//	sign_in_needed.go   whether a connection needs a sign-in or works again, recorded
+//	advice.go           what a person reads of a failure, and what to do about it
+//	room_for_calls.go   nothing is begun without room for its calls, where a quota sets the pace
 //	account_reading.go  an account's reading
 //	account_history.go  an account's history, in parts
 //	post_readings.go    readings of the posts that are due
+//	post_texts.go       what is kept of a post's text
 //	polling_tiers.go    how often posts are read by age
-//	post_notes.go       posts that were asked for in vain
+//	posts_in_vain.go    posts that were asked for in vain
 //	post_listing.go     posts that are not known yet
 //	record_readings.go  readings and posts into the log
 //	access_tokens.go    access tokens: stored ones, who renews when
-//	verify_tokens.go    whose a new token is, before its first use
+//	whose_token.go      whose a new token is, before its first use
 //	inspect_tokens.go   what a token may do and until when, by the platform's word
 //	renew_tokens.go     renewals
-//	expiring_tokens.go  tokens that expire soon
+//	expiring_tokens.go  tokens that are renewed ahead of their end
+//	sign_ins_due.go     persons who must sign in before long
 //	hand_over_tokens.go the tokens of a sign-in that was made elsewhere
 //	check_handed_over.go whether they read all accounts of their connection, by the platform's word
 //
@@ -46,13 +52,16 @@
 //   - Where a quota sets the pace, a connection is first due again after a phase that its id gives, so that those made at one
 //     moment are read spread over the window; from then on it keeps its own rhythm, whatever the others do. Readings are reckoned with the calls that they were measured to take; what
 //     keeps the quotas is the gate before every call, and a connection that it refuses is due when there is room.
+//   - The pace that is told is the least time between two turns, beyond six hours in whole hours. A reading is put off until there are its calls, which
+//     posts or others of its quota may have taken (of 100 a day, 7 are there again after two hours), and those after it move with it: a
+//     profile with five posts that is told 262 minutes was read every 275 to 290 on average.
 //   - A quota of the account is at LinkedIn the member's whose token it is: what one stored token reads shares its pace and its budget.
 //   - Of a quota a tenth is left over by the pace, for back-fill, which gives way to readings, and what costs more than usual.
 //   - A post that is known does not end a listing: what lies behind it may not be. Only what a walk that came
 //     to its end has seen does, and how far a walk came is kept, because what it did not reach would never be
 //     looked for again.
-//   - That a source is silent is kept in memory: each process tells what it has seen itself, and after a start it takes
-//     a day until it tells again.
+//   - A source is silent by its first and its last reading in vain, and by no fewer than three of them. Rounds a day apart may come early, by so
+//     much that two of them still tell it. What is read less often than every two days, as old posts are, never does.
 //   - Where the app's quota does not hold the calls of all readings of a job, they come one after the other: begun together,
 //     none would be whole.
 //   - History goes back in parts, one with each reading, or, where a small quota has no room for both, in a turn between

@@ -54,22 +54,6 @@ func (c *Collector) room(ctx context.Context, queue domain.FetchQueue, every tim
 	return c.Budget.Room(inPriority(ctx, queue), queue.Platform, opOf(queue), every, max(least, 1))
 }
 
-// lookAhead tells of what a platform's accounts need before it is missed: persons who sign in, and our client's key.
-func (c *Collector) lookAhead(ctx context.Context, platform domain.Platform, now time.Time) error {
-	accounts, due, err := c.Connections.SignInsDue(ctx, platform, now, now.Add(signInAhead))
-	if err != nil {
-		return err
-	}
-	c.Observe.SignInsDue(platform, due)
-	if set := c.Unkeyed[platform]; set != "" && accounts > 0 {
-		if _, said := c.keySaid.LoadOrStore(platform, true); !said {
-			c.Logger.ErrorContext(ctx, "tokens cannot be renewed: our client's key is missing",
-				"platform", platform.String(), "accounts", accounts, "set", set)
-		}
-	}
-	return nil
-}
-
 // serves tells whether there is anything to do for this kind on this platform.
 func (c *Collector) serves(queue domain.FetchQueue) bool {
 	_, err := c.Clients.For(queue.Platform)

@@ -14,13 +14,17 @@ import (
 // been changed by a person who signed in again.
 const lookAtTokens = day
 
-// signInAhead is how long before the last day of a connection's tokens it is told: a person must be found who signs in
-// again.
-const signInAhead = 14 * day
-
 // renewAfter is how old a token of Instagram login must be to be renewed. One that came without its end is renewed then:
 // the answer says when the new one ends.
 const renewAfter = day
+
+// DefaultRefreshAhead is how long before its expiry a token is renewed, on the platforms that renew any:
+// TikTok's live two hours, the others' 60 days.
+func DefaultRefreshAhead() map[domain.Platform]time.Duration {
+	return map[domain.Platform]time.Duration{
+		domain.TikTok: 20 * time.Minute, domain.LinkedIn: 7 * day, domain.Instagram: 7 * day,
+	}
+}
 
 // refreshAhead renews a connection's token if it expires soon, asks what it may do, and says when to look again.
 func (c *Collector) refreshAhead(ctx context.Context, f *fetch) (got fetched, err error) {
@@ -49,10 +53,7 @@ func (c *Collector) refreshAhead(ctx context.Context, f *fetch) (got fetched, er
 	}
 	stored = inspected
 	now := c.clock()
-	if end := stored.SignInBefore(); !end.IsZero() && end.Before(now.Add(signInAhead)) {
-		c.Logger.WarnContext(ctx, "a person must sign in again: the token ends, gives no data, or cannot be renewed any more from then on",
-			"before", end, "connection", f.ConnectionID, "platform", f.Platform.String())
-	}
+	c.warnOfEnd(ctx, f, stored)
 	next := now.Add(lookAtTokens)
 	soon := stored.ExpiresAt.Add(-ahead)
 	if endless {

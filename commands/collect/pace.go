@@ -13,28 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
-// CallsOf is how many calls a reading takes, as measured (a test measures them again): of an account's totals
-// without its demographics, and of its posts where five are due.
-func CallsOf(kind string, platform domain.Platform, account domain.AccountType) int {
-	return callsOf[kind][source{platform, account}]
-}
-
-type source struct {
-	platform domain.Platform
-	account  domain.AccountType // LinkedIn only
-}
-
-var callsOf = map[string]map[source]int{
-	domain.FetchAccounts: {
-		{domain.Facebook, 0}: 2, {domain.Instagram, 0}: 5, {domain.LinkedIn, domain.LinkedInProfile}: 7,
-		{domain.LinkedIn, domain.LinkedInCompanyPage}: 3, {domain.TikTok, 0}: 1,
-	},
-	domain.FetchPosts: {
-		{domain.Facebook, 0}: 9, {domain.Instagram, 0}: 7, {domain.LinkedIn, domain.LinkedInProfile}: 35,
-		{domain.LinkedIn, domain.LinkedInCompanyPage}: 2, {domain.TikTok, 0}: 2,
-	},
-}
-
 // leftOver is the part of a quota that the pace leaves: to back-fill, renewed tokens, and what takes more calls than usual.
 const leftOver = 0.1
 
@@ -184,62 +162,6 @@ func mixed(h uint64) uint64 {
 
 // CallsADay is what readings of this pace cost.
 func (p Pace) CallsADay() int { return int((day + p.Every - 1) / p.Every * time.Duration(p.Calls)) }
-
-// String is the pace for people: "every 262 minutes: 100 calls a day, 7 a reading".
-func (p Pace) String() string {
-	each := fmt.Sprintf("%d a reading", p.Calls)
-	if p.Quota.Calls == 0 {
-		return fmt.Sprintf("every %s, as configured: %s", spoken(p.Every), counted(p.Calls, "call")+" a reading")
-	}
-	quota := fmt.Sprintf("%s %s", counted(p.Quota.Calls, "call"), perWindow(p.Quota.Window))
-	if p.Sharing > 1 {
-		quota += fmt.Sprintf(" for %d connections", p.Sharing)
-	}
-	if p.Quota.Assumed {
-		quota += " (taken for an app in development, as LEDGERBOARD_QUOTAS sets none)"
-	}
-	return fmt.Sprintf("every %s: %s, %s", spoken(p.Every), quota, each)
-}
-
-func perWindow(window time.Duration) string {
-	switch window {
-	case day:
-		return "a day"
-	case time.Hour:
-		return "an hour"
-	case time.Minute:
-		return "a minute"
-	default:
-		return "in " + spoken(window)
-	}
-}
-
-// spoken is a time in its largest unit that leaves little away.
-func spoken(d time.Duration) string {
-	switch {
-	case d%day == 0:
-		return counted(int(d/day), "day")
-	case d >= 6*time.Hour:
-		return counted(int((d+time.Hour/2)/time.Hour), "hour")
-	case d%time.Hour == 0:
-		return counted(int(d/time.Hour), "hour")
-	case d%time.Minute == 0 || d > 10*time.Minute:
-		return counted(int((d+time.Minute/2)/time.Minute), "minute")
-	default:
-		return counted(int((d+time.Second/2)/time.Second), "second")
-	}
-}
-
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	digits := strconv.Itoa(n)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits + " " + what + "s"
-}
 
 // countedFor is how long work that begins goes by what was counted last: jobs are many, and each count looks at all connections.
 const countedFor = 10 * time.Second

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // Tier is one of [Tiers]: posts up to an age are read again after Every; 0: in each round.
@@ -18,6 +20,9 @@ type Tier struct {
 // Tiers says how often posts are read by their age: ever less often, instead of never. They are in
 // the order of their ages, the one for any age last.
 type Tiers []Tier
+
+// DefaultPostInterval is that of [Config].PostInterval.
+const DefaultPostInterval = 12 * time.Hour
 
 // DefaultTiers reads posts of the growth window in each round, up to 30 days daily, up to 90 days
 // weekly, and older ones every 30 days.
@@ -32,8 +37,8 @@ func DefaultTiers(window time.Duration) Tiers {
 }
 
 // early is by how much a round may come too early, at most a tenth of the interval: rounds begin on time,
-// and readings some time into them.
-const early = time.Hour
+// and readings some time into them. Two rounds a day apart are far enough apart to tell a silence.
+const early = day - domain.SilentAfter
 
 // due tells whether a post of that age is due that long after its last reading.
 func (t Tiers) due(age, since time.Duration) bool {

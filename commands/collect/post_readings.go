@@ -12,12 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-const (
-	postsPerRead = 50
-	// maxPostText bounds, in bytes, what is kept of a post's text: four times Facebook's longest has room, and
-	// a record with more might be refused, at every round alike.
-	maxPostText = 256 << 10
-)
+const postsPerRead = 50
 
 // postReadings registers the posts that the listing shows for the first time, or for the first time since another
 // member has the connection, then reads all that are due by their age.
@@ -108,20 +103,10 @@ func (c *Collector) registration(account domain.ConnectedAccount, post platforms
 	return r
 }
 
-func textsOf(post platforms.Post) domain.PostTexts {
-	return domain.PostTexts{Content: domain.Storable(post.Content, maxPostText), MediaURL: post.MediaURL, Permalink: post.Permalink}
-}
-
-// content is what the listing says of a post now.
-func (c *Collector) content(account domain.ConnectedAccount, post platforms.Post) Content {
-	ref := domain.PostRef{ParentAccount: account.ParentAccount, SocialAccount: account.SocialAccount, ExternalID: post.ID}
-	return Content{domain.PostContent{PostRef: ref, AccountID: account.AccountID, Origin: domain.OriginListing, PostTexts: textsOf(post)}, c.clock()}
-}
-
 func (c *Collector) readPosts(ctx context.Context, f *fetch, posts []platforms.Post) error {
 	at := c.clock()
 	snapshots, err := f.client.PostMetrics(ctx, f.target, posts)
-	c.hearPosts(ctx, f.Platform, posts, snapshots, err)
+	c.hearPosts(f.Platform, posts, snapshots, err)
 	appending, cancel := recording(ctx)
 	defer cancel()
 	var read []platforms.Post

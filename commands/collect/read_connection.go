@@ -13,6 +13,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
+// accountLimit bounds the work on one connection, so that a platform that answers ever so slowly does
+// not keep a place among those that are read at a time.
+const accountLimit = 3 * time.Minute
+
 // fetchFunc reads one connection.
 type fetchFunc func(ctx context.Context, f *fetch) (fetched, error)
 

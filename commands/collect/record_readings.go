@@ -9,6 +9,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
+// recordWithin bounds the recording of what a platform has answered.
+const recordWithin = 10 * time.Second
+
 // BatchAppender appends many records in one call and tells what became of each, as a [commands.Appender] does.
 type BatchAppender interface {
 	AppendBatch(ctx context.Context, drafts []domain.Draft) []error
@@ -77,4 +80,10 @@ func (m *Metrics) check(f Fact) error {
 		return domain.NewError(domain.CodeInvalid, "The reading cannot be recorded: %s.", err)
 	}
 	return nil
+}
+
+// recording is the context of an append. What was answered is recorded although the claim ends meanwhile: it
+// has cost its part of the quota.
+func recording(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
 }

@@ -3,44 +3,18 @@ package collect
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// Silence is a source of figures that has given none for a day: every reading came back empty or refused.
-type Silence struct {
-	Platform domain.Platform
-	Kind     string    // "accounts", "posts", or the type of the posts: "photo", "reel", …
-	Since    time.Time // of the first reading in vain
-	Readings int       // in vain since then
-	Why      string    // of the last one: our sentence with the platform's code
-}
-
-// String is what anybody may read.
-func (s Silence) String() string {
-	return fmt.Sprintf("%s %s: none of %d readings since %s brought figures (%s)",
-		s.Platform, s.Kind, s.Readings, s.Since.UTC().Format("2006-01-02 15:04 UTC"), s.Why)
-}
-
-const (
-	// silentAfter is how long readings must have been in vain. Rounds begin on time and readings some time into them.
-	silentAfter = day - early
-	// silentLeast is how many: one connection that is tried twice says nothing about its platform.
-	silentLeast = 3
-	// silentFor is how long it counts after the last reading in vain: what is not read any more is not silent.
-	silentFor = 2 * day
-)
-
-// silences notes which sources give no figures. It is the net below all that is known of the platforms' errors: what is
-// taken for a hiccup, or for a post's own fault, and never ends shows here.
-type silences struct {
+// sources hold what readings said of their sources of figures since that was stored last. It is the net below all that is known
+// of the platforms' errors: what is taken for a hiccup, or for a post's own fault, and never ends shows here.
+type sources struct {
 	mu sync.Mutex
-	of map[sourceKey]*vain
+	of map[sourceKey]*domain.SourceReadings
 }
 
 type sourceKey struct {
@@ -48,74 +22,86 @@ type sourceKey struct {
 	kind     string
 }
 
-type vain struct {
-	Silence
-	last time.Time
-	told bool
+// Silent are the sources that have given no figures for a day.
+func (c *Collector) Silent(ctx context.Context) ([]domain.SilentSource, error) {
+	return c.States.SilentSources(ctx, c.clock())
 }
-
-// Silent are the sources that have given no figures for a day, as this process has seen them.
-func (c *Collector) Silent() []Silence {
-	now := c.clock()
-	c.silences.mu.Lock()
-	defer c.silences.mu.Unlock()
-	var out []Silence
-	for _, v := range c.silences.of {
-		if v.silent() && now.Sub(v.last) <= silentFor {
-			out = append(out, v.Silence)
-		}
-	}
-	slices.SortFunc(out, func(a, b Silence) int {
-		return cmp.Or(cmp.Compare(a.Platform, b.Platform), cmp.Compare(a.Kind, b.Kind))
-	})
-	return out
-}
-
-func (v *vain) silent() bool { return v.Readings >= silentLeast && v.last.Sub(v.Since) >= silentAfter }
 
 // heard notes that a source has given figures.
 func (c *Collector) heard(p domain.Platform, kind string) {
-	c.silences.mu.Lock()
-	defer c.silences.mu.Unlock()
-	delete(c.silences.of, sourceKey{p, kind})
+	c.sources.mu.Lock()
+	defer c.sources.mu.Unlock()
+	c.sources.source(p, kind).Figures = true
 }
 
 // unheard notes a reading in vain; why is our sentence.
-func (c *Collector) unheard(ctx context.Context, p domain.Platform, kind, why string) {
-	now, key := c.clock(), sourceKey{p, kind}
-	c.silences.mu.Lock()
-	defer c.silences.mu.Unlock()
-	if c.silences.of == nil {
-		c.silences.of = map[sourceKey]*vain{}
+func (c *Collector) unheard(p domain.Platform, kind, why string) {
+	now := c.clock()
+	c.sources.mu.Lock()
+	defer c.sources.mu.Unlock()
+	r := c.sources.source(p, kind)
+	if r.InVain == 0 {
+		r.From = now
 	}
-	v := c.silences.of[key]
-	if v == nil || now.Sub(v.last) > silentFor {
-		v = &vain{Silence: Silence{Platform: p, Kind: kind, Since: now}}
-		c.silences.of[key] = v
+	r.InVain, r.To, r.Why = r.InVain+1, now, why
+}
+
+// source is that of a kind; the caller holds the lock.
+func (s *sources) source(p domain.Platform, kind string) *domain.SourceReadings {
+	if s.of == nil {
+		s.of = map[sourceKey]*domain.SourceReadings{}
 	}
-	v.Readings, v.Why, v.last = v.Readings+1, why, now
-	if v.silent() && !v.told {
-		v.told = true
+	key := sourceKey{p, kind}
+	if s.of[key] == nil {
+		s.of[key] = &domain.SourceReadings{Platform: p, Kind: kind}
+	}
+	return s.of[key]
+}
+
+// tellSources stores what readings said of their sources, also after the claim's end; what falls silent with them is told. Where it cannot be
+// stored, a silence is told later, or ended by the next figures. Readings by hand are not stored: whoever asks sees what they bring.
+func (c *Collector) tellSources(ctx context.Context) {
+	c.sources.mu.Lock()
+	of := c.sources.of
+	c.sources.of = nil
+	c.sources.mu.Unlock()
+	if len(of) == 0 {
+		return
+	}
+	readings := make([]domain.SourceReadings, 0, len(of))
+	for _, r := range of {
+		readings = append(readings, *r)
+	}
+	slices.SortFunc(readings, func(a, b domain.SourceReadings) int { // as others store theirs: nobody waits for the other
+		return cmp.Or(cmp.Compare(a.Platform, b.Platform), cmp.Compare(a.Kind, b.Kind))
+	})
+	storing, cancel := recording(ctx)
+	defer cancel()
+	fell, err := c.States.NoteSources(storing, readings)
+	if err != nil {
+		c.Logger.WarnContext(ctx, "what readings said of their sources is lost", "error", err)
+	}
+	for _, s := range fell {
 		c.Logger.ErrorContext(ctx, "a source has given no figures for a day",
-			"platform", p.String(), "kind", kind, "since", v.Since, "readings", v.Readings, "why", why)
+			"platform", s.Platform.String(), "kind", s.Kind, "since", s.Since, "readings", s.Readings, "why", s.Why)
 	}
 }
 
 // hear notes what a connection's reading says of its platform. What our own side refused or broke says nothing.
-func (c *Collector) hear(ctx context.Context, queue domain.FetchQueue, got fetched, err error) {
+func (c *Collector) hear(queue domain.FetchQueue, got fetched, err error) {
 	switch {
 	case queue.Kind == domain.FetchTokens, err == nil && got.apart: // the present was not asked for
 	case err == nil && got.empty == "":
 		c.heard(queue.Platform, queue.Kind)
 	case err == nil:
-		c.unheard(ctx, queue.Platform, queue.Kind, got.empty)
+		c.unheard(queue.Platform, queue.Kind, got.empty)
 	case saidByPlatform(err):
-		c.unheard(ctx, queue.Platform, queue.Kind, domain.Storable(err.Error(), maxReason))
+		c.unheard(queue.Platform, queue.Kind, domain.Storable(err.Error(), maxReason))
 	}
 }
 
 // hearPosts notes what readings of posts say of their types. A post that err kept from being read is one in vain.
-func (c *Collector) hearPosts(ctx context.Context, p domain.Platform, posts []platforms.Post, snapshots []platforms.PostSnapshot, err error) {
+func (c *Collector) hearPosts(p domain.Platform, posts []platforms.Post, snapshots []platforms.PostSnapshot, err error) {
 	answered := make(map[string]bool, len(snapshots))
 	for _, s := range snapshots {
 		answered[s.Post.ID] = true
@@ -123,9 +109,9 @@ func (c *Collector) hearPosts(ctx context.Context, p domain.Platform, posts []pl
 		case s.Err == nil && hasFigures(s.Counts):
 			c.heard(p, kind)
 		case s.Err == nil:
-			c.unheard(ctx, p, kind, emptyWords(s.Missing))
+			c.unheard(p, kind, emptyWords(s.Missing))
 		case aboutItsKind(s.Err):
-			c.unheard(ctx, p, kind, domain.Storable(s.Err.Error(), maxReason))
+			c.unheard(p, kind, domain.Storable(s.Err.Error(), maxReason))
 		}
 	}
 	if !saidByPlatform(err) {
@@ -133,7 +119,7 @@ func (c *Collector) hearPosts(ctx context.Context, p domain.Platform, posts []pl
 	}
 	for _, post := range posts {
 		if !answered[post.ID] {
-			c.unheard(ctx, p, typeOf(post), domain.Storable(err.Error(), maxReason))
+			c.unheard(p, typeOf(post), domain.Storable(err.Error(), maxReason))
 		}
 	}
 }

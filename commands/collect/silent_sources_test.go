@@ -2,7 +2,9 @@ package collect_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +16,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
+
+// silent are the sources that have given no figures for a day.
+func (s *fetchStage) silent() []domain.SilentSource {
+	s.t.Helper()
+	silent, err := s.collect.Silent(s.t.Context())
+	require.NoError(s.t, err)
+	return silent
+}
 
 // Photos are refused whatever is done, reels are read: after a day photos are an alarm with the platform's words, and
 // the first photo that is read ends it.
@@ -44,11 +54,11 @@ func TestKindOfPostThatGivesNoFiguresForADayIsTold(t *testing.T) {
 	s.connect(domain.Facebook, 0)
 	for range 2 {
 		s.round(domain.FetchPosts, domain.Facebook)
-		require.Empty(t, s.collect.Silent(), "not for a day yet")
+		require.Empty(t, s.silent(), "not for a day yet")
 		s.clock.advance(halfDay)
 	}
 	s.round(domain.FetchPosts, domain.Facebook)
-	silent := s.collect.Silent()
+	silent := s.silent()
 	require.Len(t, silent, 1)
 	require.Equal(t, platforms.TypePhoto, silent[0].Kind)
 	require.Equal(t, fetchDay, silent[0].Since)
@@ -61,7 +71,7 @@ func TestKindOfPostThatGivesNoFiguresForADayIsTold(t *testing.T) {
 	s.clock.advance(halfDay)
 	refused = false
 	s.round(domain.FetchPosts, domain.Facebook)
-	require.Empty(t, s.collect.Silent())
+	require.Empty(t, s.silent())
 }
 
 // A platform that answers no reading of accounts for a day is told, with other platforms left out of it; one connection
@@ -73,12 +83,12 @@ func TestPlatformThatGivesNoFiguresForADayIsTold(t *testing.T) {
 	s.connect(domain.TikTok, 0)
 	s.trap(first, simulator.Traps{HTML: http.StatusServiceUnavailable})
 	for range 5 {
-		require.Empty(t, s.collect.Silent())
+		require.Empty(t, s.silent())
 		s.round(domain.FetchAccounts, domain.Facebook)
 		s.round(domain.FetchAccounts, domain.TikTok)
 		s.clock.advance(6 * time.Hour)
 	}
-	silent := s.collect.Silent()
+	silent := s.silent()
 	require.Len(t, silent, 1)
 	require.Equal(t, domain.Facebook, silent[0].Platform)
 	require.Equal(t, domain.FetchAccounts, silent[0].Kind)
@@ -87,7 +97,7 @@ func TestPlatformThatGivesNoFiguresForADayIsTold(t *testing.T) {
 	s.connect(domain.Facebook, 0)
 	s.round(domain.FetchAccounts, domain.Facebook)
 	require.NotEmpty(t, s.readings(connected{DirectorySocialAccount: domain.DirectorySocialAccount{ID: s.next}}))
-	require.Empty(t, s.collect.Silent())
+	require.Empty(t, s.silent())
 }
 
 // 200 with nothing in it is as silent as a refusal; what is not read any more is not silent.
@@ -110,11 +120,11 @@ func TestEmptyReadingsForADayAreTold(t *testing.T) {
 		s.round(domain.FetchPosts, domain.Facebook)
 		s.clock.advance(halfDay)
 	}
-	silent := s.collect.Silent()
+	silent := s.silent()
 	require.Len(t, silent, 1)
 	require.Equal(t, "views: answered without a value", silent[0].Why)
 	s.clock.advance(49 * time.Hour)
-	require.Empty(t, s.collect.Silent())
+	require.Empty(t, s.silent())
 }
 
 // What our own program refuses to ask is no silence of the platform's.
@@ -136,7 +146,7 @@ func TestOwnRefusalsAreNoSilence(t *testing.T) {
 		s.round(domain.FetchPosts, domain.Facebook)
 		s.clock.advance(halfDay)
 	}
-	require.Empty(t, s.collect.Silent())
+	require.Empty(t, s.silent())
 }
 
 // Where a small quota has parts of the history read in turns of their own, these do not tell whether the present is silent.
@@ -160,5 +170,32 @@ func TestHistoryEndsNoSilence(t *testing.T) {
 		s.clock.advance(10 * time.Minute)
 	}
 	require.Greater(t, histories, len(s.readings(profile)), "it had turns of its own")
-	require.Len(t, s.collect.Silent(), 1)
+	require.Len(t, s.silent(), 1)
+}
+
+// A fetcher that is restarted every few hours tells of a silence all the same, and once: the next one goes on from what the last one stored.
+func TestSilenceOutlivesRestarts(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	told := func(c *collect.Config) {
+		c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError}))
+	}
+	s := newFetchStage(t, told)
+	page := s.connect(domain.Facebook, 0)
+	s.trap(page, simulator.Traps{HTML: http.StatusServiceUnavailable})
+	for range 7 {
+		s.round(domain.FetchAccounts, domain.Facebook)
+		s.clock.advance(6 * time.Hour)
+		s.collect = s.process(told)
+	}
+	silent := s.silent()
+	require.Len(t, silent, 1)
+	require.Equal(t, fetchDay, silent[0].Since)
+	require.Equal(t, 1, strings.Count(log.String(), "a source has given no figures for a day"))
+
+	s.clock.advance(4 * halfDay)
+	require.Empty(t, s.silent(), "it is read no more")
+	s.round(domain.FetchAccounts, domain.Facebook)
+	require.Empty(t, s.silent(), "what is read again begins anew")
+	require.Equal(t, 1, s.number(`select readings from kept.silent_sources`))
 }

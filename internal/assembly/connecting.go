@@ -2,10 +2,6 @@ package assembly
 
 import (
 	"context"
-	"fmt"
-	"net"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands/connect"
@@ -20,24 +16,6 @@ type ConnectConfig struct {
 	ReturnOrigins []string // that a result page may lead back to, beside our own
 	// Fetch says where the platforms are, who we are there, and their quotas. Where the process reads platforms, it is [Config.Fetch].
 	Fetch FetchConfig
-}
-
-// CheckPublicURL refuses an address that platforms do not send people back to: over HTTPS only; on this machine the simulator does without.
-// "" is none.
-func CheckPublicURL(base string) error {
-	if base == "" {
-		return nil
-	}
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(base, "/") {
-		return fmt.Errorf("%q must be https://host without a slash at its end", base)
-	}
-	ip := net.ParseIP(u.Hostname())
-	local := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-	if u.Scheme != "https" && (u.Scheme != "http" || !local) {
-		return fmt.Errorf("%q must begin with https://: the platforms send people back over HTTPS only", base)
-	}
-	return nil
 }
 
 // newConnect completes what connects with what it stores in and appends to.

@@ -13,6 +13,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
+// Pool sizes. Each generation that is folded has a pool of its own beside these; reads come and go with requests.
+const (
+	engineConns = 12 // verifications and checks of tables have their own
+	// defaultReadConns are for requests, which come and go.
+	defaultReadConns = 24
+)
+
 // checkRoom refuses a start whose pools the server could never fill, and warns where it cannot now: requests would fail
 // later, under load, and seldom.
 func (s *Service) checkRoom(ctx context.Context) error {

@@ -2,11 +2,12 @@ package assembly
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ledgerboard/ledgerboard/commands"
-	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
@@ -23,5 +24,12 @@ var Remembered = remembered
 // Silent is what readiness says of sources without figures.
 var Silent = silent
 
+// Silence is the probe of them.
+func Silence(of func(context.Context) ([]domain.SilentSource, error)) error {
+	return (&Service{Parts: NewParts(Settings{})}).silence(of)(context.Background())
+}
+
 // SilentCollector shows them as metrics.
-func SilentCollector(of func() []collect.Silence) prometheus.Collector { return silentCollector{of} }
+func SilentCollector(of func(context.Context) ([]domain.SilentSource, error)) prometheus.Collector {
+	return silentCollector{of, slog.New(slog.DiscardHandler)}
+}

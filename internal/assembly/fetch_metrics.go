@@ -2,12 +2,13 @@ package assembly
 
 import (
 	"cmp"
+	"context"
+	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
-	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
@@ -24,7 +25,10 @@ func observeCalls(registry prometheus.Registerer) func(platforms.CallStats) {
 }
 
 // silentCollector shows which sources have given no figures for a day.
-type silentCollector struct{ silent func() []collect.Silence }
+type silentCollector struct {
+	silent func(context.Context) ([]domain.SilentSource, error)
+	logger *slog.Logger
+}
 
 var silentReadings = prometheus.NewDesc("ledgerboard_fetch_silent_readings",
 	"Readings that came back empty or refused since the last that brought figures, of platforms and kinds of posts that have brought none for a day.",
@@ -35,7 +39,13 @@ func (silentCollector) Describe(descs chan<- *prometheus.Desc) { descs <- silent
 
 // Collect implements [prometheus.Collector].
 func (c silentCollector) Collect(metrics chan<- prometheus.Metric) {
-	for _, s := range c.silent() {
+	ctx, cancel := context.WithTimeout(context.Background(), probeTime)
+	defer cancel()
+	sources, err := c.silent(ctx)
+	if err != nil {
+		c.logger.Warn("which sources give no figures is not known", "error", err)
+	}
+	for _, s := range sources {
 		metrics <- prometheus.MustNewConstMetric(silentReadings, prometheus.GaugeValue, float64(s.Readings), s.Platform.String(), s.Kind)
 	}
 }

@@ -238,13 +238,6 @@ func (p *Parts) Migrate(ctx context.Context) error {
 	return scheduler.Migrate(ctx, url)
 }
 
-// Pool sizes. Each generation that is folded has a pool of its own beside these; reads come and go with requests.
-const (
-	engineConns = 12 // verifications and checks of tables have their own, see database_connections.go
-	// defaultReadConns are for requests, which come and go.
-	defaultReadConns = 24
-)
-
 // Tables are the read models, read-only: the generations that the pointer names when it is called. Who reads for long
 // runs [projections.Readers.Run].
 func (p *Parts) Tables(ctx context.Context) (*projections.Readers, error) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -32,8 +31,8 @@ type Config struct {
 	Settings
 
 	ClientScopes         []string // that a new dashboard starts with
-	ManagedSubscriptions []string // product types whose orders make points of contact; site and listings never do
-	MaxLag               int64    // events that a projection may be behind before the process is not ready
+	ManagedSubscriptions []string // product types whose orders make points of contact, as [domain.PointOfContactProducts] has it
+	MaxLag               int64    // events that a projection without progress may be behind before changes that rest on it are refused
 
 	// Release and Roles are what the process says of itself to others.
 	Release string
@@ -162,7 +161,7 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	s.Dashboards = readmodels.NewDashboards(readmodels.DashboardsConfig{
 		Pool: s.ReadPool, Progress: s.progress,
 		Defaults:             domain.DashboardDefaults{Scopes: s.config.ClientScopes},
-		ManagedSubscriptions: slices.DeleteFunc(slices.Clone(s.config.ManagedSubscriptions), func(t string) bool { return t == "site" || t == "listings" }),
+		ManagedSubscriptions: domain.PointOfContactProducts(s.config.ManagedSubscriptions),
 	})
 	return nil
 }

@@ -64,11 +64,11 @@
 //
 // # File map
 //
-//	manifest.go  what a backup holds; lock, tidying
-//	segment.go   one file of records
-//	run.go run_partition.go  Run: the log → files
-//	check.go     Check: files alone
-//	restore.go   Open, Restore, Write: files → brokers
+//	manifest.go       what a backup holds; lock, tidying
+//	segment.go        one file of records
+//	write_backup.go write_partition.go  Run: the log → files
+//	check_backup.go   Check: files alone
+//	restore.go        Open, Restore, Write: files → brokers
 //	restore_epoch.go  the epoch that begins behind an older state
 //
 // # Non-obvious

@@ -288,6 +288,3 @@ func removeAll(files []string) error {
 func partitionDir(topic string, partition int32) string {
 	return fmt.Sprintf("%s-%03d", topic, partition)
 }
-
-// isPartial tells the name of a file that was not finished.
-func isPartial(name string) bool { return strings.HasPrefix(name, durable.PartialPrefix) }

@@ -17,6 +17,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
+const (
+	// segmentBytes is how large a segment becomes.
+	segmentBytes = 64 << 20
+	// smallSegment is below what the last segment of a partition is written anew together with what came since: else a backup that is taken
+	// every hour would become hundreds of thousands of files.
+	smallSegment = 4 << 20
+)
+
 // segmentFormat begins the first line of a segment; topic and partition follow.
 const segmentFormat = "ledgerboard.segment.v1"
 

@@ -11,17 +11,18 @@
 //
 // # File map
 //
-//	looks.go        Looks: what operators see of the database alone
-//	desk.go         Desk: record, do, record what came of it; projections, topics, pauses
-//	generations.go  rebuilds, switches, generations
-//	parked.go       parked events: seen, folded again, acknowledged
-//	skip.go         parked events: left out for good
-//	foreign.go      records that nobody of ours wrote; what an agency is told of them
-//	jobs.go         jobs of the fetchers
-//	connections.go check.go  how connected accounts are read; what the platforms say of their tokens
-//	person.go       a person found, and exported
-//	sign_in_links.go  links that sign in, and for how long; links to an identity provider
-//	actions.go      what operators did
+//	seen_by_operators.go  Looks: what operators see of the database alone
+//	desk.go               Desk: record, do, record what came of it; projections, topics
+//	pauses.go             what an operator pauses, and resumes
+//	generations.go        rebuilds, switches, generations
+//	parked.go             parked events: seen, folded again, acknowledged
+//	parked_skip.go        parked events: left out for good
+//	foreign_records_shown.go  records that nobody of ours wrote; what an agency is told of them
+//	jobs.go               jobs of the fetchers
+//	connections.go check_connections.go  how connected accounts are read; what the platforms say of their tokens
+//	person.go             a person found, and exported
+//	sign_in_links.go      links that sign in, and for how long; links to an identity provider
+//	operator_actions.go   what operators did
 //
 // # Non-obvious
 //

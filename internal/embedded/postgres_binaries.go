@@ -45,8 +45,8 @@ func findBinaries(ctx context.Context, cfg PostgresConfig, acct account, dataMaj
 		others = append(others, b.version+" in "+b.dir)
 	}
 	b, err := downloadBinaries(ctx, cfg, acct, cmp.Or(dataMajor, defaultDownload))
-	if err == nil {
-		return b, nil
+	if err == nil || ctx.Err() != nil {
+		return b, err
 	}
 	if dataMajor == "" {
 		return binaries{}, fmt.Errorf("no PostgreSQL server %d or newer was found (PATH, %s) and downloading one: %w: "+

@@ -39,6 +39,9 @@ func downloadBinaries(ctx context.Context, cfg PostgresConfig, acct account, maj
 	if b, err := inspectBinaries(ctx, filepath.Join(target, "bin"), acct); err == nil {
 		return b, nil
 	}
+	if err := ctx.Err(); err != nil { // programs that were cut off while they told their version may well be there
+		return binaries{}, fmt.Errorf("find PostgreSQL: %w", err)
+	}
 	cfg.Logger.Info("downloading PostgreSQL, once", "version", string(version), "cache", cache)
 	staging, err := os.MkdirTemp(cache, "download-")
 	if err != nil {
@@ -94,10 +97,13 @@ func fetchBinaries(ctx context.Context, staging string, version embeddedpostgres
 		Version(version).CachePath(filepath.Join(staging, "archive")).BinariesPath(programs).DataPath(data).
 		RuntimePath(filepath.Join(staging, "runtime")).Port(uint32(port)).StartTimeout(time.Second).Logger(io.Discard))
 	fetched := make(chan error, 1)
-	go func() { fetched <- server.Start() }()
+	go func() {
+		err := server.Start()
+		http.DefaultClient.CloseIdleConnections() // the library's client; it takes no context and no other
+		fetched <- err
+	}()
 	select {
 	case err = <-fetched:
-		http.DefaultClient.CloseIdleConnections() // the library's client; it takes no context and no other
 	case <-ctx.Done():
 		return fmt.Errorf("download PostgreSQL: %w", ctx.Err())
 	}

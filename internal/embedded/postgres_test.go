@@ -1,7 +1,9 @@
 package embedded_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"net/url"
 	"os"
 	"os/exec"
@@ -172,4 +174,16 @@ func TestPostgresStartStopsWithItsContext(t *testing.T) {
 	_, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{DataDir: dir, Logger: quiet()})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	startPostgres(t, embedded.PostgresConfig{DataDir: dir})
+}
+
+// A start that is given up while it still asks what is installed takes nothing for missing, and downloads nothing.
+func TestPostgresGivenUpDownloadsNothing(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var said bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&said, nil))
+	_, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{DataDir: filepath.Join(t.TempDir(), "pg"), Logger: logger})
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotContains(t, said.String(), "downloading")
 }

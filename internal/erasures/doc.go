@@ -10,8 +10,8 @@
 //
 // # File map
 //
-//	file.go     Read, Append
-//	watched.go  Watched: read again only when the file has changed
+//	list_file.go  Read, Append
+//	watched.go    Watched: read again only when the file has changed
 //
 // # Non-obvious
 //

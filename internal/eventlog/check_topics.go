@@ -14,8 +14,8 @@ import (
 // ErrUnsafeTopic is wrapped by every finding of [Log.Check].
 var ErrUnsafeTopic = errors.New("unsafe topic")
 
-// CheckInterval is how often [Log.RunChecks] checks when it is given no interval.
-const CheckInterval = time.Minute
+// checkInterval is how often [Log.RunChecks] checks when it is given no interval.
+const checkInterval = time.Minute
 
 // What a compacted topic must keep: a reader that was away for a day still sees every state, and one
 // that was away for a month still sees every tombstone.
@@ -24,8 +24,7 @@ const (
 	minDeleteRetention = 30 * 24 * time.Hour
 )
 
-// What lets a compacted topic forget: an erasure is out of the log within 8 days. The cleaner leaves the segment alone that is
-// written to.
+// What lets a compacted topic forget, within [ForgetsWithin]. The cleaner leaves the segment alone that is written to.
 const (
 	maxCompactionLag = 7 * 24 * time.Hour
 	maxSegmentAge    = 24 * time.Hour
@@ -44,11 +43,11 @@ func (l *Log) Check(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// RunChecks runs [Log.Check] every interval (0: [CheckInterval]) until ctx ends and hands each result
+// RunChecks runs [Log.Check] every interval (0: a minute) until ctx ends and hands each result
 // to report, nil included. It does not check at once: [Open] did.
 func (l *Log) RunChecks(ctx context.Context, every time.Duration, report func(error)) {
 	if every <= 0 {
-		every = CheckInterval
+		every = checkInterval
 	}
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()

@@ -14,15 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
-const (
-	// dialWithin bounds a connection to a host that answers nothing, with its TLS.
-	dialWithin = 5 * time.Second
-	// silentAtMost is how long a broker may leave a request without an answer, beyond what the request itself allows it. One that is frozen, or
-	// whose host has vanished, is found sooner (see [watch]): this is for one that answers some requests and leaves others.
-	silentAtMost = 4 * time.Second
-	// requestTries is how often a request is sent at most; its time is bounded as well.
-	requestTries = 60
-)
+// requestTries is how often a request is sent at most; its time is bounded as well.
+const requestTries = 60
 
 // tryAgainAfter is how long kgo waits after so many failures. While leaders and coordinators are elected, some ten seconds, it is never long: with
 // kgo's own waits, which double up to 5 s, the members of a group found its new coordinator up to 9 s after one another, and no partition was

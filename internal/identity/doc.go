@@ -14,12 +14,12 @@
 //
 // # File map
 //
-//	flow.go      Flow: what one sign-in at the provider is bound to
-//	provider.go  Provider: the way there and back
-//	keys.go      the keys of its tokens; whether they could be had
-//	claims.go    Identity: who the provider says somebody is
-//	staff.go     Staff: the list of auditors and operators
-//	passwords.go Passwords: checks passwords against the hashes of another system
+//	sign_in_flow.go  Flow: what one sign-in at the provider is bound to
+//	provider.go      Provider: the way there and back
+//	provider_keys.go the keys of its tokens; whether they could be had
+//	provider_claims.go  Identity: who the provider says somebody is
+//	staff.go         Staff: the list of auditors and operators
+//	password_hashes.go  Passwords: checks passwords against the hashes of another system
 //
 // # Non-obvious
 //

@@ -13,9 +13,9 @@
 //
 // # File map
 //
-//	known.go   Known: what the database knows; whether a backup holds it
-//	lost.go    Lost: what it knows and the backup lacks
-//	tables.go  MoveTables
+//	known.go        Known: what the database knows; whether a backup holds it
+//	lost.go         Lost: what it knows and the backup lacks
+//	move_tables.go  MoveTables
 //
 // # Non-obvious
 //

@@ -168,9 +168,6 @@ func beyond(tables []Position, m *backup.Manifest) map[string]map[int32]int64 {
 	return further
 }
 
-// MaxLost is how much of what would be lost is named.
-const MaxLost = 50
-
 // Older is [ErrOlder] with what would be lost, nil when nothing would.
 func Older(lost []string) error {
 	if len(lost) == 0 {

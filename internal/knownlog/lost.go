@@ -10,6 +10,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
+// MaxLost is how much of what would be lost is named.
+const MaxLost = 50
+
 // Lost is what a database knows of the log, and a backup lacks.
 type Lost struct {
 	Tables map[string]map[int32]int64 // records that tables have folded, by topic and partition

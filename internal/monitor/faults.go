@@ -14,6 +14,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
+// stuckAfter is how long a projection may make no progress while it lags before it is unhealthy.
+const stuckAfter = 5 * time.Second
+
 // Class is a kind of what can be wrong; metrics count by it.
 type Class string
 

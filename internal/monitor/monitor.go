@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,15 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Rhythms and bounds of the monitor.
-const (
-	// LookEvery is the time between two looks.
-	LookEvery = 500 * time.Millisecond
-	// stuckAfter is how long a projection may make no progress while it lags before it is unhealthy.
-	stuckAfter = 5 * time.Second
-	// StaleAfter is how old the monitor's picture may be before it is not believed any more.
-	StaleAfter = 5 * time.Second
-)
+// LookEvery is the time between two looks.
+const LookEvery = 500 * time.Millisecond
 
 // readModel is what the monitor looks at; *projections.Engine implements it.
 type readModel interface {
@@ -55,7 +47,7 @@ type Monitor struct {
 
 // Config says what a monitor compares with.
 type Config struct {
-	MaxLag int64  // events that a projection may be behind
+	MaxLag int64  // events that a projection without progress may be behind before commands are refused
 	Writes string // the projection that changes of dashboards rest on
 	People string // the projection that says who has left
 	NoLog  error  // what the status of a read model wraps while no broker answers
@@ -165,66 +157,6 @@ func (m *Monitor) missing(s operator.Projection) int64 {
 		n += max(0, m.targets[s.Projection][p.Partition]-p.NextOffset)
 	}
 	return n
-}
-
-// MayRead says why one of the named projections (none: every one) cannot be read yet; nil when all can.
-// What was made once can be read also while the brokers are away or an operator has stopped it: it is
-// old then, and says as of when it is. Tables that are gone do not come back by themselves: whoever reads hears what mends it.
-func (m *Monitor) MayRead(names ...string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	switch {
-	case m.gone:
-		return m.away.unavailable()
-	case m.seen.IsZero():
-		return m.unseen()
-	}
-	return m.first(unreadable, names)
-}
-
-// MayCommand says why a command must not be taken that rests on one of the named projections (none: on every
-// one); nil when it may.
-func (m *Monitor) MayCommand(names ...string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if time.Since(m.seen) > StaleAfter {
-		return m.unseen()
-	}
-	return m.first(unfit, names)
-}
-
-// Reason says everything that is wrong with a projection, and why nothing newer is known of it; "" when all is well.
-func (m *Monitor) Reason(name string) string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var reasons []string
-	switch {
-	case m.away != nil:
-		reasons = append(reasons, m.away.Reason)
-	case time.Since(m.seen) > StaleAfter:
-		reasons = append(reasons, "Its state is not known")
-	}
-	for i, s := range m.statuses {
-		for _, fault := range m.faults[i] {
-			if s.Projection == name {
-				reasons = append(reasons, fault.Reason)
-			}
-		}
-	}
-	return strings.Join(reasons, "; ")
-}
-
-// MayWrite says why no change of dashboards can succeed now; nil when one can.
-func (m *Monitor) MayWrite() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	switch {
-	case m.away != nil:
-		return m.away.unavailable()
-	case m.seen.IsZero():
-		return m.unseen()
-	}
-	return m.first(func(f Fault) bool { return unfit(f) || f.Class == ClassPaused }, []string{m.config.Writes})
 }
 
 // Made is closed once every projection may be read.

@@ -20,7 +20,7 @@ type Generation struct {
 	Projection   string     `json:"projection"`              // whose tables they are
 	Generation   int        `json:"generation"`              // its number
 	Version      int        `json:"version"`                 // of the projector that made it
-	State        State      `json:"state"`                   // copying, building, live, still or retired
+	State        State      `json:"state"`                   // copying, building, live, still, retired or dropped
 	Pointer      bool       `json:"pointer"`                 // readers of its version use it
 	Bytes        int64      `json:"bytes"`                   // of tables and indexes
 	Until        *time.Time `json:"until,omitempty"`         // still: events recorded up to this instant

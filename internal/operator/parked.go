@@ -12,19 +12,19 @@ type ParkedReason string
 
 // ParkedEvent is an event that is in the log and that a projection has not folded.
 type ParkedEvent struct {
-	ID         string       `json:"id"`         // <projection>-<partition>-<offset>
-	Projection string       `json:"projection"` // that has not folded it
-	Topic      string       `json:"topic"`      // that it lies on
-	Partition  int32        `json:"partition"`  // of the topic
-	Offset     int64        `json:"offset"`     // of the record
-	Stream     string       `json:"stream"`     // the record's key
-	Type       string       `json:"type"`       // of the event, its whole name
-	EventID    string       `json:"event_id"`   // as its envelope says
-	EventTime  *time.Time   `json:"event_time"` // null when the envelope could not be read
-	Reason     ParkedReason `json:"reason"`     // class of what is wrong
-	Detail     string       `json:"detail"`     // what is wrong, in words
-	State      string       `json:"state"`      // parked, skipped or acknowledged
-	Behind     int64        `json:"behind"`     // events of its stream that wait behind it
+	ID         string       `json:"id"`                                        // <projection>-<partition>-<offset>
+	Projection string       `json:"projection"`                                // that has not folded it
+	Topic      string       `json:"topic"`                                     // that it lies on
+	Partition  int32        `json:"partition"`                                 // of the topic
+	Offset     int64        `json:"offset"`                                    // of the record
+	Stream     string       `json:"stream"`                                    // the record's key
+	Type       string       `json:"type"`                                      // of the event, its whole name
+	EventID    string       `json:"event_id"`                                  // as its envelope says
+	EventTime  *time.Time   `json:"event_time"`                                // null when the envelope could not be read
+	Reason     ParkedReason `json:"reason"`                                    // class of what is wrong
+	Detail     string       `json:"detail"`                                    // what is wrong, in words
+	State      string       `json:"state" words:"parked skipped acknowledged"` // parked, skipped or acknowledged
+	Behind     int64        `json:"behind"`                                    // events of its stream that wait behind it
 }
 
 // Position is where the event lies in the log.

@@ -11,14 +11,15 @@
 //
 // # File map
 //
-//	pool.go      Config, Open, Snapshot
-//	direct.go    poolers in transaction mode are refused; room for connections
-//	refusals.go  which part of the URL a refusal speaks of; servers that are spoken to in the open
-//	dial*.go     a server that vanished is noticed
-//	durably.go   a transaction that outlives a crash of the server
-//	errors.go    what an SQLSTATE means to us
-//	progress.go  LISTEN on projection progress
-//	pgtest/      a schema per test on a shared server
+//	pool.go                  Config, Open, Snapshot
+//	poolers_refused.go       poolers in transaction mode are refused
+//	room_for_connections.go  whether the server takes as many connections as a process may hold
+//	connection_refusals.go   which part of the URL a refusal speaks of; servers that are spoken to in the open
+//	dial*.go                 a server that vanished is noticed
+//	durably.go               a transaction that outlives a crash of the server
+//	sqlstates.go             what an SQLSTATE means to us
+//	progress.go              LISTEN on projection progress
+//	pgtest/                  a schema per test on a shared server
 //
 // # Non-obvious
 //

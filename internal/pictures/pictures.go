@@ -22,17 +22,17 @@ const (
 
 // Config says where pictures may be.
 type Config struct {
-	// Hosts are the hosts of pictures, each with all names below it; nil: those of the platforms, [Hosts].
+	// Hosts are the hosts of pictures, each with all names below it; nil: those of the platforms.
 	Hosts []string
 	// Transport asks for them; nil: the network, where public addresses alone are connected to.
 	Transport http.RoundTripper
 }
 
-// Hosts are the hosts at which the platforms' answers place pictures. The platforms document none of them, and say that the addresses end:
+// platformHosts are the hosts at which the platforms' answers place pictures. The platforms document none of them, and say that the addresses end:
 // a picture at another host is not taken, and a letter is drawn in its place. Seen in answers: Meta's media at scontent….fbcdn.net and
 // scontent….cdninstagram.com, LinkedIn's at media.licdn.com, TikTok's cover_image_url at p16-….tiktokcdn.com, and -us and -eu by the
 // region.
-func Hosts() []string {
+func platformHosts() []string {
 	return []string{"fbcdn.net", "cdninstagram.com", "media.licdn.com", "tiktokcdn.com", "tiktokcdn-us.com", "tiktokcdn-eu.com"}
 }
 
@@ -60,7 +60,7 @@ type Taker struct {
 // New returns a taker.
 func New(c Config) *Taker {
 	if c.Hosts == nil {
-		c.Hosts = Hosts()
+		c.Hosts = platformHosts()
 	}
 	return &Taker{c.Hosts, &http.Client{
 		Transport:     cmp.Or[http.RoundTripper](c.Transport, publicOnly()),

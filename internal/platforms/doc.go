@@ -20,12 +20,13 @@
 //
 //	platforms.go            Config, Set, Client
 //	target.go snapshot.go   what goes in and comes out; redaction of tokens
-//	reading.go              an account reading in the making: its parts, its figures, what is missing
+//	reading_parts.go        an account reading in the making: its parts, its figures, what is missing
 //	errors.go redact.go     Error and its classes; scrubbing of messages
-//	http_client.go usage.go one HTTP call: limits, classification, statistics, usage headers
+//	http_client.go usage_headers.go one HTTP call: limits, classification, statistics, usage headers
+//	throttle_wait.go        how long a caller waits whom a platform throttles, by platform
 //	oauth.go                token endpoints: renewal by a refresh token, answers, error words
-//	inspect.go              what a stored token is: whose, what it may do, until when
-//	holds.go                what a token gives that a main application's own dialog brought
+//	inspect_token.go           what a stored token is: whose, what it may do, until when
+//	token_holds_page.go     what a token gives that a main application's own dialog brought
 //	signed_request.go       what Meta says of a person, signed with our app's secret
 //	sign_in*.go             the dialogs in which a person consents: their addresses, the code, what was given
 //	decode.go               lenient JSON types

@@ -107,6 +107,16 @@ func ClassOf(err error) Class {
 	return ""
 }
 
+// wholeConnection says that an error concerns more than the one object at hand.
+func wholeConnection(err error) bool {
+	switch ClassOf(err) {
+	case ClassReconnect, ClassBlocked, ClassThrottled, ClassRetry:
+		return true
+	default:
+		return false
+	}
+}
+
 func asError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
@@ -155,21 +165,6 @@ func Cancelled(err error) bool {
 	e := asError(err)
 	return e != nil && (e.Code == CodeCancelled || e.cause != nil)
 }
-
-// RetryAfter is how long the first [Error] in err's chain asks to wait; 0 when it does not say.
-func RetryAfter(err error) time.Duration {
-	if e := asError(err); e != nil {
-		return e.RetryAfter
-	}
-	return 0
-}
-
-// throttle waits.
-const (
-	defaultMetaWait   = 15 * time.Minute // what clients wait when no header says more
-	defaultTikTokWait = time.Minute      // the window is a sliding minute
-	maxWait           = 24 * time.Hour   // no quota is longer than a day
-)
 
 // malformed is an answer that is not what was expected: asked again, it may be.
 func malformed() *Error {

@@ -16,6 +16,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
+// DefaultTimeout is that of [Config].
+const DefaultTimeout = 15 * time.Second
+
+// maxBodyBytes bounds one answer after decompression.
+const maxBodyBytes = 4 << 20
+
+// idleConns is how many connections to one host are kept: as many as calls may be under way, because each
+// new one costs a handshake.
+const idleConns = 1024
+
 // call is one request to a platform.
 type call struct {
 	op      string            // our name of it, for errors and statistics
@@ -248,4 +258,20 @@ func byStatus(ans answer) *Error {
 	default:
 		return &Error{Class: ClassRetry, Message: "an answer without the platform's error format", RetryAfter: retryAfter(ans.header)}
 	}
+}
+
+// hardened returns a copy of client that follows no redirect: a redirect is no answer of an API, and
+// following one would carry our request to a host that nobody configured.
+func hardened(client *http.Client) *http.Client {
+	c := http.Client{}
+	if client != nil {
+		c = *client
+	} else if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		own := t.Clone()
+		own.MaxIdleConns, own.MaxIdleConnsPerHost = 0, idleConns // 0: as many as there are hosts for
+		c.Transport = own
+	}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	c.Jar = nil
+	return &c
 }

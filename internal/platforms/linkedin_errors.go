@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/http"
-	"time"
 )
 
 // linkedInError is LinkedIn's error body; `code` is not always there.
@@ -15,9 +14,6 @@ type linkedInError struct {
 	Code        text  `json:"code"`
 	Message     text  `json:"message"`
 }
-
-// proxyWait is how long a 429 asks to wait that is not LinkedIn's own: it does not speak of the day's quota.
-const proxyWait = 5 * time.Minute
 
 // classifyLinkedIn classifies an answer: by the word in `code` first (the numbers are contradictory),
 // then by status. A 401 or 403 without LinkedIn's body is a proxy's and kills no connection.
@@ -62,26 +58,6 @@ func (e linkedInError) class(status int) Class {
 	default:
 		return statusClass(status)
 	}
-}
-
-// At LinkedIn the day before may go on for so long after midnight by our clock: its clock is another one, and answers take their time.
-const (
-	dayBegins   = time.Hour
-	dayBeginsAt = 10 * time.Minute // after which to ask again meanwhile
-)
-
-// untilReset is how long a throttled caller waits: quotas are daily, reset at midnight UTC, and no header says so. A refusal that comes soon
-// after midnight may still be of the day before: to wait for the next midnight would cost this day, and each one after it.
-func (l *linkedIn) untilReset(said time.Duration, h http.Header) time.Duration {
-	const day = 24 * time.Hour
-	if wait := cmp.Or(said, retryAfter(h)); wait > 0 {
-		return wait
-	}
-	now := l.now()
-	if gone := now.Sub(now.UTC().Truncate(day)); gone >= dayBegins {
-		return day - gone
-	}
-	return dayBeginsAt
 }
 
 // classifyLinkedInOAuth classifies a refusal of the token endpoint, which is flat.

@@ -85,15 +85,3 @@ func (e linkedInPost) post() (Post, bool) {
 	}
 	return p, true
 }
-
-// PostMetrics implements [Client].
-func (l *linkedIn) PostMetrics(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
-	urn, err := l.who("post_metrics", t)
-	if err != nil {
-		return nil, err
-	}
-	if urn == "" {
-		return eachPost(ctx, t, posts, l.memberPost)
-	}
-	return l.pagePosts(ctx, t, urn, posts)
-}

@@ -2,8 +2,6 @@ package platforms
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -23,9 +21,6 @@ var memberMetrics = []memberMetric{
 	{query: "RESHARE", name: domain.MetricShares},
 	{query: "LINK_CLICKS", name: domain.MetricClicks, since: "202604"},
 }
-
-// memberPostMetrics are asked for of each post.
-var memberPostMetrics = append(slices.Clone(memberMetrics), memberReach, memberMetric{query: "POST_SAVE", name: domain.MetricSaves, since: "202604"})
 
 // memberReach has no daily series.
 var memberReach = memberMetric{query: "MEMBERS_REACHED", name: domain.MetricReach}
@@ -245,40 +240,4 @@ func (r *liReading) profileReach(ctx context.Context) error {
 		})
 	}
 	return nil
-}
-
-// memberPost reads a post of a profile, with a call per metric.
-func (l *linkedIn) memberPost(ctx context.Context, t Target, p Post) (PostSnapshot, error) {
-	snap := PostSnapshot{Post: p}
-	key, ok := unionKey(p.ID)
-	if !ok {
-		snap.Err = invalid(l.platform, "member_post", "id is not the URN of a share or ugcPost")
-		return snap, nil
-	}
-	for _, m := range memberPostMetrics {
-		reply, err := l.analytics(ctx, "member_post", t, m, "entity&entity=("+key+":"+urnIn(p.ID)+")", "TOTAL")
-		switch class := ClassOf(err); {
-		case err == nil:
-			snap.put(m.name, reply.total(m.query).ptr(), ReasonEmpty, m.query+" came without a value")
-		case wholeConnection(err) || class == ClassPermission || class == ClassNotFound:
-			return failed(p, err)
-		default:
-			snap.put(m.name, nil, reasonOf(class), asError(err).detail())
-		}
-	}
-	return snap, nil
-}
-
-// unionKey is how Rest.li names the kind of a post in a union: ugcPost is called ugc there.
-func unionKey(urn string) (string, bool) {
-	switch {
-	case !isURN(urn):
-		return "", false
-	case strings.HasPrefix(urn, "urn:li:share:"):
-		return "share", true
-	case strings.HasPrefix(urn, "urn:li:ugcPost:"):
-		return "ugc", true
-	default:
-		return "", false
-	}
 }

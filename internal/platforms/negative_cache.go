@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// DefaultRefusedFor is that of [Config].
+const DefaultRefusedFor = 24 * time.Hour
+
 // promoteAfter is how many accounts must have been refused a metric before it counts as retired for
 // all: removals are server-side for everybody, but one odd account must not cost the
 // others a metric.

@@ -90,15 +90,6 @@ type Call struct {
 	Requests int // how many calls it counts as: the requests of a batch; 0 is 1
 }
 
-// The defaults of [Config].
-const (
-	DefaultTimeout    = 15 * time.Second
-	DefaultRefusedFor = 24 * time.Hour
-)
-
-// maxBodyBytes bounds one answer after decompression.
-const maxBodyBytes = 4 << 20
-
 // WithDefaults returns c with every empty setting filled in.
 func (c Config) WithDefaults() Config {
 	c.Facebook = c.Facebook.withDefaults(Endpoint{
@@ -196,23 +187,3 @@ func (s *Set) For(p domain.Platform) (Client, error) {
 
 // Close drops idle connections, those of a Config.HTTPClient included.
 func (s *Set) Close() { s.http.CloseIdleConnections() }
-
-// idleConns is how many connections to one host are kept: as many as calls may be under way, because each
-// new one costs a handshake.
-const idleConns = 1024
-
-// hardened returns a copy of client that follows no redirect: a redirect is no answer of an API, and
-// following one would carry our request to a host that nobody configured.
-func hardened(client *http.Client) *http.Client {
-	c := http.Client{}
-	if client != nil {
-		c = *client
-	} else if t, ok := http.DefaultTransport.(*http.Transport); ok {
-		own := t.Clone()
-		own.MaxIdleConns, own.MaxIdleConnsPerHost = 0, idleConns // 0: as many as there are hosts for
-		c.Transport = own
-	}
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	c.Jar = nil
-	return &c
-}

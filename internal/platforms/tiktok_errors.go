@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/http"
-	"time"
 )
 
 // tikTokEnvelope is what can say how a call went: the nested error of the API, the same printed flat,
@@ -67,9 +66,4 @@ func tikTokClass(code string, status int) Class {
 	default:
 		return oauthClass(code, status)
 	}
-}
-
-// tikTokWait is how long a throttled caller waits: a sliding minute, unless a header says more.
-func tikTokWait(_ time.Duration, h http.Header) time.Duration {
-	return max(retryAfter(h), defaultTikTokWait)
 }

@@ -201,7 +201,7 @@ func (v *own) see(r eventlog.Record) {
 		v.covered = head
 	}
 	if e := v.listed[r.Offset]; e != nil {
-		f := outOfTimeFinding(e, RecordPlace{domain.TopicDashboards, r.Partition, r.Offset}, head.Time.UTC().Truncate(time.Second))
+		f := outOfTimeFinding(e, domain.Position{Topic: domain.TopicDashboards, Partition: r.Partition, Offset: r.Offset}, head.Time.UTC().Truncate(time.Second))
 		v.mistimed = append(v.mistimed, f.of(v.Parent, head.Version))
 	}
 }

@@ -26,24 +26,19 @@ const maxOutOfTime = 100
 // OutOfTime are the records that a checkpoint covers first and that cannot be of the time that they say.
 type OutOfTime struct {
 	Count  int64
-	Places []RecordPlace // the first of them, by topic, partition and offset
+	Places []domain.Position // the first of them, by topic, partition and offset
 }
 
-// RecordPlace is where a record lies.
-type RecordPlace struct {
-	Topic     string // `dashboards` or `operations`
-	Partition int32
-	Offset    int64
+// placeText is a place as it stands in a checkpoint: topic/partition/offset.
+func placeText(p domain.Position) string {
+	return fmt.Sprintf("%s/%d/%d", p.Topic, p.Partition, p.Offset)
 }
-
-// String is the place as it stands in a checkpoint: topic/partition/offset.
-func (p RecordPlace) String() string { return fmt.Sprintf("%s/%d/%d", p.Topic, p.Partition, p.Offset) }
 
 // text is the part of a line of a checkpoint.
 func (o OutOfTime) text() string {
 	places := make([]string, len(o.Places))
 	for i, p := range o.Places {
-		places[i] = p.String()
+		places[i] = placeText(p)
 	}
 	return fmt.Sprintf("%d %s", o.Count, strings.Join(places, ","))
 }
@@ -59,7 +54,7 @@ func parseOutOfTime(line string) (o OutOfTime) {
 		}
 		partition, _ := strconv.ParseInt(part[1], 10, 32)
 		offset, _ := strconv.ParseInt(part[2], 10, 64)
-		o.Places = append(o.Places, RecordPlace{part[0], int32(partition), offset})
+		o.Places = append(o.Places, domain.Position{Topic: part[0], Partition: int32(partition), Offset: offset})
 	}
 	return o
 }
@@ -92,7 +87,7 @@ func (l *ledger) addOutOfTime(o *OutOfTime, from, to []int64, prev, now time.Tim
 				return
 			}
 			if o.Count++; o.Count <= maxOutOfTime {
-				o.Places = append(o.Places, RecordPlace{l.topic, p.number, x.offset})
+				o.Places = append(o.Places, domain.Position{Topic: l.topic, Partition: p.number, Offset: x.offset})
 			}
 		})
 	}
@@ -120,7 +115,7 @@ func (v *verification) checkTimes() {
 }
 
 // outOfTimeFinding says that a record cannot be of the time that it says.
-func outOfTimeFinding(e *entry, place RecordPlace, says time.Time) Finding {
+func outOfTimeFinding(e *entry, place domain.Position, says time.Time) Finding {
 	return found(KindOutOfTime, "time", "the record in %s says that it is of %s, and the checkpoint of %s (%s) is the first that covers it: it is more than %d minutes older "+
 		"than the checkpoint before, or more than %d ahead of this one. Either the clock of a process was wrong, or somebody who has a key "+
 		"wrote it for another time",
@@ -129,7 +124,7 @@ func outOfTimeFinding(e *entry, place RecordPlace, says time.Time) Finding {
 
 // lookAt tells which agency a record is of ("" for one of `operations` that is of none) and of which time it says that it is, in
 // whole seconds.
-func (l *ledger) lookAt(place RecordPlace) (agency string, says time.Time) {
+func (l *ledger) lookAt(place domain.Position) (agency string, says time.Time) {
 	if place.Topic == domain.TopicOperations {
 		l = l.operations
 	}

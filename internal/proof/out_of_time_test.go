@@ -33,7 +33,7 @@ func TestRecordsOutOfTimeAreListed(t *testing.T) {
 			first := w.sign(t, s)
 			w.began = first.Time.Add(c.at - time.Second)
 			r := w.change(t, agencies[0])
-			place := proof.RecordPlace{Topic: domain.TopicDashboards, Partition: eventlog.PartitionOf(r.Key, testPartitions)}
+			place := domain.Position{Topic: domain.TopicDashboards, Partition: eventlog.PartitionOf(r.Key, testPartitions)}
 			looks := w.now
 			w.now = first.Time.Add(c.at)
 			w.looked(t, agencies[1], 1)

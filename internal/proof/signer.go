@@ -98,7 +98,7 @@ func (s *Signer) turn(ctx context.Context) {
 		s.Logger.Info("checkpoint signed", "records", c.Size, "agencies", c.HeadCount)
 		if c.OutOfTime.Count > 0 {
 			s.Logger.Error("records cannot be of the time that they say: the clock of a process is wrong, or somebody who has a key wrote them",
-				"records", c.OutOfTime.Count, "first", c.OutOfTime.Places[0].String())
+				"records", c.OutOfTime.Count, "first", placeText(c.OutOfTime.Places[0]))
 		}
 	}
 }

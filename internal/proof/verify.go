@@ -192,9 +192,9 @@ func (v *verification) checkCheckpoints() {
 			first = nil // the slice may have moved; what follows is reported by itself
 		}
 	}
-	v.findDisplaced()
+	reported := v.findDisplaced()
 	v.report.Findings = append(v.report.Findings, v.restores()...)
-	v.noteUncounted()
+	v.noteUncounted(reported)
 	v.checkNewest()
 }
 

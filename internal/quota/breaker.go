@@ -11,6 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
+const defaultBreakerOpen = 30 * time.Second
+
 // A breaker opens when of at least breakerCalls calls within breakerWindow most have failed. A platform
 // that fails one call in twenty is worth going on with; one that fails most of them is down.
 const (

@@ -9,17 +9,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Defaults of [Config].
-const (
-	DefaultShare  = 0.9 // of Config.Share, and the most
-	DefaultHoldAt = 90  // of Config.HoldAt, in percent
-)
-
-const (
-	defaultPatience    = 5 * time.Second
-	defaultBreakerOpen = 30 * time.Second
-)
-
 // Config is what a [Gate] is made of; Store is required.
 type Config struct {
 	Store  Store

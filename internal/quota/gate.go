@@ -11,6 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
+const defaultPatience = 5 * time.Second
+
 // Gate stands before every call to the platforms. It is safe for concurrent use.
 type Gate struct {
 	cfg      Config

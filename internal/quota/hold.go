@@ -8,6 +8,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
+// DefaultHoldAt is that of [Config].HoldAt, in percent.
+const DefaultHoldAt = 90
+
 // usageHold is how long a caller is held whose usage is high and whose platform does not say for how
 // long: the windows slide, so that some of it is free again by then.
 const usageHold = 5 * time.Minute

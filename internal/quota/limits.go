@@ -12,6 +12,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
+// DefaultShare is that of [Config].Share, and the most.
+const DefaultShare = 0.9
+
 // Limit is one quota of a platform: so many calls in any window of that length.
 type Limit struct {
 	Platform domain.Platform

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,13 @@ import (
 
 // JobSize is how many connections a job reads at most.
 const JobSize = 200
+
+// How long a claim lasts: as long as so many looks at what is due.
+const (
+	longestClaim  = 5 * time.Minute
+	shortestClaim = time.Minute
+	looksInAClaim = 10
+)
 
 // claimTimeout bounds a tick: one query for what is due and one transaction.
 const claimTimeout = 30 * time.Second
@@ -97,3 +105,11 @@ func (s *Scheduler) timeLeft(ctx context.Context, until time.Time) (left time.Du
 	}
 	return time.Duration(seconds * float64(time.Second)), nil
 }
+
+// claimFor is how long claims of a kind last.
+func (c Config) claimFor(kind string) time.Duration {
+	return cmp.Or(c.ClaimFor, min(max(looksInAClaim*c.Every[kind], shortestClaim), longestClaim))
+}
+
+// jobTimeout bounds every job: the end of its claim comes first.
+func (c Config) jobTimeout() time.Duration { return cmp.Or(c.ClaimFor, longestClaim) + time.Minute }

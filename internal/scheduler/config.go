@@ -20,14 +20,8 @@ import (
 // Schema is where River's tables live.
 const Schema = "river"
 
-// Defaults of [Config].
-const (
-	DefaultMaxWorkers   = 4                // jobs at a time
-	DefaultDrainTimeout = 20 * time.Second // for jobs under way at the stop
-	longestClaim        = 5 * time.Minute
-	shortestClaim       = time.Minute
-	looksInAClaim       = 10
-)
+// DefaultDrainTimeout is how long jobs under way have at the stop, unless [Config] says otherwise.
+const DefaultDrainTimeout = 20 * time.Second
 
 // MinEvery is the shortest time between two looks at what is due.
 const MinEvery = time.Second
@@ -120,11 +114,3 @@ func (c Config) validate() error {
 	}
 	return errors.Join(errs...)
 }
-
-// claimFor is how long claims of a kind last.
-func (c Config) claimFor(kind string) time.Duration {
-	return cmp.Or(c.ClaimFor, min(max(looksInAClaim*c.Every[kind], shortestClaim), longestClaim))
-}
-
-// jobTimeout bounds every job: the end of its claim comes first.
-func (c Config) jobTimeout() time.Duration { return cmp.Or(c.ClaimFor, longestClaim) + time.Minute }

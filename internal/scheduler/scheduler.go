@@ -17,15 +17,9 @@ import (
 const (
 	// recheckReady is how often Ready is asked while it says no.
 	recheckReady = 250 * time.Millisecond
-	// rememberDone is how long a finished job is kept: to be looked at, and to tell that some process fetches.
-	rememberDone = 10 * time.Minute
-	// rememberFailed is for jobs of processes that died.
-	rememberFailed = time.Hour
 
 	// Conns serve River's own queries (a listener, producers, a completer, maintenance) and claims.
 	Conns = 8
-	// claimWorkers is how many queues of a kind are claimed from at once.
-	claimWorkers = 2
 	// hardStop is how long Run waits for work whose context was cancelled. The renewal of a token is not cut:
 	// a call to the platform takes up to 15 s, storing what it gave up to 9 s more.
 	hardStop = 25 * time.Second
@@ -154,18 +148,4 @@ func (s *Scheduler) newClient() (*river.Client[pgx.Tx], error) {
 	}
 	s.cfg.adjust(config)
 	return river.NewClient(riverpgxv5.New(s.pool), config)
-}
-
-func (s *Scheduler) queues() map[string]river.QueueConfig {
-	queues := map[string]river.QueueConfig{}
-	for kind := range s.cfg.Every {
-		queues[claimQueue(kind)] = river.QueueConfig{MaxWorkers: claimWorkers}
-		for _, platform := range s.cfg.Platforms {
-			queues[readQueue(kind, platform)] = river.QueueConfig{MaxWorkers: s.cfg.MaxWorkers}
-		}
-	}
-	if s.cfg.Pictures != nil {
-		queues[picturesQueue] = river.QueueConfig{MaxWorkers: 1}
-	}
-	return queues
 }

@@ -12,12 +12,12 @@
 //
 // # File map
 //
-//	people.go      People: whom the directory holds; one by an address
-//	sessions.go    Sessions: begun, found and ended
-//	identities.go  Identities: the people of the identity provider
-//	passwords.go   Passwords: those whose hashes were imported
-//	refusals.go    Refusals: counted, logged, recorded
-//	agency.go      Agency: links and sessions of an agency's people; Link
+//	who_may_sign_in.go  People: whom the directory holds; one by an address
+//	session_store.go    Sessions: begun, found and ended
+//	identities.go       Identities: the people of the identity provider
+//	imported_passwords.go  Passwords: those whose hashes were imported
+//	refusals.go         Refusals: counted, logged, recorded
+//	agency_invites.go   Agency: links and sessions of an agency's people; Link
 //
 // # Non-obvious
 //

@@ -11,16 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Limits and rhythms of all streams.
-const (
-	maxPerUser     = 64               // streams of one user, of each source
-	keepAliveEvery = 15 * time.Second // comments that keep connections alive
-	queryTimeout   = 5 * time.Second  // the longest that one look at the tables may take
-	// recheckEvery is how often access is looked at. Who has left must be cut within 10 s, and whoever judges may
-	// answer with what it knew a second ago.
-	recheckEvery = 8 * time.Second
-	lookAgain    = time.Second // when a listener's look that failed is repeated
-)
+// queryTimeout is the longest that one look at the tables may take.
+const queryTimeout = 5 * time.Second
 
 // Config configures a [Hub].
 type Config struct {
@@ -108,19 +100,7 @@ func kick(loop chan<- struct{}) {
 	}
 }
 
-// Why a stream ends.
-var (
-	ErrExpired    = domain.NewError(domain.CodeUnauthenticated, "The token has expired. Sign in again and reconnect.")
-	ErrAccessLost = domain.NewError(domain.CodeForbidden, "This listener has lost its access.")
-	ErrReplaced   = domain.NewError(domain.CodeConflict, "A newer stream was opened with the same ticket. Use one ticket for each stream.")
-	ErrClosed     = domain.NewError(domain.CodeUnavailable, "The server is stopping. Reconnect to go on.")
-)
-
-var (
-	errTooManyNotices = domain.NewError(domain.CodeRateLimited, "Too many connections listen for this user. Close some first.")
-	errTooManyFigures = domain.NewError(domain.CodeRateLimited, "Too many live streams are open for this user. Close some first.")
-	errNotReady       = &domain.Error{
-		Code: domain.CodeUnavailable, RetryAfter: 2,
-		Message: "Notices are not ready yet: the read model is being built. Try again shortly.",
-	}
-)
+var errNotReady = &domain.Error{
+	Code: domain.CodeUnavailable, RetryAfter: 2,
+	Message: "Notices are not ready yet: the read model is being built. Try again shortly.",
+}

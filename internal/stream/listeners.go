@@ -10,6 +10,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
+const maxPerUser = 64 // streams of one user, of each source
+
+var (
+	errTooManyNotices = domain.NewError(domain.CodeRateLimited, "Too many connections listen for this user. Close some first.")
+	errTooManyFigures = domain.NewError(domain.CodeRateLimited, "Too many live streams are open for this user. Close some first.")
+)
+
 // Listener is a verified caller. It hears the notices of UserID at ParentAccount, or the figures that it may
 // see there, and nothing else.
 type Listener struct {

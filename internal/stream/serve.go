@@ -8,6 +8,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
+const keepAliveEvery = 15 * time.Second // comments that keep connections alive
+
+// recheckEvery is how often access is looked at. Who has left must be cut within 10 s, and whoever judges may
+// answer with what it knew a second ago.
+const recheckEvery = 8 * time.Second
+
+const lookAgain = time.Second // when a listener's look that failed is repeated
+
 // event is what a listener hears, on every transport.
 type event struct {
 	name, id string
@@ -32,6 +40,14 @@ type feed interface {
 }
 
 var errGone = errors.New("the listener is gone")
+
+// Why a stream ends.
+var (
+	ErrExpired    = domain.NewError(domain.CodeUnauthenticated, "The token has expired. Sign in again and reconnect.")
+	ErrAccessLost = domain.NewError(domain.CodeForbidden, "This listener has lost its access.")
+	ErrReplaced   = domain.NewError(domain.CodeConflict, "A newer stream was opened with the same ticket. Use one ticket for each stream.")
+	ErrClosed     = domain.NewError(domain.CodeUnavailable, "The server is stopping. Reconnect to go on.")
+)
 
 // serve brings a feed to a listener until it goes, its token expires, its access is lost, its ticket opens another stream
 // or the hub ends.

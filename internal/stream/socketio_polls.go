@@ -89,6 +89,7 @@ func (s *SocketIO) servePolling(writer *pollWriter, r *http.Request, request *en
 			return
 		}
 		defer s.polls.remove(sid, poll)
+		defer writer.sayClosed() // the session ended as the engine took the poll: it would be answered with nothing
 		if conn, ok := s.server.Engine().Clients().Load(sid); ok && conn.Transport().ReadyState() == "closing" {
 			conn.Transport().OnClose() // it waited for this poll to say so, and would say nothing
 			return

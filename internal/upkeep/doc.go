@@ -10,12 +10,12 @@
 //
 // # File map
 //
-//	upkeep.go       Config, New
-//	compacted.go    heartbeats, and what is appended again on compacted topics
-//	read_back.go    whether the log has forgotten what was erased
-//	erase_asked.go  people who asked a platform to be forgotten
-//	secrets.go      secrets of what was deleted go; what expires does
-//	foreign.go      records that nobody of ours wrote are kept for operators
+//	upkeep.go             Config, New
+//	keep_compacted.go     heartbeats, and what is appended again on compacted topics
+//	read_back.go          whether the log has forgotten what was erased
+//	deletion_requests.go  people who asked a platform to be forgotten
+//	expired_secrets.go    secrets of what was deleted go; what expires does
+//	foreign_records_kept.go  records that nobody of ours wrote are kept for operators
 //
 // # Non-obvious
 //

@@ -14,6 +14,9 @@ const readBackEvery = 24 * time.Hour
 // readBackAtLeast is the time between two looks, however close together things are due, and while something is overdue.
 const readBackAtLeast = time.Hour
 
+// forgetsDays is [eventlog.ForgetsWithin] as people are told of it.
+const forgetsDays = int(eventlog.ForgetsWithin / (24 * time.Hour))
+
 // RunReadBack reads the log back when what was erased must be gone, until ctx is done: once all read models are made, and then whenever
 // something is due. Several processes may do so; each alarms.
 func (u *Upkeep) RunReadBack(ctx context.Context) {
@@ -31,7 +34,7 @@ func (u *Upkeep) RunReadBack(ctx context.Context) {
 	}
 }
 
-// ReadBack reads the log back once, as of an instant: does it still hold what was erased 8 days before, or earlier? It tells when to look
+// ReadBack reads the log back once, as of an instant: does it still hold what was erased [eventlog.ForgetsWithin] before, or earlier? It tells when to look
 // again.
 func (u *Upkeep) ReadBack(ctx context.Context, now time.Time) (again time.Duration, err error) {
 	found, err := u.config.Log.ReadBack(ctx, now)
@@ -57,7 +60,7 @@ func (u *Upkeep) looked(found eventlog.ReadBack) {
 		if u.config.Embedded {
 			mend = "stop the program and run 'ledgerboard compact'"
 		}
-		reason = fmt.Sprintf("the log still holds %d records that were erased 8 days ago or earlier: %s", found.Overdue, mend)
+		reason = fmt.Sprintf("the log still holds %d records that were erased %d days ago or earlier: %s", found.Overdue, forgetsDays, mend)
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()

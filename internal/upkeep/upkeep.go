@@ -53,7 +53,7 @@ type Upkeep struct {
 func New(c Config) (*Upkeep, error) {
 	erased := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "ledgerboard_erased_in_log",
-		Help: "Records that the log still holds 8 days after they were erased, or later; 'ledgerboard log' says how its topics are set.",
+		Help: fmt.Sprintf("Records that the log still holds %d days after they were erased, or later; 'ledgerboard log' says how its topics are set.", forgetsDays),
 	})
 	if err := c.Registerer.Register(erased); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)

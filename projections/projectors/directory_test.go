@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,15 +18,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// entity is the event that puts an entity.
-func entity(e domain.DirectoryEntity) fold.Event {
-	ev := foldtest.Event("put", e)
-	ev.Key, ev.Envelope.Time = domain.EntityKey(e), later()
-	return ev
-}
-
 func tombstone(key string) fold.Event {
-	return fold.Event{Recorded: domain.Recorded{Key: key, Envelope: domain.Envelope{Type: "directory.erased.v1", Time: later()}}}
+	return fold.Event{Recorded: domain.Recorded{Key: key, Envelope: domain.Envelope{Type: "directory.erased.v1", Time: foldtest.Later()}}}
 }
 
 // Every kind of entity has its table, comes back as it was put, and goes with its tombstone.
@@ -37,7 +29,7 @@ func TestEveryKindOfEntity(t *testing.T) {
 	tables := projectors.Directory{}.Tables()
 	require.Len(t, tables, len(foldtest.Entities()))
 	for i, e := range foldtest.Entities() {
-		foldtest.Batches(t, db, projectors.Directory{}, [][]fold.Event{{entity(e)}})
+		foldtest.Batches(t, db, projectors.Directory{}, [][]fold.Event{{foldtest.Put(e)}})
 		rows := foldtest.Dump(t, db, tables...)
 		require.Len(t, rows, 1, "%T", e)
 		require.Contains(t, rows[0], tables[i])
@@ -51,7 +43,7 @@ func TestListsOfTextComeBackAsTheyAre(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	for _, want := range [][]string{{}, {""}, {"NULL"}, {"a", "a", `"`, `\`, "{}", "ä,ö", "line\nbreak"}} {
-		foldtest.Batches(t, db, projectors.Directory{}, [][]fold.Event{{entity(domain.DirectoryOrder{ID: "o", AssignedUsers: want})}})
+		foldtest.Batches(t, db, projectors.Directory{}, [][]fold.Event{{foldtest.Put(domain.DirectoryOrder{ID: "o", AssignedUsers: want})}})
 		var got []string
 		require.NoError(t, db.Pool.QueryRow(context.Background(), "select assigned_users from orders").Scan(&got))
 		require.Equal(t, want, got)
@@ -80,7 +72,7 @@ func TestDirectoryLatestRecordCounts(t *testing.T) {
 			s := domain.DirectorySession{ID: fmt.Sprint(id), UserID: c.Name, LoginAt: day0}
 			e := rapid.SampledFrom([]domain.DirectoryEntity{c, s}).Draw(t, "entity")
 			key := domain.EntityKey(e)
-			ev, now := entity(e), told{CompactedRecord: domain.CompactedRecord{At: day0.Add(time.Duration(rapid.IntRange(0, 9).Draw(t, "s")) * time.Second)}, name: c.Name}
+			ev, now := foldtest.Put(e), told{CompactedRecord: domain.CompactedRecord{At: day0.Add(time.Duration(rapid.IntRange(0, 9).Draw(t, "s")) * time.Second)}, name: c.Name}
 			if rapid.IntRange(0, 3).Draw(t, "erased") == 0 {
 				ev, now.Erased, now.name = tombstone(key), true, ""
 			}
@@ -114,7 +106,7 @@ func TestDirectoryLatestRecordCounts(t *testing.T) {
 func TestDirectoryRefuses(t *testing.T) {
 	t.Parallel()
 	under := func(key string, e domain.DirectoryEntity) fold.Event {
-		ev := entity(e)
+		ev := foldtest.Put(e)
 		ev.Key = key
 		return ev
 	}
@@ -158,11 +150,6 @@ func TestEveryTableHasOneProjection(t *testing.T) {
 	slices.Sort(all)
 	require.Equal(t, slices.Compact(slices.Clone(all)), all)
 }
-
-var toldSoFar atomic.Int64
-
-// later is an instant after all that it gave before: what is told of an entity counts by its time.
-func later() time.Time { return day0.Add(time.Duration(toldSoFar.Add(1)) * time.Microsecond) }
 
 func collect[T any](rows pgx.Rows) ([]T, error) {
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])

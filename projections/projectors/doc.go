@@ -16,27 +16,29 @@
 //
 // # File map
 //
-//	all.go                  which projectors there are
-//	dashboards*.go          preferences, history, heads, remembered commands, notices
-//	account_insights.go     tSAccountIns, account_newest
-//	account_months.go       account_months: the figures of accounts by day
-//	account_bulk.go         the same in a rebuild
-//	erased_until.go         up to when figures of accounts are erased, for both projections of metrics
+//	all_projectors.go           which projectors there are
+//	dashboards*.go              preferences, history, heads, remembered commands, notices
+//	account_insights.go         tSAccountIns, account_newest
+//	account_days_by_month.go    account_months: the figures of accounts by day
+//	account_bulk.go             the same in a rebuild
+//	erased_until.go             up to when figures of accounts are erased, for both projections of metrics
 //	account_erased.go post_erased.go  what an erasure takes out of stored rows
-//	replaces.go             which of a day's readings counts
-//	posts.go                posts: what each origin last said of them
-//	post_insights.go        readings of posts and their roll-ups
-//	post_load.go post_late.go  what is stored of the posts of a batch; what a late reading changes behind its day
-//	post_steps.go           the rule of gains: what a reading is worth by those before it; sums of a day
-//	post_quarters.go        post_gains: sums by the quarter of an hour
-//	post_months.go          post_months: sums by the month
+//	later_reading_counts.go     which of a day's readings counts
+//	posts.go                    posts: what each origin last said of them
+//	post_insights.go            readings of posts and their roll-ups
+//	post_load.go post_load_late.go  what is stored of the posts of a batch; what a late reading changes behind its day
+//	post_series.go              the readings of a post that a batch knows
+//	post_steps.go               the rule of gains: what a reading is worth by those before it
+//	post_daily.go               post_daily: the last reading of a day, and the sums of the day
+//	post_gains_quarters.go      post_gains: sums by the quarter of an hour
+//	post_months.go              post_months: sums by the month
 //	post_write.go post_bulk.go  rows of a batch; of a rebuild
-//	packed*.go              readings and commands of a rebuild, packed until their rows can be made
+//	packed*.go unpacking.go     readings and commands of a rebuild, packed until their rows can be made
 //	contents.go contents_erased.go  what posts say; erasures of all texts of an account
-//	directory*.go           reference entities
-//	operations*.go          trail, connection states
-//	values.go               how values are stored; what all folds refuse alike
-//	version*.go             versions of this release and, for rehearsals of an upgrade, of the next
+//	directory*.go               reference entities
+//	operations*.go              trail, connection states
+//	values.go                   how values are stored; what all folds refuse alike
+//	version*.go                 versions of this release and, for rehearsals of an upgrade, of the next
 //
 // # Non-obvious
 //
@@ -68,14 +70,14 @@
 //     late or twice, a covered row, erased_entities and what is told again it is the same.
 //   - Contents: a record counts by its own time (ce_time), not by its place, and the first of one time; a tombstone stands before
 //     content of its time. Origins have keys of their own, and rows of their own, in whichever partitions. The cases, each with a test
-//     (projections/contents_test.go; projections/compacted_test.go for the last but one):
+//     (projections/contents_test.go; projections/check_compacted_test.go for the last but one):
 //     content before its post: a row that no answer joins until the post is registered;
 //     a post before its content: answers say null for texts, and the next listing compares and appends again what was lost;
 //     a duplicate: the same time and texts change nothing; writers look at what is stored first, so that one comes of a race alone;
 //     topics out of order: neither fold reads the other's tables, answers join them;
 //     content that is older than what is known, or than a tombstone, and comes late: it does not count. But compaction keeps a key's
 //     last record: the row says that it is covered, and within an hour what counts is appended again, byte for byte
-//     (internal/upkeep/compacted.go), long before min.compaction.lag.ms lets the cleaner at it;
+//     (internal/upkeep/keep_compacted.go), long before min.compaction.lag.ms lets the cleaner at it;
 //     one projection rebuilt while the other stands: each has its generations and checkpoints, readers join what both point to;
 //     a parked record under another one that does not count: it is looked for in the log, and appended again too;
 //     a parked record that compaction left alone: a rebuild is refused and names the key, as on `directory`;

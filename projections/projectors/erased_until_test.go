@@ -16,7 +16,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
-	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // drawErasures draws erasures of the accounts of events, at and between their instants.
@@ -62,14 +61,7 @@ func remaining(events, erased []fold.Event) []fold.Event {
 // log that has the erasures and the rest alone, live and in a rebuild.
 func TestErasedFiguresMakeNoRows(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		projector fold.Projector
-		draw      func(*rapid.T) []fold.Event
-		tables    []string
-	}{
-		{projectors.PostInsights{}, drawPostEvents, postTables},
-		{projectors.AccountInsights{}, drawAccountEvents, projectors.AccountInsights{}.Tables()},
-	} {
+	for _, c := range ofMetrics {
 		t.Run(c.projector.Name(), func(t *testing.T) {
 			t.Parallel()
 			db := pgtest.New(t)

@@ -28,35 +28,11 @@ func appendInsight(values []any, r *reading) []any {
 		r.gained.Likes, r.gained.Comments, r.gained.Shares, r.gained.Views, r.gained.Impressions, r.gained.Clicks, r.gained.Saves)
 }
 
-func appendDay(values []any, d *dayRow) []any {
-	return append(appendReading(values, d.reading), dayOf(d.at), d.readings, d.sums.Likes, d.sums.Comments, d.sums.Shares, d.sums.Views,
-		d.sums.Impressions, d.sums.Clicks, d.sums.Saves, d.partial)
-}
-
 const engagementColumnTypes = `, engagement bigint, engagement_partial boolean, `
 
 var postReadings = write.NewTable("tSPostInsights", readingColumnTypes+engagementColumnTypes+stepColumnTypes,
 	write.ReplaceRow("social_account_id, external_id, parent_account, captured_at", ""),
 	func(r *reading) []any { return appendInsight(nil, r) })
-
-var postDaily = write.NewTable("post_daily",
-	readingColumnTypes+engagementColumnTypes+`day date, readings integer, glikes bigint, gcomments bigint, gshares bigint, gviews bigint,
-	 gimpressions bigint, gclicks bigint, gsaves bigint, gpartial boolean`,
-	write.ReplaceRow("social_account_id, external_id, parent_account, day, account_id, member_id", ""),
-	func(d dayRow) []any { return appendDay(nil, &d) })
-
-var postsTable = write.NewTable("tSPosts",
-	`social_account_id bigint, external_id text, parent_account text, account_id text, member_id bigint, p_id smallint,
-	 a_type smallint, published_at timestamptz, c_id bigint, post_type text,
-	 registered_at timestamptz, updated_at timestamptz, newer_accounts text[] null, listing jsonb, main_app jsonb`,
-	write.ReplaceRow("social_account_id, external_id, parent_account, account_id", ""),
-	func(r postRow) []any {
-		return []any{
-			r.SocialAccount, r.ExternalID, r.ParentAccount, r.AccountID, r.MemberID, int16(r.Platform),
-			int16(r.AccountType), r.PublishedAt, r.CategoryID, nullIfZero(r.PostType),
-			r.first, r.last, write.JSONList(r.newer), r.listing, r.mainApp,
-		}
-	})
 
 // Write implements [fold.Fold]. Rows go in the order of their keys, which is the order of the indexes. What is copied goes to the
 // server while the rest is worked out.
@@ -114,45 +90,6 @@ func changedReadings(all []*series) (readings []*reading) {
 	return readings
 }
 
-// changedDays makes the rows of the days on which a reading changed, and finds the owners who have none there any more.
-func changedDays(all []*series) (rows []dayRow, gone []*reading) {
-	for _, s := range all {
-		for day, readings := range byDay(s.readings) {
-			if !slices.ContainsFunc(readings, (*reading).changed) {
-				continue
-			}
-			for d := range daysOf(readings) {
-				d.isNew = s.newest.IsZero() || day.After(dayOf(s.newest))
-				d.isLast = d.isNew || day.Equal(dayOf(s.newest))
-				rows = append(rows, d)
-			}
-			for _, r := range readings {
-				if r.was != nil && !slices.ContainsFunc(readings, func(o *reading) bool { return o.Tenant == r.was.Tenant }) {
-					gone = append(gone, r.was)
-				}
-			}
-		}
-	}
-	return rows, gone
-}
-
-func (f *postFold) changedPosts() ([]postRow, error) {
-	f.erasePosts()
-	f.compareRegistrations()
-	var posts []postRow
-	for _, p := range f.posts {
-		if !p.changed {
-			continue
-		}
-		row, err := p.row()
-		if err != nil {
-			return nil, err
-		}
-		posts = append(posts, row)
-	}
-	return posts, nil
-}
-
 // split parts rows by a condition, keeping their order.
 func split[R any](rows []R, first func(R) bool) (yes, no []R) {
 	for _, r := range rows {
@@ -163,20 +100,4 @@ func split[R any](rows []R, first func(R) bool) (yes, no []R) {
 		}
 	}
 	return yes, no
-}
-
-// queueGone deletes the days of owners who have no reading on them any more.
-func queueGone(batch *pgx.Batch, gone []*reading) {
-	if len(gone) == 0 {
-		return
-	}
-	batch.Queue(`
-		delete from post_daily d
-		using unnest($1::bigint[], $2::text[], $3::text[], $4::date[], $5::text[], $6::bigint[])
-			as k(social_account_id, external_id, parent_account, day, account_id, member_id)
-		where (d.social_account_id, d.external_id, d.parent_account, d.day, d.account_id, d.member_id)
-		    = (k.social_account_id, k.external_id, k.parent_account, k.day, k.account_id, k.member_id)`,
-		write.Arrays(gone, func(r *reading) []any {
-			return []any{r.SocialAccount, r.external, r.ParentAccount, dayOf(r.at), r.AccountID, r.MemberID}
-		})...)
 }

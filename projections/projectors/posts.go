@@ -137,6 +137,19 @@ func decodeRegistration(raw []byte) (*registration, error) {
 	return &r, nil
 }
 
+var postsTable = write.NewTable("tSPosts",
+	`social_account_id bigint, external_id text, parent_account text, account_id text, member_id bigint, p_id smallint,
+	 a_type smallint, published_at timestamptz, c_id bigint, post_type text,
+	 registered_at timestamptz, updated_at timestamptz, newer_accounts text[] null, listing jsonb, main_app jsonb`,
+	write.ReplaceRow("social_account_id, external_id, parent_account, account_id", ""),
+	func(r postRow) []any {
+		return []any{
+			r.SocialAccount, r.ExternalID, r.ParentAccount, r.AccountID, r.MemberID, int16(r.Platform),
+			int16(r.AccountType), r.PublishedAt, r.CategoryID, nullIfZero(r.PostType),
+			r.first, r.last, write.JSONList(r.newer), r.listing, r.mainApp,
+		}
+	})
+
 // postRow is a post ready to be written: what the main application says stands before the listing.
 type postRow struct {
 	domain.PostRegistered
@@ -190,4 +203,21 @@ func overlay(base *domain.PostRegistered, over domain.PostRegistered) {
 	if over.PostType != "" {
 		base.PostType = over.PostType
 	}
+}
+
+func (f *postFold) changedPosts() ([]postRow, error) {
+	f.erasePosts()
+	f.compareRegistrations()
+	var posts []postRow
+	for _, p := range f.posts {
+		if !p.changed {
+			continue
+		}
+		row, err := p.row()
+		if err != nil {
+			return nil, err
+		}
+		posts = append(posts, row)
+	}
+	return posts, nil
 }

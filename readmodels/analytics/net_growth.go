@@ -94,12 +94,12 @@ func growthDays(days []FollowerDay) []GrowthDay {
 func (v *metricValue) growth() *metricValue {
 	g := *v
 	g.compared, g.previous, g.noPct = nil, nil, v.since != nil
-	var net *int64
+	var net tally
 	for _, gained := range v.gained {
-		net = plusKnown(net, gained)
+		net.addKnown(gained)
 	}
-	if net != nil {
-		g.compared, g.previous = v.value, new(*v.value-*net)
+	if net.n > 0 {
+		g.compared, g.previous = v.value, new(*v.value-net.sum)
 	}
 	return &g
 }

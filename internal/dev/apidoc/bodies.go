@@ -36,7 +36,6 @@ func bodyForms() map[string]string {
 	const ticket = "[A-Za-z0-9._#/-]{1,64}"
 	return map[string]string{
 		"reason":  "(" + strings.Join(codes, "|") + ")(:" + ticket + ")?|" + string(domain.ReasonOther) + ":" + ticket,
-		"kind":    strings.Join(domain.FetchKinds(), "|"),
 		"account": hexForm, "user": hexForm, "users": hexForm, "sub_account_ids": hexForm, "name": nameForm, "phone": lineForm, "address": lineForm,
 		"scopes":       strings.Trim(domain.ScopePattern, "^$"),
 		"access_token": tokenForm + "+", "refresh_token": tokenForm + "*", "external_id": pageIDForm, "return_to": returnForm,
@@ -47,7 +46,9 @@ func bodyForms() map[string]string {
 
 // bodyOf is a body; a strict one refuses what it does not know.
 func (s *schemas) bodyOf(t reflect.Type, strict bool) *openapi3.SchemaRef {
+	s.taken = true
 	ref := s.of(t)
+	s.taken = false
 	whole := s.components[strings.TrimPrefix(ref.Ref, "#/components/schemas/")].Value
 	if strict {
 		whole.AdditionalProperties.Has = new(false)
@@ -60,6 +61,9 @@ func (s *schemas) bodyOf(t reflect.Type, strict bool) *openapi3.SchemaRef {
 		if member != nil {
 			form(pattern)(member.Value)
 		}
+	}
+	if kind := whole.Properties["kind"]; kind != nil {
+		kind.Value.Enum = wordsOf(domain.FetchKinds())
 	}
 	for _, name := range []string{"name", "email", "phone", "address", "external_id"} {
 		if member := whole.Properties[name]; member != nil {

@@ -31,6 +31,12 @@ type declared struct {
 
 const modulePath = "github.com/ledgerboard/ledgerboard/"
 
+// constantsOf are types whose constants stand in another package, which calls the type otherwise.
+var constantsOf = map[string]struct{ dir, name string }{
+	"internal/operator.State":        {"projections", "State"},
+	"internal/operator.ParkedReason": {"projections/fold", "Reason"},
+}
+
 // of returns what the source says about a type; nothing of types outside of the module.
 func (s source) of(t reflect.Type) (declared, error) {
 	dir, ours := strings.CutPrefix(t.PkgPath(), modulePath)
@@ -40,7 +46,15 @@ func (s source) of(t reflect.Type) (declared, error) {
 	if err := s.readPackage(dir); err != nil {
 		return declared{}, err
 	}
-	return s.types[dir+"."+t.Name()], nil
+	d := s.types[dir+"."+t.Name()]
+	if other, ok := constantsOf[dir+"."+t.Name()]; ok {
+		if err := s.readPackage(other.dir); err != nil {
+			return declared{}, err
+		}
+		constants := s.types[other.dir+"."+other.name]
+		d.values, d.listed = constants.values, constants.listed
+	}
+	return d, nil
 }
 
 func (s source) readPackage(dir string) error {

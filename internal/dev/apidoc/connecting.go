@@ -1,6 +1,11 @@
 package apidoc
 
-import "github.com/ledgerboard/ledgerboard/domain"
+import (
+	"fmt"
+
+	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
 
 // connectOperations has every operation of connecting by its id.
 var connectOperations = map[string]about{
@@ -20,8 +25,8 @@ var connectOperations = map[string]about{
 	},
 	"postConnectLinks": {
 		tag: tagConnecting, summary: "Makes a link by which somebody without a login connects pages for an account.",
-		text: "It works in the browser that follows it first, for 1 to 14 days, and while whoever made it may connect. That it was made, followed and taken " +
-			"back is recorded.", refuses: changes,
+		text: fmt.Sprintf("It works in the browser that follows it first, for 1 to %d days, and while whoever made it may connect. That it was made, "+
+			"followed and taken back is recorded.", connect.MaxLinkDays), refuses: changes,
 	},
 	"postConnectLinksRevoke": {
 		tag: tagConnecting, summary: "Takes a link back.", text: "Sign-ins that it began go no further. What was connected by it stays.",

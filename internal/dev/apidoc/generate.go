@@ -17,7 +17,9 @@ func Generate(root string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make OpenAPI document: %w", err)
 	}
-	async, err := asyncAPI(root, described, newSchemas(root))
+	events := newSchemas(root)
+	events.taken = true // also from main applications, in whose records a null is an absent member
+	async, err := asyncAPI(root, described, events)
 	if err != nil {
 		return nil, fmt.Errorf("make AsyncAPI document: %w", err)
 	}

@@ -25,7 +25,7 @@ const (
 	unixForm    = "[1-9][0-9]{8,9}|[1-9][0-9]{12}" // seconds, milliseconds
 	timeForm    = dayForm + "|" + instantForm + "|" + unixForm
 
-	cursorForm = "eyJrIj[o-r][A-Za-z0-9_-]{20,}|[a-z_]+-[0-9]{1,9}-[0-9]{1,18}" // {"k":… in base64; a parked event
+	cursorForm = "eyJrIj[o-r][A-Za-z0-9_-]{20,}|" + api.ParkedForm // {"k":… in base64; a parked event
 
 	accountForm = "(" + hexForm + "|" + numberForm + ")"
 )
@@ -35,6 +35,7 @@ var kinds = map[api.Kind]func(*openapi3.Schema){
 	api.KindText:    func(s *openapi3.Schema) { s.Pattern, s.MaxLength = "^[^\\x00]*$", new(uint64(api.MaxText)) },
 	api.KindHexID:   form(hexForm),
 	api.KindDigest:  form("[0-9a-f]{64}"),
+	api.KindParked:  form(api.ParkedForm),
 	api.KindAccount: form(accountForm),
 	api.KindAccounts: func(s *openapi3.Schema) { // a hundred ids; Go's patterns count no further than 1,000
 		s.Pattern, s.MaxLength = "^("+accountForm+"(,"+accountForm+")*)$", new(uint64(100*domain.HexIDLength+99))

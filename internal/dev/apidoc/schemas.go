@@ -17,6 +17,7 @@ type schemas struct {
 	source     source
 	components openapi3.Schemas
 	types      map[string]reflect.Type // of the components' names
+	taken      bool                    // what is described is taken, not only given: a null is an absent member
 	faults     []error
 }
 
@@ -157,11 +158,28 @@ func (s *schemas) addMembers(object *openapi3.Schema, t reflect.Type) {
 		if !has {
 			s.faultf("%s.%s has a tag brief that nobody knows", t, field.Name)
 		}
-		object.Properties[name] = s.member(name, strings.TrimSpace(text+brief.text), s.of(field.Type))
-		if !brief.optional && !strings.Contains(options, "omit") {
+		omitted := strings.Contains(options, "omit")
+		kind := field.Type
+		if omitted && !s.taken && kind.Kind() == reflect.Pointer {
+			kind = kind.Elem() // it is absent instead of null
+		}
+		schema := s.of(kind)
+		if words := strings.Fields(field.Tag.Get("words")); len(words) > 0 {
+			schema.Value.Enum = wordsOf(words)
+		}
+		object.Properties[name] = s.member(name, strings.TrimSpace(text+brief.text), schema)
+		if !brief.optional && !omitted {
 			object.Required = append(object.Required, name)
 		}
 	}
+}
+
+// wordsOf are the only values of a text.
+func wordsOf(words []string) (values []any) {
+	for _, word := range words {
+		values = append(values, word)
+	}
+	return values
 }
 
 // inBrief says what the tag brief of a member means to who asks with meta=brief.

@@ -66,8 +66,9 @@ var (
 // eventsOf are the events of an operation that answers with a stream.
 var eventsOf = map[string][]streamEvent{"getNotices": noticeEvents, "getLive": liveEvents, "getOpsRebuildEvents": rebuildEvents}
 
-// sent is the schema of each event of a stream: its name and its data, which is JSON in a text.
-func (s *schemas) sent(events []streamEvent) *openapi3.SchemaRef {
+// sent is the schema of each event of a stream: its name, its data, which is JSON in a text, and where a stream can be
+// resumed, its id.
+func (s *schemas) sent(events []streamEvent, resumed bool) *openapi3.SchemaRef {
 	one := &openapi3.Schema{}
 	for _, e := range events {
 		event := typed("object")
@@ -75,9 +76,12 @@ func (s *schemas) sent(events []streamEvent) *openapi3.SchemaRef {
 		name, data := typed("string"), typed("string")
 		name.Value.Enum = []any{e.name}
 		data.Value.ContentMediaType, data.Value.ContentSchema = mediaJSON, e.data(s)
-		id := typed("string")
-		id.Value.Description = "Resumes the stream after the event, as Last-Event-ID."
-		event.Value.Properties = openapi3.Schemas{"event": name, "data": data, "id": id}
+		event.Value.Properties = openapi3.Schemas{"event": name, "data": data}
+		if resumed {
+			id := typed("string")
+			id.Value.Description = "Resumes the stream after the event, as Last-Event-ID."
+			event.Value.Properties["id"] = id
+		}
 		event.Value.Required = []string{"event", "data"}
 		one.OneOf = append(one.OneOf, event)
 	}

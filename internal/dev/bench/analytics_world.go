@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
@@ -156,9 +156,9 @@ func (w figureWorld) fill(ctx context.Context, pool *pgxpool.Pool, first, end in
 func (w figureWorld) fold(ctx context.Context, pool *pgxpool.Pool, agencies []int, analyses bool) error {
 	for _, n := range agencies {
 		err := errors.Join(
-			foldInto(ctx, pool, projectors.Directory{}, figureDirectory(n)),
-			foldInto(ctx, pool, projectors.PostInsights{}, w.registrations(n)),
-			foldInto(ctx, pool, projectors.Contents{}, w.contents(n)),
+			tables.Fold(ctx, pool, projectors.Directory{}, figureDirectory(n)),
+			tables.Fold(ctx, pool, projectors.PostInsights{}, w.registrations(n)),
+			tables.Fold(ctx, pool, projectors.Contents{}, w.contents(n)),
 		)
 		if err != nil {
 			return err
@@ -173,8 +173,8 @@ func (w figureWorld) fold(ctx context.Context, pool *pgxpool.Pool, agencies []in
 		}
 		for _, n := range agencies {
 			err := errors.Join(
-				foldInto(ctx, pool, projectors.PostInsights{}, w.postReads(n, slot, posts, at)),
-				foldInto(ctx, pool, projectors.AccountInsights{}, w.accountReads(n, slot, at)),
+				tables.Fold(ctx, pool, projectors.PostInsights{}, w.postReads(n, slot, posts, at)),
+				tables.Fold(ctx, pool, projectors.AccountInsights{}, w.accountReads(n, slot, at)),
 			)
 			if err != nil {
 				return err
@@ -182,21 +182,6 @@ func (w figureWorld) fold(ctx context.Context, pool *pgxpool.Pool, agencies []in
 		}
 	}
 	return nil
-}
-
-func foldInto(ctx context.Context, pool *pgxpool.Pool, p fold.Projector, events []fold.Event) error {
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		state := p.Begin(1)
-		if err := fold.LoadAll(ctx, tx, state, events); err != nil {
-			return err
-		}
-		for _, ev := range events {
-			if err := state.Apply(ev); err != nil {
-				return err
-			}
-		}
-		return fold.WriteAll(ctx, tx, state)
-	})
 }
 
 func figureEvent(id string, data domain.Data) fold.Event {

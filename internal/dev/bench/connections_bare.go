@@ -99,7 +99,7 @@ func (b *bench) bareConnections(ctx context.Context) (d delivery, err error) {
 		}
 	}
 	time.Sleep(settleFor)
-	before, err := residentMemory(command.Process.Pid)
+	before, err := memoryOf(command.Process.Pid)
 	if err != nil {
 		return d, err
 	}
@@ -107,7 +107,7 @@ func (b *bench) bareConnections(ctx context.Context) (d delivery, err error) {
 		return d, err
 	}
 	time.Sleep(settleFor)
-	after, err := residentMemory(command.Process.Pid)
+	after, err := memoryOf(command.Process.Pid)
 	if err != nil {
 		return d, err
 	}
@@ -132,7 +132,7 @@ func (b *bench) bareConnections(ctx context.Context) (d delivery, err error) {
 		return err
 	}
 	d, err = w.rounds(ctx, b.rounds)
-	d.memory = (after - before) / listeners / 1024
+	d.memory = (after.resident - before.resident) / listeners / 1024
 	return d, err
 }
 

@@ -91,9 +91,11 @@ type memory struct{ resident, heap, stacks, sockets float64 }
 
 func (p *serveProcess) memory(ctx context.Context) (m memory, err error) {
 	time.Sleep(settleFor)
-	if m.resident, err = residentMemory(p.command.Process.Pid); err != nil {
+	process, err := memoryOf(p.command.Process.Pid)
+	if err != nil {
 		return m, err
 	}
+	m.resident = process.resident
 	if m.sockets, err = socketMemory(); err != nil {
 		return m, err
 	}
@@ -115,20 +117,6 @@ func (p *serveProcess) memory(ctx context.Context) (m memory, err error) {
 		}
 	}
 	return m, nil
-}
-
-func residentMemory(pid int) (float64, error) {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, fmt.Errorf("read memory of the process: %w", err)
-	}
-	for line := range strings.Lines(string(raw)) {
-		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "VmRSS:" {
-			kilobytes, err := strconv.ParseFloat(fields[1], 64)
-			return kilobytes * 1024, err
-		}
-	}
-	return 0, errors.New("the process has no memory")
 }
 
 func socketMemory() (float64, error) {

@@ -57,6 +57,7 @@
 //	connections.go  10,000 idle listeners with a thousand notices a second: memory, append to read
 //	serve_process.go  the program as a process
 //	connections_*.go  what it answers from, clients, listeners that do not read, the limit, matching
+//	process_memory.go  what of a process is resident
 //	cpu.go         processor time, ours and PostgreSQL's, and shares of a profile
 //	ingest*.go     account readings from HTTP answers to the log; the platform; a fetcher's memory
 //	stats.go       medians and percentiles

@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -48,7 +45,7 @@ func (b *bench) ingestMemory(ctx context.Context, print func(result) error) erro
 		return errEnded
 	case <-time.After(memoryFor):
 	}
-	peak, err := peakMemory(program.command.Process.Pid)
+	memory, err := memoryOf(program.command.Process.Pid)
 	after, errLog := logged(ctx, stack)
 	if err := errors.Join(err, errLog); err != nil {
 		return err
@@ -59,7 +56,7 @@ func (b *bench) ingestMemory(ctx context.Context, print func(result) error) erro
 	if err := print(result{Name: "ingest_memory_readings", Value: float64(after - before), Unit: "readings"}); err != nil {
 		return err
 	}
-	return print(against("ingest_memory_100k_connections", "MiB", peak, memoryBar))
+	return print(against("ingest_memory_100k_connections", "MiB", memory.peak/(1<<20), memoryBar))
 }
 
 // startFetcher starts the program as a fetcher, which reads the connections of the stack.
@@ -81,19 +78,4 @@ func (b *bench) startFetcher(ctx context.Context, stack *soak.Stack, platform *c
 		"LEDGERBOARD_QUOTAS=linkedin:none,tiktok:none", // their quotas would leave most connections alone
 	)
 	return start(command, "", said)
-}
-
-// peakMemory is the most resident memory that a process has had, in MiB.
-func peakMemory(pid int) (float64, error) {
-	raw, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
-	if err != nil {
-		return 0, fmt.Errorf("read memory: %w", err)
-	}
-	for line := range strings.Lines(string(raw)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kilobytes, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
-			return kilobytes / 1024, err
-		}
-	}
-	return 0, errors.New("the system does not say how much memory a process has had")
 }

@@ -65,7 +65,7 @@ func naiveFold(ctx context.Context, pool *pgxpool.Pool, read domain.PostRead, id
 			return err
 		}
 		sum, partial := read.Engagement()
-		g := domain.GrowthSince(previous, read.Counts, read.FromZero)
+		g := domain.GainSince(previous, read.Counts, read.FromZero)
 		_, err = tx.Exec(ctx, `
 			insert into tSPostInsights (social_account_id, external_id, captured_at, event_id, parent_account, account_id, member_id,
 				p_id, a_type, backfilled, growth_eligible, from_zero, likes, comments, shares, views, impressions, reach, clicks, saves, avg_watch_ms,

@@ -75,7 +75,8 @@ func peakOf(work func() error) (float64, error) {
 	if err := work(); err != nil {
 		return 0, err
 	}
-	return peakMemory(os.Getpid())
+	memory, err := memoryOf(os.Getpid())
+	return memory.peak / (1 << 20), err
 }
 
 // bundlesOfMade asks for bundles at once; whoever is refused because others wait asks again.

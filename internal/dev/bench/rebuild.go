@@ -39,7 +39,7 @@ func (b *bench) rebuilds(ctx context.Context, w rebuildWorld, print func(result)
 	if err != nil {
 		return err
 	}
-	memory, err := r.program.resident()
+	memory, err := memoryOf(r.program.command.Process.Pid)
 	if err != nil {
 		return err
 	}

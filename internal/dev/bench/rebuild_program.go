@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -69,30 +67,4 @@ func (s *shardLines) hear(line []byte) {
 		s.fold += time.Duration(said.Fold * float64(time.Second))
 		s.copied += time.Duration(said.Copy * float64(time.Second))
 	}
-}
-
-// processMemory is what is resident of a process, now and at most, in bytes.
-type processMemory struct{ resident, peak float64 }
-
-func (p *rebuildProgram) resident() (m processMemory, err error) {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
-	if err != nil {
-		return m, fmt.Errorf("read memory of the process: %w", err)
-	}
-	for line := range strings.Lines(string(raw)) {
-		fields := strings.Fields(line)
-		if len(fields) != 3 || fields[0] != "VmRSS:" && fields[0] != "VmHWM:" {
-			continue
-		}
-		kilobytes, err := strconv.ParseFloat(fields[1], 64)
-		if err != nil {
-			return m, fmt.Errorf("read memory of the process: %w", err)
-		}
-		if fields[0] == "VmRSS:" {
-			m.resident = kilobytes * 1024
-		} else {
-			m.peak = kilobytes * 1024
-		}
-	}
-	return m, nil
 }

@@ -139,7 +139,7 @@ func TestPostReadings(t *testing.T) {
 				if r.Impressions != nil {
 					require.GreaterOrEqual(t, *r.Impressions, *previous.Impressions)
 				}
-				if growth := domain.GrowthSince(previous.Counts, r.Counts, false); growth.Engagement != nil {
+				if growth := domain.GainSince(previous.Counts, r.Counts, false); growth.Engagement != nil {
 					require.GreaterOrEqual(t, *growth.Engagement, int64(0))
 				}
 			} else if !w.Silent(r.SocialAccount, r.CapturedAt.Add(-12*time.Hour)) {

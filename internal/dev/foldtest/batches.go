@@ -2,33 +2,22 @@ package foldtest
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // Batches folds events batch by batch, each in its transaction, as the engine does.
 func Batches(t require.TestingT, db *pgtest.DB, p fold.Projector, batches [][]fold.Event) {
-	ctx := context.Background()
 	for _, batch := range batches {
-		err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {
-			state := p.Begin(1)
-			if err := fold.LoadAll(ctx, tx, state, batch); err != nil {
-				return err
-			}
-			for _, ev := range batch {
-				if err := state.Apply(ev); err != nil {
-					return err
-				}
-			}
-			return fold.WriteAll(ctx, tx, state)
-		})
-		require.NoError(t, err)
+		require.NoError(t, tables.Fold(context.Background(), db.Pool, p, batch))
 	}
 }
 
@@ -52,10 +41,24 @@ func Event(id string, data domain.Data) fold.Event {
 	}}
 }
 
+var told atomic.Int64
+
+// Later is an instant after all that it gave before: what is told of an entity counts by its time.
+func Later() time.Time { return day0.Add(time.Duration(told.Add(1)) * time.Microsecond) }
+
+// Put is the event that puts an entity.
+func Put(e domain.DirectoryEntity) fold.Event {
+	ev := Event("put", e)
+	ev.Key, ev.Envelope.Time = domain.EntityKey(e), Later()
+	return ev
+}
+
+var day0 = time.Date(2026, 3, 1, 22, 0, 0, 0, time.UTC)
+
 // Entities is one of each kind, with every field filled.
 func Entities() []domain.DirectoryEntity {
 	const agency, client = "aaaaaaaaaaaaaaaaaaaaaaaa", "c10000000000000000000000"
-	at := time.Date(2026, 3, 1, 22, 0, 0, 0, time.UTC)
+	at := day0
 	expires, price := at, int64(4900)
 	return []domain.DirectoryEntity{
 		domain.DirectoryAccount{ID: client, RowID: 42, ParentAccount: agency, Name: "n", Email: "e", Phone: "p", Address: "a", CustomDomain: "c", WhiteLabelURL: "w", Colour: "#17587F", Active: true},

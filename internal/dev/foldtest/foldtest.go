@@ -9,12 +9,11 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/deploy"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
@@ -105,7 +104,7 @@ func (l *Log) Append(ctx context.Context, d domain.Draft) error {
 		if types := projector.Types(); types != nil && !slices.Contains(types, d.Envelope.Type) {
 			continue
 		}
-		if err := foldOne(ctx, l.DB.Pool, projector, event); err != nil {
+		if err := tables.Fold(ctx, l.DB.Pool, projector, []fold.Event{event}); err != nil {
 			return fmt.Errorf("fold: %w", err)
 		}
 	}
@@ -120,17 +119,4 @@ func (l *Log) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
 		errs[i] = l.Append(ctx, d)
 	}
 	return errs
-}
-
-func foldOne(ctx context.Context, pool *pgxpool.Pool, projector fold.Projector, event fold.Event) error {
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		f := projector.Begin(generation)
-		if err := fold.LoadAll(ctx, tx, f, []fold.Event{event}); err != nil {
-			return err
-		}
-		if err := f.Apply(event); err != nil {
-			return err
-		}
-		return fold.WriteAll(ctx, tx, f)
-	})
 }

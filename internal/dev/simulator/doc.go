@@ -24,6 +24,7 @@
 //	simulator.go           Config, Server, where the platforms are mounted
 //	accounts.go tokens.go  accounts, posts and traps from outside; tokens and their rotation
 //	curves.go posts.go     figures and posts as functions of seed and time
+//	weeks_and_campaigns.go  the shape of a week, and the campaign that comes every four weeks
 //	traps.go request.go    the traps; how an answer is written and spoilt
 //	pictures.go            the pictures that answers name, drawn from their ids
 //	pictures_painted.go    the same pictures as pixels, with fewer details

@@ -104,21 +104,20 @@ func (r *run) keptUp() bool {
 
 // jobs are counts of the schedulers.
 type jobs struct {
-	missed, all float64
-	by          []float64 // all, of each process
+	missed, failed, all float64
+	done                []float64 // of each process
 }
 
 func (r *run) jobs() (n jobs) {
 	for _, counts := range r.stack.Counts {
 		families, err := counts.Gather()
 		require.NoError(r, err)
-		before := n.all
+		n.done = append(n.done, 0)
 		for _, family := range families {
 			if family.GetName() == "ledgerboard_scheduler_jobs_total" {
 				n.take(family)
 			}
 		}
-		n.by = append(n.by, n.all-before)
 	}
 	return n
 }
@@ -131,6 +130,12 @@ func (n *jobs) take(family *dto.MetricFamily) {
 		}
 		value := metric.GetCounter().GetValue()
 		n.all += value
+		switch labels["outcome"] {
+		case "done":
+			n.done[len(n.done)-1] += value
+		case "failed":
+			n.failed += value
+		}
 		free := labels["platform"] == "facebook" || labels["platform"] == "instagram"
 		if labels["outcome"] == "late" || labels["outcome"] == "cut" && free {
 			n.missed += value
@@ -206,9 +211,11 @@ func (r *run) fetch() {
 	faults := soak.Faults{Sim: r.sim, World: r.world, Clock: r.clock, Begin: r.begin, For: r.lasts, Down: domain.Instagram}
 	faults.Plan()
 	ctx, stop := context.WithTimeout(r.Context(), r.clock.Wall(r.lasts))
-	defer stop()
 	var running sync.WaitGroup
+	defer running.Wait() // also where the stack fails: they log
+	defer stop()
 	running.Go(func() { faults.Run(ctx) })
+	running.Go(func() { r.progress(ctx) })
 	running.Go(func() {
 		time.Sleep(time.Duration(warmUp * float64(r.clock.Wall(r.lasts))))
 		r.warmedUp = r.jobs()
@@ -226,9 +233,11 @@ func (r *run) judge() {
 	ledger, err := soak.Read(r.Context(), r.stack.Log, r.world, r.sim)
 	require.NoError(r, err)
 	require.Empty(r, ledger.Wrong)
-	for _, done := range r.jobs().by {
-		require.Greater(r, done, r.jobs().all/10, "each process takes its part")
+	jobs := r.jobs()
+	for _, done := range jobs.done {
+		require.Greater(r, done, jobs.all/10, "each process takes its part")
 	}
+	require.Less(r, jobs.failed, jobs.all/missable, "jobs that failed on our own side")
 	require.Positive(r, ledger.Backfilled)
 	stats := r.sim.Stats()
 	for op, n := range stats.Throttled {

@@ -63,6 +63,7 @@ type Stack struct {
 	keys     vault.Keys
 	parts    *assembly.Parts
 	fetchers []*assembly.Fetcher
+	readers  []*projections.Readers // of each process that fetches
 	engines  []*projections.Engine
 }
 
@@ -147,7 +148,11 @@ func (s *Stack) openFetching(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.fetchers = append(s.fetchers, fetcher)
+		readers, err := parts.Tables(ctx)
+		if err != nil {
+			return err
+		}
+		s.fetchers, s.readers = append(s.fetchers, fetcher), append(s.readers, readers)
 	}
 	s.Fetcher = s.fetchers[0]
 	return nil
@@ -203,6 +208,9 @@ func (s *Stack) startEngines(ctx context.Context) error {
 			Pool: engine, Release: "soak", Roles: []string{"projector"}, Folds: s.folds, Logger: s.cfg.Logger,
 		})
 	})
+	for _, readers := range s.readers {
+		running.Go(func() { readers.Run(folding) })
+	}
 	s.parts.Add(func() error { stop(); running.Wait(); return nil })
 	return s.CatchUp(ctx)
 }
@@ -214,7 +222,7 @@ func (s *Stack) folds() (names []string) {
 	return names
 }
 
-// CatchUp waits until the tables show all that is in the log.
+// CatchUp waits until the tables show all that is in the log, to every process.
 func (s *Stack) CatchUp(ctx context.Context) error {
 	for {
 		behind := int64(0)
@@ -229,7 +237,11 @@ func (s *Stack) CatchUp(ctx context.Context) error {
 			}
 		}
 		if behind == 0 {
-			return s.Pool.Refresh(ctx)
+			var errs []error
+			for _, readers := range s.readers {
+				errs = append(errs, readers.Refresh(ctx))
+			}
+			return errors.Join(errs...)
 		}
 		select {
 		case <-ctx.Done():

@@ -6,4 +6,5 @@
 // # File map
 //
 //	tables.go  Schemas, Create
+//	fold.go    Fold: a batch of events, without an engine too
 package tables

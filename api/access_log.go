@@ -1,0 +1,74 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+)
+
+// Log keys.
+const (
+	logRequestID = "request_id"
+	logError     = "error"
+	logUser      = "user_id"
+	logCallersID = "caller_request_id"
+)
+
+// statusClientGone stands in log and metrics for the answer that nobody waited for, as with nginx. Somebody who
+// leaves a page while it loads is no outage.
+const statusClientGone = 499
+
+// observe writes the access log and the metrics. Neither sees a query, a header or a body: they may
+// hold tokens and tickets.
+func (s *Server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := s.deps.Now()
+		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		s.metrics.inFlight.Inc()
+		defer func() {
+			pattern, status := routePattern(r), ww.Status()
+			switch {
+			case status == 0 && r.Header.Get("Upgrade") != "":
+				status = http.StatusSwitchingProtocols // the connection was taken over
+			case status == 0:
+				status = http.StatusOK
+			case status == http.StatusServiceUnavailable && errors.Is(r.Context().Err(), context.Canceled):
+				status = statusClientGone
+			}
+			took := s.deps.Now().Sub(start)
+			s.metrics.done(r.Method, pattern, status, took)
+			s.logAccess(r, pattern, status, ww.BytesWritten(), took)
+		}()
+		next.ServeHTTP(ww, r)
+	})
+}
+
+func (s *Server) logAccess(r *http.Request, pattern string, status, size int, took time.Duration) {
+	level := slog.LevelInfo
+	if isChatter(pattern) {
+		level = slog.LevelDebug
+	}
+	path := clip(r.URL.Path)
+	if strings.Contains(strings.ToLower(path), "/connect/") && !strings.HasPrefix(pattern, "/api/") { // it may end in what opens a sign-in
+		path = pattern
+	}
+	s.deps.Logger.Log(r.Context(), level, "request", "method", r.Method, "path", path, "route", pattern,
+		"status", status, "bytes", size, "duration_ms", float64(took.Microseconds())/1000,
+		logRequestID, RequestID(r.Context()), logUser, infoOf(r.Context()).user, logCallersID, infoOf(r.Context()).name)
+}
+
+// routePattern is the pattern that matched, a bounded label whatever paths are tried.
+func routePattern(r *http.Request) string {
+	if rctx := chi.RouteContext(r.Context()); rctx != nil {
+		if pattern := rctx.RoutePattern(); pattern != "" && pattern != "/*" {
+			return pattern
+		}
+	}
+	return "unmatched"
+}

@@ -1,0 +1,88 @@
+package console
+
+import (
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+const peoplePath = Path + "/people/"
+
+func (c *Console) personPages() []page {
+	return []page{{pattern: "GET " + peoplePath + "{id}", roles: auditors, views: []view{personView{}}, open: (*visit).person}}
+}
+
+// personView is to what a person had access, from when to when, and because of which records.
+type personView struct {
+	readmodels.Named
+
+	From, To   string // the days of the address; "": open
+	Spans      []personSpan
+	Agency     bool // the visitor may see how the person signs in
+	Staff      bool // of the agency, as the directory says today
+	Incomplete string
+	More       string // address of the next page; "": this is the last one
+}
+
+func (p personView) template() (name, title string) {
+	if p.Name == nil {
+		return "person", "A person without a name"
+	}
+	return "person", *p.Name
+}
+
+// personSpan is a time without a gap in which the person had access to a board.
+type personSpan struct {
+	readmodels.AccessSpan
+
+	Listed, Opened decision
+	Ended          *decision // nil: it lasts
+}
+
+// decision is a record as the reason of something.
+type decision struct {
+	Does    string // in words
+	By      readmodels.Named
+	When    time.Time
+	Address string
+}
+
+// decided is a record that decided something of a board.
+func decided(r readmodels.Record, board string) decision {
+	return decision{inWords(r.Type), r.Actor, r.Time, historyAddress(r.Time.Format(time.RFC3339Nano), "dashboard:"+board)}
+}
+
+const (
+	beforeAll    = "2000-01-01" // a day before there was any record
+	spansOnAPage = "80"
+)
+
+// person shows the whole past of a person's access, or a range of it.
+func (v *visit) person() (view, error) {
+	given := v.r.URL.Query()
+	shown := personView{Named: readmodels.Named{ID: v.r.PathValue("id")}, From: given.Get("from"), To: given.Get("to"), Agency: v.who.Roles.Has(api.RoleAgency)}
+	q := url.Values{"user_id": {shown.ID}, "from": {nameOr(shown.From, beforeAll)}, "limit": {spansOnAPage}}
+	v.passOnGiven(q, "to", "cursor")
+	spans, meta, err := getMeta[[]readmodels.AccessSpan, readmodels.SpansMeta](v, "/api/audit/access", q)
+	if err != nil {
+		return nil, err
+	}
+	shown.Incomplete = meta.Incomplete
+	shown.More = nextPage(peoplePath+url.PathEscape(shown.ID), given, meta.NextCursor)
+	for _, member := range meta.Staff.Users { // the API names the one who was asked for
+		shown.Named, shown.Staff = member, true
+	}
+	for _, s := range spans {
+		shown.Named = s.User
+		span := personSpan{AccessSpan: s, Listed: decided(s.ListedBy, s.Dashboard.ID), Opened: decided(s.AllowedBy, s.Dashboard.ID)}
+		if s.EndedBy != nil {
+			span.Ended = new(decided(*s.EndedBy, s.Dashboard.ID))
+		}
+		shown.Spans = append(shown.Spans, span)
+	}
+	slices.SortStableFunc(shown.Spans, func(a, b personSpan) int { return byName(a.Dashboard, b.Dashboard) }) // the API's order is that of ids
+	return shown, nil
+}

@@ -1,0 +1,177 @@
+package console
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// get asks the API for the data at a path, as the visitor.
+func get[T any](v *visit, path string, query url.Values) (T, error) {
+	data, _, err := getMeta[T, struct{}](v, path, query)
+	return data, err
+}
+
+// getMeta asks the API for the data at a path and for what stands beside it, as the visitor.
+func getMeta[T, M any](v *visit, path string, query url.Values) (data T, meta M, err error) {
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	return call[T, M](v, http.MethodGet, path, nil)
+}
+
+// post has the API do something, as the visitor; a nil body sends none.
+func post[T any](v *visit, path string, body any) (T, error) {
+	data, _, err := call[T, struct{}](v, http.MethodPost, path, body)
+	return data, err
+}
+
+// call sends a request to the API in this process. Its rules are the only ones: roles, tenancy, limits, records of what was read.
+func call[T, M any](v *visit, method, path string, body any) (data T, meta M, err error) {
+	got, err := v.send(method, path, body, nil)
+	if err != nil {
+		return data, meta, err
+	}
+	err = got.read(&data, &meta)
+	return data, meta, err
+}
+
+// send is call with headers of the page's own, which answers what the API does.
+func (v *visit) send(method, path string, body any, headers map[string]string) (*answer, error) {
+	var sent []byte
+	if body != nil {
+		var err error
+		if sent, err = json.Marshal(body); err != nil {
+			return nil, fmt.Errorf("ask %s: %w", path, err)
+		}
+	}
+	r := v.request(method, path, sent)
+	for name, value := range headers {
+		r.Header.Set(name, value)
+	}
+	got := &answer{header: http.Header{}}
+	v.console.deps.API.ServeHTTP(got, r)
+	if got.status >= http.StatusMultipleChoices {
+		return nil, got.refusal()
+	}
+	return got, nil
+}
+
+// read takes the data of a good answer, and what stands beside it.
+func (a *answer) read(data, meta any) error {
+	got := struct {
+		Data any `json:"data"`
+		Meta any `json:"meta"`
+	}{data, meta}
+	if err := json.Unmarshal(a.body.Bytes(), &got); err != nil {
+		return fmt.Errorf("read an answer of the API: %w", err)
+	}
+	return nil
+}
+
+// request is a request of the visitor to the API. Nothing of the browser's own goes along: no cookie, no header.
+func (v *visit) request(method, path string, body []byte) *http.Request {
+	r, err := http.NewRequestWithContext(as(v.r.Context(), v.who), method, path, bytes.NewReader(body))
+	if err != nil { // a path of a page with a control character in it: the API says so of the address that is nothing
+		r, _ = http.NewRequestWithContext(as(v.r.Context(), v.who), method, "/", http.NoBody)
+	}
+	r.RemoteAddr, r.Host, r.RequestURI = v.r.RemoteAddr, v.r.Host, path
+	if len(body) > 0 {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if v.as != nil { // the API's own log names whose eyes they are; by this id the record is found of who looked with them
+		r.Header.Set("X-Request-Id", v.as.Request)
+	}
+	return r
+}
+
+// answer keeps what the API answers.
+type answer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+// Header implements [http.ResponseWriter].
+func (a *answer) Header() http.Header { return a.header }
+
+// WriteHeader implements [http.ResponseWriter].
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 {
+		a.status = status
+	}
+}
+
+// Write implements [http.ResponseWriter].
+func (a *answer) Write(p []byte) (int, error) {
+	a.WriteHeader(http.StatusOK)
+	return a.body.Write(p)
+}
+
+// passing passes an answer of the API on as it is, and keeps a refusal.
+type passing struct {
+	answer
+
+	to http.ResponseWriter
+}
+
+// WriteHeader implements [http.ResponseWriter]. The console's own headers stand; of the API's those go along that say what the answer is.
+func (p *passing) WriteHeader(status int) {
+	if p.status == 0 && status < http.StatusMultipleChoices {
+		for _, name := range []string{"Content-Type", "Content-Disposition"} {
+			if value := p.header.Get(name); value != "" {
+				p.to.Header().Set(name, value)
+			}
+		}
+		p.to.WriteHeader(status)
+	}
+	p.answer.WriteHeader(status)
+}
+
+// Write implements [http.ResponseWriter].
+func (p *passing) Write(b []byte) (int, error) {
+	p.WriteHeader(http.StatusOK)
+	if p.status >= http.StatusMultipleChoices {
+		return p.body.Write(b)
+	}
+	return p.to.Write(b)
+}
+
+// Unwrap has an export find the connection, whose patience it sets.
+func (p *passing) Unwrap() http.ResponseWriter { return p.to }
+
+// refused is an error of the API, with what a page tells of it.
+type refused struct {
+	why       *domain.Error
+	status    int
+	requestID string
+}
+
+// Error implements error.
+func (r *refused) Error() string { return r.why.Error() }
+
+// Unwrap has the code found.
+func (r *refused) Unwrap() error { return r.why }
+
+// refusal reads the one shape of errors.
+func (a *answer) refusal() error {
+	if a.status < http.StatusBadRequest { // it leads elsewhere: an id of the page's address is dots
+		return errNoPage
+	}
+	var said struct {
+		Message   string              `json:"message"`
+		Code      domain.Code         `json:"code"`
+		Errors    []domain.FieldError `json:"errors"`
+		RequestID string              `json:"request_id"`
+	}
+	if err := json.Unmarshal(a.body.Bytes(), &said); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read an error of the API: %w", err)
+	}
+	return &refused{&domain.Error{Code: said.Code, Message: said.Message, Fields: said.Errors}, a.status, said.RequestID}
+}

@@ -1,0 +1,193 @@
+package console_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api/console"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+// figuresGo has questions of figures go to the API by a way of the test's own.
+func (s *stage) figuresGo(by func(r *http.Request, on func())) {
+	s.t.Helper()
+	s.deps.API = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isOfFigures(r.Method + " " + r.URL.Path) {
+			s.serveAPI(w, r)
+			return
+		}
+		by(r, func() { s.serveAPI(w, r) })
+	})
+	s.open()
+}
+
+func isOfFigures(call string) bool { return strings.HasPrefix(call, "GET /auth/") }
+
+// Four questions are under way, and the next one begins when one of them is answered.
+func TestNoMoreThanFourQuestionsAtATime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begun, answer, done := make(chan int, 9), make(chan struct{}), make(chan error, 1)
+		go func() {
+			done <- console.SideBySide(9, func(i int) error {
+				begun <- i
+				<-answer
+				return nil
+			})
+		}()
+		for underWay := 4; underWay <= 9; underWay++ {
+			synctest.Wait()
+			require.Len(t, begun, underWay)
+			answer <- struct{}{}
+		}
+		close(answer)
+		require.NoError(t, <-done)
+	})
+}
+
+// crowd has questions wait for one another until four are there. A page that asks one after the other runs out of time.
+type crowd struct {
+	mu       sync.Mutex
+	in, most int
+	full     chan struct{}
+}
+
+func (c *crowd) count(by int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.in += by
+	if c.in > c.most {
+		if c.most = c.in; c.most == 4 {
+			close(c.full)
+		}
+	}
+}
+
+func (c *crowd) pass(r *http.Request, on func()) {
+	c.count(1)
+	defer c.count(-1)
+	select {
+	case <-c.full:
+	case <-r.Context().Done():
+	}
+	on()
+}
+
+// A page of figures asks four questions at a time, not one after the other.
+func TestFiguresAreAskedForSideBySide(t *testing.T) {
+	t.Parallel()
+	s, staff := reportStage(t)
+	s.answer("GET /api/projects/dashboard/"+bakery, []readmodels.DashboardView{{
+		SubAccountIDs: []readmodels.LinkedAccount{{ID: bakery, Name: "Harbour Bakery"}}, Scopes: []string{"analytics"},
+	}}, nil)
+	s.answer("GET /api/dashboards", slices.Repeat([]readmodels.DashboardSummary{{SubAccountID: bakery, SubAccountName: "Harbour Bakery"}}, 6), nil)
+	client := s.signedIn("client")
+	for _, page := range []struct {
+		of        *browser
+		at        string
+		questions int
+	}{
+		{staff, "/console", 7}, // six clients, and what needs somebody
+		{staff, "/console/clients/" + bakery + "/figures", 8},
+		{staff, "/console/clients/" + bakery + "/report", 12},
+		{client, "/console/board/" + bakery, 8},
+	} {
+		c := &crowd{full: make(chan struct{})}
+		s.figuresGo(c.pass)
+		s.asked = nil
+		page.of.get(page.at).says(http.StatusOK, "Harbour Bakery")
+		require.Len(t, slices.DeleteFunc(s.asked, func(call string) bool { return !isOfFigures(call) }), page.questions, page.at)
+		require.Equal(t, 4, c.most, page.at)
+	}
+}
+
+// What is answered first stands no further up for that, and the names that come with one answer stand beside the figures of another.
+func TestFiguresStandInTheOrderOfThePage(t *testing.T) {
+	t.Parallel()
+	s, b := figuresStage(t, "agency")
+	s.answer("GET "+lastFourWeeks, followers(1000), analytics.Meta{TimeZone: "UTC", Sources: []analytics.Source{{SocialAccount: 7, Name: "Harbour on LinkedIn"}}})
+	s.answer("GET /auth/reach/getAccountStats/all", analytics.AccountStats{Reach: []analytics.AccountReach{{
+		SocialAccount: 7, Windows: []analytics.ReachWindow{{Window: "days_28", Value: 7}},
+	}}}, analytics.Meta{TimeZone: "UTC"})
+	answered := make(chan struct{}, 8)
+	s.figuresGo(func(r *http.Request, on func()) {
+		for range 3 {
+			if r.URL.Path == lastFourWeeks {
+				await(r, answered)
+			}
+		}
+		on()
+		answered <- struct{}{}
+	})
+	page := b.get("/console/clients/" + bakery + "/figures")
+	page.says(http.StatusOK)
+	requireInOrder(t, page.Body.String(), `id="followers"`, `id="net-growth"`, `id="engagement"`, `id="impressions"`, `id="views"`, `id="activity"`,
+		"Reach", "Harbour on LinkedIn", "What it rests on")
+}
+
+// await waits for a signal, or until the page has run out of time.
+func await(r *http.Request, signal <-chan struct{}) {
+	select {
+	case <-signal:
+	case <-r.Context().Done():
+	}
+}
+
+// A page tells the refusal that comes first in its order, also when another one came sooner. Then it asks nothing more.
+func TestTheFirstRefusalOfAPageIsTold(t *testing.T) {
+	t.Parallel()
+	s, b := figuresStage(t, "agency")
+	figures := "/console/clients/" + bakery + "/figures"
+	s.refuse("GET "+lastFourWeeks, http.StatusUnprocessableEntity, domain.CodeUnprocessable, "Of the followers.")
+	s.refuse("GET /auth/reach/getAccountNetGrowth/all", http.StatusTooManyRequests, domain.CodeRateLimited, "Of the growth.")
+	refused := make(chan struct{})
+	s.figuresGo(func(r *http.Request, on func()) {
+		if r.URL.Path == lastFourWeeks {
+			await(r, refused)
+		}
+		on()
+		if r.URL.Path == "/auth/reach/getAccountNetGrowth/all" {
+			close(refused)
+		}
+	})
+	b.get(figures).says(http.StatusUnprocessableEntity, "Of the followers.")
+
+	asked := 0
+	s.figuresGo(func(_ *http.Request, on func()) { on() })
+	for at := range s.answers {
+		if isOfFigures(at) && at != "GET "+lastFourWeeks {
+			s.refuse(at, http.StatusTooManyRequests, domain.CodeRateLimited, "Of another one.")
+		}
+	}
+	s.asked = nil
+	b.get(figures).says(http.StatusUnprocessableEntity, "Of the followers.")
+	for _, call := range s.asked {
+		if isOfFigures(call) {
+			asked++
+		}
+	}
+	require.LessOrEqual(t, asked, 4)
+}
+
+// A fault in one of the questions is a page that says so. It does not end the process.
+func TestAFaultInAQuestionIsAPage(t *testing.T) {
+	t.Parallel()
+	s, b := figuresStage(t, "agency")
+	s.figuresGo(func(r *http.Request, on func()) {
+		if r.URL.Path == "/auth/leaderboard/all" {
+			panic("no leaders")
+		}
+		on()
+	})
+	page := b.get("/console/clients/" + bakery + "/figures")
+	page.says(http.StatusInternalServerError, "Something went wrong on our side")
+	require.NotContains(t, page.Body.String(), "no leaders")
+}

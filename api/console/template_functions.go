@@ -1,0 +1,183 @@
+package console
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"reflect"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/ledgerboard/ledgerboard/api/console/chart"
+	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// words are the functions by which templates write numbers and times.
+var words = template.FuncMap{
+	"number":    func(n any) string { return chart.Number(whole(n)) },
+	"signed":    func(n *int64) string { return known(n, chart.Signed) },
+	"figure":    func(n *int64) string { return known(n, chart.Number) },
+	"percent":   percent,
+	"bytes":     func(n any) string { return size(whole(n)) },
+	"seconds":   lasting,
+	"capital":   capital,
+	"plain":     plain,
+	"counted":   counted[int],
+	"network":   network,
+	"reading":   readingState,
+	"stateSays": stateSays,
+	"job":       jobName,
+	"personal":  personal,
+	"window":    window,
+	"ofDay":     ofDay,
+	"letter":    letter,
+	"picture":   pictureOf,
+	"direction": func(n int64) string { return map[bool]string{true: "down", false: "up"}[n < 0] },
+	"draw":      chart.Chart.Figure,
+	"sparkline": chart.Sparkline,
+	"tabs":      tabsOf,
+	"list":      func(entries ...string) []string { return entries },
+	"linkLasts": func() string { return linkLasts },
+
+	"refreshSeconds": refreshSeconds,
+}
+
+// tabs are the pages of one client.
+type tabs struct {
+	ID, At string // the client; the page that is open
+	Tabs   []tab
+}
+
+type tab struct{ Page, Name string }
+
+func tabsOf(id, at string) tabs {
+	return tabs{id, at, []tab{
+		{"figures", "Figures"}, {"board", "Board"}, {"people", "People"}, {"connections", "Connections"}, {"history", "History"}, {"report", "Report"},
+	}}
+}
+
+// unknown stands where a figure is not known.
+const unknown = "–"
+
+func known(n *int64, write func(int64) string) string {
+	if n == nil {
+		return unknown
+	}
+	return write(*n)
+}
+
+// whole is any number that a view holds, rounded.
+func whole(n any) int64 {
+	v := reflect.Indirect(reflect.ValueOf(n))
+	if v.CanFloat() {
+		return int64(math.Round(v.Float()))
+	}
+	return v.Int()
+}
+
+// percent writes a change in per cent.
+func percent(p *float64) string {
+	if p == nil {
+		return unknown
+	}
+	return strings.Replace(fmt.Sprintf("%+.1f\u00a0%%", *p), "-", "−", 1)
+}
+
+// size writes bytes.
+func size(n int64) string {
+	const step = 1024
+	v, units := float64(n), []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
+	i := 0
+	for ; v >= step && i < len(units)-1; i++ {
+		v /= step
+	}
+	if i == 0 || v >= 100 {
+		return fmt.Sprintf("%.0f %s", v, units[i])
+	}
+	return fmt.Sprintf("%.1f %s", v, units[i])
+}
+
+// lasting writes how many seconds something takes, as people say it.
+func lasting(seconds float64) string {
+	d := time.Duration(seconds * float64(time.Second))
+	switch {
+	case d < time.Second:
+		return "less than a second"
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+	default:
+		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+	}
+}
+
+// letter stands for a picture.
+func letter(name string) string {
+	first, n := utf8.DecodeRuneInString(name)
+	if n == 0 {
+		return "?"
+	}
+	return string(unicode.ToUpper(first))
+}
+
+// network writes the name of a platform as the platform does.
+func network(name string) string {
+	for _, p := range domain.Platforms() {
+		if p.String() == name {
+			return connect.Shown(p)
+		}
+	}
+	return capital(name)
+}
+
+// personal tells whether an id is of a person: what the program does by itself has a name of its own.
+func personal(id string) bool {
+	_, is := domain.HexID(id)
+	return is
+}
+
+// window writes a platform's name of the days over which it counts people: days_28, months_12.
+func window(name string) string {
+	if days, found := strings.CutPrefix(name, "days_"); found {
+		return days + " days"
+	}
+	if months, found := strings.CutPrefix(name, "months_"); found {
+		return months + " months"
+	}
+	return plain(name)
+}
+
+// ofDay writes a day of the calendar as other times are written; what is none stays as it is.
+func ofDay(day string) string {
+	at, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return day
+	}
+	return at.Format("2 Jan 2006")
+}
+
+// capital begins a sentence.
+func capital(text string) string {
+	first, n := utf8.DecodeRuneInString(text)
+	if n == 0 {
+		return text
+	}
+	return string(unicode.ToUpper(first)) + text[n:]
+}
+
+// plain writes a name of the program's own as people do: catching_up, rebuild.requested.
+func plain(name any) string { return strings.NewReplacer("_", " ", ".", " ").Replace(fmt.Sprint(name)) }
+
+// counted writes a number of things.
+func counted[N int | int64](n N, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return chart.Number(int64(n)) + " " + many
+}
+
+func instant(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") }

@@ -1,0 +1,166 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// PeopleDirectory knows who belongs to which account, and who has left.
+type PeopleDirectory interface {
+	// Standing returns what is known of a user and of the account that it claims; whom nobody knows is no error.
+	Standing(ctx context.Context, user, account string) (readmodels.Standing, error)
+}
+
+// Who is judged how often. A stream looks every 8 s ([stream.Config.Recheck]), so that with what is remembered it ends
+// within 10 s.
+const (
+	standingFor     = time.Second     // how long an answer of the directory is taken for another request of the same person
+	standingHeld    = time.Minute     // how long the last answer holds while the directory cannot be asked
+	standingTimeout = 2 * time.Second // for one question
+	maxStandings    = 10_000          // that are remembered at once
+)
+
+// errAccessEnded says nothing of why: that is between the person and the agency.
+var errAccessEnded = domain.NewError(domain.CodeForbidden, "Your access has ended. Ask your agency.")
+
+// whyRefused is the rule of who has no rights, in one place for every request, stream and socket: why the caller is refused,
+// "" when it may come in. Auditors and operators need be nobody of the directory: their token and the withdrawn list judge them.
+func whyRefused(p Principal, withdrawn bool, s readmodels.Standing, unknownAllowed bool) string {
+	switch {
+	case withdrawn:
+		return "withdrawn"
+	case !p.isPerson():
+		return ""
+	case s.Erased:
+		return "erased"
+	case !s.Known && !unknownAllowed:
+		return "not in the directory"
+	case s.Known && !s.Active:
+		return "not active"
+	case s.Known && s.Account != p.AccountID:
+		return "of another account"
+	case !s.AccountKnown && !unknownAllowed:
+		return "of an account that is not in the directory"
+	case !s.AccountKnown:
+		return ""
+	case !s.AccountActive:
+		return "of an account that is not active"
+	case p.Roles.Has(RoleAgency) && s.SubAccount:
+		return "claims an agency's rights with a client's account"
+	case p.Roles.Has(RoleClient) && !s.SubAccount:
+		return "claims a client's rights with an agency's account"
+	default:
+		return ""
+	}
+}
+
+// doorkeeper judges every verified caller by [whyRefused].
+type doorkeeper struct {
+	directory      PeopleDirectory
+	unknownAllowed bool
+	withdrawn      *Withdrawn // nil: nobody
+	logger         *slog.Logger
+
+	asking singleflight.Group
+	mu     sync.Mutex
+	seen   map[person]sighting
+}
+
+// person is whom the directory is asked for. The roles are no part of it: the same answer is judged by those of each token.
+type person struct{ user, account string }
+
+// sighting is an answer of the directory.
+type sighting struct {
+	readmodels.Standing
+
+	at time.Time // when it was asked
+}
+
+func newDoorkeeper(d Deps) *doorkeeper {
+	return &doorkeeper{
+		directory: d.People, unknownAllowed: d.UnknownUsers, withdrawn: d.Withdrawn, logger: d.Logger, seen: map[person]sighting{},
+	}
+}
+
+// admit returns nil when the caller may come in now, else forbidden, or why that cannot be known.
+func (k *doorkeeper) admit(ctx context.Context, p Principal) error {
+	withdrawn := k.withdrawn.Has(p.UserID)
+	var standing readmodels.Standing
+	if p.isPerson() && !withdrawn {
+		var err error
+		if standing, err = k.standing(ctx, person{p.UserID, p.AccountID}); err != nil {
+			return err
+		}
+	}
+	if why := whyRefused(p, withdrawn, standing, k.unknownAllowed); why != "" {
+		k.logger.DebugContext(ctx, "refused: the caller has no rights any more", "user", p.UserID, "why", why)
+		return errAccessEnded
+	}
+	return nil
+}
+
+// standing asks the directory at most once in standingFor for one person, however many requests of it come at once.
+func (k *doorkeeper) standing(ctx context.Context, who person) (readmodels.Standing, error) {
+	last, known := k.remembered(who)
+	if known && time.Since(last.at) < standingFor {
+		return last.Standing, nil
+	}
+	answer, err, _ := k.asking.Do(who.user+"/"+who.account, func() (any, error) {
+		if last, known := k.remembered(who); known && time.Since(last.at) < standingFor {
+			return last.Standing, nil // a question that ended just before this one began
+		}
+		// The one who asks may go while others wait for the answer.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), standingTimeout)
+		defer cancel()
+		asked := time.Now()
+		standing, err := k.directory.Standing(ctx, who.user, who.account)
+		if err == nil {
+			k.remember(who, sighting{standing, asked})
+		}
+		return standing, err
+	})
+	switch {
+	case err == nil:
+		standing, _ := answer.(readmodels.Standing)
+		return standing, nil
+	case known && time.Since(last.at) < standingHeld:
+		return last.Standing, nil
+	default:
+		return readmodels.Standing{}, fmt.Errorf("look at who is calling: %w", err)
+	}
+}
+
+func (k *doorkeeper) remembered(who person) (sighting, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s, known := k.seen[who]
+	return s, known
+}
+
+// remember makes room, where there is none, among those that hold no longer, else anywhere: whoever is forgotten is asked for.
+func (k *doorkeeper) remember(who person, s sighting) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.seen) >= maxStandings {
+		for other, of := range k.seen {
+			if time.Since(of.at) >= standingHeld {
+				delete(k.seen, other)
+			}
+		}
+	}
+	for other := range k.seen {
+		if len(k.seen) < maxStandings {
+			break
+		}
+		delete(k.seen, other)
+	}
+	k.seen[who] = s
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/ledgerboard/ledgerboard/internal/durable"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
+)
+
+// Files beside the data: the list of checkpoints, and the public key for convenience. An auditor gets the
+// key from the agency by another way than from the machine that is audited.
+const (
+	checkpointList   = "checkpoints.txt"
+	checkpointPublic = "checkpoint.pub"
+)
+
+// evidence says, to those who verify, where checkpoints lie outside of the log and who signs them.
+type evidence struct {
+	Checkpoints string   `name:"checkpoints" env:"LEDGERBOARD_CHECKPOINT_FILE" placeholder:"FILE" help:"File of signed checkpoints outside of the log. None: checkpoints.txt in the data directory."`
+	Keys        []string `name:"key" env:"LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS" placeholder:"KEY|FILE,…" help:"Public keys of checkpoints, or files of them. None: checkpoint.pub in the data directory."`
+}
+
+// keys returns the public keys that are named, those in files too.
+func (e evidence) keys() ([]string, error) {
+	var keys []string
+	for _, named := range e.Keys {
+		if _, err := proof.ParseVerifiers(named); err == nil {
+			keys = append(keys, named)
+			continue
+		}
+		raw, err := os.ReadFile(named)
+		if err != nil {
+			return nil, fmt.Errorf("%.80q is neither a public key nor a file of them", named)
+		}
+		keys = append(keys, strings.Fields(string(raw))...)
+	}
+	if _, err := proof.ParseVerifiers(keys...); err != nil {
+		return nil, err
+	}
+	return keys, nil
+}
+
+// verifiers returns the named keys, else the one in the data directory, else nil.
+func (e evidence) verifiers(s storage) (note.Verifiers, error) {
+	keys, err := e.keys()
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--key: %w", err)}
+	}
+	if len(keys) == 0 {
+		raw, err := publicKeys(s.DataDir)
+		if err != nil || raw == nil {
+			return nil, err
+		}
+		keys = strings.Fields(string(raw))
+	}
+	known, err := proof.ParseVerifiers(keys...)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", checkpointPublic, err)
+	}
+	return known, nil
+}
+
+// publicKeys are those in the data directory; nil when there is no file of them.
+func publicKeys(dir string) ([]byte, error) {
+	raw, err := os.ReadFile(filepath.Join(dir, checkpointPublic))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read public key: %w", err)
+	default:
+		return raw, nil
+	}
+}
+
+// open returns the keys, nil when none is known, and the list of checkpoints; one that is named must be there.
+func (e evidence) open(s storage) (note.Verifiers, *proof.File, error) {
+	known, err := e.verifiers(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	if e.Checkpoints == "" {
+		return known, &proof.File{Path: filepath.Join(s.DataDir, checkpointList)}, nil
+	}
+	if _, err := os.Stat(e.Checkpoints); err != nil {
+		return nil, nil, usageError{fmt.Errorf("--checkpoints: %w", err)}
+	}
+	return known, &proof.File{Path: e.Checkpoints}, nil
+}
+
+// keepPublicKey adds the key to those in the data directory, so that earlier checkpoints still verify.
+func (p *process) keepPublicKey(public string) error {
+	raw, err := publicKeys(p.DataDir)
+	if err != nil || slices.Contains(strings.Fields(string(raw)), public) {
+		return err
+	}
+	return durable.ReplaceFile(filepath.Join(p.DataDir, checkpointPublic), append(raw, public+"\n"...), 0o644)
+}

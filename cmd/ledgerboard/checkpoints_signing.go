@@ -1,0 +1,208 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ledgerboard/ledgerboard/internal/proof"
+)
+
+// unlockWithin bounds the giving back of the lock on checkpoints.
+const unlockWithin = 10 * time.Second
+
+// checkpointLock is the advisory lock of the one process that signs: "lbcp".
+const checkpointLock = 0x6c626370
+
+// startCheckpoints signs checkpoints in a process of the role signer. Another one says which process does.
+func (p *process) startCheckpoints(group *errgroup.Group, ctx context.Context) error {
+	if !p.has(roleSigner) {
+		p.sayWhoSigns(ctx)
+		return nil
+	}
+	if p.CheckpointKey == "" {
+		p.logger.Warn("no checkpoints are signed: LEDGERBOARD_CHECKPOINT_KEY is not set, so that a cut-off end of the log would not show")
+		return nil
+	}
+	signer, public, err := p.newSigner()
+	if err != nil {
+		return err
+	}
+	p.logger.Info("checkpoints are signed", "public_key", public, "every", p.CheckpointEvery.String())
+	p.stop.run(group, "the signer of checkpoints", func() error {
+		if !p.waitSeeded(ctx) {
+			return nil
+		}
+		last, cancel := p.stop.last(ctx)
+		defer cancel()
+		return signer.Run(ctx, last)
+	})
+	return nil
+}
+
+// waitSeeded waits until the demo's history is in the log; false: the process ended before. The history is dated over the past
+// year: behind a checkpoint, also one over an empty log, its records could not be of their time. A start that was cut short
+// signs nothing, so that the next one goes on with it.
+func (p *process) waitSeeded(ctx context.Context) bool {
+	if p.seeded == nil {
+		return true
+	}
+	select {
+	case <-p.seeded:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// sayWhoSigns is a line at the start of a process that signs no checkpoints.
+func (p *process) sayWhoSigns(ctx context.Context) {
+	switch {
+	case p.CheckpointKey == "":
+	case p.has(roleProjector): // which signed before there was the role signer: whoever did not add it would have no checkpoints any more
+		p.logger.Error("LEDGERBOARD_CHECKPOINT_KEY is set, and this process has the role projector, which signs no more: it signs nothing. Add signer " +
+			"to LEDGERBOARD_ROLES here, or take the key away here and give it to a process of the role signer")
+	default:
+		p.logger.Warn("LEDGERBOARD_CHECKPOINT_KEY is set, and this process has not the role signer: it needs no key; keep it where the signer alone can read it")
+	}
+	signers, err := p.Holding(ctx, roleSigner)
+	switch {
+	case err != nil:
+		p.logger.Warn("it is not known which process signs checkpoints", "error", err)
+	case len(signers) == 0:
+		p.logger.Warn("this process signs no checkpoints, and no process with the role signer is there: a cut-off end of the log would not show")
+	default:
+		p.logger.Info("another process signs checkpoints", "process", strings.Join(signers, ", "))
+	}
+}
+
+func (p *process) newSigner() (*proof.Signer, string, error) {
+	key, public, err := proof.ParseKey(p.CheckpointKey)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := os.MkdirAll(p.DataDir, 0o755); err != nil {
+		return nil, "", fmt.Errorf("make data directory: %w", err)
+	}
+	if err := p.keepPublicKey(public); err != nil {
+		return nil, "", err
+	}
+	known, err := p.checkpointKeys() // those of who signed here before, too: a new key goes on from what the old one signed
+	if err != nil {
+		return nil, "", err
+	}
+	return proof.NewSigner(proof.SignerConfig{
+		Source: p.Log, Append: p.Log.Append, File: *p.checkpointFile(), Key: key, Known: known,
+		Lock: signingLock(p.KeptPool, frozenAfter, p.logger), Now: time.Now, Every: p.CheckpointEvery, Logger: p.logger, Observe: observeCheckpoints(p.registry),
+	}), public, nil
+}
+
+// checkpointFile is where checkpoints lie outside of the log.
+func (p *process) checkpointFile() *proof.File {
+	return &proof.File{Path: cmp.Or(p.CheckpointFile, filepath.Join(p.DataDir, checkpointList))}
+}
+
+// checkpointKeys are the public keys that a signer goes on from, and that auditors' proofs rest on: the named ones, and those of who signed beside this data
+// directory. nil: none is known.
+func (p *process) checkpointKeys() (note.Verifiers, error) {
+	keys, err := evidence{Keys: p.CheckpointPublicKeys}.keys()
+	if err != nil {
+		return nil, err
+	}
+	beside, err := publicKeys(p.DataDir)
+	if keys = append(keys, strings.Fields(string(beside))...); err != nil || len(keys) == 0 {
+		return nil, err
+	}
+	return proof.ParseVerifiers(keys...)
+}
+
+// frozenAfter is how long a process may hold the lock on checkpoints and say nothing to the database. Longer than any turn takes; one that needs longer
+// loses the lock, which does no harm.
+const frozenAfter = 15 * time.Minute
+
+// signingLock lets one process sign at a time: an advisory lock on a connection of its own. The server ends the connection of a process that is frozen
+// while it signs: all others would else wait for it for ever, and nobody would sign.
+func signingLock(pool *pgxpool.Pool, frozen time.Duration, logger *slog.Logger) func(context.Context) (func(), bool, error) {
+	return func(ctx context.Context) (func(), bool, error) {
+		conn, err := pool.Acquire(ctx)
+		if err != nil {
+			return nil, false, fmt.Errorf("lock checkpoints: %w", err)
+		}
+		var ok bool
+		if err := conn.QueryRow(ctx, "select pg_try_advisory_lock($1)", int64(checkpointLock)).Scan(&ok); err != nil {
+			conn.Release()
+			return nil, false, fmt.Errorf("lock checkpoints: %w", err)
+		}
+		if !ok {
+			conn.Release()
+			return nil, false, nil
+		}
+		if _, err := conn.Exec(ctx, "select set_config('idle_session_timeout', $1, false)", strconv.FormatInt(frozen.Milliseconds(), 10)); err != nil {
+			conn.Conn().Close(ctx) // and the lock with it
+			conn.Release()
+			return nil, false, fmt.Errorf("lock checkpoints: %w", err)
+		}
+		return func() {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockWithin)
+			defer cancel()
+			if _, err := conn.Exec(ctx, "select pg_advisory_unlock($1), set_config('idle_session_timeout', '0', false)", int64(checkpointLock)); err != nil {
+				logger.Warn("the lock on checkpoints ends with its connection", "error", err)
+				conn.Conn().Close(ctx)
+			}
+			conn.Release()
+		}, true, nil
+	}
+}
+
+// observeCheckpoints counts the turns of the signer of checkpoints and tells whether it refuses to sign:
+// then what was signed earlier is not what the log holds, and nobody but a person may go on.
+func observeCheckpoints(registry prometheus.Registerer) func(proof.Turn) {
+	auto := promauto.With(registry)
+	turns := auto.NewCounterVec(prometheus.CounterOpts{
+		Name: "ledgerboard_checkpoint_turns_total",
+		Help: "Turns of the signer of checkpoints by outcome: signed, nothing_new, failed (tried again), refused (run 'ledgerboard verify --all').",
+	}, []string{"outcome"})
+	gauge := func(name, help string) prometheus.Gauge {
+		return auto.NewGauge(prometheus.GaugeOpts{Name: "ledgerboard_checkpoint_" + name, Help: help})
+	}
+	refused := gauge("refused", "1 while no checkpoint is signed because the log contradicts an earlier one. Alert on it.")
+	last := gauge("last_signed_timestamp_seconds", "When this process last signed a checkpoint; 0: not since its start.")
+	covered := gauge("covered_records", "Records that the last checkpoint of this process covers; 0: none since its start.")
+	outOfTime := auto.NewCounter(prometheus.CounterOpts{
+		Name: "ledgerboard_checkpoint_out_of_time_records_total",
+		Help: "Records that cannot be of the time that they say: a clock is wrong, or somebody who has a key wrote them. Alert on it; 'ledgerboard verify --all' names them.",
+	})
+	for _, outcome := range []string{"signed", "nothing_new", "failed", "refused"} {
+		turns.WithLabelValues(outcome) // so that a rate over them begins at 0
+	}
+	return func(t proof.Turn) {
+		outcome := "nothing_new"
+		switch {
+		case errors.Is(t.Err, proof.ErrContradiction):
+			outcome = "refused"
+			refused.Set(1)
+		case t.Err != nil:
+			outcome = "failed"
+		case t.Signed:
+			outcome = "signed"
+			refused.Set(0)
+			last.Set(float64(t.Checkpoint.Time.UnixMicro()) / 1e6)
+			covered.Set(float64(t.Checkpoint.Size))
+			outOfTime.Add(float64(t.Checkpoint.OutOfTime.Count))
+		}
+		turns.WithLabelValues(outcome).Inc()
+	}
+}

@@ -1,0 +1,163 @@
+package connect
+
+import (
+	"context"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// ErrDeletionUnknown (not_found): no request has this code, or it was done long ago.
+var ErrDeletionUnknown = domain.NewError(domain.CodeNotFound,
+	"No request for deletion is known by this code. It is forgotten 90 days after it is done. Check the code; else ask at the platform again.")
+
+// dueWithin is how long an erasure may take: a month (GDPR article 12).
+const dueWithin = 30 * 24 * time.Hour
+
+// DeletionState is how far a person's request for deletion came.
+type DeletionState struct {
+	AskedAt time.Time
+	DoneAt  *time.Time // nil: not done yet
+}
+
+// DeletionAnswer is what Meta is told of a request for deletion, by its names.
+type DeletionAnswer struct {
+	URL  string `json:"url"`               // the page that tells how far it came
+	Code string `json:"confirmation_code"` // 32 hex digits
+}
+
+// DeletionAsked takes Meta's word that a person wants deleted what we have of them. It does what [Connect.Deauthorized] does, and has the person
+// erased soon. The same request is answered alike however often it comes, and so is whoever is not known. Errors as there.
+func (c *Connect) DeletionAsked(ctx context.Context, raw string) (DeletionAnswer, error) {
+	signed, err := c.Meta.Signed(raw)
+	if err != nil {
+		return DeletionAnswer{}, err
+	}
+	answer := DeletionAnswer{URL: c.Public("/connect/meta/delete/" + signed[0].Code), Code: signed[0].Code}
+	now := c.Now().UTC().Truncate(time.Microsecond)
+	for _, one := range signed {
+		r := requestOf(one)
+		grant, covers, err := c.Covers(ctx, r)
+		if err != nil {
+			return DeletionAnswer{}, err
+		}
+		if !covers {
+			r.Person, r.DoneAt = "", &now
+		}
+		if err := c.Store.AskDeletion(ctx, r); err != nil {
+			return DeletionAnswer{}, err
+		}
+		if !covers {
+			continue
+		}
+		if err := c.stop(ctx, grant, "The person who connected this page asked "+Shown(one.Platform)+" to have deleted what we know of them. Connect it again."); err != nil {
+			// What is stored is enough: the erasure takes these tokens too, and the pages off them.
+			c.Logger.WarnContext(ctx, "the tokens of somebody who is to be erased are not all deleted yet", "platform", one.Platform.String(), "error", err)
+		}
+	}
+	c.Asked()
+	return answer, nil
+}
+
+// Deletion tells how far a request for deletion came. Error: [ErrDeletionUnknown].
+func (c *Connect) Deletion(ctx context.Context, code string) (state DeletionState, err error) {
+	found, err := c.Store.Deletion(ctx, code)
+	if err == nil && len(found) == 0 {
+		err = ErrDeletionUnknown
+	}
+	for i, r := range found {
+		state.AskedAt = r.AskedAt
+		switch {
+		case r.DoneAt == nil:
+			return DeletionState{AskedAt: r.AskedAt}, err
+		case i == 0 || r.DoneAt.After(*state.DoneAt):
+			state.DoneAt = r.DoneAt
+		}
+	}
+	return state, err
+}
+
+func requestOf(signed platforms.SignedRequest) domain.DeletionRequest {
+	return domain.DeletionRequest{Code: signed.Code, Platform: signed.Platform, Person: signed.Person, AskedAt: signed.IssuedAt}
+}
+
+// Erasing is what erases people whom a platform was asked to have forgotten.
+type Erasing struct {
+	// Covers is [Connect.Covers].
+	Covers func(ctx context.Context, r domain.DeletionRequest) (grant domain.Grant, covers bool, err error)
+	// Shown tells whether the tables show all that is in the log about people.
+	Shown func(ctx context.Context) (bool, error)
+	// Members are the members that sign-ins of a person at a platform have made, in all agencies.
+	Members func(ctx context.Context, p domain.Platform, person string) ([]int64, error)
+	// Person is a member alone: whose user it is the platform never knew; not_found: it is erased.
+	Person func(ctx context.Context, member int64) (domain.Person, error)
+	// Erase erases a person, as the command erase does.
+	Erase func(ctx context.Context, p domain.Person, order domain.ErasureOrder) error
+	// Erased are those who were erased for a request, as far as the records of it name them, whichever process erased them.
+	Erased func(ctx context.Context, r domain.DeletionRequest) ([]domain.Person, error)
+	// DropEarlier drops the generations that no record reaches and that hold a person, as the command erase does at its end.
+	DropEarlier func(ctx context.Context, p domain.Person, order domain.ErasureOrder) error
+	// Done notes that nothing is left.
+	Done func(ctx context.Context, r domain.DeletionRequest) error
+}
+
+// Further takes a request one step further: erases the members that there are, or, when none are left, drops what was retired meanwhile and notes
+// that it is done. It may be repeated, and must be until it is done: by whichever process, what was begun is known by its records.
+func (e Erasing) Further(ctx context.Context, r domain.DeletionRequest) (done bool, err error) {
+	// Also an end needs the tables: they name those who were erased before, maybe by a process that came no further, and the person here since.
+	if shown, err := e.Shown(ctx); err != nil || !shown {
+		return false, err
+	}
+	_, covers, err := e.Covers(ctx, r)
+	if err != nil {
+		return false, err
+	}
+	order := orderOf(r)
+	if !covers {
+		return e.end(ctx, r, order)
+	}
+	members, err := e.Members(ctx, r.Platform, r.Person)
+	if err != nil {
+		return false, err
+	}
+	for _, member := range members {
+		person, err := e.Person(ctx, member)
+		if domain.CodeOf(err) == domain.CodeNotFound {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		if err := e.Erase(ctx, person, order); err != nil {
+			return false, err
+		}
+	}
+	if len(members) > 0 {
+		return false, nil
+	}
+	return e.end(ctx, r, order)
+}
+
+// end ends a request whose people are erased: tables that hold them may have been retired since they were looked for.
+func (e Erasing) end(ctx context.Context, r domain.DeletionRequest, order domain.ErasureOrder) (done bool, err error) {
+	erased, err := e.Erased(ctx, r)
+	if err != nil {
+		return false, err
+	}
+	for _, person := range erased {
+		if err := e.DropEarlier(ctx, person, order); err != nil {
+			return false, err
+		}
+	}
+	err = e.Done(ctx, r)
+	return err == nil, err
+}
+
+// orderOf is what the records of an erasure say of a request; its ticket finds them.
+func orderOf(r domain.DeletionRequest) domain.ErasureOrder {
+	return domain.ErasureOrder{
+		By: "platform", Ground: "consent_withdrawn", Due: r.AskedAt.Add(dueWithin).Format(time.DateOnly),
+		Reason: domain.Reason{Code: domain.ReasonCustomerRequest, Ticket: r.Code},
+	}
+}

@@ -1,0 +1,318 @@
+package domain
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Tenant says to whom a reading belongs. It is taken at capture and never looked up again: the rows
+// of a reading belong to this tenant for ever, whoever connects the same page later.
+type Tenant struct {
+	ParentAccount string `json:"parent_account"` // agency, 24 hex digits
+	AccountID     string `json:"account_id"`     // sub-account (or the agency itself), 24 hex digits
+	MemberID      int64  `json:"member_id"`      // owner of the connection
+	SocialAccount int64  `json:"social_account_id"`
+}
+
+// Key is the log key of everything about a social account.
+func (t Tenant) Key() string { return strconv.FormatInt(t.SocialAccount, 10) }
+
+// Validate checks the ids' shapes.
+func (t Tenant) Validate() error {
+	if err := cmp.Or(checkHexID("parent_account ", t.ParentAccount), checkHexID("account_id ", t.AccountID)); err != nil {
+		return err
+	}
+	if t.MemberID <= 0 || t.SocialAccount <= 0 {
+		return fmt.Errorf("member_id %d and social_account_id %d must be positive", t.MemberID, t.SocialAccount)
+	}
+	return nil
+}
+
+// Figure is one metric of an account reading. A metric that the platform did not give is not in the
+// list; it is never written as 0.
+type Figure struct {
+	Name   string `json:"name"`
+	Kind   Kind   `json:"kind"`
+	Value  int64  `json:"value"`
+	Source string `json:"source"`           // the platform's own name for it, for example "page_media_view"
+	Day    string `json:"day,omitempty"`    // YYYY-MM-DD: the platform's day of a day flow, or the day on which a window ends
+	Window string `json:"window,omitempty"` // the platform's window, for example "days_28"; rolling and reach
+}
+
+// MissingFigure says why a metric that was asked for is not in a reading.
+type MissingFigure struct {
+	Name   string `json:"name"`   // of the metric: followers, engagement, impressions, views, reach, …
+	Reason string `json:"reason"` // unsupported, permission, throttled, empty, error
+	Detail string `json:"detail,omitempty"`
+}
+
+// DemographicFacet is one split of an audience, as the platform gives it.
+type DemographicFacet struct {
+	Facet  string           `json:"facet"` // age, gender, city, country, …
+	Values map[string]int64 `json:"values"`
+	// Names are those of parts that go by the platform's id, as far as it has told them: two places may have one name.
+	// Absent where parts go by their names.
+	Names map[string]string `json:"names,omitempty"`
+}
+
+// AccountRead is one capture of a social account's totals.
+type AccountRead struct {
+	Tenant
+	Platform     Platform           `json:"p_id"`
+	AccountType  AccountType        `json:"a_type,omitempty"`
+	CapturedAt   time.Time          `json:"captured_at"` // UTC, whole microseconds
+	Backfilled   bool               `json:"backfilled,omitempty"`
+	Figures      []Figure           `json:"figures"`
+	Missing      []MissingFigure    `json:"missing,omitempty"`
+	Demographics []DemographicFacet `json:"demographics,omitempty"`
+}
+
+// EventType implements [Data].
+func (AccountRead) EventType() string { return "metrics.account_read.v1" }
+
+// Captured is when it was read.
+func (e AccountRead) Captured() time.Time { return e.CapturedAt }
+
+// Validate checks what a fold relies on.
+func (e AccountRead) Validate() error {
+	if err := validateReading(e.Tenant, e.Platform, e.CapturedAt); err != nil {
+		return err
+	}
+	for _, f := range e.Figures {
+		if err := f.validate(); err != nil {
+			return err
+		}
+	}
+	return checkAccountType(e.AccountType)
+}
+
+func (f Figure) validate() error {
+	switch {
+	case !slices.Contains([]Kind{Stock, Cumulative, Rolling, DayFlow}, f.Kind):
+		return fmt.Errorf("figure %q: unknown kind %q", f.Name, f.Kind)
+	case f.Kind == DayFlow && f.Day == "":
+		return fmt.Errorf("figure %q: a day flow needs its day", f.Name)
+	case f.Day != "" && !isDay(f.Day):
+		return fmt.Errorf("figure %q: day %q is not YYYY-MM-DD", f.Name, f.Day)
+	case f.Name == "":
+		return errors.New("a figure has no name")
+	}
+	if err := checkLengths(f.Name, f.Source, f.Window); err != nil {
+		return fmt.Errorf("figure: %w", err)
+	}
+	return nil
+}
+
+func isDay(day string) bool {
+	_, err := time.Parse(time.DateOnly, day)
+	return err == nil
+}
+
+// Counts are the metrics of one post reading; nil means that the platform did not give it. Saves and AvgWatch came later than
+// the event: readings of before lack them.
+type Counts struct {
+	Likes       *int64 `json:"likes"`
+	Comments    *int64 `json:"comments"`
+	Shares      *int64 `json:"shares"`
+	Views       *int64 `json:"views"`
+	Impressions *int64 `json:"impressions"`
+	Reach       *int64 `json:"reach"`
+	Clicks      *int64 `json:"clicks"`
+	Saves       *int64 `json:"saves,omitempty"`
+	AvgWatch    *int64 `json:"avg_watch_ms,omitempty"` // how long a view lasts on average, in milliseconds: shown as read, never summed or subtracted
+}
+
+// Engagement is likes + comments + shares of the parts that are there, and whether a part is
+// missing; nil when all three are.
+func (c Counts) Engagement() (sum *int64, partial bool) {
+	for _, part := range []*int64{c.Likes, c.Comments, c.Shares} {
+		if part == nil {
+			partial = true
+			continue
+		}
+		if sum == nil {
+			sum = new(int64)
+		}
+		*sum += *part
+	}
+	return sum, partial
+}
+
+// Else takes the figures that are absent from what was known before.
+func (c Counts) Else(before Counts) Counts {
+	return Counts{
+		Likes: cmp.Or(c.Likes, before.Likes), Comments: cmp.Or(c.Comments, before.Comments), Shares: cmp.Or(c.Shares, before.Shares),
+		Views: cmp.Or(c.Views, before.Views), Impressions: cmp.Or(c.Impressions, before.Impressions), Reach: cmp.Or(c.Reach, before.Reach),
+		Clicks: cmp.Or(c.Clicks, before.Clicks), Saves: cmp.Or(c.Saves, before.Saves), AvgWatch: cmp.Or(c.AvgWatch, before.AvgWatch),
+	}
+}
+
+// Cumulative are the figures that gain from one reading to the next: reach counts people and the average is none of a sum.
+func (c Counts) Cumulative() Counts {
+	c.Reach, c.AvgWatch = nil, nil
+	return c
+}
+
+// maxCount bounds a count either way, so that engagement and growth cannot overflow 64 bits: a sum of
+// three, less another such sum, stays below 6 × 2^60.
+const maxCount = 1 << 60
+
+func (c Counts) validate() error {
+	for _, n := range []*int64{c.Likes, c.Comments, c.Shares, c.Views, c.Impressions, c.Reach, c.Clicks, c.Saves, c.AvgWatch} {
+		if n != nil && (*n > maxCount || *n < -maxCount) {
+			return fmt.Errorf("count %d is beyond any platform's", *n)
+		}
+	}
+	return nil
+}
+
+// PostRead is one capture of a post's metrics.
+type PostRead struct {
+	Tenant
+	Platform    Platform    `json:"p_id"`
+	AccountType AccountType `json:"a_type,omitempty"`
+	ExternalID  string      `json:"external_id"` // the platform's id of the post
+	CapturedAt  time.Time   `json:"captured_at"` // UTC, whole microseconds
+	PublishedAt *time.Time  `json:"published_at,omitempty"`
+	Backfilled  bool        `json:"backfilled,omitempty"`
+	Counts
+	Missing []MissingFigure `json:"missing,omitempty"`
+
+	// GrowthEligible is the verdict at capture: published within `growth_window`, subscription active.
+	// The window and the subscription's state stand beside it so that an auditor can re-judge it.
+	GrowthEligible     bool   `json:"growth_eligible"`
+	GrowthWindow       string `json:"growth_window"` // Go duration, for example "168h0m0s"
+	SubscriptionActive bool   `json:"subscription_active"`
+
+	// FromZero is a verdict at capture too: a figure that no earlier reading of the post has was gained since this agency
+	// reads the account, all of it. [BeganAtZero] judges by TrackedSince, which stands beside it; of imported readings, the
+	// post was published within their own `growth_window` before the capture.
+	FromZero     bool       `json:"from_zero"`
+	TrackedSince *time.Time `json:"tracked_since,omitempty"` // the account's first reading for this agency; null: not known, or imported
+}
+
+// EventType implements [Data].
+func (PostRead) EventType() string { return "metrics.post_read.v1" }
+
+// Captured is when it was read.
+func (e PostRead) Captured() time.Time { return e.CapturedAt }
+
+// Validate checks what a fold relies on.
+func (e PostRead) Validate() error {
+	return cmp.Or(validateExternalID(e.ExternalID), e.validate(), checkAccountType(e.AccountType),
+		validatePublished(e.PublishedAt), validateReading(e.Tenant, e.Platform, e.CapturedAt))
+}
+
+// PostOrigin says who told us of a post.
+type PostOrigin string
+
+// The two origins. The same external id of one social account is one post.
+const (
+	OriginListing PostOrigin = "listing"  // found by listing the platform
+	OriginMainApp PostOrigin = "main_app" // sent by the main application
+)
+
+// PostRegistered makes a post known, or changes what is known of it. Of two registrations of one
+// origin the one with the later `registered_at` counts; what the main application says stands before
+// what the listing says, field by field. What the post says is no part of it: [PostContent].
+type PostRegistered struct {
+	Tenant
+	Platform     Platform    `json:"p_id"`
+	AccountType  AccountType `json:"a_type,omitempty"`
+	ExternalID   string      `json:"external_id"`
+	Origin       PostOrigin  `json:"origin"`
+	RegisteredAt time.Time   `json:"registered_at"`
+	PublishedAt  *time.Time  `json:"published_at,omitempty"`
+	CategoryID   *int64      `json:"c_id,omitempty"` // of tDefaultCategories
+	PostType     string      `json:"post_type,omitempty"`
+}
+
+// EventType implements [Data].
+func (PostRegistered) EventType() string { return "metrics.post_registered.v1" }
+
+// Captured is when it was registered.
+func (e PostRegistered) Captured() time.Time { return e.RegisteredAt }
+
+// Validate checks what a fold relies on.
+func (e PostRegistered) Validate() error {
+	if err := validateExternalID(e.ExternalID); err != nil {
+		return err
+	}
+	return cmp.Or(checkOrigin(e.Origin), checkAccountType(e.AccountType), validatePublished(e.PublishedAt),
+		validateReading(e.Tenant, e.Platform, e.RegisteredAt))
+}
+
+// validatePublished refuses years that JSON has no form for. They may lie far back: pages date posts back.
+func validatePublished(at *time.Time) error {
+	if at != nil && (at.UTC().Year() < 0 || at.UTC().Year() > maxYear) {
+		return fmt.Errorf("published_at lies in the year %d, outside of 0 to %d", at.UTC().Year(), maxYear)
+	}
+	return nil
+}
+
+func validateExternalID(id string) error {
+	if id == "" || len(id) > maxIndexed {
+		return fmt.Errorf("external_id must have 1 to %d bytes, has %d", maxIndexed, len(id))
+	}
+	return nil
+}
+
+// The years a capture time may lie in: outside of them PostgreSQL's and JSON's calendars part ways,
+// and no platform had an API.
+const (
+	minYear = 2004
+	maxYear = 9999
+)
+
+func validateReading(t Tenant, p Platform, at time.Time) error {
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	if !p.Valid() {
+		return fmt.Errorf("p_id %d is not one of 1, 3, 4, 6", int(p))
+	}
+	return checkYear(at, minYear)
+}
+
+func checkYear(at time.Time, earliest int) error {
+	if y := at.UTC().Year(); y < earliest || y > maxYear {
+		return fmt.Errorf("time %s lies outside the years %d to %d", at.Format(time.RFC3339), earliest, maxYear)
+	}
+	return nil
+}
+
+// AccountErased says that what an agency read of a social account up to an instant is erased: nothing captured before makes rows, in
+// whatever order it comes. What is captured from then on is new and stays.
+type AccountErased struct {
+	ParentAccount string    `json:"parent_account"`       // agency, 24 hex digits
+	AccountID     string    `json:"account_id,omitempty"` // client who had it last, whose answers say so; "" when that is not known
+	SocialAccount int64     `json:"social_account_id"`
+	Platform      Platform  `json:"p_id"`
+	ErasedAt      time.Time `json:"erased_at"` // the instant: UTC, whole microseconds
+}
+
+// EventType implements [Data].
+func (AccountErased) EventType() string { return "metrics.account_erased.v1" }
+
+// Key is the log key: the social account's.
+func (e AccountErased) Key() string { return Tenant{SocialAccount: e.SocialAccount}.Key() }
+
+// Validate checks what a fold relies on.
+func (e AccountErased) Validate() error {
+	if e.SocialAccount <= 0 {
+		return fmt.Errorf("social_account_id %d must be positive", e.SocialAccount)
+	}
+	if !e.Platform.Valid() {
+		return fmt.Errorf("p_id %d is not one of 1, 3, 4, 6", int(e.Platform))
+	}
+	if e.AccountID != "" {
+		if err := checkHexID("account_id ", e.AccountID); err != nil {
+			return err
+		}
+	}
+	return cmp.Or(checkHexID("parent_account ", e.ParentAccount), checkYear(e.ErasedAt, minYear))
+}

@@ -1,0 +1,78 @@
+package assembly
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// observe registers what the service shows of itself.
+func (s *Service) observe() (err error) {
+	connections := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "ledgerboard_notice_connections", Help: "Open connections that listen for notices, Socket.IO and event streams.",
+	}, func() float64 { return float64(s.streams.NoticeListeners()) })
+	collectors := []prometheus.Collector{s.Monitor, connections, foreignCollector{s.Log}}
+	if s.Fetcher != nil {
+		collectors = append(collectors, silentCollector{s.Fetcher.Collect.Silent, s.settings.Logger})
+	}
+	for _, c := range collectors {
+		if err := s.registered.Register(c); err != nil {
+			return fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	s.topics, err = ObserveTopics(s.registered, s.settings.Logger)
+	return err
+}
+
+// TopicsHealth is what checks of the topics found.
+type TopicsHealth struct {
+	gauge  prometheus.Gauge
+	logger *slog.Logger
+
+	mu    sync.Mutex
+	found string // the findings of the last check
+}
+
+// ObserveTopics tells by a gauge what checks of the topics find.
+func ObserveTopics(registry prometheus.Registerer, logger *slog.Logger) (*TopicsHealth, error) {
+	gauge := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "ledgerboard_topics_unsafe",
+		Help: "1 while a topic's settings would let the log forget or split; 'ledgerboard log' says what to do.",
+	})
+	if err := registry.Register(gauge); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	return &TopicsHealth{gauge: gauge, logger: logger}, nil
+}
+
+// Checked notes the outcome of a check; findings are logged when they are new. Brokers that could not be asked have found
+// nothing: what was known stays.
+func (h *TopicsHealth) Checked(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case err == nil:
+		h.gauge.Set(0)
+		h.found = ""
+	case errors.Is(err, eventlog.ErrUnsafeTopic):
+		h.gauge.Set(1)
+		if h.found != err.Error() {
+			h.logger.Error("the log could forget or split", "error", err)
+		}
+		h.found = err.Error()
+	default:
+		h.logger.Warn("the topics could not be looked at", "error", err)
+	}
+}
+
+// Unsafe tells whether the last check found something.
+func (h *TopicsHealth) Unsafe() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.found != ""
+}

@@ -1,0 +1,227 @@
+package assembly
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
+)
+
+// Health is what every process tells of itself, whatever its roles.
+func (s *Service) Health() api.Health {
+	takesRecords := remembered(func(ctx context.Context) error { return s.Log.TakesRecords(ctx, domain.TopicDashboards) })
+	checks := []api.Check{
+		{Name: "process", Probe: func(context.Context) error {
+			if s.stopping.Load() {
+				return errors.New("the process is stopping")
+			}
+			return nil
+		}},
+		{Name: "log", Probe: func(ctx context.Context) error {
+			if err := takesRecords(ctx); err != nil {
+				if known, ok := errors.AsType[*domain.Error](err); ok {
+					return &api.DegradedError{Reason: known.Message}
+				}
+				return &api.DegradedError{Reason: s.answers(ctx, "log", "the brokers do not answer", err).Error()}
+			}
+			if s.topics.Unsafe() {
+				return &api.DegradedError{Reason: "a topic is not safe: 'ledgerboard log' says what is wrong and what to do", Writes: true}
+			}
+			return nil
+		}},
+		{Name: "database", Probe: func(ctx context.Context) error {
+			return s.answers(ctx, "database", "the database does not answer", s.ReadPool.Ping(ctx))
+		}},
+	}
+	for _, engine := range s.engines {
+		checks = append(checks, api.Check{Name: "read model " + engine.Name(), Probe: func(context.Context) error { return s.readModel(engine.Name()) }})
+	}
+	checks = append(checks, api.Check{Name: "who has left", Probe: func(context.Context) error {
+		if err := s.Monitor.PeopleKnown(); err != nil {
+			return &api.DegradedError{Reason: err.Error()}
+		}
+		return nil
+	}})
+	checks = append(checks, api.Check{Name: "what was erased", Probe: func(context.Context) error {
+		if reason := s.Overdue(); reason != "" {
+			return &api.DegradedError{Reason: reason, Writes: true}
+		}
+		return nil
+	}})
+	if s.Fetcher != nil {
+		checks = append(checks, api.Check{Name: "figures of the platforms", Probe: s.silence(s.Fetcher.Collect.Silent)})
+	}
+	return api.Health{
+		Checks: checks, Paused: s.paused, Readings: s.readings, Foreign: func() []api.ForeignHealth { return foreignHealth(s.Log.ForeignCounts()) },
+		Projections: func() []api.ProjectionHealth { return projectionsHealth(s.Monitor.Seen()) },
+	}
+}
+
+const (
+	// probedFor is how long the answer of a probe is good for: /readyz needs no token, and each look costs every broker a request.
+	probedFor = time.Second
+	// probeTime bounds a look, which does not end with the request that began it: others wait for it too.
+	probeTime = 2 * time.Second
+)
+
+// remembered looks once for all who ask at a time, and not again for a moment.
+func remembered(probe func(context.Context) error) func(context.Context) error {
+	var (
+		asking singleflight.Group
+		mu     sync.Mutex
+		found  error
+		at     time.Time
+	)
+	last := func() (known bool, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return !at.IsZero() && time.Since(at) < probedFor, found
+	}
+	return func(ctx context.Context) error {
+		if known, err := last(); known {
+			return err
+		}
+		look := asking.DoChan("", func() (any, error) {
+			if known, err := last(); known { // found between the look above and this one
+				return nil, err
+			}
+			bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTime)
+			defer cancel()
+			err := probe(bounded)
+			mu.Lock()
+			defer mu.Unlock()
+			found, at = err, time.Now()
+			return nil, err
+		})
+		select {
+		case result := <-look:
+			return result.Err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// silence probes which sources give no figures. That this is not known is no reason to answer nothing else.
+func (s *Service) silence(of func(context.Context) ([]domain.SilentSource, error)) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, probeTime/2) // before the check's own time is up
+		defer cancel()
+		sources, err := of(ctx)
+		if err = s.answers(ctx, "database", "which sources give no figures is not known: the database does not say it", err); err != nil {
+			return &api.DegradedError{Reason: err.Error(), Writes: true}
+		}
+		return silent(sources)
+	}
+}
+
+// silent says which sources have given no figures for a day. Nothing else suffers from it. The platforms' own words
+// are not in it: they name people.
+func silent(sources []domain.SilentSource) error {
+	if len(sources) == 0 {
+		return nil
+	}
+	reasons := make([]string, len(sources))
+	for i, s := range sources {
+		reasons[i] = s.String()
+	}
+	return &api.DegradedError{Reason: strings.Join(reasons, "; "), Writes: true}
+}
+
+// paused are the platforms and connections that nobody reads: forgotten, a pause costs new sign-ins.
+func (s *Service) paused(ctx context.Context) (platforms []api.PlatformPause, connections []api.ConnectionPause) {
+	pauses, err := s.operators.Pauses(ctx)
+	if err != nil {
+		return nil, nil // that the database does not answer, a check says
+	}
+	for _, p := range pauses {
+		switch p.Kind {
+		case domain.PausePlatform:
+			platforms = append(platforms, api.PlatformPause{Name: p.Name, Since: p.Since, By: p.Actor, Reason: p.Reason.String()})
+		case domain.PauseConnection:
+			id, _ := strconv.ParseInt(p.Name, 10, 64) // the desk takes nothing else
+			connections = append(connections, api.ConnectionPause{ConnectionID: id, Since: p.Since, By: p.Actor, Reason: p.Reason.String()})
+		case domain.PauseProjection: // told with the projection
+		}
+	}
+	return platforms, connections
+}
+
+// readings are how this process reads platforms, by platform and kind: as its last look found, so that a probe costs nothing.
+func (s *Service) readings() (readings []api.PlatformReading) {
+	if s.Fetcher == nil {
+		return nil
+	}
+	for queue, pace := range s.Fetcher.Collect.Slowest() {
+		pace.Sharing = 0 // how many connections there are is for who signs in
+		readings = append(readings, api.PlatformReading{Name: queue.Platform.String(), Kind: queue.Kind, Slowed: pace.Short(), Pace: pace.String()})
+	}
+	slices.SortFunc(readings, func(a, b api.PlatformReading) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Kind, b.Kind))
+	})
+	return readings
+}
+
+// Stop makes the process not ready: nobody is to send it requests any more.
+func (s *Service) Stop() { s.stopping.Store(true) }
+
+// readModel says what is wrong with a read model. That it cannot be read matters to processes that read: one that only
+// folds is there to mend it.
+func (s *Service) readModel(name string) error {
+	if err := s.Monitor.MayRead(name); err != nil && s.reads() {
+		return err
+	}
+	reason := s.Monitor.Reason(name)
+	if reason == "" {
+		return nil
+	}
+	return &api.DegradedError{Reason: reason, Writes: name != (projectors.Dashboards{}).Name() || s.Monitor.MayWrite() == nil}
+}
+
+// reads tells whether this process reads tables for others or for itself.
+func (s *Service) reads() bool { return s.config.Streams || s.config.Fetch != nil }
+
+// answers logs what is wrong with a part, and keeps its addresses from whoever asks.
+func (s *Service) answers(ctx context.Context, part, reason string, err error) error {
+	if err == nil {
+		return nil
+	}
+	s.settings.Logger.DebugContext(ctx, part+" does not answer", "error", err)
+	return errors.New(reason)
+}
+
+func projectionsHealth(statuses []projections.Status) []api.ProjectionHealth {
+	all := make([]api.ProjectionHealth, len(statuses))
+	for i, s := range statuses {
+		all[i] = api.ProjectionHealth{
+			Name: s.Projection, Generation: s.Generation, State: string(s.State), Paused: s.Paused, Parked: s.Parked,
+			LagEvents: s.Lag, LagSeconds: s.LagSeconds, Partitions: make([]api.PartitionHealth, len(s.Partitions)), Building: make([]api.BuildHealth, len(s.Building)),
+		}
+		for j, p := range s.Partitions {
+			all[i].Partitions[j] = api.PartitionHealth{
+				Partition: p.Partition, NextOffset: p.NextOffset, EndOffset: p.EndOffset, LagEvents: max(0, p.EndOffset-p.NextOffset),
+				LagSeconds: p.LagSeconds, Stopped: p.Stopped,
+			}
+		}
+		for j, b := range s.Building {
+			all[i].Building[j] = api.BuildHealth{Generation: b.Generation, Version: b.Version, Percent: b.Percent()}
+			all[i].Building[j].Waits, _, _ = strings.Cut(b.Waits, ": ") // behind a colon stands an error's text, which names addresses
+			if left, known := b.Left(); known {
+				seconds := int64(left / time.Second)
+				all[i].Building[j].SecondsLeft = &seconds
+			}
+		}
+	}
+	return all
+}

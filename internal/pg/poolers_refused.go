@@ -1,0 +1,116 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// ErrPooler says that between this process and the server stands a pooler that hands out another session for each transaction.
+var ErrPooler = errors.New("the database is reached through a pooler in transaction mode, which loses what a session holds: " +
+	"search paths, LISTEN, advisory locks and prepared statements; name the server itself in the database URL, or set the pooler to session mode")
+
+// checkedPath is a search path that nothing else sets.
+const checkedPath = "ledgerboard_session_check"
+
+// CheckDirect refuses a pooler in transaction mode: [ErrPooler]. A server that is reached directly costs one connection
+// and one statement.
+func CheckDirect(ctx context.Context, url string) error {
+	first, err := connectPlain(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer first.Close(context.WithoutCancel(ctx))
+	pid, path, err := session(ctx, first)
+	if err != nil {
+		return err
+	}
+	if path != checkedPath {
+		return fmt.Errorf("%w (the search path of the connection was dropped)", ErrPooler)
+	}
+	if pid == first.PgConn().PID() {
+		return nil // a pooler makes keys of its own
+	}
+	return checkShared(ctx, url, first, pid)
+}
+
+// checkShared finds out whether two clients of a pooler get each other's sessions, or one of them several: the first one's
+// (pid) is free while it is between two transactions.
+func checkShared(ctx context.Context, url string, first *pgx.Conn, pid uint32) error {
+	second, err := connectPlain(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer second.Close(context.WithoutCancel(ctx))
+	tx, err := second.Begin(ctx)
+	if err != nil {
+		return fmt.Errorf("look for a pooler: %w", err)
+	}
+	held, _, err := session(ctx, tx)
+	if err != nil {
+		return err
+	}
+	other, _, err := session(ctx, first) // not that one: it is in a transaction
+	if err != nil {
+		return err
+	}
+	if err := tx.Rollback(ctx); err != nil {
+		return fmt.Errorf("look for a pooler: %w", err)
+	}
+	if tx, err = first.Begin(ctx); err != nil {
+		return fmt.Errorf("look for a pooler: %w", err)
+	}
+	defer tx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // it read
+	now, _, err := session(ctx, tx)
+	if err != nil {
+		return err
+	}
+	after, _, err := session(ctx, second)
+	if err != nil {
+		return err
+	}
+	if held == pid || other != pid || now != pid || after != held {
+		return ErrPooler
+	}
+	return nil
+}
+
+// session tells which session of the server answers, and its search path.
+func session(ctx context.Context, q interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+},
+) (pid uint32, path string, err error) {
+	var id int32
+	err = q.QueryRow(ctx, `select pg_backend_pid(), current_setting('search_path')`, pgx.QueryExecModeExec).Scan(&id, &path)
+	if err != nil {
+		return 0, "", fmt.Errorf("look for a pooler: %w", refused(err))
+	}
+	return uint32(id), path, nil
+}
+
+func connectPlain(ctx context.Context, url string) (*pgx.Conn, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("parse database URL: %w", err)
+	}
+	config.RuntimeParams["search_path"] = checkedPath
+	config.RuntimeParams["application_name"] = "ledgerboard start"
+	noticeGone(config)
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("reach database: %w", refused(err))
+	}
+	return conn, nil
+}
+
+// refusedParameter recognises a pooler that does not take the settings with which connections begin.
+func refusedParameter(err error) error {
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && strings.Contains(refused.Message, "unsupported startup parameter") {
+		return fmt.Errorf("%w (%s)", ErrPooler, refused.Message)
+	}
+	return err
+}

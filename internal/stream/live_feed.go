@@ -1,0 +1,126 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ServeFigures streams which figures of a verified listener have changed until the client goes, its token
+// expires, its access is lost or the hub ends. An error means that nothing was written.
+func (h *Hub) ServeFigures(w http.ResponseWriter, r *http.Request, who Listener) error {
+	accounts, err := who.access(r.Context())
+	if err != nil {
+		return err
+	}
+	place, err := h.figures.listeners.add(who)
+	if err != nil {
+		return err
+	}
+	defer h.figures.listeners.remove(place)
+	f := &figureFeed{source: h.figures, who: who, accounts: accounts}
+	f.told, f.looked = h.figures.newest()
+	resumed, before := f.resume(lastEventID(r))
+	if !resumed && !before.IsZero() {
+		if f.missed, err = h.figures.missed(r.Context(), who.ParentAccount, before, f.looked); err != nil {
+			return err
+		}
+	}
+	out := openEventStream(w)
+	switch {
+	case resumed:
+		kick(place.wake)
+		err = out.write(connectedBlock)
+	case lastEventID(r) == "":
+		err = out.send(r.Context(), f.event(FiguresCursorEvent, map[string]any{}))
+	default: // which figures it has missed is not known
+		err = f.send(r.Context(), append(toldOf(f.missed, accounts), event{name: FiguresEvent, data: everything()}), lastEventID(r), out)
+	}
+	if err == nil {
+		h.serve(r.Context(), place, f, out)
+	}
+	return nil
+}
+
+// figureFeed is one listener's place in the list of steps.
+type figureFeed struct {
+	source   *figures
+	who      Listener
+	accounts []string // that it may see, as far as known
+	told     int64    // number of the last step that it was told
+	looked   time.Time
+	missed   []ConnectionNews // what it was told when it came; a look may find the refusals among it again
+}
+
+// resume goes back to the place of an id; false: it is not one that this process remembers. Then it may say up to when the
+// stream was told what befell connections; zero: it does not.
+func (f *figureFeed) resume(id string) (resumed bool, before time.Time) {
+	parts := strings.Split(id, ".")
+	if len(parts) != 3 {
+		return false, before
+	}
+	told, err := strconv.ParseInt(parts[1], 10, 64)
+	milliseconds, err2 := strconv.ParseInt(parts[2], 10, 64)
+	switch {
+	case err != nil || err2 != nil || told < 0 || milliseconds < 0:
+		return false, before
+	case parts[0] != f.source.process || told > f.told:
+		return false, time.UnixMilli(milliseconds)
+	}
+	f.told = told
+	return true, before
+}
+
+// tell sends what is new, if anything, about the accounts that the listener may see now. A passing fault
+// leaves the stream where it is.
+func (f *figureFeed) tell(ctx context.Context, _ bool, out output) error {
+	n := f.source.since(f.who.ParentAccount, f.told)
+	n.connections = slices.DeleteFunc(n.connections, f.wasTold)
+	accounts, err := f.who.access(ctx)
+	if err != nil {
+		return err
+	}
+	others := !slices.Equal(accounts, f.accounts)
+	events, changes, some := n.events(accounts)
+	if others {
+		changes, some = everything(), true
+	}
+	if some {
+		events = append(events, event{name: FiguresEvent, data: changes})
+	}
+	before := f.id()
+	f.accounts, f.told, f.looked = accounts, n.upTo, n.looked
+	return f.send(ctx, events, before, out)
+}
+
+// wasTold tells whether the stream was told of this refusal, or of a later one, when it came.
+func (f *figureFeed) wasTold(c ConnectionNews) bool {
+	return c.SignInBefore == nil && slices.ContainsFunc(f.missed, func(m ConnectionNews) bool {
+		return m.SignInBefore == nil && m.key() == c.key() && !c.At.After(m.At)
+	})
+}
+
+// send sends events that belong together. All but the last bear the id before: whoever is cut among them hears all again.
+func (f *figureFeed) send(ctx context.Context, events []event, before string, out output) error {
+	for i, e := range events {
+		if e.id = before; i == len(events)-1 {
+			e.id = f.id()
+		}
+		if err := out.send(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *figureFeed) event(name string, data any) event {
+	return event{name: name, id: f.id(), data: data}
+}
+
+func (f *figureFeed) id() string {
+	return fmt.Sprintf("%s.%d.%d", f.source.process, f.told, f.looked.UnixMilli())
+}

@@ -1,0 +1,155 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+)
+
+const (
+	sweepEvery = 2 * time.Second // how often everything is looked at, wake-up or no wake-up
+	scanLimit  = 1000            // notices of one scan; more are asked for at once
+)
+
+// notices is the source of notices. One goroutine looks for them on behalf of all streams and wakes those
+// whom they concern; each of these reads its own.
+type notices struct {
+	hub       *Hub
+	store     Store
+	listeners *registry
+	kick      chan struct{} // capacity 1: agencies were woken
+	moved     chan struct{} // capacity 1: stored cursors wait to be saved
+
+	mu      sync.Mutex
+	scanned map[string]Span // by agency where anybody listens: all notices up to there were found
+	woken   map[string]bool
+	cursors map[key]int64 // stored cursors that wait to be saved
+}
+
+func newNotices(h *Hub, store Store) *notices {
+	return &notices{
+		hub: h, store: store, listeners: newRegistry(h, errTooManyNotices), kick: make(chan struct{}, 1),
+		moved: make(chan struct{}, 1), scanned: map[string]Span{}, woken: map[string]bool{}, cursors: map[key]int64{},
+	}
+}
+
+// run looks for notices until ctx ends. It is the only goroutine that finds them, so that they are in order.
+func (n *notices) run(ctx context.Context) {
+	sweep := time.NewTicker(sweepEvery)
+	defer sweep.Stop()
+	var save <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-n.kick:
+			n.scan(ctx, n.spans(false))
+		case <-sweep.C:
+			n.forget()
+			n.scan(ctx, n.spans(true))
+			n.saveCursors(ctx)
+		case <-n.moved:
+			if save == nil {
+				save = time.After(saveInterval)
+			}
+		case <-save:
+			save = nil
+			n.saveCursors(ctx)
+		}
+	}
+}
+
+// wake makes an agency be looked at. It costs nothing when nobody listens there.
+func (n *notices) wake(parent string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if _, listens := n.scanned[parent]; listens {
+		n.woken[parent] = true
+		kick(n.kick)
+	}
+}
+
+// forget drops agencies where nobody listens any more.
+func (n *notices) forget() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	maps.DeleteFunc(n.scanned, func(parent string, _ Span) bool { return !n.listeners.has(parent) })
+}
+
+// spans are what is to be looked for: at the agencies that were woken, or at all.
+func (n *notices) spans(all bool) (spans []Span) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for parent, span := range n.scanned {
+		if all || n.woken[parent] {
+			spans = append(spans, span)
+		}
+	}
+	clear(n.woken)
+	return spans
+}
+
+// scan looks for new notices with one query, however many agencies and listeners there are.
+func (n *notices) scan(ctx context.Context, spans []Span) {
+	for len(spans) > 0 && n.hub.cfg.Ready() {
+		found, err := n.read(ctx, spans)
+		if err != nil {
+			n.hub.warn(ctx, "look for notices", err)
+			return
+		}
+		spans = n.advance(spans, found)
+		if len(found) < scanLimit {
+			return
+		}
+	}
+}
+
+func (n *notices) read(ctx context.Context, spans []Span) ([]Notice, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	return n.store.Scan(ctx, spans, time.Now().Add(-retention), scanLimit)
+}
+
+// advance wakes those whom what was found concerns, and returns where the spans begin now.
+func (n *notices) advance(spans []Span, found []Notice) []Span {
+	concerned := map[key]bool{}
+	n.mu.Lock()
+	for _, notice := range found {
+		n.scanned[notice.ParentAccount] = Span{notice.ParentAccount, notice.Version, notice.UserID}
+		concerned[key{notice.ParentAccount, notice.UserID}] = true
+	}
+	for i := range spans {
+		spans[i] = n.scanned[spans[i].ParentAccount]
+	}
+	n.mu.Unlock()
+	if len(concerned) > 0 {
+		n.listeners.wake(func(l Listener) bool { return concerned[l.key()] })
+	}
+	return spans
+}
+
+// listen registers a stream and returns the head of its agency, at which a stream without a cursor begins.
+// Errors: unavailable while the read model is not ready or when the hub has ended, rate_limited beyond the
+// limit per user, faults of the store.
+func (n *notices) listen(ctx context.Context, who Listener) (p *place, head int64, err error) {
+	if err := n.hub.Ready(); err != nil {
+		return nil, 0, err
+	}
+	if p, err = n.listeners.add(who); err != nil {
+		return nil, 0, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	if head, err = n.store.Head(ctx, who.ParentAccount); err != nil {
+		n.listeners.remove(p)
+		return nil, 0, fmt.Errorf("read head of %s: %w", who.ParentAccount, err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if _, begun := n.scanned[who.ParentAccount]; !begun { // at the head, not at the listener's cursor: it may claim any
+		n.scanned[who.ParentAccount] = Span{who.ParentAccount, head, allUsers}
+	}
+	return p, head, nil
+}

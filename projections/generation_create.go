@@ -1,0 +1,85 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/migrations"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
+)
+
+var errNoBeginning = errors.New("its first records are gone, so a read model cannot be made from it; restore the log from a backup")
+
+// createGeneration makes a generation with empty tables; those that are followed get keys and months at once.
+func (w work) createGeneration(
+	ctx context.Context, tx pgx.Tx, state State, ranges []eventlog.PartitionRange, topicID eventlog.TopicID,
+) (generation, error) {
+	projection := w.projector.Name()
+	g := generation{Version: w.projector.Version(), TopicID: topicID, State: state, Targets: map[int32]int64{}}
+	for _, r := range ranges {
+		if r.Start > 0 && !w.compacted {
+			return g, fmt.Errorf("topic %s partition %d begins at offset %d: %w", w.projector.Topic(), r.Partition, r.Start, errNoBeginning)
+		}
+		g.Targets[r.Partition] = r.End
+	}
+	err := tx.QueryRow(ctx, `
+		insert into generations (projection, generation, version, topic, topic_id, state, targets)
+		select $1, coalesce(max(generation), 0) + 1, $2, $3, $4, $5, $6
+		from (select generation from generations where projection = $1 union all `+schemasSQL+`) numbers
+		returning generation`,
+		projection, g.Version, w.projector.Topic(), [16]byte(topicID), string(state), g.Targets).Scan(&g.Number)
+	if err != nil {
+		return g, fmt.Errorf("insert generation: %w", err)
+	}
+	for _, r := range ranges {
+		_, err := tx.Exec(ctx, `
+			insert into checkpoints (projection, generation, partition, state, next_offset, progressed_at, topic_id, caught_up_at)
+			values ($1, $2, $3, $4, $5, now(), $6, now())`, projection, g.Number, r.Partition, string(state), r.Start, storedID(topicID))
+		if err != nil {
+			return g, fmt.Errorf("insert checkpoint: %w", err)
+		}
+	}
+	return g, w.createTables(ctx, tx, g)
+}
+
+// createTables makes the schema and the tables of a generation.
+func (w work) createTables(ctx context.Context, tx pgx.Tx, g generation) error {
+	schema := ddl.Schema(w.projector.Name(), g.Number)
+	name := pg.SearchPath(schema)
+	if err := asOwner(ctx, tx); err != nil {
+		return err
+	}
+	sql := "create schema " + name +
+		"; set local search_path = " + pg.SearchPath(schema, migrations.Engine) + ";" + w.projector.Definition().Tables()
+	if g.State != StateCopying {
+		sql += w.projector.Definition().Keys()
+	}
+	if _, err := tx.Conn().PgConn().Exec(ctx, sql).ReadAll(); err != nil {
+		return fmt.Errorf("make tables of %s: %w", schema, err)
+	}
+	if err := attachMonths(ctx, tx, w.projector.Tables(), time.Now()); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "set local search_path = "+pg.SearchPath(migrations.Engine)); err != nil {
+		return fmt.Errorf("reset search path: %w", err)
+	}
+	return nil
+}
+
+// asOwner lets the transaction go on as the owner of the views, where that is another role whose member this one is: with a role for each
+// process, tables that an operator's command makes must be the projectors' too.
+func asOwner(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `
+		select set_config('role', r.rolname, true) from pg_namespace n join pg_roles r on r.oid = n.nspowner
+		where n.nspname = $1 and r.rolname <> current_user and not r.rolsuper and pg_has_role(current_user, r.oid, 'member')`, migrations.Views)
+	if err != nil {
+		return fmt.Errorf("become the owner of tables: %w", err)
+	}
+	return nil
+}

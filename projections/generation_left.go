@@ -1,0 +1,128 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
+)
+
+// unusable says why a generation cannot be followed any more; "" when it can.
+func (e *Engine) unusable(ctx context.Context, q querier, g generation) (string, error) {
+	gone, err := e.missingTables(ctx, q, g.Number)
+	if err != nil {
+		return "", err
+	}
+	if len(gone) > 0 {
+		return "its tables are gone: " + strings.Join(gone, ", "), nil
+	}
+	if e.follows(g) {
+		return "", nil
+	}
+	outlived, err := e.outlivedTombstones(ctx, q, g)
+	if err != nil || !outlived {
+		return "", err
+	}
+	return "it was idle longer than the topic keeps tombstones", nil
+}
+
+// missingTables are the tables that somebody has dropped of a generation that is not retired.
+func (w work) missingTables(ctx context.Context, q querier, number int) ([]string, error) {
+	rows, err := q.Query(ctx, `
+		select name from unnest($2::text[]) name where not exists (
+			select from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and c.relname = lower(name))`,
+		ddl.Schema(w.projector.Name(), number), w.projector.Tables())
+	if err != nil {
+		return nil, fmt.Errorf("look for missing tables: %w", err)
+	}
+	missing, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("look for missing tables: %w", err)
+	}
+	return missing, nil
+}
+
+// leave notes that a generation is of no use: readers do not use it any more, and what there is of its tables is dropped
+// later (see [Engine.retireSuperseded]).
+func (e *Engine) leave(ctx context.Context, q beginner, number int) error {
+	projection := e.projector.Name()
+	err := pgx.BeginFunc(ctx, q, func(tx pgx.Tx) error {
+		defer endBlockers(ctx, e.pool, tx.Conn(), projection)()
+		if err := lockGenerations(ctx, tx, projection); err != nil {
+			return err
+		}
+		g, found, err := readGeneration(ctx, tx, projection, number)
+		if err != nil || !found || !g.followed() { // it was retired between two looks
+			return err
+		}
+		if err := pointBack(ctx, tx, projection, g); err != nil {
+			return err
+		}
+		if err := forgetParked(ctx, tx, projection, number); err != nil {
+			return err
+		}
+		return setState(ctx, tx, projection, number, StateDropped)
+	})
+	if err != nil {
+		return fmt.Errorf("leave generation %d of %s: %w", number, projection, err)
+	}
+	return nil
+}
+
+// pointBack lets readers of a generation use the newest other live one of its version that is not a rebuild's candidate. It
+// is superseded no more, so that it is not retired and the next rebuild is verified against it. Without any, readers wait.
+func pointBack(ctx context.Context, tx pgx.Tx, projection string, g generation) error {
+	_, err := tx.Exec(ctx, `
+		with other as (
+			select generation from generations o
+			where projection = $1 and version = $2 and generation <> $3 and state = 'live' and not exists (
+				select from rebuilds r where r.projection = o.projection and r.generation = o.generation and r.finished_at is null)
+			order by generation desc limit 1
+		), moved as (
+			update pointer p set generation = other.generation, switched_at = clock_timestamp() from other
+			where p.projection = $1 and p.version = $2 and p.generation = $3 returning p.generation
+		)
+		update generations set superseded_at = null where projection = $1 and generation in (select generation from moved)`,
+		projection, g.Version, g.Number)
+	if err != nil {
+		return fmt.Errorf("point readers back: %w", err)
+	}
+	if _, err := tx.Exec(ctx, `delete from pointer where projection = $1 and generation = $2`, projection, g.Number); err != nil {
+		return fmt.Errorf("take pointer away: %w", err)
+	}
+	return nil
+}
+
+// outlivedTombstones tells whether a compacted topic may have dropped tombstones that this
+// generation has not seen: then it would keep erased entities for ever, and must be made anew.
+func (w work) outlivedTombstones(ctx context.Context, q querier, g generation) (bool, error) {
+	if !w.compacted || w.deleteRetention <= 0 {
+		return false, nil
+	}
+	rows, err := q.Query(ctx, `
+		select coalesce(bool_or(caught_up_at < now() - $3::interval), false) from checkpoints
+		where projection = $1 and generation = $2`, w.projector.Name(), g.Number, w.deleteRetention)
+	if err != nil {
+		return false, fmt.Errorf("read age of checkpoints: %w", err)
+	}
+	outlived, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
+	if err != nil {
+		return false, fmt.Errorf("read age of checkpoints: %w", err)
+	}
+	return outlived, nil
+}
+
+// deleteRetention is how long a compacted topic keeps its tombstones; 0 when it does not say.
+func deleteRetention(topic eventlog.TopicSpec) time.Duration {
+	ms, err := strconv.ParseInt(topic.Configs["delete.retention.ms"], 10, 64)
+	if err != nil || !topic.Compacted {
+		return 0
+	}
+	return time.Duration(ms) * time.Millisecond
+}

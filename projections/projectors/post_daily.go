@@ -1,0 +1,140 @@
+package projectors
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections/write"
+)
+
+// soFar is how many readings an owner has on a day, and what they gained; nil: of none it is known.
+type soFar struct {
+	readings int32
+	sums     domain.Counts
+	partial  bool // of a reading, a part of the engagement
+}
+
+// dayRow is a row of post_daily: the last reading of an owner's on a day, and what all of them gained.
+type dayRow struct {
+	*reading
+	soFar
+
+	isNew  bool // no row of the day can be there
+	isLast bool // nor one of a later day
+}
+
+// byDay parts sorted readings by their days.
+func byDay(readings []*reading) iter.Seq2[time.Time, []*reading] {
+	return func(yield func(time.Time, []*reading) bool) {
+		for len(readings) > 0 {
+			day, n := dayOf(readings[0].at), 1
+			for next := day.Add(aDay); n < len(readings) && readings[n].at.Before(next); {
+				n++
+			}
+			if !yield(day, readings[:n]) {
+				return
+			}
+			readings = readings[n:]
+		}
+	}
+}
+
+// daysOf makes the rows of the days of a sorted series: each day's readings must be all there.
+func daysOf(readings []*reading) iter.Seq[dayRow] {
+	return func(yield func(dayRow) bool) {
+		for _, ofDay := range byDay(readings) {
+			for i, last := range ofDay {
+				if slices.ContainsFunc(ofDay[i+1:], func(r *reading) bool { return r.Tenant == last.Tenant }) {
+					continue // not the owner's last
+				}
+				if !yield(dayOfOwner(ofDay[:i+1])) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// dayOfOwner is the row of a day whose last reading is the last one, with those of the same owner before it.
+func dayOfOwner(readings []*reading) dayRow {
+	row := dayRow{reading: readings[len(readings)-1]}
+	for _, r := range readings {
+		switch {
+		case r.Tenant != row.Tenant:
+		case r.so != nil:
+			row.soFar = *r.so
+		default:
+			row.add(r.gained)
+		}
+	}
+	return row
+}
+
+func (d *soFar) add(g domain.Gain) {
+	d.readings++
+	d.partial = d.partial || g.EngagementPartial
+	plus := func(sum, v *int64) *int64 {
+		if sum == nil || v == nil {
+			return cmp.Or(sum, v)
+		}
+		return new(*sum + *v)
+	}
+	d.sums.Likes, d.sums.Comments = plus(d.sums.Likes, g.Likes), plus(d.sums.Comments, g.Comments)
+	d.sums.Shares, d.sums.Views = plus(d.sums.Shares, g.Shares), plus(d.sums.Views, g.Views)
+	d.sums.Impressions, d.sums.Clicks = plus(d.sums.Impressions, g.Impressions), plus(d.sums.Clicks, g.Clicks)
+	d.sums.Saves = plus(d.sums.Saves, g.Saves)
+}
+
+var postDaily = write.NewTable("post_daily",
+	readingColumnTypes+engagementColumnTypes+`day date, readings integer, glikes bigint, gcomments bigint, gshares bigint, gviews bigint,
+	 gimpressions bigint, gclicks bigint, gsaves bigint, gpartial boolean`,
+	write.ReplaceRow("social_account_id, external_id, parent_account, day, account_id, member_id", ""),
+	func(d dayRow) []any { return appendDay(nil, &d) })
+
+func appendDay(values []any, d *dayRow) []any {
+	return append(appendReading(values, d.reading), dayOf(d.at), d.readings, d.sums.Likes, d.sums.Comments, d.sums.Shares, d.sums.Views,
+		d.sums.Impressions, d.sums.Clicks, d.sums.Saves, d.partial)
+}
+
+// changedDays makes the rows of the days on which a reading changed, and finds the owners who have none there any more.
+func changedDays(all []*series) (rows []dayRow, gone []*reading) {
+	for _, s := range all {
+		for day, readings := range byDay(s.readings) {
+			if !slices.ContainsFunc(readings, (*reading).changed) {
+				continue
+			}
+			for d := range daysOf(readings) {
+				d.isNew = s.newest.IsZero() || day.After(dayOf(s.newest))
+				d.isLast = d.isNew || day.Equal(dayOf(s.newest))
+				rows = append(rows, d)
+			}
+			for _, r := range readings {
+				if r.was != nil && !slices.ContainsFunc(readings, func(o *reading) bool { return o.Tenant == r.was.Tenant }) {
+					gone = append(gone, r.was)
+				}
+			}
+		}
+	}
+	return rows, gone
+}
+
+// queueGone deletes the days of owners who have no reading on them any more.
+func queueGone(batch *pgx.Batch, gone []*reading) {
+	if len(gone) == 0 {
+		return
+	}
+	batch.Queue(`
+		delete from post_daily d
+		using unnest($1::bigint[], $2::text[], $3::text[], $4::date[], $5::text[], $6::bigint[])
+			as k(social_account_id, external_id, parent_account, day, account_id, member_id)
+		where (d.social_account_id, d.external_id, d.parent_account, d.day, d.account_id, d.member_id)
+		    = (k.social_account_id, k.external_id, k.parent_account, k.day, k.account_id, k.member_id)`,
+		write.Arrays(gone, func(r *reading) []any {
+			return []any{r.SocialAccount, r.external, r.ParentAccount, dayOf(r.at), r.AccountID, r.MemberID}
+		})...)
+}

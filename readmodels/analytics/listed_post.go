@@ -1,0 +1,124 @@
+package analytics
+
+import (
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// Post is a post as the platform and the main application know it; what the main application says
+// stands before what the platform's listing says.
+type Post struct {
+	readmodels.PlatformRef
+
+	ID            string `json:"id"` // <social account>:<the platform's id>
+	SocialAccount int64  `json:"social_account_id"`
+	ExternalID    string `json:"external_id"` // the platform's id
+	// the sub-account whose post it is: of several, who registered it last; of a post that is registered under none that
+	// the caller sees, who had it when it was read last in the range
+	AccountID string `json:"account_id"`
+	// who owned the connection when the post was last registered: a connection that is handed on takes its posts along
+	MemberID    int64      `json:"member_id"`
+	PublishedAt *time.Time `json:"published_at"` // null: not known
+	Category    *int64     `json:"c_id"`         // of the main application's categories; null: none
+	Type        *string    `json:"post_type"`    // as the platform or the main application names it; null: not known
+	Content     *string    `json:"content"`      // its text; null: not known
+	MediaURL    *string    `json:"media_url"`    // null: not known
+	Permalink   *string    `json:"permalink"`    // its address at the platform; null: not known
+}
+
+// PostCounts is the last reading of a post before the end of the range: what the post had gathered since
+// its publication (cumulative). Null is a figure that the platform did not give; it is never 0.
+//
+// Platform metrics: Facebook reactions, comments, shares, post_media_view (videos: total_video_views or
+// reel plays), post_total_media_view_unique, post_clicks; Instagram likes, comments, shares, views, reach,
+// saved; LinkedIn likeCount, commentCount, shareCount, impressionCount, uniqueImpressionsCount, clickCount (profiles:
+// REACTION, COMMENT, RESHARE, IMPRESSION, MEMBERS_REACHED, LINK_CLICKS, POST_SAVE); TikTok like_count, comment_count,
+// share_count, view_count. The average watch time is post_video_avg_time_watched of Facebook's videos and
+// ig_reels_avg_watch_time of Instagram's reels.
+type PostCounts struct {
+	CapturedAt  *time.Time `json:"captured_at"` // of the reading; null: not read by then, and so is everything else
+	Likes       *int64     `json:"likes"`       // likes or reactions
+	Comments    *int64     `json:"comments"`
+	Shares      *int64     `json:"shares"`
+	Views       *int64     `json:"views"`       // null also for LinkedIn, which counts impressions only
+	Impressions *int64     `json:"impressions"` // Facebook and Instagram count views only: the same number
+	Reach       *int64     `json:"reach"`       // people; never summed over posts
+	Clicks      *int64     `json:"clicks"`
+	Saves       *int64     `json:"saves"`        // how often people kept it; Instagram and LinkedIn profiles only
+	AvgWatch    *int64     `json:"avg_watch_ms"` // milliseconds that a view lasts on average, as read: not cumulative, never summed
+	Engagement  *int64     `json:"engagement"`   // likes + comments + shares, of the parts that are there; null without any
+	// EngagementPartial says that a part of `engagement` is missing.
+	EngagementPartial bool `json:"engagement_partial"`
+}
+
+// PostGrowth is what a post gained in the range: the sum of what its readings in the range gained, each since the last
+// one before it that had the figure, however long ago that was. A figure that a reading is the first to have was
+// gained whole if the post was published since the agency reads the account, or at most a day before; else it is a
+// baseline, and gained nothing. A gain is the client's and member's who had the page at the reading: of one client or
+// member only theirs are summed. Null is a figure of which no gain is known.
+type PostGrowth struct {
+	// Since is when the reading was captured from which on the gains count: the last one before the range, or else a
+	// baseline in it; null when they count from the publication on, or there are none.
+	Since       *time.Time `json:"since" brief:"omitzero"`
+	Likes       *int64     `json:"likes"`       // likes or reactions gained
+	Comments    *int64     `json:"comments"`    // comments gained
+	Shares      *int64     `json:"shares"`      // shares gained, reposts included
+	Views       *int64     `json:"views"`       // views gained
+	Impressions *int64     `json:"impressions"` // how often it was shown, gained; Facebook and Instagram count views only: the same number
+	Clicks      *int64     `json:"clicks"`      // clicks gained
+	Saves       *int64     `json:"saves"`       // saves gained
+	// Engagement is the sum of what likes, comments and shares gained, of the parts that are known; null without any.
+	Engagement *int64 `json:"engagement"`
+	// EngagementPartial says that it is not known of some readings what a part of the engagement gained.
+	EngagementPartial bool `json:"engagement_partial"`
+	// NoBaseline says that the post was read in the range for the first time, and only once, and did not begin at 0:
+	// what it gained is not known.
+	NoBaseline bool `json:"no_baseline" brief:"omitzero"`
+}
+
+// listedPost is a post with its last reading before the end of the range, and what it gained in it.
+type listedPost struct {
+	Post
+	registered string // under which sub-account
+
+	now      postReading
+	gained   domain.Counts
+	partial  bool
+	several  bool       // readings in the range
+	first    *time.Time // of these
+	previous *time.Time // the one before them
+	began    bool       // the first reading of all is in the range
+	fromZero bool       // and its figures were gained
+}
+
+func (p *listedPost) counts() PostCounts {
+	c := PostCounts{
+		CapturedAt: p.now.at, Likes: p.now.Likes, Comments: p.now.Comments, Shares: p.now.Shares, Views: p.now.Views,
+		Impressions: p.now.Impressions, Reach: p.now.Reach, Clicks: p.now.Clicks,
+		Saves: p.now.Saves, AvgWatch: p.now.AvgWatch,
+	}
+	if p.now.at != nil {
+		c.Engagement, c.EngagementPartial = p.now.Engagement()
+	}
+	return c
+}
+
+func (p *listedPost) growth() PostGrowth {
+	engagement, _ := p.gained.Engagement()
+	g := PostGrowth{
+		Likes: p.gained.Likes, Comments: p.gained.Comments, Shares: p.gained.Shares, Views: p.gained.Views,
+		Impressions: p.gained.Impressions, Clicks: p.gained.Clicks, Saves: p.gained.Saves, Engagement: engagement, EngagementPartial: p.partial,
+	}
+	switch {
+	case !p.began:
+		g.Since = p.previous
+	case p.fromZero:
+	case p.several:
+		g.Since = p.first
+	default:
+		g.NoBaseline = true
+	}
+	return g
+}

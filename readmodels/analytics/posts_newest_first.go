@@ -1,0 +1,279 @@
+package analytics
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/posttexts"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// postReading is a reading of a post.
+type postReading struct {
+	owner
+	at *time.Time // nil: there is none
+	domain.Counts
+}
+
+// postKey is the place of a post in a list: newest first, then by the ids downwards. A post without a
+// time of publication stands last.
+type postKey struct {
+	Published *time.Time `json:"p"`
+	Social    int64      `json:"s"`
+	External  string     `json:"e"`
+	Account   string     `json:"a"`
+}
+
+// newestFirst orders posts p of tSPosts by their keys.
+const newestFirst = `
+		order by coalesce(p.published_at, '-infinity') desc, p.social_account_id desc,
+		         p.external_id collate "C" desc, p.account_id collate "C" desc`
+
+// newestInScope selects each post of tSPosts once, as it was registered last under one of the sub-accounts
+// $2: a page that moves between two clients of an agency registers its posts under both.
+const newestInScope = `(newer_accounts is null or not newer_accounts && coalesce($2::text[], newer_accounts))`
+
+// postsOfScope selects the posts of tSPosts p that a query is about: those that the scope sees, of the
+// platforms $3 and the category $5.
+func (qc *queryContext) postsOfScope() string {
+	return "p.parent_account = $1 and " + qc.within("p.account_id") + " and p.p_id = any($3) and " + newestInScope + `
+		and ` + qc.ofCategory()
+}
+
+// publishedAt is when a post p was published, as the index of posts has it: of an unknown time at the very beginning.
+const publishedAt = `coalesce(p.published_at, '-infinity')`
+
+// publishedByThen selects the posts p published before $6 or at an unknown time: one stretch of the index.
+const publishedByThen = publishedAt + ` < $6`
+
+// readInRange selects the posts p that were read from $12 to $6 while the scope's accounts, or the member $4, had them.
+const readInRange = `exists (
+					select from tSPostInsights i
+					where ` + inScope + ` and i.captured_at >= $12 and i.captured_at < $6 and ($4::bigint = 0 or i.member_id = $4))`
+
+// ofCategory selects the posts p of the category $5. It emits a predicate only when there is something to filter.
+func (qc *queryContext) ofCategory() string {
+	if qc.query.Category == 0 {
+		return "$5::bigint = 0"
+	}
+	return categoryOfPost + " = $5::bigint"
+}
+
+// ofCategoryHere selects the posts p of the category $5 among those whose registration may be outside of the scope: there
+// the category is another client's, and nobody else finds a post by it.
+func (qc *queryContext) ofCategoryHere() string {
+	if qc.query.Category == 0 {
+		return qc.ofCategory()
+	}
+	return "(" + qc.within("p.account_id") + " and " + qc.ofCategory() + ")"
+}
+
+// ofMember selects the rows whose column is the member $4. It emits a predicate only when there is something to filter.
+func (qc *queryContext) ofMember(column string) string {
+	if qc.query.Member == 0 {
+		return "$4::bigint = 0"
+	}
+	return column + " = $4::bigint"
+}
+
+// categoryOfPost is what the registrations say, else what the content planner says.
+const categoryOfPost = `coalesce(p.c_id, (
+	select c.c_id from tContentPlanner c
+	where c.social_account_id = p.social_account_id and c.external_id = p.external_id and c.account_id = p.account_id
+	order by c.id limit 1))`
+
+// textsOfPost joins to post p what it says: what the main application says stands before the listing, field by field. Both are one
+// probe of one index. What was said under a client outside the scope $2, who had the page before or has it since, is not shown.
+const textsOfPost = `
+		cross join lateral (
+			select ` + posttexts.Columns + `
+			from post_contents c
+			where c.parent_account = $1 and c.social_account_id = p.social_account_id and c.external_id = p.external_id
+			  and ($2::text[] is null or c.account_id = any($2))) t`
+
+// readingColumns are what the answers need of a reading, in both tables.
+const readingColumns = `captured_at, account_id, member_id, likes, comments, shares, views, impressions, reach, clicks, saves, avg_watch_ms`
+
+// inScope selects the readings i of post p, whichever client of the scope $2 had the page then: a page that moves
+// between them goes on where it was.
+const inScope = `i.social_account_id = p.social_account_id and i.external_id = p.external_id and i.parent_account = $1
+			and ($2::text[] is null or i.account_id = any($2))`
+
+// readingAt finds the last reading of post p before the instant at, whose UTC day begins at day: among
+// raw readings of that day, else in the roll-up of the days before.
+func readingAt(at, day string) string {
+	return fmt.Sprintf(`(
+		select * from (
+			(select %[1]s from tSPostInsights i
+			 where %[4]s and i.captured_at >= %[3]s and i.captured_at < %[2]s
+			 order by i.captured_at desc limit 1)
+			union all
+			%[5]s) x
+		order by x.captured_at desc limit 1)`, readingColumns, at, day, inScope, lastDaily("("+day+" at time zone 'UTC')::date"))
+}
+
+// lastDaily finds the last reading of post p in the roll-up of the days before a day: the last of its day, which is
+// found first. Ordered by more than the index holds, all days of a post would be read.
+func lastDaily(before string) string {
+	return fmt.Sprintf(`(select * from (
+				select %[1]s from post_daily i where %[3]s and i.day < %[2]s
+				order by i.day desc fetch first row with ties) i
+			 order by i.captured_at desc limit 1)`, readingColumns, before, inScope)
+}
+
+// startOfUTCDay is the day of at in UTC; an instant that begins a day is its own.
+func startOfUTCDay(at time.Time) time.Time { return at.UTC().Truncate(aDay) }
+
+const aDay = secondsPerDay * time.Second
+
+// readPosts reads a page of the posts, newest first, with their readings at both ends of the range, and
+// notes the cursor of the next page. The index has all that a page is chosen by: only what is on it is opened, however
+// few posts of the agency are the member's. What is not chosen by the index comes from the months of the readings.
+func (qc *queryContext) readPosts(ctx context.Context) ([]listedPost, error) {
+	scope := qc.cursorScope("posts")
+	last, err := readmodels.DecodeCursor[postKey](qc.query.Page.Cursor, scope)
+	if err != nil {
+		return nil, err
+	}
+	if last == nil {
+		last = &postKey{}
+	}
+	limit := qc.query.Page.Size()
+	from := qc.query.Range.From.UTC()
+	args := []any{
+		qc.query.Member, qc.query.Category, qc.query.Range.To, last.Published, last.Social, last.External, last.Account, limit + 1, qc.query.Range.From,
+		startOfUTCDay(from).AddDate(0, 0, 1-from.Day()),
+	}
+	arms := []string{qc.publishedEarlier(), qc.publishedLater()}
+	if qc.narrowed() {
+		arms = append(arms, qc.readElsewhere())
+	}
+	const page = newestFirst + `
+				limit $11`
+	posts, err := qc.queryPosts(ctx, `
+		select p.*, `+categoryOfPost+` as category
+		from (
+			with k as (`+qc.readInMonths()+`)
+			select * from (
+				(`+strings.Join(arms, page+`)
+				union all
+				(`)+page+`)) p`+page+`) page
+		join tSPosts p on p.social_account_id = page.social_account_id and p.external_id = page.external_id
+			and p.parent_account = $1 and p.account_id = page.account_id`+newestFirst, args...)
+	if err != nil {
+		return nil, err
+	}
+	posts, qc.cursor, err = readmodels.CutPage(posts, limit, scope, func(p listedPost) postKey { return postKey{p.PublishedAt, p.SocialAccount, p.ExternalID, p.registered} })
+	return posts, err
+}
+
+// beyondCursor selects the posts p after the one at which the last page ended.
+const beyondCursor = `($9::text = '' or
+				(coalesce(p.published_at, '-infinity'), p.social_account_id, p.external_id collate "C", p.account_id collate "C")
+					< (coalesce($7::timestamptz, '-infinity'), $8::bigint, $9::text collate "C", $10::text collate "C"))`
+
+// keyOfPost is what a page is chosen by.
+const keyOfPost = "p.social_account_id, p.external_id, p.account_id, p.published_at"
+
+// publishedEarlier selects the posts published before the range's end, or at an unknown time.
+func (qc *queryContext) publishedEarlier() string {
+	return `
+				select ` + keyOfPost + ` from tSPosts p
+				where ` + qc.postsOfScope() + " and " + publishedByThen + " and " + qc.ofMember("p.member_id") + " and " + beyondCursor
+}
+
+// publishedLater selects the posts whose publication is told for the range's end or later (clocks differ, plans change), and
+// that were read in the range all the same. An agency may have published most of its posts since: only those in the months k
+// are probed, and none where nothing was published since.
+func (qc *queryContext) publishedLater() string {
+	return `
+				select p.* from k
+				cross join lateral (
+					select ` + keyOfPost + ` from tSPosts p
+					where p.social_account_id = k.social_account_id and p.external_id = k.external_id
+					  and ` + qc.postsOfScope() + " and " + publishedAt + " >= $6 and " + qc.ofMember("p.member_id") + " and " + beyondCursor + `
+					  and ` + readInRange + `
+					offset 0) p
+				where exists (select from tSPosts p where p.parent_account = $1 and ` + publishedAt + ` >= $6)`
+}
+
+// readInMonths selects the posts that were read in the months of the range while the scope's accounts, or the member, had
+// them: few of them outside of the range itself.
+func (qc *queryContext) readInMonths() string {
+	return `
+				select distinct m.social_account_id, m.external_id from post_months m
+				where m.parent_account = $1 and ` + qc.within("m.account_id") + ` and m.p_id = any($3) and ` + qc.ofMember("m.member_id") + `
+				  and m.month >= $13::date and m.month < $6::timestamptz at time zone 'UTC'`
+}
+
+// readElsewhere selects the posts that were read in the range while the scope's accounts, or the member, had them, and are
+// registered under somebody else: what they gained then is in the totals. They come from the months k; of each the
+// registration is looked up, one probe each, and the readings of those few that are left.
+func (qc *queryContext) readElsewhere() string {
+	return `
+				select ` + keyOfPost + ` from k
+				cross join lateral (
+					select * from tSPosts p
+					where p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.parent_account = $1
+					order by ` + qc.within("p.account_id") + ` desc, p.updated_at desc, p.account_id collate "C" desc limit 1) p
+				where not (` + qc.within("p.account_id") + " and " + qc.ofMember("p.member_id") + ") and " + qc.ofCategoryHere() + `
+				  and ` + beyondCursor + `
+				  and ` + readInRange
+}
+
+// queryPosts reads the posts that a query from tSPosts p selects, with their category as its last
+// column, in that query's order. Its parameters are the scope and the platforms, then args.
+func (qc *queryContext) queryPosts(ctx context.Context, selected string, args ...any) ([]listedPost, error) {
+	all := append(arguments{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs()}, args...)
+	from, to := all.add(qc.query.Range.From, "timestamptz"), all.add(qc.query.Range.To, "timestamptz")
+	toDay, member := all.add(startOfUTCDay(qc.query.Range.To), "timestamptz"), all.add(qc.query.Member, "bigint")
+	ofMember := "(" + member + " = 0 or i.member_id = " + member + ")"
+	gains := qc.gainsOfPost(ofMember, &all)
+	rows, _ := qc.tx.Query(ctx, `
+		select p.p_id, p.social_account_id, p.external_id, p.account_id, p.member_id, p.published_at, p.category, p.post_type,
+		       t.content, t.media_url, t.permalink,
+		       e.captured_at, coalesce(e.account_id, ''), coalesce(e.member_id, 0), e.likes, e.comments, e.shares, e.views, e.impressions, e.reach, e.clicks,
+		       e.saves, e.avg_watch_ms,
+		       f.several, f.first_at, f.previous_at, f.began, f.from_zero,
+		       g.likes, g.comments, g.shares, g.views, g.impressions, g.clicks, g.saves, g.partial
+		from (select s.*, row_number() over () as place from (`+selected+`) s) p`+textsOfPost+`
+		left join lateral `+readingAt(to, toDay)+` e on true
+		cross join lateral (
+			select count(*) > 1 as several, min(captured_at) as first_at, min(previous_at) as previous_at,
+			       coalesce(bool_or(previous_at is null), false) as began, coalesce(bool_or(from_zero and previous_at is null), false) as from_zero
+			from (
+				select captured_at, previous_at, from_zero from tSPostInsights i
+				where `+inScope+` and i.captured_at >= `+from+` and i.captured_at < `+to+" and "+ofMember+`
+				order by i.captured_at limit 2) i) f
+		cross join lateral `+gains+` g
+		order by p.place`, all...)
+	posts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p listedPost, err error) {
+		e, g := &p.now, &p.gained
+		err = row.Scan(&p.Platform, &p.SocialAccount, &p.ExternalID, &p.AccountID, &p.MemberID, &p.PublishedAt, &p.Category, &p.Type,
+			&p.Content, &p.MediaURL, &p.Permalink,
+			&e.at, &e.account, &e.member, &e.Likes, &e.Comments, &e.Shares, &e.Views, &e.Impressions, &e.Reach, &e.Clicks,
+			&e.Saves, &e.AvgWatch,
+			&p.several, &p.first, &p.previous, &p.began, &p.fromZero,
+			&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &g.Saves, &p.partial)
+		p.registered = p.AccountID
+		if qc.scope.Accounts != nil && !slices.Contains(qc.scope.Accounts, p.AccountID) { // another client's business
+			p.AccountID, p.MemberID = e.account, e.member
+			p.Category, p.Content, p.MediaURL, p.Permalink = nil, nil, nil, nil
+		}
+		p.PlatformRef, p.ID = readmodels.PlatformRefOf(p.Platform), domain.PostID(p.SocialAccount, p.ExternalID)
+		return p, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read posts: %w", err)
+	}
+	for _, p := range posts {
+		qc.noteCapture(p.now.at)
+	}
+	return posts, nil
+}

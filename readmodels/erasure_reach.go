@@ -1,0 +1,124 @@
+package readmodels
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+)
+
+// Going fills in what is known of the social accounts that go with a person: who had them, and what their posts say.
+func (p People) Going(ctx context.Context, person *domain.Person) error {
+	err := pg.Snapshot(ctx, p.Pool, func(tx pgx.Tx) error { return goingOf(ctx, tx, person) })
+	return wrapped("find social accounts that go", err)
+}
+
+func goingOf(ctx context.Context, tx pgx.Tx, person *domain.Person) (err error) {
+	rows, _ := tx.Query(ctx, `
+		select k.id, h.account_id, h.p_id from unnest($1::bigint[]) as k(id) cross join lateral (
+			select account_id, p_id from (
+				select account_id, p_id, 0 as rank, null::timestamptz as at from tSAccounts where id = k.id and parent_account = $2
+				union all (select account_id, p_id, 1, captured_at from tSAccountIns
+					where social_account_id = k.id and parent_account = $2 order by captured_at desc limit 1)
+				union all (select account_id, p_id, 1, updated_at from tSPosts
+					where social_account_id = k.id and parent_account = $2 order by updated_at desc limit 1)
+				union all (select account_id, p_id, 1, last_at from post_gains
+					where social_account_id = k.id and parent_account = $2 order by quarter desc limit 1)
+				union all select account_id, p_id, 2, erased_at from account_erasures where social_account_id = k.id and parent_account = $2) had
+			order by rank, at desc limit 1) h order by k.id`, person.Going(), person.ParentAccount)
+	if person.Had, err = pgx.CollectRows(rows, pgx.RowToStructByPos[domain.AccountOwner]); err != nil {
+		return err
+	}
+	person.Contents, err = contentsOf(ctx, tx, *person)
+	return err
+}
+
+// Name adds social accounts of the person's agency that go with the person, and what their posts say. An id that nobody of the agency has
+// or had is invalid.
+func (p People) Name(ctx context.Context, person *domain.Person, socialAccounts []int64) error {
+	for _, id := range socialAccounts {
+		if !slices.Contains(person.Going(), id) {
+			person.Named = append(person.Named, id)
+		}
+	}
+	person.Pages = slices.DeleteFunc(person.Pages, func(page domain.DirectorySocialAccount) bool { return slices.Contains(person.Named, page.ID) })
+	if err := p.Going(ctx, person); err != nil {
+		return err
+	}
+	for _, id := range person.Named {
+		if !slices.ContainsFunc(person.Had, func(had domain.AccountOwner) bool { return had.SocialAccount == id }) {
+			return domain.NewError(domain.CodeInvalid,
+				"No member of agency %s has or had the social account %d, so it cannot go with this person. Check the id.", person.ParentAccount, id)
+		}
+	}
+	return nil
+}
+
+// ContentsOf returns what is stored of the posts of the social accounts that go with a person: of its own for every agency, of named ones
+// for the person's.
+func (p People) ContentsOf(ctx context.Context, person domain.Person) (stored []domain.StoredContent, err error) {
+	err = pg.Snapshot(ctx, p.Pool, func(tx pgx.Tx) (err error) {
+		stored, err = contentsOf(ctx, tx, person)
+		return err
+	})
+	return stored, wrapped("find what posts say", err)
+}
+
+func contentsOf(ctx context.Context, tx pgx.Tx, person domain.Person) (stored []domain.StoredContent, err error) {
+	rows, _ := tx.Query(ctx, `
+		select parent_account, social_account_id, external_id, origin, told_at from post_contents
+		where social_account_id = any($1) or social_account_id = any($2) and parent_account = $3 order by 1, 2, 3, 4`,
+		person.Profiles, person.Named, person.ParentAccount)
+	var post domain.PostRef
+	var origin domain.PostOrigin
+	var at time.Time
+	_, err = pgx.ForEachRow(rows, []any{&post.ParentAccount, &post.SocialAccount, &post.ExternalID, &origin, &at}, func() error {
+		stored = append(stored, domain.StoredContent{Key: post.ContentKey(origin), At: at})
+		return nil
+	})
+	return stored, err
+}
+
+// connectionsOf adds what the person's members have connected.
+func connectionsOf(ctx context.Context, tx pgx.Tx, person *domain.Person) (err error) {
+	person.Defaults, err = column[int64](ctx, tx,
+		`select member_id from tDefaultAccount where member_id = any($1) order by 1`, person.Members)
+	if err != nil {
+		return err
+	}
+	rows, _ := tx.Query(ctx, `select id, secret_ref from tMemberAuth where member_id = any($1) order by id`, person.Members)
+	if person.Connections, err = pgx.CollectRows(rows, pgx.RowToStructByPos[domain.PersonConnection]); err != nil {
+		return err
+	}
+	rows, _ = tx.Query(ctx, `
+		select id, parent_account, account_id, member_id, connection_id, p_id, a_type, external_id, name, connected, created_at
+		from tSAccounts where member_id = any($1) order by id`, person.Members)
+	var s domain.DirectorySocialAccount
+	var created *time.Time
+	targets := []any{
+		&s.ID, &s.ParentAccount, &s.AccountID, &s.MemberID, &s.ConnectionID, &s.Platform, &s.AccountType, &s.ExternalID, &s.Name, &s.Connected,
+		&created,
+	}
+	_, err = pgx.ForEachRow(rows, targets, func() error {
+		page := s
+		if created != nil {
+			page.CreatedAt = *created
+		}
+		if s.Platform == domain.LinkedIn && s.AccountType == domain.LinkedInProfile {
+			person.Profiles = append(person.Profiles, s.ID)
+		} else {
+			person.Pages = append(person.Pages, page)
+		}
+		return nil
+	})
+	return err
+}
+
+func column[T any](ctx context.Context, tx pgx.Tx, sql string, args ...any) ([]T, error) {
+	rows, _ := tx.Query(ctx, sql, args...)
+	return pgx.CollectRows(rows, pgx.RowTo[T])
+}

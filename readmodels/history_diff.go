@@ -1,0 +1,210 @@
+package readmodels
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// DiffQuery asks what changed on a dashboard after From up to To.
+type DiffQuery struct {
+	ParentAccount string
+	Dashboard     string // sub-account
+	From, To      Moment
+}
+
+// DiffAnswer is what lies between two moments of one dashboard.
+type DiffAnswer struct {
+	Dashboard Named           `json:"dashboard"`
+	From      StreamPosition  `json:"from"`
+	To        StreamPosition  `json:"to"`
+	Before    *DashboardState `json:"before"` // null: it was not there yet
+	After     DashboardState  `json:"after"`
+	Changes   Differences     `json:"changes"`
+	Records   int64           `json:"records"` // that changed this dashboard in between
+}
+
+// Diff returns the difference between two moments. Errors are those of [History.State], for the later
+// moment; and invalid when the moments stand the wrong way round.
+func (h *History) Diff(ctx context.Context, q DiffQuery) (DiffAnswer, HistoryMeta, error) {
+	return answerHistory(ctx, h, "difference", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) (DiffAnswer, error) {
+		answer, err := diff(ctx, tx, q)
+		meta.AsOf = answer.To
+		return answer, err
+	})
+}
+
+func diff(ctx context.Context, tx pgx.Tx, q DiffQuery) (a DiffAnswer, err error) {
+	if a.From, a.To, err = diffEnds(ctx, tx, q.ParentAccount, q.From, q.To); err != nil {
+		return a, err
+	}
+	was, err := stateAt(ctx, tx, q.ParentAccount, q.Dashboard, a.From.Version)
+	if err != nil {
+		return a, err
+	}
+	is, err := existingAt(ctx, tx, q.ParentAccount, q.Dashboard, q.To, a.To)
+	if err != nil {
+		return a, err
+	}
+	var before *domain.Dashboard
+	if was != nil {
+		before = &was.document
+	}
+	err = tx.QueryRow(ctx, `select count(*) from dashboard_history
+		where parent_account = $1 and sub_account_id = $2 and version > $3 and version <= $4`,
+		q.ParentAccount, q.Dashboard, a.From.Version, a.To.Version).Scan(&a.Records)
+	if err != nil {
+		return a, fmt.Errorf("count records: %w", err)
+	}
+	n := newNames()
+	note(n.accounts, q.Dashboard)
+	n.noteDashboard(before)
+	n.noteDashboard(&is.document)
+	if err := n.read(ctx, tx, q.ParentAccount); err != nil {
+		return a, err
+	}
+	a.Dashboard, a.Before, a.After = named(n.accounts, q.Dashboard), n.state(before), *n.state(&is.document)
+	a.Changes = n.differences(before, is.document)
+	return a, nil
+}
+
+// diffEnds are the positions of two moments, which must not stand the wrong way round.
+func diffEnds(ctx context.Context, tx pgx.Tx, parent string, earlier, later Moment) (from, to StreamPosition, err error) {
+	if from, err = positionAt(ctx, tx, parent, earlier); err != nil {
+		return from, to, err
+	}
+	if to, err = positionAt(ctx, tx, parent, later); err == nil && from.Version > to.Version {
+		err = domain.NewError(domain.CodeInvalid, "from (%s) lies after to (%s). Exchange them.", earlier, later).
+			WithField("from", "lies after to")
+	}
+	return from, to, err
+}
+
+// DiffsQuery asks what changed on the dashboards of an agency after From up to To.
+type DiffsQuery struct {
+	ParentAccount string
+	From, To      Moment
+	Limit         int
+	Cursor        string // from [HistoryMeta].NextCursor
+}
+
+// diffKey is the place of a dashboard in its list, within the prefix of the stream that the first page stood for.
+type diffKey struct {
+	Until     int64  `json:"u"` // version
+	Version   int64  `json:"v"` // of the dashboard's last change up to there
+	Dashboard string `json:"d"`
+}
+
+func (q DiffsQuery) cursors() CursorScope {
+	return CursorScope{List: "differences", Scope: Scope{ParentAccount: q.ParentAccount}, Filters: []any{q.From, q.To}}
+}
+
+// Diffs returns a page of the dashboards that were changed between two moments, with the difference of each. The one that was changed last comes
+// first. All pages stand for the same two moments. Errors are not_found for a version to come, and invalid when the moments stand the wrong way
+// round, or for a cursor of another question.
+func (h *History) Diffs(ctx context.Context, q DiffsQuery) ([]DiffAnswer, HistoryMeta, error) {
+	return answerHistory(ctx, h, "differences", q.ParentAccount, "", func(tx pgx.Tx, meta *HistoryMeta) ([]DiffAnswer, error) {
+		after, err := DecodeCursor[diffKey](q.Cursor, q.cursors())
+		if err != nil {
+			return nil, err
+		}
+		later := q.To
+		if after == nil {
+			after = &diffKey{Version: unlimited}
+		} else {
+			later = Moment{Version: after.Until}
+		}
+		from, to, err := diffEnds(ctx, tx, q.ParentAccount, q.From, later)
+		if err != nil {
+			return nil, err
+		}
+		meta.AsOf = to
+		page, more, err := h.changedBetween(ctx, tx, q, from.Version, to.Version, *after)
+		if err != nil {
+			return nil, err
+		}
+		if more {
+			last := page[len(page)-1]
+			if meta.NextCursor, err = EncodeCursor(q.cursors(), diffKey{to.Version, last.Version, last.Dashboard}); err != nil {
+				return nil, err
+			}
+		}
+		return readDiffs(ctx, tx, q.ParentAccount, page, from, to)
+	})
+}
+
+// changedDashboard is a dashboard that was changed between two versions: the last of these changes, and how many there are.
+type changedDashboard struct {
+	Dashboard string
+	Version   int64
+	Records   int64
+}
+
+// changedBetween are the dashboards of a page, and whether more follow.
+func (h *History) changedBetween(
+	ctx context.Context, tx pgx.Tx, q DiffsQuery, from, to int64, after diffKey,
+) (page []changedDashboard, more bool, err error) {
+	rows, _ := tx.Query(ctx, `
+		select sub_account_id, max(version), count(*) from dashboard_history
+		where parent_account = @parent and version > @from and version <= @to
+		group by sub_account_id having (max(version), sub_account_id) < (@version::bigint, @dashboard::text)
+		order by max(version) desc, sub_account_id desc limit @limit`, pgx.NamedArgs{
+		"parent": q.ParentAccount, "from": from, "to": to, "version": after.Version, "dashboard": after.Dashboard, "limit": q.Limit + 1,
+	})
+	if page, err = pgx.CollectRows(rows, pgx.RowToStructByPos[changedDashboard]); err != nil {
+		return nil, false, fmt.Errorf("find changed dashboards: %w", err)
+	}
+	if len(page) == 0 {
+		return page, false, nil
+	}
+	keys := make([]entryKey, min(len(page), q.Limit))
+	for i := range keys {
+		keys[i] = entryKey{page[i].Version, page[i].Dashboard}
+	}
+	fit, err := h.affordable(ctx, tx, q.ParentAccount, keys)
+	return page[:fit], fit < len(page), err
+}
+
+// readDiffs reads what the dashboards of a page were at two positions, and the names of all that they mention.
+func readDiffs(ctx context.Context, tx pgx.Tx, parent string, page []changedDashboard, from, to StreamPosition) ([]DiffAnswer, error) {
+	subs := make([]string, len(page))
+	for i, d := range page {
+		subs[i] = d.Dashboard
+	}
+	rows, _ := tx.Query(ctx, `
+		select before.after, last.after from unnest($2::text[]) with ordinality as k(sub_account_id, n)
+		left join lateral (select after from dashboard_history h where h.parent_account = $1 and h.sub_account_id = k.sub_account_id
+			and h.version <= $3 order by h.version desc limit 1) before on true
+		cross join lateral (select after from dashboard_history h where h.parent_account = $1 and h.sub_account_id = k.sub_account_id
+			and h.version <= $4 order by h.version desc limit 1) last
+		order by k.n`, parent, subs, from.Version, to.Version)
+	n := newNames()
+	note(n.accounts, subs...)
+	type states struct {
+		was *domain.Dashboard
+		is  domain.Dashboard
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s states, err error) {
+		err = row.Scan(&s.was, &s.is)
+		n.noteDashboard(s.was)
+		n.noteDashboard(&s.is)
+		return s, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read dashboards at two moments: %w", err)
+	}
+	if err := n.read(ctx, tx, parent); err != nil {
+		return nil, err
+	}
+	answers := make([]DiffAnswer, len(page))
+	for i, d := range page {
+		answers[i] = DiffAnswer{
+			Dashboard: named(n.accounts, d.Dashboard), From: from, To: to, Before: n.state(all[i].was), After: *n.state(&all[i].is),
+			Changes: n.differences(all[i].was, all[i].is), Records: d.Records,
+		}
+	}
+	return answers, nil
+}
