@@ -16,6 +16,7 @@
 //   - A board is saved as it was previewed, or not at all.
 //   - Nobody looks with another's eyes without a record; such a look only reads, with the rights that the other has then.
 //   - What is long or secret stays out of logs: they name a page by its pattern.
+//   - The length of a compressed page does not tell what stands in it.
 //
 // It may not import pgx, watermill, sarama or projections, nor anything that does.
 //
@@ -37,6 +38,7 @@
 //	forms.go     forms that were sent, and how large they may be
 //	refusals.go  what goes wrong, as a page
 //	layout.go    templates, style and scripts, embedded
+//	compress.go  gzip for them
 //	session.go session_lifetime.go  who is signed in, and what keeps it; the cookie, and how long a session lasts
 //	sign_in.go sign_in_link.go  the pages of signing in: demo, tokens; one-time links
 //	sign_in_sessions.go  sessions seen and ended

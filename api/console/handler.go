@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -60,6 +61,8 @@ type Console struct {
 	pages []page
 	cross *http.CrossOriginProtection
 	waits *waits
+	// compressed compresses what a handler answers.
+	compressed func(http.Handler) http.HandlerFunc
 	// patience is how long a page may take to open, and what a form sends may take to come: the API's questions have limits of their own, those to
 	// the sessions have none.
 	patience time.Duration
@@ -80,13 +83,17 @@ func Handler(deps Deps) (*Console, error) {
 		return nil, errors.New("console: beside Deps.Provider no password counts")
 	}
 	c := &Console{deps: deps, mux: http.NewServeMux(), cross: http.NewCrossOriginProtection(), waits: newWaits(deps.Now), patience: time.Minute}
+	var err error
+	if c.compressed, err = newCompressor(); err != nil {
+		return nil, fmt.Errorf("console: make compressor: %w", err)
+	}
 	c.pages = c.allPages()
 	for _, p := range c.pages {
 		c.mux.HandleFunc(p.pattern, c.serve(p))
 	}
 	for name, a := range assets {
 		a.body = c.below(a.body)
-		c.mux.HandleFunc("GET "+name, a.serve)
+		c.mux.Handle("GET "+name, c.compressed(http.HandlerFunc(a.serve)))
 	}
 	c.mux.HandleFunc(Path+"/", c.serve(page{public: true, open: func(*visit) (view, error) { return nil, errNoPage }}))
 	return c, nil

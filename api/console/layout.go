@@ -27,6 +27,8 @@ type asset struct {
 	body        []byte
 }
 
+const mediaHTML = "text/html; charset=utf-8"
+
 // contentTypes are those of the kinds of files that are served.
 var contentTypes = map[string]string{
 	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
@@ -116,8 +118,10 @@ func (v *visit) write(status int, shown view) int {
 		http.Error(v.w, "Something went wrong on our side.", http.StatusInternalServerError)
 		return http.StatusInternalServerError
 	}
-	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	v.w.WriteHeader(status)
-	_, _ = v.w.Write(v.console.below(body))
+	v.console.compressed(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", mediaHTML)
+		w.WriteHeader(status)
+		_, _ = w.Write(v.console.below(body))
+	})).ServeHTTP(v.w, v.r)
 	return status
 }

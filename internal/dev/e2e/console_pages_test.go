@@ -62,7 +62,7 @@ var consolePages = []struct {
 }
 
 // mostBytes may come over the network for a page, with its style and scripts.
-const mostBytes = 150_000
+const mostBytes = 100_000
 
 // Each page of the console, by itself and by every way that leads to another one, in the light on a desk and in the dark on a phone: axe finds
 // nothing serious, nothing is wider than the window, and it is small. Names that are markup are shown as they are.
