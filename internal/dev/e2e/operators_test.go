@@ -51,6 +51,23 @@ type handbook struct {
 // run runs the command that is printed with this beginning, after replacements, and says yes to what it asks.
 func (h *handbook) run(t *testing.T, code int, begins string, replace ...string) ran {
 	t.Helper()
+	r := h.tried(t, begins, replace...)
+	require.Equal(t, code, r.code, "%s %v\n%s%s", begins, replace, r.out, r.err)
+	return r
+}
+
+// awaitStatus runs the printed status until it says something and ends so. Each process tells of what it noticed last.
+func (h *handbook) awaitStatus(t *testing.T, code int, says string) {
+	t.Helper()
+	h.service.api.await(patience, "a status that says "+says, func() bool {
+		r := h.tried(t, "status")
+		return r.code == code && strings.Contains(r.out, says)
+	})
+}
+
+// tried is what the command that is printed with this beginning did.
+func (h *handbook) tried(t *testing.T, begins string, replace ...string) ran {
+	t.Helper()
 	_, rest, found := strings.Cut(h.text, "ledgerboard "+begins)
 	require.True(t, found, "the handbook prints no command that begins with %q", begins)
 	if end := strings.IndexAny(rest, "`\n#"); end >= 0 {
@@ -62,9 +79,7 @@ func (h *handbook) run(t *testing.T, code int, begins string, replace ...string)
 	}
 	variables := maps.Clone(h.service.api.variables())
 	variables["ADDR"] = strings.TrimPrefix(h.service.api.base, "http://")
-	r := commandOf(t, h.binary, t.TempDir(), variables, args...)
-	require.Equal(t, code, r.code, "%v\n%s%s", args, r.out, r.err)
-	return r
+	return commandOf(t, h.binary, t.TempDir(), variables, args...)
 }
 
 // parkedAgency resolves an event of an agency that this program does not know: it looks, tries again, and skips.
@@ -79,7 +94,7 @@ func (h *handbook) parkedAgency(t *testing.T) {
 	p.await(patience, "a status that tells of it", func() bool {
 		return strings.Contains(string(p.get("", "/readyz").body), "'ledgerboard parked' lists")
 	})
-	require.Contains(t, h.run(t, notReady, "status").out, "dashboards has 1 parked event\n")
+	h.awaitStatus(t, notReady, "dashboards has 1 parked event\n")
 	change().refused(t, http.StatusServiceUnavailable, "unavailable")
 
 	list := h.run(t, done, "parked --projection dashboards").out
@@ -95,8 +110,7 @@ func (h *handbook) parkedAgency(t *testing.T) {
 	require.Contains(t, h.run(t, done, "parked skip dashboards-3-1204", "dashboards-3-1204", id).out, "was skipped before")
 	skipped := regexp.MustCompile(`parked\.skipped +dashboards, ` + id + ` +incident:OPS-20 +done`)
 	p.await(patience, "the trail to have what was done", func() bool { return skipped.MatchString(h.run(t, done, "actions").out) })
-	p.await(patience, "the service to be ready", func() bool { return strings.Contains(string(p.get("", "/readyz").body), `"ready"`) })
-	h.run(t, done, "status")
+	h.awaitStatus(t, done, "")
 }
 
 // park appends an effective record of a type that only a newer program knows, and returns the id that it is parked under.
@@ -133,10 +147,7 @@ func (h *handbook) park(t *testing.T, agency string) string {
 
 func (h *handbook) pause(t *testing.T) {
 	require.Contains(t, h.run(t, done, "pause linkedin").out, "linkedin: paused since")
-	h.service.api.await(patience, "a status that tells of it", func() bool {
-		return strings.Contains(string(h.service.api.get("", "/readyz").body), "paused_platforms")
-	})
-	require.Contains(t, h.run(t, done, "status").out, "linkedin is not read: paused since")
+	h.awaitStatus(t, done, "linkedin is not read: paused since")
 	require.Contains(t, h.run(t, done, "resume linkedin").out, "linkedin goes on")
 }
 
