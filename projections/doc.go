@@ -61,8 +61,8 @@
 //	compare_generations.go      all tables of two generations, compared by digests
 //	check*.go                   live tables compared with a fold of the log, by hand and once a day; connections of their own;
 //	                            rows that differ because compaction took their records away
-//	comparison_report.go        what a comparison says
-//	table_digests.go            digests of tables, by tenant; the first row that differs
+//	compare_report.go           what a comparison says
+//	compare_table_rows.go       digests of tables, by tenant; the first row that differs
 //	bulk_fold.go bulk_topic.go  a partition, and a topic, folded from an empty state, for a rebuild or a check
 //	ddl/                        what the tables of each projection are
 //	fold/                       what a projector and the fold of a batch are

@@ -27,7 +27,7 @@
 //	back_off.go         how long a connection is left alone after a failure
 //	sign_in_needed.go   whether a connection needs a sign-in or works again, recorded
 //	advice.go           what a person reads of a failure, and what to do about it
-//	room_for_calls.go   nothing is begun without room for its calls, where a quota sets the pace
+//	short_quota.go      nothing is begun without room for its calls, where a quota sets the pace
 //	account_reading.go  an account's reading
 //	account_history.go  an account's history, in parts
 //	post_readings.go    readings of the posts that are due

@@ -14,7 +14,7 @@
 //
 //	monitor.go             looks at all read models now and then
 //	may_read_and_write.go  whether read models may be read, and take commands
-//	faults.go              what can be wrong, and how it is said
+//	health_faults.go       what can be wrong, and how it is said
 //	people_known.go        whether it is known who has left
 //	metrics.go             what was seen last, as metrics
 //
