@@ -73,7 +73,8 @@ type accountGains struct {
 // postGains are what the posts of a query gained.
 type postGains struct {
 	accounts map[int64]*accountGains
-	series   map[domain.Platform][]gainSums // by bucket of the range
+	buckets  []bucket                       // of the range; none where no series was asked for
+	series   map[domain.Platform][]gainSums // by bucket
 }
 
 func (g *postGains) account(social int64, p domain.Platform) *accountGains {
@@ -83,9 +84,9 @@ func (g *postGains) account(social int64, p domain.Platform) *accountGains {
 	return g.accounts[social]
 }
 
-func (g *postGains) bucket(p domain.Platform, i, n int) *gainSums {
+func (g *postGains) bucket(p domain.Platform, i int) *gainSums {
 	if g.series[p] == nil {
-		g.series[p] = make([]gainSums, n)
+		g.series[p] = make([]gainSums, len(g.buckets))
 	}
 	return &g.series[p][i]
 }
@@ -100,7 +101,7 @@ type gainQuery struct {
 // gains reads what posts gained in the range and, when the query begins before it, in the period before.
 func (qc *queryContext) gains(ctx context.Context, q gainQuery) (*postGains, error) {
 	qc.ofPosts = true
-	g := &postGains{accounts: map[int64]*accountGains{}, series: map[domain.Platform][]gainSums{}}
+	g := &postGains{accounts: map[int64]*accountGains{}, buckets: q.buckets, series: map[domain.Platform][]gainSums{}}
 	const byAccount = `(social_account_id, p_id, current)`
 	sets := []gainSets{{"at >= $8", byAccount}}
 	if len(q.buckets) > 0 {
@@ -116,7 +117,7 @@ func (qc *queryContext) gains(ctx context.Context, q gainQuery) (*postGains, err
 	for _, r := range rows {
 		switch {
 		case r.social == nil && *r.bucket > 0:
-			g.bucket(r.platform, *r.bucket-1, len(q.buckets)).add(r.gainSums)
+			g.bucket(r.platform, *r.bucket-1).add(r.gainSums)
 		case r.social == nil:
 		case *r.current:
 			g.account(*r.social, r.platform).now.add(r.gainSums)
@@ -281,9 +282,9 @@ func (g *postGains) gain(metric string, platforms ...domain.Platform) Gain {
 	return Gain{t.Value, t.Previous, t.Change, t.ChangePct, t.NoBaseline, t.ComparedInPart, t.Accounts}
 }
 
-// buckets adds up the series of some platforms.
-func (g *postGains) buckets(n int, platforms ...domain.Platform) []gainSums {
-	sums := make([]gainSums, n)
+// inBuckets adds up the series of some platforms.
+func (g *postGains) inBuckets(platforms []domain.Platform) []gainSums {
+	sums := make([]gainSums, len(g.buckets))
 	for p, series := range g.series {
 		if slices.Contains(platforms, p) {
 			for i := range series {
@@ -292,11 +293,4 @@ func (g *postGains) buckets(n int, platforms ...domain.Platform) []gainSums {
 		}
 	}
 	return sums
-}
-
-// shows notes which social accounts' posts have the answer's figures.
-func (g *postGains) shows(qc *queryContext) {
-	for social, account := range g.accounts {
-		qc.notePostMetrics(social, &account.now)
-	}
 }

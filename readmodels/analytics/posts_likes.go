@@ -64,14 +64,14 @@ func (a *Analytics) PostsLikes(ctx context.Context, scope readmodels.Scope, quer
 				growth := p.growth()
 				data.Posts = append(data.Posts, PostLikes{p.Post, p.now.Likes, growth.Likes, growth.NoBaseline})
 			}
-			g, before, err := qc.gainsWithSources(ctx, qc.metrics)
+			g, before, err := qc.gainSeries(ctx, qc.metrics)
 			if err != nil {
 				return err
 			}
 			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) LikesSeries {
 				return LikesSeries{g.gain(domain.MetricLikes, on...), seriesOf(g, likesDay, on), seriesOf(before, likesDay, on)}
 			}, func(p readmodels.PlatformRef, s LikesSeries) PlatformLikesSeries { return PlatformLikesSeries{p, s} })
-			return nil
+			return qc.classifySources(ctx)
 		})
 }
 

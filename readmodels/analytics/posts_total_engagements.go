@@ -56,24 +56,28 @@ func engagementMetrics() []string {
 func (a *Analytics) PostsTotalEngagements(
 	ctx context.Context, scope readmodels.Scope, query RangeQuery,
 ) (PostsTotalEngagements, Meta, error) {
-	sums := append(engagementMetrics(), domain.MetricEngagement)
-	return postSeries(ctx, a, "engagement of posts", scope, query, engagementMetrics(), sums,
-		func(g, before gainSeries, data *PostsTotalEngagements) {
+	return answer(ctx, a, "engagement of posts", scope, query, engagementMetrics(),
+		func(ctx context.Context, qc *queryContext, data *PostsTotalEngagements) error {
+			g, before, err := qc.gainSeries(ctx, append(engagementMetrics(), domain.MetricEngagement))
+			if err != nil {
+				return err
+			}
 			data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) EngagementTotals {
 				return g.engagementTotals(before, on...)
 			}, func(p readmodels.PlatformRef, t EngagementTotals) PlatformEngagementTotals {
 				return PlatformEngagementTotals{p, t}
 			})
+			return qc.classifySources(ctx)
 		})
 }
 
-func (g gainSeries) engagementTotals(before gainSeries, platforms ...domain.Platform) EngagementTotals {
+func (g *postGains) engagementTotals(before *postGains, platforms ...domain.Platform) EngagementTotals {
 	t := EngagementTotals{
 		Engagement: g.gain(domain.MetricEngagement, platforms...), Likes: g.gain(domain.MetricLikes, platforms...),
 		Comments: g.gain(domain.MetricComments, platforms...), Shares: g.gain(domain.MetricShares, platforms...),
 		Series: seriesOf(g, engagementDay, platforms), PreviousSeries: seriesOf(before, engagementDay, platforms),
 	}
-	for _, sums := range g.buckets(len(g.parts), platforms...) {
+	for _, sums := range g.inBuckets(platforms) {
 		t.EngagementPartial = t.EngagementPartial || sums.partial > 0
 	}
 	return t

@@ -41,10 +41,15 @@ type ViewsDay struct {
 // PostsViews answers the endpoints 11 and 20: the views that posts gained over time.
 func (a *Analytics) PostsViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsViews, Meta, error) {
 	views := []string{domain.MetricViews}
-	return postSeries(ctx, a, "views of posts", scope, query, views, views, func(g, before gainSeries, data *PostsViews) {
+	return answer(ctx, a, "views of posts", scope, query, views, func(ctx context.Context, qc *queryContext, data *PostsViews) error {
+		g, before, err := qc.gainSeries(ctx, views)
+		if err != nil {
+			return err
+		}
 		data.Total, data.Platforms = perPlatform(query.Platforms, func(on ...domain.Platform) ViewsSeries {
 			return ViewsSeries{g.gain(domain.MetricViews, on...), seriesOf(g, viewsDay, on), seriesOf(before, viewsDay, on)}
 		}, func(p readmodels.PlatformRef, s ViewsSeries) PlatformViewsSeries { return PlatformViewsSeries{p, s} })
+		return qc.classifySources(ctx)
 	})
 }
 
