@@ -42,20 +42,13 @@ func (a *Analytics) Leaderboard(ctx context.Context, scope readmodels.Scope, que
 	return answer(ctx, a, "leaderboard", scope, query, engagementMetrics(),
 		func(ctx context.Context, qc *queryContext, data *Leaderboard) error {
 			qc.rankBy()
-			data.Members = []RankedMember{}
 			members, posts, err := qc.rankBoard(ctx)
 			if err != nil {
 				return err
 			}
-			var names names
-			if data.Posts, names, err = qc.rankedPosts(ctx, posts, members); err != nil {
+			data.Members = members
+			if data.Posts, err = qc.rankedPosts(ctx, posts, members); err != nil {
 				return err
-			}
-			for _, m := range members {
-				data.Members = append(data.Members, RankedMember{
-					Rank: m.rank, PreviousRank: m.previous, MemberID: m.member, Name: names.members[m.member].name, Image: names.members[m.member].image,
-					Posts: m.posts, Engagement: m.engagement, Likes: m.likes, Comments: m.comments, Shares: m.shares, Views: m.views,
-				})
 			}
 			return qc.classifyPostSources(ctx)
 		})

@@ -9,13 +9,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// rankedMember is what the posts of one member gained.
-type rankedMember struct {
-	member, rank, posts, engagement int64
-	previous                        *int64 // its rank in the period before; nil: it has none
-	likes, comments, shares, views  *int64
-}
-
 // stepped is the CTE "stepped": what posts gained in a range, or have gathered by its end, each post of a member once, where
 // the engagement is known.
 func (qc *queryContext) stepped(of Range) (sql string, args arguments) {
@@ -37,12 +30,14 @@ func (qc *queryContext) stepped(of Range) (sql string, args arguments) {
 
 // rankBoard reads the best members and the best posts: a member by what the engagement of posts gained while it had them,
 // or by what its posts have gathered. Equals share a rank; members stand by their ids then, posts as in
-// [queryContext.rankPosts]. The rank of a member in the period before is what this ranking would say of that.
-func (qc *queryContext) rankBoard(ctx context.Context) (members []rankedMember, posts []ranked, err error) {
+// [queryContext.rankPosts]. The rank of a member in the period before is what this ranking would say of that. The members
+// have no names yet; they are never nil, so that JSON shows a list.
+func (qc *queryContext) rankBoard(ctx context.Context) (members []RankedMember, posts []ranked, err error) {
+	members = []RankedMember{}
 	with, args := qc.stepped(qc.query.Range)
 	limit := args.add(qc.query.Page.Size(), "bigint")
 	var list, nth int64
-	var m rankedMember
+	var m RankedMember
 	var p ranked
 	rows, _ := qc.tx.Query(ctx, with+", gained as ("+qc.gainedOfPosts("stepped", true, limit)+`)
 		(select 1 as list, row_number() over (order by engagement desc, member_id) as nth, rank() over (order by engagement desc) as place, members.*,
@@ -58,13 +53,13 @@ func (qc *queryContext) rankBoard(ctx context.Context) (members []rankedMember, 
 		 from (select * from gained order by `+bestFirst+` limit `+limit+`) best)
 		order by list, nth`, args...)
 	err = forEach(rows, "rank members and posts", []any{
-		&list, &nth, &m.rank, &m.member, &m.posts, &m.likes, &m.comments, &m.shares, &m.views, &m.engagement,
+		&list, &nth, &m.Rank, &m.MemberID, &m.Posts, &m.Likes, &m.Comments, &m.Shares, &m.Views, &m.Engagement,
 		&p.Published, &p.Social, &p.External, &p.Account,
 	}, func() {
 		if list == 1 {
 			members = append(members, m)
 		} else {
-			p.Rank, p.Gained = m.rank, m.engagement
+			p.Rank, p.Gained = m.Rank, m.Engagement
 			posts = append(posts, p)
 		}
 	})
@@ -73,8 +68,8 @@ func (qc *queryContext) rankBoard(ctx context.Context) (members []rankedMember, 
 	}
 	previous, err := qc.ranksBefore(ctx)
 	for i := range members {
-		if rank, ok := previous[members[i].member]; ok {
-			members[i].previous = &rank
+		if rank, ok := previous[members[i].MemberID]; ok {
+			members[i].PreviousRank = &rank
 		}
 	}
 	return members, posts, err

@@ -14,12 +14,12 @@ type named struct{ name, image string }
 
 // readNames reads the names of everything that a ranking shows, and how many of the scope's pages were first read here
 // within the range. A page or a member that has left the scope has no name: who has it now is not this tenant's business.
-func (qc *queryContext) readNames(ctx context.Context, posts []RankedPost, members []rankedMember) (n names, young int, err error) {
+func (qc *queryContext) readNames(ctx context.Context, posts []RankedPost, members []RankedMember) (n names, young int, err error) {
 	n = names{map[string]string{}, map[int64]named{}, map[int64]string{}, map[int64]string{}}
 	var accounts []string
 	var memberIDs, pages, categories []int64
 	for _, m := range members {
-		memberIDs = append(memberIDs, m.member)
+		memberIDs = append(memberIDs, m.MemberID)
 	}
 	for _, p := range posts {
 		accounts, memberIDs, pages = append(accounts, p.AccountID), append(memberIDs, p.MemberID), append(pages, p.SocialAccount)

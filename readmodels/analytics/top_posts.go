@@ -40,15 +40,15 @@ func (a *Analytics) TopPosts(ctx context.Context, scope readmodels.Scope, query 
 		if err != nil {
 			return err
 		}
-		if data.Posts, _, err = qc.rankedPosts(ctx, ranking, nil); err != nil {
+		if data.Posts, err = qc.rankedPosts(ctx, ranking, nil); err != nil {
 			return err
 		}
 		return qc.classifyPostSources(ctx)
 	})
 }
 
-// rankedPosts reads all that is known of the posts of a ranking, and the names of everything that it shows beside members.
-func (qc *queryContext) rankedPosts(ctx context.Context, ranking []ranked, members []rankedMember) ([]RankedPost, names, error) {
+// rankedPosts reads all that is known of the posts of a ranking, and names everything that it shows, the members beside them too.
+func (qc *queryContext) rankedPosts(ctx context.Context, ranking []ranked, members []RankedMember) ([]RankedPost, error) {
 	n := len(ranking)
 	socials, externals, accounts := make([]int64, n), make([]string, n), make([]string, n)
 	for i, r := range ranking {
@@ -61,7 +61,7 @@ func (qc *queryContext) rankedPosts(ctx context.Context, ranking []ranked, membe
 		where p.p_id = any($3)
 		order by k.place`, socials, externals, accounts)
 	if err != nil {
-		return nil, names{}, err
+		return nil, err
 	}
 	top := make([]RankedPost, len(posts))
 	for i, p := range posts {
@@ -77,5 +77,9 @@ func (qc *queryContext) rankedPosts(ctx context.Context, ranking []ranked, membe
 			p.CategoryName = names.categories[*p.Category]
 		}
 	}
-	return top, names, err
+	for i := range members {
+		m := &members[i]
+		m.Name, m.Image = names.members[m.MemberID].name, names.members[m.MemberID].image
+	}
+	return top, err
 }
