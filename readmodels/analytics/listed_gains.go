@@ -40,10 +40,7 @@ func cutSpans(from, to time.Time) (begins, ends []time.Time) {
 	for i, day := range days {
 		begin, end := day, cuts[i]
 		if cuts[i].Equal(from) {
-			begin, end = from, day.Add(aDay)
-			if to.Before(end) {
-				end = to
-			}
+			begin, end = from, earlier(to, day.Add(aDay))
 		}
 		begins, ends = append(begins, begin), append(ends, end)
 	}

@@ -145,10 +145,9 @@ func (qc *queryContext) readPosts(ctx context.Context) ([]listedPost, error) {
 		last = &postKey{}
 	}
 	limit := qc.query.Page.Size()
-	from := qc.query.Range.From.UTC()
 	args := []any{
 		qc.query.Member, qc.query.Category, qc.query.Range.To, last.Published, last.Social, last.External, last.Account, limit + 1, qc.query.Range.From,
-		startOfUTCDay(from).AddDate(0, 0, 1-from.Day()),
+		dayOf(qc.query.Range.From.UTC()).month().utc(),
 	}
 	arms := []string{qc.publishedEarlier(), qc.publishedLater()}
 	if qc.narrowed() {

@@ -72,21 +72,15 @@ type monthDays struct {
 	mask        []int32
 }
 
-func (m *monthDays) add(month, from, to time.Time) {
-	upTo := func(at time.Time) int { return max(0, min(31, int(at.Sub(month)/aDay))) }
-	first, last := upTo(from.Add(aDay-1)), upTo(to)
-	last = max(first, last)
-	m.first, m.last = append(m.first, int16(first)), append(m.last, int16(last))
-	m.mask = append(m.mask, int32(int64(1)<<last-int64(1)<<first))
-}
-
 // monthsOf are the months of the UTC days that lie wholly in a range.
 func monthsOf(from, to time.Time) (months []time.Time, days monthDays) {
-	month := startOfUTCDay(from)
-	month = month.AddDate(0, 0, 1-month.Day())
-	for ; month.Before(to); month = month.AddDate(0, 1, 0) {
-		months = append(months, month)
-		days.add(month, from, to)
+	begin, end := dayOf(from.Add(aDay-1).UTC()), dayOf(to.UTC())
+	for month := dayOf(from.UTC()).month(); month.utc().Before(to); month = month.nextMonth() {
+		first := max(0, min(31, begin-month))
+		last := max(first, min(31, end-month))
+		months = append(months, month.utc())
+		days.first, days.last = append(days.first, int16(first)), append(days.last, int16(last))
+		days.mask = append(days.mask, int32(int64(1)<<last-int64(1)<<first))
 	}
 	return months, days
 }
@@ -195,27 +189,27 @@ func (qc *queryContext) rankPosts(ctx context.Context) ([]ranked, error) {
 	} else {
 		with, args = qc.steps(of.From, of.To, engagementInMonth, engagementOf("i.g%s"))
 	}
-	with += ", gained as (" + qc.gainedOfPosts("step", last == nil, fmt.Sprintf("$%d", len(args)+1)) + ")"
-	n := len(args)
 	args = append(args, limit+1)
+	atMost := fmt.Sprintf("$%d", len(args))
+	with += ", gained as (" + qc.gainedOfPosts("step", last == nil, atMost) + ")"
 	place, onPage := "rank() over (order by engagement desc)", "true"
 	if last != nil {
-		better := fmt.Sprintf("$%d::bigint", n+2)
+		better := args.add(last.Gained, "bigint")
 		beyond := fmt.Sprintf(`(engagement, published, social_account_id, external_id collate "C", account_id collate "C")
-				< (%s, coalesce($%d::timestamptz, '-infinity'), $%d::bigint, $%d::text collate "C", $%d::text collate "C")`, better, n+3, n+4, n+5, n+6)
+				< (%s, coalesce(%s, '-infinity'), %s, %s collate "C", %s collate "C")`, better, args.add(last.Published, "timestamptz"),
+			args.add(last.Social, "bigint"), args.add(last.External, "text"), args.add(last.Account, "text"))
 		with += `,
 		passed as materialized (
 			select count(*) filter (where engagement > ` + better + `) as better, count(*) as posts from gained where not ` + beyond + `
 		)`
 		place = "case when engagement = " + better + " then (select better from passed) + 1 else (select posts from passed) + " + place + " end"
 		onPage = beyond
-		args = append(args, last.Gained, last.Published, last.Social, last.External, last.Account)
 	}
 	var posts []ranked
 	var p ranked
 	rows, _ := qc.tx.Query(ctx, with+`
 		select engagement, `+place+`, nullif(published, '-infinity'), social_account_id, external_id, account_id
-		from (select * from gained where `+onPage+` order by `+bestFirst+fmt.Sprintf(" limit $%d) page", n+1)+`
+		from (select * from gained where `+onPage+` order by `+bestFirst+" limit "+atMost+`) page
 		order by `+bestFirst, args...)
 	err = forEach(rows, "rank posts", []any{&p.Gained, &p.Rank, &p.Published, &p.Social, &p.External, &p.Account}, func() { posts = append(posts, p) })
 	if err != nil {
