@@ -111,17 +111,16 @@ func (a *Analytics) RoiViews(ctx context.Context, scope readmodels.Scope, query 
 		if err != nil {
 			return err
 		}
-		parts := prices.buckets()
-		series, err := qc.figures(ctx, parts)
+		series, err := qc.figures(ctx, prices.parts)
 		if err != nil {
 			return err
 		}
-		gained := viewsGained{make([]map[viewsKey]int64, len(parts)), map[domain.Platform][]string{}}
+		gained := viewsGained{make([]map[viewsKey]int64, len(prices.parts)), map[domain.Platform][]string{}}
 		for i := range gained.views {
 			gained.views[i] = map[viewsKey]int64{}
 		}
-		counted := qc.accountViews(series, parts, gained)
-		if err := qc.postViews(ctx, parts, counted, gained); err != nil {
+		counted := qc.accountViews(series, prices.parts, gained)
+		if err := qc.postViews(ctx, prices.parts, counted, gained); err != nil {
 			return err
 		}
 		*data = roiViews(query, gained, prices)
@@ -179,7 +178,7 @@ func roiViews(query RangeQuery, gained viewsGained, prices prices) RoiViews {
 			part := prices.against(i, gained, p)
 			sums[j].add(part)
 			names := []string{}
-			if part.views != nil {
+			if part.views.n > 0 {
 				names = sorted(gained.sources[p])
 			}
 			m.Platforms = append(m.Platforms, PlatformRoi{readmodels.PlatformRefOf(p), part.roi(), names})

@@ -1,8 +1,10 @@
 package analytics
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"time"
@@ -27,16 +29,11 @@ func (s subscription) runs(at time.Time) bool {
 
 // prices are what the accounts of a scope pay.
 type prices struct {
-	own    map[string][]subscription // by paying account
-	agency []subscription            // the agency's own cover all its clients; none in a narrower scope
-	months []bucket
-	parts  []part
-}
-
-// part is a part of a month in which the price of no account becomes known, or is missing for another reason.
-type part struct {
-	bucket
-	month int
+	own     map[string][]subscription // by paying account
+	agency  []subscription            // the agency's own cover all its clients; none in a narrower scope
+	months  []bucket
+	parts   []bucket // of the months, in order: within each the price of every account stays known, or missing for one reason
+	partsOf [][]int  // the indexes of the parts of each month
 }
 
 // prices reads the subscriptions that ran in the range.
@@ -92,39 +89,29 @@ func (p *prices) cut(list []subscription) {
 			cuts = append(cuts, *s.Ends)
 		}
 	}
-	accounts := []string{""} // without subscriptions of its own
-	for account := range p.own {
-		accounts = append(accounts, account)
-	}
+	accounts := append(slices.Collect(maps.Keys(p.own)), "") // "": without subscriptions of its own
 	cuts = slices.DeleteFunc(cuts, func(at time.Time) bool {
 		return !slices.ContainsFunc(accounts, func(account string) bool {
 			return p.status(account, at) != p.status(account, at.Add(-time.Nanosecond))
 		})
 	})
 	slices.SortFunc(cuts, time.Time.Compare)
+	p.partsOf = make([][]int, len(p.months))
 	for i, month := range p.months {
 		from := month.From
 		for _, at := range append(slices.Clone(cuts), month.To) {
 			if at.After(from) && !at.After(month.To) {
-				p.parts = append(p.parts, part{Range{From: from, To: at, Zone: month.Zone, Now: month.Now}.whole(), i})
+				p.partsOf[i] = append(p.partsOf[i], len(p.parts))
+				p.parts = append(p.parts, Range{From: from, To: at, Zone: month.Zone, Now: month.Now}.whole())
 				from = at
 			}
 		}
 	}
 }
 
-// buckets are the parts of the months.
-func (p *prices) buckets() []bucket {
-	list := make([]bucket, len(p.parts))
-	for i, part := range p.parts {
-		list[i] = part.bucket
-	}
-	return list
-}
-
 // roiSum sets views against prices. Sums of several times are added; costs are rounded where they are shown.
 type roiSum struct {
-	views, priced *int64
+	views, priced tally
 	costs         map[string]*big.Rat  // by currency, in minor units
 	unpriced      map[PriceStatus]bool // why of some views no price is known
 }
@@ -133,17 +120,14 @@ type roiSum struct {
 func (p *prices) against(month int, gained viewsGained, platforms ...domain.Platform) roiSum {
 	s := roiSum{costs: map[string]*big.Rat{}, unpriced: map[PriceStatus]bool{}}
 	paying := map[string]bool{}
-	for i, in := range p.parts {
-		if in.month != month {
-			continue
-		}
+	for _, i := range p.partsOf[month] {
 		for account, views := range gained.of(i, platforms...) {
-			s.views = plus(s.views, views)
-			if status := p.status(account, in.From); status != PriceKnown {
+			s.views.add(tally{views, 1})
+			if status := p.status(account, p.parts[i].From); status != PriceKnown {
 				s.unpriced[status] = true
 				continue
 			}
-			s.priced = plus(s.priced, views)
+			s.priced.add(tally{views, 1})
 			paying[account] = true
 		}
 	}
@@ -162,19 +146,17 @@ func (p *prices) addCosts(costs map[string]*big.Rat, month int, account string, 
 		return
 	}
 	days := p.months[month].Elapsed().cut(ByDay)
-	for _, in := range p.parts {
-		if in.month != month || p.status(account, in.From) != PriceKnown {
+	for _, i := range p.partsOf[month] {
+		if p.status(account, p.parts[i].From) != PriceKnown {
 			continue
 		}
 		for _, s := range list {
-			ran := s.daysIn(in.Range, days)
+			ran := s.daysIn(p.parts[i].Range, days)
 			if ran.Sign() == 0 {
 				continue
 			}
-			if costs[s.Currency] == nil {
-				costs[s.Currency] = new(big.Rat)
-			}
-			costs[s.Currency].Add(costs[s.Currency], ran.Mul(ran, big.NewRat(*s.PriceMinor, daysInMonth(p.months[month]))))
+			cost := ran.Mul(ran, big.NewRat(*s.PriceMinor, daysInMonth(p.months[month])))
+			costs[s.Currency] = cost.Add(cost, cmp.Or(costs[s.Currency], new(big.Rat)))
 		}
 	}
 }
@@ -204,28 +186,24 @@ func (s *roiSum) add(o roiSum) {
 	if s.costs == nil {
 		s.costs, s.unpriced = map[string]*big.Rat{}, map[PriceStatus]bool{}
 	}
-	s.views, s.priced = plusKnown(s.views, o.views), plusKnown(s.priced, o.priced)
+	s.views.add(o.views)
+	s.priced.add(o.priced)
 	for currency, cost := range o.costs {
-		if s.costs[currency] == nil {
-			s.costs[currency] = new(big.Rat)
-		}
-		s.costs[currency].Add(s.costs[currency], cost)
+		s.costs[currency] = new(big.Rat).Add(cost, cmp.Or(s.costs[currency], new(big.Rat)))
 	}
-	for status := range o.unpriced {
-		s.unpriced[status] = true
-	}
+	maps.Copy(s.unpriced, o.unpriced)
 }
 
 func (s *roiSum) roi() Roi {
-	r := Roi{Views: s.views, PricedViews: s.priced}
+	r := Roi{Views: s.views.value(), PricedViews: s.priced.value()}
 	switch {
-	case s.views == nil:
+	case s.views.n == 0:
 		r.Price = PriceNoViews
 	case len(s.costs) > 1:
 		r.Price = PriceSeveralCurrencies
-	case s.priced != nil && len(s.unpriced) == 0:
+	case s.priced.n > 0 && len(s.unpriced) == 0:
 		r.Price = PriceKnown
-	case s.priced != nil:
+	case s.priced.n > 0:
 		r.Price = PriceKnownInPart
 	case s.unpriced[PriceUnknown]:
 		r.Price = PriceUnknown
@@ -234,13 +212,13 @@ func (s *roiSum) roi() Roi {
 	default:
 		r.Price = PriceNoSubscription
 	}
-	if s.priced == nil || len(s.costs) != 1 {
+	if s.priced.n == 0 || len(s.costs) != 1 {
 		return r
 	}
 	for currency, cost := range s.costs {
 		half := new(big.Rat).Add(cost, big.NewRat(1, 2)) // rounds up from there
 		minor := new(big.Int).Div(half.Num(), half.Denom()).Int64()
-		r.Cost, r.Currency, r.CostPerThousandViews = &minor, currency, ratio(minor, *s.priced, 1000)
+		r.Cost, r.Currency, r.CostPerThousandViews = &minor, currency, ratio(minor, s.priced.sum, 1000)
 	}
 	return r
 }

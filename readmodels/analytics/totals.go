@@ -360,14 +360,6 @@ func ratio(part, whole int64, times float64) *float64 {
 // rounded keeps two decimals.
 func rounded(v float64) float64 { return math.Round(v*100) / 100 }
 
-// plusKnown adds what is known.
-func plusKnown(sum, v *int64) *int64 {
-	if v == nil {
-		return sum
-	}
-	return plus(sum, *v)
-}
-
 func plus(sum *int64, v int64) *int64 {
 	if sum != nil {
 		v += *sum
