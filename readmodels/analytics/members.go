@@ -64,9 +64,6 @@ func (a *Analytics) ActiveMembers(ctx context.Context, scope readmodels.Scope, q
 		if err := qc.socialsOf(ctx, data.Members); err != nil {
 			return err
 		}
-		for i := range data.Members {
-			data.Members[i].countPlatforms()
-		}
 		return qc.classifySources(ctx)
 	})
 }
@@ -100,7 +97,7 @@ func (qc *queryContext) activeMembers(ctx context.Context) ([]ActiveMember, erro
 	return members, err
 }
 
-// socialsOf reads the members' social accounts that the scope has.
+// socialsOf reads the members' social accounts that the scope has, by platform.
 func (qc *queryContext) socialsOf(ctx context.Context, members []ActiveMember) error {
 	place := map[int64]int{}
 	ids := make([]int64, len(members))
@@ -125,20 +122,19 @@ func (qc *queryContext) socialsOf(ctx context.Context, members []ActiveMember) e
 		if !s.NeedsReconnect {
 			s.Reason = ""
 		}
-		m := &members[place[member]]
-		m.SocialAccounts = append(m.SocialAccounts, s)
+		members[place[member]].add(s)
 	})
 }
 
-func (m *ActiveMember) countPlatforms() {
-	for _, s := range m.SocialAccounts { // by platform
-		if n := len(m.Platforms); n == 0 || m.Platforms[n-1].Platform != s.Platform {
-			m.Platforms = append(m.Platforms, MemberPlatform{PlatformRef: s.PlatformRef})
-		}
-		p := &m.Platforms[len(m.Platforms)-1]
-		p.SocialAccounts++
-		if s.Connected && !s.NeedsReconnect {
-			p.Connected++
-		}
+// add adds a social account, and counts it on its platform, which is that of the one before or a new one.
+func (m *ActiveMember) add(s ConnectedSocial) {
+	m.SocialAccounts = append(m.SocialAccounts, s)
+	if n := len(m.Platforms); n == 0 || m.Platforms[n-1].Platform != s.Platform {
+		m.Platforms = append(m.Platforms, MemberPlatform{PlatformRef: s.PlatformRef})
+	}
+	p := &m.Platforms[len(m.Platforms)-1]
+	p.SocialAccounts++
+	if s.Connected && !s.NeedsReconnect {
+		p.Connected++
 	}
 }

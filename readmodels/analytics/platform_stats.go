@@ -86,9 +86,8 @@ type StatsPeriod struct {
 func (a *Analytics) Stats(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PlatformStats, Meta, error) {
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricReach}
 	var now, before *platformStats
-	var connected map[domain.Platform]*connectedIDs
 	return answerFigures(ctx, a, "stats", scope, query, metrics, query.buckets(),
-		func(ctx context.Context, f *accountFigures, _ *PlatformStats) (err error) {
+		func(ctx context.Context, f *accountFigures, data *PlatformStats) (err error) {
 			if now, err = f.platformStats(ctx); err != nil {
 				return err
 			}
@@ -97,16 +96,13 @@ func (a *Analytics) Stats(ctx context.Context, scope readmodels.Scope, query Ran
 					return err
 				}
 			}
-			connected, err = f.connectedIDs(ctx)
+			data.Platforms, err = f.connected(ctx)
 			return err
 		}, func(f *accountFigures, data *PlatformStats) {
-			for _, p := range query.Platforms {
-				ids := connected[p]
-				data.Platforms = append(data.Platforms, StatsOfPlatform{
-					PlatformRef: readmodels.PlatformRefOf(p), SocialAccounts: f.accountsOn(p),
-					SocialAccountIDs: ids.accounts, UserIDs: sorted(ids.users),
-					StatsPeriods: StatsPeriods{now.periods(p), before.periods(p)},
-				})
+			for i := range data.Platforms {
+				s := &data.Platforms[i]
+				s.SocialAccounts = f.accountsOn(s.Platform)
+				s.StatsPeriods = StatsPeriods{now.periods(s.Platform), before.periods(s.Platform)}
 			}
 		})
 }
@@ -127,17 +123,12 @@ func (f *accountFigures) platformStats(ctx context.Context) (*platformStats, err
 	return s, s.readDemographics(ctx)
 }
 
-// connectedIDs are the connected platforms on one network, and the users who own them.
-type connectedIDs struct {
-	accounts []int64
-	users    []string
-}
-
-// connectedIDs reads them for each platform that is asked for.
-func (f *accountFigures) connectedIDs(ctx context.Context) (map[domain.Platform]*connectedIDs, error) {
-	of := map[domain.Platform]*connectedIDs{}
-	for _, p := range f.query.Platforms {
-		of[p] = &connectedIDs{accounts: []int64{}}
+// connected are the platforms that are asked for, each with the profiles and pages that are connected there and the users
+// who own them; no figures yet.
+func (f *accountFigures) connected(ctx context.Context) ([]StatsOfPlatform, error) {
+	platforms := make([]StatsOfPlatform, len(f.query.Platforms))
+	for i, p := range f.query.Platforms {
+		platforms[i] = StatsOfPlatform{PlatformRef: readmodels.PlatformRefOf(p), SocialAccountIDs: []int64{}}
 	}
 	rows, _ := f.tx.Query(ctx, `
 		select s.p_id, s.id, m.user_id from tSAccounts s left join members m on m.id = s.member_id
@@ -148,12 +139,16 @@ func (f *accountFigures) connectedIDs(ctx context.Context) (map[domain.Platform]
 	var social int64
 	var user *string
 	err := forEach(rows, "read owners", []any{&p, &social, &user}, func() {
-		of[p].accounts = append(of[p].accounts, social)
+		s := &platforms[slices.Index(f.query.Platforms, p)]
+		s.SocialAccountIDs = append(s.SocialAccountIDs, social)
 		if user != nil {
-			of[p].users = append(of[p].users, *user)
+			s.UserIDs = append(s.UserIDs, *user)
 		}
 	})
-	return of, err
+	for i := range platforms {
+		platforms[i].UserIDs = sorted(platforms[i].UserIDs)
+	}
+	return platforms, err
 }
 
 // platformPeriod is one period of one platform.

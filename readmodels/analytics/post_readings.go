@@ -35,6 +35,8 @@ type PostReading struct {
 	Saves       *int64 `json:"saves"`
 	AvgWatch    *int64 `json:"avg_watch_ms"` // milliseconds that a view lasts on average, as read
 	Engagement  *int64 `json:"engagement"`
+
+	event string // id; tells readings of one instant apart
 }
 
 type readingKey struct {
@@ -47,15 +49,10 @@ func (a *Analytics) ActivityStats(ctx context.Context, scope readmodels.Scope, q
 	if _, err := a.Activity(ctx, scope, q.ID); err != nil {
 		return nil, readmodels.ListMeta{}, err
 	}
-	type row struct {
-		PostReading
-
-		Event string
-	}
 	social, external, _ := domain.SplitPostID(q.ID)
 	page := q.Page
 	q.Page = readmodels.Page{}
-	rows, meta, err := readmodels.PageQuery[row, readingKey]{
+	return readmodels.PageQuery[PostReading, readingKey]{
 		List: "readings", Scope: scope, Page: page, Filters: q,
 		Select: func(after readingKey, limit int) (string, []any) {
 			return `
@@ -68,17 +65,12 @@ func (a *Analytics) ActivityStats(ctx context.Context, scope readmodels.Scope, q
 				order by captured_at desc, event_id collate "C" desc limit $9`,
 				[]any{social, external, scope.ParentAccount, scope.Accounts, q.From, q.To, after.At, after.Event, limit}
 		},
-		Scan: func(r pgx.CollectableRow) (x row, err error) {
+		Scan: func(r pgx.CollectableRow) (x PostReading, err error) {
 			err = r.Scan(&x.CapturedAt, &x.MemberID, &x.UserID, &x.Likes, &x.Comments, &x.Shares, &x.Views, &x.Impressions, &x.Reach, &x.Clicks,
-				&x.Saves, &x.AvgWatch, &x.Engagement, &x.Event)
+				&x.Saves, &x.AvgWatch, &x.Engagement, &x.event)
 			x.CapturedAt, x.SocialAccount = x.CapturedAt.UTC(), social
 			return x, err
 		},
-		Key: func(x row) readingKey { return readingKey{new(x.CapturedAt), x.Event} },
+		Key: func(x PostReading) readingKey { return readingKey{new(x.CapturedAt), x.event} },
 	}.Read(ctx, a.Pool)
-	readings := make([]PostReading, len(rows))
-	for i, r := range rows {
-		readings[i] = r.PostReading
-	}
-	return readings, meta, err
 }
