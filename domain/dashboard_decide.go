@@ -198,8 +198,7 @@ func splitUsers(f DashboardFacts, d Dashboard, oldSet []string) []string {
 	})
 }
 
-// nameChange folds the change to see what it does (rule 8), finds who lost access (rule 5) and
-// chooses the event's name.
+// nameChange folds the change to see what it does (rule 8), and whose access is lost by it, and chooses the event's name.
 func nameChange(f DashboardFacts, change DashboardChange) (DashboardEvent, error) {
 	at := f.Dashboards[change.Primary].UpdatedAt // any time: content alone is compared here
 	revisions, err := change.Fold(f.ParentAccount, 0, at, f.Dashboards)
@@ -210,7 +209,6 @@ func nameChange(f DashboardFacts, change DashboardChange) (DashboardEvent, error
 		return nil, nil
 	}
 	linksChanged, usersChanged := false, false
-	var lost []string
 	for _, r := range revisions {
 		before := Dashboard{SubAccountIDs: []string{r.After.SubAccountID}}
 		if r.Before != nil {
@@ -218,12 +216,8 @@ func nameChange(f DashboardFacts, change DashboardChange) (DashboardEvent, error
 		}
 		linksChanged = linksChanged || !slices.Equal(before.SubAccountIDs, r.After.SubAccountIDs)
 		usersChanged = usersChanged || !slices.Equal(before.Users, r.After.Users)
-		lost = append(lost, without(before.Users, among(r.After.Users))...)
 	}
-	if len(lost) > 0 {
-		change.LostAccess = set(lost)
-	}
-	change.DecidedOn = f.decidedOn(change)
+	change.LostAccess, change.DecidedOn = lostAccess(revisions), f.decidedOn(change)
 	switch {
 	case len(change.Split) > 0:
 		return AccountsUnlinked{change}, nil

@@ -13,6 +13,20 @@ type Notice struct {
 	SubAccounts []string // the dashboards that were closed; none where access was removed
 }
 
+// lostAccess are the users who stand on the list of a dashboard before a change and not after it (rule 5); nil: nobody.
+func lostAccess(revisions []DashboardRevision) []string {
+	var lost []string
+	for _, r := range revisions {
+		if r.Before != nil {
+			lost = append(lost, without(r.Before.Users, among(r.After.Users))...)
+		}
+	}
+	if lost == nil {
+		return nil
+	}
+	return set(lost)
+}
+
 // Notices are those of the change, by the revisions that its fold gave: whoever lost access is told so, and whoever
 // stays on the list of a dashboard that clients could open and cannot open any more is told which.
 func (c DashboardChange) Notices(revisions []DashboardRevision) []Notice {
