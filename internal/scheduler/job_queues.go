@@ -8,6 +8,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
+// How long finished jobs are kept.
+const (
+	// rememberDone is how long a finished job is kept: to be looked at, and to tell that some process fetches.
+	rememberDone = 10 * time.Minute
+	// rememberFailed is for jobs of processes that died.
+	rememberFailed = time.Hour
+)
+
 // claimArgs is the job that claims what of a queue is due.
 type claimArgs struct {
 	For      string          `json:"for"`

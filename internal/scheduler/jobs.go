@@ -20,14 +20,6 @@ import (
 // shownJobs is how many jobs [Jobs.List] shows of each state.
 const shownJobs = 100
 
-// How long finished jobs are kept.
-const (
-	// rememberDone is how long a finished job is kept: to be looked at, and to tell that some process fetches.
-	rememberDone = 10 * time.Minute
-	// rememberFailed is for jobs of processes that died.
-	rememberFailed = time.Hour
-)
-
 // Jobs lets operators look at jobs and act on them, beside the processes that work.
 type Jobs struct {
 	pool    *pgxpool.Pool

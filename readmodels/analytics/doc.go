@@ -51,7 +51,7 @@
 //	members.go                   endpoint 15
 //	member_growth.go             endpoint 16
 //	platform_stats.go            /api/stats, /api/platforms/{id}/stats: the figures of each platform over time
-//	engagement_rate.go           engagement in per cent of the people reached, or of the followers
+//	rates_and_rounding.go        shares and rates, how they are rounded; engagement in per cent of the people reached, or of the followers
 //	demographics.go              age groups, genders and places of the followers, added up
 //	post_activities.go planned_posts.go  /api/activities: posts with their latest figures; what the content planner holds
 //	post_readings.go             /api/activities/{id}/stats: what a post had at each reading

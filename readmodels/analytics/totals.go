@@ -2,7 +2,6 @@ package analytics
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -348,17 +347,6 @@ func total(values []*metricValue) Total {
 	}
 	return t
 }
-
-// ratio is part / whole × times, with two decimals; nil where whole is not positive.
-func ratio(part, whole int64, times float64) *float64 {
-	if whole <= 0 {
-		return nil
-	}
-	return new(rounded(float64(part) * times / float64(whole)))
-}
-
-// rounded keeps two decimals.
-func rounded(v float64) float64 { return math.Round(v*100) / 100 }
 
 func plus(sum *int64, v int64) *int64 {
 	if sum != nil {

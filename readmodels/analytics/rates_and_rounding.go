@@ -1,5 +1,7 @@
 package analytics
 
+import "math"
+
 // RateBase is what a rate is of.
 type RateBase string
 
@@ -21,3 +23,14 @@ func engagementRate(of StatsPeriod) (*float64, *RateBase) {
 	}
 	return nil, nil
 }
+
+// ratio is part / whole × times, with two decimals; nil where whole is not positive.
+func ratio(part, whole int64, times float64) *float64 {
+	if whole <= 0 {
+		return nil
+	}
+	return new(rounded(float64(part) * times / float64(whole)))
+}
+
+// rounded keeps two decimals.
+func rounded(v float64) float64 { return math.Round(v*100) / 100 }
