@@ -64,6 +64,11 @@ func (f *accountFigures) reach() []AccountReach {
 	if f == nil {
 		return nil
 	}
+	whole, parts := reachPartOf(f.query.Range), make([]reachPart, len(f.buckets))
+	for i, b := range f.buckets {
+		parts[i] = reachPartOf(b.Range)
+		parts[i].label = b.day.String()
+	}
 	accounts := []AccountReach{}
 	for _, s := range f.series {
 		if s.metric != domain.MetricReach {
@@ -74,13 +79,28 @@ func (f *accountFigures) reach() []AccountReach {
 			continue
 		}
 		names := slices.Sorted(maps.Keys(s.windows))
-		r.Value, r.Series = f.reachOf(s, names, f.query.Range), make([]ReachPoint, len(f.buckets))
-		for i, part := range f.buckets {
-			r.Series[i] = ReachPoint{part.day.String(), f.reachOf(s, names, part.Range)}
+		r.Value, r.Series = f.reachOf(s, names, whole), make([]ReachPoint, len(parts))
+		for i, part := range parts {
+			r.Series[i] = ReachPoint{part.label, f.reachOf(s, names, part)}
 		}
 		accounts = append(accounts, r)
 	}
 	return accounts
+}
+
+// reachPart is a part of a range as windows are compared with it, the same for every account.
+type reachPart struct {
+	label string
+	last  day
+	days  int // -1: it cuts a day, of which a figure of the whole day says nothing
+}
+
+func reachPartOf(r Range) reachPart {
+	first, end, whole := r.wholeDays()
+	if !whole {
+		return reachPart{days: -1}
+	}
+	return reachPart{last: end - 1, days: int(end - first)}
 }
 
 // reachWindows are, by name, the last figure of each window.
@@ -109,13 +129,13 @@ func (qc *queryContext) reachWindows(s *metricSeries) []ReachWindow {
 	return windows
 }
 
-// reachOf is the figure of the platform's window, the first one of names, that is exactly r. Of a day that the range cuts,
-// a figure of the whole day says nothing.
-func (qc *queryContext) reachOf(s *metricSeries, names []string, r Range) *int64 {
-	first, end, whole := r.wholeDays()
+// reachOf is the figure of the platform's window, the first one of names, that is exactly the part.
+func (qc *queryContext) reachOf(s *metricSeries, names []string, part reachPart) *int64 {
 	for _, name := range names {
-		p := s.windows[name].of(end - 1)
-		if p != nil && whole && windowDays(name) == int(end-first) {
+		if windowDays(name) != part.days {
+			continue
+		}
+		if p := s.windows[name].of(part.last); p != nil {
 			qc.noteCapture(&p.at)
 			return &p.value
 		}
