@@ -15,52 +15,6 @@
 //
 // It may not import pgx, watermill, sarama or projections.
 //
-// # File map
-//
-//	handler.go routes.go            Deps, Handler; the route table
-//	roles.go                        agency, client, auditor, operator, main application
-//	principal.go auth.go            who is calling
-//	doorkeeper.go withdrawn.go       who has no rights any more, by the directory and by a list; what is remembered of that
-//	errors.go respond.go body.go    errors and their statuses; answers; JSON bodies
-//	request_id.go access_log.go cors.go panics.go metrics.go  request id, access log, CORS, panics; request metrics
-//	request_timeout.go rate_limit.go compress.go  time for requests; requests per caller; gzip and zstd
-//	path_folding.go                 addresses in any letter case, with a slash at the end or none
-//	accept_header.go etag.go           which form of an answer; tags of answers, 304
-//	csv_headers.go                  headers of answers as tables
-//	meta_brief.go                    answers with meta=brief
-//	dashboards.go dashboard_body.go dashboard_ports.go  GET and PUT of a dashboard
-//	idempotency_key.go if_match.go  the headers of a PUT
-//	declared_params.go              every parameter and header that a route can take, as data
-//	params.go params_range.go params_page.go params_accounts.go  what reads parameters by their declarations; ranges and time zones;
-//	                                pages; accounts
-//	unknown_params.go               what becomes of a parameter that a route does not declare
-//	operation.go                    an endpoint with what it takes and answers; all of them, for the generator of the documents
-//	api_documents.go headers.go     /openapi.json, /asyncapi.json: what internal/dev/apidoc wrote, without what is not served; names
-//	                                of headers, and those of every answer
-//	analytics_endpoint.go analytics_routes.go analytics_params.go  the one shape of an analytics endpoint; the 22 of them; what they take
-//	notices.go stream_tickets.go    stream of notices, Socket.IO; sealed tickets
-//	client_package.go               /client.tgz and /client.js: the client of frontends in typescript/, packed as npm does
-//	activity_picture.go  the picture of a post
-//	entities_routes.go entities_params.go  users, platforms, activities, stats, accounts, members, categories: lists, one by its id,
-//	                                what hangs on one; parameters
-//	entities_discovery.go           who is calling; every client with its dashboard
-//	directory_routes.go directory_feed.go  what a main application writes; clients and people that staff adds
-//	sign_in_links.go sign_ins.go    links by which an agency's people sign in to the console; their sessions seen and ended
-//	main_app_routes.go main_app_ports.go   tokens and pages of a main application that signs people in itself
-//	live.go                         stream of changed figures
-//	audit_routes.go audit_params.go auditors: history, state, diff, access; their parameters
-//	audit_proofs.go                 checkpoints, the proof that two are of one log, the bundle of an agency
-//	audit_verify.go                 verifications: started or joined, asked for while they run
-//	audit_access.go                 who had access to any dashboard of an agency, from when to when
-//	audit_excluded.go               what lies in the log and not in the history: parked and foreign records
-//	audit_ports.go audit_export.go audit_export_formats.go audit_export_columns.go audit_reads.go  what they stand on; exports, as CSV
-//	                                or JSON Lines; who read
-//	ops_routes.go ops_ports.go ops_rebuilds.go ops_parked.go ops_actions.go ops_connections.go  operators: what they see and do, progress of rebuilds,
-//	                                parked events, what came of what they did
-//	connect_meta.go  what Meta calls about people who let our apps in
-//	connect_routes.go connect_ports.go connect_pages.go  connecting: what agencies and clients ask; what it stands on; pages in the browser
-//	health.go                       /healthz, /readyz
-//
 // # Non-obvious
 //
 //   - A main application mounts [Server] with package mount, below this one, which puts together what Deps

@@ -13,36 +13,6 @@
 // It may not import pgx, watermill, chi, projections, readmodels or api; what it needs of the log and
 // of the read side it declares as interfaces.
 //
-// # File map
-//
-//	drafts.go            who asks, what an event starts from
-//	clock_skew.go        how far ahead of the clock a time may lie
-//	dashboards.go        Dashboards, what its use cases share: its parts and limits
-//	append_and_retry.go  load → decide → append → wait, and again after a lost race
-//	load_and_decide.go   load and decide; what an answer without a record may rest on
-//	idempotency_replay.go a repeated request; what is stored of its key
-//	update_dashboard.go  PUT: link, unlink, users, settings
-//	preview_dashboard.go what a PUT would do
-//	open_dashboard.go    an agency's first GET
-//	import_world.go      the directory as an import sees it
-//	import_entities.go   a line of entities, of a file or of a request
-//	feed_directory.go    what a main application tells over HTTP
-//	local_directory.go   agencies, clients and people that are made here
-//	names_and_emails.go  how long names may be, and what is an address
-//	await_tables.go      waiting until the tables show what was appended
-//	import_rows.go       legacy rows become events
-//	import_secrets.go    their tokens and password hashes are sealed
-//	import_dashboards.go legacy dashboards, agency by agency
-//	erase_person.go      a person disappears from the directory, with figures and texts of accounts that go
-//	erase_again.go       what a restore brought back disappears again
-//	refuse_erased.go     what a file or a main application tells of people who are erased stays out
-//	forget_secrets.go    what the main application deletes leaves no secret behind
-//	record_audit.go      readings and exports of the audit trail, recorded before they are shown
-//	record_operator_action.go  what an operator is about to do, recorded before it is done, and what came of it
-//	skip_parked.go       a parked record of an agency is left out for good
-//	stored_tokens.go     the sealed form of a connection's tokens
-//	keyed_lock.go        one queue per key: agencies, renewals of tokens
-//
 // # Non-obvious
 //
 //   - The deadline does not wait for the publisher: a record that was handed over may come later, so

@@ -11,16 +11,6 @@
 //
 // It may not import any other package of this module.
 //
-// # File map
-//
-//	migrations.go  Up
-//	roles.go       Grant: groups of the database with the rights of each role of a process, and logins
-//	owners.go      changes the owners of the folded tables while the service runs
-//	scram.go       what the server keeps of a password
-//	roles/         the rights
-//	engine/        generations, checkpoints, pointer, parked records, processes, rebuilds; the sum of rankings
-//	kept/          what the log must not hold
-//
 // # Non-obvious
 //
 //   - The files name no schema: the connection's search path does.

@@ -13,62 +13,6 @@
 // It may not import watermill, commands, readmodels, api or projections/projectors: internal/assembly hands in which projectors there are.
 // Its tests fold with all of them.
 //
-// # File map
-//
-//	engine.go                   begins a session for each generation, runs rebuilds and retirement
-//	session.go                  one generation: poll, fold, done; pause, note the end of the log
-//	batch.go                    one poll: decode, cut into transactions, share among workers
-//	park_or_retry.go            an event that the database refuses is parked, a batch that it cannot take now is tried again
-//	held_back.go                a verification holds a generation back: what may be folded meanwhile
-//	wake_waiters.go             what a committed batch tells: progress, whose figures moved; steps of generations
-//	other_projections_records.go  records of other projections of the topic are passed over
-//	checkpoint.go               compare-and-set, steps of a batch
-//	checkpoint_topic.go         of which topic an offset is: who has read another one folds nothing
-//	frozen_processes.go         the sessions of frozen processes are ended by who waits for them; time-outs of the server
-//	generation.go               building → live → retired; a start with no generation
-//	generation_create.go generation_left.go  its tables are made; when it cannot be followed any more
-//	generation_live.go          the moment when it is read
-//	generations_list.go generations_being_made.go  what operators see of the generations; how far those are that are being made
-//	generations_after_restore.go  all tables are left: an older state of the log was restored
-//	rebuild.go                  rebuilds as operators ask for them: request, cancel, accept, list
-//	rebuild_run.go              the process that runs one: lease, steps, what happens when it dies
-//	rebuild_open.go             its generation, and the shards of it
-//	rebuild_copy.go             who folds which shards, and what follows when all are done
-//	rebuild_shard.go            a shard: a partition of the log → COPY, in one transaction
-//	rebuild_indexes.go          keys and indexes, vacuum, table by table
-//	rebuild_catch_up.go rebuild_verify.go  it follows the log until it is live; the step at which Verifier compares it with what is read
-//	rebuild_abandon.go          cancelled or failed: what is dropped, what is said; which errors are final
-//	rebuild_throttle.go         when a rebuild goes slower: live or a standby is behind
-//	rebuild_disk*.go            how much disk a rebuild needs, and how much there is
-//	switch.go                   readers get another generation; the way back to an earlier one
-//	retire.go                   superseded generations retire, retired ones are dropped
-//	erase_generations.go        generations that no erasure reaches, and that hold a person
-//	erase_generations_elsewhere.go  they are dropped by a process that folds, for one that may not
-//	orphan_tables.go            tables that belong to no generation any more
-//	processes.go                what each process is, folds and reads
-//	readers.go readers_as_of.go  the pool of the generations that readers use; of those that answer as of a time
-//	readers_swap.go readers_statements.go  from one pool to the next without going back; statements on the pool that is the right one
-//	views.go                    the views of schema lb
-//	parked_rows.go              the rows of parked records
-//	parked_fold_again.go        parked events folded again: skips, retries, types that became known
-//	parked_list.go              which events are parked, for operators
-//	parked_by_hand.go           retry and acknowledge, by operators
-//	parked_inspect.go           one parked event as it stands in the log
-//	parked_masked.go            its payload without texts
-//	lag.go                      status: positions, lag, problems
-//	month_partitions.go         monthly partitions of the reading tables
-//	compare_at_one_position.go  Verifier: the one generation waits where the other is, and they are compared there
-//	compare_generations.go      all tables of two generations, compared by digests
-//	check*.go                   live tables compared with a fold of the log, by hand and once a day; connections of their own;
-//	                            rows that differ because compaction took their records away
-//	compare_report.go           what a comparison says
-//	compare_table_rows.go       digests of tables, by tenant; the first row that differs
-//	bulk_fold.go bulk_topic.go  a partition, and a topic, folded from an empty state, for a rebuild or a check
-//	ddl/                        what the tables of each projection are
-//	fold/                       what a projector and the fold of a batch are
-//	projectors/                 the projectors
-//	write/                      set-based inserts, COPY
-//
 // # Non-obvious
 //
 //   - A small poll is one transaction over all its partitions: at low rates that halves the latency of

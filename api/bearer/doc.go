@@ -10,13 +10,6 @@
 //
 // It may import api and domain of this module.
 //
-// # File map
-//
-//	verify_token.go Config, JWT: the token of a request
-//	claims.go       what a token says
-//	keys.go         keys, each with the one algorithm that it is for
-//	key_refresh.go  keys that rotate
-//
 // # Non-obvious
 //
 //   - It is a package of its own because the API asks an [api.Authenticator] and knows no token; only the program puts the two together.

@@ -24,13 +24,6 @@
 //
 // It may not import pgx, watermill, sarama, commands, projections, readmodels or cmd.
 //
-// # File map
-//
-//	config.go   Config, its defaults and faults
-//	default_client_scopes.go  the scopes that a new dashboard starts with
-//	connect.go  Connect: sign-ins in a browser, tokens that are handed over
-//	mount.go    Open, Mounted
-//
 // # Non-obvious
 //
 //   - The console (Config.ConsoleSignIn) writes Config.HTTP.Prefix before its addresses: it must be set also where a router takes the prefix off.

@@ -12,39 +12,6 @@
 // It may not import pgx, watermill, chi, projections, readmodels or api; what it needs of the read side and of the
 // vault it declares as interfaces.
 //
-// # File map
-//
-//	collect.go          Collector: parts, limits
-//	read_connection.go  one connection is read, with a token that is renewed when it is refused
-//	pace.go pace_in_words.go  how often a connection is read: quotas spread over their windows; the same for people
-//	calls_per_reading.go  how many calls a reading takes
-//	due.go              what is due, within the quotas, the most overdue first
-//	read_claimed.go parallel.go  what a job has claimed; how many connections at a time
-//	read_by_hand.go     one account, by hand
-//	paused_connections.go  connections that an operator has paused
-//	silent_sources.go   platforms and kinds of posts that give no figures for a day
-//	outcome.go          what is stored of a connection after a read, and when it is due again
-//	back_off.go         how long a connection is left alone after a failure
-//	sign_in_needed.go   whether a connection needs a sign-in or works again, recorded
-//	advice.go           what a person reads of a failure, and what to do about it
-//	short_quota.go      nothing is begun without room for its calls, where a quota sets the pace
-//	account_reading.go  an account's reading
-//	account_history.go  an account's history, in parts
-//	post_readings.go    readings of the posts that are due
-//	post_texts.go       what is kept of a post's text
-//	polling_tiers.go    how often posts are read by age
-//	posts_in_vain.go    posts that were asked for in vain
-//	post_listing.go     posts that are not known yet
-//	record_readings.go  readings and posts into the log
-//	access_tokens.go    access tokens: stored ones, who renews when
-//	whose_token.go      whose a new token is, before its first use
-//	inspect_tokens.go   what a token may do and until when, by the platform's word
-//	renew_tokens.go     renewals
-//	expiring_tokens.go  tokens that are renewed ahead of their end
-//	sign_ins_due.go     persons who must sign in before long
-//	hand_over_tokens.go the tokens of a sign-in that was made elsewhere
-//	check_handed_over.go whether they read all accounts of their connection, by the platform's word
-//
 // # Non-obvious
 //
 //   - A connection is due at a time that follows from the last due time, not from the time of its last reading: by

@@ -13,24 +13,6 @@
 // It may not import pgx, watermill, chi, projections, readmodels or api; what it needs of the read side and of the vault it declares as
 // interfaces.
 //
-// # File map
-//
-//	connect.go             Connect: its parts
-//	time_limits.go         how long the person has to come back and to choose
-//	who_may_connect.go     whether whoever asks may connect and disconnect now
-//	begin.go               a sign-in is asked for, and opened in a browser
-//	callback.go            the person comes back: the code is redeemed, and the tokens wait
-//	offered_pages.go       what there is to choose, what falls away
-//	store_choice.go        what was chosen becomes member, connection and social accounts
-//	seal_tokens.go         tokens go where fetchers read them, and again when the choice is shown
-//	left_out_pages.go      pages that the consent leaves out, connections that the choice replaces
-//	disconnect.go          a page is read no more; the consent is given back
-//	register_pages.go      pages whose people a main application signs in itself
-//	connect_links.go       for somebody without a login
-//	meta_deauthorize.go    Meta tells that a person removed our app
-//	meta_deletion.go       or wants to be forgotten: how far that came, and by when it is done
-//	waiting_tokens.go      random words and their digests; tokens that wait
-//
 // # What goes wrong, and what then
 //
 //   - Replayed code or state: the attempt was taken; the same browser is shown what came of it, and the code is not sent again.

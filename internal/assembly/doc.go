@@ -22,31 +22,6 @@
 // It may not import the simulator, the demo or internal/embedded, which is handed in: a main application links none
 // of them. Only cmd/ledgerboard, api/mount and internal/dev import it.
 //
-// # File map
-//
-//	settings.go              where the log and the database are, or who starts them
-//	parts.go                 what is opened, once, and given back last first; the topics of the log
-//	database_connections.go  how large the pools are, compared with what the server takes
-//	epoch.go                 whether log, key and database belong together; epochs that a restore has begun are taken over
-//	backup.go                log and brokers for backups and restores; what the database knows beside them
-//	engines.go               one engine for each projection; Fold, partitions for coming months
-//	desk.go                  what operators look and act on
-//	service.go               Config, Service, Open
-//	readiness.go             what a process says of itself: /readyz
-//	streams.go               the hub of notices and live updates
-//	reactors.go              wake-ups from the log
-//	follow_and_stream.go     Follow, Stream
-//	handler.go               the HTTP layer
-//	console.go               the console over it, and how people sign in to it
-//	fetching.go              quotas, clients, collecting and its schedule
-//	pictures.go              pictures of posts: which are wanted, taken and kept
-//	connecting.go            sign-ins in a browser
-//	public_url.go            where browsers find this service
-//	tokens_and_platforms.go  tokens of a main application; what asks the platforms about stored ones
-//	erase_again.go           what the list of erasures names is erased again at each start; the directory, record by record
-//	foreign_records_counted.go       records that nobody of ours wrote, in readiness and metrics
-//	metrics.go metrics_registered.go fetch_metrics.go  metrics; giving their names back
-//
 // # Non-obvious
 //
 //   - Streams end before requests do: the context of [Service.Stream] first, then [api.Server.Close], then the

@@ -62,15 +62,6 @@
 //
 // It may import domain, internal/eventlog and internal/durable only. What the database knows is compared by internal/knownlog.
 //
-// # File map
-//
-//	manifest.go       what a backup holds; lock, tidying
-//	segment.go        one file of records
-//	write_backup.go write_partition.go  Run: the log → files
-//	check_backup.go   Check: files alone
-//	restore.go        Open, Restore, Write: files → brokers
-//	restore_epoch.go  the epoch that begins behind an older state
-//
 // # Non-obvious
 //
 //   - A backup is no proof: its checksums find decay, not forgers.

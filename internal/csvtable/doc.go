@@ -3,12 +3,6 @@
 //
 // It may import the standard library only.
 //
-// # File map
-//
-//	csvtable.go  Writer: columns, rows, comments; a value as a cell
-//	plan.go      Plan: the tables and columns of an answer, by its type
-//	rows.go      an answer as the rows of its tables
-//
 // # Non-obvious
 //
 //   - An answer is several tables, one for each list of objects in it. Rows of an inner list begin with the scalars of the

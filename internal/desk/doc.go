@@ -9,21 +9,6 @@
 //
 // It may not import internal/assembly, which opens what the desk stands on and hands it in.
 //
-// # File map
-//
-//	seen_by_operators.go  Looks: what operators see of the database alone
-//	desk.go               Desk: record, do, record what came of it; projections, topics
-//	pauses.go             what an operator pauses, and resumes
-//	generations.go        rebuilds, switches, generations
-//	parked.go             parked events: seen, folded again, acknowledged
-//	parked_skip.go        parked events: left out for good
-//	foreign_records_shown.go  records that nobody of ours wrote; what an agency is told of them
-//	jobs.go               jobs of the fetchers
-//	connections.go check_connections.go  how connected accounts are read; what the platforms say of their tokens
-//	person.go             a person found, and exported
-//	sign_in_links.go      links that sign in, and for how long; links to an identity provider
-//	operator_actions.go   what operators did
-//
 // # Non-obvious
 //
 //   - It is a package of its own because it has rules of its own, one for every act; internal/assembly only opens and wires.

@@ -16,29 +16,6 @@
 //
 // Any other package of this module.
 //
-// # File map
-//
-//	data_directory.go        a data directory with both servers
-//	data_directory_lock.go poll.go  flock of a data directory; waiting
-//	small_files.go           small files, read
-//	broker.go                StartBroker, Close
-//	broker_listen.go         port of the last run; connections counted and guarded
-//	broker_log.go            kfake's messages to slog; its save errors kept for Close
-//	broker_never_forgets.go  never compact, never expire, never delete
-//	compact_broker.go        CompactBroker: a copy is compacted and put in the place of the log
-//	broker_repair.go         torn tails that kfake does not cut
-//	postgres.go              StartPostgres, URL, Close
-//	postgres_binaries.go     which server programs; version check
-//	postgres_download.go     …from the Maven repository, by fergusstrange/embedded-postgres
-//	postgres_home.go         data directory, password, port; sweep of killed runs' temporary ones
-//	postgres_init.go         initdb beside its place, then a rename
-//	postgres_launch.go       start, wait for a real connection, explain a failure by tails of logs
-//	postgres_orphan.go       servers and pid files that a killed run left
-//	postgres_process*.go     children: account, descriptors, OS thread; _linux and _other: death signal, /proc
-//	postgres_root.go         whom the server runs as when we are root; what that account can reach
-//	postgres_settings.go     defaults, and the settings that callers may not touch
-//	postgres_watchdog.go     fast shutdown when we are killed
-//
 // # Non-obvious
 //
 //   - A compaction (log → copy log.compacting, compacted, closed, opened again and compared → log set aside as log.before → copy renamed to

@@ -8,11 +8,6 @@
 //
 // It may import domain and internal/durable of this module. What is erased again after a restore is the commands' business.
 //
-// # File map
-//
-//	list_file.go  Read, Append
-//	watched.go    Watched: read again only when the file has changed
-//
 // # Non-obvious
 //
 //   - It is a package of its own because the program, its subcommands and the import read and write the file without a process that serves.

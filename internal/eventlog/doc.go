@@ -115,41 +115,6 @@
 //     record that was never sent fails after 2 min, as [ErrOutcomeUnknown]: kgo does not tell the two apart.
 //   - Close waits 15 s for answers; what has none then is [ErrOutcomeUnknown].
 //
-// # File map
-//
-//	config.go topics.go      Config, SASL, topic definitions (deploy/topics.json)
-//	client_options.go        both clients' options from the one Config
-//	silent_brokers.go        brokers that answer nothing are taken for gone, by all clients at once
-//	log.go create_topics.go  Open, Close, creation of missing topics
-//	open_retry.go            a start waits while brokers elect leaders
-//	broker_refusals.go       which setting a broker's refusal speaks of; brokers without TLS
-//	heartbeat.go             records that let the cleaner at partitions that are silent
-//	erased_in_log.go         how long after an erasure compacted topics may still hold it, and whether they do
-//	check_topics.go          settings of the topics
-//	tag.go                   tag keys; what a tag is made of
-//	epoch.go                 the log's id and its key's: found in the log, or begun
-//	epoch_list.go            the list of epochs: which one a place lies in, which record continues it
-//	foreign_records.go       which records count for nothing, and which were found
-//	record.go envelope.go    raw records; headers ↔ domain.Envelope
-//	codec.go                 draft → record, record → event
-//	chain.go chain_plain.go  Genesis, RecordHash, Judge; a fast path for plain records
-//	partition_of_key.go      PartitionOf, pinned partitioners
-//	marshal.go append.go     watermill: marshalers, EventBus, outcome of an append
-//	append_bulk.go           kgo: batches, the outcome of each record
-//	append_again.go          what counts of keys of a compacted topic, once more, byte for byte
-//	follow.go                Follow: poll, fold, done
-//	follow_group.go          options and timings of its consumer group
-//	follow_ahead.go          the next batch is fetched while one is folded
-//	follow_positions.go      where a follower goes on, and whether it may
-//	follow_runs.go           what one poll brought, by partition
-//	fetch.go scan.go         raw fetches; Scan
-//	describe_topics.go offset_ranges.go  what the brokers say about a topic; start and end offsets, one record
-//	in_sync_replicas.go      whether enough replicas are there to take a record
-//	operator_topics.go       topics as operators see them; consumer groups that go
-//	subscriber.go            watermill subscriber for reactors
-//	backup_read.go           everything that lies in a partition, for a backup
-//	restore_target.go        brokers that a backup is restored to: records at offsets that are given
-//
 // # Non-obvious
 //
 //   - Scan and Check fetch by raw requests, not by a consumer: a consumer never shows an answer

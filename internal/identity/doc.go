@@ -12,15 +12,6 @@
 //
 // It may import domain alone of this module.
 //
-// # File map
-//
-//	sign_in_flow.go  Flow: what one sign-in at the provider is bound to
-//	provider.go      Provider: the way there and back
-//	provider_keys.go the keys of its tokens; whether they could be had
-//	provider_claims.go  Identity: who the provider says somebody is
-//	staff.go         Staff: the list of auditors and operators
-//	password_hashes.go  Passwords: checks passwords against the hashes of another system
-//
 // # Non-obvious
 //
 //   - The provider is looked up when somebody first signs in, and a failure is not remembered: the service starts while it is away.

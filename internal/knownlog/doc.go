@@ -11,12 +11,6 @@
 //
 // It may not import internal/assembly, which opens the database, or projections, which makes the tables.
 //
-// # File map
-//
-//	known.go        Known: what the database knows; whether a backup holds it
-//	lost.go         Lost: what it knows and the backup lacks
-//	move_tables.go  MoveTables
-//
 // # Non-obvious
 //
 //   - Pools are over the engine's schema (lb_engine). Whether a table is there is asked by its full name: what this login may not look

@@ -11,17 +11,6 @@
 //
 // It may not import anything of this module but domain.
 //
-// # File map
-//
-//	rows.go          Read: CSV, JSON Lines or a JSON array → rows with their lines
-//	row_json.go      JSON arrays, JSON objects and extended JSON
-//	row_csv.go       CSV: separator, lines
-//	fields.go        Row: typed fields, all faults of a row at once
-//	times.go         the forms in which legacy exports write times
-//	preferences.go   Preference: a dashboard's document
-//	tables.go        AccountReading, PostReading, Post
-//	secrets.go       MemberAuth, Password
-//
 // # Non-obvious
 //
 //   - Columns are found by name, whatever their order, case and underscores: sAccountId, s_account_id

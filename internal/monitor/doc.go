@@ -10,14 +10,6 @@
 //
 // It may import domain, internal/operator and internal/pg of this module. Which projections commands rest on is handed in.
 //
-// # File map
-//
-//	monitor.go             looks at all read models now and then
-//	may_read_and_write.go  whether read models may be read, and take commands
-//	health_faults.go       what can be wrong, and how it is said
-//	people_known.go        whether it is known who has left
-//	metrics.go             what was seen last, as metrics
-//
 // # Non-obvious
 //
 //   - It is a package of its own because it judges: internal/assembly only asks it and passes its answers on.

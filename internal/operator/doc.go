@@ -7,15 +7,4 @@
 //   - Nothing personal stands here but what a record unmasked on demand holds ([ParkedRecord]).
 //
 // It may import package domain only.
-//
-// # File map
-//
-//	projection.go  Projection, Partition, Build
-//	generation.go  State, Generation, Prepared
-//	rebuild.go     Rebuild and its states
-//	parked.go      parked events and what became of them
-//	count.go       how many parked events, in words
-//	topic.go       Topic of the log
-//	job.go         Job of the fetchers
-//	action.go      Action: what an operator did, and what came of it
 package operator

@@ -13,12 +13,6 @@
 //
 // It may not import any other package of this module.
 //
-// # File map
-//
-//	pictures.go  Config, Taker: one picture, from its address to a small JPEG
-//	network.go   what may be connected to
-//	redraw.go    decoding with bounds, scaling, encoding
-//
 // # Non-obvious
 //
 //   - Proxies of the environment are not used: one would resolve the name behind our back.

@@ -16,28 +16,6 @@
 //
 // It may not import anything of this module but domain.
 //
-// # File map
-//
-//	platforms.go            Config, Set, Client
-//	target.go snapshot.go   what goes in and comes out; redaction of tokens
-//	reading_parts.go        an account reading in the making: its parts, its figures, what is missing
-//	errors.go redact.go     Error and its classes; scrubbing of messages
-//	http_client.go usage_headers.go one HTTP call: limits, classification, statistics, usage headers
-//	throttle_wait.go        how long a caller waits whom a platform throttles, by platform
-//	oauth.go                token endpoints: renewal by a refresh token, answers, error words
-//	inspect_token.go           what a stored token is: whose, what it may do, until when
-//	token_holds_page.go     what a token gives that a main application's own dialog brought
-//	signed_request.go       what Meta says of a person, signed with our app's secret
-//	sign_in*.go             the dialogs in which a person consents: their addresses, the code, what was given
-//	decode.go               lenient JSON types
-//	negative_cache.go       which metrics and parts were refused
-//	graph*.go               Meta's Graph API: calls, errors, insights (Facebook and Instagram)
-//	facebook*.go            pages: account, day flows, listing, posts and videos
-//	instagram*.go           accounts, media, token refresh
-//	linkedin*.go restli.go  profiles and company pages, their followers' places and the names of these; Rest.li encoding
-//	tiktok*.go              users, videos
-//	testdata/               answers written by hand from the facts, one file each
-//
 // # Non-obvious
 //
 //   - Facebook's day label is end_time minus one Pacific day; a request asks for one day more than

@@ -103,33 +103,6 @@
 //
 // It may import domain, internal/eventlog and internal/durable only. Tables, the lock and the clock are handed in by cmd.
 //
-// # File map
-//
-//	log_source.go             the log as it is read here
-//	merkle_tree.go            leaves, the growing tree, the tree on disk that proves
-//	ledger_rows.go            what is kept of each record, on disk
-//	ledger.go                 one scan of the log; the trees at any vector
-//	operations_tree.go out_of_time.go  the tree over operations; records that cannot be of the time that they say
-//	checkpoint_text.go checkpoint_keys.go  text, signature, keys
-//	epochs.go restored.go     the epochs of the log, in checkpoints too; what a restore withdrew, and what its statement explains
-//	checkpoint_book.go        checkpoints as found on `operations` and in the file
-//	checkpoints_against_ledger.go  holding them against the ledger; which of them count
-//	checkpoint_file.go signer.go  the file outside of the log, also for who reads it without keys; signing now and then
-//	verify.go finding.go      Verify and its report
-//	checkpoint_age.go         how old the newest checkpoint may be, and whether there is one
-//	uncounted_checkpoints.go  checkpoints that do not count, or count no more
-//	verdict_without_findings.go  what a verdict without findings says: no more than what signatures reach
-//	decided_on.go decided_on_other_tables.go  what changes were decided on: the rule; held against the fold while the log is read
-//	broken_chain.go           what was done to a stream whose chain does not hold
-//	witness*.go               what the tables remember of records, held against the log
-//	bundle.go bundle_export.go bundle_verify.go  bundles: format, writing, checking
-//	bundle_against_bundle.go  that two bundles are of one history
-//	evidence_on_request.go checkpoint_consistency.go  evidence for whoever asks a running service; that two checkpoints are of one log
-//	evidence_queue.go         one proof at a time: how many wait for it, and which of them share a reading of the log
-//	agency_verify.go agency_source.go agency_heads.go  verification for whoever asks a running service: of one agency's stream alone; of all
-//	agency_verdict.go         what one agency is told of it
-//	replay.go                 changes of one agency, from the log or a bundle
-//
 // # Non-obvious
 //
 //   - Verify of 1.2 KB records takes three times the processor time of a plain consumer, a scan that checks tags and nothing else 1.7 times: that is the

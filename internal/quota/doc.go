@@ -17,19 +17,6 @@
 //
 // It may not import anything of this module but domain and internal/platforms.
 //
-// # File map
-//
-//	config.go     Config, its defaults
-//	limits.go     Limit, the default limits of the platforms, reading limits from configuration
-//	store.go      Store: what keeps the budgets of all processes
-//	gate.go       Gate: Admit, Room
-//	bucket.go     one budget in this process: a lease of what the store granted
-//	fair_queue.go who may ask the store next: accounts and posts alternately
-//	hold.go       what usage headers and refusals of the platforms ask for
-//	breaker.go    the circuit breakers
-//	meter.go      how many calls a piece of work made
-//	metrics.go    what is left, what was refused, which breakers are open
-//
 // # Arithmetic
 //
 // A budget of Q calls in W grows by rate r = share × Q/W up to a burst B, half of what the share leaves; quotas

@@ -14,22 +14,6 @@
 //
 // It may not import any package of this module but domain and internal packages beside it: operator, pg.
 //
-// # File map
-//
-//	config.go        Config
-//	scheduler.go     New, Run
-//	river_tables.go  River's tables
-//	job_queues.go    what is stored in River: arguments, queues; how long finished jobs are kept
-//	jobs_at_once.go  how many jobs of each queue run at once
-//	claim.go         from what is due to claims and their jobs; how long a claim lasts
-//	read_claimed.go  from a claimed job to the application, and what becomes of it
-//	pictures.go      pictures of posts, in a job of their own
-//	pause.go         jobs of a platform that an operator has paused
-//	metrics.go       outcomes, lag
-//	jobs.go          jobs as operators see them; cancel one, retry one
-//	run_now.go       what an operator makes due now
-//	river_log.go     River's log
-//
 // # What goes wrong, and what happens then
 //
 //   - Crash before the claim: nothing has happened. The next look, by whoever leads then, finds the same due.

@@ -10,15 +10,6 @@
 //
 // It may not import internal/assembly, internal/desk or commands/collect: the vault, the log and the read models are handed in.
 //
-// # File map
-//
-//	who_may_sign_in.go  People: whom the directory holds; one by an address
-//	session_store.go    Sessions: begun, found and ended
-//	identities.go       Identities: the people of the identity provider
-//	imported_passwords.go  Passwords: those whose hashes were imported
-//	refusals.go         Refusals: counted, logged, recorded
-//	agency_invites.go   Agency: links and sessions of an agency's people; Link
-//
 // # Non-obvious
 //
 //   - It is a package of its own because it decides who comes in; internal/assembly only says with what.

@@ -19,27 +19,6 @@
 //
 // It may not import pgx, watermill, chi, internal/pg or any package above internal, domain excepted.
 //
-// # File map
-//
-//	hub.go                             Hub, its settings, wake-ups, the reasons of a cut
-//	listeners.go                       Listener; who listens, and the limit per user
-//	serve.go                           the loop that serves one listener, on every transport
-//	sse.go                             Server-Sent Events
-//	notice_events.go                   Notice, ids, Store
-//	notice_scan.go notice_retention.go the source of notices: the one goroutine that finds them; how long they are sent
-//	notice_feed.go                     what one listener is told of notices
-//	socketio_cursors.go                stored cursors of Socket.IO users
-//	live_interval.go                   the source of changed figures: how often they are told
-//	live_events.go                     changes put together into an event
-//	live_feed.go                       what one listener is told of figures
-//	live_connection_events.go          what befell connections: refused, or at their end soon
-//	connection_ends_soon.go           on which days before its end a connection is told of
-//	socketio.go                        the Socket.IO server
-//	socketio_auth.go                   who may connect
-//	socketio_send.go                   delivery to one Socket.IO client
-//	socketio_polls.go                  what becomes of a session is told to polls
-//	socketio_engine_faults.go          what keeps the engine's faults from the clients
-//
 // # Non-obvious
 //
 //   - Idle connections cost no query each: the source keeps one place per agency up to which all notices were

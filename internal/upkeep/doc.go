@@ -8,15 +8,6 @@
 //
 // It may not import internal/assembly, which opens what it stands on and says what runs, or api.
 //
-// # File map
-//
-//	upkeep.go             Config, New
-//	keep_compacted.go     heartbeats, and what is appended again on compacted topics
-//	read_back.go          whether the log has forgotten what was erased
-//	deletion_requests.go  people who asked a platform to be forgotten
-//	expired_secrets.go    secrets of what was deleted go; what expires does
-//	foreign_records_kept.go  records that nobody of ours wrote are kept for operators
-//
 // # Non-obvious
 //
 //   - It is a package of its own because its loops need no request and answer none: internal/assembly only says in which process they run.

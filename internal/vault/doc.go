@@ -19,33 +19,6 @@
 // It may not import any package of this module but domain, internal/pg, internal/stream (for
 // [stream.Cursor]) and internal/quota (for [quota.Store]).
 //
-// # File map
-//
-//	pool.go               the pool; how errors are wrapped
-//	fetching.go           Fetching: when which connection is due, who has claimed it, what became of it; the fetchers' pool
-//	post_notes.go         Fetching: posts that were asked for in vain
-//	platform_words.go     Fetching: what platforms said when reading failed, for 30 days
-//	silent_sources.go     Fetching: which platforms and kinds of posts give no figures
-//	quota_budgets.go      Budgets: the quotas that all fetchers share
-//	connection_marks.go   Marks: one of several fetchers records a change
-//	token_lease.go        Secrets: one process at a time renews a token, and replaces what it has read
-//	stream_cursors.go     Cursors: the part of stream.Store that is stored here
-//	pauses.go             Pauses: which projections and which platforms' fetching stand still
-//	sealing_keys.go       Key, Keys: what seals and opens; reading them from configuration
-//	seal.go               the sealed form
-//	sessions.go           Sessions: who is signed in to the console, and links that sign somebody in once
-//	identities.go         Identities: whom the identity provider knows as whom
-//	sign_in_refusals.go   Identities: how often it is recorded that a user was not let in
-//	epochs.go             Epochs: the copy of the log's ids and of which tag key it has; what goes when a restore has begun one
-//	foreign_records_table.go  ForeignRecords: what lies in the log and nobody of ours wrote
-//	stream_ticket_key.go  TicketKey: the key of streams' tickets, which all processes share
-//	secrets.go            Secrets: put, get one or many, delete
-//	pictures.go           Pictures: small copies of posts' pictures, for 400 days
-//	erase.go              Eraser: deletes secrets, cursors and results of reads, without a key
-//	connect_attempts.go connect_links.go grants.go  Connecting: sign-ins under way; links that begin them; what people gave our apps
-//	deletion_requests.go  Connecting: what people asked Meta to have deleted; tokens of a consent that was taken back
-//	rotate_keys.go        Secrets: re-sealing under the newest key, check at start
-//
 // # Non-obvious
 //
 //   - A key's id is a digest of the key, not a name that someone chooses: two configurations cannot

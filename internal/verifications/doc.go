@@ -10,10 +10,6 @@
 //
 // It may import api, which has the port and its answers, domain and internal/proof of this module.
 //
-// # File map
-//
-//	runs.go  Runs: start or join, look, run
-//
 // # Non-obvious
 //
 //   - It is a package of its own because nothing else of a process takes part in it; internal/assembly hands in what verifies.

@@ -9,11 +9,6 @@
 //
 // It may not import any other package of this module.
 //
-// # File map
-//
-//	ddl.go  Definition, TableKeys, All, Schema, RetiredSchema
-//	*.sql   one file per projection: tables, then keys and indexes below "-- +keys"
-//
 // # Non-obvious
 //
 //   - Keys and indexes stand apart, because a rebuild makes them after the rows: many times faster than row by row.

@@ -9,12 +9,6 @@
 //
 // It may not import projections or projections/projectors, which both stand on it, nor watermill, commands, readmodels or api.
 //
-// # File map
-//
-//	projector.go            what a projector and the fold of a batch are; events, reasons of parking
-//	options.go              what only some projectors are
-//	parked_detail.go        what is wrong with an event, in words that hold none of its values
-//
 // # Non-obvious
 //
 //   - A fold in bulk ([Bulk]) is the fold of a batch that never loads and never writes: so live projection, rebuild and check run one Apply.

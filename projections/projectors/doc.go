@@ -14,32 +14,6 @@
 //
 // It may not import projections, watermill, commands, readmodels or api: of the packages beside it only ddl, fold and write.
 //
-// # File map
-//
-//	all_projectors.go           which projectors there are
-//	dashboards*.go              preferences, history, heads, remembered commands, notices
-//	account_insights.go         tSAccountIns, account_newest
-//	account_days_by_month.go    account_months: the figures of accounts by day
-//	account_bulk.go             the same in a rebuild
-//	erased_until.go             up to when figures of accounts are erased, for both projections of metrics
-//	account_erased.go post_erased.go  what an erasure takes out of stored rows
-//	later_reading_counts.go     which of a day's readings counts
-//	posts.go                    posts: what each origin last said of them
-//	post_insights.go            readings of posts and their roll-ups
-//	post_load.go post_load_late.go  what is stored of the posts of a batch; what a late reading changes behind its day
-//	post_series.go              the readings of a post that a batch knows
-//	post_steps.go               the rule of gains: what a reading is worth by those before it
-//	post_daily.go               post_daily: the last reading of a day, and the sums of the day
-//	post_gains_quarters.go      post_gains: sums by the quarter of an hour
-//	post_months.go              post_months: sums by the month
-//	post_write.go post_bulk.go  rows of a batch; of a rebuild
-//	packed*.go unpacking.go     readings and commands of a rebuild, packed until their rows can be made
-//	contents.go contents_erased.go  what posts say; erasures of all texts of an account
-//	directory*.go               reference entities
-//	operations*.go              trail, connection states
-//	values.go                   how values are stored; what all folds refuse alike
-//	version*.go                 versions of this release and, for rehearsals of an upgrade, of the next
-//
 // # Non-obvious
 //
 //   - The newest stored reading of a post comes from post_daily, one probe of one index; asking the

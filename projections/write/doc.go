@@ -7,13 +7,6 @@
 //
 // It may not import any other package of this module.
 //
-// # File map
-//
-//	table.go                set-based inserts from typed columns; COPY for many new rows
-//	stream.go               rows streamed into COPY, as they are made
-//	table_copy.go           the rows of a table, as COPY takes them
-//	copy_binary.go          where rows are copied to; how they are encoded
-//
 // # Non-obvious
 //
 //   - COPY of new rows runs beside the fold that works out the next ones: nobody else uses the transaction until it is waited for.

@@ -15,47 +15,6 @@
 //
 // It may import readmodels, and may not import commands, projections, watermill or api.
 //
-// # File map
-//
-//	analytics.go                 Analytics, RangeQuery, Meta
-//	query_context.go             what one answer is made with: its snapshot, its query, and what meta tells
-//	compare.go                   what a range is compared with: the period, its parts and days
-//	range.go granularity.go      ranges and where their days begin in a zone; days, weeks, months
-//	samples.go                   one reading of one figure; readings by their day
-//	month_arrays.go              arrays of account_months, element by element
-//	account_rollups.go account_steps.go  figures of accounts: roll-ups of whole days; steps between readings, looked up at the edges
-//	handovers.go                 whose a step and a day are when an account moves within the agency
-//	totals.go                    Total: figures combined by kind and compared
-//	figures_as_read.go           figures that no total takes
-//	sources.go source_gaps.go    status and reason of every social account; what its figures lack
-//	source_counts.go             how many accounts of a platform have which status
-//	account_figures.go           the one path of answers from figures of accounts, and the parts by platform
-//	account_insights.go          endpoint 1
-//	followers.go                 endpoints 2, 14, 18, and the follower series of 5
-//	roi.go roi_costs.go roi_video_views.go  endpoint 3: views, prices, views of videos
-//	account_stats.go reach.go    endpoint 4: impressions; reach
-//	net_growth.go                endpoint 5
-//	activity_meter.go            endpoint 6
-//	leaderboard.go               endpoint 7
-//	top_posts.go ranking_posts.go  endpoints 8, 22: posts by what their engagement gained
-//	ranking_members.go           endpoint 7: members and posts, and who stood where before
-//	ranking_total.go             posts by all that they have gathered
-//	rank_by.go                   what rankings go by; the offer of the other one
-//	ranking_names.go             names and pictures beside the ids of rankings
-//	posts_newest_first.go listed_post.go  lists of posts; what each shows of a post
-//	posts_insights.go posts_likes.go posts_engagements.go  endpoints 9, 10, 12, 17, 19, 21
-//	listed_gains.go              what the posts of a list gained: running sums by month, and single readings at the edges
-//	post_gains.go                what posts gained over time: the roll-up, and single readings at the edges
-//	post_sources.go              which figures the posts behind a list have
-//	posts_views.go posts_total_engagements.go post_gain_series.go  endpoints 11, 13, 20
-//	members.go                   endpoint 15
-//	member_growth.go             endpoint 16
-//	platform_stats.go            /api/stats, /api/platforms/{id}/stats: the figures of each platform over time
-//	rates_and_rounding.go        shares and rates, how they are rounded; engagement in per cent of the people reached, or of the followers
-//	demographics.go              age groups, genders and places of the followers, added up
-//	post_activities.go planned_posts.go  /api/activities: posts with their latest figures; what the content planner holds
-//	post_readings.go             /api/activities/{id}/stats: what a post had at each reading
-//
 // # Non-obvious
 //
 //   - "rows, _ := tx.Query": an error of the query comes out of CollectRows or forEach, in which every query ends.

@@ -11,14 +11,6 @@
 //
 // It may import the standard library only, and knows nothing of the console.
 //
-// # File map
-//
-//	chart.go    Chart, Series, Point; how numbers are written; the table behind
-//	scale.go    the axis of values: its ticks, and where a value stands
-//	plot.go     where each part of a chart stands, in units of the view box
-//	render.go   figures and sparklines as HTML
-//	chart.html  their elements
-//
 // # Non-obvious
 //
 //   - Texts inside of a drawing are as wide as the drawing: the style sheet makes them larger on a phone, and labels of the x axis are few, so

@@ -1,16 +1,7 @@
 // Package archtest fails the tests when the module breaks a rule of its own structure.
 //
-// It holds four things against the source: the imports that the design forbids, the file map of each
-// doc.go, the marks of go.mod, and what may lie at the root. It reads every file that is no test,
-// whatever its build tags say; tests may wire anything to anything.
-//
-// # File map
-//
-//	rules.go           the import rules, as data
-//	imports.go         reads the import statements of the module
-//	breaches.go        holds imports against the rules, directly and through other packages
-//	filemap.go         holds each doc.go's file map against its folder
-//	gomod.go           holds go.mod's direct and indirect requirements against the imports
+// It checks three things: the imports that the design forbids, the marks of go.mod, and what may lie at
+// the root. It reads every file that is not a test, whatever its build tags; tests may import anything.
 //
 // # Non-obvious
 //

@@ -45,43 +45,6 @@ func TestEveryPackageSaysWhatItIs(t *testing.T) {
 	}
 }
 
-func TestFileMapsAreTrue(t *testing.T) {
-	t.Parallel()
-	faults, err := archtest.FileMaps(root(t))
-	require.NoError(t, err)
-	require.Empty(t, faults, strings.Join(faults, "\n"))
-}
-
-func TestAnUntrueFileMapIsFound(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	for name, text := range map[string]string{
-		"a/doc.go": "// Package a is.\n//\n// # File map\n//\n" +
-			"//\tone.go two.go what they do, other.go too\n//\tfollow*.go   loops\n//\t             named.go of a second line\n" +
-			"//\tsub/  a folder\n//\tDockerfile, gone.json  files\n//\t<network>_test.go  tests\n//\n// # Non-obvious\n//\n//\tlate.go  no entry\npackage a\n",
-		"a/one.go": "", "a/two.go": "", "a/follow_loop.go": "", "a/new.go": "", "a/named.go": "", "a/x_test.go": "", "a/Dockerfile": "", "a/sub/x.txt": "",
-		"b/doc.go":             "// Package b is.\npackage b\n",
-		"b/testdata/c/doc.go":  "package c\n",
-		"a/sub/deeper/doc.go":  "// # File map\n//\n//\tgone*.go  all of them\npackage deeper\n",
-		"mainapp/doc.go":       "// Package mainapp is another module.\npackage mainapp\n",
-		"mainapp/go.mod":       "module mainapp\n",
-		"node_modules/doc.go":  "package d\n",
-		"_scratch/nope/doc.go": "package e\n",
-	} {
-		name = filepath.Join(dir, name)
-		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o750))
-		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
-	}
-	faults, err := archtest.FileMaps(dir)
-	require.NoError(t, err)
-	require.Equal(t, []string{
-		"a/doc.go: does not name named.go",
-		"a/doc.go: does not name new.go",
-		"a/sub/deeper/doc.go: names gone*.go, which is not there",
-		"b/doc.go: has no file map",
-	}, slices.Sorted(slices.Values(faults)))
-}
-
 func TestTheRootHoldsOnlyTheLayout(t *testing.T) {
 	t.Parallel()
 	allowed := []string{

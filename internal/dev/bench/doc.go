@@ -35,33 +35,6 @@
 //     rebuild uses, then the same keys and indexes, one table after the other, and VACUUM ANALYZE of as many tables at a time. Both have the same few
 //     events and readers beside them. It is measured once, after a first generation was made. -run '^rebuild_' -rebuild-scale 0.02 is a quick trial.
 //
-// # File map
-//
-//	main.go        flags, order, printing
-//	world.go       brokers, databases and readings to measure with
-//	projection.go  live projection of post readings
-//	polled.go      a log that notes when a projection gets records and has folded them
-//	upserts.go     its limits of those who know the rows beforehand
-//	naive.go       its limit of one transaction per event
-//	append.go      append throughput
-//	directory_feed.go  entities that a main application tells
-//	latency.go     append to readable
-//	notice.go      PUT to notice, on the program as a process
-//	history.go     state of a dashboard at an instant, in a million records
-//	analytics*.go  the 22 analytics endpoints over HTTP beside their SQL; analytics_filled.go keeps what was filled
-//	proof*.go      verify and replay over a made-up log; memory of verify and of bundles over one that is made while it is read
-//	rebuild.go     a rebuild from command to caught up, beside COPY: the order of things, and what is printed
-//	rebuild_*.go   logs to rebuild from, the program as a process, states of a rebuild, events and readers, the limit
-//	sql.go         the upserts of the limits, from the tables' columns
-//	puts.go        PUTs of 1, 10 and 100 agencies
-//	connections.go  10,000 idle listeners with a thousand notices a second: memory, append to read
-//	serve_process.go  the program as a process
-//	connections_*.go  what it answers from, clients, listeners that do not read, the limit, matching
-//	process_memory.go  what of a process is resident
-//	cpu.go         processor time, ours and PostgreSQL's, and shares of a profile
-//	ingest*.go     account readings from HTTP answers to the log; the platform; a fetcher's memory
-//	stats.go       medians and percentiles
-//
 // # Non-obvious
 //
 //   - All writers, ours and the limits', commit asynchronously, as the projections do.

@@ -2,8 +2,4 @@
 // on a disk but in the directory of a test.
 //
 // It may not import any package of this module.
-//
-// # File map
-//
-//	certs.go  Authority, Issue
 package certs

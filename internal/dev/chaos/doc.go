@@ -13,31 +13,6 @@
 //
 // It is imported by nobody.
 //
-// # File map
-//
-//	stack_test.go     brokers, database, processes, the network between them: what is broken and mended
-//	cluster_test.go   Apache Kafka by deploy/kafka
-//	database_test.go  PostgreSQL, killed and frozen
-//	disk_test.go      its disk, which can be full
-//	serialization_test.go  transactions that it fails as if others had overtaken them
-//	commit_proxy_test.go  COMMITs that are cut in the middle
-//	commit_test.go    and that they are
-//	network_test.go   links that can be cut and slowed (toxiproxy)
-//	process_test.go   processes of the program
-//	clock_test.go     their clocks, which can be stepped
-//	world_test.go     agencies, their boards and people, tokens
-//	client_test.go    requests, sent to one process after the other
-//	load_test.go      who writes and reads
-//	listener_test.go  who hears notices
-//	journal_test.go   what clients were told
-//	judge_test.go     and what the log says of it
-//	judge_lies_test.go  what the judges find where it is planted
-//	outages_test.go   when nothing could be done
-//	bounds_test.go    and for how long it may be
-//	faults_test.go    what goes wrong
-//	chaos_test.go     the run
-//	brokers_test.go   what is said and done while brokers are dead or frozen
-//
 // # How to run it
 //
 // LEDGERBOARD_CHAOS=2m (how long there are faults) go test ./internal/dev/chaos, or `make chaos`. Without the variable its tests are skipped.

@@ -6,13 +6,6 @@
 //
 // Only tests live here.
 //
-// # File map
-//
-//	exchange_test.go   the platforms' side: answers by request
-//	stage_test.go      our side: clients, commands, log, projections, queries, HTTP
-//	<network>_test.go  the handlers
-//	null_test.go       absent is null from the wire to the answer
-//
 // # Non-obvious
 //
 //   - The answers are as of 2026-11-20, those with saves and watch times as of 2026-11-21, the names of places as of

@@ -16,20 +16,6 @@
 //
 // It may not import anything of this module but domain, internal/dev/simulator and internal/platforms.
 //
-// # File map
-//
-//	world.go                           Config, World, Secrets
-//	clients_ours.go clients_foreign.go the invented people and companies
-//	agency.go                          agencies, clients, members, channels; the simulator's accounts
-//	ids.go                             derived ids, demo.json's ids, whom the tokens stand for
-//	directory.go                       reference entities
-//	posts.go captions.go               posts and their registrations; what they say and show
-//	account_figures.go post_counts.go  what a platform tells of an account, of a post
-//	readings.go                        history
-//	mishaps.go                         an outage of a platform, a token that has ended
-//	drafts.go                          everything but the changes as events
-//	dashboard_changes*.go              the plan of changes: openings, daily business, the way to the end state
-//
 // # Non-obvious
 //
 //   - The simulator must have the world's seed; [World.Register] fails otherwise.

@@ -3,8 +3,4 @@
 // on one machine is drawn again on another, and every change draws anew.
 //
 // It is imported by tests alone, for its effect.
-//
-// # File map
-//
-//	seed.go  the seed, and what takes it
 package draws

@@ -2,10 +2,4 @@
 // and only with the proof of who asked for them (PKCE), and signed tokens. It lies only where a test tells it to.
 //
 // It may not import any package of this module.
-//
-// # File map
-//
-//	issuer.go  Issuer: its pages and its endpoints
-//	tokens.go  codes and tokens
-//	traps.go   claims that must be refused though the right key signed them
 package issuer

@@ -10,11 +10,6 @@
 //
 // Any package of this module. It is imported by tests.
 //
-// # File map
-//
-//	leaks.go       the looks, after all tests of a package and after one of them
-//	leaks_test.go  a goroutine that is late is waited for, one that stays is found
-//
 // # Non-obvious
 //
 //   - goleak alone looks for half a second. What ends by itself later is for example a connection whose server has closed it, or a timer of

@@ -18,13 +18,6 @@
 //
 // It may import nothing of this module.
 //
-// # File map
-//
-//	main.go      flags, the report, the exit code
-//	mutation.go  the list, and a broken file
-//	trial.go     the go command: do the tests pass, and does one fail with the break
-//	weave.go     many breaks in one program
-//
 // # Non-obvious
 //
 //   - Compiling and linking take most of the time. A break outside of a function's body, or in a function with labels, cannot be woven in:

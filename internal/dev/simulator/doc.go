@@ -19,31 +19,6 @@
 // It may not import anything of this module but domain, and never platforms: their tests meet over
 // HTTP.
 //
-// # File map
-//
-//	simulator.go           Config, Server, where the platforms are mounted
-//	accounts.go tokens.go  accounts, posts and traps from outside; tokens and their rotation
-//	curves.go posts.go     figures and posts as functions of seed and time
-//	weeks_and_campaigns.go  the shape of a week, and the campaign that comes every four weeks
-//	traps.go request.go    the traps; how an answer is written and spoilt
-//	pictures.go            the pictures that answers name, drawn from their ids
-//	pictures_painted.go    the same pictures as pixels, with fewer details
-//	limits.go              the platforms' rate limits, and what was counted
-//	people.go              people who can sign in, and what they have
-//	about_tokens.go        what platforms tell our app about a token
-//	dialogs.go             the pages where they consent or refuse, by platform
-//	consents.go            what people consented to, and which tokens are valid because of it; codes
-//	meta_sign_in.go        Facebook and Instagram login: codes, a person's token, permissions, pages
-//	linkedin_sign_in.go    codes, introspection, the member, the pages that the member administers
-//	tiktok_sign_in.go      codes, scopes, giving back
-//	signed_requests.go     Meta: the app is removed by a person, and told of it
-//	graph.go               Meta: tokens, throttling, error bodies, paths
-//	graph_batch.go         Meta: the Batch API, and the older call that it replaced
-//	facebook*.go           pages, posts, videos
-//	instagram*.go          accounts and media
-//	linkedin*.go           profiles and company pages
-//	tiktok.go              users, videos, tokens
-//
 // # Non-obvious
 //
 //   - Facebook's `until` is exclusive here, the harsher of the two behaviours that have been seen.

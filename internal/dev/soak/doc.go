@@ -12,14 +12,6 @@
 //
 // It is imported by its tests and by internal/dev/bench only.
 //
-// # File map
-//
-//	clock.go     compressed time
-//	world.go     agencies, connections, accounts of the simulator, tokens
-//	stack.go     broker, database, log, projections, fetchers, scheduler
-//	faults.go    what goes wrong while it runs
-//	log_check.go what must hold at the end
-//
 // # How to run it
 //
 // LEDGERBOARD_SOAK=ci (2,000 connections, 2 hours) or full (20,000 connections, 10 hours; `make soak`).

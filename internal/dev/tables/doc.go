@@ -2,9 +2,4 @@
 //
 // An engine that is started over such a database makes its first generation at the same place: the schemas here are
 // those of generation 1.
-//
-// # File map
-//
-//	tables.go  Schemas, Create
-//	fold.go    Fold: a batch of events, without an engine too
 package tables

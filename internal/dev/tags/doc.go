@@ -1,7 +1,3 @@
 // Package tags has the tag key of tests and measurements. It also writes records as a thief of that key could: past the
 // log's own clients.
-//
-// # File map
-//
-//	tags.go Key, Tag, Produce
 package tags

@@ -3,10 +3,6 @@
 // A test process starts one embedded server (or uses the one that LEDGERBOARD_TEST_DATABASE_URL
 // names), migrates one template database, and copies it per test. It is imported by tests only.
 //
-// # File map
-//
-//	pgtest.go  New, WriterURL, Main, Runner
-//
 // # Non-obvious
 //
 //   - A database per test, not a schema: NOTIFY channels and the schemas' fixed names are per database.

@@ -1,6 +1,2 @@
 // Command cmd writes api/openapi.json and api/asyncapi.json in the module where it runs: `go generate ./api`.
-//
-// # File map
-//
-//	main.go  the command
 package main
