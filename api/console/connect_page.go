@@ -1,9 +1,12 @@
 package console
 
 import (
-	"errors"
+	"fmt"
+	"log/slog"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
@@ -19,16 +22,30 @@ const (
 
 // connectView is where something is connected, and where links for people without a login are made.
 type connectView struct {
-	Agency   bool // the visitor is of an agency, and chooses a client
-	Clients  []choice
-	More     bool // than Clients
-	Find     string
-	Networks []domain.Platform
-	Days     int
-	MaxDays  int
-	Links    []linkRow
-	Said     string // why no link was made
-	Fields   []domain.FieldError
+	Agency  bool // the visitor is of an agency, and chooses a client
+	Clients []choice
+	More    bool // than Clients
+	Find    string
+	Entry   connectEntry
+	MaxDays int
+	Links   []linkRow
+
+	SignInFaults formFaults
+	LinkFaults   formFaults
+}
+
+// connectEntry is what was entered on the page.
+type connectEntry struct {
+	Client   string // "": none is chosen yet
+	Networks []networkChoice
+	Days     string
+}
+
+// networkChoice is a platform, ticked or not.
+type networkChoice struct {
+	domain.Platform
+
+	Ticked bool
 }
 
 func (connectView) template() (name, title string) { return "connect", "Connect pages and profiles" }
@@ -51,16 +68,30 @@ type linkMadeView struct {
 
 func (linkMadeView) template() (name, title string) { return "connect-link-made", "The link is made" }
 
-func (v *visit) connecting() (view, error) { return v.showConnecting(nil) }
+func (v *visit) connecting() (view, error) {
+	return v.showConnecting(connectView{Entry: v.connectEntryOf(url.Values{
+		"client": {v.r.URL.Query().Get("client")}, "days": {strconv.Itoa(linkDaysAtFirst)},
+	})})
+}
 
-// showConnecting is the page; why is why a link was not made.
-func (v *visit) showConnecting(why *domain.Error) (view, error) {
-	at := v.r.URL.Query()
-	shown := connectView{
-		Agency: v.who.Roles.Has(api.RoleAgency), Networks: domain.Platforms(), Days: linkDaysAtFirst, MaxDays: connect.MaxLinkDays, Find: at.Get("q"),
+// connectEntryOf reads what was entered. A client connects for its own account.
+func (v *visit) connectEntryOf(form url.Values) connectEntry {
+	e := connectEntry{Client: form.Get("client"), Days: form.Get("days")}
+	if !v.who.Roles.Has(api.RoleAgency) {
+		e.Client = v.who.AccountID
 	}
-	if why != nil {
-		shown.Said, shown.Fields = why.Message, why.Fields
+	for _, p := range domain.Platforms() {
+		e.Networks = append(e.Networks, networkChoice{p, slices.Contains(form["platform"], strconv.Itoa(int(p)))})
+	}
+	return e
+}
+
+// showConnecting is the page with what was entered. The client that was chosen stays, wherever it stands among the clients.
+func (v *visit) showConnecting(shown connectView) (view, error) {
+	shown.Agency, shown.MaxDays, shown.Find = v.who.Roles.Has(api.RoleAgency), connect.MaxLinkDays, v.r.URL.Query().Get("q")
+	links, err := get[[]domain.ConnectLink](v, "/api/connect/links", nil)
+	if err != nil {
+		return nil, err
 	}
 	names := map[string]string{}
 	if shown.Agency {
@@ -75,14 +106,14 @@ func (v *visit) showConnecting(why *domain.Error) (view, error) {
 		shown.More = meta.NextCursor != ""
 		for _, a := range accounts {
 			names[a.ID] = nameOr(a.Name, a.ID)
-			shown.Clients = append(shown.Clients, choice{ID: a.ID, Name: names[a.ID], Now: a.ID == at.Get("client")})
+			shown.Clients = append(shown.Clients, choice{ID: a.ID, Name: names[a.ID], Now: a.ID == shown.Entry.Client})
+		}
+		v.nameAccounts(names, append(accountsOf(links), shown.Entry.Client))
+		if name := names[shown.Entry.Client]; name != "" && !slices.ContainsFunc(shown.Clients, func(c choice) bool { return c.Now }) {
+			shown.Clients = append(shown.Clients, choice{ID: shown.Entry.Client, Name: name, Now: true})
 		}
 	} else if v.me.Account != nil {
 		names[v.me.Account.ID] = nameOr(v.me.Account.Name, v.me.Account.ID)
-	}
-	links, err := get[[]domain.ConnectLink](v, "/api/connect/links", nil)
-	if err != nil {
-		return nil, err
 	}
 	for _, l := range links {
 		row := linkRow{ConnectLink: l, Account: nameOr(names[l.AccountID], l.AccountID), Open: l.Open(v.console.deps.Now())}
@@ -94,12 +125,40 @@ func (v *visit) showConnecting(why *domain.Error) (view, error) {
 	return shown, nil
 }
 
-// chosenAccount is the account of a form; a client connects for its own.
-func (v *visit) chosenAccount(form url.Values) string {
-	if v.who.Roles.Has(api.RoleAgency) {
-		return form.Get("client")
+func accountsOf(links []domain.ConnectLink) (ids []string) {
+	for _, l := range links {
+		ids = append(ids, l.AccountID)
 	}
-	return v.who.AccountID
+	return ids
+}
+
+// nameAccounts adds the names of those accounts that names lacks. An account that is gone stays without a name, and so do those that
+// are asked for together with it.
+func (v *visit) nameAccounts(names map[string]string, ids []string) {
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+		_, isID := domain.HexID(id)
+		return !isID || names[id] != ""
+	})
+	slices.Sort(ids)
+	for some := range slices.Chunk(slices.Compact(ids), accountsToAsk) {
+		accounts, err := get[[]readmodels.Account](v, "/api/accounts", url.Values{
+			"account": {strings.Join(some, ",")}, "limit": {strconv.Itoa(accountsToAsk)},
+		})
+		if err != nil {
+			v.log(slog.LevelDebug, "console: accounts without names", err)
+		}
+		for _, a := range accounts {
+			names[a.ID] = nameOr(a.Name, a.ID)
+		}
+	}
+}
+
+// connectWords are the fields of both forms.
+var connectWords = map[string]fieldWords{
+	"account":   {"client", "Choose the client."},
+	"platform":  {"platform", "Choose a platform."},
+	"platforms": {"platform", "Tick one platform or more."},
+	"days":      {"days", fmt.Sprintf("Write a whole number from 1 to %d.", connect.MaxLinkDays)},
 }
 
 // connect begins a sign-in.
@@ -108,12 +167,18 @@ func (v *visit) connect() (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	asked := connectRequest{Account: v.chosenAccount(form), ReturnTo: connectPath}
+	entered := v.connectEntryOf(form)
+	asked := connectRequest{Account: entered.Client, ReturnTo: connectPath}
 	asked.Platform, _ = strconv.Atoi(form.Get("platform"))
 	if v.who.Roles.Has(api.RoleAgency) {
 		asked.ReturnTo = clientPath(asked.Account, "connections")
 	}
-	return v.beginConnecting(asked)
+	begun, err := v.beginConnecting(asked)
+	if faults, taken := faultsOf(err, connectWords); taken {
+		entered = v.connectEntryOf(url.Values{"client": form["client"], "days": {strconv.Itoa(linkDaysAtFirst)}})
+		return v.showConnecting(connectView{Entry: entered, SignInFaults: faults})
+	}
+	return begun, err
 }
 
 // makeLink makes a link for somebody without a login, and shows it.
@@ -122,27 +187,27 @@ func (v *visit) makeLink() (view, error) {
 	if err != nil {
 		return nil, err
 	}
+	entered := v.connectEntryOf(form)
 	platforms := []int{}
-	for _, text := range form["platform"] {
-		number, _ := strconv.Atoi(text)
-		platforms = append(platforms, number)
+	for _, n := range entered.Networks {
+		if n.Ticked {
+			platforms = append(platforms, int(n.Platform))
+		}
 	}
-	days, _ := strconv.Atoi(form.Get("days"))
-	account := v.chosenAccount(form)
-	made, err := post[connect.MadeLink](v, "/api/connect/links", map[string]any{"account": account, "platforms": platforms, "days": days})
-	if why, told := errors.AsType[*domain.Error](err); told && why.Code != domain.CodeUnavailable {
-		return v.showConnecting(why)
+	days, _ := strconv.Atoi(strings.TrimSpace(entered.Days))
+	made, err := post[connect.MadeLink](v, "/api/connect/links", map[string]any{"account": entered.Client, "platforms": platforms, "days": days})
+	if faults, taken := faultsOf(err, connectWords); taken {
+		return v.showConnecting(connectView{Entry: entered, LinkFaults: faults})
 	}
 	if err != nil {
 		return nil, err
 	}
-	shown := linkMadeView{Made: made, Account: account, Back: connectPath}
-	if v.me.Account != nil && v.me.Account.ID == account {
-		shown.Account = nameOr(v.me.Account.Name, account)
-	} else if a, err := get[[]readmodels.Account](v, "/api/accounts", url.Values{"account": {account}}); err == nil && len(a) == 1 {
-		shown.Account = nameOr(a[0].Name, account)
+	names := map[string]string{}
+	if v.me.Account != nil {
+		names[v.me.Account.ID] = v.me.Account.Name
 	}
-	return shown, nil
+	v.nameAccounts(names, []string{entered.Client})
+	return linkMadeView{Made: made, Account: nameOr(names[entered.Client], entered.Client), Back: connectPath}, nil
 }
 
 // revokeLink takes a link back.

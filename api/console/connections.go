@@ -151,7 +151,7 @@ func (c *Console) connectPages() []page {
 		{pattern: "GET " + of, roles: staff, views: []view{connectionsView{}}, open: (*visit).clientConnections},
 		{pattern: "POST " + of, roles: staff, open: (*visit).reconnect},
 		{pattern: "GET " + connectPath, roles: both, nav: "Connect", scope: "connect", views: []view{connectView{}}, open: (*visit).connecting},
-		{pattern: "POST " + connectPath, roles: both, open: (*visit).connect},
+		{pattern: "POST " + connectPath, roles: both, views: []view{connectView{}}, open: (*visit).connect},
 		{pattern: "POST " + connectPath + "/links", roles: both, views: []view{linkMadeView{}, connectView{}}, open: (*visit).makeLink},
 		{pattern: "POST " + connectPath + "/links/{link}/revoke", roles: both, open: (*visit).revokeLink},
 	}

@@ -75,10 +75,46 @@ func TestConnectingAndItsLinks(t *testing.T) {
 	made := b.post("/console/connect/links", url.Values{"platform": {"1", "6"}, "client": {bakery}, "days": {"7"}})
 	made.says(http.StatusOK, "http://localhost:6001/connect/link/WORD", "for Harbour Bakery", "shown once")
 	require.JSONEq(t, `{"platforms":[1,6],"account":"`+bakery+`","days":7}`, *sent)
-	s.refuse("POST /api/connect/links", http.StatusBadRequest, domain.CodeInvalid, "platforms must name one platform or more")
-	b.post("/console/connect/links", url.Values{"client": {bakery}, "days": {"7"}}).says(http.StatusOK, "must name one platform or more")
 	s.answer("POST /api/connect/links/l1/revoke", domain.ConnectLink{}, nil)
 	b.post("/console/connect/links/l1/revoke", url.Values{}).leadsTo("/console/connect")
+}
+
+// Both forms keep their client after an error, even one that the list of clients does not show: a link is never made for the first of
+// the list in place of the one that was chosen.
+func TestTheFormsOfConnectingKeepWhatWasEntered(t *testing.T) {
+	t.Parallel()
+	s, b, sent := connectStage(t, "agency")
+	const other = "0123456789abcdef01234567"
+	s.answers["GET /api/accounts"] = func(_ api.Principal, r *http.Request) (int, any) {
+		listed := []readmodels.Account{{ID: bakery, Name: "Harbour Bakery"}}
+		if r.URL.Query().Get("account") == other {
+			listed = []readmodels.Account{{ID: other, Name: "Zeta Yachts"}}
+		}
+		return http.StatusOK, map[string]any{"data": listed}
+	}
+	require.NotContains(t, b.get("/console/connect").Body.String(), " selected", "no client is chosen before somebody chooses one")
+	refuse := func(at, field string) {
+		s.answers["POST "+at] = func(api.Principal, *http.Request) (int, any) {
+			return http.StatusBadRequest, map[string]any{
+				"code": domain.CodeInvalid, "message": "The request is not well-formed: see errors.",
+				"errors": []domain.FieldError{{Field: field, Detail: "words of the API"}},
+			}
+		}
+	}
+	again := func(p page, words ...string) {
+		p.says(http.StatusOK, append(words, `<option value="`+other+`" selected>Zeta Yachts</option>`)...)
+		require.NotContains(t, p.Body.String(), "words of the API")
+		require.NotContains(t, p.Body.String(), `value="`+bakery+`" selected`)
+	}
+	refuse("/api/connect/links", "platforms")
+	again(b.post("/console/connect/links?q=harbour", url.Values{"client": {other}, "days": {"9"}}),
+		"Tick one platform or more.", `value="9"`, `value="harbour"`)
+	refuse("/api/connect/links", "days")
+	again(b.post("/console/connect/links", url.Values{"client": {other}, "platform": {"6"}, "days": {"99"}}),
+		"Write a whole number from 1 to 14.", `value="99"`, `value="6" checked`)
+	refuse("/api/connect", "platform")
+	again(b.post("/console/connect", url.Values{"client": {other}, "platform": {"9"}}), "Choose a platform.")
+	require.Empty(t, *sent)
 }
 
 // A client connects for its own account, whatever its form says, and has the page in its bar only where a board of its lets it connect.

@@ -1,8 +1,12 @@
 package console
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
+	"strings"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // maxForm bounds a form, maxListForm one that sends whole lists: some thousands of people, as they were and as they are to be.
@@ -20,4 +24,42 @@ func (v *visit) formUpTo(most int64) (url.Values, error) {
 		return nil, errForm
 	}
 	return v.r.PostForm, nil
+}
+
+// formFaults is what is wrong with a form that was sent.
+type formFaults struct {
+	Said   string            // about the form as a whole
+	Beside map[string]string // by the names of the form's fields
+}
+
+// Any tells whether something is wrong.
+func (f formFaults) Any() bool { return f.Said != "" }
+
+// fieldWords says which field of a form a field of the API is, and what is wrong with it in the words of the page; without words, the
+// API's detail is the text.
+type fieldWords struct{ Field, Words string }
+
+const correctMarked = "Nothing was done yet. Correct what is marked, and send the form again."
+
+// faultsOf puts a refusal of the API into a form. Words are by the API's fields, where "users" stands for users[2] too. Taken is false for
+// an error that has no place in a form, as while the service cannot answer.
+func faultsOf(err error, words map[string]fieldWords) (f formFaults, taken bool) {
+	why, known := errors.AsType[*domain.Error](err)
+	if !known || why.Code == domain.CodeUnavailable || why.Code == domain.CodeInternal || why.Code == domain.CodeRateLimited {
+		return formFaults{}, false
+	}
+	f = formFaults{Said: why.Message, Beside: map[string]string{}}
+	for _, wrong := range why.Fields {
+		name, _, _ := strings.Cut(wrong.Field, "[")
+		at, known := words[name]
+		if !known {
+			continue
+		}
+		f.Said = correctMarked
+		f.Beside[at.Field] = at.Words
+		if at.Words == "" {
+			f.Beside[at.Field] = capital(wrong.Detail) + "."
+		}
+	}
+	return f, true
 }
