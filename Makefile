@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test build lint unreachable govulncheck sbom generate size e2e soak worlds mutate kafka chaos bench bench-against bench-memory benchstat
+.PHONY: help demo test build lint unreachable govulncheck sbom generate size e2e soak worlds mutate kafka chaos bench bench-against benchstat
 
 # What `ledgerboard version` says where the go command does not look into the repository by itself.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -67,10 +67,6 @@ bench: ## measure, each figure beside the limit of what it stands on; RUN=REGEXP
 bench-against: ## measure one thing at an older commit and here: OLD=COMMIT RUN=NAME
 	@test -n "$(OLD)" -a -n "$(RUN)" || { echo 'usage: make bench-against OLD=COMMIT RUN=NAME [PAIRS=5]'; exit 2; }
 	.ci/bench-against $(OLD) '$(RUN)' $(PAIRS)
-
-# Many minutes; RECORDS is another number.
-bench-memory: ## measure the memory of verify, and of ten bundles at once, over 10,000,000 records
-	go run ./internal/dev/bench -run '^proof_memory$$' -proof-records $(or $(RECORDS),10000000)
 
 # Two files of Go benchmarks, each made by: go test -run '^$$' -bench . -count 10 ./package > FILE
 benchstat: ## compare two runs of Go benchmarks: make benchstat OLD=a.txt NEW=b.txt

@@ -106,8 +106,8 @@ func connectTables(ctx context.Context, url string) (*pgx.Conn, error) {
 // which no load of the machine changes.
 type figureCost struct{ p50, pages float64 }
 
-// askFigures prints for each endpoint p50, p99 and processor time over HTTP beside those of its SQL, and p50 and pages
-// beside those of the smaller database; at last the slowest p50 beside the median endpoint's, by processor time too.
+// askFigures prints for each endpoint p50 and p99 over HTTP next to those of its SQL, and p50 and pages
+// next to those of the smaller database; finally the slowest p50 next to that of the median endpoint.
 func (b *bench) askFigures(
 	ctx context.Context, url string, w figureWorld, agencies int, asked func(name string) bool, before map[string]figureCost, print func(result) error,
 ) error {
@@ -123,7 +123,7 @@ func (b *bench) askFigures(
 		return err
 	}
 	defer conn.Close(ctx)
-	var medians, cpus []float64
+	var medians []float64
 	for i, path := range w.paths() {
 		if !asked(w.names()[i]) {
 			continue
@@ -148,14 +148,7 @@ func (b *bench) askFigures(
 		); err != nil {
 			return err
 		}
-		cpu, bareCPU, err := cpuOfBoth(ctx, server, path, conn, sent)
-		if err != nil {
-			return err
-		}
-		if err := print(against(name+"_cpu", "ms", cpu, bareCPU)); err != nil {
-			return err
-		}
-		medians, cpus = append(medians, p50), append(cpus, cpu)
+		medians = append(medians, p50)
 		if smaller, ok := before[path]; ok {
 			err := errors.Join(
 				print(against(name+"_p50_vs_smaller", "ms", p50, smaller.p50)), print(against(name+"_pages_vs_smaller", "pages", pages, smaller.pages)),
@@ -169,10 +162,7 @@ func (b *bench) askFigures(
 	if len(medians) == 0 {
 		return nil
 	}
-	return errors.Join(
-		print(against(w.name+"_slowest_"+size+"_p50", "ms", slices.Max(medians), median(medians))),
-		print(against(w.name+"_slowest_"+size+"_cpu", "ms", slices.Max(cpus), median(cpus))),
-	)
+	return print(against(w.name+"_slowest_"+size+"_p50", "ms", slices.Max(medians), median(medians)))
 }
 
 // inTurns asks over HTTP and with the bare statements, so that what else the machine does hits both, and says how long each took.

@@ -34,14 +34,13 @@ type figureWorld struct {
 	ladder collect.Tiers
 }
 
-// figureWorlds are a crowded one, in which every post is read every 12 hours for 50 days, and those of an agency that
-// uses the service with its defaults for one and for two years.
+// figureWorlds are a crowded one, in which every post is read every 12 hours for 50 days, and that of an agency that
+// uses the service with its defaults for a year.
 func figureWorlds() []figureWorld {
 	tiers := collect.DefaultTiers(figureWindow)
 	return []figureWorld{
 		crowded(),
 		{name: "analytics_year", posts: 4400, slots: 730, ladder: tiers},
-		{name: "analytics_two_years", posts: 3800, slots: 1460, ladder: tiers},
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/pprof"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -28,40 +27,18 @@ const (
 	ingestFor      = 30 * time.Second
 	ingestWarmUp   = 8 * time.Minute // at most; until nearly every account was read once, its demographics too
 	ingestLatency  = 200 * time.Millisecond
-	// ingestBar is what a machine of two cores must reach, in readings a second.
-	ingestBar = 3000
 )
 
-// ingestLoad is how many connections a job reads at a time.
-type ingestLoad struct {
-	name     string
-	parallel int
-}
+// ingestParallel is how many connections a job reads at a time: of so many calls under way, the machine waits for the
+// platform, as it does in production.
+const ingestParallel = 25
 
-// Of so many calls under way the machine waits for the platform, as it does in production; of the most that can be set it is short of
-// processor time, which broker, platform and callers share.
-var (
-	ingestWaiting = ingestLoad{"ingest_readings_200ms", 25}
-	ingestBusy    = ingestLoad{"ingest_readings_200ms_busy", collect.MaxParallel}
-)
-
-// callers are as many as the fetchers' calls that may be under way: each platform has workers of its own.
-func (l ingestLoad) callers() int { return len(domain.Platforms()) * ingestWorkers * l.parallel }
-
-// ingest measures account readings from the platforms' HTTP answers to the acknowledged log, with River
-// planning and giving out the work, and a platform that takes 200 ms for each answer. The limit is what
-// the same two ends allow with nothing between them: the same calls made by as many callers, their bodies
-// thrown away.
-//
-// The broker and the platform share this machine with the fetchers, which they do not in production: what
-// is compared with the bar is the work of the fetchers and of PostgreSQL for them.
-func (b *bench) ingest(load ingestLoad) func(context.Context, func(result) error) error {
-	return func(ctx context.Context, print func(result) error) error { return b.ingestUnder(ctx, load, print) }
-}
-
-func (b *bench) ingestUnder(ctx context.Context, load ingestLoad, print func(result) error) error {
+// ingest measures account readings from the platforms' HTTP answers to the acknowledged log, with a platform that takes
+// 200 ms for each answer. The limit is the same calls made by as many callers, their bodies thrown away.
+func (b *bench) ingest(ctx context.Context, print func(result) error) error {
 	newest := projectors.AccountInsights{}.Name() // fetchers look at its tables
-	stack, platform, err := b.ingestion(ctx, ingestAccounts, load.parallel, projectors.Directory{}.Name(), projectors.Operations{}.Name(), newest)
+	stack, platform, err := b.ingestion(ctx, ingestAccounts, ingestParallel,
+		projectors.Directory{}.Name(), projectors.Operations{}.Name(), newest)
 	if err != nil {
 		return err
 	}
@@ -77,49 +54,25 @@ func (b *bench) ingestUnder(ctx context.Context, load ingestLoad, print func(res
 		stop()
 		return errors.Join(err, <-ended)
 	}
-	profile := filepath.Join(b.dir, "ingest.pprof")
-	measured, err := b.measureIngest(ctx, stack, platform, profile)
+	before, err := logged(ctx, stack)
+	if err != nil {
+		stop()
+		return errors.Join(err, <-ended)
+	}
+	calls, began := platform.calls.Load(), time.Now()
+	sleep(ctx, ingestFor)
+	calls, took := platform.calls.Load()-calls, time.Since(began)
+	after, err := logged(ctx, stack)
 	stop()
 	if err := errors.Join(err, <-ended); err != nil {
 		return err
 	}
-	limit, err := platform.bare(ctx, load.callers())
+	limit, err := platform.bare(ctx, len(domain.Platforms())*ingestWorkers*ingestParallel)
 	if err != nil {
 		return err
 	}
-	callsEach := float64(measured.calls) / float64(measured.readings)
-	seconds := measured.took.Seconds()
-	if err := print(against(load.name, "readings/s", float64(measured.readings)/seconds, limit/callsEach)); err != nil {
-		return err
-	}
-	if load != ingestBusy {
-		return nil
-	}
-	ours := measured.cpu.Seconds() * (1 - shareOf(ctx, profile, `\(\*canned\)\.serve|kfake`))
-	served := measured.postgres.Seconds()
-	if err := print(against("ingest_readings_per_two_core_seconds", "readings/2 core-s",
-		2*float64(measured.readings)/(ours+served), ingestBar)); err != nil {
-		return err
-	}
-	for _, share := range []struct{ name, frames string }{
-		{"ingest_cpu_share_of_decoding", `encoding/json\.Unmarshal`},
-		{"ingest_cpu_share_of_river", `riverqueue`},
-	} {
-		if err := print(result{Name: share.name, Value: round(shareOf(ctx, profile, share.frames)), Unit: "of the process's CPU"}); err != nil {
-			return err
-		}
-	}
-	for _, part := range []result{
-		{Name: "ingest_calls_per_reading", Value: round(callsEach), Unit: "calls"},
-		{Name: "ingest_cores_of_fetchers", Value: round(ours / seconds), Unit: "cores"},
-		{Name: "ingest_cores_of_broker_and_platform", Value: round(measured.cpu.Seconds()/seconds - ours/seconds), Unit: "cores"},
-		{Name: "ingest_cores_of_postgres", Value: round(served / seconds), Unit: "cores"},
-	} {
-		if err := print(part); err != nil {
-			return err
-		}
-	}
-	return nil
+	read := float64(after - before)
+	return print(against("ingest_readings_200ms", "readings/s", read/took.Seconds(), limit*read/float64(calls)))
 }
 
 // pauseFolding has a projector fold nothing more: what is measured is fetching.
@@ -159,7 +112,7 @@ func awaitFirstRound(ctx context.Context, stack *soak.Stack) error {
 		if time.Since(began) > ingestWarmUp {
 			return errors.New("the first round does not end: " + how)
 		}
-		if time.Since(told) >= rebuildTell {
+		if time.Since(told) >= 10*time.Second {
 			told = time.Now()
 			fmt.Fprintln(os.Stderr, "bench: ingest_readings:", how)
 		}
@@ -199,41 +152,6 @@ func (b *bench) ingestion(ctx context.Context, n, parallel int, projectors ...st
 	}
 	err = world.StoreTokens(ctx, sim, stack.Secrets, clock.Now(), func(soak.Account) commands.StoredTokens { return commands.StoredTokens{} })
 	return stack, platform, err
-}
-
-// ingested is what happened in a time.
-type ingested struct {
-	readings, calls int64
-	took, cpu       time.Duration
-	postgres        time.Duration // processor time of its backends
-}
-
-func (b *bench) measureIngest(ctx context.Context, stack *soak.Stack, platform *canned, profile string) (ingested, error) {
-	file, err := os.Create(profile)
-	if err != nil {
-		return ingested{}, fmt.Errorf("create profile: %w", err)
-	}
-	defer file.Close()
-	before, err := logged(ctx, stack)
-	if err != nil {
-		return ingested{}, err
-	}
-	served, err := backendTime(ctx, stack.Pool)
-	if err != nil {
-		return ingested{}, err
-	}
-	calls, cpu, began := platform.calls.Load(), processTime(), time.Now()
-	if err := pprof.StartCPUProfile(file); err != nil {
-		return ingested{}, fmt.Errorf("profile: %w", err)
-	}
-	sleep(ctx, ingestFor)
-	pprof.StopCPUProfile()
-	measured := ingested{calls: platform.calls.Load() - calls, took: time.Since(began), cpu: processTime() - cpu}
-	servedAfter, err := backendTime(ctx, stack.Pool)
-	measured.postgres = servedAfter - served
-	after, errLog := logged(ctx, stack)
-	measured.readings = after - before
-	return measured, errors.Join(err, errLog)
 }
 
 // logged is the number of records on `metrics`.

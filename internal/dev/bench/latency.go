@@ -30,8 +30,7 @@ const (
 // latency measures, at a steady rate of readings over all partitions with all projections of the
 // topic running, the time from before the append until a query sees the row. Beside it stands the
 // time in which a plain consumer of the same log has the same record, which no design can do without. The parts of the
-// whole are printed apart (until the projection's own poll has it, until it is folded, until a query sees it), and so are
-// the transactions of folds, those that move checkpoints, for each event.
+// whole are printed apart: until the projection's own poll has it, until it is folded, until a query sees it.
 func (b *bench) latency(ctx context.Context, perSecond int, print func(result) error) error {
 	log, topics, stop, err := b.eventLog(ctx, metricsPartitions)
 	if err != nil {
@@ -64,18 +63,10 @@ func (b *bench) latency(ctx context.Context, perSecond int, print func(result) e
 	running.Go(func() error { progress.Listen(ctx, pool.Config().ConnString(), b.logger); return nil })
 	running.Go(func() error { return seen.watch(ctx, pool, progress) })
 	running.Go(func() error { return seen.consume(ctx, b.brokers) })
-	if _, err := pool.Exec(ctx, countTransactions); err != nil {
-		return fmt.Errorf("count transactions: %w", err)
-	}
-	appended, err := pace(ctx, log, perSecond, seen)
-	if err != nil {
+	if err := pace(ctx, log, perSecond, seen); err != nil {
 		return err
 	}
 	seen.wait(10 * time.Second)
-	var transactions float64
-	if err := pool.QueryRow(ctx, `select last_value from lb_engine.fold_transactions`).Scan(&transactions); err != nil {
-		return fmt.Errorf("count transactions: %w", err)
-	}
 	cancel()
 	if err := running.Wait(); err != nil {
 		return err
@@ -98,17 +89,8 @@ func (b *bench) latency(ctx context.Context, perSecond int, print func(result) e
 			}
 		}
 	}
-	return print(against(name+"_transactions", "folds/event", transactions/float64(appended), 1))
+	return nil
 }
-
-// countTransactions counts the statements that move checkpoints, of which each transaction of a fold has one. A sequence
-// holds the count, because it takes no lock that lasts.
-const countTransactions = `
-	create sequence lb_engine.fold_transactions minvalue 0 start 0;
-	select nextval('lb_engine.fold_transactions');
-	create function lb_engine.count_fold() returns trigger language plpgsql as $$
-		begin perform nextval('lb_engine.fold_transactions'); return null; end $$;
-	create trigger count_folds after update of next_offset on lb_engine.checkpoints for each statement execute function lb_engine.count_fold()`
 
 // probes are the readings whose arrival is timed.
 type probes struct {
@@ -247,12 +229,11 @@ func (p *probes) wait(atMost time.Duration) {
 	}
 }
 
-// pace appends at the rate and returns how many readings that were.
-func pace(ctx context.Context, log *eventlog.Log, perSecond int, seen *probes) (appended int, err error) {
+// pace appends at the rate.
+func pace(ctx context.Context, log *eventlog.Log, perSecond int, seen *probes) error {
 	group, running := errgroup.WithContext(ctx)
 	began := time.Now()
-	for ; time.Since(began) < latencyFor; appended++ {
-		i := appended
+	for i := 0; time.Since(began) < latencyFor; i++ {
 		if due := began.Add(time.Duration(i) * time.Second / time.Duration(perSecond)); time.Until(due) > 0 {
 			time.Sleep(time.Until(due))
 		}
@@ -266,7 +247,7 @@ func pace(ctx context.Context, log *eventlog.Log, perSecond int, seen *probes) (
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return appended, fmt.Errorf("append at a rate: %w", err)
+		return fmt.Errorf("append at a rate: %w", err)
 	}
-	return appended, nil
+	return nil
 }

@@ -19,11 +19,7 @@ func main() {
 		debug.SetGCPercent(200) // as the program does: what is measured in this process is measured as it runs there
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	work := run
-	if os.Getenv(bareVariable) != "" {
-		work = serveBare
-	}
-	err := work(ctx)
+	err := run(ctx)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -49,7 +45,6 @@ func run(ctx context.Context) (err error) {
 	keep := flag.String("keep", "", "directory in which the analytics' databases stay: a later run with it fills none anew")
 	requests := flag.Int("requests", figureRequests, "requests of each endpoint of the analytics; on a busy machine wall times say little")
 	scale := flag.Float64("rebuild-scale", 1, "part of the records that rebuilds are measured with, for a trial")
-	inProof := flag.Int("proof-records", 240_000, "records of the log that memory of verify and of bundles is measured with; the bar is of 10,000,000")
 	flag.Parse()
 	chosen, err := regexp.Compile(*only)
 	if err != nil {
@@ -74,31 +69,19 @@ func run(ctx context.Context) (err error) {
 	putsOver := func(agencies int) func(context.Context, func(result) error) error {
 		return func(ctx context.Context, print func(result) error) error { return b.puts(ctx, agencies, print) }
 	}
-	listening := func(kind listenerKind) func(context.Context, func(result) error) error {
-		return func(ctx context.Context, print func(result) error) error { return b.connections(ctx, kind, print) }
-	}
 	measurements := []measurement{
 		{name: "project_post_readings_1p", run: projected(1)},
 		{name: "project_post_readings_4p", run: projected(4)},
 		{name: "append_readings", run: b.appends},
-		{name: "directory_feed", run: b.directoryFeed},
 		{name: "append_to_readable_500ps", run: atRate(500)},
 		{name: "append_to_readable_2000ps", run: atRate(2000)},
-		{name: "put_to_notice", run: b.notices},
-		{name: "state_at_time", run: b.stateAtTime},
 		{name: "puts_1_agency", run: putsOver(1)},
 		{name: "puts_10_agencies", run: putsOver(10)},
 		{name: "puts_100_agencies", run: putsOver(100)},
 		{name: "verify_records", run: b.verifying},
 		{name: "replay_records", run: b.replaying},
-		{name: "proof_memory", parts: proofMemories(), run: b.proofMemory(*inProof, func(name string) bool {
-			return chosen.MatchString("proof_memory") || chosen.MatchString(name)
-		})},
-		{name: "ingest_readings", run: b.ingest(ingestWaiting)},
-		{name: "ingest_readings_busy", run: b.ingest(ingestBusy)},
-		{name: "ingest_memory", run: b.ingestMemory},
-		{name: "connections_10k_sse", run: listening(eventStreams)},
-		{name: "connections_10k_websocket", run: listening(webSockets)},
+		{name: "rebuild_post_insights", run: b.rebuilds(*scale)},
+		{name: "ingest_readings", run: b.ingest},
 	}
 	for _, w := range figureWorlds() {
 		asked := func(name string) bool { return chosen.MatchString(w.name) || chosen.MatchString(name) }
@@ -107,11 +90,6 @@ func run(ctx context.Context) (err error) {
 			run: func(ctx context.Context, print func(result) error) error {
 				return b.figures(ctx, w, sizes, asked, print)
 			},
-		})
-	}
-	for _, w := range rebuildWorlds(*scale) {
-		measurements = append(measurements, measurement{
-			name: "rebuild_" + w.name, run: func(ctx context.Context, print func(result) error) error { return b.rebuilds(ctx, w, print) },
 		})
 	}
 	for _, m := range measurements {

@@ -24,11 +24,11 @@ func (b *bench) projection(ctx context.Context, partitions int32, print func(res
 	if err := log.AppendBulk(ctx, drafts); err != nil {
 		return fmt.Errorf("fill the log: %w", err)
 	}
-	each, final, err := b.knownRows(ctx, log, int(partitions))
+	each, err := b.knownRows(ctx, log, int(partitions))
 	if err != nil {
 		return err
 	}
-	var ours, batched, once, naive []float64
+	var ours, batched []float64
 	for range b.rounds {
 		pool, err := b.database(ctx, 2*partitions+4)
 		if err != nil {
@@ -52,24 +52,10 @@ func (b *bench) projection(ctx context.Context, partitions int32, print func(res
 			return err
 		}
 		batched = append(batched, rate)
-		if rate, err = b.upsertRate(ctx, final); err != nil {
-			return err
-		}
-		once = append(once, rate)
-		if rate, err = b.naiveLoop(ctx, drafts, int(partitions)); err != nil {
-			return err
-		}
-		naive = append(naive, rate)
 		pool.Close()
 	}
 	name := fmt.Sprintf("project_post_readings_%dp", partitions)
-	if err := print(against(name+"_vs_batched_upserts", "events/s", median(ours), median(batched))); err != nil {
-		return err
-	}
-	if err := print(against(name+"_vs_final_rows_once", "events/s", median(ours), median(once))); err != nil {
-		return err
-	}
-	return print(against(name+"_vs_transaction_per_event", "events/s", median(ours), median(naive)))
+	return print(against(name+"_vs_batched_upserts", "events/s", median(ours), median(batched)))
 }
 
 // catchUp runs the engine until it has folded all events, and returns how long that took from the first poll that brought

@@ -65,22 +65,7 @@ func (s signing) verify(ctx context.Context, source proof.Source, records int64)
 	return nil
 }
 
-// paces are records a second, and records a second of processor time, of each round.
-type paces struct{ clock, processor []float64 }
-
-// take measures a round of n records.
-func (p *paces) take(n int, work func() error) error {
-	began, used := time.Now(), processTime()
-	if err := work(); err != nil {
-		return err
-	}
-	p.clock = append(p.clock, float64(n)/time.Since(began).Seconds())
-	p.processor = append(p.processor, float64(n)/(processTime()-used).Seconds())
-	return nil
-}
-
-// verifying measures verification of a whole log (tags, chains, trees, checkpoints, the dashboards that changes were decided on), and
-// a scan that checks tags alone, beside kgo consuming the same records and looking at nothing.
+// verifying measures verification of a whole log (chains, trees, checkpoints) next to kgo consuming the same records.
 func (b *bench) verifying(ctx context.Context, print func(result) error) error {
 	log, brokers, stop, err := b.dashboardsLog(ctx)
 	if err != nil {
@@ -105,33 +90,23 @@ func (b *bench) verifying(ctx context.Context, print func(result) error) error {
 			return err
 		}
 	}
-	var verified, scanned, consumed paces
+	var verified, consumed []float64
 	for range b.rounds {
-		err := errors.Join(
-			verified.take(proofRecords, func() error { return signer.verify(ctx, log, proofRecords) }),
-			scanned.take(proofRecords, func() error {
-				return log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicDashboards, Handle: func(context.Context, eventlog.Run) error { return nil }})
-			}),
-			consumed.take(proofRecords, func() error { _, err := consume(ctx, brokers, proofRecords); return err }),
-		)
+		began := time.Now()
+		if err := signer.verify(ctx, log, proofRecords); err != nil {
+			return err
+		}
+		verified = append(verified, proofRecords/time.Since(began).Seconds())
+		rate, err := consume(ctx, brokers, proofRecords)
 		if err != nil {
 			return err
 		}
+		consumed = append(consumed, rate)
 	}
-	for _, r := range []result{
-		against("verify_records_vs_raw_consume", "records/s", median(verified.clock), median(consumed.clock)),
-		against("verify_records_vs_raw_consume_processor", "records/s of processor time", median(verified.processor), median(consumed.processor)),
-		against("scan_tags_vs_raw_consume", "records/s", median(scanned.clock), median(consumed.clock)),
-		against("scan_tags_vs_raw_consume_processor", "records/s of processor time", median(scanned.processor), median(consumed.processor)),
-	} {
-		if err := print(r); err != nil {
-			return err
-		}
-	}
-	return nil
+	return print(against("verify_records_vs_raw_consume", "records/s", median(verified), median(consumed)))
 }
 
-// replaying measures replay of one agency, its changes and its hashes alone, beside the same consumer.
+// replaying measures replay of one agency's changes next to the same consumer.
 func (b *bench) replaying(ctx context.Context, print func(result) error) error {
 	log, brokers, stop, err := b.dashboardsLog(ctx)
 	if err != nil {
@@ -142,46 +117,26 @@ func (b *bench) replaying(ctx context.Context, print func(result) error) error {
 	if err := chains.append(ctx, log, replayRecords); err != nil {
 		return err
 	}
-	var changes, hashes, raw []float64
+	var replayed, raw []float64
 	for range b.rounds {
-		rate, err := replay(ctx, log, chains.list[0].key, func(cfg *proof.ReplayConfig, seen *int) {
-			cfg.Yield = func(proof.Change) error { *seen++; return nil }
-		})
+		seen := 0
+		cfg := proof.ReplayConfig{Parent: chains.list[0].key, Yield: func(proof.Change) error { seen++; return nil }}
+		began := time.Now()
+		done, err := proof.Replay(ctx, log, cfg)
 		if err != nil {
 			return err
 		}
-		changes = append(changes, rate)
-		rate, err = replay(ctx, log, chains.list[0].key, func(cfg *proof.ReplayConfig, seen *int) {
-			cfg.Head = func(domain.StreamHead) error { *seen++; return nil }
-		})
-		if err != nil {
-			return err
+		if done.Version != replayRecords || seen < replayRecords {
+			return fmt.Errorf("replay ended at version %d: %s", done.Version, done.Broken)
 		}
-		hashes = append(hashes, rate)
-		if rate, err = consume(ctx, brokers, replayRecords); err != nil {
+		replayed = append(replayed, replayRecords/time.Since(began).Seconds())
+		rate, err := consume(ctx, brokers, replayRecords)
+		if err != nil {
 			return err
 		}
 		raw = append(raw, rate)
 	}
-	if err := print(against("replay_records_vs_raw_consume", "records/s", median(changes), median(raw))); err != nil {
-		return err
-	}
-	return print(against("replay_hashes_vs_raw_consume", "records/s", median(hashes), median(raw)))
-}
-
-// replay replays an agency once and returns records a second; ask sets what is asked for, counted in seen.
-func replay(ctx context.Context, log *eventlog.Log, parent string, ask func(cfg *proof.ReplayConfig, seen *int)) (float64, error) {
-	cfg, seen := proof.ReplayConfig{Parent: parent}, 0
-	ask(&cfg, &seen)
-	began := time.Now()
-	done, err := proof.Replay(ctx, log, cfg)
-	if err != nil {
-		return 0, err
-	}
-	if done.Version != replayRecords || seen < replayRecords {
-		return 0, fmt.Errorf("replay ended at version %d: %s", done.Version, done.Broken)
-	}
-	return replayRecords / time.Since(began).Seconds(), nil
+	return print(against("replay_records_vs_raw_consume", "records/s", median(replayed), median(raw)))
 }
 
 // dashboardsLog is a log with its brokers' addresses.

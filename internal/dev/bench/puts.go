@@ -128,7 +128,7 @@ func (b *bench) putAll(ctx context.Context, agencies int) (served, []domain.Draf
 
 // putOnce changes the list of two linked dashboards of an agency, so that every PUT makes a record.
 func putOnce(ctx context.Context, updates *commands.Dashboards, agency, n int) error {
-	parent := historyAgency(agency)
+	parent := putsAgency(agency)
 	users := []string{putsUser(agency, 1), putsUser(agency, 2)}
 	if n/2%2 == 0 {
 		users = users[:1]
@@ -146,6 +146,7 @@ func putOnce(ctx context.Context, updates *commands.Dashboards, agency, n int) e
 	return err
 }
 
+func putsAgency(n int) string          { return fmt.Sprintf("%024x", 0xa000+n) }
 func putsAccount(agency, n int) string { return fmt.Sprintf("%020x%04x", 0xc000+agency, n) }
 func putsUser(agency, n int) string    { return fmt.Sprintf("%020x%04x", 0xd000+agency, n) }
 
@@ -156,7 +157,7 @@ func fillAgencies(ctx context.Context, pool *pgxpool.Pool, agencies int) error {
 		return err
 	}
 	for agency := range agencies {
-		parent := historyAgency(agency)
+		parent := putsAgency(agency)
 		if err := errors.Join(account(parent, nil), account(putsAccount(agency, 0), &parent),
 			account(putsAccount(agency, 1), &parent)); err != nil {
 			return fmt.Errorf("fill accounts: %w", err)

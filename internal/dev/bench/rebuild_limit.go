@@ -13,6 +13,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 const (
@@ -25,29 +26,25 @@ const (
 // copyLimit is what making the finished tables takes when their rows are there, encoded.
 type copyLimit struct {
 	copy, keys, vacuum time.Duration
-	rows               int64
 }
 
 func (l copyLimit) all() time.Duration { return l.copy + l.keys + l.vacuum }
 
-func (l copyLimit) String() string {
-	return fmt.Sprintf("COPY %.1f s, keys %.1f s, vacuum %.1f s of %d rows", l.copy.Seconds(), l.keys.Seconds(), l.vacuum.Seconds(), l.rows)
-}
-
-// copyLimit reads the tables that readers use into memory, as COPY wants them back, and makes them anew from there.
+// copyLimit reads the tables that readers use into memory, as COPY wants them back, and makes them from there.
 func (r *rebuilding) copyLimit(ctx context.Context) (l copyLimit, err error) {
+	projector := projectors.PostInsights{}
 	var number int
-	err = r.pool.QueryRow(ctx, `select generation from pointer where projection = $1 and version = $2`, r.projection, r.projector.Version()).
-		Scan(&number)
+	err = r.pool.QueryRow(ctx, `select generation from pointer where projection = $1 and version = $2`,
+		projector.Name(), projector.Version()).Scan(&number)
 	if err != nil {
 		return l, fmt.Errorf("read pointer: %w", err)
 	}
-	source := pg.SearchPath(ddl.Schema(r.projection, number))
+	source := pg.SearchPath(ddl.Schema(projector.Name(), number))
 	shares := make([]map[string]*encodedRows, r.connections)
 	for i := range shares {
 		shares[i] = map[string]*encodedRows{}
 	}
-	for _, table := range r.projector.Tables() {
+	for _, table := range projector.Tables() {
 		parts := &splitRows{}
 		for i := range shares {
 			shares[i][table] = &encodedRows{}
@@ -56,14 +53,13 @@ func (r *rebuilding) copyLimit(ctx context.Context) (l copyLimit, err error) {
 		if err := r.readRows(ctx, source+"."+table, parts); err != nil {
 			return l, err
 		}
-		l.rows += parts.rows
 	}
-	_, err = r.pool.Exec(ctx, "create schema "+limitSchema+"; set search_path = "+limitSchema+";"+r.projector.Definition().Tables()+"reset search_path")
+	_, err = r.pool.Exec(ctx, "create schema "+limitSchema+"; set search_path = "+limitSchema+";"+projector.Definition().Tables()+"reset search_path")
 	if err != nil {
 		return l, fmt.Errorf("make tables of the limit: %w", err)
 	}
-	if err := r.checkpoint(ctx); err != nil {
-		return l, err
+	if _, err := r.pool.Exec(ctx, "checkpoint"); err != nil {
+		return l, fmt.Errorf("checkpoint: %w", err)
 	}
 	began := time.Now()
 	group, copying := errgroup.WithContext(ctx)
@@ -76,7 +72,7 @@ func (r *rebuilding) copyLimit(ctx context.Context) (l copyLimit, err error) {
 	l.copy = time.Since(began)
 	began = time.Now()
 	err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
-		sql := limitSettings + "set local search_path = " + limitSchema + ";" + r.projector.Definition().Keys()
+		sql := limitSettings + "set local search_path = " + limitSchema + ";" + projector.Definition().Keys()
 		_, err := tx.Conn().PgConn().Exec(ctx, sql).ReadAll()
 		return err
 	})
@@ -97,7 +93,7 @@ func (r *rebuilding) copyLimit(ctx context.Context) (l copyLimit, err error) {
 func (r *rebuilding) vacuumLimit(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(r.connections)
-	for _, table := range r.projector.Tables() {
+	for _, table := range (projectors.PostInsights{}).Tables() {
 		group.Go(func() error {
 			if _, err := r.pool.Exec(ctx, "vacuum (analyze) "+limitSchema+"."+table); err != nil {
 				return fmt.Errorf("vacuum: %w", err)
@@ -126,7 +122,7 @@ func (r *rebuilding) copyShare(ctx context.Context, share map[string]*encodedRow
 		if _, err := tx.Exec(ctx, "set local synchronous_commit = off"); err != nil {
 			return fmt.Errorf("begin: %w", err)
 		}
-		for _, table := range r.projector.Tables() {
+		for _, table := range (projectors.PostInsights{}).Tables() {
 			sql := "copy " + limitSchema + "." + table + " from stdin (format binary)"
 			if _, err := tx.Conn().PgConn().CopyFrom(ctx, share[table].reader(), sql); err != nil {
 				return fmt.Errorf("copy into %s: %w", table, err)
@@ -159,7 +155,6 @@ type splitRows struct {
 	begun  bool
 	chunk  []byte
 	turn   int
-	rows   int64
 }
 
 // Write implements [io.Writer].
@@ -182,7 +177,6 @@ func (s *splitRows) Write(p []byte) (int, error) {
 			break
 		}
 		s.chunk = append(s.chunk, s.rest[at:at+n]...)
-		s.rows++
 		if at += n; len(s.chunk) >= limitChunk {
 			s.deal()
 		}

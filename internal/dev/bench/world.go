@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -131,4 +133,31 @@ func recordSize(d domain.Draft) int {
 		return 0
 	}
 	return len(raw)
+}
+
+// emptyDatabase makes a database without tables and returns its URL.
+func (b *bench) emptyDatabase(ctx context.Context) (string, error) {
+	b.n++
+	name := fmt.Sprintf("bench_%d", b.n)
+	admin, err := pgx.Connect(ctx, b.postgres.URL())
+	if err != nil {
+		return "", fmt.Errorf("connect: %w", err)
+	}
+	defer admin.Close(ctx)
+	for _, statement := range []string{"drop database if exists " + name, "create database " + name} { // a run before may have left it in -keep
+		if _, err := admin.Exec(ctx, statement); err != nil {
+			return "", fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	return b.urlOf(name)
+}
+
+// urlOf is that of a database of the bench's server.
+func (b *bench) urlOf(database string) (string, error) {
+	u, err := url.Parse(b.postgres.URL())
+	if err != nil {
+		return "", fmt.Errorf("parse URL: %w", err)
+	}
+	u.Path = "/" + database
+	return u.String(), nil
 }
