@@ -62,7 +62,8 @@ func TestClientsStandAsRows(t *testing.T) {
 		}
 	}
 	data := followers(1000, nil, 1234)
-	data.Total.Followers.Change, data.Total.Followers.ChangePct = new(int64(-56)), new(-4.34)
+	f := &data.Total.Followers
+	f.Change, f.Previous, f.ChangePct = new(int64(-56)), new(int64(1290)), new(-4.34)
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{{
 		AccountID: bakery, PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Status: analytics.SourceReconnect,
 		Reason: "OAuth error 65601: the token was revoked",

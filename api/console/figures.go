@@ -106,7 +106,7 @@ type figureShown struct {
 	Name   string
 	Value  *int64
 	Change *int64
-	Pct    *float64
+	Base   *int64 // what Change is in per cent of; nil: no percentage is shown
 	Note   string
 
 	Accounts int // of how many accounts it is

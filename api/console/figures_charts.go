@@ -37,7 +37,7 @@ func (v *visit) readFollowers(f figures) (put func(*figuresView), err error) {
 	return func(shown *figuresView) {
 		shown.Sources, shown.Hidden, shown.AsOf, shown.Open = meta.Sources, meta.ClientsSeeNot, meta.AsOf, !meta.Complete
 		t := data.Total.Followers
-		shown.Numbers = append(shown.Numbers, figureShown{"Followers", t.Value, t.Change, t.ChangePct, noteOf(t), t.Accounts})
+		shown.Numbers = append(shown.Numbers, figureOf("Followers", t, ""))
 		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
 			ID: "followers", Title: "Followers", Unit: "followers",
 			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.FollowerDay) (string, *int64) { return d.Day, d.Followers }),
@@ -69,8 +69,7 @@ func (v *visit) readEngagement(f figures) (put func(*figuresView), err error) {
 		return nil, err
 	}
 	return func(shown *figuresView) {
-		g := data.Total.Engagement
-		shown.Numbers = append(shown.Numbers, figureShown{"Engagement gained", g.Value, g.Change, g.ChangePct, "Likes, comments and shares.", g.Accounts})
+		shown.Numbers = append(shown.Numbers, figureOf("Engagement gained", totalOf(data.Total.Engagement), "Likes, comments and shares."))
 		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
 			ID: "engagement", Title: "Engagement gained by posts", Bars: true,
 			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.EngagementDay) (string, *int64) { return d.Day, d.Engagement }),
@@ -85,7 +84,7 @@ func (v *visit) readImpressions(f figures) (put func(*figuresView), err error) {
 	}
 	return func(shown *figuresView) {
 		t := data.Total.Impressions
-		shown.Numbers = append(shown.Numbers, figureShown{"Impressions", t.Value, t.Change, t.ChangePct, noteOf(t), t.Accounts})
+		shown.Numbers = append(shown.Numbers, figureOf("Impressions", t, ""))
 		for _, r := range data.Reach {
 			name := strconv.FormatInt(r.SocialAccount, 10)
 			for _, source := range shown.Sources {
@@ -108,13 +107,29 @@ func (v *visit) readViews(f figures) (put func(*figuresView), err error) {
 		return nil, err
 	}
 	return func(shown *figuresView) {
-		g := data.Total.Views
-		shown.Numbers = append(shown.Numbers, figureShown{"Views gained", g.Value, g.Change, g.ChangePct, "LinkedIn counts none.", g.Accounts})
+		shown.Numbers = append(shown.Numbers, figureOf("Views gained", totalOf(data.Total.Views), "LinkedIn counts none."))
 		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
 			ID: "views", Title: "Views gained by posts", Unit: "views", Bars: true,
 			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64) { return d.Day, d.Views }),
 		}))
 	}, nil
+}
+
+// figureOf is a total as a tile shows it; what says what it counts.
+func figureOf(name string, t analytics.Total, what string) figureShown {
+	shown := figureShown{Name: name, Value: t.Value, Change: t.Change, Note: strings.TrimSpace(what + " " + noteOf(t)), Accounts: t.Accounts}
+	if t.ChangePct != nil {
+		shown.Base = t.Previous
+	}
+	return shown
+}
+
+// totalOf is what posts gained as a total.
+func totalOf(g analytics.Gain) analytics.Total {
+	return analytics.Total{
+		Value: g.Value, Previous: g.Previous, Change: g.Change, ChangePct: g.ChangePct, NoBaseline: g.NoBaseline,
+		ComparedInPart: g.ComparedInPart, Accounts: g.Accounts,
+	}
 }
 
 // noteOf says what a change is not.

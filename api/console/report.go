@@ -123,12 +123,7 @@ func (f figureShown) against(before figureShown) figureShown {
 		return out
 	}
 	change := *f.Value - *before.Value
-	out.Change = &change
-	if *before.Value > 0 {
-		const hundred = 100
-		pct := hundred * float64(change) / float64(*before.Value)
-		out.Pct = &pct
-	}
+	out.Change, out.Base = &change, before.Value
 	if f.Accounts != before.Accounts {
 		out.Note = "Of " + counted(f.Accounts, "account", "accounts") + "; the month before of " + counted(before.Accounts, "account", "accounts") + "."
 	}

@@ -50,6 +50,25 @@ func TestAMonthAsAPageForTheClient(t *testing.T) {
 	b.get("/console/clients/"+bakery+"/report?month=2026-09").says(http.StatusOK, "Harbour Bakery, September 2026")
 }
 
+// A change is the same number of per cent wherever it is shown: rounded once, from the change itself.
+func TestAChangeIsRoundedOnceAndEverywhereAlike(t *testing.T) {
+	t.Parallel()
+	s, b := reportStage(t)
+	for change, want := range map[int64]string{39: "&#43;2.0\u00a0%", -39: "−2.0\u00a0%", 38: "&#43;1.9\u00a0%"} {
+		// 39 of 2,000 are 1.95 %, which no binary fraction is.
+		now, before := analytics.AccountFollowers{}, analytics.AccountFollowers{}
+		before.Total.Followers.Value = new(int64(2000))
+		now.Total.Followers = analytics.Total{
+			Value: new(2000 + change), Previous: new(int64(2000)), Change: &change, ChangePct: analytics.Percent(change, 2000, 2),
+		}
+		s.answer("GET "+lastFourWeeks, now, analytics.Meta{TimeZone: "UTC"})
+		s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-30/all", now, analytics.Meta{TimeZone: "UTC", Complete: true})
+		s.answer("GET /auth/getAccountFollowers/2026-08-01/2026-08-31/all", before, analytics.Meta{TimeZone: "UTC", Complete: true})
+		b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, want)
+		b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, want)
+	}
+}
+
 func TestAMonthThatIsNotOver(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)

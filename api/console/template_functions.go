@@ -13,6 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // words are the functions by which templates write numbers and times.
@@ -78,10 +79,14 @@ func whole(n any) int64 {
 	return v.Int()
 }
 
-// percent writes a change in per cent.
-func percent(p *float64) string {
+// percent writes a change in per cent of what it counts from; "" if either is not known.
+func percent(change, base *int64) string {
+	if change == nil || base == nil {
+		return ""
+	}
+	p := analytics.Percent(*change, *base, 1)
 	if p == nil {
-		return unknown
+		return ""
 	}
 	return strings.Replace(fmt.Sprintf("%+.1f\u00a0%%", *p), "-", "−", 1)
 }

@@ -18,18 +18,23 @@ func engagementRate(of StatsPeriod) (*float64, *RateBase) {
 		name   RateBase
 	}{{of.Reach, RateOfReach}, {of.Followers, RateOfFollowers}} {
 		if of.Engagement != nil && base.people != nil && *base.people > 0 {
-			return ratio(*of.Engagement, *base.people, 100), &base.name
+			return Percent(*of.Engagement, *base.people, 2), &base.name
 		}
 	}
 	return nil, nil
 }
 
-// ratio is part / whole × times, with two decimals; nil where whole is not positive.
-func ratio(part, whole int64, times float64) *float64 {
+// Percent is part in per cent of whole with some decimals, rounded once, half away from zero; nil if
+// whole is not positive.
+func Percent(part, whole int64, decimals int) *float64 { return ratio(part, whole, 100, decimals) }
+
+// ratio is part / whole × times, rounded as [Percent] says.
+func ratio(part, whole int64, times float64, decimals int) *float64 {
 	if whole <= 0 {
 		return nil
 	}
-	return new(rounded(float64(part) * times / float64(whole)))
+	shift := math.Pow10(decimals)
+	return new(math.Round(float64(part)*times*shift/float64(whole)) / shift)
 }
 
 // rounded keeps two decimals.

@@ -218,7 +218,7 @@ func (s *roiSum) roi() Roi {
 	for currency, cost := range s.costs {
 		half := new(big.Rat).Add(cost, big.NewRat(1, 2)) // rounds up from there
 		minor := new(big.Int).Div(half.Num(), half.Denom()).Int64()
-		r.Cost, r.Currency, r.CostPerThousandViews = &minor, currency, ratio(minor, s.priced.sum, 1000)
+		r.Cost, r.Currency, r.CostPerThousandViews = &minor, currency, ratio(minor, s.priced.sum, 1000, 2)
 	}
 	return r
 }

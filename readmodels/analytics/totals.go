@@ -343,7 +343,7 @@ func total(values []*metricValue) Total {
 	}
 	t.Change = new(compared.sum - previous.sum)
 	if !slices.ContainsFunc(values, func(v *metricValue) bool { return v.noPct }) {
-		t.ChangePct = ratio(*t.Change, *t.Previous, 100)
+		t.ChangePct = Percent(*t.Change, *t.Previous, 2)
 	}
 	return t
 }

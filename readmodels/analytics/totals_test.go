@@ -1,11 +1,14 @@
 package analytics_test
 
 import (
+	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // drawFigures draws what a platform gives at once: figures of every kind, some of them missing.
@@ -58,4 +61,20 @@ func drawFigures(t *rapid.T, p domain.Platform, at time.Time) []domain.Figure {
 		}
 	}
 	return figures
+}
+
+// A percentage is rounded once, half away from zero, whatever binary fractions make of it.
+func TestPercentagesAreRoundedHalfAwayFromZero(t *testing.T) {
+	t.Parallel()
+	for _, of := range []struct {
+		part, whole int64
+		decimals    int
+		want        float64
+	}{
+		{39, 2000, 1, 2}, {-39, 2000, 1, -2}, {38, 2000, 1, 1.9}, {201, 20000, 2, 1.01}, {-201, 20000, 2, -1.01}, {1, 3, 2, 33.33},
+	} {
+		require.Equal(t, new(of.want), analytics.Percent(of.part, of.whole, of.decimals), "%d of %d", of.part, of.whole)
+	}
+	require.Nil(t, analytics.Percent(1, 0, 1))
+	require.Nil(t, analytics.Percent(1, -5, 1))
 }
