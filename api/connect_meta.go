@@ -62,7 +62,10 @@ func (s *Server) postMetaDelete(r *http.Request, signed string) (any, error) {
 }
 
 func (s *Server) getMetaDeletion(w http.ResponseWriter, r *http.Request) error {
-	code, _ := pathParam(r, "code")
+	code, err := pathText(r, "code")
+	if err != nil {
+		return err
+	}
 	state, err := s.deps.Connect.Deletion(r.Context(), code)
 	if err != nil {
 		return err

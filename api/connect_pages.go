@@ -131,7 +131,10 @@ func (s *Server) seeOther(w http.ResponseWriter, path string) error {
 }
 
 func (s *Server) getConnectStart(w http.ResponseWriter, r *http.Request) error {
-	start, _ := pathParam(r, "start")
+	start, err := pathText(r, "start")
+	if err != nil {
+		return err
+	}
 	opened, err := s.deps.Connect.Open(r.Context(), start, holdBrowser(w, r), s.still)
 	if err != nil {
 		return err
@@ -146,7 +149,7 @@ func (s *Server) getConnectBack(w http.ResponseWriter, r *http.Request) error {
 	text, _ := pathParam(r, "network")
 	number, err := strconv.Atoi(text)
 	if err != nil || !domain.Platform(number).Valid() {
-		return domain.NewError(domain.CodeNotFound, "There is nothing at this address. Check the path.")
+		return errNothingHere
 	}
 	if r.URL.RawQuery == refusedElsewhere || r.URL.RawQuery == refusedUnknown {
 		return backRefusal(r)
@@ -218,7 +221,10 @@ func (s *Server) getConnectChoose(w http.ResponseWriter, r *http.Request) error 
 
 // showChoice shows how far a sign-in came, and what was wrong with a choice.
 func (s *Server) showChoice(w http.ResponseWriter, r *http.Request, said string) error {
-	id, _ := pathParam(r, "attempt")
+	id, err := pathText(r, "attempt")
+	if err != nil {
+		return err
+	}
 	view, err := s.deps.Connect.View(r.Context(), id, browserOf(r), s.still)
 	if err != nil {
 		return err
@@ -291,11 +297,14 @@ func notRead(class platforms.Class, network string) (says string, soon bool) {
 const maxConnectForm = 128 << 10
 
 func (s *Server) postConnectChoose(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathText(r, "attempt")
+	if err != nil {
+		return err
+	}
 	form, err := readForm(w, r)
 	if err != nil {
 		return err
 	}
-	id, _ := pathParam(r, "attempt")
 	err = s.deps.Connect.Choose(r.Context(), id, connect.Chosen{
 		Cookie: browserOf(r), Pages: form["page"], Move: form["move"], Seen: form.Get("seen"),
 	}, s.still)
@@ -320,7 +329,10 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 }
 
 func (s *Server) getConnectLink(w http.ResponseWriter, r *http.Request) error {
-	token, _ := pathParam(r, "token")
+	token, err := pathText(r, "token")
+	if err != nil {
+		return err
+	}
 	link, err := s.deps.Connect.Link(r.Context(), token, browserOf(r), s.still)
 	if err != nil {
 		return err
@@ -329,11 +341,14 @@ func (s *Server) getConnectLink(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) postConnectLink(w http.ResponseWriter, r *http.Request) error {
+	token, err := pathText(r, "token")
+	if err != nil {
+		return err
+	}
 	form, err := readForm(w, r)
 	if err != nil {
 		return err
 	}
-	token, _ := pathParam(r, "token")
 	number, err := strconv.Atoi(form.Get("platform"))
 	if err != nil {
 		return domain.NewError(domain.CodeInvalid, "No platform was chosen. Go back, and choose one.")

@@ -119,7 +119,7 @@ func (p *Params) optionalRange() (from, to *time.Time) {
 func parseActivityID(p *Params) string {
 	value, _ := p.value(paramActivityID, KindActivity)
 	_, _, ok := domain.SplitPostID(value)
-	if !ok || len(value) > MaxCursor || !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+	if !ok || len(value) > MaxCursor || !storable(value) {
 		p.bad.addf(paramActivityID.Name, "is not an activity's id: use <connected account>:<the platform's id of the post>")
 	}
 	return value
@@ -131,7 +131,7 @@ const MaxText = 200
 // text reads an optional text.
 func (p *Params) text(declared Param) string {
 	value, _ := p.value(declared, KindText)
-	if utf8.RuneCountInString(value) > MaxText || !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+	if utf8.RuneCountInString(value) > MaxText || !storable(value) {
 		p.bad.addf(declared.Name, "is not a text of at most %d characters", MaxText)
 		return ""
 	}

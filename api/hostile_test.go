@@ -242,6 +242,18 @@ func TestHostileRequests(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, answer.status, "%.200s: %s", path, answer.body)
 		require.Equal(t, field, answer.failure(t).Errors[0].Field, "%.200s", path)
 	}
+	for _, text := range []string{"%00", "%ff", "%ed%a0%80", "a%00b"} {
+		for _, path := range []string{"/connect/start/", "/connect/choose/", "/connect/link/", "/connect/meta/delete/", "/connect/"} {
+			answer := b.ask(http.MethodGet, path+text, "")
+			require.Equal(t, http.StatusNotFound, answer.status, "%s%s: %s", path, text, answer.body)
+			require.Contains(t, answer.body, "Check the path", "%s%s", path, text)
+		}
+		for _, path := range []string{"/connect/choose/", "/connect/link/"} {
+			answer := b.ask(http.MethodPost, path+text, "platform=1", "Content-Type: application/x-www-form-urlencoded")
+			require.Equal(t, http.StatusNotFound, answer.status, "%s%s: %s", path, text, answer.body)
+		}
+		require.Equal(t, http.StatusBadRequest, b.get("/api/connect/"+text, token).status)
+	}
 	accepts := []string{"", "*/*", "text/html", "application/*", "text/csv;q=x", "text/csv;q=-1", ",,,", "text/csv, text/csv", strings.Repeat("a/b,", 3000), "\x01"}
 	for i, route := range b.server.Routes() {
 		if !strings.HasPrefix(route.Pattern, "/auth/") {

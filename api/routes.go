@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5"
 
@@ -163,7 +164,7 @@ func (s *Server) router(routes []route) *chi.Mux {
 		}
 	}
 	mux.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error {
-		return domain.NewError(domain.CodeNotFound, "There is nothing at this address. Check the path.")
+		return errNothingHere
 	}))
 	mux.MethodNotAllowed(s.handle(func(w http.ResponseWriter, r *http.Request) error {
 		allowed := s.allowedMethods(r)
@@ -214,6 +215,21 @@ func pathParam(r *http.Request, name string) (string, bool) {
 	}
 	return value, true
 }
+
+// pathText returns a path parameter that an endpoint reads without [Params]. Every one that reaches a statement passes here: a text
+// that PostgreSQL cannot hold names nothing.
+func pathText(r *http.Request, name string) (string, error) {
+	value, _ := pathParam(r, name)
+	if !storable(value) {
+		return "", errNothingHere
+	}
+	return value, nil
+}
+
+// storable tells whether PostgreSQL can hold a text.
+func storable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
+
+var errNothingHere = domain.NewError(domain.CodeNotFound, "There is nothing at this address. Check the path.")
 
 // isStream names the routes whose requests last as long as a listener listens.
 func isStream(pattern string) bool {
