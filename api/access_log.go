@@ -18,6 +18,7 @@ const (
 	logError     = "error"
 	logUser      = "user_id"
 	logCallersID = "caller_request_id"
+	logTrace     = "traceparent"
 )
 
 // statusClientGone stands in log and metrics for the answer that nobody waited for, as with nginx. Somebody who
@@ -58,9 +59,10 @@ func (s *Server) logAccess(r *http.Request, pattern string, status, size int, to
 	if strings.Contains(strings.ToLower(path), "/connect/") && !strings.HasPrefix(pattern, "/api/") { // it may end in what opens a sign-in
 		path = pattern
 	}
+	info := infoOf(r.Context())
 	s.deps.Logger.Log(r.Context(), level, "request", "method", r.Method, "path", path, "route", pattern,
 		"status", status, "bytes", size, "duration_ms", float64(took.Microseconds())/1000,
-		logRequestID, RequestID(r.Context()), logUser, infoOf(r.Context()).user, logCallersID, infoOf(r.Context()).name)
+		logRequestID, info.id, logUser, info.user, logCallersID, info.name, logTrace, info.traceParent)
 }
 
 // routePattern is the pattern that matched, a bounded label whatever paths are tried.

@@ -3,7 +3,6 @@ package api
 import (
 	"net/http"
 	"reflect"
-	"regexp"
 	"slices"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -156,13 +155,10 @@ func dashboardID(r *http.Request) (string, error) {
 	return id, nil
 }
 
-var traceParent = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
-
 // caller is what a record will say about who asked for it.
 func caller(r *http.Request, p Principal, parent string, role Role) commands.Caller {
-	c := commands.Caller{ParentAccount: parent, UserID: p.UserID, Role: string(role), RequestID: RequestID(r.Context())}
-	if trace := r.Header.Get("Traceparent"); traceParent.MatchString(trace) {
-		c.TraceParent = trace
+	info := infoOf(r.Context())
+	return commands.Caller{
+		ParentAccount: parent, UserID: p.UserID, Role: string(role), RequestID: info.id, TraceParent: info.traceParent,
 	}
-	return c
 }

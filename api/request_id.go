@@ -7,10 +7,16 @@ import (
 	"regexp"
 )
 
-const headerRequestID = "X-Request-Id"
+const (
+	headerRequestID   = "X-Request-Id"
+	headerTraceParent = "Traceparent"
+)
 
 // saneRequestID keeps out of logs what could forge a line there.
 var saneRequestID = regexp.MustCompile(`^[0-9A-Za-z_.:/+=-]{1,128}$`)
+
+// saneTraceParent is the form that W3C Trace Context defines.
+var saneTraceParent = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
 
 type requestKey struct{}
 
@@ -19,6 +25,8 @@ type requestInfo struct {
 	id   string
 	name string // that the caller gave it, for the access log; "": none
 	user string // set by authorise, for the access log
+	// traceParent is the caller's Traceparent, in its strict form; "": none.
+	traceParent string
 }
 
 func infoOf(ctx context.Context) *requestInfo {
@@ -41,6 +49,9 @@ func withRequestID(next http.Handler) http.Handler {
 		info := &requestInfo{id: rand.Text()}
 		if name := r.Header.Get(headerRequestID); saneRequestID.MatchString(name) {
 			info.name = name
+		}
+		if trace := r.Header.Get(headerTraceParent); saneTraceParent.MatchString(trace) {
+			info.traceParent = trace
 		}
 		w.Header().Set(headerRequestID, info.id)
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, info)))

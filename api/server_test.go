@@ -189,9 +189,10 @@ func TestAccessLogHoldsNoSecrets(t *testing.T) {
 	b := setup(t)
 	b.views[agency+"/"+client1] = view(client1, 3)
 	token := b.agencyToken()
-	read := b.get(dashboardPath+client1+"?ticket=SECRETTICKET", token, "X-Request-Id: r-7")
+	const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	read := b.get(dashboardPath+client1+"?ticket=SECRETTICKET", token, "X-Request-Id: r-7", "Traceparent: "+trace)
 	b.put(client1, `{"users":["`+client2+`"],"note":"SECRETBODY"}`)
-	b.get(dashboardPath+client1, token+"x")
+	b.get(dashboardPath+client1, token+"x", "Traceparent: SECRETTRACE")
 	var line map[string]any
 	require.NoError(t, json.Unmarshal([]byte(strings.SplitN(b.logged(), "\n", 2)[0]), &line))
 	require.Equal(t, "request", line["msg"])
@@ -200,8 +201,9 @@ func TestAccessLogHoldsNoSecrets(t *testing.T) {
 	require.EqualValues(t, 200, line["status"])
 	require.Equal(t, read.header.Get("X-Request-Id"), line["request_id"])
 	require.Equal(t, "r-7", line["caller_request_id"])
+	require.Equal(t, trace, line["traceparent"])
 	require.Equal(t, alice, line["user_id"])
-	for _, secret := range []string{token, "SECRETTICKET", "SECRETBODY", client2} {
+	for _, secret := range []string{token, "SECRETTICKET", "SECRETBODY", "SECRETTRACE", client2} {
 		require.NotContains(t, b.logged(), secret)
 	}
 }
