@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -58,6 +59,7 @@ func conformance(t *testing.T, brokers []string) {
 		"check refuses unsafe settings":                      testCheckSettings,
 		"check refuses another partition count":              testCheckPartitions,
 		"foreign records count for nothing":                  testForeign,
+		"a restored record keeps its time, however old":      testRestoredTime,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -217,4 +219,28 @@ func (b *bench) transact(t testing.TB, partition int32, d domain.Draft) {
 	require.NoError(t, client.ProduceSync(ctx, &r).FirstErr())
 	require.NoError(t, client.EndTransaction(ctx, kgo.TryCommit))
 	b.awaitEnd(t, d.Topic, partition, r.Offset+2) // the marker is written after the commit is acknowledged
+}
+
+func testRestoredTime(t *testing.T, brokers []string) {
+	b := setup(t, brokers)
+	target, err := eventlog.OpenTarget(testContext(t), b.cfg, b.Epochs())
+	require.NoError(t, err)
+	defer target.Close()
+	partition, err := b.PartitionFor(domain.TopicMetrics, "9")
+	require.NoError(t, err)
+	to, err := target.AppendTo(domain.TopicMetrics, partition, 0)
+	require.NoError(t, err)
+	var want []time.Time
+	for n := range 5 {
+		forged := b.forge(t, postRead(9, n))
+		want = append(want, noon.AddDate(-n, 0, n).Truncate(time.Millisecond))
+		record := eventlog.Record{Offset: int64(n), Timestamp: want[n], Key: forged.Key, Value: forged.Value, Headers: forged.Headers}
+		require.NoError(t, to.Add(testContext(t), record))
+	}
+	require.NoError(t, to.End(testContext(t), int64(len(want))))
+	var got []time.Time
+	for _, r := range scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics})[partition] {
+		got = append(got, r.Timestamp.UTC())
+	}
+	require.Equal(t, want, got)
 }

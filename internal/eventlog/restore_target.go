@@ -66,7 +66,11 @@ func targetOptions() []kgo.Opt {
 		kgo.MaxBufferedBytes(targetBuffered),
 		kgo.MaxBufferedRecords(maxBulk),
 		kgo.ProducerLinger(bulkLinger),
-		kgo.RecordDeliveryTimeout(2 * time.Minute),
+		// Not RecordDeliveryTimeout: kgo counts it from a record's own time, and these are as old as the backup.
+		kgo.RecordRetries(requestTries),
+		// So that the retries also end for a record that was sent to a broker which never answered. A restore that
+		// fails writes nothing more, and the next one compares what is there.
+		kgo.AllowIdempotentProduceCancellation(),
 	}
 }
 

@@ -1,0 +1,82 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// A log of last month is backed up; brokers and database are lost. Restored into empty brokers and an empty database, it gives every answer
+// that it gave before.
+func TestRestoreOfAnOldBackup(t *testing.T) {
+	awayFromMidnight(t, 5*time.Minute)
+	lost := t.TempDir()
+	p := startDemo(t, lost, frozen...)
+	ranges := pastRanges()
+	p.record(ranges) // an agency's first GET of a dashboard creates it
+	before := p.record(ranges)
+	p.Stop()
+
+	old, files, restored := t.TempDir(), filepath.Join(t.TempDir(), "backup"), t.TempDir()
+	for _, dir := range []string{old, restored} {
+		for _, name := range []string{"tag.key", "demo-state.json"} {
+			raw, err := os.ReadFile(filepath.Join(lost, name))
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name), raw, 0o600))
+		}
+	}
+	copyAged(t, old, lost)
+	taken := command(t, nil, "backup", "--data-dir", old, "--to", files)
+	require.Equal(t, done, taken.code, taken.err)
+	written := command(t, nil, "restore", "--data-dir", restored, "--from", files, "--yes", "--reason", "incident:OPS-1")
+	require.Equal(t, done, written.code, written.err)
+
+	p = startDemo(t, restored, frozen...)
+	before.same(t, p.record(ranges))
+	p.Stop()
+}
+
+// copyAged copies the log of a data directory into another one; there each record is a month older.
+func copyAged(t *testing.T, to, from string) {
+	t.Helper()
+	open := func(dir string) (eventlog.Config, func()) {
+		data := filepath.Join(dir, "broker", "log")
+		require.NoError(t, os.MkdirAll(data, 0o700))
+		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(data))
+		require.NoError(t, err)
+		return (&scene{t: t, dir: dir}).asItIs(cluster.ListenAddrs()), cluster.Close
+	}
+	cfg, stop := open(from)
+	defer stop()
+	log, err := eventlog.Open(t.Context(), cfg)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, log.Close()) }()
+	cfg, stop = open(to)
+	defer stop()
+	cfg.Existing = false
+	target, err := eventlog.OpenTarget(t.Context(), cfg, log.Epochs())
+	require.NoError(t, err)
+	defer target.Close()
+	require.NoError(t, target.Create(t.Context()))
+	for _, topic := range cfg.Topics {
+		ranges, id, err := log.Ranges(t.Context(), topic.Name)
+		require.NoError(t, err)
+		for _, in := range ranges {
+			copied, err := target.AppendTo(topic.Name, in.Partition, 0)
+			require.NoError(t, err)
+			require.NoError(t, log.ReadRaw(t.Context(), topic.Name, id, in, func(r eventlog.Record, _ bool) error {
+				r.Timestamp = r.Timestamp.AddDate(0, -1, 0)
+				return copied.Add(t.Context(), r)
+			}))
+			require.NoError(t, copied.End(t.Context(), in.End))
+		}
+	}
+}
