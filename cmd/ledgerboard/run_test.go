@@ -5,12 +5,15 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 // Whatever its roles, a process tells of itself over HTTP; without the role api it serves nothing else.
@@ -74,6 +77,23 @@ func TestEveryRoleServesHealthAndMetrics(t *testing.T) {
 			require.NoError(t, <-ended)
 		})
 	}
+}
+
+// With a key that does not open the stored tokens nothing could be read from any platform: the process says so and does not start.
+func TestAnotherSecretsKeyIsRefused(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 1)
+	ours, err := vault.ParseKeys(fetchKey)
+	require.NoError(t, err)
+	kept, err := a.parts.Vault(t.Context())
+	require.NoError(t, err)
+	secrets, err := vault.NewSecrets(kept, ours)
+	require.NoError(t, err)
+	require.NoError(t, secrets.Put(t.Context(), "connection/1", []byte("token"), domain.SecretTimes{Taken: time.Now()}))
+	s := addressedSettings(t.TempDir())
+	s.storage, s.SecretsKey, s.Roles = a.storage(), strings.Repeat("cd", 32), []string{roleAPI}
+	_, err = s.open(t.Context(), slog.New(slog.DiscardHandler))
+	require.ErrorContains(t, err, "LEDGERBOARD_SECRETS_KEY does not open the stored tokens: the newest was sealed with key "+ours[0].ID())
 }
 
 // listeningAt is a log that tells where its process listens.

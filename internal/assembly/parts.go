@@ -306,11 +306,16 @@ func (p *Parts) pool(ctx context.Context, at *part[*pgxpool.Pool], open func(url
 	})
 }
 
-// Secrets are the sealed tokens and password hashes.
+// Secrets are the sealed tokens and password hashes. Error: [vault.ErrUnknownKey], if the configured keys are not those of
+// what is stored.
 func (p *Parts) Secrets(ctx context.Context) (*vault.Secrets, error) {
 	pool, err := p.Vault(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return vault.NewSecrets(pool, p.settings.SecretsKeys)
+	secrets, err := vault.NewSecrets(pool, p.settings.SecretsKeys)
+	if err == nil {
+		err = secrets.Check(ctx)
+	}
+	return secrets, err
 }

@@ -130,6 +130,11 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	if s.KeptPool, err = s.Vault(ctx); err != nil {
 		return err
 	}
+	if len(s.settings.SecretsKeys) > 0 {
+		if _, err := s.Secrets(ctx); err != nil {
+			return err
+		}
+	}
 	if err := s.noteEpochs(ctx, s.Log, s.KeptPool); err != nil { // first: it may leave the tables that are there
 		return err
 	}

@@ -2,7 +2,9 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -92,17 +94,20 @@ func (s *Secrets) reseal(ctx context.Context, rows []sealedRow, done *Rotation) 
 	return nil
 }
 
-// Check reports, for a start, whether rows exist that were sealed with keys which this process was
-// not given ([ErrUnknownKey], naming their ids).
+// Check refuses keys that do not have the one under which the newest secret was sealed ([ErrUnknownKey]). Older rows may
+// be under keys that are gone: their connections sign in again.
 func (s *Secrets) Check(ctx context.Context) error {
-	rows, _ := s.pool.Query(ctx, `
-		select distinct key_id from secrets where not key_id = any($1) order by key_id limit 10`, s.keys.ids())
-	unknown, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
+	var newest string
+	err := s.pool.QueryRow(ctx, `select key_id from secrets order by updated_at desc, ref limit 1`).Scan(&newest)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
 		return fmt.Errorf("check keys of stored secrets: %w", err)
-	}
-	if len(unknown) > 0 {
-		return fmt.Errorf("keys %s: %w", strings.Join(unknown, ", "), ErrUnknownKey)
+	case !slices.Contains(s.keys.ids(), newest):
+		return fmt.Errorf("LEDGERBOARD_SECRETS_KEY does not open the stored tokens: the newest was sealed with key %s, and the configured keys are %s: %w "+
+			"If that key is lost, delete what it sealed (delete from kept.secrets where key_id = '%s') and connect these accounts again",
+			newest, strings.Join(s.keys.ids(), ", "), ErrUnknownKey, newest)
 	}
 	return nil
 }

@@ -226,6 +226,7 @@ func TestAnotherKeyDoesNotOpen(t *testing.T) {
 	require.ErrorIs(t, err, vault.ErrUnknownKey)
 	require.ErrorContains(t, err, key(t, 1).ID())
 	require.ErrorIs(t, stranger.Check(ctx), vault.ErrUnknownKey)
+	require.ErrorContains(t, stranger.Check(ctx), "kept.secrets where key_id = '"+key(t, 1).ID()+"'")
 	require.NoError(t, newSecrets(t, pool, key(t, 2), key(t, 1)).Check(ctx))
 
 	// A row that claims the wrong key is not opened by trying.
