@@ -33,7 +33,7 @@ unreachable: ## list functions that the program cannot reach, but for those that
 generate: ## write again what is generated; CI fails if that changes a file
 	go generate ./...
 
-size: ## print files, lines and exported names of each package, tests left out
+size: ## print files, lines, bytes and exported names of each package, and how many tests, settings, commands and operations there are
 	@go run ./internal/dev/size
 
 # The deeper suites: the program as a process, killed at random under load, with real clients.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -12,16 +13,17 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
 )
 
 // size is what counts of one package, or of several.
-type size struct{ files, lines, exported int }
+type size struct{ files, lines, bytes, exported int }
 
 func (s size) plus(o size) size {
-	return size{s.files + o.files, s.lines + o.lines, s.exported + o.exported}
+	return size{s.files + o.files, s.lines + o.lines, s.bytes + o.bytes, s.exported + o.exported}
 }
 
 func main() {
@@ -32,6 +34,9 @@ func main() {
 	sizes, err := measure(root)
 	if err == nil {
 		err = show(os.Stdout, sizes)
+	}
+	if err == nil {
+		err = surface(os.Stdout, root)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "size:", err)
@@ -75,7 +80,7 @@ func measureFile(name string) (size, error) {
 	if err != nil {
 		return size{}, err
 	}
-	s := size{files: 1, lines: bytes.Count(source, []byte("\n"))}
+	s := size{files: 1, lines: bytes.Count(source, []byte("\n")), bytes: len(source)}
 	for _, declaration := range file.Decls {
 		s.exported += exported(declaration)
 	}
@@ -130,7 +135,7 @@ func ofExportedType(receiver *ast.FieldList) bool {
 
 func show(out io.Writer, sizes map[string]size) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "files\tlines\texported\t  package")
+	fmt.Fprintln(table, "files\tlines\tbytes\texported\t  package")
 	dev := func(folder string) bool { return strings.HasPrefix(folder, "internal/dev/") }
 	for _, group := range []struct {
 		name string
@@ -149,5 +154,55 @@ func show(out io.Writer, sizes map[string]size) error {
 }
 
 func row(out io.Writer, s size, name string) {
-	fmt.Fprintf(out, "%d\t%d\t%d\t  %s\n", s.files, s.lines, s.exported, name)
+	fmt.Fprintf(out, "%d\t%d\t%d\t%d\t  %s\n", s.files, s.lines, s.bytes, s.exported, name)
+}
+
+var (
+	setting = regexp.MustCompile(`env:"(LEDGERBOARD_[A-Z0-9_]+)`)
+	command = regexp.MustCompile(`cmd:""`)
+)
+
+// surface prints what people can set, type and call, and how many lines test it: test lines, environment variables, commands
+// (groups included) and operations of the API document.
+func surface(out io.Writer, root string) error {
+	tests, commands, settings := 0, 0, map[string]bool{}
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(name, ".go") {
+			return err
+		}
+		source, err := os.ReadFile(name)
+		switch {
+		case strings.HasSuffix(name, "_test.go"):
+			tests += bytes.Count(source, []byte("\n"))
+		case strings.HasPrefix(filepath.ToSlash(name), filepath.ToSlash(filepath.Join(root, "cmd"))+"/"):
+			commands += len(command.FindAll(source, -1))
+			for _, found := range setting.FindAllSubmatch(source, -1) {
+				settings[string(found[1])] = true
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("measure %s: %w", root, err)
+	}
+	raw, err := os.ReadFile(filepath.Join(root, "api", "openapi.json"))
+	if err != nil {
+		return fmt.Errorf("count operations: %w", err)
+	}
+	var document struct {
+		Paths map[string]map[string]json.RawMessage `json:"paths"`
+	}
+	if err := json.Unmarshal(raw, &document); err != nil {
+		return fmt.Errorf("count operations: %w", err)
+	}
+	operations := 0
+	for _, path := range document.Paths {
+		for method := range path {
+			if slices.Contains([]string{"get", "put", "post", "patch", "delete"}, method) {
+				operations++
+			}
+		}
+	}
+	fmt.Fprintf(out, "%d test lines, %d settings, %d commands, %d operations\n", tests, len(settings), commands, operations)
+	return nil
 }

@@ -26,8 +26,8 @@ func TestSizesAreCountedByPackage(t *testing.T) {
 	}
 	sizes, err := measure(dir)
 	require.NoError(t, err)
-	require.Equal(t, map[string]size{"api": {files: 2, lines: 18, exported: 5}, "internal/dev/x": {files: 1, lines: 1}}, sizes)
+	require.Equal(t, map[string]size{"api": {files: 2, lines: 18, bytes: 183, exported: 5}, "internal/dev/x": {files: 1, lines: 1, bytes: 10}}, sizes)
 	var out strings.Builder
 	require.NoError(t, show(&out, sizes))
-	require.Regexp(t, `(?s)2\s+18\s+5\s+api\n\s+2\s+18\s+5\s+= what serves\n.*1\s+1\s+0\s+= internal/dev\n$`, out.String())
+	require.Regexp(t, `(?s)2\s+18\s+183\s+5\s+api\n\s+2\s+18\s+183\s+5\s+= what serves\n.*1\s+1\s+10\s+0\s+= internal/dev\n$`, out.String())
 }
