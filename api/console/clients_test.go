@@ -109,9 +109,9 @@ func TestFiguresOfAClient(t *testing.T) {
 	}}}}, analytics.Meta{TimeZone: "UTC"})
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, ">30 Sep 2026<", "Harbour Bakery", `value="2026-09-04"`, `value="2026-10-01"`, `<title>1 October 2026: 1,240 followers, not final yet</title>`,
-		"1 Oct 2026, 12:00:00 UTC", "Choose a longer one", "/console/clients/"+bakery+"/figures/followers.csv?from=2026-09-04&amp;to=2026-10-01&amp;tz=UTC")
+		"1 Oct 2026, 12:00:00 UTC", "Choose a longer one", "/console/clients/"+bakery+"/figures/followers.csv?compare=previous&amp;from=2026-09-04&amp;to=2026-10-01&amp;tz=UTC")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="line"`), "no line crosses the day that was not read")
-	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&tz=UTC")
+	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&compare=previous&tz=UTC")
 
 	// What stands in the address is what is asked.
 	s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-07/all", followers(1), analytics.Meta{Complete: true, TimeZone: "Europe/Berlin"})
@@ -129,6 +129,26 @@ func TestFiguresOfAClient(t *testing.T) {
 	require.Contains(t, file.Header().Get("Content-Disposition"), "followers.csv")
 	b.get("/console/clients/" + bakery + "/figures/secrets.csv").says(http.StatusNotFound)
 	b.get("/console/clients/" + bakery + "/figures/followers").says(http.StatusNotFound)
+}
+
+// A range that is compared with nothing shows no change, and does not regret it.
+func TestFiguresComparedWithNothing(t *testing.T) {
+	t.Parallel()
+	s, b := figuresStage(t, "agency")
+	for asked, want := range map[string]string{"": "previous", "?compare=year": "year", "?compare=none": "none"} {
+		first := len(s.asked)
+		page := b.get("/console/clients/" + bakery + "/figures" + asked)
+		page.says(http.StatusOK, `<option value="`+want+`"`)
+		require.Contains(t, s.asked[first:], "GET "+lastFourWeeks+"?account="+bakery+"&compare="+want+"&tz=UTC")
+	}
+	data := followers(1000)
+	data.Total.Followers.NoBaseline = true
+	s.answer("GET "+lastFourWeeks, data, analytics.Meta{TimeZone: "UTC"})
+	const nothing = "Nothing to compare it with yet."
+	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, nothing)
+	none := b.get("/console/clients/" + bakery + "/figures?compare=none")
+	none.says(http.StatusOK, `<option value="none" selected>nothing</option>`)
+	require.NotContains(t, none.Body.String(), nothing)
 }
 
 // What an operator has paused gives nothing new, however well it was read before.
@@ -204,7 +224,7 @@ func TestAClientSeesItsOwnBoardAlone(t *testing.T) {
 	page := b.get("/console/board/" + bakery)
 	page.says(http.StatusOK, "Harbour Bakery", "1,240", "Nadia Okafor", "/console/board/"+bakery+"/followers.csv")
 	require.NotContains(t, page.Body.String(), "/console/clients/")
-	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?dashboard="+bakery+"&tz=UTC")
+	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?compare=previous&dashboard="+bakery+"&tz=UTC")
 
 	view.Scopes = []string{"posts"}
 	s.answer(board, []readmodels.DashboardView{view}, nil)

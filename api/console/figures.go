@@ -21,7 +21,8 @@ type figuresForm struct {
 	From, To, Zone, Compare string
 }
 
-// figuresOf reads the address. Without a range it is the last 28 days of the zone, today included. What is wrong with it the API says.
+// figuresOf reads the address. Without a range it is the last 28 days of the zone, today included, and
+// without a comparison they are compared with the period before. The API reports what is wrong with it.
 func (v *visit) figuresOf(by, id, files string) figures {
 	at := v.r.URL.Query()
 	f := figures{of: url.Values{by: {id}}, files: files, Form: figuresForm{at.Get("from"), at.Get("to"), at.Get("tz"), at.Get("compare")}}
@@ -31,6 +32,9 @@ func (v *visit) figuresOf(by, id, files string) figures {
 	}
 	if f.Form.Zone == "" {
 		f.Form.Zone = "UTC"
+	}
+	if f.Form.Compare == "" {
+		f.Form.Compare = string(analytics.ComparePrevious)
 	}
 	today := v.console.deps.Now().In(zone)
 	if f.Form.To == "" {

@@ -37,7 +37,7 @@ func (v *visit) readFollowers(f figures) (put func(*figuresView), err error) {
 	return func(shown *figuresView) {
 		shown.Sources, shown.Hidden, shown.AsOf, shown.Open = meta.Sources, meta.ClientsSeeNot, meta.AsOf, !meta.Complete
 		t := data.Total.Followers
-		shown.Numbers = append(shown.Numbers, figureOf("Followers", t, ""))
+		shown.Numbers = append(shown.Numbers, f.tile("Followers", t, ""))
 		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
 			ID: "followers", Title: "Followers", Unit: "followers",
 			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.FollowerDay) (string, *int64) { return d.Day, d.Followers }),
@@ -69,7 +69,7 @@ func (v *visit) readEngagement(f figures) (put func(*figuresView), err error) {
 		return nil, err
 	}
 	return func(shown *figuresView) {
-		shown.Numbers = append(shown.Numbers, figureOf("Engagement gained", totalOf(data.Total.Engagement), "Likes, comments and shares."))
+		shown.Numbers = append(shown.Numbers, f.tile("Engagement gained", totalOf(data.Total.Engagement), "Likes, comments and shares."))
 		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
 			ID: "engagement", Title: "Engagement gained by posts", Bars: true,
 			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.EngagementDay) (string, *int64) { return d.Day, d.Engagement }),
@@ -84,7 +84,7 @@ func (v *visit) readImpressions(f figures) (put func(*figuresView), err error) {
 	}
 	return func(shown *figuresView) {
 		t := data.Total.Impressions
-		shown.Numbers = append(shown.Numbers, figureOf("Impressions", t, ""))
+		shown.Numbers = append(shown.Numbers, f.tile("Impressions", t, ""))
 		for _, r := range data.Reach {
 			name := strconv.FormatInt(r.SocialAccount, 10)
 			for _, source := range shown.Sources {
@@ -107,7 +107,7 @@ func (v *visit) readViews(f figures) (put func(*figuresView), err error) {
 		return nil, err
 	}
 	return func(shown *figuresView) {
-		shown.Numbers = append(shown.Numbers, figureOf("Views gained", totalOf(data.Total.Views), "LinkedIn counts none."))
+		shown.Numbers = append(shown.Numbers, f.tile("Views gained", totalOf(data.Total.Views), "LinkedIn counts none."))
 		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
 			ID: "views", Title: "Views gained by posts", Unit: "views", Bars: true,
 			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64) { return d.Day, d.Views }),
@@ -115,9 +115,9 @@ func (v *visit) readViews(f figures) (put func(*figuresView), err error) {
 	}, nil
 }
 
-// figureOf is a total as a tile shows it; what says what it counts.
-func figureOf(name string, t analytics.Total, what string) figureShown {
-	shown := figureShown{Name: name, Value: t.Value, Change: t.Change, Note: strings.TrimSpace(what + " " + noteOf(t)), Accounts: t.Accounts}
+// tile is a total as a page shows it; what says what it counts.
+func (f figures) tile(name string, t analytics.Total, what string) figureShown {
+	shown := figureShown{Name: name, Value: t.Value, Change: t.Change, Note: strings.TrimSpace(what + " " + f.noteOf(t)), Accounts: t.Accounts}
 	if t.ChangePct != nil {
 		shown.Base = t.Previous
 	}
@@ -133,9 +133,9 @@ func totalOf(g analytics.Gain) analytics.Total {
 }
 
 // noteOf says what a change is not.
-func noteOf(t analytics.Total) string {
+func (f figures) noteOf(t analytics.Total) string {
 	switch {
-	case t.NoBaseline:
+	case t.NoBaseline && f.Form.Compare != string(analytics.CompareNone):
 		return "Nothing to compare it with yet."
 	case t.GainedSince != nil:
 		return "Gained since " + t.GainedSince.Format("2 Jan 2006") + ": it was not read in between."

@@ -27,7 +27,8 @@ type reportView struct {
 	Month   string // October 2026
 	Before  string // September 2026
 	Form    reportForm
-	Open    bool // its figures may still change
+	Open    bool   // its figures may still change
+	Today   string // in an open month: 24 November 2026
 	Begun   bool
 	Said    []string
 	Numbers []figureShown
@@ -69,7 +70,8 @@ func (v *visit) clientReport() (view, error) {
 	earlier, later := month.AddDate(0, -1, 0), month.AddDate(0, 1, 0)
 	shown := reportView{
 		Name: client.Name, ID: client.ID, Month: month.Format("January 2006"), Before: earlier.Format("January 2006"), Begun: !now.Before(month),
-		Form: reportForm{month.Format(monthForm), zone.String(), address(earlier), address(later)},
+		Today: now.Format("2 January 2006"),
+		Form:  reportForm{month.Format(monthForm), zone.String(), address(earlier), address(later)},
 	}
 	if v.me.Agency != nil {
 		shown.Agency, shown.Colour = v.me.Agency.Name, v.me.Agency.Colour
@@ -132,10 +134,14 @@ func (f figureShown) against(before figureShown) figureShown {
 
 // sentences say in words what the numbers say.
 func (r reportView) sentences(before []figureShown) (said []string) {
+	asOf, sofar := "at the end of "+r.Month, ""
+	if r.Open {
+		asOf, sofar = "on "+r.Today, " so far"
+	}
 	words := map[string][3]string{ // before and behind the number, and behind the difference, by the names of the numbers
-		"Followers":         {r.Name + " had ", " followers at the end of " + r.Month, " than at the end of " + r.Before},
-		"Engagement gained": {"Posts gained ", " likes, comments and shares", " than in " + r.Before},
-		"Views gained":      {"Posts were viewed ", " times", " than in " + r.Before},
+		"Followers":         {r.Name + " had ", " followers " + asOf, " at the end of " + r.Before},
+		"Engagement gained": {"Posts gained ", " likes, comments and shares" + sofar, " in " + r.Before},
+		"Views gained":      {"Posts were viewed ", " times" + sofar, " in " + r.Before},
 	}
 	for i, n := range r.Numbers {
 		of, known := words[n.Name]
@@ -146,9 +152,9 @@ func (r reportView) sentences(before []figureShown) (said []string) {
 		switch {
 		case n.Change == nil:
 		case *n.Change == 0:
-			sentence += ", as many as in " + r.Before
+			sentence += ", as many as" + of[2]
 		default:
-			more := map[bool]string{true: " more", false: " fewer"}[*n.Change > 0]
+			more := map[bool]string{true: " more than", false: " fewer than"}[*n.Change > 0]
 			sentence += ", " + chart.Number(max(*n.Change, -*n.Change)) + more + of[2] + " (" + chart.Number(*before[i].Value) + ")"
 		}
 		said = append(said, sentence+".")

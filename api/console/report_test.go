@@ -79,7 +79,8 @@ func TestAMonthThatIsNotOver(t *testing.T) {
 			return status, map[string]any{"data": body.(map[string]any)["data"], "meta": analytics.Meta{TimeZone: "UTC"}}
 		}
 	}
-	b.get("/console/clients/"+bakery+"/report?month=2026-10").says(http.StatusOK, "This month is not over", "as many as in September 2026")
+	b.get("/console/clients/"+bakery+"/report?month=2026-10").says(http.StatusOK, "This month is not over",
+		"had 12,340 followers on 1 October 2026, as many as at the end of September 2026.", "likes, comments and shares so far, as many as in September 2026.")
 	asked := len(s.asked)
 	b.get("/console/clients/"+bakery+"/report?month=2027-01").says(http.StatusOK, "This month has not begun")
 	for _, call := range s.asked[asked:] {
