@@ -11,6 +11,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
+// videoViewsGained names what posts gained. Accounts gain page views: platforms count those apart.
+const videoViewsGained = "Video views gained"
+
 // chartShown is a chart that the template draws.
 type chartShown struct{ chart.Chart }
 
@@ -107,9 +110,9 @@ func (v *visit) readViews(f figures) (put func(*figuresView), err error) {
 		return nil, err
 	}
 	return func(shown *figuresView) {
-		shown.Numbers = append(shown.Numbers, f.tile("Views gained", totalOf(data.Total.Views), "LinkedIn counts none."))
+		shown.Numbers = append(shown.Numbers, f.tile(videoViewsGained, totalOf(data.Total.Views), "LinkedIn counts none."))
 		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
-			ID: "views", Title: "Views gained by posts", Unit: "views", Bars: true,
+			ID: "views", Title: "Video views gained by posts", Unit: "video views", Bars: true,
 			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64) { return d.Day, d.Views }),
 		}))
 	}, nil

@@ -7,7 +7,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// costsShown is views against what the subscriptions cost.
+// costsShown is page views against what the subscriptions cost.
 type costsShown struct {
 	Rows []costRow // the whole, then each platform with views
 	Why  string    // a price stands against no views, or against some only
@@ -21,7 +21,7 @@ type costRow struct {
 	Thousand string // likewise, of a thousand views
 }
 
-// readCosts asks for views against cost. It is compared with nothing.
+// readCosts asks for page views against cost. It is compared with nothing.
 func (v *visit) readCosts(f figures) (put func(*figuresView), err error) {
 	asked := f.query()
 	asked.Del("compare")
@@ -37,11 +37,11 @@ func (v *visit) readCosts(f figures) (put func(*figuresView), err error) {
 			}
 		}
 		shown.Costs.Why = map[analytics.PriceStatus]string{
-			analytics.PriceKnownInPart:       "The price is known of some of these views only; the cost stands against those.",
+			analytics.PriceKnownInPart:       "The price is known of some of these page views only; the cost stands against those.",
 			analytics.PriceUnknown:           "The main application has not told what the subscription costs.",
-			analytics.PriceNoSubscription:    "No subscription ran when these views were gained.",
+			analytics.PriceNoSubscription:    "No subscription ran when these page views were gained.",
 			analytics.PriceSeveralCurrencies: "The prices are in several currencies, which cannot be added.",
-			analytics.PriceNoViews:           "No views were read in this range.",
+			analytics.PriceNoViews:           "No page views were read in this range.",
 		}[data.Total.Price]
 	}, nil
 }

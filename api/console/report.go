@@ -141,7 +141,7 @@ func (r reportView) sentences(before []figureShown) (said []string) {
 	words := map[string][3]string{ // before and behind the number, and behind the difference, by the names of the numbers
 		"Followers":         {r.Name + " had ", " followers " + asOf, " at the end of " + r.Before},
 		"Engagement gained": {"Posts gained ", " likes, comments and shares" + sofar, " in " + r.Before},
-		"Views gained":      {"Posts were viewed ", " times" + sofar, " in " + r.Before},
+		videoViewsGained:    {"Posts gained ", " video views" + sofar, " in " + r.Before},
 	}
 	for i, n := range r.Numbers {
 		of, known := words[n.Name]

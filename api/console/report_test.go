@@ -42,7 +42,7 @@ func TestAMonthAsAPageForTheClient(t *testing.T) {
 	page.says(http.StatusOK, "Harbour Bakery, September 2026", "Compared with August 2026",
 		"Harbour Bakery had 12,340 followers at the end of September 2026, 340 more than at the end of August 2026 (12,000).",
 		"Posts gained 1,340 likes, comments and shares, 340 more than in August 2026 (1,000).",
-		"&#43;2.8\u00a0%", "Of 1 account; the month before of 0 accounts.", "504.05\u00a0EUR", "4.20\u00a0EUR", "of some of these views only",
+		"&#43;2.8\u00a0%", "Of 1 account; the month before of 0 accounts.", "504.05\u00a0EUR", "4.20\u00a0EUR", "of some of these page views only",
 		"LinkedIn, The page: A person has to connect it again.", "No post gained anything in this month",
 		"report?month=2026-08&amp;tz=UTC", "report?month=2026-10&amp;tz=UTC")
 	require.NotContains(t, page.Body.String(), "This month is not over")
@@ -90,6 +90,17 @@ func TestAMonthThatIsNotOver(t *testing.T) {
 		b.get("/console/clients/"+bakery+"/report?"+wrong).says(http.StatusBadRequest, "written like 2026-10")
 	}
 	s.signedIn("client").get("/console/clients/"+bakery+"/report").says(http.StatusForbidden, "not for your role")
+}
+
+// Each metric has one name: posts gain video views, pages gain page views, and impressions are neither.
+func TestEachMetricHasOneName(t *testing.T) {
+	t.Parallel()
+	_, b := reportStage(t)
+	for _, at := range []string{"report", "figures"} {
+		page := b.get("/console/clients/" + bakery + "/" + at)
+		page.says(http.StatusOK, ">Video views gained<", ">Page views against cost<", ">Page views<", ">Impressions<")
+		require.NotRegexp(t, `>Views|[^eo] views<|thousand views`, page.Body.String())
+	}
 }
 
 // The page bears the name of the agency, and a stripe in its colour where the directory knows one.

@@ -4424,7 +4424,7 @@ export interface components {
             impressions: components["schemas"]["Total"];
             /** @description `post_engagement` is what likes + comments + shares of the posts gained, as `engagement` of EngagementTotals. */
             post_engagement: components["schemas"]["Gain"];
-            /** @description as `views` of ViewsSeries */
+            /** @description video views: as `views` of ViewsSeries */
             post_views: components["schemas"]["Gain"];
             /**
              * Format: int64
@@ -5413,7 +5413,7 @@ export interface components {
             platform: string;
             /** @description `post_engagement` is what likes + comments + shares of the posts gained, as `engagement` of EngagementTotals. */
             post_engagement: components["schemas"]["Gain"];
-            /** @description as `views` of ViewsSeries */
+            /** @description video views: as `views` of ViewsSeries */
             post_views: components["schemas"]["Gain"];
             /**
              * Format: int64
@@ -5599,7 +5599,7 @@ export interface components {
             /** @description less often than configured, because of its quota */
             slowed: boolean;
         };
-        /** @description One platform's views against the price. A subscription has one price for all platforms: here it stands in full against this platform's views alone, so the costs of two platforms must not be added. */
+        /** @description One platform's page views against the price. A subscription has one price for all platforms: here it stands in full against this platform's page views alone, so the costs of two platforms must not be added. */
         PlatformRoi: {
             /**
              * Format: int64
@@ -5640,7 +5640,7 @@ export interface components {
             price: "known" | "known_in_part" | "unknown" | "no_subscription" | "several_currencies" | "no_views";
             /**
              * Format: int64
-             * @description `priced_views` are the views that accounts gained while their price was known: what the cost stands against; null when of no views it was. Like `views` they add up over time.
+             * @description `priced_views` are the page views that accounts gained while their price was known: what the cost stands against; null when of no views it was. Like `views` they add up over time.
              */
             priced_views: number | null;
             /**
@@ -5651,7 +5651,7 @@ export interface components {
             source_metrics?: string[];
             /**
              * Format: int64
-             * @description `views` gained; null when none were read. Days count by the platform's label, each once, for the client who had the page when the day ended; counters by what each reading added, at its capture, for the client who had the page then; so do TikTok's videos (see Gain).
+             * @description `views` are page views gained; null when none were read. Days count by the platform's label, each once, for the client who had the page when the day ended; counters by what each reading added, at its capture, for the client who had the page then; so do TikTok's video views, which stand in for page views (see Gain).
              */
             views: number | null;
         };
@@ -5694,7 +5694,7 @@ export interface components {
              */
             platforms: components["schemas"]["StatsOfPlatform"][];
         };
-        /** @description The views of one platform. */
+        /** @description The video views of one platform. */
         PlatformViewsSeries: {
             /**
              * Format: int64
@@ -5713,7 +5713,7 @@ export interface components {
             previous_series?: components["schemas"]["ViewsDay"][];
             /** @description every part of the range */
             series: components["schemas"]["ViewsDay"][];
-            /** @description `views` are those that posts gained in the range: Facebook post_media_view (videos: plays), Instagram views, TikTok view_count; all cumulative. LinkedIn counts no views of posts, only `impressions` of PostCounts. */
+            /** @description `views` are the video views that posts gained in the range: Facebook post_media_view (videos: plays), Instagram views, TikTok view_count; all cumulative. LinkedIn counts no video views of posts, only `impressions` of PostCounts. */
             views: components["schemas"]["Gain"];
         };
         /** @description Names one record of the log. */
@@ -5850,7 +5850,7 @@ export interface components {
             user_id: string | null;
             /**
              * Format: int64
-             * @description Views; null: the platform did not give them.
+             * @description video views; null: the platform did not give them
              */
             views: number | null;
         };
@@ -5914,7 +5914,7 @@ export interface components {
             shares: number | null;
             /**
              * Format: int64
-             * @description null also for LinkedIn, which counts impressions only
+             * @description video views; null also for LinkedIn, which counts impressions only
              */
             views: number | null;
         };
@@ -6057,7 +6057,7 @@ export interface components {
             since?: string | null;
             /**
              * Format: int64
-             * @description views gained
+             * @description video views gained
              */
             views: number | null;
         };
@@ -6252,7 +6252,7 @@ export interface components {
             user_id: string | null;
             /**
              * Format: int64
-             * @description Views; null: the platform did not give them.
+             * @description video views; null: the platform did not give them
              */
             views: number | null;
         };
@@ -6510,7 +6510,7 @@ export interface components {
             shares: number | null;
             /**
              * Format: int64
-             * @description Views; null: the platform did not give them.
+             * @description video views; null: no platform gave any
              */
             views: number | null;
         };
@@ -6895,7 +6895,7 @@ export interface components {
             /** @description tried in vain; those behind them were not tried */
             parked: components["schemas"]["StillParked"][];
         };
-        /** @description Sets views against what subscriptions cost. */
+        /** @description Sets page views against what subscriptions cost. They are what platforms count of accounts; the video views of posts, which they count apart, stand in ViewsSeries. */
         Roi: {
             /**
              * Format: int64
@@ -6923,12 +6923,12 @@ export interface components {
             price: "known" | "known_in_part" | "unknown" | "no_subscription" | "several_currencies" | "no_views";
             /**
              * Format: int64
-             * @description `priced_views` are the views that accounts gained while their price was known: what the cost stands against; null when of no views it was. Like `views` they add up over time.
+             * @description `priced_views` are the page views that accounts gained while their price was known: what the cost stands against; null when of no views it was. Like `views` they add up over time.
              */
             priced_views: number | null;
             /**
              * Format: int64
-             * @description `views` gained; null when none were read. Days count by the platform's label, each once, for the client who had the page when the day ended; counters by what each reading added, at its capture, for the client who had the page then; so do TikTok's videos (see Gain).
+             * @description `views` are page views gained; null when none were read. Days count by the platform's label, each once, for the client who had the page when the day ended; counters by what each reading added, at its capture, for the client who had the page then; so do TikTok's video views, which stand in for page views (see Gain).
              */
             views: number | null;
         };
@@ -6978,12 +6978,12 @@ export interface components {
             price: "known" | "known_in_part" | "unknown" | "no_subscription" | "several_currencies" | "no_views";
             /**
              * Format: int64
-             * @description `priced_views` are the views that accounts gained while their price was known: what the cost stands against; null when of no views it was. Like `views` they add up over time.
+             * @description `priced_views` are the page views that accounts gained while their price was known: what the cost stands against; null when of no views it was. Like `views` they add up over time.
              */
             priced_views: number | null;
             /**
              * Format: int64
-             * @description `views` gained; null when none were read. Days count by the platform's label, each once, for the client who had the page when the day ended; counters by what each reading added, at its capture, for the client who had the page then; so do TikTok's videos (see Gain).
+             * @description `views` are page views gained; null when none were read. Days count by the platform's label, each once, for the client who had the page when the day ended; counters by what each reading added, at its capture, for the client who had the page then; so do TikTok's video views, which stand in for page views (see Gain).
              */
             views: number | null;
         };
@@ -7729,17 +7729,17 @@ export interface components {
             readings: number;
             /**
              * Format: int64
-             * @description gained since the readings before, which may be some days old; null when nothing was read
+             * @description video views gained since the readings before, which may be some days old; null when nothing was read
              */
             views: number | null;
         };
-        /** @description How often posts were seen. */
+        /** @description How often posts were seen: video views. Page views, which platforms count of accounts, stand in Roi. */
         ViewsSeries: {
             /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
             previous_series?: components["schemas"]["ViewsDay"][];
             /** @description every part of the range */
             series: components["schemas"]["ViewsDay"][];
-            /** @description `views` are those that posts gained in the range: Facebook post_media_view (videos: plays), Instagram views, TikTok view_count; all cumulative. LinkedIn counts no views of posts, only `impressions` of PostCounts. */
+            /** @description `views` are the video views that posts gained in the range: Facebook post_media_view (videos: plays), Instagram views, TikTok view_count; all cumulative. LinkedIn counts no video views of posts, only `impressions` of PostCounts. */
             views: components["schemas"]["Gain"];
         };
         /** @description Dashboards to which nobody had access. */

@@ -51,7 +51,7 @@
 //     each owner has read a page; only where these overlap are the readings themselves looked at.
 //   - Rolling windows of days (day, week, days_28) stand in account_months at the day on which they end,
 //     like day flows; other windows (months_12) at the day of capture, and are gauges.
-//   - TikTok counts no views of an account; what its videos gained stands in.
+//   - TikTok counts no page views of an account; the video views that its posts gained stand in.
 //   - A gain of a post belongs to a reading, never to a range: sums of readings answer all questions of what posts gained,
 //     and any two of them agree, whatever figures single readings lack. Whether a first figure was gained or is a
 //     baseline says the event.

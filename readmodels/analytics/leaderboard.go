@@ -32,7 +32,7 @@ type RankedMember struct {
 	Likes      *int64 `json:"likes"` // likes or reactions; null when no platform gave any, as the others
 	Comments   *int64 `json:"comments"`
 	Shares     *int64 `json:"shares"`
-	Views      *int64 `json:"views"`
+	Views      *int64 `json:"views"` // video views; null: no platform gave any
 }
 
 // Leaderboard is endpoint 7: the best members and the best posts, ranked by engagement. It has no further

@@ -42,7 +42,7 @@ type PostCounts struct {
 	Likes       *int64     `json:"likes"`       // likes or reactions
 	Comments    *int64     `json:"comments"`
 	Shares      *int64     `json:"shares"`
-	Views       *int64     `json:"views"`       // null also for LinkedIn, which counts impressions only
+	Views       *int64     `json:"views"`       // video views; null also for LinkedIn, which counts impressions only
 	Impressions *int64     `json:"impressions"` // Facebook and Instagram count views only: the same number
 	Reach       *int64     `json:"reach"`       // people; never summed over posts
 	Clicks      *int64     `json:"clicks"`
@@ -65,7 +65,7 @@ type PostGrowth struct {
 	Likes       *int64     `json:"likes"`       // likes or reactions gained
 	Comments    *int64     `json:"comments"`    // comments gained
 	Shares      *int64     `json:"shares"`      // shares gained, reposts included
-	Views       *int64     `json:"views"`       // views gained
+	Views       *int64     `json:"views"`       // video views gained
 	Impressions *int64     `json:"impressions"` // how often it was shown, gained; Facebook and Instagram count views only: the same number
 	Clicks      *int64     `json:"clicks"`      // clicks gained
 	Saves       *int64     `json:"saves"`       // saves gained

@@ -32,7 +32,7 @@ type GrowthTotals struct {
 	PostsPublishedPrevious *int64 `json:"posts_published_previous"` // null with compare=none
 	// PostEngagement is what likes + comments + shares of the posts gained, as `engagement` of [EngagementTotals].
 	PostEngagement Gain `json:"post_engagement"`
-	PostViews      Gain `json:"post_views"` // as `views` of [ViewsSeries]
+	PostViews      Gain `json:"post_views"` // video views: as `views` of [ViewsSeries]
 }
 
 // MemberGrowth is endpoint 16: a member's growth summary.

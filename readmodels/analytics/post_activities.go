@@ -69,7 +69,7 @@ type PostActivity struct {
 	Likes       *int64     `json:"likes"`
 	Comments    *int64     `json:"comments"`
 	Shares      *int64     `json:"shares"`
-	Views       *int64     `json:"views"`
+	Views       *int64     `json:"views"`        // video views; null: the platform did not give them
 	Impressions *int64     `json:"impressions"`  // Facebook and Instagram count views only: the same number
 	Reach       *int64     `json:"reach"`        // people
 	Saves       *int64     `json:"saves"`        // how often people kept it; Instagram and LinkedIn profiles only

@@ -28,7 +28,7 @@ type PostReading struct {
 	Likes       *int64 `json:"likes"`
 	Comments    *int64 `json:"comments"`
 	Shares      *int64 `json:"shares"`
-	Views       *int64 `json:"views"`
+	Views       *int64 `json:"views"` // video views; null: the platform did not give them
 	Impressions *int64 `json:"impressions"`
 	Reach       *int64 `json:"reach"` // people
 	Clicks      *int64 `json:"clicks"`

@@ -13,16 +13,16 @@ type PostsViews struct {
 	Platforms []PlatformViewsSeries `json:"platforms" brief:"figures"` // each platform asked for, also without posts
 }
 
-// PlatformViewsSeries are the views of one platform.
+// PlatformViewsSeries are the video views of one platform.
 type PlatformViewsSeries struct {
 	readmodels.PlatformRef
 	ViewsSeries
 }
 
-// ViewsSeries is how often posts were seen.
+// ViewsSeries is how often posts were seen: video views. Page views, which platforms count of accounts, stand in [Roi].
 type ViewsSeries struct {
-	// Views are those that posts gained in the range: Facebook post_media_view (videos: plays), Instagram views,
-	// TikTok view_count; all cumulative. LinkedIn counts no views of posts, only `impressions` of PostCounts.
+	// Views are the video views that posts gained in the range: Facebook post_media_view (videos: plays), Instagram views,
+	// TikTok view_count; all cumulative. LinkedIn counts no video views of posts, only `impressions` of PostCounts.
 	Views  Gain       `json:"views"`
 	Series []ViewsDay `json:"series"` // every part of the range
 	// PreviousSeries, with compare=previous or year, is what each part of `series` that has begun is compared with, in the
@@ -34,11 +34,11 @@ type ViewsSeries struct {
 type ViewsDay struct {
 	// the day, or the first one of the week or month, even if the range begins after it; YYYY-MM-DD in the time zone
 	Day      string `json:"day"`
-	Views    *int64 `json:"views"`    // gained since the readings before, which may be some days old; null when nothing was read
+	Views    *int64 `json:"views"`    // video views gained since the readings before, which may be some days old; null when nothing was read
 	Readings int64  `json:"readings"` // of posts, captured in this part
 }
 
-// PostsViews answers the endpoints 11 and 20: the views that posts gained over time.
+// PostsViews answers the endpoints 11 and 20: the video views that posts gained over time.
 func (a *Analytics) PostsViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsViews, Meta, error) {
 	views := []string{domain.MetricViews}
 	return answer(ctx, a, "views of posts", scope, query, views, func(ctx context.Context, qc *queryContext, data *PostsViews) error {

@@ -28,8 +28,8 @@ type RoiMonth struct {
 	Platforms   []PlatformRoi `json:"platforms" brief:"figures"` // each platform asked for, in this month
 }
 
-// PlatformRoi is one platform's views against the price. A subscription has one price for all
-// platforms: here it stands in full against this platform's views alone, so the costs of two
+// PlatformRoi is one platform's page views against the price. A subscription has one price for all
+// platforms: here it stands in full against this platform's page views alone, so the costs of two
 // platforms must not be added.
 type PlatformRoi struct {
 	readmodels.PlatformRef
@@ -40,13 +40,14 @@ type PlatformRoi struct {
 	SourceMetrics []string `json:"source_metrics" brief:"-"`
 }
 
-// Roi sets views against what subscriptions cost.
+// Roi sets page views against what subscriptions cost. They are what platforms count of accounts; the video views of posts,
+// which they count apart, stand in [ViewsSeries].
 type Roi struct {
-	// Views gained; null when none were read. Days count by the platform's label, each once, for the client who
+	// Views are page views gained; null when none were read. Days count by the platform's label, each once, for the client who
 	// had the page when the day ended; counters by what each reading added, at its capture, for the client who had the
-	// page then; so do TikTok's videos (see [Gain]).
+	// page then; so do TikTok's video views, which stand in for page views (see [Gain]).
 	Views *int64 `json:"views"`
-	// PricedViews are the views that accounts gained while their price was known: what the cost stands against;
+	// PricedViews are the page views that accounts gained while their price was known: what the cost stands against;
 	// null when of no views it was. Like `views` they add up over time.
 	PricedViews *int64 `json:"priced_views"`
 	// Cost is what the subscriptions of those accounts cost in this time, in minor units (cents) of
@@ -102,7 +103,7 @@ func (v viewsGained) of(part int, platforms ...domain.Platform) map[string]int64
 	return sums
 }
 
-// RoiViews is endpoint 3: views per platform and month against what the subscriptions cost.
+// RoiViews is endpoint 3: page views per platform and month against what the subscriptions cost.
 func (a *Analytics) RoiViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (RoiViews, Meta, error) {
 	metrics := []string{domain.MetricViews}
 	return answer(ctx, a, "views and costs", scope, query, metrics, func(ctx context.Context, qc *queryContext, data *RoiViews) error {

@@ -34,7 +34,7 @@ func TestPicturesAndTheMonthThatPrints(t *testing.T) {
 	w.open(p.base + "/console")
 	w.follow("Continue as agency")
 	w.follow("Alder & Finch Catering")
-	w.says("Views against cost", "Posts published", "Top posts")
+	w.says("Page views against cost", "Posts published", "Top posts")
 	w.await("the picture of a top post", // the newest are taken first, whatever they gained
 		`Promise.all([...document.querySelectorAll("img.picture")].map((i) => fetch(i.src)))
 			.then((all) => all.some((a) => a.headers.get("Content-Type") === "image/jpeg"))`)
@@ -47,7 +47,7 @@ func TestPicturesAndTheMonthThatPrints(t *testing.T) {
 	require.Empty(t, kinds)
 	w.hearsOfFigures()
 	require.EqualValues(t, http.StatusOK, w.follow("Report"))
-	w.says("Alder & Finch Catering, ", "Compared with ", "followers at the end of", "Views against cost", "Top posts")
+	w.says("Alder & Finch Catering, ", "Compared with ", "followers at the end of", "Page views against cost", "Top posts")
 	var sideways bool
 	w.eval(`document.documentElement.scrollWidth > innerWidth`, &sideways)
 	require.False(t, sideways)
