@@ -39,6 +39,20 @@ func (b boardView) template() (name, title string) { return "board", b.Name }
 
 func (b boardView) watches() string { return boardPath + b.ID }
 
+// linkedName is what a board is called: by its client, and by how many others it shows.
+func (b boardFacts) linkedName(id string) string {
+	name := id
+	for _, a := range b.SubAccountIDs {
+		if a.ID == id {
+			name = nameOr(a.Name, id)
+		}
+	}
+	if others := len(b.SubAccountIDs) - 1; others > 0 {
+		name += " + " + counted(others, "linked client", "linked clients")
+	}
+	return name
+}
+
 // board asks for a board and names what it links.
 func (v *visit) board(id string) (boardFacts, error) {
 	facts, _, err := v.boardAt(id)
@@ -93,12 +107,7 @@ func (v *visit) openBoard(id, here string) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := id
-	for _, a := range facts.SubAccountIDs {
-		if a.ID == id {
-			name = nameOr(a.Name, id)
-		}
-	}
+	name := facts.linkedName(id)
 	if !slices.Contains(facts.Scopes, "analytics") {
 		return boardView{Board: facts, Name: name, ID: id}, nil
 	}

@@ -151,6 +151,14 @@ func TestFiguresComparedWithNothing(t *testing.T) {
 	require.NotContains(t, none.Body.String(), nothing)
 }
 
+// The tile counts posts that were published in the range, the leaderboard those that gained in it.
+func TestTheLeaderboardSaysWhichPostsItCounts(t *testing.T) {
+	t.Parallel()
+	s, b := figuresStage(t, "agency")
+	s.answer("GET /auth/leaderboard/all", analytics.Leaderboard{Members: []analytics.RankedMember{{Name: "Mara", Posts: 14}}}, nil)
+	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, ">Posts published<", ">Posts that gained in the range<")
+}
+
 // What an operator has paused gives nothing new, however well it was read before.
 func TestFiguresSayWhatIsPaused(t *testing.T) {
 	t.Parallel()
@@ -226,7 +234,14 @@ func TestAClientSeesItsOwnBoardAlone(t *testing.T) {
 	require.NotContains(t, page.Body.String(), "/console/clients/")
 	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?compare=previous&dashboard="+bakery+"&tz=UTC")
 
-	view.Scopes = []string{"posts"}
+	// A board that shows several clients does not bear the title of the figures of one.
+	require.Contains(t, page.Body.String(), "<h1>Harbour Bakery</h1>")
+	alone := view.SubAccountIDs
+	view.SubAccountIDs = append(view.SubAccountIDs, readmodels.LinkedAccount{ID: agency}, readmodels.LinkedAccount{ID: alice})
+	s.answer(board, []readmodels.DashboardView{view}, nil)
+	b.get("/console/board/"+bakery).says(http.StatusOK, "<h1>Harbour Bakery &#43; 2 linked clients</h1>")
+
+	view.Scopes, view.SubAccountIDs = []string{"posts"}, alone
 	s.answer(board, []readmodels.DashboardView{view}, nil)
 	shut := b.get("/console/board/" + bakery)
 	shut.says(http.StatusOK, "shows no figures on this board")
