@@ -155,51 +155,11 @@ func (f fakeProver) Bundle(_ context.Context, parent string, out io.Writer) (pro
 	return proof.Exported{Agency: parent, Records: 12}, f.err
 }
 
-// fakeVerifier has one run, of everybody who started one. It notes what was asked.
-type fakeVerifier struct {
-	mu    sync.Mutex
-	asked []api.VerifyAsked
-	err   error
-}
-
-func (f *fakeVerifier) Start(
-	ctx context.Context, asked api.VerifyAsked, record func(ctx context.Context) error,
-) (api.VerifyRun, error) {
-	if f.err != nil {
-		return api.VerifyRun{}, f.err
-	}
-	if err := record(ctx); err != nil {
-		return api.VerifyRun{}, err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.asked = append(f.asked, asked)
-	return verifyRunOf(asked), nil
-}
-
-func (f *fakeVerifier) Look(asked api.VerifyAsked, id string) (api.VerifyRun, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, earlier := range f.asked {
-		if earlier.Agency == asked.Agency && earlier.User == asked.User && (id == "" || id == verifyRunOf(earlier).ID) {
-			return verifyRunOf(earlier), nil
-		}
-	}
-	return api.VerifyRun{}, domain.NewError(domain.CodeNotFound, "There is no such verification.")
-}
-
-func verifyRunOf(asked api.VerifyAsked) api.VerifyRun {
-	verdict := proof.Verdict{Findings: []proof.Finding{{
-		Kind: proof.KindAltered, Agency: asked.Agency, Version: 5, Partition: new(int32(2)), Offset: new(int64(9)), Detail: "it was altered",
-	}}}
-	return api.VerifyRun{ID: "run-" + asked.Agency, Kind: asked.Kind, Stage: api.VerifyDone, Verdict: api.NewVerifyResult(verdict)}
-}
-
 func setupAudit(t *testing.T, change ...func(*api.Deps)) (*bundle, *auditFake) {
 	t.Helper()
 	f := &auditFake{meta: readmodels.HistoryMeta{AsOf: readmodels.StreamPosition{Version: 41}}}
 	return setup(t, append([]func(*api.Deps){func(d *api.Deps) {
-		d.Audit = &api.AuditDeps{History: f, Records: f, Proofs: fakeProver{}, Verifier: &fakeVerifier{}, Excluded: f}
+		d.Audit = &api.AuditDeps{History: f, Records: f, Proofs: fakeProver{}, Excluded: f}
 	}}, change...)...), f
 }
 

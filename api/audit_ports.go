@@ -14,7 +14,6 @@ type AuditDeps struct {
 	History  HistoryReader
 	Records  AuditRecorder
 	Proofs   Prover
-	Verifier Verifier
 	Excluded ExcludedReader
 
 	// MaxExport is the number of entries after which an export ends and says so; default 1,000,000.

@@ -30,8 +30,8 @@ type Prover interface {
 	Bundle(ctx context.Context, parent string, out io.Writer) (proof.Exported, error)
 }
 
-// checkpointEntry is a signed statement about the log as a whole; it names no agency.
-type checkpointEntry struct {
+// CheckpointEntry is a signed statement about the log as a whole; it names no agency.
+type CheckpointEntry struct {
 	ID string `json:"id"` // SHA-256 of its text, 64 hex digits
 	// Prev is the id of the checkpoint that this one goes on from; null for the first one.
 	Prev    *string   `json:"prev"`
@@ -67,15 +67,15 @@ func (s *Server) getCheckpoints(w http.ResponseWriter, r *http.Request, params *
 	if after != nil {
 		list = list[slices.IndexFunc(list, func(c proof.Published) bool { return hexOf(c.ID()) == *after })+1:]
 	}
-	var entries []checkpointEntry
+	var entries []CheckpointEntry
 	for _, c := range list[:min(len(list), page.Size()+1)] {
-		e := checkpointEntry{ID: hexOf(c.ID()), Time: c.Time.UTC(), Records: c.Size, Note: c.Note}
+		e := CheckpointEntry{ID: hexOf(c.ID()), Time: c.Time.UTC(), Records: c.Size, Note: c.Note}
 		if c.Prev != (tlog.Hash{}) {
 			e.Prev = new(hexOf(c.Prev))
 		}
 		entries = append(entries, e)
 	}
-	entries, next, err := readmodels.CutPage(entries, page.Size(), cursors, func(e checkpointEntry) string { return e.ID })
+	entries, next, err := readmodels.CutPage(entries, page.Size(), cursors, func(e CheckpointEntry) string { return e.ID })
 	if err != nil {
 		return err
 	}

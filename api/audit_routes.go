@@ -19,7 +19,7 @@ func (s *Server) auditRoutes() []route {
 		return route{http.MethodGet, pattern, id, []Role{RoleAgency, RoleAuditor}, op}
 	}
 	entries, meta := reflect.TypeFor[[]readmodels.HistoryEntry](), reflect.TypeFor[readmodels.HistoryMeta]()
-	page, run := reflect.TypeFor[readmodels.EntriesMeta](), reflect.TypeFor[VerifyRun]()
+	page := reflect.TypeFor[readmodels.EntriesMeta]()
 	ofDashboard := append([]Param{paramDashboard}, historyParams...)
 	return []route{
 		get("/api/projects/dashboard/{id}/history", "getDashboardHistory", s.auditing(s.getHistory, ofDashboard...).answering(entries, page)),
@@ -38,13 +38,10 @@ func (s *Server) auditRoutes() []route {
 			answering(reflect.TypeFor[[]readmodels.AccessSpan](), reflect.TypeFor[readmodels.SpansMeta]())),
 		get(patternAccess, "getAuditAccessExport", s.auditing(s.exportSpans, append([]Param{paramFormat, paramCursor}, spanParams...)...)),
 		get("/api/audit/checkpoints", "getAuditCheckpoints", s.auditing(s.getCheckpoints, paramCursor, paramLimit).
-			answering(reflect.TypeFor[[]checkpointEntry](), reflect.TypeFor[readmodels.ListMeta]())),
+			answering(reflect.TypeFor[[]CheckpointEntry](), reflect.TypeFor[readmodels.ListMeta]())),
 		get(patternConsistency, "getAuditConsistency", s.auditing(s.getConsistency, paramOlder, paramNewer).
 			answering(reflect.TypeFor[consistencyAnswer](), nil)),
 		get(patternBundle, "getAuditBundle", s.auditing(s.getBundle)),
-		{http.MethodPost, patternVerify, "postAuditVerify", []Role{RoleAgency, RoleAuditor}, s.auditing(s.postVerify, paramVerifyKind).answering(run, nil)},
-		get(patternVerify, "getAuditVerify", s.auditing(s.getVerify).answering(run, nil)),
-		get(patternVerify+"/{run}", "getAuditVerifyRun", s.auditing(s.getVerify, paramVerifyRun).answering(run, nil)),
 		get("/api/audit/excluded", "getAuditExcluded", s.auditing(s.getExcluded).answering(reflect.TypeFor[Excluded](), nil)),
 		get("/api/audit/reads", "getAuditReads",
 			s.auditing(s.getAuditReads, paramCursor, paramLimit, paramActor, paramFrom, paramTo).

@@ -18,8 +18,6 @@ var quantities = map[string]string{
 	"followers": "people who follow", "followers_change": "followers gained", "likes": "likes", "comments": "comments", "shares": "shares", "views": "views",
 	"engagement_rate_pct": "engagement by reach or followers", "impressions": "times shown", "clicks": "clicks", "reach": "people reached", "engagement": "interactions", "posts": "posts published",
 	"social_accounts": "connected profiles and pages", "listed_users": "users on the list of a dashboard", "users_count": "users there are", "dashboards_count": "dashboards there are", "claiming_count": "foreign records that name the agency", "others_count": "foreign records beside them", "records": "records that a checkpoint covers",
-	"records_done": "places in the log verified", "records_total": "places in the log to verify", "counted": "records that count in what was verified",
-	"covered": "those of them under a checkpoint", "elsewhere": "findings that are not of the agency", "signed_at": "signature of a checkpoint",
 	"saves": "times kept", "avg_watch_ms": "average length of a view",
 	// Ids.
 	"id": "the entity itself", "row_id": "account, by number", "p_id": "platform, by number", "a_type": "type of a LinkedIn account", "c_id": "category",

@@ -55,7 +55,6 @@ var (
 	rightsOfPutDashboard  = rights{byID, refused, refused, refused, refused, unproven, false}
 	rightsOfAuditOfOne    = rights{byID, refused, byID, refused, refused, unproven, false}
 	rightsOfAuditOfAll    = rights{free, refused, free, refused, refused, unproven, true}
-	rightsOfVerify        = rights{gone, refused, gone, refused, refused, unproven, true} // of a run that there is not
 	rightsOfFigures       = rights{byID, byID, refused, refused, refused, unproven, false}
 	rightsOfPictures      = rights{gone, gone, refused, refused, refused, unproven, false} // of a post without one; who sees others: TestAPictureIsShownByTheRightsOfItsPost
 	rightsOfOperators     = rights{refused, refused, refused, free, refused, unproven, true}
@@ -94,9 +93,6 @@ var rightsTable = map[string]rights{
 	"GET /api/audit/checkpoints":              rightsOfAuditOfAll,
 	"GET /api/audit/checkpoints/consistency":  rightsOfAuditOfAll,
 	"GET /api/audit/bundle":                   rightsOfAuditOfAll,
-	"POST /api/audit/verify":                  rightsOfAuditOfAll,
-	"GET /api/audit/verify":                   rightsOfAuditOfAll, // the newest, which the row before has started
-	"GET /api/audit/verify/{}":                rightsOfVerify,
 	"GET /api/audit/access":                   rightsOfAuditOfOne, // likewise
 	"GET /api/audit/access/export":            rightsOfAuditOfOne,
 
@@ -427,7 +423,7 @@ func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 		d.Accounts, d.Dashboards, d.DashboardCommands = readmodels.Accounts{Pool: pool}, log.Queries(), updates
 		d.Figures, d.Analytics = readmodels.Scopes{Pool: pool}, &analytics.Analytics{Pool: pool}
 		d.Entities = &readmodels.Entities{Pool: pool}
-		d.Audit = &api.AuditDeps{History: history, Records: audit, Proofs: fakeProver{}, Verifier: &fakeVerifier{}, Excluded: &auditFake{}}
+		d.Audit = &api.AuditDeps{History: history, Records: audit, Proofs: fakeProver{}, Excluded: &auditFake{}}
 		d.Operators = &fakeDesk{}
 		d.Pictures = keptPictures{}
 		d.SignIns = &signIns{}

@@ -11,9 +11,6 @@ const (
 	AuditState   = "state"
 	AuditDiff    = "diff"
 	AuditAccess  = "access"
-	// AuditVerify is a verification of the agency's own stream, AuditVerifyAll what the agency is told of one of the whole log.
-	AuditVerify    = "verify"
-	AuditVerifyAll = "verify_all"
 	// AuditExcluded is a look at what lies in the log and not in the history: events that are parked, and foreign records.
 	AuditExcluded = "excluded"
 	// AuditAsUser is a look, with a client user's eyes, at what that user sees in the console; the filter names the user.
@@ -91,8 +88,8 @@ func (PersonErased) EventType() string { return "operations.person_erased.v1" }
 
 // Validate checks what a reader of the trail relies on.
 func (e AuditRead) Validate() error {
-	if !slices.Contains([]string{AuditHistory, AuditState, AuditDiff, AuditAccess, AuditVerify, AuditVerifyAll, AuditExcluded, AuditAsUser}, e.What) {
-		return errors.New("what is not one of history, state, diff, access, verify, verify_all, excluded, as_user")
+	if !slices.Contains([]string{AuditHistory, AuditState, AuditDiff, AuditAccess, AuditExcluded, AuditAsUser}, e.What) {
+		return errors.New("what is not one of history, state, diff, access, excluded, as_user")
 	}
 	return checkLengths(e.Dashboard)
 }

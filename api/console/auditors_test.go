@@ -393,29 +393,18 @@ func TestAClientsHistory(t *testing.T) {
 	s.signedIn("auditor").get("/console/clients/"+bakery+"/history").says(http.StatusForbidden, "not for your role")
 }
 
-func TestVerification(t *testing.T) {
+func TestVerifyShowsTheNewestCheckpoint(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	b := s.signedIn("auditor")
-	b.get("/console/verify").says(http.StatusOK, "No verification of yours is known", "ledgerboard verify --bundle")
-	s.answer("POST /api/audit/verify", api.VerifyRun{ID: "R7"}, nil)
+	s.answer("GET /api/audit/checkpoints", []api.CheckpointEntry{}, nil)
+	b.get("/console/verify").says(http.StatusOK, "No checkpoint is signed yet", "ledgerboard verify --bundle")
+	s.answer("GET /api/audit/checkpoints", []api.CheckpointEntry{{Time: s.now, Records: 1234, Note: "the signed note"}}, nil)
 	s.asked = nil
-	b.post("/console/verify", url.Values{"kind": {"all"}}).leadsTo("/console/verify?run=R7")
-	require.Contains(t, s.asked, "POST /api/audit/verify?kind=all")
-	b.post("/console/verify", url.Values{}).says(http.StatusUnprocessableEntity, "does not say what to verify")
-
-	s.answer("GET /api/audit/verify/R7", api.VerifyRun{ID: "R7", Stage: "records", RecordsDone: 30, RecordsTotal: 90}, nil)
-	b.get("/console/verify?run=R7").says(http.StatusOK, "read from the log", `<progress max="90" value="30"`, `data-refresh="1"`,
-		`<noscript><meta http-equiv="refresh" content="2"></noscript>`)
-	done := s.now
-	s.answer("GET /api/audit/verify/R7", api.VerifyRun{
-		ID: "R7", Stage: api.VerifyDone, FinishedAt: &done,
-		Verdict: &api.VerifyResult{Sentence: "Record 12 was altered.", Findings: []api.VerifyFinding{{Sentence: "ALTERED 12"}}, Notes: []string{"A note."}},
-	}, nil)
-	page := b.get("/console/verify?run=R7")
-	page.says(http.StatusOK, `class="verdict bad" id="said" role="status">Record 12 was altered.`, "ALTERED 12", "A note.")
-	require.NotContains(t, page.Body.String(), `http-equiv="refresh"`)
-	require.NotContains(t, page.Body.String(), `data-refresh`)
+	b.get("/console/verify").says(http.StatusOK, "1,234", "<pre>the signed note</pre>", `href="/console/verify/bundle"`)
+	require.Contains(t, s.asked, "GET /api/audit/checkpoints?limit=1")
+	s.refuse("GET /api/audit/checkpoints", http.StatusServiceUnavailable, domain.CodeUnavailable, "No public key is known here.")
+	b.get("/console/verify").says(http.StatusServiceUnavailable, "No public key is known here.")
 }
 
 func TestDownloadsAreTheAPIsOwn(t *testing.T) {
@@ -447,7 +436,6 @@ func TestPagesAreOfRoles(t *testing.T) {
 		operator.get(path).says(http.StatusForbidden, "not for your role")
 		s.browser().get(path).leadsTo("/console/sign-in?to=" + url.QueryEscape(path))
 	}
-	operator.post("/console/verify", url.Values{"kind": {"own"}}).says(http.StatusForbidden, "not for your role")
 	require.NotContains(t, operator.get("/console").Body.String(), "/console/history")
 	home := s.signedIn("agency").get("/console").Body.String()
 	require.Contains(t, home, "/console/history")

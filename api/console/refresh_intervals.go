@@ -6,7 +6,7 @@ import "fmt"
 // such page that loads again without it.
 func refreshSeconds(page string) (int, error) {
 	switch page {
-	case "ops-rebuild", "verify": // somebody waits for the end
+	case "ops-rebuild": // somebody waits for the end
 		return 1, nil
 	case "no script":
 		return 2, nil

@@ -50,7 +50,7 @@ func TestMountedConsole(t *testing.T) {
 		served(func() int { page = get(router, "/boards/console/sign-in", "alice's"); return page.Code })
 		require.Equal(t, http.StatusNotFound, page.Code, name)
 		served(func() int {
-			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/boards/console/verify", strings.NewReader("kind=own"))
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/boards/console/sessions/end", strings.NewReader("all=1"))
 			r.AddCookie(&http.Cookie{Name: "session", Value: "alice's"})
 			r.Header.Set("Sec-Fetch-Site", "cross-site")
 			page = httptest.NewRecorder()

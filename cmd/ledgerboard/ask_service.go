@@ -35,14 +35,8 @@ const tokenVariable = "LEDGERBOARD_TOKEN"
 // maxRefusal bounds what is read of an answer that is none.
 const maxRefusal = 64 << 10
 
-// download writes what the service answers to a GET.
+// download writes what the service answers to a GET. The error of a refusal is what the service says.
 func (r *remote) download(ctx context.Context, path string, query url.Values, out io.Writer) error {
-	return r.ask(ctx, http.MethodGet, path, query, out)
-}
-
-// ask writes what the service answers. The error of a refusal is what the service says, and wraps [errNotFoundThere] where
-// it does not have what was asked for; it is an [awayError] where the same request may succeed a little later.
-func (r *remote) ask(ctx context.Context, method, path string, query url.Values, out io.Writer) error {
 	if r.URL == "" {
 		return usageError{errors.New("name the service with --url")}
 	}
@@ -63,35 +57,26 @@ func (r *remote) ask(ctx context.Context, method, path string, query url.Values,
 	}
 	at := base.JoinPath(path)
 	at.RawQuery = query.Encode()
-	request, err := http.NewRequestWithContext(ctx, method, at.String(), nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
 	if err != nil {
 		return fmt.Errorf("make request: %w", err)
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return awayError{fmt.Errorf("ask %s: %w", base.Host, err)}
+		return fmt.Errorf("ask %s: %w", base.Host, err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
 		return refusal(response)
 	}
 	if _, err := io.Copy(out, response.Body); err != nil {
-		return awayError{fmt.Errorf("read the answer of %s: %w", base.Host, err)}
+		return fmt.Errorf("read the answer of %s: %w", base.Host, err)
 	}
 	return nil
 }
 
-// errNotFoundThere says that the service does not have what was asked for.
-var errNotFoundThere = errors.New("the service does not have it")
-
-// awayError says that the service, or what stands before it, cannot answer now.
-type awayError struct{ error }
-
-func (e awayError) Unwrap() error { return e.error }
-
-// refusal is what a service says that does not answer. That it wraps [errNotFoundThere] accuses nobody: an address that is not that of
-// ledgerboard, or an older one's, has no such route either.
+// refusal is what a service says that does not answer.
 func refusal(response *http.Response) error {
 	var said struct {
 		Message string `json:"message"`
@@ -102,24 +87,10 @@ func refusal(response *http.Response) error {
 	}
 	raw, _ := io.ReadAll(io.LimitReader(response.Body, maxRefusal))
 	if json.Unmarshal(raw, &said) != nil || said.Message == "" {
-		return passing(response.StatusCode, fmt.Errorf("the service answers %s", response.Status))
+		return fmt.Errorf("the service answers %s", response.Status)
 	}
 	for _, e := range said.Errors {
 		said.Message += fmt.Sprintf(" (%s %s)", e.Field, e.Detail)
 	}
-	err := fmt.Errorf("the service answers %s: %s", response.Status, plain(said.Message))
-	if response.StatusCode == http.StatusNotFound {
-		err = fmt.Errorf("%w: %w", errNotFoundThere, err)
-	}
-	return passing(response.StatusCode, err)
-}
-
-// passing tells a refusal of now from one for good.
-func passing(status int, err error) error {
-	switch status {
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return awayError{err}
-	default:
-		return err
-	}
+	return fmt.Errorf("the service answers %s: %s", response.Status, plain(said.Message))
 }

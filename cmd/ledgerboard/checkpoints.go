@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"strings"
 )
@@ -13,34 +14,22 @@ import (
 // checkpointsCommand prints what a service has published.
 type checkpointsCommand struct{ remote }
 
-// Run implements the command. The signed notes stand one behind the other, newest first, each with an empty line behind it: any one of
-// them, in a file of its own, serves verify --against.
+// Run implements the command. It prints the signed notes, newest first, each followed by an empty line.
 func (c checkpointsCommand) Run(ctx context.Context, s streams) error {
-	err := c.published(ctx, func(entry publishedNote) {
-		for line := range strings.Lines(entry.Note) {
-			fmt.Fprintln(s.Out, plain(strings.TrimSuffix(line, "\n"))) // a service's word must not drive a terminal
-		}
-		fmt.Fprintln(s.Out)
-	})
-	return interrupted(ctx, err, "what was printed is not whole")
+	return interrupted(ctx, c.print(ctx, s.Out), "what was printed is not whole")
 }
 
-// publishedNote is a checkpoint as a service lists it.
-type publishedNote struct {
-	ID   string `json:"id"`
-	Note string `json:"note"`
-}
-
-// published gives each checkpoint that the service lists, newest first.
-func (r *remote) published(ctx context.Context, each func(publishedNote)) error {
+func (c checkpointsCommand) print(ctx context.Context, out io.Writer) error {
 	query := url.Values{"limit": {"500"}}
 	for {
 		var raw bytes.Buffer
-		if err := r.download(ctx, "/api/audit/checkpoints", query, &raw); err != nil {
+		if err := c.download(ctx, "/api/audit/checkpoints", query, &raw); err != nil {
 			return err
 		}
 		var page struct {
-			Data []publishedNote `json:"data"`
+			Data []struct {
+				Note string `json:"note"`
+			} `json:"data"`
 			Meta struct {
 				Next string `json:"next_cursor"`
 			} `json:"meta"`
@@ -53,7 +42,10 @@ func (r *remote) published(ctx context.Context, each func(publishedNote)) error 
 			return fmt.Errorf("the answer is not that of ledgerboard: %w", err)
 		}
 		for _, entry := range page.Data {
-			each(entry)
+			for line := range strings.Lines(entry.Note) {
+				fmt.Fprintln(out, plain(strings.TrimSuffix(line, "\n"))) // a service's word must not drive a terminal
+			}
+			fmt.Fprintln(out)
 		}
 		if page.Meta.Next == "" {
 			return nil

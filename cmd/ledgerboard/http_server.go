@@ -119,15 +119,14 @@ func (p *process) newHandler() (*api.Server, http.Handler, error) {
 		config.Filter = launch.NamePictures
 	}
 	handling := assembly.HandlerConfig{
-		CheckpointKeys:  p.checkpointKeys,
-		CheckpointFile:  p.checkpointFile(),
-		CheckpointEvery: p.CheckpointEvery,
-		HTTP:            config,
-		Authenticator:   authenticator,
-		UnknownUsers:    p.Users == usersUnknownAllowed,
-		LocalDirectory:  p.Directory == directoryLocal,
-		Withdrawn:       withdrawn,
-		Metrics:         p.metrics(),
+		CheckpointKeys: p.checkpointKeys,
+		CheckpointFile: p.checkpointFile(),
+		HTTP:           config,
+		Authenticator:  authenticator,
+		UnknownUsers:   p.Users == usersUnknownAllowed,
+		LocalDirectory: p.Directory == directoryLocal,
+		Withdrawn:      withdrawn,
+		Metrics:        p.metrics(),
 	}
 	if handling.SignIns, err = p.signIns(); err != nil {
 		return nil, nil, usageError{err}

@@ -25,17 +25,13 @@ type verifyCommand struct {
 	logging
 	evidence
 	checkpointInterval
-	remote
 	Parent   string        `xor:"what" help:"Verify one agency, 24 hex digits."`
-	All      bool          `xor:"what" help:"Verify all agencies; with --url, let the service verify all: you are told whether the whole log is sound, and the findings of your own agency."`
-	Own      bool          `xor:"what" help:"Let the service at --url verify the agency of your token. With --url, this is what is done if nothing else is named."`
+	All      bool          `xor:"what" help:"Verify all agencies."`
 	Bundle   string        `xor:"what" type:"existingfile" placeholder:"FILE" help:"Verify a proof bundle: needs --key, and neither log nor database."`
-	Against  string        `type:"existingfile" placeholder:"FILE" help:"Beside --bundle: another bundle, or a checkpoint, that must be of the same log. If they are of two times, --url names the service that proves it."`
 	Tables   bool          `xor:"what" help:"Fold the log anew in memory and compare the tables of all projections with it, row by row."`
 	LogOnly  bool          `help:"Do not compare with the tables: needs no database."`
 	JSON     bool          `name:"json" help:"Print the report as a JSON object."`
 	patience time.Duration // see behindPatience
-	look     time.Duration // 0: verifyLook
 }
 
 // nothingVerified is what a verification leaves that was cut.
@@ -52,23 +48,14 @@ var (
 
 func (c verifyCommand) Run(ctx context.Context, s streams) error {
 	c.patience = cmp.Or(c.patience, behindPatience)
-	switch {
-	case c.onService():
-		return interrupted(ctx, c.service(ctx, s), nothingVerified)
-	case c.given && c.Bundle == "":
-		return usageError{errors.New("--url is for --own, for --all, and for --bundle with --against: --parent, --tables and --log-only read the log itself")}
-	case c.Bundle != "" && c.Against != "":
-		return interrupted(ctx, c.together(ctx, s), nothingVerified)
-	case c.Bundle != "":
+	if c.Bundle != "" {
 		return interrupted(ctx, c.bundle(ctx, s), nothingVerified)
-	case c.Against != "":
-		return usageError{errors.New("--against stands beside --bundle")}
 	}
 	if c.Tables {
 		return interrupted(ctx, c.tables(ctx, s), nothingVerified)
 	}
 	if c.Parent == "" && !c.All {
-		return usageError{errors.New("name one of --parent, --all, --bundle, --tables; or a service with --url")}
+		return usageError{errors.New("name one of --parent, --all, --bundle, --tables")}
 	}
 	parent := ""
 	if !c.All {

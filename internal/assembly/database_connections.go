@@ -15,7 +15,7 @@ import (
 
 // Pool sizes. Each generation that is folded has a pool of its own beside these; reads come and go with requests.
 const (
-	engineConns = 12 // verifications and checks of tables have their own
+	engineConns = 12 // checks of tables have their own
 	// defaultReadConns are for requests, which come and go.
 	defaultReadConns = 24
 )

@@ -23,7 +23,6 @@ func (s *Service) Follow(ctx context.Context) error {
 			})
 		},
 		s.RunForeign,
-		s.verifies.Run,
 		func(ctx context.Context) { s.Log.RunChecks(ctx, 0, s.topics.Checked) },
 	} {
 		group.Go(func() error { loop(ctx); return nil })

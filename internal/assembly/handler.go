@@ -36,8 +36,6 @@ type HandlerConfig struct {
 	CheckpointKeys func() (note.Verifiers, error)
 	// CheckpointFile has checkpoints outside of the log; nil: none.
 	CheckpointFile *proof.File
-	// CheckpointEvery is how often the service signs; an older newest checkpoint is a finding, see [proof.VerifyConfig]. 0: its age is not looked at.
-	CheckpointEvery time.Duration
 }
 
 // Handler puts the HTTP layer together.
@@ -61,7 +59,6 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 			History:  &readmodels.History{Pool: s.ReadPool},
 			Records:  &commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger},
 			Proofs:   prover,
-			Verifier: s.verifies.By(proof.NewChecker(prover, c.CheckpointEvery, time.Now)),
 			Excluded: s.operators,
 		},
 		Directory: &api.DirectoryDeps{

@@ -20,7 +20,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/internal/upkeep"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/internal/verifications"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -72,7 +71,6 @@ type Service struct {
 	operators *desk.Desk
 	engines   []*projections.Engine
 	streams   *stream.Hub
-	verifies  *verifications.Runs
 	ticketKey []byte
 	mainApp   *api.MainAppDeps // nil without Config.Reach
 }
@@ -105,7 +103,6 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	if err := s.openUpkeep(); err != nil {
 		return nil, err
 	}
-	s.verifies = verifications.New(time.Now, s.settings.Logger)
 	if c.Fetch != nil {
 		fetch := *c.Fetch
 		fetch.Schedule.Ready = s.fetchable

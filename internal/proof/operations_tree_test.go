@@ -5,10 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -122,51 +120,6 @@ func TestAPlantedLookWithoutTheTagKey(t *testing.T) {
 		require.NotEmpty(t, report.Findings)
 		require.Equal(t, proof.KindCheckpoint, report.Findings[0].Kind)
 		require.Equal(t, unchecked, strings.Contains(report.Findings[0].Detail, "Tags were not checked"), report.Findings[0].Detail)
-	}
-}
-
-// Two checkpoints over the same dashboards are not of one log if their records of operations cannot be.
-func TestConsistencyOfOperations(t *testing.T) {
-	t.Parallel()
-	at := func(minute int, size, operations int64, root byte) proof.Checkpoint {
-		return proof.Checkpoint{
-			Size: size, Time: noon.Add(time.Duration(minute) * time.Minute),
-			Operations: proof.Covered{Size: operations, Root: tlog.Hash{root}, Positions: []int64{operations}},
-		}
-	}
-	none := at(0, 0, 0, 0)
-	none.Operations = proof.Covered{}
-	later := none
-	later.Time = noon.Add(time.Minute)
-	anew := at(1, 0, 5, 1)
-	anew.Operations.TopicID = eventlog.TopicID{9}
-	for name, c := range map[string]struct {
-		older, newer proof.Checkpoint
-		found        string // "": nothing
-		said         string
-	}{
-		"the same":               {at(0, 0, 5, 1), at(1, 0, 5, 1), "", "the same 5 records"},
-		"others":                 {at(0, 0, 5, 1), at(1, 0, 5, 2), "not the same ones", ""},
-		"fewer":                  {at(0, 0, 5, 1), at(1, 0, 4, 2), "covers 4 records of operations", ""},
-		"fewer, more dashboards": {at(0, 0, 5, 1), at(1, 3, 4, 2), "covers 4 records of operations", ""},
-		"no longer covered":      {at(0, 0, 5, 1), later, "covers 0 records of operations", ""},
-		"more":                   {at(0, 0, 5, 1), at(1, 0, 6, 2), "", "one covers 5 records and the other 6"},
-		"more, the other way":    {at(1, 0, 6, 2), at(0, 0, 5, 1), "", "one covers 5 records and the other 6"},
-		"not covered":            {none, at(1, 0, 6, 2), "", "were not compared"},
-		"another topic":          {at(0, 0, 5, 1), anew, "", "a topic was made anew"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			f := proof.Consistent(c.older, c.newer, nil)
-			if c.found == "" {
-				require.Nil(t, f)
-				require.Contains(t, proof.ComparedOperations(c.older, c.newer), c.said)
-				return
-			}
-			require.NotNil(t, f)
-			require.Equal(t, proof.KindCheckpoint, f.Kind)
-			require.Contains(t, f.Detail, c.found)
-		})
 	}
 }
 

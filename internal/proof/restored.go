@@ -104,21 +104,6 @@ func (c Checkpoint) newestEpoch() int {
 	return c.Epochs[len(c.Epochs)-1].Number
 }
 
-// RestoredBetween says, for people, that one of two checkpoints names an epoch of the log that began after the other: so a restore of an older state
-// may have withdrawn what that one covers. "" where both name the same newest epoch. Who did it, and whether a key vouches for it, only the log tells.
-func RestoredBetween(one, other Checkpoint) string {
-	if one.newestEpoch() > other.newestEpoch() {
-		one, other = other, one
-	}
-	if one.newestEpoch() == other.newestEpoch() {
-		return ""
-	}
-	begun := other.Epochs[len(other.Epochs)-1]
-	return fmt.Sprintf("the checkpoint of %s names epoch %d of the log (id %s), and the one of %s does not: an older state of the log was restored in between, and "+
-		"may have withdrawn what the latter covers. 'ledgerboard verify --all' tells by whom and why, and whether a statement vouches for it",
-		other.Time.Format(timeLayout), begun.Number, begun.Log, one.Time.Format(timeLayout))
-}
-
 // restores are the restores of older states that the log tells of: each is a finding for ever, with or without a statement that holds.
 func (v *verification) restores() (list []Finding) {
 	for _, begun := range v.book.epochs {

@@ -1,7 +1,6 @@
 package proof_test
 
 import (
-	"bytes"
 	"maps"
 	"os"
 	"strings"
@@ -165,36 +164,6 @@ func TestWhatBeginsNoEpochIsNoRestore(t *testing.T) {
 	require.Equal(t, []proof.EpochName{{Number: 0, Log: first.Log, Key: first.Key}}, signed.Epochs)
 	report := w.verify(t, w.memory)
 	require.True(t, report.OK(), "%v", report.Findings)
-}
-
-// Whoever took a bundle away before a restore, and holds it against one of after, is told of the restore: two histories are its work, or look so.
-func TestTwoBundlesOfBeforeAndAfterARestore(t *testing.T) {
-	t.Parallel()
-	var before, after []byte
-	w, said := restoredWorld(t, func(w *world) { before = w.export(t, agencies[0]) })
-	w.begins(t, said)
-	for range 2 {
-		w.chain(agencies[0], w.encode(t, agencies[0], w.heads[agencies[0]], "somebody else", w.at(agencies[0])))
-	}
-	w.sign(t, w.signer(t))
-	after = w.export(t, agencies[0])
-	const told = "names epoch 1 of the log (id 0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b), and the one of"
-	differs, err := proof.SameHistory(bytes.NewReader(before), bytes.NewReader(after), w.known(t))
-	require.NoError(t, err)
-	require.EqualValues(t, 2, differs.Version)
-	require.Contains(t, differs.Detail, told)
-	one, _, err := proof.ReadSigned(bytes.NewReader(before), w.known(t))
-	require.NoError(t, err)
-	two, _, err := proof.ReadSigned(bytes.NewReader(after), w.known(t))
-	require.NoError(t, err)
-	require.Equal(t, one.Size, two.Size)
-	for _, f := range []*proof.Finding{proof.Consistent(one, two, nil), proof.Consistent(two, one, nil)} {
-		require.Contains(t, f.Detail, told)
-		require.NotContains(t, f.Detail, "two histories")
-	}
-	other := one
-	other.Root[0]++
-	require.Contains(t, proof.Consistent(one, other, nil).Detail, "somebody with the key signed two histories")
 }
 
 // A signer that lives on remembers each checkpoint that was withdrawn once, though the file has it at every turn.

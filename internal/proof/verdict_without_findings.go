@@ -56,22 +56,6 @@ func (r BundleReport) Proven() string {
 		since(r.NotCovered, "chained, and no tag is checked in a bundle", cutUnseen))
 }
 
-// proven says what a verdict without findings proves.
-func (v Verdict) proven() string {
-	signed := v.SignedAt.UTC().Format(timeLayout)
-	later := since(v.Records-v.Covered, "chained and tagged", cutUnseen)
-	switch {
-	case v.Whole:
-		return fmt.Sprintf("The log is sound: %s %s, which covers %d records of all agencies. %s", nothingWas, signed, v.Covered, later)
-	case v.Records == 0:
-		return fmt.Sprintf("The log has no record of this agency, and none was signed up to the checkpoint of %s.", signed)
-	default:
-		return fmt.Sprintf("The stream of this agency is sound: %s %s, which covers the first %d of its %d records. %s "+
-			"Not compared: the roots of earlier checkpoints, and the tree over operations; a verification of the whole log does that.",
-			nothingWas, signed, v.Covered, v.Records, later)
-	}
-}
-
 // signedUpTo notes a checkpoint that holds: of those that cover most, the newest says up to when nothing was done.
 func (v *verification) signedUpTo(size int64, at time.Time) {
 	if r := &v.report; r.SignedAt == nil || size > r.Covered || size == r.Covered && at.After(*r.SignedAt) {

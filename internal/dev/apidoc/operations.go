@@ -262,22 +262,6 @@ var operations = map[string]about{
 		refuses: []domain.Code{domain.CodeNotFound, domain.CodeConflict},
 		answers: []answer{{status: 200, text: "The bundle.", media: []string{"application/x-ndjson"}, headers: []string{"Content-Disposition"}}},
 	},
-	"postAuditVerify": {
-		tag: tagAudit, summary: "Starts a verification, or joins one that runs.",
-		text: "Of the agency's stream: its chain, what its changes were decided on, and whether the newest checkpoint covers it. With kind=all of the whole log: " +
-			"one run is shared by all who ask while it runs and for five minutes afterwards. The agency is told whether the whole log is sound, its " +
-			"own findings, and how many others there are; nothing else of these. The service records this look; ask for its progress with the GET. " +
-			"One run of each kind is made at a time.",
-	},
-	"getAuditVerify": {
-		tag: tagAudit, summary: "The newest verification that the caller started or joined.", refuses: []domain.Code{domain.CodeNotFound},
-		text: "Of the process that answers: each has its own. It is told for five minutes after its end.",
-	},
-	"getAuditVerifyRun": {
-		tag: tagAudit, summary: "A verification that the caller started or joined: how far it is, and at its end the verdict.",
-		refuses: []domain.Code{domain.CodeNotFound},
-		text:    "404 for a run of another process, one that ended more than five minutes ago, and one that somebody else asked for.",
-	},
 	"getAuditExcluded": {
 		tag: tagAudit, summary: "What lies in the log and not in the history of the agency: parked events and foreign records.",
 		text: "A parked event is the agency's own and waits for an operator, or was left out. A foreign record was written by nobody of the service and " +

@@ -22,7 +22,6 @@ const (
 	desk      = "internal/desk"
 	signin    = "internal/signin"
 	upkeep    = "internal/upkeep"
-	verifying = "internal/verifications"
 	simulator = "internal/dev/simulator"
 	folds     = "projections/projectors"
 )
@@ -92,7 +91,7 @@ func Rules() []Rule {
 		},
 		{
 			Package: "internal", Forbid: append([]string{assembly}, upper...),
-			Except:  []string{assembly, desk, signin, upkeep, verifying, "internal/dev"},
+			Except:  []string{assembly, desk, signin, upkeep, "internal/dev"},
 			Because: "what they need of the upper packages is handed in as functions by internal/assembly",
 		},
 		{
@@ -105,15 +104,8 @@ func Rules() []Rule {
 			Because: "who comes in is judged by the directory and the vault; what is opened is handed in",
 		},
 		{
-			Package: upkeep, Forbid: []string{assembly, desk, signin, verifying, "cmd", "api", "migrations", "deploy"}, Direct: true,
+			Package: upkeep, Forbid: []string{assembly, desk, signin, "cmd", "api", "migrations", "deploy"}, Direct: true,
 			Because: "it runs beside the requests; what is opened is handed in",
-		},
-		{
-			Package: verifying, Direct: true,
-			Forbid: []string{
-				assembly, desk, signin, "cmd", "api/mount", "api/console", "commands", "projections", "readmodels", "migrations", "deploy", pgx,
-			},
-			Because: "it says who waits for which verification; what verifies is handed in",
 		},
 		{
 			Package: "internal", Forbid: []string{"internal/dev"}, Except: []string{"internal/dev"}, Direct: true,
