@@ -32,6 +32,14 @@ func (s *Server) checkConnection() operation {
 }
 
 // actingOnConnection pauses or resumes the connection in the path.
+func (s *Server) readConnection() operation {
+	return doing(s, reflect.TypeFor[actionBody](), nil, []Param{paramConnectionID},
+		func(p *Params) (int64, error) { return p.ID(paramConnectionID), nil },
+		func(ctx context.Context, c commands.Caller, id int64, a action) (done, error) {
+			return done{true}, s.deps.Operators.ReadConnection(ctx, c, id, a.reason)
+		})
+}
+
 func actingOnConnection(
 	s *Server, act func(context.Context, commands.Caller, domain.PauseKind, string, domain.Reason) error,
 ) operation {

@@ -26,6 +26,8 @@ type OperatorDesk interface {
 	Connections(ctx context.Context, q readmodels.ReadingsQuery) ([]readmodels.ConnectionReading, error)
 	// CheckConnection asks the platform what the token of a connection is, for each account that is read with it.
 	CheckConnection(ctx context.Context, c commands.Caller, id int64, reason domain.Reason) ([]readmodels.CheckedConnection, error)
+	// ReadConnection makes the accounts of a connection due now. Conflict: none of them is read, and why.
+	ReadConnection(ctx context.Context, c commands.Caller, id int64, reason domain.Reason) error
 	// Actions is what operators did, newest first, and the cursor of the next page. A malformed cursor is invalid.
 	Actions(ctx context.Context, limit int, cursor string) (actions []operator.Action, next string, err error)
 

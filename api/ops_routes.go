@@ -91,6 +91,7 @@ func (s *Server) opsRoutes() []route {
 			acting(s, paramNetwork, paused(domain.PausePlatform, desk.Resume))),
 		row(http.MethodPost, "platforms/{platform}/run", "postOpsPlatformRun", s.runJob()),
 		row(http.MethodGet, "connections", "getOpsConnections", s.getConnections()),
+		row(http.MethodPost, "connections/{connection}/read", "postOpsConnectionRead", s.readConnection()),
 		row(http.MethodPost, "connections/{connection}/pause", "postOpsConnectionPause", actingOnConnection(s, desk.Pause)),
 		row(http.MethodPost, "connections/{connection}/resume", "postOpsConnectionResume", actingOnConnection(s, desk.Resume)),
 		row(http.MethodPost, "connections/{connection}/check", "postOpsConnectionCheck", s.checkConnection()),

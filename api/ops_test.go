@@ -123,6 +123,11 @@ func (f *fakeDesk) PrepareGeneration(_ context.Context, c commands.Caller, proje
 	}}, nil
 }
 
+func (f *fakeDesk) ReadConnection(_ context.Context, c commands.Caller, id int64, reason domain.Reason) error {
+	f.did(c, reason, "read", strconv.FormatInt(id, 10))
+	return nil
+}
+
 func (f *fakeDesk) RunJob(_ context.Context, c commands.Caller, kind, platform string, reason domain.Reason) error {
 	f.did(c, reason, "run", kind, platform)
 	return nil
@@ -183,6 +188,7 @@ func TestOperatorsActWithAReason(t *testing.T) {
 		"/api/ops/projections/dashboards/pause":         "pause projection dashboards",
 		"/api/ops/platforms/linkedin/resume":            "resume platform linkedin",
 		"/api/ops/connections/31/pause":                 "pause connection 31",
+		"/api/ops/connections/31/read":                  "read 31",
 		"/api/ops/connections/4503599627370497/resume":  "resume connection 4503599627370497",
 		"/api/ops/rebuilds/r1/cancel":                   "cancel r1",
 		"/api/ops/parked/dashboards-3-12/retry":         "retry  dashboards-3-12",

@@ -202,6 +202,7 @@ var rightsTable = map[string]rights{
 	"GET /api/ops/pauses":                  rightsOfOperators,
 	"GET /api/ops/connections":             rightsOfOperators,
 	"POST /api/ops/connections/{}/check":   rightsOfOperators,
+	"POST /api/ops/connections/{}/read":    rightsOfOperators,
 	"POST /api/ops/connections/{}/pause":   rightsOfOperators,
 	"POST /api/ops/connections/{}/resume":  rightsOfOperators,
 	"POST /api/ops/platforms/{}/pause":     rightsOfOperators,

@@ -67,7 +67,6 @@ type FetchTask struct {
 	StateAt        *time.Time   // when the connection's state was recorded; nil: never
 	TokenTakenAt   *time.Time   // when its stored token was taken, by a sign-in or a renewal; nil: there is none
 	SignedInAt     *time.Time   // when the sign-in was that it is of; nil: there is none
-	ByHand         bool         // somebody asked for it
 }
 
 // SignedInAgain tells whether somebody has signed in after the connection's state was recorded.

@@ -21,6 +21,7 @@ const (
 	ActionConnectionPaused       OperatorAction = "connection.paused" // the reading of its accounts
 	ActionConnectionResumed      OperatorAction = "connection.resumed"
 	ActionConnectionChecked      OperatorAction = "connection.checked" // its platform was asked what its token is
+	ActionConnectionRead         OperatorAction = "connection.read"    // its accounts were made due
 	ActionRebuildRequested       OperatorAction = "rebuild.requested"
 	ActionRebuildCancelled       OperatorAction = "rebuild.cancelled"
 	ActionRebuildAccepted        OperatorAction = "rebuild.accepted" // a report, in spite of its differences
@@ -89,7 +90,7 @@ var targetRules = func() map[OperatorAction]targetRule {
 		ActionProjectionPaused: projection, ActionProjectionResumed: projection,
 		ActionPlatformPaused: platform, ActionPlatformResumed: platform,
 		ActionConnectionPaused: connection, ActionConnectionResumed: connection,
-		ActionConnectionChecked:  connection,
+		ActionConnectionChecked: connection, ActionConnectionRead: connection,
 		ActionRebuildRequested:   {must: projection.must, may: []string{"rebuild", "until", "generation"}},
 		ActionRebuildCancelled:   {must: projection.must, may: []string{"rebuild", "generation"}},
 		ActionRebuildAccepted:    {must: []string{"projection", "report"}, may: []string{"rebuild", "generation"}},

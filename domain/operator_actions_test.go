@@ -116,7 +116,7 @@ func TestEveryActionTakesItsTarget(t *testing.T) {
 	}
 	for _, action := range []domain.OperatorAction{
 		domain.ActionProjectionPaused, domain.ActionProjectionResumed, domain.ActionPlatformPaused, domain.ActionPlatformResumed,
-		domain.ActionConnectionPaused, domain.ActionConnectionResumed, domain.ActionConnectionChecked,
+		domain.ActionConnectionPaused, domain.ActionConnectionResumed, domain.ActionConnectionChecked, domain.ActionConnectionRead,
 		domain.ActionRebuildRequested, domain.ActionRebuildCancelled, domain.ActionRebuildAccepted,
 		domain.ActionGenerationPrepared, domain.ActionGenerationSwitched, domain.ActionGenerationSwitchedBack, domain.ActionGenerationDropped,
 		domain.ActionParkedInspected, domain.ActionParkedRetried, domain.ActionParkedSkipped, domain.ActionParkedAcknowledged,

@@ -93,19 +93,18 @@ func (c Connections) Tasks(ctx context.Context, claim domain.FetchClaim, now tim
 		order by f.due_at, s.id`, int(claim.Platform), claim.Kind, now, claim.Accounts, claim.Until)
 }
 
-// ByHand returns one social account of a platform whatever its state is, or nothing when there is none.
-func (c Connections) ByHand(
-	ctx context.Context, queue domain.FetchQueue, socialAccount int64, now time.Time,
-) (tasks []domain.FetchTask, connected bool, err error) {
-	tasks, err = c.tasks(ctx, taskColumns+connectionJoins+` where s.p_id = $1 and s.id = $4`,
+// Task returns one social account of a platform whatever its state is.
+func (c Connections) Task(ctx context.Context, queue domain.FetchQueue, socialAccount int64, now time.Time) (domain.FetchTask, error) {
+	tasks, err := c.tasks(ctx, taskColumns+connectionJoins+` where s.p_id = $1 and s.id = $4`,
 		int(queue.Platform), queue.Kind, now, socialAccount)
-	if err != nil || len(tasks) == 0 {
-		return nil, false, err
+	if err != nil {
+		return domain.FetchTask{}, err
 	}
-	if err := c.Pool.QueryRow(ctx, `select connected from tSAccounts where id = $1`, socialAccount).Scan(&connected); err != nil {
-		return nil, false, fmt.Errorf("read social account %d: %w", socialAccount, err)
+	if len(tasks) == 0 {
+		return domain.FetchTask{}, domain.NewError(domain.CodeNotFound,
+			"There is no social account %d on %s. Use an id of tSAccounts.", socialAccount, queue.Platform)
 	}
-	return tasks, connected, nil
+	return tasks[0], nil
 }
 
 func (c Connections) tasks(ctx context.Context, query string, args ...any) ([]domain.FetchTask, error) {

@@ -416,8 +416,7 @@ func record(t *testing.T, log *foldtest.Log, classes map[int64]string) {
 	}
 	fetching, queue := vault.NewFetching(pool), domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
 	for _, r := range results {
-		claim, err := fetching.Take(t.Context(), queue, r.SocialAccount, time.Minute, entityDay)
-		require.NoError(t, err)
+		claim := log.Claim(t, queue, r.SocialAccount, entityDay)
 		require.NoError(t, fetching.Record(t.Context(), claim, []domain.FetchResult{r}))
 	}
 }

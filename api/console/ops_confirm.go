@@ -103,6 +103,10 @@ var acts = map[string]act{
 		title: "Resume connection %s", button: "Resume", method: http.MethodPost, path: "connections/%s/resume", back: platformsPath,
 		does: "Its accounts are read again, each when it is due.",
 	},
+	"read-connection": {
+		title: "Read connection %s now", button: "Read it now", method: http.MethodPost, path: "connections/%s/read", back: platformsPath,
+		does: "Its accounts become due now: their totals are read, and those of their posts that are due by their age, as far as the quota has room.",
+	},
 	"retry-job": {
 		title: "Try job %s again", button: "Try again", method: http.MethodPost, path: "jobs/%s/retry", back: jobsPath, does: "It runs as soon as there is room.",
 	},

@@ -252,6 +252,7 @@ func TestPlatformsAreShownByState(t *testing.T) {
 	}, nil)
 	page := b.get("/console/ops/platforms")
 	page.says(http.StatusOK, "being read", "1 ok, 1 to be signed in again", "42 a day", "none while it is paused", "The person has to sign in again.", `href="/console/ops/do/pause-connection/31"`,
+		`href="/console/ops/do/read-connection/31"`,
 		"incident:OPS-7", `href="/console/ops/do/resume-platform/tiktok"`, `href="/console/ops/do/pause-platform/linkedin"`)
 	require.NotContains(t, page.Body.String(), "pause-connection/32")
 }

@@ -662,6 +662,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ops/connections/{connection}/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes the accounts of a connection due now.
+         * @description Their totals are read, and those of their posts that are due by their age, as far as the quota has room. If none of its accounts is read, for want of a sign-in or a subscription or because it is paused, it is refused (409) with the reason.
+         */
+        post: operations["postOpsConnectionRead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ops/connections/{connection}/resume": {
         parameters: {
             query?: never;
@@ -2924,7 +2944,7 @@ export interface components {
              * @description what was to be done
              * @enum {string}
              */
-            action: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.checked" | "rebuild.requested" | "rebuild.cancelled" | "rebuild.accepted" | "generation.prepared" | "generation.switched" | "generation.switched_back" | "generation.dropped" | "parked.inspected" | "parked.retried" | "parked.skipped" | "parked.acknowledged" | "job.run" | "job.cancelled" | "job.retried" | "person.exported" | "sign_in_link.made" | "sign_in.unlinked" | "log.restored";
+            action: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.checked" | "connection.read" | "rebuild.requested" | "rebuild.cancelled" | "rebuild.accepted" | "generation.prepared" | "generation.switched" | "generation.switched_back" | "generation.dropped" | "parked.inspected" | "parked.retried" | "parked.skipped" | "parked.acknowledged" | "job.run" | "job.cancelled" | "job.retried" | "person.exported" | "sign_in_link.made" | "sign_in.unlinked" | "log.restored";
             /** @description id of the user; system:operator is the command line */
             actor: string;
             /**
@@ -9947,6 +9967,60 @@ export interface operations {
         };
     };
     postOpsConnectionPause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of a connection.
+                 * @example 31
+                 */
+                connection: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "maintenance:OPS-17"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ActionBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["Done"];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    postOpsConnectionRead: {
         parameters: {
             query?: never;
             header?: never;

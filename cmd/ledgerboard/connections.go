@@ -13,6 +13,7 @@ import (
 type connectionsCommand struct {
 	List   connectionsListCommand   `cmd:"" help:"Show how each connected account is read: its state, when its token ends, the last reading, the next, its pace and cost."`
 	Check  connectionsCheckCommand  `cmd:"" help:"Ask the platforms what stored tokens are: whose, what was granted, until when, and which figures are missing for want of a scope."`
+	Read   connectionsReadCommand   `cmd:"" help:"Make the accounts of a connection due now, so that the fetchers read them as far as the quota has room."`
 	Pause  connectionsPauseCommand  `cmd:"" help:"Leave the accounts of connections alone, the renewal of their tokens included."`
 	Resume connectionsResumeCommand `cmd:"" help:"Have the accounts of paused connections read again."`
 }
@@ -45,4 +46,26 @@ func momentOr(at *time.Time, none string) string {
 		return none
 	}
 	return at.UTC().Format(time.RFC3339)
+}
+
+// connectionsReadCommand makes the accounts of a connection due now.
+type connectionsReadCommand struct {
+	storage
+	logging
+	actionFlags
+	ID int64 `arg:"" name:"id" help:"A connection, as 'connections list' shows it."`
+}
+
+func (c connectionsReadCommand) Run(ctx context.Context, s streams) error {
+	reason, err := c.confirm(s, fmt.Sprintf("make the accounts of connection %d due now", c.ID))
+	if err != nil {
+		return err
+	}
+	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
+		if err := desk.ReadConnection(ctx, operatorCaller(), c.ID, reason); err != nil {
+			return refused(err)
+		}
+		fmt.Fprintf(s.Out, "connection %d is due now; 'ledgerboard connections list' shows what was read\n", c.ID)
+		return nil
+	})
 }

@@ -31,7 +31,7 @@ func (c connectionsCheckCommand) Run(ctx context.Context, s streams) (err error)
 	if c.All == (len(c.IDs) > 0) {
 		return usageError{errors.New("name the connections to check, or give --all")}
 	}
-	at, config, err := c.readsByHand(s)
+	at, config, err := c.reachesPlatforms(s)
 	if err != nil {
 		return err
 	}

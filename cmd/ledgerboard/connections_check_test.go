@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -128,18 +129,19 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 	connections := func(args ...string) (code int, out, problems string) {
 		return byHand(t, slices.Concat([]string{"connections"}, args, []string{"--data-dir", dir, "--log-level", "error"})...)
 	}
-	state := func(of int64) string {
+	reading := func(of int64) readmodels.ConnectionReading {
 		code, out, problems := connections("list", "--json", "--account", eraseClient)
 		require.Zero(t, code, problems)
 		var listed []readmodels.ConnectionReading
 		require.NoError(t, json.Unmarshal([]byte(out), &listed))
 		for _, one := range listed {
 			if one.ConnectionID == of {
-				return one.State
+				return one
 			}
 		}
-		return "not listed"
+		return readmodels.ConnectionReading{State: "not listed"}
 	}
+	state := func(of int64) string { return reading(of).State }
 	require.Equal(t, "ok", state(fetchGood))
 	code, _, problems := connections("pause", "1", "99", "--yes", "--reason", "incident:OPS-5")
 	require.NotZero(t, code)
@@ -153,8 +155,23 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 	require.Zero(t, code, problems)
 	require.Regexp(t, `(?m)^1 +facebook .* paused `, out)
 
+	read := func(id int) (int, string) {
+		code, out, problems := connections("read", strconv.Itoa(id), "--yes", "--reason", "incident:OPS-5")
+		return code, out + problems
+	}
+	for id, want := range map[int]string{
+		fetchGood: "resume it", fetchLapsed: "no active subscription", fetchDisconnected: "No connected account", 99: "does not know",
+	} {
+		code, said := read(id)
+		require.NotZero(t, code, said)
+		require.Contains(t, said, want)
+	}
+	require.Nil(t, reading(fetchGood).NextDue)
 	code, _, problems = connections("resume", "1", "--yes", "--reason", "incident:OPS-5")
 	require.Zero(t, code, problems)
 	require.Equal(t, "ok", state(fetchGood))
 	require.Equal(t, "not listed", state(fetchDisconnected))
+	code, said := read(fetchGood)
+	require.Zero(t, code, said)
+	require.NotNil(t, reading(fetchGood).NextDue)
 }

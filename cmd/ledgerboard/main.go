@@ -22,8 +22,7 @@ type cli struct {
 	Serve        serveCommand        `cmd:"" help:"Run the service: API, projectors and fetchers, or some of them."`
 	Init         initCommand         `cmd:"" help:"Make an agency and its first person, and print a token: how an empty service begins, or gets a further agency."`
 	Demo         demoCommand         `cmd:"" help:"Run everything in one process with a made-up agency, for a first look."`
-	Fetch        fetchCommand        `cmd:"" help:"Read one connection by hand and print what was read, or why it was not."`
-	Secrets      secretsCommand      `cmd:"" help:"Store the tokens of a new sign-in, or seal all of them under a new key."`
+	Secrets      secretsCommand      `cmd:"" help:"Seal the stored tokens under a new key."`
 	Migrate      migrateCommand      `cmd:"" help:"Bring the database's schemas to this version."`
 	Import       importCommand       `cmd:"" help:"Append reference entities of the main application, and take over the old system's data."`
 	Verify       verifyCommand       `cmd:"" help:"Prove that nothing in the history was changed, or name what was. Name one of --parent, --all, --bundle, --tables; with --url and an auditor's token, --own or --all."`
@@ -36,7 +35,7 @@ type cli struct {
 	Parked       parkedCommand       `cmd:"" help:"Show events that are in the log and not folded; retry, skip or acknowledge them."`
 	Pause        pauseCommand        `cmd:"" help:"Pause read models, or the reading of platforms."`
 	Resume       resumeCommand       `cmd:"" help:"End pauses."`
-	Connections  connectionsCommand  `cmd:"" help:"Show how connected accounts are read."`
+	Connections  connectionsCommand  `cmd:"" help:"Show how connected accounts are read; read, check, pause or resume some."`
 	Jobs         jobsCommand         `cmd:"" help:"Show the jobs of the fetchers; run one now, or cancel it."`
 	Actions      actionsCommand      `cmd:"" help:"Show what operators did, and what came of it."`
 	Log          logCommand          `cmd:"" help:"Show the topics of the log: partitions, replicas, settings."`

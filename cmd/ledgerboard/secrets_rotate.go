@@ -12,7 +12,6 @@ import (
 
 // secretsCommand is what concerns the sealed tokens.
 type secretsCommand struct {
-	Put    putCommand    `cmd:"" help:"Store the tokens of a new sign-in at a platform; they come as JSON on standard input."`
 	Rotate rotateCommand `cmd:"" help:"Seal all stored tokens anew under the first key of LEDGERBOARD_SECRETS_KEY."`
 }
 

@@ -212,9 +212,9 @@ func (f fetching) fetchConfig() (*assembly.FetchConfig, error) {
 	}, nil
 }
 
-// readsByHand is what a command needs that reads platforms itself: where log, database and vault are, and how platforms are read. Its error
+// reachesPlatforms is what a command needs that asks platforms itself: where log, database and vault are, and how platforms are read. Its error
 // names every setting that is wrong.
-func (s settings) readsByHand(out streams) (at assembly.Settings, config *assembly.FetchConfig, err error) {
+func (s settings) reachesPlatforms(out streams) (at assembly.Settings, config *assembly.FetchConfig, err error) {
 	wrong := append(s.storage.validate(), s.fetching.validate()...)
 	at = s.backends(s.logger(out))
 	at.SecretsKeys, err = vault.ParseKeys(s.SecretsKey)

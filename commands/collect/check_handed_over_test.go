@@ -115,7 +115,7 @@ func TestHandedOverTokensReadTheirAccounts(t *testing.T) {
 		require.NoError(t, err, "connection %d", connection)
 		require.Len(t, s.tokens(accounts[0]).Pages, c.pages, "connection %d", connection)
 		for _, account := range accounts {
-			require.NoError(t, s.byHand(t.Context(), s.collect, domain.FetchAccounts, account), "connection %d, %s", connection, account.ExternalID)
+			require.NoError(t, s.readOne(t.Context(), s.collect, domain.FetchAccounts, account), "connection %d, %s", connection, account.ExternalID)
 			require.NotEmpty(t, s.readings(account))
 		}
 		for name, use := range map[string]collect.HandOverTokens{"asked": s.checked(), "not asked": s.handOver()} {
@@ -194,7 +194,7 @@ func TestRepeatedHandOverKeepsRenewedTokens(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, done.Unchanged)
 	s.clock.advance(first.ExpiresAt.Sub(s.clock.Now()) - 10*time.Minute)
-	require.NoError(t, s.byHand(t.Context(), s.collect, domain.FetchTokens, user))
+	require.NoError(t, s.readOne(t.Context(), s.collect, domain.FetchTokens, user))
 	renewed := s.tokens(user)
 	require.NotEqual(t, first.RefreshToken, renewed.RefreshToken)
 
@@ -208,12 +208,12 @@ func TestRepeatedHandOverKeepsRenewedTokens(t *testing.T) {
 	second := s.signIn(domain.TikTok).Tokens
 	newer := collect.NewTokens{AccessToken: second.AccessToken, RefreshToken: second.RefreshToken, ExpiresAt: second.ExpiresAt}
 	var both sync.WaitGroup
-	both.Go(func() { _ = s.byHand(t.Context(), s.collect, domain.FetchTokens, user) })
+	both.Go(func() { _ = s.readOne(t.Context(), s.collect, domain.FetchTokens, user) })
 	both.Go(func() { _, err = s.checked().HandOver(t.Context(), 401, newer) })
 	both.Wait()
 	require.NoError(t, err)
 	require.NotEqual(t, renewed.RefreshToken, s.tokens(user).RefreshToken)
-	require.NoError(t, s.byHand(t.Context(), s.collect, domain.FetchAccounts, user), "what is stored reads")
+	require.NoError(t, s.readOne(t.Context(), s.collect, domain.FetchAccounts, user), "what is stored reads")
 	s.clock.advance(110 * time.Minute)
-	require.NoError(t, s.byHand(t.Context(), s.collect, domain.FetchTokens, user), "and can be renewed")
+	require.NoError(t, s.readOne(t.Context(), s.collect, domain.FetchTokens, user), "and can be renewed")
 }

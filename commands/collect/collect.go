@@ -36,10 +36,6 @@ type Connections interface {
 
 // FetchStates keeps, for all processes, who reads what, and what became of it.
 type FetchStates interface {
-	// Take claims one account whoever has it.
-	Take(ctx context.Context, queue domain.FetchQueue, socialAccount int64, lasts time.Duration, now time.Time) (domain.FetchClaim, error)
-	// Release gives back what of a claim has no result.
-	Release(ctx context.Context, claim domain.FetchClaim) error
 	// Record stores results and ends their claims; of claims that somebody else has taken over it stores nothing.
 	Record(ctx context.Context, claim domain.FetchClaim, results []domain.FetchResult) error
 	// KeepListing stores how far an account's posts were listed.

@@ -194,18 +194,6 @@ func TestWhatGoesWhileItIsClaimed(t *testing.T) {
 	require.Zero(t, rows)
 }
 
-// Who reads by hand takes the claim: the job that had it stores nothing over it.
-func TestByHandTakesTheClaim(t *testing.T) {
-	t.Parallel()
-	s := newFetchStage(t)
-	page := s.connect(domain.Facebook, 0)
-	claim := s.claim(s.collect, domain.FetchAccounts, domain.Facebook)
-	require.NoError(t, s.byHand(t.Context(), s.collect, domain.FetchAccounts, page))
-	require.NoError(t, s.collect.Work(t.Context(), claim))
-	require.Len(t, s.readings(page), 1)
-	require.Equal(t, fetchDay.Add(tick), s.state(domain.FetchAccounts, page).DueAt.UTC(), "and is due as after any reading")
-}
-
 func TestDowntimeIsCaughtUpOnce(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)

@@ -83,7 +83,7 @@ func TestProcessesThatRaceRenewOnce(t *testing.T) {
 	for range 3 {
 		collect := s.process()
 		for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts, domain.FetchTokens} {
-			racing.Go(func() { require.NoError(t, s.byHand(t.Context(), collect, kind, user)) })
+			racing.Go(func() { require.NoError(t, s.readOne(t.Context(), collect, kind, user)) })
 		}
 	}
 	racing.Wait()
@@ -100,7 +100,7 @@ func TestDeadConnectionIsMarkedOnceWithItsReason(t *testing.T) {
 	var racing sync.WaitGroup
 	for range 3 { // before the read side shows it, several processes find it dead
 		collect := s.process()
-		racing.Go(func() { require.Error(t, s.byHand(t.Context(), collect, domain.FetchAccounts, page)) })
+		racing.Go(func() { require.Error(t, s.readOne(t.Context(), collect, domain.FetchAccounts, page)) })
 	}
 	racing.Wait()
 	for range 5 {
@@ -316,10 +316,10 @@ func TestAStateIsRecordedOnceThoughItsAppendIsSlow(t *testing.T) {
 	s.trap(page, simulator.Traps{TokenError: 460})
 	slow := s.process(func(c *collect.Config) { held.Appender, c.Operations = c.Operations, held })
 	done := make(chan error, 1)
-	go func() { done <- s.byHand(t.Context(), slow, domain.FetchAccounts, page) }()
+	go func() { done <- s.readOne(t.Context(), slow, domain.FetchAccounts, page) }()
 	<-held.asked
 	s.clock.advance(10 * time.Minute)
-	require.Error(t, s.byHand(t.Context(), s.collect, domain.FetchPosts, page))
+	require.Error(t, s.readOne(t.Context(), s.collect, domain.FetchPosts, page))
 	require.Empty(t, s.changes(page), "the other one is on its way")
 	close(held.free)
 	require.Error(t, <-done)
@@ -508,7 +508,7 @@ func TestRenewalThatFailsForNowCostsNoReading(t *testing.T) {
 	for range 4 {
 		s.clock.advance(time.Second)
 		s.trap(member, simulator.Traps{HTML: 502})
-		require.Error(t, s.byHand(t.Context(), s.collect, domain.FetchTokens, member))
+		require.Error(t, s.readOne(t.Context(), s.collect, domain.FetchTokens, member))
 		s.trap(member, simulator.Traps{})
 	}
 	require.Empty(t, s.changes(member))
@@ -542,7 +542,7 @@ func TestNewSignInStaysWhenARenewalEndsLater(t *testing.T) {
 	fresh := s.sim.Tokens(domain.TikTok, user.ExternalID)
 	s.trap(user, simulator.Traps{Delay: 300 * time.Millisecond})
 	done := make(chan error, 1)
-	go func() { done <- s.byHand(t.Context(), s.collect, domain.FetchTokens, user) }()
+	go func() { done <- s.readOne(t.Context(), s.collect, domain.FetchTokens, user) }()
 	require.Eventually(t, func() bool { return s.calls("tiktok/token") == 1 }, time.Minute, time.Millisecond)
 	s.store(user, commands.StoredTokens{AccessToken: fresh.Access, RefreshToken: "of the new consent"})
 	require.NoError(t, <-done)

@@ -2,29 +2,32 @@ package collect
 
 import (
 	"context"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
+// Accounts finds a social account by its id, whatever its state is.
+type Accounts interface {
+	Task(ctx context.Context, queue domain.FetchQueue, socialAccount int64, now time.Time) (domain.FetchTask, error)
+}
+
 // Check asks the platform whose the token is that a social account is read with, and what it may do; the latter is stored
 // beside the token's times, where the platform says it. Pauses do not count, quotas do. The error says why the account cannot be
 // read with it, or was not asked about.
-func (c *Collector) Check(ctx context.Context, accounts ByHand, platform domain.Platform, socialAccount int64) (platforms.TokenOwner, error) {
+func (c *Collector) Check(ctx context.Context, accounts Accounts, platform domain.Platform, socialAccount int64) (platforms.TokenOwner, error) {
 	queue := domain.FetchQueue{Kind: domain.FetchTokens, Platform: platform}
-	tasks, _, err := accounts.ByHand(ctx, queue, socialAccount, c.clock())
+	task, err := accounts.Task(ctx, queue, socialAccount, c.clock())
 	if err != nil {
 		return platforms.TokenOwner{}, err
-	}
-	if len(tasks) == 0 {
-		return platforms.TokenOwner{}, errNoAccount(platform, socialAccount)
 	}
 	client, err := c.Clients.For(platform)
 	if err != nil {
 		return platforms.TokenOwner{}, err
 	}
-	f := &fetch{FetchTask: tasks[0], queue: queue, client: client}
+	f := &fetch{FetchTask: task, queue: queue, client: client}
 	stored, err := c.access(ctx, f)
 	if err != nil {
 		return platforms.TokenOwner{}, err

@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync"
 	"time"
-
-	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // lookForPauses is how often work that runs looks whether an operator has paused a connection.
@@ -34,10 +32,4 @@ func (c *Collector) held(ctx context.Context, connection int64) bool {
 		p.asked = now
 	}
 	return p.present[connection]
-}
-
-// errHeld refuses to read by hand what an operator has paused.
-func errHeld(connection int64) error {
-	return domain.NewError(domain.CodeConflict,
-		"An operator has paused connection %d. Resume it first: 'ledgerboard connections resume %d'.", connection, connection)
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // planted is what a platform says in the test when it fails: it names a person.
@@ -97,9 +96,8 @@ func TestWordsOfPlatformsAreKeptFor30Days(t *testing.T) {
 		}
 		s.clock.advance(2 * time.Hour)
 	}
-	for _, c := range failing { // the error that a job ends with, and that a terminal shows
-		kind := domain.FetchAccounts
-		err := s.collect.Once(t.Context(), s.accounts(), kind, c.Platform, c.ID)
+	for _, c := range failing { // the error that the log shows
+		err := s.readOne(t.Context(), s.collect, domain.FetchAccounts, c)
 		require.Error(t, err, c.ID)
 		told = append(told, err.Error())
 	}
@@ -115,7 +113,7 @@ func TestWordsOfPlatformsAreKeptFor30Days(t *testing.T) {
 	}
 	require.Contains(t, logged.String(), "connection is not read")
 	require.NotContains(t, logged.String(), "Erna")
-	require.NotContains(t, strings.Join(told, "\n"), "Erna", "River keeps the errors of jobs")
+	require.NotContains(t, strings.Join(told, "\n"), "Erna", "the error itself")
 	require.Zero(t, s.number(`select count(*) from kept.fetch_state f where f::text like '%Erna%'`), "answers show its reasons")
 	require.Zero(t, s.number(`select count(*) from connection_states c where c::text like '%Erna%'`))
 
@@ -128,9 +126,4 @@ func TestWordsOfPlatformsAreKeptFor30Days(t *testing.T) {
 	_, err = eraser.ForgetWords(t.Context(), newest.Add(30*day))
 	require.NoError(t, err)
 	require.Zero(t, s.number(`select count(*) from kept.platform_words`))
-}
-
-// accounts finds accounts that are asked for by hand.
-func (s *fetchStage) accounts() collect.ByHand {
-	return readmodels.Connections{Pool: s.log.DB.ReadOnly}
 }

@@ -78,7 +78,7 @@ func (c *Collector) postDue(f *fetch, p domain.KnownPost, now time.Time) bool {
 	if last == nil {
 		return true
 	}
-	if !f.ByHand && now.Sub(*last) < f.pace.Every/2 {
+	if now.Sub(*last) < f.pace.Every/2 {
 		return false
 	}
 	published := p.PublishedAt

@@ -137,7 +137,7 @@ func (r *round) fetchSafely(ctx context.Context, f *fetch) (got fetched, err err
 			err = fmt.Errorf("panic: %v", value)
 		}
 	}()
-	if f.pace.Short() && !f.ByHand {
+	if f.pace.Short() {
 		if err := r.roomFor(ctx, f, f.calls()); err != nil {
 			return got, err
 		}

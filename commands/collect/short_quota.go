@@ -26,7 +26,7 @@ func (r *round) spare(f *fetch) {
 // after that is a reading's again.
 func (c *Collector) historyTurn(f *fetch, now time.Time) bool {
 	refused := f.BackfilledAt == nil && f.History.Class == string(platforms.ClassThrottled) && (f.History.NotBefore == nil || !now.Before(*f.History.NotBefore))
-	return f.queue.Kind == domain.FetchAccounts && c.Backfill > 0 && f.pace.Short() && !f.ByHand && refused &&
+	return f.queue.Kind == domain.FetchAccounts && c.Backfill > 0 && f.pace.Short() && refused &&
 		f.ReadAt != nil && now.Sub(*f.ReadAt) < f.pace.Every*3/2
 }
 

@@ -59,7 +59,7 @@ func (s *sources) source(p domain.Platform, kind string) *domain.SourceReadings 
 }
 
 // tellSources stores what readings said of their sources, also after the claim's end; what falls silent with them is told. Where it cannot be
-// stored, a silence is told later, or ended by the next figures. Readings by hand are not stored: whoever asks sees what they bring.
+// stored, a silence is told later, or ended by the next figures.
 func (c *Collector) tellSources(ctx context.Context) {
 	c.sources.mu.Lock()
 	of := c.sources.of

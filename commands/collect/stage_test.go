@@ -213,9 +213,10 @@ func (s *fetchStage) claimOf(due []domain.DueAccount, kind string, p domain.Plat
 	return claim
 }
 
-// byHand reads one account, whoever has claimed it.
-func (s *fetchStage) byHand(ctx context.Context, collect *collect.Collector, kind string, c connected) error {
-	return collect.Once(ctx, readmodels.Connections{Pool: s.log.DB.ReadOnly}, kind, c.Platform, c.ID)
+// readOne reads one account, whoever has claimed it.
+func (s *fetchStage) readOne(ctx context.Context, collect *collect.Collector, kind string, c connected) error {
+	claim := s.log.Claim(s.t, queueOf(kind, c.Platform), c.ID, s.clock.Now())
+	return collect.ReadOne(ctx, readmodels.Connections{Pool: s.log.DB.ReadOnly}, claim)
 }
 
 // endClaims lets the time of all claims pass.

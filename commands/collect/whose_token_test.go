@@ -112,7 +112,7 @@ func TestNoteOfWhoseATokenIsCostsNoRenewal(t *testing.T) {
 		c.Secrets = &beforeStoring{SecretStore: c.Secrets, do: func() {
 			go func() {
 				defer close(ended)
-				read <- s.byHand(t.Context(), reading, domain.FetchAccounts, user)
+				read <- s.readOne(t.Context(), reading, domain.FetchAccounts, user)
 			}()
 			select {
 			case <-waits: // for the renewal, to note whose the token is
@@ -121,7 +121,7 @@ func TestNoteOfWhoseATokenIsCostsNoRenewal(t *testing.T) {
 			require.Positive(t, s.calls("tiktok/user_info"))
 		}}
 	})
-	require.NoError(t, s.byHand(t.Context(), renewing, domain.FetchTokens, user))
+	require.NoError(t, s.readOne(t.Context(), renewing, domain.FetchTokens, user))
 	require.NoError(t, <-read)
 	after := s.tokens(user)
 	require.NotEqual(t, before.RefreshToken, after.RefreshToken, "the rotated one is stored")

@@ -21,8 +21,7 @@ func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 	page1001 := domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001")
 	became := func(r domain.FetchResult) {
 		s.now = s.now.Add(time.Minute)
-		claim, err := kept.Take(t.Context(), queue, page1001, time.Minute, s.now)
-		require.NoError(t, err)
+		claim := s.log.Claim(t, queue, page1001, s.now)
 		r.SocialAccount, r.At, r.DueAt = page1001, s.now, s.now.Add(time.Minute)
 		require.NoError(t, kept.Record(t.Context(), claim, []domain.FetchResult{r}))
 	}

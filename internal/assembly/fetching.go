@@ -28,8 +28,7 @@ type FetchConfig struct {
 	// Pictures says where the pictures of posts may be.
 	Pictures pictures.Config
 
-	Now      func() time.Time   // nil: time.Now
-	Appended func(domain.Draft) // learns of each reading and post in the log; may be nil
+	Now func() time.Time // nil: time.Now
 }
 
 // Fetcher reads platforms.
@@ -132,31 +131,10 @@ func (p *Parts) newCollector(ctx context.Context, c FetchConfig) (*collect.Colle
 	if err != nil {
 		return nil, err
 	}
-	metrics := &collect.Metrics{Log: log, Now: c.Now}
-	if c.Appended != nil {
-		metrics.Log = told{log, c.Appended}
-	}
 	c.Collect.Connections, c.Collect.Secrets = readmodels.Connections{Pool: tables}, secrets
-	c.Collect.Metrics, c.Collect.Operations = metrics, log
+	c.Collect.Metrics, c.Collect.Operations = &collect.Metrics{Log: log, Now: c.Now}, log
 	c.Collect.Now, c.Collect.Logger = c.Now, p.settings.Logger
 	return collect.New(c.Collect)
-}
-
-// told is an appender that tells of what it has appended.
-type told struct {
-	collect.BatchAppender
-	appended func(domain.Draft)
-}
-
-// AppendBatch implements [collect.BatchAppender].
-func (t told) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
-	errs := t.BatchAppender.AppendBatch(ctx, drafts)
-	for i, err := range errs {
-		if err == nil {
-			t.appended(drafts[i])
-		}
-	}
-	return errs
 }
 
 // Run reads what is due until ctx is done.
@@ -166,18 +144,6 @@ func (f *Fetcher) Run(ctx context.Context) error {
 		return err
 	}
 	return schedule.Run(ctx)
-}
-
-// Once reads one account by hand, as [collect.Collector.Once] does, unless an operator has paused its platform.
-func (f *Fetcher) Once(ctx context.Context, accounts collect.ByHand, kind string, platform domain.Platform, socialAccount int64) error {
-	paused, err := f.schedule.Paused(ctx, platform)
-	if err != nil {
-		return err
-	}
-	if paused {
-		return domain.NewError(domain.CodeConflict, "An operator has paused the fetching of %s. Resume it first.", platform)
-	}
-	return f.Collect.Once(ctx, accounts, kind, platform, socialAccount)
 }
 
 // fetchable tells whether jobs may begin: what is due, connected and known follows from all tables but those of

@@ -3,10 +3,13 @@ package desk
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -46,4 +49,47 @@ func (d *Looks) connection(ctx context.Context, name string) (on domain.Operator
 	}
 	place, err := readmodels.Connections{Pool: tables}.TokenPlace(ctx, id)
 	return domain.OperatorTarget{Connection: id, Platform: place.Platform}, err
+}
+
+// ReadConnection makes the accounts of a connection due now: their totals, and those of their posts that are due by their age.
+// Quotas count. CodeConflict: none of them is read, and why.
+func (d *Desk) ReadConnection(ctx context.Context, c commands.Caller, id int64, reason domain.Reason) error {
+	on, err := d.connection(ctx, strconv.FormatInt(id, 10))
+	if err != nil {
+		return err
+	}
+	readings, err := d.Connections(ctx, readmodels.ReadingsQuery{Connections: []int64{id}})
+	if err != nil {
+		return err
+	}
+	if len(readings) == 0 {
+		return domain.NewError(domain.CodeConflict, "No connected account is read with connection %d. Connect one first.", id)
+	}
+	var accounts []int64
+	for _, r := range readings {
+		if !slices.Contains([]string{"reconnect", "paused", "unsubscribed"}, r.State) {
+			accounts = append(accounts, r.SocialAccount)
+		}
+	}
+	if len(accounts) == 0 {
+		return domain.NewError(domain.CodeConflict, "Connection %d is not read now: %s. %s", id, notRead[readings[0].State], readings[0].Reason)
+	}
+	return d.act(ctx, c, domain.ActionConnectionRead, on, reason, simply(func(ctx context.Context) error {
+		if err := vault.ReadNow(ctx, d.kept, on.Platform, accounts, time.Now().UTC()); err != nil {
+			return err
+		}
+		for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts} {
+			if err := d.jobs.Look(ctx, domain.FetchQueue{Kind: kind, Platform: on.Platform}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+// notRead says why an account is not read, and what to do, by its state.
+var notRead = map[string]string{
+	"reconnect":    "a person must sign in at the platform again",
+	"paused":       "resume it, or its platform, first",
+	"unsubscribed": "its account has no active subscription",
 }

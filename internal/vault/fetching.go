@@ -74,18 +74,14 @@ func MakeDue(ctx context.Context, tx pgx.Tx, queue domain.FetchQueue, now time.T
 	return doing(err, "make %s of %s due", queue.Kind, queue.Platform)
 }
 
-// Take claims one account whoever has it: the other's result does not count then.
-func (f *Fetching) Take(
-	ctx context.Context, queue domain.FetchQueue, socialAccount int64, lasts time.Duration, now time.Time,
-) (domain.FetchClaim, error) {
-	claim := domain.FetchClaim{FetchQueue: queue, Accounts: []int64{socialAccount}}
-	err := f.pool.QueryRow(ctx, `
-		insert into fetch_state as f (kind, p_id, social_account_id, due_at, updated_at, claimed_until)
-		values ($1, $2, $3, $4, $4, now() + $5::interval)
-		on conflict (kind, p_id, social_account_id) do update
-		set claimed_until = greatest(excluded.claimed_until, f.claimed_until + interval '1 microsecond')
-		returning claimed_until`, queue.Kind, int(queue.Platform), socialAccount, now, lasts).Scan(&claim.Until)
-	return claim, doing(err, "claim social account %d", socialAccount)
+// ReadNow makes social accounts of a platform due, their totals and their posts, whatever they wait for.
+func ReadNow(ctx context.Context, pool *pgxpool.Pool, platform domain.Platform, accounts []int64, now time.Time) error {
+	_, err := pool.Exec(ctx, `
+		insert into `+Schema+`.fetch_state as f (kind, p_id, social_account_id, due_at, updated_at)
+		select kind, $2, id, $4, $4 from unnest($1::text[]) kind, unnest($3::bigint[]) id order by 1, 3
+		on conflict (kind, p_id, social_account_id) do update set due_at = least(f.due_at, excluded.due_at)`,
+		[]string{domain.FetchAccounts, domain.FetchPosts}, int(platform), accounts, now)
+	return doing(err, "make accounts of %s due", platform)
 }
 
 // Release gives back what of a claim has no result.

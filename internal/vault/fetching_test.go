@@ -281,8 +281,12 @@ func TestResultsLookAtTheirConnectionsOnly(t *testing.T) {
 	require.NoError(t, err)
 	fetching, queue := vault.NewFetching(pool), domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
 	record := func(accounts ...int64) {
-		claim, err := fetching.Take(t.Context(), queue, accounts[0], time.Minute, taken)
-		require.NoError(t, err)
+		claim := domain.FetchClaim{FetchQueue: queue, Accounts: accounts}
+		row := pool.QueryRow(t.Context(), `
+			insert into fetch_state (kind, p_id, social_account_id, due_at, updated_at, claimed_until) values ($1, $2, $3, $4, $4, now())
+			on conflict (kind, p_id, social_account_id) do update set claimed_until = now() returning claimed_until`,
+			queue.Kind, int(queue.Platform), accounts[0], taken)
+		require.NoError(t, row.Scan(&claim.Until))
 		results := make([]domain.FetchResult, len(accounts))
 		for i, account := range accounts {
 			results[i] = domain.FetchResult{SocialAccount: account, Read: true, At: taken, DueAt: taken.Add(time.Hour)}

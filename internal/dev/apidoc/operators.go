@@ -56,6 +56,9 @@ var operatorsOperations = map[string]about{
 	"postOpsConnectionCheck": act("Asks the platform what the token of a connection is: what was granted, until when, and which figures are missing.",
 		"It costs a call or two of the quota for each account. Whose the token is, and the platform's names and words, are not in the answer: "+
 			"they may be persons'."),
+	"postOpsConnectionRead": act("Makes the accounts of a connection due now.",
+		"Their totals are read, and those of their posts that are due by their age, as far as the quota has room. If none of its accounts is "+
+			"read, for want of a sign-in or a subscription or because it is paused, it is refused (409) with the reason."),
 	"postOpsPlatformRun": act("Makes all connections of a platform due now, and has them read as far as the quota has room.",
 		"The body names the kind. Whatever is due is read, within the quotas; the next round comes at its time. While the platform is paused or "+
 			"being read, it is refused (409)."),

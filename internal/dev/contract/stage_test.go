@@ -133,8 +133,9 @@ func (plenty) Until(context.Context, domain.Platform, string, int) (time.Duratio
 func (s *stage) fetch() {
 	s.t.Helper()
 	for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts} {
-		err := s.collect.Once(s.t.Context(), readmodels.Connections{Pool: s.DB.ReadOnly}, kind, s.platform, social)
-		require.NoError(s.t, err, "%s was not read: %v", kind, s.wire.strangers)
+		queue := domain.FetchQueue{Kind: kind, Platform: s.platform}
+		require.NoError(s.t, s.collect.Work(s.t.Context(), s.Claim(s.t, queue, social, s.clock())))
+		require.Empty(s.t, s.lines(`select class || ': ' || reason from kept.fetch_state where class <> ''`), "%s was not read: %v", kind, s.wire.strangers)
 	}
 	s.wire.requireSpoken()
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -119,4 +120,17 @@ func (l *Log) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
 		errs[i] = l.Append(ctx, d)
 	}
 	return errs
+}
+
+// Claim claims one account for a minute, whatever its state is.
+func (l *Log) Claim(t require.TestingT, queue domain.FetchQueue, socialAccount int64, now time.Time) domain.FetchClaim {
+	claim := domain.FetchClaim{FetchQueue: queue, Accounts: []int64{socialAccount}}
+	err := l.DB.Pool.QueryRow(context.Background(), `
+		insert into kept.fetch_state as f (kind, p_id, social_account_id, due_at, updated_at, claimed_until)
+		values ($1, $2, $3, $4, $4, now() + interval '1 minute')
+		on conflict (kind, p_id, social_account_id) do update
+		set claimed_until = greatest(excluded.claimed_until, f.claimed_until + interval '1 microsecond')
+		returning claimed_until`, queue.Kind, int(queue.Platform), socialAccount, now).Scan(&claim.Until)
+	require.NoError(t, err)
+	return claim
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // patience is what a slow machine is given.
@@ -79,12 +78,6 @@ func TestPausedPlatformIsNotAsked(t *testing.T) {
 	still := calls(domain.LinkedIn)
 	awaitCalls(domain.TikTok, 8)
 	require.Equal(t, still, calls(domain.LinkedIn))
-
-	of := world.Of(domain.LinkedIn)[0].SocialAccount
-	err = stack.Fetcher.Once(t.Context(), readmodels.Connections{Pool: stack.Pool}, domain.FetchAccounts, domain.LinkedIn, of)
-	require.Equal(t, domain.CodeConflict, domain.CodeOf(err), "nor by hand")
-	require.ErrorContains(t, err, "paused the fetching of linkedin")
-	require.Equal(t, still, calls(domain.LinkedIn))
 	var failed int
 	require.NoError(t, pool.QueryRow(t.Context(), `select count(*) from fetch_state where failures > 0 or class <> ''`).Scan(&failed))
 	require.Zero(t, failed)
@@ -92,5 +85,4 @@ func TestPausedPlatformIsNotAsked(t *testing.T) {
 	_, err = pauses.Resume(t.Context(), domain.PausePlatform, domain.LinkedIn.String())
 	require.NoError(t, err)
 	awaitCalls(domain.LinkedIn, 1)
-	require.NoError(t, stack.Fetcher.Once(t.Context(), readmodels.Connections{Pool: stack.Pool}, domain.FetchAccounts, domain.LinkedIn, of))
 }
