@@ -34,6 +34,20 @@ func DifferenceBetween(before *Dashboard, after Dashboard) DashboardDifference {
 	return d
 }
 
+// AccessBetween compares who may open a dashboard by its list and its flag alone: who gains access, who loses it, and who has it before and
+// after. Staff of the agency on the list is among them. The lists are sorted.
+func AccessBetween(before *Dashboard, after Dashboard) (gained, lost, kept []string) {
+	var was, is []string
+	if before != nil && before.AllowClientDashboard {
+		was = before.Users
+	}
+	if after.AllowClientDashboard {
+		is = after.Users
+	}
+	gained, lost = between(was, is)
+	return gained, lost, without(ascending(is), among(gained))
+}
+
 // between returns what one list has and the other has not, both ways; sorted, never nil. It walks both once: every
 // change of every dashboard is compared so, in a replay by the hundred thousand, and most of their lists are equal.
 func between(was, is []string) (added, removed []string) {

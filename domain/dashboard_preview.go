@@ -23,11 +23,20 @@ type DashboardPreview struct {
 	LostAccess    []string // who would get a notice (rule 5)
 }
 
-// AccessChange is what a user sees by a change: accounts on dashboards that the user may open (rule 11). Both lists are sorted, and both
+// AccessChange is what a change does to what a user sees on dashboards that the user may open (rule 11). All lists are sorted, and all
 // are empty for a user who keeps what it sees.
 type AccessChange struct {
 	User         string
-	Gains, Loses []string
+	Gains, Loses []string // accounts
+	// GainsScopes and LosesScopes are those of accounts that the user sees before and after: linking gives a dashboard the scopes of the
+	// primary (rule 7).
+	GainsScopes, LosesScopes []ScopeChange
+}
+
+// ScopeChange is a scope, and the accounts on which it is gained or lost.
+type ScopeChange struct {
+	Scope    string
+	Accounts []string
 }
 
 // PreviewOf tells what an event would do to the facts that it was decided on; nil: nothing would change.
@@ -82,33 +91,64 @@ func (f DashboardFacts) accessChanges(primary string, revisions []DashboardRevis
 	was, is := f.seen(before), f.seen(after)
 	changes := []AccessChange{}
 	for _, user := range set(slices.Collect(maps.Keys(was)), slices.Collect(maps.Keys(is))) {
-		gains, loses := between(was[user], is[user])
-		changes = append(changes, AccessChange{User: user, Gains: gains, Loses: loses})
+		c := AccessChange{User: user, Gains: []string{}, Loses: []string{}}
+		if !maps.EqualFunc(was[user], is[user], func(Dashboard, Dashboard) bool { return true }) {
+			c.compare(was[user], is[user])
+		}
+		changes = append(changes, c)
 	}
 	return changes
 }
 
-// seen are the accounts that each user sees on some dashboards, as sets.
-func (f DashboardFacts) seen(dashboards map[string]Dashboard) map[string][]string {
-	views := map[string]map[string][]string{} // by user, and by the linked set: dashboards that are linked share one
+// views are the dashboards that a user may open. Those that show the same accounts and scopes, as linked ones do, are one.
+type views map[string]Dashboard
+
+// seen are the views of each user among some dashboards.
+func (f DashboardFacts) seen(dashboards map[string]Dashboard) map[string]views {
+	seen := map[string]views{}
 	for _, d := range dashboards {
 		if !d.AllowClientDashboard {
 			continue
 		}
-		linked, key := among(d.SubAccountIDs), strings.Join(d.SubAccountIDs, " ")
+		linked, key := among(d.SubAccountIDs), strings.Join(d.SubAccountIDs, " ")+"\n"+strings.Join(d.Scopes, " ")
 		for _, user := range d.Users {
 			if account, known := f.UserAccounts[user]; !known || !linked(account) {
 				continue
 			}
-			if views[user] == nil {
-				views[user] = map[string][]string{}
+			if seen[user] == nil {
+				seen[user] = views{}
 			}
-			views[user][key] = d.SubAccountIDs
+			seen[user][key] = d
 		}
 	}
-	seen := make(map[string][]string, len(views))
-	for user, lists := range views {
-		seen[user] = set(slices.Collect(maps.Values(lists))...)
-	}
 	return seen
+}
+
+// accounts are those of all views, and those of the views with each scope.
+func (v views) accounts() (all []string, byScope map[string][]string) {
+	byScope = map[string][]string{}
+	for _, d := range v {
+		all = append(all, d.SubAccountIDs...)
+		for _, scope := range d.Scopes {
+			byScope[scope] = append(byScope[scope], d.SubAccountIDs...)
+		}
+	}
+	return set(all), byScope
+}
+
+// compare notes what lies between the views of the user before and after.
+func (c *AccessChange) compare(was, is views) {
+	before, scopesBefore := was.accounts()
+	after, scopesAfter := is.accounts()
+	c.Gains, c.Loses = between(before, after)
+	kept := func(accounts []string) []string { return without(without(accounts, among(c.Gains)), among(c.Loses)) }
+	for _, scope := range set(slices.Collect(maps.Keys(scopesBefore)), slices.Collect(maps.Keys(scopesAfter))) {
+		gains, loses := between(set(scopesBefore[scope]), set(scopesAfter[scope]))
+		if gains = kept(gains); len(gains) > 0 {
+			c.GainsScopes = append(c.GainsScopes, ScopeChange{scope, gains})
+		}
+		if loses = kept(loses); len(loses) > 0 {
+			c.LosesScopes = append(c.LosesScopes, ScopeChange{scope, loses})
+		}
+	}
 }

@@ -47,6 +47,9 @@ type AccessSpan struct {
 	// Scopes are those that the dashboard had at a time that was asked for, while the user had access.
 	Scopes []ScopeSpan     `json:"scopes"`
 	Role   *DirectoryStaff `json:"role"` // null: no staff of the agency
+	// ActiveToday tells whether the directory says today that the user is active, in an active account. Who is not can open nothing today,
+	// whatever lists say.
+	ActiveToday bool `json:"active_today"`
 
 	key spanKey
 }
@@ -64,7 +67,7 @@ type SpansMeta struct {
 
 	From StreamPosition `json:"from"` // the last change before the range or at the moment: what stood then is shown
 	To   StreamPosition `json:"to"`   // the last change within the range; the same as `from` for a moment
-	// Staff are the agency's own people, or the one who was asked for: such users open every dashboard by their role,
+	// Staff are the agency's own active people, or the one who was asked for: such users open every dashboard by their role,
 	// whatever lists say.
 	Staff AccessStaff `json:"staff"`
 	// WithoutAccess are dashboards to which nobody had access at the moment. Those stand on a page that come in the order of dashboards before the
@@ -218,11 +221,11 @@ func (q SpansQuery) window(ctx context.Context, tx pgx.Tx, now StreamPosition) (
 	return within(from), within(to), nil
 }
 
-// staffOf is the agency's staff, or the one user of it who was asked for.
+// staffOf is the agency's active staff, or the one user of it who was asked for.
 func staffOf(ctx context.Context, tx pgx.Tx, q SpansQuery) (AccessStaff, error) {
 	staff := AccessStaff{DirectoryStaff: agencyStaff}
 	rows, _ := tx.Query(ctx, `
-		select id, name, count(*) over () from users where account_id = $1 and ($2 = '' or id = $2) order by id limit $3`,
+		select id, name, count(*) over () from users where account_id = $1 and (id = $2 or $2 = '' and active) order by id limit $3`,
 		q.ParentAccount, q.User, maxStaff)
 	var err error
 	staff.Users, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (n Named, err error) {
@@ -267,10 +270,6 @@ func readSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, folded []foldedSpan
 			return nil, ErrAgencyUserNotFound
 		}
 	}
-	staff, err := staffAmong(ctx, tx, q.ParentAccount, folded)
-	if err != nil {
-		return nil, err
-	}
 	spans := make([]AccessSpan, len(folded))
 	for i, f := range folded {
 		by := func(version int64) Record { return n.record(records[entryKey{version, f.key.Dashboard}]) }
@@ -283,7 +282,7 @@ func readSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, folded []foldedSpan
 		s := AccessSpan{
 			Dashboard: named(n.accounts, f.key.Dashboard), User: named(n.users, f.key.User),
 			BeganBy: by(f.key.Began), EndedBy: maybe(f.ended), ListedBy: by(f.listed), AllowedBy: by(f.allowed),
-			Scopes: make([]ScopeSpan, len(f.scopes)), key: f.key,
+			Scopes: make([]ScopeSpan, len(f.scopes)), ActiveToday: n.active[f.key.User], key: f.key,
 		}
 		if s.From = s.BeganBy.Time; s.EndedBy != nil {
 			s.To = &s.EndedBy.Time
@@ -291,7 +290,7 @@ func readSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, folded []foldedSpan
 		for at, scope := range f.scopes {
 			s.Scopes[at] = ScopeSpan{scope.scope, by(scope.given), maybe(scope.taken)}
 		}
-		if staff[f.key.User] {
+		if n.staff[f.key.User] {
 			s.Role = new(agencyStaff)
 		}
 		spans[i] = s
@@ -320,21 +319,4 @@ func recordsOf(ctx context.Context, tx pgx.Tx, parent string, keys []entryKey) (
 		return nil, fmt.Errorf("read deciding records: %w", err)
 	}
 	return records, nil
-}
-
-// staffAmong tells which users of spans are staff of the agency today.
-func staffAmong(ctx context.Context, tx pgx.Tx, parent string, folded []foldedSpan) (map[string]bool, error) {
-	users := make([]string, len(folded))
-	for i, f := range folded {
-		users[i] = f.key.User
-	}
-	slices.Sort(users)
-	rows, _ := tx.Query(ctx, `select id from users where id = any($2) and account_id = $1`, parent, slices.Compact(users))
-	staff := map[string]bool{}
-	var id string
-	_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
-		staff[id] = true
-		return nil
-	})
-	return staff, wrapped("read roles of users", err)
 }

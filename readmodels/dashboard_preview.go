@@ -3,6 +3,7 @@ package readmodels
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -20,8 +21,8 @@ type DashboardPreview struct {
 	Preview string `json:"preview"`
 	// Dashboards are those that would change, by the ids of their sub-accounts.
 	Dashboards []PreviewedDashboard `json:"dashboards"`
-	// Access is what client users see before and after: everybody who may open one of the linked or unlinked dashboards then or now. Scopes and
-	// whether an account is active are not part of it.
+	// Access is what client users see before and after: everybody who may open one of the linked or unlinked dashboards then or now. Users who
+	// are not active, or whose account is not, can open nothing and are left out.
 	Access []PreviewedAccess `json:"access"`
 	// LostAccess are the users who would leave a list, and get a client_access_removed notice.
 	LostAccess []Named `json:"lost_access"`
@@ -43,6 +44,14 @@ type PreviewedAccess struct {
 	User  Named   `json:"user"`
 	Gains []Named `json:"gains"` // accounts
 	Loses []Named `json:"loses"` // accounts
+	GainsScopes []PreviewedScope `json:"gains_scopes"` // of accounts that the user sees before and after
+	LosesScopes []PreviewedScope `json:"loses_scopes"` // of accounts that the user sees before and after
+}
+
+// PreviewedScope is a scope that a user would gain or lose.
+type PreviewedScope struct {
+	Scope    string  `json:"scope"`
+	Accounts []Named `json:"accounts"` // on which
 }
 
 // Named puts the names that the directory holds today to a preview.
@@ -57,6 +66,9 @@ func (d *Dashboards) Named(ctx context.Context, p domain.DashboardPreview) (Dash
 		note(n.users, a.User)
 		note(n.accounts, a.Gains...)
 		note(n.accounts, a.Loses...)
+		for _, s := range slices.Concat(a.GainsScopes, a.LosesScopes) {
+			note(n.accounts, s.Accounts...)
+		}
 	}
 	note(n.users, p.LostAccess...)
 	if err := pg.Snapshot(ctx, d.Pool, func(tx pgx.Tx) error { return n.read(ctx, tx, p.ParentAccount) }); err != nil {
@@ -74,9 +86,21 @@ func (d *Dashboards) Named(ctx context.Context, p domain.DashboardPreview) (Dash
 		})
 	}
 	for _, a := range p.Access {
+		if !n.active[a.User] {
+			continue
+		}
 		shown.Access = append(shown.Access, PreviewedAccess{
 			User: named(n.users, a.User), Gains: namedAll(n.accounts, a.Gains), Loses: namedAll(n.accounts, a.Loses),
+			GainsScopes: n.scopes(a.GainsScopes), LosesScopes: n.scopes(a.LosesScopes),
 		})
 	}
 	return shown, nil
+}
+
+func (n names) scopes(changes []domain.ScopeChange) []PreviewedScope {
+	all := make([]PreviewedScope, len(changes))
+	for i, c := range changes {
+		all[i] = PreviewedScope{c.Scope, namedAll(n.accounts, c.Accounts)}
+	}
+	return all
 }

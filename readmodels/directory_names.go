@@ -13,9 +13,15 @@ import (
 
 // names are those of the directory, by id; nil where it holds none. An answer notes all ids that it mentions, so that
 // their names are read at once.
-type names struct{ users, accounts map[string]*string }
+type names struct {
+	users, accounts map[string]*string
+	// staff and active are the users who are the agency's own, and those who are active, in an active account, today.
+	staff, active map[string]bool
+}
 
-func newNames() names { return names{users: map[string]*string{}, accounts: map[string]*string{}} }
+func newNames() names {
+	return names{map[string]*string{}, map[string]*string{}, map[string]bool{}, map[string]bool{}}
+}
 
 func note(names map[string]*string, ids ...string) {
 	for _, id := range ids {
@@ -43,16 +49,16 @@ func (n names) noteRecord(r Record) {
 // another agency today shows as an id, as if erased.
 func (n names) read(ctx context.Context, tx pgx.Tx, parent string) error {
 	rows, _ := tx.Query(ctx, `
-		select true, u.id, u.name from users u join accounts a on a.id = u.account_id
+		select true, u.id, u.name, a.id = $1, u.active and a.active from users u join accounts a on a.id = u.account_id
 		where u.id = any($2) and (a.id = $1 or a.parent_account = $1)
 		union all
-		select false, id, name from accounts where id = any($3) and (id = $1 or parent_account = $1)`,
+		select false, id, name, false, active from accounts where id = any($3) and (id = $1 or parent_account = $1)`,
 		parent, slices.Collect(maps.Keys(n.users)), slices.Collect(maps.Keys(n.accounts)))
-	var isUser bool
+	var isUser, staff, active bool
 	var id, name string
-	_, err := pgx.ForEachRow(rows, []any{&isUser, &id, &name}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&isUser, &id, &name, &staff, &active}, func() error {
 		if isUser {
-			n.users[id] = new(name)
+			n.users[id], n.staff[id], n.active[id] = new(name), staff, active
 		} else {
 			n.accounts[id] = new(name)
 		}

@@ -3,6 +3,7 @@ package readmodels
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -63,6 +64,19 @@ func readEntries(ctx context.Context, tx pgx.Tx, parent string, page []entryKey)
 			Record: n.record(e.Record), Dashboard: named(n.accounts, e.sub), Before: n.state(e.before), After: *n.state(&e.after),
 			Changes: n.differences(e.before, e.after),
 		}
+		entries[i].Access = n.effect(e, entries[i].Changes)
 	}
 	return entries, nil
+}
+
+// effect puts names to whose access an entry changed.
+func (n names) effect(e entryRow, changes Differences) AccessEffect {
+	gained, lost, kept := domain.AccessBetween(e.before, e.after)
+	if len(changes.ScopesAdded)+len(changes.ScopesRemoved) == 0 {
+		kept = nil
+	}
+	clients := func(users []string) []Named {
+		return namedAll(n.users, slices.DeleteFunc(users, func(id string) bool { return n.staff[id] }))
+	}
+	return AccessEffect{clients(gained), clients(lost), clients(kept)}
 }

@@ -97,9 +97,7 @@ type previewView struct {
 	Body   string // of the request that does it
 	Key    string // has a form that is sent twice do it once
 	Result readmodels.DashboardPreview
-	Loses  []readmodels.PreviewedAccess
-	Gains  []readmodels.PreviewedAccess
-	Keeps  []readmodels.Named
+	Does   effects
 }
 
 func (p previewView) template() (name, title string) {
@@ -159,31 +157,10 @@ func (v *visit) previewBoard(client readmodels.Account, edit boardEdit) (view, e
 	if shown.Result, err = v.askPreview(client.ID, edit.Version, change); err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(shown.Result.Access, func(a, b readmodels.PreviewedAccess) int { // the API's order is that of ids
-		return strings.Compare(shownName(a.User), shownName(b.User))
-	})
-	for _, a := range shown.Result.Access {
-		if len(a.Loses) > 0 {
-			shown.Loses = append(shown.Loses, a)
-		}
-		if len(a.Gains) > 0 {
-			shown.Gains = append(shown.Gains, a)
-		}
-		if len(a.Loses) == 0 && len(a.Gains) == 0 {
-			shown.Keeps = append(shown.Keeps, a.User)
-		}
-	}
+	shown.Does = effectsOfPreview(shown.Result.Access)
 	body, err := json.Marshal(change)
 	shown.Body = string(body)
 	return shown, err
-}
-
-// shownName is by what pages name somebody.
-func shownName(n readmodels.Named) string {
-	if n.Name == nil {
-		return n.ID
-	}
-	return nameOr(*n.Name, n.ID)
 }
 
 func idsOf(list []readmodels.Named) (all []string) {
@@ -203,6 +180,9 @@ func (v *visit) askPreview(id, version string, change boardChange) (p readmodels
 
 func boardAPI(id string) string { return "/api/projects/dashboard/" + url.PathEscape(id) }
 
+// versionOf is the version of a board that an answer holds.
+func versionOf(header http.Header) string { return strings.Trim(header.Get("ETag"), `"`) }
+
 // tag is a version as If-Match takes it. A form without one asks for any board that there is.
 func tag(version string) string {
 	if version == "" {
@@ -217,7 +197,7 @@ func (v *visit) saveBoard(client readmodels.Account, edit boardEdit, form url.Va
 	if !json.Valid(body) {
 		return nil, errForm
 	}
-	_, err := v.send(http.MethodPut, boardAPI(client.ID), body, map[string]string{
+	saved, err := v.send(http.MethodPut, boardAPI(client.ID), body, map[string]string{
 		"If-Match": tag(edit.Version), "If-Preview": form.Get("preview"), "Idempotency-Key": form.Get("key"),
 	})
 	if domain.CodeOf(err) == domain.CodeUnavailable {
@@ -226,5 +206,5 @@ func (v *visit) saveBoard(client readmodels.Account, edit boardEdit, form url.Va
 	if err != nil {
 		return nil, err
 	}
-	return redirect(clientPath(client.ID, "board") + "?saved=1"), nil
+	return redirect(clientPath(client.ID, "board") + "?" + url.Values{"saved": {versionOf(saved.header)}}.Encode()), nil
 }

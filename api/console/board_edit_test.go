@@ -76,7 +76,7 @@ func newBoardStage(t *testing.T) *boardStage {
 		if r.Header.Get("If-Match") != `"`+b.version+`"` {
 			return http.StatusPreconditionFailed, changed
 		}
-		return http.StatusOK, map[string]any{"data": map[string]any{}}
+		return http.StatusOK, map[string]any{"data": map[string]any{}, "etag": `"8"`}
 	}
 	b.browser = s.signedIn("agency")
 	return b
@@ -129,19 +129,61 @@ func TestABoardIsChangedAsItWasPreviewed(t *testing.T) {
 		}
 	}
 	preview := b.post(edits, form)
-	preview.says(http.StatusOK, "Nobody loses access.", "Clara Holm sees now Old Mill", "Who keeps what they see", "Jonas Weber", "Linked with")
+	preview.says(http.StatusOK, "Nobody loses access.", "Clara Holm sees now Old Mill", "Who keeps what they see", "Jonas Weber", "Linked with",
+		"2 people gain access:")
 	require.Less(t, strings.Index(preview.Body.String(), "Alma Roth sees now"), strings.Index(preview.Body.String(), "Clara Holm sees now"), "by name")
 	require.Equal(t, []string{`POST "7"   {"sub_account_ids":["` + mill + `"]}`}, b.bodies, "what was not touched is not sent, so that lists unite")
 
 	saving := fields(t, preview.Body.String())
 	saving.Set("do", "save")
-	b.post(edits, saving).leadsTo(edits + "?saved=1")
+	b.post(edits, saving).leadsTo(edits + "?saved=8")
 	key := saving.Get("key")
 	require.NotEmpty(t, key)
 	require.Equal(t, `PUT "7" abc `+key+` {"sub_account_ids":["`+mill+`"]}`, b.bodies[1])
-	b.get(edits+"?saved=1").says(http.StatusOK, "It is saved.")
+	b.get(edits+"?saved=8").says(http.StatusOK, "It is saved.")
 	b.refuse("PUT "+board, http.StatusServiceUnavailable, domain.CodeUnavailable, "Repeat the same request with the header Idempotency-Key")
 	b.post(edits, saving).says(http.StatusServiceUnavailable, "sends the same change once more: it is not made twice")
+}
+
+// Linking can take a scope from others: the preview says so, and after saving the page and the history do.
+func TestTheLossOfAScopeIsALoss(t *testing.T) {
+	t.Parallel()
+	b := newBoardStage(t)
+	form := fields(t, b.get(edits).Body.String())
+	form.Add("account", mill)
+	form.Set("do", "preview")
+	atMill := []readmodels.Named{named(mill, "Old Mill")}
+	figures := []readmodels.PreviewedScope{{Scope: "analytics", Accounts: atMill}}
+	b.preview = func(string) readmodels.DashboardPreview {
+		return readmodels.DashboardPreview{Type: "dashboard.accounts_linked.v1", Preview: "abc", Access: []readmodels.PreviewedAccess{
+			{User: named(clara, "Clara Holm"), GainsScopes: []readmodels.PreviewedScope{{Scope: "connect", Accounts: atMill}}},
+			{User: named(jonas, "Jonas Weber"), LosesScopes: figures}, {User: named(adam, "Adam Nowak"), LosesScopes: figures},
+		}}
+	}
+	page := b.post(edits, form)
+	page.says(http.StatusOK, "2 people will no longer see Figures:", "Adam Nowak, on Old Mill", "Jonas Weber, on Old Mill",
+		"1 person will connect pages and profiles:")
+	require.NotContains(t, page.Body.String(), "Nobody loses access")
+	require.NotContains(t, page.Body.String(), "Who keeps what they see")
+
+	entry := func(id, name string, access readmodels.AccessEffect) readmodels.HistoryEntry {
+		return readmodels.HistoryEntry{
+			Record: readmodels.Record{Version: 7, Time: b.now}, Dashboard: named(id, name), Access: access,
+			Changes: readmodels.Differences{ScopesRemoved: []string{"analytics"}},
+		}
+	}
+	entries := []readmodels.HistoryEntry{
+		entry(mill, "Old Mill", readmodels.AccessEffect{ScopesChanged: []readmodels.Named{named(jonas, "Jonas Weber"), named(adam, "Adam Nowak")}}),
+		entry(bakery, "Harbour Bakery", readmodels.AccessEffect{
+			ScopesChanged: []readmodels.Named{named(jonas, "Jonas Weber")}, Lost: []readmodels.Named{named(clara, "Clara Holm")},
+		}),
+	}
+	b.answer("GET /api/audit/history", entries, readmodels.EntriesMeta{})
+	for _, at := range []string{edits + "?saved=7", "/console/history"} {
+		b.get(at).says(http.StatusOK, "2 people can no longer see Figures:", "Jonas Weber, on Old Mill, Harbour Bakery", "1 person lost access:",
+			"Clara Holm no longer sees Harbour Bakery.")
+	}
+	require.NotContains(t, b.get(edits+"?saved=6").Body.String(), "can no longer", "somebody else has changed it since")
 }
 
 // Whoever is put on the list or taken off it is so on top of what links bring along.

@@ -25,6 +25,7 @@ type boardPage struct {
 	ID    string
 	Board boardFacts
 	Saved bool
+	Does  *effects // what was saved just now does; nil: that cannot be told
 
 	Said      string // why the change was not made, and what to do
 	Fields    []domain.FieldError
@@ -70,6 +71,9 @@ func (v *visit) editBoard(client readmodels.Account, edit *boardEdit, why *domai
 		return nil, err
 	}
 	shown := boardPage{Name: client.Name, ID: client.ID, Board: facts, Saved: edit == nil && v.r.URL.Query().Has("saved")}
+	if shown.Saved && v.r.URL.Query().Get("saved") == version { // and nobody has changed it since
+		shown.Does = v.effectsOfSaved(facts.UpdatedAt)
+	}
 	fresh := editOf(facts, client.ID, version)
 	if edit != nil {
 		if shown.Stale = edit.Version != version; shown.Stale {
@@ -102,7 +106,7 @@ func (v *visit) boardAt(id string) (facts boardFacts, version string, err error)
 	if len(list) == 0 {
 		return facts, "", errNoPage
 	}
-	return withNames(list[0]), strings.Trim(got.header.Get("ETag"), `"`), nil
+	return withNames(list[0]), versionOf(got.header), nil
 }
 
 // editOf is a board as it stands.

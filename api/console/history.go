@@ -65,6 +65,9 @@ type change struct {
 	Entries []readmodels.HistoryEntry
 }
 
+// Effects are what the record did to people.
+func (c change) Effects() effects { return effectsOfRecord(c.Entries) }
+
 const (
 	listedEntries = 40  // that the page asks for; a record that touches linked dashboards has one for each
 	mostEntries   = 500 // that the API gives at once

@@ -2761,6 +2761,15 @@ export interface components {
             /** @description The user. */
             user: components["schemas"]["Named"];
         };
+        /** @description Whose access to a dashboard a record changed. It comes from the records of `dashboards` alone: whether somebody was active is no part of it. Who is staff of the agency today is left out: such users open every dashboard by their role. */
+        AccessEffect: {
+            /** @description on the list of the open dashboard, and not before */
+            gained: components["schemas"]["Named"][];
+            /** @description taken off the list, or the dashboard was closed */
+            lost: components["schemas"]["Named"][];
+            /** @description `scopes_changed` are who has access before and after, and gains and loses the scopes that `changes` names; empty where it names none. */
+            scopes_changed: components["schemas"]["Named"][];
+        };
         /** @description Tells a user that it has lost access to a dashboard. */
         AccessRemoved: {
             /** @description who lost access to at least one dashboard: 24 hex digits */
@@ -2768,6 +2777,8 @@ export interface components {
         };
         /** @description A time without a gap in which a user had access to a dashboard: was on its list while it was open to its clients. It comes from the records of `dashboards` alone: whether the user or its account was active is no part of it. */
         AccessSpan: {
+            /** @description `active_today` tells whether the directory says today that the user is active, in an active account. Who is not can open nothing today, whatever lists say. */
+            active_today: boolean;
             /** @description opened the dashboard to its clients */
             allowed_by: components["schemas"]["Record"];
             /** @description the later one of `listed_by` and `allowed_by` */
@@ -3736,7 +3747,7 @@ export interface components {
         };
         /** @description What a PUT would do. */
         DashboardPreview: {
-            /** @description `access` is what client users see before and after: everybody who may open one of the linked or unlinked dashboards then or now. Scopes and whether an account is active are not part of it. */
+            /** @description `access` is what client users see before and after: everybody who may open one of the linked or unlinked dashboards then or now. Users who are not active, or whose account is not, can open nothing and are left out. */
             access: components["schemas"]["PreviewedAccess"][];
             /**
              * Format: int64
@@ -4474,6 +4485,8 @@ export interface components {
         };
         /** @description What one record did to one dashboard. */
         HistoryEntry: {
+            /** @description who gained and who lost access to the dashboard, or scopes of it, by the record */
+            access: components["schemas"]["AccessEffect"];
             /** @description Who did it. */
             actor: components["schemas"]["Named"];
             /** @description The value after it. */
@@ -6295,8 +6308,12 @@ export interface components {
         PreviewedAccess: {
             /** @description accounts */
             gains: components["schemas"]["Named"][];
+            /** @description of accounts that the user sees before and after */
+            gains_scopes: components["schemas"]["PreviewedScope"][];
             /** @description accounts */
             loses: components["schemas"]["Named"][];
+            /** @description of accounts that the user sees before and after */
+            loses_scopes: components["schemas"]["PreviewedScope"][];
             /** @description The user. */
             user: components["schemas"]["Named"];
         };
@@ -6316,6 +6333,13 @@ export interface components {
             sub_account_ids: components["schemas"]["Named"][];
             /** @description on the list */
             users: components["schemas"]["Named"][];
+        };
+        /** @description A scope that a user would gain or lose. */
+        PreviewedScope: {
+            /** @description on which */
+            accounts: components["schemas"]["Named"][];
+            /** @description The scope. */
+            scope: string;
         };
         /** @description Says the same as RFC 9457 has it; our own members are its extensions. */
         ProblemBody: {
@@ -7140,7 +7164,7 @@ export interface components {
             names_proven: boolean;
             /** @description `next_cursor` asks for the next page; absent on the last one. A page of a filtered history may be shorter than its limit and yet have a next one. */
             next_cursor?: string;
-            /** @description `staff` are the agency's own people, or the one who was asked for: such users open every dashboard by their role, whatever lists say. */
+            /** @description `staff` are the agency's own active people, or the one who was asked for: such users open every dashboard by their role, whatever lists say. */
             staff: components["schemas"]["AccessStaff"];
             /** @description the last change within the range; the same as `from` for a moment */
             to: components["schemas"]["StreamPosition"];

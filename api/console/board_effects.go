@@ -1,0 +1,155 @@
+package console
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// The scopes that mean something here, and what.
+var scopeWords = []choice{
+	{ID: "analytics", Name: "Figures", Note: "followers, engagement, views and the posts behind them"},
+	{ID: "connect", Name: "Connecting", Note: "its people may connect their own pages and profiles"},
+	{ID: "posts", Name: "Posts", Note: "for your main application"},
+	{ID: "reports", Name: "Reports", Note: "for your main application"},
+}
+
+// scopeChoices are the known scopes, and those that the board has.
+func scopeChoices(edit picks) (all []choice) {
+	all = slices.Clone(scopeWords)
+	for _, id := range slices.Concat(edit.Was, edit.Now) {
+		if !slices.ContainsFunc(all, func(c choice) bool { return c.ID == id }) {
+			all = append(all, choice{ID: id, Name: id, Note: "for your main application"})
+		}
+	}
+	for i := range all {
+		all[i].Was, all[i].Now = slices.Contains(edit.Was, all[i].ID), slices.Contains(edit.Now, all[i].ID)
+	}
+	return all
+}
+
+// scopeDoes says what a scope lets people do.
+func scopeDoes(id string) string {
+	if id == "connect" {
+		return "connect pages and profiles"
+	}
+	for _, c := range scopeWords {
+		if c.ID == id {
+			return "see " + c.Name
+		}
+	}
+	return "see “" + id + "”"
+}
+
+// effects are what a change does to people: who gains and loses access to boards, and what changes for those who keep it.
+type effects struct {
+	Done                     bool // the change was made; else it is previewed
+	Loses, Gains             []effect
+	LosesScopes, GainsScopes []scopeEffect
+	Keeps                    []readmodels.Named // who keeps all that they see; of a preview
+}
+
+// effect is a person with the boards that are meant.
+type effect struct {
+	User   readmodels.Named
+	Boards []readmodels.Named
+}
+
+// scopeEffect is what a scope lets people do, and who it concerns on which boards.
+type scopeEffect struct {
+	Does   string
+	People []effect
+}
+
+// Harms tells whether somebody loses something.
+func (e effects) Harms() bool { return len(e.Loses)+len(e.LosesScopes) > 0 }
+
+// effectsOfPreview sorts by name: the API's order is that of ids.
+func effectsOfPreview(access []readmodels.PreviewedAccess) (e effects) {
+	var gained, lost scopePeople
+	for _, a := range slices.SortedStableFunc(slices.Values(access), func(a, b readmodels.PreviewedAccess) int { return byName(a.User, b.User) }) {
+		if len(a.Loses) > 0 {
+			e.Loses = append(e.Loses, effect{a.User, a.Loses})
+		}
+		if len(a.Gains) > 0 {
+			e.Gains = append(e.Gains, effect{a.User, a.Gains})
+		}
+		for _, s := range a.LosesScopes {
+			lost.note(s.Scope, a.User, s.Accounts...)
+		}
+		for _, s := range a.GainsScopes {
+			gained.note(s.Scope, a.User, s.Accounts...)
+		}
+		if len(a.Loses)+len(a.Gains)+len(a.LosesScopes)+len(a.GainsScopes) == 0 {
+			e.Keeps = append(e.Keeps, a.User)
+		}
+	}
+	e.LosesScopes, e.GainsScopes = lost.effects(), gained.effects()
+	return e
+}
+
+// effectsOfRecord are those of one record by its entries, one for each board.
+func effectsOfRecord(entries []readmodels.HistoryEntry) effects {
+	const access = "" // which no scope is named
+	var gained, lost scopePeople
+	for _, entry := range entries {
+		for _, user := range entry.Access.Lost {
+			lost.note(access, user, entry.Dashboard)
+		}
+		for _, user := range entry.Access.Gained {
+			gained.note(access, user, entry.Dashboard)
+		}
+		for _, user := range entry.Access.ScopesChanged {
+			for _, scope := range entry.Changes.ScopesRemoved {
+				lost.note(scope, user, entry.Dashboard)
+			}
+			for _, scope := range entry.Changes.ScopesAdded {
+				gained.note(scope, user, entry.Dashboard)
+			}
+		}
+	}
+	e := effects{Done: true, Loses: lost[access], Gains: gained[access]}
+	delete(lost, access)
+	delete(gained, access)
+	e.LosesScopes, e.GainsScopes = lost.effects(), gained.effects()
+	return e
+}
+
+// scopePeople are people by scopes.
+type scopePeople map[string][]effect
+
+func (p *scopePeople) note(scope string, user readmodels.Named, boards ...readmodels.Named) {
+	if *p == nil {
+		*p = scopePeople{}
+	}
+	people := (*p)[scope]
+	at, known := slices.BinarySearchFunc(people, user, func(e effect, u readmodels.Named) int { return byName(e.User, u) })
+	if !known {
+		people = slices.Insert(people, at, effect{User: user})
+	}
+	people[at].Boards = append(people[at].Boards, boards...)
+	(*p)[scope] = people
+}
+
+func (p scopePeople) effects() (all []scopeEffect) {
+	for _, scope := range slices.Sorted(maps.Keys(p)) {
+		all = append(all, scopeEffect{scopeDoes(scope), p[scope]})
+	}
+	return all
+}
+
+// effectsOfSaved are those of the record that changed a board at an instant; nil where that cannot be told.
+func (v *visit) effectsOfSaved(at time.Time) *effects {
+	entries, err := get[[]readmodels.HistoryEntry](v, "/api/audit/history", url.Values{
+		"from": {at.Format(time.RFC3339Nano)}, "to": {at.Add(time.Microsecond).Format(time.RFC3339Nano)}, "limit": {strconv.Itoa(mostEntries)},
+	})
+	if err != nil {
+		return nil
+	}
+	done := effectsOfRecord(entries)
+	return &done
+}

@@ -1,0 +1,59 @@
+package readmodels_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+)
+
+// Linking gives the other dashboard the scopes of the primary (rule 7). The preview and the history name who loses a scope by it, and leave
+// out who can open nothing: inactive users in the preview, staff in the history.
+func TestLinkingNamesWhoLosesAScope(t *testing.T) {
+	t.Parallel()
+	p := newPast(t)
+	open := new(true)
+	require.True(t, p.put(stella, domain.UpdateDashboard{
+		Primary: north, Users: &[]string{nina}, Scopes: &[]string{"posts", "reports"}, AllowClientDashboard: open,
+	}))
+	const asleep = "d40000000000000000000000"
+	p.Put(t, domain.DirectoryUser{ID: asleep, AccountID: south, Name: "Asleep", Email: "asleep@example.com"})
+	require.True(t, p.put(stella, domain.UpdateDashboard{
+		Primary: south, Users: &[]string{sam, asleep, stan}, Scopes: &[]string{"analytics", "posts"}, AllowClientDashboard: open,
+	}))
+
+	link := domain.UpdateDashboard{Primary: north, SubAccountIDs: &[]string{south}}
+	decided, err := p.updates.Preview(t.Context(), commands.UpdateDashboard{Caller: p.caller(agencyA, stella), Change: link})
+	require.NoError(t, err)
+	preview, err := readmodels.NewDashboards(readmodels.DashboardsConfig{Pool: p.DB.ReadOnly}).Named(t.Context(), decided)
+	require.NoError(t, err)
+	named := func(id, name string) readmodels.Named { return readmodels.Named{ID: id, Name: &name} }
+	ofSouth := []readmodels.Named{named(south, "South")}
+	require.Equal(t, []readmodels.PreviewedAccess{
+		{
+			User: named(nina, "Name of d1"), Gains: ofSouth, Loses: []readmodels.Named{},
+			GainsScopes: []readmodels.PreviewedScope{}, LosesScopes: []readmodels.PreviewedScope{},
+		},
+		{
+			User: named(sam, "Name of d2"), Gains: []readmodels.Named{named(north, "North")}, Loses: []readmodels.Named{},
+			GainsScopes: []readmodels.PreviewedScope{{Scope: "reports", Accounts: ofSouth}},
+			LosesScopes: []readmodels.PreviewedScope{{Scope: "analytics", Accounts: ofSouth}},
+		},
+	}, preview.Access)
+
+	require.True(t, p.put(stella, link))
+	entries, _, err := p.history.Entries(t.Context(), readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 2})
+	require.NoError(t, err)
+	byDashboard := map[string]readmodels.AccessEffect{}
+	for _, e := range entries {
+		byDashboard[e.Dashboard.ID] = e.Access
+	}
+	whom := named(asleep, "Asleep")
+	require.Equal(t, map[string]readmodels.AccessEffect{
+		north: {Gained: []readmodels.Named{named(sam, "Name of d2"), whom}, Lost: []readmodels.Named{}, ScopesChanged: []readmodels.Named{}},
+		south: {Gained: []readmodels.Named{named(nina, "Name of d1")}, Lost: []readmodels.Named{}, ScopesChanged: []readmodels.Named{named(sam, "Name of d2"), whom}},
+	}, byDashboard)
+}
