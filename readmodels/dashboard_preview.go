@@ -41,9 +41,9 @@ type PreviewedDashboard struct {
 
 // PreviewedAccess is what a user would see. Without gains and losses the user keeps what it sees.
 type PreviewedAccess struct {
-	User  Named   `json:"user"`
-	Gains []Named `json:"gains"` // accounts
-	Loses []Named `json:"loses"` // accounts
+	User        Named            `json:"user"`
+	Gains       []Named          `json:"gains"`        // accounts
+	Loses       []Named          `json:"loses"`        // accounts
 	GainsScopes []PreviewedScope `json:"gains_scopes"` // of accounts that the user sees before and after
 	LosesScopes []PreviewedScope `json:"loses_scopes"` // of accounts that the user sees before and after
 }

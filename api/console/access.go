@@ -21,13 +21,15 @@ func (c *Console) accessPages() []page {
 	}
 }
 
-// accessView says who had access to which board at an instant: people are rows, boards columns.
+// accessView says who had access to which board at an instant: people are rows, boards columns. Of now, only active people are rows: others
+// can open nothing. For a past instant the records say nothing about it, and people who are not active today are marked.
 type accessView struct {
 	At       string // the instant, as a form takes it; "": now
 	Instant  time.Time
 	Person   string // the id of the one whom the page is about; "": everybody
 	Boards   []accessBoard
 	Rows     []accessRow
+	Inactive []readmodels.Named // on the list of an open board, and left out
 	Staff    readmodels.AccessStaff
 	Position readmodels.StreamPosition // the last change up to the instant
 	Closed   []closedBoard             // to which nobody had access; none where the page is about one person
@@ -45,6 +47,7 @@ func (accessView) template() (name, title string) { return "access", "Who had ac
 type accessRow struct {
 	Person readmodels.Named
 	Staff  bool // of the agency, as the directory says today
+	Active bool // likewise
 	Cells  []*accessCell
 }
 
@@ -92,6 +95,9 @@ func (v *visit) access() (view, error) {
 	shown.Staff, shown.Position, shown.Incomplete = meta.Staff, meta.To, meta.Incomplete
 	shown.More = nextPage(accessPath, given, meta.NextCursor)
 	shown.Boards, shown.Rows = matrix(spans)
+	if at.IsZero() {
+		shown.leaveOutInactive()
+	}
 	markElsewhere(shown.Rows, shown.Boards, spans, q.Has("cursor"), shown.More != "")
 	if without := meta.WithoutAccess; without != nil {
 		for _, d := range without.Dashboards {
@@ -101,6 +107,16 @@ func (v *visit) access() (view, error) {
 		shown.Left = without.Count - int64(len(without.Dashboards))
 	}
 	return shown, nil
+}
+
+// leaveOutInactive takes who is not active out of the rows.
+func (a *accessView) leaveOutInactive() {
+	a.Rows = slices.DeleteFunc(a.Rows, func(r accessRow) bool {
+		if !r.Active {
+			a.Inactive = append(a.Inactive, r.Person)
+		}
+		return !r.Active
+	})
 }
 
 // accessQuery asks the API for an instant, now for the zero one, and for one person, everybody for "".
@@ -143,7 +159,7 @@ func matrix(spans []readmodels.AccessSpan) (boards []accessBoard, rows []accessR
 		}
 		if _, known := people[s.User.ID]; !known {
 			people[s.User.ID] = 0
-			rows = append(rows, accessRow{Person: s.User, Staff: s.Role != nil})
+			rows = append(rows, accessRow{Person: s.User, Staff: s.Role != nil, Active: s.ActiveToday})
 		}
 	}
 	slices.SortFunc(boards, func(a, b accessBoard) int { return byName(a.Named, b.Named) })

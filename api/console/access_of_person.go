@@ -23,6 +23,7 @@ type personView struct {
 	Spans      []personSpan
 	Agency     bool // the visitor may see how the person signs in
 	Staff      bool // of the agency, as the directory says today
+	Inactive   bool // today
 	Incomplete string
 	More       string // address of the next page; "": this is the last one
 }
@@ -76,7 +77,7 @@ func (v *visit) person() (view, error) {
 		shown.Named, shown.Staff = member, true
 	}
 	for _, s := range spans {
-		shown.Named = s.User
+		shown.Named, shown.Inactive = s.User, !s.ActiveToday
 		span := personSpan{AccessSpan: s, Listed: decided(s.ListedBy, s.Dashboard.ID), Opened: decided(s.AllowedBy, s.Dashboard.ID)}
 		if s.EndedBy != nil {
 			span.Ended = new(decided(*s.EndedBy, s.Dashboard.ID))

@@ -179,7 +179,9 @@ func TestAccessIsAMatrix(t *testing.T) {
 	s := newStage(t)
 	began := changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")).Record
 	span := func(board, user readmodels.Named) readmodels.AccessSpan {
-		return readmodels.AccessSpan{Dashboard: board, User: user, From: began.Time, BeganBy: began, Scopes: []readmodels.ScopeSpan{{Scope: "posts"}}}
+		return readmodels.AccessSpan{
+			Dashboard: board, User: user, From: began.Time, BeganBy: began, Scopes: []readmodels.ScopeSpan{{Scope: "posts"}}, ActiveToday: true,
+		}
 	}
 	bakeryBoard, cateringBoard, zoe := named(bakery, "Bakery"), named(catering, "Catering"), named(adam, "Zoe")
 	s.answer("GET /api/audit/access", []readmodels.AccessSpan{
@@ -195,6 +197,18 @@ func TestAccessIsAMatrix(t *testing.T) {
 		cells(t, page.Body.String()))
 	s.answer("GET /api/audit/access", []readmodels.AccessSpan{}, readmodels.SpansMeta{})
 	b.get("/console/access").says(http.StatusOK, "Nobody", "had access to any board")
+
+	// Who is not active can open nothing now. Whether somebody was active then no record says.
+	asleep := span(bakeryBoard, named(clara, "Clara"))
+	asleep.ActiveToday = false
+	s.answer("GET /api/audit/access", []readmodels.AccessSpan{span(bakeryBoard, zoe), asleep}, readmodels.SpansMeta{})
+	page = b.get("/console/access")
+	page.says(http.StatusOK, "1 person is on the list of an open board and left out here", "Clara")
+	require.Equal(t, [][]string{{"Person", "Bakery shows posts"}, {"Zoe", "since 1 Oct 2026"}}, cells(t, page.Body.String()))
+	page = b.get("/console/access?at=2026-10-01")
+	page.says(http.StatusOK, "The records do not say whether somebody was active then.")
+	require.Equal(t, [][]string{{"Person", "Bakery shows posts"}, {"Clara not active today", "since 1 Oct 2026"}, {"Zoe", "since 1 Oct 2026"}},
+		cells(t, page.Body.String()))
 }
 
 // Where a page ends within a board, it does not say "no" of people whom the page beside it tells of.
@@ -203,7 +217,7 @@ func TestAPageOfAccessSaysNothingOfOtherPages(t *testing.T) {
 	s := newStage(t)
 	began := changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")).Record
 	span := func(board, user readmodels.Named) readmodels.AccessSpan {
-		return readmodels.AccessSpan{Dashboard: board, User: user, From: began.Time, BeganBy: began}
+		return readmodels.AccessSpan{Dashboard: board, User: user, From: began.Time, BeganBy: began, ActiveToday: true}
 	}
 	one, two, three := named("b1", "One"), named("b2", "Two"), named("b3", "Three")
 	ada, ben, cem := named("u1", "Ada"), named("u2", "Ben"), named("u3", "Cem")
