@@ -14,7 +14,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -106,15 +105,6 @@ func (f *auditFake) ExportSpans(
 	}, f.ask(q)
 }
 
-func (f *auditFake) Excluded(_ context.Context, parent string) (api.Excluded, error) {
-	return api.Excluded{
-		Parked: []operator.ParkedEvent{{ID: "dashboards-0-7", Stream: parent, Reason: "undecodable", State: "parked"}},
-		Foreign: api.ForeignRecords{
-			Claiming: []domain.ForeignRecord{{Reason: "it has no tag", Claims: parent}}, Records: 1, Others: 4,
-		},
-	}, f.ask(parent)
-}
-
 func (f *auditFake) RecordRead(_ context.Context, c commands.Caller, read domain.AuditRead) error {
 	f.note("recorded")
 	f.mu.Lock()
@@ -159,7 +149,7 @@ func setupAudit(t *testing.T, change ...func(*api.Deps)) (*bundle, *auditFake) {
 	t.Helper()
 	f := &auditFake{meta: readmodels.HistoryMeta{AsOf: readmodels.StreamPosition{Version: 41}}}
 	return setup(t, append([]func(*api.Deps){func(d *api.Deps) {
-		d.Audit = &api.AuditDeps{History: f, Records: f, Proofs: fakeProver{}, Excluded: f}
+		d.Audit = &api.AuditDeps{History: f, Records: f, Proofs: fakeProver{}}
 	}}, change...)...), f
 }
 

@@ -11,10 +11,9 @@ import (
 
 // AuditDeps is what the auditors' routes stand on.
 type AuditDeps struct {
-	History  HistoryReader
-	Records  AuditRecorder
-	Proofs   Prover
-	Excluded ExcludedReader
+	History HistoryReader
+	Records AuditRecorder
+	Proofs  Prover
 
 	// MaxExport is the number of entries after which an export ends and says so; default 1,000,000.
 	MaxExport int

@@ -42,7 +42,6 @@ func (s *Server) auditRoutes() []route {
 		get(patternConsistency, "getAuditConsistency", s.auditing(s.getConsistency, paramOlder, paramNewer).
 			answering(reflect.TypeFor[consistencyAnswer](), nil)),
 		get(patternBundle, "getAuditBundle", s.auditing(s.getBundle)),
-		get("/api/audit/excluded", "getAuditExcluded", s.auditing(s.getExcluded).answering(reflect.TypeFor[Excluded](), nil)),
 		get("/api/audit/reads", "getAuditReads",
 			s.auditing(s.getAuditReads, paramCursor, paramLimit, paramActor, paramFrom, paramTo).
 				answering(reflect.TypeFor[[]readmodels.AuditReadEntry](), reflect.TypeFor[readmodels.AuditReadsMeta]())),

@@ -173,7 +173,6 @@ func TestNothingIsShownWithoutARecord(t *testing.T) {
 		auditedPath + "/history", auditedPath + "/state", auditedPath + "/diff?from=1", auditedPath + "/access?user_id=" + alice,
 		"/api/audit/history", "/api/audit/export?format=csv", "/api/audit/export?format=jsonl",
 		"/api/audit/access", "/api/audit/access/export?format=csv", "/api/audit/diff?from=1",
-		"/api/audit/excluded",
 	} {
 		for _, token := range []string{b.auditorToken(), b.agencyToken()} {
 			answer := b.get(path, token)
@@ -199,22 +198,6 @@ func TestWhatShowsNothingIsNotRecorded(t *testing.T) {
 	f.err = errors.New("the database is away")
 	require.Equal(t, http.StatusInternalServerError, b.get("/api/audit/history", b.auditorToken()).status)
 	require.Empty(t, f.callers)
-}
-
-// What lies outside of the history is told to the agency that it concerns, and that it was looked at is recorded.
-func TestRecordsOutsideTheHistory(t *testing.T) {
-	t.Parallel()
-	b, f := setupAudit(t)
-	answer := b.get("/api/audit/excluded", b.auditorToken())
-	require.Equal(t, http.StatusOK, answer.status, answer.body)
-	require.Contains(t, answer.body, `"others_count":4`)
-	require.Contains(t, answer.body, `"claims":"`+agency+`"`)
-	require.Equal(t, []any{agency}, f.queries)
-	require.Equal(t, []domain.AuditRead{{What: "excluded"}}, f.reads)
-	require.NoError(t, f.reads[0].Validate())
-	f.err = errors.New("the database is away")
-	require.Equal(t, http.StatusInternalServerError, b.get("/api/audit/excluded", b.auditorToken()).status)
-	require.Len(t, f.reads, 1)
 }
 
 func TestWhoBothIsRecordedAsAuditor(t *testing.T) {
@@ -250,7 +233,7 @@ func TestAuditRoutesNeedTheirParts(t *testing.T) {
 	b := setup(t)
 	require.Equal(t, http.StatusNotFound, b.get("/api/audit/history", b.auditorToken()).status, "without the parts there is no such route")
 	_, err := api.Handler(api.Deps{Audit: &api.AuditDeps{}})
-	for _, part := range []string{"History", "Records", "Proofs", "Excluded"} {
+	for _, part := range []string{"History", "Records", "Proofs"} {
 		require.ErrorContains(t, err, "Deps.Audit."+part)
 	}
 }

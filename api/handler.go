@@ -170,7 +170,6 @@ func (d Deps) validate() error {
 	missing("Directory.Local", d.Directory != nil && d.Directory.Local == nil)
 	missing("Audit.Records", d.Audit != nil && d.Audit.Records == nil)
 	missing("Audit.Proofs", d.Audit != nil && d.Audit.Proofs == nil)
-	missing("Audit.Excluded", d.Audit != nil && d.Audit.Excluded == nil)
 	return errors.Join(append(errs, d.Config.Validate())...)
 }
 

@@ -45,7 +45,6 @@ type HealthBody struct {
 	Platforms   []PlatformPause    `json:"paused_platforms,omitempty"`   // that are not read
 	Connections []ConnectionPause  `json:"paused_connections,omitempty"` // whose accounts are not read
 	Readings    []PlatformReading  `json:"readings,omitempty"`           // how this process reads platforms
-	Foreign     []ForeignHealth    `json:"foreign_records,omitempty"`    // topics that hold what nobody of ours wrote; absent when none does
 }
 
 // CheckResult is one condition of readiness.
@@ -112,13 +111,6 @@ type ConnectionPause struct {
 	Reason       string    `json:"reason"`        // CODE or CODE:TICKET
 }
 
-// ForeignHealth is how many foreign records a topic holds: each is skipped and counts for nothing. They make no process degraded: they lie in
-// the log for ever, and whoever may produce to it could else keep every process degraded. The metric ledgerboard_foreign_records_total is the alarm.
-type ForeignHealth struct {
-	Topic   string `json:"topic"`   // of the log
-	Records int64  `json:"records"` // that this process has met since its start
-}
-
 // Health answers /healthz and /readyz.
 type Health struct {
 	Checks      []Check
@@ -126,7 +118,6 @@ type Health struct {
 	// Paused tells which platforms and connections are paused; nil: none are told of.
 	Paused   func(context.Context) ([]PlatformPause, []ConnectionPause)
 	Readings func() []PlatformReading // how this process reads platforms; nil: none are told of
-	Foreign  func() []ForeignHealth   // topics that hold what nobody of ours wrote; nil: none are told of
 }
 
 // Handler serves /healthz, /readyz and /metrics alone: what a process has that serves nothing else. Metrics may be nil:
@@ -200,9 +191,6 @@ func (h Health) ready(r *http.Request) (HealthBody, int) {
 	}
 	if h.Readings != nil {
 		body.Readings = h.Readings()
-	}
-	if h.Foreign != nil {
-		body.Foreign = h.Foreign()
 	}
 	return body, status
 }

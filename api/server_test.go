@@ -95,20 +95,6 @@ func TestDegraded(t *testing.T) {
 	require.JSONEq(t, `{"status":"ok"}`, w.Body.String())
 }
 
-// What nobody of ours wrote is shown and takes nobody out of rotation: whoever may produce to the log could else keep every process degraded.
-func TestForeignRecordsAreShownAndDegradeNothing(t *testing.T) {
-	t.Parallel()
-	b := setup(t, func(d *api.Deps) {
-		d.Health.Foreign = func() []api.ForeignHealth { return []api.ForeignHealth{{Topic: "directory", Records: 7}} }
-	})
-	for _, path := range []string{"/readyz", "/readyz?for=writes"} {
-		answer := b.ask(http.MethodGet, path, "")
-		require.Equal(t, http.StatusOK, answer.status)
-		require.Contains(t, answer.body, `"status":"ready"`)
-		require.Contains(t, answer.body, `"foreign_records":[{"topic":"directory","records":7}]`)
-	}
-}
-
 func TestStuckProbeDoesNotHoldUpReadiness(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -88,7 +88,6 @@ var rightsTable = map[string]rights{
 	"GET /api/audit/history":                  rightsOfAuditOfAll,
 	"GET /api/audit/diff":                     rightsOfAuditOfAll,
 	"GET /api/audit/reads":                    rightsOfAuditOfAll,
-	"GET /api/audit/excluded":                 rightsOfAuditOfAll,
 	"GET /api/audit/export":                   rightsOfAuditOfOne, // by ?dashboard=
 	"GET /api/audit/checkpoints":              rightsOfAuditOfAll,
 	"GET /api/audit/checkpoints/consistency":  rightsOfAuditOfAll,
@@ -424,7 +423,7 @@ func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 		d.Accounts, d.Dashboards, d.DashboardCommands = readmodels.Accounts{Pool: pool}, log.Queries(), updates
 		d.Figures, d.Analytics = readmodels.Scopes{Pool: pool}, &analytics.Analytics{Pool: pool}
 		d.Entities = &readmodels.Entities{Pool: pool}
-		d.Audit = &api.AuditDeps{History: history, Records: audit, Proofs: fakeProver{}, Excluded: &auditFake{}}
+		d.Audit = &api.AuditDeps{History: history, Records: audit, Proofs: fakeProver{}}
 		d.Operators = &fakeDesk{}
 		d.Pictures = keptPictures{}
 		d.SignIns = &signIns{}

@@ -11,8 +11,6 @@ const (
 	AuditState   = "state"
 	AuditDiff    = "diff"
 	AuditAccess  = "access"
-	// AuditExcluded is a look at what lies in the log and not in the history: events that are parked, and foreign records.
-	AuditExcluded = "excluded"
 	// AuditAsUser is a look, with a client user's eyes, at what that user sees in the console; the filter names the user.
 	AuditAsUser = "as_user"
 )
@@ -88,8 +86,8 @@ func (PersonErased) EventType() string { return "operations.person_erased.v1" }
 
 // Validate checks what a reader of the trail relies on.
 func (e AuditRead) Validate() error {
-	if !slices.Contains([]string{AuditHistory, AuditState, AuditDiff, AuditAccess, AuditExcluded, AuditAsUser}, e.What) {
-		return errors.New("what is not one of history, state, diff, access, excluded, as_user")
+	if !slices.Contains([]string{AuditHistory, AuditState, AuditDiff, AuditAccess, AuditAsUser}, e.What) {
+		return errors.New("what is not one of history, state, diff, access, as_user")
 	}
 	return checkLengths(e.Dashboard)
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -336,26 +335,6 @@ func TestTwoMomentsAreCompared(t *testing.T) {
 	b.get("/console/history/difference?from=2026-09-01").says(http.StatusOK, "No board was changed between the two")
 }
 
-// What is parked and what is foreign is told in plain words, and what to do. A reason may quote a stranger: it is a text.
-func TestTheConsoleShowsRecordsOutsideTheHistory(t *testing.T) {
-	t.Parallel()
-	s := newStage(t)
-	s.answer("GET /api/audit/excluded", api.Excluded{
-		Parked: []operator.ParkedEvent{{Topic: "dashboards", Partition: 3, Offset: 12, Reason: "unknown_type", Detail: "no such type", State: "parked"}},
-		Foreign: api.ForeignRecords{Records: 9, Others: 4, More: true, Claiming: []domain.ForeignRecord{
-			{Position: domain.Position{Topic: "operations", Partition: 1, Offset: 77}, Reason: `<img src=x onerror="alert(1)">`, Seen: s.now},
-		}},
-	}, nil)
-	b := s.signedIn("auditor")
-	s.asked = nil
-	page := b.get("/console/history/excluded")
-	page.says(http.StatusOK, "dashboards, partition 3, record 12", "unknown type", "operations, partition 1, record 77", "&lt;img src=x", "claim to be of this agency",
-		"8 more are kept", "Others lie in the same parts of the log: 4.", "The first 1,000", "What to do:")
-	require.Equal(t, []string{"GET /api/me", "GET /api/audit/excluded"}, s.asked)
-	s.answer("GET /api/audit/excluded", api.Excluded{}, nil)
-	b.get("/console/history/excluded").says(http.StatusOK, "Nothing of the agency is parked.", "No foreign record that claims to be of this agency was met.")
-}
-
 func TestWhoLooked(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -444,7 +423,7 @@ func TestPagesAreOfRoles(t *testing.T) {
 	s.history()
 	operator := s.signedIn("operator")
 	for _, path := range []string{
-		"/console/history", "/console/history/difference", "/console/history/looks", "/console/history/excluded",
+		"/console/history", "/console/history/difference", "/console/history/looks",
 		"/console/people/" + adam, "/console/access", "/console/access/export", "/console/verify", "/console/verify/bundle",
 	} {
 		operator.get(path).says(http.StatusForbidden, "not for your role")

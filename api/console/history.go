@@ -20,7 +20,6 @@ func (c *Console) historyPages() []page {
 	return []page{
 		{pattern: "GET " + historyPath, roles: auditors, nav: "History", views: []view{historyView{}}, open: (*visit).history},
 		{pattern: "GET " + differencePath, roles: auditors, views: []view{differenceView{}}, open: (*visit).difference},
-		{pattern: "GET " + excludedPath, roles: auditors, views: []view{excludedView{}}, open: (*visit).excluded},
 		{pattern: "GET " + looksPath, roles: auditors, views: []view{looksView{}}, open: (*visit).looks},
 		{pattern: "GET " + backPath, roles: []api.Role{api.RoleAgency}, views: []view{backView{}}, open: (*visit).back},
 		{pattern: "POST " + backPath, roles: []api.Role{api.RoleAgency}, views: []view{backView{}}, open: (*visit).goBack},

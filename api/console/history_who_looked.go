@@ -51,12 +51,11 @@ func (v *visit) looks() (view, error) {
 
 // lookedAt says in words what can be looked at.
 var lookedAt = map[string]string{
-	domain.AuditHistory:  "the history",
-	domain.AuditState:    "a board as it was",
-	domain.AuditDiff:     "two moments compared",
-	domain.AuditAccess:   "who had access",
-	domain.AuditExcluded: "records outside the history",
-	domain.AuditAsUser:   "a client's view, with that person's eyes",
+	domain.AuditHistory: "the history",
+	domain.AuditState:   "a board as it was",
+	domain.AuditDiff:    "two moments compared",
+	domain.AuditAccess:  "who had access",
+	domain.AuditAsUser:  "a client's view, with that person's eyes",
 }
 
 func lookOf(e readmodels.AuditReadEntry) (look, error) {

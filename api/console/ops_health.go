@@ -140,12 +140,6 @@ func (h health) concerns() (all []concern) {
 	for _, p := range h.Connections {
 		all = append(all, concern{fmt.Sprintf("Connection %d is paused", p.ConnectionID), pausedFor(p.Since, p.By, p.Reason), platformsPath})
 	}
-	for _, f := range h.Foreign {
-		all = append(all, concern{
-			fmt.Sprintf("%s of topic %s were not written by this service", counted(f.Records, "record", "records"), f.Topic),
-			"They count for nothing. Find out who may write to the broker.", logPath,
-		})
-	}
 	return all
 }
 

@@ -236,26 +236,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/audit/excluded": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What lies in the log and not in the history of the agency: parked events and foreign records.
-         * @description A parked event is the agency's own and waits for an operator, or was left out. A foreign record was written by nobody of the service and counts for nothing. `foreign.claiming` are those whose key is the agency's id, which proves nothing: whoever can write to the brokers can write any key. Of others in the same partitions only the number is told.
-         */
-        get: operations["getAuditExcluded"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/audit/export": {
         parameters: {
             query?: never;
@@ -4126,13 +4106,6 @@ export interface components {
             /** @description whose figures changed; empty with `all` */
             changes: components["schemas"]["Change"][];
         };
-        /** @description The records of the log that are not in an agency's history, as far as they are known and concern it. */
-        Excluded: {
-            /** @description records that nobody of the service wrote, and that lie where the agency's do */
-            foreign: components["schemas"]["ForeignRecords"];
-            /** @description `parked` are changes of the agency's dashboards, and entries of who did what, that could not be taken into the tables, by their places in the log: 500 at most. Readings and entities of the directory are not among them. */
-            parked: components["schemas"]["ParkedEvent"][];
-        };
         /** @description What became of a request. */
         Fed: {
             /** @description in their order; empty lines are left out */
@@ -4234,57 +4207,6 @@ export interface components {
              * @description in scope, read or not
              */
             social_accounts: number;
-        };
-        /** @description How many foreign records a topic holds: each is skipped and counts for nothing. They make no process degraded: they lie in the log for ever, and whoever may produce to it could else keep every process degraded. The metric ledgerboard_foreign_records_total is the alarm. */
-        ForeignHealth: {
-            /**
-             * Format: int64
-             * @description that this process has met since its start
-             */
-            records: number;
-            /** @description of the log */
-            topic: string;
-        };
-        /** @description A record in the log that nobody of ours wrote: where it lies and why it counts for nothing. */
-        ForeignRecord: {
-            /** @description `claims` is the id that its key is, as that of an agency's stream; "" where it is none. Whoever wrote the record could write any. */
-            claims?: string;
-            /**
-             * Format: date-time
-             * @description first, by the clock of the process that met it
-             */
-            met_at: string;
-            /**
-             * Format: int64
-             * @description of the record
-             */
-            offset: number;
-            /**
-             * Format: int64
-             * @description of the topic
-             */
-            partition: number;
-            /** @description for people; it may quote what the record says */
-            reason: string;
-            /** @description its name */
-            topic: string;
-        };
-        /** @description Records that nobody of the service wrote. They count for nothing. The first 1,000 of each partition are kept. */
-        ForeignRecords: {
-            /** @description `claiming` are those whose key is the agency's id, by their places in the log: 500 at most. Whoever can write to the brokers can write any key. */
-            claiming: components["schemas"]["ForeignRecord"][];
-            /**
-             * Format: int64
-             * @description how many of these are kept
-             */
-            claiming_count: number;
-            /** @description there may be more in these partitions, which are not kept */
-            more: boolean;
-            /**
-             * Format: int64
-             * @description `others_count` is how many others are kept of the partitions that the agency's records lie in. Those that an earlier release met are among them, whatever their keys are.
-             */
-            others_count: number;
         };
         /**
          * @description What the posts of some social accounts gained of one figure in the range: the sum of what each reading added since the last one before it, of the same post, that had the figure (the figures are cumulative). The first reading that has a figure adds all of it if the post was published since the agency reads the account, or at most a day before; else it is a baseline and adds nothing. A reading without the figure adds nothing; the next one with it has it all. All that was gained between two readings stands at the later one, however far apart they are: posts older than 90 days are read every 30 days, and what a page gained while it was not connected stands where it was read again. A page that moves between two clients of an agency goes on where it was: a reading's gain is the client's and member's who had the page at its capture. PostCounts names the platform metrics.
@@ -4470,8 +4392,6 @@ export interface components {
         HealthBody: {
             /** @description What the service stands on, each with its condition. */
             checks?: components["schemas"]["CheckResult"][];
-            /** @description topics that hold what nobody of ours wrote; absent when none does */
-            foreign_records?: components["schemas"]["ForeignHealth"][];
             /** @description whose accounts are not read */
             paused_connections?: components["schemas"]["ConnectionPause"][];
             /** @description that are not read */
@@ -8863,42 +8783,6 @@ export interface operations {
                         message: string;
                         /** @description What there is to say of the answer as a whole. */
                         meta: components["schemas"]["HistoryMeta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                };
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getAuditExcluded: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["Excluded"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
                         /** @description Always true here. */
                         success: boolean;
                     };

@@ -39,10 +39,9 @@ func (a *audited) served(t *testing.T) remote {
 		Accounts: struct{ api.AccountDirectory }{}, People: struct{ api.PeopleDirectory }{}, Dashboards: struct{ api.DashboardReader }{},
 		DashboardCommands: struct{ api.DashboardCommands }{}, Figures: struct{ api.FigureScopes }{}, Analytics: struct{ api.Analytics }{},
 		Audit: &api.AuditDeps{
-			History:  &readmodels.History{Pool: a.db.ReadOnly},
-			Records:  &commands.Audit{Log: a.log, Now: time.Now, Logger: slog.New(slog.DiscardHandler)},
-			Proofs:   prover,
-			Excluded: struct{ api.ExcludedReader }{},
+			History: &readmodels.History{Pool: a.db.ReadOnly},
+			Records: &commands.Audit{Log: a.log, Now: time.Now, Logger: slog.New(slog.DiscardHandler)},
+			Proofs:  prover,
 		},
 	})
 	require.NoError(t, err)

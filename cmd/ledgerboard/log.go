@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"text/tabwriter"
-	"time"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
@@ -22,8 +19,7 @@ type logCommand struct {
 
 // logReport is the answer of --json.
 type logReport struct {
-	Topics  []operator.Topic       `json:"topics"`
-	Foreign []domain.ForeignRecord `json:"foreign"` // the first 20 of each topic
+	Topics []operator.Topic `json:"topics"`
 }
 
 func (c logCommand) Run(ctx context.Context, s streams) error {
@@ -32,14 +28,10 @@ func (c logCommand) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		foreign, err := desk.ForeignRecords(ctx, foreignShown)
-		if err != nil {
-			return err
-		}
 		if c.JSON {
-			return json.NewEncoder(s.Out).Encode(logReport{topics, foreign})
+			return json.NewEncoder(s.Out).Encode(logReport{topics})
 		}
-		return errors.Join(printTopics(s, topics), printForeign(s, foreign))
+		return printTopics(s, topics)
 	})
 }
 
@@ -69,19 +61,4 @@ func printTopics(s streams, topics []operator.Topic) error {
 		}
 	}
 	return err
-}
-
-// foreignShown is how many foreign records of a topic are shown.
-const foreignShown = 20
-
-// printForeign shows records that nobody of ours wrote.
-func printForeign(s streams, records []domain.ForeignRecord) error {
-	if len(records) == 0 {
-		return nil
-	}
-	fmt.Fprintf(s.Out, "\nForeign records, which count for nothing (the first %d of each topic; all that are kept are in kept.foreign_records).\n"+
-		"Somebody without the tag key writes to the brokers: find out who, and take that right away.\n", foreignShown)
-	return printList(s.Out, false, records, "TOPIC\tPARTITION\tOFFSET\tSEEN\tWHY", func(r domain.ForeignRecord) string {
-		return fmt.Sprintf("%s\t%d\t%d\t%s\t%s", r.Topic, r.Partition, r.Offset, r.Seen.UTC().Format(time.RFC3339), plain(r.Reason))
-	})
 }

@@ -137,9 +137,6 @@ func (r readiness) printNotes(out io.Writer) {
 		}
 		fmt.Fprintf(out, "%s of %s: read %s%s\n", p.Kind, p.Name, plain(p.Pace), more)
 	}
-	for _, f := range r.Foreign {
-		fmt.Fprintf(out, "%s holds %d records that nobody of ours wrote: they count for nothing; 'ledgerboard log' shows where they lie\n", plain(f.Topic), f.Records)
-	}
 	for _, p := range r.Platforms {
 		fmt.Fprintf(out, "%s is not read: paused since %s, by %s, %s\n", p.Name, p.Since.UTC().Format(time.RFC3339), plain(p.By), plain(p.Reason))
 	}

@@ -105,11 +105,3 @@ func TestStatusSaysThePace(t *testing.T) {
 	require.Equal(t, "account_insights of facebook: read every 30 seconds, as configured: 2 calls a reading\n"+
 		"account_insights of linkedin: read every 262 minutes: 100 calls a day, 7 a reading; more the quota does not permit\n", out.String())
 }
-
-// Status shows what nobody of ours wrote, and is ready all the same.
-func TestStatusShowsForeignRecords(t *testing.T) {
-	t.Parallel()
-	var out bytes.Buffer
-	readiness{Foreign: []api.ForeignHealth{{Topic: "directory", Records: 7}}}.printNotes(&out)
-	require.Equal(t, "directory holds 7 records that nobody of ours wrote: they count for nothing; 'ledgerboard log' shows where they lie\n", out.String())
-}

@@ -22,7 +22,6 @@ func (s *Service) Follow(ctx context.Context) error {
 				Pool: s.engine, Release: s.config.Release, Roles: s.config.Roles, Folds: s.folds, Logger: s.settings.Logger,
 			})
 		},
-		s.RunForeign,
 		func(ctx context.Context) { s.Log.RunChecks(ctx, 0, s.topics.Checked) },
 	} {
 		group.Go(func() error { loop(ctx); return nil })

@@ -1,24 +1,10 @@
 package assembly
 
 import (
-	"maps"
-	"slices"
-
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
-
-// foreignHealth are the topics that hold foreign records, for /readyz.
-func foreignHealth(counts map[string]int64) (topics []api.ForeignHealth) {
-	for _, topic := range slices.Sorted(maps.Keys(counts)) {
-		if n := counts[topic]; n > 0 {
-			topics = append(topics, api.ForeignHealth{Topic: topic, Records: n})
-		}
-	}
-	return topics
-}
 
 // foreignCollector counts the foreign records that this process has met.
 type foreignCollector struct{ log *eventlog.Log }

@@ -56,10 +56,9 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Analytics:         &analytics.Analytics{Pool: s.ReadPool, Past: s.ReadPool.AsOf},
 		Entities:          &readmodels.Entities{Pool: s.ReadPool},
 		Audit: &api.AuditDeps{
-			History:  &readmodels.History{Pool: s.ReadPool},
-			Records:  &commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger},
-			Proofs:   prover,
-			Excluded: s.operators,
+			History: &readmodels.History{Pool: s.ReadPool},
+			Records: &commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger},
+			Proofs:  prover,
 		},
 		Directory: &api.DirectoryDeps{
 			Feed: commands.FeedDirectory{

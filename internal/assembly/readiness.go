@@ -63,7 +63,7 @@ func (s *Service) Health() api.Health {
 		checks = append(checks, api.Check{Name: "figures of the platforms", Probe: s.silence(s.Fetcher.Collect.Silent)})
 	}
 	return api.Health{
-		Checks: checks, Paused: s.paused, Readings: s.readings, Foreign: func() []api.ForeignHealth { return foreignHealth(s.Log.ForeignCounts()) },
+		Checks: checks, Paused: s.paused, Readings: s.readings,
 		Projections: func() []api.ProjectionHealth { return projectionsHealth(s.Monitor.Seen()) },
 	}
 }

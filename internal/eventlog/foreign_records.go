@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -98,20 +96,19 @@ func (l *Log) passTooLarge(topic string, err error, from int64) (next int64, is 
 	return max(batch.NextOffset, from), true
 }
 
-// noteForeign remembers so many foreign records from this one on.
+// noteForeign counts so many foreign records from this one on.
 func (l *Log) noteForeign(first Record, records int64, reason string) {
-	reason = strings.Clone(strings.ToValidUTF8(strings.ReplaceAll(reason[:min(len(reason), maxReason)], "\x00", ""), ""))
-	if l.foreign.note(first, records, reason) {
-		l.log.Error("a record that nobody of ours wrote lies in the log and is skipped",
-			"topic", first.Topic, "partition", first.Partition, "offset", first.Offset, "reason", reason)
+	if l.foreign.note(first, records) {
+		l.log.Error("skipping an invalid record",
+			"topic", first.Topic, "partition", first.Partition, "offset", first.Offset,
+			"reason", strings.ToValidUTF8(reason[:min(len(reason), maxReason)], ""))
 	}
 }
 
-// foreignFound are the foreign records that this process has met.
+// foreignFound counts the foreign records that this process has met.
 type foreignFound struct {
-	mu   sync.Mutex
-	met  map[place]*foreignIn
-	more chan struct{} // holds one once more are remembered
+	mu  sync.Mutex
+	met map[place]foreignIn
 }
 
 type place struct {
@@ -119,56 +116,22 @@ type place struct {
 	partition int32
 }
 
-// foreignIn is what was met in one partition.
-type foreignIn struct {
-	first   map[int64]domain.ForeignRecord // of the first that were met, by offset
-	beyond  int64                          // how many more
-	highest int64                          // offset of those
-}
+// foreignIn is what was met in one partition. An offset that is read again is not counted again.
+type foreignIn struct{ records, next int64 }
 
-// note remembers a record, each once, and counts as many from it on; it tells whether it is the first of its partition.
-func (f *foreignFound) note(r Record, records int64, reason string) bool {
+// note counts records from an offset on; it reports whether it is the first of its partition.
+func (f *foreignFound) note(r Record, records int64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	at := place{r.Topic, r.Partition}
 	in := f.met[at]
-	if in == nil {
-		in = &foreignIn{first: map[int64]domain.ForeignRecord{}}
-		f.met[at] = in
+	first := in.records == 0
+	if r.Offset >= in.next {
+		in.records += records
+		in.next = r.Offset + records
 	}
-	_, known := in.first[r.Offset]
-	switch {
-	case known:
-	case len(in.first) < domain.MaxForeignRecords:
-		claims, _ := domain.HexID(string(r.Key))
-		in.first[r.Offset] = domain.ForeignRecord{
-			Position: domain.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}, Reason: reason, Seen: time.Now().UTC(), Claims: claims,
-		}
-		raise(f.more)
-		in.beyond += records - 1
-	case r.Offset > in.highest:
-		in.highest = r.Offset
-		in.beyond += records
-	}
-	return !known && len(in.first) == 1
-}
-
-// MoreForeign gets a value when [Log.Foreign] returns more than before.
-func (l *Log) MoreForeign() <-chan struct{} { return l.foreign.more }
-
-// Foreign returns the foreign records that this process has met, seen by its clock: the first 1,000 of each partition, by topic, partition and offset.
-func (l *Log) Foreign() (records []domain.ForeignRecord) {
-	l.foreign.mu.Lock()
-	defer l.foreign.mu.Unlock()
-	for _, in := range l.foreign.met {
-		for _, r := range in.first {
-			records = append(records, r)
-		}
-	}
-	slices.SortFunc(records, func(a, b domain.ForeignRecord) int {
-		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
-	})
-	return records
+	f.met[at] = in
+	return first
 }
 
 // ForeignCounts returns how many foreign records this process has met, by topic: of every topic.
@@ -180,7 +143,7 @@ func (l *Log) ForeignCounts() map[string]int64 {
 	l.foreign.mu.Lock()
 	defer l.foreign.mu.Unlock()
 	for at, in := range l.foreign.met {
-		counts[at.topic] += int64(len(in.first)) + in.beyond
+		counts[at.topic] += in.records
 	}
 	return counts
 }

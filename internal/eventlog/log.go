@@ -81,7 +81,7 @@ func newLog(ctx context.Context, cfg Config, producing []kgo.Opt) (*Log, error) 
 		cfg: cfg, codec: NewCodec(cfg.Registry, cfg.Topics, cfg.Source), log: cfg.Logger,
 		client: client, admin: kadm.NewClient(client), slots: make(chan struct{}, maxBulk),
 		again:   lookedFor{last: map[string]look{}},
-		foreign: foreignFound{met: map[place]*foreignIn{}, more: make(chan struct{}, 1)},
+		foreign: foreignFound{met: map[place]foreignIn{}},
 	}
 	l.decompressor, _ = client.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
 	return l, nil

@@ -9,18 +9,5 @@ create table epochs (
   begun_at timestamptz not null default now() -- when this copy was made
 );
 
--- Records that nobody of ours wrote, as processes that read the log met them: the first 1,000 of each partition. If they are lost, the
--- daily check of the tables finds them again.
-create table foreign_records (
-  log_id       text        not null,
-  topic        text        not null,
-  partition    int         not null,
-  "offset"     bigint      not null,
-  reason       text        not null,
-  seen_at      timestamptz not null,
-  primary key (log_id, topic, partition, "offset")
-);
-
 -- +goose Down
-drop table foreign_records;
 drop table epochs;

@@ -262,12 +262,6 @@ var operations = map[string]about{
 		refuses: []domain.Code{domain.CodeNotFound, domain.CodeConflict},
 		answers: []answer{{status: 200, text: "The bundle.", media: []string{"application/x-ndjson"}, headers: []string{"Content-Disposition"}}},
 	},
-	"getAuditExcluded": {
-		tag: tagAudit, summary: "What lies in the log and not in the history of the agency: parked events and foreign records.",
-		text: "A parked event is the agency's own and waits for an operator, or was left out. A foreign record was written by nobody of the service and " +
-			"counts for nothing. `foreign.claiming` are those whose key is the agency's id, which proves nothing: whoever can write to the brokers can write any " +
-			"key. Of others in the same partitions only the number is told.",
-	},
 	"getAuditReads":        audit("Who read or exported the audit trail, newest first."),
 	"getAuditExport":       file("The history as a file, oldest change first."),
 	"getAuditAccessExport": file("Who had access to any dashboard of the agency as a file, whole."),

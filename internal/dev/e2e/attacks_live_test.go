@@ -5,8 +5,6 @@ package e2e_test
 import (
 	"encoding/hex"
 	"encoding/json"
-	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -40,15 +38,6 @@ func (o *origin) whileItRuns(t *testing.T) {
 	require.Equal(t, before, s.stands(), "nothing of it counts")
 	sub := s.info.IDs.SubAccounts[0]
 	s.service.setUsers(sub, ids(s.service.listed(sub)[1:])) // and nobody is locked out
-	s.service.await(patience, "the log's foreign records to be told", func() bool {
-		return strings.Contains(command(t, s.service.variables(), "log").out, "its key belongs to partition")
-	})
-	met := regexp.MustCompile(`"foreign_records":\[\{"topic":"dashboards","records":7\},` +
-		`\{"topic":"directory","records":3\},\{"topic":"operations","records":[23]\}\]`)
-	s.service.await(patience, "all foreign records to be met: who may produce could else keep every process degraded", func() bool {
-		health := s.service.get("", "/readyz").ok(t, http.StatusOK).body
-		return met.Match(health) && strings.Contains(string(health), `"status":"ready"`)
-	})
 	run(addedAndCounted())
 }
 
