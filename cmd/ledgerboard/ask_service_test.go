@@ -75,7 +75,7 @@ func TestAuditorsNeedAnAddressAndAToken(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, text, "Agency "+auditedAgencies[0]+": nothing was altered, removed, inserted or reordered up to the checkpoint of ")
 	require.Contains(t, text, ": its 10 records are what was signed then, and version 10 was the last.")
-	text, err = run(exportCommand{storage: nowhere, remote: at, Bundle: early})
+	text, err = run(exportCommand{storage: nowhere, remote: at, Bundle: early, Force: true})
 	require.NoError(t, err)
 	require.Contains(t, text, "not checked")
 

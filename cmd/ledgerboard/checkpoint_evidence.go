@@ -25,7 +25,7 @@ const (
 // evidence says, to those who verify, where checkpoints lie outside of the log and who signs them.
 type evidence struct {
 	Checkpoints string   `name:"checkpoints" env:"LEDGERBOARD_CHECKPOINT_FILE" placeholder:"FILE" help:"File of signed checkpoints outside of the log. None: checkpoints.txt in the data directory."`
-	Keys        []string `name:"key" env:"LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS" placeholder:"KEY|FILE,…" help:"Public keys of checkpoints, or files of them. None: checkpoint.pub in the data directory."`
+	Keys        []string `name:"key" env:"LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS" placeholder:"KEY|FILE,…" help:"Public keys of checkpoints, or files of them. None: checkpoint.pub in the data directory; a bundle is never checked with that."`
 }
 
 // keys returns the public keys that are named, those in files too.
@@ -48,20 +48,54 @@ func (e evidence) keys() ([]string, error) {
 	return keys, nil
 }
 
-// verifiers returns the named keys, else the one in the data directory, else nil.
-func (e evidence) verifiers(s storage) (note.Verifiers, error) {
+// named returns the named keys, nil if there are none.
+func (e evidence) named() (note.Verifiers, error) {
 	keys, err := e.keys()
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--key: %w", err)}
 	}
 	if len(keys) == 0 {
-		raw, err := publicKeys(s.DataDir)
-		if err != nil || raw == nil {
-			return nil, err
-		}
-		keys = strings.Fields(string(raw))
+		return nil, nil
 	}
-	known, err := proof.ParseVerifiers(keys...)
+	return proof.ParseVerifiers(keys...)
+}
+
+// forBundle returns the keys to check a bundle with: those that are named, or, if trust is set, the one that the bundle
+// names itself. A file in the current directory is never one of them: whoever hands over a bundle may have put it there.
+func (e evidence) forBundle(name string, trust bool) (note.Verifiers, error) {
+	known, err := e.named()
+	if err != nil || known != nil {
+		return known, err
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("open bundle: %w", err)
+	}
+	defer file.Close()
+	key, err := proof.BundleKey(file)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if known, err = proof.ParseVerifiers(key); err != nil {
+		return nil, fmt.Errorf("read %s: the key that it names: %w", name, err)
+	}
+	if !trust {
+		return nil, usageError{fmt.Errorf("%s says that it is signed with the key %s. Get the agency's public key from a source that you trust and "+
+			"pass it with --key; --trust-bundle-key takes the bundle's word for it", name, key)}
+	}
+	return known, nil
+}
+
+// verifiers returns the named keys, else the one in the data directory, else nil.
+func (e evidence) verifiers(s storage) (note.Verifiers, error) {
+	if known, err := e.named(); err != nil || known != nil {
+		return known, err
+	}
+	raw, err := publicKeys(s.DataDir)
+	if err != nil || raw == nil {
+		return nil, err
+	}
+	known, err := proof.ParseVerifiers(strings.Fields(string(raw))...)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", checkpointPublic, err)
 	}

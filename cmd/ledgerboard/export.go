@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
@@ -20,6 +21,7 @@ type exportCommand struct {
 	remote
 	Parent string `help:"Agency, 24 hex digits: taken from the log itself. With --url: that of the token."`
 	Bundle string `required:"" placeholder:"FILE" help:"File to write. 'ledgerboard verify --bundle FILE --key KEY' checks it anywhere."`
+	Force  bool   `help:"Replace the file if it is there already."`
 	JSON   bool   `name:"json" help:"Print what the bundle holds as a JSON object."`
 }
 
@@ -30,6 +32,9 @@ const notWritten = "no bundle was written; run it again"
 func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.given && c.Parent != "" {
 		return usageError{errors.New("--parent is for exports from the log: with --url, the agency is that of the token")}
+	}
+	if _, err := os.Lstat(c.Bundle); err == nil && !c.Force { // before the whole log is read
+		return fmt.Errorf("%w, or use --force", thereAlready(c.Bundle, "--bundle"))
 	}
 	if c.URL != "" && c.Parent == "" { // an agency that is named is meant, also where the environment has an address for other commands
 		return interrupted(ctx, c.fetch(ctx, s), notWritten)
@@ -53,7 +58,7 @@ func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	noteTags(s, log)
 	var exported proof.Exported
-	err = writeWhole(c.Bundle, func(out io.Writer) (err error) {
+	err = c.write(func(out io.Writer) (err error) {
 		exported, err = proof.Export(ctx, proof.ExportConfig{Source: log, Parent: parent, Known: known, File: file}, out)
 		return err
 	})
@@ -73,11 +78,11 @@ func (c exportCommand) fetch(ctx context.Context, s streams) error {
 	if c.JSON {
 		return usageError{errors.New("--json is for exports from the log: leave it out with --url")}
 	}
-	known, err := c.verifiers(c.storage)
+	known, err := c.named()
 	if err != nil {
 		return err
 	}
-	err = writeWhole(c.Bundle, func(out io.Writer) error { return c.download(ctx, "/api/audit/bundle", nil, out) })
+	err = c.write(func(out io.Writer) error { return c.download(ctx, "/api/audit/bundle", nil, out) })
 	if err != nil {
 		return err
 	}
@@ -85,7 +90,15 @@ func (c exportCommand) fetch(ctx context.Context, s streams) error {
 		fmt.Fprintf(s.Out, "%s is written and not checked: 'ledgerboard verify --bundle %[1]s --key KEY' does.\n", c.Bundle)
 		return nil
 	}
-	return verifyCommand{storage: c.storage, evidence: c.evidence, Bundle: c.Bundle}.bundle(ctx, s)
+	return verifyCommand{evidence: c.evidence, Bundle: c.Bundle}.bundle(ctx, s)
+}
+
+// write writes the file, and replaces one that is there only if it was told to.
+func (c exportCommand) write(content func(io.Writer) error) error {
+	if c.Force {
+		return writeAs(c.Bundle, content, os.Rename)
+	}
+	return writeNew(c.Bundle, "--bundle", content)
 }
 
 // explainProof says what to do about errors of package proof.

@@ -35,7 +35,7 @@ func (c exportPersonCommand) Run(ctx context.Context, s streams) (err error) {
 		}
 	}
 	if _, err := os.Lstat(c.Out); err == nil {
-		return thereAlready(c.Out)
+		return thereAlready(c.Out, "--out")
 	}
 	if err := errors.Join(c.needLog(), c.needTables("")); err != nil {
 		return err
@@ -63,7 +63,7 @@ func (c exportPersonCommand) export(ctx context.Context, s streams, parts *assem
 		return err
 	}
 	sections, err := desk.ExportPerson(ctx, operatorCaller(), person, reason, func(content func(io.Writer) error) error {
-		return writeNew(c.Out, content)
+		return writeNew(c.Out, "--out", content)
 	})
 	if err != nil {
 		return interrupted(ctx, refused(err), "no file was written; run it again")
@@ -81,31 +81,26 @@ func (c exportPersonCommand) export(ctx context.Context, s streams, parts *assem
 	return nil
 }
 
-// thereAlready refuses to write over a file.
-func thereAlready(name string) error {
-	return usageError{fmt.Errorf("--out %s is there already; name a file that is not", name)}
+// thereAlready refuses to write over a file that a flag names.
+func thereAlready(name, flag string) error {
+	return usageError{fmt.Errorf("%s %s is there already; name a file that is not", flag, name)}
 }
 
-// writeNew is [writeWhole] for a file that is not there yet: one that somebody made meanwhile stays as it is.
-func writeNew(name string, write func(io.Writer) error) error {
+// writeNew writes a file that is not there yet: one that was made meanwhile stays as it is.
+func writeNew(name, flag string, write func(io.Writer) error) error {
 	err := writeAs(name, write, os.Link)
 	linked, ok := errors.AsType[*os.LinkError](err)
 	switch {
 	case !ok:
 		return err
 	case errors.Is(linked, fs.ErrExist):
-		return thereAlready(name)
+		return thereAlready(name, flag)
 	default:
-		return fmt.Errorf("%w; the file system of --out must know hard links", err)
+		return fmt.Errorf("%w; the file system of %s must know hard links", err, flag)
 	}
 }
 
-// writeWhole writes a file that only its owner may read: whole, or not at all.
-func writeWhole(name string, write func(io.Writer) error) error {
-	return writeAs(name, write, os.Rename)
-}
-
-// writeAs writes a temporary file beside the name and, once it is on the disk, gives it the name. The temporary name goes in any case.
+// writeAs writes a file that only its owner may read, whole or not at all: a temporary file next to it gets its name once it is on the disk.
 func writeAs(name string, write func(io.Writer) error, give func(temporary, name string) error) error {
 	out, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
 	if err != nil {

@@ -18,6 +18,7 @@ type replayCommand struct {
 	storage
 	logging
 	evidence
+	bundleTrust
 	Parent    string `xor:"from" required:"" help:"Agency, 24 hex digits."`
 	Bundle    string `xor:"from" required:"" type:"existingfile" placeholder:"FILE" help:"Replay a proof bundle instead of the log; it is verified first."`
 	Dashboard string `xor:"one" help:"Only this dashboard: a sub-account, 24 hex digits."`
@@ -134,10 +135,10 @@ func (c replayCommand) replay(ctx context.Context, s streams, cfg proof.ReplayCo
 
 // fromBundle verifies before it prints: what a bundle says counts only if it is proved.
 func (c replayCommand) fromBundle(ctx context.Context, s streams, cfg proof.ReplayConfig) (done proof.Replayed, err error) {
-	if err := (verifyCommand{storage: c.storage, evidence: c.evidence, Bundle: c.Bundle}).bundle(ctx, streams{Out: s.Err, Err: s.Err}); err != nil {
+	if err := (verifyCommand{evidence: c.evidence, bundleTrust: c.bundleTrust, Bundle: c.Bundle}).bundle(ctx, streams{Out: s.Err, Err: s.Err}); err != nil {
 		return done, err
 	}
-	known, err := c.verifiers(c.storage)
+	known, err := c.forBundle(c.Bundle, c.TrustBundleKey)
 	if err != nil {
 		return done, err
 	}

@@ -19,15 +19,21 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
+// bundleTrust says whether a bundle is believed about its own key.
+type bundleTrust struct {
+	TrustBundleKey bool `help:"With --bundle and without --key: check with the key that the bundle itself names. That shows whether the bundle is whole, and not who signed it."`
+}
+
 // verifyCommand proves that nothing in the history was changed, or names what was.
 type verifyCommand struct {
 	storage
 	logging
 	evidence
 	checkpointInterval
-	Parent   string        `xor:"what" help:"Verify one agency, 24 hex digits."`
-	All      bool          `xor:"what" help:"Verify all agencies."`
-	Bundle   string        `xor:"what" type:"existingfile" placeholder:"FILE" help:"Verify a proof bundle: needs --key, and neither log nor database."`
+	Parent string `xor:"what" help:"Verify one agency, 24 hex digits."`
+	All    bool   `xor:"what" help:"Verify all agencies."`
+	Bundle string `xor:"what" type:"existingfile" placeholder:"FILE" help:"Verify a proof bundle: needs --key or --trust-bundle-key, and neither log nor database."`
+	bundleTrust
 	Tables   bool          `xor:"what" help:"Fold the log anew in memory and compare the tables of all projections with it, row by row."`
 	LogOnly  bool          `help:"Do not compare with the tables: needs no database."`
 	JSON     bool          `name:"json" help:"Print the report as a JSON object."`
@@ -164,12 +170,9 @@ func foreignNotes(log *eventlog.Log) (notes []string) {
 
 // bundle verifies a bundle.
 func (c verifyCommand) bundle(ctx context.Context, s streams) error {
-	known, err := c.verifiers(c.storage)
+	known, err := c.forBundle(c.Bundle, c.TrustBundleKey)
 	if err != nil {
 		return err
-	}
-	if known == nil {
-		return usageError{errors.New("--bundle needs --key KEY: the public key that the service signs with, from a source that you trust")}
 	}
 	file, err := os.Open(c.Bundle)
 	if err != nil {
@@ -215,4 +218,5 @@ func printBundleReport(out io.Writer, r proof.BundleReport) {
 		return
 	}
 	fmt.Fprintln(out, r.Proven())
+	fmt.Fprintf(out, "It is signed with the key %s.\n", r.PublicKey)
 }

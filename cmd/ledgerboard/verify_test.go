@@ -270,7 +270,20 @@ func TestExportCommand(t *testing.T) {
 	out.Reset()
 	require.NoError(t, verifyCommand{storage: nowhere, evidence: key, Bundle: path}.Run(t.Context(), s))
 	require.Contains(t, out.String(), "10 records are what was signed")
-	require.ErrorAs(t, verifyCommand{storage: nowhere, Bundle: path}.Run(t.Context(), s), new(usageError))
+	public, err := os.ReadFile(key.Keys[0])
+	require.NoError(t, err)
+	require.Contains(t, out.String(), strings.TrimSpace(string(public)))
+	unnamed := verifyCommand{storage: storage{DataDir: a.dir}, Bundle: path} // where a checkpoint.pub lies, which is nobody's word
+	err = unnamed.Run(t.Context(), s)
+	require.ErrorAs(t, err, new(usageError))
+	require.ErrorContains(t, err, strings.TrimSpace(string(public)), "the key that it names")
+	unnamed.TrustBundleKey = true
+	require.NoError(t, unnamed.Run(t.Context(), s))
+
+	again := exportCommand{storage: a.storage(), logging: quiet, Parent: auditedAgencies[0], Bundle: path}
+	require.ErrorAs(t, again.Run(t.Context(), s), new(usageError), "a file is there")
+	again.Force = true
+	require.NoError(t, again.Run(t.Context(), s))
 
 	out.Reset()
 	require.NoError(t, replayCommand{storage: nowhere, evidence: key, Bundle: path, Format: "json"}.Run(t.Context(), s))

@@ -34,6 +34,7 @@ type bundleHead struct {
 	Bundle     string     `json:"bundle"` // bundleFormat
 	Topic      string     `json:"topic"`
 	Key        string     `json:"key"`        // the agency
+	PublicKey  string     `json:"public_key"` // of the checkpoint
 	Checkpoint string     `json:"checkpoint"` // the signed note
 	Head       bundleLeaf `json:"head"`       // the agency's last record in the checkpoint's tree of heads
 }
@@ -94,6 +95,15 @@ func (b bundleRecord) record(key string, partitions int32) eventlog.Record {
 		r.Headers = append(r.Headers, eventlog.Header{Key: h.Name, Value: h.Value})
 	}
 	return r
+}
+
+// BundleKey reads the public key that a bundle names as that of its checkpoint. It says nothing about whose key that is.
+func BundleKey(in io.Reader) (string, error) {
+	reader, err := newBundleReader(in)
+	if err != nil {
+		return "", err
+	}
+	return reader.head.PublicKey, nil
 }
 
 // bundleReader reads a bundle line by line, in constant memory.

@@ -170,6 +170,7 @@ func TestTamperedBundles(t *testing.T) {
 		"spaces":             {join(append([]string{strings.Replace(l[0], `,"topic"`, `, "topic"`, 1)}, l[1:]...)...), proof.KindBundle, 0, "bytes were changed"},
 		"older head":         {join(append([]string{strings.Replace(l[0], `"head":{"version":9`, `"head":{"version":8`, 1)}, append(l[1:9:9], `{"records":8}`)...)...), proof.KindAltered, 8, "later ones were cut off"},
 		"another key":        {join(append([]string{strings.Replace(l[0], agencies[0], agencies[1], 1)}, l[1:]...)...), proof.KindAltered, 1, "predecessor"},
+		"another public key": {join(append([]string{strings.Replace(l[0], `"public_key":"`, `"public_key":"x`, 1)}, l[1:]...)...), proof.KindBundle, 0, "it names the public key"},
 		"another origin":     {join(append([]string{strings.Replace(l[0], "ledgerboard/dashboards", "ledgerboard/metrics", 1)}, l[1:]...)...), proof.KindBundle, 0, "not a valid checkpoint"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 // BundleReport is the outcome of [VerifyBundle].
 type BundleReport struct {
 	Agency     string    `json:"agency"`
+	PublicKey  string    `json:"public_key"`  // that the checkpoint is signed with
 	Records    int64     `json:"records"`     // read, up to the first that is bad
 	Covered    int64     `json:"covered"`     // proved to be what was signed
 	NotCovered int64     `json:"not_covered"` // after the checkpoint: chained to it, and not signed yet
@@ -90,11 +91,14 @@ func beginBundle(in io.Reader, known note.Verifiers) (*bundleCheck, error) {
 	if err != nil {
 		return nil, err
 	}
+	if key := publicKeyOf(reader.head.Checkpoint, known); reader.head.PublicKey != key {
+		return nil, fmt.Errorf("%w: it names the public key %.120q, and its checkpoint is signed with %s", errBundle, reader.head.PublicKey, key)
+	}
 	if reader.head.Head.Version < 1 {
 		return nil, fmt.Errorf("%w: it proves no record", errBundle)
 	}
 	return &bundleCheck{in: reader, signed: signed, leaf: -1, report: BundleReport{
-		Agency: reader.head.Key, SignedAt: signed.Time, Size: signed.Size, Head: reader.head.Head.Version, Findings: []Finding{},
+		Agency: reader.head.Key, PublicKey: reader.head.PublicKey, SignedAt: signed.Time, Size: signed.Size, Head: reader.head.Head.Version, Findings: []Finding{},
 	}}, nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
@@ -47,17 +49,33 @@ func ParseKey(private string) (signer note.Signer, public string, err error) {
 // ParseVerifiers reads public keys: the present one and those of earlier checkpoints.
 func ParseVerifiers(public ...string) (note.Verifiers, error) {
 	var list []note.Verifier
-	seen := map[string]bool{}
+	texts := map[uint32]string{}
 	for _, key := range public {
-		if key = strings.TrimSpace(key); seen[key] {
+		if key = strings.TrimSpace(key); slices.Contains(slices.Collect(maps.Values(texts)), key) {
 			continue
 		}
-		seen[key] = true
 		v, err := note.NewVerifier(key)
 		if err != nil {
 			return nil, fmt.Errorf("%.80q is not a public key of checkpoints (<name>+<hash>+<base64>)", key)
 		}
-		list = append(list, v)
+		list, texts[v.KeyHash()] = append(list, v), key
 	}
-	return note.VerifierList(list...), nil
+	return publicKeys{note.VerifierList(list...), texts}, nil
+}
+
+// publicKeys are verifiers that still know their text.
+type publicKeys struct {
+	note.Verifiers
+
+	texts map[uint32]string // by key hash
+}
+
+// publicKeyOf is the text of the key, of those that are known, that signed a note; "" if the text is not known.
+func publicKeyOf(signed string, known note.Verifiers) string {
+	keys, _ := known.(publicKeys)
+	opened, err := note.Open([]byte(signed), known)
+	if err != nil {
+		return ""
+	}
+	return keys.texts[opened.Sigs[0].Hash]
 }
