@@ -130,6 +130,20 @@ func TestComposePassesEverySettingOfTheProgram(t *testing.T) {
 	}
 }
 
+// The broker is of the version that the suites run on, the image knows what it is built from, and a missing secret of tokens is named.
+func TestComposeBuildsAndRunsWhatIsTested(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("../../deploy/compose.yaml")
+	require.NoError(t, err)
+	script, err := os.ReadFile("../../deploy/kafka")
+	require.NoError(t, err)
+	tested := regexp.MustCompile(`version=(\$\{KAFKA_VERSION:-[0-9.]+\})`).FindSubmatch(script)
+	require.NotNil(t, tested)
+	require.Contains(t, string(raw), "image: apache/kafka:"+string(tested[1])+"\n")
+	require.Contains(t, string(raw), "VERSION: ${VERSION:-}\n      COMMIT: ${COMMIT:-}\n")
+	require.Regexp(t, `^\$\{LEDGERBOARD_JWT_SECRET:\?`, composeServices(t)["ledgerboard"].Environment["LEDGERBOARD_JWT_SECRET"])
+}
+
 // A process that only signs does not start without its key: compose says so before anything starts.
 func TestComposeAsksForTheKeyThatSigns(t *testing.T) {
 	t.Parallel()
