@@ -2,7 +2,6 @@ package console
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -161,12 +160,7 @@ func (v *visit) file(f figures) (view, error) {
 	if table == "activity" {
 		f.Form.Compare = "" // it is compared with nothing
 	}
-	asked := f.query()
-	if strings.Contains(path, "%s") {
-		path = fmt.Sprintf(path, url.PathEscape(f.Form.From), url.PathEscape(f.Form.To))
-		asked.Del("startTime")
-		asked.Del("endTime")
-	}
+	path, asked := f.asking(path)
 	asked.Set("table", "total.series")
 	v.w.Header().Set("Content-Disposition", `attachment; filename="`+table+`.csv"`)
 	return passOn(path + "?" + asked.Encode()), nil

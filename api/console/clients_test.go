@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -98,6 +99,7 @@ func figuresStage(t *testing.T, role string) (*stage, *browser) {
 	s.answer("GET /auth/leaderboard/all", analytics.Leaderboard{}, meta)
 	s.answer("GET /auth/getRoiViews", analytics.RoiViews{}, meta)
 	s.answer("GET /auth/reach/activityMeter", analytics.ActivityMeter{}, meta)
+	s.answer("GET /api/stats", analytics.PlatformStats{}, meta)
 	return s, s.signedIn(role)
 }
 
@@ -129,6 +131,79 @@ func TestFiguresOfAClient(t *testing.T) {
 	require.Contains(t, file.Header().Get("Content-Disposition"), "followers.csv")
 	b.get("/console/clients/" + bakery + "/figures/secrets.csv").says(http.StatusNotFound)
 	b.get("/console/clients/" + bakery + "/figures/followers").says(http.StatusNotFound)
+}
+
+func TestRangesOpenWithOneLinkAndSurviveTheTabs(t *testing.T) {
+	t.Parallel()
+	s, b := figuresStage(t, "agency")
+	s.now = time.Date(2026, 10, 1, 22, 30, 0, 0, time.UTC) // the 2nd in Berlin
+	meta := analytics.Meta{TimeZone: "Europe/Berlin"}
+	s.answer("GET /auth/getAccountFollowers/2026-09-05/2026-10-02/all", followers(1), meta)
+	s.answer("GET /auth/getPostsTotalEngagements/2026-09-05/2026-10-02/all", analytics.PostsTotalEngagements{}, meta)
+	s.answer("GET /auth/getPostsViews/2026-09-05/2026-10-02/all", analytics.PostsViews{}, meta)
+	client := "/console/clients/" + bakery
+	page := b.get(client + "/figures?tz=Europe/Berlin")
+	for name, of := range map[string]string{
+		"Last 7 days": "from=2026-09-26&amp;to=2026-10-02", "Last 90 days": "from=2026-07-05&amp;to=2026-10-02",
+		"This month": "from=2026-10-01&amp;to=2026-10-02", "Last month": "from=2026-09-01&amp;to=2026-09-30", "This year": "from=2026-01-01&amp;to=2026-10-02",
+	} {
+		page.says(http.StatusOK, `href="`+client+`/figures?compare=previous&amp;`+of+`&amp;tz=Europe%2FBerlin">`+name+"</a>")
+	}
+	page.says(http.StatusOK, `aria-current="true">Last 28 days</a>`)
+
+	s.answer("GET /api/users", []readmodels.User{}, nil)
+	s.answer("GET /api/platforms", []readmodels.ConnectedPlatform{}, nil)
+	const kept = "?compare=year&amp;from=2026-09-01&amp;platform=1&amp;to=2026-09-07&amp;tz=UTC"
+	b.get(client+"/connections"+strings.ReplaceAll(kept, "amp;", "")).says(http.StatusOK, `href="`+client+"/figures"+kept+`"`)
+	b.get(client+"/connections").says(http.StatusOK, `href="`+client+`/figures"`, `href="`+client+`/connections" aria-current="page"`)
+}
+
+func TestFiguresOfOnePlatform(t *testing.T) {
+	t.Parallel()
+	s, b := figuresStage(t, "agency")
+	for at, answer := range s.answers {
+		s.answers[strings.TrimSuffix(at, "/all")+"/4"] = answer
+	}
+	page := b.get("/console/clients/" + bakery + "/figures?platform=4")
+	page.says(http.StatusOK, `<option value="4" selected>LinkedIn</option>`, "followers.csv?compare=previous&amp;from=2026-09-04&amp;platform=4&amp;")
+	require.Empty(t, slices.DeleteFunc(s.asked, func(call string) bool {
+		return !strings.Contains(call, "2026-09-04") || strings.Contains(call, "/4?") || strings.Contains(call, "pId=4")
+	}), "each question is about the platform")
+}
+
+func TestTopPostsLeadToTheirPlatform(t *testing.T) {
+	t.Parallel()
+	s, b := figuresStage(t, "agency")
+	there := analytics.RankedPost{Post: analytics.Post{Content: new("Rolls"), Permalink: new("https://www.linkedin.com/feed/update/7")}}
+	there.Growth = analytics.PostGrowth{Impressions: new(int64(1881)), Clicks: new(int64(69)), Saves: new(int64(11))}
+	hostile := analytics.RankedPost{Post: analytics.Post{Content: new("Cakes"), Permalink: new("javascript:alert(1)")}}
+	s.answer("GET /auth/leaderboard/all", analytics.Leaderboard{Posts: []analytics.RankedPost{there, hostile}}, nil)
+	page := b.get("/console/clients/" + bakery + "/figures")
+	page.says(http.StatusOK, `<a href="https://www.linkedin.com/feed/update/7" rel="noreferrer">Rolls</a>`,
+		`data-label="Impressions">1,881<`, `data-label="Clicks">69<`, `data-label="Saves">11<`, "Cakes")
+	require.NotContains(t, page.Body.String(), "javascript:")
+}
+
+func TestEngagementRatesAndTheAudience(t *testing.T) {
+	t.Parallel()
+	s, b := figuresStage(t, "agency")
+	facebook, tiktok := analytics.StatsOfPlatform{PlatformRef: readmodels.PlatformRefOf(domain.Facebook)}, analytics.StatsOfPlatform{}
+	facebook.Periods = []analytics.StatsPeriod{{
+		From: s.now, Engagement: new(int64(39)), Followers: new(int64(2000)), EngagementRatePct: new(1.95), EngagementRateOf: new(analytics.RateOfFollowers),
+		Demographics: &analytics.Demographics{
+			CapturedAt: s.now, Countries: []analytics.AudienceShare{{Name: "AT", Followers: 1500}, {Name: "DE", Followers: 400}},
+			AgeGroups: []analytics.AudienceShare{{Name: "18-24", Followers: 5}, {Name: "25-34", Followers: 7}},
+		},
+	}}
+	tiktok.Periods = []analytics.StatsPeriod{{}}
+	s.answer("GET /api/stats", analytics.PlatformStats{Platforms: []analytics.StatsOfPlatform{facebook, tiktok}}, nil)
+	page := b.get("/console/clients/" + bakery + "/figures")
+	page.says(http.StatusOK, ">October 2026<", ">2.0\u00a0%<", ">followers<", "AT\u00a01,500, DE\u00a0400", "25-34\u00a07, 18-24\u00a05", `data-label="Cities">–<`)
+
+	s.answer("GET /api/stats", analytics.PlatformStats{Platforms: []analytics.StatsOfPlatform{tiktok}}, nil)
+	page = b.get("/console/clients/" + bakery + "/figures")
+	require.NotContains(t, page.Body.String(), "Engagement rate")
+	require.NotContains(t, page.Body.String(), "Audience")
 }
 
 // A range that is compared with nothing shows no change, and does not regret it.

@@ -1,11 +1,14 @@
 package console
 
 import (
+	"fmt"
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
@@ -14,18 +17,66 @@ type figures struct {
 	of    url.Values // account or dashboard
 	Form  figuresForm
 	files string // address below which the figures stand as files
+	today time.Time
 }
 
-// figuresForm is range, zone and comparison as they stand in the address.
+// figuresForm is range, zone, comparison and platform as the address has them.
 type figuresForm struct {
 	From, To, Zone, Compare string
+
+	Platform string // its number; "": all
+}
+
+// query is the form as an address has it.
+func (f figuresForm) query() url.Values {
+	q := url.Values{}
+	for name, value := range map[string]string{"from": f.From, "to": f.To, "tz": f.Zone, "compare": f.Compare, "platform": f.Platform} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return q
+}
+
+// Platforms are what the figures can be limited to.
+func (figuresForm) Platforms() []domain.Platform { return domain.Platforms() }
+
+// preset is a range that a link opens.
+type preset struct {
+	Name, Path string
+	Current    bool
+}
+
+// presets are the ranges that people ask for most, up to today.
+func (f figures) presets(here string) (all []preset) {
+	firstOfMonth := time.Date(f.today.Year(), f.today.Month(), 1, 0, 0, 0, 0, time.UTC)
+	today := f.today.Format(time.DateOnly)
+	for _, p := range []struct {
+		name string
+		from time.Time
+		to   string
+	}{
+		{"Last 7 days", f.today.AddDate(0, 0, -6), today},
+		{"Last 28 days", f.today.AddDate(0, 0, 1-lately), today},
+		{"Last 90 days", f.today.AddDate(0, 0, -89), today},
+		{"This month", firstOfMonth, today},
+		{"Last month", firstOfMonth.AddDate(0, -1, 0), firstOfMonth.AddDate(0, 0, -1).Format(time.DateOnly)},
+		{"This year", time.Date(f.today.Year(), 1, 1, 0, 0, 0, 0, time.UTC), today},
+	} {
+		form := f.Form
+		form.From, form.To = p.from.Format(time.DateOnly), p.to
+		all = append(all, preset{p.name, here + "?" + form.query().Encode(), form == f.Form})
+	}
+	return all
 }
 
 // figuresOf reads the address. Without a range it is the last 28 days of the zone, today included, and
 // without a comparison they are compared with the period before. The API reports what is wrong with it.
 func (v *visit) figuresOf(by, id, files string) figures {
 	at := v.r.URL.Query()
-	f := figures{of: url.Values{by: {id}}, files: files, Form: figuresForm{at.Get("from"), at.Get("to"), at.Get("tz"), at.Get("compare")}}
+	f := figures{of: url.Values{by: {id}}, files: files, Form: figuresForm{
+		at.Get("from"), at.Get("to"), at.Get("tz"), at.Get("compare"), at.Get("platform"),
+	}}
 	zone, err := time.LoadLocation(f.Form.Zone)
 	if err != nil {
 		zone = time.UTC
@@ -37,6 +88,7 @@ func (v *visit) figuresOf(by, id, files string) figures {
 		f.Form.Compare = string(analytics.ComparePrevious)
 	}
 	today := v.console.deps.Now().In(zone)
+	f.today = today
 	if f.Form.To == "" {
 		f.Form.To = today.Format(time.DateOnly)
 	}
@@ -59,13 +111,25 @@ func (f figures) query() url.Values {
 	return q
 }
 
+// asking is a path of the API with the range and the platform in it, and the rest of the question.
+func (f figures) asking(path string) (string, url.Values) {
+	asked := f.query()
+	if strings.Contains(path, "%s") {
+		path = fmt.Sprintf(path, url.PathEscape(f.Form.From), url.PathEscape(f.Form.To))
+		asked.Del("startTime")
+		asked.Del("endTime")
+	}
+	if ofAll, found := strings.CutSuffix(path, "/all"); f.Form.Platform != "" && found {
+		path = ofAll + "/" + url.PathEscape(f.Form.Platform)
+	} else if f.Form.Platform != "" {
+		asked.Set("pId", f.Form.Platform)
+	}
+	return path, asked
+}
+
 // file is the address of a table of figures as a file.
 func (f figures) file(table string) string {
-	q := url.Values{"from": {f.Form.From}, "to": {f.Form.To}, "tz": {f.Form.Zone}}
-	if f.Form.Compare != "" {
-		q.Set("compare", f.Form.Compare)
-	}
-	return f.files + table + ".csv?" + q.Encode()
+	return f.files + table + ".csv?" + f.Form.query().Encode()
 }
 
 // The paths of the API by the names of the tables.
@@ -83,11 +147,14 @@ type figuresView struct {
 	Here    string
 	Live    string // address of the stream that tells when these figures change; "": the page stays as it is
 	Form    figuresForm
+	Presets []preset
 	Board   *boardFacts // of a client's own board; nil for staff
 	Numbers []figureShown
 	Charts  []chartShown
 	Costs   costsShown
 	Reach   []reachShown
+	Rates   []rateShown
+	Splits  []splitShown
 	Members []analytics.RankedMember
 	Posts   []analytics.RankedPost
 	Sources []analytics.Source // what the figures rest on
@@ -136,11 +203,11 @@ func (v *visit) clientFigures() (view, error) {
 
 // readFigures asks the API for everything that a page of figures shows.
 func (v *visit) readFigures(shown figuresView, f figures) (view, error) {
-	shown.Form = f.Form
+	shown.Form, shown.Presets = f.Form, f.presets(shown.Here)
 	if v.as == nil { // each look with somebody's eyes is recorded, so such a page is not fetched again by itself
 		shown.Live = f.live()
 	}
-	parts := slices.Concat(overTime, []readPart{(*visit).readCosts, (*visit).readActivity, (*visit).readLeaders})
+	parts := slices.Concat(overTime, []readPart{(*visit).readCosts, (*visit).readActivity, (*visit).readLeaders, (*visit).readAudience})
 	if err := v.readParts(partsOf(&shown, f, parts...)); err != nil {
 		return nil, err
 	}
@@ -188,11 +255,11 @@ func (v *visit) readParts(all []figuresPart) error {
 }
 
 func (v *visit) readLeaders(f figures) (put func(*figuresView), err error) {
-	asked := f.query()
+	path, asked := f.asking("/auth/leaderboard/all")
 	asked.Set("limit", "10")
 	asked.Set("meta", "brief")
 	asked.Del("compare")
-	board, err := get[analytics.Leaderboard](v, "/auth/leaderboard/all", asked)
+	board, err := get[analytics.Leaderboard](v, path, asked)
 	if err != nil {
 		return nil, err
 	}

@@ -1,8 +1,6 @@
 package console
 
 import (
-	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -19,15 +17,9 @@ type chartShown struct{ chart.Chart }
 
 // series asks for one of the figures over time.
 func series[T any](v *visit, f figures, of, meta string) (data T, told analytics.Meta, err error) {
-	asked := f.query()
+	path, asked := f.asking(figurePaths[of])
 	if meta != "" {
 		asked.Set("meta", meta)
-	}
-	path := figurePaths[of]
-	if strings.Contains(path, "%s") {
-		path = fmt.Sprintf(path, url.PathEscape(f.Form.From), url.PathEscape(f.Form.To))
-		asked.Del("startTime")
-		asked.Del("endTime")
 	}
 	return getMeta[T, analytics.Meta](v, path, asked)
 }

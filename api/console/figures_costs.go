@@ -23,9 +23,9 @@ type costRow struct {
 
 // readCosts asks for page views against cost. It is compared with nothing.
 func (v *visit) readCosts(f figures) (put func(*figuresView), err error) {
-	asked := f.query()
+	path, asked := f.asking("/auth/getRoiViews")
 	asked.Del("compare")
-	data, err := get[analytics.RoiViews](v, "/auth/getRoiViews", asked)
+	data, err := get[analytics.RoiViews](v, path, asked)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -267,6 +268,34 @@ func embedded(r *http.Request) bool {
 // as returns ctx for calls of the API by who. Where a router of a main application stands is left out: the API's own would go on from there.
 func as(ctx context.Context, who api.Principal) context.Context {
 	return api.WithPrincipal(context.WithValue(ctx, chi.RouteCtxKey, nil), who)
+}
+
+// tabs are the pages of the client on one of which the visitor is. The range of the figures goes along.
+func (v *visit) tabs(shown view) (items []navItem) {
+	rest, ofClient := strings.CutPrefix(v.r.URL.Path, clientsPath)
+	id, at, _ := strings.Cut(rest, "/")
+	if _, refused := shown.(errorView); !ofClient || refused {
+		return nil
+	}
+	at, deeper, _ := strings.Cut(at, "/")
+	if deeper != "" { // somebody's view of a board
+		return nil
+	}
+	query := ""
+	if kept := v.keptRange(); len(kept) > 0 {
+		query = "?" + kept.Encode()
+	}
+	for _, page := range []string{"figures", "board", "people", "connections", "history", "report"} {
+		items = append(items, navItem{Path: clientPath(id, page) + query, Name: capital(page), Current: page == at})
+	}
+	return items
+}
+
+// keptRange is the part of the address that the pages of a client hand on to one another.
+func (v *visit) keptRange() url.Values {
+	kept := url.Values{}
+	v.passOnGiven(kept, "from", "to", "tz", "compare", "platform")
+	return kept
 }
 
 // navigation are the pages that the visitor may open and that stand in the bar.

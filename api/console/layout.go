@@ -86,6 +86,7 @@ var templates = func() map[string]*template.Template {
 type frame struct {
 	Title string
 	Nav   []navItem
+	Tabs  []navItem      // the pages of a client, on each of them
 	Me    *readmodels.Me // nil: nobody is signed in
 	View  view
 	Again bool    // the page loads again by itself
@@ -108,7 +109,7 @@ func execute(f frame) ([]byte, error) {
 
 // write sends the page of a view.
 func (v *visit) write(status int, shown view) int {
-	f := frame{Nav: v.navigation(), Me: v.me, View: shown, As: v.as, Own: v.console.deps.Application == nil}
+	f := frame{Nav: v.navigation(), Tabs: v.tabs(shown), Me: v.me, View: shown, As: v.as, Own: v.console.deps.Application == nil}
 	if board, ok := shown.(watched); ok && v.as == nil {
 		f.Board = board.watches()
 	}

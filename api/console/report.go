@@ -44,7 +44,8 @@ func (r reportView) template() (name, title string) { return "report", r.Name + 
 // reportForm is what stands in the address of a report, and in those of the months beside it.
 type reportForm struct {
 	Month, Zone    string
-	Earlier, Later string // addresses
+	Earlier, Later string     // addresses
+	Kept           url.Values // the rest of the address
 }
 
 // clientReport is a month of a client, for its agency to hand on.
@@ -65,13 +66,18 @@ func (v *visit) clientReport() (view, error) {
 		}
 	}
 	address := func(of time.Time) string {
-		return clientPath(client.ID, "report") + "?" + url.Values{"month": {of.Format(monthForm)}, "tz": {zone.String()}}.Encode()
+		q := v.keptRange()
+		q.Set("month", of.Format(monthForm))
+		q.Set("tz", zone.String())
+		return clientPath(client.ID, "report") + "?" + q.Encode()
 	}
+	kept := v.keptRange()
+	kept.Del("tz")
 	earlier, later := month.AddDate(0, -1, 0), month.AddDate(0, 1, 0)
 	shown := reportView{
 		Name: client.Name, ID: client.ID, Month: month.Format("January 2006"), Before: earlier.Format("January 2006"), Begun: !now.Before(month),
 		Today: now.Format("2 January 2006"),
-		Form:  reportForm{month.Format(monthForm), zone.String(), address(earlier), address(later)},
+		Form:  reportForm{month.Format(monthForm), zone.String(), address(earlier), address(later), kept},
 	}
 	if v.me.Agency != nil {
 		shown.Agency, shown.Colour = v.me.Agency.Name, v.me.Agency.Colour

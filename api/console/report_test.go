@@ -47,7 +47,9 @@ func TestAMonthAsAPageForTheClient(t *testing.T) {
 		"report?month=2026-08&amp;tz=UTC", "report?month=2026-10&amp;tz=UTC")
 	require.NotContains(t, page.Body.String(), "This month is not over")
 	require.Contains(t, s.asked, "GET /auth/getRoiViews?account="+bakery+"&endTime=2026-09-30&startTime=2026-09-01&tz=UTC")
-	b.get("/console/clients/"+bakery+"/report?month=2026-09").says(http.StatusOK, "Harbour Bakery, September 2026")
+	b.get("/console/clients/"+bakery+"/report?month=2026-09&from=2026-09-01&to=2026-09-07").says(http.StatusOK, "Harbour Bakery, September 2026",
+		"/figures?from=2026-09-01&amp;to=2026-09-07", "report?from=2026-09-01&amp;month=2026-08&amp;to=2026-09-07&amp;tz=UTC",
+		`<input type="hidden" name="from" value="2026-09-01">`)
 }
 
 // A change is the same number of per cent wherever it is shown: rounded once, from the change itself.

@@ -18,46 +18,32 @@ import (
 
 // words are the functions by which templates write numbers and times.
 var words = template.FuncMap{
-	"number":    func(n any) string { return chart.Number(whole(n)) },
-	"signed":    func(n *int64) string { return known(n, chart.Signed) },
-	"figure":    func(n *int64) string { return known(n, chart.Number) },
-	"percent":   percent,
-	"bytes":     func(n any) string { return size(whole(n)) },
-	"seconds":   lasting,
-	"capital":   capital,
-	"plain":     plain,
-	"counted":   counted[int],
-	"network":   network,
-	"reading":   readingState,
-	"stateSays": stateSays,
-	"job":       jobName,
-	"personal":  personal,
-	"window":    window,
-	"ofDay":     ofDay,
-	"letter":    letter,
-	"picture":   pictureOf,
-	"direction": func(n int64) string { return map[bool]string{true: "down", false: "up"}[n < 0] },
-	"draw":      chart.Chart.Figure,
-	"sparkline": chart.Sparkline,
-	"tabs":      tabsOf,
-	"list":      func(entries ...string) []string { return entries },
-	"linkLasts": func() string { return linkLasts },
+	"number":     func(n any) string { return chart.Number(whole(n)) },
+	"signed":     func(n *int64) string { return known(n, chart.Signed) },
+	"figure":     func(n *int64) string { return known(n, chart.Number) },
+	"percent":    percent,
+	"bytes":      func(n any) string { return size(whole(n)) },
+	"seconds":    lasting,
+	"capital":    capital,
+	"plain":      plain,
+	"counted":    counted[int],
+	"network":    network,
+	"reading":    readingState,
+	"stateSays":  stateSays,
+	"job":        jobName,
+	"personal":   personal,
+	"window":     window,
+	"ofDay":      ofDay,
+	"letter":     letter,
+	"picture":    pictureOf,
+	"direction":  func(n int64) string { return map[bool]string{true: "down", false: "up"}[n < 0] },
+	"draw":       chart.Chart.Figure,
+	"sparkline":  chart.Sparkline,
+	"atPlatform": atPlatform,
+	"list":       func(entries ...string) []string { return entries },
+	"linkLasts":  func() string { return linkLasts },
 
 	"refreshSeconds": refreshSeconds,
-}
-
-// tabs are the pages of one client.
-type tabs struct {
-	ID, At string // the client; the page that is open
-	Tabs   []tab
-}
-
-type tab struct{ Page, Name string }
-
-func tabsOf(id, at string) tabs {
-	return tabs{id, at, []tab{
-		{"figures", "Figures"}, {"board", "Board"}, {"people", "People"}, {"connections", "Connections"}, {"history", "History"}, {"report", "Report"},
-	}}
 }
 
 // unknown stands where a figure is not known.
@@ -89,6 +75,14 @@ func percent(change, base *int64) string {
 		return ""
 	}
 	return strings.Replace(fmt.Sprintf("%+.1f\u00a0%%", *p), "-", "−", 1)
+}
+
+// atPlatform is where a post is at its platform; "" where that is no address of the web.
+func atPlatform(permalink *string) string {
+	if permalink == nil || !strings.HasPrefix(*permalink, "https://") {
+		return ""
+	}
+	return *permalink
 }
 
 // size writes bytes.

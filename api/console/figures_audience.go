@@ -1,0 +1,91 @@
+package console
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/api/console/chart"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+// rateShown is the engagement rate of a platform in a month, or the part of it that lies in the range.
+type rateShown struct {
+	Platform, Month, Rate string
+
+	Of analytics.RateBase
+}
+
+// splitShown is what a platform says about the followers of its accounts: the largest parts of each split.
+type splitShown struct {
+	Platform, Ages, Genders, Countries, Cities string
+
+	CapturedAt time.Time
+}
+
+// partsShown is how many parts of a split are named.
+const partsShown = 5
+
+// readAudience asks for engagement rates and for what is known about the followers.
+func (v *visit) readAudience(f figures) (put func(*figuresView), err error) {
+	path, asked := f.asking("/api/stats")
+	asked.Del("compare")
+	asked.Set("granularity", string(analytics.ByMonth))
+	asked.Set("meta", "brief")
+	data, err := get[analytics.PlatformStats](v, path, asked)
+	if err != nil {
+		return nil, err
+	}
+	return func(shown *figuresView) {
+		for _, p := range data.Platforms {
+			var split *analytics.Demographics // the newest
+			for _, period := range p.Periods {
+				if rate := rateOf(period); rate != "" {
+					shown.Rates = append(shown.Rates, rateShown{p.PlatformName, period.From.Format("January 2006"), rate, *period.EngagementRateOf})
+				}
+				if period.Demographics != nil {
+					split = period.Demographics
+				}
+			}
+			if split != nil {
+				shown.Splits = append(shown.Splits, splitShown{
+					p.PlatformName, largest(split.AgeGroups), largest(split.Gender), largest(split.Countries), largest(split.Cities),
+					split.CapturedAt,
+				})
+			}
+		}
+	}, nil
+}
+
+// rateOf is the engagement of a period in per cent of the people that its rate is of; "" without a rate.
+func rateOf(p analytics.StatsPeriod) string {
+	if p.EngagementRateOf == nil || p.Engagement == nil {
+		return ""
+	}
+	people := p.Followers
+	if *p.EngagementRateOf == analytics.RateOfReach {
+		people = p.Reach
+	}
+	if people == nil {
+		return ""
+	}
+	rate := analytics.Percent(*p.Engagement, *people, 1)
+	if rate == nil {
+		return ""
+	}
+	return fmt.Sprintf("%.1f\u00a0%%", *rate)
+}
+
+// largest names the largest parts of a split.
+func largest(split []analytics.AudienceShare) string {
+	split = slices.Clone(split)
+	slices.SortStableFunc(split, func(a, b analytics.AudienceShare) int { return int(b.Followers - a.Followers) })
+	text := ""
+	for i, part := range split[:min(len(split), partsShown)] {
+		if i > 0 {
+			text += ", "
+		}
+		text += part.Name + "\u00a0" + chart.Number(part.Followers)
+	}
+	return nameOr(text, unknown)
+}
