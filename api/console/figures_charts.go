@@ -156,10 +156,26 @@ func points[D any](days []D, read func(D) (day string, value *int64)) []chart.Po
 		day, value := read(d)
 		all[i] = chart.Point{Label: day, Short: day, Value: value}
 		if at, err := time.Parse(time.DateOnly, day); err == nil {
-			all[i].Label, all[i].Short = at.Format("2 January 2006"), at.Format("2 Jan")
+			all[i].Label, all[i].Short, all[i].Begins = at.Format("2 January 2006"), at.Format("2 Jan"), begins(at)
 		}
 	}
 	return all
+}
+
+func begins(day time.Time) (of chart.Begins) {
+	if day.Weekday() == time.Monday {
+		of |= chart.Week
+	}
+	if day.Day() == 1 {
+		of |= chart.Month
+		if day.Month()%3 == 1 {
+			of |= chart.Quarter
+		}
+		if day.Month() == time.January {
+			of |= chart.Year
+		}
+	}
+	return of
 }
 
 // chartOf names what is not final: the part that now lies in, and those to come.

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Chart is figures over time, or over anything else that has an order.
@@ -23,12 +24,25 @@ type Series struct {
 	Points []Point
 }
 
+// Begins is what a part of a chart begins, a set: labels of the axis are there rather than elsewhere.
+type Begins uint8
+
+// The members of [Begins].
+const (
+	Week Begins = 1 << iota
+	Month
+	Quarter
+	Year
+)
+
 // Point is a part of a chart with its value.
 type Point struct {
-	Label string // the whole name of the part: "3 January 2026"
-	Short string // its name at the axis: "3 Jan"
-	Value *int64 // nil: not known
-	Open  bool   // it is not final: the value may still change
+	Label  string // the whole name of the part: "3 January 2026"
+	Short  string // its name at the axis: "3 Jan"
+	Value  *int64 // nil: not known
+	Open   bool   // it is not final: the value may still change
+	Mark   string // what happened in it that explains a jump: "page connected"; "": nothing
+	Begins Begins
 }
 
 // Number writes a number with separators of thousands: 1,234.
@@ -57,22 +71,27 @@ func Signed(n int64) string {
 
 const thousand = 1000
 
-// short writes a value of the axis: 12.5k.
+// short writes a value of the axis: 12.5k, or 12,345 if that is no longer.
 func short(v float64) string {
-	unit := ""
+	whole, unit := Number(int64(v)), ""
 	for _, next := range []string{"k", "M", "G", "T", "P", "E"} {
 		if math.Abs(v) < thousand {
 			break
 		}
 		v, unit = v/thousand, next
 	}
-	return strings.Replace(strconv.FormatFloat(v, 'g', 6, 64), "-", "−", 1) + unit
+	text := strings.Replace(strconv.FormatFloat(v, 'g', 6, 64), "-", "−", 1) + unit
+	if utf8.RuneCountInString(whole) <= utf8.RuneCountInString(text) {
+		return whole
+	}
+	return text
 }
 
 // row is a part in the table behind.
 type row struct {
 	Label string
 	Open  bool
+	Mark  string
 	Cells []cell // one for each series
 }
 
@@ -85,7 +104,7 @@ type cell struct {
 func (c Chart) rows() []row {
 	rows := make([]row, len(c.Series[0].Points))
 	for i, first := range c.Series[0].Points {
-		rows[i] = row{Label: first.Label, Open: first.Open}
+		rows[i] = row{Label: first.Label, Open: first.Open, Mark: first.Mark}
 		for _, series := range c.Series {
 			one := cell{Text: "–"}
 			if i < len(series.Points) {

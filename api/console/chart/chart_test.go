@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -230,4 +231,74 @@ func golden(t *testing.T, name, got string) {
 	want, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.Equal(t, string(want), got)
+}
+
+// days are points of as many days, which a chart over time is made of.
+func days(from time.Time, values ...int64) (points []chart.Point) {
+	for i, v := range values {
+		at := from.AddDate(0, 0, i)
+		p := chart.Point{Label: at.Format(time.DateOnly), Short: at.Format("2 Jan"), Value: &v}
+		if at.Weekday() == time.Monday {
+			p.Begins |= chart.Week
+		}
+		if at.Day() == 1 {
+			p.Begins |= chart.Month
+			if at.Month()%3 == 1 {
+				p.Begins |= chart.Quarter
+			}
+		}
+		points = append(points, p)
+	}
+	return points
+}
+
+// The axis names mondays, or the first days of months or quarters; no text is cut off.
+func TestTheAxisNamesNaturalDays(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int][]string{
+		28: {"2 Nov", "9 Nov", "16 Nov", "23 Nov"}, 90: {"1 Nov", "1 Dec", "1 Jan"}, 365: {"1 Jan", "1 Apr", "1 Jul", "1 Oct"}, 1: {"28 Oct"},
+	} {
+		figure, err := chart.Chart{Series: []chart.Series{{Points: days(time.Date(2026, 10, 28, 0, 0, 0, 0, time.UTC), make([]int64, n)...)}}}.Figure()
+		require.NoError(t, err)
+		var texts []string
+		for _, found := range regexp.MustCompile(`class="tick x" x="([^"]*)"[^>]*>([^<]*)<`).FindAllStringSubmatch(string(figure), -1) {
+			x, err := strconv.ParseFloat(found[1], 64)
+			require.NoError(t, err)
+			require.LessOrEqual(t, x, 452.0)
+			texts = append(texts, found[2])
+		}
+		require.Equal(t, want, texts)
+	}
+}
+
+// Values that differ in their last digit have long names: the plot begins where the longest one ends.
+func TestLongValuesOfTheAxisHaveRoom(t *testing.T) {
+	t.Parallel()
+	figure, err := chart.Chart{Series: []chart.Series{{Points: points(144483)}}}.Figure()
+	require.NoError(t, err)
+	require.Contains(t, string(figure), `<line class="grid" x1="75.2" x2="472"`)
+	require.Contains(t, string(figure), `x="69.2" y="90.0">144,483</text>`)
+}
+
+// Dots that would run into one another show under the pointer only; one that no line goes through stays.
+func TestDotsOfAYearDoNotMerge(t *testing.T) {
+	t.Parallel()
+	year := days(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), make([]int64, 365)...)
+	year[100].Value, year[102].Value = nil, nil
+	figure, err := chart.Chart{Series: []chart.Series{{Points: year}}}.Figure()
+	require.NoError(t, err)
+	require.Equal(t, 362, strings.Count(string(figure), `class="dot faint"`))
+	require.Equal(t, 1, strings.Count(string(figure), `class="dot"`))
+}
+
+// What explains a jump is a line through the part, with a key and in the table.
+func TestWhatHappenedIsMarked(t *testing.T) {
+	t.Parallel()
+	jump := points(30, 98)
+	jump[1].Mark = "page connected"
+	figure, err := chart.Chart{Series: []chart.Series{{Points: jump}}}.Figure()
+	require.NoError(t, err)
+	require.Contains(t, string(figure), `<line class="event" x1="367.0" x2="367.0" y1="12" y2="168"><title>2 March 2026: page connected</title></line>`)
+	require.Contains(t, string(figure), `<span class="key event">page connected</span>`)
+	require.Contains(t, string(figure), `2 March 2026 <small>page connected</small>`)
 }

@@ -4,17 +4,23 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // The view box of a figure, and the box in it in which values stand.
 const (
 	width, height = 480, 200
-	left, right   = 52, 472
+	leastLeft     = 52 // more if the values of the axis are long
+	right         = 472
 	top, bottom   = 12, 168
 
 	sparkWidth, sparkHeight, sparkEdge = 120, 28, 3
 
-	labels   = 4   // at most, on the x axis
+	labels   = 4   // about so many are on the x axis if none is natural
+	natural  = 6   // at most, of the natural ones
+	lastText = 452 // where the middle of a label is at most, so that its end is not cut off
+	letter   = 9.6 // how wide one is on a phone, where texts are largest
+	apart    = 6   // how far dots have to be apart to be told apart
 	barShare = 0.7 // of the room of a part
 )
 
@@ -22,9 +28,12 @@ const (
 type plot struct {
 	Chart
 
+	Left   string
+	TextX  string // where the texts of the y axis end
 	Ticks  []tick
 	Labels []label
-	Open   []box // parts that are not final
+	Open   []box  // parts that are not final
+	Marks  []mark // parts in which something happened
 	Lines  []drawn
 	Rows   []row
 	Known  bool
@@ -52,6 +61,17 @@ type mark struct {
 	box
 
 	Title string
+	Faint bool // a dot that its neighbors would run into: it shows under the pointer
+}
+
+// Mark is what the marks of the chart mean; "" without any.
+func (p plot) Mark() string {
+	for _, point := range p.Series[0].Points {
+		if point.Mark != "" {
+			return point.Mark
+		}
+	}
+	return ""
 }
 
 func at(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
@@ -63,15 +83,21 @@ func plotOf(c Chart) plot {
 		return p
 	}
 	p.Rows = c.rows()
+	left := float64(leastLeft)
 	for _, v := range s.ticks() {
-		p.Ticks = append(p.Ticks, tick{at(s.y(v, top, bottom)), short(v)})
+		text := short(v)
+		p.Ticks = append(p.Ticks, tick{at(s.y(v, top, bottom)), text})
+		left = max(left, 8+letter*float64(utf8.RuneCountInString(text)))
 	}
+	p.Left, p.TextX = at(left), at(left-6)
 	first := c.Series[0].Points
-	room := float64(right-left) / float64(len(first))
-	every := (len(first) + labels - 1) / labels
+	room := (right - left) / float64(len(first))
+	for _, i := range labelled(first) {
+		p.Labels = append(p.Labels, label{at(min(left+(float64(i)+0.5)*room, lastText)), first[i].Short})
+	}
 	for i, point := range first {
-		if i%every == 0 {
-			p.Labels = append(p.Labels, label{at(left + (float64(i)+0.5)*room), point.Short})
+		if point.Mark != "" {
+			p.Marks = append(p.Marks, mark{box: box{X: at(left + (float64(i)+0.5)*room)}, Title: point.Label + ": " + point.Mark})
 		}
 		if point.Open {
 			p.Open = append(p.Open, box{at(left + float64(i)*room), at(top), at(room), at(bottom - top)})
@@ -81,23 +107,49 @@ func plotOf(c Chart) plot {
 		series.Points = series.Points[:min(len(series.Points), len(first))]
 		one := drawn{Name: series.Name, Class: fmt.Sprintf("s%d", i+1)}
 		if c.Bars {
-			one.Marks = c.bars(series, s, i, room)
+			one.Marks = c.bars(series, s, i, left, room)
 		} else {
-			one.Paths, one.Marks = c.line(series, s, room)
+			one.Paths, one.Marks = c.line(series, s, left, room)
 		}
 		p.Lines = append(p.Lines, one)
 	}
 	return p
 }
 
+// labelled are the parts that the axis names: the most natural ones of which there are a few, or some
+// at equal distances.
+func labelled(points []Point) (at []int) {
+	for unit := Week; unit <= Year; unit <<= 1 {
+		at = at[:0]
+		for i, p := range points {
+			if p.Begins&unit != 0 {
+				at = append(at, i)
+			}
+		}
+		if len(at) >= 2 && len(at) <= natural {
+			return at
+		}
+	}
+	at = at[:0]
+	for i := 0; i < len(points); i += (len(points) + labels - 1) / labels {
+		at = append(at, i)
+	}
+	return at
+}
+
 // line draws a path for each run of known values, and a point for each of them.
-func (c Chart) line(series Series, s scale, room float64) (paths []string, marks []mark) {
+func (c Chart) line(series Series, s scale, left, room float64) (paths []string, marks []mark) {
 	paths = runs(series.Points, func(i int, v int64) (x, y string) {
 		x, y = at(left+(float64(i)+0.5)*room), at(s.y(float64(v), top, bottom))
-		marks = append(marks, mark{box{X: x, Y: y}, c.told(series, i)})
+		marks = append(marks, mark{box: box{X: x, Y: y}, Title: c.told(series, i), Faint: room < apart && joined(series.Points, i)})
 		return x, y
 	})
 	return paths, marks
+}
+
+// joined tells whether a line goes through a point.
+func joined(points []Point, i int) bool {
+	return i > 0 && points[i-1].Value != nil || i+1 < len(points) && points[i+1].Value != nil
 }
 
 // runs joins neighbours of which both values are known, and no others.
@@ -122,7 +174,7 @@ func runs(points []Point, place func(i int, v int64) (x, y string)) (paths []str
 }
 
 // bars draws a bar from 0 for each known value; the series of a part stand side by side.
-func (c Chart) bars(series Series, s scale, nth int, room float64) (marks []mark) {
+func (c Chart) bars(series Series, s scale, nth int, left, room float64) (marks []mark) {
 	wide := room * barShare / float64(len(c.Series))
 	zero := s.y(0, top, bottom)
 	for i, point := range series.Points {
@@ -131,7 +183,7 @@ func (c Chart) bars(series Series, s scale, nth int, room float64) (marks []mark
 		}
 		x := left + float64(i)*room + room*(1-barShare)/2 + float64(nth)*wide
 		y := s.y(float64(*point.Value), top, bottom)
-		marks = append(marks, mark{box{at(x), at(min(y, zero)), at(wide), at(max(y, zero) - min(y, zero))}, c.told(series, i)})
+		marks = append(marks, mark{box{at(x), at(min(y, zero)), at(wide), at(max(y, zero) - min(y, zero))}, c.told(series, i), false})
 	}
 	return marks
 }
