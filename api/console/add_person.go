@@ -5,20 +5,26 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // invitation is the form by which somebody is added, with what was entered.
 type invitation struct {
 	Entry  personEntry
-	Said   string // why nobody was added
-	Fields []domain.FieldError
+	Faults formFaults // why nobody was added
 }
 
 // personEntry is what is entered of a person. Its key has a form that is sent twice add one person.
 type personEntry struct{ Name, Email, Phone, Key string }
 
 func newInvitation() invitation { return invitation{Entry: personEntry{Key: rand.Text()}} }
+
+// invitationWords are the fields of an invitation.
+var invitationWords = map[string]fieldWords{
+	"name": {"name", "Write a name of one line, 200 characters at most."}, "email": {"email", "Write an address like jonas@example.com."},
+	"phone": {"phone", "Write a number of one line, 200 characters at most."},
+}
 
 // invite adds whom the form names: to an account, or for "" to the agency itself. Made is the id; "": what was entered was not taken, and the
 // invitation says why.
@@ -33,9 +39,14 @@ func (v *visit) invite(account string) (made string, entered invitation, err err
 		body["account"] = account
 	}
 	got, err := v.send(http.MethodPost, "/api/users", body, map[string]string{"Idempotency-Key": entered.Entry.Key})
-	if why, told := errors.AsType[*domain.Error](err); told && why.Code != domain.CodeUnavailable {
-		entered.Said, entered.Fields = why.Message, why.Fields
-		entered.Entry.Key = rand.Text() // what is mended is another request
+	if faults, taken := faultsOf(err, invitationWords); taken {
+		if domain.CodeOf(err) == domain.CodeConflict && faults.Beside["email"] != "" {
+			faults.Beside["email"] = "Somebody of the agency or of one of its clients has this address already."
+		}
+		if errors.Is(err, commands.ErrDirectoryElsewhere) {
+			faults.Said = "People come from your main application. Add them there, and they appear here."
+		}
+		entered.Faults, entered.Entry.Key = faults, rand.Text() // a corrected form is another request
 		return "", entered, nil
 	}
 	if err != nil {

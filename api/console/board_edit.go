@@ -104,6 +104,13 @@ func (p previewView) template() (name, title string) {
 	return "board-preview", "What changes: " + p.Name
 }
 
+// boardWords are the lists of the page.
+var boardWords = map[string]fieldWords{
+	"sub_account_ids": {"account", "One of these clients is not a client of your agency, or is not linked any more. Take it out."},
+	"users":           {"user", "One of these people is not of your agency or its clients, or belongs to a client that you unlink. Take that person off the list."},
+	"scopes":          {"scope", ""},
+}
+
 // changeBoard does what a button of the board's page, or of its preview, asks for.
 func (v *visit) changeBoard() (view, error) {
 	client, err := v.client()
@@ -122,13 +129,14 @@ func (v *visit) changeBoard() (view, error) {
 	case "preview":
 		shown, err = v.previewBoard(client, edit)
 	default: // clients were searched for, or somebody came back from the preview
-		return v.editBoard(client, &edit, nil)
+		return v.editBoard(client, &edit, formFaults{})
 	}
 	why, told := errors.AsType[*domain.Error](err)
 	if told && slices.Contains([]domain.Code{
 		domain.CodePreconditionFailed, domain.CodeUnprocessable, domain.CodeConflict, domain.CodeInvalid,
 	}, why.Code) {
-		return v.editBoard(client, &edit, why)
+		faults, _ := faultsOf(err, boardWords)
+		return v.editBoard(client, &edit, faults)
 	}
 	return shown, err
 }

@@ -252,7 +252,7 @@ func TestARefusedChangeIsExplained(t *testing.T) {
 		}
 	}
 	page := b.post(edits, form)
-	page.says(http.StatusOK, "The change names something", "is not a sub-account of your agency", "What you entered stands below")
+	page.says(http.StatusOK, "Linked clients</legend><strong class=\"fault\">One of these clients is not a client of your agency", "What you entered stands below")
 	require.Equal(t, []string{mill}, fields(t, page.Body.String())["account"])
 
 	form.Add("was_account", "c0ffee000000000000000000")

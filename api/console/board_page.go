@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -27,8 +26,7 @@ type boardPage struct {
 	Saved bool
 	Does  *effects // what was saved just now does; nil: that cannot be told
 
-	Said      string // why the change was not made, and what to do
-	Fields    []domain.FieldError
+	Faults    formFaults                // why the change was not made, and what to do
 	Stale     bool                      // others have changed the board since the page was opened
 	Meanwhile []readmodels.HistoryEntry // what they changed, the newest first
 	Edit      boardEdit
@@ -60,12 +58,12 @@ func (v *visit) clientBoard() (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v.editBoard(client, nil, nil)
+	return v.editBoard(client, nil, formFaults{})
 }
 
 // editBoard is the page on which a board is changed. Edit is what was entered on it, nil: nothing yet; it stays, also over what others have changed
-// meanwhile, which is told. Why is why it was not taken.
-func (v *visit) editBoard(client readmodels.Account, edit *boardEdit, why *domain.Error) (view, error) {
+// meanwhile, which is shown. Faults are why it was not taken.
+func (v *visit) editBoard(client readmodels.Account, edit *boardEdit, faults formFaults) (view, error) {
 	facts, version, err := v.boardAt(client.ID)
 	if err != nil {
 		return nil, err
@@ -78,8 +76,8 @@ func (v *visit) editBoard(client readmodels.Account, edit *boardEdit, why *domai
 	if edit != nil {
 		if shown.Stale = edit.Version != version; shown.Stale {
 			shown.Meanwhile = v.changesSince(client.ID, edit.Version)
-		} else if why != nil {
-			shown.Said, shown.Fields = why.Message, why.Fields
+		} else {
+			shown.Faults = faults
 		}
 		fresh = edit.on(fresh)
 	}

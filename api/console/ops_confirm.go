@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
@@ -125,6 +126,9 @@ type actView struct {
 	Here   string // address that does it
 	Codes  []domain.ReasonCode
 	Back   string
+
+	Reason domain.Reason // as it was entered
+	Faults formFaults    // why it was not done
 }
 
 func (a actView) template() (name, title string) { return "ops-act", a.Title }
@@ -142,7 +146,9 @@ func (v *visit) asked() (do act, of, report string, err error) {
 	return do, of, report, nil
 }
 
-func (v *visit) askToAct() (view, error) {
+func (v *visit) askToAct() (view, error) { return v.showAct(domain.Reason{}, formFaults{}) }
+
+func (v *visit) showAct(entered domain.Reason, faults formFaults) (view, error) {
 	do, of, _, err := v.asked()
 	if err != nil {
 		return nil, err
@@ -155,6 +161,7 @@ func (v *visit) askToAct() (view, error) {
 	}
 	shown := actView{
 		Title: do.titled(named), Does: do.does, Button: do.button, Here: v.r.URL.EscapedPath(), Codes: domain.ReasonCodes(), Back: do.back,
+		Reason: entered, Faults: faults,
 	}
 	if shown.Back == "" || shown.Back == actionsPath {
 		shown.Back = opsPath
@@ -185,18 +192,38 @@ func (v *visit) act() (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := map[string]string{"reason": form.Get("code")}
-	if ticket := strings.TrimSpace(form.Get("ticket")); ticket != "" {
-		body["reason"] += ":" + ticket
-	}
+	reason := reasonOf(form)
+	body := map[string]string{"reason": reason.String()}
 	if report != "" {
 		body["report"] = report
 	}
 	answered, _, err := call[json.RawMessage, struct{}](v, do.method, do.address(of), body)
+	if faults, taken := faultsOf(err, reason.words()); taken {
+		return v.showAct(reason.Reason, faults)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return do.after(answered)
+}
+
+// formReason is the reason that a form of two fields gives.
+type formReason struct{ domain.Reason }
+
+func reasonOf(form url.Values) formReason {
+	return formReason{domain.Reason{Code: domain.ReasonCode(form.Get("code")), Ticket: strings.TrimSpace(form.Get("ticket"))}}
+}
+
+// words say which of the two fields is wrong.
+func (r formReason) words() map[string]fieldWords {
+	at := fieldWords{"ticket", "Use 1 to 64 of the characters A-Z, a-z, 0-9 and . _ # / - here."}
+	switch {
+	case !slices.Contains(domain.ReasonCodes(), r.Code):
+		at = fieldWords{"code", "Choose a reason."}
+	case r.Ticket == "":
+		at.Words = "The reason “other” needs a ticket. Write its number here."
+	}
+	return map[string]fieldWords{"reason": at}
 }
 
 // address is that of the API which does it.

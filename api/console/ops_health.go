@@ -37,7 +37,7 @@ func (c *Console) opsPages() []page {
 		{pattern: "GET " + logPath, roles: operators, nav: "Log", views: []view{logView{}}, open: (*visit).opsLog},
 		{pattern: "GET " + actionsPath, roles: operators, nav: "Actions", views: []view{actionsView{}}, open: (*visit).actions},
 		{pattern: "GET " + actPath + "{act}/{of...}", roles: operators, views: []view{actView{}}, open: (*visit).askToAct},
-		{pattern: "POST " + actPath + "{act}/{of...}", roles: operators, views: []view{parkedEventView{}}, open: (*visit).act},
+		{pattern: "POST " + actPath + "{act}/{of...}", roles: operators, views: []view{parkedEventView{}, actView{}}, open: (*visit).act},
 	}
 }
 

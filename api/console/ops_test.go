@@ -135,7 +135,19 @@ func TestAnActSaysWhatWillHappenAndTakesAReason(t *testing.T) {
 	}, sent)
 
 	s.refuse("POST /api/ops/projections/post_insights/rebuild", http.StatusConflict, domain.CodeConflict, "The rebuild r9 is under way. Wait or cancel it.")
-	b.post("/console/ops/do/rebuild/post_insights", reason).says(http.StatusConflict, "The rebuild r9 is under way")
+	b.post("/console/ops/do/rebuild/post_insights", reason).says(http.StatusOK, "The rebuild r9 is under way", `value="incident" selected`, `value="OPS-7"`)
+	for _, wrong := range []struct{ code, ticket, says string }{
+		{"other", "", "The reason “other” needs a ticket."}, {"test", "a b", "Use 1 to 64 of the characters"}, {"", "T1", "Choose a reason."},
+	} {
+		s.answers["POST /api/ops/projections/post_insights/rebuild"] = func(api.Principal, *http.Request) (int, any) {
+			return http.StatusBadRequest, map[string]any{
+				"code": domain.CodeInvalid, "message": "write other:TICKET", "errors": []domain.FieldError{{Field: "reason", Detail: "is none that is taken"}},
+			}
+		}
+		page := b.post("/console/ops/do/rebuild/post_insights", url.Values{"code": {wrong.code}, "ticket": {wrong.ticket}})
+		page.says(http.StatusOK, wrong.says, `value="`+wrong.ticket+`"`)
+		require.NotContains(t, page.Body.String(), "other:TICKET")
+	}
 	b.send(http.MethodPost, "/console/ops/do/pause-platform/linkedin", reason, func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }).
 		says(http.StatusForbidden, "another site")
 	require.Len(t, sent, 8)

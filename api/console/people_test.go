@@ -57,7 +57,9 @@ func TestAPersonIsAdded(t *testing.T) {
 		raw, _ := io.ReadAll(r.Body)
 		sent, key = string(raw), r.Header.Get("Idempotency-Key")
 		if taken {
-			return http.StatusConflict, map[string]any{"code": domain.CodeConflict, "message": "Somebody of the agency has this e-mail address already."}
+			return http.StatusConflict, map[string]any{
+				"code": domain.CodeConflict, "message": "See GET /api/users.", "errors": []domain.FieldError{{Field: "email", Detail: "is taken"}},
+			}
 		}
 		return http.StatusOK, map[string]any{"data": map[string]any{"id": jonas}}
 	}
@@ -72,7 +74,7 @@ func TestAPersonIsAdded(t *testing.T) {
 
 	taken = true
 	again := b.post(folk+"?added="+jonas, form)
-	again.says(http.StatusOK, "has this e-mail address already", `value="Jonas Weber"`)
+	again.says(http.StatusOK, "has this address already", `value="Jonas Weber"`)
 	require.NotContains(t, again.Body.String(), "was added")
 	require.NotEqual(t, key, fields(t, again.Body.String()).Get("key"), "what is mended is another request")
 }
