@@ -22,12 +22,12 @@ func (s *Server) auditRoutes() []route {
 	page := reflect.TypeFor[readmodels.EntriesMeta]()
 	ofDashboard := append([]Param{paramDashboard}, historyParams...)
 	return []route{
-		get("/api/projects/dashboard/{id}/history", "getDashboardHistory", s.auditing(s.getHistory, ofDashboard...).answering(entries, page)),
-		get("/api/projects/dashboard/{id}/state", "getDashboardState",
+		get("/api/projects/dashboard/{sub_account_id}/history", "getDashboardHistory", s.auditing(s.getHistory, ofDashboard...).answering(entries, page)),
+		get("/api/projects/dashboard/{sub_account_id}/state", "getDashboardState",
 			s.auditing(s.getState, paramDashboard, paramAt, paramVersion).answering(reflect.TypeFor[readmodels.StateAnswer](), meta)),
-		get("/api/projects/dashboard/{id}/diff", "getDashboardDiff",
+		get("/api/projects/dashboard/{sub_account_id}/diff", "getDashboardDiff",
 			s.auditing(s.getDiff, paramDashboard, paramFromMoment, paramToMoment).answering(reflect.TypeFor[readmodels.DiffAnswer](), meta)),
-		get("/api/projects/dashboard/{id}/access", "getDashboardAccess",
+		get("/api/projects/dashboard/{sub_account_id}/access", "getDashboardAccess",
 			s.auditing(s.getAccess, paramDashboard, paramAccessUser, paramAt, paramVersion).
 				answering(reflect.TypeFor[readmodels.AccessAnswer](), meta)),
 		get("/api/audit/history", "getAuditHistory", s.auditing(s.getHistory, historyParams...).answering(entries, page)),

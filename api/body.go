@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -107,7 +108,11 @@ type fieldErrors struct {
 // maxFieldErrors is how many an answer lists: a body of 1 MiB may hold half a million.
 const maxFieldErrors = 100
 
+// addf names an input, the first time that something is wrong with it.
 func (e *fieldErrors) addf(field, format string, args ...any) {
+	if slices.ContainsFunc(e.fields, func(named domain.FieldError) bool { return named.Field == field }) {
+		return
+	}
 	if e.count++; e.count > maxFieldErrors {
 		return
 	}

@@ -15,8 +15,8 @@ import (
 )
 
 // parseUpdate reads the members of a PUT. Ids come out in lower case. A null is an absent member,
-// as the old system read it. Forms are judged here (400);
-// whether an id is known, and the form of scopes, by the domain (422).
+// as the old system read it. Every malformed value is named at once (400);
+// the domain judges whether an id is known (422).
 func parseUpdate(subAccount string, members map[string]json.RawMessage) (domain.UpdateDashboard, error) {
 	var bad fieldErrors
 	command := domain.UpdateDashboard{
@@ -28,6 +28,11 @@ func parseUpdate(subAccount string, members map[string]json.RawMessage) (domain.
 	}
 	if unlink := boolMember(members, "unlink", &bad); unlink != nil {
 		command.Unlink = *unlink
+	}
+	if command.Scopes != nil {
+		for _, e := range domain.ScopeErrors(*command.Scopes) {
+			bad.addf(e.Field, "%s", e.Detail)
+		}
 	}
 	return command, bad.err()
 }
@@ -79,10 +84,9 @@ func stringsMember(members map[string]json.RawMessage, name string, bad *fieldEr
 }
 
 func hexMember(members map[string]json.RawMessage, name string, bad *fieldErrors) *[]string {
-	before := bad.count
 	values := stringsMember(members, name, bad)
-	if values == nil || bad.count > before {
-		return values
+	if values == nil {
+		return nil
 	}
 	for i, value := range *values {
 		id, ok := domain.HexID(value)

@@ -170,9 +170,21 @@ func TestPutNamesEveryMalformedField(t *testing.T) {
 		fields = append(fields, e.Field)
 		require.NotEmpty(t, e.Detail)
 	}
-	require.Equal(t, []string{"allow_client_dashboard", "sub_account_ids", "users[2]", "users[3]", "scopes", "unlink"}, fields)
-	answer = b.put(client1, `{"users":["bob"]}`)
-	require.Equal(t, "users[0]", answer.failure(t).Errors[0].Field)
+	require.Equal(t, []string{"allow_client_dashboard", "sub_account_ids", "users[2]", "users[3]", "users[1]", "scopes", "unlink"}, fields)
+	for body, want := range map[string][]string{
+		`{"users":["x"],"scopes":["A B"]}`:                {"users[0]", "scopes[0]"},
+		`{"scopes":["A B"]}`:                              {"scopes[0]"},
+		`{"scopes":[7,"posts","9"],"users":["x",null]}`:   {"users[1]", "users[0]", "scopes[0]", "scopes[2]"},
+		`{"sub_account_ids":["y"],"scopes":["posts",""]}`: {"sub_account_ids[0]", "scopes[1]"},
+	} {
+		answer := b.put(client1, body)
+		require.Equal(t, http.StatusBadRequest, answer.status, body)
+		fields = nil
+		for _, e := range answer.failure(t).Errors {
+			fields = append(fields, e.Field)
+		}
+		require.Equal(t, want, fields, body)
+	}
 	require.Empty(t, b.updates)
 }
 

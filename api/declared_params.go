@@ -159,7 +159,7 @@ var (
 // The parameters of dashboards and auditors.
 var (
 	paramDashboard = Param{
-		Name: "id", Kind: KindHexID, Text: "The sub-account whose dashboard it is: 24 hex digits.", Example: exampleAccount, elsewhere: true,
+		Name: "sub_account_id", Kind: KindHexID, Text: "The sub-account whose dashboard it is: 24 hex digits.", Example: exampleAccount, elsewhere: true,
 	}
 	paramChanges = Param{
 		Name: "type", Kind: KindChanges, Text: "Types of changes, separated by commas: short (accounts_linked) or whole names.",

@@ -174,7 +174,7 @@ func TestFewAreRemembered(t *testing.T) {
 // closedWhileUnknown is what somebody who has left would want most, besides what auditors read.
 // The call-back of platforms is closed to the browser that began: TestCallBackWaitsUntilItIsKnownWhoLeft.
 var closedWhileUnknown = []string{
-	"PUT /api/projects/dashboard/{id}", "POST /api/projects/dashboard/{id}/preview", "PUT /api/connections/{connection}/tokens", "POST /api/accounts", "POST /api/users",
+	"PUT /api/projects/dashboard/{sub_account_id}", "POST /api/projects/dashboard/{sub_account_id}/preview", "PUT /api/connections/{connection}/tokens", "POST /api/accounts", "POST /api/users",
 	"POST /api/users/{userId}/sign-in-link", "POST /api/users/{userId}/sessions/{session}/end",
 	"POST /api/connect", "POST /api/connect/links", "POST /api/connect/links/{link}/revoke", "POST /api/platforms/{platformId}/disconnect",
 	"GET /connect/start/{start}", "GET /connect/choose/{attempt}", "POST /connect/choose/{attempt}",

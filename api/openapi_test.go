@@ -186,8 +186,8 @@ func TestNamesOfOperations(t *testing.T) {
 		"getAccountNetGrowthByPId":          "get /auth/reach/getAccountNetGrowth/{pId}",
 		"getMemberFollowersGraph":           "get /auth/member-followers-graph/{memberId}",
 		"getMembersTopPostsByMemberIdByCId": "get /auth/getMembersTopPosts/{memberId}/{cId}",
-		"getDashboard":                      "get /api/projects/dashboard/{id}",
-		"putDashboard":                      "put /api/projects/dashboard/{id}",
+		"getDashboard":                      "get /api/projects/dashboard/{sub_account_id}",
+		"putDashboard":                      "put /api/projects/dashboard/{sub_account_id}",
 		"getUsers":                          "get /api/users",
 		"getUsersByUserId":                  "get /api/users/{userId}",
 		"getOpenapiJson":                    "get /openapi.json",
@@ -217,8 +217,8 @@ func TestDocumentOfParameters(t *testing.T) {
 		parameters("/auth/getAccountInsights/{startTime}/{endTime}/{pId}"))
 	require.Equal(t, map[string]string{"startTime": "query", "endTime": "query", "pId": "query", "tz": "query", "account": "query", "dashboard": "query", "meta": "query", "as_of": "query"},
 		parameters("/getRoiViews"))
-	require.Equal(t, map[string]string{"id": "path", "from": "query", "to": "query", "tz": "query"},
-		parameters("/api/projects/dashboard/{id}/diff"))
+	require.Equal(t, map[string]string{"sub_account_id": "path", "from": "query", "to": "query", "tz": "query"},
+		parameters("/api/projects/dashboard/{sub_account_id}/diff"))
 }
 
 func list(value any) (objects []map[string]any) {

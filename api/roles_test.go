@@ -16,7 +16,7 @@ import (
 // pathOf fills a pattern with parameters that are well-formed.
 func pathOf(pattern string) string {
 	return strings.NewReplacer(
-		"{id}", client1, "{startTime}", "2026-01-01", "{endTime}", "2026-01-31", "{pId}", "all", "{cId}", "all",
+		"{sub_account_id}", client1, "{startTime}", "2026-01-01", "{endTime}", "2026-01-31", "{pId}", "all", "{cId}", "all",
 		"{memberId}", "7", "{accountId}", "11", "{fromDate}", "2026-01-01", "{toDate}", "2026-01-31", "*", "",
 	).Replace(pattern)
 }

@@ -30,7 +30,7 @@ const (
 	prefixSocketIO  = "/socket.io/"
 	patternSocketIO = prefixSocketIO + "*"
 
-	patternDashboard = "/api/projects/dashboard/{id}"
+	patternDashboard = "/api/projects/dashboard/{sub_account_id}"
 	patternNotices   = "/api/notices"
 	patternExport    = "/api/audit/export"
 	patternAccess    = "/api/audit/access/export"
@@ -65,7 +65,7 @@ func (s *Server) routes() []route {
 			serve: s.putDashboard, takes: []Param{paramDashboard, paramIfMatch, paramIfPreview, paramIdempotency},
 			answer: Answer{Data: reflect.TypeFor[domain.Dashboard]()}, body: reflect.TypeFor[updateBody](),
 		}},
-		{http.MethodPost, "/api/projects/dashboard/{id}/preview", "postDashboardPreview", []Role{RoleAgency}, s.postPreview()},
+		{http.MethodPost, "/api/projects/dashboard/{sub_account_id}/preview", "postDashboardPreview", []Role{RoleAgency}, s.postPreview()},
 	}
 	table = append(table, s.entityRoutes()...)
 	table = append(table, s.directoryRoutes()...)

@@ -183,7 +183,7 @@ func TestAccessLogHoldsNoSecrets(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(strings.SplitN(b.logged(), "\n", 2)[0]), &line))
 	require.Equal(t, "request", line["msg"])
 	require.Equal(t, "GET", line["method"])
-	require.Equal(t, dashboardPath+"{id}", line["route"])
+	require.Equal(t, dashboardPath+"{sub_account_id}", line["route"])
 	require.EqualValues(t, 200, line["status"])
 	require.Equal(t, read.header.Get("X-Request-Id"), line["request_id"])
 	require.Equal(t, "r-7", line["caller_request_id"])
@@ -224,7 +224,7 @@ func TestMetricsAreByRouteAndNotByPath(t *testing.T) {
 	b.ask("MADEUP", "/some/where", "")
 	b.ask(http.MethodGet, "/some/where/else", "")
 	body := b.ask(http.MethodGet, "/metrics", "").body
-	require.Contains(t, body, `ledgerboard_http_request_duration_seconds_count{method="GET",route="/api/projects/dashboard/{id}",status="200"} 1`)
+	require.Contains(t, body, `ledgerboard_http_request_duration_seconds_count{method="GET",route="/api/projects/dashboard/{sub_account_id}",status="200"} 1`)
 	require.Contains(t, body, `method="other",route="unmatched"`)
 	require.NotContains(t, body, client1)
 	require.NotContains(t, body, "/some/where")

@@ -297,7 +297,7 @@ func filled(pattern, account, member, row, user string) string {
 	social := member + "0" // members 7 and 8 own the social accounts 70 and 80
 	path := strings.NewReplacer(
 		"{userId}", user, "{platformId}", social, "{activityId}", social+":p",
-		"{kind}", "account", "{entityId}", account, "{id}", account, "{memberId}", member, "{accountId}", row, "{pId}", "all", "{cId}", "0",
+		"{kind}", "account", "{entityId}", account, "{sub_account_id}", account, "{memberId}", member, "{accountId}", row, "{pId}", "all", "{cId}", "0",
 		"{projection}", "post_insights", "{generation}", "2", "{rebuild}", "r1", "{parked}", "dashboards-3-1204", "{job}", "7", "{platform}", "linkedin", "{connection}", "31", "{session}", "S1",
 		"{startTime}", "2026-01-01", "{endTime}", "2026-01-31", "{fromDate}", "2026-01-01", "{toDate}", "2026-01-31",
 	).Replace(pattern)

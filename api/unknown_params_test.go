@@ -92,9 +92,6 @@ func TestEveryDeclaredParameterIsJudged(t *testing.T) {
 			value, ok := malformed[declared.Kind]
 			require.True(t, ok, "say what is no %s", declared.Kind)
 			field := declared.Name
-			if declared.Name == "id" {
-				field = "sub_account_id"
-			}
 			address := addressOf(op, declared.Name, value)
 			answer := b.ask(op.Method, address, "", "Authorization: Bearer "+b.tokenOf(roleFor(op)))
 			require.Equal(t, http.StatusBadRequest, answer.status, "%s %s: %s", op.Method, address, answer.body)
@@ -184,7 +181,7 @@ func TestAnalyticsIgnoreWhatOnlyOthersTake(t *testing.T) {
 			names = append(names, name)
 		}
 	}
-	require.Subset(t, names, []string{"version", "user", "state", "type", "format", "id"})
+	require.Subset(t, names, []string{"version", "user", "state", "type", "format", "sub_account_id"})
 	for _, name := range names {
 		answer := b.get("/auth/getRoiViews?"+name+"=3", b.agencyToken())
 		require.Equal(t, []string{name}, ignoredIn(t, answer), answer.body)

@@ -129,7 +129,8 @@ func checkNamed(f DashboardFacts, c UpdateDashboard) error {
 		"is not a sub-account of your agency")
 	unknown := func(user string) bool { _, known := f.UserAccounts[user]; return !known }
 	e = refuse(e, "users", c.Users, unknown, "is not a user of your agency or of one of its accounts")
-	return refusal(refuseScopes(e, c.Scopes))
+	e.Fields = append(e.Fields, ScopeErrors(valueOr(c.Scopes, nil))...)
+	return refusal(e)
 }
 
 // refuse adds, to e, each of the list that is wrong.

@@ -14,12 +14,17 @@ var scopeForm = regexp.MustCompile(ScopePattern)
 // body of 1 MiB has room for a hundred thousand.
 const maxScopes = 100
 
-// refuseScopes adds, to e, what is wrong with scopes.
-func refuseScopes(e *Error, scopes *[]string) *Error {
-	e = refuse(e, "scopes", scopes, func(scope string) bool { return !scopeForm.MatchString(scope) },
-		"is not a scope: use 1 to 64 of a-z 0-9 _ . - and begin with a letter")
-	if n := len(set(valueOr(scopes, nil))); n > maxScopes {
-		e = e.WithField("scopes", fmt.Sprintf("are %d; use at most %d", n, maxScopes))
+// ScopeErrors returns what is wrong with the form of scopes.
+func ScopeErrors(scopes []string) (errs []FieldError) {
+	for i, scope := range scopes {
+		if !scopeForm.MatchString(scope) {
+			errs = append(errs, FieldError{
+				fmt.Sprintf("scopes[%d]", i), "is not a scope: use 1 to 64 of a-z 0-9 _ . - and begin with a letter",
+			})
+		}
 	}
-	return e
+	if n := len(set(scopes)); n > maxScopes {
+		errs = append(errs, FieldError{"scopes", fmt.Sprintf("are %d; use at most %d", n, maxScopes)})
+	}
+	return errs
 }

@@ -167,7 +167,7 @@ func badMembers(t *testing.T, b *badInput) {
 		t.Run("scope "+scope, func(t *testing.T) {
 			raw, err := json.Marshal(map[string]any{"scopes": []string{"analytics", scope}})
 			require.NoError(t, err)
-			e := b.put(b.agency, b.path, string(raw)).refused(t, http.StatusUnprocessableEntity, "unprocessable")
+			e := b.put(b.agency, b.path, string(raw)).refused(t, http.StatusBadRequest, "invalid")
 			require.NotEmpty(t, e.Errors)
 			require.Contains(t, e.Errors[0].Field, "scopes")
 		})

@@ -28,13 +28,13 @@ for (const platform of insights.data.platforms) {
 const reasons: string[] = (insights.meta.sources ?? []).filter((s) => s.status !== "ok").map((s) => s.reason);
 console.log("blanks", reasons.length);
 
-const dashboard = await boards.get("/api/projects/dashboard/{id}", { path: { id: subAccount } });
+const dashboard = await boards.get("/api/projects/dashboard/{sub_account_id}", { path: { sub_account_id: subAccount } });
 console.log("dashboard", dashboard.data[0]?.sub_account_name);
 
-const { answer: read, etag = "" } = await boards.tagged("/api/projects/dashboard/{id}", { path: { id: subAccount } });
-const change = { path: { id: subAccount }, body: { scopes: [...(read.data[0]?.scopes ?? []), "reviews"] }, headers: { "If-Match": etag } };
-const first = await boards.put("/api/projects/dashboard/{id}", change);
-const second = await boards.put("/api/projects/dashboard/{id}", { ...change, body: { scopes: [] } }).catch((err: unknown) => err);
+const { answer: read, etag = "" } = await boards.tagged("/api/projects/dashboard/{sub_account_id}", { path: { sub_account_id: subAccount } });
+const change = { path: { sub_account_id: subAccount }, body: { scopes: [...(read.data[0]?.scopes ?? []), "reviews"] }, headers: { "If-Match": etag } };
+const first = await boards.put("/api/projects/dashboard/{sub_account_id}", change);
+const second = await boards.put("/api/projects/dashboard/{sub_account_id}", { ...change, body: { scopes: [] } }).catch((err: unknown) => err);
 console.log("changed", first.data.scopes.includes("reviews"), second instanceof LedgerboardError && second.status);
 
 // Whoever wraps the client in functions of their own, for any path.
@@ -71,11 +71,11 @@ void (() => boards.get("/auth/getPostInsights/{startTime}/{endTime}/{pId}", { pa
 // @ts-expect-error a comparison has a beginning
 void (() => boards.get("/api/audit/diff"));
 // @ts-expect-error a change says what it changes
-void (() => boards.put("/api/projects/dashboard/{id}", { path: { id: subAccount } }));
+void (() => boards.put("/api/projects/dashboard/{sub_account_id}", { path: { sub_account_id: subAccount } }));
 // @ts-expect-error what is read takes no body
 void (() => boards.get("/api/users", { body: {} }));
 // @ts-expect-error a dashboard is no list of pages
-void (() => boards.pages("/api/projects/dashboard/{id}"));
+void (() => boards.pages("/api/projects/dashboard/{sub_account_id}"));
 // @ts-expect-error a stream is no answer in JSON
 void (() => boards.get("/api/live"));
 // @ts-expect-error ?table= is of CSV
