@@ -64,10 +64,7 @@ func endpoint[R any](
 			return nil
 		}
 		told := any(data)
-		switch form {
-		case metaPlatforms:
-			meta.Sources, meta.Platforms = nil, analytics.CountSources(meta.Sources)
-		case metaBrief:
+		if form == metaBrief {
 			meta.Sources, told = nil, brief.of(reflect.ValueOf(data)).Interface()
 		}
 		body, err := json.Marshal(envelope{Success: true, Message: messageSuccess, Data: told, Meta: &meta})

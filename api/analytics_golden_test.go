@@ -25,10 +25,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-var update = flag.Bool("update", false, "write the golden answers anew")
+var update = flag.Bool("update", false, "write the golden answers")
 
 // The answers of all 22 endpoints over the demo's data are frozen: a change of any figure, name or reason
-// shows as a diff. `go test ./api -run GoldenAnswers -update` writes them anew.
+// shows as a diff.
 func TestGoldenAnswers(t *testing.T) {
 	t.Parallel()
 	b, token, paths := goldenQuestions(t)
@@ -53,7 +53,8 @@ func requireGolden(t *testing.T, name, body string) {
 	}
 	want, err := os.ReadFile(file)
 	require.NoError(t, err)
-	require.Equal(t, string(bytes.TrimSpace(want)), strings.TrimSpace(got.String()))
+	require.Equal(t, string(bytes.TrimSpace(want)), strings.TrimSpace(got.String()),
+		"%s differs. If the change is intended, run: go test ./api -run GoldenAnswers -update", file)
 }
 
 // goldenQuestions serves the demo's data, and returns the paths whose answers are frozen, by the names of their files.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -32,11 +33,18 @@ func (s *Server) openAPIServed() (document, error) {
 	}
 	served := map[string]map[string]json.RawMessage{}
 	for _, r := range s.routes() {
-		path, method := strings.TrimSuffix(r.pattern, "*"), strings.ToLower(r.method)
+		path, analytics := strings.CutPrefix(strings.TrimSuffix(r.pattern, "*"), PrefixAnalytics)
 		if served[path] == nil {
 			served[path] = map[string]json.RawMessage{}
 		}
+		method := strings.ToLower(r.method)
 		served[path][method] = paths[path][method]
+		switch {
+		case s.deps.Config.AnalyticsAtRoot && paths[path]["servers"] != nil:
+			served[path]["servers"] = paths[path]["servers"]
+		case analytics:
+			served[path]["servers"] = json.RawMessage(`[{"url":".` + PrefixAnalytics + `"}]`)
+		}
 	}
 	return doc, doc.set("paths", served)
 }
@@ -120,6 +128,9 @@ func (d document) write(w http.ResponseWriter, servers any) error {
 // has taken off before. A stripped prefix shows in the request line, which nobody rewrites.
 func mountedAt(r *http.Request, pattern string) string {
 	path, _, _ := strings.Cut(r.RequestURI, "?")
+	if whole, err := url.Parse(path); err == nil { // proxies are asked for absolute addresses
+		path = whole.EscapedPath()
+	}
 	base, ok := strings.CutSuffix(path, pattern)
 	if !ok {
 		return ""

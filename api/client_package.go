@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"net/http"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -33,7 +34,8 @@ var packedAt = time.Date(1985, 10, 26, 8, 15, 0, 0, time.UTC)
 
 // packClient packs the client as npm does. Its version says what is in it: of two archives at one address npm takes the newer one only
 // where the version is another, and else says "up to date".
-func packClient() ([]byte, error) {
+// Its README names the address that it was served at.
+func packClient(base string) ([]byte, error) {
 	files, err := fs.Sub(clientFiles, "typescript")
 	if err != nil {
 		return nil, fmt.Errorf("open client: %w", err)
@@ -53,8 +55,11 @@ func packClient() ([]byte, error) {
 		if err != nil {
 			return err
 		}
-		if name == clientManifest {
+		switch name {
+		case clientManifest:
 			content = manifestVersion.ReplaceAll(content, []byte("${1}-"+version))
+		case "README.md":
+			content = bytes.ReplaceAll(content, []byte("http://localhost:6001"), []byte(base))
 		}
 		header := &tar.Header{Name: "package/" + name, Mode: 0o644, Size: int64(len(content)), ModTime: packedAt, Format: tar.FormatUSTAR}
 		if err := archive.WriteHeader(header); err != nil {
@@ -94,8 +99,12 @@ func clientVersion(files fs.FS) (string, error) {
 }
 
 // getClientPackage answers the package that npm installs.
-func (s *Server) getClientPackage(w http.ResponseWriter, _ *http.Request) error {
-	packed, err := s.clientPackage()
+func (s *Server) getClientPackage(w http.ResponseWriter, r *http.Request) error {
+	scheme := "http"
+	if r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") {
+		scheme = "https"
+	}
+	packed, err := packClient(scheme + "://" + r.Host + mountedAt(r, patternClientPackage))
 	if err != nil {
 		return err
 	}

@@ -43,15 +43,19 @@ func unpack(t *testing.T, packed io.Reader) map[string]string {
 func TestServedClientIsWhatNpmPacks(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	served := b.ask(http.MethodGet, "/client.tgz", "")
+	served := b.ask(http.MethodGet, "http://boards.example:7001/client.tgz", "")
 	require.Equal(t, http.StatusOK, served.status)
 	require.Equal(t, "application/gzip", served.header.Get("Content-Type"))
-	require.Equal(t, served.body, setup(t).ask(http.MethodGet, "/client.tgz", "").body)
+	require.Equal(t, served.body, setup(t).ask(http.MethodGet, "http://boards.example:7001/client.tgz", "").body)
 	files := unpack(t, strings.NewReader(served.body))
 	script := b.ask(http.MethodGet, "/client.js", "")
 	require.Equal(t, "text/javascript; charset=utf-8", script.header.Get("Content-Type"))
 	require.Equal(t, files["package/index.js"], script.body)
 	require.Contains(t, script.body, "export class Client")
+
+	require.Contains(t, files["package/README.md"], "npm install http://boards.example:7001/client.tgz")
+	require.NotContains(t, files["package/README.md"], "6001")
+	files["package/README.md"] = strings.ReplaceAll(files["package/README.md"], "http://boards.example:7001", "http://localhost:6001")
 
 	needs.Programs(t, "node", "npm")
 	into := t.TempDir()

@@ -91,7 +91,7 @@ func (c contract) check(t *testing.T, r *http.Request, a answer) {
 		c.checkError(t, r, a)
 		return
 	}
-	item := c.doc.Paths.Value(strings.TrimSuffix(pattern, "*"))
+	item := c.doc.Paths.Value(documented(pattern))
 	require.NotNil(t, item, "the document does not know %s", pattern)
 	operation := item.GetOperation(r.Method)
 	if r.Method == http.MethodHead {

@@ -57,8 +57,8 @@ const (
 	KindParked      Kind = "parked" // <projection>-<partition>-<offset>
 )
 
-// The forms of meta that are shorter than the whole.
-const metaPlatforms, metaBrief = "platforms", "brief"
+// metaBrief is the form of meta that is shorter than the whole.
+const metaBrief = "brief"
 
 const (
 	exampleAccount = "c10000000000000000000001"
@@ -115,11 +115,11 @@ var (
 	}
 	paramMember = Param{Name: "memberId", Kind: KindRowID, Text: "Member, by the main application's id: a positive integer.", Example: 7}
 	paramMeta   = Param{
-		Name: "meta", Kind: KindWord, Words: []string{metaPlatforms, metaBrief}, wrong: "is no form of meta: use %s, or leave it out",
+		Name: "meta", Kind: KindWord, Words: []string{metaBrief}, wrong: "is no form of meta: use %s, or leave it out",
 		Default: "a source for every social account, and all of the data",
-		Text: "How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. " +
-			"brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and " +
-			"platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV.",
+		Text: "How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each " +
+			"figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls " +
+			"stay. It is for JSON: 400 with CSV.",
 		Example: metaBrief,
 	}
 	// paramTable has as words the tables of the answer.

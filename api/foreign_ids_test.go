@@ -80,7 +80,7 @@ func formatsOf(route api.Route) []string {
 
 // queryOf are the names of the parameters of a route's query, as the API document has them.
 func queryOf(doc map[string]any, route api.Route) (names []string) {
-	path, _ := doc["paths"].(map[string]any)[route.Pattern].(map[string]any)
+	path, _ := doc["paths"].(map[string]any)[documented(route.Pattern)].(map[string]any)
 	op, _ := path[strings.ToLower(route.Method)].(map[string]any)
 	for _, p := range list(op["parameters"]) {
 		if p["in"] == "query" {

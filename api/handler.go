@@ -36,8 +36,8 @@ type Config struct {
 	// Filter, if given, wraps every endpoint that is no stream, before its answer is compressed: a demo puts in there where
 	// its pictures are.
 	Filter func(http.Handler) http.Handler
-	// IgnoreParams are names of query parameters that a main application's frontends add everywhere: they are ignored
-	// without a word. A name that the analytics take themselves is refused.
+	// IgnoreParams are names of query parameters that a main application's frontends add everywhere. They are ignored
+	// without a word wherever an endpoint does not declare them.
 	IgnoreParams []string
 	// RateLimit bounds the requests of each caller; zero: no bound.
 	RateLimit RateLimit
@@ -182,7 +182,6 @@ type Server struct {
 	limits     *rateLimits
 	doorkeeper *doorkeeper
 	tickets    *ticketSeal
-	paramRules paramRules
 	paths      pathFolder
 
 	compressed func(http.Handler) http.HandlerFunc
@@ -192,7 +191,6 @@ type Server struct {
 
 	// The documents are read once, when they are first asked for: routes do not change.
 	openAPI, asyncAPI func() (document, error)
-	clientPackage     func() ([]byte, error) // likewise
 }
 
 // Handler makes the HTTP layer, an [http.Handler]: the whole of the standalone service, and what a main
@@ -226,12 +224,8 @@ func Handler(deps Deps) (*Server, error) {
 		}
 	}
 	routes := s.routes()
-	s.paramRules, s.paths = newParamRules(routes, deps.Config.IgnoreParams), newPathFolder(routes)
-	if err := s.paramRules.validate(); err != nil {
-		return nil, err
-	}
+	s.paths = newPathFolder(routes)
 	s.openAPI, s.asyncAPI = sync.OnceValues(s.openAPIServed), sync.OnceValues(s.asyncAPIServed)
-	s.clientPackage = sync.OnceValues(packClient)
 	s.mux = s.router(routes)
 	return s, nil
 }

@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -94,25 +93,4 @@ func TestFiguresOfADashboard(t *testing.T) {
 	require.Equal(t, []any{70.0, 90.0}, sourcesIn(t, ask(client1, staff)))
 	update(domain.UpdateDashboard{Primary: client1, Users: &[]string{}, AllowClientDashboard: &yes})
 	require.Contains(t, metaOf(t, ask(client1, staff))["clients_see_not"], "Nobody is on the list")
-}
-
-// Meta says as much of its sources as is asked for.
-func TestFormsOfMeta(t *testing.T) {
-	t.Parallel()
-	b := discovery(t)
-	whole := metaOf(t, b.get(insightsPath, b.agencyToken()))
-	require.Len(t, whole["sources"], 2)
-	require.NotContains(t, whole, "platforms")
-	brief := metaOf(t, b.get(insightsPath+"?meta=brief", b.agencyToken()))
-	require.NotContains(t, brief, "sources")
-	require.NotContains(t, brief, "platforms")
-	require.Equal(t, whole["from"], brief["from"])
-	counted := metaOf(t, b.get(insightsPath+"?meta=platforms", b.agencyToken()))
-	require.NotContains(t, counted, "sources")
-	require.Equal(t, fmt.Sprint([]any{map[string]any{
-		"p_id": 1, "platform": "facebook", "sources": 2, "reason": "It was not read yet.",
-		"counts": []any{map[string]any{"status": "never_read", "sources": 2}},
-	}}), fmt.Sprint(counted["platforms"]))
-	none := metaOf(t, b.get("/auth/getAccountInsights/2026-01-01/2026-01-31/6?meta=platforms", b.agencyToken()))
-	require.Equal(t, []any{}, none["platforms"])
 }

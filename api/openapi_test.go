@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"strings"
@@ -46,7 +47,7 @@ func TestDocumentHasEveryRoute(t *testing.T) {
 	paths := b.document()["paths"].(map[string]any)
 	described := 0
 	for path, item := range paths {
-		for method, operation := range item.(map[string]any) {
+		for method, operation := range operationsOf(item) {
 			described++
 			op := operation.(map[string]any)
 			require.NotEmpty(t, op["summary"], "%s %s", method, path)
@@ -55,11 +56,38 @@ func TestDocumentHasEveryRoute(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, len(b.server.Routes()), described)
+	served := map[string]bool{}
 	for _, route := range b.server.Routes() {
-		item, ok := paths[strings.TrimSuffix(route.Pattern, "*")].(map[string]any)
+		item, ok := paths[documented(route.Pattern)].(map[string]any)
 		require.True(t, ok, route.Pattern)
 		require.Contains(t, item, strings.ToLower(route.Method))
+		served[route.Method+" "+documented(route.Pattern)] = true
+	}
+	require.Len(t, served, described)
+}
+
+// documented is the path under which the document has a pattern: without the prefix of the analytics, which is a server there.
+func documented(pattern string) string {
+	return strings.TrimPrefix(strings.TrimSuffix(pattern, "*"), "/auth")
+}
+
+// operationsOf are the operations of a path in the document, without its servers.
+func operationsOf(item any) map[string]any {
+	operations := maps.Clone(item.(map[string]any))
+	delete(operations, "servers")
+	return operations
+}
+
+// The analytics stand in the document once, with the prefixes under which this server has them.
+func TestPrefixesOfAnalyticsAreServers(t *testing.T) {
+	t.Parallel()
+	for atRoot, want := range map[bool][]string{true: {"./auth", "."}, false: {"./auth"}} {
+		b := setupAll(t, func(d *api.Deps) { d.Config.AnalyticsAtRoot = atRoot })
+		var urls []string
+		for _, server := range list(b.document()["paths"].(map[string]any)["/getRoiViews"].(map[string]any)["servers"]) {
+			urls = append(urls, server["url"].(string))
+		}
+		require.Equal(t, want, urls)
 	}
 }
 
@@ -126,7 +154,7 @@ func TestExamplesAreTaken(t *testing.T) {
 	shell := regexp.MustCompile(`^(?s)curl( -N| -X (?:PUT|POST|DELETE))?(?: -H "Content-Type: application/(?:json" -d|x-ndjson" --data-binary) '(.*)')?(?: -H "(Accept: text/csv)")?(?: -H "Authorization: Bearer \$TOKEN")? "\$BASE(/[^"]*)"$`)
 	copied := 0
 	for path, item := range doc["paths"].(map[string]any) {
-		for method, operation := range item.(map[string]any) {
+		for method, operation := range operationsOf(item) {
 			op := operation.(map[string]any)
 			require.Equal(t, strings.HasPrefix(path, "/socket.io/"), op["x-codeSamples"] == nil, path)
 			foreign(t, fmt.Sprint(op["summary"], " ", op["description"]), path, nil)
@@ -173,19 +201,18 @@ func TestNamesOfOperations(t *testing.T) {
 	paths := setupAll(t).document()["paths"].(map[string]any)
 	at := map[string]string{}
 	for path, item := range paths {
-		for method, operation := range item.(map[string]any) {
+		for method, operation := range operationsOf(item) {
 			name := operation.(map[string]any)["operationId"].(string)
 			require.NotContains(t, at, name, path)
 			at[name] = method + " " + path
 		}
 	}
 	for name, operation := range map[string]string{
-		"getAccountInsights":                "get /auth/getAccountInsights/{startTime}/{endTime}/{pId}",
-		"getAccountInsightsAtRoot":          "get /getAccountInsights/{startTime}/{endTime}/{pId}",
-		"getAccountNetGrowth":               "get /auth/reach/getAccountNetGrowth",
-		"getAccountNetGrowthByPId":          "get /auth/reach/getAccountNetGrowth/{pId}",
-		"getMemberFollowersGraph":           "get /auth/member-followers-graph/{memberId}",
-		"getMembersTopPostsByMemberIdByCId": "get /auth/getMembersTopPosts/{memberId}/{cId}",
+		"getAccountInsights":                "get /getAccountInsights/{startTime}/{endTime}/{pId}",
+		"getAccountNetGrowth":               "get /reach/getAccountNetGrowth",
+		"getAccountNetGrowthByPId":          "get /reach/getAccountNetGrowth/{pId}",
+		"getMemberFollowersGraph":           "get /member-followers-graph/{memberId}",
+		"getMembersTopPostsByMemberIdByCId": "get /getMembersTopPosts/{memberId}/{cId}",
 		"getDashboard":                      "get /api/projects/dashboard/{sub_account_id}",
 		"putDashboard":                      "put /api/projects/dashboard/{sub_account_id}",
 		"getUsers":                          "get /api/users",
@@ -214,7 +241,7 @@ func TestDocumentOfParameters(t *testing.T) {
 		return in
 	}
 	require.Equal(t, map[string]string{"startTime": "path", "endTime": "path", "pId": "path", "tz": "query", "account": "query", "dashboard": "query", "meta": "query", "as_of": "query", "compare": "query"},
-		parameters("/auth/getAccountInsights/{startTime}/{endTime}/{pId}"))
+		parameters("/getAccountInsights/{startTime}/{endTime}/{pId}"))
 	require.Equal(t, map[string]string{"startTime": "query", "endTime": "query", "pId": "query", "tz": "query", "account": "query", "dashboard": "query", "meta": "query", "as_of": "query"},
 		parameters("/getRoiViews"))
 	require.Equal(t, map[string]string{"sub_account_id": "path", "from": "query", "to": "query", "tz": "query"},

@@ -47,7 +47,7 @@ func (s *Server) endpoint(of route) endpointFunc {
 	serve := of.serve
 	if of.read != nil {
 		serve = func(w http.ResponseWriter, r *http.Request) error {
-			return of.read(w, r, requestParams(r, s.deps.Now(), of, s.paramRules))
+			return of.read(w, r, requestParams(r, s.deps.Now(), of, s.deps.Config.IgnoreParams))
 		}
 	}
 	if of.pattern == patternNotices || of.pattern == patternLive {
@@ -87,7 +87,7 @@ type Description struct {
 // Describe returns the description. It serves no request.
 func Describe() Description {
 	s := &Server{deps: Deps{
-		Config: Config{AnalyticsAtRoot: true}, Analytics: struct{ Analytics }{}, Entities: &readmodels.Entities{}, Audit: &AuditDeps{},
+		Analytics: struct{ Analytics }{}, Entities: &readmodels.Entities{}, Audit: &AuditDeps{},
 		Directory: &DirectoryDeps{}, SignIns: struct{ SignIns }{},
 		Operators: struct{ OperatorDesk }{}, Connect: wholeDesk{}, MainApp: &MainAppDeps{},
 		Streams: &stream.Hub{}, Metrics: http.NotFoundHandler(),

@@ -33,9 +33,9 @@ type Params struct {
 }
 
 // requestParams reads those of a request that its route declares. What a lenient parser would drop without a word
-// is refused: a query that cannot be decoded, a parameter given twice, one that contradicts the path. What becomes of names
-// that the route does not declare, [unknownAt] says.
-func requestParams(r *http.Request, now time.Time, of route, rules paramRules) *Params {
+// is refused: a query that cannot be decoded, a parameter given twice, one that contradicts the path. The names in own are
+// ignored.
+func requestParams(r *http.Request, now time.Time, of route, own []string) *Params {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	p := &Params{now: now, takes: of.takes}
 	p.get = func(name string) (string, bool) {
@@ -58,7 +58,7 @@ func requestParams(r *http.Request, now time.Time, of route, rules paramRules) *
 	if err != nil {
 		p.bad.addf("query", "is not well-formed (%s): escape %%, &, ; and + in values", clip(err.Error()))
 	}
-	p.judgeUnknown(query, unknownAt(of.pattern), rules)
+	p.judgeUnknown(query, of.pattern, own)
 	return p
 }
 

@@ -61,7 +61,7 @@ func TestEachQuantityHasOneName(t *testing.T) {
 		if strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, "/api/projects/") {
 			reached = added
 		}
-		for _, operation := range item.(map[string]any) {
+		for _, operation := range operationsOf(item) {
 			answers := operation.(map[string]any)["responses"].(map[string]any)
 			reach(answers["200"], components, reached)
 		}

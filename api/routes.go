@@ -26,6 +26,10 @@ type route struct {
 	operation
 }
 
+// PrefixAnalytics is where every server has the analytics. The API document has them once, without it, and names both prefixes
+// as servers.
+const PrefixAnalytics = "/auth"
+
 const (
 	prefixSocketIO  = "/socket.io/"
 	patternSocketIO = prefixSocketIO + "*"
@@ -96,23 +100,12 @@ func (s *Server) routes() []route {
 		)
 	}
 	for _, r := range s.analyticsRoutes() {
-		table = append(table, route{r.method, "/auth" + r.pattern, r.id, r.roles, r.operation})
+		table = append(table, route{r.method, PrefixAnalytics + r.pattern, r.id, r.roles, r.operation})
 		if s.deps.Config.AnalyticsAtRoot {
-			r.id = idAtRoot(r.id)
 			table = append(table, r)
 		}
 	}
 	return table
-}
-
-// idAtRoot names the operation that is served at the root too. The parameters that tell two operations apart stay
-// at the end: getAccountNetGrowthAtRootByPId.
-func idAtRoot(id string) string {
-	name, by, found := strings.Cut(id, "By")
-	if !found {
-		return name + "AtRoot"
-	}
-	return name + "AtRootBy" + by
 }
 
 // whenReady refuses what rests on the read models while they are being made, and what is most worth to somebody who has

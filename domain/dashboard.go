@@ -11,8 +11,10 @@ import (
 // sorted, without repeats, never missing. It is the row of `dashboard_preferences`, the answer's `data`
 // of a PUT, and what history shows before and after a change.
 type Dashboard struct {
-	DocumentID           string    `json:"_id"` // 24 hex digits; the old system's, or made of the two accounts' ids
-	ID                   string    `json:"id"`  // the same; frontends read either
+	// 24 hex digits; the old system's, or made of the two accounts' ids. `id` is the same: frontends read either. A generator that drops
+	// leading underscores needs another name for it: openapi-generator takes --name-mappings _id=documentId.
+	DocumentID           string    `json:"_id"`
+	ID                   string    `json:"id"` // the same as `_id`
 	SubAccountID         string    `json:"sub_account_id"`
 	ParentAccount        string    `json:"parent_account"`
 	SubAccountIDs        []string  `json:"sub_account_ids"` // the linked set, itself included

@@ -75,7 +75,7 @@ func (v *visit) clientRow(summary readmodels.DashboardSummary) (clientRow, error
 	slices.Sort(row.LinkedWith) // the API's order is that of ids
 	from, to := v.latelyDays()
 	data, err := get[analytics.AccountFollowers](v, "/auth/getAccountFollowers/"+from+"/"+to+"/all",
-		url.Values{"account": {summary.SubAccountID}, "meta": {"platforms"}})
+		url.Values{"account": {summary.SubAccountID}, "meta": {"brief"}})
 	if err != nil {
 		return row, err
 	}

@@ -37,8 +37,8 @@ func (v *visit) needsYou() (all []concern, err error) {
 				name + ": nobody may look at the board", "It is open, and nobody is on its list.", clientPath(board.SubAccountID, "board"),
 			})
 		}
-		for _, p := range analytics.CountSources(sources[board.SubAccountID]) {
-			at, gravest := network(p.PlatformName), p.Counts[0].Status
+		for _, s := range analytics.Gravest(sources[board.SubAccountID]) {
+			at, gravest := network(s.PlatformName), s.Status
 			switch says := sourceSays(gravest, at); {
 			case says == "":
 			case gravest == analytics.SourceReconnect:

@@ -1,5 +1,11 @@
-import type { components, paths } from "./schema.js";
-export type { components, paths };
+import type { components, paths as Documented } from "./schema.js";
+/** What is not a figure. */
+type Elsewhere = `/api/${string}` | `/connect/${string}` | `/${string}.${string}` | "/healthz" | "/readyz" | "/metrics" | "/docs";
+/** Every path. Figures have the prefix under which every server has them; the document names it as a server. */
+export type paths = {
+    [P in keyof Documented as P extends Elsewhere ? P : `/auth${P}`]: Documented[P];
+};
+export type { components };
 export type Schemas = components["schemas"];
 type Method = "get" | "post" | "put" | "delete";
 type Answering<M extends Method, Media extends string> = Record<M, {
@@ -66,15 +72,25 @@ export type Request<M extends Method, P extends keyof paths, Not extends string 
 });
 /** The request beside a path: it may be left out only where nothing in it must be given. */
 type Asking<M extends Method, P extends keyof paths, Not extends string = "table"> = {} extends Request<M, P, Not> ? [request?: Request<M, P, Not>] : [request: Request<M, P, Not>];
+/** What makes a request for an answer that the caller may already have: its tag. If it is still right (304), the answer is undefined. */
+type Unless = {
+    headers: {
+        "If-None-Match": string;
+    };
+};
 /** What a request of a path takes in CSV. */
 export type CSVRequest<P extends CSVPaths> = Request<"get", P, "meta">;
-/** The paths whose answers are pages, and one entry of such a page. */
+/** The paths whose answers are pages: those that take a cursor. */
 export type PagedPaths = {
-    [P in PathsOf<"get">]: Answer<"get", P> extends {
-        data: unknown[];
-        meta: infer M;
-    } ? ("next_cursor" extends keyof M ? P : never) : never;
+    [P in PathsOf<"get">]: "cursor" extends keyof NonNullable<Part<Operation<"get", P>, "query">> ? P : never;
 }[PathsOf<"get">];
+/** One entry of such a page: of the data itself, or of the posts or members of figures. */
+export type Entry<P extends keyof paths> = EntryOf<Data<"get", P>>;
+type EntryOf<D> = D extends (infer E)[] ? E : D extends {
+    posts: (infer E)[];
+} ? E : D extends {
+    members: (infer E)[];
+} ? E : never;
 /** A table, with the cursor of its next page; undefined: it is the last one. */
 export interface CSV {
     text: string;
@@ -85,9 +101,6 @@ export interface Tagged<A> {
     answer: A;
     etag: string | undefined;
 }
-export type Entry<P extends keyof paths> = Answer<"get", P> extends {
-    data: (infer E)[];
-} ? E : never;
 /** A refusal of the server, or no answer at all (status 0). */
 export declare class LedgerboardError extends Error {
     readonly status: number;
@@ -177,11 +190,13 @@ interface SocketLike {
 export declare class Client {
     #private;
     constructor(options: Options);
+    get<P extends PathsOf<"get">>(path: P, request: Request<"get", P> & Unless): Promise<Answer<"get", P> | undefined>;
     get<P extends PathsOf<"get">>(path: P, ...[request]: Asking<"get", P>): Promise<Answer<"get", P>>;
     put<P extends PathsOf<"put">>(path: P, ...[request]: Asking<"put", P>): Promise<Answer<"put", P>>;
     post<P extends PathsOf<"post">>(path: P, ...[request]: Asking<"post", P>): Promise<Answer<"post", P>>;
     delete<P extends PathsOf<"delete">>(path: P, ...[request]: Asking<"delete", P>): Promise<Answer<"delete", P>>;
     /** What get answers, with its tag. */
+    tagged<P extends PathsOf<"get">>(path: P, request: Request<"get", P> & Unless): Promise<Tagged<Answer<"get", P> | undefined>>;
     tagged<P extends PathsOf<"get">>(path: P, ...[request]: Asking<"get", P>): Promise<Tagged<Answer<"get", P>>>;
     /** Figures as a table; a list has pages. */
     csv<P extends CSVPaths>(path: P, ...[request]: Asking<"get", P, "meta">): Promise<CSV>;

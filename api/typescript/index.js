@@ -26,6 +26,10 @@ async function refusal(answer) {
     catch { } // a proxy's own page
     return new LedgerboardError(answer.status, said.code ?? "unknown", said.message ?? answer.statusText, said.errors, said.request_id, secondsOf(answer.headers.get("Retry-After")));
 }
+/** The object that was answered; undefined: the caller has it already. */
+async function read(answer) {
+    return answer.status === 304 ? undefined : answer.json();
+}
 /** The seconds that a Retry-After asks for, as a number or, as proxies may, as a date; undefined: it is neither. */
 function secondsOf(wait) {
     if (!wait)
@@ -51,7 +55,7 @@ export class Client {
         this.#options = options;
         this.#base = options.baseUrl.replace(/\/+$/, "");
     }
-    get(path, ...[request]) {
+    get(path, request) {
         return this.#send("get", path, request);
     }
     put(path, ...[request]) {
@@ -63,10 +67,9 @@ export class Client {
     delete(path, ...[request]) {
         return this.#send("delete", path, request);
     }
-    /** What get answers, with its tag. */
-    async tagged(path, ...[request]) {
+    async tagged(path, request) {
         const answer = await this.#ask("get", path, "application/json", request);
-        return { answer: await answer.json(), etag: answer.headers.get("ETag") ?? undefined };
+        return { answer: await read(answer), etag: answer.headers.get("ETag") ?? undefined };
     }
     /** Figures as a table; a list has pages. */
     async csv(path, ...[request]) {
@@ -81,7 +84,7 @@ export class Client {
         do {
             const query = cursor ? { ...asked.query, cursor } : asked.query;
             const page = (await this.#send("get", path, { ...asked, query }));
-            yield* page.data;
+            yield* Array.isArray(page.data) ? page.data : (page.data.posts ?? page.data.members ?? []);
             cursor = page.meta.next_cursor;
         } while (cursor);
     }
@@ -160,7 +163,7 @@ export class Client {
         return { ...init, headers: { ...init.headers, Authorization: `Bearer ${token}` } };
     }
     async #send(method, path, request) {
-        return (await this.#ask(method, path, "application/json", request)).json();
+        return read(await this.#ask(method, path, "application/json", request));
     }
     /** Asks for a type of content, and throws what is no good answer. */
     async #ask(method, path, accept, request = {}) {
@@ -189,7 +192,7 @@ export class Client {
                 throw err;
             throw new LedgerboardError(0, "no_answer", `The server did not answer: ${String(err)}`);
         });
-        if (!answer.ok)
+        if (!answer.ok && answer.status !== 304)
             throw await refusal(answer);
         return answer;
     }

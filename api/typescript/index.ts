@@ -1,8 +1,12 @@
 // The client of ledgerboard: requests whose paths, parameters and answers the compiler knows, errors, pages, notices
 // and live updates. What it is checked against is schema.d.ts, which is made of the server's OpenAPI document.
-import type { components, paths } from "./schema.js";
+import type { components, paths as Documented } from "./schema.js";
 
-export type { components, paths };
+/** What is not a figure. */
+type Elsewhere = `/api/${string}` | `/connect/${string}` | `/${string}.${string}` | "/healthz" | "/readyz" | "/metrics" | "/docs";
+/** Every path. Figures have the prefix under which every server has them; the document names it as a server. */
+export type paths = { [P in keyof Documented as P extends Elsewhere ? P : `/auth${P}`]: Documented[P] };
+export type { components };
 export type Schemas = components["schemas"];
 
 type Method = "get" | "post" | "put" | "delete";
@@ -34,12 +38,17 @@ export type Request<M extends Method, P extends keyof paths, Not extends string 
 /** The request beside a path: it may be left out only where nothing in it must be given. */
 type Asking<M extends Method, P extends keyof paths, Not extends string = "table"> =
   {} extends Request<M, P, Not> ? [request?: Request<M, P, Not>] : [request: Request<M, P, Not>];
+/** What makes a request for an answer that the caller may already have: its tag. If it is still right (304), the answer is undefined. */
+type Unless = { headers: { "If-None-Match": string } };
 /** What a request of a path takes in CSV. */
 export type CSVRequest<P extends CSVPaths> = Request<"get", P, "meta">;
-/** The paths whose answers are pages, and one entry of such a page. */
+/** The paths whose answers are pages: those that take a cursor. */
 export type PagedPaths = {
-  [P in PathsOf<"get">]: Answer<"get", P> extends { data: unknown[]; meta: infer M } ? ("next_cursor" extends keyof M ? P : never) : never;
+  [P in PathsOf<"get">]: "cursor" extends keyof NonNullable<Part<Operation<"get", P>, "query">> ? P : never;
 }[PathsOf<"get">];
+/** One entry of such a page: of the data itself, or of the posts or members of figures. */
+export type Entry<P extends keyof paths> = EntryOf<Data<"get", P>>;
+type EntryOf<D> = D extends (infer E)[] ? E : D extends { posts: (infer E)[] } ? E : D extends { members: (infer E)[] } ? E : never;
 /** A table, with the cursor of its next page; undefined: it is the last one. */
 export interface CSV {
   text: string;
@@ -50,7 +59,6 @@ export interface Tagged<A> {
   answer: A;
   etag: string | undefined;
 }
-export type Entry<P extends keyof paths> = Answer<"get", P> extends { data: (infer E)[] } ? E : never;
 
 /** A refusal of the server, or no answer at all (status 0). */
 export class LedgerboardError extends Error {
@@ -78,6 +86,11 @@ async function refusal(answer: Response): Promise<LedgerboardError> {
     answer.status, said.code ?? "unknown", said.message ?? answer.statusText, said.errors, said.request_id,
     secondsOf(answer.headers.get("Retry-After")),
   );
+}
+
+/** The object that was answered; undefined: the caller has it already. */
+async function read(answer: Response): Promise<any> {
+  return answer.status === 304 ? undefined : answer.json();
 }
 
 /** The seconds that a Retry-After asks for, as a number or, as proxies may, as a date; undefined: it is neither. */
@@ -176,7 +189,9 @@ export class Client {
     this.#base = options.baseUrl.replace(/\/+$/, "");
   }
 
-  get<P extends PathsOf<"get">>(path: P, ...[request]: Asking<"get", P>): Promise<Answer<"get", P>> {
+  get<P extends PathsOf<"get">>(path: P, request: Request<"get", P> & Unless): Promise<Answer<"get", P> | undefined>;
+  get<P extends PathsOf<"get">>(path: P, ...[request]: Asking<"get", P>): Promise<Answer<"get", P>>;
+  get<P extends PathsOf<"get">>(path: P, request?: Asked): Promise<Answer<"get", P> | undefined> {
     return this.#send("get", path, request);
   }
 
@@ -193,9 +208,11 @@ export class Client {
   }
 
   /** What get answers, with its tag. */
-  async tagged<P extends PathsOf<"get">>(path: P, ...[request]: Asking<"get", P>): Promise<Tagged<Answer<"get", P>>> {
+  tagged<P extends PathsOf<"get">>(path: P, request: Request<"get", P> & Unless): Promise<Tagged<Answer<"get", P> | undefined>>;
+  tagged<P extends PathsOf<"get">>(path: P, ...[request]: Asking<"get", P>): Promise<Tagged<Answer<"get", P>>>;
+  async tagged<P extends PathsOf<"get">>(path: P, request?: Asked): Promise<Tagged<Answer<"get", P> | undefined>> {
     const answer = await this.#ask("get", path, "application/json", request);
-    return { answer: await answer.json(), etag: answer.headers.get("ETag") ?? undefined };
+    return { answer: await read(answer), etag: answer.headers.get("ETag") ?? undefined };
   }
 
   /** Figures as a table; a list has pages. */
@@ -212,10 +229,10 @@ export class Client {
     do {
       const query = cursor ? { ...(asked.query as object), cursor } : asked.query;
       const page = (await this.#send("get", path, { ...asked, query })) as {
-        data: Entry<P>[];
+        data: Entry<P>[] | { posts?: Entry<P>[]; members?: Entry<P>[] };
         meta: { next_cursor?: string };
       };
-      yield* page.data;
+      yield* Array.isArray(page.data) ? page.data : (page.data.posts ?? page.data.members ?? []);
       cursor = page.meta.next_cursor;
     } while (cursor);
   }
@@ -307,7 +324,7 @@ export class Client {
   }
 
   async #send<M extends Method, P extends keyof paths>(method: M, path: P, request?: Asked): Promise<Answer<M, P>> {
-    return (await this.#ask(method, path, "application/json", request)).json();
+    return read(await this.#ask(method, path, "application/json", request));
   }
 
   /** Asks for a type of content, and throws what is no good answer. */
@@ -330,7 +347,7 @@ export class Client {
       if (request.signal?.aborted) throw err;
       throw new LedgerboardError(0, "no_answer", `The server did not answer: ${String(err)}`);
     });
-    if (!answer.ok) throw await refusal(answer);
+    if (!answer.ok && answer.status !== 304) throw await refusal(answer);
     return answer;
   }
 

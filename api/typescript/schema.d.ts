@@ -15,7 +15,7 @@ export interface paths {
          * The active members of an account and the platforms that they have connected, as the directory has them now.
          * @description The range in `meta` says nothing here.
          */
-        get: operations["getAccountActiveMembersPlatformsAtRoot"];
+        get: operations["getAccountActiveMembersPlatforms"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1291,7 +1291,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/projects/dashboard/{id}": {
+    "/api/projects/dashboard/{sub_account_id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -1315,7 +1315,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/projects/dashboard/{id}/access": {
+    "/api/projects/dashboard/{sub_account_id}/access": {
         parameters: {
             query?: never;
             header?: never;
@@ -1332,7 +1332,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/projects/dashboard/{id}/diff": {
+    "/api/projects/dashboard/{sub_account_id}/diff": {
         parameters: {
             query?: never;
             header?: never;
@@ -1349,7 +1349,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/projects/dashboard/{id}/history": {
+    "/api/projects/dashboard/{sub_account_id}/history": {
         parameters: {
             query?: never;
             header?: never;
@@ -1366,7 +1366,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/projects/dashboard/{id}/preview": {
+    "/api/projects/dashboard/{sub_account_id}/preview": {
         parameters: {
             query?: never;
             header?: never;
@@ -1386,7 +1386,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/projects/dashboard/{id}/state": {
+    "/api/projects/dashboard/{sub_account_id}/state": {
         parameters: {
             query?: never;
             header?: never;
@@ -1544,457 +1544,6 @@ export interface paths {
         };
         /** Describes the topics of the log and the streams. */
         get: operations["getAsyncapiJson"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/accountActiveMembersPlatforms/{accountId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The active members of an account and the platforms that they have connected, as the directory has them now.
-         * @description The range in `meta` says nothing here.
-         */
-        get: operations["getAccountActiveMembersPlatforms"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/getAccountFollowers/{startTime}/{endTime}/{pId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The followers of each day (week, month), per platform and over all. */
-        get: operations["getAccountFollowers"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/getAccountInsights/{startTime}/{endTime}/{pId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Follower and engagement totals per platform and over all, with the change against the previous period. */
-        get: operations["getAccountInsights"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/getMembersPostEngagement/{memberId}/{startTime}/{endTime}/{pId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Likes + comments + shares per post of one member. */
-        get: operations["getMembersPostEngagement"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/getMembersPostInsights/{memberId}/{startTime}/{endTime}/{pId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Every post of one member with its latest metrics, and what it gained in the range. */
-        get: operations["getMembersPostInsights"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/getMembersPostLikes/{memberId}/{startTime}/{endTime}/{pId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Likes per post of one member, and over time. */
-        get: operations["getMembersPostLikes"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/getMembersPostViews/{memberId}/{startTime}/{endTime}/{pId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The views that the posts of one member gained over time. */
-        get: operations["getMembersPostViews"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/getMembersTopPosts/{memberId}/{cId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The posts of one member that gained most engagement in the range. */
-        get: operations["getMembersTopPostsByMemberIdByCId"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/getMembersTopPosts/{memberId}/{startTime}/{cId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The posts of one member that gained most engagement in the range. */
-        get: operations["getMembersTopPostsByMemberIdByStartTimeByCId"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The posts of one member that gained most engagement in the range. */
-        get: operations["getMembersTopPostsByMemberIdByStartTimeByEndTimeByCId"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}/{pId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The posts of one member that gained most engagement in the range. */
-        get: operations["getMembersTopPostsByMemberIdByStartTimeByEndTimeByCIdByPId"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/getMembersfollowersGrowth/{memberId}/{startTime}/{endTime}/{pId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The followers of one member, of each day (week, month), per platform and over all. */
-        get: operations["getMembersfollowersGrowth"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/getPostInsights/{startTime}/{endTime}/{pId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Every post with its latest metrics, and what it gained in the range. */
-        get: operations["getPostInsights"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/getPostsEngagements/{startTime}/{endTime}/{pId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Likes + comments + shares per post. */
-        get: operations["getPostsEngagements"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/getPostsLikes/{startTime}/{endTime}/{pId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Likes per post and over time. */
-        get: operations["getPostsLikes"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/getPostsTotalEngagements/{startTime}/{endTime}/{pId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Likes, comments and shares that all posts gained, summed, and over time. */
-        get: operations["getPostsTotalEngagements"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/getPostsViews/{startTime}/{endTime}/{pId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The views that posts gained over time. */
-        get: operations["getPostsViews"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/getRoiViews": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Views per platform and month against what the subscriptions cost. */
-        get: operations["getRoiViews"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/getTopPostsInsights/{startTime}/{endTime}/{pId}/{cId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The posts that gained most engagement in the range, or have most of it. */
-        get: operations["getTopPostsInsights"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/leaderboard/{pId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The best members and the best posts, ranked by engagement.
-         * @description It has no further pages; limit is how many of each the answer has.
-         */
-        get: operations["getLeaderboard"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/member-followers-graph/{memberId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The followers of one member, of each day (week, month), per platform and over all. */
-        get: operations["getMemberFollowersGraph"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/membersSocialGrowth/{memberId}/{fromDate}/{toDate}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** A member's growth summary. */
-        get: operations["getMembersSocialGrowth"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/reach/activityMeter": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Posting frequency and an activity score.
-         * @description `meta.as_of` is the newest registration of a post that counts.
-         */
-        get: operations["getActivityMeter"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/reach/getAccountNetGrowth": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Net follower growth per platform and over all. */
-        get: operations["getAccountNetGrowth"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/reach/getAccountNetGrowth/{pId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Net follower growth per platform and over all. */
-        get: operations["getAccountNetGrowthByPId"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/reach/getAccountStats/{pId}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Reach and impressions, totals and series. */
-        get: operations["getAccountStats"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2193,7 +1742,7 @@ export interface paths {
             cookie?: never;
         };
         /** The followers of each day (week, month), per platform and over all. */
-        get: operations["getAccountFollowersAtRoot"];
+        get: operations["getAccountFollowers"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2210,7 +1759,7 @@ export interface paths {
             cookie?: never;
         };
         /** Follower and engagement totals per platform and over all, with the change against the previous period. */
-        get: operations["getAccountInsightsAtRoot"];
+        get: operations["getAccountInsights"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2227,7 +1776,7 @@ export interface paths {
             cookie?: never;
         };
         /** Likes + comments + shares per post of one member. */
-        get: operations["getMembersPostEngagementAtRoot"];
+        get: operations["getMembersPostEngagement"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2244,7 +1793,7 @@ export interface paths {
             cookie?: never;
         };
         /** Every post of one member with its latest metrics, and what it gained in the range. */
-        get: operations["getMembersPostInsightsAtRoot"];
+        get: operations["getMembersPostInsights"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2261,7 +1810,7 @@ export interface paths {
             cookie?: never;
         };
         /** Likes per post of one member, and over time. */
-        get: operations["getMembersPostLikesAtRoot"];
+        get: operations["getMembersPostLikes"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2278,7 +1827,7 @@ export interface paths {
             cookie?: never;
         };
         /** The views that the posts of one member gained over time. */
-        get: operations["getMembersPostViewsAtRoot"];
+        get: operations["getMembersPostViews"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2295,7 +1844,7 @@ export interface paths {
             cookie?: never;
         };
         /** The posts of one member that gained most engagement in the range. */
-        get: operations["getMembersTopPostsAtRootByMemberIdByCId"];
+        get: operations["getMembersTopPostsByMemberIdByCId"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2312,7 +1861,7 @@ export interface paths {
             cookie?: never;
         };
         /** The posts of one member that gained most engagement in the range. */
-        get: operations["getMembersTopPostsAtRootByMemberIdByStartTimeByCId"];
+        get: operations["getMembersTopPostsByMemberIdByStartTimeByCId"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2329,7 +1878,7 @@ export interface paths {
             cookie?: never;
         };
         /** The posts of one member that gained most engagement in the range. */
-        get: operations["getMembersTopPostsAtRootByMemberIdByStartTimeByEndTimeByCId"];
+        get: operations["getMembersTopPostsByMemberIdByStartTimeByEndTimeByCId"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2346,7 +1895,7 @@ export interface paths {
             cookie?: never;
         };
         /** The posts of one member that gained most engagement in the range. */
-        get: operations["getMembersTopPostsAtRootByMemberIdByStartTimeByEndTimeByCIdByPId"];
+        get: operations["getMembersTopPostsByMemberIdByStartTimeByEndTimeByCIdByPId"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2363,7 +1912,7 @@ export interface paths {
             cookie?: never;
         };
         /** The followers of one member, of each day (week, month), per platform and over all. */
-        get: operations["getMembersfollowersGrowthAtRoot"];
+        get: operations["getMembersfollowersGrowth"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2380,7 +1929,7 @@ export interface paths {
             cookie?: never;
         };
         /** Every post with its latest metrics, and what it gained in the range. */
-        get: operations["getPostInsightsAtRoot"];
+        get: operations["getPostInsights"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2397,7 +1946,7 @@ export interface paths {
             cookie?: never;
         };
         /** Likes + comments + shares per post. */
-        get: operations["getPostsEngagementsAtRoot"];
+        get: operations["getPostsEngagements"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2414,7 +1963,7 @@ export interface paths {
             cookie?: never;
         };
         /** Likes per post and over time. */
-        get: operations["getPostsLikesAtRoot"];
+        get: operations["getPostsLikes"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2431,7 +1980,7 @@ export interface paths {
             cookie?: never;
         };
         /** Likes, comments and shares that all posts gained, summed, and over time. */
-        get: operations["getPostsTotalEngagementsAtRoot"];
+        get: operations["getPostsTotalEngagements"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2448,7 +1997,7 @@ export interface paths {
             cookie?: never;
         };
         /** The views that posts gained over time. */
-        get: operations["getPostsViewsAtRoot"];
+        get: operations["getPostsViews"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2465,7 +2014,7 @@ export interface paths {
             cookie?: never;
         };
         /** Views per platform and month against what the subscriptions cost. */
-        get: operations["getRoiViewsAtRoot"];
+        get: operations["getRoiViews"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2482,7 +2031,7 @@ export interface paths {
             cookie?: never;
         };
         /** The posts that gained most engagement in the range, or have most of it. */
-        get: operations["getTopPostsInsightsAtRoot"];
+        get: operations["getTopPostsInsights"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2522,7 +2071,7 @@ export interface paths {
          * The best members and the best posts, ranked by engagement.
          * @description It has no further pages; limit is how many of each the answer has.
          */
-        get: operations["getLeaderboardAtRoot"];
+        get: operations["getLeaderboard"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2539,7 +2088,7 @@ export interface paths {
             cookie?: never;
         };
         /** The followers of one member, of each day (week, month), per platform and over all. */
-        get: operations["getMemberFollowersGraphAtRoot"];
+        get: operations["getMemberFollowersGraph"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2556,7 +2105,7 @@ export interface paths {
             cookie?: never;
         };
         /** A member's growth summary. */
-        get: operations["getMembersSocialGrowthAtRoot"];
+        get: operations["getMembersSocialGrowth"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2610,7 +2159,7 @@ export interface paths {
          * Posting frequency and an activity score.
          * @description `meta.as_of` is the newest registration of a post that counts.
          */
-        get: operations["getActivityMeterAtRoot"];
+        get: operations["getActivityMeter"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2627,7 +2176,7 @@ export interface paths {
             cookie?: never;
         };
         /** Net follower growth per platform and over all. */
-        get: operations["getAccountNetGrowthAtRoot"];
+        get: operations["getAccountNetGrowth"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2644,7 +2193,7 @@ export interface paths {
             cookie?: never;
         };
         /** Net follower growth per platform and over all. */
-        get: operations["getAccountNetGrowthAtRootByPId"];
+        get: operations["getAccountNetGrowthByPId"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2661,7 +2210,7 @@ export interface paths {
             cookie?: never;
         };
         /** Reach and impressions, totals and series. */
-        get: operations["getAccountStatsAtRoot"];
+        get: operations["getAccountStats"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3696,7 +3245,7 @@ export interface components {
         };
         /** @description The preferences document of one sub-account under one agency. Its lists are sets: sorted, without repeats, never missing. It is the row of `dashboard_preferences`, the answer's `data` of a PUT, and what history shows before and after a change. */
         Dashboard: {
-            /** @description 24 hex digits; the old system's, or made of the two accounts' ids */
+            /** @description 24 hex digits; the old system's, or made of the two accounts' ids. `id` is the same: frontends read either. A generator that drops leading underscores needs another name for it: openapi-generator takes --name-mappings _id=documentId. */
             _id: string;
             /** @description Whether the dashboard is open to its clients. */
             allow_client_dashboard: boolean;
@@ -3705,7 +3254,7 @@ export interface components {
              * @description When it was made, UTC.
              */
             created_at: string;
-            /** @description the same; frontends read either */
+            /** @description the same as `_id` */
             id: string;
             /** @description Ids of the points of contact at the agency, 24 hex digits each. */
             main_poc: string[];
@@ -4765,12 +4314,12 @@ export interface components {
             clients_see_not?: string;
             /**
              * Format: date-time
-             * @description `compared_from` is the first instant of the period that the answer is compared with, UTC; absent without compare.
+             * @description `compared_from` is the first instant of the period that the answer is compared with, UTC; absent if it compares nothing.
              */
             compared_from?: string;
             /**
              * Format: date-time
-             * @description first instant after that period, UTC; absent without compare
+             * @description first instant after that period, UTC; absent with `compared_from`
              */
             compared_to?: string;
             /** @description `complete` is false while the range has not ended: its figures may still grow, its parts to come are null, and it is compared with as many days before it as have begun of it, today included. */
@@ -4785,7 +4334,7 @@ export interface components {
              * @enum {string}
              */
             granularity: "day" | "week" | "month";
-            /** @description `ignored` are the names of query parameters that have no effect here, because nobody knows them. Absent when there are none. */
+            /** @description `ignored` are the names of query parameters that have no effect here, because this endpoint does not take them. Absent if all have one. */
             ignored?: string[];
             /** @description `instead` offers the other ranking where that may say more; absent where nothing speaks for it. */
             instead?: components["schemas"]["RankingOffer"];
@@ -4796,8 +4345,6 @@ export interface components {
              * @description `next_due` is when newer figures are to be expected: when the first of these accounts is due next; in the past when it is late. Null when none is expected: the range was over when they were last read, all of them are paused or must be connected again, nothing was read yet, no fetcher reads them, or recorded_until is there.
              */
             next_due: string | null;
-            /** @description `platforms`, with meta=platforms, counts them by platform and status; a platform without any is left out. */
-            platforms?: components["schemas"]["PlatformSources"][];
             /**
              * @description `ranked_by` says what the answer's rankings go by; absent where it has none.
              * @enum {string}
@@ -4808,7 +4355,7 @@ export interface components {
              * @description `recorded_until` says that the figures are those of readings recorded up to this instant, as as_of asked for, with today's accounts, owners and names. Absent where all readings count.
              */
             recorded_until?: string;
-            /** @description `sources` says for every social account in scope what its figures are worth, so that no blank is without a reason; ordered by platform and id. Empty when none is connected: on these platforms, by this member, of this account. Absent with meta=platforms and meta=brief. */
+            /** @description `sources` says for every social account in scope what its figures are worth, so that no blank is without a reason; ordered by platform and id. Empty when none is connected: on these platforms, by this member, of this account. Absent with meta=brief. */
             sources?: components["schemas"]["Source"][];
             /** @description IANA name in which days begin */
             time_zone: string;
@@ -5517,9 +5064,9 @@ export interface components {
             cost_minor: number | null;
             /**
              * Format: double
-             * @description `cost_per_thousand_views` is `cost_minor` / `priced_views` × 1000, in minor units with two decimals; null without a cost, and where `priced_views` is not positive.
+             * @description `cost_per_thousand_views_minor` is `cost_minor` / `priced_views` × 1000, in minor units with two decimals; null without a cost, and where `priced_views` is not positive.
              */
-            cost_per_thousand_views: number | null;
+            cost_per_thousand_views_minor: number | null;
             /** @description ISO 4217; "" without a cost */
             currency: string;
             /**
@@ -5563,36 +5110,6 @@ export interface components {
              * @description `views` are page views gained; null when none were read. Days count by the platform's label, each once, for the client who had the page when the day ended; counters by what each reading added, at its capture, for the client who had the page then; so do TikTok's video views, which stand in for page views (see Gain).
              */
             views: number | null;
-        };
-        /** @description Counts the social accounts of one platform by what their figures are worth. */
-        PlatformSources: {
-            /** @description the gravest status first; statuses that none has are left out */
-            counts: components["schemas"]["StatusCount"][];
-            /**
-             * Format: int64
-             * @description A social network by the number (`pId`) that the old system gave it.
-             *
-             *     - `1`: facebook
-             *     - `3`: instagram
-             *     - `4`: linkedin
-             *     - `6`: tiktok
-             * @enum {integer}
-             */
-            p_id: 1 | 3 | 4 | 6;
-            /**
-             * Format: int64
-             * @description `paused_sources` is how many of them an operator has paused, whatever their status: nothing new of them comes until that is resumed. Absent where none is.
-             */
-            paused_sources?: number;
-            /** @description facebook, instagram, linkedin, tiktok */
-            platform: string;
-            /** @description why one has the gravest status: a sentence; "" when all are ok */
-            reason: string;
-            /**
-             * Format: int64
-             * @description social accounts in scope
-             */
-            sources: number;
         };
         /** @description The answer to /api/stats. */
         PlatformStats: {
@@ -6824,9 +6341,9 @@ export interface components {
             cost_minor: number | null;
             /**
              * Format: double
-             * @description `cost_per_thousand_views` is `cost_minor` / `priced_views` × 1000, in minor units with two decimals; null without a cost, and where `priced_views` is not positive.
+             * @description `cost_per_thousand_views_minor` is `cost_minor` / `priced_views` × 1000, in minor units with two decimals; null without a cost, and where `priced_views` is not positive.
              */
-            cost_per_thousand_views: number | null;
+            cost_per_thousand_views_minor: number | null;
             /** @description ISO 4217; "" without a cost */
             currency: string;
             /**
@@ -6861,9 +6378,9 @@ export interface components {
             cost_minor: number | null;
             /**
              * Format: double
-             * @description `cost_per_thousand_views` is `cost_minor` / `priced_views` × 1000, in minor units with two decimals; null without a cost, and where `priced_views` is not positive.
+             * @description `cost_per_thousand_views_minor` is `cost_minor` / `priced_views` × 1000, in minor units with two decimals; null without a cost, and where `priced_views` is not positive.
              */
-            cost_per_thousand_views: number | null;
+            cost_per_thousand_views_minor: number | null;
             /** @description ISO 4217; "" without a cost */
             currency: string;
             /**
@@ -7031,9 +6548,9 @@ export interface components {
             account_id: string;
             /**
              * Format: date-time
-             * @description `last_read` is the capture time of the newest reading; null without one, when the range was over by then (it says nothing of that range, and the answer of a past range shall stay the same), and when the account has left the scope.
+             * @description `last_read_at` is the capture time of the newest reading; null without one, when the range was over by then (it says nothing of that range, and the answer of a past range shall stay the same), and when the account has left the scope.
              */
-            last_read: string | null;
+            last_read_at: string | null;
             /** @description `missing` are those of the answer's metrics that the newest reading has no figure of; reason is unsupported, permission, throttled, empty or error. */
             missing: components["schemas"]["MissingFigure"][];
             /** @description "" when the directory does not know it any more */
@@ -7245,25 +6762,6 @@ export interface components {
              * @enum {string}
              */
             step: "begun" | "opened" | "taken" | "choosing" | "done";
-        };
-        /** @description How many social accounts have a status. */
-        StatusCount: {
-            /**
-             * Format: int64
-             * @description social accounts
-             */
-            sources: number;
-            /**
-             * @description Says what the figures of a social account are worth.
-             *
-             *     - `reconnect`: a person must connect it again; nothing new comes until then
-             *     - `never_read`: nothing was ever read
-             *     - `unsupported`: its platform gives none of the answer's metrics
-             *     - `partial`: a metric, the whole range or days of it were not read, or a counter has no baseline
-             *     - `ok`: nothing is missing; paused says whether new readings come
-             * @enum {string}
-             */
-            status: "reconnect" | "never_read" | "unsupported" | "partial" | "ok";
         };
         /** @description An event that cannot be folded now either. */
         StillParked: {
@@ -8009,7 +7507,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    getAccountActiveMembersPlatformsAtRoot: {
+    getAccountActiveMembersPlatforms: {
         parameters: {
             query?: {
                 /**
@@ -8045,10 +7543,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "members" | "members.platforms" | "members.social_accounts" | "meta.sources";
             };
@@ -11802,10 +11300,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "periods" | "periods.demographics.age_groups" | "periods.demographics.gender" | "periods.demographics.countries" | "periods.demographics.cities" | "previous_periods" | "previous_periods.demographics.age_groups" | "previous_periods.demographics.gender" | "previous_periods.demographics.countries" | "previous_periods.demographics.cities" | "meta.sources";
             };
@@ -11878,7 +11376,7 @@ export interface operations {
                  * @description The sub-account whose dashboard it is: 24 hex digits.
                  * @example c10000000000000000000001
                  */
-                id: string;
+                sub_account_id: string;
             };
             cookie?: never;
         };
@@ -11929,7 +11427,7 @@ export interface operations {
                  * @description The sub-account whose dashboard it is: 24 hex digits.
                  * @example c10000000000000000000001
                  */
-                id: string;
+                sub_account_id: string;
             };
             cookie?: never;
         };
@@ -12005,7 +11503,7 @@ export interface operations {
                  * @description The sub-account whose dashboard it is: 24 hex digits.
                  * @example c10000000000000000000001
                  */
-                id: string;
+                sub_account_id: string;
             };
             cookie?: never;
         };
@@ -12065,7 +11563,7 @@ export interface operations {
                  * @description The sub-account whose dashboard it is: 24 hex digits.
                  * @example c10000000000000000000001
                  */
-                id: string;
+                sub_account_id: string;
             };
             cookie?: never;
         };
@@ -12145,7 +11643,7 @@ export interface operations {
                  * @description The sub-account whose dashboard it is: 24 hex digits.
                  * @example c10000000000000000000001
                  */
-                id: string;
+                sub_account_id: string;
             };
             cookie?: never;
         };
@@ -12192,7 +11690,7 @@ export interface operations {
                  * @description The sub-account whose dashboard it is: 24 hex digits.
                  * @example c10000000000000000000001
                  */
-                id: string;
+                sub_account_id: string;
             };
             cookie?: never;
         };
@@ -12260,7 +11758,7 @@ export interface operations {
                  * @description The sub-account whose dashboard it is: 24 hex digits.
                  * @example c10000000000000000000001
                  */
-                id: string;
+                sub_account_id: string;
             };
             cookie?: never;
         };
@@ -12349,10 +11847,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "platforms" | "platforms.periods" | "platforms.periods.demographics.age_groups" | "platforms.periods.demographics.gender" | "platforms.periods.demographics.countries" | "platforms.periods.demographics.cities" | "platforms.previous_periods" | "platforms.previous_periods.demographics.age_groups" | "platforms.previous_periods.demographics.gender" | "platforms.previous_periods.demographics.countries" | "platforms.previous_periods.demographics.cities" | "meta.sources";
             };
@@ -12783,2948 +12281,6 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-        };
-    };
-    getAccountActiveMembersPlatforms: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
-                 * @example 2026-01-01
-                 */
-                startTime?: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
-                 * @example 2026-01-31
-                 */
-                endTime?: string;
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
-                 * @example all
-                 */
-                pId?: "all" | "0" | "1" | "3" | "4" | "6";
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
-                /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: number;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "members" | "members.platforms" | "members.social_accounts" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description The account, by its id (24 hex digits) or its row id (a positive integer).
-                 * @example 11
-                 */
-                accountId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["ActiveMembers"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example table,members.member_id,members.name,members.account_id,members.default_social_account_id,members.platforms.p_id,members.platforms.platform,members.platforms.social_accounts,members.platforms.connected,members.social_accounts.p_id,members.social_accounts.platform,members.social_accounts.social_account_id,members.social_accounts.a_type,members.social_accounts.name,members.social_accounts.connected,members.social_accounts.needs_reconnect,members.social_accounts.reason,members.social_accounts.expires_at */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getAccountFollowers: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: "day" | "week" | "month";
-                /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
-                 * @example year
-                 */
-                compare?: "previous" | "year" | "none";
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
-                 * @example 2026-01-01
-                 */
-                startTime: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
-                 * @example 2026-01-31
-                 */
-                endTime: string;
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
-                 * @example all
-                 */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["AccountFollowers"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,total.previous_series.day,total.previous_series.followers,total.previous_series.change,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.followers,platforms.previous_series.change,platforms.previous_series.accounts_read */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getAccountInsights: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
-                 * @example year
-                 */
-                compare?: "previous" | "year" | "none";
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "platforms" | "as_read" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
-                 * @example 2026-01-01
-                 */
-                startTime: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
-                 * @example 2026-01-31
-                 */
-                endTime: string;
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
-                 * @example all
-                 */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["AccountInsights"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.engagement.value,total.engagement.previous,total.engagement.change,total.engagement.change_pct,total.engagement.no_baseline,total.engagement.compared_in_part,total.engagement.gained_since,total.engagement.accounts,total.engagement.kinds,total.engagement.source_metrics,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.engagement.value,platforms.engagement.previous,platforms.engagement.change,platforms.engagement.change_pct,platforms.engagement.no_baseline,platforms.engagement.compared_in_part,platforms.engagement.gained_since,platforms.engagement.accounts,platforms.engagement.kinds,platforms.engagement.source_metrics,as_read.p_id,as_read.platform,as_read.social_account_id,as_read.metric,as_read.kind,as_read.window,as_read.value,as_read.source_metric,as_read.captured_at */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getMembersPostEngagement: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
-                /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: number;
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "posts" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Member, by the main application's id: a positive integer.
-                 * @example 7
-                 */
-                memberId: number;
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
-                 * @example 2026-01-01
-                 */
-                startTime: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
-                 * @example 2026-01-31
-                 */
-                endTime: string;
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
-                 * @example all
-                 */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["PostsEngagements"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.likes,posts.comments,posts.shares,posts.engagement,posts.engagement_partial,posts.gained,posts.gained_partial,posts.no_baseline */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getMembersPostInsights: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
-                /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: number;
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "posts" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Member, by the main application's id: a positive integer.
-                 * @example 7
-                 */
-                memberId: number;
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
-                 * @example 2026-01-01
-                 */
-                startTime: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
-                 * @example 2026-01-31
-                 */
-                endTime: string;
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
-                 * @example all
-                 */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["PostInsights"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getMembersPostLikes: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
-                /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: number;
-                /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: "day" | "week" | "month";
-                /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
-                 * @example year
-                 */
-                compare?: "previous" | "year" | "none";
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "posts" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Member, by the main application's id: a positive integer.
-                 * @example 7
-                 */
-                memberId: number;
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
-                 * @example 2026-01-01
-                 */
-                startTime: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
-                 * @example 2026-01-31
-                 */
-                endTime: string;
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
-                 * @example all
-                 */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["PostsLikes"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example table,total.likes.value,total.likes.previous,total.likes.change,total.likes.change_pct,total.likes.no_baseline,total.likes.compared_in_part,total.likes.accounts,total.series.day,total.series.likes,total.series.readings,total.previous_series.day,total.previous_series.likes,total.previous_series.readings,platforms.p_id,platforms.platform,platforms.likes.value,platforms.likes.previous,platforms.likes.change,platforms.likes.change_pct,platforms.likes.no_baseline,platforms.likes.compared_in_part,platforms.likes.accounts,platforms.series.day,platforms.series.likes,platforms.series.readings,platforms.previous_series.day,platforms.previous_series.likes,platforms.previous_series.readings,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.likes,posts.gained,posts.no_baseline */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getMembersPostViews: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: "day" | "week" | "month";
-                /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
-                 * @example year
-                 */
-                compare?: "previous" | "year" | "none";
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Member, by the main application's id: a positive integer.
-                 * @example 7
-                 */
-                memberId: number;
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
-                 * @example 2026-01-01
-                 */
-                startTime: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
-                 * @example 2026-01-31
-                 */
-                endTime: string;
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
-                 * @example all
-                 */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["PostsViews"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example table,total.views.value,total.views.previous,total.views.change,total.views.change_pct,total.views.no_baseline,total.views.compared_in_part,total.views.accounts,total.series.day,total.series.views,total.series.readings,total.previous_series.day,total.previous_series.views,total.previous_series.readings,platforms.p_id,platforms.platform,platforms.views.value,platforms.views.previous,platforms.views.change,platforms.views.change_pct,platforms.views.no_baseline,platforms.views.compared_in_part,platforms.views.accounts,platforms.series.day,platforms.series.views,platforms.series.readings,platforms.previous_series.day,platforms.previous_series.views,platforms.previous_series.readings */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getMembersTopPostsByMemberIdByCId: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
-                 * @example 2026-01-01
-                 */
-                startTime?: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
-                 * @example 2026-01-31
-                 */
-                endTime?: string;
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
-                 * @example all
-                 */
-                pId?: "all" | "0" | "1" | "3" | "4" | "6";
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
-                /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: number;
-                /**
-                 * @description What rankings go by: gained, what engagement gained in the range; or total, all that the posts that were published in the range have gathered by its end. Default: gained.
-                 * @example total
-                 */
-                by?: "gained" | "total";
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "posts" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Member, by the main application's id: a positive integer.
-                 * @example 7
-                 */
-                memberId: number;
-                /**
-                 * @description Category of posts: its number; 0 or all for all of them.
-                 * @example 0
-                 */
-                cId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["TopPosts"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getMembersTopPostsByMemberIdByStartTimeByCId: {
-        parameters: {
-            query?: {
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
-                 * @example 2026-01-31
-                 */
-                endTime?: string;
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
-                 * @example all
-                 */
-                pId?: "all" | "0" | "1" | "3" | "4" | "6";
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
-                /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: number;
-                /**
-                 * @description What rankings go by: gained, what engagement gained in the range; or total, all that the posts that were published in the range have gathered by its end. Default: gained.
-                 * @example total
-                 */
-                by?: "gained" | "total";
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "posts" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Member, by the main application's id: a positive integer.
-                 * @example 7
-                 */
-                memberId: number;
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
-                 * @example 2026-01-01
-                 */
-                startTime: string;
-                /**
-                 * @description Category of posts: its number; 0 or all for all of them.
-                 * @example 0
-                 */
-                cId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["TopPosts"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getMembersTopPostsByMemberIdByStartTimeByEndTimeByCId: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
-                 * @example all
-                 */
-                pId?: "all" | "0" | "1" | "3" | "4" | "6";
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
-                /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: number;
-                /**
-                 * @description What rankings go by: gained, what engagement gained in the range; or total, all that the posts that were published in the range have gathered by its end. Default: gained.
-                 * @example total
-                 */
-                by?: "gained" | "total";
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "posts" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Member, by the main application's id: a positive integer.
-                 * @example 7
-                 */
-                memberId: number;
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
-                 * @example 2026-01-01
-                 */
-                startTime: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
-                 * @example 2026-01-31
-                 */
-                endTime: string;
-                /**
-                 * @description Category of posts: its number; 0 or all for all of them.
-                 * @example 0
-                 */
-                cId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["TopPosts"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getMembersTopPostsByMemberIdByStartTimeByEndTimeByCIdByPId: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
-                /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: number;
-                /**
-                 * @description What rankings go by: gained, what engagement gained in the range; or total, all that the posts that were published in the range have gathered by its end. Default: gained.
-                 * @example total
-                 */
-                by?: "gained" | "total";
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "posts" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Member, by the main application's id: a positive integer.
-                 * @example 7
-                 */
-                memberId: number;
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
-                 * @example 2026-01-01
-                 */
-                startTime: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
-                 * @example 2026-01-31
-                 */
-                endTime: string;
-                /**
-                 * @description Category of posts: its number; 0 or all for all of them.
-                 * @example 0
-                 */
-                cId: string;
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
-                 * @example all
-                 */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["TopPosts"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getMembersfollowersGrowth: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: "day" | "week" | "month";
-                /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
-                 * @example year
-                 */
-                compare?: "previous" | "year" | "none";
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Member, by the main application's id: a positive integer.
-                 * @example 7
-                 */
-                memberId: number;
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
-                 * @example 2026-01-01
-                 */
-                startTime: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
-                 * @example 2026-01-31
-                 */
-                endTime: string;
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
-                 * @example all
-                 */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["AccountFollowers"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,total.previous_series.day,total.previous_series.followers,total.previous_series.change,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.followers,platforms.previous_series.change,platforms.previous_series.accounts_read */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getPostInsights: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
-                /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: number;
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "posts" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
-                 * @example 2026-01-01
-                 */
-                startTime: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
-                 * @example 2026-01-31
-                 */
-                endTime: string;
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
-                 * @example all
-                 */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["PostInsights"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getPostsEngagements: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
-                /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: number;
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "posts" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
-                 * @example 2026-01-01
-                 */
-                startTime: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
-                 * @example 2026-01-31
-                 */
-                endTime: string;
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
-                 * @example all
-                 */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["PostsEngagements"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.likes,posts.comments,posts.shares,posts.engagement,posts.engagement_partial,posts.gained,posts.gained_partial,posts.no_baseline */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getPostsLikes: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
-                /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: number;
-                /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: "day" | "week" | "month";
-                /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
-                 * @example year
-                 */
-                compare?: "previous" | "year" | "none";
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "posts" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
-                 * @example 2026-01-01
-                 */
-                startTime: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
-                 * @example 2026-01-31
-                 */
-                endTime: string;
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
-                 * @example all
-                 */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["PostsLikes"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example table,total.likes.value,total.likes.previous,total.likes.change,total.likes.change_pct,total.likes.no_baseline,total.likes.compared_in_part,total.likes.accounts,total.series.day,total.series.likes,total.series.readings,total.previous_series.day,total.previous_series.likes,total.previous_series.readings,platforms.p_id,platforms.platform,platforms.likes.value,platforms.likes.previous,platforms.likes.change,platforms.likes.change_pct,platforms.likes.no_baseline,platforms.likes.compared_in_part,platforms.likes.accounts,platforms.series.day,platforms.series.likes,platforms.series.readings,platforms.previous_series.day,platforms.previous_series.likes,platforms.previous_series.readings,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.likes,posts.gained,posts.no_baseline */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getPostsTotalEngagements: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: "day" | "week" | "month";
-                /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
-                 * @example year
-                 */
-                compare?: "previous" | "year" | "none";
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
-                 * @example 2026-01-01
-                 */
-                startTime: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
-                 * @example 2026-01-31
-                 */
-                endTime: string;
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
-                 * @example all
-                 */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["PostsTotalEngagements"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example table,total.engagement.value,total.engagement.previous,total.engagement.change,total.engagement.change_pct,total.engagement.no_baseline,total.engagement.compared_in_part,total.engagement.accounts,total.engagement_partial,total.likes.value,total.likes.previous,total.likes.change,total.likes.change_pct,total.likes.no_baseline,total.likes.compared_in_part,total.likes.accounts,total.comments.value,total.comments.previous,total.comments.change,total.comments.change_pct,total.comments.no_baseline,total.comments.compared_in_part,total.comments.accounts,total.shares.value,total.shares.previous,total.shares.change,total.shares.change_pct,total.shares.no_baseline,total.shares.compared_in_part,total.shares.accounts,total.series.day,total.series.engagement,total.series.likes,total.series.comments,total.series.shares,total.series.readings,total.previous_series.day,total.previous_series.engagement,total.previous_series.likes,total.previous_series.comments,total.previous_series.shares,total.previous_series.readings,platforms.p_id,platforms.platform,platforms.engagement.value,platforms.engagement.previous,platforms.engagement.change,platforms.engagement.change_pct,platforms.engagement.no_baseline,platforms.engagement.compared_in_part,platforms.engagement.accounts,platforms.engagement_partial,platforms.likes.value,platforms.likes.previous,platforms.likes.change,platforms.likes.change_pct,platforms.likes.no_baseline,platforms.likes.compared_in_part,platforms.likes.accounts,platforms.comments.value,platforms.comments.previous,platforms.comments.change,platforms.comments.change_pct,platforms.comments.no_baseline,platforms.comments.compared_in_part,platforms.comments.accounts,platforms.shares.value,platforms.shares.previous,platforms.shares.change,platforms.shares.change_pct,platforms.shares.no_baseline,platforms.shares.compared_in_part,platforms.shares.accounts,platforms.series.day,platforms.series.engagement,platforms.series.likes,platforms.series.comments,platforms.series.shares,platforms.series.readings,platforms.previous_series.day,platforms.previous_series.engagement,platforms.previous_series.likes,platforms.previous_series.comments,platforms.previous_series.shares,platforms.previous_series.readings */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getPostsViews: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: "day" | "week" | "month";
-                /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
-                 * @example year
-                 */
-                compare?: "previous" | "year" | "none";
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
-                 * @example 2026-01-01
-                 */
-                startTime: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
-                 * @example 2026-01-31
-                 */
-                endTime: string;
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
-                 * @example all
-                 */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["PostsViews"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example table,total.views.value,total.views.previous,total.views.change,total.views.change_pct,total.views.no_baseline,total.views.compared_in_part,total.views.accounts,total.series.day,total.series.views,total.series.readings,total.previous_series.day,total.previous_series.views,total.previous_series.readings,platforms.p_id,platforms.platform,platforms.views.value,platforms.views.previous,platforms.views.change,platforms.views.change_pct,platforms.views.no_baseline,platforms.views.compared_in_part,platforms.views.accounts,platforms.series.day,platforms.series.views,platforms.series.readings,platforms.previous_series.day,platforms.previous_series.views,platforms.previous_series.readings */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getRoiViews: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
-                 * @example 2026-01-01
-                 */
-                startTime?: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
-                 * @example 2026-01-31
-                 */
-                endTime?: string;
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
-                 * @example all
-                 */
-                pId?: "all" | "0" | "1" | "3" | "4" | "6";
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "platforms" | "months" | "months.platforms" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["RoiViews"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example table,total.views,total.priced_views,total.cost_minor,total.currency,total.cost_per_thousand_views,total.price,platforms.p_id,platforms.platform,platforms.views,platforms.priced_views,platforms.cost_minor,platforms.currency,platforms.cost_per_thousand_views,platforms.price,platforms.source_metrics,months.views,months.priced_views,months.cost_minor,months.currency,months.cost_per_thousand_views,months.price,months.month,months.days,months.days_in_month,months.platforms.p_id,months.platforms.platform,months.platforms.views,months.platforms.priced_views,months.platforms.cost_minor,months.platforms.currency,months.platforms.cost_per_thousand_views,months.platforms.price,months.platforms.source_metrics */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getTopPostsInsights: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
-                cursor?: string;
-                /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: number;
-                /**
-                 * @description What rankings go by: gained, what engagement gained in the range; or total, all that the posts that were published in the range have gathered by its end. Default: gained.
-                 * @example total
-                 */
-                by?: "gained" | "total";
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "posts" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
-                 * @example 2026-01-01
-                 */
-                startTime: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
-                 * @example 2026-01-31
-                 */
-                endTime: string;
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
-                 * @example all
-                 */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
-                /**
-                 * @description Category of posts: its number; 0 or all for all of them.
-                 * @example 0
-                 */
-                cId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["TopPosts"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getLeaderboard: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
-                 * @example 2026-01-01
-                 */
-                startTime?: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
-                 * @example 2026-01-31
-                 */
-                endTime?: string;
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /**
-                 * @description Entries of a page, or of each ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: number;
-                /**
-                 * @description What rankings go by: gained, what engagement gained in the range; or total, all that the posts that were published in the range have gathered by its end. Default: gained.
-                 * @example total
-                 */
-                by?: "gained" | "total";
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "members" | "posts" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
-                 * @example all
-                 */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["Leaderboard"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example table,members.rank,members.previous_rank,members.member_id,members.name,members.image,members.posts,members.engagement,members.likes,members.comments,members.shares,members.views,posts.rank,posts.p_id,posts.platform,posts.id,posts.social_account_id,posts.external_id,posts.account_id,posts.member_id,posts.published_at,posts.c_id,posts.post_type,posts.content,posts.media_url,posts.permalink,posts.page_name,posts.account_name,posts.member_name,posts.member_image,posts.category_name,posts.latest.captured_at,posts.latest.likes,posts.latest.comments,posts.latest.shares,posts.latest.views,posts.latest.impressions,posts.latest.reach,posts.latest.clicks,posts.latest.saves,posts.latest.avg_watch_ms,posts.latest.engagement,posts.latest.engagement_partial,posts.growth.since,posts.growth.likes,posts.growth.comments,posts.growth.shares,posts.growth.views,posts.growth.impressions,posts.growth.clicks,posts.growth.saves,posts.growth.engagement,posts.growth.engagement_partial,posts.growth.no_baseline */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getMemberFollowersGraph: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
-                 * @example 2026-01-01
-                 */
-                startTime?: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
-                 * @example 2026-01-31
-                 */
-                endTime?: string;
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
-                 * @example all
-                 */
-                pId?: "all" | "0" | "1" | "3" | "4" | "6";
-                /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: "day" | "week" | "month";
-                /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
-                 * @example year
-                 */
-                compare?: "previous" | "year" | "none";
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Member, by the main application's id: a positive integer.
-                 * @example 7
-                 */
-                memberId: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["AccountFollowers"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,total.previous_series.day,total.previous_series.followers,total.previous_series.change,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.followers,platforms.previous_series.change,platforms.previous_series.accounts_read */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getMembersSocialGrowth: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
-                 * @example all
-                 */
-                pId?: "all" | "0" | "1" | "3" | "4" | "6";
-                /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
-                 * @example year
-                 */
-                compare?: "previous" | "year" | "none";
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "platforms" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Member, by the main application's id: a positive integer.
-                 * @example 7
-                 */
-                memberId: number;
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
-                 * @example 2026-01-01
-                 */
-                fromDate: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun.
-                 * @example 2026-01-31
-                 */
-                toDate: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["MemberGrowth"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.engagement.value,total.engagement.previous,total.engagement.change,total.engagement.change_pct,total.engagement.no_baseline,total.engagement.compared_in_part,total.engagement.gained_since,total.engagement.accounts,total.engagement.kinds,total.engagement.source_metrics,total.impressions.value,total.impressions.previous,total.impressions.change,total.impressions.change_pct,total.impressions.no_baseline,total.impressions.compared_in_part,total.impressions.gained_since,total.impressions.accounts,total.impressions.kinds,total.impressions.source_metrics,total.posts_published,total.posts_published_previous,total.post_engagement.value,total.post_engagement.previous,total.post_engagement.change,total.post_engagement.change_pct,total.post_engagement.no_baseline,total.post_engagement.compared_in_part,total.post_engagement.accounts,total.post_views.value,total.post_views.previous,total.post_views.change,total.post_views.change_pct,total.post_views.no_baseline,total.post_views.compared_in_part,total.post_views.accounts,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.engagement.value,platforms.engagement.previous,platforms.engagement.change,platforms.engagement.change_pct,platforms.engagement.no_baseline,platforms.engagement.compared_in_part,platforms.engagement.gained_since,platforms.engagement.accounts,platforms.engagement.kinds,platforms.engagement.source_metrics,platforms.impressions.value,platforms.impressions.previous,platforms.impressions.change,platforms.impressions.change_pct,platforms.impressions.no_baseline,platforms.impressions.compared_in_part,platforms.impressions.gained_since,platforms.impressions.accounts,platforms.impressions.kinds,platforms.impressions.source_metrics,platforms.posts_published,platforms.posts_published_previous,platforms.post_engagement.value,platforms.post_engagement.previous,platforms.post_engagement.change,platforms.post_engagement.change_pct,platforms.post_engagement.no_baseline,platforms.post_engagement.compared_in_part,platforms.post_engagement.accounts,platforms.post_views.value,platforms.post_views.previous,platforms.post_views.change,platforms.post_views.change_pct,platforms.post_views.no_baseline,platforms.post_views.compared_in_part,platforms.post_views.accounts */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getActivityMeter: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
-                 * @example 2026-01-01
-                 */
-                startTime?: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
-                 * @example 2026-01-31
-                 */
-                endTime?: string;
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
-                 * @example all
-                 */
-                pId?: "all" | "0" | "1" | "3" | "4" | "6";
-                /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: "day" | "week" | "month";
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["ActivityMeter"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example table,total.social_accounts,total.accounts_measured,total.score,total.frequency,total.regularity,total.posts,total.posts_per_week,total.series.day,total.series.posts,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.accounts_measured,platforms.score,platforms.frequency,platforms.regularity,platforms.posts,platforms.posts_per_week,platforms.series.day,platforms.series.posts */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getAccountNetGrowth: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
-                 * @example 2026-01-01
-                 */
-                startTime?: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
-                 * @example 2026-01-31
-                 */
-                endTime?: string;
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four. Default: all four.
-                 * @example all
-                 */
-                pId?: "all" | "0" | "1" | "3" | "4" | "6";
-                /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: "day" | "week" | "month";
-                /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
-                 * @example year
-                 */
-                compare?: "previous" | "year" | "none";
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["AccountNetGrowth"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example table,total.social_accounts,total.start,total.end,total.net,total.net_pct,total.no_baseline,total.compared_in_part,total.gained_since,total.series.day,total.series.net,total.series.accounts_read,total.previous_series.day,total.previous_series.net,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.start,platforms.end,platforms.net,platforms.net_pct,platforms.no_baseline,platforms.compared_in_part,platforms.gained_since,platforms.series.day,platforms.series.net,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.net,platforms.previous_series.accounts_read */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getAccountNetGrowthByPId: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
-                 * @example 2026-01-01
-                 */
-                startTime?: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
-                 * @example 2026-01-31
-                 */
-                endTime?: string;
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: "day" | "week" | "month";
-                /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
-                 * @example year
-                 */
-                compare?: "previous" | "year" | "none";
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
-                 * @example all
-                 */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["AccountNetGrowth"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example table,total.social_accounts,total.start,total.end,total.net,total.net_pct,total.no_baseline,total.compared_in_part,total.gained_since,total.series.day,total.series.net,total.series.accounts_read,total.previous_series.day,total.previous_series.net,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.start,platforms.end,platforms.net,platforms.net_pct,platforms.no_baseline,platforms.compared_in_part,platforms.gained_since,platforms.series.day,platforms.series.net,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.net,platforms.previous_series.accounts_read */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getAccountStats: {
-        parameters: {
-            query?: {
-                /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
-                 * @example 2026-01-01
-                 */
-                startTime?: string;
-                /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is not. The end may lie in the future: then parts to come are null, and the answer compares as many days as have begun. Default: the end of today.
-                 * @example 2026-01-31
-                 */
-                endTime?: string;
-                /**
-                 * @description Time zone in which days, weeks and months begin: an IANA name like Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["schemas"]["TimeZone"];
-                /**
-                 * @description Length of the parts of the series: day, week (from Monday on) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: "day" | "week" | "month";
-                /**
-                 * @description What the range is compared with. previous: the period right before it, as long as what has elapsed of it. year: the same dates one year before, in the time zone; 29 February has none, and is part of the comparison of 28 February. Series come with the figures of that period, part by part. none: with nothing; what says so in totals is null. Default: totals are compared with the previous period, and series come alone.
-                 * @example year
-                 */
-                compare?: "previous" | "year" | "none";
-                /**
-                 * @description Narrows to one account, by its id (24 hex digits) or its row id (a positive integer); or to up to 100 of them, separated by commas. If one of them is unknown, the answer is 404. Default: all that the caller may see.
-                 * @example c10000000000000000000001
-                 */
-                account?: string;
-                /**
-                 * @description Narrows to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff may ask also while it is closed: meta.clients_see says so. To a client user who may not open it, it does not exist. It is not created.
-                 * @example c10000000000000000000001
-                 */
-                dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
-                 * @example brief
-                 */
-                meta?: "platforms" | "brief";
-                /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
-                table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "reach" | "reach.windows" | "reach.series" | "as_read" | "meta.sources";
-            };
-            header?: {
-                /** @description The ETag of an answer that the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all four.
-                 * @example all
-                 */
-                pId: "all" | "0" | "1" | "3" | "4" | "6";
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    "Content-Disposition": components["headers"]["Content-Disposition"];
-                    ETag: components["headers"]["ETag"];
-                    Link: components["headers"]["Link"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["AccountStats"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description What there is to say of the answer as a whole. */
-                        meta: components["schemas"]["Meta"];
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                    /** @example table,total.social_accounts,total.impressions.value,total.impressions.previous,total.impressions.change,total.impressions.change_pct,total.impressions.no_baseline,total.impressions.compared_in_part,total.impressions.gained_since,total.impressions.accounts,total.impressions.kinds,total.impressions.source_metrics,total.reach,total.series.day,total.series.impressions,total.series.reach,total.series.accounts_read,total.previous_series.day,total.previous_series.impressions,total.previous_series.reach,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.impressions.value,platforms.impressions.previous,platforms.impressions.change,platforms.impressions.change_pct,platforms.impressions.no_baseline,platforms.impressions.compared_in_part,platforms.impressions.gained_since,platforms.impressions.accounts,platforms.impressions.kinds,platforms.impressions.source_metrics,platforms.reach,platforms.series.day,platforms.series.impressions,platforms.series.reach,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.impressions,platforms.previous_series.reach,platforms.previous_series.accounts_read,reach.p_id,reach.platform,reach.social_account_id,reach.value,reach.windows.window,reach.windows.ends_on,reach.windows.value,reach.windows.source_metric,reach.windows.captured_at,reach.series.day,reach.series.value,as_read.p_id,as_read.platform,as_read.social_account_id,as_read.metric,as_read.kind,as_read.window,as_read.value,as_read.source_metric,as_read.captured_at */
-                    "text/csv": string;
-                };
-            };
-            /** @description The caller's answer is still right. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
         };
     };
     getClientJs: {
@@ -16485,7 +13041,7 @@ export interface operations {
             };
         };
     };
-    getAccountFollowersAtRoot: {
+    getAccountFollowers: {
         parameters: {
             query?: {
                 /**
@@ -16519,10 +13075,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
@@ -16596,7 +13152,7 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    getAccountInsightsAtRoot: {
+    getAccountInsights: {
         parameters: {
             query?: {
                 /**
@@ -16625,10 +13181,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "platforms" | "as_read" | "meta.sources";
             };
@@ -16702,7 +13258,7 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    getMembersPostEngagementAtRoot: {
+    getMembersPostEngagement: {
         parameters: {
             query?: {
                 /**
@@ -16733,10 +13289,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
@@ -16815,7 +13371,7 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    getMembersPostInsightsAtRoot: {
+    getMembersPostInsights: {
         parameters: {
             query?: {
                 /**
@@ -16846,10 +13402,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
@@ -16928,7 +13484,7 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    getMembersPostLikesAtRoot: {
+    getMembersPostLikes: {
         parameters: {
             query?: {
                 /**
@@ -16969,10 +13525,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "posts" | "meta.sources";
             };
@@ -17051,7 +13607,7 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    getMembersPostViewsAtRoot: {
+    getMembersPostViews: {
         parameters: {
             query?: {
                 /**
@@ -17085,10 +13641,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
@@ -17167,7 +13723,7 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    getMembersTopPostsAtRootByMemberIdByCId: {
+    getMembersTopPostsByMemberIdByCId: {
         parameters: {
             query?: {
                 /**
@@ -17218,10 +13774,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
@@ -17290,7 +13846,7 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    getMembersTopPostsAtRootByMemberIdByStartTimeByCId: {
+    getMembersTopPostsByMemberIdByStartTimeByCId: {
         parameters: {
             query?: {
                 /**
@@ -17336,10 +13892,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
@@ -17413,7 +13969,7 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    getMembersTopPostsAtRootByMemberIdByStartTimeByEndTimeByCId: {
+    getMembersTopPostsByMemberIdByStartTimeByEndTimeByCId: {
         parameters: {
             query?: {
                 /**
@@ -17454,10 +14010,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
@@ -17536,7 +14092,7 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    getMembersTopPostsAtRootByMemberIdByStartTimeByEndTimeByCIdByPId: {
+    getMembersTopPostsByMemberIdByStartTimeByEndTimeByCIdByPId: {
         parameters: {
             query?: {
                 /**
@@ -17572,10 +14128,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
@@ -17659,7 +14215,7 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    getMembersfollowersGrowthAtRoot: {
+    getMembersfollowersGrowth: {
         parameters: {
             query?: {
                 /**
@@ -17693,10 +14249,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
@@ -17775,7 +14331,7 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    getPostInsightsAtRoot: {
+    getPostInsights: {
         parameters: {
             query?: {
                 /**
@@ -17806,10 +14362,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
@@ -17883,7 +14439,7 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    getPostsEngagementsAtRoot: {
+    getPostsEngagements: {
         parameters: {
             query?: {
                 /**
@@ -17914,10 +14470,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
@@ -17991,7 +14547,7 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    getPostsLikesAtRoot: {
+    getPostsLikes: {
         parameters: {
             query?: {
                 /**
@@ -18032,10 +14588,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "posts" | "meta.sources";
             };
@@ -18109,7 +14665,7 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    getPostsTotalEngagementsAtRoot: {
+    getPostsTotalEngagements: {
         parameters: {
             query?: {
                 /**
@@ -18143,10 +14699,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
@@ -18220,7 +14776,7 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    getPostsViewsAtRoot: {
+    getPostsViews: {
         parameters: {
             query?: {
                 /**
@@ -18254,10 +14810,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
@@ -18331,7 +14887,7 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    getRoiViewsAtRoot: {
+    getRoiViews: {
         parameters: {
             query?: {
                 /**
@@ -18370,10 +14926,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "platforms" | "months" | "months.platforms" | "meta.sources";
             };
@@ -18407,7 +14963,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.views,total.priced_views,total.cost_minor,total.currency,total.cost_per_thousand_views,total.price,platforms.p_id,platforms.platform,platforms.views,platforms.priced_views,platforms.cost_minor,platforms.currency,platforms.cost_per_thousand_views,platforms.price,platforms.source_metrics,months.views,months.priced_views,months.cost_minor,months.currency,months.cost_per_thousand_views,months.price,months.month,months.days,months.days_in_month,months.platforms.p_id,months.platforms.platform,months.platforms.views,months.platforms.priced_views,months.platforms.cost_minor,months.platforms.currency,months.platforms.cost_per_thousand_views,months.platforms.price,months.platforms.source_metrics */
+                    /** @example table,total.views,total.priced_views,total.cost_minor,total.currency,total.cost_per_thousand_views_minor,total.price,platforms.p_id,platforms.platform,platforms.views,platforms.priced_views,platforms.cost_minor,platforms.currency,platforms.cost_per_thousand_views_minor,platforms.price,platforms.source_metrics,months.views,months.priced_views,months.cost_minor,months.currency,months.cost_per_thousand_views_minor,months.price,months.month,months.days,months.days_in_month,months.platforms.p_id,months.platforms.platform,months.platforms.views,months.platforms.priced_views,months.platforms.cost_minor,months.platforms.currency,months.platforms.cost_per_thousand_views_minor,months.platforms.price,months.platforms.source_metrics */
                     "text/csv": string;
                 };
             };
@@ -18431,7 +14987,7 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    getTopPostsInsightsAtRoot: {
+    getTopPostsInsights: {
         parameters: {
             query?: {
                 /**
@@ -18467,10 +15023,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "posts" | "meta.sources";
             };
@@ -18569,7 +15125,7 @@ export interface operations {
             };
         };
     };
-    getLeaderboardAtRoot: {
+    getLeaderboard: {
         parameters: {
             query?: {
                 /**
@@ -18613,10 +15169,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "members" | "posts" | "meta.sources";
             };
@@ -18680,7 +15236,7 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    getMemberFollowersGraphAtRoot: {
+    getMemberFollowersGraph: {
         parameters: {
             query?: {
                 /**
@@ -18729,10 +15285,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
@@ -18796,7 +15352,7 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    getMembersSocialGrowthAtRoot: {
+    getMembersSocialGrowth: {
         parameters: {
             query?: {
                 /**
@@ -18830,10 +15386,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "platforms" | "meta.sources";
             };
@@ -18947,7 +15503,7 @@ export interface operations {
             };
         };
     };
-    getActivityMeterAtRoot: {
+    getActivityMeter: {
         parameters: {
             query?: {
                 /**
@@ -18991,10 +15547,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
             };
@@ -19052,7 +15608,7 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    getAccountNetGrowthAtRoot: {
+    getAccountNetGrowth: {
         parameters: {
             query?: {
                 /**
@@ -19101,10 +15657,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
@@ -19162,7 +15718,7 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    getAccountNetGrowthAtRootByPId: {
+    getAccountNetGrowthByPId: {
         parameters: {
             query?: {
                 /**
@@ -19206,10 +15762,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
             };
@@ -19273,7 +15829,7 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    getAccountStatsAtRoot: {
+    getAccountStats: {
         parameters: {
             query?: {
                 /**
@@ -19317,10 +15873,10 @@ export interface operations {
                  */
                 as_of?: string;
                 /**
-                 * @description How much is said of where figures come from. platforms counts the sources by platform and status, with the reason of the gravest. brief leaves sources out, and of the data what no chart draws: where each figure comes from, doubts that there are none of, and platforms without any figure; the members say so. Figures and nulls stay. It is of JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
-                meta?: "platforms" | "brief";
+                meta?: "brief";
                 /** @description The one table to answer, as CSV, also for a link, which sends no Accept: text/csv. meta.sources says for every social account why a cell is empty. 400 where Accept names application/json and does not prefer text/csv. Default: all tables of the data; the column table names them. */
                 table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "reach" | "reach.windows" | "reach.series" | "as_read" | "meta.sources";
             };

@@ -67,6 +67,7 @@ func (f *accountFigures) on(metric string, platforms []domain.Platform) []*metri
 
 // total adds the values of a metric up over some platforms.
 func (f *accountFigures) total(metric string, platforms []domain.Platform) Total {
+	f.totals = true
 	return total(f.on(metric, platforms))
 }
 

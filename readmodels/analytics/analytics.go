@@ -67,9 +67,9 @@ type Meta struct {
 	// Complete is false while the range has not ended: its figures may still grow, its parts to come are null,
 	// and it is compared with as many days before it as have begun of it, today included.
 	Complete bool `json:"complete"`
-	// ComparedFrom is the first instant of the period that the answer is compared with, UTC; absent without compare.
+	// ComparedFrom is the first instant of the period that the answer is compared with, UTC; absent if it compares nothing.
 	ComparedFrom *time.Time `json:"compared_from,omitempty"`
-	ComparedTo   *time.Time `json:"compared_to,omitempty"` // first instant after that period, UTC; absent without compare
+	ComparedTo   *time.Time `json:"compared_to,omitempty"` // first instant after that period, UTC; absent with `compared_from`
 	// AsOf is the newest capture time that the answer rests on; null when it rests on none.
 	AsOf *time.Time `json:"as_of"`
 	// RecordedUntil says that the figures are those of readings recorded up to this instant, as as_of asked for, with today's
@@ -81,16 +81,14 @@ type Meta struct {
 	NextDue *time.Time `json:"next_due"`
 	// Sources says for every social account in scope what its figures are worth, so that no blank is
 	// without a reason; ordered by platform and id. Empty when none is connected: on these platforms, by this
-	// member, of this account. Absent with meta=platforms and meta=brief.
+	// member, of this account. Absent with meta=brief.
 	Sources []Source `json:"sources,omitzero"`
-	// Platforms, with meta=platforms, counts them by platform and status; a platform without any is left out.
-	Platforms []PlatformSources `json:"platforms,omitzero"`
 	// ClientsSee, where dashboard asked for the accounts of a dashboard, says whether its clients see these figures.
 	ClientsSee *bool `json:"clients_see,omitempty"`
 	// ClientsSeeNot says why they do not: a sentence. Absent when they do.
 	ClientsSeeNot string `json:"clients_see_not,omitempty"`
-	// Ignored are the names of query parameters that have no effect here, because nobody knows them. Absent when there
-	// are none.
+	// Ignored are the names of query parameters that have no effect here, because this endpoint does not take them. Absent
+	// if all have one.
 	Ignored []string `json:"ignored,omitempty"`
 	// RankedBy says what the answer's rankings go by; absent where it has none.
 	RankedBy RankBy `json:"ranked_by,omitempty"`

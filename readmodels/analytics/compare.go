@@ -101,6 +101,7 @@ func (qc *queryContext) comparison() *queryContext {
 // comparedGains reads what posts gained in the range and in the period that it is compared with; before are the gains in the
 // parts of that period, nil where series come alone.
 func (qc *queryContext) comparedGains(ctx context.Context, metrics []string, parts []bucket) (now, before *postGains, err error) {
+	qc.totals = true
 	from := qc.compared.From
 	if qc.query.Compare != "" { // the other period, which need not lie right before, is read by itself
 		from = qc.query.Range.From

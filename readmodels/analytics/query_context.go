@@ -28,6 +28,8 @@ type queryContext struct {
 	// readings.
 	compared   Range
 	uncompared bool
+	// totals says that the answer has totals, which are compared whether or not the query says with what.
+	totals bool
 	// byAccount says that the answer tells apart whose of the sub-accounts a figure is.
 	byAccount bool
 	// ofPosts says that the answer rests on readings of posts, not of accounts.
@@ -83,7 +85,7 @@ func answer[D any](
 		AsOf: made.asOf, RecordedUntil: query.AsOf, NextDue: made.expected(), Sources: made.sources, RankedBy: made.rankedBy, Instead: made.instead,
 		NextCursor: made.cursor,
 	}
-	if query.seriesCompared() {
+	if query.seriesCompared() || made.totals && !made.uncompared {
 		meta.ComparedFrom, meta.ComparedTo = new(made.compared.From.UTC()), new(made.compared.To.UTC())
 	}
 	return data, meta, nil

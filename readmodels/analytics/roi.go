@@ -63,7 +63,7 @@ type Roi struct {
 	Currency string `json:"currency"` // ISO 4217; "" without a cost
 	// CostPerThousandViews is `cost_minor` / `priced_views` × 1000, in minor units with two decimals; null
 	// without a cost, and where `priced_views` is not positive.
-	CostPerThousandViews *float64    `json:"cost_per_thousand_views"`
+	CostPerThousandViews *float64    `json:"cost_per_thousand_views_minor"`
 	Price                PriceStatus `json:"price"`
 }
 

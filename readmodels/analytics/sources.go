@@ -28,6 +28,20 @@ const (
 
 var sourceStatuses = []SourceStatus{SourceReconnect, SourceNeverRead, SourceUnsupported, SourcePartial, SourceOK}
 
+// Gravest returns the first source of each platform with its gravest status. Sources are ordered by platform, as in [Meta].
+func Gravest(sources []Source) (gravest []Source) {
+	rank := func(s Source) int { return slices.Index(sourceStatuses, s.Status) }
+	for _, s := range sources {
+		switch last := len(gravest) - 1; {
+		case last < 0 || gravest[last].Platform != s.Platform:
+			gravest = append(gravest, s)
+		case rank(s) < rank(gravest[last]):
+			gravest[last] = s
+		}
+	}
+	return gravest
+}
+
 // Source is one social account behind an answer.
 type Source struct {
 	readmodels.PlatformRef
@@ -44,7 +58,7 @@ type Source struct {
 	// LastRead is the capture time of the newest reading; null without one, when the range was over by then
 	// (it says nothing of that range, and the answer of a past range shall stay the same), and
 	// when the account has left the scope.
-	LastRead *time.Time `json:"last_read"`
+	LastRead *time.Time `json:"last_read_at"`
 	// Paused says that an operator has paused its connection or its platform, and nothing new of it comes until that is resumed, also when
 	// its status is ok: a sentence. Absent while neither is paused, when it must be connected again, and where nothing new would come anyway:
 	// it was read after the range, or recorded_until is there.

@@ -26,11 +26,13 @@ Each operation has a request to copy; BASE is this server and TOKEN the bearer t
     BASE=http://localhost:6001
     curl -H "Authorization: Bearer $TOKEN" "$BASE/auth/reach/getAccountNetGrowth?tz=Europe/Berlin&granularity=week"
 
-Analytics are under /auth; a standalone server has them at its root as well. What a path does not name (startTime, endTime, pId) may stand
-in the query. A range without ends is the last 30 days. Addresses below /api/ refuse a query parameter that they do not know. The
-analytics refuse one that is known and does nothing at that address, and a slip of one that is known; they ignore others, and name them in
-meta.ignored. Letters of a path may have any case, those of ids in it may not. The answer always compares with the previous period of
-equal length; no parameter asks for that.
+Analytics are served under /auth; a standalone server has them at its root as well. Their paths stand here once, with both as servers. What a
+path does not name (startTime, endTime, pId) may be in the query. A range without ends is the last 30 days. Addresses below /api/ refuse a
+query parameter that they do not take. The analytics ignore it and name it in meta.ignored; but start, end, from and to, which look like a range,
+are a 400 that names the parameters of the range. Letters of a path may have any case, those of ids in it may not.
+
+?compare= says what totals and series are compared with: previous, the period of equal length right before the range; year, the same dates
+one year before; none. Without it, totals are compared with the previous period, and series come without one.
 
 Answers have one envelope: success, message, data, and where there is more to say, meta. Errors have one shape (ErrorBody), or that of
 RFC 9457 with Accept: application/problem+json. An error names every wrong input at once. What belongs to another tenant is a 404, like what
@@ -89,9 +91,14 @@ func openAPI(described api.Description, made *schemas) (*openapi3.T, error) {
 			faults = append(faults, fmt.Errorf("%s %s: %w", op.Method, op.Pattern, err))
 			continue
 		}
-		path := strings.TrimSuffix(op.Pattern, "*") // which OpenAPI does not know
+		path, analytics := strings.CutPrefix(strings.TrimSuffix(op.Pattern, "*"), api.PrefixAnalytics) // OpenAPI knows no *
 		if doc.Paths.Value(path) == nil {
 			doc.Paths.Set(path, &openapi3.PathItem{})
+		}
+		if analytics { // relative to where the document is read
+			doc.Paths.Value(path).Servers = openapi3.Servers{
+				{URL: "." + api.PrefixAnalytics, Description: "Every server."}, {URL: ".", Description: "A standalone server too."},
+			}
 		}
 		doc.Paths.Value(path).SetOperation(op.Method, made)
 		delete(unused, op.ID)

@@ -2,7 +2,6 @@ package apidoc
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -102,7 +101,7 @@ func file(summary string) about {
 	}
 }
 
-// operations has every operation by its id. Those that are served at the root too stand here once.
+// operations has every operation by its id.
 var operations = map[string]about{
 	"getHealthz": {
 		tag: tagService, summary: "Says that the process serves.", text: "Whether it can do its work is /readyz.",
@@ -326,7 +325,6 @@ var operations = map[string]about{
 
 // aboutOf finds what an operation is for, also of one at the root.
 func aboutOf(id string) (about, bool) {
-	id = strings.Replace(id, "AtRoot", "", 1)
 	a, ok := operations[id]
 	if !ok {
 		a, ok = operatorsOperations[id]

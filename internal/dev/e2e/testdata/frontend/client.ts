@@ -46,6 +46,18 @@ const names: string[] = [];
 for await (const user of boards.pages("/api/users", { query: { limit: 2 } })) names.push(user.name);
 console.log("pages", firstPage.data.length, names.length > firstPage.data.length);
 
+const posts: number[] = [];
+const range = { path: { startTime: day(30), endTime: day(0), pId: "all" as const }, query: { limit: 2 } };
+for await (const post of boards.pages("/auth/getPostInsights/{startTime}/{endTime}/{pId}", range)) {
+  posts.push(post.p_id);
+  if (posts.length > 2) break;
+}
+console.log("pages of figures", posts.length);
+
+const fresh = await boards.tagged("/auth/getRoiViews", { query: { meta: "brief" } });
+const still = await boards.tagged("/auth/getRoiViews", { query: { meta: "brief" }, headers: { "If-None-Match": fresh.etag ?? "" } });
+console.log("unchanged", still.answer === undefined, still.etag === fresh.etag);
+
 const table = await tableOf("/api/stats", { query: { table: "platforms.periods" } });
 console.log("table", table.text.split(",", 1)[0], table.nextCursor === undefined);
 
