@@ -1,14 +1,8 @@
 // Package mount serves the whole HTTP layer inside of a main application: under its router, with its
 // authentication, over the log and the database of a running ledgerboard.
 //
-//	boards, err := mount.Open(ctx, mount.Config{
-//		Brokers: brokers, DatabaseURL: databaseURL, ManagedSubscriptions: []string{"managed_social"},
-//		Authenticator: authenticator, HTTP: api.Config{Prefix: "/boards"},
-//	})
-//	mux.Handle("/boards/", signedIn(boards.Handler()))
-//	server.RegisterOnShutdown(boards.EndStreams)
-//	go func() { failed <- boards.Run(context.Background()) }()
-//	// … server.Shutdown, then boards.Close, which ends Run
+// The package's example is a whole program. [Open] makes a [Mounted]: the main application mounts its Handler, calls Run while it
+// serves, and Close after its server has shut down.
 //
 // The main application is then a process of the role api. One or more processes of the program do the rest
 // beside it: ledgerboard serve --roles projector,fetcher,signer, on the same brokers and database.

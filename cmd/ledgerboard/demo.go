@@ -87,7 +87,7 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	seeded := make(chan struct{})
 	p.seeded = seeded
 	people := world.People()
-	for _, person := range []demo.Person{people.Agency, people.Client, people.Auditor, people.Operator} {
+	for _, person := range []demo.Person{people.Agency, people.Client, people.Auditor, people.Operator, people.MainApp} {
 		p.continueAs = append(p.continueAs, console.Person(person))
 	}
 	return p.run(ctx, c.Addr, func(ctx context.Context, base string) error {
@@ -163,7 +163,7 @@ func (c *demoCommand) announce(ctx context.Context, p *process, world *demo.Worl
 		return err
 	}
 	people := world.People()
-	for _, person := range []demo.Person{people.Agency, people.Client, people.Auditor, people.Operator} {
+	for _, person := range []demo.Person{people.Agency, people.Client, people.Auditor, people.Operator, people.MainApp} {
 		token, err := c.sign(person.UserID, person.AccountID, []string{person.Role}, time.Now().Add(launch.TokensFor))
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
@@ -44,6 +45,21 @@ var ofMetrics = []struct {
 }{
 	{projectors.PostInsights{}, drawPostEvents, postTables},
 	{projectors.AccountInsights{}, drawAccountEvents, projectors.AccountInsights{}.Tables()},
+}
+
+// Every projection of metrics stands in the list above, so that TestErasedFiguresMakeNoRows sees one that ignores an erasure.
+func TestEveryProjectionOfMetricsIsTriedWithErasures(t *testing.T) {
+	t.Parallel()
+	var tried, all []string
+	for _, c := range ofMetrics {
+		tried = append(tried, c.projector.Name())
+	}
+	for _, p := range projectors.All(1) {
+		if p.Topic() == domain.TopicMetrics {
+			all = append(all, p.Name())
+		}
+	}
+	require.ElementsMatch(t, all, tried, "add the projection to ofMetrics, with events of its kind")
 }
 
 // A rebuild gives the tables that live projection gives, row by row.

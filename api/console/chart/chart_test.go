@@ -219,7 +219,7 @@ func inBox(t require.TestingT, element string, attrs map[string]string) (joins i
 	return joins
 }
 
-var update = flag.Bool("update", false, "write the golden drawings anew")
+var update = flag.Bool("update", false, "write the golden drawings")
 
 // golden compares with a file of testdata; with -update it writes it.
 func golden(t *testing.T, name, got string) {
@@ -230,7 +230,7 @@ func golden(t *testing.T, name, got string) {
 	}
 	want, err := os.ReadFile(file)
 	require.NoError(t, err)
-	require.Equal(t, string(want), got)
+	require.Equal(t, string(want), got, "%s differs. If the change is intended, run: go test ./api/console/chart -update", file)
 }
 
 // days are points of as many days, which a chart over time is made of.

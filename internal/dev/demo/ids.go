@@ -125,6 +125,7 @@ type People struct {
 	Client   Person // on the list of an open dashboard with the scope analytics, in a linked set of three
 	Auditor  Person
 	Operator Person
+	MainApp  Person // a main application, by a name
 	Foreign  Person // the owner of the foreign agency
 }
 
@@ -137,6 +138,7 @@ func (w *World) People() People {
 		Client:   person(ours.clients[0].users[0], "client"),
 		Auditor:  person(ours.staff[auditorOfStaff], "auditor"),
 		Operator: Person{UserID: hexID(w.cfg.Seed, "operator"), Role: "operator"},
+		MainApp:  Person{UserID: "main_app", Role: "main_app"},
 		Foreign:  person(foreign.staff[0], roleAgency),
 	}
 }

@@ -26,6 +26,7 @@ func TestDemoHasSomethingToShow(t *testing.T) {
 	awayFromMidnight(t, 3*time.Minute)
 	p := startDemo(t, t.TempDir(), frozen...)
 	agency, today := p.info.Tokens["agency"], time.Now().UTC()
+	p.get(p.info.Tokens["main_app"], "/api/me").refused(t, http.StatusForbidden, "forbidden") // known, and no reader
 	month := today.AddDate(0, 0, -29).Format(time.DateOnly) + "/" + today.Format(time.DateOnly)
 	pictures := map[string]bool{}
 	asked := 0

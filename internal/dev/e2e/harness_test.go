@@ -74,7 +74,7 @@ type demoInfo struct {
 	CheckpointPublicKey string `json:"checkpoint_public_key"`
 
 	ConnectURL string            `json:"connect_url"`
-	Tokens     map[string]string `json:"tokens"` // by role: agency, client, auditor, operator
+	Tokens     map[string]string `json:"tokens"` // by role: agency, client, auditor, operator, main_app
 	IDs        struct {
 		ParentAccount  string     `json:"parent_account"`
 		SubAccounts    []string   `json:"sub_accounts"`
