@@ -191,6 +191,7 @@ type Server struct {
 
 	// The documents are read once, when they are first asked for: routes do not change.
 	openAPI, asyncAPI func() (document, error)
+	docs              func() ([]byte, error) // the page
 }
 
 // Handler makes the HTTP layer, an [http.Handler]: the whole of the standalone service, and what a main
@@ -226,6 +227,7 @@ func Handler(deps Deps) (*Server, error) {
 	routes := s.routes()
 	s.paths = newPathFolder(routes)
 	s.openAPI, s.asyncAPI = sync.OnceValues(s.openAPIServed), sync.OnceValues(s.asyncAPIServed)
+	s.docs = sync.OnceValues(s.docsRendered)
 	s.mux = s.router(routes)
 	return s, nil
 }

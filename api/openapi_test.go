@@ -255,3 +255,21 @@ func list(value any) (objects []map[string]any) {
 	}
 	return objects
 }
+
+// The API reference is a page that loads nothing: every operation that is served stands there with its parameters.
+func TestDocsPageShowsEveryOperation(t *testing.T) {
+	t.Parallel()
+	b := setupAll(t)
+	page := b.ask(http.MethodGet, "/docs", "")
+	require.Equal(t, http.StatusOK, page.status, b.logged())
+	require.Equal(t, "text/html; charset=utf-8", page.header.Get("Content-Type"))
+	require.Contains(t, page.header.Get("Content-Security-Policy"), "default-src 'none'")
+	require.NotContains(t, page.body, "<script")
+	require.NotRegexp(t, `(src|href)="(https?:)?//`, page.body)
+	for _, route := range b.server.Routes() {
+		if strings.HasPrefix(route.Pattern, "/auth/") || strings.HasPrefix(route.Pattern, "/api/") {
+			require.Contains(t, page.body, "<code>"+route.Method+" "+route.Pattern+"</code>")
+		}
+	}
+	require.Contains(t, page.body, "<code>granularity</code> (query)")
+}

@@ -29,7 +29,7 @@ func TestEveryRouteKeepsItsRoles(t *testing.T) {
 		d.Streams = quietHub(t)
 		d.Metrics = http.NotFoundHandler()
 	})
-	public := []string{"/healthz", "/readyz", "/metrics", "/socket.io/*", "/api/notices", "/api/live", "/openapi.json", "/asyncapi.json", "/client.tgz", "/client.js"}
+	public := []string{"/healthz", "/readyz", "/metrics", "/socket.io/*", "/api/notices", "/api/live", "/openapi.json", "/asyncapi.json", "/docs", "/client.tgz", "/client.js"}
 	for _, route := range b.server.Routes() {
 		if route.Roles == nil {
 			require.Contains(t, public, route.Pattern, "a route without roles is a deliberate exception")

@@ -59,6 +59,7 @@ func (s *Server) routes() []route {
 		}},
 		{http.MethodGet, patternOpenAPI, "getOpenapiJson", nil, operation{serve: s.getOpenAPI}},
 		{http.MethodGet, patternAsyncAPI, "getAsyncapiJson", nil, operation{serve: s.getAsyncAPI}},
+		{http.MethodGet, patternDocs, "getDocs", nil, operation{serve: s.getDocs}},
 		{http.MethodGet, patternClientPackage, "getClientTgz", nil, operation{serve: s.getClientPackage}},
 		{http.MethodGet, patternClientScript, "getClientJs", nil, operation{serve: s.getClientScript}},
 

@@ -76,7 +76,7 @@ var (
 // rightsTable has a row for every route that is served, by method and pattern without the parameters' names.
 var rightsTable = map[string]rights{
 	"GET /healthz": rightsOfPublic, "GET /readyz": rightsOfPublic, "GET /metrics": rightsOfPublic, "GET /openapi.json": rightsOfPublic, "GET /asyncapi.json": rightsOfPublic,
-	"GET /client.tgz": rightsOfPublic, "GET /client.js": rightsOfPublic,
+	"GET /docs": rightsOfPublic, "GET /client.tgz": rightsOfPublic, "GET /client.js": rightsOfPublic,
 
 	"GET /api/projects/dashboard/{}":          rightsOfReadDashboard,
 	"PUT /api/projects/dashboard/{}":          rightsOfPutDashboard,

@@ -125,6 +125,9 @@ var operations = map[string]about{
 		tag: tagService, summary: "Describes the topics of the log and the streams.",
 		answers: []answer{{status: 200, text: "AsyncAPI 3.", media: []string{mediaJSON}}},
 	},
+	"getDocs": {
+		tag: tagService, summary: "This document as a page.", answers: []answer{{status: 200, text: "HTML.", media: []string{"text/html"}}},
+	},
 	"getClientTgz": {
 		tag: tagService, summary: "The typed client for browsers and Node that fits this server, for npm install.",
 		answers: []answer{{status: 200, text: "An npm package.", media: []string{"application/gzip"}}},
