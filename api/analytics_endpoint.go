@@ -74,7 +74,7 @@ func endpoint[R any](
 		w.Header().Set("Content-Type", contentJSON)
 		writeTagged(w, r, append(body, '\n'))
 		return nil
-	}, with(takes, paramAsOf, paramMeta, tables, paramIfNoneMatch)...).answering(reflect.TypeFor[R](), reflect.TypeFor[analytics.Meta]())
+	}, with(takes, paramMeta, tables, paramIfNoneMatch)...).answering(reflect.TypeFor[R](), reflect.TypeFor[analytics.Meta]())
 	op.answer.CSV = plan.FirstLine()
 	return op
 }

@@ -2,7 +2,6 @@ package api
 
 import (
 	"slices"
-	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
@@ -22,13 +21,6 @@ var (
 	growthParams      = []Param{paramFromDate, paramToDate, paramZone, paramPlatform, paramCompare}
 	onePlatformParams = []Param{paramPlatformID, paramStartTime, paramEndTime, paramZone, paramGranularity, paramCompare}
 )
-
-// paramAsOf stands at every endpoint of figures.
-var paramAsOf = Param{
-	Name: "as_of", Kind: KindTime, Default: "all that is recorded", Example: exampleEnd,
-	Text: "Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator " +
-		"has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: " + timeForms,
-}
 
 // paramRankBy stands at rankings.
 var paramRankBy = Param{
@@ -87,22 +79,5 @@ func parseFigures(p *Params) (q analytics.RangeQuery) {
 	if p.declares(paramRankBy) {
 		q.By = analytics.RankBy(p.word(paramRankBy))
 	}
-	q.AsOf = p.asOf()
 	return q
-}
-
-// asOf reads up to when what was recorded counts. A day means its end.
-func (p *Params) asOf() *time.Time {
-	if !p.declares(paramAsOf) {
-		return nil
-	}
-	at := p.edge(paramAsOf, 1)
-	if at != nil && at.After(p.now) {
-		p.bad.addf(paramAsOf.Name, "lies in the future: leave it out for all that is recorded")
-		return nil
-	}
-	if at != nil {
-		at = new(at.UTC())
-	}
-	return at
 }

@@ -39,7 +39,7 @@ var hostile = map[string][]string{
 // kindOf is what a parameter takes.
 var kindOf = map[string]string{
 	"startTime": "time", "endTime": "time", "fromDate": "time", "toDate": "time", "pId": "pId", "cId": "cId", "memberId": "id", "accountId": "hex",
-	"as_of": "time", "account": "hex", "tz": "tz", "granularity": "gran", "limit": "lim", "cursor": "cur", "table": "tab",
+	"account": "hex", "tz": "tz", "granularity": "gran", "limit": "lim", "cursor": "cur", "table": "tab",
 	"dashboard": "hex", "meta": "meta", "by": "by", "compare": "comp",
 }
 

@@ -240,9 +240,9 @@ func TestDocumentOfParameters(t *testing.T) {
 		}
 		return in
 	}
-	require.Equal(t, map[string]string{"startTime": "path", "endTime": "path", "pId": "path", "tz": "query", "account": "query", "dashboard": "query", "meta": "query", "as_of": "query", "compare": "query"},
+	require.Equal(t, map[string]string{"startTime": "path", "endTime": "path", "pId": "path", "tz": "query", "account": "query", "dashboard": "query", "meta": "query", "compare": "query"},
 		parameters("/getAccountInsights/{startTime}/{endTime}/{pId}"))
-	require.Equal(t, map[string]string{"startTime": "query", "endTime": "query", "pId": "query", "tz": "query", "account": "query", "dashboard": "query", "meta": "query", "as_of": "query"},
+	require.Equal(t, map[string]string{"startTime": "query", "endTime": "query", "pId": "query", "tz": "query", "account": "query", "dashboard": "query", "meta": "query"},
 		parameters("/getRoiViews"))
 	require.Equal(t, map[string]string{"sub_account_id": "path", "from": "query", "to": "query", "tz": "query"},
 		parameters("/api/projects/dashboard/{sub_account_id}/diff"))

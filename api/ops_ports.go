@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -33,10 +32,9 @@ type OperatorDesk interface {
 
 	Pause(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error
 	Resume(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error
-	RequestRebuild(ctx context.Context, c commands.Caller, projection string, until *time.Time, reason domain.Reason) (operator.Rebuild, error)
+	RequestRebuild(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Rebuild, error)
 	SwitchBack(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Rebuild, error)
 	CancelRebuild(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
-	AcceptRebuild(ctx context.Context, c commands.Caller, id, report string, reason domain.Reason) error
 	// PrepareGeneration makes a generation of this program's version beside those that serve, unless it is there.
 	PrepareGeneration(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Prepared, error)
 	DropGeneration(ctx context.Context, c commands.Caller, projection string, number int, reason domain.Reason) error

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"reflect"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
@@ -18,8 +16,6 @@ import (
 // action is the body of what an operator does.
 type action struct {
 	reason domain.Reason
-	until  *time.Time
-	report string
 	kind   string
 }
 
@@ -27,22 +23,6 @@ type action struct {
 type actionBody struct {
 	// Reason is CODE or CODE:TICKET; the codes are a fixed list, and other needs a ticket.
 	Reason string `json:"reason"`
-}
-
-// rebuildBody is the body of a request for a rebuild.
-type rebuildBody struct {
-	actionBody
-
-	// Until makes a still generation of the events recorded up to then, instead of one that readers use.
-	Until *time.Time `json:"until,omitempty"`
-}
-
-// acceptBody is the body by which an operator accepts a report.
-type acceptBody struct {
-	actionBody
-
-	// Report is the id of the report that was read.
-	Report string `json:"report"`
 }
 
 // readAction reads {"reason": "CODE[:TICKET]"}, and what an action takes besides. Unknown members are refused: one that
@@ -57,10 +37,6 @@ func (s *Server) readAction(w http.ResponseWriter, r *http.Request, also ...stri
 	into := map[string]any{"reason": &reason}
 	for _, name := range also {
 		switch name {
-		case "until":
-			into[name] = &a.until
-		case "report":
-			into[name] = &a.report
 		case "kind":
 			into[name] = &a.kind
 		}
@@ -71,7 +47,7 @@ func (s *Server) readAction(w http.ResponseWriter, r *http.Request, also ...stri
 		case !known:
 			bad.addf(clip(name), "is not known here: leave it out")
 		case json.Unmarshal(value, field) != nil:
-			bad.addf(name, "cannot be read: reason, report and kind are texts, until is a time like 2026-11-20T14:00:00Z")
+			bad.addf(name, "cannot be read: reason and kind are texts")
 		}
 	}
 	if err := bad.err(); err != nil {
@@ -82,15 +58,6 @@ func (s *Server) readAction(w http.ResponseWriter, r *http.Request, also ...stri
 		return a, told.WithField("reason", "is none that is taken")
 	}
 	return a, err
-}
-
-// postRebuild asks for a rebuild of the projection in the path; {"until": …} makes a still generation as of a time.
-func (s *Server) postRebuild() operation {
-	return doing(s, reflect.TypeFor[rebuildBody](), []string{"until"}, []Param{paramProjection},
-		func(p *Params) (string, error) { return p.text(paramProjection), nil },
-		func(ctx context.Context, c commands.Caller, projection string, a action) (operator.Rebuild, error) {
-			return s.deps.Operators.RequestRebuild(ctx, c, projection, a.until, a.reason)
-		})
 }
 
 // rebuild is the one that the path names.
@@ -110,18 +77,6 @@ func (s *Server) getRebuild() operation {
 		}
 		return s.writeData(w, rebuild, nil)
 	}, paramRebuild).answering(reflect.TypeFor[operator.Rebuild](), nil)
-}
-
-// acceptRebuild lets a rebuild go on whose tables differ: the body names the report that was read.
-func (s *Server) acceptRebuild() operation {
-	return doing(s, reflect.TypeFor[acceptBody](), []string{"report"}, []Param{paramRebuild},
-		func(p *Params) (string, error) { return p.text(paramRebuild), nil },
-		func(ctx context.Context, c commands.Caller, id string, a action) (done, error) {
-			if a.report == "" {
-				return done{}, invalidField("report", "is missing: give the id of the report that you accept, as the rebuild shows it")
-			}
-			return done{true}, s.deps.Operators.AcceptRebuild(ctx, c, id, a.report, a.reason)
-		})
 }
 
 // progressEvery is the time between two events of a rebuild's progress.

@@ -57,7 +57,8 @@ func (s *Server) opsRoutes() []route {
 	}
 	return []route{
 		row(http.MethodGet, "projections", "getOpsProjections", listing(s, desk.Projections)),
-		row(http.MethodPost, "projections/{projection}/rebuild", "postOpsRebuild", s.postRebuild()),
+		row(http.MethodPost, "projections/{projection}/rebuild", "postOpsRebuild",
+			acting(s, paramProjection, desk.RequestRebuild)),
 		row(http.MethodPost, "projections/{projection}/back", "postOpsBack",
 			acting(s, paramProjection, desk.SwitchBack)),
 		row(http.MethodPost, "projections/{projection}/prepare", "postOpsPrepare",
@@ -72,7 +73,6 @@ func (s *Server) opsRoutes() []route {
 		row(http.MethodGet, "rebuilds/{rebuild}", "getOpsRebuild", s.getRebuild()),
 		{http.MethodGet, patternRebuildEvents, "getOpsRebuildEvents", []Role{RoleOperator}, s.streamRebuild()},
 		row(http.MethodPost, "rebuilds/{rebuild}/cancel", "postOpsRebuildCancel", acting(s, paramRebuild, nothing(desk.CancelRebuild))),
-		row(http.MethodPost, "rebuilds/{rebuild}/accept", "postOpsRebuildAccept", s.acceptRebuild()),
 		row(http.MethodGet, "parked", "getOpsParked", s.getParked()),
 		row(http.MethodPost, "parked/retry", "postOpsParkedRetryAll", manyParked(s, desk.RetryParked)),
 		row(http.MethodPost, "parked/acknowledge", "postOpsParkedAcknowledgeAll", manyParked(s, acknowledging(desk))),

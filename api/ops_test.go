@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -27,7 +26,6 @@ type fakeDesk struct {
 	acts     []string
 	caller   commands.Caller
 	reason   domain.Reason
-	until    *time.Time
 	rebuilds []operator.Rebuild // answers of Rebuild, in turn; the last one stays
 }
 
@@ -95,9 +93,8 @@ func (f *fakeDesk) Resume(_ context.Context, c commands.Caller, kind domain.Paus
 	return nil
 }
 
-func (f *fakeDesk) RequestRebuild(_ context.Context, c commands.Caller, projection string, until *time.Time, reason domain.Reason) (operator.Rebuild, error) {
+func (f *fakeDesk) RequestRebuild(_ context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Rebuild, error) {
 	f.did(c, reason, "rebuild", projection)
-	f.until = until
 	return operator.Rebuild{ID: "r1", Projection: projection, State: operator.RebuildRequested}, nil
 }
 
@@ -108,11 +105,6 @@ func (f *fakeDesk) SwitchBack(_ context.Context, c commands.Caller, projection s
 
 func (f *fakeDesk) CancelRebuild(_ context.Context, c commands.Caller, id string, reason domain.Reason) error {
 	f.did(c, reason, "cancel", id)
-	return nil
-}
-
-func (f *fakeDesk) AcceptRebuild(_ context.Context, c commands.Caller, id, report string, reason domain.Reason) error {
-	f.did(c, reason, "accept", id, report)
 	return nil
 }
 
@@ -217,7 +209,6 @@ func TestOperatorsAreToldWhatIsWrong(t *testing.T) {
 		`{"reason":"because"}`:                  "maintenance",
 		`{"reason":"other"}`:                    "ticket",
 		`{"reason":"test","till":"2026-01-01"}`: "till",
-		`{"reason":"test","until":"yesterday"}`: "until",
 		``:                                      "empty",
 	} {
 		b, desk := operating(t)

@@ -31,7 +31,7 @@ var quantities = map[string]string{
 	"event_time": "newest event folded", "met_at": "first meeting of a foreign record", "recorded_at": "oldest reading behind figures", "progressed_at": "last batch",
 	// Durations and sizes.
 	"expires_in_seconds": "life of a ticket", "elapsed_seconds": "time since the start", "eta_seconds": "time to the end", "lag_seconds": "time behind",
-	"bytes": "size", "disk_needed_bytes": "size that a rebuild needs",
+	"bytes": "size",
 	// The log and what folds it.
 	"partition": "partition", "offset": "place of a record", "start_offset": "first place", "next_offset": "next place",
 	"epoch": "part of the log since a restore", "withdrawn": "records that a restore took away",

@@ -186,7 +186,6 @@ var rightsTable = map[string]rights{
 	"GET /api/ops/rebuilds/{}":             rightsOfOperators,
 	"GET /api/ops/rebuilds/{}/events":      rightsOfOperators,
 	"POST /api/ops/rebuilds/{}/cancel":     rightsOfOperators,
-	"POST /api/ops/rebuilds/{}/accept":     rightsOfOperators,
 	"GET /api/ops/parked":                  rightsOfOperators,
 	"GET /api/ops/parked/{}":               rightsOfOperators,
 	"POST /api/ops/parked/retry":           rightsOfOperators,
@@ -341,8 +340,6 @@ func request(t *testing.T, client *http.Client, method, url, token, tenant strin
 		body = strings.NewReader(`{"platform":1,"account":"` + client1 + `"}`)
 	case strings.HasSuffix(url, "/api/connect/links") && method == http.MethodPost:
 		body = strings.NewReader(`{"platforms":[1],"days":1,"account":"` + client1 + `"}`)
-	case strings.HasSuffix(url, "/accept"):
-		body = strings.NewReader(`{"reason":"test:T-1","report":"r2"}`)
 	case strings.HasSuffix(url, "/run"):
 		body = strings.NewReader(`{"reason":"test:T-1","kind":"post_insights"}`)
 	case strings.Contains(url, "/api/ops/") && method != http.MethodGet:

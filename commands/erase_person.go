@@ -24,20 +24,11 @@ type KeptEraser interface {
 	ForgetUser(ctx context.Context, user string) error
 }
 
-// EarlierTables are sets of tables that were made from the log and that no record reaches any more.
-type EarlierTables interface {
-	// Holding names those that hold the person: projection and generation.
-	Holding(ctx context.Context, p domain.Person) ([]domain.OperatorTarget, error)
-	// Drop drops one, or empties it for good where its tables must stay; conflict says why that cannot be now.
-	Drop(ctx context.Context, on domain.OperatorTarget) error
-}
-
 // ErasePerson erases a person from the directory, and the figures of the social accounts that go with it (GDPR): the log of dashboards
 // holds ids only, so that every history still verifies, and shows the id alone.
 type ErasePerson struct {
-	Log     Appender
-	Kept    KeptEraser
-	Earlier EarlierTables
+	Log  Appender
+	Kept KeptEraser
 	// EachPartition makes of a draft one for each partition of its topic.
 	EachPartition func(domain.Draft) []domain.Draft
 	Order         domain.ErasureOrder // what its records say of it
@@ -47,15 +38,11 @@ type ErasePerson struct {
 // erasureActor is who the trail names: the command line knows no user.
 const erasureActor = "system:erase"
 
-// Erase deletes what is kept of the person ([ErasePerson.DeleteKept]), drops the earlier tables that hold the
-// person, appends a tombstone for each of its records, takes its connection off the pages that it had connected, erases what was read of
+// Erase deletes what is kept of the person ([ErasePerson.DeleteKept]), appends a tombstone for each of its records, takes its connection off the pages that it had connected, erases what was read of
 // the social accounts that go, and records the erasure, by ids, on `operations`. It may be repeated: what names other records goes last, so
 // that a repetition finds what an interrupted one left.
 func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
 	if err := e.DeleteKept(ctx, p); err != nil {
-		return err
-	}
-	if err := e.DropEarlier(ctx, p); err != nil { // while the person can still be found, if this must be repeated
 		return err
 	}
 	if err := e.append(ctx, e.drafts(p)); err != nil {
@@ -63,38 +50,6 @@ func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
 	}
 	// Again: what was being renewed or read meanwhile may have been stored behind the first round.
 	return e.DeleteKept(ctx, p)
-}
-
-// DropEarlier drops the earlier tables that hold the person, each with a record of it before. It is part of [ErasePerson.Erase]
-// and comes once more when the tables show the erasure: tables may have been retired meanwhile.
-func (e ErasePerson) DropEarlier(ctx context.Context, p domain.Person) error {
-	held, err := e.Earlier.Holding(ctx, p)
-	if err != nil {
-		return fmt.Errorf("look for the person in earlier tables: %w", err)
-	}
-	for _, on := range held {
-		act := domain.OperatorActed{Action: domain.ActionGenerationDropped, Target: on, Reason: e.Order.Reason}
-		draft := NewDraft(domain.TopicOperations, domain.OperationsKeyAll, act, e.Now())
-		draft.Envelope.Audit.Actor = erasureActor
-		if err := e.Log.Append(ctx, draft); err != nil {
-			return fmt.Errorf("record the drop of generation %d of %s: %w", on.Generation, on.Projection, err)
-		}
-		err := e.Earlier.Drop(ctx, on)
-		if domain.CodeOf(err) == domain.CodeNotFound {
-			err = nil // it went by itself meanwhile
-		}
-		finished := outcome(Effect{}, err)
-		finished.Of, finished.Action = draft.Envelope.ID, act.Action
-		told := NewDraft(domain.TopicOperations, domain.OperationsKeyAll, finished, e.Now())
-		told.Envelope.Audit.Actor = erasureActor
-		if unrecorded := e.Log.Append(ctx, told); err == nil && unrecorded != nil {
-			err = fmt.Errorf("record that it is dropped: %w", unrecorded)
-		}
-		if err != nil {
-			return fmt.Errorf("generation %d of %s holds the person and is not dropped (repeat the command): %w", on.Generation, on.Projection, err)
-		}
-	}
-	return nil
 }
 
 // EraseContents appends a tombstone for each content: for those that were stored while the person was being erased.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -59,7 +58,7 @@ func someOrder() domain.ErasureOrder {
 
 func erasePerson(log commands.Appender, eraser commands.KeptEraser) commands.ErasePerson {
 	return commands.ErasePerson{
-		Log: log, Kept: eraser, Earlier: &earlierTables{}, EachPartition: twoPartitions, Order: someOrder(), Now: func() time.Time { return auditNow },
+		Log: log, Kept: eraser, EachPartition: twoPartitions, Order: someOrder(), Now: func() time.Time { return auditNow },
 	}
 }
 
@@ -124,60 +123,4 @@ func TestErasureEndsAtTheFirstFailure(t *testing.T) {
 	err = erasePerson(log, &erasedKept{}).Erase(t.Context(), somePerson())
 	require.ErrorContains(t, err, "repeating the command is safe")
 	require.Len(t, log.drafts, 1)
-}
-
-// earlierTables are generations that hold the person until they are dropped.
-type earlierTables struct {
-	held  []domain.OperatorTarget
-	inUse error
-}
-
-func (e *earlierTables) Holding(context.Context, domain.Person) ([]domain.OperatorTarget, error) {
-	return slices.Clone(e.held), nil
-}
-
-func (e *earlierTables) Drop(_ context.Context, on domain.OperatorTarget) error {
-	if e.inUse == nil {
-		e.held = slices.DeleteFunc(e.held, func(o domain.OperatorTarget) bool { return o == on })
-	}
-	return e.inUse
-}
-
-// Earlier tables that hold the person go first, each on record; while one cannot be dropped nothing of the person goes, so
-// that a repetition finds it.
-func TestErasureDropsEarlierTables(t *testing.T) {
-	t.Parallel()
-	log := &takingLog{}
-	earlier := &earlierTables{
-		held:  []domain.OperatorTarget{{Projection: "directory", Generation: 3}, {Projection: "post_insights", Generation: 7}},
-		inUse: errors.New("it is used by ada"),
-	}
-	erase := erasePerson(log, &erasedKept{})
-	erase.Earlier = earlier
-	err := erase.Erase(t.Context(), somePerson())
-	require.ErrorContains(t, err, "generation 3 of directory holds the person")
-	require.ErrorContains(t, err, "used by ada")
-	require.Len(t, log.drafts, 2, "that it was to be dropped, and that it was not")
-	finished, ok := log.drafts[1].Data.(domain.OperatorFinished)
-	require.True(t, ok)
-	require.Equal(t, domain.OutcomeFailed, finished.Outcome)
-	require.Equal(t, log.drafts[0].Envelope.ID, finished.Of)
-
-	earlier.inUse, log.drafts = nil, nil
-	require.NoError(t, erase.Erase(t.Context(), somePerson()))
-	require.Empty(t, earlier.held)
-	for i, generation := range []int{3, 7} {
-		draft := log.drafts[2*i]
-		act, ok := draft.Data.(domain.OperatorActed)
-		require.True(t, ok)
-		require.Equal(t, domain.ActionGenerationDropped, act.Action)
-		require.Equal(t, generation, act.Target.Generation)
-		require.Equal(t, someOrder().Reason, act.Reason)
-		require.Equal(t, "system:erase", draft.Envelope.Audit.Actor)
-		require.NoError(t, act.Validate())
-		finished, ok := log.drafts[2*i+1].Data.(domain.OperatorFinished)
-		require.True(t, ok)
-		require.Equal(t, domain.OutcomeDone, finished.Outcome)
-		require.Equal(t, "system:erase", log.drafts[2*i+1].Envelope.Audit.Actor)
-	}
 }

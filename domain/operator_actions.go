@@ -24,7 +24,6 @@ const (
 	ActionConnectionRead         OperatorAction = "connection.read"    // its accounts were made due
 	ActionRebuildRequested       OperatorAction = "rebuild.requested"
 	ActionRebuildCancelled       OperatorAction = "rebuild.cancelled"
-	ActionRebuildAccepted        OperatorAction = "rebuild.accepted" // a report, in spite of its differences
 	ActionGenerationPrepared     OperatorAction = "generation.prepared"
 	ActionGenerationSwitched     OperatorAction = "generation.switched"
 	ActionGenerationSwitchedBack OperatorAction = "generation.switched_back"
@@ -58,8 +57,7 @@ type OperatorTarget struct {
 	Projection string     `json:"projection,omitempty"`    // its name
 	Generation int        `json:"generation,omitempty"`    // from 1
 	Rebuild    string     `json:"rebuild,omitempty"`       // its id
-	Report     string     `json:"report,omitempty"`        // id of the verification's report
-	Until      *time.Time `json:"until,omitempty"`         // the rebuild, or the backup, stands for what was recorded up to then
+	Until      *time.Time `json:"until,omitempty"`         // the backup stands for what was recorded up to then
 	Platform   Platform   `json:"p_id,omitempty"`          // whose reading it is
 	Connection int64      `json:"connection_id,omitempty"` // whose accounts are read
 	Position   *Position  `json:"position,omitempty"`      // of one parked record
@@ -83,7 +81,7 @@ type targetRule struct{ must, anyOf, may []string }
 var targetRules = func() map[OperatorAction]targetRule {
 	projection, platform := targetRule{must: []string{"projection"}}, targetRule{must: []string{"p_id"}}
 	connection := targetRule{must: []string{"connection_id"}, may: []string{"p_id"}}
-	generation := targetRule{must: []string{"projection", "generation"}, may: []string{"report"}}
+	generation := targetRule{must: []string{"projection", "generation"}}
 	parked := targetRule{must: []string{"projection"}, anyOf: []string{"position", "stream", "type"}, may: []string{"count"}}
 	job := targetRule{must: []string{"job"}, may: []string{"job_kind", "p_id"}}
 	return map[OperatorAction]targetRule{
@@ -91,9 +89,8 @@ var targetRules = func() map[OperatorAction]targetRule {
 		ActionPlatformPaused: platform, ActionPlatformResumed: platform,
 		ActionConnectionPaused: connection, ActionConnectionResumed: connection,
 		ActionConnectionChecked: connection, ActionConnectionRead: connection,
-		ActionRebuildRequested:   {must: projection.must, may: []string{"rebuild", "until", "generation"}},
+		ActionRebuildRequested:   {must: projection.must, may: []string{"rebuild", "generation"}},
 		ActionRebuildCancelled:   {must: projection.must, may: []string{"rebuild", "generation"}},
-		ActionRebuildAccepted:    {must: []string{"projection", "report"}, may: []string{"rebuild", "generation"}},
 		ActionGenerationPrepared: {must: projection.must, may: []string{"generation"}},
 		ActionGenerationSwitched: generation, ActionGenerationSwitchedBack: generation, ActionGenerationDropped: generation,
 		ActionParkedInspected: {must: []string{"projection", "position"}},
@@ -139,7 +136,6 @@ func (t OperatorTarget) given() (names []string) {
 		{"projection", t.Projection != ""},
 		{"generation", t.Generation != 0},
 		{"rebuild", t.Rebuild != ""},
-		{"report", t.Report != ""},
 		{"until", t.Until != nil},
 		{"p_id", t.Platform != 0},
 		{"connection_id", t.Connection != 0},
@@ -168,7 +164,7 @@ var (
 
 // validate keeps free text and impossible numbers out.
 func (t OperatorTarget) validate() error {
-	names := []string{t.Projection, t.Rebuild, t.Report, t.Type, t.JobKind, t.User}
+	names := []string{t.Projection, t.Rebuild, t.Type, t.JobKind, t.User}
 	numbers := []int64{int64(t.Generation), int64(t.Count), t.Job, t.Member, t.Connection, int64(t.Epoch), t.Withdrawn}
 	if p := t.Position; p != nil {
 		if p.Topic == "" {

@@ -76,9 +76,7 @@ func TestOperatorActedIsValidated(t *testing.T) {
 		"pause of no connection":     {act(domain.ActionConnectionResumed, target{Platform: domain.LinkedIn}), "names no connection_id"},
 		"a negative connection":      {act(domain.ActionConnectionPaused, target{Connection: -1}), "negative"},
 		"a platform that wraps":      {act(domain.ActionPlatformPaused, target{Platform: 1 << 16}), "p_id"},
-		"rebuild until":              {act(domain.ActionRebuildRequested, target{Projection: "x", Until: new(day0)}), ""},
 		"cancel until":               {act(domain.ActionRebuildCancelled, target{Projection: "x", Until: new(day0)}), "takes no until"},
-		"acceptance of no report":    {act(domain.ActionRebuildAccepted, target{Projection: "x"}), "names no report"},
 		"switch to no generation":    {act(domain.ActionGenerationSwitched, target{Projection: "x"}), "names no generation"},
 		"negative generation":        {act(domain.ActionGenerationDropped, target{Projection: "x", Generation: -1}), "negative"},
 		"retry of one":               {act(domain.ActionParkedRetried, target{Projection: "x", Position: at}), ""},
@@ -111,13 +109,13 @@ func TestOperatorActedIsValidated(t *testing.T) {
 func TestEveryActionTakesItsTarget(t *testing.T) {
 	t.Parallel()
 	whole := domain.OperatorTarget{
-		Projection: "x", Generation: 1, Rebuild: "r", Report: "v", Until: new(time.Time), Platform: 1, Connection: 1,
+		Projection: "x", Generation: 1, Rebuild: "r", Until: new(time.Time), Platform: 1, Connection: 1,
 		Position: &domain.Position{Topic: "metrics"}, Stream: "s", Type: "t", Count: 1, Job: 1, JobKind: "k", User: "u", Member: 1,
 	}
 	for _, action := range []domain.OperatorAction{
 		domain.ActionProjectionPaused, domain.ActionProjectionResumed, domain.ActionPlatformPaused, domain.ActionPlatformResumed,
 		domain.ActionConnectionPaused, domain.ActionConnectionResumed, domain.ActionConnectionChecked, domain.ActionConnectionRead,
-		domain.ActionRebuildRequested, domain.ActionRebuildCancelled, domain.ActionRebuildAccepted,
+		domain.ActionRebuildRequested, domain.ActionRebuildCancelled,
 		domain.ActionGenerationPrepared, domain.ActionGenerationSwitched, domain.ActionGenerationSwitchedBack, domain.ActionGenerationDropped,
 		domain.ActionParkedInspected, domain.ActionParkedRetried, domain.ActionParkedSkipped, domain.ActionParkedAcknowledged,
 		domain.ActionJobRun, domain.ActionJobCancelled, domain.ActionJobRetried, domain.ActionPersonExported,

@@ -23,21 +23,13 @@ type refusedAt func(ev fold.Event) *fold.ParkError
 
 // readRefused reads from what a generation has parked which events the database refused.
 func readRefused(ctx context.Context, q querier, projection string, generation int) (refusedAt, error) {
-	listed, err := listRefused(ctx, q, projection, generation)
-	return listed.at, err
-}
-
-// refusedEvents are the events that the database is said to have refused, and why, by partition and offset.
-type refusedEvents map[[2]int64]string
-
-func listRefused(ctx context.Context, q querier, projection string, generation int) (refusedEvents, error) {
 	rows, err := q.Query(ctx, `
 		select partition, log_offset, detail from parked where projection = $1 and generation = $2 and reason = $3`,
 		projection, generation, string(fold.ReasonWrite))
 	if err != nil {
 		return nil, fmt.Errorf("read refused events: %w", err)
 	}
-	refused := refusedEvents{}
+	refused := map[[2]int64]string{} // details by partition and offset
 	var at [2]int64
 	var detail string
 	if _, err := pgx.ForEachRow(rows, []any{&at[0], &at[1], &detail}, func() error {
@@ -46,15 +38,12 @@ func listRefused(ctx context.Context, q querier, projection string, generation i
 	}); err != nil {
 		return nil, fmt.Errorf("read refused events: %w", err)
 	}
-	return refused, nil
-}
-
-// at is a [refusedAt].
-func (r refusedEvents) at(ev fold.Event) *fold.ParkError {
-	if detail, ok := r[[2]int64{int64(ev.Raw.Partition), ev.Raw.Offset}]; ok {
-		return &fold.ParkError{Reason: fold.ReasonWrite, Detail: detail}
-	}
-	return nil
+	return func(ev fold.Event) *fold.ParkError {
+		if detail, ok := refused[[2]int64{int64(ev.Raw.Partition), ev.Raw.Offset}]; ok {
+			return &fold.ParkError{Reason: fold.ReasonWrite, Detail: detail}
+		}
+		return nil
+	}, nil
 }
 
 // foldTopic folds the topic from its first record up to the given offsets into a target, some partitions at a time,

@@ -2,14 +2,12 @@ package projections
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/migrations"
-	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // ApartConns bounds how many connections one comparison of tables may open beside the engine's.
@@ -26,17 +24,6 @@ func (w work) apart(ctx context.Context, name string, do func(*pgxpool.Pool) err
 	}
 	defer pool.Close()
 	return do(pool)
-}
-
-// VerifyApart is [Verifier.Verify] on connections of its own.
-func VerifyApart(databaseURL string, p fold.Projector) Verify {
-	return func(ctx context.Context, projection string, live, candidate int) (report json.RawMessage, equal bool, err error) {
-		err = work{databaseURL: databaseURL}.apart(ctx, "verification", func(pool *pgxpool.Pool) error {
-			report, equal, err = NewVerifier(pool, p).Verify(ctx, projection, live, candidate)
-			return err
-		})
-		return report, equal, err
-	}
 }
 
 // announceReading says to others that the generation that readers use is read by this process until stop: commands read it

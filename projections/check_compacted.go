@@ -19,25 +19,22 @@ func allTables(p fold.Projector) []string { return slices.Concat(p.Tables(), unc
 
 // On a compacted topic a key's last record counts. When that one is parked, the tables keep what the record before it made,
 // and a rebuild does the same, until compaction takes that record away: then the log has lost the state that the row shows,
-// and no fold gives it back. So the two differ, the rebuild is blocked and the check fails, and both say why.
+// and no fold gives it back. So the check fails, and says why.
 
-// explainCompacted says of the first rows that differ that compaction took their records away; parked is what the fold
-// parked. It returns the keys, as the records have them.
-func explainCompacted(r *Report, p fold.Projector, parked []ParkedAt) (keys []string) {
+// explainCompacted says of the first rows that differ that compaction took their records away; parked is what the fold parked.
+func explainCompacted(r *Report, p fold.Projector, parked []ParkedAt) {
 	compacted, is := p.(fold.Compacted)
 	if !is {
-		return nil
+		return
 	}
 	for i := range r.Tables {
 		t := &r.Tables[i]
-		if t.FirstDifference == nil || t.FirstDifference.In != "live" {
+		if t.FirstDifference == nil || t.FirstDifference.In != inTable {
 			continue
 		}
 		key, ok := compacted.LogKey(t.Name, t.FirstDifference.Key)
 		if ok && slices.ContainsFunc(parked, func(p ParkedAt) bool { return p.Key == key }) {
 			t.Note = fmt.Sprintf("compaction has removed the record that made %s, and the one that is left is parked", key)
-			keys = append(keys, key)
 		}
 	}
-	return keys
 }

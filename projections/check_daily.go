@@ -76,7 +76,7 @@ func (e *Engine) checkDue(ctx context.Context, logger *slog.Logger) error {
 	_, err = e.pool.Exec(ctx, `
 		insert into table_checks (projection, generation, at, equal, report) values ($1, $2, $3, $4, $5)
 		on conflict (projection, generation) do update set at = excluded.at, equal = excluded.equal, report = excluded.report`,
-		report.Projection, report.Live, report.At, report.Equal, report)
+		report.Projection, report.Generation, report.At, report.Equal, report)
 	if err != nil {
 		return fmt.Errorf("keep report of check: %w", err)
 	}

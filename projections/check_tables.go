@@ -83,8 +83,9 @@ func (c *tableCheck) run(ctx context.Context, r *Report) error {
 	if err := c.begin(ctx); err != nil {
 		return err
 	}
-	r.Live, r.Positions, r.Versions = c.gen.Number, c.to, Versions{c.gen.Version, c.projector.Version()}
-	if err := c.findRefused(ctx); err != nil {
+	r.Generation, r.Version, r.Positions = c.gen.Number, c.gen.Version, c.to
+	var err error
+	if c.refused, err = readRefused(ctx, c.tx, c.projector.Name(), c.gen.Number); err != nil {
 		return err
 	}
 	parked, err := readParked(ctx, c.tx, c.projector.Name(), c.gen.Number)

@@ -20,9 +20,6 @@ var errRetired = errors.New("checkpoint is retired or behind this process")
 // errMoved says that checkpoints stand elsewhere than this process thought; see [session.whereMoved].
 var errMoved = errors.New("checkpoint moved by another process")
 
-// errHeld says that a verification holds checkpoints back; see [Verifier].
-var errHeld = errors.New("checkpoint is held back by a verification")
-
 // step is one partition's share of a batch: from and to are offsets, to exclusive.
 type step struct {
 	topic     eventlog.TopicID // that it was read from
@@ -60,25 +57,16 @@ func queueMove(batch *pgx.Batch, projection string, generation int, steps []step
 		from unnest($3::int[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::uuid[]) as s(partition, expected, next, event_time, topic_id)
 		where c.projection = $1 and c.generation = $2 and c.partition = s.partition
 		  and c.state in ('building', 'live') and c.next_offset = s.expected
-		  and (c.topic_id is null or c.topic_id = s.topic_id)
-		  and (c.hold_at is null or s.next <= c.hold_at or c.hold_until < clock_timestamp())`,
+		  and (c.topic_id is null or c.topic_id = s.topic_id)`,
 		append([]any{projection, generation}, write.Arrays(steps, func(s step) []any {
 			return []any{s.partition, s.from, s.to, s.eventTime(), storedID(s.topic)}
 		})...)...)
 }
 
-// whyNotMoved is [errOtherTopic] when a step was read from another topic, [errHeld] when one may not go so far yet, and else [errMoved]: it
-// stands elsewhere.
+// whyNotMoved is [errOtherTopic] if a step was read from another topic, and else [errMoved].
 func whyNotMoved(ctx context.Context, q querier, projection string, generation int, steps []step) error {
 	if err := otherTopic(ctx, q, projection, generation, steps); err != nil {
 		return err
-	}
-	holds, err := readHolds(ctx, q, projection, generation)
-	if err != nil {
-		return err
-	}
-	if _, beyond := cutAt(steps, holds); len(beyond) > 0 {
-		return errHeld
 	}
 	return errMoved
 }

@@ -11,15 +11,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// Report says whether two sets of tables of a projection are equal, and where they differ first.
+// Report says whether the tables of a projection are what a fold of the log gives, and where they differ first.
 type Report struct {
 	ID         string    `json:"id"`
 	At         time.Time `json:"at"`
 	Projection string    `json:"projection"`
-	Live       int       `json:"live"`      // its generation
-	Candidate  int       `json:"candidate"` // its generation; 0: a fold in memory
-	Versions   Versions  `json:"versions"`
-	// Positions are the offsets by partition at which both stood.
+	Generation int       `json:"generation"` // that readers use
+	Version    int       `json:"version"`    // of the projector
+	// Positions are the offsets by partition up to which the log was folded.
 	Positions map[int32]int64 `json:"positions"`
 	Tables    []TableReport   `json:"tables"`
 	Parked    ParkedReport    `json:"parked"`
@@ -31,17 +30,11 @@ type Report struct {
 	Behind string `json:"behind,omitempty"`
 }
 
-// Versions are those of the projectors that made the tables.
-type Versions struct {
-	Live      int `json:"live"`
-	Candidate int `json:"candidate"`
-}
-
 // TableReport compares a table.
 type TableReport struct {
 	Name             string      `json:"name"`
-	RowsLive         int64       `json:"rows_live"`
-	RowsCandidate    int64       `json:"rows_candidate"`
+	Rows             int64       `json:"rows"`     // of the table
+	RowsLog          int64       `json:"rows_log"` // that the log gives
 	Equal            bool        `json:"equal"`
 	TenantsDiffering int         `json:"tenants_differing"`
 	FirstDifference  *Difference `json:"first_difference,omitempty"`
@@ -53,7 +46,7 @@ type TableReport struct {
 type Difference struct {
 	Tenant string            `json:"tenant"` // parent_account; "" where rows belong to no agency
 	Key    map[string]string `json:"key"`
-	// In says where the row is: live, candidate, both.
+	// In says where the row is: table, log, both.
 	In string `json:"in"`
 	// Columns are those that differ where the row is in both, in order of their names.
 	Columns []string `json:"columns,omitempty"`
@@ -62,11 +55,11 @@ type Difference struct {
 
 // ParkedReport compares what is set aside.
 type ParkedReport struct {
-	Live            int       `json:"live"`
-	Candidate       int       `json:"candidate"`
+	Rows            int       `json:"rows"`     // of the table of parked events
+	RowsLog         int       `json:"rows_log"` // that the log gives
 	Equal           bool      `json:"equal"`
 	FirstDifference *ParkedAt `json:"first_difference,omitempty"`
-	// In says where the first difference is: live, candidate.
+	// In says where the first difference is: table, log.
 	In string `json:"in,omitempty"`
 }
 
@@ -79,19 +72,39 @@ type ParkedAt struct {
 	State     string      `json:"state"`
 }
 
+// Where a difference is.
+const (
+	inTable = "table"
+	inLog   = "log"
+	inBoth  = "both"
+)
+
+// compare notes what digests say, and returns the tenants that differ.
+func (r *TableReport) compare(live, folded map[string]bucket) []string {
+	for _, b := range live {
+		r.Rows += b.Rows
+	}
+	for _, b := range folded {
+		r.RowsLog += b.Rows
+	}
+	differing := differingKeys(live, folded)
+	r.TenantsDiffering, r.Equal = len(differing), len(differing) == 0
+	return differing
+}
+
 func newReport(projection string, at time.Time) Report {
 	return Report{ID: uuid.NewString(), At: at.UTC(), Projection: projection}
 }
 
 // compareParked compares two lists that are in the order of positions.
-func compareParked(live, candidate []ParkedAt) ParkedReport {
-	r := ParkedReport{Live: len(live), Candidate: len(candidate), Equal: true}
-	for i := range max(len(live), len(candidate)) {
+func compareParked(live, folded []ParkedAt) ParkedReport {
+	r := ParkedReport{Rows: len(live), RowsLog: len(folded), Equal: true}
+	for i := range max(len(live), len(folded)) {
 		switch {
 		case i >= len(live):
-			r.FirstDifference, r.In = &candidate[i], "candidate"
-		case i >= len(candidate) || live[i] != candidate[i]:
-			r.FirstDifference, r.In = &live[i], "live"
+			r.FirstDifference, r.In = &folded[i], inLog
+		case i >= len(folded) || live[i] != folded[i]:
+			r.FirstDifference, r.In = &live[i], inTable
 		default:
 			continue
 		}

@@ -164,12 +164,12 @@ func (s tableSide) partRows(ctx context.Context, t tableShape, tenant string, se
 const fewParts = 4
 
 // firstDifference returns a differing row of a tenant: the first by key of the differing parts that are looked at.
-func firstDifference(ctx context.Context, live, candidate tableSide, t tableShape, tenant string, seed int64) (*Difference, error) {
+func firstDifference(ctx context.Context, live, folded tableSide, t tableShape, tenant string, seed int64) (*Difference, error) {
 	a, err := live.partDigests(ctx, t, tenant, seed)
 	if err != nil {
 		return nil, err
 	}
-	b, err := candidate.partDigests(ctx, t, tenant, seed)
+	b, err := folded.partDigests(ctx, t, tenant, seed)
 	if err != nil {
 		return nil, err
 	}
@@ -179,12 +179,12 @@ func firstDifference(ctx context.Context, live, candidate tableSide, t tableShap
 	if err != nil {
 		return nil, err
 	}
-	candidateRows, err := candidate.partRows(ctx, t, tenant, seed, differing)
+	foldedRows, err := folded.partRows(ctx, t, tenant, seed, differing)
 	if err != nil {
 		return nil, err
 	}
 	keys := slices.Sorted(maps.Keys(liveRows))
-	for key := range candidateRows {
+	for key := range foldedRows {
 		if _, both := liveRows[key]; !both {
 			keys = append(keys, key)
 		}
@@ -192,17 +192,17 @@ func firstDifference(ctx context.Context, live, candidate tableSide, t tableShap
 	slices.Sort(keys)
 	for _, key := range keys {
 		l, inLive := liveRows[key]
-		c, inCandidate := candidateRows[key]
-		if inLive == inCandidate && l.Hash == c.Hash {
+		c, inFold := foldedRows[key]
+		if inLive == inFold && l.Hash == c.Hash {
 			continue
 		}
-		d := &Difference{Tenant: tenant, Key: map[string]string{}, In: "both", Event: eventBehind(l.Row, c.Row)}
+		d := &Difference{Tenant: tenant, Key: map[string]string{}, In: inBoth, Event: eventBehind(l.Row, c.Row)}
 		values := l.Key
 		switch {
-		case !inCandidate:
-			d.In = "live"
+		case !inFold:
+			d.In = inTable
 		case !inLive:
-			d.In, values = "candidate", c.Key
+			d.In, values = inLog, c.Key
 		default:
 			d.Columns = slices.DeleteFunc(slices.Sorted(maps.Keys(l.Row)), func(column string) bool { return bytes.Equal(l.Row[column], c.Row[column]) })
 		}

@@ -50,9 +50,7 @@
 //     may hold a view for hours, and what the view shows is fresh meanwhile.
 //   - A parked record of a compacted topic is overtaken by the next of its key, parked or not: compaction may take it, and a
 //     rebuild must not find less than live has noted. The row that it did not replace stays; compaction may take the record
-//     of that too, and then a rebuild is refused and says so (check_compacted.go).
-//   - Two generations are compared in snapshots that show equal checkpoints. Only the new one is ever held back; live
-//     and its readers notice nothing.
+//     of that too, and then a check of the tables says so (check_compacted.go).
 //   - An operator's skip is the next record of the chain that it speaks of, folded alone, so that live projection and
 //     rebuild meet it at the same place. A retry is no record: it gives what a rebuild by this binary would give.
 //     An acknowledged event is still one that is not folded: only its state says that somebody has seen it.

@@ -47,13 +47,8 @@ type Config struct {
 	Paused func(ctx context.Context) (bool, error)
 	// Fence, if set, says why this process must not fold: it judges records by another list of epochs than the database knows. nil: it may.
 	Fence func(ctx context.Context) error
-	// Verify compares the tables that a rebuild has made with the live ones, before readers get them.
-	Verify Verify
 	// DeleteGroup, if set, deletes the consumer group of a generation that is dropped.
 	DeleteGroup func(ctx context.Context, group string) error
-	// RebuildDisk is how many bytes of disk a rebuild may need; 0: four fifths of what is free, where the server's disk is
-	// this machine's.
-	RebuildDisk int64
 	// Grace is how long a generation is followed on after readers were switched to another one; 0: half a minute.
 	Grace time.Duration
 }
@@ -68,11 +63,8 @@ const lookEvery = time.Second
 // session of its own.
 type Engine struct {
 	work
-	verify      Verify
 	deleteGroup func(ctx context.Context, group string) error
 	grace       time.Duration
-	rebuildDisk int64
-	stuck       map[int]stuckDrop // by generation; of keepRetiring alone
 
 	mu       sync.Mutex
 	sessions map[int]*session // by generation, of this process
@@ -109,8 +101,7 @@ func New(c Config) (*Engine, error) {
 		return nil, err
 	}
 	return &Engine{
-		work: w, verify: c.Verify, deleteGroup: c.DeleteGroup, grace: cmp.Or(c.Grace, defaultGrace),
-		rebuildDisk: c.RebuildDisk, stuck: map[int]stuckDrop{},
+		work: w, deleteGroup: c.DeleteGroup, grace: cmp.Or(c.Grace, defaultGrace),
 		sessions: map[int]*session{}, waits: map[waiting]wait{},
 	}, nil
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"sync/atomic"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -103,18 +102,6 @@ func (e *Engine) Claims(ctx context.Context, rebuild string, lease int64, partit
 	return err == nil, err
 }
 
-// DropLeft drops what is left of generations that were left, and is due to be tried.
-func (e *Engine) DropLeft(ctx context.Context) error { return e.dropLeft(ctx) }
-
-// Stuck are the generations that could not be dropped, and how long they are left alone.
-func (e *Engine) Stuck() map[int]time.Duration {
-	waits := map[int]time.Duration{}
-	for number, stuck := range e.stuck {
-		waits[number] = stuck.wait
-	}
-	return waits
-}
-
 // Another makes another generation beside the ones that are there; engines follow it.
 func (e *Engine) Another(ctx context.Context) (number int, err error) {
 	ranges, topicID, err := e.log.Ranges(ctx, e.projector.Topic())
@@ -134,15 +121,6 @@ func CheckDue(ctx context.Context, pool *pgxpool.Pool, engines ...*Engine) error
 	return runDue(ctx, pool, engines, slog.New(slog.DiscardHandler))
 }
 
-// CompareTable compares a table of two schemas.
-func CompareTable(ctx context.Context, pool Database, a, b, table string) (r TableReport, err error) {
-	err = pgx.BeginTxFunc(ctx, pool, snapshotOptions, func(tx pgx.Tx) error {
-		r, err = compareTable(ctx, tableSide{tx, a}, tableSide{tx, b}, table, 7)
-		return err
-	})
-	return r, err
-}
-
 // Yield waits as a shard of a rebuild does while something is behind.
 func Yield(ctx context.Context, behind *atomic.Bool) error {
 	return (&running{behind: behind}).yield(ctx)
@@ -152,9 +130,6 @@ func Yield(ctx context.Context, behind *atomic.Bool) error {
 func StandbyLacks(ctx context.Context, pool *pgxpool.Pool, bytes int64) (bool, error) {
 	return standbyLacks(ctx, pool, bytes)
 }
-
-// FreeBytes is what may still be written below a directory.
-func FreeBytes(directory string) (uint64, bool) { return freeBytes(directory) }
 
 // Digests are those of a table of a generation by tenant: rows and the sum of their hashes.
 func Digests(ctx context.Context, pool *pgxpool.Pool, projection string, number int, table string) (all map[string]string, err error) {
@@ -179,9 +154,6 @@ const (
 	PassWithin  = passWithin
 	DrainWithin = drainWithin
 )
-
-// CloseIdle closes the pools of times that nobody asked about for as long.
-func (r *Readers) CloseIdle(idle time.Duration) { r.past.closeIdle(r, idle) }
 
 // Reasons why a checkpoint does not move.
 var (

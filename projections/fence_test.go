@@ -129,7 +129,8 @@ func (b *bench) swap(projection string) {
 			`update generations set state = 'retired' where projection = $1 and generation = 1`,
 			`insert into generations (projection, generation, version, topic, topic_id, state, targets)
 			 select projection, 2, version, topic, topic_id, 'live', targets from generations where projection = $1 and generation = 1`,
-			`insert into checkpoints select projection, 2, partition, 'live', next_offset, epoch, event_time, progressed_at, caught_up_at
+			`insert into checkpoints (projection, generation, partition, state, next_offset, epoch, event_time, progressed_at, caught_up_at)
+			select projection, 2, partition, 'live', next_offset, epoch, event_time, progressed_at, caught_up_at
 			 from checkpoints where projection = $1 and generation = 1`,
 		} {
 			if _, err := tx.Exec(b.ctx(), sql, projection); err != nil {

@@ -1,12 +1,13 @@
 package projections_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // A process that is frozen in a batch loses its session to the one that takes its partitions over; what it was folding is
@@ -41,13 +42,20 @@ func TestFrozenCandidateIsCancelled(t *testing.T) {
 	b.appendReadings(0, 10)
 	p := newFrozenTally()
 	defer p.gate.open()
-	e := b.engine(p, verifying(func(int, int) (string, bool, error) { return `{"id": "r"}`, false, nil }))
+	copying := newGate()
+	defer copying.open()
+	p.copying = func(context.Context, write.CopyTarget, bool) error {
+		copying.first()
+		return nil
+	}
+	e := b.engine(p)
 	b.start(e)
 	b.caughtUp(e)
 	asked := b.request("tally")
-	b.awaitRebuild(asked.ID, func(r projections.Rebuild) bool { return r.State == operator.RebuildBlocked })
+	<-copying.reached
 	p.generation.Store(2)
-	b.appendReadings(10, 11)
+	b.appendReadings(10, 11) // behind what is copied: the candidate has to follow it before readers are switched
+	copying.open()
 	<-p.gate.reached
 	require.NoError(t, b.rebuilds().Cancel(b.ctx(), asked.ID))
 	b.ends(asked.ID, operator.RebuildCancelled)

@@ -21,7 +21,6 @@ const (
 	StateCopying  State = "copying"  // made in bulk
 	StateBuilding State = "building" // followed, and not yet at the end offsets that were read at its start
 	StateLive     State = "live"     // followed, and may be read
-	StateStill    State = "still"    // as of a time, never followed
 	StateRetired  State = "retired"  // not followed any more; kept for a way back
 	StateDropped  State = "dropped"  // its tables are gone
 )
@@ -67,9 +66,6 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 		if made, err := e.beingMade(ctx, tx); err != nil || made {
 			return err
 		}
-		if err := e.dropOrphans(ctx, tx); err != nil {
-			return err
-		}
 		g, err := e.createGeneration(ctx, tx, StateBuilding, ranges, topicID)
 		found = []generation{g}
 		return err
@@ -85,7 +81,7 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 func (e *Engine) beingMade(ctx context.Context, tx pgx.Tx) (made bool, err error) {
 	err = tx.QueryRow(ctx, `
 		select exists (
-			select from rebuilds where projection = $1 and version = $2 and finished_at is null and until is null and not back and not cancel)`,
+			select from rebuilds where projection = $1 and version = $2 and finished_at is null and not back and not cancel)`,
 		e.projector.Name(), e.projector.Version()).Scan(&made)
 	if err != nil {
 		return false, fmt.Errorf("look for a rebuild that makes a generation: %w", err)

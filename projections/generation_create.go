@@ -30,8 +30,7 @@ func (w work) createGeneration(
 	}
 	err := tx.QueryRow(ctx, `
 		insert into generations (projection, generation, version, topic, topic_id, state, targets)
-		select $1, coalesce(max(generation), 0) + 1, $2, $3, $4, $5, $6
-		from (select generation from generations where projection = $1 union all `+schemasSQL+`) numbers
+		select $1, coalesce(max(generation), 0) + 1, $2, $3, $4, $5, $6 from generations where projection = $1
 		returning generation`,
 		projection, g.Version, w.projector.Topic(), [16]byte(topicID), string(state), g.Targets).Scan(&g.Number)
 	if err != nil {
@@ -48,14 +47,14 @@ func (w work) createGeneration(
 	return g, w.createTables(ctx, tx, g)
 }
 
-// createTables makes the schema and the tables of a generation.
+// createTables makes the schema and the tables of a generation. A schema of that name is of a database whose schema lb_engine was dropped.
 func (w work) createTables(ctx context.Context, tx pgx.Tx, g generation) error {
 	schema := ddl.Schema(w.projector.Name(), g.Number)
 	name := pg.SearchPath(schema)
 	if err := asOwner(ctx, tx); err != nil {
 		return err
 	}
-	sql := "create schema " + name +
+	sql := "drop schema if exists " + name + " cascade; create schema " + name +
 		"; set local search_path = " + pg.SearchPath(schema, migrations.Engine) + ";" + w.projector.Definition().Tables()
 	if g.State != StateCopying {
 		sql += w.projector.Definition().Keys()

@@ -28,14 +28,14 @@ func LeaveAll(ctx context.Context, tx pgx.Tx) (left int, err error) {
 		`update lb_engine.rebuilds set state = 'failed', finished_at = clock_timestamp(), error = 'an older state of the log was restored'
 		 where finished_at is null`,
 		`delete from lb_engine.pointer`,
-		`update lb_engine.checkpoints set state = 'dropped' where state in ('copying', 'building', 'live', 'still')`,
+		`update lb_engine.checkpoints set state = 'dropped' where state in ('copying', 'building', 'live')`,
 	} {
 		if _, err := tx.Exec(ctx, sql); err != nil {
 			return 0, fmt.Errorf("leave the tables of before: %w", err)
 		}
 	}
 	tag, err := tx.Exec(ctx, `
-		update lb_engine.generations set state = 'dropped', retired_at = clock_timestamp() where state in ('copying', 'building', 'live', 'still')`)
+		update lb_engine.generations set state = 'dropped', retired_at = clock_timestamp() where state in ('copying', 'building', 'live')`)
 	if err != nil {
 		return 0, fmt.Errorf("leave the tables of before: %w", err)
 	}

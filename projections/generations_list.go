@@ -21,7 +21,7 @@ func Generations(ctx context.Context, pool *pgxpool.Pool) ([]operator.Generation
 		       coalesce((select sum(pg_total_relation_size(c.oid)) from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		         where c.relkind = 'r' and n.nspname in ('lb_' || g.projection || '_g' || g.generation,
 		           'lb_' || g.projection || '_g' || g.generation || '_retired')), 0)::bigint,
-		       g.until, g.created_at, g.live_at, g.superseded_at, g.retired_at,
+		       g.created_at, g.live_at, g.superseded_at, g.retired_at,
 		       array(select distinct name from present where g.projection || '.g' || g.generation = any(folds) order by 1),
 		       array(select distinct name from present where g.projection || '.g' || g.generation = any(reads) order by 1)
 		from generations g

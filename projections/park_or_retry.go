@@ -36,11 +36,6 @@ func (f *session) fold(ctx context.Context, steps []step) error {
 				continue
 			}
 		}
-		if errors.Is(err, errHeld) {
-			if steps, err = f.foldHeld(ctx, steps); err == nil {
-				continue
-			}
-		}
 		switch {
 		case err == nil:
 			return nil

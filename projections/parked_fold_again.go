@@ -31,17 +31,8 @@ func (f *session) foldSkip(ctx context.Context, s step, at domain.Position) erro
 		}
 		return f.notifyAll(ctx, tx)
 	})
-	if errors.Is(err, errHeld) {
-		if err := pause(ctx, heldLook); err != nil {
-			return err
-		}
-		return f.foldSkip(ctx, s, at)
-	}
 	if errors.Is(err, errMoved) {
-		next, err := f.whereMoved(ctx, g.Number, []step{s})
-		if err == nil && next[s.partition] == s.from { // a verification held it back, and let it go before it was asked
-			return f.foldSkip(ctx, s, at)
-		}
+		_, err := f.whereMoved(ctx, g.Number, []step{s})
 		return err // another process folded it; the rest of the batch finds out by its own step
 	}
 	if pg.IsDataError(err) { // of the record itself: those behind the skipped one are folded in savepoints

@@ -43,7 +43,6 @@ type Readers struct {
 	// swapping is held while the pools are exchanged: no new statement begins meanwhile.
 	swapping   sync.RWMutex
 	refreshing sync.Mutex // one refresh at a time
-	past       stillPools
 	closing    sync.WaitGroup
 
 	heldMu sync.Mutex
@@ -98,7 +97,6 @@ func (r *Readers) Run(ctx context.Context) {
 		if err := r.Refresh(ctx); err != nil && ctx.Err() == nil {
 			r.config.Logger.Warn("follow the pointer of the read models", "error", err)
 		}
-		r.past.closeIdle(r, stillIdle)
 	}
 }
 
@@ -227,7 +225,6 @@ func (r *Readers) Complete() bool { return r.current.Load().complete }
 
 // Close closes all pools after their last transactions.
 func (r *Readers) Close() {
-	r.past.end(r)
 	r.current.Load().Close()
 	r.closing.Wait()
 	r.leave()

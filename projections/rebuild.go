@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,52 +14,32 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/migrations"
-	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // Rebuild is a row of table rebuilds: the making of a generation, or the way back to one.
 type Rebuild = operator.Rebuild
 
-const rebuildColumns = `id::text, projection, version, coalesce(generation, 0), until, back, state, requested_by, reason, requested_at,
+const rebuildColumns = `id::text, projection, version, coalesce(generation, 0), back, state, requested_by, reason, requested_at,
 	started_at, finished_at, events_done, events_total, rate,
-	case when state = 'copying' and rate > 0 then (events_total - events_done) / rate end, disk_needed, report, coalesce(error, '')`
+	case when state = 'copying' and rate > 0 then (events_total - events_done) / rate end, coalesce(error, '')`
 
 // RebuildRequest asks for a rebuild.
 type RebuildRequest struct {
 	Projection string
-	Version    int        // of the projector
-	Until      *time.Time // set: a still generation of the events recorded up to then
-	By, Reason string     // who asks, and why
+	Version    int    // of the projector
+	By, Reason string // who asks, and why
 }
 
 // Rebuilds are what operators ask of the generations. They write rows; the projectors' engines act on them.
 type Rebuilds struct {
-	pool        *pgxpool.Pool
-	timeTravels []string // projections of which there are still generations
+	pool *pgxpool.Pool
 }
 
-// NewRebuilds takes a pool of schema lb_engine, and the projectors that there are.
-func NewRebuilds(pool *pgxpool.Pool, projectors ...fold.Projector) *Rebuilds {
-	r := &Rebuilds{pool: pool}
-	for _, p := range projectors {
-		if fold.TravelsInTime(p) {
-			r.timeTravels = append(r.timeTravels, p.Name())
-		}
-	}
-	return r
-}
+// NewRebuilds takes a pool of schema lb_engine.
+func NewRebuilds(pool *pgxpool.Pool) *Rebuilds { return &Rebuilds{pool} }
 
 // Request asks for a rebuild. CodeConflict names the rebuild of the same projection that is not finished yet.
 func (r *Rebuilds) Request(ctx context.Context, asked RebuildRequest) (rebuild Rebuild, err error) {
-	if asked.Until != nil && !slices.Contains(r.timeTravels, asked.Projection) {
-		return rebuild, domain.NewError(domain.CodeInvalid, "%s cannot be rebuilt as of a time; only %s can",
-			asked.Projection, strings.Join(r.timeTravels, " and ")).WithField("until", "is taken for "+strings.Join(r.timeTravels, " and ")+" alone")
-	}
-	if asked.Until != nil && asked.Until.After(time.Now()) {
-		return rebuild, domain.NewError(domain.CodeInvalid,
-			"%s is in the future; name a time that has passed, or none for tables that are followed", asked.Until.Format(time.RFC3339)).
-			WithField("until", "lies in the future")
-	}
 	err = pg.Durably(ctx, r.pool, func(tx pgx.Tx) error {
 		defer endBlockers(ctx, r.pool, tx.Conn(), asked.Projection)()
 		if err := lockGenerations(ctx, tx, asked.Projection); err != nil {
@@ -105,10 +83,9 @@ func insertRebuild(ctx context.Context, tx pgx.Tx, asked RebuildRequest, state o
 	}
 	id := uuid.New()
 	_, err = tx.Exec(ctx, `
-		insert into rebuilds (id, projection, version, generation, until, back, state, requested_by, reason)
-		values (@id, @projection, @version, @generation, @until, @back, @state, @by, @reason)`, pgx.NamedArgs{
-		"id": id, "projection": asked.Projection, "version": asked.Version, "generation": back, "until": asked.Until,
-		"back": back != nil, "state": string(state), "by": asked.By, "reason": asked.Reason,
+		insert into rebuilds (id, projection, version, generation, back, state, requested_by, reason)
+		values (@id, @projection, @version, @generation, @back, @state, @by, @reason)`, pgx.NamedArgs{
+		"id": id, "projection": asked.Projection, "version": asked.Version, "generation": back, "back": back != nil, "state": string(state), "by": asked.By, "reason": asked.Reason,
 	})
 	if err != nil {
 		return Rebuild{}, fmt.Errorf("insert rebuild: %w", err)
@@ -203,28 +180,6 @@ func (r *Rebuilds) Cancel(ctx context.Context, id string) error {
 		return err
 	}
 	return domain.NewError(domain.CodeConflict, "rebuild %s has ended already: it is %s", id, rebuild.State)
-}
-
-// Accept lets a blocked rebuild go on although its tables differ from the live ones. The report is named by its id, so that
-// nobody accepts one that was not read. CodeConflict says what is accepted in vain.
-func (r *Rebuilds) Accept(ctx context.Context, id, report string) error {
-	found, err := r.decide(ctx, `
-		update rebuilds set accepted = $2 where id::text = $1 and state = 'blocked' and finished_at is null and report ->> 'id' = $2
-		returning projection`, id, report)
-	if err != nil {
-		return fmt.Errorf("accept report of rebuild: %w", err)
-	}
-	if found {
-		return nil
-	}
-	rebuild, err := r.Get(ctx, id)
-	if err != nil {
-		return err
-	}
-	if rebuild.State != operator.RebuildBlocked {
-		return domain.NewError(domain.CodeConflict, "rebuild %s is %s and waits for no decision", id, rebuild.State)
-	}
-	return domain.NewError(domain.CodeConflict, "rebuild %s is blocked by another report than %s; read it first", id, report)
 }
 
 // lockGenerations is held by whoever makes, switches, retires or drops a generation of a projection. It bounds each wait

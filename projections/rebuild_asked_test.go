@@ -8,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -32,10 +31,6 @@ func TestOperatorsRequestsCommitInSync(t *testing.T) {
 	}
 	request := b.request("tally")
 	inSync("request")
-	b.exec(`update rebuilds set state = 'blocked', report = '{"id": "r"}'`)
-	b.exec("truncate public.committed")
-	require.NoError(t, b.rebuilds().Accept(b.ctx(), request.ID, "r"))
-	inSync("accept")
 	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID))
 	inSync("cancel")
 	b.exec("update generations set superseded_at = now()")
@@ -107,19 +102,6 @@ type heldFollow struct {
 func (l heldFollow) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
 	l.gate.first()
 	return l.Log.Follow(c)
-}
-
-// A time that has not come yet is refused: its tables would lack what is recorded until then.
-func TestRebuildUntilTomorrowIsRefused(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	request := asked("account_insights")
-	until := time.Now().Add(24 * time.Hour)
-	request.Until = &until
-	_, err := b.rebuilds().Request(b.ctx(), request)
-	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
-	require.ErrorContains(t, err, "is in the future")
-	require.Zero(t, b.count("select count(*) from rebuilds"))
 }
 
 // The answer to the commit that makes a rebuild's generation is lost: the process finds it in its row and goes on with it.

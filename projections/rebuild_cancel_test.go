@@ -1,7 +1,6 @@
 package projections_test
 
 import (
-	"context"
 	"sync/atomic"
 	"testing"
 
@@ -11,22 +10,19 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// differing is a verification that finds a difference.
-func differing() func(*projections.Config) {
-	return verifying(func(int, int) (string, bool, error) { return `{"id": "r"}`, false, nil })
-}
-
 // A rebuild that waits is left behind by an upgrade: no process runs its version any more, and those of the new one cancel
 // it and drop what it has made.
 func TestRebuildOfAnOlderVersionIsCancelled(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 10)
-	old := b.engine(bulkTally{}, differing())
+	var paused atomic.Bool
+	old := b.engine(bulkTally{}, waitingAtSwitch(&paused))
 	stop := b.start(old)
 	b.caughtUp(old)
+	paused.Store(true)
 	request := b.request("tally")
-	b.awaitRebuild(request.ID, func(r projections.Rebuild) bool { return r.State == operator.RebuildBlocked })
+	b.awaitSwitch(request.ID)
 	stop()
 	newer := b.engine(version2{tally{}})
 	b.start(newer)
@@ -48,9 +44,7 @@ func TestCancelledRebuildThatReadersUseStays(t *testing.T) {
 	defer p.gate.open()
 	p.generation.Store(1)
 	var paused atomic.Bool
-	e := b.engine(p, retiredWithin(1), func(c *projections.Config) {
-		c.Paused = func(context.Context) (bool, error) { return paused.Load(), nil }
-	})
+	e := b.engine(p, retiredWithin(1), waitingAtSwitch(&paused))
 	b.start(e)
 	<-p.gate.reached
 	paused.Store(true) // the switch waits
@@ -94,11 +88,13 @@ func TestGroupOfACancelledRebuildIsDeleted(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 10)
-	e := b.engine(bulkTally{}, differing(), func(c *projections.Config) { c.DeleteGroup = b.log.DeleteGroup })
+	var paused atomic.Bool
+	e := b.engine(bulkTally{}, waitingAtSwitch(&paused), func(c *projections.Config) { c.DeleteGroup = b.log.DeleteGroup })
 	b.start(e)
 	b.caughtUp(e)
+	paused.Store(true)
 	request := b.request("tally")
-	b.awaitRebuild(request.ID, func(r projections.Rebuild) bool { return r.State == operator.RebuildBlocked })
+	b.awaitSwitch(request.ID)
 	require.Eventually(t, func() bool { return b.hasGroup("tally.g2") }, patience, tick)
 	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID))
 	b.ends(request.ID, operator.RebuildCancelled)

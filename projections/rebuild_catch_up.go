@@ -11,7 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
-// follow hands the generation to the sessions; a still one is finished.
+// follow hands the generation to the sessions.
 func (r *running) follow(ctx context.Context, g generation) error {
 	return pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 		if err := r.advance(ctx, tx, operator.RebuildCatchingUp); err != nil {
@@ -23,11 +23,7 @@ func (r *running) follow(ctx context.Context, g generation) error {
 			return fmt.Errorf("note progress of rebuild: %w", err)
 		}
 		r.done.Store(total)
-		state := StateBuilding
-		if r.Until != nil {
-			state = StateStill
-		}
-		if err := setState(ctx, tx, r.projector.Name(), g.Number, state); err != nil {
+		if err := setState(ctx, tx, r.projector.Name(), g.Number, StateBuilding); err != nil {
 			return err
 		}
 		return notifyStep(ctx, tx, r.projector.Name())

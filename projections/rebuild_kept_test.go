@@ -28,7 +28,7 @@ func TestRebuildsThatEndedAreForgotten(t *testing.T) {
 	ended("tally", 150, "1 day")
 	ended("other", 150, "1 day")
 	b.exec(`insert into rebuilds (id, projection, version, state, requested_by, reason, requested_at)
-		values (gen_random_uuid(), 'tally', 7, 'blocked', 'a', 'test', now() - interval '1000 days')`)
+		values (gen_random_uuid(), 'tally', 7, 'switching', 'a', 'test', now() - interval '1000 days')`)
 	last := b.ends(b.request("tally").ID, operator.RebuildDone)
 	require.Equal(t, 101, b.count("select count(*) from rebuilds where projection = 'tally'"), "a hundred, and the one that has not ended")
 	require.Equal(t, 1, b.count("select count(*) from rebuilds where version = 7"))

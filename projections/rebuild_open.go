@@ -24,10 +24,6 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 	if err != nil {
 		return g, fmt.Errorf("read ends of topic %s: %w", r.projector.Topic(), err)
 	}
-	needed, err := r.diskNeeded(ctx)
-	if err != nil {
-		return g, err
-	}
 	err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 		defer endBlockers(ctx, r.pool, tx.Conn(), r.projector.Name())()
 		if err := lockGenerations(ctx, tx, r.projector.Name()); err != nil {
@@ -51,15 +47,13 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 			return err
 		}
 		_, err = tx.Exec(ctx, `
-			update rebuilds set generation = $2, disk_needed = $3,
+			update rebuilds set generation = $2,
 			       events_total = (select coalesce(sum(last - first), 0) from rebuild_shards where rebuild = $1)
-			where id = $1`, r.ID, g.Number, needed)
+			where id = $1`, r.ID, g.Number)
 		if err != nil {
 			return fmt.Errorf("note generation of rebuild: %w", err)
 		}
-		_, err = tx.Exec(ctx, `update generations set until = $3 where projection = $1 and generation = $2`,
-			r.projector.Name(), g.Number, r.Until)
-		return err
+		return nil
 	})
 	if err != nil {
 		return g, fmt.Errorf("make generation of %s: %w", r.projector.Name(), err)

@@ -23,7 +23,6 @@ import (
 //	in the keys                       a transaction for each table too, claimed as shards -1, -2 and so on.
 //	before the generation is followed the tables are vacuumed again, which does no harm.
 //	while it is followed              any process of the projection follows it; the next one waits on.
-//	in the verification               it is repeated; it writes nothing but the report.
 //	at the switch                     pointer, supersession and the end of the rebuild are one transaction.
 //	after it, before the views        who retires the old generation publishes them first.
 //	frozen in a shard and thawed      the takeover has ended its database sessions, and has raised the lease of every
@@ -46,20 +45,18 @@ const (
 var (
 	errLeaseLost = errors.New("another process has taken the rebuild over, or it has ended")
 	errCancelled = errors.New("the rebuild is cancelled")
-	errBlocked   = errors.New("the rebuild waits for an operator's decision")
 )
 
 // running is a rebuild that this process runs.
 type running struct {
 	*Engine
 	Rebuild
-	lease    int64
-	cancel   bool // asked for before this process took it
-	accepted bool
-	done     atomic.Int64 // records folded
-	folds    stage        // partitions that are read and folded
-	copies   stage        // partitions that are copied into the tables
-	behind   *atomic.Bool // something that goes first is, so that this one yields
+	lease  int64
+	cancel bool         // asked for before this process took it
+	done   atomic.Int64 // records folded
+	folds  stage        // partitions that are read and folded
+	copies stage        // partitions that are copied into the tables
+	behind *atomic.Bool // something that goes first is, so that this one yields
 }
 
 // keepRebuilding takes the rebuilds of this projector version one after the other, until ctx is done.
@@ -94,10 +91,9 @@ func (e *Engine) takeRebuild(ctx context.Context) (*running, error) {
 		where id = (
 			select id from rebuilds
 			where projection = $1 and (version = $2 or cancel) and finished_at is null and lease_until < clock_timestamp()
-			  and (state <> 'blocked' or accepted is not null or cancel)
 			order by requested_at limit 1 for update skip locked)
-		returning id::text, lease, cancel, accepted is not null`, e.projector.Name(), e.projector.Version(), leaseFor).
-		Scan(&id, &r.lease, &r.cancel, &r.accepted)
+		returning id::text, lease, cancel`, e.projector.Name(), e.projector.Version(), leaseFor).
+		Scan(&id, &r.lease, &r.cancel)
 	if err != nil {
 		return nil, fmt.Errorf("take rebuild: %w", err)
 	}
@@ -115,7 +111,7 @@ func (r *running) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := r.attempt(ctx)
 		switch {
-		case err == nil, errors.Is(err, errBlocked), errors.Is(err, errLeaseLost):
+		case err == nil, errors.Is(err, errLeaseLost):
 			logger.Info("rebuild is left", "outcome", err)
 			return
 		case errors.Is(err, errCancelled):
@@ -155,9 +151,7 @@ func (r *running) attempt(ctx context.Context) error {
 	let(nil)
 	<-beating
 	if err == nil {
-		if r.Until == nil {
-			publishViews(ctx, r.work, r.pool)
-		}
+		publishViews(ctx, r.work, r.pool)
 		return nil
 	}
 	if cause != nil && ctx.Err() == nil {
@@ -211,13 +205,7 @@ func (r *running) steps(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.Until != nil {
-		return r.advance(ctx, nil, operator.RebuildDone)
-	}
 	if err := r.awaitLive(ctx, g.Number); err != nil {
-		return err
-	}
-	if err := r.verifyTables(ctx, g.Number); err != nil {
 		return err
 	}
 	return r.switchWhenReady(ctx, g.Number)

@@ -2,13 +2,10 @@ package projections_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/ledgerboard/ledgerboard/projections/projectors"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -93,7 +90,7 @@ func asked(projection string) projections.RebuildRequest {
 }
 
 func (b *bench) rebuilds() *projections.Rebuilds {
-	return projections.NewRebuilds(b.db.Pool, projectors.All(0)...)
+	return projections.NewRebuilds(b.db.Pool)
 }
 
 func (b *bench) request(projection string) projections.Rebuild {
@@ -187,11 +184,25 @@ func retiredWithin(d time.Duration) func(*projections.Config) {
 	return func(c *projections.Config) { c.Grace = d }
 }
 
-func verifying(f func(live, candidate int) (string, bool, error)) func(*projections.Config) {
+// waitingAtSwitch lets rebuilds wait before their switch while on is set: the projection is paused.
+func waitingAtSwitch(on *atomic.Bool) func(*projections.Config) {
 	return func(c *projections.Config) {
-		c.Verify = func(_ context.Context, _ string, live, candidate int) (json.RawMessage, bool, error) {
-			report, equal, err := f(live, candidate)
-			return json.RawMessage(report), equal, err
-		}
+		c.Paused = func(context.Context) (bool, error) { return on.Load(), nil }
 	}
+}
+
+// awaitSwitch waits until a rebuild waits before its switch.
+func (b *bench) awaitSwitch(id string) projections.Rebuild {
+	b.t.Helper()
+	return b.awaitRebuild(id, func(r projections.Rebuild) bool { return r.State == operator.RebuildSwitching && r.Error != "" })
+}
+
+// requestOf asks for a rebuild of a projector that there is.
+func (b *bench) requestOf(p fold.Projector) projections.Rebuild {
+	b.t.Helper()
+	request := asked(p.Name())
+	request.Version = p.Version()
+	r, err := b.askFor(request)
+	require.NoError(b.t, err)
+	return r
 }

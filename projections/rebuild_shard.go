@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -231,7 +230,7 @@ func (r *running) read(ctx context.Context, g generation, s shard, each func(con
 				}
 				group.Go(func() error {
 					defer close(c.ready)
-					c.events = r.decodeAll(c.run)
+					c.events = r.eventsOf(c.run)
 					c.run = eventlog.Run{}
 					return nil
 				})
@@ -253,21 +252,4 @@ func (r *running) read(ctx context.Context, g generation, s shard, each func(con
 		return nil
 	})
 	return group.Wait()
-}
-
-// decodeAll decodes the records that the projection folds; of a still generation those up to its time.
-func (r *running) decodeAll(run eventlog.Run) []fold.Event {
-	events := r.eventsOf(run)
-	if r.Until == nil {
-		return events
-	}
-	return slices.DeleteFunc(events, func(ev fold.Event) bool { return recordedAt(ev).After(*r.Until) })
-}
-
-// recordedAt is when an event was recorded; the beginning of time when that cannot be read.
-func recordedAt(ev fold.Event) time.Time {
-	if ev.Err == nil {
-		return ev.Envelope.Time
-	}
-	return ev.Raw.Time()
 }

@@ -26,9 +26,7 @@ func TestRebuildUnderTraffic(t *testing.T) {
 	b := setup(t)
 	b.appendReadings(0, 3000)
 	p := bulkTally{}
-	e := b.engine(p, retiredWithin(time.Hour), verifying(func(live, candidate int) (string, bool, error) {
-		return `{"id": "r"}`, live == 1 && candidate == 2, nil
-	}))
+	e := b.engine(p, retiredWithin(time.Hour))
 	b.start(e)
 	b.caughtUp(e)
 	readers := b.readers(p)
@@ -251,55 +249,40 @@ func TestRebuildOfAnEarlierProgramIsEnded(t *testing.T) {
 	require.Contains(t, failed.Error, "was begun by an earlier program, and this one cannot finish it: ask for it again")
 }
 
-// Between the copy and the switch, and at the switch itself.
-func TestRebuildIsTakenOverLater(t *testing.T) {
+// A process freezes at the switch: another one switches, and the first changes nothing when it comes back.
+func TestRebuildIsTakenOverAtTheSwitch(t *testing.T) {
 	t.Parallel()
-	for name, freeze := range map[string]func(g *gate) func(*projections.Config){
-		"in the verification": func(g *gate) func(*projections.Config) {
-			return verifying(func(int, int) (string, bool, error) {
+	b := setup(t)
+	b.appendReadings(0, 200)
+	g := newGate()
+	defer g.open()
+	first := b.engine(bulkTally{}, func(c *projections.Config) {
+		pool := c.Pool
+		c.Paused = func(ctx context.Context) (bool, error) {
+			var switching bool
+			err := pool.QueryRow(ctx, "select exists (select from rebuilds where state = 'switching' and lease = 1)").Scan(&switching)
+			if switching { // all of the process stands still: sessions ask too, and the beat
 				g.first()
-				return `{"id": "late"}`, false, nil
-			})
-		},
-		"at the switch": func(g *gate) func(*projections.Config) {
-			return func(c *projections.Config) {
-				pool := c.Pool
-				c.Paused = func(ctx context.Context) (bool, error) {
-					var switching bool
-					err := pool.QueryRow(ctx, "select exists (select from rebuilds where state = 'switching' and lease = 1)").Scan(&switching)
-					if switching { // all of the process stands still: sessions ask too, and the beat
-						g.first()
-						<-g.opened
-					}
-					return false, err
-				}
+				<-g.opened
 			}
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := setup(t)
-			b.appendReadings(0, 200)
-			g := newGate()
-			defer g.open()
-			first := b.engine(bulkTally{}, freeze(g))
-			stop := b.start(first)
-			b.caughtUp(first)
-			asked := b.request("tally")
-			<-g.reached
-			second := b.other(bulkTally{})
-			b.start(second)
-			b.takenOver(asked.ID, 1)
-			b.ends(asked.ID, operator.RebuildDone)
-			g.open()
-			stop()
-			require.Equal(t, operator.RebuildDone, b.ends(asked.ID, operator.RebuildDone).State)
-			require.Equal(t, 2, b.pointedAt("tally"))
-			b.appendReadings(200, 210)
-			b.caughtUp(second)
-			b.eachOnce(210)
-		})
-	}
+			return false, err
+		}
+	})
+	stop := b.start(first)
+	b.caughtUp(first)
+	asked := b.request("tally")
+	<-g.reached
+	second := b.other(bulkTally{})
+	b.start(second)
+	b.takenOver(asked.ID, 1)
+	b.ends(asked.ID, operator.RebuildDone)
+	g.open()
+	stop()
+	require.Equal(t, operator.RebuildDone, b.ends(asked.ID, operator.RebuildDone).State)
+	require.Equal(t, 2, b.pointedAt("tally"))
+	b.appendReadings(200, 210)
+	b.caughtUp(second)
+	b.eachOnce(210)
 }
 
 // A second rebuild is refused by the name of the first; the first is cancelled and leaves nothing.
@@ -346,26 +329,6 @@ func TestCancelWithoutAProjector(t *testing.T) {
 	b.ends(asked.ID, operator.RebuildCancelled)
 	_, err := b.rebuilds().Get(b.ctx(), "no such id")
 	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
-}
-
-// A difference blocks the switch until an operator accepts that very report.
-func TestDifferenceBlocksUntilAccepted(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 50)
-	e := b.engine(bulkTally{}, verifying(func(int, int) (string, bool, error) { return `{"id": "report-1"}`, false, nil }))
-	b.start(e)
-	b.caughtUp(e)
-	asked := b.request("tally")
-	blocked := b.awaitRebuild(asked.ID, func(r projections.Rebuild) bool { return r.State == operator.RebuildBlocked })
-	require.JSONEq(t, `{"id": "report-1"}`, string(blocked.Report))
-	require.Equal(t, 1, b.pointedAt("tally"))
-	require.Equal(t, domain.CodeConflict, domain.CodeOf(b.rebuilds().Accept(b.ctx(), asked.ID, "report-2")))
-	require.Equal(t, 1, b.pointedAt("tally"))
-	require.NoError(t, b.rebuilds().Accept(b.ctx(), asked.ID, "report-1"))
-	b.ends(asked.ID, operator.RebuildDone)
-	require.Equal(t, 2, b.pointedAt("tally"))
-	require.Equal(t, domain.CodeConflict, domain.CodeOf(b.rebuilds().Accept(b.ctx(), asked.ID, "report-1")))
 }
 
 // A paused projection is rebuilt and not switched.
@@ -456,31 +419,4 @@ func TestPartitionsMoveDuringRebuild(t *testing.T) {
 	b.appendReadings(300, 310)
 	b.caughtUp(first)
 	b.eachOnce(310)
-}
-
-// As of a time: only what was recorded up to it, never followed, and no pointer.
-func TestRebuildUntil(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	p := bulkTally{name: "account_insights"}
-	until := day0.Add(time.Hour)
-	for n := range 20 {
-		d := postRead(int64(n%3+1), n)
-		d.Envelope.Time = day0.Add(time.Duration(n) * 10 * time.Minute)
-		b.append(d)
-	}
-	e := b.engine(p)
-	b.start(e)
-	b.caughtUp(e)
-	request := asked("account_insights")
-	request.Until = &until
-	r, err := b.askFor(request)
-	require.NoError(t, err)
-	done := b.ends(r.ID, operator.RebuildDone)
-	require.Equal(t, until, done.Until.UTC())
-	require.Equal(t, 1, b.pointedAt("account_insights"))
-	require.Equal(t, 7, b.count("select count(*) from lb_account_insights_g2.tally"), "0 to 60 minutes")
-	require.Equal(t, 1, b.count("select count(*) from generations where generation = 2 and state = 'still' and until = $1", until))
-	_, err = b.askFor(projections.RebuildRequest{Projection: "dashboards", Version: 1, Until: &until})
-	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
 }

@@ -34,7 +34,7 @@ func (e *Engine) keepRetiring(ctx context.Context) {
 			publishViews(ctx, e.work, e.pool)
 			published = time.Now()
 		}
-		err := errors.Join(e.dropAsked(ctx), e.retireSuperseded(ctx), e.dropLeft(ctx), e.forgetGroups(ctx))
+		err := errors.Join(e.retireSuperseded(ctx), e.dropLeft(ctx), e.forgetGroups(ctx))
 		if err != nil && ctx.Err() == nil && err.Error() != told {
 			told = err.Error()
 			e.logger.Warn("a generation that nobody needs stays", "error", err)
@@ -76,34 +76,14 @@ func (e *Engine) retireSuperseded(ctx context.Context) error {
 	return errors.Join(append(errs, e.dropAll(ctx, drop))...)
 }
 
-// dropAll drops generations. One that cannot go, because somebody's view hangs on it, is tried ever more rarely: each try takes
-// locks, and what holds it is not likely to go soon.
+// dropAll drops generations; one that cannot go now is tried again at the next look.
 func (e *Engine) dropAll(ctx context.Context, numbers []int) error {
 	var errs []error
 	for _, number := range numbers {
-		stuck := e.stuck[number]
-		if time.Now().Before(stuck.until) {
-			continue
-		}
-		err := DropGeneration(ctx, e.pool, e.projector.Name(), number, e.deleteGroup)
-		delete(e.stuck, number)
-		if err != nil {
-			wait := min(max(lookEvery, 2*stuck.wait), stuckAtMost)
-			e.stuck[number] = stuckDrop{time.Now().Add(wait), wait}
-		}
-		errs = append(errs, err)
+		errs = append(errs, DropGeneration(ctx, e.pool, e.projector.Name(), number, e.deleteGroup))
 	}
 	return errors.Join(errs...)
 }
-
-// stuckDrop is a generation that could not be dropped: when it is tried again, and how long that wait is.
-type stuckDrop struct {
-	until time.Time
-	wait  time.Duration
-}
-
-// stuckAtMost is the longest wait between two tries.
-const stuckAtMost = 10 * time.Minute
 
 // dropLeft drops what there is of the tables of generations that were left: see [Engine.leave].
 func (e *Engine) dropLeft(ctx context.Context) error {
@@ -198,7 +178,7 @@ func renameSchema(ctx context.Context, tx pgx.Tx, from, to string) error {
 }
 
 // DropGeneration drops the tables of a generation that nobody uses, and then, by the function, its consumer group.
-// CodeConflict names who uses it, or what hangs on its tables.
+// CodeConflict names who uses it.
 func DropGeneration(
 	ctx context.Context, pool *pgxpool.Pool, projection string, number int, deleteGroup func(ctx context.Context, group string) error,
 ) error {
@@ -278,8 +258,7 @@ func refuseInUse(ctx context.Context, tx pgx.Tx, projection string, g generation
 	return nil
 }
 
-// dropTables drops the schema of a generation, one object after the other, and the program's own views that still show it:
-// what somebody made that hangs on one of them is named, not dropped.
+// dropTables drops the schema of a generation, and whatever was made on its tables.
 func dropTables(ctx context.Context, tx pgx.Tx, projection string, number int, schema string) error {
 	if err := setState(ctx, tx, projection, number, StateDropped); err != nil {
 		return err
@@ -287,14 +266,14 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, number int, s
 	if err := forgetParked(ctx, tx, projection, number); err != nil {
 		return err
 	}
-	err := dropOrphan(ctx, tx, schema)
+	_, err := tx.Exec(ctx, "drop schema if exists "+pg.SearchPath(schema)+" cascade")
 	if lockedOut(err) {
 		return domain.NewError(domain.CodeConflict, "an open transaction holds its tables; end that, or try again (pg_locks names it)")
 	}
-	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == "2BP01" {
-		return hangsError{domain.NewError(domain.CodeConflict, "something hangs on its tables; drop that first: %s", refused.Detail)}
+	if err != nil {
+		return fmt.Errorf("drop tables: %w", err)
 	}
-	return err
+	return nil
 }
 
 // forgetParked forgets which events a generation lacks that nobody uses any more.
@@ -304,11 +283,3 @@ func forgetParked(ctx context.Context, tx pgx.Tx, projection string, number int)
 	}
 	return nil
 }
-
-// hangsError is a conflict: what somebody made hangs on tables that are to be dropped.
-type hangsError struct{ conflict *domain.Error }
-
-func (e hangsError) Error() string { return e.conflict.Error() }
-
-// Unwrap returns the conflict.
-func (e hangsError) Unwrap() error { return e.conflict }

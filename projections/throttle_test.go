@@ -114,29 +114,3 @@ func TestStandbyThatIsBehind(t *testing.T) { //nolint:paralleltest // see above
 	report(now)
 	require.Eventually(t, func() bool { return !lacks(1 << 40) }, patience, tick)
 }
-
-// A rebuild that would need more disk than it may take is refused before it writes anything; what serves goes on.
-func TestRebuildThatNeedsTooMuchDisk(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 50)
-	small := b.engine(bulkTally{}, func(c *projections.Config) { c.RebuildDisk = 1 })
-	stop := b.start(small)
-	b.caughtUp(small)
-	failed := b.ends(b.request("tally").ID, operator.RebuildFailed)
-	require.Contains(t, failed.Error, "the rebuild needs about 1 MB of disk and may take 0 MB, which LEDGERBOARD_REBUILD_DISK_MB says")
-	require.Contains(t, failed.Error, "drop retired generations or add disk")
-	require.Zero(t, b.count("select count(*) from generations where generation = 2"))
-	require.Equal(t, 1, b.pointedAt("tally"))
-	stop()
-	roomy := b.engine(bulkTally{}, func(c *projections.Config) { c.RebuildDisk = 1 << 40 })
-	b.start(roomy)
-	require.Positive(t, *b.ends(b.request("tally").ID, operator.RebuildDone).DiskNeededBytes)
-
-	_, known := projections.FreeBytes("/proc/self")
-	require.False(t, known, "what is no disk says nothing of how much there is")
-	free, known := projections.FreeBytes(t.TempDir())
-	require.True(t, known)
-	require.Positive(t, free)
-	b.eachOnce(50)
-}

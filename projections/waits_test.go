@@ -16,11 +16,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// verifyingReally compares the tables on connections of its own, as services do.
-func (b *bench) verifyingReally(p fold.Projector) func(*projections.Config) {
-	return func(c *projections.Config) { c.Verify = projections.VerifyApart(b.db.URL, p) }
-}
-
 // heldTally is bulkTally whose writes of one generation wait until the gate is opened: of a frozen process, whatever becomes of
 // their context and of their session.
 type heldTally struct {
@@ -60,35 +55,6 @@ func (f heldFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
 	return f.bulkTallyFold.Write(ctx, tx, last)
 }
 
-// The generation that readers use cannot go on while another one is verified against it: the rebuild and the status say
-// which one stands where, and it ends by itself when that goes on.
-func TestVerificationSaysWhatItWaitsFor(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 100)
-	p := newHeldTally()
-	defer p.gate.open()
-	e := b.engine(p, b.verifyingReally(p))
-	b.start(e)
-	b.caughtUp(e)
-	p.generation.Store(1)
-	b.appendReadings(100, 110)
-	asked := b.request("tally")
-	waits := b.awaitRebuild(asked.ID, func(r projections.Rebuild) bool { return r.State == operator.RebuildVerifying && r.Error != "" })
-	require.Contains(t, waits.Error, "the verification waits because generation 1 stands at offset")
-	s, err := e.Status(b.ctx())
-	require.NoError(t, err)
-	require.Len(t, s.Building, 1)
-	require.Equal(t, 2, s.Building[0].Generation)
-	require.Equal(t, waits.Error, s.Building[0].Waits)
-	require.Equal(t, 1, b.pointedAt("tally"))
-	p.gate.open()
-	done := b.ends(asked.ID, operator.RebuildDone)
-	require.Empty(t, done.Error)
-	b.caughtUp(e)
-	b.eachOnce(110)
-}
-
 // Who compares tables with the log is a reader that everybody sees: neither retirement nor an operator takes the
 // generation from under it.
 func TestACheckIsAReader(t *testing.T) {
@@ -123,7 +89,7 @@ func TestACheckIsAReader(t *testing.T) {
 	g.open()
 	require.NoError(t, <-checked)
 	require.True(t, report.Equal, "%+v", report)
-	require.Equal(t, 1, report.Live)
+	require.Equal(t, 1, report.Generation)
 	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" }, patience, tick)
 }
 

@@ -37,25 +37,6 @@ func (p People) OfMemberAlone(ctx context.Context, member int64) (domain.Person,
 	return p.find(ctx, "", member, true)
 }
 
-// ErasedFor returns those who were erased on the order of a ticket, by the ids that the records name: one for each record.
-func (p People) ErasedFor(ctx context.Context, ticket string) ([]domain.Person, error) {
-	rows, _ := p.Pool.Query(ctx, `
-		select parent_account, data from operations_trail
-		where event_type = '`+domain.PersonErased{}.EventType()+`' and data #>> '{order,reason,ticket}' = $1 order by time, event_id`, ticket)
-	erased, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (person domain.Person, err error) {
-		var said domain.PersonErased
-		if err = row.Scan(&person.ParentAccount, &said); err != nil {
-			return person, err
-		}
-		person.User, person.Members, person.Profiles, person.Named = said.User, said.Members, said.Profiles, said.Named
-		for _, id := range said.Connections {
-			person.Connections = append(person.Connections, domain.PersonConnection{ID: id})
-		}
-		return person, nil
-	})
-	return erased, wrapped("look who was erased for a ticket", err)
-}
-
 func (p People) find(ctx context.Context, user string, member int64, alone bool) (domain.Person, error) {
 	var person domain.Person
 	err := pg.Snapshot(ctx, p.Pool, func(tx pgx.Tx) (err error) {

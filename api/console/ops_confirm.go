@@ -33,8 +33,8 @@ type act struct {
 var acts = map[string]act{
 	"rebuild": {
 		title: "Rebuild %s", button: "Rebuild", method: http.MethodPost, path: "projections/%s/rebuild", more: (*visit).rebuildCosts,
-		does: "New tables are made of the log, beside those that are read. They are compared with them, agency by agency, and take their place " +
-			"only when they are equal. Reads and changes go on meanwhile, and you can cancel it.",
+		does: "New tables are made from the log, next to those that are read, and take their place once they have caught up. " +
+			"Reads and changes go on meanwhile, and you can cancel it.",
 	},
 	"back": {
 		title: "Take the last switch of %s back", button: "Take it back", method: http.MethodPost, path: "projections/%s/back",
@@ -57,10 +57,6 @@ var acts = map[string]act{
 		title: "Cancel the %s", button: "Cancel it", method: http.MethodPost, path: "rebuilds/%s/cancel", back: projectionsPath,
 		names: (*visit).rebuildNamed,
 		does:  "What a rebuild has made so far is removed. On a way back nothing is removed. Readers go on with the tables that they use.",
-	},
-	"accept": {
-		title: "Accept the report of %s", button: "Accept the report", method: http.MethodPost, path: "rebuilds/%s/accept", back: projectionsPath,
-		does: "The rebuild goes on although its tables differ, and readers see the new ones. Read the report first.",
 	},
 	"retry": {
 		title: "Try %s again", button: "Try again", method: http.MethodPost, path: "parked/%s/retry", back: actionsPath,
@@ -133,23 +129,19 @@ type actView struct {
 
 func (a actView) template() (name, title string) { return "ops-act", a.Title }
 
-// asked is what the address names: an act, what it is done to, and, of a report, its id.
-func (v *visit) asked() (do act, of, report string, err error) {
+// asked is what the address names: an act, and what it is done to.
+func (v *visit) asked() (do act, of string, err error) {
 	do, known := acts[v.r.PathValue("act")]
 	if !known {
-		return do, "", "", errNoPage
+		return do, "", errNoPage
 	}
-	of = strings.TrimSuffix(v.r.PathValue("of"), "/")
-	if v.r.PathValue("act") == "accept" {
-		of, report, _ = strings.Cut(of, "/")
-	}
-	return do, of, report, nil
+	return do, strings.TrimSuffix(v.r.PathValue("of"), "/"), nil
 }
 
 func (v *visit) askToAct() (view, error) { return v.showAct(domain.Reason{}, formFaults{}) }
 
 func (v *visit) showAct(entered domain.Reason, faults formFaults) (view, error) {
-	do, of, _, err := v.asked()
+	do, of, err := v.asked()
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +176,7 @@ func (do act) titled(of string) string {
 
 // act does what was asked, for the reason that the form gives.
 func (v *visit) act() (view, error) {
-	do, of, report, err := v.asked()
+	do, of, err := v.asked()
 	if err != nil {
 		return nil, err
 	}
@@ -194,9 +186,6 @@ func (v *visit) act() (view, error) {
 	}
 	reason := reasonOf(form)
 	body := map[string]string{"reason": reason.String()}
-	if report != "" {
-		body["report"] = report
-	}
 	answered, _, err := call[json.RawMessage, struct{}](v, do.method, do.address(of), body)
 	if faults, taken := faultsOf(err, reason.words()); taken {
 		return v.showAct(reason.Reason, faults)

@@ -82,12 +82,7 @@ func (v *visit) opsHealth() (view, error) {
 		return nil, err
 	}
 	for _, r := range rebuilds {
-		switch {
-		case r.State == operator.RebuildBlocked:
-			shown.Concerns = append(shown.Concerns, concern{
-				"The rebuild of " + r.Projection + " waits for you", "Its tables differ from those that are read.", rebuildsPath + r.ID,
-			})
-		case !r.Ended():
+		if !r.Ended() {
 			shown.UnderWay = append(shown.UnderWay, r)
 		}
 	}

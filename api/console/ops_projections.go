@@ -2,7 +2,6 @@ package console
 
 import (
 	"cmp"
-	"encoding/json"
 	"net/url"
 	"slices"
 	"strconv"
@@ -79,8 +78,7 @@ type rebuildView struct {
 	operator.Rebuild
 
 	Steps    []rebuildStep
-	Verdict  *rebuildReport // nil: nothing was compared yet
-	MayUndo  bool           // readers use what it made, so that it can be taken back
+	MayUndo  bool // readers use what it made, so that it can be taken back
 	Sentence string
 	Class    string
 	Reading  bool // the log is read, or about to be
@@ -100,23 +98,6 @@ type rebuildStep struct {
 	Current bool
 }
 
-// rebuildReport is what verification found.
-type rebuildReport struct {
-	ID     string `json:"id"`
-	Equal  bool   `json:"equal"`
-	Took   string `json:"took"`
-	Note   string `json:"note"`
-	Behind string `json:"behind"`
-	Tables []struct {
-		Name             string `json:"name"`
-		RowsLive         int64  `json:"rows_live"`
-		RowsCandidate    int64  `json:"rows_candidate"`
-		Equal            bool   `json:"equal"`
-		TenantsDiffering int    `json:"tenants_differing"`
-		Note             string `json:"note"`
-	} `json:"tables"`
-}
-
 func (v *visit) rebuild() (view, error) {
 	r, err := get[operator.Rebuild](v, "/api/ops/rebuilds/"+url.PathEscape(v.r.PathValue("id")), nil)
 	if err != nil {
@@ -132,43 +113,31 @@ func (v *visit) rebuild() (view, error) {
 	})
 	shown.MayUndo = r.State == operator.RebuildDone && !r.Back && read
 	shown.Class, shown.Sentence = told(r, read)
-	if len(r.Report) > 0 {
-		var report rebuildReport
-		if json.Unmarshal(r.Report, &report) == nil && report.ID != "" {
-			shown.Verdict = &report
-		}
-	}
 	return shown, nil
 }
 
-// rebuildSteps are the steps of a rebuild, in their order. On the way back, tables that were made before only catch up. Those that are
-// kept as of a time are made, and no more.
+// rebuildSteps are the steps of a rebuild, in their order. On the way back, tables that were made before only catch up.
 var rebuildSteps = []struct {
 	state operator.RebuildState
 	name  string
 	back  bool // of the way back, too
-	still bool // of tables that are kept as of a time, too
 }{
-	{operator.RebuildRequested, "Asked for", true, true},
-	{operator.RebuildCopying, "Log read in bulk", false, true},
-	{operator.RebuildIndexing, "Indexes made", false, true},
-	{operator.RebuildCatchingUp, "Caught up", true, false},
-	{operator.RebuildVerifying, "Compared with what is read", false, false},
-	{operator.RebuildSwitching, "Readers switched", true, false},
+	{operator.RebuildRequested, "Asked for", true},
+	{operator.RebuildCopying, "Log read in bulk", false},
+	{operator.RebuildIndexing, "Indexes made", false},
+	{operator.RebuildCatchingUp, "Caught up", true},
+	{operator.RebuildSwitching, "Readers switched", true},
 }
 
 // stepsOf are the steps of a rebuild and how far it is.
 func stepsOf(r operator.Rebuild) []rebuildStep {
 	state, at := r.State, -1
-	if state == operator.RebuildBlocked {
-		state = operator.RebuildVerifying
-	}
 	var steps []rebuildStep
 	for _, step := range rebuildSteps {
 		if step.state == state {
 			at = len(steps)
 		}
-		if r.Back && !step.back || r.Until != nil && !step.still {
+		if r.Back && !step.back {
 			continue
 		}
 		steps = append(steps, rebuildStep{Name: step.name, Current: step.state == state})
@@ -190,16 +159,10 @@ func told(r operator.Rebuild, read bool) (class, sentence string) {
 		return "warn", "Keys and indexes of the new tables are made."
 	case operator.RebuildCatchingUp:
 		return "warn", "What came meanwhile is followed."
-	case operator.RebuildVerifying:
-		return "warn", "The new tables are compared with those that are read, agency by agency."
-	case operator.RebuildBlocked:
-		return "bad", "The tables differ. Nothing is switched until you accept the report or cancel the rebuild."
 	case operator.RebuildSwitching:
 		return "warn", "It waits for the moment at which readers can be switched."
 	case operator.RebuildDone:
 		switch number := strconv.Itoa(r.Generation); {
-		case r.Until != nil:
-			return "good", "It is done. Generation " + number + " is kept beside the tables that readers use."
 		case !read:
 			return "good", "It is done. Readers were switched to generation " + number + ", and use another one by now."
 		default:

@@ -68,12 +68,12 @@ func TestHealthIsOneSentenceThenWhatIsNotWell(t *testing.T) {
 		"paused_platforms": []any{map[string]any{"name": "linkedin", "since": s.now, "by": "ops", "reason": "incident:OPS-7"}},
 	})
 	s.answer("GET /api/ops/rebuilds", []operator.Rebuild{
-		{ID: "r1", Projection: "contents", State: operator.RebuildBlocked}, {ID: "r2", Projection: "directory", State: operator.RebuildCopying},
+		{ID: "r2", Projection: "directory", State: operator.RebuildCopying},
 	}, nil)
 	s.answer("GET /api/ops/jobs", []operator.Job{{ID: 7, State: "retryable", Error: "the platform said no"}, {ID: 8, State: "completed"}}, nil)
-	b.get("/console/ops").says(http.StatusOK, "Reads are served. 5 things are not well.", "a broker is away", "2 parked events of post_insights",
+	b.get("/console/ops").says(http.StatusOK, "Reads are served. 4 things are not well.", "a broker is away", "2 parked events of post_insights",
 		`href="/console/ops/parked?projection=post_insights"`, "LinkedIn is paused", "incident:OPS-7", "1 job has failed", "the platform said no",
-		"The rebuild of contents waits for you", `href="/console/ops/projections/rebuilds/r2"`)
+		`href="/console/ops/projections/rebuilds/r2"`)
 
 	s.ready(http.StatusServiceUnavailable, map[string]any{"status": "not_ready", "checks": []any{map[string]any{"name": "database", "reason": "away"}}})
 	b.get("/console/ops").says(http.StatusOK, "This process cannot serve reads now.", "away")
@@ -92,7 +92,7 @@ func TestAnActSaysWhatWillHappenAndTakesAReason(t *testing.T) {
 	s.answer("GET /api/ops/parked", []operator.ParkedEvent{{ID: "x-1-1"}, {ID: "x-1-2"}}, nil)
 	s.answer("GET /api/ops/connections", []readmodels.ConnectionReading{{PlatformName: "linkedin", Agency: "a"}, {PlatformName: "tiktok", Agency: "b"}}, nil)
 
-	b.get("/console/ops/do/rebuild/post_insights").says(http.StatusOK, "Rebuild post_insights", "Up to 1,234 events", "data_repair", "only when they are equal")
+	b.get("/console/ops/do/rebuild/post_insights").says(http.StatusOK, "Rebuild post_insights", "Up to 1,234 events", "data_repair", "once they have caught up")
 	b.get("/console/ops/do/skip/dashboards-1-5").says(http.StatusOK, "3 events wait behind it", "cannot be undone", "dashboard.accounts_linked.v1")
 	b.get("/console/ops/do/retry-all/x").says(http.StatusOK, "These are 2 parked events.")
 	b.get("/console/ops/do/pause-platform/linkedin").says(http.StatusOK, "1 connected account of 1 agency", "The other platforms go on")
@@ -111,7 +111,6 @@ func TestAnActSaysWhatWillHappenAndTakesAReason(t *testing.T) {
 	take("POST /api/ops/parked/dashboards-1-5/skip", operator.SkipResult{Folded: 3})
 	take("POST /api/ops/parked/retry", operator.RetryResult{Folded: 2})
 	take("POST /api/ops/platforms/linkedin/pause", nil)
-	take("POST /api/ops/rebuilds/r9/accept", nil)
 	take("DELETE /api/ops/generations/post_insights/1", nil)
 	take("POST /api/ops/parked/dashboards-1-5/unmask", operator.ParkedRecord{Payload: json.RawMessage(`{"a":"Jonas"}`)})
 	reason := url.Values{"code": {"incident"}, "ticket": {" OPS-7 "}}
@@ -120,7 +119,6 @@ func TestAnActSaysWhatWillHappenAndTakesAReason(t *testing.T) {
 	b.post("/console/ops/do/skip/dashboards-1-5", reason).leadsTo("/console/ops/actions")
 	b.post("/console/ops/do/retry-all/x", url.Values{"code": {"test"}}).leadsTo("/console/ops/actions")
 	b.post("/console/ops/do/pause-platform/linkedin", reason).leadsTo("/console/ops/platforms")
-	b.post("/console/ops/do/accept/r9/report-1", reason).leadsTo("/console/ops/projections")
 	b.post("/console/ops/do/drop/post_insights/1", reason).leadsTo("/console/ops/projections")
 	b.post("/console/ops/do/unmask/dashboards-1-5", reason).says(http.StatusOK, "Jonas")
 	require.Equal(t, []string{
@@ -129,7 +127,6 @@ func TestAnActSaysWhatWillHappenAndTakesAReason(t *testing.T) {
 		`POST /api/ops/parked/dashboards-1-5/skip {"reason":"incident:OPS-7"}`,
 		`POST /api/ops/parked/retry?projection=x {"reason":"test"}`,
 		`POST /api/ops/platforms/linkedin/pause {"reason":"incident:OPS-7"}`,
-		`POST /api/ops/rebuilds/r9/accept {"reason":"incident:OPS-7","report":"report-1"}`,
 		`DELETE /api/ops/generations/post_insights/1 {"reason":"incident:OPS-7"}`,
 		`POST /api/ops/parked/dashboards-1-5/unmask {"reason":"incident:OPS-7"}`,
 	}, sent)
@@ -150,7 +147,7 @@ func TestAnActSaysWhatWillHappenAndTakesAReason(t *testing.T) {
 	}
 	b.send(http.MethodPost, "/console/ops/do/pause-platform/linkedin", reason, func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }).
 		says(http.StatusForbidden, "another site")
-	require.Len(t, sent, 8)
+	require.Len(t, sent, 7)
 }
 
 func TestARebuildIsWatchedToItsEnd(t *testing.T) {
@@ -168,17 +165,12 @@ func TestARebuildIsWatchedToItsEnd(t *testing.T) {
 		return page.Body.String()
 	}
 	require.NotContains(t, show("Rebuild of post_insights", "2,500 of 10,000", "1,250 events a second", "Left of reading the log", "1 min 15 s", `data-refresh="1"`,
-		`<progress id="progress" max="10000" value="2500">`, "Nothing was compared yet", "Cancel the rebuild"), "Take it back")
-
-	r.State = operator.RebuildBlocked
-	r.Report = json.RawMessage(`{"id":"rep","equal":false,"took":"2s","tables":[{"name":"tSPosts","rows_live":5,"rows_candidate":4,"tenants_differing":1}]}`)
-	require.NotContains(t, show("The tables differ", "tSPosts", "differs", `href="/console/ops/do/accept/r1/rep"`), "reading the log", "it is read")
+		`<progress id="progress" max="10000" value="2500">`, "Cancel the rebuild"), "Take it back")
 
 	r.State, r.Generation, r.EventsDone = operator.RebuildDone, 2, 10000
 	s.answer("GET /api/ops/generations", []operator.Generation{{Projection: "post_insights", Generation: 2, Pointer: true}}, nil)
 	r.FinishedAt = new(s.now.Add(time.Minute))
-	r.Report = json.RawMessage(`{"id":"rep","equal":true,"took":"2s","tables":[{"name":"tSPosts","rows_live":5,"rows_candidate":5,"equal":true}]}`)
-	done := show("It is done. Readers use generation 2.", "row for row, for every agency", `href="/console/ops/do/back/post_insights"`)
+	done := show("It is done. Readers use generation 2.", `href="/console/ops/do/back/post_insights"`)
 	require.NotContains(t, done, "data-refresh", "it is looked at no more")
 	require.NotContains(t, done, "Cancel the rebuild")
 
@@ -189,7 +181,7 @@ func TestARebuildIsWatchedToItsEnd(t *testing.T) {
 	b.get("/console/ops/projections/rebuilds/none").says(http.StatusNotFound)
 }
 
-// On the way back nothing is read in bulk, indexed or compared, and the page says of nothing that it was.
+// On the way back nothing is read in bulk or indexed, and the page does not say that it was.
 func TestTheWayBackTellsItsOwnSteps(t *testing.T) {
 	t.Parallel()
 	s, b := operatorsStage(t)
@@ -197,8 +189,8 @@ func TestTheWayBackTellsItsOwnSteps(t *testing.T) {
 	show := func() string {
 		s.answer("GET /api/ops/rebuilds/r1", r, nil)
 		page := b.get("/console/ops/projections/rebuilds/r1")
-		page.says(http.StatusOK, "The way back of post_insights", "Asked for", "Caught up", "Readers switched", "Nothing is compared on the way back")
-		for _, not := range []string{"Log read in bulk", "Indexes made", "Compared with what is read", "Events read", "Rate", "reading the log"} {
+		page.says(http.StatusOK, "The way back of post_insights", "Asked for", "Caught up", "Readers switched")
+		for _, not := range []string{"Log read in bulk", "Indexes made", "Events read", "Rate", "reading the log"} {
 			require.NotContains(t, page.Body.String(), not)
 		}
 		return page.Body.String()
@@ -207,26 +199,6 @@ func TestTheWayBackTellsItsOwnSteps(t *testing.T) {
 	b.get("/console/ops/do/cancel/r1").says(http.StatusOK, "<h1>Cancel the way back of post_insights</h1>", "On a way back nothing is removed.")
 	r.State = operator.RebuildDone
 	require.Equal(t, 3, strings.Count(show(), `<li class="done">`))
-}
-
-// Tables that are kept as of a time are compared with nothing, and nobody is switched to them: the page does not say so.
-func TestARebuildAsOfATimeTellsItsOwnSteps(t *testing.T) {
-	t.Parallel()
-	s, b := operatorsStage(t)
-	r := operator.Rebuild{ID: "r1", Projection: "post_insights", State: operator.RebuildCatchingUp, Generation: 3, Until: new(s.now.AddDate(0, -1, 0))}
-	for _, state := range []operator.RebuildState{operator.RebuildCatchingUp, operator.RebuildDone} {
-		r.State = state
-		s.answer("GET /api/ops/rebuilds/r1", r, nil)
-		page := b.get("/console/ops/projections/rebuilds/r1")
-		page.says(http.StatusOK, "As of", "2026-09-01", "Nothing is compared: these tables are kept as of a time")
-		require.Equal(t, 3, strings.Count(page.Body.String(), `<li class="done">`), state)
-		for _, not := range []string{"Caught up", "Compared with what is read", "Readers switched", "Readers use generation", "Verification"} {
-			require.NotContains(t, page.Body.String(), not)
-		}
-	}
-	b.get("/console/ops/projections/rebuilds/r1").says(http.StatusOK, "It is done. Generation 3 is kept beside the tables that readers use.")
-	b.get("/console/ops/do/cancel/r1").says(http.StatusOK, "<h1>Cancel the rebuild of post_insights</h1>", "On a way back nothing is removed.")
-	b.get("/console/ops/do/cancel/none").says(http.StatusNotFound)
 }
 
 // While a projection is rebuilt, its panel leads to where that is watched, and offers nothing that would be refused.

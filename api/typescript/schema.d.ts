@@ -1081,8 +1081,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Makes a read model anew from the log, beside the one that serves.
-         * @description The answer has the id under which progress is told. Readers are switched when the new tables are proven equal. A second rebuild of the same read model is refused.
+         * Rebuilds a read model from the log, next to the one that serves.
+         * @description The answer has the id under which progress is reported. Readers are switched once the new tables have caught up. A second rebuild of the same read model is refused.
          */
         post: operations["postOpsRebuild"];
         delete?: never;
@@ -1132,30 +1132,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One rebuild: how far it is, its rate, its report. */
+        /** One rebuild: how far it is, its rate. */
         get: operations["getOpsRebuild"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/ops/rebuilds/{rebuild}/accept": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Lets a rebuild go on whose tables differ from the live ones.
-         * @description The body names the report that was read.
-         */
-        post: operations["postOpsRebuildAccept"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2281,13 +2261,6 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description The body by which an operator accepts a report. */
-        AcceptBody: {
-            /** @description `reason` is CODE or CODE:TICKET; the codes are a fixed list, and other needs a ticket. */
-            reason: string;
-            /** @description `report` is the id of the report that was read. */
-            report: string;
-        };
         /** @description Says who had access to what by which decisions: from the records of `dashboards` alone. Whether the user or its account was active is no part of it. */
         AccessAnswer: {
             /** @description `access` is `listed` and `allowed`: what a client user needs. Each of `scopes` was then open to the user. */
@@ -2501,7 +2474,7 @@ export interface components {
              * @description what was to be done
              * @enum {string}
              */
-            action: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.checked" | "connection.read" | "rebuild.requested" | "rebuild.cancelled" | "rebuild.accepted" | "generation.prepared" | "generation.switched" | "generation.switched_back" | "generation.dropped" | "parked.inspected" | "parked.retried" | "parked.skipped" | "parked.acknowledged" | "job.run" | "job.cancelled" | "job.retried" | "person.exported" | "sign_in_link.made" | "sign_in.unlinked" | "log.restored";
+            action: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.checked" | "connection.read" | "rebuild.requested" | "rebuild.cancelled" | "generation.prepared" | "generation.switched" | "generation.switched_back" | "generation.dropped" | "parked.inspected" | "parked.retried" | "parked.skipped" | "parked.acknowledged" | "job.run" | "job.cancelled" | "job.retried" | "person.exported" | "sign_in_link.made" | "sign_in.unlinked" | "log.restored";
             /** @description id of the user; system:operator is the command line */
             actor: string;
             /**
@@ -2539,7 +2512,7 @@ export interface components {
              * @description `rebuild_state` is how far that rebuild is now; absent when it is not known any more.
              * @enum {string}
              */
-            rebuild_state?: "requested" | "copying" | "indexing" | "catching_up" | "verifying" | "blocked" | "switching" | "done" | "cancelled" | "failed";
+            rebuild_state?: "requested" | "copying" | "indexing" | "catching_up" | "switching" | "done" | "cancelled" | "failed";
             /** @description of the request; empty on the command line */
             request_id: string;
             /** @description under which it was allowed */
@@ -2725,7 +2698,7 @@ export interface components {
              * @description of that generation
              * @enum {string}
              */
-            state: "copying" | "building" | "live" | "still" | "retired" | "dropped";
+            state: "copying" | "building" | "live" | "retired" | "dropped";
             /**
              * Format: int64
              * @description of the projector that makes it
@@ -3854,20 +3827,15 @@ export interface components {
              */
             retired_at?: string;
             /**
-             * @description copying, building, live, still, retired or dropped
+             * @description copying, building, live, retired or dropped
              * @enum {string}
              */
-            state: "copying" | "building" | "live" | "still" | "retired" | "dropped";
+            state: "copying" | "building" | "live" | "retired" | "dropped";
             /**
              * Format: date-time
              * @description since when the pointer names another one
              */
             superseded_at?: string;
-            /**
-             * Format: date-time
-             * @description still: events recorded up to this instant
-             */
-            until?: string;
             /**
              * Format: int64
              * @description of the projector that made it
@@ -4359,7 +4327,7 @@ export interface components {
             next_cursor?: string;
             /**
              * Format: date-time
-             * @description `next_due` is when newer figures are to be expected: when the first of these accounts is due next; in the past when it is late. Null when none is expected: the range was over when they were last read, all of them are paused or must be connected again, nothing was read yet, no fetcher reads them, or recorded_until is there.
+             * @description `next_due` is when newer figures are to be expected: when the first of these accounts is due next; in the past when it is late. Null when none is expected: the range was over when they were last read, all of them are paused or must be connected again, nothing was read yet, or no fetcher reads them.
              */
             next_due: string | null;
             /**
@@ -4367,11 +4335,6 @@ export interface components {
              * @enum {string}
              */
             ranked_by?: "gained" | "total";
-            /**
-             * Format: date-time
-             * @description `recorded_until` says that the figures are those of readings recorded up to this instant, as as_of asked for, with today's accounts, owners and names. Absent where all readings count.
-             */
-            recorded_until?: string;
             /** @description `sources` says for every social account in scope what its figures are worth, so that no blank is without a reason; ordered by platform and id. Empty when none is connected: on these platforms, by this member, of this account. Absent with meta=brief. */
             sources?: components["schemas"]["Source"][];
             /** @description IANA name in which days begin */
@@ -4523,15 +4486,13 @@ export interface components {
             projection?: string;
             /** @description its id */
             rebuild?: string;
-            /** @description id of the verification's report */
-            report?: string;
             /** @description key of the parked records */
             stream?: string;
             /** @description event type of the parked records */
             type?: string;
             /**
              * Format: date-time
-             * @description the rebuild, or the backup, stands for what was recorded up to then
+             * @description the backup stands for what was recorded up to then
              */
             until?: string;
             /** @description the person's */
@@ -5879,7 +5840,7 @@ export interface components {
              * @description of that generation
              * @enum {string}
              */
-            state: "copying" | "building" | "live" | "still" | "retired" | "dropped";
+            state: "copying" | "building" | "live" | "retired" | "dropped";
             /** @description `tables_checked` is the latest comparison with the log; absent before the first one. */
             tables_checked?: components["schemas"]["TablesChecked"];
         };
@@ -6171,11 +6132,6 @@ export interface components {
         Rebuild: {
             /** @description to a generation that was made before */
             back?: boolean;
-            /**
-             * Format: int64
-             * @description an estimate; absent: not known
-             */
-            disk_needed_bytes?: number;
             /** @description why it failed, or what it waits for */
             error?: string;
             /**
@@ -6214,8 +6170,6 @@ export interface components {
             projection: string;
             /** @description CODE or CODE:TICKET */
             reason: string;
-            /** @description of the verification */
-            report?: unknown;
             /**
              * Format: date-time
              * @description UTC
@@ -6232,27 +6186,12 @@ export interface components {
              * @description how far it is
              * @enum {string}
              */
-            state: "requested" | "copying" | "indexing" | "catching_up" | "verifying" | "blocked" | "switching" | "done" | "cancelled" | "failed";
-            /**
-             * Format: date-time
-             * @description of time travel
-             */
-            until?: string;
+            state: "requested" | "copying" | "indexing" | "catching_up" | "switching" | "done" | "cancelled" | "failed";
             /**
              * Format: int64
              * @description of the projector
              */
             version: number;
-        };
-        /** @description The body of a request for a rebuild. */
-        RebuildBody: {
-            /** @description `reason` is CODE or CODE:TICKET; the codes are a fixed list, and other needs a ticket. */
-            reason: string;
-            /**
-             * Format: date-time
-             * @description `until` makes a still generation of the events recorded up to then, instead of one that readers use.
-             */
-            until?: string | null;
         };
         /** @description Says who decided a change, when, and by which record of the log. */
         Record: {
@@ -6583,7 +6522,7 @@ export interface components {
              * @enum {integer}
              */
             p_id: 1 | 3 | 4 | 6;
-            /** @description `paused` says that an operator has paused its connection or its platform, and nothing new of it comes until that is resumed, also when its status is ok: a sentence. Absent while neither is paused, when it must be connected again, and where nothing new would come anyway: it was read after the range, or recorded_until is there. */
+            /** @description `paused` says that an operator has paused its connection or its platform, and nothing new of it comes until that is resumed, also when its status is ok: a sentence. Absent while neither is paused, when it must be connected again, and where nothing new would come anyway: it was read after the range. */
             paused?: string;
             /** @description facebook, instagram, linkedin, tiktok */
             platform: string;
@@ -7554,11 +7493,6 @@ export interface operations {
                  * @example 50
                  */
                 limit?: number;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
                 /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
@@ -10665,7 +10599,7 @@ export interface operations {
                  *       "reason": "maintenance:OPS-17"
                  *     }
                  */
-                "application/json": components["schemas"]["RebuildBody"];
+                "application/json": components["schemas"]["ActionBody"];
             };
         };
         responses: {
@@ -10826,61 +10760,6 @@ export interface operations {
             401: components["responses"]["unauthenticated"];
             403: components["responses"]["forbidden"];
             404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    postOpsRebuildAccept: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The id of a rebuild.
-                 * @example 0191c2f0-0000-7000-8000-000000000001
-                 */
-                rebuild: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "reason": "verification:OPS-17",
-                 *       "report": "0191c2f0-0000-7000-8000-000000000002"
-                 *     }
-                 */
-                "application/json": components["schemas"]["AcceptBody"];
-            };
-        };
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["Done"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                };
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            413: components["responses"]["too_large"];
-            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -11311,11 +11190,6 @@ export interface operations {
                  * @example c10000000000000000000001
                  */
                 dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
                 /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
@@ -11858,11 +11732,6 @@ export interface operations {
                  * @example c10000000000000000000001
                  */
                 dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
                 /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
@@ -13107,11 +12976,6 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
@@ -13212,11 +13076,6 @@ export interface operations {
                  * @example c10000000000000000000001
                  */
                 dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
                 /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
@@ -13320,11 +13179,6 @@ export interface operations {
                  * @example c10000000000000000000001
                  */
                 dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
                 /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
@@ -13433,11 +13287,6 @@ export interface operations {
                  * @example c10000000000000000000001
                  */
                 dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
                 /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
@@ -13557,11 +13406,6 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
@@ -13672,11 +13516,6 @@ export interface operations {
                  * @example c10000000000000000000001
                  */
                 dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
                 /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
@@ -13806,11 +13645,6 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
@@ -13923,11 +13757,6 @@ export interface operations {
                  * @example c10000000000000000000001
                  */
                 dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
                 /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
@@ -14042,11 +13871,6 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
@@ -14159,11 +13983,6 @@ export interface operations {
                  * @example c10000000000000000000001
                  */
                 dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
                 /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
@@ -14281,11 +14100,6 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
@@ -14394,11 +14208,6 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
@@ -14501,11 +14310,6 @@ export interface operations {
                  * @example c10000000000000000000001
                  */
                 dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
                 /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
@@ -14620,11 +14424,6 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
@@ -14731,11 +14530,6 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
@@ -14841,11 +14635,6 @@ export interface operations {
                  * @example c10000000000000000000001
                  */
                 dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
                 /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
@@ -14958,11 +14747,6 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
@@ -15054,11 +14838,6 @@ export interface operations {
                  * @example c10000000000000000000001
                  */
                 dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
                 /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
@@ -15201,11 +14980,6 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
@@ -15317,11 +15091,6 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
@@ -15417,11 +15186,6 @@ export interface operations {
                  * @example c10000000000000000000001
                  */
                 dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
                 /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
@@ -15579,11 +15343,6 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
@@ -15689,11 +15448,6 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
-                /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
                  */
@@ -15793,11 +15547,6 @@ export interface operations {
                  * @example c10000000000000000000001
                  */
                 dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
                 /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief
@@ -15904,11 +15653,6 @@ export interface operations {
                  * @example c10000000000000000000001
                  */
                 dashboard?: string;
-                /**
-                 * @description Figures of the readings that were recorded up to then, with today's accounts, owners and names; meta.recorded_until says so. An operator has to have made tables as of that instant: else 409 names the command. A day means its end. Forms: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: all that is recorded.
-                 * @example 2026-01-31
-                 */
-                as_of?: string;
                 /**
                  * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
                  * @example brief

@@ -127,12 +127,8 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	engine, err := e.parts.Engine(ctx)
-	if err != nil {
-		return err
-	}
 	erase := commands.ErasePerson{
-		Log: log, Kept: vault.NewEraser(kept), Earlier: projections.Earlier{Pool: engine, Projectors: projectors.All(0), DeleteGroup: log.DeleteGroup},
+		Log: log, Kept: vault.NewEraser(kept),
 		EachPartition: log.EachPartition, Order: order, Now: time.Now,
 	}
 	if err := erasures.Append(e.ErasuresFile, person.ErasedIDs(time.Now())); err != nil {
@@ -152,9 +148,6 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 		return err
 	}
 	if err := e.await(ctx, e.contentsShown(erase, person)); err != nil {
-		return err
-	}
-	if err := erase.DropEarlier(ctx, person); err != nil {
 		return err
 	}
 	return e.print(s.Out, person, true)

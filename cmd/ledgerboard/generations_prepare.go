@@ -16,9 +16,8 @@ type generationsPrepareCommand struct {
 	storage
 	logging
 	actionFlags
-	Names  []string `arg:"" optional:"" name:"name" help:"Read models; without any: all that this version makes in another way."`
-	DiskMB int64    `name:"rebuild-disk-mb" env:"LEDGERBOARD_REBUILD_DISK_MB" default:"0" help:"Disk that each of them may need; 0: four fifths of what is free."`
-	JSON   bool     `name:"json" help:"Print JSON objects, one for each."`
+	Names []string `arg:"" optional:"" name:"name" help:"Read models; without any: all that this version makes in another way."`
+	JSON  bool     `name:"json" help:"Print JSON objects, one for each."`
 }
 
 // rolePrepare is how the process calls itself: the views of schema lb stay where the services are.
@@ -29,7 +28,7 @@ func (c generationsPrepareCommand) Run(ctx context.Context, s streams) (err erro
 	if err != nil {
 		return err
 	}
-	parts, err := rebuildParts(s, c.storage, c.logging, c.DiskMB)
+	parts, err := rebuildParts(s, c.storage, c.logging)
 	if err != nil {
 		return err
 	}

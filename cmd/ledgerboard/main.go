@@ -30,7 +30,7 @@ type cli struct {
 	Access       accessCommand       `cmd:"" help:"Tell who had access to any dashboard of an agency, from when to when, and by which records: asks a running service, with an auditor's token."`
 	Checkpoints  checkpointsCommand  `cmd:"" help:"Print the signed checkpoints that a running service has published."`
 	Replay       replayCommand       `cmd:"" help:"Print the changes of one agency from the log itself (--parent), or from a proof bundle (--bundle)."`
-	Rebuild      rebuildCommand      `cmd:"" help:"Make read models anew from the log beside the ones that serve, prove them equal, and switch."`
+	Rebuild      rebuildCommand      `cmd:"" help:"Rebuild read models from the log next to the ones that serve, and switch."`
 	Generations  generationsCommand  `cmd:"" help:"Show the sets of tables: which one readers use, who folds and reads each; drop one, prepare those of a new version."`
 	Parked       parkedCommand       `cmd:"" help:"Show events that are in the log and not folded; retry, skip or acknowledge them."`
 	Pause        pauseCommand        `cmd:"" help:"Pause read models, or the reading of platforms."`

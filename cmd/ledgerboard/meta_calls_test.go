@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -74,7 +73,6 @@ func TestMetaHasPeopleForgotten(t *testing.T) {
 		} {
 			m.eventually(query, want)
 		}
-		m.resume(told.Code)
 		list, err := os.ReadFile(s.ErasuresFile)
 		require.NoError(t, err)
 		require.Contains(t, string(list), `"kind":"member"`)
@@ -144,33 +142,6 @@ func (m metaStage) press(decision string) string {
 	require.NoError(m, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return html.UnescapeString(m.answer(r))
-}
-
-// resume leaves the request as a process does that ended after it had erased the person, while the tables that held them were being retired.
-func (m metaStage) resume(code string) {
-	var member int64
-	require.NoError(m, m.p.ReadPool.QueryRow(m.Context(), `
-		select (data -> 'members' ->> 0)::bigint from operations_trail where data #>> '{order,reason,ticket}' = $1`, code).Scan(&member))
-	engine, err := m.p.Engine(m.Context())
-	require.NoError(m, err)
-	for _, statement := range []string{
-		`insert into generations select (jsonb_populate_record(g, '{"generation": 99, "state": "retired"}')).* from generations g
-		 where projection = 'directory' and generation = 1`,
-		"create schema lb_directory_g99_retired",
-		"create table lb_directory_g99_retired.members as table lb_directory_g1.members",
-		"insert into lb_directory_g99_retired.members (id) values (" + strconv.FormatInt(member, 10) + ")",
-		"update kept.deletion_requests set done_at = null, claimed_until = null where code = '" + code + "'",
-	} {
-		_, err := engine.Exec(m.Context(), statement)
-		require.NoError(m, err, statement)
-	}
-	m.p.Connect.Asked()
-	m.eventually("select count(*) from kept.deletion_requests where done_at is not null", 1)
-	m.eventually("select count(*) from operations_trail where actor = 'system:erase' and data ->> 'action' = 'generation.dropped' "+
-		"and data #>> '{target,generation}' = '99'", 1)
-	var left bool
-	require.NoError(m, engine.QueryRow(m.Context(), "select to_regclass('lb_directory_g99_retired.members') is not null").Scan(&left))
-	require.False(m, left, "what was retired meanwhile goes too")
 }
 
 func (m metaStage) get(address string) string {

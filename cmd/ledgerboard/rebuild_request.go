@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"time"
 
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/desk"
@@ -14,11 +12,8 @@ import (
 )
 
 func (c rebuildCommand) one(ctx context.Context, s streams, parts *assembly.Parts, desk *desk.Desk, name string) error {
-	switch {
-	case c.VerifyOnly, c.DryRun:
-		return c.check(ctx, s, parts, desk, name)
-	case c.Cancel, c.Accept != "":
-		return c.decide(ctx, s, parts, desk, name)
+	if c.Cancel {
+		return c.cancel(ctx, s, parts, desk, name)
 	}
 	rebuild, interrupted, err := c.interrupted(ctx, desk, name)
 	if err == nil && interrupted {
@@ -34,26 +29,24 @@ func (c rebuildCommand) one(ctx context.Context, s streams, parts *assembly.Part
 
 // watched is how this command waits for a rebuild.
 func (c rebuildCommand) watched() rebuildWatch {
-	return rebuildWatch{cancel: c.Cancel, accept: c.Accept, json: c.JSON, outcome: "serves", role: "rebuild"}
+	return rebuildWatch{cancel: c.Cancel, json: c.JSON, outcome: "serves", role: "rebuild"}
 }
 
-// rebuildParts are those of a command that may make tables itself, with as much disk as it may take; nothing is opened yet.
-func rebuildParts(s streams, at storage, log logging, diskMB int64) (*assembly.Parts, error) {
+// rebuildParts are those of a command that may make tables itself; nothing is opened yet.
+func rebuildParts(s streams, at storage, log logging) (*assembly.Parts, error) {
 	if err := errors.Join(at.needLog(), at.needTables("")); err != nil {
 		return nil, err
 	}
 	if log.LogLevel == "info" {
 		log.LogLevel = "warn" // what it does, the command tells itself
 	}
-	backends := at.backends(log.logger(s))
-	backends.RebuildDisk = diskMB << 20
-	return assembly.NewParts(backends), nil
+	return assembly.NewParts(at.backends(log.logger(s))), nil
 }
 
 // interrupted finds a rebuild of the same kind that nobody runs any more.
 func (c rebuildCommand) interrupted(ctx context.Context, desk *desk.Desk, name string) (rebuild operator.Rebuild, found bool, err error) {
 	rebuild, found, err = underWay(ctx, desk, name)
-	if err != nil || !found || rebuild.Back != c.Back || (rebuild.Until == nil) != (c.Until == nil) {
+	if err != nil || !found || rebuild.Back != c.Back {
 		return rebuild, false, err
 	}
 	standing, err := standsStill(ctx, desk, rebuild)
@@ -83,12 +76,9 @@ func underWay(ctx context.Context, desk *desk.Desk, name string) (operator.Rebui
 }
 
 func (c rebuildCommand) request(ctx context.Context, s streams, desk *desk.Desk, name string) (operator.Rebuild, error) {
-	what := "make read model " + name + " anew from the log, and switch readers to it when it is proven equal"
-	switch {
-	case c.Back:
+	what := "rebuild read model " + name + " from the log, and switch readers to it once it has caught up"
+	if c.Back {
 		what = "switch readers of " + name + " back to the generation before"
-	case c.Until != nil:
-		what = "keep a still generation of " + name + " as of " + c.until().UTC().Format(time.RFC3339)
 	}
 	reason, err := c.confirm(s, what)
 	if err != nil {
@@ -97,11 +87,11 @@ func (c rebuildCommand) request(ctx context.Context, s streams, desk *desk.Desk,
 	if c.Back {
 		return desk.SwitchBack(ctx, operatorCaller(), name, reason)
 	}
-	return desk.RequestRebuild(ctx, operatorCaller(), name, c.until(), reason)
+	return desk.RequestRebuild(ctx, operatorCaller(), name, reason)
 }
 
-// decide cancels the rebuild that is under way, or lets it go on.
-func (c rebuildCommand) decide(ctx context.Context, s streams, parts *assembly.Parts, desk *desk.Desk, name string) error {
+// cancel stops the rebuild that is under way.
+func (c rebuildCommand) cancel(ctx context.Context, s streams, parts *assembly.Parts, desk *desk.Desk, name string) error {
 	rebuild, found, err := underWay(ctx, desk, name)
 	if err != nil {
 		return err
@@ -109,20 +99,11 @@ func (c rebuildCommand) decide(ctx context.Context, s streams, parts *assembly.P
 	if !found {
 		return usageError{fmt.Errorf("no rebuild of %s is under way", name)}
 	}
-	what := "stop rebuild " + rebuild.ID + " of " + name + " and drop its tables"
-	if c.Accept != "" {
-		what = "switch readers of " + name + " to generation " + strconv.Itoa(rebuild.Generation) + " although its tables differ"
-	}
-	reason, err := c.confirm(s, what)
+	reason, err := c.confirm(s, "stop rebuild "+rebuild.ID+" of "+name+" and drop its tables")
 	if err != nil {
 		return err
 	}
-	if c.Cancel {
-		err = desk.CancelRebuild(ctx, operatorCaller(), rebuild.ID, reason)
-	} else if err = desk.AcceptRebuild(ctx, operatorCaller(), rebuild.ID, c.Accept, reason); err == nil {
-		rebuild.State = operator.RebuildSwitching // no longer blocked
-	}
-	if err != nil {
+	if err := desk.CancelRebuild(ctx, operatorCaller(), rebuild.ID, reason); err != nil {
 		return err
 	}
 	return c.watched().follow(ctx, s, parts, desk, rebuild)

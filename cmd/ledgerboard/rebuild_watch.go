@@ -24,8 +24,7 @@ const (
 
 // rebuildWatch is how a command waits for a rebuild: what it has asked for, and how it tells the end.
 type rebuildWatch struct {
-	cancel  bool   // it was asked to stop
-	accept  string // the report that was accepted
+	cancel  bool // it was asked to stop
 	json    bool
 	outcome string // what is so of the generation when the rebuild is done
 	role    string // how this process calls itself while it runs the rebuild
@@ -61,7 +60,7 @@ func (w rebuildWatch) follow(ctx context.Context, s streams, parts *assembly.Par
 // errNobodyFolds says that the process that was to run a rebuild has gone, or was gone before and not yet known to be.
 var errNobodyFolds = errors.New("no process folds the read model any more")
 
-// watch shows each step of a rebuild until it has ended or waits for a decision; of one that is cancelled only the end.
+// watch shows each step of a rebuild until it has ended; of one that is cancelled only the end.
 func (w rebuildWatch) watch(ctx context.Context, s streams, desk *desk.Desk, rebuild operator.Rebuild, served bool) (operator.Rebuild, error) {
 	shown := newProgress(s.Err, rebuild.Projection, int(rebuild.EventsTotal))
 	say := func(format string, args ...any) {
@@ -77,7 +76,7 @@ func (w rebuildWatch) watch(ctx context.Context, s streams, desk *desk.Desk, reb
 	say("rebuild %s of %s runs %s", rebuild.ID, rebuild.Projection, where)
 	state, waits := rebuild.State, ""
 	looks := 0
-	for !rebuild.Ended() && rebuild.State != operator.RebuildBlocked {
+	for !rebuild.Ended() {
 		select {
 		case <-ctx.Done():
 			return rebuild, ctx.Err()
@@ -100,9 +99,6 @@ func (w rebuildWatch) watch(ctx context.Context, s streams, desk *desk.Desk, reb
 			say("%s: %s", next.Projection, next.Error)
 		}
 		waits, rebuild = next.Error, next
-		if w.accept != "" && next.State == operator.RebuildBlocked && strings.Contains(string(next.Report), w.accept) {
-			rebuild.State = operator.RebuildSwitching // nobody has taken it yet
-		}
 	}
 	return rebuild, nil
 }
@@ -137,23 +133,14 @@ func (w rebuildWatch) told(s streams, rebuild operator.Rebuild) error {
 	}
 	switch rebuild.State {
 	case operator.RebuildDone:
-		outcome := w.outcome
-		if rebuild.Until != nil {
-			outcome = "is kept as of " + rebuild.Until.UTC().Format(time.RFC3339)
-		}
 		if !w.json {
 			work := fmt.Sprintf("; %d records, %.0f a second", rebuild.EventsDone, rebuild.Rate)
 			if rebuild.Back { // nothing was folded for it
 				work = ""
 			}
-			fmt.Fprintf(s.Out, "%s: generation %d %s%s\n", rebuild.Projection, rebuild.Generation, outcome, work)
+			fmt.Fprintf(s.Out, "%s: generation %d %s%s\n", rebuild.Projection, rebuild.Generation, w.outcome, work)
 		}
 		return nil
-	case operator.RebuildBlocked:
-		if !w.json {
-			fmt.Fprintln(s.Out, string(rebuild.Report))
-		}
-		return fmt.Errorf("%w; read it, then run 'ledgerboard rebuild %s --accept REPORT' with its id, or --cancel", errTablesDiffer, rebuild.Projection)
 	case operator.RebuildCancelled:
 		if w.cancel {
 			if !w.json {

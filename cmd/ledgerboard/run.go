@@ -46,7 +46,6 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 		Streams: s.has(roleAPI), Release: thisBuild().release(), Roles: s.Roles,
 	}
 	config.Registerer, config.ReadConns, config.FoldConns = p.registry, s.ReadConnections, s.FoldConnections
-	config.RebuildDisk = s.RebuildDiskMB << 20
 	if config.ReadConns == 0 && !s.has(roleAPI) {
 		config.ReadConns = fewReadConns
 	}

@@ -116,7 +116,6 @@ type settings struct {
 	MaxLag          int64    `env:"LEDGERBOARD_MAX_LAG" default:"${max_lag}" help:"How many events a projection that makes no progress may be behind before changes that rest on it are refused."`
 	ReadConnections int32    `env:"LEDGERBOARD_READ_CONNECTIONS" default:"0" help:"Connections to the database for reads; 0: 24 with role api, else 8."`
 	FoldConnections int32    `env:"LEDGERBOARD_FOLD_CONNECTIONS" default:"0" help:"Connections to the database for each read model that role projector fills, 2 or more; 0: 5."`
-	RebuildDiskMB   int64    `name:"rebuild-disk-mb" env:"LEDGERBOARD_REBUILD_DISK_MB" default:"0" help:"Disk that a rebuild may need; 0: four fifths of what is free, where the server's disk is this machine's."`
 	// answerHeaders are on every answer; mock mode sets them.
 	answerHeaders map[string]string
 	// withPictures says that answers name pictures of the simulated platforms, which are served beside them.
@@ -169,7 +168,6 @@ func (s settings) validate(addr string) error {
 	wrong.unlessf(s.ReadConnections >= 0, "LEDGERBOARD_READ_CONNECTIONS is %d; use 0 (the default) or more", s.ReadConnections)
 	wrong.unlessf(s.FoldConnections == 0 || s.FoldConnections >= 2,
 		"LEDGERBOARD_FOLD_CONNECTIONS is %d; use 0 (the default), or 2 or more", s.FoldConnections)
-	wrong.unlessf(s.RebuildDiskMB >= 0, "LEDGERBOARD_REBUILD_DISK_MB is %d; use 0 (the default) or more", s.RebuildDiskMB)
 	wrong.unlessf(s.MaxLag >= 0, "LEDGERBOARD_MAX_LAG is %d; use 0 or more", s.MaxLag)
 	wrong.unlessf(s.StopWithin > 0, "LEDGERBOARD_STOP_WITHIN is %s; use more than 0", s.StopWithin)
 	switch {

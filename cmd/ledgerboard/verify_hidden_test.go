@@ -110,26 +110,6 @@ func TestVerifyWaitsForNobodyWithItsOwnStorage(t *testing.T) {
 	require.Contains(t, waited.found.Detail, "while this command runs log or database itself")
 }
 
-// A row that somebody writes into `parked` by hand hides a record no longer: verify folds what the database is said to have refused.
-func TestVerifyFindsAHiddenRecord(t *testing.T) {
-	t.Parallel()
-	a := newAudited(t, 9)
-	agency := auditedAgencies[1]
-	a.exec(t, `insert into parked (projection, generation, partition, log_offset, stream_key, event_type, event_id, event_time, reason, detail, state)
-		select 'dashboards', 1, $2, (select next_offset - 1 from checkpoints where partition = $2),
-		  $1, event_type, event_id, time, 'write', 'value too long', 'parked' from dashboard_history
-		where parent_account = $1 and version = 3 limit 1`, agency, eventlog.PartitionOf([]byte(agency), 12))
-	for _, table := range []string{"dashboard_history", "access_notices", "dashboard_commands"} {
-		a.exec(t, "delete from "+table+" where parent_account = $1 and version = 3", agency)
-	}
-	findings := a.found(t, verifyCommand{})
-	require.NotEmpty(t, findings)
-	hidden := findings[len(findings)-1]
-	require.Equal(t, []string{"parked"}, hidden.Differs, "%v", findings)
-	require.Equal(t, agency, hidden.Agency)
-	require.Contains(t, hidden.Detail, "verify can fold it")
-}
-
 // Brokers without topics are a finding, and stay without.
 func TestVerifyMakesNoTopics(t *testing.T) {
 	t.Parallel()

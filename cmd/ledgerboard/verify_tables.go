@@ -108,7 +108,7 @@ func printTables(out io.Writer, r projections.Report) {
 	}
 	rows := int64(0)
 	for _, t := range r.Tables {
-		rows += t.RowsLive
+		rows += t.Rows
 	}
 	verdict := "equal to the log"
 	if !r.Equal {
@@ -118,7 +118,7 @@ func printTables(out io.Writer, r projections.Report) {
 		verdict = "BEHIND the log, equal to it up to where they stand"
 	}
 	fmt.Fprintf(out, "%s, generation %d: %d rows in %d tables and %s, %s; %s\n",
-		r.Projection, r.Live, rows, len(r.Tables), operator.ParkedEvents(r.Parked.Live), verdict, r.Took)
+		r.Projection, r.Generation, rows, len(r.Tables), operator.ParkedEvents(r.Parked.Rows), verdict, r.Took)
 	if r.Behind != "" {
 		fmt.Fprintf(out, "  behind: %s\n", r.Behind)
 	}
@@ -127,17 +127,17 @@ func printTables(out io.Writer, r projections.Report) {
 			continue
 		}
 		fmt.Fprintf(out, "  %s: %d rows, the log gives %d; %d agencies differ. %s\n",
-			t.Name, t.RowsLive, t.RowsCandidate, t.TenantsDiffering, t.Note)
+			t.Name, t.Rows, t.RowsLog, t.TenantsDiffering, t.Note)
 		if d := t.FirstDifference; d != nil {
 			fmt.Fprintf(out, "    first: agency %q, %s, event %q: %s\n", d.Tenant, keyLine(d.Key), d.Event, map[string]string{
-				"live": "the log gives no such row", "candidate": "the table lacks the row", "both": "differs in " + strings.Join(d.Columns, ", "),
+				"table": "the log gives no such row", "log": "the table lacks the row", "both": "differs in " + strings.Join(d.Columns, ", "),
 			}[d.In])
 		}
 	}
 	if p := r.Parked.FirstDifference; p != nil {
 		fmt.Fprintf(out, "  parked events: %d, the log gives %d; first: partition %d, offset %d, reason %s, only so in %s\n",
-			r.Parked.Live, r.Parked.Candidate, p.Partition, p.Offset, plain(string(p.Reason)),
-			map[string]string{"live": "the tables", "candidate": "the log"}[r.Parked.In])
+			r.Parked.Rows, r.Parked.RowsLog, p.Partition, p.Offset, plain(string(p.Reason)),
+			map[string]string{"table": "the tables", "log": "the log"}[r.Parked.In])
 	}
 }
 

@@ -123,13 +123,13 @@ func addTableFindings(report *proof.Report, checked projections.Report) {
 			Detail: parkedFinding(*p, checked.Parked.In),
 		})
 	}
-	if n := checked.Parked.Live; n > 0 {
+	if n := checked.Parked.Rows; n > 0 {
 		report.Notes = append(report.Notes, fmt.Sprintf("the tables set %d records aside (parked, or skipped by an operator); all others are compared", n))
 	}
 }
 
 func parkedFinding(p projections.ParkedAt, in string) string {
-	if in == "live" {
+	if in == "table" {
 		return fmt.Sprintf("the tables set this record aside (%s, %s), and verify can fold it: it is hidden from whoever reads the tables. "+
 			"'ledgerboard parked retry dashboards' folds it", p.State, p.Reason)
 	}
@@ -140,9 +140,9 @@ func tableFinding(t projections.TableReport, d projections.Difference) proof.Fin
 	f := proof.Finding{Kind: proof.KindTables, Agency: d.Tenant, More: int64(t.TenantsDiffering - 1)}
 	f.Version, _ = strconv.ParseInt(d.Key["version"], 10, 64) // 0: the row is of no one version
 	switch d.In {
-	case "candidate":
+	case "log":
 		f.Differs, f.Detail = []string{t.Name}, "the table lacks the row "+keyLine(d.Key)
-	case "live":
+	case "table":
 		f.Differs, f.Detail = []string{t.Name}, "the log gives no row "+keyLine(d.Key)
 	default:
 		f.Differs = d.Columns

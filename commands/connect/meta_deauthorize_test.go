@@ -119,7 +119,6 @@ func TestPersonWhoWantsToBeForgotten(t *testing.T) {
 	var erased []domain.Person
 	var order domain.ErasureOrder
 	shown := false
-	var dropped []domain.Person
 	people := readmodels.People{Pool: s.log.DB.ReadOnly}
 	erasing := connect.Erasing{
 		Covers: s.Covers, Shown: func(context.Context) (bool, error) { return shown, nil },
@@ -132,14 +131,6 @@ func TestPersonWhoWantsToBeForgotten(t *testing.T) {
 			for _, member := range p.Members {
 				require.NoError(t, s.log.Append(t.Context(), commands.EraseDraft(domain.KindMember, decimal(member), s.now)))
 			}
-			return nil
-		},
-		Erased: func(ctx context.Context, r domain.DeletionRequest) ([]domain.Person, error) {
-			return people.ErasedFor(ctx, r.Code)
-		},
-		DropEarlier: func(_ context.Context, p domain.Person, o domain.ErasureOrder) error {
-			require.Equal(t, order, o)
-			dropped = append(dropped, p)
 			return nil
 		},
 		Done: func(ctx context.Context, r domain.DeletionRequest) error { return s.kept.DeletionDone(ctx, r, s.now) },
@@ -157,14 +148,9 @@ func TestPersonWhoWantsToBeForgotten(t *testing.T) {
 	require.Equal(t, connected, erased[0].Pages[0].ID)
 	require.NoError(t, order.Validate())
 	require.Equal(t, domain.ErasureOrder{By: "platform", Ground: "consent_withdrawn", Due: "2026-12-21", Reason: domain.Reason{Code: domain.ReasonCustomerRequest, Ticket: "c0de"}}, order)
-	require.Empty(t, dropped)
-	// Whoever goes on with it, also another process, finds by the records whom it must look for in earlier tables.
 	done, err = erasing.Further(t.Context(), claimed)
 	require.NoError(t, err)
 	require.True(t, done)
-	require.Len(t, dropped, 1)
-	require.Equal(t, erased[0].Members, dropped[0].Members)
-	require.Equal(t, erased[0].Connections[0].ID, dropped[0].Connections[0].ID)
 	state, err = s.Deletion(t.Context(), "c0de")
 	require.NoError(t, err)
 	require.NotNil(t, state.DoneAt)
@@ -208,20 +194,11 @@ func TestConsentSinceARequestForDeletionStays(t *testing.T) {
 	claimed, _, err := s.kept.ClaimDeletion(t.Context(), s.now)
 	require.NoError(t, err)
 	ended, shown := 0, false
-	var dropped []domain.Person
 	erasing := connect.Erasing{
 		Covers: s.Covers, Shown: func(context.Context) (bool, error) { return shown, nil },
 		Members: readmodels.Connecting{Pool: s.log.DB.ReadOnly}.MembersOf, Person: readmodels.People{Pool: s.log.DB.ReadOnly}.OfMemberAlone,
 		Erase: func(context.Context, domain.Person, domain.ErasureOrder) error {
 			require.Fail(t, "what was given since is erased")
-			return nil
-		},
-		Erased: func(context.Context, domain.DeletionRequest) ([]domain.Person, error) {
-			require.True(t, shown, "the tables are asked who was erased before they show it")
-			return []domain.Person{{Members: []int64{7}}}, nil
-		},
-		DropEarlier: func(_ context.Context, p domain.Person, _ domain.ErasureOrder) error {
-			dropped = append(dropped, p)
 			return nil
 		},
 		Done: func(context.Context, domain.DeletionRequest) error { ended++; return nil },
@@ -238,7 +215,6 @@ func TestConsentSinceARequestForDeletionStays(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, done)
 	require.Equal(t, 1, ended)
-	require.Equal(t, []domain.Person{{Members: []int64{7}}}, dropped, "whom a process erased that was killed is looked for in earlier tables")
 }
 
 // The platform knows who signed in there, and not whose login here that was: the member goes, and the user and its other members stay.

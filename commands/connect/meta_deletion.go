@@ -94,16 +94,11 @@ type Erasing struct {
 	Person func(ctx context.Context, member int64) (domain.Person, error)
 	// Erase erases a person, as the command erase does.
 	Erase func(ctx context.Context, p domain.Person, order domain.ErasureOrder) error
-	// Erased are those who were erased for a request, as far as the records of it name them, whichever process erased them.
-	Erased func(ctx context.Context, r domain.DeletionRequest) ([]domain.Person, error)
-	// DropEarlier drops the generations that no record reaches and that hold a person, as the command erase does at its end.
-	DropEarlier func(ctx context.Context, p domain.Person, order domain.ErasureOrder) error
 	// Done notes that nothing is left.
 	Done func(ctx context.Context, r domain.DeletionRequest) error
 }
 
-// Further takes a request one step further: erases the members that there are, or, when none are left, drops what was retired meanwhile and notes
-// that it is done. It may be repeated, and must be until it is done: by whichever process, what was begun is known by its records.
+// Further takes a request one step further: erases the members that there are, or, when none are left, notes that it is done. It may be repeated, and must be until it is done: by whichever process, what was begun is known by its records.
 func (e Erasing) Further(ctx context.Context, r domain.DeletionRequest) (done bool, err error) {
 	// Also an end needs the tables: they name those who were erased before, maybe by a process that came no further, and the person here since.
 	if shown, err := e.Shown(ctx); err != nil || !shown {
@@ -113,9 +108,8 @@ func (e Erasing) Further(ctx context.Context, r domain.DeletionRequest) (done bo
 	if err != nil {
 		return false, err
 	}
-	order := orderOf(r)
 	if !covers {
-		return e.end(ctx, r, order)
+		return e.end(ctx, r)
 	}
 	members, err := e.Members(ctx, r.Platform, r.Person)
 	if err != nil {
@@ -129,27 +123,18 @@ func (e Erasing) Further(ctx context.Context, r domain.DeletionRequest) (done bo
 		if err != nil {
 			return false, err
 		}
-		if err := e.Erase(ctx, person, order); err != nil {
+		if err := e.Erase(ctx, person, orderOf(r)); err != nil {
 			return false, err
 		}
 	}
 	if len(members) > 0 {
 		return false, nil
 	}
-	return e.end(ctx, r, order)
+	return e.end(ctx, r)
 }
 
-// end ends a request whose people are erased: tables that hold them may have been retired since they were looked for.
-func (e Erasing) end(ctx context.Context, r domain.DeletionRequest, order domain.ErasureOrder) (done bool, err error) {
-	erased, err := e.Erased(ctx, r)
-	if err != nil {
-		return false, err
-	}
-	for _, person := range erased {
-		if err := e.DropEarlier(ctx, person, order); err != nil {
-			return false, err
-		}
-	}
+// end ends a request whose people are erased.
+func (e Erasing) end(ctx context.Context, r domain.DeletionRequest) (done bool, err error) {
 	err = e.Done(ctx, r)
 	return err == nil, err
 }

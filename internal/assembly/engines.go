@@ -49,9 +49,9 @@ func (p *Parts) enginesAsIs(ctx context.Context, only ...string) ([]*projections
 			continue
 		}
 		engine, err := projections.New(projections.Config{
-			Projector: projector, Log: log, DatabaseURL: p.database.value, FoldConns: p.settings.FoldConns, RebuildDisk: p.settings.RebuildDisk, Pool: pool,
+			Projector: projector, Log: log, DatabaseURL: p.database.value, FoldConns: p.settings.FoldConns, Pool: pool,
 			Topics: topics, Registry: p.events, Logger: p.settings.Logger, Progress: p.progress,
-			Fence: p.fence(log, kept), Verify: projections.VerifyApart(p.database.value, projector), DeleteGroup: log.DeleteGroup,
+			Fence: p.fence(log, kept), DeleteGroup: log.DeleteGroup,
 			Paused: func(ctx context.Context) (bool, error) {
 				return pauses.Paused(ctx, domain.PauseProjection, projector.Name())
 			},

@@ -53,7 +53,7 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Dashboards:        s.Dashboards,
 		DashboardCommands: s.Updates,
 		Figures:           readmodels.Scopes{Pool: s.ReadPool},
-		Analytics:         &analytics.Analytics{Pool: s.ReadPool, Past: s.ReadPool.AsOf},
+		Analytics:         &analytics.Analytics{Pool: s.ReadPool},
 		Entities:          &readmodels.Entities{Pool: s.ReadPool},
 		Audit: &api.AuditDeps{
 			History: &readmodels.History{Pool: s.ReadPool},

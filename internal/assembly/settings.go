@@ -22,7 +22,6 @@ type Settings struct {
 	DatabaseURL string     // "": a server started by this process
 	ReadConns   int32      // that reads of this process may hold; 0: defaultReadConns
 	FoldConns   int32      // that each generation may hold that this process folds; 0: [projections.DefaultFoldConns]
-	RebuildDisk int64      // bytes that a rebuild may need; 0: four fifths of what is free, where that is known
 	Erasures    string     // file of the list of erasures; "": there is none
 	TagKeys     string     // as LEDGERBOARD_TAG_KEYS has them; a key that the embedded broker keeps goes before. None: the log can only be looked at
 	SecretsKeys vault.Keys // that seal tokens and password hashes

@@ -15,18 +15,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// RequestRebuild asks for a rebuild; with until, for a still generation of that time.
-func (d *Desk) RequestRebuild(
-	ctx context.Context, c commands.Caller, projection string, until *time.Time, reason domain.Reason,
-) (rebuild operator.Rebuild, err error) {
+// RequestRebuild asks for a rebuild.
+func (d *Desk) RequestRebuild(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (rebuild operator.Rebuild, err error) {
 	version, err := d.free(ctx, projection)
 	if err != nil {
 		return rebuild, err
 	}
-	on := domain.OperatorTarget{Projection: projection, Until: until}
+	on := domain.OperatorTarget{Projection: projection}
 	err = d.act(ctx, c, domain.ActionRebuildRequested, on, reason, asked(&rebuild, func(ctx context.Context) (operator.Rebuild, error) {
 		return d.rebuilds.Request(ctx, projections.RebuildRequest{
-			Projection: projection, Version: version, Until: until, By: c.UserID, Reason: reason.String(),
+			Projection: projection, Version: version, By: c.UserID, Reason: reason.String(),
 		})
 	}))
 	return rebuild, err
@@ -161,21 +159,6 @@ func (d *Desk) CancelRebuild(ctx context.Context, c commands.Caller, id string, 
 	on := domain.OperatorTarget{Projection: rebuild.Projection, Rebuild: id, Generation: rebuild.Generation}
 	return d.act(ctx, c, domain.ActionRebuildCancelled, on, reason, simply(func(ctx context.Context) error {
 		return d.rebuilds.Cancel(ctx, id)
-	}))
-}
-
-// AcceptRebuild lets a rebuild go on in spite of a report.
-func (d *Desk) AcceptRebuild(ctx context.Context, c commands.Caller, id, report string, reason domain.Reason) error {
-	rebuild, err := d.rebuilds.Get(ctx, id)
-	if err != nil {
-		return err
-	}
-	if err := d.sound(ctx); err != nil {
-		return err
-	}
-	on := domain.OperatorTarget{Projection: rebuild.Projection, Rebuild: id, Report: report, Generation: rebuild.Generation}
-	return d.act(ctx, c, domain.ActionRebuildAccepted, on, reason, simply(func(ctx context.Context) error {
-		return d.rebuilds.Accept(ctx, id, report)
 	}))
 }
 

@@ -18,7 +18,7 @@ func TestASecondRebuildIsRefused(t *testing.T) {
 		refused bool
 	}{
 		"one under way":      {operator.Rebuild{ID: "r9", Projection: "contents", Version: 2, State: operator.RebuildCopying}, true},
-		"one that waits":     {operator.Rebuild{ID: "r9", Projection: "contents", Version: 2, State: operator.RebuildBlocked}, true},
+		"one that waits":     {operator.Rebuild{ID: "r9", Projection: "contents", Version: 2, State: operator.RebuildSwitching}, true},
 		"one that ended":     {operator.Rebuild{ID: "r9", Projection: "contents", Version: 2, State: operator.RebuildDone}, false},
 		"another version":    {operator.Rebuild{ID: "r9", Projection: "contents", Version: 1, State: operator.RebuildCopying}, false},
 		"another projection": {operator.Rebuild{ID: "r9", Projection: "directory", Version: 2, State: operator.RebuildCopying}, false},

@@ -39,7 +39,7 @@ type LooksConfig struct {
 func NewLooks(c LooksConfig) *Looks {
 	return &Looks{
 		engine: c.Engine, kept: c.Vault, tables: c.Tables, jobs: c.Jobs,
-		rebuilds: projections.NewRebuilds(c.Engine, projectors.All(0)...), pauses: vault.NewPauses(c.Vault),
+		rebuilds: projections.NewRebuilds(c.Engine), pauses: vault.NewPauses(c.Vault),
 	}
 }
 

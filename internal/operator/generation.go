@@ -2,7 +2,7 @@ package operator
 
 import "time"
 
-// State is a generation's place in its life: copying, building, live, still, retired or dropped.
+// State is a generation's place in its life: copying, building, live, retired or dropped.
 type State string
 
 // Prepared is what came of the wish for a generation of this program's version.
@@ -20,10 +20,9 @@ type Generation struct {
 	Projection   string     `json:"projection"`              // whose tables they are
 	Generation   int        `json:"generation"`              // its number
 	Version      int        `json:"version"`                 // of the projector that made it
-	State        State      `json:"state"`                   // copying, building, live, still, retired or dropped
+	State        State      `json:"state"`                   // copying, building, live, retired or dropped
 	Pointer      bool       `json:"pointer"`                 // readers of its version use it
 	Bytes        int64      `json:"bytes"`                   // of tables and indexes
-	Until        *time.Time `json:"until,omitempty"`         // still: events recorded up to this instant
 	CreatedAt    time.Time  `json:"created_at"`              // UTC
 	LiveAt       *time.Time `json:"live_at,omitempty"`       // when it could be read first
 	SupersededAt *time.Time `json:"superseded_at,omitempty"` // since when the pointer names another one

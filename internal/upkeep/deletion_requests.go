@@ -12,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/erasures"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -110,7 +109,6 @@ func (u *Upkeep) erasing(kept *vault.Connecting) connect.Erasing {
 	erase := func(order domain.ErasureOrder) commands.ErasePerson {
 		return commands.ErasePerson{
 			Log: u.config.Log, Kept: vault.NewEraser(u.config.Vault),
-			Earlier:       projections.EarlierElsewhere{Earlier: projections.Earlier{Pool: u.config.Engine, Projectors: projectors.All(0)}},
 			EachPartition: u.config.Log.EachPartition, Order: order, Now: time.Now,
 		}
 	}
@@ -123,12 +121,6 @@ func (u *Upkeep) erasing(kept *vault.Connecting) connect.Erasing {
 				return err
 			}
 			return erase(order).Erase(ctx, person)
-		},
-		Erased: func(ctx context.Context, r domain.DeletionRequest) ([]domain.Person, error) {
-			return people.ErasedFor(ctx, r.Code)
-		},
-		DropEarlier: func(ctx context.Context, person domain.Person, order domain.ErasureOrder) error {
-			return erase(order).DropEarlier(ctx, person)
 		},
 		Done: func(ctx context.Context, r domain.DeletionRequest) error {
 			return kept.DeletionDone(ctx, r, time.Now())

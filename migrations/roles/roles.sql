@@ -23,7 +23,7 @@ grant select, update on kept.fetch_state to ledgerboard_process;
 -- Who answers people. Operators ask for rebuilds and note parked events over HTTP.
 grant ledgerboard_process to ledgerboard_api;
 grant insert, delete on lb_engine.rebuilds to ledgerboard_api;
-grant update (cancel, state, finished_at, accepted) on lb_engine.rebuilds to ledgerboard_api;
+grant update (cancel, state, finished_at) on lb_engine.rebuilds to ledgerboard_api;
 grant delete on lb_engine.rebuild_shards to ledgerboard_api;
 grant update (state) on lb_engine.parked to ledgerboard_api;
 grant insert, update, delete on kept.pauses to ledgerboard_api;
@@ -44,8 +44,6 @@ grant select, insert, update, delete on kept.token_leases, kept.fetch_budgets, k
 grant insert on kept.fetch_state to ledgerboard_connect;
 grant insert, update on kept.platform_words to ledgerboard_connect;
 grant select on kept.pictures to ledgerboard_connect; -- who answers people shows them where it has the key
--- Somebody asks a platform to be forgotten: who folds is asked to drop the earlier tables that hold them.
-grant update (drop_asked, drop_refused) on lb_engine.generations to ledgerboard_connect;
 
 -- Who reads the platforms.
 grant ledgerboard_process to ledgerboard_fetcher;

@@ -26,21 +26,3 @@ type Compacted interface {
 	// LogKey is the key of the records that make the row of a table with these values of its primary key; false: of no records.
 	LogKey(table string, row map[string]string) (key string, made bool)
 }
-
-// TimeTravel is a [Projector] of which a still generation may be made: of the events recorded up to a time.
-type TimeTravel interface {
-	TravelsInTime() bool
-}
-
-// TravelsInTime tells whether a projector is of [TimeTravel].
-func TravelsInTime(p Projector) bool {
-	travels, is := p.(TimeTravel)
-	return is && travels.TravelsInTime()
-}
-
-// Personal is a [Projector] with tables that hold a person.
-type Personal interface {
-	// PersonRows are conditions in SQL, by table, that say which rows hold the person: $1 is the user's id, $2 the ids of his members, $3
-	// those of his connections, $4 those of the accounts that go with him.
-	PersonRows() map[string]string
-}

@@ -45,19 +45,6 @@ func (AccountInsights) Types() []string {
 // Definition implements [fold.Projector].
 func (p AccountInsights) Definition() ddl.Definition { return ddl.All()[p.Name()] }
 
-var (
-	_ fold.TimeTravel = AccountInsights{}
-	_ fold.Personal   = AccountInsights{}
-)
-
-// TravelsInTime implements [fold.TimeTravel].
-func (AccountInsights) TravelsInTime() bool { return true }
-
-// PersonRows implements [fold.Personal].
-func (AccountInsights) PersonRows() map[string]string {
-	return map[string]string{"tSAccountIns": "social_account_id = any($4)"}
-}
-
 // Begin implements [fold.Projector].
 func (AccountInsights) Begin(int) fold.Fold { return &accountFold{erased: newErasures()} }
 

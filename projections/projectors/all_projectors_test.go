@@ -1,7 +1,6 @@
 package projectors_test
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,19 +20,9 @@ func TestWhatOnlySomeProjectorsAre(t *testing.T) {
 		}
 		return names
 	}
-	require.Equal(t, []string{"account_insights", "post_insights"}, are(fold.TravelsInTime))
 	require.Equal(t, []string{"contents", "directory"}, are(func(p fold.Projector) bool { _, is := p.(fold.Compacted); return is }))
 	require.Equal(t, []string{"contents", "directory"}, are(func(p fold.Projector) bool { _, is := p.(fold.Uncompared); return is }))
 	require.Equal(t, []string{"operations"}, are(fold.SpansPartitions))
 	require.Equal(t, []string{"dashboards"}, are(func(p fold.Projector) bool { _, is := p.(fold.HoldsUp); return is }))
 	require.Equal(t, []string{"dashboards"}, are(func(p fold.Projector) bool { _, is := p.Begin(1).(fold.Chained); return is }))
-	require.Equal(t, []string{"account_insights", "post_insights", "contents", "directory"}, are(func(p fold.Projector) bool {
-		personal, is := p.(fold.Personal)
-		if is {
-			for table := range personal.PersonRows() {
-				require.True(t, slices.Contains(p.Tables(), table), "an erasure looks for a person in %s, which is no table of %s", table, p.Name())
-			}
-		}
-		return is
-	}))
 }

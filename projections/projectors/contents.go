@@ -36,7 +36,6 @@ func (Contents) Tables() []string { return []string{"post_contents"} }
 var (
 	_ fold.Uncompared = Contents{}
 	_ fold.Compacted  = Contents{}
-	_ fold.Personal   = Contents{}
 )
 
 // Uncompared implements [fold.Uncompared]: the log forgets tombstones and earlier erasures, and the tables do not.
@@ -47,11 +46,6 @@ func (Contents) Types() []string { return nil }
 
 // Definition implements [fold.Projector].
 func (p Contents) Definition() ddl.Definition { return ddl.All()[p.Name()] }
-
-// PersonRows implements [fold.Personal].
-func (Contents) PersonRows() map[string]string {
-	return map[string]string{"post_contents": "social_account_id = any($4)"}
-}
 
 // Begin implements [fold.Projector].
 func (Contents) Begin(int) fold.Fold {

@@ -44,7 +44,6 @@ func (Directory) Tables() []string {
 var (
 	_ fold.Uncompared = Directory{}
 	_ fold.Compacted  = Directory{}
-	_ fold.Personal   = Directory{}
 )
 
 // Uncompared implements [fold.Uncompared]: the log forgets tombstones, and the table does not.
@@ -55,14 +54,6 @@ func (Directory) Types() []string { return nil }
 
 // Definition implements [fold.Projector].
 func (p Directory) Definition() ddl.Definition { return ddl.All()[p.Name()] }
-
-// PersonRows implements [fold.Personal].
-func (Directory) PersonRows() map[string]string {
-	return map[string]string{
-		"users": "id = $1", "sessions": "user_id = $1", "members": "id = any($2)", "tMemberAuth": "id = any($3) or member_id = any($2)",
-		"tDefaultAccount": "member_id = any($2)", "tSAccounts": "id = any($4)",
-	}
-}
 
 // Begin implements [fold.Projector].
 func (Directory) Begin(int) fold.Fold { return &directoryFold{told: map[string]*toldEntity{}} }

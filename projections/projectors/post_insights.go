@@ -36,19 +36,6 @@ func (PostInsights) Tables() []string {
 // Definition implements [fold.Projector].
 func (p PostInsights) Definition() ddl.Definition { return ddl.All()[p.Name()] }
 
-var (
-	_ fold.TimeTravel = PostInsights{}
-	_ fold.Personal   = PostInsights{}
-)
-
-// TravelsInTime implements [fold.TimeTravel].
-func (PostInsights) TravelsInTime() bool { return true }
-
-// PersonRows implements [fold.Personal].
-func (PostInsights) PersonRows() map[string]string {
-	return map[string]string{"tSPosts": "social_account_id = any($4)", "tSPostInsights": "social_account_id = any($4)"}
-}
-
 // Begin implements [fold.Projector].
 func (PostInsights) Begin(int) fold.Fold {
 	return &postFold{

@@ -1,7 +1,6 @@
 package analytics
 
 import (
-	"context"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -14,8 +13,6 @@ import (
 type Analytics struct {
 	// Pool reads; a read-only one will do.
 	Pool pg.Reader
-	// Past opens the tables as of a time. Its error is conflict where there are none; nil: there never are.
-	Past func(ctx context.Context, at time.Time) (pg.Reader, error)
 }
 
 // RangeQuery is what the endpoints ask; most ask a part of it.
@@ -29,26 +26,10 @@ type RangeQuery struct {
 	By          RankBy            // of rankings; "" is [RankByGained]
 	Compare     Compare           // what totals and series are compared with
 	Page        readmodels.Page
-	// AsOf asks for the figures of what was recorded up to then, with today's scope and names; nil: of all that is recorded.
-	AsOf *time.Time
-}
-
-// pool are the tables that a query reads.
-func (a *Analytics) pool(ctx context.Context, q RangeQuery) (pg.Reader, error) {
-	switch {
-	case q.AsOf == nil:
-		return a.Pool, nil
-	case a.Past == nil:
-		return nil, ErrNoPast
-	default:
-		return a.Past(ctx, *q.AsOf)
-	}
 }
 
 // Errors of the queries.
 var (
-	// ErrNoPast answers a question as of a time where nobody keeps tables of the past.
-	ErrNoPast = domain.NewError(domain.CodeConflict, "This service keeps no tables of the past. Ask without as_of.")
 	// ErrMemberNotFound is the one answer for a member that does not exist, one of another agency and one
 	// of an account outside of the scope.
 	ErrMemberNotFound = domain.NewError(domain.CodeNotFound, "There is no such member. Check the id.")
@@ -72,12 +53,9 @@ type Meta struct {
 	ComparedTo   *time.Time `json:"compared_to,omitempty"` // first instant after that period, UTC; absent with `compared_from`
 	// AsOf is the newest capture time that the answer rests on; null when it rests on none.
 	AsOf *time.Time `json:"as_of"`
-	// RecordedUntil says that the figures are those of readings recorded up to this instant, as as_of asked for, with today's
-	// accounts, owners and names. Absent where all readings count.
-	RecordedUntil *time.Time `json:"recorded_until,omitempty"`
 	// NextDue is when newer figures are to be expected: when the first of these accounts is due next; in the past when
 	// it is late. Null when none is expected: the range was over when they were last read, all of them are paused or must be
-	// connected again, nothing was read yet, no fetcher reads them, or recorded_until is there.
+	// connected again, nothing was read yet, or no fetcher reads them.
 	NextDue *time.Time `json:"next_due"`
 	// Sources says for every social account in scope what its figures are worth, so that no blank is
 	// without a reason; ordered by platform and id. Empty when none is connected: on these platforms, by this

@@ -1,7 +1,6 @@
 package analytics_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"testing"
@@ -10,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
@@ -100,7 +98,7 @@ func TestPausedSourcesSayThatNothingNewComes(t *testing.T) {
 	_, err := db.Pool.Exec(t.Context(), `
 		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at) values ('account_insights', 1, 11, $1, $1)`, inJune)
 	require.NoError(t, err)
-	queries := analytics.Analytics{Pool: db.ReadOnly, Past: func(context.Context, time.Time) (pg.Reader, error) { return db.ReadOnly, nil }}
+	queries := analytics.Analytics{Pool: db.ReadOnly}
 	ask := func(query analytics.RangeQuery) (paused []string, meta analytics.Meta) {
 		query.Platforms = []domain.Platform{domain.Facebook, domain.TikTok}
 		_, meta, err := queries.AccountInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
@@ -138,8 +136,6 @@ func TestPausedSourcesSayThatNothingNewComes(t *testing.T) {
 	past := analytics.Range{From: june.From, To: inJune.Add(-time.Hour), Zone: time.UTC}
 	paused, _ = ask(analytics.RangeQuery{Range: past})
 	require.Equal(t, []string{"", all, "", ""}, paused, "the first was read after the range")
-	paused, _ = ask(analytics.RangeQuery{Range: day, AsOf: &day.To})
-	require.Equal(t, []string{"", "", "", ""}, paused, "of what was recorded up to a time nothing new comes")
 
 	pause(domain.PauseConnection, "11")
 	paused, _ = ask(analytics.RangeQuery{Range: day})

@@ -55,11 +55,7 @@ func answer[D any](
 	build func(context.Context, *queryContext, *D) error,
 ) (data D, meta Meta, err error) {
 	var made *queryContext
-	pool, err := a.pool(ctx, query)
-	if err != nil {
-		return data, Meta{}, err
-	}
-	err = pg.Snapshot(ctx, pool, func(tx pgx.Tx) error {
+	err = pg.Snapshot(ctx, a.Pool, func(tx pgx.Tx) error {
 		made = &queryContext{
 			tx: tx, scope: scope, query: query, metrics: metrics, blank: nothingRead,
 			metricsRead: map[int64]map[string]*metricRead{}, accounts: map[int64]knownAccount{},
@@ -82,7 +78,7 @@ func answer[D any](
 	r := query.Range
 	meta = Meta{
 		From: r.From.UTC(), To: r.To.UTC(), TimeZone: r.Zone.String(), Granularity: cmp.Or(query.Granularity, ByDay), Complete: r.Complete(),
-		AsOf: made.asOf, RecordedUntil: query.AsOf, NextDue: made.expected(), Sources: made.sources, RankedBy: made.rankedBy, Instead: made.instead,
+		AsOf: made.asOf, NextDue: made.expected(), Sources: made.sources, RankedBy: made.rankedBy, Instead: made.instead,
 		NextCursor: made.cursor,
 	}
 	if query.seriesCompared() || made.totals && !made.uncompared {
@@ -153,7 +149,7 @@ func (qc *queryContext) within(column string) string {
 
 // expected is when newer figures are to be expected: when a source is read next, if its newest reading came within the range.
 func (qc *queryContext) expected() *time.Time {
-	if qc.query.AsOf != nil || qc.lastRead.IsZero() || !qc.lastRead.Before(qc.query.Range.To) {
+	if qc.lastRead.IsZero() || !qc.lastRead.Before(qc.query.Range.To) {
 		return nil
 	}
 	return qc.nextDue
@@ -222,9 +218,6 @@ func (qc *queryContext) platformIDs() []int16 { return readmodels.PlatformIDs(qc
 func (qc *queryContext) cursorScope(list string) readmodels.CursorScope {
 	q := qc.query
 	filters := []any{q.Range.From.UTC(), q.Range.To.UTC(), q.Range.Zone.String(), q.Platforms, q.Member, q.Category}
-	if q.AsOf != nil {
-		filters = append(filters, q.AsOf.UTC())
-	}
 	return readmodels.CursorScope{List: list, Scope: qc.scope, Filters: filters}
 }
 

@@ -61,7 +61,7 @@ type Source struct {
 	LastRead *time.Time `json:"last_read_at"`
 	// Paused says that an operator has paused its connection or its platform, and nothing new of it comes until that is resumed, also when
 	// its status is ok: a sentence. Absent while neither is paused, when it must be connected again, and where nothing new would come anyway:
-	// it was read after the range, or recorded_until is there.
+	// it was read after the range.
 	Paused string `json:"paused,omitempty"`
 }
 
@@ -220,7 +220,7 @@ func (qc *queryContext) sourceFacts(ctx context.Context) (facts, erased []source
 // noteTimes notes when the source was read last and is due next; a reading after the range is none of its. Whether it is paused is told
 // where something new is to be expected otherwise.
 func (qc *queryContext) noteTimes(f sourceFacts, s *Source) {
-	if s.Status == SourceReconnect || qc.query.AsOf != nil {
+	if s.Status == SourceReconnect {
 		s.Paused = ""
 	}
 	if s.LastRead == nil {

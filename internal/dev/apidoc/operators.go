@@ -16,8 +16,8 @@ func act(summary, text string) about {
 // operatorsOperations has every operation of operators by its id.
 var operatorsOperations = map[string]about{
 	"getOpsProjections": ops("Read models: lag per partition, parked events, what is being made.", ""),
-	"postOpsRebuild": act("Makes a read model anew from the log, beside the one that serves.",
-		"The answer has the id under which progress is told. Readers are switched when the new tables are proven equal. "+
+	"postOpsRebuild": act("Rebuilds a read model from the log, next to the one that serves.",
+		"The answer has the id under which progress is reported. Readers are switched once the new tables have caught up. "+
 			"A second rebuild of the same read model is refused."),
 	"postOpsBack":   act("Switches readers back to the generation before, once it has caught up.", ""),
 	"postOpsPause":  act("Pauses a read model: it is folded no more and takes no command until it is resumed.", ""),
@@ -28,9 +28,8 @@ var operatorsOperations = map[string]about{
 	"getOpsGenerations":     ops("Generations of tables: which one readers use, who folds and reads each, their size.", ""),
 	"deleteOpsGeneration":   act("Drops the tables of a generation that nobody reads.", ""),
 	"getOpsRebuilds":        ops("Rebuilds, newest first.", ""),
-	"getOpsRebuild":         ops("One rebuild: how far it is, its rate, its report.", ""),
+	"getOpsRebuild":         ops("One rebuild: how far it is, its rate.", ""),
 	"postOpsRebuildCancel":  act("Stops a rebuild and drops its tables. What serves stays as it is.", ""),
-	"postOpsRebuildAccept":  act("Lets a rebuild go on whose tables differ from the live ones.", "The body names the report that was read."),
 	"getOpsParked":          ops("Events that are in the log and not folded, with the reason. The same filter previews retry and acknowledge.", ""),
 	"postOpsParkedRetryAll": act("Folds parked events again that the query chooses.", "Name a projection, a stream or a type."),
 	"postOpsParkedAcknowledgeAll": act("Notes that parked events were looked after, which the query chooses.",

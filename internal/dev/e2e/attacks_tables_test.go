@@ -8,8 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
-
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
 // tableAttacks are those of whoever has every right on the database.
@@ -18,12 +16,6 @@ func tableAttacks() []attack {
 		return attack{name: name, by: databases, shows: shows, never: clean, code: finding, do: func(s *scene) { s.exec(sql) }}
 	}
 	return []attack{
-		{name: "a record is hidden by a row of parked events", by: databases, shows: "[parked]", never: clean, code: finding, do: func(s *scene) {
-			s.exec(`insert into parked (projection, generation, partition, log_offset, stream_key, event_type, event_id, event_time, reason, detail, state)
-				select 'dashboards', 1, $2, (select next_offset - 1 from checkpoints where projection = 'dashboards' and partition = $2),
-				  $1, event_type, event_id, time, 'write', 'value too long', 'parked' from dashboard_history where parent_account = $1 and version = 300 limit 1`,
-				s.agency, eventlog.PartitionOf([]byte(s.agency), chaosPartitions["dashboards"]))
-		}},
 		{name: "tables are emptied and set to the beginning", by: databases, shows: "have not folded", never: clean, code: finding, do: func(s *scene) {
 			s.exec("truncate dashboard_history, dashboard_heads, dashboard_preferences, access_notices, dashboard_commands")
 			s.exec("update checkpoints set next_offset = 0 where projection = 'dashboards'")

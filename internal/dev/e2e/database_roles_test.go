@@ -386,7 +386,7 @@ func (b *byRole) refuses() {
 		"lb_bare": {
 			secret, engine, made, derived, "insert into kept.secrets (ref) values ('x')", "update kept.grants set person = 'x'", "select * from kept.connect_links",
 			"update lb_engine.pointer set generation = 1", "drop schema lb_dashboards_g1 cascade", "delete from river.river_job", "create view lb.mine as select 1",
-			"update lb_engine.rebuilds set report = null", "update lb_engine.generations set drop_asked = now()",
+			"update lb_engine.rebuilds set error = null", "update lb_engine.generations set targets = '{}'",
 		},
 		"lb_web": {engine, made, derived, "update lb_engine.generations set state = 'dropped'", "delete from river.river_job", "set role ledgerboard_projector"},
 		"lb_fetch": {

@@ -48,7 +48,7 @@ func TestRebuildIsKilled(t *testing.T) {
 		{"copy", "post_insights"},
 		{"indexing", "account_insights"},
 		{"catching_up", "directory"},
-		{"verifying", "dashboards"},
+		{"switching", "dashboards"},
 		{"switch", "operations"},
 		{"commit", "account_insights"},
 	} {

@@ -1,0 +1,200 @@
+package projections_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
+)
+
+// another makes a second generation and waits until it is live.
+func (b *bench) another(e *projections.Engine) int {
+	b.t.Helper()
+	number, err := e.Another(b.ctx())
+	require.NoError(b.t, err)
+	require.Eventually(b.t, func() bool {
+		return b.count("select count(*) from generations where projection = $1 and generation = $2 and state = 'live'", e.Name(), number) == 1
+	}, patience, tick)
+	return number
+}
+
+// traffic appends to all topics until it is stopped.
+func (b *bench) traffic() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	c := b.chain("cccccccccccccccccccccccc")
+	go func() {
+		var err error
+		for n := 100; ctx.Err() == nil && err == nil; n++ {
+			b.put(c.next(c.lost(client1, []string{fmt.Sprint("left ", n)}, fmt.Sprint("user ", n))))
+			err = b.log.AppendBulk(context.Background(), []domain.Draft{
+				postRead(int64(n%3+1), n), accountRead(int64(n%3+1), n), category(int64(n%4+1), fmt.Sprint("t", n)),
+				draft(domain.TopicOperations, agencyA, fmt.Sprint("o", n), domain.ProjectionPaused{Projection: "x"}),
+			})
+		}
+		done <- err
+	}()
+	return func() {
+		cancel()
+		require.NoError(b.t, <-done)
+	}
+}
+
+// sameTables waits until two generations hold the same rows.
+func (b *bench) sameTables(p fold.Projector, first, second int) {
+	b.t.Helper()
+	for _, table := range p.Tables() {
+		require.Eventually(b.t, func() bool {
+			one, err := projections.Digests(context.Background(), b.db.Pool, p.Name(), first, table)
+			other, unread := projections.Digests(context.Background(), b.db.Pool, p.Name(), second, table)
+			return err == nil && unread == nil && maps.Equal(one, other)
+		}, patience, tick, "%s of %s", table, p.Name())
+	}
+}
+
+// The tables are checked against the log alone, with what operators said and what the database refused.
+func TestCheckTables(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.mixture()
+	for _, p := range bulks() {
+		e := b.engine(p)
+		stop := b.start(e)
+		b.caughtUp(e)
+		stopTraffic := b.traffic()
+		r := b.check(p)
+		require.True(t, r.Equal, "%+v", r)
+		stopTraffic()
+		b.caughtUp(e)
+		stop()
+		r = b.check(p)
+		require.True(t, r.Equal, "%+v", r)
+		rows := int64(0)
+		for _, table := range r.Tables {
+			rows += table.RowsLog
+		}
+		require.Positive(t, rows)
+	}
+	b.exec("update dashboard_history set after = after || '{\"users\": [\"eve\"]}' where parent_account = $1 and version = 3", agencyB)
+	b.exec("update tDefaultCategories set name = 'x' where id = 4")
+	r := b.check(dashboards)
+	require.False(t, r.Equal)
+	d := r.Tables[1].FirstDifference
+	require.Equal(t, "dashboard_history", r.Tables[1].Name)
+	require.Equal(t, agencyB, d.Tenant)
+	require.Equal(t, agencyB+".3", d.Event)
+	require.Equal(t, []string{"after"}, d.Columns)
+	require.True(t, r.Tables[0].Equal)
+	r = b.check(projectors.Directory{})
+	require.False(t, r.Equal)
+	b.exec("update dashboard_history set after = after || '{\"users\": [\"u3\"]}' where parent_account = $1 and version = 3", agencyB)
+	require.True(t, b.check(dashboards).Equal)
+}
+
+func (b *bench) check(p fold.Projector) projections.Report {
+	b.t.Helper()
+	r, err := b.engine(p).CheckTables(b.ctx())
+	require.NoError(b.t, err)
+	return r
+}
+
+// A row that was changed behind the log's back is named, with its event and the columns that differ.
+func TestCheckNamesTheRow(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.mixture()
+	b.run(b.engine(dashboards))
+	for name, c := range map[string]struct{ sql, undo, table, event, in string }{
+		"changed": {
+			"update dashboard_history set actor = 'nobody' where parent_account = $1 and version = 2",
+			"update dashboard_history set actor = 'u' where parent_account = $1 and version = 2",
+			"dashboard_history", agencyB + ".2", "both",
+		},
+		"missing": {
+			`with gone as (delete from access_notices where parent_account = $1 and version = 2 and user_id = 'other' returning *)
+				select * into public.gone from gone`,
+			"insert into access_notices select * from public.gone where parent_account = $1",
+			"access_notices", "", "log",
+		},
+		"one too many": {
+			"insert into dashboard_commands select parent_account, 'x', 'x', 'x', 'x', 'x', 99, time from dashboard_heads where parent_account = $1",
+			"delete from dashboard_commands where parent_account = $1 and subject = 'x'",
+			"dashboard_commands", "", "table",
+		},
+	} {
+		b.exec(c.sql, agencyB)
+		r := b.check(dashboards)
+		require.False(t, r.Equal, name)
+		for _, table := range r.Tables {
+			require.Equal(t, table.Name != c.table, table.Equal, "%s: %s", name, table.Name)
+			if table.Name != c.table {
+				continue
+			}
+			d := table.FirstDifference
+			require.Equal(t, 1, table.TenantsDiffering)
+			require.NotNil(t, d)
+			require.Equal(t, agencyB, d.Tenant)
+			require.Equal(t, agencyB, d.Key["parent_account"])
+			require.Equal(t, c.event, d.Event)
+			require.Equal(t, c.in, d.In)
+			if name == "changed" {
+				require.Equal(t, "2", d.Key["version"])
+				require.Equal(t, []string{"actor"}, d.Columns)
+			} else {
+				require.Empty(t, d.Columns)
+			}
+		}
+		b.exec(c.undo, agencyB)
+		require.True(t, b.check(dashboards).Equal, "undone: %s", name)
+	}
+	b.exec("update parked set reason = 'refused' where reason = 'behind'")
+	r := b.check(dashboards)
+	require.False(t, r.Equal)
+	require.Equal(t, fold.ReasonRefused, r.Parked.FirstDifference.Reason)
+}
+
+// A check comes due a day after the tables went live, and then once a day; its outcome shows in the status.
+func TestTablesAreCheckedDaily(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.append(category(1, "a"))
+	e := b.engine(projectors.Directory{})
+	b.run(e)
+	checked := func() *operator.TablesChecked {
+		require.NoError(t, projections.CheckDue(b.ctx(), b.db.Pool, e))
+		s, err := e.Status(b.ctx())
+		require.NoError(t, err)
+		return s.TablesChecked
+	}
+	require.Nil(t, checked(), "not yet")
+	b.exec("update generations set live_at = live_at - interval '25 hours'")
+	first := checked()
+	require.True(t, first.Equal)
+	b.exec("update tDefaultCategories set name = 'Erna'")
+	require.Equal(t, first, checked(), "not again on the same day")
+	b.exec("update table_checks set at = at - interval '25 hours'")
+	tx, err := b.db.Pool.Begin(b.ctx())
+	require.NoError(t, err)
+	_, err = tx.Exec(b.ctx(), "select pg_advisory_xact_lock(hashtext('ledgerboard check of tables'))")
+	require.NoError(t, err)
+	require.Equal(t, first.Report, checked().Report, "another process is at it")
+	require.NoError(t, tx.Rollback(b.ctx()))
+	b.exec(`insert into generations (projection, generation, version, topic, topic_id, state, targets)
+		select projection, 99, version, topic, topic_id, 'dropped', targets from generations where generation = 1`)
+	b.exec("insert into table_checks select projection, 99, at, equal, report from table_checks where generation = 1")
+	second := checked()
+	require.Equal(t, 1, b.count("select count(*) from table_checks"), "of tables that are there")
+	require.NotEqual(t, first.Report, second.Report)
+	require.False(t, second.Equal)
+	require.Equal(t, 1, b.count(`select count(*) from table_checks
+		where not equal and report -> 'tables' -> 10 -> 'first_difference' -> 'columns' = '["name"]' and report::text not like '%Erna%'`),
+		"names of columns: what a report says of people no erasure reaches")
+}
