@@ -39,6 +39,7 @@ func (p personView) template() (name, title string) {
 type personSpan struct {
 	readmodels.AccessSpan
 
+	Shows          []string // the scopes that the board had then, each once however often it was given
 	Listed, Opened decision
 	Ended          *decision // nil: it lasts
 }
@@ -79,6 +80,11 @@ func (v *visit) person() (view, error) {
 	for _, s := range spans {
 		shown.Named, shown.Inactive = s.User, !s.ActiveToday
 		span := personSpan{AccessSpan: s, Listed: decided(s.ListedBy, s.Dashboard.ID), Opened: decided(s.AllowedBy, s.Dashboard.ID)}
+		for _, scope := range s.Scopes {
+			if !slices.Contains(span.Shows, scope.Scope) {
+				span.Shows = append(span.Shows, scope.Scope)
+			}
+		}
 		if s.EndedBy != nil {
 			span.Ended = new(decided(*s.EndedBy, s.Dashboard.ID))
 		}

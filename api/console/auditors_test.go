@@ -173,6 +173,18 @@ func TestHistoryShowsALargeRecordWhole(t *testing.T) {
 // unproven is what each page of an auditor says that has names.
 const unproven = "and not proven"
 
+// A scope that a board lost and got again while a person had access was shown once for each time.
+func TestAPersonsBoardsNameEachScopeOnce(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	began := changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")).Record
+	s.answer("GET /api/audit/access", []readmodels.AccessSpan{{
+		Dashboard: named(bakery, "Bakery"), User: named(clara, "Clara"), From: began.Time, BeganBy: began,
+		Scopes: []readmodels.ScopeSpan{{Scope: "posts"}, {Scope: "reports"}, {Scope: "posts"}},
+	}}, readmodels.SpansMeta{})
+	s.signedIn("auditor").get("/console/people/"+clara).says(http.StatusOK, "shows posts, reports<")
+}
+
 func TestAccessIsAMatrix(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
