@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"reflect"
 	"strconv"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -23,7 +22,7 @@ func (s *Server) getConnections() operation {
 
 // checkConnection asks the platform about the connection in the path.
 func (s *Server) checkConnection() operation {
-	return doing(s, reflect.TypeFor[actionBody](), nil, []Param{paramConnectionID},
+	return doing(s, []Param{paramConnectionID},
 		func(p *Params) (int64, error) { return p.ID(paramConnectionID), nil },
 		func(ctx context.Context, c commands.Caller, id int64, a action) ([]readmodels.CheckedConnection, error) {
 			checked, err := s.deps.Operators.CheckConnection(ctx, c, id, a.reason)
@@ -33,7 +32,7 @@ func (s *Server) checkConnection() operation {
 
 // actingOnConnection pauses or resumes the connection in the path.
 func (s *Server) readConnection() operation {
-	return doing(s, reflect.TypeFor[actionBody](), nil, []Param{paramConnectionID},
+	return doing(s, []Param{paramConnectionID},
 		func(p *Params) (int64, error) { return p.ID(paramConnectionID), nil },
 		func(ctx context.Context, c commands.Caller, id int64, a action) (done, error) {
 			return done{true}, s.deps.Operators.ReadConnection(ctx, c, id, a.reason)
@@ -43,7 +42,7 @@ func (s *Server) readConnection() operation {
 func actingOnConnection(
 	s *Server, act func(context.Context, commands.Caller, domain.PauseKind, string, domain.Reason) error,
 ) operation {
-	return doing(s, reflect.TypeFor[actionBody](), nil, []Param{paramConnectionID},
+	return doing(s, []Param{paramConnectionID},
 		func(p *Params) (int64, error) { return p.ID(paramConnectionID), nil },
 		func(ctx context.Context, c commands.Caller, id int64, a action) (done, error) {
 			return done{true}, act(ctx, c, domain.PauseConnection, strconv.FormatInt(id, 10), a.reason)

@@ -70,7 +70,7 @@ type parkedMeta struct {
 // manyParked acts on all parked events that the query chooses. A query that chooses nothing is refused: who means all
 // events of a projection names it.
 func manyParked[R any](s *Server, act manyFunc[R]) operation {
-	return doing(s, reflect.TypeFor[actionBody](), nil, parkedFilters,
+	return doing(s, parkedFilters,
 		func(p *Params) (filter operator.ParkedFilter, err error) {
 			filter = p.parkedFilter()
 			if filter.Projection == "" && filter.Stream == "" && filter.Type == "" {

@@ -19,7 +19,6 @@ type OperatorDesk interface {
 	Rebuild(ctx context.Context, id string) (operator.Rebuild, error)
 	Parked(ctx context.Context, f operator.ParkedFilter) ([]operator.ParkedEvent, error)
 	Topics(ctx context.Context) ([]operator.Topic, error)
-	Jobs(ctx context.Context) ([]operator.Job, error)
 	Pauses(ctx context.Context) ([]domain.Pause, error)
 	// Connections is how the connected accounts of all agencies are read.
 	Connections(ctx context.Context, q readmodels.ReadingsQuery) ([]readmodels.ConnectionReading, error)
@@ -44,8 +43,4 @@ type OperatorDesk interface {
 	SkipParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.SkipResult, error)
 	// InspectParked shows a record. Its payload is masked without a reason; to see it whole is recorded.
 	InspectParked(ctx context.Context, c commands.Caller, id string, unmask *domain.Reason) (operator.ParkedRecord, error)
-	CancelJob(ctx context.Context, c commands.Caller, id int64, reason domain.Reason) error
-	RetryJob(ctx context.Context, c commands.Caller, id int64, reason domain.Reason) error
-	// RunJob makes all connections of a platform due for a kind of fetching. An unknown kind is invalid.
-	RunJob(ctx context.Context, c commands.Caller, kind, platform string, reason domain.Reason) error
 }

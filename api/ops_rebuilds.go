@@ -16,7 +16,6 @@ import (
 // action is the body of what an operator does.
 type action struct {
 	reason domain.Reason
-	kind   string
 }
 
 // actionBody is the body of what an operator does.
@@ -25,9 +24,9 @@ type actionBody struct {
 	Reason string `json:"reason"`
 }
 
-// readAction reads {"reason": "CODE[:TICKET]"}, and what an action takes besides. Unknown members are refused: one that
+// readAction reads {"reason": "CODE[:TICKET]"}. Unknown members are refused: one that
 // was mistyped would do more than was meant.
-func (s *Server) readAction(w http.ResponseWriter, r *http.Request, also ...string) (a action, err error) {
+func (s *Server) readAction(w http.ResponseWriter, r *http.Request) (a action, err error) {
 	members, err := s.readObject(w, r)
 	if err != nil {
 		return a, err
@@ -35,19 +34,13 @@ func (s *Server) readAction(w http.ResponseWriter, r *http.Request, also ...stri
 	var bad fieldErrors
 	var reason string
 	into := map[string]any{"reason": &reason}
-	for _, name := range also {
-		switch name {
-		case "kind":
-			into[name] = &a.kind
-		}
-	}
 	for name, value := range members {
 		field, known := into[name]
 		switch {
 		case !known:
 			bad.addf(clip(name), "is not known here: leave it out")
 		case json.Unmarshal(value, field) != nil:
-			bad.addf(name, "cannot be read: reason and kind are texts")
+			bad.addf(name, "cannot be read: reason is a text")
 		}
 	}
 	if err := bad.err(); err != nil {

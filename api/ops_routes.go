@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 	"reflect"
-	"slices"
-	"strings"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -26,7 +24,6 @@ var (
 	paramParked = Param{
 		Name: "parked", Kind: KindParked, Text: "A parked event: <projection>-<partition>-<offset>.", Example: "dashboards-3-1204",
 	}
-	paramJob          = Param{Name: "job", Kind: KindRowID, Text: "The id of a job.", Example: 7}
 	paramConnectionID = Param{Name: "connection", Kind: KindRowID, Text: "The id of a connection.", Example: 31}
 	paramNetwork      = Param{Name: "platform", Kind: KindText, Words: networks(), Text: "A platform by its name.", Example: "linkedin"}
 	paramOfProjection = Param{Name: "projection", Kind: KindText, Text: "Only what this projection has parked."}
@@ -81,15 +78,11 @@ func (s *Server) opsRoutes() []route {
 		row(http.MethodPost, "parked/{parked}/retry", "postOpsParkedRetry", acting(s, paramParked, oneParked(desk.RetryParked))),
 		row(http.MethodPost, "parked/{parked}/skip", "postOpsParkedSkip", acting(s, paramParked, desk.SkipParked)),
 		row(http.MethodPost, "parked/{parked}/acknowledge", "postOpsParkedAcknowledge", acting(s, paramParked, oneParked(acknowledging(desk)))),
-		row(http.MethodGet, "jobs", "getOpsJobs", listing(s, desk.Jobs)),
-		row(http.MethodPost, "jobs/{job}/cancel", "postOpsJobCancel", actingOnJob(s, desk.CancelJob)),
-		row(http.MethodPost, "jobs/{job}/retry", "postOpsJobRetry", actingOnJob(s, desk.RetryJob)),
 		row(http.MethodGet, "pauses", "getOpsPauses", listing(s, desk.Pauses)),
 		row(http.MethodPost, "platforms/{platform}/pause", "postOpsPlatformPause",
 			acting(s, paramNetwork, paused(domain.PausePlatform, desk.Pause))),
 		row(http.MethodPost, "platforms/{platform}/resume", "postOpsPlatformResume",
 			acting(s, paramNetwork, paused(domain.PausePlatform, desk.Resume))),
-		row(http.MethodPost, "platforms/{platform}/run", "postOpsPlatformRun", s.runJob()),
 		row(http.MethodGet, "connections", "getOpsConnections", s.getConnections()),
 		row(http.MethodPost, "connections/{connection}/read", "postOpsConnectionRead", s.readConnection()),
 		row(http.MethodPost, "connections/{connection}/pause", "postOpsConnectionPause", actingOnConnection(s, desk.Pause)),
@@ -137,9 +130,9 @@ func listing[E any](s *Server, list func(context.Context) ([]E, error)) operatio
 	}).answering(reflect.TypeFor[[]E](), nil)
 }
 
-// doing reads what an action is about, then its body with the members that it takes besides the reason, and acts.
+// doing reads what an action is about, then the reason in its body, and acts.
 func doing[T, R any](
-	s *Server, body reflect.Type, also []string, takes []Param, read func(*Params) (T, error),
+	s *Server, takes []Param, read func(*Params) (T, error),
 	act func(ctx context.Context, c commands.Caller, of T, a action) (R, error),
 ) operation {
 	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
@@ -150,7 +143,7 @@ func doing[T, R any](
 		if err != nil {
 			return err
 		}
-		a, err := s.readAction(w, r, also...)
+		a, err := s.readAction(w, r)
 		if err != nil {
 			return err
 		}
@@ -159,43 +152,15 @@ func doing[T, R any](
 			return err
 		}
 		return s.writeData(w, data, nil)
-	}, takes...).answering(reflect.TypeFor[R](), nil).accepting(body)
+	}, takes...).answering(reflect.TypeFor[R](), nil).accepting(reflect.TypeFor[actionBody]())
 }
 
 // acting does something to what the path names, for the reason in the body.
 func acting[R any](s *Server, of Param, act actFunc[R]) operation {
-	return doing(s, reflect.TypeFor[actionBody](), nil, []Param{of},
+	return doing(s, []Param{of},
 		func(p *Params) (string, error) { return p.named(of), nil },
 		func(ctx context.Context, c commands.Caller, name string, a action) (R, error) {
 			return act(ctx, c, name, a.reason)
-		})
-}
-
-func actingOnJob(s *Server, act func(context.Context, commands.Caller, int64, domain.Reason) error) operation {
-	return doing(s, reflect.TypeFor[actionBody](), nil, []Param{paramJob},
-		func(p *Params) (int64, error) { return p.ID(paramJob), nil },
-		func(ctx context.Context, c commands.Caller, id int64, a action) (done, error) {
-			return done{true}, act(ctx, c, id, a.reason)
-		})
-}
-
-// runBody is the body by which an operator makes connections due.
-type runBody struct {
-	actionBody
-
-	// Kind is account_insights, post_insights or token_refresh.
-	Kind string `json:"kind"`
-}
-
-// runJob makes the connections of the platform in the path due; the body names its kind.
-func (s *Server) runJob() operation {
-	return doing(s, reflect.TypeFor[runBody](), []string{"kind"}, []Param{paramNetwork},
-		func(p *Params) (string, error) { return p.text(paramNetwork), nil },
-		func(ctx context.Context, c commands.Caller, platform string, a action) (done, error) {
-			if kinds := domain.FetchKinds(); !slices.Contains(kinds, a.kind) {
-				return done{}, invalidField("kind", "is not a kind of fetching: use "+strings.Join(kinds, ", "))
-			}
-			return done{true}, s.deps.Operators.RunJob(ctx, c, a.kind, platform, a.reason)
 		})
 }
 
@@ -210,7 +175,7 @@ func (s *Server) deleteGeneration() operation {
 		projection string
 		number     int64
 	}
-	return doing(s, reflect.TypeFor[actionBody](), nil, []Param{paramProjection, paramGeneration},
+	return doing(s, []Param{paramProjection, paramGeneration},
 		func(p *Params) (generation, error) {
 			return generation{p.text(paramProjection), p.ID(paramGeneration)}, nil
 		},

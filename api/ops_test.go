@@ -43,7 +43,6 @@ func (f *fakeDesk) Projections(context.Context) ([]operator.Projection, error) {
 func (f *fakeDesk) Generations(context.Context) ([]operator.Generation, error) { return nil, nil }
 func (f *fakeDesk) Rebuilds(context.Context) ([]operator.Rebuild, error)       { return nil, nil }
 func (f *fakeDesk) Topics(context.Context) ([]operator.Topic, error)           { return nil, nil }
-func (f *fakeDesk) Jobs(context.Context) ([]operator.Job, error)               { return nil, nil }
 func (f *fakeDesk) Pauses(context.Context) ([]domain.Pause, error)             { return nil, nil }
 
 func (f *fakeDesk) Connections(context.Context, readmodels.ReadingsQuery) ([]readmodels.ConnectionReading, error) {
@@ -60,7 +59,7 @@ func (f *fakeDesk) CheckConnection(_ context.Context, c commands.Caller, id int6
 func (f *fakeDesk) Actions(_ context.Context, limit int, cursor string) ([]operator.Action, string, error) {
 	f.did(commands.Caller{}, domain.Reason{}, "actions", strconv.Itoa(limit), cursor)
 	return []operator.Action{{
-		ID: "a1", Action: domain.ActionJobRetried, Target: domain.OperatorTarget{Job: 7}, Reason: domain.Reason{Code: domain.ReasonTest},
+		ID: "a1", Action: domain.ActionConnectionRead, Target: domain.OperatorTarget{Connection: 7}, Reason: domain.Reason{Code: domain.ReasonTest},
 		Outcome: domain.OutcomeRefused, Code: domain.CodeNotFound, Why: "there is none",
 	}}, "next", nil
 }
@@ -120,11 +119,6 @@ func (f *fakeDesk) ReadConnection(_ context.Context, c commands.Caller, id int64
 	return nil
 }
 
-func (f *fakeDesk) RunJob(_ context.Context, c commands.Caller, kind, platform string, reason domain.Reason) error {
-	f.did(c, reason, "run", kind, platform)
-	return nil
-}
-
 func (f *fakeDesk) DropGeneration(_ context.Context, c commands.Caller, projection string, _ int, reason domain.Reason) error {
 	f.did(c, reason, "drop", projection)
 	return nil
@@ -154,16 +148,6 @@ func (f *fakeDesk) InspectParked(_ context.Context, c commands.Caller, id string
 	return r, nil
 }
 
-func (f *fakeDesk) CancelJob(_ context.Context, c commands.Caller, _ int64, reason domain.Reason) error {
-	f.did(c, reason, "cancel job")
-	return nil
-}
-
-func (f *fakeDesk) RetryJob(_ context.Context, c commands.Caller, _ int64, reason domain.Reason) error {
-	f.did(c, reason, "retry job")
-	return nil
-}
-
 func operating(t *testing.T) (*bundle, *fakeDesk) {
 	t.Helper()
 	desk := &fakeDesk{}
@@ -187,7 +171,6 @@ func TestOperatorsActWithAReason(t *testing.T) {
 		"/api/ops/parked/dashboards-3-12/skip":          "skip dashboards-3-12",
 		"/api/ops/parked/acknowledge?projection=orders": "acknowledge orders ",
 		"/api/ops/parked/dashboards-3-12/unmask":        "unmask dashboards-3-12",
-		"/api/ops/jobs/7/retry":                         "retry job",
 	} {
 		b, desk := operating(t)
 		answer := b.ask(http.MethodPost, path, `{"reason":"incident:OPS-1"}`, "Authorization: Bearer "+b.token(agency, "operator"))

@@ -194,9 +194,6 @@ var rightsTable = map[string]rights{
 	"POST /api/ops/parked/{}/retry":        rightsOfOperators,
 	"POST /api/ops/parked/{}/skip":         rightsOfOperators,
 	"POST /api/ops/parked/{}/acknowledge":  rightsOfOperators,
-	"GET /api/ops/jobs":                    rightsOfOperators,
-	"POST /api/ops/jobs/{}/cancel":         rightsOfOperators,
-	"POST /api/ops/jobs/{}/retry":          rightsOfOperators,
 	"GET /api/ops/pauses":                  rightsOfOperators,
 	"GET /api/ops/connections":             rightsOfOperators,
 	"POST /api/ops/connections/{}/check":   rightsOfOperators,
@@ -205,7 +202,6 @@ var rightsTable = map[string]rights{
 	"POST /api/ops/connections/{}/resume":  rightsOfOperators,
 	"POST /api/ops/platforms/{}/pause":     rightsOfOperators,
 	"POST /api/ops/platforms/{}/resume":    rightsOfOperators,
-	"POST /api/ops/platforms/{}/run":       rightsOfOperators,
 	"GET /api/ops/actions":                 rightsOfOperators,
 	"GET /api/ops/log":                     rightsOfOperators,
 }
@@ -297,7 +293,7 @@ func filled(pattern, account, member, row, user string) string {
 	path := strings.NewReplacer(
 		"{userId}", user, "{platformId}", social, "{activityId}", social+":p",
 		"{kind}", "account", "{entityId}", account, "{sub_account_id}", account, "{memberId}", member, "{accountId}", row, "{pId}", "all", "{cId}", "0",
-		"{projection}", "post_insights", "{generation}", "2", "{rebuild}", "r1", "{parked}", "dashboards-3-1204", "{job}", "7", "{platform}", "linkedin", "{connection}", "31", "{session}", "S1",
+		"{projection}", "post_insights", "{generation}", "2", "{rebuild}", "r1", "{parked}", "dashboards-3-1204", "{platform}", "linkedin", "{connection}", "31", "{session}", "S1",
 		"{startTime}", "2026-01-01", "{endTime}", "2026-01-31", "{fromDate}", "2026-01-01", "{toDate}", "2026-01-31",
 	).Replace(pattern)
 	query := "?account=" + account

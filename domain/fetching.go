@@ -19,16 +19,13 @@ const (
 	FetchTokens   = "token_refresh"
 )
 
-// FetchKinds returns all of them.
-func FetchKinds() []string { return []string{FetchAccounts, FetchPosts, FetchTokens} }
-
 // DueAccount is a social account that is due.
 type DueAccount struct {
 	SocialAccount int64
 	DueAt         *time.Time // nil: nothing is known of it yet, it is due at once
 }
 
-// FetchClaim is social accounts that one job may read until a time, and nobody else. Until is of the database's clock,
+// FetchClaim is social accounts that one process may read until a time, and no other. Until is of the database's clock,
 // and names the claim: two of one account never end at the same time.
 type FetchClaim struct {
 	FetchQueue

@@ -32,9 +32,6 @@ const (
 	ActionParkedRetried          OperatorAction = "parked.retried"
 	ActionParkedSkipped          OperatorAction = "parked.skipped"
 	ActionParkedAcknowledged     OperatorAction = "parked.acknowledged"
-	ActionJobRun                 OperatorAction = "job.run"
-	ActionJobCancelled           OperatorAction = "job.cancelled"
-	ActionJobRetried             OperatorAction = "job.retried"
 	ActionPersonExported         OperatorAction = "person.exported"   // all that is known of it, into a file
 	ActionSignInLinkMade         OperatorAction = "sign_in_link.made" // that signs a user in to the console once; by an agency, too
 	ActionSignInUnlinked         OperatorAction = "sign_in.unlinked"  // from the identity provider's person; the next sign-in links it anew
@@ -64,8 +61,6 @@ type OperatorTarget struct {
 	Stream     string     `json:"stream,omitempty"`        // key of the parked records
 	Type       string     `json:"type,omitempty"`          // event type of the parked records
 	Count      int        `json:"count,omitempty"`         // parked records that the preview showed
-	Job        int64      `json:"job,omitempty"`           // its id
-	JobKind    string     `json:"job_kind,omitempty"`      // what the job does
 	User       string     `json:"user,omitempty"`          // the person's
 	Member     int64      `json:"member_id,omitempty"`     // the person's, who is no user
 	Epoch      int        `json:"epoch,omitempty"`         // that a restore of an older state has begun; its record says what was withdrawn
@@ -83,7 +78,6 @@ var targetRules = func() map[OperatorAction]targetRule {
 	connection := targetRule{must: []string{"connection_id"}, may: []string{"p_id"}}
 	generation := targetRule{must: []string{"projection", "generation"}}
 	parked := targetRule{must: []string{"projection"}, anyOf: []string{"position", "stream", "type"}, may: []string{"count"}}
-	job := targetRule{must: []string{"job"}, may: []string{"job_kind", "p_id"}}
 	return map[OperatorAction]targetRule{
 		ActionProjectionPaused: projection, ActionProjectionResumed: projection,
 		ActionPlatformPaused: platform, ActionPlatformResumed: platform,
@@ -95,8 +89,6 @@ var targetRules = func() map[OperatorAction]targetRule {
 		ActionGenerationSwitched: generation, ActionGenerationSwitchedBack: generation, ActionGenerationDropped: generation,
 		ActionParkedInspected: {must: []string{"projection", "position"}},
 		ActionParkedRetried:   parked, ActionParkedSkipped: parked, ActionParkedAcknowledged: parked,
-		ActionJobRun:       {must: []string{"job_kind"}, may: []string{"job", "p_id"}},
-		ActionJobCancelled: job, ActionJobRetried: job,
 		ActionPersonExported: {anyOf: []string{"user", "member"}},
 		ActionSignInLinkMade: {must: []string{"user"}},
 		ActionSignInUnlinked: {must: []string{"user"}},
@@ -143,8 +135,6 @@ func (t OperatorTarget) given() (names []string) {
 		{"stream", t.Stream != ""},
 		{"type", t.Type != ""},
 		{"count", t.Count != 0},
-		{"job", t.Job != 0},
-		{"job_kind", t.JobKind != ""},
 		{"user", t.User != ""},
 		{"member", t.Member != 0},
 		{"epoch", t.Epoch != 0},
@@ -164,8 +154,8 @@ var (
 
 // validate keeps free text and impossible numbers out.
 func (t OperatorTarget) validate() error {
-	names := []string{t.Projection, t.Rebuild, t.Type, t.JobKind, t.User}
-	numbers := []int64{int64(t.Generation), int64(t.Count), t.Job, t.Member, t.Connection, int64(t.Epoch), t.Withdrawn}
+	names := []string{t.Projection, t.Rebuild, t.Type, t.User}
+	numbers := []int64{int64(t.Generation), int64(t.Count), t.Member, t.Connection, int64(t.Epoch), t.Withdrawn}
 	if p := t.Position; p != nil {
 		if p.Topic == "" {
 			return errors.New("the position names no topic")

@@ -90,13 +90,12 @@ func TestOperatorActedIsValidated(t *testing.T) {
 		"a position before all": {
 			act(domain.ActionParkedInspected, target{Projection: "x", Position: &domain.Position{Topic: "metrics", Offset: -1}}), "negative",
 		},
-		"a job now":          {act(domain.ActionJobRun, target{JobKind: domain.FetchAccounts, Platform: domain.LinkedIn}), ""},
-		"a job cancelled":    {act(domain.ActionJobCancelled, target{Job: 7}), ""},
-		"no job cancelled":   {act(domain.ActionJobRetried, target{JobKind: "x"}), "names no job"},
+		"a connection":       {act(domain.ActionConnectionRead, target{Connection: 7, Platform: domain.LinkedIn}), ""},
+		"no connection":      {act(domain.ActionConnectionRead, target{Platform: domain.LinkedIn}), "names no connection_id"},
 		"an unknown action":  {act("projection.drunk", target{Projection: "x"}), "action"},
 		"no action":          {act("", target{}), "action"},
-		"no reason":          {domain.OperatorActed{domain.ActionJobRetried, target{Job: 7}, domain.Reason{}}, "the codes are"},
-		"a ticket with text": {domain.OperatorActed{domain.ActionJobRetried, target{Job: 7}, domain.Reason{domain.ReasonTest, "a b"}}, "ticket"},
+		"no reason":          {domain.OperatorActed{domain.ActionConnectionRead, target{Connection: 7}, domain.Reason{}}, "the codes are"},
+		"a ticket with text": {domain.OperatorActed{domain.ActionConnectionRead, target{Connection: 7}, domain.Reason{domain.ReasonTest, "a b"}}, "ticket"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -110,7 +109,7 @@ func TestEveryActionTakesItsTarget(t *testing.T) {
 	t.Parallel()
 	whole := domain.OperatorTarget{
 		Projection: "x", Generation: 1, Rebuild: "r", Until: new(time.Time), Platform: 1, Connection: 1,
-		Position: &domain.Position{Topic: "metrics"}, Stream: "s", Type: "t", Count: 1, Job: 1, JobKind: "k", User: "u", Member: 1,
+		Position: &domain.Position{Topic: "metrics"}, Stream: "s", Type: "t", Count: 1, User: "u", Member: 1,
 	}
 	for _, action := range []domain.OperatorAction{
 		domain.ActionProjectionPaused, domain.ActionProjectionResumed, domain.ActionPlatformPaused, domain.ActionPlatformResumed,
@@ -118,7 +117,7 @@ func TestEveryActionTakesItsTarget(t *testing.T) {
 		domain.ActionRebuildRequested, domain.ActionRebuildCancelled,
 		domain.ActionGenerationPrepared, domain.ActionGenerationSwitched, domain.ActionGenerationSwitchedBack, domain.ActionGenerationDropped,
 		domain.ActionParkedInspected, domain.ActionParkedRetried, domain.ActionParkedSkipped, domain.ActionParkedAcknowledged,
-		domain.ActionJobRun, domain.ActionJobCancelled, domain.ActionJobRetried, domain.ActionPersonExported,
+		domain.ActionPersonExported,
 		domain.ActionSignInLinkMade, domain.ActionSignInUnlinked,
 		domain.ActionLogRestored,
 	} {
@@ -130,7 +129,7 @@ func TestEveryActionTakesItsTarget(t *testing.T) {
 
 func TestOperatorFinishedIsValidated(t *testing.T) {
 	t.Parallel()
-	right := domain.OperatorFinished{Of: "0191-a", Action: domain.ActionJobRetried, Outcome: domain.OutcomeRefused, Code: domain.CodeConflict, Why: "it runs"}
+	right := domain.OperatorFinished{Of: "0191-a", Action: domain.ActionConnectionRead, Outcome: domain.OutcomeRefused, Code: domain.CodeConflict, Why: "it runs"}
 	require.NoError(t, right.Validate())
 	for want, change := range map[string]func(*domain.OperatorFinished){
 		"action":            func(f *domain.OperatorFinished) { f.Action = "job.sold" },

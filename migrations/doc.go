@@ -20,5 +20,4 @@
 //     it does for any step of its own.
 //   - A generation belongs to the owner of schema lb, whoever makes it: projectors fold what an operator's command made, and the other way
 //     round.
-//   - River's tables live in schema river and are migrated by River itself (internal/scheduler).
 package migrations

@@ -18,16 +18,6 @@ import (
 // groups are of the whole server: databases of tests that run at once make them one after the other.
 var groups sync.Mutex
 
-// granted is a database with schema river, as River's own migration makes it, in so far as rights are given to it. Its tables belong to who
-// migrates until they are granted.
-func granted(t *testing.T) *pgtest.DB {
-	t.Helper()
-	db := pgtest.New(t)
-	_, err := db.Pool.Exec(t.Context(), "create schema river; create table river.river_job (id bigserial); create table river.river_migration (id int)")
-	require.NoError(t, err)
-	return db
-}
-
 func grant(t *testing.T, db *pgtest.DB, logins ...migrations.Login) error {
 	t.Helper()
 	groups.Lock()
@@ -61,7 +51,7 @@ func reads(t *testing.T, db *pgtest.DB, table string) (ends func()) {
 // Rights are given again beside a running service: a table that is as it should be is not waited for, nor is a step of its generations.
 func TestGrantAgainWaitsForNobody(t *testing.T) {
 	t.Parallel()
-	db := granted(t)
+	db := pgtest.New(t)
 	require.NotZero(t, count(t, db, ownedByOthers))
 	require.NoError(t, grant(t, db))
 	require.Zero(t, count(t, db, ownedByOthers))
@@ -77,7 +67,7 @@ func TestGrantAgainWaitsForNobody(t *testing.T) {
 // A table that is to get another owner is waited for shortly, so that its readers are not held up; it is said what to do, and nothing is changed.
 func TestGrantGivesUpAtATableInUse(t *testing.T) {
 	t.Parallel()
-	db := granted(t)
+	db := pgtest.New(t)
 	before := count(t, db, ownedByOthers)
 	ends := reads(t, db, "lb_dashboards_g1.dashboard_heads")
 	err := grant(t, db)
@@ -92,7 +82,7 @@ func TestGrantGivesUpAtATableInUse(t *testing.T) {
 // A generation that is renamed and another one that is dropped while rights are given do not make that fail.
 func TestGrantWaitsForAStepOfTheGenerations(t *testing.T) {
 	t.Parallel()
-	db := granted(t)
+	db := pgtest.New(t)
 	step, err := db.Pool.Begin(t.Context())
 	require.NoError(t, err)
 	defer step.Rollback(t.Context())
@@ -118,7 +108,7 @@ func TestGrantWaitsForAStepOfTheGenerations(t *testing.T) {
 // A login that has more rights than a process needs is somebody else's: it keeps its password, and the other logins are not made.
 func TestGrantRefusesUsersOfOthers(t *testing.T) {
 	t.Parallel()
-	db := granted(t)
+	db := pgtest.New(t)
 	own, err := url.Parse(db.URL)
 	require.NoError(t, err)
 	suffix := uuid.NewString()[:8]

@@ -31,7 +31,7 @@ type Login struct {
 	Password string
 }
 
-// Grant makes the groups and gives them their rights in a database that [Up] and River's migration have brought to this version, then makes
+// Grant makes the groups and gives them their rights in a database that [Up] has brought to this version, then makes
 // the logins, or gives those that are there this password and these groups alone; names of administrators and owners are refused. Who calls
 // it must own the schemas and be allowed to make roles. It may be called again at any time, beside a running service too: it waits for no
 // table that is as it should be, and for others a few times, shortly.

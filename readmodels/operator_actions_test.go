@@ -31,7 +31,7 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 	act(domain.ActionParkedRetried, domain.OperatorTarget{Projection: "directory", Stream: "x"}, commands.Effect{Count: 3, Left: 1}, nil)
 	act(domain.ActionPlatformPaused, domain.OperatorTarget{Platform: domain.LinkedIn}, commands.Effect{}, errors.New("connection reset"))
 	cut := domain.OperatorActed{
-		Action: domain.ActionJobCancelled, Target: domain.OperatorTarget{Job: 7}, Reason: domain.Reason{Code: domain.ReasonTest},
+		Action: domain.ActionConnectionRead, Target: domain.OperatorTarget{Connection: 7}, Reason: domain.Reason{Code: domain.ReasonTest},
 	}
 	require.NoError(t, p.Append(t.Context(), commands.NewDraft(domain.TopicOperations, domain.OperationsKeyAll, cut, p.tick())), "killed in between")
 
@@ -59,7 +59,7 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 		require.Equal(t, a.Outcome == operator.OutcomeUnknown, a.FinishedAt == nil)
 	}
 	require.Equal(t, []told{
-		{action: domain.ActionJobCancelled, outcome: operator.OutcomeUnknown},
+		{action: domain.ActionConnectionRead, outcome: operator.OutcomeUnknown},
 		{action: domain.ActionPlatformPaused, outcome: domain.OutcomeFailed, code: domain.CodeInternal},
 		{action: domain.ActionParkedRetried, outcome: domain.OutcomeDone, count: 3, left: 1},
 		{action: domain.ActionGenerationDropped, outcome: domain.OutcomeRefused, code: domain.CodeConflict, why: "readers use it"},

@@ -48,8 +48,6 @@ func targetOf(t domain.OperatorTarget) string {
 		return "connection " + strconv.FormatInt(t.Connection, 10)
 	case t.Platform != 0:
 		return connect.Shown(t.Platform)
-	case t.Job != 0:
-		return "job " + strconv.FormatInt(t.Job, 10)
 	case t.Position != nil:
 		return fmt.Sprintf("%s-%d-%d", t.Projection, t.Position.Partition, t.Position.Offset)
 	case t.Generation != 0:

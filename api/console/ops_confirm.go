@@ -104,13 +104,6 @@ var acts = map[string]act{
 		title: "Read connection %s now", button: "Read it now", method: http.MethodPost, path: "connections/%s/read", back: platformsPath,
 		does: "Its accounts become due now: their totals are read, and those of their posts that are due by their age, as far as the quota has room.",
 	},
-	"retry-job": {
-		title: "Try job %s again", button: "Try again", method: http.MethodPost, path: "jobs/%s/retry", back: jobsPath, does: "It runs as soon as there is room.",
-	},
-	"cancel-job": {
-		title: "Cancel job %s", button: "Cancel the job", method: http.MethodPost, path: "jobs/%s/cancel", back: jobsPath,
-		does: "It is not tried again. What it was to read is read when it is due next.",
-	},
 }
 
 // actView asks whether to do something, and why.

@@ -16,7 +16,6 @@ const (
 	rebuildsPath    = projectionsPath + "/rebuilds/"
 	parkedPath      = opsPath + "/parked"
 	platformsPath   = opsPath + "/platforms"
-	jobsPath        = opsPath + "/jobs"
 	logPath         = opsPath + "/log"
 	actionsPath     = opsPath + "/actions"
 )
@@ -33,7 +32,6 @@ func (c *Console) opsPages() []page {
 		{pattern: "GET " + parkedPath, roles: operators, nav: "Parked", views: []view{parkedView{}}, open: (*visit).parked},
 		{pattern: "GET " + parkedPath + "/{id}", roles: operators, views: []view{parkedEventView{}}, open: (*visit).parkedEvent},
 		{pattern: "GET " + platformsPath, roles: operators, nav: "Platforms", views: []view{platformsView{}}, open: (*visit).platforms},
-		{pattern: "GET " + jobsPath, roles: operators, nav: "Jobs", views: []view{jobsView{}}, open: (*visit).jobs},
 		{pattern: "GET " + logPath, roles: operators, nav: "Log", views: []view{logView{}}, open: (*visit).opsLog},
 		{pattern: "GET " + actionsPath, roles: operators, nav: "Actions", views: []view{actionsView{}}, open: (*visit).actions},
 		{pattern: "GET " + actPath + "{act}/{of...}", roles: operators, views: []view{actView{}}, open: (*visit).askToAct},
@@ -85,13 +83,6 @@ func (v *visit) opsHealth() (view, error) {
 		if !r.Ended() {
 			shown.UnderWay = append(shown.UnderWay, r)
 		}
-	}
-	jobs, err := get[[]operator.Job](v, "/api/ops/jobs", nil)
-	if err != nil {
-		return nil, err
-	}
-	if n := len(failing(jobs)); n > 0 {
-		shown.Concerns = append(shown.Concerns, concern{counted(n, "job has failed", "jobs have failed"), failing(jobs)[0].Error, jobsPath})
 	}
 	shown.Class, shown.Sentence = h.sentence(len(shown.Concerns))
 	return shown, nil

@@ -29,7 +29,7 @@ func operatorsStage(t *testing.T) (*stage, *browser) {
 	s.ready(http.StatusOK, map[string]any{
 		"status": "ready", "checks": []any{map[string]any{"name": "log", "ok": true}}, "projections": []any{map[string]any{"name": "dashboards"}},
 	})
-	for _, list := range []string{"projections", "generations", "rebuilds", "parked", "connections", "pauses", "jobs", "log", "actions"} {
+	for _, list := range []string{"projections", "generations", "rebuilds", "parked", "connections", "pauses", "log", "actions"} {
 		s.answer("GET /api/ops/"+list, []any{}, nil)
 	}
 	return s, s.signedIn("operator")
@@ -39,14 +39,14 @@ func TestOperatorsPagesAreForOperators(t *testing.T) {
 	t.Parallel()
 	s, operator := operatorsStage(t)
 	staff := s.signedIn("agency")
-	for _, path := range []string{"", "/projections", "/parked", "/platforms", "/jobs", "/log", "/actions", "/do/rebuild/post_insights"} {
+	for _, path := range []string{"", "/projections", "/parked", "/platforms", "/log", "/actions", "/do/rebuild/post_insights"} {
 		staff.get("/console/ops"+path).says(http.StatusForbidden, "not for your role")
 		s.browser().get("/console/ops" + path).leadsTo("/console/sign-in?to=" + url.QueryEscape("/console/ops"+path))
 	}
 	asked := len(s.asked)
 	staff.post("/console/ops/do/rebuild/post_insights", url.Values{"code": {"test"}}).says(http.StatusForbidden)
 	require.Len(t, s.asked, asked+1, "only who they are was asked")
-	for _, path := range []string{"", "/projections", "/parked", "/platforms", "/jobs", "/log", "/actions"} {
+	for _, path := range []string{"", "/projections", "/parked", "/platforms", "/log", "/actions"} {
 		operator.get("/console/ops"+path).says(http.StatusOK, `aria-current="page"`)
 	}
 	operator.get("/console/ops/do/burn/it").says(http.StatusNotFound)
@@ -70,9 +70,8 @@ func TestHealthIsOneSentenceThenWhatIsNotWell(t *testing.T) {
 	s.answer("GET /api/ops/rebuilds", []operator.Rebuild{
 		{ID: "r2", Projection: "directory", State: operator.RebuildCopying},
 	}, nil)
-	s.answer("GET /api/ops/jobs", []operator.Job{{ID: 7, State: "retryable", Error: "the platform said no"}, {ID: 8, State: "completed"}}, nil)
-	b.get("/console/ops").says(http.StatusOK, "Reads are served. 4 things are not well.", "a broker is away", "2 parked events of post_insights",
-		`href="/console/ops/parked?projection=post_insights"`, "LinkedIn is paused", "incident:OPS-7", "1 job has failed", "the platform said no",
+	b.get("/console/ops").says(http.StatusOK, "Reads are served. 3 things are not well.", "a broker is away", "2 parked events of post_insights",
+		`href="/console/ops/parked?projection=post_insights"`, "LinkedIn is paused", "incident:OPS-7",
 		`href="/console/ops/projections/rebuilds/r2"`)
 
 	s.ready(http.StatusServiceUnavailable, map[string]any{"status": "not_ready", "checks": []any{map[string]any{"name": "database", "reason": "away"}}})

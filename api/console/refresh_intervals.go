@@ -14,7 +14,7 @@ func refreshSeconds(page string) (int, error) {
 		return 3, nil
 	case "ops-projections":
 		return 5, nil
-	case "ops-health", "ops-jobs", "ops-platforms":
+	case "ops-health", "ops-platforms":
 		return 10, nil
 	}
 	return 0, fmt.Errorf("page %q has no interval", page)

@@ -30,7 +30,6 @@ var words = template.FuncMap{
 	"network":    network,
 	"reading":    readingState,
 	"stateSays":  stateSays,
-	"job":        jobName,
 	"personal":   personal,
 	"window":     window,
 	"ofDay":      ofDay,

@@ -713,57 +713,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/ops/jobs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Jobs of the fetchers: what runs, failed, comes next. */
-        get: operations["getOpsJobs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/ops/jobs/{job}/cancel": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Cancels a job. */
-        post: operations["postOpsJobCancel"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/ops/jobs/{job}/retry": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Runs a job now. */
-        post: operations["postOpsJobRetry"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/ops/log": {
         parameters: {
             query?: never;
@@ -974,26 +923,6 @@ export interface paths {
         put?: never;
         /** Resumes the reading of a platform. */
         post: operations["postOpsPlatformResume"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/ops/platforms/{platform}/run": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Makes all connections of a platform due now, and has them read as far as the quota has room.
-         * @description The body names the kind. Whatever is due is read, within the quotas; the next round comes at its time. While the platform is paused or being read, it is refused (409).
-         */
-        post: operations["postOpsPlatformRun"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3987,45 +3916,6 @@ export interface components {
             /** @description `next_cursor` asks for the next page; absent on the last one. A page of a filtered history may be shorter than its limit and yet have a next one. */
             next_cursor?: string;
         };
-        /** @description A piece of fetching: what runs, failed or comes next. */
-        Job: {
-            /**
-             * Format: int64
-             * @description tries so far
-             */
-            attempt: number;
-            /**
-             * Format: date-time
-             * @description when it was last begun; absent before
-             */
-            attempted_at?: string;
-            /** @description of the last attempt */
-            error?: string;
-            /**
-             * Format: date-time
-             * @description absent while it is not
-             */
-            finished_at?: string;
-            /**
-             * Format: int64
-             * @description of the job
-             */
-            id: number;
-            /** @description what it does */
-            kind: string;
-            /** @description by kind and platform */
-            queue: string;
-            /**
-             * Format: date-time
-             * @description when it may run, UTC
-             */
-            scheduled_at: string;
-            /**
-             * @description `state` is its place in the queue.
-             * @enum {string}
-             */
-            state: "available" | "running" | "retryable" | "scheduled" | "completed" | "cancelled" | "discarded";
-        };
         /** @description The answer to /leaderboard. */
         Leaderboard: {
             /** @description `members` are ranked by what the engagement of posts gained in the range while they had them, the most first. A member is ranked as soon as that is known of one post, also of one that is registered nowhere and so in no list of posts. With by=total they are ranked by what the posts that were published in the range have gathered, of the connections that are theirs now. */
@@ -4462,13 +4352,6 @@ export interface components {
              * @description from 1
              */
             generation?: number;
-            /**
-             * Format: int64
-             * @description its id
-             */
-            job?: number;
-            /** @description what the job does */
-            job_kind?: string;
             /**
              * Format: int64
              * @description the person's, who is no user
@@ -6392,16 +6275,6 @@ export interface components {
             platforms: components["schemas"]["PlatformRoi"][];
             /** @description over the platforms and months */
             total: components["schemas"]["Roi"];
-        };
-        /** @description The body by which an operator makes connections due. */
-        RunBody: {
-            /**
-             * @description `kind` is account_insights, post_insights or token_refresh.
-             * @enum {string}
-             */
-            kind: "account_insights" | "post_insights" | "token_refresh";
-            /** @description `reason` is CODE or CODE:TICKET; the codes are a fixed list, and other needs a ticket. */
-            reason: string;
         };
         /** @description A time without a gap in which a dashboard had a scope. */
         ScopeSpan: {
@@ -9580,150 +9453,6 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    getOpsJobs: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["Job"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                };
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    postOpsJobCancel: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The id of a job.
-                 * @example 7
-                 */
-                job: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "reason": "maintenance:OPS-17"
-                 *     }
-                 */
-                "application/json": components["schemas"]["ActionBody"];
-            };
-        };
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["Done"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                };
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            413: components["responses"]["too_large"];
-            415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    postOpsJobRetry: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The id of a job.
-                 * @example 7
-                 */
-                job: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "reason": "maintenance:OPS-17"
-                 *     }
-                 */
-                "application/json": components["schemas"]["ActionBody"];
-            };
-        };
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["Done"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                };
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            413: components["responses"]["too_large"];
-            415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
     getOpsLog: {
         parameters: {
             query?: never;
@@ -10293,61 +10022,6 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["ActionBody"];
-            };
-        };
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["Done"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                };
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            413: components["responses"]["too_large"];
-            415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    postOpsPlatformRun: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description A platform by its name.
-                 * @example linkedin
-                 */
-                platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "reason": "incident:OPS-17",
-                 *       "kind": "post_insights"
-                 *     }
-                 */
-                "application/json": components["schemas"]["RunBody"];
             };
         };
         responses: {

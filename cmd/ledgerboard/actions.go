@@ -57,8 +57,7 @@ func targetInWords(t domain.OperatorTarget) string {
 	say(t.Stream != "", "stream %s", t.Stream)
 	say(t.Type != "", "type %s", t.Type)
 	say(t.Count > 1, "%d events", t.Count)
-	say(t.Job != 0, "job %d", t.Job)
-	say(t.JobKind != "", "%s", t.JobKind)
+	say(t.Connection != 0, "connection %d", t.Connection)
 	say(t.User != "", "user %s", t.User)
 	say(t.Member != 0, "member %d", t.Member)
 	if t.Until != nil {

@@ -5,8 +5,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 )
 
 // Tables that nobody has made are made in the command, on record and without readers of what serves noticing; those that are
@@ -55,26 +53,4 @@ func TestGenerationsPrepareCommand(t *testing.T) {
 	var usage usageError
 	require.ErrorAs(t, err, &usage)
 	require.ErrorContains(t, err, "there is no read model")
-}
-
-// An action is refused before it is recorded where nobody could do it, and what names nothing says what there is.
-func TestJobsRunCommand(t *testing.T) {
-	t.Parallel()
-	a := newAudited(t, 3)
-	require.NoError(t, scheduler.Migrate(t.Context(), a.db.URL))
-	run := func(kind, platform string) error {
-		c := jobsCommand{
-			storage: a.storage(), logging: logging{LogLevel: "error", LogFormat: "text"},
-			actionFlags: actionFlags{Yes: true, Reason: "incident"}, Begin: kind, Platform: platform,
-		}
-		return c.Run(t.Context(), streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}})
-	}
-	var usage usageError
-	require.ErrorAs(t, run("post_insights", ""), &usage)
-	require.ErrorContains(t, run("posts", "tiktok"), "account_insights, post_insights, token_refresh")
-	require.ErrorContains(t, run("post_insights", "myspace"), "There is no platform")
-	require.ErrorContains(t, run("post_insights", "tiktok"), "No process fetches post_insights of tiktok")
-	_, err := a.db.Pool.Exec(t.Context(), `insert into kept.pauses (kind, name, since, actor, code, ticket) values ('platform', 'tiktok', now(), 'a', 'test', '')`)
-	require.NoError(t, err)
-	require.ErrorContains(t, run("post_insights", "tiktok"), "is paused")
 }

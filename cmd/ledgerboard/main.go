@@ -36,7 +36,6 @@ type cli struct {
 	Pause        pauseCommand        `cmd:"" help:"Pause read models, or the reading of platforms."`
 	Resume       resumeCommand       `cmd:"" help:"End pauses."`
 	Connections  connectionsCommand  `cmd:"" help:"Show how connected accounts are read; read, check, pause or resume some."`
-	Jobs         jobsCommand         `cmd:"" help:"Show the jobs of the fetchers; run one now, or cancel it."`
 	Actions      actionsCommand      `cmd:"" help:"Show what operators did, and what came of it."`
 	Log          logCommand          `cmd:"" help:"Show the topics of the log: partitions, replicas, settings."`
 	Backup       backupCommand       `cmd:"" help:"Copy the log into files, or what has come since the last time; check such files."`

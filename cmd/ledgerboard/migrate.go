@@ -30,7 +30,7 @@ func (c migrateCommand) Run(ctx context.Context, s streams) error {
 	if err := parts.Migrate(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintln(s.Out, "The schemas lb, kept and river are at this version.")
+	fmt.Fprintln(s.Out, "The schemas lb and kept are at this version.")
 	if !c.Roles {
 		return nil
 	}

@@ -27,8 +27,8 @@ type fetching struct {
 	TokenRefreshAhead       map[string]time.Duration `env:"LEDGERBOARD_TOKEN_REFRESH_AHEAD" mapsep:"," default:"${token_refresh_ahead}" help:"How long before its expiry a token is renewed."`
 	Backfill                time.Duration            `env:"LEDGERBOARD_BACKFILL" default:"${backfill}" help:"How far back to read an account's history, a part with each reading; 0: not at all."`
 	DemographicsEvery       time.Duration            `env:"LEDGERBOARD_DEMOGRAPHICS_EVERY" default:"${demographics_every}" help:"How often to read demographics."`
-	FetchParallel           int                      `env:"LEDGERBOARD_FETCH_PARALLEL" default:"${fetch_parallel}" help:"Accounts that one job reads at a time."`
-	FetchWorkers            int                      `env:"LEDGERBOARD_FETCH_WORKERS" default:"${fetch_workers}" help:"Jobs that this process runs at a time, for each kind and platform."`
+	FetchParallel           int                      `env:"LEDGERBOARD_FETCH_PARALLEL" default:"${fetch_parallel}" help:"Accounts of one claim that are read at a time."`
+	FetchWorkers            int                      `env:"LEDGERBOARD_FETCH_WORKERS" default:"${fetch_workers}" help:"Claims that this process reads at a time, of each kind and platform."`
 	FetchTimeout            time.Duration            `env:"LEDGERBOARD_FETCH_TIMEOUT" default:"${fetch_timeout}" help:"How long one call to a platform may take."`
 	FetchRefusedFor         time.Duration            `env:"LEDGERBOARD_FETCH_REFUSED_FOR" default:"${fetch_refused_for}" help:"How long to leave out a metric that a platform refuses."`
 	Quotas                  []string                 `env:"LEDGERBOARD_QUOTAS" placeholder:"PLATFORM:SCOPE:CALLS/WINDOW,…" help:"Quotas of the platforms (scope app, operation or account). The defaults: facebook:account:48000/24h, instagram:account:48000/24h, linkedin:app:500/24h, linkedin:account:100/24h (an app in development: an approved one has more), tiktok:operation:600/1m. PLATFORM:none: no limit."`

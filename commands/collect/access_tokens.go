@@ -25,8 +25,8 @@ type SecretStore interface {
 	Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error
 }
 
-// lastMoment is how long before its expiry a token is renewed by who wants to use it, should the job for
-// that have come too late.
+// lastMoment is how long before its expiry a token is renewed by who wants to use it, should the readings of tokens
+// come too late.
 const lastMoment = 5 * time.Minute
 
 // alone keeps others away from a connection's tokens until release, in the process by a lock and among
@@ -45,7 +45,7 @@ func (c *Collector) alone(ctx context.Context, ref string) (held context.Context
 	return held, func() { end(); unlock() }, nil
 }
 
-// access returns the tokens to read the account with: those that were read with those of the whole job, or they are
+// access returns the tokens to read the account with: those that were read with those of the whole claim, or they are
 // read now. That they may have been renewed since does no harm: one that is refused is looked up again before it is
 // renewed.
 func (c *Collector) access(ctx context.Context, f *fetch) (commands.StoredTokens, error) {

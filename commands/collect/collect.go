@@ -92,7 +92,7 @@ type Config struct {
 	GrowthWindow      time.Duration                     // age up to which a post's growth counts
 	AccountInterval   time.Duration                     // between two readings of an account, if the quota permits
 	PostInterval      time.Duration                     // the same of its posts; default [DefaultPostInterval]
-	Parallel          int                               // connections of one job read at a time; default 32
+	Parallel          int                               // connections of one claim read at a time; default 32
 	Backfill          time.Duration                     // history read from the first connection on, a part with each reading; 0: none
 	DemographicsEvery time.Duration                     // default 24 h
 	Tiers             Tiers                             // nil: [DefaultTiers]

@@ -29,7 +29,7 @@
 //     looked for again.
 //   - A source is silent by its first and its last reading in vain, and by no fewer than three of them. Rounds a day apart may come early, by so
 //     much that two of them still tell it. What is read less often than every two days, as old posts are, never does.
-//   - Where the app's quota does not hold the calls of all readings of a job, they come one after the other: begun together,
+//   - Where the app's quota does not hold the calls of all readings of a claim, they come one after the other: begun together,
 //     none would be whole.
 //   - History goes back in parts, one with each reading, or, where a small quota has no room for both, in a turn between
 //     two readings, and how far it came is kept. A part that fails waits ever longer: the account's quota is for its readings.

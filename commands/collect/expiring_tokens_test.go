@@ -355,7 +355,7 @@ func TestRenewalsAfterAStateWasRecordedAreNoSignIn(t *testing.T) {
 	require.Greater(t, renewals, 1, "it is renewed while the tables say nothing")
 	slow.release(t)
 	for range 3 {
-		for _, kind := range domain.FetchKinds() {
+		for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts, domain.FetchTokens} {
 			s.round(kind, domain.LinkedIn)
 		}
 		slow.release(t)

@@ -163,7 +163,7 @@ func mixed(h uint64) uint64 {
 // CallsADay is what readings of this pace cost.
 func (p Pace) CallsADay() int { return int((day + p.Every - 1) / p.Every * time.Duration(p.Calls)) }
 
-// countedFor is how long work that begins goes by what was counted last: jobs are many, and each count looks at all connections.
+// countedFor is how long a claim goes by what was counted last: claims are many, and each count looks at all connections.
 const countedFor = 10 * time.Second
 
 // countedDemand is a demand and when it was counted.

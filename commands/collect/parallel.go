@@ -11,7 +11,7 @@ const (
 	DefaultParallel = 32
 )
 
-// parallel is how many of a job's connections are read at a time: one, where the app's quota does not hold the calls of that many at once.
+// parallel is how many of a claim's connections are read at a time: one, where the app's quota does not hold the calls of that many at once.
 // Begun together, each would get some of its calls, and none would be whole.
 func (c *Collector) parallel(queue domain.FetchQueue, tasks []domain.FetchTask) int {
 	calls := 0

@@ -9,7 +9,7 @@ import (
 // lookForPauses is how often work that runs looks whether an operator has paused a connection.
 const lookForPauses = time.Second
 
-// pausedConnections remembers for a moment what is paused: jobs with many connections ask before each one.
+// pausedConnections remembers for a moment what is paused: claims with many connections ask before each one.
 type pausedConnections struct {
 	mu      sync.Mutex
 	asked   time.Time

@@ -48,7 +48,7 @@ func (c *Collector) Work(ctx context.Context, claim domain.FetchClaim) error {
 	return err
 }
 
-// round is one job at work.
+// round is the reading of one claim.
 type round struct {
 	*Collector
 	claim  domain.FetchClaim
@@ -56,7 +56,7 @@ type round struct {
 	client platforms.Client
 	fetch  fetchFunc
 
-	secrets map[string][]byte // by reference, as they were when the job began
+	secrets map[string][]byte // by reference, as they were when the reading began
 
 	mu      sync.Mutex
 	results []domain.FetchResult // not stored yet
@@ -76,7 +76,7 @@ func (c *Collector) newRound(ctx context.Context, claim domain.FetchClaim, tasks
 	return &round{Collector: c, claim: claim, demand: demand, client: client, fetch: f}, err
 }
 
-// loadSecrets reads the tokens of a whole job at once; without them each connection looks up its own.
+// loadSecrets reads the tokens of a whole claim at once; without them each connection looks up its own.
 func (r *round) loadSecrets(ctx context.Context, tasks []domain.FetchTask) {
 	refs := make([]string, len(tasks))
 	for i, task := range tasks {

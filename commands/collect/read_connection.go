@@ -28,7 +28,7 @@ type fetch struct {
 	client platforms.Client
 	target platforms.Target
 	notes  postNotes // of its posts
-	secret []byte    // its stored tokens as they were when the job began; nil: to be looked up
+	secret []byte    // its stored tokens as they were when the reading began; nil: to be looked up
 	// looked is when this read looked for other tokens than it began with; zero: it did not.
 	looked time.Time
 	meter  *quota.Meter // counts its calls

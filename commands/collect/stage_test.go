@@ -204,12 +204,10 @@ func (s *fetchStage) claim(collect *collect.Collector, kind string, p domain.Pla
 	return s.claimOf(due, kind, p)
 }
 
-func (s *fetchStage) claimOf(due []domain.DueAccount, kind string, p domain.Platform) (claim domain.FetchClaim) {
+func (s *fetchStage) claimOf(due []domain.DueAccount, kind string, p domain.Platform) domain.FetchClaim {
 	s.t.Helper()
-	require.NoError(s.t, pgx.BeginFunc(s.t.Context(), s.pool, func(tx pgx.Tx) (err error) {
-		claim, err = vault.Claim(s.t.Context(), tx, queueOf(kind, p), due, time.Hour, s.clock.Now())
-		return err
-	}))
+	claim, err := vault.NewFetching(s.pool).Claim(s.t.Context(), queueOf(kind, p), due, time.Hour, s.clock.Now())
+	require.NoError(s.t, err)
 	return claim
 }
 

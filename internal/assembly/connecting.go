@@ -31,16 +31,12 @@ func (s *Service) newConnect(ctx context.Context, c ConnectConfig) (*connect.Con
 	if err != nil {
 		return nil, err
 	}
-	jobs, err := s.openJobs(ctx)
-	if err != nil {
-		return nil, err
-	}
 	at := c.Fetch.Platforms
 	config := connect.Config{
 		Directory: readmodels.Connecting{Pool: s.ReadPool}, Store: vault.NewConnecting(s.KeptPool), Secrets: secrets,
 		Places: readmodels.Connections{Pool: s.ReadPool}, SignIns: network.clients, Log: s.Log,
 		Moved:     s.directoryMoved,
-		Look:      jobs.Look,
+		Look:      s.wakeFetchers,
 		PublicURL: c.PublicURL, ReturnOrigins: c.ReturnOrigins,
 		Apps: map[domain.Platform]string{
 			domain.Facebook: at.Facebook.ClientID, domain.Instagram: at.Instagram.ClientID, domain.LinkedIn: at.LinkedIn.ClientID, domain.TikTok: at.TikTok.ClientID,

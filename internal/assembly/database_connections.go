@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -42,7 +41,7 @@ func (s *Service) connections() int32 {
 		n += int32(len(projectors.All(0)))*cmp.Or(s.settings.FoldConns, projections.DefaultFoldConns) + projections.ApartConns
 	}
 	if s.config.Fetch != nil {
-		n += vault.FetchingConns + scheduler.Conns
+		n += vault.FetchingConns
 	}
 	return n
 }

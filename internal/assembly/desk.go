@@ -4,12 +4,10 @@ import (
 	"context"
 
 	"github.com/ledgerboard/ledgerboard/internal/desk"
-	"github.com/ledgerboard/ledgerboard/internal/scheduler"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// Looks opens the engine's tables, the vault and the jobs, for operators who look at the database alone.
+// Looks opens the engine's tables and the vault, for operators who look at the database alone.
 func (p *Parts) Looks(ctx context.Context) (*desk.Looks, error) {
 	return p.looks.get(func() (*desk.Looks, error) {
 		pool, err := p.Engine(ctx)
@@ -20,26 +18,7 @@ func (p *Parts) Looks(ctx context.Context) (*desk.Looks, error) {
 		if err != nil {
 			return nil, err
 		}
-		jobs, err := p.openJobs(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return desk.NewLooks(desk.LooksConfig{Engine: pool, Vault: kept, Jobs: jobs, Tables: p.Tables}), nil
-	})
-}
-
-// openJobs are the jobs of the fetchers, for whoever looks at them or asks for some.
-func (p *Parts) openJobs(ctx context.Context) (*scheduler.Jobs, error) {
-	return p.jobs.get(func() (*scheduler.Jobs, error) {
-		url, err := p.DatabaseURL(ctx)
-		if err != nil {
-			return nil, err
-		}
-		jobs, err := scheduler.OpenJobs(ctx, url, vault.MakeDue)
-		if err == nil {
-			p.Add(func() error { jobs.Close(); return nil })
-		}
-		return jobs, err
+		return desk.NewLooks(desk.LooksConfig{Engine: pool, Vault: kept, Tables: p.Tables}), nil
 	})
 }
 

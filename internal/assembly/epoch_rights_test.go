@@ -18,8 +18,6 @@ import (
 func TestWhoMayTakeAnEpochOver(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	_, err := db.Pool.Exec(t.Context(), "create schema river; create table river.river_job (id bigserial); create table river.river_migration (id int)")
-	require.NoError(t, err)
 	require.NoError(t, migrations.Grant(t.Context(), db.URL, nil))
 	for role, may := range map[string]bool{"projector": true, "operator": true, "api": false, "connect": false, "fetcher": false, "signer": false} {
 		tx, err := db.Pool.Begin(t.Context())

@@ -4,10 +4,9 @@ import (
 	"context"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/pictures"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
@@ -56,9 +55,12 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	f := &Fetcher{Collect: collector, schedule: c.Schedule}
 	f.schedule.Due, f.schedule.Work, f.schedule.Release = collector.Due, collector.Work, claims.Release
 	f.schedule.Claim = func(
-		ctx context.Context, tx pgx.Tx, queue domain.FetchQueue, due []domain.DueAccount, lasts time.Duration,
+		ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount, lasts time.Duration,
 	) (domain.FetchClaim, error) {
-		return vault.Claim(ctx, tx, queue, due, lasts, c.Now().UTC().Truncate(time.Microsecond))
+		return claims.Claim(ctx, queue, due, lasts, c.Now().UTC().Truncate(time.Microsecond))
+	}
+	f.schedule.Woken = func(queue domain.FetchQueue) <-chan struct{} {
+		return p.progress.Moved(vault.WakeName(queue), pg.AnyKey)
 	}
 	f.schedule.Logger, f.schedule.Registerer = p.settings.Logger, p.registered
 	kept, err := p.Vault(ctx)
@@ -74,8 +76,7 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 		return nil, err
 	}
 	f.schedule.Pictures = job.take
-	f.schedule.DatabaseURL, err = p.DatabaseURL(ctx)
-	return f, err
+	return f, nil
 }
 
 // network is how platforms are called: within their quotas, whoever calls.
@@ -146,7 +147,7 @@ func (f *Fetcher) Run(ctx context.Context) error {
 	return schedule.Run(ctx)
 }
 
-// fetchable tells whether jobs may begin: what is due, connected and known follows from all tables but those of
+// fetchable tells whether readings may begin: what is due, connected and known follows from all tables but those of
 // the dashboards, which may stand still meanwhile.
 func (s *Service) fetchable() bool {
 	var names []string
@@ -156,4 +157,9 @@ func (s *Service) fetchable() bool {
 		}
 	}
 	return s.Monitor.MayCommand(names...) == nil
+}
+
+// wakeFetchers has the fetchers look at once for what is due.
+func (s *Service) wakeFetchers(ctx context.Context, queue domain.FetchQueue) error {
+	return vault.Wake(ctx, s.KeptPool, queue)
 }

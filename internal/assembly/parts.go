@@ -16,7 +16,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -43,7 +42,6 @@ type Parts struct {
 	looks                  part[*desk.Looks]
 	platforms              part[network]
 	desk                   part[*desk.Desk]
-	jobs                   part[*scheduler.Jobs]
 	engines                part[[]*projections.Engine] // of all projections
 	engine, vault, fetched part[*pgxpool.Pool]
 }
@@ -232,10 +230,7 @@ func (p *Parts) Migrate(ctx context.Context) error {
 	if err := pg.CheckDirect(ctx, url); err != nil {
 		return err
 	}
-	if err := migrations.Up(ctx, url); err != nil {
-		return err
-	}
-	return scheduler.Migrate(ctx, url)
+	return migrations.Up(ctx, url)
 }
 
 // Tables are the read models, read-only: the generations that the pointer names when it is called. Who reads for long

@@ -27,10 +27,6 @@ func (s *Service) openReach(ctx context.Context, c FetchConfig) error {
 		}
 		s.operators.Reach(collector)
 	}
-	jobs, err := s.openJobs(ctx)
-	if err != nil {
-		return err
-	}
 	network, err := s.network(ctx, c)
 	if err != nil {
 		return err
@@ -47,7 +43,7 @@ func (s *Service) openReach(ctx context.Context, c FetchConfig) error {
 		},
 		Tokens: collect.HandOverTokens{
 			Places: readmodels.Connections{Pool: s.ReadPool}, Secrets: secrets, Now: c.Now,
-			Check: &collect.CheckHandedOver{Pages: directory, Platforms: network.clients}, Look: jobs.Look,
+			Check: &collect.CheckHandedOver{Pages: directory, Platforms: network.clients}, Look: s.wakeFetchers,
 		},
 	}
 	return nil

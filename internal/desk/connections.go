@@ -75,15 +75,7 @@ func (d *Desk) ReadConnection(ctx context.Context, c commands.Caller, id int64, 
 		return domain.NewError(domain.CodeConflict, "Connection %d is not read now: %s. %s", id, notRead[readings[0].State], readings[0].Reason)
 	}
 	return d.act(ctx, c, domain.ActionConnectionRead, on, reason, simply(func(ctx context.Context) error {
-		if err := vault.ReadNow(ctx, d.kept, on.Platform, accounts, time.Now().UTC()); err != nil {
-			return err
-		}
-		for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts} {
-			if err := d.jobs.Look(ctx, domain.FetchQueue{Kind: kind, Platform: on.Platform}); err != nil {
-				return err
-			}
-		}
-		return nil
+		return vault.ReadNow(ctx, d.kept, on.Platform, accounts, time.Now().UTC())
 	}))
 }
 

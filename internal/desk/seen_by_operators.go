@@ -9,7 +9,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -23,14 +22,12 @@ type Looks struct {
 	tables   func(context.Context) (*projections.Readers, error)
 	rebuilds *projections.Rebuilds
 	pauses   *vault.Pauses
-	jobs     *scheduler.Jobs
 }
 
 // LooksConfig is what looks stand on.
 type LooksConfig struct {
 	Engine *pgxpool.Pool // schema lb_engine
 	Vault  *pgxpool.Pool // schema kept
-	Jobs   *scheduler.Jobs
 	// Tables opens the read models: they may not be there, and most looks need none.
 	Tables func(context.Context) (*projections.Readers, error)
 }
@@ -38,7 +35,7 @@ type LooksConfig struct {
 // NewLooks opens nothing.
 func NewLooks(c LooksConfig) *Looks {
 	return &Looks{
-		engine: c.Engine, kept: c.Vault, tables: c.Tables, jobs: c.Jobs,
+		engine: c.Engine, kept: c.Vault, tables: c.Tables,
 		rebuilds: projections.NewRebuilds(c.Engine), pauses: vault.NewPauses(c.Vault),
 	}
 }
@@ -47,9 +44,6 @@ func NewLooks(c LooksConfig) *Looks {
 func (d *Looks) Generations(ctx context.Context) ([]operator.Generation, error) {
 	return projections.Generations(ctx, d.engine)
 }
-
-// Jobs lists the jobs of the fetchers.
-func (d *Looks) Jobs(ctx context.Context) ([]operator.Job, error) { return d.jobs.List(ctx) }
 
 // Pauses lists what is paused.
 func (d *Looks) Pauses(ctx context.Context) ([]domain.Pause, error) { return d.pauses.List(ctx) }

@@ -8,28 +8,32 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/riverqueue/river"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Schema is where River's tables live.
-const Schema = "river"
+const (
+	// DefaultDrainTimeout is how long readings under way have at the stop, unless [Config] says otherwise.
+	DefaultDrainTimeout = 20 * time.Second
+	// DefaultMaxWorkers is how many claims of a kind and platform a process reads at once, unless [Config] says otherwise.
+	DefaultMaxWorkers = 4
+	// MinEvery is the shortest time between two looks at what is due.
+	MinEvery = time.Second
+	// hardStop is how long Run waits for work whose context was cancelled. The renewal of a token is not cut:
+	// a call to the platform takes up to 15 s, storing what it gave up to 9 s more.
+	hardStop = 25 * time.Second
+)
 
-// DefaultDrainTimeout is how long jobs under way have at the stop, unless [Config] says otherwise.
-const DefaultDrainTimeout = 20 * time.Second
+// How long a claim lasts: as long as so many looks at what is due.
+const (
+	longestClaim  = 5 * time.Minute
+	shortestClaim = time.Minute
+	looksInAClaim = 10
+)
 
-// MinEvery is the shortest time between two looks at what is due.
-const MinEvery = time.Second
-
-// Config is what a [Scheduler] is made of. DatabaseURL, Every, Due, Claim, Work and Release are required.
+// Config is what a [Scheduler] is made of. Every, Due, Claim, Work and Release are required.
 type Config struct {
-	DatabaseURL string // a pool of the scheduler's own is opened and closed by Run
-
 	Every     map[string]time.Duration // by kind of fetching: how often to look for what is due; a kind that is not in it does not run
 	Platforms []domain.Platform        // nil: all
 
@@ -37,8 +41,8 @@ type Config struct {
 	// leaves out: that stays due.
 	Due func(ctx context.Context, queue domain.FetchQueue, every time.Duration) ([]domain.DueAccount, error)
 
-	// Claim claims, in the transaction, those of them that nobody else has claimed meanwhile.
-	Claim func(ctx context.Context, tx pgx.Tx, queue domain.FetchQueue, due []domain.DueAccount, lasts time.Duration) (domain.FetchClaim, error)
+	// Claim claims those of them that nobody else has claimed or read meanwhile.
+	Claim func(ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount, lasts time.Duration) (domain.FetchClaim, error)
 
 	// Work reads what is claimed. Its context ends with the claim or with the process: it should begin with what is most
 	// overdue, because what it did not reach is due again. The error is of our own side.
@@ -47,35 +51,37 @@ type Config struct {
 	// Release gives back what of a claim has no result, so that nobody waits for the claim's end.
 	Release func(ctx context.Context, claim domain.FetchClaim) error
 
-	// Ready is asked before anything: until it is true nothing is inserted and nothing runs. When it
-	// turns false later, no job begins until it is true again. Nil: always ready.
+	// Woken returns a channel that is closed when somebody has made accounts of the queue due. Nil: the next look finds them.
+	Woken func(queue domain.FetchQueue) <-chan struct{}
+
+	// Ready is asked before anything: until it is true nothing is claimed. When it turns false later, no reading begins until it is
+	// true again. Nil: always ready.
 	Ready func() bool
 
-	// Paused tells whether an operator has paused the fetching of a platform. It is asked before each claim and
-	// job of the platform, and every second while a job runs, whose context ends then: what it did not reach is
-	// due after the pause. Nil: nothing is ever paused.
+	// Paused tells whether an operator has paused the fetching of a platform. It is asked before each claim of the platform, and
+	// every second while one is read, whose context ends then: what it did not reach is due after the pause. Nil: nothing is
+	// ever paused.
 	Paused func(ctx context.Context, platform domain.Platform) (bool, error)
 
-	// Pictures takes the pictures of posts that are wanted, some at a time: a job of its own, of which one runs at a time. The error is of
-	// our own side. Nil: this process takes none.
+	// Pictures takes the pictures of posts that are wanted, some at a time. The error is of our own side. Nil: this process takes none.
 	Pictures func(ctx context.Context) error
 
-	MaxWorkers   int           // jobs at once of each kind and platform in this process; 4
+	MaxWorkers   int           // claims of each kind and platform that this process reads at once; 4
 	ClaimFor     time.Duration // how long a claim lasts: after a crash its connections are due again then; ten times Every, 1 to 5 min
-	DrainTimeout time.Duration // how long Run lets jobs finish when it is to end; 20 s
+	DrainTimeout time.Duration // how long Run lets readings finish when it is to end; 20 s
 
 	Logger     *slog.Logger          // nil: slog.Default()
 	Registerer prometheus.Registerer // nil: metrics are kept but not exposed
 
-	connect     func(context.Context) (*pgxpool.Pool, error) // tests hand in a database that fails at first
-	adjust      func(*river.Config)                          // tests only
-	beginWithin time.Duration                                // tests shorten it
-	hardStop    time.Duration                                // tests shorten it
+	hardStop time.Duration // tests shorten it
 }
 
 func (c Config) withDefaults() Config {
 	if c.Platforms == nil {
 		c.Platforms = domain.Platforms()
+	}
+	if c.Woken == nil {
+		c.Woken = func(domain.FetchQueue) <-chan struct{} { return nil }
 	}
 	if c.Ready == nil {
 		c.Ready = func() bool { return true }
@@ -84,16 +90,7 @@ func (c Config) withDefaults() Config {
 		c.Paused = func(context.Context, domain.Platform) (bool, error) { return false, nil }
 	}
 	c.MaxWorkers, c.Logger = cmp.Or(c.MaxWorkers, DefaultMaxWorkers), cmp.Or(c.Logger, slog.Default())
-	c.DrainTimeout = cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
-	c.hardStop, c.beginWithin = cmp.Or(c.hardStop, hardStop), cmp.Or(c.beginWithin, beginWithin)
-	if c.connect == nil {
-		c.connect = func(ctx context.Context) (*pgxpool.Pool, error) {
-			return pg.Open(ctx, pg.Config{URL: c.DatabaseURL, SearchPath: []string{Schema}, Name: "scheduler", MaxConns: Conns})
-		}
-	}
-	if c.adjust == nil {
-		c.adjust = func(*river.Config) {}
-	}
+	c.DrainTimeout, c.hardStop = cmp.Or(c.DrainTimeout, DefaultDrainTimeout), cmp.Or(c.hardStop, hardStop)
 	return c
 }
 
@@ -105,12 +102,16 @@ func (c Config) validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	refuse(c.DatabaseURL == "", "DatabaseURL is missing")
 	refuse(c.Due == nil || c.Claim == nil || c.Work == nil || c.Release == nil, "Due, Claim, Work or Release is missing")
-	refuse(c.MaxWorkers < 1 || c.MaxWorkers > river.QueueNumWorkersMax, "MaxWorkers must be 1 to %d", river.QueueNumWorkersMax)
+	refuse(c.MaxWorkers < 1, "MaxWorkers must be 1 or more")
 	refuse(len(c.Every) == 0, "no kind is scheduled")
 	for kind, every := range c.Every {
 		refuse(every < MinEvery, "kind %q: looking every %s is too often; use %s or more", kind, every, MinEvery)
 	}
 	return errors.Join(errs...)
+}
+
+// claimFor is how long claims of a kind last.
+func (c Config) claimFor(kind string) time.Duration {
+	return cmp.Or(c.ClaimFor, min(max(looksInAClaim*c.Every[kind], shortestClaim), longestClaim))
 }

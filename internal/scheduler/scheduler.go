@@ -5,40 +5,35 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 const (
+	// ClaimSize is how many connections a claim has at most.
+	ClaimSize = 200
+	// lookTimeout bounds the queries of a look.
+	lookTimeout = 30 * time.Second
 	// recheckReady is how often Ready is asked while it says no.
 	recheckReady = 250 * time.Millisecond
-
-	// Conns serve River's own queries (a listener, producers, a completer, maintenance) and claims.
-	Conns = 8
-	// hardStop is how long Run waits for work whose context was cancelled. The renewal of a token is not cut:
-	// a call to the platform takes up to 15 s, storing what it gave up to 9 s more.
-	hardStop = 25 * time.Second
-	// beginWithin is how long a database that does not answer is waited for at the start.
-	beginWithin = time.Minute
+	// picturesEvery is how often wanted pictures are looked for.
+	picturesEvery = 5 * time.Minute
 )
 
 // ErrStuck is returned by [Scheduler.Run] when work did not end although its context was cancelled.
-var ErrStuck = errors.New("jobs did not stop in time")
+var ErrStuck = errors.New("readings did not stop in time")
 
-// Scheduler has jobs done on time by as many processes as there are.
+// Scheduler has what is due read by as many processes as there are.
 type Scheduler struct {
 	cfg     Config
 	log     *slog.Logger
 	metrics *metrics
-	pool    *pgxpool.Pool // set by Run
 }
 
-// New checks the configuration and registers the metrics; it does not reach for the database.
+// New checks the configuration and registers the metrics.
 func New(cfg Config) (*Scheduler, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -51,57 +46,47 @@ func New(cfg Config) (*Scheduler, error) {
 	return &Scheduler{cfg: cfg, log: cfg.Logger, metrics: m}, nil
 }
 
-// Run schedules and works until ctx is done, then lets running jobs finish for DrainTimeout, cancels
-// those that did not (another process takes them over) and returns nil. It returns an error when it
-// cannot begin within a minute, and [ErrStuck] when work ignores its cancellation. The schema must have been made by
-// [Migrate]. It may be called again after it has returned, not while it runs.
+// Run claims and reads until ctx is done, then lets readings finish for DrainTimeout, cancels those that did not (another
+// process takes them over) and returns nil, or [ErrStuck] when work ignores its cancellation. It may be called again after it has
+// returned, not while it runs.
 func (s *Scheduler) Run(ctx context.Context) error {
 	if !s.awaitReady(ctx) {
 		return nil
 	}
-	client, err := s.begin(ctx)
-	if s.pool != nil {
-		defer s.pool.Close()
-	}
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil // a wanted end is no failure
+	working, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	var loops sync.WaitGroup
+	for kind := range s.cfg.Every {
+		for _, platform := range s.cfg.Platforms {
+			loops.Go(func() { s.serve(ctx, working, domain.FetchQueue{Kind: kind, Platform: platform}) })
 		}
-		return err
+	}
+	if s.cfg.Pictures != nil {
+		loops.Go(func() {
+			repeat(ctx, picturesEvery, func() <-chan struct{} {
+				s.takePictures(ctx)
+				return nil
+			})
+		})
 	}
 	<-ctx.Done()
+	ended := make(chan struct{})
+	go func() {
+		loops.Wait()
+		close(ended)
+	}()
 	select {
-	case <-client.Stopped():
+	case <-ended:
 		return nil
-	case <-time.After(s.cfg.DrainTimeout + s.cfg.hardStop):
+	case <-time.After(s.cfg.DrainTimeout):
+	}
+	cut()
+	select {
+	case <-ended:
+		return nil
+	case <-time.After(s.cfg.hardStop):
 		return ErrStuck
 	}
-}
-
-// begin connects and starts River. What fails is tried again for a while, and only then is an error: a
-// database that restarts at this moment must not end the process.
-func (s *Scheduler) begin(ctx context.Context) (*river.Client[pgx.Tx], error) {
-	s.pool = nil
-	attempt := func() (*river.Client[pgx.Tx], error) {
-		if s.pool == nil {
-			pool, err := s.cfg.connect(ctx)
-			if err != nil {
-				return nil, err
-			}
-			s.pool = pool
-		}
-		client, err := s.newClient()
-		if err != nil {
-			return nil, backoff.Permanent(fmt.Errorf("make River client: %w", err))
-		}
-		if err := client.Start(ctx); err != nil {
-			return nil, fmt.Errorf("start River: %w", err)
-		}
-		return client, nil
-	}
-	return backoff.Retry(ctx, attempt, backoff.WithMaxElapsedTime(s.cfg.beginWithin), backoff.WithNotify(func(err error, in time.Duration) {
-		s.log.WarnContext(ctx, "the schedule cannot begin, tries again", "in", in, "error", err)
-	}))
 }
 
 // awaitReady blocks until the configured Ready says yes, and reports whether that came before the end
@@ -121,31 +106,99 @@ func (s *Scheduler) awaitReady(ctx context.Context) bool {
 	return false
 }
 
-func (s *Scheduler) newClient() (*river.Client[pgx.Tx], error) {
-	workers := river.NewWorkers()
-	err := errors.Join(
-		river.AddWorkerSafely(workers, &claimer{s: s}),
-		river.AddWorkerSafely(workers, &worker{s: s}),
-		river.AddWorkerSafely(workers, &pictureTaker{s: s}),
-	)
-	if err != nil {
-		return nil, err
+// repeat looks now and then at an interval, and sooner when the channel of the last look is closed, until ctx is done.
+func repeat(ctx context.Context, every time.Duration, look func() <-chan struct{}) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		woken := look()
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-woken:
+		}
 	}
-	config := &river.Config{
-		Schema:       Schema,
-		Queues:       s.queues(),
-		Workers:      workers,
-		PeriodicJobs: s.periodicJobs(),
-		Logger:       quietLogger(s.log),
+}
 
-		JobTimeout:           s.cfg.jobTimeout(),
-		RescueStuckJobsAfter: s.cfg.jobTimeout() + time.Minute,
-		SoftStopTimeout:      s.cfg.DrainTimeout,
+// serve has what is due of a queue read until ctx is done, and returns when its readers have ended.
+func (s *Scheduler) serve(ctx, working context.Context, queue domain.FetchQueue) {
+	var readers sync.WaitGroup
+	defer readers.Wait()
+	free := make(chan struct{}, s.cfg.MaxWorkers)
+	repeat(ctx, s.cfg.Every[queue.Kind], func() <-chan struct{} {
+		woken := s.cfg.Woken(queue) // before the look: what is made due meanwhile is not missed
+		for some := range slices.Chunk(s.due(ctx, queue), ClaimSize) {
+			select {
+			case <-ctx.Done():
+				return nil
+			case free <- struct{}{}:
+			}
+			ends := time.Now().Add(s.cfg.claimFor(queue.Kind))
+			claim, err := s.claim(ctx, queue, some)
+			if err != nil || len(claim.Accounts) == 0 {
+				<-free
+			}
+			if err != nil {
+				return woken
+			}
+			if len(claim.Accounts) == 0 {
+				continue // another process was sooner
+			}
+			readers.Go(func() {
+				defer func() { <-free }()
+				s.read(working, claim, ends)
+			})
+		}
+		return woken
+	})
+}
 
-		CompletedJobRetentionPeriod: rememberDone,
-		CancelledJobRetentionPeriod: rememberDone,
-		DiscardedJobRetentionPeriod: rememberFailed,
+// due is what of a queue may be claimed now. What a look could not find the next one finds.
+func (s *Scheduler) due(ctx context.Context, queue domain.FetchQueue) (due []domain.DueAccount) {
+	if s.heldBack(ctx, queue.Platform) {
+		return nil
 	}
-	s.cfg.adjust(config)
-	return river.NewClient(riverpgxv5.New(s.pool), config)
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	err := safely(func() (err error) {
+		due, err = s.cfg.Due(ctx, queue, s.cfg.Every[queue.Kind])
+		return err
+	})
+	s.warn(ctx, queue, err)
+	return due
+}
+
+// claim claims what is still due of a part of a look. It is not cut by the stop: a claim that was made must be known to be given back.
+func (s *Scheduler) claim(ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount) (claim domain.FetchClaim, err error) {
+	if s.heldBack(ctx, queue.Platform) {
+		return claim, errPaused
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
+	defer cancel()
+	err = safely(func() (err error) {
+		claim, err = s.cfg.Claim(ctx, queue, due, s.cfg.claimFor(queue.Kind))
+		return err
+	})
+	s.warn(ctx, queue, err)
+	return claim, err
+}
+
+func (s *Scheduler) warn(ctx context.Context, queue domain.FetchQueue, err error) {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		s.log.WarnContext(ctx, "what is due cannot be claimed now: the next look finds it", "kind", queue.Kind,
+			"platform", queue.Platform.String(), "error", err)
+	}
+}
+
+// takePictures ends before the next look.
+func (s *Scheduler) takePictures(ctx context.Context) {
+	if !s.cfg.Ready() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, picturesEvery-30*time.Second)
+	defer cancel()
+	if err := safely(func() error { return s.cfg.Pictures(ctx) }); err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "pictures of posts are not taken now: the next look goes on", "error", err)
+	}
 }

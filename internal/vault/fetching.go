@@ -27,11 +27,11 @@ type Fetching struct{ pool *pgxpool.Pool }
 // NewFetching returns the fetch states of a pool that [OpenFetching] made.
 func NewFetching(pool *pgxpool.Pool) *Fetching { return &Fetching{pool} }
 
-// Claim claims, in the caller's transaction, those of the accounts whose due time is still the one that the caller saw and
-// that nobody else has claimed. Who claims at the same moment is not waited for. The claims end by themselves
-// after so long. It returns what was claimed, the most overdue first.
-func Claim(
-	ctx context.Context, tx pgx.Tx, queue domain.FetchQueue, due []domain.DueAccount, lasts time.Duration, now time.Time,
+// Claim claims those of the accounts whose due time is still the one that the caller saw and that no one else has claimed. A
+// process that claims at the same moment is not waited for. The claims end after so long. It returns what was claimed, the most
+// overdue first.
+func (f *Fetching) Claim(
+	ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount, lasts time.Duration, now time.Time,
 ) (domain.FetchClaim, error) {
 	claim := domain.FetchClaim{FetchQueue: queue}
 	ids, seen := make([]int64, len(due)), make([]time.Time, len(due))
@@ -40,22 +40,22 @@ func Claim(
 			seen[i] = *account.DueAt
 		}
 	}
-	_, err := tx.Exec(ctx, `
-		insert into `+Schema+`.fetch_state (kind, p_id, social_account_id, due_at, updated_at)
+	_, err := f.pool.Exec(ctx, `
+		insert into fetch_state (kind, p_id, social_account_id, due_at, updated_at)
 		select $1, $2, d.id, d.at, $5 from unnest($3::bigint[], $4::timestamptz[]) as d (id, at) order by d.id
 		on conflict do nothing`, queue.Kind, int(queue.Platform), ids, seen, now)
 	if err != nil {
 		return claim, fmt.Errorf("register %d due accounts of %s: %w", len(due), queue.Platform, err)
 	}
-	rows, _ := tx.Query(ctx, `
+	rows, _ := f.pool.Query(ctx, `
 		with free as (
 			select f.social_account_id as id, f.due_at
 			from unnest($3::bigint[], $4::timestamptz[]) as d (id, at)
-			join `+Schema+`.fetch_state f on f.kind = $1 and f.p_id = $2 and f.social_account_id = d.id and f.due_at = d.at
+			join fetch_state f on f.kind = $1 and f.p_id = $2 and f.social_account_id = d.id and f.due_at = d.at
 			where f.claimed_until is null or f.claimed_until <= clock_timestamp()
 			for update of f skip locked),
 		claimed as (
-			update `+Schema+`.fetch_state f set claimed_until = now() + $5::interval
+			update fetch_state f set claimed_until = now() + $5::interval
 			from free where f.kind = $1 and f.p_id = $2 and f.social_account_id = free.id
 			returning free.id, free.due_at, f.claimed_until)
 		select id, claimed_until from claimed order by due_at, id`, queue.Kind, int(queue.Platform), ids, seen, lasts)
@@ -67,20 +67,30 @@ func Claim(
 	return claim, doing(err, "claim due accounts of %s", queue.Platform)
 }
 
-// MakeDue makes all connections of a queue due, in the caller's transaction; those that failed keep their pauses.
-func MakeDue(ctx context.Context, tx pgx.Tx, queue domain.FetchQueue, now time.Time) error {
-	_, err := tx.Exec(ctx, `update `+Schema+`.fetch_state set due_at = $3 where kind = $1 and p_id = $2 and due_at > $3 and failures = 0`,
-		queue.Kind, int(queue.Platform), now)
-	return doing(err, "make %s of %s due", queue.Kind, queue.Platform)
+// WakeName is the name by which [pg.Progress] wakes the fetchers of a queue.
+func WakeName(queue domain.FetchQueue) string {
+	return "fetch." + queue.Kind + "." + queue.Platform.String()
 }
 
-// ReadNow makes social accounts of a platform due, their totals and their posts, whatever they wait for.
+// Wake has the fetchers look at once for what is due of a queue.
+func Wake(ctx context.Context, pool *pgxpool.Pool, queue domain.FetchQueue) error {
+	_, err := pool.Exec(ctx, `select pg_notify($1, $2)`, pg.ProgressChannel, WakeName(queue))
+	return doing(err, "wake the fetchers of %s", queue.Platform)
+}
+
+// ReadNow makes social accounts of a platform due, their totals and their posts, whatever they wait for, and wakes the fetchers.
 func ReadNow(ctx context.Context, pool *pgxpool.Pool, platform domain.Platform, accounts []int64, now time.Time) error {
+	kinds := []string{domain.FetchAccounts, domain.FetchPosts}
 	_, err := pool.Exec(ctx, `
 		insert into `+Schema+`.fetch_state as f (kind, p_id, social_account_id, due_at, updated_at)
 		select kind, $2, id, $4, $4 from unnest($1::text[]) kind, unnest($3::bigint[]) id order by 1, 3
 		on conflict (kind, p_id, social_account_id) do update set due_at = least(f.due_at, excluded.due_at)`,
-		[]string{domain.FetchAccounts, domain.FetchPosts}, int(platform), accounts, now)
+		kinds, int(platform), accounts, now)
+	for _, kind := range kinds {
+		if err == nil {
+			err = Wake(ctx, pool, domain.FetchQueue{Kind: kind, Platform: platform})
+		}
+	}
 	return doing(err, "make accounts of %s due", platform)
 }
 

@@ -1,10 +1,10 @@
 -- The rights of each role, in a database that stands at this version. The groups are made before; they are of the whole server, and what they may do
--- is of this database. It may be run again at any time: what a later version needs is granted then. Whoever runs it owns schemas kept, lb_engine and
--- river, and is a member of ledgerboard_projector, which owns the tables that are folded.
+-- is of this database. It may be run again at any time: what a later version needs is granted then. Whoever runs it owns schemas kept and
+-- lb_engine, and is a member of ledgerboard_projector, which owns the tables that are folded.
 
 -- Every process: what it is, which log this is, who folds what; and the read models.
-grant usage on schema lb, lb_engine, kept, river to ledgerboard_process;
-grant select on all tables in schema lb_engine, river to ledgerboard_process;
+grant usage on schema lb, lb_engine, kept to ledgerboard_process;
+grant select on all tables in schema lb_engine to ledgerboard_process;
 grant insert, update, delete on lb_engine.processes to ledgerboard_process;
 grant select on kept.schema_migrations, kept.pauses to ledgerboard_process;
 grant select, insert on kept.epochs to ledgerboard_process;
@@ -32,8 +32,7 @@ grant select, insert on kept.ticket_key to ledgerboard_api;
 grant select on kept.connection_marks to ledgerboard_api;
 grant select, insert, update on kept.sessions, kept.sign_in_links, kept.sign_in_refusals to ledgerboard_api;
 grant select, insert on kept.identities to ledgerboard_api;
-grant insert, update on river.river_job to ledgerboard_api;
-grant usage on all sequences in schema river to ledgerboard_api;
+grant insert on kept.fetch_state to ledgerboard_api; -- reads a connection now
 
 -- Who answers people and has their accounts connected, or takes tokens of a main application.
 grant ledgerboard_api to ledgerboard_connect;
@@ -41,7 +40,6 @@ grant select, insert, update on kept.secrets, kept.grants to ledgerboard_connect
 grant insert, update on kept.granted_connections to ledgerboard_connect;
 grant select, insert, update, delete on kept.connect_links, kept.connect_attempts, kept.deletion_requests to ledgerboard_connect;
 grant select, insert, update, delete on kept.token_leases, kept.fetch_budgets, kept.connection_marks to ledgerboard_connect;
-grant insert on kept.fetch_state to ledgerboard_connect;
 grant insert, update on kept.platform_words to ledgerboard_connect;
 grant select on kept.pictures to ledgerboard_connect; -- who answers people shows them where it has the key
 
@@ -53,9 +51,6 @@ grant insert, update on kept.post_notes, kept.platform_words to ledgerboard_fetc
 grant select, insert, update, delete on kept.silent_sources to ledgerboard_fetcher;
 grant select, insert, update on kept.pictures to ledgerboard_fetcher;
 grant select, insert, update, delete on kept.token_leases, kept.fetch_budgets, kept.connection_marks to ledgerboard_fetcher;
-grant insert, update, delete on all tables in schema river to ledgerboard_fetcher;
-revoke insert, update, delete on river.river_migration from ledgerboard_fetcher;
-grant usage on all sequences in schema river to ledgerboard_fetcher;
 
 -- Who signs reads.
 grant ledgerboard_process to ledgerboard_signer;

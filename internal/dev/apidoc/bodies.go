@@ -62,9 +62,6 @@ func (s *schemas) bodyOf(t reflect.Type, strict bool) *openapi3.SchemaRef {
 			form(pattern)(member.Value)
 		}
 	}
-	if kind := whole.Properties["kind"]; kind != nil {
-		kind.Value.Enum = wordsOf(domain.FetchKinds())
-	}
 	for _, name := range []string{"name", "email", "phone", "address", "external_id"} {
 		if member := whole.Properties[name]; member != nil {
 			member.Value.MaxLength = new(uint64(commands.MaxName))

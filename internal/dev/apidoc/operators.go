@@ -41,9 +41,6 @@ var operatorsOperations = map[string]about{
 		"It is a record of the agency's own stream: live tables and every rebuild leave the event out. What is no link of its chain, or only waits "+
 			"behind another event, is refused (409). To skip it again does nothing, and the answer says so."),
 	"postOpsParkedAcknowledge": act("Notes that one parked event was looked after.", "Tables stay as they are."),
-	"getOpsJobs":               ops("Jobs of the fetchers: what runs, failed, comes next.", ""),
-	"postOpsJobCancel":         act("Cancels a job.", ""),
-	"postOpsJobRetry":          act("Runs a job now.", ""),
 	"getOpsPauses":             ops("What is paused, since when, by whom and why.", ""),
 	"postOpsPlatformPause":     act("Pauses the reading of a platform, the renewal of its tokens included.", ""),
 	"postOpsPlatformResume":    act("Resumes the reading of a platform.", ""),
@@ -58,9 +55,6 @@ var operatorsOperations = map[string]about{
 	"postOpsConnectionRead": act("Makes the accounts of a connection due now.",
 		"Their totals are read, and those of their posts that are due by their age, as far as the quota has room. If none of its accounts is "+
 			"read, for want of a sign-in or a subscription or because it is paused, it is refused (409) with the reason."),
-	"postOpsPlatformRun": act("Makes all connections of a platform due now, and has them read as far as the quota has room.",
-		"The body names the kind. Whatever is due is read, within the quotas; the next round comes at its time. While the platform is paused or "+
-			"being read, it is refused (409)."),
 	"getOpsActions": ops("What operators did, newest first, and what came of it.",
 		"Each action is recorded before it is done, and its outcome after it. One without an outcome is under way, or its process ended."),
 	"getOpsLog": ops("Topics of the log: partitions, in-sync replicas, offsets, settings.", ""),

@@ -31,8 +31,6 @@ func exampleBody(op api.Operation) string {
 		return `{"access_token":"EAAB0example","expires_at":"2099-12-31T08:00:00Z"}`
 	case op.Method == http.MethodPut, op.ID == "postDashboardPreview":
 		return `{"allow_client_dashboard":true,"users":["a11ce0000000000000000000"]}`
-	case strings.HasSuffix(op.Pattern, "/run"):
-		return `{"reason":"incident:OPS-17","kind":"post_insights"}`
 	default:
 		return `{"reason":"maintenance:OPS-17"}`
 	}

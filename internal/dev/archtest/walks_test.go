@@ -46,8 +46,8 @@ var walks = []walk{
 		"channel wake: internal/stream.Hub.serve", "internal/stream.noticeFeed.tell", "internal/stream.eventStream.send", "internal/stream.eventStream.write",
 	}},
 	{"a reading, from what is due to the platform", []string{
-		"internal/scheduler.claimer.Work", "internal/scheduler.claimer.claim", "job: internal/scheduler.worker.Work", "internal/scheduler.worker.read",
-		"internal/scheduler.Scheduler.work", "commands/collect.Collector.Work", "commands/collect.round.one", "commands/collect.round.fetchSafely",
+		"internal/scheduler.Scheduler.serve", "internal/scheduler.Scheduler.claim", "internal/scheduler.Scheduler.read",
+		"commands/collect.Collector.Work", "commands/collect.round.one", "commands/collect.round.fetchSafely",
 		"value fetch: commands/collect.Collector.withToken", "commands/collect.Collector.readAs", "value read: commands/collect.Collector.accountReading",
 		"internal/platforms.tikTok.Account",
 	}},

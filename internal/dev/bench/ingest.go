@@ -29,7 +29,7 @@ const (
 	ingestLatency  = 200 * time.Millisecond
 )
 
-// ingestParallel is how many connections a job reads at a time: of so many calls under way, the machine waits for the
+// ingestParallel is how many connections of a claim are read at a time: of so many calls under way, the machine waits for the
 // platform, as it does in production.
 const ingestParallel = 25
 

@@ -144,7 +144,7 @@ func (c *connecting) requireSilentLog() {
 	require.Greater(c.t, records, 20)
 }
 
-// requireSilentTables reads every row of every table, those of jobs among them.
+// requireSilentTables reads every row of every table.
 func (c *connecting) requireSilentTables() {
 	c.t.Helper()
 	db := c.p.database()
@@ -159,7 +159,7 @@ func (c *connecting) requireSilentTables() {
 		tables = append(tables, name)
 	}
 	require.NoError(c.t, rows.Err())
-	require.True(c.t, slices.ContainsFunc(tables, func(name string) bool { return strings.HasSuffix(name, ".river_job") }), "%s", tables)
+	require.True(c.t, slices.ContainsFunc(tables, func(name string) bool { return strings.HasSuffix(name, ".fetch_state") }), "%s", tables)
 	for _, table := range tables {
 		var text string
 		require.NoError(c.t, db.QueryRow(c.t.Context(), "select coalesce(string_agg(t::text, E'\n'), '') from "+table+" t").Scan(&text))

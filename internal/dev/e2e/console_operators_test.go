@@ -26,7 +26,7 @@ func TestAnOperatorInTheConsole(t *testing.T) {
 		w.says("What was looked at", "Read model post_insights")
 		w.leaveAlone("LinkedIn")
 		w.watchRebuild("post_insights")
-		for _, page := range []string{"Parked", "Jobs", "Log"} {
+		for _, page := range []string{"Parked", "Log"} {
 			require.EqualValues(t, http.StatusOK, w.follow(page))
 		}
 		w.follow("Actions")

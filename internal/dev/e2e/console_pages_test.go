@@ -55,7 +55,6 @@ var consolePages = []struct {
 		{"/ops/projections", "projections"},
 		{"/ops/platforms", "platforms"},
 		{"/ops/parked", ""},
-		{"/ops/jobs", ""},
 		{"/ops/log", ""},
 		{"/ops/actions", ""},
 	}},

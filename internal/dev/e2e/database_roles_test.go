@@ -186,7 +186,7 @@ func (b *byRole) act() {
 	} {
 		post(path).ok(b.t, http.StatusOK)
 	}
-	for _, path := range []string{"projections", "generations", "rebuilds", "parked", "jobs", "pauses", "connections", "actions", "log"} {
+	for _, path := range []string{"projections", "generations", "rebuilds", "parked", "pauses", "connections", "actions", "log"} {
 		b.p.get(b.operator, "/api/ops/"+path).ok(b.t, http.StatusOK)
 	}
 	b.rebuild("operations")
@@ -271,7 +271,6 @@ func (b *byRole) onTheCommandLine() {
 	for _, args := range [][]string{
 		{"generations"},
 		{"verify", "--all"},
-		{"jobs"},
 		{"actions"},
 		{"secrets", "rotate"},
 		{"rebuild", "directory", "--yes", "--reason", "test"},
@@ -385,16 +384,16 @@ func (b *byRole) refuses() {
 	for login, statements := range map[string][]string{
 		"lb_bare": {
 			secret, engine, made, derived, "insert into kept.secrets (ref) values ('x')", "update kept.grants set person = 'x'", "select * from kept.connect_links",
-			"update lb_engine.pointer set generation = 1", "drop schema lb_dashboards_g1 cascade", "delete from river.river_job", "create view lb.mine as select 1",
+			"update lb_engine.pointer set generation = 1", "drop schema lb_dashboards_g1 cascade", "create view lb.mine as select 1",
 			"update lb_engine.rebuilds set error = null", "update lb_engine.generations set targets = '{}'",
 		},
-		"lb_web": {engine, made, derived, "update lb_engine.generations set state = 'dropped'", "delete from river.river_job", "set role ledgerboard_projector"},
+		"lb_web": {engine, made, derived, "update lb_engine.generations set state = 'dropped'", "set role ledgerboard_projector"},
 		"lb_fetch": {
 			engine, made, derived, "insert into lb_engine.rebuilds default values", "select * from kept.connect_attempts", "select * from kept.ticket_key",
-			"delete from kept.pauses", "delete from river.river_migration",
+			"delete from kept.pauses",
 		},
-		"lb_fold": {secret, "update kept.secrets set ref = 'x'", "select * from kept.ticket_key", "delete from kept.pauses", "delete from river.river_job", "drop schema kept cascade"},
-		"lb_sign": {secret, engine, made, derived, "insert into lb_engine.rebuilds default values", "delete from river.river_job", "select * from kept.ticket_key"},
+		"lb_fold": {secret, "update kept.secrets set ref = 'x'", "select * from kept.ticket_key", "delete from kept.pauses", "drop schema kept cascade"},
+		"lb_sign": {secret, engine, made, derived, "insert into lb_engine.rebuilds default values", "select * from kept.ticket_key"},
 		"lb_desk": {"drop schema kept cascade", "create role mine", "delete from kept.schema_migrations", "copy kept.secrets to program 'cat'"},
 	} {
 		conn := b.conn(b.urlOf(login))

@@ -1,4 +1,4 @@
-// Package soak runs the ingestion as a whole, for hours of compressed time: the real scheduler on River and
+// Package soak runs the ingestion as a whole, for hours of compressed time: the real scheduler and
 // PostgreSQL, the real clients over HTTP against the simulator, the real log and projections, with faults
 // on; and judges afterwards what the log holds. internal/dev/bench measures with the same parts.
 //

@@ -71,8 +71,7 @@ func TestPausedPlatformIsNotAsked(t *testing.T) {
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { // whatever looked before the pause has ended then
 		var underWay int
-		err := pool.QueryRow(t.Context(), `
-			select count(*) from river.river_job where kind in ('claim_due', 'read_claimed') and state = 'running' and args @> '{"platform": 4}'`).Scan(&underWay)
+		err := pool.QueryRow(t.Context(), `select count(*) from fetch_state where p_id = 4 and claimed_until > clock_timestamp()`).Scan(&underWay)
 		return err == nil && underWay == 0
 	}, patience, 10*time.Millisecond)
 	still := calls(domain.LinkedIn)

@@ -13,7 +13,7 @@ import (
 
 // shown are the counts that tell why connections are not read, with what a line calls them.
 var shown = map[string]string{
-	"ledgerboard_scheduler_jobs_total":         "jobs",
+	"ledgerboard_fetch_claims_total":           "claims",
 	"ledgerboard_fetch_connections_total":      "read",
 	"ledgerboard_fetch_due_connections":        "due",
 	"ledgerboard_fetch_left_connections":       "left",

@@ -93,28 +93,28 @@ func TestSoak(t *testing.T) {
 // slowest is the least compression that is tried on a machine that is slow or busy.
 const slowest = 7
 
-// keptUp tells whether the machine did the claims' work in their time, once the first round was through: jobs that found no
-// worker say nothing about the fetchers, nor do those that were cut on platforms without a quota for the whole app.
+// keptUp tells whether the machine did the claims' work in their time, once the first round was through: claims that
+// were cut on platforms without a quota for the whole app say nothing about the fetchers.
 func (r *run) keptUp() bool {
-	now := r.jobs()
+	now := r.claims()
 	missed, all := now.missed-r.warmedUp.missed, now.all-r.warmedUp.all
-	r.Logf("%.0f of %.0f jobs were missed by the machine (%.0f of %.0f before)", missed, all, r.warmedUp.missed, r.warmedUp.all)
+	r.Logf("%.0f of %.0f claims were missed by the machine (%.0f of %.0f before)", missed, all, r.warmedUp.missed, r.warmedUp.all)
 	return missed <= all/missable
 }
 
-// jobs are counts of the schedulers.
-type jobs struct {
+// claims are counts of the schedulers.
+type claims struct {
 	missed, failed, all float64
 	done                []float64 // of each process
 }
 
-func (r *run) jobs() (n jobs) {
+func (r *run) claims() (n claims) {
 	for _, counts := range r.stack.Counts {
 		families, err := counts.Gather()
 		require.NoError(r, err)
 		n.done = append(n.done, 0)
 		for _, family := range families {
-			if family.GetName() == "ledgerboard_scheduler_jobs_total" {
+			if family.GetName() == "ledgerboard_fetch_claims_total" {
 				n.take(family)
 			}
 		}
@@ -122,7 +122,7 @@ func (r *run) jobs() (n jobs) {
 	return n
 }
 
-func (n *jobs) take(family *dto.MetricFamily) {
+func (n *claims) take(family *dto.MetricFamily) {
 	for _, metric := range family.GetMetric() {
 		labels := map[string]string{}
 		for _, pair := range metric.GetLabel() {
@@ -137,13 +137,13 @@ func (n *jobs) take(family *dto.MetricFamily) {
 			n.failed += value
 		}
 		free := labels["platform"] == "facebook" || labels["platform"] == "instagram"
-		if labels["outcome"] == "late" || labels["outcome"] == "cut" && free {
+		if labels["outcome"] == "cut" && free {
 			n.missed += value
 		}
 	}
 }
 
-// missable: one in so many jobs may be missed by the machine.
+// missable: one in so many claims may be missed by the machine.
 const missable = 20
 
 // warmUp is the part of a run in which all that is due at once at the start is worked off.
@@ -159,7 +159,7 @@ type run struct {
 	stack *soak.Stack
 	begin time.Time
 
-	warmedUp jobs
+	warmedUp claims
 	end      time.Time // compressed: when fetching ended
 }
 
@@ -218,7 +218,7 @@ func (r *run) fetch() {
 	running.Go(func() { r.progress(ctx) })
 	running.Go(func() {
 		time.Sleep(time.Duration(warmUp * float64(r.clock.Wall(r.lasts))))
-		r.warmedUp = r.jobs()
+		r.warmedUp = r.claims()
 	})
 	require.NoError(r, r.stack.Run(ctx))
 	running.Wait()
@@ -233,11 +233,11 @@ func (r *run) judge() {
 	ledger, err := soak.Read(r.Context(), r.stack.Log, r.world, r.sim)
 	require.NoError(r, err)
 	require.Empty(r, ledger.Wrong)
-	jobs := r.jobs()
-	for _, done := range jobs.done {
-		require.Greater(r, done, jobs.all/10, "each process takes its part")
+	counts := r.claims()
+	for _, done := range counts.done {
+		require.Greater(r, done, counts.all/10, "each process takes its part")
 	}
-	require.Less(r, jobs.failed, jobs.all/missable, "jobs that failed on our own side")
+	require.Less(r, counts.failed, counts.all/missable, "claims that failed on our own side")
 	require.Positive(r, ledger.Backfilled)
 	stats := r.sim.Stats()
 	for op, n := range stats.Throttled {

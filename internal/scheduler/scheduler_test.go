@@ -1,0 +1,413 @@
+package scheduler_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/scheduler"
+)
+
+// soon is how long tests wait for what must happen; it is no measure of how fast it should.
+const soon = 5 * time.Minute
+
+const kind = domain.FetchAccounts
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// queue is what is due of TikTok, or of each platform, as the vault has it; the SQL of claims has its own tests.
+type queue struct {
+	mu      sync.Mutex
+	due     map[domain.Platform]map[int64]bool
+	claimed map[domain.Platform]map[int64]time.Time // until when
+	reads   map[domain.Platform]int
+}
+
+// newQueue makes connections 1 to n due on each platform.
+func newQueue(n int) *queue {
+	q := &queue{due: map[domain.Platform]map[int64]bool{}, claimed: map[domain.Platform]map[int64]time.Time{}, reads: map[domain.Platform]int{}}
+	for _, p := range domain.Platforms() {
+		q.due[p], q.claimed[p] = map[int64]bool{}, map[int64]time.Time{}
+	}
+	q.makeDue(n)
+	return q
+}
+
+func (q *queue) makeDue(n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, due := range q.due {
+		for id := range n {
+			due[int64(id+1)] = true
+		}
+	}
+}
+
+func (q *queue) free(p domain.Platform, id int64) bool {
+	return q.due[p][id] && !q.claimed[p][id].After(time.Now())
+}
+
+func (q *queue) list(_ context.Context, of domain.FetchQueue, _ time.Duration) (due []domain.DueAccount, _ error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for id := range q.due[of.Platform] {
+		if q.free(of.Platform, id) {
+			due = append(due, domain.DueAccount{SocialAccount: id})
+		}
+	}
+	return due, nil
+}
+
+func (q *queue) claim(
+	_ context.Context, of domain.FetchQueue, due []domain.DueAccount, lasts time.Duration,
+) (domain.FetchClaim, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	claim := domain.FetchClaim{FetchQueue: of, Until: time.Now().Add(lasts)}
+	for _, account := range due {
+		if q.free(of.Platform, account.SocialAccount) {
+			q.claimed[of.Platform][account.SocialAccount] = claim.Until
+			claim.Accounts = append(claim.Accounts, account.SocialAccount)
+		}
+	}
+	return claim, nil
+}
+
+// held calls do with each account of a claim that still holds.
+func (q *queue) held(claim domain.FetchClaim, do func(id int64)) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, id := range claim.Accounts {
+		if q.claimed[claim.Platform][id].Equal(claim.Until) {
+			do(id)
+			delete(q.claimed[claim.Platform], id)
+		}
+	}
+	return nil
+}
+
+func (q *queue) release(_ context.Context, claim domain.FetchClaim) error {
+	return q.held(claim, func(int64) {})
+}
+
+// read is what the work does: the connections are not due any more.
+func (q *queue) read(claim domain.FetchClaim) error {
+	return q.held(claim, func(id int64) {
+		delete(q.due[claim.Platform], id)
+		q.reads[claim.Platform]++
+	})
+}
+
+func (q *queue) readOf(p domain.Platform) int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.reads[p]
+}
+
+type work = func(context.Context, domain.FetchClaim) error
+
+// process is a running scheduler.
+type process struct {
+	t        testing.TB
+	registry *prometheus.Registry
+	stop     context.CancelFunc
+	ended    chan error
+}
+
+// run starts a scheduler as one more process would, of TikTok unless the configuration names platforms.
+func (q *queue) run(t testing.TB, does work, configure ...func(*scheduler.Config)) *process {
+	t.Helper()
+	p := &process{t: t, registry: prometheus.NewRegistry(), ended: make(chan error, 1)}
+	cfg := scheduler.Config{
+		Every: map[string]time.Duration{kind: time.Second}, Platforms: []domain.Platform{domain.TikTok},
+		Due: q.list, Claim: q.claim, Work: does, Release: q.release, Logger: slog.New(slog.DiscardHandler), Registerer: p.registry,
+	}
+	for _, change := range configure {
+		change(&cfg)
+	}
+	s, err := scheduler.New(cfg)
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	p.stop = stop
+	go func() { p.ended <- s.Run(ctx) }()
+	t.Cleanup(stop)
+	return p
+}
+
+// end stops the scheduler and returns what Run returned.
+func (p *process) end() error {
+	p.stop()
+	return receive(p.t, "the end", p.ended)
+}
+
+// outcomes are how many claims ended so.
+func (p *process) outcomes(how string) (n int) {
+	p.t.Helper()
+	families, err := p.registry.Gather()
+	require.NoError(p.t, err)
+	for _, family := range families {
+		if family.GetName() != "ledgerboard_fetch_claims_total" {
+			continue
+		}
+		for _, metric := range family.GetMetric() {
+			for _, label := range metric.GetLabel() {
+				if label.GetName() == "outcome" && label.GetValue() == how {
+					n += int(metric.GetCounter().GetValue())
+				}
+			}
+		}
+	}
+	return n
+}
+
+func receive[T any](t testing.TB, what string, from <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-from:
+		return v
+	case <-time.After(soon):
+		require.FailNow(t, "waited in vain for "+what)
+		panic("unreachable")
+	}
+}
+
+func eventually(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	require.Eventually(t, condition, soon, 10*time.Millisecond, what)
+}
+
+// Two processes, and more than a claim's worth: each connection is read once each time that it is due.
+func TestTwoProcessesReadEachConnectionOnce(t *testing.T) {
+	t.Parallel()
+	const n = 2*scheduler.ClaimSize + 1
+	q := newQueue(n)
+	var largest atomic.Int64
+	reads := func(_ context.Context, claim domain.FetchClaim) error {
+		largest.Store(max(largest.Load(), int64(len(claim.Accounts))))
+		return q.read(claim)
+	}
+	a, b := q.run(t, reads), q.run(t, reads)
+	for round := range 3 {
+		eventually(t, "all to be read", func() bool { return q.readOf(domain.TikTok) == n*(round+1) })
+		if round < 2 {
+			q.makeDue(n)
+		}
+	}
+	require.NoError(t, a.end())
+	require.NoError(t, b.end())
+	require.Equal(t, 3*n, q.readOf(domain.TikTok))
+	require.LessOrEqual(t, largest.Load(), int64(scheduler.ClaimSize))
+	require.Positive(t, a.outcomes("done")+b.outcomes("done"))
+}
+
+// What is made due while nothing is looked for is read as soon as somebody says so.
+func TestWokenLookDoesNotWaitForItsInterval(t *testing.T) {
+	t.Parallel()
+	q := newQueue(1)
+	woken := make(chan chan struct{}, 10)
+	p := q.run(t, func(_ context.Context, claim domain.FetchClaim) error { return q.read(claim) }, func(c *scheduler.Config) {
+		c.Every[kind] = 24 * time.Hour
+		c.Woken = func(domain.FetchQueue) <-chan struct{} {
+			wakes := make(chan struct{})
+			woken <- wakes
+			return wakes
+		}
+	})
+	first := receive(t, "the first look", woken)
+	eventually(t, "the first reading", func() bool { return q.readOf(domain.TikTok) == 1 })
+	q.makeDue(1)
+	close(first)
+	eventually(t, "the second", func() bool { return q.readOf(domain.TikTok) == 2 })
+	require.NoError(t, p.end())
+}
+
+func TestNothingIsClaimedBeforeReady(t *testing.T) {
+	t.Parallel()
+	q := newQueue(1)
+	var ready atomic.Bool
+	asked := make(chan struct{})
+	p := q.run(t, func(_ context.Context, claim domain.FetchClaim) error { return q.read(claim) }, func(c *scheduler.Config) {
+		c.Ready = func() bool {
+			if ready.Load() {
+				return true
+			}
+			asked <- struct{}{}
+			return false
+		}
+	})
+	for range 4 {
+		receive(t, "the question", asked)
+		require.Zero(t, q.readOf(domain.TikTok))
+	}
+	ready.Store(true)
+	go func() {
+		for range asked { // a question may be under way
+		}
+	}()
+	eventually(t, "the reading", func() bool { return q.readOf(domain.TikTok) == 1 })
+	require.NoError(t, p.end())
+	close(asked)
+}
+
+// A platform that is paused is not claimed, the others are. What is being read ends soon after the pause begins, and is due after it.
+func TestPausedPlatformIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	q := newQueue(1)
+	var paused, unknown atomic.Bool
+	begun := make(chan domain.Platform, 10)
+	p := q.run(t, func(ctx context.Context, claim domain.FetchClaim) error {
+		begun <- claim.Platform
+		<-ctx.Done()
+		return ctx.Err()
+	}, func(c *scheduler.Config) {
+		c.Platforms = []domain.Platform{domain.TikTok, domain.LinkedIn}
+		c.Paused = func(_ context.Context, platform domain.Platform) (bool, error) {
+			if unknown.Load() {
+				return false, errors.New("no database")
+			}
+			return platform == domain.LinkedIn || paused.Load(), nil
+		}
+	})
+	require.Equal(t, domain.TikTok, receive(t, "the reading", begun))
+	paused.Store(true)
+	eventually(t, "its end", func() bool { return p.outcomes("paused") == 1 })
+	unknown.Store(true) // a pause that cannot be asked for is taken for one
+	paused.Store(false)
+	require.NoError(t, p.end())
+	require.Empty(t, begun)
+	require.Zero(t, q.readOf(domain.LinkedIn))
+
+	p = q.run(t, func(_ context.Context, claim domain.FetchClaim) error { return q.read(claim) })
+	eventually(t, "the reading after the pause", func() bool { return q.readOf(domain.TikTok) == 1 })
+	require.NoError(t, p.end())
+}
+
+// What a fault of our own side left is due at once, a panic as well.
+func TestFailedReadingGivesItsClaimBack(t *testing.T) {
+	t.Parallel()
+	q := newQueue(2)
+	var attempts atomic.Int64
+	p := q.run(t, func(_ context.Context, claim domain.FetchClaim) error {
+		switch attempts.Add(1) {
+		case 1:
+			return errors.New("boom")
+		case 2:
+			panic("no page")
+		}
+		return q.read(claim)
+	})
+	eventually(t, "the reading", func() bool { return q.readOf(domain.TikTok) == 2 })
+	require.NoError(t, p.end())
+	require.Equal(t, 2, p.outcomes("failed"))
+	require.Equal(t, 1, p.outcomes("done"))
+}
+
+// A reading is cut when its claim ends; after that, and not before, another process has the connection.
+func TestReadingIsCutAtTheEndOfItsClaim(t *testing.T) {
+	t.Parallel()
+	q := newQueue(1)
+	var until atomic.Pointer[time.Time]
+	overlaps := make(chan bool, 100)
+	p := q.run(t, func(ctx context.Context, claim domain.FetchClaim) error {
+		if until.CompareAndSwap(nil, &claim.Until) {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		overlaps <- time.Now().Before(*until.Load())
+		return q.read(claim)
+	}, func(c *scheduler.Config) {
+		c.ClaimFor = time.Second
+		c.Release = func(context.Context, domain.FetchClaim) error { return nil } // as a process that was killed
+	})
+	require.False(t, receive(t, "the next claim", overlaps))
+	eventually(t, "the reading", func() bool { return q.readOf(domain.TikTok) == 1 })
+	require.NoError(t, p.end())
+	require.Positive(t, p.outcomes("cut"))
+}
+
+// A platform that hangs, or whose look panics, holds up no other; nor do pictures.
+func TestPlatformsDoNotHoldUpEachOther(t *testing.T) {
+	t.Parallel()
+	q := newQueue(1)
+	pictures := make(chan struct{})
+	p := q.run(t, func(ctx context.Context, claim domain.FetchClaim) error {
+		if claim.Platform == domain.Facebook {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		return q.read(claim)
+	}, func(c *scheduler.Config) {
+		c.MaxWorkers, c.DrainTimeout, c.Platforms = 1, time.Millisecond, nil
+		c.Due = func(ctx context.Context, of domain.FetchQueue, every time.Duration) ([]domain.DueAccount, error) {
+			if of.Platform == domain.Instagram {
+				panic("no directory")
+			}
+			return q.list(ctx, of, every)
+		}
+		c.Pictures = func(ctx context.Context) error {
+			close(pictures)
+			<-ctx.Done()
+			return errors.New("the host is away")
+		}
+	})
+	receive(t, "the look for pictures", pictures)
+	eventually(t, "readings", func() bool { return q.readOf(domain.TikTok) == 1 && q.readOf(domain.LinkedIn) == 1 })
+	require.NoError(t, p.end())
+	require.Zero(t, q.readOf(domain.Instagram))
+	require.Equal(t, 1, p.outcomes("interrupted"), "and it was given back")
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	require.Empty(t, q.claimed[domain.Facebook])
+}
+
+func TestReadingUnderWayIsDrained(t *testing.T) {
+	t.Parallel()
+	q := newQueue(1)
+	begun, finish := make(chan struct{}), make(chan struct{})
+	p := q.run(t, func(ctx context.Context, claim domain.FetchClaim) error {
+		close(begun)
+		<-finish
+		return errors.Join(ctx.Err(), q.read(claim))
+	})
+	receive(t, "work", begun)
+	p.stop()
+	close(finish)
+	require.NoError(t, p.end())
+	require.Equal(t, 1, p.outcomes("done"))
+}
+
+func TestWorkThatIgnoresItsEndIsReported(t *testing.T) {
+	t.Parallel()
+	q := newQueue(1)
+	begun, release := make(chan struct{}), make(chan struct{})
+	p := q.run(t, func(context.Context, domain.FetchClaim) error {
+		close(begun)
+		<-release
+		return nil
+	}, func(c *scheduler.Config) {
+		c.DrainTimeout = time.Millisecond
+		*c = scheduler.WithHardStop(*c, time.Second)
+	})
+	receive(t, "work", begun)
+	require.ErrorIs(t, p.end(), scheduler.ErrStuck)
+	close(release)
+}
+
+func TestNewReportsEverythingThatIsWrong(t *testing.T) {
+	t.Parallel()
+	_, err := scheduler.New(scheduler.Config{Every: map[string]time.Duration{kind: time.Millisecond}, MaxWorkers: -1})
+	for _, want := range []string{"Due, Claim, Work or Release is missing", "MaxWorkers", "looking every 1ms is too often"} {
+		require.ErrorContains(t, err, want)
+	}
+	_, err = scheduler.New(scheduler.Config{})
+	require.ErrorContains(t, err, "no kind is scheduled")
+}
