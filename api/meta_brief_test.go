@@ -117,7 +117,8 @@ func figuresOf(value any) (figures []any) {
 	case map[string]any:
 		for name, member := range v {
 			count := slices.Contains([]string{
-				"accounts", "accounts_read", "accounts_measured", "social_accounts", "readings", "posts_published", "posts_published_previous",
+				"accounts", "accounts_read", "accounts_measured", "social_accounts", "readings",
+				"posts_published", "posts_published_previous",
 			}, name)
 			if name != "p_id" && (!count || member != json.Number("0")) {
 				figures = append(figures, figuresOf(member)...)

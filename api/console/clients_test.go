@@ -206,6 +206,20 @@ func TestEngagementRatesAndTheAudience(t *testing.T) {
 	require.NotContains(t, page.Body.String(), "Audience")
 }
 
+// A page that is connected in the range makes the line jump, and no change has that: chart and tile say so.
+func TestAPageConnectedInTheRange(t *testing.T) {
+	t.Parallel()
+	s, b := figuresStage(t, "agency")
+	data := followers(30000, 98000, 97876)
+	data.Total.Series[0].AccountsJoined, data.Total.Series[1].AccountsJoined = 2, 1
+	f := &data.Total.Followers
+	f.Change, f.Previous, f.ComparedInPart = new(int64(-124)), new(int64(98000)), true
+	s.answer("GET "+lastFourWeeks, data, analytics.Meta{TimeZone: "UTC"})
+	page := b.get("/console/clients/" + bakery + "/figures")
+	page.says(http.StatusOK, "−124", "Compared in part", "<title>29 September 2026: page connected</title>")
+	require.Equal(t, 1, strings.Count(page.Body.String(), `class="event"`), "where the line begins nothing jumps")
+}
+
 // A range that is compared with nothing shows no change, and does not regret it.
 func TestFiguresComparedWithNothing(t *testing.T) {
 	t.Parallel()

@@ -33,11 +33,21 @@ func (v *visit) readFollowers(f figures) (put func(*figuresView), err error) {
 		shown.Sources, shown.Hidden, shown.AsOf, shown.Open = meta.Sources, meta.ClientsSeeNot, meta.AsOf, !meta.Complete
 		t := data.Total.Followers
 		shown.Numbers = append(shown.Numbers, f.tile("Followers", t, ""))
-		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
-			ID: "followers", Title: "Followers", Unit: "followers",
-			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.FollowerDay) (string, *int64) { return d.Day, d.Followers }),
-		}))
+		series := two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.FollowerDay) (string, *int64) { return d.Day, d.Followers })
+		markJoined(series[0].Points, data.Total.Series)
+		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{ID: "followers", Title: "Followers", Unit: "followers", Series: series}))
 	}, nil
+}
+
+// markJoined marks where accounts join that were not read before: the line jumps there, and no change has that.
+func markJoined(points []chart.Point, days []analytics.FollowerDay) {
+	begun := false
+	for i, d := range days {
+		if begun && d.AccountsJoined > 0 {
+			points[i].Mark = "page connected"
+		}
+		begun = begun || d.Followers != nil
+	}
 }
 
 func (v *visit) readGrowth(f figures) (put func(*figuresView), err error) {
@@ -47,8 +57,11 @@ func (v *visit) readGrowth(f figures) (put func(*figuresView), err error) {
 	}
 	return func(shown *figuresView) {
 		note := ""
-		if data.Total.NoBaseline {
+		switch {
+		case data.Total.NoBaseline:
 			note = "Nothing to compare it with yet."
+		case data.Total.ComparedInPart:
+			note = comparedInPart
 		}
 		shown.Numbers = append(shown.Numbers, figureShown{Name: "Net growth of followers", Value: data.Total.Net, Note: note, Accounts: data.Total.SocialAccounts})
 		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
@@ -127,6 +140,8 @@ func totalOf(g analytics.Gain) analytics.Total {
 	}
 }
 
+const comparedInPart = "Compared in part: some accounts or days have no counterpart."
+
 // noteOf says what a change is not.
 func (f figures) noteOf(t analytics.Total) string {
 	switch {
@@ -135,7 +150,7 @@ func (f figures) noteOf(t analytics.Total) string {
 	case t.GainedSince != nil:
 		return "Gained since " + t.GainedSince.Format("2 Jan 2006") + ": it was not read in between."
 	case t.ComparedInPart:
-		return "Compared in part: some accounts or days have no counterpart."
+		return comparedInPart
 	default:
 		return ""
 	}

@@ -3646,6 +3646,11 @@ export interface components {
         FollowerDay: {
             /**
              * Format: int64
+             * @description `accounts_joined` is how many accounts were first read in this part, and neither before the range nor in an earlier part: what they bring is in `followers` from here on, and in no `change`. Absent: none did.
+             */
+            accounts_joined?: number;
+            /**
+             * Format: int64
              * @description in this part
              */
             accounts_read: number;
@@ -4254,7 +4259,7 @@ export interface components {
         /** @description Followers won less followers lost, over the social accounts that were read in the range and before, or twice in it. Followers are a stock (see `followers` of AccountTotals); platforms do not say how many came and how many left. */
         NetGrowth: {
             /**
-             * @description `compared_in_part` says that accounts that were read once, and never before, are left out.
+             * @description `compared_in_part` says that accounts were first read in the range: they count from that reading, and are left out if they were read once.
              *
              *     With meta=brief absent where it is false or null.
              */
@@ -4798,7 +4803,7 @@ export interface components {
         /** @description The growth of one platform. */
         PlatformNetGrowth: {
             /**
-             * @description `compared_in_part` says that accounts that were read once, and never before, are left out.
+             * @description `compared_in_part` says that accounts were first read in the range: they count from that reading, and are left out if they were read once.
              *
              *     With meta=brief absent where it is false or null.
              */
@@ -6760,7 +6765,7 @@ export interface components {
              */
             change_pct: number | null;
             /**
-             * @description `compared_in_part` says that accounts or days of `value` have no counterpart: they are in `value` and in neither `change` nor `previous`.
+             * @description `compared_in_part` says that accounts or days of `value` have no counterpart: they are in `value` and in neither `change` nor `previous`. So does a stock of an account that was first read in the range: its `change` counts from that reading.
              *
              *     With meta=brief absent where it is false or null.
              */
@@ -12703,7 +12708,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,total.previous_series.day,total.previous_series.followers,total.previous_series.change,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.followers,platforms.previous_series.change,platforms.previous_series.accounts_read */
+                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,total.series.accounts_joined,total.previous_series.day,total.previous_series.followers,total.previous_series.change,total.previous_series.accounts_read,total.previous_series.accounts_joined,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read,platforms.series.accounts_joined,platforms.previous_series.day,platforms.previous_series.followers,platforms.previous_series.change,platforms.previous_series.accounts_read,platforms.previous_series.accounts_joined */
                     "text/csv": string;
                 };
             };
@@ -13832,7 +13837,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,total.previous_series.day,total.previous_series.followers,total.previous_series.change,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.followers,platforms.previous_series.change,platforms.previous_series.accounts_read */
+                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,total.series.accounts_joined,total.previous_series.day,total.previous_series.followers,total.previous_series.change,total.previous_series.accounts_read,total.previous_series.accounts_joined,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read,platforms.series.accounts_joined,platforms.previous_series.day,platforms.previous_series.followers,platforms.previous_series.change,platforms.previous_series.accounts_read,platforms.previous_series.accounts_joined */
                     "text/csv": string;
                 };
             };
@@ -14808,7 +14813,7 @@ export interface operations {
                         /** @description Always true here. */
                         success: boolean;
                     };
-                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,total.previous_series.day,total.previous_series.followers,total.previous_series.change,total.previous_series.accounts_read,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read,platforms.previous_series.day,platforms.previous_series.followers,platforms.previous_series.change,platforms.previous_series.accounts_read */
+                    /** @example table,total.social_accounts,total.followers.value,total.followers.previous,total.followers.change,total.followers.change_pct,total.followers.no_baseline,total.followers.compared_in_part,total.followers.gained_since,total.followers.accounts,total.followers.kinds,total.followers.source_metrics,total.series.day,total.series.followers,total.series.change,total.series.accounts_read,total.series.accounts_joined,total.previous_series.day,total.previous_series.followers,total.previous_series.change,total.previous_series.accounts_read,total.previous_series.accounts_joined,platforms.p_id,platforms.platform,platforms.social_accounts,platforms.followers.value,platforms.followers.previous,platforms.followers.change,platforms.followers.change_pct,platforms.followers.no_baseline,platforms.followers.compared_in_part,platforms.followers.gained_since,platforms.followers.accounts,platforms.followers.kinds,platforms.followers.source_metrics,platforms.series.day,platforms.series.followers,platforms.series.change,platforms.series.accounts_read,platforms.series.accounts_joined,platforms.previous_series.day,platforms.previous_series.followers,platforms.previous_series.change,platforms.previous_series.accounts_read,platforms.previous_series.accounts_joined */
                     "text/csv": string;
                 };
             };

@@ -46,15 +46,17 @@ func TestFollowersOfAPageThatIsConnectedInTheRange(t *testing.T) {
 	require.Len(t, got.Total.Series, 30)
 	require.Equal(t, analytics.FollowerDay{Day: "2026-06-01", Followers: n(101), Change: n(1), AccountsRead: 1}, day(1), "since 31 May")
 	require.Equal(t, analytics.FollowerDay{Day: "2026-06-09", Followers: n(109), Change: n(1), AccountsRead: 1}, day(9))
-	require.Equal(t, analytics.FollowerDay{Day: "2026-06-10", Followers: n(1110), Change: n(1), AccountsRead: 2}, day(10), "12 joins, nobody came to it")
+	require.Equal(t, analytics.FollowerDay{Day: "2026-06-10", Followers: n(1110), Change: n(1), AccountsRead: 2, AccountsJoined: 1}, day(10), "12 joins, nobody came to it")
 	require.Equal(t, analytics.FollowerDay{Day: "2026-06-11", Followers: n(1109), Change: n(-1), AccountsRead: 2}, day(11))
 	require.Equal(t, analytics.FollowerDay{Day: "2026-06-20", Followers: n(119 + 980), Change: n(-2), AccountsRead: 1}, day(20), "11 stands where it was")
 	require.Equal(t, analytics.FollowerDay{Day: "2026-06-25", Followers: n(125 + 970), Change: n(6 - 2), AccountsRead: 2}, day(25), "six days' gain comes at once")
 	total := got.Total.Followers
 	require.Equal(t, []*int64{n(130 + 960), n(100 + 1000), n(30 - 40)}, []*int64{total.Value, total.Previous, total.Change})
+	require.True(t, total.ComparedInPart, "12 was not there when the range began")
 	net, _, err := a.AccountNetGrowth(t.Context(), wholeAgency, onFacebook(june))
 	require.NoError(t, err)
 	require.Equal(t, []*int64{n(1100), n(1090), n(-10)}, []*int64{net.Total.Start, net.Total.End, net.Total.Net})
+	require.True(t, net.Total.ComparedInPart)
 
 	// By weeks that the range cuts at both ends: Wednesday to Sunday, a whole week, Monday and Tuesday.
 	weeks := onFacebook(analytics.Range{From: at("2026-06-03 00:00"), To: at("2026-06-17 00:00"), Zone: time.UTC})
@@ -63,7 +65,7 @@ func TestFollowersOfAPageThatIsConnectedInTheRange(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []analytics.FollowerDay{
 		{Day: "2026-06-01", Followers: n(107), Change: n(5), AccountsRead: 1},
-		{Day: "2026-06-08", Followers: n(114 + 992), Change: n(7 - 8), AccountsRead: 2}, // 12 since its first reading in this week
+		{Day: "2026-06-08", Followers: n(114 + 992), Change: n(7 - 8), AccountsRead: 2, AccountsJoined: 1}, // 12 since its first reading in this week
 		{Day: "2026-06-15", Followers: n(116 + 988), Change: n(2 - 4), AccountsRead: 2},
 	}, got.Total.Series)
 }

@@ -134,7 +134,7 @@ func TestAPageThatWasAnothersIsComparedWithWhatItsClientKnew(t *testing.T) {
 	scope.Accounts = []string{clientA}
 	got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountFollowers(t.Context(), scope, q)
 	require.NoError(t, err)
-	require.Equal(t, analytics.FollowerDay{Day: "2026-05-03", Followers: new(int64(1050)), AccountsRead: 1}, got.Total.PreviousSeries[1])
+	require.Equal(t, analytics.FollowerDay{Day: "2026-05-03", Followers: new(int64(1050)), AccountsRead: 1, AccountsJoined: 1}, got.Total.PreviousSeries[1])
 	require.Equal(t, analytics.FollowerDay{Day: "2026-06-02", Followers: new(int64(2060)), Change: new(int64(1000)), AccountsRead: 1}, got.Total.Series[1])
 }
 

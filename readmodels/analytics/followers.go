@@ -40,6 +40,10 @@ type FollowerDay struct {
 	// Change is what the accounts read in this part gained since their reading before, however old; null when there is none.
 	Change       *int64 `json:"change"`
 	AccountsRead int    `json:"accounts_read"` // in this part
+	// AccountsJoined is how many accounts were first read in this part, and neither before the range nor
+	// in an earlier part: what they bring is in `followers` from here on, and in no `change`.
+	// Absent: none did.
+	AccountsJoined int `json:"accounts_joined,omitzero"`
 }
 
 // AccountFollowers answers the endpoints 2, 14 and 18: the followers of each day (week, month), per platform and over all.
@@ -72,6 +76,9 @@ func (f *accountFigures) followerDays(platforms ...domain.Platform) []FollowerDa
 			change.addKnown(v.gained[d])
 			if now := v.standing[d]; now != nil {
 				series[d].AccountsRead++
+				if standing[i] == nil {
+					series[d].AccountsJoined++
+				}
 				standing[i] = now
 			}
 			sum.addKnown(standing[i])

@@ -34,7 +34,8 @@ type NetGrowth struct {
 	NetPct *float64 `json:"net_pct"`
 	// NoBaseline says that followers were read in the range and never before.
 	NoBaseline bool `json:"no_baseline" brief:"omitzero"`
-	// ComparedInPart says that accounts that were read once, and never before, are left out.
+	// ComparedInPart says that accounts were first read in the range: they count from that reading, and
+	// are left out if they were read once.
 	ComparedInPart bool `json:"compared_in_part" brief:"omitzero"`
 	// GainedSince is as in [Total].
 	GainedSince *time.Time  `json:"gained_since" brief:"omitzero"`
@@ -93,7 +94,7 @@ func growthDays(days []FollowerDay) []GrowthDay {
 // growth is the stock compared with itself at the start of the range, whatever the answer is compared with.
 func (v *metricValue) growth() *metricValue {
 	g := *v
-	g.compared, g.previous, g.noPct = nil, nil, v.since != nil
+	g.compared, g.previous, g.noPct, g.comparedInPart = nil, nil, v.since != nil, v.before == nil
 	var net tally
 	for _, gained := range v.gained {
 		net.addKnown(gained)

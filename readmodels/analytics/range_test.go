@@ -110,7 +110,7 @@ func TestSeriesFollowTheClocks(t *testing.T) {
 	got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountFollowers(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
 	require.NoError(t, err)
 	require.Equal(t, []analytics.FollowerDay{
-		{Day: "2026-03-28", Followers: new(int64(100)), AccountsRead: 1},
+		{Day: "2026-03-28", Followers: new(int64(100)), AccountsRead: 1, AccountsJoined: 1},
 		{Day: "2026-03-29", Followers: new(int64(105)), Change: new(int64(5)), AccountsRead: 1},
 		{Day: "2026-03-30", Followers: new(int64(106)), Change: new(int64(1)), AccountsRead: 1},
 		{Day: "2026-03-31"},

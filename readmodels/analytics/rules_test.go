@@ -89,7 +89,7 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 			domain.Facebook,
 			[]domain.AccountRead{fb("2026-06-02 10:00", people(5)), fb("2026-06-05 10:00", people(9))},
 			followers,
-			analytics.Total{Value: new(int64(9)), Previous: new(int64(5)), Change: new(int64(4)), ChangePct: new(80.0), Accounts: 1},
+			analytics.Total{Value: new(int64(9)), Previous: new(int64(5)), Change: new(int64(4)), ChangePct: new(80.0), ComparedInPart: true, Accounts: 1},
 		},
 		"stock: from nothing there is no per cent": {
 			domain.Facebook,

@@ -39,7 +39,8 @@ type Total struct {
 	// with: `change` is null then, never 0 % or 100 %.
 	NoBaseline bool `json:"no_baseline" brief:"omitzero"`
 	// ComparedInPart says that accounts or days of `value` have no counterpart: they are in `value` and
-	// in neither `change` nor `previous`.
+	// in neither `change` nor `previous`. So does a stock of an account that was first read in the range:
+	// its `change` counts from that reading.
 	ComparedInPart bool `json:"compared_in_part" brief:"omitzero"`
 	// GainedSince is the oldest reading that a gain in the range counts from although the next one came more than 35 days
 	// after it: nobody knows when that gain came about. Null: there is none.
@@ -99,6 +100,7 @@ func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket, of func(ow
 			v.compared, v.previous = v.value, new(*v.value-*gained)
 		}
 		v.late(g, qc.compared.To, r.From, func(_, _ *sample) { v.noPct = true })
+		v.comparedInPart = v.previous != nil && v.lastBefore(g, qc.compared.To) == nil
 	}
 	v.gained = v.bucketed(buckets, func(b bucket) *int64 { return qc.stepsIn(v, g, b.From, b.To) })
 	qc.noteSince(v, g)
