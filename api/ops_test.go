@@ -209,20 +209,6 @@ func TestOperatorsAreToldWhatIsWrong(t *testing.T) {
 	require.Empty(t, desk.acts)
 }
 
-// A round of fetching is begun by its kind, which is one of three.
-func TestOperatorsBeginARoundOfFetching(t *testing.T) {
-	t.Parallel()
-	const run = "/api/ops/platforms/linkedin/run"
-	b, desk := operating(t)
-	answer := b.ask(http.MethodPost, run, `{"reason":"incident","kind":"posts"}`, "Authorization: Bearer "+b.token(agency, "operator"))
-	require.Equal(t, http.StatusBadRequest, answer.status, answer.body)
-	require.Contains(t, answer.body, "account_insights, post_insights, token_refresh")
-	require.Empty(t, desk.acts)
-	answer = b.ask(http.MethodPost, run, `{"reason":"incident","kind":"post_insights"}`, "Authorization: Bearer "+b.token(agency, "operator"))
-	require.Equal(t, http.StatusOK, answer.status, answer.body)
-	require.Equal(t, []string{"run post_insights linkedin"}, desk.acts)
-}
-
 // The progress of a rebuild is told until its end, and no longer.
 func TestProgressOfARebuildIsStreamed(t *testing.T) {
 	t.Parallel()
