@@ -39,8 +39,8 @@ func newParkedRow(ev fold.Event, err error) parkedRow {
 		Type: storable(ev.Raw.Header("ce_type")), EventID: storable(ev.Raw.Header("ce_id")),
 		Reason: fold.ReasonRefused, Detail: storable(fold.WithoutValues(err)),
 	}
-	if ev.Err == nil {
-		row.Time = &ev.Envelope.Time
+	if at, err := time.Parse(time.RFC3339Nano, ev.Raw.Header("ce_time")); err == nil { // also if the payload cannot be decoded
+		row.Time = &at
 	}
 	if park, ok := errors.AsType[*fold.ParkError](err); ok {
 		row.Reason, row.Detail = park.Reason, storable(park.Detail)

@@ -40,6 +40,7 @@ func TestListOfParkedEvents(t *testing.T) {
 	require.Equal(t, agencyA, all[0].Stream)
 	require.Equal(t, domain.DashboardUsersChanged{}.EventType(), all[0].Type)
 	require.NotEmpty(t, all[0].EventID)
+	require.NotNil(t, all[0].EventTime, "the headers have it, whatever is wrong with the payload")
 
 	for want, f := range map[string]projections.ParkedFilter{
 		"by reason": {Reason: fold.ReasonUndecodable}, "by id": {IDs: ids[:1]}, "by limit": {Limit: 1},

@@ -90,7 +90,13 @@ func refusal(response *http.Response) error {
 		return fmt.Errorf("the service answers %s", response.Status)
 	}
 	for _, e := range said.Errors {
-		said.Message += fmt.Sprintf(" (%s %s)", e.Field, e.Detail)
+		if !strings.Contains(said.Message, e.Detail) {
+			said.Message += fmt.Sprintf(" (%s %s)", e.Field, e.Detail)
+		}
 	}
-	return fmt.Errorf("the service answers %s: %s", response.Status, plain(said.Message))
+	err := fmt.Errorf("the service answers %s: %s", response.Status, plain(said.Message))
+	if response.StatusCode == http.StatusBadRequest || response.StatusCode == http.StatusUnprocessableEntity {
+		return usageError{err}
+	}
+	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -90,6 +91,16 @@ func TestAuditorsNeedAnAddressAndAToken(t *testing.T) {
 	text, err = run(checkpointsCommand{at})
 	require.NoError(t, err)
 	require.Equal(t, 2, strings.Count(text, "ledgerboard/dashboards/"))
+}
+
+// A value that the service does not take is a wrong argument, and is said once.
+func TestAWrongValueIsAWrongArgument(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 1)
+	err := accessCommand{remote: a.served(t), At: "31.3.2026", By: "dashboard", Format: "text"}.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard})
+	require.ErrorContains(t, err, "31.3.2026")
+	require.Equal(t, 1, strings.Count(err.Error(), "31.3.2026"), err.Error())
+	require.Equal(t, exitUsage, exitCode(err, io.Discard))
 }
 
 // An address of the environment is for the commands that need it; one of the command line beside what reads the log is a mistake.

@@ -13,12 +13,13 @@ var (
 	staleCount  = prometheus.NewDesc("ledgerboard_projection_stale_total", "Records that lost their race, and duplicates, since the start.", []string{"projection"}, nil)
 	degraded    = prometheus.NewDesc("ledgerboard_degraded", "What is wrong, by its kind: how many read models suffer from it, 1 for what concerns all.", []string{"reason"}, nil)
 	differGauge = prometheus.NewDesc("ledgerboard_projection_tables_differ", "1 when the latest daily check found tables that are not what the log says.", []string{"projection"}, nil)
+	checkedAt   = prometheus.NewDesc("ledgerboard_projection_tables_checked_timestamp_seconds", "When the latest daily check ended; 0 before the first.", []string{"projection"}, nil)
 	liveGauge   = prometheus.NewDesc("ledgerboard_projection_live", "1 when the read model may be read.", []string{"projection"}, nil)
 )
 
 // Describe implements [prometheus.Collector].
 func (*Monitor) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{lagEvents, lagSeconds, parkedCount, staleCount, differGauge, liveGauge, degraded} {
+	for _, d := range []*prometheus.Desc{lagEvents, lagSeconds, parkedCount, staleCount, differGauge, checkedAt, liveGauge, degraded} {
 		descs <- d
 	}
 }
@@ -47,12 +48,13 @@ func (m *Monitor) Collect(metrics chan<- prometheus.Metric) {
 			live = 1
 		}
 		gauge(liveGauge, live, s.Projection)
+		differ, checked := 0.0, 0.0
 		if s.TablesChecked != nil {
-			differ := 1.0
-			if s.TablesChecked.Equal {
-				differ = 0
+			if checked = float64(s.TablesChecked.At.Unix()); !s.TablesChecked.Equal {
+				differ = 1
 			}
-			gauge(differGauge, differ, s.Projection)
 		}
+		gauge(differGauge, differ, s.Projection)
+		gauge(checkedAt, checked, s.Projection)
 	}
 }

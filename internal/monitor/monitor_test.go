@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -298,4 +300,26 @@ func TestBuildingSaysHowFar(t *testing.T) {
 	require.ErrorContains(t, look(t, model).MayRead(), "building dashboards, 61 %, 2 min")
 	model.status.Building = nil
 	require.ErrorContains(t, look(t, model).MayRead(), "no process builds it")
+}
+
+// A check that has not run yet is seen, too: an alert needs a series from the start.
+func TestTheDailyCheckIsAMetricFromTheStart(t *testing.T) {
+	t.Parallel()
+	model := liveModel("dashboards", 100, 100)
+	series := func() map[string]float64 {
+		registry := prometheus.NewRegistry()
+		registry.MustRegister(look(t, model))
+		families, err := registry.Gather()
+		require.NoError(t, err)
+		values := map[string]float64{}
+		for _, f := range families {
+			if name, found := strings.CutPrefix(f.GetName(), "ledgerboard_projection_tables_"); found {
+				values[name] = f.GetMetric()[0].GetGauge().GetValue()
+			}
+		}
+		return values
+	}
+	require.Equal(t, map[string]float64{"differ": 0, "checked_timestamp_seconds": 0}, series())
+	model.status.TablesChecked = &operator.TablesChecked{At: time.Unix(1_700_000_000, 0)}
+	require.Equal(t, map[string]float64{"differ": 1, "checked_timestamp_seconds": 1_700_000_000}, series())
 }
