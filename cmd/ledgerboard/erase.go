@@ -274,8 +274,8 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 		fmt.Fprintf(out, `Stays: ids in histories, which still verify; figures on topic metrics, ids and numbers that make no rows any more; what is
 published at the platforms. Retired and still generations that held the person are dropped, or emptied where a view of yours hangs on their tables.
 Gone from tables and answers: now. Open streams and tickets of the person hold no more within 10 seconds.
-Gone from the log: by %s, when topics directory and contents are compacted (24 hours at the earliest; that of the broker inside
-this program by ledgerboard compact). Gone from backups: when the last one of before is deleted.
+Gone from the log: by %s, when topics directory and contents are compacted (24 hours at the earliest; the
+broker inside this program, which is for trying, never forgets). Gone from backups: when the last one of before is deleted.
 `, time.Now().UTC().Add(eventlog.ForgetsWithin).Format(time.DateOnly))
 	}
 	return nil

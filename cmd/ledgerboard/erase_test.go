@@ -21,7 +21,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
-	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -110,18 +109,16 @@ func TestErasePerson(t *testing.T) {
 	require.JSONEq(t, `{"erased":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"sessions":2,
 		"connections":[70,71],"profiles":[700],"pages":[701],"social_accounts":[703],"contents":2,"secrets":3}`, out.String())
 
-	compact := compactCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, JSON: true}
 	for _, text := range personTexts {
 		require.True(t, inFiles(t, filepath.Join(dir, "broker"), text), text)
 	}
-	require.NoError(t, compact.Run(t.Context(), streams{Out: &out, Err: io.Discard}))
+	compactStopped(t, dir)
 	for _, text := range personTexts {
 		require.False(t, inFiles(t, filepath.Join(dir, "broker"), text), "the log has forgotten %q", text)
 	}
 	require.True(t, inFiles(t, filepath.Join(dir, "broker"), "Sam was here"))
 
 	withService(t, dir, func(a *process, base string) {
-		require.ErrorIs(t, compact.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}), embedded.ErrLocked)
 		for _, text := range personTexts {
 			require.Empty(t, tablesWith(t, a, text), text)
 		}

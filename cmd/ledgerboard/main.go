@@ -40,7 +40,6 @@ type cli struct {
 	Log          logCommand          `cmd:"" help:"Show the topics of the log: partitions, replicas, settings."`
 	Backup       backupCommand       `cmd:"" help:"Copy the log into files, or what has come since the last time; check such files."`
 	Restore      restoreCommand      `cmd:"" help:"Write a backup of the log into a Kafka cluster that has no log yet."`
-	Compact      compactCommand      `cmd:"" help:"Compact the stopped log of the broker inside this program: what was erased leaves its files."`
 	Erase        eraseCommand        `cmd:"" help:"Erase a person from the directory; histories keep the id."`
 	ExportPerson exportPersonCommand `cmd:"" help:"Write everything that is known of a person into a file, for that person."`
 	Keygen       keygenCommand       `cmd:"" help:"Make a key pair that signs and verifies checkpoints of the history."`

@@ -16,6 +16,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
+// logDirName is the log below a broker's data directory.
+const logDirName = "log"
+
 // connectionsClose bounds the wait for client connections to end once the log is safe.
 const connectionsClose = 2 * time.Second
 
@@ -58,7 +61,7 @@ func StartBroker(ctx context.Context, cfg BrokerConfig) (*Broker, error) {
 		return nil, err
 	}
 	logDir := filepath.Join(cfg.DataDir, logDirName)
-	if err := errors.Join(settleLog(cfg.DataDir), os.MkdirAll(logDir, 0o700)); err != nil {
+	if err := os.MkdirAll(logDir, 0o700); err != nil {
 		return nil, errors.Join(fmt.Errorf("create broker data directory: %w", err), lock.release())
 	}
 	b := &Broker{lock: lock, log: &brokerLog{logger: cfg.Logger}}
@@ -70,9 +73,6 @@ func StartBroker(ctx context.Context, cfg BrokerConfig) (*Broker, error) {
 }
 
 func (b *Broker) open(cfg BrokerConfig, logDir string) error {
-	if err := repairEntryLogs(logDir, cfg.Logger); err != nil {
-		return err
-	}
 	listener, err := listenBroker(filepath.Join(cfg.DataDir, addressFileName))
 	if err != nil {
 		return err

@@ -5,8 +5,9 @@
 // # Invariants
 //
 //   - A produce request is acknowledged after fsync of the segment: kill -9 loses no acknowledged record.
-//   - The broker never compacts and never expires: its cleaner never runs, retention is off, Compact is called on copies alone,
-//     DeleteRecords and changes of broker settings are refused. Topics take Broker.TopicOverrides.
+//   - The broker never compacts and never expires: its cleaner never runs, retention is off, DeleteRecords and changes of
+//     broker settings are refused. Topics take Broker.TopicOverrides. So it is for demos and tests: what was erased stays in
+//     its files.
 //   - One owner per data directory: flock, dropped by the kernel with its owner (ErrLocked names the owner).
 //   - PostgreSQL keeps fsync, full_page_writes and synchronous_commit as it ships them and listens on loopback only.
 //   - Nothing is left running: not after Close, not after SIGKILL of this process.
@@ -18,13 +19,8 @@
 //
 // # Non-obvious
 //
-//   - A compaction (log → copy log.compacting, compacted, closed, opened again and compared → log set aside as log.before → copy renamed to
-//     log → log.before removed) may die anywhere: while the copy is made or compacted (log counts, the copy goes); between the renames
-//     (there is no log: log.before comes back); behind them (the compacted log counts, log.before goes). Every start and every compaction
-//     settles that first, under the lock.
-//   - kfake leaves the last batch of a partition alone, and what that covers: who compacts appends a heartbeat to each before.
 //   - kfake cuts torn segment tails itself but appends behind a torn tail of groups.log and pids.log, whose later
-//     entries the next start would drop. We cut those before it starts.
+//     entries the next start drops. Offsets that count are in our tables, and a restarted producer has a new id.
 //   - kfake keeps the sequence windows of idempotent producers in memory and saves them in Close: after kill -9 the
 //     retry of an unanswered batch by a producer that outlived the broker is appended a second time. Producers here
 //     die with their broker; readers drop duplicates anyway (hash chain, event ids).

@@ -1,10 +1,5 @@
 package embedded
 
-import (
-	"context"
-	"time"
-)
-
 // Knobs for the external tests: each takes one of two safety nets away, so that the other is seen to hold.
 
 func WithoutInstalled(c PostgresConfig) PostgresConfig { c.skipInstalled = true; return c }
@@ -22,12 +17,6 @@ func (p *Postgres) Version() string { return p.binaries.version }
 func (p *Postgres) PID() int { return p.server.pid() }
 
 func (p *Postgres) Dir() string { return p.home.dir }
-
-// ReadCopy reads topics to their ends as a compaction does, with another patience.
-func ReadCopy(ctx context.Context, brokers []string, within time.Duration, topics ...string) error {
-	_, err := readStates(ctx, brokers, topics, within)
-	return err
-}
 
 // Poll asks until it is so.
 var Poll = poll
