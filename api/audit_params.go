@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -28,7 +29,8 @@ func (p *Params) historyQuery() readmodels.HistoryQuery {
 // exportQuery reads the same of an export, which is whole, the oldest change first.
 func (p *Params) exportQuery() readmodels.HistoryQuery {
 	q := readmodels.HistoryQuery{
-		Cursor: p.cursor(), Types: p.eventTypes(), Actor: p.actor(), User: p.hex(paramChangedUser), Account: p.hex(paramChangedAccount), Ascending: true,
+		Cursor: p.cursor(), Types: p.eventTypes(), Actor: p.person(paramActor), User: p.person(paramChangedUser), Account: p.hex(paramChangedAccount),
+		Named: strings.TrimSpace(p.text(paramNamed)), Ascending: true,
 	}
 	q.From, q.To = p.edges()
 	return q
@@ -74,14 +76,14 @@ func (p *Params) hex(declared Param) string {
 	return id
 }
 
-// actor reads an optional actor: a user's id, or what the program calls itself ("system:fetcher").
-func (p *Params) actor() string {
-	value, _ := p.value(paramActor, KindActor)
+// person reads who is meant: a user's id, part of a person's name, or what the program calls itself ("system:fetcher").
+func (p *Params) person(declared Param) string {
+	value, _ := p.value(declared, KindActor)
 	if id, ok := domain.HexID(value); ok {
 		return id
 	}
-	if len(value) > maxActor || strings.IndexFunc(value, func(c rune) bool { return c < ' ' || c > '~' }) >= 0 {
-		p.bad.addf(paramActor.Name, "is not an actor: use a user's id (24 hex digits)")
+	if len(value) > maxActor || !storable(value) || strings.IndexFunc(value, unicode.IsControl) >= 0 {
+		p.bad.addf(declared.Name, "is not a person: use a user's id (24 hex digits) or part of a name")
 		return ""
 	}
 	return value

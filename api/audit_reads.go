@@ -12,7 +12,7 @@ func (s *Server) getAuditReads(w http.ResponseWriter, r *http.Request, params *P
 	page := params.Page()
 	from, to := params.edges()
 	query := readmodels.AuditReadsQuery{
-		ParentAccount: parent, Actor: params.actor(),
+		ParentAccount: parent, Actor: params.person(paramActor),
 		From: from, To: to, Limit: page.Limit, Cursor: page.Cursor,
 	}
 	if err := params.Err(); err != nil {

@@ -128,7 +128,7 @@ func TestBadAuditParametersAreNamed(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
 	for path, fields := range map[string][]string{
-		"/api/audit/history?type=linked&actor=%01&user=x&account=y&from=z&to=z&order=up&limit=0&cursor=%20": {
+		"/api/audit/history?type=linked&actor=%01&user=%01&account=y&from=z&to=z&order=up&limit=0&cursor=%20": {
 			"limit", "cursor", "type", "actor", "user", "account", "from", "to", "order",
 		},
 		auditedPath + "/state?at=2026-01-01&version=3":               {"version"},

@@ -165,11 +165,15 @@ var (
 		Name: "type", Kind: KindChanges, Text: "Types of changes, separated by commas: short (accounts_linked) or whole names.",
 	}
 	paramActor = Param{
-		Name: "actor", Kind: KindActor, Text: "Who did it: a user's id (24 hex digits), or a name of the program's own like system:fetcher.",
+		Name: "actor", Kind: KindActor, Text: "Who did it: a user's id (24 hex digits), part of a person's name, or a name of the program's own like system:fetcher.",
 	}
-	paramChangedUser    = Param{Name: "user", Kind: KindHexID, Text: "Only changes of this user's access: 24 hex digits."}
+	paramChangedUser    = Param{Name: "user", Kind: KindActor, Text: "Only changes of this user's access: an id of 24 hex digits, or part of a name."}
 	paramChangedAccount = Param{
 		Name: "account", Kind: KindHexID, Text: "Only changes of this account's links: 24 hex digits.", Example: exampleAccount,
+	}
+	paramNamed = Param{
+		Name: "q", Kind: KindText, Text: "Only changes where part of a name is this text: who did it, whose access was changed, or the client. " +
+			"Names are those of the directory today.",
 	}
 	paramOnlyDashboard = Param{Name: "dashboard", Kind: KindHexID, Text: "Only this dashboard: its sub-account's id, 24 hex digits."}
 	paramFrom          = Param{Name: "from", Kind: KindTime, Text: "Start of the range: " + timeForms, Default: "open", Example: exampleStart}
@@ -219,7 +223,7 @@ var (
 			"agency and of its dashboards and exports go on from each other's, also with other filters; in the other order it leads back.",
 	}
 
-	changeFilters = []Param{paramChanges, paramActor, paramChangedUser, paramChangedAccount, paramFrom, paramTo}
+	changeFilters = []Param{paramChanges, paramActor, paramChangedUser, paramChangedAccount, paramNamed, paramFrom, paramTo}
 	exportParams  = append([]Param{paramHistoryCursor}, changeFilters...)
 	historyParams = append(append([]Param{paramHistoryCursor, paramLimit}, changeFilters...), paramOrder)
 	spanParams    = []Param{paramSpanAt, paramFrom, paramTo, paramSpanUser, paramOnlyDashboard, paramSpanBy}

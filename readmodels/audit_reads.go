@@ -56,12 +56,12 @@ func (h *History) Reads(ctx context.Context, q AuditReadsQuery) (entries []Audit
 				select t.time, t.event_type, t.actor, u.name, t.role, t.request_id, t.event_id, t.data
 				from operations_trail t
 				left join (users u join accounts a on a.id = u.account_id and (a.id = @parent or a.parent_account = @parent)) on u.id = t.actor
-				where t.parent_account = @parent and starts_with(t.event_type, @prefix) and (@actor = '' or t.actor = @actor)
+				where t.parent_account = @parent and starts_with(t.event_type, @prefix) and (@actor = '' or t.actor = @actor or u.name ilike @called)
 				  and (@from::timestamptz is null or t.time >= @from) and (@to::timestamptz is null or t.time < @to)
 				  and (@first or (t.time, t.event_id) < (@time, @id))
 				order by t.time desc, t.event_id desc limit @limit`,
 				[]any{pgx.NamedArgs{
-					"parent": q.ParentAccount, "prefix": domain.AuditTypePrefix, "actor": q.Actor, "from": q.From, "to": q.To,
+					"parent": q.ParentAccount, "prefix": domain.AuditTypePrefix, "actor": q.Actor, "called": containing(q.Actor), "from": q.From, "to": q.To,
 					"first": after == auditReadKey{}, "time": after.Time, "id": after.EventID, "limit": limit,
 				}}
 		},

@@ -57,3 +57,32 @@ func TestLinkingNamesWhoLosesAScope(t *testing.T) {
 		south: {Gained: []readmodels.Named{named(nina, "Name of d1")}, Lost: []readmodels.Named{}, ScopesChanged: []readmodels.Named{named(sam, "Name of d2"), whom}},
 	}, byDashboard)
 }
+
+// The history is searched by names, too: of who acted, of who was added or removed, and of clients. A name that nobody has finds nothing.
+func TestHistoryIsSearchedByNames(t *testing.T) {
+	t.Parallel()
+	p := newPast(t)
+	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}}))
+	require.True(t, p.put(stan, domain.UpdateDashboard{Primary: south, Users: &[]string{sam}}))
+	for name, c := range map[string]struct {
+		q    readmodels.HistoryQuery
+		want []string
+	}{
+		"actor":   {readmodels.HistoryQuery{Actor: "name of 5A"}, []string{north}},
+		"user":    {readmodels.HistoryQuery{User: "of d2"}, []string{south}},
+		"an id":   {readmodels.HistoryQuery{User: nina}, []string{north}},
+		"client":  {readmodels.HistoryQuery{Named: "sout"}, []string{south}},
+		"person":  {readmodels.HistoryQuery{Named: "name of d1"}, []string{north}},
+		"nobody":  {readmodels.HistoryQuery{Actor: "Zoe"}, nil},
+		"foreign": {readmodels.HistoryQuery{Named: "Abroad"}, nil},
+	} {
+		c.q.ParentAccount, c.q.Limit = agencyA, 10
+		entries, _, err := p.history.Entries(t.Context(), c.q)
+		require.NoError(t, err, name)
+		var found []string
+		for _, e := range entries {
+			found = append(found, e.Dashboard.ID)
+		}
+		require.Equal(t, c.want, found, name)
+	}
+}

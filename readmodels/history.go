@@ -133,9 +133,10 @@ type HistoryQuery struct {
 	ParentAccount string
 	Dashboard     string   // sub-account
 	Types         []string // event types
-	Actor         string
-	User          string // was added or removed by the entry
-	Account       string // was linked or unlinked by the entry
+	Actor         string   // id, or part of the name
+	User          string   // was added or removed by the entry; id, or part of the name
+	Account       string   // was linked or unlinked by the entry
+	Named         string   // part of the name of the actor, of who was added or removed, or of the sub-account
 	From, To      *time.Time
 	Ascending     bool // else newest first
 	Limit         int

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // maxScanned bounds the entries that one page of a filtered history looks at: a filter that matches
@@ -138,7 +140,10 @@ func findStatement(
 	}
 	args = pgx.NamedArgs{
 		"parent": q.ParentAccount, "until": until, "dashboard": q.Dashboard, "limit": scan,
-		"types": q.Types, "actor": q.Actor, "user": q.User, "account": q.Account,
+		"types": q.Types, "account": q.Account,
+	}
+	if err := q.people(ctx, tx, args); err != nil {
+		return "", nil, 0, err
 	}
 	sql = "select version, sub_account_id, " + matches + " from dashboard_history where parent_account = @parent and version <= @until"
 	if q.From != nil {
@@ -175,11 +180,16 @@ func matching(q HistoryQuery) string {
 	if len(q.Types) > 0 {
 		sql += " and event_type = any(@types)"
 	}
+	const moved = ` exists (select from unnest(%s::text[]) as moved(id)
+		where (after->'users' ? moved.id) <> coalesce(before->'users' ? moved.id, false))`
 	if q.Actor != "" {
-		sql += " and actor = @actor"
+		sql += " and actor = any(@actors)"
 	}
 	if q.User != "" {
-		sql += " and (after->'users' ? @user) <> coalesce(before->'users' ? @user, false)"
+		sql += " and" + fmt.Sprintf(moved, "@users")
+	}
+	if q.Named != "" {
+		sql += " and (actor = any(@named) or sub_account_id = any(@named) or" + fmt.Sprintf(moved, "@named") + ")"
 	}
 	if q.Account != "" {
 		// On its own dashboard the account was linked or unlinked when the set changed at all.
@@ -188,4 +198,24 @@ func matching(q HistoryQuery) string {
 			else (after->'sub_account_ids' ? @account) <> coalesce(before->'sub_account_ids' ? @account, false) end`
 	}
 	return sql
+}
+
+// people notes the ids that the names of the filters stand for. An id stands for itself, as does what the program calls itself.
+func (q HistoryQuery) people(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) error {
+	for name, text := range map[string]string{"actors": q.Actor, "users": q.User, "named": q.Named} {
+		ids := []string{text}
+		if _, isID := domain.HexID(text); !isID && text != "" {
+			rows, _ := tx.Query(ctx, `
+				select u.id from users u join accounts a on a.id = u.account_id where (a.id = $1 or a.parent_account = $1) and u.name ilike $2
+				union all select id from accounts where parent_account = $1 and name ilike $2 and $3`,
+				q.ParentAccount, containing(text), name == "named")
+			found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			if err != nil {
+				return fmt.Errorf("find people by name: %w", err)
+			}
+			ids = append(ids, found...)
+		}
+		args[name] = ids
+	}
+	return nil
 }

@@ -24,7 +24,8 @@ func (c *Console) accessPages() []page {
 // accessView says who had access to which board at an instant: people are rows, boards columns. Of now, only active people are rows: others
 // can open nothing. For a past instant the records say nothing about it, and people who are not active today are marked.
 type accessView struct {
-	At       string // the instant, as a form takes it; "": now
+	Moment   moment
+	At       string // the instant, as an address takes it; "": now
 	Instant  time.Time
 	Person   string // the id of the one whom the page is about; "": everybody
 	Boards   []accessBoard
@@ -78,13 +79,18 @@ type closedBoard struct {
 // access shows who had access at an instant. It is one question to the API, and so one look that is recorded.
 func (v *visit) access() (view, error) {
 	given := v.r.URL.Query()
-	_, at, err := typedInstant(given.Get("at"))
-	if err != nil {
-		return nil, err
+	shown := accessView{Moment: v.momentOf("at", "At (UTC)"), Person: given.Get("person")}
+	if shown.Moment.Fault != "" {
+		return shown, nil
 	}
-	shown, q := accessView{Instant: at, Person: given.Get("person")}, accessQuery(at, given.Get("person"))
-	shown.Export = accessPath + "/export?" + url.Values{"at": {given.Get("at")}, "person": {shown.Person}}.Encode()
-	shown.At = formInstant(at)
+	at := shown.Moment.Ends
+	q := accessQuery(at, shown.Person)
+	shown.Instant, shown.At = at, formInstant(at)
+	export := url.Values{"person": {shown.Person}, "at": {""}}
+	if !at.IsZero() {
+		export.Set("at", at.Format(time.RFC3339Nano))
+	}
+	shown.Export = accessPath + "/export?" + export.Encode()
 	shown.History = historyAddress(shown.At, "")
 	q.Set("limit", strconv.Itoa(api.MaxPageLimit))
 	v.passOnGiven(q, "cursor")

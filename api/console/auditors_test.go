@@ -72,7 +72,7 @@ func TestHistoryShowsARecordAndTheWaysFromIt(t *testing.T) {
 	now := b.get("/console/history")
 	now.says(http.StatusOK, "Change 8", `rel="prev"`)
 	require.NotContains(t, now.Body.String(), `rel="next"`, "nothing comes after now")
-	b.get("/console/history?at=yesterday").says(http.StatusUnprocessableEntity, "no instant", "2026-10-01T14:30")
+	b.get("/console/history?at=yesterday").says(http.StatusOK, "This is no instant.", `value="yesterday"`)
 }
 
 func TestHistorySearches(t *testing.T) {
@@ -102,9 +102,19 @@ func TestHistorySearches(t *testing.T) {
 	b.get("/console/history?q=dashboard:"+bakery).says(http.StatusOK, "Bakery, as it was last", "Last changed by change 8")
 	require.Equal(t, []string{"GET /api/me", "GET /api/projects/dashboard/" + bakery + "/history?limit=40"}, s.asked)
 
-	b.get("/console/history?q=dashboard:Baker").says(http.StatusOK, "Several clients are named like", "Bakery &amp; Catering", "all dashboards")
+	b.get("/console/history?q=dashboard:Baker").says(http.StatusOK, "Several clients are named like", "Bakery &amp; Catering")
 	b.get("/console/history?q=dashboard:Nowhere").says(http.StatusOK, "No client of the agency is named")
-	b.get("/console/history?q=whatever+colour:red").says(http.StatusOK, "&#34;whatever&#34; is no search", "&#34;colour:red&#34; is no search")
+	// What filters nothing is an error, and no full list.
+	for _, wrong := range []string{"colour:red", "actor:", "dashboard:Nowhere"} {
+		s.asked = nil
+		page := b.get("/console/history?q=" + wrong)
+		page.says(http.StatusOK, `class="fault"`, `value="`+wrong+`"`)
+		require.NotContains(t, page.Body.String(), "Change 8")
+		require.NotContains(t, strings.Join(s.asked, " "), "/history")
+	}
+	s.asked = nil
+	b.get("/console/history?at=2026-10-01&at_time=14:30&q=Nina+Park+actor:Alice").says(http.StatusOK, `value="14:30"`)
+	require.Contains(t, s.asked, "GET /api/audit/history?actor=Alice&limit=40&q=Nina+Park&to=2026-10-01T14%3A31%3A00Z")
 	s.refuse("GET /api/audit/history", http.StatusBadRequest, domain.CodeInvalid, "from: is not a time.")
 	b.get("/console/history?q=since:once").says(http.StatusBadRequest, "from: is not a time.", "R1")
 	s.answer("GET /api/audit/history", []readmodels.HistoryEntry{}, readmodels.HistoryMeta{})
@@ -138,6 +148,9 @@ func TestHistorySearchGoesOnBehindEmptyPages(t *testing.T) {
 		return page.Body.String()
 	}
 	shown(2)
+
+	require.Contains(t, shown(2), "Older")
+	b.get("/console/history?after=2026-10-01T09:00:00Z&q=actor:" + alice).leadsTo("/console/history?at=2026-10-01T10%3A00%3A00Z&q=actor%3A" + alice)
 
 	found = slices.Repeat(found, 60)
 	require.Equal(t, 60, strings.Count(shown(3), "<h3>"), "a change of many boards is shown whole")

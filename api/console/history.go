@@ -29,14 +29,17 @@ func (c *Console) historyPages() []page {
 
 // historyView is the history at an instant: one record, what stood after it, and what came before.
 type historyView struct {
-	Q    string   // the search as it was typed
-	At   string   // the instant, as a form takes it
-	Said []string // what is wrong with the search
+	Q      string // the search as it was typed
+	At     string // the instant, as an address takes it
+	Moment moment
+	Faults formFaults // what is wrong with the search
 
 	Record *change // nil: nothing matches
 	Prev   string  // address of the record before; "": there is none
 	Next   string  // address of the record after
 	Newest string  // address of the newest record; "": this is it
+	Older  string  // address of the list of those before; "": there are none
+	Newer  string  // address of the list of those after
 	Slider *slider // through the agency's time; nil: nothing is recorded yet
 	// Compare is the address where the instant is compared with another one.
 	Compare string
@@ -76,26 +79,33 @@ const (
 // history shows the record that was the last one at the instant, and the ways to the one before and the one after.
 func (v *visit) history() (view, error) {
 	given := v.r.URL.Query()
-	_, at, err := typedInstant(given.Get("at"))
-	if err != nil {
-		return nil, err
+	shown := historyView{Q: strings.TrimSpace(given.Get("q")), Moment: v.momentOf("at", "As it was at (UTC)")}
+	at := shown.Moment.Ends
+	asked, fault := parseSearch(shown.Q)
+	var err error
+	if fault == "" {
+		if fault, err = asked.resolve(v); err != nil {
+			return nil, err
+		}
 	}
-	shown := historyView{Q: strings.TrimSpace(given.Get("q"))}
-	asked, said := parseSearch(shown.Q)
-	more, err := asked.resolve(v)
-	if err != nil {
-		return nil, err
+	if fault != "" || shown.Moment.Fault != "" {
+		shown.Faults = formFaults{Said: correctMarked, Beside: map[string]string{"q": fault}}
+		return shown, nil
 	}
-	if more != "" {
-		said = append(said, more)
+	shown.Narrowed = asked != search{}
+	if after, _, err := typedInstant(given.Get("after")); err == nil && !after.IsZero() {
+		return v.newer(shown, asked, after)
 	}
-	shown.Said, shown.Narrowed = said, asked != search{}
 
 	until := asked.query()
 	if !at.IsZero() {
 		until.Set("to", at.Add(time.Microsecond).Format(time.RFC3339Nano)) // which the API leaves out
 	}
 	entries, meta, err := v.someHistory(asked, until, listedEntries)
+	if faults, taken := faultsOf(err, searchWords); taken && len(faults.Beside) > 0 {
+		shown.Faults = faults
+		return shown, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +127,9 @@ func (v *visit) history() (view, error) {
 	case len(shown.List) == 1 && meta.NextCursor != "": // what comes before was not looked at yet
 		shown.Prev = shown.address(shown.List[0].Time.Add(-time.Microsecond).Format(time.RFC3339Nano))
 	}
+	if n := len(shown.List); n > 0 && meta.NextCursor != "" {
+		shown.Older = shown.address(shown.List[n-1].Time.Add(-time.Microsecond).Format(time.RFC3339Nano))
+	}
 	shown.At, shown.MayGoBack = formInstant(at), v.who.Roles.Has(api.RoleAgency)
 	if !at.IsZero() {
 		shown.Newest = shown.address("")
@@ -133,6 +146,7 @@ func (v *visit) history() (view, error) {
 	}
 	if meta.NextAt != nil {
 		shown.Next = shown.address(meta.NextAt.Format(time.RFC3339Nano))
+		shown.Newer = historyPath + "?" + url.Values{"after": {meta.NextAt.Add(-time.Microsecond).Format(time.RFC3339Nano)}, "q": {shown.Q}}.Encode()
 	}
 	switch {
 	case asked.dashboard == "" || shown.Record == nil:
@@ -143,6 +157,18 @@ func (v *visit) history() (view, error) {
 		shown.Then, err = v.stateThen(asked.dashboard, at)
 	}
 	return shown, err
+}
+
+// newer leads to the list that ends with the changes right after an instant.
+func (v *visit) newer(shown historyView, asked search, after time.Time) (view, error) {
+	q := asked.query()
+	q.Set("from", after.Add(time.Microsecond).Format(time.RFC3339Nano))
+	q.Set("order", "asc")
+	entries, meta, err := v.someHistory(asked, q, listedEntries)
+	if err != nil || len(entries) == 0 || meta.NextCursor == "" {
+		return redirect(shown.address("")), err
+	}
+	return redirect(shown.address(entries[len(entries)-1].Time.Format(time.RFC3339Nano))), nil
 }
 
 // slider is a way through the time from the first record to now, in seconds of Unix.

@@ -62,7 +62,7 @@ func (v *visit) difference() (view, error) {
 	if said != "" {
 		shown.Said = append(shown.Said, said)
 	}
-	if from.IsZero() {
+	if from.IsZero() || said != "" {
 		return shown, nil
 	}
 	q := url.Values{"from": {from.Format(time.RFC3339Nano)}}

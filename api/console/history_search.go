@@ -14,7 +14,8 @@ import (
 
 // search is what the search of the history asks for, in the API's words.
 type search struct {
-	actor, user, dashboard string // ids; "": all
+	actor, user, dashboard string // ids, or parts of names; "": all
+	named                  string // part of any name
 	action                 string
 	since                  string
 }
@@ -22,8 +23,9 @@ type search struct {
 // searchWord is one word of a search, with its value in quotes where it holds spaces.
 var searchWord = regexp.MustCompile(`([a-z]+):(?:"([^"]*)"|(\S+))|(\S+)`)
 
-// parseSearch reads a search. Said is what was wrong with it, a sentence for the page; what was understood counts all the same.
-func parseSearch(text string) (s search, said []string) {
+// parseSearch reads a search. Words without a key are looked for in names. Fault is what is wrong with it; "": nothing.
+func parseSearch(text string) (s search, fault string) {
+	var words []string
 	for _, found := range searchWord.FindAllStringSubmatch(text, -1) {
 		value := found[2] + found[3]
 		switch found[1] {
@@ -37,15 +39,31 @@ func parseSearch(text string) (s search, said []string) {
 			s.action = value
 		case "since":
 			s.since = value
+		case "":
+			word := strings.Trim(found[0], `"`)
+			if word == "" || strings.HasSuffix(word, ":") {
+				return s, fmt.Sprintf("%q finds nothing. Write a value right behind the colon, or a part of a name.", found[0])
+			}
+			words = append(words, word)
 		default:
-			said = append(said, fmt.Sprintf("%q is no search: write actor:, user:, dashboard:, action: or since: and a value.", found[0]))
+			return s, fmt.Sprintf("%q is no search. Write actor:, user:, dashboard:, action: or since: and a value, or a part of a name.", found[0])
+		}
+		if value == "" && found[1] != "" {
+			return s, fmt.Sprintf("Write a value behind %s:.", found[1])
 		}
 	}
-	return s, said
+	s.named = strings.Join(words, " ")
+	return s, ""
 }
 
-// resolve puts the id in the place of a dashboard's name.
-func (s *search) resolve(v *visit) (said string, err error) {
+// searchWords are the parts of a search by the parameters of the API.
+var searchWords = map[string]fieldWords{
+	"from": {"q", "Write a day like since:2026-10-01."}, "type": {"q", ""}, "actor": {"q", "Write a name or an id behind actor:."},
+	"user": {"q", "Write a name or an id behind user:."}, "q": {"q", "This text is too long for a name."},
+}
+
+// resolve puts the id in the place of a dashboard's name. Fault is why it cannot; "": it could.
+func (s *search) resolve(v *visit) (fault string, err error) {
 	if _, isID := domain.HexID(s.dashboard); isID || s.dashboard == "" {
 		return "", nil
 	}
@@ -64,9 +82,9 @@ func (s *search) resolve(v *visit) (said string, err error) {
 	wanted := s.dashboard
 	s.dashboard = ""
 	if names == nil {
-		return fmt.Sprintf("No client of the agency is named %q. The page shows all dashboards.", wanted), nil
+		return fmt.Sprintf("No client of the agency is named %q.", wanted), nil
 	}
-	return fmt.Sprintf("Several clients are named like %q: %s. Write the whole name in quotes. The page shows all dashboards.",
+	return fmt.Sprintf("Several clients are named like %q: %s. Write the whole name in quotes.",
 		wanted, strings.Join(names, ", ")), nil
 }
 
@@ -81,7 +99,7 @@ func (s *search) path() string {
 // query is what the API is asked there, beside the range.
 func (s *search) query() url.Values {
 	q := url.Values{}
-	for name, value := range map[string]string{"actor": s.actor, "user": s.user, "type": s.action, "from": s.since} {
+	for name, value := range map[string]string{"actor": s.actor, "user": s.user, "type": s.action, "from": s.since, "q": s.named} {
 		if value != "" {
 			q.Set(name, value)
 		}
@@ -116,4 +134,30 @@ func typedInstant(text string) (begins, ends time.Time, err error) {
 		}
 	}
 	return time.Time{}, time.Time{}, errInstant
+}
+
+// moment is an instant as a form takes it: a day, and a time of that day. A day alone means all of it.
+type moment struct {
+	Label, Name string
+	Day, Time   string
+	Fault       string // why it is no instant
+
+	Begins, Ends time.Time // zero: none was given
+}
+
+// momentOf reads the instant of that name in the address of the page.
+func (v *visit) momentOf(name, label string) moment {
+	m := moment{Label: label, Name: name, Day: strings.TrimSpace(v.r.URL.Query().Get(name)), Time: v.r.URL.Query().Get(name + "_time")}
+	text := m.Day
+	if m.Time != "" {
+		text += "T" + m.Time
+	}
+	var err error
+	if m.Begins, m.Ends, err = typedInstant(text); err != nil {
+		m.Fault = "This is no instant. Choose a day like 2026-10-01, with a time like 14:30 if you like."
+	}
+	if _, err := time.Parse(time.DateOnly, m.Day); err != nil && !m.Ends.IsZero() { // an address with both in one
+		m.Day, m.Time = m.Ends.Format(time.DateOnly), m.Ends.Format(time.TimeOnly)
+	}
+	return m
 }

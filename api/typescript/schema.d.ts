@@ -8138,15 +8138,17 @@ export interface operations {
                 cursor?: string;
                 /** @description Types of changes, separated by commas: short (accounts_linked) or whole names. */
                 type?: string;
-                /** @description Who did it: a user's id (24 hex digits), or a name of the program's own like system:fetcher. */
+                /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a name of the program's own like system:fetcher. */
                 actor?: string;
-                /** @description Only changes of this user's access: 24 hex digits. */
+                /** @description Only changes of this user's access: an id of 24 hex digits, or part of a name. */
                 user?: string;
                 /**
                  * @description Only changes of this account's links: 24 hex digits.
                  * @example c10000000000000000000001
                  */
                 account?: string;
+                /** @description Only changes where part of a name is this text: who did it, whose access was changed, or the client. Names are those of the directory today. */
+                q?: string;
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
                  * @example 2026-01-01
@@ -8203,15 +8205,17 @@ export interface operations {
                 limit?: number;
                 /** @description Types of changes, separated by commas: short (accounts_linked) or whole names. */
                 type?: string;
-                /** @description Who did it: a user's id (24 hex digits), or a name of the program's own like system:fetcher. */
+                /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a name of the program's own like system:fetcher. */
                 actor?: string;
-                /** @description Only changes of this user's access: 24 hex digits. */
+                /** @description Only changes of this user's access: an id of 24 hex digits, or part of a name. */
                 user?: string;
                 /**
                  * @description Only changes of this account's links: 24 hex digits.
                  * @example c10000000000000000000001
                  */
                 account?: string;
+                /** @description Only changes where part of a name is this text: who did it, whose access was changed, or the client. Names are those of the directory today. */
+                q?: string;
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
                  * @example 2026-01-01
@@ -8275,7 +8279,7 @@ export interface operations {
                  * @example 50
                  */
                 limit?: number;
-                /** @description Who did it: a user's id (24 hex digits), or a name of the program's own like system:fetcher. */
+                /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a name of the program's own like system:fetcher. */
                 actor?: string;
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
@@ -11180,15 +11184,17 @@ export interface operations {
                 limit?: number;
                 /** @description Types of changes, separated by commas: short (accounts_linked) or whole names. */
                 type?: string;
-                /** @description Who did it: a user's id (24 hex digits), or a name of the program's own like system:fetcher. */
+                /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a name of the program's own like system:fetcher. */
                 actor?: string;
-                /** @description Only changes of this user's access: 24 hex digits. */
+                /** @description Only changes of this user's access: an id of 24 hex digits, or part of a name. */
                 user?: string;
                 /**
                  * @description Only changes of this account's links: 24 hex digits.
                  * @example c10000000000000000000001
                  */
                 account?: string;
+                /** @description Only changes where part of a name is this text: who did it, whose access was changed, or the client. Names are those of the directory today. */
+                q?: string;
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
                  * @example 2026-01-01

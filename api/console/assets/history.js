@@ -1,12 +1,16 @@
 // The slider moves through time. Without this script the links to the change before and after do.
 const moment = document.getElementById("moment");
-const at = moment.form.elements.namedItem("at");
+const day = moment.form.elements.namedItem("at");
+const time = moment.form.elements.namedItem("at_time");
+const says = () => moment.setAttribute("aria-valuetext", day.value ? `${day.value} ${time.value} UTC` : "now");
 let pointed = false;
 
 // The end of the slider is now, which is no instant.
 moment.addEventListener("input", () => {
-  at.value = moment.value === moment.max ? "" : new Date(Number(moment.value) * 1000).toISOString().slice(0, 19);
-  moment.setAttribute("aria-valuetext", at.value ? `${at.value.replace("T", " ")} UTC` : "now");
+  const iso = moment.value === moment.max ? "" : new Date(Number(moment.value) * 1000).toISOString();
+  day.value = iso.slice(0, 10);
+  time.value = iso.slice(11, 19);
+  says();
 });
 // Letting go with the mouse shows the instant. Keys move on, and Enter shows it.
 moment.addEventListener("pointerdown", () => (pointed = true));
@@ -18,5 +22,5 @@ moment.addEventListener("keypress", (event) => {
   event.preventDefault();
   moment.form.requestSubmit();
 });
-moment.setAttribute("aria-valuetext", at.value ? `${at.value.replace("T", " ")} UTC` : "now");
+says();
 moment.closest("label").hidden = false;

@@ -42,7 +42,7 @@ var kinds = map[api.Kind]func(*openapi3.Schema){
 	},
 	api.KindCategory: form("0|" + numberForm + "|all"),
 	api.KindActivity: form(numberForm + ":[!-~]{1,255}"),
-	api.KindActor:    form("[ -~]{1,255}"),
+	api.KindActor:    form("[^\\x00-\\x1f]{1,255}"),
 	api.KindKey:      form("[!-~]([ -~]{0,253}[!-~])?"), // HTTP takes blanks around a header off
 	api.KindTags:     form(`\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*`),
 	api.KindChanges:  form(changesForm()),
