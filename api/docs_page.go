@@ -24,23 +24,28 @@ var docsPage = template.Must(template.New("docs").Funcs(template.FuncMap{
 
 // docsGroup is a tag of the API document with its operations, by path.
 type docsGroup struct {
-	Name        string
-	Description string
-	Operations  []docsOperation
+	Name        string          `json:"name"`
+	Description string          `json:"description"`
+	Operations  []docsOperation `json:"-"`
 }
 
 type docsOperation struct {
-	Method, Path string
-	ID           string `json:"operationId"`
-	Summary      string
-	Description  string
-	Tags         []string
+	Method, Path string   `json:"-"`
+	ID           string   `json:"operationId"`
+	Summary      string   `json:"summary"`
+	Description  string   `json:"description"`
+	Tags         []string `json:"tags"`
 	Roles        []string `json:"x-roles"`
 	Parameters   []struct {
-		Name, In, Description string
-		Required              bool
-	}
-	Samples []struct{ Label, Source string } `json:"x-codeSamples"`
+		Name        string `json:"name"`
+		In          string `json:"in"`
+		Description string `json:"description"`
+		Required    bool   `json:"required"`
+	} `json:"parameters"`
+	Samples []struct {
+		Label  string `json:"label"`
+		Source string `json:"source"`
+	} `json:"x-codeSamples"`
 }
 
 // docsRendered is the page of everything that is served.
@@ -50,8 +55,9 @@ func (s *Server) docsRendered() ([]byte, error) {
 		return nil, err
 	}
 	var page struct {
-		Description, Version string
-		Groups               []docsGroup
+		Description string      `json:"description"`
+		Version     string      `json:"version"`
+		Groups      []docsGroup `json:"-"`
 	}
 	if err := json.Unmarshal(doc["info"], &page); err != nil {
 		return nil, fmt.Errorf("read info of document: %w", err)

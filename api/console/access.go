@@ -102,7 +102,7 @@ func (v *visit) access() (view, error) {
 	shown.More = nextPage(accessPath, given, meta.NextCursor)
 	shown.Boards, shown.Rows = matrix(spans)
 	if at.IsZero() {
-		shown.leaveOutInactive()
+		shown.Rows, shown.Inactive = activeRows(shown.Rows)
 	}
 	markElsewhere(shown.Rows, shown.Boards, spans, q.Has("cursor"), shown.More != "")
 	if without := meta.WithoutAccess; without != nil {
@@ -115,14 +115,16 @@ func (v *visit) access() (view, error) {
 	return shown, nil
 }
 
-// leaveOutInactive takes who is not active out of the rows.
-func (a *accessView) leaveOutInactive() {
-	a.Rows = slices.DeleteFunc(a.Rows, func(r accessRow) bool {
-		if !r.Active {
-			a.Inactive = append(a.Inactive, r.Person)
+// activeRows splits rows into those of active people and the names of the others.
+func activeRows(rows []accessRow) (active []accessRow, inactive []readmodels.Named) {
+	for _, r := range rows {
+		if r.Active {
+			active = append(active, r)
+		} else {
+			inactive = append(inactive, r.Person)
 		}
-		return !r.Active
-	})
+	}
+	return active, inactive
 }
 
 // accessQuery asks the API for an instant, now for the zero one, and for one person, everybody for "".

@@ -157,7 +157,8 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 	b.preview = func(string) readmodels.DashboardPreview {
 		return readmodels.DashboardPreview{Type: "dashboard.accounts_linked.v1", Preview: "abc", Access: []readmodels.PreviewedAccess{
 			{User: named(clara, "Clara Holm"), GainsScopes: []readmodels.PreviewedScope{{Scope: "connect", Accounts: atMill}}},
-			{User: named(jonas, "Jonas Weber"), LosesScopes: figures}, {User: named(adam, "Adam Nowak"), LosesScopes: figures},
+			{User: named(jonas, "Jonas Weber"), LosesScopes: figures},
+			{User: named(adam, "Adam Nowak"), LosesScopes: figures},
 		}}
 	}
 	page := b.post(edits, form)

@@ -70,7 +70,7 @@ func (e effects) Harms() bool { return len(e.Loses)+len(e.LosesScopes) > 0 }
 
 // effectsOfPreview sorts by name: the API's order is that of ids.
 func effectsOfPreview(access []readmodels.PreviewedAccess) (e effects) {
-	var gained, lost scopePeople
+	gained, lost := scopePeople{}, scopePeople{}
 	for _, a := range slices.SortedStableFunc(slices.Values(access), func(a, b readmodels.PreviewedAccess) int { return byName(a.User, b.User) }) {
 		if len(a.Loses) > 0 {
 			e.Loses = append(e.Loses, effect{a.User, a.Loses})
@@ -95,7 +95,7 @@ func effectsOfPreview(access []readmodels.PreviewedAccess) (e effects) {
 // effectsOfRecord are those of one record by its entries, one for each board.
 func effectsOfRecord(entries []readmodels.HistoryEntry) effects {
 	const access = "" // which no scope is named
-	var gained, lost scopePeople
+	gained, lost := scopePeople{}, scopePeople{}
 	for _, entry := range entries {
 		for _, user := range entry.Access.Lost {
 			lost.note(access, user, entry.Dashboard)
@@ -122,17 +122,14 @@ func effectsOfRecord(entries []readmodels.HistoryEntry) effects {
 // scopePeople are people by scopes.
 type scopePeople map[string][]effect
 
-func (p *scopePeople) note(scope string, user readmodels.Named, boards ...readmodels.Named) {
-	if *p == nil {
-		*p = scopePeople{}
-	}
-	people := (*p)[scope]
+func (p scopePeople) note(scope string, user readmodels.Named, boards ...readmodels.Named) {
+	people := p[scope]
 	at, known := slices.BinarySearchFunc(people, user, func(e effect, u readmodels.Named) int { return byName(e.User, u) })
 	if !known {
 		people = slices.Insert(people, at, effect{User: user})
 	}
 	people[at].Boards = append(people[at].Boards, boards...)
-	(*p)[scope] = people
+	p[scope] = people
 }
 
 func (p scopePeople) effects() (all []scopeEffect) {

@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
@@ -80,12 +81,9 @@ func rateOf(p analytics.StatsPeriod) string {
 func largest(split []analytics.AudienceShare) string {
 	split = slices.Clone(split)
 	slices.SortStableFunc(split, func(a, b analytics.AudienceShare) int { return int(b.Followers - a.Followers) })
-	text := ""
-	for i, part := range split[:min(len(split), partsShown)] {
-		if i > 0 {
-			text += ", "
-		}
-		text += part.Name + "\u00a0" + chart.Number(part.Followers)
+	var parts []string
+	for _, part := range split[:min(len(split), partsShown)] {
+		parts = append(parts, part.Name+"\u00a0"+chart.Number(part.Followers))
 	}
-	return nameOr(text, unknown)
+	return nameOr(strings.Join(parts, ", "), unknown)
 }

@@ -89,8 +89,10 @@ func (e *exporter) bundle(ctx context.Context, parent string, out io.Writer) (Ex
 		return Exported{}, err
 	}
 	w := bufio.NewWriterSize(out, 64<<10)
-	err = writeLine(w, bundleHead{Bundle: bundleFormat, Topic: domain.TopicDashboards, Key: parent,
-		PublicKey: publicKeyOf(e.tip.note, e.Known), Checkpoint: e.tip.note, Head: head})
+	err = writeLine(w, bundleHead{
+		Bundle: bundleFormat, Topic: domain.TopicDashboards, Key: parent,
+		PublicKey: publicKeyOf(e.tip.note, e.Known), Checkpoint: e.tip.note, Head: head,
+	})
 	if err != nil {
 		return Exported{}, err
 	}

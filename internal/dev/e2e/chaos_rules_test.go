@@ -94,21 +94,22 @@ func (f chaosFacts) dashboard(state chaosState, sub string) *chaosDoc {
 // decide says what a PUT of the agency does to a state: the status of its answer and, for 200, the
 // dashboards afterwards (times and versions are not decided here).
 func (f chaosFacts) decide(state chaosState, primary string, c chaosRequest) (int, chaosState) {
-	switch {
-	case primary == f.parent:
-		return http.StatusForbidden, nil
-	case !f.accounts[primary]:
-		return http.StatusNotFound, nil
-	}
 	list := func(p *[]string) []string {
 		if p == nil {
 			return nil
 		}
 		return *p
 	}
+	switch {
+	case slices.ContainsFunc(list(c.Scopes), func(s string) bool { return !chaosScope.MatchString(s) }):
+		return http.StatusBadRequest, nil // before any rule
+	case primary == f.parent:
+		return http.StatusForbidden, nil
+	case !f.accounts[primary]:
+		return http.StatusNotFound, nil
+	}
 	unknown := slices.ContainsFunc(list(c.SubIDs), func(id string) bool { return !f.accounts[id] }) ||
-		slices.ContainsFunc(list(c.Users), func(id string) bool { return f.users[id] == "" }) ||
-		slices.ContainsFunc(list(c.Scopes), func(s string) bool { return !chaosScope.MatchString(s) })
+		slices.ContainsFunc(list(c.Users), func(id string) bool { return f.users[id] == "" })
 	if unknown {
 		return http.StatusUnprocessableEntity, nil
 	}

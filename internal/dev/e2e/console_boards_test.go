@@ -110,7 +110,7 @@ func TestTwoManagersChangeOneBoard(t *testing.T) {
 	two.says("This board was changed while you were at it.", "On the list", "Ben Long", "Nothing of yours was saved yet")
 	require.False(t, two.to("Figures followers"), "what was entered stays")
 	two.follow("Look at what changes")
-	two.says("Nobody loses access.", "Shows no longer")
+	two.says("2 people will no longer see Figures", "Shows no longer")
 	two.follow("Save")
 	two.says("It is saved.")
 	require.ElementsMatch(t, []string{ada, ben}, p.onList(account), "what the first has saved stands")

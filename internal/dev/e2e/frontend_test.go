@@ -56,7 +56,7 @@ func TestFrontendDeveloper(t *testing.T) {
 	require.Contains(t, said, "changed true 412")
 	require.Contains(t, said, "pages 2 true")
 	require.Contains(t, said, "pages of figures 3")
-	require.Contains(t, said, "unchanged true true")
+	require.Contains(t, said, "unchanged true true") //nolint:dupword // two answers
 	require.Contains(t, said, "table platforms.p_id true")
 	require.Contains(t, said, "refused 400 invalid startTime true")
 	require.Contains(t, said, "away no_answer")
