@@ -100,7 +100,8 @@ func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket, of func(ow
 			v.compared, v.previous = v.value, new(*v.value-*gained)
 		}
 		v.late(g, qc.compared.To, r.From, func(_, _ *sample) { v.noPct = true })
-		v.comparedInPart = v.previous != nil && v.lastBefore(g, qc.compared.To) == nil
+		last, _ := v.within(qc.compared.To, qc.compared.To) // of any owner: a step from another owner's reading is compared
+		v.comparedInPart = v.previous != nil && g.values[last] == nil && v.lastBefore(g, qc.compared.To) == nil
 	}
 	v.gained = v.bucketed(buckets, func(b bucket) *int64 { return qc.stepsIn(v, g, b.From, b.To) })
 	qc.noteSince(v, g)

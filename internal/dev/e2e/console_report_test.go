@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/stretchr/testify/require"
 )
 
@@ -67,10 +69,23 @@ func (w *consoleWindow) hearsOfFigures() {
 	w.eval(newest, &before)
 	w.eval(`window.stayed = true`, nil)
 	w.await("the stream to be open", `!document.getElementById("live").hidden`)
-	for _, platform := range []string{"instagram", "tiktok", "linkedin"} {
-		w.p.do(http.MethodPost, w.p.info.Tokens["operator"], "/api/ops/platforms/"+platform+"/run", `{"kind":"account_insights","reason":"test"}`,
-			"Content-Type", "application/json").ok(w.t, http.StatusOK)
+	operator := w.p.info.Tokens["operator"]
+	var list struct {
+		Data []struct {
+			ID       int64  `json:"connection_id"`
+			Platform string `json:"platform_name"`
+		}
 	}
+	w.p.get(operator, "/api/ops/connections").ok(w.t, http.StatusOK).into(w.t, &list)
+	asked := map[int64]bool{}
+	for _, c := range list.Data {
+		if asked[c.ID] || c.Platform == domain.Facebook.String() {
+			continue
+		}
+		asked[c.ID] = true
+		w.p.do(http.MethodPost, operator, fmt.Sprintf("/api/ops/connections/%d/read", c.ID), `{"reason":"test"}`, "Content-Type", "application/json")
+	}
+	require.NotEmpty(w.t, asked)
 	w.await("newer figures", newest+` !== "`+before+`"`)
 	var stayed bool
 	w.eval(`window.stayed === true`, &stayed)

@@ -215,7 +215,7 @@ func (b *byRole) rebuild(projection string) {
 // jonasPage is a page that Jonas alone has.
 const jonasPage = "90014"
 
-// forgets has a person whom a retired generation holds ask Meta to be forgotten: the process that hears it owns no tables.
+// forgets has a person ask Meta to be forgotten: the process that hears it owns no tables.
 func (b *byRole) forgets(account string) {
 	b.t.Helper()
 	b.signIn(account, 1, simulator.Jonas)
@@ -225,14 +225,6 @@ func (b *byRole) forgets(account string) {
 		return n
 	}
 	b.p.await(patience, "the member", func() bool { return count("lb.members where name like '%Jonas%'") == 1 })
-	b.rebuild("directory")
-	_, err := owner.Exec(b.t.Context(), "update lb_engine.generations set superseded_at = superseded_at - interval '1 minute' where projection = 'directory'")
-	require.NoError(b.t, err)
-	b.p.await(patience, "the generation to be retired", func() bool {
-		return count("lb_engine.generations where projection = 'directory' and generation = 1 and state = 'retired'") == 1
-	})
-	require.Equal(b.t, 1, count("lb_directory_g1_retired.members where name like '%Jonas%'"))
-
 	answer, err := http.PostForm(b.pages+simulator.PathFacebook+simulator.PathApps, url.Values{ //nolint:noctx // a browser's
 		"as": {simulator.Jonas}, "decision": {"erase"}, "delete": {b.p.base + "/connect/meta/delete"},
 	})
@@ -243,14 +235,7 @@ func (b *byRole) forgets(account string) {
 	at := regexp.MustCompile(`"url":"[^"]*(/connect/meta/delete/[0-9a-f]+)"`).FindStringSubmatch(html.UnescapeString(string(raw)))
 	require.NotNil(b.t, at, "%s", raw)
 	b.p.await(patience, "the person to be forgotten", func() bool { return strings.Contains(string(b.p.get("", at[1]).body), "Your request is done") })
-	require.Zero(b.t, count("pg_namespace where nspname like 'lb_directory_g1%'"))
 	require.Zero(b.t, count("lb.members where name like '%Jonas%'"))
-	dropped := func() int {
-		return count(`lb.operations_trail where actor = 'system:erase' and data #>> '{target,projection}' = 'directory'
-			and data ->> 'action' = 'generation.dropped' and not data ? 'outcome'`)
-	}
-	b.p.await(patience, "the drop to be in the trail", func() bool { return dropped() > 0 })
-	require.Equal(b.t, 1, dropped(), "it is dropped once")
 }
 
 // refusesOverHTTP drops a generation, which changes read models at once: the answer says who may.
