@@ -101,7 +101,7 @@ func TestShortQuotaIsReadOneAfterTheOther(t *testing.T) {
 	require.Eventually(t, func() bool {
 		err := stack.Pool.QueryRow(t.Context(), `
 			select count(*), count(read_at) from kept.fetch_state where p_id = $1 and claimed_until is null`, int(domain.LinkedIn)).Scan(&judged, &read)
-		return err == nil && judged == accountsEach
+		return err == nil && judged == accountsEach && read > 0
 	}, patience, 10*time.Millisecond)
 	before.mu.Lock()
 	defer before.mu.Unlock()
