@@ -195,10 +195,6 @@ func addedInVain() []attack {
 				})
 			},
 		},
-		{name: "bundles of two times are held against each other", by: "auditor", shows: clean, never: "BUNDLE", do: func(s *scene) {
-			r := command(s.t, map[string]string{"TOKEN": s.info.Tokens["auditor"]}, "verify", "--bundle", s.past, "--against", s.bundle, "--key", s.key, "--url", s.service.base)
-			require.Equal(s.t, done, r.code, "%s%s", r.out, r.err)
-		}},
 	}
 }
 
