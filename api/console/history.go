@@ -76,6 +76,24 @@ const (
 	searchedPages = 5   // of a filtered history, which may be empty and yet have a next one
 )
 
+// linked returns the view with the ways to the record before and to the older page; more says that the API has older entries.
+func (h historyView) linked(more bool) historyView {
+	before := func(c change) string { return h.address(c.Time.Add(-time.Microsecond).Format(time.RFC3339Nano)) }
+	switch {
+	case len(h.List) > 1:
+		h.Prev = h.List[1].Address
+		if more {
+			h.List = h.List[:len(h.List)-1] // entries of it may be missing
+		}
+	case len(h.List) == 1 && more: // the API was not asked yet for what comes before
+		h.Prev = before(h.List[0])
+	}
+	if n := len(h.List); n > 0 && more {
+		h.Older = before(h.List[n-1])
+	}
+	return h
+}
+
 // history shows the record that was the last one at the instant, and the ways to the one before and the one after.
 func (v *visit) history() (view, error) {
 	given := v.r.URL.Query()
@@ -118,18 +136,7 @@ func (v *visit) history() (view, error) {
 		shown.List, meta.NextAt = shown.grouped(entries), next
 	}
 	shown.AsOf, shown.Incomplete, shown.Further = meta.AsOf, meta.Incomplete, len(entries) == 0 && meta.NextCursor != ""
-	switch {
-	case len(shown.List) > 1:
-		shown.Prev = shown.List[1].Address
-		if meta.NextCursor != "" {
-			shown.List = shown.List[:len(shown.List)-1] // of which entries may be missing
-		}
-	case len(shown.List) == 1 && meta.NextCursor != "": // what comes before was not looked at yet
-		shown.Prev = shown.address(shown.List[0].Time.Add(-time.Microsecond).Format(time.RFC3339Nano))
-	}
-	if n := len(shown.List); n > 0 && meta.NextCursor != "" {
-		shown.Older = shown.address(shown.List[n-1].Time.Add(-time.Microsecond).Format(time.RFC3339Nano))
-	}
+	shown = shown.linked(meta.NextCursor != "")
 	shown.At, shown.MayGoBack = formInstant(at), v.who.Roles.Has(api.RoleAgency)
 	if !at.IsZero() {
 		shown.Newest = shown.address("")
