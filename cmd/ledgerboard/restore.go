@@ -1,16 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
@@ -24,10 +20,9 @@ type restoreCommand struct {
 	storage
 	logging
 	actionFlags
-	From        string `required:"" placeholder:"DIR" help:"Directory of the backup."`
-	Older       bool   `help:"Accept a backup that is older than what is known of the log: what is named is withdrawn, an epoch of the log begins, and the read models are made anew."`
-	Key         string `type:"existingfile" placeholder:"FILE" help:"File with the private key of checkpoints. It signs what is withdrawn, by whom and why; needed where signed checkpoints know more than the backup."`
-	Checkpoints string `env:"LEDGERBOARD_CHECKPOINT_FILE" placeholder:"FILE" help:"File of signed checkpoints outside of the log: it knows how far the log went. None: checkpoints.txt in the data directory."`
+	From  string `required:"" placeholder:"DIR" help:"Directory of the backup."`
+	Older bool   `help:"Accept a backup that is older than what is known of the log: what is named is withdrawn, an epoch of the log begins, and the read models are made anew."`
+	Key   string `type:"existingfile" placeholder:"FILE" help:"File with the private key of checkpoints. It signs what is withdrawn, by whom and why; needed where signed checkpoints know more than the backup."`
 
 	began func() error // told once the epoch stands in the log; its error cuts the restore there. nil: nobody is
 }
@@ -55,7 +50,6 @@ func (c restoreCommand) Run(ctx context.Context, s streams) (err error) {
 	parts := assembly.NewParts(c.backends(c.logger(s)))
 	defer func() { err = errors.Join(err, parts.Close()) }()
 	r := &restoring{restoreCommand: c, parts: parts, files: files, m: files.Manifest, versions: map[string]int64{}}
-	r.signed = map[tlog.Hash]bool{}
 	return explainInUse(r.run(ctx, s))
 }
 
@@ -200,9 +194,4 @@ func (r *restoring) write(ctx context.Context, s streams, restore *backup.Restor
 	}
 	fmt.Fprintln(s.Out, "Start the service, and run ledgerboard verify --all: docs/restore.md.")
 	return nil
-}
-
-// checkpointPath is where signed checkpoints lie outside of the log.
-func (r *restoring) checkpointPath() string {
-	return cmp.Or(r.Checkpoints, filepath.Join(r.DataDir, checkpointList))
 }

@@ -20,7 +20,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/knownlog"
-	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
 func backUp(t *testing.T, dataDir, to string) {
@@ -134,13 +133,6 @@ func TestAnOlderBackupIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	at := storage{DataDir: elsewhere, TagKeys: strings.TrimSpace(string(key)), ErasuresFile: list}
 
-	knows := filepath.Join(t.TempDir(), "checkpoints.txt")
-	require.NoError(t, os.WriteFile(knows, signedFurther(t, len(before)), 0o600))
-	command := restoreCommand{storage: at, logging: logging{LogLevel: "error"}, actionFlags: actionFlags{Yes: true, Reason: "incident"}, From: files, Checkpoints: knows}
-	err = command.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard})
-	require.ErrorIs(t, err, knownlog.ErrOlder)
-	require.ErrorContains(t, err, "the last was signed at 2026-11-02T12:00:00Z, cover ")
-
 	_, err = restoreFrom(t, files, at)
 	require.NoError(t, err)
 	settings := eraseSettings(elsewhere)
@@ -185,24 +177,6 @@ func TestAnOlderStateThatNobodyKnowsOfBeginsAnEpoch(t *testing.T) {
 		require.NotEqual(t, epochs[0].Log, epochs[1].Log)
 		require.Empty(t, epochs[1].Restored.Streams, "nothing is known to be withdrawn")
 	})
-}
-
-// signedFurther is a file of checkpoints with one that covers more than so many changes, and one that claims to be newer and covers nothing.
-func signedFurther(t *testing.T, changes int) []byte {
-	t.Helper()
-	private, _, err := proof.GenerateKey()
-	require.NoError(t, err)
-	key, _, err := proof.ParseKey(private)
-	require.NoError(t, err)
-	positions := make([]int64, 12)
-	for i := range positions {
-		positions[i] = int64(changes + 1)
-	}
-	signed, err := proof.Checkpoint{Size: 1, HeadCount: 1, Positions: positions, Time: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)}.Sign(key)
-	require.NoError(t, err)
-	planted, err := proof.Checkpoint{Size: 1, HeadCount: 1, Positions: make([]int64, 12), Time: time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)}.Sign(key)
-	require.NoError(t, err)
-	return append(signed, planted...)
 }
 
 // A backup that is damaged is not restored, and the check ends with the code of findings.

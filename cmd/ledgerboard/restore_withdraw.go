@@ -2,17 +2,14 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/backup"
@@ -29,12 +26,9 @@ type withdrawal struct {
 	signer      note.Signer
 	verifiers   note.Verifiers // of the signer
 	lost        knownlog.Lost
-	knownEpochs []vault.Epoch      // that the database knows
-	named       int                // the highest number of an epoch that the file of checkpoints names
-	covered     map[string]int64   // records that checkpoints outside of the log cover and the backup lacks, by topic
-	stated      []proof.Stated     // the file of checkpoints
-	signed      map[tlog.Hash]bool // ids of the checkpoints in the backup
-	newest      tlog.Hash          // the last of them
+	knownEpochs []vault.Epoch    // that the database knows
+	named       int              // the highest number of an epoch that the file of checkpoints names
+	covered     map[string]int64 // records that checkpoints outside of the log cover and the backup lacks, by topic
 }
 
 // readKey reads the key that is given to sign with.
@@ -55,18 +49,7 @@ func (r *restoring) readKey() error {
 	return err
 }
 
-// see notes which checkpoints the backup has.
-func (r *restoring) see(rec eventlog.Record) {
-	var said domain.CheckpointSigned
-	if rec.Topic != domain.TopicOperations || rec.Header("ce_type") != said.EventType() || !r.target.Ours(rec) || json.Unmarshal(rec.Value, &said) != nil {
-		return
-	}
-	text, _, _ := strings.Cut(said.Note, "\n\n")
-	if c, err := proof.ParseCheckpoint(text + "\n"); err == nil {
-		r.newest = c.ID()
-		r.signed[r.newest] = true
-	}
-}
+func (r *restoring) see(eventlog.Record) {}
 
 // accept takes a refusal of an older state for accepted, where the operator says so, or has said so in a restore that was cut.
 func (r *restoring) accept(err error, restore *backup.Restore) error {
@@ -80,27 +63,7 @@ func (r *restoring) accept(err error, restore *backup.Restore) error {
 	return nil
 }
 
-// needKey refuses to withdraw what checkpoints cover without the key that signed them: the signer and every verification would take them for a
-// log that was cut, and for ever.
-func (r *restoring) needKey(restore *backup.Restore) error {
-	if !r.withdraws || restore.Epoch() != nil || len(r.stated) == 0 {
-		return nil
-	}
-	if r.signer == nil {
-		if r.covered[domain.TopicDashboards]+r.covered[domain.TopicOperations] == 0 {
-			return nil
-		}
-		return usageError{fmt.Errorf("signed checkpoints in %s cover what would be withdrawn: name the file with their private key with --key, so that what is "+
-			"withdrawn is signed. Without that, no checkpoint would be signed any more, and verify would report a log that was cut off; nothing was changed",
-			r.checkpointPath())}
-	}
-	for _, c := range r.stated {
-		if _, err := proof.OpenCheckpoint([]byte(c.Note), r.verifiers); err == nil {
-			return nil
-		}
-	}
-	return usageError{fmt.Errorf("--key has signed no checkpoint in %s: name the key that the service signs with; nothing was changed", r.checkpointPath())}
-}
+func (r *restoring) needKey(*backup.Restore) error { return nil }
 
 // withdrawn says what is lost, for the question.
 func (r *restoring) withdrawn(restore *backup.Restore) string {
@@ -148,11 +111,6 @@ func (r *restoring) next() int {
 func (r *restoring) begin(ctx context.Context, restore *backup.Restore, reason domain.Reason) (number int, records int64, err error) {
 	if restore.Epoch() == nil {
 		begun := r.statement(reason)
-		if r.signer != nil {
-			if begun, err = proof.SignRestored(begun, r.signer); err != nil {
-				return 0, 0, err
-			}
-		}
 		if err := restore.Begin(ctx, begun); err != nil {
 			return 0, 0, fmt.Errorf("the log is written, and its epoch may have begun; run it again, it goes on: %w", err)
 		}
@@ -187,18 +145,5 @@ func (r *restoring) statement(reason domain.Reason) domain.EpochBegun {
 		Follows: newest.Number, From: r.m.Ends(), Backup: r.m.Cut.UTC(), Time: time.Now().UTC().Truncate(time.Microsecond),
 		Actor: operatorCaller().UserID, Reason: reason, Records: records, Streams: streams, MoreStreams: more,
 	}
-	if last := r.lastSigned(); last != (tlog.Hash{}) {
-		restored.Checkpoint = last.String()
-	}
 	return domain.EpochBegun{Number: r.next(), Log: eventlog.NewLogID().String(), Key: newest.Key, Restored: restored}
-}
-
-// lastSigned is the newest checkpoint of the backup that the file outside of the log has too: what is void is not in it. Without a file, the newest.
-func (r *restoring) lastSigned() tlog.Hash {
-	for _, c := range slices.Backward(r.stated) {
-		if r.signed[c.ID()] {
-			return c.ID()
-		}
-	}
-	return r.newest
 }
