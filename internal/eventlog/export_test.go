@@ -144,3 +144,6 @@ func Soonest(ctx context.Context, ask func(context.Context) (int, error)) (int, 
 
 // TagFault says what is wrong with a record's tag.
 func TagFault(t *Tagger, r Record) string { return t.fault(r) }
+
+// UTCTime is the quick way to read the time of a record.
+func UTCTime(text string) (time.Time, bool) { return utcTime(text) }

@@ -8,8 +8,6 @@ import (
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // maxReason is how many bytes of a reason are kept: it may quote what a stranger wrote.
@@ -39,7 +37,7 @@ func placeFault(spec TopicSpec, r Record) string {
 	switch {
 	case len(r.Key) == 0:
 		return "it has no key"
-	case !domain.PlainText(r.Key) && checkText(string(r.Key)) != nil:
+	case !plainText(r.Key) && checkText(string(r.Key)) != nil:
 		return "its key is no text"
 	case len(r.Value) == 0 && !spec.Compacted:
 		return "it has no value"
