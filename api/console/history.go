@@ -38,7 +38,7 @@ type historyView struct {
 	Prev   string  // address of the record before; "": there is none
 	Next   string  // address of the record after
 	Newest string  // address of the newest record; "": this is it
-	Older  string  // address of the list of those before; "": there are none
+	Older  string  // address of the list of those before; "": no older ones
 	Newer  string  // address of the list of those after
 	Slider *slider // through the agency's time; nil: nothing is recorded yet
 	// Compare is the address where the instant is compared with another one.
