@@ -28,13 +28,12 @@ var quantities = map[string]string{
 	"retry_at": "next try", "next_due": "next reading", "expires_at": "end of a token", "refresh_expires_at": "end of a refresh token", "sign_in_before": "last moment for a sign-in", "data_access_expires_at": "end of Meta's data for a token", "calls_a_day": "calls that readings cost", "token_stored_at": "arrival of a token",
 	"until": "as of", "requested_at": "request", "started_at": "start", "finished_at": "finish", "scheduled_at": "schedule", "attempted_at": "last try",
 	"live_at": "going live", "retired_at": "retirement", "revoked_at": "taking back of a link", "works_until": "end of a link", "signed_in_at": "sign-in", "seen_at": "last request", "ends_at": "end of a session", "superseded_at": "switch to another", "since": "start of a pause", "at": "check of tables",
-	"event_time": "newest event folded", "met_at": "first meeting of a foreign record", "recorded_at": "oldest reading behind figures", "progressed_at": "last batch",
+	"event_time": "newest event folded", "recorded_at": "oldest reading behind figures", "progressed_at": "last batch",
 	// Durations and sizes.
 	"expires_in_seconds": "life of a ticket", "elapsed_seconds": "time since the start", "eta_seconds": "time to the end", "lag_seconds": "time behind",
 	"bytes": "size",
 	// The log and what folds it.
 	"partition": "partition", "offset": "place of a record", "start_offset": "first place", "next_offset": "next place",
-	"epoch": "part of the log since a restore", "withdrawn": "records that a restore took away",
 	"end_offset": "place behind the last", "version": "version", "generation": "generation", "events_done": "events folded in bulk",
 	"events_total": "events to fold in bulk", "events_per_second": "speed of folding", "lag_events": "events not folded yet", "line": "line of a request", "taken": "lines taken", "unchanged": "lines that tell nothing new", "refused": "lines refused", "parked": "events parked",
 	"behind": "events that wait behind one", "stale": "events folded in vain", "folded": "events folded by hand", "acknowledged": "events acknowledged",

@@ -13,7 +13,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
+	"github.com/ledgerboard/ledgerboard/internal/dev/produce"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -37,7 +37,7 @@ func (s *spine) follows(value string, names ...string) domain.Position {
 		r.Value = []byte(value)
 	}
 	partition := eventlog.PartitionOf(r.Key, 2)
-	offset, err := tags.Produce(s.t.Context(), s.brokers, tags.Tag(s.log, r), partition)
+	offset, err := produce.Record(s.t.Context(), s.brokers, r, partition)
 	require.NoError(s.t, err)
 	require.Eventually(s.t, func() bool { return s.caughtUp(s.engine) }, patience, 10*time.Millisecond)
 	return domain.Position{Topic: r.Topic, Partition: partition, Offset: offset}
@@ -270,7 +270,7 @@ func (d *differingStore) Load(ctx context.Context, need domain.FactsNeed) (domai
 // olderEngine projects dashboards as a program that knows fewer events.
 func (s *spine) olderEngine(registry *domain.Registry) *projections.Engine {
 	s.t.Helper()
-	log, err := eventlog.Open(s.t.Context(), eventlog.Config{Brokers: s.brokers, Topics: s.topics, TagKey: tags.Key(), Registry: registry})
+	log, err := eventlog.Open(s.t.Context(), eventlog.Config{Brokers: s.brokers, Topics: s.topics, Registry: registry})
 	require.NoError(s.t, err)
 	s.t.Cleanup(func() { require.NoError(s.t, log.Close()) })
 	e, err := projections.New(projections.Config{

@@ -13,7 +13,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
@@ -64,7 +63,7 @@ func newSpine(t *testing.T) *spine {
 // openLog is another process's client; maxBytes 0 is the default.
 func (s *spine) openLog(maxBytes int) *eventlog.Log {
 	s.t.Helper()
-	log, err := eventlog.Open(s.t.Context(), eventlog.Config{Brokers: s.brokers, Topics: s.topics, TagKey: tags.Key(), MaxRecordBytes: maxBytes})
+	log, err := eventlog.Open(s.t.Context(), eventlog.Config{Brokers: s.brokers, Topics: s.topics, MaxRecordBytes: maxBytes})
 	require.NoError(s.t, err)
 	s.t.Cleanup(func() { require.NoError(s.t, log.Close()) })
 	return log

@@ -83,20 +83,6 @@ func (e AccountErased) ContentsKey() string {
 	return e.ParentAccount + ":erased:" + e.Key() + ":" + strconv.FormatInt(e.ErasedAt.UnixMicro(), 10)
 }
 
-// SplitContentsKey takes the key of an erasure's record apart: which account of which agency it erases, and up to when.
-func SplitContentsKey(key string) (AccountErased, error) {
-	parts := strings.SplitN(key, ":", 5)
-	if len(parts) == 5 {
-		social, errSocial := strconv.ParseInt(parts[2], 10, 64)
-		micros, errMicros := strconv.ParseInt(parts[3], 10, 64)
-		e := AccountErased{ParentAccount: parts[0], SocialAccount: social, ErasedAt: time.UnixMicro(micros).UTC()}
-		if errSocial == nil && errMicros == nil && strings.HasPrefix(key, e.ContentsKey()+":") {
-			return e, nil
-		}
-	}
-	return AccountErased{}, fmt.Errorf("key %q is not <agency>:erased:<social account>:<instant>:<number>", key)
-}
-
 // CoveredErasure is an erasure of an account's texts that counts in a partition, over whose record lies one that does not.
 type CoveredErasure struct {
 	AccountErased

@@ -63,8 +63,6 @@ type OperatorTarget struct {
 	Count      int        `json:"count,omitempty"`         // parked records that the preview showed
 	User       string     `json:"user,omitempty"`          // the person's
 	Member     int64      `json:"member_id,omitempty"`     // the person's, who is no user
-	Epoch      int        `json:"epoch,omitempty"`         // that a restore of an older state has begun; its record says what was withdrawn
-	Withdrawn  int64      `json:"withdrawn,omitempty"`     // records that tables and signed checkpoints knew, and the log has no more
 }
 
 // EventType implements [Data].
@@ -92,7 +90,7 @@ var targetRules = func() map[OperatorAction]targetRule {
 		ActionPersonExported: {anyOf: []string{"user", "member"}},
 		ActionSignInLinkMade: {must: []string{"user"}},
 		ActionSignInUnlinked: {must: []string{"user"}},
-		ActionLogRestored:    {must: []string{"until"}, may: []string{"epoch", "withdrawn"}},
+		ActionLogRestored:    {must: []string{"until"}},
 	}
 }()
 
@@ -137,8 +135,6 @@ func (t OperatorTarget) given() (names []string) {
 		{"count", t.Count != 0},
 		{"user", t.User != ""},
 		{"member", t.Member != 0},
-		{"epoch", t.Epoch != 0},
-		{"withdrawn", t.Withdrawn != 0},
 	} {
 		if field.given {
 			names = append(names, field.name)
@@ -155,7 +151,7 @@ var (
 // validate keeps free text and impossible numbers out.
 func (t OperatorTarget) validate() error {
 	names := []string{t.Projection, t.Rebuild, t.Type, t.User}
-	numbers := []int64{int64(t.Generation), int64(t.Count), t.Member, t.Connection, int64(t.Epoch), t.Withdrawn}
+	numbers := []int64{int64(t.Generation), int64(t.Count), t.Member, t.Connection}
 	if p := t.Position; p != nil {
 		if p.Topic == "" {
 			return errors.New("the position names no topic")

@@ -65,7 +65,6 @@ func NewRegistry() *Registry {
 	register[OperatorActed](r)
 	register[OperatorFinished](r)
 	register[CheckpointSigned](r)
-	register[EpochBegun](r)
 	return r
 }
 

@@ -66,12 +66,12 @@ func cutRuns(runs []eventlog.Run, most int) (cut [][]eventlog.Run) {
 	var one []eventlog.Run
 	left := most
 	for _, r := range runs {
-		for recordsIn(r) > left {
+		for len(r.Records) > left {
 			head, rest := cutRun(r, left)
 			cut, one, left, r = append(cut, append(one, head)), nil, most, rest
 		}
 		one = append(one, r)
-		if left -= recordsIn(r); left == 0 {
+		if left -= len(r.Records); left == 0 {
 			cut, one, left = append(cut, one), nil, most
 		}
 	}
@@ -83,29 +83,16 @@ func cutRuns(runs []eventlog.Run, most int) (cut [][]eventlog.Run) {
 
 // cutRun cuts a run behind so many records.
 func cutRun(r eventlog.Run, n int) (head, rest eventlog.Run) {
-	ours, covered := 0, 0
-	for record, is := range r.All() {
-		if ours+covered == n {
-			break
-		}
-		if head.Next = record.Offset + 1; is {
-			ours++
-		} else {
-			covered++
-		}
-	}
-	head.Partition, head.Records, head.Covered = r.Partition, r.Records[:ours], r.Covered[:covered]
-	rest = r
-	rest.Records, rest.Covered = r.Records[ours:], r.Covered[covered:]
+	head, rest = r, r
+	head.Records, rest.Records = r.Records[:n], r.Records[n:]
+	head.Next = head.Records[n-1].Offset + 1
 	return head, rest
 }
-
-func recordsIn(r eventlog.Run) int { return len(r.Records) + len(r.Covered) }
 
 func recordsOf(runs []eventlog.Run) int {
 	n := 0
 	for _, r := range runs {
-		n += recordsIn(r)
+		n += len(r.Records)
 	}
 	return n
 }
@@ -152,20 +139,13 @@ func (f *session) steps(topic eventlog.TopicID, runs []eventlog.Run) []step {
 
 // eventsOf decodes what a run brings the projection, in the order of the offsets.
 func (w work) eventsOf(r eventlog.Run) []fold.Event {
-	events := make([]fold.Event, 0, recordsIn(r))
-	for raw, ours := range r.All() {
-		switch {
-		case !ours:
-			events = append(events, coveringOf(raw))
-		case !w.passesOver(raw):
+	events := make([]fold.Event, 0, len(r.Records))
+	for _, raw := range r.Records {
+		if !w.passesOver(raw) {
 			events = append(events, w.decode(raw))
 		}
 	}
 	return events
-}
-
-func coveringOf(raw eventlog.Record) fold.Event {
-	return fold.Event{Raw: raw, Recorded: domain.Recorded{Topic: raw.Topic, Key: string(raw.Key)}, Err: fold.ErrForeign}
 }
 
 // decode never fails: what does not decode is an Event with Err, and is parked.
@@ -177,6 +157,7 @@ func (w work) decode(raw eventlog.Record) fold.Event {
 	case errors.Is(err, domain.ErrUnknownType):
 		ev.Err = &fold.ParkError{Reason: fold.ReasonUnknownType, Detail: fold.WithoutValues(err)}
 	case errors.Is(err, eventlog.ErrMalformed):
+		ev.Key = storable(ev.Key) // it may be any bytes
 		ev.Err = &fold.ParkError{Reason: fold.ReasonMalformed, Detail: fold.WithoutValues(err)}
 	default:
 		ev.Err = &fold.ParkError{Reason: fold.ReasonUndecodable, Detail: fold.WithoutValues(err)}

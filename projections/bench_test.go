@@ -18,7 +18,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
@@ -107,7 +106,7 @@ func testTopics(t testing.TB) []eventlog.TopicSpec {
 // openLog opens another client of the broker, as another process has it.
 func (b *bench) openLog(registry *domain.Registry) *eventlog.Log {
 	b.t.Helper()
-	log, err := eventlog.Open(b.ctx(), eventlog.Config{Brokers: b.brokers, Topics: b.topics, TagKey: tags.Key(), Registry: registry})
+	log, err := eventlog.Open(b.ctx(), eventlog.Config{Brokers: b.brokers, Topics: b.topics, Registry: registry})
 	require.NoError(b.t, err)
 	b.t.Cleanup(func() { require.NoError(b.t, log.Close()) })
 	return log
@@ -225,7 +224,6 @@ func (b *bench) append(drafts ...domain.Draft) {
 // produce puts a record into a partition as a holder of the key would, right or wrong, and returns its position.
 func (b *bench) produce(r eventlog.Record, partition int32) domain.Position {
 	b.t.Helper()
-	r = tags.Tag(b.log, r)
 	result := b.raw.ProduceSync(b.ctx(), &kgo.Record{Topic: r.Topic, Partition: partition, Key: r.Key, Value: r.Value, Headers: r.Headers})
 	require.NoError(b.t, result.FirstErr())
 	return domain.Position{Topic: r.Topic, Partition: partition, Offset: result[0].Record.Offset}

@@ -64,8 +64,6 @@ func (f *bulkFold) apply(ev fold.Event) (effective bool) {
 	case errors.Is(err, fold.ErrStale):
 		f.stale++
 		return false
-	case errors.Is(err, fold.ErrForeign):
-		return false
 	case err != nil:
 		f.park(ev, err)
 		return false

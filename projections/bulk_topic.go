@@ -104,7 +104,7 @@ func (f *bulkFold) foldPartition(ctx context.Context, id eventlog.TopicID, to in
 					return err
 				}
 			}
-			if since += recordsIn(run); since < copyEvery {
+			if since += len(run.Records); since < copyEvery {
 				return nil
 			}
 			since = 0

@@ -10,7 +10,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
@@ -72,26 +71,17 @@ func categoryErased(id int64) domain.Draft {
 // chain writes the stream of one agency as an honest writer does.
 type chain struct {
 	codec eventlog.Codec
-	// tagger tags what goes to brokers; nil: it goes to none.
-	tagger *eventlog.Tagger
-	key    string
-	head   domain.StreamHead
-	seen   map[string]bool // sub-accounts that have a dashboard
+	key   string
+	head  domain.StreamHead
+	seen  map[string]bool // sub-accounts that have a dashboard
 }
 
 // chain returns the writer of an agency's stream; there is one per agency.
 func (b *bench) chain(key string) *chain {
 	if b.chains[key] == nil {
-		b.chains[key] = &chain{codec: b.log.Codec(), tagger: eventlog.NewTagger(tags.Key(), b.log.Epoch().Log), key: key, seen: map[string]bool{}}
+		b.chains[key] = &chain{codec: b.log.Codec(), key: key, seen: map[string]bool{}}
 	}
 	return b.chains[key]
-}
-
-func (c *chain) tag(r eventlog.Record) eventlog.Record {
-	if c.tagger == nil {
-		return r
-	}
-	return c.tagger.Tag(r)
 }
 
 // clone is a second writer that stands at the same head: a race.
@@ -119,7 +109,6 @@ func (c *chain) next(data domain.Data, change ...func(*domain.Draft)) eventlog.R
 	if err != nil {
 		panic(err)
 	}
-	r = c.tag(r)
 	c.head = domain.StreamHead{Version: version, Hash: eventlog.RecordHash(prev, r), Time: d.Envelope.Time}
 	return r
 }
@@ -132,7 +121,6 @@ func (c *chain) spoilt(value string) eventlog.Record {
 	}
 	r := c.next(c.usersSet(client1, "spoilt"))
 	r.Value = []byte(value)
-	r = c.tag(r)
 	c.head.Hash = eventlog.RecordHash(prev, r)
 	return r
 }
@@ -144,7 +132,6 @@ func (c *chain) retyped(eventType string) eventlog.Record {
 		prev = eventlog.Genesis(domain.TopicDashboards, c.key)
 	}
 	r := withHeader(c.next(c.usersSet(client1, "of a newer binary")), "ce_type", []byte(eventType))
-	r = c.tag(r)
 	c.head.Hash = eventlog.RecordHash(prev, r)
 	return r
 }

@@ -45,8 +45,6 @@ type Config struct {
 	FoldConns int32
 	// Paused, if set, tells whether an operator has paused the projection.
 	Paused func(ctx context.Context) (bool, error)
-	// Fence, if set, says why this process must not fold: it judges records by another list of epochs than the database knows. nil: it may.
-	Fence func(ctx context.Context) error
 	// DeleteGroup, if set, deletes the consumer group of a generation that is dropped.
 	DeleteGroup func(ctx context.Context, group string) error
 	// Grace is how long a generation is followed on after readers were switched to another one; 0: half a minute.
@@ -82,7 +80,6 @@ type work struct {
 	logger          *slog.Logger
 	progress        *pg.Progress
 	paused          func(context.Context) (bool, error)
-	fence           func(context.Context) error
 	maxRecords      int
 	foldConns       int32
 	types           map[string]bool // wanted event types; empty: all
@@ -114,15 +111,12 @@ func newWork(c Config) (work, error) {
 	w := work{
 		projector: c.Projector, log: c.Log, databaseURL: c.DatabaseURL, pool: c.Pool, registry: c.Registry,
 		logger: c.Logger.With("projection", c.Projector.Name()), progress: cmp.Or(c.Progress, pg.NewProgress()),
-		paused: c.Paused, fence: c.Fence, maxRecords: maxRecords, foldConns: cmp.Or(c.FoldConns, DefaultFoldConns), types: map[string]bool{},
+		paused: c.Paused, maxRecords: maxRecords, foldConns: cmp.Or(c.FoldConns, DefaultFoldConns), types: map[string]bool{},
 		compacted: topic.Compacted, deleteRetention: deleteRetention(topic),
 	}
 	_, w.chained = c.Projector.Begin(0).(fold.Chained)
 	for _, t := range c.Projector.Types() {
 		w.types[t] = true
-	}
-	if w.fence == nil {
-		w.fence = func(context.Context) error { return nil }
 	}
 	if w.paused == nil {
 		w.paused = func(context.Context) (bool, error) { return false, nil }
@@ -202,9 +196,6 @@ func (e *Engine) follows(g generation) bool {
 // unlessPaused reads what is to be followed. When an operator has paused the projection, only a generation that is being
 // built is; errPaused then stands beside it.
 func (e *Engine) unlessPaused(ctx context.Context) ([]generation, error) {
-	if err := e.fence(ctx); err != nil {
-		return nil, err
-	}
 	paused, err := e.paused(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read pause flag: %w", err)

@@ -56,9 +56,6 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 		if err := lockGenerations(ctx, tx, e.projector.Name()); err != nil {
 			return err
 		}
-		if err := e.fence(ctx); err != nil { // a restore may have taken all tables away a moment ago
-			return err
-		}
 		var err error
 		if found, err = e.followable(ctx, tx); err != nil || len(found) > 0 {
 			return err

@@ -100,16 +100,13 @@ func (f *session) transact(ctx context.Context, steps []step, park *fold.ParkErr
 func apply(state fold.Fold, events []fold.Event, park *fold.ParkError) (parked []parkedRow, stale int) {
 	for _, ev := range events {
 		var err error = park
-		if park != nil && ev.Covers() {
-			continue
-		}
 		if park == nil {
 			err = state.Apply(ev)
 		} else if chained, ok := state.(fold.Chained); ok {
 			chained.Pass(ev)
 		}
 		switch {
-		case err == nil, errors.Is(err, fold.ErrForeign):
+		case err == nil:
 		case errors.Is(err, fold.ErrStale):
 			stale++
 		default:

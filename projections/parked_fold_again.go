@@ -147,10 +147,6 @@ func (f *session) foldPlace(ctx context.Context, tx pgx.Tx, generation int, u un
 		return &parkedRow{Partition: u.Partition, Offset: p.Offset, Key: u.Key, Reason: p.Reason, Detail: p.Detail}, nil
 	}
 	raw, err := f.log.ReadAt(ctx, domain.Position{Topic: f.projector.Topic(), Partition: u.Partition, Offset: p.Offset})
-	if errors.Is(err, eventlog.ErrForeign) { // to a process with another key everything is: it stays as it is
-		detail := storable(fmt.Sprintf("%s (it was parked as %s: %s)", err, p.Reason, p.Detail))
-		return &parkedRow{Partition: u.Partition, Offset: p.Offset, Key: u.Key, Reason: p.Reason, Detail: detail}, nil
-	}
 	compactedAway := f.compacted && errors.Is(err, eventlog.ErrNoRecord) // a later one of its key counts
 	if err != nil && !compactedAway {
 		return nil, fmt.Errorf("read parked event at offset %d: %w", p.Offset, err)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -106,7 +105,6 @@ func (f *session) queueParked(batch *pgx.Batch, generation int, rows []parkedRow
 // where the last record of a key is all that counts: folding an older one again would bring an old state back, and
 // compaction may have removed it, so that a rebuild does not even see it.
 func (f *session) queueOvertaken(batch *pgx.Batch, generation int, events []fold.Event) {
-	events = slices.DeleteFunc(slices.Clone(events), fold.Event.Covers)
 	if !f.compacted || len(events) == 0 {
 		return
 	}

@@ -37,13 +37,12 @@ func incompressible(n int) string {
 }
 
 // What cannot be decoded is parked under its reason, with its position and
-// without its payload; what is malformed is foreign, also with a good tag; everything around it is folded.
+// without its payload; everything around it is folded.
 func TestPoisonIsParkedAndTheRestIsFolded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	good := b.encode(postRead(1, 1))
 	value := string(good.Value)
-	const foreign = fold.Reason("") // malformed: parked by nobody
 	poison := []struct {
 		name   string
 		record eventlog.Record
@@ -56,27 +55,22 @@ func TestPoisonIsParkedAndTheRestIsFolded(t *testing.T) {
 		{"no UTF-8", withValue(good, strings.Replace(value, `"external_id":"p"`, "\"external_id\":\"p\xff\"", 1)), fold.ReasonUndecodable},
 		{"a huge payload", withValue(good, `{"external_id":"`+strings.Repeat("x", 100_000)+`"}`), fold.ReasonUndecodable},
 		{"an unknown type", withHeader(good, "ce_type", []byte("metrics.post_read.v99")), fold.ReasonUnknownType},
-		{"no id", withHeader(good, "ce_id", nil), foreign},
-		{"no time", withHeader(good, "ce_time", nil), foreign},
-		{"a time that is none", withHeader(good, "ce_time", []byte("noon")), foreign},
-		{"a NUL in a header", withHeader(good, "ce_subject", []byte("a\x00b")), foreign},
-		{"a header twice", withHeader(good, "ce_id", []byte("x")), foreign},
-		{"chain headers where no chain is", withHeader(good, "ce_chainversion", []byte("1")), foreign},
-		{"no value", withValue(good, ""), foreign},
-		{"no type", withHeader(good, "ce_type", nil), foreign},
+		{"no id", withHeader(good, "ce_id", nil), fold.ReasonMalformed},
+		{"no time", withHeader(good, "ce_time", nil), fold.ReasonMalformed},
+		{"a time that is none", withHeader(good, "ce_time", []byte("noon")), fold.ReasonMalformed},
+		{"a NUL in a header", withHeader(good, "ce_subject", []byte("a\x00b")), fold.ReasonMalformed},
+		{"a header twice", withHeader(good, "ce_id", []byte("x")), fold.ReasonMalformed},
+		{"chain headers where no chain is", withHeader(good, "ce_chainversion", []byte("1")), fold.ReasonMalformed},
+		{"no value", withValue(good, ""), fold.ReasonMalformed},
+		{"no type", withHeader(good, "ce_type", nil), fold.ReasonMalformed},
 	}
 	var want []parkedEvent
-	skipped := 0
 	for i, p := range poison {
 		b.put(b.encode(postRead(1, i)))
 		if p.name == "a header twice" {
 			p.record.Headers = append(p.record.Headers, eventlog.Header{Key: "ce_id", Value: []byte("y")})
 		}
-		if position := b.put(p.record); p.reason == foreign {
-			skipped++
-		} else {
-			want = append(want, at(position, p.reason))
-		}
+		want = append(want, at(b.put(p.record), p.reason))
 	}
 	e := b.engine(projectors.PostInsights{})
 	stop := b.start(e)
@@ -84,7 +78,6 @@ func TestPoisonIsParkedAndTheRestIsFolded(t *testing.T) {
 	stop()
 	require.Equal(t, want, b.parked("post_insights"))
 	require.Equal(t, int64(len(want)), s.Parked)
-	require.Equal(t, int64(skipped), b.log.ForeignCounts()[domain.TopicMetrics])
 	require.Equal(t, len(poison), b.count("select count(*) from tSPostInsights"))
 	require.Equal(t, len(poison)-1, b.count("select count(*) from tSPostGrowth where glikes = 1"))
 	require.Zero(t, b.count("select count(*) from parked where length(detail) > 500"))

@@ -145,9 +145,6 @@ func (f *session) lookAround(ctx context.Context, looked, noted *time.Time) erro
 // look ends the session when its generation is live and the projection paused, or when it is retired:
 // an idle projection would not find out by itself. What cannot be read now is looked at again.
 func (f *session) look(ctx context.Context) error {
-	if err := f.fence(ctx); err != nil {
-		return err
-	}
 	if paused, err := f.paused(ctx); err == nil && paused && f.current().State == StateLive {
 		return errPaused
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
@@ -55,7 +54,7 @@ func runBeside(t *testing.T) running {
 	t.Helper()
 	r := running{databaseURL: pgtest.New(t).URL}
 	projector, err := assembly.Open(t.Context(), assembly.Config{
-		Settings: assembly.Settings{DatabaseURL: r.databaseURL, TagKeys: tags.Text, Embedded: embedded.Directory{Path: t.TempDir()}},
+		Settings: assembly.Settings{DatabaseURL: r.databaseURL, Embedded: embedded.Directory{Path: t.TempDir()}},
 	})
 	require.NoError(t, err)
 	r.log = projector.Log
@@ -97,7 +96,7 @@ func facts() (drafts []domain.Draft) {
 // config is what a main application says.
 func (r running) config(who api.Authenticator) mount.Config {
 	return mount.Config{
-		Brokers: r.brokers, DatabaseURL: r.databaseURL, TagKeys: tags.Text, Authenticator: who, ManagedSubscriptions: []string{"managed_social"},
+		Brokers: r.brokers, DatabaseURL: r.databaseURL, Authenticator: who, ManagedSubscriptions: []string{"managed_social"},
 		Logger: slog.New(slog.DiscardHandler),
 	}
 }

@@ -41,7 +41,6 @@ type Config struct {
 	TLS         *tls.Config // nil: plain connections to the brokers
 	SASL        *SASL       // nil: no authentication at the brokers
 	DatabaseURL string      // PostgreSQL, postgres://…; required
-	TagKeys     string      // the service's LEDGERBOARD_TAG_KEYS: what is written here counts by it; required
 
 	// Authenticator finds out who is calling where no middleware has left a caller with [api.WithPrincipal].
 	// Required; [api.AuthenticatorFunc] makes one of a function.
@@ -108,15 +107,13 @@ func (c Config) Validate() error {
 		host, port, err := net.SplitHostPort(broker)
 		unless(err == nil && host != "" && port != "", "Brokers names %q, which is not host:port", broker)
 	}
-	_, err := eventlog.ParseTagKeys(c.TagKeys)
-	unless(err == nil, "TagKeys (the service's LEDGERBOARD_TAG_KEYS): %s", err)
 	unless(c.DatabaseURL != "", "DatabaseURL is empty; name the database of the service")
 	unless(c.Authenticator != nil, "Authenticator is not set; it says who is calling")
 	unless(len(c.ManagedSubscriptions) > 0, "ManagedSubscriptions is empty; name the product types whose orders make points of contact")
 	for _, scope := range c.ClientScopes {
 		unless(scopeForm.MatchString(scope), "ClientScopes names %q, which is no scope (%s)", scope, domain.ScopePattern)
 	}
-	_, err = c.application()
+	_, err := c.application()
 	unless(err == nil, "ConsoleSignIn %s", err)
 	_, err = proof.ParseVerifiers(c.CheckpointPublicKeys...)
 	unless(err == nil, "CheckpointPublicKeys: %s", err)
@@ -149,7 +146,7 @@ func (c Config) checkpointKeys() (note.Verifiers, error) {
 func (c Config) backends() assembly.Settings {
 	at := assembly.Settings{
 		Brokers: c.Brokers, TLS: c.TLS, DatabaseURL: c.DatabaseURL, NoSubscriptions: c.NoSubscriptions, Erasures: c.ErasuresFile,
-		TagKeys: c.TagKeys, Logger: c.Logger, Registerer: c.Registerer,
+		Logger: c.Logger, Registerer: c.Registerer,
 	}
 	if c.SASL != nil {
 		at.SASL = &eventlog.SASLConfig{

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -22,7 +21,7 @@ func Example() { //nolint:testableexamples // it needs brokers and a database; t
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	boards, err := mount.Open(ctx, mount.Config{
-		Brokers: []string{"kafka-1:9092"}, TagKeys: os.Getenv("LEDGERBOARD_TAG_KEYS"), DatabaseURL: "postgres://ledgerboard@db:5432/ledgerboard",
+		Brokers: []string{"kafka-1:9092"}, DatabaseURL: "postgres://ledgerboard@db:5432/ledgerboard",
 		ManagedSubscriptions: []string{"managed_social"},
 		// Asked where no middleware has left a caller with api.WithPrincipal.
 		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
@@ -54,7 +53,7 @@ func Example() { //nolint:testableexamples // it needs brokers and a database; t
 // Validate names every fault of a configuration at once, before anything is connected to.
 func ExampleConfig_Validate() {
 	err := mount.Config{
-		Brokers: []string{"kafka-1"}, TagKeys: strings.Repeat("5c", 32), DatabaseURL: "postgres://db/ledgerboard", ManagedSubscriptions: []string{"managed_social"},
+		Brokers: []string{"kafka-1"}, DatabaseURL: "postgres://db/ledgerboard", ManagedSubscriptions: []string{"managed_social"},
 	}.Validate()
 	fmt.Println(err)
 	// Output:

@@ -15,8 +15,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 )
 
 // mainApp is testdata/mainapp as a process.
@@ -44,7 +42,7 @@ func startMainApp(t *testing.T, r running) *mainApp {
 	m := &mainApp{t: t}
 	m.process = exec.Command(buildMainApp(t))
 	m.process.Env = append(os.Environ(), "MAINAPP_ADDR=127.0.0.1:0",
-		"LEDGERBOARD_KAFKA_BROKERS="+strings.Join(r.brokers, ","), "LEDGERBOARD_TAG_KEYS="+tags.Text, "LEDGERBOARD_DATABASE_URL="+r.databaseURL)
+		"LEDGERBOARD_KAFKA_BROKERS="+strings.Join(r.brokers, ","), "LEDGERBOARD_DATABASE_URL="+r.databaseURL)
 	m.process.Stderr = &m.errors
 	stdout, err := m.process.StdoutPipe()
 	require.NoError(t, err)

@@ -99,7 +99,7 @@ func TestOpenNamesEveryFault(t *testing.T) {
 		ConsoleSignIn: "//login", HTTP: api.Config{Prefix: "boards/", RateLimit: api.RateLimit{Requests: -1}},
 	})
 	for _, fault := range []string{
-		`"kafka", which is not host:port`, "DatabaseURL is empty", "TagKeys (the service's LEDGERBOARD_TAG_KEYS): no key is given", "Authenticator is not set", "ManagedSubscriptions is empty", `"No scope"`, "MaxLag is -1",
+		`"kafka", which is not host:port`, "DatabaseURL is empty", "Authenticator is not set", "ManagedSubscriptions is empty", `"No scope"`, "MaxLag is -1",
 		`ConsoleSignIn is "//login"`, "Config.Prefix", "Config.RateLimit",
 	} {
 		require.ErrorContains(t, err, fault)

@@ -142,8 +142,6 @@ export interface NoticeListeners {
         user_id: string;
         sub_account_ids: string[];
     }) => void;
-    /** An older state was restored since the last notice: read anew what you show. */
-    reset?: () => void;
     /** The stream is refused for good, as after a sign-out. Anything else makes it come back by itself. */
     ended?: (reason: LedgerboardError) => void;
 }

@@ -121,7 +121,7 @@ export class Client {
     /** Listens to the caller's notices; what it returns ends that. */
     notices(to) {
         const handlers = {
-            client_access_removed: to.accessRemoved, board_closed: to.boardClosed, reset: () => to.reset?.(), notice_cursor: () => { },
+            client_access_removed: to.accessRemoved, board_closed: to.boardClosed, notice_cursor: () => { },
         };
         return this.#listen("/api/notices", handlers, to.ended);
     }
@@ -144,7 +144,6 @@ export class Client {
             socket.on("client_access_removed", to.accessRemoved);
         if (to.boardClosed)
             socket.on("board_closed", to.boardClosed);
-        socket.on("reset", () => to.reset?.());
         socket.on("connect_error", (err) => {
             if (err.data?.code)
                 to.ended?.(new LedgerboardError(0, err.data.code, err.message));

@@ -123,8 +123,6 @@ export interface NoticeListeners {
   accessRemoved?: (notice: { user_id: string }) => void;
   /** The agency closed dashboards for clients. */
   boardClosed?: (notice: { user_id: string; sub_account_ids: string[] }) => void;
-  /** An older state was restored since the last notice: read anew what you show. */
-  reset?: () => void;
   /** The stream is refused for good, as after a sign-out. Anything else makes it come back by itself. */
   ended?: (reason: LedgerboardError) => void;
 }
@@ -281,7 +279,7 @@ export class Client {
   /** Listens to the caller's notices; what it returns ends that. */
   notices(to: NoticeListeners): () => void {
     const handlers = {
-      client_access_removed: to.accessRemoved, board_closed: to.boardClosed, reset: () => to.reset?.(), notice_cursor: () => {},
+      client_access_removed: to.accessRemoved, board_closed: to.boardClosed, notice_cursor: () => {},
     };
     return this.#listen("/api/notices", handlers, to.ended);
   }
@@ -304,7 +302,6 @@ export class Client {
     });
     if (to.accessRemoved) socket.on("client_access_removed", to.accessRemoved);
     if (to.boardClosed) socket.on("board_closed", to.boardClosed);
-    socket.on("reset", () => to.reset?.());
     socket.on("connect_error", (err: Error & { data?: { code?: string } }) => {
       if (err.data?.code) to.ended?.(new LedgerboardError(0, err.data.code, err.message));
     });

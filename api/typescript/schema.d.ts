@@ -4349,11 +4349,6 @@ export interface components {
             count?: number;
             /**
              * Format: int64
-             * @description that a restore of an older state has begun; its record says what was withdrawn
-             */
-            epoch?: number;
-            /**
-             * Format: int64
              * @description from 1
              */
             generation?: number;
@@ -4385,11 +4380,6 @@ export interface components {
             until?: string;
             /** @description the person's */
             user?: string;
-            /**
-             * Format: int64
-             * @description records that tables and signed checkpoints knew, and the log has no more
-             */
-            withdrawn?: number;
         };
         /** @description A point of contact at the agency. */
         POC: {
@@ -9010,12 +9000,6 @@ export interface operations {
                         data: string;
                         /** @enum {string} */
                         event: "notice_cursor";
-                        /** @description Resumes the stream after the event, as Last-Event-ID. */
-                        id?: string;
-                    } | {
-                        data: string;
-                        /** @enum {string} */
-                        event: "reset";
                         /** @description Resumes the stream after the event, as Last-Event-ID. */
                         id?: string;
                     };

@@ -34,7 +34,6 @@ const (
 type backupReport struct {
 	backup.Report
 
-	LogID      string    `json:"log_id"`
 	FinishedAt time.Time `json:"finished_at"`
 }
 
@@ -61,7 +60,7 @@ func (c backupCommand) copy(ctx context.Context, s streams) (err error) {
 	}
 	shown, end := follow(s, "Backup (offsets)")
 	report, err := backup.Run(ctx, backup.Config{
-		Dir: c.To, Log: log, Topics: topics, Epochs: log.Epochs(), Tool: thisBuild().String(), Now: time.Now, Progress: shown,
+		Dir: c.To, Log: log, Topics: topics, Tool: thisBuild().String(), Now: time.Now, Progress: shown,
 	})
 	end()
 	if err != nil {
@@ -72,9 +71,9 @@ func (c backupCommand) copy(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	if c.JSON {
-		return json.NewEncoder(s.Out).Encode(backupReport{report, m.Log, m.Finished})
+		return json.NewEncoder(s.Out).Encode(backupReport{report, m.Finished})
 	}
-	fmt.Fprintf(s.Out, "Backed up log %s into %s: %d records read, the backup is %d segments of %d bytes.\n", m.Log, c.To, report.Records, report.Segments, report.Bytes)
+	fmt.Fprintf(s.Out, "Backed up the log into %s: %d records read, the backup is %d segments of %d bytes.\n", c.To, report.Records, report.Segments, report.Bytes)
 	if report.Mended > 0 {
 		fmt.Fprintf(s.Out, "%d segments were damaged or missing, and were written anew: look at the disk.\n", report.Mended)
 	}
@@ -87,7 +86,6 @@ func (c backupCommand) copy(ctx context.Context, s streams) (err error) {
 
 // checkReport is the answer of --check --json.
 type checkReport struct {
-	LogID      string    `json:"log_id"`
 	FinishedAt time.Time `json:"finished_at"`
 	Records    int64     `json:"records"`
 	Segments   int       `json:"segments"`
@@ -106,7 +104,7 @@ func (c backupCommand) check(ctx context.Context, s streams) error {
 	}
 	report := checkReport{Records: found.Records, Segments: found.Segments, Bytes: found.Bytes, Whole: err == nil, Findings: []string{}, Remark: found.Remark}
 	if found.Manifest != nil {
-		report.LogID, report.FinishedAt = found.Manifest.Log, found.Manifest.Finished
+		report.FinishedAt = found.Manifest.Finished
 	}
 	for _, fault := range found.Faults {
 		report.Findings = append(report.Findings, fault.Error())
@@ -132,8 +130,8 @@ func printBackup(s streams, r checkReport) {
 		fmt.Fprintln(s.Out, r.Remark)
 	}
 	if r.Whole {
-		fmt.Fprintf(s.Out, "The backup of log %s as of %s is whole: %d records in %d segments, %d bytes. That nobody altered it together with its manifest is proved by verify, "+
-			"after a restore.\n", r.LogID, r.FinishedAt.Format(time.RFC3339), r.Records, r.Segments, r.Bytes)
+		fmt.Fprintf(s.Out, "The backup as of %s is whole: %d records in %d segments, %d bytes. That nobody altered it together with its manifest is proved by verify, "+
+			"after a restore.\n", r.FinishedAt.Format(time.RFC3339), r.Records, r.Segments, r.Bytes)
 	}
 }
 

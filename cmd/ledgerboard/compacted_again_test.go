@@ -11,7 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
+	"github.com/ledgerboard/ledgerboard/internal/dev/produce"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -19,7 +19,6 @@ import (
 type compacted struct {
 	*process
 	brokers []string
-	tagger  *eventlog.Tagger
 }
 
 func withCompacted(t *testing.T, use func(c compacted)) {
@@ -28,11 +27,7 @@ func withCompacted(t *testing.T, use func(c compacted)) {
 	withService(t, dir, func(a *process, _ string) {
 		address, err := os.ReadFile(filepath.Join(dir, "broker", "address"))
 		require.NoError(t, err)
-		text, err := os.ReadFile(filepath.Join(dir, "tag.key"))
-		require.NoError(t, err)
-		key, err := eventlog.ParseTagKeys(string(text))
-		require.NoError(t, err)
-		use(compacted{a, []string{strings.TrimSpace(string(address))}, eventlog.NewTagger(key, a.Log.Epoch().Log)})
+		use(compacted{a, []string{strings.TrimSpace(string(address))}})
 	})
 }
 
@@ -60,7 +55,7 @@ func (c compacted) ofAnotherProgram(t *testing.T, draft domain.Draft, eventType 
 	if len(r.Value) > 0 {
 		r.Value = append([]byte(" "), r.Value...)
 	}
-	return c.tagger.Tag(r)
+	return r
 }
 
 // put lays records over each other in the log and returns the last one's place.
@@ -69,7 +64,7 @@ func (c compacted) put(t *testing.T, records ...eventlog.Record) domain.Position
 	var at domain.Position
 	for _, r := range records {
 		partition := eventlog.PartitionOf(r.Key, c.partitions(t, r.Topic))
-		offset, err := tags.Produce(t.Context(), c.brokers, r, partition)
+		offset, err := produce.Record(t.Context(), c.brokers, r, partition)
 		require.NoError(t, err)
 		at = domain.Position{Topic: r.Topic, Partition: partition, Offset: offset}
 	}
@@ -83,8 +78,8 @@ func (c compacted) partitions(t *testing.T, topic string) int32 {
 	return int32(len(ranges))
 }
 
-// foreign is a record that somebody without the tag key lays over another one's key.
-func foreign(over eventlog.Record) eventlog.Record {
+// stray is an invalid record over another one's key.
+func stray(over eventlog.Record) eventlog.Record {
 	return eventlog.Record{Topic: over.Topic, Key: over.Key, Value: []byte("{}")}
 }
 
@@ -120,12 +115,6 @@ func TestWhatCountsIsAppendedAgainByteForByte(t *testing.T) {
 		c.counts(t, 1, "select count(*) from post_contents where covered")
 		c.requireAgain(t, counts, at)
 		c.counts(t, 0, "select count(*) from post_contents where covered")
-
-		gone := c.ofAnotherProgram(t, commands.EraseDraft(domain.KindCategory, "42", time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)), "")
-		at = c.put(t, gone, foreign(gone))
-		c.counts(t, 1, "select count(*) from erased_entities where covered")
-		c.requireAgain(t, gone, at)
-		c.counts(t, 0, "select count(*) from erased_entities where covered")
 	})
 }
 
@@ -134,13 +123,8 @@ func TestWhatCountsIsAppendedAgainByteForByte(t *testing.T) {
 func TestAParkedRecordIsAppendedAgain(t *testing.T) {
 	withCompacted(t, func(c compacted) {
 		alone := c.said(t, "alone", 3, "contents.post_content.v9")
-		at := c.put(t, alone, foreign(alone))
+		at := c.put(t, alone, stray(alone))
 		c.counts(t, 1, "select count(*) from lb_engine.parked")
 		c.requireAgain(t, alone, at)
-
-		older, newer := c.said(t, "both", 2, ""), c.said(t, "both", 3, "contents.post_content.v9")
-		at = c.put(t, older, newer, foreign(newer))
-		c.counts(t, 1, "select count(*) from post_contents where covered")
-		c.requireAgain(t, newer, at)
 	})
 }

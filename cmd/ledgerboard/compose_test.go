@@ -160,7 +160,7 @@ func TestComposeGivesEachProcessWhatItNeeds(t *testing.T) {
 	all := composeServices(t)
 	key := strings.Repeat("ab", 32)
 	given := map[string]string{
-		"LEDGERBOARD_CHECKPOINT_KEY": private, "LEDGERBOARD_TAG_KEYS": key, "LEDGERBOARD_SECRETS_KEY": key, "LEDGERBOARD_JWT_SECRET": key,
+		"LEDGERBOARD_CHECKPOINT_KEY": private, "LEDGERBOARD_SECRETS_KEY": key, "LEDGERBOARD_JWT_SECRET": key,
 		"LEDGERBOARD_DIRECTORY": directoryLocal, "LEDGERBOARD_MANAGED_SUBSCRIPTIONS": "managed",
 	}
 	for _, name := range []string{"ledgerboard", "projector", "signer"} {
@@ -174,7 +174,7 @@ func TestComposeGivesEachProcessWhatItNeeds(t *testing.T) {
 		s.Env, s.KafkaBrokers, s.DatabaseURL = envProduction, []string{environment["LEDGERBOARD_KAFKA_BROKERS"]}, "postgres://u:p@postgres:5432/l"
 		s.Roles = strings.Split(environment["LEDGERBOARD_ROLES"], ",")
 		for setting, into := range map[string]*string{
-			"LEDGERBOARD_CHECKPOINT_KEY": &s.CheckpointKey, "LEDGERBOARD_TAG_KEYS": &s.TagKeys, "LEDGERBOARD_SECRETS_KEY": &s.SecretsKey,
+			"LEDGERBOARD_CHECKPOINT_KEY": &s.CheckpointKey, "LEDGERBOARD_SECRETS_KEY": &s.SecretsKey,
 			"LEDGERBOARD_JWT_SECRET": &s.JWTSecret, "LEDGERBOARD_DIRECTORY": &s.Directory,
 		} {
 			*into = ""

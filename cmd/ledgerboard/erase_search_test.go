@@ -29,7 +29,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
@@ -112,7 +111,7 @@ func TestForgottenIsFoundNowhereOnApacheKafka(t *testing.T) {
 	}
 	key, _, err := proof.GenerateKey()
 	require.NoError(t, err)
-	log := forgetful{storage: storage{DataDir: t.TempDir(), KafkaBrokers: strings.Split(brokers, ","), TagKeys: tags.Text}, files: files, key: key}
+	log := forgetful{storage: storage{DataDir: t.TempDir(), KafkaBrokers: strings.Split(brokers, ",")}, files: files, key: key}
 	log.compact = func(t *testing.T) {
 		t.Helper()
 		client, err := kgo.NewClient(kgo.SeedBrokers(log.KafkaBrokers...))

@@ -14,7 +14,6 @@ const (
 	exitNotReady = 3   // status: the service is not ready, or degraded, or does not answer
 	exitLeftOut  = 4   // import --skip-refused: done, but rows were left out
 	exitFindings = 5   // verify, replay: the check was made, and something is not as it must be
-	exitRestored = 6   // verify: nothing was found but signed restores of an older state
 	exitCut      = 130 // a signal cut it: at a prompt, and of verify, export, replay, import, rebuild, backup, restore
 	exitAborted  = 131 // a second signal ended it at once, whatever it was doing
 )
@@ -32,8 +31,6 @@ func exitCode(err error, stderr io.Writer) int {
 		return exitLeftOut
 	case errors.Is(err, errFindings), errors.Is(err, errTableFindings), errors.Is(err, errBundleFindings), errors.Is(err, errChain), errors.Is(err, errBackupFindings):
 		return exitFindings
-	case errors.Is(err, errRestored):
-		return exitRestored
 	case errors.Is(err, errInterrupted):
 		return exitCut
 	case errors.As(err, &usage):

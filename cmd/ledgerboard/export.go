@@ -56,7 +56,6 @@ func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return interrupted(ctx, explainInUse(err), notWritten)
 	}
-	noteTags(s, log)
 	var exported proof.Exported
 	err = c.write(func(out io.Writer) (err error) {
 		exported, err = proof.Export(ctx, proof.ExportConfig{Source: log, Parent: parent, Known: known, File: file}, out)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
 // Commands that look at what is there must not make a new, empty log or database in its place and then
@@ -45,20 +44,4 @@ func explainInUse(err error) error {
 			"(a demo says both in its demo.json)", err)
 	}
 	return err
-}
-
-// tagsNote is what a command says that looked at a log whose tags it could not check; "": it checked them.
-func tagsNote(log *eventlog.Log) string {
-	if log.Epoch() != (eventlog.Epoch{}) {
-		return ""
-	}
-	return "tags were not checked, for want of a tag key (LEDGERBOARD_TAG_KEYS) or because the log has not begun: " +
-		"a record that somebody without the key wrote counts here"
-}
-
-// noteTags says so beside what a command prints.
-func noteTags(s streams, log *eventlog.Log) {
-	if text := tagsNote(log); text != "" {
-		fmt.Fprintln(s.Err, "note:", text)
-	}
 }

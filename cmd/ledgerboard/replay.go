@@ -129,7 +129,6 @@ func (c replayCommand) replay(ctx context.Context, s streams, cfg proof.ReplayCo
 	if err != nil {
 		return done, explainInUse(err)
 	}
-	noteTags(s, log)
 	return proof.Replay(ctx, log, cfg)
 }
 

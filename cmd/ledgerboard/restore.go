@@ -1,22 +1,18 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"strconv"
+	"maps"
+	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/backup"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/knownlog"
 )
 
 // restoreCommand writes a backup into brokers that have no log.
@@ -24,26 +20,19 @@ type restoreCommand struct {
 	storage
 	logging
 	actionFlags
-	From        string `required:"" placeholder:"DIR" help:"Directory of the backup."`
-	Older       bool   `help:"Accept a backup that is older than what is known of the log: what is named is withdrawn, an epoch of the log begins, and the read models are made anew."`
-	Key         string `type:"existingfile" placeholder:"FILE" help:"File with the private key of checkpoints. It signs what is withdrawn, by whom and why; needed where signed checkpoints know more than the backup."`
-	Checkpoints string `env:"LEDGERBOARD_CHECKPOINT_FILE" placeholder:"FILE" help:"File of signed checkpoints outside of the log: it knows how far the log went. None: checkpoints.txt in the data directory."`
-
-	began func() error // told once the epoch stands in the log; its error cuts the restore there. nil: nobody is
+	From string `required:"" placeholder:"DIR" help:"Directory of the backup."`
 }
 
 // restoring is a restore under way.
 type restoring struct {
 	restoreCommand
 
-	parts    *assembly.Parts
-	target   *eventlog.Target
-	files    *backup.Files
-	m        *backup.Manifest
-	epochs   []domain.EpochBegun // of the log that was backed up
-	records  int64
-	versions map[string]int64 // of agencies, the last in the backup
-	withdrawal
+	parts   *assembly.Parts
+	target  *eventlog.Target
+	files   *backup.Files
+	m       *backup.Manifest
+	records int64
+	heads   map[string]domain.StreamHead // of agencies, in the backup
 }
 
 func (c restoreCommand) Run(ctx context.Context, s streams) (err error) {
@@ -54,23 +43,13 @@ func (c restoreCommand) Run(ctx context.Context, s streams) (err error) {
 	defer files.Close()
 	parts := assembly.NewParts(c.backends(c.logger(s)))
 	defer func() { err = errors.Join(err, parts.Close()) }()
-	r := &restoring{restoreCommand: c, parts: parts, files: files, m: files.Manifest, versions: map[string]int64{}}
-	r.signed = map[tlog.Hash]bool{}
+	r := &restoring{restoreCommand: c, parts: parts, files: files, m: files.Manifest, heads: map[string]domain.StreamHead{}}
 	return explainInUse(r.run(ctx, s))
 }
 
 // run looks at everything first, asks, and changes nothing before.
 func (r *restoring) run(ctx context.Context, s streams) (err error) {
-	if r.epochs, err = r.m.Epochs(); err != nil {
-		return err
-	}
-	if err := r.readKey(); err != nil {
-		return err
-	}
-	if _, err := r.parts.KnownOfLog(ctx, r.epochs); err != nil { // the check may take hours
-		return err
-	}
-	if r.target, err = r.parts.RestoreTarget(ctx, r.epochs); err != nil {
+	if r.target, err = r.parts.RestoreTarget(ctx); err != nil {
 		return err
 	}
 	if err := r.check(ctx, s); err != nil {
@@ -80,55 +59,32 @@ func (r *restoring) run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	known, err := r.known(ctx, restore)
-	if err != nil {
-		return fmt.Errorf("nothing was changed: %w", err)
-	}
-	signed, err := r.checkpointed()
-	if err = r.accept(err, restore); err != nil {
-		return err
-	}
-	if r.untold = !known.Database && signed == "" && restore.Epoch() == nil; r.untold && r.Older {
-		r.withdraws = true // the operator says so in the place of who would know
-	}
-	if err := r.needKey(restore); err != nil {
-		return err
-	}
-	reason, err := r.confirm(s, r.inWords(known, signed, restore))
+	lost, err := r.parts.FoldedBeyond(ctx, r.m)
 	if err != nil {
 		return err
 	}
-	if _, err := r.known(ctx, restore); err != nil { // the check and the question may have taken hours
-		return fmt.Errorf("nothing was changed: %w", err)
+	reason, err := r.confirm(s, r.inWords(restore, lost))
+	if err != nil {
+		return err
 	}
 	return r.write(ctx, s, restore, reason)
 }
 
-// known asks the database, and refuses what it does not bear, or takes it for accepted.
-func (r *restoring) known(ctx context.Context, restore *backup.Restore) (knownlog.Known, error) {
-	known, err := r.parts.KnownOfLog(ctx, r.epochs)
-	if err != nil {
-		return known, err
-	}
-	ids, err := r.m.TopicIDs()
-	if err != nil {
-		return known, err
-	}
-	r.lost, r.knownEpochs = known.Lost(r.m, r.versions), known.Epochs
-	return known, r.accept(known.Holds(r.m, ids, restore.TopicIDs(), r.versions), restore)
-}
-
-// check reads the whole backup, and the last version of each agency in it.
+// check reads the whole backup, and the head of each agency in it.
 func (r *restoring) check(ctx context.Context, s streams) error {
 	shown, end := follow(s, "Check (bytes)")
 	defer end()
+	partitions := int32(0)
+	if t := r.m.Topic(domain.TopicDashboards); t != nil {
+		partitions = int32(len(t.Partitions))
+	}
 	found, err := r.files.Check(ctx, func(rec eventlog.Record) {
-		if rec.Topic == domain.TopicDashboards && r.target.Ours(rec) {
-			version, _ := strconv.ParseInt(rec.Header(eventlog.MetadataVersion), 10, 64) // whose form was looked at
-			agency := string(rec.Key)
-			r.versions[agency] = max(r.versions[agency], version)
+		if rec.Topic != domain.TopicDashboards {
+			return
 		}
-		r.see(rec)
+		if verdict, head, _ := eventlog.Judge(r.heads[string(rec.Key)], rec, partitions); verdict == eventlog.Effective {
+			r.heads[string(rec.Key)] = head
+		}
 	}, shown)
 	r.records = found.Records
 	if err != nil && ctx.Err() == nil {
@@ -137,34 +93,24 @@ func (r *restoring) check(ctx context.Context, s streams) error {
 	return interrupted(ctx, err, nothingDone)
 }
 
-// inWords says what will be done.
-func (r *restoring) inWords(known knownlog.Known, signed string, restore *backup.Restore) string {
+// inWords says what will be done, and what the database has folded that the backup lacks.
+func (r *restoring) inWords(restore *backup.Restore, lost map[string]int64) string {
 	where := "the broker in " + r.DataDir
 	if len(r.KafkaBrokers) > 0 {
 		where = "the brokers " + strings.Join(r.KafkaBrokers, ", ")
 	}
-	words := fmt.Sprintf("write the backup of log %s as of %s, %d records, into %s", r.m.Log, r.m.Cut.Format(time.RFC3339), r.records, where)
+	words := fmt.Sprintf("write the backup of %s, %d records, into %s", r.m.Cut.Format(time.RFC3339), r.records, where)
 	if restore.Begun() {
 		words += fmt.Sprintf(", which hold the beginning of it already (%d offsets are left)", restore.Left())
 	}
-	switch {
-	case r.withdraws:
-		return words + r.withdrawn(restore)
-	case known.Database && signed != "":
-		words += ". The database and the file of checkpoints know nothing that the backup lacks"
-	case known.Database:
-		words += ". The database knows nothing that the backup lacks; there is no file of checkpoints to ask"
-	case signed != "":
-		words += ". The file of checkpoints knows nothing that the backup lacks; there is no database of this log to ask"
-	default:
-		words += ". There is neither a database of this log nor a file of its checkpoints, so nobody can tell here whether the log went on behind the backup: " +
-			"what it had more is lost, and its versions are given out again. If it may have, use --older: an epoch of the log begins then, so that what " +
-			"others have seen of it is not taken for this one"
+	words += ". What the log recorded after the backup is lost"
+	for _, topic := range slices.Sorted(maps.Keys(lost)) {
+		words += fmt.Sprintf("; of topic %s the database knows %d such records", topic, lost[topic])
 	}
-	return words
+	return words + ". The service makes its read models again when it starts"
 }
 
-// write does it, asks the database once more, and records it in the log that is there then.
+// write does it, fits the database to the restored log, and records the restore in it.
 func (r *restoring) write(ctx context.Context, s streams, restore *backup.Restore, reason domain.Reason) error {
 	shown, end := follow(s, "Restore (offsets)")
 	err := restore.Write(ctx, shown)
@@ -172,37 +118,21 @@ func (r *restoring) write(ctx context.Context, s streams, restore *backup.Restor
 	if err != nil {
 		return interrupted(ctx, err, restoreCut)
 	}
-	var moved int64
-	if _, err = r.known(ctx, restore); err == nil && !r.withdraws {
-		moved, err = r.parts.MoveTables(ctx, r.m, restore.TopicIDs())
+	versions := map[string]int64{}
+	for agency, head := range r.heads {
+		versions[agency] = head.Version
 	}
-	if err != nil {
-		return fmt.Errorf("the log is written, and the database was left as it is; start nothing on them together: %w", err)
+	if err := r.parts.SetBack(ctx, r.m, versions); err != nil {
+		return fmt.Errorf("the log is restored, and the database was left as it is; run the restore again, it goes on: %w", err)
 	}
-	target := domain.OperatorTarget{Until: &r.m.Cut}
-	if r.withdraws {
-		if target.Epoch, target.Withdrawn, err = r.begin(ctx, restore, reason); err != nil {
-			return err
-		}
-	}
-	if err := r.parts.RecordRestore(ctx, operatorCaller(), target, reason); err != nil {
+	if err := r.parts.RecordRestore(ctx, operatorCaller(), domain.OperatorTarget{Until: &r.m.Cut}, reason); err != nil {
 		return fmt.Errorf("the log is restored, and that is not recorded in it: %w", refused(err))
 	}
-	fmt.Fprintf(s.Out, "Restored log %s as of %s: %d records.\n", r.m.Log, r.m.Cut.Format(time.RFC3339), r.records)
-	if moved > 0 {
-		fmt.Fprintf(s.Out, "%d sets of tables go on where they stood.\n", moved)
-	}
-	if r.withdraws {
-		fmt.Fprintf(s.Out, "Epoch %d of the log has begun. The service makes its read models anew from it when it starts.\n", target.Epoch)
-	}
+	fmt.Fprintf(s.Out, "Restored the log as of %s: %d records. The service makes its read models again when it starts.\n",
+		r.m.Cut.Format(time.RFC3339), r.records)
 	if r.ErasuresFile == "" {
 		fmt.Fprintln(s.Out, "LEDGERBOARD_ERASURES_FILE is not set: who was erased since the backup is back. Set it for the service before it starts.")
 	}
 	fmt.Fprintln(s.Out, "Start the service, and run ledgerboard verify --all: docs/restore.md.")
 	return nil
-}
-
-// checkpointPath is where signed checkpoints lie outside of the log.
-func (r *restoring) checkpointPath() string {
-	return cmp.Or(r.Checkpoints, filepath.Join(r.DataDir, checkpointList))
 }

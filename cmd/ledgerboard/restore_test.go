@@ -3,13 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -18,9 +16,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/knownlog"
-	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 func backUp(t *testing.T, dataDir, to string) {
@@ -28,7 +25,7 @@ func backUp(t *testing.T, dataDir, to string) {
 	var out bytes.Buffer
 	command := backupCommand{storage: storage{DataDir: dataDir}, logging: logging{LogLevel: "error"}, To: to}
 	require.NoError(t, command.Run(t.Context(), streams{Out: &out, Err: io.Discard}))
-	require.Contains(t, out.String(), "Backed up log ")
+	require.Contains(t, out.String(), "Backed up the log into ")
 	command = backupCommand{Check: to}
 	require.NoError(t, command.Run(t.Context(), streams{Out: &out, Err: io.Discard}))
 	require.Contains(t, out.String(), "is whole")
@@ -52,57 +49,9 @@ func updateDashboard(t *testing.T, a *process, users ...string) {
 	require.NoError(t, err)
 }
 
-// The brokers are lost. The log is restored beside the database, which knows less than the backup: the service gives the same answers at once,
-// from the tables that it had, and goes on. The restore is on record.
+// The brokers are lost, and the database has folded more than the backup has. The restore says what is lost; the service makes its read models
+// from the restored log and goes on. Who was erased since the backup is erased again by the start. The restore is on record.
 func TestTheServiceGoesOnAfterARestore(t *testing.T) {
-	dir, files := t.TempDir(), filepath.Join(t.TempDir(), "backup")
-	var before []chained
-	var names map[string]any
-	generations := func(a *process) (list string) {
-		require.NoError(t, a.ReadPool.QueryRow(t.Context(),
-			"select string_agg(projection || generation || state, ',' order by projection, generation) from lb_engine.generations").Scan(&list))
-		return list
-	}
-	var made string
-	withService(t, dir, func(a *process, base string) {
-		seedErasure(t, a)
-		seedFigures(t, a)
-		before, names, made = chainOf(t, a), historyNames(t, a, base), generations(a)
-	})
-	parts := assembly.NewParts(storage{DataDir: dir}.backends(nil))
-	log, err := parts.Log(t.Context())
-	require.NoError(t, err)
-	late := domain.DirectoryUser{ID: "d30000000000000000000000", AccountID: eraseClient, Name: "Lea Late", Active: true}
-	require.NoError(t, log.Append(t.Context(), commands.EntityDraft(late, time.Now())))
-	require.NoError(t, parts.Close())
-	backUp(t, dir, files)
-
-	said, err := restoreFrom(t, files, storage{DataDir: dir})
-	require.ErrorContains(t, err, "is the one that was backed up", said)
-	require.NoError(t, os.RemoveAll(filepath.Join(dir, "broker")))
-	said, err = restoreFrom(t, files, storage{DataDir: dir})
-	require.NoError(t, err)
-	require.Contains(t, said, "sets of tables go on where they stood")
-	withService(t, dir, func(a *process, base string) {
-		require.Equal(t, before, chainOf(t, a))
-		require.Equal(t, names, historyNames(t, a, base))
-		require.Equal(t, made, generations(a), "no tables were made anew")
-		require.Eventually(t, func() bool {
-			var users, restores int
-			err := a.ReadPool.QueryRow(t.Context(), `select (select count(*) from users where name = 'Lea Late'),
-				(select count(*) from operations_trail where event_type = 'operations.operator_acted.v1' and data->>'action' = 'log.restored')`).Scan(&users, &restores)
-			return err == nil && users == 1 && restores == 1
-		}, patience, 10*time.Millisecond)
-		updateDashboard(t, a, stays)
-		require.Len(t, chainOf(t, a), len(before)+1)
-	})
-	_, err = restoreFrom(t, files, storage{DataDir: dir})
-	require.ErrorContains(t, err, "nothing was changed", "the log went on")
-}
-
-// The tables have folded more than the backup has: it is refused with what would be lost. Without that database it can be restored, and who was
-// erased since the backup is erased again by the start.
-func TestAnOlderBackupIsRefused(t *testing.T) {
 	dir, files := t.TempDir(), filepath.Join(t.TempDir(), "backup")
 	var before []chained
 	withService(t, dir, func(a *process, _ string) {
@@ -111,39 +60,27 @@ func TestAnOlderBackupIsRefused(t *testing.T) {
 		before = chainOf(t, a)
 	})
 	backUp(t, dir, files)
+	said, err := restoreFrom(t, files, storage{DataDir: dir})
+	require.ErrorContains(t, err, "is the one that was backed up", said)
 	list := filepath.Join(t.TempDir(), "erasures.jsonl")
 	erase := eraseCommand{
 		storage: storage{DataDir: dir, ErasuresFile: list}, logging: logging{LogLevel: "error"}, User: erased, SocialAccount: []int64{703}, Wait: patience,
 		actionFlags: actionFlags{Yes: true, Reason: "customer_request"}, orderFlags: someOrder(),
 	}
 	require.NoError(t, erase.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}))
-	withService(t, dir, func(a *process, _ string) { updateDashboard(t, a, stays) })
+	withService(t, dir, func(a *process, _ string) {
+		updateDashboard(t, a, stays)
+		told := []stream.Cursor{{ParentAccount: eraseAgency, UserID: stays, Version: int64(len(before)) + 1}}
+		require.NoError(t, vault.NewCursors(a.KeptPool).SaveCursors(t.Context(), told))
+	})
 
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "broker")))
-	_, err := restoreFrom(t, files, storage{DataDir: dir})
-	require.ErrorIs(t, err, knownlog.ErrOlder)
-	require.ErrorContains(t, err, fmt.Sprintf("agency %s: versions %d to %d of its dashboards", eraseAgency, len(before)+1, len(before)+1))
-	require.ErrorContains(t, err, "topic directory: ")
-	require.ErrorContains(t, err, "topic dashboards: 1 records in 1 partitions")
-
-	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
-	_, err = restoreFrom(t, files, storage{DataDir: elsewhere})
-	require.ErrorIs(t, err, eventlog.ErrOtherKey)
-	require.NoDirExists(t, elsewhere, "nothing is made without the key")
-	key, err := os.ReadFile(filepath.Join(dir, "tag.key"))
-	require.NoError(t, err)
-	at := storage{DataDir: elsewhere, TagKeys: strings.TrimSpace(string(key)), ErasuresFile: list}
-
-	knows := filepath.Join(t.TempDir(), "checkpoints.txt")
-	require.NoError(t, os.WriteFile(knows, signedFurther(t, len(before)), 0o600))
-	command := restoreCommand{storage: at, logging: logging{LogLevel: "error"}, actionFlags: actionFlags{Yes: true, Reason: "incident"}, From: files, Checkpoints: knows}
+	command := restoreCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, From: files}
 	err = command.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard})
-	require.ErrorIs(t, err, knownlog.ErrOlder)
-	require.ErrorContains(t, err, "the last was signed at 2026-11-02T12:00:00Z, cover ")
-
-	_, err = restoreFrom(t, files, at)
+	require.ErrorContains(t, err, "of topic dashboards the database knows 1 such records", "it asks first")
+	_, err = restoreFrom(t, files, storage{DataDir: dir, ErasuresFile: list})
 	require.NoError(t, err)
-	settings := eraseSettings(elsewhere)
+	settings := eraseSettings(dir)
 	settings.ErasuresFile = list
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -153,56 +90,24 @@ func TestAnOlderBackupIsRefused(t *testing.T) {
 		defer stop()
 		require.Eventually(t, func() bool {
 			var people []string
-			err := a.ReadPool.QueryRow(t.Context(), "select array_agg(id order by id) from users").Scan(&people)
-			return err == nil && slices.Equal(people, []string{eraseStaff, stays}) && a.Monitor.MayCommand() == nil
+			var restores int
+			err := a.ReadPool.QueryRow(t.Context(), `select (select array_agg(id order by id) from users),
+				(select count(*) from operations_trail where event_type = 'operations.operator_acted.v1' and data->>'action' = 'log.restored')`).
+				Scan(&people, &restores)
+			return err == nil && slices.Equal(people, []string{eraseStaff, stays}) && restores == 1 && a.Monitor.MayCommand() == nil
 		}, patience, 10*time.Millisecond, "the start erases again")
 		require.Equal(t, before, chainOf(t, a))
+		version, _, err := vault.NewCursors(a.KeptPool).Cursor(t.Context(), eraseAgency, stays)
+		require.NoError(t, err)
+		require.EqualValues(t, len(before), version)
+		updateDashboard(t, a, stays)
+		require.Len(t, chainOf(t, a), len(before)+1)
 		return nil
 	})
 	require.NoError(t, err)
 	require.NoError(t, a.Close())
-}
-
-// With the database and the file of checkpoints lost too nobody can tell whether the log went on behind the backup. Who says that it may have gets an
-// epoch: what others have seen of the lost log is not taken for this one.
-func TestAnOlderStateThatNobodyKnowsOfBeginsAnEpoch(t *testing.T) {
-	dir, files := t.TempDir(), filepath.Join(t.TempDir(), "backup")
-	withService(t, dir, func(a *process, _ string) { seedErasure(t, a) })
-	backUp(t, dir, files)
-	key, err := os.ReadFile(filepath.Join(dir, "tag.key"))
-	require.NoError(t, err)
-	elsewhere := t.TempDir()
-	var out bytes.Buffer
-	command := restoreCommand{
-		storage: storage{DataDir: elsewhere, TagKeys: strings.TrimSpace(string(key))}, logging: logging{LogLevel: "error"}, From: files, Older: true,
-		actionFlags: actionFlags{Yes: true, Reason: "incident:OPS-1"},
-	}
-	require.NoError(t, command.Run(t.Context(), streams{Out: &out, Err: &out}), "%s", &out)
-	require.Contains(t, out.String(), "Epoch 1 of the log has begun")
-	withService(t, elsewhere, func(a *process, _ string) {
-		epochs := a.Log.Epochs()
-		require.Len(t, epochs, 2)
-		require.NotEqual(t, epochs[0].Log, epochs[1].Log)
-		require.Empty(t, epochs[1].Restored.Streams, "nothing is known to be withdrawn")
-	})
-}
-
-// signedFurther is a file of checkpoints with one that covers more than so many changes, and one that claims to be newer and covers nothing.
-func signedFurther(t *testing.T, changes int) []byte {
-	t.Helper()
-	private, _, err := proof.GenerateKey()
-	require.NoError(t, err)
-	key, _, err := proof.ParseKey(private)
-	require.NoError(t, err)
-	positions := make([]int64, 12)
-	for i := range positions {
-		positions[i] = int64(changes + 1)
-	}
-	signed, err := proof.Checkpoint{Size: 1, HeadCount: 1, Positions: positions, Time: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)}.Sign(key)
-	require.NoError(t, err)
-	planted, err := proof.Checkpoint{Size: 1, HeadCount: 1, Positions: make([]int64, 12), Time: time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)}.Sign(key)
-	require.NoError(t, err)
-	return append(signed, planted...)
+	_, err = restoreFrom(t, files, storage{DataDir: dir})
+	require.ErrorContains(t, err, "nothing was changed", "the log went on")
 }
 
 // A backup that is damaged is not restored, and the check ends with the code of findings.
@@ -211,7 +116,7 @@ func TestADamagedBackupIsNamed(t *testing.T) {
 	backUp(t, dir, files)
 	whole := filepath.Join(t.TempDir(), "whole")
 	require.NoError(t, os.CopyFS(whole, os.DirFS(files)))
-	segments, err := filepath.Glob(filepath.Join(files, "operations-*", "*.seg"))
+	segments, err := filepath.Glob(filepath.Join(files, "directory-*", "*.seg"))
 	require.NoError(t, err)
 	require.Len(t, segments, 1)
 	require.NoError(t, os.WriteFile(segments[0], []byte("x"), 0o600))
@@ -228,16 +133,17 @@ func TestADamagedBackupIsNamed(t *testing.T) {
 	require.Equal(t, exitUsage, exitCode(backupCommand{}.Run(t.Context(), streams{}), io.Discard))
 	err = restoreCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, From: whole}.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard})
 	require.Equal(t, exitUsage, exitCode(err, io.Discard), "without --yes nothing is done")
-	require.ErrorContains(t, err, "nobody can tell here whether the log went on behind the backup")
+	require.ErrorContains(t, err, "What the log recorded after the backup is lost")
 }
 
-// makeLog makes an empty log, and returns its data directory.
+// makeLog makes a log of one record, and returns its data directory.
 func makeLog(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	parts := assembly.NewParts(storage{DataDir: dir}.backends(nil))
-	_, err := parts.Log(t.Context())
+	log, err := parts.Log(t.Context())
 	require.NoError(t, err)
+	require.NoError(t, log.AppendBulk(t.Context(), []domain.Draft{commands.EraseDraft(domain.KindCategory, "42", time.Now())}))
 	require.NoError(t, parts.Close())
 	return dir
 }

@@ -45,7 +45,6 @@ type storage struct {
 	KafkaUser   string `env:"LEDGERBOARD_KAFKA_USER" help:"User for SASL."`
 	KafkaPass   string `env:"LEDGERBOARD_KAFKA_PASSWORD" name:"kafka-password" placeholder:"SECRET" help:"Password for SASL."`
 	KafkaSASL   string `env:"LEDGERBOARD_KAFKA_SASL" enum:"PLAIN,SCRAM-SHA-256,SCRAM-SHA-512" default:"SCRAM-SHA-512" help:"SASL mechanism, when a user is given."`
-	TagKeys     string `env:"LEDGERBOARD_TAG_KEYS" placeholder:"SECRET" help:"Key that tags what this program writes to the log, exactly one, 32 bytes in hex or base64: what has no tag of it counts for nothing. Required with Kafka brokers, the same for all processes. The broker inside this process keeps its own in the data directory, and that goes before."`
 	DatabaseURL string `env:"LEDGERBOARD_DATABASE_URL" placeholder:"postgres://…" help:"PostgreSQL. None: a server started by this process."`
 	// Subscriptions is of all commands that look which accounts are read.
 	Subscriptions string `env:"LEDGERBOARD_SUBSCRIPTIONS" enum:"required,none" default:"required" placeholder:"required|none" help:"Whether an account is read and connected only while a subscription of it or of its agency runs (required), or in any case (none)."`
@@ -197,8 +196,6 @@ func (s settings) validate(addr string) error {
 		wrong.unlessf(isOrigin(origin), "LEDGERBOARD_CORS_ORIGINS names %q; use https://host, https://host:port, http://localhost:* or *", origin)
 	}
 	production := s.Env == envProduction
-	wrong.unlessf(s.TagKeys != "" || len(s.KafkaBrokers) == 0, "LEDGERBOARD_TAG_KEYS is not set: what this process writes to the log needs a tag, "+
-		"and what it reads is judged by it. Set it to the key of all processes of this log (for a new one: openssl rand -hex %d)", eventlog.TagKeySize)
 	wrong.unlessf(!production || s.DatabaseURL != "", "LEDGERBOARD_DATABASE_URL is not set: production does not run on an embedded database")
 	wrong.unlessf(!production || len(s.KafkaBrokers) > 0, "LEDGERBOARD_KAFKA_BROKERS is not set: production does not run on an embedded broker")
 	return wrong.err()
@@ -212,10 +209,6 @@ func (s storage) validate() (wrong faults) {
 	}
 	wrong.unlessf(s.KafkaUser == "" || s.KafkaPass != "", "LEDGERBOARD_KAFKA_PASSWORD is not set, and LEDGERBOARD_KAFKA_USER is")
 	wrong.unlessf(s.KafkaUser != "" || s.KafkaPass == "", "LEDGERBOARD_KAFKA_USER is not set, and LEDGERBOARD_KAFKA_PASSWORD is")
-	if s.TagKeys != "" {
-		_, err := eventlog.ParseTagKeys(s.TagKeys)
-		wrong.add(named("LEDGERBOARD_TAG_KEYS", err))
-	}
 	if s.DatabaseURL != "" {
 		wrong.add(named("LEDGERBOARD_DATABASE_URL", pg.CheckURL(s.DatabaseURL))) // pgx takes the password out
 	}
@@ -266,7 +259,7 @@ func (s settings) connectConfig() (*assembly.ConnectConfig, error) {
 // backends say where the log and the database are and how to reach them.
 func (s storage) backends(logger *slog.Logger) assembly.Settings {
 	at := assembly.Settings{Brokers: s.KafkaBrokers, DatabaseURL: s.DatabaseURL, Erasures: s.ErasuresFile, Embedded: s.embedded(logger), Logger: logger, TLS: s.loaded}
-	at.NoSubscriptions, at.TagKeys = s.Subscriptions == subscriptionsNone, s.TagKeys
+	at.NoSubscriptions = s.Subscriptions == subscriptionsNone
 	if s.KafkaUser != "" {
 		at.SASL = &eventlog.SASLConfig{Mechanism: s.KafkaSASL, User: s.KafkaUser, Password: s.KafkaPass}
 	}

@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -46,7 +44,6 @@ const nothingVerified = "nothing is proved and nothing is refuted; run it again"
 // What ends a verification that found something, with an exit code of its own: who runs verify by a timer must tell findings
 // from a broker that is away.
 var (
-	errRestored       = errors.New("an older state of the log was restored, and what was withdrawn is signed: see the findings; there are no others")
 	errFindings       = errors.New("not everything is as it must be: see the findings")
 	errTableFindings  = errors.New("tables are not what the log says: see the report; a rebuild makes them anew from the log")
 	errBundleFindings = errors.New("the file proves nothing: see the findings")
@@ -89,8 +86,6 @@ func (c verifyCommand) Run(ctx context.Context, s streams) error {
 	}
 	switch {
 	case err != nil:
-	case report.RestoredOnly():
-		err = errRestored
 	case !report.OK():
 		err = errFindings
 	}
@@ -140,7 +135,7 @@ func (c verifyCommand) run(ctx context.Context, s streams, log *eventlog.Log, cf
 	}
 	bar := newProgress(s.Err, "verify", int(total))
 	var mu sync.Mutex
-	cfg.Source, cfg.TagsUnchecked = log, tagsNote(log) != ""
+	cfg.Source = log
 	cfg.Now = time.Now() // not before tables were waited for: what is signed meanwhile would be ahead of that
 	cfg.Progress = func(n int) {
 		mu.Lock()
@@ -149,23 +144,7 @@ func (c verifyCommand) run(ctx context.Context, s streams, log *eventlog.Log, cf
 	}
 	report, err := proof.Verify(ctx, cfg)
 	bar.end()
-	if text := tagsNote(log); text != "" {
-		report.Notes = append(report.Notes, text)
-	}
-	report.Notes = append(report.Notes, foreignNotes(log)...)
 	return report, err
-}
-
-// foreignNotes says of each topic that was read how many foreign records it holds: they change nothing, and somebody writes them.
-func foreignNotes(log *eventlog.Log) (notes []string) {
-	counts := log.ForeignCounts()
-	for _, topic := range slices.Sorted(maps.Keys(counts)) {
-		if n := counts[topic]; n > 0 {
-			notes = append(notes, fmt.Sprintf("foreign records met in %s: %d. Nobody of ours wrote them, and they count for nothing; "+
-				"'ledgerboard log' shows where they lie", topic, n))
-		}
-	}
-	return notes
 }
 
 // bundle verifies a bundle.
@@ -202,7 +181,7 @@ func printReport(out io.Writer, r proof.Report, took time.Duration) {
 		fmt.Fprintln(out, "note:", plain(text))
 	}
 	verdict := r.Proven()
-	if !r.OK() && !r.RestoredOnly() {
+	if !r.OK() {
 		verdict = fmt.Sprintf("Findings: %d.", len(r.Findings))
 	}
 	fmt.Fprintf(out, "%s\n%d records read (%d effective, %d lost races), %d agencies verified; "+

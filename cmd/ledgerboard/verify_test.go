@@ -18,7 +18,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
+	"github.com/ledgerboard/ledgerboard/internal/dev/produce"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
@@ -43,7 +43,7 @@ func newAudited(t *testing.T, changes int) *audited {
 	t.Helper()
 	a := &audited{db: pgtest.New(t), heads: map[string]domain.StreamHead{}, dir: t.TempDir()}
 	var err error
-	a.parts = assembly.NewParts(assembly.Settings{DatabaseURL: a.db.URL, TagKeys: tags.Text, Embedded: embedded.Directory{Path: a.dir}})
+	a.parts = assembly.NewParts(assembly.Settings{DatabaseURL: a.db.URL, Embedded: embedded.Directory{Path: a.dir}})
 	t.Cleanup(func() { require.NoError(t, a.parts.Close()) })
 	a.log, err = a.parts.Log(t.Context())
 	require.NoError(t, err)
@@ -89,7 +89,7 @@ func (a *audited) change(t *testing.T, agency string) domain.Draft {
 	}
 	r, err := a.log.Codec().Encode(draft)
 	require.NoError(t, err)
-	a.heads[agency] = domain.StreamHead{Version: version, Hash: eventlog.RecordHash(prev, tags.Tag(a.log, r)), Time: at}
+	a.heads[agency] = domain.StreamHead{Version: version, Hash: eventlog.RecordHash(prev, r), Time: at}
 	return draft
 }
 
@@ -136,7 +136,7 @@ func (a *audited) newSigner(t *testing.T) *proof.Signer {
 
 func (a *audited) storage() storage {
 	brokers, _ := a.parts.Brokers(context.Background()) // started
-	return storage{DataDir: a.dir, KafkaBrokers: brokers, DatabaseURL: a.db.URL, TagKeys: tags.Text}
+	return storage{DataDir: a.dir, KafkaBrokers: brokers, DatabaseURL: a.db.URL}
 }
 
 // verify runs the command.
@@ -207,20 +207,20 @@ func TestVerifyCommand(t *testing.T) {
 	require.Equal(t, int64(9), report.Findings[0].Version)
 }
 
-// What nobody of ours wrote is no finding, and is told with how many there are.
-func TestVerifyCountsForeignRecords(t *testing.T) {
+// A record that is in no chain is not a finding: it is skipped, and a note counts it.
+func TestVerifyCountsInvalidRecords(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 60)
 	brokers := a.storage().KafkaBrokers
 	for _, key := range []string{auditedAgencies[0], "no key of ours"} {
 		r := eventlog.Record{Topic: domain.TopicDashboards, Key: []byte(key), Value: []byte("{}")}
-		_, err := tags.Produce(t.Context(), brokers, r, 0)
+		_, err := produce.Record(t.Context(), brokers, r, 0)
 		require.NoError(t, err)
 	}
 	report, err := a.verify(t, verifyCommand{All: true, LogOnly: true})
 	require.NoError(t, err, "%v", report.Findings)
 	require.True(t, slices.ContainsFunc(report.Notes, func(note string) bool {
-		return strings.HasPrefix(note, "foreign records met in dashboards: 2.")
+		return strings.HasPrefix(note, "invalid records in dashboards, skipped: 2. The first is at partition 0 offset ")
 	}), "%v", report.Notes)
 	require.Equal(t, int64(60), report.Effective)
 }

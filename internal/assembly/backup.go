@@ -5,103 +5,97 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/backup"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/knownlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// BackupSource is the log for who copies it, whatever is wrong with its topics. It must have begun, and its key be known.
+// BackupSource is the log for who copies it, whatever is wrong with its topics.
 func (p *Parts) BackupSource(ctx context.Context) (*eventlog.Log, []eventlog.TopicSpec, error) {
 	log, err := p.logAsIs(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	if log.Epoch() == (eventlog.Epoch{}) {
-		return nil, nil, fmt.Errorf("back up the log: %w, or this process does not know its tag key (LEDGERBOARD_TAG_KEYS): a backup says of which log it is",
-			eventlog.ErrNotBegun)
-	}
-	return log, p.brokers.value.topics, nil
+	return log, p.brokers.value.topics, err
 }
 
-// RestoreTarget connects to the brokers that a log is restored to, and begins nothing there. The broker inside this process is started only
-// with the key of that log. Error: [eventlog.ErrOtherKey].
-func (p *Parts) RestoreTarget(ctx context.Context, epochs []domain.EpochBegun) (*eventlog.Target, error) {
-	if len(p.settings.Brokers) == 0 {
-		if err := p.keyOf(epochs); err != nil {
-			return nil, err
-		}
-	}
+// RestoreTarget connects to the brokers that a log is restored to.
+func (p *Parts) RestoreTarget(ctx context.Context) (*eventlog.Target, error) {
 	b, err := p.openBrokers(ctx)
 	if err != nil {
 		return nil, err
 	}
 	target, err := eventlog.OpenTarget(ctx, eventlog.Config{
-		Brokers: b.addrs, Topics: b.topics, TLS: p.settings.TLS, SASL: p.settings.SASL, Registry: p.events, Logger: p.settings.Logger, TagKey: b.key,
-	}, epochs)
+		Brokers: b.addrs, Topics: b.topics, TLS: p.settings.TLS, SASL: p.settings.SASL, Registry: p.events, Logger: p.settings.Logger,
+	})
 	if err == nil {
 		p.Add(func() error { target.Close(); return nil })
 	}
 	return target, err
 }
 
-// keyOf looks whether the data directory would have the key of a log, before anything is made in it.
-func (p *Parts) keyOf(epochs []domain.EpochBegun) error {
-	text, err := p.settings.Embedded.TagKey(p.settings.TagKeys, false)
+// FoldedBeyond counts, by topic, the records that the database's tables have folded and a backup lacks.
+func (p *Parts) FoldedBeyond(ctx context.Context, m *backup.Manifest) (records map[string]int64, err error) {
+	records = map[string]int64{}
+	if there, err := p.hasTables(ctx); err != nil || !there {
+		return records, err
+	}
+	rows, _ := p.engine.value.Query(ctx, `
+		select g.topic, c.partition, max(c.next_offset)
+		from lb_engine.generations g join lb_engine.checkpoints c using (projection, generation)
+		where g.state in ('copying', 'building', 'live') group by 1, 2`)
+	var topic string
+	var partition int32
+	var next int64
+	_, err = pgx.ForEachRow(rows, []any{&topic, &partition, &next}, func() error {
+		if n := next - m.End(topic, partition); n > 0 {
+			records[topic] += n
+		}
+		return nil
+	})
 	if err != nil {
+		return nil, fmt.Errorf("read how far tables were folded: %w", err)
+	}
+	return records, nil
+}
+
+// SetBack fits the database to a restored log: the tables, which were made from other topics, are left and made from the restored ones,
+// and what is kept beside them forgets what came after the backup. versions are the agencies' last ones in the backup.
+func (p *Parts) SetBack(ctx context.Context, m *backup.Manifest, versions map[string]int64) error {
+	if there, err := p.hasTables(ctx); err != nil || !there {
 		return err
 	}
-	key := eventlog.TagKey{}
-	if text != "" {
-		if key, err = eventlog.ParseTagKeys(text); err != nil {
-			return fmt.Errorf("read the tag key: %w", err)
+	err := pg.Durably(ctx, p.engine.value, func(tx pgx.Tx) error { // the record of the restore follows, and must not outlive it
+		if _, err := projections.LeaveAll(ctx, tx); err != nil {
+			return err
 		}
+		return vault.SetBack(ctx, tx, m.Cut, versions)
+	})
+	if err != nil {
+		return fmt.Errorf("fit the database to the restored log: %w", err)
 	}
-	return eventlog.CheckKey(key, epochs)
+	return nil
 }
 
-// MoveTables makes the tables that were folded from one topic those of another, as [knownlog.MoveTables] does, where there is a database.
-func (p *Parts) MoveTables(ctx context.Context, m *backup.Manifest, to map[string]eventlog.TopicID) (moved int64, err error) {
+// hasTables tells whether there is a database that a log was folded into; the engine's pool is open then.
+func (p *Parts) hasTables(ctx context.Context) (there bool, err error) {
 	if !p.hasDatabase() {
-		return 0, nil
-	}
-	pool, err := p.Engine(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return knownlog.MoveTables(ctx, pool, m, to)
-}
-
-// KnownOfLog asks the database, where there is one, what it knows of the log with the epochs; it writes nothing. A database of another log
-// is an error.
-func (p *Parts) KnownOfLog(ctx context.Context, epochs []domain.EpochBegun) (known knownlog.Known, err error) {
-	if !p.hasDatabase() {
-		return known, nil
-	}
-	if _, err := p.knownEpoch(ctx); err != nil {
-		return known, err
-	}
-	noted, err := vault.NewEpochs(p.vault.value).List(ctx)
-	if err != nil {
-		return known, err
-	}
-	if err := contradict(noted, epochs, "the backup is of"); err != nil {
-		return known, fmt.Errorf("%w. Set LEDGERBOARD_DATABASE_URL to the database of that log, or to an empty one", err)
+		return false, nil
 	}
 	pool, err := p.Engine(ctx)
 	if err == nil {
-		known, err = knownlog.Ask(ctx, pool, noted, projections.Holding)
+		err = pool.QueryRow(ctx, `select to_regclass('lb_engine.generations') is not null`).Scan(&there)
 	}
 	if err != nil {
-		return known, fmt.Errorf("ask the database what it knows of the log: %w", err)
+		return false, fmt.Errorf("look for tables: %w", err)
 	}
-	return known, nil
+	return there, nil
 }
 
-// RecordRestore appends to a log that was restored who did it, why, and of when the backup is; with an epoch, if one was begun.
+// RecordRestore appends to a log that was restored who did it, why, and of when the backup is.
 func (p *Parts) RecordRestore(ctx context.Context, c commands.Caller, target domain.OperatorTarget, reason domain.Reason) error {
 	log, err := p.Log(ctx)
 	if err != nil {
@@ -110,21 +104,6 @@ func (p *Parts) RecordRestore(ctx context.Context, c commands.Caller, target dom
 	records := commands.Operations{Log: log, Now: time.Now, Logger: p.settings.Logger}
 	return records.Act(ctx, c, domain.OperatorActed{Action: domain.ActionLogRestored, Target: target, Reason: reason},
 		func(context.Context) (commands.Effect, error) { return commands.Effect{}, nil })
-}
-
-// TakeOver takes the epoch that a restore has begun into the database, where there is one of this log.
-func (p *Parts) TakeOver(ctx context.Context) error {
-	if !p.hasDatabase() {
-		return nil
-	}
-	log, kept, err := p.logAndVault(ctx)
-	if err != nil {
-		return err
-	}
-	if known, err := vault.NewEpochs(kept).List(ctx); err != nil || len(known) == 0 { // the first start copies them
-		return err
-	}
-	return p.noteEpochs(ctx, log, kept)
 }
 
 func (p *Parts) hasDatabase() bool {

@@ -36,12 +36,6 @@ func (p *Parts) enginesAsIs(ctx context.Context, only ...string) ([]*projections
 	if err != nil {
 		return nil, err
 	}
-	if err := p.needTagKey(p.brokers.value.key); err != nil {
-		return nil, err
-	}
-	if err := p.noteEpochs(ctx, log, kept); err != nil {
-		return nil, err
-	}
 	pauses, topics := vault.NewPauses(kept), p.brokers.value.topics
 	var engines []*projections.Engine
 	for _, projector := range projectors.All(PartitionsOf(topics, domain.TopicDashboards)) {
@@ -51,7 +45,7 @@ func (p *Parts) enginesAsIs(ctx context.Context, only ...string) ([]*projections
 		engine, err := projections.New(projections.Config{
 			Projector: projector, Log: log, DatabaseURL: p.database.value, FoldConns: p.settings.FoldConns, Pool: pool,
 			Topics: topics, Registry: p.events, Logger: p.settings.Logger, Progress: p.progress,
-			Fence: p.fence(log, kept), DeleteGroup: log.DeleteGroup,
+			DeleteGroup: log.DeleteGroup,
 			Paused: func(ctx context.Context) (bool, error) {
 				return pauses.Paused(ctx, domain.PauseProjection, projector.Name())
 			},

@@ -16,7 +16,7 @@ func (s *Service) observe() (err error) {
 	connections := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "ledgerboard_notice_connections", Help: "Open connections that listen for notices, Socket.IO and event streams.",
 	}, func() float64 { return float64(s.streams.NoticeListeners()) })
-	collectors := []prometheus.Collector{s.Monitor, connections, foreignCollector{s.Log}}
+	collectors := []prometheus.Collector{s.Monitor, connections}
 	if s.Fetcher != nil {
 		collectors = append(collectors, silentCollector{s.Fetcher.Collect.Silent, s.settings.Logger})
 	}

@@ -37,7 +37,6 @@ type Parts struct {
 	database               part[string]
 	log                    part[*eventlog.Log]
 	unsafe                 error // what the check of the log found at its opening
-	sameLogSeen            bool  // log and database were compared and belong together
 	tables                 part[*projections.Readers]
 	looks                  part[*desk.Looks]
 	platforms              part[network]
@@ -102,17 +101,11 @@ func Topics() ([]eventlog.TopicSpec, error) {
 type brokers struct {
 	addrs  []string
 	topics []eventlog.TopicSpec
-	key    eventlog.TagKey
 }
 
 func (p *Parts) openBrokers(ctx context.Context) (brokers, error) {
 	return p.brokers.get(func() (b brokers, err error) {
 		b.addrs = p.settings.Brokers
-		if p.settings.TagKeys != "" {
-			if b.key, err = eventlog.ParseTagKeys(p.settings.TagKeys); err != nil {
-				return b, fmt.Errorf("LEDGERBOARD_TAG_KEYS: %w", err)
-			}
-		}
 		if b.topics, err = Topics(); err != nil || len(b.addrs) > 0 {
 			return b, err
 		}
@@ -121,30 +114,9 @@ func (p *Parts) openBrokers(ctx context.Context) (brokers, error) {
 			return b, err
 		}
 		p.Add(stop)
-		if b.key, err = p.embeddedKey(b.key); err != nil { // the broker's lock is held: nobody else makes one
-			return b, err
-		}
 		b.addrs, b.topics = addrs, eventlog.OnOneBroker(b.topics, settings)
 		return b, nil
 	})
-}
-
-// embeddedKey is the key of the log in the data directory: the one that is kept there goes before the given one, which a shell may still
-// have from another log.
-func (p *Parts) embeddedKey(given eventlog.TagKey) (eventlog.TagKey, error) {
-	text, err := p.settings.Embedded.TagKey(p.settings.TagKeys, !p.settings.Existing)
-	if err != nil || text == "" {
-		return eventlog.TagKey{}, err
-	}
-	key, err := eventlog.ParseTagKeys(text)
-	if err != nil {
-		return key, fmt.Errorf("read the tag key of the data directory: %w", err)
-	}
-	if !given.IsZero() && given.ID() != key.ID() {
-		p.settings.Logger.Warn("LEDGERBOARD_TAG_KEYS is of another log: the key counts that the data directory keeps",
-			"given", given.ID(), "kept", key.ID())
-	}
-	return key, nil
 }
 
 // Brokers are the addresses of the brokers.
@@ -193,19 +165,14 @@ func (p *Parts) Log(ctx context.Context) (*eventlog.Log, error) {
 
 // logAsIs takes unsafe topics too, for operators: they must be able to look at a log that is wrong, and to act.
 func (p *Parts) logAsIs(ctx context.Context) (*eventlog.Log, error) {
-	log, err := p.log.get(func() (*eventlog.Log, error) {
+	return p.log.get(func() (*eventlog.Log, error) {
 		b, err := p.openBrokers(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if !p.settings.Existing {
-			if err := p.needTagKey(b.key); err != nil {
-				return nil, err
-			}
-		}
 		log, err := eventlog.Open(ctx, eventlog.Config{
 			Brokers: b.addrs, Topics: b.topics, TLS: p.settings.TLS, SASL: p.settings.SASL, Existing: p.settings.Existing,
-			Registry: p.events, Logger: p.settings.Logger, TagKey: b.key, KnownEpoch: p.knownEpoch,
+			Registry: p.events, Logger: p.settings.Logger,
 			Unsafe: func(findings error) { p.unsafe = findings },
 		})
 		if err != nil {
@@ -214,10 +181,6 @@ func (p *Parts) logAsIs(ctx context.Context) (*eventlog.Log, error) {
 		p.Add(log.Close)
 		return log, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return log, p.sameLog(ctx)
 }
 
 // Migrate brings all schemas to this version: what every start does first. Where they are, it needs no
@@ -265,11 +228,7 @@ func (p *Parts) Engine(ctx context.Context) (*pgxpool.Pool, error) {
 
 // Vault is what the log must not hold: schema kept.
 func (p *Parts) Vault(ctx context.Context) (*pgxpool.Pool, error) {
-	pool, err := p.pool(ctx, &p.vault, func(url string) (*pgxpool.Pool, error) { return vault.Open(ctx, url) })
-	if err != nil {
-		return nil, err
-	}
-	return pool, p.sameLog(ctx)
+	return p.pool(ctx, &p.vault, func(url string) (*pgxpool.Pool, error) { return vault.Open(ctx, url) })
 }
 
 // logAndVault are what is appended beside what is kept.

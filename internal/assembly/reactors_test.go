@@ -15,7 +15,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
@@ -72,7 +71,7 @@ func onePartition(t *testing.T) *eventlog.Log {
 	for i := range topics {
 		topics[i].Partitions = 1
 	}
-	log, err := eventlog.Open(t.Context(), eventlog.Config{Brokers: cluster.ListenAddrs(), Topics: topics, TagKey: tags.Key()})
+	log, err := eventlog.Open(t.Context(), eventlog.Config{Brokers: cluster.ListenAddrs(), Topics: topics})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, log.Close()) })
 	return log

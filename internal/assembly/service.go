@@ -132,9 +132,6 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if err := s.noteEpochs(ctx, s.Log, s.KeptPool); err != nil { // first: it may leave the tables that are there
-		return err
-	}
 	if s.engine, err = s.Engine(ctx); err != nil {
 		return err
 	}

@@ -23,7 +23,6 @@ type Settings struct {
 	ReadConns   int32      // that reads of this process may hold; 0: defaultReadConns
 	FoldConns   int32      // that each generation may hold that this process folds; 0: [projections.DefaultFoldConns]
 	Erasures    string     // file of the list of erasures; "": there is none
-	TagKeys     string     // as LEDGERBOARD_TAG_KEYS has them; a key that the embedded broker keeps goes before. None: the log can only be looked at
 	SecretsKeys vault.Keys // that seal tokens and password hashes
 	// NoSubscriptions says that accounts are read and connected without a subscription.
 	NoSubscriptions bool
@@ -42,9 +41,6 @@ type Embedded interface {
 	StartBroker(ctx context.Context) (addrs []string, topicSettings map[string]string, stop func() error, err error)
 	// HasPostgres tells whether a database was ever started there.
 	HasPostgres() bool
-	// TagKey returns the key of the broker's log, as LEDGERBOARD_TAG_KEYS has it, while the broker runs. Where none is kept there, the given
-	// one is, or for "" a new one; without create, and for a log that was begun already, the given one is returned and not kept.
-	TagKey(given string, create bool) (string, error)
 	// StartPostgres also returns a channel that is closed when the server has ended.
 	StartPostgres(ctx context.Context) (url string, ended <-chan struct{}, stop func() error, err error)
 }

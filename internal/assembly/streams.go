@@ -14,11 +14,7 @@ type noticeStore struct {
 }
 
 func (s *Service) openStreams() {
-	log := ""
-	if epoch := s.Log.Epoch(); epoch.Number > 0 {
-		log = epoch.Log.String()[:8]
-	}
-	s.streams = stream.New(noticeStore{readmodels.Notices{Pool: s.ReadPool}, vault.NewCursors(s.KeptPool, s.Log.Epoch().Number)}, stream.Config{
+	s.streams = stream.New(noticeStore{readmodels.Notices{Pool: s.ReadPool}, vault.NewCursors(s.KeptPool)}, stream.Config{
 		// Streams begin when the process is ready. From then on they rest on who listens and to what; the
 		// figures may be as late as they like.
 		Ready: func() bool {
@@ -29,7 +25,7 @@ func (s *Service) openStreams() {
 				return false
 			}
 		},
-		Log: log, Logger: s.settings.Logger,
+		Logger: s.settings.Logger,
 	})
 	if s.config.Streams {
 		s.progress.HearFigures(s.streams.Hear)

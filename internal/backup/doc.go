@@ -2,26 +2,23 @@
 //
 // # Invariants
 //
-//   - A restored log is the log: each record lies in its partition at its offset, with its bytes and its time of appending. Foreign records
+//   - A restored log is the log: each record lies in its partition at its offset, with its bytes and its time of appending. Invalid records
 //     are copied too: positions in tables, signed checkpoints and parked events count offsets, so all of them go on holding.
 //   - The manifest is replaced in one step, and names no file that is not whole and on the disk. Whatever cuts a run, the backup of before
 //     stands.
 //   - What is in a backup belongs together: the end of `operations` is read first, so a signed checkpoint in it covers nothing that is not.
 //   - A backup holds what the log held when it was taken, and no more: compacted topics, which alone have personal content, are written
 //     anew as a whole by each run, and what the log has forgotten leaves the directory. No key is in it.
-//   - A restore changes nothing before it has looked at everything: the whole backup, the brokers, the database, the file of checkpoints.
-//   - It gives out again no offset and no version that is known to have been given out, unless it begins an epoch: an older state than what
-//     tables, cursors of notices or signed checkpoints know is refused (knownlog.ErrOlder) until somebody accepts it with all that is
-//     named. The epoch begins at the end of the backup, with its own record as the first of `operations`, before anybody else can write:
-//     what processes of before still tag is foreign there.
+//   - A restore changes nothing before it has looked at everything: the whole backup, the brokers and the database.
+//   - Tables are made again from the restored topics. What the log recorded after the backup is lost; the question before the restore says so.
 //
 // # Gaps
 //
 // Kafka gives out offsets; nobody can ask for one. Where compaction has left a gap, a restore fills it with heartbeats: records of ours
 // that no fold counts and that the cleaner takes away again, all of a partition being of one key. Mapping positions instead would have
 // meant to rewrite each place that has one, signed ones too, which nobody can. Topics that are not compacted have no gaps; in the place of
-// a transaction's marker of a batch too large to be read, or of a foreign record that is larger than topics take without compression, lies
-// a record without a key, as foreign as they were: nobody can write those again.
+// a transaction's marker, or of a record that is larger than topics take without compression, lies
+// a record without a key: those cannot be written again.
 //
 // # What can happen, each with a test unless it says otherwise
 //
@@ -42,17 +39,8 @@
 //     interrupted restore leaves, and what one leaves that ended before it was recorded; the next one goes on, a second whole one has
 //     nothing to write.
 //   - Something writes meanwhile, a service that was not stopped for one: the first record that gets another offset ends the restore.
-//     Processes that the database has seen within ten seconds are refused beforehand. A process on the old brokers that was frozen longer,
-//     and wakes, is not fenced from the tables; take the old brokers away.
-//   - Another tag key: refused before anything is made.
-//   - Tables are older than the backup: they go on where they stand, now as tables of the new topics. Newer: refused, or, with an epoch,
-//     made anew. Of other topics: refused.
-//   - A restore that begins an epoch is cut before its record: the next one asks again. Behind it: the next one finds the record, and goes
-//     on with that epoch; so does a start of the service, which takes the epoch over into its database by itself.
-//   - Nobody knows of anything newer, and there was something: its versions are given out again. The question before the restore says so.
 //   - Somebody was erased since: the list of erasures erases again at the next start. It lies outside of log, database and backup.
-//   - Whoever can write the directory can write another log with another manifest, but not tag or sign it: tags are checked by whoever
-//     folds, checkpoints by verify.
+//   - Who can write the directory can write another log with another manifest, but cannot sign it: checkpoints are checked by verify.
 //
 // # Format
 //
@@ -60,7 +48,7 @@
 // <topic>-<partition>/<first>-<next>-<digest>.seg are segments: a line "ledgerboard.segment.v1 <topic> <partition>", then records, see
 // appendFrame.
 //
-// It may import domain, internal/eventlog and internal/durable only. What the database knows is compared by internal/knownlog.
+// It may import domain, internal/eventlog and internal/durable only.
 //
 // # Non-obvious
 //

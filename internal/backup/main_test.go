@@ -17,7 +17,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/backup"
 	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -54,7 +53,7 @@ func newBench(t *testing.T) *bench {
 	raw, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	require.NoError(t, err)
 	t.Cleanup(raw.Close)
-	return &bench{t: t, cluster: cluster, raw: raw, cfg: eventlog.Config{Brokers: cluster.ListenAddrs(), Topics: topics, TagKey: tags.Key()}}
+	return &bench{t: t, cluster: cluster, raw: raw, cfg: eventlog.Config{Brokers: cluster.ListenAddrs(), Topics: topics}}
 }
 
 func (b *bench) begin() *bench {
@@ -96,15 +95,15 @@ func (b *bench) orders(entities, rounds int) {
 	}
 }
 
-// foreign writes a record that nobody of ours wrote.
-func (b *bench) foreign(topic string, partition int32) {
+// stray writes an invalid record.
+func (b *bench) stray(topic string, partition int32) {
 	b.t.Helper()
 	r := &kgo.Record{Topic: topic, Partition: partition, Key: []byte("4"), Value: []byte("x"), Timestamp: time.Now().Add(time.Hour)}
 	require.NoError(b.t, b.raw.ProduceSync(b.t.Context(), r).FirstErr())
 }
 
 func (b *bench) config(dir string) backup.Config {
-	return backup.Config{Dir: dir, Log: b.log, Topics: b.cfg.Topics, Epochs: b.log.Epochs(), Tool: "test", Now: time.Now}
+	return backup.Config{Dir: dir, Log: b.log, Topics: b.cfg.Topics, Tool: "test", Now: time.Now}
 }
 
 func (b *bench) backUp(dir string) backup.Report {
@@ -120,9 +119,7 @@ func (b *bench) restore(dir string) error {
 	files, err := backup.Open(dir)
 	require.NoError(b.t, err)
 	defer files.Close()
-	epochs, err := files.Manifest.Epochs()
-	require.NoError(b.t, err)
-	target, err := eventlog.OpenTarget(b.t.Context(), b.cfg, epochs)
+	target, err := eventlog.OpenTarget(b.t.Context(), b.cfg)
 	require.NoError(b.t, err)
 	defer target.Close()
 	r, err := files.Restore(b.t.Context(), target)
@@ -142,9 +139,9 @@ func (b *bench) holds() map[string][]string {
 		for _, in := range ranges {
 			at := fmt.Sprintf("%s-%d", spec.Name, in.Partition)
 			all[at] = append(all[at], fmt.Sprintf("ends at %d", in.End))
-			require.NoError(b.t, b.log.ReadRaw(b.t.Context(), spec.Name, id, in, func(r eventlog.Record, ours bool) error {
+			require.NoError(b.t, b.log.ReadRaw(b.t.Context(), spec.Name, id, in, func(r eventlog.Record) error {
 				if r.Header("ce_type") != (domain.Heartbeat{}).EventType() {
-					all[at] = append(all[at], fmt.Sprintf("%d %t %q %q %t %v", r.Offset, ours, r.Key, r.Value, r.Value == nil, r.Headers))
+					all[at] = append(all[at], fmt.Sprintf("%d %q %q %t %v", r.Offset, r.Key, r.Value, r.Value == nil, r.Headers))
 				}
 				return nil
 			}))
@@ -161,13 +158,13 @@ type cutting struct {
 }
 
 func (c *cutting) ReadRaw(
-	ctx context.Context, topic string, id eventlog.TopicID, in eventlog.PartitionRange, yield func(r eventlog.Record, ours bool) error,
+	ctx context.Context, topic string, id eventlog.TopicID, in eventlog.PartitionRange, yield func(r eventlog.Record) error,
 ) error {
-	return c.Log.ReadRaw(ctx, topic, id, in, func(r eventlog.Record, ours bool) error {
+	return c.Log.ReadRaw(ctx, topic, id, in, func(r eventlog.Record) error {
 		if c.left--; c.left < 0 {
 			return errCut
 		}
-		return yield(r, ours)
+		return yield(r)
 	})
 }
 

@@ -15,9 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/durable"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
 // Files of a backup beside its segments.
@@ -32,11 +30,7 @@ const manifestFormat = "ledgerboard.backup.v1"
 // Manifest says what a backup holds. It is replaced in one step, and names no segment that is not whole.
 type Manifest struct {
 	Format string `json:"format"`
-	Tool   string `json:"tool"`   // version of the program that ran last
-	Log    string `json:"log_id"` // of the newest epoch
-	Key    string `json:"key_id"` // of the tag key; the key itself is not here
-	// Later are the epochs of the log if restores have begun any: all of them, number 0 too. None: there is number 0 alone.
-	Later []domain.EpochBegun `json:"epochs,omitempty"`
+	Tool   string `json:"tool"` // version of the program that ran last
 	// Finished is when the last run ended that read all topics: each partition up to its End. Zero: none yet, and nothing can be restored.
 	Finished time.Time `json:"finished_at,omitzero"`
 	// Cut is when that run asked where each partition ends: what came later is not here, however long the run took.
@@ -104,40 +98,6 @@ func (m *Manifest) End(topic string, partition int32) int64 {
 		return t.Partitions[partition].End
 	}
 	return 0
-}
-
-// Epochs are those of the log, in the order of their numbers, and never none.
-func (m *Manifest) Epochs() ([]domain.EpochBegun, error) {
-	list := m.Later
-	if len(list) == 0 {
-		list = []domain.EpochBegun{{Log: m.Log, Key: m.Key}}
-	}
-	for _, e := range list {
-		err := e.Validate()
-		if err == nil && (e.Number > 0) != (e.Restored != nil) {
-			err = fmt.Errorf("epoch %d does not say where it begins", e.Number)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, manifestFile, err)
-		}
-	}
-	if newest := list[len(list)-1]; newest.Log != m.Log || newest.Key != m.Key {
-		return nil, fmt.Errorf("%w: %s: its newest epoch is of log %s, and not of log %s", ErrDamaged, manifestFile, newest.Log, m.Log)
-	}
-	return list, nil
-}
-
-// TopicIDs are the ids of the topics that were read, by name.
-func (m *Manifest) TopicIDs() (map[string]eventlog.TopicID, error) {
-	ids := map[string]eventlog.TopicID{}
-	for _, t := range m.Topics {
-		id, err := topicID(&t)
-		if err != nil {
-			return nil, err
-		}
-		ids[t.Name] = id
-	}
-	return ids, nil
 }
 
 // ErrNoBackup says that a directory holds none.

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"syscall"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -52,7 +51,6 @@ type Restore struct {
 	m      *Manifest
 	target *eventlog.Target
 	held   map[string]eventlog.Held
-	epoch  *domain.EpochBegun // that an earlier try has begun behind the backup, or this one; nil: none
 }
 
 // Restore looks whether a backup can be restored to the target, and changes nothing. The backup must have been checked, and stay open. It
@@ -86,15 +84,6 @@ func (r *Restore) Begun() bool {
 	return slices.ContainsFunc(r.m.Topics, func(t Topic) bool {
 		return slices.ContainsFunc(r.held[t.Name].Ranges, func(in eventlog.PartitionRange) bool { return in.End > 0 })
 	})
-}
-
-// TopicIDs are those of the backup's topics at the target, by name.
-func (r *Restore) TopicIDs() map[string]eventlog.TopicID {
-	ids := map[string]eventlog.TopicID{}
-	for name, held := range r.held {
-		ids[name] = held.ID
-	}
-	return ids
 }
 
 // sameTopics refuses where partitions would be others than those of the log: keys would lie elsewhere.
@@ -144,18 +133,11 @@ func (r *Restore) compare(ctx context.Context) error {
 	return nil
 }
 
-// comparePartition: nothing lies behind the backup's end there, but for the record of the epoch that this restore begins.
+// comparePartition: nothing lies behind the backup's end there.
 func (r *Restore) comparePartition(ctx context.Context, t Topic, id eventlog.TopicID, in eventlog.PartitionRange) error {
 	if end := t.Partitions[in.Partition].End; in.End > end {
-		begun, err := r.beganAt(ctx, t, id, in)
-		if err != nil {
-			return err
-		}
-		if !begun {
-			return fmt.Errorf("%w: %s/%d goes up to offset %d there, and to %d in the backup. Restore into a cluster without our topics, or where they are empty",
-				ErrNotEmpty, t.Name, in.Partition, in.End, end)
-		}
-		in.End = end
+		return fmt.Errorf("%w: %s/%d goes up to offset %d there, and to %d in the backup. Restore into a cluster without our topics, or where they are empty",
+			ErrNotEmpty, t.Name, in.Partition, in.End, end)
 	}
 	return r.compareRecords(ctx, t, id, in)
 }
@@ -169,7 +151,7 @@ func (r *Restore) compareRecords(ctx context.Context, t Topic, id eventlog.Topic
 	next, stop := iter.Pull2(r.records(t, in.Partition))
 	defer stop()
 	ours, err, more := next()
-	return r.target.ReadRaw(ctx, t.Name, id, in, func(there eventlog.Record, _ bool) error {
+	return r.target.ReadRaw(ctx, t.Name, id, in, func(there eventlog.Record) error {
 		for more && err == nil && ours.Offset < there.Offset {
 			ours, err, more = next()
 		}
@@ -264,13 +246,9 @@ func (r *Restore) readBack(ctx context.Context) (err error) {
 	}
 	for _, t := range r.m.Topics {
 		for number, p := range t.Partitions {
-			want := p.End
-			if r.epoch != nil && t.Name == domain.TopicOperations && int32(number) == homeOf(t) {
-				want++
-			}
-			if end := r.end(t.Name, int32(number)); end != want {
+			if end := r.end(t.Name, int32(number)); end != p.End {
 				return fmt.Errorf("%s/%d ends at offset %d, and must at %d: something else writes there. Stop it, delete the topics, and restore again",
-					t.Name, number, end, want)
+					t.Name, number, end, p.End)
 			}
 		}
 	}

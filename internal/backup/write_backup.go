@@ -20,7 +20,7 @@ import (
 // Source is the log that is backed up: an [eventlog.Log].
 type Source interface {
 	Ranges(ctx context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error)
-	ReadRaw(ctx context.Context, topic string, id eventlog.TopicID, in eventlog.PartitionRange, yield func(r eventlog.Record, ours bool) error) error
+	ReadRaw(ctx context.Context, topic string, id eventlog.TopicID, in eventlog.PartitionRange, yield func(eventlog.Record) error) error
 }
 
 // Config says what is backed up, and whereto.
@@ -28,8 +28,7 @@ type Config struct {
 	Dir    string
 	Log    Source
 	Topics []eventlog.TopicSpec
-	Epochs []domain.EpochBegun // of the log: at least number 0
-	Tool   string              // version of this program
+	Tool   string // version of this program
 	Now    func() time.Time
 	// Progress is told how many offsets of how many are read; nil: nobody asks.
 	Progress func(done, total int64)
@@ -40,7 +39,6 @@ type Config struct {
 // Report says what a run did.
 type Report struct {
 	Records  int64 `json:"records"`  // that were read and written
-	Foreign  int64 `json:"foreign"`  // of them, that count for nothing; they are kept, because they take offsets
 	Mended   int   `json:"mended"`   // segments that were damaged or gone, and were written anew
 	Segments int   `json:"segments"` // of the whole backup now
 	Bytes    int64 `json:"bytes"`    // of the whole backup now
@@ -117,7 +115,6 @@ func (r *run) open(ctx context.Context) error {
 
 // manifest is that of the directory, or a new one in an empty directory.
 func (r *run) manifest() (*Manifest, error) {
-	newest := r.Epochs[len(r.Epochs)-1]
 	m, err := Load(r.Dir)
 	switch {
 	case errors.Is(err, ErrNoBackup):
@@ -128,17 +125,9 @@ func (r *run) manifest() (*Manifest, error) {
 		if slices.ContainsFunc(entries, func(e os.DirEntry) bool { return !strings.HasPrefix(e.Name(), durable.PartialPrefix) }) {
 			return nil, fmt.Errorf("%s is not empty and holds no backup: name another directory", r.Dir)
 		}
-		m := &Manifest{Format: manifestFormat, Tool: r.Tool, Log: newest.Log, Key: newest.Key}
-		if len(r.Epochs) > 1 {
-			m.Later = r.Epochs
-		}
-		return m, nil
-	case err != nil:
-		return nil, err
-	case m.Log != newest.Log || m.Key != newest.Key:
-		return nil, fmt.Errorf("%s holds a backup of log %s, and this log is %s: name another directory", r.Dir, m.Log, newest.Log)
+		return &Manifest{Format: manifestFormat, Tool: r.Tool}, nil
 	}
-	return m, nil
+	return m, err
 }
 
 // fits refuses to go on with a backup of a topic that is another one, or shorter than what was read of it.

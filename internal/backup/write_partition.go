@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -105,7 +106,7 @@ func (r *run) read(ctx context.Context, t *Topic, partition int32, first, end in
 		}
 	}
 	counted := first
-	err = r.Log.ReadRaw(ctx, t.Name, id, eventlog.PartitionRange{Partition: partition, Start: start, End: end}, func(rec eventlog.Record, ours bool) error {
+	err = r.Log.ReadRaw(ctx, t.Name, id, eventlog.PartitionRange{Partition: partition, Start: start, End: end}, func(rec eventlog.Record) error {
 		if w.segment.Bytes >= r.segmentBytes {
 			s, err := w.close(rec.Offset)
 			if err == nil {
@@ -118,7 +119,7 @@ func (r *run) read(ctx context.Context, t *Topic, partition int32, first, end in
 				return err
 			}
 		}
-		r.note(rec, ours)
+		r.note(rec)
 		r.count(rec.Offset + 1 - counted)
 		counted = rec.Offset + 1
 		return w.add(rec)
@@ -142,12 +143,8 @@ func (r *run) count(offsets int64) {
 }
 
 // note counts a record, and remembers the newest checkpoint.
-func (r *run) note(rec eventlog.Record, ours bool) {
+func (r *run) note(rec eventlog.Record) {
 	r.report.Records++
-	if !ours {
-		r.report.Foreign++
-		return
-	}
 	var signed domain.CheckpointSigned
 	if rec.Topic == domain.TopicOperations && rec.Header("ce_type") == signed.EventType() && json.Unmarshal(rec.Value, &signed) == nil {
 		if r.m.Newest == nil || r.m.Newest.Offset < rec.Offset { // all have one key, and so one partition
@@ -158,9 +155,9 @@ func (r *run) note(rec eventlog.Record, ours bool) {
 
 // topicID reads the id of the topic that was read.
 func topicID(t *Topic) (eventlog.TopicID, error) {
-	id, err := eventlog.ParseLogID(t.ID)
-	if err != nil {
-		return eventlog.TopicID{}, fmt.Errorf("%w: the id of topic %s: %w", ErrDamaged, t.Name, err)
+	id, err := hex.DecodeString(t.ID)
+	if err != nil || len(id) != len(eventlog.TopicID{}) {
+		return eventlog.TopicID{}, fmt.Errorf("%w: %q is not the id of topic %s", ErrDamaged, t.ID, t.Name)
 	}
 	return eventlog.TopicID(id), nil
 }

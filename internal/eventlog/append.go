@@ -53,7 +53,7 @@ func (e *AppendError) Is(target error) bool {
 
 // Append appends one event and returns nil once all in-sync replicas have it. An error is an
 // [*AppendError]: [ErrRefused] (with [ErrRecordTooLarge], [ErrEmptyKey], [ErrInvalidDraft],
-// [ErrPartitionCount], [ErrNoTagKey], [ErrNotBegun], [ErrClosed] or a ctx that ended before the record was handed over) or
+// [ErrPartitionCount], [ErrClosed] or a ctx that ended before the record was handed over) or
 // [ErrOutcomeUnknown]. When ctx ends, Append returns at once; the publisher may still succeed.
 func (l *Log) Append(ctx context.Context, d domain.Draft) error {
 	r, err := l.encode(d)
@@ -87,19 +87,12 @@ func (l *Log) Fits(d domain.Draft) error {
 	return err
 }
 
-// encode makes a record with its tag, within the limits, or says why not: of everything that this program appends.
+// encode makes a record within the limits, or says why not: of everything that this program appends.
 func (l *Log) encode(d domain.Draft) (Record, error) {
-	switch {
-	case l.cfg.TagKey.IsZero():
-		return Record{}, ErrNoTagKey
-	case l.tagger == nil:
-		return Record{}, ErrNotBegun
-	}
 	r, err := l.codec.Encode(d)
 	if err != nil {
 		return Record{}, err
 	}
-	r = l.tagger.Tag(r)
 	if size := recordSize(r); size > l.cfg.MaxRecordBytes {
 		return Record{}, fmt.Errorf("%w: it has %d bytes, the limit is %d", ErrRecordTooLarge, size, l.cfg.MaxRecordBytes)
 	}

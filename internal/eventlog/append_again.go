@@ -23,12 +23,11 @@ import (
 // The first look at a key reads its partition from the start. Who asks for it again, as every hour while its event is parked, reads only what has
 // come since.
 func (l *Log) AppendAgain(ctx context.Context, topic string, drafts []domain.Draft, keys []string) (appended int, err error) {
-	if l.tagger == nil {
-		return 0, ErrNotBegun
-	}
 	asked := map[string]*counting{}
 	for _, key := range keys {
-		asked[key] = &counting{}
+		if checkText(key) == nil { // an invalid record may have any key
+			asked[key] = &counting{}
+		}
 	}
 	for i := range drafts {
 		asked[drafts[i].Key] = &counting{draft: &drafts[i]}
@@ -118,13 +117,10 @@ func (l *Log) lookFor(ctx context.Context, topic string, asked map[string]*count
 		to[partition] = end
 	}
 	err = l.Scan(ctx, ScanConfig{Topic: topic, TopicID: id, From: from, To: to, Handle: func(_ context.Context, run Run) error {
-		for r, ours := range run.All() {
-			switch c := asked[string(r.Key)]; { // of this partition, so that nobody else writes to it
-			case c == nil || r.Offset < c.next:
-			case ours:
+		for _, r := range run.Records {
+			c := asked[string(r.Key)] // of this partition, so that no other goroutine writes to it
+			if c != nil && r.Offset >= c.next {
 				c.take(r)
-			default:
-				c.last = false
 			}
 		}
 		return nil
@@ -139,7 +135,7 @@ func (l *Log) lookFor(ctx context.Context, topic string, asked map[string]*count
 	return nil
 }
 
-// batchAgain makes the records to append. A tag is made anew, because the log's epoch may be another one since; within one it is the same.
+// batchAgain makes the records to append.
 func (l *Log) batchAgain(topic string, asked map[string]*counting) *batch {
 	b := &batch{}
 	for key, c := range asked {
@@ -151,7 +147,7 @@ func (l *Log) batchAgain(topic string, asked map[string]*counting) *batch {
 		case len(c.record.Key) == 0 || c.last:
 			continue
 		default:
-			r = l.tagger.Tag(c.record)
+			r = c.record
 		}
 		b.drafts = append(b.drafts, domain.Draft{Topic: topic, Key: key})
 		b.records = append(b.records, &kgo.Record{Topic: l.cfg.wireName(topic), Key: r.Key, Value: r.Value, Headers: r.Headers})
@@ -172,9 +168,9 @@ func (r Record) clone() Record {
 	return r
 }
 
-// sameAs tells whether two records of a key are the same bytes but for the tag, which an epoch that began between them has made another one.
+// sameAs reports whether two records of a key are the same bytes.
 func (r Record) sameAs(other Record) bool {
 	return bytes.Equal(r.Value, other.Value) && slices.EqualFunc(r.Headers, other.Headers, func(a, b Header) bool {
-		return a.Key == b.Key && (a.Key == headerTag || bytes.Equal(a.Value, b.Value))
+		return a.Key == b.Key && bytes.Equal(a.Value, b.Value)
 	})
 }

@@ -55,7 +55,7 @@ func TestWhatCountsIsReadOnce(t *testing.T) {
 	}
 	cover := func(d domain.Draft) {
 		t.Helper()
-		b.produce(t, domain.TopicDirectory, 0, kgo.Record{Key: []byte(d.Key), Value: []byte("{}")}) // no tag: foreign
+		b.produce(t, domain.TopicDirectory, 0, kgo.Record{Key: []byte(d.Key), Value: []byte("{}")}) // no envelope: invalid
 	}
 	for _, step := range []struct {
 		what     string

@@ -5,14 +5,14 @@ import (
 	"fmt"
 )
 
-// standIn is handed over in the place of what nobody could append again. It has no key, so it is as foreign as what lay there.
-const standIn = "the marker of a transaction lay here, or a batch too large to be read, or a foreign record too large to be written again"
+// standIn is handed over in the place of what nobody could append again. It has no key, so it is as invalid as what lay there.
+const standIn = "the marker of a transaction lay here, or a record too large to be written again"
 
-// ReadRaw hands over what lies in a partition from in.Start to in.End, foreign records too, byte for byte and in order; ours says whether a
-// record counts. The topic must have the id. Where a marker, an unreadable batch or a foreign record that no restore could
-// append (it was compressed) lies on a topic that is not compacted, a small foreign record takes its offset; on a compacted one the offset is left out, as those are that the cleaner has left out. Else a missing offset is [ErrGap].
+// ReadRaw hands over what lies in a partition from in.Start to in.End, byte for byte and in order. The topic must have the id.
+// Where a marker lies on a topic that is not compacted, or a record that no restore could append (it was compressed), a small
+// invalid record takes its offset; on a compacted topic the offset is left out. Else a missing offset is [ErrGap].
 // An error of yield ends it.
-func (l *Log) ReadRaw(ctx context.Context, topic string, id TopicID, in PartitionRange, yield func(r Record, ours bool) error) error {
+func (l *Log) ReadRaw(ctx context.Context, topic string, id TopicID, in PartitionRange, yield func(Record) error) error {
 	spec, err := l.spec(topic)
 	if err != nil {
 		return err
@@ -36,14 +36,14 @@ func (l *Log) ReadRaw(ctx context.Context, topic string, id TopicID, in Partitio
 }
 
 // yieldRaw hands over one answer, which was asked for from an offset on.
-func (l *Log) yieldRaw(spec TopicSpec, in PartitionRange, at int64, got fetched, yield func(r Record, ours bool) error) error {
+func (l *Log) yieldRaw(spec TopicSpec, in PartitionRange, at int64, got fetched, yield func(Record) error) error {
 	inPlace := func() error {
 		r := Record{Topic: spec.Name, Partition: in.Partition, Offset: at, Value: []byte(standIn)}
 		at++
 		if spec.Compacted {
 			return nil
 		}
-		return yield(r, false)
+		return yield(r)
 	}
 	next := min(got.next, in.End)
 	for _, raw := range got.records {
@@ -55,20 +55,14 @@ func (l *Log) yieldRaw(spec TopicSpec, in PartitionRange, at int64, got fetched,
 		}
 		at = raw.Offset
 		r := fromKgo(spec.Name, raw)
-		ours := !raw.Attrs.IsControl() && l.foreignReason(spec, r) == ""
 		var err error
-		if raw.Attrs.IsControl() || !ours && sizeOf(r) > maxRestored {
+		if raw.Attrs.IsControl() || sizeOf(r) > maxRestored {
 			err = inPlace()
 		} else {
 			at++
-			err = yield(r, ours)
+			err = yield(r)
 		}
 		if err != nil {
-			return err
-		}
-	}
-	for at < min(got.foreign, next) {
-		if err := inPlace(); err != nil {
 			return err
 		}
 	}

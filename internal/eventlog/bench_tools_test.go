@@ -12,8 +12,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
 // What brokers do after they answered can only be asked for again and again. It takes as long as a slow machine needs.
@@ -89,18 +87,11 @@ func (b *bench) recreate(t testing.TB, topic string) {
 	}
 }
 
-// forge is a draft's record as a holder of the key would produce it.
+// forge is a draft's record as another program could produce it.
 func (b *bench) forge(t testing.TB, d domain.Draft) kgo.Record {
-	t.Helper()
-	return b.forgeFor(t, b.Epoch().Log, d)
-}
-
-// forgeFor is the same for a log with another id.
-func (b *bench) forgeFor(t testing.TB, log eventlog.LogID, d domain.Draft) kgo.Record {
 	t.Helper()
 	r, err := b.Codec().Encode(d)
 	require.NoError(t, err)
-	r = eventlog.NewTagger(tags.Key(), log).Tag(r)
 	return kgo.Record{Key: r.Key, Value: r.Value, Headers: r.Headers}
 }
 

@@ -24,8 +24,8 @@ const (
 	Stale
 	// Broken: a gap or a fork, which no honest writer can produce. The stream is parked.
 	Broken
-	// Foreign: malformed, or in another partition than its key's. It counts for nothing, whatever its version.
-	Foreign
+	// Invalid: malformed, or in another partition than its key's. It is skipped and counted, whatever its version.
+	Invalid
 )
 
 // String returns the verdict's name in lower case.
@@ -37,8 +37,8 @@ func (v Verdict) String() string {
 		return "stale"
 	case Broken:
 		return "broken"
-	case Foreign:
-		return "foreign"
+	case Invalid:
+		return "invalid"
 	default:
 		return fmt.Sprintf("verdict(%d)", int(v))
 	}
@@ -103,9 +103,8 @@ func headerValue(headers []Header, name string) []byte {
 // is empty for Effective.
 //
 // A malformed record (a ce_ header missing, repeated, empty or of a wrong form, an empty key or
-// value) or one in the wrong partition is Foreign whatever its version: nobody of ours writes one, and
-// if it broke the chain, a copy of a genuine record would lock an agency out. The tag is not looked at
-// here: what [Log.Follow] and [Log.Scan] hand out has a good one.
+// value) or one in the wrong partition is Invalid whatever its version: if it broke the chain, a stray
+// copy of a record would lock an agency out.
 func Judge(head domain.StreamHead, r Record, partitions int32) (Verdict, domain.StreamHead, string) {
 	if next, ok := judgePlainly(head, r, partitions); ok {
 		return Effective, next, ""
@@ -124,14 +123,14 @@ func predecessor(head domain.StreamHead, r Record) [hashSize]byte {
 // judgeFully is the verdict with its reason.
 func judgeFully(head domain.StreamHead, r Record, partitions int32) (Verdict, domain.StreamHead, string) {
 	if len(r.Key) == 0 || len(r.Value) == 0 {
-		return Foreign, head, "the key or the value is empty"
+		return Invalid, head, "the key or the value is empty"
 	}
 	if want := PartitionOf(r.Key, partitions); r.Partition != want {
-		return Foreign, head, fmt.Sprintf("the record lies in partition %d, its key belongs to %d", r.Partition, want)
+		return Invalid, head, fmt.Sprintf("the record lies in partition %d, its key belongs to %d", r.Partition, want)
 	}
 	e, err := parseEnvelope(r.Headers, true, false)
 	if err != nil {
-		return Foreign, head, err.Error()
+		return Invalid, head, err.Error()
 	}
 	broken := func(format string, args ...any) (Verdict, domain.StreamHead, string) {
 		return Broken, head, fmt.Sprintf(format, args...)

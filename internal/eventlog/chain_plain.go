@@ -53,29 +53,6 @@ const (
 	plainAll = 1<<iota - 1
 )
 
-// isPlainEnvelope sees at once that the headers are an envelope: it says yes only where [parseEnvelope] finds no error.
-func isPlainEnvelope(headers []Header, chained, tombstone bool) bool {
-	p, ok := readPlainly(headers)
-	want := plainAll
-	if !chained {
-		want &^= plainVersion | plainPrev
-	}
-	if tombstone {
-		want &^= plainContentType
-		p.seen &^= plainContentType
-	}
-	if !ok || p.seen != want {
-		return false
-	}
-	if !chained {
-		return true
-	}
-	number, err := strconv.ParseInt(string(p.version), 10, 64)
-	var canonical [20]byte
-	var prev [hashSize]byte
-	return err == nil && number > 0 && bytes.Equal(strconv.AppendInt(canonical[:0], number, 10), p.version) && decodeHash(&prev, p.prev)
-}
-
 // readPlainly reads headers that stand strictly in order; false when one is not plainly right.
 func readPlainly(headers []Header) (p plainHeaders, ok bool) {
 	last := ""

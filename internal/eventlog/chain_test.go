@@ -105,26 +105,26 @@ func TestJudge(t *testing.T) {
 		"other predecessor":                  {heads[2], edit(third, setHeader("ce_chainprev", strings.Repeat("0", 64))), eventlog.Broken, "not the head"},
 		"wrong genesis":                      {domain.StreamHead{}, edit(records[0], setHeader("ce_chainprev", strings.Repeat("0", 64))), eventlog.Broken, "not the head"},
 		"not later than the head":            {domain.StreamHead{Version: 2, Hash: heads[2].Hash, Time: noon.Add(time.Hour)}, third, eventlog.Broken, "not later"},
-		"wrong partition":                    {heads[2], same(third, func(r *eventlog.Record) { r.Partition++ }), eventlog.Foreign, "its key belongs to"},
-		"wrong partition of a duplicate":     {heads[4], same(third, func(r *eventlog.Record) { r.Partition++ }), eventlog.Foreign, "its key belongs to"},
-		"empty key":                          {heads[2], same(third, func(r *eventlog.Record) { r.Key = nil }), eventlog.Foreign, "empty"},
-		"empty value":                        {heads[2], same(third, func(r *eventlog.Record) { r.Value = nil }), eventlog.Foreign, "empty"},
-		"version with a sign":                {heads[2], edit(third, setHeader("ce_chainversion", "+3")), eventlog.Foreign, "ce_chainversion"},
-		"version with a zero":                {heads[2], edit(third, setHeader("ce_chainversion", "03")), eventlog.Foreign, "ce_chainversion"},
-		"version below one":                  {heads[2], edit(third, setHeader("ce_chainversion", "0")), eventlog.Foreign, "ce_chainversion"},
-		"prev in capitals":                   {heads[2], edit(third, func(h []eventlog.Header) []eventlog.Header { return upper(h, "ce_chainprev") }), eventlog.Foreign, "ce_chainprev"},
-		"prev too short":                     {heads[2], edit(third, setHeader("ce_chainprev", "00")), eventlog.Foreign, "ce_chainprev"},
-		"time finer than a microsecond":      {heads[2], edit(third, setHeader("ce_time", "2025-03-14T12:00:00.1234567Z")), eventlog.Foreign, "finer"},
-		"time that is none":                  {heads[2], edit(third, setHeader("ce_time", "noon")), eventlog.Foreign, "RFC 3339"},
-		"other specversion":                  {heads[2], edit(third, setHeader("ce_specversion", "2.0")), eventlog.Foreign, "ce_specversion"},
-		"repeated extension":                 {heads[2], edit(third, repeatHeader("ce_actor")), eventlog.Foreign, "ce_actor is there twice"},
+		"wrong partition":                    {heads[2], same(third, func(r *eventlog.Record) { r.Partition++ }), eventlog.Invalid, "its key belongs to"},
+		"wrong partition of a duplicate":     {heads[4], same(third, func(r *eventlog.Record) { r.Partition++ }), eventlog.Invalid, "its key belongs to"},
+		"empty key":                          {heads[2], same(third, func(r *eventlog.Record) { r.Key = nil }), eventlog.Invalid, "empty"},
+		"empty value":                        {heads[2], same(third, func(r *eventlog.Record) { r.Value = nil }), eventlog.Invalid, "empty"},
+		"version with a sign":                {heads[2], edit(third, setHeader("ce_chainversion", "+3")), eventlog.Invalid, "ce_chainversion"},
+		"version with a zero":                {heads[2], edit(third, setHeader("ce_chainversion", "03")), eventlog.Invalid, "ce_chainversion"},
+		"version below one":                  {heads[2], edit(third, setHeader("ce_chainversion", "0")), eventlog.Invalid, "ce_chainversion"},
+		"prev in capitals":                   {heads[2], edit(third, func(h []eventlog.Header) []eventlog.Header { return upper(h, "ce_chainprev") }), eventlog.Invalid, "ce_chainprev"},
+		"prev too short":                     {heads[2], edit(third, setHeader("ce_chainprev", "00")), eventlog.Invalid, "ce_chainprev"},
+		"time finer than a microsecond":      {heads[2], edit(third, setHeader("ce_time", "2025-03-14T12:00:00.1234567Z")), eventlog.Invalid, "finer"},
+		"time that is none":                  {heads[2], edit(third, setHeader("ce_time", "noon")), eventlog.Invalid, "RFC 3339"},
+		"other specversion":                  {heads[2], edit(third, setHeader("ce_specversion", "2.0")), eventlog.Invalid, "ce_specversion"},
+		"repeated extension":                 {heads[2], edit(third, repeatHeader("ce_actor")), eventlog.Invalid, "ce_actor is there twice"},
 		"repeated trace context":             {heads[2], edit(third, repeatHeader("ce_traceparent")), eventlog.Effective, ""},
 		"repeated unknown ce_ header": {heads[2], edit(third, func(h []eventlog.Header) []eventlog.Header {
 			return append(h, eventlog.Header{Key: "ce_new", Value: []byte("1")}, eventlog.Header{Key: "ce_new", Value: []byte("2")})
-		}), eventlog.Foreign, "ce_new is there twice"},
-		"empty extension":         {heads[2], edit(third, setHeader("ce_actor", "")), eventlog.Foreign, "ce_actor is empty"},
-		"malformed though stale":  {heads[4], edit(third, repeatHeader("ce_id")), eventlog.Foreign, "twice"},
-		"other partition's count": {heads[2], same(third, func(r *eventlog.Record) { r.Partition = -1 }), eventlog.Foreign, "partition"},
+		}), eventlog.Invalid, "ce_new is there twice"},
+		"empty extension":         {heads[2], edit(third, setHeader("ce_actor", "")), eventlog.Invalid, "ce_actor is empty"},
+		"malformed though stale":  {heads[4], edit(third, repeatHeader("ce_id")), eventlog.Invalid, "twice"},
+		"other partition's count": {heads[2], same(third, func(r *eventlog.Record) { r.Partition = -1 }), eventlog.Invalid, "partition"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -142,7 +142,7 @@ func TestJudge(t *testing.T) {
 	for _, name := range []string{"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_chainversion", "ce_chainprev", "content-type"} {
 		for what, change := range map[string]func(string) func([]eventlog.Header) []eventlog.Header{"missing": dropHeader, "repeated": repeatHeader} {
 			verdict, _, reason := eventlog.Judge(heads[2], edit(third, change(name)), dashboardPartitions)
-			require.Equal(t, eventlog.Foreign, verdict, "%s %s", what, name)
+			require.Equal(t, eventlog.Invalid, verdict, "%s %s", what, name)
 			require.Contains(t, reason, name)
 		}
 	}

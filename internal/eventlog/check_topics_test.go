@@ -12,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
+	"github.com/ledgerboard/ledgerboard/internal/dev/produce"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -110,7 +110,7 @@ func TestAStrayRecordStopsNoStart(t *testing.T) {
 		stray := eventlog.Record{Topic: b.wire(spec.Name), Key: key, Value: []byte("{}")}
 		elsewhere := (eventlog.PartitionOf(key, spec.Partitions) + 1) % spec.Partitions
 		for range 2 {
-			_, err := tags.Produce(testContext(t), brokers, stray, elsewhere)
+			_, err := produce.Record(testContext(t), brokers, stray, elsewhere)
 			require.NoError(t, err)
 		}
 	}

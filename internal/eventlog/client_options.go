@@ -39,7 +39,6 @@ func (c Config) kgoOptions() []kgo.Opt {
 		kgo.WithLogger(kgoLogger{c.Logger}),
 		kgo.MetadataMinAge(250 * time.Millisecond), // a moved leader is found again quickly
 		kgo.Dialer(c.watch.dialTLS), kgo.RetryBackoffFn(tryAgainAfter), kgo.RequestRetries(requestTries),
-		kgo.MaxDecompressBatchBytes(maxBatchBytes),
 	}
 	if c.SASL != nil {
 		opts = append(opts, kgo.SASL(c.SASL.mechanism()))

@@ -1,7 +1,6 @@
 package eventlog
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -37,18 +36,11 @@ type Config struct {
 	// and the chain's hash, keeps using the domain's name.
 	TopicOverrides map[string]string
 
-	// Existing leaves missing topics missing: [Open] then returns [ErrNoTopic] and has created nothing. Nor does it begin an epoch.
+	// Existing leaves missing topics missing: [Open] then returns [ErrNoTopic] and has created nothing.
 	Existing bool
 	// Unsafe is told of the findings of the check at [Open], in the place of a refusal: for who has to look at such a
 	// log, or to write down what an operator does about it. nil: they refuse.
 	Unsafe func(findings error)
-
-	// TagKey tags what is appended, and what is read is judged by it. Without one nothing can be appended ([ErrNoTagKey]), and
-	// whether tags are right is not judged, only that each record has one.
-	TagKey TagKey
-	// KnownEpoch returns the database's copy of the log's epoch, the zero value for none. It is asked only when the log itself does not say
-	// its epoch. nil: there is no database.
-	KnownEpoch func(context.Context) (Epoch, error)
 
 	Registry *domain.Registry // default [domain.NewRegistry]
 	Source   string           // ce_source of drafts that name none; a URI reference; default "/ledgerboard"

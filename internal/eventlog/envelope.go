@@ -21,7 +21,6 @@ const (
 	headerType           = "ce_type"
 	headerTime           = "ce_time"
 	headerSubject        = "ce_subject"
-	headerTag            = "ce_tag"
 	headerContentType    = "content-type"
 	headerActor          = "ce_actor"
 	headerActorRole      = "ce_actorrole"

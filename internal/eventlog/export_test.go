@@ -43,7 +43,7 @@ func (l *Log) Size(d domain.Draft) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return recordSize(l.tagger.Tag(r)), nil
+	return recordSize(r), nil
 }
 
 // MaxRecordBytes is the limit that [Log.Size] is compared with.
@@ -141,6 +141,3 @@ func CountBrokers(ctx context.Context, want int, list func(context.Context) (int
 func Soonest(ctx context.Context, ask func(context.Context) (int, error)) (int, error) {
 	return soonest(ctx, ask)
 }
-
-// TagFault says what is wrong with a record's tag.
-func TagFault(t *Tagger, r Record) string { return t.fault(r) }

@@ -16,7 +16,6 @@ import (
 type fetched struct {
 	records []*kgo.Record
 	next    int64 // the offset to fetch next; equal to the one asked for when nothing came
-	foreign int64 // up to here there is nothing of ours, in a batch that was not read
 }
 
 // errNoPartition is the answer to a client beyond its quota: the client waits as the broker tells it, and
@@ -108,9 +107,6 @@ func (f *fetcher) request(offset int64) *kmsg.FetchRequest {
 func (f *fetcher) read(p *kmsg.FetchResponseTopicPartition, offset int64) (fetched, error) {
 	opts := kgo.ProcessFetchPartitionOpts{Offset: offset, Topic: f.topic, Partition: f.partition, KeepControlRecords: true}
 	part, next := kgo.ProcessFetchPartition(opts, p, f.log.decompressor, nil)
-	if behind, is := f.log.passTooLarge(f.topic, part.Err, offset); is {
-		return fetched{next: behind, foreign: behind}, nil
-	}
 	if errors.Is(part.Err, kerr.OffsetOutOfRange) {
 		return fetched{}, fmt.Errorf("%w: %s/%d at %d", ErrOutOfRange, f.topic, f.partition, offset)
 	}

@@ -20,8 +20,8 @@ type folder struct {
 	b *bench
 
 	topic string
-	// foreign says that such records lie in the topic: a run then need not begin with a record.
-	foreign bool
+	// markers says that such lie in the topic: a run then need not begin with a record.
+	markers bool
 	folded  chan eventlog.Record
 	stops   chan stopped
 	ended   chan error
@@ -123,7 +123,7 @@ func (f *folder) fold(batch eventlog.Batch) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, run := range batch.Runs {
-		if at := f.positions[run.Partition].NextOffset; !f.foreign && at != run.Records[0].Offset {
+		if at := f.positions[run.Partition].NextOffset; !f.markers && at != run.Records[0].Offset {
 			return fmt.Errorf("partition %d: the checkpoint is %d, the run begins at %d", run.Partition, at, run.Records[0].Offset)
 		}
 		for _, r := range run.Records {

@@ -52,13 +52,13 @@ func (f *follower) take(ctx context.Context, runs map[int32]*Run, id TopicID, p 
 			return stop, nil
 		}
 	}
-	if p.Err == nil || followed && f.pass(runs, p) {
+	if p.Err == nil {
 		return nil, nil
 	}
 	return f.classify(ctx, p, followed)
 }
 
-// extend adds a partition's records to its run as long as they go on where it ends; foreign ones only move its end.
+// extend adds a partition's records to its run as long as they go on where it ends.
 func (f *follower) extend(runs map[int32]*Run, id TopicID, p *kgo.FetchPartition) error {
 	if len(p.Records) == 0 {
 		return nil
@@ -76,7 +76,7 @@ func (f *follower) extend(runs map[int32]*Run, id TopicID, p *kgo.FetchPartition
 		}
 		run.Next = r.Offset + 1
 		runs[p.Partition] = run
-		f.log.extend(run, f.spec, r, false)
+		run.add(f.cfg.Topic, r)
 	}
 	return nil
 }
@@ -87,18 +87,6 @@ func (f *follower) runOf(runs map[int32]*Run, p *kgo.FetchPartition) *Run {
 		return run
 	}
 	return &Run{Partition: p.Partition, Next: f.next[p.Partition], Records: make([]Record, 0, len(p.Records))}
-}
-
-// pass lets a run go on behind a batch that is too large to be read; false: there is none. The client would not fetch the partition again.
-func (f *follower) pass(runs map[int32]*Run, p *kgo.FetchPartition) bool {
-	run := f.runOf(runs, p)
-	next, is := f.log.passTooLarge(f.cfg.Topic, p.Err, run.Next)
-	if is {
-		run.Next = next
-		runs[p.Partition] = run
-		f.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{f.wire: {p.Partition: {Epoch: -1, Offset: next}}})
-	}
-	return is
 }
 
 // classify tells what stops one partition from what ends the follower; neither: kgo goes on by itself.

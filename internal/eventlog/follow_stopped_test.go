@@ -129,7 +129,7 @@ func (b *bench) gap(t testing.TB, cluster *kfake.Cluster) {
 	policy("delete")
 }
 
-// The marker of a Kafka transaction is foreign: it takes an offset, and is no reason to stop.
+// The marker of a Kafka transaction is passed over: it takes an offset, and is no reason to stop.
 func testMarkers(t *testing.T, brokers []string) {
 	b := setup(t, brokers)
 	account := b.keyOf(t, 0)
@@ -137,12 +137,11 @@ func testMarkers(t *testing.T, brokers []string) {
 	b.transact(t, 0, postRead(account, 2)) // its marker has offset 2
 	require.NoError(t, b.Append(testContext(t), postRead(account, 3)))
 	f := newFolder(t, b)
-	f.foreign = true
+	f.markers = true
 	f.start("markers", nil)
 	require.Equal(t, []int64{0, 1, 3}, offsets(f.await(3)))
 	require.Empty(t, f.stops)
 	require.Equal(t, []int64{0, 1, 3}, offsets(scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics})[0]))
-	require.Equal(t, int64(1), b.ForeignCounts()[domain.TopicMetrics])
 	_, err := b.ReadAt(testContext(t), domain.Position{Topic: domain.TopicMetrics, Offset: 2})
-	require.ErrorIs(t, err, eventlog.ErrForeign)
+	require.ErrorIs(t, err, eventlog.ErrNoRecord)
 }

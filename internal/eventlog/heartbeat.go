@@ -86,8 +86,8 @@ func (l *Log) Beat(ctx context.Context, now time.Time, silent time.Duration) err
 	return errors.Join(l.AppendBatch(ctx, drafts)...)
 }
 
-// ageOfLast is how old the last record of a partition is by its ce_time, which is tagged. One that is foreign may be of any age: it is as if
-// nothing of ours were there.
+// ageOfLast is how old the last record of a partition is by its ce_time. One that says no time may be of any age: it is as if
+// nothing were there.
 func (l *Log) ageOfLast(ctx context.Context, topic string, partition int32, now time.Time) (time.Duration, error) {
 	ends, err := l.admin.ListEndOffsets(ctx, l.cfg.wireName(topic))
 	if err == nil {
@@ -98,7 +98,7 @@ func (l *Log) ageOfLast(ctx context.Context, topic string, partition int32, now 
 		end, _ := ends.Lookup(l.cfg.wireName(topic), partition)
 		r, err = l.ReadAt(ctx, domain.Position{Topic: topic, Partition: partition, Offset: end.Offset - 1})
 	}
-	if errors.Is(err, ErrForeign) || errors.Is(err, ErrNoRecord) {
+	if errors.Is(err, ErrNoRecord) || err == nil && r.Time().IsZero() {
 		return math.MaxInt64, nil
 	}
 	if err != nil {

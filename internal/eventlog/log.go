@@ -37,11 +37,8 @@ type Log struct {
 
 	slots chan struct{} // one for each record that was handed to client and not answered
 
-	epochs  []span  // in the order of their numbers
-	tagger  *Tagger // of the newest; nil: without a key, or of a log that has not begun
-	foreign foreignFound
-	again   lookedFor
-	needed  sync.Map // min.insync.replicas by topic, as [Log.Check] read it last
+	again  lookedFor
+	needed sync.Map // min.insync.replicas by topic, as [Log.Check] read it last
 
 	handing sync.RWMutex // held for reading while a record is handed to client, for writing when that ends
 	closing atomic.Bool  // nothing is handed over any more
@@ -49,7 +46,7 @@ type Log struct {
 	closed  error
 }
 
-// Open connects both clients, creates the topics that are missing, runs [Log.Check], and finds the log's epoch or begins it. Its error
+// Open connects both clients, creates the topics that are missing, and runs [Log.Check]. Its error
 // says what is wrong and which command mends it; [Config.Unsafe] takes findings instead. The caller must Close the log.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
 	cfg = cfg.WithDefaults()
@@ -80,8 +77,7 @@ func newLog(ctx context.Context, cfg Config, producing []kgo.Opt) (*Log, error) 
 	l := &Log{
 		cfg: cfg, codec: NewCodec(cfg.Registry, cfg.Topics, cfg.Source), log: cfg.Logger,
 		client: client, admin: kadm.NewClient(client), slots: make(chan struct{}, maxBulk),
-		again:   lookedFor{last: map[string]look{}},
-		foreign: foreignFound{met: map[place]foreignIn{}},
+		again: lookedFor{last: map[string]look{}},
 	}
 	l.decompressor, _ = client.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
 	return l, nil
@@ -102,11 +98,10 @@ func (l *Log) open(ctx context.Context) error {
 	if err := settled(ctx, l.log, l.createMissing); err != nil {
 		return err
 	}
-	safe := true
 	err := settled(ctx, l.log, l.Check)
 	if errors.Is(err, ErrUnsafeTopic) && l.cfg.Unsafe != nil {
 		l.cfg.Unsafe(err)
-		safe, err = false, nil
+		err = nil
 	}
 	if err != nil {
 		return err
@@ -114,11 +109,8 @@ func (l *Log) open(ctx context.Context) error {
 	if l.dashboards, err = newProducer(l.cfg); err != nil {
 		return err
 	}
-	if l.others, err = newProducer(l.cfg); err != nil {
-		return err
-	}
-	// A repeated begin finds what an earlier one appended, or appends it once more: the first of them counts.
-	return settled(ctx, l.log, func(ctx context.Context) error { return l.begin(ctx, safe && !l.cfg.Existing) })
+	l.others, err = newProducer(l.cfg)
+	return err
 }
 
 // closePatience bounds how long Close waits for brokers that do not answer.
@@ -152,8 +144,14 @@ func (l *Log) closeWithin(patience time.Duration) error {
 // Codec returns the log's codec.
 func (l *Log) Codec() Codec { return l.codec }
 
-// Decode reads a record strictly; see [Codec.Decode].
-func (l *Log) Decode(r Record) (domain.Recorded, error) { return l.codec.Decode(r) }
+// Decode reads a record strictly, as [Codec.Decode] does; one that lies in another partition than its key's is [ErrMalformed].
+func (l *Log) Decode(r Record) (domain.Recorded, error) {
+	e, err := l.codec.Decode(r)
+	if home := PartitionOf(r.Key, l.codec.topics[r.Topic].Partitions); err == nil && home != r.Partition {
+		err = fmt.Errorf("%w: its key belongs to partition %d", ErrMalformed, home)
+	}
+	return e, err
+}
 
 // DecodeData reads the payload of a record alone; see [Codec.DecodeData].
 func (l *Log) DecodeData(r Record) (domain.Data, error) { return l.codec.DecodeData(r) }

@@ -18,7 +18,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
 	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -76,7 +75,7 @@ func newConfig(t testing.TB, brokers []string) eventlog.Config {
 	t.Helper()
 	random := make([]byte, 6)
 	_, _ = rand.Read(random)
-	cfg := eventlog.Config{Brokers: brokers, Topics: testTopics(t), TagKey: tags.Key(), TopicOverrides: map[string]string{}}
+	cfg := eventlog.Config{Brokers: brokers, Topics: testTopics(t), TopicOverrides: map[string]string{}}
 	for _, topic := range cfg.Topics {
 		cfg.TopicOverrides[topic.Name] = "lbtest-" + hex.EncodeToString(random) + "-" + topic.Name
 	}
@@ -90,9 +89,6 @@ func testContext(t testing.TB) context.Context {
 	t.Cleanup(cancel)
 	return ctx
 }
-
-// begun is how many records partition 0 of `operations` has when the log was opened: that of its epoch.
-const begun = 1
 
 // bench is a log on its own topics, and an administrator's client beside it.
 type bench struct {

@@ -18,8 +18,6 @@ const (
 	MetadataKey = "_key"
 	// MetadataTopic holds the domain's name of the topic.
 	MetadataTopic = "_topic"
-	// metadataForeign is set on what nobody of ours wrote.
-	metadataForeign = "_foreign"
 	// MetadataVersion holds the version of a record of a chained topic: a header of the record.
 	MetadataVersion = headerChainVersion
 )
@@ -53,7 +51,6 @@ func (eventMarshaler) Name(v any) string {
 // _watermill_message_uuid: a record has exactly the headers of its envelope, as its hash covers them.
 type kafkaMarshaler struct {
 	domainName map[string]string // by name on the brokers; only needed to unmarshal
-	foreign    func(Record) bool // the same
 }
 
 // Marshal implements watermill-kafka's Marshaler.
@@ -74,25 +71,19 @@ func (kafkaMarshaler) Marshal(topic string, msg *message.Message) (*sarama.Produ
 	return m, nil
 }
 
-// Unmarshal implements watermill-kafka's Unmarshaler. It copies, and marks what is foreign: an error here makes
+// Unmarshal implements watermill-kafka's Unmarshaler. It copies, and judges nothing: an error here makes
 // the subscriber reconnect for ever.
 func (k kafkaMarshaler) Unmarshal(m *sarama.ConsumerMessage) (*message.Message, error) {
 	var id string
 	metadata := make(message.Metadata, len(m.Headers)+2)
-	r := Record{Topic: k.domainName[m.Topic], Partition: m.Partition, Offset: m.Offset, Key: m.Key, Value: m.Value}
 	for _, h := range m.Headers {
-		r.Headers = append(r.Headers, Header{Key: string(h.Key), Value: h.Value})
 		metadata.Set(string(h.Key), string(h.Value))
 		if string(h.Key) == headerID {
 			id = string(h.Value)
 		}
 	}
 	metadata.Set(MetadataKey, string(m.Key))
-	metadata.Set(MetadataTopic, r.Topic)
-	delete(metadata, metadataForeign) // a header may have the name
-	if k.foreign(r) {
-		metadata.Set(metadataForeign, "true")
-	}
+	metadata.Set(MetadataTopic, k.domainName[m.Topic])
 	msg := message.NewMessage(id, m.Value)
 	msg.Metadata = metadata
 	return msg, nil

@@ -25,8 +25,6 @@ var (
 	ErrOutOfRange = errors.New("offset out of range")
 	// ErrNoRecord: there is no record at the offset (compacted, or not yet written).
 	ErrNoRecord = errors.New("no record at this offset")
-	// ErrForeign: what lies at the offset is not of ours, as far as this process can tell.
-	ErrForeign = errors.New("the record at this offset is foreign")
 )
 
 // otherLogError wraps [ErrOtherLog] with both ids.
@@ -62,7 +60,7 @@ func (l *Log) Ranges(ctx context.Context, topic string) ([]PartitionRange, Topic
 }
 
 // ReadAt returns the record at a position. [ErrNoRecord] says that compaction removed it or that it
-// is not written yet, [ErrForeign] that it is foreign, [ErrOutOfRange] that the log does not reach there.
+// is not written yet, [ErrOutOfRange] that the log does not reach there.
 func (l *Log) ReadAt(ctx context.Context, at domain.Position) (Record, error) {
 	described, err := l.describe(ctx, at.Topic)
 	if err != nil {
@@ -72,12 +70,8 @@ func (l *Log) ReadAt(ctx context.Context, at domain.Position) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	if len(got.records) == 0 || got.records[0].Offset != at.Offset {
+	if len(got.records) == 0 || got.records[0].Offset != at.Offset || got.records[0].Attrs.IsControl() {
 		return Record{}, fmt.Errorf("%w: %s/%d at %d", ErrNoRecord, at.Topic, at.Partition, at.Offset)
 	}
-	record, ours := l.ours(l.codec.topics[at.Topic], got.records[0])
-	if !ours {
-		return Record{}, fmt.Errorf("%w: %s/%d at %d", ErrForeign, at.Topic, at.Partition, at.Offset)
-	}
-	return record, nil
+	return fromKgo(at.Topic, got.records[0]), nil
 }

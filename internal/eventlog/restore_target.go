@@ -12,21 +12,17 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Target is where a backup is restored to: brokers on which nothing is begun, tagged or judged but for the epoch of the backup.
+// Target is where a backup is restored to.
 type Target struct{ log *Log }
 
-// OpenTarget connects and does nothing more. The epochs are those of the log that is restored; another key is [ErrOtherKey].
-func OpenTarget(ctx context.Context, cfg Config, epochs []domain.EpochBegun) (*Target, error) {
+// OpenTarget connects and does nothing more.
+func OpenTarget(ctx context.Context, cfg Config) (*Target, error) {
 	cfg = cfg.WithDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("open the brokers to restore to: %w", err)
 	}
-	if err := CheckKey(cfg.TagKey, epochs); err != nil {
-		return nil, err
-	}
 	l, err := newLog(ctx, cfg, targetOptions())
 	if err == nil {
-		l.adopt(epochs)
 		if err = l.reach(ctx); err != nil {
 			l.client.Close()
 		}
@@ -37,18 +33,8 @@ func OpenTarget(ctx context.Context, cfg Config, epochs []domain.EpochBegun) (*T
 	return &Target{log: l}, nil
 }
 
-// CheckKey refuses a key, or none, that is not of the newest epoch of a backup: [ErrOtherKey].
-func CheckKey(key TagKey, epochs []domain.EpochBegun) error {
-	epoch := epochs[len(epochs)-1]
-	if !key.IsZero() && key.ID() == epoch.Key {
-		return nil
-	}
-	return fmt.Errorf("%w: the backup is of log %s and its key has the id %s. Set LEDGERBOARD_TAG_KEYS to the key of that log (the broker inside this "+
-		"program keeps it in tag.key of its data directory)", ErrOtherKey, epoch.Log, epoch.Key)
-}
-
 const (
-	// targetBatchBytes is what the topics take (max.message.bytes): a foreign record may be larger than ours.
+	// targetBatchBytes is what the topics take (max.message.bytes): a record of another program may be larger than ours.
 	targetBatchBytes = 2 << 20
 	// targetBuffered is how many bytes wait for answers.
 	targetBuffered = 64 << 20
@@ -111,54 +97,12 @@ func (t *Target) Create(ctx context.Context) error {
 }
 
 // ReadRaw is [Log.ReadRaw] of the target.
-func (t *Target) ReadRaw(ctx context.Context, topic string, id TopicID, in PartitionRange, yield func(r Record, ours bool) error) error {
+func (t *Target) ReadRaw(ctx context.Context, topic string, id TopicID, in PartitionRange, yield func(Record) error) error {
 	return t.log.ReadRaw(ctx, topic, id, in, yield)
 }
 
-// Ours says whether a record counts in the log that is restored.
-func (t *Target) Ours(r Record) bool {
-	return t.log.foreignReason(t.log.codec.topics[r.Topic], r) == ""
-}
-
 // Fills says whether a record of a compacted topic only takes an offset: a heartbeat, which is how [TargetAppender] fills gaps.
-func (t *Target) Fills(r Record) bool {
-	return r.Header(headerType) == domain.Heartbeat{}.EventType() && t.Ours(r)
-}
-
-// EpochAt reads the record of the next epoch where it must stand, at the end of what was restored; false: it is not there.
-func (t *Target) EpochAt(ctx context.Context, id TopicID, partition int32, offset int64) (said domain.EpochBegun, found bool, err error) {
-	in := PartitionRange{Partition: partition, Start: offset, End: offset + 1}
-	err = t.log.ReadRaw(ctx, domain.TopicOperations, id, in, func(r Record, _ bool) error {
-		begun, ok := epochOf(r)
-		if found = ok && Continues(t.log.Epochs(), begun, r) && NewTagger(t.log.cfg.TagKey, epochIn(begun).Log).fault(r) == ""; found {
-			said = begun
-		}
-		return nil
-	})
-	return said, found, err
-}
-
-// BeginEpoch appends the record of the next epoch at its place, and returns when it is there on all in-sync replicas. What gets another offset is
-// an error: something else writes there.
-func (t *Target) BeginEpoch(ctx context.Context, begun domain.EpochBegun) error {
-	home := PartitionOf([]byte(domain.OperationsKeyAll), t.log.codec.topics[domain.TopicOperations].Partitions)
-	from := begun.Restored.From[domain.TopicOperations]
-	if int(home) >= len(from) {
-		return fmt.Errorf("%w: epoch %d names no offset for itself", ErrInvalidDraft, begun.Number)
-	}
-	r, err := t.log.encode(epochDraft(begun))
-	if err != nil {
-		return fmt.Errorf("begin epoch %d: %w", begun.Number, err)
-	}
-	to, err := t.AppendTo(domain.TopicOperations, home, from[home])
-	if err != nil {
-		return err
-	}
-	if err := to.produce(ctx, NewTagger(t.log.cfg.TagKey, epochIn(begun).Log).Tag(r)); err != nil {
-		return err
-	}
-	return to.End(ctx, from[home]+1)
-}
+func (t *Target) Fills(r Record) bool { return r.Header(headerType) == domain.Heartbeat{}.EventType() }
 
 // TargetAppender appends to one partition of a target, each record at the offset that it names. Its methods are for one goroutine.
 type TargetAppender struct {
@@ -212,8 +156,7 @@ func (a *TargetAppender) fill(ctx context.Context, to int64) error {
 			}
 			a.filler = &filler
 		}
-		filler := a.log.taggerAt(a.spec.Name, a.partition, a.next).Tag(*a.filler)
-		if err := a.produce(ctx, filler); err != nil {
+		if err := a.produce(ctx, *a.filler); err != nil {
 			return err
 		}
 	}

@@ -26,8 +26,6 @@ type ScanConfig struct {
 	Handle func(ctx context.Context, run Run) error
 	// Key, if set, restricts the scan to its partition and to records with this key.
 	Key string
-	// Foreign asks for the foreign records instead of ours: what stands where one of ours is missing. Nobody folds them.
-	Foreign bool
 	// TopicID, if set, is the log that the positions belong to; another one is [ErrOtherLog].
 	TopicID TopicID
 }
@@ -162,8 +160,7 @@ func (l *Log) scanPartition(ctx context.Context, cfg ScanConfig, id TopicID, par
 func (l *Log) scanAnswer(ctx context.Context, cfg ScanConfig, part PartitionRange, at int64, got fetched) error {
 	run := Run{Partition: part.Partition, Next: min(got.next, part.End)}
 	run.Records = make([]Record, 0, len(got.records))
-	spec := l.codec.topics[cfg.Topic]
-	compacted := spec.Compacted
+	compacted := l.codec.topics[cfg.Topic].Compacted
 	for _, r := range got.records {
 		if r.Offset >= part.End {
 			break
@@ -175,12 +172,12 @@ func (l *Log) scanAnswer(ctx context.Context, cfg ScanConfig, part PartitionRang
 		if cfg.Key != "" && cfg.Key != string(r.Key) {
 			continue
 		}
-		l.extend(&run, spec, r, cfg.Foreign)
+		run.add(cfg.Topic, r)
 	}
-	if at = max(at, got.foreign); at < run.Next && !compacted {
+	if at < run.Next && !compacted {
 		return fmt.Errorf("%w: partition %d has no record at %d", ErrGap, part.Partition, at)
 	}
-	if len(run.Records) == 0 && len(run.Covered) == 0 {
+	if len(run.Records) == 0 {
 		return nil
 	}
 	return cfg.Handle(ctx, run)

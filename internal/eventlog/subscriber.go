@@ -13,7 +13,7 @@ import (
 )
 
 // NewSubscriber returns a watermill subscriber for reactors: without a group, every process sees every
-// record of all partitions that is appended from now on, but for foreign ones. A message carries the record's headers as
+// record of all partitions that is appended from now on, invalid ones too. A message carries the record's headers as
 // metadata, its key under [MetadataKey], its topic under [MetadataTopic] and the raw value as payload;
 // nothing is decoded. It is a hint that may be lost while disconnected, never a delivery. Topics are
 // named as the domain names them. The caller must close it.
@@ -23,15 +23,11 @@ func (l *Log) NewSubscriber() message.Subscriber {
 		names[l.cfg.wireName(t.Name)] = t.Name
 	}
 	return &subscriber{log: l, cfg: kafka.SubscriberConfig{
-		Brokers: l.cfg.Brokers,
-		Unmarshaler: kafkaMarshaler{domainName: names, foreign: func(r Record) bool {
-			return l.isForeign(l.codec.topics[r.Topic], r)
-		}},
-		OverwriteSaramaConfig: l.cfg.saramaSubscriberConfig(),
+		Brokers: l.cfg.Brokers, Unmarshaler: kafkaMarshaler{domainName: names}, OverwriteSaramaConfig: l.cfg.saramaSubscriberConfig(),
 	}}
 }
 
-// subscriber translates topic names and leaves out foreign records. Each topic has a subscriber of watermill's own: one whose subscription has
+// subscriber translates topic names. Each topic has a subscriber of watermill's own: one whose subscription has
 // failed half-way goes on with the partitions that it had, to nobody.
 type subscriber struct {
 	cfg kafka.SubscriberConfig
@@ -53,21 +49,7 @@ func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to %s, tried for %s: %w", topic, openRetryTime, err)
 	}
-	ours := make(chan *message.Message)
-	go func() {
-		defer close(ours)
-		for m := range all {
-			if m.Metadata.Get(metadataForeign) != "" {
-				m.Ack()
-				continue
-			}
-			select {
-			case ours <- m:
-			case <-m.Context().Done(): // the subscriber ends
-			}
-		}
-	}()
-	return ours, nil
+	return all, nil
 }
 
 // begin subscribes once, to all partitions or to none.

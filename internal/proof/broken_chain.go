@@ -26,15 +26,14 @@ type broken struct {
 	items   []item
 	whole   [32]byte // hash of the broken record, if nothing but its ce_chainprev was altered
 	head    domain.StreamHead
-	follows [32]byte          // what the next record must name
-	last    int               // index of the head's record; -1: none
-	bad     int               // index of the first broken record; -1: none yet
-	between []eventlog.Record // foreign ones of the key between the two: one of ours whose bytes were changed has no good tag any more
+	follows [32]byte // what the next record must name
+	last    int      // index of the head's record; -1: none
+	bad     int      // index of the first broken record; -1: none yet
 }
 
 // diagnose names what was done to an agency's stream: it looks at all of its records and says which
-// one stands in the way. foreign are records under other keys that are part of no chain.
-func diagnose(ctx context.Context, src Source, agency string, to []int64, foreign []eventlog.Record) (Finding, bool, error) {
+// one stands in the way. strays are records under other keys that are part of no chain.
+func diagnose(ctx context.Context, src Source, agency string, to []int64, strays []eventlog.Record) (Finding, bool, error) {
 	b := broken{last: -1, bad: -1, follows: eventlog.Genesis(domain.TopicDashboards, agency)}
 	more := int64(-1)
 	err := src.Scan(ctx, eventlog.ScanConfig{
@@ -46,13 +45,10 @@ func diagnose(ctx context.Context, src Source, agency string, to []int64, foreig
 			return nil
 		}),
 	})
-	if err == nil && b.bad >= 0 {
-		err = b.lookBetween(ctx, src)
-	}
 	if err != nil || b.bad < 0 {
 		return Finding{}, false, err
 	}
-	f := b.finding(foreign)
+	f := b.finding(strays)
 	f.Agency, f.More = agency, more
 	return f, true, nil
 }
@@ -98,26 +94,6 @@ func naming(r eventlog.Record, prev [32]byte) eventlog.Record {
 	return r
 }
 
-// lookBetween reads what the log does not take for ours between the head and the broken record.
-func (b *broken) lookBetween(ctx context.Context, src Source) error {
-	bad, from := b.items[b.bad].record, int64(0)
-	if b.last >= 0 {
-		from = b.items[b.last].record.Offset + 1
-	}
-	err := src.Scan(ctx, eventlog.ScanConfig{
-		Topic: domain.TopicDashboards, Key: string(bad.Key), Foreign: true,
-		From: map[int32]int64{bad.Partition: from}, To: map[int32]int64{bad.Partition: bad.Offset},
-		Handle: each(func(r eventlog.Record) error {
-			b.between = append(b.between, r)
-			return nil
-		}),
-	})
-	if err != nil {
-		return fmt.Errorf("read foreign records before offset %d: %w", bad.Offset, err)
-	}
-	return nil
-}
-
 // later returns the record behind the broken one that claims a version and a predecessor; nil: none.
 func (b *broken) later(version int64, prev [32]byte) *item {
 	for i := b.bad + 1; i < len(b.items); i++ {
@@ -130,13 +106,13 @@ func (b *broken) later(version int64, prev [32]byte) *item {
 
 // finding reads the evidence: every record names the hash of the one before it, so that a record whose
 // hash is named still stands as it was written.
-func (b *broken) finding(foreign []eventlog.Record) Finding {
+func (b *broken) finding(strays []eventlog.Record) Finding {
 	bad, want := b.items[b.bad], b.head.Version+1
 	switch {
 	case bad.version != want && bad.prev == b.follows:
 		return b.renumbered(bad)
 	case bad.version > want:
-		return b.gap(foreign, want)
+		return b.gap(strays, want)
 	case bad.prev == b.follows: // right version, right predecessor: the time or the place is wrong
 		return bad.found(KindAltered, want, "time", "%s", bad.reason)
 	default:
@@ -149,7 +125,7 @@ func (b *broken) renumbered(it item) Finding {
 }
 
 // gap: versions between the head and the broken record are not where they belong.
-func (b *broken) gap(foreign []eventlog.Record, want int64) Finding {
+func (b *broken) gap(strays []eventlog.Record, want int64) Finding {
 	bad := b.items[b.bad]
 	for _, it := range b.items[b.last+1 : b.bad] {
 		if it.version == 0 {
@@ -164,12 +140,7 @@ func (b *broken) gap(foreign []eventlog.Record, want int64) Finding {
 			return b.renumbered(it)
 		}
 	}
-	for _, r := range b.between {
-		if r.Header("ce_chainversion") == strconv.FormatInt(want, 10) || r.Header("ce_chainprev") == hex.EncodeToString(b.follows[:]) {
-			return item{record: r}.found(KindAltered, want, "content", "what lies in its place is not tagged by us: it was altered, or replaced")
-		}
-	}
-	for _, r := range foreign {
+	for _, r := range strays {
 		if r.Topic == domain.TopicDashboards && r.Header("ce_chainversion") == strconv.FormatInt(want, 10) {
 			moved := r
 			moved.Key = bad.record.Key

@@ -26,6 +26,3 @@ func Waiting(p *Prover) (asking int, holds bool) {
 	defer p.mu.Unlock()
 	return p.asking, p.read != nil
 }
-
-// Withdrawn is how many checkpoints a signer holds that a restore explains.
-func Withdrawn(s *Signer) int { return len(s.book.withdrawn) }

@@ -17,9 +17,7 @@ import (
 type sighting struct {
 	where string // for people: where it was found
 	note  string
-	torn  bool               // in a file: its end is missing
-	begun *domain.EpochBegun // it is the record of an epoch instead
-	at    eventlog.Record    // that
+	torn  bool // in a file: its end is missing
 }
 
 // book is every checkpoint that was found, each once, however often it was seen.
@@ -29,10 +27,7 @@ type book struct {
 	byID   map[tlog.Hash]*entry
 	faults []Finding // notes that are none
 	torn   []string  // where a note of the file is damaged that the log has whole
-	epochs []begun   // of the log, in the order of their numbers
 	filed  int       // how many of list were met in the file
-	// withdrawn are the checkpoints that a signed restore explains: they are not in list. The file has them for ever.
-	withdrawn map[tlog.Hash]*entry
 }
 
 // entry is one checkpoint whose signature holds.
@@ -57,22 +52,14 @@ type entry struct {
 }
 
 func newBook(known note.Verifiers) *book {
-	return &book{known: known, byID: map[tlog.Hash]*entry{}, withdrawn: map[tlog.Hash]*entry{}}
+	return &book{known: known, byID: map[tlog.Hash]*entry{}}
 }
 
 // add takes a note in; it returns its entry when it is new and holds.
 func (b *book) add(s sighting, inFile bool) *entry {
-	if s.begun != nil {
-		b.begin(*s.begun, s.at, s.where)
-		return nil
-	}
 	var seen *entry
 	if text, _, ok := strings.Cut(s.note, "\n\n"); ok {
-		id := sha256.Sum256([]byte(text + "\n")) // [Checkpoint.ID]
-		if gone := b.withdrawn[id]; gone != nil && inFile && gone.note == s.note {
-			return nil
-		}
-		seen = b.byID[id]
+		seen = b.byID[sha256.Sum256([]byte(text+"\n"))] // [Checkpoint.ID]
 	}
 	if seen != nil && seen.note == s.note {
 		b.see(seen, inFile)
@@ -106,12 +93,9 @@ func (b *book) see(e *entry, inFile bool) {
 	}
 }
 
-var (
-	checkpointType = domain.CheckpointSigned{}.EventType()
-	epochType      = domain.EpochBegun{}.EventType()
-)
+var checkpointType = domain.CheckpointSigned{}.EventType()
 
-// readOperations calls yield for each checkpoint and each epoch on `operations` from an offset on, in order, and
+// readOperations calls yield for each checkpoint on `operations` from an offset on, in order, and
 // returns the offset to go on from. A record of the type that cannot be read is a sighting too: its
 // note will not open.
 func readOperations(ctx context.Context, src Source, from int64, yield func(sighting)) (int64, error) {
@@ -125,22 +109,16 @@ func readOperations(ctx context.Context, src Source, from int64, yield func(sigh
 		Topic: domain.TopicOperations, Key: domain.OperationsKeyAll, TopicID: id,
 		From: map[int32]int64{p: from}, To: map[int32]int64{p: to},
 		Handle: each(func(r eventlog.Record) error {
-			kind := r.Header("ce_type")
-			if kind != checkpointType && kind != epochType {
+			if r.Header("ce_type") != checkpointType {
 				return nil
 			}
 			s := sighting{where: fmt.Sprintf("operations/%d offset %d", r.Partition, r.Offset)}
 			if recorded, err := src.Decode(r); err == nil {
-				switch data := recorded.Data.(type) {
-				case domain.EpochBegun:
-					s.begun, s.at = &data, r
-				case domain.CheckpointSigned:
+				if data, ok := recorded.Data.(domain.CheckpointSigned); ok {
 					s.note = data.Note
 				}
 			}
-			if kind == checkpointType || s.begun != nil {
-				yield(s)
-			}
+			yield(s)
 			return nil
 		}),
 	})

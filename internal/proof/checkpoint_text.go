@@ -39,10 +39,8 @@ type Checkpoint struct {
 	// Operations covers topic `operations`; without positions, as in checkpoints of before, it covers nothing of it.
 	Operations Covered
 	OutOfTime  OutOfTime
-	// Epochs are those by which records were judged then; none in checkpoints of before they were listed.
-	Epochs []EpochName
-	Time   time.Time // when it was made, by the signer's clock; UTC, whole microseconds
-	Prev   tlog.Hash // [Checkpoint.ID] of the one whose leaves this one continues; zero for the first
+	Time       time.Time // when it was made, by the signer's clock; UTC, whole microseconds
+	Prev       tlog.Hash // [Checkpoint.ID] of the one whose leaves this one continues; zero for the first
 }
 
 // Covered is the statement about a topic that has no chains: a tree over its records (but for the checkpoints on it).
@@ -65,7 +63,6 @@ func (c Checkpoint) ID() tlog.Hash { return sha256.Sum256([]byte(c.Text())) }
 //	positions <next offset of partition 0>,<of partition 1>,…
 //	operations <topic id, 32 hex digits> <size> <root, base64> <next offset of partition 0>,<of partition 1>,…
 //	outoftime <records> <topic>/<partition>/<offset>,… [the first 100 of them; no such line without any]
-//	epochs <number>:<log id>:<key id>,… [no such line without any]
 //	time <RFC 3339, UTC, six digits>
 //	prev <base64 of the previous checkpoint's ID, or - >
 //
@@ -80,9 +77,6 @@ func (c Checkpoint) Text() string {
 	}
 	if c.OutOfTime.Count > 0 {
 		b.WriteString("\noutoftime " + c.OutOfTime.text())
-	}
-	if len(c.Epochs) > 0 {
-		b.WriteString("\nepochs " + namesOf(c.Epochs))
 	}
 	prev := "-"
 	if c.Prev != (tlog.Hash{}) {
@@ -143,9 +137,6 @@ func ParseCheckpoint(text string) (c Checkpoint, err error) {
 	c.Operations = operations
 	if left, line := takeLine(rest, "outoftime"); line != "" {
 		rest, c.OutOfTime = left, parseOutOfTime(line)
-	}
-	if left, line := takeLine(rest, "epochs"); line != "" {
-		rest, c.Epochs = left, parseEpochNames(line)
 	}
 	_, err = fmt.Sscanf(rest, originPrefix+"%x\n%d\n%s\nheads %d %s\npositions %s\ntime %s\nprev %s\n",
 		&id, &c.Size, &root, &c.HeadCount, &headRoot, &positions, &at, &prev)

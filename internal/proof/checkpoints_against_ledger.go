@@ -49,9 +49,6 @@ func (l *ledger) bearsOut(b *book, e *entry) *Finding {
 				i, p.next, e.Positions[i]).at(p.number, p.next))
 		}
 	}
-	if name, ok := b.lacks(e.Epochs); ok {
-		return contradicted("it names epoch %d of log %s, which the log does not have", name.Number, name.Log)
-	}
 	s := l.start()
 	var before Checkpoint
 	if e.Prev != (tlog.Hash{}) {

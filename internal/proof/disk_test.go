@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
@@ -24,7 +23,7 @@ func onDisk(t *testing.T, dir string) (log *eventlog.Log, stop func()) {
 	broker, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{DataDir: dir})
 	require.NoError(t, err)
 	topics := eventlog.OnOneBroker(testCodec(t).Topics(), broker.TopicOverrides())
-	log, err = eventlog.Open(t.Context(), eventlog.Config{Brokers: broker.Addrs(), Topics: topics, TagKey: tags.Key()})
+	log, err = eventlog.Open(t.Context(), eventlog.Config{Brokers: broker.Addrs(), Topics: topics})
 	require.NoError(t, err)
 	stopped := false
 	stop = func() {
@@ -85,7 +84,6 @@ func TestTamperingOnDisk(t *testing.T) {
 	w := newWorld(t)
 	a := agencies[0]
 	log, stop := onDisk(t, origin)
-	w.tagger = eventlog.NewTagger(tags.Key(), log.Epoch().Log)
 	for range 6 {
 		r := w.change(t, a)
 		e, err := w.Decode(r)

@@ -64,16 +64,6 @@
 //
 // # Restores of an older state
 //
-// A restore withdraws what lay behind a backup, and begins an epoch of the log: its record on `operations` says what, by whom, why, and which
-// checkpoint was the backup's newest; the checkpoint key signs that record ([SignRestored]). Checkpoints that continue that one, are not in the log, and
-// name no epoch as late as that, are withdrawn: they bind neither signer nor verify. What is left:
-//
-//   - The restore itself is a finding for ever, signed or not. [Report.RestoredOnly] tells the signed ones from all else.
-//   - No statement, one of another key, or of another record: it explains nothing. The checkpoints are findings, and the signer refuses.
-//   - The log is cut behind the restore: its checkpoints name the epoch, so the old statement does not explain them.
-//   - A checkpoint of before the backup is taken away: it does not continue the backup's newest, so it stays missing.
-//   - Whoever holds the checkpoint key can sign any restore, as any history.
-//
 // # Bundle format (ledgerboard.proof.v1)
 //
 // JSON Lines, written in one way only: what does not encode to the same bytes again is refused.

@@ -19,12 +19,10 @@ const (
 	KindReordered  Kind = "reordered"               // a record lies before its predecessor
 	KindTruncated  Kind = "truncated"               // the end is missing
 	KindRewritten  Kind = "rewritten"               // the chain holds, and is not the one that was seen before
-	KindForeign    Kind = "foreign"                 // a record that no honest writer can have put there
 	KindDecided    Kind = "decided on other tables" // a change was decided on dashboards that the log does not give
 	KindTables     Kind = "tables"                  // the read model says something else than the log
 	KindOutOfTime  Kind = "out of time"             // a record cannot be of the time that it says
 	KindCheckpoint Kind = "checkpoint"              // a signed statement that the log does not bear out, or that is forged
-	KindRestored   Kind = "restored"                // an older state was restored, and what lay behind it withdrawn
 	KindBundle     Kind = "bundle"                  // a bundle is damaged or does not prove what it says
 )
 
@@ -96,24 +94,17 @@ type Report struct {
 	Checkpoints int    `json:"checkpoints"` // that hold
 	Covered     int64  `json:"covered"`     // effective records that a checkpoint covers
 	// SignedAt is when the checkpoint that covers them was signed, by the signer's clock; nil: none holds.
-	SignedAt *time.Time `json:"signed_at"`
-	// TagsUnchecked is [VerifyConfig.TagsUnchecked].
-	TagsUnchecked bool      `json:"tags_unchecked,omitempty"`
-	Compared      int64     `json:"compared"`  // records compared with the tables
-	Decisions     int64     `json:"decisions"` // changes whose dashboards were, when they were decided, what the log gives
-	TopicID       string    `json:"topic_id"`
-	Positions     []int64   `json:"positions"` // read up to
-	Findings      []Finding `json:"findings"`
-	Notes         []string  `json:"notes,omitempty"` // what could not be checked, and why
+	SignedAt  *time.Time `json:"signed_at"`
+	Compared  int64      `json:"compared"`  // records compared with the tables
+	Decisions int64      `json:"decisions"` // changes whose dashboards were, when they were decided, what the log gives
+	TopicID   string     `json:"topic_id"`
+	Positions []int64    `json:"positions"` // read up to
+	Findings  []Finding  `json:"findings"`
+	Notes     []string   `json:"notes,omitempty"` // what could not be checked, and why
 }
 
 // OK reports whether nothing was found.
 func (r Report) OK() bool { return len(r.Findings) == 0 }
-
-// RestoredOnly reports whether there were findings, and all of them are restores of an older state whose statements hold.
-func (r Report) RestoredOnly() bool {
-	return !r.OK() && !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Kind != KindRestored || len(f.Differs) > 0 })
-}
 
 // sortFindings puts those first that name a record.
 func sortFindings(list []Finding) {

@@ -43,23 +43,18 @@ type partition struct {
 	decisions *decisions // in a verification
 
 	records int64
-	strays  []stray // records that are not effective, the first maxStrays of them
-	lost    int64   // strays beyond those
+	strays  []int64 // offsets of records that are not effective, the first maxStrays of them
 	stale   int64
+	invalid int64 // records that are in no chain
+
+	firstInvalid int64 // its offset
+	whyInvalid   string
 }
 
 type stream struct {
 	key    string
 	head   domain.StreamHead
 	broken bool
-}
-
-// stray is a record that is not part of any chain.
-type stray struct {
-	offset int64
-	key    string
-	broken bool // else stale: a lost race or a duplicate
-	reason string
 }
 
 // maxStrays bounds what is remembered of a partition's records that are not effective.
@@ -162,7 +157,7 @@ func (p *partition) add(r eventlog.Record) {
 	n, known := p.index[string(r.Key)]
 	if !known {
 		if reason := p.misplaced(r); reason != "" {
-			p.stray(stray{offset: r.Offset, key: string(r.Key), broken: true, reason: reason})
+			p.skip(r, reason)
 			return
 		}
 		n = int32(len(p.streams))
@@ -177,8 +172,11 @@ func (p *partition) add(r eventlog.Record) {
 			s.broken = true
 		case eventlog.Stale:
 			p.stale++
+		case eventlog.Invalid:
+			p.skip(r, reason)
+			return
 		}
-		p.stray(stray{offset: r.Offset, key: s.key, broken: verdict == eventlog.Broken, reason: reason})
+		p.stray(r.Offset)
 		return
 	}
 	p.rows.add(row{offset: r.Offset, leaf: LeafHash(s.key, head), owner: n, time: seconds(head.Time), pushed: follows(s.head, head)})
@@ -200,19 +198,25 @@ func (p *partition) misplaced(r eventlog.Record) string {
 	return ""
 }
 
-func (p *partition) stray(s stray) {
-	if len(p.strays) == maxStrays {
-		p.lost++
-		return
+// skip counts a record that is in no chain.
+func (p *partition) skip(r eventlog.Record, reason string) {
+	if p.invalid++; p.invalid == 1 {
+		p.firstInvalid, p.whyInvalid = r.Offset, reason
 	}
-	p.strays = append(p.strays, s)
+	p.stray(r.Offset)
+}
+
+func (p *partition) stray(offset int64) {
+	if len(p.strays) < maxStrays {
+		p.strays = append(p.strays, offset)
+	}
 }
 
 // forgetBefore drops what lies before a vector from which every later [ledger.advance] starts. Heads stay.
 func (l *ledger) forgetBefore(vector []int64) {
 	for i, p := range l.parts {
 		p.rows.forget(p.rows.search(vector[i]))
-		p.strays, p.lost = nil, 0
+		p.strays = nil
 	}
 }
 

@@ -3,7 +3,6 @@ package proof_test
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -106,21 +105,6 @@ func TestANewLookIsSigned(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, signed)
 	require.Empty(t, w.verify(t, w.memory).Findings)
-}
-
-// Where tags were not checked, a record that somebody without the key planted shows as a change of the log: the finding says so.
-func TestAPlantedLookWithoutTheTagKey(t *testing.T) {
-	t.Parallel()
-	w, p := watched(t)
-	m := w.clone()
-	m.topics[domain.TopicOperations][p] = slices.Insert(m.topics[domain.TopicOperations][p], 1, m.topics[domain.TopicOperations][p][4])
-	m.renumber()
-	for _, unchecked := range []bool{false, true} {
-		report := w.verify(t, m, func(cfg *proof.VerifyConfig) { cfg.TagsUnchecked = unchecked })
-		require.NotEmpty(t, report.Findings)
-		require.Equal(t, proof.KindCheckpoint, report.Findings[0].Kind)
-		require.Equal(t, unchecked, strings.Contains(report.Findings[0].Detail, "Tags were not checked"), report.Findings[0].Detail)
-	}
 }
 
 // A checkpoint that covers operations cannot be followed by one that does not.

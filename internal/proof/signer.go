@@ -152,7 +152,6 @@ func (s *Signer) prepare(ctx context.Context) (*Checkpoint, error) {
 		return nil, nil
 	}
 	c := s.ledger.statement(at)
-	c.Epochs = s.book.names()
 	if c.Time = now; s.tip != nil {
 		c.Prev = s.tip.id
 	}
@@ -233,7 +232,6 @@ func (s *Signer) settle(inFile []sighting) error {
 	for _, found := range inFile {
 		s.book.add(found, true)
 	}
-	s.book.withdraw()
 	s.ledger.check(s.book)
 	if err := s.ledger.failed(); err != nil {
 		return err

@@ -29,8 +29,6 @@ type VerifyConfig struct {
 	// age is not looked at.
 	Every time.Duration
 	Now   time.Time
-	// TagsUnchecked says that Source hands out records whose tags nobody could check: a finding that a planted record makes says so.
-	TagsUnchecked bool
 	// Witness is what the tables remember; nil: the log alone.
 	Witness Witness
 	// Progress is told of offsets that are done, those that no record was handed out of included, from several goroutines at a time.
@@ -57,7 +55,7 @@ type verification struct {
 // Memory: a fixed part, with a witness 4 bytes a record of the log, and the dashboards as they are folded. 48 bytes a record lie in files
 // without names in the directory for temporary files until it returns.
 func Verify(ctx context.Context, cfg VerifyConfig) (Report, error) {
-	v := &verification{VerifyConfig: cfg, folds: true, report: Report{Agency: cfg.Parent, TagsUnchecked: cfg.TagsUnchecked, Findings: []Finding{}}}
+	v := &verification{VerifyConfig: cfg, folds: true, report: Report{Agency: cfg.Parent, Findings: []Finding{}}}
 	if err := v.readCheckpoints(ctx); err != nil {
 		return Report{}, err
 	}
@@ -98,7 +96,7 @@ func garbageRoom() []byte { return make([]byte, garbageBytes) }
 // readCheckpoints comes before the log: what a checkpoint covers is there when the log is read. The file comes before `operations`: a
 // checkpoint gets into it from there, so that one which is signed meanwhile is not missing from the log.
 func (v *verification) readCheckpoints(ctx context.Context) error {
-	var begun, inLog, inFile, torn []sighting
+	var inLog, inFile, torn []sighting
 	if v.File != nil {
 		var err error
 		if inFile, torn, err = v.File.read(); err != nil {
@@ -106,10 +104,6 @@ func (v *verification) readCheckpoints(ctx context.Context) error {
 		}
 	}
 	if _, err := readOperations(ctx, v.Source, 0, func(s sighting) {
-		if s.begun != nil {
-			begun = append(begun, s)
-			return
-		}
 		inLog = append(inLog, s)
 	}); err != nil {
 		return err
@@ -118,13 +112,12 @@ func (v *verification) readCheckpoints(ctx context.Context) error {
 		return ErrKeyNeeded
 	}
 	v.book = newBook(v.Known)
-	for _, s := range slices.Concat(begun, inLog) {
+	for _, s := range inLog {
 		v.book.add(s, false)
 	}
 	for _, s := range inFile {
 		v.book.add(s, true)
 	}
-	v.book.withdraw()
 	for _, s := range torn {
 		v.book.torn = append(v.book.torn, s.where)
 	}
@@ -181,9 +174,6 @@ func (v *verification) checkCheckpoints() {
 					"records were swapped, or moved to another place")
 			}
 			f.Detail = fmt.Sprintf("the checkpoint of %s at %s: %s%s", e.Time.Format(timeLayout), e.where, f.Detail, v.within(e))
-			if e.differs && v.TagsUnchecked {
-				f.Detail += untagged
-			}
 			v.report.Findings = append(v.report.Findings, f)
 			first = &v.report.Findings[len(v.report.Findings)-1]
 		}
@@ -193,14 +183,9 @@ func (v *verification) checkCheckpoints() {
 		}
 	}
 	reported := v.findDisplaced()
-	v.report.Findings = append(v.report.Findings, v.restores()...)
 	v.noteUncounted(reported)
 	v.checkNewest()
 }
-
-// untagged is the harmless cause of another tree where tags are not checked.
-const untagged = ". Tags were not checked: a record that somebody without the tag key wrote shows so too, and counts for nothing in the " +
-	"service; verify with the tag key (LEDGERBOARD_TAG_KEYS) to tell one from the other"
 
 // within says between which offsets the deviation lies: after the checkpoint before, which holds.
 func (v *verification) within(e *entry) string {
@@ -231,8 +216,8 @@ func (v *verification) checkChains(ctx context.Context) error {
 				agencies = append(agencies, s.key)
 			}
 		}
-		v.foreign(p)
 	}
+	v.noteInvalid()
 	if len(agencies) == 0 {
 		return nil
 	}
@@ -257,16 +242,17 @@ func (v *verification) checkChains(ctx context.Context) error {
 	return nil
 }
 
-// foreign reports records that lie where their key does not belong.
-func (v *verification) foreign(p *partition) {
-	for _, s := range p.strays {
-		if _, known := p.index[s.key]; known || !s.broken || v.Parent != "" && v.Parent != s.key {
-			continue
+// noteInvalid counts the records that are in no chain. Whoever may produce to the topics can write them; the service skips them, as here.
+func (v *verification) noteInvalid() {
+	count, first := int64(0), ""
+	for _, p := range v.ledger.parts {
+		if p.invalid > 0 && first == "" {
+			first = fmt.Sprintf("partition %d offset %d: %s", p.number, p.firstInvalid, p.whyInvalid)
 		}
-		v.report.Findings = append(v.report.Findings, found(KindForeign, "key", "%s", s.reason).at(p.number, s.offset))
+		count += p.invalid
 	}
-	if p.lost > 0 {
-		v.notef("partition %d has %d more records that are in no chain", p.number, p.lost)
+	if count > 0 && v.Parent == "" {
+		v.notef("invalid records in dashboards, skipped: %d. The first is at %s", count, first)
 	}
 }
 
@@ -274,12 +260,12 @@ func (v *verification) foreign(p *partition) {
 func (v *verification) suspects(ctx context.Context) ([]eventlog.Record, error) {
 	var records []eventlog.Record
 	for _, p := range v.ledger.parts {
-		for _, s := range p.strays {
+		for _, offset := range p.strays {
 			if len(records) == maxNamed {
 				return records, nil
 			}
 			err := v.Source.Scan(ctx, eventlog.ScanConfig{
-				Topic: domain.TopicDashboards, From: map[int32]int64{p.number: s.offset}, To: map[int32]int64{p.number: s.offset + 1},
+				Topic: domain.TopicDashboards, From: map[int32]int64{p.number: offset}, To: map[int32]int64{p.number: offset + 1},
 				Handle: each(func(r eventlog.Record) error { records = append(records, r); return nil }),
 			})
 			if err != nil {

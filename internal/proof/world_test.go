@@ -26,7 +26,6 @@ type world struct {
 	signing string    // signer key
 	public  string
 	file    proof.File
-	tagger  *eventlog.Tagger // of the log that the records go to; nil: they stay in memory
 }
 
 func newWorld(t testing.TB) *world {
@@ -164,9 +163,6 @@ func (w *world) record(t testing.TB, agency string, head domain.StreamHead, data
 		},
 	})
 	require.NoError(t, err)
-	if w.tagger != nil {
-		r = w.tagger.Tag(r)
-	}
 	return r
 }
 

@@ -15,7 +15,7 @@
 //     its access is cut.
 //   - A slow listener delays no other and costs no memory: nothing is kept for it but its place.
 //   - Until the read model has caught up with the log no notice is looked for and no head is taken.
-//   - A cursor of another epoch of the log begins at the head, with an event "reset": versions were given out again, and "greater" means nothing.
+//   - A cursor beyond the head begins at the head: an older backup was restored since, and its versions are given out again.
 //
 // It may not import pgx, watermill, chi, internal/pg or any package above internal, domain excepted.
 //

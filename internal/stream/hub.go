@@ -19,10 +19,7 @@ type Config struct {
 	// Ready says whether the read model has caught up with the log. Until it has, no notice is looked for, no
 	// head is taken and nobody's access is looked at: a head in the middle of a rebuild would make old notices
 	// look new, and nobody would be found. Nil: always.
-	Ready func() bool
-	// Log names the epoch of the log, in hexadecimal, once a restore of an older state has begun one; "" before. Notices' ids carry it, and a
-	// cursor of another one begins at the head with [ResetEvent].
-	Log     string
+	Ready   func() bool
 	Recheck time.Duration // how often a listener's access is looked at; zero: 8 s
 	// AuthTimeout is how long who opens a Socket.IO session may take to say who it is; zero: 10 s.
 	AuthTimeout time.Duration

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"encoding/hex"
 	"strconv"
 	"strings"
 	"time"
@@ -20,9 +19,6 @@ const (
 	// NoticeCursorEvent tells where a stream begins, so that a client that is cut before its first notice has
 	// an id to come back with. Frontends do not listen for it.
 	NoticeCursorEvent = "notice_cursor"
-	// ResetEvent stands in its place where the client came back with a cursor of another log: an older state was restored since, and what the
-	// client has seen may have been withdrawn. The stream begins at the head; the client reads anew what it shows.
-	ResetEvent = "reset"
 )
 
 // Notice is one row of access_notices: what the record of that version means for a user. There is at
@@ -48,43 +44,18 @@ type BoardClosed struct {
 }
 
 // event has an id that follows from the log alone, so that it is the same after a rebuild and a restore.
-func (n Notice) event(log string) event {
-	e := event{name: n.Kind, id: idIn(log, n.ParentAccount, n.Version), data: AccessRemoved{n.UserID}, version: n.Version}
+func (n Notice) event() event {
+	e := event{name: n.Kind, id: FormatID(n.ParentAccount, n.Version), data: AccessRemoved{n.UserID}, version: n.Version}
 	if n.Kind == BoardClosedEvent {
 		e.data = BoardClosed{n.UserID, n.SubAccounts}
 	}
 	return e
 }
 
-// placeEvent tells a stream where it begins: [NoticeCursorEvent] or [ResetEvent].
-func placeEvent(name, log, parent string, version int64) event {
-	return event{name: name, id: idIn(log, parent, version), data: map[string]any{}}
+// placeEvent tells a stream where it begins.
+func placeEvent(parent string, version int64) event {
+	return event{name: NoticeCursorEvent, id: FormatID(parent, version), data: map[string]any{}}
 }
-
-// idIn is the id of a notice in a log: [FormatID], and behind it what names the log where restores have begun epochs of it. Versions alone do not
-// tell which of two records a client has seen, once one of them was withdrawn.
-func idIn(log, parent string, version int64) string {
-	if log == "" {
-		return FormatID(parent, version)
-	}
-	return FormatID(parent, version) + "." + log
-}
-
-// parseIDIn takes an id apart that any log gave; other: it was another log than this.
-func parseIDIn(log, id string) (parent string, version int64, other, ok bool) {
-	named := ""
-	if parts := strings.Split(id, "."); len(parts) == 3 {
-		id, named = parts[0]+"."+parts[1], parts[2]
-		if raw, err := hex.DecodeString(named); err != nil || hex.EncodeToString(raw) != named || named == "" || len(named) > maxLogName {
-			return "", 0, false, false
-		}
-	}
-	parent, version, ok = ParseID(id)
-	return parent, version, ok && named != log, ok
-}
-
-// maxLogName is how long the name of a log in an id may be.
-const maxLogName = 32
 
 // FormatID makes the id of a notice, "<parent>.<version>", which is also the form of a cursor.
 func FormatID(parent string, version int64) string {

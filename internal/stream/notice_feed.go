@@ -24,20 +24,15 @@ var errCursor = domain.NewError(domain.CodeInvalid,
 // The access is judged at the opening, and then as often as [Config] says.
 //
 // The stream begins after Last-Event-ID (header, else ?last_event_id=), and without one at the head;
-// as does one whose id is of another log, with [ResetEvent]. It then says where that is in an event [NoticeCursorEvent]. Its id gives an EventSource that is cut before
+// of the agency. It then says where that is in an event [NoticeCursorEvent]. Its id gives an EventSource that is cut before
 // its first notice a cursor to reconnect with. It is an event, not an id alone, because a page whose
 // ticket has ended must begin a new EventSource, and sees only the ids of events.
 func (h *Hub) ServeNotices(w http.ResponseWriter, r *http.Request, who Listener) error {
 	after, resumed := int64(0), false
-	begins := NoticeCursorEvent
 	if id := lastEventID(r); id != "" {
 		var parent string
-		var other bool
-		if parent, after, other, resumed = parseIDIn(h.cfg.Log, id); !resumed || parent != who.ParentAccount {
+		if parent, after, resumed = ParseID(id); !resumed || parent != who.ParentAccount {
 			return errCursor
-		}
-		if other {
-			begins, resumed = ResetEvent, false
 		}
 	}
 	f := &noticeFeed{source: h.notices, who: who, after: after}
@@ -51,11 +46,12 @@ func (h *Hub) ServeNotices(w http.ResponseWriter, r *http.Request, who Listener)
 	defer h.notices.listeners.remove(place)
 	out := openEventStream(w)
 	if resumed {
+		f.after = min(after, head) // beyond the head it is of a log that was restored since
 		kick(place.wake)
 		err = out.write(connectedBlock)
 	} else {
 		f.after = head
-		err = out.send(r.Context(), placeEvent(begins, h.cfg.Log, who.ParentAccount, head))
+		err = out.send(r.Context(), placeEvent(who.ParentAccount, head))
 	}
 	if err == nil {
 		h.serve(r.Context(), place, f, out)
@@ -84,7 +80,7 @@ func (f *noticeFeed) tell(ctx context.Context, check bool, out output) error {
 			return err
 		}
 		for _, n := range list {
-			if err := out.send(ctx, n.event(f.source.hub.cfg.Log)); err != nil {
+			if err := out.send(ctx, n.event()); err != nil {
 				return err
 			}
 			f.after = n.Version

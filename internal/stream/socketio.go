@@ -119,12 +119,11 @@ func (s *SocketIO) closeTransports() {
 	closing.Wait()
 }
 
-// offset is the notice id that the stock client last saw and sends back, as a cursor; other: of another log.
-func (s *SocketIO) offset(client *socket.Socket, who Listener) (version int64, other, given bool) {
+// offset is the notice id that the stock client last saw and sends back, as a cursor.
+func (s *SocketIO) offset(client *socket.Socket, who Listener) (version int64, given bool) {
 	id, _ := client.Handshake().Auth["offset"].(string)
-	parent, version, other, ok := parseIDIn(s.hub.cfg.Log, id)
-	ok = ok && parent == who.ParentAccount // another server's or agency's offset says nothing here
-	return version, other && ok, ok
+	parent, version, ok := ParseID(id)
+	return version, ok && parent == who.ParentAccount // another server's or agency's offset says nothing here
 }
 
 // connected starts the delivery to a connection that has passed authenticate.

@@ -58,18 +58,15 @@ func (c *connection) serve(ctx context.Context) error {
 		return err
 	}
 	defer notices.listeners.remove(place)
-	begins := NoticeCursorEvent
-	after, other, given := c.owner.offset(c.client, c.who)
-	switch {
-	case other:
-		after, begins = head, ResetEvent
-	case !given:
+	after, given := c.owner.offset(c.client, c.who)
+	if !given {
 		if after, err = notices.storedCursor(ctx, c.who, head); err != nil {
 			return err
 		}
 	}
-	kick(place.wake) // it may begin below the head
-	if c.send(ctx, placeEvent(begins, c.owner.hub.cfg.Log, c.who.ParentAccount, after)) == nil {
+	after = min(after, head) // beyond the head it is of a log that was restored since
+	kick(place.wake)         // it may begin below the head
+	if c.send(ctx, placeEvent(c.who.ParentAccount, after)) == nil {
 		c.owner.hub.serve(ctx, place, &noticeFeed{source: notices, who: c.who, after: after}, c)
 	}
 	return nil

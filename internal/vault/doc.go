@@ -12,7 +12,7 @@
 //   - An empty secret is never stored, so it never replaces a good one.
 //   - The times of a sealed secret are stored unsealed: when it was taken and when it ends.
 //   - No error, log line or marshalled value of this package holds a secret or a key.
-//   - A cursor never moves backwards within an epoch of the log; one of an earlier epoch is none.
+//   - A cursor never moves backwards, but by a restore ([SetBack]).
 //   - Nothing here can be folded again from the log: the pool commits synchronously ([Open]), but for the
 //     fetchers' states and budgets, which may be lost ([OpenFetching]).
 //

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -13,20 +14,16 @@ import (
 )
 
 // Cursors is the part of [stream.Store] that is stored here: up to which version of its agency each
-// user has been told, in one epoch of the log.
-type Cursors struct {
-	pool  *pgxpool.Pool
-	epoch int
-}
+// user has been told.
+type Cursors struct{ pool *pgxpool.Pool }
 
-// NewCursors returns the cursors of a pool that [Open] made, in the epoch with the number. Those of earlier epochs are none to it; what a process of
-// an earlier epoch saves replaces none of this one.
-func NewCursors(pool *pgxpool.Pool, epoch int) *Cursors { return &Cursors{pool, epoch} }
+// NewCursors returns the cursors of a pool that [Open] made.
+func NewCursors(pool *pgxpool.Pool) *Cursors { return &Cursors{pool} }
 
 // Cursor returns the stored cursor of a user, and false when there is none.
 func (c *Cursors) Cursor(ctx context.Context, parent, user string) (version int64, found bool, err error) {
 	row := c.pool.QueryRow(ctx,
-		`select version from notice_cursors where parent_account = $1 and user_id = $2 and epoch = $3`, parent, user, c.epoch)
+		`select version from notice_cursors where parent_account = $1 and user_id = $2`, parent, user)
 	err = row.Scan(&version)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, false, nil
@@ -47,14 +44,14 @@ func (c *Cursors) SaveCursors(ctx context.Context, cursors []stream.Cursor) erro
 	}
 	// The order of the arrays is the order in which rows are locked.
 	_, err := c.pool.Exec(ctx, `
-		insert into notice_cursors as present (parent_account, user_id, version, updated_at, epoch)
-		select parent_account, user_id, version, now(), $4
+		insert into notice_cursors as present (parent_account, user_id, version, updated_at)
+		select parent_account, user_id, version, now()
 		from unnest($1::text[], $2::text[], $3::bigint[]) with ordinality
 		     as moved (parent_account, user_id, version, place)
 		order by place
 		on conflict (parent_account, user_id)
-		do update set version = excluded.version, updated_at = excluded.updated_at, epoch = excluded.epoch
-		where (present.epoch, present.version) < (excluded.epoch, excluded.version)`, parents, users, versions, c.epoch)
+		do update set version = excluded.version, updated_at = excluded.updated_at
+		where present.version < excluded.version`, parents, users, versions)
 	return doing(err, "save %d notice cursors", len(rows))
 }
 
@@ -66,4 +63,25 @@ func highest(cursors []stream.Cursor) []stream.Cursor {
 	return slices.CompactFunc(sorted, func(a, b stream.Cursor) bool {
 		return a.ParentAccount == b.ParentAccount && a.UserID == b.UserID
 	})
+}
+
+// SetBack forgets what is kept beside a log that was restored from a backup of an instant: what fetchers have read since, so that it is
+// read again, the marks of changes that the log lost, and how far users were told beyond the last version of their agency. The transaction
+// may be on any search path.
+func SetBack(ctx context.Context, tx pgx.Tx, backup time.Time, versions map[string]int64) error {
+	parents, last := make([]string, 0, len(versions)), make([]int64, 0, len(versions))
+	for parent, version := range versions {
+		parents, last = append(parents, parent), append(last, version)
+	}
+	_, err := tx.Exec(ctx, `
+		update `+Schema+`.notice_cursors c set version = least(c.version, coalesce(
+			(select v.version from unnest($1::text[], $2::bigint[]) as v(parent_account, version) where v.parent_account = c.parent_account), 0))`,
+		parents, last)
+	if err == nil {
+		_, err = tx.Exec(ctx, `delete from `+Schema+`.fetch_state where updated_at > $1`, backup)
+	}
+	if err == nil {
+		_, err = tx.Exec(ctx, `delete from `+Schema+`.connection_marks`)
+	}
+	return doing(err, "forget what came after the backup")
 }

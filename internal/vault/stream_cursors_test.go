@@ -5,7 +5,9 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"testing"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 	"pgregory.net/rapid"
@@ -27,7 +29,7 @@ func at(user string, version int64) stream.Cursor {
 
 func TestCursorNeverMovesBackwards(t *testing.T) {
 	t.Parallel()
-	cursors := vault.NewCursors(setup(t), 0)
+	cursors := vault.NewCursors(setup(t))
 	ctx := t.Context()
 
 	_, found, err := cursors.Cursor(ctx, parent, "u1")
@@ -54,7 +56,7 @@ func TestCursorNeverMovesBackwards(t *testing.T) {
 
 func TestCursorsOfTwoAgenciesAreApart(t *testing.T) {
 	t.Parallel()
-	cursors := vault.NewCursors(setup(t), 0)
+	cursors := vault.NewCursors(setup(t))
 	require.NoError(t, cursors.SaveCursors(t.Context(), []stream.Cursor{at("u1", 4)}))
 	_, found, err := cursors.Cursor(t.Context(), "64b7f2a1c3d4e5f6a7b8c9d1", "u1")
 	require.NoError(t, err)
@@ -64,7 +66,7 @@ func TestCursorsOfTwoAgenciesAreApart(t *testing.T) {
 func TestCursorsAreTheMaximaOfWhatWasSaved(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	cursors := vault.NewCursors(pool, 0)
+	cursors := vault.NewCursors(pool)
 	position := rapid.Custom(func(t *rapid.T) stream.Cursor {
 		return at("u"+strconv.Itoa(rapid.IntRange(0, 5).Draw(t, "user")), rapid.Int64Range(0, 20).Draw(t, "version"))
 	})
@@ -91,7 +93,7 @@ func TestCursorsAreTheMaximaOfWhatWasSaved(t *testing.T) {
 func TestConcurrentSavesNeitherDeadlockNorLoseTheHighest(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	cursors := vault.NewCursors(pool, 0)
+	cursors := vault.NewCursors(pool)
 	const writers, users, rounds = 4, 200, 15
 	var group errgroup.Group
 	for writer := range writers {
@@ -115,19 +117,22 @@ func TestConcurrentSavesNeitherDeadlockNorLoseTheHighest(t *testing.T) {
 	require.Equal(t, users, count)
 }
 
-// A restore gives versions out again: a cursor of an earlier epoch is none, and a process of before it replaces none of the new one.
-func TestCursorsAreOfOneEpoch(t *testing.T) {
+// After a restore of an older log a cursor is not beyond the last version of its agency: users are told of what gets those versions next.
+func TestCursorsAreSetBackAfterARestore(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	before, after := vault.NewCursors(pool, 0), vault.NewCursors(pool, 1)
-	require.NoError(t, before.SaveCursors(t.Context(), []stream.Cursor{at("u1", 9)}))
-	_, found, err := after.Cursor(t.Context(), parent, "u1")
-	require.NoError(t, err)
-	require.False(t, found)
-	require.NoError(t, after.SaveCursors(t.Context(), []stream.Cursor{at("u1", 3)}))
-	require.NoError(t, before.SaveCursors(t.Context(), []stream.Cursor{at("u1", 10)}))
-	version, found, err := after.Cursor(t.Context(), parent, "u1")
-	require.NoError(t, err)
-	require.True(t, found)
-	require.Equal(t, int64(3), version)
+	cursors := vault.NewCursors(pool)
+	const other = "64b7f2a1c3d4e5f6a7b8c9d1"
+	require.NoError(t, cursors.SaveCursors(t.Context(), []stream.Cursor{
+		at("u1", 9), at("u2", 3), {ParentAccount: other, UserID: "u3", Version: 2},
+	}))
+	require.NoError(t, pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+		return vault.SetBack(t.Context(), tx, time.Now(), map[string]int64{parent: 5})
+	}))
+	for _, c := range []stream.Cursor{at("u1", 5), at("u2", 3), {ParentAccount: other, UserID: "u3"}} {
+		version, found, err := cursors.Cursor(t.Context(), c.ParentAccount, c.UserID)
+		require.NoError(t, err)
+		require.True(t, found)
+		require.Equal(t, c.Version, version)
+	}
 }

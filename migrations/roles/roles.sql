@@ -2,12 +2,11 @@
 -- is of this database. It may be run again at any time: what a later version needs is granted then. Whoever runs it owns schemas kept and
 -- lb_engine, and is a member of ledgerboard_projector, which owns the tables that are folded.
 
--- Every process: what it is, which log this is, who folds what; and the read models.
+-- Every process: what it is, who folds what; and the read models.
 grant usage on schema lb, lb_engine, kept to ledgerboard_process;
 grant select on all tables in schema lb_engine to ledgerboard_process;
 grant insert, update, delete on lb_engine.processes to ledgerboard_process;
 grant select on kept.schema_migrations, kept.pauses to ledgerboard_process;
-grant select, insert on kept.epochs to ledgerboard_process;
 
 -- Every start erases again what the list of erasures names. Of a secret all is shown for that but what is sealed.
 grant delete on kept.secrets, kept.grants, kept.granted_connections, kept.fetch_state, kept.post_notes, kept.platform_words, kept.notice_cursors,

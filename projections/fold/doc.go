@@ -12,5 +12,4 @@
 // # Non-obvious
 //
 //   - A fold in bulk ([Bulk]) is the fold of a batch that never loads and never writes: so live projection, rebuild and check run one Apply.
-//   - [Event.Covers]: a foreign record on a compacted topic reaches the fold although it says nothing, because it may have taken another's place.
 package fold

@@ -2,7 +2,6 @@ package fold
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -120,13 +119,6 @@ type Event struct {
 	Err error
 }
 
-// Covers tells of a foreign record over a key of a compacted topic: it has its position and key alone. It changes no content, never
-// overtakes what is parked, and is parked nowhere.
-func (ev Event) Covers() bool { return errors.Is(ev.Err, ErrForeign) }
-
-// ErrForeign is what stands for the content of a record that nobody of ours wrote, and what Apply returns for one.
-var ErrForeign = &ParkError{Reason: "foreign", Detail: "nobody of ours wrote it"}
-
 // Reason is the class under which an event is parked.
 type Reason = operator.ParkedReason
 
@@ -151,5 +143,5 @@ type ParkError struct {
 func (e *ParkError) Error() string { return fmt.Sprintf("%s: %s", e.Reason, e.Detail) }
 
 // ErrStale is what Apply of a chained fold returns for a record that lost its race or is a
-// duplicate: it is counted and otherwise as if it had not been.
+// duplicate, and for an invalid one of its topic: it is counted and otherwise as if it had not been.
 var ErrStale = &ParkError{Reason: "stale", Detail: "lost race or duplicate"}

@@ -83,9 +83,6 @@ type contentFold struct {
 
 // Apply implements [fold.Fold].
 func (f *contentFold) Apply(ev fold.Event) error {
-	if ev.Covers() {
-		f.cover(ev)
-	}
 	if ev.Err != nil {
 		return ev.Err
 	}
@@ -105,18 +102,6 @@ func (f *contentFold) Apply(ev fold.Event) error {
 	}
 	f.hear(contentKey{post, origin}, said{at: instant(ev.Envelope.Time), account: content.AccountID, texts: content.PostTexts, erased: ev.Data == nil, changed: true, partition: ev.Raw.Partition})
 	return nil
-}
-
-// cover notes that a foreign record lies over what counts of a key.
-func (f *contentFold) cover(ev fold.Event) {
-	post, origin, err := domain.SplitContentKey(ev.Key)
-	if err != nil {
-		f.coverErasure(ev)
-		return
-	}
-	if s := f.said[contentKey{post, origin}]; s != nil && !s.covered {
-		s.covered, s.changed = true, true
-	}
 }
 
 // hear lets the later of two records count. The one that counts may come again, over one that did not: then nothing covers it any more.

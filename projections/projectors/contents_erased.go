@@ -66,18 +66,6 @@ func (f *contentFold) erase(ev fold.Event, erased domain.AccountErased) error {
 	return nil
 }
 
-// coverErasure notes that a foreign record lies over the erasure that counts of an account. An earlier one may go: it erases nothing more.
-func (f *contentFold) coverErasure(ev fold.Event) {
-	erased, err := domain.SplitContentsKey(ev.Key)
-	if err != nil {
-		return
-	}
-	of := accountSeries{erased.SocialAccount, erased.ParentAccount}
-	if until := f.erasuresOf(ev.Raw.Partition).until(of); !until.IsZero() && erased.ErasedAt.Equal(until) {
-		f.lies(of, ev.Raw.Partition, true)
-	}
-}
-
 // lies notes whether another record lies over the erasure that counts of an account.
 func (f *contentFold) lies(of accountSeries, partition int32, over bool) {
 	key := partAccount{of, partition}
@@ -111,11 +99,7 @@ func (f *contentFold) queueErasures(batch *pgx.Batch, events []fold.Event) {
 		case domain.PostContent:
 			accounts = append(accounts, data.SocialAccount)
 		default:
-			of, err := domain.SplitContentsKey(ev.Key)
-			if !ev.Covers() || err != nil {
-				continue
-			}
-			accounts = append(accounts, of.SocialAccount)
+			continue
 		}
 		partitions = append(partitions, ev.Raw.Partition)
 	}

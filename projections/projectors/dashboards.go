@@ -82,7 +82,7 @@ func (f *dashboardsFold) Apply(ev fold.Event) error {
 	}
 	verdict, next, reason := eventlog.Judge(s.head, ev.Raw, f.partitions)
 	switch verdict {
-	case eventlog.Stale, eventlog.Foreign: // the log hands out nothing foreign; errForeign would let a skip of that kind take effect
+	case eventlog.Stale, eventlog.Invalid:
 		return fold.ErrStale
 	case eventlog.Broken:
 		s.parked = true
@@ -120,11 +120,11 @@ func (f *dashboardsFold) streamOf(ev fold.Event) (*stream, error) {
 
 func (f *dashboardsFold) misplaced(ev fold.Event) error {
 	key := string(ev.Raw.Key)
+	if verdict, _, _ := eventlog.Judge(domain.StreamHead{}, ev.Raw, f.partitions); verdict == eventlog.Invalid {
+		return fold.ErrStale
+	}
 	if id, ok := domain.HexID(key); !ok || id != key {
 		return &fold.ParkError{Reason: fold.ReasonMalformed, Detail: fmt.Sprintf("key %q is not the id of an agency", key)}
-	}
-	if home := eventlog.PartitionOf(ev.Raw.Key, f.partitions); home != ev.Raw.Partition {
-		return fold.ErrStale // foreign, as the chain says of it
 	}
 	return nil
 }

@@ -74,11 +74,6 @@ type directoryFold struct {
 
 // Apply implements [fold.Fold].
 func (f *directoryFold) Apply(ev fold.Event) error {
-	if ev.Covers() {
-		if told := f.told[ev.Key]; told != nil && !told.covered {
-			told.covered, told.changed = true, true
-		}
-	}
 	if ev.Err != nil {
 		return ev.Err
 	}

@@ -37,10 +37,6 @@ var (
 			&asyncExample{"closed", json.RawMessage(`{"user_id":"d10000000000000000000000","sub_account_ids":["c10000000000000000000001"]}`)},
 		},
 		{stream.NoticeCursorEvent, "Where the stream stands, before its first notice.", nil, nil},
-		{
-			stream.ResetEvent, "An older state of the log was restored since the last event that the caller has seen: read anew what you show. The " +
-				"stream begins with what comes next.", nil, nil,
-		},
 	}
 	liveEvents = []streamEvent{
 		{

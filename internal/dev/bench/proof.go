@@ -11,7 +11,6 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
@@ -151,7 +150,7 @@ func (b *bench) dashboardsLog(ctx context.Context) (*eventlog.Log, []string, fun
 		return nil, nil, nil, errors.Join(err, broker.Close())
 	}
 	log, err := eventlog.Open(ctx, eventlog.Config{
-		Brokers: broker.Addrs(), Logger: b.logger, Topics: topics, Registry: domain.NewRegistry(), TagKey: tags.Key(),
+		Brokers: broker.Addrs(), Logger: b.logger, Topics: topics, Registry: domain.NewRegistry(),
 	})
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, broker.Close())

@@ -7,7 +7,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/deploy"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
@@ -131,6 +130,6 @@ func (c *chain) change(log *eventlog.Log, at time.Time, accounts, users, lost []
 	if err != nil {
 		return draft, fmt.Errorf("encode change: %w", err)
 	}
-	c.head = domain.StreamHead{Version: version, Hash: eventlog.RecordHash(prev, tags.Tag(log, r)), Time: at}
+	c.head = domain.StreamHead{Version: version, Hash: eventlog.RecordHash(prev, r), Time: at}
 	return draft, nil
 }

@@ -13,8 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 )
 
 // startWithin bounds the start of the program.
@@ -44,7 +42,7 @@ func (b *bench) startServe(ctx context.Context, brokers []string, databaseURL st
 	command := exec.CommandContext(ctx, binary, "serve", "--addr", addr, "--roles", "api,projector",
 		"--data-dir", filepath.Join(b.dir, fmt.Sprintf("serve-%d", b.n)), "--log-level", "error", "--log-format", "json")
 	command.Env = append(os.Environ(), "LEDGERBOARD_KAFKA_BROKERS="+strings.Join(brokers, ","), "LEDGERBOARD_DATABASE_URL="+databaseURL,
-		"LEDGERBOARD_JWT_SECRET="+benchSecret, "LEDGERBOARD_TAG_KEYS="+tags.Text, "LEDGERBOARD_DIRECTORY=main_app",
+		"LEDGERBOARD_JWT_SECRET="+benchSecret, "LEDGERBOARD_DIRECTORY=main_app",
 		"LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed_social", "LEDGERBOARD_USERS=unknown_allowed") // a log of posts alone has nobody
 	return start(command, addr, said)
 }

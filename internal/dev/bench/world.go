@@ -16,7 +16,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -86,7 +85,7 @@ func (b *bench) eventLog(ctx context.Context, partitions int32) (*eventlog.Log, 
 		}
 	}
 	log, err := eventlog.Open(ctx, eventlog.Config{
-		Brokers: broker.Addrs(), Logger: b.logger, Topics: topics, Registry: domain.NewRegistry(), TagKey: tags.Key(),
+		Brokers: broker.Addrs(), Logger: b.logger, Topics: topics, Registry: domain.NewRegistry(),
 	})
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, broker.Close())

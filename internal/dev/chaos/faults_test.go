@@ -14,7 +14,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -183,7 +182,7 @@ func (s *stack) poison() error {
 		} {
 			r.Headers = append(r.Headers, eventlog.Header{Key: pair[0], Value: []byte(pair[1])})
 		}
-		return tags.Tag(log, r)
+		return r
 	})
 }
 

@@ -157,7 +157,7 @@ func effective(ctx context.Context, log *eventlog.Log) (map[string][]eventlog.Re
 				streams[string(r.Key)] = append(streams[string(r.Key)], r)
 			case eventlog.Broken:
 				broken = fmt.Errorf("the chain of %s is broken at %d: %s", r.Key, r.Offset, reason)
-			case eventlog.Stale, eventlog.Foreign: // count for nothing
+			case eventlog.Stale, eventlog.Invalid: // count for nothing
 			}
 		}
 		return broken

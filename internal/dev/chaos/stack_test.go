@@ -12,8 +12,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
-
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 )
 
 // patience is how long anything is waited for that must happen; what is slower has not happened. Only failures take so long: how long things took is
@@ -92,7 +90,7 @@ func (s *stack) add(program string, n, each int, net network) {
 	p := newProcess(s.t, program, fmt.Sprintf("%s %d", role, n%each+1), freePort(s.t),
 		"LEDGERBOARD_ROLES="+role, "LEDGERBOARD_DATABASE_URL="+s.database.via(net.database.addr()),
 		"LEDGERBOARD_KAFKA_BROKERS="+net.brokers[0].addr()+","+net.brokers[1].addr()+","+net.brokers[2].addr(),
-		"LEDGERBOARD_JWT_SECRET="+jwtSecret, "LEDGERBOARD_TAG_KEYS="+tags.Text, "LEDGERBOARD_DIRECTORY=main_app",
+		"LEDGERBOARD_JWT_SECRET="+jwtSecret, "LEDGERBOARD_DIRECTORY=main_app",
 		"LEDGERBOARD_SUBSCRIPTIONS=none", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed", "LEDGERBOARD_RATE_LIMIT=0")
 	s.nets[p] = net
 	if role == "api" {

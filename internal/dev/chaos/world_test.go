@@ -12,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -79,7 +78,7 @@ func openLog(ctx context.Context, t testing.TB, brokers []string) *eventlog.Log 
 	t.Helper()
 	topics, err := assembly.Topics()
 	require.NoError(t, err)
-	log, err := eventlog.Open(ctx, eventlog.Config{Brokers: brokers, Topics: topics, TagKey: tags.Key()})
+	log, err := eventlog.Open(ctx, eventlog.Config{Brokers: brokers, Topics: topics})
 	require.NoError(t, err)
 	return log
 }

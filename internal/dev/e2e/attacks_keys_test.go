@@ -52,7 +52,6 @@ func (s *scene) forge(l records, key string, tagged bool, change func(text strin
 	require.NoError(s.t, err)
 	setHeader(forged, "ce_id", "checkpoint-forged")
 	if tagged {
-		s.tagger.tag(forged)
 	}
 	l["operations"][p] = append(l["operations"][p], forged)
 }
@@ -118,7 +117,7 @@ func (s *scene) anotherHistory(back int) {
 	s.rewrite(func(l records) {
 		list, i := l.find(s, back)
 		setHeader(list[i], "ce_actor", "000000000000000000000000")
-		l.chain(s, versionOf(list[i]), s.tagger.tag)
+		l.chain(s, versionOf(list[i]))
 	})
 }
 
@@ -147,13 +146,10 @@ func checkpointAttacks() []attack {
 		{name: "log and file are rolled back to an old checkpoint, and the tables remember more", by: "operator", shows: "TRUNCATED", never: clean, code: finding, do: func(s *scene) {
 			s.take(s.older)
 		}},
-		{name: "a checkpoint is forked without the tag key", by: keyThief, shows: "foreign records met in operations: 1.", never: "CHECKPOINT", do: func(s *scene) {
-			s.rewrite(func(l records) { s.forge(l, s.signer, false, otherRoot) })
-		}},
-		{name: "a checkpoint is forked with both keys, over the same history", by: keyThief, shows: "is void: another one after the same predecessor stands before it", never: "CHECKPOINT", do: func(s *scene) {
+		{name: "a checkpoint is forked, over the same history", by: keyThief, shows: "is void: another one after the same predecessor stands before it", never: "CHECKPOINT", do: func(s *scene) {
 			s.rewrite(func(l records) { s.forge(l, s.signer, true, later) })
 		}},
-		{name: "a checkpoint is forked with both keys, over another history", by: keyThief, shows: "CHECKPOINT", never: clean, code: finding, do: func(s *scene) {
+		{name: "a checkpoint is forked, over another history", by: keyThief, shows: "CHECKPOINT", never: clean, code: finding, do: func(s *scene) {
 			s.rewrite(func(l records) { s.forge(l, s.signer, true, otherRoot) })
 		}},
 		{name: "a checkpoint that was published is pushed aside by another one of the same history", by: keyThief, shows: "does not count any more", never: clean, code: finding, do: func(s *scene) {
@@ -164,19 +160,19 @@ func checkpointAttacks() []attack {
 				l["operations"][p] = slices.Insert(list[:len(list)-1:len(list)-1], i, list[len(list)-1])
 			})
 		}},
-		{name: "a checkpoint is dated ahead with both keys, so that it never gets old", by: keyThief, shows: "ahead of the clock here", never: clean, code: finding, args: []string{"--all", "--log-only"}, do: func(s *scene) {
+		{name: "a checkpoint is dated ahead, so that it never gets old", by: keyThief, shows: "ahead of the clock here", never: clean, code: finding, args: []string{"--all", "--log-only"}, do: func(s *scene) {
 			s.signAt(last(s), func() time.Time { return time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC) })
 		}},
-		{name: "another history is signed with both keys, and the file was kept", by: keyThief, shows: "is missing from the log", never: clean, code: finding, args: []string{"--all", "--log-only"}, do: func(s *scene) {
+		{name: "another history is signed, and the file was kept", by: keyThief, shows: "is missing from the log", never: clean, code: finding, args: []string{"--all", "--log-only"}, do: func(s *scene) {
 			s.anotherHistory(200)
 			s.signAnew(filepath.Join(s.t.TempDir(), "other.txt"))
 		}},
-		{name: "another history is signed with both keys, and the tables remember", by: keyThief, shows: "TABLES agency ", never: clean, code: finding, do: func(s *scene) {
+		{name: "another history is signed, and the tables remember", by: keyThief, shows: "TABLES agency ", never: clean, code: finding, do: func(s *scene) {
 			s.anotherHistory(200)
 			require.NoError(s.t, os.Remove(last(s)))
 			s.signAnew(last(s))
 		}},
-		{name: "another history is signed with both keys, and nobody kept anything", by: keyThief, shows: clean, never: "REWRITTEN", args: []string{"--all", "--log-only"}, do: func(s *scene) {
+		{name: "another history is signed, and nobody kept anything", by: keyThief, shows: clean, never: "REWRITTEN", args: []string{"--all", "--log-only"}, do: func(s *scene) {
 			s.anotherHistory(200)
 			require.NoError(s.t, os.Remove(last(s)))
 			s.signAnew(last(s))
@@ -198,42 +194,34 @@ func checkpointAttacks() []attack {
 	}
 }
 
-// keyAttacks are those of a thief of the tag key, who has every right on the brokers too.
-func keyAttacks() []attack {
+// producerAttacks are those of somebody who may produce to the topics, and has every right on the brokers too.
+func producerAttacks() []attack {
 	return []attack{
-		{name: "a record is altered and tagged", by: tagThief, shows: "ALTERED agency ", never: clean, code: finding, do: func(s *scene) {
-			s.rewrite(func(l records) {
-				list, i := l.find(s, 200)
-				setHeader(list[i], "ce_actor", "000000000000000000000000")
-				s.tagger.tag(list[i])
-			})
-		}},
-		{name: "a tagged record is put between two", by: tagThief, shows: "INSERTED agency ", never: clean, code: finding, do: func(s *scene) {
+		{name: "a record is put between two", by: producer, shows: "INSERTED agency ", never: clean, code: finding, do: func(s *scene) {
 			s.rewrite(func(l records) {
 				list, i := l.find(s, 200)
 				forged := copyOf(list[i])
 				setHeader(forged, "ce_actor", "000000000000000000000000")
-				s.tagger.tag(forged)
 				l["dashboards"][l.of(s)] = slices.Insert(list, i, forged)
 			})
 		}},
-		{name: "a covered chain is made anew, and the tables remember it", by: tagThief, shows: "REWRITTEN agency ", never: clean, code: finding, do: func(s *scene) {
+		{name: "a covered chain is written again, and the tables remember it", by: producer, shows: "REWRITTEN agency ", never: clean, code: finding, do: func(s *scene) {
 			s.anotherHistory(200)
 		}},
-		{name: "a covered chain is made anew", by: tagThief, shows: "CHECKPOINT", never: clean, code: finding, args: []string{"--all", "--log-only"}, do: func(s *scene) {
+		{name: "a covered chain is written again", by: producer, shows: "CHECKPOINT", never: clean, code: finding, args: []string{"--all", "--log-only"}, do: func(s *scene) {
 			s.anotherHistory(200)
 		}},
-		{name: "an end that no checkpoint covers is made anew, and the tables remember it", by: tagThief, shows: "ALTERED agency ", never: clean, code: finding, do: func(s *scene) {
+		{name: "an end that no checkpoint covers is written again, and the tables remember it", by: producer, shows: "ALTERED agency ", never: clean, code: finding, do: func(s *scene) {
 			s.anotherHistory(1)
 		}},
-		{name: "an end that neither checkpoint nor table remembers is made anew", by: tagThief, shows: cutUnseen, never: "REWRITTEN", args: []string{"--all", "--log-only"}, do: func(s *scene) {
+		{name: "an end that neither checkpoint nor table remembers is written again", by: producer, shows: cutUnseen, never: "REWRITTEN", args: []string{"--all", "--log-only"}, do: func(s *scene) {
 			s.anotherHistory(1)
 		}},
-		{name: "a tagged record of another time is added", by: tagThief, shows: "OUT OF TIME", never: clean, code: finding, do: func(s *scene) {
+		{name: "a record of another time is added", by: producer, shows: "OUT OF TIME", never: clean, code: finding, do: func(s *scene) {
 			s.addOf2099()
 			s.sign(filepath.Join(s.dir, "checkpoints.txt"))
 		}},
-		{name: "a tagged record of another time is added, and no checkpoint covers it yet", by: tagThief, shows: clean, never: "OUT OF TIME", do: func(s *scene) {
+		{name: "a record of another time is added, and no checkpoint covers it yet", by: producer, shows: clean, never: "OUT OF TIME", do: func(s *scene) {
 			s.addOf2099()
 		}},
 	}
@@ -248,7 +236,6 @@ func (s *scene) addOf2099() {
 		forged := copyOf(l["operations"][p][i])
 		setHeader(forged, "ce_time", "2099-01-01T00:00:00Z")
 		setHeader(forged, "ce_id", "forged")
-		s.tagger.tag(forged)
 		l["operations"][p] = append(l["operations"][p], forged)
 	})
 }

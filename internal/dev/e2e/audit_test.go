@@ -129,7 +129,7 @@ func lines[T any](t *testing.T, text string) (all []T) {
 // variables are the settings by which a command reaches a running demo.
 func (p *program) variables() map[string]string {
 	return map[string]string{
-		"KAFKA_BROKERS": strings.Join(p.info.Brokers, ","), "DATABASE_URL": p.info.DatabaseURL, "DATA_DIR": p.dir, "TAG_KEYS": tagKey(p.dir),
+		"KAFKA_BROKERS": strings.Join(p.info.Brokers, ","), "DATABASE_URL": p.info.DatabaseURL, "DATA_DIR": p.dir,
 	}
 }
 

@@ -27,7 +27,6 @@ type chaosFeed struct {
 	theirSub string
 	rng      *rand.Rand
 	gate     *chaosGate
-	tags     *tagger
 	from     time.Time // capture times lie on a grid from here on
 
 	mu       sync.Mutex
@@ -75,9 +74,6 @@ func (f *chaosFeed) run(ctx context.Context, cl *kgo.Client) {
 }
 
 func (f *chaosFeed) send(ctx context.Context, cl *kgo.Client, batch []*kgo.Record) {
-	for _, r := range batch {
-		f.tags.tag(r)
-	}
 	results := cl.ProduceSync(ctx, batch...)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -471,7 +467,6 @@ func (f *chaosFeed) tamper() []*kgo.Record {
 		} {
 			r.Headers = append(r.Headers, kgo.RecordHeader{Key: h[0], Value: []byte(h[1])})
 		}
-		f.tags.tag(r) // the hash covers the tag
 		return r, chaosHead{prev.version + 1, chaosHash(prev.hash, "dashboards", parent, r.Headers, r.Value), at}
 	}
 	r1, first := record(head, []string{"a", "b"}, true)

@@ -370,7 +370,6 @@ func (c *chaos) hire() {
 	}
 	c.feed = &chaosFeed{
 		world: ours, foreign: theirs.parent, ourSub: ours.subs[0], theirSub: theirs.subs[0], rng: c.child(), gate: c.gate,
-		tags: taggerOf(c.t, c.program.dir, c.program.info.DatabaseURL),
 		from: state.Anchor.Add(-6 * 24 * time.Hour).Truncate(24 * time.Hour), acked: map[string]map[int32]map[int64]string{},
 	}
 	c.program.await(patience, "all listeners to have their cursor", func() bool {

@@ -138,7 +138,7 @@ func TestServeNamesEveryWrongSettingAtOnce(t *testing.T) {
 		},
 		"keys that are not there": {
 			map[string]string{"JWT_KEYS": "/nowhere/keys.pem", "MANAGED_SUBSCRIPTIONS": "seo", "DATABASE_URL": "mysql://x", "KAFKA_BROKERS": "kafka"},
-			[]string{"LEDGERBOARD_SECRETS_KEY", "LEDGERBOARD_TAG_KEYS", "LEDGERBOARD_JWT_KEYS", "LEDGERBOARD_DATABASE_URL", "LEDGERBOARD_KAFKA_BROKERS"},
+			[]string{"LEDGERBOARD_SECRETS_KEY", "LEDGERBOARD_JWT_KEYS", "LEDGERBOARD_DATABASE_URL", "LEDGERBOARD_KAFKA_BROKERS"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -241,7 +241,7 @@ func TestStatusAndToken(t *testing.T) {
 func TestImport(t *testing.T) {
 	dir := t.TempDir()
 	p := startDemo(t, dir, frozen...)
-	brokers := map[string]string{"KAFKA_BROKERS": strings.Join(p.info.Brokers, ","), "TAG_KEYS": tagKey(dir)}
+	brokers := map[string]string{"KAFKA_BROKERS": strings.Join(p.info.Brokers, ",")}
 	account := p.info.IDs.SubAccounts[0]
 	entity := func(id, name string) string {
 		return `{"type":"directory.account.v1","data":{"id":"` + id + `","row_id":` + strconv.FormatInt(p.info.IDs.Accounts[0], 10) +
@@ -303,7 +303,7 @@ func TestImport(t *testing.T) {
 	})
 	t.Run("no broker there", func(t *testing.T) {
 		began := time.Now()
-		refused := command(t, map[string]string{"KAFKA_BROKERS": "127.0.0.1:1", "TAG_KEYS": tagKey(p.dir)}, "import", write("lost.jsonl", entity(account, "Never")))
+		refused := command(t, map[string]string{"KAFKA_BROKERS": "127.0.0.1:1"}, "import", write("lost.jsonl", entity(account, "Never")))
 		require.Equal(t, failed, refused.code)
 		require.Less(t, time.Since(began), patience)
 		nothing()
@@ -417,14 +417,7 @@ func TestRunsAsAnOrdinaryUser(t *testing.T) {
 		return p
 	}
 	p := start()
-	key := tagKey(p.dir)
-	require.NotContains(t, p.output.String(), key)
-	for _, name := range []string{"demo.json", "demo-state.json", "demo.log"} {
-		raw, err := os.ReadFile(filepath.Join(p.dir, name))
-		require.NoError(t, err)
-		require.NotContains(t, string(raw), key, name)
-	}
-	for _, name := range []string{"demo.json", "demo-state.json", "tag.key"} {
+	for _, name := range []string{"demo.json", "demo-state.json"} {
 		info, err := os.Stat(filepath.Join(p.dir, name))
 		require.NoError(t, err)
 		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "%s holds secrets", name)

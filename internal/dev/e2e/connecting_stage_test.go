@@ -18,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
 
@@ -76,7 +75,6 @@ func startConnecting(t *testing.T) *connecting {
 
 	settings := connectingSettings(platforms.URL, public)
 	settings["KAFKA_BROKERS"], settings["DATABASE_URL"] = strings.Join(broker.Addrs(), ","), postgres.URL()
-	settings["TAG_KEYS"] = tags.Text
 	c.north, c.south = beginAgency(t, dir, settings, "North Star"), beginAgency(t, dir, settings, "South Star")
 	c.p = launch(t, dir, []string{"serve", "--addr", addr}, func(cmd *exec.Cmd) {
 		for name, value := range settings {

@@ -26,7 +26,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
@@ -92,7 +91,7 @@ func startByRole(t *testing.T) *byRole {
 	t.Cleanup(platforms.Close)
 	b.pages = platforms.URL
 	b.settings = connectingSettings(platforms.URL, public)
-	b.settings["KAFKA_BROKERS"], b.settings["TAG_KEYS"], b.settings["LOG_LEVEL"] = strings.Join(broker.Addrs(), ","), tags.Text, "warn"
+	b.settings["KAFKA_BROKERS"], b.settings["LOG_LEVEL"] = strings.Join(broker.Addrs(), ","), "warn"
 
 	var logins []string
 	for login, role := range databaseLogins {

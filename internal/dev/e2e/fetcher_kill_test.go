@@ -19,7 +19,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
@@ -99,7 +98,7 @@ func newFetchers(t *testing.T) *fetchers {
 	platform := httptest.NewServer(f.sim)
 	t.Cleanup(platform.Close)
 	f.env = append(cleanEnv(),
-		"LEDGERBOARD_KAFKA_BROKERS="+strings.Join(f.stack.Brokers, ","), "LEDGERBOARD_DATABASE_URL="+f.stack.DatabaseURL(), "LEDGERBOARD_TAG_KEYS="+tags.Text,
+		"LEDGERBOARD_KAFKA_BROKERS="+strings.Join(f.stack.Brokers, ","), "LEDGERBOARD_DATABASE_URL="+f.stack.DatabaseURL(),
 		"LEDGERBOARD_JWT_SECRET="+strings.Repeat("s", 32), "LEDGERBOARD_DIRECTORY=main_app", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed", "LEDGERBOARD_SECRETS_KEY="+f.stack.SecretsKey,
 		"LEDGERBOARD_FACEBOOK_URL="+platform.URL+simulator.PathFacebook, "LEDGERBOARD_INSTAGRAM_URL="+platform.URL+simulator.PathInstagram,
 		"LEDGERBOARD_LINKEDIN_URL="+platform.URL+simulator.PathLinkedIn, "LEDGERBOARD_LINKEDIN_AUTH_URL="+platform.URL+simulator.PathLinkedIn,

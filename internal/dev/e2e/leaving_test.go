@@ -38,7 +38,7 @@ func TestWhoLeavesIsCutOffOnEveryPage(t *testing.T) {
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "left.jsonl")
 	require.NoError(t, os.WriteFile(file, left, 0o600))
-	taken := command(t, map[string]string{"KAFKA_BROKERS": strings.Join(p.info.Brokers, ","), "TAG_KEYS": tagKey(p.dir)}, "import", file)
+	taken := command(t, map[string]string{"KAFKA_BROKERS": strings.Join(p.info.Brokers, ",")}, "import", file)
 	require.Equal(t, done, taken.code, taken.err)
 
 	for _, l := range open {

@@ -137,7 +137,6 @@ func (h *handbook) park(t *testing.T, agency string) string {
 	} {
 		record.Headers = append(record.Headers, kgo.RecordHeader{Key: header[0], Value: []byte(header[1])})
 	}
-	taggerOf(t, h.service.api.dir, h.service.api.info.DatabaseURL).tag(record)
 	client, err := kgo.NewClient(kgo.SeedBrokers(h.service.api.info.Brokers...))
 	require.NoError(t, err)
 	defer client.Close()

@@ -27,7 +27,7 @@ func TestRestoreOfAnOldBackup(t *testing.T) {
 
 	old, files, restored := t.TempDir(), filepath.Join(t.TempDir(), "backup"), t.TempDir()
 	for _, dir := range []string{old, restored} {
-		for _, name := range []string{"tag.key", "demo-state.json"} {
+		for _, name := range []string{"demo-state.json"} {
 			raw, err := os.ReadFile(filepath.Join(lost, name))
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(filepath.Join(dir, name), raw, 0o600))
@@ -62,7 +62,7 @@ func copyAged(t *testing.T, to, from string) {
 	cfg, stop = open(to)
 	defer stop()
 	cfg.Existing = false
-	target, err := eventlog.OpenTarget(t.Context(), cfg, log.Epochs())
+	target, err := eventlog.OpenTarget(t.Context(), cfg)
 	require.NoError(t, err)
 	defer target.Close()
 	require.NoError(t, target.Create(t.Context()))
@@ -72,7 +72,7 @@ func copyAged(t *testing.T, to, from string) {
 		for _, in := range ranges {
 			copied, err := target.AppendTo(topic.Name, in.Partition, 0)
 			require.NoError(t, err)
-			require.NoError(t, log.ReadRaw(t.Context(), topic.Name, id, in, func(r eventlog.Record, _ bool) error {
+			require.NoError(t, log.ReadRaw(t.Context(), topic.Name, id, in, func(r eventlog.Record) error {
 				r.Timestamp = r.Timestamp.AddDate(0, -1, 0)
 				return copied.Add(t.Context(), r)
 			}))

@@ -18,7 +18,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
-	"github.com/ledgerboard/ledgerboard/internal/dev/tags"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
@@ -94,7 +93,7 @@ func Open(ctx context.Context, cfg Config) (_ *Stack, err error) {
 func (s *Stack) settings(at assembly.Settings) assembly.Settings {
 	counted := prometheus.NewRegistry()
 	s.Counts = append(s.Counts, counted)
-	at.DatabaseURL, at.SecretsKeys, at.TagKeys = s.cfg.DatabaseURL, s.keys, tags.Text
+	at.DatabaseURL, at.SecretsKeys = s.cfg.DatabaseURL, s.keys
 	at.Logger, at.Registerer = s.cfg.Logger, counted
 	return at
 }

@@ -1,7 +1,7 @@
 // Command mainapp is a main application, a Go module of its own, that serves ledgerboard at /boards: under
 // its router, to people whom it has signed in itself.
 //
-//	export LEDGERBOARD_KAFKA_BROKERS=… LEDGERBOARD_DATABASE_URL=… LEDGERBOARD_TAG_KEYS=…   # of a service with roles projector,fetcher,signer
+//	export LEDGERBOARD_KAFKA_BROKERS=… LEDGERBOARD_DATABASE_URL=…   # of a service with roles projector,fetcher,signer
 //	go run .
 package main
 
@@ -35,7 +35,6 @@ func run(ctx context.Context) (err error) {
 	boards, err := mount.Open(ctx, mount.Config{
 		Brokers:              strings.Split(os.Getenv("LEDGERBOARD_KAFKA_BROKERS"), ","),
 		DatabaseURL:          os.Getenv("LEDGERBOARD_DATABASE_URL"),
-		TagKeys:              os.Getenv("LEDGERBOARD_TAG_KEYS"),
 		ManagedSubscriptions: []string{"managed_social"},
 		HTTP:                 api.Config{Prefix: "/boards"},
 		// Asked where signedIn has left nobody, which it never does.

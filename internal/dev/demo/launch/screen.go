@@ -87,7 +87,6 @@ A year of changes as an auditor sees it, and the same as a file:
 The same from the log itself, and a proof that an auditor can check without this service:
 
   export LEDGERBOARD_KAFKA_BROKERS=$(jq -r '.brokers | join(",")' %[2]s) LEDGERBOARD_DATABASE_URL=$(jq -r .database_url %[2]s)
-  export LEDGERBOARD_TAG_KEYS=$(cat %[9]s/tag.key)
   %[7]s replay --parent %[8]s --until %[4]s
   %[7]s verify --all --data-dir %[9]s
   %[7]s export --parent %[8]s --bundle proof.jsonl --data-dir %[9]s
