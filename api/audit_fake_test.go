@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -127,17 +125,13 @@ func (f *auditFake) note(what string) {
 	f.log = append(f.log, what)
 }
 
-// fakeProver has two checkpoints, whose proof is one hash, and bundles that name their agency.
+// fakeProver has two checkpoints, and bundles that name their agency.
 type fakeProver struct{ err error }
 
 func (f fakeProver) Checkpoints(context.Context) ([]proof.Published, error) {
-	first := proof.Checkpoint{Size: 3, Time: time.Unix(7, 0), Positions: []int64{4}}
-	second := proof.Checkpoint{Size: 9, Time: time.Unix(8, 0), Positions: []int64{9}, Prev: first.ID()}
+	first := proof.Checkpoint{Time: time.Unix(7, 0), Partitions: []proof.Covered{{Next: 4, Records: 3}}}
+	second := proof.Checkpoint{Time: time.Unix(8, 0), Partitions: []proof.Covered{{Next: 9, Records: 9}}}
 	return []proof.Published{{Checkpoint: first, Note: "first"}, {Checkpoint: second, Note: "second"}}, f.err
-}
-
-func (f fakeProver) Consistency(_ context.Context, older, newer tlog.Hash) (tlog.TreeProof, error) {
-	return tlog.TreeProof{tlog.NodeHash(older, newer)}, f.err
 }
 
 func (f fakeProver) Bundle(_ context.Context, parent string, out io.Writer) (proof.Exported, error) {

@@ -22,29 +22,18 @@ import (
 // Prover gives auditors evidence that they check themselves; *proof.Prover implements it. Its errors for people are
 // [domain.Error]s.
 type Prover interface {
-	// Checkpoints returns those that count, oldest first.
+	// Checkpoints returns those whose signature holds, oldest first.
 	Checkpoints(ctx context.Context) ([]proof.Published, error)
-	// Consistency proves that the records of the older checkpoint are the first ones of the newer one's.
-	Consistency(ctx context.Context, older, newer tlog.Hash) (tlog.TreeProof, error)
 	// Bundle writes the proof bundle of an agency.
 	Bundle(ctx context.Context, parent string, out io.Writer) (proof.Exported, error)
 }
 
 // CheckpointEntry is a signed statement about the log as a whole; it names no agency.
 type CheckpointEntry struct {
-	ID string `json:"id"` // SHA-256 of its text, 64 hex digits
-	// Prev is the id of the checkpoint that this one goes on from; null for the first one.
-	Prev    *string   `json:"prev"`
+	ID      string    `json:"id"`      // SHA-256 of its text, 64 hex digits
 	Time    time.Time `json:"time"`    // of the signature, by the signer's clock
 	Records int64     `json:"records"` // of all agencies that it covers
 	Note    string    `json:"note"`    // the statement with its signature, as it was signed: what is to be checked and kept
-}
-
-// consistencyAnswer proves that two checkpoints are of one log.
-type consistencyAnswer struct {
-	Older string   `json:"older"` // id
-	Newer string   `json:"newer"` // id
-	Proof []string `json:"proof"` // RFC 6962 consistency proof: SHA-256 hashes, 64 hex digits each
 }
 
 // getCheckpoints answers the checkpoints that count, newest first. Looking at them is not recorded: they show nothing of an
@@ -69,34 +58,13 @@ func (s *Server) getCheckpoints(w http.ResponseWriter, r *http.Request, params *
 	}
 	var entries []CheckpointEntry
 	for _, c := range list[:min(len(list), page.Size()+1)] {
-		e := CheckpointEntry{ID: hexOf(c.ID()), Time: c.Time.UTC(), Records: c.Size, Note: c.Note}
-		if c.Prev != (tlog.Hash{}) {
-			e.Prev = new(hexOf(c.Prev))
-		}
-		entries = append(entries, e)
+		entries = append(entries, CheckpointEntry{ID: hexOf(c.ID()), Time: c.Time.UTC(), Records: c.Records(), Note: c.Note})
 	}
 	entries, next, err := readmodels.CutPage(entries, page.Size(), cursors, func(e CheckpointEntry) string { return e.ID })
 	if err != nil {
 		return err
 	}
 	return s.writeData(w, entries, readmodels.ListMeta{NextCursor: next})
-}
-
-// getConsistency answers the proof that the checkpoint ?newer= goes on from ?older=.
-func (s *Server) getConsistency(w http.ResponseWriter, r *http.Request, params *Params, _, _ string) error {
-	older, newer := params.digest(paramOlder), params.digest(paramNewer)
-	if err := params.Err(); err != nil {
-		return err
-	}
-	proved, err := s.deps.Audit.Proofs.Consistency(r.Context(), older, newer)
-	if err != nil {
-		return err
-	}
-	answer := consistencyAnswer{Older: hexOf(older), Newer: hexOf(newer), Proof: []string{}}
-	for _, h := range proved {
-		answer.Proof = append(answer.Proof, hexOf(h))
-	}
-	return s.writeData(w, answer, nil)
 }
 
 // getBundle sends the proof bundle of the agency. It is made in a file without a name first: the record of the reading says up to
@@ -134,19 +102,6 @@ func (s *Server) getBundle(w http.ResponseWriter, r *http.Request, params *Param
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // the connection may serve further requests
 	return nil
-}
-
-// digest reads a SHA-256.
-func (p *Params) digest(declared Param) (h tlog.Hash) {
-	p.required(declared)
-	value, present := p.value(declared, KindDigest)
-	raw, err := hex.DecodeString(value)
-	if present && (err != nil || len(raw) != len(h)) {
-		p.bad.addf(declared.Name, "is not the id of a checkpoint: use 64 hex digits")
-		return h
-	}
-	copy(h[:], raw)
-	return h
 }
 
 func hexOf(h tlog.Hash) string { return hex.EncodeToString(h[:]) }

@@ -39,8 +39,6 @@ func (s *Server) auditRoutes() []route {
 		get(patternAccess, "getAuditAccessExport", s.auditing(s.exportSpans, append([]Param{paramFormat, paramCursor}, spanParams...)...)),
 		get("/api/audit/checkpoints", "getAuditCheckpoints", s.auditing(s.getCheckpoints, paramCursor, paramLimit).
 			answering(reflect.TypeFor[[]CheckpointEntry](), reflect.TypeFor[readmodels.ListMeta]())),
-		get(patternConsistency, "getAuditConsistency", s.auditing(s.getConsistency, paramOlder, paramNewer).
-			answering(reflect.TypeFor[consistencyAnswer](), nil)),
 		get(patternBundle, "getAuditBundle", s.auditing(s.getBundle)),
 		get("/api/audit/reads", "getAuditReads",
 			s.auditing(s.getAuditReads, paramCursor, paramLimit, paramActor, paramFrom, paramTo).

@@ -65,8 +65,6 @@ const (
 	exampleUser    = "a11ce0000000000000000000"
 	exampleStart   = "2026-01-01"
 	exampleEnd     = "2026-01-31"
-
-	exampleCheckpoint = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 )
 
 // The parameters of figures and entities.
@@ -209,12 +207,6 @@ var (
 	paramSpanBy   = Param{
 		Name: "by", Kind: KindWord, Words: []string{spansByDashboard, spansByUser}, wrong: "is no order of access: use dashboard or user",
 		Text: "What the entries are ordered by first.", Default: spansByDashboard, Example: spansByUser,
-	}
-	paramOlder = Param{
-		Name: "older", Kind: KindDigest, Text: "The checkpoint that was signed first: its id, 64 hex digits.", Required: true, Example: exampleCheckpoint,
-	}
-	paramNewer = Param{
-		Name: "newer", Kind: KindDigest, Text: "The checkpoint that was signed later: its id, 64 hex digits.", Required: true, Example: exampleCheckpoint,
 	}
 
 	paramHistoryCursor = Param{

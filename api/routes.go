@@ -39,8 +39,6 @@ const (
 	patternExport    = "/api/audit/export"
 	patternAccess    = "/api/audit/access/export"
 
-	patternConsistency = "/api/audit/checkpoints/consistency"
-
 	patternBundle   = "/api/audit/bundle"
 	patternLive     = "/api/live"
 	patternTicket   = "/api/notices/ticket" // made to read, and judged again where it is used
@@ -230,9 +228,9 @@ func isStream(pattern string) bool {
 	return pattern == patternNotices || pattern == patternLive || pattern == patternRebuildEvents || strings.HasPrefix(pattern, prefixSocketIO)
 }
 
-// isLong names the routes whose answers may be as long as a history, or need the whole log to be read.
+// isLong names the routes whose answers may be as long as a history, or need a partition of the log to be read.
 func isLong(pattern string) bool {
-	return slices.Contains([]string{patternExport, patternAccess, patternBundle, patternConsistency}, pattern)
+	return slices.Contains([]string{patternExport, patternAccess, patternBundle}, pattern)
 }
 
 // answersHead tells whether HEAD is served beside GET: not where it would open a stream, and not where

@@ -163,10 +163,9 @@ func TestPatternsRefuseWhatTheServiceRefuses(t *testing.T) {
 	phone, user, token := pattern("NewUserBody", "phone"), pattern("RegistrationBody", "user"), pattern("TokensBody", "access_token")
 	page, to := pattern("RegistrationBody", "external_id"), pattern("ConnectBody", "return_to")
 	scope := regexp.MustCompile(member("UpdateBody", "scopes")["items"].(map[string]any)["pattern"].(string))
-	digest := patternOf("/api/audit/checkpoints/consistency", "older")
 	for value, of := range map[string]*regexp.Regexp{
 		"": name, "\u00a0 ": name, "a\nb": name, "no id": linked, "1\n2": phone, "nobody": user, "two words": token, "urn:li:": page, "//evil.example": to,
-		"no/slash": to, "/a b": to, "/%": to, "Posts": scope, "a b": scope, strings.Repeat("s", 65): scope, strings.Repeat("A", 64): digest,
+		"no/slash": to, "/a b": to, "/%": to, "Posts": scope, "a b": scope, strings.Repeat("s", 65): scope,
 		"01": category, "-1": category, "2026-02-30": times, "2025-02-29": times, "2026-01-01T10:00:00": times, "20260101": times, "soon": times,
 		"2026-13-01": times, "11,": accounts, "0": accounts, "11,x": accounts,
 	} {
@@ -174,7 +173,7 @@ func TestPatternsRefuseWhatTheServiceRefuses(t *testing.T) {
 	}
 	for value, of := range map[string]*regexp.Regexp{
 		"Jonas Weber": name, "Ä": name, client2: linked, "+49 30 1234": phone, bob: user, "EAAB0|x.y-z_": token, "urn:li:organization:7": page,
-		"/console/clients?from=a%20b#top": to, "https://app.example.com:8443": to, "/": to, "analytics": scope, "a_b.c-d": scope, strings.Repeat("a", 64): digest,
+		"/console/clients?from=a%20b#top": to, "https://app.example.com:8443": to, "/": to, "analytics": scope, "a_b.c-d": scope,
 		"0": category, "all": category, "12": category, "2024-02-29": times, "2026-12-31": times, "2026-01-01T10:00:00Z": times,
 		"2026-01-01T10:00:00.5+02:00": times, "1767225600": times, "1767225600000": times, "11," + client1: accounts,
 	} {

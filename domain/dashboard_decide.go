@@ -218,7 +218,7 @@ func nameChange(f DashboardFacts, change DashboardChange) (DashboardEvent, error
 		linksChanged = linksChanged || !slices.Equal(before.SubAccountIDs, r.After.SubAccountIDs)
 		usersChanged = usersChanged || !slices.Equal(before.Users, r.After.Users)
 	}
-	change.LostAccess, change.DecidedOn = lostAccess(revisions), f.decidedOn(change)
+	change.LostAccess = lostAccess(revisions)
 	switch {
 	case len(change.Split) > 0:
 		return AccountsUnlinked{change}, nil

@@ -22,9 +22,6 @@ type DashboardChange struct {
 	Split                []SplitDashboard    `json:"split,omitempty"`   // accounts that left the set: each alone now
 	Created              map[string]string   `json:"created,omitempty"` // sub-account → id of a dashboard that did not exist
 	LostAccess           []string            `json:"lost_access,omitempty"`
-	// DecidedOn holds, by sub-account, [Dashboard.Digest] of each dashboard that the decision saw; it saw none of those in
-	// Created. An edit of the tables, which the change would else take over under an honest actor, so shows for ever.
-	DecidedOn map[string]string `json:"decided_on,omitempty"`
 
 	// imported is set by [DashboardsImported] alone, whose payload has a shape of its own.
 	imported []ImportedDashboard

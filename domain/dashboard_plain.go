@@ -29,9 +29,6 @@ func decodePlainly(raw []byte) (c DashboardChange, plain bool) {
 	if p.has(`,"lost_access":`) {
 		c.LostAccess = p.list()
 	}
-	if p.has(`,"decided_on":`) {
-		c.DecidedOn = plainMap(&p, p.text)
-	}
 	p.skip(`}`)
 	if !p.ended() {
 		return DashboardChange{}, false

@@ -71,7 +71,6 @@ func TestPlainChangeIsTheFullOne(t *testing.T) {
 			MainPOC:              rapid.MapOfN(texts, list, 0, 3).Draw(t, "poc"),
 			Created:              rapid.MapOfN(texts, texts, 0, 2).Draw(t, "created"),
 			LostAccess:           slices.Compact(slices.Sorted(slices.Values(list.Draw(t, "lost")))),
-			DecidedOn:            rapid.MapOfN(texts, texts, 0, 2).Draw(t, "decided on"),
 		}
 		if rapid.IntRange(0, 3).Draw(t, "split") == 3 {
 			c.Split = []domain.SplitDashboard{{SubAccountID: "c30000000000000000000000", Users: list.Draw(t, "rest")}}

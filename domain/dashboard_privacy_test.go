@@ -18,7 +18,7 @@ func TestDashboardEventsHoldNoPersonalData(t *testing.T) {
 	t.Parallel()
 	allowed := []string{
 		"primary", "linked", "users", "allow_client_dashboard", "scopes", "main_poc", "main_poc.*", "split", "split.sub_account_id",
-		"split.users", "created", "created.*", "lost_access", "decided_on", "decided_on.*",
+		"split.users", "created", "created.*", "lost_access",
 		"dashboards", "dashboards._id", "dashboards.sub_account_id", "dashboards.sub_account_ids", "dashboards.users", "dashboards.main_poc",
 		"dashboards.allow_client_dashboard", "dashboards.scopes", "dashboards.created_at", "dashboards.updated_at",
 	}

@@ -26,7 +26,7 @@ type Report struct {
 	Took      string          `json:"took"`
 	// Note says why nothing was compared.
 	Note string `json:"note,omitempty"`
-	// Behind says why the tables are not what the log says although they are up to Positions: what stands behind is not folded.
+	// Behind says how many records after Positions are not folded yet, and so were not compared.
 	Behind string `json:"behind,omitempty"`
 }
 

@@ -196,26 +196,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/audit/checkpoints/consistency": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The proof that the later of two checkpoints goes on from the earlier one.
-         * @description RFC 6962: the records of the earlier one are the first ones of the later one. 404 for a checkpoint that the log does not have; whoever holds one that was signed, and gets a 404, holds evidence.
-         */
-        get: operations["getAuditConsistency"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/audit/diff": {
         parameters: {
             query?: never;
@@ -2793,8 +2773,6 @@ export interface components {
             id: string;
             /** @description the statement with its signature, as it was signed: what is to be checked and kept */
             note: string;
-            /** @description `prev` is the id of the checkpoint that this one goes on from; null for the first one. */
-            prev: string | null;
             /**
              * Format: int64
              * @description of all agencies that it covers
@@ -3152,15 +3130,6 @@ export interface components {
             state: string;
             /** @description `ungranted_figures` are figures that stay null because a scope is missing; empty while nothing is known. */
             ungranted_figures: components["schemas"]["UngrantedFigure"][];
-        };
-        /** @description Proves that two checkpoints are of one log. */
-        ConsistencyAnswer: {
-            /** @description id */
-            newer: string;
-            /** @description id */
-            older: string;
-            /** @description RFC 6962 consistency proof: SHA-256 hashes, 64 hex digits each */
-            proof: string[];
         };
         /** @description The preferences document of one sub-account under one agency. Its lists are sets: sorted, without repeats, never missing. It is the row of `dashboard_preferences`, the answer's `data` of a PUT, and what history shows before and after a change. */
         Dashboard: {
@@ -8000,54 +7969,6 @@ export interface operations {
             401: components["responses"]["unauthenticated"];
             403: components["responses"]["forbidden"];
             404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getAuditConsistency: {
-        parameters: {
-            query: {
-                /**
-                 * @description The checkpoint that was signed first: its id, 64 hex digits.
-                 * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-                 */
-                older: string;
-                /**
-                 * @description The checkpoint that was signed later: its id, 64 hex digits.
-                 * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-                 */
-                newer: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["ConsistencyAnswer"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                };
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];

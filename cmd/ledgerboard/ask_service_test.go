@@ -29,7 +29,7 @@ func (a *audited) served(t *testing.T) remote {
 	t.Helper()
 	known, err := evidence{Keys: []string{filepath.Join(a.dir, checkpointPublic)}}.verifiers(storage{})
 	require.NoError(t, err)
-	prover := proof.NewProver(a.log, func() (note.Verifiers, error) { return known, nil }, &proof.File{Path: filepath.Join(a.dir, checkpointList)})
+	prover := proof.NewProver(a.log, func() (note.Verifiers, error) { return known, nil })
 	server, err := api.Handler(api.Deps{
 		Authenticator: api.AuthenticatorFunc(func(r *http.Request) (api.Principal, error) {
 			if r.Header.Get("Authorization") != "Bearer mine" {
@@ -90,7 +90,7 @@ func TestAuditorsNeedAnAddressAndAToken(t *testing.T) {
 	require.Contains(t, text, "version 11 was the last")
 	text, err = run(checkpointsCommand{at})
 	require.NoError(t, err)
-	require.Equal(t, 2, strings.Count(text, "ledgerboard/dashboards/"))
+	require.Equal(t, 2, strings.Count(text, "ledgerboard/dashboards\n"))
 }
 
 // A value that the service does not take is a wrong argument, and is said once.

@@ -15,17 +15,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-// Files beside the data: the list of checkpoints, and the public key for convenience. An auditor gets the
-// key from the agency by another way than from the machine that is audited.
-const (
-	checkpointList   = "checkpoints.txt"
-	checkpointPublic = "checkpoint.pub"
-)
+// checkpointPublic is the file of public keys in the data directory, for convenience. An auditor gets the key from the agency
+// by another way than from the machine that is audited.
+const checkpointPublic = "checkpoint.pub"
 
-// evidence says, to those who verify, where checkpoints lie outside of the log and who signs them.
+// evidence says, to those who verify, who signs checkpoints.
 type evidence struct {
-	Checkpoints string   `name:"checkpoints" env:"LEDGERBOARD_CHECKPOINT_FILE" placeholder:"FILE" help:"File of signed checkpoints outside of the log. None: checkpoints.txt in the data directory."`
-	Keys        []string `name:"key" env:"LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS" placeholder:"KEY|FILE,…" help:"Public keys of checkpoints, or files of them. None: checkpoint.pub in the data directory; a bundle is never checked with that."`
+	Keys []string `name:"key" env:"LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS" placeholder:"KEY|FILE,…" help:"Public keys of checkpoints, or files of them. None: checkpoint.pub in the data directory; a bundle is never checked with that."`
 }
 
 // keys returns the public keys that are named, those in files too.
@@ -113,21 +109,6 @@ func publicKeys(dir string) ([]byte, error) {
 	default:
 		return raw, nil
 	}
-}
-
-// open returns the keys, nil when none is known, and the list of checkpoints; one that is named must be there.
-func (e evidence) open(s storage) (note.Verifiers, *proof.File, error) {
-	known, err := e.verifiers(s)
-	if err != nil {
-		return nil, nil, err
-	}
-	if e.Checkpoints == "" {
-		return known, &proof.File{Path: filepath.Join(s.DataDir, checkpointList)}, nil
-	}
-	if _, err := os.Stat(e.Checkpoints); err != nil {
-		return nil, nil, usageError{fmt.Errorf("--checkpoints: %w", err)}
-	}
-	return known, &proof.File{Path: e.Checkpoints}, nil
 }
 
 // keepPublicKey adds the key to those in the data directory, so that earlier checkpoints still verify.

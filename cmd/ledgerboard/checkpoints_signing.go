@@ -1,13 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -43,29 +41,11 @@ func (p *process) startCheckpoints(group *errgroup.Group, ctx context.Context) e
 	}
 	p.logger.Info("checkpoints are signed", "public_key", public, "every", p.CheckpointEvery.String())
 	p.stop.run(group, "the signer of checkpoints", func() error {
-		if !p.waitSeeded(ctx) {
-			return nil
-		}
 		last, cancel := p.stop.last(ctx)
 		defer cancel()
 		return signer.Run(ctx, last)
 	})
 	return nil
-}
-
-// waitSeeded waits until the demo's history is in the log; false: the process ended before. The history is dated over the past
-// year: behind a checkpoint, also one over an empty log, its records could not be of their time. A start that was cut short
-// signs nothing, so that the next one goes on with it.
-func (p *process) waitSeeded(ctx context.Context) bool {
-	if p.seeded == nil {
-		return true
-	}
-	select {
-	case <-p.seeded:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // sayWhoSigns is a line at the start of a process that signs no checkpoints.
@@ -105,14 +85,9 @@ func (p *process) newSigner() (*proof.Signer, string, error) {
 		return nil, "", err
 	}
 	return proof.NewSigner(proof.SignerConfig{
-		Source: p.Log, Append: p.Log.Append, File: *p.checkpointFile(), Key: key, Known: known,
+		Source: p.Log, Append: p.Log.Append, Key: key, Known: known,
 		Lock: signingLock(p.KeptPool, frozenAfter, p.logger), Now: time.Now, Every: p.CheckpointEvery, Logger: p.logger, Observe: observeCheckpoints(p.registry),
 	}), public, nil
-}
-
-// checkpointFile is where checkpoints lie outside of the log.
-func (p *process) checkpointFile() *proof.File {
-	return &proof.File{Path: cmp.Or(p.CheckpointFile, filepath.Join(p.DataDir, checkpointList))}
 }
 
 // checkpointKeys are the public keys that a signer goes on from, and that auditors' proofs rest on: the named ones, and those of who signed beside this data
@@ -181,10 +156,6 @@ func observeCheckpoints(registry prometheus.Registerer) func(proof.Turn) {
 	refused := gauge("refused", "1 while no checkpoint is signed because the log contradicts an earlier one. Alert on it.")
 	last := gauge("last_signed_timestamp_seconds", "When this process last signed a checkpoint; 0: not since its start.")
 	covered := gauge("covered_records", "Records that the last checkpoint of this process covers; 0: none since its start.")
-	outOfTime := auto.NewCounter(prometheus.CounterOpts{
-		Name: "ledgerboard_checkpoint_out_of_time_records_total",
-		Help: "Records that cannot be of the time that they say: a clock is wrong, or somebody who has a key wrote them. Alert on it; 'ledgerboard verify --all' names them.",
-	})
 	for _, outcome := range []string{"signed", "nothing_new", "failed", "refused"} {
 		turns.WithLabelValues(outcome) // so that a rate over them begins at 0
 	}
@@ -200,8 +171,7 @@ func observeCheckpoints(registry prometheus.Registerer) func(proof.Turn) {
 			outcome = "signed"
 			refused.Set(0)
 			last.Set(float64(t.Checkpoint.Time.UnixMicro()) / 1e6)
-			covered.Set(float64(t.Checkpoint.Size))
-			outOfTime.Add(float64(t.Checkpoint.OutOfTime.Count))
+			covered.Set(float64(t.Checkpoint.Records()))
 		}
 		turns.WithLabelValues(outcome).Inc()
 	}

@@ -8,14 +8,12 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
@@ -46,19 +44,18 @@ func TestTurnsOfTheSignerAreCounted(t *testing.T) {
 	)
 	require.Contains(t, values(), turns+"refused", "a rate over it begins at 0")
 	at := time.Unix(1_800_000_000, 0)
-	observe(proof.Turn{Signed: true, Checkpoint: proof.Checkpoint{Time: at, Size: 7, OutOfTime: proof.OutOfTime{Count: 2}}})
+	observe(proof.Turn{Signed: true, Checkpoint: proof.Checkpoint{Time: at, Partitions: []proof.Covered{{Records: 7}}}})
 	observe(proof.Turn{})
 	observe(proof.Turn{Err: errors.New("the broker is away")})
 	seen := values()
 	require.Equal(t, map[string]float64{
 		turns + "signed": 1, turns + "nothing_new": 1, turns + "failed": 1, turns + "refused": 0, refused: 0,
 		"ledgerboard_checkpoint_last_signed_timestamp_seconds": 1_800_000_000, "ledgerboard_checkpoint_covered_records": 7,
-		"ledgerboard_checkpoint_out_of_time_records_total": 2,
 	}, seen)
 	observe(proof.Turn{Err: fmt.Errorf("%w: its end was cut", proof.ErrContradiction)})
 	require.InDelta(t, 1, values()[refused], 0)
 	require.InDelta(t, 1, values()[turns+"refused"], 0)
-	observe(proof.Turn{Signed: true, Checkpoint: proof.Checkpoint{Time: at, Size: 8}})
+	observe(proof.Turn{Signed: true, Checkpoint: proof.Checkpoint{Time: at, Partitions: []proof.Covered{{Records: 8}}}})
 	require.Zero(t, values()[refused])
 }
 
@@ -102,13 +99,11 @@ func TestAProcessThatOnlySigns(t *testing.T) {
 	signer := open(io.Discard, roleSigner)
 	ended := make(chan error, 1)
 	go func() { ended <- signer.run(ctx, "127.0.0.1:0", nil) }()
-	file := filepath.Join(signer.DataDir, checkpointList)
-	require.Eventually(t, func() bool { raw, _ := os.ReadFile(file); return len(raw) > 0 }, patience, 20*time.Millisecond)
-	raw, err := os.ReadFile(file)
-	require.NoError(t, err)
-	c, err := proof.OpenCheckpoint(raw[:len(raw)-1], known)
-	require.NoError(t, err)
-	require.Equal(t, int64(3), c.Size)
+	prover := proof.NewProver(a.log, other.checkpointKeys)
+	require.Eventually(t, func() bool {
+		list, err := prover.Checkpoints(t.Context())
+		return err == nil && len(list) == 1 && list[0].Records() == 3
+	}, patience, 20*time.Millisecond)
 
 	require.Eventually(t, func() bool { // a process is told of beside what it does
 		logs.Reset()
@@ -116,39 +111,6 @@ func TestAProcessThatOnlySigns(t *testing.T) {
 	}, patience, 20*time.Millisecond)
 	stop()
 	require.NoError(t, <-ended)
-}
-
-// The demo's history is dated over the past year. A start that ends before all of it is in the log signs nothing, not even at a
-// graceful stop: the next start appends the rest.
-func TestNothingIsSignedBeforeTheDemosHistory(t *testing.T) {
-	t.Parallel()
-	a := newAudited(t, 3)
-	s := eraseSettings(t.TempDir())
-	s.storage = a.storage()
-	s.DataDir, s.Roles, s.CheckpointEvery = t.TempDir(), []string{roleSigner}, time.Hour
-	var err error
-	s.CheckpointKey, _, err = proof.GenerateKey()
-	require.NoError(t, err)
-	for _, seeded := range []bool{false, true} {
-		p, err := s.open(t.Context(), slog.New(slog.DiscardHandler))
-		require.NoError(t, err)
-		history := make(chan struct{})
-		p.seeded = history
-		ctx, stop := context.WithCancel(t.Context())
-		var group errgroup.Group
-		require.NoError(t, p.startCheckpoints(&group, ctx))
-		file := filepath.Join(s.DataDir, checkpointList)
-		if seeded {
-			close(history)
-			require.Eventually(t, func() bool { _, err := os.Stat(file); return err == nil }, patience, 20*time.Millisecond)
-		}
-		stop()
-		require.NoError(t, group.Wait())
-		require.NoError(t, p.Close())
-		if !seeded {
-			require.NoFileExists(t, file)
-		}
-	}
 }
 
 // Whoever answers nobody needs no settings of tokens.
@@ -223,11 +185,8 @@ func TestANewKeyGoesOnFromTheOldOne(t *testing.T) {
 	c, signed, err := signer.Sign(t.Context())
 	require.NoError(t, err)
 	require.True(t, signed)
-	require.NotZero(t, c.Prev)
-	report, err := a.verify(t, verifyCommand{All: true, LogOnly: true})
+	require.Equal(t, int64(4), c.Records())
+	report, err := a.verify(t, verifyCommand{All: true})
 	require.NoError(t, err)
 	require.Equal(t, 2, report.Checkpoints)
-	for _, n := range report.Notes {
-		require.NotContains(t, n, "is void")
-	}
 }

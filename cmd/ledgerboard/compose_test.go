@@ -50,7 +50,7 @@ var composeSets = []string{
 }
 
 // signs are the settings of the process that signs alone.
-var signs = []string{"LEDGERBOARD_CHECKPOINT_KEY", "LEDGERBOARD_CHECKPOINT_FILE"}
+var signs = []string{"LEDGERBOARD_CHECKPOINT_KEY"}
 
 // composeService is what is looked at of a service of compose.yaml.
 type composeService struct {

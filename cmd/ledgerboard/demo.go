@@ -84,8 +84,6 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	seeded := make(chan struct{})
-	p.seeded = seeded
 	people := world.People()
 	for _, person := range []demo.Person{people.Agency, people.Client, people.Auditor, people.Operator, people.MainApp} {
 		p.continueAs = append(p.continueAs, console.Person(person))
@@ -97,7 +95,6 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 		if err := seeder.Changes(ctx); err != nil {
 			return err
 		}
-		close(seeded)
 		if err := c.announce(ctx, p, world, launch.Screen{BaseURL: base, PlatformsURL: platforms, IDs: world.IDs()}, s); err != nil {
 			return err
 		}

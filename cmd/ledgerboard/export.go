@@ -43,7 +43,7 @@ func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	known, file, err := c.open(c.storage)
+	known, err := c.verifiers(c.storage)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (c exportCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	var exported proof.Exported
 	err = c.write(func(out io.Writer) (err error) {
-		exported, err = proof.Export(ctx, proof.ExportConfig{Source: log, Parent: parent, Known: known, File: file}, out)
+		exported, err = proof.Export(ctx, proof.ExportConfig{Source: log, Parent: parent, Known: known}, out)
 		return err
 	})
 	if err != nil {

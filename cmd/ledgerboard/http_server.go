@@ -120,7 +120,6 @@ func (p *process) newHandler() (*api.Server, http.Handler, error) {
 	}
 	handling := assembly.HandlerConfig{
 		CheckpointKeys: p.checkpointKeys,
-		CheckpointFile: p.checkpointFile(),
 		HTTP:           config,
 		Authenticator:  authenticator,
 		UnknownUsers:   p.Users == usersUnknownAllowed,

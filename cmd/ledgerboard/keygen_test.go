@@ -22,7 +22,7 @@ func TestKeygen(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, told.String(), public)
 	require.NotContains(t, told.String(), private)
-	require.Empty(t, checkpointing{CheckpointKey: private, checkpointInterval: checkpointInterval{time.Second}}.validate())
+	require.Empty(t, checkpointing{CheckpointKey: private, CheckpointEvery: time.Second}.validate())
 
 	out.Reset()
 	require.NoError(t, keygenCommand{JSON: true}.Run(t.Context(), streams{Out: &out, Err: &told}))

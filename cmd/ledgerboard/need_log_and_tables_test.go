@@ -26,12 +26,10 @@ func TestNothingIsMadeToBeLookedAt(t *testing.T) {
 		run  func(ctx context.Context, s streams) error
 		says string
 	}{
-		"verify":            {verifyCommand{storage: nowhere, logging: quiet, All: true}.Run, "LEDGERBOARD_KAFKA_BROKERS"},
-		"verify, log only":  {verifyCommand{storage: nowhere, logging: quiet, All: true, LogOnly: true}.Run, "--data-dir"},
-		"verify, no tables": {verifyCommand{storage: noTables, logging: quiet, All: true}.Run, "--log-only"},
-		"replay":            {replayCommand{storage: nowhere, logging: quiet, Parent: agency}.Run, "LEDGERBOARD_KAFKA_BROKERS"},
-		"export":            {exportCommand{storage: nowhere, logging: quiet, Parent: agency, Bundle: filepath.Join(dir, "b")}.Run, "LEDGERBOARD_KAFKA_BROKERS"},
-		"erase":             {eraseCommand{storage: nowhere, logging: quiet, User: user, actionFlags: actionFlags{Yes: true, Reason: "test"}, orderFlags: someOrder(), Wait: time.Second}.Run, "LEDGERBOARD_DATABASE_URL"},
+		"verify": {verifyCommand{storage: nowhere, logging: quiet, All: true}.Run, "LEDGERBOARD_KAFKA_BROKERS"},
+		"replay": {replayCommand{storage: nowhere, logging: quiet, Parent: agency}.Run, "LEDGERBOARD_KAFKA_BROKERS"},
+		"export": {exportCommand{storage: nowhere, logging: quiet, Parent: agency, Bundle: filepath.Join(dir, "b")}.Run, "LEDGERBOARD_KAFKA_BROKERS"},
+		"erase":  {eraseCommand{storage: nowhere, logging: quiet, User: user, actionFlags: actionFlags{Yes: true, Reason: "test"}, orderFlags: someOrder(), Wait: time.Second}.Run, "LEDGERBOARD_DATABASE_URL"},
 	} {
 		var said bytes.Buffer
 		err := c.run(t.Context(), streams{Out: io.Discard, Err: io.Discard})

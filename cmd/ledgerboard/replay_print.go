@@ -38,7 +38,6 @@ func (p *replayPrinter) flush() error {
 var changeColumns = []string{
 	"version", "time", "actor", "role", "on_behalf_of", "event", "dashboard", "created", "linked", "unlinked",
 	"users_added", "users_removed", "lost_access", "allow_client_dashboard", "scopes", "main_poc", "command_id", "request_id", "hash", "problem",
-	"decided_on_other_tables",
 }
 
 func (p *replayPrinter) change(c proof.Change) error {
@@ -53,7 +52,7 @@ func (p *replayPrinter) change(c proof.Change) error {
 		}
 		return p.csv.Values(
 			c.Version, c.Time, c.Actor, c.Role, c.OnBehalfOf, c.Event, c.Dashboard, c.Created, c.Linked, c.Unlinked,
-			c.UsersAdded, c.UsersRemoved, c.LostAccess, c.Allow, c.Scopes, c.MainPOC, c.CommandID, c.RequestID, c.Hash, c.Problem, c.DecidedOnOthers)
+			c.UsersAdded, c.UsersRemoved, c.LostAccess, c.Allow, c.Scopes, c.MainPOC, c.CommandID, c.RequestID, c.Hash, c.Problem)
 	default:
 		if first {
 			fmt.Fprintf(p.out, "%7s  %-23s  %-24s  %-24s  %-24s  %s\n", "VERSION", "TIME (UTC)", "ACTOR", "EVENT", "DASHBOARD", "CHANGE")
@@ -125,7 +124,6 @@ func inWords(c proof.Change) string {
 	}
 	add("scopes", c.Scopes)
 	add("poc", c.MainPOC)
-	add("DECIDED ON OTHER TABLES of", c.DecidedOnOthers)
 	if c.OnBehalfOf != "" {
 		parts = append(parts, "on behalf of "+c.OnBehalfOf)
 	}

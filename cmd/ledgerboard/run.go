@@ -28,7 +28,6 @@ type process struct {
 	stop     *stop
 	// continueAs are the demo's people, as whom a browser on this machine may go on; nil: nobody is offered.
 	continueAs []console.Person
-	seeded     <-chan struct{} // closed once the demo's history is in the log, and nothing is signed before; nil: nothing is seeded
 }
 
 func newMetricsRegistry() *prometheus.Registry {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,129 +21,121 @@ type bundleTrust struct {
 	TrustBundleKey bool `help:"With --bundle and without --key: check with the key that the bundle itself names. That shows whether the bundle is whole, and not who signed it."`
 }
 
-// verifyCommand proves that nothing in the history was changed, or names what was.
+// verifyCommand proves that nothing in the history was changed, or names the first offset that does not fit.
 type verifyCommand struct {
 	storage
 	logging
 	evidence
-	checkpointInterval
-	Parent string `xor:"what" help:"Verify one agency, 24 hex digits."`
-	All    bool   `xor:"what" help:"Verify all agencies."`
+	Parent string `xor:"what" help:"Verify the log and report on one agency, 24 hex digits."`
+	All    bool   `xor:"what" help:"Verify the log and report on all agencies."`
 	Bundle string `xor:"what" type:"existingfile" placeholder:"FILE" help:"Verify a proof bundle: needs --key or --trust-bundle-key, and neither log nor database."`
 	bundleTrust
-	Tables   bool          `xor:"what" help:"Fold the log anew in memory and compare the tables of all projections with it, row by row."`
-	LogOnly  bool          `help:"Do not compare with the tables: needs no database."`
-	JSON     bool          `name:"json" help:"Print the report as a JSON object."`
-	patience time.Duration // see behindPatience
+	Tables      bool   `xor:"what" help:"Fold the log in memory and compare the tables of all projections with it, row by row."`
+	Checkpoints string `type:"existingfile" placeholder:"FILE" help:"With --all or --parent: signed checkpoints that you kept, as 'ledgerboard checkpoints' prints them. They show a log that was replaced together with its checkpoints."`
+	JSON        bool   `name:"json" help:"Print the report as a JSON object."`
 }
 
-// nothingVerified is what a verification leaves that was cut.
+// nothingVerified is what an interrupted verification leaves.
 const nothingVerified = "nothing is proved and nothing is refuted; run it again"
 
-// What ends a verification that found something, with an exit code of its own: who runs verify by a timer must tell findings
+// What ends a verification that found something, with an exit code of its own: a timer that runs verify must tell findings
 // from a broker that is away.
 var (
-	errFindings       = errors.New("not everything is as it must be: see the findings")
-	errTableFindings  = errors.New("tables are not what the log says: see the report; a rebuild makes them anew from the log")
+	errFindings       = errors.New("the log is not what it must be: see the findings")
+	errTableFindings  = errors.New("tables are not what the log says: see the report; a rebuild makes them again from the log")
 	errBundleFindings = errors.New("the file proves nothing: see the findings")
 )
 
 func (c verifyCommand) Run(ctx context.Context, s streams) error {
-	c.patience = cmp.Or(c.patience, behindPatience)
-	if c.Bundle != "" {
-		return interrupted(ctx, c.bundle(ctx, s), nothingVerified)
-	}
-	if c.Tables {
-		return interrupted(ctx, c.tables(ctx, s), nothingVerified)
-	}
-	if c.Parent == "" && !c.All {
+	run := c.log
+	switch {
+	case c.Bundle != "":
+		run = c.bundle
+	case c.Tables:
+		run = c.tables
+	case c.Parent == "" && !c.All:
 		return usageError{errors.New("name one of --parent, --all, --bundle, --tables")}
 	}
-	parent := ""
+	return interrupted(ctx, run(ctx, s), nothingVerified)
+}
+
+// log verifies the log and prints the report.
+func (c verifyCommand) log(ctx context.Context, s streams) (err error) {
+	cfg := proof.VerifyConfig{}
 	if !c.All {
-		var err error
-		if parent, err = hexFlag("--parent", c.Parent); err != nil {
+		if cfg.Parent, err = hexFlag("--parent", c.Parent); err != nil {
 			return err
 		}
 	}
-	known, file, err := c.open(c.storage)
-	if err != nil {
+	if cfg.Known, err = c.verifiers(c.storage); err != nil {
 		return err
 	}
-	began := time.Now()
-	report, err := c.verify(ctx, s, proof.VerifyConfig{Parent: parent, Known: known, File: file, Every: c.CheckpointEvery})
-	if err != nil {
-		return interrupted(ctx, explainProof(err), nothingVerified)
-	}
-	if parent != "" && report.OK() && report.Agencies == 0 {
-		return fmt.Errorf("the log has no record of agency %s: nothing was verified; check --parent", parent)
-	}
-	if c.JSON {
-		err = json.NewEncoder(s.Out).Encode(report)
-	} else {
-		printReport(s.Out, report, time.Since(began))
-	}
-	switch {
-	case err != nil:
-	case !report.OK():
-		err = errFindings
-	}
-	return err
-}
-
-// verify opens what is needed and gives it back.
-func (c verifyCommand) verify(ctx context.Context, s streams, cfg proof.VerifyConfig) (report proof.Report, err error) {
-	if err := c.needLog(); err != nil {
-		return report, err
-	}
-	if !c.LogOnly {
-		if err := c.needTables(", or leave them out with --log-only"); err != nil {
-			return report, err
+	if c.Checkpoints != "" {
+		kept, err := os.ReadFile(c.Checkpoints)
+		if err != nil {
+			return fmt.Errorf("read checkpoints: %w", err)
 		}
+		cfg.Kept = string(kept)
+	}
+	if err := c.needLog(); err != nil {
+		return err
 	}
 	parts := assembly.NewParts(c.looking(c.logger(s)))
 	defer func() { err = errors.Join(err, parts.Close()) }()
+	began := time.Now()
+	report, err := c.readLog(ctx, s, parts, cfg)
+	if err != nil {
+		return err
+	}
+	if cfg.Parent != "" && report.OK() && report.Agencies == 0 {
+		return fmt.Errorf("the log has no record of agency %s: nothing was verified; check --parent", cfg.Parent)
+	}
+	if c.JSON {
+		if err := json.NewEncoder(s.Out).Encode(report); err != nil {
+			return fmt.Errorf("write report: %w", err)
+		}
+	} else {
+		printReport(s.Out, report, time.Since(began))
+	}
+	if !report.OK() {
+		return errFindings
+	}
+	return nil
+}
+
+// readLog verifies with a progress bar.
+func (c verifyCommand) readLog(ctx context.Context, s streams, parts *assembly.Parts, cfg proof.VerifyConfig) (report proof.Report, err error) {
 	log, err := parts.Log(ctx)
 	if errors.Is(err, eventlog.ErrNoTopic) {
-		return proof.Report{Agency: cfg.Parent, Findings: []proof.Finding{noLog(err)}}, nil
+		return proof.Report{Agency: cfg.Parent, Findings: []proof.Finding{{Detail: noLog(err)}}}, nil
 	}
 	if err != nil {
 		return report, explainInUse(err)
 	}
-	if c.LogOnly {
-		return c.run(ctx, s, log, cfg)
-	}
-	return c.compare(ctx, s, parts, cfg)
-}
-
-// noLog is the finding that brokers lack a topic of the log. Nothing makes it in its place: an empty log has nothing that is wrong.
-func noLog(err error) proof.Finding {
-	return proof.Finding{Kind: proof.KindRemoved, Differs: []string{"topic"}, Detail: fmt.Sprintf(
-		"the brokers do not hold the whole log. Either a topic was deleted, or these are not the brokers of the service (%s)", err)}
-}
-
-// run verifies with a progress bar.
-func (c verifyCommand) run(ctx context.Context, s streams, log *eventlog.Log, cfg proof.VerifyConfig) (proof.Report, error) {
 	ranges, _, err := log.Ranges(ctx, domain.TopicDashboards)
 	if err != nil {
-		return proof.Report{}, err
+		return report, err
 	}
 	total := int64(0)
 	for _, r := range ranges {
 		total += r.End - r.Start
 	}
 	bar := newProgress(s.Err, "verify", int(total))
+	defer bar.end()
 	var mu sync.Mutex
 	cfg.Source = log
-	cfg.Now = time.Now() // not before tables were waited for: what is signed meanwhile would be ahead of that
 	cfg.Progress = func(n int) {
 		mu.Lock()
 		defer mu.Unlock()
 		bar.add(n)
 	}
-	report, err := proof.Verify(ctx, cfg)
-	bar.end()
-	return report, err
+	report, err = proof.Verify(ctx, cfg)
+	return report, explainProof(err)
+}
+
+// noLog says that brokers lack a topic of the log. Verify creates none: an empty log would have nothing that is wrong.
+func noLog(err error) string {
+	return fmt.Sprintf("the brokers do not hold the whole log. Either a topic was deleted, or these are not the brokers of the service (%s)", err)
 }
 
 // bundle verifies a bundle.
@@ -174,28 +165,23 @@ func (c verifyCommand) bundle(ctx context.Context, s streams) error {
 }
 
 func printReport(out io.Writer, r proof.Report, took time.Duration) {
-	for _, f := range r.Findings { // records and tables have a say in it
+	for _, f := range r.Findings { // records have a say in it
 		fmt.Fprintln(out, plain(f.String()))
-	}
-	for _, text := range r.Notes {
-		fmt.Fprintln(out, "note:", plain(text))
 	}
 	verdict := r.Proven()
 	if !r.OK() {
 		verdict = fmt.Sprintf("Findings: %d.", len(r.Findings))
 	}
-	fmt.Fprintf(out, "%s\n%d records read (%d effective, %d lost races), %d agencies verified; "+
-		"%d checkpoints hold and cover %d records; %d records compared with the tables, %d changes with what they were decided on; %.1f s, %.0f records/s.\n",
-		verdict, r.Records, r.Effective, r.Stale, r.Agencies, r.Checkpoints, r.Covered, r.Compared, r.Decisions, took.Seconds(), float64(r.Records)/took.Seconds())
+	fmt.Fprintf(out, "%s\n%d records read (%d effective, %d lost races, %d invalid), %d agencies verified; %d checkpoints hold; %.1f s, %.0f records/s.\n",
+		verdict, r.Records, r.Effective, r.Stale, r.Skipped, r.Agencies, r.Checkpoints, took.Seconds(), float64(r.Records)/took.Seconds())
 }
 
 func printBundleReport(out io.Writer, r proof.BundleReport) {
 	for _, f := range r.Findings {
 		fmt.Fprintln(out, plain(f.String()))
 	}
-	if !r.OK() {
-		return
+	if r.OK() {
+		fmt.Fprintln(out, r.Proven())
+		fmt.Fprintf(out, "It is signed with the key %s.\n", r.PublicKey)
 	}
-	fmt.Fprintln(out, r.Proven())
-	fmt.Fprintf(out, "It is signed with the key %s.\n", r.PublicKey)
 }

@@ -28,18 +28,14 @@ func (c verifyCommand) tables(ctx context.Context, s streams) (err error) {
 	engines, err := parts.Engines(ctx)
 	if errors.Is(err, eventlog.ErrNoTopic) {
 		missing := noLog(err)
-		return errors.Join(fmt.Errorf("%w: %s", errFindings, missing), c.printTables(s, projections.Report{At: time.Now().UTC(), Note: missing.Detail}))
+		return errors.Join(fmt.Errorf("%w: %s", errFindings, missing), c.printTables(s, projections.Report{At: time.Now().UTC(), Note: missing}))
 	}
 	if err != nil {
 		return explainInUse(err)
 	}
-	log, err := parts.Log(ctx)
-	if err != nil {
-		return err
-	}
 	var wrong []error
 	for _, engine := range engines {
-		err := c.checkTables(ctx, s, log, engine)
+		err := c.checkTables(ctx, s, engine)
 		if err != nil && ctx.Err() != nil {
 			return err
 		}
@@ -48,46 +44,35 @@ func (c verifyCommand) tables(ctx context.Context, s streams) (err error) {
 	return errors.Join(wrong...)
 }
 
-// checkTables compares the tables of one projection with the log and prints the report.
-func (c verifyCommand) checkTables(ctx context.Context, s streams, log *eventlog.Log, engine *projections.Engine) error {
-	waited, err := c.awaitTables(ctx, s, log, engine)
+// checkTables compares the tables of one projection with the log, up to the offsets that they have folded, and prints the report.
+func (c verifyCommand) checkTables(ctx context.Context, s streams, engine *projections.Engine) error {
+	status, err := engine.Status(ctx)
 	if err != nil {
 		return err
 	}
-	if waited.note != "" {
-		fmt.Fprintln(s.Err, "note:", waited.note)
+	report := projections.Report{At: time.Now().UTC(), Projection: engine.Name()}
+	checked, err := engine.CheckTables(ctx)
+	switch {
+	case otherLog(err):
+		report.Note = fmt.Sprintf("they have folded records that the log does not hold: either records were removed from it, or these "+
+			"tables are of another log (%s)", err)
+		return errors.Join(fmt.Errorf("%w: %s: %s", errTableFindings, report.Projection, report.Note), c.printTables(s, report))
+	case err != nil:
+		return err
 	}
-	var wrong error
-	if waited.found != nil {
-		wrong = fmt.Errorf("%w: %s", errTableFindings, waited.found.Detail)
+	if status.Lag > 0 {
+		checked.Behind = fmt.Sprintf("%d records of the log were not folded yet, and not compared", status.Lag)
 	}
-	if waited.none {
-		none := projections.Report{At: time.Now().UTC(), Projection: engine.Name(), Note: waited.found.Detail}
-		return errors.Join(wrong, c.printTables(s, none))
+	err = c.printTables(s, checked)
+	if !checked.Equal {
+		err = errors.Join(errTableFindings, err)
 	}
-	report, err := engine.CheckTables(ctx)
-	if otherLog(err) {
-		found := notThatFar(engine.Name(), err)
-		none := projections.Report{At: time.Now().UTC(), Projection: engine.Name(), Note: found.Detail}
-		return errors.Join(wrong, fmt.Errorf("%w: %s", errTableFindings, found.Detail), c.printTables(s, none))
-	}
-	if err != nil {
-		return errors.Join(wrong, err)
-	}
-	if waited.made {
-		if waited.found, err = stillMade(ctx, engine); err != nil {
-			return errors.Join(wrong, err)
-		}
-		if waited.found != nil {
-			wrong = fmt.Errorf("%w: %s", errTableFindings, waited.found.Detail)
-		}
-	}
-	if waited.found != nil {
-		report.Behind, report.Equal = waited.found.Detail, false
-	} else if !report.Equal {
-		wrong = errTableFindings
-	}
-	return errors.Join(wrong, c.printTables(s, report))
+	return err
+}
+
+// otherLog tells whether tables cannot be compared because the log does not hold what they folded.
+func otherLog(err error) bool {
+	return errors.Is(err, eventlog.ErrOtherLog) || errors.Is(err, eventlog.ErrBelowStart) || errors.Is(err, eventlog.ErrBeyondEnd) || errors.Is(err, eventlog.ErrGap)
 }
 
 func (c verifyCommand) printTables(s streams, r projections.Report) error {
@@ -113,9 +98,6 @@ func printTables(out io.Writer, r projections.Report) {
 	verdict := "equal to the log"
 	if !r.Equal {
 		verdict = "DIFFERENT from the log"
-	}
-	if r.Behind != "" && r.Parked.Equal && !slices.ContainsFunc(r.Tables, func(t projections.TableReport) bool { return !t.Equal }) {
-		verdict = "BEHIND the log, equal to it up to where they stand"
 	}
 	fmt.Fprintf(out, "%s, generation %d: %d rows in %d tables and %s, %s; %s\n",
 		r.Projection, r.Generation, rows, len(r.Tables), operator.ParkedEvents(r.Parked.Rows), verdict, r.Took)

@@ -34,14 +34,12 @@ type HandlerConfig struct {
 	// CheckpointKeys returns the public keys of checkpoints, and is asked with every proof: the signer may make its key known later. No
 	// function, or nil from it: none is known, and nothing is proved over HTTP.
 	CheckpointKeys func() (note.Verifiers, error)
-	// CheckpointFile has checkpoints outside of the log; nil: none.
-	CheckpointFile *proof.File
 }
 
 // Handler puts the HTTP layer together.
 func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 	told := readmodels.ToldEntities{Pool: s.ReadPool, Registry: s.events, Progress: s.progress}
-	prover := proof.NewProver(s.Log, c.CheckpointKeys, c.CheckpointFile)
+	prover := proof.NewProver(s.Log, c.CheckpointKeys)
 	deps := api.Deps{
 		Config:            c.HTTP,
 		Authenticator:     c.Authenticator,

@@ -2,6 +2,7 @@ package proof
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +24,6 @@ type ExportConfig struct {
 	Source Source
 	Parent string
 	Known  note.Verifiers // public keys of checkpoints
-	File   *File          // checkpoints outside of the log; nil: those on `operations` alone
 }
 
 // Exported says what a bundle holds.
@@ -34,199 +34,151 @@ type Exported struct {
 	Checkpoint Checkpoint `json:"-"`
 }
 
-// exporter is one reading of the whole log, from which bundles of any agencies are made, one after the other.
-type exporter struct {
-	verification
-	tip  *entry
-	path []*entry // the checkpoints that lead to the tip, which define the order of leaves
-	tree *storedTree
-	end  *state // of the trees at the tip
-}
-
-// Export writes the proof bundle of one agency: its records, and what ties them to the newest
-// checkpoint. It refuses with [ErrContradiction] while the log contradicts a checkpoint, and with
-// [ErrNotCovered]. Memory: a fixed part and 8 bytes a record of the agency. 112 bytes a record of the whole log lie in files without names
-// in the directory for temporary files until it returns.
+// Export writes the proof bundle of one agency: its records, and what ties them to the newest checkpoint. It refuses with
+// [ErrContradiction] if the log contradicts that checkpoint, with [ErrNotCovered], and with [ErrKeyNeeded]. It reads the
+// agency's partition twice.
 func Export(ctx context.Context, cfg ExportConfig, out io.Writer) (Exported, error) {
-	e, err := readWhole(ctx, cfg)
+	list, _, err := readCheckpoints(ctx, cfg.Source, orNone(cfg.Known), 0)
 	if err != nil {
 		return Exported{}, err
 	}
-	defer e.close()
-	return e.bundle(ctx, cfg.Parent, out)
-}
-
-// readWhole reads the log up to its newest checkpoint and beyond, and grows the tree. Close what it returns.
-func readWhole(ctx context.Context, cfg ExportConfig) (*exporter, error) {
-	e := &exporter{verification: verification{VerifyConfig: VerifyConfig{Source: cfg.Source, Known: cfg.Known, File: cfg.File}}}
-	err := e.load(ctx)
-	if err == nil {
-		err = e.grow()
+	if len(list) > 0 && cfg.Known == nil {
+		return Exported{}, ErrKeyNeeded
 	}
+	ranges, id, err := cfg.Source.Ranges(ctx, domain.TopicDashboards)
 	if err != nil {
-		e.close()
-		return nil, err
+		return Exported{}, fmt.Errorf("read ends of the log: %w", err)
 	}
-	return e, nil
-}
-
-// bundle writes the bundle of one agency.
-func (e *exporter) bundle(ctx context.Context, parent string, out io.Writer) (Exported, error) {
-	partition := e.ledger.parts[eventlog.PartitionOf([]byte(parent), int32(len(e.ledger.parts)))]
-	stream, known := partition.index[parent]
-	if !known {
-		return Exported{}, domain.NewError(domain.CodeNotFound, "The log has no record of agency %s.", parent)
-	}
-	leaves := e.leaves(partition, stream)
-	if err := e.ledger.failed(); err != nil {
-		return Exported{}, err
-	}
-	if len(leaves) == 0 {
+	newest := newestOf(list)
+	switch {
+	case newest == nil:
 		return Exported{}, ErrNotCovered
+	case len(newest.Partitions) != len(ranges):
+		return Exported{}, fmt.Errorf("%w: it covers %d partitions, the topic has %d", ErrContradiction, len(newest.Partitions), len(ranges))
 	}
-	head, err := e.head(parent, len(leaves))
+	e := exporter{cfg: cfg, id: id, signed: newest, partitions: int32(len(ranges))}
+	e.number = eventlog.PartitionOf([]byte(cfg.Parent), e.partitions)
+	e.end = ranges[e.number].End
+	if e.tree, err = newStoredTree(); err != nil {
+		return Exported{}, err
+	}
+	defer e.tree.close()
+	head, err := e.readPartition(ctx)
 	if err != nil {
 		return Exported{}, err
 	}
+	return e.write(ctx, head, out)
+}
+
+// newestOf is the newest checkpoint that holds, by its time; nil: there is none.
+func newestOf(list []*signed) (newest *signed) {
+	for _, c := range list {
+		if c.err == nil && (newest == nil || c.Time.After(newest.Time)) {
+			newest = c
+		}
+	}
+	return newest
+}
+
+// exporter writes one bundle.
+type exporter struct {
+	cfg        ExportConfig
+	id         eventlog.TopicID
+	signed     *signed
+	partitions int32
+	number     int32 // of the agency's partition
+	end        int64 // of that partition
+	tree       *storedTree
+	leaves     []int64 // of the agency's covered records, by version-1
+}
+
+// readPartition builds the tree of the agency's partition up to the checkpoint, and proves which record was the agency's last.
+func (e *exporter) readPartition(ctx context.Context) (bundleLeaf, error) {
+	p := &partition{number: e.number, count: e.partitions, streams: map[string]*stream{}, due: []*signed{e.signed}}
+	covered := e.signed.Partitions[e.number]
+	p.keep = func(agency string, leaf tlog.Hash) {
+		if agency == e.cfg.Parent {
+			e.leaves = append(e.leaves, e.tree.size)
+		}
+		e.tree.add(leaf)
+	}
+	err := e.cfg.Source.Scan(ctx, eventlog.ScanConfig{
+		Topic: domain.TopicDashboards, TopicID: e.id, To: map[int32]int64{e.number: min(covered.Next, e.end)},
+		Handle: func(_ context.Context, run eventlog.Run) error {
+			for _, r := range run.Records {
+				p.add(r)
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return bundleLeaf{}, err
+	}
+	p.pass(min(covered.Next, e.end))
+	switch {
+	case covered.Next > e.end, e.signed.fails:
+		return bundleLeaf{}, fmt.Errorf("%w: the one of %s at %s", ErrContradiction, e.signed.Time.Format(timeLayout), e.signed.where)
+	case len(e.leaves) == 0:
+		return bundleLeaf{}, e.uncovered(ctx)
+	}
+	heads, err := newStoredTree()
+	if err != nil {
+		return bundleLeaf{}, err
+	}
+	defer heads.close()
+	keys := p.keys()
+	for _, key := range keys {
+		heads.add(p.streams[key].leaf)
+	}
+	head := bundleLeaf{Version: int64(len(e.leaves)), Leaf: int64(slices.Index(keys, e.cfg.Parent))}
+	head.Proof, err = heads.prove(head.Leaf)
+	return head, err
+}
+
+// uncovered says why no checkpoint covers the agency.
+func (e *exporter) uncovered(ctx context.Context) error {
+	why := error(domain.NewError(domain.CodeNotFound, "The log has no record of agency %s.", e.cfg.Parent))
+	err := effective(ctx, e.cfg.Source, e.cfg.Parent, e.partitions, e.end, func(eventlog.Record, domain.StreamHead) error {
+		why = ErrNotCovered
+		return nil
+	})
+	return cmp.Or(err, why)
+}
+
+// write writes the agency's effective records with their proofs.
+func (e *exporter) write(ctx context.Context, head bundleLeaf, out io.Writer) (Exported, error) {
+	done := Exported{Agency: e.cfg.Parent, Checkpoint: e.signed.Checkpoint}
 	w := bufio.NewWriterSize(out, 64<<10)
-	err = writeLine(w, bundleHead{
-		Bundle: bundleFormat, Topic: domain.TopicDashboards, Key: parent,
-		PublicKey: publicKeyOf(e.tip.note, e.Known), Checkpoint: e.tip.note, Head: head,
+	err := writeLine(w, bundleHead{
+		Bundle: bundleFormat, Topic: domain.TopicDashboards, Key: e.cfg.Parent, PublicKey: publicKeyOf(e.signed.note, e.cfg.Known),
+		Checkpoint: e.signed.note, Head: head,
 	})
 	if err != nil {
 		return Exported{}, err
 	}
-	done, err := e.records(ctx, w, parent, partition, leaves)
+	err = effective(ctx, e.cfg.Source, e.cfg.Parent, e.partitions, e.end, func(r eventlog.Record, at domain.StreamHead) error {
+		line, err := newBundleRecord(r, at.Version)
+		if err != nil {
+			return err
+		}
+		if at.Version <= head.Version {
+			line.Leaf = &e.leaves[at.Version-1]
+			if line.Proof, err = e.tree.prove(*line.Leaf); err != nil {
+				return err
+			}
+			done.Covered++
+		}
+		done.Records++
+		return writeLine(w, line)
+	})
 	if err != nil {
 		return Exported{}, err
 	}
 	if err := writeLine(w, bundleEnd{Records: done.Records}); err != nil {
 		return Exported{}, err
 	}
-	if done.Covered != head.Version {
-		return Exported{}, fmt.Errorf("%w: %d records are covered, the head has version %d", ErrContradiction, done.Covered, head.Version)
-	}
 	if err := w.Flush(); err != nil {
 		return Exported{}, fmt.Errorf("write bundle: %w", err)
 	}
 	return done, nil
-}
-
-// load reads checkpoints and log, and settles which checkpoint to prove against.
-func (e *exporter) load(ctx context.Context) error {
-	if err := e.readCheckpoints(ctx); err != nil {
-		return err
-	}
-	if err := e.readLog(ctx); err != nil {
-		return err
-	}
-	e.ledger.check(e.book)
-	if err := e.ledger.failed(); err != nil {
-		return err
-	}
-	if err := e.book.contradiction(); err != nil {
-		return err
-	}
-	if e.tip = e.book.tip(); e.tip == nil {
-		return ErrNotCovered
-	}
-	return nil
-}
-
-func (e *exporter) close() {
-	e.ledger.close()
-	e.tree.close()
-}
-
-// grow builds the whole tree along the checkpoints that lead to the tip.
-func (e *exporter) grow() (err error) {
-	if e.tree, err = newStoredTree(); err != nil {
-		return err
-	}
-	e.path = []*entry{e.tip}
-	for at := e.tip; at.prev != nil; at = at.prev {
-		e.path = append(e.path, at.prev)
-	}
-	slices.Reverse(e.path)
-	e.end = e.ledger.start()
-	for _, step := range e.path {
-		e.ledger.advance(e.end, step.Positions, func(_ *partition, x row) { e.tree.add(x.leaf) })
-	}
-	return e.ledger.failed()
-}
-
-// leaves are those of an agency's records that are covered, by version-1.
-func (e *exporter) leaves(agency *partition, stream int32) (leaves []int64) {
-	var leaf int64
-	from := make([]int64, len(e.ledger.parts))
-	for _, step := range e.path {
-		for i, p := range e.ledger.parts {
-			if p != agency {
-				leaf += int64(p.rows.search(step.Positions[i]) - p.rows.search(from[i]))
-				continue
-			}
-			p.rows.between(from[i], step.Positions[i], func(x row) {
-				if x.owner == stream {
-					leaves = append(leaves, leaf)
-				}
-				leaf++
-			})
-		}
-		from = step.Positions
-	}
-	return leaves
-}
-
-// head proves which record was the agency's last.
-func (e *exporter) head(agency string, version int) (bundleLeaf, error) {
-	found := bundleLeaf{Version: int64(version), Leaf: -1}
-	heads, err := newStoredTree()
-	if err != nil {
-		return found, err
-	}
-	defer heads.close()
-	e.ledger.headTree(e.end, func(ref streamRef, leaf tlog.Hash) {
-		if ref.key == agency {
-			found.Leaf = heads.size
-		}
-		heads.add(leaf)
-	})
-	proved, err := heads.prove(found.Leaf)
-	if err != nil {
-		return found, fmt.Errorf("prove head: %w", err)
-	}
-	found.Proof = nonNil(proved)
-	return found, nil
-}
-
-// records writes the agency's effective records with their proofs.
-func (e *exporter) records(ctx context.Context, w io.Writer, parent string, p *partition, leaves []int64) (Exported, error) {
-	done := Exported{Agency: parent, Checkpoint: e.tip.Checkpoint}
-	cfg := eventlog.ScanConfig{Key: parent, To: map[int32]int64{p.number: p.next}, TopicID: e.ledger.topicID}
-	err := effective(ctx, e.Source, cfg, len(e.ledger.parts), func(r eventlog.Record, head domain.StreamHead) error {
-		line, err := newBundleRecord(r, head.Version)
-		if err != nil {
-			return err
-		}
-		if head.Version <= int64(len(leaves)) {
-			leaf := leaves[head.Version-1]
-			proved, err := e.tree.prove(leaf)
-			if err != nil {
-				return fmt.Errorf("prove record: %w", err)
-			}
-			line.Leaf, line.Proof = &leaf, nonNil(proved)
-			done.Covered++
-		}
-		done.Records++
-		return writeLine(w, line)
-	})
-	return done, err
-}
-
-// nonNil keeps an empty proof (a tree of one leaf) apart from none.
-func nonNil(p tlog.RecordProof) []tlog.Hash {
-	if p == nil {
-		return []tlog.Hash{}
-	}
-	return p
 }

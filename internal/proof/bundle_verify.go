@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -22,7 +21,6 @@ type BundleReport struct {
 	Covered    int64     `json:"covered"`     // proved to be what was signed
 	NotCovered int64     `json:"not_covered"` // after the checkpoint: chained to it, and not signed yet
 	SignedAt   time.Time `json:"signed_at"`   // by the signer's clock
-	Size       int64     `json:"size"`        // records of all agencies that the checkpoint covers
 	Head       int64     `json:"head"`        // version that was the agency's last at the checkpoint
 	Findings   []Finding `json:"findings"`    // the first only: what follows a bad record proves nothing
 }
@@ -32,16 +30,17 @@ func (r BundleReport) OK() bool { return len(r.Findings) == 0 }
 
 // bundleCheck is one run of [VerifyBundle].
 type bundleCheck struct {
-	in     *bundleReader
-	signed Checkpoint
-	head   domain.StreamHead
-	leaf   int64
-	report BundleReport
+	in         *bundleReader
+	partitions int32
+	covered    Covered // the agency's partition
+	head       domain.StreamHead
+	leaf       int64
+	report     BundleReport
 }
 
-// VerifyBundle checks a bundle with nothing but the public key: that the checkpoint is signed, that each
-// record follows the one before it and is in the signed tree, and that none is missing up to the signed
-// head. An error means that the bundle could not be read from in; what is wrong with it is a finding.
+// VerifyBundle checks a bundle with nothing but the public key: that the checkpoint is signed, that each record follows the
+// one before it and is in the signed tree, and that none is missing up to the signed head. An error means that the bundle
+// could not be read from in; what is wrong with it is a finding.
 func VerifyBundle(in io.Reader, known note.Verifiers) (BundleReport, error) {
 	c, err := beginBundle(in, known)
 	if err != nil {
@@ -53,17 +52,17 @@ func VerifyBundle(in io.Reader, known note.Verifiers) (BundleReport, error) {
 		if err != nil && !ended {
 			return bundleFault(c.report, err)
 		}
-		var f *Finding
+		detail := ""
 		switch {
 		case !ended:
-			f = c.add(line, next)
+			detail = c.add(line, next)
 		case next <= c.report.Head:
-			f = new(found(KindTruncated, "tail", "the bundle ends at version %d, the signed head is version %d", c.head.Version, c.report.Head))
+			detail = fmt.Sprintf("the bundle ends at version %d, the signed head is version %d", c.head.Version, c.report.Head)
 		}
-		if f != nil {
-			c.report.Findings = append(c.report.Findings, f.of(c.report.Agency, next))
+		if detail != "" {
+			c.report.Findings = append(c.report.Findings, Finding{Agency: c.report.Agency, Version: next, Detail: detail})
 		}
-		if f != nil || ended {
+		if detail != "" || ended {
 			return c.report, nil
 		}
 	}
@@ -74,7 +73,7 @@ func bundleFault(r BundleReport, err error) (BundleReport, error) {
 	if !errors.Is(err, errBundle) && !errors.Is(err, ErrCheckpoint) {
 		return r, err
 	}
-	f := found(KindBundle, "", "%s", err).of(r.Agency, 0)
+	f := Finding{Agency: r.Agency, Detail: err.Error()}
 	if r.Records > 0 {
 		f.Detail += fmt.Sprintf(" (after version %d)", r.Records)
 	}
@@ -97,41 +96,38 @@ func beginBundle(in io.Reader, known note.Verifiers) (*bundleCheck, error) {
 	if reader.head.Head.Version < 1 {
 		return nil, fmt.Errorf("%w: it proves no record", errBundle)
 	}
-	return &bundleCheck{in: reader, signed: signed, leaf: -1, report: BundleReport{
-		Agency: reader.head.Key, PublicKey: reader.head.PublicKey, SignedAt: signed.Time, Size: signed.Size, Head: reader.head.Head.Version, Findings: []Finding{},
-	}}, nil
+	partitions := int32(len(signed.Partitions))
+	return &bundleCheck{
+		in: reader, partitions: partitions, leaf: -1, covered: signed.Partitions[eventlog.PartitionOf([]byte(reader.head.Key), partitions)],
+		report: BundleReport{
+			Agency: reader.head.Key, PublicKey: reader.head.PublicKey, SignedAt: signed.Time, Head: reader.head.Head.Version, Findings: []Finding{},
+		},
+	}, nil
 }
 
-// add checks the next record, which must have version want; the finding says what is wrong with it.
-func (c *bundleCheck) add(line bundleRecord, want int64) *Finding {
-	partitions := int32(len(c.signed.Positions))
-	r := line.record(c.report.Agency, partitions)
-	verdict, next, reason := eventlog.Judge(c.head, r, partitions)
+// add checks the next record, which must have version want; the answer says what is wrong with it.
+func (c *bundleCheck) add(line bundleRecord, want int64) string {
+	verdict, next, reason := eventlog.Judge(c.head, line.record(c.report.Agency, c.partitions), c.partitions)
 	switch {
-	case verdict == eventlog.Stale:
-		return new(found(KindInserted, "", "the record does not come next: %s", reason))
-	// The record before is proved already, or lies after the checkpoint.
-	case verdict != eventlog.Effective && line.Version > want && r.Header("ce_chainversion") == strconv.FormatInt(line.Version, 10):
-		return new(found(KindRemoved, "", "%s", reason))
 	case verdict != eventlog.Effective:
-		return new(found(KindAltered, "", "%s", reason))
+		return "the record does not come next: " + reason
 	case line.Version != want:
-		return new(found(KindBundle, "", "the line says version %d", line.Version))
+		return fmt.Sprintf("the line says version %d", line.Version)
 	}
 	c.head = next
 	c.report.Records++
 	if want > c.report.Head {
 		if line.Leaf != nil || line.Proof != nil {
-			return new(found(KindBundle, "", "it lies after the signed head and claims to be in the signed tree"))
+			return "it lies after the signed head and claims to be in the signed tree"
 		}
 		c.report.NotCovered++
-		return nil
+		return ""
 	}
 	if detail := c.proved(line, LeafHash(c.report.Agency, next)); detail != "" {
-		return new(found(KindAltered, "content", "%s", detail))
+		return detail
 	}
 	c.report.Covered++
-	return nil
+	return ""
 }
 
 // proved checks a record against the signed trees; the answer says why it is not in them.
@@ -140,14 +136,14 @@ func (c *bundleCheck) proved(line bundleRecord, leaf tlog.Hash) string {
 		return "it has no place in the signed tree"
 	}
 	c.leaf = *line.Leaf
-	if c.leaf >= c.signed.Size || tlog.CheckRecord(line.Proof, c.signed.Size, c.signed.Root, c.leaf, leaf) != nil {
+	if c.leaf >= c.covered.Records || tlog.CheckRecord(line.Proof, c.covered.Records, c.covered.Root, c.leaf, leaf) != nil {
 		return "it is not the record that was signed"
 	}
 	head := c.in.head.Head
 	if c.head.Version != head.Version {
 		return ""
 	}
-	if head.Leaf < 0 || head.Leaf >= c.signed.HeadCount || tlog.CheckRecord(head.Proof, c.signed.HeadCount, c.signed.HeadRoot, head.Leaf, leaf) != nil {
+	if head.Leaf < 0 || head.Leaf >= c.covered.Streams || tlog.CheckRecord(head.Proof, c.covered.Streams, c.covered.Heads, head.Leaf, leaf) != nil {
 		return "it is not the last record that was signed: later ones were cut off"
 	}
 	return ""

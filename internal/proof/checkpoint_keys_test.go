@@ -18,7 +18,7 @@ func TestKeys(t *testing.T) {
 		require.Equal(t, public, again)
 		known, err := proof.ParseVerifiers(public, public, public+"\n")
 		require.NoError(t, err)
-		signed, err := proof.Checkpoint{Positions: []int64{1}, Time: noon}.Sign(signer)
+		signed, err := proof.Checkpoint{Partitions: []proof.Covered{{Next: 1}}, Time: noon}.Sign(signer)
 		require.NoError(t, err)
 		_, err = proof.OpenCheckpoint(signed, known)
 		require.NoError(t, err)

@@ -33,10 +33,10 @@ func ExampleVerifyBundle() {
 	// Without its second record.
 	lines := strings.SplitAfter(string(bundle), "\n")
 	report, err = proof.VerifyBundle(strings.NewReader(lines[0]+lines[1]+lines[3]), known)
-	fmt.Println(report.OK(), report.Findings[0].Kind, "after", report.Records, "record", err)
+	fmt.Println(report.OK(), report.Findings[0].Version, "after", report.Records, "record", err)
 	// Output:
 	// true 3 records, 3 signed <nil>
-	// false removed after 1 record <nil>
+	// false 2 after 1 record <nil>
 }
 
 // A checkpoint is a text that is signed; whoever has the public key sees whether a byte of it was changed.
@@ -51,7 +51,10 @@ func ExampleCheckpoint_Sign() {
 		fmt.Println(err)
 		return
 	}
-	checkpoint := proof.Checkpoint{Size: 3, HeadCount: 1, Positions: []int64{3, 0}, Time: time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC)}
+	checkpoint := proof.Checkpoint{
+		Time:       time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC),
+		Partitions: []proof.Covered{{Next: 3, Records: 3, Streams: 1}, {}},
+	}
 	signed, err := checkpoint.Sign(signer)
 	if err != nil {
 		fmt.Println(err)
@@ -63,7 +66,7 @@ func ExampleCheckpoint_Sign() {
 		return
 	}
 	opened, err := proof.OpenCheckpoint(signed, known)
-	fmt.Println(opened.Size, "records by", opened.Time.Format(time.DateOnly), err)
+	fmt.Println(opened.Records(), "records by", opened.Time.Format(time.DateOnly), err)
 
 	_, err = proof.OpenCheckpoint(bytes.Replace(signed, []byte("2026-03-31"), []byte("2026-03-30"), 1), known)
 	fmt.Println(err != nil)

@@ -6,11 +6,11 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
@@ -51,7 +51,6 @@ type memory struct {
 	id     eventlog.TopicID
 	topics map[string][][]eventlog.Record
 	broken error // of the next append
-	scans  atomic.Int64
 }
 
 func newMemory(t testing.TB) *memory {
@@ -70,7 +69,6 @@ func (m *memory) Ranges(_ context.Context, topic string) ([]eventlog.PartitionRa
 }
 
 func (m *memory) Scan(ctx context.Context, cfg eventlog.ScanConfig) error {
-	m.scans.Add(1)
 	for i, records := range m.topics[cfg.Topic] {
 		from, to := cfg.From[int32(i)], int64(len(records))
 		if cfg.To != nil {
@@ -152,6 +150,11 @@ func (m *memory) find(agency string, version int) (partition, index int) {
 		}
 	}
 	return p, -1
+}
+
+// always are keys that do not change.
+func always(known note.Verifiers) func() (note.Verifiers, error) {
+	return func() (note.Verifiers, error) { return known, nil }
 }
 
 func setHeader(r *eventlog.Record, name, value string) {

@@ -54,10 +54,6 @@ type Change struct {
 	MainPOC      []string          `json:"main_poc,omitempty"` // the new ones, when they changed
 	After        *domain.Dashboard `json:"after,omitempty"`
 
-	// DecidedOnOthers are the dashboards, of the whole record, that were other ones in the tables when it was decided than the log
-	// gives: those tables had been edited.
-	DecidedOnOthers []string `json:"decided_on_other_tables,omitempty"`
-
 	// Problem says why the record cannot be folded; nothing but the envelope is filled then.
 	Problem string `json:"problem,omitempty"`
 }
@@ -87,10 +83,9 @@ type replayer struct {
 	decode     decoder
 	judged     domain.StreamHead // and done.Stale, done.Broken: of the first
 
-	fold   fold // of the second, with the rest of done
-	ground grounds
-	head   domain.StreamHead // the last one that was yielded
-	done   Replayed
+	dashboards map[string]domain.Dashboard // of the second, with the rest of done; by sub-account
+	head       domain.StreamHead           // the last one that was yielded
+	done       Replayed
 }
 
 // step is a record that counts: the head that it makes and, where changes are asked for, what it says.
@@ -172,7 +167,7 @@ func ReplayBundle(in io.Reader, known note.Verifiers, decode decoder, cfg Replay
 		return Replayed{}, err
 	}
 	cfg.Parent = c.in.head.Key
-	p := newReplayer(cfg, len(c.signed.Positions), decode)
+	p := newReplayer(cfg, int(c.partitions), decode)
 	var steps []step
 	for {
 		line, err := c.in.record()
@@ -194,7 +189,7 @@ func ReplayBundle(in io.Reader, known note.Verifiers, decode decoder, cfg Replay
 func newReplayer(cfg ReplayConfig, partitions int, decode decoder) *replayer {
 	return &replayer{
 		ReplayConfig: cfg, partitions: int32(partitions), decode: decode,
-		fold: newFold(cfg.Parent), done: Replayed{Agency: cfg.Parent},
+		dashboards: map[string]domain.Dashboard{}, done: Replayed{Agency: cfg.Parent},
 	}
 }
 
@@ -235,25 +230,40 @@ func (p *replayer) take(s *step) error {
 		Actor: e.Audit.Actor, Role: e.Audit.Role, OnBehalfOf: e.Audit.OnBehalfOf,
 		CommandID: e.Audit.CommandID, RequestID: e.Audit.RequestID, Hash: hex.EncodeToString(p.head.Hash[:]),
 	}
-	done, err := p.ground.take(&p.fold, &s.recorded, s.err, p.head)
-	base.LostAccess, base.DecidedOnOthers = done.change.LostAccess, done.others
+	revisions, err := p.fold(s, &base)
 	if err != nil {
 		base.LostAccess, base.Problem = nil, err.Error()
-	}
-	if err != nil || len(done.revisions) == 0 && len(done.others) > 0 { // as the log has it, it changed nothing
 		p.done.Changes++
 		return p.Yield(base)
 	}
-	for i := range done.revisions {
-		if p.Dashboard != "" && p.Dashboard != done.revisions[i].After.SubAccountID {
+	for i := range revisions {
+		if p.Dashboard != "" && p.Dashboard != revisions[i].After.SubAccountID {
 			continue
 		}
 		p.done.Changes++
-		if err := p.Yield(base.of(&done.revisions[i])); err != nil {
+		if err := p.Yield(base.of(&revisions[i])); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// fold folds a record by the domain's rules, and returns what it changed.
+func (p *replayer) fold(s *step, base *Change) ([]domain.DashboardRevision, error) {
+	if s.err != nil {
+		return nil, s.err
+	}
+	event, ok := s.recorded.Data.(domain.DashboardEvent)
+	if !ok {
+		return nil, nil // an operator's record, which changes no dashboard
+	}
+	change := event.Change()
+	base.LostAccess = change.LostAccess
+	revisions, err := change.Fold(p.Parent, s.head.Version, s.head.Time, p.dashboards)
+	for i := range revisions {
+		p.dashboards[revisions[i].After.SubAccountID] = revisions[i].After
+	}
+	return revisions, err
 }
 
 // of fills in what differs between a dashboard before and after the record.
@@ -284,29 +294,10 @@ func (p *replayer) end() Replayed {
 		head = eventlog.Genesis(domain.TopicDashboards, p.Parent)
 	}
 	p.done.Hash = hex.EncodeToString(head[:])
-	for _, id := range slices.Sorted(maps.Keys(p.fold.dashboards)) {
+	for _, id := range slices.Sorted(maps.Keys(p.dashboards)) {
 		if p.Dashboard == "" || p.Dashboard == id {
-			p.done.State = append(p.done.State, p.fold.dashboards[id])
+			p.done.State = append(p.done.State, p.dashboards[id])
 		}
 	}
 	return p.done
-}
-
-// fold is one agency's dashboards, folded by the domain's rules.
-type fold struct {
-	parent     string
-	dashboards map[string]domain.Dashboard
-}
-
-func newFold(parent string) fold {
-	return fold{parent: parent, dashboards: map[string]domain.Dashboard{}}
-}
-
-// revise makes the dashboards those after a change, and returns what it changed.
-func (f *fold) revise(change domain.DashboardChange, version int64, at time.Time) ([]domain.DashboardRevision, error) {
-	revisions, err := change.Fold(f.parent, version, at, f.dashboards)
-	for i := range revisions {
-		f.dashboards[revisions[i].After.SubAccountID] = revisions[i].After
-	}
-	return revisions, err
 }

@@ -1,10 +1,12 @@
 package proof_test
 
 import (
+	"bytes"
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -13,148 +15,202 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-func TestHonestLogVerifies(t *testing.T) {
+func TestVerify(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 10)
-	report := w.verify(t, w.memory, with(remember(t, w.memory)))
+	var offsets int
+	report := w.verify(t, w, func(c *proof.VerifyConfig) { c.Progress = func(n int) { offsets += n } })
 	require.True(t, report.OK(), "%v", report.Findings)
-	require.Equal(t, int64(33), report.Records)
-	require.Equal(t, int64(30), report.Effective)
-	require.Equal(t, int64(3), report.Stale)
-	require.Equal(t, int64(3), report.Agencies)
-	require.Equal(t, 3, report.Checkpoints)
-	require.Equal(t, int64(27), report.Covered)
-	require.Equal(t, int64(30), report.Compared)
-	require.Empty(t, report.Notes)
+	require.Equal(t, []int64{33, 30, 3, 0}, []int64{report.Records, report.Effective, report.Stale, report.Skipped})
+	require.Equal(t, []int64{3, 3, 27}, []int64{report.Agencies, int64(report.Checkpoints), report.Covered})
+	require.Equal(t, 33, offsets)
+	require.Equal(t, "No finding: nothing was altered, removed, inserted or reordered up to the checkpoint of 2026-03-14T12:03:00.000000Z, which "+
+		"covers 27 records. 3 records since then are chained. An end that was cut off since then, or a log that was replaced together with its key, "+
+		"would not show.", report.Proven())
+	own := w.verify(t, w, func(c *proof.VerifyConfig) { c.Parent = agencies[1] })
+	require.Equal(t, int64(1), own.Agencies)
 }
 
-// Whatever is done to a log is found and named, with tables and without, with checkpoints and without.
+// What was done to version 5 (of 9) of an agency, all of which a checkpoint covers, is named by the first offset that does not fit.
 func TestTamperingIsNamed(t *testing.T) {
 	t.Parallel()
-	w := busy(t, 9)
-	a := shared()
-	honest := remember(t, w.memory)
-	for name, c := range tamperings() {
+	alter := func(change func(r *eventlog.Record)) func([]eventlog.Record, int) []eventlog.Record {
+		return func(records []eventlog.Record, i int) []eventlog.Record { change(&records[i]); return records }
+	}
+	header := func(name, value string) func([]eventlog.Record, int) []eventlog.Record {
+		return alter(func(r *eventlog.Record) { setHeader(r, name, value) })
+	}
+	for name, c := range map[string]struct {
+		do      func(records []eventlog.Record, i int) []eventlog.Record
+		version int64 // that does not follow; 0: the checkpoint alone tells
+	}{
+		"data":          {alter(func(r *eventlog.Record) { r.Value = append(r.Value, ' ') }), 6},
+		"actor":         {header("ce_actor", "somebody"), 6},
+		"time":          {header("ce_time", noon.Add(4500*time.Millisecond).Format(time.RFC3339Nano)), 6},
+		"an early time": {header("ce_time", noon.Format(time.RFC3339Nano)), 5},
+		"a header":      {header("x-more", "x"), 6},
+		"predecessor":   {header("ce_chainprev", strings.Repeat("00", 32)), 5},
+		"version":       {header("ce_chainversion", "7"), 5},
+		"malformed":     {header("ce_specversion", "2.0"), 5},
+		"removed":       {func(records []eventlog.Record, i int) []eventlog.Record { return slices.Delete(records, i, i+1) }, 5},
+		"another's key": {alter(func(r *eventlog.Record) { r.Key = []byte(agencies[2]) }), 5},
+		"swapped": {func(records []eventlog.Record, i int) []eventlog.Record {
+			j := i + 1 + slices.IndexFunc(records[i+1:], func(r eventlog.Record) bool { return bytes.Equal(r.Key, records[i].Key) })
+			records[i], records[j] = records[j], records[i]
+			return records
+		}, 5},
+		"inserted": {func(records []eventlog.Record, i int) []eventlog.Record {
+			forged := records[i]
+			setHeader(&forged, "ce_actor", "forger")
+			return slices.Insert(records, i, forged)
+		}, 6},
+		"moved before another agency's": {func(records []eventlog.Record, i int) []eventlog.Record {
+			for j := i + 1; j < len(records); j++ {
+				if !bytes.Equal(records[j].Key, records[i].Key) {
+					moved := records[j]
+					return slices.Insert(slices.Delete(records, j, j+1), i, moved)
+				}
+			}
+			return nil
+		}, 0},
+		"end cut off": {func(records []eventlog.Record, i int) []eventlog.Record {
+			key := records[i].Key
+			return append(records[:i], slices.DeleteFunc(records[i:], func(r eventlog.Record) bool { return bytes.Equal(r.Key, key) })...)
+		}, 0},
+		"written again from here on": {func(records []eventlog.Record, i int) []eventlog.Record {
+			setHeader(&records[i], "ce_actor", "somebody")
+			head := domain.StreamHead{}
+			for j := range records {
+				if r := &records[j]; bytes.Equal(r.Key, records[i].Key) && !bytes.Contains(r.Value, []byte("loser")) {
+					prev := head.Hash
+					if head.Version == 0 {
+						prev = eventlog.Genesis(r.Topic, string(r.Key))
+					}
+					setHeader(r, "ce_chainprev", fmt.Sprintf("%x", prev))
+					_, head, _ = eventlog.Judge(head, *r, testPartitions)
+				}
+			}
+			return records
+		}, 0},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := w.clone()
-			c.do(t, m, a)
-			m.renumber()
-			t.Run("with tables", func(t *testing.T) {
-				report := w.verify(t, m, with(honest))
-				f := of(t, report, a)
-				require.Equal(t, c.kind, f.Kind, f.String())
-				require.Equal(t, c.version, f.Version, f.String())
-				require.Equal(t, c.differs, f.Differs, f.String())
-				if f.Kind != proof.KindTruncated {
-					require.NotNil(t, f.Offset)
+			w := busy(t, 9)
+			p, i := w.find(agencies[0], 5)
+			before, _ := w.find(agencies[0], 4)
+			require.Equal(t, p, before)
+			w.topics[domain.TopicDashboards][p] = c.do(w.topics[domain.TopicDashboards][p], i)
+			w.renumber()
+			report := w.verify(t, w)
+			require.False(t, report.OK())
+			for _, f := range report.Findings {
+				require.Equal(t, int32(p), *f.Partition, f.String())
+			}
+			byCheckpoint := slices.IndexFunc(report.Findings, func(f proof.Finding) bool { return f.Agency == "" })
+			require.GreaterOrEqual(t, byCheckpoint, 0, "%v", report.Findings)
+			require.LessOrEqual(t, *report.Findings[byCheckpoint].Offset, int64(i), "from there on")
+			if c.version == 0 {
+				for _, f := range report.Findings {
+					require.Empty(t, f.Agency)
 				}
-				require.True(t, slices.ContainsFunc(report.Findings, func(f proof.Finding) bool {
-					return f.Kind == proof.KindCheckpoint || f.Kind == proof.KindTruncated && f.Agency == ""
-				}),
-					"the checkpoint sees it too: %v", report.Findings)
-			})
-			t.Run("by the checkpoints alone", func(t *testing.T) {
-				report := w.verify(t, m)
-				require.False(t, report.OK())
-				require.Equal(t, c.logOnly, slices.ContainsFunc(report.Findings, func(f proof.Finding) bool { return f.Agency == a }), "%v", report.Findings)
-			})
-			if !c.logOnly {
 				return
 			}
-			t.Run("by the chain alone", func(t *testing.T) {
-				m.topics[domain.TopicOperations] = make([][]eventlog.Record, 3)
-				report := w.verify(t, m, func(c *proof.VerifyConfig) { c.File, c.Parent = nil, a })
-				f := of(t, report, a)
-				require.Equal(t, c.kind, f.Kind, f.String())
-				require.Equal(t, c.version, f.Version, f.String())
-			})
+			n := slices.IndexFunc(report.Findings, func(f proof.Finding) bool { return f.Agency == agencies[0] })
+			require.GreaterOrEqual(t, n, 0, "%v", report.Findings)
+			f := report.Findings[n]
+			require.Equal(t, c.version, f.Version, f.String())
+			require.GreaterOrEqual(t, *f.Offset, int64(i))
+			require.Contains(t, f.String(), fmt.Sprintf("partition %d offset %d, agency %s, version %d: ", p, *f.Offset, agencies[0], f.Version))
+			others := w.verify(t, w, func(c *proof.VerifyConfig) { c.Parent = agencies[1] })
+			require.False(t, slices.ContainsFunc(others.Findings, func(f proof.Finding) bool { return f.Agency == agencies[0] }))
 		})
 	}
 }
 
-// of returns the first finding of an agency.
-func of(t *testing.T, r proof.Report, a string) proof.Finding {
-	t.Helper()
-	i := slices.IndexFunc(r.Findings, func(f proof.Finding) bool { return f.Agency == a })
-	require.GreaterOrEqual(t, i, 0, "nothing is said of the agency: %v", r.Findings)
-	return r.Findings[i]
-}
-
-// Trace context is not hashed: proxies may rewrite it. A lost race more or less means nothing to the
-// chain; the checkpoint's offsets see it where it moves a record.
-func TestHarmlessChanges(t *testing.T) {
+// Invalid records belong to no stream: they are counted, and neither verification nor signing stops for them.
+func TestInvalidRecordsAreSkipped(t *testing.T) {
 	t.Parallel()
-	w := busy(t, 9)
-	m := w.clone()
-	p, i := m.find(agencies[0], 5)
-	setHeader(&m.topics[domain.TopicDashboards][p][i], "ce_traceparent", "00-other-01")
-	require.True(t, w.verify(t, m, with(remember(t, w.memory))).OK())
-}
-
-// The tables may stand behind the log; what they have not seen is verified against the chain alone.
-func TestTablesBehindTheLog(t *testing.T) {
-	t.Parallel()
-	w := busy(t, 6)
-	x := remember(t, w.memory)
-	for range 3 {
-		w.change(t, agencies[0])
-	}
-	report := w.verify(t, w.memory, with(x))
+	w := busy(t, 3)
+	w.put(eventlog.Record{Topic: domain.TopicDashboards, Key: []byte("no agency"), Value: []byte("{}")})
+	w.put(eventlog.Record{Topic: domain.TopicDashboards, Key: []byte(agencies[0]), Value: []byte("{}")})
+	copied := w.topics[domain.TopicDashboards][0][0]
+	w.topics[domain.TopicDashboards][1] = append(w.topics[domain.TopicDashboards][1], copied)
+	w.renumber()
+	w.change(t, agencies[0])
+	w.sign(t, w.signer(t))
+	report := w.verify(t, w)
 	require.True(t, report.OK(), "%v", report.Findings)
-	require.Equal(t, int64(18), report.Compared)
-	require.Equal(t, int64(21), report.Effective)
+	require.Equal(t, int64(3), report.Skipped)
+	require.Equal(t, int64(10), report.Covered)
 }
 
-// One agency's report says nothing of another one.
-func TestParentNarrows(t *testing.T) {
-	t.Parallel()
-	w := busy(t, 6)
-	x := remember(t, w.memory)
-	m := w.clone()
-	p, i := m.find(agencies[0], 3)
-	setHeader(&m.topics[domain.TopicDashboards][p][i], "ce_actor", "x")
-	report := w.verify(t, m, with(x), func(c *proof.VerifyConfig) { c.Parent = agencies[1] })
-	require.Len(t, report.Findings, 1)
-	require.Equal(t, proof.KindCheckpoint, report.Findings[0].Kind)
-	require.NotContains(t, fmt.Sprint(report), agencies[0])
-	require.Equal(t, int64(1), report.Agencies)
-}
-
-// What is done to one agency is not blamed on its neighbour in the partition: its records are whole, and
-// at most lie elsewhere.
-func TestNeighboursAreNotBlamed(t *testing.T) {
+// Who cuts the log can remove the checkpoints too: notes that were kept elsewhere show that, and so does their absence.
+func TestALogThatWasCutTogetherWithItsCheckpoints(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 9)
-	a := shared()
-	honest := remember(t, w.memory)
-	for name, want := range map[string]struct {
-		kind    proof.Kind
-		differs string
-	}{
-		"inserted":                  {proof.KindInserted, "place"}, // pushed beyond where the tables stand
-		"key of the same partition": {proof.KindInserted, "order"}, // the stray record stands in its stream
-	} {
-		m := w.clone()
-		tamperings()[name].do(t, m, a)
-		m.renumber()
-		report := w.verify(t, m, with(honest))
-		require.Equal(t, a, report.Findings[0].Agency, "the culprit comes first: %v", report.Findings)
-		f := of(t, report, neighbour(a))
-		require.Equal(t, want.kind, f.Kind, f.String())
-		require.Equal(t, []string{want.differs}, f.Differs)
+	kept := strings.Join(w.notes(t), "\n")
+	first, err := proof.OpenCheckpoint([]byte(w.notes(t)[0]), w.known(t))
+	require.NoError(t, err)
+	for p, covered := range first.Partitions {
+		w.topics[domain.TopicDashboards][p] = w.topics[domain.TopicDashboards][p][:covered.Next]
 	}
+	for p, records := range w.topics[domain.TopicOperations] {
+		w.topics[domain.TopicOperations][p] = records[:min(1, len(records))]
+	}
+	require.True(t, w.verify(t, w).OK(), "by itself it holds")
+	report := w.verify(t, w, func(c *proof.VerifyConfig) { c.Kept = kept })
+	require.False(t, report.OK())
+	require.Contains(t, report.Findings[0].String(), "its end was cut off")
 
-	// Removed before the place where the tables stand: a record that they have not seen moves there.
-	m := w.clone()
-	w2 := &world{memory: m, heads: maps.Clone(w.heads), began: w.began}
-	w2.change(t, neighbour(a))
-	p, i := m.find(a, 9)
-	m.topics[domain.TopicDashboards][p] = slices.Delete(m.topics[domain.TopicDashboards][p], i, i+1)
-	m.renumber()
-	report := w.verify(t, m, with(honest))
-	require.Equal(t, proof.KindTruncated, of(t, report, a).Kind)
-	f := of(t, report, neighbour(a))
-	require.Equal(t, proof.KindRemoved, f.Kind, f.String())
-	require.Equal(t, []string{"place"}, f.Differs)
+	clear(w.topics[domain.TopicOperations])
+	report = w.verify(t, w)
+	require.Len(t, report.Findings, 1)
+	require.Contains(t, report.Findings[0].Detail, "there is no checkpoint in the log")
+	report = w.verify(t, w, func(c *proof.VerifyConfig) { c.Known = nil })
+	require.True(t, report.OK())
+	require.Contains(t, report.Proven(), "No checkpoint was checked")
+	_, err = proof.Verify(t.Context(), proof.VerifyConfig{Source: w, Kept: kept})
+	require.ErrorIs(t, err, proof.ErrKeyNeeded)
+}
+
+// Kept notes are read as `ledgerboard checkpoints` prints them; what is none is a finding.
+func TestKeptNotes(t *testing.T) {
+	t.Parallel()
+	w := busy(t, 9)
+	notes := w.notes(t)
+	for name, c := range map[string]struct {
+		kept  string
+		holds int
+		found int
+	}{
+		"none":             {"", 3, 0},
+		"all":              {strings.Join(notes, "\n") + "\n\n", 6, 0},
+		"close together":   {strings.Join(notes, ""), 6, 0},
+		"of Windows":       {strings.ReplaceAll(notes[0], "\n", "\r\n"), 4, 0},
+		"something else":   {"hello\n", 3, 1},
+		"a cut one":        {notes[0][:len(notes[0])/2] + "\n" + notes[1], 4, 1},
+		"something behind": {notes[0] + "\nx\n", 3, 1},
+	} {
+		report := w.verify(t, w, func(v *proof.VerifyConfig) { v.Kept = c.kept })
+		require.Len(t, report.Findings, c.found, name)
+		require.Equal(t, c.holds, report.Checkpoints, name)
+	}
+}
+
+// Notes that do not verify prove nothing: findings of verify, and the signer goes on.
+func TestForgedCheckpoints(t *testing.T) {
+	t.Parallel()
+	w := busy(t, 3)
+	forger := newWorld(t)
+	truth, err := proof.OpenCheckpoint([]byte(w.notes(t)[0]), w.known(t))
+	require.NoError(t, err)
+	forged, err := truth.Sign(forger.key(t))
+	require.NoError(t, err)
+	w.lay(t, "forged", string(forged))
+	w.lay(t, "rubbish", "rubbish\n\n— nobody AAAA\n")
+	report := w.verify(t, w)
+	require.Len(t, report.Findings, 2)
+	require.Contains(t, report.Findings[0].Detail, "is forged, damaged or signed with a key that was not given")
+	w.change(t, agencies[0])
+	w.sign(t, w.signer(t))
 }

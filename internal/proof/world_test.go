@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -20,12 +19,10 @@ import (
 type world struct {
 	*memory
 	heads   map[string]domain.StreamHead
-	boards  map[string]map[string]domain.Dashboard // by agency and client: what its next change is decided on
 	now     time.Time
 	began   time.Time // each version of a stream is a second later
 	signing string    // signer key
 	public  string
-	file    proof.File
 }
 
 func newWorld(t testing.TB) *world {
@@ -33,8 +30,7 @@ func newWorld(t testing.TB) *world {
 	signing, public, err := note.GenerateKey(rand.Reader, "test.ledgerboard")
 	require.NoError(t, err)
 	return &world{
-		memory: newMemory(t), heads: map[string]domain.StreamHead{}, boards: map[string]map[string]domain.Dashboard{}, now: noon, began: noon, signing: signing, public: public,
-		file: proof.File{Path: filepath.Join(t.TempDir(), "checkpoints.txt")},
+		memory: newMemory(t), heads: map[string]domain.StreamHead{}, now: noon, began: noon, signing: signing, public: public,
 	}
 }
 
@@ -55,7 +51,7 @@ func (w *world) key(t testing.TB) note.Signer {
 func (w *world) signer(t testing.TB, change ...func(*proof.SignerConfig)) *proof.Signer {
 	t.Helper()
 	cfg := proof.SignerConfig{
-		Source: w, Append: w.Append, File: w.file, Key: w.key(t), Known: w.known(t),
+		Source: w, Append: w.Append, Key: w.key(t), Known: w.known(t),
 		Now:    func() time.Time { w.now = w.now.Add(time.Minute); return w.now },
 		Every:  time.Hour,
 		Logger: slog.New(slog.DiscardHandler),
@@ -88,12 +84,6 @@ func (w *world) change(t testing.TB, agency string) eventlog.Record {
 	return r
 }
 
-// operate appends an operator's record to the agency's chain.
-func (w *world) operate(t testing.TB, agency string, data domain.Data) {
-	t.Helper()
-	w.chain(agency, w.record(t, agency, w.heads[agency], data, "operator", w.at(agency)))
-}
-
 // chain puts a record that follows the head.
 func (w *world) chain(agency string, r eventlog.Record) {
 	w.put(r)
@@ -104,19 +94,6 @@ func (w *world) chain(agency string, r eventlog.Record) {
 	}
 	at := w.at(agency)
 	w.heads[agency] = domain.StreamHead{Version: head.Version + 1, Hash: eventlog.RecordHash(prev, r), Time: at}
-	recorded, _ := w.codec.Decode(r)
-	if event, ok := recorded.Data.(domain.DashboardEvent); ok {
-		if w.boards == nil {
-			w.boards = map[string]map[string]domain.Dashboard{}
-		}
-		if w.boards[agency] == nil {
-			w.boards[agency] = map[string]domain.Dashboard{}
-		}
-		revisions, _ := event.Change().Fold(agency, head.Version+1, at, w.boards[agency])
-		for _, revision := range revisions {
-			w.boards[agency][revision.After.SubAccountID] = revision.After
-		}
-	}
 }
 
 func (w *world) at(agency string) time.Time {
@@ -128,9 +105,6 @@ func (w *world) encode(t testing.TB, agency string, head domain.StreamHead, user
 	change := domain.DashboardChange{
 		Primary: client(1), Linked: []string{client(1)}, Users: []string{user}, Scopes: []string{"posts"},
 		MainPOC: map[string][]string{client(1): {}},
-	}
-	if board, there := w.boards[agency][client(1)]; there {
-		change.DecidedOn = map[string]string{client(1): board.Digest()}
 	}
 	var data domain.DashboardEvent = domain.DashboardUsersChanged{DashboardChange: change}
 	if head.Version == 0 {
@@ -189,7 +163,7 @@ func busy(t testing.TB, rounds int) *world {
 
 func (w *world) verify(t testing.TB, log proof.Source, change ...func(*proof.VerifyConfig)) proof.Report {
 	t.Helper()
-	cfg := proof.VerifyConfig{Source: log, Known: w.known(t), File: &w.file}
+	cfg := proof.VerifyConfig{Source: log, Known: w.known(t)}
 	for _, c := range change {
 		c(&cfg)
 	}

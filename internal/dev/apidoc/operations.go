@@ -251,12 +251,6 @@ var operations = map[string]about{
 		text: "They name no agency, and cover the records of all. `note` is the statement with its signature (Ed25519): keep it, and check " +
 			"it with the public key.",
 	},
-	"getAuditConsistency": {
-		tag: tagAudit, summary: "The proof that the later of two checkpoints goes on from the earlier one.",
-		text: "RFC 6962: the records of the earlier one are the first ones of the later one. 404 for a checkpoint that the log does not have; " +
-			"whoever holds one that was signed, and gets a 404, holds evidence.",
-		refuses: []domain.Code{domain.CodeNotFound, domain.CodeConflict},
-	},
 	"getAuditBundle": {
 		tag: tagAudit, summary: "The proof bundle of the agency, to be checked without the service.",
 		text: "All records of the agency with their places in the newest checkpoint's tree. ledgerboard verify --bundle FILE --key PUB checks it. " +

@@ -38,29 +38,3 @@ func TestTheThreatModelNamesTests(t *testing.T) {
 		require.True(t, there[name[1]], "docs/threat-model.md names %s, which is nowhere", name[1])
 	}
 }
-
-// Each attack of the threat model's table is a program of the end-to-end test, and each program stands in the table. That test holds the whole
-// rows; this one says sooner what was forgotten.
-func TestTheThreatModelNamesAttacks(t *testing.T) {
-	t.Parallel()
-
-	text, err := os.ReadFile(filepath.Join(root(t), "docs", "threat-model.md"))
-	require.NoError(t, err)
-	_, table, _ := strings.Cut(string(text), "|---|---|---|---|---|\n")
-	table, _, _ = strings.Cut(table, "\n\n")
-	var told, made []string
-	for row := range strings.Lines(table) {
-		told = append(told, strings.TrimSpace(strings.Split(row, "|")[1]))
-	}
-	files, err := filepath.Glob(filepath.Join(root(t), "internal", "dev", "e2e", "attacks*_test.go"))
-	require.NoError(t, err)
-	for _, file := range files {
-		source, err := os.ReadFile(file)
-		require.NoError(t, err)
-		for _, name := range regexp.MustCompile(`(?:\bname: |\tedit\()"([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
-			made = append(made, name[1])
-		}
-	}
-	require.Greater(t, len(made), 50)
-	require.ElementsMatch(t, made, told)
-}

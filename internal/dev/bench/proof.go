@@ -28,7 +28,6 @@ type signing struct {
 	*proof.Signer
 
 	known note.Verifiers
-	file  proof.File
 }
 
 // signing makes a signer of a log.
@@ -45,20 +44,19 @@ func (b *bench) signing(source proof.Source, appends func(context.Context, domai
 		return s, err
 	}
 	b.n++
-	s.file = proof.File{Path: fmt.Sprintf("%s/checkpoints-%d.txt", b.dir, b.n)}
 	s.Signer = proof.NewSigner(proof.SignerConfig{
-		Source: source, Append: appends, File: s.file, Key: key, Known: s.known, Now: now, Logger: slog.New(slog.DiscardHandler),
+		Source: source, Append: appends, Key: key, Known: s.known, Now: now, Logger: slog.New(slog.DiscardHandler),
 	})
 	return s, nil
 }
 
 // verify verifies a log of so many records, all of them under a checkpoint.
 func (s signing) verify(ctx context.Context, source proof.Source, records int64) error {
-	report, err := proof.Verify(ctx, proof.VerifyConfig{Source: source, Known: s.known, File: &s.file})
+	report, err := proof.Verify(ctx, proof.VerifyConfig{Source: source, Known: s.known})
 	if err != nil {
 		return err
 	}
-	if !report.OK() || report.Effective != records || report.Covered != records || report.Decisions != records {
+	if !report.OK() || report.Effective != records || report.Covered != records {
 		return fmt.Errorf("the log does not verify: %d of %d records are covered, %v", report.Covered, records, report.Findings)
 	}
 	return nil

@@ -101,11 +101,6 @@ func (c *chain) change(log *eventlog.Log, at time.Time, accounts, users, lost []
 		}
 		data = domain.AccountsLinked{DashboardChange: change}
 	} else {
-		change.DecidedOn = map[string]string{}
-		for _, id := range accounts {
-			before := c.dashboards[id]
-			change.DecidedOn[id] = before.Digest()
-		}
 		data = domain.DashboardUsersChanged{DashboardChange: change}
 	}
 	revisions, err := change.Fold(c.key, version, at, c.dashboards)

@@ -1,0 +1,265 @@
+package proof
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// Source is the log as proofs read it; *eventlog.Log is one.
+type Source interface {
+	// Ranges returns what each partition holds, in order, and the topic's id.
+	Ranges(ctx context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error)
+	// Scan reads from positions to positions.
+	Scan(ctx context.Context, cfg eventlog.ScanConfig) error
+	// Decode reads one record strictly.
+	Decode(r eventlog.Record) (domain.Recorded, error)
+}
+
+// reader reads `dashboards` from its beginning, in one scan of all partitions or in several that continue each other.
+// Partitions share nothing while it reads.
+type reader struct {
+	source  Source
+	topicID eventlog.TopicID
+	parts   []*partition
+}
+
+// partition is what proofs need of one partition, as far as it was read.
+type partition struct {
+	number  int32
+	count   int32 // partitions of the topic
+	next    int64 // offset to read next
+	records int64
+	stale   int64
+	skipped int64 // records that belong to no stream
+	tree    tree
+	streams map[string]*stream
+	keep    func(agency string, leaf tlog.Hash) // gets each leaf; nil: not needed
+	due     []*signed                           // checkpoints that are compared ahead, by the offset up to which they cover this partition
+	fits    int64                               // every checkpoint up to this offset holds; 0 without one
+
+	findings []Finding
+	more     int64 // findings beyond maxFindings
+}
+
+// stream is one agency's.
+type stream struct {
+	head    domain.StreamHead
+	leaf    tlog.Hash // of the head
+	offset  int64     // of the head
+	finding int       // index in findings, plus one, of the record that broke it; 0: it holds
+}
+
+// maxFindings bounds the findings of a partition; the others are counted.
+const maxFindings = 100
+
+// newReader returns a reader that has read nothing.
+func newReader(source Source, id eventlog.TopicID, partitions int) *reader {
+	r := &reader{source: source, topicID: id}
+	for i := range partitions {
+		r.parts = append(r.parts, &partition{number: int32(i), count: int32(partitions), streams: map[string]*stream{}})
+	}
+	return r
+}
+
+func endsOf(ranges []eventlog.PartitionRange) []int64 {
+	ends := make([]int64, len(ranges))
+	for i, r := range ranges {
+		ends[i] = r.End
+	}
+	return ends
+}
+
+// expect has a checkpoint compared when the reader passes it. What it covers must not be read yet, or be read exactly.
+func (r *reader) expect(c *signed) {
+	for i, p := range r.parts {
+		if i < len(c.Partitions) && c.Partitions[i].Next >= p.next {
+			p.due = append(p.due, c)
+		}
+	}
+}
+
+// read reads on up to the ends, and compares the checkpoints that it passes. progress, if set, gets the number of offsets that
+// are done, from several goroutines.
+func (r *reader) read(ctx context.Context, ends []int64, progress func(offsets int)) error {
+	from, to := map[int32]int64{}, map[int32]int64{}
+	for i, p := range r.parts {
+		slices.SortStableFunc(p.due, func(a, b *signed) int { return int(a.Partitions[i].Next - b.Partitions[i].Next) })
+		from[p.number], to[p.number] = p.next, ends[i]
+	}
+	err := r.source.Scan(ctx, eventlog.ScanConfig{
+		Topic: domain.TopicDashboards, TopicID: r.topicID, From: from, To: to,
+		Handle: func(_ context.Context, run eventlog.Run) error {
+			p := r.parts[run.Partition]
+			before := p.next
+			for _, record := range run.Records {
+				p.add(record)
+			}
+			p.pass(run.Next)
+			if progress != nil {
+				progress(int(p.next - before))
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return err
+	}
+	for i, p := range r.parts {
+		p.pass(ends[i])
+		for _, c := range p.due {
+			p.found(Finding{Partition: &p.number, Offset: new(p.next), Detail: fmt.Sprintf(
+				"the partition ends here, and the checkpoint of %s covers it up to offset %d: its end was cut off",
+				c.Time.Format(timeLayout), c.Partitions[p.number].Next)})
+			c.fails = true
+		}
+		p.due = nil
+	}
+	return nil
+}
+
+// pass moves to an offset and compares the checkpoints on the way.
+func (p *partition) pass(offset int64) {
+	for len(p.due) > 0 && p.due[0].Partitions[p.number].Next <= offset {
+		p.compare(p.due[0])
+		p.due = p.due[1:]
+	}
+	p.next = max(p.next, offset)
+}
+
+// compare compares the trees with a checkpoint that covers exactly what was read.
+func (p *partition) compare(c *signed) {
+	want := c.Partitions[p.number]
+	have := p.covered()
+	detail := ""
+	switch {
+	case want.Records != have.Records:
+		detail = fmt.Sprintf("%d records count, and it covers %d", have.Records, want.Records)
+	case want.Root != have.Root:
+		detail = "a record was altered, replaced or moved"
+	case want.Streams != have.Streams || want.Heads != have.Heads:
+		detail = "it signs other ends of the agencies' streams"
+	default:
+		p.fits = max(p.fits, want.Next)
+		return
+	}
+	c.fails = true
+	p.found(Finding{Partition: &p.number, Offset: new(p.fits), Detail: fmt.Sprintf(
+		"from this offset up to %d the log is not what the checkpoint of %s covers: %s", want.Next, c.Time.Format(timeLayout), detail)})
+}
+
+// covered is what a checkpoint says of what was read.
+func (p *partition) covered() Covered {
+	var heads tree
+	for _, key := range p.keys() {
+		heads.add(p.streams[key].leaf)
+	}
+	return Covered{Next: p.next, Records: p.tree.size, Root: p.tree.root(), Streams: heads.size, Heads: heads.root()}
+}
+
+// keys are those of the streams that have a record, sorted.
+func (p *partition) keys() []string {
+	keys := make([]string, 0, len(p.streams))
+	for key, s := range p.streams {
+		if s.head.Version > 0 {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// add takes a record.
+func (p *partition) add(r eventlog.Record) {
+	p.pass(r.Offset)
+	p.next = r.Offset + 1
+	p.records++
+	s := p.streams[string(r.Key)]
+	if s == nil {
+		if id, isHex := domain.HexID(string(r.Key)); !isHex || id != string(r.Key) || eventlog.PartitionOf(r.Key, p.count) != p.number {
+			p.skipped++
+			return
+		}
+		s = &stream{}
+		p.streams[string(r.Key)] = s
+	}
+	verdict, head, reason := eventlog.Judge(s.head, r, p.count)
+	switch verdict {
+	case eventlog.Effective:
+		s.head, s.leaf, s.offset = head, LeafHash(string(r.Key), head), r.Offset
+		p.tree.add(s.leaf)
+		if p.keep != nil {
+			p.keep(string(r.Key), s.leaf)
+		}
+	case eventlog.Stale:
+		p.stale++
+	case eventlog.Broken:
+		p.broken(s, r, reason)
+	default:
+		p.skipped++
+	}
+}
+
+// broken notes the first record that does not follow the others of its stream.
+func (p *partition) broken(s *stream, r eventlog.Record, reason string) {
+	if s.finding > 0 {
+		p.findings[s.finding-1].More++
+		return
+	}
+	f := Finding{Agency: string(r.Key), Version: s.head.Version + 1, Partition: &p.number, Offset: new(r.Offset), Detail: reason}
+	if s.head.Version > 0 {
+		f.Detail += fmt.Sprintf("; version %d, the last one that fits, lies at offset %d: one of the two was altered, or records "+
+			"between them were added or removed", s.head.Version, s.offset)
+	}
+	if p.found(f) {
+		s.finding = len(p.findings)
+	}
+}
+
+// found adds a finding, or counts it.
+func (p *partition) found(f Finding) bool {
+	if len(p.findings) == maxFindings {
+		p.more++
+		return false
+	}
+	p.findings = append(p.findings, f)
+	return true
+}
+
+// checkpoint is what is signed of all that was read.
+func (r *reader) checkpoint(at time.Time) Checkpoint {
+	c := Checkpoint{Time: at}
+	for _, p := range r.parts {
+		c.Partitions = append(c.Partitions, p.covered())
+	}
+	return c
+}
+
+// effective hands on the effective records of one stream up to an offset, each with the head that it makes.
+func effective(
+	ctx context.Context, source Source, agency string, partitions int32, end int64, yield func(eventlog.Record, domain.StreamHead) error,
+) error {
+	var head domain.StreamHead
+	return source.Scan(ctx, eventlog.ScanConfig{
+		Topic: domain.TopicDashboards, Key: agency, To: map[int32]int64{eventlog.PartitionOf([]byte(agency), partitions): end},
+		Handle: func(_ context.Context, run eventlog.Run) error {
+			for _, r := range run.Records {
+				verdict, next, _ := eventlog.Judge(head, r, partitions)
+				if verdict != eventlog.Effective {
+					continue
+				}
+				head = next
+				if err := yield(r, head); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	})
+}

@@ -1,0 +1,116 @@
+package proof
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/bits"
+	"os"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// LeafHash is the leaf of one record in both trees: RFC 6962's leaf hash (SHA-256 of a zero byte and the data) over the record's
+// chain hash (32 bytes), its version (64 bits, big-endian) and its key. The fields of fixed length come first, so that no
+// two records share a spelling.
+func LeafHash(key string, head domain.StreamHead) tlog.Hash {
+	data := make([]byte, 1, 96) // [tlog.RecordHash] of what follows the zero byte, without its allocations
+	data = append(data, head.Hash[:]...)
+	data = binary.BigEndian.AppendUint64(data, uint64(head.Version))
+	return sha256.Sum256(append(data, key...))
+}
+
+// tree is a Merkle tree that only grows: of each level it keeps the newest complete subtree, which is all that the next leaf and
+// the root need.
+type tree struct {
+	size   int64
+	levels [64]tlog.Hash
+}
+
+func (t *tree) add(h tlog.Hash) { t.grow(h, func(tlog.Hash) {}) }
+
+// grow adds a leaf; keep gets it and then the subtrees that it completes, from below: the order of tlog's stored hashes.
+func (t *tree) grow(h tlog.Hash, keep func(tlog.Hash)) {
+	keep(h)
+	level, n := 0, t.size
+	for ; n&1 == 1; n >>= 1 {
+		h = tlog.NodeHash(t.levels[level], h)
+		keep(h)
+		level++
+	}
+	t.levels[level] = h
+	t.size++
+}
+
+func (t *tree) root() tlog.Hash {
+	if t.size == 0 {
+		root, _ := tlog.TreeHash(0, nil) // reads nothing and cannot fail
+		return root
+	}
+	left := uint64(t.size)
+	root := t.levels[bits.TrailingZeros64(left)]
+	for left &= left - 1; left != 0; left &= left - 1 {
+		root = tlog.NodeHash(t.levels[bits.TrailingZeros64(left)], root)
+	}
+	return root
+}
+
+// storedTree has every hash of a tree in a temporary file, 64 bytes a leaf, so that inclusion can be proved.
+type storedTree struct {
+	tree
+
+	file  *os.File
+	out   *bufio.Writer
+	known map[int64]tlog.Hash // of the last proof: neighbors share most of theirs
+}
+
+// newStoredTree makes a tree in a file without a name, which ends with the process.
+func newStoredTree() (*storedTree, error) {
+	file, err := os.CreateTemp("", "ledgerboard-proof-*")
+	if err != nil {
+		return nil, fmt.Errorf("make a temporary file (TMPDIR names another directory): %w", err)
+	}
+	if err := os.Remove(file.Name()); err != nil {
+		return nil, errors.Join(fmt.Errorf("unlink temporary file: %w", err), file.Close())
+	}
+	return &storedTree{file: file, out: bufio.NewWriterSize(file, 64<<10)}, nil
+}
+
+func (t *storedTree) close() { _ = t.file.Close() } // nothing of it is needed any more
+
+// add adds a leaf; that it could not be written shows when the tree is read.
+func (t *storedTree) add(h tlog.Hash) {
+	t.grow(h, func(h tlog.Hash) { _, _ = t.out.Write(h[:]) })
+}
+
+// ReadHashes implements [tlog.HashReader].
+func (t *storedTree) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	if err := t.out.Flush(); err != nil {
+		return nil, fmt.Errorf("write the tree: %w", err)
+	}
+	hashes, known := make([]tlog.Hash, len(indexes)), make(map[int64]tlog.Hash, len(indexes))
+	for i, at := range indexes {
+		h, again := t.known[at]
+		if !again {
+			if _, err := t.file.ReadAt(h[:], at*tlog.HashSize); err != nil {
+				return nil, fmt.Errorf("read the tree: %w", err)
+			}
+		}
+		hashes[i], known[at] = h, h
+	}
+	t.known = known
+	return hashes, nil
+}
+
+// prove returns the audit path of a leaf; a tree of one leaf has an empty one, not null.
+func (t *storedTree) prove(leaf int64) ([]tlog.Hash, error) {
+	proved, err := tlog.ProveRecord(t.size, leaf, t)
+	if err != nil {
+		return nil, fmt.Errorf("prove record: %w", err)
+	}
+	return append([]tlog.Hash{}, proved...), nil
+}
