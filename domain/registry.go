@@ -15,28 +15,25 @@ import (
 // record is parked, and retried by a binary that knows it.
 var ErrUnknownType = errors.New("unknown event type")
 
-// Registry maps event type names to encoders, decoders and upcasters. It is built once by [NewRegistry] and
+// Registry maps event type names to decoders and upcasters. It is built once by [NewRegistry] and
 // never changes afterwards. Upcasting happens here, at the reader's edge, so that live projection,
 // rebuild and audit see the same events.
 type Registry struct {
 	decoders map[string]func([]byte) (Data, error)
-	encoders map[string]func(Data) ([]byte, error)
 }
 
 // NewRegistry returns the registry of every event version that was ever written. A version is never
 // removed from it: testdata/ holds a frozen sample of each, which must decode for ever.
 func NewRegistry() *Registry {
-	r := &Registry{decoders: map[string]func([]byte) (Data, error){}, encoders: map[string]func(Data) ([]byte, error){}}
-	registerChange(r, func(c DashboardChange) DashboardOpened { return DashboardOpened{c} })
-	registerChange(r, func(c DashboardChange) AccountsLinked { return AccountsLinked{c} })
-	registerChange(r, func(c DashboardChange) AccountsUnlinked { return AccountsUnlinked{c} })
-	registerChange(r, func(c DashboardChange) DashboardUsersChanged { return DashboardUsersChanged{c} })
-	registerChange(r, func(c DashboardChange) DashboardSettingsChanged { return DashboardSettingsChanged{c} })
+	r := &Registry{decoders: map[string]func([]byte) (Data, error){}}
+	register[DashboardOpened](r)
+	register[AccountsLinked](r)
+	register[AccountsUnlinked](r)
+	register[DashboardUsersChanged](r)
+	register[DashboardSettingsChanged](r)
 	register[DashboardsImported](r)
-	registerPlain(r, accountReadPlainly)
-	registerPlain(r, postReadPlainly)
-	writePlain(r, accountReadWritten)
-	writePlain(r, postReadWritten)
+	register[AccountRead](r)
+	register[PostRead](r)
 	register[PostRegistered](r)
 	register[AccountErased](r)
 	register[DirectoryAccount](r)
@@ -80,7 +77,6 @@ func validate(data Data) error {
 
 func register[T Data](r *Registry) {
 	var zero T
-	r.encoders[zero.EventType()] = marshal
 	r.decoders[zero.EventType()] = func(raw []byte) (Data, error) {
 		var v T
 		if err := json.Unmarshal(raw, &v); err != nil {
@@ -91,48 +87,10 @@ func register[T Data](r *Registry) {
 	}
 }
 
-// registerPlain registers an event that is read quickly where its payload is plain.
-func registerPlain[T Data](r *Registry, plainly func([]byte) (T, bool)) {
-	register[T](r)
-	var zero T
-	full := r.decoders[zero.EventType()]
-	r.decoders[zero.EventType()] = func(raw []byte) (Data, error) {
-		v, plain := plainly(raw)
-		if !plain {
-			return full(raw)
-		}
-		data := Data(v)
-		return data, validate(data)
-	}
-}
-
-// writePlain has an event that is registered written quickly where its payload is plain.
-func writePlain[T Data](r *Registry, written func(T) ([]byte, bool)) {
-	var zero T
-	r.encoders[zero.EventType()] = func(data Data) ([]byte, error) {
-		if event, ok := data.(T); ok {
-			if raw, plain := written(event); plain {
-				return raw, nil
-			}
-		}
-		return marshal(data)
-	}
-}
-
-func marshal(data Data) ([]byte, error) { return json.Marshal(data) }
-
-// registerChange registers an event that is a [DashboardChange] and nothing else.
-func registerChange[T DashboardEvent](r *Registry, of func(DashboardChange) T) {
-	registerPlain(r, func(raw []byte) (T, bool) {
-		change, plain := decodePlainly(raw)
-		return of(change), plain
-	})
-}
-
 // Without returns a registry that does not know the given types, as that of an older binary: what it
 // parks as unknown is what a newer one must fold at its start.
 func (r *Registry) Without(types ...string) *Registry {
-	older := &Registry{decoders: maps.Clone(r.decoders), encoders: r.encoders}
+	older := &Registry{decoders: maps.Clone(r.decoders)}
 	for _, name := range types {
 		delete(older.decoders, name)
 	}
@@ -160,7 +118,7 @@ func (r *Registry) Encode(data Data) ([]byte, error) {
 	if err := validate(data); err != nil {
 		return nil, fmt.Errorf("encode %s: %w", name, err)
 	}
-	raw, err := r.encoders[name](data)
+	raw, err := json.Marshal(data)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", name, err)
 	}

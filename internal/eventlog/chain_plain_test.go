@@ -166,7 +166,7 @@ func TestPlainTimeIsTheFullOne(t *testing.T) {
 		if rapid.Bool().Draw(t, "change") {
 			text[part("at", len(text)-1)] = byte(part("byte", 255))
 		}
-		at, plain := domain.PlainTime(string(text))
+		at, plain := eventlog.UTCTime(string(text))
 		full, err := time.Parse(time.RFC3339Nano, string(text))
 		if plain {
 			require.NoError(t, err, "%q", text)

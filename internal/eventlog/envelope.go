@@ -261,7 +261,7 @@ func checkText(s string) error {
 	if s == "" {
 		return errors.New("is empty")
 	}
-	if domain.PlainText(s) {
+	if plainText(s) {
 		return nil
 	}
 	if !utf8.ValidString(s) {

@@ -141,3 +141,6 @@ func CountBrokers(ctx context.Context, want int, list func(context.Context) (int
 func Soonest(ctx context.Context, ask func(context.Context) (int, error)) (int, error) {
 	return soonest(ctx, ask)
 }
+
+// UTCTime is the quick way to read the time of a record.
+func UTCTime(text string) (time.Time, bool) { return utcTime(text) }

@@ -1,18 +1,16 @@
-package domain_test
+package eventlog
 
 import (
 	"bytes"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // Each byte in each place of texts of all lengths around words of eight, also beside another odd one: none is left to chance.
 func TestPlainTextIsPrintableASCII(t *testing.T) {
 	t.Parallel()
-	require.False(t, domain.PlainText(""))
+	require.False(t, plainText(""))
 	for length := range 26 {
 		for at := range length {
 			for b := range 256 {
@@ -20,7 +18,7 @@ func TestPlainTextIsPrintableASCII(t *testing.T) {
 					text := bytes.Repeat([]byte{beside}, length)
 					text[at] = byte(b)
 					odd := bytes.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
-					if domain.PlainText(text) == odd || domain.PlainText(string(text)) == odd {
+					if plainText(text) == odd || plainText(string(text)) == odd {
 						t.Fatalf("% x: odd is %t", text, odd)
 					}
 				}
