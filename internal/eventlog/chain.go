@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -64,25 +65,30 @@ func Genesis(topic, key string) [hashSize]byte {
 //
 // Partition, offset and timestamp are not part of it. The test vector is in testdata/chain_vector.json.
 func RecordHash(prev [hashSize]byte, r Record) [hashSize]byte {
-	headers := slices.Clone(r.Headers)
-	slices.SortStableFunc(headers, func(a, b Header) int { return strings.Compare(a.Key, b.Key) })
-	return sha256.Sum256(appendChained(nil, prev, r, headerValue(r.Headers, headerChainVersion), headers))
-}
-
-// appendChained lays a record out as [RecordHash] says; headers are the record's, sorted.
-func appendChained(b []byte, prev [hashSize]byte, r Record, version []byte, headers []Header) []byte {
-	b = appendField(b, prev[:])
+	byName := func(a, b Header) int { return strings.Compare(a.Key, b.Key) }
+	headers := r.Headers
+	if !slices.IsSortedFunc(headers, byName) {
+		headers = slices.Clone(headers)
+		slices.SortStableFunc(headers, byName)
+	}
+	buffer := hashBuffers.Get().(*[]byte)
+	defer hashBuffers.Put(buffer)
+	b := appendField((*buffer)[:0], prev[:])
 	b = appendField(b, r.Topic)
 	b = appendField(b, r.Key)
-	b = appendField(b, version)
+	b = appendField(b, headerValue(r.Headers, headerChainVersion))
 	for _, h := range headers {
 		if !IsTraceContext(h.Key) {
 			b = appendField(b, h.Key)
 			b = appendField(b, h.Value)
 		}
 	}
-	return appendField(b, r.Value)
+	*buffer = appendField(b, r.Value)
+	return sha256.Sum256(*buffer)
 }
+
+// hashBuffers are reused to lay out records for hashing: a verification reads millions of them.
+var hashBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 func appendField[F ~string | ~[]byte](b []byte, field F) []byte {
 	return append(binary.BigEndian.AppendUint32(b, uint32(len(field))), field...)
@@ -106,22 +112,6 @@ func headerValue(headers []Header, name string) []byte {
 // value) or one in the wrong partition is Invalid whatever its version: if it broke the chain, a stray
 // copy of a record would lock an agency out.
 func Judge(head domain.StreamHead, r Record, partitions int32) (Verdict, domain.StreamHead, string) {
-	if next, ok := judgePlainly(head, r, partitions); ok {
-		return Effective, next, ""
-	}
-	return judgeFully(head, r, partitions)
-}
-
-// predecessor is the hash that the next record must name.
-func predecessor(head domain.StreamHead, r Record) [hashSize]byte {
-	if head.Version == 0 {
-		return Genesis(r.Topic, string(r.Key))
-	}
-	return head.Hash
-}
-
-// judgeFully is the verdict with its reason.
-func judgeFully(head domain.StreamHead, r Record, partitions int32) (Verdict, domain.StreamHead, string) {
 	if len(r.Key) == 0 || len(r.Value) == 0 {
 		return Invalid, head, "the key or the value is empty"
 	}
@@ -141,7 +131,10 @@ func judgeFully(head domain.StreamHead, r Record, partitions int32) (Verdict, do
 	if e.Chain.Version != head.Version+1 {
 		return broken("version %d follows %d: records between them are missing", e.Chain.Version, head.Version)
 	}
-	prev := predecessor(head, r)
+	prev := head.Hash
+	if head.Version == 0 {
+		prev = Genesis(r.Topic, string(r.Key))
+	}
 	if !bytes.Equal(e.Chain.Prev, prev[:]) {
 		return broken("version %d names a predecessor that is not the head", e.Chain.Version)
 	}

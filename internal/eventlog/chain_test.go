@@ -221,3 +221,21 @@ func TestChainVector(t *testing.T) {
 		require.Equal(t, prev, head.Hash)
 	}
 }
+
+// Lower-case digits alone are digits, whatever the byte.
+func TestHashesAreLowerCaseDigits(t *testing.T) {
+	t.Parallel()
+	good := hex.EncodeToString(bytes.Repeat([]byte{0x5a, 0xf0}, 16))
+	for c := range 256 {
+		for _, at := range []int{0, 1, 62, 63} {
+			digits := []byte(good)
+			digits[at] = byte(c)
+			want, err := hex.DecodeString(string(digits))
+			hash, ok := eventlog.DecodeHash(string(digits))
+			require.Equal(t, err == nil && (c < 'A' || c > 'F'), ok, "byte %d", c)
+			if ok {
+				require.Equal(t, want, hash[:])
+			}
+		}
+	}
+}

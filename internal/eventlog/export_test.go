@@ -23,10 +23,7 @@ var (
 func (l *Log) CloseWithin(patience time.Duration) error { return l.closeWithin(patience) }
 
 // The two ways to a verdict, for the tests that hold them against each other.
-var (
-	JudgePlainly = judgePlainly
-	JudgeFully   = judgeFully
-)
+var ()
 
 // SameAs tells whether a record need not be appended again where another one lies last.
 func SameAs(r, other Record) bool { return r.sameAs(other) }
@@ -141,6 +138,3 @@ func CountBrokers(ctx context.Context, want int, list func(context.Context) (int
 func Soonest(ctx context.Context, ask func(context.Context) (int, error)) (int, error) {
 	return soonest(ctx, ask)
 }
-
-// UTCTime is the quick way to read the time of a record.
-func UTCTime(text string) (time.Time, bool) { return utcTime(text) }
