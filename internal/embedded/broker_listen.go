@@ -1,15 +1,13 @@
 package embedded
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"sync"
-	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -17,20 +15,22 @@ import (
 )
 
 const (
-	addressFileName = "address"
 	maxRequestBytes = 100 << 20 // Kafka's socket.request.max.bytes
+	listenTries     = 50        // 10 ms apart
 )
 
-// listenBroker opens the port. It first tries the address of the last run, so that clients of a restarted broker find it
-// again; that port may be taken by now, and then any free one will do.
-func listenBroker(addressFile string) (*brokerListener, error) {
+// listenBroker opens the port of the last run, so that clients of a restarted broker find it again, else any free one.
+func listenBroker(addressFile string) (net.Listener, error) {
 	inner, err := net.Listener(nil), errors.New("no address of an earlier run")
 	last := readLine(addressFile)
 	if host, _, _ := net.SplitHostPort(last); host == loopback {
-		poll(context.Background(), forkWindow, func() bool { // it may be our own of just now, in a child between fork and exec
-			inner, err = net.Listen("tcp", last)
-			return !errors.Is(err, syscall.EADDRINUSE)
-		})
+		// A child of this process between fork and exec holds a copy of the listener that was just closed.
+		for range listenTries {
+			if inner, err = net.Listen("tcp", last); !errors.Is(err, syscall.EADDRINUSE) {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
 	}
 	if err != nil {
 		inner, err = net.Listen("tcp", net.JoinHostPort(loopback, "0"))
@@ -42,23 +42,19 @@ func listenBroker(addressFile string) (*brokerListener, error) {
 		inner.Close()
 		return nil, err
 	}
-	return &brokerListener{Listener: inner}, nil
+	return brokerListener{inner}, nil
 }
 
-// brokerListener counts its connections, so that Close can wait for their end, and guards the first request of each.
-type brokerListener struct {
-	net.Listener
-	open atomic.Int64
-}
+// brokerListener checks the first request of each connection.
+type brokerListener struct{ net.Listener }
 
 // Accept implements net.Listener.
-func (l *brokerListener) Accept() (net.Conn, error) {
+func (l brokerListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	l.open.Add(1)
-	return &brokerConn{Conn: conn, closed: func() { l.open.Add(-1) }}, nil
+	return &brokerConn{Conn: conn}, nil
 }
 
 // brokerConn checks the start of the first request before kfake sees it. kfake panics on an unknown request key and
@@ -67,16 +63,20 @@ type brokerConn struct {
 	net.Conn
 	checked bool // touched by kfake's one reader only
 	head    []byte
-	once    sync.Once
-	closed  func()
 }
 
 // Read implements net.Conn.
 func (c *brokerConn) Read(p []byte) (int, error) {
 	if !c.checked {
-		if err := c.checkFirstRequest(); err != nil {
+		head := make([]byte, 6) // length, request key
+		if _, err := io.ReadFull(c.Conn, head); err != nil {
 			return 0, err
 		}
+		size, key := binary.BigEndian.Uint32(head), int16(binary.BigEndian.Uint16(head[4:]))
+		if size < 8 || size > maxRequestBytes || kmsg.RequestForKey(key) == nil {
+			return 0, errors.New("refuse connection: not the Kafka protocol")
+		}
+		c.checked, c.head = true, head
 	}
 	if len(c.head) > 0 {
 		n := copy(p, c.head)
@@ -84,24 +84,4 @@ func (c *brokerConn) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	return c.Conn.Read(p)
-}
-
-func (c *brokerConn) checkFirstRequest() error {
-	head := make([]byte, 6) // length, request key
-	if _, err := io.ReadFull(c.Conn, head); err != nil {
-		return err
-	}
-	size, key := binary.BigEndian.Uint32(head), int16(binary.BigEndian.Uint16(head[4:]))
-	if size < 8 || size > maxRequestBytes || kmsg.RequestForKey(key) == nil {
-		return errors.New("refuse connection: not the Kafka protocol")
-	}
-	c.checked, c.head = true, head
-	return nil
-}
-
-// Close implements net.Conn; kfake closes each connection twice.
-func (c *brokerConn) Close() error {
-	err := c.Conn.Close()
-	c.once.Do(c.closed)
-	return err
 }

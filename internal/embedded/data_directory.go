@@ -2,10 +2,13 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 )
 
 // Directory is a data directory in which a broker and a database are kept.
@@ -20,10 +23,10 @@ const (
 	postgresDir = "postgres"
 )
 
-// HasBroker tells whether a broker was ever started there.
+// HasBroker reports whether a broker was ever started there.
 func (d Directory) HasBroker() bool { return d.has(brokerDir) }
 
-// HasPostgres tells whether a database was ever started there.
+// HasPostgres reports whether a database was ever started there.
 func (d Directory) HasPostgres() bool { return d.has(postgresDir) }
 
 func (d Directory) has(name string) bool {
@@ -60,4 +63,51 @@ func (d Directory) make() error {
 		return fmt.Errorf("make data directory: %w", err)
 	}
 	return nil
+}
+
+// ErrLocked is returned by StartBroker and StartPostgres if another process, or another instance in this one,
+// holds the data directory. The message names the owner's process id.
+var ErrLocked = errors.New("data directory is in use")
+
+// dirLock is an exclusive flock(2) on <dir>/lock. The kernel drops it when its owner dies, so a lock is never stale and
+// the file is never removed (removing it would let two owners hold two different inodes).
+type dirLock struct{ file *os.File }
+
+// lockDir makes the directory if it is missing, and locks it.
+func lockDir(dir string, mode os.FileMode) (*dirLock, error) {
+	if err := os.MkdirAll(dir, mode); err != nil {
+		return nil, fmt.Errorf("create data directory: %w", err)
+	}
+	path := filepath.Join(dir, "lock")
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open lock file: %w", err)
+	}
+	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		err = fmt.Errorf("%w: %s belongs to process %s: stop that process or choose another data directory",
+			ErrLocked, dir, readLine(path))
+	} else if err == nil {
+		err = os.WriteFile(path, fmt.Appendln(nil, os.Getpid()), 0o600)
+	}
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("lock data directory: %w", err)
+	}
+	return &dirLock{file: file}, nil
+}
+
+// release unlocks before it closes: a child between fork and exec holds a copy of the descriptor, with which the lock
+// would outlive the close.
+func (l *dirLock) release() error {
+	if err := errors.Join(syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN), l.file.Close()); err != nil {
+		return fmt.Errorf("release data directory: %w", err)
+	}
+	return nil
+}
+
+// readLine returns the trimmed text of a small file, "" if it cannot be read.
+func readLine(path string) string {
+	raw, _ := os.ReadFile(path)
+	return strings.TrimSpace(string(raw))
 }

@@ -30,7 +30,6 @@ type childOrder struct {
 	Do      string // broker, postgres or offline
 	DataDir string
 	Round   int
-	Knob    string // "", no-death-signal, no-watchdog, none
 }
 
 func TestMain(m *testing.M) {
@@ -141,8 +140,8 @@ var nextPort = func() *atomic.Int32 {
 	return &n
 }()
 
-// lastPort writes the file that names the port of the last run: one below those that the kernel gives to whoever asks for any, so that nobody
-// takes it between two starts.
+// lastPort writes the file that names the port of the last run: one below the ports that the kernel hands out, so that no
+// other program takes it between two starts.
 func lastPort(t *testing.T, file, host string) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o711))
@@ -158,7 +157,7 @@ func lastPort(t *testing.T, file, host string) {
 	}
 }
 
-// occupy listens at an address that was free a moment ago: a child between fork and exec may hold a copy of what listened there.
+// occupy listens at an address that was free a moment ago: a child between fork and exec may hold a copy of that listener.
 func occupy(t *testing.T, addr string) {
 	t.Helper()
 	var taken net.Listener
@@ -176,3 +175,12 @@ func eventually(t *testing.T, what string, ok func() bool) {
 }
 
 func sayf(format string, args ...any) { fmt.Printf(format+";\n", args...) }
+
+// rowsOf strips the end marks of lines that a child printed.
+func rowsOf(lines []string) []string {
+	rows := make([]string, 0, len(lines))
+	for _, line := range lines {
+		rows = append(rows, strings.TrimSuffix(line, ";"))
+	}
+	return rows
+}

@@ -3,133 +3,291 @@ package embedded
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"maps"
+	"net"
 	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 const (
 	superuser    = "ledgerboard"
 	databaseName = "ledgerboard"
 	loopback     = "127.0.0.1"
-)
 
-// fastStop bounds a fast shutdown that Close asks for.
-const fastStop = 60 * time.Second
+	fastStop     = 60 * time.Second // of a fast shutdown; then it is immediate, and the next start recovers
+	readyPoll    = 20 * time.Millisecond
+	readyConnect = 5 * time.Second
+	portTries    = 5
+	tailLines    = 15 // of the server's log that an error shows
+)
 
 // PostgresConfig says which server to run on which data.
 type PostgresConfig struct {
-	// DataDir holds the cluster, its password, port and logs. Created when missing. Empty: a temporary one, removed by
-	// Close (or by a later start, when this process was killed).
+	// DataDir holds the cluster (data), its password, port and log. Created when missing. Empty: a temporary one,
+	// removed when the server has ended.
 	DataDir string
-	// Logger receives the start and stop messages; slog.Default when nil. The server logs to DataDir/data/log.
+	// Logger receives the start message; slog.Default when nil.
 	Logger *slog.Logger
-	// Settings are PostgreSQL settings over the defaults of this package. Those that Start depends on are refused.
+	// Settings are PostgreSQL settings over the defaults of this package.
 	Settings map[string]string
 
-	cacheDir        string // tests of the download
-	skipInstalled   bool   // tests of the download
-	skipDeathSignal bool   // tests of the watchdog
-	skipWatchdog    bool   // tests of the orphan clean-up
+	cacheDir string // tests of the download; installed servers are ignored then
 }
 
 // Postgres is a running embedded PostgreSQL. It is safe for concurrent use.
 type Postgres struct {
-	cfg      PostgresConfig
-	home     *postgresHome
-	binaries binaries
-	acct     account
-	server   *process
-	watchdog *watchdog
-	port     int
-	password string
-	closing  sync.Once
-	closed   error
+	cfg       PostgresConfig
+	dir       string // absolute
+	lock      *dirLock
+	programs  programs
+	account   *syscall.Credential // nil: ours
+	password  string
+	port      int
+	pid       int
+	ended     chan struct{}
+	temporary bool
+	closing   sync.Once
+	closed    error
 }
 
 // StartPostgres starts the server of cfg.DataDir, creating the cluster first if there is none, and returns when it
-// answers queries. A server that an earlier, killed process left on this directory is stopped first.
-// Errors: ErrLocked; ErrDataVersion; no server programs on the machine and none to download; whatever the server said
-// when it ended, with the tail of its log. The context bounds the start only: end the server with Close.
+// answers queries. It returns ErrLocked if the directory has an owner, or an error that says which server to install
+// or what the server logged. The context bounds the start only: end the server with Close.
 func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
-	if err := checkSettings(cfg.Settings); err != nil {
-		return nil, err
+	p := &Postgres{cfg: cfg, temporary: cfg.DataDir == ""}
+	var err error
+	if p.temporary {
+		p.dir, err = os.MkdirTemp("", "ledgerboard-postgres-")
+	} else {
+		p.dir, err = filepath.Abs(cfg.DataDir)
 	}
-	home, err := openHome(cfg.DataDir, cfg.Logger)
 	if err != nil {
+		return nil, fmt.Errorf("create PostgreSQL data directory: %w", err)
+	}
+	if p.lock, err = lockDir(p.dir, 0o700); err != nil {
 		return nil, err
 	}
-	p := &Postgres{cfg: cfg, home: home}
 	began := time.Now()
 	if err := p.start(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("start PostgreSQL on %s: %w", home.dir, err), p.Close())
+		return nil, errors.Join(fmt.Errorf("start PostgreSQL on %s: %w", p.dir, err), p.Close())
 	}
-	cfg.Logger.Info("embedded PostgreSQL started", "version", p.binaries.version, "port", p.port, "data_dir", home.dir,
-		"pid", p.server.pid(), "took", time.Since(began).Round(time.Millisecond))
+	cfg.Logger.Info("embedded PostgreSQL started", "version", p.programs.version, "port", p.port, "data_dir", p.dir,
+		"pid", p.pid, "took", time.Since(began).Round(time.Millisecond))
 	return p, nil
 }
 
+func (p *Postgres) path(name string) string { return filepath.Join(p.dir, name) }
+
 func (p *Postgres) start(ctx context.Context) (err error) {
-	if p.acct, err = serverAccount(p.home.data()); err != nil {
+	p.account = serverAccount(p.path("data"))
+	major := readLine(p.path("data/PG_VERSION"))
+	if p.programs, err = p.findPrograms(ctx, major); err != nil {
 		return err
 	}
-	if p.binaries, err = findBinaries(ctx, p.cfg, p.acct, p.home.dataMajor()); err != nil {
-		return err
+	if p.password = readLine(p.path("password")); p.password == "" && major != "" {
+		return fmt.Errorf("%s is missing but the cluster exists: put the file back", p.path("password"))
 	}
-	if p.password, err = p.home.loadPassword(); err != nil {
-		return err
+	if major == "" {
+		if err := p.initCluster(ctx); err != nil {
+			return fmt.Errorf("create cluster: %w", err)
+		}
 	}
-	if err := p.initCluster(ctx); err != nil {
-		return err
-	}
-	if err := stopOrphans(ctx, p.home.data(), p.cfg.Logger); err != nil {
-		return err
-	}
-	if err := p.launchOnFreePort(ctx); err != nil {
-		return err
-	}
-	return p.ensureDatabase(ctx)
+	return p.launch(ctx)
 }
 
-// URL returns the connection URL, as pgx and psql take it: loopback TCP, SCRAM password included. It stays the same
-// over restarts on the same data directory as long as the port is free.
+// initCluster makes the cluster under another name and moves it when it is complete, so that a kill in the middle leaves
+// nothing that looks like a cluster.
+func (p *Postgres) initCluster(ctx context.Context) error {
+	data, staging := p.path("data"), p.path("data.new")
+	if err := os.Remove(data); err != nil && !errors.Is(err, fs.ErrNotExist) { // removes an empty directory only
+		return fmt.Errorf("%s is not empty and not a PostgreSQL cluster: move it away or choose another data directory", data)
+	}
+	p.password = rand.Text()
+	err := errors.Join(
+		os.RemoveAll(staging), os.Mkdir(staging, 0o700), p.own(staging),
+		os.WriteFile(p.path("password"), []byte(p.password+"\n"), 0o600), p.own(p.path("password")),
+	)
+	if err != nil {
+		return err
+	}
+	args := []string{"-U", superuser, "--no-locale", "-E", "UTF8", "-A", "scram-sha-256", "-D", staging, "--pwfile", p.path("password")}
+	if p.temporary {
+		args = append(args, "--no-sync")
+	}
+	initdb, err := p.run("initdb", args...)
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = syscall.Kill(-initdb.Process.Pid, syscall.SIGKILL) })
+	err = initdb.Wait()
+	stop()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("initdb: %w:\n%s", err, p.logTail())
+	}
+	return os.Rename(staging, data)
+}
+
+// own gives a file or directory to the server's account.
+func (p *Postgres) own(path string) error {
+	if p.account == nil {
+		return nil
+	}
+	return os.Lchown(path, int(p.account.Uid), int(p.account.Gid))
+}
+
+// launch starts the server: on the port of the last run if that is free, else on any free one. If an earlier owner of the
+// directory was killed, its server may still be shutting down; launch waits for that.
+func (p *Postgres) launch(ctx context.Context) error {
+	p.port, _ = strconv.Atoi(readLine(p.path("port")))
+	for try, began := 1, time.Now(); ; try++ {
+		if p.port == 0 {
+			listener, err := net.Listen("tcp", net.JoinHostPort(loopback, "0"))
+			if err != nil {
+				return fmt.Errorf("find a free port: %w", err)
+			}
+			p.port = listener.Addr().(*net.TCPAddr).Port
+			listener.Close()
+		}
+		err := p.launchOnce(ctx)
+		if err == nil {
+			return os.WriteFile(p.path("port"), fmt.Appendln(nil, p.port), 0o600)
+		}
+		said := err.Error()
+		stopping := strings.Contains(said, `"postmaster.pid" already exists`) || strings.Contains(said, "is still in use")
+		switch {
+		case ctx.Err() != nil:
+			return err
+		case strings.Contains(said, "Address already in use") && try < portTries:
+			p.port = 0
+		case stopping && time.Since(began) < fastStop:
+			select {
+			case <-ctx.Done():
+			case <-time.After(10 * readyPoll):
+			}
+		default:
+			return err
+		}
+	}
+}
+
+// launchOnce waits for a connection. Recovery after a crash takes as long as it takes: only the server's end or the
+// context ends the wait.
+func (p *Postgres) launchOnce(ctx context.Context) error {
+	args := []string{"-D", p.path("data")}
+	settings := serverSettings(p.port, p.cfg.Settings)
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		args = append(args, "-c", name+"="+settings[name])
+	}
+	server, err := p.run("postgres", args...)
+	if err != nil {
+		return err
+	}
+	if err := p.watch(server); err != nil {
+		return err
+	}
+	for {
+		err := p.prepare(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-p.ended:
+			return fmt.Errorf("the server ended:\n%s", p.logTail())
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the server: %w (%w)", ctx.Err(), err)
+		case <-time.After(readyPoll):
+		}
+	}
+}
+
+// prepare connects, which no other server on this port allows with our password, and creates the database if it is missing.
+func (p *Postgres) prepare(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyConnect)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, p.urlOf("postgres"))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	var exists bool
+	err = conn.QueryRow(ctx, "select exists(select from pg_database where datname = $1)", databaseName).Scan(&exists)
+	if err != nil || exists {
+		return err
+	}
+	_, err = conn.Exec(ctx, "create database "+databaseName)
+	return err
+}
+
+// serverSettings suit a machine that also runs everything else. Durability stays as PostgreSQL ships it.
+func serverSettings(port int, custom map[string]string) map[string]string {
+	settings := map[string]string{
+		"max_connections":      "200",
+		"shared_buffers":       "256MB",
+		"effective_cache_size": "1GB",
+		"work_mem":             "16MB",
+		"maintenance_work_mem": "128MB",
+		"max_wal_size":         "2GB",
+		"min_wal_size":         "256MB",
+		"wal_compression":      "on",
+		"checkpoint_timeout":   "15min",
+		"random_page_cost":     "1.1",
+		"jit":                  "off", // compiling costs more than our short queries take
+		"timezone":             "UTC",
+		"log_timezone":         "UTC",
+		"log_line_prefix":      "%m [%p] %q%u@%d ",
+		"log_checkpoints":      "off",
+	}
+	maps.Copy(settings, custom)
+	settings["port"] = strconv.Itoa(port)
+	settings["listen_addresses"] = loopback
+	settings["unix_socket_directories"] = ""
+	return settings
+}
+
+// URL returns the connection URL, as pgx and psql take it. It stays the same after a restart on the same data directory as
+// long as the port is free.
 func (p *Postgres) URL() string { return p.urlOf(databaseName) }
 
 func (p *Postgres) urlOf(database string) string {
 	u := url.URL{
 		Scheme: "postgres", User: url.UserPassword(superuser, p.password),
-		Host: loopback + ":" + strconv.Itoa(p.port), Path: "/" + database, RawQuery: "sslmode=disable",
+		Host: net.JoinHostPort(loopback, strconv.Itoa(p.port)), Path: "/" + database, RawQuery: "sslmode=disable",
 	}
 	return u.String()
 }
 
-// Done is closed when the server has ended, by Close or by itself.
-func (p *Postgres) Done() <-chan struct{} { return p.server.exited }
+// Done is closed when the server has ended, after Close or on its own.
+func (p *Postgres) Done() <-chan struct{} { return p.ended }
 
-// Close stops the server (fast shutdown), waits until all its processes have ended and removes a temporary data
-// directory. A second Close returns the result of the first.
+// Close stops the server (fast shutdown), waits for its end and removes a temporary data directory. A second Close returns
+// the result of the first.
 func (p *Postgres) Close() error {
 	p.closing.Do(func() {
-		p.closed = errors.Join(p.stopServer(), p.home.close())
+		if p.ended != nil {
+			p.stop()
+		}
+		if p.temporary {
+			p.closed = os.RemoveAll(p.dir)
+		}
+		p.closed = errors.Join(p.closed, p.lock.release())
 	})
 	return p.closed
-}
-
-func (p *Postgres) stopServer() error {
-	if p.server == nil {
-		return nil
-	}
-	if !escalate(context.Background(), fastStop, p.cfg.Logger, p.server.signal, p.server.endsWithin) {
-		return fmt.Errorf("stop PostgreSQL: process %d survives SIGKILL", p.server.pid())
-	}
-	p.watchdog.wait()
-	if data := p.home.data(); !noServer(context.Background(), data, firmStop) {
-		return fmt.Errorf("stop PostgreSQL: processes %v still use %s", serverProcesses(data), data)
-	}
-	return nil
 }

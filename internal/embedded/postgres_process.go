@@ -1,10 +1,12 @@
 package embedded
 
 import (
-	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"os/user"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -12,124 +14,123 @@ import (
 	"time"
 )
 
-// command describes a child that runs as an account. Directories that the account cannot reach by path are handed over
-// as open descriptors.
-type command struct {
-	acct  account
-	name  string
-	args  []string
-	files []*os.File
+// serverAccount returns the account that the server runs as: ours unless we are root, which PostgreSQL refuses; else the
+// owner of the existing cluster, postgres or nobody.
+func serverAccount(data string) *syscall.Credential {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	if info, err := os.Stat(data); err == nil {
+		if owner, ok := info.Sys().(*syscall.Stat_t); ok && owner.Uid != 0 {
+			return &syscall.Credential{Uid: owner.Uid, Gid: owner.Gid}
+		}
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		if entry, err := user.Lookup(name); err == nil {
+			uid, uidErr := strconv.ParseUint(entry.Uid, 10, 32)
+			gid, gidErr := strconv.ParseUint(entry.Gid, 10, 32)
+			if uidErr == nil && gidErr == nil && uid != 0 {
+				return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+			}
+		}
+	}
+	return &syscall.Credential{Uid: 65534, Gid: 65534}
 }
 
-// pathArg returns path as the child can use it. Following /proc/self/fd/N jumps to the open directory without passing
-// through its parents, and every process of the server inherits the descriptor.
-func (c *command) pathArg(path string) (string, error) {
-	if c.acct.reaches(path) {
-		return path, nil
-	}
-	if !descriptorPaths {
-		return "", fmt.Errorf("user id %d cannot reach %s and PostgreSQL refuses to run as root: "+
-			"choose a data directory that others may pass through, or start as an ordinary user", c.acct.uid, path)
-	}
-	file, err := os.Open(path)
+// run starts a server program with its output in a new log, as the server's account and in a session of its own, so that
+// Ctrl-C on the terminal reaches this process alone. Root's directories may be closed to that account: on Linux it gets
+// absolute paths as open descriptors.
+func (p *Postgres) run(program string, args ...string) (*exec.Cmd, error) {
+	log, err := os.Create(p.path("postgres.log"))
 	if err != nil {
-		return "", fmt.Errorf("open %s: %w", path, err)
+		return nil, fmt.Errorf("create log of the server: %w", err)
 	}
-	c.files = append(c.files, file)
-	return "/proc/self/fd/" + strconv.Itoa(2+len(c.files)), nil
+	defer log.Close()
+	cmd := exec.Command(filepath.Join(p.programs.dir, program))
+	for _, arg := range args {
+		if p.account != nil && runtime.GOOS == "linux" && filepath.IsAbs(arg) {
+			file, err := os.Open(arg)
+			if err != nil {
+				return nil, fmt.Errorf("open for the server: %w", err)
+			}
+			defer file.Close()
+			cmd.ExtraFiles = append(cmd.ExtraFiles, file)
+			arg = fmt.Sprintf("/proc/self/fd/%d", 2+len(cmd.ExtraFiles))
+		}
+		cmd.Args = append(cmd.Args, arg)
+	}
+	cmd.Dir = "/" // ours may be closed to the account
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: p.account}
+	if err := cmd.Start(); err != nil {
+		if p.account != nil {
+			return nil, fmt.Errorf("run %s as user id %d, because PostgreSQL refuses root: %w", cmd.Path, p.account.Uid, err)
+		}
+		return nil, fmt.Errorf("run %s: %w", cmd.Path, err)
+	}
+	return cmd, nil
 }
 
-// process is a child. Its goroutine owns an OS thread until the child has ended: the parent-death signal fires when the
-// forking *thread* dies, and the Go runtime ends threads at will.
-type process struct {
-	cmd    *exec.Cmd
-	exited chan struct{}
-	err    error // of Wait, readable once exited is closed
-}
+// guardScript outlives this process if it is killed: it waits on a pipe whose only writing end is ours. A line means that
+// the server has ended; end of file means that we are dead.
+const guardScript = `read line <&3 && exit
+kill -INT "$1"
+[ -z "$2" ] && exit
+while kill -0 "$1" 2>/dev/null; do sleep 1; done
+rm -rf "$2"`
 
-// startLogged is start with the output in a file, made anew.
-func (c *command) startLogged(path string, death syscall.Signal) (*process, error) {
-	out, err := os.Create(path)
+// watch closes p.ended when the server ends, and has a shell stop the server if this process is killed.
+func (p *Postgres) watch(server *exec.Cmd) error {
+	p.pid, p.ended = server.Process.Pid, make(chan struct{})
+	reader, writer, err := os.Pipe()
 	if err != nil {
-		return nil, fmt.Errorf("create start log: %w", err)
+		return fmt.Errorf("open pipe: %w", err)
 	}
-	defer out.Close()
-	return c.start(out, death)
-}
-
-// start runs the child in a session of its own, so that Ctrl-C on the terminal reaches us alone. Output goes to out.
-// death is the signal that the child gets when we die, 0 for none (on Linux only).
-func (c *command) start(out *os.File, death syscall.Signal) (*process, error) {
-	cmd := exec.Command(c.name, c.args...)
-	cmd.Dir = "/" // the caller's may be out of the account's reach
-	cmd.Env = serverEnv(os.Environ())
-	if out != nil {
-		cmd.Stdout, cmd.Stderr = out, out
+	temporary := ""
+	if p.temporary {
+		temporary = p.dir
 	}
-	cmd.ExtraFiles = c.files
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: c.acct.credential()}
-	setDeathSignal(cmd.SysProcAttr, death)
-	p := &process{cmd: cmd, exited: make(chan struct{})}
-	started := make(chan error)
+	guard := exec.Command("/bin/sh", "-c", guardScript, "ledgerboard-postgres-guard", strconv.Itoa(p.pid), temporary)
+	guard.Dir, guard.ExtraFiles, guard.SysProcAttr = "/", []*os.File{reader}, &syscall.SysProcAttr{Setsid: true}
+	guardErr := guard.Start()
+	reader.Close()
 	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			p.err = cmd.Wait()
-			close(p.exited)
+		defer close(p.ended)
+		_ = server.Wait()
+		_, _ = io.WriteString(writer, "ended\n") // its process id may soon be another's
+		writer.Close()
+		if guardErr == nil {
+			_ = guard.Wait()
 		}
 	}()
-	err := <-started
-	for _, file := range c.files {
-		file.Close()
+	if guardErr != nil {
+		return fmt.Errorf("run /bin/sh: %w", guardErr)
 	}
-	if errors.Is(err, syscall.EPERM) && c.acct.drop {
-		return nil, fmt.Errorf("run %s as user id %d: %w: this root may not change its user id "+
-			"(a container without CAP_SETUID and CAP_SETGID?): start as an ordinary user", c.name, c.acct.uid, err)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("run %s: %w", c.name, err)
-	}
-	return p, nil
+	return nil
 }
 
-func (p *process) pid() int { return p.cmd.Process.Pid }
-
-// signal ignores the error: the one there can be is that the process has ended.
-func (p *process) signal(sig syscall.Signal) { _ = p.cmd.Process.Signal(sig) }
-
-// signalGroup reaches the child's own children too, as initdb's.
-func (p *process) signalGroup(sig syscall.Signal) { _ = syscall.Kill(-p.pid(), sig) }
-
-func (p *process) hasEnded() bool {
-	select {
-	case <-p.exited:
-		return true
-	default:
-		return false
-	}
-}
-
-func (p *process) endsWithin(limit time.Duration) bool {
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-p.exited:
-		return true
-	case <-timer.C:
-		return false
-	}
-}
-
-// serverEnv drops what would change the server's behaviour behind our back: PGDATA, PGPORT, …, and the locale.
-func serverEnv(env []string) []string {
-	kept := []string{"LC_ALL=C"}
-	for _, entry := range env {
-		if !strings.HasPrefix(entry, "PG") && !strings.HasPrefix(entry, "LC_") && !strings.HasPrefix(entry, "LANG") {
-			kept = append(kept, entry)
+// stop asks for a fast shutdown, later for an immediate one, and returns when the server has ended.
+func (p *Postgres) stop() {
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT} {
+		select {
+		case <-p.ended:
+			return
+		default:
+			_ = syscall.Kill(p.pid, signal)
+		}
+		select {
+		case <-p.ended:
+			return
+		case <-time.After(fastStop):
+			p.cfg.Logger.Warn("embedded PostgreSQL does not stop", "signal", signal.String(), "waited", fastStop)
 		}
 	}
-	return kept
+	<-p.ended
+}
+
+// logTail returns the last lines of the server's log.
+func (p *Postgres) logTail() string {
+	lines := strings.Split(readLine(p.path("postgres.log")), "\n")
+	return strings.Join(lines[max(0, len(lines)-tailLines):], "\n")
 }

@@ -3,11 +3,14 @@ package embedded_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -36,60 +39,60 @@ func queryText(t *testing.T, conn *pgx.Conn, sql string) string {
 
 func TestPostgresTemporaryIsRemoved(t *testing.T) {
 	t.Parallel()
-	began := time.Now()
-	p := startPostgres(t, embedded.PostgresConfig{Settings: map[string]string{"work_mem": "5MB"}})
-	t.Logf("start of a new cluster took %s", time.Since(began).Round(time.Millisecond))
-
+	p := startPostgres(t, embedded.PostgresConfig{Settings: map[string]string{"work_mem": "5MB", "port": "1"}})
 	conn := connect(t, p)
 	for name, want := range map[string]string{
-		"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "jit": "off", "TimeZone": "UTC",
-		"max_connections": "200", "shared_buffers": "256MB", "max_wal_size": "2GB", "listen_addresses": "127.0.0.1",
+		"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "TimeZone": "UTC", "listen_addresses": "127.0.0.1",
 		"server_encoding": "UTF8", "lc_collate": "C", "work_mem": "5MB", "password_encryption": "scram-sha-256",
 	} {
-		require.Equal(t, want, queryText(t, conn, "select setting from (select current_setting('"+name+"') setting) s"), name)
+		require.Equal(t, want, queryText(t, conn, "select current_setting('"+name+"')"), name)
 	}
-	require.Equal(t, "ledgerboard", queryText(t, conn, "select current_database()::text"))
-	require.NotEmpty(t, embedded.ServerProcesses(filepath.Join(p.Dir(), "data")))
+	u, err := url.Parse(p.URL())
+	require.NoError(t, err)
+	u.User = url.UserPassword("ledgerboard", "guess")
+	_, err = pgx.Connect(testContext(t), u.String())
+	require.ErrorContains(t, err, "password authentication failed")
 
-	began = time.Now()
 	require.NoError(t, p.Close())
-	t.Logf("stop took %s", time.Since(began).Round(time.Millisecond))
 	require.NoError(t, p.Close(), "a second Close is harmless")
 	<-p.Done()
 	require.NoDirExists(t, p.Dir())
 	require.ErrorIs(t, syscall.Kill(p.PID(), 0), syscall.ESRCH)
 }
 
+// The directory is closed to others, as below root's home; so this also covers a server that root starts.
 func TestPostgresKeepsDataURLAndPassword(t *testing.T) {
 	t.Parallel()
-	cfg := embedded.PostgresConfig{DataDir: filepath.Join(t.TempDir(), "pg")} // 0700 above it when we are root
+	cfg := embedded.PostgresConfig{DataDir: filepath.Join(t.TempDir(), "pg"), Logger: quiet()}
 	lastPort(t, filepath.Join(cfg.DataDir, "port"), "")
 	p := startPostgres(t, cfg)
+	_, err := embedded.StartPostgres(testContext(t), cfg)
+	require.ErrorIs(t, err, embedded.ErrLocked)
 	conn := connect(t, p)
-	_, err := conn.Exec(testContext(t), "create table kept(id int); insert into kept select generate_series(1, 1000)")
-	require.NoError(t, err)
+	for _, sql := range []string{"create table kept as select generate_series(1, 1000) id", "vacuum kept", "checkpoint", "select pg_reload_conf()"} {
+		_, err = conn.Exec(testContext(t), sql)
+		require.NoError(t, err, sql)
+	}
 	first := p.URL()
 	require.NoError(t, p.Close())
-	require.DirExists(t, cfg.DataDir)
 
-	began := time.Now()
 	p = startPostgres(t, cfg)
-	t.Logf("start of an existing cluster took %s", time.Since(began).Round(time.Millisecond))
 	require.Equal(t, first, p.URL())
 	require.Equal(t, "1000", queryText(t, connect(t, p), "select count(*)::text from kept"))
 	info, err := os.Stat(filepath.Join(cfg.DataDir, "password"))
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
-}
-
-func TestPostgresRefusesAWrongPassword(t *testing.T) {
-	t.Parallel()
-	p := startPostgres(t, embedded.PostgresConfig{})
-	u, err := url.Parse(p.URL())
+	data, err := os.Stat(filepath.Join(cfg.DataDir, "data"))
 	require.NoError(t, err)
-	u.User = url.UserPassword("ledgerboard", "guess")
-	_, err = pgx.Connect(testContext(t), u.String())
-	require.ErrorContains(t, err, "password authentication failed")
+	require.NotZero(t, data.Sys().(*syscall.Stat_t).Uid, "PostgreSQL does not run as root")
+	require.NoError(t, p.Close())
+
+	u, err := url.Parse(first)
+	require.NoError(t, err)
+	occupy(t, u.Host)
+	p = startPostgres(t, cfg)
+	require.NotContains(t, p.URL(), u.Host, "another port if its own is taken")
+	require.Equal(t, "1000", queryText(t, connect(t, p), "select count(*)::text from kept"))
 }
 
 func TestPostgresURLWorksInPsql(t *testing.T) {
@@ -101,69 +104,22 @@ func TestPostgresURLWorksInPsql(t *testing.T) {
 	require.Equal(t, "42\n", string(out))
 }
 
-func TestPostgresTakesAnotherPortWhenItsOwnIsTaken(t *testing.T) {
+func TestPostgresSaysWhyItDoesNotStart(t *testing.T) {
 	t.Parallel()
-	cfg := embedded.PostgresConfig{DataDir: filepath.Join(t.TempDir(), "pg")}
-	lastPort(t, filepath.Join(cfg.DataDir, "port"), "")
-	p := startPostgres(t, cfg)
-	u, err := url.Parse(p.URL())
-	require.NoError(t, err)
-	require.NoError(t, p.Close())
-	occupy(t, u.Host)
-	p = startPostgres(t, cfg)
-	require.NotContains(t, p.URL(), u.Host)
-	require.Equal(t, "1", queryText(t, connect(t, p), "select 1::text"))
-}
+	_, err := embedded.StartPostgres(testContext(t), embedded.PostgresConfig{Settings: map[string]string{"shared_buffers": "nonsense"}, Logger: quiet()})
+	require.ErrorContains(t, err, "FATAL", "in the words of the server")
 
-func TestPostgresIsLocked(t *testing.T) {
-	t.Parallel()
-	cfg := embedded.PostgresConfig{DataDir: filepath.Join(t.TempDir(), "pg"), Logger: quiet()}
-	startPostgres(t, cfg)
-	_, err := embedded.StartPostgres(testContext(t), cfg)
-	require.ErrorIs(t, err, embedded.ErrLocked)
-}
-
-func TestPostgresFailsAtOnceWithTheServersWords(t *testing.T) {
-	t.Parallel()
-	for name, settings := range map[string]map[string]string{
-		"before the log collector": {"shared_buffers": "nonsense"},
-		"after it":                 {"shared_preload_libraries": "", "max_wal_senders": "0", "wal_level": "minimal", "archive_mode": "on"},
-	} {
-		began := time.Now()
-		_, err := embedded.StartPostgres(testContext(t), embedded.PostgresConfig{Settings: settings, Logger: quiet()})
-		require.Error(t, err, name)
-		require.Contains(t, err.Error(), "FATAL", name)
-		require.Less(t, time.Since(began), 5*time.Minute, "%s: it does not wait for the end of its context", name)
-	}
-}
-
-func TestPostgresRefusesManagedSettings(t *testing.T) {
-	t.Parallel()
-	_, err := embedded.StartPostgres(testContext(t), embedded.PostgresConfig{Settings: map[string]string{"port": "1", "hba_file": "x"}})
-	require.ErrorContains(t, err, `"port"`)
-	require.ErrorContains(t, err, `"hba_file"`)
-}
-
-func TestPostgresNamesTheVersionItCannotOpen(t *testing.T) {
-	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "pg")
-	require.NoError(t, os.MkdirAll(filepath.Join(dir, "data"), 0o700))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "data", "PG_VERSION"), []byte("9.6\n"), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "password"), []byte("x\n"), 0o600))
-	_, err := embedded.StartPostgres(testContext(t), embedded.PostgresConfig{DataDir: dir, Logger: quiet()})
-	require.ErrorIs(t, err, embedded.ErrDataVersion)
-	require.ErrorContains(t, err, "PostgreSQL 9.6")
-}
-
-func TestPostgresDoesNotTouchAForeignDirectory(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "pg")
-	file := filepath.Join(dir, "data", "diary.txt")
+	file := filepath.Join(dir, "data", "PG_VERSION")
 	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
-	require.NoError(t, os.WriteFile(file, []byte("dear"), 0o600))
-	_, err := embedded.StartPostgres(testContext(t), embedded.PostgresConfig{DataDir: dir, Logger: quiet()})
+	require.NoError(t, os.WriteFile(file, []byte("9.6\n"), 0o600))
+	_, err = embedded.StartPostgres(testContext(t), embedded.PostgresConfig{DataDir: dir, Logger: quiet()})
+	require.ErrorContains(t, err, "made by PostgreSQL 9.6")
+
+	require.NoError(t, os.Rename(file, filepath.Join(dir, "data", "diary.txt")))
+	_, err = embedded.StartPostgres(testContext(t), embedded.PostgresConfig{DataDir: dir, Logger: quiet()})
 	require.ErrorContains(t, err, "not a PostgreSQL cluster")
-	require.FileExists(t, file)
+	require.FileExists(t, filepath.Join(dir, "data", "diary.txt"))
 }
 
 func TestPostgresStartStopsWithItsContext(t *testing.T) {
@@ -173,17 +129,148 @@ func TestPostgresStartStopsWithItsContext(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "pg")
 	_, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{DataDir: dir, Logger: quiet()})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+	var log bytes.Buffer
+	_, err = embedded.StartPostgres(ctx, embedded.PostgresConfig{DataDir: dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.NotContains(t, log.String(), "downloading")
 	startPostgres(t, embedded.PostgresConfig{DataDir: dir})
 }
 
-// A start that is given up while it still asks what is installed takes nothing for missing, and downloads nothing.
-func TestPostgresGivenUpDownloadsNothing(t *testing.T) {
+// insertForEver is the child: it prints its server's pid and directory, then each committed row.
+func insertForEver(order childOrder) {
+	ctx := context.Background()
+	p, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{DataDir: order.DataDir, Logger: quiet()})
+	if err != nil {
+		panic(err)
+	}
+	conn, err := pgx.Connect(ctx, p.URL())
+	if err != nil {
+		panic(err)
+	}
+	if _, err := conn.Exec(ctx, "create table if not exists acked(id text primary key)"); err != nil {
+		panic(err)
+	}
+	sayf("%d", p.PID())
+	sayf("%s", p.Dir())
+	for n := 0; ; n++ {
+		id := fmt.Sprintf("%d/%d", order.Round, n)
+		if _, err := conn.Exec(ctx, "insert into acked values ($1)", id); err != nil {
+			panic(err)
+		}
+		sayf("%s", id)
+	}
+}
+
+// After SIGKILL of the owner its server stops too, and the next start waits for that. After SIGKILL of the server the next
+// start recovers.
+func TestPostgresKeepsEveryCommitOverKills(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	var said bytes.Buffer
-	logger := slog.New(slog.NewTextHandler(&said, nil))
-	_, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{DataDir: filepath.Join(t.TempDir(), "pg"), Logger: logger})
-	require.ErrorIs(t, err, context.Canceled)
-	require.NotContains(t, said.String(), "downloading")
+	cfg := embedded.PostgresConfig{DataDir: filepath.Join(t.TempDir(), "pg")}
+	var acked []string
+	for round := range 2 {
+		c := startChild(t, childOrder{Do: "postgres", DataDir: cfg.DataDir, Round: round})
+		said := c.readLines(t, 30)
+		said = append(said, c.kill(t)...)
+		acked = append(acked, rowsOf(said[2:])...)
+
+		p := startPostgres(t, cfg)
+		rows, err := connect(t, p).Query(testContext(t), "select id from acked")
+		require.NoError(t, err)
+		ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err)
+		require.Subset(t, ids, acked)
+		require.NoError(t, syscall.Kill(p.PID(), syscall.SIGKILL))
+		<-p.Done() // the owner learns of it
+		require.NoError(t, p.Close())
+	}
+}
+
+func TestPostgresTemporaryDiesWithAKilledOwner(t *testing.T) {
+	t.Parallel()
+	c := startChild(t, childOrder{Do: "postgres"})
+	said := rowsOf(c.readLines(t, 3))
+	c.kill(t)
+	pid, err := strconv.Atoi(said[0])
+	require.NoError(t, err)
+	eventually(t, "the server stops", func() bool { return syscall.Kill(pid, 0) != nil })
+	eventually(t, "its directory is removed", func() bool {
+		_, err := os.Stat(said[1])
+		return os.IsNotExist(err)
+	})
+}
+
+// The same tests as an ordinary user: this binary again, under another user id.
+func TestPostgresOfAnOrdinaryUser(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	const ordinaryUser = 65534
+	dir := sharedDir(t)
+	self, err := os.Executable()
+	require.NoError(t, err)
+	program, err := os.ReadFile(self)
+	require.NoError(t, err)
+	binary := filepath.Join(dir, "embedded.test")
+	require.NoError(t, os.WriteFile(binary, program, 0o755))
+	home := filepath.Join(dir, "home")
+	require.NoError(t, os.Mkdir(home, 0o700))
+	require.NoError(t, os.Chown(home, ordinaryUser, ordinaryUser))
+
+	cmd := exec.Command(binary, "-test.v", "-test.short", "-test.run", "^TestPostgres(Temporary|Keeps)|^TestBroker(KeepsLog|KeepsEvery)")
+	cmd.Dir = home
+	cmd.Env = append(os.Environ(), "HOME="+home, "TMPDIR="+home)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: ordinaryUser, Gid: ordinaryUser}}
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.Contains(t, string(out), "--- PASS: TestPostgresKeepsEveryCommitOverKills")
+}
+
+// sharedDir returns a directory that every user may pass through, unlike t.TempDir.
+func sharedDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "embedded-test-")
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(dir, 0o755))
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	return dir
+}
+
+// startOffline is the child: nothing installed, and a proxy that is not there.
+func startOffline(order childOrder) {
+	_, err := embedded.StartPostgres(context.Background(), embedded.WithCache(embedded.PostgresConfig{Logger: quiet()}, order.DataDir))
+	fmt.Println(err)
+}
+
+func TestPostgresSaysWhatToDoOffline(t *testing.T) {
+	t.Parallel()
+	cache := sharedDir(t)
+	self, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), childEnv+`={"Do":"offline","DataDir":"`+cache+`"}`, "HTTPS_PROXY=http://127.0.0.1:1", "NO_PROXY=", "no_proxy=",
+		"TMPDIR="+t.TempDir()) // the library leaves a log file there
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.Contains(t, string(out), "unable to connect")
+	require.Contains(t, string(out), "apt install postgresql")
+	left, err := os.ReadDir(cache)
+	require.NoError(t, err)
+	require.Empty(t, left, "nothing half-made stays")
+}
+
+func TestPostgresDownloads(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("LEDGERBOARD_TEST_DOWNLOAD") == "" {
+		t.Skip("set LEDGERBOARD_TEST_DOWNLOAD=1 to download 15 MB from the Maven repository")
+	}
+	cache := sharedDir(t)
+	for range 2 { // the second time from the cache
+		p := startPostgres(t, embedded.WithCache(embedded.PostgresConfig{}, cache))
+		require.True(t, strings.HasPrefix(queryText(t, connect(t, p), "show server_version"), "17."))
+		require.NoError(t, p.Close())
+	}
+	left, err := filepath.Glob(filepath.Join(cache, "*"))
+	require.NoError(t, err)
+	require.Len(t, left, 1, "the programs and nothing else")
 }
