@@ -14,10 +14,5 @@
 // # Non-obvious
 //
 //   - The files name no schema: the connection's search path does.
-//   - Groups belong to the whole server, rights to one database. Two databases of ledgerboard on one server share the groups:
-//     whoever may log in to one may log in to the other. Put them on separate servers, or restrict logins in pg_hba.conf.
-//   - Grant holds the locks of the generations ([GenerationLock]) while it changes their owners, and no other: the engine waits for them as
-//     it does for any step of its own.
-//   - A generation belongs to the owner of schema lb, whoever makes it: projectors fold what an operator's command made, and the other way
-//     round.
+//   - A generation belongs to the owner of schema lb, no matter which process makes it (deploy/roles.sql relies on that).
 package migrations

@@ -27,8 +27,8 @@ const (
 	Kept   = "kept"
 )
 
-// versionTable is goose's own record, inside the schema it speaks of: dropping the schema drops the
-// record too, and the next start makes both anew.
+// versionTable is goose's own record, inside the schema it describes: dropping the schema drops the
+// record too, and the next start creates both again.
 const versionTable = "schema_migrations"
 
 // sets are the folders of files, by the schema that they make.
@@ -41,7 +41,7 @@ func Up(ctx context.Context, databaseURL string) error {
 	for _, schema := range []string{Kept, Engine, Views} {
 		err := upSchema(ctx, databaseURL, schema)
 		if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == "42501" {
-			return fmt.Errorf("%w: this user may not change the schemas; let their owner run 'ledgerboard migrate --roles' first, once for each release", err)
+			return fmt.Errorf("%w: this user may not change the schemas; let their owner run 'ledgerboard migrate' and deploy/roles.sql first, once for each release", err)
 		}
 		if err != nil {
 			return err

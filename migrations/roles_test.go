@@ -1,28 +1,84 @@
 package migrations_test
 
 import (
+	"context"
+	"net/url"
+	"os"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/migrations"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
 
-// Logins are read with every fault at once, and no text that may hold a password is repeated.
-func TestParseLogins(t *testing.T) {
+// Users in the groups of deploy/roles.sql can do the work of their process, and nothing else.
+func TestRolesOfTheDatabase(t *testing.T) {
 	t.Parallel()
-	logins, err := migrations.ParseLogins([]string{"web=connect+fetcher:with:colon=and+more", "fold=projector:p"})
+	db := pgtest.New(t)
+	script, err := os.ReadFile("../deploy/roles.sql")
 	require.NoError(t, err)
-	require.Equal(t, []migrations.Login{
-		{Name: "web", Roles: []string{"connect", "fetcher"}, Password: "with:colon=and+more"}, {Name: "fold", Roles: []string{"projector"}, Password: "p"},
-	}, logins)
-	_, err = migrations.ParseLogins([]string{"secret-text", "web=api", "web=api:", "=api:secret-text", "a=owner:secret-text", "ledgerboard_api=api:secret-text"})
-	require.Error(t, err)
-	for _, fault := range []string{"login 1 is not", "login 2 is not", "login 3 is not", "login 4 is not", `no role "owner"`, "choose another one"} {
-		require.ErrorContains(t, err, fault)
+	for range 2 { // the second time changes nothing
+		_, err = db.Pool.Exec(t.Context(), string(script), pgx.QueryExecModeSimpleProtocol)
+		require.NoError(t, err)
 	}
-	require.NotContains(t, err.Error(), "secret-text")
-	none, err := migrations.ParseLogins(nil)
-	require.NoError(t, err)
-	require.Empty(t, none)
+	groups := []string{"connect", "api", "fetcher", "projector", "signer", "operator"}
+	t.Cleanup(func() {
+		for _, group := range groups {
+			_, err := db.Pool.Exec(context.Background(), "drop owned by test_"+group+" cascade; drop role test_"+group)
+			require.NoError(t, err)
+		}
+	})
+	exec := map[string]func(sql string) error{}
+	for _, group := range groups {
+		_, err := db.Pool.Exec(t.Context(), "create role test_"+group+" login password 'secret' in role ledgerboard_"+group)
+		require.NoError(t, err)
+		u, err := url.Parse(db.URL)
+		require.NoError(t, err)
+		u.User = url.UserPassword("test_"+group, "secret")
+		conn, err := pgx.Connect(t.Context(), u.String())
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = conn.Close(context.Background()) })
+		exec[group] = func(sql string) error {
+			_, err := conn.Exec(t.Context(), sql)
+			return err
+		}
+	}
+
+	const (
+		secret  = "select sealed from kept.secrets"
+		engine  = "update lb_engine.checkpoints set next_offset = 0"
+		made    = "create schema lb_mine_g1"
+		derived = "delete from lb_dashboards_g1.dashboard_heads"
+		read    = "select * from lb_dashboards_g1.dashboard_heads"
+		rebuild = "delete from lb_engine.rebuilds"
+	)
+	for group, work := range map[string][]string{
+		"api":       {read, rebuild, "delete from kept.pauses", "select * from kept.ticket_key", "update kept.sessions set seen_at = now()"},
+		"connect":   {read, rebuild, secret, "update kept.secrets set ref = 'x'", "delete from kept.connect_links"},
+		"fetcher":   {read, secret, "update kept.secrets set ref = 'x'", "update kept.fetch_state set p_id = 1", "delete from kept.fetch_budgets"},
+		"projector": {read, engine, derived, made, "create view lb.mine as select 1", "drop schema lb_contents_g1 cascade"},
+		"signer":    {read, "select * from lb_engine.checkpoints"},
+		"operator":  {read, rebuild, secret, engine, derived, "delete from kept.pauses"},
+	} {
+		for _, sql := range work {
+			require.NoError(t, exec[group](sql), "%s: %s", group, sql)
+		}
+	}
+	for group, others := range map[string][]string{
+		"api": {
+			secret, engine, made, derived, "insert into kept.secrets (ref) values ('x')", "update kept.grants set person = 'x'",
+			"select * from kept.connect_links", "drop schema lb_dashboards_g1 cascade", "create view lb.mine as select 1",
+			"update lb_engine.rebuilds set error = null", "update lb_engine.generations set targets = '{}'",
+		},
+		"connect":   {engine, made, derived, "update lb_engine.generations set state = 'dropped'", "set role ledgerboard_projector"},
+		"fetcher":   {engine, made, derived, rebuild, "select * from kept.connect_attempts", "select * from kept.ticket_key", "delete from kept.pauses"},
+		"projector": {secret, "update kept.secrets set ref = 'x'", "select * from kept.ticket_key", "delete from kept.pauses", "drop schema kept cascade"},
+		"signer":    {secret, engine, made, derived, rebuild, "select * from kept.ticket_key"},
+		"operator":  {"drop schema kept cascade", "create role mine", "delete from kept.schema_migrations", "copy kept.secrets to program 'cat'"},
+	} {
+		for _, sql := range others {
+			require.ErrorContains(t, exec[group](sql), "SQLSTATE 42501", "%s: %s", group, sql)
+		}
+	}
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/migrations"
 )
 
 // Rebuild is a row of table rebuilds: the making of a generation, or the way back to one.
@@ -187,7 +186,7 @@ func (r *Rebuilds) Cancel(ctx context.Context, id string) error {
 // other step of the projection's generations: the step is tried again.
 func lockGenerations(ctx context.Context, tx pgx.Tx, projection string) error {
 	_, err := tx.Exec(ctx, `select set_config('lock_timeout', '2s', true), pg_advisory_xact_lock(hashtext($1))`,
-		migrations.GenerationLock+projection)
+		"ledgerboard generation "+projection)
 	if lockedOut(err) {
 		return domain.NewError(domain.CodeUnavailable, "another step of the generations of %s is under way; try again", projection)
 	}

@@ -14,13 +14,11 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/ledgerboard/ledgerboard/internal/proof"
-	"github.com/ledgerboard/ledgerboard/migrations"
 )
 
 // composeLeavesOut are the settings that deploy/.env cannot have, and why. The URLs of platforms name simulated ones; the real ones' are the
 // defaults.
 var composeLeavesOut = map[string]string{
-	"LEDGERBOARD_DATABASE_LOGINS":      "of migrate alone",
 	"LEDGERBOARD_KAFKA_CA":             ownBroker,
 	"LEDGERBOARD_KAFKA_CERT":           ownBroker,
 	"LEDGERBOARD_KAFKA_KEY":            ownBroker,
@@ -109,12 +107,10 @@ func TestComposePassesEverySettingOfTheProgram(t *testing.T) {
 		served, isServed := all["ledgerboard"].Environment[name]
 		folded, isFolded := all["projector"].Environment[name]
 		signed, isSigned := all["signer"].Environment[name]
-		_, migrated := all["migrate"].Environment[name]
 		signing := slices.Contains(signs, name)
 		require.Equal(t, !left && !signing, isServed, "%s: who answers strangers has no key that signs, and all else", name)
 		require.Equal(t, !left && !signing && !slices.Contains(out, name), isFolded, "%s: who folds needs neither the key that signs nor a secret of the platforms or of tokens", name)
 		require.Equal(t, !left && !slices.Contains(out, name), isSigned, "%s: who signs needs no secret of the platforms or of tokens, and all else", name)
-		require.False(t, migrated && (signing || slices.Contains(out, name)), "%s: making tables needs it not", name)
 		for _, value := range []string{served, folded, signed} {
 			if value != "" && !slices.Contains(composeSets, name) {
 				require.Regexp(t, `^\$\{`+name+`:[-?]`, value)
@@ -123,7 +119,7 @@ func TestComposePassesEverySettingOfTheProgram(t *testing.T) {
 	}
 	for of, service := range all {
 		for name := range service.Environment {
-			if of == "ledgerboard" || of == "projector" || of == "signer" || of == "migrate" {
+			if of == "ledgerboard" || of == "projector" || of == "signer" {
 				require.Contains(t, settings, name, "%s: the program has no such setting", of)
 			}
 		}
@@ -207,38 +203,6 @@ func TestExampleHasEverySetting(t *testing.T) {
 		delete(wanted, name)
 	}
 	require.Empty(t, wanted, "the example does not name them")
-}
-
-// Each process of compose logs in to the database as a user of its own, which "migrate" makes with the rights of its roles and no others.
-func TestComposeGivesEachProcessTheRightsOfItsRoles(t *testing.T) {
-	t.Parallel()
-	all := composeServices(t)
-	logins, err := migrations.ParseLogins(strings.Split(all["migrate"].Environment["LEDGERBOARD_DATABASE_LOGINS"], ","))
-	require.NoError(t, err)
-	rights := map[string][]string{}
-	for _, login := range logins {
-		require.Regexp(t, `^\$\{POSTGRES_PASSWORD_[A-Z]+:\?`, login.Password)
-		rights[login.Name] = login.Roles
-	}
-	user := func(service string) string {
-		found := regexp.MustCompile(`^postgres://([a-z_]+):(\$\{[A-Z_]+)\}@`).FindStringSubmatch(all[service].Environment["LEDGERBOARD_DATABASE_URL"])
-		require.NotNil(t, found, service)
-		for _, login := range logins {
-			if login.Name == found[1] {
-				require.True(t, strings.HasPrefix(login.Password, found[2]+":?"), "%s logs in with its password", service)
-			}
-		}
-		return found[1]
-	}
-	require.NotContains(t, rights, user("migrate"))
-	used := map[string]bool{user("operator"): true}
-	require.Equal(t, []string{"operator"}, rights[user("operator")])
-	for _, service := range []string{"ledgerboard", "projector", "signer"} {
-		roles := strings.Split(strings.Replace(all[service].Environment["LEDGERBOARD_ROLES"], roleAPI, "connect", 1), ",") // it has LEDGERBOARD_SECRETS_KEY
-		require.Equal(t, roles, rights[user(service)], service)
-		used[user(service)] = true
-	}
-	require.Len(t, used, len(logins), "a user of each, and none that nobody uses")
 }
 
 var listener = regexp.MustCompile(`([A-Z]+):([A-Z_]+)`)

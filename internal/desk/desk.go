@@ -77,7 +77,7 @@ func (d *Desk) act(
 
 // errNoRight says that this process logs in to the database as somebody who may not do what an operator wants.
 var errNoRight = domain.NewError(domain.CodeForbidden, "The service's user of the database has no right to change these tables. Do the same on the "+
-	"command line, with a LEDGERBOARD_DATABASE_URL of a user with the role operator ('ledgerboard migrate --roles').")
+	"command line, with a LEDGERBOARD_DATABASE_URL of a user in the group ledgerboard_operator (deploy/roles.sql).")
 
 // simply is an action of which there is nothing to tell but that it is done.
 func simply(do func(context.Context) error) func(context.Context) (commands.Effect, error) {

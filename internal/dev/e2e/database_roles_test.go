@@ -3,8 +3,8 @@
 package e2e_test
 
 import (
-	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"html"
 	"io"
 	"log/slog"
@@ -25,9 +25,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 // byRole is a service of one process for each role, each of which logs in to the database with the rights of that role alone.
@@ -40,14 +40,13 @@ type byRole struct {
 	fold     *program          // the projector
 }
 
-// The logins of the test, and the roles of each; "bare" answers people and connects no accounts.
+// The logins of the test, and the groups of each.
 var databaseLogins = map[string]string{
-	"lb_web": "connect", "lb_bare": "api", "lb_fetch": "fetcher", "lb_fold": "projector", "lb_sign": "signer", "lb_desk": "operator",
+	"lb_web": "connect", "lb_fetch": "fetcher", "lb_fold": "projector", "lb_sign": "signer", "lb_desk": "operator",
 }
 
-// Each role of a process works with the rights that 'migrate --roles' gives it, and the server refuses nothing that it does; what another role is for
-// it refuses.
-func TestRolesOfTheDatabase(t *testing.T) {
+// Each role of a process works with the rights that deploy/roles.sql grants it: the server refuses nothing that it does.
+func TestProcessesWithTheRightsOfTheirRoles(t *testing.T) {
 	b := startByRole(t)
 	client := b.client(b.north, "Harbour Ltd")
 	b.signIn(client, 6, simulator.Mara)
@@ -59,15 +58,12 @@ func TestRolesOfTheDatabase(t *testing.T) {
 	b.act()
 	b.forgets(client)
 	b.onTheCommandLine()
-	b.erases()
-	b.signsIn()
 	require.Empty(t, b.refusals(), "the server refused what a role is for")
-	b.refuses()
-	b.refusesOverHTTP()
 }
 
 func startByRole(t *testing.T) *byRole {
 	t.Helper()
+	needs.Programs(t, "psql")
 	quiet := slog.New(slog.DiscardHandler)
 	dir, err := os.MkdirTemp("", "ledgerboard-roles-") // t.TempDir is closed to the server's user
 	require.NoError(t, err)
@@ -93,14 +89,14 @@ func startByRole(t *testing.T) *byRole {
 	b.settings = connectingSettings(platforms.URL, public)
 	b.settings["KAFKA_BROKERS"], b.settings["LOG_LEVEL"] = strings.Join(broker.Addrs(), ","), "warn"
 
-	var logins []string
-	for login, role := range databaseLogins {
-		logins = append(logins, login+"="+role+":of-"+login)
+	migrated := commandIn(t, dir, map[string]string{"DATABASE_URL": b.owner}, "migrate")
+	require.Equal(t, done, migrated.code, "%s", migrated.err)
+	psql := []string{b.owner, "-v", "ON_ERROR_STOP=1", "--single-transaction", "-f", "../../../deploy/roles.sql"}
+	for login, group := range databaseLogins {
+		psql = append(psql, "-c", fmt.Sprintf("create role %s login password 'of-%s' in role ledgerboard_%s", login, login, group))
 	}
-	for range 2 { // a second time changes nothing
-		migrated := commandIn(t, dir, map[string]string{"DATABASE_URL": b.owner, "DATABASE_LOGINS": strings.Join(logins, ",")}, "migrate", "--roles")
-		require.Equal(t, done, migrated.code, "%s", migrated.err)
-	}
+	out, err := exec.CommandContext(t.Context(), "psql", psql...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
 	b.north = beginAgency(t, dir, b.as("lb_desk"), "North Star")
 	key := commandIn(t, dir, nil, "keygen", "--json")
 	require.Equal(t, done, key.code, "%s", key.err)
@@ -237,18 +233,6 @@ func (b *byRole) forgets(account string) {
 	require.Zero(b.t, count("lb.members where name like '%Jonas%'"))
 }
 
-// refusesOverHTTP drops a generation, which changes read models at once: the answer says who may.
-func (b *byRole) refusesOverHTTP() {
-	b.t.Helper()
-	var answer response
-	b.p.await(patience, "nobody to read the generation", func() bool {
-		answer = b.operate(http.MethodDelete, "generations/contents/1")
-		return answer.status != http.StatusConflict
-	})
-	require.Equal(b.t, http.StatusForbidden, answer.status, "%s", answer.body)
-	require.Contains(b.t, string(answer.body), "of a user with the role operator")
-}
-
 // onTheCommandLine makes and drops tables as operators do: they are the projectors' all the same.
 func (b *byRole) onTheCommandLine() {
 	b.t.Helper()
@@ -278,55 +262,6 @@ func (b *byRole) onTheCommandLine() {
 	require.Empty(b.t, foreign, "tables that projectors do not own")
 }
 
-// erases does as every role what a start does after a restore: the list of erasures names people.
-func (b *byRole) erases() {
-	b.t.Helper()
-	for login := range databaseLogins {
-		pool, err := vault.Open(b.t.Context(), b.urlOf(login))
-		require.NoError(b.t, err)
-		kept := vault.NewEraser(pool)
-		require.NoError(b.t, kept.DeleteConnection(b.t.Context(), 1, "connection/1"))
-		_, err = kept.DeleteStale(b.t.Context(), []int64{1}, []string{"connection/1"}, time.Now())
-		require.NoError(b.t, err)
-		require.NoError(b.t, kept.ForgetReads(b.t.Context(), []int64{1}, []int64{2}))
-		require.NoError(b.t, kept.ForgetUser(b.t.Context(), "nobody"))
-		pool.Close()
-	}
-}
-
-// signsIn does as every role that answers people what the console and 'sign-in-link' do.
-func (b *byRole) signsIn() {
-	b.t.Helper()
-	for login, role := range databaseLogins {
-		if role != "api" && role != "connect" && role != "operator" {
-			continue
-		}
-		pool, err := vault.Open(b.t.Context(), b.urlOf(login))
-		require.NoError(b.t, err)
-		sessions, now, link, word := vault.NewSessions(pool), time.Now(), sha256.Sum256([]byte(login+"'s link")), sha256.Sum256([]byte(login))
-		require.NoError(b.t, sessions.MakeLink(b.t.Context(), vault.SignInLink{UserID: login, MadeAt: now, ExpiresAt: now.Add(time.Hour)}, link[:]))
-		_, err = sessions.Link(b.t.Context(), link[:], now)
-		require.NoError(b.t, err)
-		begun := vault.Session{ID: login, UserID: login, BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}
-		require.NoError(b.t, sessions.Begin(b.t.Context(), begun, word[:], link[:], nil))
-		_, err = sessions.Find(b.t.Context(), word[:], now.Add(5*time.Minute))
-		require.NoError(b.t, err)
-		require.NoError(b.t, sessions.End(b.t.Context(), login, login))
-		known := vault.NewIdentities(pool)
-		require.NoError(b.t, known.Link(b.t.Context(), "https://id.example", login, login, now))
-		_, err = known.LinkedTo(b.t.Context(), login)
-		require.NoError(b.t, err)
-		for range 2 {
-			_, err = known.RefusalDue(b.t.Context(), login, now)
-			require.NoError(b.t, err)
-		}
-		if role == "operator" {
-			require.NoError(b.t, known.Unlink(b.t.Context(), login))
-		}
-		pool.Close()
-	}
-}
-
 // refusals are what the server's own log says that it refused.
 func (b *byRole) refusals() (lines []string) {
 	b.t.Helper()
@@ -349,36 +284,4 @@ func (b *byRole) conn(url string) *pgx.Conn {
 	require.NoError(b.t, err)
 	b.t.Cleanup(func() { _ = conn.Close(b.t.Context()) })
 	return conn
-}
-
-// refuses tries what each role has no business with.
-func (b *byRole) refuses() {
-	b.t.Helper()
-	const (
-		secret  = "select sealed from kept.secrets"
-		engine  = "update lb_engine.checkpoints set next_offset = 0"
-		made    = "create schema lb_mine_g1"
-		derived = "delete from lb_dashboards_g1.dashboard_heads"
-	)
-	for login, statements := range map[string][]string{
-		"lb_bare": {
-			secret, engine, made, derived, "insert into kept.secrets (ref) values ('x')", "update kept.grants set person = 'x'", "select * from kept.connect_links",
-			"update lb_engine.pointer set generation = 1", "drop schema lb_dashboards_g1 cascade", "create view lb.mine as select 1",
-			"update lb_engine.rebuilds set error = null", "update lb_engine.generations set targets = '{}'",
-		},
-		"lb_web": {engine, made, derived, "update lb_engine.generations set state = 'dropped'", "set role ledgerboard_projector"},
-		"lb_fetch": {
-			engine, made, derived, "insert into lb_engine.rebuilds default values", "select * from kept.connect_attempts", "select * from kept.ticket_key",
-			"delete from kept.pauses",
-		},
-		"lb_fold": {secret, "update kept.secrets set ref = 'x'", "select * from kept.ticket_key", "delete from kept.pauses", "drop schema kept cascade"},
-		"lb_sign": {secret, engine, made, derived, "insert into lb_engine.rebuilds default values", "select * from kept.ticket_key"},
-		"lb_desk": {"drop schema kept cascade", "create role mine", "delete from kept.schema_migrations", "copy kept.secrets to program 'cat'"},
-	} {
-		conn := b.conn(b.urlOf(login))
-		for _, sql := range statements {
-			_, err := conn.Exec(b.t.Context(), sql)
-			require.ErrorContains(b.t, err, "SQLSTATE 42501", "%s: %s", login, sql)
-		}
-	}
 }

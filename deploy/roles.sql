@@ -1,9 +1,52 @@
--- The rights of each role, in a database that stands at this version. The groups are made before; they are of the whole server, and what they may do
--- is of this database. It may be run again at any time: what a later version needs is granted then. Whoever runs it owns schemas kept and
--- lb_engine, and is a member of ledgerboard_projector, which owns the tables that are folded.
+-- Groups of database users with the least rights of each role of a process. Run it as the owner of the database, who may
+-- create roles, after `ledgerboard migrate` and again after each upgrade:
+--
+--   psql -v ON_ERROR_STOP=1 --single-transaction -f deploy/roles.sql "$LEDGERBOARD_DATABASE_URL"
+--
+-- Then create a user for each process, in the groups of its roles:
+--
+--   create role lb_web login password '...' in role ledgerboard_connect, ledgerboard_fetcher;
+--
+-- Groups belong to the whole server, rights to one database.
 
--- Every process: what it is, who folds what; and the read models.
-grant usage on schema lb, lb_engine, kept to ledgerboard_process;
+set local lock_timeout = '5s'; -- a table in use stops the script, and nothing changes
+
+do $$
+declare
+  name text;
+  item record;
+begin
+  foreach name in array array['process', 'api', 'connect', 'fetcher', 'projector', 'signer', 'operator'] loop
+    if not exists (select from pg_roles where rolname = 'ledgerboard_' || name) then
+      execute format('create role %I nologin', 'ledgerboard_' || name);
+    end if;
+  end loop;
+
+  -- Projectors own what they make: the schemas of generations and views.
+  execute format('grant ledgerboard_projector to %I', current_user);
+  execute format('grant create, temporary on database %I to ledgerboard_projector', current_database());
+  for item in
+    select nspname from pg_namespace
+    where (nspname = 'lb' or nspname ~ '^lb_[a-z_]+_[gv][0-9]+') and nspowner <> 'ledgerboard_projector'::regrole
+  loop
+    execute format('alter schema %I owner to ledgerboard_projector', item.nspname);
+    execute format('grant usage on schema %I to ledgerboard_process', item.nspname);
+  end loop;
+  for item in
+    select nspname, relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where relkind in ('r', 'p', 'v') and (nspname = 'lb' or nspname ~ '^lb_[a-z_]+_[gv][0-9]+')
+      and relowner <> 'ledgerboard_projector'::regrole
+  loop
+    execute format('alter table %I.%I owner to ledgerboard_projector', item.nspname, item.relname);
+    execute format('grant select on %I.%I to ledgerboard_process', item.nspname, item.relname);
+  end loop;
+end $$;
+
+alter default privileges for role ledgerboard_projector grant usage on schemas to ledgerboard_process;
+alter default privileges for role ledgerboard_projector grant select on tables to ledgerboard_process;
+
+-- Every process reads the read models and the state of the projections.
+grant usage on schema lb_engine, kept to ledgerboard_process;
 grant select on all tables in schema lb_engine to ledgerboard_process;
 grant insert, update, delete on lb_engine.processes to ledgerboard_process;
 grant select on kept.schema_migrations, kept.pauses to ledgerboard_process;
@@ -19,7 +62,7 @@ grant select (user_id) on kept.sessions, kept.sign_in_links, kept.identities, ke
 grant select on kept.granted_connections, kept.notice_cursors, kept.post_notes, kept.platform_words to ledgerboard_process;
 grant select, update on kept.fetch_state to ledgerboard_process;
 
--- Who answers people. Operators ask for rebuilds and note parked events over HTTP.
+-- Processes of the API. Operators request rebuilds and skip parked events over HTTP.
 grant ledgerboard_process to ledgerboard_api;
 grant insert, delete on lb_engine.rebuilds to ledgerboard_api;
 grant update (cancel, state, finished_at) on lb_engine.rebuilds to ledgerboard_api;
@@ -33,16 +76,16 @@ grant select, insert, update on kept.sessions, kept.sign_in_links, kept.sign_in_
 grant select, insert on kept.identities to ledgerboard_api;
 grant insert on kept.fetch_state to ledgerboard_api; -- reads a connection now
 
--- Who answers people and has their accounts connected, or takes tokens of a main application.
+-- Processes of the API that also connect accounts, or take tokens from a main application.
 grant ledgerboard_api to ledgerboard_connect;
 grant select, insert, update on kept.secrets, kept.grants to ledgerboard_connect;
 grant insert, update on kept.granted_connections to ledgerboard_connect;
 grant select, insert, update, delete on kept.connect_links, kept.connect_attempts, kept.deletion_requests to ledgerboard_connect;
 grant select, insert, update, delete on kept.token_leases, kept.fetch_budgets, kept.connection_marks to ledgerboard_connect;
 grant insert, update on kept.platform_words to ledgerboard_connect;
-grant select on kept.pictures to ledgerboard_connect; -- who answers people shows them where it has the key
+grant select on kept.pictures to ledgerboard_connect; -- shown if the process has the key
 
--- Who reads the platforms.
+-- Fetchers.
 grant ledgerboard_process to ledgerboard_fetcher;
 grant select, insert, update on kept.secrets to ledgerboard_fetcher;
 grant insert on kept.fetch_state to ledgerboard_fetcher;
@@ -51,20 +94,14 @@ grant select, insert, update, delete on kept.silent_sources to ledgerboard_fetch
 grant select, insert, update on kept.pictures to ledgerboard_fetcher;
 grant select, insert, update, delete on kept.token_leases, kept.fetch_budgets, kept.connection_marks to ledgerboard_fetcher;
 
--- Who signs reads.
+-- Signers.
 grant ledgerboard_process to ledgerboard_signer;
 
--- Who folds owns what is folded: the schemas of the generations and the views over them. What is there already is given in owners.go, since that
--- waits for who uses it.
+-- Projectors.
 grant ledgerboard_process to ledgerboard_projector;
 grant insert, update, delete on all tables in schema lb_engine to ledgerboard_projector;
 grant delete on kept.connection_marks to ledgerboard_projector; -- after a restore of an older state
 revoke insert, update, delete on lb_engine.schema_migrations, lb_engine.identity from ledgerboard_projector;
-do $$ begin
-  execute format('grant create, temporary on database %I to ledgerboard_projector', current_database());
-end $$;
-alter default privileges for role ledgerboard_projector grant usage on schemas to ledgerboard_process;
-alter default privileges for role ledgerboard_projector grant select on tables to ledgerboard_process;
 
--- Operators on the command line do what all of them do.
+-- Operators on the command line.
 grant ledgerboard_api, ledgerboard_connect, ledgerboard_fetcher, ledgerboard_projector, ledgerboard_signer to ledgerboard_operator;
