@@ -90,7 +90,6 @@ grant ledgerboard_process to ledgerboard_fetcher;
 grant select, insert, update on kept.secrets to ledgerboard_fetcher;
 grant insert on kept.fetch_state to ledgerboard_fetcher;
 grant insert, update on kept.post_notes, kept.platform_words to ledgerboard_fetcher;
-grant select, insert, update, delete on kept.silent_sources to ledgerboard_fetcher;
 grant select, insert, update on kept.pictures to ledgerboard_fetcher;
 grant select, insert, update, delete on kept.token_leases, kept.fetch_budgets, kept.connection_marks to ledgerboard_fetcher;
 

@@ -48,9 +48,6 @@ func (c *Collector) accountReading(ctx context.Context, f *fetch) (got fetched, 
 	if err != nil {
 		return got, err
 	}
-	if len(snapshot.Figures) == 0 {
-		got.empty = emptyWords(snapshot.Missing)
-	}
 	got.incomplete = snapshot.Incomplete
 	got.Demographics = request.Demographics && snapshot.Incomplete == nil
 	if f.BackfilledAt == nil && c.Backfill > 0 && snapshot.Incomplete == nil {

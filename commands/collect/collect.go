@@ -46,10 +46,6 @@ type FetchStates interface {
 	PostNotes(ctx context.Context, socialAccount int64) ([]domain.PostNote, error)
 	// KeepPostNotes stores such notes and drops those of posts that were read.
 	KeepPostNotes(ctx context.Context, socialAccount int64, notes []domain.PostNote, read []string, now time.Time) error
-	// NoteSources notes what readings said of their sources, and returns those that have become silent with them, each once.
-	NoteSources(ctx context.Context, readings []domain.SourceReadings) (fell []domain.SilentSource, err error)
-	// SilentSources are the sources that have given no figures for a day.
-	SilentSources(ctx context.Context, now time.Time) ([]domain.SilentSource, error)
 }
 
 // StateMarks let one of several processes record a change of a connection's state.
@@ -121,11 +117,10 @@ type Collector struct {
 	Config
 	locks     *commands.KeyedLock // by reference of tokens
 	pending   sync.Map            // pendingRotation by reference of tokens: what could not be stored
-	sources   sources
-	aheadSaid sync.Map // platforms whose RefreshAhead was found too long
-	keySaid   sync.Map // platforms whose client's key was found missing
-	paceSaid  sync.Map // what was said last of each paceKey
-	demands   sync.Map // countedDemand by platform
+	aheadSaid sync.Map            // platforms whose RefreshAhead was found too long
+	keySaid   sync.Map            // platforms whose client's key was found missing
+	paceSaid  sync.Map            // what was said last of each paceKey
+	demands   sync.Map            // countedDemand by platform
 	paused    pausedConnections
 }
 
@@ -170,7 +165,6 @@ func (c *Collector) clock() time.Time { return c.Now().UTC().Truncate(time.Micro
 // fetched is what a read of one connection brought besides its events.
 type fetched struct {
 	domain.FetchResult                  // what is known of it already: the rest follows from the read's error
-	empty              string           // why there is not one figure; "": there is
 	apart              bool             // a part of the history was read instead of the present
 	incomplete         *platforms.Error // some figures are missing for a reason that passes
 }

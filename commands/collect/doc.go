@@ -27,8 +27,6 @@
 //   - A post that is known does not end a listing: what lies behind it may not be. Only what a walk that came
 //     to its end has seen does, and how far a walk came is kept, because what it did not reach would never be
 //     looked for again.
-//   - A source is silent by its first and its last reading in vain, and by no fewer than three of them. Rounds a day apart may come early, by so
-//     much that two of them still tell it. What is read less often than every two days, as old posts are, never does.
 //   - Where the app's quota does not hold the calls of all readings of a claim, they come one after the other: begun together,
 //     none would be whole.
 //   - History goes back in parts, one with each reading, or, where a small quota has no room for both, in a turn between

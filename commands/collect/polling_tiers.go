@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // Tier is one of [Tiers]: posts up to an age are read again after Every; 0: in each round.
@@ -37,8 +35,8 @@ func DefaultTiers(window time.Duration) Tiers {
 }
 
 // early is by how much a round may come too early, at most a tenth of the interval: rounds begin on time,
-// and readings some time into them. Two rounds a day apart are far enough apart to tell a silence.
-const early = day - domain.SilentAfter
+// and readings some time into them.
+const early = time.Hour
 
 // due tells whether a post of that age is due that long after its last reading.
 func (t Tiers) due(age, since time.Duration) bool {

@@ -103,10 +103,15 @@ func (c *Collector) registration(account domain.ConnectedAccount, post platforms
 	return r
 }
 
+// aboutItsKind reports whether the platform's refusal of a post may be one of all posts like it.
+func aboutItsKind(e *platforms.Error) bool {
+	return e.Class != platforms.ClassNotFound && e.Class != platforms.ClassNoData &&
+		platforms.ClassOf(e) != "" && !platforms.Refused(e) && !platforms.Cancelled(e) && !platforms.Unsent(e)
+}
+
 func (c *Collector) readPosts(ctx context.Context, f *fetch, posts []platforms.Post) error {
 	at := c.clock()
 	snapshots, err := f.client.PostMetrics(ctx, f.target, posts)
-	c.hearPosts(f.Platform, posts, snapshots, err)
 	appending, cancel := recording(ctx)
 	defer cancel()
 	var read []platforms.Post

@@ -43,9 +43,7 @@ func (c *Collector) Work(ctx context.Context, claim domain.FetchClaim) error {
 		})
 	}
 	_ = group.Wait() // what went wrong is kept by connection
-	err = errors.Join(round.flush(ctx), ctx.Err())
-	c.tellSources(ctx)
-	return err
+	return errors.Join(round.flush(ctx), ctx.Err())
 }
 
 // round is the reading of one claim.
@@ -104,7 +102,6 @@ func (r *round) one(ctx context.Context, task domain.FetchTask) error {
 	if err != nil && ctx.Err() != nil {
 		return err // cut short: it stays due, and nothing is known against it
 	}
-	r.hear(r.claim.FetchQueue, got, err)
 	tried := began
 	if f.looked.After(tried) {
 		tried = f.looked

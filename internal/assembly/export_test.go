@@ -3,6 +3,7 @@ package assembly
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -21,15 +22,7 @@ func RunReactors(ctx context.Context, log *eventlog.Log, updates *commands.Dashb
 // Remembered is a probe that looks once for all who ask at a time.
 var Remembered = remembered
 
-// Silent is what readiness says of sources without figures.
-var Silent = silent
-
-// Silence is the probe of them.
-func Silence(of func(context.Context) ([]domain.SilentSource, error)) error {
-	return (&Service{Parts: NewParts(Settings{})}).silence(of)(context.Background())
-}
-
-// SilentCollector shows them as metrics.
-func SilentCollector(of func(context.Context) ([]domain.SilentSource, error)) prometheus.Collector {
-	return silentCollector{of, slog.New(slog.DiscardHandler)}
+// ReadingAges shows how old the newest readings are.
+func ReadingAges(ages func(context.Context) (map[domain.FetchQueue]time.Duration, error)) prometheus.Collector {
+	return readingAges{ages, slog.New(slog.DiscardHandler)}
 }

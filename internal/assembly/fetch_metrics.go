@@ -24,29 +24,28 @@ func observeCalls(registry prometheus.Registerer) func(platforms.CallStats) {
 	}
 }
 
-// silentCollector shows which sources have given no figures for a day.
-type silentCollector struct {
-	silent func(context.Context) ([]domain.SilentSource, error)
+// readingAges shows how old the newest reading of each platform and kind is, whichever fetcher made it.
+type readingAges struct {
+	ages   func(context.Context) (map[domain.FetchQueue]time.Duration, error)
 	logger *slog.Logger
 }
 
-var silentReadings = prometheus.NewDesc("ledgerboard_fetch_silent_readings",
-	"Readings that came back empty or refused since the last that brought figures, of platforms and kinds of posts that have brought none for a day.",
-	[]string{"platform", "kind"}, nil)
+var readingAge = prometheus.NewDesc("ledgerboard_fetch_newest_reading_age_seconds",
+	"Age of the newest successful reading, of platforms that were asked within the last two days.", []string{"kind", "platform"}, nil)
 
 // Describe implements [prometheus.Collector].
-func (silentCollector) Describe(descs chan<- *prometheus.Desc) { descs <- silentReadings }
+func (readingAges) Describe(descs chan<- *prometheus.Desc) { descs <- readingAge }
 
 // Collect implements [prometheus.Collector].
-func (c silentCollector) Collect(metrics chan<- prometheus.Metric) {
+func (c readingAges) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTime)
 	defer cancel()
-	sources, err := c.silent(ctx)
+	ages, err := c.ages(ctx)
 	if err != nil {
-		c.logger.Warn("which sources give no figures is not known", "error", err)
+		c.logger.Warn("the ages of the newest readings are not known", "error", err)
 	}
-	for _, s := range sources {
-		metrics <- prometheus.MustNewConstMetric(silentReadings, prometheus.GaugeValue, float64(s.Readings), s.Platform.String(), s.Kind)
+	for queue, age := range ages {
+		metrics <- prometheus.MustNewConstMetric(readingAge, prometheus.GaugeValue, age.Seconds(), queue.Kind, queue.Platform.String())
 	}
 }
 

@@ -33,6 +33,8 @@ type FetchConfig struct {
 // Fetcher reads platforms.
 type Fetcher struct {
 	Collect *collect.Collector
+	// ReadingAges are those of the newest successful readings.
+	ReadingAges func(context.Context) (map[domain.FetchQueue]time.Duration, error)
 
 	schedule scheduler.Config
 }
@@ -52,7 +54,7 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	if err != nil {
 		return nil, err
 	}
-	f := &Fetcher{Collect: collector, schedule: c.Schedule}
+	f := &Fetcher{Collect: collector, ReadingAges: claims.ReadingAges, schedule: c.Schedule}
 	f.schedule.Due, f.schedule.Work, f.schedule.Release = collector.Due, collector.Work, claims.Release
 	f.schedule.Claim = func(
 		ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount, lasts time.Duration,

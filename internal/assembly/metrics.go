@@ -18,7 +18,7 @@ func (s *Service) observe() (err error) {
 	}, func() float64 { return float64(s.streams.NoticeListeners()) })
 	collectors := []prometheus.Collector{s.Monitor, connections}
 	if s.Fetcher != nil {
-		collectors = append(collectors, silentCollector{s.Fetcher.Collect.Silent, s.settings.Logger})
+		collectors = append(collectors, readingAges{s.Fetcher.ReadingAges, s.settings.Logger})
 	}
 	for _, c := range collectors {
 		if err := s.registered.Register(c); err != nil {

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -41,24 +41,17 @@ func TestUnsafeTopicsShow(t *testing.T) {
 	require.False(t, topics.Unsafe())
 }
 
-// What gives no figures for a day shows in readiness, without the platform's words, and as a metric; changes go on.
-func TestSilentSourcesShow(t *testing.T) {
+// A platform that answers nothing shows by the age of its newest reading, by the name that the alert rule uses.
+func TestReadingAgesShow(t *testing.T) {
 	t.Parallel()
-	require.NoError(t, assembly.Silent(nil))
-	sources := []domain.SilentSource{{
-		Platform: domain.Facebook, Kind: "photo", Since: time.Date(2026, 11, 19, 12, 0, 0, 0, time.UTC), Readings: 3, Why: "facebook post_metrics: invalid (HTTP 500, code 100)",
-	}}
-	var told *api.DegradedError
-	require.ErrorAs(t, assembly.Silent(sources), &told)
-	require.Equal(t, "facebook photo: none of 3 readings since 2026-11-19 12:00 UTC brought figures (facebook post_metrics: invalid (HTTP 500, code 100))", told.Reason)
-	require.True(t, told.Writes)
-	lost := errors.New("failed to connect to user=ledgerboard at 10.1.2.3")
-	require.ErrorAs(t, assembly.Silence(func(context.Context) ([]domain.SilentSource, error) { return nil, lost }), &told, "reads go on")
-	require.Equal(t, "which sources give no figures is not known: the database does not say it", told.Reason, "and no address is told")
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(assembly.SilentCollector(func(context.Context) ([]domain.SilentSource, error) { return sources, nil }))
+	registry.MustRegister(assembly.ReadingAges(func(context.Context) (map[domain.FetchQueue]time.Duration, error) {
+		return map[domain.FetchQueue]time.Duration{{Kind: domain.FetchPosts, Platform: domain.TikTok}: 25 * time.Hour}, nil
+	}))
 	families, err := registry.Gather()
 	require.NoError(t, err)
-	require.Equal(t, "ledgerboard_fetch_silent_readings", families[0].GetName())
-	require.InDelta(t, 3, families[0].GetMetric()[0].GetGauge().GetValue(), 0)
+	require.InDelta(t, 90_000, families[0].GetMetric()[0].GetGauge().GetValue(), 0)
+	rules, err := os.ReadFile("../../deploy/alerts.yaml")
+	require.NoError(t, err)
+	require.Contains(t, string(rules), families[0].GetName()+") > ")
 }

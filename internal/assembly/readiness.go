@@ -59,9 +59,6 @@ func (s *Service) Health() api.Health {
 		}
 		return nil
 	}})
-	if s.Fetcher != nil {
-		checks = append(checks, api.Check{Name: "figures of the platforms", Probe: s.silence(s.Fetcher.Collect.Silent)})
-	}
 	return api.Health{
 		Checks: checks, Paused: s.paused, Readings: s.readings,
 		Projections: func() []api.ProjectionHealth { return projectionsHealth(s.Monitor.Seen()) },
@@ -111,32 +108,6 @@ func remembered(probe func(context.Context) error) func(context.Context) error {
 			return ctx.Err()
 		}
 	}
-}
-
-// silence probes which sources give no figures. That this is not known is no reason to answer nothing else.
-func (s *Service) silence(of func(context.Context) ([]domain.SilentSource, error)) func(context.Context) error {
-	return func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, probeTime/2) // before the check's own time is up
-		defer cancel()
-		sources, err := of(ctx)
-		if err = s.answers(ctx, "database", "which sources give no figures is not known: the database does not say it", err); err != nil {
-			return &api.DegradedError{Reason: err.Error(), Writes: true}
-		}
-		return silent(sources)
-	}
-}
-
-// silent says which sources have given no figures for a day. Nothing else suffers from it. The platforms' own words
-// are not in it: they name people.
-func silent(sources []domain.SilentSource) error {
-	if len(sources) == 0 {
-		return nil
-	}
-	reasons := make([]string, len(sources))
-	for i, s := range sources {
-		reasons[i] = s.String()
-	}
-	return &api.DegradedError{Reason: strings.Join(reasons, "; "), Writes: true}
 }
 
 // paused are the platforms and connections that nobody reads: forgotten, a pause costs new sign-ins.

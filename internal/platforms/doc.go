@@ -119,9 +119,6 @@
 //	all        the redirect address, byte by byte             TestCodesAreSpent, sim TestDialogRefusesStrangers
 //	all        refusals in words of their own                 sim TestDialogIsRefused
 //	Meta       who removes the app has us called              sim TestSignedRequests
-//	all        no figures for a day, without an outage        collect TestPlatformThatGivesNoFiguresForADayIsTold
-//	all        answers with nothing in them for a day         collect TestEmptyReadingsForADayAreTold
-//	all        no figures of a kind of post for a day         collect TestKindOfPostThatGivesNoFiguresForADayIsTold
 //	all        a proxy's HTML page, 502 and 503               TestFaultHTML
 //	all        JSON that stops in the middle                  TestFaultTruncated
 //	all        slow answers                                   TestFaultSlow

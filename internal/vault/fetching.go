@@ -163,3 +163,19 @@ func (f *Fetching) KeepHistory(ctx context.Context, queue domain.FetchQueue, soc
 		queue.Kind, int(queue.Platform), socialAccount, h.From, h.Failures, h.NotBefore, h.Class, h.Reason, now, h.Words)
 	return doing(err, "store how far back social account %d was read", socialAccount)
 }
+
+// ReadingAges returns how old the newest successful reading of each queue is. A queue of which nothing was tried for two
+// days, as when its last account was disconnected, is left out.
+func (f *Fetching) ReadingAges(ctx context.Context) (map[domain.FetchQueue]time.Duration, error) {
+	rows, _ := f.pool.Query(ctx, `
+		select kind, p_id, now() - max(read_at) from fetch_state where kind <> $1
+		group by kind, p_id having max(updated_at) > now() - interval '2 days' and max(read_at) is not null`, domain.FetchTokens)
+	ages := map[domain.FetchQueue]time.Duration{}
+	var queue domain.FetchQueue
+	var age time.Duration
+	_, err := pgx.ForEachRow(rows, []any{&queue.Kind, &queue.Platform, &age}, func() error {
+		ages[queue] = age
+		return nil
+	})
+	return ages, doing(err, "read how old the newest readings are")
+}

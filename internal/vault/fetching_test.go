@@ -16,6 +16,24 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
+// The newest reading counts, however often others failed since. What is not asked for any more has no age.
+func TestReadingAges(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	_, err := pool.Exec(t.Context(), `
+		insert into fetch_state (kind, p_id, social_account_id, due_at, updated_at, read_at) values
+			('account_insights', 1, 1, now(), now(), now() - interval '30 hours'),
+			('account_insights', 1, 2, now(), now(), now() - interval '25 hours'),
+			('account_insights', 1, 3, now(), now(), null),
+			('post_insights', 6, 4, now(), now() - interval '3 days', now() - interval '3 days'),
+			('token_refresh', 6, 4, now(), now(), now() - interval '40 hours')`)
+	require.NoError(t, err)
+	ages, err := vault.NewFetching(pool).ReadingAges(t.Context())
+	require.NoError(t, err)
+	require.Len(t, ages, 1)
+	require.InDelta(t, 25, ages[domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}].Hours(), 0.1)
+}
+
 // Whatever is drawn when: in no time is more granted than the burst and what has grown since.
 func TestBudgetGrantsNoMoreThanItGrows(t *testing.T) {
 	t.Parallel()
