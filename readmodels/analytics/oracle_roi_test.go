@@ -3,7 +3,6 @@ package analytics_test
 import (
 	"fmt"
 	"math"
-	"math/big"
 	"slices"
 	"testing"
 	"time"
@@ -17,10 +16,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// What views cost, half hour by half hour, over drawn subscriptions: open ended, overlapping, one after the other, without a
+// What views cost, day by day, over drawn subscriptions: open ended, overlapping, one after the other, without a
 // price, in two currencies, of clients, of the agency and of another one; asked in several zones, of whole days or not, also
 // while the range has not ended.
-func TestCostsAgreeWithHalfHours(t *testing.T) {
+func TestCostsAgreeWithDays(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -35,7 +34,7 @@ func TestCostsAgreeWithHalfHours(t *testing.T) {
 		for i, month := range got.Months {
 			at := months[i].name
 			require.Equal(t, at, month.Month)
-			require.Equal(t, []int{months[i].begun, months[i].days}, []int{month.Days, month.DaysInMonth}, at)
+			require.Equal(t, []int{len(months[i].begun), months[i].days}, []int{month.Days, month.DaysInMonth}, at)
 			requireRoi(t, c.roi(months[i:i+1], domain.Platforms()...), month.Roi, at)
 			for _, of := range month.Platforms {
 				requireRoi(t, c.roi(months[i:i+1], of.Platform), of.Roi, at+" "+of.PlatformName)
@@ -194,19 +193,16 @@ func (c costsWorld) world() *world {
 	return w
 }
 
-// costMonth is what lies of a calendar month in the range, by half hours of the days that have begun.
+// costMonth is what lies of a calendar month in the range, with the days that have begun.
 type costMonth struct {
-	name        string
-	begun, days int
-	from, to    time.Time
-	halves      []halfHour
+	name     string
+	days     int
+	from, to time.Time
+	begun    []string // dates
 }
 
-// halfHour is one, and what of its month it is: of a day that the range cuts, the half hours in the range are all of it.
-type halfHour struct {
-	at      time.Time
-	ofMonth *big.Rat
-}
+// costParts are the parts of a cent in which costs add up: they divide by the days of any month.
+const costParts = 28 * 29 * 30 * 31
 
 func (c costsWorld) months() (months []costMonth) {
 	date, _ := time.Parse(time.DateOnly, c.asked.From.In(c.asked.Zone).Format(time.DateOnly))
@@ -229,27 +225,26 @@ func (c costsWorld) months() (months []costMonth) {
 		if !c.asked.Now.IsZero() && begins.After(c.asked.Now) {
 			continue
 		}
-		month.begun++
-		part := big.NewRat(1, int64(to.Sub(from)/(30*time.Minute))*int64(month.days))
-		for at := from; at.Before(to); at = at.Add(30 * time.Minute) {
-			month.halves = append(month.halves, halfHour{at, part})
-		}
+		month.begun = append(month.begun, date.Format(time.DateOnly))
 	}
 	return months
 }
 
-// running are the subscriptions of an account at an instant; of "", the agency's.
-func (c costsWorld) running(account string, at time.Time) (plans []domain.DirectorySubscription) {
+// running are the subscriptions of an account on a date; of "", the agency's. They run from the day on which they begin to the
+// day before the one on which they end.
+func (c costsWorld) running(account, date string) (plans []domain.DirectorySubscription) {
 	if account == "" {
 		account = agencyA
 	}
 	for _, plan := range c.plans {
-		if plan.AccountID == account && !at.Before(plan.StartsAt) && (plan.EndsAt == nil || at.Before(*plan.EndsAt)) {
+		if plan.AccountID == account && date >= c.dateOf(plan.StartsAt) && (plan.EndsAt == nil || date < c.dateOf(*plan.EndsAt)) {
 			plans = append(plans, plan)
 		}
 	}
 	return plans
 }
+
+func (c costsWorld) dateOf(at time.Time) string { return at.In(c.asked.Zone).Format(time.DateOnly) }
 
 // whyUnpriced says why the price of some subscriptions together is not known; known: it is.
 func whyUnpriced(plans []domain.DirectorySubscription) analytics.PriceStatus {
@@ -268,15 +263,15 @@ func whyUnpriced(plans []domain.DirectorySubscription) analytics.PriceStatus {
 	return price
 }
 
-// price is what is known of an account's price at an instant: its own subscriptions and those of the agency, which cover all
+// price is what is known of an account's price on a date: its own subscriptions and those of the agency, which cover all
 // clients where all are asked for.
-func (c costsWorld) price(account string, at time.Time) analytics.PriceStatus {
+func (c costsWorld) price(account, date string) analytics.PriceStatus {
 	var plans []domain.DirectorySubscription
 	if account != agencyA {
-		plans = c.running(account, at)
+		plans = c.running(account, date)
 	}
 	if c.scope.Accounts == nil {
-		plans = append(plans, c.running("", at)...)
+		plans = append(plans, c.running("", date)...)
 	}
 	return whyUnpriced(plans)
 }
@@ -284,17 +279,14 @@ func (c costsWorld) price(account string, at time.Time) analytics.PriceStatus {
 // roi sets the views of some months on some platforms against what they cost.
 func (c costsWorld) roi(months []costMonth, platforms ...domain.Platform) analytics.Roi {
 	var want analytics.Roi
-	costs, why := map[string]*big.Rat{}, map[analytics.PriceStatus]bool{}
-	pay := func(month costMonth, account string, known func(time.Time) bool) {
-		for _, half := range month.halves {
-			if !known(half.at) {
+	costs, why := map[string]int64{}, map[analytics.PriceStatus]bool{}
+	pay := func(month costMonth, account string, known func(date string) bool) {
+		for _, date := range month.begun {
+			if !known(date) {
 				continue
 			}
-			for _, plan := range c.running(account, half.at) {
-				if costs[plan.Currency] == nil {
-					costs[plan.Currency] = new(big.Rat)
-				}
-				costs[plan.Currency].Add(costs[plan.Currency], new(big.Rat).Mul(half.ofMonth, big.NewRat(*plan.PriceMinor, 1)))
+			for _, plan := range c.running(account, date) {
+				costs[plan.Currency] += *plan.PriceMinor * costParts / int64(month.days)
 			}
 		}
 	}
@@ -307,7 +299,7 @@ func (c costsWorld) roi(months []costMonth, platforms ...domain.Platform) analyt
 				continue
 			}
 			sum(&want.Views, gain.views)
-			price := c.price(account, gain.at)
+			price := c.price(account, c.dateOf(gain.at))
 			if why[price] = true; price == analytics.PriceKnown {
 				sum(&want.PricedViews, gain.views)
 				paying[account] = true
@@ -315,11 +307,11 @@ func (c costsWorld) roi(months []costMonth, platforms ...domain.Platform) analyt
 		}
 		for account := range paying {
 			if account != agencyA { // the agency's comes once for all
-				pay(month, account, func(at time.Time) bool { return c.price(account, at) == analytics.PriceKnown })
+				pay(month, account, func(date string) bool { return c.price(account, date) == analytics.PriceKnown })
 			}
 		}
 		if len(paying) > 0 && c.scope.Accounts == nil {
-			pay(month, "", func(at time.Time) bool { return whyUnpriced(c.running("", at)) == analytics.PriceKnown })
+			pay(month, "", func(date string) bool { return whyUnpriced(c.running("", date)) == analytics.PriceKnown })
 		}
 	}
 	switch {
@@ -342,8 +334,7 @@ func (c costsWorld) roi(months []costMonth, platforms ...domain.Platform) analyt
 		return want
 	}
 	for currency, cost := range costs {
-		cents, _ := cost.Float64()
-		want.Cost, want.Currency = new(int64(math.Floor(cents+0.5))), currency
+		want.Cost, want.Currency = new((cost+costParts/2)/costParts), currency
 		if *want.PricedViews > 0 {
 			want.CostPerThousandViews = new(math.Round(float64(*want.Cost)*100_000/float64(*want.PricedViews)) / 100)
 		}

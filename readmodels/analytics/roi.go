@@ -51,9 +51,9 @@ type Roi struct {
 	// null when of no views it was. Like `views` they add up over time.
 	PricedViews *int64 `json:"priced_views"`
 	// Cost is what the subscriptions of those accounts cost in this time, in minor units (cents) of
-	// `currency`: the monthly price, by days where only a part of the month counts or has begun: of a month
-	// that has not ended, what has accrued up to today, today included. A day on which a subscription began or
-	// ended costs the part of it, so that a change of plans costs no day twice; a day that the range cuts costs whole.
+	// `currency`: the monthly price, by whole days where only a part of the month counts or has begun: of a month
+	// that has not ended, what has accrued up to today, today included. The day on which a subscription begins costs,
+	// the day on which it ends does not, so that a change of plans costs no day twice; a day that the range cuts costs whole.
 	// The price is what the main application says of the subscription now: a price that it changes without ending the
 	// subscription changes all its months. The agency's own subscription covers all its clients, and counts when
 	// all of them are asked for. Months in which those accounts have no such views, and times in which their price is not

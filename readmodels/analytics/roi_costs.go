@@ -1,11 +1,9 @@
 package analytics
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
-	"math/big"
 	"slices"
 	"time"
 
@@ -14,7 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// subscription is what a row of the query below says.
+// subscription is what a row of the query below says, with its times put to the beginning of their days: the day on which it
+// begins counts, the day on which it ends does not, so a change of plans costs no day twice.
 type subscription struct {
 	Account    string
 	PriceMinor *int64
@@ -36,6 +35,9 @@ type prices struct {
 	partsOf [][]int  // the indexes of the parts of each month
 }
 
+// twoDays reach over the day that the end of a range cuts, whose price is that of the whole day.
+const twoDays = 48 * time.Hour
+
 // prices reads the subscriptions that ran in the range.
 func (qc *queryContext) prices(ctx context.Context, months []bucket) (prices, error) {
 	p := prices{own: map[string][]subscription{}, months: months}
@@ -44,16 +46,21 @@ func (qc *queryContext) prices(ctx context.Context, months []bucket) (prices, er
 		from tSubscriptions b join accounts o on o.id = b.account_id
 		where (o.parent_account = $1 or o.id = $1) and ($2::text[] is null or b.account_id = any($2))
 		  and b.starts_at < $4 and (b.ends_at is null or b.ends_at > $3)
-		order by b.id`, qc.scope.ParentAccount, qc.scope.Accounts, qc.query.Range.From, qc.query.Range.To)
+		order by b.id`, qc.scope.ParentAccount, qc.scope.Accounts, qc.query.Range.From, qc.query.Range.To.Add(twoDays))
 	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[subscription])
 	if err != nil {
 		return p, fmt.Errorf("read subscriptions: %w", err)
 	}
-	for _, s := range list {
+	for i := range list {
+		s := &list[i]
+		s.Starts = StartOfDay(s.Starts.In(qc.query.Range.Zone), qc.query.Range.Zone)
+		if s.Ends != nil {
+			s.Ends = new(StartOfDay(s.Ends.In(qc.query.Range.Zone), qc.query.Range.Zone))
+		}
 		if s.Account == qc.scope.ParentAccount && qc.scope.Accounts == nil {
-			p.agency = append(p.agency, s)
+			p.agency = append(p.agency, *s)
 		} else {
-			p.own[s.Account] = append(p.own[s.Account], s)
+			p.own[s.Account] = append(p.own[s.Account], *s)
 		}
 	}
 	p.cut(list)
@@ -109,16 +116,19 @@ func (p *prices) cut(list []subscription) {
 	}
 }
 
+// partsOfUnit divides by the days of any month without a remainder: the least common multiple of 28, 29, 30 and 31.
+const partsOfUnit = 377_580
+
 // roiSum sets views against prices. Sums of several times are added; costs are rounded where they are shown.
 type roiSum struct {
 	views, priced tally
-	costs         map[string]*big.Rat  // by currency, in minor units
+	costs         map[string]int64     // by currency, in parts of a minor unit: [partsOfUnit]
 	unpriced      map[PriceStatus]bool // why of some views no price is known
 }
 
 // against sets the views of a month on some platforms against the prices of the accounts that have them.
 func (p *prices) against(month int, gained viewsGained, platforms ...domain.Platform) roiSum {
-	s := roiSum{costs: map[string]*big.Rat{}, unpriced: map[PriceStatus]bool{}}
+	s := roiSum{costs: map[string]int64{}, unpriced: map[PriceStatus]bool{}}
 	paying := map[string]bool{}
 	for _, i := range p.partsOf[month] {
 		for account, views := range gained.of(i, platforms...) {
@@ -141,7 +151,7 @@ func (p *prices) against(month int, gained viewsGained, platforms ...domain.Plat
 }
 
 // addCosts adds what an account's subscriptions cost in a month while its price is known.
-func (p *prices) addCosts(costs map[string]*big.Rat, month int, account string, list []subscription) {
+func (p *prices) addCosts(costs map[string]int64, month int, account string, list []subscription) {
 	if len(list) == 0 {
 		return
 	}
@@ -151,45 +161,33 @@ func (p *prices) addCosts(costs map[string]*big.Rat, month int, account string, 
 			continue
 		}
 		for _, s := range list {
-			ran := s.daysIn(p.parts[i].Range, days)
-			if ran.Sign() == 0 {
-				continue
+			if n := s.daysIn(p.parts[i].Range, days); n > 0 {
+				costs[s.Currency] += n * *s.PriceMinor * (partsOfUnit / daysInMonth(p.months[month]))
 			}
-			cost := ran.Mul(ran, big.NewRat(*s.PriceMinor, daysInMonth(p.months[month])))
-			costs[s.Currency] = cost.Add(cost, cmp.Or(costs[s.Currency], new(big.Rat)))
 		}
 	}
 }
 
 func daysInMonth(month bucket) int64 { return int64(month.day.nextMonth() - month.day) }
 
-// daysIn is on how many of the days the subscription ran in a part of them. Of a day on which it began or ended it is the
-// part: where one subscription ends at noon and the next one begins, the day costs once.
-func (s subscription) daysIn(in Range, days []bucket) *big.Rat {
-	whole, parts := int64(0), new(big.Rat)
+// daysIn is on how many of the days the subscription ran in a part of them.
+func (s subscription) daysIn(part Range, days []bucket) (n int64) {
 	for _, d := range days {
-		ends := earlier(d.To, in.To)
-		if s.Ends != nil {
-			ends = earlier(ends, *s.Ends)
-		}
-		switch ran, length := ends.Sub(later(later(d.From, in.From), s.Starts)), d.To.Sub(d.From); {
-		case ran == length:
-			whole++
-		case ran > 0:
-			parts.Add(parts, big.NewRat(int64(ran), int64(length)))
+		if !d.From.Before(part.From) && d.From.Before(part.To) && s.runs(d.From) {
+			n++
 		}
 	}
-	return parts.Add(parts, new(big.Rat).SetInt64(whole))
+	return n
 }
 
 func (s *roiSum) add(o roiSum) {
 	if s.costs == nil {
-		s.costs, s.unpriced = map[string]*big.Rat{}, map[PriceStatus]bool{}
+		s.costs, s.unpriced = map[string]int64{}, map[PriceStatus]bool{}
 	}
 	s.views.add(o.views)
 	s.priced.add(o.priced)
 	for currency, cost := range o.costs {
-		s.costs[currency] = new(big.Rat).Add(cost, cmp.Or(s.costs[currency], new(big.Rat)))
+		s.costs[currency] += cost
 	}
 	maps.Copy(s.unpriced, o.unpriced)
 }
@@ -216,8 +214,7 @@ func (s *roiSum) roi() Roi {
 		return r
 	}
 	for currency, cost := range s.costs {
-		half := new(big.Rat).Add(cost, big.NewRat(1, 2)) // rounds up from there
-		minor := new(big.Int).Div(half.Num(), half.Denom()).Int64()
+		minor := (cost + partsOfUnit/2) / partsOfUnit
 		r.Cost, r.Currency, r.CostPerThousandViews = &minor, currency, ratio(minor, s.priced.sum, 1000, 2)
 	}
 	return r

@@ -111,8 +111,7 @@ func TestCostsAreOfTheDaysThatHaveBegun(t *testing.T) {
 	require.Nil(t, got.Months[1].Cost)
 }
 
-// A change of plans on 16 June at noon costs no day twice: fifteen days and a half of the one, fourteen and a half of
-// the other.
+// A change of plans on 16 June at noon costs no day twice: fifteen days of the one, fifteen of the other.
 func TestAChangeOfPlansCostsNoDayTwice(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t) // one after the other: a database each takes longer than a test
@@ -141,7 +140,7 @@ func TestAChangeOfPlansCostsNoDayTwice(t *testing.T) {
 		"at another price": {
 			june,
 			[]domain.DirectorySubscription{plan(1, 9000, "EUR", "2026-01-01 00:00", "2026-06-16 12:00"), plan(2, 6000, "EUR", "2026-06-16 12:00", "")},
-			new(int64(4650 + 2900)), analytics.PriceKnown,
+			new(int64(4500 + 3000)), analytics.PriceKnown,
 		},
 		"at midnight UTC, in another zone": {
 			juneIn(berlin),
@@ -163,10 +162,15 @@ func TestAChangeOfPlansCostsNoDayTwice(t *testing.T) {
 			[]domain.DirectorySubscription{plan(1, 9000, "EUR", "2026-01-01 00:00", "2026-06-16 12:00"), plan(2, 9000, "USD", "2026-06-16 12:00", "")},
 			nil, analytics.PriceSeveralCurrencies,
 		},
-		"it ended at noon of the day of the views": {
+		"it began in the afternoon of the day of the views": {
+			june,
+			[]domain.DirectorySubscription{plan(1, 9000, "EUR", "2026-06-05 15:00", "2026-06-08 12:00")},
+			new(int64(900)), analytics.PriceKnown,
+		},
+		"it ended on the day of the views": {
 			june,
 			[]domain.DirectorySubscription{plan(1, 9000, "EUR", "2026-01-01 00:00", "2026-06-05 12:00")},
-			new(int64(1350)), analytics.PriceKnown,
+			nil, analytics.PriceNoSubscription,
 		},
 		"it ended before the views were gained": {
 			june,
