@@ -41,8 +41,6 @@ type Config struct {
 	// Progress, if set and listening, hears of the steps of generations at once: rebuilds that are asked for, generations to
 	// follow. Without it they are found by a look each second.
 	Progress *pg.Progress
-	// FoldConns is how many connections each generation that is followed may hold; 0: as many as folds need.
-	FoldConns int32
 	// Paused, if set, tells whether an operator has paused the projection.
 	Paused func(ctx context.Context) (bool, error)
 	// DeleteGroup, if set, deletes the consumer group of a generation that is dropped.
@@ -51,8 +49,8 @@ type Config struct {
 	Grace time.Duration
 }
 
-// DefaultFoldConns is one connection for each fold at a time, and one for looks.
-const DefaultFoldConns = foldWorkers + 1
+// FoldConns is how many connections each generation that is followed may hold: one for each fold at a time, and one for looks.
+const FoldConns = foldWorkers + 1
 
 // lookEvery is how often the pause flag and the state of the generation are looked at, when nothing is heard of them.
 const lookEvery = time.Second
@@ -81,7 +79,6 @@ type work struct {
 	progress        *pg.Progress
 	paused          func(context.Context) (bool, error)
 	maxRecords      int
-	foldConns       int32
 	types           map[string]bool // wanted event types; empty: all
 	compacted       bool
 	chained         bool // order holds within a stream
@@ -111,7 +108,7 @@ func newWork(c Config) (work, error) {
 	w := work{
 		projector: c.Projector, log: c.Log, databaseURL: c.DatabaseURL, pool: c.Pool, registry: c.Registry,
 		logger: c.Logger.With("projection", c.Projector.Name()), progress: cmp.Or(c.Progress, pg.NewProgress()),
-		paused: c.Paused, maxRecords: maxRecords, foldConns: cmp.Or(c.FoldConns, DefaultFoldConns), types: map[string]bool{},
+		paused: c.Paused, maxRecords: maxRecords, types: map[string]bool{},
 		compacted: topic.Compacted, deleteRetention: deleteRetention(topic),
 	}
 	_, w.chained = c.Projector.Begin(0).(fold.Chained)

@@ -19,7 +19,8 @@ import (
 
 // How loaded keys stay fresh: they are read again after keyMaxAge, and at once for an unknown kid,
 // but never more often than every keyMinAge, or made-up kids would make us hammer the provider.
-// Where that goes wrong they are believed until keyBelieved is over, unless [Config] says otherwise.
+// Where that goes wrong they are believed for keyBelieved after they were last read: the longest that a
+// withdrawn key is accepted while the provider cannot be reached.
 // github.com/MicahParks/keyfunc does not bound this: its last good keys stay for as long as the process runs.
 const (
 	keyMaxAge    = 15 * time.Minute
@@ -37,7 +38,6 @@ type tokenKeys struct {
 	algorithms []string                              // that a key may pin; which one holds for a token is the key's matter
 	load       func(context.Context) ([]byte, error) // nil: a secret does not change
 	now        func() time.Time
-	believed   time.Duration // after the last success
 	logger     *slog.Logger
 
 	refreshing sync.Mutex // held while loading: one load at a time
@@ -55,7 +55,7 @@ func newTokenKeys(c Config) (*tokenKeys, error) {
 		return &tokenKeys{algorithms: []string{hs256}, now: c.Now, keys: verifyKeys{{algorithm: hs256, key: []byte(c.Secret)}}}, nil
 	}
 	k := &tokenKeys{
-		now: c.Now, believed: c.KeysMaxAge, logger: c.Logger,
+		now: c.Now, logger: c.Logger,
 		algorithms: []string{jwt.SigningMethodRS256.Alg(), jwt.SigningMethodES256.Alg()},
 	}
 	if strings.HasPrefix(c.Keys, "https://") || strings.HasPrefix(c.Keys, "http://") {
@@ -103,7 +103,7 @@ func (k *tokenKeys) lookup(ctx context.Context, kid, algorithm string) (any, err
 	switch {
 	case len(set.Keys) > 0 && (age <= keyMaxAge || k.load == nil):
 		return set, nil
-	case len(set.Keys) > 0 && age <= k.believed:
+	case len(set.Keys) > 0 && age <= keyBelieved:
 		if k.refreshing.TryLock() { // stale: one request refreshes, the others go on
 			k.refreshIfDue(ctx)
 			k.refreshing.Unlock()
@@ -113,7 +113,7 @@ func (k *tokenKeys) lookup(ctx context.Context, kid, algorithm string) (any, err
 		k.refreshIfDue(ctx)
 		k.refreshing.Unlock()
 	}
-	if set, age = k.cached(kid, algorithm); len(set.Keys) > 0 && (age <= k.believed || k.load == nil) {
+	if set, age = k.cached(kid, algorithm); len(set.Keys) > 0 && (age <= keyBelieved || k.load == nil) {
 		return set, nil
 	}
 	k.mu.RLock()
@@ -156,7 +156,7 @@ func (k *tokenKeys) refresh(ctx context.Context) {
 		k.keys, k.loaded = keys, k.tried
 		return
 	}
-	level, until := slog.LevelWarn, k.loaded.Add(k.believed)
+	level, until := slog.LevelWarn, k.loaded.Add(keyBelieved)
 	if k.tried.After(until) {
 		level = slog.LevelError // every token is refused
 	}
@@ -164,7 +164,7 @@ func (k *tokenKeys) refresh(ctx context.Context) {
 }
 
 var keyAge = prometheus.NewDesc("ledgerboard_jwt_keys_age_seconds",
-	"Time since the keys that verify tokens were last read; tokens are refused once it is beyond LEDGERBOARD_JWT_KEYS_MAX_AGE.", nil, nil)
+	"Time since the keys that verify tokens were last read; tokens are refused once it is beyond an hour.", nil, nil)
 
 // Describe implements [prometheus.Collector].
 func (*JWT) Describe(descs chan<- *prometheus.Desc) { descs <- keyAge }

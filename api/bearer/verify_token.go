@@ -1,7 +1,6 @@
 package bearer
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,10 +31,6 @@ type Config struct {
 	Issuer   string // required value of `iss`
 	Audience string // required member of `aud`
 
-	// KeysMaxAge is for how long keys from Keys are believed after they were last read: the longest that a withdrawn key is
-	// accepted while the provider cannot be reached. Default one hour.
-	KeysMaxAge time.Duration
-
 	Logger *slog.Logger     // told when keys cannot be read; discards by default
 	Now    func() time.Time // time.Now
 }
@@ -52,9 +47,6 @@ func (c Config) validate() error {
 		fault(c.Secret != "" && len(c.Secret) < minSecretBytes, "the secret has %d bytes; HS256 needs at least %d",
 			len(c.Secret), minSecretBytes),
 		fault(c.Issuer == "", "set the issuer that tokens must name in iss"),
-		fault(c.KeysMaxAge != 0 && c.KeysMaxAge < keyMaxAge,
-			"keys are read again every %s; believe them for that long or longer, not %s",
-			keyMaxAge, c.KeysMaxAge),
 		fault(c.Audience == "", "set the audience that tokens must name in aud"),
 	)
 }
@@ -77,7 +69,6 @@ func New(c Config) (*JWT, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	c.KeysMaxAge = cmp.Or(c.KeysMaxAge, keyBelieved)
 	keys, err := newTokenKeys(c)
 	if err != nil {
 		return nil, err

@@ -144,7 +144,6 @@ func TestConfigurationsOfJWTThatAreRefused(t *testing.T) {
 	for name, c := range map[string]bearer.Config{
 		"nothing":      {},
 		"both":         jwtConfig(func(c *bearer.Config) { c.Secret, c.Keys = secret, "keys.pem" }),
-		"short belief": jwtConfig(func(c *bearer.Config) { c.Secret, c.KeysMaxAge = secret, time.Minute }),
 		"weak secret":  jwtConfig(func(c *bearer.Config) { c.Secret = "short" }),
 		"no issuer":    {Secret: secret, Audience: "x"},
 		"no audience":  {Secret: secret, Issuer: "x"},

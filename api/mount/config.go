@@ -24,9 +24,6 @@ import (
 
 var scopeForm = regexp.MustCompile(domain.ScopePattern)
 
-// DefaultMaxLag is that of [Config].MaxLag, as the program has it.
-const DefaultMaxLag = 10_000
-
 // SASL are the credentials for the brokers.
 type SASL struct {
 	Mechanism string // PLAIN, SCRAM-SHA-256 or, when empty, SCRAM-SHA-512
@@ -75,7 +72,6 @@ type Config struct {
 	// auditors are given proofs with. nil: auditors' bundles, checkpoints and proofs answer 503.
 	CheckpointPublicKeys []string
 
-	MaxLag     int64                 // events that a read model without progress may be behind before changes are refused; [DefaultMaxLag]
 	Logger     *slog.Logger          // slog.Default()
 	Registerer prometheus.Registerer // nil: no metrics
 }
@@ -85,7 +81,6 @@ func (c Config) WithDefaults() Config {
 	if c.ClientScopes == nil {
 		c.ClientScopes = DefaultClientScopes()
 	}
-	c.MaxLag = cmp.Or(c.MaxLag, DefaultMaxLag)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if c.Registerer == nil {
 		c.Registerer = prometheus.NewRegistry() // that nobody reads
@@ -117,7 +112,6 @@ func (c Config) Validate() error {
 	unless(err == nil, "ConsoleSignIn %s", err)
 	_, err = proof.ParseVerifiers(c.CheckpointPublicKeys...)
 	unless(err == nil, "CheckpointPublicKeys: %s", err)
-	unless(c.MaxLag >= 0, "MaxLag is %d; use 0 (the default) or more", c.MaxLag)
 	return errors.Join(append(errs, c.HTTP.Validate(), c.Connect.validate())...)
 }
 

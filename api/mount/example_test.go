@@ -64,6 +64,6 @@ func ExampleConfig_Validate() {
 // What a zero value stands for.
 func ExampleConfig_WithDefaults() {
 	config := mount.Config{}.WithDefaults()
-	fmt.Println(config.ClientScopes, config.MaxLag)
-	// Output: [analytics posts reports] 10000
+	fmt.Println(config.ClientScopes)
+	// Output: [analytics posts reports]
 }

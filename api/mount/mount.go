@@ -43,7 +43,7 @@ func Open(ctx context.Context, c Config) (*Mounted, error) {
 	}
 	config := assembly.Config{
 		Settings:     c.backends(),
-		ClientScopes: c.ClientScopes, ManagedSubscriptions: c.ManagedSubscriptions, MaxLag: c.MaxLag,
+		ClientScopes: c.ClientScopes, ManagedSubscriptions: c.ManagedSubscriptions,
 		Streams: true,
 	}
 	if err := c.Connect.into(&config); err != nil {

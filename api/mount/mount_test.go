@@ -95,11 +95,11 @@ func TestRunEndsWithItsContext(t *testing.T) {
 func TestOpenNamesEveryFault(t *testing.T) {
 	t.Parallel()
 	_, err := mount.Open(t.Context(), mount.Config{
-		Brokers: []string{"kafka"}, ClientScopes: []string{"No scope"}, MaxLag: -1,
+		Brokers: []string{"kafka"}, ClientScopes: []string{"No scope"},
 		ConsoleSignIn: "//login", HTTP: api.Config{Prefix: "boards/", RateLimit: api.RateLimit{Requests: -1}},
 	})
 	for _, fault := range []string{
-		`"kafka", which is not host:port`, "DatabaseURL is empty", "Authenticator is not set", "ManagedSubscriptions is empty", `"No scope"`, "MaxLag is -1",
+		`"kafka", which is not host:port`, "DatabaseURL is empty", "Authenticator is not set", "ManagedSubscriptions is empty", `"No scope"`,
 		`ConsoleSignIn is "//login"`, "Config.Prefix", "Config.RateLimit",
 	} {
 		require.ErrorContains(t, err, fault)

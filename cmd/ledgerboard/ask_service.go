@@ -20,7 +20,7 @@ type remote struct {
 	URL string `name:"url" env:"LEDGERBOARD_URL" placeholder:"URL" help:"Ask the service at this address, with a token of the role auditor or agency: needs neither log nor database."`
 	// given says that the address is on the command line. One of the environment is for whichever command needs it.
 	given     bool
-	TokenFile string `env:"LEDGERBOARD_TOKEN_FILE" type:"existingfile" placeholder:"FILE" help:"File of the token for --url. None: the variable LEDGERBOARD_TOKEN."`
+	TokenFile string `type:"existingfile" placeholder:"FILE" help:"File of the token for --url. None: the variable LEDGERBOARD_TOKEN."`
 }
 
 // AfterApply implements [kong.AfterApply]: it tells an address of the command line from one of the environment.

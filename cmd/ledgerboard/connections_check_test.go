@@ -28,12 +28,11 @@ func TestConnectionsAreChecked(t *testing.T) {
 	sim := simulator.New(simulator.Config{Seed: 7})
 	platform := httptest.NewServer(sim)
 	defer platform.Close()
-	facebook := platform.URL + simulator.PathFacebook
 	var c cli
 	parser, err := kong.New(&c, defaults())
 	require.NoError(t, err)
 	_, err = parser.Parse([]string{
-		"serve", "--data-dir", dir, "--log-level", "error", "--secrets-key", fetchKey, "--facebook-url", facebook, "--facebook-app-id", "app",
+		"serve", "--data-dir", dir, "--log-level", "error", "--secrets-key", fetchKey, "--platforms-url", platform.URL, "--facebook-app-id", "app",
 		"--facebook-app-secret", "APPSECRET", "--roles", "api,projector", "--jwt-secret", "a secret of at least thirty-two bytes", "--jwt-issuer", "i",
 		"--jwt-audience", "a", "--directory", directoryMainApp, "--managed-subscriptions", "managed",
 	})
@@ -107,7 +106,7 @@ func TestConnectionsAreChecked(t *testing.T) {
 	require.NoError(t, a.Close())
 
 	at := []string{
-		"--data-dir", dir, "--log-level", "error", "--secrets-key", fetchKey, "--facebook-url", facebook, "--facebook-app-id", "app", "--facebook-app-secret", "APPSECRET",
+		"--data-dir", dir, "--log-level", "error", "--secrets-key", fetchKey, "--platforms-url", platform.URL, "--facebook-app-id", "app", "--facebook-app-secret", "APPSECRET",
 	}
 	code, out, problems := byHand(t, append([]string{"connections", "check", "1"}, at...)...)
 	require.Zero(t, code, problems)

@@ -16,7 +16,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
-	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -132,14 +131,8 @@ func (c *demoCommand) fill(state *launch.State, platforms string) {
 	if _, port, err := net.SplitHostPort(c.Addr); err == nil && port != "0" {
 		c.PublicURL = cmp.Or(c.PublicURL, "http://localhost:"+port)
 	}
-	c.Backfill = 0 // its history is seeded
-	c.withPictures = true
-	facebook, instagram := platforms+simulator.PathFacebook, platforms+simulator.PathInstagram
-	linkedIn, tikTok := platforms+simulator.PathLinkedIn, platforms+simulator.PathTikTok
-	c.FacebookURL, c.FacebookDialogURL = facebook, facebook
-	c.InstagramURL, c.InstagramAuthURL, c.InstagramDialogURL = instagram, instagram, instagram
-	c.LinkedInURL, c.LinkedInAuthURL, c.LinkedInDialogURL = linkedIn, linkedIn, linkedIn
-	c.TikTokURL, c.TikTokDialogURL = tikTok, tikTok
+	c.seeded, c.withPictures = true, true
+	c.PlatformsURL = platforms
 	c.FacebookAppID, c.FacebookAppSecret = launch.AppID, launch.AppSecret
 	c.InstagramAppID, c.InstagramAppSecret = launch.AppID, launch.AppSecret
 	c.LinkedInClientID, c.LinkedInClientSecret = launch.AppID, launch.AppSecret

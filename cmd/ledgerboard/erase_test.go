@@ -41,8 +41,8 @@ func eraseSettings(dir string) settings {
 		tokens:            tokens{JWTSecret: "a secret of at least thirty-two bytes", JWTIssuer: "i", JWTAudience: "a"},
 		directorySettings: directorySettings{Directory: directoryLocal},
 		dashboardSettings: dashboardSettings{ClientDashboardScopes: []string{"analytics"}, ManagedSubscriptions: []string{"managed"}},
-		fetching:          fetching{AccountInsightsEvery: 30 * time.Second, PostInsightsInterval: 12 * time.Hour, TokenRefreshEvery: 5 * time.Minute},
-		Roles:             []string{roleAPI, roleProjector}, MaxLag: 10_000, StopWithin: 10 * time.Minute,
+		fetching:          fetching{PostInsightsInterval: 12 * time.Hour},
+		Roles:             []string{roleAPI, roleProjector}, StopWithin: 10 * time.Minute,
 	}
 }
 

@@ -36,8 +36,7 @@ func TestMetaHasPeopleForgotten(t *testing.T) {
 	s := eraseSettings(t.TempDir())
 	s.SecretsKey, s.PublicURL, s.ErasuresFile = strings.Repeat("ab", 32), "http://127.0.0.1:6001", filepath.Join(t.TempDir(), "erasures.jsonl")
 	s.Subscriptions = subscriptionsNone
-	s.QuotaShare, s.QuotaHoldAt = 0.9, 80
-	s.FacebookURL, s.FacebookDialogURL = platform.URL+simulator.PathFacebook, platform.URL+simulator.PathFacebook
+	s.PlatformsURL = platform.URL
 	s.FacebookAppID, s.FacebookAppSecret = "app", "APPSECRET"
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

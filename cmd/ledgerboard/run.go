@@ -41,11 +41,11 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 	p := &process{settings: s, logger: logger, registry: newMetricsRegistry(), stop: newStop(s.StopWithin)}
 	config := assembly.Config{
 		Settings:     s.backends(logger),
-		ClientScopes: s.ClientDashboardScopes, ManagedSubscriptions: s.ManagedSubscriptions, MaxLag: s.MaxLag,
+		ClientScopes: s.ClientDashboardScopes, ManagedSubscriptions: s.ManagedSubscriptions,
 		Streams: s.has(roleAPI), Release: thisBuild().release(), Roles: s.Roles,
 	}
-	config.Registerer, config.ReadConns, config.FoldConns = p.registry, s.ReadConnections, s.FoldConnections
-	if config.ReadConns == 0 && !s.has(roleAPI) {
+	config.Registerer = p.registry
+	if !s.has(roleAPI) {
 		config.ReadConns = fewReadConns
 	}
 	var err error

@@ -33,9 +33,8 @@ func TestEveryRoleServesHealthAndMetrics(t *testing.T) {
 			case roleSigner:
 				s.CheckpointKey, s.CheckpointEvery = private, time.Hour
 			case roleFetcher:
-				s.SecretsKey, s.QuotaShare, s.QuotaHoldAt = fetchKey, 0.9, 80
-				s.GrowthWindow, s.AccountInsightsInterval, s.DemographicsEvery = 168*time.Hour, 12*time.Hour, 24*time.Hour
-				s.FetchTimeout, s.FetchParallel, s.FetchWorkers = 10*time.Second, 4, 4
+				s.SecretsKey = fetchKey
+				s.GrowthWindow, s.AccountInsightsInterval = 168*time.Hour, 12*time.Hour
 			}
 			listening := make(listeningAt, 1)
 			p, err := s.open(ctx, slog.New(listening))

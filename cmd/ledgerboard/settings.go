@@ -69,11 +69,10 @@ func (l logging) logger(s streams) *slog.Logger {
 
 // tokens says which tokens are believed.
 type tokens struct {
-	JWTSecret     string        `env:"LEDGERBOARD_JWT_SECRET" placeholder:"SECRET" help:"HS256 secret of tokens, 32 bytes or more."`
-	JWTKeys       string        `env:"LEDGERBOARD_JWT_KEYS" placeholder:"FILE|URL" help:"RS256 or ES256 keys of tokens: PEM or JWKS."`
-	JWTKeysMaxAge time.Duration `env:"LEDGERBOARD_JWT_KEYS_MAX_AGE" default:"1h" help:"How long keys are believed while they cannot be read again."`
-	JWTIssuer     string        `env:"LEDGERBOARD_JWT_ISSUER" default:"ledgerboard" help:"Issuer that tokens must name."`
-	JWTAudience   string        `env:"LEDGERBOARD_JWT_AUDIENCE" default:"ledgerboard" help:"Audience that tokens must name."`
+	JWTSecret   string `env:"LEDGERBOARD_JWT_SECRET" placeholder:"SECRET" help:"HS256 secret of tokens, 32 bytes or more."`
+	JWTKeys     string `env:"LEDGERBOARD_JWT_KEYS" placeholder:"FILE|URL" help:"RS256 or ES256 keys of tokens: PEM or JWKS."`
+	JWTIssuer   string `env:"LEDGERBOARD_JWT_ISSUER" default:"ledgerboard" help:"Issuer that tokens must name."`
+	JWTAudience string `env:"LEDGERBOARD_JWT_AUDIENCE" default:"ledgerboard" help:"Audience that tokens must name."`
 }
 
 // The values of LEDGERBOARD_DIRECTORY.
@@ -104,17 +103,14 @@ type settings struct {
 	fetching
 	signingIn
 
-	Env             string   `env:"LEDGERBOARD_ENV" enum:"development,production" default:"development" help:"Kind of environment; production refuses what is only for trying."`
-	Roles           []string `env:"LEDGERBOARD_ROLES" default:"api,projector,fetcher,signer" help:"What this process does. Signer signs checkpoints; it alone needs their key."`
-	SecretsKey      string   `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal platform tokens, each 32 bytes in hex or base64; the first seals, all open. Required with role fetcher, and with role api and a public URL; with role api it lets a main application hand tokens over."`
-	Users           string   `env:"LEDGERBOARD_USERS" enum:"known,unknown_allowed" default:"known" help:"Whether users must be in the directory (known), or tokens of others hold too (unknown_allowed)."`
-	Withdrawn       string   `env:"LEDGERBOARD_WITHDRAWN" placeholder:"FILE" help:"Subjects whose tokens hold no more, one a line; read again within a second; open streams end within 10."`
-	CORSOrigins     []string `name:"cors-origins" env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read answers."`
-	PublicURL       string   `name:"public-url" env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Where browsers find this service: the platforms send people back there when they connect an account. None: accounts are not connected here."`
-	RateLimit       int      `env:"LEDGERBOARD_RATE_LIMIT" default:"6000" help:"Requests that one user may make in a minute, counted by each process; 0: no bound."`
-	MaxLag          int64    `env:"LEDGERBOARD_MAX_LAG" default:"${max_lag}" help:"How many events a projection that makes no progress may be behind before changes that rest on it are refused."`
-	ReadConnections int32    `env:"LEDGERBOARD_READ_CONNECTIONS" default:"0" help:"Connections to the database for reads; 0: 24 with role api, else 8."`
-	FoldConnections int32    `env:"LEDGERBOARD_FOLD_CONNECTIONS" default:"0" help:"Connections to the database for each read model that role projector fills, 2 or more; 0: 5."`
+	Env         string   `env:"LEDGERBOARD_ENV" enum:"development,production" default:"development" help:"Kind of environment; production refuses what is only for trying."`
+	Roles       []string `env:"LEDGERBOARD_ROLES" default:"api,projector,fetcher,signer" help:"What this process does. Signer signs checkpoints; it alone needs their key."`
+	SecretsKey  string   `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal platform tokens, each 32 bytes in hex or base64; the first seals, all open. Required with role fetcher, and with role api and a public URL; with role api it lets a main application hand tokens over."`
+	Users       string   `env:"LEDGERBOARD_USERS" enum:"known,unknown_allowed" default:"known" help:"Whether users must be in the directory (known), or tokens of others hold too (unknown_allowed)."`
+	Withdrawn   string   `env:"LEDGERBOARD_WITHDRAWN" placeholder:"FILE" help:"Subjects whose tokens hold no more, one a line; read again within a second; open streams end within 10."`
+	CORSOrigins []string `name:"cors-origins" env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read answers."`
+	PublicURL   string   `name:"public-url" env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Where browsers find this service: the platforms send people back there when they connect an account. None: accounts are not connected here."`
+	RateLimit   int      `env:"LEDGERBOARD_RATE_LIMIT" default:"6000" help:"Requests that one user may make in a minute, counted by each process; 0: no bound."`
 	// answerHeaders are on every answer; mock mode sets them.
 	answerHeaders map[string]string
 	// withPictures says that answers name pictures of the simulated platforms, which are served beside them.
@@ -164,10 +160,6 @@ func (s settings) validate(addr string) error {
 	}
 	wrong.unlessf(s.CheckpointKey != "" || !slices.Equal(s.Roles, []string{roleSigner}),
 		"LEDGERBOARD_CHECKPOINT_KEY is not set: a process that only signs needs it ('ledgerboard keygen' makes one)")
-	wrong.unlessf(s.ReadConnections >= 0, "LEDGERBOARD_READ_CONNECTIONS is %d; use 0 (the default) or more", s.ReadConnections)
-	wrong.unlessf(s.FoldConnections == 0 || s.FoldConnections >= 2,
-		"LEDGERBOARD_FOLD_CONNECTIONS is %d; use 0 (the default), or 2 or more", s.FoldConnections)
-	wrong.unlessf(s.MaxLag >= 0, "LEDGERBOARD_MAX_LAG is %d; use 0 or more", s.MaxLag)
 	wrong.unlessf(s.StopWithin > 0, "LEDGERBOARD_STOP_WITHIN is %s; use more than 0", s.StopWithin)
 	switch {
 	case !s.has(roleAPI): // nobody shows it a token
@@ -175,7 +167,7 @@ func (s settings) validate(addr string) error {
 		wrong.add(errors.New("set LEDGERBOARD_JWT_SECRET (32 bytes or more) or LEDGERBOARD_JWT_KEYS, one of them"))
 	default:
 		_, err := bearer.New(s.jwt())
-		wrong.add(named("LEDGERBOARD_JWT_SECRET, LEDGERBOARD_JWT_KEYS, LEDGERBOARD_JWT_KEYS_MAX_AGE", err))
+		wrong.add(named("LEDGERBOARD_JWT_SECRET, LEDGERBOARD_JWT_KEYS", err))
 	}
 	for _, scope := range s.ClientDashboardScopes {
 		wrong.unlessf(scopeForm.MatchString(scope), "LEDGERBOARD_CLIENT_DASHBOARD_SCOPES names %q, which is no scope (%s)", scope, domain.ScopePattern)
@@ -228,7 +220,7 @@ func isOrigin(origin string) bool {
 
 // jwt is how tokens are verified.
 func (t tokens) jwt() bearer.Config {
-	return bearer.Config{Secret: t.JWTSecret, Keys: t.JWTKeys, KeysMaxAge: t.JWTKeysMaxAge, Issuer: t.JWTIssuer, Audience: t.JWTAudience}
+	return bearer.Config{Secret: t.JWTSecret, Keys: t.JWTKeys, Issuer: t.JWTIssuer, Audience: t.JWTAudience}
 }
 
 func (s settings) has(role string) bool { return slices.Contains(s.Roles, role) }

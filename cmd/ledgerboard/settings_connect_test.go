@@ -23,7 +23,6 @@ func TestPublicURL(t *testing.T) {
 func TestResultPagesLeadToWholeOriginsOnly(t *testing.T) {
 	t.Parallel()
 	s := settings{Roles: []string{roleAPI}, PublicURL: "https://boards.example", CORSOrigins: []string{"*", "http://localhost:*", "https://app.example"}}
-	s.fetching = fetching{QuotaShare: 0.9, QuotaHoldAt: 80, AccountInsightsEvery: 1e9, TokenRefreshEvery: 1e9}
 	config, err := s.connectConfig()
 	require.NoError(t, err)
 	require.Equal(t, []string{"https://app.example"}, config.ReturnOrigins)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
@@ -31,45 +30,36 @@ func parsedFetching(t *testing.T, args ...string) fetching {
 func TestFetchingDefaultsAreWhatIsDocumented(t *testing.T) {
 	f := parsedFetching(t)
 	require.Empty(t, f.validate())
-	config, err := f.quota()
+	config, err := f.fetchConfig()
 	require.NoError(t, err)
-	require.Equal(t, quota.DefaultLimits(), config.Limits)
-	ladder, ahead, err := f.reading()
-	require.NoError(t, err)
-	require.Nil(t, ladder, "that of the growth window")
-	require.Equal(t, collect.DefaultRefreshAhead(), ahead)
-	require.Equal(t, collect.DefaultBackfill, f.Backfill)
-	require.Equal(t, collect.DefaultDemographicsEvery, f.DemographicsEvery)
-	require.Equal(t, collect.DefaultParallel, f.FetchParallel)
-	require.Equal(t, collect.DefaultPostInterval, f.PostInsightsInterval)
-	require.Equal(t, platforms.DefaultTimeout, f.FetchTimeout)
-	require.Equal(t, platforms.DefaultRefusedFor, f.FetchRefusedFor)
-	require.Equal(t, "v2", f.TikTokVersion)
+	require.Equal(t, quota.DefaultLimits(), config.Quota.Limits)
+	require.Equal(t, collect.DefaultPostInterval, config.Collect.PostInterval)
+	require.Equal(t, 30*time.Second, config.Schedule.Every[domain.FetchAccounts])
 }
 
-func TestFetchingIsRead(t *testing.T) {
-	f := parsedFetching(t, "--post-ladder=168h=0,any=24h", "--token-refresh-ahead=tiktok=1m", "--quotas=tiktok:none,linkedin:app:500/24h")
-	ladder, ahead, err := f.reading()
-	require.NoError(t, err)
-	require.Equal(t, collect.Tiers{{Age: 168 * time.Hour}, {Every: 24 * time.Hour}}, ladder)
-	require.Equal(t, map[domain.Platform]time.Duration{domain.TikTok: time.Minute}, ahead)
-	config, err := f.quota()
-	require.NoError(t, err)
-	require.Len(t, config.Limits, 3)
+// Connections that are due more often are also looked for more often, but never more than once a second.
+func TestLooksFollowTheIntervals(t *testing.T) {
+	require.Equal(t, 5*time.Second, parsedFetching(t, "--account-insights-interval=5s").every()[domain.FetchPosts])
+	require.Equal(t, time.Second, parsedFetching(t, "--account-insights-interval=0s").every()[domain.FetchAccounts])
+	require.Equal(t, 30*time.Second, parsedFetching(t, "--account-insights-interval=1h").every()[domain.FetchAccounts])
+}
+
+// One URL is that of all simulated platforms, of the pages where people sign in, too.
+func TestPlatformsAreElsewhere(t *testing.T) {
+	at := parsedFetching(t, "--platforms-url=http://localhost:1/").platforms().WithDefaults()
+	require.Equal(t, "http://localhost:1/facebook", at.Facebook.BaseURL)
+	require.Equal(t, "http://localhost:1/instagram", at.Instagram.DialogURL)
+	require.Equal(t, "http://localhost:1/linkedin", at.LinkedIn.AuthURL)
+	require.Equal(t, "http://localhost:1/tiktok", at.TikTok.BaseURL)
+	require.Equal(t, "https://open.tiktokapis.com", parsedFetching(t).platforms().WithDefaults().TikTok.BaseURL)
 }
 
 func TestEveryWrongSettingOfFetchingIsNamed(t *testing.T) {
 	f := parsedFetching(t)
-	f.AccountInsightsEvery, f.AccountInsightsInterval, f.PostInsightsInterval, f.TokenRefreshEvery = 0, -1, 0, 0
-	f.PostLadder, f.TokenRefreshAhead = []string{"1h"}, map[string]time.Duration{"myspace": time.Hour}
-	f.Backfill, f.DemographicsEvery, f.GrowthWindow, f.FetchParallel, f.FetchWorkers = -1, 0, 0, 0, 0
-	f.FetchTimeout, f.FetchRefusedFor = 0, -1
-	f.Quotas, f.QuotaShare, f.QuotaHoldAt, f.FacebookURL = []string{"tiktok"}, 1, 0, "nowhere"
+	f.AccountInsightsInterval, f.PostInsightsInterval, f.GrowthWindow = -1, 0, 0
+	f.Quotas, f.PlatformsURL = []string{"tiktok"}, "nowhere"
 	err := errors.Join(f.validate()...)
-	for _, name := range []string{
-		"ACCOUNT_INSIGHTS_EVERY", "ACCOUNT_INSIGHTS_INTERVAL", "POST_INSIGHTS_INTERVAL", "TOKEN_REFRESH_EVERY", "POST_LADDER", "TOKEN_REFRESH_AHEAD",
-		"BACKFILL", "DEMOGRAPHICS_EVERY", "GROWTH_WINDOW", "FETCH_PARALLEL", "FETCH_WORKERS", "FETCH_TIMEOUT", "FETCH_REFUSED_FOR", "QUOTAS", "QUOTA_SHARE", "QUOTA_HOLD_AT", "FACEBOOK_URL",
-	} {
+	for _, name := range []string{"ACCOUNT_INSIGHTS_INTERVAL", "POST_INSIGHTS_INTERVAL", "GROWTH_WINDOW", "QUOTAS", "PLATFORMS_URL"} {
 		require.ErrorContains(t, err, "LEDGERBOARD_"+name)
 	}
 }
@@ -77,9 +67,9 @@ func TestEveryWrongSettingOfFetchingIsNamed(t *testing.T) {
 // LinkedIn's quota is assumed to be that of an app in development, unless it is set: what the help says is what holds.
 func TestQuotaOfLinkedInIsAssumed(t *testing.T) {
 	assumed := func(args ...string) (limits []string) {
-		config, err := parsedFetching(t, args...).quota()
+		config, err := parsedFetching(t, args...).fetchConfig()
 		require.NoError(t, err)
-		for _, limit := range config.Limits {
+		for _, limit := range config.Quota.Limits {
 			if limit.Assumed {
 				limits = append(limits, limit.String())
 			}
@@ -103,7 +93,7 @@ func TestClientKeysComeInPairs(t *testing.T) {
 	f.TikTokClientKey = "key"
 	require.Len(t, f.unkeyed(), 1)
 	require.ErrorContains(t, errors.Join(f.validate()...), "LEDGERBOARD_TIKTOK_CLIENT_SECRET")
-	f.TikTokClientSecret, f.LinkedInURL = "secret", "http://localhost:1/linkedin"
+	f.TikTokClientSecret, f.PlatformsURL = "secret", "http://localhost:1"
 	require.Empty(t, f.validate())
 	require.Empty(t, f.unkeyed())
 	f.FacebookAppID, f.InstagramAppID = "1", "2"

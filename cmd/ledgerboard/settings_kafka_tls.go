@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -11,11 +10,9 @@ import (
 
 // kafkaTLS says how connections to brokers are encrypted, of both clients.
 type kafkaTLS struct {
-	KafkaTLS        bool   `env:"LEDGERBOARD_KAFKA_TLS" help:"Connect to Kafka over TLS."`
-	KafkaCA         string `name:"kafka-ca" env:"LEDGERBOARD_KAFKA_CA" placeholder:"FILE" help:"Certificates (PEM) of the authorities that brokers are believed by. None: those that this machine trusts."`
-	KafkaCert       string `env:"LEDGERBOARD_KAFKA_CERT" placeholder:"FILE" help:"Certificate (PEM) of this client, where brokers ask for one."`
-	KafkaKey        string `env:"LEDGERBOARD_KAFKA_KEY" placeholder:"FILE" help:"Key (PEM) of that certificate."`
-	KafkaServerName string `env:"LEDGERBOARD_KAFKA_SERVER_NAME" placeholder:"HOST" help:"Name that the brokers' certificates must have, where it is not the host of their address."`
+	KafkaTLS  bool   `env:"LEDGERBOARD_KAFKA_TLS" help:"Connect to Kafka over TLS."`
+	KafkaCA   string `name:"kafka-ca" env:"LEDGERBOARD_KAFKA_CA" placeholder:"FILE" help:"Certificates (PEM) of the authorities that brokers are believed by. None: those that this machine trusts."`
+	KafkaCert string `env:"LEDGERBOARD_KAFKA_CERT" placeholder:"FILE" help:"Certificate and key (PEM, one file) of this client, where brokers ask for them."`
 
 	loaded *tls.Config // nil: plain connections
 }
@@ -30,24 +27,21 @@ func (k *kafkaTLS) AfterApply() (err error) {
 func (k *kafkaTLS) load() (*tls.Config, error) {
 	if !k.KafkaTLS {
 		var wrong faults
-		for name, value := range map[string]string{"CA": k.KafkaCA, "CERT": k.KafkaCert, "KEY": k.KafkaKey, "SERVER_NAME": k.KafkaServerName} {
-			wrong.unlessf(value == "", "LEDGERBOARD_KAFKA_%s is set, and LEDGERBOARD_KAFKA_TLS is not true: brokers would be spoken to in the open", name)
+		for name, value := range map[string]string{"CA": k.KafkaCA, "CERT": k.KafkaCert} {
+			wrong.unlessf(value == "", "LEDGERBOARD_KAFKA_%s is set, and LEDGERBOARD_KAFKA_TLS is not true: traffic and credentials would be readable on the network", name)
 		}
 		return nil, wrong.err()
 	}
 	var wrong faults
-	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: k.KafkaServerName}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if k.KafkaCA != "" {
 		roots, err := readAuthorities(k.KafkaCA)
 		wrong.add(named("LEDGERBOARD_KAFKA_CA", err))
 		config.RootCAs = roots
 	}
-	switch {
-	case (k.KafkaCert == "") != (k.KafkaKey == ""):
-		wrong.add(errors.New("LEDGERBOARD_KAFKA_CERT and LEDGERBOARD_KAFKA_KEY go together: set both or neither"))
-	case k.KafkaCert != "":
-		pair, err := tls.LoadX509KeyPair(k.KafkaCert, k.KafkaKey)
-		wrong.add(named("LEDGERBOARD_KAFKA_CERT, LEDGERBOARD_KAFKA_KEY", err))
+	if k.KafkaCert != "" {
+		pair, err := tls.LoadX509KeyPair(k.KafkaCert, k.KafkaCert)
+		wrong.add(named("LEDGERBOARD_KAFKA_CERT", err))
 		config.Certificates = []tls.Certificate{pair}
 	}
 	if err := wrong.err(); err != nil {
@@ -65,7 +59,7 @@ func readAuthorities(path string) (*x509.CertPool, error) {
 	if !roots.AppendCertsFromPEM(raw) {
 		what := "no certificate (PEM) in it"
 		if strings.Contains(string(raw), "PRIVATE KEY") {
-			what = "a private key and no certificate in it: that belongs into LEDGERBOARD_KAFKA_KEY"
+			what = "a private key and no certificate in it: that belongs into LEDGERBOARD_KAFKA_CERT"
 		}
 		return nil, fmt.Errorf("%s has %s", path, what)
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -30,13 +32,26 @@ func TestKafkaTLSIsRead(t *testing.T) {
 	c, err = parsedMigrate(t, "--kafka-tls")
 	require.NoError(t, err)
 	require.Nil(t, c.backends(nil).TLS.RootCAs, "those of the machine")
-	c, err = parsedMigrate(t, "--kafka-tls", "--kafka-ca", authority.File, "--kafka-cert", mine.CertFile, "--kafka-key", mine.KeyFile, "--kafka-server-name", "kafka")
+	c, err = parsedMigrate(t, "--kafka-tls", "--kafka-ca", authority.File, "--kafka-cert", inOneFile(t, mine))
 	require.NoError(t, err)
 	got := c.backends(nil).TLS
 	require.True(t, got.RootCAs.Equal(authority.Trust().RootCAs))
 	require.Equal(t, mine.Serve(t).Certificates[0].Certificate, got.Certificates[0].Certificate)
-	require.Equal(t, "kafka", got.ServerName)
 	require.False(t, got.InsecureSkipVerify)
+}
+
+// inOneFile writes a certificate and its key into one file.
+func inOneFile(t *testing.T, pair certs.Pair) string {
+	t.Helper()
+	var all []byte
+	for _, name := range []string{pair.CertFile, pair.KeyFile} {
+		raw, err := os.ReadFile(name)
+		require.NoError(t, err)
+		all = append(all, raw...)
+	}
+	name := filepath.Join(t.TempDir(), "client.pem")
+	require.NoError(t, os.WriteFile(name, all, 0o600))
+	return name
 }
 
 // Every command that may speak to brokers reads the files: none may do so in the open because its settings were put together otherwise.
@@ -59,16 +74,15 @@ func TestEveryCommandWithBrokersReadsKafkaTLS(t *testing.T) {
 // A setting that would be lost, or that cannot be used, is told before anything is tried: all of them at once.
 func TestEveryWrongSettingOfKafkaTLSIsNamed(t *testing.T) {
 	pair := certs.NewAuthority(t).Issue(t, "client", time.Now().Add(time.Hour))
-	_, err := parsedMigrate(t, "--kafka-ca", pair.CertFile, "--kafka-cert", pair.CertFile, "--kafka-key", pair.KeyFile, "--kafka-server-name", "kafka")
-	for _, name := range []string{"CA", "CERT", "KEY", "SERVER_NAME"} {
+	_, err := parsedMigrate(t, "--kafka-ca", pair.CertFile, "--kafka-cert", pair.CertFile)
+	for _, name := range []string{"CA", "CERT"} {
 		require.ErrorContains(t, err, "LEDGERBOARD_KAFKA_"+name+" is set, and LEDGERBOARD_KAFKA_TLS is not true")
 	}
-	_, err = parsedMigrate(t, "--kafka-tls", "--kafka-ca", pair.KeyFile, "--kafka-key", pair.KeyFile)
-	require.ErrorContains(t, err, "belongs into LEDGERBOARD_KAFKA_KEY")
-	require.ErrorContains(t, err, "set both or neither")
-	_, err = parsedMigrate(t, "--kafka-tls", "--kafka-ca", "/nowhere", "--kafka-cert", pair.KeyFile, "--kafka-key", pair.CertFile)
+	_, err = parsedMigrate(t, "--kafka-tls", "--kafka-ca", pair.KeyFile)
+	require.ErrorContains(t, err, "belongs into LEDGERBOARD_KAFKA_CERT")
+	_, err = parsedMigrate(t, "--kafka-tls", "--kafka-ca", "/nowhere", "--kafka-cert", pair.CertFile)
 	require.ErrorContains(t, err, "LEDGERBOARD_KAFKA_CA: read certificates")
-	require.ErrorContains(t, err, "LEDGERBOARD_KAFKA_CERT, LEDGERBOARD_KAFKA_KEY: ")
+	require.ErrorContains(t, err, "LEDGERBOARD_KAFKA_CERT: ")
 }
 
 // A user without a password, or the other way round, is a slip: nothing connects without what was meant.

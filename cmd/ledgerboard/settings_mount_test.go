@@ -21,5 +21,4 @@ func TestMountedDefaultsAreTheProgramsOwn(t *testing.T) {
 	require.Equal(t, c.Serve.ClientDashboardScopes, mounted.ClientScopes)
 	require.Equal(t, c.Serve.Users == usersUnknownAllowed, mounted.UnknownUsers)
 	require.Equal(t, c.Serve.Withdrawn, mounted.WithdrawnFile)
-	require.Equal(t, c.Serve.MaxLag, mounted.MaxLag)
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
 // atBoards is where browsers find the service; elsewhere they go where they are sent.
@@ -48,11 +47,9 @@ func withProvider(t *testing.T, dir string, at *issuer.Issuer, staff []string, u
 
 // addressedSettings are those of a service that knows its own address.
 func addressedSettings(dir string) settings {
-	settings, actual := eraseSettings(dir), platforms.Config{}.WithDefaults()
+	settings := eraseSettings(dir)
 	settings.PublicURL, settings.SecretsKey = atBoards, fetchKey
-	settings.FacebookURL, settings.TikTokURL, settings.LinkedInURL = actual.Facebook.BaseURL, actual.TikTok.BaseURL, actual.LinkedIn.BaseURL
-	settings.GrowthWindow, settings.AccountInsightsInterval, settings.DemographicsEvery = 168*time.Hour, 12*time.Hour, 24*time.Hour
-	settings.FetchTimeout, settings.FetchParallel, settings.FetchWorkers, settings.QuotaShare, settings.QuotaHoldAt = 10*time.Second, 4, 4, 0.9, 80
+	settings.GrowthWindow, settings.AccountInsightsInterval = 168*time.Hour, 12*time.Hour
 	return settings
 }
 

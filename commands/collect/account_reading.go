@@ -10,8 +10,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
-// DefaultDemographicsEvery is that of [Config].DemographicsEvery.
-const DefaultDemographicsEvery = 24 * time.Hour
+// defaultDemographicsEvery is that of [Config].DemographicsEvery.
+const defaultDemographicsEvery = 24 * time.Hour
 
 const (
 	day = 24 * time.Hour

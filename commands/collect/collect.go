@@ -85,15 +85,13 @@ type Config struct {
 	Now         func() time.Time
 	Logger      *slog.Logger
 
-	GrowthWindow      time.Duration                     // age up to which a post's growth counts
-	AccountInterval   time.Duration                     // between two readings of an account, if the quota permits
-	PostInterval      time.Duration                     // the same of its posts; default [DefaultPostInterval]
-	Parallel          int                               // connections of one claim read at a time; default 32
-	Backfill          time.Duration                     // history read from the first connection on, a part with each reading; 0: none
-	DemographicsEvery time.Duration                     // default 24 h
-	Tiers             Tiers                             // nil: [DefaultTiers]
-	RefreshAhead      map[domain.Platform]time.Duration // nil: [DefaultRefreshAhead]
-	Unkeyed           map[domain.Platform]string        // platforms that renewals lack our client's key for: what to set
+	GrowthWindow      time.Duration              // age up to which a post's growth counts
+	AccountInterval   time.Duration              // between two readings of an account, if the quota permits
+	PostInterval      time.Duration              // the same of its posts; default [DefaultPostInterval]
+	Parallel          int                        // connections of one claim read at a time; default 32
+	Backfill          time.Duration              // history read from the first connection on, a part with each reading; 0: none
+	DemographicsEvery time.Duration              // default 24 h
+	Unkeyed           map[domain.Platform]string // platforms that renewals lack our client's key for: what to set
 
 	Observe FetchObserver // may be nil
 }
@@ -115,13 +113,13 @@ type FetchObserver interface {
 // holds up the others.
 type Collector struct {
 	Config
-	locks     *commands.KeyedLock // by reference of tokens
-	pending   sync.Map            // pendingRotation by reference of tokens: what could not be stored
-	aheadSaid sync.Map            // platforms whose RefreshAhead was found too long
-	keySaid   sync.Map            // platforms whose client's key was found missing
-	paceSaid  sync.Map            // what was said last of each paceKey
-	demands   sync.Map            // countedDemand by platform
-	paused    pausedConnections
+	tiers    Tiers
+	locks    *commands.KeyedLock // by reference of tokens
+	pending  sync.Map            // pendingRotation by reference of tokens: what could not be stored
+	keySaid  sync.Map            // platforms whose client's key was found missing
+	paceSaid sync.Map            // what was said last of each paceKey
+	demands  sync.Map            // countedDemand by platform
+	paused   pausedConnections
 }
 
 // New checks the configuration and returns the use cases.
@@ -135,21 +133,15 @@ func New(c Config) (*Collector, error) {
 		c.PostInterval = DefaultPostInterval
 	}
 	if c.Parallel <= 0 {
-		c.Parallel = DefaultParallel
+		c.Parallel = defaultParallel
 	}
 	if c.DemographicsEvery <= 0 {
-		c.DemographicsEvery = DefaultDemographicsEvery
-	}
-	if c.Tiers == nil {
-		c.Tiers = DefaultTiers(c.GrowthWindow)
-	}
-	if c.RefreshAhead == nil {
-		c.RefreshAhead = DefaultRefreshAhead()
+		c.DemographicsEvery = defaultDemographicsEvery
 	}
 	if c.Observe == nil {
 		c.Observe = unobserved{}
 	}
-	return &Collector{Config: c, locks: commands.NewKeyedLock()}, nil
+	return &Collector{Config: c, tiers: DefaultTiers(c.GrowthWindow), locks: commands.NewKeyedLock()}, nil
 }
 
 type unobserved struct{}

@@ -60,7 +60,7 @@ func (c *Collector) serves(queue domain.FetchQueue) bool {
 	if errors.Is(err, platforms.ErrNoHandler) {
 		return false
 	}
-	_, renewable := c.RefreshAhead[queue.Platform]
+	_, renewable := renewedAhead[queue.Platform]
 	return queue.Kind != domain.FetchTokens || renewable || c.inspects(queue.Platform)
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
@@ -18,12 +17,10 @@ const lookAtTokens = day
 // the answer says when the new one ends.
 const renewAfter = day
 
-// DefaultRefreshAhead is how long before its expiry a token is renewed, on the platforms that renew any:
+// renewedAhead is how long before its expiry a token is renewed, on the platforms that renew any:
 // TikTok's live two hours, the others' 60 days.
-func DefaultRefreshAhead() map[domain.Platform]time.Duration {
-	return map[domain.Platform]time.Duration{
-		domain.TikTok: 20 * time.Minute, domain.LinkedIn: 7 * day, domain.Instagram: 7 * day,
-	}
+var renewedAhead = map[domain.Platform]time.Duration{
+	domain.TikTok: 20 * time.Minute, domain.LinkedIn: 7 * day, domain.Instagram: 7 * day,
 }
 
 // refreshAhead renews a connection's token if it expires soon, asks what it may do, and says when to look again.
@@ -32,16 +29,11 @@ func (c *Collector) refreshAhead(ctx context.Context, f *fetch) (got fetched, er
 	if err != nil {
 		return got, err
 	}
-	ahead := c.RefreshAhead[f.Platform]
+	ahead := renewedAhead[f.Platform]
 	endless := stored.ExpiresAt.IsZero() && stored.InstagramLogin && f.TokenTakenAt != nil
 	if endless && !c.Now().Before(f.TokenTakenAt.Add(renewAfter)) || !stored.ExpiresAt.IsZero() && !c.Now().Add(ahead).Before(stored.ExpiresAt) {
-		before := stored
-		stored, err = c.renew(ctx, f, stored)
-		switch {
-		case err != nil && !errors.Is(err, platforms.ErrNoRefresh):
+		if stored, err = c.renew(ctx, f, stored); err != nil && !errors.Is(err, platforms.ErrNoRefresh) {
 			return got, err
-		case err == nil && stored.AccessToken != before.AccessToken:
-			ahead = c.aheadOf(ctx, f.Platform, stored)
 		}
 	}
 	inspected, err := c.inspect(ctx, f, stored)
@@ -64,19 +56,4 @@ func (c *Collector) refreshAhead(ctx context.Context, f *fetch) (got fetched, er
 	}
 	got.DueAt = next.UTC().Truncate(time.Microsecond)
 	return got, nil
-}
-
-// aheadOf is how long before its expiry a new token is renewed: as configured, and at most half of its lifetime.
-// With more, it would always be due.
-func (c *Collector) aheadOf(ctx context.Context, platform domain.Platform, renewed commands.StoredTokens) time.Duration {
-	ahead, life := c.RefreshAhead[platform], renewed.ExpiresAt.Sub(c.clock())
-	if renewed.ExpiresAt.IsZero() || ahead < life {
-		return ahead
-	}
-	if _, said := c.aheadSaid.LoadOrStore(platform, true); !said {
-		c.Logger.WarnContext(ctx, "tokens live no longer than they are to be renewed ahead of their end: they are renewed after "+
-			"half of their life; make LEDGERBOARD_TOKEN_REFRESH_AHEAD shorter",
-			"platform", platform.String(), "ahead", ahead, "life", life)
-	}
-	return life / 2
 }

@@ -448,30 +448,6 @@ func TestTokensAreRenewedAheadByTheirJob(t *testing.T) {
 	require.Empty(t, s.claim(s.collect, domain.FetchTokens, domain.Facebook).Accounts, "pages' tokens cannot be renewed")
 }
 
-// TikTok's tokens live two hours: renewed three hours ahead, each would be due at once, or looked at a day later.
-func TestTokensAreRenewedAfterHalfOfTheirLifeAtTheSoonest(t *testing.T) {
-	t.Parallel()
-	var lines bytes.Buffer
-	s := newFetchStage(t, func(c *collect.Config) {
-		c.RefreshAhead = map[domain.Platform]time.Duration{domain.TikTok: 3 * time.Hour}
-		c.Logger = slog.New(slog.NewTextHandler(&lines, nil))
-	})
-	user, other := s.connect(domain.TikTok, 0, expiresIn(time.Hour)), s.connect(domain.TikTok, 0, expiresIn(time.Hour))
-	for n := range 3 {
-		s.round(domain.FetchTokens, domain.TikTok)
-		require.Equal(t, 2*(n+1), s.calls("tiktok/token"))
-		for _, c := range []connected{user, other} {
-			require.Equal(t, s.clock.Now().Add(2*time.Hour), s.tokens(c).ExpiresAt)
-			require.Equal(t, s.clock.Now().Add(time.Hour), s.state(domain.FetchTokens, c).DueAt.UTC())
-		}
-		s.clock.advance(30 * time.Minute)
-		s.round(domain.FetchTokens, domain.TikTok)
-		s.clock.advance(30 * time.Minute)
-	}
-	require.Equal(t, 1, strings.Count(lines.String(), "LEDGERBOARD_TOKEN_REFRESH_AHEAD"), "said once")
-	require.Contains(t, lines.String(), "ahead=3h0m0s life=2h0m0s")
-}
-
 // LinkedIn's renewals end a year after the first consent, whatever is renewed in between.
 func TestEndOfRenewalsIsKeptAndSaid(t *testing.T) {
 	t.Parallel()

@@ -5,11 +5,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// Limits of [Config].
-const (
-	MaxParallel     = 200
-	DefaultParallel = 32
-)
+// defaultParallel is that of [Config].Parallel.
+const defaultParallel = 32
 
 // parallel is how many of a claim's connections are read at a time: one, where the app's quota does not hold the calls of that many at once.
 // Begun together, each would get some of its calls, and none would be whole.

@@ -1,11 +1,6 @@
 package collect
 
 import (
-	"cmp"
-	"errors"
-	"fmt"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -46,35 +41,4 @@ func (t Tiers) due(age, since time.Duration) bool {
 		}
 	}
 	return true
-}
-
-// ParseTiers reads tiers like "168h=0", "720h=24h", "any=720h". The error names every wrong one.
-func ParseTiers(texts []string) (Tiers, error) {
-	var tiers Tiers
-	var errs []error
-	for _, text := range texts {
-		age, every, ok := strings.Cut(strings.TrimSpace(text), "=")
-		tier := Tier{}
-		var errAge error
-		if age != "any" {
-			tier.Age, errAge = time.ParseDuration(age)
-		}
-		var errEvery error
-		tier.Every, errEvery = time.ParseDuration(every)
-		if !ok || errAge != nil || errEvery != nil || tier.Every < 0 || age != "any" && tier.Age <= 0 {
-			errs = append(errs, fmt.Errorf("tier %q is not age=interval, for example 720h=24h or any=720h", text))
-			continue
-		}
-		tiers = append(tiers, tier)
-	}
-	slices.SortStableFunc(tiers, func(a, b Tier) int {
-		if (a.Age == 0) != (b.Age == 0) {
-			return cmp.Compare(b.Age, a.Age) // any age is last
-		}
-		return cmp.Compare(a.Age, b.Age)
-	})
-	if len(errs) == 0 && (len(tiers) == 0 || tiers[len(tiers)-1].Age != 0) {
-		errs = append(errs, errors.New("the list ends before the oldest posts: add any=interval"))
-	}
-	return tiers, errors.Join(errs...)
 }

@@ -88,7 +88,7 @@ func (c *Collector) postDue(f *fetch, p domain.KnownPost, now time.Time) bool {
 	if published == nil {
 		return true
 	}
-	return c.Tiers.due(now.Sub(*published), now.Sub(*last))
+	return c.tiers.due(now.Sub(*published), now.Sub(*last))
 }
 
 func (c *Collector) registration(account domain.ConnectedAccount, post platforms.Post) domain.PostRegistered {

@@ -210,17 +210,3 @@ func TestOddPostCostsNoOther(t *testing.T) {
 		})
 	}
 }
-
-func TestParseLadder(t *testing.T) {
-	t.Parallel()
-	ladder, err := collect.ParseTiers([]string{"any=720h", " 720h=24h", "168h=0"})
-	require.NoError(t, err)
-	require.Equal(t, collect.Tiers{{Age: 168 * time.Hour}, {Age: 720 * time.Hour, Every: 24 * time.Hour}, {Every: 720 * time.Hour}}, ladder)
-	for text, want := range map[string]string{
-		"720h": "is not age=interval", "soon=1h": "is not age=interval", "1h=-2h": "is not age=interval", "0=1h": "is not age=interval",
-		"720h=24h": "add any=interval",
-	} {
-		_, err := collect.ParseTiers([]string{text})
-		require.ErrorContains(t, err, want, text)
-	}
-}

@@ -43,7 +43,7 @@ func (p *Parts) enginesAsIs(ctx context.Context, only ...string) ([]*projections
 			continue
 		}
 		engine, err := projections.New(projections.Config{
-			Projector: projector, Log: log, DatabaseURL: p.database.value, FoldConns: p.settings.FoldConns, Pool: pool,
+			Projector: projector, Log: log, DatabaseURL: p.database.value, Pool: pool,
 			Topics: topics, Registry: p.events, Logger: p.settings.Logger, Progress: p.progress,
 			DeleteGroup: log.DeleteGroup,
 			Paused: func(ctx context.Context) (bool, error) {

@@ -31,7 +31,6 @@ type Config struct {
 
 	ClientScopes         []string // that a new dashboard starts with
 	ManagedSubscriptions []string // product types whose orders make points of contact, as [domain.PointOfContactProducts] has it
-	MaxLag               int64    // events that a projection without progress may be behind before changes that rest on it are refused
 
 	// Release and Roles are what the process says of itself to others.
 	Release string
@@ -153,7 +152,7 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 		return err
 	}
 	s.Monitor = monitor.New(s.engines, monitor.Config{
-		MaxLag: s.config.MaxLag, Writes: projectors.Dashboards{}.Name(), People: projectors.Directory{}.Name(), NoLog: projections.ErrNoLog,
+		Writes: projectors.Dashboards{}.Name(), People: projectors.Directory{}.Name(), NoLog: projections.ErrNoLog,
 		Reads: s.ReadPool.Current, Logger: s.settings.Logger,
 		Folded: func(ctx context.Context) ([]string, error) { return projections.Folded(ctx, s.engine) },
 	})

@@ -33,11 +33,11 @@ func (c Config) lookAt(err error) string {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return "its certificate has expired or does not hold yet: renew it on the broker, and look at both clocks"
 	case errors.As(err, &otherName):
-		return "its certificate is of another host: look at LEDGERBOARD_KAFKA_BROKERS and LEDGERBOARD_KAFKA_SERVER_NAME"
+		return "its certificate is of another host: look at LEDGERBOARD_KAFKA_BROKERS"
 	case errors.As(err, &noTLS):
 		return "it speaks no TLS at this port: look at LEDGERBOARD_KAFKA_BROKERS and LEDGERBOARD_KAFKA_TLS"
 	case strings.Contains(text, "remote error: tls"):
-		return "it refuses the TLS connection: look at LEDGERBOARD_KAFKA_CERT and LEDGERBOARD_KAFKA_KEY"
+		return "it refuses the TLS connection: look at LEDGERBOARD_KAFKA_CERT"
 	case c.TLS == nil && strings.Contains(text, "tls"):
 		return "it speaks TLS: look at LEDGERBOARD_KAFKA_TLS"
 	case errors.Is(err, io.EOF), strings.Contains(text, "EOF"):

@@ -78,7 +78,7 @@ func (s *secured) suite(t *testing.T, mechanism string) {
 		require.NotContains(t, err.Error(), securedPassword)
 	}
 	refused(s.brokers, "look at LEDGERBOARD_KAFKA_CA", func(c *eventlog.Config) { c.TLS = certs.NewAuthority(t).Trust() })
-	refused(s.brokers, "look at LEDGERBOARD_KAFKA_BROKERS and LEDGERBOARD_KAFKA_SERVER_NAME", func(c *eventlog.Config) { c.TLS.ServerName = "other" })
+	refused(s.brokers, "look at LEDGERBOARD_KAFKA_BROKERS", func(c *eventlog.Config) { c.TLS.ServerName = "other" })
 	refused(s.expired, "its certificate has expired", func(*eventlog.Config) {})
 	refused(s.brokers, "LEDGERBOARD_KAFKA_PASSWORD and LEDGERBOARD_KAFKA_SASL", func(c *eventlog.Config) { c.SASL.Password = "of another user" })
 	refused(s.brokers, "LEDGERBOARD_KAFKA_USER", func(c *eventlog.Config) { c.SASL.User = "stranger" })

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -45,9 +46,12 @@ type Monitor struct {
 	made     chan struct{}
 }
 
+// maxLag is how far behind a projection without progress may be: what it holds is stale beyond use then.
+const maxLag = 10_000
+
 // Config says what a monitor compares with.
 type Config struct {
-	MaxLag int64  // events that a projection without progress may be behind before commands are refused
+	MaxLag int64  // events that a projection without progress may be behind before commands are refused; 0: [maxLag]
 	Writes string // the projection that changes of dashboards rest on
 	People string // the projection that says who has left
 	NoLog  error  // what the status of a read model wraps while no broker answers
@@ -66,6 +70,7 @@ type place struct {
 
 // New returns a monitor that has seen nothing yet; see [Monitor.Run].
 func New[M readModel](models []M, c Config) *Monitor {
+	c.MaxLag = cmp.Or(c.MaxLag, maxLag)
 	m := &Monitor{config: c, highest: map[place]int64{}, unfolded: map[string]time.Time{}, people: backlog{}, made: make(chan struct{})}
 	for _, model := range models {
 		m.models = append(m.models, model)

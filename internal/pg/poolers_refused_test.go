@@ -170,7 +170,7 @@ func TestRoomForConnections(t *testing.T) {
 	over, tight, err = pg.CheckRoom(t.Context(), db.Pool, 10_000)
 	require.NoError(t, err)
 	require.Contains(t, over, "may open 10000 connections")
-	require.Contains(t, over, "LEDGERBOARD_READ_CONNECTIONS")
+	require.Contains(t, over, "raise its max_connections")
 	require.Empty(t, tight)
 	var room int32
 	require.NoError(t, db.Pool.QueryRow(t.Context(),

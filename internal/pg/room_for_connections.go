@@ -16,11 +16,10 @@ func CheckRoom(ctx context.Context, q Reader, mine int32) (over, tight string, e
 	case err != nil:
 		return "", "", fmt.Errorf("read how many connections the server takes: %w", err)
 	case mine > room:
-		over = fmt.Sprintf("this process may open %d connections to the database, and the server takes %d: raise its max_connections, "+
-			"or lower LEDGERBOARD_READ_CONNECTIONS or LEDGERBOARD_FOLD_CONNECTIONS", mine, room)
+		over = fmt.Sprintf("this process may open %d connections to the database, and the server takes %d: raise its max_connections", mine, room)
 	case mine > room-others:
-		tight = fmt.Sprintf("this process may open %d connections to the database, the server takes %d, and others hold %d: raise its max_connections, "+
-			"or lower LEDGERBOARD_READ_CONNECTIONS or LEDGERBOARD_FOLD_CONNECTIONS", mine, room, others)
+		tight = fmt.Sprintf("this process may open %d connections to the database, the server takes %d, and others hold %d: raise its max_connections",
+			mine, room, others)
 	}
 	return over, tight, nil
 }

@@ -33,7 +33,7 @@ func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Cli
 	g := &graph{
 		httpClient: c, root: endpoint.BaseURL + "/" + endpoint.Version, version: endpoint.Version,
 		clientID: endpoint.ClientID, secret: endpoint.ClientSecret, pacific: pacific,
-		refused:     newNegativeCache(cfg.RefusedFor, cfg.Now, true),
+		refused:     newNegativeCache(RefusedFor, cfg.Now, true),
 		unpermitted: newNegativeCache(permissionTTL, cfg.Now, false), single: newNegativeCache(permissionTTL, cfg.Now, false),
 	}
 	c.usage = func(h http.Header) []Usage { g.noteVersion(h); return metaUsage(h) }
@@ -48,7 +48,7 @@ func (g *graph) noteVersion(h http.Header) {
 		return
 	}
 	if _, said := g.otherSaid.LoadOrStore(got, true); !said {
-		g.log.Warn("another version of the Graph API answers than was asked: set LEDGERBOARD_META_VERSION to one that lives",
+		g.log.Warn("another version of the Graph API answers than was asked: upgrade ledgerboard",
 			"platform", g.platform.String(), "asked", g.version, "answers", got)
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// DefaultTimeout is that of [Config].
-const DefaultTimeout = 15 * time.Second
+// defaultTimeout is that of [Config].
+const defaultTimeout = 15 * time.Second
 
 // maxBodyBytes bounds one answer after decompression.
 const maxBodyBytes = 4 << 20

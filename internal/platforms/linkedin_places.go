@@ -22,7 +22,7 @@ const (
 
 // placeNames remembers what LinkedIn calls its places. There are few for many pages, so that after the first day hardly a
 // reading meets one that is not here. Names do not expire, they end with the process; where LinkedIn gave none it is asked
-// again after Config.RefusedFor.
+// again after [RefusedFor].
 type placeNames struct {
 	refused *negativeCache // accounts that the names are refused to; after some, nobody asks for them
 	ttl     time.Duration
@@ -41,7 +41,7 @@ const edgeGeo = "geo"
 
 func newPlaceNames(cfg Config) *placeNames {
 	return &placeNames{
-		refused: newNegativeCache(cfg.RefusedFor, cfg.Now, true), ttl: cfg.RefusedFor, now: cfg.Now, known: map[string]placeName{},
+		refused: newNegativeCache(RefusedFor, cfg.Now, true), ttl: RefusedFor, now: cfg.Now, known: map[string]placeName{},
 	}
 }
 

@@ -102,7 +102,7 @@ func TestLinkedInPlacesRefused(t *testing.T) {
 		}
 	}
 	b.sim.SetTraps(domain.LinkedIn, pages[0].ExternalID, simulator.Traps{})
-	b.advance(platforms.DefaultRefusedFor)
+	b.advance(platforms.RefusedFor)
 	snap, err := client.Account(t.Context(), pages[0], withPlaces)
 	require.NoError(t, err)
 	require.Equal(t, simulator.GeoNames(), namesOf(snap))
@@ -243,7 +243,7 @@ func TestLinkedInManyPlaces(t *testing.T) {
 		require.Equal(t, strconv.Itoa(step.first), asked[0])
 		require.Len(t, namesOf(snap), step.names)
 	}
-	b.advance(platforms.DefaultRefusedFor)
+	b.advance(platforms.RefusedFor)
 	_, err := client.Account(t.Context(), organization("4242"), withPlaces)
 	require.NoError(t, err)
 	require.Equal(t, []string{"249"}, asked)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// DefaultRefusedFor is that of [Config].
-const DefaultRefusedFor = 24 * time.Hour
+// RefusedFor is how long a refused metric is left out before it is tried again.
+const RefusedFor = 24 * time.Hour
 
 // promoteAfter is how many accounts must have been refused a metric before it counts as retired for
 // all: removals are server-side for everybody, but one odd account must not cost the

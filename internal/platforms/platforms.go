@@ -68,7 +68,6 @@ type Config struct {
 
 	HTTPClient *http.Client     // default: one of our own; redirects are never followed
 	Timeout    time.Duration    // of one call including its body; default 15 s
-	RefusedFor time.Duration    // how long a refused metric is left out before it is tried again; default 24 h
 	Logger     *slog.Logger     // default: discards
 	Observe    func(CallStats)  // called once per call, from the calling goroutine; may be nil
 	Admit      Admit            // asked before each call; nil: every call is made
@@ -106,7 +105,7 @@ func (c Config) WithDefaults() Config {
 	c.TikTok = c.TikTok.withDefaults(Endpoint{
 		BaseURL: "https://open.tiktokapis.com", DialogURL: "https://www.tiktok.com", Version: "v2", Scopes: tikTokScopes(),
 	})
-	c.Timeout, c.RefusedFor = cmp.Or(c.Timeout, DefaultTimeout), cmp.Or(c.RefusedFor, DefaultRefusedFor)
+	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
 	c.maxBodyBytes, c.Logger = cmp.Or(c.maxBodyBytes, maxBodyBytes), cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	if c.Now == nil {
 		c.Now = time.Now
@@ -143,8 +142,8 @@ func (c Config) validate() error {
 			errs = append(errs, fmt.Errorf("%s version %q must be letters, digits and dots", name, e.Version))
 		}
 	}
-	if c.Timeout < 0 || c.RefusedFor < 0 {
-		errs = append(errs, errors.New("timeout and refused-for must not be negative"))
+	if c.Timeout < 0 {
+		errs = append(errs, errors.New("the timeout must not be negative"))
 	}
 	return errors.Join(errs...)
 }

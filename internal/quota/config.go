@@ -16,7 +16,6 @@ type Config struct {
 	// Share is the part of each quota that is used; the rest is for others who use the same app, and for jitter;
 	// [DefaultShare], which is also the most.
 	Share    float64
-	HoldAt   int           // percent in a usage header from which on the caller is held; 90
 	Patience time.Duration // the longest wait for the budget of an account or an app; 5 s
 
 	BreakerOpen time.Duration // how long a platform that failed is left alone; 30 s
@@ -35,7 +34,7 @@ func (c Config) withDefaults() Config {
 	if c.Limits == nil {
 		c.Limits = DefaultLimits()
 	}
-	c.Share, c.HoldAt, c.Speed = cmp.Or(c.Share, DefaultShare), cmp.Or(c.HoldAt, DefaultHoldAt), cmp.Or(c.Speed, 1)
+	c.Share, c.Speed = cmp.Or(c.Share, DefaultShare), cmp.Or(c.Speed, 1)
 	c.Patience, c.BreakerOpen = cmp.Or(c.Patience, defaultPatience), cmp.Or(c.BreakerOpen, defaultBreakerOpen)
 	if c.ownTime = c.Now != nil; !c.ownTime {
 		c.Now = time.Now
@@ -52,7 +51,6 @@ func (c Config) validate() error {
 	}
 	refuse(c.Store == nil, "Store is missing")
 	refuse(c.Share <= 0 || c.Share > DefaultShare, "the share of the quotas must be above 0 and at most %v", DefaultShare)
-	refuse(c.HoldAt < 1 || c.HoldAt > 100, "the percentage from which on a caller is held must be 1 to 100")
 	refuse(c.Patience < 0 || c.BreakerOpen < 0 || c.Speed <= 0, "Patience, BreakerOpen and Speed must not be negative")
 	return errors.Join(append(errs, check(c.Limits))...)
 }

@@ -49,8 +49,8 @@ func TestParseLimitsNamesEveryWrongOne(t *testing.T) {
 
 func TestNewReportsEverythingThatIsWrong(t *testing.T) {
 	t.Parallel()
-	_, err := quota.New(quota.Config{Share: 1, HoldAt: 101, Patience: -1})
-	for _, want := range []string{"Store is missing", "share", "percentage", "Patience"} {
+	_, err := quota.New(quota.Config{Share: 1, Patience: -1})
+	for _, want := range []string{"Store is missing", "share", "Patience"} {
 		require.ErrorContains(t, err, want)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// DefaultHoldAt is that of [Config].HoldAt, in percent.
-const DefaultHoldAt = 90
+// holdAt is the percentage in a usage header from which on the caller is held.
+const holdAt = 90
 
 // usageHold is how long a caller is held whose usage is high and whose platform does not say for how
 // long: the windows slide, so that some of it is free again by then.
@@ -23,7 +23,7 @@ func (g *Gate) heed(ctx context.Context, s platforms.CallStats) {
 		g.holdAll(ctx, s.Platform, s.Scope, s.Op, s.Account, now.Add(s.RetryAfter))
 	}
 	for _, u := range s.Usage {
-		if u.Percent() < g.cfg.HoldAt {
+		if u.Percent() < holdAt {
 			continue
 		}
 		wait := u.Regain

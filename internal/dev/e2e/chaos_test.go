@@ -174,7 +174,7 @@ func (c *chaos) life() {
 }
 
 func (c *chaos) launch() {
-	c.program = launchDemo(c.t, c.dir, "--account-insights-every", "1s", "--post-insights-interval", "1m")
+	c.program = launchDemo(c.t, c.dir, "--account-insights-interval", "1s", "--post-insights-interval", "1m")
 }
 
 // start starts the program and waits until it is ready; writers with open outcomes ask meanwhile.

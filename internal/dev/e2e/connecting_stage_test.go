@@ -91,15 +91,11 @@ func startConnecting(t *testing.T) *connecting {
 func connectingSettings(platforms, public string) map[string]string {
 	settings := map[string]string{
 		"PUBLIC_URL": public, "DIRECTORY": "local", "SUBSCRIPTIONS": "none", "MANAGED_SUBSCRIPTIONS": "managed", "LOG_LEVEL": "debug",
-		"JWT_SECRET": strings.Repeat("connecting", 4), "SECRETS_KEY": strings.Repeat("5e", 32), "BACKFILL": "0s",
-		"QUOTAS":                 "facebook:none,instagram:none,linkedin:none,tiktok:none",
-		"ACCOUNT_INSIGHTS_EVERY": "1s", "ACCOUNT_INSIGHTS_INTERVAL": "2s", "POST_INSIGHTS_INTERVAL": "5s",
-		"LINKEDIN_AUTH_URL": platforms + simulator.PathLinkedIn, "INSTAGRAM_AUTH_URL": platforms + simulator.PathInstagram,
+		"JWT_SECRET": strings.Repeat("connecting", 4), "SECRETS_KEY": strings.Repeat("5e", 32),
+		"QUOTAS":                    "facebook:none,instagram:none,linkedin:none,tiktok:none",
+		"ACCOUNT_INSIGHTS_INTERVAL": "2s", "POST_INSIGHTS_INTERVAL": "5s", "PLATFORMS_URL": platforms,
 	}
-	for name, path := range map[string]string{
-		"FACEBOOK": simulator.PathFacebook, "INSTAGRAM": simulator.PathInstagram, "LINKEDIN": simulator.PathLinkedIn, "TIKTOK": simulator.PathTikTok,
-	} {
-		settings[name+"_URL"], settings[name+"_DIALOG_URL"] = platforms+path, platforms+path
+	for _, name := range []string{"FACEBOOK", "INSTAGRAM", "LINKEDIN", "TIKTOK"} {
 		id, secret := name+"_APP_ID", name+"_APP_SECRET"
 		switch name {
 		case "LINKEDIN":

@@ -65,7 +65,7 @@ func TestSecondStartContinues(t *testing.T) {
 
 	t.Log("with live ticks nothing but metrics (and what fetching notes about connections) moves on")
 	p.Stop()
-	p = startDemo(t, dir, "--account-insights-every", "5s")
+	p = startDemo(t, dir, "--account-insights-interval", "5s")
 	p.await(patience, "live readings", func() bool {
 		moved := false
 		for partition, end := range p.endOffsets("metrics") {

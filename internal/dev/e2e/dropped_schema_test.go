@@ -21,7 +21,7 @@ func TestDroppedSchemaIsRebuiltFromTheLog(t *testing.T) {
 	dir := t.TempDir()
 
 	t.Log("a history with live readings and changes of today in it")
-	p := startDemo(t, dir, "--account-insights-every", "5s")
+	p := startDemo(t, dir, "--account-insights-interval", "5s")
 	dashboard := p.info.IDs.SubAccounts[0]
 	everybody := p.listed(dashboard)
 	leaver, stayer := everybody[0], everybody[1]
@@ -80,7 +80,7 @@ func TestDroppedSchemaIsRebuiltFromTheLog(t *testing.T) {
 	all.expect(append(old, last)...)
 
 	t.Log("with fetchers that are overdue: nothing is fetched before it has caught up")
-	p = p.catchesUpClosed(dashboard, "--account-insights-every", "5s")
+	p = p.catchesUpClosed(dashboard, "--account-insights-interval", "5s")
 	p.await(patience, "calls to the platforms once it is ready", func() bool { return p.platformCalls() > 0 })
 	p.awaitReady()
 	rows := strings.Split(before["notices"], "\n")

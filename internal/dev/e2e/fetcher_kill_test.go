@@ -100,12 +100,9 @@ func newFetchers(t *testing.T) *fetchers {
 	f.env = append(cleanEnv(),
 		"LEDGERBOARD_KAFKA_BROKERS="+strings.Join(f.stack.Brokers, ","), "LEDGERBOARD_DATABASE_URL="+f.stack.DatabaseURL(),
 		"LEDGERBOARD_JWT_SECRET="+strings.Repeat("s", 32), "LEDGERBOARD_DIRECTORY=main_app", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed", "LEDGERBOARD_SECRETS_KEY="+f.stack.SecretsKey,
-		"LEDGERBOARD_FACEBOOK_URL="+platform.URL+simulator.PathFacebook, "LEDGERBOARD_INSTAGRAM_URL="+platform.URL+simulator.PathInstagram,
-		"LEDGERBOARD_LINKEDIN_URL="+platform.URL+simulator.PathLinkedIn, "LEDGERBOARD_LINKEDIN_AUTH_URL="+platform.URL+simulator.PathLinkedIn,
-		"LEDGERBOARD_TIKTOK_URL="+platform.URL+simulator.PathTikTok, "LEDGERBOARD_LOG_LEVEL=error", "LEDGERBOARD_BACKFILL=0s",
+		"LEDGERBOARD_PLATFORMS_URL="+platform.URL, "LEDGERBOARD_LOG_LEVEL=error",
 		"LEDGERBOARD_QUOTAS=facebook:none,instagram:none,linkedin:none,tiktok:none",
-		"LEDGERBOARD_ACCOUNT_INSIGHTS_EVERY=1s", "LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL=1s",
-		"LEDGERBOARD_FETCH_WORKERS=1", "LEDGERBOARD_FETCH_PARALLEL=8",
+		"LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL=1s",
 	)
 	return f
 }

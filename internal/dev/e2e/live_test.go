@@ -31,7 +31,7 @@ type figuresChanged struct {
 // nobody knows what it has missed, and it is told so.
 func TestPageHearsWhichFiguresChanged(t *testing.T) {
 	dir := t.TempDir()
-	often := func(cmd *exec.Cmd) { cmd.Env = append(cmd.Env, "LEDGERBOARD_ACCOUNT_INSIGHTS_EVERY=1s") }
+	often := func(cmd *exec.Cmd) { cmd.Env = append(cmd.Env, "LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL=1s") }
 	start := func() *program {
 		known, _ := addresses.LoadOrStore(dir, freeAddress(t))
 		p := launch(t, dir, []string{"demo", "--data-dir", dir, "--addr", known.(string)}, often)
