@@ -57,8 +57,8 @@ grant delete on kept.secrets, kept.grants, kept.granted_connections, kept.fetch_
 grant select (parent_account, social_account_id, external_id, tries, tried_at, next_at, key_id) on kept.pictures to ledgerboard_process;
 grant select (ref, key_id, updated_at, signed_in_at, expires_at, renewable_until, data_access_until, granted) on kept.secrets to ledgerboard_process;
 grant select, update (secret_ref) on kept.grants to ledgerboard_process; -- locks rows, and changes none
-grant delete on kept.sessions, kept.sign_in_links, kept.identities, kept.sign_in_refusals to ledgerboard_process;
-grant select (user_id) on kept.sessions, kept.sign_in_links, kept.identities, kept.sign_in_refusals to ledgerboard_process;
+grant delete on kept.sessions, kept.sign_in_links, kept.identities to ledgerboard_process;
+grant select (user_id) on kept.sessions, kept.sign_in_links, kept.identities to ledgerboard_process;
 grant select on kept.granted_connections, kept.notice_cursors, kept.post_notes, kept.platform_words to ledgerboard_process;
 grant select, update on kept.fetch_state to ledgerboard_process;
 
@@ -72,7 +72,7 @@ grant insert, update, delete on kept.pauses to ledgerboard_api;
 grant insert, update on kept.notice_cursors to ledgerboard_api;
 grant select, insert on kept.ticket_key to ledgerboard_api;
 grant select on kept.connection_marks to ledgerboard_api;
-grant select, insert, update on kept.sessions, kept.sign_in_links, kept.sign_in_refusals to ledgerboard_api;
+grant select, insert, update on kept.sessions, kept.sign_in_links to ledgerboard_api;
 grant select, insert on kept.identities to ledgerboard_api;
 grant insert on kept.fetch_state to ledgerboard_api; -- reads a connection now
 

@@ -110,7 +110,6 @@ func TestAuditEventsHoldNoNames(t *testing.T) {
 			"format", "what", "dashboard", "as_of_version", "filter", "filter.types", "filter.actor", "filter.user", "filter.account", "filter.at",
 			"filter.from", "filter.to", "filter.order", "filter.limit", "filter.cursor",
 		},
-		"operations.sign_in_refused.v1": {"user", "way", "why"},
 		"operations.person_erased.v1": {
 			"user", "members", "sessions", "connections", "profiles", "pages", "social_accounts", "contents",
 			"order", "order.by", "order.ground", "order.due", "order.reason", "order.reason.code", "order.reason.ticket",
@@ -131,8 +130,6 @@ func TestAuditEventsAreValidated(t *testing.T) {
 	require.Error(t, domain.AuditRead{What: "everything"}.Validate())
 	require.NoError(t, domain.AuditExported{Format: "csv"}.Validate())
 	require.Error(t, domain.AuditExported{Format: "xls"}.Validate())
-	require.NoError(t, domain.SignInRefused{User: nina, Way: "provider", Why: "ended"}.Validate())
-	require.Error(t, domain.SignInRefused{User: nina, Way: "provider", Why: "Nina has left"}.Validate())
 	require.Error(t, domain.AuditRead{What: domain.AuditDiff, Dashboard: strings.Repeat("x", 300)}.Validate())
 }
 

@@ -58,7 +58,6 @@ func NewRegistry() *Registry {
 	register[AuditRead](r)
 	register[AuditExported](r)
 	register[PersonErased](r)
-	register[SignInRefused](r)
 	register[OperatorActed](r)
 	register[OperatorFinished](r)
 	register[CheckpointSigned](r)

@@ -52,7 +52,7 @@ func TestUpDoesNotWaitForATableForEver(t *testing.T) {
 	_, err := db.Pool.Exec(t.Context(), `
 		delete from kept.schema_migrations where version_id >= 19;
 		alter table kept.secrets drop column signed_in_at;
-		drop table kept.sessions, kept.sign_in_links, kept.identities, kept.sign_in_refusals, kept.pictures;
+		drop table kept.sessions, kept.sign_in_links, kept.identities, kept.pictures;
 		alter table kept.fetch_state drop constraint fetch_state_pkey, add primary key (kind, p_id, social_account_id)`)
 	require.NoError(t, err)
 	reading, err := db.Pool.Begin(t.Context())

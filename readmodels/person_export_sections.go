@@ -20,7 +20,6 @@ var personSections = []personSection{
 	{"sign_in_links", `
 		select role, account_id, made_at, expires_at as works_until, made_by = @user as made_by_the_person
 		from kept.sign_in_links where user_id = @user order by made_at`},
-	{"sign_in_refusals", `select recorded_at from kept.sign_in_refusals where user_id = @user`},
 	{"members", `
 		select m.id, m.account_id, m.name, m.active, m.user_id, d.social_account_id as default_social_account
 		from members m left join tDefaultAccount d on d.member_id = m.id where m.id = any(@members) order by m.id`},
@@ -109,7 +108,6 @@ const personTrail = `
 	         when 'audit.exported.v1' then data - 'filter'
 	         when 'operations.operator_acted.v1' then data #- '{target,user}' #- '{target,member_id}' #- '{target,stream}'
 	         when 'operations.operator_finished.v1' then data - 'why'
-	         when 'operations.sign_in_refused.v1' then data - 'user'
 	         when 'operations.connection_state_changed.v1' then data - 'reason' - case when about then '' else 'member_id' end
 	         when 'operations.person_erased.v1' then case when about then data else '{}' end
 	         else '{}' end as data

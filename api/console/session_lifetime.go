@@ -74,7 +74,7 @@ func (v *visit) signIn(p Person, way string, link []byte, until time.Time) error
 	judged := &visit{console: v.console, r: v.r, who: p.principal(s.ExpiresAt)}
 	if _, err := get[readmodels.Me](judged, "/api/me", nil); err != nil {
 		if domain.CodeOf(err) == domain.CodeForbidden {
-			v.noteRefusal(RefusalError{Way: way, Why: WhyEnded, User: p.UserID})
+			v.console.deps.Refused(v.r.Context(), RefusalError{Way: way, Why: WhyEnded, User: p.UserID})
 		}
 		return err
 	}

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"context"
 	"net/http"
 	"time"
 
@@ -83,13 +82,6 @@ var notLetIn = map[Why]*refused{
 
 // notLetIn notes that somebody is not let in, and returns what to say; user is whom it would have signed in, "" if nobody knows.
 func (v *visit) notLetIn(way string, why Why, user string) error {
-	v.noteRefusal(RefusalError{Way: way, Why: why, User: user})
+	v.console.deps.Refused(v.r.Context(), RefusalError{Way: way, Why: why, User: user})
 	return notLetIn[why]
-}
-
-// noteRefusal notes it also of who went away meanwhile: whoever hangs up does not stay off the record.
-func (v *visit) noteRefusal(r RefusalError) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.r.Context()), v.console.patience)
-	defer cancel()
-	v.console.deps.Refused(ctx, r)
 }

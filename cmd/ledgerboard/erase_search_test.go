@@ -342,8 +342,6 @@ func seedSought(t *testing.T, a *process) {
 		select kind, 'permission', 700, $2, $1 from unnest(array['account_insights', 'post_insights', 'history']) kind`, now, platformSaid)
 	require.NoError(t, err)
 	require.NoError(t, vault.NewIdentities(a.KeptPool).Link(ctx, "https://id.example", subjectOfErna, erased, now))
-	_, err = vault.NewIdentities(a.KeptPool).RefusalDue(ctx, erased, now)
-	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		return a.countsOf(t, "select count(*) from post_contents where external_id = 'both'")+a.countsOf(t, "select count(*) from tSPosts where external_id = 'both'")+
 			a.countsOf(t, "select count(*) from tSAccounts where name = 'Ernas Profil'")+a.countsOf(t, "select count(*) from accounts where active") == 7

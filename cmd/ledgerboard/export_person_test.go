@@ -67,7 +67,7 @@ func TestExportPerson(t *testing.T) {
 		require.Contains(t, string(privacy), "`"+section.Section+"`", "docs/privacy.md says what it is")
 	}
 	require.Equal(t, map[string]int{
-		"user": 1, "sign_ins": 2, "identity_provider": 1, "console_sessions": 1, "sign_in_links": 1, "sign_in_refusals": 1, "members": 1, "connections": 2, "profiles": 1, "pages_connected": 1,
+		"user": 1, "sign_ins": 2, "identity_provider": 1, "console_sessions": 1, "sign_in_links": 1, "members": 1, "connections": 2, "profiles": 1, "pages_connected": 1,
 		"profile_posts": 1, "profile_post_texts": 2, "profile_readings": 1, "profile_post_readings": 1, "profile_planned_posts": 1, "profile_fetching": 1, "profile_posts_in_vain": 1, "profile_pictures": 0, "platforms_said": 1,
 		"posts_counted_as_the_persons": 1,
 		"dashboards_now":               1, "dashboard_changes": 5, "point_of_contact_now": 1, "point_of_contact_changes": 1, "orders_assigned": 1,
@@ -203,9 +203,8 @@ func seedExport(t *testing.T, a *process) {
 	require.NoError(t, err)
 	for i, user := range []string{erased, stays} {
 		_, err = a.KeptPool.Exec(ctx, `
-			with s as (insert into sessions values (sha256($1), 'id-' || $2, $2, $3, 'agency', 'way of ' || $2, $4, $4, $4)),
-			     l as (insert into sign_in_links values (sha256($1), $2, $3, 'agency', $2, $4, $4))
-			insert into sign_in_refusals values ($2, $4)`, []byte{byte(i)}, user, eraseAgency, now)
+			with s as (insert into sessions values (sha256($1), 'id-' || $2, $2, $3, 'agency', 'way of ' || $2, $4, $4, $4))
+			insert into sign_in_links values (sha256($1), $2, $3, 'agency', $2, $4, $4)`, []byte{byte(i)}, user, eraseAgency, now)
 		require.NoError(t, err)
 	}
 	require.Eventually(t, func() bool {

@@ -81,8 +81,6 @@ func TestImportedPasswordsSignInToTheConsole(t *testing.T) {
 		require.Contains(t, text, "Cleo")
 		require.Contains(t, text, "client")
 		a.until(t, 2, "select count(distinct user_id) from sessions where user_id in ('"+stella+"', '"+cleo+"')")
-		a.until(t, 1, `select count(*) from operations_trail where event_type = 'operations.sign_in_refused.v1' and data ->> 'user' = '`+stella+`'
-			and data ->> 'way' = 'password' and data ->> 'why' = 'password' and parent_account = '`+agency+`'`)
 
 		tells(t, a, domain.DirectoryAccount{ID: client, RowID: 11, ParentAccount: agency, Name: "Bakery"})
 		a.until(t, 1, "select count(*) from accounts where id = '"+client+"' and not active")

@@ -39,14 +39,11 @@ func (s *Service) Console(served *api.Server, c HandlerConfig) (*console.Console
 func (s *Service) signIns(deps *console.Deps, c HandlerConfig) error {
 	in := c.SignIns
 	kept, known := vault.NewIdentities(s.KeptPool), s.people()
-	refused, err := signin.NewRefusals(signin.RefusalsConfig{
-		Kept: kept, People: known, Accounts: readmodels.Accounts{Pool: s.ReadPool}, Log: s.Log,
-		Registerer: s.registered, Logger: s.settings.Logger,
-	})
+	refused, err := signin.CountRefusals(s.registered, s.settings.Logger)
 	if err != nil {
 		return err
 	}
-	deps.Tokens, deps.Demo, deps.Refused = c.Authenticator, in.Demo, refused.Note
+	deps.Tokens, deps.Demo, deps.Refused = c.Authenticator, in.Demo, refused
 	deps.Sessions = signin.Sessions{Kept: vault.NewSessions(s.KeptPool), Log: s.Log, People: known}
 	switch {
 	case in.Provider != nil:

@@ -74,7 +74,7 @@ func (e Eraser) ForgetReads(ctx context.Context, gone, stay []int64) error {
 func (e Eraser) ForgetUser(ctx context.Context, user string) error {
 	_, err := e.secrets.pool.Exec(ctx, `
 		with ended as (delete from sessions where user_id = $1), links as (delete from sign_in_links where user_id = $1),
-		     known as (delete from identities where user_id = $1), refused as (delete from sign_in_refusals where user_id = $1)
+		     known as (delete from identities where user_id = $1)
 		delete from notice_cursors where user_id = $1`, user)
 	return doing(err, "forget the notice cursors and the sessions of a user")
 }

@@ -68,35 +68,15 @@ func TestOneOfSeveralIsLinked(t *testing.T) {
 	require.Equal(t, 1, won)
 }
 
-func TestARefusalIsDueOnceAnHour(t *testing.T) {
-	t.Parallel()
-	i, now := vault.NewIdentities(setup(t)), time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
-	for _, c := range []struct {
-		user  string
-		after time.Duration
-		want  bool
-	}{
-		{"alice", 0, true}, {"alice", 0, false}, {"bob", 0, true}, {"alice", 59 * time.Minute, false}, {"alice", time.Hour, true}, {"alice", 90 * time.Minute, false},
-	} {
-		due, err := i.RefusalDue(t.Context(), c.user, now.Add(c.after))
-		require.NoError(t, err)
-		require.Equal(t, c.want, due, "%s after %s", c.user, c.after)
-	}
-}
-
 func TestErasingForgetsIdentities(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	i, now := vault.NewIdentities(pool), time.Now()
 	for _, user := range []string{"alice", "bob"} {
 		require.NoError(t, i.Link(t.Context(), issuer, "subject of "+user, user, now))
-		_, err := i.RefusalDue(t.Context(), user, now)
-		require.NoError(t, err)
 	}
 	require.NoError(t, vault.NewEraser(pool).ForgetUser(t.Context(), "alice"))
-	for _, table := range []string{"identities", "sign_in_refusals"} {
-		var users []string
-		require.NoError(t, pool.QueryRow(t.Context(), "select array_agg(user_id) from "+table).Scan(&users))
-		require.Equal(t, []string{"bob"}, users, table)
-	}
+	var users []string
+	require.NoError(t, pool.QueryRow(t.Context(), "select array_agg(user_id) from identities").Scan(&users))
+	require.Equal(t, []string{"bob"}, users)
 }

@@ -8,12 +8,5 @@ create table identities (
   primary key (issuer, subject)
 );
 
--- When it was last recorded that a user was not let in: once in an hour is enough.
-create table sign_in_refusals (
-  user_id     text primary key,
-  recorded_at timestamptz not null
-);
-
 -- +goose Down
-drop table sign_in_refusals;
 drop table identities;
