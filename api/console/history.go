@@ -21,8 +21,6 @@ func (c *Console) historyPages() []page {
 		{pattern: "GET " + historyPath, roles: auditors, nav: "History", views: []view{historyView{}}, open: (*visit).history},
 		{pattern: "GET " + differencePath, roles: auditors, views: []view{differenceView{}}, open: (*visit).difference},
 		{pattern: "GET " + looksPath, roles: auditors, views: []view{looksView{}}, open: (*visit).looks},
-		{pattern: "GET " + backPath, roles: []api.Role{api.RoleAgency}, views: []view{backView{}}, open: (*visit).back},
-		{pattern: "POST " + backPath, roles: []api.Role{api.RoleAgency}, views: []view{backView{}}, open: (*visit).goBack},
 		{pattern: "GET " + clientsPath + "{id}/history", roles: []api.Role{api.RoleAgency}, open: (*visit).clientHistory},
 	}
 }
@@ -51,9 +49,6 @@ type historyView struct {
 	Incomplete string
 	Narrowed   bool // by a search
 	Further    bool // nothing was found so far, and not all of the history was looked at
-
-	MayGoBack bool   // the visitor may make a board again what it was
-	Exact     string // the instant, to the microsecond; "": now
 }
 
 func (historyView) template() (name, title string) { return "history", "History" }
@@ -137,14 +132,13 @@ func (v *visit) history() (view, error) {
 	}
 	shown.AsOf, shown.Incomplete, shown.Further = meta.AsOf, meta.Incomplete, len(entries) == 0 && meta.NextCursor != ""
 	shown = shown.linked(meta.NextCursor != "")
-	shown.At, shown.MayGoBack = formInstant(at), v.who.Roles.Has(api.RoleAgency)
+	shown.At = formInstant(at)
 	if !at.IsZero() {
 		shown.Newest = shown.address("")
 	}
 	compared := url.Values{"dashboard": {asked.dashboard}}
 	if !at.IsZero() {
-		shown.Exact = at.Format(time.RFC3339Nano)
-		compared.Set("from", shown.Exact)
+		compared.Set("from", at.Format(time.RFC3339Nano))
 	}
 	shown.Compare = differencePath + "?" + compared.Encode()
 	shown.Slider = v.slider(meta.BeganAt, at)
