@@ -21,13 +21,13 @@ type backupCommand struct {
 }
 
 // errBackupFindings ends a check that found something.
-var errBackupFindings = errors.New("the backup is not what was written: nothing should be restored from it. Run ledgerboard backup --to with the same " +
-	"directory while the log is there: damaged segments are written anew")
+var errBackupFindings = errors.New("the backup is not what was written: nothing should be restored from it. Make a full backup " +
+	"in another directory while the log is there (ledgerboard backup --to)")
 
-// What backups leave that were cut.
+// What an interrupted backup or restore leaves.
 const (
-	backupCut  = "the backup of before stands; run it again with the same directory, it goes on where it was cut"
-	restoreCut = "what was written stays; run it again, it goes on where it was cut. Start no service before it has ended"
+	backupCut  = "the last backup in this directory is unchanged; run the command again"
+	restoreCut = "the log is incomplete. Delete the topics and restore again; start no service before that"
 )
 
 // backupReport is the answer of --json.
@@ -74,9 +74,6 @@ func (c backupCommand) copy(ctx context.Context, s streams) (err error) {
 		return json.NewEncoder(s.Out).Encode(backupReport{report, m.Finished})
 	}
 	fmt.Fprintf(s.Out, "Backed up the log into %s: %d records read, the backup is %d segments of %d bytes.\n", c.To, report.Records, report.Segments, report.Bytes)
-	if report.Mended > 0 {
-		fmt.Fprintf(s.Out, "%d segments were damaged or missing, and were written anew: look at the disk.\n", report.Mended)
-	}
 	if m.Checkpoint == nil {
 		fmt.Fprintln(s.Out, "The log has no signed checkpoint: nothing beside the segments proves what they hold.")
 	}
@@ -92,17 +89,16 @@ type checkReport struct {
 	Bytes      int64     `json:"bytes"`
 	Whole      bool      `json:"whole"`
 	Findings   []string  `json:"findings"`
-	Remark     string    `json:"remark,omitempty"` // about what no restore needs
 }
 
 func (c backupCommand) check(ctx context.Context, s streams) error {
 	shown, end := follow(s, "Check (bytes)")
-	found, err := backup.Check(ctx, c.Check, nil, shown)
+	found, err := backup.Check(ctx, c.Check, shown)
 	end()
 	if errors.Is(err, backup.ErrNoBackup) || errors.Is(err, backup.ErrInUse) || ctx.Err() != nil {
 		return err
 	}
-	report := checkReport{Records: found.Records, Segments: found.Segments, Bytes: found.Bytes, Whole: err == nil, Findings: []string{}, Remark: found.Remark}
+	report := checkReport{Records: found.Records, Segments: found.Segments, Bytes: found.Bytes, Whole: err == nil, Findings: []string{}}
 	if found.Manifest != nil {
 		report.FinishedAt = found.Manifest.Finished
 	}
@@ -125,9 +121,6 @@ func (c backupCommand) check(ctx context.Context, s streams) error {
 func printBackup(s streams, r checkReport) {
 	for _, finding := range r.Findings {
 		fmt.Fprintln(s.Out, finding)
-	}
-	if r.Remark != "" {
-		fmt.Fprintln(s.Out, r.Remark)
 	}
 	if r.Whole {
 		fmt.Fprintf(s.Out, "The backup as of %s is whole: %d records in %d segments, %d bytes. That nobody altered it together with its manifest is proved by verify, "+

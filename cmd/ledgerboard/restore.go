@@ -55,19 +55,18 @@ func (r *restoring) run(ctx context.Context, s streams) (err error) {
 	if err := r.check(ctx, s); err != nil {
 		return err
 	}
-	restore, err := r.files.Restore(ctx, r.target)
-	if err != nil {
+	if err := r.files.Fits(ctx, r.target); err != nil {
 		return err
 	}
 	lost, err := r.parts.FoldedBeyond(ctx, r.m)
 	if err != nil {
 		return err
 	}
-	reason, err := r.confirm(s, r.inWords(restore, lost))
+	reason, err := r.confirm(s, r.inWords(lost))
 	if err != nil {
 		return err
 	}
-	return r.write(ctx, s, restore, reason)
+	return r.write(ctx, s, reason)
 }
 
 // check reads the whole backup, and the head of each agency in it.
@@ -94,15 +93,12 @@ func (r *restoring) check(ctx context.Context, s streams) error {
 }
 
 // inWords says what will be done, and what the database has folded that the backup lacks.
-func (r *restoring) inWords(restore *backup.Restore, lost map[string]int64) string {
+func (r *restoring) inWords(lost map[string]int64) string {
 	where := "the broker in " + r.DataDir
 	if len(r.KafkaBrokers) > 0 {
 		where = "the brokers " + strings.Join(r.KafkaBrokers, ", ")
 	}
 	words := fmt.Sprintf("write the backup of %s, %d records, into %s", r.m.Cut.Format(time.RFC3339), r.records, where)
-	if restore.Begun() {
-		words += fmt.Sprintf(", which hold the beginning of it already (%d offsets are left)", restore.Left())
-	}
 	words += ". What the log recorded after the backup is lost"
 	for _, topic := range slices.Sorted(maps.Keys(lost)) {
 		words += fmt.Sprintf("; of topic %s the database knows %d such records", topic, lost[topic])
@@ -111,9 +107,9 @@ func (r *restoring) inWords(restore *backup.Restore, lost map[string]int64) stri
 }
 
 // write does it, fits the database to the restored log, and records the restore in it.
-func (r *restoring) write(ctx context.Context, s streams, restore *backup.Restore, reason domain.Reason) error {
+func (r *restoring) write(ctx context.Context, s streams, reason domain.Reason) error {
 	shown, end := follow(s, "Restore (offsets)")
-	err := restore.Write(ctx, shown)
+	err := r.files.Restore(ctx, r.target, shown)
 	end()
 	if err != nil {
 		return interrupted(ctx, err, restoreCut)
@@ -123,7 +119,7 @@ func (r *restoring) write(ctx context.Context, s streams, restore *backup.Restor
 		versions[agency] = head.Version
 	}
 	if err := r.parts.SetBack(ctx, r.m, versions); err != nil {
-		return fmt.Errorf("the log is restored, and the database was left as it is; run the restore again, it goes on: %w", err)
+		return fmt.Errorf("the log is restored, but the database was left as it is: delete the topics and restore again: %w", err)
 	}
 	if err := r.parts.RecordRestore(ctx, operatorCaller(), domain.OperatorTarget{Until: &r.m.Cut}, reason); err != nil {
 		return fmt.Errorf("the log is restored, and that is not recorded in it: %w", refused(err))

@@ -61,7 +61,7 @@ func TestTheServiceGoesOnAfterARestore(t *testing.T) {
 	})
 	backUp(t, dir, files)
 	said, err := restoreFrom(t, files, storage{DataDir: dir})
-	require.ErrorContains(t, err, "is the one that was backed up", said)
+	require.ErrorContains(t, err, "the brokers hold a log already", said)
 	list := filepath.Join(t.TempDir(), "erasures.jsonl")
 	erase := eraseCommand{
 		storage: storage{DataDir: dir, ErasuresFile: list}, logging: logging{LogLevel: "error"}, User: erased, SocialAccount: []int64{703}, Wait: patience,

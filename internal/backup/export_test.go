@@ -12,7 +12,7 @@ func (c Config) WithSegments(bytes int64) Config {
 	return c
 }
 
-// LeaveOut writes a segment of a backup anew without one of its records: of the file and of the manifest all sums are right.
+// LeaveOut writes a segment of a backup again without one of its records: all sums of the file and the manifest are right.
 func LeaveOut(dir, topic string, partition int32, offset int64) error {
 	m, err := Load(dir)
 	if err != nil {

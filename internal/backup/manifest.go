@@ -11,36 +11,29 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/internal/durable"
 )
 
-// Files of a backup beside its segments.
 const (
 	manifestFile   = "manifest.json"
-	checkpointFile = "checkpoint.txt"
+	manifestFormat = "ledgerboard.backup.v1"
 )
 
-// manifestFormat names what a backup is written in.
-const manifestFormat = "ledgerboard.backup.v1"
-
-// Manifest says what a backup holds. It is replaced in one step, and names no segment that is not whole.
+// Manifest says what a backup holds. It is replaced in one step, and names no incomplete segment.
 type Manifest struct {
 	Format string `json:"format"`
 	Tool   string `json:"tool"` // version of the program that ran last
-	// Finished is when the last run ended that read all topics: each partition up to its End. Zero: none yet, and nothing can be restored.
-	Finished time.Time `json:"finished_at,omitzero"`
-	// Cut is when that run asked where each partition ends: what came later is not here, however long the run took.
-	Cut    time.Time `json:"cut_at,omitzero"`
+	// Finished is when the last run ended.
+	Finished time.Time `json:"finished_at"`
+	// Cut is when that run asked where each partition ends: later records are not here, however long the run took.
+	Cut    time.Time `json:"cut_at"`
 	Topics []Topic   `json:"topics"`
-	// Checkpoint is the newest signed checkpoint among the records; nil: there is none. Its note is a file of its own too.
+	// Checkpoint is the newest signed checkpoint among the records; nil: there is none.
 	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
-	// Newest is that among all segments, also of a run that did not end.
-	Newest *Checkpoint `json:"newest_checkpoint,omitempty"`
-	Sum    string      `json:"sha256"` // of this file with an empty sum; the last field
+	Sum        string      `json:"sha256"` // of this file with an empty sum; the last field
 }
 
 // Topic is one topic, by the domain's name.
@@ -51,7 +44,7 @@ type Topic struct {
 	Partitions []Partition `json:"partitions"` // all of them, ascending from 0
 }
 
-// Partition is what a partition held when the backup was taken: all below End. Its segments may hold more, of a run that did not end.
+// Partition is what a partition held when the backup was taken: all below End.
 type Partition struct {
 	End      int64     `json:"end"`
 	Segments []Segment `json:"segments"` // each begins where the one before it ends, the first at 0
@@ -139,8 +132,8 @@ func (m *Manifest) validate() error {
 				}
 				at = s.Next
 			}
-			if at < p.End {
-				return fmt.Errorf("%w: %s: the segments of %s/%d end at %d, before offset %d", ErrDamaged, manifestFile, t.Name, number, at, p.End)
+			if at != p.End {
+				return fmt.Errorf("%w: %s: the segments of %s/%d end at %d, not at offset %d", ErrDamaged, manifestFile, t.Name, number, at, p.End)
 			}
 		}
 	}
@@ -148,8 +141,8 @@ func (m *Manifest) validate() error {
 }
 
 // withSum puts one sum in the place of another in the file, whose last field it is.
-func withSum(raw []byte, was, sum string) []byte {
-	before, after := []byte(`"sha256": "`+was+`"`), []byte(`"sha256": "`+sum+`"`)
+func withSum(raw []byte, old, sum string) []byte {
+	before, after := []byte(`"sha256": "`+old+`"`), []byte(`"sha256": "`+sum+`"`)
 	at := bytes.LastIndex(raw, before)
 	if at < 0 {
 		return raw
@@ -174,12 +167,12 @@ func (m *Manifest) save(dir string) (err error) {
 	return durable.ReplaceFile(filepath.Join(dir, manifestFile), withSum(raw, "", m.Sum), 0o600)
 }
 
-// ErrInUse says that another process writes or restores the backup.
+// ErrInUse says that another process writes, checks or restores the backup.
 var ErrInUse = errors.New("another process uses this backup: wait until it has ended")
 
-// lock keeps others from a backup until it is released: all (LOCK_EX), or those that change it (LOCK_SH). It lies on the directory itself,
-// which may be read-only; the kernel drops it when its owner dies.
-func lock(dir string, how int) (release func(), err error) {
+// lock keeps others from a backup until it is released. It is on the directory itself, which may be read-only; the kernel drops it when its
+// owner dies.
+func lock(dir string) (release func(), err error) {
 	file, err := os.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w in %s (no such directory)", ErrNoBackup, dir)
@@ -187,7 +180,7 @@ func lock(dir string, how int) (release func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the backup: %w", err)
 	}
-	if err := syscall.Flock(int(file.Fd()), how|syscall.LOCK_NB); err != nil {
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = file.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fmt.Errorf("%w (%s)", ErrInUse, dir)
@@ -200,51 +193,7 @@ func lock(dir string, how int) (release func(), err error) {
 	}, nil
 }
 
-// tidy removes the files below the directory that the manifest does not name: what a run has left that was cut, and segments that were
-// replaced.
-func (m *Manifest) tidy(dir string) error {
-	named := map[string]bool{}
-	for _, t := range m.Topics {
-		for number, p := range t.Partitions {
-			for _, s := range p.Segments {
-				named[s.File] = true
-			}
-			if err := tidyPartition(dir, partitionDir(t.Name, int32(number)), named); err != nil {
-				return err
-			}
-		}
-	}
-	left, err := filepath.Glob(filepath.Join(dir, durable.PartialPrefix+"*"))
-	return errors.Join(err, removeAll(left))
-}
-
-func tidyPartition(dir, partition string, named map[string]bool) error {
-	entries, err := os.ReadDir(filepath.Join(dir, partition))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("tidy the backup: %w", err)
-	}
-	var left []string
-	for _, e := range entries {
-		if !e.IsDir() && !named[partition+"/"+strings.TrimSuffix(e.Name(), suspectSuffix)] {
-			left = append(left, filepath.Join(dir, partition, e.Name()))
-		}
-	}
-	return removeAll(left)
-}
-
-func removeAll(files []string) error {
-	for _, name := range files {
-		if err := os.Remove(name); err != nil {
-			return fmt.Errorf("tidy the backup: %w", err)
-		}
-	}
-	return nil
-}
-
-// partitionDir is where the segments of a partition lie.
+// partitionDir is the directory of a partition's segments.
 func partitionDir(topic string, partition int32) string {
 	return fmt.Sprintf("%s-%03d", topic, partition)
 }

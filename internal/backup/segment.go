@@ -20,8 +20,8 @@ import (
 const (
 	// segmentBytes is how large a segment becomes.
 	segmentBytes = 64 << 20
-	// smallSegment is below what the last segment of a partition is written anew together with what came since: else a backup that is taken
-	// every hour would become hundreds of thousands of files.
+	// smallSegment: a smaller last segment of a partition is written again together with later records. Otherwise an hourly backup would
+	// become hundreds of thousands of files.
 	smallSegment = 4 << 20
 )
 

@@ -3,13 +3,14 @@ package backup
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -30,7 +31,7 @@ type Config struct {
 	Topics []eventlog.TopicSpec
 	Tool   string // version of this program
 	Now    func() time.Time
-	// Progress is told how many offsets of how many are read; nil: nobody asks.
+	// Progress gets how many offsets of how many are read; may be nil.
 	Progress func(done, total int64)
 
 	segmentBytes int64 // tests have small ones
@@ -39,55 +40,73 @@ type Config struct {
 // Report says what a run did.
 type Report struct {
 	Records  int64 `json:"records"`  // that were read and written
-	Mended   int   `json:"mended"`   // segments that were damaged or gone, and were written anew
 	Segments int   `json:"segments"` // of the whole backup now
 	Bytes    int64 `json:"bytes"`    // of the whole backup now
 }
 
-// run is one run.
+// run is one run: it makes the next manifest from the last one.
 type run struct {
 	Config
 
-	m        *Manifest
-	report   Report
-	cut      map[string][]eventlog.PartitionRange
-	cutAt    time.Time // before it was asked for
-	done, of int64
+	last   *Manifest
+	next   *Manifest
+	cut    map[string]cut
+	report Report
+	done   int64
+	total  int64
 }
 
-// Run brings the backup in a directory up to what the log holds at the call. A run that was cut leaves the backup of before, and the next
-// one goes on with what the cut one had finished. Topics that are compacted are written anew as a whole. Errors: [ErrInUse]; a directory
-// that holds something else, or a backup of another log, or of more than the log holds, is refused and left as it is.
+// cut is a topic as it is at the start of a run.
+type cut struct {
+	id     eventlog.TopicID
+	ranges []eventlog.PartitionRange
+}
+
+// Run brings the backup in a directory up to what the log holds at the call. If it is interrupted, the last backup stays valid and the next
+// run starts from that. Compacted topics are copied in full each time. Errors: [ErrInUse]. A directory that holds something else, a backup
+// of another log, or more than the log holds is refused and left as it is.
 func Run(ctx context.Context, cfg Config) (report Report, err error) {
 	cfg.segmentBytes = cmp.Or(cfg.segmentBytes, segmentBytes)
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return report, fmt.Errorf("make the directory of the backup: %w", err)
 	}
-	release, err := lock(cfg.Dir, syscall.LOCK_EX)
+	release, err := lock(cfg.Dir)
 	if err != nil {
 		return report, err
 	}
 	defer release()
-	r := &run{Config: cfg, cut: map[string][]eventlog.PartitionRange{}}
+	r := &run{Config: cfg, cut: map[string]cut{}}
 	if err := r.open(ctx); err != nil {
 		return report, err
 	}
-	if err := r.m.tidy(cfg.Dir); err != nil {
+	if err := r.tidy(r.last); err != nil {
 		return report, err
 	}
-	err = r.copy(ctx)
-	return r.report, err
+	for i := range r.next.Topics {
+		for _, in := range r.cut[r.next.Topics[i].Name].ranges {
+			if err := r.copy(ctx, &r.next.Topics[i], in); err != nil {
+				return report, err
+			}
+		}
+	}
+	r.next.Finished = r.Now().UTC()
+	if err := r.next.save(r.Dir); err != nil {
+		return report, err
+	}
+	return r.report, r.tidy(r.next)
 }
 
-// open reads what is there already, and settles up to where this run reads. The end of `operations` is read first: a signed checkpoint that
-// is in the backup then covers nothing that is not.
-func (r *run) open(ctx context.Context) error {
-	m, err := r.manifest()
-	if err != nil {
+// open reads the last manifest and settles up to where this run reads. The end of `operations` is read first: a signed checkpoint in the
+// backup then covers nothing that is not in it.
+func (r *run) open(ctx context.Context) (err error) {
+	r.last, err = Load(r.Dir)
+	first := errors.Is(err, ErrNoBackup)
+	if first {
+		r.last = &Manifest{}
+	} else if err != nil {
 		return err
 	}
-	r.m = m
-	r.cutAt = r.Now().UTC()
+	r.next = &Manifest{Format: manifestFormat, Tool: r.Tool, Cut: r.Now().UTC(), Checkpoint: r.last.Checkpoint}
 	topics := slices.Clone(r.Topics)
 	if at := slices.IndexFunc(topics, func(t eventlog.TopicSpec) bool { return t.Name == domain.TopicOperations }); at > 0 {
 		topics[0], topics[at] = topics[at], topics[0]
@@ -97,113 +116,169 @@ func (r *run) open(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		t := m.Topic(spec.Name)
-		if t == nil {
-			m.Topics = append(m.Topics, Topic{Name: spec.Name, ID: id.String(), Compacted: spec.Compacted, Partitions: make([]Partition, len(ranges))})
-			t = m.Topic(spec.Name)
+		t := Topic{Name: spec.Name, ID: id.String(), Compacted: spec.Compacted, Partitions: make([]Partition, len(ranges))}
+		for _, in := range ranges {
+			t.Partitions[in.Partition].End = in.End
+			r.total += in.End
 		}
-		if err := r.fits(t, spec, id, ranges); err != nil {
-			return err
+		if last := r.last.Topic(spec.Name); last != nil {
+			if err := r.continues(*last, t, ranges); err != nil {
+				return err
+			}
 		}
-		r.cut[spec.Name] = ranges
+		r.next.Topics = append(r.next.Topics, t)
+		r.cut[spec.Name] = cut{id: id, ranges: ranges}
 	}
-	if m.Sum != "" {
-		return nil
+	if first {
+		return r.refuseOtherFiles()
 	}
-	return m.save(r.Dir)
+	return nil
 }
 
-// manifest is that of the directory, or a new one in an empty directory.
-func (r *run) manifest() (*Manifest, error) {
-	m, err := Load(r.Dir)
-	switch {
-	case errors.Is(err, ErrNoBackup):
-		entries, err := os.ReadDir(r.Dir)
-		if err != nil {
-			return nil, fmt.Errorf("open the backup: %w", err)
-		}
-		if slices.ContainsFunc(entries, func(e os.DirEntry) bool { return !strings.HasPrefix(e.Name(), durable.PartialPrefix) }) {
-			return nil, fmt.Errorf("%s is not empty and holds no backup: name another directory", r.Dir)
-		}
-		return &Manifest{Format: manifestFormat, Tool: r.Tool}, nil
-	}
-	return m, err
-}
-
-// fits refuses to go on with a backup of a topic that is another one, or shorter than what was read of it.
-func (r *run) fits(t *Topic, spec eventlog.TopicSpec, id eventlog.TopicID, ranges []eventlog.PartitionRange) error {
-	if t.ID != id.String() || len(t.Partitions) != len(ranges) || t.Compacted != spec.Compacted {
-		return fmt.Errorf("%s holds a backup of another topic %s (id %s, %d partitions; this one has id %s and %d): it was made anew since, as a "+
-			"restore does. Name another directory, and keep this one until you have looked", r.Dir, t.Name, t.ID, len(t.Partitions), id, len(ranges))
+// continues refuses a topic that is not the one in the backup, or shorter than what the backup has of it.
+func (r *run) continues(last, t Topic, ranges []eventlog.PartitionRange) error {
+	if last.ID != t.ID || len(last.Partitions) != len(t.Partitions) || last.Compacted != t.Compacted {
+		return fmt.Errorf("%s holds a backup of another topic %s (id %s, %d partitions; this one has id %s and %d): it was created again since, "+
+			"as a restore does. Name another directory, and keep this one until you have looked",
+			r.Dir, t.Name, last.ID, len(last.Partitions), t.ID, len(t.Partitions))
 	}
 	for _, in := range ranges {
-		have := t.Partitions[in.Partition]
-		switch {
-		case in.End < max(have.End, have.next()):
+		switch have := last.Partitions[in.Partition].End; {
+		case in.End < have:
 			return fmt.Errorf("%s/%d ends at offset %d, and the backup in %s holds more, up to %d: the log was cut. Keep this backup, and restore it",
-				t.Name, in.Partition, in.End, r.Dir, max(have.End, have.next()))
-		case in.Start > 0 && !spec.Compacted:
-			return fmt.Errorf("%w: %s/%d begins at offset %d: what was before is gone, and no read model can be made without it. Look at the topic's "+
-				"settings (ledgerboard log)", eventlog.ErrBelowStart, t.Name, in.Partition, in.Start)
+				t.Name, in.Partition, in.End, r.Dir, have)
+		case in.Start > 0 && !t.Compacted:
+			return fmt.Errorf("%w: %s/%d begins at offset %d: earlier records are gone, and no read model can be made without them. Look at the "+
+				"topic's settings (ledgerboard log)", eventlog.ErrBelowStart, t.Name, in.Partition, in.Start)
 		}
 	}
 	return nil
 }
 
-// copy reads all topics; the manifest tells of it only when all are read.
-func (r *run) copy(ctx context.Context) error {
-	whole := map[string][]Partition{} // of compacted topics
-	for i := range r.m.Topics {
-		t := &r.m.Topics[i]
-		for _, in := range r.cut[t.Name] {
-			r.of += in.End
-			if !t.Compacted {
-				r.of -= min(in.End, t.Partitions[in.Partition].next())
-			}
+// refuseOtherFiles lets a first run into an empty directory, or one that an interrupted first run left.
+func (r *run) refuseOtherFiles() error {
+	entries, err := os.ReadDir(r.Dir)
+	if err != nil {
+		return fmt.Errorf("open the backup: %w", err)
+	}
+	for _, e := range entries {
+		ours := slices.ContainsFunc(r.next.Topics, func(t Topic) bool { return strings.HasPrefix(e.Name(), t.Name+"-") })
+		if !ours && !strings.HasPrefix(e.Name(), durable.PartialPrefix) {
+			return fmt.Errorf("%s is not empty and holds no backup: name another directory", r.Dir)
 		}
 	}
-	for i := range r.m.Topics {
-		t := &r.m.Topics[i]
-		for _, in := range r.cut[t.Name] {
-			if t.Compacted {
-				p := Partition{End: in.End}
-				if err := r.read(ctx, t, in.Partition, 0, in.End, r.into(&p.Segments)); err != nil {
-					return err
-				}
-				whole[t.Name] = append(whole[t.Name], p)
-				continue
+	return nil
+}
+
+// copy reads one partition. Of a topic that is not compacted it keeps the segments of the last backup, but for a small one at the end.
+func (r *run) copy(ctx context.Context, t *Topic, in eventlog.PartitionRange) (err error) {
+	p := &t.Partitions[in.Partition]
+	if last := r.last.Topic(t.Name); last != nil && !t.Compacted {
+		p.Segments = slices.Clone(last.Partitions[in.Partition].Segments)
+		if n := len(p.Segments); n > 0 && p.next() < in.End && p.Segments[n-1].Bytes < min(smallSegment, r.segmentBytes) {
+			p.Segments = p.Segments[:n-1]
+		}
+	}
+	r.count(p.next())
+	if p.next() < in.End {
+		err = r.read(ctx, t, in)
+	}
+	for _, s := range p.Segments {
+		r.report.Segments++
+		r.report.Bytes += s.Bytes
+	}
+	return err
+}
+
+// read appends segments to a partition, up to its end.
+func (r *run) read(ctx context.Context, t *Topic, in eventlog.PartitionRange) error {
+	dir := filepath.Join(r.Dir, partitionDir(t.Name, in.Partition))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the directory of a partition: %w", err)
+	}
+	p := &t.Partitions[in.Partition]
+	w, err := newSegment(dir, t.Name, in.Partition, p.next())
+	if err != nil {
+		return err
+	}
+	defer func() { w.abandon() }() // of a closed one there is nothing to remove
+	counted := p.next()
+	in.Start = max(in.Start, counted)
+	err = r.Log.ReadRaw(ctx, t.Name, r.cut[t.Name].id, in, func(rec eventlog.Record) error {
+		if w.segment.Bytes >= r.segmentBytes {
+			s, err := w.close(rec.Offset)
+			if err != nil {
+				return err
 			}
-			if err := r.extend(ctx, t, in); err != nil {
+			p.Segments = append(p.Segments, s)
+			if w, err = newSegment(dir, t.Name, in.Partition, s.Next); err != nil {
 				return err
 			}
 		}
+		r.note(rec)
+		r.count(rec.Offset + 1 - counted)
+		counted = rec.Offset + 1
+		return w.add(rec)
+	})
+	if err != nil {
+		return err
 	}
-	return r.finish(whole)
+	r.count(in.End - counted)
+	s, err := w.close(in.End)
+	p.Segments = append(p.Segments, s)
+	return err
 }
 
-// finish makes what was read the backup, and removes what it replaces.
-func (r *run) finish(whole map[string][]Partition) error {
-	for i := range r.m.Topics {
-		t := &r.m.Topics[i]
-		if t.Compacted {
-			t.Partitions = whole[t.Name]
+func (r *run) count(offsets int64) {
+	r.done += offsets
+	if r.Progress != nil {
+		r.Progress(r.done, r.total)
+	}
+}
+
+// note counts a record, and remembers the newest checkpoint.
+func (r *run) note(rec eventlog.Record) {
+	r.report.Records++
+	var signed domain.CheckpointSigned
+	if rec.Topic == domain.TopicOperations && rec.Header("ce_type") == signed.EventType() && json.Unmarshal(rec.Value, &signed) == nil {
+		if r.next.Checkpoint == nil || r.next.Checkpoint.Offset < rec.Offset { // all have one key, and so one partition
+			r.next.Checkpoint = &Checkpoint{Partition: rec.Partition, Offset: rec.Offset, Note: signed.Note}
 		}
-		for _, in := range r.cut[t.Name] {
-			t.Partitions[in.Partition].End = in.End
-			for _, s := range t.Partitions[in.Partition].Segments {
-				r.report.Segments++
-				r.report.Bytes += s.Bytes
+	}
+}
+
+// tidy removes the files that a manifest does not name: those of an interrupted run, and segments that were replaced.
+func (r *run) tidy(m *Manifest) error {
+	named := map[string]bool{}
+	for _, t := range m.Topics {
+		for _, p := range t.Partitions {
+			for _, s := range p.Segments {
+				named[s.File] = true
 			}
 		}
 	}
-	r.m.Cut, r.m.Finished, r.m.Tool, r.m.Checkpoint = r.cutAt, r.Now().UTC(), r.Tool, r.m.Newest
-	if err := r.m.save(r.Dir); err != nil {
-		return err
+	left, err := filepath.Glob(filepath.Join(r.Dir, durable.PartialPrefix+"*"))
+	if err != nil {
+		return fmt.Errorf("tidy the backup: %w", err)
 	}
-	if r.m.Checkpoint != nil {
-		if err := durable.ReplaceFile(filepath.Join(r.Dir, checkpointFile), []byte(r.m.Checkpoint.Note), 0o600); err != nil {
-			return err
+	for _, t := range r.next.Topics {
+		for number := range t.Partitions {
+			dir := partitionDir(t.Name, int32(number))
+			entries, err := os.ReadDir(filepath.Join(r.Dir, dir))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("tidy the backup: %w", err)
+			}
+			for _, e := range entries {
+				if !e.IsDir() && !named[dir+"/"+e.Name()] {
+					left = append(left, filepath.Join(r.Dir, dir, e.Name()))
+				}
+			}
 		}
 	}
-	return r.m.tidy(r.Dir)
+	for _, name := range left {
+		if err := os.Remove(name); err != nil {
+			return fmt.Errorf("tidy the backup: %w", err)
+		}
+	}
+	return nil
 }

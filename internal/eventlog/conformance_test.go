@@ -226,7 +226,7 @@ func testRestoredTime(t *testing.T, brokers []string) {
 	defer target.Close()
 	partition, err := b.PartitionFor(domain.TopicMetrics, "9")
 	require.NoError(t, err)
-	to, err := target.AppendTo(domain.TopicMetrics, partition, 0)
+	to, err := target.AppendTo(domain.TopicMetrics, partition)
 	require.NoError(t, err)
 	var want []time.Time
 	for n := range 5 {
@@ -235,7 +235,9 @@ func testRestoredTime(t *testing.T, brokers []string) {
 		record := eventlog.Record{Offset: int64(n), Timestamp: want[n], Key: forged.Key, Value: forged.Value, Headers: forged.Headers}
 		require.NoError(t, to.Add(testContext(t), record))
 	}
-	require.NoError(t, to.End(testContext(t), int64(len(want))))
+	end, err := to.End(testContext(t))
+	require.NoError(t, err)
+	require.EqualValues(t, len(want), end)
 	var got []time.Time
 	for _, r := range scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics})[partition] {
 		got = append(got, r.Timestamp.UTC())

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // Target is where a backup is restored to.
@@ -55,7 +53,7 @@ func targetOptions() []kgo.Opt {
 		// Not RecordDeliveryTimeout: kgo counts it from a record's own time, and these are as old as the backup.
 		kgo.RecordRetries(requestTries),
 		// So that the retries also end for a record that was sent to a broker which never answered. A restore that
-		// fails writes nothing more, and the next one compares what is there.
+		// fails writes nothing more.
 		kgo.AllowIdempotentProduceCancellation(),
 	}
 }
@@ -66,23 +64,17 @@ func (t *Target) Close() { t.log.client.Close() }
 // Topics are the definitions of the topics.
 func (t *Target) Topics() []TopicSpec { return t.log.codec.Topics() }
 
-// Held is what a topic of the target holds.
-type Held struct {
-	ID     TopicID
-	Ranges []PartitionRange
-}
-
-// Held tells what lies there already, by topic; a topic that is absent is not in it.
-func (t *Target) Held(ctx context.Context) (map[string]Held, error) {
-	held := map[string]Held{}
+// Held returns the ranges of the topics that exist there.
+func (t *Target) Held(ctx context.Context) (map[string][]PartitionRange, error) {
+	held := map[string][]PartitionRange{}
 	for _, spec := range t.Topics() {
-		ranges, id, err := t.log.Ranges(ctx, spec.Name)
+		ranges, _, err := t.log.Ranges(ctx, spec.Name)
 		switch {
 		case errors.Is(err, errTopicMissing):
 		case err != nil:
 			return nil, err
 		default:
-			held[spec.Name] = Held{ID: id, Ranges: ranges}
+			held[spec.Name] = ranges
 		}
 	}
 	return held, nil
@@ -96,71 +88,41 @@ func (t *Target) Create(ctx context.Context) error {
 	return settled(ctx, t.log.log, t.log.Check)
 }
 
-// ReadRaw is [Log.ReadRaw] of the target.
-func (t *Target) ReadRaw(ctx context.Context, topic string, id TopicID, in PartitionRange, yield func(Record) error) error {
-	return t.log.ReadRaw(ctx, topic, id, in, yield)
-}
-
-// Fills says whether a record of a compacted topic only takes an offset: a heartbeat, which is how [TargetAppender] fills gaps.
-func (t *Target) Fills(r Record) bool { return r.Header(headerType) == domain.Heartbeat{}.EventType() }
-
-// TargetAppender appends to one partition of a target, each record at the offset that it names. Its methods are for one goroutine.
+// TargetAppender appends to one partition of a target, which was empty. Its methods are for one goroutine.
 type TargetAppender struct {
 	log       *Log
 	spec      TopicSpec
 	partition int32
 	next      int64
-	filler    *Record
 
 	mu     sync.Mutex
 	failed error
 }
 
-// AppendTo begins at the end of a partition, which is at next.
-func (t *Target) AppendTo(topic string, partition int32, next int64) (*TargetAppender, error) {
+// AppendTo begins at the start of a partition.
+func (t *Target) AppendTo(topic string, partition int32) (*TargetAppender, error) {
 	spec, err := t.log.spec(topic)
-	return &TargetAppender{log: t.log, spec: spec, partition: partition, next: next}, err
+	return &TargetAppender{log: t.log, spec: spec, partition: partition}, err
 }
 
-// Add hands over the next record; offsets before it that the backup has not are filled. It does not wait for the answer.
+// Add hands over the next record and does not wait for the answer. A record keeps its offset ([ErrGap] if that is not the next one); only on
+// compacted topics, where nothing refers to offsets, gaps are closed.
 func (a *TargetAppender) Add(ctx context.Context, r Record) error {
-	if err := a.fill(ctx, r.Offset); err != nil {
-		return err
-	}
-	if a.spec.Compacted && r.Key == nil { // no broker takes one any more
-		return a.fill(ctx, r.Offset+1)
+	switch {
+	case a.spec.Compacted && r.Key == nil: // brokers refuse it there
+		return nil
+	case !a.spec.Compacted && r.Offset != a.next:
+		return fmt.Errorf("%w: the backup of %s/%d has no record at %d", ErrGap, a.spec.Name, a.partition, a.next)
 	}
 	return a.produce(ctx, r)
 }
 
-// End fills what is missing up to an offset, and waits until all is answered.
-func (a *TargetAppender) End(ctx context.Context, end int64) error {
-	if err := a.fill(ctx, end); err != nil {
-		return err
-	}
+// End waits until all is answered, and returns where the partition ends.
+func (a *TargetAppender) End(ctx context.Context) (int64, error) {
 	if err := a.log.client.Flush(ctx); err != nil {
-		return fmt.Errorf("append to %s/%d: %w", a.spec.Name, a.partition, err)
+		return 0, fmt.Errorf("append to %s/%d: %w", a.spec.Name, a.partition, err)
 	}
-	return a.fault()
-}
-
-func (a *TargetAppender) fill(ctx context.Context, to int64) error {
-	for a.next < to {
-		if !a.spec.Compacted {
-			return fmt.Errorf("%w: the backup of %s/%d has no record at %d", ErrGap, a.spec.Name, a.partition, a.next)
-		}
-		if a.filler == nil {
-			filler, err := a.log.encode(HeartbeatDraft(a.spec.Name, a.partition, a.spec.Partitions, time.Now()))
-			if err != nil {
-				return err
-			}
-			a.filler = &filler
-		}
-		if err := a.produce(ctx, *a.filler); err != nil {
-			return err
-		}
-	}
-	return nil
+	return a.next, a.fault()
 }
 
 func (a *TargetAppender) produce(ctx context.Context, r Record) error {
