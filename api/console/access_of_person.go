@@ -19,7 +19,8 @@ func (c *Console) personPages() []page {
 type personView struct {
 	readmodels.Named
 
-	From, To   string // the days of the address; "": open
+	between
+
 	Spans      []personSpan
 	Agency     bool // the visitor may see how the person signs in
 	Staff      bool // of the agency, as the directory says today
@@ -29,10 +30,14 @@ type personView struct {
 }
 
 func (p personView) template() (name, title string) {
-	if p.Name == nil {
+	switch {
+	case p.Wrong():
+		return "person", "Access of a person"
+	case p.Name == nil:
 		return "person", "A person without a name"
+	default:
+		return "person", *p.Name
 	}
-	return "person", *p.Name
 }
 
 // personSpan is a time without a gap in which the person had access to a board.
@@ -58,17 +63,26 @@ func decided(r readmodels.Record, board string) decision {
 }
 
 const (
-	beforeAll    = "2000-01-01" // a day before there was any record
+	beforeAll    = "1970-01-01" // a day before the first record
 	spansOnAPage = "80"
 )
 
 // person shows the whole past of a person's access, or a range of it.
 func (v *visit) person() (view, error) {
 	given := v.r.URL.Query()
-	shown := personView{Named: readmodels.Named{ID: v.r.PathValue("id")}, From: given.Get("from"), To: given.Get("to"), Agency: v.who.Roles.Has(api.RoleAgency)}
-	q := url.Values{"user_id": {shown.ID}, "from": {nameOr(shown.From, beforeAll)}, "limit": {spansOnAPage}}
-	v.passOnGiven(q, "to", "cursor")
+	shown := personView{
+		Named: readmodels.Named{ID: v.r.PathValue("id")}, between: v.between("From (UTC)", "To (UTC)"), Agency: v.who.Roles.Has(api.RoleAgency),
+	}
+	if shown.Wrong() {
+		return shown, nil
+	}
+	q := url.Values{"user_id": {shown.ID}, "from": {beforeAll}, "limit": {spansOnAPage}}
+	shown.ask(q)
+	v.passOnGiven(q, "cursor")
 	spans, meta, err := getMeta[[]readmodels.AccessSpan, readmodels.SpansMeta](v, "/api/audit/access", q)
+	if shown.refused(err) {
+		return shown, nil
+	}
 	if err != nil {
 		return nil, err
 	}

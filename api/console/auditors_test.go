@@ -116,7 +116,11 @@ func TestHistorySearches(t *testing.T) {
 	b.get("/console/history?at=2026-10-01&at_time=14:30&q=Nina+Park+actor:Alice").says(http.StatusOK, `value="14:30"`)
 	require.Contains(t, s.asked, "GET /api/audit/history?actor=Alice&limit=40&q=Nina+Park&to=2026-10-01T14%3A31%3A00Z")
 	s.refuse("GET /api/audit/history", http.StatusBadRequest, domain.CodeInvalid, "from: is not a time.")
-	b.get("/console/history?q=since:once").says(http.StatusBadRequest, "from: is not a time.", "R1")
+	b.get("/console/history").says(http.StatusBadRequest, "from: is not a time.", "R1")
+	s.refuseField("GET /api/audit/history", "from")
+	wrong := b.get("/console/history?q=since:once")
+	wrong.says(http.StatusOK, `value="since:once"`, `class="fault">Write a day like since:`, "Nothing is shown yet.")
+	require.NotContains(t, wrong.Body.String(), "Nothing was done")
 	s.answer("GET /api/audit/history", []readmodels.HistoryEntry{}, readmodels.HistoryMeta{})
 	b.get("/console/history").says(http.StatusOK, "No\nboard was opened or changed yet")
 	b.get("/console/history?at=2020-01-01").says(http.StatusOK, "Nothing had been recorded by then")
@@ -316,15 +320,20 @@ func TestAPersonsPageSaysFromWhenUntilWhenAndWhy(t *testing.T) {
 	b.get("/console/people/"+adam+"?from=2026-10-01&to=2026-10-03").
 		says(http.StatusOK, `rel="next" href="/console/people/`+adam+`?cursor=NEXT&amp;from=2026-10-01&amp;to=2026-10-03"`)
 	require.Equal(t, []string{
-		"GET /api/me", "GET /api/audit/access?from=2000-01-01&limit=80&user_id=" + adam,
-		"GET /api/me", "GET /api/audit/access?from=2026-10-01&limit=80&to=2026-10-03&user_id=" + adam,
+		"GET /api/me", "GET /api/audit/access?from=1970-01-01&limit=80&user_id=" + adam,
+		"GET /api/me", "GET /api/audit/access?from=2026-10-01T00%3A00%3A00Z&limit=80&to=2026-10-03T23%3A59%3A59.999999Z&user_id=" + adam,
 	}, s.asked)
+	b.get("/console/people/"+adam+"?from=once&to=2026-10-03").says(http.StatusOK, `value="once"`, `class="fault">This is no instant`, `value="2026-10-03"`)
 	s.answer("GET /api/audit/access", []readmodels.AccessSpan{}, readmodels.SpansMeta{
 		Staff: readmodels.AccessStaff{Users: []readmodels.Named{named(alice, "Alice")}, UsersCount: 1},
 	})
 	b.get("/console/people/"+alice).says(http.StatusOK, "<h1>Alice</h1>", "opens every board by its role", "No access to any board is recorded")
 	s.refuse("GET /api/audit/access", http.StatusNotFound, domain.CodeNotFound, "There is no such user in your agency.")
 	b.get("/console/people/"+clara).says(http.StatusNotFound, "There is no such user in your agency.")
+	s.refuseField("GET /api/audit/access", "from")
+	wrong := b.get("/console/people/" + adam + "?from=2026-10-03&to=2026-10-01")
+	wrong.says(http.StatusOK, "<h1>Access of a person</h1>", `value="2026-10-03"`, `class="fault">Choose a moment that is before`)
+	require.NotContains(t, wrong.Body.String(), "words of the API")
 }
 
 func TestTwoMomentsAreCompared(t *testing.T) {
@@ -355,7 +364,12 @@ func TestTwoMomentsAreCompared(t *testing.T) {
 	s.asked = nil
 	b.get("/console/history/difference?from=2026-09-01&dashboard="+bakery).says(http.StatusOK, "What is now")
 	require.Equal(t, []string{"GET /api/me", "GET /api/projects/dashboard/" + bakery + "/diff?" + from}, s.asked)
-	b.get("/console/history/difference?from=lately").says(http.StatusUnprocessableEntity, "no instant")
+	b.get("/console/history/difference?from=lately&dashboard=bakery").says(http.StatusOK, `value="lately"`, `class="fault">This is no instant`, `value="bakery"`)
+	b.get("/console/history/difference?to=2026-10-01&to_time=14:30").says(http.StatusOK, `value="14:30"`, "Choose the first moment, too.")
+	s.refuseField("GET /api/audit/diff", "from")
+	wrong := b.get("/console/history/difference?from=2026-10-01&to=2026-09-01")
+	wrong.says(http.StatusOK, `value="2026-10-01"`, `value="2026-09-01"`, `class="fault">Choose a moment that is before`)
+	require.NotContains(t, wrong.Body.String(), "words of the API")
 	s.answer("GET /api/audit/diff", []readmodels.DiffAnswer{}, readmodels.HistoryMeta{})
 	b.get("/console/history/difference?from=2026-09-01").says(http.StatusOK, "No board was changed between the two")
 }

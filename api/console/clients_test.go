@@ -120,8 +120,11 @@ func TestFiguresOfAClient(t *testing.T) {
 	b.get("/console/clients/" + bakery + "/figures?from=2026-09-01&to=2026-09-07&tz=Europe/Berlin&compare=year").says(http.StatusNotFound)
 	require.Contains(t, s.asked,
 		"GET /auth/getAccountFollowers/2026-09-01/2026-09-07/all?account="+bakery+"&compare=year&tz=Europe%2FBerlin")
-	s.refuse("GET /auth/getAccountFollowers/2026-09-09/2026-09-07/all", http.StatusBadRequest, domain.CodeInvalid, "The start lies after the end.")
-	b.get("/console/clients/"+bakery+"/figures?from=2026-09-09&to=2026-09-07").says(http.StatusBadRequest, "The start lies after the end.")
+	s.refuseField("GET /auth/getAccountFollowers/2026-09-09/2026-09-07/all", "startTime")
+	wrong := b.get("/console/clients/" + bakery + "/figures?from=2026-09-09&to=2026-09-07&platform=all")
+	wrong.says(http.StatusOK, `value="2026-09-09"><strong class="fault">Choose a day`, `value="2026-09-07"></label>`, "Nothing is shown yet.")
+	require.NotContains(t, wrong.Body.String(), "words of the API")
+	require.NotContains(t, wrong.Body.String(), "Leaderboard")
 
 	s.answers["GET "+lastFourWeeks] = func(_ api.Principal, r *http.Request) (int, any) {
 		return http.StatusOK, map[string]any{"csv of": r.URL.Query().Get("table")}

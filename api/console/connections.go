@@ -22,7 +22,8 @@ type connectionsView struct {
 	Connected []connection
 	More      bool // than Connected
 	Networks  []domain.Platform
-	Waits     bool // a first reading is to come
+	Waits     bool   // a first reading is to come
+	Fault     string // why no sign-in began
 }
 
 func (c connectionsView) template() (name, title string) {
@@ -44,12 +45,16 @@ func (v *visit) clientConnections() (view, error) {
 	if err != nil {
 		return nil, err
 	}
+	return v.showConnections(client, "")
+}
+
+func (v *visit) showConnections(client readmodels.Account, fault string) (view, error) {
 	list, meta, err := getMeta[[]readmodels.ConnectedPlatform, readmodels.ListMeta](
 		v, "/api/platforms", url.Values{"account": {client.ID}, "limit": {connectionsOnAPage}})
 	if err != nil {
 		return nil, err
 	}
-	shown := connectionsView{Name: client.Name, ID: client.ID, More: meta.NextCursor != "", Networks: domain.Platforms()}
+	shown := connectionsView{Name: client.Name, ID: client.ID, More: meta.NextCursor != "", Networks: domain.Platforms(), Fault: fault}
 	for _, p := range list {
 		c := connection{ConnectedPlatform: p, Says: stateSays(p.State, connect.Shown(p.Platform)), Well: p.State == readmodels.PlatformOK}
 		c.Again = slices.Contains([]readmodels.PlatformState{
@@ -114,7 +119,11 @@ func (v *visit) reconnect() (view, error) {
 	asked := connectRequest{Account: client.ID, ReturnTo: clientPath(client.ID, "connections")}
 	asked.Platform, _ = strconv.Atoi(form.Get("platform"))
 	asked.SocialAccount, _ = strconv.ParseInt(form.Get("account"), 10, 64)
-	return v.beginConnecting(asked)
+	begun, err := v.beginConnecting(asked)
+	if faults, taken := faultsOf(err, connectWords); taken {
+		return v.showConnections(client, nameOr(faults.Beside["platform"], faults.Said))
+	}
+	return begun, err
 }
 
 // connectRequest is the body of what begins a sign-in.

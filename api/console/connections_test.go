@@ -57,7 +57,7 @@ func TestConnectionsSayHowTheyAreInOurWords(t *testing.T) {
 	b.post(linked, url.Values{"platform": {"4"}, "account": {"71"}}).leadsTo("/connect/start/WORD")
 	require.JSONEq(t, `{"platform":4,"account":"`+bakery+`","return_to":"`+linked+`","social_account":71}`, *sent)
 	s.answer("POST /api/connect", connect.Begun{StartURL: "https://boards.example.com/connect/start/WORD"}, nil)
-	b.post(linked, url.Values{"platform": {"4"}}).says(http.StatusConflict, "come back to https://boards.example.com alone")
+	b.post(linked, url.Values{"platform": {"4"}}).says(http.StatusOK, `role="alert"`, "come back to https://boards.example.com alone")
 }
 
 func TestConnectingAndItsLinks(t *testing.T) {
@@ -93,26 +93,18 @@ func TestTheFormsOfConnectingKeepWhatWasEntered(t *testing.T) {
 		return http.StatusOK, map[string]any{"data": listed}
 	}
 	require.NotContains(t, b.get("/console/connect").Body.String(), " selected", "no client is chosen before somebody chooses one")
-	refuse := func(at, field string) {
-		s.answers["POST "+at] = func(api.Principal, *http.Request) (int, any) {
-			return http.StatusBadRequest, map[string]any{
-				"code": domain.CodeInvalid, "message": "The request is not well-formed: see errors.",
-				"errors": []domain.FieldError{{Field: field, Detail: "words of the API"}},
-			}
-		}
-	}
 	again := func(p page, words ...string) {
 		p.says(http.StatusOK, append(words, `<option value="`+other+`" selected>Zeta Yachts</option>`)...)
 		require.NotContains(t, p.Body.String(), "words of the API")
 		require.NotContains(t, p.Body.String(), `value="`+bakery+`" selected`)
 	}
-	refuse("/api/connect/links", "platforms")
+	s.refuseField("POST /api/connect/links", "platforms")
 	again(b.post("/console/connect/links?q=harbour", url.Values{"client": {other}, "days": {"9"}}),
 		"Tick one platform or more.", `value="9"`, `value="harbour"`)
-	refuse("/api/connect/links", "days")
+	s.refuseField("POST /api/connect/links", "days")
 	again(b.post("/console/connect/links", url.Values{"client": {other}, "platform": {"6"}, "days": {"99"}}),
 		"Write a whole number from 1 to 14.", `value="99"`, `value="6" checked`)
-	refuse("/api/connect", "platform")
+	s.refuseField("POST /api/connect", "platform")
 	again(b.post("/console/connect", url.Values{"client": {other}, "platform": {"9"}}), "Choose a platform.")
 	require.Empty(t, *sent)
 }

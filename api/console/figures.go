@@ -147,6 +147,7 @@ type figuresView struct {
 	Here    string
 	Live    string // address of the stream that tells when these figures change; "": the page stays as it is
 	Form    figuresForm
+	Faults  formFaults // why there are no figures
 	Presets []preset
 	Board   *boardFacts // of a client's own board; nil for staff
 	Numbers []figureShown
@@ -208,11 +209,27 @@ func (v *visit) readFigures(shown figuresView, f figures) (view, error) {
 		shown.Live = f.live()
 	}
 	parts := slices.Concat(overTime, []readPart{(*visit).readCosts, (*visit).readActivity, (*visit).readLeaders, (*visit).readAudience})
-	if err := v.readParts(partsOf(&shown, f, parts...)); err != nil {
+	err := v.readParts(partsOf(&shown, f, parts...))
+	if faults, taken := faultsOfAsked(err, rangeWords); taken {
+		shown.Faults, shown.Live = faults, ""
+		return shown, nil
+	}
+	if err != nil {
 		return nil, err
 	}
 	return shown, nil
 }
+
+// rangeWords are the fields of a form that asks for a range.
+var rangeWords = map[string]fieldWords{
+	"startTime": {"from", "Choose a day from 1970 on that is not after the last day, and at most three years before it."},
+	"endTime":   {"to", "Choose a day like 2026-10-01."},
+	"tz":        {"tz", wordsOfZone},
+	"compare":   {"compare", "Choose one of these."},
+	"pId":       {"platform", "Choose one of these."},
+}
+
+const wordsOfZone = "Write a time zone like Europe/Berlin, or UTC."
 
 // readPart asks the API for a part of a page of figures, and returns what puts the answer there.
 type readPart func(*visit, figures) (put func(*figuresView), err error)

@@ -63,3 +63,9 @@ func faultsOf(err error, words map[string]fieldWords) (f formFaults, taken bool)
 	}
 	return f, true
 }
+
+// faultsOfAsked is faultsOf for a form that only asks for something to be shown. Taken is also false if the refusal names no field of it.
+func faultsOfAsked(err error, words map[string]fieldWords) (f formFaults, taken bool) {
+	f, taken = faultsOf(err, words)
+	return f, taken && len(f.Beside) > 0
+}

@@ -115,7 +115,7 @@ func (v *visit) history() (view, error) {
 		until.Set("to", at.Add(time.Microsecond).Format(time.RFC3339Nano)) // which the API leaves out
 	}
 	entries, meta, err := v.someHistory(asked, until, listedEntries)
-	if faults, taken := faultsOf(err, searchWords); taken && len(faults.Beside) > 0 {
+	if faults, taken := faultsOfAsked(err, searchWords); taken {
 		shown.Faults = faults
 		return shown, nil
 	}

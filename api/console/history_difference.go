@@ -18,17 +18,19 @@ const (
 
 // differenceView is what lies between two moments: of one board, or of all that were changed in between.
 type differenceView struct {
-	From, To  string // as the form takes them; To "": now
+	between          // To not given: now
 	Dashboard string // as it was typed; "": all
-	Said      []string
+	Fault     string // why no board is of that name
 
-	Begins, Ends time.Time // Ends zero: now
-	Boards       []comparedBoard
-	More         string // address of the next page; "": this is the last one
-	Incomplete   string
+	Boards     []comparedBoard
+	More       string // address of the next page; "": this is the last one
+	Incomplete string
 }
 
 func (differenceView) template() (name, title string) { return "difference", "Two moments compared" }
+
+// Wrong reports whether the form must be corrected first.
+func (d differenceView) Wrong() bool { return d.Fault != "" || d.between.Wrong() }
 
 // comparedBoard is a board at two moments.
 type comparedBoard struct {
@@ -43,33 +45,24 @@ func (b comparedBoard) Counted() string { return counted(b.Records, "change", "c
 // difference compares two moments. A day means its beginning as the first of them, and its end as the second.
 func (v *visit) difference() (view, error) {
 	given := v.r.URL.Query()
-	from, _, err := typedInstant(given.Get("from"))
-	if err != nil {
-		return nil, err
-	}
-	_, to, err := typedInstant(given.Get("to"))
-	if err != nil {
-		return nil, err
-	}
-	shown := differenceView{
-		From: formInstant(from), To: formInstant(to), Dashboard: strings.TrimSpace(given.Get("dashboard")), Begins: from, Ends: to,
-	}
+	shown := differenceView{between: v.between("From (UTC)", "To (UTC), now if empty"), Dashboard: strings.TrimSpace(given.Get("dashboard"))}
 	asked := search{dashboard: shown.Dashboard}
-	said, err := asked.resolve(v)
-	if err != nil {
+	var err error
+	if shown.Fault, err = asked.resolve(v); err != nil {
 		return nil, err
 	}
-	if said != "" {
-		shown.Said = append(shown.Said, said)
+	if shown.From.Begins.IsZero() && !shown.To.Ends.IsZero() && shown.From.Fault == "" {
+		shown.From.Fault = "Choose the first moment, too."
 	}
-	if from.IsZero() || said != "" {
+	if shown.From.Begins.IsZero() || shown.Wrong() {
 		return shown, nil
 	}
-	q := url.Values{"from": {from.Format(time.RFC3339Nano)}}
-	if !to.IsZero() {
-		q.Set("to", to.Format(time.RFC3339Nano))
-	}
+	q := url.Values{}
+	shown.ask(q)
 	diffs, meta, err := v.differences(asked.dashboard, q)
+	if shown.refused(err) {
+		return shown, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -58,7 +58,7 @@ func parseSearch(text string) (s search, fault string) {
 
 // searchWords are the parts of a search by the parameters of the API.
 var searchWords = map[string]fieldWords{
-	"from": {"q", "Write a day like since:2026-10-01."}, "type": {"q", ""}, "actor": {"q", "Write a name or an id behind actor:."},
+	"from": {"q", "Write a day like since:2026-10-01, before the day that is shown."}, "type": {"q", "Write a type of change behind action:, like accounts_linked or users_set."}, "actor": {"q", "Write a name or an id behind actor:."},
 	"user": {"q", "Write a name or an id behind user:."}, "q": {"q", "This text is too long for a name."},
 }
 
@@ -129,7 +129,7 @@ func typedInstant(text string) (begins, ends time.Time, err error) {
 		return time.Time{}, time.Time{}, nil
 	}
 	for _, form := range typedForms {
-		if at, err := time.Parse(form.layout, text); err == nil && at.Year() > 0 && at.Year() < 9_999 {
+		if at, err := time.Parse(form.layout, text); err == nil && at.Year() >= 1970 && at.Year() < 9_999 {
 			return at.UTC(), at.Add(max(0, form.lasts-time.Microsecond)).UTC(), nil
 		}
 	}
@@ -157,7 +157,46 @@ func (v *visit) momentOf(name, label string) moment {
 		m.Fault = "This is no instant. Choose a day like 2026-10-01, with a time like 14:30 if you like."
 	}
 	if _, err := time.Parse(time.DateOnly, m.Day); err != nil && !m.Ends.IsZero() { // an address with both in one
-		m.Day, m.Time = m.Ends.Format(time.DateOnly), m.Ends.Format(time.TimeOnly)
+		clock := time.TimeOnly
+		if m.Ends.Sub(m.Begins) > time.Second {
+			clock = "15:04"
+		}
+		m.Day, m.Time = m.Begins.Format(time.DateOnly), m.Begins.Format(clock)
 	}
 	return m
+}
+
+// between is two moments of a form. A day means its beginning as the first of them, and its end as the second.
+type between struct{ From, To moment }
+
+func (v *visit) between(from, to string) between {
+	return between{v.momentOf("from", from), v.momentOf("to", to)}
+}
+
+// betweenWords are its fields by the parameters of the API.
+var betweenWords = map[string]fieldWords{
+	"from": {"from", "Choose a moment that is before the other one."}, "to": {"to", "Choose a moment that is after the other one."},
+}
+
+// refused reports whether the API refused the two moments. What is wrong is then shown next to them.
+func (b *between) refused(err error) bool {
+	faults, taken := faultsOfAsked(err, betweenWords)
+	b.From.Fault, b.To.Fault = faults.Beside["from"], faults.Beside["to"]
+	return taken
+}
+
+// Wrong reports whether the form must be corrected first.
+func (b between) Wrong() bool { return b.From.Fault+b.To.Fault != "" }
+
+// Given reports whether one of the two was given.
+func (b between) Given() bool { return !b.From.Begins.IsZero() || !b.To.Ends.IsZero() }
+
+// ask adds those that were given to a question to the API, which leaves out the end.
+func (b between) ask(q url.Values) {
+	if !b.From.Begins.IsZero() {
+		q.Set("from", b.From.Begins.Format(time.RFC3339Nano))
+	}
+	if !b.To.Ends.IsZero() {
+		q.Set("to", b.To.Ends.Format(time.RFC3339Nano))
+	}
 }

@@ -1,13 +1,11 @@
 package console
 
 import (
-	"net/http"
 	"net/url"
 	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
@@ -15,8 +13,6 @@ import (
 const reportPosts = 5
 
 const monthForm = "2006-01"
-
-var errMonth = refusal(http.StatusBadRequest, domain.CodeInvalid, "The month of a report is written like 2026-10, and its time zone like Europe/Berlin.")
 
 // reportView is a month of a client on a page that prints.
 type reportView struct {
@@ -27,8 +23,9 @@ type reportView struct {
 	Month   string // October 2026
 	Before  string // September 2026
 	Form    reportForm
-	Open    bool   // its figures may still change
-	Today   string // in an open month: 24 November 2026
+	Faults  formFaults // why there is no report
+	Open    bool       // its figures may still change
+	Today   string     // in an open month: 24 November 2026
 	Begun   bool
 	Said    []string
 	Numbers []figureShown
@@ -39,7 +36,12 @@ type reportView struct {
 	Missing []string
 }
 
-func (r reportView) template() (name, title string) { return "report", r.Name + ", " + r.Month }
+func (r reportView) template() (name, title string) {
+	if r.Faults.Any() {
+		return "report", "Report of " + r.Name
+	}
+	return "report", r.Name + ", " + r.Month
+}
 
 // reportForm is what stands in the address of a report, and in those of the months beside it.
 type reportForm struct {
@@ -54,15 +56,23 @@ func (v *visit) clientReport() (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	zone, err := time.LoadLocation(v.r.URL.Query().Get("tz"))
+	given, kept := v.r.URL.Query(), v.keptRange()
+	kept.Del("tz")
+	wrong := func(field, words string) reportView {
+		return reportView{
+			Name: client.Name, ID: client.ID, Form: reportForm{Month: given.Get("month"), Zone: given.Get("tz"), Kept: kept},
+			Faults: formFaults{Said: correctMarked, Beside: map[string]string{field: words}},
+		}
+	}
+	zone, err := time.LoadLocation(given.Get("tz"))
 	if err != nil {
-		return nil, errMonth
+		return wrong("tz", wordsOfZone), nil
 	}
 	now := v.console.deps.Now().In(zone)
 	month := time.Date(now.Year(), now.Month()-1, 1, 0, 0, 0, 0, zone) // the last one that is over
-	if asked := v.r.URL.Query().Get("month"); asked != "" {
-		if month, err = time.ParseInLocation(monthForm, asked, zone); err != nil {
-			return nil, errMonth
+	if asked := given.Get("month"); asked != "" {
+		if month, err = time.ParseInLocation(monthForm, asked, zone); err != nil || month.Year() <= 1970 {
+			return wrong("month", "Write a month like 2026-10."), nil
 		}
 	}
 	address := func(of time.Time) string {
@@ -71,8 +81,6 @@ func (v *visit) clientReport() (view, error) {
 		q.Set("tz", zone.String())
 		return clientPath(client.ID, "report") + "?" + q.Encode()
 	}
-	kept := v.keptRange()
-	kept.Del("tz")
 	earlier, later := month.AddDate(0, -1, 0), month.AddDate(0, 1, 0)
 	shown := reportView{
 		Name: client.Name, ID: client.ID, Month: month.Format("January 2006"), Before: earlier.Format("January 2006"), Begun: !now.Before(month),
@@ -85,7 +93,11 @@ func (v *visit) clientReport() (view, error) {
 	if !shown.Begun {
 		return shown, nil
 	}
-	return shown, v.readReport(&shown, v.ofMonth(client.ID, month), v.ofMonth(client.ID, earlier))
+	err = v.readReport(&shown, v.ofMonth(client.ID, month), v.ofMonth(client.ID, earlier))
+	if _, taken := faultsOfAsked(err, rangeWords); taken { // the rest of the range is the console's own
+		return wrong("tz", wordsOfZone), nil
+	}
+	return shown, err
 }
 
 // ofMonth is what is asked of the figures of a month.

@@ -36,12 +36,26 @@ type signInView struct {
 	Demo      []Person // as whom one may go on here; none outside of demo
 	Provider  string   // where signing in at the identity provider begins; "": there is none
 	Passwords bool     // some people have one
+
+	Email                     string // as it was entered
+	TokenFault, PasswordFault string // why nobody was signed in
+}
+
+func (s signInView) status() int {
+	if s.TokenFault+s.PasswordFault != "" {
+		return http.StatusUnprocessableEntity
+	}
+	return http.StatusOK
 }
 
 func (signInView) template() (name, title string) { return "sign-in", "Sign in" }
 
 func (v *visit) signInPage() (view, error) {
-	shown := signInView{To: v.r.URL.Query().Get("to"), Passwords: v.passwordOffered()}
+	return v.showSignIn(signInView{To: v.r.URL.Query().Get("to")})
+}
+
+func (v *visit) showSignIn(shown signInView) (view, error) {
+	shown.Passwords = v.passwordOffered()
 	if onThisMachine(v.r) {
 		shown.Demo = v.console.deps.Demo
 	}
@@ -68,12 +82,8 @@ func (v *visit) continueAs() (view, error) {
 	return nil, errNobody
 }
 
-var (
-	errNobody = refusal(http.StatusUnprocessableEntity, domain.CodeUnprocessable,
-		"The demo has nobody of that role. Go back, and choose one of those who are shown.")
-	errNoScreen = refusal(http.StatusUnprocessableEntity, domain.CodeUnprocessable,
-		"This token is of a program. The console has no page for it.")
-)
+var errNobody = refusal(http.StatusUnprocessableEntity, domain.CodeUnprocessable,
+	"The demo has nobody of that role. Go back, and choose one of those who are shown.")
 
 // proxied are headers by which proxies say that somebody else asks.
 var proxied = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"}
@@ -106,7 +116,8 @@ func (v *visit) useToken() (view, error) {
 	p, err := v.console.deps.Tokens.Authenticate(asked)
 	if domain.CodeOf(err) == domain.CodeUnauthenticated {
 		v.slowDown()
-		return nil, v.notLetIn(WayToken, WhyToken, "")
+		v.console.deps.Refused(v.r.Context(), RefusalError{Way: WayToken, Why: WhyToken})
+		return v.showSignIn(signInView{To: form.Get("to"), TokenFault: notLetIn[WhyToken].why.Message})
 	}
 	if err != nil {
 		return nil, err
@@ -118,7 +129,7 @@ func (v *visit) useToken() (view, error) {
 		}
 	}
 	if roles == nil {
-		return nil, errNoScreen
+		return v.showSignIn(signInView{To: form.Get("to"), TokenFault: "This token is of a program. The console has no page for it."})
 	}
 	person := Person{UserID: p.UserID, AccountID: p.AccountID, Role: strings.Join(roles, ",")}
 	return wanted(form.Get("to")), v.signIn(person, WayToken, nil, p.ExpiresAt)

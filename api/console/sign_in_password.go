@@ -45,7 +45,11 @@ func (v *visit) usePassword() (view, error) {
 	email := strings.TrimSpace(form.Get("email"))
 	p, err := v.console.deps.Passwords.Person(v.r.Context(), email, form.Get("password"))
 	if refused, ok := errors.AsType[*RefusalError](err); ok {
-		return nil, v.badPassword(*refused, email, came)
+		told := v.badPassword(*refused, email, came)
+		if told == notLetIn[WhyPassword] {
+			return v.showSignIn(signInView{To: form.Get("to"), Email: email, PasswordFault: notLetIn[WhyPassword].why.Message})
+		}
+		return nil, told
 	}
 	if err != nil {
 		return nil, err

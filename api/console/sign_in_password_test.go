@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,7 +107,8 @@ func TestNobodyLearnsWhichAddressesAreKnown(t *testing.T) {
 			answer := s.browser().entersFrom(n, email, "wrong")
 			answer.says(http.StatusUnprocessableEntity, "sign nobody in", "Ask your agency for a link")
 			require.Equal(t, time.Second, time.Since(began), email)
-			bodies = append(bodies, answer.Body.String())
+			require.Contains(t, answer.Body.String(), `value="`+email+`"`)
+			bodies = append(bodies, strings.ReplaceAll(answer.Body.String(), email, "ADDRESS"))
 		}
 		for _, body := range bodies {
 			require.Equal(t, bodies[0], body)

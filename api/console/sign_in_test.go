@@ -199,7 +199,7 @@ func TestATokenSignsIn(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	b := s.browser()
-	b.post("/console/sign-in/token", url.Values{"token": {"bad"}}).says(http.StatusUnprocessableEntity, "signs nobody in")
+	b.post("/console/sign-in/token", url.Values{"token": {"bad"}}).says(http.StatusUnprocessableEntity, `class="fault">This token signs nobody in`)
 	b.post("/console/sign-in/token", url.Values{"token": {"program"}}).says(http.StatusUnprocessableEntity, "of a program")
 	require.Empty(t, b.cookie)
 	b.post("/console/sign-in/token", url.Values{"token": {" good\n"}, "to": {"/console/sessions"}}).leadsTo("/console/sessions")

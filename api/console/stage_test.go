@@ -129,6 +129,16 @@ func (s *stage) refuse(at string, status int, code domain.Code, message string) 
 	}
 }
 
+// refuseField has the API refuse a parameter of what is asked at a path.
+func (s *stage) refuseField(at, field string) {
+	s.answers[at] = func(api.Principal, *http.Request) (int, any) {
+		return http.StatusBadRequest, map[string]any{
+			"code": domain.CodeInvalid, "message": "The request is not well-formed: words of the API.",
+			"errors": []domain.FieldError{{Field: field, Detail: "words of the API"}},
+		}
+	}
+}
+
 // browser keeps a cookie, and that of a sign-in at the provider.
 type browser struct {
 	*stage
