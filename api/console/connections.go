@@ -35,7 +35,8 @@ type connection struct {
 	readmodels.ConnectedPlatform
 
 	Says  string // how it is, and what to do
-	Again bool   // a person can mend it by signing in
+	Again bool   // signing in once more repairs it
+	Ends  bool   // it can be disconnected here: the main application disconnects what it connected
 	Well  bool
 }
 
@@ -60,6 +61,7 @@ func (v *visit) showConnections(client readmodels.Account, fault string) (view, 
 		c.Again = slices.Contains([]readmodels.PlatformState{
 			readmodels.PlatformDisconnected, readmodels.PlatformReconnect, readmodels.PlatformPermission,
 		}, p.State)
+		c.Ends = domain.Computed(p.ConnectionID) && p.State != readmodels.PlatformDisconnected
 		shown.Waits = shown.Waits || p.State == readmodels.PlatformWaiting
 		shown.Connected = append(shown.Connected, c)
 	}
@@ -126,6 +128,55 @@ func (v *visit) reconnect() (view, error) {
 	return begun, err
 }
 
+// disconnectView asks whether to disconnect a page or profile, and says what came of it.
+type disconnectView struct {
+	readmodels.ConnectedPlatform
+
+	ClientID string
+	Client   string
+	Network  string
+	Fault    string                // why it was not done
+	Done     *connect.Disconnected // nil: it is asked
+}
+
+func (d disconnectView) template() (name, title string) {
+	if d.Done != nil {
+		return "disconnect", "Disconnected: " + nameOr(d.ProfileName, "without a name")
+	}
+	return "disconnect", "Disconnect " + nameOr(d.ProfileName, "a page without a name")
+}
+
+// askToDisconnect says what is kept and what is deleted before a page or profile is disconnected.
+func (v *visit) askToDisconnect() (view, error) { return v.connectedPage() }
+
+// connectedPage is the page or profile of the client that the address names.
+func (v *visit) connectedPage() (shown disconnectView, err error) {
+	client, err := v.client()
+	if err != nil {
+		return shown, err
+	}
+	of, err := get[readmodels.ConnectedPlatform](v, "/api/platforms/"+url.PathEscape(v.r.PathValue("page")), nil)
+	if err == nil && of.AccountID != client.ID {
+		err = errNoPage
+	}
+	return disconnectView{ConnectedPlatform: of, ClientID: client.ID, Client: client.Name, Network: connect.Shown(of.Platform)}, err
+}
+
+// disconnect stops the reading of a page or profile. The directory records who did it.
+func (v *visit) disconnect() (view, error) {
+	shown, err := v.connectedPage()
+	if err != nil {
+		return nil, err
+	}
+	done, err := post[connect.Disconnected](v, "/api/platforms/"+strconv.FormatInt(shown.ID, 10)+"/disconnect", nil)
+	if faults, taken := faultsOf(err, nil); taken {
+		shown.Fault = faults.Said
+		return shown, nil
+	}
+	shown.Done = &done
+	return shown, err
+}
+
 // connectRequest is the body of what begins a sign-in.
 type connectRequest struct {
 	Platform      int    `json:"platform"`
@@ -158,7 +209,9 @@ func (c *Console) connectPages() []page {
 	of := clientsPath + "{id}/connections"
 	return []page{
 		{pattern: "GET " + of, roles: staff, views: []view{connectionsView{}}, open: (*visit).clientConnections},
-		{pattern: "POST " + of, roles: staff, open: (*visit).reconnect},
+		{pattern: "POST " + of, roles: staff, views: []view{connectionsView{}}, open: (*visit).reconnect},
+		{pattern: "GET " + of + "/{page}/disconnect", roles: staff, views: []view{disconnectView{}}, open: (*visit).askToDisconnect},
+		{pattern: "POST " + of + "/{page}/disconnect", roles: staff, views: []view{disconnectView{}}, open: (*visit).disconnect},
 		{pattern: "GET " + connectPath, roles: both, nav: "Connect", scope: "connect", views: []view{connectView{}}, open: (*visit).connecting},
 		{pattern: "POST " + connectPath, roles: both, views: []view{connectView{}}, open: (*visit).connect},
 		{pattern: "POST " + connectPath + "/links", roles: both, views: []view{linkMadeView{}, connectView{}}, open: (*visit).makeLink},

@@ -1,9 +1,11 @@
 package console_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,6 +60,43 @@ func TestConnectionsSayHowTheyAreInOurWords(t *testing.T) {
 	require.JSONEq(t, `{"platform":4,"account":"`+bakery+`","return_to":"`+linked+`","social_account":71}`, *sent)
 	s.answer("POST /api/connect", connect.Begun{StartURL: "https://boards.example.com/connect/start/WORD"}, nil)
 	b.post(linked, url.Values{"platform": {"4"}}).says(http.StatusOK, `role="alert"`, "come back to https://boards.example.com alone")
+}
+
+// Somebody sees what is kept and what is deleted before a page is disconnected, and what is left to do afterwards.
+func TestAPageIsDisconnected(t *testing.T) {
+	t.Parallel()
+	s, b, _ := connectStage(t, "agency")
+	number := domain.ComputedSocialAccount(agency, domain.Instagram, 0, "1001")
+	page := readmodels.ConnectedPlatform{
+		PlatformRef: readmodels.PlatformRefOf(domain.Instagram), ID: number, AccountID: bakery, ProfileName: "Harbour Bakery Pictures",
+		ConnectionID: domain.ComputedConnection(agency, domain.Instagram, "app", "u1"), State: readmodels.PlatformOK,
+	}
+	byMain := readmodels.ConnectedPlatform{ID: 70, AccountID: bakery, ProfileName: "Of the main application", ConnectionID: 7, State: readmodels.PlatformOK}
+	s.answer("GET /api/platforms", []readmodels.ConnectedPlatform{page, byMain}, nil)
+	s.answer(fmt.Sprint("GET /api/platforms/", number), page, nil)
+	at := fmt.Sprint(linked, "/", number, "/disconnect")
+	list := b.get(linked)
+	list.says(http.StatusOK, `href="`+at+`"`)
+	require.NotContains(t, list.Body.String(), linked+"/70/disconnect", "the main application disconnects what it connected")
+
+	s.asked = nil
+	b.get(at).says(http.StatusOK, "<strong>Kept:</strong> the figures", "<strong>Deleted:</strong> our access token", `method="post" action="`+at+`"`)
+	require.NotContains(t, strings.Join(s.asked, " "), "POST", "a look changes nothing")
+	b.send(http.MethodPost, at, url.Values{}, func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }).says(http.StatusForbidden)
+	require.NotContains(t, strings.Join(s.asked, " "), "POST")
+
+	call := fmt.Sprintf("POST /api/platforms/%d/disconnect", number)
+	s.refuse(call, http.StatusConflict, domain.CodeConflict, "Disconnect it there.")
+	b.post(at, url.Values{}).says(http.StatusOK, `role="alert">Disconnect it there.`, "Keep it connected")
+	s.answer(call, connect.Disconnected{SocialAccountID: number, Left: "Remove the app there."}, nil)
+	b.post(at, url.Values{}).says(http.StatusOK, "is disconnected, and no longer read", "Remove the app there.", `href="`+linked+`"`)
+
+	page.AccountID = catering
+	s.answer(fmt.Sprint("GET /api/platforms/", number), page, nil)
+	s.asked = nil
+	b.post(at, url.Values{}).says(http.StatusNotFound)
+	require.NotContains(t, strings.Join(s.asked, " "), "POST", "it is another client's")
+	s.signedIn("client").get(at).says(http.StatusForbidden)
 }
 
 func TestConnectingAndItsLinks(t *testing.T) {
