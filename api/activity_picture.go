@@ -36,7 +36,7 @@ func (s *Server) getPicture(w http.ResponseWriter, r *http.Request, params *Para
 	if post.MediaURL == nil || s.deps.Pictures == nil {
 		return errNoPicture
 	}
-	of := domain.PostRef{ParentAccount: scope.ParentAccount, SocialAccount: post.SocialAccount, ExternalID: post.ExternalID}
+	of := domain.PostRef{ParentAccount: scope.ParentAccount, SocialAccount: post.SocialAccount, ExternalID: string(post.ExternalID)}
 	picture, err := s.deps.Pictures.Picture(r.Context(), of)
 	if err != nil {
 		return err

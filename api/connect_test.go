@@ -117,7 +117,7 @@ func TestFirstReadingThatFailsIsToldInPlainWords(t *testing.T) {
 		platforms.ClassBlocked: "Look at the account there", platforms.ClassInvalid: "Tell whoever sent you here",
 		platforms.ClassRetry: "tried again by itself", "internal": "tried again by itself",
 	} {
-		view := connect.View{Readings: []domain.FirstReading{{SocialAccountID: 5, Class: string(class), Reason: fmt.Sprintf(own, class)}}}
+		view := connect.View{Readings: []domain.FirstReading{{SocialAccountID: 5, Class: string(class), Reason: domain.OptionalText(fmt.Sprintf(own, class))}}}
 		view.Outcome = &domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: 5, PID: domain.Facebook, Name: "Bakery"}}}
 		says, again := api.SaysOf(view)
 		require.Len(t, says, 1)

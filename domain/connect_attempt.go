@@ -53,8 +53,8 @@ func (a ConnectAttempt) Over(now time.Time) bool {
 
 // ConnectOutcome is what came of an attempt, as whoever asked may see it.
 type ConnectOutcome struct {
-	// Refused says why nothing was connected, and what to do; "": something was.
-	Refused string `json:"refused"`
+	// Refused says why nothing was connected, and what to do; null: something was.
+	Refused OptionalText `json:"refused"`
 	// Connected are the pages and profiles that are read from now on.
 	Connected []ConnectedNow `json:"connected"`
 	// FellAway are the names of pages that the sign-in no longer covers: they wait for another one.
@@ -112,8 +112,8 @@ type ConnectNames struct {
 
 // FirstReading is how far the first reading of a page came.
 type FirstReading struct {
-	SocialAccountID int64      `json:"social_account_id"`
-	ReadAt          *time.Time `json:"last_read_at"` // of its newest reading since then, in UTC; null: there is none yet
-	Reason          string     `json:"reason"`       // why not, and what to do; "": it is about to be read
-	Class           string     `json:"-"`            // of that reason, as a platform's client tells failures apart; "": there is none
+	SocialAccountID int64        `json:"social_account_id"`
+	ReadAt          *time.Time   `json:"last_read_at"` // of its newest reading since then, in UTC; null: there is none yet
+	Reason          OptionalText `json:"reason"`       // why not, and what to do; null: it is about to be read
+	Class           string       `json:"-"`            // of that reason, as a platform's client tells failures apart; "": there is none
 }

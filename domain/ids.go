@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -53,4 +54,15 @@ func SplitPostID(id string) (socialAccount int64, externalID string, ok bool) {
 		return 0, "", false
 	}
 	return n, external, true
+}
+
+// OptionalText is a text of an answer that may be absent: JSON shows the empty one as null.
+type OptionalText string
+
+// MarshalJSON implements [json.Marshaler].
+func (t OptionalText) MarshalJSON() ([]byte, error) {
+	if t == "" {
+		return []byte("null"), nil
+	}
+	return json.Marshal(string(t))
 }

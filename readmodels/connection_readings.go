@@ -24,8 +24,8 @@ type ConnectionReading struct {
 	ConnectionID int64  `json:"connection_id"` // the authorisation; several accounts may share one
 	// State is reconnect when a person must sign in again, paused while an operator has it left alone, or all of its platform,
 	// unsubscribed when no subscription runs, else ok, or the class of what failed at the last reading.
-	State  string `json:"state"`
-	Reason string `json:"reason"` // "" when nothing was wrong
+	State  string              `json:"state"`
+	Reason domain.OptionalText `json:"reason"` // null when nothing was wrong
 	// ExpiresAt is when the token in use ends; null: never, or not known.
 	ExpiresAt *time.Time `json:"expires_at"`
 	// SignInBefore is when a person must have signed in again; null: never, or not known.
@@ -38,18 +38,18 @@ type ConnectionReading struct {
 	// LastReadAt is when its totals were read last; null: never.
 	LastReadAt *time.Time `json:"last_read_at"`
 	// NextDue is when its totals are read next; null: at once, or, by its state, not at all.
-	NextDue   *time.Time `json:"next_due"`
-	Pace      string     `json:"pace"`        // a sentence; "" before the first reading
-	CallsADay int        `json:"calls_a_day"` // that its totals and posts cost
+	NextDue   *time.Time          `json:"next_due"`
+	Pace      domain.OptionalText `json:"pace"`        // a sentence; null before the first reading
+	CallsADay int                 `json:"calls_a_day"` // that its totals and posts cost
 }
 
 // CheckedConnection is a connected account, and what its platform said just now of the token that it is read with.
 type CheckedConnection struct {
 	ConnectionReading
 
-	OwnerID   string `json:"owner_id,omitempty"`   // the platform's id of whom the token is of; absent where it did not say, and over HTTP: it may be a person's
-	OwnerName string `json:"owner_name,omitempty"` // as the platform shows it; absent where it did not say, and over HTTP: it may be a person's
-	Problem   string `json:"problem"`              // why the account cannot be read with the token, or was not asked about; "" when it can
+	OwnerID   string              `json:"owner_id,omitempty"`   // the platform's id of whom the token is of; absent where it did not say, and over HTTP: it may be a person's
+	OwnerName string              `json:"owner_name,omitempty"` // as the platform shows it; absent where it did not say, and over HTTP: it may be a person's
+	Problem   domain.OptionalText `json:"problem"`              // why the account cannot be read with the token, or was not asked about; null when it can
 }
 
 // ReadingsQuery asks how connected accounts are read.

@@ -13,12 +13,12 @@ import (
 
 // DashboardPreview is what a PUT would do.
 type DashboardPreview struct {
-	// Type is that of the record that the PUT would append, for example dashboard.accounts_linked.v1; "": nothing would change.
-	Type    string `json:"type"`
-	AsOf    int64  `json:"as_of_version"` // of the agency's stream: the decision rests on everything up to it
-	Version int64  `json:"version"`       // of this dashboard, as its ETag has it; 0: there is none yet
-	// Preview names the decision. A PUT that sends it as If-Preview does exactly this, or nothing (412); "": nothing would change.
-	Preview string `json:"preview"`
+	// Type is that of the record that the PUT would append, for example dashboard.accounts_linked.v1; null: nothing would change.
+	Type    domain.OptionalText `json:"type"`
+	AsOf    int64               `json:"as_of_version"` // of the agency's stream: the decision rests on everything up to it
+	Version int64               `json:"version"`       // of this dashboard, as its ETag has it; 0: there is none yet
+	// Preview names the decision. A PUT that sends it as If-Preview does exactly this, or nothing (412); null: nothing would change.
+	Preview domain.OptionalText `json:"preview"`
 	// Dashboards are those that would change, by the ids of their sub-accounts.
 	Dashboards []PreviewedDashboard `json:"dashboards"`
 	// Access is what client users see before and after: everybody who may open one of the linked or unlinked dashboards then or now. Users who
@@ -75,7 +75,7 @@ func (d *Dashboards) Named(ctx context.Context, p domain.DashboardPreview) (Dash
 		return DashboardPreview{}, fmt.Errorf("name a preview: %w", err)
 	}
 	shown := DashboardPreview{
-		Type: p.EventType, AsOf: p.Head, Version: p.Version, Preview: p.Decision,
+		Type: domain.OptionalText(p.EventType), AsOf: p.Head, Version: p.Version, Preview: domain.OptionalText(p.Decision),
 		Dashboards: []PreviewedDashboard{}, Access: []PreviewedAccess{}, LostAccess: namedAll(n.users, p.LostAccess),
 	}
 	for _, r := range p.Revisions {

@@ -47,32 +47,32 @@ func PlatformStates() []PlatformState {
 type ConnectedPlatform struct {
 	PlatformRef
 
-	ID          int64              `json:"id"`               // the social account
-	Type        string             `json:"type"`             // page, business_account, profile, company_page or user
-	AccountType domain.AccountType `json:"a_type,omitempty"` // LinkedIn: 1 profile, 2 company page
-	AccountID   string             `json:"account_id"`       // the sub-account it belongs to
-	AccountName string             `json:"account_name"`
-	MemberID    int64              `json:"member_id"`    // the owner
-	OwnerName   string             `json:"owner_name"`   // "" when the directory does not know the member any more
-	UserID      *string            `json:"user_id"`      // the user who the owner is, 24 hex digits; null: none
-	ProfileID   string             `json:"profile_id"`   // the platform's id of the page or profile
-	ProfileName string             `json:"profile_name"` // its name there
+	ID          int64               `json:"id"`               // the social account
+	Type        string              `json:"type"`             // page, business_account, profile, company_page or user
+	AccountType domain.AccountType  `json:"a_type,omitempty"` // LinkedIn: 1 profile, 2 company page
+	AccountID   string              `json:"account_id"`       // the sub-account it belongs to
+	AccountName string              `json:"account_name"`
+	MemberID    int64               `json:"member_id"`    // the owner
+	OwnerName   domain.OptionalText `json:"owner_name"`   // null when the directory does not know the member any more
+	UserID      *string             `json:"user_id"`      // the user who the owner is, 24 hex digits; null: none
+	ProfileID   string              `json:"profile_id"`   // the platform's id of the page or profile
+	ProfileName string              `json:"profile_name"` // its name there
 	// ConnectionID is the authorisation behind it; several accounts may share one.
 	ConnectionID int64         `json:"connection_id"`
 	State        PlatformState `json:"state"`
 	// ReasonClass is why the last attempt to read it, or a part of it, failed: reconnect, permission, throttled,
-	// retry, unsupported_metric, not_found, blocked, no_data, invalid or internal; "" after a success.
-	ReasonClass string `json:"reason_class"`
-	// Reason is a sentence: what was wrong and what to do; "" when nothing was.
-	Reason string `json:"reason"`
+	// retry, unsupported_metric, not_found, blocked, no_data, invalid or internal; null after a success.
+	ReasonClass domain.OptionalText `json:"reason_class"`
+	// Reason is a sentence: what was wrong and what to do; null when nothing was.
+	Reason domain.OptionalText `json:"reason"`
 	// RetryAt is when it is tried again at the earliest; null: by its schedule.
 	RetryAt  *time.Time `json:"retry_at"`
 	Failures int        `json:"failures"` // in a row
 	// NextDue is when its totals are read next; in the past while it waits for its turn or for the quota. Null: at once, or,
 	// by its state, not at all.
 	NextDue *time.Time `json:"next_due"`
-	// Pace is a sentence: how often its totals are read, and why not more often; "" before the first reading.
-	Pace string `json:"pace"`
+	// Pace is a sentence: how often its totals are read, and why not more often; null before the first reading.
+	Pace domain.OptionalText `json:"pace"`
 	// ExpiresAt is when the access token in use ends, also after renewals, as the platform said with it; while no
 	// token is stored here, what the main application said. Null: never, or not known.
 	ExpiresAt *time.Time `json:"expires_at"`
@@ -164,9 +164,9 @@ func (e Entities) platforms(scope Scope, q PlatformsQuery, id int64) PageQuery[C
 				&p.SignInBefore, &p.DataAccessExpiresAt, &granted, &p.TokenStoredAt, &p.LastReadAt, &p.LastPostsAt, &p.CreatedAt, &p.UpdatedAt, &p.UserID)
 			p.PlatformRef = PlatformRefOf(p.Platform)
 			if p.State == PlatformDisconnected {
-				p.Reason = NotConnected(domain.DirectorySocialAccount{
+				p.Reason = domain.OptionalText(NotConnected(domain.DirectorySocialAccount{
 					ParentAccount: scope.ParentAccount, Platform: p.Platform, AccountType: p.AccountType, ExternalID: p.ProfileID, ConnectionID: p.ConnectionID,
-				})
+				}))
 			}
 			switch p.State {
 			case PlatformDisconnected, PlatformReconnect, PlatformPaused, PlatformUnsubscribed:

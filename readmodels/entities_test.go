@@ -165,12 +165,12 @@ func TestWhyAPageIsNotConnected(t *testing.T) {
 		p, err := entities.Platform(t.Context(), readmodels.Scope{ParentAccount: agencyA}, 5)
 		require.NoError(t, err)
 		require.Equal(t, readmodels.PlatformDisconnected, p.State)
-		require.Equal(t, want, p.Reason, "connection %d", connection.ID)
+		require.EqualValues(t, want, p.Reason, "connection %d", connection.ID)
 		erased := commands.EraseDraft(domain.KindConnection, strconv.FormatInt(connection.ID, 10), time.Now().Add(time.Hour))
 		require.NoError(t, log.Append(t.Context(), erased))
 		p, err = entities.Platform(t.Context(), readmodels.Scope{ParentAccount: agencyA}, 5)
 		require.NoError(t, err)
-		require.Equal(t, want, p.Reason, "connection %d, erased with a person", connection.ID)
+		require.EqualValues(t, want, p.Reason, "connection %d, erased with a person", connection.ID)
 	}
 }
 
@@ -244,7 +244,7 @@ func TestPlatforms(t *testing.T) {
 		require.NotEqual(t, int64(5), r.SocialAccount, "disconnected")
 		if r.SocialAccount == 7 {
 			require.Equal(t, "reconnect", r.State)
-			require.Equal(t, "revoked", r.Reason)
+			require.EqualValues(t, "revoked", r.Reason)
 			require.Nil(t, r.NextDue)
 		}
 	}
@@ -265,14 +265,14 @@ func TestPlatforms(t *testing.T) {
 	require.Equal(t, &expires, unsealed.ExpiresAt, "no token is stored: the main application's word is all there is")
 	throttled, err := entities.Platform(t.Context(), scope, 2)
 	require.NoError(t, err)
-	require.Equal(t, "throttled", throttled.ReasonClass)
-	require.Equal(t, "what was wrong and what to do", throttled.Reason)
+	require.EqualValues(t, "throttled", throttled.ReasonClass)
+	require.EqualValues(t, "what was wrong and what to do", throttled.Reason)
 	require.Equal(t, 3, throttled.Failures)
 	require.Equal(t, new(entityDay.Add(time.Hour)), throttled.RetryAt)
 	require.Equal(t, throttled.RetryAt, throttled.NextDue)
 	dead, err := entities.Platform(t.Context(), scope, 7)
 	require.NoError(t, err)
-	require.Equal(t, "revoked", dead.Reason)
+	require.EqualValues(t, "revoked", dead.Reason)
 	require.Nil(t, dead.NextDue, "it waits for a person")
 	again, err := entities.Platform(t.Context(), scope, 8)
 	require.NoError(t, err)
@@ -325,7 +325,7 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 	shown, err := entities.Platform(t.Context(), readmodels.Scope{ParentAccount: agencyA}, 1)
 	require.NoError(t, err)
 	require.Equal(t, readmodels.PlatformPaused, shown.State)
-	require.Equal(t, "An operator has paused it. Ask the operator of this service.", shown.Reason)
+	require.EqualValues(t, "An operator has paused it. Ask the operator of this service.", shown.Reason)
 	require.Nil(t, shown.NextDue)
 	require.Equal(t, &ends, shown.DataAccessExpiresAt)
 	lacks := []string{"pages_read_user_content"}
@@ -341,7 +341,7 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, listed, 1)
 	require.Equal(t, "paused", listed[0].State)
-	require.Equal(t, "An operator has paused it: incident:OPS-1.", listed[0].Reason)
+	require.EqualValues(t, "An operator has paused it: incident:OPS-1.", listed[0].Reason)
 	require.Equal(t, permissions, listed[0].Permissions)
 	none, err := connections.Readings(t.Context(), readmodels.ReadingsQuery{Connections: []int64{102}}, entityDay)
 	require.NoError(t, err)
@@ -383,7 +383,7 @@ func TestPausedPlatformIsToldByItsAccounts(t *testing.T) {
 				continue
 			}
 			require.Equal(t, readmodels.PlatformPaused, shown.State, shown.PlatformName)
-			require.Equal(t, "An operator has paused all reading from this platform. Ask the operator of this service.", shown.Reason)
+			require.EqualValues(t, "An operator has paused all reading from this platform. Ask the operator of this service.", shown.Reason)
 		}
 		readings, err := operators.Readings(t.Context(), readmodels.ReadingsQuery{}, entityDay)
 		require.NoError(t, err)
@@ -393,7 +393,7 @@ func TestPausedPlatformIsToldByItsAccounts(t *testing.T) {
 			if r.PlatformName == paused.String() {
 				state, reason = "paused", "An operator has paused its platform: incident:OPS-1."
 			}
-			require.Equal(t, []string{state, reason}, []string{r.State, r.Reason}, r.PlatformName)
+			require.Equal(t, []string{state, reason}, []string{r.State, string(r.Reason)}, r.PlatformName)
 		}
 		_, err = pauses.Resume(t.Context(), domain.PausePlatform, paused.String())
 		require.NoError(t, err)

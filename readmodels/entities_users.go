@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // UsersQuery asks for users.
@@ -21,15 +23,15 @@ type UsersQuery struct {
 
 // User is a person who can sign in at the main application.
 type User struct {
-	ID          string `json:"id"` // 24 hex digits
-	Name        string `json:"name"`
-	Email       string `json:"email"`
-	Image       string `json:"image"`
-	Role        string `json:"role"`    // as the main application names it; "" not known
-	Company     string `json:"company"` // "" not known
-	AccountID   string `json:"account_id"`
-	AccountName string `json:"account_name"`
-	IsOwner     bool   `json:"is_owner"`
+	ID          string              `json:"id"` // 24 hex digits
+	Name        string              `json:"name"`
+	Email       string              `json:"email"`
+	Image       domain.OptionalText `json:"image"`   // address of a picture; null: none
+	Role        domain.OptionalText `json:"role"`    // as the main application names it; null: not known
+	Company     domain.OptionalText `json:"company"` // null: not known
+	AccountID   string              `json:"account_id"`
+	AccountName string              `json:"account_name"`
+	IsOwner     bool                `json:"is_owner"`
 	// Active is false for a user with a pending reset of the password, too.
 	Active    bool       `json:"active"`
 	CreatedAt *time.Time `json:"created_at"` // null: not known

@@ -97,7 +97,7 @@ func (v *visit) readImpressions(f figures) (put func(*figuresView), err error) {
 			name := strconv.FormatInt(r.SocialAccount, 10)
 			for _, source := range shown.Sources {
 				if source.SocialAccount == r.SocialAccount {
-					name = nameOr(source.Name, name)
+					name = nameOr(string(source.Name), name)
 				}
 			}
 			shown.Reach = append(shown.Reach, reachShown{r, name})

@@ -49,10 +49,10 @@ func (v *visit) readCosts(f figures) (put func(*figuresView), err error) {
 func costOf(platform string, r analytics.Roi) costRow {
 	row := costRow{Of: platform, Views: r.Views, Cost: unknown, Thousand: unknown}
 	if r.Cost != nil {
-		row.Cost = money(*r.Cost, r.Currency)
+		row.Cost = money(*r.Cost, string(r.Currency))
 	}
 	if r.CostPerThousandViews != nil {
-		row.Thousand = money(int64(*r.CostPerThousandViews+0.5), r.Currency)
+		row.Thousand = money(int64(*r.CostPerThousandViews+0.5), string(r.Currency))
 	}
 	return row
 }

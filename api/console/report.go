@@ -128,7 +128,7 @@ func (v *visit) readReport(shown *reportView, month, before figures) error {
 	}
 	for _, source := range now.Sources {
 		if source.Reason != "" {
-			shown.Missing = append(shown.Missing, network(source.PlatformName)+", "+nameOr(source.Name, "an account that is gone")+": "+source.Reason)
+			shown.Missing = append(shown.Missing, network(source.PlatformName)+", "+nameOr(string(source.Name), "an account that is gone")+": "+string(source.Reason))
 		}
 	}
 	shown.Said = shown.sentences(then.Numbers)

@@ -2741,17 +2741,17 @@ export interface components {
             owner_id?: string;
             /** @description as the platform shows it; absent where it did not say, and over HTTP: it may be a person's */
             owner_name?: string;
-            /** @description a sentence; "" before the first reading */
-            pace: string;
+            /** @description a sentence; null before the first reading */
+            pace: string | null;
             /**
              * @description facebook, instagram, linkedin, tiktok
              * @enum {string}
              */
             platform_name: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description why the account cannot be read with the token, or was not asked about; "" when it can */
-            problem: string;
-            /** @description "" when nothing was wrong */
-            reason: string;
+            /** @description why the account cannot be read with the token, or was not asked about; null when it can */
+            problem: string | null;
+            /** @description null when nothing was wrong */
+            reason: string | null;
             /**
              * Format: date-time
              * @description `sign_in_before` is when a person must have signed in again; null: never, or not known.
@@ -2848,8 +2848,8 @@ export interface components {
             connected: components["schemas"]["ConnectedNow"][];
             /** @description `fell_away` are the names of pages that the sign-in no longer covers: they wait for another one. */
             fell_away: string[];
-            /** @description `refused` says why nothing was connected, and what to do; "": something was. */
-            refused: string;
+            /** @description `refused` says why nothing was connected, and what to do; null: something was. */
+            refused: string | null;
         };
         /** @description A page or profile that was chosen. */
         ConnectedNow: {
@@ -2936,8 +2936,8 @@ export interface components {
              * @description `next_due` is when its totals are read next; in the past while it waits for its turn or for the quota. Null: at once, or, by its state, not at all.
              */
             next_due: string | null;
-            /** @description "" when the directory does not know the member any more */
-            owner_name: string;
+            /** @description null when the directory does not know the member any more */
+            owner_name: string | null;
             /**
              * Format: int64
              * @description A social network by the number (`pId`) that the old system gave it.
@@ -2949,18 +2949,18 @@ export interface components {
              * @enum {integer}
              */
             p_id: 1 | 3 | 4 | 6;
-            /** @description `pace` is a sentence: how often its totals are read, and why not more often; "" before the first reading. */
-            pace: string;
+            /** @description `pace` is a sentence: how often its totals are read, and why not more often; null before the first reading. */
+            pace: string | null;
             /** @description facebook, instagram, linkedin, tiktok */
             platform: string;
             /** @description the platform's id of the page or profile */
             profile_id: string;
             /** @description its name there */
             profile_name: string;
-            /** @description `reason` is a sentence: what was wrong and what to do; "" when nothing was. */
-            reason: string;
-            /** @description `reason_class` is why the last attempt to read it, or a part of it, failed: reconnect, permission, throttled, retry, unsupported_metric, not_found, blocked, no_data, invalid or internal; "" after a success. */
-            reason_class: string;
+            /** @description `reason` is a sentence: what was wrong and what to do; null when nothing was. */
+            reason: string | null;
+            /** @description `reason_class` is why the last attempt to read it, or a part of it, failed: reconnect, permission, throttled, retry, unsupported_metric, not_found, blocked, no_data, invalid or internal; null after a success. */
+            reason_class: string | null;
             /**
              * Format: date-time
              * @description `retry_at` is when it is tried again at the earliest; null: by its schedule.
@@ -3036,8 +3036,8 @@ export interface components {
             p_id: 1 | 3 | 4 | 6;
             /** @description facebook, instagram, linkedin, tiktok */
             platform: string;
-            /** @description why; "" without a reason */
-            reason: string;
+            /** @description why; null without a reason */
+            reason: string | null;
             /**
              * Format: int64
              * @description The connected profile or page, by the main application's id.
@@ -3107,15 +3107,15 @@ export interface components {
              * @description `next_due` is when its totals are read next; null: at once, or, by its state, not at all.
              */
             next_due: string | null;
-            /** @description a sentence; "" before the first reading */
-            pace: string;
+            /** @description a sentence; null before the first reading */
+            pace: string | null;
             /**
              * @description facebook, instagram, linkedin, tiktok
              * @enum {string}
              */
             platform_name: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description "" when nothing was wrong */
-            reason: string;
+            /** @description null when nothing was wrong */
+            reason: string | null;
             /**
              * Format: date-time
              * @description `sign_in_before` is when a person must have signed in again; null: never, or not known.
@@ -3175,10 +3175,10 @@ export interface components {
             dashboards: components["schemas"]["PreviewedDashboard"][];
             /** @description `lost_access` are the users who would leave a list, and get a client_access_removed notice. */
             lost_access: components["schemas"]["Named"][];
-            /** @description `preview` names the decision. A PUT that sends it as If-Preview does exactly this, or nothing (412); "": nothing would change. */
-            preview: string;
-            /** @description `type` is that of the record that the PUT would append, for example dashboard.accounts_linked.v1; "": nothing would change. */
-            type: string;
+            /** @description `preview` names the decision. A PUT that sends it as If-Preview does exactly this, or nothing (412); null: nothing would change. */
+            preview: string | null;
+            /** @description `type` is that of the record that the PUT would append, for example dashboard.accounts_linked.v1; null: nothing would change. */
+            type: string | null;
             /**
              * Format: int64
              * @description of this dashboard, as its ETag has it; 0: there is none yet
@@ -3397,8 +3397,8 @@ export interface components {
         Disconnected: {
             /** @description `given_back` tells whether nothing hangs on the person's consent any more and it was given back at the platform. */
             given_back: boolean;
-            /** @description `left` says what remains to be done at the platform; "": nothing. */
-            left: string;
+            /** @description `left` says what remains to be done at the platform; null: nothing. */
+            left: string | null;
             /**
              * Format: int64
              * @description The connected profile or page, by the main application's id.
@@ -3596,8 +3596,8 @@ export interface components {
              * @description of its newest reading since then, in UTC; null: there is none yet
              */
             last_read_at: string | null;
-            /** @description why not, and what to do; "": it is about to be read */
-            reason: string;
+            /** @description why not, and what to do; null: it is about to be read */
+            reason: string | null;
             /**
              * Format: int64
              * @description The connected profile or page, by the main application's id.
@@ -4892,8 +4892,8 @@ export interface components {
              * @description `cost_per_thousand_views_minor` is `cost_minor` / `priced_views` × 1000, in minor units with two decimals; null without a cost, and where `priced_views` is not positive.
              */
             cost_per_thousand_views_minor: number | null;
-            /** @description ISO 4217; "" without a cost */
-            currency: string;
+            /** @description ISO 4217; null without a cost */
+            currency: string | null;
             /**
              * Format: int64
              * @description A social network by the number (`pId`) that the old system gave it.
@@ -5019,8 +5019,8 @@ export interface components {
              * @description when it was first registered here; null: only planned
              */
             created_at: string | null;
-            /** @description the platform's id; "" until it is published */
-            external_id: string;
+            /** @description the platform's id; null until it is published */
+            external_id: string | null;
             /** @description <social account>:<external id>; of a planned post <social account>:planned:<the plan's number> */
             id: string;
             /**
@@ -5736,8 +5736,8 @@ export interface components {
              * @description `engagement` is likes + comments + shares, of the parts that a platform gives.
              */
             engagement: number;
-            /** @description address of the picture of its user; "" without one */
-            image: string;
+            /** @description address of the picture of its user; null without one */
+            image: string | null;
             /**
              * Format: int64
              * @description likes or reactions; null when no platform gave any, as the others
@@ -5748,8 +5748,8 @@ export interface components {
              * @description The member who owns the connection, by the main application's id.
              */
             member_id: number;
-            /** @description "" when the directory does not know the member any more */
-            name: string;
+            /** @description null when the directory does not know the member any more */
+            name: string | null;
             /**
              * Format: int64
              * @description how many are compared
@@ -5776,19 +5776,19 @@ export interface components {
              */
             views: number | null;
         };
-        /** @description A post in a ranking. Names are those of today, "" where the directory does not know one any more. */
+        /** @description A post in a ranking. Names are those of today, null where the directory does not know one any more. */
         RankedPost: {
             /** @description the sub-account whose post it is: of several, who registered it last; of a post that is registered under none that the caller sees, who had it when it was read last in the range */
             account_id: string;
             /** @description of `account_id` */
-            account_name: string;
+            account_name: string | null;
             /**
              * Format: int64
              * @description of the main application's categories; null: none
              */
             c_id: number | null;
-            /** @description of `c_id`; "" also without a category */
-            category_name: string;
+            /** @description of `c_id`; null also without a category */
+            category_name: string | null;
             /** @description its text; null: not known */
             content: string | null;
             /** @description the platform's id */
@@ -5806,10 +5806,10 @@ export interface components {
              * @description who owned the connection when the post was last registered: a connection that is handed on takes its posts along
              */
             member_id: number;
-            /** @description address of the picture of the member's user; "" without one */
-            member_image: string;
+            /** @description address of the picture of the member's user; null without one */
+            member_image: string | null;
             /** @description of `member_id` */
-            member_name: string;
+            member_name: string | null;
             /**
              * Format: int64
              * @description A social network by the number (`pId`) that the old system gave it.
@@ -5821,8 +5821,8 @@ export interface components {
              * @enum {integer}
              */
             p_id: 1 | 3 | 4 | 6;
-            /** @description of the social account; "" also where it has left what the caller may see */
-            page_name: string;
+            /** @description of the social account; null also where it has left what the caller may see */
+            page_name: string | null;
             /** @description its address at the platform; null: not known */
             permalink: string | null;
             /** @description facebook, instagram, linkedin, tiktok */
@@ -5962,8 +5962,8 @@ export interface components {
              * @description The value.
              */
             value: number;
-            /** @description the platform's name for it; "" when it gave none */
-            window: string;
+            /** @description the platform's name for it; null when it gave none */
+            window: string | null;
         };
         /** @description Why an operator acts: a code of a fixed list, and where more of it is written. */
         Reason: {
@@ -6147,8 +6147,8 @@ export interface components {
              * @description `cost_per_thousand_views_minor` is `cost_minor` / `priced_views` × 1000, in minor units with two decimals; null without a cost, and where `priced_views` is not positive.
              */
             cost_per_thousand_views_minor: number | null;
-            /** @description ISO 4217; "" without a cost */
-            currency: string;
+            /** @description ISO 4217; null without a cost */
+            currency: string | null;
             /**
              * @description Says whether there is a price, and if not, why.
              *
@@ -6184,8 +6184,8 @@ export interface components {
              * @description `cost_per_thousand_views_minor` is `cost_minor` / `priced_views` × 1000, in minor units with two decimals; null without a cost, and where `priced_views` is not positive.
              */
             cost_per_thousand_views_minor: number | null;
-            /** @description ISO 4217; "" without a cost */
-            currency: string;
+            /** @description ISO 4217; null without a cost */
+            currency: string | null;
             /**
              * Format: int64
              * @description `days` are those of the month that the range touches and that have begun, today included: the share of the price that stands against the views to date. Less than `days_in_month` while the month has not ended; 0 while it is still to come.
@@ -6346,8 +6346,8 @@ export interface components {
             last_read_at: string | null;
             /** @description `missing` are those of the answer's metrics that the newest reading has no figure of; reason is unsupported, permission, throttled, empty or error. */
             missing: components["schemas"]["MissingFigure"][];
-            /** @description "" when the directory does not know it any more */
-            name: string;
+            /** @description null when the directory does not know it any more */
+            name: string | null;
             /**
              * Format: int64
              * @description A social network by the number (`pId`) that the old system gave it.
@@ -6363,8 +6363,8 @@ export interface components {
             paused?: string;
             /** @description facebook, instagram, linkedin, tiktok */
             platform: string;
-            /** @description a sentence; "" when the status is ok */
-            reason: string;
+            /** @description a sentence; null when the status is ok */
+            reason: string | null;
             /**
              * Format: int64
              * @description The connected profile or page, by the main application's id.
@@ -6798,8 +6798,8 @@ export interface components {
             account_name: string;
             /** @description `active` is false for a user with a pending reset of the password, too. */
             active: boolean;
-            /** @description "" not known */
-            company: string;
+            /** @description null: not known */
+            company: string | null;
             /**
              * Format: date-time
              * @description null: not known
@@ -6809,14 +6809,14 @@ export interface components {
             email: string;
             /** @description 24 hex digits */
             id: string;
-            /** @description Address of a picture; empty without one. */
-            image: string;
+            /** @description address of a picture; null: none */
+            image: string | null;
             /** @description Whether the user owns its account. */
             is_owner: boolean;
             /** @description Name, as the main application or the platform gives it. */
             name: string;
-            /** @description as the main application names it; "" not known */
-            role: string;
+            /** @description as the main application names it; null: not known */
+            role: string | null;
             /**
              * Format: date-time
              * @description null: not known

@@ -87,9 +87,9 @@ func printChecked(out io.Writer, c readmodels.CheckedConnection) {
 	line := func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) }
 	line("connection %d: %s account %d, %s, of client %s: %s", c.ConnectionID, c.PlatformName, c.SocialAccount, plain(c.Name), c.AccountID, c.State)
 	if c.Problem != "" {
-		line("  cannot be read: %s", plain(c.Problem))
+		line("  cannot be read: %s", plain(string(c.Problem)))
 	} else if c.Reason != "" {
-		line("  %s", plain(c.Reason))
+		line("  %s", plain(string(c.Reason)))
 	}
 	if c.OwnerID != "" {
 		line("  token of %s %s", plain(c.OwnerID), plain(c.OwnerName))
@@ -104,5 +104,5 @@ func printChecked(out io.Writer, c readmodels.CheckedConnection) {
 	for _, f := range c.Ungranted {
 		line("  missing: %s of %s, for want of %s", f.Figure, f.Of, strings.Join(f.Scopes, " and "))
 	}
-	line("  last read %s, next due %s, %d calls a day, read %s", momentOr(c.LastReadAt, "never"), momentOr(c.NextDue, "-"), c.CallsADay, plain(c.Pace))
+	line("  last read %s, next due %s, %d calls a day, read %s", momentOr(c.LastReadAt, "never"), momentOr(c.NextDue, "-"), c.CallsADay, plain(string(c.Pace)))
 }

@@ -54,7 +54,7 @@ func (c *Connect) WhyNotBack(ctx context.Context, b CameBack) error {
 
 // nothing is the outcome of an attempt that connected nothing.
 func nothing(why string) domain.ConnectOutcome {
-	return domain.ConnectOutcome{Refused: why, Connected: []domain.ConnectedNow{}, FellAway: []string{}}
+	return domain.ConnectOutcome{Refused: domain.OptionalText(why), Connected: []domain.ConnectedNow{}, FellAway: []string{}}
 }
 
 // messageOf is what a person reads of an error.

@@ -15,8 +15,8 @@ type Disconnected struct {
 	SocialAccountID int64 `json:"social_account_id"`
 	// GivenBack tells whether nothing hangs on the person's consent any more and it was given back at the platform.
 	GivenBack bool `json:"given_back"`
-	// Left says what remains to be done at the platform; "": nothing.
-	Left string `json:"left"`
+	// Left says what remains to be done at the platform; null: nothing.
+	Left domain.OptionalText `json:"left"`
 }
 
 var errConnectedByMain = domain.NewError(domain.CodeConflict,
@@ -66,7 +66,8 @@ func (c *Connect) Disconnect(ctx context.Context, r domain.ConnectRequester, soc
 	if !shown {
 		return done, errNotShownYet
 	}
-	done.GivenBack, done.Left, err = c.letGo(ctx, page.ConnectionID, seen)
+	givenBack, left, err := c.letGo(ctx, page.ConnectionID, seen)
+	done.GivenBack, done.Left = givenBack, domain.OptionalText(left)
 	return done, err
 }
 

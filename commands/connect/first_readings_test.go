@@ -41,7 +41,7 @@ func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 		}
 		status, err := s.Status(t.Context(), ofAgency(north), id)
 		require.NoError(t, err)
-		require.Equal(t, []domain.FirstReading{{SocialAccountID: page1001, ReadAt: readAt, Reason: reason, Class: class}}, status.FirstReadings)
+		require.Equal(t, []domain.FirstReading{{SocialAccountID: page1001, ReadAt: readAt, Reason: domain.OptionalText(reason), Class: class}}, status.FirstReadings)
 	}
 	connected()
 	shows(nil, "")

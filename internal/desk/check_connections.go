@@ -37,7 +37,7 @@ func (d *Looks) CheckConnections(
 		}
 		one.OwnerID, one.OwnerName = owner.ID, owner.Name
 		if err != nil {
-			one.Problem = problem(err)
+			one.Problem = domain.OptionalText(problem(err))
 		}
 		checked = append(checked, one)
 	}

@@ -133,7 +133,7 @@ func (o *oracle) activeMembers() analytics.ActiveMembers {
 				}
 				shown := analytics.ConnectedSocial{PlatformRef: PlatformRefOf(p), SocialAccount: s.ID, AccountType: s.AccountType, Name: s.Name, Connected: s.Connected}
 				if reason, refused := o.refusedWhy(s); refused {
-					shown.NeedsReconnect, shown.Reason = true, reason
+					shown.NeedsReconnect, shown.Reason = true, domain.OptionalText(reason)
 				}
 				c, ok := lastOf(o.w, func(c domain.DirectoryConnection) bool { return c.ID == s.ConnectionID })
 				if ok && c.MemberID == id {

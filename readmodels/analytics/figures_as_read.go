@@ -14,13 +14,13 @@ import (
 type ReadFigure struct {
 	readmodels.PlatformRef
 
-	SocialAccount int64       `json:"social_account_id"`
-	Metric        string      `json:"metric"`
-	Kind          domain.Kind `json:"kind"`   // rolling, or stock
-	Window        string      `json:"window"` // the platform's name for it; "" when it gave none
-	Value         int64       `json:"value"`
-	SourceMetric  string      `json:"source_metric" brief:"-"`
-	CapturedAt    time.Time   `json:"captured_at"` // of the last reading in the range
+	SocialAccount int64               `json:"social_account_id"`
+	Metric        string              `json:"metric"`
+	Kind          domain.Kind         `json:"kind"`   // rolling, or stock
+	Window        domain.OptionalText `json:"window"` // the platform's name for it; null when it gave none
+	Value         int64               `json:"value"`
+	SourceMetric  string              `json:"source_metric" brief:"-"`
+	CapturedAt    time.Time           `json:"captured_at"` // of the last reading in the range
 }
 
 // asRead returns the figures of a metric that no total takes, each as the range's last reading has it.
@@ -39,7 +39,7 @@ func (f *accountFigures) asRead(metric string) []ReadFigure {
 			f.noteMetric(s.social, s.metric)
 			figures = append(figures, ReadFigure{
 				SocialAccount: s.social, PlatformRef: readmodels.PlatformRefOf(s.platform), Metric: s.metric, Kind: key.kind,
-				Window: key.window, Value: last.value, SourceMetric: last.source, CapturedAt: last.at,
+				Window: domain.OptionalText(key.window), Value: last.value, SourceMetric: last.source, CapturedAt: last.at,
 			})
 		}
 	}

@@ -3,6 +3,7 @@ package analytics
 import (
 	"context"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -22,11 +23,11 @@ type Leaderboard struct {
 type RankedMember struct {
 	Rank int64 `json:"rank"` // from 1; equals share one and stand by their ids, and the next rank counts them all
 	// PreviousRank is the member's rank in the previous period, by the same measure; null where it had none.
-	PreviousRank *int64 `json:"previous_rank"`
-	MemberID     int64  `json:"member_id"`
-	Name         string `json:"name"`  // "" when the directory does not know the member any more
-	Image        string `json:"image"` // address of the picture of its user; "" without one
-	Posts        int64  `json:"posts"` // how many are compared
+	PreviousRank *int64              `json:"previous_rank"`
+	MemberID     int64               `json:"member_id"`
+	Name         domain.OptionalText `json:"name"`  // null when the directory does not know the member any more
+	Image        domain.OptionalText `json:"image"` // address of the picture of its user; null without one
+	Posts        int64               `json:"posts"` // how many are compared
 	// Engagement is likes + comments + shares, of the parts that a platform gives.
 	Engagement int64  `json:"engagement"`
 	Likes      *int64 `json:"likes"` // likes or reactions; null when no platform gave any, as the others

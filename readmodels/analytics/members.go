@@ -47,9 +47,9 @@ type ConnectedSocial struct {
 	Name          string             `json:"name"`
 	Connected     bool               `json:"connected"` // in the main application
 	// NeedsReconnect says that the platform refuses its authorisation: the member must give it again.
-	NeedsReconnect bool       `json:"needs_reconnect"`
-	Reason         string     `json:"reason"`     // why; "" without a reason
-	ExpiresAt      *time.Time `json:"expires_at"` // when the token in use ends, also after renewals; null: not known, or never
+	NeedsReconnect bool                `json:"needs_reconnect"`
+	Reason         domain.OptionalText `json:"reason"`     // why; null without a reason
+	ExpiresAt      *time.Time          `json:"expires_at"` // when the token in use ends, also after renewals; null: not known, or never
 }
 
 // ActiveMembers is endpoint 15: the active members of an account and the platforms that they have

@@ -179,7 +179,7 @@ func TestAPageThatIsHandedOnSaysWhoseItWas(t *testing.T) {
 			}
 			require.Equal(t, tt.listed, listed)
 			require.Len(t, meta.Sources, 1)
-			require.Equal(t, tt.reason, meta.Sources[0].Reason)
+			require.EqualValues(t, tt.reason, meta.Sources[0].Reason)
 			require.Equal(t, tt.status, meta.Sources[0].Status)
 		})
 	}
@@ -294,7 +294,7 @@ func TestWhatAnotherClientSaysOfAPostIsItsOwn(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, board.Members, 1)
 			require.Equal(t, moved, board.Members[0].MemberID)
-			require.Equal(t, tt.member, board.Members[0].Name)
+			require.EqualValues(t, tt.member, board.Members[0].Name)
 			require.Empty(t, board.Members[0].Image, "another agency's")
 
 			for _, query.Category = range []int64{category, category + 1} {

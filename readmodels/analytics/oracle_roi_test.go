@@ -334,7 +334,7 @@ func (c costsWorld) roi(months []costMonth, platforms ...domain.Platform) analyt
 		return want
 	}
 	for currency, cost := range costs {
-		want.Cost, want.Currency = new((cost+costParts/2)/costParts), currency
+		want.Cost, want.Currency = new((cost+costParts/2)/costParts), domain.OptionalText(currency)
 		if *want.PricedViews > 0 {
 			want.CostPerThousandViews = new(math.Round(float64(*want.Cost)*100_000/float64(*want.PricedViews)) / 100)
 		}

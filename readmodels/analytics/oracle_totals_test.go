@@ -18,7 +18,7 @@ func (o *oracle) asRead(metrics ...string) []analytics.ReadFigure {
 				}
 				out = append(out, analytics.ReadFigure{
 					SocialAccount: s.id, PlatformRef: readmodels.PlatformRef{Platform: p, PlatformName: p.String()},
-					Metric: metric, Kind: domain.Rolling, Window: h.figure.Window, Value: o.uses(h),
+					Metric: metric, Kind: domain.Rolling, Window: domain.OptionalText(h.figure.Window), Value: o.uses(h),
 					SourceMetric: h.figure.Source, CapturedAt: h.read.CapturedAt,
 				})
 			}

@@ -56,15 +56,15 @@ type PostActivity struct {
 	SocialAccount int64         `json:"social_account_id"`
 	AccountID     string        `json:"account_id"` // the sub-account whose post it is
 	// MemberID is who owned the connection when the post was last registered; of a planned post, who owns it now.
-	MemberID     int64   `json:"member_id"`
-	UserID       *string `json:"user_id"`     // the user who that member is, 24 hex digits; null: none
-	ExternalID   string  `json:"external_id"` // the platform's id; "" until it is published
-	Type         *string `json:"type"`        // post, photo, video, reel, story, carousel, ad, or as the main application says; null: not known
-	Content      *string `json:"content"`     // its text; null: not known
-	MediaURL     *string `json:"media_url"`   // may expire at the platform; null: not known
-	Permalink    *string `json:"permalink"`   // its address at the platform; null: not known
-	Category     *int64  `json:"c_id"`        // of the main application's categories; null: none
-	CategoryName *string `json:"category"`    // null: none, or not known by this number
+	MemberID     int64               `json:"member_id"`
+	UserID       *string             `json:"user_id"`     // the user who that member is, 24 hex digits; null: none
+	ExternalID   domain.OptionalText `json:"external_id"` // the platform's id; null until it is published
+	Type         *string             `json:"type"`        // post, photo, video, reel, story, carousel, ad, or as the main application says; null: not known
+	Content      *string             `json:"content"`     // its text; null: not known
+	MediaURL     *string             `json:"media_url"`   // may expire at the platform; null: not known
+	Permalink    *string             `json:"permalink"`   // its address at the platform; null: not known
+	Category     *int64              `json:"c_id"`        // of the main application's categories; null: none
+	CategoryName *string             `json:"category"`    // null: none, or not known by this number
 	// Likes are likes or reactions; null, here and below: the platform did not give it, or it was not read yet.
 	Likes       *int64     `json:"likes"`
 	Comments    *int64     `json:"comments"`
@@ -145,11 +145,11 @@ func (a *Analytics) activities(scope readmodels.Scope, q ActivitiesQuery, extern
 			err = row.Scan(&a.Platform, &a.SocialAccount, &a.AccountID, &a.MemberID, &a.UserID, &a.ExternalID, &a.Type, &a.Content, &a.MediaURL,
 				&a.Permalink, &a.Category, &a.CategoryName, &a.Likes, &a.Comments, &a.Shares, &a.Views, &a.Impressions, &a.Reach,
 				&a.Saves, &a.AvgWatch, &a.CapturedAt, &a.PublishedAt, &a.CreatedAt, &a.UpdatedAt)
-			a.PlatformRef, a.ID, a.State = readmodels.PlatformRefOf(a.Platform), domain.PostID(a.SocialAccount, a.ExternalID), ActivityPublished
+			a.PlatformRef, a.ID, a.State = readmodels.PlatformRefOf(a.Platform), domain.PostID(a.SocialAccount, string(a.ExternalID)), ActivityPublished
 			return a, err
 		},
 		Key: func(a PostActivity) postKey {
-			return postKey{a.PublishedAt, a.SocialAccount, a.ExternalID, a.AccountID}
+			return postKey{a.PublishedAt, a.SocialAccount, string(a.ExternalID), a.AccountID}
 		},
 	}
 }

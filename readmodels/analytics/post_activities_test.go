@@ -69,7 +69,7 @@ func TestActivities(t *testing.T) {
 			q.Page = p
 			return posts.Activities(t.Context(), scope, q)
 		}) {
-			ids = append(ids, a.ExternalID)
+			ids = append(ids, string(a.ExternalID))
 		}
 		return ids
 	}

@@ -215,11 +215,11 @@ func (o *oracle) ranking() (ranked []analytics.RankedPost, shown []knownPost) {
 			}
 		}
 		one := analytics.RankedPost{
-			Rank: rank, Post: p.Post, PageName: o.pageName(p.SocialAccount), AccountName: "account " + p.AccountID[:2], MemberName: o.memberName(p.MemberID),
+			Rank: rank, Post: p.Post, PageName: o.pageName(p.SocialAccount), AccountName: domain.OptionalText("account " + p.AccountID[:2]), MemberName: o.memberName(p.MemberID),
 			Latest: p.counts(o.q.Range.To), Growth: p.growth,
 		}
 		if p.Category != nil {
-			one.CategoryName = map[int64]string{1: "one", 2: "two"}[*p.Category]
+			one.CategoryName = map[int64]domain.OptionalText{1: "one", 2: "two"}[*p.Category]
 		}
 		ranked = append(ranked, one)
 	}
@@ -227,11 +227,11 @@ func (o *oracle) ranking() (ranked []analytics.RankedPost, shown []knownPost) {
 }
 
 // pageName is shown of pages that the scope has now.
-func (o *oracle) pageName(id int64) string {
+func (o *oracle) pageName(id int64) domain.OptionalText {
 	for _, entity := range o.w.Directory {
 		s, ok := entity.(domain.DirectorySocialAccount)
 		if ok && s.ID == id && s.ParentAccount == o.scope.ParentAccount && (o.scope.Accounts == nil || slices.Contains(o.scope.Accounts, s.AccountID)) {
-			return s.Name
+			return domain.OptionalText(s.Name)
 		}
 	}
 	return ""
@@ -376,7 +376,7 @@ func TestAYoungPageOffersTheRankingOffer(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, posts, 1)
 			require.Equal(t, int64(40), *posts[0].Latest.Engagement)
-			require.Equal(t, "account a1", posts[0].AccountName)
+			require.EqualValues(t, "account a1", posts[0].AccountName)
 			require.Equal(t, analytics.RankByTotal, meta.RankedBy)
 			require.Nil(t, meta.Instead)
 			later := query
@@ -389,7 +389,7 @@ func TestAYoungPageOffersTheRankingOffer(t *testing.T) {
 }
 
 // memberName is shown of members of the agency only.
-func (o *oracle) memberName(id int64) string {
+func (o *oracle) memberName(id int64) domain.OptionalText {
 	for _, entity := range o.w.Directory {
 		m, ok := entity.(domain.DirectoryMember)
 		if !ok || m.ID != id {
@@ -398,7 +398,7 @@ func (o *oracle) memberName(id int64) string {
 		for _, owner := range tenants {
 			seen := o.scope.Accounts == nil || slices.Contains(o.scope.Accounts, m.AccountID)
 			if owner.AccountID == m.AccountID && owner.ParentAccount == o.scope.ParentAccount && seen {
-				return m.Name
+				return domain.OptionalText(m.Name)
 			}
 		}
 	}

@@ -1,21 +1,27 @@
 package analytics
 
-import "context"
+import (
+	"context"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
 
 // names are what rankings show beside ids; "" where the directory does not know one any more.
 type names struct {
-	accounts   map[string]string
+	accounts   map[string]domain.OptionalText
 	members    map[int64]named
-	pages      map[int64]string
-	categories map[int64]string
+	pages      map[int64]domain.OptionalText
+	categories map[int64]domain.OptionalText
 }
 
-type named struct{ name, image string }
+type named struct{ name, image domain.OptionalText }
 
 // readNames reads the names of everything that a ranking shows, and how many of the scope's pages were first read here
 // within the range. A page or a member that has left the scope has no name: who has it now is not this tenant's business.
 func (qc *queryContext) readNames(ctx context.Context, posts []RankedPost, members []RankedMember) (n names, young int, err error) {
-	n = names{map[string]string{}, map[int64]named{}, map[int64]string{}, map[int64]string{}}
+	n = names{
+		map[string]domain.OptionalText{}, map[int64]named{}, map[int64]domain.OptionalText{}, map[int64]domain.OptionalText{},
+	}
 	var accounts []string
 	var memberIDs, pages, categories []int64
 	for _, m := range members {

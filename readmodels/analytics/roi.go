@@ -59,8 +59,8 @@ type Roi struct {
 	// all of them are asked for. Months in which those accounts have no such views, and times in which their price is not
 	// known, add no cost. Rounded once: costs of months do not always add up to those of all. Null with
 	// `priced_views`, and when prices are in several currencies.
-	Cost     *int64 `json:"cost_minor"`
-	Currency string `json:"currency"` // ISO 4217; "" without a cost
+	Cost     *int64              `json:"cost_minor"`
+	Currency domain.OptionalText `json:"currency"` // ISO 4217; null without a cost
 	// CostPerThousandViews is `cost_minor` / `priced_views` × 1000, in minor units with two decimals; null
 	// without a cost, and where `priced_views` is not positive.
 	CostPerThousandViews *float64    `json:"cost_per_thousand_views_minor"`

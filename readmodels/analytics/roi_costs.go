@@ -215,7 +215,7 @@ func (s *roiSum) roi() Roi {
 	}
 	for currency, cost := range s.costs {
 		minor := (cost + partsOfUnit/2) / partsOfUnit
-		r.Cost, r.Currency, r.CostPerThousandViews = &minor, currency, ratio(minor, s.priced.sum, 1000, 2)
+		r.Cost, r.Currency, r.CostPerThousandViews = &minor, domain.OptionalText(currency), ratio(minor, s.priced.sum, 1000, 2)
 	}
 	return r
 }

@@ -239,7 +239,7 @@ func TestAnAccountConnectedInTheRangeIsInTotalAndParts(t *testing.T) {
 	}
 	require.Equal(t, analytics.SourceOK, meta.Sources[0].Status)
 	require.Equal(t, analytics.SourcePartial, meta.Sources[1].Status)
-	require.Equal(t, "Of engagement, it was first read on 2026-06-10; what it gained before is not known.", meta.Sources[1].Reason)
+	require.EqualValues(t, "Of engagement, it was first read on 2026-06-10; what it gained before is not known.", meta.Sources[1].Reason)
 }
 
 // Ten days of June are compared with the ten days before it, and not with all of May.
@@ -270,7 +270,7 @@ func TestARangeThatHasNotEndedIsComparedWithAsManyDays(t *testing.T) {
 		analytics.RangeQuery{Range: r, Platforms: []domain.Platform{domain.Facebook}})
 	require.NoError(t, err)
 	require.True(t, meta.Complete)
-	require.Equal(t, "Of engagement, 10 of 29 days were read.", meta.Sources[0].Reason, "the 30th may not be over everywhere")
+	require.EqualValues(t, "Of engagement, 10 of 29 days were read.", meta.Sources[0].Reason, "the 30th may not be over everywhere")
 }
 
 // Reach is the platform's own figure of exactly the range, and never a sum.

@@ -46,12 +46,12 @@ func Gravest(sources []Source) (gravest []Source) {
 type Source struct {
 	readmodels.PlatformRef
 
-	SocialAccount int64              `json:"social_account_id"`
-	AccountID     string             `json:"account_id"`       // the sub-account it belongs to
-	AccountType   domain.AccountType `json:"a_type,omitempty"` // LinkedIn: 1 profile, 2 company page
-	Name          string             `json:"name"`             // "" when the directory does not know it any more
-	Status        SourceStatus       `json:"status"`
-	Reason        string             `json:"reason"` // a sentence; "" when the status is ok
+	SocialAccount int64               `json:"social_account_id"`
+	AccountID     string              `json:"account_id"`       // the sub-account it belongs to
+	AccountType   domain.AccountType  `json:"a_type,omitempty"` // LinkedIn: 1 profile, 2 company page
+	Name          domain.OptionalText `json:"name"`             // null when the directory does not know it any more
+	Status        SourceStatus        `json:"status"`
+	Reason        domain.OptionalText `json:"reason"` // a sentence; null when the status is ok
 	// Missing are those of the answer's metrics that the newest reading has no figure of; reason is
 	// unsupported, permission, throttled, empty or error.
 	Missing []domain.MissingFigure `json:"missing"`
@@ -246,7 +246,8 @@ func (s *Source) noteErasure(erased []sourceFacts) {
 	if s.Status == SourceOK {
 		s.Status = SourcePartial
 	}
-	s.Reason = strings.TrimSpace(fmt.Sprintf("What was read of it before %s was erased. %s", erased[at].erasedAt.UTC().Format(time.RFC3339), s.Reason))
+	erasure := fmt.Sprintf("What was read of it before %s was erased. %s", erased[at].erasedAt.UTC().Format(time.RFC3339), s.Reason)
+	s.Reason = domain.OptionalText(strings.TrimSpace(erasure))
 }
 
 // findFormerAccounts finds out whose posts were read of social accounts that have left the scope.
@@ -291,33 +292,34 @@ func (qc *queryContext) classify(f sourceFacts) Source {
 		}
 		s.Missing = append(s.Missing, missing)
 	}
-	gaps, blank := qc.gapsOf(f), qc.whyBlank()
+	gaps, blank, why := qc.gapsOf(f), qc.whyBlank(), ""
 	switch {
 	case f.erased:
 		s.Status, s.Missing = SourcePartial, []domain.MissingFigure{}
 	case f.leftTheScope && qc.query.Member > 0:
-		s.Status, s.Reason = SourcePartial, "It does not belong to this member any more; what was read before stays."
+		s.Status, why = SourcePartial, "It does not belong to this member any more; what was read before stays."
 	case f.leftTheScope:
-		s.Status, s.Reason = SourcePartial, "It does not belong to this account any more; what was read before stays."
+		s.Status, why = SourcePartial, "It does not belong to this account any more; what was read before stays."
 	case f.state == domain.ConnectionReconnect:
-		s.Status, s.Reason = SourceReconnect, sentence("Its connection must be authorised again", f.stateReason)
+		s.Status, why = SourceReconnect, sentence("Its connection must be authorised again", f.stateReason)
 	case !f.connected:
-		s.Status, s.Reason = SourceReconnect, f.notConnected
+		s.Status, why = SourceReconnect, f.notConnected
 	case f.LastRead == nil && len(read) == 0:
-		s.Status, s.Reason = SourceNeverRead, f.unsubscribedOr("It was not read yet.")
+		s.Status, why = SourceNeverRead, f.unsubscribedOr("It was not read yet.")
 	case len(s.Missing) > 0 && unsupported == len(qc.metrics):
-		s.Status, s.Reason = SourceUnsupported, "Its platform does not give "+strings.Join(qc.metrics, " and ")+" of "+qc.subject()+"."
+		s.Status, why = SourceUnsupported, "Its platform does not give "+strings.Join(qc.metrics, " and ")+" of "+qc.subject()+"."
 	case len(s.Missing) > 0:
-		s.Status, s.Reason = SourcePartial, strings.Join(append([]string{qc.reasonOf(s.Missing)}, gaps...), " ")
+		s.Status, why = SourcePartial, strings.Join(append([]string{qc.reasonOf(s.Missing)}, gaps...), " ")
 	case len(read) == 0 && postsRead:
-		s.Status, s.Reason = SourcePartial, "Its posts were read, but no two readings of one of them say what was gained in this range."
+		s.Status, why = SourcePartial, "Its posts were read, but no two readings of one of them say what was gained in this range."
 	case len(read) == 0 && blank != "":
-		s.Status, s.Reason = SourcePartial, f.unsubscribedOr(blank)
+		s.Status, why = SourcePartial, f.unsubscribedOr(blank)
 	case len(gaps) > 0:
-		s.Status, s.Reason = SourcePartial, strings.Join(gaps, " ")
+		s.Status, why = SourcePartial, strings.Join(gaps, " ")
 	default:
 		s.Status = SourceOK
 	}
+	s.Reason = domain.OptionalText(why)
 	return s
 }
 

@@ -178,11 +178,11 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 			require.Len(t, meta.Sources, 1)
 			got := meta.Sources[0]
 			require.Equal(t, tt.status, got.Status)
-			require.Equal(t, tt.reason, got.Reason)
+			require.EqualValues(t, tt.reason, got.Reason)
 			require.Len(t, got.Missing, tt.lacks)
 			require.Equal(t, clientA, got.AccountID)
 			if tt.page.ParentAccount == agencyA {
-				require.Equal(t, "page 11", got.Name)
+				require.EqualValues(t, "page 11", got.Name)
 			} else {
 				require.Empty(t, got.Name, "whose it is now is none of our business")
 			}
@@ -249,19 +249,19 @@ func TestSourcesSayThatLinkedInCountsNoViewsOfPosts(t *testing.T) {
 	_, meta, err := a.PostsViews(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
 	require.NoError(t, err)
 	require.Equal(t, analytics.SourceUnsupported, meta.Sources[0].Status)
-	require.Equal(t, "Its platform does not give views of a post.", meta.Sources[0].Reason)
+	require.EqualValues(t, "Its platform does not give views of a post.", meta.Sources[0].Reason)
 	require.Equal(t, lacks, meta.Sources[0].Missing)
 
 	_, meta, err = a.PostInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
 	require.NoError(t, err)
 	require.Equal(t, analytics.SourcePartial, meta.Sources[0].Status, "its likes are there")
-	require.Equal(t, "The readings of its posts lack views (unsupported).", meta.Sources[0].Reason)
+	require.EqualValues(t, "The readings of its posts lack views (unsupported).", meta.Sources[0].Reason)
 	require.Equal(t, lacks, meta.Sources[0].Missing)
 
 	query.Range = analytics.Range{From: june.To, To: june.To.AddDate(0, 0, 1), Zone: time.UTC}
 	_, meta, err = a.PostInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
 	require.NoError(t, err)
-	require.Equal(t, "Nothing of it was read in this range.", meta.Sources[0].Reason, "which is the graver lack")
+	require.EqualValues(t, "Nothing of it was read in this range.", meta.Sources[0].Reason, "which is the graver lack")
 }
 
 // Sources come by platform and id, whatever the order of the directory, and only those asked for.
@@ -305,7 +305,7 @@ func TestSourcesSayWhatIsErased(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, ofPosts.Sources, len(ofAccounts.Sources))
 		for i, s := range ofPosts.Sources {
-			require.Equal(t, strings.Contains(ofAccounts.Sources[i].Reason, "erased"), strings.Contains(s.Reason, "erased"))
+			require.Equal(t, strings.Contains(string(ofAccounts.Sources[i].Reason), "erased"), strings.Contains(string(s.Reason), "erased"))
 		}
 		return ofAccounts.Sources
 	}
@@ -314,7 +314,7 @@ func TestSourcesSayWhatIsErased(t *testing.T) {
 	require.Len(t, got, 2)
 	require.Equal(t, []int64{11, 12}, []int64{got[0].SocialAccount, got[1].SocialAccount})
 	require.Contains(t, got[0].Reason, erased+" ", "and what else is to be said")
-	require.Equal(t, "page 11", got[0].Name)
+	require.EqualValues(t, "page 11", got[0].Name)
 	require.Equal(t, analytics.Source{
 		PlatformRef: readmodels.PlatformRefOf(domain.Facebook), SocialAccount: 12, AccountID: clientA, Status: analytics.SourcePartial, Reason: erased,
 		Missing: []domain.MissingFigure{},

@@ -3,6 +3,7 @@ package analytics
 import (
 	"context"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -17,16 +18,16 @@ type TopPosts struct {
 	Posts []RankedPost `json:"posts"`
 }
 
-// RankedPost is a post in a ranking. Names are those of today, "" where the directory does not know one any more.
+// RankedPost is a post in a ranking. Names are those of today, null where the directory does not know one any more.
 type RankedPost struct {
 	Rank int64 `json:"rank"` // from 1; equals share one, and the next rank counts them all
 	Post
 
-	PageName     string `json:"page_name"`     // of the social account; "" also where it has left what the caller may see
-	AccountName  string `json:"account_name"`  // of `account_id`
-	MemberName   string `json:"member_name"`   // of `member_id`
-	MemberImage  string `json:"member_image"`  // address of the picture of the member's user; "" without one
-	CategoryName string `json:"category_name"` // of `c_id`; "" also without a category
+	PageName     domain.OptionalText `json:"page_name"`     // of the social account; null also where it has left what the caller may see
+	AccountName  domain.OptionalText `json:"account_name"`  // of `account_id`
+	MemberName   domain.OptionalText `json:"member_name"`   // of `member_id`
+	MemberImage  domain.OptionalText `json:"member_image"`  // address of the picture of the member's user; null without one
+	CategoryName domain.OptionalText `json:"category_name"` // of `c_id`; null also without a category
 
 	Latest PostCounts `json:"latest"` // at the end of the range; with by=total `engagement` of PostCounts ranks
 	Growth PostGrowth `json:"growth"` // in the range; `engagement` of PostGrowth ranks

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // schemas makes the schemas of Go types as encoding/json writes them. Named structs become components.
@@ -54,11 +56,13 @@ func formatted(name, format string) *openapi3.SchemaRef {
 	return s
 }
 
-// of returns the schema of a type. Only a pointer may be null: a list without entries is [].
+// of returns the schema of a type. Only a pointer and an optional text may be null: a list without entries is [].
 func (s *schemas) of(t reflect.Type) *openapi3.SchemaRef {
 	switch t {
 	case reflect.TypeFor[time.Time]():
 		return formatted("string", "date-time")
+	case reflect.TypeFor[domain.OptionalText]():
+		return nullable(typed("string"))
 	case reflect.TypeFor[json.RawMessage]():
 		return openapi3.NewSchemaRef("", &openapi3.Schema{})
 	}
