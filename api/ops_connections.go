@@ -14,7 +14,7 @@ func (s *Server) getConnections() operation {
 	return listing(s, func(ctx context.Context) ([]readmodels.ConnectionReading, error) {
 		connections, err := s.deps.Operators.Connections(ctx, readmodels.ReadingsQuery{})
 		for i := range connections {
-			connections[i].Name = ""
+			connections[i].HidePerson()
 		}
 		return connections, err
 	})

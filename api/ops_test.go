@@ -46,7 +46,11 @@ func (f *fakeDesk) Topics(context.Context) ([]operator.Topic, error)           {
 func (f *fakeDesk) Pauses(context.Context) ([]domain.Pause, error)             { return nil, nil }
 
 func (f *fakeDesk) Connections(context.Context, readmodels.ReadingsQuery) ([]readmodels.ConnectionReading, error) {
-	return []readmodels.ConnectionReading{{PlatformName: "facebook", ConnectionID: 31, Name: "Ada", Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{}}}}, nil
+	none := domain.Permissions{Ungranted: []domain.UngrantedFigure{}}
+	return []readmodels.ConnectionReading{
+		{PlatformName: "facebook", ConnectionID: 31, Name: "Harbour Bakery", AgencyName: "North", AccountName: "Bakery Ltd", Permissions: none},
+		{PlatformName: "linkedin", AccountType: domain.LinkedInProfile, ConnectionID: 32, Name: "Ada", Permissions: none},
+	}, nil
 }
 
 func (f *fakeDesk) CheckConnection(_ context.Context, c commands.Caller, id int64, reason domain.Reason) ([]readmodels.CheckedConnection, error) {
@@ -266,4 +270,15 @@ func TestParkedEventsAreNamedByTheirForm(t *testing.T) {
 	require.Empty(t, desk.acts)
 	answer := b.get("/api/ops/parked?cursor=dashboards-3-12", b.token(agency, "operator"))
 	require.Equal(t, http.StatusOK, answer.status, answer.body)
+}
+
+// Operators see the names of businesses and of their pages, and no person's.
+func TestOperatorsSeeNamesOfBusinessesAlone(t *testing.T) {
+	t.Parallel()
+	b, _ := operating(t)
+	body := b.get("/api/ops/connections", b.token("", "operator")).body
+	require.Contains(t, body, `"name":"Harbour Bakery"`)
+	require.Contains(t, body, `"agency_name":"North"`)
+	require.Contains(t, body, `"account_name":"Bakery Ltd"`)
+	require.NotContains(t, body, "Ada", "a LinkedIn profile is a person's")
 }

@@ -17,11 +17,13 @@ type ConnectionReading struct {
 	PlatformName  string             `json:"platform_name" words:"facebook instagram linkedin tiktok"` // facebook, instagram, linkedin, tiktok
 	SocialAccount int64              `json:"social_account_id"`                                        // that is read
 	AccountType   domain.AccountType `json:"a_type,omitempty"`                                         // LinkedIn: 1 profile, 2 company page
-	// Name is the platform's; absent over HTTP: that of a profile is a person's.
-	Name         string `json:"name,omitempty"`
-	Agency       string `json:"agency"`        // 24 hex digits
-	AccountID    string `json:"account_id"`    // the client, 24 hex digits
-	ConnectionID int64  `json:"connection_id"` // the authorisation; several accounts may share one
+	// Name is that of the page or profile at the platform; null over HTTP for a LinkedIn profile, which is a person's, and if it is not known.
+	Name         domain.OptionalText `json:"name"`
+	Agency       string              `json:"agency"`        // 24 hex digits
+	AgencyName   domain.OptionalText `json:"agency_name"`   // null: not known
+	AccountID    string              `json:"account_id"`    // the client, 24 hex digits
+	AccountName  domain.OptionalText `json:"account_name"`  // null: not known
+	ConnectionID int64               `json:"connection_id"` // the authorisation; several accounts may share one
 	// State is reconnect when a person must sign in again, paused while an operator has it left alone, or all of its platform,
 	// unsubscribed when no subscription runs, else ok, or the class of what failed at the last reading.
 	State  string              `json:"state"`
@@ -43,6 +45,13 @@ type ConnectionReading struct {
 	CallsADay int                 `json:"calls_a_day"` // that its totals and posts cost
 }
 
+// HidePerson takes out the name of a profile that is a person's own.
+func (r *ConnectionReading) HidePerson() {
+	if r.PlatformName == domain.LinkedIn.String() && r.AccountType == domain.LinkedInProfile {
+		r.Name = ""
+	}
+}
+
 // CheckedConnection is a connected account, and what its platform said just now of the token that it is read with.
 type CheckedConnection struct {
 	ConnectionReading
@@ -61,7 +70,7 @@ type ReadingsQuery struct {
 // Readings lists how the connected accounts of all agencies are read at a time, by platform and id.
 func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Time) ([]ConnectionReading, error) {
 	rows, _ := c.Pool.Query(ctx, `
-		select s.p_id, s.id, s.a_type, coalesce(s.name, ''), s.parent_account, s.account_id, s.connection_id,
+		select s.p_id, s.id, s.a_type, coalesce(s.name, ''), s.parent_account, coalesce(agency.name, ''), s.account_id, coalesce(client.name, ''), s.connection_id,
 		       case when d.dead then 'reconnect' when d.paused or d.held then 'paused' when not d.paid then 'unsubscribed'
 		            else coalesce(nullif(f.class, ''), 'ok') end,
 		       case when d.dead then st.reason
@@ -73,6 +82,8 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 		       coalesce(f.calls_a_day, 0) + coalesce(g.calls_a_day, 0)
 		from tSAccounts s
 		cross join (select $4::timestamptz as now) t`+SignInJoins+`
+		left join accounts agency on agency.id = s.parent_account
+		left join accounts client on client.id = s.account_id
 		left join kept.pauses u on u.kind = '`+string(domain.PauseConnection)+`' and u.name = s.connection_id::text
 		left join kept.pauses w on w.kind = '`+string(domain.PausePlatform)+`' and w.name = `+platformName+`
 		left join kept.fetch_state f on f.kind = '`+domain.FetchAccounts+`' and f.p_id = s.p_id and f.social_account_id = s.id
@@ -83,7 +94,7 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 	readings, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r ConnectionReading, err error) {
 		var platform domain.Platform
 		var granted *string
-		err = row.Scan(&platform, &r.SocialAccount, &r.AccountType, &r.Name, &r.Agency, &r.AccountID, &r.ConnectionID, &r.State, &r.Reason,
+		err = row.Scan(&platform, &r.SocialAccount, &r.AccountType, &r.Name, &r.Agency, &r.AgencyName, &r.AccountID, &r.AccountName, &r.ConnectionID, &r.State, &r.Reason,
 			&r.ExpiresAt, &r.SignInBefore, &r.DataAccessExpiresAt, &granted, &r.LastReadAt, &r.NextDue, &r.Pace, &r.CallsADay)
 		r.PlatformName = platform.String()
 		r.Permissions = domain.PermissionsOf(platform, r.AccountType, granted)

@@ -236,7 +236,7 @@ func TestPlatforms(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, readings, 10, "what is connected, of all agencies")
 	require.Equal(t, readmodels.ConnectionReading{
-		PlatformName: "facebook", SocialAccount: 1, Name: "Page 1", Agency: agencyA, AccountID: clientA, ConnectionID: 101, State: "ok",
+		PlatformName: "facebook", SocialAccount: 1, Name: "Page 1", Agency: agencyA, AgencyName: "Agency A", AccountID: clientA, AccountName: "Client A", ConnectionID: 101, State: "ok",
 		ExpiresAt: &renewed, SignInBefore: &signIn, LastReadAt: &entityDay, NextDue: new(entityDay.Add(time.Hour)), Pace: "every hour", CallsADay: 48,
 		Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{}},
 	}, readings[0])

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
@@ -93,15 +94,15 @@ var acts = map[string]act{
 		does: "Its connected accounts are read again, each when it is due.",
 	},
 	"pause-connection": {
-		title: "Pause connection %s", button: "Pause", method: http.MethodPost, path: "connections/%s/pause", back: platformsPath,
+		title: "Pause connection %s", button: "Pause", method: http.MethodPost, path: "connections/%s/pause", back: platformsPath, names: (*visit).connectionNamed,
 		does: "None of its accounts is read until somebody resumes it. Others go on.",
 	},
 	"resume-connection": {
-		title: "Resume connection %s", button: "Resume", method: http.MethodPost, path: "connections/%s/resume", back: platformsPath,
+		title: "Resume connection %s", button: "Resume", method: http.MethodPost, path: "connections/%s/resume", back: platformsPath, names: (*visit).connectionNamed,
 		does: "Its accounts are read again, each when it is due.",
 	},
 	"read-connection": {
-		title: "Read connection %s now", button: "Read it now", method: http.MethodPost, path: "connections/%s/read", back: platformsPath,
+		title: "Read connection %s now", button: "Read it now", method: http.MethodPost, path: "connections/%s/read", back: platformsPath, names: (*visit).connectionNamed,
 		does: "Its accounts become due now: their totals are read, and those of their posts that are due by their age, as far as the quota has room.",
 	},
 }
@@ -164,7 +165,10 @@ func (do act) titled(of string) string {
 	if strings.HasPrefix(do.path, "platforms/") {
 		of = network(of)
 	}
-	return fmt.Sprintf(do.title, strings.ReplaceAll(of, "/", ", generation "))
+	if strings.HasPrefix(do.path, "generations/") {
+		of = strings.ReplaceAll(of, "/", ", generation ")
+	}
+	return fmt.Sprintf(do.title, of)
 }
 
 // act does what was asked, for the reason that the form gives.
@@ -306,4 +310,19 @@ func (v *visit) platformAccounts(platform string) (string, error) {
 	}
 	return fmt.Sprintf("That is %s of %s.", counted(accounts, "connected account", "connected accounts"),
 		counted(len(agencies), "agency", "agencies")), nil
+}
+
+// connectionNamed names a connection by its pages and their client; without them by its number alone.
+func (v *visit) connectionNamed(id string) (string, error) {
+	connections, err := get[[]readmodels.ConnectionReading](v, "/api/ops/connections", nil)
+	var pages []string
+	for _, c := range connections {
+		if strconv.FormatInt(c.ConnectionID, 10) == id && c.Name != "" {
+			pages = append(pages, fmt.Sprintf("%s of %s", c.Name, nameOr(string(c.AccountName), c.AccountID)))
+		}
+	}
+	if len(pages) == 0 {
+		return id, err
+	}
+	return id + " (" + strings.Join(pages, "; ") + ")", err
 }

@@ -227,14 +227,15 @@ func TestPlatformsAreShownByState(t *testing.T) {
 	t.Parallel()
 	s, b := operatorsStage(t)
 	s.answer("GET /api/ops/connections", []readmodels.ConnectionReading{
-		{PlatformName: "linkedin", ConnectionID: 31, SocialAccount: 70, State: "reconnect", Reason: "The person has to sign in again.", Agency: agency, CallsADay: 30},
+		{PlatformName: "linkedin", ConnectionID: 31, SocialAccount: 70, State: "reconnect", Reason: "The person has to sign in again.", Agency: agency, CallsADay: 30,
+			Name: "Harbour Bakery Page", AccountName: "Harbour Bakery", AgencyName: "North Agency"},
 		{PlatformName: "linkedin", ConnectionID: 32, SocialAccount: 71, State: "ok", CallsADay: 12},
 	}, nil)
 	s.answer("GET /api/ops/pauses", []domain.Pause{
 		{Kind: domain.PausePlatform, Name: "tiktok", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: "incident", Ticket: "OPS-7"}},
 	}, nil)
 	page := b.get("/console/ops/platforms")
-	page.says(http.StatusOK, "being read", "1 ok, 1 to be signed in again", "42 a day", "none while it is paused", "The person has to sign in again.", `href="/console/ops/do/pause-connection/31"`,
+	page.says(http.StatusOK, "being read", "1 ok, 1 to be signed in again", "42 a day", "none while it is paused", "The person has to sign in again.", "Harbour Bakery Page", ">Harbour Bakery<", "North Agency", agency, `href="/console/ops/do/pause-connection/31"`,
 		`href="/console/ops/do/read-connection/31"`,
 		"incident:OPS-7", `href="/console/ops/do/resume-platform/tiktok"`, `href="/console/ops/do/pause-platform/linkedin"`)
 	require.NotContains(t, page.Body.String(), "pause-connection/32")

@@ -2701,8 +2701,12 @@ export interface components {
             a_type?: 1 | 2;
             /** @description the client, 24 hex digits */
             account_id: string;
+            /** @description null: not known */
+            account_name: string | null;
             /** @description 24 hex digits */
             agency: string;
+            /** @description null: not known */
+            agency_name: string | null;
             /**
              * Format: int64
              * @description that its totals and posts cost
@@ -2730,8 +2734,8 @@ export interface components {
              * @description `last_read_at` is when its totals were read last; null: never.
              */
             last_read_at: string | null;
-            /** @description `name` is the platform's; absent over HTTP: that of a profile is a person's. */
-            name?: string;
+            /** @description `name` is that of the page or profile at the platform; null over HTTP for a LinkedIn profile, which is a person's, and if it is not known. */
+            name: string | null;
             /**
              * Format: date-time
              * @description `next_due` is when its totals are read next; null: at once, or, by its state, not at all.
@@ -3071,8 +3075,12 @@ export interface components {
             a_type?: 1 | 2;
             /** @description the client, 24 hex digits */
             account_id: string;
+            /** @description null: not known */
+            account_name: string | null;
             /** @description 24 hex digits */
             agency: string;
+            /** @description null: not known */
+            agency_name: string | null;
             /**
              * Format: int64
              * @description that its totals and posts cost
@@ -3100,8 +3108,8 @@ export interface components {
              * @description `last_read_at` is when its totals were read last; null: never.
              */
             last_read_at: string | null;
-            /** @description `name` is the platform's; absent over HTTP: that of a profile is a person's. */
-            name?: string;
+            /** @description `name` is that of the page or profile at the platform; null over HTTP for a LinkedIn profile, which is a person's, and if it is not known. */
+            name: string | null;
             /**
              * Format: date-time
              * @description `next_due` is when its totals are read next; null: at once, or, by its state, not at all.

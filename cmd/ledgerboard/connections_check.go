@@ -85,7 +85,7 @@ func problemOf(err error) string {
 // printChecked shows one account in a few lines.
 func printChecked(out io.Writer, c readmodels.CheckedConnection) {
 	line := func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) }
-	line("connection %d: %s account %d, %s, of client %s: %s", c.ConnectionID, c.PlatformName, c.SocialAccount, plain(c.Name), c.AccountID, c.State)
+	line("connection %d: %s account %d, %s, of client %s: %s", c.ConnectionID, c.PlatformName, c.SocialAccount, plain(string(c.Name)), c.AccountID, c.State)
 	if c.Problem != "" {
 		line("  cannot be read: %s", plain(string(c.Problem)))
 	} else if c.Reason != "" {

@@ -52,8 +52,8 @@ func (d *Looks) CheckConnections(
 	return checked, err
 }
 
-// CheckConnection asks the platform about the accounts of one connection. Names, whose the token is, and the platform's own words are left
-// out: they may be of persons.
+// CheckConnection asks the platform about the accounts of one connection. Whose the token is, the names of persons' own profiles, and the
+// platform's own words are left out: they may be about persons.
 func (d *Desk) CheckConnection(ctx context.Context, c commands.Caller, id int64, reason domain.Reason) (checked []readmodels.CheckedConnection, err error) {
 	on, err := d.connection(ctx, strconv.FormatInt(id, 10))
 	if err != nil {
@@ -67,7 +67,8 @@ func (d *Desk) CheckConnection(ctx context.Context, c commands.Caller, id int64,
 		return err
 	}))
 	for i := range checked {
-		checked[i].Name, checked[i].OwnerID, checked[i].OwnerName = "", "", ""
+		checked[i].HidePerson()
+		checked[i].OwnerID, checked[i].OwnerName = "", ""
 	}
 	return checked, err
 }
