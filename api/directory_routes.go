@@ -74,16 +74,14 @@ func mainAppOf(r *http.Request) commands.Caller {
 
 // toldEntity is what counts of an entity.
 type toldEntity struct {
-	Type string `json:"type"` // directory.<kind>.v1
-	// Data is the entity, with all its members; left out where it is erased.
-	Data json.RawMessage `json:"data,omitempty"`
-	// UpdatedAt is the entity's own time, of its last change or its erasure: what is told with an earlier one, or the same, changes nothing.
+	Type string          `json:"type"` // directory.<kind>.v1
+	Data json.RawMessage `json:"data"` // the entity, with all its members
+	// UpdatedAt is the entity's own time of its last change: a line with the same time, or an earlier one, changes nothing.
 	UpdatedAt time.Time `json:"updated_at"`
-	Erased    bool      `json:"erased"` // whether the last that was told of it is its end
 }
 
 var errNotTold = domain.NewError(domain.CodeNotFound,
-	"Nothing was told of an entity of this kind and id, or the tables do not show it yet, which takes a moment. Check both.")
+	"There is no entity of this kind and id: it was never sent, or erased. Check both.")
 
 func (s *Server) getEntity() operation {
 	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
@@ -103,11 +101,9 @@ func (s *Server) getEntity() operation {
 		if !known {
 			return errNotTold
 		}
-		answer := toldEntity{Type: "directory." + kind + ".v1", UpdatedAt: of.At, Erased: of.Erased}
-		if of.Entity != nil {
-			if answer.Data, err = json.Marshal(of.Entity); err != nil {
-				return err
-			}
+		answer := toldEntity{Type: "directory." + kind + ".v1", UpdatedAt: of.At}
+		if answer.Data, err = json.Marshal(of.Entity); err != nil {
+			return err
 		}
 		return s.writeData(w, answer, nil)
 	}, paramEntityKind, paramEntityID).answering(reflect.TypeFor[toldEntity](), nil)

@@ -21,8 +21,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// erasedMember is the one whom the list of erasures names.
-var erasedMember = domain.ErasedID{Kind: domain.KindMember, ID: "99", Agency: agency, At: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}
+// erasedMember is when member 99 was erased.
+var erasedMember = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
 // directoryDeps are the real commands and queries of the directory over a log.
 func directoryDeps(log *foldtest.Log, local bool) *api.DirectoryDeps {
@@ -31,7 +31,6 @@ func directoryDeps(log *foldtest.Log, local bool) *api.DirectoryDeps {
 	return &api.DirectoryDeps{
 		Feed: commands.FeedDirectory{
 			Log: log, Told: told, Registry: registry, Local: local, Now: time.Now,
-			Erasures: func() (domain.Erasures, error) { return domain.NewErasures([]domain.ErasedID{erasedMember}), nil },
 		},
 		Told:  told,
 		Local: commands.LocalDirectory{Log: log, Told: told, People: told, Local: local, Now: time.Now},
@@ -68,6 +67,7 @@ func setupFed(t *testing.T) *bundle {
 	t.Helper()
 	log := setupTenants(t).facts
 	b := setup(t, func(d *api.Deps) { d.Directory = directoryDeps(log, false) })
+	require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agency, domain.PersonErased{Members: []int64{99}}, erasedMember)))
 	b.facts = log
 	return b
 }
@@ -179,12 +179,10 @@ func TestFeedIsIdempotent(t *testing.T) {
 
 	erase := `{"type":"directory.category.v1","id":"41","erase":true,"updated_at":"2026-01-01T12:00:00Z"}`
 	require.Equal(t, 1, b.feed("", erase).Taken, "an erasure stands before what is of its time")
-	require.Equal(t, 1, b.feed("", erase).Unchanged)
-	require.Equal(t, 1, b.feed("", category(41, "too late", "2026-01-01T12:00:00Z")).Unchanged)
-	_, entity := b.entity("category/41")
-	require.Equal(t, true, entity["erased"])
-	require.Nil(t, entity["data"])
-	require.Equal(t, 1, b.feed("", category(41, "anew", "2026-01-01T12:00:01Z")).Taken)
+	require.Equal(t, 1, b.feed("", erase).Unchanged, "there is nothing to erase")
+	status, _ := b.entity("category/41")
+	require.Equal(t, http.StatusNotFound, status)
+	require.Equal(t, 1, b.feed("", category(41, "again", "2026-01-01T12:00:01Z")).Taken)
 
 	untimed := `{"type":"directory.category.v1","data":{"id":50,"name":"no time"}}`
 	require.Equal(t, 1, b.feed("", untimed).Taken)
@@ -209,7 +207,7 @@ func TestUntimedLinesCountInTheirOrder(t *testing.T) {
 	require.Equal(t, "anew", name())
 }
 
-// What the list of erasures names is refused where it was written before or does not say when, and taken where it was written since.
+// What was erased is refused if it was written before, or does not say when, and taken if it was written since.
 func TestFeedRefusesWhoIsErased(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
@@ -221,7 +219,7 @@ func TestFeedRefusesWhoIsErased(t *testing.T) {
 	require.Equal(t, 2, fed.Refused, fed.body)
 	require.Contains(t, fed.Lines[1].Reason, "member 99 was erased on 2026-03-01")
 	require.Len(t, b.facts.Records(domain.TopicDirectory), before)
-	require.Equal(t, 1, b.feed("", member(`"updated_at":"2026-03-01T00:00:00Z",`)).Taken)
+	require.Equal(t, 1, b.feed("", member(`"updated_at":"2026-03-01T00:01:00Z",`)).Taken)
 }
 
 // A post that was published makes a registration and what it says; erasing its page erases the latter. The fold takes a repetition once.
@@ -384,34 +382,6 @@ func TestAddingIsTheMainApplications(t *testing.T) {
 		require.Equal(t, http.StatusConflict, a.status)
 		require.Contains(t, a.body, "LEDGERBOARD_DIRECTORY=main_app")
 	}
-}
-
-// What an older record covers in the log is told again with its own time, and is covered no more: compaction keeps the last record of a key.
-func TestCoveredEntitiesAreToldAgain(t *testing.T) {
-	t.Parallel()
-	b := setupFed(t)
-	require.Equal(t, 1, b.feed("", category(41, "counts", "2026-01-01T12:00:00Z")).Taken)
-	require.Equal(t, 1, b.feed("", `{"type":"directory.category.v1","id":"42","erase":true,"updated_at":"2026-01-01T12:00:00Z"}`).Taken)
-	earlier := time.Date(2026, 1, 1, 10, 0, 0, 0, time.UTC)
-	for id := range int64(2) { // as of another process that looked before
-		require.NoError(t, b.facts.Append(t.Context(), commands.EntityDraft(domain.DirectoryCategory{ID: 41 + id, Name: "older"}, earlier)))
-	}
-	told := readmodels.ToldEntities{Pool: b.facts.DB.ReadOnly, Registry: domain.NewRegistry()}
-	covered, err := told.Covered(t.Context())
-	require.NoError(t, err)
-	require.Len(t, covered, 2)
-	drafts, err := commands.TellAgain(covered)
-	require.NoError(t, err)
-	for _, draft := range drafts {
-		require.NoError(t, b.facts.Append(t.Context(), draft))
-	}
-	covered, err = told.Covered(t.Context())
-	require.NoError(t, err)
-	require.Empty(t, covered)
-	_, entity := b.entity("category/41")
-	require.Equal(t, "counts", entity["data"].(map[string]any)["name"])
-	_, entity = b.entity("category/42")
-	require.Equal(t, true, entity["erased"])
 }
 
 // A page that hangs on a connection made here is not erased by the main application, under whatever id it stands, until it is disconnected here.

@@ -53,52 +53,15 @@ func EraseDraft(kind, id string, now time.Time) domain.Draft {
 	return newDraft(domain.TopicDirectory, domain.DirectoryKey(kind, id), "directory."+kind+".v1", now)
 }
 
-// ContentDraft makes the draft of what an origin said of a post at a time, which is its ce_time: what was said earlier never replaces it.
+// ContentDraft makes the draft of what an origin said of a post at a time, which is its ce_time.
 func ContentDraft(content domain.PostContent, at time.Time) domain.Draft {
 	return NewDraft(domain.TopicContents, content.Key(), content, at)
 }
 
-// EraseContentDraft makes the draft of a tombstone: what was said of the post up to then is shown nowhere, whenever it comes, and leaves
-// the log once it is compacted.
+// EraseContentDraft makes the draft of a tombstone: what was said of the post leaves the tables at once, and the log once it
+// is compacted.
 func EraseContentDraft(key string, at time.Time) domain.Draft {
 	return newDraft(domain.TopicContents, key, domain.PostContent{}.EventType(), at)
-}
-
-// SayAgain makes the drafts of what counts and is covered, with the times that it had.
-func SayAgain(covered []domain.CoveredContent) (drafts []domain.Draft) {
-	for _, c := range covered {
-		if c.Erased {
-			drafts = append(drafts, EraseContentDraft(c.Key(), c.At))
-			continue
-		}
-		drafts = append(drafts, ContentDraft(c.PostContent, c.At))
-	}
-	return drafts
-}
-
-// EraseTextsAgain makes the drafts of erasures of an account's texts that count and are covered, each for its partition alone:
-// eachPartition makes of a draft one for each partition of its topic.
-func EraseTextsAgain(covered []domain.CoveredErasure, eachPartition func(domain.Draft) []domain.Draft) (drafts []domain.Draft) {
-	for _, c := range covered {
-		drafts = append(drafts, eachPartition(eraseTextsDraft(c.AccountErased, c.ErasedAt))[c.Partition])
-	}
-	return drafts
-}
-
-// TellAgain makes the drafts of entities and erasures that count and are covered, by their keys, with the times that they had.
-func TellAgain(covered map[string]domain.ToldEntity) (drafts []domain.Draft, err error) {
-	for key, told := range covered {
-		if told.Entity != nil {
-			drafts = append(drafts, EntityDraft(told.Entity, told.At))
-			continue
-		}
-		kind, id, err := domain.SplitDirectoryKey(key)
-		if err != nil {
-			return nil, err
-		}
-		drafts = append(drafts, EraseDraft(kind, id, told.At))
-	}
-	return drafts, nil
 }
 
 // EntityDraft makes the draft of the whole last state of an entity.

@@ -1,9 +1,9 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -26,16 +26,15 @@ type BulkAppender interface {
 // EraseAgain erases what the list of erasures says and a log or a database that was set back still holds. It may be repeated: what is
 // erased already, or was written since, stays as it is.
 type EraseAgain struct {
-	List domain.Erasures
-	Log  BulkAppender
-	Kept StaleEraser
+	List   domain.Erasures
+	Reason domain.Reason
+	Log    BulkAppender
+	Kept   StaleEraser
 	// Directory and Contents hand over every record of the topic, those of a key in their order; the error is of one that cannot be decoded.
 	Directory, Contents func(ctx context.Context, each func(domain.Recorded, error)) error
 	// Figures are the erasures of figures that the tables know, by agency and social account; what they do not know yet is said again.
 	Figures func(ctx context.Context) (map[domain.PostRef]time.Time, error)
-	// EachPartition makes of a draft one for each partition of its topic.
-	EachPartition func(domain.Draft) []domain.Draft
-	Now           func() time.Time
+	Now     func() time.Time
 }
 
 // Erase does it, and tells how many records it appended.
@@ -51,27 +50,25 @@ func (e EraseAgain) Erase(ctx context.Context) (appended int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	figures, err := e.ofFigures(ctx, contents)
+	figures, err := e.ofFigures(ctx)
 	if err != nil {
 		return 0, err
 	}
-	// Figures come first: which further agencies have texts is known by their contents.
-	for _, of := range [][]domain.Draft{figures, contents, drafts} {
+	for _, of := range [][]domain.Draft{e.records(), figures, contents, drafts} {
 		if len(of) == 0 {
 			continue
 		}
 		if err := e.Log.AppendBulk(ctx, of); err != nil {
-			return appended, fmt.Errorf("erase again (the next start goes on): %w", err)
+			return appended, fmt.Errorf("erase again (repeating the command is safe): %w", err)
 		}
 		appended += len(of)
 	}
 	return appended, nil
 }
 
-// listed is what counts of a key of the directory.
+// listed is the last state of a key of the directory.
 type listed struct {
-	domain.CompactedRecord
-
+	erased bool
 	entity domain.DirectoryEntity // nil: the list does not name it, or it is erased
 	until  time.Time              // the instant of its erasure
 }
@@ -79,9 +76,9 @@ type listed struct {
 // listedOf is what a record of the directory says; false: it is of no entity.
 func (e EraseAgain) listedOf(r domain.Recorded) (now listed, ok bool) {
 	entity, isEntity := r.Data.(domain.DirectoryEntity)
-	now.CompactedRecord = domain.CompactedRecord{At: r.Envelope.Time, Erased: !isEntity}
+	now.erased = !isEntity
 	if isEntity {
-		if line, erased := e.List.Of(entity); erased && now.At.Before(line.At) {
+		if line, erased := e.List.Of(entity); erased && r.Envelope.Time.Before(line.At) {
 			now.entity, now.until = entity, line.At
 		}
 	}
@@ -98,7 +95,7 @@ type ended struct {
 func (s ended) connections(state map[string]listed) (gone []int64) {
 	for _, key := range s.of {
 		_, id, _ := domain.SplitDirectoryKey(key)
-		if n, bad := strconv.ParseInt(id, 10, 64); bad == nil && (state[key].Erased || state[key].entity != nil) {
+		if n, bad := strconv.ParseInt(id, 10, 64); bad == nil && (state[key].erased || state[key].entity != nil) {
 			gone = append(gone, n)
 		}
 	}
@@ -121,9 +118,7 @@ func (e EraseAgain) ofDirectory(ctx context.Context) (drafts []domain.Draft, err
 		case domain.DirectoryConnection:
 			secrets[data.SecretRef] = ended{at: now.until, of: append(secrets[data.SecretRef].of, r.Key)}
 		}
-		if before, known := state[r.Key]; !known || now.Replaces(before.CompactedRecord) {
-			state[r.Key] = now
-		}
+		state[r.Key] = now
 	})
 	if err != nil {
 		return nil, fmt.Errorf("look for erased entities: %w", err)
@@ -155,8 +150,7 @@ func (e EraseAgain) ofDirectory(ctx context.Context) (drafts []domain.Draft, err
 
 // ofContents are tombstones of what was said before the erasure, with its instant: what is said later stays.
 func (e EraseAgain) ofContents(ctx context.Context) (drafts []domain.Draft, err error) {
-	state := map[string]domain.CompactedRecord{}
-	instants := map[string]time.Time{}
+	state := map[string]*domain.ErasedID{} // nil: erased, or written since
 	err = e.Contents(ctx, func(r domain.Recorded, err error) {
 		post, _, bad := domain.SplitContentKey(r.Key)
 		if err != nil || bad != nil {
@@ -166,25 +160,24 @@ func (e EraseAgain) ofContents(ctx context.Context) (drafts []domain.Draft, err 
 		if !erased {
 			return
 		}
-		now := domain.CompactedRecord{At: r.Envelope.Time, Erased: r.Data == nil}
-		if before, known := state[r.Key]; !known || now.Replaces(before) {
-			state[r.Key], instants[r.Key] = now, line.At
+		state[r.Key] = nil
+		if r.Data != nil && r.Envelope.Time.Before(line.At) {
+			state[r.Key] = &line
 		}
 	})
 	if err != nil {
 		return nil, fmt.Errorf("look for erased contents: %w", err)
 	}
-	for key, now := range state {
-		if !now.Erased && now.At.Before(instants[key]) {
-			drafts = append(drafts, EraseContentDraft(key, instants[key]))
+	for key, line := range state {
+		if line != nil {
+			drafts = append(drafts, EraseContentDraft(key, line.At))
 		}
 	}
 	return drafts, nil
 }
 
-// ofFigures are the erasures of figures, and of texts that come late, that the tables do not know; those of texts also for each further
-// agency whose texts of the person's own profiles go.
-func (e EraseAgain) ofFigures(ctx context.Context, contents []domain.Draft) (drafts []domain.Draft, err error) {
+// ofFigures are the erasures of figures that the tables do not know.
+func (e EraseAgain) ofFigures(ctx context.Context) (drafts []domain.Draft, err error) {
 	known, err := e.Figures(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("look for erasures of figures: %w", err)
@@ -199,18 +192,33 @@ func (e EraseAgain) ofFigures(ctx context.Context, contents []domain.Draft) (dra
 				ParentAccount: line.Agency, AccountID: line.AccountID, SocialAccount: id, Platform: line.Platform, ErasedAt: line.At,
 			}
 			drafts = append(drafts, NewDraft(domain.TopicMetrics, erased.Key(), erased, e.Now()))
-			drafts = append(drafts, e.EachPartition(eraseTextsDraft(erased, e.Now()))...)
-		}
-	}
-	var further []domain.AccountErased
-	for _, content := range contents {
-		post, _, bad := domain.SplitContentKey(content.Key)
-		line, _ := e.List.OfTexts(post.ParentAccount, post.SocialAccount)
-		of := domain.AccountErased{ParentAccount: post.ParentAccount, SocialAccount: post.SocialAccount, Platform: domain.LinkedIn, ErasedAt: line.At}
-		if bad == nil && post.ParentAccount != line.Agency && !slices.Contains(further, of) {
-			further = append(further, of)
-			drafts = append(drafts, e.EachPartition(eraseTextsDraft(of, e.Now()))...)
 		}
 	}
 	return drafts, nil
+}
+
+// records say once more who was erased, with the instants of then: one for each user, and one for the other lines of each
+// agency and instant.
+func (e EraseAgain) records() (drafts []domain.Draft) {
+	type erasure struct {
+		agency, user string
+		at           time.Time
+	}
+	found := map[erasure]*domain.PersonErased{}
+	for _, line := range e.List {
+		of := erasure{agency: line.Agency, at: line.At}
+		if line.Kind == domain.KindUser {
+			of.user = line.ID
+		}
+		if found[of] == nil {
+			found[of] = &domain.PersonErased{Order: domain.ErasureOrder{Reason: e.Reason}}
+		}
+		found[of].Add(line)
+	}
+	for of, erased := range found {
+		record := NewDraft(domain.TopicOperations, cmp.Or(of.agency, domain.OperationsKeyAll), *erased, of.at)
+		record.Envelope.Audit.Actor = erasureActor
+		drafts = append(drafts, record)
+	}
+	return drafts
 }

@@ -3,7 +3,6 @@ package commands_test
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"testing"
 	"time"
 
@@ -30,7 +29,7 @@ func (l *takingLog) AppendBulk(ctx context.Context, drafts []domain.Draft) error
 }
 
 // What was written before the instant is erased again, at that instant; what came since, is another agency's, or is erased already stays as it
-// is; of the person's own profiles the texts of every agency go. The latest state counts, whenever its record came.
+// is; of the person's own profiles the texts of every agency go. The last record of a key counts. Each erasure is recorded again.
 func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 	t.Parallel()
 	at := auditNow.UTC().Truncate(time.Microsecond)
@@ -66,21 +65,21 @@ func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 			{Kind: domain.KindUser, ID: "gone", Agency: agency, At: at},
 			{Kind: domain.KindConnection, ID: "70", Agency: agency, At: at},
 			{Kind: domain.KindConnection, ID: "71", Agency: agency, At: at},
-			{Kind: domain.KindUser, ID: "erased late", Agency: agency, At: at},
+			{Kind: domain.KindUser, ID: "back late", Agency: agency, At: at},
 			{Kind: domain.KindSocialAccount, ID: "700", Agency: agency, At: at, Platform: domain.LinkedIn},
 			{Kind: domain.KindSocialAccount, ID: "800", Agency: agency, At: at, Platform: domain.LinkedIn},
 			{Kind: domain.KindSocialAccount, ID: "900", Agency: agency, At: at, Platform: domain.LinkedIn, Own: true},
 		}),
-		Log: log, Kept: kept, EachPartition: twoPartitions, Now: func() time.Time { return since },
+		Log: log, Kept: kept, Reason: domain.Reason{Code: domain.ReasonOther, Ticket: "OPS-1"}, Now: func() time.Time { return since },
 		Directory: scan(
 			entity(domain.DirectoryUser{ID: "u", PasswordRef: "p"}, before), entity(domain.DirectorySession{ID: "old", UserID: "u"}, before),
 			entity(domain.DirectorySession{ID: "new", UserID: "u"}, since), entity(domain.DirectoryMember{ID: 7}, before),
-			entity(domain.DirectoryMember{ID: 7, Name: "back"}, since), entity(domain.DirectoryMember{ID: 7, Name: "came late"}, before),
+			entity(domain.DirectoryMember{ID: 7, Name: "back"}, since),
 			entity(domain.DirectoryConnection{ID: 70, SecretRef: "shared"}, before), entity(domain.DirectoryConnection{ID: 70, SecretRef: "shared"}, since),
 			entity(domain.DirectoryConnection{ID: 71, SecretRef: "shared"}, before), entity(domain.DirectoryConnection{ID: 72, SecretRef: "shared"}, before),
 			entity(domain.DirectoryUser{ID: "v"}, before), entity(domain.DirectoryUser{ID: "gone"}, before),
-			erased(entity(domain.DirectoryUser{ID: "gone"}, before)), entity(domain.DirectoryUser{ID: "erased late"}, before),
-			erased(entity(domain.DirectoryUser{ID: "erased late"}, before.Add(-time.Hour))),
+			erased(entity(domain.DirectoryUser{ID: "gone"}, before)), erased(entity(domain.DirectoryUser{ID: "back late"}, before)),
+			entity(domain.DirectoryUser{ID: "back late"}, before.Add(-time.Hour)),
 			entity(domain.DirectorySocialAccount{ID: 700, ParentAccount: agency}, before), entity(domain.DirectorySocialAccount{ID: 800, ParentAccount: other}, before),
 		),
 		Contents: scan(said(agency, 700, "a", before), said(agency, 700, "b", since), said(other, 700, "c", before), said(agency, 700, "gone", before),
@@ -92,27 +91,26 @@ func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 	appended, err := again.Erase(t.Context())
 	require.NoError(t, err)
 	var keys []string
-	erasedKey := ":" + strconv.FormatInt(at.UnixMicro(), 10) + ":"
+	var lines []domain.ErasedID
 	for _, d := range log.drafts {
 		keys = append(keys, d.Topic+" "+d.Key)
 		switch d.Topic {
 		case domain.TopicMetrics:
 			require.Equal(t, domain.AccountErased{ParentAccount: agency, SocialAccount: 700, Platform: domain.LinkedIn, ErasedAt: at}, d.Data)
+		case domain.TopicOperations:
+			require.Equal(t, at, d.Envelope.Time)
+			lines = append(lines, d.Data.(domain.PersonErased).ErasedIDs(d.Key, d.Envelope.Time)...)
 		case domain.TopicContents, domain.TopicDirectory:
-			if erased, of := d.Data.(domain.AccountErased); of {
-				require.Equal(t, at, erased.ErasedAt)
-				continue
-			}
 			require.Equal(t, at, d.Envelope.Time, "what is said or written later stays")
 		}
 	}
 	require.Equal(t, len(keys), appended)
+	require.Equal(t, again.List, domain.NewErasures(lines), "each erasure is on record again")
 	require.ElementsMatch(t, []string{
-		"contents " + agency + ":listing:700:a", "metrics 700", "contents " + agency + ":erased:700" + erasedKey + "0", "contents " + agency + ":erased:700" + erasedKey + "1",
+		"operations " + agency, "operations " + agency, "operations " + agency, "operations " + agency, "contents " + agency + ":listing:700:a", "metrics 700",
 		"contents " + other + ":listing:900:d", "contents " + other + ":listing:900:e",
-		"contents " + other + ":erased:900" + erasedKey + "0", "contents " + other + ":erased:900" + erasedKey + "1",
-		"directory user:u", "directory user:erased late", "directory session:old", "directory social_account:700", "directory connection:71",
+		"directory user:u", "directory user:back late", "directory session:old", "directory social_account:700", "directory connection:71",
 	}, keys)
 	require.ElementsMatch(t, []string{"p[]", "shared[71]"}, kept.deleted, "a connection that is back is not taken off its grant")
-	require.ElementsMatch(t, []string{"u", "erased late"}, kept.cursors)
+	require.ElementsMatch(t, []string{"u", "back late"}, kept.cursors)
 }

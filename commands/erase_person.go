@@ -17,6 +17,8 @@ type KeptEraser interface {
 	Delete(ctx context.Context, ref string) error
 	// DeleteConnection deletes what is kept of a connection, its secret too unless connections of others hang on the same.
 	DeleteConnection(ctx context.Context, connection int64, ref string) error
+	// Reading reports whether any of the social accounts is being read.
+	Reading(ctx context.Context, accounts []int64) (bool, error)
 	// ForgetReads deletes what became of reading social accounts that go, and of those that stay the failures:
 	// platforms name people in what they say.
 	ForgetReads(ctx context.Context, gone, stay []int64) error
@@ -27,21 +29,26 @@ type KeptEraser interface {
 // ErasePerson erases a person from the directory, and the figures of the social accounts that go with it (GDPR): the log of dashboards
 // holds ids only, so that every history still verifies, and shows the id alone.
 type ErasePerson struct {
-	Log  Appender
-	Kept KeptEraser
-	// EachPartition makes of a draft one for each partition of its topic.
-	EachPartition func(domain.Draft) []domain.Draft
-	Order         domain.ErasureOrder // what its records say of it
-	Now           func() time.Time
+	Log   Appender
+	Kept  KeptEraser
+	Order domain.ErasureOrder // what its records say of it
+	Now   func() time.Time
 }
 
 // erasureActor is who the trail names: the command line knows no user.
 const erasureActor = "system:erase"
 
-// Erase deletes what is kept of the person ([ErasePerson.DeleteKept]), appends a tombstone for each of its records, takes its connection off the pages that it had connected, erases what was read of
-// the social accounts that go, and records the erasure, by ids, on `operations`. It may be repeated: what names other records goes last, so
-// that a repetition finds what an interrupted one left.
+// Erase deletes the person's tokens, waits until no account of theirs is being read, deletes what is kept of the person
+// ([ErasePerson.DeleteKept]), appends a tombstone for each of its records, takes its connection off the pages that it had
+// connected, erases the figures of the social accounts that go, and records the erasure, by ids, on `operations`. It may be
+// repeated: what names other records goes last, so that a repetition finds what an interrupted one left.
 func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
+	if err := e.deleteTokens(ctx, p); err != nil {
+		return err
+	}
+	if err := e.awaitReadings(ctx, p.Going()); err != nil {
+		return err
+	}
 	if err := e.DeleteKept(ctx, p); err != nil {
 		return err
 	}
@@ -59,25 +66,17 @@ func (e ErasePerson) EraseContents(ctx context.Context, stored []domain.StoredCo
 
 func eraseContents(stored []domain.StoredContent, now time.Time) (drafts []domain.Draft) {
 	for _, c := range stored {
-		drafts = append(drafts, EraseContentDraft(c.Key, c.ErasedAt(now)))
+		drafts = append(drafts, EraseContentDraft(c.Key, now))
 	}
 	return drafts
 }
 
-// eraseFigures are the records of what makes no rows any more, however late it comes: figures, and texts of posts.
-func (e ErasePerson) eraseFigures(p domain.Person, now time.Time) (drafts []domain.Draft) {
+// eraseFigures are the records after which figures make no rows any more, however late they come.
+func eraseFigures(p domain.Person, now time.Time) (drafts []domain.Draft) {
 	for _, erased := range p.FiguresErased(now) {
 		drafts = append(drafts, NewDraft(domain.TopicMetrics, erased.Key(), erased, now))
 	}
-	for _, erased := range p.TextsErased(now) {
-		drafts = append(drafts, e.EachPartition(eraseTextsDraft(erased, now))...)
-	}
 	return drafts
-}
-
-// eraseTextsDraft makes the draft of an erasure of all texts of an account's posts; topic `contents` needs one for each of its partitions.
-func eraseTextsDraft(erased domain.AccountErased, now time.Time) domain.Draft {
-	return NewDraft(domain.TopicContents, erased.ContentsKey(), erased, now)
 }
 
 // EraseRest erases what a person has left that the directory no longer holds: secrets, results of reads, figures that came late, and
@@ -87,7 +86,7 @@ func (e ErasePerson) EraseRest(ctx context.Context, p domain.Person) error {
 		return err
 	}
 	now := e.Now()
-	drafts := append([]domain.Draft{e.record(p, now)}, e.eraseFigures(p, now)...)
+	drafts := append([]domain.Draft{e.record(p, now)}, eraseFigures(p, now)...)
 	for _, id := range p.Named {
 		drafts = append(drafts, EraseDraft(domain.KindSocialAccount, strconv.FormatInt(id, 10), now))
 	}
@@ -115,12 +114,9 @@ func (e ErasePerson) record(p domain.Person, now time.Time) domain.Draft {
 // DeleteKept deletes the person's secrets, how far it has seen notices, and what became of reading its accounts. It is part of
 // [ErasePerson.Erase], and what may be done again when the directory no longer holds the person.
 func (e ErasePerson) DeleteKept(ctx context.Context, p domain.Person) error {
-	var errs []error
+	errs := []error{e.deleteTokens(ctx, p)}
 	if p.PasswordRef != "" {
 		errs = append(errs, e.Kept.Delete(ctx, p.PasswordRef))
-	}
-	for _, c := range p.Connections {
-		errs = append(errs, e.Kept.DeleteConnection(ctx, c.ID, c.SecretRef))
 	}
 	pages := make([]int64, len(p.Pages))
 	for i, page := range p.Pages {
@@ -136,22 +132,47 @@ func (e ErasePerson) DeleteKept(ctx context.Context, p domain.Person) error {
 	return nil
 }
 
+// deleteTokens deletes the tokens of the person's connections: no reading begins any more.
+func (e ErasePerson) deleteTokens(ctx context.Context, p domain.Person) error {
+	var errs []error
+	for _, c := range p.Connections {
+		errs = append(errs, e.Kept.DeleteConnection(ctx, c.ID, c.SecretRef))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("delete tokens: %w", err)
+	}
+	return nil
+}
+
+// awaitReadings waits until the readings that had begun are over: what they append would come after the tombstones.
+func (e ErasePerson) awaitReadings(ctx context.Context, accounts []int64) error {
+	for {
+		reading, err := e.Kept.Reading(ctx, accounts)
+		if err != nil || !reading {
+			return err
+		}
+		select {
+		case <-time.After(glanceAgain):
+		case <-ctx.Done():
+			return fmt.Errorf("wait until the person's accounts are not being read: %w; nothing is erased but the tokens", ctx.Err())
+		}
+	}
+}
+
 // drafts are the records of an erasure in their order.
 func (e ErasePerson) drafts(p domain.Person) []domain.Draft {
 	now := e.Now()
 	var drafts []domain.Draft
-	// Later than whatever a main application whose clock is ahead has told: what is later counts.
-	last := now.Add(MaxSkew)
-	erase := func(kind, id string) { drafts = append(drafts, EraseDraft(kind, id, last)) }
+	erase := func(kind, id string) { drafts = append(drafts, EraseDraft(kind, id, now)) }
 	number := func(id int64) string { return strconv.FormatInt(id, 10) }
 	for _, page := range p.Pages {
 		page.Connected, page.UpdatedAt = false, now.UTC().Truncate(time.Microsecond)
-		drafts = append(drafts, EntityDraft(page, last))
+		drafts = append(drafts, EntityDraft(page, now))
 	}
 	drafts = append(drafts, eraseContents(p.Contents, now)...) // as long as a profile names them
 	// The word about it comes before what it alone names: a repetition takes the profiles from it, and what was erased shall be on record.
 	drafts = append(drafts, e.record(p, now))
-	drafts = append(drafts, e.eraseFigures(p, now)...)
+	drafts = append(drafts, eraseFigures(p, now)...)
 	for _, id := range p.Going() {
 		erase(domain.KindSocialAccount, number(id))
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -27,25 +28,29 @@ type FeedLog interface {
 
 // ToldEntities is what the tables hold of what was told.
 type ToldEntities interface {
-	// Told returns what counts of keys of topic `directory`; a key of which nothing was told is absent.
+	// Told returns the entities of keys of topic `directory`; a key without one is absent.
 	Told(ctx context.Context, keys []string) (map[string]domain.ToldEntity, error)
 	// ContentsOf returns what the posts say of social accounts, and of all of agencies.
 	ContentsOf(ctx context.Context, socialAccounts []int64, agencies []string) ([]domain.StoredContent, error)
 }
 
-// FeedDirectory takes what a main application tells of its directory and of the posts that it published.
-//
-// What the tables hold only saves appending what cannot count: of an entity the latest state counts, whatever is in the log, so that
-// tables that lag, or another request at the same time, change nothing of the outcome.
+// FeedDirectory takes what a main application tells of its directory and of the posts that it published. An entity that is not
+// newer than the stored one is not appended. It answers once the tables show what was taken, so that the next request compares
+// with it. If two requests send one entity at the same moment, the last record in the log counts.
 type FeedDirectory struct {
 	Log      FeedLog
-	Told     ToldEntities
+	Told     FedEntities
 	Registry *domain.Registry
 	// Local says that accounts and users are made here, LEDGERBOARD_DIRECTORY=local: the main application's are refused.
 	Local bool
-	// Erasures is the list of erasures as it is now: what it names and was written before is refused.
-	Erasures func() (domain.Erasures, error)
-	Now      func() time.Time
+	Now   func() time.Time
+}
+
+// FedEntities is what the tables hold, and what was erased.
+type FedEntities interface {
+	ToldDirectory
+	// Erasures are the recorded erasures of people: what they name and was written before is refused.
+	Erasures(ctx context.Context) (domain.Erasures, error)
 }
 
 // FedOutcome is what became of a line.
@@ -89,7 +94,7 @@ var ErrNotAppended = domain.NewError(domain.CodeUnavailable,
 // Feed takes lines ([EntityLine]) and returns once they are in the log. Atomic refuses all if one is refused (unprocessable, with
 // the lines). Other errors: [ErrNotAppended].
 func (f FeedDirectory) Feed(ctx context.Context, c Caller, lines [][]byte, atomic bool) (Fed, error) {
-	erased, err := f.Erasures()
+	erased, err := f.Told.Erasures(ctx)
 	if err != nil {
 		return Fed{}, err
 	}
@@ -123,7 +128,31 @@ func (f FeedDirectory) Feed(ctx context.Context, c Caller, lines [][]byte, atomi
 			return Fed{}, fmt.Errorf("%w (%w)", ErrNotAppended, err)
 		}
 	}
+	Shown(ctx, f.Told.Moved, func(ctx context.Context) (bool, error) { return f.shown(ctx, drafts) })
 	return fedOf(read), nil
+}
+
+// shown reports whether the tables show the last of the drafts of each entity, or a later state.
+func (f FeedDirectory) shown(ctx context.Context, drafts []domain.Draft) (bool, error) {
+	last := map[string]domain.Draft{}
+	for _, draft := range drafts {
+		if draft.Topic == domain.TopicDirectory {
+			last[draft.Key] = draft
+		}
+	}
+	if len(last) == 0 {
+		return true, nil
+	}
+	told, err := f.Told.Told(ctx, slices.Collect(maps.Keys(last)))
+	if err != nil {
+		return false, err
+	}
+	for key, draft := range last {
+		if state, known := told[key]; known != (draft.Data != nil) || known && state.At.Before(stored(draft.Envelope.Time)) {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // read checks a line by itself.
@@ -190,11 +219,15 @@ func (f FeedDirectory) compare(ctx context.Context, lines []*fedLine) error {
 			entity = keepRefs(entity, before.Entity)
 			draft.Data = entity
 		}
-		now := domain.ToldEntity{CompactedRecord: domain.CompactedRecord{At: draft.Envelope.Time, Erased: entity == nil}, Entity: entity}
-		if known && !l.news(now, before) {
-			continue
+		switch {
+		case !known && entity == nil:
+			l.unchanged("")
+		case known && !l.news(entity, before):
+		case entity == nil:
+			delete(told, draft.Key)
+		default:
+			told[draft.Key] = domain.ToldEntity{At: draft.Envelope.Time, Entity: entity}
 		}
-		told[draft.Key] = now
 	}
 	return nil
 }
@@ -210,17 +243,21 @@ func (l *fedLine) entity() domain.DirectoryEntity {
 	return entity
 }
 
-// news tells whether a line counts over what is known, and else notes why not.
-func (l *fedLine) news(now, before domain.ToldEntity) bool {
-	same := now.Erased == before.Erased && reflect.DeepEqual(now.Entity, before.Entity)
-	switch at := stored(before.At); {
-	case same && (!l.timed || at.Equal(stored(now.At))):
-		l.FedOutcome, l.drafts = FedUnchanged, nil
-	case now.Replaces(before.CompactedRecord):
+// unchanged notes that nothing is appended, and why; "": the line says what is known.
+func (l *fedLine) unchanged(reason string) {
+	l.FedOutcome, l.drafts, l.reason = FedUnchanged, nil, reason
+}
+
+// news reports whether a line is appended over what is stored, and otherwise notes why not; nil: it erases the entity.
+func (l *fedLine) news(entity domain.DirectoryEntity, before domain.ToldEntity) bool {
+	at, now := stored(before.At), l.drafts[0].Envelope.Time
+	switch same := reflect.DeepEqual(entity, before.Entity); {
+	case same && (!l.timed || at.Equal(stored(now))):
+		l.unchanged("")
+	case (domain.CompactedRecord{At: now, Erased: entity == nil}).Replaces(domain.CompactedRecord{At: at}):
 		return true
 	default:
-		l.FedOutcome, l.drafts = FedUnchanged, nil
-		l.reason = "its updated_at is not later than that of what is known, " + at.Format(time.RFC3339Nano) + ", which counts"
+		l.unchanged("its updated_at is not later than that of the stored entity, " + at.Format(time.RFC3339Nano))
 	}
 	return false
 }

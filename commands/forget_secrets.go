@@ -34,9 +34,7 @@ type ForgetSecrets struct {
 // secretOwner is a connection or a user.
 type secretOwner struct {
 	refs []string // that it ever named
-	// last is the record that counts; nil: there is none yet. One that cannot be decoded leaves it and takes gone back.
-	last *domain.CompactedRecord
-	gone bool
+	gone bool     // its last record is a tombstone
 }
 
 // Forget looks at the whole directory, and tells how many secrets it has deleted. A ref that something
@@ -98,9 +96,7 @@ func noteOwner(owners map[string]*secretOwner, r domain.Recorded, err error) {
 	default: // not of an entity
 		return
 	}
-	if now := (domain.CompactedRecord{At: r.Envelope.Time, Erased: r.Data == nil}); owner.last == nil || now.Replaces(*owner.last) {
-		owner.last, owner.gone = &now, now.Erased
-	}
+	owner.gone = r.Data == nil
 }
 
 // importedRef is the ref under which imports store the secret of an entity that names none.

@@ -32,10 +32,6 @@ func TestSecretsOfWhatWasDeleted(t *testing.T) {
 	}
 	user := domain.Recorded{Key: "user:" + nina, Data: domain.DirectoryUser{ID: nina, PasswordRef: "hash"}}
 	tombstone := func(key string) domain.Recorded { return domain.Recorded{Key: key} }
-	older := func(r domain.Recorded) domain.Recorded {
-		r.Envelope.Time = auditNow.Add(-time.Hour)
-		return r
-	}
 	unreadable := func(r domain.Recorded) domain.Recorded {
 		r.Offset = -1
 		return r
@@ -57,8 +53,6 @@ func TestSecretsOfWhatWasDeleted(t *testing.T) {
 		"something else is deleted":           {[]domain.Recorded{connection(7, "a"), tombstone("social_account:7"), tombstone("member:7")}, nil},
 		"an operator's word changes nothing":  {[]domain.Recorded{connection(7, "a"), {Key: "connection:7", Data: domain.ProjectionResumed{}}}, nil},
 		"nor does one that follows tombstone": {[]domain.Recorded{connection(7, ""), tombstone("connection:7"), {Key: "connection:7", Data: domain.ProjectionResumed{}}}, []string{"connection/7"}},
-		"a tombstone of before comes late":    {[]domain.Recorded{connection(7, "a"), older(tombstone("connection:7"))}, nil},
-		"a state of before comes late":        {[]domain.Recorded{connection(7, "a"), tombstone("connection:7"), older(connection(7, "b"))}, []string{"a", "b", "connection/7"}},
 		"a key of nobody":                     {[]domain.Recorded{tombstone("connection")}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -45,6 +45,12 @@ func (w *ImportWorld) Clone() *ImportWorld {
 	return &ImportWorld{states: maps.Clone(w.states), entities: maps.Clone(w.entities), published: map[string]time.Time{}}
 }
 
+// Stored notes the state that the log holds of an entity, in the order of its records; nil: a tombstone.
+func (w *ImportWorld) Stored(key string, entity domain.DirectoryEntity, at time.Time) {
+	delete(w.states, key)
+	w.Put(key, entity, at)
+}
+
 // Put notes the state that an entity had at a time, and tells whether it counts and is another one than before. A nil entity
 // is a tombstone of the key.
 func (w *ImportWorld) Put(key string, entity domain.DirectoryEntity, at time.Time) (changed bool) {

@@ -7,13 +7,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// RefuseErased refuses what the list of erasures names and was written or captured before the instant, or does not say when. Now is the
+// RefuseErased refuses what the list of erasures names and was written or captured before the instant, by whichever clock
+// ([MaxSkew]), or does not say when. Now is the
 // time that drafts have which say none themselves.
 func RefuseErased(list domain.Erasures, drafts []domain.Draft, now time.Time) error {
 	for _, draft := range drafts {
 		line, erased, written := erasureOf(list, draft, now)
-		if erased && written.Before(line.At) {
-			return fmt.Errorf("%s %s was erased on %s (LEDGERBOARD_ERASURES_FILE), and this row is of before or does not say when it was written "+
+		if erased && written.Before(line.At.Add(MaxSkew)) {
+			return fmt.Errorf("%s %s was erased on %s, and this row is of before or does not say when it was written "+
 				"(updated_at); leave it out",
 				line.Kind, line.ID, line.At.Format(time.RFC3339))
 		}

@@ -55,7 +55,7 @@ type AuditFilter struct {
 
 // PersonErased says that an operator erased a person from the directory. It holds ids only.
 type PersonErased struct {
-	Order ErasureOrder `json:"order,omitzero"` // nothing in old records
+	Order ErasureOrder `json:"order,omitzero"` // of an erasure that was repeated after a restore the reason alone
 
 	User        string  `json:"user,omitempty"` // "" for a member who is no user
 	Members     []int64 `json:"members,omitempty"`
@@ -65,11 +65,13 @@ type PersonErased struct {
 	Pages       []int64 `json:"pages,omitempty"`           // social accounts that lost their connection
 	Named       []int64 `json:"social_accounts,omitempty"` // further social accounts that were named
 	Contents    int     `json:"contents,omitempty"`        // texts of posts of both
+
+	Accounts []AccountOwner `json:"accounts,omitempty"` // owners of profiles and named social accounts, as far as known
 }
 
 // Validate checks what a reader of the trail relies on.
 func (e PersonErased) Validate() error {
-	if e.Order == (ErasureOrder{}) {
+	if e.Order == (ErasureOrder{Reason: e.Order.Reason}) {
 		return nil
 	}
 	return e.Order.Validate()

@@ -3,9 +3,7 @@ package domain
 import (
 	"cmp"
 	"fmt"
-	"strconv"
 	"strings"
-	"time"
 )
 
 // PostTexts are what a post says and where it is shown: personal content, which lies on topic `contents` alone.
@@ -43,7 +41,7 @@ type PostRef struct {
 func RefOf(p PostRegistered) PostRef { return PostRef{p.ParentAccount, p.SocialAccount, p.ExternalID} }
 
 // PostContent is what one origin last said of a post's texts; the key of its record is [PostContent.Key]. Its ce_time is when the origin
-// said so: what is not later than the content, or the erasure, that is known never replaces it. What the main application says stands
+// said so. What the main application says stands
 // before what the listing says, field by field.
 type PostContent struct {
 	PostRef
@@ -74,27 +72,6 @@ func SplitContentKey(key string) (r PostRef, origin PostOrigin, err error) {
 		return r, origin, fmt.Errorf("content key %q is not <agency>:<origin>:<social account>:<id of the post>", key)
 	}
 	return r, origin, cmp.Or(checkHexID("agency ", parent), checkOrigin(origin), validateExternalID(external))
-}
-
-// ContentsKey is what the keys of an erasure's records on topic `contents` begin with; a number follows, so that each partition has one.
-// What was said of the account's posts before the instant of the erasure counts no more, in whatever order its records come. The instant is
-// part of it: compaction keeps the last record of a key, and of erasures the latest instant counts.
-func (e AccountErased) ContentsKey() string {
-	return e.ParentAccount + ":erased:" + e.Key() + ":" + strconv.FormatInt(e.ErasedAt.UnixMicro(), 10)
-}
-
-// CoveredErasure is an erasure of an account's texts that counts in a partition, over whose record lies one that does not.
-type CoveredErasure struct {
-	AccountErased
-
-	Partition int32
-}
-
-// CoveredContent is what counts of a key, over whose record lies one that does not.
-type CoveredContent struct {
-	PostContent
-	At     time.Time // of the record: when it was said, or erased
-	Erased bool      // the record is a tombstone
 }
 
 // Validate checks what a fold relies on.

@@ -2,7 +2,6 @@ package domain_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -20,22 +19,11 @@ func TestContentKeys(t *testing.T) {
 	require.Equal(t, domain.OriginListing, origin)
 	for _, bad := range []string{
 		"", "aaaaaaaaaaaaaaaaaaaaaaaa", "AAAAAAAAAAAAAAAAAAAAAAAA:listing:11:7", "aaaaaaaaaaaaaaaaaaaaaaaa:nobody:11:7",
-		"aaaaaaaaaaaaaaaaaaaaaaaa:listing:07:7", "aaaaaaaaaaaaaaaaaaaaaaaa:listing:11:", "heartbeat:1",
+		"aaaaaaaaaaaaaaaaaaaaaaaa:listing:07:7", "aaaaaaaaaaaaaaaaaaaaaaaa:listing:11:", "filler:1",
 	} {
 		_, _, err := domain.SplitContentKey(bad)
 		require.Error(t, err, bad)
 	}
-}
-
-// Compaction keeps the last record of a key: an earlier erasure that comes later must not take the latest one away.
-func TestEachErasureOfTextsHasItsKey(t *testing.T) {
-	t.Parallel()
-	at := time.Date(2026, 11, 21, 12, 0, 0, 1000, time.UTC)
-	erased := domain.AccountErased{ParentAccount: "aaaaaaaaaaaaaaaaaaaaaaaa", SocialAccount: 11, ErasedAt: at}
-	require.Equal(t, "aaaaaaaaaaaaaaaaaaaaaaaa:erased:11:1795262400000001", erased.ContentsKey())
-	earlier := erased
-	earlier.ErasedAt = at.Add(-time.Microsecond)
-	require.NotEqual(t, erased.ContentsKey(), earlier.ContentsKey())
 }
 
 func TestAnAddressThatIsSignedAnewIsNoChange(t *testing.T) {

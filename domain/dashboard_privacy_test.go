@@ -111,7 +111,7 @@ func TestAuditEventsHoldNoNames(t *testing.T) {
 			"filter.from", "filter.to", "filter.order", "filter.limit", "filter.cursor",
 		},
 		"operations.person_erased.v1": {
-			"user", "members", "sessions", "connections", "profiles", "pages", "social_accounts", "contents",
+			"user", "members", "sessions", "connections", "profiles", "pages", "social_accounts", "contents", "accounts", "accounts.social_account_id", "accounts.account_id", "accounts.p_id",
 			"order", "order.by", "order.ground", "order.due", "order.reason", "order.reason.code", "order.reason.ticket",
 		},
 	} {

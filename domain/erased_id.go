@@ -2,11 +2,13 @@ package domain
 
 import (
 	"slices"
+	"strconv"
 	"time"
 )
 
-// ErasedID is a line of the list of erasures, which stands outside log and database: after a restore of an older state it says what is to
-// be erased again. What was written or captured before the instant is erased; what comes from then on is new.
+// ErasedID is a line of the list of erasures that `ledgerboard erase --list` prints from the log. After a restore of an older
+// log, `erase --from` repeats what it names. What was written or captured before the instant is erased; what comes from then
+// on is new.
 type ErasedID struct {
 	Kind      string    `json:"kind"` // of the directory: user, member, connection or social_account
 	ID        string    `json:"id"`
@@ -17,30 +19,54 @@ type ErasedID struct {
 	Own       bool      `json:"own,omitempty"`        // a social account that is the person's own profile
 }
 
-// ErasedIDs are the lines of a person's erasure.
-func (p Person) ErasedIDs(at time.Time) (lines []ErasedID) {
+// ErasedIDs are the lines of a recorded erasure of an agency.
+func (e PersonErased) ErasedIDs(agency string, at time.Time) (lines []ErasedID) {
 	add := func(kind, id string) {
-		lines = append(lines, ErasedID{Kind: kind, ID: id, Agency: p.ParentAccount, At: at.UTC().Truncate(time.Microsecond)})
+		lines = append(lines, ErasedID{Kind: kind, ID: id, Agency: agency, At: at.UTC().Truncate(time.Microsecond)})
 	}
-	if p.User != "" {
-		add(KindUser, p.User)
+	if e.User != "" {
+		add(KindUser, e.User)
 	}
-	for _, id := range p.Members {
+	for _, id := range e.Members {
 		add(KindMember, number(id))
 	}
-	for _, c := range p.Connections {
-		add(KindConnection, number(c.ID))
+	for _, id := range e.Connections {
+		add(KindConnection, number(id))
 	}
-	for _, id := range p.Going() {
+	for _, id := range slices.Concat(e.Profiles, e.Named) {
 		add(KindSocialAccount, number(id))
-		lines[len(lines)-1].Own = slices.Contains(p.Profiles, id)
-		for _, had := range p.Had {
-			if had.SocialAccount == id {
-				lines[len(lines)-1].AccountID, lines[len(lines)-1].Platform = had.AccountID, had.Platform
+		line := &lines[len(lines)-1]
+		line.Own = slices.Contains(e.Profiles, id)
+		for _, owner := range e.Accounts {
+			if owner.SocialAccount == id {
+				line.AccountID, line.Platform = owner.AccountID, owner.Platform
 			}
 		}
 	}
 	return lines
+}
+
+// Add takes a line in; a line that is no such id is left out.
+func (e *PersonErased) Add(line ErasedID) {
+	id, err := strconv.ParseInt(line.ID, 10, 64)
+	switch {
+	case line.Kind == KindUser:
+		e.User = line.ID
+	case err != nil:
+	case line.Kind == KindMember:
+		e.Members = append(e.Members, id)
+	case line.Kind == KindConnection:
+		e.Connections = append(e.Connections, id)
+	case line.Kind == KindSocialAccount:
+		if line.Own {
+			e.Profiles = append(e.Profiles, id)
+		} else {
+			e.Named = append(e.Named, id)
+		}
+		if line.Platform.Valid() {
+			e.Accounts = append(e.Accounts, AccountOwner{id, line.AccountID, line.Platform})
+		}
+	}
 }
 
 // Erasures is the list, by kind and id; of each the latest instant counts.

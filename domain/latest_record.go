@@ -2,21 +2,20 @@ package domain
 
 import "time"
 
-// ToldEntity is what counts of a key of topic `directory`.
+// ToldEntity is the state of an entity of topic `directory`.
 type ToldEntity struct {
-	CompactedRecord
-
-	Entity DirectoryEntity // nil where it is erased
+	At     time.Time // when the entity was so
+	Entity DirectoryEntity
 }
 
-// CompactedRecord is what decides which record of a key of a compacted topic counts.
+// CompactedRecord is what decides whether a state that comes from outside is newer than the one that is known.
 type CompactedRecord struct {
 	At     time.Time // when it was so, or erased
 	Erased bool      // a tombstone
 }
 
-// Replaces tells whether a record counts instead of the one that counted before it came: the one with the latest time does, and of one
-// time (to the microsecond, as tables keep it) the first; a tombstone stands before what else is of its time.
+// Replaces reports whether a state is appended over the one that is known: if it is later (to the microsecond, as tables keep
+// times), or a tombstone of the same time. In the log itself the last record of a key counts.
 func (r CompactedRecord) Replaces(before CompactedRecord) bool {
 	now, then := r.At.Truncate(time.Microsecond), before.At.Truncate(time.Microsecond)
 	return now.After(then) || now.Equal(then) && r.Erased && !before.Erased

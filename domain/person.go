@@ -29,9 +29,9 @@ func (p Person) Going() []int64 { return slices.Concat(p.Profiles, p.Named) }
 
 // AccountOwner is the client who has a social account, or had it last, and its platform.
 type AccountOwner struct {
-	SocialAccount int64
-	AccountID     string
-	Platform      Platform
+	SocialAccount int64    `json:"social_account_id"`
+	AccountID     string   `json:"account_id"`
+	Platform      Platform `json:"p_id"`
 }
 
 // FiguresErased are the events that erase what was read up to an instant of the social accounts that go. Of one whose owner is not known
@@ -46,32 +46,10 @@ func (p Person) FiguresErased(at time.Time) (events []AccountErased) {
 	return events
 }
 
-// TextsErased are the events that erase what was said up to an instant of the posts of the social accounts that go: for the person's
-// agency, and for every other one that stored texts of the person's own.
-func (p Person) TextsErased(at time.Time) []AccountErased {
-	events := p.FiguresErased(at)
-	for _, stored := range p.Contents {
-		post, _, err := SplitContentKey(stored.Key)
-		of := AccountErased{ParentAccount: post.ParentAccount, SocialAccount: post.SocialAccount, Platform: LinkedIn, ErasedAt: at.UTC().Truncate(time.Microsecond)}
-		if err == nil && post.ParentAccount != p.ParentAccount && !slices.Contains(events, of) {
-			events = append(events, of)
-		}
-	}
-	return events
-}
-
 // StoredContent is what an origin said of a post, by the key of its record.
 type StoredContent struct {
 	Key string
 	At  time.Time // when the origin said so
-}
-
-// ErasedAt is the time of a tombstone that an erasure lays over the content: later than the content, whatever the clocks say.
-func (c StoredContent) ErasedAt(now time.Time) time.Time {
-	if earliest := c.At.Add(time.Microsecond); now.Before(earliest) {
-		return earliest
-	}
-	return now
 }
 
 // PersonConnection is an authorisation of a person at a platform.
@@ -95,7 +73,7 @@ func (p Person) SecretRefs() (refs []string) {
 
 // Erased is what the record of an erasure says: ids and numbers, no names.
 func (p Person) Erased() PersonErased {
-	e := PersonErased{User: p.User, Members: p.Members, Sessions: len(p.Sessions), Profiles: p.Profiles, Named: p.Named, Contents: len(p.Contents)}
+	e := PersonErased{User: p.User, Members: p.Members, Sessions: len(p.Sessions), Profiles: p.Profiles, Named: p.Named, Contents: len(p.Contents), Accounts: p.Had}
 	for _, c := range p.Connections {
 		e.Connections = append(e.Connections, c.ID)
 	}

@@ -48,7 +48,6 @@ func NewRegistry() *Registry {
 	register[DirectorySubscription](r)
 	register[DirectoryCategory](r)
 	register[PostContent](r)
-	register[Heartbeat](r)
 	register[ParkedSkipped](r)
 	register[ConnectionStateChanged](r)
 	register[ConnectLinkChanged](r)

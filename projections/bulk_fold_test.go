@@ -68,7 +68,7 @@ func foldInBulk(
 	ctx := context.Background()
 	var bulked projections.Bulked
 	err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "truncate "+strings.Join(tablesOf(p), ", ")); err != nil {
+		if _, err := tx.Exec(ctx, "truncate "+strings.Join(p.Tables(), ", ")); err != nil {
 			return err
 		}
 		var err error

@@ -7,16 +7,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-func uncomparedOf(p fold.Projector) []string {
-	if u, ok := p.(fold.Uncompared); ok {
-		return u.Uncompared()
-	}
-	return nil
-}
-
-// allTables are the tables of a projector, compared or not.
-func allTables(p fold.Projector) []string { return slices.Concat(p.Tables(), uncomparedOf(p)) }
-
 // On a compacted topic a key's last record counts. When that one is parked, the tables keep what the record before it made,
 // and a rebuild does the same, until compaction takes that record away: then the log has lost the state that the row shows,
 // and no fold gives it back. So the check fails, and says why.

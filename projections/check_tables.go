@@ -241,9 +241,6 @@ func (t *hashTarget) CopyFrom(ctx context.Context, table pgx.Identifier, columns
 	defer t.mu.Unlock()
 	name := table[len(table)-1]
 	shape, known := t.shapes[name]
-	if !known && slices.Contains(uncomparedOf(t.projector), name) {
-		return 0, nil
-	}
 	if !known {
 		return 0, domain.NewError(domain.CodeInternal, "table %s is not one of projection %s", name, t.projector.Name())
 	}

@@ -141,13 +141,6 @@ func (d *drawing) contents() {
 	case 0:
 		d.record(key, d.operator(key))
 		return
-	case 1:
-		d.record(key, domain.Heartbeat{})
-		return
-	case 3:
-		erased := domain.AccountErased{ParentAccount: agencyA, SocialAccount: 1, Platform: domain.Facebook, ErasedAt: at}
-		d.record(erased.ContentsKey()+":"+strconv.Itoa(d.pick("number", 4)), erased)
-		return
 	case 2:
 		drawn.Data, drawn.Envelope.Type = nil, content.EventType()
 	}

@@ -73,19 +73,10 @@ func (f *folding) state(t require.TestingT) []string {
 	return append(list, state(t, f.db, f.projector)...)
 }
 
-// tablesOf are all tables of a projection, also those that a comparison leaves out.
-func tablesOf(p fold.Projector) []string {
-	tables := p.Tables()
-	if u, ok := p.(interface{ Uncompared() []string }); ok {
-		tables = append(tables, u.Uncompared()...)
-	}
-	return tables
-}
-
 // run folds the log with one engine for each reader, from empty tables to its end.
 func (f *folding) run(t require.TestingT, readers ...*reader) {
 	for _, sql := range []string{
-		"truncate parked, " + strings.Join(tablesOf(f.projector), ", "),
+		"truncate parked, " + strings.Join(f.projector.Tables(), ", "),
 		"update checkpoints set next_offset = 0, epoch = 0, event_time = null", // the generation of the log before
 	} {
 		_, err := f.db.Pool.Exec(context.Background(), sql)

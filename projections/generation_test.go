@@ -151,7 +151,7 @@ func TestDroppedSchemaComesBackTheSame(t *testing.T) {
 func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 	t.Parallel()
 	erasedMeanwhile := func(b *bench) {
-		b.exec("insert into tDefaultCategories values (77, 'its tombstone is compacted away', 'epoch', false)")
+		b.exec("insert into tDefaultCategories values (77, 'its tombstone is compacted away', 'epoch')")
 	}
 	t.Run("is rebuilt", func(t *testing.T) {
 		t.Parallel()

@@ -26,7 +26,7 @@ func (r *running) finishTables(ctx context.Context, pool *pgxpool.Pool) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(tablesAtOnce())
 	keys := r.projector.Definition().KeysByTable()
-	for i, table := range allTables(r.projector) {
+	for i, table := range r.projector.Tables() {
 		group.Go(func() error {
 			at := slices.IndexFunc(keys, func(k ddl.TableKeys) bool { return k.Table == table })
 			if at >= 0 {

@@ -63,7 +63,7 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 }
 
 func (r *running) insertShards(ctx context.Context, tx pgx.Tx, ranges []eventlog.PartitionRange) error {
-	for i := range allTables(r.projector) {
+	for i := range r.projector.Tables() {
 		ranges = append(ranges, eventlog.PartitionRange{Partition: int32(keysShard - i)})
 	}
 	for _, p := range ranges {

@@ -110,19 +110,6 @@ func (c Connecting) MembersOf(ctx context.Context, platform domain.Platform, per
 	return members, wrapped(doing, err)
 }
 
-// LastTold is the latest time at which any of the entities of some keys, as [domain.EntityKey] makes them, was told or erased: a record of theirs
-// counts when it is later. Members, connections and social accounts only; zero: nothing is known of any.
-func (c Connecting) LastTold(ctx context.Context, keys []string) (at time.Time, err error) {
-	_, err = found(c.Pool.QueryRow(ctx, `
-		with asked as (select split_part(key, ':', 1) as kind, split_part(key, ':', 2) as id from unnest($1::text[]) as key)
-		select coalesce(max(at), 'epoch') from (
-		  select told_at from members where id in (select id::bigint from asked where kind = '`+domain.KindMember+`')
-		  union all select told_at from tMemberAuth where id in (select id::bigint from asked where kind = '`+domain.KindConnection+`')
-		  union all select told_at from tSAccounts where id in (select id::bigint from asked where kind = '`+domain.KindSocialAccount+`')
-		  union all select erased_at from erased_entities join asked using (kind, id)) told(at)`, keys), "look when entities were told last", &at)
-	return unlessEpoch(at), err
-}
-
 // FirstReadings tells how far the first readings of an agency's pages came since they were connected last: what was read before, and why that
 // failed, is of another sign-in. Of a page that the tables do not show yet it says nothing.
 func (c Connecting) FirstReadings(ctx context.Context, parent string, ids []int64) ([]domain.FirstReading, error) {

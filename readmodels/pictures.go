@@ -7,7 +7,11 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
+
+// Contents reads which pictures of posts to fetch and to delete.
+type Contents struct{ Pool pg.Reader }
 
 // PicturesQuery asks for posts whose pictures are wanted.
 type PicturesQuery struct {
@@ -48,21 +52,20 @@ func (c Contents) PicturesWanted(ctx context.Context, q PicturesQuery) ([]Pictur
 	return wanted, wrapped("look for pictures that are wanted", err)
 }
 
-// ErasedPictures returns posts of which a picture is kept and whose texts are erased, at most 1,000: the erasure stands in the log, and nothing
-// was said of the picture since.
+// maxErasedPictures is how many pictures are deleted at a time.
+const maxErasedPictures = 1000
+
+// ErasedPictures returns posts whose picture is kept and whose media address is not known any more, at most 1,000: it was
+// erased.
 func (c Contents) ErasedPictures(ctx context.Context) ([]domain.PostRef, error) {
 	rows, _ := c.Pool.Query(ctx, `
 		select k.parent_account, k.social_account_id, k.external_id
 		from kept.pictures k
-		where (exists (
-				select from erased_contents e
-				where e.parent_account = k.parent_account and e.social_account_id = k.social_account_id and e.external_id = k.external_id)
-			or exists (select from content_erasures e where e.social_account_id = k.social_account_id and e.parent_account = k.parent_account))
-		  and not exists (
+		where not exists (
 			select from post_contents c
 			where c.parent_account = k.parent_account and c.social_account_id = k.social_account_id and c.external_id = k.external_id
 			  and c.media_url <> '')
-		limit $1`, MostCovered)
+		limit $1`, maxErasedPictures)
 	erased, err := pgx.CollectRows(rows, pgx.RowToStructByPos[domain.PostRef])
 	return erased, wrapped("look for pictures of erased posts", err)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -32,16 +33,15 @@ var entityTables = map[string]entityTable{
 	domain.KindCategory: {"tDefaultCategories", "id", "bigint[]"},
 }
 
-// Told returns what counts of keys of topic `directory`, erasures included; a key of which nothing was told is absent.
+// Told returns the entities of keys of topic `directory`; a key without one is absent.
 func (e ToldEntities) Told(ctx context.Context, keys []string) (map[string]domain.ToldEntity, error) {
-	byKind, kinds, ids := map[string][]string{}, []string{}, []string{}
+	byKind := map[string][]string{}
 	for _, key := range keys {
 		kind, id, err := domain.SplitDirectoryKey(key)
 		if err != nil {
 			return nil, err
 		}
 		byKind[kind] = append(byKind[kind], id)
-		kinds, ids = append(kinds, kind), append(ids, id)
 	}
 	told := map[string]domain.ToldEntity{}
 	err := pg.Snapshot(ctx, e.Pool, func(tx pgx.Tx) error {
@@ -52,15 +52,13 @@ func (e ToldEntities) Told(ctx context.Context, keys []string) (map[string]domai
 				continue
 			}
 			rows, _ := tx.Query(ctx, fmt.Sprintf(`
-				select %[2]s::text, told_at, to_jsonb(t) - 'told_at' - 'covered' from %[1]s t where %[2]s = any($1::text[]::%[3]s)`,
+				select %[2]s::text, told_at, to_jsonb(t) - 'told_at' from %[1]s t where %[2]s = any($1::text[]::%[3]s)`,
 				table.name, table.key, table.cast), numbersOnly(ids, table.cast))
 			if err := e.scan(kind, rows, told); err != nil {
 				return err
 			}
 		}
-		rows, _ := tx.Query(ctx, `select kind, id, erased_at from unnest($1::text[], $2::text[]) as k(kind, id) join erased_entities using (kind, id)`,
-			kinds, ids)
-		return scanErased(rows, told)
+		return nil
 	})
 	return told, wrapped("read what was told of entities", err)
 }
@@ -131,35 +129,17 @@ func (e ToldEntities) HasEmail(ctx context.Context, agency, email string) (taken
 	return taken, wrapped("look for an e-mail address", err)
 }
 
-// Covered returns what counts of keys over whose record another lies that does not, at most 1,000 of each kind and 1,000 erasures.
-func (e ToldEntities) Covered(ctx context.Context) (map[string]domain.ToldEntity, error) {
-	told := map[string]domain.ToldEntity{}
-	err := pg.Snapshot(ctx, e.Pool, func(tx pgx.Tx) error {
-		clear(told)
-		for kind, table := range entityTables {
-			rows, _ := tx.Query(ctx, fmt.Sprintf(`
-				select %[2]s::text, told_at, to_jsonb(t) - 'told_at' - 'covered' from %[1]s t where covered order by told_at limit $1`,
-				table.name, table.key), MostCovered)
-			if err := e.scan(kind, rows, told); err != nil {
-				return err
-			}
-		}
-		rows, _ := tx.Query(ctx, `select kind, id, erased_at from erased_entities where covered order by erased_at limit $1`, MostCovered)
-		return scanErased(rows, told)
+// Erasures are the recorded erasures of people, of all agencies.
+func (e ToldEntities) Erasures(ctx context.Context) (domain.Erasures, error) {
+	rows, _ := e.Pool.Query(ctx, `select parent_account, time, data from operations_trail where event_type = $1`, domain.PersonErased{}.EventType())
+	var lines []domain.ErasedID
+	var agency string
+	var at time.Time
+	var erased domain.PersonErased
+	_, err := pgx.ForEachRow(rows, []any{&agency, &at, &erased}, func() error {
+		lines = append(lines, erased.ErasedIDs(agency, at)...)
+		erased = domain.PersonErased{}
+		return nil
 	})
-	return told, wrapped("read which entities are covered in the log", err)
-}
-
-func scanErased(rows pgx.Rows, told map[string]domain.ToldEntity) error {
-	defer rows.Close()
-	for rows.Next() {
-		var kind, id string
-		of := domain.ToldEntity{CompactedRecord: domain.CompactedRecord{Erased: true}}
-		if err := rows.Scan(&kind, &id, &of.At); err != nil {
-			return err
-		}
-		of.At = of.At.UTC()
-		told[domain.DirectoryKey(kind, id)] = of
-	}
-	return rows.Err()
+	return domain.NewErasures(lines), wrapped("read which people were erased", err)
 }

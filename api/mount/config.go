@@ -47,9 +47,6 @@ type Config struct {
 	UnknownUsers bool
 	// WithdrawnFile names subjects who have no rights any more, one a line; it is read again within a second, and open streams end within 10. "": nobody.
 	WithdrawnFile string
-	// ErasuresFile is the service's LEDGERBOARD_ERASURES_FILE, on a disk that both share: whoever asks Meta to be forgotten is written there before
-	// they are erased, and what it names does not come back. "": no list is kept.
-	ErasuresFile string
 	// HTTP holds the prefix, the origins of CORS, the rate limit, and whether the analytics are at the root of
 	// the prefix too, beside its /auth.
 	HTTP api.Config
@@ -139,7 +136,7 @@ func (c Config) checkpointKeys() (note.Verifiers, error) {
 // backends say where the log and the database are and how to reach them.
 func (c Config) backends() assembly.Settings {
 	at := assembly.Settings{
-		Brokers: c.Brokers, TLS: c.TLS, DatabaseURL: c.DatabaseURL, NoSubscriptions: c.NoSubscriptions, Erasures: c.ErasuresFile,
+		Brokers: c.Brokers, TLS: c.TLS, DatabaseURL: c.DatabaseURL, NoSubscriptions: c.NoSubscriptions,
 		Logger: c.Logger, Registerer: c.Registerer,
 	}
 	if c.SASL != nil {

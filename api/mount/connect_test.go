@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -37,7 +35,7 @@ func TestMountedConnecting(t *testing.T) {
 	public := server.URL + "/boards"
 
 	config := runBeside(t).config(api.AuthenticatorFunc(byCookie))
-	config.HTTP.Prefix, config.ErasuresFile = "/boards", filepath.Join(t.TempDir(), "erasures.jsonl")
+	config.HTTP.Prefix = "/boards"
 	config.Connect = &mount.Connect{
 		SecretsKey: strings.Repeat("ab", 32), PublicURL: public,
 		Facebook: mount.App{ID: "app", Secret: "APPSECRET", BaseURL: platform.URL + simulator.PathFacebook},
@@ -107,7 +105,7 @@ func TestMountedConnecting(t *testing.T) {
 	require.Equal(t, "done", status.Step)
 	require.Equal(t, "Harbour Bakery", status.Outcome.Connected[0].Name)
 
-	// Who wants to be forgotten is erased by the mounted handler alone, which writes them down before.
+	// Who wants to be forgotten is erased by the mounted handler alone.
 	list := html.UnescapeString(browser.post(platform.URL+simulator.PathFacebook+simulator.PathApps, url.Values{
 		"as": {simulator.Mara}, "decision": {"erase"}, "deauthorize": {public + "/connect/meta/deauthorize"}, "delete": {public + "/connect/meta/delete"},
 	}))
@@ -116,9 +114,6 @@ func TestMountedConnecting(t *testing.T) {
 	for until := time.Now().Add(patience); !strings.Contains(browser.get(address[1]), "Your request is done"); time.Sleep(often) {
 		require.True(t, time.Now().Before(until), "the request is not done")
 	}
-	written, err := os.ReadFile(config.ErasuresFile)
-	require.NoError(t, err)
-	require.Contains(t, string(written), `"kind":"member"`)
 
 	var page struct {
 		Connection int64 `json:"connection_id"`

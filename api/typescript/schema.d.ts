@@ -6639,15 +6639,13 @@ export interface components {
         };
         /** @description What counts of an entity. */
         ToldEntity: {
-            /** @description `data` is the entity, with all its members; left out where it is erased. */
-            data?: unknown;
-            /** @description whether the last that was told of it is its end */
-            erased: boolean;
+            /** @description the entity, with all its members */
+            data: unknown;
             /** @description directory.<kind>.v1 */
             type: string;
             /**
              * Format: date-time
-             * @description `updated_at` is the entity's own time, of its last change or its erasure: what is told with an earlier one, or the same, changes nothing.
+             * @description `updated_at` is the entity's own time of its last change: a line with the same time, or an earlier one, changes nothing.
              */
             updated_at: string;
         };

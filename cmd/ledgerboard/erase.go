@@ -13,7 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
-	"github.com/ledgerboard/ledgerboard/internal/erasures"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -21,7 +20,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// eraseCommand erases a person from the directory (GDPR). Histories keep the id and still verify.
+// eraseCommand erases a person from the directory (GDPR). Histories keep the id and still verify. With --list it prints the
+// recorded erasures; with --from it repeats them after a restore.
 type eraseCommand struct {
 	storage
 	logging
@@ -30,12 +30,19 @@ type eraseCommand struct {
 	User          string        `xor:"who" placeholder:"ID" help:"The user: 24 hex digits."`
 	Member        int64         `xor:"who" placeholder:"ID" help:"The member; when it is a user, the whole user with all of its members."`
 	SocialAccount []int64       `placeholder:"ID" help:"A social account of the agency that goes too, with its figures. Repeatable; pages that are not named stay with the client."`
+	List          bool          `xor:"who" help:"Print the erasures that the log records, a JSON object a line: kind, id and instant. Keep it outside of the backups."`
+	From          string        `xor:"who" type:"existingfile" placeholder:"FILE" help:"Repeat the erasures of a file that --list printed: after a restore of an older log."`
 	JSON          bool          `name:"json" help:"Print a JSON object."`
 	Wait          time.Duration `default:"1m" help:"How long to wait until the tables show it."`
 }
 
 func (c eraseCommand) Run(ctx context.Context, s streams) (err error) {
-	if c.User == "" && c.Member <= 0 {
+	switch {
+	case c.List:
+		return c.list(ctx, s)
+	case c.From != "":
+		return c.repeat(ctx, s)
+	case c.User == "" && c.Member <= 0:
 		return usageError{errors.New("name the person: --user ID or --member ID")}
 	}
 	if c.User != "" {
@@ -129,10 +136,7 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 	}
 	erase := commands.ErasePerson{
 		Log: log, Kept: vault.NewEraser(kept),
-		EachPartition: log.EachPartition, Order: order, Now: time.Now,
-	}
-	if err := erasures.Append(e.ErasuresFile, person.ErasedIDs(time.Now())); err != nil {
-		return err
+		Order: order, Now: time.Now,
 	}
 	first := erase.Erase
 	if e.before {
@@ -249,6 +253,7 @@ type erasureReport struct {
 
 func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 	report := erasureReport{PersonErased: p.Erased(), ParentAccount: p.ParentAccount, Secrets: len(p.SecretRefs()), Erased: done, Before: e.before}
+	report.Accounts = nil // the record has them
 	if e.JSON {
 		return json.NewEncoder(out).Encode(report)
 	}
@@ -272,10 +277,10 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 	}
 	if done {
 		fmt.Fprintf(out, `Stays: ids in histories, which still verify; figures on topic metrics, ids and numbers that make no rows any more; what is
-published at the platforms. Retired and still generations that held the person are dropped, or emptied where a view of yours hangs on their tables.
+published at the platforms. Earlier generations of tables, until they are dropped after their grace period.
 Gone from tables and answers: now. Open streams and tickets of the person hold no more within 10 seconds.
-Gone from the log: by %s, when topics directory and contents are compacted (24 hours at the earliest; the
-broker inside this program, which is for trying, never forgets). Gone from backups: when the last one of before is deleted.
+Gone from the log: by %s, when topics directory and contents are compacted (24 hours at the earliest, and only
+if their partitions get new records; the broker inside this program, which is for trying, never forgets). Gone from backups: when the last one of before is deleted.
 `, time.Now().UTC().Add(eventlog.ForgetsWithin).Format(time.DateOnly))
 	}
 	return nil

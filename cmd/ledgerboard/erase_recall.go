@@ -103,19 +103,13 @@ func (e *erasure) thereAgain(ctx context.Context) (there map[string]bool, err er
 	if err != nil {
 		return nil, err
 	}
-	there, counts := map[string]bool{}, map[string]domain.CompactedRecord{}
+	there = map[string]bool{}
 	err = assembly.ScanDirectory(ctx, log, func(recorded domain.Recorded, err error) {
 		if err != nil {
 			there[recorded.Key] = true
 			return
 		}
-		if _, isEntity := recorded.Data.(domain.DirectoryEntity); !isEntity && recorded.Data != nil {
-			return // a heartbeat
-		}
-		now := domain.CompactedRecord{At: recorded.Envelope.Time, Erased: recorded.Data == nil}
-		if before, known := counts[recorded.Key]; !known || now.Replaces(before) {
-			counts[recorded.Key], there[recorded.Key] = now, !now.Erased
-		}
+		there[recorded.Key] = recorded.Data != nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the directory: %w", err)

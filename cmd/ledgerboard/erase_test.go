@@ -60,7 +60,6 @@ func withService(t *testing.T, dir string, use func(a *process, base string)) {
 	err = a.run(ctx, "127.0.0.1:0", func(_ context.Context, base string) error {
 		defer stop()
 		require.Eventually(t, func() bool { return a.Monitor.MayCommand() == nil }, patience, 10*time.Millisecond)
-		awaitRest(t)
 		use(a, base)
 		return nil
 	})

@@ -9,7 +9,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/erasures"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -97,9 +96,6 @@ func (i *importing) check() (err error) {
 	}
 	if i.zone, err = time.LoadLocation(i.TimeZone); err != nil || i.TimeZone == "Local" {
 		return usageError{fmt.Errorf("--time-zone %q is not an IANA time zone, for example Europe/Berlin", i.TimeZone)}
-	}
-	if i.erasures, err = erasures.Read(i.ErasuresFile); err != nil {
-		return usageError{err}
 	}
 	if i.GrowthWindow <= 0 {
 		return usageError{fmt.Errorf("--growth-window is %s; use more than 0", i.GrowthWindow)}

@@ -86,12 +86,17 @@ func (i *importing) open(ctx context.Context) error {
 // checkAll reads the directory from the log, and every file, and appends nothing.
 func (i *importing) checkAll(ctx context.Context) (importReport, error) {
 	if i.log != nil {
-		err := assembly.ScanDirectory(ctx, i.log, func(recorded domain.Recorded, err error) {
+		lines, err := assembly.Erasures(ctx, i.log)
+		if err != nil {
+			return importReport{}, err
+		}
+		i.erasures = domain.NewErasures(lines)
+		err = assembly.ScanDirectory(ctx, i.log, func(recorded domain.Recorded, err error) {
 			if err != nil {
 				return // parked by the projection; not of this import
 			}
 			entity, _ := recorded.Data.(domain.DirectoryEntity)
-			i.directory.Put(recorded.Key, entity, recorded.Envelope.Time)
+			i.directory.Stored(recorded.Key, entity, recorded.Envelope.Time)
 		})
 		if err != nil {
 			return importReport{}, fmt.Errorf("read the directory: %w", err)
@@ -147,14 +152,12 @@ func (i *importing) readContents(ctx context.Context) error {
 		for _, r := range run.Records {
 			recorded, err := codec.Decode(r)
 			if _, _, badKey := domain.SplitContentKey(recorded.Key); err != nil || badKey != nil {
-				continue // parked by the projection, or a heartbeat
+				continue // parked by the projection
 			}
 			content, _ := recorded.Data.(domain.PostContent)
 			now := toldContent{domain.CompactedRecord{At: recorded.Envelope.Time, Erased: recorded.Data == nil}, content.PostTexts}
 			mu.Lock()
-			if before, known := told[recorded.Key]; !known || now.Replaces(before.CompactedRecord) {
-				told[recorded.Key] = now
-			}
+			told[recorded.Key] = now
 			mu.Unlock()
 		}
 		return nil

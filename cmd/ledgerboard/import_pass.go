@@ -284,8 +284,7 @@ func (p *importPass) erasedContents(ctx context.Context, d domain.Draft) (tombst
 		if told.Erased {
 			continue
 		}
-		stored := domain.StoredContent{Key: key, At: told.At}
-		tombstones = append(tombstones, p.Said(commands.EraseContentDraft(key, stored.ErasedAt(p.now))))
+		tombstones = append(tombstones, p.Said(commands.EraseContentDraft(key, p.now)))
 	}
 	return tombstones, nil
 }

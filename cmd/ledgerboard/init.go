@@ -82,22 +82,19 @@ func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 // makeAgency appends both, unless there is an agency of that name: then init was run already. The agency comes last, so that there is
 // none without its person.
 func (c initCommand) makeAgency(ctx context.Context, log *eventlog.Log, agency domain.DirectoryAccount, person domain.DirectoryUser) error {
-	world := map[string]domain.ToldEntity{}
+	world := map[string]domain.DirectoryEntity{} // nil: erased
 	err := assembly.ScanDirectory(ctx, log, func(r domain.Recorded, err error) {
 		entity, isEntity := r.Data.(domain.DirectoryEntity)
 		if err != nil || r.Data != nil && !isEntity {
 			return
 		}
-		now := domain.ToldEntity{CompactedRecord: domain.CompactedRecord{At: r.Envelope.Time, Erased: !isEntity}, Entity: entity}
-		if before, known := world[r.Key]; !known || now.Replaces(before.CompactedRecord) {
-			world[r.Key] = now
-		}
+		world[r.Key] = entity
 	})
 	if err != nil {
 		return fmt.Errorf("read the directory: %w", err)
 	}
-	for _, told := range world {
-		if other, ok := told.Entity.(domain.DirectoryAccount); ok && other.ParentAccount == "" && strings.EqualFold(other.Name, agency.Name) {
+	for _, entity := range world {
+		if other, ok := entity.(domain.DirectoryAccount); ok && other.ParentAccount == "" && strings.EqualFold(other.Name, agency.Name) {
 			return usageError{fmt.Errorf("nothing was made: there is an agency named %q already (%s); 'ledgerboard token' signs a token for one of "+
 				"its people, and another agency needs another name", other.Name, other.ID)}
 		}

@@ -41,9 +41,6 @@ func (c rebuildCommand) Run(ctx context.Context, s streams) (err error) {
 		if _, err := parts.Log(ctx); err != nil { // what is wrong with it would be in the new tables too
 			return fmt.Errorf("nothing is rebuilt: %w", err)
 		}
-		if err := parts.EraseAgain(ctx); err != nil {
-			return fmt.Errorf("nothing is rebuilt: %w", err)
-		}
 	}
 	for _, name := range c.Names {
 		err := c.one(ctx, s, parts, desk, name)

@@ -126,9 +126,7 @@ func (r *restoring) write(ctx context.Context, s streams, reason domain.Reason) 
 	}
 	fmt.Fprintf(s.Out, "Restored the log as of %s: %d records. The service makes its read models again when it starts.\n",
 		r.m.Cut.Format(time.RFC3339), r.records)
-	if r.ErasuresFile == "" {
-		fmt.Fprintln(s.Out, "LEDGERBOARD_ERASURES_FILE is not set: who was erased since the backup is back. Set it for the service before it starts.")
-	}
-	fmt.Fprintln(s.Out, "Start the service, and run ledgerboard verify --all: docs/restore.md.")
+	fmt.Fprintln(s.Out, "People who were erased since the backup are back: repeat their erasures with 'ledgerboard erase --from FILE', FILE being what\n"+
+		"'ledgerboard erase --list' printed last. Then start the service, and run ledgerboard verify --all: docs/restore.md.")
 	return nil
 }

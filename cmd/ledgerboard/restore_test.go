@@ -50,7 +50,7 @@ func updateDashboard(t *testing.T, a *process, users ...string) {
 }
 
 // The brokers are lost, and the database has folded more than the backup has. The restore says what is lost; the service makes its read models
-// from the restored log and goes on. Who was erased since the backup is erased again by the start. The restore is on record.
+// from the restored log and goes on. Who was erased since the backup is erased again with the list. The restore is on record.
 func TestTheServiceGoesOnAfterARestore(t *testing.T) {
 	dir, files := t.TempDir(), filepath.Join(t.TempDir(), "backup")
 	var before []chained
@@ -62,9 +62,8 @@ func TestTheServiceGoesOnAfterARestore(t *testing.T) {
 	backUp(t, dir, files)
 	said, err := restoreFrom(t, files, storage{DataDir: dir})
 	require.ErrorContains(t, err, "the brokers hold a log already", said)
-	list := filepath.Join(t.TempDir(), "erasures.jsonl")
 	erase := eraseCommand{
-		storage: storage{DataDir: dir, ErasuresFile: list}, logging: logging{LogLevel: "error"}, User: erased, SocialAccount: []int64{703}, Wait: patience,
+		storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, User: erased, SocialAccount: []int64{703}, Wait: patience,
 		actionFlags: actionFlags{Yes: true, Reason: "customer_request"}, orderFlags: someOrder(),
 	}
 	require.NoError(t, erase.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}))
@@ -74,14 +73,16 @@ func TestTheServiceGoesOnAfterARestore(t *testing.T) {
 		require.NoError(t, vault.NewCursors(a.KeptPool).SaveCursors(t.Context(), told))
 	})
 
+	after := filepath.Join(t.TempDir(), "after")
+	copyDir(t, after, dir)
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "broker")))
 	command := restoreCommand{storage: storage{DataDir: dir}, logging: logging{LogLevel: "error"}, From: files}
 	err = command.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard})
 	require.ErrorContains(t, err, "of topic dashboards the database knows 1 such records", "it asks first")
-	_, err = restoreFrom(t, files, storage{DataDir: dir, ErasuresFile: list})
+	_, err = restoreFrom(t, files, storage{DataDir: dir})
 	require.NoError(t, err)
+	repeatErasures(t, after, dir)
 	settings := eraseSettings(dir)
-	settings.ErasuresFile = list
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	a, err := settings.open(ctx, slog.New(slog.DiscardHandler))
@@ -95,7 +96,7 @@ func TestTheServiceGoesOnAfterARestore(t *testing.T) {
 				(select count(*) from operations_trail where event_type = 'operations.operator_acted.v1' and data->>'action' = 'log.restored')`).
 				Scan(&people, &restores)
 			return err == nil && slices.Equal(people, []string{eraseStaff, stays}) && restores == 1 && a.Monitor.MayCommand() == nil
-		}, patience, 10*time.Millisecond, "the start erases again")
+		}, patience, 10*time.Millisecond, "the erasure was repeated")
 		require.Equal(t, before, chainOf(t, a))
 		version, _, err := vault.NewCursors(a.KeptPool).Cursor(t.Context(), eraseAgency, stays)
 		require.NoError(t, err)

@@ -48,7 +48,6 @@ type storage struct {
 	DatabaseURL string `env:"LEDGERBOARD_DATABASE_URL" placeholder:"postgres://…" help:"PostgreSQL. None: a server started by this process."`
 	// Subscriptions is of all commands that look which accounts are read.
 	Subscriptions string `env:"LEDGERBOARD_SUBSCRIPTIONS" enum:"required,none" default:"required" placeholder:"required|none" help:"Whether an account is read and connected only while a subscription of it or of its agency runs (required), or in any case (none)."`
-	ErasuresFile  string `env:"LEDGERBOARD_ERASURES_FILE" placeholder:"FILE" help:"List of erasures, outside log and database: each start erases again what it names."`
 }
 
 // logging says how the program logs.
@@ -250,7 +249,7 @@ func (s settings) connectConfig() (*assembly.ConnectConfig, error) {
 
 // backends say where the log and the database are and how to reach them.
 func (s storage) backends(logger *slog.Logger) assembly.Settings {
-	at := assembly.Settings{Brokers: s.KafkaBrokers, DatabaseURL: s.DatabaseURL, Erasures: s.ErasuresFile, Embedded: s.embedded(logger), Logger: logger, TLS: s.loaded}
+	at := assembly.Settings{Brokers: s.KafkaBrokers, DatabaseURL: s.DatabaseURL, Embedded: s.embedded(logger), Logger: logger, TLS: s.loaded}
 	at.NoSubscriptions = s.Subscriptions == subscriptionsNone
 	if s.KafkaUser != "" {
 		at.SASL = &eventlog.SASLConfig{Mechanism: s.KafkaSASL, User: s.KafkaUser, Password: s.KafkaPass}

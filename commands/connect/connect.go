@@ -19,7 +19,6 @@ type Directory interface {
 	PagesOf(ctx context.Context, connections []int64) ([]domain.ConnectedPage, error)
 	Page(ctx context.Context, parent string, id int64) (domain.ConnectedPage, error)
 	MemberUser(ctx context.Context, member int64) (string, error)
-	LastTold(ctx context.Context, keys []string) (time.Time, error)
 	FirstReadings(ctx context.Context, parent string, ids []int64) ([]domain.FirstReading, error)
 }
 
@@ -106,26 +105,10 @@ func signed(d domain.Draft, r domain.ConnectRequester) domain.Draft {
 	return d
 }
 
-// lastTold tells when entities were told last; see [Directory].
-type lastTold interface {
-	LastTold(ctx context.Context, keys []string) (time.Time, error)
-}
-
-// countingDrafts are records that count: each is later than what the directory has heard of any of their keys, by whatever clock.
-func countingDrafts(ctx context.Context, directory lastTold, entities []domain.DirectoryEntity, now time.Time) (drafts []domain.Draft, err error) {
-	keys := make([]string, len(entities))
-	for i, entity := range entities {
-		keys[i] = domain.EntityKey(entity)
-	}
-	told, err := directory.LastTold(ctx, keys)
-	if err != nil {
-		return nil, err
-	}
-	if !now.After(told) {
-		now = told.Add(time.Microsecond)
-	}
+// entityDrafts are the records of entities.
+func entityDrafts(entities []domain.DirectoryEntity, now time.Time) (drafts []domain.Draft) {
 	for _, entity := range entities {
 		drafts = append(drafts, commands.EntityDraft(entity, now))
 	}
-	return drafts, nil
+	return drafts
 }

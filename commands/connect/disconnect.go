@@ -52,11 +52,7 @@ func (c *Connect) Disconnect(ctx context.Context, r domain.ConnectRequester, soc
 	}
 	now := c.Now().UTC().Truncate(time.Microsecond)
 	page.Connected, page.UpdatedAt = false, now
-	drafts, err := countingDrafts(ctx, c.Directory, []domain.DirectoryEntity{page.DirectorySocialAccount}, now)
-	if err != nil {
-		return done, err
-	}
-	if err := c.Log.Append(ctx, signed(drafts[0], r)); err != nil {
+	if err := c.Log.Append(ctx, signed(commands.EntityDraft(page.DirectorySocialAccount, now), r)); err != nil {
 		return done, err
 	}
 	shown := commands.Shown(ctx, c.Moved, func(ctx context.Context) (bool, error) {

@@ -31,11 +31,7 @@ func (c *Connect) leaveOut(ctx context.Context, a domain.ConnectAttempt, p plan)
 		if moved == nil {
 			continue
 		}
-		drafts, err := countingDrafts(ctx, c.Directory, moved, now)
-		if err != nil {
-			return err
-		}
-		for _, draft := range drafts {
+		for _, draft := range entityDrafts(moved, now) {
 			if err := c.record(ctx, a, page.ParentAccount, draft); err != nil {
 				return err
 			}

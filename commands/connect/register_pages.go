@@ -25,7 +25,6 @@ type Registrations struct {
 
 // RegisterDirectory is what must be known of pages.
 type RegisterDirectory interface {
-	lastTold
 	ActiveNames(ctx context.Context, parent, account string, now time.Time) (domain.ConnectNames, error)
 	PagesNamed(ctx context.Context, parent string, refs []domain.PageRef) ([]domain.ConnectedPage, error)
 	PagesOf(ctx context.Context, connections []int64) ([]domain.ConnectedPage, error)
@@ -197,11 +196,7 @@ func (r Registrations) append(ctx context.Context, reg Registration, page domain
 
 // record appends entities, of which the page is the last: whoever reads it finds what it names.
 func (r Registrations) record(ctx context.Context, reg Registration, page domain.DirectorySocialAccount, entities ...domain.DirectoryEntity) error {
-	drafts, err := countingDrafts(ctx, r.Directory, entities, page.UpdatedAt)
-	if err != nil {
-		return err
-	}
-	for _, draft := range drafts {
+	for _, draft := range entityDrafts(entities, page.UpdatedAt) {
 		if err := r.Log.Append(ctx, signed(draft, reg.By)); err != nil {
 			return err
 		}

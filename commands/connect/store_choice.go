@@ -123,11 +123,7 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 	if err != nil {
 		return outcome, err
 	}
-	drafts, err := countingDrafts(ctx, c.Directory, entities, now)
-	if err != nil {
-		return outcome, err
-	}
-	for _, draft := range drafts {
+	for _, draft := range entityDrafts(entities, now) {
 		if err := c.record(ctx, a, a.ParentAccount, draft); err != nil {
 			return outcome, err
 		}

@@ -13,8 +13,7 @@
 //     failed Open.
 //   - Read models are looked at by every process, whoever fills them (internal/monitor).
 //   - What has a subject of its own is a package of its own: the operators' desk (internal/desk), who comes in (internal/signin),
-//     whether tables may be believed (internal/monitor), what keeps log and vault in order (internal/upkeep), the list of erasures
-//     (internal/erasures). They are handed what is opened here, and none of them imports this package.
+//     whether tables may be believed (internal/monitor), what keeps log and vault in order (internal/upkeep). They are handed what is opened here, and none of them imports this package.
 //
 // Alone among the internal packages it imports all of commands, projections, readmodels, api, migrations and deploy; of
 // these packages some import a few of the upper ones, as internal/dev/archtest/rules.go has it.

@@ -68,8 +68,7 @@ func PartitionsOf(topics []eventlog.TopicSpec, name string) int32 {
 	return 0
 }
 
-// Fold folds the log into the tables until ctx is done, compares them with it once a day, and looks after compacted topics, which must
-// forget what was erased: the role projector.
+// Fold folds the log into the tables until ctx is done, and compares them with it once a day: the role projector.
 func (s *Service) Fold(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, engine := range s.engines {
@@ -79,7 +78,5 @@ func (s *Service) Fold(ctx context.Context) error {
 		projections.RunChecks(ctx, s.engine, s.engines, s.settings.Logger)
 		return nil
 	})
-	group.Go(func() error { s.RunCompacted(ctx); return nil })
-	group.Go(func() error { s.RunReadBack(ctx); return nil })
 	return group.Wait()
 }

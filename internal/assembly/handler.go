@@ -9,7 +9,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/commands"
-	"github.com/ledgerboard/ledgerboard/internal/erasures"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/internal/signin"
@@ -61,7 +60,6 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Directory: &api.DirectoryDeps{
 			Feed: commands.FeedDirectory{
 				Log: s.Log, Told: told, Registry: s.events, Local: c.LocalDirectory, Now: time.Now,
-				Erasures: erasures.Watch(s.settings.Erasures).Now,
 			},
 			Told:  told,
 			Local: commands.LocalDirectory{Log: s.Log, Told: told, People: told, Local: c.LocalDirectory, Now: time.Now},

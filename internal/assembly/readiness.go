@@ -53,12 +53,6 @@ func (s *Service) Health() api.Health {
 		}
 		return nil
 	}})
-	checks = append(checks, api.Check{Name: "what was erased", Probe: func(context.Context) error {
-		if reason := s.Overdue(); reason != "" {
-			return &api.DegradedError{Reason: reason, Writes: true}
-		}
-		return nil
-	}})
 	return api.Health{
 		Checks: checks, Paused: s.paused, Readings: s.readings,
 		Projections: func() []api.ProjectionHealth { return projectionsHealth(s.Monitor.Seen()) },

@@ -92,16 +92,11 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	if err := s.openReadSide(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.EraseAgain(ctx); err != nil {
-		return nil, err
-	}
 	if err := s.openCommands(); err != nil {
 		return nil, err
 	}
 	s.openStreams()
-	if err := s.openUpkeep(); err != nil {
-		return nil, err
-	}
+	s.openUpkeep()
 	if c.Fetch != nil {
 		fetch := *c.Fetch
 		fetch.Schedule.Ready = s.fetchable
@@ -173,8 +168,8 @@ func (s *Service) openCommands() (err error) {
 }
 
 // openUpkeep puts together what keeps log and vault in order.
-func (s *Service) openUpkeep() (err error) {
-	s.Upkeep, err = upkeep.New(upkeep.Config{
+func (s *Service) openUpkeep() {
+	s.Upkeep = upkeep.New(upkeep.Config{
 		Log: s.Log, Vault: s.KeptPool, Engine: s.engine, Tables: s.ReadPool, Engines: s.engines, Monitor: s.Monitor, Moved: s.progress.Moved,
 		Directory: func(ctx context.Context, each func(domain.Recorded, error)) error {
 			return ScanDirectory(ctx, s.Log, each)
@@ -182,10 +177,8 @@ func (s *Service) openUpkeep() (err error) {
 		Covers: func(ctx context.Context, r domain.DeletionRequest) (domain.Grant, bool, error) { // only who connects is asked
 			return s.Connect.Covers(ctx, r)
 		},
-		Registry: s.events, Erasures: s.settings.Erasures, Embedded: len(s.settings.Brokers) == 0,
-		Registerer: s.registered, Logger: s.settings.Logger,
+		Logger: s.settings.Logger,
 	})
-	return err
 }
 
 // dashboardCommands is what all commands of dashboards stand on, but for the read side.

@@ -21,7 +21,6 @@ type Settings struct {
 
 	DatabaseURL string     // "": a server started by this process
 	ReadConns   int32      // that reads of this process may hold; 0: defaultReadConns
-	Erasures    string     // file of the list of erasures; "": there is none
 	SecretsKeys vault.Keys // that seal tokens and password hashes
 	// NoSubscriptions says that accounts are read and connected without a subscription.
 	NoSubscriptions bool

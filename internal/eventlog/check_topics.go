@@ -24,6 +24,10 @@ const (
 	minDeleteRetention = 30 * 24 * time.Hour
 )
 
+// ForgetsWithin is how long after a tombstone a compacted topic may hold what the key said before: max.compaction.lag.ms and
+// segment.ms, which each start checks. A partition that gets no record compacts nothing: the cleaner leaves the open segment.
+const ForgetsWithin = maxCompactionLag + maxSegmentAge
+
 // What lets a compacted topic forget, within [ForgetsWithin]. The cleaner leaves the segment alone that is written to.
 const (
 	maxCompactionLag = 7 * 24 * time.Hour
@@ -32,8 +36,8 @@ const (
 
 // Check compares the topics with what keeps the log from forgetting or splitting: number
 // of partitions, replicas, retention, compaction, min.insync.replicas, unclean leader election,
-// max.message.bytes. What lies in the topics is no matter of theirs: foreign records stop nothing. All findings are
-// joined; each wraps [ErrUnsafeTopic] and says which command mends it. Other errors mean that the
+// max.message.bytes. All findings are joined;
+// each wraps [ErrUnsafeTopic] and names the command that fixes it. Other errors mean that the
 // brokers could not be asked.
 func (l *Log) Check(ctx context.Context) error {
 	var errs []error
@@ -130,7 +134,7 @@ func (t *topicCheck) setting(key, why, want string, ok func(string) bool) {
 	if !reported {
 		got = "not reported"
 	}
-	t.unsafef("%s is %s; %s. Mend it: kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config %s=%s",
+	t.unsafef("%s is %s; %s. Fix it: kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config %s=%s",
 		key, got, why, t.bootstrap, t.name, key, want)
 }
 
@@ -165,7 +169,7 @@ func (t *topicCheck) partitions(got int) {
 func (t *topicCheck) replication(brokers int) {
 	if want := min(int(t.spec.ReplicationFactor), brokers); t.replicas < want {
 		t.unsafef("it has %d replicas, %d brokers could hold %d; a lost broker would lose records. "+
-			"Mend it: kafka-reassign-partitions.sh --bootstrap-server %s --execute --reassignment-json-file <plan with %d replicas for %s>",
+			"Fix it: kafka-reassign-partitions.sh --bootstrap-server %s --execute --reassignment-json-file <plan with %d replicas for %s>",
 			t.replicas, brokers, want, t.bootstrap, want, t.name)
 	}
 	least := min(int(t.spec.insyncReplicas()), t.replicas)

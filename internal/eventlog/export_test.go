@@ -22,12 +22,6 @@ var (
 // CloseWithin is Close with another patience.
 func (l *Log) CloseWithin(patience time.Duration) error { return l.closeWithin(patience) }
 
-// The two ways to a verdict, for the tests that hold them against each other.
-var ()
-
-// SameAs tells whether a record need not be appended again where another one lies last.
-func SameAs(r, other Record) bool { return r.sameAs(other) }
-
 // DecodeHash reads a hash from its digits.
 func DecodeHash(digits string) (hash [32]byte, ok bool) {
 	ok = decodeHash(&hash, digits)

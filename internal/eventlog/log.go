@@ -37,7 +37,6 @@ type Log struct {
 
 	slots chan struct{} // one for each record that was handed to client and not answered
 
-	again  lookedFor
 	needed sync.Map // min.insync.replicas by topic, as [Log.Check] read it last
 
 	handing sync.RWMutex // held for reading while a record is handed to client, for writing when that ends
@@ -77,7 +76,6 @@ func newLog(ctx context.Context, cfg Config, producing []kgo.Opt) (*Log, error) 
 	l := &Log{
 		cfg: cfg, codec: NewCodec(cfg.Registry, cfg.Topics, cfg.Source), log: cfg.Logger,
 		client: client, admin: kadm.NewClient(client), slots: make(chan struct{}, maxBulk),
-		again: lookedFor{last: map[string]look{}},
 	}
 	l.decompressor, _ = client.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
 	return l, nil

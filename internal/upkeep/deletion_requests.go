@@ -9,7 +9,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/erasures"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -109,7 +108,7 @@ func (u *Upkeep) erasing(kept *vault.Connecting) connect.Erasing {
 	erase := func(order domain.ErasureOrder) commands.ErasePerson {
 		return commands.ErasePerson{
 			Log: u.config.Log, Kept: vault.NewEraser(u.config.Vault),
-			EachPartition: u.config.Log.EachPartition, Order: order, Now: time.Now,
+			Order: order, Now: time.Now,
 		}
 	}
 	people := readmodels.People{Pool: u.config.Tables}
@@ -117,9 +116,6 @@ func (u *Upkeep) erasing(kept *vault.Connecting) connect.Erasing {
 		Covers: u.config.Covers, Shown: u.peopleShown,
 		Members: readmodels.Connecting{Pool: u.config.Tables}.MembersOf, Person: people.OfMemberAlone,
 		Erase: func(ctx context.Context, person domain.Person, order domain.ErasureOrder) error {
-			if err := erasures.Append(u.config.Erasures, person.ErasedIDs(time.Now())); err != nil {
-				return err
-			}
 			return erase(order).Erase(ctx, person)
 		},
 		Done: func(ctx context.Context, r domain.DeletionRequest) error {

@@ -3,7 +3,7 @@
 // # Invariants
 //
 //   - Several processes may do each of it: what is done twice is done once, and each alarms.
-//   - Nothing is deleted, and nothing appended again, by tables that do not hold what the log does.
+//   - Nothing is deleted by tables that do not hold what the log does.
 //   - What cannot be done now is told in the log and tried again.
 //
 // It may not import internal/assembly, which opens what it stands on and says what runs, or api.
@@ -11,6 +11,4 @@
 // # Non-obvious
 //
 //   - It is a package of its own because its loops need no request and answer none: internal/assembly only says in which process they run.
-//   - Compacted topics must forget by themselves. What lies under a record that does not count is appended again long
-//     before the cleaner takes it.
 package upkeep

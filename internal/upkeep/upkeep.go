@@ -2,13 +2,10 @@ package upkeep
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -32,34 +29,17 @@ type Config struct {
 	// Covers is [connect.Connect.Covers]; it is asked in [Upkeep.EraseAsked] alone.
 	Covers func(ctx context.Context, r domain.DeletionRequest) (grant domain.Grant, covers bool, err error)
 
-	Registry   *domain.Registry
-	Erasures   string // file of the list of erasures; "": there is none
-	Embedded   bool   // the broker runs in this process
-	Registerer prometheus.Registerer
-	Logger     *slog.Logger
+	Logger *slog.Logger
 }
 
 // Upkeep keeps log and vault in order. Nothing runs by itself.
 type Upkeep struct {
 	config Config
 	asked  chan struct{} // somebody asked a platform to be forgotten
-	erased prometheus.Gauge
-
-	mu      sync.Mutex
-	overdue string // see [Upkeep.Overdue]
 }
 
-// New registers the metrics.
-func New(c Config) (*Upkeep, error) {
-	erased := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "ledgerboard_erased_in_log",
-		Help: fmt.Sprintf("Records that the log still holds %d days after they were erased, or later; 'ledgerboard log' says how its topics are set.", forgetsDays),
-	})
-	if err := c.Registerer.Register(erased); err != nil {
-		return nil, fmt.Errorf("register metrics: %w", err)
-	}
-	return &Upkeep{config: c, asked: make(chan struct{}, 1), erased: erased}, nil
-}
+// New returns an Upkeep of which nothing runs yet.
+func New(c Config) *Upkeep { return &Upkeep{config: c, asked: make(chan struct{}, 1)} }
 
 // pause waits; it tells whether ctx goes on.
 func pause(ctx context.Context, d time.Duration) bool {

@@ -69,6 +69,13 @@ func (e Eraser) ForgetReads(ctx context.Context, gone, stay []int64) error {
 	return doing(err, "forget the reads of %d social accounts", len(gone)+len(stay))
 }
 
+// Reading reports whether a fetcher has claimed any of the social accounts.
+func (e Eraser) Reading(ctx context.Context, accounts []int64) (reading bool, err error) {
+	err = e.secrets.pool.QueryRow(ctx,
+		`select exists (select from fetch_state where social_account_id = any($1) and claimed_until > now())`, accounts).Scan(&reading)
+	return reading, doing(err, "look whether social accounts are being read")
+}
+
 // ForgetUser deletes how far a user has seen notices, in every agency, where it is signed in, links that would sign it in, and whom the identity
 // provider knows it as.
 func (e Eraser) ForgetUser(ctx context.Context, user string) error {

@@ -10,31 +10,7 @@ create table post_contents (
   content           text,
   media_url         text,
   permalink         text,
-  told_at           timestamptz not null, -- when the origin said so
-  covered           boolean     not null, -- a record that is not later lies over its own in the log: compaction would keep that one
-  log_partition     integer     not null -- of its key: each partition is erased by a record of its own
-);
-
--- What was erased, so that what was read before and comes later is not shown again. The log forgets tombstones in time and a
--- rebuild then knows less of them: they are no part of a comparison.
-create table erased_contents (
-  parent_account    text        not null,
-  social_account_id bigint      not null,
-  external_id       text        not null,
-  origin            text        not null,
-  erased_at         timestamptz not null,
-  covered           boolean     not null -- a record that is not later lies over the tombstone in the log
-);
-
--- Up to when all that was said of the posts of an account is erased, as each partition of the topic says so.
-create table content_erasures (
-  social_account_id bigint      not null,
-  parent_account    text        not null,
-  log_partition     integer     not null,
-  account_id        text        not null, -- client who had it last; '' when that is not known
-  p_id              smallint    not null,
-  erased_at         timestamptz not null,
-  covered           boolean not null -- another record lies over its own in the log: compaction would keep that one
+  told_at           timestamptz not null -- when the origin said so
 );
 
 -- The planner keeps values of columns for long after their rows are gone; of these it keeps none.
@@ -46,10 +22,3 @@ alter table post_contents
 -- Both origins of a post are one probe.
 alter table post_contents add primary key (parent_account, social_account_id, external_id, origin);
 create index post_contents_account on post_contents (social_account_id);
-create index post_contents_covered on post_contents (told_at) where covered;
-
-alter table erased_contents add primary key (parent_account, social_account_id, external_id, origin);
-create index erased_contents_covered on erased_contents (erased_at) where covered;
-
-alter table content_erasures add primary key (social_account_id, parent_account, log_partition);
-create index content_erasures_covered on content_erasures (erased_at) where covered;

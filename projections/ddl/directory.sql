@@ -1,8 +1,7 @@
 -- Projection "directory": the last state of the main application's reference entities. No secrets:
 -- secret_ref and password_ref name rows of schema kept.
 --
--- In each table told_at says when the entity was so; covered: a record that is not later lies over its own in the log, and compaction
--- would keep that one.
+-- In each table told_at says when the entity was so.
 
 create table accounts (
   id text not null,
@@ -16,7 +15,7 @@ create table accounts (
   white_label_url text    not null,
   colour          text    not null, -- #rrggbb; empty: none
   active          boolean not null,
-  told_at timestamptz not null, covered boolean not null
+  told_at timestamptz not null
 );
 
 create table users (
@@ -35,7 +34,7 @@ create table users (
   password_ref  text    not null,
   created_at    timestamptz,
   updated_at    timestamptz,
-  told_at timestamptz not null, covered boolean not null
+  told_at timestamptz not null
 );
 
 create table orders (
@@ -44,14 +43,14 @@ create table orders (
   seller         text   not null,
   product_type   text   not null,
   assigned_users text[] not null,
-  told_at timestamptz not null, covered boolean not null
+  told_at timestamptz not null
 );
 
 create table sessions (
   id text not null,
   user_id  text        not null,
   login_at timestamptz not null,
-  told_at timestamptz not null, covered boolean not null
+  told_at timestamptz not null
 );
 
 create table members (
@@ -60,7 +59,7 @@ create table members (
   user_id    text, -- null: not a user
   name       text    not null,
   active     boolean not null,
-  told_at timestamptz not null, covered boolean not null
+  told_at timestamptz not null
 );
 
 create table tMemberAuth (
@@ -72,13 +71,13 @@ create table tMemberAuth (
   expires_at timestamptz,
   created_at timestamptz,
   updated_at timestamptz,
-  told_at timestamptz not null, covered boolean not null
+  told_at timestamptz not null
 );
 
 create table tDefaultAccount (
   member_id         bigint not null,
   social_account_id bigint not null,
-  told_at timestamptz not null, covered boolean not null
+  told_at timestamptz not null
 );
 
 create table tSAccounts (
@@ -94,7 +93,7 @@ create table tSAccounts (
   connected      boolean  not null,
   created_at     timestamptz,
   updated_at     timestamptz,
-  told_at timestamptz not null, covered boolean not null
+  told_at timestamptz not null
 );
 
 create table tContentPlanner (
@@ -104,7 +103,7 @@ create table tContentPlanner (
   external_id       text   not null,
   c_id              bigint not null,
   scheduled_at      timestamptz,
-  told_at timestamptz not null, covered boolean not null
+  told_at timestamptz not null
 );
 
 create table tSubscriptions (
@@ -115,21 +114,13 @@ create table tSubscriptions (
   currency    text        not null,
   starts_at   timestamptz not null,
   ends_at     timestamptz,
-  told_at timestamptz not null, covered boolean not null
+  told_at timestamptz not null
 );
 
 create table tDefaultCategories (
   id   bigint not null,
   name text not null,
-  told_at timestamptz not null, covered boolean not null
-);
-
--- What was erased, so that what was so before and comes later is not shown again. The log forgets tombstones in time and a
--- rebuild then knows less of them: they are no part of a comparison.
-create table erased_entities (
-  kind text not null,
-  id   text not null,
-  erased_at timestamptz not null, covered boolean not null
+  told_at timestamptz not null
 );
 
 -- The planner keeps values of columns for long after their rows are gone; of these it keeps none.
@@ -175,6 +166,3 @@ alter table tSubscriptions add primary key (id);
 create index tSubscriptions_account on tSubscriptions (account_id);
 
 alter table tDefaultCategories add primary key (id);
-
-alter table erased_entities add primary key (kind, id);
-create index erased_entities_covered on erased_entities (erased_at) where covered;

@@ -16,11 +16,6 @@ func SpansPartitions(p Projector) bool {
 	return is && spanning.SpansPartitions()
 }
 
-// Uncompared is a [Projector] with tables that a comparison leaves out, because two folds of one log may differ in them.
-type Uncompared interface {
-	Uncompared() []string
-}
-
 // Compacted is a [Projector] of a compacted topic.
 type Compacted interface {
 	// LogKey is the key of the records that make the row of a table with these values of its primary key; false: of no records.

@@ -21,7 +21,6 @@ func TestWhatOnlySomeProjectorsAre(t *testing.T) {
 		return names
 	}
 	require.Equal(t, []string{"contents", "directory"}, are(func(p fold.Projector) bool { _, is := p.(fold.Compacted); return is }))
-	require.Equal(t, []string{"contents", "directory"}, are(func(p fold.Projector) bool { _, is := p.(fold.Uncompared); return is }))
 	require.Equal(t, []string{"operations"}, are(fold.SpansPartitions))
 	require.Equal(t, []string{"dashboards"}, are(func(p fold.Projector) bool { _, is := p.(fold.HoldsUp); return is }))
 	require.Equal(t, []string{"dashboards"}, are(func(p fold.Projector) bool { _, is := p.Begin(1).(fold.Chained); return is }))

@@ -40,29 +40,12 @@
 //     answer that sees several of them shows it once without looking for the others.
 //   - A record in a wrong partition is parked there and does not stop the stream's own partition:
 //     which reader is faster must not decide what the tables hold. Commands are refused all the same.
-//   - Directory: as with contents, the latest record of a key counts, by its ce_time, which is the entity's own time; in entities that come
-//     late or twice, a covered row, erased_entities and what is told again it is the same.
-//   - Contents: a record counts by its own time (ce_time), not by its place, and the first of one time; a tombstone stands before
-//     content of its time. Origins have keys of their own, and rows of their own, in whichever partitions. The cases, each with a test
-//     (projections/contents_test.go; projections/check_compacted_test.go for the last but one):
-//     content before its post: a row that no answer joins until the post is registered;
-//     a post before its content: answers say null for texts, and the next listing compares and appends again what was lost;
-//     a duplicate: the same time and texts change nothing; writers look at what is stored first, so that one comes of a race alone;
-//     topics out of order: neither fold reads the other's tables, answers join them;
-//     content that is older than what is known, or than a tombstone, and comes late: it does not count. But compaction keeps a key's
-//     last record: the row says that it is covered, and within an hour what counts is appended again, byte for byte
-//     (internal/upkeep/keep_compacted.go), long before min.compaction.lag.ms lets the cleaner at it;
-//     one projection rebuilt while the other stands: each has its generations and checkpoints, readers join what both point to;
-//     a parked record under another one that does not count: it is looked for in the log, and appended again too;
-//     a parked record that compaction left alone: a rebuild is refused and names the key, as on `directory`;
-//     content of before an erasure of its account that comes behind it: no row, but one in erased_contents that is covered, so that its
-//     record gets a tombstone too. Each partition has a record of the erasure, and takes its own alone (contents_erased.go);
-//     a record that does not count over the key of an erasure: content_erasures says that it is covered, and the erasure is appended again.
-//     An earlier one of the account may go: it erases nothing that the latest does not;
-//     tombstones that the log has forgotten: erased_contents remembers more than a rebuild finds, so it is in no comparison.
+//   - Directory and contents: the last record of a key counts, live and in a rebuild alike; what is older than the stored row is not
+//     appended (commands). Content before its post makes a row that no answer joins until the post is registered; a post before its
+//     content shows null texts. A parked record that is the last of its key leaves the row of the one before it, until compaction
+//     removes that: then `verify --tables` names the key.
 //   - An erasure of figures counts for what comes behind it too, so each projection of metrics remembers it. An account of which
 //     something is erased is folded otherwise in two points, because what is stored must be enough: account_newest is made of readings
 //     that count alone, not of those that share their instant with one of a smaller id; and registered_at of a post is the earliest of
 //     what each origin last said.
-//   - A heartbeat on a compacted topic is folded as nothing.
 package projectors

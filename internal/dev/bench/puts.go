@@ -153,7 +153,7 @@ func putsUser(agency, n int) string    { return fmt.Sprintf("%020x%04x", 0xd000+
 // fillAgencies writes accounts and users as the directory's projection would have.
 func fillAgencies(ctx context.Context, pool *pgxpool.Pool, agencies int) error {
 	account := func(id string, parent *string) error {
-		_, err := pool.Exec(ctx, `insert into accounts values ($1, 1, $2, 'n', '', '', '', '', '', '', true, now(), false)`, id, parent)
+		_, err := pool.Exec(ctx, `insert into accounts values ($1, 1, $2, 'n', '', '', '', '', '', '', true, now())`, id, parent)
 		return err
 	}
 	for agency := range agencies {
@@ -163,8 +163,8 @@ func fillAgencies(ctx context.Context, pool *pgxpool.Pool, agencies int) error {
 			return fmt.Errorf("fill accounts: %w", err)
 		}
 		for n := range 3 {
-			_, err := pool.Exec(ctx, `insert into users (id, account_id, name, email, phone, image, meeting_link, role, company, is_owner, active, reset_pending, password_ref, told_at, covered)
-				values ($1, $2, 'n', '', '', '', '', '', '', false, true, false, '', now(), false)`,
+			_, err := pool.Exec(ctx, `insert into users (id, account_id, name, email, phone, image, meeting_link, role, company, is_owner, active, reset_pending, password_ref, told_at)
+				values ($1, $2, 'n', '', '', '', '', '', '', false, true, false, '', now())`,
 				putsUser(agency, n), putsAccount(agency, 0))
 			if err != nil {
 				return fmt.Errorf("fill users: %w", err)

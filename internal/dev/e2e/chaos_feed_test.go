@@ -155,9 +155,6 @@ func (f *chaosFeed) batch() []*kgo.Record {
 		}
 	}
 	if f.rng.IntN(5) == 0 {
-		batch = append(batch, f.textsErased()...)
-	}
-	if f.rng.IntN(5) == 0 {
 		at := f.rng.IntN(1 + len(batch)) // among readings
 		batch = slices.Insert(batch, at, f.figuresErased())
 	}
@@ -352,33 +349,6 @@ func (f *chaosFeed) said() *kgo.Record {
 		chaosBury(r)
 	}
 	return r
-}
-
-// textsErased erases what was said of an account's posts up to an instant, by a record in each partition; now and then only some of
-// them come, as of a program that is killed meanwhile. The instants grow with the run.
-func (f *chaosFeed) textsErased() (batch []*kgo.Record) {
-	social, page := f.page()
-	until := f.from.Add(time.Duration(f.rng.IntN(1+min(f.batches, chaosSlots*3/4))) * chaosSlot)
-	some := f.rng.IntN(4) == 0
-	partitions := int(chaosPartitions["contents"])
-	partitionOf := kgo.StickyKeyPartitioner(nil).ForTopic("contents")
-	missing := map[int]bool{}
-	for p := range partitions {
-		missing[p] = true
-	}
-	for n := 0; len(missing) > 0; n++ {
-		r := f.record("contents", fmt.Sprintf("%s:erased:%s:%d:%d", page["parent_account"], social, until.UnixMicro(), n), "metrics.account_erased.v1", map[string]any{
-			"parent_account": page["parent_account"], "account_id": page["account_id"], "social_account_id": page["social_account_id"],
-			"p_id": page["p_id"], "erased_at": until,
-		})
-		if p := partitionOf.Partition(r, partitions); missing[p] {
-			delete(missing, p)
-			if !some || f.rng.IntN(2) == 0 {
-				batch = append(batch, r)
-			}
-		}
-	}
-	return batch
 }
 
 // figuresErased erases what an agency read of an account up to an instant, before and after which readings are left to come: the

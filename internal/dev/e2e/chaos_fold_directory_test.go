@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"reflect"
 	"strings"
 	"time"
 )
@@ -96,44 +95,19 @@ func (c chaosColumn) value(payload map[string]any) any {
 	}[c.kind]
 }
 
-// chaosTold is what counts of an entity: of its records the one with the latest time, of one time the first, and an erasure before
-// what else is of its time. What came after it and differs, or is older, covers it.
-type chaosTold struct {
-	record  *chaosRecord
-	row     map[string]any // nil: it is erased
-	at      time.Time
-	covered bool
-}
-
-func (t *chaosTold) replaces(before *chaosTold) bool {
-	return t.at.After(before.at) || t.at.Equal(before.at) && t.row == nil && before.row != nil
-}
-
-// foldDirectory demands one row per entity: of the record that counts.
+// foldDirectory demands one row per entity: of the last record of its key.
 func (l *chaosLog) foldDirectory(until chaosVector, rows chaosRows) map[string]*chaosRecord {
-	told := map[string]*chaosTold{}
+	last := map[string]*chaosRecord{}
 	l.each("directory", until, func(r *chaosRecord) {
-		now := &chaosTold{record: r, at: r.at.Truncate(time.Microsecond)}
-		if r.fields != nil {
-			now.row = chaosEntityRow(r)
-		}
-		before, known := told[r.key]
-		if !known || now.replaces(before) {
-			told[r.key] = now
-		} else {
-			before.covered = now.at.Before(before.at) || !reflect.DeepEqual(now.row, before.row)
+		if last[r.key] = r; r.fields == nil {
+			delete(last, r.key)
 		}
 	})
-	last := map[string]*chaosRecord{}
-	for key, t := range told {
-		kind, id, _ := strings.Cut(key, ":")
-		if t.row == nil {
-			rows.add("erased_entities", t.record, map[string]any{"kind": kind, "id": id, "erased_at": t.at, "covered": t.covered})
-			continue
-		}
-		last[key] = t.record
-		t.row["told_at"], t.row["covered"] = t.at, t.covered
-		rows.add(chaosEntities[kind].table, t.record, t.row)
+	for key, r := range last {
+		kind, _, _ := strings.Cut(key, ":")
+		row := chaosEntityRow(r)
+		row["told_at"] = r.at.Truncate(time.Microsecond)
+		rows.add(chaosEntities[kind].table, r, row)
 	}
 	return last
 }

@@ -35,10 +35,8 @@ var chaosTables = map[string][]string{
 	"post_months":    {"social_account_id", "external_id", "parent_account", "month", "account_id", "member_id"},
 	"post_gains":     {"social_account_id", "quarter", "parent_account", "account_id", "member_id", "p_id"},
 
-	"post_contents":   {"parent_account", "social_account_id", "external_id", "origin"},
-	"erased_contents": {"parent_account", "social_account_id", "external_id", "origin"},
+	"post_contents": {"parent_account", "social_account_id", "external_id", "origin"},
 
-	"content_erasures": {"social_account_id", "parent_account", "log_partition"},
 	"account_erasures": {"social_account_id", "parent_account"},
 	"post_erasures":    {"social_account_id", "parent_account"},
 

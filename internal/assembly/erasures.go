@@ -2,35 +2,38 @@ package assembly
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/erasures"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// EraseAgain erases what the list of erasures says and the log still holds, as after a restore. Every start that may fold the log does so
-// before it shows anything. Without a list it says so.
-func (p *Parts) EraseAgain(ctx context.Context) error {
-	logger := p.settings.Logger
-	if p.settings.Erasures == "" {
-		logger.InfoContext(ctx, "LEDGERBOARD_ERASURES_FILE is not set: after a restore of an older state nobody is erased again")
-		return nil
+// Erasures are the lines of all erasures that a log records, in the order of each agency's records.
+func Erasures(ctx context.Context, log *eventlog.Log) (lines []domain.ErasedID, err error) {
+	err = scanTopic(ctx, log, domain.TopicOperations, func(r domain.Recorded, err error) {
+		if erased, ok := r.Data.(domain.PersonErased); err == nil && ok {
+			lines = append(lines, erased.ErasedIDs(r.Key, r.Envelope.Time)...)
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the recorded erasures: %w", err)
 	}
-	list, err := erasures.Read(p.settings.Erasures)
-	if err != nil || len(list) == 0 {
-		return err
-	}
+	return lines, nil
+}
+
+// EraseAgain repeats erasures that the log was set back before, and returns how many records it appended.
+func (p *Parts) EraseAgain(ctx context.Context, list domain.Erasures, reason domain.Reason) (appended int, err error) {
 	log, kept, err := p.logAndVault(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	appended, err := commands.EraseAgain{
-		List: list, Log: log, Kept: vault.NewEraser(kept), Now: time.Now, Figures: p.figuresErased, EachPartition: log.EachPartition,
+	return commands.EraseAgain{
+		List: list, Reason: reason, Log: log, Kept: vault.NewEraser(kept), Now: time.Now, Figures: p.figuresErased,
 		Directory: func(ctx context.Context, each func(domain.Recorded, error)) error {
 			return ScanDirectory(ctx, log, each)
 		},
@@ -38,13 +41,9 @@ func (p *Parts) EraseAgain(ctx context.Context) error {
 			return scanTopic(ctx, log, domain.TopicContents, each)
 		},
 	}.Erase(ctx)
-	if appended > 0 {
-		logger.WarnContext(ctx, "the log held what the list of erasures names: it is erased again", "records", appended)
-	}
-	return err
 }
 
-// figuresErased are the erasures that all tables know; none where the tables are not made yet.
+// figuresErased are the erasures that all tables know; none while the tables are not made yet.
 func (p *Parts) figuresErased(ctx context.Context) (map[domain.PostRef]time.Time, error) {
 	tables, err := p.Tables(ctx)
 	if err != nil {
@@ -53,11 +52,7 @@ func (p *Parts) figuresErased(ctx context.Context) (map[domain.PostRef]time.Time
 	if !tables.Complete() {
 		return map[domain.PostRef]time.Time{}, nil
 	}
-	topics, err := Topics()
-	if err != nil {
-		return nil, err
-	}
-	return readmodels.FiguresErased(ctx, tables, PartitionsOf(topics, domain.TopicContents))
+	return readmodels.FiguresErased(ctx, tables)
 }
 
 // scanTopic hands over every record of a topic, one at a time and those of a key in their order.

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+)
+
+// list prints the recorded erasures.
+func (c eraseCommand) list(ctx context.Context, s streams) (err error) {
+	if err := c.needLog(); err != nil {
+		return usageError{err}
+	}
+	parts := assembly.NewParts(c.looking(c.logger(s)))
+	defer func() { err = errors.Join(err, parts.Close()) }()
+	log, err := parts.Log(ctx)
+	if err != nil {
+		return explainInUse(err)
+	}
+	lines, err := assembly.Erasures(ctx, log)
+	if err != nil {
+		return err
+	}
+	out := json.NewEncoder(s.Out)
+	for _, line := range lines {
+		if err := out.Encode(line); err != nil {
+			return fmt.Errorf("print the erasures: %w", err)
+		}
+	}
+	return nil
+}
+
+// repeat erases what the file names and the log holds from before the instant.
+func (c eraseCommand) repeat(ctx context.Context, s streams) (err error) {
+	lines, err := readErasures(c.From)
+	if err != nil {
+		return usageError{err}
+	}
+	if err := errors.Join(c.needLog(), c.needTables("")); err != nil {
+		return usageError{err}
+	}
+	reason, err := c.confirm(s, fmt.Sprintf("repeat %d erasures of %s: what was written before their instants goes for good", len(lines), c.From))
+	if err != nil {
+		return err
+	}
+	parts := assembly.NewParts(c.backends(c.logger(s)))
+	defer func() { err = errors.Join(err, parts.Close()) }()
+	if _, err := parts.Log(ctx); err != nil { // before the database is touched
+		return explainInUse(err)
+	}
+	if err := parts.Migrate(ctx); err != nil {
+		return explainInUse(err)
+	}
+	appended, err := parts.EraseAgain(ctx, domain.NewErasures(lines), reason)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.Out, "Repeated %d erasures: %d records appended. The tables follow when the service folds them.\n", len(lines), appended)
+	return nil
+}
+
+// readErasures reads what --list printed. An error names the line that is wrong: a list that is read in part would erase in part.
+func readErasures(path string) (lines []domain.ErasedID, err error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the list of erasures: %w", err)
+	}
+	for n, scan := 1, bufio.NewScanner(bytes.NewReader(raw)); scan.Scan(); n++ {
+		var line domain.ErasedID
+		if len(bytes.TrimSpace(scan.Bytes())) == 0 {
+			continue
+		}
+		err := json.Unmarshal(scan.Bytes(), &line)
+		if err == nil && (line.Kind == "" || line.ID == "" || line.At.IsZero()) {
+			err = errors.New("kind, id or at is missing")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s line %d: %w; nothing was erased", path, n, err)
+		}
+		lines = append(lines, line)
+	}
+	return lines, nil
+}
