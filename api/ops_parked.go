@@ -7,10 +7,9 @@ import (
 	"regexp"
 
 	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
-
-var parkedFilters = []Param{paramOfProjection, paramOfStream, paramOfType}
 
 // ParkedForm is the form of ids of parked events, which are the cursors of their list.
 const ParkedForm = "[a-z0-9_]+-[0-9]{1,9}-[0-9]{1,18}"
@@ -34,15 +33,10 @@ func (p *Params) named(of Param) string {
 	return p.text(of)
 }
 
-func (p *Params) parkedFilter() operator.ParkedFilter {
-	return operator.ParkedFilter{Projection: p.text(paramOfProjection), Stream: p.text(paramOfStream), Type: p.text(paramOfType)}
-}
-
-// getParked lists parked events: the preview of what the same filter would retry or acknowledge.
+// getParked lists parked events.
 func (s *Server) getParked() operation {
 	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		filter := params.parkedFilter()
-		filter.State, filter.After, filter.Limit = params.word(paramParkedState), params.cursor(), params.Limit()
+		filter := operator.ParkedFilter{After: params.cursor(), Limit: params.Limit()}
 		if filter.After != "" && !parkedForm.MatchString(filter.After) {
 			params.bad.addf(paramCursor.Name, "is not a cursor of this list: repeat the request of the page before with its next_cursor, or begin without one")
 		}
@@ -58,8 +52,7 @@ func (s *Server) getParked() operation {
 			meta.NextCursor = events[len(events)-1].ID
 		}
 		return s.writeData(w, append([]operator.ParkedEvent{}, events...), meta)
-	}, with(parkedFilters, paramParkedState, paramCursor, paramLimit)...).
-		answering(reflect.TypeFor[[]operator.ParkedEvent](), reflect.TypeFor[parkedMeta]())
+	}, paramCursor, paramLimit).answering(reflect.TypeFor[[]operator.ParkedEvent](), reflect.TypeFor[parkedMeta]())
 }
 
 // parkedMeta stands beside a page of parked events.
@@ -67,33 +60,15 @@ type parkedMeta struct {
 	NextCursor string `json:"next_cursor,omitempty"`
 }
 
-// manyParked acts on all parked events that the query chooses. A query that chooses nothing is refused: who means all
-// events of a projection names it.
-func manyParked[R any](s *Server, act manyFunc[R]) operation {
-	return doing(s, parkedFilters,
-		func(p *Params) (filter operator.ParkedFilter, err error) {
-			filter = p.parkedFilter()
-			if filter.Projection == "" && filter.Stream == "" && filter.Type == "" {
-				err = invalidField(paramOfProjection.Name, "is missing: name a projection, a stream or a type of events in the query")
-			}
-			return filter, err
-		},
-		func(ctx context.Context, c commands.Caller, f operator.ParkedFilter, a action) (R, error) {
-			return act(ctx, c, f, a.reason)
+// retryAllParked folds all parked events again.
+func (s *Server) retryAllParked() operation {
+	return doing(s, nil, func(*Params) (none struct{}, err error) { return none, nil },
+		func(ctx context.Context, c commands.Caller, _ struct{}, a action) (operator.RetryResult, error) {
+			return s.deps.Operators.RetryParked(ctx, c, nil, a.reason)
 		})
 }
 
-// inspectParked shows a parked record with its texts masked.
-func (s *Server) inspectParked() operation {
-	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		id := params.parkedID()
-		if err := params.Err(); err != nil {
-			return err
-		}
-		record, err := s.deps.Operators.InspectParked(r.Context(), operatorOf(r), id, nil)
-		if err != nil {
-			return err
-		}
-		return s.writeData(w, record, nil)
-	}, paramParked).answering(reflect.TypeFor[operator.ParkedRecord](), nil)
+// retryParked folds one parked event again.
+func (s *Server) retryParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.RetryResult, error) {
+	return s.deps.Operators.RetryParked(ctx, c, []string{id}, reason)
 }

@@ -36,11 +36,10 @@ type OperatorDesk interface {
 	CancelRebuild(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
 	// PrepareGeneration makes a generation of this program's version beside those that serve, unless it is there.
 	PrepareGeneration(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Prepared, error)
-	DropGeneration(ctx context.Context, c commands.Caller, projection string, number int, reason domain.Reason) error
-	RetryParked(ctx context.Context, c commands.Caller, f operator.ParkedFilter, reason domain.Reason) (operator.RetryResult, error)
-	AcknowledgeParked(ctx context.Context, c commands.Caller, f operator.ParkedFilter, reason domain.Reason) (int, error)
-	// SkipParked leaves an event of dashboards out for good. What is no event of an agency's stream, or cannot be left out, is conflict.
+	// RetryParked folds parked events again, all of them without ids.
+	RetryParked(ctx context.Context, c commands.Caller, ids []string, reason domain.Reason) (operator.RetryResult, error)
+	// SkipParked leaves an event out, one of an agency's dashboards for good. What cannot be left out is conflict.
 	SkipParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.SkipResult, error)
-	// InspectParked shows a record. Its payload is masked without a reason; to see it whole is recorded.
-	InspectParked(ctx context.Context, c commands.Caller, id string, unmask *domain.Reason) (operator.ParkedRecord, error)
+	// InspectParked shows a record, which is recorded.
+	InspectParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.ParkedRecord, error)
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
 const patternRebuildEvents = "/api/ops/rebuilds/{rebuild}/events"
@@ -17,8 +16,7 @@ var (
 	paramProjection = Param{
 		Name: "projection", Kind: KindText, Text: "A projection, as /api/ops/projections names it.", Example: "post_insights",
 	}
-	paramGeneration = Param{Name: "generation", Kind: KindRowID, Text: "The number of a generation.", Example: 2}
-	paramRebuild    = Param{
+	paramRebuild = Param{
 		Name: "rebuild", Kind: KindText, Text: "The id of a rebuild.", Example: "0191c2f0-0000-7000-8000-000000000001",
 	}
 	paramParked = Param{
@@ -26,13 +24,6 @@ var (
 	}
 	paramConnectionID = Param{Name: "connection", Kind: KindRowID, Text: "The id of a connection.", Example: 31}
 	paramNetwork      = Param{Name: "platform", Kind: KindText, Words: networks(), Text: "A platform by its name.", Example: "linkedin"}
-	paramOfProjection = Param{Name: "projection", Kind: KindText, Text: "Only what this projection has parked."}
-	paramOfStream     = Param{Name: "stream", Kind: KindText, Text: "Only the stream of this key."}
-	paramOfType       = Param{Name: "type", Kind: KindText, Text: "Only events of this type, by its whole name."}
-	paramParkedState  = Param{
-		Name: "state", Kind: KindWord, Words: []string{"parked", "skipped", "acknowledged"}, Text: "Only events in this state.",
-		wrong: "is not a state: use %s",
-	}
 )
 
 // networks are the names of the platforms.
@@ -65,19 +56,15 @@ func (s *Server) opsRoutes() []route {
 		row(http.MethodPost, "projections/{projection}/resume", "postOpsResume",
 			acting(s, paramProjection, paused(domain.PauseProjection, desk.Resume))),
 		row(http.MethodGet, "generations", "getOpsGenerations", listing(s, desk.Generations)),
-		row(http.MethodDelete, "generations/{projection}/{generation}", "deleteOpsGeneration", s.deleteGeneration()),
 		row(http.MethodGet, "rebuilds", "getOpsRebuilds", listing(s, desk.Rebuilds)),
 		row(http.MethodGet, "rebuilds/{rebuild}", "getOpsRebuild", s.getRebuild()),
 		{http.MethodGet, patternRebuildEvents, "getOpsRebuildEvents", []Role{RoleOperator}, s.streamRebuild()},
 		row(http.MethodPost, "rebuilds/{rebuild}/cancel", "postOpsRebuildCancel", acting(s, paramRebuild, nothing(desk.CancelRebuild))),
 		row(http.MethodGet, "parked", "getOpsParked", s.getParked()),
-		row(http.MethodPost, "parked/retry", "postOpsParkedRetryAll", manyParked(s, desk.RetryParked)),
-		row(http.MethodPost, "parked/acknowledge", "postOpsParkedAcknowledgeAll", manyParked(s, acknowledging(desk))),
-		row(http.MethodGet, "parked/{parked}", "getOpsParkedEvent", s.inspectParked()),
-		row(http.MethodPost, "parked/{parked}/unmask", "postOpsParkedUnmask", acting(s, paramParked, unmasking(desk))),
-		row(http.MethodPost, "parked/{parked}/retry", "postOpsParkedRetry", acting(s, paramParked, oneParked(desk.RetryParked))),
+		row(http.MethodPost, "parked/retry", "postOpsParkedRetryAll", s.retryAllParked()),
+		row(http.MethodPost, "parked/{parked}/show", "postOpsParkedShow", acting(s, paramParked, desk.InspectParked)),
+		row(http.MethodPost, "parked/{parked}/retry", "postOpsParkedRetry", acting(s, paramParked, s.retryParked)),
 		row(http.MethodPost, "parked/{parked}/skip", "postOpsParkedSkip", acting(s, paramParked, desk.SkipParked)),
-		row(http.MethodPost, "parked/{parked}/acknowledge", "postOpsParkedAcknowledge", acting(s, paramParked, oneParked(acknowledging(desk)))),
 		row(http.MethodGet, "pauses", "getOpsPauses", listing(s, desk.Pauses)),
 		row(http.MethodPost, "platforms/{platform}/pause", "postOpsPlatformPause",
 			acting(s, paramNetwork, paused(domain.PausePlatform, desk.Pause))),
@@ -168,45 +155,4 @@ func acting[R any](s *Server, of Param, act actFunc[R]) operation {
 func operatorOf(r *http.Request) commands.Caller {
 	p, _ := PrincipalFrom(r.Context())
 	return caller(r, p, "", RoleOperator)
-}
-
-func (s *Server) deleteGeneration() operation {
-	type generation struct {
-		projection string
-		number     int64
-	}
-	return doing(s, []Param{paramProjection, paramGeneration},
-		func(p *Params) (generation, error) {
-			return generation{p.text(paramProjection), p.ID(paramGeneration)}, nil
-		},
-		func(ctx context.Context, c commands.Caller, g generation, a action) (done, error) {
-			return done{true}, s.deps.Operators.DropGeneration(ctx, c, g.projection, int(g.number), a.reason)
-		})
-}
-
-// acknowledged is how many events an operator has acknowledged.
-type acknowledged struct {
-	Acknowledged int `json:"acknowledged"` // events
-}
-
-func acknowledging(desk OperatorDesk) manyFunc[acknowledged] {
-	return func(ctx context.Context, c commands.Caller, f operator.ParkedFilter, reason domain.Reason) (acknowledged, error) {
-		n, err := desk.AcknowledgeParked(ctx, c, f, reason)
-		return acknowledged{n}, err
-	}
-}
-
-// manyFunc does something to all parked events that a filter chooses.
-type manyFunc[R any] func(context.Context, commands.Caller, operator.ParkedFilter, domain.Reason) (R, error)
-
-func oneParked[R any](act manyFunc[R]) actFunc[R] {
-	return func(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (R, error) {
-		return act(ctx, c, operator.ParkedFilter{IDs: []string{id}}, reason)
-	}
-}
-
-func unmasking(desk OperatorDesk) actFunc[operator.ParkedRecord] {
-	return func(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.ParkedRecord, error) {
-		return desk.InspectParked(ctx, c, id, &reason)
-	}
 }

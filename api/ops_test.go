@@ -82,7 +82,7 @@ func (f *fakeDesk) Rebuild(_ context.Context, id string) (operator.Rebuild, erro
 }
 
 func (f *fakeDesk) Parked(_ context.Context, filter operator.ParkedFilter) ([]operator.ParkedEvent, error) {
-	f.did(commands.Caller{}, domain.Reason{}, "list", filter.Projection, filter.Stream, filter.Type, filter.State)
+	f.did(commands.Caller{}, domain.Reason{}, "list", filter.After)
 	return nil, nil
 }
 
@@ -123,19 +123,9 @@ func (f *fakeDesk) ReadConnection(_ context.Context, c commands.Caller, id int64
 	return nil
 }
 
-func (f *fakeDesk) DropGeneration(_ context.Context, c commands.Caller, projection string, _ int, reason domain.Reason) error {
-	f.did(c, reason, "drop", projection)
-	return nil
-}
-
-func (f *fakeDesk) RetryParked(_ context.Context, c commands.Caller, filter operator.ParkedFilter, reason domain.Reason) (operator.RetryResult, error) {
-	f.did(c, reason, "retry", filter.Projection, strings.Join(filter.IDs, ","))
+func (f *fakeDesk) RetryParked(_ context.Context, c commands.Caller, ids []string, reason domain.Reason) (operator.RetryResult, error) {
+	f.did(c, reason, "retry", strings.Join(ids, ","))
 	return operator.RetryResult{Parked: []operator.StillParked{}}, nil
-}
-
-func (f *fakeDesk) AcknowledgeParked(_ context.Context, c commands.Caller, filter operator.ParkedFilter, reason domain.Reason) (int, error) {
-	f.did(c, reason, "acknowledge", filter.Projection, strings.Join(filter.IDs, ","))
-	return 3, nil
 }
 
 func (f *fakeDesk) SkipParked(_ context.Context, c commands.Caller, id string, reason domain.Reason) (operator.SkipResult, error) {
@@ -143,12 +133,10 @@ func (f *fakeDesk) SkipParked(_ context.Context, c commands.Caller, id string, r
 	return operator.SkipResult{ID: id, Parked: []operator.StillParked{}}, nil
 }
 
-func (f *fakeDesk) InspectParked(_ context.Context, c commands.Caller, id string, unmask *domain.Reason) (operator.ParkedRecord, error) {
-	r := operator.ParkedRecord{Headers: []operator.RecordHeader{}, Masked: unmask == nil}
+func (f *fakeDesk) InspectParked(_ context.Context, c commands.Caller, id string, reason domain.Reason) (operator.ParkedRecord, error) {
+	f.did(c, reason, "show", id)
+	r := operator.ParkedRecord{Headers: []operator.RecordHeader{}}
 	r.ID, r.Reason, r.State = id, "undecodable", "parked"
-	if unmask != nil {
-		f.did(c, *unmask, "unmask", id)
-	}
 	return r, nil
 }
 
@@ -162,19 +150,19 @@ func operating(t *testing.T) (*bundle, *fakeDesk) {
 func TestOperatorsActWithAReason(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{
-		"/api/ops/projections/post_insights/rebuild":    "rebuild post_insights",
-		"/api/ops/projections/post_insights/back":       "back post_insights",
-		"/api/ops/projections/post_insights/prepare":    "prepare post_insights",
-		"/api/ops/projections/dashboards/pause":         "pause projection dashboards",
-		"/api/ops/platforms/linkedin/resume":            "resume platform linkedin",
-		"/api/ops/connections/31/pause":                 "pause connection 31",
-		"/api/ops/connections/31/read":                  "read 31",
-		"/api/ops/connections/4503599627370497/resume":  "resume connection 4503599627370497",
-		"/api/ops/rebuilds/r1/cancel":                   "cancel r1",
-		"/api/ops/parked/dashboards-3-12/retry":         "retry  dashboards-3-12",
-		"/api/ops/parked/dashboards-3-12/skip":          "skip dashboards-3-12",
-		"/api/ops/parked/acknowledge?projection=orders": "acknowledge orders ",
-		"/api/ops/parked/dashboards-3-12/unmask":        "unmask dashboards-3-12",
+		"/api/ops/projections/post_insights/rebuild":   "rebuild post_insights",
+		"/api/ops/projections/post_insights/back":      "back post_insights",
+		"/api/ops/projections/post_insights/prepare":   "prepare post_insights",
+		"/api/ops/projections/dashboards/pause":        "pause projection dashboards",
+		"/api/ops/platforms/linkedin/resume":           "resume platform linkedin",
+		"/api/ops/connections/31/pause":                "pause connection 31",
+		"/api/ops/connections/31/read":                 "read 31",
+		"/api/ops/connections/4503599627370497/resume": "resume connection 4503599627370497",
+		"/api/ops/rebuilds/r1/cancel":                  "cancel r1",
+		"/api/ops/parked/dashboards-3-12/retry":        "retry dashboards-3-12",
+		"/api/ops/parked/dashboards-3-12/skip":         "skip dashboards-3-12",
+		"/api/ops/parked/retry":                        "retry ",
+		"/api/ops/parked/dashboards-3-12/show":         "show dashboards-3-12",
 	} {
 		b, desk := operating(t)
 		answer := b.ask(http.MethodPost, path, `{"reason":"incident:OPS-1"}`, "Authorization: Bearer "+b.token(agency, "operator"))
@@ -207,10 +195,6 @@ func TestOperatorsAreToldWhatIsWrong(t *testing.T) {
 			require.NotEmpty(t, answer.failure(t).Errors, body)
 		}
 	}
-	b, desk := operating(t)
-	answer := b.ask(http.MethodPost, "/api/ops/parked/retry", `{"reason":"test"}`, "Authorization: Bearer "+b.token(agency, "operator"))
-	require.Equal(t, http.StatusBadRequest, answer.status, "all parked events of everything are nobody's wish: %s", answer.body)
-	require.Empty(t, desk.acts)
 }
 
 // The progress of a rebuild is told until its end, and no longer.
@@ -258,9 +242,8 @@ func TestParkedEventsAreNamedByTheirForm(t *testing.T) {
 	t.Parallel()
 	b, desk := operating(t)
 	for _, asked := range []struct{ method, path, field string }{
-		{http.MethodGet, "/api/ops/parked/none", "parked"},
 		{http.MethodPost, "/api/ops/parked/dashboards-3-12x/skip", "parked"},
-		{http.MethodPost, "/api/ops/parked/3-12/unmask", "parked"},
+		{http.MethodPost, "/api/ops/parked/3-12/show", "parked"},
 		{http.MethodGet, "/api/ops/parked?cursor=eyJrIjpbMV0sImQiOiJhYmNkZWZnaCJ9", "cursor"},
 	} {
 		answer := b.ask(asked.method, asked.path, `{"reason":"test"}`, "Authorization: Bearer "+b.token(agency, "operator"))

@@ -36,7 +36,7 @@ var quantities = map[string]string{
 	"partition": "partition", "offset": "place of a record", "start_offset": "first place", "next_offset": "next place",
 	"end_offset": "place behind the last", "version": "version", "generation": "generation", "events_done": "events folded in bulk",
 	"events_total": "events to fold in bulk", "events_per_second": "speed of folding", "lag_events": "events not folded yet", "line": "line of a request", "taken": "lines taken", "unchanged": "lines that tell nothing new", "refused": "lines refused", "parked": "events parked",
-	"behind": "events that wait behind one", "stale": "events folded in vain", "folded": "events folded by hand", "acknowledged": "events acknowledged",
+	"behind": "events that wait behind one", "stale": "events folded in vain", "folded": "events folded by hand",
 	"count": "events concerned", "left": "events tried in vain", "attempt": "tries", "failures": "tries that failed in a row",
 	"leader": "broker that leads", "replicas": "brokers with a copy", "in_sync_replicas": "brokers with a whole copy",
 }

@@ -180,19 +180,15 @@ var rightsTable = map[string]rights{
 	"POST /api/ops/projections/{}/pause":   rightsOfOperators,
 	"POST /api/ops/projections/{}/resume":  rightsOfOperators,
 	"GET /api/ops/generations":             rightsOfOperators,
-	"DELETE /api/ops/generations/{}/{}":    rightsOfOperators,
 	"GET /api/ops/rebuilds":                rightsOfOperators,
 	"GET /api/ops/rebuilds/{}":             rightsOfOperators,
 	"GET /api/ops/rebuilds/{}/events":      rightsOfOperators,
 	"POST /api/ops/rebuilds/{}/cancel":     rightsOfOperators,
 	"GET /api/ops/parked":                  rightsOfOperators,
-	"GET /api/ops/parked/{}":               rightsOfOperators,
 	"POST /api/ops/parked/retry":           rightsOfOperators,
-	"POST /api/ops/parked/acknowledge":     rightsOfOperators,
-	"POST /api/ops/parked/{}/unmask":       rightsOfOperators,
+	"POST /api/ops/parked/{}/show":         rightsOfOperators,
 	"POST /api/ops/parked/{}/retry":        rightsOfOperators,
 	"POST /api/ops/parked/{}/skip":         rightsOfOperators,
-	"POST /api/ops/parked/{}/acknowledge":  rightsOfOperators,
 	"GET /api/ops/pauses":                  rightsOfOperators,
 	"GET /api/ops/connections":             rightsOfOperators,
 	"POST /api/ops/connections/{}/check":   rightsOfOperators,
@@ -292,13 +288,11 @@ func filled(pattern, account, member, row, user string) string {
 	path := strings.NewReplacer(
 		"{userId}", user, "{platformId}", social, "{activityId}", social+":p",
 		"{kind}", "account", "{entityId}", account, "{sub_account_id}", account, "{memberId}", member, "{accountId}", row, "{pId}", "all", "{cId}", "0",
-		"{projection}", "post_insights", "{generation}", "2", "{rebuild}", "r1", "{parked}", "dashboards-3-1204", "{platform}", "linkedin", "{connection}", "31", "{session}", "S1",
+		"{projection}", "post_insights", "{rebuild}", "r1", "{parked}", "dashboards-3-1204", "{platform}", "linkedin", "{connection}", "31", "{session}", "S1",
 		"{startTime}", "2026-01-01", "{endTime}", "2026-01-31", "{fromDate}", "2026-01-01", "{toDate}", "2026-01-31",
 	).Replace(pattern)
 	query := "?account=" + account
 	switch {
-	case strings.HasSuffix(pattern, "/parked/retry"), strings.HasSuffix(pattern, "/parked/acknowledge"):
-		query = "?projection=dashboards"
 	case strings.HasSuffix(pattern, "/diff"):
 		query = "?from=v1"
 	case strings.HasSuffix(pattern, "/access"):

@@ -49,9 +49,6 @@ func addressOf(op api.Operation, name, value string) string {
 	if !strings.Contains(op.Pattern, "{"+name+"}") && name != "" {
 		query.Set(name, value)
 	}
-	if op.Pattern == "/api/ops/parked/retry" || op.Pattern == "/api/ops/parked/acknowledge" {
-		query["projection"] = append([]string{"dashboards"}, query["projection"]...)[len(query["projection"]):]
-	}
 	return path + "?" + query.Encode()
 }
 

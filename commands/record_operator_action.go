@@ -19,7 +19,7 @@ type Operations struct {
 // Effect is what an action did, beside that it was done.
 type Effect struct {
 	Rebuild string // id of a rebuild that was taken on
-	Count   int    // parked records that were folded or acknowledged
+	Count   int    // parked records that were folded
 	Left    int    // parked records that were tried in vain
 }
 

@@ -79,8 +79,8 @@ func (d *Dashboards) trySkip(ctx context.Context, c change) (settled, appended b
 		return false, true, domain.NewError(domain.CodeConflict,
 			"A retry folded the event before the skip came to it. It is not left out, and what waited behind it was tried again too.")
 	case err != nil: // by the words of a decision that nothing was appended after
-		return false, true, domain.NewError(domain.CodeConflict, "A skip is in the log, and the event is not left out of all tables: it was retried or "+
-			"acknowledged meanwhile, or one set of tables has not come to the skip yet. List what is parked and look again.")
+		return false, true, domain.NewError(domain.CodeConflict, "A skip is in the log, and the event is not left out of all tables: it was retried "+
+			"meanwhile, or one set of tables has not come to the skip yet. List what is parked and look again.")
 	}
 	return event == nil, true, nil
 }

@@ -27,11 +27,9 @@ const (
 	ActionGenerationPrepared     OperatorAction = "generation.prepared"
 	ActionGenerationSwitched     OperatorAction = "generation.switched"
 	ActionGenerationSwitchedBack OperatorAction = "generation.switched_back"
-	ActionGenerationDropped      OperatorAction = "generation.dropped"
-	ActionParkedInspected        OperatorAction = "parked.inspected" // the payload unmasked
+	ActionParkedInspected        OperatorAction = "parked.inspected" // its payload was shown
 	ActionParkedRetried          OperatorAction = "parked.retried"
 	ActionParkedSkipped          OperatorAction = "parked.skipped"
-	ActionParkedAcknowledged     OperatorAction = "parked.acknowledged"
 	ActionPersonExported         OperatorAction = "person.exported"   // all that is known of it, into a file
 	ActionSignInLinkMade         OperatorAction = "sign_in_link.made" // that signs a user in to the console once; by an agency, too
 	ActionSignInUnlinked         OperatorAction = "sign_in.unlinked"  // from the identity provider's person; the next sign-in links it anew
@@ -57,9 +55,7 @@ type OperatorTarget struct {
 	Until      *time.Time `json:"until,omitempty"`         // the backup stands for what was recorded up to then
 	Platform   Platform   `json:"p_id,omitempty"`          // whose reading it is
 	Connection int64      `json:"connection_id,omitempty"` // whose accounts are read
-	Position   *Position  `json:"position,omitempty"`      // of one parked record
-	Stream     string     `json:"stream,omitempty"`        // key of the parked records
-	Type       string     `json:"type,omitempty"`          // event type of the parked records
+	Position   *Position  `json:"position,omitempty"`      // of a parked record, the first of several
 	Count      int        `json:"count,omitempty"`         // parked records that the preview showed
 	User       string     `json:"user,omitempty"`          // the person's
 	Member     int64      `json:"member_id,omitempty"`     // the person's, who is no user
@@ -75,7 +71,7 @@ var targetRules = func() map[OperatorAction]targetRule {
 	projection, platform := targetRule{must: []string{"projection"}}, targetRule{must: []string{"p_id"}}
 	connection := targetRule{must: []string{"connection_id"}, may: []string{"p_id"}}
 	generation := targetRule{must: []string{"projection", "generation"}}
-	parked := targetRule{must: []string{"projection"}, anyOf: []string{"position", "stream", "type"}, may: []string{"count"}}
+	parked := targetRule{must: []string{"projection", "position"}, may: []string{"count"}}
 	return map[OperatorAction]targetRule{
 		ActionProjectionPaused: projection, ActionProjectionResumed: projection,
 		ActionPlatformPaused: platform, ActionPlatformResumed: platform,
@@ -84,9 +80,9 @@ var targetRules = func() map[OperatorAction]targetRule {
 		ActionRebuildRequested:   {must: projection.must, may: []string{"rebuild", "generation"}},
 		ActionRebuildCancelled:   {must: projection.must, may: []string{"rebuild", "generation"}},
 		ActionGenerationPrepared: {must: projection.must, may: []string{"generation"}},
-		ActionGenerationSwitched: generation, ActionGenerationSwitchedBack: generation, ActionGenerationDropped: generation,
+		ActionGenerationSwitched: generation, ActionGenerationSwitchedBack: generation,
 		ActionParkedInspected: {must: []string{"projection", "position"}},
-		ActionParkedRetried:   parked, ActionParkedSkipped: parked, ActionParkedAcknowledged: parked,
+		ActionParkedRetried:   parked, ActionParkedSkipped: parked,
 		ActionPersonExported: {anyOf: []string{"user", "member"}},
 		ActionSignInLinkMade: {must: []string{"user"}},
 		ActionSignInUnlinked: {must: []string{"user"}},
@@ -130,8 +126,6 @@ func (t OperatorTarget) given() (names []string) {
 		{"p_id", t.Platform != 0},
 		{"connection_id", t.Connection != 0},
 		{"position", t.Position != nil},
-		{"stream", t.Stream != ""},
-		{"type", t.Type != ""},
 		{"count", t.Count != 0},
 		{"user", t.User != ""},
 		{"member", t.Member != 0},
@@ -143,14 +137,11 @@ func (t OperatorTarget) given() (names []string) {
 	return names
 }
 
-var (
-	targetName   = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-	targetStream = regexp.MustCompile(`^[!-~]{1,255}$`) // a key of the log: LinkedIn's URNs have brackets and commas
-)
+var targetName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // validate keeps free text and impossible numbers out.
 func (t OperatorTarget) validate() error {
-	names := []string{t.Projection, t.Rebuild, t.Type, t.User}
+	names := []string{t.Projection, t.Rebuild, t.User}
 	numbers := []int64{int64(t.Generation), int64(t.Count), t.Member, t.Connection}
 	if p := t.Position; p != nil {
 		if p.Topic == "" {
@@ -162,9 +153,6 @@ func (t OperatorTarget) validate() error {
 		if name != "" && !targetName.MatchString(name) {
 			return fmt.Errorf("%.70q is not 1 to 64 characters of A-Z, a-z, 0-9, '.', '_', '-'", name)
 		}
-	}
-	if t.Stream != "" && !targetStream.MatchString(t.Stream) {
-		return fmt.Errorf("stream %.70q is not 1 to 255 visible ASCII characters", t.Stream)
 	}
 	for _, n := range numbers {
 		if n < 0 {

@@ -78,14 +78,9 @@ func TestOperatorActedIsValidated(t *testing.T) {
 		"a platform that wraps":      {act(domain.ActionPlatformPaused, target{Platform: 1 << 16}), "p_id"},
 		"cancel until":               {act(domain.ActionRebuildCancelled, target{Projection: "x", Until: new(day0)}), "takes no until"},
 		"switch to no generation":    {act(domain.ActionGenerationSwitched, target{Projection: "x"}), "names no generation"},
-		"negative generation":        {act(domain.ActionGenerationDropped, target{Projection: "x", Generation: -1}), "negative"},
+		"retry of everything":        {act(domain.ActionParkedRetried, target{Projection: "x"}), "names no position"},
+		"negative generation":        {act(domain.ActionGenerationSwitched, target{Projection: "x", Generation: -1}), "negative"},
 		"retry of one":               {act(domain.ActionParkedRetried, target{Projection: "x", Position: at}), ""},
-		"retry of a stream":          {act(domain.ActionParkedRetried, target{Projection: "x", Stream: "urn:li:share:(1,2)", Count: 3}), ""},
-		"retry of a type":            {act(domain.ActionParkedSkipped, target{Projection: "x", Type: "a.b.v1"}), ""},
-		"retry of everything":        {act(domain.ActionParkedAcknowledged, target{Projection: "x"}), "names none of position, stream, type"},
-		"a stream with words":        {act(domain.ActionParkedRetried, target{Projection: "x", Stream: "it was late"}), "visible ASCII"},
-		"a long stream":              {act(domain.ActionParkedRetried, target{Projection: "x", Stream: strings.Repeat("x", 256)}), "visible ASCII"},
-		"a type with words":          {act(domain.ActionParkedRetried, target{Projection: "x", Type: "it was late"}), "1 to 64"},
 		"a position without a topic": {act(domain.ActionParkedInspected, target{Projection: "x", Position: &domain.Position{}}), "topic"},
 		"a position before all": {
 			act(domain.ActionParkedInspected, target{Projection: "x", Position: &domain.Position{Topic: "metrics", Offset: -1}}), "negative",
@@ -109,14 +104,14 @@ func TestEveryActionTakesItsTarget(t *testing.T) {
 	t.Parallel()
 	whole := domain.OperatorTarget{
 		Projection: "x", Generation: 1, Rebuild: "r", Until: new(time.Time), Platform: 1, Connection: 1,
-		Position: &domain.Position{Topic: "metrics"}, Stream: "s", Type: "t", Count: 1, User: "u", Member: 1,
+		Position: &domain.Position{Topic: "metrics"}, Count: 1, User: "u", Member: 1,
 	}
 	for _, action := range []domain.OperatorAction{
 		domain.ActionProjectionPaused, domain.ActionProjectionResumed, domain.ActionPlatformPaused, domain.ActionPlatformResumed,
 		domain.ActionConnectionPaused, domain.ActionConnectionResumed, domain.ActionConnectionChecked, domain.ActionConnectionRead,
 		domain.ActionRebuildRequested, domain.ActionRebuildCancelled,
-		domain.ActionGenerationPrepared, domain.ActionGenerationSwitched, domain.ActionGenerationSwitchedBack, domain.ActionGenerationDropped,
-		domain.ActionParkedInspected, domain.ActionParkedRetried, domain.ActionParkedSkipped, domain.ActionParkedAcknowledged,
+		domain.ActionGenerationPrepared, domain.ActionGenerationSwitched, domain.ActionGenerationSwitchedBack,
+		domain.ActionParkedInspected, domain.ActionParkedRetried, domain.ActionParkedSkipped,
 		domain.ActionPersonExported,
 		domain.ActionSignInLinkMade, domain.ActionSignInUnlinked,
 		domain.ActionLogRestored,

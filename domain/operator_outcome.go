@@ -25,7 +25,7 @@ type OperatorFinished struct {
 	Code    Code            `json:"code,omitempty"`    // refused or failed: the class of why
 	Why     string          `json:"why,omitempty"`     // refused: the sentence that the operator was told; never what an operator wrote
 	Rebuild string          `json:"rebuild,omitempty"` // id of the rebuild that was taken on; how that ended it tells itself
-	Count   int             `json:"count,omitempty"`   // parked records that were folded or acknowledged
+	Count   int             `json:"count,omitempty"`   // parked records that were folded
 	Left    int             `json:"left,omitempty"`    // parked records that were tried in vain
 }
 

@@ -12,7 +12,7 @@ type ParkedFacts struct {
 // ParkedIn is how a record stands in one generation.
 type ParkedIn struct {
 	Generation int
-	State      string // parked, skipped or acknowledged; "": it is folded
+	State      string // parked, skipped or left_out; "": it is folded
 	Reason     string // why it is parked
 	Stream     string // key under which it is parked
 }
@@ -58,7 +58,7 @@ func DecideSkip(f ParkedFacts, stream string, at Position, why Reason) (Data, er
 				"retry it with the program that folded it, or drop the tables of the other.", in.Generation)
 		case in.Reason == reasonOfBroken:
 			return nil, NewError(CodeConflict, "The event is no link of its chain, which a skip does not heal. Nothing was skipped; "+
-				"acknowledge it if it lies in a wrong partition, else restore the log.")
+				"restore the log.")
 		case in.State != parkedWaits:
 			return nil, NewError(CodeConflict, "The event is %s and holds up nothing. Nothing was skipped.", in.State)
 		case in.Reason == reasonOfWaiting:

@@ -123,9 +123,9 @@ func (r *Report) finish(began time.Time) {
 	r.Took = time.Since(began).Round(time.Millisecond).String()
 }
 
-// parkedSQL lists parked events; that an operator has acknowledged one is no part of what the log says.
+// parkedSQL lists parked events; that an operator has left one out in its row is not in the log.
 const parkedSQL = `
-	select partition, log_offset, stream_key, reason, case state when 'acknowledged' then 'parked' else state end
+	select partition, log_offset, stream_key, reason, case state when 'left_out' then 'parked' else state end
 	from parked where projection = $1 and generation = $2 order by partition, log_offset`
 
 // readParked returns what is parked, by position.

@@ -53,5 +53,5 @@
 //     of that too, and then a check of the tables says so (check_compacted.go).
 //   - An operator's skip is the next record of the chain that it speaks of, folded alone, so that live projection and
 //     rebuild meet it at the same place. A retry is no record: it gives what a rebuild by this binary would give.
-//     An acknowledged event is still one that is not folded: only its state says that somebody has seen it.
+//     One that an operator leaves out where it holds up no other is still not folded: only its row says so.
 package projections

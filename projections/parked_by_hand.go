@@ -95,7 +95,7 @@ func (f *session) matching(ctx context.Context, generation int, filter ParkedFil
 	args["after_partition"], args["after_offset"] = after.Partition, after.Offset
 	rows, err := f.pool.Query(ctx, `
 		select p.partition, p.log_offset, p.stream_key from parked p
-		where p.projection = @name and p.generation = @generation and p.state <> 'skipped' and `+matchesFilter+`
+		where p.projection = @name and p.generation = @generation and p.state = 'parked' and `+matchesFilter+`
 		  and (p.partition, p.log_offset) > (@after_partition::int, @after_offset::bigint)
 		order by p.partition, p.log_offset limit @limit`, args)
 	if err != nil {
@@ -108,42 +108,35 @@ func (f *session) matching(ctx context.Context, generation int, filter ParkedFil
 	return page, nil
 }
 
-// AcknowledgeParked notes that an operator has seen the events, in every generation, and returns how many. It changes
-// no table and is no part of what a check of the tables compares. What holds up a stream cannot be acknowledged:
-// then its error is conflict, and nothing is noted.
-func (e *Engine) AcknowledgeParked(ctx context.Context, f ParkedFilter) (int, error) {
-	args, err := parkedArgs(f)
+// SkipParked leaves out an event that holds up no other, in every generation. No record says so: a rebuild of a program that
+// can fold the event folds it, and a check of the tables compares it as parked. Its error is conflict for what holds up a
+// stream: that is skipped by a record of the stream.
+func (e *Engine) SkipParked(ctx context.Context, id string) error {
+	_, partition, offset, err := splitParkedID(id)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	args["name"] = e.projector.Name()
-	noted := map[unfolded]bool{}
 	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
-			update parked p set state = 'acknowledged'
-			where p.projection = @name and p.state = 'parked' and `+matchesFilter+`
-			returning p.partition, p.log_offset, p.stream_key`, args)
+			update parked set state = 'left_out' where projection = $1 and partition = $2 and log_offset = $3 and state = 'parked'
+			returning stream_key`, e.projector.Name(), partition, offset)
 		if err != nil {
 			return err
 		}
-		all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[unfolded])
+		keys, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		if err != nil {
 			return err
 		}
 		chained, _ := e.projector.(fold.HoldsUp)
-		for _, u := range all {
-			if chained != nil && chained.HoldsUp(u.Key, u.Partition) {
-				return domain.NewError(domain.CodeConflict,
-					"%s holds up the stream %s: a note would not set it free. Nothing was noted; retry or skip it (of reason "+
-						string(fold.ReasonChainBroken)+": restore the log).",
-					ParkedID(e.projector.Name(), u.Partition, u.Offset), u.Key)
+		for _, key := range keys {
+			if chained != nil && chained.HoldsUp(key, partition) {
+				return domain.NewError(domain.CodeConflict, "%s holds up the stream %s. Nothing was done; retry it, or restore the log.", id, key)
 			}
-			noted[u] = true
 		}
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("acknowledge parked events: %w", err)
+		return fmt.Errorf("skip parked event %s: %w", id, err)
 	}
-	return len(noted), nil
+	return nil
 }

@@ -137,7 +137,7 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			require.Equal(t, []string{"u1"}, l.users())
 			require.Equal(t, []parkedEvent{at(bad, fold.ReasonUndecodable), at(second, behind)}, l.parked(name))
 		},
-		"a broken chain can be neither skipped nor retried nor acknowledged": func(t *testing.T, l live) {
+		"a broken chain can be neither skipped nor retried": func(t *testing.T, l live) {
 			forger := l.clone()
 			forger.head.Hash[0] ^= 1
 			broken := l.put(forger.next(forger.usersSet(client1, "forged")))
@@ -146,8 +146,7 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			result := l.retry(l.engine, one(name, broken))
 			require.Len(t, result.Parked, 1)
 			require.Equal(t, fold.ReasonChainBroken, result.Parked[0].Reason)
-			_, err := l.engine.AcknowledgeParked(t.Context(), one(name, broken))
-			requireCode(t, domain.CodeConflict, err)
+			requireCode(t, domain.CodeConflict, l.engine.SkipParked(t.Context(), parkedAs(name, broken)))
 			require.Equal(t, []parkedEvent{at(broken, fold.ReasonChainBroken), at(next, behind)}, l.parked(name))
 			require.Equal(t, []string{"u1"}, l.users())
 		},

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -16,7 +17,7 @@ type ParkedRecord = operator.ParkedRecord
 
 // InspectParked reads a parked event from the log. Its errors: invalid for an id that is none; not_found when nothing
 // is parked there.
-func (e *Engine) InspectParked(ctx context.Context, id string, unmasked bool) (ParkedRecord, error) {
+func (e *Engine) InspectParked(ctx context.Context, id string) (ParkedRecord, error) {
 	list, err := ListParked(ctx, e.pool, ParkedFilter{IDs: []string{id}, Projection: e.projector.Name()})
 	if err != nil {
 		return ParkedRecord{}, err
@@ -24,7 +25,7 @@ func (e *Engine) InspectParked(ctx context.Context, id string, unmasked bool) (P
 	if len(list) == 0 {
 		return ParkedRecord{}, domain.NewError(domain.CodeNotFound, "No event is parked as %s.", id)
 	}
-	r := ParkedRecord{ParkedEvent: list[0], Headers: []operator.RecordHeader{}, Masked: !unmasked}
+	r := ParkedRecord{ParkedEvent: list[0], Headers: []operator.RecordHeader{}}
 	raw, err := e.log.ReadAt(ctx, r.Position())
 	if r.Gone = e.compacted && errors.Is(err, eventlog.ErrNoRecord); r.Gone {
 		return r, nil
@@ -36,8 +37,13 @@ func (e *Engine) InspectParked(ctx context.Context, id string, unmasked bool) (P
 		r.Headers = append(r.Headers, operator.RecordHeader{Key: shown([]byte(h.Key)), Value: shown(h.Value)})
 	}
 	r.Bytes = len(raw.Value)
-	if r.Payload, err = payload(raw.Value, unmasked); err != nil {
-		return ParkedRecord{}, fmt.Errorf("show parked event %s: %w", id, err)
+	switch {
+	case json.Valid(raw.Value):
+		r.Payload = raw.Value
+	case len(raw.Value) > 0:
+		if r.Payload, err = json.Marshal(shown(raw.Value)); err != nil {
+			return ParkedRecord{}, fmt.Errorf("show parked event %s: %w", id, err)
+		}
 	}
 	return r, nil
 }

@@ -15,9 +15,8 @@ import (
 
 // The states of a parked event.
 const (
-	ParkedWaits        = "parked"       // nobody has looked after it
-	ParkedSkipped      = "skipped"      // left out for good, by a record of its own stream
-	ParkedAcknowledged = "acknowledged" // an operator has seen it; it is folded no more for that
+	ParkedWaits   = "parked"  // it waits for an operator
+	ParkedSkipped = "skipped" // an operator has left it out: by a record of its stream, or where it holds up none, in its row ('left_out')
 )
 
 // ParkedEvent is an event that is in the log and that a projection has not folded.
@@ -45,8 +44,7 @@ func splitParkedID(id string) (projection string, partition int32, offset int64,
 
 // matchesFilter is a condition on table parked as p; its arguments are those of [parkedArgs].
 const matchesFilter = `
-	(@projection = '' or p.projection = @projection) and (@stream = '' or p.stream_key = @stream)
-	and (@type = '' or p.event_type = @type) and (@reason = '' or p.reason = @reason) and (@state = '' or p.state = @state)
+	(@projection = '' or p.projection = @projection) and (@stream = '' or p.stream_key = @stream) and (@state = '' or p.state = @state)
 	and (cardinality(@ids::text[]) = 0 or format('%s-%s-%s', p.projection, p.partition, p.log_offset) = any(@ids))`
 
 // args checks the filter and returns the arguments of its condition.
@@ -57,7 +55,7 @@ func parkedArgs(f ParkedFilter) (pgx.NamedArgs, error) {
 		}
 	}
 	return pgx.NamedArgs{
-		"projection": f.Projection, "stream": f.Stream, "type": f.Type, "reason": string(f.Reason), "state": f.State,
+		"projection": f.Projection, "stream": f.Stream, "state": f.State,
 		"ids": append([]string{}, f.IDs...), // null would match nothing
 	}, nil
 }
@@ -83,7 +81,7 @@ func ListParked(ctx context.Context, pool *pgxpool.Pool, f ParkedFilter) ([]Park
 	rows, err := pool.Query(ctx, `
 		select distinct on (p.projection, p.partition, p.log_offset)
 		       format('%s-%s-%s', p.projection, p.partition, p.log_offset), p.projection, g.topic, p.partition, p.log_offset, p.stream_key,
-		       p.event_type, p.event_id, p.event_time, p.reason, p.detail, p.state,
+		       p.event_type, p.event_id, p.event_time, p.reason, p.detail, case p.state when 'left_out' then 'skipped' else p.state end,
 		       case when p.reason = 'behind' then 0 else (
 		           select count(*) from parked b
 		           where b.projection = p.projection and b.generation = p.generation and b.partition = p.partition

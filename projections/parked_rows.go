@@ -92,12 +92,12 @@ func (f *session) queueParked(batch *pgx.Batch, generation int, rows []parkedRow
 		return
 	}
 	parkedTable.Queue(batch, scoped)
-	// What an operator has acknowledged in one generation is so in the next: nobody need say it after each rebuild.
+	// What an operator has left out in one generation stays so in the next.
 	batch.Queue(`
-		update parked p set state = 'acknowledged' from parked o, unnest($3::int[], $4::bigint[]) as u(partition, log_offset)
+		update parked p set state = 'left_out' from parked o, unnest($3::int[], $4::bigint[]) as u(partition, log_offset)
 		where p.projection = $1 and p.generation = $2 and p.partition = u.partition and p.log_offset = u.log_offset
 		  and o.projection = $1 and o.generation <> $2 and o.partition = u.partition and o.log_offset = u.log_offset
-		  and p.state = 'parked' and o.state = 'acknowledged'`,
+		  and p.state = 'parked' and o.state = 'left_out'`,
 		append([]any{f.projector.Name(), generation}, write.Arrays(rows, func(r parkedRow) []any { return []any{r.Partition, r.Offset} })...)...)
 }
 

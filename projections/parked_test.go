@@ -2,7 +2,6 @@ package projections_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"io"
 	"log/slog"
 	"testing"
@@ -42,15 +41,13 @@ func TestListOfParkedEvents(t *testing.T) {
 	require.NotEmpty(t, all[0].EventID)
 	require.NotNil(t, all[0].EventTime, "the headers have it, whatever is wrong with the payload")
 
-	for want, f := range map[string]projections.ParkedFilter{
-		"by reason": {Reason: fold.ReasonUndecodable}, "by id": {IDs: ids[:1]}, "by limit": {Limit: 1},
-	} {
+	for want, f := range map[string]projections.ParkedFilter{"by id": {IDs: ids[:1]}, "by limit": {Limit: 1}} {
 		found, _ := l.list(f)
 		require.Equal(t, ids[:1], found, want)
 	}
 	found, _ := l.list(projections.ParkedFilter{Stream: agencyA, After: ids[0], State: projections.ParkedWaits})
 	require.Equal(t, ids[1:], found)
-	for _, f := range []projections.ParkedFilter{{Stream: agencyB}, {Type: "x"}, {State: projections.ParkedSkipped}, {Projection: "directory"}} {
+	for _, f := range []projections.ParkedFilter{{Stream: agencyB}, {State: projections.ParkedSkipped}, {Projection: "directory"}} {
 		found, _ := l.list(f)
 		require.Empty(t, found)
 	}
@@ -58,7 +55,7 @@ func TestListOfParkedEvents(t *testing.T) {
 	requireCode(t, domain.CodeInvalid, err)
 }
 
-// A newer binary retries in bulk what an older one could not write: by stream, then by type.
+// A newer binary retries in bulk what an older one could not write: of a stream, then all.
 func TestRetryInBulk(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -69,14 +66,14 @@ func TestRetryInBulk(t *testing.T) {
 	e := b.engine(projectors.PostInsights{}).InBatchesOf(1)
 	require.Equal(t, 2, b.retry(e, projections.ParkedFilter{Stream: "1"}).Folded)
 	require.Len(t, b.parked("post_insights"), 2)
-	require.Equal(t, 2, b.retry(e, projections.ParkedFilter{Type: eventType}).Folded)
+	require.Equal(t, 2, b.retry(e, projections.ParkedFilter{}).Folded)
 	require.Empty(t, b.parked("post_insights"))
 	b.sameFromZero(projectors.PostInsights{})
 }
 
-// An acknowledgement is a note: tables and the reason stay, a later generation has it too, and the next record of the
-// key mends a directory all the same.
-func TestAcknowledgedEvents(t *testing.T) {
+// A skip where nothing waits is a note in the row: tables and the reason stay, a later generation has it too, and the next
+// record of the key repairs a directory all the same.
+func TestSkippedWhereNothingWaits(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	bad := b.put(withValue(b.encode(category(1, "x")), `{`))
@@ -89,13 +86,13 @@ func TestAcknowledgedEvents(t *testing.T) {
 	e := b.engine(projectors.Directory{}, errorsTo(&first))
 	stop := b.start(e)
 	b.caughtUp(e)
-	noted, err := e.AcknowledgeParked(t.Context(), projections.ParkedFilter{Type: domain.DirectoryCategory{}.EventType()})
+	require.NoError(t, e.SkipParked(t.Context(), parkedAs("directory", bad)))
+	left := []parkedEvent{{bad.Partition, bad.Offset, fold.ReasonUndecodable, "left_out"}}
+	require.Equal(t, left, b.parked("directory"))
+	listed, err := projections.ListParked(t.Context(), b.db.Pool, one("directory", bad))
 	require.NoError(t, err)
-	require.Equal(t, 1, noted)
-	acknowledged := []parkedEvent{{bad.Partition, bad.Offset, fold.ReasonUndecodable, projections.ParkedAcknowledged}}
-	require.Equal(t, acknowledged, b.parked("directory"))
-	require.Len(t, b.retry(e, one("directory", bad)).Parked, 1)
-	require.Equal(t, acknowledged, b.parked("directory"), "tried in vain, it stays acknowledged")
+	require.Equal(t, projections.ParkedSkipped, listed[0].State)
+	require.Empty(t, b.retry(e, one("directory", bad)).Parked, "it is not tried again")
 	stop()
 	require.Contains(t, first.String(), "event is parked")
 
@@ -105,41 +102,33 @@ func TestAcknowledgedEvents(t *testing.T) {
 	e = b.engine(projectors.Directory{}, errorsTo(&second))
 	stop = b.start(e)
 	b.caughtUp(e)
-	require.Equal(t, append(acknowledged, acknowledged...), b.parked("directory"))
+	require.Equal(t, append(left, left...), b.parked("directory"))
 
 	b.append(category(1, "mended"))
 	b.caughtUp(e)
-	require.Equal(t, acknowledged, b.parked("directory"), "that of the retired generation")
+	require.Equal(t, left, b.parked("directory"), "that of the retired generation")
 	require.Equal(t, 1, b.count("select count(*) from lb_directory_g2.tDefaultCategories where name = 'mended'"))
 	stop()
 	require.NotContains(t, second.String(), "event is parked", "it was told once")
 }
 
-// Payloads are masked unless they are asked for.
+// The record is shown as it stands in the log.
 func TestInspectParkedEvent(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	half := b.put(withValue(b.encode(category(1, "x")), `{"name":"secret`))
-	whole := b.put(withValue(b.encode(category(2, "x")), `{"id":"not a number","name":["secret",{"n":7}]}`))
+	half := b.put(withValue(b.encode(category(1, "x")), `{"name":"half`))
+	whole := b.put(withValue(b.encode(category(2, "x")), `{"id":"not a number","name":["x",{"n":7}]}`))
 	e := b.engine(projectors.Directory{})
 	b.run(e)
-	inspect := func(p domain.Position, unmasked bool) projections.ParkedRecord {
-		r, err := e.InspectParked(t.Context(), parkedAs("directory", p), unmasked)
-		require.NoError(t, err)
-		return r
-	}
-	require.JSONEq(t, `{"id":"***","name":["***",{"n":7}]}`, string(inspect(whole, false).Payload))
-	require.JSONEq(t, `{"id":"not a number","name":["secret",{"n":7}]}`, string(inspect(whole, true).Payload))
-	require.JSONEq(t, `null`, string(inspect(half, false).Payload))
-	require.JSONEq(t, `"{\"name\":\"secret"`, string(inspect(half, true).Payload))
-	r := inspect(half, false)
-	require.True(t, r.Masked)
-	require.Equal(t, 15, r.Bytes)
+	r, err := e.InspectParked(t.Context(), parkedAs("directory", whole))
+	require.NoError(t, err)
+	require.JSONEq(t, `{"id":"not a number","name":["x",{"n":7}]}`, string(r.Payload))
+	r, err = e.InspectParked(t.Context(), parkedAs("directory", half))
+	require.NoError(t, err)
+	require.JSONEq(t, `"{\"name\":\"half"`, string(r.Payload))
+	require.Equal(t, 13, r.Bytes)
 	require.Contains(t, r.Headers, operator.RecordHeader{Key: "ce_type", Value: domain.DirectoryCategory{}.EventType()})
 	require.Equal(t, fold.ReasonUndecodable, r.Reason)
-	raw, err := json.Marshal(r)
-	require.NoError(t, err)
-	require.NotContains(t, string(raw), "secret")
-	_, err = e.InspectParked(t.Context(), "directory-0-999", false)
+	_, err = e.InspectParked(t.Context(), "directory-0-999")
 	requireCode(t, domain.CodeNotFound, err)
 }

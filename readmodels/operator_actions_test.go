@@ -26,9 +26,9 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 	}
 	const projection, rebuild = "post_insights", "0191c2f0-0000-7000-8000-000000000001"
 	act(domain.ActionRebuildRequested, domain.OperatorTarget{Projection: projection}, commands.Effect{Rebuild: rebuild}, nil)
-	act(domain.ActionGenerationDropped, domain.OperatorTarget{Projection: projection, Generation: 2}, commands.Effect{},
+	act(domain.ActionGenerationSwitchedBack, domain.OperatorTarget{Projection: projection, Generation: 2}, commands.Effect{},
 		domain.NewError(domain.CodeConflict, "readers use it"))
-	act(domain.ActionParkedRetried, domain.OperatorTarget{Projection: "directory", Stream: "x"}, commands.Effect{Count: 3, Left: 1}, nil)
+	act(domain.ActionParkedRetried, domain.OperatorTarget{Projection: "directory", Position: &domain.Position{Topic: "directory"}}, commands.Effect{Count: 3, Left: 1}, nil)
 	act(domain.ActionPlatformPaused, domain.OperatorTarget{Platform: domain.LinkedIn}, commands.Effect{}, errors.New("connection reset"))
 	cut := domain.OperatorActed{
 		Action: domain.ActionConnectionRead, Target: domain.OperatorTarget{Connection: 7}, Reason: domain.Reason{Code: domain.ReasonTest},
@@ -62,7 +62,7 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 		{action: domain.ActionConnectionRead, outcome: operator.OutcomeUnknown},
 		{action: domain.ActionPlatformPaused, outcome: domain.OutcomeFailed, code: domain.CodeInternal},
 		{action: domain.ActionParkedRetried, outcome: domain.OutcomeDone, count: 3, left: 1},
-		{action: domain.ActionGenerationDropped, outcome: domain.OutcomeRefused, code: domain.CodeConflict, why: "readers use it"},
+		{action: domain.ActionGenerationSwitchedBack, outcome: domain.OutcomeRefused, code: domain.CodeConflict, why: "readers use it"},
 		{action: domain.ActionRebuildRequested, outcome: domain.OutcomeDone, rebuild: rebuild},
 	}, got)
 	require.Equal(t, []string{stan, "operator", "r1", "test:T-1"}, []string{all[4].Actor, all[4].Role, all[4].RequestID, all[4].Reason.String()})

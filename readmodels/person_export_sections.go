@@ -106,7 +106,7 @@ const personTrail = `
 	select time, parent_account, event_id, event_type, by_the_person, actor, role, request_id, case event_type
 	         when 'audit.read.v1' then data - 'filter'
 	         when 'audit.exported.v1' then data - 'filter'
-	         when 'operations.operator_acted.v1' then data #- '{target,user}' #- '{target,member_id}' #- '{target,stream}'
+	         when 'operations.operator_acted.v1' then data #- '{target,user}' #- '{target,member_id}'
 	         when 'operations.operator_finished.v1' then data - 'why'
 	         when 'operations.connection_state_changed.v1' then data - 'reason' - case when about then '' else 'member_id' end
 	         when 'operations.person_erased.v1' then case when about then data else '{}' end

@@ -26,7 +26,6 @@ type act struct {
 	more   func(v *visit, of string) (string, error) // what will happen to how many; nil: nothing more is to be said
 	method string
 	path   string // of the API, below /api/ops/; %s: what it is done to
-	query  string // name of the parameter that says what it is done to, where the path does not
 	back   string // the page on which one sees what came of it
 }
 
@@ -50,10 +49,6 @@ var acts = map[string]act{
 		title: "Resume %s", button: "Resume", method: http.MethodPost, path: "projections/%s/resume", back: projectionsPath,
 		does: "It is folded again, and catches up with the log.",
 	},
-	"drop": {
-		title: "Drop %s", button: "Drop it", method: http.MethodDelete, path: "generations/%s", back: projectionsPath,
-		does: "The tables of this generation are removed. Those that are read stay. The log stays: the tables can be made again.",
-	},
 	"cancel": {
 		title: "Cancel the %s", button: "Cancel it", method: http.MethodPost, path: "rebuilds/%s/cancel", back: projectionsPath,
 		names: (*visit).rebuildNamed,
@@ -64,25 +59,17 @@ var acts = map[string]act{
 		does: "The event is folded again, and those that wait behind it. What cannot be folded stays parked.",
 	},
 	"retry-all": {
-		title: "Try all parked events of %s again", button: "Try again", method: http.MethodPost, path: "parked/retry", query: "projection",
-		back: actionsPath, more: (*visit).parkedCount, does: "They are folded again in their order. What cannot be folded stays parked.",
+		title: "Try all %s events again", button: "Try again", method: http.MethodPost, path: "parked/retry", back: actionsPath,
+		does: "They are folded again in their order. What cannot be folded stays parked.",
 	},
 	"skip": {
-		title: "Leave %s out", button: "Leave it out for good", method: http.MethodPost, path: "parked/%s/skip", back: actionsPath,
-		more: (*visit).skipPreview,
-		does: "The event stays in the log and is never folded, in no generation. This cannot be undone, and stands in the agency's history.",
+		title: "Leave %s out", button: "Leave it out", method: http.MethodPost, path: "parked/%s/skip", back: actionsPath,
+		does: "The event stays in the log and is not folded. Of an agency's dashboards this cannot be undone and stands in the agency's history; what " +
+			"waits behind the event is folded then.",
 	},
-	"acknowledge": {
-		title: "Acknowledge %s", button: "Acknowledge", method: http.MethodPost, path: "parked/%s/acknowledge", back: actionsPath,
-		does: "It is not folded, and counts no more in the health. No table changes.",
-	},
-	"acknowledge-all": {
-		title: "Acknowledge all parked events of %s", button: "Acknowledge", method: http.MethodPost, path: "parked/acknowledge", query: "projection",
-		back: actionsPath, more: (*visit).parkedCount, does: "They are not folded, and count no more in the health. No table changes.",
-	},
-	"unmask": {
-		title: "Show the texts of %s", button: "Show them", method: http.MethodPost, path: "parked/%s/unmask",
-		does: "You see the payload of this one record with its texts, which may be about people. That you looked is recorded.",
+	"show": {
+		title: "Show %s", button: "Show it", method: http.MethodPost, path: "parked/%s/show",
+		does: "You see the payload of this one record, which may be about people. That you looked is recorded.",
 	},
 	"pause-platform": {
 		title: "Pause %s", button: "Pause", method: http.MethodPost, path: "platforms/%s/pause", back: platformsPath, more: (*visit).platformAccounts,
@@ -165,9 +152,6 @@ func (do act) titled(of string) string {
 	if strings.HasPrefix(do.path, "platforms/") {
 		of = network(of)
 	}
-	if strings.HasPrefix(do.path, "generations/") {
-		of = strings.ReplaceAll(of, "/", ", generation ")
-	}
 	return fmt.Sprintf(do.title, of)
 }
 
@@ -215,14 +199,10 @@ func (r formReason) words() map[string]fieldWords {
 // address is that of the API which does it.
 func (do act) address(of string) string {
 	path := "/api/ops/" + do.path
-	if do.query != "" {
-		return path + "?" + url.Values{do.query: {of}}.Encode()
+	if !strings.Contains(path, "%s") {
+		return path
 	}
-	parts := strings.Split(of, "/")
-	for i := range parts {
-		parts[i] = url.PathEscape(parts[i])
-	}
-	return fmt.Sprintf(path, strings.Join(parts, "/"))
+	return fmt.Sprintf(path, url.PathEscape(of))
 }
 
 // after leads to where one sees what came of it.
@@ -234,7 +214,7 @@ func (do act) after(answered json.RawMessage) (view, error) {
 			return nil, fmt.Errorf("read a rebuild: %w", err)
 		}
 		return redirect(rebuildsPath + url.PathEscape(r.ID)), nil
-	case acts["unmask"].path:
+	case acts["show"].path:
 		var record operator.ParkedRecord
 		if err := json.Unmarshal(answered, &record); err != nil {
 			return nil, fmt.Errorf("read a parked record: %w", err)
@@ -269,31 +249,6 @@ func (v *visit) rebuildCosts(projection string) (string, error) {
 		}
 	}
 	return "", errNoPage
-}
-
-func (v *visit) parkedCount(projection string) (string, error) {
-	events, meta, err := getMeta[[]operator.ParkedEvent, readmodels.ListMeta](
-		v, "/api/ops/parked", url.Values{"projection": {projection}, "state": {"parked"}, "limit": {"500"}})
-	if err != nil {
-		return "", err
-	}
-	text := "These are " + operator.ParkedEvents(len(events)) + "."
-	if meta.NextCursor != "" {
-		text = "These are more than " + operator.ParkedEvents(len(events)) + "."
-	}
-	return text, nil
-}
-
-func (v *visit) skipPreview(id string) (string, error) {
-	record, err := get[operator.ParkedRecord](v, "/api/ops/parked/"+url.PathEscape(id), nil)
-	if err != nil {
-		return "", err
-	}
-	text := fmt.Sprintf("It is a %s of the stream %s.", record.Type, record.Stream)
-	if record.Behind > 0 {
-		text += fmt.Sprintf(" %s behind it, and are folded then.", counted(record.Behind, "event waits", "events wait"))
-	}
-	return text, nil
 }
 
 func (v *visit) platformAccounts(platform string) (string, error) {

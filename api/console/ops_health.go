@@ -30,7 +30,6 @@ func (c *Console) opsPages() []page {
 		},
 		{pattern: "GET " + rebuildsPath + "{id}", roles: operators, views: []view{rebuildView{}}, open: (*visit).rebuild},
 		{pattern: "GET " + parkedPath, roles: operators, nav: "Parked", views: []view{parkedView{}}, open: (*visit).parked},
-		{pattern: "GET " + parkedPath + "/{id}", roles: operators, views: []view{parkedEventView{}}, open: (*visit).parkedEvent},
 		{pattern: "GET " + platformsPath, roles: operators, nav: "Platforms", views: []view{platformsView{}}, open: (*visit).platforms},
 		{pattern: "GET " + logPath, roles: operators, nav: "Log", views: []view{logView{}}, open: (*visit).opsLog},
 		{pattern: "GET " + actionsPath, roles: operators, nav: "Actions", views: []view{actionsView{}}, open: (*visit).actions},
@@ -109,7 +108,7 @@ func (h health) concerns() (all []concern) {
 		case p.Paused:
 			all = append(all, concern{"Projection " + p.Name + " is paused", "What is new in the log is not seen by readers.", projectionsPath})
 		case p.Parked > 0:
-			all = append(all, concern{operator.ParkedEvents(p.Parked) + " of " + p.Name, "They are in the log and not in the tables.", parkedPath + "?projection=" + p.Name})
+			all = append(all, concern{operator.ParkedEvents(p.Parked) + " of " + p.Name, "They are in the log and not in the tables.", parkedPath})
 		default:
 			continue
 		}

@@ -30,13 +30,6 @@ type projectionRow struct {
 	Rebuild string           // id of the one that is under way; "": none is
 }
 
-// BeingMade tells whether a generation is what a rebuild under way makes.
-func (p projectionsView) BeingMade(g operator.Generation) bool {
-	return slices.ContainsFunc(p.Rebuilds, func(r operator.Rebuild) bool {
-		return !r.Ended() && r.Projection == g.Projection && r.Generation == g.Generation
-	})
-}
-
 func (v *visit) projections() (view, error) {
 	projections, err := get[[]operator.Projection](v, "/api/ops/projections", nil)
 	if err != nil {

@@ -71,7 +71,7 @@ func TestHealthIsOneSentenceThenWhatIsNotWell(t *testing.T) {
 		{ID: "r2", Projection: "directory", State: operator.RebuildCopying},
 	}, nil)
 	b.get("/console/ops").says(http.StatusOK, "Reads are served. 3 things are not well.", "a broker is away", "2 parked events of post_insights",
-		`href="/console/ops/parked?projection=post_insights"`, "LinkedIn is paused", "incident:OPS-7",
+		`href="/console/ops/parked"`, "LinkedIn is paused", "incident:OPS-7",
 		`href="/console/ops/projections/rebuilds/r2"`)
 
 	s.ready(http.StatusServiceUnavailable, map[string]any{"status": "not_ready", "checks": []any{map[string]any{"name": "database", "reason": "away"}}})
@@ -84,18 +84,16 @@ func TestAnActSaysWhatWillHappenAndTakesAReason(t *testing.T) {
 	s.answer("GET /api/ops/projections", []operator.Projection{
 		{Projection: "post_insights", Generation: 2, State: "live", Partitions: []operator.Partition{{EndOffset: 1200}, {Partition: 1, EndOffset: 34}}},
 	}, nil)
-	s.answer("GET /api/ops/parked/dashboards-1-5", operator.ParkedRecord{
-		ParkedEvent: operator.ParkedEvent{ID: "dashboards-1-5", Projection: "dashboards", Type: "dashboard.accounts_linked.v1", Stream: agency, Behind: 3, State: "parked"},
-		Payload:     json.RawMessage(`{"a":"***"}`), Masked: true,
-	}, nil)
-	s.answer("GET /api/ops/parked", []operator.ParkedEvent{{ID: "x-1-1"}, {ID: "x-1-2"}}, nil)
+	s.answer("GET /api/ops/parked", []operator.ParkedEvent{{ID: "dashboards-1-5", State: "parked"}, {ID: "x-1-2", State: "skipped"}}, nil)
 	s.answer("GET /api/ops/connections", []readmodels.ConnectionReading{{PlatformName: "linkedin", Agency: "a"}, {PlatformName: "tiktok", Agency: "b"}}, nil)
 
 	b.get("/console/ops/do/rebuild/post_insights").says(http.StatusOK, "Rebuild post_insights", "Up to 1,234 events", "data_repair", "once they have caught up")
-	b.get("/console/ops/do/skip/dashboards-1-5").says(http.StatusOK, "3 events wait behind it", "cannot be undone", "dashboard.accounts_linked.v1")
-	b.get("/console/ops/do/retry-all/x").says(http.StatusOK, "These are 2 parked events.")
+	b.get("/console/ops/do/skip/dashboards-1-5").says(http.StatusOK, "cannot be undone")
+	b.get("/console/ops/do/retry-all/parked").says(http.StatusOK, "Try all parked events again")
 	b.get("/console/ops/do/pause-platform/linkedin").says(http.StatusOK, "1 connected account of 1 agency", "The other platforms go on")
-	b.get("/console/ops/parked/dashboards-1-5").says(http.StatusOK, "Leave it out", "Show them", `&#34;a&#34;: &#34;***&#34;`)
+	parked := b.get("/console/ops/parked")
+	parked.says(http.StatusOK, "/console/ops/do/skip/dashboards-1-5", "/console/ops/do/show/x-1-2")
+	require.NotContains(t, parked.Body.String(), "/console/ops/do/skip/x-1-2", "it is skipped")
 
 	var sent []string
 	take := func(at string, data any) {
@@ -110,24 +108,21 @@ func TestAnActSaysWhatWillHappenAndTakesAReason(t *testing.T) {
 	take("POST /api/ops/parked/dashboards-1-5/skip", operator.SkipResult{Folded: 3})
 	take("POST /api/ops/parked/retry", operator.RetryResult{Folded: 2})
 	take("POST /api/ops/platforms/linkedin/pause", nil)
-	take("DELETE /api/ops/generations/post_insights/1", nil)
-	take("POST /api/ops/parked/dashboards-1-5/unmask", operator.ParkedRecord{Payload: json.RawMessage(`{"a":"Jonas"}`)})
+	take("POST /api/ops/parked/dashboards-1-5/show", operator.ParkedRecord{Payload: json.RawMessage(`{"a":"Jonas"}`)})
 	reason := url.Values{"code": {"incident"}, "ticket": {" OPS-7 "}}
 	b.post("/console/ops/do/rebuild/post_insights", reason).leadsTo("/console/ops/projections/rebuilds/r9")
 	b.post("/console/ops/do/back/post_insights", reason).leadsTo("/console/ops/projections/rebuilds/r10")
 	b.post("/console/ops/do/skip/dashboards-1-5", reason).leadsTo("/console/ops/actions")
-	b.post("/console/ops/do/retry-all/x", url.Values{"code": {"test"}}).leadsTo("/console/ops/actions")
+	b.post("/console/ops/do/retry-all/parked", url.Values{"code": {"test"}}).leadsTo("/console/ops/actions")
 	b.post("/console/ops/do/pause-platform/linkedin", reason).leadsTo("/console/ops/platforms")
-	b.post("/console/ops/do/drop/post_insights/1", reason).leadsTo("/console/ops/projections")
-	b.post("/console/ops/do/unmask/dashboards-1-5", reason).says(http.StatusOK, "Jonas")
+	b.post("/console/ops/do/show/dashboards-1-5", reason).says(http.StatusOK, "Jonas")
 	require.Equal(t, []string{
 		`POST /api/ops/projections/post_insights/rebuild {"reason":"incident:OPS-7"}`,
 		`POST /api/ops/projections/post_insights/back {"reason":"incident:OPS-7"}`,
 		`POST /api/ops/parked/dashboards-1-5/skip {"reason":"incident:OPS-7"}`,
-		`POST /api/ops/parked/retry?projection=x {"reason":"test"}`,
+		`POST /api/ops/parked/retry {"reason":"test"}`,
 		`POST /api/ops/platforms/linkedin/pause {"reason":"incident:OPS-7"}`,
-		`DELETE /api/ops/generations/post_insights/1 {"reason":"incident:OPS-7"}`,
-		`POST /api/ops/parked/dashboards-1-5/unmask {"reason":"incident:OPS-7"}`,
+		`POST /api/ops/parked/dashboards-1-5/show {"reason":"incident:OPS-7"}`,
 	}, sent)
 
 	s.refuse("POST /api/ops/projections/post_insights/rebuild", http.StatusConflict, domain.CodeConflict, "The rebuild r9 is under way. Wait or cancel it.")
@@ -146,7 +141,7 @@ func TestAnActSaysWhatWillHappenAndTakesAReason(t *testing.T) {
 	}
 	b.send(http.MethodPost, "/console/ops/do/pause-platform/linkedin", reason, func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }).
 		says(http.StatusForbidden, "another site")
-	require.Len(t, sent, 7)
+	require.Len(t, sent, 6)
 }
 
 func TestARebuildIsWatchedToItsEnd(t *testing.T) {
@@ -210,16 +205,15 @@ func TestAProjectionLeadsToItsRebuild(t *testing.T) {
 		{Projection: "post_insights", Generation: 1, Pointer: true}, {Projection: "post_insights", Generation: 2},
 	}, nil)
 	s.answer("GET /api/ops/rebuilds", []operator.Rebuild{r}, nil)
-	const rebuild, drop = `href="/console/ops/do/rebuild/post_insights"`, `href="/console/ops/do/drop/post_insights/2"`
+	const rebuild = `href="/console/ops/do/rebuild/post_insights"`
 	page := b.get("/console/ops/projections")
 	page.says(http.StatusOK, "Watch its rebuild", `href="/console/ops/do/rebuild/contents"`)
 	require.NotContains(t, page.Body.String(), rebuild)
-	require.NotContains(t, page.Body.String(), drop)
 
 	r.State = operator.RebuildCancelled
 	s.answer("GET /api/ops/rebuilds", []operator.Rebuild{r}, nil)
 	page = b.get("/console/ops/projections")
-	page.says(http.StatusOK, rebuild, drop)
+	page.says(http.StatusOK, rebuild)
 	require.NotContains(t, page.Body.String(), "Watch its rebuild")
 }
 

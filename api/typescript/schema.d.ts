@@ -676,23 +676,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/ops/generations/{projection}/{generation}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Drops the tables of a generation that nobody reads. */
-        delete: operations["deleteOpsGeneration"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/ops/log": {
         parameters: {
             query?: never;
@@ -717,30 +700,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Events that are in the log and not folded, with the reason. The same filter previews retry and acknowledge. */
+        /** Events that are in the log and not folded, with the reason. */
         get: operations["getOpsParked"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/ops/parked/acknowledge": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Notes that parked events were looked after, which the query chooses.
-         * @description Tables stay as they are. Name a projection, a stream or a type.
-         */
-        post: operations["postOpsParkedAcknowledgeAll"];
         delete?: never;
         options?: never;
         head?: never;
@@ -757,47 +720,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Folds parked events again that the query chooses.
-         * @description Name a projection, a stream or a type.
+         * Folds all parked events again.
+         * @description What cannot be folded stays parked, and is named.
          */
         post: operations["postOpsParkedRetryAll"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/ops/parked/{parked}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One parked event with its headers and its payload, whose texts are masked. */
-        get: operations["getOpsParkedEvent"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/ops/parked/{parked}/acknowledge": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Notes that one parked event was looked after.
-         * @description Tables stay as they are.
-         */
-        post: operations["postOpsParkedAcknowledge"];
         delete?: never;
         options?: never;
         head?: never;
@@ -821,6 +747,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ops/parked/{parked}/show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** One parked event with its headers and its payload. That somebody looked is recorded. */
+        post: operations["postOpsParkedShow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ops/parked/{parked}/skip": {
         parameters: {
             query?: never;
@@ -831,27 +774,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Leaves one parked event of dashboards out for good, and folds what waits behind it.
-         * @description It is a record of the agency's own stream: live tables and every rebuild leave the event out. What is no link of its chain, or only waits behind another event, is refused (409). To skip it again does nothing, and the answer says so.
+         * Leaves one parked event out, one of dashboards for good, and folds what waits behind it.
+         * @description On dashboards it is a record of the agency's own stream: live tables and every rebuild leave the event out. What is no link of its chain, or only waits behind another event, is refused (409). To skip it again does nothing, and the answer says so.
          */
         post: operations["postOpsParkedSkip"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/ops/parked/{parked}/unmask": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** One parked event with its whole payload. That somebody looked is recorded. */
-        post: operations["postOpsParkedUnmask"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2369,21 +2295,13 @@ export interface components {
              */
             social_accounts: number;
         };
-        /** @description How many events an operator has acknowledged. */
-        Acknowledged: {
-            /**
-             * Format: int64
-             * @description events
-             */
-            acknowledged: number;
-        };
         /** @description What an operator did, or tried to do. */
         Action: {
             /**
              * @description what was to be done
              * @enum {string}
              */
-            action: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.checked" | "connection.read" | "rebuild.requested" | "rebuild.cancelled" | "generation.prepared" | "generation.switched" | "generation.switched_back" | "generation.dropped" | "parked.inspected" | "parked.retried" | "parked.skipped" | "parked.acknowledged" | "person.exported" | "sign_in_link.made" | "sign_in.unlinked" | "log.restored";
+            action: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.checked" | "connection.read" | "rebuild.requested" | "rebuild.cancelled" | "generation.prepared" | "generation.switched" | "generation.switched_back" | "parked.inspected" | "parked.retried" | "parked.skipped" | "person.exported" | "sign_in_link.made" | "sign_in.unlinked" | "log.restored";
             /** @description id of the user; system:operator is the command line */
             actor: string;
             /**
@@ -2393,7 +2311,7 @@ export interface components {
             code?: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "unprocessable" | "conflict" | "precondition_failed" | "too_large" | "rate_limited" | "unavailable" | "internal" | "method_not_allowed" | "unsupported_media_type";
             /**
              * Format: int64
-             * @description parked events that were folded or acknowledged
+             * @description parked events that were folded
              */
             count?: number;
             /**
@@ -4340,16 +4258,12 @@ export interface components {
              * @enum {integer}
              */
             p_id?: 1 | 3 | 4 | 6;
-            /** @description of one parked record */
+            /** @description of a parked record, the first of several */
             position?: components["schemas"]["Position"];
             /** @description its name */
             projection?: string;
             /** @description its id */
             rebuild?: string;
-            /** @description key of the parked records */
-            stream?: string;
-            /** @description event type of the parked records */
-            type?: string;
             /**
              * Format: date-time
              * @description the backup stands for what was recorded up to then
@@ -4409,10 +4323,10 @@ export interface components {
              */
             reason: "malformed" | "unknown_type" | "undecodable" | "refused" | "write" | "chain_broken" | "behind";
             /**
-             * @description parked, skipped or acknowledged
+             * @description parked or skipped
              * @enum {string}
              */
-            state: "parked" | "skipped" | "acknowledged";
+            state: "parked" | "skipped";
             /** @description the record's key */
             stream: string;
             /** @description that it lies on */
@@ -4452,8 +4366,6 @@ export interface components {
             headers: components["schemas"]["RecordHeader"][];
             /** @description <projection>-<partition>-<offset> */
             id: string;
-            /** @description texts of the payload are hidden */
-            masked: boolean;
             /**
              * Format: int64
              * @description of the record
@@ -4464,7 +4376,7 @@ export interface components {
              * @description of the topic
              */
             partition: number;
-            /** @description `payload` is the value: JSON as it is, anything else as a text; absent when there is none. Masked, every text in it is hidden, and what is no JSON is absent. */
+            /** @description `payload` is the value: JSON as it is, anything else as a text; absent when there is none. */
             payload?: unknown;
             /** @description that has not folded it */
             projection: string;
@@ -4474,10 +4386,10 @@ export interface components {
              */
             reason: "malformed" | "unknown_type" | "undecodable" | "refused" | "write" | "chain_broken" | "behind";
             /**
-             * @description parked, skipped or acknowledged
+             * @description parked or skipped
              * @enum {string}
              */
-            state: "parked" | "skipped" | "acknowledged";
+            state: "parked" | "skipped";
             /** @description the record's key */
             stream: string;
             /** @description that it lies on */
@@ -9314,65 +9226,6 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    deleteOpsGeneration: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description A projection, as /api/ops/projections names it.
-                 * @example post_insights
-                 */
-                projection: string;
-                /**
-                 * @description The number of a generation.
-                 * @example 2
-                 */
-                generation: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "reason": "maintenance:OPS-17"
-                 *     }
-                 */
-                "application/json": components["schemas"]["ActionBody"];
-            };
-        };
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["Done"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                };
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            413: components["responses"]["too_large"];
-            415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
     getOpsLog: {
         parameters: {
             query?: never;
@@ -9412,14 +9265,6 @@ export interface operations {
     getOpsParked: {
         parameters: {
             query?: {
-                /** @description Only what this projection has parked. */
-                projection?: string;
-                /** @description Only the stream of this key. */
-                stream?: string;
-                /** @description Only events of this type, by its whole name. */
-                type?: string;
-                /** @description Only events in this state. */
-                state?: "parked" | "skipped" | "acknowledged";
                 /** @description Continues after a page: its meta.next_cursor. Leave every other parameter but limit as it was for that page: a cursor of another request or caller is a 400. Default: the first page. */
                 cursor?: string;
                 /**
@@ -9463,71 +9308,9 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
-    postOpsParkedAcknowledgeAll: {
-        parameters: {
-            query?: {
-                /** @description Only what this projection has parked. */
-                projection?: string;
-                /** @description Only the stream of this key. */
-                stream?: string;
-                /** @description Only events of this type, by its whole name. */
-                type?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "reason": "maintenance:OPS-17"
-                 *     }
-                 */
-                "application/json": components["schemas"]["ActionBody"];
-            };
-        };
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["Acknowledged"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                };
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            413: components["responses"]["too_large"];
-            415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
     postOpsParkedRetryAll: {
         parameters: {
-            query?: {
-                /** @description Only what this projection has parked. */
-                projection?: string;
-                /** @description Only the stream of this key. */
-                stream?: string;
-                /** @description Only events of this type, by its whole name. */
-                type?: string;
-            };
+            query?: never;
             header?: never;
             path?: never;
             cookie?: never;
@@ -9554,102 +9337,6 @@ export interface operations {
                     "application/json": {
                         /** @description What was asked for. */
                         data: components["schemas"]["RetryResult"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                };
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            413: components["responses"]["too_large"];
-            415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    getOpsParkedEvent: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description A parked event: <projection>-<partition>-<offset>.
-                 * @example dashboards-3-1204
-                 */
-                parked: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["ParkedRecord"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                };
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    postOpsParkedAcknowledge: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description A parked event: <projection>-<partition>-<offset>.
-                 * @example dashboards-3-1204
-                 */
-                parked: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "reason": "maintenance:OPS-17"
-                 *     }
-                 */
-                "application/json": components["schemas"]["ActionBody"];
-            };
-        };
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["Acknowledged"];
                         /** @description Always SUCCESS here. */
                         message: string;
                         /** @description Always true here. */
@@ -9723,6 +9410,60 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
+    postOpsParkedShow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description A parked event: <projection>-<partition>-<offset>.
+                 * @example dashboards-3-1204
+                 */
+                parked: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "maintenance:OPS-17"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ActionBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was asked for. */
+                        data: components["schemas"]["ParkedRecord"];
+                        /** @description Always SUCCESS here. */
+                        message: string;
+                        /** @description Always true here. */
+                        success: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthenticated"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
     postOpsParkedSkip: {
         parameters: {
             query?: never;
@@ -9758,60 +9499,6 @@ export interface operations {
                     "application/json": {
                         /** @description What was asked for. */
                         data: components["schemas"]["SkipResult"];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                };
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            413: components["responses"]["too_large"];
-            415: components["responses"]["unsupported_media_type"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    postOpsParkedUnmask: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description A parked event: <projection>-<partition>-<offset>.
-                 * @example dashboards-3-1204
-                 */
-                parked: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "reason": "maintenance:OPS-17"
-                 *     }
-                 */
-                "application/json": components["schemas"]["ActionBody"];
-            };
-        };
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["ParkedRecord"];
                         /** @description Always SUCCESS here. */
                         message: string;
                         /** @description Always true here. */

@@ -54,8 +54,6 @@ func targetInWords(t domain.OperatorTarget) string {
 	if p := t.Position; p != nil {
 		say(true, "%s-%d-%d", p.Topic, p.Partition, p.Offset)
 	}
-	say(t.Stream != "", "stream %s", t.Stream)
-	say(t.Type != "", "type %s", t.Type)
 	say(t.Count > 1, "%d events", t.Count)
 	say(t.Connection != 0, "connection %d", t.Connection)
 	say(t.User != "", "user %s", t.User)

@@ -31,8 +31,8 @@ type cli struct {
 	Checkpoints  checkpointsCommand  `cmd:"" help:"Print the signed checkpoints that a running service has published."`
 	Replay       replayCommand       `cmd:"" help:"Print the changes of one agency from the log itself (--parent), or from a proof bundle (--bundle)."`
 	Rebuild      rebuildCommand      `cmd:"" help:"Rebuild read models from the log next to the ones that serve, and switch."`
-	Generations  generationsCommand  `cmd:"" help:"Show the sets of tables: which one readers use, who folds and reads each; drop one, prepare those of a new version."`
-	Parked       parkedCommand       `cmd:"" help:"Show events that are in the log and not folded; retry, skip or acknowledge them."`
+	Prepare      prepareCommand      `cmd:"" help:"Make the tables of this version beside those that serve, before an upgrade; readers stay where they are."`
+	Parked       parkedCommand       `cmd:"" help:"Show events that are in the log and not folded; show, retry or skip them."`
 	Pause        pauseCommand        `cmd:"" help:"Pause read models, or the reading of platforms."`
 	Resume       resumeCommand       `cmd:"" help:"End pauses."`
 	Connections  connectionsCommand  `cmd:"" help:"Show how connected accounts are read; read, check, pause or resume some."`

@@ -161,14 +161,3 @@ func (d *Desk) CancelRebuild(ctx context.Context, c commands.Caller, id string, 
 		return d.rebuilds.Cancel(ctx, id)
 	}))
 }
-
-// DropGeneration drops the tables of a generation that nobody uses.
-func (d *Desk) DropGeneration(ctx context.Context, c commands.Caller, projection string, number int, reason domain.Reason) error {
-	if _, err := d.projection(projection); err != nil {
-		return err
-	}
-	on := domain.OperatorTarget{Projection: projection, Generation: number}
-	return d.act(ctx, c, domain.ActionGenerationDropped, on, reason, simply(func(ctx context.Context) error {
-		return projections.DropGeneration(ctx, d.engine, projection, number, d.log.DeleteGroup)
-	}))
-}

@@ -10,78 +10,50 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// InspectParked shows a parked event as it stands in the log. Its texts are masked without a reason; to see them is
-// recorded.
-func (d *Desk) InspectParked(ctx context.Context, c commands.Caller, id string, unmask *domain.Reason) (record operator.ParkedRecord, err error) {
-	events, err := d.Parked(ctx, operator.ParkedFilter{IDs: []string{id}})
+// InspectParked shows a parked event as it stands in the log, which is recorded.
+func (d *Desk) InspectParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (record operator.ParkedRecord, err error) {
+	event, err := d.parkedEvent(ctx, id)
 	if err != nil {
 		return record, err
 	}
-	if len(events) == 0 {
-		return record, domain.NewError(domain.CodeNotFound, "No event is parked as %s.", id)
-	}
-	e, err := d.projection(events[0].Projection)
+	e, err := d.projection(event.Projection)
 	if err != nil {
 		return record, err
 	}
-	if unmask == nil {
-		return e.InspectParked(ctx, id, false)
-	}
-	at := events[0].Position()
+	at := event.Position()
 	on := domain.OperatorTarget{Projection: e.Name(), Position: &at}
-	err = d.act(ctx, c, domain.ActionParkedInspected, on, *unmask, simply(func(ctx context.Context) error {
-		record, err = e.InspectParked(ctx, id, true)
+	err = d.act(ctx, c, domain.ActionParkedInspected, on, reason, simply(func(ctx context.Context) error {
+		record, err = e.InspectParked(ctx, id)
 		return err
 	}))
 	return record, err
 }
 
-// RetryParked folds parked events again from the log; each projection that has some is recorded.
-func (d *Desk) RetryParked(
-	ctx context.Context, c commands.Caller, f operator.ParkedFilter, reason domain.Reason,
-) (operator.RetryResult, error) {
-	all := operator.RetryResult{Parked: []operator.StillParked{}}
-	err := d.eachParked(ctx, c, f, domain.ActionParkedRetried, reason, func(
-		ctx context.Context, e *projections.Engine, f operator.ParkedFilter,
-	) (commands.Effect, error) {
-		result, err := e.RetryParked(ctx, f)
-		all.Folded += result.Folded
-		all.Parked = append(all.Parked, result.Parked...)
-		return commands.Effect{Count: result.Folded, Left: len(result.Parked)}, err
-	})
-	return all, err
-}
-
-// AcknowledgeParked notes that parked events were looked after. Tables stay as they are.
-func (d *Desk) AcknowledgeParked(ctx context.Context, c commands.Caller, f operator.ParkedFilter, reason domain.Reason) (n int, err error) {
-	err = d.eachParked(ctx, c, f, domain.ActionParkedAcknowledged, reason, func(
-		ctx context.Context, e *projections.Engine, f operator.ParkedFilter,
-	) (commands.Effect, error) {
-		acknowledged, err := e.AcknowledgeParked(ctx, f)
-		n += acknowledged
-		return commands.Effect{Count: acknowledged}, err
-	})
-	return n, err
-}
-
-// eachParked records and acts, projection by projection, on what a filter chooses and waits for an operator.
-func (d *Desk) eachParked(
-	ctx context.Context, c commands.Caller, f operator.ParkedFilter, action domain.OperatorAction, reason domain.Reason,
-	do func(context.Context, *projections.Engine, operator.ParkedFilter) (commands.Effect, error),
-) error {
-	f.State = ""
-	events, err := d.Parked(ctx, f)
+// parkedEvent finds a parked event.
+func (d *Desk) parkedEvent(ctx context.Context, id string) (event operator.ParkedEvent, err error) {
+	found, err := d.Parked(ctx, operator.ParkedFilter{IDs: []string{id}})
 	if err != nil {
-		return err
+		return event, err
+	}
+	if len(found) == 0 {
+		return event, domain.NewError(domain.CodeNotFound, "No event is parked as %s. 'ledgerboard parked' lists what is.", id)
+	}
+	return found[0], nil
+}
+
+// RetryParked folds parked events again from the log, all of them without ids; each projection that has some is recorded.
+func (d *Desk) RetryParked(ctx context.Context, c commands.Caller, ids []string, reason domain.Reason) (operator.RetryResult, error) {
+	all := operator.RetryResult{Parked: []operator.StillParked{}}
+	events, err := d.Parked(ctx, operator.ParkedFilter{IDs: ids, State: projections.ParkedWaits})
+	if err != nil {
+		return all, err
 	}
 	found := map[string][]operator.ParkedEvent{}
 	for _, ev := range events {
-		if ev.State != projections.ParkedSkipped {
-			found[ev.Projection] = append(found[ev.Projection], ev)
-		}
+		found[ev.Projection] = append(found[ev.Projection], ev)
 	}
 	if len(found) == 0 {
-		return domain.NewError(domain.CodeNotFound, "No parked event is all that you named.")
+		return all, domain.NewError(domain.CodeNotFound, "No such event is parked. 'ledgerboard parked' lists what is.")
 	}
 	var failed []error
 	for _, e := range d.engines {
@@ -89,13 +61,14 @@ func (d *Desk) eachParked(
 		if len(of) == 0 {
 			continue
 		}
-		on := domain.OperatorTarget{Projection: e.Name(), Stream: f.Stream, Type: f.Type, Count: len(of)}
-		if on.Stream == "" && on.Type == "" {
-			at := of[0].Position()
-			on.Position = &at // of the first
-		}
-		f.Projection = e.Name()
-		failed = append(failed, d.act(ctx, c, action, on, reason, func(ctx context.Context) (commands.Effect, error) { return do(ctx, e, f) }))
+		at := of[0].Position()
+		on := domain.OperatorTarget{Projection: e.Name(), Position: &at, Count: len(of)}
+		failed = append(failed, d.act(ctx, c, domain.ActionParkedRetried, on, reason, func(ctx context.Context) (commands.Effect, error) {
+			result, err := e.RetryParked(ctx, operator.ParkedFilter{IDs: ids, Projection: e.Name()})
+			all.Folded += result.Folded
+			all.Parked = append(all.Parked, result.Parked...)
+			return commands.Effect{Count: result.Folded, Left: len(result.Parked)}, err
+		}))
 	}
-	return errors.Join(failed...)
+	return all, errors.Join(failed...)
 }

@@ -9,20 +9,34 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// SkipParked leaves a parked event of an agency's dashboards out for good, by a record of the agency's own stream, and tells
-// what became of those that waited behind it. To skip it again does nothing, and says so.
+// SkipParked leaves a parked event out. One of an agency's dashboards is left out for good, by a record of the agency's own
+// stream: the result tells what became of those that waited behind it. One that holds up no other is left out in its row. To
+// skip it again does nothing, and says so.
 func (d *Desk) SkipParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (result operator.SkipResult, err error) {
 	result = operator.SkipResult{ID: id, Parked: []operator.StillParked{}}
-	event, err := d.skippable(ctx, id)
+	event, err := d.parkedEvent(ctx, id)
 	if err != nil {
 		return result, err
 	}
 	if event.State == projections.ParkedSkipped {
 		result.Already = true
 		return result, nil
+	}
+	at := event.Position()
+	on := domain.OperatorTarget{Projection: event.Projection, Position: &at, Count: 1}
+	if !holdsUp(event) || event.Reason == fold.ReasonChainBroken { // it may lie in a wrong partition
+		e, err := d.projection(event.Projection)
+		if err != nil {
+			return result, err
+		}
+		return result, d.act(ctx, c, domain.ActionParkedSkipped, on, reason, simply(func(ctx context.Context) error { return e.SkipParked(ctx, id) }))
+	}
+	if err := d.folded(ctx, event); err != nil {
+		return result, err
 	}
 	waiting, err := d.waiting(ctx, event)
 	if err != nil {
@@ -32,8 +46,6 @@ func (d *Desk) SkipParked(ctx context.Context, c commands.Caller, id string, rea
 	if err != nil {
 		return result, err
 	}
-	at := event.Position()
-	on := domain.OperatorTarget{Projection: event.Projection, Position: &at, Count: 1}
 	err = d.act(ctx, c, domain.ActionParkedSkipped, on, reason, func(ctx context.Context) (commands.Effect, error) {
 		c.ParentAccount = event.Stream
 		already, err := updates.Skip(ctx, commands.SkipParked{Caller: c, Position: at, Reason: reason})
@@ -65,48 +77,28 @@ func behindSkip(result *operator.SkipResult, before, left []operator.ParkedEvent
 	return commands.Effect{Count: result.Folded, Left: len(result.Parked)}
 }
 
-// holdsUp refuses to skip an event that no other waits for.
-func holdsUp(event operator.ParkedEvent) error {
-	if event.Topic != domain.TopicDashboards {
-		return domain.NewError(domain.CodeConflict,
-			"Only an event of dashboards can be skipped: elsewhere a parked event holds up nothing. Acknowledge %s instead.", event.ID)
-	}
-	if stream, ok := domain.HexID(event.Stream); !ok || stream != event.Stream {
-		return domain.NewError(domain.CodeConflict, "%s lies in the stream of no agency and holds up nothing. Acknowledge it instead.", event.ID)
-	}
-	return nil
+// holdsUp reports whether later events of the same stream wait for an event: on dashboards, in the stream of an agency.
+func holdsUp(event operator.ParkedEvent) bool {
+	stream, ok := domain.HexID(event.Stream)
+	return event.Topic == domain.TopicDashboards && ok && stream == event.Stream
 }
 
-// skippable finds a parked event of dashboards that lies in the stream of an agency, and somebody who folds that.
-func (d *Desk) skippable(ctx context.Context, id string) (event operator.ParkedEvent, err error) {
-	found, err := d.Parked(ctx, operator.ParkedFilter{IDs: []string{id}})
-	if err != nil {
-		return event, err
-	}
-	if len(found) == 0 {
-		return event, domain.NewError(domain.CodeNotFound, "No event is parked as %s. 'ledgerboard parked' lists what is.", id)
-	}
-	event = found[0]
-	if err := holdsUp(event); err != nil {
-		return event, err
-	}
+// folded refuses a skip that no process would carry out.
+func (d *Desk) folded(ctx context.Context, event operator.ParkedEvent) error {
 	e, err := d.projection(event.Projection)
 	if err != nil {
-		return event, err
+		return err
 	}
 	status, err := e.Status(ctx)
 	if err != nil {
-		return event, err
+		return err
 	}
 	folded, err := projections.FoldedSoon(ctx, d.engine, status.GenerationName())
-	if err != nil {
-		return event, err
+	if err == nil && !folded {
+		err = domain.NewError(domain.CodeUnavailable,
+			"No process folds %s, so the skip would not take effect. Start a service with the role projector, then skip again.", event.Projection)
 	}
-	if !folded {
-		return event, domain.NewError(domain.CodeUnavailable,
-			"No process folds %s, so that nobody would carry the skip out. Start a service with the role projector, then skip again.", event.Projection)
-	}
-	return event, nil
+	return err
 }
 
 // waiting are the events of the same stream that are parked and not skipped, but for the event itself.

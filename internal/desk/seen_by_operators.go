@@ -73,7 +73,7 @@ func (d *Looks) Folded(ctx context.Context, projection string, version int, rele
 	return projections.Present(ctx, d.engine, "projector", release)
 }
 
-// Parked lists parked events: also the preview of what the same filter retries or acknowledges.
+// Parked lists parked events.
 func (d *Looks) Parked(ctx context.Context, f operator.ParkedFilter) ([]operator.ParkedEvent, error) {
 	if names := projectionNames(); f.Projection != "" && !slices.Contains(names, f.Projection) {
 		return nil, noProjection(f.Projection, names)

@@ -22,7 +22,7 @@ type Action struct {
 	FinishedAt *time.Time             `json:"finished_at,omitempty"` // absent while the outcome is unknown
 	Code       domain.Code            `json:"code,omitempty"`        // refused or failed: the class of why
 	Why        string                 `json:"why,omitempty"`         // refused: what the operator was told
-	Count      int                    `json:"count,omitempty"`       // parked events that were folded or acknowledged
+	Count      int                    `json:"count,omitempty"`       // parked events that were folded
 	Left       int                    `json:"left,omitempty"`        // parked events that were tried in vain
 	Rebuild    string                 `json:"rebuild,omitempty"`     // id of the rebuild that was taken on
 	// RebuildState is how far that rebuild is now; absent when it is not known any more.

@@ -4,7 +4,7 @@
 // # Invariants
 //
 //   - The JSON of these types is what /api/ops answers and what --json prints.
-//   - Nothing personal stands here but what a record unmasked on demand holds ([ParkedRecord]).
+//   - Nothing personal stands here but what a record shown on demand holds ([ParkedRecord]).
 //
 // It may import package domain only.
 package operator

@@ -12,19 +12,19 @@ type ParkedReason string
 
 // ParkedEvent is an event that is in the log and that a projection has not folded.
 type ParkedEvent struct {
-	ID         string       `json:"id"`                                        // <projection>-<partition>-<offset>
-	Projection string       `json:"projection"`                                // that has not folded it
-	Topic      string       `json:"topic"`                                     // that it lies on
-	Partition  int32        `json:"partition"`                                 // of the topic
-	Offset     int64        `json:"offset"`                                    // of the record
-	Stream     string       `json:"stream"`                                    // the record's key
-	Type       string       `json:"type"`                                      // of the event, its whole name
-	EventID    string       `json:"event_id"`                                  // as its envelope says
-	EventTime  *time.Time   `json:"event_time"`                                // null when the envelope could not be read
-	Reason     ParkedReason `json:"reason"`                                    // class of what is wrong
-	Detail     string       `json:"detail"`                                    // what is wrong, in words
-	State      string       `json:"state" words:"parked skipped acknowledged"` // parked, skipped or acknowledged
-	Behind     int64        `json:"behind"`                                    // events of its stream that wait behind it
+	ID         string       `json:"id"`                           // <projection>-<partition>-<offset>
+	Projection string       `json:"projection"`                   // that has not folded it
+	Topic      string       `json:"topic"`                        // that it lies on
+	Partition  int32        `json:"partition"`                    // of the topic
+	Offset     int64        `json:"offset"`                       // of the record
+	Stream     string       `json:"stream"`                       // the record's key
+	Type       string       `json:"type"`                         // of the event, its whole name
+	EventID    string       `json:"event_id"`                     // as its envelope says
+	EventTime  *time.Time   `json:"event_time"`                   // null when the envelope could not be read
+	Reason     ParkedReason `json:"reason"`                       // class of what is wrong
+	Detail     string       `json:"detail"`                       // what is wrong, in words
+	State      string       `json:"state" words:"parked skipped"` // parked or skipped
+	Behind     int64        `json:"behind"`                       // events of its stream that wait behind it
 }
 
 // Position is where the event lies in the log.
@@ -37,8 +37,6 @@ type ParkedFilter struct {
 	IDs        []string
 	Projection string
 	Stream     string
-	Type       string
-	Reason     ParkedReason
 	State      string
 	Limit      int    // 0: all
 	After      string // id of the last event of the page before
@@ -49,11 +47,9 @@ type ParkedRecord struct {
 	ParkedEvent
 
 	Headers []RecordHeader `json:"headers"` // of the record
-	// Payload is the value: JSON as it is, anything else as a text; absent when there is none. Masked, every text in it is
-	// hidden, and what is no JSON is absent.
+	// Payload is the value: JSON as it is, anything else as a text; absent when there is none.
 	Payload json.RawMessage `json:"payload,omitempty"`
-	Bytes   int             `json:"bytes"`  // of the value
-	Masked  bool            `json:"masked"` // texts of the payload are hidden
+	Bytes   int             `json:"bytes"` // of the value
 	// Gone says that compaction has removed the record: a later one of its key counts.
 	Gone bool `json:"gone"`
 }

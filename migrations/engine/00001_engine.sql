@@ -66,7 +66,7 @@ create table parked (
   reason     text        not null check (reason in
     ('malformed', 'unknown_type', 'undecodable', 'refused', 'write', 'chain_broken', 'behind')),
   detail     text        not null,
-  state      text        not null check (state in ('parked', 'skipped', 'acknowledged')),
+  state      text        not null check (state in ('parked', 'skipped', 'left_out')),
   primary key (projection, generation, partition, log_offset)
 );
 create index parked_stream on parked (projection, generation, stream_key, log_offset);

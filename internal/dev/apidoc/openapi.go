@@ -40,8 +40,7 @@ does not exist. null always means "not known", never 0; meta.sources says why.
 
 Whoever follows the forms of the parameters is not told that a value is malformed. No form says these: a range begins before it ends
 and has at most 1,096 days; at excludes version, from and to; meta is of JSON and table of CSV;
-a cursor is one that a page of the same list gave, and Last-Event-ID one that the stream sent; many parked events are chosen by a
-projection, a stream or a type; a_type stands beside LinkedIn's number and no other.
+a cursor is one that a page of the same list gave, and Last-Event-ID one that the stream sent; a_type stands beside LinkedIn's number and no other.
 Each of them is a 400 that names the parameter.
 
 Lists continue with ?cursor= (meta.next_cursor of the page before), ?limit= entries at a time. An ETag is of the answer itself: with

@@ -79,8 +79,6 @@ func examplePath(op api.Operation) string {
 		switch {
 		case strings.Contains(op.Pattern, "{"+p.Name+"}"):
 			path = strings.ReplaceAll(path, "{"+p.Name+"}", value)
-		case op.Method == http.MethodPost && p.Name == "projection":
-			query.Set(p.Name, "dashboards") // of many parked events
 		case p.Required, slices.Contains([]string{"tz", "granularity", "limit"}, p.Name):
 			query.Set(p.Name, value)
 		}

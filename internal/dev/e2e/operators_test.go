@@ -97,12 +97,12 @@ func (h *handbook) parkedAgency(t *testing.T) {
 	h.awaitStatus(t, notReady, "dashboards has 1 parked event\n")
 	change().refused(t, http.StatusServiceUnavailable, "unavailable")
 
-	list := h.run(t, done, "parked --projection dashboards").out
+	list := h.run(t, done, "parked ").out
 	require.Regexp(t, id+` +parked +`+foreign.ParentAccount+` +dashboard\.archived\.v9 +unknown_type`, list)
 	record := h.run(t, done, "parked show", "dashboards-3-1204", id, "ID", id).out
 	require.Contains(t, record, `"ce_type"`)
-	require.NotContains(t, record, "for the shelf", "texts are masked")
-	tried := h.run(t, failed, "parked retry --projection dashboards")
+	require.Contains(t, record, "for the shelf")
+	tried := h.run(t, failed, "parked retry --reason")
 	require.Contains(t, tried.out, "0 folded, 1 still parked")
 	require.Contains(t, tried.err, "parked show")
 	require.Contains(t, h.run(t, done, "parked skip dashboards-3-1204", "dashboards-3-1204", id).out, id+" is skipped")
@@ -154,19 +154,19 @@ func (h *handbook) rebuild(t *testing.T) {
 	stop := h.readers.hammer(h.service.api, false)
 	defer stop()
 	require.Contains(t, h.run(t, done, "rebuild post_insights --reason").out, "post_insights: generation 2 serves")
-	require.Regexp(t, `post_insights\.g2 +\d+ +live +use it`, h.run(t, done, "generations").out)
+	require.Regexp(t, `post_insights +g2 `, h.run(t, done, "status").out)
 	require.Contains(t, h.run(t, done, "rebuild post_insights --back").out, "post_insights: generation 1 serves")
-	require.Regexp(t, `post_insights\.g1 +\d+ +live +use it`, h.run(t, done, "generations").out)
+	require.Regexp(t, `post_insights +g1 `, h.run(t, done, "status").out)
 }
 
-// upgrade makes the tables of the next version beforehand, lets it take over, takes it back and drops what it made.
+// upgrade makes the tables of the next version beforehand, lets it take over, and takes it back.
 func (h *handbook) upgrade(t *testing.T) {
 	k, u := h.service, h.readers
 	u.next = buildNext(t)
 	stop := u.hammer(k.api, false)
 	defer stop()
 	h.binary = u.next
-	prepared := h.run(t, done, "generations prepare --reason").out
+	prepared := h.run(t, done, "prepare --reason").out
 	require.Equal(t, 6, strings.Count(prepared, "is ready for readers of this version"), prepared)
 	projector, reader := u.serve("projector"), u.serve("api")
 	reader.await(patience, "the next version to be ready", func() bool { return reader.get("", "/readyz").status == http.StatusOK })
@@ -185,11 +185,7 @@ func (h *handbook) upgrade(t *testing.T) {
 	k.runner = k.serve() // back to the old version
 	k.api.await(patience, "the old version to be ready", func() bool { return strings.Contains(string(k.api.get("", "/readyz").body), `"ready"`) })
 	stopReading()
-	require.Equal(t, 1, strings.Count(h.run(t, failed, "generations --drop NAME.gN --reason", "NAME.gN", "directory.g2").err, "it is used by"))
 	reader.Stop()
 	projector.Stop()
-	k.until("nobody to use directory.g2", `select not exists (select from lb_engine.processes
-		where seen_at > clock_timestamp() - interval '10 seconds' and 'directory.g2' = any(reads || folds))`)
-	require.Contains(t, h.run(t, done, "generations --drop NAME.gN --reason", "NAME.gN", "directory.g2").out, "directory.g2 are dropped")
 	k.runner.Stop()
 }

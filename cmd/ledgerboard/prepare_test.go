@@ -9,12 +9,12 @@ import (
 
 // Tables that nobody has made are made in the command, on record and without readers of what serves noticing; those that are
 // there stay, and to prepare again does nothing.
-func TestGenerationsPrepareCommand(t *testing.T) {
+func TestPrepareCommand(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 30)
 	run := func(names ...string) (told, said string, err error) {
 		var out, errs bytes.Buffer
-		c := generationsPrepareCommand{
+		c := prepareCommand{
 			storage: a.storage(), logging: logging{LogLevel: "error", LogFormat: "text"},
 			actionFlags: actionFlags{Yes: true, Reason: "upgrade:OPS-1"}, Names: names,
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
-// generationsPrepareCommand makes the generations of this program's version, before anything of the one that runs is stopped.
-type generationsPrepareCommand struct {
+// prepareCommand makes the generations of this program's version, before anything of the one that runs is stopped.
+type prepareCommand struct {
 	storage
 	logging
 	actionFlags
@@ -23,7 +23,7 @@ type generationsPrepareCommand struct {
 // rolePrepare is how the process calls itself: the views of schema lb stay where the services are.
 const rolePrepare = "prepare"
 
-func (c generationsPrepareCommand) Run(ctx context.Context, s streams) (err error) {
+func (c prepareCommand) Run(ctx context.Context, s streams) (err error) {
 	names, err := rebuildCommand{Names: c.Names, All: len(c.Names) == 0}.chosen()
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func (c generationsPrepareCommand) Run(ctx context.Context, s streams) (err erro
 }
 
 // prepare asks once for all that are not there, and makes them one after the other.
-func (c generationsPrepareCommand) prepare(ctx context.Context, s streams, parts *assembly.Parts, desk *desk.Desk, names []string) error {
+func (c prepareCommand) prepare(ctx context.Context, s streams, parts *assembly.Parts, desk *desk.Desk, names []string) error {
 	var left []string
 	for _, name := range names {
 		prepared, err := desk.Prepared(ctx, name)
