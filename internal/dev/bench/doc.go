@@ -4,13 +4,8 @@
 //
 // The limits:
 //
-//   - live projection: batched `unnest` upserts of the same rows in as many transactions, by as many
-//     connections as there are partitions; no log, no decoding, no checkpoints.
-//   - append: the same records produced with kgo.
-//   - append to readable: the time in which one record goes through the log alone (append to fetch).
 //   - PUTs: the same records appended by as many callers; nothing loaded, decided, projected or awaited.
 //   - verify and replay: a plain consumer that reads the same records.
-//   - ingestion: the same calls made by as many callers that discard the answers.
 //   - analytics: the statements of the same request, sent again one after the other, their rows discarded.
 //     A statement that reads a reading table from end to end fails the run. Two worlds: each post read
 //     every 12 hours for 50 days, and an agency's year with the fetcher's default tiers.

@@ -60,28 +60,16 @@ func run(ctx context.Context) (err error) {
 	}
 	b.requests = *requests
 	defer func() { err = errors.Join(err, b.close()) }()
-	projected := func(partitions int32) func(context.Context, func(result) error) error {
-		return func(ctx context.Context, print func(result) error) error { return b.projection(ctx, partitions, print) }
-	}
-	atRate := func(perSecond int) func(context.Context, func(result) error) error {
-		return func(ctx context.Context, print func(result) error) error { return b.latency(ctx, perSecond, print) }
-	}
 	putsOver := func(agencies int) func(context.Context, func(result) error) error {
 		return func(ctx context.Context, print func(result) error) error { return b.puts(ctx, agencies, print) }
 	}
 	measurements := []measurement{
-		{name: "project_post_readings_1p", run: projected(1)},
-		{name: "project_post_readings_4p", run: projected(4)},
-		{name: "append_readings", run: b.appends},
-		{name: "append_to_readable_500ps", run: atRate(500)},
-		{name: "append_to_readable_2000ps", run: atRate(2000)},
 		{name: "puts_1_agency", run: putsOver(1)},
 		{name: "puts_10_agencies", run: putsOver(10)},
 		{name: "puts_100_agencies", run: putsOver(100)},
 		{name: "verify_records", run: b.verifying},
 		{name: "replay_records", run: b.replaying},
 		{name: "rebuild_post_insights", run: b.rebuilds(*scale)},
-		{name: "ingest_readings", run: b.ingest},
 	}
 	for _, w := range figureWorlds() {
 		asked := func(name string) bool { return chosen.MatchString(w.name) || chosen.MatchString(name) }

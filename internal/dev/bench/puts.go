@@ -20,6 +20,8 @@ import (
 )
 
 const (
+	metricsPartitions = 24
+
 	putsFor     = 5 * time.Second
 	putsWarm    = time.Second
 	putsCallers = 8 // who PUT at a time; fewer with fewer agencies, because one agency's commands queue

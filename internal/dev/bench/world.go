@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
@@ -95,44 +93,6 @@ func (b *bench) eventLog(ctx context.Context, partitions int32) (*eventlog.Log, 
 
 // firstReading is when the measured readings begin.
 var firstReading = time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)
-
-const (
-	benchAgency  = "aaaaaaaaaaaaaaaaaaaaaaaa"
-	benchClient  = "c10000000000000000000000"
-	socialCount  = 40
-	postsPerPage = 50
-)
-
-// readings are post readings as the fetchers make them: all posts every 12 hours.
-func readings(n int) []domain.Draft {
-	drafts := make([]domain.Draft, 0, n)
-	for i := range n {
-		post := i % (socialCount * postsPerPage)
-		at := firstReading.Add(time.Duration(i/(socialCount*postsPerPage)) * 12 * time.Hour)
-		drafts = append(drafts, readingDraft(int64(post%socialCount)+1, fmt.Sprintf("post_%d", post), at, int64(i)))
-	}
-	return drafts
-}
-
-func readingDraft(account int64, external string, at time.Time, count int64) domain.Draft {
-	likes, comments, shares, views, reach := count, count/3, count/7, count*20, count*11
-	read := domain.PostRead{
-		Tenant:   domain.Tenant{ParentAccount: benchAgency, AccountID: benchClient, MemberID: 1, SocialAccount: account},
-		Platform: domain.Facebook, ExternalID: external, CapturedAt: at,
-		Counts:         domain.Counts{Likes: &likes, Comments: &comments, Shares: &shares, Views: &views, Impressions: &views, Reach: &reach},
-		GrowthEligible: true, GrowthWindow: "168h0m0s", SubscriptionActive: true,
-	}
-	return commands.NewDraft(domain.TopicMetrics, read.Key(), read, at)
-}
-
-// recordSize is the JSON size of a reading, for the reader of the results.
-func recordSize(d domain.Draft) int {
-	raw, err := json.Marshal(d.Data)
-	if err != nil {
-		return 0
-	}
-	return len(raw)
-}
 
 // emptyDatabase makes a database without tables and returns its URL.
 func (b *bench) emptyDatabase(ctx context.Context) (string, error) {

@@ -12,7 +12,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -31,12 +31,9 @@ func main() {
 	if len(os.Args) > 1 {
 		root = os.Args[1]
 	}
-	sizes, err := measure(root)
+	found, err := measure(os.DirFS(root))
 	if err == nil {
-		err = show(os.Stdout, sizes)
-	}
-	if err == nil {
-		err = surface(os.Stdout, root)
+		err = found.show(os.Stdout)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "size:", err)
@@ -44,38 +41,80 @@ func main() {
 	}
 }
 
-// measure returns the sizes of the packages below root by their folders.
-func measure(root string) (map[string]size, error) {
-	sizes := map[string]size{}
-	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+// module is what is counted of a whole module.
+type module struct {
+	packages map[string]size // by folder
+	tests    int             // lines
+	commands int             // groups included
+	settings map[string]bool // environment variables
+	api      int             // operations of the API document
+}
+
+var (
+	setting = regexp.MustCompile(`env:"(LEDGERBOARD_[A-Z0-9_]+)`)
+	command = regexp.MustCompile(`cmd:""`)
+)
+
+// measure counts what a module has.
+func measure(root fs.FS) (m module, err error) {
+	m.packages, m.settings = map[string]size{}, map[string]bool{}
+	err = fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && name != root && (entry.Name() == "testdata" || entry.Name() == "node_modules" ||
-			strings.HasPrefix(entry.Name(), ".")):
-			return filepath.SkipDir
-		case entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
+		case entry.IsDir() && name != "." && (entry.Name() == "testdata" || entry.Name() == "node_modules" || strings.HasPrefix(entry.Name(), ".")):
+			return fs.SkipDir
+		case entry.IsDir() || path.Ext(name) != ".go":
 			return nil
 		}
-		folder, err := filepath.Rel(root, filepath.Dir(name))
+		source, err := fs.ReadFile(root, name)
 		if err != nil {
 			return err
 		}
-		one, err := measureFile(name)
-		sizes[filepath.ToSlash(folder)] = sizes[filepath.ToSlash(folder)].plus(one)
+		if strings.HasSuffix(name, "_test.go") {
+			m.tests += bytes.Count(source, []byte("\n"))
+			return nil
+		}
+		one, err := measureFile(name, source)
+		m.packages[path.Dir(name)] = m.packages[path.Dir(name)].plus(one)
+		if strings.HasPrefix(name, "cmd/") {
+			m.commands += len(command.FindAll(source, -1))
+			for _, found := range setting.FindAllSubmatch(source, -1) {
+				m.settings[string(found[1])] = true
+			}
+		}
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("measure %s: %w", root, err)
+		return m, fmt.Errorf("measure: %w", err)
 	}
-	return sizes, nil
+	m.api, err = operations(root)
+	return m, err
 }
 
-func measureFile(name string) (size, error) {
-	source, err := os.ReadFile(name)
+// operations counts those of the API document.
+func operations(root fs.FS) (count int, err error) {
+	raw, err := fs.ReadFile(root, "api/openapi.json")
 	if err != nil {
-		return size{}, err
+		return 0, fmt.Errorf("count operations: %w", err)
 	}
+	var document struct {
+		Paths map[string]map[string]json.RawMessage `json:"paths"`
+	}
+	if err := json.Unmarshal(raw, &document); err != nil {
+		return 0, fmt.Errorf("count operations: %w", err)
+	}
+	for _, methods := range document.Paths {
+		for method := range methods {
+			if slices.Contains([]string{"get", "put", "post", "patch", "delete"}, method) {
+				count++
+			}
+		}
+	}
+	return count, nil
+}
+
+func measureFile(name string, source []byte) (size, error) {
 	file, err := parser.ParseFile(token.NewFileSet(), name, source, parser.SkipObjectResolution)
 	if err != nil {
 		return size{}, err
@@ -133,7 +172,7 @@ func ofExportedType(receiver *ast.FieldList) bool {
 	}
 }
 
-func show(out io.Writer, sizes map[string]size) error {
+func (m module) show(out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "files\tlines\tbytes\texported\t  package")
 	dev := func(folder string) bool { return strings.HasPrefix(folder, "internal/dev/") }
@@ -142,69 +181,21 @@ func show(out io.Writer, sizes map[string]size) error {
 		in   func(folder string) bool
 	}{{"what serves", func(folder string) bool { return !dev(folder) }}, {"internal/dev", dev}} {
 		var sum size
-		folders := slices.DeleteFunc(slices.Collect(maps.Keys(sizes)), func(folder string) bool { return !group.in(folder) })
-		slices.SortFunc(folders, func(a, b string) int { return cmp.Or(sizes[b].lines-sizes[a].lines, strings.Compare(a, b)) })
+		folders := slices.DeleteFunc(slices.Collect(maps.Keys(m.packages)), func(folder string) bool { return !group.in(folder) })
+		slices.SortFunc(folders, func(a, b string) int { return cmp.Or(m.packages[b].lines-m.packages[a].lines, strings.Compare(a, b)) })
 		for _, folder := range folders {
-			row(table, sizes[folder], folder)
-			sum = sum.plus(sizes[folder])
+			row(table, m.packages[folder], folder)
+			sum = sum.plus(m.packages[folder])
 		}
 		row(table, sum, "= "+group.name)
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "%d test lines, %d settings, %d commands, %d operations\n", m.tests, len(m.settings), m.commands, m.api)
+	return err
 }
 
 func row(out io.Writer, s size, name string) {
 	fmt.Fprintf(out, "%d\t%d\t%d\t%d\t  %s\n", s.files, s.lines, s.bytes, s.exported, name)
 }
-
-var (
-	setting = regexp.MustCompile(`env:"(LEDGERBOARD_[A-Z0-9_]+)`)
-	command = regexp.MustCompile(`cmd:""`)
-)
-
-// surface prints what people can set, type and call, and how many lines test it: test lines, environment variables, commands
-// (groups included) and operations of the API document.
-func surface(out io.Writer, root string) error {
-	tests, commands, settings := 0, 0, map[string]bool{}
-	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.HasSuffix(name, ".go") {
-			return err
-		}
-		source, err := read(name)
-		switch {
-		case strings.HasSuffix(name, "_test.go"):
-			tests += bytes.Count(source, []byte("\n"))
-		case strings.HasPrefix(filepath.ToSlash(name), filepath.ToSlash(filepath.Join(root, "cmd"))+"/"):
-			commands += len(command.FindAll(source, -1))
-			for _, found := range setting.FindAllSubmatch(source, -1) {
-				settings[string(found[1])] = true
-			}
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("measure %s: %w", root, err)
-	}
-	raw, err := os.ReadFile(filepath.Join(root, "api", "openapi.json"))
-	if err != nil {
-		return fmt.Errorf("count operations: %w", err)
-	}
-	var document struct {
-		Paths map[string]map[string]json.RawMessage `json:"paths"`
-	}
-	if err := json.Unmarshal(raw, &document); err != nil {
-		return fmt.Errorf("count operations: %w", err)
-	}
-	operations := 0
-	for _, path := range document.Paths {
-		for method := range path {
-			if slices.Contains([]string{"get", "put", "post", "patch", "delete"}, method) {
-				operations++
-			}
-		}
-	}
-	fmt.Fprintf(out, "%d test lines, %d settings, %d commands, %d operations\n", tests, len(settings), commands, operations)
-	return nil
-}
-
-func read(name string) ([]byte, error) { return os.ReadFile(name) }
