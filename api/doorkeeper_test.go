@@ -217,8 +217,8 @@ func TestWhileNobodyKnowsWhoLeft(t *testing.T) {
 		}
 	}
 	require.ElementsMatch(t, closedWhileUnknown, closed)
-	require.Len(t, audits, 13, "four questions about a dashboard, the agency's history, differences and access, "+
-		"two exports, three proofs, who read: %s", audits)
+	require.Len(t, audits, 12, "four questions about a dashboard, the agency's history, differences and access, "+
+		"two exports, two proofs, who read: %s", audits)
 }
 
 // An agency's GET of a missing dashboard creates it, which is a change; of one that is there, it reads.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,12 +15,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// pauseCommand pauses read models, or the reading of platforms.
+// pauseCommand pauses read models, or the reading of platforms or connections.
 type pauseCommand struct {
 	storage
 	logging
 	actionFlags
-	Names []string `arg:"" optional:"" name:"name" help:"Read models (dashboards, …) or platforms (facebook, instagram, linkedin, tiktok)."`
+	Names []string `arg:"" optional:"" name:"name" help:"Read models (dashboards, …), platforms (facebook, instagram, linkedin, tiktok) or ids of connections."`
 	List  bool     `help:"Show what is paused."`
 }
 
@@ -28,12 +29,12 @@ func (c pauseCommand) Run(ctx context.Context, s streams) error {
 		return usageError{errors.New("name what to pause, or give --list")}
 	}
 	if !c.List {
-		return c.models(ctx, s, c.storage, c.logger(s), c.Names, pausing{verb: "pause", paused: true})
+		return c.each(ctx, s, c.storage, c.logger(s), c.Names, pausing{verb: "pause", paused: true})
 	}
 	return look(ctx, c.storage, c.logger(s), func(desk *desk.Looks) error {
 		pauses, err := desk.Pauses(ctx)
 		for _, p := range pauses {
-			fmt.Fprintf(s.Out, "%s %s\n", p.Kind, pauseInWords(p))
+			fmt.Fprintf(s.Out, "%s %s: %s\n", p.Kind, p.Name, pauseInWords(p))
 		}
 		if err == nil && len(pauses) == 0 {
 			fmt.Fprintln(s.Out, "nothing is paused")
@@ -42,9 +43,9 @@ func (c pauseCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// pauseInWords says what is paused since when, by whom and why.
+// pauseInWords says since when something is paused, by whom and why.
 func pauseInWords(p domain.Pause) string {
-	return fmt.Sprintf("%s: paused since %s, by %s, %s", p.Name, p.Since.UTC().Format(time.RFC3339), plain(p.Actor), plain(p.Reason.String()))
+	return fmt.Sprintf("paused since %s, by %s, %s", p.Since.UTC().Format(time.RFC3339), plain(p.Actor), plain(p.Reason.String()))
 }
 
 // resumeCommand ends pauses.
@@ -52,62 +53,69 @@ type resumeCommand struct {
 	storage
 	logging
 	actionFlags
-	Names []string `arg:"" name:"name" help:"Read models or platforms."`
+	Names []string `arg:"" name:"name" help:"Read models, platforms or ids of connections."`
 }
 
 func (c resumeCommand) Run(ctx context.Context, s streams) error {
-	return c.models(ctx, s, c.storage, c.logger(s), c.Names, pausing{verb: "resume"})
+	return c.each(ctx, s, c.storage, c.logger(s), c.Names, pausing{verb: "resume"})
 }
 
 // pausing is what is done to each name: pause or resume.
 type pausing struct {
 	verb   string
-	paused bool   // that it shall be
-	called string // stands before each name; may be empty
+	paused bool // that it shall be
 }
 
-// do pauses or resumes.
-func (p pausing) do(ctx context.Context, desk *desk.Desk, kind domain.PauseKind, name string, reason domain.Reason) error {
-	if p.paused {
-		return desk.Pause(ctx, operatorCaller(), kind, name, reason)
-	}
-	return desk.Resume(ctx, operatorCaller(), kind, name, reason)
+// pausable is something that can be paused.
+type pausable struct {
+	kind domain.PauseKind
+	name string
 }
 
-// models pauses or resumes read models and platforms; it knows all names before it asks.
-func (f actionFlags) models(ctx context.Context, s streams, at storage, logger *slog.Logger, names []string, p pausing) error {
-	for i := range names {
-		names[i] = strings.ToLower(names[i]) // people write LinkedIn
+func (p pausable) String() string {
+	if p.kind == domain.PauseConnection {
+		return "connection " + p.name
 	}
-	kinds, err := pausable(names)
+	return p.name
+}
+
+// each pauses or resumes; it knows all names before it asks, leaves those alone that are so already, and says what is so of each.
+func (f actionFlags) each(ctx context.Context, s streams, at storage, logger *slog.Logger, names []string, p pausing) error {
+	all, connections, err := allPausable(names)
 	if err != nil {
 		return err
 	}
-	return f.each(ctx, s, at, logger, names, kinds, p)
-}
-
-// each leaves those alone that are so already, and says what is so of each.
-func (f actionFlags) each(
-	ctx context.Context, s streams, at storage, logger *slog.Logger, names []string, kinds map[string]domain.PauseKind, p pausing,
-) error {
-	return atDesk(ctx, at, logger, func(desk *desk.Desk) error {
-		left, err := p.left(ctx, s, desk, names)
-		if err != nil || len(left) == 0 {
-			return err
-		}
-		reason, err := f.confirm(s, p.verb+" "+p.called+strings.Join(left, ", "))
+	if len(connections) > 0 {
+		err := look(ctx, at, logger, func(desk *desk.Looks) error { return refused(desk.KnowConnections(ctx, connections)) })
 		if err != nil {
 			return err
 		}
-		for _, name := range left {
-			if err := p.do(ctx, desk, kinds[name], name, reason); err != nil {
-				return refused(err)
-			}
+	}
+	return atDesk(ctx, at, logger, func(desk *desk.Desk) error {
+		left, err := p.left(ctx, s, desk, all)
+		if err != nil || len(left) == 0 {
+			return err
+		}
+		var words []string
+		for _, of := range left {
+			words = append(words, of.String())
+		}
+		reason, err := f.confirm(s, p.verb+" "+strings.Join(words, ", "))
+		if err != nil {
+			return err
+		}
+		for _, of := range left {
 			if !p.paused {
-				fmt.Fprintf(s.Out, "%s%s goes on\n", p.called, name)
+				if err := desk.Resume(ctx, operatorCaller(), of.kind, of.name, reason); err != nil {
+					return refused(err)
+				}
+				fmt.Fprintf(s.Out, "%s goes on\n", of)
 				continue
 			}
-			if err := p.told(ctx, s, desk, name); err != nil {
+			if err := desk.Pause(ctx, operatorCaller(), of.kind, of.name, reason); err != nil {
+				return refused(err)
+			}
+			if _, err := p.left(ctx, s, desk, []pausable{of}); err != nil {
 				return err
 			}
 		}
@@ -115,39 +123,28 @@ func (f actionFlags) each(
 	})
 }
 
-// left are the names that are not so yet; of the others it says what is so.
-func (p pausing) left(ctx context.Context, s streams, desk *desk.Desk, names []string) (left []string, err error) {
+// left are those that are not so yet; of the others it says what is so.
+func (p pausing) left(ctx context.Context, s streams, desk *desk.Desk, all []pausable) (left []pausable, err error) {
 	pauses, err := desk.Pauses(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range names {
-		i := slices.IndexFunc(pauses, func(there domain.Pause) bool { return there.Name == name })
+	for _, of := range all {
+		i := slices.IndexFunc(pauses, func(there domain.Pause) bool { return there.Kind == of.kind && there.Name == of.name })
 		switch {
 		case (i >= 0) != p.paused:
-			left = append(left, name)
+			left = append(left, of)
 		case p.paused:
-			fmt.Fprintln(s.Out, p.called+pauseInWords(pauses[i])+" (it was so before)")
+			fmt.Fprintf(s.Out, "%s: %s\n", of, pauseInWords(pauses[i]))
 		default:
-			fmt.Fprintf(s.Out, "%s%s was not paused\n", p.called, name)
+			fmt.Fprintf(s.Out, "%s was not paused\n", of)
 		}
 	}
 	return left, nil
 }
 
-// told says since when a name is paused.
-func (p pausing) told(ctx context.Context, s streams, desk *desk.Desk, name string) error {
-	pauses, err := desk.Pauses(ctx)
-	for _, pause := range pauses {
-		if pause.Name == name {
-			fmt.Fprintln(s.Out, p.called+pauseInWords(pause))
-		}
-	}
-	return err
-}
-
-// pausable finds out what each name is, and refuses all when one is nothing.
-func pausable(names []string) (map[string]domain.PauseKind, error) {
+// allPausable finds out what each name is, and refuses all when one is nothing. Numbers are connections.
+func allPausable(names []string) (all []pausable, connections []int64, err error) {
 	known := map[string]domain.PauseKind{}
 	var models, platforms []string
 	for _, p := range projectors.All(0) {
@@ -159,10 +156,17 @@ func pausable(names []string) (map[string]domain.PauseKind, error) {
 		platforms = append(platforms, p.String())
 	}
 	for _, name := range names {
-		if known[name] == "" {
-			return nil, usageError{fmt.Errorf("there is neither a read model nor a platform %q: read models are %s; platforms are %s. %s",
-				name, strings.Join(models, ", "), strings.Join(platforms, ", "), "Nothing was changed")}
+		name = strings.ToLower(name) // people write LinkedIn
+		id, err := strconv.ParseInt(name, 10, 64)
+		switch {
+		case err == nil && id > 0:
+			all, connections = append(all, pausable{domain.PauseConnection, strconv.FormatInt(id, 10)}), append(connections, id)
+		case known[name] != "":
+			all = append(all, pausable{known[name], name})
+		default:
+			return nil, nil, usageError{fmt.Errorf("%q is no read model, platform or connection: read models are %s; platforms are %s; "+
+				"'ledgerboard connections' lists the ids of connections. Nothing was changed", name, strings.Join(models, ", "), strings.Join(platforms, ", "))}
 		}
 	}
-	return known, nil
+	return all, connections, nil
 }
