@@ -153,10 +153,15 @@ func (h *handbook) pause(t *testing.T) {
 func (h *handbook) rebuild(t *testing.T) {
 	stop := h.readers.hammer(h.service.api, false)
 	defer stop()
+	serves := func(generation string) {
+		h.service.api.await(patience, "a status that names the generation", func() bool {
+			return regexp.MustCompile("post_insights +" + generation + " ").MatchString(h.tried(t, "status").out)
+		})
+	}
 	require.Contains(t, h.run(t, done, "rebuild post_insights --reason").out, "post_insights: generation 2 serves")
-	require.Regexp(t, `post_insights +g2 `, h.run(t, done, "status").out)
+	serves("g2")
 	require.Contains(t, h.run(t, done, "rebuild post_insights --back").out, "post_insights: generation 1 serves")
-	require.Regexp(t, `post_insights +g1 `, h.run(t, done, "status").out)
+	serves("g1")
 }
 
 // upgrade makes the tables of the next version beforehand, lets it take over, and takes it back.
