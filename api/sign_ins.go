@@ -24,7 +24,7 @@ type SignIns interface {
 // SignInSession is a browser in which a user is signed in to the console.
 type SignInSession struct {
 	ID string `json:"id"` // names it here; it opens nothing
-	// Way is how the user signed in: link, password, provider, token, or demo.
+	// Way is how the user signed in: link, provider, token, or demo.
 	Way        string    `json:"way"`
 	SignedInAt time.Time `json:"signed_in_at"` // UTC
 	SeenAt     time.Time `json:"seen_at"`      // of its last request, to the minute, UTC

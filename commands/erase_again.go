@@ -112,10 +112,7 @@ func (e EraseAgain) ofDirectory(ctx context.Context) (drafts []domain.Draft, err
 		if err != nil || !ok {
 			return // what does not decode is parked and in no table
 		}
-		switch data := now.entity.(type) {
-		case domain.DirectoryUser:
-			secrets[data.PasswordRef] = ended{at: now.until}
-		case domain.DirectoryConnection:
+		if data, ok := now.entity.(domain.DirectoryConnection); ok {
 			secrets[data.SecretRef] = ended{at: now.until, of: append(secrets[data.SecretRef].of, r.Key)}
 		}
 		state[r.Key] = now

@@ -115,9 +115,6 @@ func (e ErasePerson) record(p domain.Person, now time.Time) domain.Draft {
 // [ErasePerson.Erase], and what may be done again when the directory no longer holds the person.
 func (e ErasePerson) DeleteKept(ctx context.Context, p domain.Person) error {
 	errs := []error{e.deleteTokens(ctx, p)}
-	if p.PasswordRef != "" {
-		errs = append(errs, e.Kept.Delete(ctx, p.PasswordRef))
-	}
 	pages := make([]int64, len(p.Pages))
 	for i, page := range p.Pages {
 		pages[i] = page.ID

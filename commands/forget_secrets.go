@@ -21,8 +21,7 @@ type StaleSecrets interface {
 	DeleteStale(ctx context.Context, gone []int64, refs []string, before time.Time) (int, error)
 }
 
-// ForgetSecrets deletes the tokens of connections and the password hashes of users that the main
-// application has deleted. Only a tombstone in the log counts as deleted; a missing record or row does not.
+// ForgetSecrets deletes the tokens of connections that the main application has deleted. Only a tombstone in the log counts as deleted; a missing record or row does not.
 type ForgetSecrets struct {
 	// Directory hands over the records of topic directory, those of one key in their order. The error is of one
 	// that cannot be decoded; its key is there all the same.
@@ -31,7 +30,7 @@ type ForgetSecrets struct {
 	Now       func() time.Time
 }
 
-// secretOwner is a connection or a user.
+// secretOwner is a connection.
 type secretOwner struct {
 	refs []string // that it ever named
 	gone bool     // its last record is a tombstone
@@ -50,8 +49,8 @@ func (f ForgetSecrets) Forget(ctx context.Context) (int, error) {
 	for key, owner := range owners {
 		if owner.gone {
 			refs = append(refs, owner.refs...)
-			kind, id, _ := domain.SplitDirectoryKey(key)
-			if n, bad := strconv.ParseInt(id, 10, 64); kind == domain.KindConnection && bad == nil {
+			_, id, _ := domain.SplitDirectoryKey(key)
+			if n, bad := strconv.ParseInt(id, 10, 64); bad == nil {
 				gone = append(gone, n)
 			}
 			continue
@@ -74,13 +73,13 @@ func (f ForgetSecrets) Forget(ctx context.Context) (int, error) {
 
 func noteOwner(owners map[string]*secretOwner, r domain.Recorded, err error) {
 	kind, id, notOurs := domain.SplitDirectoryKey(r.Key)
-	if notOurs != nil || kind != domain.KindConnection && kind != domain.KindUser {
+	if notOurs != nil || kind != domain.KindConnection {
 		return
 	}
 	owner := owners[r.Key]
 	if owner == nil {
 		// The record that named it may be compacted away; this is how imports call it.
-		owner = &secretOwner{refs: []string{importedRef(kind, id)}}
+		owner = &secretOwner{refs: []string{importedRef(id)}}
 		owners[r.Key] = owner
 	}
 	switch data := r.Data.(type) {
@@ -91,18 +90,11 @@ func noteOwner(owners map[string]*secretOwner, r domain.Recorded, err error) {
 		}
 	case domain.DirectoryConnection:
 		owner.refs = append(owner.refs, data.SecretRef)
-	case domain.DirectoryUser:
-		owner.refs = append(owner.refs, data.PasswordRef)
 	default: // not of an entity
 		return
 	}
 	owner.gone = r.Data == nil
 }
 
-// importedRef is the ref under which imports store the secret of an entity that names none.
-func importedRef(kind, id string) string {
-	if kind == domain.KindUser {
-		return "password/" + id
-	}
-	return "connection/" + id
-}
+// importedRef is the ref under which imports store the tokens of a connection that names none.
+func importedRef(id string) string { return "connection/" + id }

@@ -30,7 +30,6 @@ func TestSecretsOfWhatWasDeleted(t *testing.T) {
 		data := domain.DirectoryConnection{ID: id, SecretRef: ref}
 		return domain.Recorded{Key: domain.EntityKey(data), Data: data}
 	}
-	user := domain.Recorded{Key: "user:" + nina, Data: domain.DirectoryUser{ID: nina, PasswordRef: "hash"}}
 	tombstone := func(key string) domain.Recorded { return domain.Recorded{Key: key} }
 	unreadable := func(r domain.Recorded) domain.Recorded {
 		r.Offset = -1
@@ -43,7 +42,6 @@ func TestSecretsOfWhatWasDeleted(t *testing.T) {
 		"nothing is there":                    {},
 		"it lives":                            {[]domain.Recorded{connection(7, "a")}, nil},
 		"it is deleted":                       {[]domain.Recorded{connection(7, "a"), tombstone("connection:7")}, []string{"a", "connection/7"}},
-		"a user is":                           {[]domain.Recorded{user, tombstone(user.Key)}, []string{"hash", "password/" + nina}},
 		"under every name that it had":        {[]domain.Recorded{connection(7, "a"), connection(7, "b"), tombstone("connection:7")}, []string{"a", "b", "connection/7"}},
 		"the record that named it is gone":    {[]domain.Recorded{tombstone("connection:7")}, []string{"connection/7"}},
 		"it has come back":                    {[]domain.Recorded{connection(7, "a"), tombstone("connection:7"), connection(7, "a")}, nil},

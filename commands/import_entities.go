@@ -148,22 +148,16 @@ func storedAt(at *time.Time) *time.Time {
 	return &kept
 }
 
-// keepRefs leaves an entity the references to its secrets where what was told names none: the main application knows nothing of them.
-// A connection has one from its beginning, so that its tokens can be handed over, and so has a user: an import of passwords may be in the
-// log, and not yet in what is known.
+// keepRefs leaves a connection the reference to its tokens if the main application names none, which it does not know. A connection has one
+// from its beginning, so that its tokens can be handed over.
 func keepRefs(entity, known domain.DirectoryEntity) domain.DirectoryEntity {
-	switch e := entity.(type) {
-	case domain.DirectoryUser:
-		before, _ := known.(domain.DirectoryUser)
-		e.PasswordRef = cmp.Or(e.PasswordRef, before.PasswordRef, importedRef(domain.KindUser, e.ID))
-		return e
-	case domain.DirectoryConnection:
-		before, _ := known.(domain.DirectoryConnection)
-		e.SecretRef = cmp.Or(e.SecretRef, before.SecretRef, importedRef(domain.KindConnection, e.EntityID()))
-		return e
-	default:
+	c, ok := entity.(domain.DirectoryConnection)
+	if !ok {
 		return entity
 	}
+	before, _ := known.(domain.DirectoryConnection)
+	c.SecretRef = cmp.Or(c.SecretRef, before.SecretRef, importedRef(c.EntityID()))
+	return c
 }
 
 // connectedHere refuses the main application's record of a page that was connected here, and its erasure: under an id of ours, or under the

@@ -41,7 +41,6 @@ type Import struct {
 // Refusals of rows whose owner nobody knows.
 var (
 	ErrNoMember = errors.New("memberId: the directory does not know this member; import the members first")
-	ErrNoUser   = errors.New("userId: the directory does not know this user; import the users first")
 )
 
 // AccountReading makes the event of a row of tSAccountIns.
@@ -127,7 +126,7 @@ func (i Import) Connection(row legacy.MemberAuth) (domain.Draft, error) {
 	if _, known := find[domain.DirectoryMember](i.World, domain.KindMember, c.MemberID); !known {
 		return domain.Draft{}, ErrNoMember
 	}
-	c.SecretRef = importedRef(domain.KindConnection, c.EntityID())
+	c.SecretRef = importedRef(c.EntityID())
 	if known, ok := find[domain.DirectoryConnection](i.World, domain.KindConnection, c.ID); ok && known.SecretRef != "" {
 		c.SecretRef = known.SecretRef
 	}
@@ -135,18 +134,6 @@ func (i Import) Connection(row legacy.MemberAuth) (domain.Draft, error) {
 		return domain.Draft{}, err
 	}
 	return EntityDraft(c, i.Now), nil
-}
-
-// User makes the event of a user with a reference to the password hash of a row.
-func (i Import) User(row legacy.Password) (domain.Draft, error) {
-	user, ok := find[domain.DirectoryUser](i.World, domain.KindUser, row.UserID)
-	if !ok {
-		return domain.Draft{}, ErrNoUser
-	}
-	if user.PasswordRef == "" {
-		user.PasswordRef = importedRef(domain.KindUser, user.ID)
-	}
-	return EntityDraft(user, i.Now), nil
 }
 
 // Entity makes the event of a line of entities, see [EntityLine]. An entity keeps the references to its secrets

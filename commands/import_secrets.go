@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -103,27 +102,4 @@ func (i Import) place(ctx context.Context, c domain.DirectoryConnection) (place 
 		return place, nil
 	}
 	return place, err
-}
-
-// SealPassword stores the hash under the user's reference, before the event that names it is appended.
-func (i Import) SealPassword(ctx context.Context, user domain.DirectoryUser, row legacy.Password) (SecretOutcome, error) {
-	if i.Secrets == nil {
-		return SecretStored, nil
-	}
-	if same, looked := i.looked(user.PasswordRef, string(row.Hash)); same {
-		return SecretKept, nil
-	} else if looked {
-		return SecretStored, i.put(ctx, user.PasswordRef, string(row.Hash), nil, domain.SecretTimes{})
-	}
-	stored, err := i.Secrets.Get(ctx, user.PasswordRef)
-	switch {
-	case err == nil && bytes.Equal(stored, []byte(row.Hash)):
-		return SecretKept, nil
-	case err != nil && domain.CodeOf(err) != domain.CodeNotFound:
-		return 0, fmt.Errorf("look for the password hash of user %s: %w", user.ID, err)
-	}
-	if err := i.put(ctx, user.PasswordRef, string(row.Hash), []byte(row.Hash), domain.SecretTimes{Taken: i.Now}); err != nil {
-		return 0, fmt.Errorf("store the password hash of user %s: %w", user.ID, err)
-	}
-	return SecretStored, nil
 }

@@ -254,7 +254,7 @@ func TestImportLooksBeforeItSeals(t *testing.T) {
 	t.Parallel()
 	for _, replace := range []bool{false, true} {
 		present := func() importSecrets {
-			return importSecrets{"connection/71": []byte(`{"access_token":"first"}`), "user/2/password": []byte("first")}
+			return importSecrets{"connection/71": []byte(`{"access_token":"first"}`)}
 		}
 		looked, stored := present(), present()
 		look := commands.Import{Secrets: looked, Looked: map[string][sha256.Size]byte{}, ReplaceAll: replace}
@@ -268,12 +268,6 @@ func TestImportLooksBeforeItSeals(t *testing.T) {
 				said, err := look.SealTokens(t.Context(), connection, tokens)
 				require.NoError(t, err)
 				require.Equal(t, want, said, "%s of connection %d, replace %t", secret, connection.ID, replace)
-				user := domain.DirectoryUser{ID: fmt.Sprint(id + 1), PasswordRef: fmt.Sprintf("user/%d/password", id+1)}
-				want, err = store.SealPassword(t.Context(), user, legacy.Password{Hash: legacy.Secret(secret)})
-				require.NoError(t, err)
-				said, err = look.SealPassword(t.Context(), user, legacy.Password{Hash: legacy.Secret(secret)})
-				require.NoError(t, err)
-				require.Equal(t, want, said, "%s of user %s", secret, user.ID)
 			}
 		}
 		require.Equal(t, present(), looked, "it stores nothing")

@@ -162,11 +162,11 @@ func TestDifferenceBetween(t *testing.T) {
 func TestPersonErased(t *testing.T) {
 	t.Parallel()
 	p := domain.Person{
-		User: nina, PasswordRef: "p", Sessions: []string{"a", "b"}, Members: []int64{7}, Profiles: []int64{1},
+		User: nina, Sessions: []string{"a", "b"}, Members: []int64{7}, Profiles: []int64{1},
 		Connections: []domain.PersonConnection{{ID: 70, SecretRef: "c"}, {ID: 71}},
 		Pages:       []domain.DirectorySocialAccount{{ID: 2, Name: "a name"}},
 	}
-	require.Equal(t, []string{"p", "c"}, p.SecretRefs())
+	require.Equal(t, []string{"c"}, p.SecretRefs())
 	require.Equal(t, domain.PersonErased{
 		User: nina, Members: []int64{7}, Sessions: 2, Connections: []int64{70, 71}, Profiles: []int64{1}, Pages: []int64{2},
 	}, p.Erased())

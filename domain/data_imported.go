@@ -9,7 +9,6 @@ type DataImported struct {
 	Entities        int            `json:"entities"`
 	Connections     int            `json:"connections"`
 	Tokens          int            `json:"tokens,omitempty"` // of connections, that are sealed; absent: none
-	Users           int            `json:"users"`            // that get a password
 	Dashboards      int            `json:"dashboards"`
 	Posts           int            `json:"posts"`
 	AccountReadings int            `json:"account_readings"`

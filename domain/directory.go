@@ -64,8 +64,7 @@ type DirectoryAccount struct {
 	Active        bool   `json:"active"`
 }
 
-// DirectoryUser is a person who can sign in. Password hashes never enter the log: `password_ref` names
-// the row of the `kept` schema, which is there when one was imported.
+// DirectoryUser is a person who can sign in.
 type DirectoryUser struct {
 	ID           string    `json:"id"`
 	AccountID    string    `json:"account_id"` // agency or sub-account
@@ -79,7 +78,6 @@ type DirectoryUser struct {
 	IsOwner      bool      `json:"is_owner"`
 	Active       bool      `json:"active"`
 	ResetPending bool      `json:"reset_pending"` // a reset token is open: shown as not active
-	PasswordRef  string    `json:"password_ref,omitempty"`
 	CreatedAt    time.Time `json:"created_at,omitzero"`
 	UpdatedAt    time.Time `json:"updated_at,omitzero"`
 }

@@ -10,7 +10,6 @@ import (
 type Person struct {
 	ParentAccount string // the agency
 	User          string // "": a member who is no user
-	PasswordRef   string // names a row of schema kept; "" without a password
 	Sessions      []string
 	Members       []int64
 	Defaults      []int64 // members who have a default account
@@ -60,9 +59,6 @@ type PersonConnection struct {
 
 // SecretRefs are the rows of schema kept that belong to the person.
 func (p Person) SecretRefs() (refs []string) {
-	if p.PasswordRef != "" {
-		refs = append(refs, p.PasswordRef)
-	}
 	for _, c := range p.Connections {
 		if c.SecretRef != "" {
 			refs = append(refs, c.SecretRef)

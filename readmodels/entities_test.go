@@ -33,7 +33,7 @@ func TestUsers(t *testing.T) {
 	created := entityDay
 	log.Put(t,
 		domain.DirectoryUser{ID: entityUser(1), AccountID: agencyA, Name: "Berta", Email: "berta@example.com", Role: "admin", Active: true},
-		domain.DirectoryUser{ID: entityUser(2), AccountID: clientA, Name: "Anna", Email: "anna@example.com", Company: "Bakery", IsOwner: true, Active: true, CreatedAt: created, UpdatedAt: created, PasswordRef: "password/2"},
+		domain.DirectoryUser{ID: entityUser(2), AccountID: clientA, Name: "Anna", Email: "anna@example.com", Company: "Bakery", IsOwner: true, Active: true, CreatedAt: created, UpdatedAt: created},
 		domain.DirectoryUser{ID: entityUser(3), AccountID: clientA, Name: "Anna", Email: "100%@example.com", Active: true, ResetPending: true},
 		domain.DirectoryUser{ID: entityUser(4), AccountID: clientC, Name: "Ähm", Email: "x@example.com"},
 		domain.DirectoryUser{ID: entityUser(5), AccountID: clientB, Name: "Aaron", Email: "aaron@example.com", Active: true},

@@ -38,7 +38,7 @@ type User struct {
 	UpdatedAt *time.Time `json:"updated_at"` // null: not known
 }
 
-// Users lists the users of the scope's accounts, by name. A password hash is nowhere in it: the directory
+// Users lists the users of the scope's accounts, by name. The directory
 // does not hold one.
 func (e Entities) Users(ctx context.Context, scope Scope, q UsersQuery) ([]User, ListMeta, error) {
 	return e.users(scope, q, "").Read(ctx, e.Pool)

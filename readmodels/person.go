@@ -67,8 +67,8 @@ func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64, alone
 		}
 	}
 	var account string
-	row := tx.QueryRow(ctx, `select account_id, password_ref from users where id = $1`, person.User)
-	isUser, err := found(row, "read user", &account, &person.PasswordRef)
+	row := tx.QueryRow(ctx, `select account_id from users where id = $1`, person.User)
+	isUser, err := found(row, "read user", &account)
 	if err != nil {
 		return person, err
 	}

@@ -9,8 +9,8 @@ type personSection struct{ name, sql string }
 var personSections = []personSection{
 	{"user", `
 		select u.id, u.account_id, a.name as account_name, u.name, u.email, u.phone, u.image, u.meeting_link, u.role, u.company, u.is_owner,
-		       u.active, u.reset_pending, u.created_at, u.updated_at, s.ref is not null as has_password, s.updated_at as password_since
-		from users u left join accounts a on a.id = u.account_id left join kept.secrets s on s.ref = nullif(u.password_ref, '')
+		       u.active, u.reset_pending, u.created_at, u.updated_at
+		from users u left join accounts a on a.id = u.account_id
 		where u.id = @user`},
 	{"sign_ins", `select login_at from sessions where user_id = @user order by login_at, id`},
 	{"identity_provider", `select issuer, subject, linked_at from kept.identities where user_id = @user`},

@@ -48,16 +48,3 @@ func (p People) ActiveByEmail(ctx context.Context, email string) ([]string, erro
 	users, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	return users, wrapped("look for the user of an e-mail address", err)
 }
-
-// HavePasswords tells whether the password of an active user was imported.
-func (p People) HavePasswords(ctx context.Context) (some bool, err error) {
-	err = p.Pool.QueryRow(ctx, `
-		select exists (select from users u join kept.secrets s on s.ref = nullif(u.password_ref, '') where u.active)`).Scan(&some)
-	return some, wrapped("look for passwords", err)
-}
-
-// PasswordRef names what is stored of a user's password, which there may be none of; "" for nobody.
-func (p People) PasswordRef(ctx context.Context, user string) (ref string, err error) {
-	err = p.Pool.QueryRow(ctx, `select coalesce((select password_ref from users where id = $1), '')`, user).Scan(&ref)
-	return ref, wrapped("look for a user's password", err)
-}

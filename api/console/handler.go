@@ -36,8 +36,6 @@ type Deps struct {
 	Provider Provider
 	// Identities finds the people of the provider; nil without one.
 	Identities Identities
-	// Passwords checks passwords that were imported; nil: none counts, as beside a provider.
-	Passwords Passwords
 	// Application is the main application that signs people in; nil: the console does. With one, Sessions, Tokens and what people sign in by are not
 	// looked at.
 	Application *Application
@@ -79,9 +77,6 @@ func Handler(deps Deps) (*Console, error) {
 	}
 	if (deps.Provider == nil) != (deps.Identities == nil) {
 		return nil, errors.New("console: Deps.Provider and Identities go together")
-	}
-	if deps.Provider != nil && deps.Passwords != nil {
-		return nil, errors.New("console: beside Deps.Provider no password counts")
 	}
 	c := &Console{deps: deps, mux: http.NewServeMux(), cross: http.NewCrossOriginProtection(), waits: newWaits(deps.Now), patience: time.Minute}
 	var err error

@@ -17,8 +17,6 @@ const (
 	WayToken = "token"
 	// WayProvider is the identity provider.
 	WayProvider = "provider"
-	// WayPassword is an e-mail address and a password that was imported.
-	WayPassword = "password"
 )
 
 // Person is somebody who can be signed in.
@@ -49,7 +47,7 @@ type Session struct {
 	Person
 
 	ID        string // names it in the list of a person's sessions; it opens nothing
-	Way       string // [WayDemo], [WayLink], [WayToken], [WayProvider] or [WayPassword]
+	Way       string // [WayDemo], [WayLink], [WayToken] or [WayProvider]
 	BegunAt   time.Time
 	SeenAt    time.Time // of the last request, to the minute
 	ExpiresAt time.Time

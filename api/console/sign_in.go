@@ -21,7 +21,6 @@ func (c *Console) signInPages() []page {
 		{pattern: "GET " + signInPath, public: true, views: []view{signInView{}}, open: (*visit).signInPage},
 		{pattern: "POST " + signInPath + "/demo", public: true, open: (*visit).continueAs},
 		{pattern: "POST " + signInPath + "/token", public: true, open: (*visit).useToken},
-		{pattern: "POST " + passwordPath, public: true, open: (*visit).usePassword},
 		{pattern: "GET " + linkPath + "{word}", public: true, views: []view{linkView{}}, open: (*visit).linkPage},
 		{pattern: "POST " + linkPath + "{word}", public: true, open: (*visit).useLink},
 		{pattern: "POST " + Path + "/sign-out", public: true, open: (*visit).signOut},
@@ -32,17 +31,14 @@ func (c *Console) signInPages() []page {
 
 // signInView says how one signs in.
 type signInView struct {
-	To        string
-	Demo      []Person // as whom one may go on here; none outside of demo
-	Provider  string   // where signing in at the identity provider begins; "": there is none
-	Passwords bool     // some people have one
-
-	Email                     string // as it was entered
-	TokenFault, PasswordFault string // why nobody was signed in
+	To         string
+	Demo       []Person // as whom one may continue here; empty outside of demo
+	Provider   string   // where signing in at the identity provider begins; "": there is none
+	TokenFault string   // why nobody was signed in
 }
 
 func (s signInView) status() int {
-	if s.TokenFault+s.PasswordFault != "" {
+	if s.TokenFault != "" {
 		return http.StatusUnprocessableEntity
 	}
 	return http.StatusOK
@@ -55,7 +51,6 @@ func (v *visit) signInPage() (view, error) {
 }
 
 func (v *visit) showSignIn(shown signInView) (view, error) {
-	shown.Passwords = v.passwordOffered()
 	if onThisMachine(v.r) {
 		shown.Demo = v.console.deps.Demo
 	}

@@ -25,8 +25,6 @@ type Why string
 const (
 	WhyLink       Why = "link"         // it was used, is too old or unknown
 	WhyToken      Why = "token"        // of the API, likewise
-	WhyPassword   Why = "password"     // it is not that of the person, or the person has none
-	WhyHash       Why = "hash"         // what is stored of the password cannot be checked here
 	WhyEnded      Why = "ended"        // the person has no rights any more
 	WhyProvider   Why = "provider_set" // a link, and there is an identity provider
 	WhyNotBegun   Why = "not_begun"    // not in this browser, or too long ago
@@ -49,9 +47,6 @@ var notLetIn = map[Why]*refused{
 		"This link signs nobody in: it was used already, is older than "+linkLasts+", or was not copied whole. Ask whoever sent it for a new one."),
 	WhyToken: refusal(http.StatusUnprocessableEntity, domain.CodeUnprocessable,
 		"This token signs nobody in: it is too old, of another service, or was not copied whole. Ask whoever gave it to you for a new one."),
-	WhyPassword: refusal(http.StatusUnprocessableEntity, domain.CodeUnprocessable,
-		"This e-mail address and password sign nobody in here. Look whether both are right. If they are: not everybody has a password here, and an address "+
-			"that several people have signs in none of them. Ask your agency for a link."),
 	WhyEnded: refusal(http.StatusForbidden, domain.CodeForbidden, "Your access has ended. Ask your agency."),
 	WhyProvider: refusal(http.StatusForbidden, domain.CodeForbidden,
 		"Links sign nobody in here any more: your organisation's sign-in does. Begin on the page of signing in."),

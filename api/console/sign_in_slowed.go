@@ -14,7 +14,6 @@ const (
 	forgetTries = 10 * time.Minute // after the last one
 	maxTriers   = 10_000           // that are remembered
 	maxWaiting  = 64               // answers that are held back at once; further ones are not held
-	evenStep    = time.Second      // answers that must not tell by their time why come after a whole number of these
 )
 
 // waits slows failed tries down, by the host that they come from, and by the person whom they are for where they name one.
@@ -72,16 +71,8 @@ func (w *waits) note(keys []string) (wait time.Duration, held bool) {
 	return wait, true
 }
 
-// evenly waits until a whole number of steps has passed since began, or until ctx is done.
-func evenly(ctx context.Context, began time.Time) {
-	select {
-	case <-time.After(evenStep - time.Since(began)%evenStep):
-	case <-ctx.Done():
-	}
-}
-
-// slowDown holds the answer to a failed try back, by the host that it comes from and by further keys.
-func (v *visit) slowDown(keys ...string) {
+// slowDown delays the answer to a failed try, by the host that it comes from.
+func (v *visit) slowDown() {
 	host, _, _ := net.SplitHostPort(v.r.RemoteAddr)
-	v.console.waits.hold(v.r.Context(), append(keys, host)...)
+	v.console.waits.hold(v.r.Context(), host)
 }

@@ -6230,7 +6230,7 @@ export interface components {
              * @description UTC
              */
             signed_in_at: string;
-            /** @description `way` is how the user signed in: link, password, provider, token, or demo. */
+            /** @description `way` is how the user signed in: link, provider, token, or demo. */
             way: string;
         };
         /** @description What became of an event that was skipped, and of those behind it. */

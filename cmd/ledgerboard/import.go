@@ -23,10 +23,9 @@ type importCommand struct {
 	AccountInsights []string      `type:"existingfile" sep:"none" placeholder:"FILE" help:"Table tSAccountIns, CSV or JSON Lines."`
 	PostInsights    []string      `type:"existingfile" sep:"none" placeholder:"FILE" help:"Table tSPostInsights, CSV or JSON Lines."`
 	MemberAuth      []string      `type:"existingfile" sep:"none" placeholder:"FILE" help:"Table tMemberAuth, CSV or JSON Lines; tokens are sealed in the database and appear nowhere else."`
-	Passwords       []string      `type:"existingfile" sep:"none" placeholder:"FILE" help:"Users' ids and password hashes, CSV or JSON Lines; hashes are sealed in the database and appear nowhere else."`
 	TimeZone        string        `default:"UTC" placeholder:"ZONE" help:"Zone of times in old tables that name none."`
 	GrowthWindow    time.Duration `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Age up to which a post's growth counts."`
-	SecretsKey      string        `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal tokens and password hashes; needed with --member-auth and --passwords."`
+	SecretsKey      string        `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal tokens; needed with --member-auth."`
 	ReplaceTokens   bool          `help:"Take the tokens of --member-auth in the place of stored ones. Without it stored ones stay, unless their connection waits for a sign-in."`
 	SkipRefused     bool          `help:"Import the good rows although others are refused. Without it one refused row stops everything."`
 	DryRun          bool          `help:"Read and check everything, print the same report, append nothing."`
@@ -82,17 +81,17 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 
 // legacy tells whether anything but entities is to be imported.
 func (c importCommand) legacy() bool {
-	return len(c.Preferences)+len(c.Posts)+len(c.AccountInsights)+len(c.PostInsights)+len(c.MemberAuth)+len(c.Passwords) > 0
+	return len(c.Preferences)+len(c.Posts)+len(c.AccountInsights)+len(c.PostInsights)+len(c.MemberAuth) > 0
 }
 
 // secret tells whether there is anything to seal.
-func (c importCommand) secret() bool { return len(c.MemberAuth)+len(c.Passwords) > 0 }
+func (c importCommand) secret() bool { return len(c.MemberAuth) > 0 }
 
 // check judges the arguments.
 func (i *importing) check() (err error) {
 	if len(i.Files) == 0 && !i.legacy() {
 		return usageError{errors.New("name what to import: files of entities, or " +
-			"--preferences, --posts, --account-insights, --post-insights, --member-auth, --passwords")}
+			"--preferences, --posts, --account-insights, --post-insights, --member-auth")}
 	}
 	if i.zone, err = time.LoadLocation(i.TimeZone); err != nil || i.TimeZone == "Local" {
 		return usageError{fmt.Errorf("--time-zone %q is not an IANA time zone, for example Europe/Berlin", i.TimeZone)}
@@ -102,7 +101,7 @@ func (i *importing) check() (err error) {
 	}
 	if i.secret() && !i.DryRun {
 		if i.keys, err = vault.ParseKeys(i.SecretsKey); err != nil {
-			return usageError{fmt.Errorf("LEDGERBOARD_SECRETS_KEY, which seals what --member-auth and --passwords bring: %w", err)}
+			return usageError{fmt.Errorf("LEDGERBOARD_SECRETS_KEY, which seals what --member-auth brings: %w", err)}
 		}
 	}
 	if i.ReplaceTokens && len(i.MemberAuth) == 0 {

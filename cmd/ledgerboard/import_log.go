@@ -208,12 +208,12 @@ func (i *importing) stream(ctx context.Context, parent string) (commands.ImportS
 func (i *importing) appendAll(ctx context.Context, checked importReport) (importReport, error) {
 	n := checked.Imported
 	record := domain.DataImported{
-		Entities: n.Entities, Connections: n.Connections, Tokens: n.Tokens, Users: n.Passwords, Dashboards: n.Dashboards, Posts: n.Posts,
+		Entities: n.Entities, Connections: n.Connections, Tokens: n.Tokens, Dashboards: n.Dashboards, Posts: n.Posts,
 		AccountReadings: n.AccountReadings, PostReadings: n.PostReadings,
 	}
 	if n != (importCounts{}) {
 		record.Repaired, record.Refused = len(checked.Repairs), len(checked.Refused)
-		for _, path := range slices.Concat(i.Files, i.Preferences, i.Posts, i.AccountInsights, i.PostInsights, i.MemberAuth, i.Passwords) {
+		for _, path := range slices.Concat(i.Files, i.Preferences, i.Posts, i.AccountInsights, i.PostInsights, i.MemberAuth) {
 			file, err := importedFile(path)
 			if err != nil {
 				return checked, err

@@ -31,7 +31,6 @@ type importCounts struct {
 	Entities        int `json:"entities"`
 	Connections     int `json:"connections"`
 	Tokens          int `json:"tokens"`
-	Passwords       int `json:"passwords"`
 	Dashboards      int `json:"dashboards"`
 	Posts           int `json:"posts"`
 	AccountReadings int `json:"account_readings"`
@@ -110,7 +109,6 @@ func (r importReport) print(c importCommand, s streams) error {
 		{"entities", r.Imported.Entities, r.Unchanged.Entities, len(c.Files) > 0},
 		{"connections", r.Imported.Connections, r.Unchanged.Connections, len(c.MemberAuth) > 0},
 		{"tokens", r.Imported.Tokens, r.TokensKept, len(c.MemberAuth) > 0},
-		{"password hashes", r.Imported.Passwords, r.Unchanged.Passwords, len(c.Passwords) > 0},
 		{"dashboards", r.Imported.Dashboards, r.Unchanged.Dashboards, len(c.Preferences) > 0},
 		{"posts", r.Imported.Posts, r.Unchanged.Posts, len(c.Posts) > 0 || r.Imported.Posts+r.Unchanged.Posts > 0},
 		{"account readings", r.Imported.AccountReadings, r.Unchanged.AccountReadings, len(c.AccountInsights) > 0},

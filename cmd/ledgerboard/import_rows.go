@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/legacy"
 )
 
@@ -35,11 +33,9 @@ func (p *importPass) importers() []importer {
 	read := legacy.Read
 	// As of each row: the method values would keep the time of now.
 	connection := func(row legacy.MemberAuth) (domain.Draft, error) { return p.Connection(row) }
-	user := func(row legacy.Password) (domain.Draft, error) { return p.User(row) }
 	return []importer{
 		{"entities", p.Files, func(c *importCounts) *int { return &c.Entities }, legacy.ReadLines, p.entity},
 		{"connections", p.MemberAuth, func(c *importCounts) *int { return &c.Connections }, read, row((*legacy.Row).MemberAuth, connection, p.sealTokens)},
-		{"users with a password", p.Passwords, func(c *importCounts) *int { return &c.Passwords }, read, row(checkedPassword, user, p.sealPassword)},
 		{"dashboards", p.Preferences, nil, read, p.preference},
 		{"posts", p.Posts, posts, read, p.post},
 		{"account readings", p.AccountInsights, func(c *importCounts) *int { return &c.AccountReadings }, read, row((*legacy.Row).AccountReading, p.AccountReading, nil)},
@@ -104,25 +100,6 @@ func (p *importPass) sealTokens(ctx context.Context, row legacy.MemberAuth, d do
 		p.report.TokensAbsent++
 	}
 	return false, err // tokens are counted by themselves, beside their connections
-}
-
-// checkedPassword refuses a hash that nobody could sign in with.
-func checkedPassword(r *legacy.Row) (legacy.Password, error) {
-	values, err := r.Password()
-	if err != nil {
-		return values, err
-	}
-	if err := identity.CheckHash(string(values.Hash)); err != nil {
-		return values, fmt.Errorf("passwordHash %w", err)
-	}
-	return values, nil
-}
-
-// sealPassword: users refer to their password from the beginning, so that a new one changes nothing else.
-func (p *importPass) sealPassword(ctx context.Context, row legacy.Password, d domain.Draft) (news bool, err error) {
-	user, _ := d.Data.(domain.DirectoryUser)
-	outcome, err := p.SealPassword(ctx, user, row)
-	return outcome == commands.SecretStored, err
 }
 
 // preference notes a legacy dashboard: those of an agency are decided together.

@@ -21,7 +21,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -47,7 +46,6 @@ func moving(dir string) importCommand {
 		AccountInsights: []string{sample("tSAccountIns.csv")},
 		PostInsights:    []string{sample("tSPostInsights.jsonl")},
 		MemberAuth:      []string{sample("tMemberAuth.csv")},
-		Passwords:       []string{sample("passwords.jsonl")},
 		TimeZone:        "Europe/Berlin", GrowthWindow: 168 * time.Hour, SecretsKey: importKey, JSON: true,
 	}
 }
@@ -59,13 +57,13 @@ func runImport(t *testing.T, c importCommand) (report importReport, problems str
 	if out.Len() > 0 {
 		require.NoError(t, json.Unmarshal(out.Bytes(), &report), out.String())
 	}
-	for _, secret := range []string{"invented-page-token-1", "invented-tiktok-token", "invented-tiktok-refresh", "invented-hash", "$2b$10$"} {
+	for _, secret := range []string{"invented-page-token-1", "invented-tiktok-token", "invented-tiktok-refresh"} {
 		require.NotContains(t, out.String()+errs.String(), secret)
 	}
 	return report, errs.String(), err
 }
 
-var allOfIt = importCounts{Entities: 17, Connections: 3, Tokens: 2, Passwords: 2, Dashboards: 4, Posts: 3, AccountReadings: 3, PostReadings: 3}
+var allOfIt = importCounts{Entities: 17, Connections: 3, Tokens: 2, Dashboards: 4, Posts: 3, AccountReadings: 3, PostReadings: 3}
 
 // Moving in, end to end: everything of the old system is there with its old ids and times, links are
 // repaired and told, tokens are sealed and nowhere else, and a repetition changes nothing.
@@ -118,7 +116,7 @@ func TestImportMovesIn(t *testing.T) {
 	newer := filepath.Join(t.TempDir(), "tMemberAuth.csv")
 	require.NoError(t, os.WriteFile(newer, []byte(strings.ReplaceAll(string(rows), "invented-tiktok-token", "invented-newer")), 0o600))
 	tokens := moving(dir)
-	tokens.MemberAuth, tokens.Files, tokens.Preferences, tokens.Posts, tokens.AccountInsights, tokens.PostInsights, tokens.Passwords = []string{newer}, nil, nil, nil, nil, nil, nil
+	tokens.MemberAuth, tokens.Files, tokens.Preferences, tokens.Posts, tokens.AccountInsights, tokens.PostInsights = []string{newer}, nil, nil, nil, nil, nil
 	for _, replace := range []bool{false, true} {
 		tokens.ReplaceTokens = replace
 		report, _, err := runImport(t, tokens)
@@ -132,33 +130,17 @@ func TestImportMovesIn(t *testing.T) {
 	require.ErrorContains(t, err, "--replace-tokens")
 }
 
-// Users are told with the reference to a password from the beginning, and connections with that to their tokens: what counts an import of passwords
-// or of newer tokens is what it seals.
+// Connections have the reference to their tokens from the beginning: what an import of newer tokens counts is what it seals.
 func TestImportCountsTheSecretsThatItSeals(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	users := moving(dir)
-	users.MemberAuth, users.Preferences, users.Posts, users.AccountInsights, users.PostInsights, users.Passwords = nil, nil, nil, nil, nil, nil
+	users.MemberAuth, users.Preferences, users.Posts, users.AccountInsights, users.PostInsights = nil, nil, nil, nil, nil
 	report, _, err := runImport(t, users)
 	require.NoError(t, err)
 	require.Equal(t, importCounts{Entities: allOfIt.Entities, Posts: 1}, report.Imported)
-	passwords := moving(dir)
-	passwords.Files, passwords.MemberAuth, passwords.Preferences, passwords.Posts, passwords.AccountInsights, passwords.PostInsights = nil, nil, nil, nil, nil, nil
-	rows, err := os.ReadFile(sample("passwords.jsonl"))
-	require.NoError(t, err)
-	changed := filepath.Join(t.TempDir(), "passwords.jsonl")
-	require.NoError(t, os.WriteFile(changed, []byte(strings.Replace(string(rows), "abcdefghij", "cbcdefghij", 1)), 0o600))
-	for _, c := range []struct {
-		file                string
-		imported, unchanged int
-	}{{sample("passwords.jsonl"), 2, 0}, {sample("passwords.jsonl"), 0, 2}, {changed, 1, 1}} {
-		passwords.Passwords = []string{c.file}
-		report, _, err = runImport(t, passwords)
-		require.NoError(t, err)
-		require.Equal(t, [2]importCounts{{Passwords: c.imported}, {Passwords: c.unchanged}}, [2]importCounts{report.Imported, report.Unchanged})
-	}
-	tokens := passwords
-	tokens.Passwords, tokens.ReplaceTokens = nil, true
-	rows, err = os.ReadFile(sample("tMemberAuth.csv"))
+	tokens := moving(dir)
+	tokens.Files, tokens.Preferences, tokens.Posts, tokens.AccountInsights, tokens.PostInsights, tokens.ReplaceTokens = nil, nil, nil, nil, nil, true
+	rows, err := os.ReadFile(sample("tMemberAuth.csv"))
 	require.NoError(t, err)
 	newer := filepath.Join(t.TempDir(), "tMemberAuth.csv")
 	require.NoError(t, os.WriteFile(newer, []byte(strings.ReplaceAll(string(rows), "invented-tiktok-token", "invented-newer")), 0o600))
@@ -173,12 +155,12 @@ func TestImportCountsTheSecretsThatItSeals(t *testing.T) {
 	}
 	withService(t, dir, func(a *process, _ string) {
 		rows, err := a.ReadPool.Query(t.Context(), `
-			select (data->>'users')::int, coalesce((data->>'tokens')::int, 0) from operations_trail where event_type = $1 order by time`,
+			select coalesce((data->>'tokens')::int, 0) from operations_trail where event_type = $1 order by time`,
 			domain.DataImported{}.EventType())
 		require.NoError(t, err)
-		sealed, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (n [2]int, err error) { return n, row.Scan(&n[0], &n[1]) })
+		sealed, err := pgx.CollectRows(rows, pgx.RowTo[int])
 		require.NoError(t, err)
-		require.Equal(t, [][2]int{{0, 0}, {2, 0}, {1, 0}, {0, 2}, {0, 1}}, sealed, "each import that has changed something is on record, with what it sealed")
+		require.Equal(t, []int{0, 2, 1}, sealed, "each import that has changed something is on record, with what it sealed")
 	})
 }
 
@@ -268,16 +250,10 @@ func requireMovedIn(t *testing.T, a *process) {
 	require.Equal(t, commands.StoredTokens{
 		AccessToken: "invented-tiktok-token", RefreshToken: "invented-tiktok-refresh", ExpiresAt: time.Date(2024, 3, 3, 9, 0, 0, 0, time.UTC),
 	}, stored)
-	var ref string
-	require.NoError(t, a.ReadPool.QueryRow(t.Context(), "select password_ref from users where id = 'd00000000000000000000011'").Scan(&ref))
-	hash, err := secrets.Get(t.Context(), ref)
-	require.NoError(t, err)
-	require.Equal(t, "$2b$10$abcdefghijklmnopqrstuu1V3E.CdbFC3.1UxmqqjHfQ2cg2H1OR.", string(hash))
 	for _, topic := range []string{domain.TopicDirectory, domain.TopicMetrics, domain.TopicDashboards, domain.TopicOperations} {
 		require.NoError(t, a.Log.Scan(t.Context(), eventlog.ScanConfig{Topic: topic, Handle: func(_ context.Context, run eventlog.Run) error {
 			for _, r := range run.Records {
 				require.NotContains(t, string(r.Value), "invented-", "a token is in the log")
-				require.NotContains(t, string(r.Value), "$2b$", "the hash of a password is in the log")
 			}
 			return nil
 		}}))
@@ -299,7 +275,7 @@ func requireOnRecord(t *testing.T, a *process) {
 	require.NoError(t, rows.Err())
 	require.Len(t, records, 1, "the repetition changed nothing and leaves no record")
 	record := records[0]
-	require.Len(t, record.Files, 8)
+	require.Len(t, record.Files, 7)
 	content, err := os.ReadFile(sample("tMemberAuth.csv"))
 	require.NoError(t, err)
 	require.Contains(t, record.Files, domain.ImportedFile{
@@ -307,7 +283,7 @@ func requireOnRecord(t *testing.T, a *process) {
 	})
 	record.Files = nil
 	require.Equal(t, domain.DataImported{
-		Entities: allOfIt.Entities, Connections: allOfIt.Connections, Tokens: allOfIt.Tokens, Users: 2, Dashboards: allOfIt.Dashboards, Posts: allOfIt.Posts,
+		Entities: allOfIt.Entities, Connections: allOfIt.Connections, Tokens: allOfIt.Tokens, Dashboards: allOfIt.Dashboards, Posts: allOfIt.Posts,
 		AccountReadings: allOfIt.AccountReadings, PostReadings: allOfIt.PostReadings, Repaired: 5,
 	}, record)
 }
@@ -355,8 +331,6 @@ func TestImportRefusesRows(t *testing.T) {
 	c.PostInsights = []string{write("p.jsonl", "{\"sAccountId\":701,\"pId\":1,\"likes\":1,\"createdAt\":1704067200}\n[1]\n"+
 		`{"sAccountId":701,"pId":1,"postId":"1_1","likes":1,"createdAt":1704067200,"accountId":21,"parentAccount":1}`)}
 	c.MemberAuth = []string{write("m.csv", "id,memberId,pId,accessToken,expiresAt\n71,8,1,invented-page-token-1,\n72,7,1,ok,invented-tiktok-token\n")}
-	c.Passwords = []string{write("pw.csv", "userId,passwordHash\nd00000000000000000000099,$2b$10$abcdefghijklmnopqrstuu1V3E.CdbFC3.1UxmqqjHfQ2cg2H1OR.\ninvented-hash,x\n"+
-		"d00000000000000000000011,\nd00000000000000000000011,invented-hash\n")}
 	c.Preferences = []string{write("prefs.json", `{"_id":"x","sub_account_id":null,"parent_account":"a00000000000000000000001"}
 {"_id":"5f1a2b3c4d5e6f7081920a21","sub_account_id":"c00000000000000000000021","parent_account":"a00000000000000000000001"}
 `)}
@@ -374,10 +348,6 @@ func TestImportRefusesRows(t *testing.T) {
 		`e.jsonl line 1: unknown event type ""`,
 		`m.csv line 2: memberId: the directory does not know this member; import the members first`,
 		`m.csv line 3: expiresAt (not shown) is not a time (2026-03-14T12:00:00Z, 2026-03-14 12:00:00, or Unix seconds or milliseconds)`,
-		`pw.csv line 2: userId: the directory does not know this user; import the users first`,
-		`pw.csv line 3: userId (not shown) is not an id of 24 hex digits`,
-		`pw.csv line 4: passwordHash is missing`,
-		`pw.csv line 5: passwordHash ` + identity.ErrHash.Error(),
 		`prefs.json line 1: _id "x" is not an id of 24 hex digits; sub_account_id is missing`,
 		`a.csv line 3: accountId: no account has the row id 99; import the accounts first`,
 		`a.csv line 4: pId is 2; platforms are 1 (Facebook), 3 (Instagram), 4 (LinkedIn) and 6 (TikTok)`,

@@ -48,12 +48,6 @@ func (s *Service) signIns(deps *console.Deps, c HandlerConfig) error {
 	switch {
 	case in.Provider != nil:
 		deps.Provider, deps.Identities = in.Provider, signin.Identities{Kept: kept, People: known, Staff: in.Staff}
-	case len(s.settings.SecretsKeys) > 0:
-		secrets, err := vault.NewSecrets(s.KeptPool, s.settings.SecretsKeys)
-		if err != nil {
-			return err
-		}
-		deps.Passwords = signin.Passwords{People: known, Secrets: secrets, Check: identity.NewPasswords(), Logger: s.settings.Logger}
 	}
 	deps.Addressless = in.PublicURL == ""
 	return nil

@@ -260,7 +260,7 @@ func (p *Parts) pool(ctx context.Context, at *part[*pgxpool.Pool], open func(url
 	})
 }
 
-// Secrets are the sealed tokens and password hashes. Error: [vault.ErrUnknownKey], if the configured keys are not those of
+// Secrets are the sealed tokens. Error: [vault.ErrUnknownKey], if the configured keys are not those of
 // what is stored.
 func (p *Parts) Secrets(ctx context.Context) (*vault.Secrets, error) {
 	pool, err := p.Vault(ctx)

@@ -21,7 +21,7 @@ type Settings struct {
 
 	DatabaseURL string     // "": a server started by this process
 	ReadConns   int32      // that reads of this process may hold; 0: defaultReadConns
-	SecretsKeys vault.Keys // that seal tokens and password hashes
+	SecretsKeys vault.Keys // that seal tokens
 	// NoSubscriptions says that accounts are read and connected without a subscription.
 	NoSubscriptions bool
 

@@ -1,5 +1,5 @@
 // Package identity asks an identity provider (OpenID Connect) who somebody is. What a person may do is not the provider's to say: the directory
-// says it, and of auditors and operators a list in the configuration. Where there is no provider, it checks passwords against hashes that were imported.
+// says it, and of auditors and operators a list in the configuration.
 //
 // # Invariants
 //
@@ -7,8 +7,7 @@
 //   - A sign-in is one: state, nonce and the proof of the code (PKCE, S256) follow from a word that one browser holds.
 //   - An e-mail address counts only if the provider says that it is verified, and in lower case.
 //   - Claims narrow what a person may do here, and never add to it.
-//   - No error of this package holds a code, a token, a password, a hash or the client's secret.
-//   - A password that is not right takes as long as one of nobody, and few are checked at once.
+//   - No error of this package holds a code, a token or the client's secret.
 //
 // It may import domain alone of this module.
 //

@@ -42,7 +42,6 @@ func FuzzRead(f *testing.F) {
 				func(r *legacy.Row) error { _, err := r.PostReading(); return err },
 				func(r *legacy.Row) error { _, err := r.Post(); return err },
 				func(r *legacy.Row) error { _, err := r.Preference(); return err },
-				func(r *legacy.Row) error { _, err := r.Password(); return err },
 			} {
 				row := *r
 				if err := form(&row); err != nil {

@@ -201,17 +201,3 @@ func TestMemberAuthShowsNoToken(t *testing.T) {
 		require.NotContains(t, err.Error(), "invented", column)
 	}
 }
-
-func TestPasswordShowsNoHash(t *testing.T) {
-	t.Parallel()
-	p, err := rowOf(t, `{"_id":{"$oid":"D00000000000000000000011"},"password":"invented-hash"}`).Password()
-	require.NoError(t, err)
-	require.Equal(t, legacy.Password{UserID: "d00000000000000000000011", Hash: "invented-hash"}, p)
-	text, err := json.Marshal(p)
-	require.NoError(t, err)
-	require.NotContains(t, printed(p)+string(text), "invented")
-	_, err = rowOf(t, `{"_id":"invented-hash","password":null}`).Password()
-	require.ErrorContains(t, err, "(not shown)")
-	require.ErrorContains(t, err, "passwordHash is missing")
-	require.NotContains(t, err.Error(), "invented")
-}

@@ -38,16 +38,3 @@ func (r *Row) MemberAuth() (MemberAuth, error) {
 		InstagramLogin: optional(r, truth, "instagramLogin"),
 	}, r.err()
 }
-
-// Password is a user's password hash, as the system before this one stored it, with its scheme and salt.
-type Password struct {
-	UserID string
-	Hash   Secret
-}
-
-// Password reads a user's id and password hash, of any export that has both. Its error quotes no value
-// of the row.
-func (r *Row) Password() (Password, error) {
-	r.secret = true
-	return Password{UserID: required(r, hexID, "userId", "_id", "id"), Hash: Secret(required(r, filled, "passwordHash", "password"))}, r.err()
-}

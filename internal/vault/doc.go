@@ -1,5 +1,5 @@
-// Package vault keeps what the log must not hold, in schema kept: secrets (platform tokens, password
-// hashes), who is signed in to the console, pictures of posts, sign-ins under way and the grants that
+// Package vault keeps what the log must not hold, in schema kept: platform tokens,
+// who is signed in to the console, pictures of posts, sign-ins under way and the grants that
 // come of them, the cursors of notices, and what operators have paused. It also keeps what the fetchers
 // share about when to read what; if that is lost, every connection is due at once.
 //

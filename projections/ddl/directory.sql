@@ -1,5 +1,5 @@
 -- Projection "directory": the last state of the main application's reference entities. No secrets:
--- secret_ref and password_ref name rows of schema kept.
+-- secret_ref names a row of schema kept.
 --
 -- In each table told_at says when the entity was so.
 
@@ -31,7 +31,6 @@ create table users (
   is_owner      boolean not null,
   active        boolean not null,
   reset_pending boolean not null,
-  password_ref  text    not null,
   created_at    timestamptz,
   updated_at    timestamptz,
   told_at timestamptz not null

@@ -25,7 +25,7 @@ type Directory struct{}
 func (Directory) Name() string { return "directory" }
 
 // Version implements [fold.Projector].
-func (Directory) Version() int { return 8 + ahead }
+func (Directory) Version() int { return 9 + ahead }
 
 // Topic implements [fold.Projector].
 func (Directory) Topic() string { return domain.TopicDirectory }

@@ -16,12 +16,12 @@ var entityKinds = []entityKind{
 			}
 		}),
 	newKind("users", "id", `id text, account_id text, name text, email text, phone text, image text, meeting_link text,
-		role text, company text, is_owner boolean, active boolean, reset_pending boolean, password_ref text,
+		role text, company text, is_owner boolean, active boolean, reset_pending boolean,
 		created_at timestamptz, updated_at timestamptz`,
 		func(r domain.DirectoryUser) []any {
 			return []any{
 				r.ID, r.AccountID, r.Name, r.Email, r.Phone, r.Image, r.MeetingLink,
-				r.Role, r.Company, r.IsOwner, r.Active, r.ResetPending, r.PasswordRef,
+				r.Role, r.Company, r.IsOwner, r.Active, r.ResetPending,
 				nullIfZero(r.CreatedAt), nullIfZero(r.UpdatedAt),
 			}
 		}),

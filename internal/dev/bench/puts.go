@@ -165,8 +165,8 @@ func fillAgencies(ctx context.Context, pool *pgxpool.Pool, agencies int) error {
 			return fmt.Errorf("fill accounts: %w", err)
 		}
 		for n := range 3 {
-			_, err := pool.Exec(ctx, `insert into users (id, account_id, name, email, phone, image, meeting_link, role, company, is_owner, active, reset_pending, password_ref, told_at)
-				values ($1, $2, 'n', '', '', '', '', '', '', false, true, false, '', now())`,
+			_, err := pool.Exec(ctx, `insert into users (id, account_id, name, email, phone, image, meeting_link, role, company, is_owner, active, reset_pending, told_at)
+				values ($1, $2, 'n', '', '', '', '', '', '', false, true, false, now())`,
 				putsUser(agency, n), putsAccount(agency, 0))
 			if err != nil {
 				return fmt.Errorf("fill users: %w", err)

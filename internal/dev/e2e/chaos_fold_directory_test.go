@@ -53,7 +53,7 @@ var chaosEntities = map[string]chaosEntity{
 		chaosColumns(chaosEmptyText, "id", "name", "email", "phone", "address", "custom_domain", "white_label_url", "colour"),
 		chaosColumns(chaosNullText, "parent_account"), chaosColumns(chaosZero, "row_id"), chaosColumns(chaosFalse, "active")),
 	"user": chaosTable("users",
-		chaosColumns(chaosEmptyText, "id", "account_id", "name", "email", "phone", "image", "meeting_link", "role", "company", "password_ref"),
+		chaosColumns(chaosEmptyText, "id", "account_id", "name", "email", "phone", "image", "meeting_link", "role", "company"),
 		chaosColumns(chaosFalse, "is_owner", "active", "reset_pending"), chaosColumns(chaosNullTime, "created_at", "updated_at")),
 	"order": chaosTable("orders",
 		chaosColumns(chaosEmptyText, "id", "buyer", "seller", "product_type"), chaosColumns(chaosList, "assigned_users")),

@@ -62,7 +62,7 @@ func Entities() []domain.DirectoryEntity {
 	expires, price := at, int64(4900)
 	return []domain.DirectoryEntity{
 		domain.DirectoryAccount{ID: client, RowID: 42, ParentAccount: agency, Name: "n", Email: "e", Phone: "p", Address: "a", CustomDomain: "c", WhiteLabelURL: "w", Colour: "#17587F", Active: true},
-		domain.DirectoryUser{ID: "u", AccountID: client, Name: "n", Email: "e", Phone: "p", Image: "i", MeetingLink: "m", Role: "r", Company: "c", IsOwner: true, Active: true, ResetPending: true, PasswordRef: "pw", CreatedAt: at, UpdatedAt: at},
+		domain.DirectoryUser{ID: "u", AccountID: client, Name: "n", Email: "e", Phone: "p", Image: "i", MeetingLink: "m", Role: "r", Company: "c", IsOwner: true, Active: true, ResetPending: true, CreatedAt: at, UpdatedAt: at},
 		domain.DirectoryOrder{ID: "o", Buyer: client, Seller: agency, ProductType: "t", AssignedUsers: []string{"x", `"y", {`, ""}},
 		domain.DirectorySession{ID: "s", UserID: "u", LoginAt: at},
 		domain.DirectoryMember{ID: 7, AccountID: client, UserID: "u", Name: "n", Active: true},
