@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -125,11 +124,11 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 	dir := t.TempDir()
 	sim := simulator.New(simulator.Config{Seed: 7})
 	withService(t, dir, func(a *process, _ string) { seedFetching(t, a, sim) })
-	connections := func(args ...string) (code int, out, problems string) {
-		return byHand(t, slices.Concat([]string{"connections"}, args, []string{"--data-dir", dir, "--log-level", "error"})...)
+	run := func(args ...string) (code int, out, problems string) {
+		return byHand(t, append(args, "--data-dir", dir, "--log-level", "error")...)
 	}
 	reading := func(of int64) readmodels.ConnectionReading {
-		code, out, problems := connections("list", "--json", "--account", eraseClient)
+		code, out, problems := run("connections", "list", "--json", "--account", eraseClient)
 		require.Zero(t, code, problems)
 		var listed []readmodels.ConnectionReading
 		require.NoError(t, json.Unmarshal([]byte(out), &listed))
@@ -142,20 +141,20 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 	}
 	state := func(of int64) string { return reading(of).State }
 	require.Equal(t, "ok", state(fetchGood))
-	code, _, problems := connections("pause", "1", "99", "--yes", "--reason", "incident:OPS-5")
+	code, _, problems := run("pause", "1", "99", "--yes", "--reason", "incident:OPS-5")
 	require.NotZero(t, code)
 	require.Contains(t, problems, "99")
 	require.Equal(t, "ok", state(fetchGood))
 
-	code, _, problems = connections("pause", "1", "--yes", "--reason", "incident:OPS-5")
+	code, _, problems = run("pause", "1", "--yes", "--reason", "incident:OPS-5")
 	require.Zero(t, code, problems)
 	require.Equal(t, "paused", state(fetchGood))
-	code, out, problems := connections("list")
+	code, out, problems := run("connections", "list")
 	require.Zero(t, code, problems)
 	require.Regexp(t, `(?m)^1 +facebook .* paused `, out)
 
 	read := func(id int) (int, string) {
-		code, out, problems := connections("read", strconv.Itoa(id), "--yes", "--reason", "incident:OPS-5")
+		code, out, problems := run("connections", "read", strconv.Itoa(id), "--yes", "--reason", "incident:OPS-5")
 		return code, out + problems
 	}
 	for id, want := range map[int]string{
@@ -166,7 +165,7 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 		require.Contains(t, said, want)
 	}
 	require.Nil(t, reading(fetchGood).NextDue)
-	code, _, problems = connections("resume", "1", "--yes", "--reason", "incident:OPS-5")
+	code, _, problems = run("resume", "1", "--yes", "--reason", "incident:OPS-5")
 	require.Zero(t, code, problems)
 	require.Equal(t, "ok", state(fetchGood))
 	require.Equal(t, "not listed", state(fetchDisconnected))
