@@ -51,7 +51,7 @@ grant select on all tables in schema lb_engine to ledgerboard_process;
 grant insert, update, delete on lb_engine.processes to ledgerboard_process;
 grant select on kept.schema_migrations, kept.pauses to ledgerboard_process;
 
--- Every start erases again what the list of erasures names. Of a secret all is shown for that but what is sealed.
+-- Every process may erase what is kept of people. Of a secret it reads everything but what is sealed.
 grant delete on kept.secrets, kept.grants, kept.granted_connections, kept.fetch_state, kept.post_notes, kept.platform_words, kept.notice_cursors,
   kept.pictures to ledgerboard_process;
 grant select (parent_account, social_account_id, external_id, tries, tried_at, next_at, key_id) on kept.pictures to ledgerboard_process;
