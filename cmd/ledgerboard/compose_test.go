@@ -20,7 +20,6 @@ import (
 var composeLeavesOut = map[string]string{
 	"LEDGERBOARD_KAFKA_CA":      ownBroker,
 	"LEDGERBOARD_KAFKA_CERT":    ownBroker,
-	"LEDGERBOARD_STOP_WITHIN":   "stop_grace_period of compose.yaml goes with its default",
 	"LEDGERBOARD_PLATFORMS_URL": "simulated",
 	"LEDGERBOARD_URL":           "of auditors' commands, which ask a service",
 }

@@ -25,7 +25,7 @@ type cli struct {
 	Secrets      secretsCommand      `cmd:"" help:"Seal the stored tokens under a new key."`
 	Migrate      migrateCommand      `cmd:"" help:"Bring the database's schemas to this version."`
 	Import       importCommand       `cmd:"" help:"Append reference entities of the main application, and take over the old system's data."`
-	Verify       verifyCommand       `cmd:"" help:"Prove that nothing in the history was changed, or name what was. Name one of --parent, --all, --bundle, --tables; with --url and an auditor's token, --own or --all."`
+	Verify       verifyCommand       `cmd:"" help:"Prove that nothing in the history was changed, or name what was. Name one of --parent, --all, --bundle, --tables."`
 	Export       exportCommand       `cmd:"" help:"Write a proof bundle of one agency, to be verified anywhere."`
 	Access       accessCommand       `cmd:"" help:"Tell who had access to any dashboard of an agency, from when to when, and by which records: asks a running service, with an auditor's token."`
 	Checkpoints  checkpointsCommand  `cmd:"" help:"Print the signed checkpoints that a running service has published."`

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -38,7 +39,7 @@ func newMetricsRegistry() *prometheus.Registry {
 
 // open opens everything that the process needs; nothing runs yet. Close gives it back.
 func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, error) {
-	p := &process{settings: s, logger: logger, registry: newMetricsRegistry(), stop: newStop(s.StopWithin)}
+	p := &process{settings: s, logger: logger, registry: newMetricsRegistry(), stop: newStop(cmp.Or(s.StopWithin, stopWithin))}
 	config := assembly.Config{
 		Settings:     s.backends(logger),
 		ClientScopes: s.ClientDashboardScopes, ManagedSubscriptions: s.ManagedSubscriptions,
@@ -70,7 +71,7 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 			config.Fetch.Pictures = launch.PicturesOf()
 		}
 		// What is left of the bound is for renewals of tokens, which are not cut.
-		config.Fetch.Schedule.DrainTimeout = min(s.StopWithin/3, scheduler.DefaultDrainTimeout)
+		config.Fetch.Schedule.DrainTimeout = min(cmp.Or(s.StopWithin, stopWithin)/3, scheduler.DefaultDrainTimeout)
 	}
 	p.Service, err = assembly.Open(ctx, config)
 	return p, err

@@ -115,7 +115,8 @@ type settings struct {
 	// withPictures says that answers name pictures of the simulated platforms, which are served beside them.
 	withPictures bool
 
-	StopWithin time.Duration `env:"LEDGERBOARD_STOP_WITHIN" default:"40s" help:"How long a stop may take as a whole. What has not come to its end then is cut."`
+	// StopWithin is how long a stop may take as a whole: stop_grace_period of compose.yaml is longer. Only tests set another one.
+	StopWithin time.Duration `kong:"-"`
 }
 
 var scopeForm = regexp.MustCompile(domain.ScopePattern)
@@ -159,7 +160,6 @@ func (s settings) validate(addr string) error {
 	}
 	wrong.unlessf(s.CheckpointKey != "" || !slices.Equal(s.Roles, []string{roleSigner}),
 		"LEDGERBOARD_CHECKPOINT_KEY is not set: a process that only signs needs it ('ledgerboard keygen' makes one)")
-	wrong.unlessf(s.StopWithin > 0, "LEDGERBOARD_STOP_WITHIN is %s; use more than 0", s.StopWithin)
 	switch {
 	case !s.has(roleAPI): // nobody shows it a token
 	case (s.JWTSecret == "") == (s.JWTKeys == ""):

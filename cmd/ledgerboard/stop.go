@@ -14,8 +14,11 @@ import (
 )
 
 // announced is how long a process that stops still takes requests while /readyz says 503, so that balancers send none before the port
-// closes; of a short LEDGERBOARD_STOP_WITHIN it is a tenth. Requests are answered meanwhile, so it delays nobody.
+// closes; of a short stop it is a tenth. Requests are answered meanwhile, so it delays nobody.
 const announced = 2 * time.Second
+
+// stopWithin is how long a stop may take as a whole.
+const stopWithin = 40 * time.Second
 
 // closing names the end of a stop.
 const closing = "the log and the database"
@@ -96,6 +99,6 @@ func (s *stop) wait(end func() error) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return fmt.Errorf("%w: after %s (LEDGERBOARD_STOP_WITHIN) these had not come to their end: %s", errStopCut, s.within,
+	return fmt.Errorf("%w: after %s these had not come to their end: %s", errStopCut, s.within,
 		strings.Join(slices.Sorted(maps.Keys(s.runs)), ", "))
 }
