@@ -48,7 +48,6 @@ alter default privileges for role ledgerboard_projector grant select on tables t
 -- Every process reads the read models and the state of the projections.
 grant usage on schema lb_engine, kept to ledgerboard_process;
 grant select on all tables in schema lb_engine to ledgerboard_process;
-grant insert, update, delete on lb_engine.processes to ledgerboard_process;
 grant select on kept.schema_migrations, kept.pauses to ledgerboard_process;
 
 -- Every process may erase what is kept of people. Of a secret it reads everything but what is sealed.

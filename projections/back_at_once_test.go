@@ -14,7 +14,7 @@ func TestBackRightAfterRetiring(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 10)
-	e := b.engine(bulkTally{}, retiredWithin(time.Millisecond))
+	e := b.engine(bulkTally{})
 	b.start(e)
 	b.caughtUp(e)
 	b.ends(b.request("tally").ID, operator.RebuildDone)
@@ -22,5 +22,5 @@ func TestBackRightAfterRetiring(t *testing.T) {
 	back, err := b.switchBack(asked("tally"))
 	require.NoError(t, err)
 	b.ends(back.ID, operator.RebuildDone)
-	require.Equal(t, 1, b.pointedAt("tally"))
+	require.Equal(t, 1, b.liveAt("tally"))
 }

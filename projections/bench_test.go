@@ -123,7 +123,7 @@ func (b *bench) engine(p fold.Projector, change ...func(*projections.Config)) *p
 	b.t.Helper()
 	c := projections.Config{
 		Projector: p, Log: b.log, DatabaseURL: b.db.URL, Pool: b.db.Pool, Topics: b.topics, Registry: domain.NewRegistry(),
-		Logger: quiet, Grace: time.Hour, // what a test compares is followed however long the test takes
+		Logger: quiet,
 	}
 	for _, f := range change {
 		f(&c)

@@ -57,8 +57,8 @@ func (e *Engine) checkDue(ctx context.Context, logger *slog.Logger) error {
 	var due bool
 	err := e.pool.QueryRow(ctx, `
 		select exists (
-			select from pointer p join generations g using (projection, generation)
-			where p.projection = $1 and p.version = $2 and g.live_at < clock_timestamp() - $3::interval and not exists (
+			select from generations g
+			where g.projection = $1 and g.version = $2 and g.state = 'live' and g.live_at < clock_timestamp() - $3::interval and not exists (
 				select from table_checks t
 				where t.projection = $1 and t.generation = g.generation and t.at > clock_timestamp() - $3::interval))`,
 		e.projector.Name(), e.projector.Version(), checkEvery).Scan(&due)

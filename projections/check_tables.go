@@ -11,9 +11,10 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
@@ -25,8 +26,7 @@ import (
 //
 // The snapshot is open as long as it takes to fold the topic. The user needs the right to make temporary tables.
 //
-// It has a connection of its own: what else the engine does must not wait for it. Others see meanwhile that the generation
-// is read.
+// It has connections of its own: what else the engine does must not wait for it.
 func (e *Engine) CheckTables(ctx context.Context) (Report, error) { return e.check(ctx, "") }
 
 // CheckAgency is [Engine.CheckTables] of the rows and parked events of one agency.
@@ -37,16 +37,16 @@ func (e *Engine) CheckAgency(ctx context.Context, agency string) (Report, error)
 func (e *Engine) check(ctx context.Context, agency string) (Report, error) {
 	began := time.Now()
 	r := newReport(e.projector.Name(), began)
-	err := e.apart(ctx, "check", func(pool *pgxpool.Pool) error {
-		stop, err := e.announceReading(ctx)
-		if err != nil {
-			return err
-		}
-		defer stop()
-		return pgx.BeginTxFunc(ctx, pool, snapshotOptions, func(tx pgx.Tx) error {
-			check := &tableCheck{work: e.work, tx: tx, seed: rand.Int64(), agency: agency} // nobody must foresee the seed for long
-			return check.run(ctx, &r)
-		})
+	pool, err := pg.Open(ctx, pg.Config{
+		URL: e.databaseURL, SearchPath: []string{migrations.Engine}, Name: "check", MaxConns: CheckConns, AsyncCommit: true,
+	})
+	if err != nil {
+		return r, fmt.Errorf("open connections for a check: %w", err)
+	}
+	defer pool.Close()
+	err = pgx.BeginTxFunc(ctx, pool, snapshotOptions, func(tx pgx.Tx) error {
+		check := &tableCheck{work: e.work, tx: tx, seed: rand.Int64(), agency: agency} // no one must foresee the seed for long
+		return check.run(ctx, &r)
 	})
 	if err != nil {
 		return r, fmt.Errorf("check tables of %s: %w", e.projector.Name(), err)
@@ -57,6 +57,9 @@ func (e *Engine) check(ctx context.Context, agency string) (Report, error) {
 
 // ErrNotLive says that readers have no tables of this version yet.
 var ErrNotLive = errors.New("the tables are not live (never started, or being built): check them again later")
+
+// CheckConns bounds how many connections one check of tables may open.
+const CheckConns = 4
 
 // checkWorkers is how many partitions are folded at a time; the rows go through one connection.
 const checkWorkers = 4
@@ -133,14 +136,12 @@ func (c *tableCheck) run(ctx context.Context, r *Report) error {
 // begin reads what is checked, and makes a temporary table like each.
 func (c *tableCheck) begin(ctx context.Context) error {
 	name := c.projector.Name()
-	var number int
-	err := c.tx.QueryRow(ctx, `
-		select generation from pointer where projection = $1 and version = $2`, name, c.projector.Version()).Scan(&number)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return ErrNotLive
-	}
+	number, err := c.work.live(ctx, c.tx)
 	if err != nil {
-		return fmt.Errorf("read which generation is used: %w", err)
+		return err
+	}
+	if number == 0 {
+		return ErrNotLive
 	}
 	var found bool
 	if c.gen, found, err = readGeneration(ctx, c.tx, name, number); err != nil || !found {

@@ -90,11 +90,9 @@ func (f *session) transaction(
 		return nil
 	})
 	load(&first)
-	end := endBlockers(ctx, f.work.pool, conn.Conn(), f.projector.Name()) // the first that waits is the move
 	results := conn.SendBatch(ctx, &first)
 	tx := results.Tx()
 	err = results.Close()
-	end()
 	if err == nil && moved != int64(len(steps)) {
 		err = whyNotMoved(ctx, tx, f.projector.Name(), generation, steps)
 	}

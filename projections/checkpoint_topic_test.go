@@ -212,7 +212,7 @@ func TestARebuildOfBeforeARestoreCopiesNothing(t *testing.T) {
 	b.caughtUp(e)
 	failed := b.ends(b.request("tally").ID, operator.RebuildFailed)
 	require.Contains(t, failed.Error, "another log: rebuild")
-	require.Equal(t, 1, b.pointedAt("tally"))
+	require.Equal(t, 1, b.liveAt("tally"))
 	b.caughtUp(e)
 	b.eachOnce(90)
 }

@@ -1,5 +1,5 @@
 // Package projections folds the log into the read models: the engine. It runs any projector (projections/fold), in generations of its tables,
-// and knows none of those that there are (projections/projectors).
+// and knows no particular one (projections/projectors).
 //
 // # Invariants
 //
@@ -26,11 +26,11 @@
 //     two has moved the checkpoint to the end of the first: no record of the second counts as folded.
 //   - A stop lets the batch that is folded come to its end, within a bound: only between two batches does a session look
 //     whether it goes on.
-//   - No time-out of the server ends a COPY whose client says nothing, so that sessions of frozen processes are ended by who waits
-//     for them. The time-outs that folds carry hold where nobody waits; the one of attaching a month is short, because readers wait.
+//   - The server ends sessions that are idle in a transaction, so that a frozen process blocks neither takeover nor switch.
+//     No time-out ends a COPY whose client has stopped: folds use none, and who takes a rebuild over ends its predecessor's sessions.
 //   - Records of other projections of the topic are passed over without a transaction of their own: the checkpoint follows with
-//     the next event, or a tenth of a second later. Only what readers use may stand behind so: a switch waits for the
-//     checkpoints of the next generation. What was passed over and not noted is read again, by whoever goes on.
+//     the next event, or a tenth of a second later. Only the live generation may stand behind so: a switch waits for the
+//     checkpoints of the next one. What was passed over and not noted is read again, by whoever goes on.
 //   - Transactions commit asynchronously: a crash of the server loses rows and checkpoint together, and
 //     the log has them still. Those of dashboards do not: a command is answered once its record shows in
 //     the tables, and tables that a crash set back let the next command find "nothing to change", 200,
@@ -44,10 +44,10 @@
 //     work on another. More of both at a time would leave no processor to what serves.
 //   - The steps of a rebuild wait for no clock: each is notified in its transaction, and who waits looks again. What is not
 //     heard is found by a look a second later.
-//   - The switch holds the old generation's checkpoints for some milliseconds, in which the new one passes them. Without
-//     that, two generations that are followed at full speed would hardly ever be seen in the right order.
-//   - A superseded generation is followed until the views of schema lb show another one: a transaction of somebody with psql
-//     may hold a view for hours, and what the view shows is fresh meanwhile.
+//   - Readers read views. The switch holds the live generation's checkpoints for some milliseconds, in which the new one
+//     passes them, and replaces the views last: readers wait from then to the commit. A transaction that has read a view
+//     holds its lock, and so the switch, until it ends: it never mixes two generations. No reader is left on the old
+//     tables, which retire in the same transaction.
 //   - A parked record of a compacted topic is overtaken by the next of its key, parked or not: compaction may take it, and a
 //     rebuild must not find less than live has noted. The row that it did not replace stays; compaction may take the record
 //     of that too, and then a check of the tables says so (check_compacted.go).

@@ -15,6 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
@@ -45,8 +46,6 @@ type Config struct {
 	Paused func(ctx context.Context) (bool, error)
 	// DeleteGroup, if set, deletes the consumer group of a generation that is dropped.
 	DeleteGroup func(ctx context.Context, group string) error
-	// Grace is how long a generation is followed on after readers were switched to another one; 0: half a minute.
-	Grace time.Duration
 }
 
 // FoldConns is how many connections each generation that is followed may hold: one for each fold at a time, and one for looks.
@@ -60,7 +59,6 @@ const lookEvery = time.Second
 type Engine struct {
 	work
 	deleteGroup func(ctx context.Context, group string) error
-	grace       time.Duration
 
 	mu       sync.Mutex
 	sessions map[int]*session // by generation, of this process
@@ -85,6 +83,14 @@ type work struct {
 	deleteRetention time.Duration
 }
 
+// OpenEnginePool opens the pool that engines share, and operators' steps with them: schema lb_engine.
+func OpenEnginePool(ctx context.Context, databaseURL string, conns int32) (*pgxpool.Pool, error) {
+	return pg.Open(ctx, pg.Config{
+		URL: databaseURL, SearchPath: []string{migrations.Engine}, Name: "engine", MaxConns: conns, AsyncCommit: true,
+		Params: map[string]string{"idle_in_transaction_session_timeout": idleAtMost},
+	})
+}
+
 // New makes an engine; Run starts it.
 func New(c Config) (*Engine, error) {
 	if c.Projector == nil || c.Log == nil || c.Pool == nil || c.DatabaseURL == "" || c.Registry == nil || c.Logger == nil {
@@ -95,7 +101,7 @@ func New(c Config) (*Engine, error) {
 		return nil, err
 	}
 	return &Engine{
-		work: w, deleteGroup: c.DeleteGroup, grace: cmp.Or(c.Grace, defaultGrace),
+		work: w, deleteGroup: c.DeleteGroup,
 		sessions: map[int]*session{}, waits: map[waiting]wait{},
 	}, nil
 }
@@ -133,7 +139,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
 	running.Go(func() { e.keepRebuilding(ctx) })
-	running.Go(func() { e.keepRetiring(ctx) })
+	running.Go(func() { e.keepDropping(ctx) })
 	for {
 		stepped := e.stepped()
 		for _, s := range e.begin(ctx) {
@@ -211,17 +217,6 @@ func (e *Engine) drop(s *session) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.sessions, s.gen.Number)
-}
-
-// Folds returns the generations that this process follows, as projection.g<number>.
-func (e *Engine) Folds() []string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	var names []string
-	for number := range e.sessions {
-		names = append(names, generationName(e.projector.Name(), number))
-	}
-	return names
 }
 
 func generationName(projection string, number int) string {

@@ -149,12 +149,6 @@ func Digests(ctx context.Context, pool *pgxpool.Pool, projection string, number 
 	return all, err
 }
 
-// Bounds of an exchange of the readers' pools: beyond them what was seen before may be missing for a moment.
-const (
-	PassWithin  = passWithin
-	DrainWithin = drainWithin
-)
-
 // Reasons why a checkpoint does not move.
 var (
 	ErrOtherTopic = errOtherTopic
@@ -180,8 +174,3 @@ func Move(ctx context.Context, pool *pgxpool.Pool, projection string, number int
 
 // CutRuns shares runs among transactions.
 var CutRuns = cutRuns
-
-// EndSessions ends sessions by the beginning of their names, and says which ones it may not end.
-func EndSessions(ctx context.Context, pool *pgxpool.Pool, prefix, own string) (left string, err error) {
-	return endSessions(ctx, pool, prefix, own)
-}

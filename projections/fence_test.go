@@ -144,9 +144,6 @@ func (b *bench) swap(projection string) {
 		if err == nil {
 			_, err = tx.Exec(b.ctx(), "insert into lb_tally_g2.tally select * from lb_tally_g1.tally")
 		}
-		if err == nil {
-			_, err = tx.Exec(b.ctx(), "update pointer set generation = 2 where projection = $1", projection)
-		}
 		return err
 	})
 	require.NoError(b.t, err)

@@ -15,7 +15,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
-	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
@@ -27,7 +26,6 @@ const otherProcess = "LEDGERBOARD_TEST_PROJECTOR"
 type foldingTold struct {
 	DatabaseURL string
 	Brokers     []string
-	Copies      bool
 }
 
 // TestAsProjector is such a process: it folds until its standard input ends. Otherwise it is no test.
@@ -43,16 +41,15 @@ func TestAsProjector(t *testing.T) {
 	t.Cleanup(pool.Close)
 	b := &bench{t: t, db: &pgtest.DB{URL: f.DatabaseURL, Pool: pool}, topics: testTopics(t), brokers: f.Brokers}
 	b.log = b.openLog(domain.NewRegistry())
-	b.start(b.engine(gatedTally{copies: f.Copies, gate: os.NewFile(3, "gate")}))
+	b.start(b.engine(gatedTally{gate: os.NewFile(3, "gate")}))
 	_, err = os.Stdin.Read(make([]byte, 1))
 	require.Error(t, err, "the test's process has ended")
 }
 
-// gatedTally is tally whose first rows wait for the end of a pipe, in a COPY or before they are written.
+// gatedTally is tally whose first rows wait for the end of a pipe before they are written.
 type gatedTally struct {
 	tally
-	copies bool
-	gate   io.Reader
+	gate io.Reader
 }
 
 func (p gatedTally) Begin(int) fold.Fold { return &gatedFold{of: p} }
@@ -63,28 +60,17 @@ type gatedFold struct {
 }
 
 func (f *gatedFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
-	if !f.of.copies {
-		f.of.wait()
-		return f.tallyFold.Write(ctx, tx, last)
-	}
-	next := 0
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"tally"}, []string{"id", "n"}, pgx.CopyFromFunc(func() ([]any, error) {
-		if f.of.wait(); next == len(f.ids) {
-			return nil, nil
-		}
-		next++
-		return []any{f.ids[next-1], 1}, nil
-	}))
-	return err
+	f.of.wait()
+	return f.tallyFold.Write(ctx, tx, last)
 }
 
 // wait returns at once when the pipe has ended.
 func (p gatedTally) wait() { _, _ = p.gate.Read(make([]byte, 1)) }
 
 // process starts a process that folds, and whose rows wait until the gate is opened.
-func (b *bench) process(copies bool) (p *os.Process, open func()) {
+func (b *bench) process() (p *os.Process, open func()) {
 	b.t.Helper()
-	told, err := json.Marshal(foldingTold{b.db.URL, b.brokers, copies})
+	told, err := json.Marshal(foldingTold{b.db.URL, b.brokers})
 	require.NoError(b.t, err)
 	gate, opener, err := os.Pipe()
 	require.NoError(b.t, err)
@@ -123,86 +109,60 @@ func (b *bench) session(where string) int {
 		where datname = current_database() and application_name = 'ledgerboard tally.g1' and ` + where)
 }
 
-// A projector that stops within a transaction, as by SIGSTOP or with its machine, holds nobody up: who takes its partitions over
-// ends its session. When it goes on it has written nothing, and folds again by itself.
+// A projector that stops within a transaction, as by SIGSTOP or with its machine, holds no one up: the server ends its session.
+// When it goes on it has written nothing, and folds again.
 func TestFrozenProcessHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		copies bool
-		there  string // the session waits for the process
-	}{
-		"between the round trips of a batch": {false, "state = 'idle in transaction'"},
-		"in a COPY":                          {true, "state = 'active' and wait_event = 'ClientRead' and query ilike 'copy%'"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := setup(t)
-			frozen, open := b.process(c.copies)
-			look := b.engine(tally{})
-			b.caughtUp(look)
-			b.appendReadings(0, 10)
-			require.Eventually(t, func() bool { return b.session(c.there) > 0 }, patience, tick)
-			stand(t, frozen)
-			open() // it would go on now
+	b := setup(t)
+	frozen, open := b.process()
+	look := b.engine(tally{})
+	b.caughtUp(look)
+	b.appendReadings(0, 10)
+	require.Eventually(t, func() bool { return b.session("state = 'idle in transaction'") > 0 }, patience, tick)
+	stand(t, frozen)
+	open() // it would go on now
 
-			stop := b.start(b.zombie(tally{}))
-			b.appendReadings(10, 20)
-			require.Eventually(t, func() bool { return b.count("select count(*) from tally") == 20 }, patience, tick)
-			require.NoError(t, frozen.Signal(syscall.SIGCONT))
-			b.appendReadings(20, 30)
-			b.caughtUp(look)
-			stop()
-			b.appendReadings(30, 40)
-			b.caughtUp(look) // by the one that was frozen
-			b.eachOnce(40)
-		})
-	}
+	stop := b.start(b.zombie(tally{}))
+	b.appendReadings(10, 20)
+	require.Eventually(t, func() bool { return b.count("select count(*) from tally") == 20 }, patience, tick)
+	require.NoError(t, frozen.Signal(syscall.SIGCONT))
+	b.appendReadings(20, 30)
+	b.caughtUp(look)
+	stop()
+	b.appendReadings(30, 40)
+	b.caughtUp(look) // by the one that was frozen
+	b.eachOnce(40)
 }
 
-// A process may freeze in a step of the generations too, or be stopped by Ctrl-Z at a command line: its session holds
-// checkpoints and the lock of all steps. Neither folds nor operators wait for it.
+// A process may freeze in a step of the generations too, or be stopped by Ctrl-Z at a command line: its session holds checkpoints and
+// the lock of all steps. The server ends it; folds and operators go on.
 func TestStepThatFreezesHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		login func(t *testing.T, db *pgtest.DB) string
-		bound string // of the transaction, by the server
-	}{
-		// Who waits ends it, whatever the server does.
-		"of the login that folds": {func(_ *testing.T, db *pgtest.DB) string { return db.URL }, "set local idle_in_transaction_session_timeout = 0;"},
-		// As an operator's command line, or a process that answers people: who waits has no right to end it.
-		"of another login": {func(t *testing.T, db *pgtest.DB) string { return db.WriterURL(t, migrations.Engine) }, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := setup(t)
-			b.appendReadings(0, 10)
-			e := b.engine(tally{})
-			b.start(e)
-			b.caughtUp(e)
-			frozen, err := projections.OpenEnginePool(b.ctx(), c.login(t, b.db), 4)
-			require.NoError(t, err)
-			t.Cleanup(frozen.Close)
-			hold := func(sql string) {
-				tx, err := frozen.Begin(b.ctx())
-				require.NoError(t, err)
-				t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
-				_, err = tx.Exec(b.ctx(), c.bound+sql, pgx.QueryExecModeSimpleProtocol)
-				require.NoError(t, err)
-			}
-			hold("select from checkpoints for update")
-			b.appendReadings(10, 20)
-			b.caughtUp(e)
-			b.eachOnce(20)
-			hold("select pg_advisory_xact_lock(hashtext('ledgerboard generation tally'))")
-			require.Eventually(t, func() bool {
-				_, err := b.rebuilds().Request(context.Background(), asked("tally"))
-				return err == nil
-			}, patience, tick)
-		})
+	b := setup(t)
+	b.appendReadings(0, 10)
+	e := b.engine(tally{})
+	b.start(e)
+	b.caughtUp(e)
+	frozen, err := projections.OpenEnginePool(b.ctx(), b.db.URL, 4)
+	require.NoError(t, err)
+	t.Cleanup(frozen.Close)
+	for _, sql := range []string{"select from checkpoints for update", "select pg_advisory_xact_lock(hashtext('ledgerboard generation tally'))"} {
+		tx, err := frozen.Begin(b.ctx())
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+		_, err = tx.Exec(b.ctx(), sql)
+		require.NoError(t, err)
 	}
+	b.appendReadings(10, 20)
+	b.caughtUp(e)
+	b.eachOnce(20)
+	require.Eventually(t, func() bool {
+		_, err := b.rebuilds().Request(context.Background(), asked("tally"))
+		return err == nil
+	}, patience, tick)
 }
 
-// What the server does when nobody waits, and what it does when readers wait for a month that is being attached.
+// What bounds the sessions of folds at the server.
 func TestTheServerEndsWhatFreezesInAFold(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -219,6 +179,6 @@ func TestTheServerEndsWhatFreezesInAFold(t *testing.T) {
 		return next()
 	}}))
 	require.Equal(t, map[string]string{
-		"idle_in_transaction_session_timeout": "30s", "lock_timeout": "30s", "statement_timeout": "10min",
+		"idle_in_transaction_session_timeout": "10s", "lock_timeout": "30s", "statement_timeout": "10min",
 	}, settings)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -19,8 +20,8 @@ type State = operator.State
 // The states of a generation.
 const (
 	StateCopying  State = "copying"  // made in bulk
-	StateBuilding State = "building" // followed, and not yet at the end offsets that were read at its start
-	StateLive     State = "live"     // followed, and may be read
+	StateBuilding State = "building" // followed, and not read yet
+	StateLive     State = "live"     // followed, and what readers of its version use
 	StateRetired  State = "retired"  // not followed any more; kept for a way back
 	StateDropped  State = "dropped"  // its tables are gone
 )
@@ -31,7 +32,7 @@ type generation struct {
 	Version int
 	TopicID eventlog.TopicID
 	State   State
-	Targets map[int32]int64 // end offsets to reach before it may go live
+	Targets map[int32]int64 // end offsets to reach before readers may use it
 }
 
 // followed tells whether sessions fold the log into the generation.
@@ -52,7 +53,6 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 		return nil, fmt.Errorf("read ends of topic %s: %w", e.projector.Topic(), err)
 	}
 	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
-		defer endBlockers(ctx, e.pool, tx.Conn(), e.projector.Name())()
 		if err := lockGenerations(ctx, tx, e.projector.Name()); err != nil {
 			return err
 		}
@@ -133,6 +133,26 @@ func hasTables(ctx context.Context, q querier, projection string, number int) (b
 		return false, fmt.Errorf("look for tables: %w", err)
 	}
 	return exists, nil
+}
+
+// Generations returns all generations that have tables; one that was left is dropped, and listed until its tables are.
+func Generations(ctx context.Context, pool *pgxpool.Pool) ([]operator.Generation, error) {
+	rows, err := pool.Query(ctx, `
+		select g.projection, g.generation, g.version, g.state,
+		       coalesce((select sum(pg_total_relation_size(c.oid)) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		         where c.relkind = 'r' and n.nspname = 'lb_' || g.projection || '_g' || g.generation), 0)::bigint,
+		       g.created_at, g.live_at, g.retired_at, `+folding+`
+		from generations g
+		where g.state <> 'dropped' or exists (select from pg_namespace where nspname = 'lb_' || g.projection || '_g' || g.generation)
+		order by g.projection, g.generation`)
+	if err != nil {
+		return nil, fmt.Errorf("list generations: %w", err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[operator.Generation])
+	if err != nil {
+		return nil, fmt.Errorf("list generations: %w", err)
+	}
+	return all, nil
 }
 
 func readGeneration(ctx context.Context, q querier, projection string, number int) (g generation, found bool, err error) {

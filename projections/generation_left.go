@@ -48,20 +48,16 @@ func (w work) missingTables(ctx context.Context, q querier, number int) ([]strin
 	return missing, nil
 }
 
-// leave notes that a generation is of no use: readers do not use it any more, and what there is of its tables is dropped
-// later (see [Engine.retireSuperseded]).
+// leave notes that a generation is of no use: readers wait for the next one, and what remains of its tables is dropped later
+// (see [Engine.dropOld]).
 func (e *Engine) leave(ctx context.Context, q beginner, number int) error {
 	projection := e.projector.Name()
 	err := pgx.BeginFunc(ctx, q, func(tx pgx.Tx) error {
-		defer endBlockers(ctx, e.pool, tx.Conn(), projection)()
 		if err := lockGenerations(ctx, tx, projection); err != nil {
 			return err
 		}
 		g, found, err := readGeneration(ctx, tx, projection, number)
 		if err != nil || !found || !g.followed() { // it was retired between two looks
-			return err
-		}
-		if err := pointBack(ctx, tx, projection, g); err != nil {
 			return err
 		}
 		if err := forgetParked(ctx, tx, projection, number); err != nil {
@@ -71,30 +67,6 @@ func (e *Engine) leave(ctx context.Context, q beginner, number int) error {
 	})
 	if err != nil {
 		return fmt.Errorf("leave generation %d of %s: %w", number, projection, err)
-	}
-	return nil
-}
-
-// pointBack lets readers of a generation use the newest other live one of its version that is not a rebuild's candidate. It
-// is superseded no more, so that it is not retired and the next rebuild is verified against it. Without any, readers wait.
-func pointBack(ctx context.Context, tx pgx.Tx, projection string, g generation) error {
-	_, err := tx.Exec(ctx, `
-		with other as (
-			select generation from generations o
-			where projection = $1 and version = $2 and generation <> $3 and state = 'live' and not exists (
-				select from rebuilds r where r.projection = o.projection and r.generation = o.generation and r.finished_at is null)
-			order by generation desc limit 1
-		), moved as (
-			update pointer p set generation = other.generation, switched_at = clock_timestamp() from other
-			where p.projection = $1 and p.version = $2 and p.generation = $3 returning p.generation
-		)
-		update generations set superseded_at = null where projection = $1 and generation in (select generation from moved)`,
-		projection, g.Version, g.Number)
-	if err != nil {
-		return fmt.Errorf("point readers back: %w", err)
-	}
-	if _, err := tx.Exec(ctx, `delete from pointer where projection = $1 and generation = $2`, projection, g.Number); err != nil {
-		return fmt.Errorf("take pointer away: %w", err)
 	}
 	return nil
 }

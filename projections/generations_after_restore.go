@@ -27,7 +27,6 @@ func LeaveAll(ctx context.Context, tx pgx.Tx) (left int, err error) {
 	for _, sql := range []string{
 		`update lb_engine.rebuilds set state = 'failed', finished_at = clock_timestamp(), error = 'an older state of the log was restored'
 		 where finished_at is null`,
-		`delete from lb_engine.pointer`,
 		`update lb_engine.checkpoints set state = 'dropped' where state in ('copying', 'building', 'live')`,
 	} {
 		if _, err := tx.Exec(ctx, sql); err != nil {

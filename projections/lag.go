@@ -94,7 +94,7 @@ func (e *Engine) lookForTables(ctx context.Context, s *Status) (err error) {
 	}
 	err = e.pool.QueryRow(ctx, `
 		select exists (select from generations where projection = $1 and version = $2 and state = 'dropped' and live_at is not null)
-		       and not exists (select from pointer where projection = $1 and version = $2)`,
+		       and not exists (select from generations where projection = $1 and version = $2 and state = 'live')`,
 		e.projector.Name(), e.projector.Version()).Scan(&s.Anew)
 	if err != nil {
 		return fmt.Errorf("look for generations that were left: %w", err)
@@ -102,29 +102,20 @@ func (e *Engine) lookForTables(ctx context.Context, s *Status) (err error) {
 	return nil
 }
 
-// readersGeneration is the one that the pointer names; before there is one, the first that is being made, in bulk too.
+// readersGeneration is the live one; before there is one, the first that is being made, in bulk too.
 func (e *Engine) readersGeneration(ctx context.Context) (generation, bool, error) {
 	var number int
-	err := e.pool.QueryRow(ctx, readersGenerationSQL, e.projector.Name(), e.projector.Version(), true).Scan(&number)
+	err := e.pool.QueryRow(ctx, `
+		select generation from generations where projection = $1 and version = $2 and state in ('live', 'building', 'copying')
+		order by state <> 'live', generation limit 1`, e.projector.Name(), e.projector.Version()).Scan(&number)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return generation{}, false, nil
 	}
 	if err != nil {
-		return generation{}, false, fmt.Errorf("read pointer: %w", err)
+		return generation{}, false, fmt.Errorf("read which generation readers use: %w", err)
 	}
 	return readGeneration(ctx, e.pool, e.projector.Name(), number)
 }
-
-// readersGenerationSQL reads which generation of a projection ($1) readers of a version ($2) use. Before there is a pointer that is
-// the first which is followed; where one that is made in bulk is to be named too ($3), it is shown and not read: its tables have
-// neither keys nor all rows, and whoever reads it would keep it from being dropped.
-const readersGenerationSQL = `
-	select generation from (
-		select generation, 0 as later from pointer where projection = $1 and version = $2
-		union all
-		select generation, 1 from generations where projection = $1 and version = $2
-		  and (state in ('building', 'live') or $3 and state = 'copying')) g
-	order by later, generation limit 1`
 
 // progress reads the checkpoints of a generation, and how many records are parked.
 func (e *Engine) progress(ctx context.Context, number int) (partitions []PartitionStatus, parked int64, err error) {
@@ -147,6 +138,34 @@ func (e *Engine) progress(ctx context.Context, number int) (partitions []Partiti
 		return nil, 0, fmt.Errorf("count parked events: %w", err)
 	}
 	return partitions, parked, nil
+}
+
+// Build is a generation that is being made.
+type Build = operator.Build
+
+// builds reads how far generations are that are being made: a rebuild's row says so, else the checkpoints.
+func (e *Engine) builds(ctx context.Context) ([]Build, error) {
+	rows, err := e.pool.Query(ctx, `
+		select g.generation, g.version, g.state, coalesce(r.events_done, followed.done), coalesce(r.events_total, followed.total),
+		       extract(epoch from clock_timestamp() - coalesce(r.started_at, g.created_at))::float8,
+		       coalesce((
+		         select error from rebuilds w where w.projection = g.projection and w.generation = g.generation and w.finished_at is null), '') as waits
+		from generations g
+		left join rebuilds r on r.projection = g.projection and r.generation = g.generation and r.finished_at is null and r.events_total > 0
+		cross join lateral (
+			select coalesce(sum(least(c.next_offset, t.target)), 0)::bigint as done, coalesce(sum(t.target), 0)::bigint as total
+			from (select key::int as partition, value::bigint as target from jsonb_each_text(g.targets)) t
+			left join checkpoints c on c.projection = g.projection and c.generation = g.generation and c.partition = t.partition) followed
+		where g.projection = $1 and g.state in ('copying', 'building')
+		order by g.generation`, e.projector.Name())
+	if err != nil {
+		return nil, fmt.Errorf("read generations being made: %w", err)
+	}
+	builds, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Build])
+	if err != nil {
+		return nil, fmt.Errorf("read generations being made: %w", err)
+	}
+	return builds, nil
 }
 
 // sight is what a session tells of itself.

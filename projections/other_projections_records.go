@@ -28,7 +28,7 @@ func (f *session) passLater(steps []step) bool {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.serves {
+	if f.gen.State != StateLive {
 		return false
 	}
 	if len(f.passed) == 0 {

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -23,7 +24,7 @@ func TestParkedInAnotherGenerationRefusesNothing(t *testing.T) {
 	park := func(generation int) {
 		b.exec(`insert into parked select 'dashboards', $3::int, $2, 0, $1, 'x', 'x', now(), 'refused', 'a slip', 'parked'`, agencyA, partition, generation)
 	}
-	pool, err := pg.Open(b.ctx(), pg.Config{URL: b.db.URL, SearchPath: []string{"lb_dashboards_g1", "lb_directory_g1", "lb_engine"}, Name: "reads"})
+	pool, err := pg.Open(b.ctx(), pg.Config{URL: b.db.URL, SearchPath: tables.Views(), Name: "reads"})
 	require.NoError(t, err)
 	defer pool.Close()
 	refusal := func() string {

@@ -208,7 +208,6 @@ func (f *session) foldOne(ctx context.Context, tx pgx.Tx, generation int, ev fol
 // claim holds the partition against those who fold it, and raises the epoch: rows change that the offset does not
 // speak of.
 func (f *session) claim(ctx context.Context, tx pgx.Tx, generation int, partition int32) error {
-	defer endBlockers(ctx, f.work.pool, tx.Conn(), f.projector.Name())()
 	tag, err := tx.Exec(ctx, `
 		update checkpoints set epoch = epoch + 1
 		where projection = $1 and generation = $2 and partition = $3 and state in ('building', 'live')`,

@@ -86,9 +86,9 @@ func ListParked(ctx context.Context, pool *pgxpool.Pool, f ParkedFilter) ([]Park
 		           select count(*) from parked b
 		           where b.projection = p.projection and b.generation = p.generation and b.partition = p.partition
 		             and b.stream_key = p.stream_key and b.log_offset > p.log_offset and b.reason = 'behind' and b.state = 'parked') end
-		from parked p join generations g using (projection, generation) join pointer r using (projection, generation)
-		where `+matchesFilter+` and (p.projection, p.partition, p.log_offset) > (@after, @after_partition::int, @after_offset::bigint)
-		order by p.projection, p.partition, p.log_offset, r.version desc
+		from parked p join generations g using (projection, generation)
+		where g.state = 'live' and `+matchesFilter+` and (p.projection, p.partition, p.log_offset) > (@after, @after_partition::int, @after_offset::bigint)
+		order by p.projection, p.partition, p.log_offset, g.version desc
 		limit @limit`, args)
 	if err != nil {
 		return nil, fmt.Errorf("list parked events: %w", err)

@@ -98,7 +98,6 @@ func TestSkippedWhereNothingWaits(t *testing.T) {
 
 	b.exec("update generations set state = 'retired'")
 	b.exec("update checkpoints set state = 'retired'")
-	b.exec("delete from pointer")
 	e = b.engine(projectors.Directory{}, errorsTo(&second))
 	stop = b.start(e)
 	b.caughtUp(e)

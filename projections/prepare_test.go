@@ -3,11 +3,11 @@ package projections_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/write"
@@ -24,13 +24,10 @@ func TestPreparedGenerationLeavesReadersWhereTheyAre(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 100)
-	old := b.engine(bulkTally{}, retiredWithin(time.Millisecond))
+	old := b.engine(bulkTally{})
 	b.start(old)
 	b.caughtUp(old)
-	b.shows("tally", "lb_tally_g1")
-	b.exec(`insert into processes (id, host, pid, release, roles, folds, reads, started_at, seen_at) values
-		(gen_random_uuid(), 'h', 1, 'old', '{projector}', '{tally.g1}', '{}', now(), now() + interval '1 hour'),
-		(gen_random_uuid(), 'h', 2, 'new', '{prepare}', '{tally.g2}', '{}', now(), now() + interval '1 hour')`)
+	b.shows("tally", "lb_tally_v1")
 
 	next := asked("tally")
 	next.Version = 2
@@ -41,9 +38,10 @@ func TestPreparedGenerationLeavesReadersWhereTheyAre(t *testing.T) {
 	stop()
 	require.Equal(t, 2, done.Generation)
 	require.Equal(t, 2, b.count("select count(*) from generations"), "none is followed from the beginning beside it")
-	require.Equal(t, 1, b.pointedAt("tally"))
-	require.Equal(t, 2, b.count("select generation from pointer where projection = 'tally' and version = 2"))
-	b.shows("tally", "lb_tally_g1")
+	require.Equal(t, 1, b.liveAt("tally"))
+	require.Equal(t, 2, b.count("select generation from generations where projection = 'tally' and version = 2 and state = 'live'"))
+	require.Equal(t, 100, b.count("select count(*) from lb_tally_v1.tally"))
+	b.shows("tally", "lb_tally_v1")
 	b.sameTally(100, "lb_tally_g1", "lb_tally_g2")
 
 	b.appendReadings(100, 150)
@@ -80,21 +78,22 @@ func TestWhatIsCopiedFirstIsNotRead(t *testing.T) {
 	}})
 	b.start(e)
 	<-g.reached
-	readers, err := projections.OpenReaders(b.ctx(), projections.ReadersConfig{
-		DatabaseURL: b.db.URL, Pool: b.db.Pool, Projectors: []fold.Projector{bulkTally{}}, MaxConns: 2, Logger: quiet,
-	})
+	readers, of := b.readers(bulkTally{}), []fold.Projector{bulkTally{}}
+	live, err := projections.Live(b.ctx(), readers, of)
 	require.NoError(t, err)
-	defer readers.Close()
-	require.Empty(t, readers.Current())
-	require.False(t, readers.Complete())
-	require.Zero(t, b.count("select count(*) from processes where 'tally.g1' = any(reads)"))
+	require.False(t, live)
+	_, err = readers.Exec(b.ctx(), "select from tally")
+	require.True(t, pg.IsMissing(err), "%v", err)
 	s, err := e.Status(b.ctx())
 	require.NoError(t, err)
 	require.Equal(t, 1, s.Generation)
 	require.Equal(t, projections.StateCopying, s.State)
 	g.open()
 	b.ends(r.ID, operator.RebuildDone)
-	require.NoError(t, readers.Refresh(b.ctx()))
-	require.Equal(t, []string{"tally.g1"}, readers.Current())
-	require.True(t, readers.Complete())
+	live, err = projections.Live(b.ctx(), readers, of)
+	require.NoError(t, err)
+	require.True(t, live)
+	var n int
+	require.NoError(t, readers.QueryRow(b.ctx(), "select count(*) from tally").Scan(&n))
+	require.Equal(t, 50, n)
 }

@@ -40,7 +40,6 @@ func NewRebuilds(pool *pgxpool.Pool) *Rebuilds { return &Rebuilds{pool} }
 // Request asks for a rebuild. CodeConflict names the rebuild of the same projection that is not finished yet.
 func (r *Rebuilds) Request(ctx context.Context, asked RebuildRequest) (rebuild Rebuild, err error) {
 	err = pg.Durably(ctx, r.pool, func(tx pgx.Tx) error {
-		defer endBlockers(ctx, r.pool, tx.Conn(), asked.Projection)()
 		if err := lockGenerations(ctx, tx, asked.Projection); err != nil {
 			return err
 		}

@@ -14,14 +14,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
 // abandon ends the rebuild and drops what it has made; a generation that was there before stays, and so does one that
 // readers use already because it was live before any other.
 func (r *running) abandon(ctx context.Context, state operator.RebuildState, why string) error {
 	return pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
-		defer endBlockers(ctx, r.pool, tx.Conn(), r.projector.Name())()
 		if err := lockGenerations(ctx, tx, r.projector.Name()); err != nil {
 			return err
 		}
@@ -32,7 +30,8 @@ func (r *running) abandon(ctx context.Context, state operator.RebuildState, why 
 		var read bool
 		err := tx.QueryRow(ctx, `
 			update rebuilds r set error = nullif($2, '') where id = $1
-			returning coalesce(generation, 0), exists (select from pointer p where p.projection = r.projection and p.generation = r.generation)`,
+			returning coalesce(generation, 0), exists (
+				select from generations g where g.projection = r.projection and g.generation = r.generation and g.state = 'live')`,
 			r.ID, why).Scan(&made, &read)
 		switch {
 		case err != nil:
@@ -40,21 +39,21 @@ func (r *running) abandon(ctx context.Context, state operator.RebuildState, why 
 		case made == 0 || r.Back:
 			return nil
 		case read:
-			return r.leaveToReaders(ctx, tx, made)
+			return r.leaveToReaders(ctx, tx)
 		}
-		return dropTables(ctx, tx, r.projector.Name(), made, ddl.Schema(r.projector.Name(), made))
+		return dropTables(ctx, tx, r.projector.Name(), generation{Number: made, Version: r.Version})
 	})
 }
 
-// leaveToReaders ends a rebuild whose generation readers use already, as a switch would.
-func (r *running) leaveToReaders(ctx context.Context, tx pgx.Tx, number int) error {
+// leaveToReaders ends a rebuild whose generation readers use already.
+func (r *running) leaveToReaders(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, `
 		update rebuilds set error = concat_ws('; ', error, 'readers use its generation already, which stays: rebuild again to replace it')
 		where id = $1`, r.ID)
 	if err != nil {
 		return fmt.Errorf("note why a generation stays: %w", err)
 	}
-	return r.supersedeOthers(ctx, tx, number)
+	return nil
 }
 
 // final tells whether the same step would fail again.

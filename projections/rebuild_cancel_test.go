@@ -31,7 +31,7 @@ func TestRebuildOfAnOlderVersionIsCancelled(t *testing.T) {
 	b.ends(request.ID, operator.RebuildCancelled)
 	require.Equal(t, "dropped", b.state("tally", 2))
 	require.NoError(t, b.dropGeneration("tally", 1, nil))
-	require.Equal(t, 1, b.count("select count(*) from pg_namespace where nspname ~ '^lb_tally_'"))
+	require.Equal(t, 2, b.count("select count(*) from pg_namespace where nspname ~ '^lb_tally_'"), "tables and views of the new version")
 }
 
 // Readers may use a candidate before it is switched to, because nothing was live before it. Cancelled then, it stays theirs,
@@ -44,7 +44,7 @@ func TestCancelledRebuildThatReadersUseStays(t *testing.T) {
 	defer p.gate.open()
 	p.generation.Store(1)
 	var paused atomic.Bool
-	e := b.engine(p, retiredWithin(1), waitingAtSwitch(&paused))
+	e := b.engine(p, waitingAtSwitch(&paused))
 	b.start(e)
 	<-p.gate.reached
 	paused.Store(true) // the switch waits
@@ -56,7 +56,7 @@ func TestCancelledRebuildThatReadersUseStays(t *testing.T) {
 	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID))
 	cancelled := b.ends(request.ID, operator.RebuildCancelled)
 	require.Contains(t, cancelled.Error, "readers use its generation already")
-	require.Equal(t, 2, b.pointedAt("tally"))
+	require.Equal(t, 2, b.liveAt("tally"))
 	require.Equal(t, 100, b.count("select count(*) from lb.tally"))
 	p.gate.open()
 	paused.Store(false)
@@ -73,14 +73,14 @@ func TestRebuildSupersedesTheFirstThatIsBuilt(t *testing.T) {
 	p := newFrozenTally()
 	defer p.gate.open()
 	p.generation.Store(1)
-	e := b.engine(p, retiredWithin(1))
+	e := b.engine(p)
 	b.start(e)
 	<-p.gate.reached
 	b.ends(b.request("tally").ID, operator.RebuildDone)
-	require.Equal(t, 2, b.pointedAt("tally"))
+	require.Equal(t, 2, b.liveAt("tally"))
 	p.gate.open()
 	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" }, patience, tick)
-	require.Equal(t, 2, b.pointedAt("tally"))
+	require.Equal(t, 2, b.liveAt("tally"))
 }
 
 // The consumer group of a cancelled rebuild goes with its tables, once the sessions that followed it have left.

@@ -41,13 +41,12 @@ func tablesAtOnce() int { return min(4, max(2, runtime.GOMAXPROCS(0))) }
 
 // copy folds what the log held at the start into the tables, makes their keys and lets the generation be followed.
 func (r *running) copy(ctx context.Context, g generation) error {
-	name := fmt.Sprintf("rebuild %s ", r.ID)
-	if err := r.takeShards(ctx, "ledgerboard "+name); err != nil {
+	if err := r.takeShards(ctx); err != nil {
 		return err
 	}
 	pool, err := pg.Open(ctx, pg.Config{
 		URL: r.databaseURL, SearchPath: []string{ddl.Schema(r.projector.Name(), g.Number), migrations.Engine},
-		Name: fmt.Sprintf("%s%d", name, r.lease), MaxConns: int32(tablesAtOnce()) + 1, AsyncCommit: true,
+		Name: fmt.Sprintf("rebuild %s %d", r.ID, r.lease), MaxConns: int32(tablesAtOnce()) + 1, AsyncCommit: true,
 	})
 	if err != nil {
 		return fmt.Errorf("open tables of a rebuild: %w", err)
@@ -82,45 +81,31 @@ func (r *running) noteMean(ctx context.Context, records int64, took time.Duratio
 	return nil
 }
 
-// takeShards ends what a predecessor may still do: its sessions, and its right to claim shards. The second statement waits
-// until transactions in which it holds shards are rolled back; or, where its sessions are another login's that this one may not end, until
-// those have ended by themselves or by somebody else. What they commit until then is done and not folded again.
-func (r *running) takeShards(ctx context.Context, sessions string) error {
-	left, err := endSessions(ctx, r.pool, sessions, sessions+strconv.FormatInt(r.lease, 10))
-	if err != nil {
-		return err
-	}
-	if left != "" {
-		waits := "the process that ran this rebuild before has database sessions of another user, which this one may not end; if it stands still, end it, or " +
-			"let that user or a superuser run pg_terminate_backend for " + left
-		r.logger.WarnContext(ctx, waits, "rebuild", r.ID, "lease", r.lease)
-		r.tell(ctx, waits)
-		defer r.tell(ctx, "")
-	}
-	_, err = r.pool.Exec(ctx, `update rebuild_shards set lease = $2 where rebuild = $1 and lease < $2 and not done`, r.ID, r.lease)
+// takeShards ends a predecessor's right to claim shards. It waits until transactions in which the predecessor holds shards have
+// ended: [running.endPredecessor]. What they commit until then is done and not folded again.
+func (r *running) takeShards(ctx context.Context) error {
+	_, err := r.pool.Exec(ctx, `update rebuild_shards set lease = $2 where rebuild = $1 and lease < $2 and not done`, r.ID, r.lease)
 	if err != nil {
 		return fmt.Errorf("take shards: %w", err)
 	}
 	return nil
 }
 
-// endSessions ends the sessions whose names begin so, but for those of one's own name, and says which ones it may not end: the server lets
-// a user end its own sessions and those of roles that it is a member of, and superusers alone those of a superuser.
-func endSessions(ctx context.Context, pool *pgxpool.Pool, prefix, own string) (left string, err error) {
-	err = pool.QueryRow(ctx, `
-		with others as materialized (
-			select a.pid, a.usename, me.rolsuper or not them.rolsuper
-			       and (pg_has_role(a.usesysid, 'usage') or pg_has_role('pg_signal_backend', 'usage')) as mine
-			from pg_stat_activity a join pg_roles them on them.oid = a.usesysid join pg_roles me on me.rolname = current_user
-			where a.datname = current_database() and starts_with(a.application_name, $1) and a.application_name <> $2),
-		ended as materialized (select pg_terminate_backend(pid) as ended from others where mine)
-		select coalesce((select string_agg(format('%s (user %s)', pid, usename), ', ' order by pid) from others where not mine), '')
-		from (select bool_and(ended) from ended) e`, prefix, own).Scan(&left)
+// endPredecessor ends the database sessions of the process that ran this rebuild before: no time-out of the server ends a COPY
+// whose client has stopped.
+func (r *running) endPredecessor(ctx context.Context) error {
+	_, err := r.pool.Exec(ctx, `
+		select pg_terminate_backend(pid) from pg_stat_activity
+		where datname = current_database() and usename = current_user and starts_with(application_name, $1) and application_name <> $2`,
+		r.sessions(), r.sessions()+strconv.FormatInt(r.lease, 10))
 	if err != nil {
-		return "", fmt.Errorf("end sessions of the process before: %w", err)
+		return fmt.Errorf("end the sessions of the process before: %w", err)
 	}
-	return left, nil
+	return nil
 }
+
+// sessions is how the names of this rebuild's database sessions begin; the lease ends them.
+func (r *running) sessions() string { return "ledgerboard rebuild " + r.ID + " " }
 
 // claim is the first statement of a shard's transaction. It holds the shard, and writes nothing under an old lease.
 func (r *running) claim(ctx context.Context, tx pgx.Tx, partition int32) error {
@@ -181,9 +166,28 @@ func (r *running) copyShards(ctx context.Context, pool *pgxpool.Pool, g generati
 // readRefused takes over which events the database refused when they were written into the tables that serve: only a
 // fold event by event finds out.
 func (r *running) readRefused(ctx context.Context) (refusedAt, error) {
-	live, err := r.pointed(ctx, r.pool)
+	live, err := r.live(ctx, r.pool)
 	if err != nil {
 		return nil, err
 	}
 	return readRefused(ctx, r.pool, r.projector.Name(), live)
+}
+
+// follow hands the generation to the sessions.
+func (r *running) follow(ctx context.Context, g generation) error {
+	return pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+		if err := r.advance(ctx, tx, operator.RebuildCatchingUp); err != nil {
+			return err
+		}
+		var total int64
+		err := tx.QueryRow(ctx, `update rebuilds set events_done = events_total where id = $1 returning events_total`, r.ID).Scan(&total)
+		if err != nil {
+			return fmt.Errorf("note progress of rebuild: %w", err)
+		}
+		r.done.Store(total)
+		if err := setState(ctx, tx, r.projector.Name(), g.Number, StateBuilding); err != nil {
+			return err
+		}
+		return notifyStep(ctx, tx, r.projector.Name())
+	})
 }

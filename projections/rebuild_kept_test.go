@@ -2,7 +2,6 @@ package projections_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -15,7 +14,7 @@ func TestRebuildsThatEndedAreForgotten(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 10)
-	e := b.engine(bulkTally{}, retiredWithin(time.Millisecond))
+	e := b.engine(bulkTally{})
 	b.start(e)
 	b.caughtUp(e)
 	b.ends(b.request("tally").ID, operator.RebuildDone)

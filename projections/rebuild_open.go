@@ -18,6 +18,9 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 		if err == nil && !found {
 			err = domain.NewError(domain.CodeConflict, "generation %d is gone", r.Generation)
 		}
+		if err == nil && r.Back && g.State == StateRetired {
+			return r.unretire(ctx, g)
+		}
 		return g, err
 	}
 	ranges, topicID, err := r.log.Ranges(ctx, r.projector.Topic())
@@ -25,7 +28,6 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 		return g, fmt.Errorf("read ends of topic %s: %w", r.projector.Topic(), err)
 	}
 	err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
-		defer endBlockers(ctx, r.pool, tx.Conn(), r.projector.Name())()
 		if err := lockGenerations(ctx, tx, r.projector.Name()); err != nil {
 			return err
 		}

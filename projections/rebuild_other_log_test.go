@@ -23,7 +23,7 @@ func TestSwitchOnAnotherLog(t *testing.T) {
 	b.start(e)
 	b.awaitStatus(e, func(s projections.Status) bool { return len(e.NotFollowed()) == len(s.Partitions) })
 	b.ends(b.request("tally").ID, operator.RebuildDone)
-	require.Equal(t, 2, b.pointedAt("tally"))
+	require.Equal(t, 2, b.liveAt("tally"))
 	require.Equal(t, 20, b.count("select count(*) from lb_tally_g2.tally"))
 	_, err := b.switchBack(asked("tally"))
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))

@@ -23,8 +23,7 @@ import (
 //	in the keys                       a transaction for each table too, claimed as shards -1, -2 and so on.
 //	before the generation is followed the tables are vacuumed again, which does no harm.
 //	while it is followed              any process of the projection follows it; the next one waits on.
-//	at the switch                     pointer, supersession and the end of the rebuild are one transaction.
-//	after it, before the views        who retires the old generation publishes them first.
+//	at the switch                     views, states and the end of the rebuild are one transaction.
 //	frozen in a shard and thawed      the takeover has ended its database sessions, and has raised the lease of every
 //	                                  shard that is not done: whatever it claims with its old lease, it gets no row.
 //	frozen elsewhere and thawed       each short step begins with an update of the rebuild under its lease; it finds no row.
@@ -129,7 +128,7 @@ func (r *running) run(ctx context.Context) {
 			_ = r.pause(ctx, lookEvery) // the loop looks at ctx
 		}
 	}
-	_ = within(context.WithoutCancel(ctx), beatEvery, func(ctx context.Context) error { // else the lease ends by itself
+	_ = within(context.WithoutCancel(ctx), time.Second, func(ctx context.Context) error { // else the lease ends by itself
 		_, err := r.pool.Exec(ctx, `update rebuilds set lease_until = '-infinity' where id = $1 and lease = $2`, r.ID, r.lease)
 		return err
 	})
@@ -137,6 +136,9 @@ func (r *running) run(ctx context.Context) {
 
 // attempt does all that is left to do, while it holds the lease.
 func (r *running) attempt(ctx context.Context) error {
+	if err := r.endPredecessor(ctx); err != nil {
+		return err
+	}
 	if r.cancel {
 		return errCancelled
 	}
@@ -151,7 +153,6 @@ func (r *running) attempt(ctx context.Context) error {
 	let(nil)
 	<-beating
 	if err == nil {
-		publishViews(ctx, r.work, r.pool)
 		return nil
 	}
 	if cause != nil && ctx.Err() == nil {
@@ -204,9 +205,6 @@ func (r *running) steps(ctx context.Context) error {
 		if err := r.copy(ctx, g); err != nil {
 			return err
 		}
-	}
-	if err := r.awaitLive(ctx, g.Number); err != nil {
-		return err
 	}
 	return r.switchWhenReady(ctx, g.Number)
 }

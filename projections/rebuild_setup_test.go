@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -133,9 +133,9 @@ func (b *bench) takenOver(id string, from int) {
 	}, patience, tick)
 }
 
-// pointedAt is the generation that readers of version 1 use.
-func (b *bench) pointedAt(projection string) int {
-	return b.count("select generation from pointer where projection = $1 and version = 1", projection)
+// liveAt is the generation that readers of version 1 use.
+func (b *bench) liveAt(projection string) int {
+	return b.count("select generation from generations where projection = $1 and version = 1 and state = 'live'", projection)
 }
 
 // sameTally says that two generations of tally hold the same rows, each event once.
@@ -163,25 +163,12 @@ func (b *bench) other(p fold.Projector, change ...func(*projections.Config)) *pr
 	return b.engine(p, append(change, func(c *projections.Config) { c.Log = b.openLog(domain.NewRegistry()) })...)
 }
 
-func (b *bench) readers(p fold.Projector) *projections.Readers {
+func (b *bench) readers(p fold.Projector) *pgxpool.Pool {
 	b.t.Helper()
-	r, err := projections.OpenReaders(b.ctx(), projections.ReadersConfig{
-		DatabaseURL: b.db.URL, Pool: b.db.Pool, Projectors: []fold.Projector{p}, MaxConns: 4, Logger: quiet,
-	})
+	pool, err := projections.OpenTables(b.ctx(), b.db.URL, []fold.Projector{p}, 4, nil)
 	require.NoError(b.t, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { r.Run(ctx) })
-	b.t.Cleanup(func() {
-		cancel()
-		running.Wait()
-		r.Close()
-	})
-	return r
-}
-
-func retiredWithin(d time.Duration) func(*projections.Config) {
-	return func(c *projections.Config) { c.Grace = d }
+	b.t.Cleanup(pool.Close)
+	return pool
 }
 
 // waitingAtSwitch lets rebuilds wait before their switch while on is set: the projection is paused.

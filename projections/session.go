@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -40,7 +39,6 @@ type session struct {
 	next    map[int32]int64  // the checkpoint of each partition as this process last knew it
 	passed  map[int32]step   // up to where records of other projections stand behind the checkpoint; see [session.passLater]
 	passAt  time.Time        // when the checkpoints must move over them
-	serves  bool             // readers use the generation
 	stopped map[int32]string // partitions that must not be followed, with the reason
 	problem string           // why it does not run; "" when it does
 	stale   int64            // records that lost their race, counted since the start
@@ -154,24 +152,10 @@ func (f *session) look(ctx context.Context) error {
 		}
 		f.setCurrent(g) // one that was retired and is wanted back catches up again
 	}
-	f.lookServes(ctx)
 	if err := f.lookBack(ctx); err != nil {
 		return err
 	}
 	return f.goLive(ctx)
-}
-
-// lookServes notes whether readers use the generation. What cannot be read now counts as no, until the next look.
-func (f *session) lookServes(ctx context.Context) {
-	g := f.current()
-	var number int
-	err := f.pool.QueryRow(ctx, readersGenerationSQL, f.projector.Name(), g.Version, false).Scan(&number)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) && ctx.Err() == nil {
-		f.logger.Debug("look whether readers use the generation", "error", err)
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.serves = err == nil && g.State == StateLive && number == g.Number
 }
 
 // lookBack ends the session when a checkpoint stands below what this process has folded: the database, or a part of it, was
@@ -323,10 +307,20 @@ func (f *session) closeTables() {
 	}
 }
 
+// Bounds of the server for sessions that fold or change generations. One that is idle in a transaction is of a process that stands
+// still: its end lets another process go on, and a switch. Statements of a fold write a few thousand rows; one of an erasure may take minutes.
+const (
+	idleAtMost      = "10s"
+	lockInFold      = "30s"
+	statementInFold = "10min"
+)
+
 // openTables opens a pool that folds into the tables of a generation.
 func openTables(ctx context.Context, databaseURL, projection string, number int, conns int32) (*pgxpool.Pool, error) {
 	return pg.Open(ctx, pg.Config{
 		URL: databaseURL, SearchPath: []string{ddl.Schema(projection, number), migrations.Engine},
-		Name: generationName(projection, number), MaxConns: conns, AsyncCommit: true, Params: foldParams(),
+		Name: generationName(projection, number), MaxConns: conns, AsyncCommit: true, Params: map[string]string{
+			"idle_in_transaction_session_timeout": idleAtMost, "lock_timeout": lockInFold, "statement_timeout": statementInFold,
+		},
 	})
 }

@@ -11,47 +11,85 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
 const (
-	// switchWait bounds how long the old generation is held until the new one has folded what it has; live waits meanwhile.
-	switchWait, switchLook = 30 * time.Millisecond, 3 * time.Millisecond
+	// switchWait bounds how long the live generation is held until the new one has folded what it has; live waits meanwhile.
+	switchWait, switchLook = 50 * time.Millisecond, 5 * time.Millisecond
+	// switchAgain is the pause before another try.
+	switchAgain = 2 * time.Second
 )
 
 var errNotYet = errors.New("the new generation is behind the one that readers use")
 
-// switchWhenReady points readers to the generation, as soon as nothing speaks against it.
+// switchWhenReady lets readers use the generation, once sessions of some process have brought it to its targets.
 func (r *running) switchWhenReady(ctx context.Context, number int) error {
-	if err := r.advance(ctx, nil, operator.RebuildSwitching); err != nil {
-		return err
-	}
-	told := false
+	switching, paused := false, false
 	for {
-		paused, err := r.paused(ctx)
+		stepped, wait := r.stepped(), stepAgain
+		g, found, err := readGeneration(ctx, r.pool, r.projector.Name(), number)
 		if err != nil {
-			return fmt.Errorf("read pause flag: %w", err)
+			return err
 		}
-		if paused && !told {
-			r.tell(ctx, "the projection is paused: the switch waits until it is resumed")
+		if !found || !g.followed() {
+			return domain.NewError(domain.CodeConflict, "generation %d of %s is %s and not followed any more", number, r.projector.Name(), g.State)
 		}
-		told = paused
-		if !paused {
-			if err := r.switchTo(ctx, number); !errors.Is(err, errNotYet) {
+		reached, err := r.reachedTargets(ctx, r.pool, g)
+		if err != nil {
+			return err
+		}
+		if reached && !switching {
+			if err := r.advance(ctx, nil, operator.RebuildSwitching); err != nil {
 				return err
 			}
+			switching = true
 		}
-		if err := r.pause(ctx, stepAgain); err != nil {
-			return err
+		before := paused
+		if paused, err = r.paused(ctx); err != nil {
+			return fmt.Errorf("read pause flag: %w", err)
+		}
+		switch {
+		case reached && paused && !before:
+			r.tell(ctx, "the projection is paused: the switch waits until it is resumed")
+		case reached && !paused:
+			err := r.switchTo(ctx, number)
+			if !errors.Is(err, errNotYet) && !lockedOut(err) && domain.CodeOf(err) != domain.CodeUnavailable {
+				return err
+			}
+			reason := "the new tables are behind those that readers use"
+			if !errors.Is(err, errNotYet) {
+				reason = "a transaction reads the tables that are to be replaced (pg_locks names it)"
+			}
+			r.tell(ctx, reason+": the switch is tried again every 2 s")
+			wait, stepped = switchAgain, nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-stepped:
+		case <-time.After(wait):
 		}
 	}
 }
 
-// switchTo moves the pointer and ends the rebuild, in one transaction that holds the old generation where it is.
+// reachedTargets tells whether a generation has reached the ends that the log had when the generation was made.
+func (w work) reachedTargets(ctx context.Context, q querier, g generation) (bool, error) {
+	next, err := readCheckpoints(ctx, q, w.projector.Name(), g.Number)
+	if err != nil {
+		return false, err
+	}
+	for partition, target := range g.Targets {
+		if next[partition] < target {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// switchTo lets readers use the generation and ends the rebuild, in one transaction.
 func (r *running) switchTo(ctx context.Context, number int) error {
 	name := r.projector.Name()
 	err := pg.Durably(ctx, r.pool, func(tx pgx.Tx) error { // commands are answered by what readers have seen
-		defer endBlockers(ctx, r.pool, tx.Conn(), name)()
 		if err := lockGenerations(ctx, tx, name); err != nil {
 			return err
 		}
@@ -62,97 +100,84 @@ func (r *running) switchTo(ctx context.Context, number int) error {
 		if err != nil {
 			return err
 		}
-		if !found || g.State != StateLive {
+		if !found || !g.followed() {
 			return domain.NewError(domain.CodeConflict, "generation %d of %s is %s and cannot be read", number, name, g.State)
 		}
-		old, err := r.pointed(ctx, tx)
-		if err != nil {
-			return err
-		}
-		if old == number { // nothing was live before it
-			return r.supersedeOthers(ctx, tx, number)
-		}
-		if err := r.reach(ctx, tx, old, number); err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, `
-			insert into pointer (projection, version, generation) values ($1, $2, $3)
-			on conflict (projection, version) do update set generation = excluded.generation, switched_at = clock_timestamp()`,
-			name, r.Version, number)
-		if err != nil {
-			return fmt.Errorf("point readers: %w", err)
-		}
-		if err := r.supersedeOthers(ctx, tx, number); err != nil {
-			return err
-		}
-		return notify(ctx, tx, []string{pg.ProgressChannel, pg.FiguresChannel}, []string{name, pg.AnyFigure})
+		return r.makeLive(ctx, tx, g)
 	})
 	if err != nil {
 		return fmt.Errorf("switch readers of %s to generation %d: %w", name, number, err)
 	}
 	r.logger.Info("readers use another generation", "generation", number)
+	r.publish(ctx)
 	return nil
 }
 
-// supersedeOthers notes that readers use this generation: every other one of its version is followed for the grace alone,
-// also a first one that is still being built.
-func (r *running) supersedeOthers(ctx context.Context, tx pgx.Tx, number int) error {
-	_, err := tx.Exec(ctx, `
-		update generations set superseded_at = case when generation <> $3 then coalesce(superseded_at, clock_timestamp()) end
-		where projection = $1 and version = $2 and (generation = $3 or state in ('building', 'live'))`, r.projector.Name(), r.Version, number)
-	if err != nil {
-		return fmt.Errorf("note supersession: %w", err)
-	}
-	return nil
-}
-
-// reach holds the checkpoints of the old generation and waits a moment until the new one has passed all of them. It may
-// not wait for long: what is appended meanwhile shows nowhere. Positions in another log say nothing.
-func (r *running) reach(ctx context.Context, tx pgx.Tx, old, number int) error {
-	if same, err := r.sameLog(ctx, tx, old, number); err != nil || !same {
-		return err
-	}
-	near, err := r.atOrBeyond(ctx, tx, old, number, "")
+// makeLive lets readers of a version use a generation that is followed: the views show it, and every other one retires. It holds
+// the checkpoints of the live one meanwhile. The transaction holds [lockGenerations].
+func (w work) makeLive(ctx context.Context, tx pgx.Tx, g generation) error {
+	name := w.projector.Name()
+	live, err := w.live(ctx, tx)
 	if err != nil {
 		return err
 	}
-	if !near { // without a lock it may be behind by the batch that it folds
-		if err := r.pause(ctx, switchLook); err != nil {
+	if live > 0 && live != g.Number {
+		if err := w.awaitPassed(ctx, tx, live, g.Number); err != nil {
 			return err
 		}
 	}
-	reached, err := r.atOrBeyond(ctx, tx, old, number, "for update of o")
-	for began := time.Now(); err == nil && !reached && time.Since(began) < switchWait; {
-		if err = r.pause(ctx, switchLook); err == nil {
-			reached, err = r.atOrBeyond(ctx, tx, old, number, "")
+	rows, _ := tx.Query(ctx, `
+		select generation from generations where projection = $1 and version = $2 and generation <> $3 and state in ('building', 'live')`,
+		name, g.Version, g.Number)
+	others, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	if err != nil {
+		return fmt.Errorf("read superseded generations: %w", err)
+	}
+	for _, other := range others {
+		if err := setState(ctx, tx, name, other, StateRetired); err != nil {
+			return err
 		}
 	}
-	if err == nil && !reached {
-		return errNotYet
+	if err := setState(ctx, tx, name, g.Number, StateLive); err != nil {
+		return err
 	}
-	return err
+	err = notify(ctx, tx, []string{pg.ProgressChannel, pg.FiguresChannel, pg.ProgressChannel}, []string{name, pg.AnyFigure, generationsOf(name)})
+	if err != nil {
+		return err
+	}
+	return showViews(ctx, tx, w.projector, g) // last: readers wait from here to the commit
 }
 
-// sameLog tells whether two generations are made from one log: a topic that was created again is another one.
-func (r *running) sameLog(ctx context.Context, q querier, a, b int) (bool, error) {
-	rows, err := q.Query(ctx, `
-		select count(distinct topic_id) = 1 from generations where projection = $1 and generation in ($2, $3)`, r.projector.Name(), a, b)
-	if err != nil {
-		return false, fmt.Errorf("compare logs: %w", err)
+// awaitPassed holds the checkpoints of the live generation and waits a moment until the new one has passed all of them. It must
+// not wait for long: what is appended meanwhile shows nowhere.
+func (w work) awaitPassed(ctx context.Context, tx pgx.Tx, live, number int) error {
+	lock := "for update of o"
+	for began := time.Now(); ; lock = "" {
+		passed, err := w.atOrBeyond(ctx, tx, live, number, lock)
+		if err != nil || passed {
+			return err
+		}
+		if lock != "" {
+			began = time.Now() // it may have waited for the lock
+		}
+		if time.Since(began) >= switchWait {
+			return errNotYet
+		}
+		if err := pause(ctx, switchLook); err != nil {
+			return err
+		}
 	}
-	same, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
-	if err != nil {
-		return false, fmt.Errorf("compare logs: %w", err)
-	}
-	return same, nil
 }
 
-// atOrBeyond tells whether a generation stands, in every partition, where another one stands or after that.
-func (r *running) atOrBeyond(ctx context.Context, tx pgx.Tx, old, number int, lock string) (bool, error) {
+// atOrBeyond tells whether a generation stands, in every partition, where another one stands or after that. Positions in
+// another log say nothing.
+func (w work) atOrBeyond(ctx context.Context, tx pgx.Tx, old, number int, lock string) (bool, error) {
 	rows, err := tx.Query(ctx, `
 		select coalesce(n.next_offset, -1) >= o.next_offset from checkpoints o
 		left join checkpoints n on n.projection = o.projection and n.generation = $3 and n.partition = o.partition
-		where o.projection = $1 and o.generation = $2 order by o.partition `+lock, r.projector.Name(), old, number)
+		where o.projection = $1 and o.generation = $2 and (
+			select count(distinct topic_id) = 1 from generations where projection = $1 and generation in ($2, $3))
+		order by o.partition `+lock, w.projector.Name(), old, number)
 	if err != nil {
 		return false, fmt.Errorf("compare checkpoints: %w", err)
 	}
@@ -168,38 +193,78 @@ func (r *running) atOrBeyond(ctx context.Context, tx pgx.Tx, old, number int, lo
 	return true, nil
 }
 
-// pointed is the generation that readers of this version use; 0 without any.
-func (w work) pointed(ctx context.Context, q querier) (int, error) {
-	rows, err := q.Query(ctx, `select generation from pointer where projection = $1 and version = $2`,
+// live is the generation that readers of this version use; 0 without any.
+func (w work) live(ctx context.Context, q querier) (int, error) {
+	rows, err := q.Query(ctx, `select generation from generations where projection = $1 and version = $2 and state = 'live'`,
 		w.projector.Name(), w.projector.Version())
 	if err != nil {
-		return 0, fmt.Errorf("read pointer: %w", err)
+		return 0, fmt.Errorf("read live generation: %w", err)
 	}
 	number, err := pgx.CollectOneRow(rows, pgx.RowTo[int])
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return 0, fmt.Errorf("read pointer: %w", err)
+		return 0, fmt.Errorf("read live generation: %w", err)
 	}
 	return number, nil
 }
 
-// SwitchBack points readers of a projection version to the newest generation of the same log that they used before. It is a rebuild
-// without its first half: the generation is followed until it has caught up. CodeConflict says that there is none, or
+// goLive makes the first generation of a version live once it has reached its targets. What replaces a live one is a rebuild's,
+// which switches.
+func (f *session) goLive(ctx context.Context) error {
+	g := f.current()
+	if g.State != StateBuilding {
+		return nil
+	}
+	if reached, err := f.reachedTargets(ctx, f.pool, g); err != nil || !reached {
+		return err
+	}
+	live := false
+	err := pgx.BeginFunc(ctx, f.work.pool, func(tx pgx.Tx) error {
+		if err := lockGenerations(ctx, tx, f.projector.Name()); err != nil {
+			return err
+		}
+		now, found, err := readGeneration(ctx, tx, f.projector.Name(), g.Number)
+		if err != nil {
+			return err
+		}
+		if !found || !now.followed() {
+			return errRetired
+		}
+		other, err := f.live(ctx, tx)
+		if err != nil || other > 0 {
+			return err
+		}
+		live = true
+		return f.makeLive(ctx, tx, now)
+	})
+	if lockedOut(err) || domain.CodeOf(err) == domain.CodeUnavailable {
+		return nil // the next look tries again
+	}
+	if err != nil {
+		return fmt.Errorf("make generation %d of %s live: %w", g.Number, f.projector.Name(), err)
+	}
+	if live {
+		g.State = StateLive
+		f.setCurrent(g)
+		f.logger.Info("read model is live")
+		f.publish(ctx)
+	}
+	return nil
+}
+
+// SwitchBack lets readers of a projection version use the newest generation of the same log that they used before. It is a
+// rebuild without its first half: the generation is followed until it has caught up. CodeConflict says that there is none, or
 // that a rebuild is under way.
 func (r *Rebuilds) SwitchBack(ctx context.Context, asked RebuildRequest) (rebuild Rebuild, err error) {
 	err = pg.Durably(ctx, r.pool, func(tx pgx.Tx) error {
-		defer endBlockers(ctx, r.pool, tx.Conn(), asked.Projection)()
 		if err := lockGenerations(ctx, tx, asked.Projection); err != nil {
 			return err
 		}
 		var number int
-		var state State
 		err := tx.QueryRow(ctx, `
-			select generation, state from generations g
-			where projection = $1 and version = $2 and superseded_at is not null and state in ('live', 'building', 'retired')
-			  and not exists (
-				select from pointer p join generations c using (projection, generation)
-				where p.projection = $1 and p.version = $2 and c.topic_id <> g.topic_id)
-			order by superseded_at desc, generation desc limit 1`, asked.Projection, asked.Version).Scan(&number, &state)
+			select generation from generations g
+			where projection = $1 and version = $2 and state = 'retired' and live_at is not null and not exists (
+				select from generations l where l.projection = $1 and l.version = $2 and l.state = 'live' and l.topic_id <> g.topic_id)
+			order by retired_at desc, generation desc limit 1`, asked.Projection, asked.Version).Scan(&number)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return domain.NewError(domain.CodeConflict, "no earlier generation of %s, version %d, exists any more; rebuild it",
 				asked.Projection, asked.Version)
@@ -207,12 +272,8 @@ func (r *Rebuilds) SwitchBack(ctx context.Context, asked RebuildRequest) (rebuil
 		if err != nil {
 			return fmt.Errorf("read generations: %w", err)
 		}
-		if rebuild, err = insertRebuild(ctx, tx, RebuildRequest{
-			Projection: asked.Projection, Version: asked.Version, By: asked.By, Reason: asked.Reason,
-		}, operator.RebuildCatchingUp, &number); err != nil || state != StateRetired {
-			return err
-		}
-		return unretire(ctx, tx, asked.Projection, asked.Version, number)
+		rebuild, err = insertRebuild(ctx, tx, asked, operator.RebuildCatchingUp, &number)
+		return err
 	})
 	if err != nil {
 		return Rebuild{}, fmt.Errorf("switch back %s: %w", asked.Projection, err)
@@ -220,19 +281,33 @@ func (r *Rebuilds) SwitchBack(ctx context.Context, asked RebuildRequest) (rebuil
 	return rebuild, nil
 }
 
-// unretire lets a generation be followed again. It is live when it stands where the generation that readers use stands now.
-func unretire(ctx context.Context, tx pgx.Tx, projection string, version, number int) error {
-	if err := renameSchema(ctx, tx, ddl.RetiredSchema(projection, number), ddl.Schema(projection, number)); err != nil {
-		return err
-	}
-	_, err := tx.Exec(ctx, `
-		update generations set targets = (
-			select coalesce(jsonb_object_agg(c.partition::text, c.next_offset), '{}')
-			from checkpoints c join pointer p using (projection, generation)
-			where p.projection = $1 and p.version = $2)
-		where projection = $1 and generation = $3`, projection, version, number)
+// unretire lets a retired generation be followed again, until it stands where the live one stands now.
+func (r *running) unretire(ctx context.Context, g generation) (generation, error) {
+	name := r.projector.Name()
+	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+		if err := lockGenerations(ctx, tx, name); err != nil {
+			return err
+		}
+		if err := r.advance(ctx, tx, operator.RebuildCatchingUp); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `
+			update generations set targets = (
+				select coalesce(jsonb_object_agg(c.partition::text, c.next_offset), '{}')
+				from checkpoints c join generations l using (projection, generation)
+				where l.projection = $1 and l.version = $2 and l.state = 'live')
+			where projection = $1 and generation = $3`, name, r.Version, g.Number)
+		if err != nil {
+			return fmt.Errorf("set targets: %w", err)
+		}
+		g.State = StateBuilding
+		if err := setState(ctx, tx, name, g.Number, StateBuilding); err != nil {
+			return err
+		}
+		return notifyStep(ctx, tx, name)
+	})
 	if err != nil {
-		return fmt.Errorf("set targets: %w", err)
+		return g, fmt.Errorf("follow generation %d of %s again: %w", g.Number, name, err)
 	}
-	return setState(ctx, tx, projection, number, StateBuilding)
+	return g, nil
 }

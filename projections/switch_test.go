@@ -3,9 +3,8 @@ package projections_test
 import (
 	"context"
 	"fmt"
-	"slices"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -13,6 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 func fmtSQL(sql string, args ...any) string { return fmt.Sprintf(sql, args...) }
@@ -24,28 +24,27 @@ func (b *bench) state(projection string, number int) (state string) {
 	return state
 }
 
-// The generation that was superseded retires when nobody reads it, and is found again by its number: it catches up, and
-// readers are switched to it.
+// The generation that was replaced retires, and is not followed; on the way back it catches up, and readers are switched to it.
 func TestRetireAndSwitchBack(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 100)
-	e := b.engine(bulkTally{}, retiredWithin(time.Millisecond))
+	e := b.engine(bulkTally{})
 	b.start(e)
 	b.caughtUp(e)
 	_, err := b.switchBack(asked("tally"))
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err), "there is none yet")
 	b.ends(b.request("tally").ID, operator.RebuildDone)
 	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" }, patience, tick)
-	require.Equal(t, 100, b.count("select count(*) from lb_tally_g1_retired.tally"))
+	require.Equal(t, 100, b.count("select count(*) from lb_tally_g1.tally"))
 	b.appendReadings(100, 150)
 	b.caughtUp(e)
-	require.Equal(t, 100, b.count("select count(*) from lb_tally_g1_retired.tally"), "it is not followed")
+	require.Equal(t, 100, b.count("select count(*) from lb_tally_g1.tally"), "it is not followed")
 
 	back, err := b.switchBack(asked("tally"))
 	require.NoError(t, err)
 	require.Equal(t, 1, b.ends(back.ID, operator.RebuildDone).Generation)
-	require.Equal(t, 1, b.pointedAt("tally"))
+	require.Equal(t, 1, b.liveAt("tally"))
 	require.Equal(t, 150, b.count("select count(*) from lb_tally_g1.tally"))
 	require.Equal(t, 150, b.count("select count(*) from lb.tally"))
 	require.Eventually(t, func() bool { return b.state("tally", 2) == "retired" }, patience, tick)
@@ -56,43 +55,107 @@ func TestRetireAndSwitchBack(t *testing.T) {
 	require.Zero(t, b.count("select count(*) from pg_namespace where nspname like 'lb_tally_g2%'"))
 }
 
-// A reader in a long transaction over the switch reads what it read; the generation is not retired before its end.
-func TestLongTransactionOverTheSwitch(t *testing.T) {
+// A transaction that reads the live tables keeps the switch waiting, and nothing else: the tables that it reads are followed,
+// it sees one generation, and the switch is tried again until it has ended. One that reads a generation's own tables, as a person
+// with psql may, holds up the drop of these alone.
+func TestASwitchWaitsForNoReader(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 100)
 	p := bulkTally{}
-	e := b.engine(p, retiredWithin(time.Millisecond))
+	e := b.engine(p)
 	b.start(e)
 	b.caughtUp(e)
 	readers := b.readers(p)
-	tx, err := readers.BeginTx(b.ctx(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
-	require.NoError(t, err)
-	defer func() { _ = tx.Rollback(context.Background()) }()
-	counted := func() (n int) {
-		require.NoError(t, tx.QueryRow(b.ctx(), "select count(*) from tally").Scan(&n))
-		return n
+	begin := func(sql string) (pgx.Tx, func() int) {
+		tx, err := readers.BeginTx(b.ctx(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+		return tx, func() (n int) {
+			require.NoError(t, tx.QueryRow(b.ctx(), sql).Scan(&n))
+			return n
+		}
 	}
-	require.Equal(t, 100, counted())
-	require.Eventually(t, func() bool { return b.count("select count(*) from processes where 'tally.g1' = any(reads)") == 1 }, patience, tick)
-	b.ends(b.request("tally").ID, operator.RebuildDone)
-	require.Eventually(t, func() bool { return slices.Equal(readers.Reads(), []string{"tally.g1", "tally.g2"}) }, patience, tick)
+	view, viewed := begin("select count(*) from tally")
+	table, read := begin("select count(*) from lb_tally_g1.tally")
+	require.Equal(t, 100, viewed())
+	require.Equal(t, 100, read())
+	rebuild := b.request("tally")
+	b.awaitRebuild(rebuild.ID, func(r projections.Rebuild) bool { return strings.Contains(r.Error, "a transaction reads the tables") })
+	b.appendReadings(100, 110)
+	require.Equal(t, 1, b.caughtUp(e).Generation)
+	require.Equal(t, 110, b.count("select count(*) from lb_tally_v1.tally"), "others read on")
+	require.Equal(t, 100, viewed())
+	require.NoError(t, view.Commit(b.ctx()))
+	b.ends(rebuild.ID, operator.RebuildDone)
+	require.Equal(t, 2, b.caughtUp(e).Generation)
+	require.Equal(t, "retired", b.state("tally", 1))
+	require.Equal(t, 110, b.count("select count(*) from lb_tally_v1.tally"))
+	require.Equal(t, 100, read())
+	refused := b.dropGeneration("tally", 1, nil)
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(refused))
+	require.ErrorContains(t, refused, "an open transaction holds its tables")
+	require.NoError(t, table.Commit(b.ctx()))
+	require.NoError(t, b.dropGeneration("tally", 1, nil))
+	b.eachOnce(110)
+}
+
+// Readers do not lose what they have seen: the switch waits until the new tables have passed those that they use.
+func TestASwitchLosesNothingThatWasSeen(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 100)
+	p, copying := newHeldTally(), newGate()
+	defer p.gate.open()
+	defer copying.open()
+	p.bulkTally.copying = func(context.Context, write.CopyTarget, bool) error {
+		copying.first()
+		return nil
+	}
+	p.generation.Store(2)
+	e := b.engine(p)
+	b.start(e)
+	b.caughtUp(e)
+	rebuild := b.request("tally")
+	<-copying.reached
 	b.appendReadings(100, 110)
 	b.caughtUp(e)
-	// It has had its grace three beats ago, and each engine looks once a second.
-	require.Eventually(t, func() bool {
-		return b.count(`select count(*) from generations, processes
-			where superseded_at < seen_at - interval '3 seconds' and reads = '{tally.g1,tally.g2}'`) == 1
-	}, patience, tick)
-	require.Equal(t, "live", b.state("tally", 1))
-	require.Equal(t, 100, counted())
-	err = b.dropGeneration("tally", 1, nil)
-	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
-	require.NoError(t, tx.Commit(b.ctx()))
-	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" }, patience, tick)
-	var n int
-	require.NoError(t, readers.QueryRow(b.ctx(), "select count(*) from tally").Scan(&n))
-	require.Equal(t, 110, n)
+	copying.open()
+	b.awaitRebuild(rebuild.ID, func(r projections.Rebuild) bool { return strings.Contains(r.Error, "behind those that readers use") })
+	require.Equal(t, 1, b.liveAt("tally"))
+	p.gate.open()
+	b.ends(rebuild.ID, operator.RebuildDone)
+	require.Equal(t, 110, b.count("select count(*) from lb_tally_v1.tally"))
+}
+
+// A way back and earlier versions stay for a day.
+func TestOldGenerationsAreDropped(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.appendReadings(0, 10)
+	old := b.engine(bulkTally{})
+	stop := b.start(old)
+	b.caughtUp(old)
+	b.ends(b.request("tally").ID, operator.RebuildDone)
+	there := func(schema string) bool {
+		return b.count("select count(*) from pg_namespace where nspname = $1", schema) == 1
+	}
+	b.exec("update generations set retired_at = now() - interval '23 hours' where state = 'retired'")
+	newer := b.engine(version2{tally{}})
+	b.start(newer)
+	b.caughtUp(newer)
+	b.shows("tally", "lb_tally_v2")
+	require.True(t, there("lb_tally_g1"))
+	b.exec("update generations set retired_at = now() - interval '25 hours' where state = 'retired'")
+	require.Eventually(t, func() bool { return !there("lb_tally_g1") }, patience, tick)
+
+	b.exec("update generations set live_at = now() - interval '25 hours' where version = 2")
+	b.appendReadings(10, 20)
+	b.caughtUp(newer)
+	require.True(t, there("lb_tally_v1"), "a process folds it")
+	stop()
+	require.Eventually(t, func() bool { return !there("lb_tally_g2") && !there("lb_tally_v1") }, patience, tick)
+	require.Equal(t, 20, b.count("select count(*) from lb.tally"))
 }
 
 // Generations tells who is what; a drop is refused while readers use it.
@@ -100,7 +163,7 @@ func TestDropGeneration(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.appendReadings(0, 10)
-	e := b.engine(bulkTally{}, retiredWithin(time.Millisecond))
+	e := b.engine(bulkTally{})
 	b.start(e)
 	b.caughtUp(e)
 	drop := func(number int) error {
@@ -116,7 +179,7 @@ func TestDropGeneration(t *testing.T) {
 	list, err := projections.Generations(b.ctx(), b.db.Pool)
 	require.NoError(t, err)
 	require.Len(t, list, 2)
-	require.Equal(t, []bool{false, true}, []bool{list[0].Pointer, list[1].Pointer})
+	require.Equal(t, []projections.State{projections.StateRetired, projections.StateLive}, []projections.State{list[0].State, list[1].State})
 	require.Positive(t, list[0].Bytes)
 	require.Positive(t, list[1].Bytes)
 	require.NoError(t, drop(1))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -14,72 +13,95 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/posttexts"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// viewsEvery is how often the views are looked after, beside each switch: a query that was long under way, or a stop at
-// the wrong moment, may have kept them where they were.
-const viewsEvery = 5 * time.Second
+// OpenTables opens a pool that reads the tables of these projectors, in their versions, through the views that a switch
+// replaces. While no generation of a version has been live, its views do not exist: [Live] tells.
+func OpenTables(ctx context.Context, databaseURL string, projectors []fold.Projector, conns int32, params map[string]string) (*pgxpool.Pool, error) {
+	var path []string
+	for _, p := range projectors {
+		path = append(path, ddl.ViewSchema(p.Name(), p.Version()))
+	}
+	return pg.Open(ctx, pg.Config{
+		URL: databaseURL, SearchPath: append(path, migrations.Engine), Name: "reader", MaxConns: conns, ReadOnly: true, Params: params,
+	})
+}
 
-// publishViews lets the views of schema lb show the generation that readers use. No path of the program reads them, so
-// that what goes wrong here is told and does no harm: what depends on a view is never cascaded.
-func publishViews(ctx context.Context, w work, pool *pgxpool.Pool) {
-	if err := replaceViews(ctx, w, pool); err != nil && ctx.Err() == nil {
-		w.logger.Warn("the views of schema lb still show an earlier generation", "error", err)
+// Live tells whether each of these projectors has a live generation of its version.
+func Live(ctx context.Context, pool *pgxpool.Pool, projectors []fold.Projector) (bool, error) {
+	for _, p := range projectors {
+		var live bool
+		err := pool.QueryRow(ctx, `select exists (select from generations where projection = $1 and version = $2 and state = 'live')`,
+			p.Name(), p.Version()).Scan(&live)
+		if err != nil || !live {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+const (
+	// viewLock bounds the wait for each view: readers that come meanwhile wait behind it.
+	viewLock = "200ms"
+	// idleInViews bounds how long a process that stands still holds views.
+	idleInViews = "2s"
+)
+
+// showViews lets the views of a version show a generation, in a transaction on the engine's search path.
+func showViews(ctx context.Context, tx pgx.Tx, p fold.Projector, g generation) error {
+	if err := beginViews(ctx, tx); err != nil {
+		return err
+	}
+	if _, err := tx.Conn().PgConn().Exec(ctx, p.Definition().Views(p.Name(), g.Version, g.Number)).ReadAll(); err != nil {
+		return fmt.Errorf("replace views: %w", err)
+	}
+	return nil
+}
+
+// beginViews bounds how long readers wait for this transaction, and lets it go on as the owner of the views.
+func beginViews(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `select set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`, viewLock, idleInViews)
+	if err != nil {
+		return fmt.Errorf("bound the wait for locks: %w", err)
+	}
+	return asOwner(ctx, tx)
+}
+
+// unpublished tells whether schema lb must show another version: that of this program is live, no process folds a newer one
+// that is, and one of the views is missing or shows something else. Posts are shown with their texts once those have a view.
+const unpublished = `
+	select exists (select from generations where projection = $1 and version = $2 and state = 'live')
+	   and not exists (select from generations g where projection = $1 and version > $2 and state = 'live' and ` + folding + `)
+	   and exists (
+		select from unnest($3::text[]) name
+		cross join lateral unnest(array[to_regclass($4 || '.' || name)::oid,
+			case when name = 'tsposts' then to_regclass($5 || '.post_contents')::oid end]) shown
+		where shown is not null and not exists (
+			select from pg_class v join pg_rewrite w on w.ev_class = v.oid join pg_depend d on d.objid = w.oid
+			where v.relnamespace = to_regnamespace($5) and v.relname = name and d.refobjid = shown))`
+
+// publish lets the views of schema lb, which people read, show the views of this version. What fails is logged: no path of the
+// program reads them, and it is tried again.
+func (w work) publish(ctx context.Context) {
+	if err := w.showPeople(ctx); err != nil && ctx.Err() == nil {
+		w.logger.Warn("the views of schema lb do not show the newest version yet", "error", err)
 	}
 }
 
-// shownSQL is the generation that the views are to show: of several versions the newest that some process folds, of none
-// that of this version. current says that they do.
-const shownSQL = `
-	with folded as (
-		select p.generation, p.version from pointer p
-		where p.projection = $1 and exists (select from processes s
-			where s.` + seenOfLate + `
-			  and 'prepare' <> all(s.roles) -- who makes tables before an upgrade
-			  and p.projection || '.g' || p.generation = any(s.folds))),
-	shown as (
-		select generation from (
-			select generation, version, 0 as rank from folded
-			union all select generation, version, 1 from pointer where projection = $1 and version = $2) p
-		order by rank, version desc limit 1)
-	select generation, not exists (
-		select from pg_class t join pg_namespace n on n.oid = t.relnamespace
-		where n.nspname = 'lb_' || $1 || '_g' || generation and t.relkind in ('r', 'p', 'v') and not t.relispartition
-		  and exists (
-			select from unnest(array[t.oid, case when t.relname = 'tsposts' then to_regclass($3 || '.post_contents')::oid end]) shown
-			where shown is not null and not exists (
-				select from pg_class v join pg_rewrite w on w.ev_class = v.oid join pg_depend d on d.objid = w.oid
-				where v.relnamespace = to_regnamespace($3) and v.relname = t.relname and d.refobjid = shown))) as current
-	from shown`
-
-func replaceViews(ctx context.Context, w work, pool *pgxpool.Pool) error {
-	var number int
-	var current bool
-	err := pool.QueryRow(ctx, shownSQL, w.projector.Name(), w.projector.Version(), migrations.Views).Scan(&number, &current)
-	if errors.Is(err, pgx.ErrNoRows) || current {
-		return nil
+func (w work) showPeople(ctx context.Context) error {
+	names, schema := w.projector.Definition().Relations(), ddl.ViewSchema(w.projector.Name(), w.projector.Version())
+	var due bool
+	err := w.pool.QueryRow(ctx, unpublished, w.projector.Name(), w.projector.Version(), names, schema, migrations.Views).Scan(&due)
+	if err != nil || !due {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("look which generation the views show: %w", err)
-	}
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		// Whoever reads a view waits behind this: not for long, and it is tried again.
-		if _, err := tx.Exec(ctx, `set local lock_timeout = '100ms'`); err != nil {
-			return fmt.Errorf("bound the wait for locks: %w", err)
-		}
-		if err := asOwner(ctx, tx); err != nil {
+	return pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
+		if err := beginViews(ctx, tx); err != nil {
 			return err
 		}
-		schema := ddl.Schema(w.projector.Name(), number)
-		rows, _ := tx.Query(ctx, `
-			select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-			where n.nspname = $1 and c.relkind in ('r', 'p', 'v') and not c.relispartition order by 1`, schema)
-		names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			return fmt.Errorf("list tables and views of %s: %w", schema, err)
-		}
 		for _, name := range names {
-			if err := replaceView(ctx, tx, pg.SearchPath(schema), name); err != nil {
+			if err := replaceView(ctx, tx, schema, name); err != nil {
 				return err
 			}
 		}
@@ -87,7 +109,7 @@ func replaceViews(ctx context.Context, w work, pool *pgxpool.Pool) error {
 	})
 }
 
-// replaceView drops a view whose columns are others now: they cannot be replaced.
+// replaceView drops a view whose columns are others now: they cannot be replaced. What depends on it is not dropped.
 func replaceView(ctx context.Context, tx pgx.Tx, schema, table string) error {
 	name := migrations.Views + "." + table
 	selected, err := shownColumns(ctx, tx, schema, table)
@@ -103,7 +125,7 @@ func replaceView(ctx context.Context, tx pgx.Tx, schema, table string) error {
 		return nil
 	}
 	dropped := name
-	if table == "post_contents" { // posts are shown with it; they find out that they are not, and come again
+	if table == "post_contents" { // posts are shown with it; the next look finds that they are not, and shows them again
 		dropped += ", " + migrations.Views + ".tsposts"
 	}
 	_, err = tx.Exec(ctx, "drop view if exists "+dropped)
@@ -119,17 +141,17 @@ func replaceView(ctx context.Context, tx pgx.Tx, schema, table string) error {
 	return nil
 }
 
-// shownColumns is what a view selects: the table, and of posts also what they say, as soon as that has a view.
+// shownColumns is what a view of schema lb selects: the table, and of posts also their texts, once those have a view.
 func shownColumns(ctx context.Context, tx pgx.Tx, schema, table string) (string, error) {
 	selected := "select p.* from " + schema + "." + table + " p"
 	if table != "tsposts" {
 		return selected, nil
 	}
-	var said bool
-	if err := tx.QueryRow(ctx, `select to_regclass($1) is not null`, migrations.Views+".post_contents").Scan(&said); err != nil {
-		return "", fmt.Errorf("look for the view of what posts say: %w", err)
+	var texts bool
+	if err := tx.QueryRow(ctx, `select to_regclass($1) is not null`, migrations.Views+".post_contents").Scan(&texts); err != nil {
+		return "", fmt.Errorf("look for the view of post texts: %w", err)
 	}
-	if !said {
+	if !texts {
 		return selected, nil
 	}
 	return "select p.*, t.content, t.media_url, t.permalink from " + schema + "." + table + ` p

@@ -4,18 +4,16 @@ import (
 	"context"
 	"log/slog"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// shows waits until the view of a table shows a generation.
+// shows waits until the view of a table in schema lb shows one of another schema.
 func (b *bench) shows(table, schema string) {
 	b.t.Helper()
 	require.Eventually(b.t, func() bool {
@@ -24,25 +22,6 @@ func (b *bench) shows(table, schema string) {
 			join pg_class t on t.oid = d.refobjid join pg_namespace n on n.oid = t.relnamespace
 			where v.relnamespace = to_regnamespace('lb') and v.relname = $1 and n.nspname = $2`, table, schema) > 0
 	}, patience, tick)
-}
-
-// A report that reads a view during the switch keeps it where it is; once the report has ended the view follows.
-func TestViewsFollowAfterALongReport(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 100)
-	e := b.engine(bulkTally{}, retiredWithin(time.Millisecond))
-	b.start(e)
-	b.caughtUp(e)
-	b.shows("tally", "lb_tally_g1")
-	report, err := b.db.Pool.Begin(b.ctx())
-	require.NoError(t, err)
-	defer func() { _ = report.Rollback(context.Background()) }()
-	_, err = report.Exec(b.ctx(), "select count(*) from lb.tally")
-	require.NoError(t, err)
-	b.ends(b.request("tally").ID, operator.RebuildDone)
-	require.NoError(t, report.Rollback(context.Background()))
-	b.shows("tally", "lb_tally_g2")
 }
 
 // A newer version was tried and stopped: the views show the tables that are folded.
@@ -57,10 +36,10 @@ func TestViewsGoBackWithTheVersion(t *testing.T) {
 	stop := b.start(newer)
 	b.caughtUp(newer)
 	stopOld()
-	b.shows("tally", "lb_tally_g2")
+	b.shows("tally", "lb_tally_v2")
 	stop()
 	b.start(b.engine(tally{}))
-	b.shows("tally", "lb_tally_g1")
+	b.shows("tally", "lb_tally_v1")
 }
 
 // A process that ends when its tables are live and the views not made yet.
@@ -74,7 +53,7 @@ func TestViewsThatWereNeverMade(t *testing.T) {
 	})
 	require.NoError(t, e.Run(ctx))
 	b.start(b.engine(bulkTally{}))
-	b.shows("tally", "lb_tally_g1")
+	b.shows("tally", "lb_tally_v1")
 }
 
 // endsAt calls do when a line is logged.

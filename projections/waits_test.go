@@ -8,8 +8,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
@@ -53,44 +51,6 @@ func (f heldFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
 		return err
 	}
 	return f.bulkTallyFold.Write(ctx, tx, last)
-}
-
-// Who compares tables with the log is a reader that everybody sees: neither retirement nor an operator takes the
-// generation from under it.
-func TestACheckIsAReader(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 50)
-	p := bulkTally{}
-	e := b.engine(p, retiredWithin(1))
-	b.start(e)
-	b.caughtUp(e)
-	g := newGate()
-	defer g.open()
-	checker := b.other(bulkTally{copying: func(context.Context, write.CopyTarget, bool) error {
-		g.first()
-		return nil
-	}})
-	checked := make(chan error, 1)
-	var report projections.Report
-	go func() {
-		var err error
-		report, err = checker.CheckTables(context.Background())
-		checked <- err
-	}()
-	<-g.reached
-	require.Equal(t, 1, b.count("select count(*) from processes where 'tally.g1' = any(reads)"))
-	b.ends(b.request("tally").ID, operator.RebuildDone)
-	require.Equal(t, 2, b.caughtUp(e).Generation)
-	err := b.dropGeneration("tally", 1, nil)
-	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
-	require.ErrorContains(t, err, "used by")
-	require.Equal(t, "live", b.state("tally", 1), "it is superseded and not retired")
-	g.open()
-	require.NoError(t, <-checked)
-	require.True(t, report.Equal, "%+v", report)
-	require.Equal(t, 1, report.Generation)
-	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" }, patience, tick)
 }
 
 // Comparisons hold none of the connections that the rest of the engine needs: with one alone, everything goes on.

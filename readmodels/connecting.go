@@ -6,13 +6,13 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // Connecting reads what must be known before something is connected.
-type Connecting struct{ Pool pg.Reader }
+type Connecting struct{ Pool *pgxpool.Pool }
 
 // ErrPageNotFound is the one answer for a connected page that does not exist and for another agency's.
 var ErrPageNotFound = domain.NewError(domain.CodeNotFound, "There is no such connected page or profile. Check its id.")

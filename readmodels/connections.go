@@ -5,16 +5,15 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/internal/pg"
-
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // Connections reads what the fetchers need to know: the connections are the log's, what became of
 // earlier reads is in schema kept.
-type Connections struct{ Pool pg.Reader }
+type Connections struct{ Pool *pgxpool.Pool }
 
 // worthReading are the joins and conditions that all queries share; $1 is the platform, $2 the kind, $3 now. Left out are
 // accounts whose subscription has lapsed, connections that wait for a person to sign in again, and those that an operator has

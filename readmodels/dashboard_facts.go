@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -14,7 +15,7 @@ import (
 // DashboardsConfig is what the dashboards' queries need beside the tables.
 type DashboardsConfig struct {
 	// Pool reads; a read-only one will do.
-	Pool pg.Reader
+	Pool *pgxpool.Pool
 	// Progress tells of moves of the projection.
 	Progress *pg.Progress
 	Defaults domain.DashboardDefaults
@@ -69,20 +70,13 @@ type factsLoad struct {
 	view     domain.FactsView
 }
 
-// thisGeneration selects the generation that these tables belong to, whatever the pointer names by now.
-const thisGeneration = `
-	select g.projection, g.generation, g.state from generations g
-	join pg_class t on t.oid = to_regclass('dashboard_heads') join pg_namespace n on n.oid = t.relnamespace
-	where g.projection = $1 and n.nspname = 'lb_' || g.projection || '_g' || g.generation`
-
 // queueRefusal asks why the stream takes no commands. What is parked in another generation than that of these tables, as by
 // another version of the program, holds nobody up here.
 func (f *factsLoad) queueRefusal(batch *pgx.Batch) {
 	batch.Queue(`
-		with g as (`+thisGeneration+`)
-		select exists (select from g where state = 'live'),
+		select not exists (select from dashboards_checkpoints where state <> 'live'),
 		       exists (select from kept.pauses where kind = 'projection' and name = $1),
-		       exists (select from parked p join g using (projection, generation) where stream_key = $2 and p.state = 'parked')`,
+		       exists (select from dashboards_parked where stream_key = $2 and state = 'parked')`,
 		dashboardsProjection, f.need.ParentAccount).QueryRow(func(row pgx.Row) error {
 		var live, paused, parked bool
 		if err := row.Scan(&live, &paused, &parked); err != nil {
@@ -132,8 +126,7 @@ func (f *factsLoad) queueParked(batch *pgx.Batch) {
 // queueFolded asks how far these tables are.
 func (f *factsLoad) queueFolded(batch *pgx.Batch) {
 	batch.Queue(`
-		select c.next_offset from checkpoints c join (`+thisGeneration+`) g using (projection, generation) where c.partition = $2`,
-		dashboardsProjection, f.need.Partition).QueryRow(func(row pgx.Row) error {
+		select next_offset from dashboards_checkpoints where partition = $1`, f.need.Partition).QueryRow(func(row pgx.Row) error {
 		_, err := found(row, "read how far the tables are", &f.view.Folded)
 		return err
 	})

@@ -1,7 +1,7 @@
 package readmodels
 
 import (
-	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -10,7 +10,7 @@ import (
 // activities and stats, are figures.
 type Entities struct {
 	// Pool reads schemas lb and kept; a read-only one will do.
-	Pool pg.Reader
+	Pool *pgxpool.Pool
 }
 
 // What is asked for by id and does not exist, or is not the caller's to see.

@@ -5,14 +5,14 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // FiguresErased are the erasures that the tables of accounts and of posts both know, by agency and social account, with the
 // earlier of their instants.
-func FiguresErased(ctx context.Context, pool pg.Reader) (map[domain.PostRef]time.Time, error) {
+func FiguresErased(ctx context.Context, pool *pgxpool.Pool) (map[domain.PostRef]time.Time, error) {
 	known := map[domain.PostRef]time.Time{}
 	rows, _ := pool.Query(ctx, `
 		select parent_account, social_account_id, least(a.erased_at, p.erased_at)

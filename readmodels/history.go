@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -16,7 +17,7 @@ import (
 // them today, and null for who was erased or has left the agency.
 type History struct {
 	// Pool reads; a read-only one will do.
-	Pool pg.Reader
+	Pool *pgxpool.Pool
 	// PageBytes bounds the documents of a page, as they are stored; 0: 8 MiB. Lists of users may be long,
 	// every entry holds two documents, and a page of many such would take gigabytes.
 	PageBytes int64
@@ -199,9 +200,7 @@ func streamNow(ctx context.Context, tx pgx.Tx, parent string) (StreamPosition, s
 	}
 	var parked int64
 	err = tx.QueryRow(ctx, `
-		select count(*) from parked p join generations g using (projection, generation)
-		where projection = $1 and g.state in ('building', 'live') and stream_key = $2 and p.state = 'parked'`,
-		dashboardsProjection, parent).Scan(&parked)
+		select count(*) from dashboards_parked where stream_key = $1 and state = 'parked'`, parent).Scan(&parked)
 	if err != nil || parked == 0 {
 		return now, "", wrapped("read parked records", err)
 	}

@@ -5,13 +5,13 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
 // Notices reads access notices: the part of stream.Store that the log can rebuild.
-type Notices struct{ Pool pg.Reader }
+type Notices struct{ Pool *pgxpool.Pool }
 
 // Head returns the version of the agency's newest record; 0 without one.
 func (n Notices) Head(ctx context.Context, parent string) (int64, error) {

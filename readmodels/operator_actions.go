@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // operatorAction is an action with its place in the list.
@@ -23,7 +23,7 @@ type operatorAction struct {
 
 // OperatorActions answers what operators did and what came of it, from the trail of operations: a page, newest first, and
 // the cursor of the next one, "" on the last. A malformed cursor gives an error with the code invalid.
-func OperatorActions(ctx context.Context, pool pg.Reader, page Page) (actions []operator.Action, next string, err error) {
+func OperatorActions(ctx context.Context, pool *pgxpool.Pool, page Page) (actions []operator.Action, next string, err error) {
 	entries, meta, err := PageQuery[operatorAction, auditReadKey]{
 		List: "actions of operators", Page: page,
 		// The types stand in the statement itself: the indexes are of them alone.

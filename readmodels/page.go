@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
@@ -46,7 +47,7 @@ type PageQuery[E, K any] struct {
 }
 
 // Read reads one page in one snapshot.
-func (q PageQuery[E, K]) Read(ctx context.Context, pool pg.Reader) (entries []E, meta ListMeta, err error) {
+func (q PageQuery[E, K]) Read(ctx context.Context, pool *pgxpool.Pool) (entries []E, meta ListMeta, err error) {
 	scope := CursorScope{q.List, q.Scope, q.Filters}
 	last, err := DecodeCursor[K](q.Page.Cursor, scope)
 	if err != nil {
@@ -69,7 +70,7 @@ func (q PageQuery[E, K]) Read(ctx context.Context, pool pg.Reader) (entries []E,
 }
 
 // ReadOne reads the one entry that the filters leave, or returns the error notFound.
-func (q PageQuery[E, K]) ReadOne(ctx context.Context, pool pg.Reader, notFound error) (entry E, err error) {
+func (q PageQuery[E, K]) ReadOne(ctx context.Context, pool *pgxpool.Pool, notFound error) (entry E, err error) {
 	entries, _, err := q.Read(ctx, pool)
 	if err != nil {
 		return entry, err

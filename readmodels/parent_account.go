@@ -3,13 +3,13 @@ package readmodels
 import (
 	"context"
 
-	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // Accounts answers who belongs to whom, from the directory.
-type Accounts struct{ Pool pg.Reader }
+type Accounts struct{ Pool *pgxpool.Pool }
 
 // ParentAccount returns the agency of a sub-account; an unknown account is not_found.
 func (a Accounts) ParentAccount(ctx context.Context, subAccount string) (string, error) {

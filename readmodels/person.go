@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -13,7 +14,7 @@ import (
 
 // People finds what the directory holds of one person: all of it for an erasure, and what rights are judged by. It looks at
 // all agencies.
-type People struct{ Pool pg.Reader }
+type People struct{ Pool *pgxpool.Pool }
 
 // ErrPersonNotFound says that the directory holds neither the user or member nor anything of theirs.
 var ErrPersonNotFound = domain.NewError(domain.CodeNotFound,

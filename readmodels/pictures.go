@@ -5,13 +5,13 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // Contents reads which pictures of posts to fetch and to delete.
-type Contents struct{ Pool pg.Reader }
+type Contents struct{ Pool *pgxpool.Pool }
 
 // PicturesQuery asks for posts whose pictures are wanted.
 type PicturesQuery struct {

@@ -24,7 +24,7 @@ func TestSubscriptionsAreRequiredOrNot(t *testing.T) {
 		})
 	queue := domain.FetchQueue{Platform: domain.Facebook, Kind: domain.FetchAccounts}
 	for value, none := range map[string]bool{"": false, "required": false, readmodels.SubscriptionsNone: true} {
-		config := pg.Config{URL: log.DB.URL, SearchPath: tables.Schemas(), Name: "subscriptions " + value, ReadOnly: true, MaxConns: 2}
+		config := pg.Config{URL: log.DB.URL, SearchPath: tables.Views(), Name: "subscriptions " + value, ReadOnly: true, MaxConns: 2}
 		if value != "" {
 			config.Params = map[string]string{readmodels.SubscriptionsParam: value}
 		}

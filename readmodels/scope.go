@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -65,7 +66,7 @@ var (
 )
 
 // Scopes finds out whose figures a caller may see.
-type Scopes struct{ Pool pg.Reader }
+type Scopes struct{ Pool *pgxpool.Pool }
 
 // Scope answers a request. Agency staff see all clients, or those that they narrow to. A client user sees
 // the accounts of its open dashboards, or those of them that it narrows to. It returns

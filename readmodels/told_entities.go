@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -15,7 +16,7 @@ import (
 
 // ToldEntities reads the directory as it was told, whole entities by their keys, of all agencies.
 type ToldEntities struct {
-	Pool     pg.Reader
+	Pool     *pgxpool.Pool
 	Registry *domain.Registry
 	Progress *pg.Progress // tells of moves of the directory; nil where nobody waits for one
 }

@@ -51,7 +51,7 @@ func (v *visit) projections() (view, error) {
 			}
 		}
 		row.Back = slices.ContainsFunc(shown.Generations, func(g operator.Generation) bool {
-			return g.Projection == p.Projection && g.Version == row.Version && !g.Pointer && g.SupersededAt != nil
+			return g.Projection == p.Projection && g.Version == row.Version && g.State == "retired" && g.LiveAt != nil
 		})
 		for _, r := range shown.Rebuilds {
 			if r.Projection == p.Projection && !r.Ended() {
@@ -102,7 +102,7 @@ func (v *visit) rebuild() (view, error) {
 	}
 	shown := rebuildView{Rebuild: r, Steps: stepsOf(r), Reading: r.State == operator.RebuildRequested || r.State == operator.RebuildCopying}
 	read := slices.ContainsFunc(generations, func(g operator.Generation) bool {
-		return g.Projection == r.Projection && g.Generation == r.Generation && g.Pointer
+		return g.Projection == r.Projection && g.Generation == r.Generation && g.State == "live"
 	})
 	shown.MayUndo = r.State == operator.RebuildDone && !r.Back && read
 	shown.Class, shown.Sentence = told(r, read)

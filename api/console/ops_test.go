@@ -162,14 +162,14 @@ func TestARebuildIsWatchedToItsEnd(t *testing.T) {
 		`<progress id="progress" max="10000" value="2500">`, "Cancel the rebuild"), "Take it back")
 
 	r.State, r.Generation, r.EventsDone = operator.RebuildDone, 2, 10000
-	s.answer("GET /api/ops/generations", []operator.Generation{{Projection: "post_insights", Generation: 2, Pointer: true}}, nil)
+	s.answer("GET /api/ops/generations", []operator.Generation{{Projection: "post_insights", Generation: 2, State: "live"}}, nil)
 	r.FinishedAt = new(s.now.Add(time.Minute))
 	done := show("It is done. Readers use generation 2.", `href="/console/ops/do/back/post_insights"`)
 	require.NotContains(t, done, "data-refresh", "it is looked at no more")
 	require.NotContains(t, done, "Cancel the rebuild")
 
 	s.answer("GET /api/ops/generations", []operator.Generation{
-		{Projection: "post_insights", Generation: 1, Pointer: true}, {Projection: "post_insights", Generation: 2},
+		{Projection: "post_insights", Generation: 1, State: "live"}, {Projection: "post_insights", Generation: 2},
 	}, nil)
 	require.NotContains(t, show("It is done. Readers were switched to generation 2, and use another one by now."), "Take it back", "it was taken back")
 	b.get("/console/ops/projections/rebuilds/none").says(http.StatusNotFound)
@@ -202,7 +202,7 @@ func TestAProjectionLeadsToItsRebuild(t *testing.T) {
 	r := operator.Rebuild{ID: "r1", Projection: "post_insights", State: operator.RebuildCopying, Generation: 2}
 	s.answer("GET /api/ops/projections", []operator.Projection{{Projection: "post_insights", Generation: 1}, {Projection: "contents", Generation: 1}}, nil)
 	s.answer("GET /api/ops/generations", []operator.Generation{
-		{Projection: "post_insights", Generation: 1, Pointer: true}, {Projection: "post_insights", Generation: 2},
+		{Projection: "post_insights", Generation: 1, State: "live"}, {Projection: "post_insights", Generation: 2},
 	}, nil)
 	s.answer("GET /api/ops/rebuilds", []operator.Rebuild{r}, nil)
 	const rebuild = `href="/console/ops/do/rebuild/post_insights"`

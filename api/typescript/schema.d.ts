@@ -3632,8 +3632,8 @@ export interface components {
              * @description UTC
              */
             created_at: string;
-            /** @description processes: host and process id */
-            folded_by: string[];
+            /** @description a process folds it now */
+            folded: boolean;
             /**
              * Format: int64
              * @description its number
@@ -3641,18 +3641,14 @@ export interface components {
             generation: number;
             /**
              * Format: date-time
-             * @description when it could be read first
+             * @description when readers used it first
              */
             live_at?: string;
-            /** @description readers of its version use it */
-            pointer: boolean;
             /** @description whose tables they are */
             projection: string;
-            /** @description processes that read it */
-            read_by: string[];
             /**
              * Format: date-time
-             * @description when it was folded no more
+             * @description when another one replaced it
              */
             retired_at?: string;
             /**
@@ -3660,11 +3656,6 @@ export interface components {
              * @enum {string}
              */
             state: "copying" | "building" | "live" | "retired" | "dropped";
-            /**
-             * Format: date-time
-             * @description since when the pointer names another one
-             */
-            superseded_at?: string;
             /**
              * Format: int64
              * @description of the projector that made it

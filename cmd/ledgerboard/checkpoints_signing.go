@@ -28,7 +28,7 @@ const checkpointLock = 0x6c626370
 // startCheckpoints signs checkpoints in a process of the role signer. Another one says which process does.
 func (p *process) startCheckpoints(group *errgroup.Group, ctx context.Context) error {
 	if !p.has(roleSigner) {
-		p.sayWhoSigns(ctx)
+		p.sayWhoSigns()
 		return nil
 	}
 	if p.CheckpointKey == "" {
@@ -48,8 +48,8 @@ func (p *process) startCheckpoints(group *errgroup.Group, ctx context.Context) e
 	return nil
 }
 
-// sayWhoSigns is a line at the start of a process that signs no checkpoints.
-func (p *process) sayWhoSigns(ctx context.Context) {
+// sayWhoSigns warns, at the start of a process that signs no checkpoints, of a key that it does not need.
+func (p *process) sayWhoSigns() {
 	switch {
 	case p.CheckpointKey == "":
 	case p.has(roleProjector): // which signed before there was the role signer: whoever did not add it would have no checkpoints any more
@@ -57,15 +57,6 @@ func (p *process) sayWhoSigns(ctx context.Context) {
 			"to LEDGERBOARD_ROLES here, or take the key away here and give it to a process of the role signer")
 	default:
 		p.logger.Warn("LEDGERBOARD_CHECKPOINT_KEY is set, and this process has not the role signer: it needs no key; keep it where the signer alone can read it")
-	}
-	signers, err := p.Holding(ctx, roleSigner)
-	switch {
-	case err != nil:
-		p.logger.Warn("it is not known which process signs checkpoints", "error", err)
-	case len(signers) == 0:
-		p.logger.Warn("this process signs no checkpoints, and no process with the role signer is there: a cut-off end of the log would not show")
-	default:
-		p.logger.Info("another process signs checkpoints", "process", strings.Join(signers, ", "))
 	}
 }
 

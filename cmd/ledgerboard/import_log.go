@@ -21,6 +21,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -76,7 +78,11 @@ func (i *importing) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if tables.Complete() { // else nothing was folded yet, and no connection has a place
+	live, err := projections.Live(ctx, tables, projectors.All(0))
+	if err != nil {
+		return err
+	}
+	if live { // else nothing was folded yet, and no connection has a place
 		i.places.Pool = tables
 	}
 	i.secrets, err = i.parts.Secrets(ctx)

@@ -20,9 +20,6 @@ type prepareCommand struct {
 	JSON  bool     `name:"json" help:"Print JSON objects, one for each."`
 }
 
-// rolePrepare is how the process calls itself: the views of schema lb stay where the services are.
-const rolePrepare = "prepare"
-
 func (c prepareCommand) Run(ctx context.Context, s streams) (err error) {
 	names, err := rebuildCommand{Names: c.Names, All: len(c.Names) == 0}.chosen()
 	if err != nil {
@@ -67,7 +64,7 @@ func (c prepareCommand) prepare(ctx context.Context, s streams, parts *assembly.
 	if err != nil {
 		return err
 	}
-	watch := rebuildWatch{json: c.JSON, outcome: "is ready for readers of this version", role: rolePrepare}
+	watch := rebuildWatch{json: c.JSON, outcome: "is ready for readers of this version"}
 	for _, name := range left {
 		rebuild, standing, err := rebuildCommand{}.interrupted(ctx, desk, name)
 		if err == nil && !standing {

@@ -29,7 +29,7 @@ func (c rebuildCommand) one(ctx context.Context, s streams, parts *assembly.Part
 
 // watched is how this command waits for a rebuild.
 func (c rebuildCommand) watched() rebuildWatch {
-	return rebuildWatch{cancel: c.Cancel, json: c.JSON, outcome: "serves", role: "rebuild"}
+	return rebuildWatch{cancel: c.Cancel, json: c.JSON, outcome: "serves"}
 }
 
 // rebuildParts are those of a command that may make tables itself; nothing is opened yet.
@@ -55,11 +55,10 @@ func (c rebuildCommand) interrupted(ctx context.Context, desk *desk.Desk, name s
 
 // standsStill tells whether nobody runs a rebuild any more and this program can: it is of its version of the projector.
 func standsStill(ctx context.Context, desk *desk.Desk, rebuild operator.Rebuild) (bool, error) {
-	build := thisBuild()
-	if rebuild.Version != build.Projections[rebuild.Projection] {
+	if rebuild.Version != thisBuild().Projections[rebuild.Projection] {
 		return false, nil
 	}
-	served, err := desk.Folded(ctx, rebuild.Projection, rebuild.Version, build.release())
+	served, err := desk.Folded(ctx, rebuild.Projection, rebuild.Version)
 	return !served, err
 }
 

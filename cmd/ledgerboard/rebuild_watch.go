@@ -27,13 +27,12 @@ type rebuildWatch struct {
 	cancel  bool // it was asked to stop
 	json    bool
 	outcome string // what is so of the generation when the rebuild is done
-	role    string // how this process calls itself while it runs the rebuild
 }
 
 // follow shows the progress of a rebuild to its end. Without a service that folds this version of the read model, it runs
 // here.
 func (w rebuildWatch) follow(ctx context.Context, s streams, parts *assembly.Parts, desk *desk.Desk, rebuild operator.Rebuild) error {
-	served, err := desk.Folded(ctx, rebuild.Projection, rebuild.Version, thisBuild().release())
+	served, err := desk.Folded(ctx, rebuild.Projection, rebuild.Version)
 	if err != nil {
 		return err
 	}
@@ -46,7 +45,7 @@ func (w rebuildWatch) follow(ctx context.Context, s streams, parts *assembly.Par
 			return interrupted(ctx, err, servedGoesOn)
 		}
 	}
-	stop, err := runHere(ctx, parts, rebuild.Projection, w.role)
+	stop, err := runHere(ctx, parts, rebuild.Projection)
 	if err != nil {
 		return err
 	}
@@ -106,7 +105,7 @@ func (w rebuildWatch) watch(ctx context.Context, s streams, desk *desk.Desk, reb
 // nextLook reads a rebuild again; asked to, it looks first whether there is still a process for it.
 func nextLook(ctx context.Context, desk *desk.Desk, rebuild operator.Rebuild, served bool) (operator.Rebuild, error) {
 	if served {
-		folded, err := desk.Folded(ctx, rebuild.Projection, rebuild.Version, thisBuild().release())
+		folded, err := desk.Folded(ctx, rebuild.Projection, rebuild.Version)
 		if err != nil || !folded {
 			return rebuild, cmp.Or(err, errNobodyFolds)
 		}
@@ -166,13 +165,9 @@ func ofItsTables(r projections.Rebuild) string {
 	}
 }
 
-// runHere folds a read model in this process until stop; role is how it calls itself to others.
-func runHere(ctx context.Context, parts *assembly.Parts, name, role string) (stop func(), err error) {
+// runHere folds a read model in this process until stop.
+func runHere(ctx context.Context, parts *assembly.Parts, name string) (stop func(), err error) {
 	engines, err := parts.Engines(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	leave, err := announce(ctx, parts, role, engines[0].Folds)
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +175,6 @@ func runHere(ctx context.Context, parts *assembly.Parts, name, role string) (sto
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		defer leave()
 		for _, engine := range engines {
 			_ = engine.Run(running) // it returns nil: what is wrong stands in the rebuild
 		}

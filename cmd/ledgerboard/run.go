@@ -43,7 +43,7 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 	config := assembly.Config{
 		Settings:     s.backends(logger),
 		ClientScopes: s.ClientDashboardScopes, ManagedSubscriptions: s.ManagedSubscriptions,
-		Streams: s.has(roleAPI), Release: thisBuild().release(), Roles: s.Roles,
+		Streams: s.has(roleAPI), Roles: s.Roles,
 	}
 	config.Registerer = p.registry
 	if !s.has(roleAPI) {

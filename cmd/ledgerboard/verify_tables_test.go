@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
@@ -57,26 +56,4 @@ func TestVerifyTablesCommand(t *testing.T) {
 	cancel()
 	c := verifyCommand{storage: a.storage(), logging: logging{LogLevel: "error", LogFormat: "text"}, Tables: true}
 	require.Equal(t, exitCut, exitCode(c.Run(ctx, streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}), &bytes.Buffer{}))
-}
-
-// What a command reads or folds, everybody sees until it ends; what it reads, before it reads it.
-func TestCommandsAreSeenByOthers(t *testing.T) {
-	t.Parallel()
-	a := newAudited(t, 3)
-	seen := func() (n int) {
-		require.NoError(t, a.db.Pool.QueryRow(t.Context(), `select count(*) from processes
-			where 'dashboards.g1' = any(reads) and roles = '{reader}' or 'dashboards.g2' = any(folds) and roles = '{rebuild}'`).Scan(&n))
-		return n
-	}
-	leave, err := announce(t.Context(), a.parts, "rebuild", func() []string { return []string{"dashboards.g2"} })
-	require.NoError(t, err)
-	require.Equal(t, 1, seen())
-	leave()
-	require.Zero(t, seen())
-	parts := assembly.NewParts(assembly.Settings{DatabaseURL: a.db.URL})
-	_, err = parts.Tables(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, 1, seen())
-	require.NoError(t, parts.Close())
-	require.Zero(t, seen())
 }

@@ -38,7 +38,7 @@ func (s *Service) checkRoom(ctx context.Context) error {
 func (s *Service) connections() int32 {
 	n := engineConns + cmp.Or(s.settings.ReadConns, defaultReadConns) + vault.Conns + 1
 	if slices.Contains(s.config.Roles, "projector") {
-		n += int32(len(projectors.All(0)))*projections.FoldConns + projections.ApartConns
+		n += int32(len(projectors.All(0)))*projections.FoldConns + projections.CheckConns
 	}
 	if s.config.Fetch != nil {
 		n += vault.FetchingConns

@@ -10,6 +10,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -49,8 +51,8 @@ func (p *Parts) figuresErased(ctx context.Context) (map[domain.PostRef]time.Time
 	if err != nil {
 		return nil, err
 	}
-	if !tables.Complete() {
-		return map[domain.PostRef]time.Time{}, nil
+	if live, err := projections.Live(ctx, tables, projectors.All(0)); err != nil || !live {
+		return map[domain.PostRef]time.Time{}, err
 	}
 	return readmodels.FiguresErased(ctx, tables)
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 
 	"golang.org/x/sync/errgroup"
-
-	"github.com/ledgerboard/ledgerboard/projections"
 )
 
 // Follow keeps up with how far the tables are, until ctx is done: it wakes who waits for a fold, looks at
@@ -16,30 +14,11 @@ func (s *Service) Follow(ctx context.Context) error {
 	for _, loop := range []func(context.Context){
 		func(ctx context.Context) { s.progress.Listen(ctx, s.database.value, s.settings.Logger) },
 		s.Monitor.Run,
-		s.ReadPool.Run,
-		func(ctx context.Context) {
-			projections.RunProcess(ctx, projections.ProcessConfig{
-				Pool: s.engine, Release: s.config.Release, Roles: s.config.Roles, Folds: s.folds, Logger: s.settings.Logger,
-			})
-		},
 		func(ctx context.Context) { s.Log.RunChecks(ctx, 0, s.topics.Checked) },
 	} {
 		group.Go(func() error { loop(ctx); return nil })
 	}
 	return group.Wait()
-}
-
-// folds are the generations that this process follows.
-func (s *Service) folds() (names []string) {
-	for _, engine := range s.engines {
-		names = append(names, engine.Folds()...)
-	}
-	return names
-}
-
-// Holding are the processes that have a role now.
-func (s *Service) Holding(ctx context.Context, role string) ([]string, error) {
-	return projections.Holding(ctx, s.engine, role)
 }
 
 // Stream feeds the streams of notices and figures until ctx is done, which ends them.

@@ -50,7 +50,7 @@ func TestAssembledCommandsAskTheMonitor(t *testing.T) {
 	s.Monitor = lagging("dashboards")
 	require.ErrorContains(t, update(), "is 1000 events behind and makes no progress")
 	s.Monitor = lagging("post_insights")
-	require.ErrorContains(t, update(), "load dashboards", "what other projections lack keeps no change of dashboards: it goes on, to tables that nobody made")
+	require.ErrorContains(t, update(), "There is no such dashboard", "what other projections lack keeps no change of dashboards: it goes on, to empty tables")
 }
 
 // lookedAt is a read model that tells what the test says.

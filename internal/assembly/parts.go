@@ -37,7 +37,7 @@ type Parts struct {
 	database               part[string]
 	log                    part[*eventlog.Log]
 	unsafe                 error // what the check of the log found at its opening
-	tables                 part[*projections.Readers]
+	tables                 part[*pgxpool.Pool]
 	looks                  part[*desk.Looks]
 	platforms              part[network]
 	desk                   part[*desk.Desk]
@@ -196,26 +196,14 @@ func (p *Parts) Migrate(ctx context.Context) error {
 	return migrations.Up(ctx, url)
 }
 
-// Tables are the read models, read-only: the generations that the pointer names when it is called. Who reads for long
-// runs [projections.Readers.Run].
-func (p *Parts) Tables(ctx context.Context) (*projections.Readers, error) {
-	return p.tables.get(func() (*projections.Readers, error) {
-		pool, err := p.Engine(ctx)
-		if err != nil {
-			return nil, err
-		}
+// Tables are the read models, read-only, in the versions of this program.
+func (p *Parts) Tables(ctx context.Context) (*pgxpool.Pool, error) {
+	return p.pool(ctx, &p.tables, func(url string) (*pgxpool.Pool, error) {
 		var params map[string]string
 		if p.settings.NoSubscriptions {
 			params = map[string]string{readmodels.SubscriptionsParam: readmodels.SubscriptionsNone}
 		}
-		tables, err := projections.OpenReaders(ctx, projections.ReadersConfig{
-			DatabaseURL: p.database.value, Pool: pool, Projectors: projectors.All(0), Params: params,
-			MaxConns: cmp.Or(p.settings.ReadConns, defaultReadConns), Logger: p.settings.Logger,
-		})
-		if err == nil {
-			p.Add(func() error { tables.Close(); return nil })
-		}
-		return tables, err
+		return projections.OpenTables(ctx, url, projectors.All(0), cmp.Or(p.settings.ReadConns, defaultReadConns), params)
 	})
 }
 

@@ -141,8 +141,8 @@ func (s *Service) readings() (readings []api.PlatformReading) {
 // Stop makes the process not ready: nobody is to send it requests any more.
 func (s *Service) Stop() { s.stopping.Store(true) }
 
-// readModel says what is wrong with a read model. That it cannot be read matters to processes that read: one that only
-// folds is there to mend it.
+// readModel says what is wrong with a read model. Until it can be read, processes that read it are not ready, and neither are those
+// that fold it: an upgrade waits for them before it stops the ones of the version before.
 func (s *Service) readModel(name string) error {
 	if err := s.Monitor.MayRead(name); err != nil && s.reads() {
 		return err
@@ -154,8 +154,10 @@ func (s *Service) readModel(name string) error {
 	return &api.DegradedError{Reason: reason, Writes: name != (projectors.Dashboards{}).Name() || s.Monitor.MayWrite() == nil}
 }
 
-// reads tells whether this process reads tables for others or for itself.
-func (s *Service) reads() bool { return s.config.Streams || s.config.Fetch != nil }
+// reads tells whether this process reads tables for others or for itself, or makes them.
+func (s *Service) reads() bool {
+	return s.config.Streams || s.config.Fetch != nil || slices.Contains(s.config.Roles, "projector")
+}
 
 // answers logs what is wrong with a part, and keeps its addresses from whoever asks.
 func (s *Service) answers(ctx context.Context, part, reason string, err error) error {

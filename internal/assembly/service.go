@@ -32,9 +32,7 @@ type Config struct {
 	ClientScopes         []string // that a new dashboard starts with
 	ManagedSubscriptions []string // product types whose orders make points of contact, as [domain.PointOfContactProducts] has it
 
-	// Release and Roles are what the process says of itself to others.
-	Release string
-	Roles   []string
+	Roles []string // of this process
 
 	// Streams says that [Service.Stream] will run: else nobody takes what is heard of figures.
 	Streams bool
@@ -55,8 +53,8 @@ type Service struct {
 
 	Log      *eventlog.Log
 	Monitor  *monitor.Monitor
-	ReadPool *projections.Readers // the generations that readers use
-	KeptPool *pgxpool.Pool        // schema kept
+	ReadPool *pgxpool.Pool // the read models
+	KeptPool *pgxpool.Pool // schema kept
 
 	Dashboards *readmodels.Dashboards
 	Updates    *commands.Dashboards
@@ -148,7 +146,7 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	}
 	s.Monitor = monitor.New(s.engines, monitor.Config{
 		Writes: projectors.Dashboards{}.Name(), People: projectors.Directory{}.Name(), NoLog: projections.ErrNoLog,
-		Reads: s.ReadPool.Current, Logger: s.settings.Logger,
+		Logger: s.settings.Logger,
 		Folded: func(ctx context.Context) ([]string, error) { return projections.Folded(ctx, s.engine) },
 	})
 	s.Dashboards = readmodels.NewDashboards(readmodels.DashboardsConfig{

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -110,12 +109,12 @@ func (d *Looks) Prepared(ctx context.Context, projection string) (p operator.Pre
 	for _, g := range generations {
 		switch {
 		case g.Projection != projection || g.Version != p.Version:
-		case g.Pointer && g.State == projections.StateLive:
+		case g.State == projections.StateLive:
 			p.Generation, p.Already = g.Generation, true
 			return p, nil
-		case g.State == projections.StateBuilding && len(g.FoldedBy) > 0:
-			err = domain.NewError(domain.CodeConflict, "Generation %d of %s, version %d, is being made by %s. 'ledgerboard status' shows how far it is.",
-				g.Generation, projection, g.Version, strings.Join(g.FoldedBy, ", "))
+		case g.State == projections.StateBuilding && g.Folded:
+			err = domain.NewError(domain.CodeConflict, "A process is making generation %d of %s, version %d. 'ledgerboard status' shows how far it is.",
+				g.Generation, projection, g.Version)
 		}
 	}
 	return p, err

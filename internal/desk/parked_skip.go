@@ -93,8 +93,8 @@ func (d *Desk) folded(ctx context.Context, event operator.ParkedEvent) error {
 	if err != nil {
 		return err
 	}
-	folded, err := projections.FoldedSoon(ctx, d.engine, status.GenerationName())
-	if err == nil && !folded {
+	folded, err := projections.Folded(ctx, d.engine)
+	if err == nil && !slices.Contains(folded, status.GenerationName()) {
 		err = domain.NewError(domain.CodeUnavailable,
 			"No process folds %s, so the skip would not take effect. Start a service with the role projector, then skip again.", event.Projection)
 	}

@@ -19,7 +19,7 @@ import (
 type Looks struct {
 	engine   *pgxpool.Pool
 	kept     *pgxpool.Pool
-	tables   func(context.Context) (*projections.Readers, error)
+	tables   func(context.Context) (*pgxpool.Pool, error)
 	rebuilds *projections.Rebuilds
 	pauses   *vault.Pauses
 }
@@ -29,7 +29,7 @@ type LooksConfig struct {
 	Engine *pgxpool.Pool // schema lb_engine
 	Vault  *pgxpool.Pool // schema kept
 	// Tables opens the read models: they may not be there, and most looks need none.
-	Tables func(context.Context) (*projections.Readers, error)
+	Tables func(context.Context) (*pgxpool.Pool, error)
 }
 
 // NewLooks opens nothing.
@@ -58,19 +58,12 @@ func (d *Looks) Rebuild(ctx context.Context, id string) (operator.Rebuild, error
 	return d.rebuilds.Get(ctx, id)
 }
 
-// Folded tells whether a running process folds a version of a projection, or will when its pause ends: a projector of this
-// program's own release, which release names.
-func (d *Looks) Folded(ctx context.Context, projection string, version int, release string) (bool, error) {
+// Folded tells whether a process folds a version of a projection now.
+func (d *Looks) Folded(ctx context.Context, projection string, version int) (bool, error) {
 	generations, err := d.Generations(ctx)
-	if err != nil {
-		return false, err
-	}
-	if slices.ContainsFunc(generations, func(g operator.Generation) bool {
-		return g.Projection == projection && g.Version == version && len(g.FoldedBy) > 0
-	}) {
-		return true, nil
-	}
-	return projections.Present(ctx, d.engine, "projector", release)
+	return slices.ContainsFunc(generations, func(g operator.Generation) bool {
+		return g.Projection == projection && g.Version == version && g.Folded
+	}), err
 }
 
 // Parked lists parked events.

@@ -191,34 +191,22 @@ func (m *Monitor) setBack(s operator.Projection) string {
 	return ifSo(n > 0, fmt.Sprintf("was set back with its database and is folded again (%d events to go). Try again shortly", n))
 }
 
-// foldedByNobody says which generation that is read nobody has followed for some time; "" when there is none. A process
-// that starts, or takes over, needs a moment to say that it follows.
+// foldedByNobody says which generation that is read no process has folded for some time; "" if one does. A process that starts,
+// or takes over, needs a moment.
 func (m *Monitor) foldedByNobody(s operator.Projection, folded []string) string {
 	if m.config.Folded == nil || !s.Live() || s.Paused {
 		return ""
 	}
-	names := []string{s.GenerationName()}
-	if m.config.Reads != nil {
-		for _, name := range m.config.Reads() {
-			if strings.HasPrefix(name, s.Projection+".g") {
-				names = append(names, name)
-			}
-		}
+	name := s.GenerationName()
+	if slices.Contains(folded, name) {
+		delete(m.unfolded, name)
+		return ""
 	}
-	for _, name := range names {
-		if slices.Contains(folded, name) {
-			delete(m.unfolded, name)
-			continue
-		}
-		since, known := m.unfolded[name]
-		if !known {
-			m.unfolded[name] = time.Now()
-		}
-		if known && time.Since(since) >= stuckAfter {
-			return "is folded by no process (generation " + name + "). Start one with the role projector"
-		}
+	since, known := m.unfolded[name]
+	if !known {
+		m.unfolded[name] = time.Now()
 	}
-	return ""
+	return ifSo(known && time.Since(since) >= stuckAfter, "is folded by no process (generation "+name+"). Start one with the role projector")
 }
 
 // standsStill says how far a projection is behind that makes no progress; "" when it makes some, or is close enough.

@@ -55,9 +55,7 @@ type Config struct {
 	Writes string // the projection that changes of dashboards rest on
 	People string // the projection that says who has left
 	NoLog  error  // what the status of a read model wraps while no broker answers
-	// Reads are the generations that this process reads, Folded those that some process follows, as
-	// projection.g<number>; nil: not looked at.
-	Reads  func() []string
+	// Folded are the generations that some process folds, as projection.g<number>; nil: not looked at.
 	Folded func(ctx context.Context) ([]string, error)
 	Logger *slog.Logger
 }

@@ -17,16 +17,13 @@ type Prepared struct {
 
 // Generation is one set of tables of a projection, made by one version of its projector.
 type Generation struct {
-	Projection   string     `json:"projection"`              // whose tables they are
-	Generation   int        `json:"generation"`              // its number
-	Version      int        `json:"version"`                 // of the projector that made it
-	State        State      `json:"state"`                   // copying, building, live, retired or dropped
-	Pointer      bool       `json:"pointer"`                 // readers of its version use it
-	Bytes        int64      `json:"bytes"`                   // of tables and indexes
-	CreatedAt    time.Time  `json:"created_at"`              // UTC
-	LiveAt       *time.Time `json:"live_at,omitempty"`       // when it could be read first
-	SupersededAt *time.Time `json:"superseded_at,omitempty"` // since when the pointer names another one
-	RetiredAt    *time.Time `json:"retired_at,omitempty"`    // when it was folded no more
-	FoldedBy     []string   `json:"folded_by"`               // processes: host and process id
-	ReadBy       []string   `json:"read_by"`                 // processes that read it
+	Projection string     `json:"projection"`           // whose tables they are
+	Generation int        `json:"generation"`           // its number
+	Version    int        `json:"version"`              // of the projector that made it
+	State      State      `json:"state"`                // copying, building, live, retired or dropped
+	Bytes      int64      `json:"bytes"`                // of tables and indexes
+	CreatedAt  time.Time  `json:"created_at"`           // UTC
+	LiveAt     *time.Time `json:"live_at,omitempty"`    // when readers used it first
+	RetiredAt  *time.Time `json:"retired_at,omitempty"` // when another one replaced it
+	Folded     bool       `json:"folded"`               // a process folds it now
 }

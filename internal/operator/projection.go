@@ -36,7 +36,7 @@ type TablesChecked struct {
 // Live tells whether the projection has reached the end of the log once and may be read.
 func (p Projection) Live() bool { return p.State == "live" }
 
-// GenerationName names the generation as table processes does: projection.g<number>.
+// GenerationName is projection.g<number>.
 func (p Projection) GenerationName() string { return fmt.Sprintf("%s.g%d", p.Projection, p.Generation) }
 
 // Partition is the position of a projection in one partition of its topic.

@@ -102,20 +102,8 @@ func scanTimesAsUTC(_ context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// Beginner begins transactions: a pool, or [Reader].
-type Beginner interface {
-	BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error)
-}
-
-// Reader reads tables: a pool, or what stands for the pool of the generations that readers use now.
-type Reader interface {
-	Beginner
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
-
 // Snapshot runs f in one REPEATABLE READ, READ ONLY transaction: everything f reads is of one moment.
-func Snapshot(ctx context.Context, pool Beginner, f func(pgx.Tx) error) error {
+func Snapshot(ctx context.Context, pool *pgxpool.Pool, f func(pgx.Tx) error) error {
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return pgx.BeginTxFunc(ctx, pool, options, f)
 }

@@ -3,11 +3,13 @@ package pg
 import (
 	"context"
 	"fmt"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // CheckRoom compares how many connections a process may open with what the server has room for: over is an error's
 // sentence when they can never all be had, tight when others hold so many now that they cannot.
-func CheckRoom(ctx context.Context, q Reader, mine int32) (over, tight string, err error) {
+func CheckRoom(ctx context.Context, q *pgxpool.Pool, mine int32) (over, tight string, err error) {
 	var room, others int32
 	err = q.QueryRow(ctx, `
 		select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,

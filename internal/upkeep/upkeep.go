@@ -16,9 +16,9 @@ import (
 // Config is what upkeep stands on.
 type Config struct {
 	Log     *eventlog.Log
-	Vault   *pgxpool.Pool        // schema kept
-	Engine  *pgxpool.Pool        // schema lb_engine
-	Tables  *projections.Readers // the generations that readers use
+	Vault   *pgxpool.Pool // schema kept
+	Engine  *pgxpool.Pool // schema lb_engine
+	Tables  *pgxpool.Pool // the read models
 	Engines []*projections.Engine
 	Monitor *monitor.Monitor
 

@@ -10,33 +10,24 @@ create table identity (
 insert into identity default values;
 
 -- One set of tables, made by one version of a projector from one log. Its tables lie in schema
--- lb_<projection>_g<generation>, when it is retired with the ending _retired.
+-- lb_<projection>_g<generation>; the views of lb_<projection>_v<version> show the live one.
 create table generations (
   projection    text        not null,
   generation    int         not null,
   version       int         not null, -- of the projector's code
   topic         text        not null,
   topic_id      uuid        not null,
-  -- copying: made in bulk. building: followed, not yet at its targets. live: followed and readable.
+  -- copying: made in bulk. building: followed, not read yet. live: followed, and what readers of its version use.
   -- retired: kept for a way back. dropped: tables are gone.
   state         text        not null check (state in ('copying', 'building', 'live', 'retired', 'dropped')),
-  targets       jsonb       not null, -- partition → end offset to reach before it may go live
+  targets       jsonb       not null, -- partition → end offset to reach before readers may use it
   created_at    timestamptz not null default clock_timestamp(),
   live_at       timestamptz,
-  superseded_at timestamptz,          -- since when the pointer names another one
   retired_at    timestamptz,
   primary key (projection, generation)
 );
 
--- Which generation readers of a projector version use.
-create table pointer (
-  projection  text        not null,
-  version     int         not null,
-  generation  int         not null,
-  switched_at timestamptz not null default clock_timestamp(),
-  primary key (projection, version),
-  foreign key (projection, generation) references generations
-);
+create unique index generations_one_live on generations (projection, version) where state = 'live';
 
 create table checkpoints (
   projection    text        not null,
@@ -70,19 +61,6 @@ create table parked (
   primary key (projection, generation, partition, log_offset)
 );
 create index parked_stream on parked (projection, generation, stream_key, log_offset);
-
--- What each process is; it writes its row every second.
-create table processes (
-  id         uuid        primary key,
-  host       text        not null,
-  pid        int         not null,
-  release    text        not null,
-  roles      text[]      not null,
-  folds      text[]      not null, -- projection.g<generation>
-  reads      text[]      not null,
-  started_at timestamptz not null,
-  seen_at    timestamptz not null default clock_timestamp()
-);
 
 -- A rebuild is a row. One process at a time runs it, under a lease number that only grows.
 create table rebuilds (

@@ -85,8 +85,34 @@ func Schema(projection string, generation int) string {
 	return fmt.Sprintf("lb_%s_g%d", projection, generation)
 }
 
-// RetiredSchema is the name that [Schema] gets when the generation retires. A reader that still has the old name in
-// its search path then fails at its next statement; it never reads tables that are no longer folded.
-func RetiredSchema(projection string, generation int) string {
-	return Schema(projection, generation) + "_retired"
+// ViewSchema is the name of the schema that readers of a projection version read: its views show one generation.
+func ViewSchema(projection string, version int) string {
+	return fmt.Sprintf("lb_%s_v%d", projection, version)
+}
+
+// Relations are the names of the tables and views that a definition makes, without partitions.
+func (d Definition) Relations() (names []string) {
+	for _, found := range relation.FindAllStringSubmatch(d.Tables(), -1) {
+		names = append(names, strings.ToLower(found[1]))
+	}
+	return names
+}
+
+var relation = regexp.MustCompile(`(?m)^create (?:table|view) (\w+)(?: \(| as)`)
+
+// Views are the statements that let the views of a projection version show a generation. Its progress is shown by
+// <projection>_checkpoints and <projection>_parked: a search path finds only the first of equal names. The connection's
+// search path is that of the engine's schema.
+func (d Definition) Views(projection string, version, generation int) string {
+	schema, tables := ViewSchema(projection, version), Schema(projection, generation)
+	var sql strings.Builder
+	fmt.Fprintf(&sql, "create schema if not exists %s;", schema)
+	for _, name := range d.Relations() {
+		fmt.Fprintf(&sql, "create or replace view %s.%s as select * from %s.%[2]s;", schema, name, tables)
+	}
+	for _, name := range []string{"checkpoints", "parked"} {
+		fmt.Fprintf(&sql, "create or replace view %s.%s_%s as select * from %[3]s where projection = '%[2]s' and generation = %[4]d;",
+			schema, projection, name, generation)
+	}
+	return sql.String()
 }

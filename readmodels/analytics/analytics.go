@@ -3,7 +3,7 @@ package analytics
 import (
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -12,7 +12,7 @@ import (
 // Analytics answers the analytics endpoints, a method for each kind.
 type Analytics struct {
 	// Pool reads; a read-only one will do.
-	Pool pg.Reader
+	Pool *pgxpool.Pool
 }
 
 // RangeQuery is what the endpoints ask; most ask a part of it.

@@ -186,7 +186,7 @@ func (b *bench) inTurns(
 
 // figureServer serves the analytics to the staff of agency 0, and notes the statements of a request.
 func figureServer(ctx context.Context, url string, now func() time.Time) (*httptest.Server, *statements, func(), error) {
-	base, err := pg.Open(ctx, pg.Config{URL: url, SearchPath: tables.Schemas(), Name: "bench reader", ReadOnly: true, MaxConns: 4})
+	base, err := pg.Open(ctx, pg.Config{URL: url, SearchPath: tables.Views(), Name: "bench reader", ReadOnly: true, MaxConns: 4})
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -34,10 +34,10 @@ func (l copyLimit) all() time.Duration { return l.copy + l.keys + l.vacuum }
 func (r *rebuilding) copyLimit(ctx context.Context) (l copyLimit, err error) {
 	projector := projectors.PostInsights{}
 	var number int
-	err = r.pool.QueryRow(ctx, `select generation from pointer where projection = $1 and version = $2`,
+	err = r.pool.QueryRow(ctx, `select generation from generations where projection = $1 and version = $2 and state = 'live'`,
 		projector.Name(), projector.Version()).Scan(&number)
 	if err != nil {
-		return l, fmt.Errorf("read pointer: %w", err)
+		return l, fmt.Errorf("read live generation: %w", err)
 	}
 	source := pg.SearchPath(ddl.Schema(projector.Name(), number))
 	shares := make([]map[string]*encodedRows, r.connections)

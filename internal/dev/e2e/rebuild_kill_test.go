@@ -32,9 +32,10 @@ const holdSQL = `
 		when (old.state = 'copying' and new.state = 'copying') execute function public.e2e_hold('copy');
 	create trigger e2e_state before update of state on lb_engine.rebuilds for each row
 		when (old.state <> new.state) execute function public.e2e_hold('state');
-	create trigger e2e_pointer before update on lb_engine.pointer for each row execute function public.e2e_hold('switch');
-	create constraint trigger e2e_commit after update on lb_engine.pointer deferrable initially deferred
-		for each row execute function public.e2e_hold('commit');`
+	create trigger e2e_switch before update of state on lb_engine.generations for each row
+		when (old.state <> new.state and new.state = 'live') execute function public.e2e_hold('switch');
+	create constraint trigger e2e_commit after update on lb_engine.generations deferrable initially deferred for each row
+		when (old.state <> new.state and new.state = 'live') execute function public.e2e_hold('commit');`
 
 // TestRebuildIsKilled kills, and freezes, the process that runs a rebuild at each stage. Whoever reads meanwhile gets the
 // answers of before, every time; the next process ends the rebuild, and the tables are what the log says.
@@ -141,7 +142,8 @@ func (k *killed) rebuild(projection string) ran {
 func (k *killed) rebuildUntil(projection, stage string) (ended chan ran) {
 	k.t.Helper()
 	k.until("a process that folds "+projection, `select exists (
-		select from lb_engine.processes s, lb_engine.pointer p where p.projection = '`+projection+`' and p.projection || '.g' || p.generation = any(s.folds))`)
+		select from lb_engine.generations g join pg_stat_activity on application_name = 'ledgerboard ' || projection || '.g' || generation
+		where projection = '`+projection+`' and g.state = 'live')`)
 	k.exec("insert into public.e2e_holds values ($1)", stage)
 	ended = make(chan ran, 1)
 	go func() { ended <- k.rebuild(projection) }()

@@ -68,7 +68,7 @@ func TestUpgradeWithoutAGap(t *testing.T) {
 			require.Equal(t, last.version, u.old.update(dashboard, map[string]any{}).version, "both stand at one head")
 			stop()
 			u.before.same(t, u.answers(u.old)) // the old one still serves
-			require.Len(t, u.old.column("select projection from pointer"), 12, "each version has its own generation")
+			require.Len(t, u.old.column("select projection from generations where state = 'live'"), 12, "each version has its own generation")
 		})
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
@@ -50,7 +51,7 @@ type Config struct {
 // Stack is the ingestion put together as the program does, by its parts.
 type Stack struct {
 	Log     *eventlog.Log
-	Pool    *projections.Readers // read models
+	Pool    *pgxpool.Pool // read models
 	Secrets *vault.Secrets
 	Fetcher *assembly.Fetcher      // the first
 	Counts  []*prometheus.Registry // of each process that fetches
@@ -62,7 +63,6 @@ type Stack struct {
 	keys     vault.Keys
 	parts    *assembly.Parts
 	fetchers []*assembly.Fetcher
-	readers  []*projections.Readers // of each process that fetches
 	engines  []*projections.Engine
 }
 
@@ -147,11 +147,7 @@ func (s *Stack) openFetching(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		readers, err := parts.Tables(ctx)
-		if err != nil {
-			return err
-		}
-		s.fetchers, s.readers = append(s.fetchers, fetcher), append(s.readers, readers)
+		s.fetchers = append(s.fetchers, fetcher)
 	}
 	s.Fetcher = s.fetchers[0]
 	return nil
@@ -197,31 +193,11 @@ func (s *Stack) startEngines(ctx context.Context) error {
 	for _, e := range s.engines {
 		running.Go(func() { _ = e.Run(folding) })
 	}
-	engine, err := s.parts.Engine(ctx)
-	if err != nil {
-		stop()
-		return err
-	}
-	running.Go(func() { // other processes look who folds
-		projections.RunProcess(folding, projections.ProcessConfig{
-			Pool: engine, Release: "soak", Roles: []string{"projector"}, Folds: s.folds, Logger: s.cfg.Logger,
-		})
-	})
-	for _, readers := range s.readers {
-		running.Go(func() { readers.Run(folding) })
-	}
 	s.parts.Add(func() error { stop(); running.Wait(); return nil })
 	return s.CatchUp(ctx)
 }
 
-func (s *Stack) folds() (names []string) {
-	for _, e := range s.engines {
-		names = append(names, e.Folds()...)
-	}
-	return names
-}
-
-// CatchUp waits until the tables show all that is in the log, to every process.
+// CatchUp waits until the tables show all that is in the log.
 func (s *Stack) CatchUp(ctx context.Context) error {
 	for {
 		behind := int64(0)
@@ -236,11 +212,7 @@ func (s *Stack) CatchUp(ctx context.Context) error {
 			}
 		}
 		if behind == 0 {
-			var errs []error
-			for _, readers := range s.readers {
-				errs = append(errs, readers.Refresh(ctx))
-			}
-			return errors.Join(errs...)
+			return nil
 		}
 		select {
 		case <-ctx.Done():

@@ -3,21 +3,29 @@ package tables
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// Schemas are the search path of the tables that [Create] makes, the engine's last.
+// Schemas are the search path of the tables that [Create] makes, then of their views, and the engine's last.
 func Schemas() []string {
 	var schemas []string
-	for _, projection := range slices.Sorted(maps.Keys(ddl.All())) {
-		schemas = append(schemas, ddl.Schema(projection, 1))
+	for _, p := range projectors.All(0) {
+		schemas = append(schemas, ddl.Schema(p.Name(), 1))
+	}
+	return append(schemas, Views()...)
+}
+
+// Views are the search path of readers.
+func Views() []string {
+	var schemas []string
+	for _, p := range projectors.All(0) {
+		schemas = append(schemas, ddl.ViewSchema(p.Name(), p.Version()))
 	}
 	return append(schemas, migrations.Engine)
 }
@@ -32,10 +40,11 @@ func Create(ctx context.Context, databaseURL string) error {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	for projection, definition := range ddl.All() {
-		schema := pg.SearchPath(ddl.Schema(projection, 1))
-		if _, err := conn.Exec(ctx, "create schema "+schema+"; set search_path = "+schema+";"+definition.Tables()+definition.Keys()); err != nil {
-			return fmt.Errorf("make tables of %s: %w", projection, err)
+	for _, p := range projectors.All(0) {
+		definition, schema := p.Definition(), pg.SearchPath(ddl.Schema(p.Name(), 1))
+		if _, err := conn.Exec(ctx, "create schema "+schema+"; set search_path = "+schema+";"+definition.Tables()+definition.Keys()+
+			"; set search_path = "+migrations.Engine+";"+definition.Views(p.Name(), p.Version(), 1)); err != nil {
+			return fmt.Errorf("make tables of %s: %w", p.Name(), err)
 		}
 	}
 	return nil

@@ -30,7 +30,7 @@ const databaseURLVariable = "LEDGERBOARD_TEST_DATABASE_URL"
 type DB struct {
 	URL      string
 	Pool     *pgxpool.Pool // writes; search path is that of generation 1
-	ReadOnly *pgxpool.Pool // the same, and the server refuses every write
+	ReadOnly *pgxpool.Pool // reads the views, and the server refuses every write
 }
 
 // New returns a database with all schemas, which nobody else uses; it is dropped after the test.
@@ -45,7 +45,7 @@ func New(t testing.TB) *DB {
 	})
 	db := &DB{URL: withDatabase(t, admin, name)}
 	db.Pool = open(t, ctx, pg.Config{URL: db.URL, SearchPath: tables.Schemas(), Name: "test", AsyncCommit: true, MaxConns: 16})
-	db.ReadOnly = open(t, ctx, pg.Config{URL: db.URL, SearchPath: tables.Schemas(), Name: "test reader", ReadOnly: true, MaxConns: 8})
+	db.ReadOnly = open(t, ctx, pg.Config{URL: db.URL, SearchPath: tables.Views(), Name: "test reader", ReadOnly: true, MaxConns: 8})
 	return db
 }
 
