@@ -83,7 +83,6 @@ func (l *Log) checkTopic(ctx context.Context, spec TopicSpec) error {
 	if err != nil {
 		return fmt.Errorf("list brokers: %w", err)
 	}
-	_, _ = l.noteNeeded(spec.Name, settings) // what is no number is a finding below
 	t := topicCheck{name: name, bootstrap: strings.Join(l.cfg.Brokers, ","), spec: spec, settings: settings}
 	t.replicas = described.replicas
 	t.partitions(len(described.leaders))

@@ -14,6 +14,13 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
+// The clients' own time-outs. A broker that is frozen, or whose host is gone, delays a request by these; the cluster replaces it
+// meanwhile. A change may so wait up to 30 s; nothing is lost.
+const (
+	dialWithin   = 5 * time.Second
+	answerWithin = 4 * time.Second // beyond what the request itself allows
+)
+
 // requestTries is how often a request is sent at most; its time is bounded as well.
 const requestTries = 60
 
@@ -38,7 +45,10 @@ func (c Config) kgoOptions() []kgo.Opt {
 		kgo.ClientID(clientID),
 		kgo.WithLogger(kgoLogger{c.Logger}),
 		kgo.MetadataMinAge(250 * time.Millisecond), // a moved leader is found again quickly
-		kgo.Dialer(c.watch.dialTLS), kgo.RetryBackoffFn(tryAgainAfter), kgo.RequestRetries(requestTries),
+		kgo.DialTimeout(dialWithin), kgo.RetryBackoffFn(tryAgainAfter), kgo.RequestRetries(requestTries),
+	}
+	if c.TLS != nil {
+		opts = append(opts, kgo.DialTLSConfig(c.TLS))
 	}
 	if c.SASL != nil {
 		opts = append(opts, kgo.SASL(c.SASL.mechanism()))
@@ -66,8 +76,7 @@ func (c Config) saramaConfig() *sarama.Config {
 	s.Metadata.AllowAutoTopicCreation = false
 	// The pinned partitioner can refuse a changed count only once the client has seen it.
 	s.Metadata.RefreshFrequency = time.Minute
-	s.Net.ReadTimeout, s.Net.WriteTimeout = silentAtMost, silentAtMost
-	s.Net.Proxy.Enable, s.Net.Proxy.Dialer = true, c.watch
+	s.Net.DialTimeout, s.Net.ReadTimeout, s.Net.WriteTimeout = dialWithin, answerWithin, answerWithin
 	if c.TLS != nil {
 		s.Net.TLS.Enable, s.Net.TLS.Config = true, c.TLS
 	}
@@ -91,7 +100,7 @@ func (c Config) saramaProducerConfig() *sarama.Config {
 	s.Producer.Retry.Max, s.Producer.Retry.Backoff = 120, 250*time.Millisecond
 	// Three look-ups of the leader in vain open a breaker for 10 s, also when the broker is back in two.
 	s.Metadata.Retry.Max, s.Metadata.Retry.Backoff = 40, 250*time.Millisecond
-	s.Producer.Timeout = silentAtMost - time.Second // so that a leader that waits for a replica says so before it is taken for frozen
+	s.Producer.Timeout = answerWithin - time.Second // so that a leader that waits for a replica says so in time
 	s.Producer.MaxMessageBytes = c.MaxRecordBytes + batchOverhead/2
 	s.Producer.Partitioner = newPinnedSarama(c.wireCounts())
 	return s

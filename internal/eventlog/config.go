@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -47,10 +46,6 @@ type Config struct {
 	// MaxRecordBytes is the largest record [Log.Append] accepts, with its framing. Each topic's
 	// max.message.bytes must exceed it by 2 KiB.
 	MaxRecordBytes int
-	// BrokerAnswersWithin is how long [Log.TakesRecords] waits for a broker to say that it is there; default 1 s.
-	BrokerAnswersWithin time.Duration
-
-	watch *watch // of the log that the clients are of
 }
 
 // SASL mechanisms.
@@ -80,9 +75,6 @@ func (c Config) WithDefaults() Config {
 	}
 	if c.MaxRecordBytes == 0 {
 		c.MaxRecordBytes = defaultMaxRecordBytes
-	}
-	if c.BrokerAnswersWithin == 0 {
-		c.BrokerAnswersWithin = time.Second
 	}
 	return c
 }

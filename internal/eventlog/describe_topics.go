@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -17,8 +18,7 @@ type topicState struct {
 	name     string // on the brokers
 	id       TopicID
 	leaders  map[int32]int32 // by partition; -1: none at present
-	inSync   map[int32][]int32
-	replicas int // of the partition that has the fewest
+	replicas int             // of the partition that has the fewest
 }
 
 // describe asks the brokers. kadm's ListTopics answers from a cache: the id of a topic that was
@@ -27,14 +27,12 @@ func (l *Log) describe(ctx context.Context, topic string) (topicState, error) {
 	if _, err := l.spec(topic); err != nil {
 		return topicState{}, err
 	}
-	d := topicState{name: l.cfg.wireName(topic), leaders: map[int32]int32{}, inSync: map[int32][]int32{}}
-	resp, err := soonest(ctx, func(ctx context.Context) (*kmsg.MetadataResponse, error) {
-		req := kmsg.NewPtrMetadataRequest()
-		asked := kmsg.NewMetadataRequestTopic()
-		asked.Topic = new(d.name)
-		req.Topics = append(req.Topics, asked)
-		return req.RequestWith(ctx, l.client)
-	})
+	d := topicState{name: l.cfg.wireName(topic), leaders: map[int32]int32{}}
+	req := kmsg.NewPtrMetadataRequest()
+	asked := kmsg.NewMetadataRequestTopic()
+	asked.Topic = new(d.name)
+	req.Topics = append(req.Topics, asked)
+	resp, err := req.RequestWith(ctx, l.client)
 	if err == nil && len(resp.Topics) != 1 {
 		err = errTopicMissing
 	}
@@ -49,7 +47,7 @@ func (l *Log) describe(ctx context.Context, topic string) (topicState, error) {
 	}
 	d.id = resp.Topics[0].TopicID
 	for _, p := range resp.Topics[0].Partitions {
-		d.leaders[p.Partition], d.inSync[p.Partition] = p.Leader, p.ISR
+		d.leaders[p.Partition] = p.Leader
 		if d.replicas == 0 || len(p.Replicas) < d.replicas {
 			d.replicas = len(p.Replicas)
 		}
@@ -70,4 +68,20 @@ func offsets(ctx context.Context, d topicState, list func(context.Context, ...st
 		return nil, fmt.Errorf("list offsets of %s: %d of %d partitions answered", d.name, got, len(d.leaders))
 	}
 	return listed[d.name], nil
+}
+
+// leaderAnswersWithin is how long [Log.TakesRecords] waits for the leaders.
+const leaderAnswersWithin = time.Second
+
+// TakesRecords asks the leader of each partition of a topic where it ends: an error means that one does not answer now, so that
+// changes wait or fail.
+func (l *Log) TakesRecords(ctx context.Context, topic string) error {
+	ctx, cancel := context.WithTimeout(ctx, leaderAnswersWithin)
+	defer cancel()
+	described, err := l.describe(ctx, topic)
+	if err != nil {
+		return err
+	}
+	_, err = offsets(ctx, described, l.admin.ListEndOffsets)
+	return err
 }

@@ -68,9 +68,10 @@
 //     let a checkpoint of another log pass.
 //   - While a coordinator or leader is replaced, time is lost by whoever waits longest: no partition of a group is folded before its last member has
 //     joined again, and kgo's joins wait for commits under way. So waits between tries stay short (tryAgainAfter), no member gives up before
-//     groupPatience, one that has lost its session commits nothing, and no answer is waited for longer than silentAtMost.
-//   - A frozen broker takes connections, and sarama asks whichever broker has the fewest questions open for the leaders: one that has never answered.
-//     With each request waiting for itself a change waited up to 25 s for one frozen broker of three; with one question for all (silent_brokers.go) up to 10 s.
+//     groupPatience, one that has lost its session commits nothing, and no answer is waited for longer than answerWithin.
+//   - There is no supervision of brokers: the clients' time-outs (dialWithin, answerWithin) bound what a frozen one costs. sarama asks
+//     the broker with the fewest open questions for the leaders, which is one that has never answered: a change waited up to 25 s for
+//     one frozen broker of three.
 //   - A topic created again while it is followed is noticed after about 10 s: kgo retries the unknown
 //     id before it tells. It never adopts the new id, so nothing of the other log is folded meanwhile.
 //   - Scan from nil refuses a log whose beginning is gone ([ErrBelowStart]); naming From accepts it.

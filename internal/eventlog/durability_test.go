@@ -1,11 +1,13 @@
 package eventlog_test
 
 import (
+	"errors"
 	"sync"
 	"testing"
 
 	"github.com/IBM/sarama"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -80,4 +82,20 @@ func TestFetchedFromAnotherLogIsNotFolded(t *testing.T) {
 	batch = eventlog.Fetched(b.Log, domain.TopicMetrics, record.Partition, here, fetched(other))
 	require.Empty(t, batch.Runs)
 	require.ErrorIs(t, batch.Stopped[record.Partition], eventlog.ErrOtherLog)
+}
+
+// A topic takes records while the leader of each of its partitions answers.
+func TestTakesRecordsAsksEachLeader(t *testing.T) {
+	t.Parallel()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(3))
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	b := setup(t, cluster.ListenAddrs())
+	require.NoError(t, b.TakesRecords(testContext(t), domain.TopicDashboards))
+	require.ErrorIs(t, b.TakesRecords(testContext(t), "none"), eventlog.ErrUnknownTopic)
+	cluster.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		return nil, errors.New("the connection broke"), true
+	})
+	require.Error(t, b.TakesRecords(testContext(t), domain.TopicDashboards), "no leader answers")
 }

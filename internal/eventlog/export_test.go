@@ -3,8 +3,6 @@ package eventlog
 import (
 	"context"
 	"log/slog"
-	"net"
-	"testing"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -89,23 +87,6 @@ func LookUp(ctx context.Context, cfg FollowConfig) (told, failed error) {
 // SaramaProducer are the settings of the producers of single records.
 func SaramaProducer(c Config) *sarama.Config { return c.saramaProducerConfig() }
 
-// WatchBrokers returns the dialer of a log that signs in or not, and its end.
-func WatchBrokers(t testing.TB, as *SASLConfig) (dial func(ctx context.Context, network, address string) (net.Conn, error), end func()) {
-	t.Helper()
-	w := watchBrokers(Config{Logger: slog.New(slog.DiscardHandler), SASL: as})
-	return w.dialTLS, w.close
-}
-
-// UnheardAfterAWord is for how many pulses a broker counts as not heard that has just said something, after so many.
-func UnheardAfterAWord(pulses int) int {
-	b := &watched{}
-	b.spoke.Store(true)
-	return b.listen(nil, nil, pulses)
-}
-
-// SaysNothing tells whether a silent broker stays silent after such an answer.
-func SaysNothing(err error) bool { return saysNothing(err) }
-
 // BulkClient is the client that produces batches.
 func (l *Log) BulkClient() *kgo.Client { return l.client }
 
@@ -126,9 +107,4 @@ func Settled(ctx context.Context, log *slog.Logger, do func(context.Context) err
 // CountBrokers counts the brokers before topics are made.
 func CountBrokers(ctx context.Context, want int, list func(context.Context) (int, error)) (int, error) {
 	return countBrokers(ctx, want, list)
-}
-
-// Soonest asks as what any broker may answer is asked for.
-func Soonest(ctx context.Context, ask func(context.Context) (int, error)) (int, error) {
-	return soonest(ctx, ask)
 }

@@ -36,10 +36,10 @@ func (f *follower) options() []kgo.Opt {
 		kgo.AdjustFetchOffsetsFn(f.adjust),
 		kgo.OnPartitionsRevoked(f.revoked), kgo.OnPartitionsLost(f.lost),
 		kgo.SessionTimeout(groupSession), kgo.HeartbeatInterval(groupHeartbeat), kgo.RebalanceTimeout(groupRebalance),
-		kgo.RetryTimeout(groupPatience), kgo.RequestTimeoutOverhead(silentAtMost),
+		kgo.RetryTimeout(groupPatience), kgo.RequestTimeoutOverhead(answerWithin),
 		kgo.FetchMaxWait(fetchMaxWait), kgo.FetchMinBytes(1),
 		// One partition may fill a fetch: who is far behind in it folds a poll in several transactions and decodes meanwhile.
-		// It comes within silentAtMost also where a second brings 2 MiB.
+		// It comes within answerWithin also where a second brings 2 MiB.
 		kgo.FetchMaxBytes(8 << 20), kgo.FetchMaxPartitionBytes(8 << 20),
 	}
 }

@@ -37,8 +37,6 @@ type Log struct {
 
 	slots chan struct{} // one for each record that was handed to client and not answered
 
-	needed sync.Map // min.insync.replicas by topic, as [Log.Check] read it last
-
 	handing sync.RWMutex // held for reading while a record is handed to client, for writing when that ends
 	closing atomic.Bool  // nothing is handed over any more
 	close   sync.Once
@@ -68,7 +66,6 @@ func newLog(ctx context.Context, cfg Config, producing []kgo.Opt) (*Log, error) 
 		cfg.Logger.WarnContext(ctx, "brokers are spoken to without TLS: whoever is on the way reads the log and the password, and can write; "+
 			"set LEDGERBOARD_KAFKA_TLS", "brokers", open)
 	}
-	cfg.watch = watchBrokers(cfg)
 	client, err := kgo.NewClient(append(cfg.kgoOptions(), producing...)...)
 	if err != nil {
 		return nil, err
@@ -133,7 +130,6 @@ func (l *Log) closeWithin(patience time.Duration) error {
 		}
 		ended.Go(func() { errs[2] = l.closeBulk(patience) })
 		ended.Wait()
-		l.cfg.watch.close()
 		l.closed = errors.Join(errs...)
 	})
 	return l.closed
