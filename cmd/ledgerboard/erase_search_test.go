@@ -540,13 +540,6 @@ func get(t *testing.T, base, path, token string) (status int, body []byte) {
 	return response.StatusCode, body
 }
 
-// readyz is what the service says of itself.
-func readyz(t *testing.T, base string) string {
-	t.Helper()
-	_, body := get(t, base, "/readyz", "")
-	return string(body)
-}
-
 // copyDir copies a data directory whose process has ended.
 func copyDir(t *testing.T, to, from string) {
 	t.Helper()

@@ -106,7 +106,7 @@ func explainProof(err error) error {
 	case errors.Is(err, proof.ErrKeyNeeded):
 		return usageError{fmt.Errorf("%w: --key KEY or LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS", err)}
 	case errors.Is(err, proof.ErrNotCovered):
-		return fmt.Errorf("%w: the service signs one when it starts, every LEDGERBOARD_CHECKPOINT_EVERY and when it stops, "+
+		return fmt.Errorf("%w: the service signs one when it starts, every hour and when it stops, "+
 			"if LEDGERBOARD_CHECKPOINT_KEY is set", err)
 	case errors.Is(err, proof.ErrContradiction):
 		return fmt.Errorf("%w: run 'ledgerboard verify --all'", err)

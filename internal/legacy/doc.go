@@ -1,12 +1,12 @@
 // Package legacy reads exports of the old system: dashboard preferences as mongoexport writes them
-// (extended JSON); the tables tSAccountIns, tSPostInsights, tSPosts and tMemberAuth, and users'
-// password hashes, as CSV or JSON Lines.
+// (extended JSON); the tables tSAccountIns, tSPostInsights, tSPosts and tMemberAuth, as CSV or
+// JSON Lines.
 //
 // # Invariants
 //
 //   - A row is read whole or refused with its line and the reason; one bad row never spoils the next.
 //   - Absent is nil: an empty CSV field, NULL, \N and JSON's null are never 0 and never "".
-//   - No error of this package shows a value of tMemberAuth or of a password file: they hold secrets.
+//   - No error of this package shows a value of tMemberAuth: it holds secrets.
 //   - It holds one row in memory at a time, whatever the size of the file.
 //
 // It may not import anything of this module but domain.

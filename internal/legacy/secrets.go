@@ -2,7 +2,7 @@ package legacy
 
 import "github.com/ledgerboard/ledgerboard/domain"
 
-// Secret is a token or a password hash. It prints, logs and marshals as nothing.
+// Secret is a token. It prints, logs and marshals as nothing.
 type Secret string
 
 const notShown = "(not shown)"

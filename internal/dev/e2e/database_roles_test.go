@@ -102,9 +102,9 @@ func startByRole(t *testing.T) *byRole {
 	require.Equal(t, done, key.code, "%s", key.err)
 	var keys map[string]string
 	require.NoError(t, json.Unmarshal([]byte(key.out), &keys))
-	b.settings["CHECKPOINT_EVERY"], b.settings["CHECKPOINT_PUBLIC_KEYS"] = "1s", keys["public_key"]
+	b.settings["CHECKPOINT_PUBLIC_KEYS"] = keys["public_key"]
 	serve := func(login, addr, role string, more ...string) *program {
-		return launch(t, t.TempDir(), []string{"serve", "--addr", addr, "--roles", role}, func(cmd *exec.Cmd) {
+		return launch(t, t.TempDir(), []string{"serve", "--addr", addr, "--roles", role, "--checkpoint-every", "1s"}, func(cmd *exec.Cmd) {
 			for name, value := range b.as(login) {
 				cmd.Env = append(cmd.Env, "LEDGERBOARD_"+name+"="+value)
 			}
