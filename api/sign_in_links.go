@@ -7,7 +7,7 @@ import (
 )
 
 // SignInLinkFor is how long a [SignInLink] works, unless it is used before.
-const SignInLinkFor = 15 * time.Minute
+const SignInLinkFor = 24 * time.Hour
 
 // SignInLink is a link that signs a user in to the console once.
 type SignInLink struct {

@@ -20,7 +20,7 @@ import (
 const signsIn = "/console/people/" + clara + "/sign-in"
 
 // linkLasts is how long a link works, in words.
-var linkLasts = fmt.Sprintf("%.0f minutes", api.SignInLinkFor.Minutes())
+var linkLasts = fmt.Sprintf("%.0f hours", api.SignInLinkFor.Hours())
 
 // The documents say how long a link works, as the program does.
 func TestDocumentsSayHowLongALinkWorks(t *testing.T) {
@@ -62,7 +62,7 @@ func TestAnAgencyMakesALink(t *testing.T) {
 	page.says(http.StatusOK, "How Clara Holm signs in", "of Harbour Bakery", "whoever has it signs in as Clara Holm", "once, within "+linkLasts+".", "is recorded", "a one-time link", "1 Oct 2026, 11:00:00 UTC")
 	require.NotContains(t, page.Body.String(), "first invitation")
 	require.Zero(t, made)
-	b.post(signsIn, url.Values{}).says(http.StatusOK, "Send this to Clara Holm alone", "https://boards.example/console/link/WORD", "until <time", "1 Oct 2026, 12:15:00 UTC")
+	b.post(signsIn, url.Values{}).says(http.StatusOK, "Send this to Clara Holm alone", "https://boards.example/console/link/WORD", "until <time", "2 Oct 2026, 12:00:00 UTC")
 	require.Equal(t, 1, made)
 	require.NotContains(t, b.get(signsIn).Body.String(), "WORD")
 

@@ -39,12 +39,12 @@ const (
 )
 
 // linkLasts is how long a link that signs in works, in words.
-var linkLasts = counted(int64(api.SignInLinkFor/time.Minute), "minute", "minutes")
+var linkLasts = counted(int64(api.SignInLinkFor/time.Hour), "hour", "hours")
 
 // notLetIn is what a person is told, and to do.
 var notLetIn = map[Why]*refused{
 	WhyLink: refusal(http.StatusNotFound, domain.CodeNotFound,
-		"This link signs nobody in: it was used already, is older than "+linkLasts+", or was not copied whole. Ask whoever sent it for a new one."),
+		"This sign-in link is no longer valid: it was used, is older than "+linkLasts+", or was not copied whole. Ask the person who sent it for a new one."),
 	WhyToken: refusal(http.StatusUnprocessableEntity, domain.CodeUnprocessable,
 		"This token signs nobody in: it is too old, of another service, or was not copied whole. Ask whoever gave it to you for a new one."),
 	WhyEnded: refusal(http.StatusForbidden, domain.CodeForbidden, "Your access has ended. Ask your agency."),

@@ -190,7 +190,7 @@ func TestALinkSignsInOnce(t *testing.T) {
 	b.post("/console/link/WORD", url.Values{}).leadsTo("/console")
 	b.get("/console/sessions").says(http.StatusOK, "a one-time link")
 	other := s.browser()
-	other.post("/console/link/WORD", url.Values{}).says(http.StatusNotFound, "signs nobody in", "Ask whoever sent it")
+	other.post("/console/link/WORD", url.Values{}).says(http.StatusNotFound, "is no longer valid", "Ask the person who sent it")
 	other.get("/console/link/WORD").says(http.StatusNotFound)
 	require.Empty(t, other.cookie)
 }

@@ -1340,7 +1340,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Makes a link that signs a person of the agency in to the console, once, within 15 minutes.
+         * Makes a link that signs a person of the agency in to the console, once, within 24 hours.
          * @description For client users, and for a colleague who has never signed in: of colleagues it is the first invitation. An earlier link of the same person works no more. Who made it for whom is recorded. 409 where people sign in at an identity provider, for a colleague who has signed in before, and where LEDGERBOARD_PUBLIC_URL is not set. Not there where the console is not served.
          */
         post: operations["postUsersSignInLink"];

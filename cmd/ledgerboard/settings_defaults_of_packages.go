@@ -27,7 +27,7 @@ func defaults() kong.Vars {
 		"account_insights_interval": shortly(defaultEvery),
 		"post_insights_interval":    shortly(collect.DefaultPostInterval),
 		"linkedin_scopes":           strings.Join(platforms.Config{}.WithDefaults().LinkedIn.Scopes, ","),
-		"sign_in_link_for":          strconv.Itoa(int(api.SignInLinkFor / time.Minute)),
+		"sign_in_link_for":          strconv.Itoa(int(api.SignInLinkFor / time.Hour)),
 	}
 }
 
