@@ -51,10 +51,6 @@ func thisBuild() buildInfo {
 	return b
 }
 
-// release is how a process calls itself to others. The versions of the projectors are part of it: two builds of one commit,
-// or of none, may differ in them, and then one does not fold what the other makes.
-func (b buildInfo) release() string { return b.Version + ": " + projectionVersions() }
-
 func commitOf(settings []debug.BuildSetting) string {
 	var revision, changes string
 	for _, setting := range settings {
