@@ -201,19 +201,18 @@ func (e EraseAgain) records() (drafts []domain.Draft) {
 		agency, user string
 		at           time.Time
 	}
-	found := map[erasure]*domain.PersonErased{}
+	found := map[erasure]domain.PersonErased{}
 	for _, line := range e.List {
 		of := erasure{agency: line.Agency, at: line.At}
 		if line.Kind == domain.KindUser {
 			of.user = line.ID
 		}
-		if found[of] == nil {
-			found[of] = &domain.PersonErased{Order: domain.ErasureOrder{Reason: e.Reason}}
-		}
-		found[of].Add(line)
+		record := found[of]
+		record.Order.Reason = e.Reason
+		found[of] = record.With(line)
 	}
 	for of, erased := range found {
-		record := NewDraft(domain.TopicOperations, cmp.Or(of.agency, domain.OperationsKeyAll), *erased, of.at)
+		record := NewDraft(domain.TopicOperations, cmp.Or(of.agency, domain.OperationsKeyAll), erased, of.at)
 		record.Envelope.Audit.Actor = erasureActor
 		drafts = append(drafts, record)
 	}

@@ -46,8 +46,8 @@ func (e PersonErased) ErasedIDs(agency string, at time.Time) (lines []ErasedID) 
 	return lines
 }
 
-// Add takes a line in; a line that is no such id is left out.
-func (e *PersonErased) Add(line ErasedID) {
+// With returns the record with a line added; a line that is no such id is left out.
+func (e PersonErased) With(line ErasedID) PersonErased {
 	id, err := strconv.ParseInt(line.ID, 10, 64)
 	switch {
 	case line.Kind == KindUser:
@@ -67,6 +67,7 @@ func (e *PersonErased) Add(line ErasedID) {
 			e.Accounts = append(e.Accounts, AccountOwner{id, line.AccountID, line.Platform})
 		}
 	}
+	return e
 }
 
 // Erasures is the list, by kind and id; of each the latest instant counts.

@@ -52,15 +52,9 @@ func (r *running) switchWhenReady(ctx context.Context, number int) error {
 		case reached && paused && !before:
 			r.tell(ctx, "the projection is paused: the switch waits until it is resumed")
 		case reached && !paused:
-			err := r.switchTo(ctx, number)
-			if !errors.Is(err, errNotYet) && !lockedOut(err) && domain.CodeOf(err) != domain.CodeUnavailable {
+			if done, err := r.trySwitch(ctx, number); done {
 				return err
 			}
-			reason := "the new tables are behind those that readers use"
-			if !errors.Is(err, errNotYet) {
-				reason = "a transaction reads the tables that are to be replaced (pg_locks names it)"
-			}
-			r.tell(ctx, reason+": the switch is tried again every 2 s")
 			wait, stepped = switchAgain, nil
 		}
 		select {
@@ -70,6 +64,20 @@ func (r *running) switchWhenReady(ctx context.Context, number int) error {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// trySwitch switches unless the new generation is behind or a reader holds the views; done: the switch is over, or failed.
+func (r *running) trySwitch(ctx context.Context, number int) (done bool, err error) {
+	err = r.switchTo(ctx, number)
+	reason := "a transaction reads the tables that are to be replaced (pg_locks names it)"
+	switch {
+	case errors.Is(err, errNotYet):
+		reason = "the new tables are behind those that readers use"
+	case !lockedOut(err) && domain.CodeOf(err) != domain.CodeUnavailable:
+		return true, err
+	}
+	r.tell(ctx, reason+": the switch is tried again every 2 s")
+	return false, nil
 }
 
 // reachedTargets tells whether a generation has reached the ends that the log had when the generation was made.

@@ -108,7 +108,7 @@ func TestASwitchLosesNothingThatWasSeen(t *testing.T) {
 	p, copying := newHeldTally(), newGate()
 	defer p.gate.open()
 	defer copying.open()
-	p.bulkTally.copying = func(context.Context, write.CopyTarget, bool) error {
+	p.copying = func(context.Context, write.CopyTarget, bool) error {
 		copying.first()
 		return nil
 	}

@@ -85,7 +85,7 @@ func TestWhoIsListedAndNotShown(t *testing.T) {
 	moveIn(t, db, agencyA, agencyA)
 	for id, account := range map[string]string{inactive: clientOwn, elsewhere: clientSix} {
 		_, err := db.Pool.Exec(t.Context(), `
-			insert into users select $1, $2, name, email, phone, image, meeting_link, role, company, is_owner, $3, false, '', created_at, updated_at, told_at
+			insert into users select $1, $2, name, email, phone, image, meeting_link, role, company, is_owner, $3, false, created_at, updated_at, told_at
 			from users where id = $4`, id, account, id == elsewhere, user)
 		require.NoError(t, err)
 	}

@@ -80,7 +80,7 @@ func (v *visit) person() (view, error) {
 	shown.ask(q)
 	v.passOnGiven(q, "cursor")
 	spans, meta, err := getMeta[[]readmodels.AccessSpan, readmodels.SpansMeta](v, "/api/audit/access", q)
-	if shown.refused(err) {
+	if refusedMoments(&shown.between, err) {
 		return shown, nil
 	}
 	if err != nil {

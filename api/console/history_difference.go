@@ -60,7 +60,7 @@ func (v *visit) difference() (view, error) {
 	q := url.Values{}
 	shown.ask(q)
 	diffs, meta, err := v.differences(asked.dashboard, q)
-	if shown.refused(err) {
+	if refusedMoments(&shown.between, err) {
 		return shown, nil
 	}
 	if err != nil {

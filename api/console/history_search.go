@@ -178,8 +178,8 @@ var betweenWords = map[string]fieldWords{
 	"from": {"from", "Choose a moment that is before the other one."}, "to": {"to", "Choose a moment that is after the other one."},
 }
 
-// refused reports whether the API refused the two moments. What is wrong is then shown next to them.
-func (b *between) refused(err error) bool {
+// refusedMoments reports whether the API refused the two moments. What is wrong is then shown next to them.
+func refusedMoments(b *between, err error) bool {
 	faults, taken := faultsOfAsked(err, betweenWords)
 	b.From.Fault, b.To.Fault = faults.Beside["from"], faults.Beside["to"]
 	return taken

@@ -221,8 +221,10 @@ func TestPlatformsAreShownByState(t *testing.T) {
 	t.Parallel()
 	s, b := operatorsStage(t)
 	s.answer("GET /api/ops/connections", []readmodels.ConnectionReading{
-		{PlatformName: "linkedin", ConnectionID: 31, SocialAccount: 70, State: "reconnect", Reason: "The person has to sign in again.", Agency: agency, CallsADay: 30,
-			Name: "Harbour Bakery Page", AccountName: "Harbour Bakery", AgencyName: "North Agency"},
+		{
+			PlatformName: "linkedin", ConnectionID: 31, SocialAccount: 70, State: "reconnect", Reason: "The person has to sign in again.", Agency: agency, CallsADay: 30,
+			Name: "Harbour Bakery Page", AccountName: "Harbour Bakery", AgencyName: "North Agency",
+		},
 		{PlatformName: "linkedin", ConnectionID: 32, SocialAccount: 71, State: "ok", CallsADay: 12},
 	}, nil)
 	s.answer("GET /api/ops/pauses", []domain.Pause{

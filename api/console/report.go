@@ -66,13 +66,13 @@ func (v *visit) clientReport() (view, error) {
 	}
 	zone, err := time.LoadLocation(given.Get("tz"))
 	if err != nil {
-		return wrong("tz", wordsOfZone), nil
+		return wrong("tz", wordsOfZone), nil //nolint:nilerr // the form says so
 	}
 	now := v.console.deps.Now().In(zone)
 	month := time.Date(now.Year(), now.Month()-1, 1, 0, 0, 0, 0, zone) // the last one that is over
 	if asked := given.Get("month"); asked != "" {
 		if month, err = time.ParseInLocation(monthForm, asked, zone); err != nil || month.Year() <= 1970 {
-			return wrong("month", "Write a month like 2026-10."), nil
+			return wrong("month", "Write a month like 2026-10."), nil //nolint:nilerr // the form says so
 		}
 	}
 	address := func(of time.Time) string {

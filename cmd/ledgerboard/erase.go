@@ -50,7 +50,7 @@ func (c eraseCommand) Run(ctx context.Context, s streams) (err error) {
 			return err
 		}
 	}
-	if err := errors.Join(c.needLog(), c.needTables("")); err != nil {
+	if err := errors.Join(c.needLog(), c.needTables()); err != nil {
 		return usageError{err}
 	}
 	e := erasure{eraseCommand: c, log: c.logger(s)}

@@ -43,7 +43,7 @@ func (c eraseCommand) repeat(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return usageError{err}
 	}
-	if err := errors.Join(c.needLog(), c.needTables("")); err != nil {
+	if err := errors.Join(c.needLog(), c.needTables()); err != nil {
 		return usageError{err}
 	}
 	reason, err := c.confirm(s, fmt.Sprintf("repeat %d erasures of %s: what was written before their instants goes for good", len(lines), c.From))

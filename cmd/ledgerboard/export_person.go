@@ -37,7 +37,7 @@ func (c exportPersonCommand) Run(ctx context.Context, s streams) (err error) {
 	if _, err := os.Lstat(c.Out); err == nil {
 		return thereAlready(c.Out, "--out")
 	}
-	if err := errors.Join(c.needLog(), c.needTables("")); err != nil {
+	if err := errors.Join(c.needLog(), c.needTables()); err != nil {
 		return err
 	}
 	parts := assembly.NewParts(c.backends(c.logger(s)))

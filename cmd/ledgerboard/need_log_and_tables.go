@@ -22,12 +22,12 @@ func (s storage) needLog() error {
 }
 
 // needTables refuses when neither a database is named nor one lies in the data directory.
-func (s storage) needTables(instead string) error {
+func (s storage) needTables() error {
 	if s.DatabaseURL != "" || s.embedded(nil).HasPostgres() {
 		return nil
 	}
-	return usageError{fmt.Errorf("there are no tables to look at: set LEDGERBOARD_DATABASE_URL to the database of the service%s "+
-		"(%s holds no database)", instead, s.DataDir)}
+	return usageError{fmt.Errorf("there are no tables to look at: set LEDGERBOARD_DATABASE_URL to the database of the service "+
+		"(%s holds no database)", s.DataDir)}
 }
 
 // looking is [storage.backends] of a command that only looks at the log: it makes no topic that is missing.

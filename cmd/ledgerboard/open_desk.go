@@ -11,7 +11,7 @@ import (
 
 // look opens the database alone, and gives it back.
 func look(ctx context.Context, at storage, logger *slog.Logger, do func(*desk.Looks) error) (err error) {
-	if err := at.needTables(""); err != nil {
+	if err := at.needTables(); err != nil {
 		return err
 	}
 	parts := assembly.NewParts(at.backends(logger))
@@ -25,7 +25,7 @@ func look(ctx context.Context, at storage, logger *slog.Logger, do func(*desk.Lo
 
 // atDesk opens what operators need, and gives it back.
 func atDesk(ctx context.Context, at storage, logger *slog.Logger, do func(*desk.Desk) error) (err error) {
-	if err := errors.Join(at.needLog(), at.needTables("")); err != nil {
+	if err := errors.Join(at.needLog(), at.needTables()); err != nil {
 		return err
 	}
 	parts := assembly.NewParts(at.backends(logger))

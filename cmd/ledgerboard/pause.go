@@ -105,22 +105,28 @@ func (f actionFlags) each(ctx context.Context, s streams, at storage, logger *sl
 			return err
 		}
 		for _, of := range left {
-			if !p.paused {
-				if err := desk.Resume(ctx, operatorCaller(), of.kind, of.name, reason); err != nil {
-					return refused(err)
-				}
-				fmt.Fprintf(s.Out, "%s goes on\n", of)
-				continue
-			}
-			if err := desk.Pause(ctx, operatorCaller(), of.kind, of.name, reason); err != nil {
-				return refused(err)
-			}
-			if _, err := p.left(ctx, s, desk, []pausable{of}); err != nil {
+			if err := p.change(ctx, s, desk, of, reason); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// change pauses or resumes one, and says so.
+func (p pausing) change(ctx context.Context, s streams, desk *desk.Desk, of pausable, reason domain.Reason) error {
+	if !p.paused {
+		if err := desk.Resume(ctx, operatorCaller(), of.kind, of.name, reason); err != nil {
+			return refused(err)
+		}
+		fmt.Fprintf(s.Out, "%s goes on\n", of)
+		return nil
+	}
+	if err := desk.Pause(ctx, operatorCaller(), of.kind, of.name, reason); err != nil {
+		return refused(err)
+	}
+	_, err := p.left(ctx, s, desk, []pausable{of})
+	return err
 }
 
 // left are those that are not so yet; of the others it says what is so.

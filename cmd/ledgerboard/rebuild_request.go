@@ -34,7 +34,7 @@ func (c rebuildCommand) watched() rebuildWatch {
 
 // rebuildParts are those of a command that may make tables itself; nothing is opened yet.
 func rebuildParts(s streams, at storage, log logging) (*assembly.Parts, error) {
-	if err := errors.Join(at.needLog(), at.needTables("")); err != nil {
+	if err := errors.Join(at.needLog(), at.needTables()); err != nil {
 		return nil, err
 	}
 	if log.LogLevel == "info" {

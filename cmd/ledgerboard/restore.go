@@ -98,12 +98,14 @@ func (r *restoring) inWords(lost map[string]int64) string {
 	if len(r.KafkaBrokers) > 0 {
 		where = "the brokers " + strings.Join(r.KafkaBrokers, ", ")
 	}
-	words := fmt.Sprintf("write the backup of %s, %d records, into %s", r.m.Cut.Format(time.RFC3339), r.records, where)
-	words += ". What the log recorded after the backup is lost"
+	var words strings.Builder
+	fmt.Fprintf(&words, "write the backup of %s, %d records, into %s", r.m.Cut.Format(time.RFC3339), r.records, where)
+	words.WriteString(". What the log recorded after the backup is lost")
 	for _, topic := range slices.Sorted(maps.Keys(lost)) {
-		words += fmt.Sprintf("; of topic %s the database knows %d such records", topic, lost[topic])
+		fmt.Fprintf(&words, "; of topic %s the database knows %d such records", topic, lost[topic])
 	}
-	return words + ". The service makes its read models again when it starts"
+	words.WriteString(". The service makes its read models again when it starts")
+	return words.String()
 }
 
 // write does it, fits the database to the restored log, and records the restore in it.

@@ -20,7 +20,7 @@ import (
 
 // tables compares the tables of every projection with a fold of the log. One that cannot be checked stops no other.
 func (c verifyCommand) tables(ctx context.Context, s streams) (err error) {
-	if err := errors.Join(c.needLog(), c.needTables("")); err != nil {
+	if err := errors.Join(c.needLog(), c.needTables()); err != nil {
 		return err
 	}
 	parts := assembly.NewParts(c.looking(c.logger(s)))

@@ -45,8 +45,7 @@ func (s *Service) signIns(deps *console.Deps, c HandlerConfig) error {
 	}
 	deps.Tokens, deps.Demo, deps.Refused = c.Authenticator, in.Demo, refused
 	deps.Sessions = signin.Sessions{Kept: vault.NewSessions(s.KeptPool), Log: s.Log, People: known}
-	switch {
-	case in.Provider != nil:
+	if in.Provider != nil {
 		deps.Provider, deps.Identities = in.Provider, signin.Identities{Kept: kept, People: known, Staff: in.Staff}
 	}
 	deps.Addressless = in.PublicURL == ""

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -55,7 +56,7 @@ func (p *Postgres) findPrograms(ctx context.Context, clusterMajor string) (progr
 	}
 	slices.SortStableFunc(found, func(a, b programs) int { return cmp.Compare(b.major, a.major) })
 	for _, installed := range found {
-		if clusterMajor == "" || fmt.Sprint(installed.major) == clusterMajor {
+		if clusterMajor == "" || strconv.Itoa(installed.major) == clusterMajor {
 			return installed, nil
 		}
 	}
@@ -81,7 +82,7 @@ func (p *Postgres) inspect(ctx context.Context, dir string) (programs, error) {
 	if _, err := os.Stat(filepath.Join(dir, "initdb")); err != nil {
 		return programs{}, fmt.Errorf("find server program: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version")
+	cmd := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version") //nolint:gosec // the directory is found on this machine
 	cmd.Dir, cmd.SysProcAttr = "/", &syscall.SysProcAttr{Credential: p.account}
 	out, err := cmd.Output()
 	if err != nil {

@@ -72,6 +72,8 @@ func TestParseCheckpointRefuses(t *testing.T) {
 	good := proof.Checkpoint{Time: noon, Partitions: []proof.Covered{{Next: 5, Records: 3, Streams: 1}, {}}}.Text()
 	_, err := proof.ParseCheckpoint(good)
 	require.NoError(t, err)
+	noPartition := strings.Index(good, "partition")
+	require.Positive(t, noPartition)
 	for name, pair := range map[string][2]string{
 		"another origin":  {"ledgerboard/dashboards", "ledgerboard/metrics"},
 		"a leading zero":  {" 5 3 ", " 05 3 "},
@@ -84,7 +86,7 @@ func TestParseCheckpointRefuses(t *testing.T) {
 		"an empty line":   {"\npartition 1", "\n\npartition 1"},
 		"no time":         {"time ", ""},
 		"no end of line":  {"AAA=\n", "AAA="},
-		"no partition":    {good[strings.Index(good, "partition"):], ""},
+		"no partition":    {good[noPartition:], ""},
 		"an unknown line": {"\npartition 0", "\nx 0"},
 	} {
 		require.Contains(t, good, pair[0], name)

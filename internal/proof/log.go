@@ -137,7 +137,7 @@ func (p *partition) pass(offset int64) {
 func (p *partition) compare(c *signed) {
 	want := c.Partitions[p.number]
 	have := p.covered()
-	detail := ""
+	var detail string
 	switch {
 	case want.Records != have.Records:
 		detail = fmt.Sprintf("%d records count, and it covers %d", have.Records, want.Records)

@@ -124,7 +124,7 @@ func Verify(ctx context.Context, cfg VerifyConfig) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	report.take(log, list)
+	take(&report, log, list)
 	return report, nil
 }
 
@@ -148,7 +148,7 @@ func keptNotes(text string, known note.Verifiers) (list []*signed) {
 }
 
 // take fills in what was read.
-func (r *Report) take(log *reader, list []*signed) {
+func take(r *Report, log *reader, list []*signed) {
 	for _, p := range log.parts {
 		r.Records += p.records
 		r.Effective += p.tree.size

@@ -22,11 +22,11 @@ func TestReadingAges(t *testing.T) {
 	pool := setup(t)
 	_, err := pool.Exec(t.Context(), `
 		insert into fetch_state (kind, p_id, social_account_id, due_at, updated_at, read_at) values
-			('account_insights', 1, 1, now(), now(), now() - interval '30 hours'),
-			('account_insights', 1, 2, now(), now(), now() - interval '25 hours'),
-			('account_insights', 1, 3, now(), now(), null),
+			('account_insights', 1, 1, now(), 'now', now() - interval '30 hours'),
+			('account_insights', 1, 2, now(), 'now', now() - interval '25 hours'),
+			('account_insights', 1, 3, now(), 'now', null),
 			('post_insights', 6, 4, now(), now() - interval '3 days', now() - interval '3 days'),
-			('token_refresh', 6, 4, now(), now(), now() - interval '40 hours')`)
+			('token_refresh', 6, 4, now(), 'now', now() - interval '40 hours')`)
 	require.NoError(t, err)
 	ages, err := vault.NewFetching(pool).ReadingAges(t.Context())
 	require.NoError(t, err)

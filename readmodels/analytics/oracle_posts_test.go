@@ -335,14 +335,13 @@ func (o *oracle) readInRange(p knownPost) bool {
 	})
 }
 
-// contentOf is what was said last of a post to its agency, unless it was said under a client outside the scope; of one instant the first.
+// contentOf is what was said last of a post to its agency, unless it was said under a client outside the scope.
 func (o *oracle) contentOf(post domain.PostRef) (text *string) {
-	var at time.Time
 	var of string
 	for _, ev := range o.w.Contents {
 		c, _ := ev.Data.(domain.PostContent)
-		if c.PostRef == post && (text == nil || ev.Envelope.Time.After(at)) {
-			text, at, of = &c.Content, ev.Envelope.Time, c.AccountID
+		if c.PostRef == post {
+			text, of = &c.Content, c.AccountID
 		}
 	}
 	if o.scope.Accounts != nil && !slices.Contains(o.scope.Accounts, of) {

@@ -1,6 +1,0 @@
-//go:build race
-
-package eventlog_test
-
-// underRace tells whether the race detector looks on.
-const underRace = true
