@@ -53,8 +53,14 @@ func TestLinkingNamesWhoLosesAScope(t *testing.T) {
 	}
 	whom := named(asleep, "Asleep")
 	require.Equal(t, map[string]readmodels.AccessEffect{
-		north: {Gained: []readmodels.Named{named(sam, "Name of d2"), whom}, Lost: []readmodels.Named{}, ScopesChanged: []readmodels.Named{}},
-		south: {Gained: []readmodels.Named{named(nina, "Name of d1")}, Lost: []readmodels.Named{}, ScopesChanged: []readmodels.Named{named(sam, "Name of d2"), whom}},
+		north: {
+			Gained: []readmodels.Named{named(sam, "Name of d2"), whom}, Lost: []readmodels.Named{}, ScopesChanged: []readmodels.Named{},
+			InactiveToday: []readmodels.Named{whom},
+		},
+		south: {
+			Gained: []readmodels.Named{named(nina, "Name of d1")}, Lost: []readmodels.Named{},
+			ScopesChanged: []readmodels.Named{named(sam, "Name of d2"), whom}, InactiveToday: []readmodels.Named{whom},
+		},
 	}, byDashboard)
 }
 

@@ -54,13 +54,15 @@ type HistoryEntry struct {
 	Access    AccessEffect    `json:"access"` // who gained and who lost access to the dashboard, or scopes of it, by the record
 }
 
-// AccessEffect is whose access to a dashboard a record changed. It comes from the records of `dashboards` alone: whether somebody was
-// active is no part of it. Who is staff of the agency today is left out: such users open every dashboard by their role.
+// AccessEffect is whose access to a dashboard a record changed. It comes from the records of `dashboards` alone, which do not say whether
+// a user was active. Staff of the agency today are left out: such users open every dashboard by their role.
 type AccessEffect struct {
 	Gained []Named `json:"gained"` // on the list of the open dashboard, and not before
 	Lost   []Named `json:"lost"`   // taken off the list, or the dashboard was closed
 	// ScopesChanged are who has access before and after, and gains and loses the scopes that `changes` names; empty where it names none.
 	ScopesChanged []Named `json:"scopes_changed"`
+	// InactiveToday are those of the three lists who, by the directory of today, are not active or in an account that is not.
+	InactiveToday []Named `json:"inactive_today"`
 }
 
 // DashboardState is the document as the log has it, with names beside the ids.

@@ -78,5 +78,6 @@ func (n names) effect(e entryRow, changes Differences) AccessEffect {
 	clients := func(users []string) []Named {
 		return namedAll(n.users, slices.DeleteFunc(users, func(id string) bool { return n.staff[id] }))
 	}
-	return AccessEffect{clients(gained), clients(lost), clients(kept)}
+	inactive := slices.DeleteFunc(slices.Concat(gained, lost, kept), func(id string) bool { return n.active[id] })
+	return AccessEffect{clients(gained), clients(lost), clients(kept), clients(inactive)}
 }

@@ -176,7 +176,8 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 	entries := []readmodels.HistoryEntry{
 		entry(mill, "Old Mill", readmodels.AccessEffect{ScopesChanged: []readmodels.Named{named(jonas, "Jonas Weber"), named(adam, "Adam Nowak")}}),
 		entry(bakery, "Harbour Bakery", readmodels.AccessEffect{
-			ScopesChanged: []readmodels.Named{named(jonas, "Jonas Weber")}, Lost: []readmodels.Named{named(clara, "Clara Holm")},
+			ScopesChanged: []readmodels.Named{named(jonas, "Jonas Weber")}, Lost: []readmodels.Named{named(clara, "Clara Holm"), named(alice, "Alice")},
+			InactiveToday: []readmodels.Named{named(alice, "Alice")},
 		}),
 	}
 	b.answer("GET /api/audit/history", entries, readmodels.EntriesMeta{})
@@ -184,6 +185,7 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 		b.get(at).says(http.StatusOK, "2 people can no longer see Figures:", "Jonas Weber, on Old Mill, Harbour Bakery", "1 person lost access:",
 			"Clara Holm no longer sees Harbour Bakery.")
 	}
+	b.get("/console/history").says(http.StatusOK, "Not counted, because they are not active today:")
 	require.NotContains(t, b.get(edits+"?saved=6").Body.String(), "can no longer", "somebody else has changed it since")
 }
 

@@ -51,6 +51,7 @@ type effects struct {
 	Loses, Gains             []effect
 	LosesScopes, GainsScopes []scopeEffect
 	Keeps                    []readmodels.Named // who keeps all that they see; of a preview
+	Inactive                 []readmodels.Named // left out: not active today; of a record
 }
 
 // effect is a person with the boards that are meant.
@@ -96,14 +97,21 @@ func effectsOfPreview(access []readmodels.PreviewedAccess) (e effects) {
 func effectsOfRecord(entries []readmodels.HistoryEntry) effects {
 	const access = "" // which no scope is named
 	gained, lost := scopePeople{}, scopePeople{}
+	var inactive []readmodels.Named
 	for _, entry := range entries {
-		for _, user := range entry.Access.Lost {
+		inactive = append(inactive, entry.Access.InactiveToday...)
+		active := func(users []readmodels.Named) []readmodels.Named {
+			return slices.DeleteFunc(slices.Clone(users), func(u readmodels.Named) bool {
+				return slices.ContainsFunc(entry.Access.InactiveToday, func(i readmodels.Named) bool { return i.ID == u.ID })
+			})
+		}
+		for _, user := range active(entry.Access.Lost) {
 			lost.note(access, user, entry.Dashboard)
 		}
-		for _, user := range entry.Access.Gained {
+		for _, user := range active(entry.Access.Gained) {
 			gained.note(access, user, entry.Dashboard)
 		}
-		for _, user := range entry.Access.ScopesChanged {
+		for _, user := range active(entry.Access.ScopesChanged) {
 			for _, scope := range entry.Changes.ScopesRemoved {
 				lost.note(scope, user, entry.Dashboard)
 			}
@@ -112,7 +120,9 @@ func effectsOfRecord(entries []readmodels.HistoryEntry) effects {
 			}
 		}
 	}
-	e := effects{Done: true, Loses: lost[access], Gains: gained[access]}
+	slices.SortFunc(inactive, byName)
+	inactive = slices.CompactFunc(inactive, func(a, b readmodels.Named) bool { return a.ID == b.ID })
+	e := effects{Done: true, Loses: lost[access], Gains: gained[access], Inactive: inactive}
 	delete(lost, access)
 	delete(gained, access)
 	e.LosesScopes, e.GainsScopes = lost.effects(), gained.effects()

@@ -2115,10 +2115,12 @@ export interface components {
             /** @description The user. */
             user: components["schemas"]["Named"];
         };
-        /** @description Whose access to a dashboard a record changed. It comes from the records of `dashboards` alone: whether somebody was active is no part of it. Who is staff of the agency today is left out: such users open every dashboard by their role. */
+        /** @description Whose access to a dashboard a record changed. It comes from the records of `dashboards` alone, which do not say whether a user was active. Staff of the agency today are left out: such users open every dashboard by their role. */
         AccessEffect: {
             /** @description on the list of the open dashboard, and not before */
             gained: components["schemas"]["Named"][];
+            /** @description `inactive_today` are those of the three lists who, by the directory of today, are not active or in an account that is not. */
+            inactive_today: components["schemas"]["Named"][];
             /** @description taken off the list, or the dashboard was closed */
             lost: components["schemas"]["Named"][];
             /** @description `scopes_changed` are who has access before and after, and gains and loses the scopes that `changes` names; empty where it names none. */

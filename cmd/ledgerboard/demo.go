@@ -84,12 +84,12 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	people := world.People()
-	for _, person := range []demo.Person{people.Agency, people.Client, people.Auditor, people.Operator, people.MainApp} {
+	for _, person := range []demo.Person{people.Agency, people.Client, people.Auditor, people.Operator} { // the console has no page for a main application
 		p.continueAs = append(p.continueAs, console.Person(person))
 	}
 	return p.run(ctx, c.Addr, func(ctx context.Context, base string) error {
 		if err := p.Monitor.MayCommand(); err != nil { // a data directory whose parts do not belong together
-			return fmt.Errorf("%w It is %s in the data directory. Remove the directory to begin anew", err, launch.LogFile)
+			return fmt.Errorf("%w It is %s in the data directory. Remove the directory to start over", err, launch.LogFile)
 		}
 		if err := seeder.Changes(ctx); err != nil {
 			return err
