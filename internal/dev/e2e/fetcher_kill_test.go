@@ -26,7 +26,7 @@ import (
 // How the fetchers are killed: with so many readings in flight at most in each process.
 const (
 	fetcherKills    = 6
-	fetcherParallel = 8
+	fetcherParallel = 32
 	fetcherAccounts = 160
 )
 
