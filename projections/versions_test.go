@@ -33,7 +33,7 @@ const (
 	frozenFile  = "testdata/versions/log.json"
 	digestsFile = "testdata/versions/digests.json"
 	howToRenew  = `The frozen log gives other tables than version %d of projection %s gave, or its definition is another one.
-Tables are never altered: raise Version of the projector, so that a generation is made anew beside the one that serves. Then run
+Tables are never altered: raise Version of the projector, so that a new generation is built next to the live one. Then run
 	go test ./projections -run TestEveryVersionGivesItsDigest -update
 and look at the difference of ` + digestsFile + `: a released version keeps its line.`
 )

@@ -3,7 +3,7 @@
 // # Invariants
 //
 //   - Derived tables are never altered and never emptied. A change of a file is a new version of its projector
-//     (projections, TestEveryVersionGivesItsDigest), whose generation is made anew beside the one that serves.
+//     (projections, TestEveryVersionGivesItsDigest), for which a new generation is built next to the live one.
 //   - Tables have no serial, no default of now() and no random value: two folds of one log give equal tables.
 //   - A file names no schema: the search path of the connection does.
 //
