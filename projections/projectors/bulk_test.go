@@ -47,7 +47,8 @@ var ofMetrics = []struct {
 	{projectors.AccountInsights{}, drawAccountEvents, projectors.AccountInsights{}.Tables()},
 }
 
-// Every projection of metrics is in the list above and reads erasures, so that TestErasedFiguresMakeNoRows finds one that ignores them.
+// Every projection of metrics is in the list above and reads erasures, so that
+// TestErasedFiguresMakeNoRows finds one that ignores them.
 func TestEveryProjectionOfMetricsIsTriedWithErasures(t *testing.T) {
 	t.Parallel()
 	var tried, all []string
@@ -57,7 +58,7 @@ func TestEveryProjectionOfMetricsIsTriedWithErasures(t *testing.T) {
 	for _, p := range projectors.All(1) {
 		if p.Topic() == domain.TopicMetrics {
 			all = append(all, p.Name())
-			if types := p.Types(); types != nil { // the engine skips all others, the tests of this package do not
+			if types := p.Types(); types != nil { // the engine skips others, the tests here do not
 				require.Contains(t, types, domain.AccountErased{}.EventType(), p.Name())
 			}
 		}
