@@ -80,6 +80,9 @@ type closedBoard struct {
 func (v *visit) access() (view, error) {
 	given := v.r.URL.Query()
 	shown := accessView{Moment: v.momentOf("at", "At (UTC)"), Person: given.Get("person")}
+	if shown.Moment.Begins.After(v.console.deps.Now()) {
+		shown.Moment.Fault = "This moment has not come yet. Choose an earlier one, or leave the day empty for now."
+	}
 	if shown.Moment.Fault != "" {
 		return shown, nil
 	}

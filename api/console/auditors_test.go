@@ -220,6 +220,8 @@ func TestAccessIsAMatrix(t *testing.T) {
 	page := b.get("/console/access?at=2026-10-01T12:00&person=" + adam)
 	page.says(http.StatusOK, "Stella", unproven, "shows posts", "by Alice", "/console/history?at=2026-10-01T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
 	require.Contains(t, s.asked, "GET /api/audit/access?at=2026-10-01T12%3A00%3A59.999999Z&limit=500&user_id="+adam)
+	b.get("/console/access?at="+s.now.AddDate(1, 0, 0).Format(time.DateOnly)).says(http.StatusOK, "This moment has not come yet.", "Nothing is shown yet.")
+	b.get("/console/access?at="+s.now.Format(time.DateOnly)).says(http.StatusOK, "these people had access")
 	require.Equal(t, 2, strings.Count(page.Body.String(), "shows posts"), "what a board shows stands once, at its name")
 	require.Equal(t, [][]string{{"Person", "Bakery shows posts", "Catering shows posts"}, {"Alice", "no", "since 1 Oct 2026"}, {"Zoe", "since 1 Oct 2026", "since 1 Oct 2026"}},
 		cells(t, page.Body.String()))

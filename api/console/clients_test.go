@@ -192,16 +192,18 @@ func TestEngagementRatesAndTheAudience(t *testing.T) {
 	s, b := figuresStage(t, "agency")
 	facebook, tiktok := analytics.StatsOfPlatform{PlatformRef: readmodels.PlatformRefOf(domain.Facebook)}, analytics.StatsOfPlatform{}
 	facebook.Periods = []analytics.StatsPeriod{{
-		From: s.now, Engagement: new(int64(39)), Followers: new(int64(2000)), EngagementRatePct: new(1.95), EngagementRateOf: new(analytics.RateOfFollowers),
+		Period: "2026-10-01", From: s.now, Engagement: new(int64(39)), Followers: new(int64(2000)), EngagementRatePct: new(1.95), EngagementRateOf: new(analytics.RateOfFollowers),
 		Demographics: &analytics.Demographics{
 			CapturedAt: s.now, Countries: []analytics.AudienceShare{{Name: "AT", Followers: 1500}, {Name: "DE", Followers: 400}},
 			AgeGroups: []analytics.AudienceShare{{Name: "18-24", Followers: 5}, {Name: "25-34", Followers: 7}},
 		},
 	}}
+	facebook.Periods = append(facebook.Periods, facebook.Periods[0])
+	facebook.Periods[0].Period = "2026-09-04"
 	tiktok.Periods = []analytics.StatsPeriod{{}}
 	s.answer("GET /api/stats", analytics.PlatformStats{Platforms: []analytics.StatsOfPlatform{facebook, tiktok}}, nil)
 	page := b.get("/console/clients/" + bakery + "/figures")
-	page.says(http.StatusOK, ">October 2026<", ">2.0\u00a0%<", ">followers<", "AT\u00a01,500, DE\u00a0400", "25-34\u00a07, 18-24\u00a05", `data-label="Cities">–<`)
+	page.says(http.StatusOK, ">4–30 September 2026<", ">1 October 2026<", ">2.0\u00a0%<", ">followers<", "AT\u00a01,500, DE\u00a0400", "25-34\u00a07, 18-24\u00a05", `data-label="Cities">–<`)
 
 	s.answer("GET /api/stats", analytics.PlatformStats{Platforms: []analytics.StatsOfPlatform{tiktok}}, nil)
 	page = b.get("/console/clients/" + bakery + "/figures")

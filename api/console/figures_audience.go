@@ -42,7 +42,7 @@ func (v *visit) readAudience(f figures) (put func(*figuresView), err error) {
 			var split *analytics.Demographics // the newest
 			for _, period := range p.Periods {
 				if rate := rateOf(period); rate != "" {
-					shown.Rates = append(shown.Rates, rateShown{p.PlatformName, period.From.Format("January 2006"), rate, *period.EngagementRateOf})
+					shown.Rates = append(shown.Rates, rateShown{p.PlatformName, f.monthIn(period), rate, *period.EngagementRateOf})
 				}
 				if period.Demographics != nil {
 					split = period.Demographics
@@ -56,6 +56,26 @@ func (v *visit) readAudience(f figures) (put func(*figuresView), err error) {
 			}
 		}
 	}, nil
+}
+
+// monthIn names a month, with its first and last day in the range if that is only a part of it.
+func (f figures) monthIn(p analytics.StatsPeriod) string {
+	first, err := time.Parse(time.DateOnly, p.Period)
+	if err != nil {
+		return p.Period
+	}
+	last := first.AddDate(0, 1, -first.Day())
+	if to, err := time.Parse(time.DateOnly, f.Form.To); err == nil && to.Before(last) {
+		last = to
+	}
+	if first.Day() == 1 && last.AddDate(0, 0, 1).Day() == 1 {
+		return first.Format("January 2006")
+	}
+	days := last.Format("2 January 2006")
+	if first.Day() < last.Day() {
+		days = fmt.Sprintf("%d–%s", first.Day(), days)
+	}
+	return days
 }
 
 // rateOf is the engagement of a period in per cent of the people that its rate is of; "" without a rate.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
@@ -115,7 +116,11 @@ func (v *visit) readViews(f figures) (put func(*figuresView), err error) {
 		return nil, err
 	}
 	return func(shown *figuresView) {
-		shown.Numbers = append(shown.Numbers, f.tile(videoViewsGained, totalOf(data.Total.Views), "LinkedIn counts none."))
+		note := ""
+		if f.Form.Platform == "" || f.Form.Platform == strconv.Itoa(int(domain.LinkedIn)) {
+			note = "LinkedIn counts none."
+		}
+		shown.Numbers = append(shown.Numbers, f.tile(videoViewsGained, totalOf(data.Total.Views), note))
 		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
 			ID: "views", Title: "Video views gained by posts", Unit: "video views", Bars: true,
 			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64) { return d.Day, d.Views }),

@@ -37,7 +37,7 @@ var acts = map[string]act{
 			"Reads and changes go on meanwhile, and you can cancel it.",
 	},
 	"back": {
-		title: "Take the last switch of %s back", button: "Take it back", method: http.MethodPost, path: "projections/%s/back",
+		title: "Roll back %s", button: "Roll back", method: http.MethodPost, path: "projections/%s/back",
 		does: "The generation that was read before catches up with the log, and is read again. The present one is kept.",
 	},
 	"pause-projection": {

@@ -129,5 +129,5 @@ func (h health) concerns() (all []concern) {
 }
 
 func pausedFor(since time.Time, by, reason string) string {
-	return fmt.Sprintf("Since %s, by %s, for %s.", instant(since), by, reason)
+	return fmt.Sprintf("Since %s, by %s, for %s.", instant(since), by, reasonWords(reason))
 }

@@ -123,7 +123,7 @@ func platformRowOf(name string, connections []readmodels.ConnectionReading, paus
 	slices.SortStableFunc(row.States, func(a, b stateCount) int { return cmp.Compare(b.Count, a.Count) })
 	for _, p := range pauses {
 		if p.Kind == domain.PausePlatform && p.Name == name {
-			row.Paused = &pausedNow{p.Since, p.Actor, p.Reason.String()}
+			row.Paused = &pausedNow{p.Since, p.Actor, reasonWords(p.Reason.String())}
 		}
 	}
 	for _, r := range readings {

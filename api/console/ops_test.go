@@ -71,7 +71,7 @@ func TestHealthIsOneSentenceThenWhatIsNotWell(t *testing.T) {
 		{ID: "r2", Projection: "directory", State: operator.RebuildCopying},
 	}, nil)
 	b.get("/console/ops").says(http.StatusOK, "Reads are served. 3 things are not well.", "a broker is away", "2 parked events of post_insights",
-		`href="/console/ops/parked"`, "LinkedIn is paused", "incident:OPS-7",
+		`href="/console/ops/parked"`, "LinkedIn is paused", "incident, OPS-7",
 		`href="/console/ops/projections/rebuilds/r2"`)
 
 	s.ready(http.StatusServiceUnavailable, map[string]any{"status": "not_ready", "checks": []any{map[string]any{"name": "database", "reason": "away"}}})
@@ -150,7 +150,7 @@ func TestARebuildIsWatchedToItsEnd(t *testing.T) {
 	eta := 75.0
 	r := operator.Rebuild{
 		ID: "r1", Projection: "post_insights", Version: 6, State: operator.RebuildCopying, EventsDone: 2500, EventsTotal: 10000, Rate: 1250.4, ETASeconds: &eta,
-		Reason: "test", RequestedBy: "ops", RequestedAt: s.now,
+		Reason: "data_repair:T-1", RequestedBy: "ops", RequestedAt: s.now,
 	}
 	show := func(words ...string) string {
 		s.answer("GET /api/ops/rebuilds/r1", r, nil)
@@ -159,7 +159,7 @@ func TestARebuildIsWatchedToItsEnd(t *testing.T) {
 		return page.Body.String()
 	}
 	require.NotContains(t, show("Rebuild of post_insights", "2,500 of 10,000", "1,250 events a second", "Left of reading the log", "1 min 15 s", `data-refresh="1"`,
-		`<progress id="progress" max="10000" value="2500">`, "Cancel the rebuild"), "Take it back")
+		`<progress id="progress" max="10000" value="2500">`, "Cancel the rebuild", ">data repair, T-1<"), "Roll back")
 
 	r.State, r.Generation, r.EventsDone = operator.RebuildDone, 2, 10000
 	s.answer("GET /api/ops/generations", []operator.Generation{{Projection: "post_insights", Generation: 2, State: "live"}}, nil)
@@ -171,7 +171,7 @@ func TestARebuildIsWatchedToItsEnd(t *testing.T) {
 	s.answer("GET /api/ops/generations", []operator.Generation{
 		{Projection: "post_insights", Generation: 1, State: "live"}, {Projection: "post_insights", Generation: 2},
 	}, nil)
-	require.NotContains(t, show("It is done. Readers were switched to generation 2, and use another one by now."), "Take it back", "it was taken back")
+	require.NotContains(t, show("It is done. Readers were switched to generation 2, and use another one by now."), "Roll back", "it was rolled back")
 	b.get("/console/ops/projections/rebuilds/none").says(http.StatusNotFound)
 }
 
@@ -233,7 +233,7 @@ func TestPlatformsAreShownByState(t *testing.T) {
 	page := b.get("/console/ops/platforms")
 	page.says(http.StatusOK, "being read", "1 ok, 1 to be signed in again", "42 a day", "none while it is paused", "The person has to sign in again.", "Harbour Bakery Page", ">Harbour Bakery<", "North Agency", agency, `href="/console/ops/do/pause-connection/31"`,
 		`href="/console/ops/do/read-connection/31"`,
-		"incident:OPS-7", `href="/console/ops/do/resume-platform/tiktok"`, `href="/console/ops/do/pause-platform/linkedin"`)
+		"incident, OPS-7", `href="/console/ops/do/resume-platform/tiktok"`, `href="/console/ops/do/pause-platform/linkedin"`)
 	require.NotContains(t, page.Body.String(), "pause-connection/32")
 }
 

@@ -146,6 +146,9 @@ func (f figureShown) against(before figureShown) figureShown {
 	out.Change, out.Base = &change, before.Value
 	if f.Accounts != before.Accounts {
 		out.Note = "Of " + counted(f.Accounts, "account", "accounts") + "; the month before of " + counted(before.Accounts, "account", "accounts") + "."
+		if f.Name == "Followers" { // a page that was connected meanwhile brings all of its followers
+			out.Change, out.Base = nil, nil
+		}
 	}
 	return out
 }

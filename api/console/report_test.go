@@ -52,6 +52,18 @@ func TestAMonthAsAPageForTheClient(t *testing.T) {
 		`<input type="hidden" name="from" value="2026-09-01">`)
 }
 
+// Followers of another number of pages are not compared: a page that was connected meanwhile brings all of its followers.
+func TestFollowersOfOtherPagesAreNotCompared(t *testing.T) {
+	t.Parallel()
+	s, b := reportStage(t)
+	data := analytics.AccountFollowers{}
+	data.Total.Followers.Value, data.Total.Followers.Accounts = new(int64(5000)), 1
+	s.answer("GET /auth/getAccountFollowers/2026-08-01/2026-08-31/all", data, analytics.Meta{})
+	page := b.get("/console/clients/" + bakery + "/report")
+	page.says(http.StatusOK, "Harbour Bakery had 12,340 followers at the end of September 2026.", "Of 2 accounts; the month before of 1 account.")
+	require.NotContains(t, page.Body.String(), "7,340")
+}
+
 // A change is the same number of per cent wherever it is shown: rounded once, from the change itself.
 func TestAChangeIsRoundedOnceAndEverywhereAlike(t *testing.T) {
 	t.Parallel()

@@ -26,6 +26,7 @@ var words = template.FuncMap{
 	"seconds":    lasting,
 	"capital":    capital,
 	"plain":      plain,
+	"reason":     reasonWords,
 	"counted":    counted[int],
 	"network":    network,
 	"reading":    readingState,
@@ -169,6 +170,15 @@ func capital(text string) string {
 
 // plain writes a name of the program's own as people do: catching_up, rebuild.requested.
 func plain(name any) string { return strings.NewReplacer("_", " ", ".", " ").Replace(fmt.Sprint(name)) }
+
+// reasonWords writes an operator's reason, which is CODE or CODE:TICKET.
+func reasonWords(reason string) string {
+	code, ticket, _ := strings.Cut(reason, ":")
+	if ticket == "" {
+		return plain(code)
+	}
+	return plain(code) + ", " + ticket
+}
 
 // counted writes a number of things.
 func counted[N int | int64](n N, one, many string) string {

@@ -75,8 +75,8 @@ func (w *consoleWindow) watchRebuild(projection string) {
 	w.follows("It is done. Readers use generation")
 	w.says("events a second")
 
-	w.follow("Take it back")
-	w.forTest("Take it back")
+	w.follow("Roll back")
+	w.forTest("Roll back")
 	w.says("The way back of " + projection)
 	w.follows("It is done. Readers use generation")
 }
