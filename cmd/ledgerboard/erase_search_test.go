@@ -134,7 +134,7 @@ func TestForgottenIsFoundNowhereOnApacheKafka(t *testing.T) {
 	log := forgetful{storage: storage{DataDir: t.TempDir(), KafkaBrokers: strings.Split(brokers, ",")}, files: files, key: key}
 	log.compact = func(t *testing.T) {
 		t.Helper()
-		client, err := kgo.NewClient(kgo.SeedBrokers(log.KafkaBrokers...))
+		client, err := kgo.NewClient(kgo.SeedBrokers(log.KafkaBrokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 		require.NoError(t, err)
 		defer client.Close()
 		var changes []kadm.AlterConfig
