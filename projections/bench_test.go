@@ -207,6 +207,12 @@ func (b *bench) switchBack(r projections.RebuildRequest) (projections.Rebuild, e
 	return stepping(func() (projections.Rebuild, error) { return b.rebuilds().SwitchBack(b.ctx(), r) })
 }
 
+// dropsOnce drops a generation once the server has ended the sessions that folded it.
+func (b *bench) dropsOnce(projection string, number int) {
+	b.t.Helper()
+	require.Eventually(b.t, func() bool { return b.dropGeneration(projection, number, nil) == nil }, patience, tick)
+}
+
 // dropGeneration drops a generation by hand; deleteGroup may be nil.
 func (b *bench) dropGeneration(projection string, number int, deleteGroup func(context.Context, string) error) error {
 	_, err := stepping(func() (struct{}, error) {
