@@ -14,7 +14,7 @@ func RefuseErased(list domain.Erasures, drafts []domain.Draft, now time.Time) er
 	for _, draft := range drafts {
 		line, erased, written := erasureOf(list, draft, now)
 		if erased && written.Before(line.At.Add(MaxSkew)) {
-			return fmt.Errorf("%s %s was erased on %s, and this row is of before or does not say when it was written "+
+			return fmt.Errorf("%s %s was erased on %s, and this row is older or does not say when it was written "+
 				"(updated_at); leave it out",
 				line.Kind, line.ID, line.At.Format(time.RFC3339))
 		}

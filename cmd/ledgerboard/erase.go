@@ -280,7 +280,7 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 published at the platforms. Earlier generations of tables, until they are dropped after their grace period.
 Gone from tables and answers: now. Open streams and tickets of the person hold no more within 10 seconds.
 Gone from the log: by %s, when topics directory and contents are compacted (24 hours at the earliest, and only
-if their partitions get new records; the broker inside this program, which is for trying, never forgets). Gone from backups: when the last one of before is deleted.
+if their partitions get new records; the broker inside this program, which is for trying, never forgets). Gone from backups: when the last older one is deleted.
 `, time.Now().UTC().Add(eventlog.ForgetsWithin).Format(time.DateOnly))
 	}
 	return nil

@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"sync"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
 // recall adds what the log says of erasures of the person that went before, so that a repetition finds what an interrupted one left: the
@@ -65,27 +64,12 @@ func (e *erasure) recorded(ctx context.Context, person domain.Person) (found []d
 	if err != nil {
 		return nil, "", err
 	}
-	var mu sync.Mutex // partitions come in parallel
-	err = log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicOperations, Handle: func(_ context.Context, run eventlog.Run) error {
-		for _, r := range run.Records {
-			if r.Header("ce_type") != (domain.PersonErased{}).EventType() {
-				continue
-			}
-			recorded, err := log.Decode(r)
-			said, ok := recorded.Data.(domain.PersonErased)
-			if err != nil || !ok || !isOf(said, person) {
-				continue // what does not decode is parked by the trail
-			}
-			mu.Lock()
-			found, key = append(found, said), recorded.Key
-			mu.Unlock()
+	err = assembly.EachErasure(ctx, log, func(agency string, _ time.Time, erased domain.PersonErased) {
+		if isOf(erased, person) {
+			found, key = append(found, erased), agency
 		}
-		return nil
-	}})
-	if err != nil {
-		return nil, "", fmt.Errorf("look for an earlier erasure: %w", err)
-	}
-	return found, key, nil
+	})
+	return found, key, err
 }
 
 // isOf tells whether the record is about the person.
@@ -96,7 +80,7 @@ func isOf(r domain.PersonErased, p domain.Person) bool {
 	return slices.ContainsFunc(r.Members, func(id int64) bool { return slices.Contains(p.Members, id) })
 }
 
-// thereAgain are the keys of the directory that are not erased: what was erased and came back since is whoever's has it now. What cannot be
+// thereAgain are the keys of the directory that are not erased: what was erased and came back since belongs to its new owner. What cannot be
 // decoded may be anything, and counts as there.
 func (e *erasure) thereAgain(ctx context.Context) (there map[string]bool, err error) {
 	log, err := e.parts.Log(ctx)

@@ -3,6 +3,9 @@ package main
 import (
 	"bytes"
 	"io"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,7 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// What was erased with a person and came back since is whoever's has it now: a repetition leaves members and connections that are
+// What was erased with a person and came back since belongs to its new owner: a repetition leaves members and connections that are
 // back.
 func TestErasingAgainLeavesWhatCameBack(t *testing.T) {
 	dir := t.TempDir()
@@ -58,4 +61,24 @@ func TestErasingAgainLeavesWhatCameBack(t *testing.T) {
 	require.NoError(t, command.Run(t.Context(), streams{Out: &out, Err: io.Discard}))
 	require.JSONEq(t, `{"erased":true,"erased_before":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[8],"connections":[71],"profiles":[701],
 		"sessions":0,"secrets":0}`, out.String())
+}
+
+// A list of erasures is read whole: a line that is wrong is named, however long it is.
+func TestListOfErasuresNamesTheLineThatIsWrong(t *testing.T) {
+	t.Parallel()
+	list := filepath.Join(t.TempDir(), "erasures.jsonl")
+	good := `{"kind":"user","id":"e7a5ed000000000000000001","agency":"aaaaaaaaaaaaaaaaaaaaaaaa","at":"2026-11-21T12:00:00Z"}`
+	for wrong, says := range map[string]string{
+		`{"kind":"user"}`: "line 3: kind, id or at is missing",
+		"not JSON":        "line 3: ",
+		`{"kind":"` + strings.Repeat("x", 100_000) + `"}`: "line 3: kind, id or at is missing",
+	} {
+		require.NoError(t, os.WriteFile(list, []byte(good+"\n\n"+wrong+"\n"+good+"\n"), 0o600))
+		_, err := readErasures(list)
+		require.ErrorContains(t, err, says)
+	}
+	require.NoError(t, os.WriteFile(list, []byte(good+"\n\n"+good), 0o600))
+	lines, err := readErasures(list)
+	require.NoError(t, err)
+	require.Len(t, lines, 2)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -72,17 +71,17 @@ func readErasures(path string) (lines []domain.ErasedID, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the list of erasures: %w", err)
 	}
-	for n, scan := 1, bufio.NewScanner(bytes.NewReader(raw)); scan.Scan(); n++ {
+	for i, text := range bytes.Split(raw, []byte("\n")) { // whole: a line of any length is read or refused
 		var line domain.ErasedID
-		if len(bytes.TrimSpace(scan.Bytes())) == 0 {
+		if len(bytes.TrimSpace(text)) == 0 {
 			continue
 		}
-		err := json.Unmarshal(scan.Bytes(), &line)
+		err := json.Unmarshal(text, &line)
 		if err == nil && (line.Kind == "" || line.ID == "" || line.At.IsZero()) {
 			err = errors.New("kind, id or at is missing")
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s line %d: %w; nothing was erased", path, n, err)
+			return nil, fmt.Errorf("%s line %d: %w; nothing was erased", path, i+1, err)
 		}
 		lines = append(lines, line)
 	}

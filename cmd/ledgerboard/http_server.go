@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -86,7 +85,7 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context, liste
 		defer cancel()
 		if p.has(roleAPI) && !p.alone() {
 			select {
-			case <-time.After(min(announced, cmp.Or(p.StopWithin, stopWithin)/10)):
+			case <-time.After(min(announced, p.stop.within/10)):
 			case <-ctx.Done(): // something has failed, and nothing is answered any more
 			}
 		}

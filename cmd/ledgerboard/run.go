@@ -71,7 +71,7 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 			config.Fetch.Pictures = launch.PicturesOf()
 		}
 		// What is left of the bound is for renewals of tokens, which are not cut.
-		config.Fetch.Schedule.DrainTimeout = min(cmp.Or(s.StopWithin, stopWithin)/3, scheduler.DefaultDrainTimeout)
+		config.Fetch.Schedule.DrainTimeout = min(p.stop.within/3, scheduler.DefaultDrainTimeout)
 	}
 	p.Service, err = assembly.Open(ctx, config)
 	return p, err

@@ -17,15 +17,34 @@ import (
 
 // Erasures are the lines of all erasures that a log records, in the order of each agency's records.
 func Erasures(ctx context.Context, log *eventlog.Log) (lines []domain.ErasedID, err error) {
-	err = scanTopic(ctx, log, domain.TopicOperations, func(r domain.Recorded, err error) {
-		if erased, ok := r.Data.(domain.PersonErased); err == nil && ok {
-			lines = append(lines, erased.ErasedIDs(r.Key, r.Envelope.Time)...)
-		}
+	err = EachErasure(ctx, log, func(agency string, at time.Time, erased domain.PersonErased) {
+		lines = append(lines, erased.ErasedIDs(agency, at)...)
 	})
+	return lines, err
+}
+
+// EachErasure hands over every erasure that a log records, one at a time and those of an agency in their order. What does not
+// decode is left out: the trail parks it.
+func EachErasure(ctx context.Context, log *eventlog.Log, each func(agency string, at time.Time, erased domain.PersonErased)) error {
+	var mu sync.Mutex // partitions come in parallel
+	err := log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicOperations, Handle: func(_ context.Context, run eventlog.Run) error {
+		for _, r := range run.Records {
+			if r.Header("ce_type") != (domain.PersonErased{}).EventType() {
+				continue // most are audit reads
+			}
+			recorded, err := log.Decode(r)
+			if erased, ok := recorded.Data.(domain.PersonErased); err == nil && ok {
+				mu.Lock()
+				each(recorded.Key, recorded.Envelope.Time, erased)
+				mu.Unlock()
+			}
+		}
+		return nil
+	}})
 	if err != nil {
-		return nil, fmt.Errorf("read the recorded erasures: %w", err)
+		return fmt.Errorf("read the recorded erasures: %w", err)
 	}
-	return lines, nil
+	return nil
 }
 
 // EraseAgain repeats erasures that the log was set back before, and returns how many records it appended.
