@@ -7,7 +7,8 @@
 //     them loses nothing. Tables of projections are no migrations: package projections/ddl says what they are now.
 //   - Schema kept ([Kept]) holds exactly what its package vault lists.
 //   - Schema lb ([Views]) holds views alone, for people; no path of the program reads them.
-//   - Each schema records its own version inside itself. Migrations only add; removal comes a release later.
+//   - Each schema records its own version inside itself. From the first release on, migrations only add; removal comes a
+//     release later.
 //
 // It may not import any other package of this module.
 //

@@ -107,8 +107,8 @@ func migrate(ctx context.Context, db *sql.DB, schema string) error {
 	if err := createSchema(ctx, db, schema); err != nil {
 		return err
 	}
-	if sets[schema] == "" {
-		return refuseOldTables(ctx, db)
+	if err := refuseOldTables(ctx, db); err != nil || sets[schema] == "" {
+		return err
 	}
 	sub, err := fs.Sub(files, sets[schema])
 	if err != nil {
@@ -142,16 +142,21 @@ func createSchema(ctx context.Context, db *sql.DB, schema string) error {
 	return nil
 }
 
-// refuseOldTables finds a database of before generations, whose schema lb holds tables and not views.
+// refuseOldTables finds a database that an unreleased version made: one whose schema lb holds tables and not views, or one
+// that kept built in many steps.
 func refuseOldTables(ctx context.Context, db *sql.DB) error {
-	var found bool
-	err := db.QueryRowContext(ctx, `select to_regclass($1) is not null`, Views+"."+versionTable).Scan(&found)
-	if err != nil {
-		return fmt.Errorf("look for tables of before the first release: %w", err)
-	}
-	if found {
-		return errors.New("this database has tables of before the first release in schema lb: stop every process and run " +
-			"'drop schema lb cascade'; the next start makes all tables anew from the log, and nothing is lost")
+	var views, kept bool
+	err := db.QueryRowContext(ctx, "select to_regclass($1) is not null, to_regclass($2) is not null",
+		Views+"."+versionTable, Kept+".paused_projections").Scan(&views, &kept)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look for tables of an older version: %w", err)
+	case views:
+		return errors.New("this database has tables of an older version in schema lb: stop every process and run " +
+			"'drop schema lb cascade'; the next start makes all tables again from the log, and nothing is lost")
+	case kept:
+		return errors.New("this database has tables of an older version in schema kept: stop every process and run " +
+			"'drop schema kept cascade', then connect all accounts again; the log keeps everything else")
 	}
 	return nil
 }

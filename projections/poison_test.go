@@ -175,12 +175,12 @@ func TestRefusedValueIsBisectedToItsEvent(t *testing.T) {
 	for name, sql := range map[string]string{
 		"data exception (22)":       "select 1/0",
 		"out of range (22)":         "select 70000::int::smallint",
-		"constraint violation (23)": "insert into lb_engine.paused_projections (projection) values (null)",
+		"constraint violation (23)": "insert into lb_engine.required (projection) values (null)",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
-			b.exec("create table lb_engine.paused_projections (projection text not null)")
+			b.exec("create table lb_engine.required (projection text not null)")
 			const n = 300
 			var bad []string
 			var want []parkedEvent
