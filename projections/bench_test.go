@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"slices"
@@ -207,18 +208,18 @@ func (b *bench) switchBack(r projections.RebuildRequest) (projections.Rebuild, e
 	return stepping(func() (projections.Rebuild, error) { return b.rebuilds().SwitchBack(b.ctx(), r) })
 }
 
-// dropsOnce drops a generation once the server has ended the sessions that folded it.
-func (b *bench) dropsOnce(projection string, number int) {
+// outlives ends the grace period of a retired generation, and waits until an engine has dropped it.
+func (b *bench) outlives(projection string, number int) {
 	b.t.Helper()
-	require.Eventually(b.t, func() bool { return b.dropGeneration(projection, number, nil) == nil }, patience, tick)
+	b.exec("update generations set retired_at = now() - interval '25 hours' where projection = $1 and generation = $2", projection, number)
+	b.awaitDropped(projection, number)
 }
 
-// dropGeneration drops a generation by hand; deleteGroup may be nil.
-func (b *bench) dropGeneration(projection string, number int, deleteGroup func(context.Context, string) error) error {
-	_, err := stepping(func() (struct{}, error) {
-		return struct{}{}, projections.DropGeneration(b.ctx(), b.db.Pool, projection, number, deleteGroup)
-	})
-	return err
+// awaitDropped waits until the tables of a generation are dropped.
+func (b *bench) awaitDropped(projection string, number int) {
+	b.t.Helper()
+	schema := fmt.Sprintf("lb_%s_g%d", projection, number)
+	require.Eventually(b.t, func() bool { return b.count("select count(*) from pg_namespace where nspname = $1", schema) == 0 }, patience, tick)
 }
 
 // append puts drafts into the log, in their order within a partition.

@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -139,4 +140,24 @@ func readParked(ctx context.Context, q querier, projection string, generation in
 		return nil, fmt.Errorf("read parked events: %w", err)
 	}
 	return list, nil
+}
+
+// explainCompacted notes the first rows that differ because compaction removed their records; parked is what the fold parked.
+// On a compacted topic a key's last record counts. If that one is parked, the tables keep what the record before it made,
+// and a rebuild does the same, until compaction removes that record: then the log has lost the state that the row shows.
+func explainCompacted(r *Report, p fold.Projector, parked []ParkedAt) {
+	compacted, is := p.(fold.Compacted)
+	if !is {
+		return
+	}
+	for i := range r.Tables {
+		t := &r.Tables[i]
+		if t.FirstDifference == nil || t.FirstDifference.In != inTable {
+			continue
+		}
+		key, ok := compacted.LogKey(t.Name, t.FirstDifference.Key)
+		if ok && slices.ContainsFunc(parked, func(p ParkedAt) bool { return p.Key == key }) {
+			t.Note = fmt.Sprintf("compaction has removed the record that made %s, and the one that is left is parked", key)
+		}
+	}
 }

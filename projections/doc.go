@@ -37,7 +37,9 @@
 //     without a record (internal/dev/e2e, TestChaosTablesNeverGoBack).
 //   - A shard of a rebuild is one transaction whose first statement claims it under the rebuild's lease. A takeover raises
 //     the lease of every shard that is not done, after it has ended the sessions of the process before: there is no moment
-//     at which two processes can fold the same shard.
+//     at which two processes can fold the same shard. DESIGN names an advisory lock instead. It would save no code: progress
+//     and cancelling need the same beat, the ended sessions the same query. And it is less safe: a step on another connection
+//     does not know that the lock's session has ended, and a lost machine keeps the lock for as long as TCP does.
 //   - Rows that no later event changes are copied while their shard is folded on: one goroutine has the fold, another the
 //     transaction. Nobody else uses the transaction until what was handed on is copied, also after an error.
 //   - A rebuild has as many partitions in the fold as in COPY: the log and the decoding of one do not wait for the database's
@@ -50,7 +52,7 @@
 //     tables, which retire in the same transaction.
 //   - A parked record of a compacted topic is overtaken by the next of its key, parked or not: compaction may take it, and a
 //     rebuild must not find less than live has noted. The row that it did not replace stays; compaction may take the record
-//     of that too, and then a check of the tables says so (check_compacted.go).
+//     of that too, and then a check of the tables says so (explainCompacted).
 //   - An operator's skip is the next record of the chain that it speaks of, folded alone, so that live projection and
 //     rebuild meet it at the same place. A retry is no record: it gives what a rebuild by this binary would give.
 //     One that an operator leaves out where it holds up no other is still not folded: only its row says so.

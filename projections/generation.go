@@ -11,7 +11,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
 // State is a generation's place in its life.
@@ -120,19 +119,6 @@ func (e *Engine) followable(ctx context.Context, q database) (found []generation
 type database interface {
 	querier
 	beginner
-}
-
-// hasTables tells whether a generation that is not retired has its schema.
-func hasTables(ctx context.Context, q querier, projection string, number int) (bool, error) {
-	rows, err := q.Query(ctx, `select exists (select from pg_namespace where nspname = $1)`, ddl.Schema(projection, number))
-	if err != nil {
-		return false, fmt.Errorf("look for tables: %w", err)
-	}
-	exists, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
-	if err != nil {
-		return false, fmt.Errorf("look for tables: %w", err)
-	}
-	return exists, nil
 }
 
 // Generations returns all generations that have tables; one that was left is dropped, and listed until its tables are.

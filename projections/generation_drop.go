@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -63,50 +64,77 @@ func (e *Engine) keepDropping(ctx context.Context) {
 	}
 }
 
-// dropOld drops retired generations after their grace period, those of other versions that no process folds, and what
-// remains of generations that were left: see [Engine.leave].
-func (e *Engine) dropOld(ctx context.Context) error {
-	numbers, err := e.numbers(ctx, `
-		not exists (select from rebuilds r where r.projection = g.projection and r.generation = g.generation and r.finished_at is null)
-		and (version = $2 and state = 'retired' and (retired_at < clock_timestamp() - $3::interval or exists (
-				select from generations n where n.projection = g.projection and n.version = g.version and n.state = 'retired'
-				  and (n.retired_at, n.generation) > (g.retired_at, g.generation)))
-			or version < $2 and state <> 'dropped' and not `+folding+` and (
+// superseded selects the generations that no one needs any more: retired ones after their grace period, those of other
+// versions that no process folds, and what remains of generations that were left ([Engine.leave]).
+const superseded = `
+	not exists (select from rebuilds r where r.projection = g.projection and r.generation = g.generation and r.finished_at is null)
+	and (version = $2 and state = 'retired' and (retired_at < clock_timestamp() - $3::interval or exists (
+			select from generations n where n.projection = g.projection and n.version = g.version and n.state = 'retired'
+			  and (n.retired_at, n.generation) > (g.retired_at, g.generation)))
+		or version <> $2 and state <> 'dropped' and not ` + folding + ` and (
+			version < $2 and (
 				select min(n.live_at) from generations n where n.projection = g.projection and n.version = $2
 				having bool_or(n.state = 'live')) < clock_timestamp() - $3::interval
-			or version > $2 and state <> 'dropped' and not exists (
+			or version > $2 and not exists (
 				select from checkpoints c where c.projection = g.projection and c.generation = g.generation
-				  and greatest(c.progressed_at, c.caught_up_at) > clock_timestamp() - $4::interval)
-			or state = 'dropped' and exists (
-				select from pg_namespace where nspname = 'lb_' || g.projection || '_g' || g.generation))`,
-		e.projector.Version(), grace, keepNewer)
+				  and greatest(c.progressed_at, c.caught_up_at) > clock_timestamp() - $4::interval))
+		or state = 'dropped' and exists (
+			select from pg_namespace where nspname = 'lb_' || g.projection || '_g' || g.generation))`
+
+// dropOld drops the generations that are superseded, and their consumer groups.
+func (e *Engine) dropOld(ctx context.Context) error {
+	numbers, err := e.numbers(ctx, e.pool, superseded, e.projector.Version(), grace, keepNewer)
 	if err != nil {
 		return err
 	}
-	var errs []error // one that cannot go keeps none of the others
+	var errs []error // one that cannot be dropped keeps none of the others
 	for _, number := range numbers {
-		errs = append(errs, DropGeneration(ctx, e.pool, e.projector.Name(), number, e.deleteGroup))
+		if err := e.dropSuperseded(ctx, number); err != nil {
+			errs = append(errs, fmt.Errorf("drop generation %s: %w", generationName(e.projector.Name(), number), err))
+		}
 	}
 	return errors.Join(errs...)
+}
+
+func (e *Engine) dropSuperseded(ctx context.Context, number int) error {
+	projection := e.projector.Name()
+	err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
+		if err := lockGenerations(ctx, tx, projection); err != nil {
+			return err
+		}
+		still, err := e.numbers(ctx, tx, superseded, e.projector.Version(), grace, keepNewer)
+		if err != nil || !slices.Contains(still, number) {
+			return err
+		}
+		g, _, err := readGeneration(ctx, tx, projection, number)
+		if err != nil {
+			return err
+		}
+		return dropTables(ctx, tx, projection, g)
+	})
+	if err != nil {
+		return err
+	}
+	return e.forgetGroup(ctx, number)
 }
 
 // forgetGroups deletes the consumer groups of generations that were dropped a moment ago while they were followed, as those
 // of a cancelled rebuild: a group can be deleted once its members have noticed and left.
 func (e *Engine) forgetGroups(ctx context.Context) error {
-	dropped, err := e.numbers(ctx, `state = 'dropped' and retired_at > clock_timestamp() - interval '1 minute'`)
+	dropped, err := e.numbers(ctx, e.pool, `state = 'dropped' and retired_at > clock_timestamp() - interval '1 minute'`)
 	if err != nil {
 		return err
 	}
 	for _, number := range dropped {
-		if err := forgetGroup(ctx, e.pool, generationName(e.projector.Name(), number), e.deleteGroup); err != nil {
+		if err := e.forgetGroup(ctx, number); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *Engine) numbers(ctx context.Context, where string, args ...any) ([]int, error) {
-	rows, err := e.pool.Query(ctx, `select generation from generations g where projection = $1 and `+where+` order by generation`,
+func (e *Engine) numbers(ctx context.Context, q querier, where string, args ...any) ([]int, error) {
+	rows, err := q.Query(ctx, `select generation from generations g where projection = $1 and `+where+` order by generation`,
 		append([]any{e.projector.Name()}, args...)...)
 	if err != nil {
 		return nil, fmt.Errorf("read generations: %w", err)
@@ -124,72 +152,18 @@ func lockedOut(err error) bool {
 	return ok && refused.Code == "55P03"
 }
 
-// DropGeneration drops the tables of a generation that is not in use, and then, by the function, its consumer group.
-// CodeConflict says who uses it.
-func DropGeneration(
-	ctx context.Context, pool *pgxpool.Pool, projection string, number int, deleteGroup func(ctx context.Context, group string) error,
-) error {
-	name := generationName(projection, number)
-	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if err := lockGenerations(ctx, tx, projection); err != nil {
-			return err
-		}
-		g, found, err := readGeneration(ctx, tx, projection, number)
-		if err != nil {
-			return err
-		}
-		if found && g.State == StateDropped { // it may have been left with its tables
-			if found, err = hasTables(ctx, tx, projection, number); err != nil {
-				return err
-			}
-		}
-		if !found {
-			return domain.NewError(domain.CodeNotFound, "there is no generation %d of %s", number, projection)
-		}
-		if err := refuseInUse(ctx, tx, projection, g); err != nil {
-			return err
-		}
-		return dropTables(ctx, tx, projection, g)
-	})
-	if err != nil {
-		return fmt.Errorf("drop generation %s: %w", name, err)
-	}
-	return forgetGroup(ctx, pool, name, deleteGroup)
-}
-
 // forgetGroup deletes the consumer group of a generation.
-func forgetGroup(ctx context.Context, pool *pgxpool.Pool, name string, deleteGroup func(ctx context.Context, group string) error) error {
-	if deleteGroup == nil {
+func (e *Engine) forgetGroup(ctx context.Context, number int) error {
+	if e.deleteGroup == nil {
 		return nil
 	}
-	database, err := databaseID(ctx, pool)
+	database, err := databaseID(ctx, e.pool)
 	if err != nil {
 		return err
 	}
-	if err := deleteGroup(ctx, name+"."+database); err != nil {
+	name := generationName(e.projector.Name(), number)
+	if err := e.deleteGroup(ctx, name+"."+database); err != nil {
 		return fmt.Errorf("delete consumer group of generation %s: %w", name, err)
-	}
-	return nil
-}
-
-// refuseInUse says who uses a generation. A live one of another version than the one that processes fold is not in use.
-func refuseInUse(ctx context.Context, tx pgx.Tx, projection string, g generation) error {
-	var elsewhere, folded bool
-	var rebuilds []string
-	err := tx.QueryRow(ctx, `
-		select exists (select from generations where projection = $1 and version <> $2 and state = 'live'),
-		       exists (select from generations g where projection = $1 and generation = $3 and `+folding+`),
-		       array(select id::text from rebuilds where projection = $1 and generation = $3 and finished_at is null)`,
-		projection, g.Version, g.Number).Scan(&elsewhere, &folded, &rebuilds)
-	switch {
-	case err != nil:
-		return fmt.Errorf("look who uses it: %w", err)
-	case len(rebuilds) > 0:
-		return domain.NewError(domain.CodeConflict, "rebuild %s is making it; cancel that", rebuilds[0])
-	case g.State == StateLive && !elsewhere:
-		return domain.NewError(domain.CodeConflict, "readers use it; rebuild %s or switch back first", projection)
-	case g.followed() && folded:
-		return domain.NewError(domain.CodeConflict, "a process folds it; stop every process of version %d of %s first", g.Version, projection)
 	}
 	return nil
 }

@@ -71,6 +71,41 @@ func (e *Engine) leave(ctx context.Context, q beginner, number int) error {
 	return nil
 }
 
+// LeaveAll notes that an older state of the log was restored, so that no tables are made from it, of any version. Readers
+// use none of them from then on, a process that folds into one finds its checkpoint gone, and the projectors make new
+// ones and drop these. Rebuilds under way end. The transaction may use any search path. It returns how many sets of
+// tables were left.
+func LeaveAll(ctx context.Context, tx pgx.Tx) (left int, err error) {
+	rows, err := tx.Query(ctx, `select distinct projection from lb_engine.generations order by 1`)
+	if err != nil {
+		return 0, fmt.Errorf("read generations: %w", err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return 0, fmt.Errorf("read generations: %w", err)
+	}
+	for _, name := range names { // in one order for all who take more than one
+		if err := lockGenerations(ctx, tx, name); err != nil {
+			return 0, err
+		}
+	}
+	for _, sql := range []string{
+		`update lb_engine.rebuilds set state = 'failed', finished_at = clock_timestamp(), error = 'an older state of the log was restored'
+		 where finished_at is null`,
+		`update lb_engine.checkpoints set state = 'dropped' where state in ('copying', 'building', 'live')`,
+	} {
+		if _, err := tx.Exec(ctx, sql); err != nil {
+			return 0, fmt.Errorf("leave older tables: %w", err)
+		}
+	}
+	tag, err := tx.Exec(ctx, `
+		update lb_engine.generations set state = 'dropped', retired_at = clock_timestamp() where state in ('copying', 'building', 'live')`)
+	if err != nil {
+		return 0, fmt.Errorf("leave older tables: %w", err)
+	}
+	return int(tag.RowsAffected()), nil
+}
+
 // outlivedTombstones tells whether a compacted topic may have dropped tombstones that this
 // generation has not seen: then it would keep erased entities for ever, and must be made anew.
 func (w work) outlivedTombstones(ctx context.Context, q querier, g generation) (bool, error) {

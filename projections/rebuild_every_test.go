@@ -37,11 +37,7 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 			const indexes = `select count(*) from pg_index i join pg_class c on c.oid = i.indrelid
 				where c.relnamespace = to_regnamespace('lb_' || $1 || $2) and not c.relispartition`
 			require.Equal(t, b.count(indexes, p.Name(), "_g1"), b.count(indexes, p.Name(), "_g2"), "each key and index is made")
-			require.Eventually(t, func() bool { // once the sessions that followed it have ended
-				err = b.dropGeneration(p.Name(), 1, b.log.DeleteGroup)
-				return err == nil
-			}, patience, tick, "%v", err)
-			require.Zero(t, b.count("select count(*) from pg_namespace where nspname = 'lb_' || $1 || '_g1'", p.Name()))
+			b.outlives(p.Name(), 1)
 
 			r, err = b.askFor(request)
 			require.NoError(t, err)
