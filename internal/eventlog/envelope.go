@@ -62,28 +62,53 @@ type attributes struct {
 	e                                                       domain.Envelope
 }
 
-// headerTexts ties each header to its text, in the order of the headers' names.
-var headerTexts = []struct {
-	name string
-	of   func(*attributes) *string
-}{
-	{headerActor, func(a *attributes) *string { return &a.e.Audit.Actor }},
-	{headerActorRole, func(a *attributes) *string { return &a.e.Audit.Role }},
-	{headerChainPrev, func(a *attributes) *string { return &a.chainPrev }},
-	{headerChainVersion, func(a *attributes) *string { return &a.chainVersion }},
-	{headerCommandID, func(a *attributes) *string { return &a.e.Audit.CommandID }},
-	{headerID, func(a *attributes) *string { return &a.e.ID }},
-	{headerIdempotencyKey, func(a *attributes) *string { return &a.e.Audit.IdempotencyKey }},
-	{headerOnBehalfOf, func(a *attributes) *string { return &a.e.Audit.OnBehalfOf }},
-	{headerRequestDigest, func(a *attributes) *string { return &a.e.Audit.RequestDigest }},
-	{headerRequestID, func(a *attributes) *string { return &a.e.Audit.RequestID }},
-	{headerSource, func(a *attributes) *string { return &a.e.Source }},
-	{headerSpecVersion, func(a *attributes) *string { return &a.specVersion }},
-	{headerSubject, func(a *attributes) *string { return &a.e.Subject }},
-	{headerTime, func(a *attributes) *string { return &a.time }},
-	{headerTraceParent, func(a *attributes) *string { return &a.e.TraceParent }},
-	{headerType, func(a *attributes) *string { return &a.e.Type }},
-	{headerContentType, func(a *attributes) *string { return &a.contentType }},
+// attributeHeaders are the headers of an envelope in the order of their names, in which they are written.
+var attributeHeaders = []string{
+	headerActor, headerActorRole, headerChainPrev, headerChainVersion, headerCommandID, headerID, headerIdempotencyKey,
+	headerOnBehalfOf, headerRequestDigest, headerRequestID, headerSource, headerSpecVersion, headerSubject, headerTime,
+	headerTraceParent, headerType, headerContentType,
+}
+
+// text returns the text of a header; nil for an extension of a later version, which the hash covers and this version does not read.
+func (a *attributes) text(header string) *string {
+	switch header {
+	case headerActor:
+		return &a.e.Audit.Actor
+	case headerActorRole:
+		return &a.e.Audit.Role
+	case headerChainPrev:
+		return &a.chainPrev
+	case headerChainVersion:
+		return &a.chainVersion
+	case headerCommandID:
+		return &a.e.Audit.CommandID
+	case headerID:
+		return &a.e.ID
+	case headerIdempotencyKey:
+		return &a.e.Audit.IdempotencyKey
+	case headerOnBehalfOf:
+		return &a.e.Audit.OnBehalfOf
+	case headerRequestDigest:
+		return &a.e.Audit.RequestDigest
+	case headerRequestID:
+		return &a.e.Audit.RequestID
+	case headerSource:
+		return &a.e.Source
+	case headerSpecVersion:
+		return &a.specVersion
+	case headerSubject:
+		return &a.e.Subject
+	case headerTime:
+		return &a.time
+	case headerTraceParent:
+		return &a.e.TraceParent
+	case headerType:
+		return &a.e.Type
+	case headerContentType:
+		return &a.contentType
+	default:
+		return nil
+	}
 }
 
 // envelopeHeaders writes an envelope in the order of the headers' names, so that both clients produce
@@ -96,19 +121,19 @@ func envelopeHeaders(e domain.Envelope, chained, tombstone bool) ([]Header, erro
 	if !tombstone {
 		a.contentType = contentTypeJSON
 	}
-	headers := make([]Header, 0, len(headerTexts))
+	headers := make([]Header, 0, len(attributeHeaders))
 	values := make([]byte, 0, 512) // all of them: one allocation instead of one for each
-	for _, text := range headerTexts {
-		value := *text.of(&a)
+	for _, name := range attributeHeaders {
+		value := *a.text(name)
 		if value == "" {
 			continue
 		}
 		if err := checkText(value); err != nil {
-			return nil, fmt.Errorf("header %s %w", text.name, err)
+			return nil, fmt.Errorf("header %s %w", name, err)
 		}
 		from := len(values)
 		values = append(values, value...)
-		headers = append(headers, Header{Key: text.name, Value: values[from:len(values):len(values)]})
+		headers = append(headers, Header{Key: name, Value: values[from:len(values):len(values)]})
 	}
 	if _, err := a.envelope(chained, tombstone); err != nil {
 		return nil, err
@@ -121,7 +146,6 @@ func envelopeHeaders(e domain.Envelope, chained, tombstone bool) ([]Header, erro
 // that what is effective always has an envelope.
 func parseEnvelope(headers []Header, chained, tombstone bool) (domain.Envelope, error) {
 	var a attributes
-	at := 0 // in headerTexts, where the next header is looked for first: ours come in that order
 	last, ascending := "", true
 	values := joinValues(headers)
 	for i, h := range headers {
@@ -131,7 +155,7 @@ func parseEnvelope(headers []Header, chained, tombstone bool) (domain.Envelope, 
 		if !strings.HasPrefix(h.Key, headerPrefix) && h.Key != headerContentType {
 			continue
 		}
-		if IsTraceContext(h.Key) { // no tag and no hash covers it: what stands there, and how often, must decide nothing
+		if IsTraceContext(h.Key) { // no hash covers it, so it decides nothing
 			if h.Key == headerTraceParent && a.e.TraceParent == "" && checkText(value) == nil {
 				a.e.TraceParent = value
 			}
@@ -143,13 +167,8 @@ func parseEnvelope(headers []Header, chained, tombstone bool) (domain.Envelope, 
 		if err := checkText(value); err != nil {
 			return domain.Envelope{}, fmt.Errorf("header %s %w", h.Key, err)
 		}
-		for range headerTexts { // in vain for an extension of a later version: the hash covers it, this version does not read it
-			text := headerTexts[at]
-			at = (at + 1) % len(headerTexts)
-			if text.name == h.Key {
-				*text.of(&a) = value
-				break
-			}
+		if text := a.text(h.Key); text != nil {
+			*text = value
 		}
 	}
 	return a.envelope(chained, tombstone)
@@ -236,7 +255,7 @@ func parseTime(value string) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, fmt.Errorf("%q is not an RFC 3339 time", value)
 	}
-	if !at.Equal(at.Truncate(time.Microsecond)) {
+	if at.Nanosecond()%int(time.Microsecond) != 0 {
 		return time.Time{}, fmt.Errorf("%q is finer than a microsecond", value)
 	}
 	return at.UTC(), nil
