@@ -131,7 +131,7 @@ func TestHeadersAreDescribed(t *testing.T) {
 		chain := []string{"ce_chainversion", "ce_chainprev"}
 		want := slices.Collect(maps.Keys(described.Properties))
 		if topic.Chained {
-			full.Chain = &domain.ChainLink{Version: 1, Prev: make([]byte, 32)}
+			full.Chain = &domain.ChainLink{Version: 1, Prev: [32]byte{}}
 		} else {
 			want = slices.DeleteFunc(want, func(name string) bool { return slices.Contains(chain, name) })
 		}

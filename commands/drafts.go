@@ -40,7 +40,7 @@ func newDraft(topic, key, eventType string, now time.Time) domain.Draft {
 // that "as of T" is always a prefix of the stream, whatever the clocks of the writers say.
 func nextDraft(parent, subAccount string, event domain.Data, head domain.StreamHead, now time.Time) domain.Draft {
 	d := NewDraft(domain.TopicDashboards, parent, event, now)
-	d.Envelope.Subject, d.Envelope.Chain = subAccount, &domain.ChainLink{Version: head.Version + 1, Prev: head.Hash[:]}
+	d.Envelope.Subject, d.Envelope.Chain = subAccount, &domain.ChainLink{Version: head.Version + 1, Prev: head.Hash}
 	if earliest := head.Time.Add(time.Microsecond); head.Version > 0 && d.Envelope.Time.Before(earliest) {
 		d.Envelope.Time = earliest
 	}

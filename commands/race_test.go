@@ -32,7 +32,7 @@ func TestUpdateAppendsOneRecord(t *testing.T) {
 	require.Equal(t, agency, d.Key)
 	require.Equal(t, north, d.Envelope.Subject)
 	require.Equal(t, d.Data.EventType(), d.Envelope.Type)
-	require.Equal(t, &domain.ChainLink{Version: 2, Prev: head.Hash[:]}, d.Envelope.Chain)
+	require.Equal(t, &domain.ChainLink{Version: 2, Prev: head.Hash}, d.Envelope.Chain)
 	require.Equal(t, "trace", d.Envelope.TraceParent)
 	require.NotEmpty(t, d.Envelope.ID)
 	require.NotEmpty(t, d.Envelope.Audit.CommandID)

@@ -29,7 +29,7 @@ func (s *spine) follows(value string, names ...string) domain.Position {
 	d := commands.NewDraft(domain.TopicDashboards, agency, domain.DashboardUsersChanged{DashboardChange: domain.DashboardChange{
 		Primary: north, Linked: []string{north}, Users: names, Scopes: []string{"posts"}, MainPOC: map[string][]string{north: {}},
 	}}, head.Time.Add(time.Second))
-	d.Envelope.Chain = &domain.ChainLink{Version: head.Version + 1, Prev: head.Hash[:]}
+	d.Envelope.Chain = &domain.ChainLink{Version: head.Version + 1, Prev: head.Hash}
 	d.Envelope.Audit = domain.Audit{Actor: nina, Role: "agency", CommandID: fmt.Sprint("raw", head.Version), RequestDigest: "00ff"}
 	r, err := s.log.Codec().Encode(d)
 	require.NoError(s.t, err)

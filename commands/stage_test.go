@@ -156,7 +156,7 @@ func (s *stage) deliver(d domain.Draft) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	link := d.Envelope.Chain
-	if link.Version != s.head.Version+1 || !slices.Equal(link.Prev, s.head.Hash[:]) {
+	if link.Version != s.head.Version+1 || link.Prev != s.head.Hash {
 		s.stale++
 		return
 	}
@@ -203,7 +203,7 @@ func (s *stage) another(t require.TestingT, c domain.UpdateDashboard) {
 	version := view.Head.Version + 1
 	s.deliver(domain.Draft{Topic: domain.TopicDashboards, Key: agency, Data: event, Envelope: domain.Envelope{
 		ID: fmt.Sprint("another ", version), Subject: c.Primary, Time: view.Head.Time.Add(time.Second),
-		Chain: &domain.ChainLink{Version: version, Prev: view.Head.Hash[:]},
+		Chain: &domain.ChainLink{Version: version, Prev: view.Head.Hash},
 		Audit: domain.Audit{Actor: "another", CommandID: fmt.Sprint("another ", version)},
 	}})
 }

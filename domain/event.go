@@ -38,8 +38,8 @@ type Envelope struct {
 
 // ChainLink ties a record to its predecessor in the stream of its key.
 type ChainLink struct {
-	Version int64  // predecessor's version + 1; the first record has version 1
-	Prev    []byte // SHA-256 of the predecessor, or the genesis hash of the stream
+	Version int64    // predecessor's version + 1; the first record has version 1
+	Prev    [32]byte // SHA-256 of the predecessor, or the genesis hash of the stream
 }
 
 // Audit says who decided a record and by which request; each field is a ce_ extension header, so

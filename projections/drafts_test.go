@@ -100,7 +100,7 @@ func (c *chain) next(data domain.Data, change ...func(*domain.Draft)) eventlog.R
 	version := c.head.Version + 1
 	d := draft(domain.TopicDashboards, c.key, idOf(c, version), data)
 	d.Envelope.Time = day0.Add(time.Duration(version) * time.Minute)
-	d.Envelope.Chain = &domain.ChainLink{Version: version, Prev: prev[:]}
+	d.Envelope.Chain = &domain.ChainLink{Version: version, Prev: prev}
 	d.Envelope.Audit = domain.Audit{Actor: "u", Role: "agency", CommandID: d.Envelope.ID, RequestDigest: "00ff"}
 	for _, f := range change {
 		f(&d)

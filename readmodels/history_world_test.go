@@ -221,7 +221,7 @@ func (p *past) hashOf(agency string, version int64) string {
 		recorded, err := p.Decode(record)
 		require.NoError(p.t, err)
 		if recorded.Key == agency && recorded.Envelope.Chain.Version == version {
-			hash := eventlog.RecordHash([32]byte(recorded.Envelope.Chain.Prev), record)
+			hash := eventlog.RecordHash(recorded.Envelope.Chain.Prev, record)
 			return fmt.Sprintf("%x", hash[:])
 		}
 	}

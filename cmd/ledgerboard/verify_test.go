@@ -81,7 +81,7 @@ func (a *audited) change(t *testing.T, agency string) domain.Draft {
 		Topic: domain.TopicDashboards, Key: agency, Data: domain.AccountsLinked{DashboardChange: change},
 		Envelope: domain.Envelope{
 			ID: fmt.Sprintf("%s.%d", agency, version), Subject: clients[0], Time: at,
-			Chain: &domain.ChainLink{Version: version, Prev: prev[:]},
+			Chain: &domain.ChainLink{Version: version, Prev: prev},
 			Audit: domain.Audit{Actor: "actor", Role: "agency", CommandID: fmt.Sprintf("c-%d", version), RequestID: "r"},
 		},
 	}

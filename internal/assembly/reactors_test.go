@@ -89,7 +89,7 @@ func (c *chain) append(agency string) {
 	draft := commands.NewDraft(domain.TopicDashboards, agency, domain.DashboardUsersChanged{DashboardChange: domain.DashboardChange{
 		Primary: member, Linked: []string{member}, Users: []string{member}, Scopes: []string{"reports"}, MainPOC: map[string][]string{member: {}},
 	}}, time.Now())
-	draft.Envelope.Subject, draft.Envelope.Chain = member, &domain.ChainLink{Version: c.version, Prev: make([]byte, 32)}
+	draft.Envelope.Subject, draft.Envelope.Chain = member, &domain.ChainLink{Version: c.version, Prev: [32]byte{}}
 	require.NoError(c.t, c.log.Append(c.t.Context(), draft))
 }
 

@@ -1,7 +1,6 @@
 package eventlog
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -135,7 +134,7 @@ func Judge(head domain.StreamHead, r Record, partitions int32) (Verdict, domain.
 	if head.Version == 0 {
 		prev = Genesis(r.Topic, string(r.Key))
 	}
-	if !bytes.Equal(e.Chain.Prev, prev[:]) {
+	if e.Chain.Prev != prev {
 		return broken("version %d names a predecessor that is not the head", e.Chain.Version)
 	}
 	if head.Version > 0 && !e.Time.After(head.Time) {

@@ -88,7 +88,7 @@ func change(key string, version int64, prev [32]byte, at time.Time, user string)
 		Topic: domain.TopicDashboards, Key: key,
 		Envelope: domain.Envelope{
 			ID: fmt.Sprintf("%s.%d.%s", key, version, user), Source: "/ledgerboard/test", Subject: subAccount, Time: at,
-			Chain: &domain.ChainLink{Version: version, Prev: prev[:]},
+			Chain: &domain.ChainLink{Version: version, Prev: prev},
 			Audit: domain.Audit{
 				Actor: "5f1d7f3b8c9d440001a1b2c9", Role: "agency", CommandID: fmt.Sprintf("command-%d", version),
 				RequestID: "request-1", IdempotencyKey: "key-1", RequestDigest: "00ff",

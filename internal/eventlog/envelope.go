@@ -116,7 +116,7 @@ func (a *attributes) text(header string) *string {
 func envelopeHeaders(e domain.Envelope, chained, tombstone bool) ([]Header, error) {
 	a := attributes{e: e, specVersion: specVersion, time: e.Time.UTC().Format(timeLayout)}
 	if e.Chain != nil {
-		a.chainPrev, a.chainVersion = hex.EncodeToString(e.Chain.Prev), strconv.FormatInt(e.Chain.Version, 10)
+		a.chainPrev, a.chainVersion = hex.EncodeToString(e.Chain.Prev[:]), strconv.FormatInt(e.Chain.Version, 10)
 	}
 	if !tombstone {
 		a.contentType = contentTypeJSON
@@ -225,26 +225,17 @@ func (a *attributes) chain(chained bool) (*domain.ChainLink, error) {
 	if err != nil || version < 1 || string(strconv.AppendInt(canonical[:0], version, 10)) != a.chainVersion {
 		return nil, fmt.Errorf("header %s is %q, must be a decimal number from 1", headerChainVersion, a.chainVersion)
 	}
-	link := &struct { // one allocation for both
-		domain.ChainLink
-		prev [hashSize]byte
-	}{ChainLink: domain.ChainLink{Version: version}}
-	if !decodeHash(&link.prev, a.chainPrev) {
+	link := &domain.ChainLink{Version: version}
+	if !decodeHash(&link.Prev, a.chainPrev) {
 		return nil, fmt.Errorf("header %s must be %d lower-case hex digits", headerChainPrev, 2*hashSize)
 	}
-	link.Prev = link.prev[:]
-	return &link.ChainLink, nil
+	return link, nil
 }
 
 // decodeHash reads lower-case hex digits; false if they are not as many or not lower-case hex.
-func decodeHash[T ~string | ~[]byte](into *[hashSize]byte, text T) bool {
-	if len(text) != 2*hashSize {
+func decodeHash(into *[hashSize]byte, text string) bool {
+	if len(text) != 2*hashSize || strings.ContainsAny(text, "ABCDEF") {
 		return false
-	}
-	for i := range len(text) {
-		if 'A' <= text[i] && text[i] <= 'F' {
-			return false
-		}
 	}
 	_, err := hex.Decode(into[:], []byte(text))
 	return err == nil

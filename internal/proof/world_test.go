@@ -128,7 +128,7 @@ func (w *world) record(t testing.TB, agency string, head domain.StreamHead, data
 		Topic: domain.TopicDashboards, Key: agency, Data: data,
 		Envelope: domain.Envelope{
 			ID: fmt.Sprintf("%s.%d.%s", agency, head.Version+1, name), Subject: client(1), Time: at,
-			Chain: &domain.ChainLink{Version: head.Version + 1, Prev: prev[:]},
+			Chain: &domain.ChainLink{Version: head.Version + 1, Prev: prev},
 			Audit: domain.Audit{
 				Actor: "a-" + agency, Role: "agency", OnBehalfOf: "b", CommandID: "command", RequestID: "request",
 				IdempotencyKey: fmt.Sprintf("key-%d", head.Version%4), RequestDigest: "00ff",

@@ -114,7 +114,7 @@ func (c *chain) change(log *eventlog.Log, at time.Time, accounts, users, lost []
 		Topic: domain.TopicDashboards, Key: c.key, Data: data,
 		Envelope: domain.Envelope{
 			ID: fmt.Sprintf("%s.%d", c.key, version), Source: "/ledgerboard/bench", Subject: accounts[0], Time: at,
-			Chain: &domain.ChainLink{Version: version, Prev: prev[:]},
+			Chain: &domain.ChainLink{Version: version, Prev: prev},
 			Audit: domain.Audit{
 				Actor: "f10000000000000000000001", Role: "agency", CommandID: fmt.Sprintf("command-%d", version),
 				RequestID: fmt.Sprintf("request-%d", version), RequestDigest: "00ff",
