@@ -85,9 +85,9 @@ func (p *Params) formOf(r *http.Request, tables Param) (asCSV bool, table, form 
 	asCSV = prefers(r, mediaCSV) || table != "" && weightOf(r, mediaJSON) == 0 // a link sets no header
 	switch {
 	case asCSV && form != "":
-		p.bad.addf(paramMeta.Name, "is of JSON and changes nothing in CSV: leave it out; ?table=%s has the sources", csvSources)
+		p.bad.Addf(paramMeta.Name, "is of JSON and changes nothing in CSV: leave it out; ?table=%s has the sources", csvSources)
 	case table != "" && !asCSV:
-		p.bad.addf(paramTable.Name, "is of CSV, and the request prefers JSON: send Accept: text/csv, or leave it out")
+		p.bad.Addf(paramTable.Name, "is of CSV, and the request prefers JSON: send Accept: text/csv, or leave it out")
 	}
 	return asCSV, table, form
 }

@@ -18,7 +18,7 @@ func (p *Params) spansQuery(parent string) readmodels.SpansQuery {
 	}
 	q.From, q.To = p.edges()
 	if q.At != (readmodels.Moment{}) && (q.From != nil || q.To != nil) {
-		p.bad.addf(paramSpanAt.Name, "stands beside from or to: give the instant, or the range")
+		p.bad.Addf(paramSpanAt.Name, "stands beside from or to: give the instant, or the range")
 	}
 	return q
 }

@@ -54,7 +54,7 @@ func (p *Params) eventTypes() []string {
 	for wanted := range strings.SplitSeq(value, ",") {
 		wanted = strings.TrimSpace(wanted)
 		if known[wanted] == nil {
-			p.bad.addf(paramChanges.Name, "names %q, which is no type of change: use %s", clip(wanted),
+			p.bad.Addf(paramChanges.Name, "names %q, which is no type of change: use %s", clip(wanted),
 				strings.Join(slices.Sorted(maps.Keys(short)), ", "))
 		}
 		types = append(types, known[wanted]...)
@@ -71,7 +71,7 @@ func (p *Params) hex(declared Param) string {
 	}
 	id, ok := domain.HexID(value)
 	if !ok {
-		p.bad.addf(declared.Name, "is not an id: use 24 hex digits")
+		p.bad.Addf(declared.Name, "is not an id: use 24 hex digits")
 	}
 	return id
 }
@@ -83,7 +83,7 @@ func (p *Params) person(declared Param) string {
 		return id
 	}
 	if len(value) > maxActor || !storable(value) || strings.IndexFunc(value, unicode.IsControl) >= 0 {
-		p.bad.addf(declared.Name, "is not a person: use a user's id (24 hex digits) or part of a name")
+		p.bad.Addf(declared.Name, "is not a person: use a user's id (24 hex digits) or part of a name")
 		return ""
 	}
 	return value
@@ -91,10 +91,10 @@ func (p *Params) person(declared Param) string {
 
 // edges reads the optional range `from` and `to`.
 func (p *Params) edges() (from, to *time.Time) {
-	before := p.bad.count
+	before := p.bad.Count
 	from, to = p.edge(paramFrom, 0), p.edge(paramTo, 1)
-	if p.bad.count == before && from != nil && to != nil && from.After(*to) {
-		p.bad.addf(paramFrom.Name, "lies after to: exchange them")
+	if p.bad.Count == before && from != nil && to != nil && from.After(*to) {
+		p.bad.Addf(paramFrom.Name, "lies after to: exchange them")
 	}
 	return from, to
 }
@@ -125,7 +125,7 @@ func (p *Params) moment(declared Param, beginsRange bool) readmodels.Moment {
 	case ok && (marked || version < maxVersionNumber):
 		return readmodels.Moment{Version: version}
 	case marked:
-		p.bad.addf(declared.Name, "is not a version: use v and a number, like v12")
+		p.bad.Addf(declared.Name, "is not a version: use v and a number, like v12")
 		return readmodels.Moment{}
 	}
 	dayOffset := 1
@@ -144,14 +144,14 @@ func (p *Params) oneMoment() readmodels.Moment {
 	_, byTime := p.value(paramAt, KindMoment)
 	number, byVersion := p.value(paramVersion, KindVersion)
 	if byTime && byVersion {
-		p.bad.addf(paramVersion.Name, "stands beside at: give one of them")
+		p.bad.Addf(paramVersion.Name, "stands beside at: give one of them")
 	}
 	if !byVersion {
 		return p.moment(paramAt, false)
 	}
 	version, ok := plainNumber(strings.TrimPrefix(number, "v"))
 	if !ok || version < 1 {
-		p.bad.addf(paramVersion.Name, "is not a version: use a number from 1")
+		p.bad.Addf(paramVersion.Name, "is not a version: use a number from 1")
 	}
 	return readmodels.Moment{Version: version}
 }
@@ -159,7 +159,7 @@ func (p *Params) oneMoment() readmodels.Moment {
 // required notes that a parameter is missing.
 func (p *Params) required(declared Param) {
 	if _, present := p.value(declared, declared.Kind); !present {
-		p.bad.addf(declared.Name, "is missing")
+		p.bad.Addf(declared.Name, "is missing")
 	}
 }
 

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -78,7 +76,7 @@ func parseObject(raw []byte) (map[string]json.RawMessage, error) {
 			return nil, malformed(raw, decoder.InputOffset(), "invalid JSON")
 		}
 		if _, twice := members[name]; twice {
-			return nil, invalidField(clip(name), "stands in the body twice; send it once")
+			return nil, domain.InvalidField(clip(name), "stands in the body twice; send it once")
 		}
 		members[name] = value
 	}
@@ -92,43 +90,6 @@ func malformed(raw []byte, offset int64, reason string) error {
 	column := utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]) + 1
 	return domain.NewError(domain.CodeInvalid,
 		"The body is not valid JSON: line %d, column %d: %s.", line, column, reason)
-}
-
-// invalidField is a 400 that names one input.
-func invalidField(field, detail string) *domain.Error {
-	return domain.NewError(domain.CodeInvalid, "The request is not well-formed: %s %s.", field, detail).WithField(field, detail)
-}
-
-// fieldErrors collects what is wrong with several inputs, so that a caller can mend all at once.
-type fieldErrors struct {
-	fields []domain.FieldError
-	count  int // of all, listed or not
-}
-
-// maxFieldErrors is how many an answer lists: a body of 1 MiB may hold half a million.
-const maxFieldErrors = 100
-
-// addf names an input, the first time that something is wrong with it.
-func (e *fieldErrors) addf(field, format string, args ...any) {
-	if slices.ContainsFunc(e.fields, func(named domain.FieldError) bool { return named.Field == field }) {
-		return
-	}
-	if e.count++; e.count > maxFieldErrors {
-		return
-	}
-	e.fields = append(e.fields, domain.FieldError{Field: field, Detail: fmt.Sprintf(format, args...)})
-}
-
-func (e *fieldErrors) err() error {
-	switch len(e.fields) {
-	case 0:
-		return nil
-	case 1:
-		return invalidField(e.fields[0].Field, e.fields[0].Detail)
-	}
-	invalid := domain.NewError(domain.CodeInvalid, "The request is not well-formed in %d places; see errors.", e.count)
-	invalid.Fields = e.fields
-	return invalid
 }
 
 // clip keeps a caller's own text short where an error quotes it.

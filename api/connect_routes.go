@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -117,25 +116,25 @@ func (s *Server) readMembers(w http.ResponseWriter, r *http.Request, into map[st
 	if err != nil {
 		return err
 	}
-	var bad fieldErrors
+	var bad domain.FieldErrors
 	for name, value := range members {
 		switch field, known := into[name]; {
 		case !known:
-			bad.addf(clip(name), "is not known here: leave it out")
+			bad.Addf(clip(name), "is not known here: leave it out")
 		case json.Unmarshal(wholeNumbers(value), field) != nil:
-			bad.addf(name, "cannot be read: platform, social_account and days are numbers, platforms a list of numbers, account and return_to texts")
+			bad.Addf(name, "cannot be read: platform, social_account and days are numbers, platforms a list of numbers, all others texts")
 		}
 	}
-	return bad.err()
+	return bad.Err()
 }
 
 // hexAccount reads an account's id of a body.
-func hexAccount(account string) (string, error) {
+func hexAccount(account string, bad *domain.FieldErrors) string {
 	id, ok := domain.HexID(account)
 	if !ok {
-		return "", invalidField("account", "is not an id: use 24 hex digits")
+		bad.Addf("account", "is not an id: use 24 hex digits")
 	}
-	return id, nil
+	return id
 }
 
 func (s *Server) postConnect() operation {
@@ -150,11 +149,12 @@ func (s *Server) postConnect() operation {
 		if err != nil {
 			return err
 		}
+		var bad domain.FieldErrors
 		if !body.Platform.Valid() {
-			return invalidField("platform", "is not a platform: use 1, 3, 4 or 6")
+			bad.Addf("platform", "is not a platform: use 1, 3, 4 or 6")
 		}
-		account, err := hexAccount(body.Account)
-		if err != nil {
+		account := hexAccount(body.Account, &bad)
+		if err := bad.Err(); err != nil {
 			return err
 		}
 		asks, err := s.requester(r, account)
@@ -227,16 +227,17 @@ func (s *Server) postConnectLinks() operation {
 		if err != nil {
 			return err
 		}
-		account, err := hexAccount(body.Account)
-		if err != nil {
-			return err
-		}
+		var bad domain.FieldErrors
+		account := hexAccount(body.Account, &bad)
 		slices.Sort(body.Platforms)
 		if len(body.Platforms) == 0 || slices.ContainsFunc(body.Platforms, func(p domain.Platform) bool { return !p.Valid() }) {
-			return invalidField("platforms", "must name one platform or more: 1, 3, 4, 6")
+			bad.Addf("platforms", "must name one platform or more: 1, 3, 4, 6")
 		}
 		if body.Days < 1 || body.Days > connect.MaxLinkDays {
-			return invalidField("days", fmt.Sprintf("must be 1 to %d", connect.MaxLinkDays))
+			bad.Addf("days", "must be 1 to %d", connect.MaxLinkDays)
+		}
+		if err := bad.Err(); err != nil {
+			return err
 		}
 		asks, err := s.requester(r, account)
 		if err != nil {

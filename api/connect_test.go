@@ -269,6 +269,14 @@ func TestConnectingIsOfTheCallersTenant(t *testing.T) {
 		require.Equal(t, field, got.failure(t).Errors[0].Field, body)
 	}
 
+	for path, fields := range map[string][]string{"/api/connect": {"platform", "account"}, "/api/connect/links": {"account", "platforms", "days"}} {
+		var named []string
+		for _, wrong := range post(path, "agency", `{}`).failure(t).Errors {
+			named = append(named, wrong.Field)
+		}
+		require.Equal(t, fields, named, "all at once")
+	}
+
 	// The scope connect on its open dashboard lets a client in.
 	scopes := []string{"analytics", "connect"}
 	_, err := b.facts.Dashboards(t, time.Now).Update(t.Context(), commands.UpdateDashboard{

@@ -18,7 +18,7 @@ import (
 // as the old system read it. Every malformed value is named at once (400);
 // the domain judges whether an id is known (422).
 func parseUpdate(subAccount string, members map[string]json.RawMessage) (domain.UpdateDashboard, error) {
-	var bad fieldErrors
+	var bad domain.FieldErrors
 	command := domain.UpdateDashboard{
 		Primary:              subAccount,
 		AllowClientDashboard: boolMember(members, "allow_client_dashboard", &bad),
@@ -31,21 +31,21 @@ func parseUpdate(subAccount string, members map[string]json.RawMessage) (domain.
 	}
 	if command.Scopes != nil {
 		for _, e := range domain.ScopeErrors(*command.Scopes) {
-			bad.addf(e.Field, "%s", e.Detail)
+			bad.Addf(e.Field, "%s", e.Detail)
 		}
 	}
-	return command, bad.err()
+	return command, bad.Err()
 }
 
 // member decodes a member of the body; nil when it is absent or null.
-func member[T any](members map[string]json.RawMessage, name, form string, bad *fieldErrors) *T {
+func member[T any](members map[string]json.RawMessage, name, form string, bad *domain.FieldErrors) *T {
 	raw, present := members[name]
 	if !present {
 		return nil
 	}
 	var value *T
 	if err := json.Unmarshal(wholeNumbers(raw), &value); err != nil {
-		bad.addf(name, "must be %s; leave it out to keep the present value", form)
+		bad.Addf(name, "must be %s; leave it out to keep the present value", form)
 		return nil
 	}
 	return value
@@ -62,11 +62,11 @@ func wholeNumbers(raw json.RawMessage) json.RawMessage {
 	return wholeFraction.ReplaceAll(raw, []byte("$1$2"))
 }
 
-func boolMember(members map[string]json.RawMessage, name string, bad *fieldErrors) *bool {
+func boolMember(members map[string]json.RawMessage, name string, bad *domain.FieldErrors) *bool {
 	return member[bool](members, name, "true or false", bad)
 }
 
-func stringsMember(members map[string]json.RawMessage, name string, bad *fieldErrors) *[]string {
+func stringsMember(members map[string]json.RawMessage, name string, bad *domain.FieldErrors) *[]string {
 	list := member[[]json.RawMessage](members, name, "a list of strings", bad)
 	if list == nil {
 		return nil
@@ -75,7 +75,7 @@ func stringsMember(members map[string]json.RawMessage, name string, bad *fieldEr
 	for i, item := range *list {
 		var value *string
 		if err := json.Unmarshal(item, &value); err != nil || value == nil {
-			bad.addf(fmt.Sprintf("%s[%d]", name, i), "must be a string")
+			bad.Addf(fmt.Sprintf("%s[%d]", name, i), "must be a string")
 			continue
 		}
 		values[i] = *value
@@ -83,7 +83,7 @@ func stringsMember(members map[string]json.RawMessage, name string, bad *fieldEr
 	return &values
 }
 
-func hexMember(members map[string]json.RawMessage, name string, bad *fieldErrors) *[]string {
+func hexMember(members map[string]json.RawMessage, name string, bad *domain.FieldErrors) *[]string {
 	values := stringsMember(members, name, bad)
 	if values == nil {
 		return nil
@@ -91,7 +91,7 @@ func hexMember(members map[string]json.RawMessage, name string, bad *fieldErrors
 	for i, value := range *values {
 		id, ok := domain.HexID(value)
 		if !ok {
-			bad.addf(fmt.Sprintf("%s[%d]", name, i), "is not an id: use 24 hex digits")
+			bad.Addf(fmt.Sprintf("%s[%d]", name, i), "is not an id: use 24 hex digits")
 		}
 		(*values)[i] = id
 	}

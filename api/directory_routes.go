@@ -162,15 +162,8 @@ type madeUser struct {
 func (s *Server) postUser() operation {
 	return making(s, reflect.TypeFor[newUserBody](), []string{"name", "email", "phone", "account"},
 		func(ctx context.Context, c commands.Caller, text map[string]string, key string) (madeUser, error) {
-			account := ""
-			if given := text["account"]; given != "" {
-				var ok bool
-				if account, ok = domain.HexID(given); !ok {
-					return madeUser{}, invalidField("account", "is not an id: use 24 hex digits")
-				}
-			}
 			u, err := s.deps.Directory.Local.Invite(ctx, c, commands.NewPerson{
-				AccountID: account, Name: text["name"], Email: text["email"], Phone: text["phone"], Key: key,
+				AccountID: text["account"], Name: text["name"], Email: text["email"], Phone: text["phone"], Key: key,
 			})
 			return madeUser{u.ID, u.AccountID, u.Name, u.Email, u.Phone, u.Active, u.CreatedAt}, err
 		})
@@ -207,7 +200,7 @@ func making[R any](
 
 // textMembers reads a body whose members are all texts; what nobody reads is refused, because it may be a slip.
 func textMembers(members map[string]json.RawMessage, names []string) (map[string]string, error) {
-	var bad fieldErrors
+	var bad domain.FieldErrors
 	text, known := map[string]string{}, map[string]bool{}
 	for _, name := range names {
 		known[name] = true
@@ -217,8 +210,8 @@ func textMembers(members map[string]json.RawMessage, names []string) (map[string
 	}
 	for name := range members {
 		if !known[name] {
-			bad.addf(clip(name), "is not known here")
+			bad.Addf(clip(name), "is not known here")
 		}
 	}
-	return text, bad.err()
+	return text, bad.Err()
 }

@@ -358,6 +358,14 @@ func TestLocalDirectory(t *testing.T) {
 		require.Len(t, b.facts.Records(domain.TopicDirectory), before)
 	}
 
+	for path, body := range map[string]string{
+		"/api/accounts": `{"name":" ","email":"x","phone":"1\n2","address":"1\n2"}`,
+		"/api/users":    `{"name":" ","email":"x","phone":"1\n2","account":"x"}`,
+	} {
+		a, _ := post(path, body)
+		require.Len(t, a.failure(t).Errors, 4, "all fields at once: %s", a.body)
+	}
+
 	fed := b.feed("",
 		`{"type":"directory.account.v1","data":{"id":"`+client1+`","row_id":11,"parent_account":"`+agency+`","name":"x","active":true}}`,
 		`{"type":"directory.user.v1","id":"`+alice+`","erase":true}`,

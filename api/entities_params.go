@@ -86,7 +86,7 @@ func parseUserID(p *Params) string {
 	value, _ := p.value(paramUserID, KindHexID)
 	id, ok := domain.HexID(value)
 	if !ok {
-		p.bad.addf(paramUserID.Name, "is not a user id: use 24 hex digits")
+		p.bad.Addf(paramUserID.Name, "is not a user id: use 24 hex digits")
 	}
 	return id
 }
@@ -120,7 +120,7 @@ func parseActivityID(p *Params) string {
 	value, _ := p.value(paramActivityID, KindActivity)
 	_, _, ok := domain.SplitPostID(value)
 	if !ok || len(value) > MaxCursor || !storable(value) {
-		p.bad.addf(paramActivityID.Name, "is not an activity's id: use <connected account>:<the platform's id of the post>")
+		p.bad.Addf(paramActivityID.Name, "is not an activity's id: use <connected account>:<the platform's id of the post>")
 	}
 	return value
 }
@@ -132,7 +132,7 @@ const MaxText = 200
 func (p *Params) text(declared Param) string {
 	value, _ := p.value(declared, KindText)
 	if utf8.RuneCountInString(value) > MaxText || !storable(value) {
-		p.bad.addf(declared.Name, "is not a text of at most %d characters", MaxText)
+		p.bad.Addf(declared.Name, "is not a text of at most %d characters", MaxText)
 		return ""
 	}
 	return value
@@ -151,7 +151,7 @@ func (p *Params) word(declared Param) string {
 	value, present := p.value(declared, declared.Kind)
 	if (present || declared.Required) && !slices.Contains(declared.Words, value) {
 		wrong := cmp.Or(declared.wrong, "is none of %s")
-		p.bad.addf(declared.Name, "%s", strings.Replace(wrong, "%s", strings.Join(declared.Words, ", "), 1))
+		p.bad.Addf(declared.Name, "%s", strings.Replace(wrong, "%s", strings.Join(declared.Words, ", "), 1))
 		return ""
 	}
 	return value

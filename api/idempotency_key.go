@@ -3,6 +3,8 @@ package api
 import (
 	"net/http"
 	"regexp"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 var keyForm = regexp.MustCompile(`^[ -~]{1,255}$`)
@@ -14,7 +16,7 @@ func idempotencyKey(header http.Header) (string, error) {
 		return "", nil
 	}
 	if len(values) > 1 || !keyForm.MatchString(values[0]) {
-		return "", invalidField(headerIdempotency, "must be given once and have 1 to 255 printable ASCII characters")
+		return "", domain.InvalidField(headerIdempotency, "must be given once and have 1 to 255 printable ASCII characters")
 	}
 	return values[0], nil
 }

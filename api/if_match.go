@@ -24,7 +24,7 @@ func ifPreview(header http.Header) (string, error) {
 		return "", nil
 	}
 	if len(values) > 1 || !previewForm.MatchString(values[0]) {
-		return "", invalidField(headerIfPreview, "must be given once and be what a preview answered as preview: 64 hex digits")
+		return "", domain.InvalidField(headerIfPreview, "must be given once and be what a preview answered as preview: 64 hex digits")
 	}
 	return values[0], nil
 }
@@ -43,7 +43,7 @@ func ifMatch(header http.Header) (*domain.VersionMatch, error) {
 func parseIfMatch(text string) (*domain.VersionMatch, error) {
 	match := &domain.VersionMatch{Any: strings.TrimSpace(text) == "*"}
 	if !match.Any && !entityTags.MatchString(strings.TrimSpace(text)) {
-		return nil, invalidField(headerIfMatch, `must be * or entity tags as ETag gives them, like "7"`)
+		return nil, domain.InvalidField(headerIfMatch, `must be * or entity tags as ETag gives them, like "7"`)
 	}
 	for _, tag := range entityTag.FindAllStringSubmatch(text, -1) {
 		version, err := strconv.ParseInt(tag[2], 10, 64)

@@ -60,9 +60,9 @@ func (s *Server) postPlatform() operation {
 	}).answering(reflect.TypeFor[connect.Registered](), nil).accepting(reflect.TypeFor[registrationBody]())
 }
 
-// registrationOf reads a body; what nobody reads is refused, because it may be a slip.
+// registrationOf reads a body. Unknown members are refused because they may be misspelled.
 func registrationOf(members map[string]json.RawMessage) (reg connect.Registration, err error) {
-	var bad fieldErrors
+	var bad domain.FieldErrors
 	texts := map[string]*string{"account": &reg.AccountID, "external_id": &reg.ExternalID, "name": &reg.Name, "user": &reg.UserID}
 	for name := range members {
 		switch into := texts[name]; {
@@ -82,23 +82,18 @@ func registrationOf(members map[string]json.RawMessage) (reg connect.Registratio
 			connected := boolMember(members, name, &bad)
 			reg.Ends = connected != nil && !*connected
 		default:
-			bad.addf(clip(name), "is not known here")
+			bad.Addf(clip(name), "is not known here")
 		}
 	}
-	if err := bad.err(); err != nil {
-		return reg, err
-	}
-	if reg.AccountID, err = hexAccount(reg.AccountID); err != nil {
-		return reg, err
-	}
+	reg.AccountID = hexAccount(reg.AccountID, &bad)
 	if reg.UserID != "" {
 		user, ok := domain.HexID(reg.UserID)
 		if !ok {
-			return reg, invalidField("user", "is not an id: use 24 hex digits")
+			bad.Addf("user", "is not an id: use 24 hex digits")
 		}
 		reg.UserID = user
 	}
-	return reg, nil
+	return reg, bad.Err()
 }
 
 // tokensBody is what a platform gave to whoever signed the person in. It is never logged and in no answer.
@@ -124,11 +119,11 @@ func (s *Server) putTokens() operation {
 			return err
 		}
 		given, wrong := collect.ReadTokens(members)
-		bad := fieldErrors{}
+		bad := domain.FieldErrors{}
 		for _, field := range wrong {
-			bad.addf(field.Field, "%s", field.Detail)
+			bad.Addf(field.Field, "%s", field.Detail)
 		}
-		if err := bad.err(); err != nil {
+		if err := bad.Err(); err != nil {
 			return err
 		}
 		done, err := s.deps.MainApp.Tokens.HandOver(r.Context(), connection, given)

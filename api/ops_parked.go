@@ -20,7 +20,7 @@ var parkedForm = regexp.MustCompile("^" + ParkedForm + "$")
 func (p *Params) parkedID() string {
 	id, _ := p.value(paramParked, KindParked)
 	if !parkedForm.MatchString(id) {
-		p.bad.addf(paramParked.Name, "names no parked event: write <projection>-<partition>-<offset>, as the list shows it")
+		p.bad.Addf(paramParked.Name, "names no parked event: write <projection>-<partition>-<offset>, as the list shows it")
 	}
 	return id
 }
@@ -38,7 +38,7 @@ func (s *Server) getParked() operation {
 	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
 		filter := operator.ParkedFilter{After: params.cursor(), Limit: params.Limit()}
 		if filter.After != "" && !parkedForm.MatchString(filter.After) {
-			params.bad.addf(paramCursor.Name, "is not a cursor of this list: repeat the request of the page before with its next_cursor, or begin without one")
+			params.bad.Addf(paramCursor.Name, "is not a cursor of this list: repeat the request of the page before with its next_cursor, or begin without one")
 		}
 		if err := params.Err(); err != nil {
 			return err

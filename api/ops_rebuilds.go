@@ -31,19 +31,19 @@ func (s *Server) readAction(w http.ResponseWriter, r *http.Request) (a action, e
 	if err != nil {
 		return a, err
 	}
-	var bad fieldErrors
+	var bad domain.FieldErrors
 	var reason string
 	into := map[string]any{"reason": &reason}
 	for name, value := range members {
 		field, known := into[name]
 		switch {
 		case !known:
-			bad.addf(clip(name), "is not known here: leave it out")
+			bad.Addf(clip(name), "is not known here: leave it out")
 		case json.Unmarshal(value, field) != nil:
-			bad.addf(name, "cannot be read: reason is a text")
+			bad.Addf(name, "cannot be read: reason is a text")
 		}
 	}
-	if err := bad.err(); err != nil {
+	if err := bad.Err(); err != nil {
 		return a, err
 	}
 	a.reason, err = domain.ParseReason(reason)

@@ -22,7 +22,7 @@ import (
 type Params struct {
 	get func(name string) (value string, present bool)
 	now time.Time
-	bad fieldErrors
+	bad domain.FieldErrors
 
 	takes   []Param  // what the route declares
 	asked   []string // names that were read
@@ -44,11 +44,11 @@ func requestParams(r *http.Request, now time.Time, of route, own []string) *Para
 		switch first := !slices.Contains(p.asked, name); {
 		case !first:
 		case inPath && value == "":
-			p.bad.addf(name, "is empty in the path: give it, or use an address without it")
+			p.bad.Addf(name, "is empty in the path: give it, or use an address without it")
 		case len(query[name]) > 1:
-			p.bad.addf(name, "stands in the query %d times: give it once", len(query[name]))
+			p.bad.Addf(name, "stands in the query %d times: give it once", len(query[name]))
 		case inPath && inQuery != "" && inQuery != value:
-			p.bad.addf(name, "stands in the path, and as something else in the query: leave it out of the query")
+			p.bad.Addf(name, "stands in the path, and as something else in the query: leave it out of the query")
 		}
 		if inPath {
 			return value, true
@@ -56,7 +56,7 @@ func requestParams(r *http.Request, now time.Time, of route, own []string) *Para
 		return inQuery, query.Has(name)
 	}
 	if err != nil {
-		p.bad.addf("query", "is not well-formed (%s): escape %%, &, ; and + in values", clip(err.Error()))
+		p.bad.Addf("query", "is not well-formed (%s): escape %%, &, ; and + in values", clip(err.Error()))
 	}
 	p.judgeUnknown(query, of.pattern, own)
 	return p
@@ -74,7 +74,7 @@ func (p *Params) Err() error {
 	if len(drift) > 0 {
 		return fmt.Errorf("read parameters: %s", strings.Join(drift, ", "))
 	}
-	return p.bad.err()
+	return p.bad.Err()
 }
 
 func (p *Params) declares(declared Param) bool { return slices.ContainsFunc(p.takes, declared.same) }
@@ -100,7 +100,7 @@ func (p *Params) Platforms() []domain.Platform {
 	if platform := domain.Platform(number); ok && platform.Valid() {
 		return []domain.Platform{platform}
 	}
-	p.bad.addf(paramPlatform.Name, "is not a platform: use 1 (Facebook), 3 (Instagram), 4 (LinkedIn), 6 (TikTok), or 0 or all for all of them")
+	p.bad.Addf(paramPlatform.Name, "is not a platform: use 1 (Facebook), 3 (Instagram), 4 (LinkedIn), 6 (TikTok), or 0 or all for all of them")
 	return domain.Platforms()
 }
 
@@ -112,7 +112,7 @@ func (p *Params) Category() int64 {
 	}
 	number, ok := plainNumber(value)
 	if !ok {
-		p.bad.addf(paramCategory.Name, "is not a category: use its number, or 0 or all for all of them")
+		p.bad.Addf(paramCategory.Name, "is not a category: use its number, or 0 or all for all of them")
 	}
 	return number
 }
@@ -122,7 +122,7 @@ func (p *Params) ID(declared Param) int64 {
 	value, _ := p.value(declared, KindRowID)
 	number, ok := plainNumber(value)
 	if !ok || number == 0 {
-		p.bad.addf(declared.Name, "is not an id: use a positive integer")
+		p.bad.Addf(declared.Name, "is not an id: use a positive integer")
 	}
 	return number
 }

@@ -19,7 +19,7 @@ func (p *Params) Accounts(declared Param) (accounts []readmodels.AccountRef) {
 	}
 	values := strings.Split(text, ",")
 	if len(values) > maxAccounts {
-		p.bad.addf(declared.Name, "names %d accounts: give at most %d", len(values), maxAccounts)
+		p.bad.Addf(declared.Name, "names %d accounts: give at most %d", len(values), maxAccounts)
 		return nil
 	}
 	for _, value := range values {
@@ -34,7 +34,7 @@ func (p *Params) Accounts(declared Param) (accounts []readmodels.AccountRef) {
 func (p *Params) RequiredAccount(declared Param) readmodels.AccountRef {
 	value, present := p.value(declared, KindAccount)
 	if !present {
-		p.bad.addf(declared.Name, "is missing: give an account's id (24 hex digits) or its row id")
+		p.bad.Addf(declared.Name, "is missing: give an account's id (24 hex digits) or its row id")
 		return readmodels.AccountRef{}
 	}
 	return p.accountRef(declared, value)
@@ -47,6 +47,6 @@ func (p *Params) accountRef(declared Param, value string) readmodels.AccountRef 
 	if number, ok := plainNumber(value); ok && number > 0 {
 		return readmodels.AccountRef{RowID: number}
 	}
-	p.bad.addf(declared.Name, "is not an account: use its id (24 hex digits) or its row id (a positive integer)")
+	p.bad.Addf(declared.Name, "is not an account: use its id (24 hex digits) or its row id (a positive integer)")
 	return readmodels.AccountRef{}
 }

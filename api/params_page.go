@@ -22,7 +22,7 @@ func (p *Params) cursor() string {
 	cursor, _ := p.value(paramCursor, KindCursor)
 	printable := strings.IndexFunc(cursor, func(c rune) bool { return c <= ' ' || c > '~' }) < 0
 	if len(cursor) > MaxCursor || !printable {
-		p.bad.addf(paramCursor.Name, "is not a cursor: use next_cursor of the page before")
+		p.bad.Addf(paramCursor.Name, "is not a cursor: use next_cursor of the page before")
 		return ""
 	}
 	return cursor
@@ -36,7 +36,7 @@ func (p *Params) Limit() int {
 	}
 	limit, ok := plainNumber(value)
 	if !ok || limit < 1 || limit > MaxPageLimit {
-		p.bad.addf(paramLimit.Name, "is not a page size: use 1 to %d", MaxPageLimit)
+		p.bad.Addf(paramLimit.Name, "is not a page size: use 1 to %d", MaxPageLimit)
 		return DefaultPageLimit
 	}
 	return int(limit)

@@ -38,7 +38,7 @@ func (p *Params) Zone() *time.Location {
 	if name, present := p.value(paramZone, KindZone); present {
 		zone, err := loadZone(name)
 		if err != nil {
-			p.bad.addf(paramZone.Name, "is not a time zone: use an IANA name like Europe/Berlin, or UTC")
+			p.bad.Addf(paramZone.Name, "is not a time zone: use an IANA name like Europe/Berlin, or UTC")
 		} else {
 			p.zone = zone
 		}
@@ -66,7 +66,7 @@ var (
 func (p *Params) Range(start, end Param) analytics.Range {
 	zone := p.Zone()
 	window := analytics.Range{To: dayStart(p.now.In(zone), 1), Zone: zone, Now: p.now}
-	before := p.bad.count
+	before := p.bad.Count
 	if text, present := p.value(end, KindTime); present {
 		window.To = p.instant(end, text, zone, 1)
 	}
@@ -75,7 +75,7 @@ func (p *Params) Range(start, end Param) analytics.Range {
 	} else {
 		window.From = daysBefore(window.To.In(zone), defaultRangeDays)
 	}
-	if p.bad.count == before {
+	if p.bad.Count == before {
 		p.checkOrder(start.Name, end.Name, window)
 	}
 	return window
@@ -84,11 +84,11 @@ func (p *Params) Range(start, end Param) analytics.Range {
 func (p *Params) checkOrder(startName, endName string, window analytics.Range) {
 	switch {
 	case !window.From.Before(window.To) && p.defaulted(endName):
-		p.bad.addf(startName, "does not lie before the end of today, where the range ends without %s: give it too", endName)
+		p.bad.Addf(startName, "does not lie before the end of today, where the range ends without %s: give it too", endName)
 	case !window.From.Before(window.To):
-		p.bad.addf(startName, "does not lie before %s", endName)
+		p.bad.Addf(startName, "does not lie before %s", endName)
 	case daysBetween(window.From, window.To) > maxRangeDays:
-		p.bad.addf(startName, "lies more than %d days (three years) before %s: ask for a shorter range", maxRangeDays, endName)
+		p.bad.Addf(startName, "lies more than %d days (three years) before %s: ask for a shorter range", maxRangeDays, endName)
 	}
 }
 
@@ -102,7 +102,7 @@ func (p *Params) defaulted(name string) bool {
 func (p *Params) instant(declared Param, text string, zone *time.Location, dayOffset int) time.Time {
 	at, err := parseInstant(text, zone, dayOffset)
 	if err != nil {
-		p.bad.addf(declared.Name, "%s", err.Error())
+		p.bad.Addf(declared.Name, "%s", err.Error())
 	}
 	return at
 }

@@ -1,20 +1,41 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"reflect"
 	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// SignInLinkFor is how long a [SignInLink] works, unless it is used before.
+// SignInLinkFor is how long a [SignInLink] works unless its maker chooses otherwise.
 const SignInLinkFor = 24 * time.Hour
+
+// SignInLinkDuration reads how long a [SignInLink] works, such as "15m"; "" means [SignInLinkFor].
+func SignInLinkDuration(text string) (time.Duration, error) {
+	if text == "" {
+		return SignInLinkFor, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 15*time.Minute || d > 7*24*time.Hour {
+		return 0, errors.New("must be a duration from 15m to 168h (7 days)")
+	}
+	return d, nil
+}
 
 // SignInLink is a link that signs a user in to the console once.
 type SignInLink struct {
 	UserID string `json:"user_id"` // whom it signs in, 24 hex digits
-	URL    string `json:"url"`     // shown once; to be sent to that person alone, since whoever has it signs in as that person
-	// WorksUntil is when it ends, unless it is used or a newer one is made before.
+	URL    string `json:"url"`     // shown once; anyone who has it can sign in as that person, so send it to that person only
+	// WorksUntil is when the link expires. It ends earlier if it is used or replaced by a newer one.
 	WorksUntil time.Time `json:"works_until"`
+}
+
+// signInLinkBody is what a link is asked for with.
+type signInLinkBody struct {
+	// ValidFor is how long the link works, from 15m to 168h (7 days); in minutes or hours; 24h by default.
+	ValidFor string `json:"valid_for,omitempty"`
 }
 
 func (s *Server) postSignInLink() operation {
@@ -23,11 +44,21 @@ func (s *Server) postSignInLink() operation {
 		if err != nil {
 			return err
 		}
+		var body signInLinkBody
+		if r.ContentLength != 0 {
+			if err := s.readMembers(w, r, map[string]any{"valid_for": &body.ValidFor}); err != nil {
+				return err
+			}
+		}
+		validFor, err := SignInLinkDuration(body.ValidFor)
+		if err != nil {
+			return domain.InvalidField("valid_for", err.Error())
+		}
 		p, _ := PrincipalFrom(r.Context())
-		made, err := s.deps.SignIns.MakeLink(r.Context(), caller(r, p, p.AccountID, RoleAgency), of)
+		made, err := s.deps.SignIns.MakeLink(r.Context(), caller(r, p, p.AccountID, RoleAgency), of, validFor)
 		if err != nil {
 			return err
 		}
 		return s.writeData(w, made, nil)
-	}, paramUserID).answering(reflect.TypeFor[SignInLink](), nil)
+	}, paramUserID).answering(reflect.TypeFor[SignInLink](), nil).accepting(reflect.TypeFor[signInLinkBody]())
 }

@@ -12,9 +12,10 @@ import (
 
 // SignIns helps an agency's people to sign in to the console, and ends where they are signed in. The user is one whom the agency sees.
 type SignIns interface {
-	// MakeLink makes a one-time link of a user, and records who made it. An earlier one of the same user works no more. Errors: conflict (links sign
-	// nobody in here; a colleague who has signed in already), unprocessable (the user may not come in), not_found (it has left the account).
-	MakeLink(ctx context.Context, c commands.Caller, of readmodels.User) (SignInLink, error)
+	// MakeLink makes a one-time link for a user and records who made it. It replaces an earlier link of the
+	// same user. Errors: conflict (links are disabled here, or a colleague has signed in before),
+	// unprocessable (the user may not sign in), not_found (the user has left the account).
+	MakeLink(ctx context.Context, c commands.Caller, user readmodels.User, validFor time.Duration) (SignInLink, error)
 	// Sessions returns where a user is signed in, the newest first.
 	Sessions(ctx context.Context, of readmodels.User) ([]SignInSession, error)
 	// EndSession ends one of those; one that is not there has ended already.

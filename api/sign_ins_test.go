@@ -26,14 +26,14 @@ type signIns struct {
 
 var signedInAt = time.Date(2026, 7, 15, 9, 0, 0, 0, time.UTC)
 
-func (s *signIns) MakeLink(_ context.Context, c commands.Caller, of readmodels.User) (api.SignInLink, error) {
+func (s *signIns) MakeLink(_ context.Context, c commands.Caller, of readmodels.User, validFor time.Duration) (api.SignInLink, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
 		return api.SignInLink{}, s.err
 	}
 	s.made = append(s.made, c)
-	return api.SignInLink{UserID: of.ID, URL: "https://boards.example/console/link/WORD", WorksUntil: signedInAt}, nil
+	return api.SignInLink{UserID: of.ID, URL: "https://boards.example/console/link/WORD", WorksUntil: signedInAt.Add(validFor)}, nil
 }
 
 func (s *signIns) Sessions(_ context.Context, of readmodels.User) ([]api.SignInSession, error) {
@@ -64,10 +64,27 @@ func TestAnAgencyLooksAfterTheSignInsOfItsPeople(t *testing.T) {
 	for _, user := range []string{alice, colleague} {
 		link := b.ask(http.MethodPost, "/api/users/"+user+"/sign-in-link", "", staff, "Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 		require.Equal(t, http.StatusOK, link.status, link.body)
-		require.Contains(t, link.body, `"user_id":"`+user+`","url":"https://boards.example/console/link/WORD","works_until":"2026-07-15T09:00:00Z"`)
+		require.Contains(t, link.body, `"user_id":"`+user+`","url":"https://boards.example/console/link/WORD","works_until":"2026-07-16T09:00:00Z"`)
 		require.Equal(t, "no-store", link.header.Get("Cache-Control"))
 	}
-	require.Len(t, in.made, 2)
+	asks := func(body string) answer {
+		return b.ask(http.MethodPost, "/api/users/"+alice+"/sign-in-link", body, staff, "Content-Type: application/json")
+	}
+	for validFor, until := range map[string]string{"15m": "2026-07-15T09:15:00Z", "168h": "2026-07-22T09:00:00Z"} {
+		link := asks(`{"valid_for":"` + validFor + `"}`)
+		require.Equal(t, http.StatusOK, link.status, link.body)
+		require.Contains(t, link.body, `"works_until":"`+until+`"`)
+	}
+	require.Len(t, in.made, 4)
+	for _, validFor := range []string{`"14m59s"`, `"168h1s"`, `"-24h"`, `"tomorrow"`} {
+		refused := asks(`{"valid_for":` + validFor + `}`)
+		require.Equal(t, http.StatusBadRequest, refused.status, refused.body)
+		require.Contains(t, refused.body, `"field":"valid_for","detail":"must be a duration from 15m to 168h (7 days)"`)
+	}
+	for _, body := range []string{`{"valid_for":24}`, `{"validfor":"24h"}`} {
+		require.Equal(t, http.StatusBadRequest, asks(body).status, body)
+	}
+	require.Len(t, in.made, 4)
 	for _, c := range in.made {
 		require.Equal(t, []string{agency, alice, "agency"}, []string{c.ParentAccount, c.UserID, c.Role}, "alice is the token's subject")
 		require.NotEmpty(t, c.RequestID)
@@ -85,7 +102,7 @@ func TestAnAgencyLooksAfterTheSignInsOfItsPeople(t *testing.T) {
 		require.Equal(t, http.StatusNotFound, b.ask(http.MethodPost, "/api/users/"+otherUser+path, "", staff).status)
 		require.Equal(t, http.StatusForbidden, b.ask(http.MethodPost, "/api/users/"+alice+path, "", "Authorization: Bearer "+b.token(client1, "client")).status)
 	}
-	require.Len(t, in.made, 2)
+	require.Len(t, in.made, 4)
 	require.Len(t, in.ended, 1)
 	in.err = domain.NewError(domain.CodeConflict, "This colleague has signed in before.")
 	refused := b.ask(http.MethodPost, "/api/users/"+colleague+"/sign-in-link", "", staff)

@@ -23,7 +23,7 @@ func (p *Params) judgeUnknown(given url.Values, pattern string, own []string) {
 		switch {
 		case declared, slices.Contains(own, name):
 		case strings.HasPrefix(pattern, "/api/"):
-			p.bad.addf(clip(name), "is not a parameter of this address: leave it out, or see /openapi.json for what it takes")
+			p.bad.Addf(clip(name), "is not a parameter of this address: leave it out, or see /openapi.json for what it takes")
 		case slices.Contains(rangeNames, name):
 			start, end := paramStartTime.Name, paramEndTime.Name
 			if p.declares(paramFromDate) {
@@ -33,7 +33,7 @@ func (p *Params) judgeUnknown(given url.Values, pattern string, own []string) {
 			if strings.Contains(pattern, "{"+end+"}") {
 				where = "in the path"
 			}
-			p.bad.addf(name, "is not a parameter: give the range as %s and %s, %s", start, end, where)
+			p.bad.Addf(name, "is not a parameter: give the range as %s and %s, %s", start, end, where)
 		default:
 			p.ignored = append(p.ignored, clip(name))
 		}

@@ -1,12 +1,12 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -76,8 +76,12 @@ func (d LocalDirectory) AddClient(ctx context.Context, c Caller, add NewClient) 
 	if !d.Local {
 		return domain.DirectoryAccount{}, ErrDirectoryElsewhere
 	}
-	if err := errors.Join(checkName("name", &add.Name, true), checkEmail(&add.Email, false), checkName("phone", &add.Phone, false),
-		checkName("address", &add.Address, false)); err != nil {
+	var bad domain.FieldErrors
+	checkName(&bad, "name", &add.Name, true)
+	checkEmail(&bad, &add.Email, false)
+	checkName(&bad, "phone", &add.Phone, false)
+	checkName(&bad, "address", &add.Address, false)
+	if err := bad.Err(); err != nil {
 		return domain.DirectoryAccount{}, err
 	}
 	id := newHexID(d.Now(), domain.KindAccount, c.ParentAccount, add.Key)
@@ -94,18 +98,23 @@ func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) 
 	if !d.Local {
 		return domain.DirectoryUser{}, ErrDirectoryElsewhere
 	}
-	if err := errors.Join(checkName("name", &invite.Name, true), checkEmail(&invite.Email, true), checkName("phone", &invite.Phone, false)); err != nil {
+	var bad domain.FieldErrors
+	checkName(&bad, "name", &invite.Name, true)
+	checkEmail(&bad, &invite.Email, true)
+	checkName(&bad, "phone", &invite.Phone, false)
+	account, ok := domain.HexID(cmp.Or(invite.AccountID, c.ParentAccount))
+	if !ok {
+		bad.Addf("account", "is not an id: use 24 hex digits")
+	}
+	if err := bad.Err(); err != nil {
 		return domain.DirectoryUser{}, err
 	}
-	if invite.AccountID == "" {
-		invite.AccountID = c.ParentAccount
-	}
-	if err := d.ofAgency(ctx, c, invite.AccountID); err != nil {
+	if err := d.ofAgency(ctx, c, account); err != nil {
 		return domain.DirectoryUser{}, err
 	}
 	now := stored(d.Now())
 	user := domain.DirectoryUser{
-		ID: newHexID(now, domain.KindUser, c.ParentAccount, invite.Key), AccountID: invite.AccountID, Name: invite.Name, Email: invite.Email,
+		ID: newHexID(now, domain.KindUser, c.ParentAccount, invite.Key), AccountID: account, Name: invite.Name, Email: invite.Email,
 		Phone: invite.Phone, Active: true, CreatedAt: now, UpdatedAt: now,
 	}
 	again := func(before domain.DirectoryEntity) domain.DirectoryEntity { // made at another time
@@ -171,14 +180,17 @@ func (d LocalDirectory) append(ctx context.Context, c Caller, entity domain.Dire
 
 // NewAgency makes an agency and its first person, who has all rights in it: what `ledgerboard init` appends. Errors: invalid.
 func NewAgency(name string, first NewPerson, now time.Time) (agency domain.DirectoryAccount, person domain.DirectoryUser, err error) {
-	err = errors.Join(checkName("name of the agency", &name, true), checkName("name", &first.Name, true), checkEmail(&first.Email, true))
+	var bad domain.FieldErrors
+	checkName(&bad, "name of the agency", &name, true)
+	checkName(&bad, "name", &first.Name, true)
+	checkEmail(&bad, &first.Email, true)
 	id := newHexID(now, domain.KindAccount, "", "")
 	agency = domain.DirectoryAccount{ID: id, RowID: domain.ComputedRow(id), Name: name, Email: first.Email, Active: true}
 	person = domain.DirectoryUser{
 		ID: newHexID(now, domain.KindUser, "", ""), AccountID: id, Name: first.Name, Email: first.Email, IsOwner: true, Active: true,
 		CreatedAt: stored(now), UpdatedAt: stored(now),
 	}
-	return agency, person, err
+	return agency, person, bad.Err()
 }
 
 // newHexID is a new id as MongoDB makes them: the second, and what is random. With a key it is the same for the same key.

@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"fmt"
 	"net/mail"
 	"strings"
 	"unicode/utf8"
@@ -13,28 +12,20 @@ import (
 const MaxName = 200
 
 // checkName trims a text and refuses one that no person could have meant.
-func checkName(field string, text *string, wanted bool) error {
+func checkName(bad *domain.FieldErrors, field string, text *string, wanted bool) {
 	*text = strings.TrimSpace(*text)
-	var detail string
 	switch {
 	case *text == "" && wanted:
-		detail = "is missing; give one"
+		bad.Addf(field, "is missing; give one")
 	case utf8.RuneCountInString(*text) > MaxName, !utf8.ValidString(*text), strings.ContainsFunc(*text, func(r rune) bool { return r < ' ' }):
-		detail = fmt.Sprintf("is no text of at most %d characters on one line", MaxName)
-	default:
-		return nil
+		bad.Addf(field, "is not a text of at most %d characters on one line", MaxName)
 	}
-	return domain.NewError(domain.CodeInvalid, "The request is not well-formed: %s %s.", field, detail).WithField(field, detail)
 }
 
-// checkEmail refuses what is no address; the case of letters stays as it is given.
-func checkEmail(email *string, wanted bool) error {
-	if err := checkName("email", email, wanted); err != nil || *email == "" {
-		return err
+// checkEmail refuses what is not an e-mail address. The case of letters stays as given.
+func checkEmail(bad *domain.FieldErrors, email *string, wanted bool) {
+	checkName(bad, "email", email, wanted)
+	if parsed, err := mail.ParseAddress(*email); *email != "" && (err != nil || parsed.Address != *email) {
+		bad.Addf("email", "is not an e-mail address, like jonas@example.com")
 	}
-	if parsed, err := mail.ParseAddress(*email); err != nil || parsed.Address != *email {
-		const detail = "is no e-mail address, like jonas@example.com"
-		return domain.NewError(domain.CodeInvalid, "The request is not well-formed: email %s.", detail).WithField("email", detail)
-	}
-	return nil
 }

@@ -3,6 +3,7 @@ package domain
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Code is the machine-readable class of an [Error]. The api package owns the one table from
@@ -24,7 +25,7 @@ const (
 	CodeInternal           Code = "internal"            // our defect
 )
 
-// FieldError names one offending input, so that a caller can mend all of them at once.
+// FieldError names one offending input, so that a caller can correct all of them at once.
 type FieldError struct {
 	Field  string `json:"field"`  // path of the input, for example "users[2]" or "startTime"
 	Detail string `json:"detail"` // what was wrong and what to do
@@ -70,6 +71,41 @@ func (e *Error) WithField(field, detail string) *Error {
 	c := *e
 	c.Fields = append(append([]FieldError(nil), e.Fields...), FieldError{Field: field, Detail: detail})
 	return &c
+}
+
+// InvalidField is an [Error] about one input of a malformed request.
+func InvalidField(field, detail string) *Error {
+	return NewError(CodeInvalid, "The request is not well-formed: %s %s.", field, detail).WithField(field, detail)
+}
+
+// FieldErrors collects what is wrong with the inputs of a request, so that a caller can correct all of them at once.
+type FieldErrors struct {
+	Count  int // of all inputs with a fault, listed or not
+	fields []FieldError
+}
+
+// Addf names an input, the first time that something is wrong with it.
+func (e *FieldErrors) Addf(field, format string, args ...any) {
+	if slices.ContainsFunc(e.fields, func(named FieldError) bool { return named.Field == field }) {
+		return
+	}
+	if e.Count++; e.Count > maxFields {
+		return
+	}
+	e.fields = append(e.fields, FieldError{Field: field, Detail: fmt.Sprintf(format, args...)})
+}
+
+// Err returns an [Error] that names the inputs, nil if there are none.
+func (e *FieldErrors) Err() error {
+	switch len(e.fields) {
+	case 0:
+		return nil
+	case 1:
+		return InvalidField(e.fields[0].Field, e.fields[0].Detail)
+	}
+	invalid := NewError(CodeInvalid, "The request is not well-formed in %d places; see errors.", e.Count)
+	invalid.Fields = e.fields
+	return invalid
 }
 
 // CodeOf returns the code of the first [Error] in err's chain, and [CodeInternal] for any other error.

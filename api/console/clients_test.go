@@ -120,7 +120,7 @@ func TestFiguresOfAClient(t *testing.T) {
 	b.get("/console/clients/" + bakery + "/figures?from=2026-09-01&to=2026-09-07&tz=Europe/Berlin&compare=year").says(http.StatusNotFound)
 	require.Contains(t, s.asked,
 		"GET /auth/getAccountFollowers/2026-09-01/2026-09-07/all?account="+bakery+"&compare=year&tz=Europe%2FBerlin")
-	s.refuseField("GET /auth/getAccountFollowers/2026-09-09/2026-09-07/all", "startTime")
+	s.refuseFields("GET /auth/getAccountFollowers/2026-09-09/2026-09-07/all", "startTime")
 	wrong := b.get("/console/clients/" + bakery + "/figures?from=2026-09-09&to=2026-09-07&platform=all")
 	wrong.says(http.StatusOK, `value="2026-09-09"><strong class="fault">Choose a day`, `value="2026-09-07"></label>`, "Nothing is shown yet.")
 	require.NotContains(t, wrong.Body.String(), "words of the API")

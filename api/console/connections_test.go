@@ -137,13 +137,14 @@ func TestTheFormsOfConnectingKeepWhatWasEntered(t *testing.T) {
 		require.NotContains(t, p.Body.String(), "words of the API")
 		require.NotContains(t, p.Body.String(), `value="`+bakery+`" selected`)
 	}
-	s.refuseField("POST /api/connect/links", "platforms")
+	require.Contains(t, b.get("/console/connect").Body.String(), `#link" novalidate>`, "a browser would report one field at a time")
+	s.refuseFields("POST /api/connect/links", "platforms")
 	again(b.post("/console/connect/links?q=harbour", url.Values{"client": {other}, "days": {"9"}}),
 		"Tick one platform or more.", `value="9"`, `value="harbour"`)
-	s.refuseField("POST /api/connect/links", "days")
+	s.refuseFields("POST /api/connect/links", "platforms", "days")
 	again(b.post("/console/connect/links", url.Values{"client": {other}, "platform": {"6"}, "days": {"99"}}),
-		"Write a whole number from 1 to 14.", `value="99"`, `value="6" checked`)
-	s.refuseField("POST /api/connect", "platform")
+		"Tick one platform or more.", "Write a whole number from 1 to 14.", `value="99"`, `value="6" checked`)
+	s.refuseFields("POST /api/connect", "platform")
 	again(b.post("/console/connect", url.Values{"client": {other}, "platform": {"9"}}), "Choose a platform.")
 	require.Empty(t, *sent)
 }

@@ -3,6 +3,7 @@ package console
 import (
 	"errors"
 	"net/url"
+	"slices"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -19,6 +20,11 @@ func (c *Console) personSignInPages() []page {
 	}
 }
 
+// linkDurations are how long a link may work, in the words of the page.
+var linkDurations = []choice{
+	{ID: "15m", Name: "15 minutes"}, {ID: "1h", Name: "1 hour"}, {ID: "24h", Name: "24 hours"}, {ID: "72h", Name: "3 days"}, {ID: "168h", Name: "7 days"},
+}
+
 // personSignInView is where a person of the agency or of a client is signed in, and how it is let in.
 type personSignInView struct {
 	readmodels.User
@@ -30,22 +36,27 @@ type personSignInView struct {
 	Back      string // address of the people among whom this one is
 	Said      string // why no link was made
 	NoLink    string // why none can be made; "": the page has the button
+	ValidFor  string // how long the link works, as chosen
 }
 
 func (p personSignInView) template() (name, title string) {
 	return "person-sign-in", "How " + nameOr(p.Name, p.ID) + " signs in"
 }
 
-func (v *visit) personSignIn() (view, error) { return v.showPersonSignIn("") }
+// Durations are the choices of how long the link works.
+func (personSignInView) Durations() []choice { return linkDurations }
 
-func (v *visit) showPersonSignIn(said string) (view, error) {
+func (v *visit) personSignIn() (view, error) { return v.showPersonSignIn("", "24h") }
+
+func (v *visit) showPersonSignIn(said, validFor string) (view, error) {
 	user := "/api/users/" + url.PathEscape(v.r.PathValue("id"))
 	of, err := get[readmodels.User](v, user, nil)
 	if err != nil {
 		return nil, err
 	}
 	shown := personSignInView{
-		User: of, Elsewhere: v.console.deps.Application != nil, Provider: v.console.deps.Provider != nil, Colleague: of.AccountID == v.who.AccountID, Back: clientPath(of.AccountID, "people"), Said: said,
+		User: of, Elsewhere: v.console.deps.Application != nil, Provider: v.console.deps.Provider != nil,
+		Colleague: of.AccountID == v.who.AccountID, Back: clientPath(of.AccountID, "people"), Said: said, ValidFor: validFor,
 	}
 	if shown.Colleague {
 		shown.Back = colleaguesPath
@@ -58,18 +69,18 @@ func (v *visit) showPersonSignIn(said string) (view, error) {
 	return shown, err
 }
 
-// noLink says why the API would refuse to make a link, as far as that is known before: a button that is refused is not shown. Nothing here
-// tells of a colleague whose sessions have all ended, nor who is not active: whoever has forgotten a password, and has not set a new one yet, is shown
-// as not active and may sign in. The API refuses the links that would sign nobody in.
+// noLink says why the API would refuse to make a link, if the page can know it; the page then has no button. It
+// cannot know of a colleague whose sessions have all ended, or that a user is inactive: a user who has to set a
+// new password is shown as inactive and may sign in. The API refuses those links.
 func (v *visit) noLink(p personSignInView) string {
 	name := nameOr(p.Name, p.ID)
 	switch {
 	case p.ID == v.who.UserID:
-		return "This is you, and you are signed in. For a link to sign in somewhere else, ask whoever runs the service."
+		return "This is you, and you are signed in. For a link to sign in somewhere else, ask an operator."
 	case p.Colleague && len(p.Sessions) > 0:
-		return name + " has signed in before. You can make a link for a colleague only until then. Ask whoever runs the service for one."
+		return name + " has signed in before. You can make a link for a colleague only before the first sign-in. Ask an operator for one."
 	case v.console.deps.Addressless:
-		return "This service does not know its own address, so it can make no link. Whoever runs it sets LEDGERBOARD_PUBLIC_URL."
+		return "This service does not know its own address, so it cannot make links. An operator must set LEDGERBOARD_PUBLIC_URL."
 	default:
 		return ""
 	}
@@ -91,9 +102,15 @@ func (v *visit) makeSignInLink() (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	made, err := post[api.SignInLink](v, user+"/sign-in-link", nil)
-	if why, told := errors.AsType[*domain.Error](err); told && (why.Code == domain.CodeConflict || why.Code == domain.CodeUnprocessable) {
-		return v.showPersonSignIn(why.Message)
+	form, err := v.form()
+	if err != nil {
+		return nil, err
+	}
+	validFor := form.Get("valid_for")
+	made, err := post[api.SignInLink](v, user+"/sign-in-link", map[string]string{"valid_for": validFor})
+	why, refused := errors.AsType[*domain.Error](err)
+	if refused && slices.Contains([]domain.Code{domain.CodeConflict, domain.CodeInvalid, domain.CodeUnprocessable}, why.Code) {
+		return v.showPersonSignIn(why.Message, validFor)
 	}
 	return signInLinkView{of, made}, err
 }

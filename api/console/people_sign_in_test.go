@@ -19,7 +19,7 @@ import (
 
 const signsIn = "/console/people/" + clara + "/sign-in"
 
-// linkLasts is how long a link works, in words.
+// linkLasts is how long a link works unless its maker chooses otherwise, in words.
 var linkLasts = fmt.Sprintf("%.0f hours", api.SignInLinkFor.Hours())
 
 // The documents say how long a link works, as the program does.
@@ -50,24 +50,31 @@ func signInStage(t *testing.T) (*stage, *browser) {
 func TestAnAgencyMakesALink(t *testing.T) {
 	t.Parallel()
 	s, b := signInStage(t)
-	made := 0
-	s.answers["POST /api/users/"+clara+"/sign-in-link"] = func(p api.Principal, _ *http.Request) (int, any) {
+	made, asked := 0, map[string]string{}
+	s.answers["POST /api/users/"+clara+"/sign-in-link"] = func(p api.Principal, r *http.Request) (int, any) {
 		require.Equal(t, alice, p.UserID)
 		made++
+		require.NoError(t, json.NewDecoder(r.Body).Decode(&asked))
 		return http.StatusOK, map[string]any{"data": api.SignInLink{
 			UserID: clara, URL: "https://boards.example/console/link/WORD", WorksUntil: s.now.Add(api.SignInLinkFor),
 		}}
 	}
 	page := b.get(signsIn)
-	page.says(http.StatusOK, "How Clara Holm signs in", "of Harbour Bakery", "whoever has it signs in as Clara Holm", "once, within "+linkLasts+".", "is recorded", "a one-time link", "1 Oct 2026, 11:00:00 UTC")
+	page.says(http.StatusOK, "How Clara Holm signs in", "of Harbour Bakery", "anyone who has it can sign in as Clara Holm", `<option value="24h" selected>24 hours</option>`,
+		"Operators can see that you made it", "a one-time link", "1 Oct 2026, 11:00:00 UTC")
 	require.NotContains(t, page.Body.String(), "first invitation")
 	require.Zero(t, made)
-	b.post(signsIn, url.Values{}).says(http.StatusOK, "Send this to Clara Holm alone", "https://boards.example/console/link/WORD", "until <time", "2 Oct 2026, 12:00:00 UTC")
+	b.post(signsIn, url.Values{"valid_for": {"168h"}}).says(http.StatusOK, "Send this to Clara Holm alone", "https://boards.example/console/link/WORD", "until <time", "2 Oct 2026, 12:00:00 UTC")
 	require.Equal(t, 1, made)
+	require.Equal(t, map[string]string{"valid_for": "168h"}, asked)
 	require.NotContains(t, b.get(signsIn).Body.String(), "WORD")
 
 	s.refuse("POST /api/users/"+clara+"/sign-in-link", http.StatusUnprocessableEntity, domain.CodeUnprocessable, "This person is not active.")
-	b.post(signsIn, url.Values{}).says(http.StatusOK, `<p class="bad" role="alert">This person is not active.</p>`, "How Clara Holm signs in")
+	b.post(signsIn, url.Values{"valid_for": {"15m"}}).says(http.StatusOK, `<p class="bad" role="alert">This person is not active.</p>`,
+		"How Clara Holm signs in", `<option value="15m" selected>15 minutes</option>`)
+	outside := "The request is not well-formed: valid_for must be a duration from 15m to 168h (7 days)."
+	s.refuse("POST /api/users/"+clara+"/sign-in-link", http.StatusBadRequest, domain.CodeInvalid, outside)
+	b.post(signsIn, url.Values{"valid_for": {"400h"}}).says(http.StatusOK, `<p class="bad" role="alert">`+outside+`</p>`)
 	s.refuse("POST /api/users/"+clara+"/sign-in-link", http.StatusServiceUnavailable, domain.CodeUnavailable, "It could not be recorded.")
 	b.post(signsIn, url.Values{}).says(http.StatusServiceUnavailable, "It could not be recorded.")
 	for _, role := range []string{"client", "auditor", "operator"} {

@@ -63,7 +63,9 @@ func TestAPersonIsAdded(t *testing.T) {
 		}
 		return http.StatusOK, map[string]any{"data": map[string]any{"id": jonas}}
 	}
-	form := fields(t, b.get(folk).Body.String())
+	text := b.get(folk).Body.String()
+	require.Contains(t, text, `method="post" novalidate>`, "a browser would report one field at a time")
+	form := fields(t, text)
 	form.Set("name", "Jonas Weber")
 	form.Set("email", "jonas@bakery.example.com")
 	b.post(folk, form).leadsTo(folk + "?added=" + jonas)
@@ -76,7 +78,10 @@ func TestAPersonIsAdded(t *testing.T) {
 	again := b.post(folk+"?added="+jonas, form)
 	again.says(http.StatusOK, "has this address already", `value="Jonas Weber"`)
 	require.NotContains(t, again.Body.String(), "was added")
-	require.NotEqual(t, key, fields(t, again.Body.String()).Get("key"), "what is mended is another request")
+	require.NotEqual(t, key, fields(t, again.Body.String()).Get("key"), "a corrected form is another request")
+
+	b.refuseFields("POST /api/users", "name", "email", "phone")
+	b.post(folk, form).says(http.StatusOK, "Write a name of one line", "Write an address like", "Write a number of one line", `value="Jonas Weber"`)
 }
 
 // The view of somebody else is that person's own, read only, under a banner, and only with a record.

@@ -2,9 +2,7 @@ package console
 
 import (
 	"net/http"
-	"time"
 
-	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -38,13 +36,10 @@ const (
 	WhyNarrowed   Why = "narrowed"     // the provider leaves the person no role here
 )
 
-// linkLasts is how long a link that signs in works, in words.
-var linkLasts = counted(int64(api.SignInLinkFor/time.Hour), "hour", "hours")
-
 // notLetIn is what a person is told, and to do.
 var notLetIn = map[Why]*refused{
 	WhyLink: refusal(http.StatusNotFound, domain.CodeNotFound,
-		"This sign-in link is no longer valid: it was used, is older than "+linkLasts+", or was not copied whole. Ask the person who sent it for a new one."),
+		"This sign-in link is no longer valid: it was used, has expired, or was not copied completely. Ask the person who sent it for a new one."),
 	WhyToken: refusal(http.StatusUnprocessableEntity, domain.CodeUnprocessable,
 		"This token signs nobody in: it is too old, of another service, or was not copied whole. Ask whoever gave it to you for a new one."),
 	WhyEnded: refusal(http.StatusForbidden, domain.CodeForbidden, "Your access has ended. Ask your agency."),

@@ -63,7 +63,7 @@ func TestContinueAsIsForThisMachineOnly(t *testing.T) {
 	} {
 		b := s.browser()
 		shown := b.send(http.MethodGet, "/console/sign-in", nil, change)
-		shown.says(http.StatusOK, "ask whoever runs this service")
+		shown.says(http.StatusOK, "ask the people who run this service")
 		require.NotContains(t, shown.Body.String(), "Continue as", name)
 		b.send(http.MethodPost, "/console/sign-in/demo", url.Values{"role": {"agency"}}, change).says(http.StatusNotFound)
 		require.Empty(t, b.cookie, name)

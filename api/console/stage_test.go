@@ -130,11 +130,15 @@ func (s *stage) refuse(at string, status int, code domain.Code, message string) 
 }
 
 // refuseField has the API refuse a parameter of what is asked at a path.
-func (s *stage) refuseField(at, field string) {
+func (s *stage) refuseFields(at string, fields ...string) {
+	errs := []domain.FieldError{}
+	for _, field := range fields {
+		errs = append(errs, domain.FieldError{Field: field, Detail: "words of the API"})
+	}
 	s.answers[at] = func(api.Principal, *http.Request) (int, any) {
 		return http.StatusBadRequest, map[string]any{
 			"code": domain.CodeInvalid, "message": "The request is not well-formed: words of the API.",
-			"errors": []domain.FieldError{{Field: field, Detail: "words of the API"}},
+			"errors": errs,
 		}
 	}
 }

@@ -41,7 +41,6 @@ var words = template.FuncMap{
 	"sparkline":  chart.Sparkline,
 	"atPlatform": atPlatform,
 	"list":       func(entries ...string) []string { return entries },
-	"linkLasts":  func() string { return linkLasts },
 
 	"refreshSeconds": refreshSeconds,
 }

@@ -1340,8 +1340,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Makes a link that signs a person of the agency in to the console, once, within 24 hours.
-         * @description For client users, and for a colleague who has never signed in: of colleagues it is the first invitation. An earlier link of the same person works no more. Who made it for whom is recorded. 409 where people sign in at an identity provider, for a colleague who has signed in before, and where LEDGERBOARD_PUBLIC_URL is not set. Not there where the console is not served.
+         * Makes a link that signs a person of the agency in to the console once.
+         * @description For client users, and for a colleague who has never signed in. The body is optional: valid_for says how long the link works. A new link replaces an earlier one of the same person. The service records who made it for whom. 409 if people sign in at an identity provider, if a colleague has signed in before, or if LEDGERBOARD_PUBLIC_URL is not set. Only available where the console is served.
          */
         post: operations["postUsersSignInLink"];
         delete?: never;
@@ -3510,7 +3510,7 @@ export interface components {
             /** @description why it is refused, or changes nothing */
             reason?: string;
         };
-        /** @description Names one offending input, so that a caller can mend all of them at once. */
+        /** @description Names one offending input, so that a caller can correct all of them at once. */
         FieldError: {
             /** @description what was wrong and what to do */
             detail: string;
@@ -6194,15 +6194,20 @@ export interface components {
         };
         /** @description A link that signs a user in to the console once. */
         SignInLink: {
-            /** @description shown once; to be sent to that person alone, since whoever has it signs in as that person */
+            /** @description shown once; anyone who has it can sign in as that person, so send it to that person only */
             url: string;
             /** @description whom it signs in, 24 hex digits */
             user_id: string;
             /**
              * Format: date-time
-             * @description `works_until` is when it ends, unless it is used or a newer one is made before.
+             * @description `works_until` is when the link expires. It ends earlier if it is used or replaced by a newer one.
              */
             works_until: string;
+        };
+        /** @description What a link is asked for with. */
+        SignInLinkBody: {
+            /** @description `valid_for` is how long the link works, from 15m to 168h (7 days); in minutes or hours; 24h by default. */
+            valid_for?: string;
         };
         /** @description A browser in which a user is signed in to the console. */
         SignInSession: {
@@ -11394,7 +11399,16 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "valid_for": "24h"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SignInLinkBody"];
+            };
+        };
         responses: {
             /** @description Done. */
             200: {
@@ -11419,6 +11433,8 @@ export interface operations {
             403: components["responses"]["forbidden"];
             404: components["responses"]["not_found"];
             409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
             422: components["responses"]["unprocessable"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -61,7 +62,7 @@ func TestAnAgencyLetsItsPeopleIn(t *testing.T) {
 		a.until(t, 1, "select count(*) from accounts where id = '"+signInAgency+"'")
 		first, err := desk.Candidate(t.Context(), signInStaff)
 		require.NoError(t, err)
-		first, err = desk.MakeSignInLink(t.Context(), operatorCaller(), first, domain.Reason{Code: domain.ReasonTest})
+		first, err = desk.MakeSignInLink(t.Context(), operatorCaller(), first, api.SignInLinkFor, domain.Reason{Code: domain.ReasonTest})
 		require.NoError(t, err)
 		stella := sight()
 		status, text := stella.insists(first.Path, url.Values{})

@@ -41,7 +41,12 @@ type begun struct {
 // Run implements the command. No agency is made when it returns an error, unless the error says that it is open.
 func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 	agency, person, err := commands.NewAgency(c.Agency, commands.NewPerson{Name: c.Name, Email: c.Email}, time.Now())
-	wrong := append(c.validate(), err)
+	wrong := c.validate()
+	if invalid, ok := errors.AsType[*domain.Error](err); ok {
+		for _, field := range invalid.Fields {
+			wrong.add(fmt.Errorf("%s %s", field.Field, field.Detail))
+		}
+	}
 	switch c.Directory {
 	case directoryLocal:
 	case directoryMainApp:

@@ -35,6 +35,7 @@ func TestInitBegins(t *testing.T) {
 		"LEDGERBOARD_DIRECTORY is not":   func(c *initCommand) { c.Directory = "" },
 		"LEDGERBOARD_JWT_SECRET":         func(c *initCommand) { c.JWTSecret = "" },
 		"e-mail address":                 func(c *initCommand) { c.Email = "anna" },
+		"name is missing":                func(c *initCommand) { c.Email, c.Name = "anna", " " },
 		"--for":                          func(c *initCommand) { c.For = 0 },
 	} {
 		_, err := run(change)

@@ -43,7 +43,7 @@ type cli struct {
 	Erase        eraseCommand        `cmd:"" help:"Erase a person from the directory; histories keep the id."`
 	ExportPerson exportPersonCommand `cmd:"" help:"Write everything that is known of a person into a file, for that person."`
 	Keygen       keygenCommand       `cmd:"" help:"Make a key pair that signs and verifies checkpoints of the history."`
-	SignInLink   signInLinkCommand   `cmd:"" help:"Make a link that signs a user in to the console once, within ${sign_in_link_for} hours."`
+	SignInLink   signInLinkCommand   `cmd:"" help:"Make a link that signs a user in to the console once."`
 	SignInUnlink signInUnlinkCommand `cmd:"" help:"Take a user's link to a person of the identity provider off: the next sign-in links it anew."`
 	Token        tokenCommand        `cmd:"" help:"Make a signed token for trying things out."`
 	Status       statusCommand       `cmd:"" help:"Ask a running service whether it is ready."`

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
@@ -27,7 +26,7 @@ func defaults() kong.Vars {
 		"account_insights_interval": shortly(defaultEvery),
 		"post_insights_interval":    shortly(collect.DefaultPostInterval),
 		"linkedin_scopes":           strings.Join(platforms.Config{}.WithDefaults().LinkedIn.Scopes, ","),
-		"sign_in_link_for":          strconv.Itoa(int(api.SignInLinkFor / time.Hour)),
+		"sign_in_link_for":          shortly(api.SignInLinkFor),
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/internal/desk"
 )
 
@@ -18,6 +19,7 @@ type signInLinkCommand struct {
 	actionFlags
 	User      string `required:"" placeholder:"ID" help:"The user: 24 hex digits. The directory says what it may do."`
 	PublicURL string `name:"public-url" env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Where browsers find the service, as the service has it."`
+	ValidFor  string `default:"${sign_in_link_for}" help:"How long the link works: 15m to 168h (7 days)."`
 	Issuer    string `name:"oidc-issuer" env:"LEDGERBOARD_OIDC_ISSUER" placeholder:"https://…" help:"Identity provider, as the service has it: with one, links sign nobody in."`
 	JSON      bool   `name:"json" help:"Print a JSON object."`
 }
@@ -25,6 +27,10 @@ type signInLinkCommand struct {
 func (c signInLinkCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.User, err = hexFlag("--user", c.User); err != nil {
 		return err
+	}
+	validFor, err := api.SignInLinkDuration(c.ValidFor)
+	if err != nil {
+		return usageError{fmt.Errorf("--valid-for %q: %w", c.ValidFor, err)}
 	}
 	if c.Issuer != "" {
 		return usageError{fmt.Errorf("LEDGERBOARD_OIDC_ISSUER is set: people sign in at %s, and links sign nobody in", c.Issuer)}
@@ -44,7 +50,7 @@ func (c signInLinkCommand) Run(ctx context.Context, s streams) (err error) {
 		if err != nil {
 			return err
 		}
-		if link, err = desk.MakeSignInLink(ctx, operatorCaller(), link, reason); err != nil {
+		if link, err = desk.MakeSignInLink(ctx, operatorCaller(), link, validFor, reason); err != nil {
 			return refused(err)
 		}
 		address, until := strings.TrimSuffix(c.PublicURL, "/")+link.Path, link.ExpiresAt.UTC().Truncate(time.Second)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/signin"
@@ -106,7 +107,7 @@ func TestALinkSignsInToTheConsole(t *testing.T) {
 			return err == nil
 		}, patience, 50*time.Millisecond)
 		require.Equal(t, signin.Link{UserID: signInStaff, AccountID: signInAgency, Role: "agency"}, link)
-		link, err = desk.MakeSignInLink(t.Context(), operatorCaller(), link, domain.Reason{Code: domain.ReasonTest})
+		link, err = desk.MakeSignInLink(t.Context(), operatorCaller(), link, api.SignInLinkFor, domain.Reason{Code: domain.ReasonTest})
 		require.NoError(t, err)
 
 		b := newPersonsBrowser(t, base)
@@ -167,4 +168,9 @@ func TestSignInLinkWantsItsAddress(t *testing.T) {
 	require.ErrorContains(t, err, "LEDGERBOARD_PUBLIC_URL is not set")
 	err = signInLinkCommand{User: "Stella"}.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard})
 	require.ErrorContains(t, err, "--user")
+	for _, validFor := range []string{"14m", "169h", "soon"} {
+		err = signInLinkCommand{User: signInStaff, ValidFor: validFor, PublicURL: "https://boards.example"}.
+			Run(t.Context(), streams{Out: io.Discard, Err: io.Discard})
+		require.ErrorContains(t, err, "--valid-for \""+validFor+"\": must be a duration from 15m to 168h (7 days)")
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -31,10 +30,13 @@ func (d *Desk) Candidate(ctx context.Context, user string) (signin.Link, error) 
 	return signin.Link{UserID: p.UserID, AccountID: p.AccountID, Role: p.Role}, err
 }
 
-// MakeSignInLink makes the link of a candidate. Who made it for whom is recorded.
-func (d *Desk) MakeSignInLink(ctx context.Context, c commands.Caller, link signin.Link, reason domain.Reason) (signin.Link, error) {
+// MakeSignInLink makes a candidate's link, which works for a time ([api.SignInLinkDuration]), and records
+// who made it for whom.
+func (d *Desk) MakeSignInLink(
+	ctx context.Context, c commands.Caller, link signin.Link, validFor time.Duration, reason domain.Reason,
+) (signin.Link, error) {
 	word, now := rand.Text(), time.Now()
-	link.Path, link.ExpiresAt = console.LinkPath(word), now.Add(api.SignInLinkFor)
+	link.Path, link.ExpiresAt = console.LinkPath(word), now.Add(validFor)
 	on := domain.OperatorTarget{User: link.UserID}
 	err := d.act(ctx, c, domain.ActionSignInLinkMade, on, reason, simply(func(ctx context.Context) error {
 		return vault.NewSessions(d.kept).MakeLink(ctx, vault.SignInLink{

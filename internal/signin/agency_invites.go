@@ -14,8 +14,8 @@ import (
 
 // Agency is how an agency looks after the sign-ins of its people. It implements [api.SignIns].
 type Agency struct {
-	// Make makes a link that signs a user in once, and records who made it for whom; its Path and ExpiresAt are filled in.
-	Make      func(context.Context, commands.Caller, Link, domain.Reason) (Link, error)
+	// Make makes a link that works for a time, records who made it for whom, and fills in Path and ExpiresAt.
+	Make      func(context.Context, commands.Caller, Link, time.Duration, domain.Reason) (Link, error)
 	Kept      *vault.Sessions
 	People    People
 	PublicURL string // where browsers find the service; "": it is not known
@@ -44,7 +44,7 @@ var (
 )
 
 // MakeLink implements [api.SignIns].
-func (a Agency) MakeLink(ctx context.Context, c commands.Caller, of readmodels.User) (made api.SignInLink, err error) {
+func (a Agency) MakeLink(ctx context.Context, c commands.Caller, of readmodels.User, validFor time.Duration) (made api.SignInLink, err error) {
 	switch {
 	case a.Provider:
 		return made, errProviderSignsIn
@@ -64,7 +64,7 @@ func (a Agency) MakeLink(ctx context.Context, c commands.Caller, of readmodels.U
 			return made, err
 		}
 	}
-	link, err := a.Make(ctx, c, Link{UserID: p.UserID, AccountID: p.AccountID, Role: p.Role},
+	link, err := a.Make(ctx, c, Link{UserID: p.UserID, AccountID: p.AccountID, Role: p.Role}, validFor,
 		domain.Reason{Code: domain.ReasonCustomerRequest})
 	if err != nil {
 		return made, err

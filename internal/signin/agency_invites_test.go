@@ -79,7 +79,7 @@ func TestWhyAnAgencyMakesNoLink(t *testing.T) {
 		signIns := signin.Agency{
 			Kept: kept, People: signin.People{People: readmodels.People{Pool: log.DB.ReadOnly}, Monitor: seen}, PublicURL: c.address, Provider: c.provider,
 		}
-		_, err := signIns.MakeLink(t.Context(), commands.Caller{}, c.of)
+		_, err := signIns.MakeLink(t.Context(), commands.Caller{}, c.of, time.Hour)
 		require.Equal(t, c.code, domain.CodeOf(err), name)
 		require.ErrorContains(t, err, c.says, name)
 	}

@@ -15,8 +15,8 @@ import (
 var (
 	// ErrNoSession (not_found): there is none of that digest, or it has ended.
 	ErrNoSession = domain.NewError(domain.CodeNotFound, "There is no such session. Sign in.")
-	// ErrNoSignInLink (not_found): there is none of that digest, it was used, or it is too old.
-	ErrNoSignInLink = domain.NewError(domain.CodeNotFound, "This link signs nobody in any more. Ask whoever sent it for a new one.")
+	// ErrNoSignInLink (not_found): no link has that digest, or it was used, replaced, or has expired.
+	ErrNoSignInLink = domain.NewError(domain.CodeNotFound, "This sign-in link is no longer valid. Ask the person who sent it for a new one.")
 )
 
 // seenEvery is how exactly it is known when a session was last seen: not every request writes.

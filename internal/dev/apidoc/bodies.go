@@ -40,7 +40,8 @@ func bodyForms() map[string]string {
 		"scopes":       strings.Trim(domain.ScopePattern, "^$"),
 		"access_token": tokenForm + "+", "refresh_token": tokenForm + "*", "external_id": pageIDForm, "return_to": returnForm,
 
-		"report": "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+		"valid_for": "(1[5-9]|[2-9][0-9]|[1-9][0-9]{2,3})m|([1-9][0-9]?|1[0-5][0-9]|16[0-8])h",
+		"report":    "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
 	}
 }
 

@@ -1,10 +1,6 @@
 package apidoc
 
 import (
-	"fmt"
-	"time"
-
-	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -189,13 +185,12 @@ var operations = map[string]about{
 		refuses: []domain.Code{domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable},
 	},
 	"postUsersSignInLink": {
-		tag: tagEntities,
-		summary: fmt.Sprintf("Makes a link that signs a person of the agency in to the console, once, within %d hours.",
-			api.SignInLinkFor/time.Hour),
-		text: "For client users, and for a colleague who has never signed in: of colleagues it is the first invitation. An earlier link of the same person works no " +
-			"more. Who made it for whom is recorded. 409 where people sign in at an identity provider, for a colleague who has signed in before, and where " +
-			"LEDGERBOARD_PUBLIC_URL is not set. Not there where the console is not served.",
-		refuses: []domain.Code{domain.CodeConflict, domain.CodeUnprocessable},
+		tag:     tagEntities,
+		summary: "Makes a link that signs a person of the agency in to the console once.",
+		text: "For client users, and for a colleague who has never signed in. The body is optional: valid_for says how long the link works. A new link " +
+			"replaces an earlier one of the same person. The service records who made it for whom. 409 if people sign in at an identity provider, if a " +
+			"colleague has signed in before, or if LEDGERBOARD_PUBLIC_URL is not set. Only available where the console is served.",
+		refuses: []domain.Code{domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable},
 	},
 	"getUsersSessions": {
 		tag: tagEntities, summary: "Where a person of the agency is signed in to the console, the newest first.", text: "Each is a browser. Not there where the console is not served.",
