@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/internal/posttexts"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
@@ -156,7 +155,7 @@ func shownColumns(ctx context.Context, tx pgx.Tx, schema, table string) (string,
 	}
 	return "select p.*, t.content, t.media_url, t.permalink from " + schema + "." + table + ` p
 		cross join lateral (
-			select ` + posttexts.Columns + `
+			select ` + pg.PostTexts + `
 			from ` + migrations.Views + `.post_contents c
 			where c.parent_account = p.parent_account and c.social_account_id = p.social_account_id and c.external_id = p.external_id) t`, nil
 }

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
-	"github.com/ledgerboard/ledgerboard/internal/durable"
+	"github.com/ledgerboard/ledgerboard/internal/backup"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -117,5 +117,5 @@ func (p *process) keepPublicKey(public string) error {
 	if err != nil || slices.Contains(strings.Fields(string(raw)), public) {
 		return err
 	}
-	return durable.ReplaceFile(filepath.Join(p.DataDir, checkpointPublic), append(raw, public+"\n"...), 0o644)
+	return backup.ReplaceFile(filepath.Join(p.DataDir, checkpointPublic), append(raw, public+"\n"...), 0o644)
 }

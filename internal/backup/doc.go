@@ -20,7 +20,7 @@
 // manifest.json names everything ([Manifest]); <topic>-<partition>/<first>-<next>-<digest>.seg are segments: a line
 // "ledgerboard.segment.v1 <topic> <partition>", then records, see appendFrame.
 //
-// It may import domain, internal/eventlog and internal/durable only.
+// It may import domain and internal/eventlog only.
 //
 // # Non-obvious
 //

@@ -13,8 +13,6 @@ import (
 	"slices"
 	"syscall"
 	"time"
-
-	"github.com/ledgerboard/ledgerboard/internal/durable"
 )
 
 const (
@@ -164,7 +162,7 @@ func (m *Manifest) save(dir string) (err error) {
 	}
 	raw = append(raw, '\n')
 	m.Sum = sumOf(raw)
-	return durable.ReplaceFile(filepath.Join(dir, manifestFile), withSum(raw, "", m.Sum), 0o600)
+	return ReplaceFile(filepath.Join(dir, manifestFile), withSum(raw, "", m.Sum), 0o600)
 }
 
 // ErrInUse says that another process writes, checks or restores the backup.

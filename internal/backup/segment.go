@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/internal/durable"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -45,7 +44,7 @@ type segmentWriter struct {
 }
 
 func newSegment(dir, topic string, partition int32, first int64) (*segmentWriter, error) {
-	file, err := os.CreateTemp(dir, durable.PartialPrefix)
+	file, err := os.CreateTemp(dir, partialPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("make a segment: %w", err)
 	}
@@ -85,7 +84,7 @@ func (w *segmentWriter) close(next int64) (Segment, error) {
 		return Segment{}, fmt.Errorf("name a segment: %w", err)
 	}
 	w.segment.File = filepath.ToSlash(filepath.Join(filepath.Base(w.dir), name))
-	return w.segment, durable.SyncDir(w.dir)
+	return w.segment, syncDir(w.dir)
 }
 
 // abandon leaves nothing behind.

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/durable"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -163,7 +162,7 @@ func (r *run) refuseOtherFiles() error {
 	}
 	for _, e := range entries {
 		ours := slices.ContainsFunc(r.next.Topics, func(t Topic) bool { return strings.HasPrefix(e.Name(), t.Name+"-") })
-		if !ours && !strings.HasPrefix(e.Name(), durable.PartialPrefix) {
+		if !ours && !strings.HasPrefix(e.Name(), partialPrefix) {
 			return fmt.Errorf("%s is not empty and holds no backup: name another directory", r.Dir)
 		}
 	}
@@ -257,7 +256,7 @@ func (r *run) tidy(m *Manifest) error {
 			}
 		}
 	}
-	left, err := filepath.Glob(filepath.Join(r.Dir, durable.PartialPrefix+"*"))
+	left, err := filepath.Glob(filepath.Join(r.Dir, partialPrefix+"*"))
 	if err != nil {
 		return fmt.Errorf("tidy the backup: %w", err)
 	}

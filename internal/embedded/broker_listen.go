@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"github.com/ledgerboard/ledgerboard/internal/durable"
 )
 
 const (
@@ -38,7 +37,7 @@ func listenBroker(addressFile string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", loopback, err)
 	}
-	if err := durable.ReplaceFile(addressFile, []byte(inner.Addr().String()+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(addressFile, []byte(inner.Addr().String()+"\n"), 0o600); err != nil {
 		inner.Close()
 		return nil, err
 	}

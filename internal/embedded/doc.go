@@ -11,14 +11,14 @@
 //   - Nothing keeps running after Close or after the death of this process.
 //   - Addresses stay the same after a restart on the same directory as long as the port is free.
 //
-// It imports no other package of this module but internal/durable.
+// It may not import any other package of this module.
 //
 // # Limits
 //
 //   - After a kill, kfake reads the whole log into memory for a moment, and a producer that outlives the broker may
 //     append its unanswered batch twice. Beyond some gigabytes, use Apache Kafka.
 //   - kfake accepts every topic setting and describes it back; most have no effect.
-//   - PostgreSQL refuses root. Started by root it runs as the owner of the cluster, else as postgres or nobody. On
-//     Linux it gets its directory as an open descriptor (/proc/self/fd/3), because root's directories may be closed.
+//   - PostgreSQL refuses root. Started by root it runs as postgres, else as nobody. On Linux it gets its directory as an
+//     open descriptor (/proc/self/fd/3), because root's directories may be closed.
 //   - Without an installed server, PostgreSQL is downloaded once per cache directory.
 package embedded

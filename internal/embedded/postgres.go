@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"maps"
 	"net"
@@ -28,10 +27,10 @@ const (
 	databaseName = "ledgerboard"
 	loopback     = "127.0.0.1"
 
-	fastStop     = 60 * time.Second // of a fast shutdown; then it is immediate, and the next start recovers
 	readyPoll    = 20 * time.Millisecond
 	readyConnect = 5 * time.Second
-	portTries    = 5
+	launchAgain  = 200 * time.Millisecond
+	launchTries  = 300
 	tailLines    = 15 // of the server's log that an error shows
 )
 
@@ -94,7 +93,7 @@ func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 func (p *Postgres) path(name string) string { return filepath.Join(p.dir, name) }
 
 func (p *Postgres) start(ctx context.Context) (err error) {
-	p.account = serverAccount(p.path("data"))
+	p.account = serverAccount()
 	major := readLine(p.path("data/PG_VERSION"))
 	if p.programs, err = p.findPrograms(ctx, major); err != nil {
 		return err
@@ -113,10 +112,7 @@ func (p *Postgres) start(ctx context.Context) (err error) {
 // initCluster makes the cluster under another name and moves it when it is complete, so that a kill in the middle leaves
 // nothing that looks like a cluster.
 func (p *Postgres) initCluster(ctx context.Context) error {
-	data, staging := p.path("data"), p.path("data.new")
-	if err := os.Remove(data); err != nil && !errors.Is(err, fs.ErrNotExist) { // removes an empty directory only
-		return fmt.Errorf("%s is not empty and not a PostgreSQL cluster: move it away or choose another data directory", data)
-	}
+	staging := p.path("data.new")
 	p.password = rand.Text()
 	err := errors.Join(
 		os.RemoveAll(staging), os.Mkdir(staging, 0o700), p.own(staging),
@@ -129,20 +125,14 @@ func (p *Postgres) initCluster(ctx context.Context) error {
 	if p.temporary {
 		args = append(args, "--no-sync")
 	}
-	initdb, err := p.run("initdb", args...)
+	initdb, err := p.run(ctx, "initdb", args...)
 	if err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = syscall.Kill(-initdb.Process.Pid, syscall.SIGKILL) })
-	err = initdb.Wait()
-	stop()
-	if ctx.Err() != nil {
-		return ctx.Err()
+	if err := initdb.Wait(); err != nil {
+		return fmt.Errorf("initdb: %w:\n%s", cmp.Or(ctx.Err(), err), p.logTail())
 	}
-	if err != nil {
-		return fmt.Errorf("initdb: %w:\n%s", err, p.logTail())
-	}
-	return os.Rename(staging, data)
+	return os.Rename(staging, p.path("data"))
 }
 
 // own gives a file or directory to the server's account.
@@ -155,37 +145,39 @@ func (p *Postgres) own(path string) error {
 
 // launch starts the server: on the port of the last run if that is free, else on any free one. If an earlier owner of the
 // directory was killed, its server may still be shutting down; launch waits for that.
-func (p *Postgres) launch(ctx context.Context) error {
+func (p *Postgres) launch(ctx context.Context) (err error) {
 	p.port, _ = strconv.Atoi(readLine(p.path("port")))
-	for try, began := 1, time.Now(); ; try++ {
+	for range launchTries {
 		if p.port == 0 {
-			listener, err := net.Listen("tcp", net.JoinHostPort(loopback, "0"))
-			if err != nil {
-				return fmt.Errorf("find a free port: %w", err)
+			if p.port, err = freePort(); err != nil {
+				return err
 			}
-			p.port = listener.Addr().(*net.TCPAddr).Port
-			listener.Close()
 		}
-		err := p.launchOnce(ctx)
-		if err == nil {
+		if err = p.launchOnce(ctx); err == nil {
 			return os.WriteFile(p.path("port"), fmt.Appendln(nil, p.port), 0o600)
 		}
-		said := err.Error()
-		stopping := strings.Contains(said, `"postmaster.pid" already exists`) || strings.Contains(said, "is still in use")
-		switch {
-		case ctx.Err() != nil:
-			return err
-		case strings.Contains(said, "Address already in use") && try < portTries:
+		switch said := err.Error(); {
+		case strings.Contains(said, "Address already in use"):
 			p.port = 0
-		case stopping && time.Since(began) < fastStop:
-			select {
-			case <-ctx.Done():
-			case <-time.After(10 * readyPoll):
-			}
-		default:
+		case !strings.Contains(said, `"postmaster.pid" already exists`) && !strings.Contains(said, "is still in use"):
 			return err
 		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(launchAgain):
+		}
 	}
+	return err
+}
+
+// freePort returns a port that was free a moment ago.
+func freePort() (int, error) {
+	listener, err := net.Listen("tcp", net.JoinHostPort(loopback, "0"))
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	return listener.Addr().(*net.TCPAddr).Port, listener.Close()
 }
 
 // launchOnce waits for a connection. Recovery after a crash takes as long as it takes: only the server's end or the
@@ -196,7 +188,7 @@ func (p *Postgres) launchOnce(ctx context.Context) error {
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		args = append(args, "-c", name+"="+settings[name])
 	}
-	server, err := p.run("postgres", args...)
+	server, err := p.run(context.WithoutCancel(ctx), "postgres", args...)
 	if err != nil {
 		return err
 	}
@@ -282,7 +274,8 @@ func (p *Postgres) Done() <-chan struct{} { return p.ended }
 func (p *Postgres) Close() error {
 	p.closing.Do(func() {
 		if p.ended != nil {
-			p.stop()
+			_ = syscall.Kill(p.pid, syscall.SIGINT) // a fast shutdown
+			<-p.ended
 		}
 		if p.temporary {
 			p.closed = os.RemoveAll(p.dir)

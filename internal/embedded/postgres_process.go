@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -11,42 +12,38 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
 
-// serverAccount returns the account that the server runs as: ours unless we are root, which PostgreSQL refuses; else the
-// owner of the existing cluster, postgres or nobody.
-func serverAccount(data string) *syscall.Credential {
+// serverAccount returns the account that the server runs as: ours unless we are root, which PostgreSQL refuses; else postgres
+// or nobody.
+func serverAccount() *syscall.Credential {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	if info, err := os.Stat(data); err == nil {
-		if owner, ok := info.Sys().(*syscall.Stat_t); ok && owner.Uid != 0 {
-			return &syscall.Credential{Uid: owner.Uid, Gid: owner.Gid}
-		}
+	nobody := &syscall.Credential{Uid: 65534, Gid: 65534}
+	entry, err := user.Lookup("postgres")
+	if err != nil {
+		return nobody
 	}
-	for _, name := range []string{"postgres", "nobody"} {
-		if entry, err := user.Lookup(name); err == nil {
-			uid, uidErr := strconv.ParseUint(entry.Uid, 10, 32)
-			gid, gidErr := strconv.ParseUint(entry.Gid, 10, 32)
-			if uidErr == nil && gidErr == nil && uid != 0 {
-				return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-			}
-		}
+	uid, uidErr := strconv.ParseUint(entry.Uid, 10, 32)
+	gid, gidErr := strconv.ParseUint(entry.Gid, 10, 32)
+	if uidErr != nil || gidErr != nil {
+		return nobody
 	}
-	return &syscall.Credential{Uid: 65534, Gid: 65534}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
 // run starts a server program with its output in a new log, as the server's account and in a session of its own, so that
 // Ctrl-C on the terminal reaches this process alone. Root's directories may be closed to that account: on Linux it gets
-// absolute paths as open descriptors.
-func (p *Postgres) run(program string, args ...string) (*exec.Cmd, error) {
+// absolute paths as open descriptors. The end of the context kills it and its children.
+func (p *Postgres) run(ctx context.Context, program string, args ...string) (*exec.Cmd, error) {
 	log, err := os.Create(p.path("postgres.log"))
 	if err != nil {
 		return nil, fmt.Errorf("create log of the server: %w", err)
 	}
 	defer log.Close()
-	cmd := exec.Command(filepath.Join(p.programs.dir, program))
+	cmd := exec.CommandContext(ctx, filepath.Join(p.programs.dir, program)) //nolint:gosec // it is found on this machine
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	for _, arg := range args {
 		if p.account != nil && runtime.GOOS == "linux" && filepath.IsAbs(arg) {
 			file, err := os.Open(arg)
@@ -64,9 +61,6 @@ func (p *Postgres) run(program string, args ...string) (*exec.Cmd, error) {
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: p.account}
 	if err := cmd.Start(); err != nil {
-		if p.account != nil {
-			return nil, fmt.Errorf("run %s as user id %d, because PostgreSQL refuses root: %w", cmd.Path, p.account.Uid, err)
-		}
 		return nil, fmt.Errorf("run %s: %w", cmd.Path, err)
 	}
 	return cmd, nil
@@ -100,33 +94,12 @@ func (p *Postgres) watch(server *exec.Cmd) error {
 		_ = server.Wait()
 		_, _ = io.WriteString(writer, "ended\n") // its process id may soon be another's
 		writer.Close()
-		if guardErr == nil {
-			_ = guard.Wait()
-		}
+		_ = guard.Wait()
 	}()
 	if guardErr != nil {
 		return fmt.Errorf("run /bin/sh: %w", guardErr)
 	}
 	return nil
-}
-
-// stop asks for a fast shutdown, later for an immediate one, and returns when the server has ended.
-func (p *Postgres) stop() {
-	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT} {
-		select {
-		case <-p.ended:
-			return
-		default:
-			_ = syscall.Kill(p.pid, signal)
-		}
-		select {
-		case <-p.ended:
-			return
-		case <-time.After(fastStop):
-			p.cfg.Logger.Warn("embedded PostgreSQL does not stop", "signal", signal.String(), "waited", fastStop)
-		}
-	}
-	<-p.ended
 }
 
 // logTail returns the last lines of the server's log.

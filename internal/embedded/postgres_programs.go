@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -22,7 +20,7 @@ import (
 
 const (
 	oldestMajor     = 14
-	defaultDownload = "17"
+	downloadVersion = embeddedpostgres.V17
 )
 
 // programs is a directory with postgres and initdb.
@@ -40,41 +38,31 @@ var installPatterns = []string{
 }
 
 // findPrograms picks the server: of the cluster's major version if there is one, else the newest installed, else a download.
-func (p *Postgres) findPrograms(ctx context.Context, clusterMajor string) (programs, error) {
-	var found []programs
+func (p *Postgres) findPrograms(ctx context.Context, clusterMajor string) (found programs, err error) {
 	if p.cfg.cacheDir == "" {
 		for _, pattern := range append(filepath.SplitList(os.Getenv("PATH")), installPatterns...) {
 			paths, _ := filepath.Glob(filepath.Join(pattern, "postgres"))
 			for _, path := range paths {
-				if path, err := filepath.EvalSymlinks(path); err == nil {
-					if installed, err := p.inspect(ctx, filepath.Dir(path)); err == nil {
-						found = append(found, installed)
-					}
+				installed, err := p.inspect(ctx, filepath.Dir(path))
+				if err == nil && installed.major > found.major && (clusterMajor == "" || clusterMajor == strconv.Itoa(installed.major)) {
+					found = installed
 				}
 			}
 		}
 	}
-	slices.SortStableFunc(found, func(a, b programs) int { return cmp.Compare(b.major, a.major) })
-	for _, installed := range found {
-		if clusterMajor == "" || strconv.Itoa(installed.major) == clusterMajor {
-			return installed, nil
-		}
+	if found.major > 0 || ctx.Err() != nil {
+		return found, ctx.Err()
 	}
-	if err := ctx.Err(); err != nil {
-		return programs{}, err
+	if major, _, _ := strings.Cut(string(downloadVersion), "."); clusterMajor != "" && clusterMajor != major {
+		return programs{}, fmt.Errorf("the data directory was made by PostgreSQL %s, which was not found: "+
+			"install the server of that version, or start with another data directory", clusterMajor)
 	}
-	downloaded, err := p.download(ctx, cmp.Or(clusterMajor, defaultDownload))
-	switch {
-	case err == nil || ctx.Err() != nil:
-		return downloaded, err
-	case clusterMajor == "":
+	if found, err = p.download(ctx); err != nil && ctx.Err() == nil {
 		return programs{}, fmt.Errorf("found no PostgreSQL server %d or newer (PATH, %s), and downloading one failed: %w: "+
 			"install it (Debian: apt install postgresql), or use a running server with LEDGERBOARD_DATABASE_URL",
 			oldestMajor, strings.Join(installPatterns, ", "), err)
-	default:
-		return programs{}, fmt.Errorf("the data directory was made by PostgreSQL %s, which was not found (%w): "+
-			"install the server of that version, or start with another data directory", clusterMajor, err)
 	}
+	return found, err
 }
 
 // inspect runs a server program as the account that will run it.
@@ -100,15 +88,8 @@ func (p *Postgres) inspect(ctx context.Context, dir string) (programs, error) {
 	return found, nil
 }
 
-// download returns the cached server programs of a major version. The first time, it downloads about 15 MB.
-func (p *Postgres) download(ctx context.Context, major string) (programs, error) {
-	version, known := map[string]embeddedpostgres.PostgresVersion{
-		"14": embeddedpostgres.V14, "15": embeddedpostgres.V15, "16": embeddedpostgres.V16,
-		"17": embeddedpostgres.V17, "18": embeddedpostgres.V18,
-	}[major]
-	if !known {
-		return programs{}, fmt.Errorf("there is no download of PostgreSQL %s", major)
-	}
+// download returns the server programs in the cache. The first time, it downloads about 15 MB.
+func (p *Postgres) download(ctx context.Context) (programs, error) {
 	cache := cmp.Or(p.cfg.cacheDir, "/var/cache/ledgerboard") // root's home is closed to the server's account
 	if p.cfg.cacheDir == "" && p.account == nil {
 		user, err := os.UserCacheDir()
@@ -117,11 +98,11 @@ func (p *Postgres) download(ctx context.Context, major string) (programs, error)
 		}
 		cache = filepath.Join(user, "ledgerboard")
 	}
-	target := filepath.Join(cache, "postgresql-"+string(version))
+	target := filepath.Join(cache, "postgresql-"+string(downloadVersion))
 	if cached, err := p.inspect(ctx, filepath.Join(target, "bin")); err == nil {
 		return cached, nil
 	}
-	p.cfg.Logger.Info("downloading PostgreSQL, once", "version", version, "cache", cache)
+	p.cfg.Logger.Info("downloading PostgreSQL, once", "version", downloadVersion, "cache", cache)
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return programs{}, fmt.Errorf("create cache directory: %w", err)
 	}
@@ -130,8 +111,8 @@ func (p *Postgres) download(ctx context.Context, major string) (programs, error)
 		return programs{}, fmt.Errorf("create download directory: %w", err)
 	}
 	defer os.RemoveAll(staging)
-	unpacked, err := fetch(ctx, staging, version)
-	if err != nil {
+	unpacked := filepath.Join(staging, "programs")
+	if err := fetch(ctx, staging, unpacked); err != nil {
 		return programs{}, err
 	}
 	// Another process may have been faster: its copy is as good.
@@ -143,31 +124,25 @@ func (p *Postgres) download(ctx context.Context, major string) (programs, error)
 
 // fetch has the library download, check and unpack a server. The library exports only "download and start", so it gets a
 // data directory that no server starts on, and that last step fails.
-func fetch(ctx context.Context, staging string, version embeddedpostgres.PostgresVersion) (string, error) {
-	unpacked, data := filepath.Join(staging, "programs"), filepath.Join(staging, "data")
-	major, _, _ := strings.Cut(string(version), ".")
-	err := errors.Join(os.Mkdir(data, 0o700), os.WriteFile(filepath.Join(data, "PG_VERSION"), []byte(major), 0o600))
+func fetch(ctx context.Context, staging, unpacked string) error {
+	data := filepath.Join(staging, "data")
+	port, err := freePort()
+	err = errors.Join(err, os.Mkdir(data, 0o700), os.WriteFile(filepath.Join(data, "PG_VERSION"), []byte("17"), 0o600))
 	if err != nil {
-		return "", fmt.Errorf("create download directory: %w", err)
+		return fmt.Errorf("create download directory: %w", err)
 	}
-	listener, err := net.Listen("tcp", "localhost:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	listener.Close()
 	library := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
-		Version(version).CachePath(filepath.Join(staging, "archive")).BinariesPath(unpacked).DataPath(data).
+		Version(downloadVersion).CachePath(filepath.Join(staging, "archive")).BinariesPath(unpacked).DataPath(data).
 		RuntimePath(filepath.Join(staging, "runtime")).Port(uint32(port)).StartTimeout(time.Second).Logger(io.Discard))
 	fetched := make(chan error, 1)
 	go func() { fetched <- library.Start() }() // it takes no context
 	select {
 	case err = <-fetched:
 	case <-ctx.Done():
-		return "", fmt.Errorf("download PostgreSQL: %w", ctx.Err())
+		return fmt.Errorf("download PostgreSQL: %w", ctx.Err())
 	}
 	if err != nil && !strings.HasPrefix(err.Error(), "could not start postgres") {
-		return "", fmt.Errorf("download PostgreSQL %s: %w", version, err)
+		return fmt.Errorf("download PostgreSQL %s: %w", downloadVersion, err)
 	}
-	return unpacked, os.Chmod(unpacked, 0o755)
+	return os.Chmod(unpacked, 0o755)
 }

@@ -20,3 +20,10 @@ func Durably(ctx context.Context, pool interface {
 		return f(tx)
 	})
 }
+
+// PostTexts selects content, media_url and permalink (text, null: not known) of one post from its rows c of post_contents,
+// for the answers and for the views in schema lb alike. The main application takes precedence over the listing, field by
+// field. They are aggregates, so that a post without texts has a row too.
+const PostTexts = `coalesce(max(c.content) filter (where c.origin = 'main_app'), max(c.content)) as content,
+			       coalesce(max(c.media_url) filter (where c.origin = 'main_app'), max(c.media_url)) as media_url,
+			       coalesce(max(c.permalink) filter (where c.origin = 'main_app'), max(c.permalink)) as permalink`

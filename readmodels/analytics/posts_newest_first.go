@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/posttexts"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -92,7 +92,7 @@ const categoryOfPost = `coalesce(p.c_id, (
 // probe of one index. What was said under a client outside the scope $2, who had the page before or has it since, is not shown.
 const textsOfPost = `
 		cross join lateral (
-			select ` + posttexts.Columns + `
+			select ` + pg.PostTexts + `
 			from post_contents c
 			where c.parent_account = $1 and c.social_account_id = p.social_account_id and c.external_id = p.external_id
 			  and ($2::text[] is null or c.account_id = any($2))) t`

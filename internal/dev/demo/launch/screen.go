@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/internal/backup"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
-	"github.com/ledgerboard/ledgerboard/internal/durable"
 )
 
 // TokensFor is how long a demo's tokens are good.
@@ -48,7 +48,7 @@ func (s Screen) Announce(out io.Writer, dir string, mock bool) error {
 		return fmt.Errorf("encode demo.json: %w", err)
 	}
 	path := filepath.Join(dir, screenFile)
-	if err := durable.ReplaceFile(path, append(raw, '\n'), 0o600); err != nil {
+	if err := backup.ReplaceFile(path, append(raw, '\n'), 0o600); err != nil {
 		return err
 	}
 	if mock {

@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/internal/durable"
+	"github.com/ledgerboard/ledgerboard/internal/backup"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
@@ -98,7 +98,7 @@ func (s *State) write(path string) error {
 	if err != nil {
 		return fmt.Errorf("encode demo state: %w", err)
 	}
-	return durable.ReplaceFile(path, raw, 0o600)
+	return backup.ReplaceFile(path, raw, 0o600)
 }
 
 func randomHex() string {
