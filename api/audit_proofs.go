@@ -94,7 +94,7 @@ func (s *Server) getBundle(w http.ResponseWriter, r *http.Request, params *Param
 		return err
 	}
 	w.Header().Set("Content-Type", mediaNDJSON+"; charset=utf-8")
-	w.Header().Set(headerDisposition, fmt.Sprintf(`attachment; filename="proof-%s-v%d.jsonl"`, parent, exported.Records))
+	w.Header().Set(headerDisposition, `attachment; filename="proof-`+parent+`.jsonl"`)
 	out := bufio.NewWriterSize(patientWriter{w, http.NewResponseController(w)}, exportBuffer)
 	_, err = io.Copy(out, file)
 	if err = errors.Join(err, out.Flush()); err != nil { // the status is sent, and the bundle says itself that it is cut

@@ -50,7 +50,7 @@ func TestBundleIsRecordedFirst(t *testing.T) {
 	answer := b.get("/api/audit/bundle", b.auditorToken())
 	require.Equal(t, http.StatusOK, answer.status, answer.body)
 	require.Equal(t, "bundle of "+agency+"\n", answer.body)
-	require.Equal(t, `attachment; filename="proof-`+agency+`-v12.jsonl"`, answer.header.Get("Content-Disposition"))
+	require.Equal(t, `attachment; filename="proof-`+agency+`.jsonl"`, answer.header.Get("Content-Disposition"))
 	require.Equal(t, []domain.AuditExported{{What: "history", Format: "bundle", AsOf: 12}}, f.exports)
 	require.NoError(t, f.exports[0].Validate())
 	f.refuse = &domain.Error{Code: domain.CodeUnavailable, Message: "not recorded"}

@@ -42,6 +42,14 @@ func TestAuditQueriesAndTheirRecords(t *testing.T) {
 	}{
 		auditedPath + "/history" + filters: {ofOne, domain.AuditRead{What: "history", Dashboard: client1, AsOf: 41, Filter: recorded}},
 		"/api/audit/history" + filters:     {filtered, domain.AuditRead{What: "history", AsOf: 41, Filter: recorded}},
+		"/api/audit/history?actor=Nina&user=Park": {
+			readmodels.HistoryQuery{ParentAccount: agency, Actor: "Nina", User: "Park", Limit: 50},
+			domain.AuditRead{What: "history", AsOf: 41, Filter: domain.AuditFilter{ByName: true, Order: "desc", Limit: 50}},
+		},
+		"/api/audit/history?actor=system:import&q=Nina": {
+			readmodels.HistoryQuery{ParentAccount: agency, Actor: "system:import", Named: "Nina", Limit: 50},
+			domain.AuditRead{What: "history", AsOf: 41, Filter: domain.AuditFilter{Actor: "system:import", ByName: true, Order: "desc", Limit: 50}},
+		},
 		auditedPath + "/state": {
 			readmodels.StateQuery{ParentAccount: agency, Dashboard: client1},
 			domain.AuditRead{What: "state", Dashboard: client1, AsOf: 41},

@@ -39,8 +39,9 @@ type AuditExported struct {
 	Filter    AuditFilter `json:"filter,omitzero"`
 }
 
-// AuditFilter is what was asked for. Persons and accounts stand in it by id, never by name.
+// AuditFilter is what was asked for. It holds ids of people and accounts, never names.
 type AuditFilter struct {
+	ByName  bool     `json:"by_name,omitempty"` // part of a name was searched for, which is not recorded
 	Types   []string `json:"types,omitempty"`
 	Actor   string   `json:"actor,omitempty"`
 	User    string   `json:"user,omitempty"`

@@ -104,11 +104,11 @@ func TestAuditEventsHoldNoNames(t *testing.T) {
 	for eventType, allowed := range map[string][]string{
 		"audit.read.v1": {
 			"what", "dashboard", "as_of_version", "filter", "filter.types", "filter.actor", "filter.user", "filter.account", "filter.at",
-			"filter.from", "filter.to", "filter.order", "filter.limit", "filter.cursor",
+			"filter.from", "filter.to", "filter.order", "filter.limit", "filter.cursor", "filter.by_name",
 		},
 		"audit.exported.v1": {
 			"format", "what", "dashboard", "as_of_version", "filter", "filter.types", "filter.actor", "filter.user", "filter.account", "filter.at",
-			"filter.from", "filter.to", "filter.order", "filter.limit", "filter.cursor",
+			"filter.from", "filter.to", "filter.order", "filter.limit", "filter.cursor", "filter.by_name",
 		},
 		"operations.person_erased.v1": {
 			"user", "members", "sessions", "connections", "profiles", "pages", "social_accounts", "contents", "accounts", "accounts.social_account_id", "accounts.account_id", "accounts.p_id",

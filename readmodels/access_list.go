@@ -67,6 +67,7 @@ type SpansMeta struct {
 
 	From StreamPosition `json:"from"` // the last change before the range or at the moment: what stood then is shown
 	To   StreamPosition `json:"to"`   // the last change within the range; the same as `from` for a moment
+	User *Named         `json:"user"` // who was asked for; null: the question is of everybody
 	// Staff are the agency's own active people, or the one who was asked for: such users open every dashboard by their role,
 	// whatever lists say.
 	Staff AccessStaff `json:"staff"`
@@ -150,7 +151,7 @@ func (h *History) Spans(ctx context.Context, q SpansQuery) ([]AccessSpan, SpansM
 		if meta.Staff, err = staffOf(ctx, tx, q); err != nil {
 			return nil, err
 		}
-		return readSpans(ctx, tx, q, folded)
+		return readSpans(ctx, tx, q, folded, &meta)
 	}
 	spans, history, err := answerHistory(ctx, h, "access", q.ParentAccount, q.Dashboard, read)
 	meta.HistoryMeta = history
@@ -234,8 +235,8 @@ func staffOf(ctx context.Context, tx pgx.Tx, q SpansQuery) (AccessStaff, error) 
 	return staff, wrapped("read staff", err)
 }
 
-// readSpans puts records and names to spans.
-func readSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, folded []foldedSpan) ([]AccessSpan, error) {
+// readSpans puts records and names to spans, and the name of who was asked for to meta.
+func readSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, folded []foldedSpan, meta *SpansMeta) ([]AccessSpan, error) {
 	var keys []entryKey
 	for _, f := range folded {
 		for _, version := range f.versions() {
@@ -269,6 +270,9 @@ func readSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, folded []foldedSpan
 		if !listed {
 			return nil, ErrAgencyUserNotFound
 		}
+	}
+	if q.User != "" {
+		meta.User = new(named(n.users, q.User))
 	}
 	spans := make([]AccessSpan, len(folded))
 	for i, f := range folded {

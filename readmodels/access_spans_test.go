@@ -228,8 +228,11 @@ func TestSpansOfPeopleWhoCameAndWent(t *testing.T) {
 
 	for user, want := range map[string]error{eva: nil, ben: readmodels.ErrAgencyUserNotFound, bea: readmodels.ErrAgencyUserNotFound} {
 		q.User = user
-		_, _, err = p.history.Spans(t.Context(), q)
+		_, meta, err = p.history.Spans(t.Context(), q)
 		require.ErrorIs(t, err, want, user)
+		if want == nil {
+			require.Equal(t, &readmodels.Named{ID: eva, Name: new("Name of d3")}, meta.User, "also without access")
+		}
 	}
 	_, _, err = p.history.Spans(t.Context(), readmodels.SpansQuery{ParentAccount: agencyA, Dashboard: abroad, Limit: 1})
 	require.ErrorIs(t, err, domain.ErrDashboardNotFound)

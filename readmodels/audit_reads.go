@@ -3,11 +3,14 @@ package readmodels
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // AuditReadEntry is one reading or export.
@@ -18,7 +21,8 @@ type AuditReadEntry struct {
 	Role      string          `json:"role"`
 	RequestID string          `json:"request_id"`
 	EventID   string          `json:"event_id"`
-	Read      json.RawMessage `json:"read"` // what was asked for: the event's payload
+	Read      json.RawMessage `json:"read"`  // what was asked for: the event's payload
+	Names     []Named         `json:"names"` // of the people and accounts whose ids `read` holds
 
 	key auditReadKey
 }
@@ -72,5 +76,30 @@ func (h *History) Reads(ctx context.Context, q AuditReadsQuery) (entries []Audit
 		},
 		Key: func(e AuditReadEntry) auditReadKey { return e.key },
 	}.Read(ctx, h.Pool)
-	return entries, meta.NextCursor, err
+	if err != nil || len(entries) == 0 {
+		return entries, meta.NextCursor, err
+	}
+	return entries, meta.NextCursor, h.nameWhatWasRead(ctx, q.ParentAccount, entries)
+}
+
+// nameWhatWasRead puts names to the ids in what was asked for.
+func (h *History) nameWhatWasRead(ctx context.Context, parent string, entries []AuditReadEntry) error {
+	n, accounts, users := newNames(), make([][]string, len(entries)), make([][]string, len(entries))
+	given := func(ids ...string) []string { return slices.DeleteFunc(ids, func(id string) bool { return id == "" }) }
+	for i, e := range entries {
+		var asked domain.AuditRead // an export has the same members and a format
+		if err := json.Unmarshal(e.Read, &asked); err != nil {
+			return fmt.Errorf("read audit record %s: %w", e.EventID, err)
+		}
+		accounts[i], users[i] = given(asked.Dashboard, asked.Filter.Account), given(asked.Filter.Actor, asked.Filter.User)
+		note(n.accounts, accounts[i]...)
+		note(n.users, users[i]...)
+	}
+	if err := pg.Snapshot(ctx, h.Pool, func(tx pgx.Tx) error { return n.read(ctx, tx, parent) }); err != nil {
+		return err
+	}
+	for i := range entries {
+		entries[i].Names = append(namedAll(n.accounts, accounts[i]), namedAll(n.users, users[i])...)
+	}
+	return nil
 }

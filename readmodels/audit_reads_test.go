@@ -21,7 +21,7 @@ func TestReadsOfTheAuditTrail(t *testing.T) {
 	audit := &commands.Audit{Log: p, Now: p.tick, Logger: slog.New(slog.DiscardHandler)}
 	for i := range 5 {
 		caller := commands.Caller{ParentAccount: agencyA, UserID: stella, Role: "auditor", RequestID: fmt.Sprint("r", i)}
-		read := domain.AuditRead{What: domain.AuditState, Dashboard: north, AsOf: int64(i), Filter: domain.AuditFilter{At: "v1"}}
+		read := domain.AuditRead{What: domain.AuditState, Dashboard: north, AsOf: int64(i), Filter: domain.AuditFilter{At: "v1", User: stan}}
 		require.NoError(t, audit.RecordRead(t.Context(), caller, read))
 	}
 	require.NoError(t, audit.RecordExport(t.Context(), commands.Caller{ParentAccount: agencyA, UserID: stan, Role: "agency", RequestID: "x"},
@@ -53,7 +53,8 @@ func TestReadsOfTheAuditTrail(t *testing.T) {
 	require.Equal(t, []string{"auditor", "r4", "audit.read.v1"}, []string{e.Role, e.RequestID, e.Type})
 	var read domain.AuditRead
 	require.NoError(t, json.Unmarshal(e.Read, &read))
-	require.Equal(t, domain.AuditRead{What: "state", Dashboard: north, AsOf: 4, Filter: domain.AuditFilter{At: "v1"}}, read)
+	require.Equal(t, domain.AuditRead{What: "state", Dashboard: north, AsOf: 4, Filter: domain.AuditFilter{At: "v1", User: stan}}, read)
+	require.Equal(t, []readmodels.Named{{ID: north, Name: new("North")}, {ID: stan, Name: new("Name of 5b")}}, e.Names)
 
 	from, to := e.Time, e.Time.Add(time.Microsecond)
 	page, _, err = reads.Reads(t.Context(), readmodels.AuditReadsQuery{ParentAccount: agencyA, From: &from, To: &to, Limit: 10})

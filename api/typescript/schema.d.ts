@@ -2466,6 +2466,8 @@ export interface components {
             actor: components["schemas"]["Named"];
             /** @description Id of the event in the log. */
             event_id: string;
+            /** @description of the people and accounts whose ids `read` holds */
+            names: components["schemas"]["Named"][];
             /** @description what was asked for: the event's payload */
             read: unknown;
             /** @description Id that the service gave the request; its answer has it as X-Request-Id. */
@@ -6316,6 +6318,8 @@ export interface components {
             staff: components["schemas"]["AccessStaff"];
             /** @description the last change within the range; the same as `from` for a moment */
             to: components["schemas"]["StreamPosition"];
+            /** @description who was asked for; null: the question is of everybody */
+            user: components["schemas"]["Named"] | null;
             /** @description `without_access` are dashboards to which nobody had access at the moment. Those stand on a page that come in the order of dashboards before the next page. Null: the question is of a range, of one user, or ordered by user. */
             without_access: components["schemas"]["WithoutAccess"] | null;
         };
