@@ -56,7 +56,7 @@ type accessRow struct {
 type accessBoard struct {
 	readmodels.Named
 
-	Scopes string
+	Scopes []string
 }
 
 // accessCell is the access of a person to a board.
@@ -80,9 +80,6 @@ type closedBoard struct {
 func (v *visit) access() (view, error) {
 	given := v.r.URL.Query()
 	shown := accessView{Moment: v.momentOf("at", "At (UTC)"), Person: given.Get("person")}
-	if shown.Moment.Begins.After(v.console.deps.Now()) {
-		shown.Moment.Fault = "This moment has not come yet. Choose an earlier one, or leave the day empty for now."
-	}
 	if shown.Moment.Fault != "" {
 		return shown, nil
 	}
@@ -166,7 +163,7 @@ func matrix(spans []readmodels.AccessSpan) (boards []accessBoard, rows []accessR
 			for i, scope := range s.Scopes {
 				scopes[i] = scope.Scope
 			}
-			boards = append(boards, accessBoard{s.Dashboard, strings.Join(scopes, ", ")})
+			boards = append(boards, accessBoard{s.Dashboard, scopes})
 		}
 		if _, known := people[s.User.ID]; !known {
 			people[s.User.ID] = 0

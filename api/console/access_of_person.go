@@ -30,14 +30,10 @@ type personView struct {
 }
 
 func (p personView) template() (name, title string) {
-	switch {
-	case p.Wrong():
-		return "person", "Access of a person"
-	case p.Name == nil:
+	if p.Name == nil {
 		return "person", "A person without a name"
-	default:
-		return "person", *p.Name
 	}
+	return "person", *p.Name
 }
 
 // personSpan is a time without a gap in which the person had access to a board.
@@ -67,32 +63,29 @@ const (
 	spansOnAPage = "80"
 )
 
-// person shows the whole past of a person's access, or a range of it.
+// person shows a range of a person's access, or the whole past, also if the range is wrong.
 func (v *visit) person() (view, error) {
 	given := v.r.URL.Query()
 	shown := personView{
 		Named: readmodels.Named{ID: v.r.PathValue("id")}, between: v.between("From (UTC)", "To (UTC)"), Agency: v.who.Roles.Has(api.RoleAgency),
 	}
-	if shown.Wrong() {
-		return shown, nil
-	}
 	q := url.Values{"user_id": {shown.ID}, "from": {beforeAll}, "limit": {spansOnAPage}}
-	shown.ask(q)
+	if !shown.Wrong() {
+		shown.ask(q)
+	}
 	v.passOnGiven(q, "cursor")
 	spans, meta, err := getMeta[[]readmodels.AccessSpan, readmodels.SpansMeta](v, "/api/audit/access", q)
-	if refusedMoments(&shown.between, err) {
-		return shown, nil
-	}
 	if err != nil {
 		return nil, err
 	}
 	shown.Incomplete = meta.Incomplete
 	shown.More = nextPage(peoplePath+url.PathEscape(shown.ID), given, meta.NextCursor)
-	for _, member := range meta.Staff.Users { // the API names the one who was asked for
-		shown.Named, shown.Staff = member, true
+	if meta.User != nil {
+		shown.Named = *meta.User
 	}
+	shown.Staff = len(meta.Staff.Users) > 0 // the one who was asked for
 	for _, s := range spans {
-		shown.Named, shown.Inactive = s.User, !s.ActiveToday
+		shown.Inactive = !s.ActiveToday
 		span := personSpan{AccessSpan: s, Listed: decided(s.ListedBy, s.Dashboard.ID), Opened: decided(s.AllowedBy, s.Dashboard.ID)}
 		for _, scope := range s.Scopes {
 			if !slices.Contains(span.Shows, scope.Scope) {

@@ -32,17 +32,24 @@ func scopeChoices(edit picks) (all []choice) {
 	return all
 }
 
+// scopeNames are scopes in the words of the console; one that means nothing here keeps its own.
+func scopeNames(ids []string) []string {
+	all := make([]string, len(ids))
+	for i, id := range ids {
+		all[i] = id
+		if at := slices.IndexFunc(scopeWords, func(c choice) bool { return c.ID == id }); at >= 0 {
+			all[i] = scopeWords[at].Name
+		}
+	}
+	return all
+}
+
 // scopeDoes says what a scope lets people do.
 func scopeDoes(id string) string {
 	if id == "connect" {
 		return "connect pages and profiles"
 	}
-	for _, c := range scopeWords {
-		if c.ID == id {
-			return "see " + c.Name
-		}
-	}
-	return "see “" + id + "”"
+	return "see " + scopeNames([]string{id})[0]
 }
 
 // effects are what a change does to people: who gains and loses access to boards, and what changes for those who keep it.

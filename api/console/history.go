@@ -1,6 +1,7 @@
 package console
 
 import (
+	"maps"
 	"net/url"
 	"strconv"
 	"strings"
@@ -21,12 +22,15 @@ func (c *Console) historyPages() []page {
 		{pattern: "GET " + historyPath, roles: auditors, nav: "History", views: []view{historyView{}}, open: (*visit).history},
 		{pattern: "GET " + differencePath, roles: auditors, views: []view{differenceView{}}, open: (*visit).difference},
 		{pattern: "GET " + looksPath, roles: auditors, views: []view{looksView{}}, open: (*visit).looks},
-		{pattern: "GET " + clientsPath + "{id}/history", roles: []api.Role{api.RoleAgency}, open: (*visit).clientHistory},
+		{pattern: "GET " + clientsPath + "{id}/history", roles: []api.Role{api.RoleAgency}, views: []view{historyView{}}, open: (*visit).clientHistory},
 	}
 }
 
 // historyView is the history at an instant: one record, what stood after it, and what came before.
 type historyView struct {
+	Client readmodels.Account // whose board's history it is; zero: it is the agency's
+	Kept   url.Values         // the range of the client's figures, which its pages hand on
+
 	Q      string // the search as it was typed
 	At     string // the instant, as an address takes it
 	Moment moment
@@ -47,11 +51,15 @@ type historyView struct {
 	List       []change // the record and those before it
 	AsOf       readmodels.StreamPosition
 	Incomplete string
-	Narrowed   bool // by a search
 	Further    bool // nothing was found so far, and not all of the history was looked at
 }
 
-func (historyView) template() (name, title string) { return "history", "History" }
+func (h historyView) template() (name, title string) {
+	if h.Client.ID != "" {
+		return "history", "History of " + h.Client.Name
+	}
+	return "history", "History"
+}
 
 // change is a record with what it changed on each dashboard.
 type change struct {
@@ -89,12 +97,31 @@ func (h historyView) linked(more bool) historyView {
 	return h
 }
 
-// history shows the record that was the last one at the instant, and the ways to the one before and the one after.
-func (v *visit) history() (view, error) {
+// history is that of the agency.
+func (v *visit) history() (view, error) { return v.showHistory(historyView{}) }
+
+// clientHistory is that of one client's board, for its agency.
+func (v *visit) clientHistory() (view, error) {
+	client, err := v.client()
+	if err != nil {
+		return nil, err
+	}
+	return v.showHistory(historyView{Client: client, Kept: v.keptRange()})
+}
+
+// showHistory shows the record that was the last one at the instant, and the ways to the one before and the one after.
+func (v *visit) showHistory(shown historyView) (view, error) {
 	given := v.r.URL.Query()
-	shown := historyView{Q: strings.TrimSpace(given.Get("q")), Moment: v.momentOf("at", "As it was at (UTC)")}
+	shown.Q, shown.Moment = strings.TrimSpace(given.Get("q")), v.momentOf("at", "As it was at (UTC)")
 	at := shown.Moment.Ends
 	asked, fault := parseSearch(shown.Q)
+	switch {
+	case shown.Client.ID == "":
+	case asked.dashboard != "": // another board
+		return redirect(historyPath + "?" + given.Encode()), nil
+	default:
+		asked.dashboard = shown.Client.ID
+	}
 	var err error
 	if fault == "" {
 		if fault, err = asked.resolve(v); err != nil {
@@ -105,7 +132,6 @@ func (v *visit) history() (view, error) {
 		shown.Faults = formFaults{Said: correctMarked, Beside: map[string]string{"q": fault}}
 		return shown, nil
 	}
-	shown.Narrowed = asked != search{}
 	if after, _, err := typedInstant(given.Get("after")); err == nil && !after.IsZero() {
 		return v.newer(shown, asked, after)
 	}
@@ -117,6 +143,9 @@ func (v *visit) history() (view, error) {
 	entries, meta, err := v.someHistory(asked, until, listedEntries)
 	if faults, taken := faultsOfAsked(err, searchWords); taken {
 		shown.Faults = faults
+		return shown, nil
+	}
+	if shown.Client.ID != "" && domain.CodeOf(err) == domain.CodeNotFound { // it has no board yet
 		return shown, nil
 	}
 	if err != nil {
@@ -147,7 +176,7 @@ func (v *visit) history() (view, error) {
 	}
 	if meta.NextAt != nil {
 		shown.Next = shown.address(meta.NextAt.Format(time.RFC3339Nano))
-		shown.Newer = historyPath + "?" + url.Values{"after": {meta.NextAt.Add(-time.Microsecond).Format(time.RFC3339Nano)}, "q": {shown.Q}}.Encode()
+		shown.Newer = shown.addressBy("after", meta.NextAt.Add(-time.Microsecond).Format(time.RFC3339Nano))
 	}
 	switch {
 	case asked.dashboard == "" || shown.Record == nil:
@@ -189,12 +218,8 @@ func (v *visit) slider(began *time.Time, at time.Time) *slider {
 	}
 	from := began.Unix()
 	step := max(1, (now.Unix()-from+sliderSteps-1)/sliderSteps)
-	return &slider{From: from, To: from + sliderSteps*step, Step: step, At: at.Unix()}
-}
-
-// clientHistory leads to the history of one client's board.
-func (v *visit) clientHistory() (view, error) {
-	return redirect(historyAddress("", "dashboard:"+v.r.PathValue("id"))), nil
+	steps := (now.Unix() - from + step - 1) / step // the last one alone reaches beyond now, and means now
+	return &slider{From: from, To: from + steps*step, Step: step, At: at.Unix()}
 }
 
 // someHistory asks for entries until some match or the search has looked far enough. Each question is recorded as a look of its own.
@@ -239,22 +264,30 @@ func (h historyView) grouped(entries []readmodels.HistoryEntry) (list []change) 
 	return list
 }
 
-// address is where this search is shown at an instant.
-func (h historyView) address(at string) string { return historyAddress(at, h.Q) }
+// address is where this search is shown at an instant; "": now.
+func (h historyView) address(at string) string { return h.addressBy("at", at) }
 
-func historyAddress(at, q string) string {
-	query := url.Values{}
-	if at != "" {
-		query.Set("at", at)
+func (h historyView) addressBy(name, instant string) string {
+	path, query := historyPath, url.Values{}
+	if h.Client.ID != "" {
+		path = clientPath(h.Client.ID, "history")
 	}
-	if q != "" {
-		query.Set("q", q)
+	maps.Copy(query, h.Kept)
+	for name, value := range map[string]string{name: instant, "q": h.Q} {
+		if value != "" {
+			query.Set(name, value)
+		}
 	}
 	if len(query) == 0 {
-		return historyPath
+		return path
 	}
-	return historyPath + "?" + query.Encode()
+	return path + "?" + query.Encode()
 }
+
+func historyAddress(at, q string) string { return historyView{Q: q}.address(at) }
+
+// Everything is where nothing is searched for, now.
+func (h historyView) Everything() string { h.Q = ""; return h.address("") }
 
 // inWords says what a type of record is: "accounts linked" of dashboard.accounts_linked.v1.
 func inWords(eventType string) string {

@@ -60,9 +60,6 @@ func (v *visit) difference() (view, error) {
 	q := url.Values{}
 	shown.ask(q)
 	diffs, meta, err := v.differences(asked.dashboard, q)
-	if refusedMoments(&shown.between, err) {
-		return shown, nil
-	}
 	if err != nil {
 		return nil, err
 	}

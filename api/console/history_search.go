@@ -153,8 +153,14 @@ func (v *visit) momentOf(name, label string) moment {
 		text += "T" + m.Time
 	}
 	var err error
-	if m.Begins, m.Ends, err = typedInstant(text); err != nil {
+	m.Begins, m.Ends, err = typedInstant(text)
+	switch now := v.console.deps.Now().UTC(); {
+	case err != nil:
 		m.Fault = "This is no instant. Choose a day like 2026-10-01, with a time like 14:30 if you like."
+	case m.Begins.After(now):
+		m.Fault = "This moment has not come yet. Choose an earlier one."
+	case m.Ends.After(now): // today
+		m.Ends = now
 	}
 	if _, err := time.Parse(time.DateOnly, m.Day); err != nil && !m.Ends.IsZero() { // an address with both in one
 		clock := time.TimeOnly
@@ -170,19 +176,11 @@ func (v *visit) momentOf(name, label string) moment {
 type between struct{ From, To moment }
 
 func (v *visit) between(from, to string) between {
-	return between{v.momentOf("from", from), v.momentOf("to", to)}
-}
-
-// betweenWords are its fields by the parameters of the API.
-var betweenWords = map[string]fieldWords{
-	"from": {"from", "Choose a moment that is before the other one."}, "to": {"to", "Choose a moment that is after the other one."},
-}
-
-// refusedMoments reports whether the API refused the two moments. What is wrong is then shown next to them.
-func refusedMoments(b *between, err error) bool {
-	faults, taken := faultsOfAsked(err, betweenWords)
-	b.From.Fault, b.To.Fault = faults.Beside["from"], faults.Beside["to"]
-	return taken
+	b := between{v.momentOf("from", from), v.momentOf("to", to)}
+	if b.From.Fault == "" && !b.To.Ends.IsZero() && b.From.Begins.After(b.To.Ends) {
+		b.From.Fault = "Choose a moment that is before the other one."
+	}
+	return b
 }
 
 // Wrong reports whether the form must be corrected first.

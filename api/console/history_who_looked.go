@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -13,7 +16,7 @@ const looksPath = historyPath + "/looks"
 
 // looksView is who looked at the history, the newest first.
 type looksView struct {
-	Actor string // whose looks; "": everybody's
+	Actor *readmodels.Named // whose looks; nil: everybody's
 	Looks []look
 	More  string // address of the next page; "": this is the last one
 }
@@ -25,8 +28,15 @@ type look struct {
 	readmodels.AuditReadEntry
 
 	What  string
-	Board string // id of the one that was looked at; "": all of the agency
-	About []string
+	Board *readmodels.Named // the one that was looked at; nil: all of the agency
+	About []lookedFor
+}
+
+// lookedFor is a part of what was asked for, and the person or client that it is about.
+type lookedFor struct {
+	Words string
+	Of    *readmodels.Named // nil: nobody in particular
+	Path  string            // address of Of; "": it has no page
 }
 
 // looks shows who looked at the history. Looking here is not recorded: the list would grow by it.
@@ -37,11 +47,17 @@ func (v *visit) looks() (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := looksView{Actor: asked.Get("actor")}
+	shown := looksView{}
+	if actor := asked.Get("actor"); actor != "" {
+		shown.Actor = &readmodels.Named{ID: actor}
+	}
 	for _, e := range entries {
 		l, err := lookOf(e)
 		if err != nil {
 			return nil, err
+		}
+		if shown.Actor != nil && shown.Actor.ID == e.Actor.ID {
+			shown.Actor = &e.Actor
 		}
 		shown.Looks = append(shown.Looks, l)
 	}
@@ -55,28 +71,69 @@ var lookedAt = map[string]string{
 	domain.AuditState:   "a board as it was",
 	domain.AuditDiff:    "two moments compared",
 	domain.AuditAccess:  "who had access",
-	domain.AuditAsUser:  "a client's view, with that person's eyes",
+	domain.AuditAsUser:  "what a person of a client sees",
 }
 
 func lookOf(e readmodels.AuditReadEntry) (look, error) {
-	var told domain.AuditExported // a reading has the same members but for the format
-	if err := json.Unmarshal(e.Read, &told); err != nil {
+	var asked domain.AuditExported // a reading has the same members but for the format
+	if err := json.Unmarshal(e.Read, &asked); err != nil {
 		return look{}, fmt.Errorf("read what was looked at: %w", err)
 	}
-	l := look{AuditReadEntry: e, What: nameOr(lookedAt[told.What], lookedAt[domain.AuditHistory]), Board: told.Dashboard}
-	switch told.Format {
+	named := func(id string) *readmodels.Named {
+		if id == "" {
+			return nil
+		}
+		if at := slices.IndexFunc(e.Names, func(n readmodels.Named) bool { return n.ID == id }); at >= 0 {
+			return &e.Names[at]
+		}
+		return &readmodels.Named{ID: id}
+	}
+	l := look{AuditReadEntry: e, What: nameOr(lookedAt[asked.What], lookedAt[domain.AuditHistory]), Board: named(asked.Dashboard)}
+	switch asked.Format {
 	case "":
 	case domain.FormatBundle:
 		l.What = "the proof bundle, as a file"
 	default:
-		l.What += ", as a file (" + told.Format + ")"
+		l.What += ", as a file (" + asked.Format + ")"
 	}
-	for _, part := range []struct{ name, value string }{
-		{"at", told.Filter.At}, {"from", told.Filter.From}, {"to", told.Filter.To}, {"done by", told.Filter.Actor}, {"of the person", told.Filter.User},
-	} {
-		if part.value != "" {
-			l.About = append(l.About, part.name+" "+part.value)
+	f := asked.Filter
+	add := func(given, words, id, path string) {
+		if given != "" {
+			l.About = append(l.About, lookedFor{words, named(id), path})
 		}
 	}
+	add(f.At, momentInWords("at", f.At), "", "")
+	add(f.From, momentInWords("from", f.From), "", "")
+	add(f.To, momentInWords("to", f.To), "", "")
+	for _, kind := range f.Types {
+		add(kind, "changes of the kind “"+inWords(kind)+"”", "", "")
+	}
+	add(f.Actor, "changes made by", f.Actor, personPath(f.Actor))
+	add(f.User, "person", f.User, personPath(f.User))
+	add(f.Account, "links with", f.Account, historyAddress("", "dashboard:"+f.Account))
+	if f.ByName {
+		l.About = append(l.About, lookedFor{Words: "a search by part of a name, which is not recorded"})
+	}
+	add(f.Cursor, "a further page", "", "")
 	return l, nil
+}
+
+// momentInWords writes an instant or a version ("v12") of a record.
+func momentInWords(edge, moment string) string {
+	switch at, err := time.Parse(time.RFC3339Nano, moment); {
+	case err != nil:
+		return edge + " change " + strings.TrimPrefix(moment, "v")
+	case at.Unix() == 0:
+		return edge + " the beginning"
+	default:
+		return edge + " " + instant(at)
+	}
+}
+
+// personPath is the page of a person; "" for what the program does by itself.
+func personPath(id string) string {
+	if !personal(id) {
+		return ""
+	}
+	return peoplePath + id
 }

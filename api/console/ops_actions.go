@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/ledgerboard/ledgerboard/commands/connect"
@@ -34,18 +35,24 @@ func (v *visit) actions() (view, error) {
 	if err != nil {
 		return nil, err
 	}
+	var pages map[string]string
+	if slices.ContainsFunc(actions, func(a operator.Action) bool { return a.Target.Connection != 0 }) {
+		if pages, err = v.connectionPages(); err != nil {
+			return nil, err
+		}
+	}
 	shown := actionsView{More: nextPage(actionsPath, asked, meta.NextCursor)}
 	for _, a := range actions {
-		shown.Actions = append(shown.Actions, actionRow{a, targetOf(a.Target), outcomeOf(a)})
+		shown.Actions = append(shown.Actions, actionRow{a, targetOf(a.Target, pages), outcomeOf(a)})
 	}
 	return shown, nil
 }
 
-// targetOf names what an action was on.
-func targetOf(t domain.OperatorTarget) string {
+// targetOf names what an action was on. Operators see no names of persons.
+func targetOf(t domain.OperatorTarget, pages map[string]string) string {
 	switch {
 	case t.Connection != 0:
-		return "connection " + strconv.FormatInt(t.Connection, 10)
+		return "connection " + withPages(strconv.FormatInt(t.Connection, 10), pages)
 	case t.Platform != 0:
 		return connect.Shown(t.Platform)
 	case t.Position != nil:

@@ -267,17 +267,33 @@ func (v *visit) platformAccounts(platform string) (string, error) {
 		counted(len(agencies), "agency", "agencies")), nil
 }
 
-// connectionNamed names a connection by its pages and their client; without them by its number alone.
+// connectionNamed is a connection's number with its pages.
 func (v *visit) connectionNamed(id string) (string, error) {
+	pages, err := v.connectionPages()
+	return withPages(id, pages), err
+}
+
+// connectionPages names the pages of each connection and their client, by the connection's number. Names of persons' profiles are left out.
+func (v *visit) connectionPages() (map[string]string, error) {
 	connections, err := get[[]readmodels.ConnectionReading](v, "/api/ops/connections", nil)
-	var pages []string
+	pages := map[string]string{}
 	for _, c := range connections {
-		if strconv.FormatInt(c.ConnectionID, 10) == id && c.Name != "" {
-			pages = append(pages, fmt.Sprintf("%s of %s", c.Name, nameOr(string(c.AccountName), c.AccountID)))
+		if c.Name == "" {
+			continue
 		}
+		id, page := strconv.FormatInt(c.ConnectionID, 10), fmt.Sprintf("%s of %s", c.Name, nameOr(string(c.AccountName), c.AccountID))
+		if pages[id] != "" {
+			page = pages[id] + "; " + page
+		}
+		pages[id] = page
 	}
-	if len(pages) == 0 {
-		return id, err
+	return pages, err
+}
+
+// withPages is a connection's number, and its pages if they are known.
+func withPages(id string, pages map[string]string) string {
+	if pages[id] == "" {
+		return id
 	}
-	return id + " (" + strings.Join(pages, "; ") + ")", err
+	return id + " (" + pages[id] + ")"
 }

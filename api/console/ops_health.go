@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -73,7 +74,13 @@ func (v *visit) opsHealth() (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := opsHealthView{Checks: h.Checks, Concerns: h.concerns()}
+	var pages map[string]string
+	if len(h.Connections) > 0 {
+		if pages, err = v.connectionPages(); err != nil {
+			return nil, err
+		}
+	}
+	shown := opsHealthView{Checks: h.Checks, Concerns: h.concerns(pages)}
 	rebuilds, err := get[[]operator.Rebuild](v, "/api/ops/rebuilds", nil)
 	if err != nil {
 		return nil, err
@@ -100,8 +107,8 @@ func (h health) sentence(concerns int) (class, text string) {
 	}
 }
 
-// concerns are what the process itself says is not well, the gravest first.
-func (h health) concerns() (all []concern) {
+// concerns are what the process itself says is not well, the gravest first. Pages are those of paused connections.
+func (h health) concerns(pages map[string]string) (all []concern) {
 	told := map[string]bool{}
 	for _, p := range h.Projections {
 		switch {
@@ -123,7 +130,7 @@ func (h health) concerns() (all []concern) {
 		all = append(all, concern{network(p.Name) + " is paused", pausedFor(p.Since, p.By, p.Reason), platformsPath})
 	}
 	for _, p := range h.Connections {
-		all = append(all, concern{fmt.Sprintf("Connection %d is paused", p.ConnectionID), pausedFor(p.Since, p.By, p.Reason), platformsPath})
+		all = append(all, concern{"Connection " + withPages(strconv.FormatInt(p.ConnectionID, 10), pages) + " is paused", pausedFor(p.Since, p.By, p.Reason), platformsPath})
 	}
 	return all
 }

@@ -64,13 +64,24 @@ func TestHealthIsOneSentenceThenWhatIsNotWell(t *testing.T) {
 			map[string]any{"name": "read model post_insights", "degraded": true, "reason": "2 parked events"},
 			map[string]any{"name": "log", "degraded": true, "reason": "a broker is away"},
 		},
-		"projections":      []any{map[string]any{"name": "post_insights", "parked": 2}},
-		"paused_platforms": []any{map[string]any{"name": "linkedin", "since": s.now, "by": "ops", "reason": "incident:OPS-7"}},
+		"projections":        []any{map[string]any{"name": "post_insights", "parked": 2}},
+		"paused_connections": []any{map[string]any{"connection_id": 31, "since": s.now, "by": "ops", "reason": "test"}},
+		"paused_platforms":   []any{map[string]any{"name": "linkedin", "since": s.now, "by": "ops", "reason": "incident:OPS-7"}},
 	})
 	s.answer("GET /api/ops/rebuilds", []operator.Rebuild{
 		{ID: "r2", Projection: "directory", State: operator.RebuildCopying},
 	}, nil)
-	b.get("/console/ops").says(http.StatusOK, "Reads are served. 3 things are not well.", "a broker is away", "2 parked events of post_insights",
+	s.answer("GET /api/ops/connections", []readmodels.ConnectionReading{
+		{PlatformName: "linkedin", ConnectionID: 31, Name: "Harbour Page", AccountName: "Harbour Bakery"}, {PlatformName: "linkedin", ConnectionID: 31},
+		{PlatformName: "linkedin", ConnectionID: 31, Name: "Mill Page", AccountName: "Old Mill"},
+	}, nil)
+	s.answer("GET /api/ops/actions", []operator.Action{
+		{Target: domain.OperatorTarget{Connection: 31, Platform: domain.LinkedIn}}, {Target: domain.OperatorTarget{Connection: 32}},
+	}, nil)
+	const named = "onnection 31 (Harbour Page of Harbour Bakery; Mill Page of Old Mill)"
+	b.get("/console/ops/actions").says(http.StatusOK, "<td>c"+named+"</td>", "<td>connection 32</td>")
+	b.get("/console/ops").says(http.StatusOK, "Reads are served. 4 things are not well.", "a broker is away", "2 parked events of post_insights",
+		"C"+named+" is paused",
 		`href="/console/ops/parked"`, "LinkedIn is paused", "incident, OPS-7",
 		`href="/console/ops/projections/rebuilds/r2"`)
 
