@@ -196,7 +196,7 @@ func TestHistoryShowsALargeRecordWhole(t *testing.T) {
 }
 
 // unproven is what each page of an auditor says that has names.
-const unproven = "and not proven"
+const unproven = "and are not proven"
 
 // A scope that a board lost and got again while a person had access was shown once for each time.
 func TestAPersonsBoardsNameEachScopeOnce(t *testing.T) {
@@ -235,7 +235,7 @@ func TestAccessIsAMatrix(t *testing.T) {
 	require.Equal(t, [][]string{{"Person", "Bakery shows Posts", "Catering shows Posts"}, {"Alice", "no", "since 1 Oct 2026"}, {"Zoe", "since 1 Oct 2026", "since 1 Oct 2026"}},
 		cells(t, page.Body.String()))
 	s.answer("GET /api/audit/access", []readmodels.AccessSpan{}, readmodels.SpansMeta{})
-	b.get("/console/access").says(http.StatusOK, "Nobody", "had access to any board")
+	b.get("/console/access").says(http.StatusOK, "Now, before the first recorded change, <strong>no one\nhas access to any board.")
 
 	// Who is not active can open nothing now. Whether somebody was active then no record says.
 	asleep := span(bakeryBoard, named(clara, "Clara"))
@@ -245,7 +245,7 @@ func TestAccessIsAMatrix(t *testing.T) {
 	page.says(http.StatusOK, "1 person is on the list of an open board and left out here", "Clara")
 	require.Equal(t, [][]string{{"Person", "Bakery shows Posts"}, {"Zoe", "since 1 Oct 2026"}}, cells(t, page.Body.String()))
 	page = b.get("/console/access?at=2026-10-01")
-	page.says(http.StatusOK, "The records do not say whether somebody was active then.")
+	page.says(http.StatusOK, "The records do not say who was active then.")
 	require.Equal(t, [][]string{{"Person", "Bakery shows Posts"}, {"Clara not active today", "since 1 Oct 2026"}, {"Zoe", "since 1 Oct 2026"}},
 		cells(t, page.Body.String()))
 }
@@ -295,8 +295,8 @@ func TestAccessNamesWhoClosedABoard(t *testing.T) {
 	s.asked = nil
 	page := b.get("/console/access?at=2026-09-30")
 	requireInOrder(t, page.Body.String(), ">Clara&#39;s<", ">Old Catering<")
-	page.says(http.StatusOK, "Boards that nobody could open", "closed to its clients", "settings changed, ", "2 Sep 2026",
-		"open, with nobody on its list", "people on the list changed", "/console/history?at=2026-09-02T10%3A00%3A00Z&amp;q=dashboard%3A"+catering,
+	page.says(http.StatusOK, "Boards that no one could open", "closed to its clients", "settings changed, ", "2 Sep 2026",
+		"open, with no one on its list", "people on the list changed", "/console/history?at=2026-09-02T10%3A00%3A00Z&amp;q=dashboard%3A"+catering,
 		"There are more such boards: 3.", `rel="next" href="/console/access?at=2026-09-30&amp;cursor=NEXT"`)
 	const asked = "GET /api/audit/access?at=2026-09-30T23%3A59%3A59.999999Z&"
 	require.Equal(t, []string{"GET /api/me", asked + "limit=500"}, s.asked)
@@ -305,7 +305,7 @@ func TestAccessNamesWhoClosedABoard(t *testing.T) {
 	s.answer("GET /api/audit/access", []readmodels.AccessSpan{}, meta)
 	page = b.get("/console/access?at=2026-09-30&cursor=NEXT")
 	require.Equal(t, []string{"GET /api/me", asked + "cursor=NEXT&limit=500"}, s.asked)
-	require.NotContains(t, page.Body.String(), "Boards that nobody")
+	require.NotContains(t, page.Body.String(), "Boards that no one")
 	require.NotContains(t, page.Body.String(), `rel="next"`)
 }
 
@@ -344,7 +344,7 @@ func TestAPersonsPageSaysFromWhenUntilWhenAndWhy(t *testing.T) {
 	s.answer("GET /api/audit/access", []readmodels.AccessSpan{}, readmodels.SpansMeta{
 		Staff: readmodels.AccessStaff{Users: []readmodels.Named{named(alice, "Alice")}, UsersCount: 1}, User: new(named(alice, "Alice")),
 	})
-	b.get("/console/people/"+alice).says(http.StatusOK, "<h1>Alice</h1>", "opens every board by its role", "No access to any board is recorded")
+	b.get("/console/people/"+alice).says(http.StatusOK, "<h1>Alice</h1>", "Staff can open every board because of their role", "No access to any board is recorded")
 	s.refuse("GET /api/audit/access", http.StatusNotFound, domain.CodeNotFound, "There is no such user in your agency.")
 	b.get("/console/people/"+clara).says(http.StatusNotFound, "There is no such user in your agency.")
 }
@@ -404,10 +404,10 @@ func TestWhoLooked(t *testing.T) {
 	}, readmodels.AuditReadsMeta{ListMeta: readmodels.ListMeta{NextCursor: "NEXT"}})
 	b := s.signedIn("auditor")
 	s.asked = nil
-	b.get("/console/history/looks?actor="+adam).says(http.StatusOK, unproven, "Only looks of Adam <code>"+adam, "Who had access", "at 1 Oct 2026, 00:00:00 UTC; from the beginning; to change 12; person", ">Clara <code>"+clara+"</code></a>",
-		"/console/people/"+clara, "REQ1", "The history, as a file (csv), of", ">Bakery <code>"+bakery+"</code></a>",
+	b.get("/console/history/looks?actor="+adam).says(http.StatusOK, unproven, "Only looks of Adam <code class=\"quiet\">"+adam, "Who had access", "at 1 Oct 2026, 00:00:00 UTC; from the beginning; to change 12; person", ">Clara</a> <code class=\"quiet\">"+clara,
+		"/console/people/"+clara, "REQ1", "The history, as a file (csv), of", ">Bakery</a> <code class=\"quiet\">"+bakery,
 		"changes of the kind “people on the list changed”; changes made by <code>system:import</code>; a search by part of a name, which is not recorded",
-		"/console/history?q=dashboard:"+bakery, "The proof bundle, as a file", "/console/history/looks?actor="+adam+"&amp;cursor=NEXT")
+		"/console/history?q=dashboard:"+bakery, "The proof bundle, as a file", "everything, now", "/console/history/looks?actor="+adam+"&amp;cursor=NEXT")
 	require.Equal(t, []string{"GET /api/me", "GET /api/audit/reads?actor=" + adam + "&limit=50"}, s.asked)
 }
 

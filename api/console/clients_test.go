@@ -192,14 +192,14 @@ func TestEngagementRatesAndTheAudience(t *testing.T) {
 	s, b := figuresStage(t, "agency")
 	facebook, tiktok := analytics.StatsOfPlatform{PlatformRef: readmodels.PlatformRefOf(domain.Facebook)}, analytics.StatsOfPlatform{}
 	facebook.Periods = []analytics.StatsPeriod{{
-		Period: "2026-10-01", From: s.now, Engagement: new(int64(39)), Followers: new(int64(2000)), EngagementRatePct: new(1.95), EngagementRateOf: new(analytics.RateOfFollowers),
+		Period: "2026-10-01", From: time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC), To: time.Date(2026, 10, 2, 0, 0, 0, 0, time.UTC), Engagement: new(int64(39)), Followers: new(int64(2000)), EngagementRatePct: new(1.95), EngagementRateOf: new(analytics.RateOfFollowers),
 		Demographics: &analytics.Demographics{
 			CapturedAt: s.now, Countries: []analytics.AudienceShare{{Name: "AT", Followers: 1500}, {Name: "DE", Followers: 400}},
 			AgeGroups: []analytics.AudienceShare{{Name: "18-24", Followers: 5}, {Name: "25-34", Followers: 7}},
 		},
 	}}
 	facebook.Periods = append(facebook.Periods, facebook.Periods[0])
-	facebook.Periods[0].Period = "2026-09-04"
+	facebook.Periods[0].Period, facebook.Periods[0].From, facebook.Periods[0].To = "2026-09-01", time.Date(2026, 9, 4, 0, 0, 0, 0, time.UTC), facebook.Periods[1].From
 	tiktok.Periods = []analytics.StatsPeriod{{}}
 	s.answer("GET /api/stats", analytics.PlatformStats{Platforms: []analytics.StatsOfPlatform{facebook, tiktok}}, nil)
 	page := b.get("/console/clients/" + bakery + "/figures")

@@ -60,14 +60,11 @@ func (v *visit) readAudience(f figures) (put func(*figuresView), err error) {
 
 // monthIn names a month, with its first and last day in the range if that is only a part of it.
 func (f figures) monthIn(p analytics.StatsPeriod) string {
-	first, err := time.Parse(time.DateOnly, p.Period)
+	zone, err := time.LoadLocation(f.Form.Zone)
 	if err != nil {
-		return p.Period
+		zone = time.UTC
 	}
-	last := first.AddDate(0, 1, -first.Day())
-	if to, err := time.Parse(time.DateOnly, f.Form.To); err == nil && to.Before(last) {
-		last = to
-	}
+	first, last := p.From.In(zone), p.To.Add(-time.Second).In(zone)
 	if first.Day() == 1 && last.AddDate(0, 0, 1).Day() == 1 {
 		return first.Format("January 2006")
 	}

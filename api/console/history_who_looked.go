@@ -68,7 +68,7 @@ func (v *visit) looks() (view, error) {
 // lookedAt says in words what can be looked at.
 var lookedAt = map[string]string{
 	domain.AuditHistory: "the history",
-	domain.AuditState:   "a board as it was",
+	domain.AuditState:   "the board as it was",
 	domain.AuditDiff:    "two moments compared",
 	domain.AuditAccess:  "who had access",
 	domain.AuditAsUser:  "what a person of a client sees",

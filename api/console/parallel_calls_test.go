@@ -130,7 +130,7 @@ func TestFiguresStandInTheOrderOfThePage(t *testing.T) {
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK)
 	requireInOrder(t, page.Body.String(), `id="followers"`, `id="net-growth"`, `id="engagement"`, `id="impressions"`, `id="views"`, `id="activity"`,
-		"Reach", "Harbour on LinkedIn", "What it rests on")
+		"Reach", "Harbour on LinkedIn", "Data sources")
 }
 
 // await waits for a signal, or until the page has run out of time.

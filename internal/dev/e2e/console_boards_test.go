@@ -101,7 +101,7 @@ func TestTwoManagersChangeOneBoard(t *testing.T) {
 
 	two.tick("Figures followers", false)
 	two.follow("Look at what changes")
-	two.says("Shows no longer", "analytics")
+	two.says("Shows no longer Figures")
 
 	one.follow("Save")
 	one.says("It is saved.")

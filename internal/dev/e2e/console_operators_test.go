@@ -107,7 +107,7 @@ func TestAgencyAndClientInTheConsole(t *testing.T) {
 		staff.follow("Continue as agency")
 		staff.says("Needs you", "Alder & Finch Catering", "Quillfeather Books", "closed")
 		staff.follow("Alder & Finch Catering")
-		staff.says("Net growth of followers", "Leaderboard", "What it rests on")
+		staff.says("Net growth of followers", "Leaderboard", "Data sources")
 		staff.open(staff.at() + "?compare=previous&tz=Europe/Berlin")
 		staff.says("Compared with", "The newest reading is of")
 		var points, tables int
