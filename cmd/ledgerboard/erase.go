@@ -65,6 +65,26 @@ func (c eraseCommand) Run(ctx context.Context, s streams) (err error) {
 	return foldWhile(ctx, e.engines, func(ctx context.Context) error { return e.run(ctx, s) })
 }
 
+// orderFlags say who ordered an erasure, on which ground and by when: what its record says beside the reason.
+type orderFlags struct {
+	OrderedBy string `placeholder:"WHO" help:"Who ordered it: person, client, agency, platform or authority."`
+	Ground    string `placeholder:"GROUND" help:"On which ground: not_needed, consent_withdrawn, objection, unlawful or legal_obligation (GDPR article 17)."`
+	Due       string `placeholder:"YYYY-MM-DD" help:"By when it must be done."`
+}
+
+// order takes the order of an erasure from the flags, and confirms it.
+func (c eraseCommand) order(s streams) (domain.ErasureOrder, error) {
+	if c.OrderedBy == "" || c.Ground == "" || c.Due == "" {
+		return domain.ErasureOrder{}, usageError{errors.New("nothing was erased: give --ordered-by, --ground and --due too")}
+	}
+	reason, err := c.confirm(s, "erase what is listed above, for good")
+	if err != nil {
+		return domain.ErasureOrder{}, err
+	}
+	order := domain.ErasureOrder{By: c.OrderedBy, Ground: c.Ground, Due: c.Due, Reason: reason}
+	return order, refused(order.Validate())
+}
+
 // erasure is the command at work.
 type erasure struct {
 	eraseCommand

@@ -98,6 +98,9 @@ func TestErasePerson(t *testing.T) {
 	require.ErrorContains(t, err, "without a terminal give --yes and --reason CODE[:TICKET] too")
 	require.Contains(t, out.String(), "Would be erased")
 	command.Yes, command.JSON, command.Reason = true, true, "customer_request:DPO-7"
+	command.Due = ""
+	require.ErrorContains(t, command.Run(t.Context(), streams{Out: io.Discard, Err: io.Discard}), "give --ordered-by, --ground and --due too")
+	command.orderFlags = someOrder()
 	command.SocialAccount = []int64{703, 999}
 	err = command.Run(t.Context(), streams{Out: &out, Err: io.Discard})
 	require.ErrorAs(t, err, &usage)
