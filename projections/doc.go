@@ -34,7 +34,7 @@
 //   - Transactions commit asynchronously: a crash of the server loses rows and checkpoint together, and
 //     the log has them still. Those of dashboards do not: a command is answered once its record shows in
 //     the tables, and tables that a crash set back let the next command find "nothing to change", 200,
-//     without a record (internal/dev/e2e, TestChaosTablesNeverGoBack).
+//     without a record (internal/dev/chaos, TestKills).
 //   - A shard of a rebuild is one transaction whose first statement claims it under the rebuild's lease. A takeover raises
 //     the lease of every shard that is not done, after it has ended the sessions of the process before: there is no moment
 //     at which two processes can fold the same shard. DESIGN names an advisory lock instead. It would save no code: progress

@@ -98,7 +98,7 @@ func TestBrokersAway(t *testing.T) {
 	c := &changer{stack: startStack(t, 1), t: t, journal: &journal{seed: 1}, rng: rand.New(rand.NewPCG(1, 0))}
 	c.agency = c.world[0]
 	c.board = c.agency.boards[0]
-	c.staff = token(t, c.agency.staff, c.agency.id, "agency")
+	c.staff = c.token(c.agency.staff, c.agency.id, "agency")
 	c.until(http.StatusOK, "while all is well")
 
 	leader := c.leader()
@@ -125,7 +125,7 @@ func TestBrokersAway(t *testing.T) {
 
 	log := openLog(t.Context(), t, c.cluster.addrs)
 	defer log.Close()
-	truth, err := c.journal.judge(t.Context(), log)
+	truth, err := c.journal.judge(t.Context(), log, c.world)
 	require.NoError(t, err)
 	require.Empty(t, truth.found)
 	t.Logf("%d changes sent, %d acknowledged", c.sent, c.journal.acknowledged())

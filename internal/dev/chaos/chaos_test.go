@@ -97,25 +97,40 @@ type run struct {
 
 func newRun(t *testing.T) *run {
 	t.Helper()
-	c := &run{lasts: lasts(t), injected: map[string]int{}, slowest: map[string]time.Duration{}, bounds: newBounds(), stop: func() {}, hangUp: func() {}}
+	c := drawRun(t)
+	began := time.Now()
+	c.stack = startStack(t, perRole(t))
+	t.Logf("three brokers, PostgreSQL and %d processes are ready after %s", len(c.processes()), time.Since(began).Round(time.Second))
+	c.operator = c.token(strings.Repeat("0", 24), "", "operator")
+	c.connect()
+	return c
+}
+
+// drawRun is a run without processes; what it draws is printed.
+func drawRun(t *testing.T) *run {
+	t.Helper()
 	seed, given := draws.Seed()
 	if !given {
 		seed = uint64(time.Now().UnixNano()) % 1_000_000
 	}
+	c := &run{
+		lasts: lasts(t), seed: seed, rng: rand.New(rand.NewPCG(seed, 0)), injected: map[string]int{}, slowest: map[string]time.Duration{},
+		bounds: newBounds(), stop: func() {}, hangUp: func() {},
+	}
 	t.Logf("LEDGERBOARD_DRAWS=%d %s=%s draws this run's faults again", seed, lastsVariable, c.lasts)
-	c.seed, c.rng = seed, rand.New(rand.NewPCG(seed, 0))
-	began := time.Now()
-	c.stack = startStack(t, perRole(t))
-	t.Logf("three brokers, PostgreSQL and %d processes are ready after %s", len(c.processes()), time.Since(began).Round(time.Second))
-	c.began, c.operator = time.Now(), token(t, strings.Repeat("0", 24), "", "operator")
-	c.clients = &clients{journal: &journal{seed: seed}, outages: newOutages(), bases: c.bases()}
-	t.Cleanup(func() { // before processes end: they are older
+	return c
+}
+
+// connect makes the clients of the processes that serve. They end before the processes do.
+func (c *run) connect() {
+	c.began = time.Now()
+	c.clients = &clients{journal: &journal{seed: c.seed}, outages: newOutages(), bases: c.bases()}
+	c.t.Cleanup(func() {
 		c.stop()
 		c.hangUp()
 		c.working.Wait()
 		c.hearing.Wait()
 	})
-	return c
 }
 
 // employ sets listeners and then the load to work, and waits until everybody has got something done.
@@ -126,7 +141,7 @@ func (c *run) employ() {
 	for _, a := range c.world {
 		for _, b := range a.boards {
 			for _, user := range b.users {
-				l := &listener{user: user, agency: a.id, token: token(c.t, user, b.id, "client"), rng: c.child()}
+				l := &listener{user: user, agency: a.id, token: c.token(user, b.id, "client"), rng: c.child()}
 				c.listeners = append(c.listeners, l)
 				c.hearing.Go(func() { l.listen(hearing, c.clients.bases) })
 			}
@@ -136,7 +151,7 @@ func (c *run) employ() {
 		return !slices.ContainsFunc(c.listeners, func(l *listener) bool { return !l.connected() })
 	}, patience, 50*time.Millisecond, "everybody listens")
 	for _, a := range c.world {
-		staff, rng := token(c.t, a.staff, a.id, "agency"), c.child()
+		staff, rng := c.token(a.staff, a.id, "agency"), c.child()
 		c.working.Go(func() { c.clients.read(working, rng, a, staff) })
 		c.everybody = append(c.everybody, "read "+a.id)
 		for _, b := range a.boards {
@@ -206,9 +221,9 @@ func (c *run) rest() {
 
 // report holds everything against the log, and prints what the run was.
 func (c *run) report() {
-	log := openLog(c.t.Context(), c.t, c.cluster.addrs)
+	log := openLog(c.t.Context(), c.t, c.brokers)
 	defer log.Close()
-	truth, err := c.clients.journal.judge(c.t.Context(), log)
+	truth, err := c.clients.journal.judge(c.t.Context(), log, c.world)
 	require.NoError(c.t, err, "LEDGERBOARD_DRAWS=%d", c.seed)
 	found := slices.Concat(truth.found, c.clients.journal.unanswered(), c.showing(truth))
 	owed := 0
@@ -229,7 +244,9 @@ func (c *run) report() {
 		c.t.Logf("  %3d × %s; the slowest change took %s", c.injected[kind], kind, c.slowest[kind].Round(100*time.Millisecond))
 	}
 	for _, b := range c.bounds.all() {
-		c.t.Logf("  %s", b)
+		if b.kept+b.broken > 0 {
+			c.t.Logf("  %s", b)
+		}
 	}
 	o := c.clients.outages
 	c.t.Logf("seed %d: %d faults in %s; %d changes acknowledged, %d of %d notices delivered, %d reads compared; PUT not available for %.1f s, GET for %.1f s; "+
@@ -260,7 +277,7 @@ func (c *run) showing(truth *truth) (found []string) {
 // shown compares what every process shows now.
 func (c *run) shown(truth *truth) (found []string) {
 	for _, a := range c.world {
-		staff := token(c.t, a.staff, a.id, "agency")
+		staff := c.token(a.staff, a.id, "agency")
 		for _, b := range a.boards {
 			version, users := truth.newest(b.id)
 			for _, p := range c.apis {

@@ -27,8 +27,8 @@ func newTruth() *truth {
 // opened is the event of a dashboard that a GET has made.
 const opened = "dashboard.opened.v1"
 
-// judge folds the log by the requests of the clients: what is in it that nobody asked for, what is missing, what is there twice.
-func (j *journal) judge(ctx context.Context, log *eventlog.Log) (*truth, error) {
+// judge folds the streams of these agencies by the requests of the clients: it finds records without a request, lost and doubled ones.
+func (j *journal) judge(ctx context.Context, log *eventlog.Log, world []agency) (*truth, error) {
 	streams, err := effective(ctx, log)
 	if err != nil {
 		return nil, err
@@ -42,8 +42,8 @@ func (j *journal) judge(ctx context.Context, log *eventlog.Log) (*truth, error) 
 		}
 	}
 	t := newTruth()
-	for agency, records := range streams {
-		t.fold(agency, records, by)
+	for _, a := range world {
+		t.fold(a.id, streams[a.id], by)
 	}
 	for _, c := range j.commands {
 		t.hold(c)

@@ -22,6 +22,8 @@ import (
 type process struct {
 	name, base string
 	program    string
+	args       []string
+	dir        string // its data directory
 	clock      string // the file that says by how many seconds its clock is off
 	env        []string
 	log        *os.File
@@ -30,11 +32,12 @@ type process struct {
 	exited chan struct{}
 }
 
-// buildProgram makes the binary under test, with a clock that can be stepped.
-func buildProgram(t testing.TB) string {
+// buildProgram builds the program with these flags.
+func buildProgram(t testing.TB, flags ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "ledgerboard")
-	out, err := exec.Command("go", "build", clockOverlay(t), "-o", path, "github.com/ledgerboard/ledgerboard/cmd/ledgerboard").CombinedOutput()
+	out, err := exec.Command("go", slices.Concat([]string{"build", "-o", path}, flags, []string{"github.com/ledgerboard/ledgerboard/cmd/ledgerboard"})...).
+		CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return path
 }
@@ -45,14 +48,14 @@ func newProcess(t testing.TB, program, name string, port int, env ...string) *pr
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	log, err := os.Create(filepath.Join(t.TempDir(), name+".log"))
 	require.NoError(t, err)
-	p := &process{name: name, base: "http://" + addr, program: program, log: log, clock: filepath.Join(t.TempDir(), "clock")}
+	p := &process{name: name, base: "http://" + addr, program: program, args: []string{"serve"}, dir: t.TempDir(), log: log, clock: filepath.Join(t.TempDir(), "clock")}
 	for _, pair := range os.Environ() {
 		if !strings.HasPrefix(pair, "LEDGERBOARD_") {
 			p.env = append(p.env, pair)
 		}
 	}
 	p.env = append(p.env, env...)
-	p.env = append(p.env, "LEDGERBOARD_ADDR="+addr, "LEDGERBOARD_DATA_DIR="+t.TempDir(), clockVariable+"="+p.clock)
+	p.env = append(p.env, "LEDGERBOARD_ADDR="+addr, "LEDGERBOARD_DATA_DIR="+p.dir, clockVariable+"="+p.clock)
 	t.Cleanup(func() {
 		if p.running() {
 			_ = p.signal(syscall.SIGCONT)
@@ -75,7 +78,7 @@ func newProcess(t testing.TB, program, name string, port int, env ...string) *pr
 
 // start starts it. Its thread is kept for it: the kernel ends it with the thread that started it, and Go ends threads at will.
 func (p *process) start() error {
-	cmd, exited, started := exec.Command(p.program, "serve"), make(chan struct{}), make(chan error)
+	cmd, exited, started := exec.Command(p.program, p.args...), make(chan struct{}), make(chan error)
 	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, p.log, p.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	go func() {

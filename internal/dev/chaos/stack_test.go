@@ -21,6 +21,8 @@ const patience = 5 * time.Minute
 // stack is the service as an installation has it.
 type stack struct {
 	t          testing.TB
+	brokers    []string
+	secret     string // signs tokens
 	cluster    *cluster
 	database   *database
 	apis       []*process
@@ -40,7 +42,7 @@ type network struct {
 // startStack starts brokers, database and so many processes of each role, and waits until all are ready.
 func startStack(t testing.TB, each int) *stack {
 	t.Helper()
-	s := &stack{t: t, world: newWorld(), nets: map[*process]network{}}
+	s := &stack{t: t, secret: jwtSecret, world: newWorld(), nets: map[*process]network{}}
 	var nets []network
 	var ports [][]string
 	for n := range 2 * each {
@@ -53,9 +55,10 @@ func startStack(t testing.TB, each int) *stack {
 		nets, ports = append(nets, net), append(ports, list)
 	}
 	s.cluster = startCluster(t, ports...)
+	s.brokers = s.cluster.addrs
 	require.NoError(t, s.cluster.whole())
 	s.database = startDatabase(t)
-	program := buildProgram(t)
+	program := buildProgram(t, clockOverlay(t))
 	for n, net := range nets {
 		for broker, link := range net.brokers {
 			require.NoError(t, link.to(s.cluster.behind[n][broker]))

@@ -84,15 +84,15 @@ func openLog(ctx context.Context, t testing.TB, brokers []string) *eventlog.Log 
 }
 
 // token signs one for a person of an account ("" for none).
-func token(t testing.TB, user, account, role string) string {
-	t.Helper()
+func (s *stack) token(user, account, role string) string {
+	s.t.Helper()
 	claims := jwt.MapClaims{
 		"sub": user, "role": role, "iss": "ledgerboard", "aud": "ledgerboard", "exp": time.Now().Add(24 * time.Hour).Unix(),
 	}
 	if account != "" {
 		claims["account_id"] = account
 	}
-	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(jwtSecret))
-	require.NoError(t, err)
+	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(s.secret))
+	require.NoError(s.t, err)
 	return signed
 }

@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -14,6 +15,9 @@ import (
 	"sync"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
 // overheard is what passes between browsers, the service and the platforms and is nobody else's: tokens, codes, states and cookies,
@@ -127,19 +131,21 @@ func (c *connecting) requireSilence() {
 // requireSilentLog reads every topic from its beginning.
 func (c *connecting) requireSilentLog() {
 	c.t.Helper()
-	log := newChaosLog()
-	ends, err := log.ends(c.t.Context(), c.p.info.Brokers)
+	topics, err := assembly.Topics()
 	require.NoError(c.t, err)
-	require.NoError(c.t, log.reread(c.t.Context(), c.p.info.Brokers, ends))
+	log, err := eventlog.Open(c.t.Context(), eventlog.Config{Brokers: c.p.info.Brokers, Topics: topics})
+	require.NoError(c.t, err)
+	defer log.Close()
 	records := 0
-	for topic, partitions := range log.topics {
-		for _, partition := range partitions {
-			for _, r := range partition {
+	for _, topic := range topics {
+		require.NoError(c.t, log.Scan(c.t.Context(), eventlog.ScanConfig{Topic: topic.Name, Parallel: 1, Handle: func(_ context.Context, run eventlog.Run) error {
+			for _, r := range run.Records {
 				records++
-				text := fmt.Sprintf("%s %s %s", r.key, r.headers, r.value)
-				require.Empty(c.t, c.heard.in(text, true), "%s: %s", topic, text)
+				text := fmt.Sprintf("%s %s %s", r.Key, r.Headers, r.Value)
+				require.Empty(c.t, c.heard.in(text, true), "%s: %s", topic.Name, text)
 			}
-		}
+			return nil
+		}}))
 	}
 	require.Greater(c.t, records, 20)
 }

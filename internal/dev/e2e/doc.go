@@ -1,15 +1,13 @@
 // Package e2e tests the program as its users have it: a process with a data directory, an address and
-// a command line, the stock JavaScript clients in front, kill -9 from behind. All of it is behind the
+// a command line, and the stock JavaScript clients. All of it is behind the
 // build tag e2e (`make e2e`); nothing here runs in `make test`.
 //
 // # Non-obvious
 //
-//   - LEDGERBOARD_E2E_RACE=1 builds the program with the race detector, and the kill test then fails on
-//     a report in what the program said; LEDGERBOARD_E2E_BINARY names one that is built already.
+//   - LEDGERBOARD_E2E_RACE=1 builds the program with the race detector, and every test then fails on
+//     a report in what the program printed; LEDGERBOARD_E2E_BINARY names one that is already built.
 //   - LEDGERBOARD_E2E_PICTURES=DIRECTORY has TestEveryPageOfTheConsole leave pictures of the main views there;
 //     LEDGERBOARD_E2E_LOADS=200 has it print how long each page takes.
-//   - LEDGERBOARD_E2E_SEED and LEDGERBOARD_E2E_KILLS repeat one run of the kill test; what it printed
-//     says with which.
 //   - A process of PostgreSQL that is killed alone takes the server into recovery while the program runs
 //     on. What was committed asynchronously may be gone then, so a projection may find its checkpoint
 //     behind itself; dashboards commit synchronously, because commands decide by their tables.
