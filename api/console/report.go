@@ -3,6 +3,7 @@ package console
 import (
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
@@ -118,7 +119,7 @@ func (v *visit) readReport(shown *reportView, month, before figures) error {
 	shown.Open, shown.Costs, shown.Reach = now.Open, now.Costs, now.Reach
 	shown.Posts = now.Posts[:min(len(now.Posts), reportPosts)]
 	for i, number := range now.Numbers {
-		shown.Numbers = append(shown.Numbers, number.against(then.Numbers[i]))
+		shown.Numbers = append(shown.Numbers, shown.compared(number, then.Numbers[i]))
 	}
 	for _, c := range now.Charts {
 		if c.ID == "followers" || c.ID == "engagement" {
@@ -135,20 +136,22 @@ func (v *visit) readReport(shown *reportView, month, before figures) error {
 	return nil
 }
 
-// against compares a total with that of another month.
-func (f figureShown) against(before figureShown) figureShown {
+// compared compares a total with that of the month before. Its note is part of the sentence about the total, too.
+func (r reportView) compared(f, before figureShown) figureShown {
 	out := figureShown{Name: f.Name, Value: f.Value, Accounts: f.Accounts}
 	if f.Value == nil || before.Value == nil {
-		out.Note = "Nothing to compare it with."
+		out.Note = "There is nothing to compare it with."
 		return out
 	}
 	change := *f.Value - *before.Value
 	out.Change, out.Base = &change, before.Value
 	if f.Accounts != before.Accounts {
-		out.Note = "Of " + counted(f.Accounts, "account", "accounts") + "; the month before of " + counted(before.Accounts, "account", "accounts") + "."
+		how := "Compared in part: "
 		if f.Name == "Followers" { // a page that was connected meanwhile brings all of its followers
-			out.Change, out.Base = nil, nil
+			how, out.Change, out.Base = "Not compared: ", nil, nil
 		}
+		out.Note = how + counted(f.Accounts, "account", "accounts") + " in " + r.Month + ", " +
+			counted(before.Accounts, "account", "accounts") + " in " + r.Before + "."
 	}
 	return out
 }
@@ -178,7 +181,7 @@ func (r reportView) sentences(before []figureShown) (said []string) {
 			more := map[bool]string{true: " more than", false: " fewer than"}[*n.Change > 0]
 			sentence += ", " + chart.Number(max(*n.Change, -*n.Change)) + more + of[2] + " (" + chart.Number(*before[i].Value) + ")"
 		}
-		said = append(said, sentence+".")
+		said = append(said, strings.TrimSpace(sentence+". "+n.Note))
 	}
 	return said
 }

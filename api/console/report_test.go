@@ -38,11 +38,12 @@ func reportStage(t *testing.T) (*stage, *browser) {
 func TestAMonthAsAPageForTheClient(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
+	const inPart = "Compared in part: 1 account in September 2026, 0 accounts in August 2026."
 	page := b.get("/console/clients/" + bakery + "/report") // of the last month that is over
 	page.says(http.StatusOK, "Harbour Bakery, September 2026", "Compared with August 2026",
 		"Harbour Bakery had 12,340 followers at the end of September 2026, 340 more than at the end of August 2026 (12,000).",
-		"Posts gained 1,340 likes, comments and shares, 340 more than in August 2026 (1,000).",
-		"&#43;2.8\u00a0%", "Of 1 account; the month before of 0 accounts.", "504.05\u00a0EUR", "4.20\u00a0EUR", "of some of these page views only",
+		"Posts gained 1,340 likes, comments and shares, 340 more than in August 2026 (1,000). "+inPart, `<small class="quiet">`+inPart,
+		"&#43;2.8\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "of some of these page views only",
 		"LinkedIn, The page: A person has to connect it again.", "No post gained anything in this month",
 		"report?month=2026-08&amp;tz=UTC", "report?month=2026-10&amp;tz=UTC")
 	require.NotContains(t, page.Body.String(), "This month is not over")
@@ -59,8 +60,9 @@ func TestFollowersOfOtherPagesAreNotCompared(t *testing.T) {
 	data := analytics.AccountFollowers{}
 	data.Total.Followers.Value, data.Total.Followers.Accounts = new(int64(5000)), 1
 	s.answer("GET /auth/getAccountFollowers/2026-08-01/2026-08-31/all", data, analytics.Meta{})
+	const apart = "Not compared: 2 accounts in September 2026, 1 account in August 2026."
 	page := b.get("/console/clients/" + bakery + "/report")
-	page.says(http.StatusOK, "Harbour Bakery had 12,340 followers at the end of September 2026.", "Of 2 accounts; the month before of 1 account.")
+	page.says(http.StatusOK, "Harbour Bakery had 12,340 followers at the end of September 2026. "+apart, `<small class="quiet">`+apart)
 	require.NotContains(t, page.Body.String(), "7,340")
 }
 
