@@ -480,7 +480,7 @@ func TestDownloadsAreTheAPIsOwn(t *testing.T) {
 	s.answers["GET /api/audit/bundle"] = func(api.Principal, *http.Request) (int, any) { return http.StatusOK, "the bundle" }
 	got := b.get("/console/verify/bundle")
 	require.Equal(t, http.StatusOK, got.Code)
-	require.Equal(t, "\"the bundle\"\n", got.Body.String())
+	require.Equal(t, "the bundle\n", got.Body.String())
 	s.refuse("GET /api/audit/bundle", http.StatusServiceUnavailable, domain.CodeUnavailable, "No checkpoint key is known here.")
 	b.get("/console/verify/bundle").says(http.StatusServiceUnavailable, "No checkpoint key is known here.")
 	s.asked = nil

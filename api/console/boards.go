@@ -2,6 +2,8 @@ package console
 
 import (
 	"errors"
+	"io"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -162,8 +164,19 @@ func (v *visit) file(f figures) (view, error) {
 	}
 	path, asked := f.asking(path)
 	asked.Set("table", "total.series")
+	got, err := v.send(http.MethodGet, path+"?"+asked.Encode(), nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	names, rows, _ := strings.Cut(got.body.String(), "\n")
+	columns := strings.Split(names, ",")
+	for i, name := range columns {
+		columns[i] = figureNames[strings.TrimPrefix(name, "total.series.")]
+	}
+	v.w.Header().Set("Content-Type", got.header.Get("Content-Type"))
 	v.w.Header().Set("Content-Disposition", `attachment; filename="`+table+`.csv"`)
-	return passOn(path + "?" + asked.Encode()), nil
+	_, err = io.WriteString(v.w, strings.Join(columns, ",")+"\n"+rows)
+	return sent(got.status), err
 }
 
 func (c *Console) boardPages() []page {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -126,14 +127,41 @@ func TestFiguresOfAClient(t *testing.T) {
 	require.NotContains(t, wrong.Body.String(), "words of the API")
 	require.NotContains(t, wrong.Body.String(), "Leaderboard")
 
-	s.answers["GET "+lastFourWeeks] = func(_ api.Principal, r *http.Request) (int, any) {
-		return http.StatusOK, map[string]any{"csv of": r.URL.Query().Get("table")}
-	}
-	file := b.get("/console/clients/" + bakery + "/figures/followers.csv?tz=UTC")
-	require.Contains(t, file.Body.String(), "total.series")
-	require.Contains(t, file.Header().Get("Content-Disposition"), "followers.csv")
 	b.get("/console/clients/" + bakery + "/figures/secrets.csv").says(http.StatusNotFound)
 	b.get("/console/clients/" + bakery + "/figures/followers").says(http.StatusNotFound)
+}
+
+// The columns of a file have the names that the page gives the figures.
+func TestFilesOfFiguresNameTheirColumnsAsThePage(t *testing.T) {
+	t.Parallel()
+	s, b := figuresStage(t, "agency")
+	const days = "2026-09-04/2026-10-01/all"
+	for file, c := range map[string]struct {
+		path  string
+		day   any
+		names string
+	}{
+		"followers":  {"getAccountFollowers/" + days, analytics.FollowerDay{}, "Day,Followers,Change,Accounts read,Accounts connected"},
+		"net-growth": {"reach/getAccountNetGrowth/all", analytics.GrowthDay{}, "Day,Net growth of followers,Accounts read"},
+		"engagement": {
+			"getPostsTotalEngagements/" + days, analytics.EngagementDay{}, "Day,Engagement gained,Likes,Comments,Shares,Readings of posts",
+		},
+		"impressions": {"reach/getAccountStats/all", analytics.ReachDay{}, "Day,Impressions,Reach,Accounts read"},
+		"views":       {"getPostsViews/" + days, analytics.ViewsDay{}, "Day,Video views gained,Readings of posts"},
+		"activity":    {"reach/activityMeter", analytics.ActivityDay{}, "Day,Posts published"},
+	} {
+		s.answers["GET /auth/"+c.path] = func(_ api.Principal, r *http.Request) (int, any) {
+			var columns []string
+			for i := range reflect.TypeOf(c.day).NumField() {
+				name, _, _ := strings.Cut(reflect.TypeOf(c.day).Field(i).Tag.Get("json"), ",")
+				columns = append(columns, r.URL.Query().Get("table")+"."+name)
+			}
+			return http.StatusOK, strings.Join(columns, ",") + "\n2026-09-04,7\n"
+		}
+		got := b.get("/console/clients/" + bakery + "/figures/" + file + ".csv?tz=UTC")
+		require.Equal(t, c.names+"\n2026-09-04,7\n\n", got.Body.String())
+		require.Contains(t, got.Header().Get("Content-Disposition"), file+".csv")
+	}
 }
 
 func TestRangesOpenWithOneLinkAndSurviveTheTabs(t *testing.T) {

@@ -10,8 +10,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// videoViewsGained names what posts gained. Accounts gain page views: platforms count those apart.
-const videoViewsGained = "Video views gained"
+// figureNames are the figures as pages and files name them, by the API's names in a series. Posts gain video
+// views; accounts gain page views, which platforms count separately.
+var figureNames = map[string]string{
+	"day": "Day", "followers": "Followers", "change": "Change", "net": "Net growth of followers", "engagement": "Engagement gained",
+	"likes": "Likes", "comments": "Comments", "shares": "Shares", "impressions": "Impressions", "reach": "Reach", "views": "Video views gained",
+	"posts": "Posts published", "readings": "Readings of posts", "accounts_read": "Accounts read", "accounts_joined": "Accounts connected",
+}
 
 // chartShown is a chart that the template draws.
 type chartShown struct{ chart.Chart }
@@ -33,10 +38,10 @@ func (v *visit) readFollowers(f figures) (put func(*figuresView), err error) {
 	return func(shown *figuresView) {
 		shown.Sources, shown.Hidden, shown.AsOf, shown.Open = meta.Sources, meta.ClientsSeeNot, meta.AsOf, !meta.Complete
 		t := data.Total.Followers
-		shown.Numbers = append(shown.Numbers, f.tile("Followers", t, ""))
+		shown.Numbers = append(shown.Numbers, f.tile(figureNames["followers"], t, ""))
 		series := two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.FollowerDay) (string, *int64) { return d.Day, d.Followers })
 		markJoined(series[0].Points, data.Total.Series)
-		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{ID: "followers", Title: "Followers", Unit: "followers", Series: series}))
+		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{ID: "followers", Title: figureNames["followers"], Unit: "followers", Series: series}))
 	}, nil
 }
 
@@ -64,9 +69,9 @@ func (v *visit) readGrowth(f figures) (put func(*figuresView), err error) {
 		case data.Total.ComparedInPart:
 			note = comparedInPart
 		}
-		shown.Numbers = append(shown.Numbers, figureShown{Name: "Net growth of followers", Value: data.Total.Net, Note: note, Accounts: data.Total.SocialAccounts})
+		shown.Numbers = append(shown.Numbers, figureShown{Name: figureNames["net"], Value: data.Total.Net, Note: note, Accounts: data.Total.SocialAccounts})
 		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
-			ID: "net-growth", Title: "Net growth of followers", Unit: "followers", Bars: true,
+			ID: "net-growth", Title: figureNames["net"], Unit: "followers", Bars: true,
 			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.GrowthDay) (string, *int64) { return d.Day, d.Net }),
 		}))
 	}, nil
@@ -78,9 +83,9 @@ func (v *visit) readEngagement(f figures) (put func(*figuresView), err error) {
 		return nil, err
 	}
 	return func(shown *figuresView) {
-		shown.Numbers = append(shown.Numbers, f.tile("Engagement gained", totalOf(data.Total.Engagement), "Likes, comments and shares."))
+		shown.Numbers = append(shown.Numbers, f.tile(figureNames["engagement"], totalOf(data.Total.Engagement), "Likes, comments and shares."))
 		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
-			ID: "engagement", Title: "Engagement gained by posts", Bars: true,
+			ID: "engagement", Title: figureNames["engagement"] + " by posts", Bars: true,
 			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.EngagementDay) (string, *int64) { return d.Day, d.Engagement }),
 		}))
 	}, nil
@@ -93,7 +98,7 @@ func (v *visit) readImpressions(f figures) (put func(*figuresView), err error) {
 	}
 	return func(shown *figuresView) {
 		t := data.Total.Impressions
-		shown.Numbers = append(shown.Numbers, f.tile("Impressions", t, ""))
+		shown.Numbers = append(shown.Numbers, f.tile(figureNames["impressions"], t, ""))
 		for _, r := range data.Reach {
 			name := strconv.FormatInt(r.SocialAccount, 10)
 			for _, source := range shown.Sources {
@@ -104,7 +109,7 @@ func (v *visit) readImpressions(f figures) (put func(*figuresView), err error) {
 			shown.Reach = append(shown.Reach, reachShown{r, name})
 		}
 		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
-			ID: "impressions", Title: "Impressions", Unit: "impressions", Bars: true,
+			ID: "impressions", Title: figureNames["impressions"], Unit: "impressions", Bars: true,
 			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.ReachDay) (string, *int64) { return d.Day, d.Impressions }),
 		}))
 	}, nil
@@ -120,9 +125,9 @@ func (v *visit) readViews(f figures) (put func(*figuresView), err error) {
 		if f.Form.Platform == "" || f.Form.Platform == strconv.Itoa(int(domain.LinkedIn)) {
 			note = "LinkedIn counts none."
 		}
-		shown.Numbers = append(shown.Numbers, f.tile(videoViewsGained, totalOf(data.Total.Views), note))
+		shown.Numbers = append(shown.Numbers, f.tile(figureNames["views"], totalOf(data.Total.Views), note))
 		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
-			ID: "views", Title: "Video views gained by posts", Unit: "video views", Bars: true,
+			ID: "views", Title: figureNames["views"] + " by posts", Unit: "video views", Bars: true,
 			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64) { return d.Day, d.Views }),
 		}))
 	}, nil

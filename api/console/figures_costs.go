@@ -76,10 +76,10 @@ func (v *visit) readActivity(f figures) (put func(*figuresView), err error) {
 			note = fmt.Sprintf("Of 100 for activity: %.0f for how often, %.0f for how regularly.", *data.Total.Frequency, *data.Total.Regularity)
 		}
 		shown.Numbers = append(shown.Numbers, figureShown{
-			Name: "Posts published", Value: data.Total.Posts, Accounts: data.Total.AccountsMeasured, Note: note,
+			Name: figureNames["posts"], Value: data.Total.Posts, Accounts: data.Total.AccountsMeasured, Note: note,
 		})
 		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
-			ID: "activity", Title: "Posts published", Unit: "posts", Bars: true,
+			ID: "activity", Title: figureNames["posts"], Unit: "posts", Bars: true,
 			Series: two(data.Total.Series, nil, func(d analytics.ActivityDay) (string, *int64) { return d.Day, d.Posts }),
 		}))
 	}, nil

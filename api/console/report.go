@@ -147,7 +147,7 @@ func (r reportView) compared(f, before figureShown) figureShown {
 	out.Change, out.Base = &change, before.Value
 	if f.Accounts != before.Accounts {
 		how := "Compared in part: "
-		if f.Name == "Followers" { // a page that was connected meanwhile brings all of its followers
+		if f.Name == figureNames["followers"] { // a page that was connected meanwhile brings all of its followers
 			how, out.Change, out.Base = "Not compared: ", nil, nil
 		}
 		out.Note = how + counted(f.Accounts, "account", "accounts") + " in " + r.Month + ", " +
@@ -163,9 +163,9 @@ func (r reportView) sentences(before []figureShown) (said []string) {
 		asOf, sofar = "on "+r.Today, " so far"
 	}
 	words := map[string][3]string{ // before and behind the number, and behind the difference, by the names of the numbers
-		"Followers":         {r.Name + " had ", " followers " + asOf, " at the end of " + r.Before},
-		"Engagement gained": {"Posts gained ", " likes, comments and shares" + sofar, " in " + r.Before},
-		videoViewsGained:    {"Posts gained ", " video views" + sofar, " in " + r.Before},
+		figureNames["followers"]:  {r.Name + " had ", " followers " + asOf, " at the end of " + r.Before},
+		figureNames["engagement"]: {"Posts gained ", " likes, comments and shares" + sofar, " in " + r.Before},
+		figureNames["views"]:      {"Posts gained ", " video views" + sofar, " in " + r.Before},
 	}
 	for i, n := range r.Numbers {
 		of, known := words[n.Name]

@@ -120,7 +120,5 @@ func (v *visit) fileAs() (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown, err := l.file(l.figuresOf("dashboard", board, ""))
-	v.who = l.who // the download is asked for after this
-	return shown, err
+	return l.file(l.figuresOf("dashboard", board, ""))
 }

@@ -108,6 +108,9 @@ func (s *stage) serveAPI(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		status, raw = http.StatusInternalServerError, []byte(err.Error())
 	}
+	if csv, ok := body.(string); ok {
+		raw = []byte(csv)
+	}
 	if of, ok := body.(map[string]any); ok && of["etag"] != nil {
 		w.Header().Set("ETag", fmt.Sprint(of["etag"]))
 	}
