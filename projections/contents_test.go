@@ -55,8 +55,7 @@ func TestWhatCountsOfAPost(t *testing.T) {
 				one = append(one, []fold.Event{ev})
 			}
 			for _, batches := range [][][]fold.Event{one, {tt.events}} {
-				_, err := db.Pool.Exec(t.Context(), "truncate post_contents")
-				require.NoError(t, err)
+				db.Delete(t, "post_contents")
 				foldtest.Batches(t, db, projectors.Contents{}, batches)
 				var got string
 				require.NoError(t, db.Pool.QueryRow(t.Context(), "select coalesce(max(content), '') from post_contents").Scan(&got))

@@ -75,13 +75,10 @@ func (f *folding) state(t require.TestingT) []string {
 
 // run folds the log with one engine for each reader, from empty tables to its end.
 func (f *folding) run(t require.TestingT, readers ...*reader) {
-	for _, sql := range []string{
-		"truncate parked, " + strings.Join(f.projector.Tables(), ", "),
-		"update checkpoints set next_offset = 0, epoch = 0, event_time = null", // the generation of the log before
-	} {
-		_, err := f.db.Pool.Exec(context.Background(), sql)
-		require.NoError(t, err)
-	}
+	f.db.Delete(t, append(f.projector.Tables(), "parked")...)
+	// The generation of the log before.
+	_, err := f.db.Pool.Exec(context.Background(), "update checkpoints set next_offset = 0, epoch = 0, event_time = null")
+	require.NoError(t, err)
 	for crashed := true; crashed; {
 		crashed = f.process(t, readers)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -61,8 +60,7 @@ func TestAccountInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	folded := func(t *rapid.T, events []fold.Event) []string {
-		_, err := db.Pool.Exec(context.Background(), "truncate "+strings.Join(projectors.AccountInsights{}.Tables(), ", "))
-		require.NoError(t, err)
+		db.Delete(t, projectors.AccountInsights{}.Tables()...)
 		foldtest.Batches(t, db, projectors.AccountInsights{}, cut(t, events))
 		return foldtest.Dump(t, db, projectors.AccountInsights{}.Tables()...)
 	}
@@ -226,8 +224,8 @@ func TestTiesAreDecidedByBytes(t *testing.T) {
 					batches[i][j].Offset = int64(i*2 + j)
 				}
 			}
-			_, err := db.Pool.Exec(ctx, "truncate tSAccountIns, account_months, account_newest, tSPostInsights, post_daily, post_months, post_gains, connection_states, operations_trail")
-			require.NoError(t, err)
+			db.Delete(t, "tSAccountIns", "account_months", "account_newest", "tSPostInsights", "post_daily", "post_months", "post_gains",
+				"connection_states", "operations_trail")
 			foldtest.Batches(t, db, c.projector, batches)
 			var winner string
 			require.NoError(t, pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {

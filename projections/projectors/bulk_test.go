@@ -2,7 +2,6 @@ package projectors_test
 
 import (
 	"context"
-	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -80,10 +79,7 @@ func TestBulkGivesTheTablesOfTheLiveFold(t *testing.T) {
 						events[i].Envelope.ID = uuid.NewSHA1(uuid.NameSpaceOID, []byte(events[i].Envelope.ID)).String()
 					}
 				}
-				empty := func() {
-					_, err := db.Pool.Exec(context.Background(), "truncate "+strings.Join(c.projector.Tables(), ", "))
-					require.NoError(t, err)
-				}
+				empty := func() { db.Delete(t, c.projector.Tables()...) }
 				empty()
 				foldtest.Batches(t, db, c.projector, cut(t, events))
 				want := foldtest.Dump(t, db, c.tables...)

@@ -1,11 +1,9 @@
 package projectors_test
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -68,10 +66,7 @@ func TestErasedFiguresMakeNoRows(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				events := c.draw(t)
 				erased := drawErasures(t, events)
-				empty := func() {
-					_, err := db.Pool.Exec(context.Background(), "truncate "+strings.Join(c.projector.Tables(), ", "))
-					require.NoError(t, err)
-				}
+				empty := func() { db.Delete(t, c.projector.Tables()...) }
 				empty()
 				foldtest.Batches(t, db, c.projector, [][]fold.Event{erased, remaining(events, erased)})
 				want := foldtest.Dump(t, db, c.tables...)

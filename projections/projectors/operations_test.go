@@ -23,8 +23,7 @@ func TestOperationsAnyOrderGivesTheSameTables(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	folded := func(t *rapid.T, events []fold.Event) []string {
-		_, err := db.Pool.Exec(context.Background(), "truncate operations_trail, connection_states")
-		require.NoError(t, err)
+		db.Delete(t, "operations_trail", "connection_states")
 		foldtest.Batches(t, db, projectors.Operations{}, cut(t, events))
 		return foldtest.Dump(t, db, projectors.Operations{}.Tables()...)
 	}

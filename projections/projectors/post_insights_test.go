@@ -1,11 +1,9 @@
 package projectors_test
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -111,18 +109,13 @@ func cut(t *rapid.T, events []fold.Event) [][]fold.Event {
 // postTables are the tables of the projection, and its view.
 var postTables = append(projectors.PostInsights{}.Tables(), "tSPostGrowth")
 
-func truncatePosts(t require.TestingT, db *pgtest.DB) {
-	_, err := db.Pool.Exec(context.Background(), "truncate "+strings.Join(projectors.PostInsights{}.Tables(), ", "))
-	require.NoError(t, err)
-}
-
 // The tables are functions of the set of readings, not of their arrival: any permutation with duplicates, in any batches,
 // gives one and the same, which say what the plain definitions say.
 func TestPostInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	folded := func(t *rapid.T, events []fold.Event) []string {
-		truncatePosts(t, db)
+		db.Delete(t, projectors.PostInsights{}.Tables()...)
 		foldtest.Batches(t, db, projectors.PostInsights{}, cut(t, events))
 		return foldtest.Dump(t, db, postTables...)
 	}
@@ -154,7 +147,7 @@ func TestPostInsightsLargeBatchesGiveTheSameTables(t *testing.T) {
 		}))
 	}
 	folded := func(size int) []string {
-		truncatePosts(t, db)
+		db.Delete(t, projectors.PostInsights{}.Tables()...)
 		var batches [][]fold.Event
 		for i := 0; i < len(events); i += size {
 			batches = append(batches, events[i:min(i+size, len(events))])

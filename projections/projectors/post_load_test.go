@@ -56,7 +56,7 @@ func TestDaysOfAMonthComeInAnyNumber(t *testing.T) {
 		}
 	}
 	folded := func(sizes ...int) []string {
-		truncatePosts(t, db)
+		db.Delete(t, projectors.PostInsights{}.Tables()...)
 		var batches [][]fold.Event
 		for rest := days; len(rest) > 0; {
 			size := len(rest)

@@ -76,8 +76,7 @@ func TestAPostIsItsMembersWhoHasTheConnection(t *testing.T) {
 		"as it came": {main, listed, later}, "backwards": {later, listed, main}, "the handover first": {later, main, listed},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := db.Pool.Exec(t.Context(), "truncate tSPosts")
-			require.NoError(t, err)
+			db.Delete(t, "tSPosts")
 			for _, ev := range events {
 				foldtest.Batches(t, db, projectors.PostInsights{}, [][]fold.Event{{ev}})
 			}

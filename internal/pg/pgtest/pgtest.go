@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -33,17 +34,13 @@ type DB struct {
 	ReadOnly *pgxpool.Pool // reads the views, and the server refuses every write
 }
 
-// New returns a database with all schemas, which nobody else uses; it is dropped after the test.
+// New returns an empty database with all schemas. After the test its sessions are ended and it serves another test, under a new name.
 func New(t testing.TB) *DB {
 	t.Helper()
 	ctx := context.Background()
-	admin := serverURL(t)
-	name := "t_" + uuid.NewString()[:18]
-	exec(t, admin, "create database "+pgx.Identifier{name}.Sanitize()+" template "+templateName(t, admin))
-	t.Cleanup(func() {
-		exec(t, admin, "drop database "+pgx.Identifier{name}.Sanitize()+" with (force)")
-	})
-	db := &DB{URL: withDatabase(t, admin, name)}
+	name := takeDatabase(t)
+	t.Cleanup(func() { giveBack(t, name) })
+	db := &DB{URL: withDatabase(t, serverURL(t), name)}
 	db.Pool = open(t, ctx, pg.Config{URL: db.URL, SearchPath: tables.Schemas(), Name: "test", AsyncCommit: true, MaxConns: 16})
 	db.ReadOnly = open(t, ctx, pg.Config{URL: db.URL, SearchPath: tables.Views(), Name: "test reader", ReadOnly: true, MaxConns: 8})
 	return db
@@ -71,6 +68,12 @@ func (db *DB) WriterURL(t testing.TB, schemas ...string) string {
 	return u.String()
 }
 
+// Delete removes all rows of these tables of generation 1. For few rows it costs a tenth of TRUNCATE, which makes new files.
+func (db *DB) Delete(t require.TestingT, tables ...string) {
+	_, err := db.Pool.Exec(context.Background(), "delete from "+strings.Join(tables, "; delete from "))
+	require.NoError(t, err)
+}
+
 func open(t testing.TB, ctx context.Context, c pg.Config) *pgxpool.Pool {
 	t.Helper()
 	pool, err := pg.Open(ctx, c)
@@ -84,7 +87,6 @@ var server struct {
 	embedded *embedded.Postgres
 	url      string
 	err      error
-	template sync.Once
 }
 
 // serverURL starts the server of this test process at its first use.
@@ -96,10 +98,12 @@ func serverURL(t testing.TB) string {
 		}
 		server.embedded, server.err = embedded.StartPostgres(context.Background(), embedded.PostgresConfig{
 			Logger: slog.New(slog.DiscardHandler),
-			// Tests lose nothing with the machine, and databases are made by the hundred. As many tests run at once as there are processors,
-			// with some ten connections each. Each new database goes through the log as whole pages, which nobody reads again: packing
-			// them was a tenth of a package's time.
-			Settings: map[string]string{"fsync": "off", "full_page_writes": "off", "wal_compression": "off", "max_connections": "1000"},
+			// Tests lose nothing if the machine crashes. As many run at once as there are processors, with some ten connections each. Dropping a
+			// table searches all buffers. Without autovacuum, the plans of a test do not depend on how long it takes.
+			Settings: map[string]string{
+				"fsync": "off", "full_page_writes": "off", "wal_compression": "off",
+				"max_wal_size": "512MB", "min_wal_size": "80MB", "shared_buffers": "64MB", "autovacuum": "off", "max_connections": "1000",
+			},
 		})
 		if server.err == nil {
 			server.url = server.embedded.URL()
@@ -107,17 +111,6 @@ func serverURL(t testing.TB) string {
 	})
 	require.NoError(t, server.err, "start PostgreSQL for tests")
 	return server.url
-}
-
-// templateName makes, once, the migrated database that every test's database is a copy of.
-func templateName(t testing.TB, admin string) string {
-	t.Helper()
-	name := fmt.Sprintf("ledgerboard_template_%d", os.Getpid())
-	server.template.Do(func() {
-		exec(t, admin, "create database "+name)
-		require.NoError(t, tables.Create(context.Background(), withDatabase(t, admin, name)))
-	})
-	return name
 }
 
 // Main runs a package's tests and stops the server that they started.
@@ -151,11 +144,10 @@ func exec(t testing.TB, databaseURL, sql string) {
 	require.NoError(t, err)
 }
 
-// patience bounds the wait for a database to be left.
+// patience bounds the wait for the end of a database's sessions.
 const patience = 5 * time.Minute
 
-// inUse tells whether sessions that have been closed, or told to end, were still there after the five seconds that the server waits
-// for them: on a slow machine they may be.
+// inUse reports whether a database still had sessions after the five seconds that the server waits for their end.
 func inUse(err error) bool {
 	refused, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && refused.Code == "55006"

@@ -1,0 +1,90 @@
+package pgtest
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
+)
+
+// databases are those that no test uses.
+var databases struct {
+	template sync.Once
+	fresh    string // the [fingerprint] of the template
+
+	sync.Mutex
+	free []string
+}
+
+// takeDatabase returns the name of an empty database that no other test uses.
+func takeDatabase(t testing.TB) string {
+	t.Helper()
+	admin, template := serverURL(t), fmt.Sprintf("ledgerboard_template_%d", os.Getpid())
+	databases.template.Do(func() {
+		exec(t, admin, "create database "+template)
+		require.NoError(t, tables.Create(context.Background(), withDatabase(t, admin, template)))
+		var err error
+		databases.fresh, err = empty(withDatabase(t, admin, template))
+		require.NoError(t, err)
+	})
+	databases.Lock()
+	defer databases.Unlock()
+	if last := len(databases.free) - 1; last >= 0 {
+		name := databases.free[last]
+		databases.free = databases.free[:last]
+		return name
+	}
+	name := newName()
+	exec(t, admin, "create database "+name+" template "+template)
+	return name
+}
+
+func newName() string { return "t_" + strings.ToLower(rand.Text()) }
+
+// giveBack empties a database for another test, or drops it if it cannot be made equal to a new one. The new name keeps a client that
+// outlives its test away from the next one.
+func giveBack(t testing.TB, name string) {
+	t.Helper()
+	admin, next := serverURL(t), newName()
+	exec(t, admin, "select pg_terminate_backend(pid, 60000) from pg_stat_activity where datname = '"+name+"';"+
+		"alter database "+name+" allow_connections true; alter database "+name+" reset all; alter database "+name+" rename to "+next)
+	if fingerprint, err := empty(withDatabase(t, admin, next)); err != nil || fingerprint != databases.fresh {
+		exec(t, admin, "drop database "+next+" with (force)")
+		return
+	}
+	databases.Lock()
+	defer databases.Unlock()
+	databases.free = append(databases.free, next)
+}
+
+var (
+	// emptying removes the rows that the template does not have.
+	//go:embed empty.sql
+	emptying string
+	// fingerprint is one text that changes with every change of the catalog, of a sequence and of the template's own rows.
+	//go:embed fingerprint.sql
+	fingerprint string
+)
+
+// empty removes a database's rows and returns its fingerprint.
+func empty(databaseURL string) (found string, err error) {
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, databaseURL)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, emptying); err != nil {
+		return "", err
+	}
+	return found, conn.QueryRow(ctx, fingerprint).Scan(&found)
+}
