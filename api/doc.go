@@ -17,54 +17,34 @@
 //
 // # Non-obvious
 //
-//   - A main application mounts [Server] with package mount, below this one, which puts together what Deps
-//     need. It verifies its callers itself and leaves them with [WithPrincipal], or hands in an
-//     [Authenticator]; what it says is still canonicalised.
-//   - PUT: a null is an absent member, as the old system read it. An unknown member is ignored; a member
-//     given twice is refused, because parsers differ about which one counts.
-//   - The request digest is over what a body means (known members, ids in lower case, lists as sets), not
-//     over its bytes, and over our own path, not over the prefix that we are mounted under. Old frontends
-//     send members that nobody reads; they may change between repetitions. If-Match is no part of it.
-//   - A weak or unknown entity tag in If-Match is well-formed and matches nothing (412); anything that
-//     is no entity tag is a 400.
-//   - The ETag of a dashboard serves If-Match only and its answer is no-store: the view shows names and
-//     sign-ins, which change without a new version.
-//   - The ETag of figures is a digest of the answer before it is compressed: it changes when what this viewer
-//     is shown changes, and with nothing else. It was made of the question and the tables' checkpoints once,
-//     which saved the query of a 304. But every other agency's reading moves a checkpoint, so that where it
-//     mattered no tag lived for longer than seconds; If-None-Match: * said 304 of what does not exist; and an
-//     answer could rest on nothing that stands outside of those tables. A query takes milliseconds, and a
-//     page need not poll: /api/live says when there is something new.
-//   - The tag of compressed figures has a suffix, without which If-None-Match compares. Dashboards are not
-//     compressed: their tag is a version, and stays one for clients that take gzip without saying so.
-//   - Live updates wait for the tables' NOTIFY, not for the log's record: what is told can be read.
-//   - RateLimit headers follow draft-ietf-httpapi-ratelimit-headers-10. Each process counts by itself, by
-//     the caller and not by the token, of which a caller may have several.
-//   - Streams go through neither compressor nor timeout: both would hold events back or cut them.
-//   - A client user is told that its own account's dashboard is closed to it (403); any other dashboard
-//     that it may not open does not exist (404).
-//   - A ticket is sealed, not stored: a restarted process, and any other that has Deps.TicketKey, opens it, so that
-//     an EventSource comes back by itself. It is the caller's login for one stream of one page, and ends with the login.
-//   - Streams answer 200 and end where an EventSource should try again: it gives up for good after any other status.
-//   - An auditor's reading is recorded in the log after it was queried and before it is sent: the record
-//     says which version was shown, and what is not recorded is not shown (503). A refusal or a 404 shows
-//     nothing and is not recorded, and neither is a look at /api/audit/reads, which would grow by it. One
-//     request is one record, polls included.
-//   - A verification outlives its request. Starting or joining it is the recorded look, and only who did so is shown what it finds:
-//     a GET of its progress needs no record of its own.
-//   - An export is recorded before its first entry is sent. Its last line says whether it is complete; one
-//     without that line was cut on the way. CSV says it in a comment row ("# complete=true …") as wide as
-//     the others. Cells that begin like a formula get an apostrophe.
+//   - A main application mounts [Server] with package mount. It verifies its callers itself and leaves them
+//     with [WithPrincipal], or hands in an [Authenticator]; its ids are still lower-cased.
+//   - PUT: null is an absent member, as in the old system. An unknown member is ignored; a member given
+//     twice is refused, because parsers differ about which one counts.
+//   - The request digest is over what a body means (known members, ids in lower case, lists as sets) and
+//     over our own path, not over the prefix that we are mounted under. If-Match is no part of it.
+//   - A weak or unknown entity tag in If-Match matches nothing (412); anything else is a 400.
+//   - The ETag of a dashboard serves If-Match only, and its answer is no-store: the view shows names and
+//     sign-ins, which change without a new version. The ETag of figures is a digest of the answer before it
+//     is compressed; compressed ones have a suffix, which If-None-Match ignores.
+//   - Live updates wait for the tables' NOTIFY: what they announce can be read.
+//   - RateLimit headers follow draft-ietf-httpapi-ratelimit-headers-10. Each process counts by caller.
+//   - Streams bypass compressor and timeout. They answer 200 and end where an EventSource should try again:
+//     it gives up for good after any other status.
+//   - A client user gets 403 for its own account's closed dashboard; any other dashboard that it may not
+//     open does not exist (404).
+//   - A ticket is sealed, not stored: a restarted process, and any other with Deps.TicketKey, opens it.
+//   - An auditor's reading is recorded in the log after it was queried and before it is sent (else 503). A
+//     refusal or a 404 shows nothing and is not recorded, and neither is /api/audit/reads.
+//   - An export is recorded before its first entry. Its last line says whether it is complete. CSV says it
+//     in a comment row; cells that begin like a formula get an apostrophe.
 //   - ?at= and ?to= of a day mean its end, ?from= its beginning; a number below 100,000,000 where a version
-//     or a time may stand is a version.
-//   - openapi.json and asyncapi.json are written by internal/dev/apidoc from [Describe] and from the comments of the
-//     answers' structs; `go generate ./api` after a change of either, and a test there fails until it is done. A route
-//     declares its parameters, and [Params] reads no others and all of them: where the two differ, each request is a
-//     500, so that no test of the route passes.
-//   - What a lenient parser drops without a word is a 400: a query that does not decode, a parameter given twice or
-//     against the path, one that is known and does nothing at an address. Names that nobody knows pass at the old
-//     paths, whose frontends add some against caches, unless they look like a slip; the newer reads refuse them.
-//   - Parameters are decoded once: chi matches on the escaped path when there is one, and browsers escape
-//     the colons of an instant.
+//     or a time may be given is a version.
+//   - openapi.json and asyncapi.json are written by internal/dev/apidoc from [Describe] and from the
+//     comments of the answers' structs: run `go generate ./api`. A route declares its parameters, and
+//     [Params] reads all of them and no others; a difference is a 500.
+//   - A query that does not decode, a parameter given twice or against the path, and one that has no effect
+//     are a 400. Unknown names pass at the old paths; the newer ones refuse them.
+//   - Parameters are decoded once: chi matches on the escaped path when there is one.
 //   - The start of a day is looked up, not computed: there are days without a midnight and days with two.
 package api

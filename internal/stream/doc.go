@@ -9,8 +9,8 @@
 //     one delays a notice until the next sweep, and never loses it.
 //   - What is told of figures can be read: the projections tell it in the transaction that changes the rows.
 //     It is a hint to read, never a figure: losing one must be known, not impossible. Whoever cannot be told
-//     exactly what it has missed is told that anything may have changed.
-//   - A listener is told of figures at most once a second, however much changes, and then all of it at once.
+//     exactly what it has missed hears that anything may have changed.
+//   - A listener hears of figures at most once a second, however much changes, and then all of it at once.
 //   - What a listener hears follows from its verified token alone, never from what it asks for. Who has lost
 //     its access is cut.
 //   - A slow listener delays no other and costs no memory: nothing is kept for it but its place.
@@ -27,7 +27,7 @@
 //   - An agency's scan begins at its head, not at the cursor of its first listener: that is the
 //     client's word, and a made-up one would hide notices from everybody else.
 //   - Socket.IO clients have three places to go on from: the offset that the stock client sends back on
-//     a reconnect, the user's stored cursor (a new page), the head (a new user). Each connection is told
+//     a reconnect, the user's stored cursor (a new page), the head (a new user). Each connection gets
 //     its place at once by the event "notice_cursor", as an SSE stream without a cursor is; without
 //     it, a client that is cut before its first notice would come back with no offset, and what went
 //     into the dead connection would be lost.
@@ -36,27 +36,16 @@
 //     before the ping timeout. The other choice, moving it on a heartbeat, would repeat a notice to every
 //     page that loads anew, and frontends load anew on this very notice.
 //   - Last-Event-ID of figures is a place in the list of one process, and an instant: "<process>.<number>.<milliseconds>". A stream
-//     that comes back to its process within some minutes is told exactly what it has missed, merged into one event. At
-//     another process, after a restart or too late it is told "all": true, and what befell connections since the instant.
-//     A stream without an id begins now, and is told its place at once.
-//   - A refusal of a connection bears the instant at which the collector met it, and is seen later. Looks go back by a margin for
-//     them: a process tells each once, and a stream that comes to another one may hear one of the last minutes again.
-//   - A change of dashboards is no figure, but changes what clients may see. It makes their streams look
-//     again at once: who is out is cut, and whose accounts are others is told "all": true.
-//   - The first change of figures after a quiet second is told at once, the next ones a second later.
-//   - Refusing a Socket.IO client is final for it, closing its transport is not: so what is the
-//     caller's fault is refused, and what is ours closes the transport.
-//
-// # What stays of the Socket.IO library
-//
-// Used are servers/socket (the server), servers/engine and its transports (polling and websocket alone are
-// switched on), parsers/socket (the encoder), parsers/engine/packet (the goodbye of a poll) and pkg/types
-// (options). The adapter is the plain one: the session-aware adapter restores rooms without asking, and appends
-// its own offset where ours belongs.
-//
-// No smaller set exists in v3.0.2. All of these import pkg/types, and it imports quic-go and webtransport-go
-// (http-server.go, webtransport-conn.go). So do servers/engine (server.go, type.go) and
-// transports (webtransport.go) directly; servers/socket (server.go) and transports (polling.go) import brotli.
-// None of it runs here: no QUIC port is opened, WebTransport is not among the transports, no packet of ours asks
-// to be compressed, and the client's script is not served.
+//     that comes back to its process within some minutes gets exactly what it has missed, merged into one event. At
+//     another process, after a restart or too late it gets "all": true, and what happened to connections since the instant.
+//     A stream without an id begins now, and gets its place at once.
+//   - A refusal of a connection has the instant at which the collector met it, and is seen later: looks go
+//     back by a margin, and a stream that moves to another process may hear one of the last minutes again.
+//   - A change of dashboards changes what clients may see: their streams look again at once.
+//   - The first change of figures after a quiet second is sent at once, the next ones a second later.
+//   - Refusing a Socket.IO client is final for it, closing its transport is not: what is the caller's fault
+//     is refused, and what is ours closes the transport.
+//   - The Socket.IO library has no smaller set of packages in v3.0.2: it links quic-go, webtransport-go and
+//     brotli, and none of them runs here. The adapter is the plain one: the session-aware adapter restores
+//     rooms without asking, and appends its own offset where ours belongs.
 package stream
