@@ -62,7 +62,7 @@ func TestHistoryShowsARecordAndTheWaysFromIt(t *testing.T) {
 	b.get("/console").leadsTo("/console/history")
 	s.asked = nil
 	page := b.get("/console/history?at=2026-10-01")
-	page.says(http.StatusOK, "Change 8: accounts linked", "Bakery", "Catering", "On the list now", "REQ", "Alice",
+	page.says(http.StatusOK, "Change 8: accounts linked", "Bakery", "Catering", "Added to the list", "REQ", "Alice",
 		`rel="prev" href="/console/history?at=2026-09-30T10%3A00%3A00Z"`, `rel="next" href="/console/history?at=2026-10-02T10%3A00%3A00Z"`)
 	require.Equal(t, []string{
 		"GET /api/me",
@@ -367,7 +367,7 @@ func TestTwoMomentsAreCompared(t *testing.T) {
 	const from, to = "from=2026-09-01T00%3A00%3A00Z", "to=2026-09-30T23%3A59%3A59.999999Z"
 	page := b.get("/console/history/difference?from=2026-09-01&to=2026-09-30")
 	requireInOrder(t, page.Body.String(), ">appetisers<", ">Bakery<")
-	page.says(http.StatusOK, "Off the list", unproven, "Adam", "Opened to its clients", "By 3 changes.",
+	page.says(http.StatusOK, "Removed from the list", unproven, "Adam", "Opened to its clients", "By 3 changes.",
 		"There was no board yet", "Nothing differs: 1 change in between left it as it was.",
 		`rel="next" href="/console/history/difference?cursor=NEXT&amp;from=2026-09-01&amp;to=2026-09-30"`)
 	require.Equal(t, []string{"GET /api/me", "GET /api/audit/diff?" + from + "&limit=20&" + to}, s.asked, "however many boards, it is one look")

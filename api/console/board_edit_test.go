@@ -108,7 +108,7 @@ func TestABoardIsChangedAsItWasPreviewed(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
 	page := b.get(edits)
-	page.says(http.StatusOK, "Harbour Bakery stands alone", "Old Mill", "Clara Holm", "Jonas Weber", "of your agency, and opens every board by role", "Look at what changes")
+	page.says(http.StatusOK, "Harbour Bakery is not linked with any client", "Old Mill", "Clara Holm", "Jonas Weber", "of your agency, and opens every board by role", "Look at what changes")
 	require.NotContains(t, page.Body.String(), "North Star</label>", "an agency is linked with nobody")
 	form := fields(t, page.Body.String())
 	require.Equal(t, "7", form.Get("version"))
@@ -129,9 +129,9 @@ func TestABoardIsChangedAsItWasPreviewed(t *testing.T) {
 		}
 	}
 	preview := b.post(edits, form)
-	preview.says(http.StatusOK, "Nobody loses access.", "Clara Holm sees now Old Mill", "Who keeps what they see", "Jonas Weber", "Linked with",
+	preview.says(http.StatusOK, "No one loses access.", "Clara Holm now sees Old Mill", "Who keeps what they see", "Jonas Weber", "Linked with",
 		"2 people gain access:")
-	require.Less(t, strings.Index(preview.Body.String(), "Alma Roth sees now"), strings.Index(preview.Body.String(), "Clara Holm sees now"), "by name")
+	require.Less(t, strings.Index(preview.Body.String(), "Alma Roth now sees"), strings.Index(preview.Body.String(), "Clara Holm now sees"), "by name")
 	require.Equal(t, []string{`POST "7"   {"sub_account_ids":["` + mill + `"]}`}, b.bodies, "what was not touched is not sent, so that lists unite")
 
 	saving := fields(t, preview.Body.String())
@@ -164,7 +164,7 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 	page := b.post(edits, form)
 	page.says(http.StatusOK, "2 people will no longer see Figures:", "Adam Nowak, on Old Mill", "Jonas Weber, on Old Mill",
 		"1 person will connect pages and profiles:")
-	require.NotContains(t, page.Body.String(), "Nobody loses access")
+	require.NotContains(t, page.Body.String(), "No one loses access")
 	require.NotContains(t, page.Body.String(), "Who keeps what they see")
 
 	entry := func(id, name string, access readmodels.AccessEffect) readmodels.HistoryEntry {
@@ -207,7 +207,7 @@ func TestPeopleAreChangedOnTopOfLinks(t *testing.T) {
 		}
 		return p
 	}
-	b.post(edits, form).says(http.StatusOK, "1 person loses access", "Clara Holm no longer sees Harbour Bakery", "are told so")
+	b.post(edits, form).says(http.StatusOK, "1 person loses access", "Clara Holm no longer sees Harbour Bakery", "are notified")
 	require.Len(t, b.bodies, 2)
 	var sent struct{ Users []string }
 	_, body, _ := strings.Cut(b.bodies[1], "{")
@@ -232,7 +232,7 @@ func TestTheSecondManagerIsToldWhatTheFirstChanged(t *testing.T) {
 		{Record: readmodels.Record{Version: 7, Actor: named(alice, "Alice Long")}, Changes: readmodels.Differences{Created: true}},
 	}, nil)
 	page := b.post(edits, form)
-	page.says(http.StatusOK, "This board was changed while you were at it.", "Adam Nowak", "On the list")
+	page.says(http.StatusOK, "This board was changed while you edited it.", "Adam Nowak", "Added to the list")
 	require.NotContains(t, page.Body.String(), "Alice Long", "that was known")
 	again := fields(t, page.Body.String())
 	require.Equal(t, "8", again.Get("version"))
@@ -255,7 +255,7 @@ func TestARefusedChangeIsExplained(t *testing.T) {
 		}
 	}
 	page := b.post(edits, form)
-	page.says(http.StatusOK, "Linked clients</legend><strong class=\"fault\">One of these clients is not a client of your agency", "What you entered stands below")
+	page.says(http.StatusOK, "Linked clients</legend><strong class=\"fault\">One of these clients is not a client of your agency", "What you entered is shown below")
 	require.Equal(t, []string{mill}, fields(t, page.Body.String())["account"])
 
 	form.Add("was_account", "c0ffee000000000000000000")

@@ -305,7 +305,7 @@ func TestABoardIsShown(t *testing.T) {
 	s := newBoardStage(t)
 	b := s.browser
 	s.view.MainPOC, s.view.MainAccount = []readmodels.POC{{Name: "Nadia Okafor"}}, readmodels.MainAccount{Name: "North Star"}
-	b.get(edits).says(http.StatusOK, "1 person of the client may look at it. 1 more is on its list and not counted", "Clara Holm", "of your agency, and opens every board by role", alice,
+	b.get(edits).says(http.StatusOK, "1 person of the client can open it. 1 more is on its list and not counted", "Clara Holm", "of your agency, and opens every board by role", alice,
 		"Nadia Okafor", "assigned to the client's orders", "Posts")
 	s.view.AllowClientDashboard = false
 	b.get(edits).says(http.StatusOK, "The board is closed")

@@ -74,9 +74,9 @@ func stateSays(state readmodels.PlatformState, network string) string {
 	case readmodels.PlatformDisconnected:
 		return "It is not connected, and nothing new is read. Connect it again to have it read."
 	case readmodels.PlatformReconnect:
-		return network + " does not let us in any more. Somebody has to sign in there once more. Figures that were read stay."
+		return network + " does not let us in any more. Someone must sign in there again. Figures that were read stay."
 	case readmodels.PlatformPaused:
-		return "It is not read from " + network + " at the moment: whoever runs this service has paused that. Figures that were read stay."
+		return "It is not read from " + network + " at the moment: the operator of this service has paused it. Figures that were read stay."
 	case readmodels.PlatformUnsubscribed:
 		return "It is not read, because no subscription runs."
 	case readmodels.PlatformBlocked:
@@ -98,7 +98,7 @@ func stateSays(state readmodels.PlatformState, network string) string {
 func sourceSays(status analytics.SourceStatus, network string) string {
 	switch status {
 	case analytics.SourceReconnect:
-		return network + " does not let us in any more. Somebody has to sign in there once more."
+		return network + " does not let us in any more. Someone must sign in there again."
 	case analytics.SourceNeverRead:
 		return "Nothing was read from " + network + " yet. See how its connection is."
 	case analytics.SourcePartial:

@@ -52,7 +52,7 @@ func TestConnectionsSayHowTheyAreInOurWords(t *testing.T) {
 	}
 	s.answer("GET /api/platforms", all, nil)
 	page := b.get(linked)
-	page.says(http.StatusOK, "LinkedIn does not let us in any more.", "A permission is missing.", "It is not read from LinkedIn at the moment: whoever runs this service has paused that.", "It is read.",
+	page.says(http.StatusOK, "LinkedIn does not let us in any more.", "A permission is missing.", "It is not read from LinkedIn at the moment: the operator of this service has paused it.", "It is read.",
 		"Its first reading is about to come.", `data-refresh="3"`, "&lt;b onclick=")
 	require.NotContains(t, page.Body.String(), "<b onclick", "a page's name is no markup")
 

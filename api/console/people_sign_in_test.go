@@ -184,6 +184,6 @@ func TestColleaguesAreInvited(t *testing.T) {
 	again.says(http.StatusOK, "has this e-mail address already", `value="Stella Berg"`)
 	require.NotEqual(t, form.Get("key"), fields(t, again.Body.String()).Get("key"))
 	s.answer("GET /api/users", []any{}, nil)
-	b.get("/console/colleagues").says(http.StatusOK, "holds nobody of your agency itself")
+	b.get("/console/colleagues").says(http.StatusOK, "holds no staff of your agency")
 	s.signedIn("client").get("/console/colleagues").says(http.StatusForbidden, "not for your role")
 }

@@ -44,7 +44,7 @@ func TestPeopleOfAClientAndWhatTheySee(t *testing.T) {
 		`href="/console/clients/`+mill+`/people/`+jonas+`/sees"`)
 	b.view.AllowClientDashboard = false
 	closed := b.get(folk)
-	closed.says(http.StatusOK, "nobody of Harbour Bakery sees anything", "nothing: the board is closed")
+	closed.says(http.StatusOK, "no one at Harbour Bakery sees anything", "nothing: the board is closed")
 	require.NotContains(t, closed.Body.String(), "As Clara Holm sees it")
 }
 
@@ -111,7 +111,7 @@ func TestLookingWithSomebodysEyes(t *testing.T) {
 	}
 	b := s.signedIn("agency")
 	sees := folk + "/" + clara + "/sees"
-	b.get(sees).says(http.StatusOK, "What Clara Holm sees", "You see this as <strong>Clara Holm</strong> sees it", "That you look is recorded", "Old Mill", `href="`+sees+"/"+bakery+`"`)
+	b.get(sees).says(http.StatusOK, "What Clara Holm sees", "You see this as <strong>Clara Holm</strong> sees it", "This view is recorded", "Old Mill", `href="`+sees+"/"+bakery+`"`)
 	page := b.get(sees + "/" + bakery)
 	page.says(http.StatusOK, "You see this as <strong>Clara Holm</strong> sees it", "shows no figures on this board", "Name of "+alice)
 	require.NotContains(t, page.Body.String(), "data-board", "whose eyes they are hears of its closing, not who borrows them")

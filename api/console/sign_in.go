@@ -78,7 +78,7 @@ func (v *visit) continueAs() (view, error) {
 }
 
 var errNobody = refusal(http.StatusUnprocessableEntity, domain.CodeUnprocessable,
-	"The demo has nobody of that role. Go back, and choose one of those who are shown.")
+	"The demo has no one with this role. Go back and choose a person who is shown.")
 
 // proxied are headers by which proxies say that somebody else asks.
 var proxied = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"}

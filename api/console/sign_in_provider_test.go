@@ -90,9 +90,9 @@ func TestTheProviderSignsIn(t *testing.T) {
 	require.Empty(t, s.refused)
 
 	again := s.browser()
-	again.get(back).says(http.StatusForbidden, "was not begun in this browser")
+	again.get(back).says(http.StatusForbidden, "was not started in this browser")
 	again.begins(p, "")
-	again.get(back).says(http.StatusForbidden, "was not begun in this browser")
+	again.get(back).says(http.StatusForbidden, "was not started in this browser")
 	require.Empty(t, again.cookie)
 	for _, to := range []string{"https://evil.example/", "//evil.example", "/api/me", "/console/../api/me", strings.Repeat("/console/x", 200), ""} {
 		b := s.browser()
@@ -124,26 +124,26 @@ func TestTheProviderIsNotBelieved(t *testing.T) {
 		user   string
 		says   string
 	}{
-		"no cookie":        {func(b *browser, _ *idp, _ url.Values) { b.flow = "" }, console.WhyNotBegun, "", "was not begun in this browser"},
-		"another's cookie": {func(b *browser, _ *idp, _ url.Values) { b.flow = "WORD." }, console.WhyNotBegun, "", "was not begun in this browser"},
-		"an empty word":    {func(b *browser, _ *idp, q url.Values) { b.flow = "."; q.Set("state", identity.FlowOf("").State) }, console.WhyNotBegun, "", "was not begun"},
-		"another state":    {func(_ *browser, _ *idp, q url.Values) { q.Set("state", "x") }, console.WhyNotBegun, "", "was not begun in this browser"},
-		"no state":         {func(_ *browser, _ *idp, q url.Values) { q.Del("state") }, console.WhyNotBegun, "", "was not begun in this browser"},
+		"no cookie":        {func(b *browser, _ *idp, _ url.Values) { b.flow = "" }, console.WhyNotBegun, "", "was not started in this browser"},
+		"another's cookie": {func(b *browser, _ *idp, _ url.Values) { b.flow = "WORD." }, console.WhyNotBegun, "", "was not started in this browser"},
+		"an empty word":    {func(b *browser, _ *idp, q url.Values) { b.flow = "."; q.Set("state", identity.FlowOf("").State) }, console.WhyNotBegun, "", "was not started"},
+		"another state":    {func(_ *browser, _ *idp, q url.Values) { q.Set("state", "x") }, console.WhyNotBegun, "", "was not started in this browser"},
+		"no state":         {func(_ *browser, _ *idp, q url.Values) { q.Del("state") }, console.WhyNotBegun, "", "was not started in this browser"},
 		"refused there":    {func(_ *browser, _ *idp, q url.Values) { q.Del("code"); q.Set("error", "access_denied") }, console.WhyDenied, "", "it was cancelled there"},
-		"a used code":      {func(_ *browser, p *idp, _ url.Values) { clear(p.codes) }, console.WhyCode, "", "counts no more"},
+		"a used code":      {func(_ *browser, p *idp, _ url.Values) { clear(p.codes) }, console.WhyCode, "", "has expired"},
 		"another issuer":   {func(_ *browser, _ *idp, q url.Values) { q.Set("iss", "https://evil.example") }, console.WhyClaims, "", "not for this sign-in"},
-		"email unverified": {func(_ *browser, p *idp, _ url.Values) { p.none = &console.RefusalError{Why: console.WhyUnverified} }, console.WhyUnverified, "", "verified there"},
+		"email unverified": {func(_ *browser, p *idp, _ url.Values) { p.none = &console.RefusalError{Why: console.WhyUnverified} }, console.WhyUnverified, "", "not verified your e-mail address"},
 		"nobody":           {func(_ *browser, p *idp, _ url.Values) { p.none = &console.RefusalError{Why: console.WhyNobody} }, console.WhyNobody, "", "Ask your agency to invite you"},
 		"two users":        {func(_ *browser, p *idp, _ url.Values) { p.none = &console.RefusalError{Why: console.WhySeveral} }, console.WhySeveral, "", "several people"},
 		"linked to another": {func(_ *browser, p *idp, _ url.Values) {
 			p.none = &console.RefusalError{Why: console.WhyLinked, User: alice}
-		}, console.WhyLinked, alice, "take the link off"},
+		}, console.WhyLinked, alice, "remove the link"},
 		"has left": {func(_ *browser, p *idp, _ url.Values) {
 			p.none = &console.RefusalError{Why: console.WhyEnded, User: alice}
 		}, console.WhyEnded, alice, "Your access has ended"},
 		"narrowed to none": {func(_ *browser, p *idp, _ url.Values) {
 			p.who = identity.Identity{Narrows: true, Roles: []string{"operator"}}
-		}, console.WhyNarrowed, alice, "leaves you nothing"},
+		}, console.WhyNarrowed, alice, "gives you no rights"},
 		"the API says no": {func(b *browser, _ *idp, _ url.Values) {
 			b.refuse("GET /api/me", http.StatusForbidden, domain.CodeForbidden, "Your access has ended. Ask your agency.")
 		}, console.WhyEnded, alice, "Your access has ended"},
@@ -218,8 +218,8 @@ func TestLinksAreOffWithAProvider(t *testing.T) {
 	s, _ := withProvider(t)
 	s.sessions.links[string(console.Digest("WORD"))] = console.Person{UserID: alice, AccountID: agency, Role: "agency"}
 	b := s.browser()
-	b.get("/console/link/WORD").says(http.StatusForbidden, "Links sign nobody in")
-	b.post("/console/link/WORD", url.Values{}).says(http.StatusForbidden, "Links sign nobody in")
+	b.get("/console/link/WORD").says(http.StatusForbidden, "Sign-in links are disabled")
+	b.post("/console/link/WORD", url.Values{}).says(http.StatusForbidden, "Sign-in links are disabled")
 	require.Empty(t, b.cookie)
 	require.Len(t, s.refused, 2)
 	b.post("/console/sign-in/token", url.Values{"token": {"good"}}).leadsTo("/console")

@@ -41,33 +41,28 @@ var notLetIn = map[Why]*refused{
 	WhyLink: refusal(http.StatusNotFound, domain.CodeNotFound,
 		"This sign-in link is no longer valid: it was used, has expired, or was not copied completely. Ask the person who sent it for a new one."),
 	WhyToken: refusal(http.StatusUnprocessableEntity, domain.CodeUnprocessable,
-		"This token signs nobody in: it is too old, of another service, or was not copied whole. Ask whoever gave it to you for a new one."),
+		"This token is not valid: it has expired, is for another service, or was not copied completely. Ask the person who gave it to you for a new one."),
 	WhyEnded: refusal(http.StatusForbidden, domain.CodeForbidden, "Your access has ended. Ask your agency."),
 	WhyProvider: refusal(http.StatusForbidden, domain.CodeForbidden,
-		"Links sign nobody in here any more: your organisation's sign-in does. Begin on the page of signing in."),
+		"Sign-in links are disabled here, because your organisation's sign-in is used. Start on the sign-in page."),
 	WhyNotBegun: refusal(http.StatusForbidden, domain.CodeForbidden,
-		"This sign-in was not begun in this browser, was begun again in another of its windows, or took longer than 10 minutes. Nobody was signed in. "+
-			"Begin again on the page of signing in."),
+		"This sign-in was not started in this browser, was started again in another window, or took longer than 10 minutes. Start again on the sign-in page."),
 	WhyDenied: refusal(http.StatusForbidden, domain.CodeForbidden,
-		"Your organisation's sign-in came to no end: it was cancelled there, or it does not let you in here. Nobody was signed in. Begin again, or ask "+
-			"whoever looks after it."),
-	WhyCode: refusal(http.StatusForbidden, domain.CodeForbidden,
-		"This sign-in counts no more: each does once, and not for long. Nobody was signed in. Begin again on the page of signing in."),
+		"Your organisation's sign-in failed: it was cancelled there, or it refused you. Start again, or ask its administrators."),
+	WhyCode: refusal(http.StatusForbidden, domain.CodeForbidden, "This sign-in has expired. Start again on the sign-in page."),
 	WhyClaims: refusal(http.StatusForbidden, domain.CodeForbidden,
-		"What the identity provider says is not for this sign-in, or not for this service. Nobody was signed in. Begin again; if it stays, tell whoever "+
-			"runs this service."),
+		"The answer of the identity provider is not for this sign-in or not for this service. Start again; if this persists, report it to the operator."),
 	WhyUnverified: refusal(http.StatusForbidden, domain.CodeForbidden,
-		"Your organisation's sign-in does not say that your e-mail address is yours, and nobody is linked to you yet. Have your address verified there, "+
+		"Your organisation's sign-in has not verified your e-mail address, and no one here is linked to your sign-in yet. Have your address verified there, "+
 			"and sign in again."),
 	WhyNobody: refusal(http.StatusForbidden, domain.CodeForbidden,
-		"Nobody with your e-mail address may come in here. Ask your agency to invite you with the address that you sign in with."),
+		"No one with your e-mail address has access here. Ask your agency to invite you with the address that you sign in with."),
 	WhySeveral: refusal(http.StatusForbidden, domain.CodeForbidden,
-		"Your e-mail address is that of several people here, so it is not known who you are. Ask your agency: one of them must have it alone."),
+		"Your e-mail address belongs to several people here. Ask your agency to give it to one of them only."),
 	WhyLinked: refusal(http.StatusForbidden, domain.CodeForbidden,
-		"The person here with your e-mail address is linked to another sign-in of your organisation. If that was yours, ask whoever runs this service to "+
-			"take the link off."),
+		"The person with your e-mail address is linked to another sign-in of your organisation. If that was yours, ask the operator to remove the link."),
 	WhyNarrowed: refusal(http.StatusForbidden, domain.CodeForbidden,
-		"Your organisation's sign-in leaves you nothing that you may do here. Ask whoever looks after it."),
+		"Your organisation's sign-in gives you no rights here. Ask its administrators."),
 }
 
 // notLetIn notes that somebody is not let in, and returns what to say; user is whom it would have signed in, "" if nobody knows.

@@ -39,7 +39,7 @@ func TestContinueAsInTheDemo(t *testing.T) {
 	b.post("/console/sign-in/demo", url.Values{"role": {"auditor"}, "to": {"/console/sessions?a=b"}}).
 		leadsTo("/console/sessions?a=b")
 	b.get("/console/sessions").says(http.StatusOK, "Name of "+adam, "the demo's page")
-	b.post("/console/sign-in/demo", url.Values{"role": {"king"}}).says(http.StatusUnprocessableEntity, "nobody of that role")
+	b.post("/console/sign-in/demo", url.Values{"role": {"king"}}).says(http.StatusUnprocessableEntity, "no one with this role")
 
 	for _, to := range []string{
 		"https://evil.example/console/x", "//evil.example/console/", "/api/me", "/console/\\evil", "javascript:alert(1)",
@@ -199,7 +199,7 @@ func TestATokenSignsIn(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	b := s.browser()
-	b.post("/console/sign-in/token", url.Values{"token": {"bad"}}).says(http.StatusUnprocessableEntity, `class="fault">This token signs nobody in`)
+	b.post("/console/sign-in/token", url.Values{"token": {"bad"}}).says(http.StatusUnprocessableEntity, `class="fault">This token is not valid`)
 	b.post("/console/sign-in/token", url.Values{"token": {"program"}}).says(http.StatusUnprocessableEntity, "of a program")
 	require.Empty(t, b.cookie)
 	b.post("/console/sign-in/token", url.Values{"token": {" good\n"}, "to": {"/console/sessions"}}).leadsTo("/console/sessions")

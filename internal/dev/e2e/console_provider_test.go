@@ -45,7 +45,7 @@ func TestSigningInByAProviderInABrowser(t *testing.T) {
 	w.follow("Sign in with your organisation")
 	w.says("Who are you?")
 	require.EqualValues(t, http.StatusForbidden, w.follow("I am nobody"))
-	w.says("it was cancelled there", "Nobody was signed in")
+	w.says("it was cancelled there")
 	w.follow("To the page of signing in")
 	w.open(base + "/console/history")
 	w.follow("Sign in with your organisation")
