@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test build lint unreachable govulncheck sbom generate size e2e soak worlds mutate kafka chaos bench bench-against benchstat
+.PHONY: help demo test build lint unreachable govulncheck sbom generate size e2e freezes soak worlds mutate kafka chaos bench bench-against benchstat
 
 # What `ledgerboard version` says where the go command does not look into the repository by itself.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -9,8 +9,9 @@ COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
 demo: ## run the whole thing in one process, with a made-up agency
 	go run ./cmd/ledgerboard demo
 
+# RERUN=1 runs a failed test once more and names it at the end, as CI does.
 test: ## run all tests; its last line says what it left out for want of a program (CI=true: nothing may be)
-	.ci/temporary go test -p 2 -timeout 40m ./...
+	.ci/temporary $(if $(RERUN),.ci/rerun,go test) -p 2 -timeout 40m ./...
 	@.ci/left-out
 
 build: ## make bin/ledgerboard
@@ -39,6 +40,10 @@ size: ## print files, lines, bytes and exported names of each package, and how m
 # The deeper suites: the program as a process, killed at random under load, with real clients.
 e2e: ## test the program as a process: kill -9 under load, stock clients
 	go test -count=1 -timeout 100m -tags e2e ./internal/dev/e2e/...
+
+# RUNS says how often, PACKAGES what: make freezes RUNS=3 PACKAGES=./internal/quota
+freezes: ## run all tests twenty times on a machine that stalls: none may depend on time
+	.ci/temporary .ci/freezes $(or $(RUNS),20) $(or $(PACKAGES),./...)
 
 # 20,000 connections for 10 hours of compressed time, with faults on; CI runs 2,000 for 2 hours.
 soak: ## fetch for ten hours of compressed time, with faults on
