@@ -27,12 +27,14 @@ const nothingDone = "nothing was done"
 // confirm says what will be done, asks on a terminal for the reason when none was given, and whether to go on. Without a
 // terminal both must have been given.
 func (f actionFlags) confirm(s streams, what string) (domain.Reason, error) {
-	asks := isTerminal(os.Stdin) && isTerminal(s.Err)
-	if !asks && (!f.Yes || f.Reason == "") {
+	if !asksOn(s) && (!f.Yes || f.Reason == "") {
 		return domain.Reason{}, usageError{fmt.Errorf("this would %s: without a terminal give %s too", what, f.missing())}
 	}
 	return f.ask(s, bufio.NewReader(os.Stdin), what)
 }
+
+// asksOn reports whether a person at a terminal can answer.
+func asksOn(s streams) bool { return isTerminal(os.Stdin) && isTerminal(s.Err) }
 
 // missing names the flags that were not given.
 func (f actionFlags) missing() string {

@@ -75,7 +75,11 @@ type orderFlags struct {
 // order takes the order of an erasure from the flags, and confirms it.
 func (c eraseCommand) order(s streams) (domain.ErasureOrder, error) {
 	if c.OrderedBy == "" || c.Ground == "" || c.Due == "" {
-		return domain.ErasureOrder{}, usageError{errors.New("nothing was erased: give --ordered-by, --ground and --due too")}
+		missing := "--ordered-by, --ground and --due"
+		if more := c.missing(); more != "" && !asksOn(s) {
+			missing += ", and " + more
+		}
+		return domain.ErasureOrder{}, usageError{fmt.Errorf("nothing was erased: give %s too", missing)}
 	}
 	reason, err := c.confirm(s, "erase what is listed above, for good")
 	if err != nil {
