@@ -281,7 +281,7 @@ func (v *visit) connectionPages() (map[string]string, error) {
 		if c.Name == "" {
 			continue
 		}
-		id, page := strconv.FormatInt(c.ConnectionID, 10), fmt.Sprintf("%s of %s", c.Name, nameOr(string(c.AccountName), c.AccountID))
+		id, page := strconv.FormatInt(c.ConnectionID, 10), fmt.Sprintf("%s on %s, client %s", c.Name, network(c.PlatformName), nameOr(string(c.AccountName), c.AccountID))
 		if pages[id] != "" {
 			page = pages[id] + "; " + page
 		}

@@ -78,7 +78,7 @@ func TestHealthIsOneSentenceThenWhatIsNotWell(t *testing.T) {
 	s.answer("GET /api/ops/actions", []operator.Action{
 		{Target: domain.OperatorTarget{Connection: 31, Platform: domain.LinkedIn}}, {Target: domain.OperatorTarget{Connection: 32}},
 	}, nil)
-	const named = "onnection 31 (Harbour Page of Harbour Bakery; Mill Page of Old Mill)"
+	const named = "onnection 31 (Harbour Page on LinkedIn, client Harbour Bakery; Mill Page on LinkedIn, client Old Mill)"
 	b.get("/console/ops/actions").says(http.StatusOK, "<td>c"+named+"</td>", "<td>connection 32</td>")
 	b.get("/console/ops").says(http.StatusOK, "Reads are served. 4 things are not well.", "a broker is away", "2 parked events of post_insights",
 		"C"+named+" is paused",
