@@ -37,14 +37,14 @@ const (
 // programPath is the program under test.
 var programPath string
 
+// suiteDir is a directory that lasts as long as the tests.
+var suiteDir string
+
 func TestMain(m *testing.M) {
 	os.Exit(runTests(m))
 }
 
 func runTests(m *testing.M) int {
-	if programPath = os.Getenv("LEDGERBOARD_E2E_BINARY"); programPath != "" {
-		return m.Run()
-	}
 	dir, err := os.MkdirTemp("", "ledgerboard-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -52,6 +52,10 @@ func runTests(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	_ = os.Chmod(dir, 0o755)
+	suiteDir = dir
+	if programPath = os.Getenv("LEDGERBOARD_E2E_BINARY"); programPath != "" {
+		return m.Run()
+	}
 	programPath = filepath.Join(dir, "ledgerboard")
 	args := []string{"build", "-o", programPath}
 	if os.Getenv("LEDGERBOARD_E2E_RACE") != "" {
@@ -120,13 +124,35 @@ type program struct {
 // addresses remembers which address belongs to a data directory, so that a restart keeps it.
 var addresses sync.Map
 
-// startDemo starts a demo in dir and waits until it is ready. A second call with the same directory
-// uses the same port.
+// startDemo starts a demo in dir and waits until it is ready. An empty directory becomes a copy of one that was seeded today: making the
+// history takes most of a first start. A second call with the same directory uses the same port.
 func startDemo(t *testing.T, dir string, extra ...string) *program {
 	t.Helper()
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) == 0 {
+		out, err := exec.Command("cp", "-a", seededDemo(t)+"/.", dir).CombinedOutput() // with owners: PostgreSQL's files may be another user's
+		require.NoError(t, err, "%s", out)
+	}
 	p := launchDemo(t, dir, extra...)
 	p.awaitReady()
 	return p
+}
+
+// seeded are the data directories of demos that have been seeded and stopped, by day: a demo's history ends at its first start.
+var seeded sync.Map
+
+func seededDemo(t *testing.T) string {
+	t.Helper()
+	today := time.Now().UTC().Format(time.DateOnly)
+	if dir, ok := seeded.Load(today); ok {
+		return dir.(string)
+	}
+	dir := filepath.Join(suiteDir, "seeded-"+today)
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	p := launchDemo(t, dir, frozen...)
+	p.awaitReady()
+	p.Stop()
+	seeded.Store(today, dir)
+	return dir
 }
 
 // launchDemo starts a demo and does not wait: p.base is set, p.info is not.

@@ -86,7 +86,7 @@ type upgrade struct {
 // buildNext builds the program with the projectors of the next release.
 func buildNext(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(filepath.Dir(programPath), "ledgerboard-next")
+	path := filepath.Join(suiteDir, "ledgerboard-next")
 	if _, err := os.Stat(path); err == nil {
 		return path
 	}
