@@ -152,7 +152,7 @@ func (w *World) newChannel(a *agency, c *client, owner, id int64, plan channelPl
 	key := strconv.FormatInt(id, 10)
 	ch := &channel{
 		Tenant:   domain.Tenant{ParentAccount: a.id, AccountID: c.id, MemberID: owner, SocialAccount: id},
-		platform: plan.platform, kind: plan.kind, connection: id + 100_000, client: c,
+		platform: plan.platform, kind: plan.kind, connection: domain.FirstComputedID + id, client: c,
 		name: c.plan.name, username: slug(c.plan.name),
 		every: 120*time.Hour + time.Duration(roll(w.cfg.Seed, 6, "every", key))*12*time.Hour,
 	}

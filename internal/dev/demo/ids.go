@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"strings"
 
 	"github.com/google/uuid"
@@ -48,8 +47,6 @@ func digits(seed uint64, length int, parts ...string) string {
 	out[0] = '1' + sum[0]%9
 	return string(out)
 }
-
-func secretRef(connection int64) string { return fmt.Sprintf("connection/%d", connection) }
 
 // IDs is `ids` of demo.json: what there is to try.
 type IDs struct {

@@ -101,6 +101,38 @@ func TestDayFlowsHaveNoGap(t *testing.T) {
 	}
 }
 
+// Accounts gain about what their posts gain, and are asked of their platforms apart.
+func TestAccountsGainAboutWhatTheirPostsDo(t *testing.T) {
+	t.Parallel()
+	type day struct {
+		account int64
+		day     string
+	}
+	w := world()
+	ofAccounts, ofPosts := map[day]int64{}, map[string]int64{}
+	flows := map[int64]bool{}
+	for r := range w.AccountReadings() {
+		for _, f := range r.Figures {
+			if f.Kind == domain.DayFlow && f.Name == domain.MetricEngagement {
+				ofAccounts[day{r.SocialAccount, f.Day}], flows[r.SocialAccount] = f.Value, true
+			}
+		}
+	}
+	for r := range w.PostReadings() {
+		if gained := domain.GainSince(domain.Counts{}, r.Counts, true); flows[r.SocialAccount] && gained.Engagement != nil {
+			ofPosts[domain.PostID(r.SocialAccount, r.ExternalID)] = *gained.Engagement
+		}
+	}
+	var accounts, posts int64
+	for _, gained := range ofAccounts {
+		accounts += gained
+	}
+	for _, gained := range ofPosts {
+		posts += gained
+	}
+	require.InEpsilon(t, posts, accounts, 0.3)
+}
+
 // TestPostReadings: every 12 hours from publication to the anchor, counters never fall, and growth
 // counts by the two rules that each reading shows.
 func TestPostReadings(t *testing.T) {

@@ -87,7 +87,7 @@ func FollowersAt(seed uint64, id string, t time.Time) int64 {
 // LikesAt is the number of likes an account ever got (TikTok's likes_count): it never falls.
 func LikesAt(seed uint64, id string, t time.Time) int64 {
 	base := between(5_000, 90_000, seed, "likes", id)
-	perDay := between(base/4, base*6, seed, "likes rate", id)
+	perDay := between(base/12, base*2, seed, "likes rate", id)
 	return base + (perDay*inRhythm(weekOf(seed, id), elapsed(t))/daySeconds+lift(seed, id, perDay, t))/1000
 }
 
@@ -109,7 +109,7 @@ func ReachOn(seed uint64, id, day string, days int64) int64 {
 
 // EngagementOn is the likes, comments and shares of an account on a day.
 func EngagementOn(seed uint64, id, day string) int64 {
-	return perDay(seed, id, day, "engagement", 20, 70)
+	return perDay(seed, id, day, "engagement", 2, 5)
 }
 
 // LikesOn is the likes part of [EngagementOn].
@@ -137,7 +137,7 @@ func SavesOn(seed uint64, id, day string) int64 {
 // the followers it follows.
 func YearAt(seed uint64, id string, t time.Time) PostCounters {
 	n := FollowersAt(seed, id, t)
-	return PostCounters{Views: n * 219, Reach: n * 40, Clicks: n * 7, Likes: n * 11, Comments: n * 3, Shares: n * 2}
+	return PostCounters{Views: n * 219, Reach: n * 40, Clicks: n * 7, Likes: n * 8 / 10, Comments: n * 2 / 10, Shares: n / 10}
 }
 
 // usual is a hundred times what an account has on an ordinary day: a part of the followers at the day's start that is its
