@@ -40,7 +40,7 @@ type Config struct {
 	Registry *domain.Registry
 	Logger   *slog.Logger
 	// Progress, if set and listening, hears of the steps of generations at once: rebuilds that are asked for, generations to
-	// follow. Without it they are found by a look each second.
+	// follow. Without it they are found by a look every 2 s.
 	Progress *pg.Progress
 	// Paused, if set, tells whether an operator has paused the projection.
 	Paused func(ctx context.Context) (bool, error)
@@ -52,7 +52,7 @@ type Config struct {
 const FoldConns = foldWorkers + 1
 
 // lookEvery is how often the pause flag and the state of the generation are looked at, when nothing is heard of them.
-const lookEvery = time.Second
+const lookEvery = 2 * time.Second
 
 // Engine runs one projector: it sees to it that there is a generation, and follows each that is not retired in a
 // session of its own.

@@ -142,7 +142,12 @@ func Generations(ctx context.Context, pool *pgxpool.Pool) ([]operator.Generation
 }
 
 func readGeneration(ctx context.Context, q querier, projection string, number int) (g generation, found bool, err error) {
-	rows, err := q.Query(ctx, `select `+generationColumns+` from generations where projection = $1 and generation = $2::bigint`, projection, number)
+	return queryGeneration(ctx, q, `projection = $1 and generation = $2::bigint`, projection, number)
+}
+
+// queryGeneration reads the one generation that a condition selects.
+func queryGeneration(ctx context.Context, q querier, where string, args ...any) (g generation, found bool, err error) {
+	rows, err := q.Query(ctx, `select `+generationColumns+` from generations where `+where, args...)
 	if err != nil {
 		return g, false, fmt.Errorf("read generation: %w", err)
 	}

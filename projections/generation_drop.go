@@ -22,8 +22,8 @@ const (
 	grace = 24 * time.Hour
 	// keepNewer is how long the tables of a newer version are kept that no process folds: they may have been prepared.
 	keepNewer = 7 * 24 * time.Hour
-	// viewsEvery is how often the views of schema lb are checked.
-	viewsEvery = 5 * time.Second
+	// tidyEvery is how often the views of schema lb are checked, and superseded generations dropped.
+	tidyEvery = 5 * time.Second
 )
 
 // folding says of a generation g that a process folds it now: its sessions carry the generation's name.
@@ -42,15 +42,11 @@ func Folded(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 
 // keepDropping drops generations that no one needs any more, and publishes the views of schema lb, until ctx is done.
 func (e *Engine) keepDropping(ctx context.Context) {
-	look := time.NewTicker(lookEvery)
+	look := time.NewTicker(tidyEvery)
 	defer look.Stop()
-	var published time.Time
 	logged := ""
 	for {
-		if time.Since(published) >= viewsEvery {
-			e.publish(ctx)
-			published = time.Now()
-		}
+		e.publish(ctx)
 		err := errors.Join(e.dropOld(ctx), e.forgetGroups(ctx))
 		if err != nil && ctx.Err() == nil && err.Error() != logged {
 			logged = err.Error()

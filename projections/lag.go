@@ -12,7 +12,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // Status is what a projection tells of itself; ops, readiness and metrics show it.
@@ -105,25 +104,13 @@ func (e *Engine) lookForTables(ctx context.Context, s *Status) (err error) {
 
 // readersGeneration is the live one; before there is one, the first that is being made, in bulk too.
 func (e *Engine) readersGeneration(ctx context.Context) (g generation, found bool, err error) {
-	name := e.projector.Name()
-	err = pg.Snapshot(ctx, e.pool, func(tx pgx.Tx) error { // a switch between the two would find the generation retired
-		var number int
-		err := tx.QueryRow(ctx, `
-			select generation from generations where projection = $1 and version = $2 and state in ('live', 'building', 'copying')
-			order by state <> 'live', generation limit 1`, name, e.projector.Version()).Scan(&number)
-		if errors.Is(err, pgx.ErrNoRows) {
-			g, found = generation{}, false
-			return nil
-		}
-		if err == nil {
-			g, found, err = readGeneration(ctx, tx, name, number)
-		}
-		return err
-	})
+	g, found, err = queryGeneration(ctx, e.pool, `
+		projection = $1 and version = $2 and state in ('live', 'building', 'copying') order by state <> 'live', generation limit 1`,
+		e.projector.Name(), e.projector.Version())
 	if err != nil {
-		return generation{}, false, fmt.Errorf("read which generation readers use: %w", err)
+		err = fmt.Errorf("read which generation readers use: %w", err)
 	}
-	return g, found, nil
+	return g, found, err
 }
 
 // progress reads the checkpoints of a generation, and how many records are parked.

@@ -14,8 +14,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// LookEvery is the time between two looks.
-const LookEvery = 500 * time.Millisecond
+// The time between two looks: LookEvery until all read models are live and while something is wrong.
+const (
+	LookEvery        = 500 * time.Millisecond
+	lookHealthyEvery = 2 * time.Second
+)
 
 // readModel is what the monitor looks at; *projections.Engine implements it.
 type readModel interface {
@@ -83,9 +86,22 @@ func (m *Monitor) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(LookEvery):
+		case <-time.After(m.nextLook()):
 		}
 	}
+}
+
+func (m *Monitor) nextLook() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	select {
+	case <-m.made:
+		if len(m.all()) == 0 {
+			return lookHealthyEvery
+		}
+	default:
+	}
+	return LookEvery
 }
 
 // Look looks once. When one of the projections cannot be looked at, what was seen before stays, and ages.
