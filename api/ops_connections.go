@@ -20,17 +20,7 @@ func (s *Server) getConnections() operation {
 	})
 }
 
-// checkConnection asks the platform about the connection in the path.
-func (s *Server) checkConnection() operation {
-	return doing(s, []Param{paramConnectionID},
-		func(p *Params) (int64, error) { return p.ID(paramConnectionID), nil },
-		func(ctx context.Context, c commands.Caller, id int64, a action) ([]readmodels.CheckedConnection, error) {
-			checked, err := s.deps.Operators.CheckConnection(ctx, c, id, a.reason)
-			return append([]readmodels.CheckedConnection{}, checked...), err
-		})
-}
-
-// actingOnConnection pauses or resumes the connection in the path.
+// readConnection makes the accounts of the connection in the path due now.
 func (s *Server) readConnection() operation {
 	return doing(s, []Param{paramConnectionID},
 		func(p *Params) (int64, error) { return p.ID(paramConnectionID), nil },
@@ -39,6 +29,7 @@ func (s *Server) readConnection() operation {
 		})
 }
 
+// actingOnConnection pauses or resumes the connection in the path.
 func actingOnConnection(
 	s *Server, act func(context.Context, commands.Caller, domain.PauseKind, string, domain.Reason) error,
 ) operation {

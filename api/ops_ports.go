@@ -22,8 +22,6 @@ type OperatorDesk interface {
 	Pauses(ctx context.Context) ([]domain.Pause, error)
 	// Connections is how the connected accounts of all agencies are read.
 	Connections(ctx context.Context, q readmodels.ReadingsQuery) ([]readmodels.ConnectionReading, error)
-	// CheckConnection asks the platform what the token of a connection is, for each account that is read with it.
-	CheckConnection(ctx context.Context, c commands.Caller, id int64, reason domain.Reason) ([]readmodels.CheckedConnection, error)
 	// ReadConnection makes the accounts of a connection due now. Conflict: none of them is read, and why.
 	ReadConnection(ctx context.Context, c commands.Caller, id int64, reason domain.Reason) error
 	// Actions is what operators did, newest first, and the cursor of the next page. A malformed cursor is invalid.

@@ -74,7 +74,6 @@ func (s *Server) opsRoutes() []route {
 		row(http.MethodPost, "connections/{connection}/read", "postOpsConnectionRead", s.readConnection()),
 		row(http.MethodPost, "connections/{connection}/pause", "postOpsConnectionPause", actingOnConnection(s, desk.Pause)),
 		row(http.MethodPost, "connections/{connection}/resume", "postOpsConnectionResume", actingOnConnection(s, desk.Resume)),
-		row(http.MethodPost, "connections/{connection}/check", "postOpsConnectionCheck", s.checkConnection()),
 		row(http.MethodGet, "actions", "getOpsActions", s.getActions()),
 		row(http.MethodGet, "log", "getOpsLog", listing(s, desk.Topics)),
 	}

@@ -53,13 +53,6 @@ func (f *fakeDesk) Connections(context.Context, readmodels.ReadingsQuery) ([]rea
 	}, nil
 }
 
-func (f *fakeDesk) CheckConnection(_ context.Context, c commands.Caller, id int64, reason domain.Reason) ([]readmodels.CheckedConnection, error) {
-	f.did(c, reason, "check connection", strconv.FormatInt(id, 10))
-	connections, err := f.Connections(nil, readmodels.ReadingsQuery{}) //nolint:staticcheck // it takes none
-	connections[0].Name = ""
-	return []readmodels.CheckedConnection{{ConnectionReading: connections[0], Problem: ""}}, err
-}
-
 func (f *fakeDesk) Actions(_ context.Context, limit int, cursor string) ([]operator.Action, string, error) {
 	f.did(commands.Caller{}, domain.Reason{}, "actions", strconv.Itoa(limit), cursor)
 	return []operator.Action{{

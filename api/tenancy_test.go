@@ -191,7 +191,6 @@ var rightsTable = map[string]rights{
 	"POST /api/ops/parked/{}/skip":         rightsOfOperators,
 	"GET /api/ops/pauses":                  rightsOfOperators,
 	"GET /api/ops/connections":             rightsOfOperators,
-	"POST /api/ops/connections/{}/check":   rightsOfOperators,
 	"POST /api/ops/connections/{}/read":    rightsOfOperators,
 	"POST /api/ops/connections/{}/pause":   rightsOfOperators,
 	"POST /api/ops/connections/{}/resume":  rightsOfOperators,

@@ -20,8 +20,7 @@ const (
 	ActionPlatformResumed        OperatorAction = "platform.resumed"
 	ActionConnectionPaused       OperatorAction = "connection.paused" // the reading of its accounts
 	ActionConnectionResumed      OperatorAction = "connection.resumed"
-	ActionConnectionChecked      OperatorAction = "connection.checked" // its platform was asked what its token is
-	ActionConnectionRead         OperatorAction = "connection.read"    // its accounts were made due
+	ActionConnectionRead         OperatorAction = "connection.read" // its accounts were made due
 	ActionRebuildRequested       OperatorAction = "rebuild.requested"
 	ActionRebuildCancelled       OperatorAction = "rebuild.cancelled"
 	ActionGenerationPrepared     OperatorAction = "generation.prepared"
@@ -76,7 +75,7 @@ var targetRules = func() map[OperatorAction]targetRule {
 		ActionProjectionPaused: projection, ActionProjectionResumed: projection,
 		ActionPlatformPaused: platform, ActionPlatformResumed: platform,
 		ActionConnectionPaused: connection, ActionConnectionResumed: connection,
-		ActionConnectionChecked: connection, ActionConnectionRead: connection,
+		ActionConnectionRead:     connection,
 		ActionRebuildRequested:   {must: projection.must, may: []string{"rebuild", "generation"}},
 		ActionRebuildCancelled:   {must: projection.must, may: []string{"rebuild", "generation"}},
 		ActionGenerationPrepared: {must: projection.must, may: []string{"generation"}},

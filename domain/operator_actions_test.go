@@ -108,7 +108,7 @@ func TestEveryActionTakesItsTarget(t *testing.T) {
 	}
 	for _, action := range []domain.OperatorAction{
 		domain.ActionProjectionPaused, domain.ActionProjectionResumed, domain.ActionPlatformPaused, domain.ActionPlatformResumed,
-		domain.ActionConnectionPaused, domain.ActionConnectionResumed, domain.ActionConnectionChecked, domain.ActionConnectionRead,
+		domain.ActionConnectionPaused, domain.ActionConnectionResumed, domain.ActionConnectionRead,
 		domain.ActionRebuildRequested, domain.ActionRebuildCancelled,
 		domain.ActionGenerationPrepared, domain.ActionGenerationSwitched, domain.ActionGenerationSwitchedBack,
 		domain.ActionParkedInspected, domain.ActionParkedRetried, domain.ActionParkedSkipped,

@@ -52,15 +52,6 @@ func (r *ConnectionReading) HidePerson() {
 	}
 }
 
-// CheckedConnection is a connected account, and what its platform said just now of the token that it is read with.
-type CheckedConnection struct {
-	ConnectionReading
-
-	OwnerID   string              `json:"owner_id,omitempty"`   // the platform's id of whom the token is of; absent where it did not say, and over HTTP: it may be a person's
-	OwnerName string              `json:"owner_name,omitempty"` // as the platform shows it; absent where it did not say, and over HTTP: it may be a person's
-	Problem   domain.OptionalText `json:"problem"`              // why the account cannot be read with the token, or was not asked about; null when it can
-}
-
 // ReadingsQuery asks how connected accounts are read.
 type ReadingsQuery struct {
 	Account     string  // a sub-account; "": of all

@@ -582,26 +582,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/ops/connections/{connection}/check": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Asks the platform what the token of a connection is: what was granted, until when, and which figures are missing.
-         * @description It costs a call or two of the quota for each account. Whose the token is, and the platform's names and words, are not in the answer: they may be persons'.
-         */
-        post: operations["postOpsConnectionCheck"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/ops/connections/{connection}/pause": {
         parameters: {
             query?: never;
@@ -2303,7 +2283,7 @@ export interface components {
              * @description what was to be done
              * @enum {string}
              */
-            action: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.checked" | "connection.read" | "rebuild.requested" | "rebuild.cancelled" | "generation.prepared" | "generation.switched" | "generation.switched_back" | "parked.inspected" | "parked.retried" | "parked.skipped" | "person.exported" | "sign_in_link.made" | "sign_in.unlinked" | "log.restored";
+            action: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.read" | "rebuild.requested" | "rebuild.cancelled" | "generation.prepared" | "generation.switched" | "generation.switched_back" | "parked.inspected" | "parked.retried" | "parked.skipped" | "person.exported" | "sign_in_link.made" | "sign_in.unlinked" | "log.restored";
             /** @description id of the user; system:operator is the command line */
             actor: string;
             /**
@@ -2612,86 +2592,6 @@ export interface components {
             ok: boolean;
             /** @description Why it does not; absent when it does. */
             reason?: string;
-        };
-        /** @description A connected account, and what its platform said just now of the token that it is read with. */
-        CheckedConnection: {
-            /**
-             * Format: int64
-             * @description LinkedIn: 1 profile, 2 company page
-             * @enum {integer}
-             */
-            a_type?: 1 | 2;
-            /** @description the client, 24 hex digits */
-            account_id: string;
-            /** @description null: not known */
-            account_name: string | null;
-            /** @description 24 hex digits */
-            agency: string;
-            /** @description null: not known */
-            agency_name: string | null;
-            /**
-             * Format: int64
-             * @description that its totals and posts cost
-             */
-            calls_a_day: number;
-            /**
-             * Format: int64
-             * @description the authorisation; several accounts may share one
-             */
-            connection_id: number;
-            /**
-             * Format: date-time
-             * @description `data_access_expires_at` is when Meta gives no data any more without a new sign-in; null: other platforms, or not known.
-             */
-            data_access_expires_at: string | null;
-            /**
-             * Format: date-time
-             * @description `expires_at` is when the token in use ends; null: never, or not known.
-             */
-            expires_at: string | null;
-            /** @description `granted_scopes` are the scopes that were granted, in their order; null: the platform was not asked yet, or does not say. */
-            granted_scopes: string[] | null;
-            /**
-             * Format: date-time
-             * @description `last_read_at` is when its totals were read last; null: never.
-             */
-            last_read_at: string | null;
-            /** @description `name` is that of the page or profile at the platform; null over HTTP for a LinkedIn profile, which is a person's, and if it is not known. */
-            name: string | null;
-            /**
-             * Format: date-time
-             * @description `next_due` is when its totals are read next; null: at once, or, by its state, not at all.
-             */
-            next_due: string | null;
-            /** @description the platform's id of whom the token is of; absent where it did not say, and over HTTP: it may be a person's */
-            owner_id?: string;
-            /** @description as the platform shows it; absent where it did not say, and over HTTP: it may be a person's */
-            owner_name?: string;
-            /** @description a sentence; null before the first reading */
-            pace: string | null;
-            /**
-             * @description facebook, instagram, linkedin, tiktok
-             * @enum {string}
-             */
-            platform_name: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description why the account cannot be read with the token, or was not asked about; null when it can */
-            problem: string | null;
-            /** @description null when nothing was wrong */
-            reason: string | null;
-            /**
-             * Format: date-time
-             * @description `sign_in_before` is when a person must have signed in again; null: never, or not known.
-             */
-            sign_in_before: string | null;
-            /**
-             * Format: int64
-             * @description that is read
-             */
-            social_account_id: number;
-            /** @description `state` is reconnect when a person must sign in again, paused while an operator has it left alone, or all of its platform, unsubscribed when no subscription runs, else ok, or the class of what failed at the last reading. */
-            state: string;
-            /** @description `ungranted_figures` are figures that stay null because a scope is missing; empty while nothing is known. */
-            ungranted_figures: components["schemas"]["UngrantedFigure"][];
         };
         /** @description A signed statement about the log as a whole; it names no agency. */
         CheckpointEntry: {
@@ -8971,60 +8871,6 @@ export interface operations {
             401: components["responses"]["unauthenticated"];
             403: components["responses"]["forbidden"];
             404: components["responses"]["not_found"];
-            429: components["responses"]["rate_limited"];
-            500: components["responses"]["internal"];
-            503: components["responses"]["unavailable"];
-        };
-    };
-    postOpsConnectionCheck: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The id of a connection.
-                 * @example 31
-                 */
-                connection: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "reason": "maintenance:OPS-17"
-                 *     }
-                 */
-                "application/json": components["schemas"]["ActionBody"];
-            };
-        };
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @description What was asked for. */
-                        data: components["schemas"]["CheckedConnection"][];
-                        /** @description Always SUCCESS here. */
-                        message: string;
-                        /** @description Always true here. */
-                        success: boolean;
-                    };
-                };
-            };
-            400: components["responses"]["invalid"];
-            401: components["responses"]["unauthenticated"];
-            403: components["responses"]["forbidden"];
-            404: components["responses"]["not_found"];
-            409: components["responses"]["conflict"];
-            413: components["responses"]["too_large"];
-            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];

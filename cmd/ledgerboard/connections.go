@@ -11,9 +11,8 @@ import (
 
 // connectionsCommand groups what operators do with connections.
 type connectionsCommand struct {
-	List  connectionsListCommand  `cmd:"" help:"Show how each connected account is read: its state, when its token ends, the last reading, the next, its pace and cost."`
-	Check connectionsCheckCommand `cmd:"" help:"Ask the platforms what stored tokens are: whose, what was granted, until when, and which figures are missing for want of a scope."`
-	Read  connectionsReadCommand  `cmd:"" help:"Make the accounts of a connection due now, so that the fetchers read them as far as the quota has room."`
+	List connectionsListCommand `cmd:"" help:"Show how each connected account is read: its state, when its token ends, the last reading, the next, its pace and cost."`
+	Read connectionsReadCommand `cmd:"" help:"Make the accounts of a connection due now, so that the fetchers read them as far as the quota has room."`
 }
 
 // connectionsListCommand shows how connected accounts are read.

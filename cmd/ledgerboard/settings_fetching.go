@@ -12,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 // fetching says how often the platforms are read, within which limits, and as whom.
@@ -132,18 +131,4 @@ func (f fetching) fetchConfig() (*assembly.FetchConfig, error) {
 		config.Collect.Backfill = collect.DefaultBackfill
 	}
 	return config, nil
-}
-
-// reachesPlatforms is what a command needs that asks platforms itself: where log, database and vault are, and how platforms are read. Its error
-// names every setting that is wrong.
-func (s settings) reachesPlatforms(out streams) (at assembly.Settings, config *assembly.FetchConfig, err error) {
-	wrong := append(s.storage.validate(), s.fetching.validate()...)
-	at = s.backends(s.logger(out))
-	at.SecretsKeys, err = vault.ParseKeys(s.SecretsKey)
-	wrong.add(named("LEDGERBOARD_SECRETS_KEY", err))
-	if err := wrong.err(); err != nil {
-		return at, nil, err
-	}
-	config, err = s.fetchConfig()
-	return at, config, err
 }

@@ -2,9 +2,15 @@ package collect
 
 import (
 	"context"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
+
+// Accounts finds a social account by its id, whatever its state is.
+type Accounts interface {
+	Task(ctx context.Context, queue domain.FetchQueue, socialAccount int64, now time.Time) (domain.FetchTask, error)
+}
 
 // ReadOne reads one claimed account whatever its state is, and says why it was not read.
 func (c *Collector) ReadOne(ctx context.Context, accounts Accounts, claim domain.FetchClaim) error {

@@ -25,10 +25,6 @@ func (p *tellingPlatform) use(c *collect.Config) { c.Clients = p }
 
 func (p *tellingPlatform) For(domain.Platform) (platforms.Client, error) { return p, nil }
 
-func (p *tellingPlatform) Owner(context.Context, platforms.Target) (platforms.TokenOwner, error) {
-	return platforms.TokenOwner{ID: "7", Name: "Ada"}, nil
-}
-
 func (p *tellingPlatform) Inspects(platforms.Target) bool { return true }
 
 func (p *tellingPlatform) Inspect(context.Context, platforms.Target) (platforms.TokenFacts, error) {
@@ -69,12 +65,9 @@ func TestWhatATokenMayDoIsKept(t *testing.T) {
 	require.Zero(t, observed.signIns)
 
 	meta.facts.Granted = []string{}
-	owner, err := s.collect.Check(t.Context(), from, domain.Facebook, page.ID)
-	require.NoError(t, err)
-	require.Equal(t, platforms.TokenOwner{ID: "7", Name: "Ada"}, owner)
+	s.clock.advance(24 * time.Hour)
+	s.round(domain.FetchTokens, domain.Facebook)
 	require.Equal(t, &[]string{}, shown().Granted, "none is not the same as not known")
-	_, err = s.collect.Check(t.Context(), from, domain.Facebook, 999)
-	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
 }
 
 // A platform that cannot be asked costs no connection; one that says that the token is dead does.

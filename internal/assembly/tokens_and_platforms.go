@@ -12,21 +12,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// openReach completes what takes tokens of a main application, and what asks the platforms about stored ones.
+// openReach completes what takes tokens of a main application.
 func (s *Service) openReach(ctx context.Context, c FetchConfig) error {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	c.Collect.GrowthWindow = max(c.Collect.GrowthWindow, 1) // a main application says none: nothing is read here
-	if s.Fetcher != nil {
-		s.operators.Reach(s.Fetcher.Collect)
-	} else {
-		collector, err := s.newCollector(ctx, c)
-		if err != nil {
-			return err
-		}
-		s.operators.Reach(collector)
-	}
 	network, err := s.network(ctx, c)
 	if err != nil {
 		return err

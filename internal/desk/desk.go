@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
-	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
@@ -21,11 +20,10 @@ import (
 type Desk struct {
 	*Looks
 
-	log       *eventlog.Log
-	engines   []*projections.Engine
-	changes   commands.DashboardsConfig // of dashboards, but for the read side
-	records   *commands.Operations
-	collector *collect.Collector // asks platforms; nil: this process reaches none
+	log     *eventlog.Log
+	engines []*projections.Engine
+	changes commands.DashboardsConfig // of dashboards, but for the read side
+	records *commands.Operations
 }
 
 // Config is what acts stand on, beside [Looks].
@@ -37,16 +35,13 @@ type Config struct {
 	Logger  *slog.Logger
 }
 
-// New opens nothing. It asks no platform until [Desk.Reach] says with what.
+// New opens nothing.
 func New(c Config) *Desk {
 	return &Desk{
 		Looks: c.Looks, log: c.Log, engines: c.Engines, changes: c.Changes,
 		records: &commands.Operations{Log: c.Log, Now: time.Now, Logger: c.Logger},
 	}
 }
-
-// Reach says what asks the platforms. It is called before anybody acts.
-func (d *Desk) Reach(collector *collect.Collector) { d.collector = collector }
 
 // projection finds the engine of a projection by its name.
 func (d *Desk) projection(name string) (*projections.Engine, error) {

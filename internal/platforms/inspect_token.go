@@ -10,21 +10,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Inspector is a [Client] that can ask what a stored token is.
+// Inspector is a [Client] that can ask what a stored token may do.
 type Inspector interface {
-	// Owner asks whose the token is, with one call.
-	Owner(ctx context.Context, target Target) (TokenOwner, error)
 	// Inspects tells whether the platform says what such a token may do. Meta and LinkedIn want our app's id and secret for it;
 	// Instagram login and TikTok say it with the token alone.
 	Inspects(target Target) bool
 	// Inspect asks that, with one call. An Error of ClassReconnect says that the token is dead, never that our app was refused.
 	Inspect(ctx context.Context, target Target) (TokenFacts, error)
-}
-
-// TokenOwner is whom a token is of: a page, an account, or a person.
-type TokenOwner struct {
-	ID   string // the platform's
-	Name string // as the platform shows it; may be empty
 }
 
 // TokenFacts is what a platform says of a living token.
@@ -34,24 +26,8 @@ type TokenFacts struct {
 	DataAccessUntil time.Time // when Meta gives no data with it any more; zero: not said
 }
 
-// The calls of an inspection.
-const (
-	opOwner   = "token_owner"
-	opInspect = "token_inspect"
-)
-
-// Owner implements [Inspector].
-func (i *instagram) Owner(ctx context.Context, t Target) (TokenOwner, error) {
-	if !t.InstagramLogin {
-		return i.facebookLogin.Owner(ctx, t)
-	}
-	var me struct {
-		ID   text `json:"user_id"`
-		Name text `json:"username"`
-	}
-	err := i.instagramLogin.asked(ctx, opOwner, t, "me", url.Values{"fields": {"user_id,username"}}, &me)
-	return TokenOwner{string(me.ID), string(me.Name)}, err
-}
+// opInspect is the call of an inspection.
+const opInspect = "token_inspect"
 
 // Inspects implements [Inspector].
 func (i *instagram) Inspects(t Target) bool { return !t.InstagramLogin && i.facebookLogin.Inspects(t) }
@@ -63,23 +39,6 @@ func (i *instagram) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 
 // Inspects implements [Inspector]: tokens are asked about in our app's own name.
 func (g *graph) Inspects(Target) bool { return g.clientID != "" && g.secret != "" }
-
-func (g *graph) asked(ctx context.Context, op string, t Target, path string, query url.Values, out any) error {
-	if err := g.needToken(op, t.AccessToken); err != nil {
-		return err
-	}
-	return g.get(ctx, op, t, path, query, out)
-}
-
-// Owner implements [Inspector].
-func (g *graph) Owner(ctx context.Context, t Target) (TokenOwner, error) {
-	var me struct {
-		ID   text `json:"id"`
-		Name text `json:"name"`
-	}
-	err := g.asked(ctx, opOwner, t, "me", url.Values{"fields": {"id,name"}}, &me)
-	return TokenOwner{string(me.ID), string(me.Name)}, err
-}
 
 // debuggedToken is what Meta says of a token to the app that it was given to.
 type debuggedToken struct {
@@ -148,15 +107,6 @@ func (d debuggedToken) withheld(scope string, p domain.Platform, id string) bool
 	return false
 }
 
-// Owner implements [Inspector]: the member, also with the token of a page.
-func (l *linkedIn) Owner(ctx context.Context, t Target) (TokenOwner, error) {
-	if err := l.needToken(opOwner, t.AccessToken); err != nil {
-		return TokenOwner{}, err
-	}
-	me, err := l.me(ctx, opOwner, t)
-	return TokenOwner{string(me.ID), me.name()}, err
-}
-
 // Inspects implements [Inspector].
 func (l *linkedIn) Inspects(Target) bool {
 	return l.endpoint.ClientID != "" && l.endpoint.ClientSecret != ""
@@ -175,12 +125,6 @@ func (l *linkedIn) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 		return TokenFacts{}, &Error{Class: ClassReconnect, Platform: l.platform, Op: opInspect, Message: "the platform says that the token is not valid"}
 	}
 	return TokenFacts{Granted: append([]string{}, splitScopes(string(reply.Scope))...), ExpiresAt: unixTime(reply.Expires)}, nil
-}
-
-// Owner implements [Inspector].
-func (k *tikTok) Owner(ctx context.Context, t Target) (TokenOwner, error) {
-	user, err := k.user(ctx, t, "open_id,display_name")
-	return TokenOwner{string(user.OpenID), string(user.Name)}, err
 }
 
 // Inspects implements [Inspector]: scopes come with the token, and with each renewal.

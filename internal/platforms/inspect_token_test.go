@@ -48,7 +48,6 @@ func TestMetaTellsWhatATokenMayDo(t *testing.T) {
 			"profile_id":"100","scopes":["read_insights","pages_show_list","pages_read_engagement","instagram_basic"],
 			"granular_scopes":[{"scope":"pages_show_list"},{"scope":"read_insights","target_ids":["200"]},
 			{"scope":"pages_read_engagement","target_ids":["200","100"]},{"scope":"instagram_basic","target_ids":["900"]}]}}`,
-		"/v26.0/me": `{"name":"Bakery","id":"100"}`,
 	})
 	facebook := inspector(t, set, domain.Facebook)
 	page := platforms.Target{AccessToken: "Tok3n", ExternalID: "100"}
@@ -61,9 +60,6 @@ func TestMetaTellsWhatATokenMayDo(t *testing.T) {
 	call := (*asked)[0]
 	require.Equal(t, "Tok3n", call.Form.Get("input_token"))
 	require.Equal(t, "Bearer app|s3cret", call.Header.Get("Authorization"), "in our app's name")
-	owner, err := facebook.Owner(t.Context(), page)
-	require.NoError(t, err)
-	require.Equal(t, platforms.TokenOwner{ID: "100", Name: "Bakery"}, owner)
 
 	behind, err := inspector(t, set, domain.Instagram).Inspect(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "901"})
 	require.NoError(t, err)
@@ -93,12 +89,11 @@ func TestRefusedAppIsNoDeadToken(t *testing.T) {
 	requireClass(t, platforms.ClassReconnect, err)
 }
 
-// LinkedIn parts granted scopes by commas and counts in seconds; it says whose a token is by another call.
+// LinkedIn parts granted scopes by commas and counts in seconds. TikTok does not say what a token may do.
 func TestLinkedInTellsWhatATokenMayDo(t *testing.T) {
 	t.Parallel()
 	set, asked := inspected(t, map[string]string{
 		"/oauth/v2/introspectToken": `{"active":true,"client_id":"app","status":"active","scope":"rw_organization_admin,r_basicprofile","expires_at":1803859200}`,
-		"/v2/me":                    `{"id":"yrZCpj2Z12","localizedFirstName":"Ada","localizedLastName":"Byron"}`,
 	})
 	page := platforms.Target{AccessToken: "Tok3n", ExternalID: "5501", AccountType: domain.LinkedInCompanyPage}
 	linkedIn := inspector(t, set, domain.LinkedIn)
@@ -108,24 +103,5 @@ func TestLinkedInTellsWhatATokenMayDo(t *testing.T) {
 		Granted: []string{"r_basicprofile", "rw_organization_admin"}, ExpiresAt: time.Unix(1803859200, 0).UTC(),
 	}, facts)
 	require.Equal(t, "Tok3n", (*asked)[0].PostForm.Get("token"))
-	owner, err := linkedIn.Owner(t.Context(), page)
-	require.NoError(t, err)
-	require.Equal(t, platforms.TokenOwner{ID: "yrZCpj2Z12", Name: "Ada Byron"}, owner)
-}
-
-// TikTok and Instagram login say whose a token is, and not what it may do.
-func TestOwnersOfOtherTokens(t *testing.T) {
-	t.Parallel()
-	set, _ := inspected(t, map[string]string{
-		"/v2/user/info/": `{"data":{"user":{"open_id":"723f","display_name":"Bakery"}},"error":{"code":"ok","message":"","log_id":"1"}}`,
-		"/v26.0/me":      `{"user_id":"178","username":"bakery","id":"9"}`,
-	})
-	tikTok := inspector(t, set, domain.TikTok)
-	owner, err := tikTok.Owner(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "723f"})
-	require.NoError(t, err)
-	require.Equal(t, platforms.TokenOwner{ID: "723f", Name: "Bakery"}, owner)
-	require.False(t, tikTok.Inspects(platforms.Target{}))
-	owner, err = inspector(t, set, domain.Instagram).Owner(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "178", InstagramLogin: true})
-	require.NoError(t, err)
-	require.Equal(t, platforms.TokenOwner{ID: "178", Name: "bakery"}, owner)
+	require.False(t, inspector(t, set, domain.TikTok).Inspects(platforms.Target{}))
 }

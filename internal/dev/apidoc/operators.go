@@ -44,9 +44,6 @@ var operatorsOperations = map[string]about{
 	"postOpsConnectionPause": act("Pauses the reading of a connection's accounts, the renewal of its token included.",
 		"It is held within seconds; a reading that has begun comes to its end."),
 	"postOpsConnectionResume": act("Resumes the reading of a connection's accounts.", ""),
-	"postOpsConnectionCheck": act("Asks the platform what the token of a connection is: what was granted, until when, and which figures are missing.",
-		"It costs a call or two of the quota for each account. Whose the token is, and the platform's names and words, are not in the answer: "+
-			"they may be persons'."),
 	"postOpsConnectionRead": act("Makes the accounts of a connection due now.",
 		"Their totals are read, and those of their posts that are due by their age, as far as the quota has room. If none of its accounts is "+
 			"read, for want of a sign-in or a subscription or because it is paused, it is refused (409) with the reason."),
