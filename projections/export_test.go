@@ -126,11 +126,6 @@ func Yield(ctx context.Context, behind *atomic.Bool) error {
 	return (&running{behind: behind}).yield(ctx)
 }
 
-// StandbyLacks tells whether a standby lacks more bytes than these.
-func StandbyLacks(ctx context.Context, pool *pgxpool.Pool, bytes int64) (bool, error) {
-	return standbyLacks(ctx, pool, bytes)
-}
-
 // Digests are those of a table of a generation by tenant: rows and the sum of their hashes.
 func Digests(ctx context.Context, pool *pgxpool.Pool, projection string, number int, table string) (all map[string]string, err error) {
 	err = pgx.BeginTxFunc(ctx, pool, snapshotOptions, func(tx pgx.Tx) error {

@@ -3,14 +3,7 @@ package projections
 import (
 	"context"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
-
-// standbyBehind is how much of the server's log (WAL) a standby may lack before a rebuild goes slower: what the rebuild
-// writes must not be what takes a standby, and the disk that keeps its WAL, away. What a standby has and does not replay
-// yet, on purpose or because of a query there, is no matter.
-const standbyBehind = 64 << 20
 
 const (
 	// behindSeconds is from which lag on the live generation goes first.
@@ -22,11 +15,8 @@ const (
 // throttle notes whether the rebuild is to go slower, and why; told is what it said last.
 func (r *running) throttle(ctx context.Context, told string) string {
 	why := ""
-	switch {
-	case r.liveIsBehind(ctx):
+	if r.liveIsBehind(ctx) {
 		why = "it goes slowly while the generation that readers use is behind"
-	case r.standbyIsBehind(ctx):
-		why = "it goes slowly while a standby of the database is behind"
 	}
 	r.behind.Store(why != "")
 	if why == told {
@@ -37,26 +27,6 @@ func (r *running) throttle(ctx context.Context, told string) string {
 		return told
 	}
 	return why
-}
-
-// standbyIsBehind tells whether a standby lacks more of the WAL than it may.
-func (r *running) standbyIsBehind(ctx context.Context) (behind bool) {
-	_ = within(ctx, 2*time.Second, func(ctx context.Context) (err error) { // what is not known slows nothing
-		behind, err = standbyLacks(ctx, r.pool, standbyBehind)
-		return err
-	})
-	return behind
-}
-
-// standbyLacks tells whether a standby lacks more bytes of the WAL than these. Only some roles are shown where standbys
-// stand; to others none lacks anything.
-func standbyLacks(ctx context.Context, q querier, bytes int64) (lacks bool, err error) {
-	rows, err := q.Query(ctx, `
-		select coalesce(bool_or(pg_wal_lsn_diff(pg_current_wal_lsn(), flush_lsn) > $1), false) from pg_stat_replication where state in ('streaming', 'catchup')`, bytes)
-	if err != nil {
-		return false, err
-	}
-	return pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
 }
 
 // yield lets the live generation go first while it is behind.
