@@ -28,7 +28,7 @@ func endpoint[R any](
 	if !slices.ContainsFunc(takes, paramAccountID.same) {
 		takes = with(takes, paramAccount, paramBoard)
 	}
-	plan, brief := csvtable.NewPlan(reflect.TypeFor[R]()), newBriefPlan(reflect.TypeFor[R]())
+	plan := csvtable.NewPlan(reflect.TypeFor[R]())
 	tables := paramTable
 	tables.Words = append(plan.Names(), csvSources)
 	op := taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
@@ -63,11 +63,10 @@ func endpoint[R any](
 			writeTagged(w, r, body)
 			return nil
 		}
-		told := any(data)
 		if form == metaBrief {
-			meta.Sources, told = nil, brief.of(reflect.ValueOf(data)).Interface()
+			meta.Sources = nil
 		}
-		body, err := json.Marshal(envelope{Success: true, Message: messageSuccess, Data: told, Meta: &meta})
+		body, err := json.Marshal(envelope{Success: true, Message: messageSuccess, Data: data, Meta: &meta})
 		if err != nil {
 			return fmt.Errorf("encode answer: %w", err)
 		}

@@ -114,10 +114,8 @@ var (
 	paramMember = Param{Name: "memberId", Kind: KindRowID, Text: "Member, by the main application's id: a positive integer.", Example: 7}
 	paramMeta   = Param{
 		Name: "meta", Kind: KindWord, Words: []string{metaBrief}, wrong: "is no form of meta: use %s, or leave it out",
-		Default: "a source for every social account, and all of the data",
-		Text: "How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each " +
-			"figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls " +
-			"stay. It is for JSON: 400 with CSV.",
+		Default: "a source for every social account",
+		Text:    "How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV.",
 		Example: metaBrief,
 	}
 	// paramTable has as words the tables of the answer.

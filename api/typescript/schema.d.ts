@@ -2180,11 +2180,7 @@ export interface components {
         };
         /** @description The answer to /getAccountFollowers. */
         AccountFollowers: {
-            /**
-             * @description each platform asked for, also without accounts
-             *
-             *     With meta=brief without those that have no figure: every figure null, every count 0.
-             */
+            /** @description each platform asked for, also without accounts */
             platforms: components["schemas"]["PlatformFollowerSeries"][];
             /** @description over the platforms asked for */
             total: components["schemas"]["FollowerSeries"];
@@ -2193,11 +2189,7 @@ export interface components {
         AccountInsights: {
             /** @description `as_read` are the engagement figures that only exist over a platform's own window (LinkedIn's lifetime statistics); they are in no total. */
             as_read: components["schemas"]["ReadFigure"][];
-            /**
-             * @description each platform asked for, also without accounts
-             *
-             *     With meta=brief without those that have no figure: every figure null, every count 0.
-             */
+            /** @description each platform asked for, also without accounts */
             platforms: components["schemas"]["PlatformInsights"][];
             /** @description over the platforms asked for */
             total: components["schemas"]["AccountTotals"];
@@ -2211,11 +2203,7 @@ export interface components {
         };
         /** @description The answer to /reach/getAccountNetGrowth. */
         AccountNetGrowth: {
-            /**
-             * @description each platform asked for, also without accounts
-             *
-             *     With meta=brief without those that have no figure: every figure null, every count 0.
-             */
+            /** @description each platform asked for, also without accounts */
             platforms: components["schemas"]["PlatformNetGrowth"][];
             /** @description over the platforms asked for */
             total: components["schemas"]["NetGrowth"];
@@ -2254,11 +2242,7 @@ export interface components {
         AccountStats: {
             /** @description `as_read` are the impressions that only exist over a platform's own window; they are in no total. */
             as_read: components["schemas"]["ReadFigure"][];
-            /**
-             * @description each platform asked for, also without accounts
-             *
-             *     With meta=brief without those that have no figure: every figure null, every count 0.
-             */
+            /** @description each platform asked for, also without accounts */
             platforms: components["schemas"]["PlatformReachStats"][];
             /** @description `reach` is each social account's own: reach counts people, and those of two accounts may be the same ones. Accounts without any reach in the range are left out; `meta.sources` says why. */
             reach: components["schemas"]["AccountReach"][];
@@ -2419,11 +2403,7 @@ export interface components {
         };
         /** @description The answer to /reach/activityMeter. */
         ActivityMeter: {
-            /**
-             * @description each platform asked for, also without accounts
-             *
-             *     With meta=brief without those that have no figure: every figure null, every count 0.
-             */
+            /** @description each platform asked for, also without accounts */
             platforms: components["schemas"]["PlatformActivity"][];
             /** @description over the platforms asked for */
             total: components["schemas"]["Activity"];
@@ -3501,18 +3481,10 @@ export interface components {
              * @description `change_pct` is `change` in per cent of `previous`, with two decimals; null with `previous`, and where `previous` is not positive.
              */
             change_pct: number | null;
-            /**
-             * @description `compared_in_part` says that accounts of `value` have nothing in the period before: they are in neither `change` nor `previous`.
-             *
-             *     With meta=brief absent where it is false or null.
-             */
-            compared_in_part?: boolean;
-            /**
-             * @description `no_baseline` says that there is a `value` and nothing to compare it with.
-             *
-             *     With meta=brief absent where it is false or null.
-             */
-            no_baseline?: boolean;
+            /** @description `compared_in_part` says that accounts of `value` have nothing in the period before: they are in neither `change` nor `previous`. */
+            compared_in_part: boolean;
+            /** @description `no_baseline` says that there is a `value` and nothing to compare it with. */
+            no_baseline: boolean;
             /**
              * Format: int64
              * @description `previous` is the gain of the period before, of the accounts that have both; null without any.
@@ -3936,11 +3908,7 @@ export interface components {
         };
         /** @description The answer to /membersSocialGrowth. */
         MemberGrowth: {
-            /**
-             * @description each platform, also without accounts
-             *
-             *     With meta=brief without those that have no figure: every figure null, every count 0.
-             */
+            /** @description each platform, also without accounts */
             platforms: components["schemas"]["PlatformGrowthTotals"][];
             /** @description over all platforms */
             total: components["schemas"]["GrowthTotals"];
@@ -4048,12 +4016,8 @@ export interface components {
         };
         /** @description Followers won less followers lost, over the social accounts that were read in the range and before, or twice in it. Followers are a stock (see `followers` of AccountTotals); platforms do not say how many came and how many left. */
         NetGrowth: {
-            /**
-             * @description `compared_in_part` says that accounts were first read in the range: they count from that reading, and are left out if they were read once.
-             *
-             *     With meta=brief absent where it is false or null.
-             */
-            compared_in_part?: boolean;
+            /** @description `compared_in_part` says that accounts were first read in the range: they count from that reading, and are left out if they were read once. */
+            compared_in_part: boolean;
             /**
              * Format: int64
              * @description followers at the last readings in the range, of the accounts of `start`; null with `start`
@@ -4062,10 +4026,8 @@ export interface components {
             /**
              * Format: date-time
              * @description `gained_since` is as in Total.
-             *
-             *     With meta=brief absent where it is false or null.
              */
-            gained_since?: string | null;
+            gained_since: string | null;
             /**
              * Format: int64
              * @description `net` is `end` less `start`, whatever the answer is compared with; it is negative when more people left than came.
@@ -4076,12 +4038,8 @@ export interface components {
              * @description `net_pct` is `net` in per cent of `start`, with two decimals; null with `net`, where `start` is 0, and with `gained_since`.
              */
             net_pct: number | null;
-            /**
-             * @description `no_baseline` says that followers were read in the range and never before.
-             *
-             *     With meta=brief absent where it is false or null.
-             */
-            no_baseline?: boolean;
+            /** @description `no_baseline` says that followers were read in the range and never before. */
+            no_baseline: boolean;
             /** @description `previous_series`, with compare=previous or year, is what each part of `series` that has begun is compared with, in the same order; `day` is its first day. */
             previous_series?: components["schemas"]["GrowthDay"][];
             /** @description every part of the range; their sum is `net` */
@@ -4576,12 +4534,8 @@ export interface components {
         };
         /** @description The growth of one platform. */
         PlatformNetGrowth: {
-            /**
-             * @description `compared_in_part` says that accounts were first read in the range: they count from that reading, and are left out if they were read once.
-             *
-             *     With meta=brief absent where it is false or null.
-             */
-            compared_in_part?: boolean;
+            /** @description `compared_in_part` says that accounts were first read in the range: they count from that reading, and are left out if they were read once. */
+            compared_in_part: boolean;
             /**
              * Format: int64
              * @description followers at the last readings in the range, of the accounts of `start`; null with `start`
@@ -4590,10 +4544,8 @@ export interface components {
             /**
              * Format: date-time
              * @description `gained_since` is as in Total.
-             *
-             *     With meta=brief absent where it is false or null.
              */
-            gained_since?: string | null;
+            gained_since: string | null;
             /**
              * Format: int64
              * @description `net` is `end` less `start`, whatever the answer is compared with; it is negative when more people left than came.
@@ -4604,12 +4556,8 @@ export interface components {
              * @description `net_pct` is `net` in per cent of `start`, with two decimals; null with `net`, where `start` is 0, and with `gained_since`.
              */
             net_pct: number | null;
-            /**
-             * @description `no_baseline` says that followers were read in the range and never before.
-             *
-             *     With meta=brief absent where it is false or null.
-             */
-            no_baseline?: boolean;
+            /** @description `no_baseline` says that followers were read in the range and never before. */
+            no_baseline: boolean;
             /**
              * Format: int64
              * @description A social network by the number (`pId`) that the old system gave it.
@@ -4739,12 +4687,8 @@ export interface components {
              * @description `priced_views` are the page views that accounts gained while their price was known: what the cost stands against; null when of no views it was. Like `views` they add up over time.
              */
             priced_views: number | null;
-            /**
-             * @description `source_metrics` are the platform's names of what `views` of Roi is made of: Facebook page_media_view and Instagram views (day flows), TikTok view_count (cumulative, of its videos). LinkedIn gives none.
-             *
-             *     Absent with meta=brief.
-             */
-            source_metrics?: string[];
+            /** @description `source_metrics` are the platform's names of what `views` of Roi is made of: Facebook page_media_view and Instagram views (day flows), TikTok view_count (cumulative, of its videos). LinkedIn gives none. */
+            source_metrics: string[];
             /**
              * Format: int64
              * @description `views` are page views gained; null when none were read. Days count by the platform's label, each once, for the client who had the page when the day ended; counters by what each reading added, at its capture, for the client who had the page then; so do TikTok's video views, which stand in for page views (see Gain).
@@ -4753,11 +4697,7 @@ export interface components {
         };
         /** @description The answer to /api/stats. */
         PlatformStats: {
-            /**
-             * @description each platform asked for, also without accounts
-             *
-             *     With meta=brief without those that have no figure: every figure null, every count 0.
-             */
+            /** @description each platform asked for, also without accounts */
             platforms: components["schemas"]["StatsOfPlatform"][];
         };
         /** @description The video views of one platform. */
@@ -5030,12 +4970,8 @@ export interface components {
              * @description who owned the connection when the post was last registered: a connection that is handed on takes its posts along
              */
             member_id: number;
-            /**
-             * @description as `no_baseline` of PostGrowth
-             *
-             *     With meta=brief absent where it is false or null.
-             */
-            no_baseline?: boolean;
+            /** @description as `no_baseline` of PostGrowth */
+            no_baseline: boolean;
             /**
              * Format: int64
              * @description A social network by the number (`pId`) that the old system gave it.
@@ -5098,12 +5034,8 @@ export interface components {
              * @description likes or reactions gained
              */
             likes: number | null;
-            /**
-             * @description `no_baseline` says that the post was read in the range for the first time, and only once, and did not begin at 0: what it gained is not known.
-             *
-             *     With meta=brief absent where it is false or null.
-             */
-            no_baseline?: boolean;
+            /** @description `no_baseline` says that the post was read in the range for the first time, and only once, and did not begin at 0: what it gained is not known. */
+            no_baseline: boolean;
             /**
              * Format: int64
              * @description saves gained
@@ -5117,10 +5049,8 @@ export interface components {
             /**
              * Format: date-time
              * @description `since` is when the reading was captured from which on the gains count: the last one before the range, or else a baseline in it; null when they count from the publication on, or there are none.
-             *
-             *     With meta=brief absent where it is false or null.
              */
-            since?: string | null;
+            since: string | null;
             /**
              * Format: int64
              * @description video views gained
@@ -5218,12 +5148,8 @@ export interface components {
              * @description who owned the connection when the post was last registered: a connection that is handed on takes its posts along
              */
             member_id: number;
-            /**
-             * @description as `no_baseline` of PostGrowth
-             *
-             *     With meta=brief absent where it is false or null.
-             */
-            no_baseline?: boolean;
+            /** @description as `no_baseline` of PostGrowth */
+            no_baseline: boolean;
             /**
              * Format: int64
              * @description A social network by the number (`pId`) that the old system gave it.
@@ -5329,11 +5255,7 @@ export interface components {
         };
         /** @description The answer to /getPostsLikes and /getMembersPostLikes. */
         PostsLikes: {
-            /**
-             * @description each platform asked for, also without posts
-             *
-             *     With meta=brief without those that have no figure: every figure null, every count 0.
-             */
+            /** @description each platform asked for, also without posts */
             platforms: components["schemas"]["PlatformLikesSeries"][];
             /** @description `posts` are all that were published before the end of the range or read in it, newest first. The pages of one answer differ in them only. Of one member they are those whose connection is the member's now; what they gained is, as in `total`, what they gained while it was. */
             posts: components["schemas"]["PostLikes"][];
@@ -5342,22 +5264,14 @@ export interface components {
         };
         /** @description The answer to /getPostsTotalEngagements. */
         PostsTotalEngagements: {
-            /**
-             * @description each platform asked for, also without posts
-             *
-             *     With meta=brief without those that have no figure: every figure null, every count 0.
-             */
+            /** @description each platform asked for, also without posts */
             platforms: components["schemas"]["PlatformEngagementTotals"][];
             /** @description over the platforms asked for */
             total: components["schemas"]["EngagementTotals"];
         };
         /** @description The answer to /getPostsViews and /getMembersPostViews. */
         PostsViews: {
-            /**
-             * @description each platform asked for, also without posts
-             *
-             *     With meta=brief without those that have no figure: every figure null, every count 0.
-             */
+            /** @description each platform asked for, also without posts */
             platforms: components["schemas"]["PlatformViewsSeries"][];
             /** @description over the platforms asked for */
             total: components["schemas"]["ViewsSeries"];
@@ -5728,8 +5642,8 @@ export interface components {
             captured_at: string;
             /** @description its last day, the platform's label; null: the platform gave none */
             ends_on: string | null;
-            /** @description Absent with meta=brief. */
-            source_metric?: string;
+            /** @description The platform's own name of the metric. */
+            source_metric: string;
             /**
              * Format: int64
              * @description The value.
@@ -5770,8 +5684,8 @@ export interface components {
              * @description The connected profile or page, by the main application's id.
              */
             social_account_id: number;
-            /** @description Absent with meta=brief. */
-            source_metric?: string;
+            /** @description The platform's own name of the metric. */
+            source_metric: string;
             /**
              * Format: int64
              * @description The value.
@@ -6013,11 +5927,7 @@ export interface components {
             days_in_month: number;
             /** @description YYYY-MM in the answer's time zone */
             month: string;
-            /**
-             * @description each platform asked for, in this month
-             *
-             *     With meta=brief without those that have no figure: every figure null, every count 0.
-             */
+            /** @description each platform asked for, in this month */
             platforms: components["schemas"]["PlatformRoi"][];
             /**
              * @description Says whether there is a price, and if not, why.
@@ -6046,11 +5956,7 @@ export interface components {
         RoiViews: {
             /** @description every calendar month that the range touches, oldest first */
             months: components["schemas"]["RoiMonth"][];
-            /**
-             * @description each platform asked for, over the months
-             *
-             *     With meta=brief without those that have no figure: every figure null, every count 0.
-             */
+            /** @description each platform asked for, over the months */
             platforms: components["schemas"]["PlatformRoi"][];
             /** @description over the platforms and months */
             total: components["schemas"]["Roi"];
@@ -6543,42 +6449,24 @@ export interface components {
              * @description `change_pct` is `change` in per cent of `previous`, with two decimals; null with `previous`, where `previous` is not positive, with `gained_since`, and where a gain of the previous period took as long.
              */
             change_pct: number | null;
-            /**
-             * @description `compared_in_part` says that accounts or days of `value` have no counterpart: they are in `value` and in neither `change` nor `previous`. So does a stock of an account that was first read in the range: its `change` counts from that reading.
-             *
-             *     With meta=brief absent where it is false or null.
-             */
-            compared_in_part?: boolean;
+            /** @description `compared_in_part` says that accounts or days of `value` have no counterpart: they are in `value` and in neither `change` nor `previous`. So does a stock of an account that was first read in the range: its `change` counts from that reading. */
+            compared_in_part: boolean;
             /**
              * Format: date-time
              * @description `gained_since` is the oldest reading that a gain in the range counts from although the next one came more than 35 days after it: nobody knows when that gain came about. Null: there is none.
-             *
-             *     With meta=brief absent where it is false or null.
              */
-            gained_since?: string | null;
-            /**
-             * @description `kinds` are the kinds of figures in `value`: stock, cumulative, day_flow.
-             *
-             *     Absent with meta=brief.
-             */
-            kinds?: ("stock" | "cumulative" | "day_flow" | "rolling")[];
-            /**
-             * @description `no_baseline` says that the figure was read in the range and that there is nothing to compare it with: `change` is null then, never 0 % or 100 %.
-             *
-             *     With meta=brief absent where it is false or null.
-             */
-            no_baseline?: boolean;
+            gained_since: string | null;
+            /** @description `kinds` are the kinds of figures in `value`: stock, cumulative, day_flow. */
+            kinds: ("stock" | "cumulative" | "day_flow" | "rolling")[];
+            /** @description `no_baseline` says that the figure was read in the range and that there is nothing to compare it with: `change` is null then, never 0 % or 100 %. */
+            no_baseline: boolean;
             /**
              * Format: int64
              * @description `previous` is the comparison's other side, over the accounts and days that both sides have; null when there is none.
              */
             previous: number | null;
-            /**
-             * @description `source_metrics` are the platforms' names of what `value`, and what it is compared with, are made of.
-             *
-             *     Absent with meta=brief.
-             */
-            source_metrics?: string[];
+            /** @description `source_metrics` are the platforms' names of what `value`, and what it is compared with, are made of. */
+            source_metrics: string[];
             /**
              * Format: int64
              * @description `value` is null when no account has the figure in the range.
@@ -7151,7 +7039,7 @@ export interface operations {
                  */
                 limit?: number;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -10320,7 +10208,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -10864,7 +10752,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -12118,7 +12006,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -12219,7 +12107,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -12322,7 +12210,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -12430,7 +12318,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -12548,7 +12436,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -12659,7 +12547,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -12787,7 +12675,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -12900,7 +12788,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -13013,7 +12901,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -13126,7 +13014,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -13242,7 +13130,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -13350,7 +13238,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -13453,7 +13341,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -13566,7 +13454,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -13672,7 +13560,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -13778,7 +13666,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -13889,7 +13777,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -13981,7 +13869,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -14122,7 +14010,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -14233,7 +14121,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -14329,7 +14217,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -14485,7 +14373,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -14590,7 +14478,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -14690,7 +14578,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";
@@ -14796,7 +14684,7 @@ export interface operations {
                  */
                 dashboard?: string;
                 /**
-                 * @description How much an answer says of where figures come from. brief leaves out the sources, and of the data what no chart draws: where each figure comes from, flags of doubt that are false or null, and platforms without any figure; the members say so. Figures and nulls stay. It is for JSON: 400 with CSV. Default: a source for every social account, and all of the data.
+                 * @description How much an answer says of where figures come from: brief leaves out the sources. It is for JSON: 400 with CSV. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: "brief";

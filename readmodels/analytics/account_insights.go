@@ -9,8 +9,8 @@ import (
 
 // AccountInsights is the answer to /getAccountInsights.
 type AccountInsights struct {
-	Total     AccountTotals      `json:"total"`                     // over the platforms asked for
-	Platforms []PlatformInsights `json:"platforms" brief:"figures"` // each platform asked for, also without accounts
+	Total     AccountTotals      `json:"total"`     // over the platforms asked for
+	Platforms []PlatformInsights `json:"platforms"` // each platform asked for, also without accounts
 	// AsRead are the engagement figures that only exist over a platform's own window (LinkedIn's
 	// lifetime statistics); they are in no total.
 	AsRead []ReadFigure `json:"as_read"`

@@ -9,8 +9,8 @@ import (
 
 // AccountStats is the answer to /reach/getAccountStats.
 type AccountStats struct {
-	Total     ReachStats           `json:"total"`                     // over the platforms asked for
-	Platforms []PlatformReachStats `json:"platforms" brief:"figures"` // each platform asked for, also without accounts
+	Total     ReachStats           `json:"total"`     // over the platforms asked for
+	Platforms []PlatformReachStats `json:"platforms"` // each platform asked for, also without accounts
 	// Reach is each social account's own: reach counts people, and those of two accounts may be the
 	// same ones. Accounts without any reach in the range are left out; `meta.sources` says why.
 	Reach []AccountReach `json:"reach"`

@@ -20,8 +20,8 @@ const (
 
 // ActivityMeter is the answer to /reach/activityMeter.
 type ActivityMeter struct {
-	Total     Activity           `json:"total"`                     // over the platforms asked for
-	Platforms []PlatformActivity `json:"platforms" brief:"figures"` // each platform asked for, also without accounts
+	Total     Activity           `json:"total"`     // over the platforms asked for
+	Platforms []PlatformActivity `json:"platforms"` // each platform asked for, also without accounts
 }
 
 // PlatformActivity is the activity on one platform.

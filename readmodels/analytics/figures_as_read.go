@@ -19,7 +19,7 @@ type ReadFigure struct {
 	Kind          domain.Kind         `json:"kind"`   // rolling, or stock
 	Window        domain.OptionalText `json:"window"` // the platform's name for it; null when it gave none
 	Value         int64               `json:"value"`
-	SourceMetric  string              `json:"source_metric" brief:"-"`
+	SourceMetric  string              `json:"source_metric"`
 	CapturedAt    time.Time           `json:"captured_at"` // of the last reading in the range
 }
 

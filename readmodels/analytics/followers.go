@@ -9,8 +9,8 @@ import (
 
 // AccountFollowers is the answer to /getAccountFollowers.
 type AccountFollowers struct {
-	Total     FollowerSeries           `json:"total"`                     // over the platforms asked for
-	Platforms []PlatformFollowerSeries `json:"platforms" brief:"figures"` // each platform asked for, also without accounts
+	Total     FollowerSeries           `json:"total"`     // over the platforms asked for
+	Platforms []PlatformFollowerSeries `json:"platforms"` // each platform asked for, also without accounts
 }
 
 // PlatformFollowerSeries is the series of one platform.

@@ -61,7 +61,7 @@ type PostCounts struct {
 type PostGrowth struct {
 	// Since is when the reading was captured from which on the gains count: the last one before the range, or else a
 	// baseline in it; null when they count from the publication on, or there are none.
-	Since       *time.Time `json:"since" brief:"omitzero"`
+	Since       *time.Time `json:"since"`
 	Likes       *int64     `json:"likes"`       // likes or reactions gained
 	Comments    *int64     `json:"comments"`    // comments gained
 	Shares      *int64     `json:"shares"`      // shares gained, reposts included
@@ -75,7 +75,7 @@ type PostGrowth struct {
 	EngagementPartial bool `json:"engagement_partial"`
 	// NoBaseline says that the post was read in the range for the first time, and only once, and did not begin at 0:
 	// what it gained is not known.
-	NoBaseline bool `json:"no_baseline" brief:"omitzero"`
+	NoBaseline bool `json:"no_baseline"`
 }
 
 // listedPost is a post with its last reading before the end of the range, and what it gained in it.

@@ -9,8 +9,8 @@ import (
 
 // MemberGrowth is the answer to /membersSocialGrowth.
 type MemberGrowth struct {
-	Total     GrowthTotals           `json:"total"`                     // over all platforms
-	Platforms []PlatformGrowthTotals `json:"platforms" brief:"figures"` // each platform, also without accounts
+	Total     GrowthTotals           `json:"total"`     // over all platforms
+	Platforms []PlatformGrowthTotals `json:"platforms"` // each platform, also without accounts
 }
 
 // PlatformGrowthTotals is the growth on one platform.

@@ -10,8 +10,8 @@ import (
 
 // AccountNetGrowth is the answer to /reach/getAccountNetGrowth.
 type AccountNetGrowth struct {
-	Total     NetGrowth           `json:"total"`                     // over the platforms asked for
-	Platforms []PlatformNetGrowth `json:"platforms" brief:"figures"` // each platform asked for, also without accounts
+	Total     NetGrowth           `json:"total"`     // over the platforms asked for
+	Platforms []PlatformNetGrowth `json:"platforms"` // each platform asked for, also without accounts
 }
 
 // PlatformNetGrowth is the growth of one platform.
@@ -33,12 +33,12 @@ type NetGrowth struct {
 	// NetPct is `net` in per cent of `start`, with two decimals; null with `net`, where `start` is 0, and with `gained_since`.
 	NetPct *float64 `json:"net_pct"`
 	// NoBaseline says that followers were read in the range and never before.
-	NoBaseline bool `json:"no_baseline" brief:"omitzero"`
+	NoBaseline bool `json:"no_baseline"`
 	// ComparedInPart says that accounts were first read in the range: they count from that reading, and
 	// are left out if they were read once.
-	ComparedInPart bool `json:"compared_in_part" brief:"omitzero"`
+	ComparedInPart bool `json:"compared_in_part"`
 	// GainedSince is as in [Total].
-	GainedSince *time.Time  `json:"gained_since" brief:"omitzero"`
+	GainedSince *time.Time  `json:"gained_since"`
 	Series      []GrowthDay `json:"series"` // every part of the range; their sum is `net`
 	// PreviousSeries, with compare=previous or year, is what each part of `series` that has begun is compared with, in the
 	// same order; `day` is its first day.

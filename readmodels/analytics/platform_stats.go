@@ -11,7 +11,7 @@ import (
 
 // PlatformStats is the answer to /api/stats.
 type PlatformStats struct {
-	Platforms []StatsOfPlatform `json:"platforms" brief:"figures"` // each platform asked for, also without accounts
+	Platforms []StatsOfPlatform `json:"platforms"` // each platform asked for, also without accounts
 }
 
 // StatsOfPlatform are the figures of one platform.

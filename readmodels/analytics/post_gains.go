@@ -263,10 +263,10 @@ type Gain struct {
 	// is not positive.
 	ChangePct *float64 `json:"change_pct"`
 	// NoBaseline says that there is a `value` and nothing to compare it with.
-	NoBaseline bool `json:"no_baseline" brief:"omitzero"`
+	NoBaseline bool `json:"no_baseline"`
 	// ComparedInPart says that accounts of `value` have nothing in the period before: they are in neither
 	// `change` nor `previous`.
-	ComparedInPart bool `json:"compared_in_part" brief:"omitzero"`
+	ComparedInPart bool `json:"compared_in_part"`
 	Accounts       int  `json:"accounts"` // how many social accounts `value` is made of
 }
 

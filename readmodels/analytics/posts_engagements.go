@@ -25,8 +25,8 @@ type PostEngagement struct {
 	EngagementPartial bool   `json:"engagement_partial"` // a part of `engagement` is missing
 	// Gained is what `engagement` gained in the range, as `engagement` of [PostGrowth].
 	Gained        *int64 `json:"gained"`
-	GainedPartial bool   `json:"gained_partial"`               // as `engagement_partial` of [PostGrowth]
-	NoBaseline    bool   `json:"no_baseline" brief:"omitzero"` // as `no_baseline` of [PostGrowth]
+	GainedPartial bool   `json:"gained_partial"` // as `engagement_partial` of [PostGrowth]
+	NoBaseline    bool   `json:"no_baseline"`    // as `no_baseline` of [PostGrowth]
 }
 
 // PostsEngagements answers the endpoints 12 and 21: likes + comments + shares per post.

@@ -9,8 +9,8 @@ import (
 
 // PostsLikes is the answer to /getPostsLikes and /getMembersPostLikes.
 type PostsLikes struct {
-	Total     LikesSeries           `json:"total"`                     // over the platforms asked for
-	Platforms []PlatformLikesSeries `json:"platforms" brief:"figures"` // each platform asked for, also without posts
+	Total     LikesSeries           `json:"total"`     // over the platforms asked for
+	Platforms []PlatformLikesSeries `json:"platforms"` // each platform asked for, also without posts
 	// Posts are all that were published before the end of the range or read in it, newest first. The pages of one answer
 	// differ in them only. Of one member they are those whose connection is the member's now; what they gained is, as in
 	// `total`, what they gained while it was.
@@ -46,9 +46,9 @@ type LikesDay struct {
 type PostLikes struct {
 	Post
 
-	Likes      *int64 `json:"likes"`                        // at the end of the range, since publication; null: not read, or not given
-	Gained     *int64 `json:"gained"`                       // in the range, as `likes` of [PostGrowth]
-	NoBaseline bool   `json:"no_baseline" brief:"omitzero"` // as `no_baseline` of [PostGrowth]
+	Likes      *int64 `json:"likes"`       // at the end of the range, since publication; null: not read, or not given
+	Gained     *int64 `json:"gained"`      // in the range, as `likes` of [PostGrowth]
+	NoBaseline bool   `json:"no_baseline"` // as `no_baseline` of [PostGrowth]
 }
 
 // PostsLikes answers the endpoints 10 and 19: likes per post and over time.

@@ -9,8 +9,8 @@ import (
 
 // PostsTotalEngagements is the answer to /getPostsTotalEngagements.
 type PostsTotalEngagements struct {
-	Total     EngagementTotals           `json:"total"`                     // over the platforms asked for
-	Platforms []PlatformEngagementTotals `json:"platforms" brief:"figures"` // each platform asked for, also without posts
+	Total     EngagementTotals           `json:"total"`     // over the platforms asked for
+	Platforms []PlatformEngagementTotals `json:"platforms"` // each platform asked for, also without posts
 }
 
 // PlatformEngagementTotals are the totals of one platform.

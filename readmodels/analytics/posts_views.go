@@ -9,8 +9,8 @@ import (
 
 // PostsViews is the answer to /getPostsViews and /getMembersPostViews.
 type PostsViews struct {
-	Total     ViewsSeries           `json:"total"`                     // over the platforms asked for
-	Platforms []PlatformViewsSeries `json:"platforms" brief:"figures"` // each platform asked for, also without posts
+	Total     ViewsSeries           `json:"total"`     // over the platforms asked for
+	Platforms []PlatformViewsSeries `json:"platforms"` // each platform asked for, also without posts
 }
 
 // PlatformViewsSeries are the video views of one platform.

@@ -32,7 +32,7 @@ type ReachWindow struct {
 	Window       string    `json:"window"`  // the platform's name for it: day, week, days_28, …
 	EndsOn       *string   `json:"ends_on"` // its last day, the platform's label; null: the platform gave none
 	Value        int64     `json:"value"`
-	SourceMetric string    `json:"source_metric" brief:"-"`
+	SourceMetric string    `json:"source_metric"`
 	CapturedAt   time.Time `json:"captured_at"`
 }
 

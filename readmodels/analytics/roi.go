@@ -10,9 +10,9 @@ import (
 
 // RoiViews is the answer to /getRoiViews.
 type RoiViews struct {
-	Total     Roi           `json:"total"`                     // over the platforms and months
-	Platforms []PlatformRoi `json:"platforms" brief:"figures"` // each platform asked for, over the months
-	Months    []RoiMonth    `json:"months"`                    // every calendar month that the range touches, oldest first
+	Total     Roi           `json:"total"`     // over the platforms and months
+	Platforms []PlatformRoi `json:"platforms"` // each platform asked for, over the months
+	Months    []RoiMonth    `json:"months"`    // every calendar month that the range touches, oldest first
 }
 
 // RoiMonth is one calendar month, or the part of it that lies in the range.
@@ -25,7 +25,7 @@ type RoiMonth struct {
 	// while it is still to come.
 	Days        int           `json:"days"`
 	DaysInMonth int           `json:"days_in_month"`
-	Platforms   []PlatformRoi `json:"platforms" brief:"figures"` // each platform asked for, in this month
+	Platforms   []PlatformRoi `json:"platforms"` // each platform asked for, in this month
 }
 
 // PlatformRoi is one platform's page views against the price. A subscription has one price for all
@@ -37,7 +37,7 @@ type PlatformRoi struct {
 
 	// SourceMetrics are the platform's names of what `views` of Roi is made of: Facebook page_media_view and
 	// Instagram views (day flows), TikTok view_count (cumulative, of its videos). LinkedIn gives none.
-	SourceMetrics []string `json:"source_metrics" brief:"-"`
+	SourceMetrics []string `json:"source_metrics"`
 }
 
 // Roi sets page views against what subscriptions cost. They are what platforms count of accounts; the video views of posts,

@@ -37,20 +37,20 @@ type Total struct {
 	ChangePct *float64 `json:"change_pct"`
 	// NoBaseline says that the figure was read in the range and that there is nothing to compare it
 	// with: `change` is null then, never 0 % or 100 %.
-	NoBaseline bool `json:"no_baseline" brief:"omitzero"`
+	NoBaseline bool `json:"no_baseline"`
 	// ComparedInPart says that accounts or days of `value` have no counterpart: they are in `value` and
 	// in neither `change` nor `previous`. So does a stock of an account that was first read in the range:
 	// its `change` counts from that reading.
-	ComparedInPart bool `json:"compared_in_part" brief:"omitzero"`
+	ComparedInPart bool `json:"compared_in_part"`
 	// GainedSince is the oldest reading that a gain in the range counts from although the next one came more than 35 days
 	// after it: nobody knows when that gain came about. Null: there is none.
-	GainedSince *time.Time `json:"gained_since" brief:"omitzero"`
+	GainedSince *time.Time `json:"gained_since"`
 	// Accounts is how many social accounts `value` is made of.
 	Accounts int `json:"accounts"`
 	// Kinds are the kinds of figures in `value`: stock, cumulative, day_flow.
-	Kinds []domain.Kind `json:"kinds" brief:"-"`
+	Kinds []domain.Kind `json:"kinds"`
 	// SourceMetrics are the platforms' names of what `value`, and what it is compared with, are made of.
-	SourceMetrics []string `json:"source_metrics" brief:"-"`
+	SourceMetrics []string `json:"source_metrics"`
 }
 
 // metricValue is what one series adds to a [Total] and to a series.

@@ -158,10 +158,6 @@ func (s *schemas) addMembers(object *openapi3.Schema, t reflect.Type) {
 		} else if rest, ok := strings.CutPrefix(text, field.Name+", "); ok {
 			text = "`" + name + "`, " + rest
 		}
-		brief, has := inBrief[field.Tag.Get("brief")]
-		if !has {
-			s.faultf("%s.%s has a tag brief that nobody knows", t, field.Name)
-		}
 		omitted := strings.Contains(options, "omit")
 		kind := field.Type
 		if omitted && !s.taken && kind.Kind() == reflect.Pointer {
@@ -171,8 +167,8 @@ func (s *schemas) addMembers(object *openapi3.Schema, t reflect.Type) {
 		if words := strings.Fields(field.Tag.Get("words")); len(words) > 0 {
 			schema.Value.Enum = wordsOf(words)
 		}
-		object.Properties[name] = s.member(name, strings.TrimSpace(text+brief.text), schema)
-		if !brief.optional && !omitted {
+		object.Properties[name] = s.member(name, strings.TrimSpace(text), schema)
+		if !omitted {
 			object.Required = append(object.Required, name)
 		}
 	}
@@ -184,17 +180,6 @@ func wordsOf(words []string) (values []any) {
 		values = append(values, word)
 	}
 	return values
-}
-
-// inBrief says what the tag brief of a member means to who asks with meta=brief.
-var inBrief = map[string]struct {
-	text     string
-	optional bool
-}{
-	"":         {},
-	"-":        {"\n\nAbsent with meta=brief.", true},
-	"omitzero": {"\n\nWith meta=brief absent where it is false or null.", true},
-	"figures":  {"\n\nWith meta=brief without those that have no figure: every figure null, every count 0.", false},
 }
 
 // member adds what there is to say of a member beyond its type: the comment of its field, else what it means everywhere.
