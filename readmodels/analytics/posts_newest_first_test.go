@@ -16,13 +16,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// agreePosts compares an endpoint about posts with the oracle, over worlds with posts; pages of a drawn
-// length are asked for one after the other and put together by join.
-func agreePosts[R any](
-	t *testing.T, answer func(*analytics.Analytics, context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
-	want func(*oracle) R, join func(all *R, page R),
-) {
-	t.Helper()
+// postsAgree compares one answer about posts with the oracle.
+type postsAgree func(t *rapid.T, queries *analytics.Analytics, w *world, scope readmodels.Scope, query analytics.RangeQuery)
+
+// Every answer about posts says what the oracle says, over one drawn world.
+func TestPostsAgreeWithTheOracle(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	queries := &analytics.Analytics{Pool: db.ReadOnly}
 	rapid.Check(t, func(t *rapid.T) {
@@ -34,28 +33,42 @@ func agreePosts[R any](
 			query.Category = rapid.SampledFrom([]int64{0, 0, 1, 2}).Draw(t, "category")
 			query.Page.Limit = rapid.SampledFrom([]int{0, 1, 2, 3}).Draw(t, "limit")
 			query.By = rapid.SampledFrom([]analytics.RankBy{"", analytics.RankByGained, analytics.RankByTotal, analytics.RankByTotal}).Draw(t, "by")
-			got, meta, err := answer(queries, t.Context(), scope, query)
-			o := newOracle(w, scope, query)
-			if o.refuses(t, err) {
-				continue
-			}
-			expected := want(o) // tells what is shown
-			for meta.NextCursor != "" {
-				query.Page.Cursor = meta.NextCursor
-				var page R
-				page, meta, err = answer(queries, t.Context(), scope, query)
-				require.NoError(t, err)
-				require.NotNil(t, join, "an answer without pages has no cursor")
-				join(&got, page)
-			}
-			require.Equal(t, expected, got)
-			o.agreeOnMeta(t, meta)
-			require.Equal(t, o.socialIDs(query.Platforms...), sourceIDs(meta))
-			if query.Page.Limit == 0 || join == nil {
-				require.Equal(t, o.asOf, meta.AsOf)
+			for _, agree := range []postsAgree{
+				postsViewsAgree, totalEngagementsAgree, postInsightsAgree, postsLikesAgree, postsEngagementsAgree, topPostsAgree, leaderboardAgrees,
+			} {
+				agree(t, queries, w, scope, query)
 			}
 		}
 	})
+}
+
+// agreeing asks for pages of a drawn length one after the other; join puts them together.
+func agreeing[R any](
+	answer func(*analytics.Analytics, context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
+	want func(*oracle) R, join func(all *R, page R),
+) postsAgree {
+	return func(t *rapid.T, queries *analytics.Analytics, w *world, scope readmodels.Scope, query analytics.RangeQuery) {
+		got, meta, err := answer(queries, t.Context(), scope, query)
+		o := newOracle(w, scope, query)
+		if o.refuses(t, err) {
+			return
+		}
+		expected := want(o) // tells what is shown
+		for meta.NextCursor != "" {
+			query.Page.Cursor = meta.NextCursor
+			var page R
+			page, meta, err = answer(queries, t.Context(), scope, query)
+			require.NoError(t, err)
+			require.NotNil(t, join, "an answer without pages has no cursor")
+			join(&got, page)
+		}
+		require.Equal(t, expected, got)
+		o.agreeOnMeta(t, meta)
+		require.Equal(t, o.socialIDs(query.Platforms...), sourceIDs(meta))
+		if query.Page.Limit == 0 || join == nil {
+			require.Equal(t, o.asOf, meta.AsOf)
+		}
+	}
 }
 
 // showing notes which social accounts gained something of the metrics, and what the answer rests on.
@@ -72,118 +85,103 @@ func (o *oracle) showing(metrics ...string) {
 
 var engagementParts = []string{domain.MetricLikes, domain.MetricComments, domain.MetricShares}
 
-func TestPostsViewsAgreeWithTheOracle(t *testing.T) {
-	t.Parallel()
-	agreePosts(t, (*analytics.Analytics).PostsViews, func(o *oracle) analytics.PostsViews {
-		o.showing(domain.MetricViews)
-		series := func(platforms ...domain.Platform) analytics.ViewsSeries {
-			s := analytics.ViewsSeries{Views: o.postGain(domain.MetricViews, platforms...)}
-			for _, part := range o.parts() {
-				v, n, _ := o.gainedIn(part, domain.MetricViews, platforms)
-				s.Series = append(s.Series, analytics.ViewsDay{Day: part.day, Views: v, Readings: n})
-			}
-			return s
+var postsViewsAgree = agreeing((*analytics.Analytics).PostsViews, func(o *oracle) analytics.PostsViews {
+	o.showing(domain.MetricViews)
+	series := func(platforms ...domain.Platform) analytics.ViewsSeries {
+		s := analytics.ViewsSeries{Views: o.postGain(domain.MetricViews, platforms...)}
+		for _, part := range o.parts() {
+			v, n, _ := o.gainedIn(part, domain.MetricViews, platforms)
+			s.Series = append(s.Series, analytics.ViewsDay{Day: part.day, Views: v, Readings: n})
 		}
-		want := analytics.PostsViews{Total: series(o.q.Platforms...)}
-		for _, p := range o.q.Platforms {
-			want.Platforms = append(want.Platforms, analytics.PlatformViewsSeries{PlatformRef: PlatformRefOf(p), ViewsSeries: series(p)})
-		}
-		return want
-	}, nil)
-}
+		return s
+	}
+	want := analytics.PostsViews{Total: series(o.q.Platforms...)}
+	for _, p := range o.q.Platforms {
+		want.Platforms = append(want.Platforms, analytics.PlatformViewsSeries{PlatformRef: PlatformRefOf(p), ViewsSeries: series(p)})
+	}
+	return want
+}, nil)
 
-func TestPostsTotalEngagementsAgreeWithTheOracle(t *testing.T) {
-	t.Parallel()
-	agreePosts(t, (*analytics.Analytics).PostsTotalEngagements, func(o *oracle) analytics.PostsTotalEngagements {
-		o.showing(engagementParts...)
-		totals := func(platforms ...domain.Platform) analytics.EngagementTotals {
-			e := analytics.EngagementTotals{
-				Engagement: o.postGain(domain.MetricEngagement, platforms...), Likes: o.postGain(domain.MetricLikes, platforms...),
-				Comments: o.postGain(domain.MetricComments, platforms...), Shares: o.postGain(domain.MetricShares, platforms...),
-			}
-			for _, part := range o.parts() {
-				day := analytics.EngagementDay{Day: part.day}
-				var partial bool
-				day.Engagement, day.Readings, partial = o.gainedIn(part, domain.MetricEngagement, platforms)
-				e.EngagementPartial = e.EngagementPartial || partial
-				day.Likes, _, _ = o.gainedIn(part, domain.MetricLikes, platforms)
-				day.Comments, _, _ = o.gainedIn(part, domain.MetricComments, platforms)
-				day.Shares, _, _ = o.gainedIn(part, domain.MetricShares, platforms)
-				e.Series = append(e.Series, day)
-			}
-			return e
+var totalEngagementsAgree = agreeing((*analytics.Analytics).PostsTotalEngagements, func(o *oracle) analytics.PostsTotalEngagements {
+	o.showing(engagementParts...)
+	totals := func(platforms ...domain.Platform) analytics.EngagementTotals {
+		e := analytics.EngagementTotals{
+			Engagement: o.postGain(domain.MetricEngagement, platforms...), Likes: o.postGain(domain.MetricLikes, platforms...),
+			Comments: o.postGain(domain.MetricComments, platforms...), Shares: o.postGain(domain.MetricShares, platforms...),
 		}
-		want := analytics.PostsTotalEngagements{Total: totals(o.q.Platforms...)}
-		for _, p := range o.q.Platforms {
-			want.Platforms = append(want.Platforms, analytics.PlatformEngagementTotals{PlatformRef: PlatformRefOf(p), EngagementTotals: totals(p)})
+		for _, part := range o.parts() {
+			day := analytics.EngagementDay{Day: part.day}
+			var partial bool
+			day.Engagement, day.Readings, partial = o.gainedIn(part, domain.MetricEngagement, platforms)
+			e.EngagementPartial = e.EngagementPartial || partial
+			day.Likes, _, _ = o.gainedIn(part, domain.MetricLikes, platforms)
+			day.Comments, _, _ = o.gainedIn(part, domain.MetricComments, platforms)
+			day.Shares, _, _ = o.gainedIn(part, domain.MetricShares, platforms)
+			e.Series = append(e.Series, day)
 		}
-		return want
-	}, nil)
-}
+		return e
+	}
+	want := analytics.PostsTotalEngagements{Total: totals(o.q.Platforms...)}
+	for _, p := range o.q.Platforms {
+		want.Platforms = append(want.Platforms, analytics.PlatformEngagementTotals{PlatformRef: PlatformRefOf(p), EngagementTotals: totals(p)})
+	}
+	return want
+}, nil)
 
-func TestPostInsightsAgreeWithTheOracle(t *testing.T) {
-	t.Parallel()
-	agreePosts(t, (*analytics.Analytics).PostInsights, func(o *oracle) analytics.PostInsights {
-		o.showing(append([]string{domain.MetricViews}, engagementParts...)...)
-		want := analytics.PostInsights{Posts: []analytics.PostInsight{}}
-		posts := o.memberPosts()
-		for _, p := range posts {
-			want.Posts = append(want.Posts, analytics.PostInsight{Post: p.Post, Latest: p.counts(o.q.Range.To), Growth: p.growth})
-		}
-		o.asOf = o.asOfList(posts)
-		return want
-	}, func(all *analytics.PostInsights, page analytics.PostInsights) {
-		all.Posts = append(all.Posts, page.Posts...)
-	})
-}
+var postInsightsAgree = agreeing((*analytics.Analytics).PostInsights, func(o *oracle) analytics.PostInsights {
+	o.showing(append([]string{domain.MetricViews}, engagementParts...)...)
+	want := analytics.PostInsights{Posts: []analytics.PostInsight{}}
+	posts := o.memberPosts()
+	for _, p := range posts {
+		want.Posts = append(want.Posts, analytics.PostInsight{Post: p.Post, Latest: p.counts(o.q.Range.To), Growth: p.growth})
+	}
+	o.asOf = o.asOfList(posts)
+	return want
+}, func(all *analytics.PostInsights, page analytics.PostInsights) {
+	all.Posts = append(all.Posts, page.Posts...)
+})
 
-func TestPostsLikesAgreeWithTheOracle(t *testing.T) {
-	t.Parallel()
-	agreePosts(t, (*analytics.Analytics).PostsLikes, func(o *oracle) analytics.PostsLikes {
-		o.showing(domain.MetricLikes)
-		series := func(platforms ...domain.Platform) analytics.LikesSeries {
-			s := analytics.LikesSeries{Likes: o.postGain(domain.MetricLikes, platforms...)}
-			for _, part := range o.parts() {
-				v, n, _ := o.gainedIn(part, domain.MetricLikes, platforms)
-				s.Series = append(s.Series, analytics.LikesDay{Day: part.day, Likes: v, Readings: n})
-			}
-			return s
+var postsLikesAgree = agreeing((*analytics.Analytics).PostsLikes, func(o *oracle) analytics.PostsLikes {
+	o.showing(domain.MetricLikes)
+	series := func(platforms ...domain.Platform) analytics.LikesSeries {
+		s := analytics.LikesSeries{Likes: o.postGain(domain.MetricLikes, platforms...)}
+		for _, part := range o.parts() {
+			v, n, _ := o.gainedIn(part, domain.MetricLikes, platforms)
+			s.Series = append(s.Series, analytics.LikesDay{Day: part.day, Likes: v, Readings: n})
 		}
-		want := analytics.PostsLikes{Total: series(o.q.Platforms...), Posts: []analytics.PostLikes{}}
-		for _, p := range o.q.Platforms {
-			want.Platforms = append(want.Platforms, analytics.PlatformLikesSeries{PlatformRef: PlatformRefOf(p), LikesSeries: series(p)})
-		}
-		posts := o.memberPosts()
-		for _, p := range posts {
-			g := p.growth
-			want.Posts = append(want.Posts, analytics.PostLikes{Post: p.Post, Likes: p.counts(o.q.Range.To).Likes, Gained: g.Likes, NoBaseline: g.NoBaseline})
-		}
-		o.asOf = o.asOfList(posts)
-		return want
-	}, func(all *analytics.PostsLikes, page analytics.PostsLikes) {
-		all.Posts = append(all.Posts, page.Posts...)
-	})
-}
+		return s
+	}
+	want := analytics.PostsLikes{Total: series(o.q.Platforms...), Posts: []analytics.PostLikes{}}
+	for _, p := range o.q.Platforms {
+		want.Platforms = append(want.Platforms, analytics.PlatformLikesSeries{PlatformRef: PlatformRefOf(p), LikesSeries: series(p)})
+	}
+	posts := o.memberPosts()
+	for _, p := range posts {
+		g := p.growth
+		want.Posts = append(want.Posts, analytics.PostLikes{Post: p.Post, Likes: p.counts(o.q.Range.To).Likes, Gained: g.Likes, NoBaseline: g.NoBaseline})
+	}
+	o.asOf = o.asOfList(posts)
+	return want
+}, func(all *analytics.PostsLikes, page analytics.PostsLikes) {
+	all.Posts = append(all.Posts, page.Posts...)
+})
 
-func TestPostsEngagementsAgreeWithTheOracle(t *testing.T) {
-	t.Parallel()
-	agreePosts(t, (*analytics.Analytics).PostsEngagements, func(o *oracle) analytics.PostsEngagements {
-		o.showing(engagementParts...)
-		want := analytics.PostsEngagements{Posts: []analytics.PostEngagement{}}
-		posts := o.memberPosts()
-		for _, p := range posts {
-			c, g := p.counts(o.q.Range.To), p.growth
-			want.Posts = append(want.Posts, analytics.PostEngagement{
-				Post: p.Post, Likes: c.Likes, Comments: c.Comments, Shares: c.Shares, Engagement: c.Engagement, EngagementPartial: c.EngagementPartial,
-				Gained: g.Engagement, GainedPartial: g.EngagementPartial, NoBaseline: g.NoBaseline,
-			})
-		}
-		o.asOf = o.asOfList(posts)
-		return want
-	}, func(all *analytics.PostsEngagements, page analytics.PostsEngagements) {
-		all.Posts = append(all.Posts, page.Posts...)
-	})
-}
+var postsEngagementsAgree = agreeing((*analytics.Analytics).PostsEngagements, func(o *oracle) analytics.PostsEngagements {
+	o.showing(engagementParts...)
+	want := analytics.PostsEngagements{Posts: []analytics.PostEngagement{}}
+	posts := o.memberPosts()
+	for _, p := range posts {
+		c, g := p.counts(o.q.Range.To), p.growth
+		want.Posts = append(want.Posts, analytics.PostEngagement{
+			Post: p.Post, Likes: c.Likes, Comments: c.Comments, Shares: c.Shares, Engagement: c.Engagement, EngagementPartial: c.EngagementPartial,
+			Gained: g.Engagement, GainedPartial: g.EngagementPartial, NoBaseline: g.NoBaseline,
+		})
+	}
+	o.asOf = o.asOfList(posts)
+	return want
+}, func(all *analytics.PostsEngagements, page analytics.PostsEngagements) {
+	all.Posts = append(all.Posts, page.Posts...)
+})
 
 // measure is what a post is ranked by: what its engagement gained, or all that a post of the range has gathered; nil: it is not.
 func (o *oracle) measure(p knownPost, from, to time.Time) *int64 {
@@ -271,69 +269,63 @@ func (o *oracle) previousRank(id int64) *int64 {
 	return &rank
 }
 
-func TestTopPostsAgreeWithTheOracle(t *testing.T) {
-	t.Parallel()
-	agreePosts(t, (*analytics.Analytics).TopPosts, func(o *oracle) analytics.TopPosts {
-		o.showing(engagementParts...)
-		ranked, shown := o.ranking()
-		o.asOf = o.asOfList(shown)
-		return analytics.TopPosts{Posts: ranked}
-	}, func(all *analytics.TopPosts, page analytics.TopPosts) { all.Posts = append(all.Posts, page.Posts...) })
-}
+var topPostsAgree = agreeing((*analytics.Analytics).TopPosts, func(o *oracle) analytics.TopPosts {
+	o.showing(engagementParts...)
+	ranked, shown := o.ranking()
+	o.asOf = o.asOfList(shown)
+	return analytics.TopPosts{Posts: ranked}
+}, func(all *analytics.TopPosts, page analytics.TopPosts) { all.Posts = append(all.Posts, page.Posts...) })
 
-func TestLeaderboardAgreesWithTheOracle(t *testing.T) {
-	t.Parallel()
-	agreePosts(t, (*analytics.Analytics).Leaderboard, func(o *oracle) analytics.Leaderboard {
-		o.showing(engagementParts...)
-		ranked, shown := o.ranking()
-		board := analytics.Leaderboard{Members: []analytics.RankedMember{}, Posts: ranked}
-		for id := int64(1); id < 10; id++ {
-			m := analytics.RankedMember{MemberID: id, Name: o.memberName(id), PreviousRank: o.previousRank(id)}
-			for _, p := range append(slices.Clip(shown), o.unregistered()...) {
-				gained := p.gained[id]
-				if o.q.By == analytics.RankByTotal {
-					gained = analytics.PostGrowth{}
-					if c := p.counts(o.q.Range.To); p.MemberID == id {
-						gained = analytics.PostGrowth{Likes: c.Likes, Comments: c.Comments, Shares: c.Shares, Views: c.Views, Engagement: c.Engagement}
-					}
-				}
-				if gained.Engagement == nil {
-					continue
-				}
-				m.Posts++
-				m.Engagement += *gained.Engagement
-				for _, part := range []struct {
-					to   **int64
-					from *int64
-				}{{&m.Likes, gained.Likes}, {&m.Comments, gained.Comments}, {&m.Shares, gained.Shares}, {&m.Views, gained.Views}} {
-					if part.from != nil {
-						sum(part.to, *part.from)
-					}
+var leaderboardAgrees = agreeing((*analytics.Analytics).Leaderboard, func(o *oracle) analytics.Leaderboard {
+	o.showing(engagementParts...)
+	ranked, shown := o.ranking()
+	board := analytics.Leaderboard{Members: []analytics.RankedMember{}, Posts: ranked}
+	for id := int64(1); id < 10; id++ {
+		m := analytics.RankedMember{MemberID: id, Name: o.memberName(id), PreviousRank: o.previousRank(id)}
+		for _, p := range append(slices.Clip(shown), o.unregistered()...) {
+			gained := p.gained[id]
+			if o.q.By == analytics.RankByTotal {
+				gained = analytics.PostGrowth{}
+				if c := p.counts(o.q.Range.To); p.MemberID == id {
+					gained = analytics.PostGrowth{Likes: c.Likes, Comments: c.Comments, Shares: c.Shares, Views: c.Views, Engagement: c.Engagement}
 				}
 			}
-			if m.Posts > 0 {
-				board.Members = append(board.Members, m)
+			if gained.Engagement == nil {
+				continue
 			}
-		}
-		slices.SortStableFunc(board.Members, func(a, b analytics.RankedMember) int { return int(b.Engagement - a.Engagement) })
-		for i := range board.Members {
-			board.Members[i].Rank = 1
-			for _, other := range board.Members {
-				if other.Engagement > board.Members[i].Engagement {
-					board.Members[i].Rank++
+			m.Posts++
+			m.Engagement += *gained.Engagement
+			for _, part := range []struct {
+				to   **int64
+				from *int64
+			}{{&m.Likes, gained.Likes}, {&m.Comments, gained.Comments}, {&m.Shares, gained.Shares}, {&m.Views, gained.Views}} {
+				if part.from != nil {
+					sum(part.to, *part.from)
 				}
 			}
 		}
-		limit := o.q.Page.Limit
-		if limit == 0 {
-			limit = 50
+		if m.Posts > 0 {
+			board.Members = append(board.Members, m)
 		}
-		board.Members = board.Members[:min(limit, len(board.Members))]
-		board.Posts = board.Posts[:min(limit, len(board.Posts))]
-		o.asOf = o.asOfList(shown[:min(limit, len(shown))])
-		return board
-	}, nil)
-}
+	}
+	slices.SortStableFunc(board.Members, func(a, b analytics.RankedMember) int { return int(b.Engagement - a.Engagement) })
+	for i := range board.Members {
+		board.Members[i].Rank = 1
+		for _, other := range board.Members {
+			if other.Engagement > board.Members[i].Engagement {
+				board.Members[i].Rank++
+			}
+		}
+	}
+	limit := o.q.Page.Limit
+	if limit == 0 {
+		limit = 50
+	}
+	board.Members = board.Members[:min(limit, len(board.Members))]
+	board.Posts = board.Posts[:min(limit, len(board.Posts))]
+	o.asOf = o.asOfList(shown[:min(limit, len(shown))])
+	return board
+}, nil)
 
 // On the day a page is connected its old posts have gained nothing here. The ranking says so and offers the other one, which
 // has what was published in the range; once the page was read before the range, there is nothing to offer.
