@@ -102,25 +102,34 @@ func drawCounts(t *rapid.T) domain.Counts {
 
 // agencyReads are the readings of posts of all clients of the agency, in order of their capture.
 func (o *oracle) agencyReads() []domain.PostRead {
-	smallest := map[string]string{} // event of an instant
+	if o.reads != nil {
+		return o.reads
+	}
+	type instant struct {
+		agency, externalID string
+		social, at         int64
+	}
+	of := func(read domain.PostRead) instant {
+		return instant{read.ParentAccount, read.ExternalID, read.SocialAccount, read.CapturedAt.UnixNano()}
+	}
+	smallest := map[instant]string{} // event of an instant
 	for _, ev := range o.w.Events {
 		if read, ok := ev.Data.(domain.PostRead); ok {
-			key := fmt.Sprint(read.ParentAccount, " ", read.SocialAccount, " ", read.ExternalID, " ", read.CapturedAt)
-			if id, known := smallest[key]; !known || ev.Envelope.ID < id {
-				smallest[key] = ev.Envelope.ID
+			if id, known := smallest[of(read)]; !known || ev.Envelope.ID < id {
+				smallest[of(read)] = ev.Envelope.ID
 			}
 		}
 	}
-	var out []domain.PostRead
+	out := []domain.PostRead{}
 	for _, ev := range o.w.Events {
 		read, ok := ev.Data.(domain.PostRead)
-		key := fmt.Sprint(read.ParentAccount, " ", read.SocialAccount, " ", read.ExternalID, " ", read.CapturedAt)
-		if ok && smallest[key] == ev.Envelope.ID && read.ParentAccount == o.scope.ParentAccount {
-			smallest[key] = "" // once: the same event may come twice
+		if ok && smallest[of(read)] == ev.Envelope.ID && read.ParentAccount == o.scope.ParentAccount {
+			smallest[of(read)] = "" // once: the same event may come twice
 			out = append(out, read)
 		}
 	}
 	slices.SortStableFunc(out, func(a, b domain.PostRead) int { return a.CapturedAt.Compare(b.CapturedAt) })
+	o.reads = out
 	return out
 }
 

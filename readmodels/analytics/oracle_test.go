@@ -18,7 +18,8 @@ type oracle struct {
 	scope readmodels.Scope
 	q     analytics.RangeQuery
 	asOf  *time.Time
-	shown map[int64]bool // social accounts with a figure in the range
+	reads []domain.PostRead // what [oracle.agencyReads] found
+	shown map[int64]bool    // social accounts with a figure in the range
 	// metrics are those by which sources are judged; without any they are not compared. figures are those that
 	// accounts have in the range, gaps what is lacking of these.
 	figures map[int64]map[string]bool
