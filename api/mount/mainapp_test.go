@@ -26,8 +26,9 @@ type mainApp struct {
 	errors  bytes.Buffer
 }
 
-// buildMainApp builds the module as it is committed, of nothing but what this module was built of. In a workspace with this module the
-// packages that are compiled already serve it; alone, it would compile each of them again under -trimpath.
+// buildMainApp builds the module as it is committed, of nothing but what this module was built of.
+// In a workspace with this module the packages that are compiled already serve it; alone, it would
+// compile each of them again under -trimpath.
 func buildMainApp(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join("testdata", "mainapp")

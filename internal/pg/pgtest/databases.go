@@ -50,13 +50,14 @@ func takeDatabase(t testing.TB) string {
 
 func newName() string { return "t_" + strings.ToLower(rand.Text()) }
 
-// giveBack empties a database for another test, or drops it if it cannot be made equal to a new one. The new name keeps a client that
-// outlives its test away from the next one.
+// giveBack empties a database for another test, or drops it if it cannot be made equal to a new
+// one. The new name keeps a client that outlives its test away from the next one.
 func giveBack(t testing.TB, name string) {
 	t.Helper()
 	admin, next := serverURL(t), newName()
 	exec(t, admin, "select pg_terminate_backend(pid, 60000) from pg_stat_activity where datname = '"+name+"';"+
-		"alter database "+name+" allow_connections true; alter database "+name+" reset all; alter database "+name+" rename to "+next)
+		"alter database "+name+" allow_connections true; alter database "+name+" reset all; "+
+		"alter database "+name+" rename to "+next)
 	if fingerprint, err := empty(withDatabase(t, admin, next)); err != nil || fingerprint != databases.fresh {
 		exec(t, admin, "drop database "+next+" with (force)")
 		return
@@ -70,7 +71,8 @@ var (
 	// emptying removes the rows that the template does not have.
 	//go:embed empty.sql
 	emptying string
-	// fingerprint is one text that changes with every change of the catalog, of a sequence and of the template's own rows.
+	// fingerprint is one text that changes with every change of the catalog, of a sequence and of
+	// the template's own rows.
 	//go:embed fingerprint.sql
 	fingerprint string
 )

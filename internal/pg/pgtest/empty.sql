@@ -1,5 +1,6 @@
--- Removes the rows that a new database does not have: deletes them where there are few; a table that has grown gets new files, so that
--- neither its size nor dead rows reach the plans of the next test.
+-- Removes the rows that a new database does not have: deletes them where there are few; a table
+-- that has grown gets new files, so that neither its size nor dead rows reach the plans of the next
+-- test.
 do $$
 declare
   stored record;

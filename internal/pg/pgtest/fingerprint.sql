@@ -1,6 +1,7 @@
--- A copy of a database has the object ids and the row versions of its template: whatever is made, changed or removed later shows in
--- the count or the newest version of a catalog's rows. Of pg_class, whose rows change with the files of a table, the text counts; so
--- does what ANALYZE writes there.
+-- A copy of a database has the object ids and the row versions of its template: whatever is made,
+-- changed or removed later shows in the count or the newest version of a catalog's rows. Of
+-- pg_class, whose rows change with the files of a table, the text counts; so does what ANALYZE
+-- writes there.
 select concat_ws(' ',
   (select sum(hashtext(concat_ws(',', oid, relname, relnamespace, reltype, relowner, relam, relpersistence, relkind, relnatts, relchecks,
      relrowsecurity, relispartition, relacl, reloptions,

@@ -34,7 +34,8 @@ type DB struct {
 	ReadOnly *pgxpool.Pool // reads the views, and the server refuses every write
 }
 
-// New returns an empty database with all schemas. After the test its sessions are ended and it serves another test, under a new name.
+// New returns an empty database with all schemas. After the test its sessions are ended and it
+// serves another test, under a new name.
 func New(t testing.TB) *DB {
 	t.Helper()
 	ctx := context.Background()
@@ -68,7 +69,8 @@ func (db *DB) WriterURL(t testing.TB, schemas ...string) string {
 	return u.String()
 }
 
-// Delete removes all rows of these tables of generation 1. For few rows it costs a tenth of TRUNCATE, which makes new files.
+// Delete removes all rows of these tables of generation 1. For few rows it costs less than
+// TRUNCATE, which makes new files and has every session plan its statements again.
 func (db *DB) Delete(t require.TestingT, tables ...string) {
 	_, err := db.Pool.Exec(context.Background(), "delete from "+strings.Join(tables, "; delete from "))
 	require.NoError(t, err)
@@ -98,8 +100,9 @@ func serverURL(t testing.TB) string {
 		}
 		server.embedded, server.err = embedded.StartPostgres(context.Background(), embedded.PostgresConfig{
 			Logger: slog.New(slog.DiscardHandler),
-			// Tests lose nothing if the machine crashes. As many run at once as there are processors, with some ten connections each. Dropping a
-			// table searches all buffers. Without autovacuum, the plans of a test do not depend on how long it takes.
+			// Tests lose nothing if the machine crashes. As many run at once as there are
+			// processors, with some ten connections each. Dropping a table searches all buffers.
+			// Without autovacuum, the plans of a test do not depend on how long it takes.
 			Settings: map[string]string{
 				"fsync": "off", "full_page_writes": "off", "wal_compression": "off",
 				"max_wal_size": "512MB", "min_wal_size": "80MB", "shared_buffers": "64MB", "autovacuum": "off", "max_connections": "1000",
