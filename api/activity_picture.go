@@ -19,7 +19,7 @@ const mediaJPEG = "image/jpeg"
 
 var errNoPicture = domain.NewError(domain.CodeNotFound, "There is no picture of this post. Draw a letter in its place.")
 
-// getPicture answers the picture of a post to whoever may see the post. A post whose texts are erased has none at once, whatever is kept.
+// getPicture answers the picture of a post to callers who may see the post. A post with erased texts has no picture, even if one is stored.
 func (s *Server) getPicture(w http.ResponseWriter, r *http.Request, params *Params) error {
 	id := parseActivityID(params)
 	if err := params.Err(); err != nil {

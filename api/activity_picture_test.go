@@ -24,7 +24,7 @@ func (k keptPictures) Picture(_ context.Context, post domain.PostRef) ([]byte, e
 	return nil, domain.NewError(domain.CodeNotFound, "none")
 }
 
-// A picture is shown to whoever sees its post, to nobody else, and not after its texts are erased.
+// A picture is shown only to people who can see its post, and not after its texts are erased.
 func TestAPictureIsShownByTheRightsOfItsPost(t *testing.T) {
 	t.Parallel()
 	pictures := keptPictures{}

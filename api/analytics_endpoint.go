@@ -78,7 +78,7 @@ func endpoint[R any](
 	return op
 }
 
-// formOf is the form that an answer takes: CSV, of which table, or JSON, with which meta.
+// formOf is the form of an answer: CSV with its table, or JSON with its meta.
 func (p *Params) formOf(r *http.Request, tables Param) (asCSV bool, table, form string) {
 	table, form = p.word(tables), p.word(paramMeta)
 	asCSV = prefers(r, mediaCSV) || table != "" && weightOf(r, mediaJSON) == 0 // a link sets no header

@@ -120,7 +120,7 @@ func (d document) write(w http.ResponseWriter, servers any) error {
 		return fmt.Errorf("encode document: %w", err)
 	}
 	w.Header().Set("Content-Type", mediaJSON)
-	_, _ = w.Write(raw) // a caller that went away is no failure of ours
+	_, _ = w.Write(raw) // a caller that has gone away is not our failure
 	return nil
 }
 

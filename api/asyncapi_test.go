@@ -123,7 +123,7 @@ func TestHeadersAreDescribed(t *testing.T) {
 		}
 		return names
 	}
-	resumed := domain.ProjectionResumed{Projection: "dashboards", Reason: "mended"}
+	resumed := domain.ProjectionResumed{Projection: "dashboards", Reason: "repaired"}
 	for _, topic := range topics {
 		full := domain.Envelope{Time: time.Now().Truncate(time.Microsecond)}
 		fillTexts(reflect.ValueOf(&full).Elem())

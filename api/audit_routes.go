@@ -46,7 +46,7 @@ func (s *Server) auditRoutes() []route {
 	}
 }
 
-// auditFunc answers a question about the history of an agency: of the dashboard in the path, "" where there is none.
+// auditFunc answers a question about the history of an agency: of the dashboard in the path; "" without one.
 type auditFunc func(w http.ResponseWriter, r *http.Request, params *Params, parent, dashboard string) error
 
 // auditing hands an endpoint the parameters that it declares and, where one of them is a time, the time zone, which is

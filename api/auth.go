@@ -34,7 +34,7 @@ func (s *Server) admitted(ctx context.Context, p Principal) (Principal, error) {
 }
 
 // authenticationError takes an ordinary error of an authenticator for "nobody is signed in": a main application's own
-// errors are none of this service's faults. Those that say what they are stay: [domain.Error], what passes by itself.
+// errors are not this service's faults. Those that say what they are stay: [domain.Error], what passes by itself.
 func (s *Server) authenticationError(err error) error {
 	_, known := errors.AsType[*domain.Error](err)
 	if known || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || s.deps.Passes(err) {

@@ -15,7 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// A main application's own error is "not signed in" to its visitor, is no fault of ours in the log, and tells nobody
+// A main application's own error is "not signed in" to its visitor, is not a fault in the log, and tells nobody
 // what is inside.
 func TestErrorsOfAnAuthenticator(t *testing.T) {
 	t.Parallel()

@@ -109,7 +109,7 @@ func (s *Server) getClientPackage(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	w.Header().Set("Content-Type", "application/gzip")
-	_, _ = w.Write(packed) // a caller that went away is no failure of ours
+	_, _ = w.Write(packed) // a caller that has gone away is not our failure
 	return nil
 }
 

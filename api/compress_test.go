@@ -53,7 +53,7 @@ func TestAnswersAreCompressedByAcceptEncoding(t *testing.T) {
 	require.Empty(t, small.header.Get("Content-Encoding"), "not worth it")
 }
 
-// The tag of a dashboard is its version, for whoever asks: its answers are not compressed.
+// The tag of a dashboard is its version, for every caller: its answers are not compressed.
 func TestTagOfADashboardIsItsVersion(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -272,7 +272,7 @@ func progressOf(view connect.View) (progress []readingProgress, waits bool) {
 	return progress, waits
 }
 
-// notRead says to whoever has connected a page why it was not read, and what to do, in words of everyday: the codes of the platform are for those
+// notRead tells the person who connected a page why it was not read and what to do, in plain words: the codes of the platform are for those
 // who run the service. Soon: it may be read by itself in a moment.
 func notRead(class platforms.Class, network string) (says string, soon bool) {
 	switch class {
@@ -287,7 +287,7 @@ func notRead(class platforms.Class, network string) (says string, soon bool) {
 	case platforms.ClassBlocked:
 		return "not read: " + network + " gives no figures of it, by rules of its own. Look at the account there.", false
 	case platforms.ClassInvalid:
-		return "not read: " + network + " did not understand us. Tell whoever sent you here: it is nothing that you can mend.", false
+		return "not read: " + network + " did not understand us. Tell the person who sent you here: you cannot fix this yourself.", false
 	default:
 		return "not read yet: something went wrong on the way. It is tried again by itself.", true
 	}

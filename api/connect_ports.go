@@ -30,6 +30,6 @@ type ConnectDesk interface {
 	DeletionAsked(ctx context.Context, raw string) (connect.DeletionAnswer, error)
 	Deletion(ctx context.Context, code string) (connect.DeletionState, error)
 
-	// Public is the address of a path of ours as browsers outside write it.
+	// Public is the address of one of our paths as browsers outside write it.
 	Public(path string) string
 }

@@ -71,7 +71,7 @@ func (s *Server) whilePeopleAreKnown(serve endpointFunc) endpointFunc {
 	}
 }
 
-// still judges whether whoever asked for a sign-in may come in now.
+// still judges whether the person who asked for a sign-in may come in now.
 func (s *Server) still(ctx context.Context, r domain.ConnectRequester) error {
 	p := Principal{UserID: r.UserID, AccountID: r.ParentAccount, Roles: Roles{Role(r.Role)}}
 	if p.Roles.Has(RoleClient) {
@@ -211,7 +211,7 @@ func (s *Server) postDisconnect() operation {
 type connectLinkBody struct {
 	// Account is the id of the account whose pages are connected.
 	Account string `json:"account"`
-	// Platforms are where whoever has the link may sign in.
+	// Platforms are where a person who has the link may sign in.
 	Platforms []domain.Platform `json:"platforms"`
 	// Days is how long the link works: 1 to 14.
 	Days int `json:"days"`

@@ -51,7 +51,7 @@ func metaApp(t *testing.T) *platforms.Set {
 	return set
 }
 
-// dialogs are those of platforms where one person always agrees, with two pages, the second of which offers markup as its name.
+// dialogs are those of platforms where one person always agrees, with two pages; the name of the second is markup.
 type dialogs struct{ redeemed atomic.Int32 } // codes
 
 func (d *dialogs) SignIn(domain.Platform) (platforms.SignIn, error) { return d, nil }

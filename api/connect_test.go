@@ -36,7 +36,7 @@ type visitor struct {
 	maxAge int // of the cookie, in seconds
 }
 
-// visit asks for an address of ours, or sends a form to it.
+// visit asks for one of our addresses, or sends a form to it.
 func (v *visitor) visit(address string, form url.Values, headers ...string) answer {
 	v.b.t.Helper()
 	method, body := http.MethodGet, ""
@@ -106,7 +106,7 @@ func ticked(page answer, pages ...string) url.Values {
 
 const forClient1 = `{"platform":1,"account":"` + client1 + `","return_to":"/console/clients"}`
 
-// Whoever has connected a page reads why it is not read in words of everyday, and what to do. The page goes on looking only where that may change
+// A person who has connected a page reads in plain words why it is not read, and what to do. The page goes on looking only where that may change
 // in a moment.
 func TestFirstReadingThatFailsIsToldInPlainWords(t *testing.T) {
 	t.Parallel()
@@ -114,7 +114,7 @@ func TestFirstReadingThatFailsIsToldInPlainWords(t *testing.T) {
 	for class, want := range map[platforms.Class]string{
 		platforms.ClassReconnect: "sign in there once more", platforms.ClassPermission: "leave everything ticked at Facebook",
 		platforms.ClassThrottled: "no more questions for now", platforms.ClassNotFound: "Look there whether it still exists",
-		platforms.ClassBlocked: "Look at the account there", platforms.ClassInvalid: "Tell whoever sent you here",
+		platforms.ClassBlocked: "Look at the account there", platforms.ClassInvalid: "Tell the person who sent you here",
 		platforms.ClassRetry: "tried again by itself", "internal": "tried again by itself",
 	} {
 		view := connect.View{Readings: []domain.FirstReading{{SocialAccountID: 5, Class: string(class), Reason: domain.OptionalText(fmt.Sprintf(own, class))}}}

@@ -19,7 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// The program of docs/connecting.md, exactly as printed there, in Node: what is good is told, what is not comes back with its reason, and
+// The program of docs/connecting.md, exactly as printed there, in Node: valid lines are sent, invalid ones come back with a reason, and
 // once more it tells nothing twice.
 func TestProgramOfTheConnectingDocument(t *testing.T) {
 	t.Parallel()

@@ -60,7 +60,7 @@ func TestIfPreview(t *testing.T) {
 
 var decisions = regexp.MustCompile(`"preview":"[0-9a-f]{64}"`)
 
-// The real commands and queries: what a link does is told with names, nothing is changed, and the PUT does it.
+// The real commands and queries: what a link does is shown with names, nothing is changed, and the PUT does it.
 func TestPreviewGoldenAnswers(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)

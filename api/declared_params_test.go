@@ -30,7 +30,7 @@ func TestReadingAgainstDeclarationsIsRefused(t *testing.T) {
 }
 
 // Every route that takes parameters was asked once, with each role: what it reads is what it declares, so no answer is
-// a 500. Streams are asked for an account that is none, which they refuse after they have read.
+// a 500. Streams are asked for an account that does not exist, which they refuse after they have read.
 func TestEveryRouteReadsWhatItDeclares(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)

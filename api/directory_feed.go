@@ -81,7 +81,7 @@ func readLines(w http.ResponseWriter, r *http.Request) ([][]byte, error) {
 var errUnreadable = domain.NewError(domain.CodeInvalid,
 	"The body could not be read to its end: it broke off, or is not what Content-Encoding says. Send it again.")
 
-// unreadable is what a caller is told of a body that cannot be read; too large a one says so itself.
+// unreadable is the error for a body that cannot be read; too large a one says so itself.
 func unreadable(err error) error {
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return err

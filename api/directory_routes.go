@@ -11,7 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// DirectoryDeps are what a main application writes with, and the agency's staff where there is none.
+// DirectoryDeps are what a main application writes with, or without one the agency's staff.
 type DirectoryDeps struct {
 	Feed  DirectoryFeed
 	Told  DirectoryEntities
@@ -23,7 +23,7 @@ type DirectoryFeed interface {
 	Feed(ctx context.Context, c commands.Caller, lines [][]byte, atomic bool) (commands.Fed, error)
 }
 
-// DirectoryEntities reads back what was told.
+// DirectoryEntities reads back what was sent.
 type DirectoryEntities interface {
 	Told(ctx context.Context, keys []string) (map[string]domain.ToldEntity, error)
 }

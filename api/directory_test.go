@@ -110,7 +110,7 @@ func TestDirectoryIsFedLineByLine(t *testing.T) {
 	for _, l := range fed.Lines {
 		outcomes[l.Line] = l
 	}
-	require.NotContains(t, outcomes, 2, "an empty line is none")
+	require.NotContains(t, outcomes, 2, "an empty line does not count")
 	for line, reason := range map[int]string{
 		3: "24 hex digits", 4: "unknown event type", 5: "not a JSON object", 6: "in the future", 7: "ids from", 9: "longer than", 10: "linked set",
 	} {
@@ -130,7 +130,7 @@ func TestDirectoryIsFedLineByLine(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, status)
 }
 
-// An agency's colour is read back as it was told, and what is none is refused and changes nothing.
+// An agency's colour is read back as it was sent; an invalid one is refused and changes nothing.
 func TestColourOfAnAgencyIsFed(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
@@ -165,7 +165,7 @@ func TestAtomicFeedRefusesAll(t *testing.T) {
 	require.Equal(t, 1, b.feed("?atomic=true", category(41, "Events", "2026-01-01T10:00:00Z")).Taken)
 }
 
-// What is told again, or is older than what is known, changes nothing, also within one request; an erasure counts like any state.
+// What is sent again, or is older than what is known, changes nothing, also within one request; an erasure counts like any state.
 func TestFeedIsIdempotent(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
@@ -189,7 +189,7 @@ func TestFeedIsIdempotent(t *testing.T) {
 	require.Equal(t, 1, b.feed("", untimed).Unchanged, "what is the same is not told again")
 }
 
-// Lines that say no time count in their order, also an erasure and what is made anew after it.
+// Lines that say no time count in their order, also an erasure and what is created again after it.
 func TestUntimedLinesCountInTheirOrder(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
@@ -203,8 +203,8 @@ func TestUntimedLinesCountInTheirOrder(t *testing.T) {
 	}
 	require.Equal(t, 2, b.feed("", untimed("first"), untimed("last")).Taken)
 	require.Equal(t, "last", name())
-	require.Equal(t, 2, b.feed("", `{"type":"directory.category.v1","id":"51","erase":true}`, untimed("anew")).Taken)
-	require.Equal(t, "anew", name())
+	require.Equal(t, 2, b.feed("", `{"type":"directory.category.v1","id":"51","erase":true}`, untimed("again")).Taken)
+	require.Equal(t, "again", name())
 }
 
 // What was erased is refused if it was written before, or does not say when, and taken if it was written since.
@@ -300,7 +300,7 @@ func TestFeedBodies(t *testing.T) {
 	}
 }
 
-// What the log did not acknowledge is told as such: the same request again is safe.
+// What the log did not acknowledge is reported as such: repeating the request is safe.
 func TestFeedIsAcknowledgedByTheLog(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
@@ -375,7 +375,7 @@ func TestLocalDirectory(t *testing.T) {
 	require.Contains(t, fed.Lines[0].Reason, "LEDGERBOARD_DIRECTORY=local")
 }
 
-// Where a main application tells accounts and users, staff is told where to add them.
+// Where a main application sends accounts and users, the error tells staff where to add them.
 func TestAddingIsTheMainApplications(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)

@@ -7,7 +7,7 @@
 //     (notices, Socket.IO) judged by the endpoint itself; a test names the exceptions.
 //   - One table from codes to statuses ([statusOf]); what is not a [domain.Error] stays inside and
 //     answers 500 with nothing but the request id.
-//   - Ids are lower-cased here, in tokens, paths and bodies, whoever verified them: two spellings of one
+//   - Ids are lower-cased here, in tokens, paths and bodies, regardless of what verified them: two spellings of one
 //     agency would be two streams of the log.
 //   - What a caller got wrong is named, all of it at once; a foreign id reads like an unknown one.
 //   - Every verified caller, of whatever kind its credentials are, passes one rule ([whyRefused]): who has left is refused.

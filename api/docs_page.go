@@ -105,6 +105,6 @@ func (s *Server) getDocs(w http.ResponseWriter, _ *http.Request) error {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", connectPolicy)
-	_, _ = w.Write(body) // a caller that went away is no failure of ours
+	_, _ = w.Write(body) // a caller that has gone away is not our failure
 	return nil
 }

@@ -32,7 +32,7 @@ const (
 var errAccessEnded = domain.NewError(domain.CodeForbidden, "Your access has ended. Ask your agency.")
 
 // whyRefused is the rule of who has no rights, in one place for every request, stream and socket: why the caller is refused,
-// "" when it may come in. Auditors and operators need be nobody of the directory: their token and the withdrawn list judge them.
+// "" when it may come in. Auditors and operators need not be in the directory: their token and the withdrawn list judge them.
 func whyRefused(p Principal, withdrawn bool, s readmodels.Standing, unknownAllowed bool) string {
 	switch {
 	case withdrawn:
@@ -145,7 +145,7 @@ func (k *doorkeeper) remembered(who person) (sighting, bool) {
 	return s, known
 }
 
-// remember makes room, where there is none, among those that hold no longer, else anywhere: whoever is forgotten is asked for.
+// remember makes room, if there is no more, among expired entries, else anywhere: a forgotten caller is looked up again.
 func (k *doorkeeper) remember(who person, s sighting) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

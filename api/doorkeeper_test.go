@@ -232,7 +232,7 @@ func TestNothingIsCreatedWhileNobodyKnowsWhoLeft(t *testing.T) {
 	refused := b.get(dashboardPath+client1, b.agencyToken())
 	require.Equal(t, http.StatusServiceUnavailable, refused.status, refused.body)
 	require.Equal(t, stale.Message, refused.failure(t).Message)
-	require.Equal(t, http.StatusNotFound, b.get(dashboardPath+client1, b.token(agency, "auditor")).status, "who creates nothing is told what there is")
+	require.Equal(t, http.StatusNotFound, b.get(dashboardPath+client1, b.token(agency, "auditor")).status, "a reader who creates nothing gets what there is")
 	require.Empty(t, b.opened)
 	known = nil
 	require.Equal(t, http.StatusOK, b.get(dashboardPath+client1, b.agencyToken()).status)

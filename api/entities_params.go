@@ -150,7 +150,7 @@ func (p *Params) optionalBool(declared Param) *bool {
 func (p *Params) word(declared Param) string {
 	value, present := p.value(declared, declared.Kind)
 	if (present || declared.Required) && !slices.Contains(declared.Words, value) {
-		wrong := cmp.Or(declared.wrong, "is none of %s")
+		wrong := cmp.Or(declared.wrong, "is not one of %s")
 		p.bad.Addf(declared.Name, "%s", strings.Replace(wrong, "%s", strings.Join(declared.Words, ", "), 1))
 		return ""
 	}

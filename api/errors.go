@@ -82,7 +82,7 @@ func publicError(err error) *domain.Error {
 		"Something went wrong on our side. Try again; if it stays, report the request id.")
 }
 
-// told is what a caller is told of err; the whole of an internal error goes to the log.
+// told is the part of err that a caller sees; the whole of an internal error goes to the log.
 func (s *Server) told(r *http.Request, err error) *domain.Error {
 	public := publicError(err)
 	level, text := slog.LevelDebug, "request refused"
@@ -159,5 +159,5 @@ func (s *Server) writeJSON(w http.ResponseWriter, contentType string, status int
 	}
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
-	_, _ = w.Write(append(raw, '\n')) // a caller that went away is no failure of ours
+	_, _ = w.Write(append(raw, '\n')) // a caller that has gone away is not our failure
 }

@@ -154,7 +154,7 @@ func TestForeignIDsTakeTheSamePathAsUnknownOnes(t *testing.T) {
 				continue
 			}
 			forms := [][]string{nil}
-			if role == "agency" { // a form is asked for by whoever may ask
+			if role == "agency" { // a form is asked for by a caller who may ask
 				forms = append(forms, []string{"Accept: text/csv", "If-None-Match: *"}, []string{"Accept: application/problem+json"})
 			}
 			for _, path := range places {

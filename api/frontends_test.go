@@ -151,7 +151,7 @@ func TestTimeoutsSpareStreams(t *testing.T) {
 	}
 	stream := get("/api/notices") //nolint:bodyclose // get closes it at the end
 	late := get(insightsPath)     //nolint:bodyclose // likewise
-	require.Equal(t, http.StatusServiceUnavailable, late.StatusCode, "half an answer is none")
+	require.Equal(t, http.StatusServiceUnavailable, late.StatusCode, "half an answer is no answer")
 	require.Less(t, <-asked, time.Second)
 	first := make([]byte, 1)
 	_, err := io.ReadFull(stream.Body, first)

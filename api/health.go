@@ -58,7 +58,7 @@ type CheckResult struct {
 // ProjectionHealth is how far a read model is, as this process saw it last.
 type ProjectionHealth struct {
 	Name       string            `json:"name"`        // of the projection
-	Generation int               `json:"generation"`  // that this process reads; 0: there is none yet
+	Generation int               `json:"generation"`  // that this process reads; 0: no generation yet
 	State      string            `json:"state"`       // building, live
 	Paused     bool              `json:"paused"`      // by an operator
 	Parked     int64             `json:"parked"`      // events that wait for an operator
@@ -114,10 +114,10 @@ type ConnectionPause struct {
 // Health answers /healthz and /readyz.
 type Health struct {
 	Checks      []Check
-	Projections func() []ProjectionHealth // nil: none are told of
-	// Paused tells which platforms and connections are paused; nil: none are told of.
+	Projections func() []ProjectionHealth // nil: not reported
+	// Paused tells which platforms and connections are paused; nil: not reported.
 	Paused   func(context.Context) ([]PlatformPause, []ConnectionPause)
-	Readings func() []PlatformReading // how this process reads platforms; nil: none are told of
+	Readings func() []PlatformReading // how this process reads platforms; nil: not reported
 }
 
 // Handler serves /healthz, /readyz and /metrics alone: what a process has that serves nothing else. Metrics may be nil:
@@ -142,7 +142,7 @@ func writeHealth(w http.ResponseWriter, status int, body HealthBody) {
 	}
 	w.WriteHeader(status)
 	if err := json.NewEncoder(w).Encode(body); err != nil {
-		return // whoever asked has gone
+		return // the caller has gone away
 	}
 }
 

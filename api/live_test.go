@@ -153,7 +153,7 @@ func TestLiveStreamIsRefused(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, setup(t).get("/api/live", b.agencyToken()).status, "no hub, no route")
 }
 
-// Whoever has left is cut, though nothing else happens.
+// The stream of a user who has left is cut, though nothing else happens.
 func TestStreamOfWhoLeftIsCut(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/api/live", "/api/notices"} {
@@ -165,7 +165,7 @@ func TestStreamOfWhoLeftIsCut(t *testing.T) {
 		s := b.listen(strings.TrimSuffix(url, "/api/live")+path, b.agencyToken())
 		require.NotEmpty(t, s.next(first))
 		directory.set(readmodels.Standing{}, nil)
-		require.Empty(t, s.next(stream.FiguresEvent), "the stream ends, and nothing was told")
+		require.Empty(t, s.next(stream.FiguresEvent), "the stream ends, and nothing was sent")
 		require.NoError(t, s.lines.Err(), path)
 	}
 }

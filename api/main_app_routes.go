@@ -96,7 +96,7 @@ func registrationOf(members map[string]json.RawMessage) (reg connect.Registratio
 	return reg, bad.Err()
 }
 
-// tokensBody is what a platform gave to whoever signed the person in. It is never logged and in no answer.
+// tokensBody is what a platform gave to the application that signed the person in. It is never logged or returned.
 type tokensBody struct {
 	// AccessToken is the person's, or at Facebook and for Instagram behind a page the page's own.
 	AccessToken  string     `json:"access_token"`

@@ -218,7 +218,7 @@ func TestRegistrationsThatAreRefused(t *testing.T) {
 		require.Contains(t, a.body, want.says)
 	}
 	require.Len(t, log.Records(domain.TopicDirectory), before)
-	for _, ofSignIn := range []int64{domain.FirstComputedID + 5, 55} { // whoever names the place of a consent's tokens
+	for _, ofSignIn := range []int64{domain.FirstComputedID + 5, 55} { // a caller that names the place of a consent's tokens
 		refused := b.handOver(ofSignIn, `{"access_token":"STOLEN"}`)
 		require.Equal(t, http.StatusConflict, refused.status, refused.body)
 	}

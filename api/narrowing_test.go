@@ -73,7 +73,7 @@ func TestFiguresOfADashboard(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, ask(otherClient, staff).status)
 	require.NotContains(t, metaOf(t, b.get(insightsPath, staff)), "clients_see", "no dashboard was named")
 
-	require.Equal(t, http.StatusNotFound, ask(client3, staff).status, "there is none yet")
+	require.Equal(t, http.StatusNotFound, ask(client3, staff).status, "it does not exist yet")
 	require.Equal(t, []any{client3}, b.entries("/api/dashboards?exists=false", staff, "sub_account_id"), "and none was made")
 
 	yes, no := true, false

@@ -134,7 +134,7 @@ func foreign(t *testing.T, text, where string, components map[string]any) {
 	}
 }
 
-// wordsOfTheDocument look like names of Go and are none.
+// wordsOfTheDocument look like names of Go but are not.
 var wordsOfTheDocument = []string{"LinkedIn", "TikTok", "EventSource", "AsyncAPI", "OpenAPI", "MiB"}
 
 // Each answer of an error has an example that is one, and each operation a request that can be copied: the

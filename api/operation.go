@@ -25,7 +25,7 @@ type Answer struct {
 	Data reflect.Type // in the envelope
 	Meta reflect.Type // beside the data; nil: the answer has none
 	Bare reflect.Type // of an answer without the envelope
-	CSV  string       // the header line of the answer as CSV; "" where there is none
+	CSV  string       // the header line of the answer as CSV; "" without one
 }
 
 // reading is a parser with the parameters that it reads.

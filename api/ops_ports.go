@@ -10,7 +10,7 @@ import (
 )
 
 // OperatorDesk is what operators see and do; internal/desk implements it. Whatever acts is recorded before it acts,
-// and refused when it cannot be recorded; what came of it is recorded behind it. Names and ids that are none give not_found with the
+// and refused when it cannot be recorded; what came of it is recorded behind it. Unknown names and ids give not_found with the
 // names that there are.
 type OperatorDesk interface {
 	Projections(ctx context.Context) ([]operator.Projection, error)

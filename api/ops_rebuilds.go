@@ -48,7 +48,7 @@ func (s *Server) readAction(w http.ResponseWriter, r *http.Request) (a action, e
 	}
 	a.reason, err = domain.ParseReason(reason)
 	if told, ok := errors.AsType[*domain.Error](err); ok {
-		return a, told.WithField("reason", "is none that is taken")
+		return a, told.WithField("reason", "is not one of the reasons")
 	}
 	return a, err
 }
@@ -94,7 +94,7 @@ func (s *Server) streamRebuild() operation {
 			}
 			_ = out.SetWriteDeadline(time.Now().Add(10 * progressEvery))
 			if _, err := fmt.Fprintf(w, "event: rebuild\ndata: %s\n\n", raw); err != nil || out.Flush() != nil || rebuild.Ended() {
-				return nil // a listener that went away is no failure of ours
+				return nil // a listener that has gone away is not our failure
 			}
 			select {
 			case <-r.Context().Done():

@@ -57,7 +57,7 @@ func (f *fakeDesk) Actions(_ context.Context, limit int, cursor string) ([]opera
 	f.did(commands.Caller{}, domain.Reason{}, "actions", strconv.Itoa(limit), cursor)
 	return []operator.Action{{
 		ID: "a1", Action: domain.ActionConnectionRead, Target: domain.OperatorTarget{Connection: 7}, Reason: domain.Reason{Code: domain.ReasonTest},
-		Outcome: domain.OutcomeRefused, Code: domain.CodeNotFound, Why: "there is none",
+		Outcome: domain.OutcomeRefused, Code: domain.CodeNotFound, Why: "it does not exist",
 	}}, "next", nil
 }
 
@@ -190,7 +190,7 @@ func TestOperatorsAreToldWhatIsWrong(t *testing.T) {
 	}
 }
 
-// The progress of a rebuild is told until its end, and no longer.
+// The progress of a rebuild is streamed until its end, and no longer.
 func TestProgressOfARebuildIsStreamed(t *testing.T) {
 	t.Parallel()
 	b, desk := operating(t)
@@ -230,7 +230,7 @@ func TestOperatorsSeeWhatWasDone(t *testing.T) {
 	require.Contains(t, answer.body, `"next_cursor":"next"`)
 }
 
-// What names no parked event, and a cursor of another list, is told by the parameter's name; nobody is asked for it.
+// The error for an unknown parked event or a cursor of another list names the parameter; nothing is read.
 func TestParkedEventsAreNamedByTheirForm(t *testing.T) {
 	t.Parallel()
 	b, desk := operating(t)

@@ -100,7 +100,7 @@ func TestWhoLeftIsOutEverywhere(t *testing.T) {
 						stays = becomes.allowed
 					}
 					if stays {
-						time.Sleep(time.Second) // what is remembered of before is over
+						time.Sleep(time.Second) // earlier answers are no longer remembered
 						require.Zero(t, m.refusals(), "%s as %s, after", fate, role)
 						m.requireBack(true, fate)
 						continue

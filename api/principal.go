@@ -16,7 +16,7 @@ type Principal struct {
 	UserID    string
 	AccountID string
 	Roles     Roles
-	ExpiresAt time.Time // when the credentials end and streams are cut; zero: not known, streams are opened anew every 5 minutes
+	ExpiresAt time.Time // when the credentials end and streams are cut; zero: not known, streams are opened again every 5 minutes
 }
 
 // ParentID returns the agency that the caller acts for, and false when only the directory knows it
@@ -28,7 +28,7 @@ func (p Principal) ParentID() (string, bool) {
 	return "", false
 }
 
-// isPerson tells whether the directory must know the caller: whoever has a role besides those of auditors, operators and main
+// isPerson tells whether the directory must know the caller: one with a role besides those of auditors, operators and main
 // applications.
 func (p Principal) isPerson() bool {
 	return slices.ContainsFunc(p.Roles, func(r Role) bool { return r != RoleAuditor && r != RoleOperator && r != RoleMainApp })
@@ -61,7 +61,7 @@ func PrincipalFrom(ctx context.Context) (Principal, bool) {
 	return p, ok
 }
 
-// Canonical lower-cases the ids, whoever verified them: two spellings of an agency would be two
+// Canonical lower-cases the ids, regardless of what verified them: two spellings of an agency would be two
 // streams of the log. It refuses ids that cannot belong to the roles.
 func (p Principal) Canonical() (Principal, error) {
 	user, ok := domain.HexID(p.UserID)
@@ -73,7 +73,7 @@ func (p Principal) Canonical() (Principal, error) {
 		return Principal{}, unauthenticated("The token's subject is not a user id (24 hex digits). Get a new token.")
 	}
 	if noTenant {
-		p.AccountID = "" // an operator or a main application is nobody of a tenant, whatever its token says
+		p.AccountID = "" // an operator or a main application belongs to no tenant, whatever its token says
 		return p, nil
 	}
 	account, ok := domain.HexID(p.AccountID)

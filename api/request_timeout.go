@@ -30,7 +30,7 @@ func (s *Server) bounded(next http.Handler) http.Handler {
 	})
 }
 
-// boundBodies gives the body of a request some time to come, whoever sends it and wherever to: net/http reads it to its end also
+// boundBodies gives the body of a request some time to come, for every caller and path: net/http reads it to its end also
 // where nobody asks for it, as when nothing is at the address or the caller has no token, and would wait for ever. Requests without
 // a body have no deadline of reading: net/http takes its end for a caller that went away.
 func boundBodies(limit time.Duration, next http.Handler) http.Handler {

@@ -124,7 +124,7 @@ func TestPrincipalsOfAMainApplication(t *testing.T) {
 	})
 	b.views[agency+"/"+client1] = view(client1, 3)
 	answer := b.ask(http.MethodGet, "/api/projects/dashboard/"+client1, "", "X-Account: "+strings.ToUpper(agency))
-	require.Equal(t, http.StatusOK, answer.status, "ids are lower-cased, whoever verified them")
+	require.Equal(t, http.StatusOK, answer.status, "ids are lower-cased, regardless of what verified them")
 	answer = b.ask(http.MethodGet, "/api/projects/dashboard/"+client1, "", "X-Account: 17")
 	require.Equal(t, http.StatusUnauthorized, answer.status)
 }

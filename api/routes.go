@@ -110,7 +110,7 @@ func (s *Server) routes() []route {
 // whenReady refuses what rests on the read models while they are being made, and what is most worth to somebody who has
 // left while it is not known who has. Notices judge by themselves: their clients reconnect by their own rules.
 func (s *Server) whenReady(r route, next endpointFunc) endpointFunc {
-	if r.roles == nil || slices.Equal(r.roles, []Role{RoleOperator}) { // who mends them needs no ready ones
+	if r.roles == nil || slices.Equal(r.roles, []Role{RoleOperator}) { // an operator who repairs them cannot wait for ready ones
 		return next
 	}
 	byPeople := slices.Contains(r.roles, RoleAgency) || slices.Contains(r.roles, RoleClient)

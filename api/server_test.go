@@ -58,7 +58,7 @@ func TestHealthAndReadiness(t *testing.T) {
 }
 
 // What leaves reads possible does not take a process out of rotation; what leaves no change possible takes it out for
-// whoever asks for writes.
+// every caller of writes.
 func TestDegraded(t *testing.T) {
 	t.Parallel()
 	fault := &api.DegradedError{Reason: "1 parked event", Writes: true}
@@ -194,7 +194,7 @@ func TestAccessLogHoldsNoSecrets(t *testing.T) {
 	}
 }
 
-// Whoever leaves a page while it loads is no outage of the service.
+// A visitor who leaves a page while it loads is not an outage of the service.
 func TestClientsThatWentAwayAreNoFailures(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
@@ -206,7 +206,7 @@ func TestClientsThatWentAwayAreNoFailures(t *testing.T) {
 	request.Header.Set("Authorization", "Bearer "+b.agencyToken())
 	b.server.ServeHTTP(httptest.NewRecorder(), request)
 	require.Contains(t, b.logged(), `"status":499`)
-	require.Equal(t, http.StatusServiceUnavailable, b.get(insightsPath, b.agencyToken()).status, "who still waits is told to come again")
+	require.Equal(t, http.StatusServiceUnavailable, b.get(insightsPath, b.agencyToken()).status, "a caller who still waits gets a 503")
 	metrics, err := registry.Gather()
 	require.NoError(t, err)
 	require.Contains(t, fmt.Sprint(metrics), `value:"499"`)

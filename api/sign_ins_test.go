@@ -53,7 +53,7 @@ func (s *signIns) EndSession(_ context.Context, of readmodels.User, id string) e
 	return s.err
 }
 
-// An agency makes links for its people, those of its clients and its own, and ends their sessions; of others it hears that there are none.
+// An agency makes links for its people, those of its clients and its own, and ends their sessions; other people do not exist for it.
 func TestAnAgencyLooksAfterTheSignInsOfItsPeople(t *testing.T) {
 	t.Parallel()
 	in := &signIns{}

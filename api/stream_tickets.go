@@ -16,8 +16,8 @@ import (
 const (
 	// ticketLife is the longest life of a ticket; the login that it was taken with may end it sooner.
 	ticketLife = 12 * time.Hour
-	// beliefLife is how long streams and tickets believe a login of which nobody says when it ends, as of a main application's
-	// session that may be over any time. Then its client opens the stream anew, and the login is judged anew.
+	// beliefLife is how long streams and tickets trust a login without a known end, such as a main application's
+	// session that may be over any time. Then its client opens the stream again, and the login is judged again.
 	beliefLife = 5 * time.Minute
 )
 

@@ -78,15 +78,15 @@ func TestTicketIsForOneStreamOfOnePage(t *testing.T) {
 		headers      []string
 		status       int
 	}{
-		"its page":                      {"/api/live", "/api/live", page, []string{"Origin: " + page}, http.StatusOK},
-		"a page of ours":                {"/api/live", "/api/live", "", []string{sameOrigin}, http.StatusOK},
-		"a page of ours, named at POST": {"/api/notices", "/api/notices", page, []string{sameOrigin}, http.StatusOK},
-		"another stream":                {"/api/live", "/api/notices", page, []string{"Origin: " + page}, http.StatusUnauthorized},
-		"another page":                  {"/api/live", "/api/live", page, []string{"Origin: https://evil.example.com"}, http.StatusUnauthorized},
-		"taken by no page":              {"/api/live", "/api/live", "", []string{"Origin: " + page}, http.StatusUnauthorized},
-		"a link from elsewhere":         {"/api/live", "/api/live", page, []string{"Sec-Fetch-Site: cross-site"}, http.StatusUnauthorized},
-		"no browser":                    {"/api/live", "/api/live", page, nil, http.StatusUnauthorized},
-		"a token beside it":             {"/api/live", "/api/notices", page, []string{"Authorization: Bearer " + b.agencyToken()}, http.StatusUnauthorized},
+		"its page":                        {"/api/live", "/api/live", page, []string{"Origin: " + page}, http.StatusOK},
+		"one of our pages":                {"/api/live", "/api/live", "", []string{sameOrigin}, http.StatusOK},
+		"one of our pages, named at POST": {"/api/notices", "/api/notices", page, []string{sameOrigin}, http.StatusOK},
+		"another stream":                  {"/api/live", "/api/notices", page, []string{"Origin: " + page}, http.StatusUnauthorized},
+		"another page":                    {"/api/live", "/api/live", page, []string{"Origin: https://evil.example.com"}, http.StatusUnauthorized},
+		"taken by no page":                {"/api/live", "/api/live", "", []string{"Origin: " + page}, http.StatusUnauthorized},
+		"a link from elsewhere":           {"/api/live", "/api/live", page, []string{"Sec-Fetch-Site: cross-site"}, http.StatusUnauthorized},
+		"no browser":                      {"/api/live", "/api/live", page, nil, http.StatusUnauthorized},
+		"a token beside it":               {"/api/live", "/api/notices", page, []string{"Authorization: Bearer " + b.agencyToken()}, http.StatusUnauthorized},
 	} {
 		one := ticket(t, b, b.agencyToken(), c.taken, c.origin)
 		status, _, _ := firstLines(t, server.URL+c.opens+"?ticket="+one.Ticket, c.headers...)
@@ -124,7 +124,7 @@ func TestTicketEndsWithItsLogin(t *testing.T) {
 }
 
 // A session of a main application that names no end may be over any time: its streams end after minutes, so that their clients open
-// them anew and the session is judged anew.
+// them again and the session is judged again.
 func TestStreamsOfALoginWithoutAnEndAreOpenedAnew(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *api.Deps) {
@@ -166,7 +166,7 @@ func TestStreamsThatAreNotReadySayWhenToComeBack(t *testing.T) {
 	requireComeBack(t, b.get("/api/notices", b.token("f00000000000000000000000", "client")), 2, "not ready")
 }
 
-// Whoever may not listen is refused at the opening, so that its EventSource gives up.
+// A caller who may not listen is refused at the opening, so that its EventSource gives up.
 func TestLostAccessIsRefusedAtTheOpening(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *api.Deps) {

@@ -33,7 +33,7 @@ const (
 // wantedStatus is what each caller gets: from a request about its own tenant, and from one about the other's.
 type wantedStatus struct{ own, foreign int }
 
-// rights says what each role gets from a route. A wrong role is told 403, a foreign
+// rights says what each role gets from a route. A wrong role gets 403, a foreign
 // id 404.
 type rights struct {
 	agency, client, auditor, operator, mainApp, nobody wantedStatus
@@ -62,11 +62,11 @@ var (
 	rightsOfDashboards    = rights{free, free, free, refused, refused, unproven, true}
 	rightsOfCategories    = rights{free, free, refused, refused, refused, unproven, true}
 	rightsOfMainApp       = rights{refused, refused, refused, refused, free, unproven, true}
-	rightsOfTokens        = rights{refused, refused, refused, refused, gone, unproven, true} // of a connection that is none
+	rightsOfTokens        = rights{refused, refused, refused, refused, gone, unproven, true} // of an unknown connection
 	rightsOfAdding        = rights{free, refused, refused, refused, refused, unproven, true}
 	rightsOfInviting      = rights{wantedStatus{http.StatusOK, http.StatusUnprocessableEntity}, refused, refused, refused, refused, unproven, false}
 	rightsOfConnecting    = rights{free, refused, refused, refused, refused, unproven, true} // the client's dashboard lacks the scope connect
-	rightsOfSignIns       = rights{gone, gone, refused, refused, refused, unproven, true}    // of which there is none
+	rightsOfSignIns       = rights{gone, gone, refused, refused, refused, unproven, true}    // of an unknown session
 	rightsOfDisconnecting = rights{wantedStatus{http.StatusConflict, http.StatusNotFound}, wantedStatus{http.StatusForbidden, http.StatusNotFound}, refused, refused, refused, unproven, false}
 	rightsOfBrowser       = rights{gone, gone, gone, gone, gone, gone, true} // of no sign-in
 	rightsOfBrowserForm   = rights{unread, unread, unread, unread, unread, unread, true}
@@ -142,7 +142,7 @@ var rightsTable = map[string]rights{
 	"POST /connect/choose/{}":           rightsOfBrowser,
 	"GET /connect/link/{}":              rightsOfBrowser,
 	"POST /connect/link/{}":             rightsOfBrowserForm,
-	"POST /connect/meta/deauthorize":    rightsOfBrowserForm, // of whoever signs with an app's secret
+	"POST /connect/meta/deauthorize":    rightsOfBrowserForm, // of a caller who signs with an app's secret
 	"POST /connect/meta/delete":         rightsOfBrowserForm,
 	"GET /connect/meta/delete/{}":       rightsOfBrowser,
 

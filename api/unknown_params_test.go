@@ -26,7 +26,7 @@ func ignoredIn(t *testing.T, a answer) []string {
 	return body.Meta.Ignored
 }
 
-// addressOf is a request of an operation with examples for what must be given, and one value of a parameter of ours.
+// addressOf is a request of an operation with examples for what must be given, and one value of a known parameter.
 func addressOf(op api.Operation, name, value string) string {
 	path, query := op.Pattern, url.Values{}
 	for _, declared := range op.Takes {

@@ -27,7 +27,7 @@ type Withdrawn struct {
 	mu       sync.Mutex
 	looked   time.Time
 	subjects map[string]bool
-	failing  bool // the last look; a fault that lasts is told of once
+	failing  bool // the last look; a lasting fault is logged once
 }
 
 // OpenWithdrawn reads the file; an error names the file, and the line that is wrong. With an empty path nobody is withdrawn: nil.
@@ -68,7 +68,7 @@ func (w *Withdrawn) look() {
 	case err == nil:
 		w.subjects = subjects
 	case !w.failing:
-		w.logger.Error("withdrawn subjects: the list cannot be read, the last one holds; mend the file", "error", err)
+		w.logger.Error("withdrawn subjects: the list cannot be read, the last one holds; fix the file", "error", err)
 	}
 	w.failing = err != nil
 }

@@ -71,7 +71,7 @@ func (e *Engine) checkDue(ctx context.Context, logger *slog.Logger) error {
 	}
 	if !report.Equal {
 		logger.ErrorContext(ctx, "tables are not what the log says", "projection", report.Projection, "report", report.ID,
-			"mend", "see ledgerboard verify --tables; a rebuild makes the tables anew from the log")
+			"remedy", "see ledgerboard verify --tables; a rebuild makes new tables from the log")
 	}
 	_, err = e.pool.Exec(ctx, `
 		insert into table_checks (projection, generation, at, equal, report) values ($1, $2, $3, $4, $5)

@@ -13,5 +13,5 @@
 // # Non-obvious
 //
 //   - It is a package of its own because the API asks an [api.Authenticator] and knows no token; only the program puts the two together.
-//   - Ids are lower-cased by [api.Principal.Canonical], whoever verified them.
+//   - Ids are lower-cased by [api.Principal.Canonical], regardless of what verified them.
 package bearer

@@ -70,7 +70,7 @@ func newTokenKeys(c Config) (*tokenKeys, error) {
 	return k, nil
 }
 
-// keyClient follows redirects on the configured host alone: keys are trust, and whoever can answer there could else name
+// keyClient follows redirects on the configured host alone: keys are trust, and anyone who can answer there could otherwise name
 // any other place for them.
 var keyClient = &http.Client{CheckRedirect: func(next *http.Request, via []*http.Request) error {
 	first := via[0].URL

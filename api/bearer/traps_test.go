@@ -27,7 +27,7 @@ import (
 // plain are claims that are taken.
 var plain = issuer.Claims{User: alice, Account: client1, Now: jwtNow}
 
-// Every row is a token that must be refused, whoever signed it; its name is the name of its test. The numbers are sections of
+// Every row is a token that must be refused, regardless of its signer; its name is the name of its test. The numbers are sections of
 // RFC 8725. HTTP, event streams and Socket.IO ask this one verifier.
 func TestTrapsOfTokens(t *testing.T) {
 	t.Parallel()

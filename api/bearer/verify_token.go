@@ -117,8 +117,8 @@ func (j *JWT) Verify(ctx context.Context, token string) (api.Principal, error) {
 	return api.Principal{UserID: c.Subject, AccountID: c.AccountID, Roles: api.Roles(c.Role), ExpiresAt: c.ExpiresAt.Time}.Canonical()
 }
 
-// tokenError tells a person what to do about a refused token. Only an expiry is told apart from a
-// bad signature when both the signature and the rest are good: golang-jwt verifies it first.
+// tokenError tells a person what to do about a refused token. A token is reported as expired
+// only if its signature is good: golang-jwt verifies that first.
 func tokenError(err error) error {
 	var known *domain.Error
 	switch {

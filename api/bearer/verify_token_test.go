@@ -235,7 +235,7 @@ func TestKeysAreNotBelievedForEver(t *testing.T) {
 	require.NoError(t, verify())
 }
 
-// Whoever can make the provider redirect must not be able to name other keys.
+// An attacker who can make the provider redirect must not be able to name other keys.
 func TestKeysAreNotFollowedToAnotherHost(t *testing.T) {
 	t.Parallel()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -15,7 +15,7 @@ func (c *Console) personPages() []page {
 	return []page{{pattern: "GET " + peoplePath + "{id}", roles: auditors, views: []view{personView{}}, open: (*visit).person}}
 }
 
-// personView is to what a person had access, from when to when, and because of which records.
+// personView is what a person had access to, from when to when, and the records that caused it.
 type personView struct {
 	readmodels.Named
 

@@ -59,7 +59,7 @@ func (v *visit) justClosed() (view, error) {
 	return shown, err
 }
 
-// notices are what the reader of a board hears of at once. Without a known end the stream is opened anew every few minutes, and ends so soon after a
+// notices are what the reader of a board hears of at once. Without a known end the stream is opened again every few minutes, and ends so soon after a
 // session that somebody has ended.
 func (v *visit) notices() (view, error) {
 	v.who.ExpiresAt = time.Time{}

@@ -141,7 +141,7 @@ func (v *visit) changeBoard() (view, error) {
 	return shown, err
 }
 
-// previewBoard asks what the edit would do. What it does to people is said on top of what links do to them, so that whoever a link brings along
+// previewBoard asks what the edit would do. What it does to people is said on top of what links do to them, so that people whom a link brings along
 // stays.
 func (v *visit) previewBoard(client readmodels.Account, edit boardEdit) (view, error) {
 	change, err := edit.change()

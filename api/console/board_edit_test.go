@@ -112,7 +112,7 @@ func TestABoardIsChangedAsItWasPreviewed(t *testing.T) {
 	require.NotContains(t, page.Body.String(), "North Star</label>", "an agency is linked with nobody")
 	form := fields(t, page.Body.String())
 	require.Equal(t, "7", form.Get("version"))
-	require.ElementsMatch(t, []string{clara, alice}, form["user"], "whoever is not shown to clients stays on the list, too")
+	require.ElementsMatch(t, []string{clara, alice}, form["user"], "people who are not shown to clients stay on the list, too")
 
 	form.Add("account", mill)
 	form.Set("do", "preview")
@@ -189,7 +189,7 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 	require.NotContains(t, b.get(edits+"?saved=6").Body.String(), "can no longer", "somebody else has changed it since")
 }
 
-// Whoever is put on the list or taken off it is so on top of what links bring along.
+// Changes to the list apply on top of what links bring along.
 func TestPeopleAreChangedOnTopOfLinks(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
@@ -215,7 +215,7 @@ func TestPeopleAreChangedOnTopOfLinks(t *testing.T) {
 	require.Equal(t, []string{alice, jonas}, sent.Users)
 }
 
-// Two managers at once: the second is told what the first changed, and finds what it entered.
+// Two managers at once: the second sees what the first changed, and finds what it entered.
 func TestTheSecondManagerIsToldWhatTheFirstChanged(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)

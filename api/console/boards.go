@@ -102,7 +102,7 @@ func (v *visit) ownBoard() (view, error) {
 	return shown, err
 }
 
-// openBoard is a board for whoever the visit is of; here is its address.
+// openBoard is a board for the visitor; here is its address.
 func (v *visit) openBoard(id, here string) (view, error) {
 	facts, err := v.board(id)
 	if err != nil {

@@ -76,7 +76,7 @@ func TestClientsStandAsRows(t *testing.T) {
 		`href="/console/clients/`+bakery+`/connections"`, `href="/console?cursor=more"`)
 	require.NotContains(t, page.Body.String(), "65601", "the platform's raw words stand behind the connection")
 	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&meta=brief")
-	// What needs somebody is told of all clients, whichever of them stand below, and the first ten of it at once.
+	// The list of what needs someone covers all clients, whichever are shown below, and shows the first ten.
 	page.says(http.StatusOK, "Orchard 10: nobody may look at the board", "<summary>3 more</summary>")
 	require.Less(t, strings.Index(page.Body.String(), "connect LinkedIn again"), strings.Index(page.Body.String(), "Harbour Bakery: nobody"), "sign-ins first")
 

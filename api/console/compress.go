@@ -10,7 +10,7 @@ import (
 const jitter = 64
 
 // newCompressor compresses pages, style and scripts for browsers that take gzip; streams and downloads do not go through it. A page can hold what
-// an address said beside what is secret, and its length would tell whoever sees it pass how alike they are (BREACH): the jitter hides that.
+// an address said beside what is secret, and its length would tell an eavesdropper how alike they are (BREACH): the jitter hides that.
 func newCompressor() (func(http.Handler) http.HandlerFunc, error) {
 	types := make([]string, 0, len(contentTypes)+1)
 	for _, t := range contentTypes {

@@ -13,7 +13,7 @@ import (
 
 func takesGzip(r *http.Request) { r.Header.Set("Accept-Encoding", "gzip, deflate, br, zstd") }
 
-// Pages, style and scripts are compressed for whoever takes that, and say the same.
+// Pages, style and scripts are compressed for clients that accept it, with the same content.
 func TestPagesAreCompressed(t *testing.T) {
 	t.Parallel()
 	b := newStage(t).signedIn("auditor")

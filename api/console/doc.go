@@ -5,9 +5,9 @@
 //
 //   - A page calls the public API's handlers in this process, as the person who is signed in ([get], [post]). The console has no
 //     query and no rule of its own: roles, tenancy, limits and the record of what was read are the API's.
-//   - At every request the API judges the person of the session by the rule that judges tokens. Whoever has left is out, and
+//   - At every request the API judges the person of the session by the rule that judges tokens. A person who has left is out, and
 //     the session ends.
-//   - Where a main application serves the console, its session counts, and there is no cookie, no session and no way to sign in of ours.
+//   - Where a main application serves the console, its session counts, and the console has no cookie, session or sign-in of its own.
 //   - The cookie counts here only. The API reads no cookie, and requests to it carry nothing of the browser's own.
 //   - Only the digests of words that open something are stored: of cookies and of one-time links.
 //   - Nothing that a page of another site asks for is done, nor looked at: only links are followed from there.

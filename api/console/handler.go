@@ -30,7 +30,7 @@ type Deps struct {
 	Sessions Sessions
 	// Tokens judges tokens of the API, with which people can sign in.
 	Tokens api.Authenticator
-	// Looks records looks with a client user's eyes; nil: there are none.
+	// Looks records looks with a client user's eyes; nil: no looks.
 	Looks Looks
 	// Provider says who somebody is; nil: there is no identity provider. With one, one-time links sign nobody in.
 	Provider Provider
@@ -121,7 +121,7 @@ func (c *Console) route(w http.ResponseWriter, r, came *http.Request) {
 	}
 }
 
-// bound gives the body some time to come and the answer some time to be taken, whoever asks; what it returns ends that. A request without a
+// bound gives the body some time to come and the answer some time to be taken, for every caller; what it returns ends that. A request without a
 // body has no deadline of reading: net/http takes its end for a caller that went away.
 func (c *Console) bound(w http.ResponseWriter, r *http.Request) (end func()) {
 	control := http.NewResponseController(w)
@@ -265,7 +265,7 @@ func as(ctx context.Context, who api.Principal) context.Context {
 	return api.WithPrincipal(context.WithValue(ctx, chi.RouteCtxKey, nil), who)
 }
 
-// tabs are the pages of the client on one of which the visitor is. The range of the figures goes along.
+// tabs are the pages of the client whose page is open. The range of the figures goes along.
 func (v *visit) tabs(shown view) (items []navItem) {
 	rest, ofClient := strings.CutPrefix(v.r.URL.Path, clientsPath)
 	id, at, _ := strings.Cut(rest, "/")

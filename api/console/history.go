@@ -37,7 +37,7 @@ type historyView struct {
 	Faults formFaults // what is wrong with the search
 
 	Record *change // nil: nothing matches
-	Prev   string  // address of the record before; "": there is none
+	Prev   string  // address of the record before; "": no record
 	Next   string  // address of the record after
 	Newest string  // address of the newest record; "": this is it
 	Older  string  // address of the list of those before; "": no older ones

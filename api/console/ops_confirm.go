@@ -225,7 +225,7 @@ func (do act) after(answered json.RawMessage) (view, error) {
 	}
 }
 
-// rebuildNamed says whether a rebuild makes tables anew or goes back to earlier ones, and of which read model.
+// rebuildNamed says whether a rebuild makes new tables or goes back to earlier ones, and for which read model.
 func (v *visit) rebuildNamed(id string) (string, error) {
 	r, err := get[operator.Rebuild](v, "/api/ops/rebuilds/"+url.PathEscape(id), nil)
 	if r.Back {

@@ -143,7 +143,7 @@ func TestAnActSaysWhatWillHappenAndTakesAReason(t *testing.T) {
 	} {
 		s.answers["POST /api/ops/projections/post_insights/rebuild"] = func(api.Principal, *http.Request) (int, any) {
 			return http.StatusBadRequest, map[string]any{
-				"code": domain.CodeInvalid, "message": "write other:TICKET", "errors": []domain.FieldError{{Field: "reason", Detail: "is none that is taken"}},
+				"code": domain.CodeInvalid, "message": "write other:TICKET", "errors": []domain.FieldError{{Field: "reason", Detail: "is not one of the reasons"}},
 			}
 		}
 		page := b.post("/console/ops/do/rebuild/post_insights", url.Values{"code": {wrong.code}, "ticket": {wrong.ticket}})
@@ -248,7 +248,7 @@ func TestPlatformsAreShownByState(t *testing.T) {
 	require.NotContains(t, page.Body.String(), "pause-connection/32")
 }
 
-// The accounts of a paused platform are not read: they are told as such, and not as connections that are to be resumed one by one.
+// The accounts of a paused platform are not read: they are shown as such, and not as connections that are to be resumed one by one.
 func TestAccountsOfAPausedPlatformAreNotToldAsRead(t *testing.T) {
 	t.Parallel()
 	s, b := operatorsStage(t)

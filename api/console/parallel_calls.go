@@ -12,7 +12,7 @@ import (
 const atOnce = 4
 
 // sideBySide asks the questions 0 to n-1 of a page, in their order, a few at a time. Once one has failed, no other is begun. It returns the error of
-// the first one that failed in the order of the page, whichever did so sooner: what a visitor is told is the same each time.
+// the first one that failed in the order of the page, whichever did so sooner: the visitor sees the same error each time.
 func sideBySide(n int, ask func(i int) error) error {
 	var (
 		errs   = make([]error, n)

@@ -20,7 +20,7 @@ type sent int
 
 func (sent) template() (name, title string) { return "", "" }
 
-// pictureOf is the address of a post's picture; of names it, for the letter that stands where there is none.
+// pictureOf is the address of a post's picture; of names it, for the letter that is shown without one.
 func pictureOf(post, of string) string {
 	return picturesPath + url.PathEscape(post) + "?" + url.Values{"of": {letter(of)}}.Encode()
 }

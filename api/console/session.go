@@ -13,7 +13,7 @@ import (
 const (
 	WayDemo = "demo" // "continue as", on this machine
 	WayLink = "link" // a one-time link
-	// WayToken is a token of the API, given by whoever runs the service.
+	// WayToken is a token of the API, given by an operator.
 	WayToken = "token"
 	// WayProvider is the identity provider.
 	WayProvider = "provider"

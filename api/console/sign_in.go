@@ -33,7 +33,7 @@ func (c *Console) signInPages() []page {
 type signInView struct {
 	To         string
 	Demo       []Person // as whom one may continue here; empty outside of demo
-	Provider   string   // where signing in at the identity provider begins; "": there is none
+	Provider   string   // where signing in at the identity provider begins; "": no provider
 	TokenFault string   // why nobody was signed in
 }
 
@@ -99,7 +99,7 @@ func onThisMachine(r *http.Request) bool {
 	return err == nil && from.Addr().Unmap().IsLoopback() && byName && !told
 }
 
-// useToken signs in whom a token of the API names, for as long as the token counts at most. All of its roles go along: the API judges whoever
+// useToken signs in whom a token of the API names, for as long as the token counts at most. All of its roles go along: the API judges a person who
 // has one of agency or client by the directory, too, and without it the session of somebody who has left would go on as an auditor's.
 func (v *visit) useToken() (view, error) {
 	form, err := v.form()

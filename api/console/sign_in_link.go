@@ -56,7 +56,7 @@ func (v *visit) useLink() (view, error) {
 	return redirect(Path), nil
 }
 
-// badLink slows whoever tries links down.
+// badLink slows down callers who try links.
 func (v *visit) badLink(err error) error {
 	if domain.CodeOf(err) != domain.CodeNotFound {
 		return err

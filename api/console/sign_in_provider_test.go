@@ -190,7 +190,7 @@ func TestAProviderThatIsAwayIsSaid(t *testing.T) {
 	b.get("/console/sign-in").says(http.StatusOK, "With a token")
 }
 
-// Whoever is taken off the list of auditors and operators is out with the next request; a user of the directory is judged by the API.
+// A person who is removed from the list of auditors and operators is out with the next request; a user of the directory is judged by the API.
 func TestWhoIsListedNoMoreIsOut(t *testing.T) {
 	t.Parallel()
 	s, p := withProvider(t)

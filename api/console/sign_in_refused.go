@@ -6,7 +6,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// RefusalError is a sign-in that is refused, as an error: what the person is told follows from why.
+// RefusalError is a sign-in that is refused, as an error: the message follows from why.
 type RefusalError struct {
 	Way  string
 	Why  Why
@@ -36,7 +36,7 @@ const (
 	WhyNarrowed   Why = "narrowed"     // the provider leaves the person no role here
 )
 
-// notLetIn is what a person is told, and to do.
+// notLetIn are the messages for refused people, with what to do.
 var notLetIn = map[Why]*refused{
 	WhyLink: refusal(http.StatusNotFound, domain.CodeNotFound,
 		"This sign-in link is no longer valid: it was used, has expired, or was not copied completely. Ask the person who sent it for a new one."),

@@ -73,7 +73,7 @@ func newStage(t *testing.T) *stage {
 	return s.open()
 }
 
-// open makes the console anew, as a start of the program does.
+// open makes a new console, as a start of the program does.
 func (s *stage) open() *stage {
 	s.t.Helper()
 	var err error

@@ -150,7 +150,7 @@ func window(name string) string {
 	return plain(name)
 }
 
-// ofDay writes a day of the calendar as other times are written; what is none stays as it is.
+// ofDay writes a day of the calendar as other times are written; other texts stay as they are.
 func ofDay(day string) string {
 	at, err := time.Parse(time.DateOnly, day)
 	if err != nil {

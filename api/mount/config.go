@@ -85,7 +85,7 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
-// Validate returns every fault of c at once, joined. Zero values that have a default are none.
+// Validate returns every fault of c at once, joined. Zero values that have a default are not faults.
 func (c Config) Validate() error {
 	c = c.WithDefaults()
 	var errs []error
@@ -115,7 +115,7 @@ func (c Config) Validate() error {
 // application is who signs the console's people in; nil: there is no console.
 func (c Config) application() (*console.Application, error) {
 	if c.ConsoleSignIn == "" {
-		return nil, nil //nolint:nilnil // there is none
+		return nil, nil //nolint:nilnil // absent
 	}
 	at, err := url.Parse(c.ConsoleSignIn)
 	web := err == nil && (at.Scheme == "https" || at.Scheme == "http") && at.Host != ""
@@ -125,10 +125,10 @@ func (c Config) application() (*console.Application, error) {
 	return &console.Application{Callers: c.Authenticator, SignIn: at, Prefix: c.HTTP.Prefix}, nil
 }
 
-// checkpointKeys are the named ones; nil: there is none.
+// checkpointKeys are the named ones, or nil.
 func (c Config) checkpointKeys() (note.Verifiers, error) {
 	if len(c.CheckpointPublicKeys) == 0 {
-		return nil, nil //nolint:nilnil // there is none
+		return nil, nil //nolint:nilnil // absent
 	}
 	return proof.ParseVerifiers(c.CheckpointPublicKeys...)
 }

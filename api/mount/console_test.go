@@ -15,7 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/mount"
 )
 
-// The console is served to whom the main application has signed in, below its prefix and whichever router it uses. Whoever is not goes to the
+// The console is served to whom the main application has signed in, below its prefix and whichever router it uses. Others go to the
 // application's own page.
 func TestMountedConsole(t *testing.T) {
 	t.Parallel()

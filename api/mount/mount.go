@@ -125,7 +125,7 @@ func (m *Mounted) begin() (ended chan struct{}, err error) {
 	defer m.mu.Unlock()
 	select {
 	case <-m.closed:
-		return nil, errors.New("mount: Run after Close; open it anew")
+		return nil, errors.New("mount: Run after Close; open it again")
 	default:
 	}
 	if m.running != nil {

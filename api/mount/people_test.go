@@ -28,7 +28,7 @@ import (
 const accessEnded = "Your access has ended. Ask your agency."
 
 // bySession is an authenticator of a main application that goes on believing its sessions; the cookie says "<user>/<account>/<role>". They end in
-// hours: streams of a session without an end are opened anew after minutes, which a slow machine needs for a test.
+// hours: streams of a session without an end are opened again after minutes, which a slow machine needs for a test.
 func bySession(r *http.Request) (api.Principal, error) {
 	session, err := r.Cookie("session")
 	if err != nil {
@@ -308,7 +308,7 @@ func (r running) requireClosedWhileUnknown(t *testing.T, m mounted, staff string
 	deadline := waits.Add(patience)
 	for m.leftUnknown() == "" {
 		require.True(t, time.Now().Before(deadline))
-		if m.directoryLag() == 0 && time.Since(appended) > time.Second { // whoever folds took it before it saw the pause
+		if m.directoryLag() == 0 && time.Since(appended) > time.Second { // the projector took it before it saw the pause
 			appended = time.Now()
 			require.NoError(t, r.log.AppendBulk(t.Context(), []domain.Draft{commands.EntityDraft(leaver.user, appended)}))
 			require.Equal(t, http.StatusOK, m.served(http.MethodPut, board, staff, opens).status, "the last known state holds")

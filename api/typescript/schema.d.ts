@@ -2645,7 +2645,7 @@ export interface components {
              * @description `days` is how long the link works: 1 to 14.
              */
             days: number;
-            /** @description `platforms` are where whoever has the link may sign in. */
+            /** @description `platforms` are where a person who has the link may sign in. */
             platforms: (1 | 3 | 4 | 6)[];
         };
         /** @description What came of an attempt, as whoever asked may see it. */
@@ -5426,7 +5426,7 @@ export interface components {
             building: components["schemas"]["BuildHealth"][];
             /**
              * Format: int64
-             * @description that this process reads; 0: there is none yet
+             * @description that this process reads; 0: no generation yet
              */
             generation: number;
             /**
@@ -6338,7 +6338,7 @@ export interface components {
          * @default UTC
          */
         TimeZone: string;
-        /** @description What a platform gave to whoever signed the person in. It is never logged and in no answer. */
+        /** @description What a platform gave to the application that signed the person in. It is never logged or returned. */
         TokensBody: {
             /** @description `access_token` is the person's, or at Facebook and for Instagram behind a page the page's own. */
             access_token: string;
@@ -11675,7 +11675,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The confirmation code that Meta was told.
+                 * @description The confirmation code that Meta received.
                  * @example 0123456789abcdef0123456789abcdef
                  */
                 code: string;

@@ -32,7 +32,7 @@ func (r *remote) AfterApply(parsed *kong.Context) error { //nolint:unparam // ko
 // tokenVariable holds a token for those who keep none in a file. It is no flag: arguments are seen by every user of a machine.
 const tokenVariable = "LEDGERBOARD_TOKEN"
 
-// maxRefusal bounds what is read of an answer that is none.
+// maxRefusal bounds what is read of an answer that is not one of the API.
 const maxRefusal = 64 << 10
 
 // download writes what the service answers to a GET. The error of a refusal is what the service says.

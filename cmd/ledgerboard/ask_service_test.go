@@ -173,7 +173,7 @@ func TestCheckpointsAreToldPlainly(t *testing.T) {
 }
 
 func TestRemoteRefusals(t *testing.T) {
-	t.Setenv(tokenVariable, "") // whoever runs the tests may have one
+	t.Setenv(tokenVariable, "") // the environment of the tests may have one
 	token := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(token, []byte("yours"), 0o600))
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

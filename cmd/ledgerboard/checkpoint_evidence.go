@@ -44,7 +44,7 @@ func (e evidence) keys() ([]string, error) {
 	return keys, nil
 }
 
-// named returns the named keys, nil if there are none.
+// named returns the named keys, or nil.
 func (e evidence) named() (note.Verifiers, error) {
 	keys, err := e.keys()
 	if err != nil {
@@ -57,7 +57,7 @@ func (e evidence) named() (note.Verifiers, error) {
 }
 
 // forBundle returns the keys to check a bundle with: those that are named, or, if trust is set, the one that the bundle
-// names itself. A file in the current directory is never one of them: whoever hands over a bundle may have put it there.
+// names itself. A file in the current directory is never one of them: the author of a bundle may have put it there.
 func (e evidence) forBundle(name string, trust bool) (note.Verifiers, error) {
 	known, err := e.named()
 	if err != nil || known != nil {

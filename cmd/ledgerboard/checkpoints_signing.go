@@ -52,7 +52,7 @@ func (p *process) startCheckpoints(group *errgroup.Group, ctx context.Context) e
 func (p *process) sayWhoSigns() {
 	switch {
 	case p.CheckpointKey == "":
-	case p.has(roleProjector): // which signed before there was the role signer: whoever did not add it would have no checkpoints any more
+	case p.has(roleProjector): // which signed before there was the role signer: without it an older configuration would lose its checkpoints
 		p.logger.Error("LEDGERBOARD_CHECKPOINT_KEY is set, and this process has the role projector, which signs no more: it signs nothing. Add signer " +
 			"to LEDGERBOARD_ROLES here, or take the key away here and give it to a process of the role signer")
 	default:

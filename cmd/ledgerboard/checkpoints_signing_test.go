@@ -105,7 +105,7 @@ func TestAProcessThatOnlySigns(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
-// Whoever answers nobody needs no settings of tokens.
+// A process without requests needs no settings of tokens.
 func TestTokensAreOfTheRoleAPI(t *testing.T) {
 	t.Parallel()
 	s := eraseSettings(t.TempDir())

@@ -86,7 +86,7 @@ func TestComposePassesEverySettingOfTheProgram(t *testing.T) {
 	t.Parallel()
 	all, settings, out := composeServices(t), defaultsOfSettings(t), outside()
 	for name := range composeLeavesOut {
-		require.Contains(t, settings, name, "an exception that is none any more")
+		require.Contains(t, settings, name, "an exception that no longer applies")
 	}
 	for name := range settings {
 		_, left := composeLeavesOut[name]

@@ -106,7 +106,7 @@ func askOn(s streams, answers *bufio.Reader, question string) (string, error) {
 	}
 }
 
-// operatorCaller is who acts on the command line: whoever has the settings of the service.
+// operatorCaller is the operator on the command line, who has the settings of the service.
 func operatorCaller() commands.Caller {
 	return commands.Caller{UserID: "system:operator", Role: "operator"}
 }

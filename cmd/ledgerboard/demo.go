@@ -32,7 +32,7 @@ type demoCommand struct {
 const (
 	// A year of link history, for auditors to look at.
 	demoChanges    = 520
-	mockChanges    = 60 // frontend developers start anew each time, and should not wait
+	mockChanges    = 60 // frontend developers start over each time, and should not wait
 	demoChangeDays = 365
 )
 

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What PostgreSQL's own files hold is more than its tables show: a row that is gone leaves its bytes until its table is written anew, and the
+// What PostgreSQL's own files hold is more than its tables show: a deleted row leaves its bytes until its table is rewritten, and the
 // write-ahead log holds them until its segments are written over. docs/privacy.md says so; this is how it was found.
 func TestFilesOfTheDatabaseForgetLater(t *testing.T) {
 	dir := t.TempDir()
@@ -33,7 +33,7 @@ func TestFilesOfTheDatabaseForgetLater(t *testing.T) {
 			require.NoError(t, err, sql)
 		}
 	})
-	require.Empty(t, tables.foundIn(t, soughtTexts), "tables are written anew")
+	require.Empty(t, tables.foundIn(t, soughtTexts), "tables are rewritten")
 	require.NotEmpty(t, tables.foundIn(t, []string{saidByBoth}), "under another name")
 	require.NotEmpty(t, ahead.foundIn(t, soughtTexts), "docs/privacy.md says that the write-ahead log still holds it")
 }

@@ -47,7 +47,7 @@ func changing(t *testing.T, base, role, token string) map[string][]byte {
 	return answers
 }
 
-// heardOn is all that streams and sockets say to staff and a client user: the notices of before, and what comes while they are open. They send ids
+// heardOn is all that streams and sockets say to staff and a client user: earlier notices, and what comes while they are open. They send ids
 // alone, so that no search finds a text before; that each has heard something is demanded instead.
 func heardOn(t *testing.T, a *process, base string) map[string][]byte {
 	t.Helper()
@@ -85,7 +85,7 @@ func heardOn(t *testing.T, a *process, base string) map[string][]byte {
 		Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "p", CapturedAt: now, Counts: domain.Counts{Likes: new(int64(9))},
 	}, now)))
 	hears(eraseClient, "stream /api/live as agency", "stream /api/live as client")
-	for _, users := range [][]string{{}, {stays}} { // who stays loses access, and is told; staff loses none
+	for _, users := range [][]string{{}, {stays}} { // the client user who stays loses access, and gets a notice; staff loses nothing
 		_, err := a.Updates.Update(t.Context(), commands.UpdateDashboard{
 			Caller: commands.Caller{ParentAccount: eraseAgency, UserID: eraseStaff, Role: "agency", RequestID: "r"},
 			Change: domain.UpdateDashboard{Primary: eraseClient, Users: &users},

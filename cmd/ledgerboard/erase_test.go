@@ -280,7 +280,7 @@ func eraseWhileRead(t *testing.T, c eraseCommand, follows bool, out io.Writer) e
 // personTexts are what the person is known by and has said, also on the page that is named.
 var personTexts = []string{"Erna Erased", "erna@example.com", "Erna was here", "Erna was named"}
 
-// tablesWith are the tables of all schemas, those beside the log included, of which a row holds a text.
+// tablesWith are the tables of all schemas, including those that are not derived from the log, that have a row with a text.
 func tablesWith(t *testing.T, a *process, text string) (tables []string) {
 	t.Helper()
 	rows, err := a.KeptPool.Query(t.Context(), `

@@ -92,7 +92,7 @@ func (c exportCommand) fetch(ctx context.Context, s streams) error {
 	return verifyCommand{evidence: c.evidence, Bundle: c.Bundle}.bundle(ctx, s)
 }
 
-// write writes the file, and replaces one that is there only if it was told to.
+// write writes the file, and replaces an existing one only with --force.
 func (c exportCommand) write(content func(io.Writer) error) error {
 	if c.Force {
 		return writeAs(c.Bundle, content, os.Rename)

@@ -38,7 +38,7 @@ type importing struct {
 	erasures domain.Erasures // what must not come back
 
 	parts   *assembly.Parts        // nil: nothing is open
-	log     *eventlog.Log          // nil: there is none yet (dry run)
+	log     *eventlog.Log          // nil: not created yet (dry run)
 	secrets *vault.Secrets         // nil: nothing is to be sealed
 	places  readmodels.Connections // with secrets
 
@@ -196,7 +196,7 @@ func (i *importing) stream(ctx context.Context, parent string) (commands.ImportS
 		return stream, err
 	}
 	if problem != "" || done.Broken != "" {
-		return stream, fmt.Errorf("the stream takes no change until it is mended (%s%s); see 'ledgerboard verify --all'", done.Broken, problem)
+		return stream, fmt.Errorf("the stream takes no change until it is repaired (%s%s); see 'ledgerboard verify --all'", done.Broken, problem)
 	}
 	for _, d := range done.State {
 		stream.Present[d.SubAccountID] = domain.PresentDashboard{Dashboard: d, OnlyOpened: !changed[d.SubAccountID]}

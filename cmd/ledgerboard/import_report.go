@@ -67,13 +67,13 @@ func (r importRepair) String() string {
 	return text + " " + r.Reason
 }
 
-// refuse ends an import of which nothing was done.
+// refuse ends an import that changed nothing.
 func (r importReport) refuse(asJSON bool, out io.Writer) error {
 	if asJSON {
 		r.Imported = importCounts{}
 		return errors.Join(json.NewEncoder(out).Encode(r), usageError{fmt.Errorf("nothing was imported: %d rows were refused", len(r.Refused))})
 	}
-	return usageError{fmt.Errorf("nothing was imported; mend these lines and repeat, or leave them out with --skip-refused:%s",
+	return usageError{fmt.Errorf("nothing was imported; correct these lines and repeat, or leave them out with --skip-refused:%s",
 		listed(r.Refused, "", ""))}
 }
 

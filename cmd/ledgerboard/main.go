@@ -44,7 +44,7 @@ type cli struct {
 	ExportPerson exportPersonCommand `cmd:"" help:"Write everything that is known of a person into a file, for that person."`
 	Keygen       keygenCommand       `cmd:"" help:"Make a key pair that signs and verifies checkpoints of the history."`
 	SignInLink   signInLinkCommand   `cmd:"" help:"Make a link that signs a user in to the console once."`
-	SignInUnlink signInUnlinkCommand `cmd:"" help:"Take a user's link to a person of the identity provider off: the next sign-in links it anew."`
+	SignInUnlink signInUnlinkCommand `cmd:"" help:"Remove a user's link to a person of the identity provider: the next sign-in links it again."`
 	Token        tokenCommand        `cmd:"" help:"Make a signed token for trying things out."`
 	Status       statusCommand       `cmd:"" help:"Ask a running service whether it is ready."`
 	Version      versionCommand      `cmd:"" help:"Print the version of this program, its commit, its Go version and the versions of its projectors; so does --version."`

@@ -10,7 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// rebuildCommand makes read models anew from the log, beside the ones that serve.
+// rebuildCommand rebuilds read models from the log, next to the ones in use.
 type rebuildCommand struct {
 	storage
 	logging

@@ -12,10 +12,10 @@ import (
 
 // secretsCommand is what concerns the sealed tokens.
 type secretsCommand struct {
-	Rotate rotateCommand `cmd:"" help:"Seal all stored tokens anew under the first key of LEDGERBOARD_SECRETS_KEY."`
+	Rotate rotateCommand `cmd:"" help:"Reseal all stored tokens with the first key of LEDGERBOARD_SECRETS_KEY."`
 }
 
-// rotateCommand seals all stored secrets anew under the first key. The steps around it:
+// rotateCommand reseals all stored secrets with the first key. The steps around it:
 //
 //  1. add the new key at the end of LEDGERBOARD_SECRETS_KEY everywhere, and restart;
 //  2. move it to the front everywhere, and restart;
@@ -51,7 +51,7 @@ func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.JSON {
 		err = errors.Join(err, json.NewEncoder(s.Out).Encode(done))
 	} else {
-		fmt.Fprintf(s.Out, "%d secrets sealed anew under key %s, %d remain under others\n", done.Resealed, keys[0].ID(), done.Remaining)
+		fmt.Fprintf(s.Out, "%d secrets resealed with key %s, %d remain under others\n", done.Resealed, keys[0].ID(), done.Remaining)
 		for _, ref := range done.Unreadable {
 			fmt.Fprintf(s.Out, "  %s does not open with any of the keys\n", ref)
 		}

@@ -42,7 +42,7 @@ func TestStoredTokensAreSealedUnderANewKey(t *testing.T) {
 	next := strings.Repeat("cd", 32)
 	code, out, problems := byHand(t, "secrets", "rotate", "--data-dir", dir, "--log-level", "error", "--secrets-key", next+","+fetchKey)
 	require.Zero(t, code, problems)
-	require.Contains(t, out, "4 secrets sealed anew")
+	require.Contains(t, out, "4 secrets resealed")
 	code, _, problems = byHand(t, "secrets", "rotate", "--data-dir", dir, "--log-level", "error", "--secrets-key", fetchKey, "--json")
 	require.Equal(t, exitFailure, code, "the key that sealed them is not given any more")
 	require.Contains(t, problems, "LEDGERBOARD_SECRETS_KEY")

@@ -137,7 +137,7 @@ func (f *faults) unlessf(ok bool, format string, args ...any) {
 	}
 }
 
-// err names every fault at once; nil when there is none.
+// err names every fault at once; nil without faults.
 func (f *faults) err() error {
 	if len(*f) == 0 {
 		return nil
@@ -237,7 +237,7 @@ func checkPublicURL(base string) error {
 // connectConfig is how accounts are connected; nil: they are not.
 func (s settings) connectConfig() (*assembly.ConnectConfig, error) {
 	if !s.connects() {
-		return nil, nil //nolint:nilnil // there is none
+		return nil, nil //nolint:nilnil // absent
 	}
 	fetch, err := s.fetchConfig()
 	if err != nil {

@@ -84,7 +84,7 @@ func TestQuotaOfLinkedInIsAssumed(t *testing.T) {
 	require.Empty(t, assumed("--quotas="+strings.Join(development, ",")), "who sets it knows it")
 }
 
-// A client's key without its secret is told at start; none at all is told once there are accounts of the platform, and
+// A client's key without its secret is an error at start; a missing key is one once there are accounts of the platform, and
 // not where the simulator stands in for it.
 func TestClientKeysComeInPairs(t *testing.T) {
 	f := parsedFetching(t)

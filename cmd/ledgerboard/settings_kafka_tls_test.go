@@ -71,7 +71,7 @@ func TestEveryCommandWithBrokersReadsKafkaTLS(t *testing.T) {
 	require.Greater(t, commands, 20)
 }
 
-// A setting that would be lost, or that cannot be used, is told before anything is tried: all of them at once.
+// Settings that would be lost or cannot be used are reported before anything is tried, all at once.
 func TestEveryWrongSettingOfKafkaTLSIsNamed(t *testing.T) {
 	pair := certs.NewAuthority(t).Issue(t, "client", time.Now().Add(time.Hour))
 	_, err := parsedMigrate(t, "--kafka-ca", pair.CertFile, "--kafka-cert", pair.CertFile)

@@ -145,7 +145,7 @@ func TestALinkSignsInToTheConsole(t *testing.T) {
 			refused = refused || status == http.StatusForbidden
 			require.True(t, time.Now().Before(deadline), "the session goes on: %d %s", status, text)
 		}
-		require.True(t, refused, "it is told why")
+		require.True(t, refused, "a page says why")
 	})
 }
 

@@ -31,7 +31,7 @@ func (c signInUnlinkCommand) Run(ctx context.Context, s streams) (err error) {
 		if err := desk.UnlinkSignIn(ctx, operatorCaller(), c.User, reason); err != nil {
 			return refused(err)
 		}
-		fmt.Fprintln(s.Out, "The link is off. The next sign-in with the user's verified e-mail address links it anew.")
+		fmt.Fprintln(s.Out, "The link is off. The next sign-in with the user's verified e-mail address links it again.")
 		return nil
 	})
 }

@@ -27,7 +27,7 @@ const closing = "the log and the database"
 var errStopCut = errors.New("the stop took too long and was cut")
 
 // stop is the graceful end of a process. All of it has one bound, which begins with the first signal: requests, fetches, what is folded,
-// the last checkpoint, and giving back what was opened. Whoever does something at the end gets what is left of it.
+// the last checkpoint, and giving back what was opened. A step at the end gets what is left of it.
 type stop struct {
 	within time.Duration
 	over   chan struct{} // closed when the bound is

@@ -81,7 +81,7 @@ func TestStopOfAProcessThatHangs(t *testing.T) {
 	require.ErrorIs(t, err, errStopCut)
 	require.ErrorContains(t, err, closing)
 	conn.Release()
-	require.Eventually(t, func() bool { // what hung comes to its end before the test's servers do
+	require.Eventually(t, func() bool { // what hung ends before the test's servers do
 		p.stop.mu.Lock()
 		defer p.stop.mu.Unlock()
 		return len(p.stop.runs) == 0

@@ -173,7 +173,7 @@ func TestVerifyCountsInvalidRecords(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 60)
 	brokers := a.storage().KafkaBrokers
-	for _, key := range []string{auditedAgencies[0], "no key of ours"} {
+	for _, key := range []string{auditedAgencies[0], "no key of an agency"} {
 		r := eventlog.Record{Topic: domain.TopicDashboards, Key: []byte(key), Value: []byte("{}")}
 		_, err := produce.Record(t.Context(), brokers, r, 0)
 		require.NoError(t, err)

@@ -72,7 +72,7 @@ func (m *Monitor) awayFor(err error) *Fault {
 		return &Fault{Class: ClassBrokers, Reason: "The brokers do not answer"}
 	case pg.IsMissing(err):
 		return &Fault{Class: ClassDatabase, Reason: "Tables of this service are gone from the database. An operator must bring them back, " +
-			"or start every process again: a start makes tables that are gone anew from the log"}
+			"or start every process again: a start rebuilds missing tables from the log"}
 	default:
 		return &Fault{Class: ClassDatabase, Reason: "The database does not answer"}
 	}
@@ -109,16 +109,16 @@ func ifSo(so bool, reason string) string {
 	return ""
 }
 
-// gone says which tables somebody has dropped, and who makes them anew; "" when all are there.
+// gone says which tables were dropped, and which process rebuilds them; "" if none were.
 func gone(s operator.Projection) string {
 	if len(s.TablesGone) == 0 {
 		return ""
 	}
-	mend := "A process with the role projector makes them anew from the log: if that does not begin within seconds, start one"
+	remedy := "A process with the role projector rebuilds them from the log: if that does not begin within seconds, start one"
 	if s.Paused {
-		mend = "They are made anew from the log once an operator resumes the read model, which is paused"
+		remedy = "They are rebuilt from the log once an operator resumes the read model, which is paused"
 	}
-	return "cannot be read: tables of it are gone from the database (" + strings.Join(s.TablesGone, ", ") + "). " + mend
+	return "cannot be read: tables of it are gone from the database (" + strings.Join(s.TablesGone, ", ") + "). " + remedy
 }
 
 // unmade says how far a projection is that cannot be read yet; "" when it can.
@@ -127,7 +127,7 @@ func (m *Monitor) unmade(s operator.Projection) string {
 	case !s.Live():
 		why := ""
 		if s.Anew {
-			why = "its tables were gone from the database, or too old to go on with, so that they are made anew from the log: "
+			why = "its tables were gone from the database, or too old to use, so they are rebuilt from the log: "
 		}
 		for _, b := range s.Building {
 			if b.Generation == s.Generation {
@@ -173,7 +173,7 @@ func roughly(d time.Duration) string {
 func astray(s operator.Projection) string {
 	for _, p := range s.Partitions {
 		if p.Stopped != "" {
-			return fmt.Sprintf("does not follow the log (partition %d: %s). An operator must mend that; the log of the service says how", p.Partition, p.Stopped)
+			return fmt.Sprintf("does not follow the log (partition %d: %s). An operator must fix that; the log of the service says how", p.Partition, p.Stopped)
 		}
 	}
 	return ""
@@ -236,8 +236,8 @@ func (m *Monitor) tell(ctx context.Context, cause error) {
 		attributes = append(attributes, "error", cause)
 	}
 	if strings.Contains(now, string(ClassOtherLog)) {
-		attributes = append(attributes, "mend", "bring back the log that the tables were made of; or, if this log is the right one, "+
-			"stop every process and drop schema lb_engine: the next start makes the tables anew from it")
+		attributes = append(attributes, "remedy", "bring back the log that the tables were made from; or, if this log is the right one, "+
+			"stop every process and drop schema lb_engine: the next start rebuilds the tables from it")
 	}
 	level, text := slog.LevelWarn, "the service is degraded"
 	if !slices.ContainsFunc(m.all(), func(f Fault) bool { return f.Class != ClassBuilding }) {

@@ -10,7 +10,7 @@ const StaleAfter = 5 * time.Second
 
 // MayRead says why one of the named projections (none: every one) cannot be read yet; nil when all can.
 // What was made once can be read also while the brokers are away or an operator has stopped it: it is
-// old then, and says as of when it is. Tables that are gone do not come back by themselves: whoever reads hears what mends it.
+// old then, and says as of when it is. Missing tables do not come back automatically: readers get an error with the remedy.
 func (m *Monitor) MayRead(names ...string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

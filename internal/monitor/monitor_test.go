@@ -78,7 +78,7 @@ func TestStoppedPartitionIsUnfit(t *testing.T) {
 }
 
 // A log that lost records which the tables had not folded is not caught up with by waiting: reads and changes hear what happened, and
-// that somebody must mend it, not that they may try again shortly. Once it is mended, all is well without a restart.
+// that someone must fix it, not that they may try again shortly. Once it is fixed, all is well without a restart.
 func TestTruncatedLogIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -89,7 +89,7 @@ func TestTruncatedLogIsNotWaitedFor(t *testing.T) {
 			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 			require.ErrorContains(t, err, "it lacks 6 events of the log")
 			require.ErrorContains(t, err, "records after the checkpoint are gone")
-			require.ErrorContains(t, err, "An operator must mend that")
+			require.ErrorContains(t, err, "An operator must fix that")
 			require.NotContains(t, err.Error(), "Try again shortly")
 		}
 		model.status = liveModel("dashboards", 9, 9).status
@@ -138,7 +138,7 @@ func TestBrokersAwayStopCommandsOnly(t *testing.T) {
 	})
 }
 
-// Who is refused hears what happened and what mends it, however long it lasts: tables that somebody dropped come back with a
+// A refusal says what happened and what to do, however long it lasts: tables that somebody dropped come back with a
 // start, and nobody waits for a state that will never be known.
 func TestTablesThatAreGoneAreNamed(t *testing.T) {
 	t.Parallel()
@@ -163,8 +163,8 @@ func TestTablesThatAreGoneAreNamed(t *testing.T) {
 	})
 }
 
-// Tables of one read model that somebody dropped: who reads or changes hears which, and what mends it, and the others are well. While they are made
-// anew that is said, not only how far it is.
+// Tables of one read model that somebody dropped: readers and writers get an error that names them and the remedy, and the others work. While they are rebuilt,
+// the error says so, in addition to the progress.
 func TestTablesOfOneReadModelThatAreGone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -175,7 +175,7 @@ func TestTablesOfOneReadModelThatAreGone(t *testing.T) {
 		for _, err := range []error{m.MayRead("dashboards"), m.MayCommand("dashboards"), m.MayWrite()} {
 			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 			require.ErrorContains(t, err, "gone from the database (access_notices, dashboard_heads)")
-			require.ErrorContains(t, err, "process with the role projector makes them anew from the log")
+			require.ErrorContains(t, err, "process with the role projector rebuilds them from the log")
 		}
 		require.Contains(t, m.Reason("dashboards"), "gone from the database")
 		require.NoError(t, m.MayRead("directory"))
@@ -185,11 +185,11 @@ func TestTablesOfOneReadModelThatAreGone(t *testing.T) {
 
 		model.status = projections.Status{Projection: "dashboards", State: projections.StateBuilding, Anew: true, Paused: true}
 		m.Look(t.Context())
-		require.ErrorContains(t, m.MayRead("dashboards"), "made anew from the log: that waits until an operator resumes it")
+		require.ErrorContains(t, m.MayRead("dashboards"), "rebuilt from the log: that waits until an operator resumes it")
 		model.status.Paused = false
 		model.status.Building = []projections.Build{{Done: 3, Total: 6}}
 		m.Look(t.Context())
-		require.ErrorContains(t, m.MayRead("dashboards"), "made anew from the log: building dashboards, 50 %")
+		require.ErrorContains(t, m.MayRead("dashboards"), "rebuilt from the log: building dashboards, 50 %")
 		model.status = liveModel("dashboards", 5, 5).status
 		m.Look(t.Context())
 		require.NoError(t, m.MayRead(), "no restart is needed")

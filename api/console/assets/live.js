@@ -25,7 +25,7 @@ async function renew() {
     figures.replaceWith(fresh);
     figures = fresh;
   } catch {
-    // The process may be restarting: the next change is told again.
+    // The process may be restarting: the next change is sent again.
   }
 }
 

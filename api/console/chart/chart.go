@@ -15,7 +15,7 @@ type Chart struct {
 	Bars   bool     // else a line
 	Series []Series // the first one names the parts; one more is what it is compared with
 	Empty  string   // what is said where no value is known, and what to do about it
-	CSV    string   // address of the same figures as a file; "": there is none
+	CSV    string   // address of the same figures as a file; "": no file
 }
 
 // Series is one value for each part.

@@ -65,7 +65,7 @@ func TestChartsAreDrawnWhereTheirValuesAre(t *testing.T) {
 	}
 }
 
-// What is expected here was computed by hand: a golden file that is written anew would carry a wrong geometry along.
+// What is expected here was computed by hand: a regenerated golden file would keep a wrong geometry.
 func TestAPointStandsAtItsPixel(t *testing.T) {
 	t.Parallel()
 	// Four parts share 420 units from 52 on; 100 to 200 share 156 units from 168 up.

@@ -116,7 +116,7 @@ func plotOf(c Chart) plot {
 	return p
 }
 
-// labelled are the parts that the axis names: the most natural ones of which there are a few, or some
+// labelled are the parts that the axis names: the most natural ones that are a few, or some
 // at equal distances.
 func labelled(points []Point) (at []int) {
 	for unit := Week; unit <= Year; unit <<= 1 {
@@ -152,7 +152,7 @@ func joined(points []Point, i int) bool {
 	return i > 0 && points[i-1].Value != nil || i+1 < len(points) && points[i+1].Value != nil
 }
 
-// runs joins neighbours of which both values are known, and no others.
+// runs joins neighbours if both values are known.
 func runs(points []Point, place func(i int, v int64) (x, y string)) (paths []string) {
 	var path strings.Builder
 	n := 0 // of the run so far

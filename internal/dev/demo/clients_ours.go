@@ -44,7 +44,7 @@ type agencyPlan struct {
 }
 
 // The products of orders. site and listings are managed subscriptions that make no points of
-// contact; a logo is none at all.
+// contact; a logo shows no person.
 const (
 	productSocial   = "social_management"
 	productSEO      = "seo_management"

@@ -63,7 +63,7 @@ func (b *bundle) fetched() []domain.DirectorySocialAccount {
 }
 
 // A connection whose token has ended says so to the client in the words that the history gives as its reason; a person
-// who signs in again mends it.
+// a person fixes it by signing in again.
 func TestLostTokenIsWhatTheClientMeets(t *testing.T) {
 	t.Parallel()
 	b := setup(t, world(), seed, anchor)

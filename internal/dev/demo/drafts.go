@@ -25,7 +25,7 @@ func (w *World) Drafts() iter.Seq[domain.Draft] {
 	}
 }
 
-// each hands on until it is told to stop, and tells whether it came to the end.
+// each hands on until it has to stop, and tells whether it came to the end.
 func each[E any](elements iter.Seq[E], on func(E) bool) bool {
 	for e := range elements {
 		if !on(e) {

@@ -46,7 +46,7 @@ func LoadState(dir string) (*State, error) {
 	switch {
 	case err == nil:
 		if err := json.Unmarshal(raw, state); err != nil {
-			return nil, fmt.Errorf("read %s: %w (remove the data directory to begin anew)", path, err)
+			return nil, fmt.Errorf("read %s: %w (remove the data directory to start over)", path, err)
 		}
 		return state, state.makeCheckpointKey()
 	case !errors.Is(err, fs.ErrNotExist):
