@@ -38,7 +38,7 @@ func (e *Engine) check(ctx context.Context, agency string) (Report, error) {
 	began := time.Now()
 	r := newReport(e.projector.Name(), began)
 	pool, err := pg.Open(ctx, pg.Config{
-		URL: e.databaseURL, SearchPath: []string{migrations.Engine}, Name: "check", MaxConns: CheckConns, AsyncCommit: true,
+		URL: e.databaseURL, SearchPath: []string{migrations.Engine}, Name: "check", MaxConns: checkConns, AsyncCommit: true,
 	})
 	if err != nil {
 		return r, fmt.Errorf("open connections for a check: %w", err)
@@ -58,8 +58,8 @@ func (e *Engine) check(ctx context.Context, agency string) (Report, error) {
 // ErrNotLive says that readers have no tables of this version yet.
 var ErrNotLive = errors.New("the tables are not live (never started, or being built): check them again later")
 
-// CheckConns bounds how many connections one check of tables may open.
-const CheckConns = 4
+// checkConns bounds how many connections one check of tables may open.
+const checkConns = 4
 
 // checkWorkers is how many partitions are folded at a time; the rows go through one connection.
 const checkWorkers = 4

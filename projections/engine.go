@@ -48,8 +48,8 @@ type Config struct {
 	DeleteGroup func(ctx context.Context, group string) error
 }
 
-// FoldConns is how many connections each generation that is followed may hold: one for each fold at a time, and one for looks.
-const FoldConns = foldWorkers + 1
+// foldConns is how many connections each generation that is followed may hold: one for each fold at a time, and one for looks.
+const foldConns = foldWorkers + 1
 
 // lookEvery is how often the pause flag and the state of the generation are looked at, when nothing is heard of them.
 const lookEvery = 2 * time.Second

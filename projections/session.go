@@ -296,7 +296,7 @@ func (f *session) setProblem(problem string) {
 // openTables opens the pool of the generation's tables, once.
 func (f *session) openTables(ctx context.Context) (err error) {
 	if f.pool == nil {
-		f.pool, err = openTables(ctx, f.databaseURL, f.projector.Name(), f.gen.Number, FoldConns)
+		f.pool, err = openTables(ctx, f.databaseURL, f.projector.Name(), f.gen.Number, foldConns)
 	}
 	return err
 }

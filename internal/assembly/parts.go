@@ -196,6 +196,12 @@ func (p *Parts) Migrate(ctx context.Context) error {
 	return migrations.Up(ctx, url)
 }
 
+// Pool sizes. Each generation that is folded has a pool of its own beside these; reads come and go with requests.
+const (
+	engineConns      = 12
+	defaultReadConns = 24
+)
+
 // Tables are the read models, read-only, in the versions of this program.
 func (p *Parts) Tables(ctx context.Context) (*pgxpool.Pool, error) {
 	return p.pool(ctx, &p.tables, func(url string) (*pgxpool.Pool, error) {

@@ -130,9 +130,6 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	if s.ReadPool, err = s.Tables(ctx); err != nil {
 		return err
 	}
-	if err := s.checkRoom(ctx); err != nil {
-		return err
-	}
 	if s.config.Streams {
 		if s.ticketKey, err = vault.TicketKey(ctx, s.KeptPool); err != nil {
 			return err

@@ -159,24 +159,3 @@ func TestPoolersInTransactionModeAreRefused(t *testing.T) {
 	_, err := pg.Open(t.Context(), pg.Config{URL: (&pooler{t: t, refusesPath: true}).url(db), SearchPath: []string{"lb"}, Name: "test"})
 	require.ErrorIs(t, err, pg.ErrPooler, "every pool says so")
 }
-
-// A process whose pools the server can never fill is refused with a sentence that says what to change.
-func TestRoomForConnections(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	over, tight, err := pg.CheckRoom(t.Context(), db.Pool, 5)
-	require.NoError(t, err)
-	require.Empty(t, over+tight)
-	over, tight, err = pg.CheckRoom(t.Context(), db.Pool, 10_000)
-	require.NoError(t, err)
-	require.Contains(t, over, "may open 10000 connections")
-	require.Contains(t, over, "raise its max_connections")
-	require.Empty(t, tight)
-	var room int32
-	require.NoError(t, db.Pool.QueryRow(t.Context(),
-		"select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int").Scan(&room))
-	over, tight, err = pg.CheckRoom(t.Context(), db.Pool, room) // the tests hold some
-	require.NoError(t, err)
-	require.Empty(t, over)
-	require.Contains(t, tight, "others hold")
-}

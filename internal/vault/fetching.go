@@ -12,13 +12,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// FetchingConns serve results and budgets of one process.
-const FetchingConns = 8
+// fetchingConns serve results and budgets of one process.
+const fetchingConns = 8
 
 // OpenFetching returns a pool for [Fetching], [Budgets] and [Marks]. It commits asynchronously: what a
 // crash of the database takes back makes connections due again, nothing else.
 func OpenFetching(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
-	return pg.Open(ctx, pg.Config{URL: databaseURL, SearchPath: []string{Schema}, Name: "fetching", MaxConns: FetchingConns, AsyncCommit: true})
+	return pg.Open(ctx, pg.Config{URL: databaseURL, SearchPath: []string{Schema}, Name: "fetching", MaxConns: fetchingConns, AsyncCommit: true})
 }
 
 // Fetching keeps when which connection is due, who has claimed it, and what became of it.
