@@ -68,3 +68,6 @@ func EraseContentDraft(key string, at time.Time) domain.Draft {
 func EntityDraft(entity domain.DirectoryEntity, now time.Time) domain.Draft {
 	return NewDraft(domain.TopicDirectory, domain.EntityKey(entity), entity, now)
 }
+
+// MaxSkew is how far ahead of the clock a capture time may lie.
+const MaxSkew = time.Minute

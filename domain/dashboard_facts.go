@@ -1,6 +1,9 @@
 package domain
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // FactsNeed names what one decision must see.
 type FactsNeed struct {
@@ -43,4 +46,10 @@ type FactsView struct {
 type Settlement struct {
 	Passed    bool   // the head has reached the version
 	CommandID string // of the record that holds the version; "" when it was parked
+}
+
+// PointOfContactProducts are the product types whose orders make whoever is assigned to them a point of contact: the managed ones of the
+// configuration, but for sites and listings, which nobody is asked about.
+func PointOfContactProducts(managed []string) []string {
+	return slices.DeleteFunc(slices.Clone(managed), func(product string) bool { return product == "site" || product == "listings" })
 }

@@ -71,3 +71,10 @@ type Recorded struct {
 	Envelope  Envelope
 	Data      Data // nil for a tombstone
 }
+
+// Position names one record of the log.
+type Position struct {
+	Topic     string `json:"topic"`     // its name
+	Partition int32  `json:"partition"` // of the topic
+	Offset    int64  `json:"offset"`    // of the record
+}

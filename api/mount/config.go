@@ -146,3 +146,6 @@ func (c Config) backends() assembly.Settings {
 	}
 	return at
 }
+
+// DefaultClientScopes are the scopes that a new dashboard starts with.
+func DefaultClientScopes() []string { return []string{"analytics", "posts", "reports"} }

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -82,4 +83,12 @@ type StillParked struct {
 	ID     string       `json:"id"`     // the parked event
 	Reason ParkedReason `json:"reason"` // class of what is wrong
 	Detail string       `json:"detail"` // what is wrong, in words
+}
+
+// ParkedEvents counts parked events in words: "1 parked event", "2 parked events".
+func ParkedEvents[N int | int64](n N) string {
+	if n == 1 {
+		return "1 parked event"
+	}
+	return fmt.Sprintf("%d parked events", n)
 }

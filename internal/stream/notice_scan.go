@@ -153,3 +153,5 @@ func (n *notices) listen(ctx context.Context, who Listener) (p *place, head int6
 	}
 	return p, head, nil
 }
+
+const retention = 7 * 24 * time.Hour // of event time: older notices are not sent

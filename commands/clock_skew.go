@@ -1,8 +1,0 @@
-package commands
-
-import (
-	"time"
-)
-
-// MaxSkew is how far ahead of the clock a capture time may lie.
-const MaxSkew = time.Minute
