@@ -30,7 +30,7 @@
 //
 // # Non-obvious
 //
-//   - A try to sign in that fails waits, one that is right never does: a stranger can lock nobody out. Words are of 130 random bits.
+//   - Words of links are 130 random bits and tokens are signed, so failed attempts to sign in are counted but not delayed.
 //   - The prefix __Host- wants the cookie's path to be /, so browsers send it to the API too, which does not look at it.
 //   - On this machine http://localhost is secure enough for browsers to take the cookie.
 //   - What a sign-in at the provider is bound to follows from a word in a cookie of its own: no process remembers it, any one takes the browser

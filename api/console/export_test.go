@@ -35,18 +35,6 @@ func Execute(v View) ([]byte, error) { return execute(frame{View: v}) }
 // SetPatience sets how long bodies may take to come.
 func (c *Console) SetPatience(d time.Duration) { c.patience = d }
 
-// HeldFor notes a failed try and returns how long its answer waits.
-func HeldFor(now func() time.Time, keys ...string) func() time.Duration {
-	w := newWaits(now)
-	return func() time.Duration {
-		wait, held := w.note(keys)
-		if held {
-			w.waiting--
-		}
-		return wait
-	}
-}
-
 // SideBySide asks the questions of a page.
 var SideBySide = sideBySide
 

@@ -59,7 +59,6 @@ type Console struct {
 	mux   *http.ServeMux
 	pages []page
 	cross *http.CrossOriginProtection
-	waits *waits
 	// compressed compresses what a handler answers.
 	compressed func(http.Handler) http.HandlerFunc
 	// patience is how long a page may take to open, and what a form sends may take to come: the API's questions have limits of their own, those to
@@ -78,7 +77,7 @@ func Handler(deps Deps) (*Console, error) {
 	if (deps.Provider == nil) != (deps.Identities == nil) {
 		return nil, errors.New("console: Deps.Provider and Identities go together")
 	}
-	c := &Console{deps: deps, mux: http.NewServeMux(), cross: http.NewCrossOriginProtection(), waits: newWaits(deps.Now), patience: time.Minute}
+	c := &Console{deps: deps, mux: http.NewServeMux(), cross: http.NewCrossOriginProtection(), patience: time.Minute}
 	var err error
 	if c.compressed, err = newCompressor(); err != nil {
 		return nil, fmt.Errorf("console: make compressor: %w", err)

@@ -110,7 +110,6 @@ func (v *visit) useToken() (view, error) {
 	asked.Header = http.Header{"Authorization": {"Bearer " + strings.TrimSpace(form.Get("token"))}}
 	p, err := v.console.deps.Tokens.Authenticate(asked)
 	if domain.CodeOf(err) == domain.CodeUnauthenticated {
-		v.slowDown()
 		v.console.deps.Refused(v.r.Context(), RefusalError{Way: WayToken, Why: WhyToken})
 		return v.showSignIn(signInView{To: form.Get("to"), TokenFault: notLetIn[WhyToken].why.Message})
 	}

@@ -56,12 +56,11 @@ func (v *visit) useLink() (view, error) {
 	return redirect(Path), nil
 }
 
-// badLink slows down callers who try links.
+// badLink refuses a link that is not valid.
 func (v *visit) badLink(err error) error {
 	if domain.CodeOf(err) != domain.CodeNotFound {
 		return err
 	}
-	v.slowDown()
 	return v.notLetIn(WayLink, WhyLink, "")
 }
 

@@ -101,7 +101,6 @@ func (v *visit) comeFromProvider() (view, error) {
 		err = v.signInAs(flow, came.Get("code"), came.Get("iss"))
 	}
 	if refused, ok := errors.AsType[*RefusalError](err); ok {
-		v.slowDown()
 		err = v.notLetIn(WayProvider, refused.Why, refused.User)
 	}
 	wantedTo, _ := base64.RawURLEncoding.DecodeString(to) // of the browser's own; what cannot be read leads to the first page

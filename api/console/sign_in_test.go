@@ -249,16 +249,3 @@ func TestSessionsAreSeenAndEnded(t *testing.T) {
 	other.get("/console").leadsTo("/console/sign-in")
 	other.post("/console/sessions", url.Values{"id": {id}}).says(http.StatusUnauthorized, "not signed in any more", "Nothing was done")
 }
-
-func TestFailedTriesWaitLongerAndLonger(t *testing.T) {
-	t.Parallel()
-	now := time.Now()
-	fail := console.HeldFor(func() time.Time { return now }, "192.0.2.7")
-	var waited []time.Duration
-	for range 8 {
-		waited = append(waited, fail()/time.Second)
-	}
-	require.Equal(t, []time.Duration{0, 0, 0, 1, 2, 4, 8, 8}, waited)
-	now = now.Add(11 * time.Minute)
-	require.Zero(t, fail())
-}
