@@ -48,7 +48,7 @@ func known(r *http.Request, tag string) (had string, ok bool) {
 			switch {
 			case candidate == "*":
 				return tag, true
-			case uncoded(candidate) == tag:
+			case strings.TrimSuffix(strings.TrimSuffix(candidate, suffixGzip), suffixZstd) == tag:
 				return candidate, true
 			}
 		}
@@ -61,11 +61,6 @@ const (
 	suffixGzip = "-gzip"
 	suffixZstd = "-zstd"
 )
-
-// uncoded is a tag without the suffix of a compression.
-func uncoded(tag string) string {
-	return strings.TrimSuffix(strings.TrimSuffix(tag, suffixGzip), suffixZstd)
-}
 
 // etag is the entity tag of a dashboard: its version.
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }

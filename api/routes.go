@@ -151,7 +151,8 @@ func (s *Server) router(routes []route) *chi.Mux {
 			handler = s.bounded(handler)
 		}
 		mux.Method(r.method, r.pattern, handler)
-		if r.method == http.MethodGet && answersHead(r.pattern) {
+		// HEAD would open a stream, or record and read a whole history for nothing.
+		if r.method == http.MethodGet && !isStream(r.pattern) && !isLong(r.pattern) {
 			mux.Method(http.MethodHead, r.pattern, handler) // net/http leaves the body out
 		}
 	}
@@ -231,12 +232,6 @@ func isStream(pattern string) bool {
 // isLong names the routes whose answers may be as long as a history, or need a partition of the log to be read.
 func isLong(pattern string) bool {
 	return slices.Contains([]string{patternExport, patternAccess, patternBundle}, pattern)
-}
-
-// answersHead tells whether HEAD is served beside GET: not where it would open a stream, and not where
-// it would record and read a whole history for nothing.
-func answersHead(pattern string) bool {
-	return !isStream(pattern) && !isLong(pattern)
 }
 
 // isChatter names the routes that are asked every few seconds and say nothing new in the access log.

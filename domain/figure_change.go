@@ -15,11 +15,6 @@ type FigureChange struct {
 	At         time.Time `json:"at,omitzero"` // since when it needs one
 }
 
-// ofAccount is the change without what tells the social accounts of one sub-account apart.
-func (c FigureChange) ofAccount() FigureChange {
-	return FigureChange{Tenant: Tenant{ParentAccount: c.ParentAccount, AccountID: c.AccountID}, Figures: c.Figures}
-}
-
 // Figures are what changed together.
 type Figures string
 
@@ -93,7 +88,7 @@ func (s *FigureChanges) Named() []FigureChange {
 	var accounts FigureChanges
 	for _, c := range s.list {
 		if c.Figures != NeedsSignIn { // each is told of once
-			c = c.ofAccount()
+			c = FigureChange{Tenant: Tenant{ParentAccount: c.ParentAccount, AccountID: c.AccountID}, Figures: c.Figures}
 		}
 		accounts.Add(c)
 	}

@@ -4,12 +4,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 )
 
-// progress shows how far long work is: a bar that redraws itself on a terminal, a line now and then
-// elsewhere. It is used from one goroutine.
+// progress shows how far long work is: a line that is redrawn on a terminal, a line now and then elsewhere. It is used from one goroutine.
 type progress struct {
 	out      io.Writer
 	terminal bool
@@ -25,7 +23,6 @@ type progress struct {
 const (
 	redrawEvery = 100 * time.Millisecond
 	lineEvery   = 5 * time.Second
-	barWidth    = 30
 )
 
 func newProgress(out io.Writer, label string, total int) *progress {
@@ -72,15 +69,14 @@ func (p *progress) draw() {
 	if rate == 0 {
 		rate = float64(p.done) / max(elapsed.Seconds(), 0.001)
 	}
+	line := fmt.Sprintf("%s: %d of %d (%.0f %%), %.0f/s", p.label, p.done, p.total, 100*share, rate)
 	if !p.terminal {
-		fmt.Fprintf(p.out, "%s: %d of %d (%.0f %%), %.0f/s\n", p.label, p.done, p.total, 100*share, rate)
+		fmt.Fprintln(p.out, line)
 		return
 	}
-	left := "time left not known yet"
 	if p.done > 0 {
-		left = time.Duration(float64(max(0, p.total-p.done))/rate*float64(time.Second)).Round(time.Second).String() + " left"
+		left := time.Duration(float64(max(0, p.total-p.done)) / rate * float64(time.Second))
+		line += ", " + left.Round(time.Second).String() + " left"
 	}
-	filled := int(share * barWidth)
-	fmt.Fprintf(p.out, "\r%-22s [%s%s] %3.0f %%  %d of %d  %.0f/s  %s   ", p.label,
-		strings.Repeat("█", filled), strings.Repeat("·", barWidth-filled), 100*share, p.done, p.total, rate, left)
+	fmt.Fprintf(p.out, "\r%-78s", line)
 }

@@ -154,7 +154,8 @@ func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given Ne
 		stored.Pages = present.Pages // what the platform said of them before
 	}
 	if again && (!ask || maps.Equal(present.Pages, stored.Pages)) {
-		return done.unchanged(present), nil
+		done.Unchanged, done.ExpiresAt, done.RefreshExpiresAt = true, givenTime(present.ExpiresAt), givenTime(present.RefreshExpiresAt)
+		return done, nil
 	}
 	return done, h.store(held, place, stored)
 }
@@ -200,12 +201,6 @@ func (h HandOverTokens) present(ctx context.Context, place domain.TokenPlace) (p
 	default:
 		return present, nil, err
 	}
-}
-
-// unchanged is the answer where what is stored stays.
-func (d HandedOver) unchanged(present commands.StoredTokens) HandedOver {
-	d.Unchanged, d.ExpiresAt, d.RefreshExpiresAt = true, givenTime(present.ExpiresAt), givenTime(present.RefreshExpiresAt)
-	return d
 }
 
 // digest tells what was handed over from what it was renewed to.

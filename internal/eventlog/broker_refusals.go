@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -12,11 +11,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 )
-
-// unreached says why no broker can be spoken to, and which setting to look at.
-func (c Config) unreached(err error) error {
-	return fmt.Errorf("no broker answers (%s): %w", c.lookAt(err), err)
-}
 
 // lookAt tells which setting a refusal speaks of. Clients wrap what TLS and SASL say, but not all of it is of a type.
 func (c Config) lookAt(err error) string {

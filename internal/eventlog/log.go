@@ -81,7 +81,7 @@ func newLog(ctx context.Context, cfg Config, producing []kgo.Opt) (*Log, error) 
 // reach asks whether a broker answers.
 func (l *Log) reach(ctx context.Context) error {
 	if err := l.client.Ping(ctx); err != nil {
-		return l.cfg.unreached(err)
+		return fmt.Errorf("no broker answers (%s): %w", l.cfg.lookAt(err), err)
 	}
 	return nil
 }

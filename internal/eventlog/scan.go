@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +41,7 @@ func (l *Log) Scan(ctx context.Context, cfg ScanConfig) error {
 		return fmt.Errorf("scan %s: %w", cfg.Topic, err)
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(cfg.parallel())
+	group.SetLimit(cmp.Or(cfg.Parallel, 4))
 	for _, part := range parts {
 		group.Go(func() error {
 			if ctx.Err() != nil {
@@ -53,13 +54,6 @@ func (l *Log) Scan(ctx context.Context, cfg ScanConfig) error {
 		return fmt.Errorf("scan %s: %w", cfg.Topic, err)
 	}
 	return nil
-}
-
-func (c ScanConfig) parallel() int {
-	if c.Parallel <= 0 {
-		return 4
-	}
-	return c.Parallel
 }
 
 // scanParts settles what to read: Start is where to begin, End where to stop.

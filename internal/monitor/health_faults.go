@@ -90,7 +90,8 @@ func (m *Monitor) faultsOf(s operator.Projection, folded []string) (faults []Fau
 		{ClassSetBack, m.setBack(s)},
 		{ClassPaused, ifSo(s.Paused, "is paused by an operator. Changes that rest on it wait until it is resumed")},
 		{ClassUnfolded, m.foldedByNobody(s, folded)},
-		{ClassStandsStill, m.standsStill(s)},
+		{ClassStandsStill, ifSo(s.Lag > m.config.MaxLag && s.LagSeconds > stuckAfter.Seconds(),
+			fmt.Sprintf("is %d events behind and makes no progress. Try again shortly", s.Lag))},
 		{ClassLagging, ifSo(s.Lag <= m.config.MaxLag && s.LagSeconds > stuckAfter.Seconds(), fmt.Sprintf("is %d events behind and makes no progress", s.Lag))},
 		{ClassParked, ifSo(s.Parked > 0, "has "+operator.ParkedEvents(s.Parked)+" to be looked at by an operator: 'ledgerboard parked' lists them")},
 		{ClassProblem, ifSo(s.Problem != "" && !s.Paused, "cannot be folded by this process. Its log says why")},
@@ -207,12 +208,6 @@ func (m *Monitor) foldedByNobody(s operator.Projection, folded []string) string 
 		m.unfolded[name] = time.Now()
 	}
 	return ifSo(known && time.Since(since) >= stuckAfter, "is folded by no process (generation "+name+"). Start one with the role projector")
-}
-
-// standsStill says how far a projection is behind that makes no progress; "" when it makes some, or is close enough.
-func (m *Monitor) standsStill(s operator.Projection) string {
-	return ifSo(s.Lag > m.config.MaxLag && s.LagSeconds > stuckAfter.Seconds(),
-		fmt.Sprintf("is %d events behind and makes no progress. Try again shortly", s.Lag))
 }
 
 // tell logs once when what is wrong changes; it needs the lock. Numbers in the reasons change all the time: what counts

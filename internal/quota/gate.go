@@ -58,7 +58,7 @@ func (g *Gate) Admit(ctx context.Context, call platforms.Call) (requests int, fi
 		g.metrics.refuse(call.Platform, platforms.CodeQuota)
 		return 0, nil, err
 	}
-	if m := meterOf(ctx); m != nil {
+	if m, ok := ctx.Value(meterKey{}).(*Meter); ok {
 		m.calls.Add(int64(requests))
 	}
 	return requests, func(s platforms.CallStats) {
@@ -107,7 +107,7 @@ func (g *Gate) Room(ctx context.Context, platform domain.Platform, op string, wi
 			continue
 		}
 		b := g.bucket(l, platforms.Call{Platform: platform, Op: op})
-		left, err := b.room(ctx, g.inSimulation(within))
+		left, err := b.room(ctx, time.Duration(float64(within)*g.cfg.Speed))
 		if err != nil {
 			return 0, err
 		}
@@ -150,11 +150,6 @@ func (g *Gate) storeTime(now time.Time) time.Time {
 		return now
 	}
 	return time.Time{}
-}
-
-// inSimulation is how far Now goes while so much real time passes.
-func (g *Gate) inSimulation(d time.Duration) time.Duration {
-	return time.Duration(float64(d) * g.cfg.Speed)
 }
 
 // sleep waits for so much time of Now.

@@ -18,7 +18,8 @@ type Authenticate func(r *http.Request, token string) (Listener, error)
 
 // authenticate is the middleware that every connection, a recovered one too, passes.
 func (s *SocketIO) authenticate(client *socket.Socket, next func(*socket.ExtendedError)) {
-	who, err := s.prove(handshakeRequest(client), authToken(client))
+	token, _ := client.Handshake().Auth["token"].(string)
+	who, err := s.prove(handshakeRequest(client), token)
 	if err == nil {
 		client.SetData(who)
 		next(nil)
@@ -43,9 +44,4 @@ func (s *SocketIO) authenticate(client *socket.Socket, next func(*socket.Extende
 func handshakeRequest(client *socket.Socket) *http.Request {
 	r := client.Request().Request()
 	return r.Clone(context.WithoutCancel(r.Context()))
-}
-
-func authToken(client *socket.Socket) string {
-	token, _ := client.Handshake().Auth["token"].(string)
-	return token
 }
