@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -27,25 +26,14 @@ type mainApp struct {
 }
 
 // buildMainApp builds the module as it is committed, of nothing but what this module was built of.
-// In a workspace with this module the packages that are compiled already serve it; alone, it would
-// compile each of them again under -trimpath.
 func buildMainApp(t *testing.T) string {
 	t.Helper()
-	dir := filepath.Join("testdata", "mainapp")
-	run := func(workspace string, args ...string) {
-		command := exec.CommandContext(t.Context(), "go", args...)
-		command.Dir, command.Env = dir, append(os.Environ(), "GOPROXY=off", "GOWORK="+workspace)
-		out, err := command.CombinedOutput()
-		require.NoError(t, err, "%s\nAfter a change of go.mod: cp go.sum %[2]s; cd %[2]s; go build -mod=mod -o /dev/null .", out, "api/mount/testdata/mainapp")
-	}
-	run("off", "list", "-deps", ".")
-	app, err := filepath.Abs(dir)
-	require.NoError(t, err)
-	work := t.TempDir()
-	workspace, program := filepath.Join(work, "go.work"), filepath.Join(work, "mainapp")
-	text := fmt.Sprintf("go 1.26.0\nuse %q\nuse %q\n", filepath.Join(app, "../../../.."), app)
-	require.NoError(t, os.WriteFile(workspace, []byte(text), 0o600))
-	run(workspace, "build", "-buildvcs=false", "-o", program, ".")
+	program := filepath.Join(t.TempDir(), "mainapp")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
+	build.Dir = filepath.Join("testdata", "mainapp")
+	build.Env = append(os.Environ(), "GOFLAGS=-mod=readonly -buildvcs=false", "GOPROXY=off", "GOWORK=off")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s\nAfter a change of go.mod: cp go.sum %[2]s; cd %[2]s; go build -mod=mod -o /dev/null .", out, "api/mount/testdata/mainapp")
 	return program
 }
 
