@@ -27,9 +27,26 @@ var connectStyle string
 // connectPages are the pages of connecting: no script, one style, nothing from elsewhere.
 var connectPages = template.Must(template.New("connect").Funcs(template.FuncMap{
 	"shown": connect.Shown,
-	"join":  func(list []string) string { return strings.Join(list, ", ") },
+	"permission": func(name string) string {
+		if words := permissionWords[name]; words != "" {
+			return words + " (" + name + ")"
+		}
+		return name
+	},
 	"style": func() template.CSS { return template.CSS(connectStyle) }, //nolint:gosec // our own file
 }).Parse(connectPagesText))
+
+// permissionWords say what a permission of a platform is for.
+var permissionWords = map[string]string{
+	"ANALYZE": "the right to see the page's insights", "read_insights": "insights of pages and posts", "pages_show_list": "the list of your pages",
+	"pages_read_engagement": "posts and followers of pages", "pages_read_user_content": "likes and comments on posts",
+	"business_management": "pages that a business portfolio holds",
+	"instagram_basic":     "profile and posts", "instagram_manage_insights": "insights of profile and posts",
+	"instagram_business_basic": "profile and posts", "instagram_business_manage_insights": "insights of profile and posts",
+	"user.info.basic": "your profile", "user.info.profile": "your user name", "user.info.stats": "followers and likes", "video.list": "your videos",
+	"rw_organization_admin": "figures of company pages", "r_member_profileAnalytics": "followers of your profile",
+	"r_member_postAnalytics": "figures of your posts",
+}
 
 // connectPolicy lets the browser load our style and send forms to us, and nothing else.
 var connectPolicy = func() string {

@@ -160,7 +160,7 @@ func TestPageIsConnectedInABrowser(t *testing.T) {
 	require.Contains(t, page.body, "Paula")
 	require.Contains(t, page.body, "Bakery")
 	require.Contains(t, page.body, "&lt;script&gt;")
-	require.Contains(t, page.body, "read_insights", "what was not agreed to")
+	require.Contains(t, page.body, "insights of pages and posts (read_insights)", "what was not agreed to")
 	require.Equal(t, http.StatusForbidden, other.visit(choose, nil).status)
 	require.Equal(t, http.StatusForbidden, other.visit(choose, ticked(page, "1.0.1001")).status)
 	evil := mine.visit(choose, ticked(page, "1.0.1001"), "Sec-Fetch-Site: cross-site", "Origin: https://evil.example")

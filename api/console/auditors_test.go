@@ -73,7 +73,7 @@ func TestHistoryShowsARecordAndTheWaysFromIt(t *testing.T) {
 	now := b.get("/console/history")
 	now.says(http.StatusOK, "Change 8", `rel="prev"`)
 	require.NotContains(t, now.Body.String(), `rel="next"`, "nothing comes after now")
-	b.get("/console/history?at=yesterday").says(http.StatusOK, "This is no instant.", `value="yesterday"`)
+	b.get("/console/history?at=yesterday").says(http.StatusOK, "This is not a valid date or time.", `value="yesterday"`)
 	s.asked = nil
 	b.get("/console/history?at=2026-10-03").says(http.StatusOK, `class="fault">This moment has not come yet.`, `value="2026-10-03"`)
 	require.Equal(t, []string{"GET /api/me"}, s.asked)
@@ -96,14 +96,19 @@ func TestHistorySearches(t *testing.T) {
 	}
 	s.answers["GET /api/projects/dashboard/"+bakery+"/history"] = s.answers["GET /api/audit/history"]
 	s.answer("GET /api/projects/dashboard/"+bakery+"/state", readmodels.StateAnswer{
-		Dashboard: named(bakery, "Bakery"), State: readmodels.DashboardState{Scopes: []string{"posts"}}, ChangedBy: readmodels.Record{Version: 8},
+		Dashboard: named(bakery, "Bakery"), State: readmodels.DashboardState{Scopes: []string{"posts"}, SubAccountID: bakery, SubAccountIDs: []readmodels.Named{named(bakery, "Bakery")}}, ChangedBy: readmodels.Record{Version: 8},
 	}, nil)
 	b := s.signedIn("auditor")
 	s.asked = nil
-	q := url.QueryEscape(`dashboard:"bakery" actor:` + alice + ` user:` + adam + ` action:accounts_linked since:2026-09-01`)
-	b.get("/console/history?q="+q).says(http.StatusOK, "Bakery, as it was last", "Posts", "Last changed by change 8")
+	q := url.QueryEscape(`dashboard:"bakery" actor:` + alice + ` user:` + adam + ` action:"Accounts linked" since:2026-09-01`)
+	b.get("/console/history?q="+q).says(http.StatusOK, "Bakery, as it was last", "Posts", "no other client", "Last changed by change 8")
 	require.Contains(t, s.asked, "GET /api/projects/dashboard/"+bakery+"/history?actor="+alice+
 		"&from=2026-09-01&limit=40&type=accounts_linked&user="+adam)
+
+	for words, kind := range map[string]string{"people on the list changed": "users_changed", "board made": "opened", "users_changed": "users_changed"} {
+		b.get("/console/history?q=" + url.QueryEscape(`action:"`+words+`"`)).says(http.StatusOK)
+		require.Contains(t, s.asked, "GET /api/audit/history?limit=40&type="+kind)
+	}
 
 	// Of a board alone, its last change says what it was.
 	s.asked = nil
@@ -335,7 +340,7 @@ func TestAPersonsPageSaysFromWhenUntilWhenAndWhy(t *testing.T) {
 		"GET /api/me", "GET /api/audit/access?from=1970-01-01&limit=80&user_id=" + adam,
 		"GET /api/me", "GET /api/audit/access?from=2026-10-01T00%3A00%3A00Z&limit=80&to=2026-10-03T23%3A59%3A59.999999Z&user_id=" + adam,
 	}, s.asked)
-	for from, fault := range map[string]string{"once": "This is no instant", "2026-10-04": "Choose a moment that is before", "2026-10-05": "This moment has not come"} {
+	for from, fault := range map[string]string{"once": "This is not a valid date or time", "2026-10-04": "Choose a moment that is before", "2026-10-05": "This moment has not come"} {
 		s.asked = nil
 		b.get("/console/people/"+adam+"?from="+from+"&to=2026-10-03").says(http.StatusOK, "<h1>Adam</h1>", `value="`+from+`"`, `class="fault">`+fault,
 			`value="2026-10-03"`, "All times are shown.", ">Bakery<")
@@ -377,7 +382,7 @@ func TestTwoMomentsAreCompared(t *testing.T) {
 	s.asked = nil
 	b.get("/console/history/difference?from=2026-09-01&dashboard="+bakery).says(http.StatusOK, "What is now")
 	require.Equal(t, []string{"GET /api/me", "GET /api/projects/dashboard/" + bakery + "/diff?" + from}, s.asked)
-	b.get("/console/history/difference?from=lately&dashboard=bakery").says(http.StatusOK, `value="lately"`, `class="fault">This is no instant`, `value="bakery"`)
+	b.get("/console/history/difference?from=lately&dashboard=bakery").says(http.StatusOK, `value="lately"`, `class="fault">This is not a valid date or time`, `value="bakery"`)
 	b.get("/console/history/difference?to=2026-09-30&to_time=14:30").says(http.StatusOK, `value="14:30"`, "Choose the first moment, too.")
 	s.asked = nil
 	wrong := b.get("/console/history/difference?from=2026-09-30&to=2026-09-01")

@@ -3,6 +3,7 @@ package console
 import (
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -169,12 +170,16 @@ func (v *visit) file(f figures) (view, error) {
 		return nil, err
 	}
 	names, rows, _ := strings.Cut(got.body.String(), "\n")
+	if strings.HasSuffix(names, ".accounts_joined") {
+		rows = strings.ReplaceAll(rows, ",\n", ",0\n") // absent: no account joined
+	}
 	columns := strings.Split(names, ",")
 	for i, name := range columns {
 		columns[i] = figureNames[strings.TrimPrefix(name, "total.series.")]
 	}
 	v.w.Header().Set("Content-Type", got.header.Get("Content-Type"))
-	v.w.Header().Set("Content-Disposition", `attachment; filename="`+table+`.csv"`)
+	name := table + "-" + f.of.Get("account") + f.of.Get("dashboard") + "-" + f.Form.From + "-" + f.Form.To + ".csv"
+	v.w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
 	_, err = io.WriteString(v.w, strings.Join(columns, ",")+"\n"+rows)
 	return sent(got.status), err
 }

@@ -72,13 +72,13 @@ func TestClientsStandAsRows(t *testing.T) {
 	}}})
 	page := b.get("/console")
 	page.says(http.StatusOK, "Harbour Bakery", "Old Mill", "no board yet", "1,234", "−56", "−4.3 %", `class="spark"`, "Needs you",
-		"open, 0 listed", "nobody may look at the board", "Harbour Bakery: connect LinkedIn again", "LinkedIn does not let us in any more.",
+		"open, 0 listed", "no one can open the board", "Harbour Bakery: connect LinkedIn again", "LinkedIn does not let us in any more.",
 		`href="/console/clients/`+bakery+`/connections"`, `href="/console?cursor=more"`)
 	require.NotContains(t, page.Body.String(), "65601", "the platform's raw words stand behind the connection")
 	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&meta=brief")
 	// The list of what needs someone covers all clients, whichever are shown below, and shows the first ten.
-	page.says(http.StatusOK, "Orchard 10: nobody may look at the board", "<summary>3 more</summary>")
-	require.Less(t, strings.Index(page.Body.String(), "connect LinkedIn again"), strings.Index(page.Body.String(), "Harbour Bakery: nobody"), "sign-ins first")
+	page.says(http.StatusOK, "Orchard 10: no one can open the board", "<summary>3 more</summary>")
+	require.Less(t, strings.Index(page.Body.String(), "connect LinkedIn again"), strings.Index(page.Body.String(), "Harbour Bakery: no one can open"), "sign-ins first")
 
 	later := b.get("/console?q=mill&cursor=c")
 	later.says(http.StatusOK, `value="mill"`)
@@ -115,6 +115,18 @@ func TestFiguresOfAClient(t *testing.T) {
 		"1 Oct 2026, 12:00:00 UTC", "Choose a longer one", "/console/clients/"+bakery+"/figures/followers.csv?compare=previous&amp;from=2026-09-04&amp;to=2026-10-01&amp;tz=UTC")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="line"`), "no line crosses the day that was not read")
 	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&compare=previous&tz=UTC")
+
+	// The range that is compared is named, and a range says why it is empty or not compared as a whole.
+	compared := followers(1000)
+	compared.Total.PreviousSeries = followers(900, 950).Total.Series
+	const ahead = "2026-09-28/2026-12-01"
+	s.answer("GET /auth/getPostsTotalEngagements/"+ahead+"/all", analytics.PostsTotalEngagements{}, analytics.Meta{From: s.now.Add(time.Hour)})
+	s.answer("GET /auth/getPostsViews/"+ahead+"/all", analytics.PostsViews{}, analytics.Meta{})
+	s.answer("GET /auth/getAccountFollowers/"+ahead+"/all", compared, analytics.Meta{AsOf: new(s.now)})
+	open := b.get("/console/clients/" + bakery + "/figures?from=2026-09-28&to=2026-12-01")
+	open.says(http.StatusOK, "Compared with 28 September 2026 to 29 September 2026", "This range is not over: its figures still change, and only its days so far are",
+		"This range has not begun. Choose an earlier one.", "Nothing was read in this range. Readings begin when an account is connected.")
+	require.NotContains(t, page.Body.String(), "This range is not over", "it ends today")
 
 	// What stands in the address is what is asked.
 	s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-07/all", followers(1), analytics.Meta{Complete: true, TimeZone: "Europe/Berlin"})
@@ -156,11 +168,12 @@ func TestFilesOfFiguresNameTheirColumnsAsThePage(t *testing.T) {
 				name, _, _ := strings.Cut(reflect.TypeOf(c.day).Field(i).Tag.Get("json"), ",")
 				columns = append(columns, r.URL.Query().Get("table")+"."+name)
 			}
-			return http.StatusOK, strings.Join(columns, ",") + "\n2026-09-04,7\n"
+			return http.StatusOK, strings.Join(columns, ",") + "\n2026-09-04,7,\n"
 		}
 		got := b.get("/console/clients/" + bakery + "/figures/" + file + ".csv?tz=UTC")
-		require.Equal(t, c.names+"\n2026-09-04,7\n\n", got.Body.String())
-		require.Contains(t, got.Header().Get("Content-Disposition"), file+".csv")
+		joined := map[bool]string{true: "0"}[strings.HasSuffix(c.names, "Accounts connected")]
+		require.Equal(t, c.names+"\n2026-09-04,7,"+joined+"\n\n", got.Body.String())
+		require.Equal(t, "attachment; filename="+file+"-"+bakery+"-2026-09-04-2026-10-01.csv", got.Header().Get("Content-Disposition"))
 	}
 }
 
@@ -305,7 +318,7 @@ func TestABoardIsShown(t *testing.T) {
 	s := newBoardStage(t)
 	b := s.browser
 	s.view.MainPOC, s.view.MainAccount = []readmodels.POC{{Name: "Nadia Okafor"}}, readmodels.MainAccount{Name: "North Star"}
-	b.get(edits).says(http.StatusOK, "1 person of the client can open it. 1 more is on its list and not counted", "Clara Holm", "of your agency, and opens every board by role", alice,
+	b.get(edits).says(http.StatusOK, "1 person of the client can open it. 1 more person on the list is not included", "Clara Holm", "of your agency, and opens every board by role", alice,
 		"Nadia Okafor", "assigned to the client's orders", "Posts")
 	s.view.AllowClientDashboard = false
 	b.get(edits).says(http.StatusOK, "The board is closed")
@@ -315,7 +328,7 @@ func TestABoardIsShown(t *testing.T) {
 
 	s.refuse("GET /api/accounts", http.StatusNotFound, domain.CodeNotFound, "There is no such account. Check its id.")
 	for _, path := range []string{"/figures", "/board", "/people", "/connections"} {
-		b.get("/console/clients/"+agency+path).says(http.StatusNotFound, "There is no such account")
+		b.get("/console/clients/"+agency+path).says(http.StatusNotFound, "There is no such client")
 	}
 }
 

@@ -161,7 +161,7 @@ type figuresView struct {
 	Sources []analytics.Source // what the figures rest on
 	Hidden  string             // why clients do not see these figures; "": they do
 	AsOf    *time.Time
-	Open    bool // the range has not ended
+	Open    bool // the range has begun and ends after today
 }
 
 func (f figuresView) template() (name, title string) { return "figures", f.Name }
@@ -214,10 +214,9 @@ func (v *visit) readFigures(shown figuresView, f figures) (view, error) {
 		shown.Faults, shown.Live = faults, ""
 		return shown, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return shown, nil
+	today := f.today.Format(time.DateOnly)
+	shown.Open = f.Form.From <= today && today < f.Form.To
+	return shown, err
 }
 
 // rangeWords are the fields of a form that asks for a range.

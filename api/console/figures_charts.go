@@ -170,7 +170,8 @@ func (f figures) noteOf(t analytics.Total) string {
 func two[D any](now, before []D, read func(D) (day string, value *int64)) []chart.Series {
 	all := []chart.Series{{Name: "This range", Points: points(now, read)}}
 	if len(before) > 0 {
-		all = append(all, chart.Series{Name: "Compared with", Points: points(before, read)})
+		then := points(before, read)
+		all = append(all, chart.Series{Name: "Compared with " + then[0].Label + " to " + then[len(then)-1].Label, Points: then})
 	}
 	return all
 }
@@ -206,7 +207,14 @@ func begins(day time.Time) (of chart.Begins) {
 // chartOf names what is not final: the part that now lies in, and those to come.
 func (v *visit) chartOf(f figures, meta analytics.Meta, c chart.Chart) chartShown {
 	c.CSV = f.file(c.ID)
-	c.Empty = "Nothing is known of this range. Choose a longer one, or see below why figures are missing."
+	switch {
+	case meta.From.After(v.console.deps.Now()):
+		c.Empty = "This range has not begun. Choose an earlier one."
+	case meta.AsOf == nil:
+		c.Empty = "Nothing was read in this range. Readings begin when an account is connected."
+	default:
+		c.Empty = "This figure is not known for this range. Choose a longer one, or see below why figures are missing."
+	}
 	if zone, err := time.LoadLocation(meta.TimeZone); err == nil && !meta.Complete {
 		today := v.console.deps.Now().In(zone).Format("2 January 2006")
 		open := false

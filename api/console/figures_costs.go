@@ -73,7 +73,7 @@ func (v *visit) readActivity(f figures) (put func(*figuresView), err error) {
 	return func(shown *figuresView) {
 		note := "No post is known."
 		if data.Total.Frequency != nil && data.Total.Regularity != nil {
-			note = fmt.Sprintf("Of 100 for activity: %.0f for how often, %.0f for how regularly.", *data.Total.Frequency, *data.Total.Regularity)
+			note = fmt.Sprintf("Activity: %.0f of 100 for frequency, %.0f of 100 for regularity.", *data.Total.Frequency, *data.Total.Regularity)
 		}
 		shown.Numbers = append(shown.Numbers, figureShown{
 			Name: figureNames["posts"], Value: data.Total.Posts, Accounts: data.Total.AccountsMeasured, Note: note,

@@ -36,7 +36,12 @@ func parseSearch(text string) (s search, fault string) {
 		case "dashboard":
 			s.dashboard = value
 		case "action":
-			s.action = value
+			switch s.action = strings.ReplaceAll(strings.ToLower(value), " ", "_"); s.action { // as pages write it, or the API
+			case "people_on_the_list_changed":
+				s.action = "users_changed"
+			case "board_made":
+				s.action = "opened"
+			}
 		case "since":
 			s.since = value
 		case "":
@@ -46,7 +51,7 @@ func parseSearch(text string) (s search, fault string) {
 			}
 			words = append(words, word)
 		default:
-			return s, fmt.Sprintf("%q is no search. Write actor:, user:, dashboard:, action: or since: and a value, or a part of a name.", found[0])
+			return s, fmt.Sprintf("%q is not a valid search. Write actor:, user:, dashboard:, action: or since: and a value, or a part of a name.", found[0])
 		}
 		if value == "" && found[1] != "" {
 			return s, fmt.Sprintf("Write a value behind %s:.", found[1])
@@ -58,7 +63,7 @@ func parseSearch(text string) (s search, fault string) {
 
 // searchWords are the parts of a search by the parameters of the API.
 var searchWords = map[string]fieldWords{
-	"from": {"q", "Write a day like since:2026-10-01, before the day that is shown."}, "type": {"q", "Write a type of change behind action:, like accounts_linked or users_set."}, "actor": {"q", "Write a name or an id behind actor:."},
+	"from": {"q", "Write a day like since:2026-10-01, before the day that is shown."}, "type": {"q", "Write a type of change as the table shows it, like action:\"accounts linked\"."}, "actor": {"q", "Write a name or an id behind actor:."},
 	"user": {"q", "Write a name or an id behind user:."}, "q": {"q", "This text is too long for a name."},
 }
 
@@ -120,7 +125,7 @@ var typedForms = []struct {
 }
 
 var errInstant = refusal(http.StatusUnprocessableEntity, domain.CodeUnprocessable,
-	"This is no instant. Write a day like 2026-10-01, which means its end, or 2026-10-01T14:30, in UTC.")
+	"This is not a valid date or time. Write a day like 2026-10-01, which means its end, or 2026-10-01T14:30, in UTC.")
 
 // typedInstant reads an instant: one that is not exact lasts from its beginning to its end. Zero: none was given.
 func typedInstant(text string) (begins, ends time.Time, err error) {
@@ -156,7 +161,7 @@ func (v *visit) momentOf(name, label string) moment {
 	m.Begins, m.Ends, err = typedInstant(text)
 	switch now := v.console.deps.Now().UTC(); {
 	case err != nil:
-		m.Fault = "This is no instant. Choose a day like 2026-10-01, with a time like 14:30 if you like."
+		m.Fault = "This is not a valid date or time. Choose a day like 2026-10-01, with a time like 14:30 if you like."
 	case m.Begins.After(now):
 		m.Fault = "This moment has not come yet. Choose an earlier one."
 	case m.Ends.After(now): // today

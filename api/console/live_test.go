@@ -34,8 +34,8 @@ func TestTheStreamOfFigures(t *testing.T) {
 	s.now = s.now.Add(12*time.Hour - 20*time.Second) // the session's own end comes first
 	b.get("/console/stream?dashboard=" + bakery)
 	require.Equal(t, s.now.Add(20*time.Second), until)
-	s.refuse("GET /api/live", http.StatusNotFound, domain.CodeNotFound, "There is no such account.")
-	b.get("/console/stream?account="+agency).says(http.StatusNotFound, "There is no such account.")
+	s.refuse("GET /api/live", http.StatusNotFound, domain.CodeNotFound, "There is no such account. Check its id.")
+	b.get("/console/stream?account="+agency).says(http.StatusNotFound, "There is no such client.")
 
 	s.browser().get("/console/stream?account=" + bakery).leadsTo("/console/sign-in?to=" + url.QueryEscape("/console/stream?account="+bakery))
 	s.signedIn("auditor").get("/console/stream").says(http.StatusForbidden, "not for your role")

@@ -34,7 +34,7 @@ func (v *visit) needsYou() (all []concern, err error) {
 		name := nameOr(board.SubAccountName, board.SubAccountID)
 		if board.Exists && board.AllowClientDashboard && board.ListedUsers == 0 {
 			unseen = append(unseen, concern{
-				name + ": nobody may look at the board", "It is open, and nobody is on its list.", clientPath(board.SubAccountID, "board"),
+				name + ": no one can open the board", "It is open, but no one is on its list.", clientPath(board.SubAccountID, "board"),
 			})
 		}
 		for _, s := range analytics.Gravest(sources[board.SubAccountID]) {

@@ -94,7 +94,7 @@ func TestAnAgencyEndsASession(t *testing.T) {
 	require.Contains(t, s.asked, "POST /api/users/"+clara+"/sessions/S1/end")
 	b.post(signsIn+"/end", url.Values{"id": {"../../x"}}).says(http.StatusNotFound)
 	s.answer("GET /api/users/"+clara+"/sessions", []any{}, nil)
-	b.get(signsIn).says(http.StatusOK, "Clara Holm is signed in nowhere now.")
+	b.get(signsIn).says(http.StatusOK, "Clara Holm has no session as a user of Harbour Bakery.")
 	s.refuse("GET /api/users/"+clara, http.StatusNotFound, domain.CodeNotFound, "There is no such user.")
 	b.get(signsIn).says(http.StatusNotFound, "There is no such user.")
 	b.post(signsIn, url.Values{}).says(http.StatusNotFound, "There is no such user.")

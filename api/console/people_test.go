@@ -72,7 +72,7 @@ func TestAPersonIsAdded(t *testing.T) {
 	require.JSONEq(t, `{"name":"Jonas Weber","email":"jonas@bakery.example.com","phone":"","account":"`+bakery+`"}`, sent)
 	require.Equal(t, form.Get("key"), key)
 	require.NotEmpty(t, key)
-	b.get(folk+"?added="+jonas).says(http.StatusOK, "Jonas Weber was added.", "Put Jonas Weber on the list")
+	b.get(folk+"?added="+jonas).says(http.StatusOK, "Jonas Weber was added.", "To let Jonas Weber see the board, ")
 
 	taken = true
 	again := b.post(folk+"?added="+jonas, form)

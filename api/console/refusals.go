@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 func refusal(status int, code domain.Code, message string) *refused {
@@ -78,9 +79,13 @@ func (v *visit) refuse(err error) int {
 			"Something went wrong on our side. Try again; if it stays, tell your operator when it was.")
 		v.log(slog.LevelError, "console: page failed", err)
 	}
+	said := told.why.Message
+	if said == domain.ErrDashboardNotFound.Message || said == readmodels.ErrAccountNotFound.Message {
+		said = "There is no such client. Check the address, or go on from the start page."
+	}
 	v.w.Header().Del("Content-Disposition") // it is a page, also where a file was asked for
 	return v.write(told.status, errorView{
-		Heading: heading(told.status), Said: told.why.Message, Fields: told.why.Fields, RequestID: told.requestID, SignedIn: v.me != nil,
+		Heading: heading(told.status), Said: said, Fields: told.why.Fields, RequestID: told.requestID, SignedIn: v.me != nil,
 		SignIn: string(v.console.signInAddress("")),
 	})
 }

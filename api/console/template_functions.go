@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -13,6 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
@@ -41,7 +43,10 @@ var words = template.FuncMap{
 	"draw":       chart.Chart.Figure,
 	"sparkline":  chart.Sparkline,
 	"atPlatform": atPlatform,
-	"list":       func(entries ...string) []string { return entries },
+	"linked": func(s readmodels.DashboardState) []readmodels.Named {
+		return slices.DeleteFunc(slices.Clone(s.SubAccountIDs), func(n readmodels.Named) bool { return n.ID == s.SubAccountID })
+	},
+	"list": func(entries ...string) []string { return entries },
 
 	"refreshSeconds": refreshSeconds,
 }

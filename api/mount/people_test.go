@@ -361,7 +361,7 @@ func (m mounted) readiness() (r readiness) {
 // leftUnknown is why it is not known who has left; "": it is.
 func (m mounted) leftUnknown() string {
 	for _, check := range m.readiness().Checks {
-		if check.Name == "who has left" {
+		if check.Name == "directory of people" {
 			return check.Reason
 		}
 	}

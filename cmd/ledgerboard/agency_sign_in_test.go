@@ -86,7 +86,7 @@ func TestAnAgencyLetsItsPeopleIn(t *testing.T) {
 		require.Contains(t, text, "End this one", "it is Cleo's session, and not Nora's")
 		status, text = stella.insists("/console/people/"+signInCleo+"/sign-in/end", url.Values{"id": {session[1]}})
 		require.Equal(t, http.StatusOK, status, text)
-		require.Contains(t, text, "Cleo is signed in nowhere now.")
+		require.Contains(t, text, "Cleo has no session as a user of ")
 		_, text = cleo.insists("/console/sessions", nil)
 		require.Contains(t, text, "With a token", "the session is over")
 

@@ -91,8 +91,8 @@ func (c *Connect) letGo(ctx context.Context, connection int64, seen time.Time) (
 		return false, "", err
 	}
 	if !dropped {
-		return false, "The same person is about to connect something by the same consent, so that it was not given back. Whoever signed in can remove the app in " +
-			"their settings at " + Shown(grant.Platform) + ".", nil
+		return false, "The same person is connecting something else with the same consent, so it was not withdrawn. The person who signed in can remove " +
+			"the app in their settings at " + Shown(grant.Platform) + ".", nil
 	}
 	back := c.giveBack(ctx, grant, raw)
 	if grant.Platform == domain.Instagram {

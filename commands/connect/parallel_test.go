@@ -24,7 +24,7 @@ func TestWaitingChoiceHoldsTheConsent(t *testing.T) {
 	done, err := s.Disconnect(t.Context(), ofAgency(""), connected, s.still)
 	require.NoError(t, err)
 	require.False(t, done.GivenBack)
-	require.Contains(t, done.Left, "about to connect something")
+	require.Contains(t, done.Left, "connecting something else")
 	require.Empty(t, s.dialog.givenBack)
 	outcome := s.choose(waits, view, "1.0.1002")
 	require.Equal(t, "PERSONTOKEN77", s.tokens(domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "77"}.SecretRef()))

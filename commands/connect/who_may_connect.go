@@ -10,7 +10,7 @@ import (
 var (
 	// ErrClientMayNot (forbidden): the dashboard of the client does not let it connect.
 	ErrClientMayNot = domain.NewError(domain.CodeForbidden,
-		"Your dashboard does not let you connect accounts. Ask your agency to open it for you with the scope connect.")
+		"Your dashboard does not let you connect accounts. Ask your agency to turn on Connecting (connect) for it.")
 	errNotYourAccount = domain.NewError(domain.CodeNotFound, "There is no such account. Check its id.")
 )
 

@@ -47,7 +47,7 @@ func (s *Service) Health() api.Health {
 	for _, engine := range s.engines {
 		checks = append(checks, api.Check{Name: "read model " + engine.Name(), Probe: func(context.Context) error { return s.readModel(engine.Name()) }})
 	}
-	checks = append(checks, api.Check{Name: "who has left", Probe: func(context.Context) error {
+	checks = append(checks, api.Check{Name: "directory of people", Probe: func(context.Context) error {
 		if err := s.Monitor.PeopleKnown(); err != nil {
 			return &api.DegradedError{Reason: err.Error()}
 		}

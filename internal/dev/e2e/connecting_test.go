@@ -56,7 +56,7 @@ func (c *connecting) connectWithoutABox(v *visitor, client string) {
 	v.follow("Continue to Facebook")
 	v.consent("Mara Lindqvist", "read_insights")
 	require.Equal(c.t, c.p.base+"/connect/choose/"+id, v.at(), "an address without the code")
-	v.says("You signed in at Facebook as Mara Lindqvist", "read_insights", "clicks, demographics, engagement", "Old Town Cinema", "you lack ANALYZE")
+	v.says("You signed in at Facebook as Mara Lindqvist", "insights of pages and posts (read_insights)", "clicks, demographics, engagement", "Old Town Cinema", "you lack the right to see the page's insights (ANALYZE)")
 	require.Empty(c.t, c.connected(c.north), "nothing is stored before the choice")
 	v.choose(bakeryOffer, cateringOffer, behindOffer)
 	v.result()
