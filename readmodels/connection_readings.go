@@ -69,7 +69,8 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 		            when d.held then 'An operator has paused its platform: ' || w.code || coalesce(':' || nullif(w.ticket, ''), '') || '.'
 		            else coalesce(f.reason, '') end,
 		       `+TokenEnds+`, k.renewable_until, k.data_access_until, k.granted,
-		       f.read_at, case when d.paid and not d.dead and not d.paused and not d.held then f.due_at end, coalesce(f.pace, ''),
+		       coalesce(f.read_at, (select max(n.captured_at) from account_newest n
+		           where n.social_account_id = s.id and n.parent_account = s.parent_account and n.account_id = s.account_id)), case when d.paid and not d.dead and not d.paused and not d.held then f.due_at end, coalesce(f.pace, ''),
 		       coalesce(f.calls_a_day, 0) + coalesce(g.calls_a_day, 0)
 		from tSAccounts s
 		cross join (select $4::timestamptz as now) t`+SignInJoins+`

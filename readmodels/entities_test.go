@@ -206,9 +206,9 @@ func TestPlatforms(t *testing.T) {
 	renewed := expires.AddDate(0, 2, 0)
 	signIn := expires.AddDate(1, 0, 0)
 	store(t, log, "connection/1", domain.SecretTimes{Taken: entityDay, Expires: renewed, RenewableUntil: signIn})
-	for _, id := range []int64{1, 8} {
+	for id, client := range map[int64]string{1: clientA, 8: clientA, 10: clientC} {
 		require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicMetrics, fmt.Sprint(id), domain.AccountRead{
-			Tenant:   domain.Tenant{ParentAccount: agencyA, AccountID: clientA, MemberID: id, SocialAccount: id},
+			Tenant:   domain.Tenant{ParentAccount: agencyA, AccountID: client, MemberID: id, SocialAccount: id},
 			Platform: domain.Facebook, CapturedAt: entityDay, Figures: []domain.Figure{
 				{Name: domain.MetricFollowers, Kind: domain.Stock, Value: 5, Source: "followers_count"},
 			},
@@ -252,6 +252,11 @@ func TestPlatforms(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, ofOne, 1)
 	require.Equal(t, "unsubscribed", ofOne[0].State)
+	require.Equal(t, &entityDay, ofOne[0].LastReadAt, "before it was noted by account")
+	unsubscribed, err := entities.Platform(t.Context(), scope, 10)
+	require.NoError(t, err)
+	require.EqualValues(t, "No subscription runs, and without one nothing is read.", unsubscribed.Reason)
+	require.Equal(t, &entityDay, unsubscribed.LastReadAt)
 
 	require.Equal(t, readmodels.ConnectedPlatform{
 		PlatformRef: readmodels.PlatformRef{Platform: domain.Facebook, PlatformName: "facebook"},

@@ -33,9 +33,11 @@ const (
 	toBeRead = ReadUnlessPaused + ` and not ` + pausedByOperator
 	// ReadUnlessPaused is whether nothing but its due time, or an operator's pause, does.
 	ReadUnlessPaused = `not ` + awaitsSignIn + ` and ` + subscribed
-	// Paused says that an operator has paused its connection or its platform: a sentence for agencies and clients; null: neither.
+	// Paused says that an operator has paused its connection or its platform, or that no subscription runs: a sentence for
+	// agencies and clients; null: none of these.
 	Paused = `case when ` + pausedByOperator + ` then 'An operator has paused it. Ask the operator of this service.'
-	    when ` + platformPaused + ` then 'An operator has paused all reading from this platform. Ask the operator of this service.' end`
+	    when ` + platformPaused + ` then 'An operator has paused all reading from this platform. Ask the operator of this service.'
+	    when not ` + subscribed + ` then 'No subscription runs, and without one nothing is read.' end`
 )
 
 // NotConnected is why a social account is not connected, which is not: what was connected by a sign-in here was disconnected here, all else by the

@@ -69,12 +69,15 @@ func TestClientsStandAsRows(t *testing.T) {
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{{
 		AccountID: bakery, PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Status: analytics.SourceReconnect,
 		Reason: "OAuth error 65601: the token was revoked",
+	}, {
+		AccountID: bakery, PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: analytics.SourceDisconnected,
 	}}})
 	page := b.get("/console")
 	page.says(http.StatusOK, "Harbour Bakery", "Old Mill", "no board yet", "1,234", "−56", "−4.3 %", `class="spark"`, "Needs you",
 		"open, 0 listed", "no one can open the board", "Harbour Bakery: connect LinkedIn again", "LinkedIn does not let us in any more.",
 		`href="/console/clients/`+bakery+`/connections"`, `href="/console?cursor=more"`)
 	require.NotContains(t, page.Body.String(), "65601", "the platform's raw words stand behind the connection")
+	require.NotContains(t, page.Body.String(), "TikTok", "what was disconnected needs no one")
 	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&meta=brief")
 	// The list of what needs someone covers all clients, whichever are shown below, and shows the first ten.
 	page.says(http.StatusOK, "Orchard 10: no one can open the board", "<summary>3 more</summary>")
@@ -294,8 +297,8 @@ func TestTheLeaderboardSaysWhichPostsItCounts(t *testing.T) {
 	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, ">Posts published<", ">Posts that gained in the range<")
 }
 
-// What an operator has paused gives nothing new, however well it was read before.
-func TestFiguresSayWhatIsPaused(t *testing.T) {
+// What is paused, or has no subscription, gives nothing new, however well it was read before.
+func TestFiguresSayWhatIsNotRead(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	meta := analytics.Meta{TimeZone: "UTC", Sources: []analytics.Source{
@@ -303,14 +306,18 @@ func TestFiguresSayWhatIsPaused(t *testing.T) {
 		{PlatformRef: readmodels.PlatformRefOf(domain.TikTok), SocialAccount: 8, Name: "Harbour on TikTok", Status: analytics.SourceOK},
 	}}
 	s.answer("GET "+lastFourWeeks, followers(1000), meta)
-	const badge = `<span class="badge warn">paused</span>`
+	const badge, live = `<span class="badge warn">not read</span>`, "Newer figures appear here automatically."
 	page := b.get("/console/clients/" + bakery + "/figures")
-	page.says(http.StatusOK, badge, "not read from LinkedIn at the moment", `<span class="badge good">ok</span>`)
+	page.says(http.StatusOK, badge, "An operator has paused it.", live, `<span class="badge good">ok</span>`)
 	require.Equal(t, 1, strings.Count(page.Body.String(), badge))
 
 	meta.Sources[0].Status, meta.Sources[0].Reason = analytics.SourcePartial, "It was not read on 30 September."
 	s.answer("GET "+lastFourWeeks, followers(1000), meta)
 	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, badge, `<span class="badge warn">partial</span>`, "It was not read on 30 September.")
+
+	meta.Sources = meta.Sources[:1]
+	s.answer("GET "+lastFourWeeks, followers(1000), meta)
+	require.NotContains(t, b.get("/console/clients/"+bakery+"/figures").Body.String(), live)
 }
 
 func TestABoardIsShown(t *testing.T) {

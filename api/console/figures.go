@@ -216,6 +216,9 @@ func (v *visit) readFigures(shown figuresView, f figures) (view, error) {
 	}
 	today := f.today.Format(time.DateOnly)
 	shown.Open = f.Form.From <= today && today < f.Form.To
+	if len(shown.Sources) > 0 && !slices.ContainsFunc(shown.Sources, func(s analytics.Source) bool { return s.Paused == "" }) {
+		shown.Live = "" // nothing new comes
+	}
 	return shown, err
 }
 

@@ -27,7 +27,9 @@ func (v *visit) needsYou() (all []concern, err error) {
 	}
 	sources := map[string][]analytics.Source{}
 	for _, s := range meta.Sources {
-		sources[s.AccountID] = append(sources[s.AccountID], s)
+		if s.Status != analytics.SourceDisconnected { // somebody meant it
+			sources[s.AccountID] = append(sources[s.AccountID], s)
+		}
 	}
 	var unseen, missing []concern
 	for _, board := range boards {

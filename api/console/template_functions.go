@@ -33,7 +33,6 @@ var words = template.FuncMap{
 	"scopes":     func(ids []string) string { return strings.Join(scopeNames(ids), ", ") },
 	"network":    network,
 	"reading":    readingState,
-	"stateSays":  stateSays,
 	"personal":   personal,
 	"window":     window,
 	"ofDay":      ofDay,

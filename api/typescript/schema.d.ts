@@ -6085,7 +6085,7 @@ export interface components {
              * @enum {integer}
              */
             p_id: 1 | 3 | 4 | 6;
-            /** @description `paused` says that an operator has paused its connection or its platform, and nothing new of it comes until that is resumed, also when its status is ok: a sentence. Absent while neither is paused, when it must be connected again, and where nothing new would come anyway: it was read after the range. */
+            /** @description `paused` says why nothing new of it comes for now, also when its status is ok: an operator has paused its connection or its platform, or no subscription runs. A sentence. Absent while it is read, when it must be connected again, and where nothing new would come anyway: it was read after the range. */
             paused?: string;
             /** @description facebook, instagram, linkedin, tiktok */
             platform: string;
@@ -6099,6 +6099,7 @@ export interface components {
             /**
              * @description Says what the figures of a social account are worth.
              *
+             *     - `disconnected`: it was disconnected; nothing new comes until it is connected again
              *     - `reconnect`: a person must connect it again; nothing new comes until then
              *     - `never_read`: nothing was ever read
              *     - `unsupported`: its platform gives none of the answer's metrics
@@ -6106,7 +6107,7 @@ export interface components {
              *     - `ok`: nothing is missing; paused says whether new readings come
              * @enum {string}
              */
-            status: "reconnect" | "never_read" | "unsupported" | "partial" | "ok";
+            status: "disconnected" | "reconnect" | "never_read" | "unsupported" | "partial" | "ok";
         };
         /** @description Stands beside spans. */
         SpansMeta: {

@@ -163,7 +163,10 @@ func (o *oracle) activeMembers() analytics.ActiveMembers {
 // connectionStatus is what a source is worth where no figure is asked for.
 func (o *oracle) connectionStatus(s domain.DirectorySocialAccount) analytics.SourceStatus {
 	_, refused := o.refusedWhy(s)
-	if refused || !s.Connected {
+	switch {
+	case !s.Connected:
+		return analytics.SourceDisconnected
+	case refused:
 		return analytics.SourceReconnect
 	}
 	for _, ev := range o.w.Events {

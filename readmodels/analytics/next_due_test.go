@@ -78,6 +78,7 @@ func TestNextDueIsOfAccountsThatWillBeRead(t *testing.T) {
 	w.Fold(t, db)
 	for _, meta := range ask(june) {
 		require.Nil(t, meta.NextDue, "without a subscription nothing is read")
+		require.Equal(t, "No subscription runs, and without one nothing is read.", meta.Sources[0].Paused)
 	}
 }
 

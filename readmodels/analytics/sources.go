@@ -19,14 +19,15 @@ type SourceStatus string
 
 // The statuses, the gravest first: an account has the first one that fits.
 const (
-	SourceReconnect   SourceStatus = "reconnect"   // a person must connect it again; nothing new comes until then
-	SourceNeverRead   SourceStatus = "never_read"  // nothing was ever read
-	SourceUnsupported SourceStatus = "unsupported" // its platform gives none of the answer's metrics
-	SourcePartial     SourceStatus = "partial"     // a metric, the whole range or days of it were not read, or a counter has no baseline
-	SourceOK          SourceStatus = "ok"          // nothing is missing; paused says whether new readings come
+	SourceDisconnected SourceStatus = "disconnected" // it was disconnected; nothing new comes until it is connected again
+	SourceReconnect    SourceStatus = "reconnect"    // a person must connect it again; nothing new comes until then
+	SourceNeverRead    SourceStatus = "never_read"   // nothing was ever read
+	SourceUnsupported  SourceStatus = "unsupported"  // its platform gives none of the answer's metrics
+	SourcePartial      SourceStatus = "partial"      // a metric, the whole range or days of it were not read, or a counter has no baseline
+	SourceOK           SourceStatus = "ok"           // nothing is missing; paused says whether new readings come
 )
 
-var sourceStatuses = []SourceStatus{SourceReconnect, SourceNeverRead, SourceUnsupported, SourcePartial, SourceOK}
+var sourceStatuses = []SourceStatus{SourceDisconnected, SourceReconnect, SourceNeverRead, SourceUnsupported, SourcePartial, SourceOK}
 
 // Gravest returns the first source of each platform with its gravest status. Sources are ordered by platform, as in [Meta].
 func Gravest(sources []Source) (gravest []Source) {
@@ -59,9 +60,9 @@ type Source struct {
 	// (it says nothing of that range, and the answer of a past range shall stay the same), and
 	// when the account has left the scope.
 	LastRead *time.Time `json:"last_read_at"`
-	// Paused says that an operator has paused its connection or its platform, and nothing new of it comes until that is resumed, also when
-	// its status is ok: a sentence. Absent while neither is paused, when it must be connected again, and where nothing new would come anyway:
-	// it was read after the range.
+	// Paused says why nothing new of it comes for now, also when its status is ok: an operator has paused its connection or its platform,
+	// or no subscription runs. A sentence. Absent while it is read, when it must be connected again, and where nothing new would come
+	// anyway: it was read after the range.
 	Paused string `json:"paused,omitempty"`
 }
 
@@ -220,15 +221,16 @@ func (qc *queryContext) sourceFacts(ctx context.Context) (facts, erased []source
 // noteTimes notes when the source was read last and is due next; a reading after the range is none of its. Whether it is paused is told
 // where something new is to be expected otherwise.
 func (qc *queryContext) noteTimes(f sourceFacts, s *Source) {
-	if s.Status == SourceReconnect {
+	over := s.Status == SourceDisconnected || s.Status == SourceReconnect
+	if over {
 		s.Paused = ""
 	}
 	if s.LastRead == nil {
 		return
 	}
-	if s.Status != SourceReconnect {
+	if !over {
 		qc.lastRead = later(qc.lastRead, *s.LastRead)
-		if f.connected && f.Paused == "" && f.dueAt != nil && (qc.nextDue == nil || f.dueAt.Before(*qc.nextDue)) {
+		if f.Paused == "" && f.dueAt != nil && (qc.nextDue == nil || f.dueAt.Before(*qc.nextDue)) {
 			qc.nextDue = new(f.dueAt.UTC())
 		}
 	}
@@ -300,10 +302,10 @@ func (qc *queryContext) classify(f sourceFacts) Source {
 		s.Status, why = SourcePartial, "It does not belong to this member any more; what was read before stays."
 	case f.leftTheScope:
 		s.Status, why = SourcePartial, "It does not belong to this account any more; what was read before stays."
+	case !f.connected:
+		s.Status, why = SourceDisconnected, f.notConnected
 	case f.state == domain.ConnectionReconnect:
 		s.Status, why = SourceReconnect, sentence("Its connection must be authorised again", f.stateReason)
-	case !f.connected:
-		s.Status, why = SourceReconnect, f.notConnected
 	case f.LastRead == nil && len(read) == 0:
 		s.Status, why = SourceNeverRead, f.unsubscribedOr("It was not read yet.")
 	case len(s.Missing) > 0 && unsupported == len(qc.metrics):

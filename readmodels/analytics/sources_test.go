@@ -138,11 +138,12 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 		},
 		"disconnected": {
 			page: disconnected, reads: []domain.AccountRead{read(domain.Facebook, inJune, all...)}, paid: true,
-			status: analytics.SourceReconnect, reason: "It is not connected in the main application.",
+			status: analytics.SourceDisconnected, reason: "It is not connected in the main application.",
 		},
-		"disconnected here": {
+		"disconnected here, also where its token was refused before": {
 			page: disconnectedHere, reads: []domain.AccountRead{read(domain.Facebook, inJune, all...)}, paid: true,
-			status: analytics.SourceReconnect, reason: "It was disconnected here. Connect it again to have it read.",
+			states: []domain.ConnectionStateChanged{{ConnectionID: disconnectedHere.ConnectionID, State: domain.ConnectionReconnect, At: inJune}},
+			status: analytics.SourceDisconnected, reason: "It was disconnected here. Connect it again to have it read.",
 		},
 		"token refused": {
 			page: page(11, domain.Facebook), reads: []domain.AccountRead{read(domain.Facebook, inJune, all...)}, paid: true,
