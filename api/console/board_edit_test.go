@@ -186,6 +186,10 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 			"Clara Holm no longer sees Harbour Bakery.")
 	}
 	b.get("/console/history").says(http.StatusOK, "Not counted, because they are not active today:")
+	b.get("/console/history?q=user:jonas").says(http.StatusOK, "2 people can no longer see Figures on these boards:", "1 person lost access on these boards:")
+	b.answer("GET /api/audit/history", entries[1:], readmodels.EntriesMeta{})
+	b.get("/console/history?q=user:jonas").says(http.StatusOK, "1 person can no longer see Figures on this board:", "1 person lost access on this board:")
+	b.answer("GET /api/audit/history", entries, readmodels.EntriesMeta{})
 	require.NotContains(t, b.get(edits+"?saved=6").Body.String(), "can no longer", "somebody else has changed it since")
 }
 

@@ -54,7 +54,8 @@ func scopeDoes(id string) string {
 
 // effects are what a change does to people: who gains and loses access to boards, and what changes for those who keep it.
 type effects struct {
-	Done                     bool // the change was made; else it is previewed
+	Done                     bool   // the change was made; else it is previewed
+	Where                    string // what they are limited to: " on these boards"; "": nothing
 	Loses, Gains             []effect
 	LosesScopes, GainsScopes []scopeEffect
 	Keeps                    []readmodels.Named // who keeps all that they see; of a preview

@@ -68,10 +68,20 @@ type change struct {
 	Does    string // its type in words
 	Address string
 	Entries []readmodels.HistoryEntry
+	Cut     bool // the search may have left out entries
 }
 
-// Effects are what the record did to people.
-func (c change) Effects() effects { return effectsOfRecord(c.Entries) }
+// Effects are what the record did to people, on the boards shown.
+func (c change) Effects() effects {
+	e := effectsOfRecord(c.Entries)
+	switch {
+	case c.Cut && len(c.Entries) == 1:
+		e.Where = " on this board"
+	case c.Cut:
+		e.Where = " on these boards"
+	}
+	return e
+}
 
 const (
 	listedEntries = 40  // that the page asks for; a record that touches linked dashboards has one for each
@@ -173,6 +183,7 @@ func (v *visit) showHistory(shown historyView) (view, error) {
 	shown.Slider = v.slider(meta.BeganAt, at)
 	if len(shown.List) > 0 {
 		shown.Record = &shown.List[0]
+		shown.Record.Cut = asked != search{since: asked.since}
 	}
 	if meta.NextAt != nil {
 		shown.Next = shown.address(meta.NextAt.Format(time.RFC3339Nano))
