@@ -16,6 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 //go:embed connect_pages.html
@@ -279,6 +280,8 @@ func progressOf(view connect.View) (progress []readingProgress, waits bool) {
 			case reading.SocialAccountID != page.SocialAccountID:
 			case reading.ReadAt != nil:
 				says, soon = "read, its figures are here", false
+			case reading.Class == string(readmodels.PlatformPaused):
+				says, soon = "not read yet. "+string(reading.Reason), false
 			case reading.Reason != "":
 				says, soon = notRead(platforms.Class(reading.Class), connect.Shown(page.PID))
 			}

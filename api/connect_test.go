@@ -115,9 +115,13 @@ func TestFirstReadingThatFailsIsToldInPlainWords(t *testing.T) {
 		platforms.ClassReconnect: "sign in there once more", platforms.ClassPermission: "leave everything ticked at Facebook",
 		platforms.ClassThrottled: "no more questions for now", platforms.ClassNotFound: "Look there whether it still exists",
 		platforms.ClassBlocked: "Look at the account there", platforms.ClassInvalid: "Tell the person who sent you here",
-		platforms.ClassRetry: "tried again by itself", "internal": "tried again by itself",
+		platforms.ClassRetry: "tried again by itself", "internal": "tried again by itself", "paused": "not read yet. An operator has paused it.",
 	} {
-		view := connect.View{Readings: []domain.FirstReading{{SocialAccountID: 5, Class: string(class), Reason: domain.OptionalText(fmt.Sprintf(own, class))}}}
+		reason := fmt.Sprintf(own, class)
+		if class == "paused" {
+			reason = "An operator has paused it."
+		}
+		view := connect.View{Readings: []domain.FirstReading{{SocialAccountID: 5, Class: string(class), Reason: domain.OptionalText(reason)}}}
 		view.Outcome = &domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: 5, PID: domain.Facebook, Name: "Bakery"}}}
 		says, again := api.SaysOf(view)
 		require.Len(t, says, 1)

@@ -114,11 +114,14 @@ func (c Connecting) MembersOf(ctx context.Context, platform domain.Platform, per
 // failed, is of another sign-in. Of a page that the tables do not show yet it says nothing.
 func (c Connecting) FirstReadings(ctx context.Context, parent string, ids []int64) ([]domain.FirstReading, error) {
 	rows, _ := c.Pool.Query(ctx, `
-		select s.id, r.read_at, case when w.failed then f.reason else '' end, case when w.failed then f.class else '' end
+		select s.id, r.read_at, coalesce(w.paused, case when w.failed then f.reason else '' end),
+		       case when w.paused is not null then '`+string(PlatformPaused)+`' when w.failed then f.class else '' end
 		from tSAccounts s
+		cross join (select now() as now) t
 		left join kept.fetch_state f on f.kind = '`+domain.FetchAccounts+`' and f.p_id = s.p_id and f.social_account_id = s.id
 		left join lateral (select f.read_at where f.read_at >= s.told_at) r on true
-		cross join lateral (select r.read_at is null and f.updated_at >= s.told_at as failed) w
+		cross join lateral (
+			select r.read_at is null and f.updated_at >= s.told_at as failed, case when r.read_at is null then `+Paused+` end as paused) w
 		where s.parent_account = $1 and s.id = any($2) order by s.id`, parent, ids)
 	readings, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r domain.FirstReading, err error) {
 		err = row.Scan(&r.SocialAccountID, &r.ReadAt, &r.Reason, &r.Class)

@@ -55,6 +55,17 @@ func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 	shows(nil, "")
 	became(domain.FetchResult{Failures: 2, Class: "retry", Reason: "away"})
 	shows(nil, "away")
+	pauses := vault.NewPauses(pool)
+	_, err = pauses.Pause(t.Context(), domain.Pause{
+		Kind: domain.PausePlatform, Name: domain.Facebook.String(), Since: s.now, Actor: "ada", Reason: domain.Reason{Code: domain.ReasonIncident},
+	})
+	require.NoError(t, err)
+	status, err := s.Status(t.Context(), ofAgency(north), id)
+	require.NoError(t, err)
+	require.Equal(t, "paused", status.FirstReadings[0].Class)
+	require.EqualValues(t, "An operator has paused all reading from this platform. Ask the operator of this service.", status.FirstReadings[0].Reason)
+	_, err = pool.Exec(t.Context(), `delete from kept.pauses`)
+	require.NoError(t, err)
 	became(domain.FetchResult{Read: true})
 	read = s.now
 	shows(&read, "")
