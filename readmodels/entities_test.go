@@ -63,6 +63,9 @@ func TestUsers(t *testing.T) {
 		ID: entityUser(2), Name: "Anna", Email: "anna@example.com", Company: "Bakery", AccountID: clientA, AccountName: "Client A",
 		IsOwner: true, Active: true, CreatedAt: &created, UpdatedAt: &created,
 	}, got)
+	got, err = entities.User(t.Context(), whole, readmodels.UsersQuery{}, entityUser(3))
+	require.NoError(t, err)
+	require.True(t, got.ResetPending)
 	for _, id := range []string{entityUser(5), entityUser(9)} {
 		_, err = entities.User(t.Context(), whole, readmodels.UsersQuery{}, id)
 		require.ErrorIs(t, err, readmodels.ErrNoUser)

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"net/url"
 	"slices"
@@ -15,7 +17,8 @@ func (c *Console) personSignInPages() []page {
 	const at = peoplePath + "{id}/sign-in"
 	return []page{
 		{pattern: "GET " + at, roles: staff, views: []view{personSignInView{}}, open: (*visit).personSignIn},
-		{pattern: "POST " + at, roles: staff, views: []view{signInLinkView{}}, open: (*visit).makeSignInLink},
+		{pattern: "POST " + at, roles: staff, views: []view{personSignInView{}}, open: (*visit).makeSignInLink},
+		{pattern: "GET " + at + "/made", roles: staff, views: []view{signInLinkView{}}, open: (*visit).madeSignInLink},
 		{pattern: "POST " + at + "/end", roles: staff, open: (*visit).endPersonsSession},
 	}
 }
@@ -70,11 +73,12 @@ func (v *visit) showPersonSignIn(said, validFor string) (view, error) {
 }
 
 // noLink says why the API would refuse to make a link, if the page can know it; the page then has no button. It
-// cannot know of a colleague whose sessions have all ended, or that a user is inactive: a user who has to set a
-// new password is shown as inactive and may sign in. The API refuses those links.
+// cannot know of a colleague whose sessions have all ended. The API refuses that link.
 func (v *visit) noLink(p personSignInView) string {
 	name := nameOr(p.Name, p.ID)
 	switch {
+	case !p.Active && !p.ResetPending:
+		return name + " is not active, so a link would sign no one in."
 	case p.ID == v.who.UserID:
 		return "This is you, and you are signed in. For a link to sign in somewhere else, ask an operator."
 	case p.Colleague && len(p.Sessions) > 0:
@@ -95,24 +99,46 @@ type signInLinkView struct {
 
 func (signInLinkView) template() (name, title string) { return "link-made", "A link to sign in" }
 
+// madeCookie carries a link from its form to the page that shows it, so that a reload makes no other link.
+const madeCookie = "__Host-lb_link_made"
+
 // makeSignInLink makes a link for a person, or says why not.
 func (v *visit) makeSignInLink() (view, error) {
-	user := "/api/users/" + url.PathEscape(v.r.PathValue("id"))
-	of, err := get[readmodels.User](v, user, nil)
-	if err != nil {
-		return nil, err
-	}
+	id := url.PathEscape(v.r.PathValue("id"))
 	form, err := v.form()
 	if err != nil {
 		return nil, err
 	}
 	validFor := form.Get("valid_for")
-	made, err := post[api.SignInLink](v, user+"/sign-in-link", map[string]string{"valid_for": validFor})
+	made, err := post[api.SignInLink](v, "/api/users/"+id+"/sign-in-link", map[string]string{"valid_for": validFor})
 	why, refused := errors.AsType[*domain.Error](err)
 	if refused && slices.Contains([]domain.Code{domain.CodeConflict, domain.CodeInvalid, domain.CodeUnprocessable}, why.Code) {
 		return v.showPersonSignIn(why.Message, validFor)
 	}
-	return signInLinkView{of, made}, err
+	if err != nil {
+		return nil, err
+	}
+	shown, err := json.Marshal(made)
+	v.setCookie(madeCookie, base64.RawURLEncoding.EncodeToString(shown), 60)
+	return redirect(peoplePath + id + "/sign-in/made"), err
+}
+
+// madeSignInLink shows the link that was just made, once.
+func (v *visit) madeSignInLink() (view, error) {
+	of, err := get[readmodels.User](v, "/api/users/"+url.PathEscape(v.r.PathValue("id")), nil)
+	if err != nil {
+		return nil, err
+	}
+	shown := signInLinkView{User: of}
+	for _, cookie := range v.r.CookiesNamed(madeCookie) {
+		raw, _ := base64.RawURLEncoding.DecodeString(cookie.Value)
+		_ = json.Unmarshal(raw, &shown.Made) // the browser's own; what cannot be read shows no link
+	}
+	v.setCookie(madeCookie, "", -1)
+	if shown.Made.UserID != of.ID {
+		return redirect(peoplePath + of.ID + "/sign-in"), nil
+	}
+	return shown, nil
 }
 
 func (v *visit) endPersonsSession() (view, error) {

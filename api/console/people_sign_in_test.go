@@ -17,6 +17,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
+// madeCookie is not the session's.
+const madeCookie = "__Host-lb_link_made"
+
 const signsIn = "/console/people/" + clara + "/sign-in"
 
 // linkLasts is how long a link works unless its maker chooses otherwise, in words.
@@ -64,8 +67,10 @@ func TestAnAgencyMakesALink(t *testing.T) {
 		"Operators can see that you made it", "a one-time link", "1 Oct 2026, 11:00:00 UTC")
 	require.NotContains(t, page.Body.String(), "first invitation")
 	require.Zero(t, made)
-	b.post(signsIn, url.Values{"valid_for": {"168h"}}).says(http.StatusOK, "Send this to Clara Holm alone", "https://boards.example/console/link/WORD", "until <time", "2 Oct 2026, 12:00:00 UTC")
-	require.Equal(t, 1, made)
+	b.post(signsIn, url.Values{"valid_for": {"168h"}}).leadsTo(signsIn + "/made")
+	b.get(signsIn+"/made").says(http.StatusOK, "Send this to Clara Holm alone", "https://boards.example/console/link/WORD", "until <time", "2 Oct 2026, 12:00:00 UTC")
+	b.get(signsIn + "/made").leadsTo(signsIn)
+	require.Equal(t, 1, made, "a reload makes none")
 	require.Equal(t, map[string]string{"valid_for": "168h"}, asked)
 	require.NotContains(t, b.get(signsIn).Body.String(), "WORD")
 
@@ -96,6 +101,7 @@ func TestAnAgencyEndsASession(t *testing.T) {
 	s.answer("GET /api/users/"+clara+"/sessions", []any{}, nil)
 	b.get(signsIn).says(http.StatusOK, "Clara Holm has no session as a user of Harbour Bakery.")
 	s.refuse("GET /api/users/"+clara, http.StatusNotFound, domain.CodeNotFound, "There is no such user.")
+	s.refuse("POST /api/users/"+clara+"/sign-in-link", http.StatusNotFound, domain.CodeNotFound, "There is no such user.")
 	b.get(signsIn).says(http.StatusNotFound, "There is no such user.")
 	b.post(signsIn, url.Values{}).says(http.StatusNotFound, "There is no such user.")
 }
@@ -116,7 +122,8 @@ func TestNoButtonMakesALinkThatIsRefused(t *testing.T) {
 	}{
 		"somebody of a client":               {of: person(clara, "Clara Holm", bakery, true), sessions: session},
 		"a colleague who was never here":     {of: person(stella, "Stella Berg", agency, true), sessions: []api.SignInSession{}},
-		"somebody who forgot a password":     {of: person(clara, "Clara Holm", bakery, false)},
+		"somebody who forgot a password":     {of: readmodels.User{ID: clara, Name: "Clara Holm", AccountID: bakery, ResetPending: true}},
+		"somebody who is not active":         {of: person(clara, "Clara Holm", bakery, false), says: "Clara Holm is not active"},
 		"a colleague who has signed in":      {of: person(stella, "Stella Berg", agency, true), sessions: session, says: "Stella Berg has signed in before"},
 		"oneself":                            {of: person(alice, "Alice", agency, true), says: "This is you"},
 		"a service without a public address": {of: person(clara, "Clara Holm", bakery, true), addressless: true, says: "LEDGERBOARD_PUBLIC_URL"},

@@ -87,15 +87,15 @@ func (v *visit) signIn(p Person, way string, link []byte, until time.Time) error
 			return err
 		}
 	}
-	v.setCookie(word, int(s.ExpiresAt.Sub(now).Seconds()))
+	v.setCookie(cookieName, word, int(s.ExpiresAt.Sub(now).Seconds()))
 	return nil
 }
 
 // forget takes the cookie away.
-func (v *visit) forget() { v.setCookie("", -1) }
+func (v *visit) forget() { v.setCookie(cookieName, "", -1) }
 
-func (v *visit) setCookie(value string, maxAge int) {
+func (v *visit) setCookie(name, value string, maxAge int) {
 	http.SetCookie(v.w, &http.Cookie{
-		Name: cookieName, Value: value, Path: "/", MaxAge: maxAge, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Name: name, Value: value, Path: "/", MaxAge: maxAge, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
 }

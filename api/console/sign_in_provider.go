@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"log/slog"
-	"net/http"
 	"strings"
 	"time"
 
@@ -70,14 +69,8 @@ func (v *visit) goToProvider() (view, error) {
 	if len(to) > maxWanted {
 		to = ""
 	}
-	v.setFlow(word+"."+base64.RawURLEncoding.EncodeToString([]byte(to)), int(flowFor.Seconds()))
+	v.setCookie(flowCookie, word+"."+base64.RawURLEncoding.EncodeToString([]byte(to)), int(flowFor.Seconds()))
 	return redirect(address), nil
-}
-
-func (v *visit) setFlow(value string, maxAge int) {
-	http.SetCookie(v.w, &http.Cookie{
-		Name: flowCookie, Value: value, Path: "/", MaxAge: maxAge, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-	})
 }
 
 // comeFromProvider ends a sign-in that this browser began, whatever comes of it.
@@ -88,7 +81,7 @@ func (v *visit) comeFromProvider() (view, error) {
 	word, to := "", ""
 	if cookies := v.r.CookiesNamed(flowCookie); len(cookies) > 0 {
 		word, to, _ = strings.Cut(cookies[0].Value, ".")
-		v.setFlow("", -1)
+		v.setCookie(flowCookie, "", -1)
 	}
 	came, flow := v.r.URL.Query(), identity.FlowOf(word)
 	var err error

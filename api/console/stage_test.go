@@ -150,7 +150,7 @@ func (s *stage) refuseFields(at string, fields ...string) {
 type browser struct {
 	*stage
 
-	cookie, flow string
+	cookie, flow, made string
 }
 
 func (s *stage) browser() *browser { return &browser{stage: s} }
@@ -182,6 +182,9 @@ func (b *browser) send(method, path string, form url.Values, change func(*http.R
 	if b.cookie != "" {
 		r.AddCookie(&http.Cookie{Name: "__Host-lb_console", Value: b.cookie})
 	}
+	if b.made != "" {
+		r.AddCookie(&http.Cookie{Name: madeCookie, Value: b.made})
+	}
 	if b.flow != "" {
 		r.AddCookie(&http.Cookie{Name: flowCookie, Value: b.flow})
 	}
@@ -191,11 +194,14 @@ func (b *browser) send(method, path string, form url.Values, change func(*http.R
 	w := httptest.NewRecorder()
 	b.console.ServeHTTP(w, r)
 	for _, set := range w.Result().Cookies() {
-		if set.Name == flowCookie {
+		switch set.Name {
+		case flowCookie:
 			b.flow = set.Value
-			continue
+		case madeCookie:
+			b.made = set.Value
+		default:
+			b.cookie = set.Value
 		}
-		b.cookie = set.Value
 	}
 	return page{b.t, w}
 }
