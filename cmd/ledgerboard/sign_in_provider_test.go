@@ -152,8 +152,8 @@ func TestTheProviderSignsInToTheConsole(t *testing.T) {
 		}, patience, 10*time.Millisecond)
 
 		for as, want := range map[string]string{
-			"nobody": "it was cancelled there", "nora": "does not say that your e-mail address is yours", "twin": "several people",
-			"gone": "Nobody with your e-mail address", "stranger": "Nobody with your e-mail address", "kelvin": "Nobody with your e-mail address",
+			"nobody": "it was cancelled there", "nora": "has not verified your e-mail address", "twin": "several people",
+			"gone": "No one with your e-mail address", "stranger": "No one with your e-mail address", "kelvin": "No one with your e-mail address",
 		} {
 			status, text := sight().signsIn(as)
 			require.Equal(t, http.StatusForbidden, status, as)
