@@ -35,7 +35,7 @@ func TestUsers(t *testing.T) {
 		domain.DirectoryUser{ID: entityUser(1), AccountID: agencyA, Name: "Berta", Email: "berta@example.com", Role: "admin", Active: true},
 		domain.DirectoryUser{ID: entityUser(2), AccountID: clientA, Name: "Anna", Email: "anna@example.com", Company: "Bakery", IsOwner: true, Active: true, CreatedAt: created, UpdatedAt: created},
 		domain.DirectoryUser{ID: entityUser(3), AccountID: clientA, Name: "Anna", Email: "100%@example.com", Active: true, ResetPending: true},
-		domain.DirectoryUser{ID: entityUser(4), AccountID: clientC, Name: "Ähm", Email: "x@example.com"},
+		domain.DirectoryUser{ID: entityUser(4), AccountID: clientC, Name: "Ähm", Email: "x@example.com", ResetPending: true},
 		domain.DirectoryUser{ID: entityUser(5), AccountID: clientB, Name: "Aaron", Email: "aaron@example.com", Active: true},
 	)
 	names := func(scope readmodels.Scope, q readmodels.UsersQuery) (ids []string) {
@@ -66,6 +66,9 @@ func TestUsers(t *testing.T) {
 	got, err = entities.User(t.Context(), whole, readmodels.UsersQuery{}, entityUser(3))
 	require.NoError(t, err)
 	require.True(t, got.ResetPending)
+	got, err = entities.User(t.Context(), whole, readmodels.UsersQuery{}, entityUser(4))
+	require.NoError(t, err)
+	require.False(t, got.ResetPending, "not active for another reason, too")
 	for _, id := range []string{entityUser(5), entityUser(9)} {
 		_, err = entities.User(t.Context(), whole, readmodels.UsersQuery{}, id)
 		require.ErrorIs(t, err, readmodels.ErrNoUser)

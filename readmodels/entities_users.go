@@ -34,7 +34,7 @@ type User struct {
 	IsOwner     bool                `json:"is_owner"`
 	// Active is false for a user with a pending reset of the password, too.
 	Active       bool       `json:"active"`
-	ResetPending bool       `json:"reset_pending"` // whether the password must be set again; signing in otherwise is allowed
+	ResetPending bool       `json:"reset_pending"` // not active for this alone: the password must be set again; a link signs in all the same
 	CreatedAt    *time.Time `json:"created_at"`    // null: not known
 	UpdatedAt    *time.Time `json:"updated_at"`    // null: not known
 }
@@ -58,7 +58,7 @@ func (e Entities) users(scope Scope, q UsersQuery, id string) PageQuery[User, na
 		Select: func(after nameKey, limit int) (string, []any) {
 			return `
 				select u.id, u.name, u.email, u.image, u.role, u.company, u.account_id, a.name, u.is_owner, u.active and not u.reset_pending,
-				       u.reset_pending, u.created_at, u.updated_at
+				       u.active and u.reset_pending, u.created_at, u.updated_at
 				from users u join accounts a on a.id = u.account_id
 				where (a.parent_account = $1 or a.id = $1) and ($2::text[] is null or u.account_id = any($2))
 				  and ($3 = '' or u.id = $3) and ($4 = '' or u.name ilike $4 or u.email ilike $4) and ($5 = '' or u.role = $5)

@@ -6524,7 +6524,7 @@ export interface components {
             is_owner: boolean;
             /** @description Name, as the main application or the platform gives it. */
             name: string;
-            /** @description whether the password must be set again; signing in otherwise is allowed */
+            /** @description not active for this alone: the password must be set again; a link signs in all the same */
             reset_pending: boolean;
             /** @description as the main application names it; null: not known */
             role: string | null;
