@@ -36,3 +36,10 @@ reach();
 addEventListener("resize", reach);
 document.addEventListener("toggle", reach, true);
 document.addEventListener("replaced", reach);
+
+// A double click sends a form once.
+let sentAt = -Infinity;
+document.addEventListener("submit", (event) => {
+  if (event.timeStamp - sentAt < 1000) event.preventDefault();
+  else sentAt = event.timeStamp;
+});

@@ -194,4 +194,16 @@ func TestConnectingFromTheConsole(t *testing.T) {
 	v.says("not opened yet")
 	v.follow("Take it back")
 	v.says("taken back")
+
+	var sent int
+	v.eval(`(() => {
+		let sent = 0;
+		document.addEventListener("submit", (event) => { sent += event.defaultPrevented ? 0 : 1; event.preventDefault(); });
+		const form = document.querySelector("main form[method=post]");
+		form.noValidate = true;
+		form.requestSubmit();
+		form.requestSubmit();
+		return sent;
+	})()`, &sent)
+	require.Equal(t, 1, sent, "a double click sends a form once")
 }
