@@ -37,6 +37,7 @@ func TestUsers(t *testing.T) {
 		domain.DirectoryUser{ID: entityUser(3), AccountID: clientA, Name: "Anna", Email: "100%@example.com", Active: true, ResetPending: true},
 		domain.DirectoryUser{ID: entityUser(4), AccountID: clientC, Name: "Ähm", Email: "x@example.com", ResetPending: true},
 		domain.DirectoryUser{ID: entityUser(5), AccountID: clientB, Name: "Aaron", Email: "aaron@example.com", Active: true},
+		domain.DirectorySession{ID: "s1", UserID: entityUser(2), LoginAt: created.Add(time.Hour)},
 	)
 	names := func(scope readmodels.Scope, q readmodels.UsersQuery) (ids []string) {
 		for _, u := range foldtest.AllPages(t, 2, func(p readmodels.Page) ([]readmodels.User, readmodels.ListMeta, error) {
@@ -61,7 +62,7 @@ func TestUsers(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, readmodels.User{
 		ID: entityUser(2), Name: "Anna", Email: "anna@example.com", Company: "Bakery", AccountID: clientA, AccountName: "Client A",
-		IsOwner: true, Active: true, CreatedAt: &created, UpdatedAt: &created,
+		IsOwner: true, Active: true, CreatedAt: &created, UpdatedAt: &created, LastLogin: new(created.Add(time.Hour)),
 	}, got)
 	got, err = entities.User(t.Context(), whole, readmodels.UsersQuery{}, entityUser(3))
 	require.NoError(t, err)

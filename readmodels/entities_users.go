@@ -37,6 +37,7 @@ type User struct {
 	ResetPending bool       `json:"reset_pending"` // not active for this alone: the password must be set again; a link signs in all the same
 	CreatedAt    *time.Time `json:"created_at"`    // null: not known
 	UpdatedAt    *time.Time `json:"updated_at"`    // null: not known
+	LastLogin    *time.Time `json:"last_login"`    // null: never
 }
 
 // Users lists the users of the scope's accounts, by name. The directory
@@ -58,7 +59,8 @@ func (e Entities) users(scope Scope, q UsersQuery, id string) PageQuery[User, na
 		Select: func(after nameKey, limit int) (string, []any) {
 			return `
 				select u.id, u.name, u.email, u.image, u.role, u.company, u.account_id, a.name, u.is_owner, u.active and not u.reset_pending,
-				       u.active and u.reset_pending, u.created_at, u.updated_at
+				       u.active and u.reset_pending, u.created_at, u.updated_at,
+				       (select max(login_at) from sessions s where s.user_id = u.id)
 				from users u join accounts a on a.id = u.account_id
 				where (a.parent_account = $1 or a.id = $1) and ($2::text[] is null or u.account_id = any($2))
 				  and ($3 = '' or u.id = $3) and ($4 = '' or u.name ilike $4 or u.email ilike $4) and ($5 = '' or u.role = $5)

@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -30,12 +29,11 @@ func (p peopleView) template() (name, title string) { return "people", "People o
 type personRow struct {
 	readmodels.User
 
-	OnList    bool
-	Sees      []string   // names of accounts
-	Why       string     // why nothing
-	LastLogin *time.Time // nil: never, or not told
-	Through   string     // the linked client that the person belongs to; "": this one
-	As        string     // address of what the person sees; "": it opens nothing
+	OnList  bool
+	Sees    []string // names of accounts
+	Why     string   // why nothing
+	Through string   // the linked client that the person belongs to; "": this one
+	As      string   // address of what the person sees; "": it opens nothing
 }
 
 // people are those of a client, and of those that are linked with it and stand on the list.
@@ -66,7 +64,7 @@ func (v *visit) showPeople(entered invitation) (view, error) {
 	for _, u := range board.People {
 		if u.Account != client.ID {
 			shown.People = append(shown.People, board.row(readmodels.User{
-				ID: u.ID, Name: u.Name, Email: u.Email, AccountID: u.Account, AccountName: u.AccountName, Active: u.Active,
+				ID: u.ID, Name: u.Name, Email: u.Email, AccountID: u.Account, AccountName: u.AccountName, Active: u.Active, LastLogin: u.LastLogin,
 			}, client.ID))
 		}
 	}
@@ -81,11 +79,7 @@ func (v *visit) added(u readmodels.User) bool {
 // row says what somebody sees by the board.
 func (b boardFacts) row(u readmodels.User, client string) personRow {
 	row := personRow{User: u}
-	for _, listed := range b.Users {
-		if listed.ID == u.ID {
-			row.OnList, row.LastLogin = true, listed.LastLogin
-		}
-	}
+	row.OnList = slices.ContainsFunc(b.Users, func(listed readmodels.DashboardUser) bool { return listed.ID == u.ID })
 	inactive := slices.ContainsFunc(b.UsersNotShown, func(n readmodels.UserNotShown) bool { return n.ID == u.ID })
 	switch {
 	case inactive:

@@ -36,11 +36,11 @@ func TestPeopleOfAClientAndWhatTheySee(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
 	b.answer("GET /api/users", []readmodels.User{
-		{ID: clara, Name: "Clara Holm", AccountID: bakery, Active: true}, {ID: adam, Name: "Ben Holm", AccountID: bakery, Active: true},
+		{ID: clara, Name: "Clara Holm", AccountID: bakery, Active: true}, {ID: adam, Name: "Ben Holm", AccountID: bakery, Active: true, LastLogin: new(b.now)},
 	}, nil)
 	b.view.SubAccountIDs = append([]readmodels.LinkedAccount{{ID: mill, Name: "Old Mill"}}, b.view.SubAccountIDs...)
 	b.view.Users = append(b.view.Users, readmodels.DashboardUser{ID: jonas, Name: "Jonas Weber", Account: mill, Active: true})
-	b.get(folk).says(http.StatusOK, "Harbour Bakery, Old Mill", "nothing: not on the list", "of Old Mill", "As Clara Holm sees it",
+	b.get(folk).says(http.StatusOK, "Harbour Bakery, Old Mill", "nothing: not on the list", "of Old Mill", `data-label="Last sign-in"><span class="quiet">never<`, `data-label="Last sign-in"><time datetime="2026-10-01`, "As Clara Holm sees it",
 		`href="/console/clients/`+mill+`/people/`+jonas+`/sees"`)
 	b.view.AllowClientDashboard = false
 	closed := b.get(folk)

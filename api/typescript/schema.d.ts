@@ -6522,6 +6522,11 @@ export interface components {
             image: string | null;
             /** @description Whether the user owns its account. */
             is_owner: boolean;
+            /**
+             * Format: date-time
+             * @description null: never
+             */
+            last_login: string | null;
             /** @description Name, as the main application or the platform gives it. */
             name: string;
             /** @description not active for this alone: the password must be set again; a link signs in all the same */
