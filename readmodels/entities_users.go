@@ -59,7 +59,7 @@ func (e Entities) users(scope Scope, q UsersQuery, id string) PageQuery[User, na
 		Select: func(after nameKey, limit int) (string, []any) {
 			return `
 				select u.id, u.name, u.email, u.image, u.role, u.company, u.account_id, a.name, u.is_owner, u.active and not u.reset_pending,
-				       u.active and u.reset_pending, u.created_at, u.updated_at,
+				       u.reset_pending and u.active, u.created_at, u.updated_at,
 				       (select max(login_at) from sessions s where s.user_id = u.id)
 				from users u join accounts a on a.id = u.account_id
 				where (a.parent_account = $1 or a.id = $1) and ($2::text[] is null or u.account_id = any($2))

@@ -167,8 +167,8 @@ func TestFilesOfFiguresNameTheirColumnsAsThePage(t *testing.T) {
 	} {
 		s.answers["GET /auth/"+c.path] = func(_ api.Principal, r *http.Request) (int, any) {
 			var columns []string
-			for i := range reflect.TypeOf(c.day).NumField() {
-				name, _, _ := strings.Cut(reflect.TypeOf(c.day).Field(i).Tag.Get("json"), ",")
+			for field := range reflect.TypeOf(c.day).Fields() {
+				name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 				columns = append(columns, r.URL.Query().Get("table")+"."+name)
 			}
 			return http.StatusOK, strings.Join(columns, ",") + "\n2026-09-04,7,\n"

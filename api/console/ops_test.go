@@ -72,7 +72,8 @@ func TestHealthIsOneSentenceThenWhatIsNotWell(t *testing.T) {
 		{ID: "r2", Projection: "directory", State: operator.RebuildCopying},
 	}, nil)
 	s.answer("GET /api/ops/connections", []readmodels.ConnectionReading{
-		{PlatformName: "linkedin", ConnectionID: 31, Name: "Harbour Page", AccountName: "Harbour Bakery"}, {PlatformName: "linkedin", ConnectionID: 31},
+		{PlatformName: "linkedin", ConnectionID: 31, Name: "Harbour Page", AccountName: "Harbour Bakery"},
+		{PlatformName: "linkedin", ConnectionID: 31},
 		{PlatformName: "linkedin", ConnectionID: 31, Name: "Mill Page", AccountName: "Old Mill"},
 	}, nil)
 	s.answer("GET /api/ops/actions", []operator.Action{

@@ -42,7 +42,7 @@ func (p *Postgres) run(ctx context.Context, program string, args ...string) (*ex
 		return nil, fmt.Errorf("create log of the server: %w", err)
 	}
 	defer log.Close()
-	cmd := exec.CommandContext(ctx, filepath.Join(p.programs.dir, program)) //nolint:gosec // it is found on this machine
+	cmd := exec.CommandContext(ctx, filepath.Join(p.programs.dir, program))
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	for _, arg := range args {
 		if p.account != nil && runtime.GOOS == "linux" && filepath.IsAbs(arg) {

@@ -155,7 +155,7 @@ func (f *dashboardsFold) Resume(ev fold.Event) error {
 	}
 	link := ev.Envelope.Chain
 	return f.content(s, ev, domain.StreamHead{
-		Version: link.Version, Hash: eventlog.RecordHash([32]byte(link.Prev), ev.Raw), Time: ev.Envelope.Time,
+		Version: link.Version, Hash: eventlog.RecordHash(link.Prev, ev.Raw), Time: ev.Envelope.Time,
 	})
 }
 

@@ -201,8 +201,7 @@ func TestConnectingFromTheConsole(t *testing.T) {
 		document.addEventListener("submit", (event) => { sent += event.defaultPrevented ? 0 : 1; event.preventDefault(); });
 		const form = document.querySelector("main form[method=post]");
 		form.noValidate = true;
-		form.requestSubmit();
-		form.requestSubmit();
+		for (const click of [1, 2]) form.requestSubmit();
 		return sent;
 	})()`, &sent)
 	require.Equal(t, 1, sent, "a double click sends a form once")
