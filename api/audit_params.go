@@ -69,11 +69,7 @@ func (p *Params) hex(declared Param) string {
 	if !present {
 		return ""
 	}
-	id, ok := domain.HexID(value)
-	if !ok {
-		p.bad.Addf(declared.Name, "is not an id: use 24 hex digits")
-	}
-	return id
+	return p.bad.HexID(declared.Name, value)
 }
 
 // person reads who is meant: a user's id, part of a person's name, or what the program calls itself ("system:fetcher").

@@ -128,15 +128,6 @@ func (s *Server) readMembers(w http.ResponseWriter, r *http.Request, into map[st
 	return bad.Err()
 }
 
-// hexAccount reads an account's id of a body.
-func hexAccount(account string, bad *domain.FieldErrors) string {
-	id, ok := domain.HexID(account)
-	if !ok {
-		bad.Addf("account", "is not an id: use 24 hex digits")
-	}
-	return id
-}
-
 func (s *Server) postConnect() operation {
 	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
 		if err := params.Err(); err != nil {
@@ -153,7 +144,7 @@ func (s *Server) postConnect() operation {
 		if !body.Platform.Valid() {
 			bad.Addf("platform", "is not a platform: use 1, 3, 4 or 6")
 		}
-		account := hexAccount(body.Account, &bad)
+		account := bad.HexID("account", body.Account)
 		if err := bad.Err(); err != nil {
 			return err
 		}
@@ -228,7 +219,7 @@ func (s *Server) postConnectLinks() operation {
 			return err
 		}
 		var bad domain.FieldErrors
-		account := hexAccount(body.Account, &bad)
+		account := bad.HexID("account", body.Account)
 		slices.Sort(body.Platforms)
 		if len(body.Platforms) == 0 || slices.ContainsFunc(body.Platforms, func(p domain.Platform) bool { return !p.Valid() }) {
 			bad.Addf("platforms", "must name one platform or more: 1, 3, 4, 6")

@@ -89,11 +89,7 @@ func hexMember(members map[string]json.RawMessage, name string, bad *domain.Fiel
 		return nil
 	}
 	for i, value := range *values {
-		id, ok := domain.HexID(value)
-		if !ok {
-			bad.Addf(fmt.Sprintf("%s[%d]", name, i), "is not an id: use 24 hex digits")
-		}
-		(*values)[i] = id
+		(*values)[i] = bad.HexID(fmt.Sprintf("%s[%d]", name, i), value)
 	}
 	return values
 }

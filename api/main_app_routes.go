@@ -85,13 +85,9 @@ func registrationOf(members map[string]json.RawMessage) (reg connect.Registratio
 			bad.Addf(clip(name), "is not known here")
 		}
 	}
-	reg.AccountID = hexAccount(reg.AccountID, &bad)
+	reg.AccountID = bad.HexID("account", reg.AccountID)
 	if reg.UserID != "" {
-		user, ok := domain.HexID(reg.UserID)
-		if !ok {
-			bad.Addf("user", "is not an id: use 24 hex digits")
-		}
-		reg.UserID = user
+		reg.UserID = bad.HexID("user", reg.UserID)
 	}
 	return reg, bad.Err()
 }

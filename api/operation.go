@@ -16,8 +16,9 @@ type operation struct {
 	answer Answer
 	body   reflect.Type // of the request; nil: it has none
 	// bodyMedia is the type of the body's content where it is not JSON.
-	bodyMedia string
-	audit     bool // it shows what happened, or who read that
+	bodyMedia    string
+	bodyOptional bool
+	audit        bool // it shows what happened, or who read that
 }
 
 // Answer is the types of an operation's good answer; all are nil where it is no JSON.
@@ -76,6 +77,7 @@ type Operation struct {
 	Answer              Answer
 	Body                reflect.Type // of the request; nil: it has none
 	BodyMedia           string       // the type of the body's content; "": JSON
+	BodyOptional        bool         // the request may come without it
 }
 
 // Description is what the API document is made of: every operation that can be served, and the shapes of errors.
@@ -96,7 +98,7 @@ func Describe() Description {
 		Error: reflect.TypeFor[errorBody](), Problem: reflect.TypeFor[problemBody](),
 	}
 	for _, r := range s.routes() {
-		d.Operations = append(d.Operations, Operation{r.id, r.method, r.pattern, r.roles, r.takes, r.answer, r.body, r.bodyMedia})
+		d.Operations = append(d.Operations, Operation{r.id, r.method, r.pattern, r.roles, r.takes, r.answer, r.body, r.bodyMedia, r.bodyOptional})
 	}
 	return d
 }

@@ -39,8 +39,8 @@ type signInLinkBody struct {
 }
 
 func (s *Server) postSignInLink() operation {
-	return taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		of, err := s.agencysUser(r.Context(), params)
+	of := taking(func(w http.ResponseWriter, r *http.Request, params *Params) error {
+		user, err := s.agencysUser(r.Context(), params)
 		if err != nil {
 			return err
 		}
@@ -55,10 +55,12 @@ func (s *Server) postSignInLink() operation {
 			return domain.InvalidField("valid_for", err.Error())
 		}
 		p, _ := PrincipalFrom(r.Context())
-		made, err := s.deps.SignIns.MakeLink(r.Context(), caller(r, p, p.AccountID, RoleAgency), of, validFor)
+		made, err := s.deps.SignIns.MakeLink(r.Context(), caller(r, p, p.AccountID, RoleAgency), user, validFor)
 		if err != nil {
 			return err
 		}
 		return s.writeData(w, made, nil)
 	}, paramUserID).answering(reflect.TypeFor[SignInLink](), nil).accepting(reflect.TypeFor[signInLinkBody]())
+	of.bodyOptional = true
+	return of
 }

@@ -102,10 +102,7 @@ func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) 
 	checkName(&bad, "name", &invite.Name, true)
 	checkEmail(&bad, &invite.Email, true)
 	checkName(&bad, "phone", &invite.Phone, false)
-	account, ok := domain.HexID(cmp.Or(invite.AccountID, c.ParentAccount))
-	if !ok {
-		bad.Addf("account", "is not an id: use 24 hex digits")
-	}
+	account := bad.HexID("account", cmp.Or(invite.AccountID, c.ParentAccount))
 	if err := bad.Err(); err != nil {
 		return domain.DirectoryUser{}, err
 	}

@@ -115,5 +115,5 @@ type FirstReading struct {
 	SocialAccountID int64        `json:"social_account_id"`
 	ReadAt          *time.Time   `json:"last_read_at"` // of its newest reading since then, in UTC; null: there is none yet
 	Reason          OptionalText `json:"reason"`       // why not, and what to do; null: it is about to be read
-	Class           string       `json:"-"`            // of that reason, as a platform's client tells failures apart, or paused; "": there is none
+	Class           string       `json:"-"`            // of that reason, as a platform's client tells failures apart, or paused; "": no reason
 }

@@ -95,6 +95,16 @@ func (e *FieldErrors) Addf(field, format string, args ...any) {
 	e.fields = append(e.fields, FieldError{Field: field, Detail: fmt.Sprintf(format, args...)})
 }
 
+// HexID reads an id of 24 hex digits, in lower case; one that is malformed is noted, and "".
+func (e *FieldErrors) HexID(field, value string) string {
+	id, ok := HexID(value)
+	if !ok {
+		e.Addf(field, "is not an id: use 24 hex digits")
+		return ""
+	}
+	return id
+}
+
 // Err returns an [Error] that names the inputs, nil if there are none.
 func (e *FieldErrors) Err() error {
 	switch len(e.fields) {

@@ -41,7 +41,7 @@ func (l *Log) Scan(ctx context.Context, cfg ScanConfig) error {
 		return fmt.Errorf("scan %s: %w", cfg.Topic, err)
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(cmp.Or(cfg.Parallel, 4))
+	group.SetLimit(cmp.Or(max(cfg.Parallel, 0), 4))
 	for _, part := range parts {
 		group.Go(func() error {
 			if ctx.Err() != nil {

@@ -142,7 +142,7 @@ func operation(op api.Operation, made *schemas) (*openapi3.Operation, error) {
 			media.Schema = openapi3.NewSchemaRef("", openapi3.NewStringSchema())
 		}
 		content := openapi3.Content{cmp.Or(op.BodyMedia, mediaJSON): media}
-		doc.RequestBody = &openapi3.RequestBodyRef{Value: &openapi3.RequestBody{Required: op.ID != "postUsersSignInLink", Content: content}}
+		doc.RequestBody = &openapi3.RequestBodyRef{Value: &openapi3.RequestBody{Required: !op.BodyOptional, Content: content}}
 	}
 	refuses := a.refuses
 	if op.Roles != nil {

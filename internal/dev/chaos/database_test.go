@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
 
@@ -64,17 +65,10 @@ func (d *database) kill() error {
 
 // signal reaches every process of the server: they work in its directory.
 func (d *database) signal(with syscall.Signal) error {
-	entries, err := filepath.Glob("/proc/[0-9]*")
-	if err != nil {
-		return err
-	}
 	reached := 0
-	for _, entry := range entries {
-		if cwd, err := os.Readlink(filepath.Join(entry, "cwd")); err == nil && strings.HasPrefix(cwd, d.dir) {
-			pid, _ := strconv.Atoi(filepath.Base(entry))
-			if syscall.Kill(pid, with) == nil {
-				reached++
-			}
+	for _, pid := range leaks.Processes(d.dir) {
+		if syscall.Kill(pid, with) == nil {
+			reached++
 		}
 	}
 	if reached == 0 {

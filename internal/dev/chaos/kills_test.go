@@ -2,18 +2,17 @@ package chaos_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
 )
 
 // TestKills runs a demo, with its own broker and its own PostgreSQL, and kills it with SIGKILL at random moments while it starts and while
@@ -28,7 +27,7 @@ func TestKills(t *testing.T) {
 	k.rest()
 	k.report()
 	require.NoError(t, k.demo.end())
-	require.Empty(t, processesIn(k.demo.dir), "processes left after a stop")
+	require.Empty(t, leaks.Processes(k.demo.dir), "processes left after a stop")
 	for _, what := range []string{"--all", "--tables"} {
 		out, err := exec.Command(k.demo.program, "verify", what, "--data-dir", k.demo.dir).CombinedOutput()
 		require.NoError(t, err, "LEDGERBOARD_DRAWS=%d: verify %s: %s", k.seed, what, out)
@@ -110,7 +109,7 @@ func (k *kills) once() {
 
 // kill kills one thing and says what; the demo has ended, or runs on.
 func (k *kills) kill() (kind string) {
-	program, servers := k.demo.cmd.Process.Pid, processesIn(k.demo.dir)
+	program, servers := k.demo.cmd.Process.Pid, leaks.Processes(k.demo.dir)
 	later := time.Duration(k.rng.IntN(800)) * time.Millisecond
 	switch k.rng.IntN(6) {
 	case 0:
@@ -159,17 +158,4 @@ func (k *kills) crash() {
 	defer witness.Close(ctx)
 	require.NoError(k.t, syscall.Kill(int(victim.PgConn().PID()), syscall.SIGKILL))
 	require.Eventually(k.t, func() bool { return witness.Ping(ctx) != nil }, patience, 20*time.Millisecond, "PostgreSQL notices the crash")
-}
-
-// processesIn returns the processes whose working directory lies in dir: those of the embedded PostgreSQL.
-func processesIn(dir string) (pids []int) {
-	entries, _ := filepath.Glob("/proc/[0-9]*")
-	for _, entry := range entries {
-		cwd, err := os.Readlink(filepath.Join(entry, "cwd"))
-		if err == nil && strings.HasPrefix(fmt.Sprint(cwd, "/"), dir+"/") {
-			pid, _ := strconv.Atoi(filepath.Base(entry))
-			pids = append(pids, pid)
-		}
-	}
-	return pids
 }

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
 )
 
 // ran is a command that has ended.
@@ -358,7 +360,7 @@ func TestOneOwnerPerDataDirectoryAndAddress(t *testing.T) {
 		require.Contains(t, second.err, addr)
 		require.Contains(t, second.err, "--addr")
 		require.NoDirExists(t, filepath.Join(other, "broker"), "it seeds before it looks at its address")
-		require.Empty(t, processesIn(other), "processes left by a start that failed")
+		require.Empty(t, leaks.Processes(other), "processes left by a start that failed")
 		unharmed()
 		// What it began is not in the way of the next start.
 		third := command(t, nil, "demo", "--data-dir", other, "--addr", "127.0.0.1:0", "--exit-after", "1ms")
@@ -380,12 +382,12 @@ func TestDemoEndsByItself(t *testing.T) {
 	require.Equal(t, done, ended.code, ended.err)
 	require.Contains(t, ended.out, "ledgerboard demo is ready")
 	require.Contains(t, ended.err, "seeding history")
-	require.Empty(t, processesIn(dir))
+	require.Empty(t, leaks.Processes(dir))
 
 	p := startDemo(t, dir)
 	require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
 	require.Equal(t, done, p.exitWithin(stopWithin), "%s", p.tails())
-	require.Empty(t, processesIn(dir))
+	require.Empty(t, leaks.Processes(dir))
 	require.NotContains(t, p.output.String(), "seeding", "a second start seeds nothing")
 
 	// Before it is ready, too.
@@ -393,7 +395,7 @@ func TestDemoEndsByItself(t *testing.T) {
 	p.await(readyWithin, "seeding", func() bool { return strings.Contains(p.output.String(), "seeding history: ") })
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	p.exitWithin(stopWithin)
-	require.Empty(t, processesIn(p.dir))
+	require.Empty(t, leaks.Processes(p.dir))
 }
 
 func TestRunsAsAnOrdinaryUser(t *testing.T) {

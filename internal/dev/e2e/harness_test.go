@@ -23,6 +23,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
 )
 
 // Patience of the tests: generous, because a deadline that is met costs nothing.
@@ -305,7 +307,7 @@ func (p *program) Stop() {
 	require.False(p.t, p.hasExited(), "the program ended before it was stopped\n%s", p.tails())
 	require.NoError(p.t, p.cmd.Process.Signal(syscall.SIGTERM))
 	require.Zero(p.t, p.exitWithin(stopWithin), "exit code after SIGTERM\n%s", p.tails())
-	require.Empty(p.t, processesIn(p.dir), "processes left after a regular stop")
+	require.Empty(p.t, leaks.Processes(p.dir), "processes left after a regular stop")
 }
 
 // end is what every test ends with: the process is stopped and nothing works in its directory any more.
@@ -329,30 +331,13 @@ func (p *program) end() {
 		}
 	}
 	deadline := time.Now().Add(goneWithin)
-	for len(processesIn(p.dir)) > 0 && time.Now().Before(deadline) {
+	for len(leaks.Processes(p.dir)) > 0 && time.Now().Before(deadline) {
 		time.Sleep(pollEvery)
 	}
-	for _, pid := range processesIn(p.dir) {
+	for _, pid := range leaks.Processes(p.dir) {
 		p.t.Errorf("process %d still works in %s %s after the program ended", pid, p.dir, goneWithin)
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
-}
-
-// processesIn returns the processes whose working directory lies in dir: the embedded PostgreSQL's.
-func processesIn(dir string) (pids []int) {
-	real, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return nil
-	}
-	entries, _ := filepath.Glob("/proc/[0-9]*")
-	for _, entry := range entries {
-		cwd, err := os.Readlink(filepath.Join(entry, "cwd"))
-		if err == nil && (cwd == real || strings.HasPrefix(cwd, real+"/")) {
-			pid, _ := strconv.Atoi(filepath.Base(entry))
-			pids = append(pids, pid)
-		}
-	}
-	return pids
 }
 
 // tails is the end of what the program printed and logged.

@@ -1,5 +1,5 @@
-// Package leaks looks for goroutines that tests leave behind, with patience: one that ends by itself is no leak, however late it is on a
-// machine that does other things too.
+// Package leaks looks for what tests leave behind: goroutines, with patience (one that ends by itself is no leak, however late it is on
+// a machine that does other things too), and processes that work in a directory.
 //
 // # Invariants
 //

@@ -1,6 +1,10 @@
 package leaks
 
 import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,4 +50,21 @@ func wait(most time.Duration, excused []goleak.Option) (left error) {
 			return left
 		}
 	}
+}
+
+// Processes returns the ids of the processes that work in a directory or below it, as those of an embedded PostgreSQL do.
+func Processes(dir string) (pids []int) {
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return nil
+	}
+	entries, _ := filepath.Glob("/proc/[0-9]*")
+	for _, entry := range entries {
+		cwd, err := os.Readlink(filepath.Join(entry, "cwd"))
+		if err == nil && (cwd == real || strings.HasPrefix(cwd, real+"/")) {
+			pid, _ := strconv.Atoi(filepath.Base(entry))
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
