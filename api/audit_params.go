@@ -129,6 +129,9 @@ func (p *Params) moment(declared Param, beginsRange bool) readmodels.Moment {
 		dayOffset = 0
 	}
 	at := p.instant(declared, text, p.Zone(), dayOffset)
+	if begins, _ := parseInstant(text, p.Zone(), 0); begins.After(p.now) {
+		p.bad.Addf(declared.Name, "has not come yet: use a time up to now")
+	}
 	if _, err := time.Parse(time.DateOnly, text); err == nil && !at.IsZero() {
 		at = at.Add(-time.Microsecond)
 	}

@@ -135,6 +135,7 @@ func TestAuditDaysAreDaysOfAZone(t *testing.T) {
 func TestBadAuditParametersAreNamed(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
+	to, tomorrow := b.now.Add(time.Second).Format(time.RFC3339), b.now.AddDate(0, 0, 1).Format(time.DateOnly)
 	for path, fields := range map[string][]string{
 		"/api/audit/history?type=linked&actor=%01&user=%01&account=y&from=z&to=z&order=up&limit=0&cursor=%20": {
 			"limit", "cursor", "type", "actor", "user", "account", "from", "to", "order",
@@ -158,6 +159,11 @@ func TestBadAuditParametersAreNamed(t *testing.T) {
 		"/api/audit/access/export?at=v3&to=2026-01-01&cursor=%20":    {"format", "at", "cursor"},
 		"/api/audit/access?from=2026-02-01&to=2026-01-01":            {"from"},
 		"/api/projects/dashboard/7/history":                          {"sub_account_id"},
+		auditedPath + "/state?at=" + to:                              {"at"}, // it has not come yet
+		auditedPath + "/diff?from=" + to + "&to=" + to:               {"from", "to"},
+		auditedPath + "/access?at=" + to + "&user_id=" + alice:       {"at"},
+		"/api/audit/access?at=" + to:                                 {"at"},
+		"/api/audit/diff?from=v1&to=" + tomorrow:                     {"to"},
 	} {
 		answer := b.get(path, b.auditorToken())
 		require.Equal(t, http.StatusBadRequest, answer.status, path)
@@ -169,6 +175,9 @@ func TestBadAuditParametersAreNamed(t *testing.T) {
 	}
 	require.Empty(t, f.queries)
 	require.Empty(t, f.callers)
+	for _, now := range []string{b.now.Format(time.RFC3339), b.now.Format(time.DateOnly)} { // today has come
+		require.Equal(t, http.StatusOK, b.get(auditedPath+"/state?at="+now, b.auditorToken()).status, now)
+	}
 }
 
 // What is not recorded is not shown.

@@ -91,6 +91,7 @@ var unsaid = map[string]string{
 	"lies after to":            "a range begins before it ends",
 	"lies more than 1096 days": "at most 1,096 days",
 	"stands beside":            "at excludes version, from and to",
+	"has not come yet":         "a moment of the history has come",
 	"is of JSON":               "meta is of JSON and table of CSV",
 	"is not a cursor of":       "a cursor is one that a page of the same list gave",
 }

@@ -39,7 +39,7 @@ RFC 9457 with Accept: application/problem+json. An error names every wrong input
 does not exist. null always means "not known", never 0; meta.sources says why.
 
 Whoever follows the forms of the parameters is not told that a value is malformed. No form says these: a range begins before it ends
-and has at most 1,096 days; at excludes version, from and to; meta is of JSON and table of CSV;
+and has at most 1,096 days; at excludes version, from and to; a moment of the history has come; meta is of JSON and table of CSV;
 a cursor is one that a page of the same list gave, and Last-Event-ID one that the stream sent; a_type stands beside LinkedIn's number and no other.
 Each of them is a 400 that names the parameter.
 
