@@ -170,9 +170,6 @@ func (v *visit) file(f figures) (view, error) {
 		return nil, err
 	}
 	names, rows, _ := strings.Cut(got.body.String(), "\n")
-	if strings.HasSuffix(names, ".accounts_joined") {
-		rows = strings.ReplaceAll(rows, ",\n", ",0\n") // absent: no account joined
-	}
 	columns := strings.Split(names, ",")
 	for i, name := range columns {
 		columns[i] = figureNames[strings.TrimPrefix(name, "total.series.")]

@@ -3425,7 +3425,7 @@ export interface components {
         FollowerDay: {
             /**
              * Format: int64
-             * @description `accounts_joined` is how many accounts were first read in this part, and neither before the range nor in an earlier part: what they bring is in `followers` from here on, and in no `change`. Absent: none did.
+             * @description `accounts_joined` is how many accounts were first read in this part, and neither before the range nor in an earlier part: what they bring is in `followers` from here on, and in no `change`. Absent: none did; in CSV 0.
              */
             accounts_joined?: number;
             /**

@@ -71,7 +71,8 @@ func (p *Plan) add(t *table, object reflect.Type, path string, index []int) {
 		case element != nil:
 			p.add(t, element, inside, at)
 		default:
-			t.columns = append(t.columns, column{inside, at, strings.HasPrefix(options, "omit")})
+			count := options == "omitzero" && field.Type.Kind() == reflect.Int // one that JSON leaves out is 0, not unknown
+			t.columns = append(t.columns, column{inside, at, strings.HasPrefix(options, "omit") && !count})
 		}
 	}
 }

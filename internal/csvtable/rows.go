@@ -138,7 +138,7 @@ func at(v reflect.Value, index []int) (reflect.Value, bool) {
 	return v, true
 }
 
-// cellAt is a column of an element as a cell; what JSON leaves out is empty, as null is.
+// cellAt is a column of an element as a cell; what JSON leaves out is empty, as null is, unless it is a count.
 func cellAt(element reflect.Value, c column) (string, error) {
 	v, ok := at(element, c.index)
 	if !ok || c.optional && v.IsZero() {

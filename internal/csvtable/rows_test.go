@@ -41,6 +41,7 @@ type csvLeaf struct {
 	At   time.Time       `json:"at"`
 	On   bool            `json:"on"`
 	P    domain.Platform `json:"p_id"`
+	New  int             `json:"new,omitzero"`
 }
 
 func sampleAnswer() csvAnswer {
@@ -96,7 +97,7 @@ func TestOneTableAsCSV(t *testing.T) {
 	text, tables, err := csvOf([]csvLeaf{{Day: "a"}, {Day: "b"}}, "")
 	require.NoError(t, err)
 	require.Equal(t, []string{"data"}, tables)
-	require.Equal(t, "day,gain,at,on,p_id\na,,0001-01-01T00:00:00Z,false,0\nb,,0001-01-01T00:00:00Z,false,0\n", text)
+	require.Equal(t, "day,gain,at,on,p_id,new\na,,0001-01-01T00:00:00Z,false,0,0\nb,,0001-01-01T00:00:00Z,false,0,0\n", text, "a count that JSON leaves out is 0")
 }
 
 func records(t *testing.T, text string) (rows []map[string]string) {

@@ -42,7 +42,7 @@ type FollowerDay struct {
 	AccountsRead int    `json:"accounts_read"` // in this part
 	// AccountsJoined is how many accounts were first read in this part, and neither before the range nor
 	// in an earlier part: what they bring is in `followers` from here on, and in no `change`.
-	// Absent: none did.
+	// Absent: none did; in CSV 0.
 	AccountsJoined int `json:"accounts_joined,omitzero"`
 }
 
