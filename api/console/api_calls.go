@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,8 +56,23 @@ func (v *visit) send(method, path string, body any, headers map[string]string) (
 	for name, value := range headers {
 		r.Header.Set(name, value)
 	}
-	got := &answer{header: http.Header{}}
-	v.console.deps.API.ServeHTTP(got, r)
+	ask := func(ctx context.Context) *answer {
+		got := &answer{header: http.Header{}}
+		v.console.deps.API.ServeHTTP(got, r.WithContext(ctx))
+		return got
+	}
+	var got *answer
+	if method == http.MethodGet {
+		got = ask(r.Context())
+	} else { // a form that a double click sends twice is done once, although the browser drops the first request
+		same := fmt.Sprintf("%q", []any{v.session.ID, v.who.UserID, v.who.AccountID, v.who.Roles, method, path, headers, sent})
+		shared, _, _ := v.console.sending.Do(same, func() (any, error) {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), v.console.patience)
+			defer cancel()
+			return ask(ctx), nil
+		})
+		got, _ = shared.(*answer)
+	}
 	if got.status >= http.StatusMultipleChoices {
 		return nil, got.refusal()
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -61,6 +62,7 @@ type Console struct {
 	cross *http.CrossOriginProtection
 	// compressed compresses what a handler answers.
 	compressed func(http.Handler) http.HandlerFunc
+	sending    singleflight.Group // what forms have the API do
 	// patience is how long a page may take to open, and what a form sends may take to come: the API's questions have limits of their own, those to
 	// the sessions have none.
 	patience time.Duration

@@ -1,13 +1,17 @@
 package console_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -47,6 +51,55 @@ func signInStage(t *testing.T) (*stage, *browser) {
 		{ID: "S1", Way: "link", SignedInAt: s.now.Add(-time.Hour), SeenAt: s.now, EndsAt: s.now.Add(11 * time.Hour)},
 	}, nil)
 	return s, s.signedIn("agency")
+}
+
+// The documents name every cookie that the console sets.
+func TestDocumentsNameTheCookies(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("../../docs/console.md")
+	require.NoError(t, err)
+	for _, cookie := range []string{"__Host-lb_console", flowCookie, madeCookie} {
+		require.Contains(t, string(raw), "`"+cookie+"`")
+	}
+}
+
+// A double click sends a form twice, and where no script runs the browser drops the first request: it is done all the same, and once.
+func TestAFormThatIsSentTwiceIsDoneOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, b := signInStage(t)
+		release, made, dropped := make(chan struct{}), atomic.Int32{}, false
+		s.deps.API = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				made.Add(1)
+				<-release
+				dropped = r.Context().Err() != nil
+			}
+			s.serveAPI(w, r)
+		})
+		s.open()
+		s.answer("POST /api/users/"+clara+"/sign-in-link", api.SignInLink{UserID: clara, URL: "https://boards.example/console/link/WORD"}, nil)
+		first, leave := context.WithCancel(t.Context())
+		var got [2]page
+		var sent sync.WaitGroup
+		for i, ctx := range []context.Context{first, t.Context()} {
+			click := *b
+			sent.Go(func() {
+				got[i] = click.send(http.MethodPost, signsIn, url.Values{"valid_for": {"24h"}}, func(r *http.Request) { *r = *r.WithContext(ctx) })
+			})
+		}
+		synctest.Wait()
+		leave()
+		close(release)
+		sent.Wait()
+		require.EqualValues(t, 1, made.Load())
+		require.False(t, dropped, "what was begun is finished")
+		for _, answer := range got {
+			answer.leadsTo(signsIn + "/made")
+		}
+		b.post(signsIn, url.Values{"valid_for": {"24h"}}).leadsTo(signsIn + "/made")
+		require.EqualValues(t, 2, made.Load(), "a later one is another")
+	})
 }
 
 // The link is made by its button alone, and shown once: no other page has it.
