@@ -68,7 +68,17 @@ func (v *visit) showPersonSignIn(said, validFor string) (view, error) {
 		return shown, nil
 	}
 	shown.Sessions, err = get[[]api.SignInSession](v, user+"/sessions", nil)
+	if err != nil {
+		return nil, err
+	}
 	shown.NoLink = v.noLink(shown)
+	if !shown.Colleague && shown.NoLink == "" {
+		var clients []readmodels.Account
+		clients, err = get[[]readmodels.Account](v, "/api/accounts", url.Values{"account": {of.AccountID}, "active": {"false"}})
+		if len(clients) > 0 {
+			shown.NoLink = nameOr(clients[0].Name, of.AccountID) + " is not active, so a link would sign no one in."
+		}
+	}
 	return shown, err
 }
 

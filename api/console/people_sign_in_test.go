@@ -50,6 +50,7 @@ func signInStage(t *testing.T) (*stage, *browser) {
 	s.answer("GET /api/users/"+clara+"/sessions", []api.SignInSession{
 		{ID: "S1", Way: "link", SignedInAt: s.now.Add(-time.Hour), SeenAt: s.now, EndsAt: s.now.Add(11 * time.Hour)},
 	}, nil)
+	s.answer("GET /api/accounts", []readmodels.Account{}, nil)
 	return s, s.signedIn("agency")
 }
 
@@ -171,12 +172,17 @@ func TestNoButtonMakesALinkThatIsRefused(t *testing.T) {
 		of          readmodels.User
 		sessions    []api.SignInSession
 		addressless bool
-		says        string // "": there is a button
+		closed      []readmodels.Account // the person's client, if it is not active
+		says        string               // "": there is a button
 	}{
-		"somebody of a client":               {of: person(clara, "Clara Holm", bakery, true), sessions: session},
-		"a colleague who was never here":     {of: person(stella, "Stella Berg", agency, true), sessions: []api.SignInSession{}},
-		"somebody who forgot a password":     {of: readmodels.User{ID: clara, Name: "Clara Holm", AccountID: bakery, ResetPending: true}},
-		"somebody who is not active":         {of: person(clara, "Clara Holm", bakery, false), says: "Clara Holm is not active"},
+		"somebody of a client":           {of: person(clara, "Clara Holm", bakery, true), sessions: session},
+		"a colleague who was never here": {of: person(stella, "Stella Berg", agency, true), sessions: []api.SignInSession{}},
+		"somebody who forgot a password": {of: readmodels.User{ID: clara, Name: "Clara Holm", AccountID: bakery, ResetPending: true}},
+		"somebody who is not active":     {of: person(clara, "Clara Holm", bakery, false), says: "Clara Holm is not active"},
+		"somebody of a client that is not active": {
+			of: person(clara, "Clara Holm", bakery, true), closed: []readmodels.Account{{ID: bakery, Name: "Harbour Bakery"}},
+			says: "Harbour Bakery is not active, so a link would sign no one in.",
+		},
 		"a colleague who has signed in":      {of: person(stella, "Stella Berg", agency, true), sessions: session, says: "Stella Berg has signed in before"},
 		"oneself":                            {of: person(alice, "Alice", agency, true), says: "This is you"},
 		"a service without a public address": {of: person(clara, "Clara Holm", bakery, true), addressless: true, says: "LEDGERBOARD_PUBLIC_URL"},
@@ -187,6 +193,7 @@ func TestNoButtonMakesALinkThatIsRefused(t *testing.T) {
 			s.deps.Addressless = c.addressless
 			s.open()
 			s.answer("GET /api/users/"+c.of.ID, c.of, nil)
+			s.answer("GET /api/accounts", c.closed, nil)
 			s.answer("GET /api/users/"+c.of.ID+"/sessions", c.sessions, nil)
 			page := s.signedIn("agency").get("/console/people/" + c.of.ID + "/sign-in")
 			if c.says == "" {
