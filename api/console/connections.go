@@ -214,6 +214,7 @@ func (c *Console) connectPages() []page {
 		{pattern: "POST " + of + "/{page}/disconnect", roles: staff, views: []view{disconnectView{}}, open: (*visit).disconnect},
 		{pattern: "GET " + connectPath, roles: both, nav: "Connect", scope: "connect", views: []view{connectView{}}, open: (*visit).connecting},
 		{pattern: "POST " + connectPath, roles: both, views: []view{connectView{}}, open: (*visit).connect},
+		{pattern: "GET " + connectPath + "/links", roles: both, views: []view{connectView{}}, open: (*visit).connecting}, // where its answer is loaded again
 		{pattern: "POST " + connectPath + "/links", roles: both, views: []view{linkMadeView{}, connectView{}}, open: (*visit).makeLink},
 		{pattern: "POST " + connectPath + "/links/{link}/revoke", roles: both, open: (*visit).revokeLink},
 	}

@@ -90,6 +90,7 @@ type frame struct {
 	Me    *readmodels.Me // nil: nobody is signed in
 	View  view
 	Again bool    // the page loads again by itself
+	Sent  bool    // it answers a form
 	Own   bool    // it was the console that signed the visitor in
 	As    *seenAs // whose eyes it is seen with; nil: the visitor's own
 	Board string  // address of the board that it shows and whose closing it waits for; "": none
@@ -109,7 +110,10 @@ func execute(f frame) ([]byte, error) {
 
 // write sends the page of a view.
 func (v *visit) write(status int, shown view) int {
-	f := frame{Nav: v.navigation(), Tabs: v.tabs(shown), Me: v.me, View: shown, As: v.as, Own: v.console.deps.Application == nil}
+	f := frame{
+		Nav: v.navigation(), Tabs: v.tabs(shown), Me: v.me, View: shown, As: v.as, Own: v.console.deps.Application == nil,
+		Sent: v.r.Method == http.MethodPost && status == http.StatusOK,
+	}
 	if board, ok := shown.(watched); ok && v.as == nil {
 		f.Board = board.watches()
 	}

@@ -43,3 +43,6 @@ document.addEventListener("submit", (event) => {
   if (event.timeStamp - sentAt < 1000) event.preventDefault();
   else sentAt = event.timeStamp;
 });
+
+// Coming back to a page that answers a form, or loading it again, does not send the form again.
+if (document.querySelector("[data-sent]")) history.replaceState(null, "", location.href);

@@ -187,6 +187,13 @@ func TestConnectingFromTheConsole(t *testing.T) {
 		row.innerText.includes("Mara Lindqvist") && row.innerText.includes("It is read."))`)
 
 	v.open(base + "/console/connect?client=" + p.info.IDs.SubAccounts[0] + "#link")
+	v.follow("Make the link")
+	v.says("Tick one platform or more.")
+	v.follow("Clients")
+	v.eval(`history.back()`, nil)
+	v.await("the form, and not the browser's question whether to send it again", `document.body.innerText.includes("Make a link for somebody without a login")`)
+
+	v.open(base + "/console/connect?client=" + p.info.IDs.SubAccounts[0] + "#link")
 	v.tick("at LinkedIn", true)
 	v.follow("Make the link")
 	v.says("Send this to the person who connects", base+"/connect/link/", "It is shown once")
