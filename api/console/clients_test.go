@@ -73,7 +73,7 @@ func TestClientsStandAsRows(t *testing.T) {
 		AccountID: bakery, PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: analytics.SourceDisconnected,
 	}}})
 	page := b.get("/console")
-	page.says(http.StatusOK, "Harbour Bakery", "Old Mill", "no board yet", "1,234", "−56", "−4.3 %", `class="spark"`, "Needs you",
+	page.says(http.StatusOK, "Harbour Bakery", "Old Mill", "no board yet", "1,234", "−56", "−4.3 %", `class="spark"`, "Needs you", `</small><br><small class="quiet">compared in part</small>`,
 		"open, 0 listed", "no one can open the board", "Harbour Bakery: connect LinkedIn again", "LinkedIn does not let us in any more.",
 		`href="/console/clients/`+bakery+`/connections"`, `href="/console?cursor=more"`)
 	require.NotContains(t, page.Body.String(), "65601", "the platform's raw words stand behind the connection")

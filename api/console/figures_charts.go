@@ -69,7 +69,7 @@ func (v *visit) readGrowth(f figures) (put func(*figuresView), err error) {
 		case data.Total.ComparedInPart:
 			note = comparedInPart
 		}
-		shown.Numbers = append(shown.Numbers, figureShown{Name: figureNames["net"], Value: data.Total.Net, Note: note, Accounts: data.Total.SocialAccounts})
+		shown.Numbers = append(shown.Numbers, figureShown{Name: figureNames["net"], Value: data.Total.Net, Note: note, Accounts: data.Total.SocialAccounts, Others: note != ""})
 		shown.Charts = append(shown.Charts, v.chartOf(f, meta, chart.Chart{
 			ID: "net-growth", Title: figureNames["net"], Unit: "followers", Bars: true,
 			Series: two(data.Total.Series, data.Total.PreviousSeries, func(d analytics.GrowthDay) (string, *int64) { return d.Day, d.Net }),
@@ -135,7 +135,7 @@ func (v *visit) readViews(f figures) (put func(*figuresView), err error) {
 
 // tile is a total as a page shows it; what says what it counts.
 func (f figures) tile(name string, t analytics.Total, what string) figureShown {
-	shown := figureShown{Name: name, Value: t.Value, Change: t.Change, Note: strings.TrimSpace(what + " " + f.noteOf(t)), Accounts: t.Accounts}
+	shown := figureShown{Name: name, Value: t.Value, Change: t.Change, Note: strings.TrimSpace(what + " " + f.noteOf(t)), Accounts: t.Accounts, Others: t.NoBaseline || t.ComparedInPart}
 	if t.ChangePct != nil {
 		shown.Base = t.Previous
 	}

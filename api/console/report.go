@@ -145,13 +145,16 @@ func (r reportView) compared(f, before figureShown) figureShown {
 	}
 	change := *f.Value - *before.Value
 	out.Change, out.Base = &change, before.Value
-	if f.Accounts != before.Accounts {
+	if f.Accounts != before.Accounts || f.Others {
 		how := "Compared in part: "
 		if f.Name == figureNames["followers"] { // a page that was connected meanwhile brings all of its followers
 			how, out.Change, out.Base = "Not compared: ", nil, nil
 		}
 		out.Note = how + counted(f.Accounts, "account", "accounts") + " in " + r.Month + ", " +
 			counted(before.Accounts, "account", "accounts") + " in " + r.Before + "."
+		if f.Accounts == before.Accounts {
+			out.Note = how + "some accounts or days of " + r.Month + " have no counterpart in " + r.Before + "."
+		}
 	}
 	return out
 }

@@ -43,7 +43,7 @@ func TestAMonthAsAPageForTheClient(t *testing.T) {
 	page.says(http.StatusOK, "Harbour Bakery, September 2026", "Compared with August 2026",
 		"Harbour Bakery had 12,340 followers at the end of September 2026, 340 more than at the end of August 2026 (12,000).",
 		"Posts gained 1,340 likes, comments and shares, 340 more than in August 2026 (1,000). "+inPart, `<small class="quiet">`+inPart,
-		"&#43;2.8\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "of some of these page views only",
+		"&#43;2.8\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "of some of these page views only", "No page views are read from LinkedIn, so it has no row.",
 		"LinkedIn, The page: A person has to connect it again.", "No post gained anything in this month",
 		"report?month=2026-08&amp;tz=UTC", "report?month=2026-10&amp;tz=UTC")
 	require.NotContains(t, page.Body.String(), "This month is not over")
@@ -63,6 +63,19 @@ func TestFollowersOfOtherPagesAreNotCompared(t *testing.T) {
 	const apart = "Not compared: 2 accounts in September 2026, 1 account in August 2026."
 	page := b.get("/console/clients/" + bakery + "/report")
 	page.says(http.StatusOK, "Harbour Bakery had 12,340 followers at the end of September 2026. "+apart, `<small class="quiet">`+apart)
+	require.NotContains(t, page.Body.String(), "7,340")
+
+	// One page left and another came: their number stays, and is not what counts.
+	data.Total.Followers.Accounts = 2
+	s.answer("GET /auth/getAccountFollowers/2026-08-01/2026-08-31/all", data, analytics.Meta{Complete: true})
+	data.Total.Followers = analytics.Total{Value: new(int64(12340)), Accounts: 2, ComparedInPart: true}
+	s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-30/all", data, analytics.Meta{Complete: true})
+	gained := analytics.PostsTotalEngagements{}
+	gained.Total.Engagement.Value, gained.Total.Engagement.NoBaseline = new(int64(1340)), true
+	s.answer("GET /auth/getPostsTotalEngagements/2026-09-01/2026-09-30/all", gained, analytics.Meta{Complete: true})
+	const others = "some accounts or days of September 2026 have no counterpart in August 2026."
+	page = b.get("/console/clients/" + bakery + "/report")
+	page.says(http.StatusOK, "Harbour Bakery had 12,340 followers at the end of September 2026. Not compared: "+others, "(1,000). Compared in part: "+others)
 	require.NotContains(t, page.Body.String(), "7,340")
 }
 
