@@ -316,7 +316,7 @@ func TestFiguresSayWhatIsNotRead(t *testing.T) {
 
 	meta.Sources = meta.Sources[:1]
 	s.answer("GET "+lastFourWeeks, followers(1000), meta)
-	require.NotContains(t, b.get("/console/clients/"+bakery+"/figures").Body.String(), live)
+	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, live) // an operator may resume it
 }
 
 func TestABoardIsShown(t *testing.T) {

@@ -181,7 +181,8 @@ type figureShown struct {
 	Base   *int64 // what Change is in per cent of; nil: no percentage is shown
 	Note   string
 
-	Accounts int // of how many accounts it is
+	Accounts int  // of how many accounts it is
+	Others   bool // some of them, or some days, have no counterpart before the range
 }
 
 // reachShown is the reach of one connected account.
@@ -216,9 +217,6 @@ func (v *visit) readFigures(shown figuresView, f figures) (view, error) {
 	}
 	today := f.today.Format(time.DateOnly)
 	shown.Open = f.Form.From <= today && today < f.Form.To
-	if len(shown.Sources) > 0 && !slices.ContainsFunc(shown.Sources, func(s analytics.Source) bool { return s.Paused == "" }) {
-		shown.Live = "" // nothing new comes
-	}
 	return shown, err
 }
 
