@@ -187,6 +187,12 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 	}
 	b.get("/console/history").says(http.StatusOK, "Not counted, because they are not active today:")
 	b.get("/console/history?q=user:jonas").says(http.StatusOK, "2 people can no longer see Figures on these boards:", "1 person lost access on these boards:")
+	b.get("/console/history?q=jonas").says(http.StatusOK, "2 people can no longer see Figures on these boards:") // whose access changed, or the client
+	entries[0].Actor = named(alice, "Alice Reed")
+	b.answer("GET /api/audit/history", entries, readmodels.EntriesMeta{})
+	for _, q := range []string{"alice+R", "actor:alice", "action:unlinked"} { // all boards of a change have its actor and type
+		b.get("/console/history?q="+q).says(http.StatusOK, "2 people can no longer see Figures:")
+	}
 	b.answer("GET /api/audit/history", entries[1:], readmodels.EntriesMeta{})
 	b.get("/console/history?q=user:jonas").says(http.StatusOK, "1 person can no longer see Figures on this board:", "1 person lost access on this board:")
 	b.answer("GET /api/audit/history", entries, readmodels.EntriesMeta{})

@@ -65,7 +65,7 @@ func TestClientsStandAsRows(t *testing.T) {
 	}
 	data := followers(1000, nil, 1234)
 	f := &data.Total.Followers
-	f.Change, f.Previous, f.ChangePct = new(int64(-56)), new(int64(1290)), new(-4.34)
+	f.Change, f.Previous, f.ChangePct, f.ComparedInPart = new(int64(-56)), new(int64(1290)), new(-4.34), true
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{{
 		AccountID: bakery, PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Status: analytics.SourceReconnect,
 		Reason: "OAuth error 65601: the token was revoked",
@@ -293,7 +293,9 @@ func TestTheLeaderboardSaysWhichPostsItCounts(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	s.answer("GET /auth/leaderboard/all", analytics.Leaderboard{Members: []analytics.RankedMember{{Name: "Mara", Posts: 14}}}, nil)
-	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, ">Posts published<", ">Posts that gained in the range<")
+	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, ">Posts published<", ">Posts that gained in the range<",
+		"If a page moves to another client or person, what its posts gain at each reading, here and in the top posts, counts for the client and person who have",
+		"Facebook and Instagram count one number of views for a post, photos included")
 }
 
 // What is paused, or has no subscription, gives nothing new, however well it was read before.

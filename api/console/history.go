@@ -183,7 +183,7 @@ func (v *visit) showHistory(shown historyView) (view, error) {
 	shown.Slider = v.slider(meta.BeganAt, at)
 	if len(shown.List) > 0 {
 		shown.Record = &shown.List[0]
-		shown.Record.Cut = asked != search{since: asked.since}
+		shown.Record.Cut = asked.cuts(shown.Record.Actor.Name)
 	}
 	if meta.NextAt != nil {
 		shown.Next = shown.address(meta.NextAt.Format(time.RFC3339Nano))

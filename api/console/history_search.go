@@ -93,6 +93,12 @@ func (s *search) resolve(v *visit) (fault string, err error) {
 		wanted, strings.Join(names, ", ")), nil
 }
 
+// cuts reports whether the search may leave out boards of a change: all boards of a change have its actor, type and time.
+func (s *search) cuts(actor *string) bool {
+	byActor := actor != nil && strings.Contains(strings.ToLower(*actor), strings.ToLower(s.named))
+	return s.dashboard+s.user != "" || s.named != "" && !byActor
+}
+
 // path is where the API answers the search.
 func (s *search) path() string {
 	if s.dashboard != "" {

@@ -78,9 +78,13 @@ func TestHealthIsOneSentenceThenWhatIsNotWell(t *testing.T) {
 	}, nil)
 	s.answer("GET /api/ops/actions", []operator.Action{
 		{Target: domain.OperatorTarget{Connection: 31, Platform: domain.LinkedIn}}, {Target: domain.OperatorTarget{Connection: 32}},
+		{Role: "operator", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-7"}},
+		{Role: "agency", Action: domain.ActionSignInLinkMade, Reason: domain.Reason{Code: domain.ReasonCustomerRequest}},
 	}, nil)
 	const named = "onnection 31 (Harbour Page on LinkedIn, client Harbour Bakery; Mill Page on LinkedIn, client Old Mill)"
-	b.get("/console/ops/actions").says(http.StatusOK, "<td>c"+named+"</td>", "<td>connection 32</td>")
+	actions := b.get("/console/ops/actions")
+	actions.says(http.StatusOK, "<td>c"+named+"</td>", "<td>connection 32</td>", "<td>incident, OPS-7</td>", "<td>by the agency itself</td>")
+	require.NotContains(t, actions.Body.String(), "customer request", "no customer asked an operator")
 	b.get("/console/ops").says(http.StatusOK, "Reads are served. 4 things are not well.", "a broker is away", "2 parked events of post_insights",
 		"C"+named+" is paused",
 		`href="/console/ops/parked"`, "LinkedIn is paused", "incident, OPS-7",
