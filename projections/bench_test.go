@@ -32,6 +32,7 @@ import (
 const (
 	patience = 5 * time.Minute
 	tick     = 10 * time.Millisecond
+	often    = 100 * time.Millisecond // between two looks of an engine
 )
 
 // partitions are those of the tests' topics: fewer than deployed, so that streams share them.
@@ -131,7 +132,7 @@ func (b *bench) engine(p fold.Projector, change ...func(*projections.Config)) *p
 	}
 	e, err := projections.New(c)
 	require.NoError(b.t, err)
-	return e
+	return e.Looking(often, time.Minute, often)
 }
 
 // start runs an engine until the test ends or stop is called, whichever comes first.

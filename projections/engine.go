@@ -51,8 +51,12 @@ type Config struct {
 // foldConns is how many connections each generation that is followed may hold: one for each fold at a time, and one for looks.
 const foldConns = foldWorkers + 1
 
-// lookEvery is how often the pause flag and the state of the generation are looked at, when nothing is heard of them.
-const lookEvery = 2 * time.Second
+// intervals are the times between two looks of an engine and its sessions.
+type intervals struct {
+	look     time.Duration // at the pause flag and the state of the generations, when nothing is heard of them
+	caughtUp time.Duration // until an idle projection notes again that it is at the log's end
+	tidy     time.Duration // at the views of schema lb and superseded generations
+}
 
 // Engine runs one projector: it sees to it that there is a generation, and follows each that is not retired in a
 // session of its own.
@@ -77,6 +81,7 @@ type work struct {
 	progress        *pg.Progress
 	paused          func(context.Context) (bool, error)
 	maxRecords      int
+	every           intervals
 	types           map[string]bool // wanted event types; empty: all
 	compacted       bool
 	chained         bool // order holds within a stream
@@ -114,7 +119,7 @@ func newWork(c Config) (work, error) {
 	w := work{
 		projector: c.Projector, log: c.Log, databaseURL: c.DatabaseURL, pool: c.Pool, registry: c.Registry,
 		logger: c.Logger.With("projection", c.Projector.Name()), progress: cmp.Or(c.Progress, pg.NewProgress()),
-		paused: c.Paused, maxRecords: maxRecords, types: map[string]bool{},
+		paused: c.Paused, maxRecords: maxRecords, every: intervals{2 * time.Second, time.Minute, 5 * time.Second}, types: map[string]bool{},
 		compacted: topic.Compacted, deleteRetention: deleteRetention(topic),
 	}
 	_, w.chained = c.Projector.Begin(0).(fold.Chained)
@@ -152,7 +157,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-stepped:
-		case <-time.After(lookEvery): // after the look, however long it took
+		case <-time.After(e.every.look): // after the look, however long it took
 		}
 	}
 }

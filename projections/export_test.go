@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -53,6 +54,12 @@ func (e *Engine) Stepped() <-chan struct{} { return e.stepped() }
 // InBatchesOf sets how many records one transaction folds at most, and one page of parked records.
 func (e *Engine) InBatchesOf(n int) *Engine {
 	e.maxRecords = n
+	return e
+}
+
+// Looking sets the times between two looks, where a test waits for what a look finds.
+func (e *Engine) Looking(look, caughtUp, tidy time.Duration) *Engine {
+	e.every = intervals{look, caughtUp, tidy}
 	return e
 }
 

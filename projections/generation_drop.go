@@ -22,8 +22,6 @@ const (
 	grace = 24 * time.Hour
 	// keepNewer is how long the tables of a newer version are kept that no process folds: they may have been prepared.
 	keepNewer = 7 * 24 * time.Hour
-	// tidyEvery is how often the views of schema lb are checked, and superseded generations dropped.
-	tidyEvery = 5 * time.Second
 )
 
 // folding says of a generation g that a process folds it now: its sessions carry the generation's name.
@@ -42,7 +40,7 @@ func Folded(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 
 // keepDropping drops generations that no one needs any more, and publishes the views of schema lb, until ctx is done.
 func (e *Engine) keepDropping(ctx context.Context) {
-	look := time.NewTicker(tidyEvery)
+	look := time.NewTicker(e.every.tidy)
 	defer look.Stop()
 	logged := ""
 	for {

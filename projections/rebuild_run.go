@@ -74,7 +74,7 @@ func (e *Engine) keepRebuilding(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-stepped:
-		case <-time.After(lookEvery): // after the look, however long it took
+		case <-time.After(e.every.look): // after the look, however long it took
 		}
 	}
 }
@@ -125,7 +125,7 @@ func (r *running) run(ctx context.Context) {
 		if ctx.Err() == nil {
 			logger.Warn("rebuild is tried again", "error", err)
 			r.tell(ctx, "it is tried again: "+err.Error())
-			_ = r.pause(ctx, lookEvery) // the loop looks at ctx
+			_ = r.pause(ctx, r.every.look) // the loop looks at ctx
 		}
 	}
 	_ = within(context.WithoutCancel(ctx), time.Second, func(ctx context.Context) error { // else the lease ends by itself

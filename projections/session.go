@@ -16,11 +16,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 )
 
-// Rhythms of a session.
+// Bounds of a session.
 const (
-	// caughtUpEvery is how often an idle projection notes that it is at the log's end.
-	caughtUpEvery = time.Minute
-	// noteWithin bounds that note: nothing is folded meanwhile.
+	// noteWithin bounds the note that an idle projection is at the log's end: nothing is folded meanwhile.
 	noteWithin = 2 * time.Second
 	// reachedWithin bounds the look at the database before a session asks for partitions.
 	reachedWithin = 2 * time.Second
@@ -105,7 +103,7 @@ func (f *session) follow(ctx context.Context) error {
 		if time.Now().After(attachAt) {
 			attachAt = f.attachMonths(ctx)
 		}
-		batch, err := follower.Poll(ctx, f.passIn(lookEvery))
+		batch, err := follower.Poll(ctx, f.passIn(f.every.look))
 		if err != nil {
 			return err
 		}
@@ -114,7 +112,7 @@ func (f *session) follow(ctx context.Context) error {
 			return err
 		}
 		follower.Done(batch)
-		if f.passIn(lookEvery) == 0 {
+		if f.passIn(f.every.look) == 0 {
 			if err := f.passOver(ctx); err != nil {
 				return err
 			}
@@ -124,13 +122,13 @@ func (f *session) follow(ctx context.Context) error {
 
 // lookAround does, each as often as it is due, what does not wait for records.
 func (f *session) lookAround(ctx context.Context, looked, noted *time.Time) error {
-	if time.Since(*looked) >= lookEvery {
+	if time.Since(*looked) >= f.every.look {
 		if err := f.look(ctx); err != nil {
 			return err
 		}
 		*looked = time.Now()
 	}
-	if time.Since(*noted) < caughtUpEvery {
+	if time.Since(*noted) < f.every.caughtUp {
 		return nil
 	}
 	*noted = time.Now()

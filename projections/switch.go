@@ -13,12 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-const (
-	// switchWait bounds how long the live generation is held until the new one has folded what it has; live waits meanwhile.
-	switchWait, switchLook = 50 * time.Millisecond, 5 * time.Millisecond
-	// switchAgain is the pause before another try.
-	switchAgain = 2 * time.Second
-)
+// switchWait bounds how long the live generation is held until the new one has folded what it has; live waits meanwhile.
+const switchWait, switchLook = 50 * time.Millisecond, 5 * time.Millisecond
 
 var errNotYet = errors.New("the new generation is behind the one that readers use")
 
@@ -55,7 +51,7 @@ func (r *running) switchWhenReady(ctx context.Context, number int) error {
 			if done, err := r.trySwitch(ctx, number); done {
 				return err
 			}
-			wait, stepped = switchAgain, nil
+			wait, stepped = r.every.look, nil
 		}
 		select {
 		case <-ctx.Done():
