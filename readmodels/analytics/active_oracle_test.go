@@ -12,6 +12,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
@@ -126,12 +127,12 @@ func (o *oracle) activeMembers() analytics.ActiveMembers {
 			}
 		}
 		for _, p := range domain.Platforms() {
-			on := analytics.MemberPlatform{PlatformRef: PlatformRefOf(p)}
+			on := analytics.MemberPlatform{PlatformRef: readmodels.PlatformRefOf(p)}
 			for _, s := range o.connectedNow() {
 				if s.Platform != p || s.MemberID != id {
 					continue
 				}
-				shown := analytics.ConnectedSocial{PlatformRef: PlatformRefOf(p), SocialAccount: s.ID, AccountType: s.AccountType, Name: s.Name, Connected: s.Connected}
+				shown := analytics.ConnectedSocial{PlatformRef: readmodels.PlatformRefOf(p), SocialAccount: s.ID, AccountType: s.AccountType, Name: s.Name, Connected: s.Connected}
 				if reason, refused := o.refusedWhy(s); refused {
 					shown.NeedsReconnect, shown.Reason = true, domain.OptionalText(reason)
 				}

@@ -25,10 +25,8 @@ func TestActivityMeterAgreesWithTheOracle(t *testing.T) {
 		w := drawWorld(t, season)
 		for i := range rapid.IntRange(0, 40).Draw(t, "posts") {
 			s := rapid.SampledFrom(socials).Draw(t, "social")
-			post := domain.PostRegistered{
-				Tenant: tenantOf(rapid.SampledFrom(tenants).Draw(t, "tenant"), s.id), Platform: s.platform,
-				ExternalID: fmt.Sprint("post ", rapid.IntRange(0, i).Draw(t, "post")), Origin: domain.OriginListing, RegisteredAt: drawInstant(t, season),
-			}
+			post := registered(tenantOf(rapid.SampledFrom(tenants).Draw(t, "tenant"), s.id), s.platform,
+				fmt.Sprint("post ", rapid.IntRange(0, i).Draw(t, "post")), drawInstant(t, season), nil)
 			if rapid.IntRange(0, 5).Draw(t, "no time") > 0 {
 				at := drawInstant(t, season.AddDate(0, 0, -rapid.SampledFrom([]int{0, 0, 20}).Draw(t, "ago")))
 				post.PublishedAt = &at
@@ -96,7 +94,7 @@ func (o *oracle) activityMeter() analytics.ActivityMeter {
 	}
 	want := analytics.ActivityMeter{Total: o.activityOf(byDate, o.q.Platforms...)}
 	for _, p := range o.q.Platforms {
-		want.Platforms = append(want.Platforms, analytics.PlatformActivity{PlatformRef: PlatformRefOf(p), Activity: o.activityOf(byDate, p)})
+		want.Platforms = append(want.Platforms, analytics.PlatformActivity{PlatformRef: readmodels.PlatformRefOf(p), Activity: o.activityOf(byDate, p)})
 	}
 	return want
 }
@@ -163,84 +161,38 @@ func regular(dates []string, counts map[string]int64) float64 {
 	return active * 100 / spans
 }
 
-// Three posts a week, one in each week, is a full score; the same posts in one week are not.
+// Three posts a week, one in each week, is a full score; the same posts in one week are not. Each
+// account is measured alone: a busy one does not hide an idle one.
 func TestActivityMeterRewardsFrequencyAndRegularity(t *testing.T) {
 	t.Parallel()
-	db := pgtest.New(t) // one after the other: a database each takes longer than a test
-	day := func(n int) time.Time { return time.Date(2026, 6, n, 12, 0, 0, 0, time.UTC) }
-	query := analytics.RangeQuery{
-		Range:     analytics.Range{From: day(1).Truncate(24 * time.Hour), To: day(15).Truncate(24 * time.Hour), Zone: time.UTC},
-		Platforms: []domain.Platform{domain.Facebook},
-	}
+	db := pgtest.New(t)
+	query := onFacebook(analytics.Range{From: june.From, To: june.From.AddDate(0, 0, 14), Zone: time.UTC})
 	for name, tt := range map[string]struct {
-		days                         []int
+		days, ofAnother              []int
 		score, frequency, regularity *float64
 	}{
-		"full":              {[]int{1, 3, 5, 8, 10, 12}, new(100.0), new(100.0), new(100.0)},
-		"more is not more":  {[]int{1, 2, 3, 4, 5, 6, 8, 9, 10}, new(100.0), new(100.0), new(100.0)},
-		"all in one week":   {[]int{8, 9, 10, 11, 12, 13}, new(75.0), new(100.0), new(50.0)},
-		"one post":          {[]int{9}, new(33.33), new(16.67), new(50.0)},
-		"idle":              {[]int{29}, new(0.0), new(0.0), new(0.0)},
-		"no post known yet": {nil, nil, nil, nil},
+		"full":              {[]int{1, 3, 5, 8, 10, 12}, nil, new(100.0), new(100.0), new(100.0)},
+		"more is not more":  {[]int{1, 2, 3, 4, 5, 6, 8, 9, 10}, nil, new(100.0), new(100.0), new(100.0)},
+		"all in one week":   {[]int{8, 9, 10, 11, 12, 13}, nil, new(75.0), new(100.0), new(50.0)},
+		"one post":          {[]int{9}, nil, new(33.33), new(16.67), new(50.0)},
+		"idle":              {[]int{29}, nil, new(0.0), new(0.0), new(0.0)},
+		"beside an idle":    {[]int{1, 3, 5, 8, 10, 12}, []int{29}, new(50.0), new(50.0), new(50.0)},
+		"no post known yet": {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
-			for _, n := range tt.days {
-				at := day(n)
-				w.Add(fmt.Sprint("r", n), domain.PostRegistered{
-					Tenant: tenantOf(tenants[0], 11), Platform: domain.Facebook, ExternalID: fmt.Sprint(n),
-					Origin: domain.OriginListing, RegisteredAt: at, PublishedAt: &at,
-				})
+			w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook), page(12, domain.Facebook)}}
+			for social, days := range map[int64][]int{11: tt.days, 12: tt.ofAnother} {
+				for _, n := range days {
+					at := june.From.AddDate(0, 0, n-1).Add(12 * time.Hour)
+					w.Add(fmt.Sprint(social, n), registered(tenantOf(tenants[0], social), domain.Facebook, fmt.Sprint(n), at, &at))
+				}
 			}
 			w.Fold(t, db)
-			got, meta, err := (&analytics.Analytics{Pool: db.ReadOnly}).ActivityMeter(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
-			require.NoError(t, err)
+			got, meta := ask(t, db, (*analytics.Analytics).ActivityMeter, wholeAgency, query)
 			require.Equal(t, []*float64{tt.score, tt.frequency, tt.regularity}, []*float64{got.Total.Score, got.Total.Frequency, got.Total.Regularity})
 			require.Equal(t, got.Total, got.Platforms[0].Activity)
 			require.Len(t, got.Total.Series, 14)
-			if tt.score == nil {
-				require.Equal(t, analytics.SourceNeverRead, meta.Sources[0].Status)
-			} else {
-				require.Equal(t, analytics.SourceOK, meta.Sources[0].Status)
-			}
+			require.Equal(t, tt.score == nil, meta.Sources[0].Status == analytics.SourceNeverRead)
 		})
-	}
-}
-
-// Days to come are neither idle nor do they thin the posts out.
-func TestActivityMeterIsOfTheDaysThatHaveBegun(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
-	for n, when := range []string{"2026-06-01 12:00", "2026-06-03 12:00", "2026-06-05 12:00", "2026-06-08 12:00", "2026-06-10 12:00", "2026-06-12 12:00"} {
-		published := at(when)
-		w.Add(fmt.Sprint("r", n), domain.PostRegistered{
-			Tenant: tenantOf(tenants[0], 11), Platform: domain.Facebook, ExternalID: when, Origin: domain.OriginListing, RegisteredAt: published, PublishedAt: &published,
-		})
-	}
-	w.Fold(t, db)
-	ask := func(now string) analytics.Activity {
-		query := analytics.RangeQuery{Range: june, Platforms: []domain.Platform{domain.Facebook}}
-		query.Range.Now = at(now)
-		got, meta, err := (&analytics.Analytics{Pool: db.ReadOnly}).ActivityMeter(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
-		require.NoError(t, err)
-		require.False(t, meta.Complete)
-		require.Len(t, got.Total.Series, 30, "every day has its place")
-		return got.Total
-	}
-	june14 := ask("2026-06-14 18:00")
-	require.Equal(t, []*float64{new(100.0), new(100.0), new(100.0), new(3.0)}, []*float64{june14.Score, june14.Frequency, june14.Regularity, june14.PostsPerWeek})
-	require.Equal(t, new(int64(0)), june14.Series[13].Posts, "today")
-	require.Nil(t, june14.Series[14].Posts, "tomorrow")
-	before := ask("2026-05-31 18:00")
-	require.Equal(t, 1, before.AccountsMeasured)
-	require.Equal(t, []any{(*float64)(nil), (*float64)(nil), (*int64)(nil)}, []any{before.Score, before.PostsPerWeek, before.Posts})
-}
-
-// page is a connected social account of agency A's first client.
-func page(id int64, p domain.Platform) domain.DirectorySocialAccount {
-	return domain.DirectorySocialAccount{
-		ID: id, ParentAccount: agencyA, AccountID: clientA, MemberID: 1, ConnectionID: id, Platform: p,
-		ExternalID: "x", Name: fmt.Sprint("page ", id), Connected: true,
 	}
 }

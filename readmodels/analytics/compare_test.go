@@ -12,37 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// The year before is by the calendar of the zone: the same dates, however long their days were.
-func TestComparedWithTheYearBefore(t *testing.T) {
-	t.Parallel()
-	for name, tt := range map[string]struct {
-		zone, from, to, now, wantFrom, wantTo string
-	}{
-		"a month":                       {"UTC", "2026-06-01 00:00", "2026-07-01 00:00", "", "2025-06-01 00:00", "2025-07-01 00:00"},
-		"February after a leap year":    {"UTC", "2025-02-01 00:00", "2025-03-01 00:00", "", "2024-02-01 00:00", "2024-03-01 00:00"},
-		"February of a leap year":       {"UTC", "2024-02-01 00:00", "2024-03-01 00:00", "", "2023-02-01 00:00", "2023-03-01 00:00"},
-		"29 February alone":             {"UTC", "2024-02-29 00:00", "2024-03-01 00:00", "", "2023-03-01 00:00", "2023-03-01 00:00"},
-		"from noon on 29 February":      {"UTC", "2024-02-29 12:00", "2024-03-01 12:00", "", "2023-03-01 00:00", "2023-03-01 12:00"},
-		"the clocks changed since":      {"Europe/Berlin", "2026-03-28 23:00", "2026-03-29 22:00", "", "2025-03-28 23:00", "2025-03-29 23:00"},
-		"a day of 23 hours then":        {"Europe/Berlin", "2026-03-29 22:00", "2026-03-30 22:00", "", "2025-03-29 23:00", "2025-03-30 22:00"},
-		"no midnight then":              {"America/Havana", "2027-03-08 05:00", "2027-03-09 05:00", "", "2026-03-08 05:00", "2026-03-09 04:00"},
-		"an hour of summer, which is":   {"Europe/Berlin", "2026-03-29 10:00", "2026-03-29 12:00", "", "2025-03-29 11:00", "2025-03-29 13:00"},
-		"an hour that there was not":    {"Europe/Berlin", "2026-03-30 00:30", "2026-03-30 01:30", "", "2025-03-30 01:30", "2025-03-30 01:30"},
-		"what has elapsed":              {"UTC", "2026-06-01 00:00", "2026-07-01 00:00", "2026-06-20 12:00", "2025-06-01 00:00", "2025-06-21 00:00"},
-		"longer than a year: it laps":   {"UTC", "2024-01-01 00:00", "2026-01-01 00:00", "", "2023-01-01 00:00", "2025-01-01 00:00"},
-		"nothing has elapsed yet":       {"UTC", "2026-06-01 00:00", "2026-07-01 00:00", "2026-05-01 12:00", "2025-06-01 00:00", "2025-06-01 00:00"},
-		"it begins today, east of here": {"Pacific/Kiritimati", "2026-05-31 10:00", "2026-06-30 10:00", "2026-05-31 12:00", "2025-05-31 10:00", "2025-06-01 10:00"},
-	} {
-		r := analytics.Range{From: at(tt.from), To: at(tt.to), Zone: zone(t, tt.zone)}
-		if tt.now != "" {
-			r.Now = at(tt.now)
-		}
-		compared := r.Compared(analytics.CompareYear)
-		require.Equal(t, at(tt.wantFrom), compared.From.UTC(), name)
-		require.Equal(t, at(tt.wantTo), compared.To.UTC(), name)
-	}
-}
-
 // February of two years, day by day: the 29th has nothing to be compared with, and stands beside the 28th a year later. Whole
 // months stand against whole months, in either direction.
 func TestFebruaryIsComparedWithFebruary(t *testing.T) {
@@ -60,8 +29,7 @@ func TestFebruaryIsComparedWithFebruary(t *testing.T) {
 	ask := func(from, to string, by analytics.Granularity) analytics.ReachStats {
 		q := onFacebook(analytics.Range{From: at(from + " 00:00"), To: at(to + " 00:00"), Zone: time.UTC})
 		q.Compare, q.Granularity = analytics.CompareYear, by
-		got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountStats(t.Context(), wholeAgency, q)
-		require.NoError(t, err)
+		got, _ := ask(t, db, (*analytics.Analytics).AccountStats, wholeAgency, q)
 		return got.Total
 	}
 	days2023, days2024, days2025 := int64(28*2300+28*29/2), int64(29*2400+29*30/2), int64(28*2500+28*29/2)
@@ -99,43 +67,12 @@ func TestPartsToComeAreComparedWithNothing(t *testing.T) {
 	w.Fold(t, db)
 	q := onFacebook(june)
 	q.Range.Now, q.Granularity, q.Compare = at("2026-06-10 18:00"), analytics.ByWeek, analytics.ComparePrevious
-	got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountStats(t.Context(), wholeAgency, q)
-	require.NoError(t, err)
+	got, _ := ask(t, db, (*analytics.Analytics).AccountStats, wholeAgency, q)
 	require.Len(t, got.Total.Series, 5)
 	require.Equal(t, []analytics.ReachDay{ // 1 to 10 June, a Monday to a Wednesday, with 22 to 31 May
 		{Day: "2026-05-22", Impressions: new(int64(22 + 23 + 24 + 25 + 26 + 27 + 28)), AccountsRead: 1},
 		{Day: "2026-05-29", Impressions: new(int64(29 + 30 + 31)), AccountsRead: 1},
 	}, got.Total.PreviousSeries)
-}
-
-// A page that was another client's when the compared period began stands there with what this client last read of it before, and
-// not with what it read later.
-func TestAPageThatWasAnothersIsComparedWithWhatItsClientKnew(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook), page(12, domain.Facebook))}
-	for when, followers := range map[string]struct {
-		page   int64
-		client domain.Tenant
-		count  int64
-	}{
-		"2026-04-30 10:00": {11, tenants[0], 50}, "2026-05-01 10:00": {11, tenants[1], 55}, "2026-05-20 10:00": {11, tenants[0], 60},
-		"2026-05-25 10:00": {11, tenants[1], 65}, "2026-06-10 10:00": {11, tenants[0], 70},
-		"2026-05-03 10:00": {12, tenants[0], 1000}, "2026-06-02 10:00": {12, tenants[0], 2000},
-	} {
-		reading := read(domain.Facebook, at(when), people(followers.count))
-		reading.Tenant = tenantOf(followers.client, followers.page)
-		w.Add(when, reading)
-	}
-	w.Fold(t, db)
-	q := onFacebook(june)
-	q.Compare = analytics.ComparePrevious
-	scope := wholeAgency
-	scope.Accounts = []string{clientA}
-	got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountFollowers(t.Context(), scope, q)
-	require.NoError(t, err)
-	require.Equal(t, analytics.FollowerDay{Day: "2026-05-03", Followers: new(int64(1050)), AccountsRead: 1, AccountsJoined: 1}, got.Total.PreviousSeries[1])
-	require.Equal(t, analytics.FollowerDay{Day: "2026-06-02", Followers: new(int64(2060)), Change: new(int64(1000)), AccountsRead: 1}, got.Total.Series[1])
 }
 
 // The 29th of February is compared with no time at all: nothing was read or gained in it, whatever stood before or after.
@@ -150,88 +87,32 @@ func TestTheTwentyNinthOfFebruaryIsComparedWithNothing(t *testing.T) {
 		w.Add(when, read(domain.Facebook, at(when), people(n), counter(domain.MetricImpressions, 10*n)))
 	}
 	w.Fold(t, db)
-	queries := &analytics.Analytics{Pool: db.ReadOnly}
 	q := onFacebook(analytics.Range{From: at("2024-02-29 00:00"), To: at("2024-03-03 00:00"), Zone: time.UTC})
 	q.Compare = analytics.CompareYear
 	n := func(v int64) *int64 { return &v }
 
-	stock, _, err := queries.AccountFollowers(t.Context(), wholeAgency, q)
-	require.NoError(t, err)
+	stock, _ := ask(t, db, (*analytics.Analytics).AccountFollowers, wholeAgency, q)
 	require.Equal(t, []analytics.FollowerDay{
 		{Day: "2023-03-01"},
 		{Day: "2023-03-01", Followers: n(1001), Change: n(1), AccountsRead: 1},
 		{Day: "2023-03-02", Followers: n(1003), Change: n(2), AccountsRead: 1},
 	}, stock.Total.PreviousSeries)
 	require.Equal(t, []*int64{n(4790), n(1003)}, []*int64{stock.Total.Followers.Value, stock.Total.Followers.Previous})
-	gained, _, err := queries.AccountStats(t.Context(), wholeAgency, q)
-	require.NoError(t, err)
+	gained, _ := ask(t, db, (*analytics.Analytics).AccountStats, wholeAgency, q)
 	require.Equal(t, []analytics.ReachDay{
 		{Day: "2023-03-01"}, {Day: "2023-03-01", Impressions: n(10), AccountsRead: 1}, {Day: "2023-03-02", Impressions: n(20), AccountsRead: 1},
 	}, gained.Total.PreviousSeries)
 	require.Equal(t, []*int64{n(900), n(30)}, []*int64{gained.Total.Impressions.Value, gained.Total.Impressions.Previous})
 
 	q.Range.To = at("2024-03-01 00:00")
-	stock, _, err = queries.AccountFollowers(t.Context(), wholeAgency, q)
-	require.NoError(t, err)
+	stock, _ = ask(t, db, (*analytics.Analytics).AccountFollowers, wholeAgency, q)
 	require.Equal(t, []analytics.FollowerDay{{Day: "2023-03-01"}}, stock.Total.PreviousSeries)
 	require.Equal(t, n(1000), stock.Total.Followers.Previous, "where it stood when March began")
-	gained, _, err = queries.AccountStats(t.Context(), wholeAgency, q)
-	require.NoError(t, err)
+	gained, _ = ask(t, db, (*analytics.Analytics).AccountStats, wholeAgency, q)
 	require.Equal(t, []analytics.ReachDay{{Day: "2023-03-01"}}, gained.Total.PreviousSeries)
 	require.Equal(t, n(600), gained.Total.Impressions.Value)
 	require.Nil(t, gained.Total.Impressions.Previous)
 	require.True(t, gained.Total.Impressions.NoBaseline)
-}
-
-// A page that nobody had read, or whose readings the caller does not see, when the same dates of the year before had ended did
-// not stand anywhere then: its first reading after them is no year before.
-func TestAPageFirstReadSinceHasNoYearBefore(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook), page(12, domain.Facebook), page(13, domain.Facebook))}
-	add := func(client domain.Tenant, social int64, when string, followers int64) {
-		reading := read(domain.Facebook, at(when), people(followers))
-		reading.Tenant = tenantOf(client, social)
-		w.Add(when+string(rune('a'+social)), reading)
-	}
-	clientOne, another := tenants[0], tenants[1]
-	add(clientOne, 11, "2025-08-01 10:00", 900) // and for long not again
-	add(clientOne, 11, "2026-05-10 10:00", 1000)
-	add(clientOne, 11, "2026-06-05 10:00", 1510)
-	for day := at("2025-06-20 10:00"); day.Before(june.To); day = day.AddDate(0, 0, 30) { // the last one is of 15 June
-		add(clientOne, 12, day.Format("2006-01-02 15:04"), 2000+int64(day.Sub(at("2025-06-20 10:00")).Hours()/24))
-	}
-	add(another, 13, "2025-06-10 10:00", 50)
-	add(another, 13, "2026-05-28 10:00", 70)
-	add(clientOne, 13, "2026-06-10 10:00", 75)
-	w.Fold(t, db)
-	ask := func(of readmodels.Scope, compare analytics.Compare) analytics.Total {
-		q := onFacebook(june)
-		q.Compare = compare
-		got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountFollowers(t.Context(), of, q)
-		require.NoError(t, err)
-		return got.Total.Followers
-	}
-	sides := func(of analytics.Total) []int64 { return []int64{*of.Value, *of.Previous, *of.Change} }
-	theirs := readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientA}}
-
-	year := ask(theirs, analytics.CompareYear)
-	require.Equal(t, []int64{1510 + 2360 + 75, 2000, 360}, sides(year), "of 12 alone")
-	require.InDelta(t, 18, *year.ChangePct, 1e-9, "that 11 was not read for long is not in it")
-	require.True(t, year.ComparedInPart)
-	all := ask(wholeAgency, analytics.CompareYear)
-	require.Equal(t, []int64{1510 + 2360 + 75, 2000 + 50, 360 + 25}, sides(all), "the agency had 13")
-	before := ask(theirs, "")
-	require.Equal(t, []int64{1510 + 2360 + 75, 1000 + 2330 + 70, 510 + 30 + 5}, sides(before))
-	require.False(t, before.ComparedInPart)
-
-	w = &world{Directory: w.Directory}
-	add(clientOne, 11, "2026-05-10 10:00", 1000)
-	add(clientOne, 11, "2026-06-05 10:00", 1510)
-	w.Fold(t, db)
-	alone := ask(wholeAgency, analytics.CompareYear)
-	require.Equal(t, []any{int64(1510), true, false}, []any{*alone.Value, alone.NoBaseline, alone.ComparedInPart})
-	require.Equal(t, []any{(*int64)(nil), (*int64)(nil), (*float64)(nil)}, []any{alone.Previous, alone.Change, alone.ChangePct})
 }
 
 // Compared with the year before, what was added is read of the months of both periods alone: ten months between them that nobody
@@ -255,30 +136,26 @@ func TestTheMonthsBetweenTwoYearsAreNotRead(t *testing.T) {
 		}
 	}
 	w.Fold(t, db)
-	a := &analytics.Analytics{Pool: db.ReadOnly}
 	q := onFacebook(june)
 	q.Compare = analytics.CompareYear
-	clientsOwn := readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientA}}
-	ask := func(scope readmodels.Scope) analytics.AccountStats {
-		got, _, err := a.AccountStats(t.Context(), scope, q)
-		require.NoError(t, err)
+	stats := func(scope readmodels.Scope) analytics.AccountStats {
+		got, _ := ask(t, db, (*analytics.Analytics).AccountStats, scope, q)
 		return got
 	}
-	all, own := ask(wholeAgency), ask(clientsOwn)
+	all, own := stats(wholeAgency), stats(ofClient(clientA))
 	require.Positive(t, *all.Total.Impressions.Previous)
 	require.Equal(t, all.Total.Impressions, own.Total.Impressions)
 	q.Compare = analytics.CompareNone
-	require.Equal(t, ask(wholeAgency).Total.Impressions.Value, all.Total.Impressions.Value)
+	require.Equal(t, stats(wholeAgency).Total.Impressions.Value, all.Total.Impressions.Value)
 	q.Compare = analytics.CompareYear
 
 	changed, err := db.Pool.Exec(t.Context(), `update account_months set day_values = '{}'
 		where month >= '2025-07-01' and month < '2026-05-01' and metric <> 'followers'`)
 	require.NoError(t, err)
 	require.EqualValues(t, 20, changed.RowsAffected())
-	require.Equal(t, all, ask(wholeAgency))
-	require.Equal(t, own, ask(clientsOwn))
-	insights, _, err := a.AccountInsights(t.Context(), wholeAgency, q)
-	require.NoError(t, err)
+	require.Equal(t, all, stats(wholeAgency))
+	require.Equal(t, own, stats(ofClient(clientA)))
+	insights, _ := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, q)
 	require.Positive(t, *insights.Total.Engagement.Previous)
 	require.Positive(t, *insights.Total.Followers.Change)
 }

@@ -268,6 +268,7 @@ func wantPostsViews(w *world, q question) cells {
 	all, want := q.ofPosts(w, domain.MetricViews), cells{}
 	q.wantTotal(want, ".views", all)
 	q.wantSeries(want, "series", "views", all)
+	q.wantReadings(w, want)
 	return want
 }
 
@@ -276,20 +277,57 @@ func wantPostsLikes(w *world, q question) cells {
 	q.wantTotal(want, ".likes", all)
 	q.wantSeries(want, "series", "likes", all)
 	q.wantPosts(want, "gained", all)
+	q.wantReadings(w, want)
 	return want
 }
 
 func wantPostsTotalEngagements(w *world, q question) cells {
 	want := cells{}
-	for _, name := range append(slices.Clone(engagementFigures), domain.MetricEngagement) {
+	for _, name := range append(slices.Clone(engagementParts), domain.MetricEngagement) {
 		all := q.ofPosts(w, name)
 		q.wantTotal(want, "."+name, all)
 		q.wantSeries(want, "series", name, all)
 	}
+	q.wantReadings(w, want)
+	q.wantPartial(w, want)
 	return want
 }
 
-var engagementFigures = []string{domain.MetricLikes, domain.MetricComments, domain.MetricShares}
+// wantReadings fills how many readings of posts each part has.
+func (q question) wantReadings(w *world, want cells) {
+	var all gains
+	for _, r := range readingsOf(w, q.scope.ParentAccount, true) {
+		if q.sees(r.owner, r.platform) {
+			all = append(all, gained{at: r.at, platform: r.platform, value: 1})
+		}
+	}
+	q.wantSeries(want, "series", "readings", all)
+	for path, v := range want {
+		if strings.HasSuffix(path, ".readings") && v == nil {
+			want[path] = new(int64(0))
+		}
+	}
+}
+
+// wantPartial fills whether a reading gained some parts of the engagement and not all of them.
+func (q question) wantPartial(w *world, want cells) {
+	q.eachPlatform(func(path string, platforms []domain.Platform) {
+		parts, partial := map[string]int{}, int64(0)
+		for _, name := range engagementParts {
+			for _, g := range q.ofPosts(w, name) {
+				if !g.at.Before(q.Range.From) && g.at.Before(q.Range.To) && slices.Contains(platforms, g.platform) {
+					parts[fmt.Sprint(g.post, g.at)]++
+				}
+			}
+		}
+		for _, n := range parts {
+			if n < len(engagementParts) {
+				partial = 1
+			}
+		}
+		want[path+".engagement_partial"] = &partial
+	})
+}
 
 func wantPostsEngagements(w *world, q question) cells {
 	want := cells{}
@@ -345,7 +383,7 @@ func ranks(want cells, list, by string) {
 func wantLeaderboard(w *world, q question) cells {
 	want := wantTopPosts(w, q)
 	engagement := q.ofPosts(w, domain.MetricEngagement)
-	for _, name := range append(slices.Clone(engagementFigures), domain.MetricEngagement) {
+	for _, name := range append(slices.Clone(engagementParts), domain.MetricEngagement) {
 		all := q.ofPosts(w, name)
 		for _, t := range slices.Concat(gainsOwners, []domain.Tenant{gainsStranger}) {
 			if engagement.ofMember(t.MemberID).in(q.Range.From, q.Range.To, q.Platforms...) != nil {

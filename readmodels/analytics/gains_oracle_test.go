@@ -35,6 +35,7 @@ type gainsReading struct {
 	fromZero bool
 	backfill bool
 	figures  []domain.Figure
+	ofPost   domain.PostRead // as it was read
 }
 
 // of tells what the figure counted; nil where the reading does not have it.
@@ -74,7 +75,7 @@ func readingsOf(w *world, agency string, posts bool) (all []gainsReading) {
 			if posts && e.ParentAccount == agency {
 				all = append(all, gainsReading{
 					event: ev.Envelope.ID, post: fmt.Sprintf("%d:%s", e.SocialAccount, e.ExternalID), at: e.CapturedAt, owner: e.Tenant,
-					platform: e.Platform, fromZero: e.FromZero, figures: figuresOf(e.Counts),
+					platform: e.Platform, fromZero: e.FromZero, figures: figuresOf(e.Counts), ofPost: e,
 				})
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
@@ -44,10 +45,7 @@ func drawPostWorld(t *rapid.T, season time.Time) *world {
 	}
 	for i := range rapid.IntRange(0, 12).Draw(t, "registrations") {
 		s, owner, post, at := draw("registered")
-		e := domain.PostRegistered{
-			Tenant: owner, Platform: s.platform, ExternalID: post, Origin: domain.OriginListing, RegisteredAt: drawInstant(t, season),
-			PublishedAt: at,
-		}
+		e := registered(owner, s.platform, post, drawInstant(t, season), at)
 		if rapid.IntRange(0, 2).Draw(t, "category") == 0 {
 			e.CategoryID = new(rapid.Int64Range(1, 2).Draw(t, "which category"))
 		} else if key := fmt.Sprint("plan", s.id, post, owner.AccountID); rapid.Bool().Draw(t, "planned") && !taken[key] {
@@ -102,112 +100,65 @@ func drawCounts(t *rapid.T) domain.Counts {
 
 // agencyReads are the readings of posts of all clients of the agency, in order of their capture.
 func (o *oracle) agencyReads() []domain.PostRead {
-	if o.reads != nil {
-		return o.reads
-	}
-	type instant struct {
-		agency, externalID string
-		social, at         int64
-	}
-	of := func(read domain.PostRead) instant {
-		return instant{read.ParentAccount, read.ExternalID, read.SocialAccount, read.CapturedAt.UnixNano()}
-	}
-	smallest := map[instant]string{} // event of an instant
-	for _, ev := range o.w.Events {
-		if read, ok := ev.Data.(domain.PostRead); ok {
-			if id, known := smallest[of(read)]; !known || ev.Envelope.ID < id {
-				smallest[of(read)] = ev.Envelope.ID
+	if o.steps == nil {
+		o.steps = map[postStep]int64{}
+		readings := readingsOf(o.w, o.scope.ParentAccount, true)
+		for _, r := range readings {
+			o.reads = append(o.reads, r.ofPost)
+		}
+		for _, name := range postFigures {
+			for _, step := range steps(readings, name) {
+				o.steps[postStep{step.post, step.at.UnixNano(), name}] = step.value
 			}
 		}
 	}
-	out := []domain.PostRead{}
-	for _, ev := range o.w.Events {
-		read, ok := ev.Data.(domain.PostRead)
-		if ok && smallest[of(read)] == ev.Envelope.ID && read.ParentAccount == o.scope.ParentAccount {
-			smallest[of(read)] = "" // once: the same event may come twice
-			out = append(out, read)
-		}
-	}
-	slices.SortStableFunc(out, func(a, b domain.PostRead) int { return a.CapturedAt.Compare(b.CapturedAt) })
-	o.reads = out
-	return out
+	return o.reads
 }
 
-func samePost(a, b domain.PostRead) bool {
-	return a.SocialAccount == b.SocialAccount && a.ExternalID == b.ExternalID && a.ParentAccount == b.ParentAccount
+// postStep names what one reading of a post gained of a figure.
+type postStep struct {
+	post string
+	at   int64
+	name string
 }
 
-// stepOf is what a reading gained of each figure since the last of those before it that has the figure; what none has
-// was gained whole, when the reading says that it began at 0.
-func stepOf(read domain.PostRead, before []domain.PostRead) (g analytics.PostGrowth) {
-	gained := func(of func(domain.PostRead) *int64) *int64 {
-		now := of(read)
-		if now == nil {
-			return nil
-		}
-		for _, other := range slices.Backward(before) {
-			if v := of(other); v != nil {
-				return new(*now - *v)
+// growthFigures are the figures of what a post gained: [postFigures] in their order, and the
+// engagement.
+func growthFigures(g *analytics.PostGrowth) []**int64 {
+	return []**int64{&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &g.Saves, &g.Engagement}
+}
+
+// stepOf is what a reading gained of each figure.
+func (o *oracle) stepOf(read domain.PostRead) (g analytics.PostGrowth) {
+	post := fmt.Sprintf("%d:%s", read.SocialAccount, read.ExternalID)
+	for i, name := range postFigures {
+		if v, gained := o.steps[postStep{post, read.CapturedAt.UnixNano(), name}]; gained {
+			*growthFigures(&g)[i] = &v
+			if slices.Contains(engagementParts, name) {
+				sum(&g.Engagement, v)
 			}
 		}
-		if read.FromZero {
-			return now
-		}
-		return nil
 	}
-	g.Likes, g.Comments = gained(func(r domain.PostRead) *int64 { return r.Likes }), gained(func(r domain.PostRead) *int64 { return r.Comments })
-	g.Shares, g.Views = gained(func(r domain.PostRead) *int64 { return r.Shares }), gained(func(r domain.PostRead) *int64 { return r.Views })
-	g.Impressions, g.Clicks = gained(func(r domain.PostRead) *int64 { return r.Impressions }), gained(func(r domain.PostRead) *int64 { return r.Clicks })
-	g.Saves = gained(func(r domain.PostRead) *int64 { return r.Saves })
-	lacks := false
-	for _, v := range []*int64{g.Likes, g.Comments, g.Shares} {
-		if v == nil {
-			lacks = true
-		} else {
-			sum(&g.Engagement, *v)
-		}
-	}
-	g.EngagementPartial = g.Engagement != nil && lacks
+	g.EngagementPartial = g.Engagement != nil && (g.Likes == nil || g.Comments == nil || g.Shares == nil)
 	return g
 }
 
 // stepsIn are what each reading of [from, to) that the query is about gained.
 func (o *oracle) stepsIn(from, to time.Time, each func(domain.PostRead, analytics.PostGrowth)) {
-	reads := o.agencyReads()
-	for i, read := range reads {
-		if !o.seesAll(read.Tenant, read.Platform) || read.CapturedAt.Before(from) || !read.CapturedAt.Before(to) || o.q.Member > 0 && read.MemberID != o.q.Member {
-			continue
+	for _, read := range o.agencyReads() {
+		if o.sees(read.Tenant, read.Platform) && !read.CapturedAt.Before(from) && read.CapturedAt.Before(to) {
+			each(read, o.stepOf(read))
 		}
-		var before []domain.PostRead
-		for _, other := range reads[:i] {
-			if samePost(other, read) && other.CapturedAt.Before(read.CapturedAt) {
-				before = append(before, other)
-			}
-		}
-		each(read, stepOf(read, before))
 	}
 }
 
-// figureOf picks a figure of what a reading gained.
-var figureOf = map[string]func(analytics.PostGrowth) *int64{
-	domain.MetricLikes:      func(g analytics.PostGrowth) *int64 { return g.Likes },
-	domain.MetricComments:   func(g analytics.PostGrowth) *int64 { return g.Comments },
-	domain.MetricShares:     func(g analytics.PostGrowth) *int64 { return g.Shares },
-	domain.MetricViews:      func(g analytics.PostGrowth) *int64 { return g.Views },
-	domain.MetricEngagement: func(g analytics.PostGrowth) *int64 { return g.Engagement },
-}
-
 // gainedBy adds up what the posts of one account gained of a metric in [from, to).
-func (o *oracle) gainedBy(social int64, metric string, from, to time.Time) (v *int64) {
-	o.stepsIn(from, to, func(read domain.PostRead, g analytics.PostGrowth) {
-		if read.SocialAccount != social {
-			return
-		}
-		if n := figureOf[metric](g); n != nil {
-			sum(&v, *n)
-		}
-	})
-	return v
+func (o *oracle) gainedBy(social int64, metric string, from, to time.Time) *int64 {
+	if _, known := o.gained[metric]; !known {
+		o.gained[metric] = question{scope: o.scope, RangeQuery: o.q}.ofPosts(o.w, metric)
+	}
+	all := slices.DeleteFunc(slices.Clone(o.gained[metric]), func(g gained) bool { return g.owner.SocialAccount != social })
+	return all.in(from, to, o.q.Platforms...)
 }
 
 func (o *oracle) postGain(metric string, platforms ...domain.Platform) analytics.Gain {
@@ -269,22 +220,6 @@ func (o *oracle) parts() []part {
 		last.to, last.dates = o.endOf(date), append(last.dates, date)
 	}
 	return out
-}
-
-// gainedIn adds up what posts gained in a part of the range; a first reading counts when its post was
-// published in the range.
-func (o *oracle) gainedIn(p part, metric string, platforms []domain.Platform) (v *int64, readings int64, partial bool) {
-	o.stepsIn(o.q.Range.From, o.q.Range.To, func(read domain.PostRead, g analytics.PostGrowth) {
-		if !slices.Contains(platforms, read.Platform) || read.CapturedAt.Before(p.from) || !read.CapturedAt.Before(p.to) {
-			return
-		}
-		readings++
-		partial = partial || g.EngagementPartial
-		if n := figureOf[metric](g); n != nil {
-			sum(&v, *n)
-		}
-	})
-	return v, readings, partial
 }
 
 // lastPostRead is the newest reading in the range: what answers about posts rest on.
@@ -365,7 +300,7 @@ func (o *oracle) knownPosts() []knownPost {
 	var out []knownPost
 	for _, e := range o.registrations() {
 		p := knownPost{elsewhere: e.elsewhere, Post: analytics.Post{
-			PlatformRef: PlatformRefOf(e.Platform), ID: fmt.Sprint(e.SocialAccount, ":", e.ExternalID), SocialAccount: e.SocialAccount,
+			PlatformRef: readmodels.PlatformRefOf(e.Platform), ID: fmt.Sprint(e.SocialAccount, ":", e.ExternalID), SocialAccount: e.SocialAccount,
 			ExternalID: e.ExternalID, AccountID: e.AccountID, MemberID: e.MemberID, PublishedAt: e.PublishedAt, Category: e.CategoryID, Content: o.contentOf(domain.RefOf(e.PostRegistered)),
 		}}
 		if p.Category == nil {
@@ -454,21 +389,9 @@ func (o *oracle) gainedByPost(p knownPost) (all analytics.PostGrowth, members ma
 		steps = append(steps, read)
 		of := members[read.MemberID]
 		for _, sums := range []*analytics.PostGrowth{&all, &of} {
-			for _, figure := range []struct {
-				to   **int64
-				from *int64
-			}{
-				{&sums.Likes, g.Likes},
-				{&sums.Comments, g.Comments},
-				{&sums.Shares, g.Shares},
-				{&sums.Views, g.Views},
-				{&sums.Impressions, g.Impressions},
-				{&sums.Clicks, g.Clicks},
-				{&sums.Saves, g.Saves},
-				{&sums.Engagement, g.Engagement},
-			} {
-				if figure.from != nil {
-					sum(figure.to, *figure.from)
+			for i, from := range growthFigures(&g) {
+				if *from != nil {
+					sum(growthFigures(sums)[i], **from)
 				}
 			}
 			sums.EngagementPartial = sums.EngagementPartial || g.EngagementPartial

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
@@ -13,7 +14,7 @@ func (o *oracle) reach() []analytics.AccountReach {
 	out := []analytics.AccountReach{}
 	whole := o.wholeDates(o.q.Range.From, o.q.Range.To)
 	for _, s := range socials {
-		account := analytics.AccountReach{SocialAccount: s.id, PlatformRef: PlatformRefOf(s.platform)}
+		account := analytics.AccountReach{SocialAccount: s.id, PlatformRef: readmodels.PlatformRefOf(s.platform)}
 		for _, window := range []string{"day", "days_3", "months_12", "week"} {
 			if w := o.lastWindow(s.id, window, whole); w != nil {
 				account.Windows = append(account.Windows, *w)
@@ -81,4 +82,25 @@ func (o *oracle) lastWindow(id int64, window string, whole []string) *analytics.
 		o.uses(o.window(id, window, *found.EndsOn))
 	}
 	return found
+}
+
+// asRead lists the rolling figures of metrics.
+func (o *oracle) asRead(metrics ...string) []analytics.ReadFigure {
+	out := []analytics.ReadFigure{}
+	for _, p := range domain.Platforms() {
+		for _, s := range o.ids([]domain.Platform{p}) {
+			for _, metric := range metrics {
+				h := o.last(s.id, metric, domain.Rolling, o.q.Range.From, o.q.Range.To)
+				if h == nil {
+					continue
+				}
+				out = append(out, analytics.ReadFigure{
+					SocialAccount: s.id, PlatformRef: readmodels.PlatformRef{Platform: p, PlatformName: p.String()},
+					Metric: metric, Kind: domain.Rolling, Window: domain.OptionalText(h.figure.Window), Value: o.uses(h),
+					SourceMetric: h.figure.Source, CapturedAt: h.read.CapturedAt,
+				})
+			}
+		}
+	}
+	return out
 }

@@ -77,15 +77,8 @@ const costDays = 75 // three months and a change of the clocks
 
 // costPages are pages of two clients, of the agency itself and of another agency.
 var costPages = []domain.DirectorySocialAccount{
-	costPage(tenants[0], 21, domain.Facebook), costPage(tenants[0], 22, domain.TikTok), costPage(tenants[1], 23, domain.Facebook),
-	costPage(tenants[1], 24, domain.Instagram), costPage(tenants[3], 25, domain.TikTok), costPage(tenants[2], 26, domain.Facebook),
-}
-
-func costPage(of domain.Tenant, id int64, p domain.Platform) domain.DirectorySocialAccount {
-	return domain.DirectorySocialAccount{
-		ID: id, ParentAccount: of.ParentAccount, AccountID: of.AccountID, MemberID: of.MemberID, ConnectionID: id, Platform: p,
-		ExternalID: "x", Name: fmt.Sprint("page ", id), Connected: true,
-	}
+	ownedPage(tenants[0], 21, domain.Facebook), ownedPage(tenants[0], 22, domain.TikTok), ownedPage(tenants[1], 23, domain.Facebook),
+	ownedPage(tenants[1], 24, domain.Instagram), ownedPage(tenants[3], 25, domain.TikTok), ownedPage(tenants[2], 26, domain.Facebook),
 }
 
 func drawCosts(t *rapid.T) costsWorld {
@@ -340,4 +333,32 @@ func (c costsWorld) roi(months []costMonth, platforms ...domain.Platform) analyt
 		}
 	}
 	return want
+}
+
+// A subscription of 90.00 a month against 3,000 views in the first ten days of June and 1,000 in
+// the last ten of May.
+func TestCostsAreThePriceOfTheDaysThatCount(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: []domain.DirectoryEntity{
+		page(11, domain.Facebook),
+		domain.DirectoryAccount{ID: clientA, ParentAccount: agencyA},
+		domain.DirectorySubscription{ID: 1, AccountID: clientA, PriceMinor: new(int64(9000)), Currency: "EUR", StartsAt: at("2026-01-15 12:00")},
+	}}
+	w.Add("e", read(domain.Facebook, at("2026-06-12 10:00"), flow(domain.MetricViews, "2026-05-25", 1000), flow(domain.MetricViews, "2026-06-05", 3000)))
+	w.Fold(t, db)
+	got, _ := ask(t, db, (*analytics.Analytics).RoiViews, wholeAgency,
+		everywhere(analytics.Range{From: at("2026-05-22 00:00"), To: at("2026-06-11 00:00"), Zone: time.UTC}))
+	want := func(views, cost int64, perThousand float64) analytics.Roi {
+		return analytics.Roi{
+			Views: &views, PricedViews: &views, Cost: &cost, Currency: "EUR", CostPerThousandViews: &perThousand, Price: analytics.PriceKnown,
+		}
+	}
+	require.Len(t, got.Months, 2)
+	require.Equal(t, 10, got.Months[0].Days)
+	require.Equal(t, want(1000, 2903, 2903), got.Months[0].Roi, "10 of May's 31 days")
+	require.Equal(t, want(3000, 3000, 1000), got.Months[1].Roi, "10 of June's 30 days")
+	require.Equal(t, want(4000, 5903, 1475.75), got.Total)
+	require.Equal(t, got.Total, got.Platforms[0].Roi)
+	require.Equal(t, analytics.PriceNoViews, got.Platforms[3].Price)
 }

@@ -19,19 +19,14 @@ type oracle struct {
 	q     analytics.RangeQuery
 	asOf  *time.Time
 	reads []domain.PostRead // what [oracle.agencyReads] found
-	shown map[int64]bool    // social accounts with a figure in the range
-	// metrics are those by which sources are judged; without any they are not compared. figures are those that
-	// accounts have in the range, gaps what is lacking of these.
-	figures map[int64]map[string]bool
-	gaps    map[int64]map[string]string
+	steps map[postStep]int64
+	// gained are the gains of posts that [oracle.gainedBy] has asked about, by metric.
+	gained map[string]gains
+	shown  map[int64]bool // social accounts with a figure in the range
 }
 
 func newOracle(w *world, scope readmodels.Scope, q analytics.RangeQuery) *oracle {
-	o := &oracle{w: w, scope: scope, q: q, shown: map[int64]bool{}, figures: map[int64]map[string]bool{}, gaps: map[int64]map[string]string{}}
-	for _, s := range socials {
-		o.figures[s.id], o.gaps[s.id] = map[string]bool{}, map[string]string{}
-	}
-	return o
+	return &oracle{w: w, scope: scope, q: q, shown: map[int64]bool{}, gained: map[string]gains{}}
 }
 
 // firstInstants remembers what [firstInstant] found: looking takes long.
@@ -170,7 +165,6 @@ func (o *oracle) uses(h *hit) int64 {
 		o.asOf = &h.read.CapturedAt
 	}
 	o.shown[h.read.SocialAccount] = true
-	o.figures[h.read.SocialAccount][h.figure.Name] = true
 	return h.figure.Value
 }
 

@@ -40,10 +40,8 @@ func drawStatsWorld(t *rapid.T, season time.Time) *world {
 	}
 	for n := range rapid.IntRange(0, 12).Draw(t, "posts") {
 		s := rapid.SampledFrom(socials).Draw(t, "social")
-		post := domain.PostRegistered{
-			Tenant: tenantOf(rapid.SampledFrom(tenants).Draw(t, "owner"), s.id), Platform: s.platform, ExternalID: fmt.Sprint("p", rapid.IntRange(0, n).Draw(t, "post")),
-			Origin: domain.OriginListing, RegisteredAt: drawInstant(t, season),
-		}
+		post := registered(tenantOf(rapid.SampledFrom(tenants).Draw(t, "owner"), s.id), s.platform,
+			fmt.Sprint("p", rapid.IntRange(0, n).Draw(t, "post")), drawInstant(t, season), nil)
 		if rapid.IntRange(0, 4).Draw(t, "dated") > 0 {
 			at := drawInstant(t, season)
 			post.PublishedAt = &at
@@ -57,7 +55,7 @@ func drawStatsWorld(t *rapid.T, season time.Time) *world {
 func (o *oracle) stats() analytics.PlatformStats {
 	var want analytics.PlatformStats
 	for _, p := range o.q.Platforms {
-		of := analytics.StatsOfPlatform{PlatformRef: PlatformRefOf(p)}
+		of := analytics.StatsOfPlatform{PlatformRef: readmodels.PlatformRefOf(p)}
 		of.SocialAccountIDs, of.UserIDs = o.connected(p)
 		for _, part := range o.parts() {
 			period := analytics.StatsPeriod{
@@ -179,19 +177,6 @@ func TestStatsAgreeWithTheOracle(t *testing.T) {
 		}, (*oracle).stats)
 }
 
-// Without anything there is null, and lists are lists.
-func TestStatsOfNothing(t *testing.T) {
-	t.Parallel()
-	got, meta, err := (&analytics.Analytics{Pool: pgtest.New(t).ReadOnly}).Stats(t.Context(), readmodels.Scope{ParentAccount: agencyA},
-		analytics.RangeQuery{Range: june, Platforms: domain.Platforms(), Granularity: analytics.ByMonth})
-	require.NoError(t, err)
-	require.Len(t, got.Platforms, 4)
-	for _, p := range got.Platforms {
-		require.Equal(t, []analytics.StatsPeriod{{Period: "2026-06-01", From: june.From, To: june.To}}, p.Periods)
-	}
-	require.Nil(t, meta.AsOf)
-}
-
 // The stats of one page are those of its platform in a world in which there is nothing else.
 func TestStatsOfOnePageAreAsIfItWereAlone(t *testing.T) {
 	t.Parallel()
@@ -215,15 +200,10 @@ func TestStatsOfOnePageAreAsIfItWereAlone(t *testing.T) {
 			}
 		}
 		for _, ev := range w.Events {
-			switch data := ev.Data.(type) {
-			case domain.AccountRead:
-				if data.SocialAccount == one.id {
-					alone.Events = append(alone.Events, ev)
-				}
-			case domain.PostRegistered:
-				if data.SocialAccount == one.id {
-					alone.Events = append(alone.Events, ev)
-				}
+			of, isRead := ev.Data.(domain.AccountRead)
+			post, isPost := ev.Data.(domain.PostRegistered)
+			if isRead && of.SocialAccount == one.id || isPost && post.SocialAccount == one.id {
+				alone.Events = append(alone.Events, ev)
 			}
 		}
 		alone.Fold(t, db)
@@ -251,14 +231,12 @@ func TestEngagementRate(t *testing.T) {
 	w.Add("e", read(domain.Facebook, at("2026-06-05 10:00"), engaged("2026-06-04", 7)))
 	w.Fold(t, db)
 	q := onFacebook(analytics.Range{From: at("2026-06-01 00:00"), To: at("2026-06-06 00:00"), Zone: time.UTC})
-	queries := &analytics.Analytics{Pool: db.ReadOnly}
-	got, _, err := queries.Stats(t.Context(), wholeAgency, q)
-	require.NoError(t, err)
 	type rate struct {
 		pct *float64
 		of  *analytics.RateBase
 	}
-	rates := func(got analytics.PlatformStats) (all []rate) {
+	rates := func() (all []rate) {
+		got, _ := ask(t, db, (*analytics.Analytics).Stats, wholeAgency, q)
 		for _, period := range got.Platforms[0].Periods {
 			all = append(all, rate{period.EngagementRatePct, period.EngagementRateOf})
 		}
@@ -271,18 +249,47 @@ func TestEngagementRate(t *testing.T) {
 		{},                     // no engagement
 		{},                     // of 0 followers there is no rate
 		{},                     // nothing was read of the day
-	}, rates(got))
-
+	}, rates())
 	q.Granularity = analytics.ByWeek // of which the platform has no window
-	got, _, err = queries.Stats(t.Context(), wholeAgency, q)
-	require.NoError(t, err)
-	require.Equal(t, []rate{{}}, rates(got), "at its end nobody follows")
-
-	second := page(12, domain.Facebook)
-	w.Directory = append(w.Directory, second)
+	require.Equal(t, []rate{{}}, rates(), "at its end nobody follows")
+	w.Directory = append(w.Directory, page(12, domain.Facebook))
 	w.Fold(t, db)
 	q.Granularity = analytics.ByDay
-	got, _, err = queries.Stats(t.Context(), wholeAgency, q)
-	require.NoError(t, err)
-	require.Equal(t, rate{new(7.75), &followers}, rates(got)[0], "people of two pages are not added: 31 of 400")
+	require.Equal(t, rate{new(7.75), &followers}, rates()[0], "people of two pages are not added: 31 of 400")
+}
+
+// Places that go by an id are added up by it, whatever they are called: two of one name stay two,
+// one that was renamed has its newest name, and one without a name goes by its id. Answers hold the
+// 25 largest places.
+func TestDemographicsOfPlacesGoByTheirIDs(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.LinkedIn), page(12, domain.LinkedIn)}}
+	put := func(event string, social int64, at time.Time, values map[string]int64, names map[string]string) {
+		r := read(domain.LinkedIn, at, people(5000))
+		r.SocialAccount, r.Demographics = social, []domain.DemographicFacet{{Facet: "city", Values: values, Names: names}}
+		w.Add(event, r)
+	}
+	cities := func() []analytics.AudienceShare {
+		w.Fold(t, db)
+		query := analytics.RangeQuery{Range: june, Platforms: []domain.Platform{domain.LinkedIn}, Granularity: analytics.ByMonth}
+		got, _ := ask(t, db, (*analytics.Analytics).Stats, wholeAgency, query)
+		return got.Platforms[0].Periods[0].Demographics.Cities
+	}
+	put("r1", 11, inJune, map[string]int64{"urn:li:geo:1": 10, "urn:li:geo:2": 7, "urn:li:geo:3": 1},
+		map[string]string{"urn:li:geo:1": "Neustadt", "urn:li:geo:2": "Old name"})
+	put("r2", 12, inJune.Add(time.Hour), map[string]int64{"urn:li:geo:1": 5, "urn:li:geo:2": 4}, map[string]string{"urn:li:geo:2": "Neustadt"})
+	require.Equal(t, []analytics.AudienceShare{
+		{Name: "Neustadt", Place: new("urn:li:geo:1"), Followers: 15},
+		{Name: "Neustadt", Place: new("urn:li:geo:2"), Followers: 11},
+		{Name: "urn:li:geo:3", Place: new("urn:li:geo:3"), Followers: 1},
+	}, cities())
+	many := map[string]int64{}
+	for n := range int64(40) {
+		many[fmt.Sprint("town ", n)] = 100 + n
+	}
+	put("r3", 11, inJune.Add(time.Hour), many, nil)
+	largest := cities()
+	require.Len(t, largest, 25)
+	require.Equal(t, []int64{139, 115}, []int64{largest[0].Followers, largest[24].Followers})
 }

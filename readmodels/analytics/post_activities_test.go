@@ -1,6 +1,7 @@
 package analytics_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -34,7 +35,8 @@ func TestActivities(t *testing.T) {
 	}
 	register := func(of domain.Tenant, id string, origin domain.PostOrigin, day int, change func(*domain.PostRegistered)) {
 		t.Helper()
-		post := domain.PostRegistered{Tenant: of, Platform: domain.Facebook, ExternalID: id, Origin: origin, RegisteredAt: activityDay}
+		post := registered(of, domain.Facebook, id, activityDay, nil)
+		post.Origin = origin
 		if day > 0 {
 			post.PublishedAt = new(activityDay.AddDate(0, 0, day))
 		}
@@ -61,7 +63,7 @@ func TestActivities(t *testing.T) {
 	put(tenant, domain.PostRead{Tenant: tenant, Platform: domain.Facebook, ExternalID: "p2", CapturedAt: read.Add(-time.Hour), Counts: domain.Counts{Likes: &zero}})
 	put(tenant, domain.PostRead{Tenant: tenant, Platform: domain.Facebook, ExternalID: "p2", CapturedAt: read, Counts: domain.Counts{Likes: &seven, Shares: &zero}})
 
-	scope := readmodels.Scope{ParentAccount: agencyA}
+	scope := wholeAgency
 	ids := func(q analytics.ActivitiesQuery) (ids []string) {
 		t.Helper()
 		q.Platforms = domain.Platforms()
@@ -86,7 +88,7 @@ func TestActivities(t *testing.T) {
 	require.NoError(t, err)
 	reel, offers, five := "reel", "Offers", int64(5)
 	require.Equal(t, analytics.PostActivity{
-		PlatformRef: readmodels.PlatformRef{Platform: domain.Facebook, PlatformName: "facebook"},
+		PlatformRef: readmodels.PlatformRefOf(domain.Facebook),
 		ID:          "1:p2", UserID: new(userA), SocialAccount: 1, AccountID: clientA, MemberID: 7, ExternalID: "p2", Type: &reel, Category: &five, CategoryName: &offers,
 		Likes: &seven, Shares: &zero, CapturedAt: &read, PublishedAt: new(activityDay.AddDate(0, 0, 2)), CreatedAt: &activityDay, UpdatedAt: &read, State: analytics.ActivityPublished,
 	}, got, "what was not given is null")
@@ -116,7 +118,7 @@ func TestPlannedPosts(t *testing.T) {
 	published, draft, other := plan(3, clientA, 1, 1), plan(4, clientA, 1, 1), plan(9, clientA, 3, 2)
 	published.ExternalID, draft.ScheduledAt, other.CategoryID = "out", nil, 0
 	page := func(id int64, parent, account string, member int64, p domain.Platform) domain.DirectorySocialAccount {
-		return domain.DirectorySocialAccount{ID: id, ParentAccount: parent, AccountID: account, MemberID: member, Platform: p, Connected: true}
+		return ownedPage(domain.Tenant{ParentAccount: parent, AccountID: account, MemberID: member}, id, p)
 	}
 	log.Put(t,
 		domain.DirectoryCategory{ID: 5, Name: "Offers"},
@@ -131,7 +133,7 @@ func TestPlannedPosts(t *testing.T) {
 		plan(11, clientA, 2, 1), // claims for a page of another agency
 		plan(12, clientA, 99, 1),
 	)
-	agency, client := readmodels.Scope{ParentAccount: agencyA}, readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientC}}
+	agency, client := wholeAgency, ofClient(clientC)
 	ids := func(scope readmodels.Scope, q analytics.ActivitiesQuery) (ids []string) {
 		t.Helper()
 		q.State = analytics.ActivityScheduled
@@ -158,7 +160,7 @@ func TestPlannedPosts(t *testing.T) {
 	got, err := posts.Activity(t.Context(), agency, "1:planned:2")
 	require.NoError(t, err)
 	require.Equal(t, analytics.PostActivity{
-		PlatformRef: readmodels.PlatformRef{Platform: domain.Facebook, PlatformName: "facebook"}, State: analytics.ActivityScheduled,
+		PlatformRef: readmodels.PlatformRefOf(domain.Facebook), State: analytics.ActivityScheduled,
 		ID: "1:planned:2", SocialAccount: 1, AccountID: clientA, MemberID: 7, UserID: new(userA), Category: new(int64(5)), CategoryName: new("Offers"),
 		ScheduledAt: at(1),
 	}, got)
@@ -175,4 +177,41 @@ func TestPlannedPosts(t *testing.T) {
 	listed, _, err := posts.Activities(t.Context(), agency, analytics.ActivitiesQuery{Platforms: domain.Platforms()})
 	require.NoError(t, err)
 	require.Empty(t, listed, "planned posts are no published ones")
+}
+
+// A post has the category that its registration names, else that of the content planner; a category
+// that only the planner names can be asked for, and another agency's cannot.
+func TestCategoryOfAPost(t *testing.T) {
+	t.Parallel()
+	log := foldtest.TwoAgencies(t)
+	log.Put(t,
+		domain.DirectoryPlannedPost{ID: 1, AccountID: clientA, SocialAccount: 1, ExternalID: "planned", CategoryID: 77},
+		domain.DirectoryPlannedPost{ID: 2, AccountID: clientA, SocialAccount: 1, ExternalID: "both", CategoryID: 77},
+		domain.DirectoryPlannedPost{ID: 3, AccountID: clientB, SocialAccount: 2, ExternalID: "foreign", CategoryID: 78},
+	)
+	tenant := domain.Tenant{ParentAccount: agencyA, AccountID: clientA, MemberID: 7, SocialAccount: 1}
+	put := func(data domain.Data) {
+		t.Helper()
+		require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicMetrics, tenant.Key(), data, inJune)))
+	}
+	for id, category := range map[string]*int64{"planned": nil, "both": new(int64(6)), "none": nil} {
+		post := registered(tenant, domain.Facebook, id, inJune, &june.From)
+		post.Origin, post.CategoryID = domain.OriginMainApp, category
+		put(post)
+		put(domain.PostRead{
+			Tenant: tenant, Platform: domain.Facebook, ExternalID: id, CapturedAt: inJune, PublishedAt: &june.From, FromZero: true,
+			Counts: domain.Counts{Likes: new(int64(5))},
+		})
+	}
+	for category, want := range map[int64][]string{0: {"both", "none", "planned"}, 77: {"planned"}, 6: {"both"}, 78: nil, 79: nil} {
+		query := everywhere(june)
+		query.Category = category
+		top, _, err := (&analytics.Analytics{Pool: log.DB.ReadOnly}).TopPosts(t.Context(), wholeAgency, query)
+		var ids []string
+		for _, p := range top.Posts {
+			ids = append(ids, p.ExternalID)
+		}
+		require.ElementsMatch(t, want, ids, category)
+		require.Equal(t, want == nil, errors.Is(err, analytics.ErrCategoryNotFound), "%d: %v", category, err)
+	}
 }

@@ -7,65 +7,55 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
-	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-func TestPreviousOfWholeDaysIsWholeDays(t *testing.T) {
+// The period before is as many days before whole days, else as long as what has elapsed. The year
+// before is by the calendar of the zone: the same dates, however long their days were.
+func TestWhatARangeIsComparedWith(t *testing.T) {
 	t.Parallel()
-	at := func(text string) time.Time {
-		parsed, err := time.Parse(time.RFC3339, text)
-		require.NoError(t, err)
-		return parsed.UTC()
-	}
+	const before, year = analytics.ComparePrevious, analytics.CompareYear
 	for name, tt := range map[string]struct {
-		zone, from, to, want string
+		with                                  analytics.Compare
+		zone, from, to, now, wantFrom, wantTo string
 	}{
-		"UTC":                         {"UTC", "2026-05-08T00:00:00Z", "2026-05-15T00:00:00Z", "2026-05-01T00:00:00Z"},
-		"an hour is lost":             {"Europe/Berlin", "2026-03-29T22:00:00Z", "2026-03-30T22:00:00Z", "2026-03-28T23:00:00Z"},
-		"an hour is won":              {"Europe/Berlin", "2026-10-25T23:00:00Z", "2026-10-26T23:00:00Z", "2026-10-24T22:00:00Z"},
-		"no midnight on 8 March":      {"America/Havana", "2026-03-09T04:00:00Z", "2026-03-10T04:00:00Z", "2026-03-08T05:00:00Z"},
-		"two midnights on 1 November": {"America/Havana", "2026-11-02T05:00:00Z", "2026-11-03T05:00:00Z", "2026-11-01T04:00:00Z"},
-		"not whole days":              {"Europe/Berlin", "2026-03-29T12:00:00Z", "2026-03-30T12:00:00Z", "2026-03-28T12:00:00Z"},
+		"UTC":                                  {before, "UTC", "2026-05-08 00:00", "2026-05-15 00:00", "", "2026-05-01 00:00", "2026-05-08 00:00"},
+		"an hour is lost":                      {before, "Europe/Berlin", "2026-03-29 22:00", "2026-03-30 22:00", "", "2026-03-28 23:00", "2026-03-29 22:00"},
+		"an hour is won":                       {before, "Europe/Berlin", "2026-10-25 23:00", "2026-10-26 23:00", "", "2026-10-24 22:00", "2026-10-25 23:00"},
+		"no midnight on 8 March":               {before, "America/Havana", "2026-03-09 04:00", "2026-03-10 04:00", "", "2026-03-08 05:00", "2026-03-09 04:00"},
+		"two midnights on 1 November":          {before, "America/Havana", "2026-11-02 05:00", "2026-11-03 05:00", "", "2026-11-01 04:00", "2026-11-02 05:00"},
+		"a day that loses half an hour":        {before, "Australia/Lord_Howe", "2026-10-03 13:30", "2026-10-04 13:00", "", "2026-10-02 13:30", "2026-10-03 13:30"},
+		"not whole days":                       {before, "Europe/Berlin", "2026-03-29 12:00", "2026-03-30 12:00", "", "2026-03-28 12:00", "2026-03-29 12:00"},
+		"over":                                 {before, "UTC", "2026-06-01 00:00", "2026-07-01 00:00", "2026-07-01 00:00", "2026-05-02 00:00", "2026-06-01 00:00"},
+		"today is its last day":                {before, "UTC", "2026-06-01 00:00", "2026-07-01 00:00", "2026-06-30 00:01", "2026-05-02 00:00", "2026-06-01 00:00"},
+		"the 20th, in Berlin":                  {before, "Europe/Berlin", "2026-05-31 22:00", "2026-06-30 22:00", "2026-06-20 22:30", "2026-05-10 22:00", "2026-05-31 22:00"},
+		"from an instant on":                   {before, "UTC", "2026-06-01 12:00", "2026-07-01 00:00", "2026-06-02 18:00", "2026-05-31 00:00", "2026-06-01 12:00"},
+		"it begins tomorrow":                   {before, "UTC", "2026-06-01 00:00", "2026-07-01 00:00", "2026-05-31 23:00", "2026-06-01 00:00", "2026-06-01 00:00"},
+		"hours that are still to come":         {before, "UTC", "2026-06-01 12:00", "2026-06-01 18:00", "2026-06-01 13:00", "2026-06-01 06:00", "2026-06-01 12:00"},
+		"a month and the year before":          {year, "UTC", "2026-06-01 00:00", "2026-07-01 00:00", "", "2025-06-01 00:00", "2025-07-01 00:00"},
+		"February after a leap year":           {year, "UTC", "2025-02-01 00:00", "2025-03-01 00:00", "", "2024-02-01 00:00", "2024-03-01 00:00"},
+		"29 February alone":                    {year, "UTC", "2024-02-29 00:00", "2024-03-01 00:00", "", "2023-03-01 00:00", "2023-03-01 00:00"},
+		"from noon on 29 February":             {year, "UTC", "2024-02-29 12:00", "2024-03-01 12:00", "", "2023-03-01 00:00", "2023-03-01 12:00"},
+		"the clocks changed since":             {year, "Europe/Berlin", "2026-03-28 23:00", "2026-03-29 22:00", "", "2025-03-28 23:00", "2025-03-29 23:00"},
+		"a day of 23 hours then":               {year, "Europe/Berlin", "2026-03-29 22:00", "2026-03-30 22:00", "", "2025-03-29 23:00", "2025-03-30 22:00"},
+		"no midnight then":                     {year, "America/Havana", "2027-03-08 05:00", "2027-03-09 05:00", "", "2026-03-08 05:00", "2026-03-09 04:00"},
+		"an hour that there was not":           {year, "Europe/Berlin", "2026-03-30 00:30", "2026-03-30 01:30", "", "2025-03-30 01:30", "2025-03-30 01:30"},
+		"what has elapsed of a month":          {year, "UTC", "2026-06-01 00:00", "2026-07-01 00:00", "2026-06-20 12:00", "2025-06-01 00:00", "2025-06-21 00:00"},
+		"longer than a year: it laps":          {year, "UTC", "2024-01-01 00:00", "2026-01-01 00:00", "", "2023-01-01 00:00", "2025-01-01 00:00"},
+		"nothing has elapsed yet":              {year, "UTC", "2026-06-01 00:00", "2026-07-01 00:00", "2026-05-01 12:00", "2025-06-01 00:00", "2025-06-01 00:00"},
+		"it begins today, in Kiritimati alone": {year, "Pacific/Kiritimati", "2026-05-31 10:00", "2026-06-30 10:00", "2026-05-31 12:00", "2025-05-31 10:00", "2025-06-01 10:00"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			r := analytics.Range{From: at(tt.from), To: at(tt.to), Zone: zone(t, tt.zone)}
-			require.Equal(t, at(tt.want), r.Previous().From.UTC())
-			require.Equal(t, r.From, r.Previous().To)
-		})
+		r := analytics.Range{From: at(tt.from), To: at(tt.to), Zone: zone(t, tt.zone)}
+		if tt.now != "" {
+			r.Now = at(tt.now)
+		}
+		compared := r.Compared(tt.with)
+		require.Equal(t, []time.Time{at(tt.wantFrom), at(tt.wantTo)}, []time.Time{compared.From.UTC(), compared.To.UTC()}, name)
+		require.Equal(t, r.Now.IsZero() || !r.Now.Before(r.To), r.Complete(), name)
 	}
 }
 
-// What is still to come is compared with nothing: the previous period is as long as what has elapsed.
-func TestPreviousIsAsLongAsWhatHasElapsed(t *testing.T) {
-	t.Parallel()
-	for name, tt := range map[string]struct {
-		zone, from, to, now, want string
-		complete                  bool
-	}{
-		"over":                                  {"UTC", "2026-06-01 00:00", "2026-07-01 00:00", "2026-07-01 00:00", "2026-05-02 00:00", true},
-		"today is its last day":                 {"UTC", "2026-06-01 00:00", "2026-07-01 00:00", "2026-06-30 00:01", "2026-05-02 00:00", false},
-		"the 20th":                              {"UTC", "2026-06-01 00:00", "2026-07-01 00:00", "2026-06-20 12:00", "2026-05-12 00:00", false},
-		"the 20th, in Berlin":                   {"Europe/Berlin", "2026-05-31 22:00", "2026-06-30 22:00", "2026-06-20 22:30", "2026-05-10 22:00", false},
-		"an hour was lost on 29 March":          {"Europe/Berlin", "2026-03-29 22:00", "2026-04-29 22:00", "2026-03-30 12:00", "2026-03-28 23:00", false},
-		"from an instant on":                    {"UTC", "2026-06-01 12:00", "2026-07-01 00:00", "2026-06-02 18:00", "2026-05-31 00:00", false},
-		"it begins today":                       {"UTC", "2026-06-01 00:00", "2026-07-01 00:00", "2026-06-01 00:00", "2026-05-31 00:00", false},
-		"it begins tomorrow":                    {"UTC", "2026-06-01 00:00", "2026-07-01 00:00", "2026-05-31 23:00", "2026-06-01 00:00", false},
-		"it begins next year, at some instant":  {"UTC", "2027-06-01 12:30", "2027-07-01 00:00", "2026-05-31 23:00", "2027-06-01 12:30", false},
-		"hours of today that are still to come": {"UTC", "2026-06-01 12:00", "2026-06-01 18:00", "2026-06-01 13:00", "2026-06-01 06:00", false},
-	} {
-		r := analytics.Range{From: at(tt.from), To: at(tt.to), Zone: zone(t, tt.zone), Now: at(tt.now)}
-		require.Equal(t, at(tt.want), r.Previous().From.UTC(), name)
-		require.Equal(t, r.From, r.Previous().To, name)
-		require.Equal(t, tt.complete, r.Complete(), name)
-	}
-}
-
-// A day begins with the first instant in which a clock shows its date, wherever clocks change. Series
-// show where days begin.
+// A day begins with the first instant in which a clock shows its date, wherever clocks change.
 func TestDaysBeginWhereClocksSaySo(t *testing.T) {
 	t.Parallel()
 	names := []string{
@@ -75,44 +65,11 @@ func TestDaysBeginWhereClocksSaySo(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := analytics.Range{Zone: zone(t, rapid.SampledFrom(names).Draw(t, "zone"))}
 		day := time.Date(2005, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, rapid.IntRange(0, 24*365).Draw(t, "day"))
-		r.From = firstInstant(day, r.Zone)
-		r.To = firstInstant(day.AddDate(0, 0, 1), r.Zone)
+		r.From, r.To = firstInstant(day, r.Zone), firstInstant(day.AddDate(0, 0, 1), r.Zone)
 		if !r.From.Before(r.To) {
 			t.Skip("the zone jumped over this day")
 		}
 		before := firstInstant(day.AddDate(0, 0, -1), r.Zone)
 		require.Equal(t, before, r.Previous().From.UTC(), "the range is the whole day %s", day.Format(time.DateOnly))
 	})
-}
-
-// A day of 23 and one of 25 hours are one bucket each, and readings fall into the right one.
-func TestSeriesFollowTheClocks(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
-	read := func(id, at string, followers int64) {
-		captured, err := time.Parse(time.RFC3339, at)
-		require.NoError(t, err)
-		w.Add(id, domain.AccountRead{
-			Tenant: tenantOf(tenants[0], 11), Platform: domain.Facebook, CapturedAt: captured.UTC(),
-			Figures: []domain.Figure{{Name: domain.MetricFollowers, Kind: domain.Stock, Value: followers, Source: "followers_count"}},
-		})
-	}
-	read("e1", "2026-03-28T23:30:00+01:00", 100)
-	read("e2", "2026-03-29T00:00:00+01:00", 101) // the first instant of the short day
-	read("e3", "2026-03-29T23:59:59+02:00", 105)
-	read("e4", "2026-03-30T00:00:00+02:00", 106)
-	w.Fold(t, db)
-	berlin := zone(t, "Europe/Berlin")
-	query := analytics.RangeQuery{Platforms: []domain.Platform{domain.Facebook}, Range: analytics.Range{
-		From: time.Date(2026, 3, 28, 0, 0, 0, 0, berlin), To: time.Date(2026, 4, 1, 0, 0, 0, 0, berlin), Zone: berlin,
-	}}
-	got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountFollowers(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
-	require.NoError(t, err)
-	require.Equal(t, []analytics.FollowerDay{
-		{Day: "2026-03-28", Followers: new(int64(100)), AccountsRead: 1, AccountsJoined: 1},
-		{Day: "2026-03-29", Followers: new(int64(105)), Change: new(int64(5)), AccountsRead: 1},
-		{Day: "2026-03-30", Followers: new(int64(106)), Change: new(int64(1)), AccountsRead: 1},
-		{Day: "2026-03-31"},
-	}, got.Total.Series)
 }

@@ -1,6 +1,7 @@
 package analytics_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -8,192 +9,107 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
-	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-func at(text string) time.Time {
-	t, err := time.Parse("2006-01-02 15:04", text)
-	if err != nil {
-		panic(err)
-	}
-	return t.UTC()
-}
-
-func counter(name string, v int64) domain.Figure {
-	return domain.Figure{Name: name, Kind: domain.Cumulative, Value: v, Source: name + "_count"}
-}
-
-// rule is one rule about a kind of figure in numbers: what June says of one metric.
-type rule struct {
-	platform domain.Platform
-	reads    []domain.AccountRead
-	metric   string
-	want     analytics.Total
-}
-
+// The rules about kinds of figures in numbers: what June says of one metric of one page.
 func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 	t.Parallel()
-	db := pgtest.New(t) // one after the other: a database each takes longer than a test
-	fb := func(when string, f ...domain.Figure) domain.AccountRead {
-		return read(domain.Facebook, at(when), f...)
+	db := pgtest.New(t)
+	const engagement = domain.MetricEngagement
+	type readings []domain.AccountRead
+	with := func(when string, figures ...domain.Figure) domain.AccountRead {
+		return read(domain.Facebook, at(when), figures...)
 	}
-	tt := func(when string, f ...domain.Figure) domain.AccountRead {
-		return read(domain.TikTok, at(when), f...)
+	stock := func(when string, v int64) domain.AccountRead { return with(when, people(v)) }
+	count := func(when string, v int64) domain.AccountRead { return with(when, counter(engagement, v)) }
+	compared := func(value, previous, change int64, pct float64) analytics.Total {
+		return analytics.Total{Value: &value, Previous: &previous, Change: &change, ChangePct: &pct, Accounts: 1}
 	}
-	li := func(when string, f ...domain.Figure) domain.AccountRead {
-		return read(domain.LinkedIn, at(when), f...)
+	alone := func(value int64) analytics.Total {
+		return analytics.Total{Value: &value, NoBaseline: true, Accounts: 1}
 	}
-	followers, engagement := domain.MetricFollowers, domain.MetricEngagement
-	for name, r := range map[string]rule{
-		"stock: the last reading counts, against the last one before": {
-			domain.Facebook,
-			[]domain.AccountRead{
-				fb("2026-05-30 10:00", people(80)), fb("2026-05-31 10:00", people(100)),
-				fb("2026-06-02 10:00", people(90)), fb("2026-06-20 10:00", people(125)),
-				fb("2026-07-01 00:00", people(999)),
-			},
-			followers,
-			analytics.Total{Value: new(int64(125)), Previous: new(int64(100)), Change: new(int64(25)), ChangePct: new(25.0), Accounts: 1},
-		},
+	since := func(when string, total analytics.Total) analytics.Total {
+		total.GainedSince, total.ChangePct = new(at(when)), nil
+		return total
+	}
+	inPart := func(total analytics.Total) analytics.Total { total.ComparedInPart = true; return total }
+	withoutPct := func(total analytics.Total) analytics.Total { total.ChangePct = nil; return total }
+	for name, r := range map[string]struct {
+		reads readings
+		want  analytics.Total
+		to    string // where the range ends, unless with June
+	}{
+		"stock: the last reading counts, against the last one before": {reads: readings{
+			stock("2026-05-30 10:00", 80), stock("2026-05-31 10:00", 100), stock("2026-06-02 10:00", 90), stock("2026-06-20 10:00", 125), stock("2026-07-01 00:00", 999),
+		}, want: compared(125, 100, 25, 25)},
 		"stock: a reading at the first instant is in the range": {
-			domain.Facebook,
-			[]domain.AccountRead{fb("2026-05-31 00:00", people(100)), fb("2026-06-01 00:00", people(110))},
-			followers,
-			analytics.Total{Value: new(int64(110)), Previous: new(int64(100)), Change: new(int64(10)), ChangePct: new(10.0), Accounts: 1},
-		},
-		"stock: the reading before may be a range ago": {
-			domain.Facebook,
-			[]domain.AccountRead{fb("2026-05-02 00:00", people(50)), fb("2026-06-02 10:00", people(25))},
-			followers,
-			analytics.Total{Value: new(int64(25)), Previous: new(int64(50)), Change: new(int64(-25)), ChangePct: new(-50.0), Accounts: 1},
-		},
-		"stock: it counts from the last reading before, however old": {
-			domain.Facebook,
-			[]domain.AccountRead{fb("2024-02-29 10:00", people(50)), fb("2026-05-01 23:59", people(60)), fb("2026-06-02 10:00", people(25))},
-			followers,
-			analytics.Total{Value: new(int64(25)), Previous: new(int64(60)), Change: new(int64(-35)), ChangePct: new(-58.33), Accounts: 1},
+			reads: readings{stock("2026-05-31 00:00", 100), stock("2026-06-01 00:00", 110)}, want: compared(110, 100, 10, 10),
 		},
 		"stock: what came about in more than 35 days has no percentage": {
-			domain.Facebook,
-			[]domain.AccountRead{fb("2026-04-28 10:00", people(60)), fb("2026-06-02 10:01", people(25))},
-			followers,
-			analytics.Total{
-				Value: new(int64(25)), Previous: new(int64(60)), Change: new(int64(-35)), GainedSince: new(at("2026-04-28 10:00")), Accounts: 1,
-			},
+			reads: readings{stock("2026-04-28 10:00", 60), stock("2026-06-02 10:01", 25)}, want: since("2026-04-28 10:00", compared(25, 60, -35, 0)),
 		},
-		"stock: one reading is no change": {
-			domain.Facebook, []domain.AccountRead{fb("2026-06-02 10:00", people(5))}, followers, analytics.Total{Value: new(int64(5)), NoBaseline: true, Accounts: 1},
-		},
+		"stock: one reading is no change": {reads: readings{stock("2026-06-02 10:00", 5)}, want: alone(5)},
 		"stock: the first reading of all is the baseline": {
-			domain.Facebook,
-			[]domain.AccountRead{fb("2026-06-02 10:00", people(5)), fb("2026-06-05 10:00", people(9))},
-			followers,
-			analytics.Total{Value: new(int64(9)), Previous: new(int64(5)), Change: new(int64(4)), ChangePct: new(80.0), ComparedInPart: true, Accounts: 1},
+			reads: readings{stock("2026-06-02 10:00", 5), stock("2026-06-05 10:00", 9)}, want: inPart(compared(9, 5, 4, 80)),
 		},
 		"stock: from nothing there is no per cent": {
-			domain.Facebook,
-			[]domain.AccountRead{fb("2026-05-02 10:00", people(0)), fb("2026-06-05 10:00", people(9))},
-			followers,
-			analytics.Total{Value: new(int64(9)), Previous: new(int64(0)), Change: new(int64(9)), Accounts: 1},
+			reads: readings{stock("2026-05-02 10:00", 0), stock("2026-06-05 10:00", 9)}, want: withoutPct(compared(9, 0, 9, 0)),
 		},
-		"day flow: the sum of the days, a later reading of a day replaces it": {
-			domain.Facebook,
-			[]domain.AccountRead{
-				fb("2026-06-02 10:00", flow(engagement, "2026-05-31", 7), flow(engagement, "2026-06-01", 3)),
-				fb("2026-06-03 10:00", flow(engagement, "2026-06-01", 5), flow(engagement, "2026-06-02", 10)),
-				fb("2026-07-02 10:00", flow(engagement, "2026-06-30", 100), flow(engagement, "2026-07-01", 1000)),
-			},
-			engagement,
-			// 1, 2 and 30 June; only 30 June has its day in the period before (31 May).
-			analytics.Total{Value: new(int64(115)), Previous: new(int64(7)), Change: new(int64(93)), ChangePct: new(1328.57), ComparedInPart: true, Accounts: 1},
-		},
+		"day flow: the sum of the days, a later reading of a day replaces it": {reads: readings{
+			with("2026-06-02 10:00", flow(engagement, "2026-05-31", 7), flow(engagement, "2026-06-01", 3)),
+			with("2026-06-03 10:00", flow(engagement, "2026-06-01", 5), flow(engagement, "2026-06-02", 10)),
+			with("2026-07-02 10:00", flow(engagement, "2026-06-30", 100), flow(engagement, "2026-07-01", 1000)),
+		}, want: inPart(compared(115, 7, 93, 1328.57))}, // only 30 June has its day in the period before: 31 May
 		"day flow: no day in common is no baseline": {
-			domain.Facebook,
-			[]domain.AccountRead{fb("2026-06-03 10:00", flow(engagement, "2026-05-20", 7), flow(engagement, "2026-06-02", 10))},
-			engagement,
-			analytics.Total{Value: new(int64(10)), NoBaseline: true, Accounts: 1},
+			reads: readings{with("2026-06-03 10:00", flow(engagement, "2026-05-20", 7), flow(engagement, "2026-06-02", 10))}, want: alone(10),
 		},
-		"cumulative: the difference of the readings at the ends": {
-			domain.TikTok,
-			[]domain.AccountRead{
-				tt("2026-05-01 10:00", counter(engagement, 1000)), tt("2026-05-31 10:00", counter(engagement, 1100)),
-				tt("2026-06-20 10:00", counter(engagement, 1500)), tt("2026-06-30 10:00", counter(engagement, 1400)),
-			},
-			engagement,
-			analytics.Total{Value: new(int64(300)), Previous: new(int64(100)), Change: new(int64(200)), ChangePct: new(200.0), Accounts: 1},
-		},
+		"cumulative: the difference of the readings at the ends": {reads: readings{
+			count("2026-05-01 10:00", 1000), count("2026-05-31 10:00", 1100), count("2026-06-20 10:00", 1500), count("2026-06-30 10:00", 1400),
+		}, want: compared(300, 100, 200, 200)},
 		"cumulative: a counter that falls is negative": {
-			domain.TikTok,
-			[]domain.AccountRead{tt("2026-05-31 10:00", counter(engagement, 1100)), tt("2026-06-20 10:00", counter(engagement, 1000))},
-			engagement,
-			analytics.Total{Value: new(int64(-100)), NoBaseline: true, Accounts: 1},
+			reads: readings{count("2026-05-31 10:00", 1100), count("2026-06-20 10:00", 1000)}, want: alone(-100),
 		},
 		"cumulative: without a reading before, since the first one in the range": {
-			domain.TikTok,
-			[]domain.AccountRead{
-				tt("2026-06-01 10:00", counter(engagement, 1100)), tt("2026-06-01 22:00", counter(engagement, 1150)),
-				tt("2026-06-20 10:00", counter(engagement, 1200)),
-			},
-			engagement,
-			analytics.Total{Value: new(int64(100)), NoBaseline: true, Accounts: 1},
+			reads: readings{count("2026-06-01 10:00", 1100), count("2026-06-01 22:00", 1150), count("2026-06-20 10:00", 1200)}, want: alone(100),
 		},
-		"cumulative: one reading is no difference": {
-			domain.TikTok, []domain.AccountRead{tt("2026-06-01 10:00", counter(engagement, 1100))}, engagement, analytics.Total{NoBaseline: true},
-		},
-		"cumulative: a gain of two years stands at the reading that shows it, and says so": {
-			domain.TikTok,
-			[]domain.AccountRead{tt("2024-06-15 10:00", counter(engagement, 1000)), tt("2026-06-20 10:00", counter(engagement, 900_000))},
-			engagement,
-			analytics.Total{Value: new(int64(899_000)), NoBaseline: true, GainedSince: new(at("2024-06-15 10:00")), Accounts: 1},
-		},
-		"cumulative: so it does beside others": {
-			domain.TikTok,
-			[]domain.AccountRead{
-				tt("2024-06-15 10:00", counter(engagement, 1000)), tt("2026-06-20 10:00", counter(engagement, 900_000)),
-				tt("2026-06-25 10:00", counter(engagement, 900_070)),
-			},
-			engagement,
-			analytics.Total{Value: new(int64(899_070)), NoBaseline: true, GainedSince: new(at("2024-06-15 10:00")), Accounts: 1},
+		"cumulative: one reading is no difference": {reads: readings{count("2026-06-01 10:00", 1100)}, want: analytics.Total{NoBaseline: true}},
+		"cumulative: a gain of two years says so, beside others too": {
+			reads: readings{count("2024-06-15 10:00", 1000), count("2026-06-20 10:00", 900_000), count("2026-06-25 10:00", 900_070)},
+			want:  since("2024-06-15 10:00", alone(899_070)),
 		},
 		"cumulative: compared with such a gain there is no percentage": {
-			domain.TikTok,
-			[]domain.AccountRead{
-				tt("2026-02-01 10:00", counter(engagement, 1)), tt("2026-05-20 10:00", counter(engagement, 900)),
-				tt("2026-06-20 10:00", counter(engagement, 1000)),
-			},
-			engagement,
-			analytics.Total{Value: new(int64(100)), Previous: new(int64(899)), Change: new(int64(-799)), Accounts: 1},
+			reads: readings{count("2026-02-01 10:00", 1), count("2026-05-20 10:00", 900), count("2026-06-20 10:00", 1000)},
+			want:  withoutPct(compared(100, 899, -799, 0)),
 		},
-		"a day that has a day flow is not counted by steps too": {
-			domain.LinkedIn,
-			[]domain.AccountRead{
-				li("2026-06-01 10:00", counter(engagement, 100)), li("2026-06-02 10:00", counter(engagement, 110)),
-				li("2026-06-03 10:00", counter(engagement, 130), flow(engagement, "2026-06-03", 17)), li("2026-06-04 10:00", counter(engagement, 160)),
-			},
-			engagement,
-			analytics.Total{Value: new(int64(10 + 17 + 30)), NoBaseline: true, Accounts: 1},
+		"cumulative: a long gap that ends with the range, on a day that is read again": {
+			reads: readings{count("2026-05-01 10:00", 100), count("2026-06-10 04:00", 150), count("2026-06-10 16:00", 160)}, to: "2026-06-10 05:00",
+			want: since("2026-05-01 10:00", alone(50)),
 		},
+		"a day that has a day flow is not counted by steps too": {reads: readings{
+			count("2026-06-01 10:00", 100), count("2026-06-02 10:00", 110),
+			with("2026-06-03 10:00", counter(engagement, 130), flow(engagement, "2026-06-03", 17)), count("2026-06-04 10:00", 160),
+		}, want: alone(10 + 17 + 30)},
 		"rolling is in no total": {
-			domain.LinkedIn,
-			[]domain.AccountRead{read(domain.LinkedIn, inJune, domain.Figure{Name: engagement, Kind: domain.Rolling, Value: 4000, Window: "months_12"})},
-			engagement,
-			analytics.Total{},
+			reads: readings{with("2026-06-10 09:30", domain.Figure{Name: engagement, Kind: domain.Rolling, Value: 4000, Window: "months_12"})},
 		},
-		"nothing read is null": {domain.Facebook, nil, followers, analytics.Total{}},
+		"nothing read is null": {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &world{Directory: []domain.DirectoryEntity{page(11, r.platform)}}
+			w, stocks := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}, false
 			for i, one := range r.reads {
-				w.Add(string(rune('a'+i)), one)
+				w.Add(fmt.Sprint(i), one)
+				stocks = one.Figures[0].Kind == domain.Stock
 			}
 			w.Fold(t, db)
-			got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA},
-				analytics.RangeQuery{Range: june, Platforms: []domain.Platform{r.platform}})
-			require.NoError(t, err)
-			total := got.Total.Followers
-			if r.metric == engagement {
-				total = got.Total.Engagement
+			asked := june
+			if r.to != "" {
+				asked.To = at(r.to)
+			}
+			got, _ := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, onFacebook(asked))
+			total := got.Total.Engagement
+			if stocks {
+				total = got.Total.Followers
 			}
 			total.Kinds, total.SourceMetrics = nil, nil
 			require.Equal(t, r.want, total)
@@ -201,42 +117,32 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 	}
 }
 
-// An account that was connected in June is in the total with what it gained since, as it is in the days.
-func TestAnAccountConnectedInTheRangeIsInTotalAndParts(t *testing.T) {
+// An account that was connected in June is in the total with what it gained since, and in no
+// comparison.
+func TestAnAccountConnectedInTheRangeIsComparedInPart(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	w := &world{Directory: []domain.DirectoryEntity{page(15, domain.TikTok), page(16, domain.TikTok)}}
-	reading := func(id string, social int64, when string, v int64) {
-		r := read(domain.TikTok, at(when), counter(domain.MetricImpressions, v), counter(domain.MetricEngagement, v), people(7))
-		r.SocialAccount = social
-		w.Add(id, r)
+	for i, one := range []struct {
+		social int64
+		when   string
+		v      int64
+	}{
+		{15, "2026-05-01 10:00", 500}, {15, "2026-05-31 10:00", 540}, {15, "2026-06-30 10:00", 640},
+		{16, "2026-06-10 08:00", 1000}, {16, "2026-06-10 20:00", 4000}, {16, "2026-06-29 10:00", 9000},
+	} {
+		r := read(domain.TikTok, at(one.when), counter(domain.MetricEngagement, one.v), people(7))
+		r.SocialAccount = one.social
+		w.Add(fmt.Sprint(i), r)
 	}
-	reading("a", 15, "2026-05-01 10:00", 500)
-	reading("b", 15, "2026-05-31 10:00", 540)
-	reading("c", 15, "2026-06-30 10:00", 640)
-	reading("d", 16, "2026-06-10 08:00", 1000)
-	reading("e", 16, "2026-06-10 20:00", 4000)
-	reading("f", 16, "2026-06-29 10:00", 9000)
 	w.Fold(t, db)
-	queries, scope := &analytics.Analytics{Pool: db.ReadOnly}, readmodels.Scope{ParentAccount: agencyA}
 	query := analytics.RangeQuery{Range: june, Platforms: []domain.Platform{domain.TikTok}}
-	stats, _, err := queries.AccountStats(t.Context(), scope, query)
-	require.NoError(t, err)
-	parts := map[string]int64{}
-	for _, day := range stats.Total.Series {
-		if day.Impressions != nil {
-			parts[day.Day] = *day.Impressions
-		}
-	}
-	require.Equal(t, map[string]int64{"2026-06-10": 3000, "2026-06-29": 5000, "2026-06-30": 100}, parts)
-	insights, meta, err := queries.AccountInsights(t.Context(), scope, query)
-	require.NoError(t, err)
-	for _, total := range []analytics.Total{stats.Total.Impressions, insights.Total.Engagement} {
-		total.Kinds, total.SourceMetrics = nil, nil
-		require.Equal(t, analytics.Total{
-			Value: new(int64(8100)), Previous: new(int64(40)), Change: new(int64(60)), ChangePct: new(150.0), ComparedInPart: true, Accounts: 2,
-		}, total)
-	}
+	insights, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, query)
+	total := insights.Total.Engagement
+	total.Kinds, total.SourceMetrics = nil, nil
+	require.Equal(t, analytics.Total{
+		Value: new(int64(8100)), Previous: new(int64(40)), Change: new(int64(60)), ChangePct: new(150.0), ComparedInPart: true, Accounts: 2,
+	}, total)
 	require.Equal(t, analytics.SourceOK, meta.Sources[0].Status)
 	require.Equal(t, analytics.SourcePartial, meta.Sources[1].Status)
 	require.EqualValues(t, "Of engagement, it was first read on 2026-06-10; what it gained before is not known.", meta.Sources[1].Reason)
@@ -256,9 +162,7 @@ func TestARangeThatHasNotEndedIsComparedWithAsManyDays(t *testing.T) {
 	w.Fold(t, db)
 	r := june
 	r.Now = at("2026-06-10 18:00")
-	got, meta, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA},
-		analytics.RangeQuery{Range: r, Platforms: []domain.Platform{domain.Facebook}})
-	require.NoError(t, err)
+	got, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, onFacebook(r))
 	require.False(t, meta.Complete)
 	require.Equal(t, analytics.SourceOK, meta.Sources[0].Status, "the days to come are not missed: %s", meta.Sources[0].Reason)
 	engagement, followers := got.Total.Engagement, got.Total.Followers
@@ -266,9 +170,7 @@ func TestARangeThatHasNotEndedIsComparedWithAsManyDays(t *testing.T) {
 	require.Equal(t, []int64{100, 50, 50}, []int64{*followers.Value, *followers.Previous, *followers.Change})
 
 	r.Now = r.To
-	_, meta, err = (&analytics.Analytics{Pool: db.ReadOnly}).AccountInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA},
-		analytics.RangeQuery{Range: r, Platforms: []domain.Platform{domain.Facebook}})
-	require.NoError(t, err)
+	_, meta = ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, onFacebook(r))
 	require.True(t, meta.Complete)
 	require.EqualValues(t, "Of engagement, 10 of 29 days were read.", meta.Sources[0].Reason, "the 30th may not be over everywhere")
 }
@@ -276,7 +178,7 @@ func TestARangeThatHasNotEndedIsComparedWithAsManyDays(t *testing.T) {
 // Reach is the platform's own figure of exactly the range, and never a sum.
 func TestReachIsNeverSummed(t *testing.T) {
 	t.Parallel()
-	db := pgtest.New(t) // one after the other: a database each takes longer than a test
+	db := pgtest.New(t)
 	window := func(name, day string, v int64) domain.Figure {
 		return domain.Figure{Name: domain.MetricReach, Kind: domain.Rolling, Value: v, Source: "reach", Day: day, Window: name}
 	}
@@ -290,24 +192,90 @@ func TestReachIsNeverSummed(t *testing.T) {
 		reads         []domain.AccountRead
 		total, single *int64
 	}{
-		"28 days":            {four, []domain.AccountRead{first}, new(int64(90)), new(int64(90))},
-		"a month":            {june, []domain.AccountRead{first}, nil, nil},
-		"28 days, but later": {analytics.Range{From: at("2026-06-02 00:00"), To: at("2026-06-30 00:00"), Zone: time.UTC}, []domain.AccountRead{first}, nil, nil},
-		"two pages":          {four, []domain.AccountRead{first, second}, nil, new(int64(90))},
+		"28 days":   {four, []domain.AccountRead{first}, new(int64(90)), new(int64(90))},
+		"a month":   {june, []domain.AccountRead{first}, nil, nil},
+		"two pages": {four, []domain.AccountRead{first, second}, nil, new(int64(90))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &world{}
 			for i, r := range tt.reads {
 				w.Directory = append(w.Directory, page(r.SocialAccount, domain.Facebook))
-				w.Add(string(rune('a'+i)), r)
+				w.Add(fmt.Sprint(i), r)
 			}
 			w.Fold(t, db)
-			got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountStats(t.Context(), readmodels.Scope{ParentAccount: agencyA},
-				analytics.RangeQuery{Range: tt.r, Platforms: domain.Platforms()})
-			require.NoError(t, err)
+			got, _ := ask(t, db, (*analytics.Analytics).AccountStats, wholeAgency, everywhere(tt.r))
 			require.Equal(t, tt.total, got.Total.Reach)
 			require.Len(t, got.Reach, len(tt.reads))
 			require.Equal(t, tt.single, got.Reach[0].Value)
 		})
 	}
+}
+
+// A LinkedIn page has a number for every day of June, and one of its lifetime: that is shown too,
+// although the days leave no room for steps.
+func TestAFigureAsReadStandsBesideDays(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.LinkedIn)}}
+	days := []domain.Figure{}
+	for d := june.From; d.Before(june.To); d = d.AddDate(0, 0, 1) {
+		days = append(days, flow(domain.MetricEngagement, d.Format(time.DateOnly), 1))
+	}
+	w.Add("a", read(domain.LinkedIn, at("2026-06-30 12:00"), domain.Figure{
+		Name: domain.MetricEngagement, Kind: domain.Rolling, Value: 900, Source: "totalShareStatistics", Window: "months_12",
+	}))
+	w.Add("b", read(domain.LinkedIn, at("2026-07-02 12:00"), days...))
+	w.Fold(t, db)
+	got, _ := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, everywhere(june))
+	require.Equal(t, new(int64(30)), got.Total.Engagement.Value)
+	require.Len(t, got.AsRead, 1)
+	require.Equal(t, int64(900), got.AsRead[0].Value)
+}
+
+// Page 11 is read every day but from the 20th to the 24th, when its connection was dead, and wins
+// one follower a day. Page 12 is connected on the 10th with 1,000 followers and loses two a day.
+// The line of both rises when 12 joins, and no change says that a thousand people came.
+func TestFollowersOfAPageThatIsConnectedInTheRange(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook), page(12, domain.Facebook)}}
+	for d := range 31 { // 31 May is 0
+		when := at("2026-05-31 09:00").AddDate(0, 0, d)
+		if d < 20 || d > 24 {
+			w.Add(fmt.Sprint("a", d), read(domain.Facebook, when, people(int64(100+d))))
+		}
+		if d >= 10 {
+			r := read(domain.Facebook, when, people(int64(1020-2*d)))
+			r.SocialAccount = 12
+			w.Add(fmt.Sprint("b", d), r)
+		}
+	}
+	w.Fold(t, db)
+	got, _ := ask(t, db, (*analytics.Analytics).AccountFollowers, wholeAgency, onFacebook(june))
+	day := func(n int) analytics.FollowerDay { return got.Total.Series[n-1] }
+	n := func(v int64) *int64 { return &v }
+	require.Len(t, got.Total.Series, 30)
+	require.Equal(t, analytics.FollowerDay{Day: "2026-06-01", Followers: n(101), Change: n(1), AccountsRead: 1}, day(1), "since 31 May")
+	require.Equal(t, analytics.FollowerDay{Day: "2026-06-09", Followers: n(109), Change: n(1), AccountsRead: 1}, day(9))
+	require.Equal(t, analytics.FollowerDay{Day: "2026-06-10", Followers: n(1110), Change: n(1), AccountsRead: 2, AccountsJoined: 1}, day(10), "12 joins, nobody came to it")
+	require.Equal(t, analytics.FollowerDay{Day: "2026-06-11", Followers: n(1109), Change: n(-1), AccountsRead: 2}, day(11))
+	require.Equal(t, analytics.FollowerDay{Day: "2026-06-20", Followers: n(119 + 980), Change: n(-2), AccountsRead: 1}, day(20), "11 stands where it was")
+	require.Equal(t, analytics.FollowerDay{Day: "2026-06-25", Followers: n(125 + 970), Change: n(6 - 2), AccountsRead: 2}, day(25), "six days' gain comes at once")
+	total := got.Total.Followers
+	require.Equal(t, []*int64{n(130 + 960), n(100 + 1000), n(30 - 40)}, []*int64{total.Value, total.Previous, total.Change})
+	require.True(t, total.ComparedInPart, "12 was not there when the range began")
+	net, _ := ask(t, db, (*analytics.Analytics).AccountNetGrowth, wholeAgency, onFacebook(june))
+	require.Equal(t, []*int64{n(1100), n(1090), n(-10)}, []*int64{net.Total.Start, net.Total.End, net.Total.Net})
+	require.True(t, net.Total.ComparedInPart)
+
+	// By weeks that the range cuts at both ends: Wednesday to Sunday, a whole week, Monday and
+	// Tuesday.
+	weeks := onFacebook(analytics.Range{From: at("2026-06-03 00:00"), To: at("2026-06-17 00:00"), Zone: time.UTC})
+	weeks.Granularity = analytics.ByWeek
+	got, _ = ask(t, db, (*analytics.Analytics).AccountFollowers, wholeAgency, weeks)
+	require.Equal(t, []analytics.FollowerDay{
+		{Day: "2026-06-01", Followers: n(107), Change: n(5), AccountsRead: 1},
+		{Day: "2026-06-08", Followers: n(114 + 992), Change: n(7 - 8), AccountsRead: 2, AccountsJoined: 1}, // 12 since its first reading in this week
+		{Day: "2026-06-15", Followers: n(116 + 988), Change: n(2 - 4), AccountsRead: 2},
+	}, got.Total.Series)
 }

@@ -1,7 +1,8 @@
 package analytics_test
 
 import (
-	"context"
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -14,34 +15,22 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-var (
-	june   = analytics.Range{From: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC), To: time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC), Zone: time.UTC}
-	inJune = time.Date(2026, 6, 10, 9, 30, 0, 0, time.UTC)
-)
-
-func people(v int64) domain.Figure {
-	return domain.Figure{Name: domain.MetricFollowers, Kind: domain.Stock, Value: v, Source: "followers_count"}
-}
-
-func flow(name, day string, v int64) domain.Figure {
-	return domain.Figure{Name: name, Kind: domain.DayFlow, Value: v, Source: name, Day: day}
-}
-
-// read is a reading of the social account 11.
-func read(p domain.Platform, at time.Time, figures ...domain.Figure) domain.AccountRead {
-	return domain.AccountRead{Tenant: tenantOf(tenants[0], 11), Platform: p, CapturedAt: at, Figures: figures}
-}
+// subscribed is what an agency needs to be read.
+var subscribed = domain.DirectorySubscription{ID: 1, AccountID: agencyA, StartsAt: june.From}
 
 // Nobody sees a blank without a reason: what meta says of one Facebook page in every condition.
 func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t) // one after the other: a database each takes longer than a test
-	subscription := domain.DirectorySubscription{ID: 1, AccountID: agencyA, StartsAt: june.From}
+	type readings []domain.AccountRead
 	all := []domain.Figure{people(5)}
 	for d := june.From; d.Before(june.To); d = d.AddDate(0, 0, 1) {
 		all = append(all, flow(domain.MetricEngagement, d.Format(time.DateOnly), 1))
 	}
-	few := append([]domain.Figure{people(5)}, all[7:10]...)
+	whole := readings{read(domain.Facebook, inJune, all...)}
+	ofDay := func(day string) readings {
+		return readings{read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, day, 1))}
+	}
 	counted := func(at time.Time, v int64) domain.AccountRead {
 		return read(domain.Facebook, at, people(5), counter(domain.MetricEngagement, v))
 	}
@@ -51,152 +40,124 @@ func TestSourcesSayWhyThereIsABlank(t *testing.T) {
 	nothing.Missing = []domain.MissingFigure{
 		{Name: domain.MetricFollowers, Reason: "unsupported"}, {Name: domain.MetricEngagement, Reason: "unsupported"},
 	}
-	disconnected := page(11, domain.Facebook)
-	disconnected.Connected = false
-	disconnectedHere := disconnected
+	connected := page(11, domain.Facebook)
+	disconnected, disconnectedHere, moved := connected, connected, connected
+	disconnected.Connected, disconnectedHere.Connected = false, false
 	disconnectedHere.ConnectionID = domain.FirstComputedID + 11
-	moved := page(11, domain.Facebook)
 	moved.ParentAccount, moved.AccountID = agencyB, clientB
+	in := func(from, to, now string) analytics.Range {
+		r := analytics.Range{From: at(from), To: at(to), Zone: time.UTC}
+		if now != "" {
+			r.Now = at(now)
+		}
+		return r
+	}
+	const ok, partial = analytics.SourceOK, analytics.SourcePartial
 	for name, tt := range map[string]struct {
-		page   domain.DirectorySocialAccount
-		reads  []domain.AccountRead
-		states []domain.ConnectionStateChanged
-		paid   bool
+		reads  readings
 		status analytics.SourceStatus
 		reason string
 		lacks  int
+		page   domain.DirectorySocialAccount // connected unless set
+		states []domain.ConnectionStateChanged
+		unpaid bool
 		of     analytics.Range // june unless set
 	}{
-		"ok": {page: page(11, domain.Facebook), reads: []domain.AccountRead{read(domain.Facebook, inJune, all...)}, paid: true, status: analytics.SourceOK},
+		"ok": {reads: whole, status: ok},
 		"a metric lacks in the newest reading": {
-			page: page(11, domain.Facebook), reads: []domain.AccountRead{lacking}, paid: true,
-			status: analytics.SourcePartial, reason: "Its newest reading lacks engagement (permission).", lacks: 1,
+			reads: readings{lacking}, status: partial, reason: "Its newest reading lacks engagement (permission).", lacks: 1,
 		},
 		"a metric lacks in the newest reading and has figures in the range": {
-			page: page(11, domain.Facebook), paid: true, status: analytics.SourceOK,
-			reads: []domain.AccountRead{read(domain.Facebook, inJune.Add(-time.Hour), all...), lacking},
+			reads: readings{read(domain.Facebook, inJune.Add(-time.Hour), all...), lacking}, status: ok,
 		},
 		"three days of thirty": {
-			page: page(11, domain.Facebook), reads: []domain.AccountRead{read(domain.Facebook, inJune, few...)}, paid: true,
-			status: analytics.SourcePartial, reason: "Of engagement, 3 of 30 days were read.",
+			reads: readings{read(domain.Facebook, inJune, append([]domain.Figure{people(5)}, all[7:10]...)...)}, status: partial,
+			reason: "Of engagement, 3 of 30 days were read.",
 		},
 		"a metric of another time": {
-			page: page(11, domain.Facebook), paid: true,
-			reads:  []domain.AccountRead{read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, "2026-05-31", 1))},
-			status: analytics.SourcePartial, reason: "Of engagement, nothing was read in this range.",
+			reads: ofDay("2026-05-31"), status: partial, reason: "Of engagement, nothing was read in this range.",
 		},
-		"a counter with a baseline": {
-			page: page(11, domain.Facebook), reads: []domain.AccountRead{counted(june.From.AddDate(0, 0, -20), 1), counted(inJune, 5)}, paid: true,
-			status: analytics.SourceOK,
-		},
-		"a counter that was first read in the range": {
-			page: page(11, domain.Facebook), reads: []domain.AccountRead{counted(inJune, 1), counted(inJune.AddDate(0, 0, 3), 5)}, paid: true,
-			status: analytics.SourcePartial, reason: "Of engagement, it was first read on 2026-06-10; what it gained before is not known.",
-		},
+		"a counter with a baseline": {reads: readings{counted(june.From.AddDate(0, 0, -20), 1), counted(inJune, 5)}, status: ok},
 		"a counter that was not read for long": {
-			page: page(11, domain.Facebook), reads: []domain.AccountRead{counted(inJune.AddDate(-2, 0, 0), 1), counted(inJune, 5)}, paid: true,
-			status: analytics.SourcePartial, reason: "Of followers, it was not read from 2024-06-10 to 2026-06-10; what it gained between counts on the latter. " +
+			reads: readings{counted(inJune.AddDate(-2, 0, 0), 1), counted(inJune, 5)}, status: partial,
+			reason: "Of followers, it was not read from 2024-06-10 to 2026-06-10; what it gained between counts on the latter. " +
 				"Of engagement, it was not read from 2024-06-10 to 2026-06-10; what it gained between counts on the latter.",
 		},
 		"what is counted by days, in a day and a half": {
-			page: page(11, domain.Facebook), paid: true, of: analytics.Range{From: at("2026-06-09 00:00"), To: at("2026-06-10 12:00"), Zone: time.UTC},
-			reads:  []domain.AccountRead{read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, "2026-06-09", 1))},
-			status: analytics.SourcePartial, reason: "Of engagement, 1 of 2 days were read.",
+			of: in("2026-06-09 00:00", "2026-06-10 12:00", ""), reads: ofDay("2026-06-09"), status: partial,
+			reason: "Of engagement, 1 of 2 days were read.",
 		},
-		"what is counted by days, in an hour": {
-			page: page(11, domain.Facebook), paid: true, of: analytics.Range{From: inJune.Add(-time.Hour), To: inJune.Add(time.Hour), Zone: time.UTC},
-			reads:  []domain.AccountRead{read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, "2026-06-09", 1))},
-			status: analytics.SourcePartial, reason: "Of engagement, nothing was read in this range, in which no day begins.",
+		"what is counted by days, in two hours": {
+			of: in("2026-06-10 08:30", "2026-06-10 10:30", ""), reads: ofDay("2026-06-09"), status: partial,
+			reason: "Of engagement, nothing was read in this range, in which no day begins.",
 		},
 		"what is counted by days, today": {
-			page: page(11, domain.Facebook), paid: true,
-			of:     analytics.Range{From: at("2026-06-10 00:00"), To: at("2026-06-11 00:00"), Zone: time.UTC, Now: inJune.Add(time.Hour)},
-			reads:  []domain.AccountRead{read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, "2026-06-09", 1))},
-			status: analytics.SourcePartial, reason: "Of engagement, nothing was read yet of the days of this range, which are not over.",
+			of: in("2026-06-10 00:00", "2026-06-11 00:00", "2026-06-10 10:30"), reads: ofDay("2026-06-09"), status: partial,
+			reason: "Of engagement, nothing was read yet of the days of this range, which are not over.",
 		},
 		"a range to come": {
-			page: page(11, domain.Facebook), paid: true, of: analytics.Range{From: june.To, To: june.To.AddDate(0, 1, 0), Zone: time.UTC, Now: inJune},
-			reads:  []domain.AccountRead{read(domain.Facebook, inJune, all...)},
-			status: analytics.SourcePartial, reason: "This range has not begun.",
+			of: in("2026-07-01 00:00", "2026-08-01 00:00", "2026-06-10 09:30"), reads: whole, status: partial, reason: "This range has not begun.",
 		},
 		"unsupported": {
-			page: page(11, domain.Facebook), reads: []domain.AccountRead{nothing}, paid: true,
-			status: analytics.SourceUnsupported, reason: "Its platform does not give followers and engagement of an account.", lacks: 2,
+			reads: readings{nothing}, status: analytics.SourceUnsupported, lacks: 2,
+			reason: "Its platform does not give followers and engagement of an account.",
 		},
 		"a metric that the platform was not asked for": {
-			page: page(11, domain.Facebook), reads: []domain.AccountRead{read(domain.Facebook, inJune, all[0])}, paid: true,
-			status: analytics.SourcePartial, reason: "Its newest reading lacks engagement (unsupported).", lacks: 1,
+			reads: readings{read(domain.Facebook, inJune, all[0])}, status: partial, lacks: 1,
+			reason: "Its newest reading lacks engagement (unsupported).",
 		},
 		"read, but not in the range": {
-			page: page(11, domain.Facebook), reads: []domain.AccountRead{read(domain.Facebook, june.To.AddDate(0, 0, 40), all[0], flow(domain.MetricEngagement, "2026-08-09", 1))}, paid: true,
-			status: analytics.SourcePartial, reason: "Nothing of it was read in this range.",
+			reads: readings{counted(june.To, 5)}, status: partial, reason: "Nothing of it was read in this range.",
 		},
-		"never read": {page: page(11, domain.Facebook), paid: true, status: analytics.SourceNeverRead, reason: "It was not read yet."},
+		"never read": {status: analytics.SourceNeverRead, reason: "It was not read yet."},
 		"never read without a subscription": {
-			page: page(11, domain.Facebook), status: analytics.SourceNeverRead,
-			reason: "No subscription ran in this range, and without one nothing is read.",
+			unpaid: true, status: analytics.SourceNeverRead, reason: "No subscription ran in this range, and without one nothing is read.",
 		},
 		"disconnected": {
-			page: disconnected, reads: []domain.AccountRead{read(domain.Facebook, inJune, all...)}, paid: true,
-			status: analytics.SourceDisconnected, reason: "It is not connected in the main application.",
+			page: disconnected, reads: whole, status: analytics.SourceDisconnected, reason: "It is not connected in the main application.",
 		},
 		"disconnected here, also where its token was refused before": {
-			page: disconnectedHere, reads: []domain.AccountRead{read(domain.Facebook, inJune, all...)}, paid: true,
+			page: disconnectedHere, reads: whole,
 			states: []domain.ConnectionStateChanged{{ConnectionID: disconnectedHere.ConnectionID, State: domain.ConnectionReconnect, At: inJune}},
 			status: analytics.SourceDisconnected, reason: "It was disconnected here. Connect it again to have it read.",
 		},
 		"token refused": {
-			page: page(11, domain.Facebook), reads: []domain.AccountRead{read(domain.Facebook, inJune, all...)}, paid: true,
+			reads:  whole,
 			states: []domain.ConnectionStateChanged{{ConnectionID: 11, State: domain.ConnectionReconnect, Reason: "password changed", At: inJune}},
 			status: analytics.SourceReconnect, reason: "Its connection must be authorised again: password changed.",
 		},
-		"token accepted again": {
-			page: page(11, domain.Facebook), reads: []domain.AccountRead{read(domain.Facebook, inJune, all...)}, paid: true,
-			states: []domain.ConnectionStateChanged{
-				{ConnectionID: 11, State: domain.ConnectionReconnect, At: inJune}, {ConnectionID: 11, State: domain.ConnectionOK, At: inJune.Add(time.Second)},
-			},
-			status: analytics.SourceOK,
-		},
+		"token accepted again": {reads: whole, states: []domain.ConnectionStateChanged{
+			{ConnectionID: 11, State: domain.ConnectionReconnect, At: inJune}, {ConnectionID: 11, State: domain.ConnectionOK, At: inJune.Add(time.Second)},
+		}, status: ok},
 		"moved to another agency": {
-			page: moved, reads: []domain.AccountRead{read(domain.Facebook, inJune, all...)}, paid: true,
-			status: analytics.SourcePartial, reason: "It does not belong to this account any more; what was read before stays.",
+			page: moved, reads: whole, status: partial, reason: "It does not belong to this account any more; what was read before stays.",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if tt.page.ID == 0 {
+				tt.page = connected
+			}
+			if tt.of.Zone == nil {
+				tt.of = june
+			}
 			w := &world{Directory: []domain.DirectoryEntity{tt.page}, States: tt.states}
-			if tt.paid {
-				w.Directory = append(w.Directory, subscription)
+			if !tt.unpaid {
+				w.Directory = append(w.Directory, subscribed)
 			}
 			for i, r := range tt.reads {
-				w.Add(string(rune('a'+i)), r)
+				w.Add(fmt.Sprint(i), r)
 			}
 			w.Fold(t, db)
-			asked := june
-			if tt.of.Zone != nil {
-				asked = tt.of
-			}
-			meta := insightsMeta(t, db, asked)
+			_, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, everywhere(tt.of))
 			require.Len(t, meta.Sources, 1)
 			got := meta.Sources[0]
 			require.Equal(t, tt.status, got.Status)
 			require.EqualValues(t, tt.reason, got.Reason)
 			require.Len(t, got.Missing, tt.lacks)
 			require.Equal(t, clientA, got.AccountID)
-			if tt.page.ParentAccount == agencyA {
-				require.EqualValues(t, "page 11", got.Name)
-			} else {
-				require.Empty(t, got.Name, "whose it is now is none of our business")
-			}
+			require.Equal(t, tt.page.ParentAccount == agencyA, got.Name == "page 11", "the name is another agency's now")
 		})
 	}
-}
-
-func insightsMeta(t *testing.T, db *pgtest.DB, r analytics.Range) analytics.Meta {
-	t.Helper()
-	_, meta, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountInsights(context.Background(), readmodels.Scope{ParentAccount: agencyA},
-		analytics.RangeQuery{Range: r, Platforms: domain.Platforms()})
-	require.NoError(t, err)
-	return meta
 }
 
 // A figure whose scope was not granted says so, and names the scope, whatever the newest reading says of it; one that is there all
@@ -211,11 +172,14 @@ func TestSourcesNameTheScopeThatWasNotGranted(t *testing.T) {
 	w := &world{Directory: []domain.DirectoryEntity{
 		connected,
 		domain.DirectoryConnection{ID: 101, MemberID: connected.MemberID, Platform: domain.Facebook, SecretRef: "connection/101"},
-		domain.DirectorySubscription{ID: 1, AccountID: agencyA, StartsAt: june.From},
+		subscribed,
 	}}
 	w.Add("a", lacking)
 	w.Fold(t, db)
-	missing := func() []domain.MissingFigure { return insightsMeta(t, db, june).Sources[0].Missing }
+	missing := func() []domain.MissingFigure {
+		_, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, everywhere(june))
+		return meta.Sources[0].Missing
+	}
 	require.Equal(t, lacking.Missing, missing(), "nothing is known of scopes")
 	grant := func(scopes string) {
 		_, err := db.Pool.Exec(t.Context(), `insert into kept.secrets (ref, key_id, sealed, updated_at, granted) values ('connection/101', 'k', '', $1, $2)
@@ -234,54 +198,29 @@ func TestSourcesNameTheScopeThatWasNotGranted(t *testing.T) {
 func TestSourcesSayThatLinkedInCountsNoViewsOfPosts(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.LinkedIn), domain.DirectorySubscription{ID: 1, AccountID: agencyA, StartsAt: june.From}}}
-	w.Add("a", domain.PostRegistered{
-		Tenant: tenantOf(tenants[0], 11), Platform: domain.LinkedIn, ExternalID: "v", Origin: domain.OriginListing, RegisteredAt: inJune, PublishedAt: &june.From,
-	})
+	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.LinkedIn), subscribed}}
+	w.Add("a", registered(tenantOf(tenants[0], 11), domain.LinkedIn, "v", inJune, &june.From))
 	w.Add("b", domain.PostRead{
 		Tenant: tenantOf(tenants[0], 11), Platform: domain.LinkedIn, ExternalID: "v", CapturedAt: inJune, PublishedAt: &june.From, FromZero: true,
 		Counts: domain.Counts{Likes: new(int64(3)), Comments: new(int64(2)), Shares: new(int64(1)), Impressions: new(int64(90))},
 	})
 	w.Fold(t, db)
-	a := &analytics.Analytics{Pool: db.ReadOnly}
-	query := analytics.RangeQuery{Range: june, Platforms: domain.Platforms()}
 	lacks := []domain.MissingFigure{{Name: domain.MetricViews, Reason: "unsupported", Detail: "the platform does not give it of a post"}}
-
-	_, meta, err := a.PostsViews(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
-	require.NoError(t, err)
-	require.Equal(t, analytics.SourceUnsupported, meta.Sources[0].Status)
-	require.EqualValues(t, "Its platform does not give views of a post.", meta.Sources[0].Reason)
-	require.Equal(t, lacks, meta.Sources[0].Missing)
-
-	_, meta, err = a.PostInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
-	require.NoError(t, err)
-	require.Equal(t, analytics.SourcePartial, meta.Sources[0].Status, "its likes are there")
-	require.EqualValues(t, "The readings of its posts lack views (unsupported).", meta.Sources[0].Reason)
-	require.Equal(t, lacks, meta.Sources[0].Missing)
-
-	query.Range = analytics.Range{From: june.To, To: june.To.AddDate(0, 0, 1), Zone: time.UTC}
-	_, meta, err = a.PostInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA}, query)
-	require.NoError(t, err)
-	require.EqualValues(t, "Nothing of it was read in this range.", meta.Sources[0].Reason, "which is the graver lack")
-}
-
-// Sources come by platform and id, whatever the order of the directory, and only those asked for.
-func TestSourcesAreOrderedAndOfThePlatformsAskedFor(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	w := &world{Directory: []domain.DirectoryEntity{page(9, domain.TikTok), page(12, domain.Facebook), page(3, domain.LinkedIn), page(11, domain.Facebook)}}
-	w.Fold(t, db)
-	ids := func(platforms ...domain.Platform) (out []int64) {
-		_, meta, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountInsights(t.Context(), readmodels.Scope{ParentAccount: agencyA},
-			analytics.RangeQuery{Range: june, Platforms: platforms})
-		require.NoError(t, err)
-		for _, s := range meta.Sources {
-			out = append(out, s.SocialAccount)
+	source := func(endpoint string, r analytics.Range) (analytics.SourceStatus, domain.OptionalText) {
+		_, meta := ask(t, db, endpoints[endpoint], wholeAgency, everywhere(r))
+		if r == june {
+			require.Equal(t, lacks, meta.Sources[0].Missing)
 		}
-		return out
+		return meta.Sources[0].Status, meta.Sources[0].Reason
 	}
-	require.Equal(t, []int64{11, 12, 3, 9}, ids(domain.Platforms()...))
-	require.Equal(t, []int64{11, 12}, ids(domain.Facebook))
+	status, reason := source("PostsViews", june)
+	require.Equal(t, analytics.SourceUnsupported, status)
+	require.EqualValues(t, "Its platform does not give views of a post.", reason)
+	status, reason = source("PostInsights", june)
+	require.Equal(t, analytics.SourcePartial, status, "its likes are there")
+	require.EqualValues(t, "The readings of its posts lack views (unsupported).", reason)
+	_, reason = source("PostInsights", analytics.Range{From: june.To, To: june.To.AddDate(0, 0, 1), Zone: time.UTC})
+	require.EqualValues(t, "Nothing of it was read in this range.", reason, "which is the graver lack")
 }
 
 // An account of which something is erased that lies in the range is named, whether the directory still holds it or not; to the client who
@@ -289,7 +228,7 @@ func TestSourcesAreOrderedAndOfThePlatformsAskedFor(t *testing.T) {
 func TestSourcesSayWhatIsErased(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook), domain.DirectorySubscription{ID: 1, AccountID: agencyA, StartsAt: june.From}}}
+	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook), subscribed}}
 	instant := at("2026-06-05 12:00")
 	for social, id := range map[int64]string{11: "a", 12: "b"} {
 		w.Add(id, read(domain.Facebook, instant.Add(-time.Hour), people(3)))
@@ -297,13 +236,9 @@ func TestSourcesSayWhatIsErased(t *testing.T) {
 	}
 	w.Add("c", read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, "2026-06-09", 1)))
 	w.Fold(t, db)
-	a := &analytics.Analytics{Pool: db.ReadOnly}
 	sources := func(scope readmodels.Scope, r analytics.Range) []analytics.Source {
-		query := analytics.RangeQuery{Range: r, Platforms: domain.Platforms()}
-		_, ofAccounts, err := a.AccountInsights(t.Context(), scope, query)
-		require.NoError(t, err)
-		_, ofPosts, err := a.PostInsights(t.Context(), scope, query)
-		require.NoError(t, err)
+		_, ofAccounts := ask(t, db, (*analytics.Analytics).AccountInsights, scope, everywhere(r))
+		_, ofPosts := ask(t, db, (*analytics.Analytics).PostInsights, scope, everywhere(r))
 		require.Len(t, ofPosts.Sources, len(ofAccounts.Sources))
 		for i, s := range ofPosts.Sources {
 			require.Equal(t, strings.Contains(string(ofAccounts.Sources[i].Reason), "erased"), strings.Contains(string(s.Reason), "erased"))
@@ -311,7 +246,7 @@ func TestSourcesSayWhatIsErased(t *testing.T) {
 		return ofAccounts.Sources
 	}
 	const erased = "What was read of it before 2026-06-05T12:00:00Z was erased."
-	got := sources(readmodels.Scope{ParentAccount: agencyA}, june)
+	got := sources(wholeAgency, june)
 	require.Len(t, got, 2)
 	require.Equal(t, []int64{11, 12}, []int64{got[0].SocialAccount, got[1].SocialAccount})
 	require.Contains(t, got[0].Reason, erased+" ", "and what else is to be said")
@@ -320,11 +255,130 @@ func TestSourcesSayWhatIsErased(t *testing.T) {
 		PlatformRef: readmodels.PlatformRefOf(domain.Facebook), SocialAccount: 12, AccountID: clientA, Status: analytics.SourcePartial, Reason: erased,
 		Missing: []domain.MissingFigure{},
 	}, got[1])
-	require.Len(t, sources(readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientA}}, june), 2)
-	require.Empty(t, sources(readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientB}}, june), "another client's")
+	require.Len(t, sources(ofClient(clientA), june), 2)
+	require.Empty(t, sources(ofClient(clientB), june), "another client's")
 	later := june
 	later.From = instant
-	got = sources(readmodels.Scope{ParentAccount: agencyA}, later)
+	got = sources(wholeAgency, later)
 	require.Len(t, got, 1, "nothing of this range is erased")
 	require.NotContains(t, got[0].Reason, "erased")
+}
+
+// When newer figures are to be expected: only of accounts that can be read, and only while the
+// range was not over; and an answer about the past stays as it is, whatever is read since.
+func TestNextDueIsOfAccountsThatWillBeRead(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	later := inJune.Add(3 * time.Hour)
+	w := &world{Directory: []domain.DirectoryEntity{
+		page(11, domain.Facebook), page(12, domain.Facebook), subscribed,
+	}}
+	w.Add("r1", read(domain.Facebook, inJune, people(5)))
+	dead := read(domain.Facebook, later, people(7))
+	dead.Tenant = tenantOf(tenants[0], 12)
+	w.Add("r2", dead)
+	w.Fold(t, db)
+	_, err := db.Pool.Exec(t.Context(), `
+		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at)
+		select 'account_insights', 1, 10 + n, $1::timestamptz + (3 - n) * interval '1 hour', $1 from generate_series(1, 2) n`, later)
+	require.NoError(t, err)
+	metas := func(r analytics.Range) []analytics.Meta {
+		_, first := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, onFacebook(r))
+		_, second := ask(t, db, (*analytics.Analytics).Stats, wholeAgency, onFacebook(r))
+		return []analytics.Meta{first, second}
+	}
+	for _, meta := range metas(june) {
+		require.Equal(t, new(later.Add(time.Hour)), meta.NextDue, "when the first of them is read")
+		require.Equal(t, &later, meta.Sources[1].LastRead)
+	}
+
+	past := analytics.Range{From: june.From, To: inJune.Add(-time.Hour), Zone: time.UTC}
+	before := metas(past)
+	for _, meta := range before {
+		require.Nil(t, meta.NextDue, "nothing more is expected of a range that was over")
+		for _, s := range meta.Sources {
+			require.Nil(t, s.LastRead)
+			require.NotEqual(t, analytics.SourceNeverRead, s.Status)
+		}
+	}
+	w.Add("r3", read(domain.Facebook, later.Add(time.Hour), people(9)))
+	w.States = []domain.ConnectionStateChanged{{ConnectionID: 12, Platform: domain.Facebook, State: domain.ConnectionReconnect, At: later}}
+	w.Fold(t, db)
+	for _, meta := range metas(june) {
+		require.Equal(t, new(later.Add(2*time.Hour)), meta.NextDue, "of an account that must be connected again nothing is expected")
+		require.Equal(t, analytics.SourceReconnect, meta.Sources[1].Status)
+	}
+	after := metas(past)
+	for i := range after {
+		require.Equal(t, before[i].Sources[0], after[i].Sources[0], "the past is as it was")
+	}
+
+	w.Directory = append(w.Directory, domain.DirectorySubscription{ID: 1, AccountID: agencyA, StartsAt: june.From, EndsAt: &later})
+	w.Fold(t, db)
+	for _, meta := range metas(june) {
+		require.Nil(t, meta.NextDue, "without a subscription nothing is read")
+		require.Equal(t, "No subscription runs, and without one nothing is read.", meta.Sources[0].Paused)
+	}
+}
+
+// What an operator has paused is told beside the status, which says what the figures are worth:
+// nothing new of it is expected. It is not told where nothing new would come anyway.
+func TestPausedSourcesSayThatNothingNewComes(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{
+		Directory: []domain.DirectoryEntity{
+			page(11, domain.Facebook), page(12, domain.Facebook), page(13, domain.TikTok), page(14, domain.TikTok),
+			subscribed,
+		},
+		States: []domain.ConnectionStateChanged{{ConnectionID: 14, Platform: domain.TikTok, State: domain.ConnectionReconnect, At: inJune}},
+	}
+	w.Add("r1", read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, "2026-06-09", 1)))
+	w.Fold(t, db)
+	_, err := db.Pool.Exec(t.Context(), `
+		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at) values ('account_insights', 1, 11, $1, $1)`, inJune)
+	require.NoError(t, err)
+	paused := func(from, to time.Time) (paused []string, meta analytics.Meta) {
+		query := analytics.RangeQuery{
+			Range: analytics.Range{From: from, To: to, Zone: time.UTC}, Platforms: []domain.Platform{domain.Facebook, domain.TikTok},
+		}
+		_, meta = ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, query)
+		for _, s := range meta.Sources {
+			paused = append(paused, s.Paused)
+		}
+		return paused, meta
+	}
+	pause := func(kind domain.PauseKind, name string) {
+		_, err := db.Pool.Exec(t.Context(), `delete from kept.pauses`)
+		require.NoError(t, err)
+		_, err = db.Pool.Exec(t.Context(), `insert into kept.pauses values ($1, $2, now(), 'ada', 'incident', '')`, string(kind), name)
+		require.NoError(t, err)
+	}
+	const (
+		all   = "An operator has paused all reading from this platform. Ask the operator of this service."
+		alone = "An operator has paused it. Ask the operator of this service."
+	)
+	from, to := at("2026-06-09 00:00"), at("2026-06-11 00:00")
+	_, before := paused(from, to)
+	raw, err := json.Marshal(before)
+	require.NoError(t, err)
+	require.NotContains(t, string(raw), "paused", "what is read says nothing of it")
+	require.Equal(t, &inJune, before.NextDue)
+	pause(domain.PausePlatform, domain.Facebook.String())
+	got, meta := paused(from, to)
+	require.Equal(t, []string{all, all, "", ""}, got, "also of one that was never read")
+	require.Nil(t, meta.NextDue)
+	for i, was := range before.Sources {
+		was.Paused = got[i]
+		require.Equal(t, was, meta.Sources[i], "the figures are worth what they were")
+	}
+	got, _ = paused(june.From, inJune.Add(-time.Hour))
+	require.Equal(t, []string{"", all, "", ""}, got, "the first was read after the range")
+	pause(domain.PauseConnection, "11")
+	got, _ = paused(from, to)
+	require.Equal(t, []string{alone, "", "", ""}, got)
+	pause(domain.PausePlatform, domain.TikTok.String())
+	got, meta = paused(from, to)
+	require.Equal(t, []string{"", "", all, ""}, got, "who must sign in is told that")
+	require.Equal(t, before.NextDue, meta.NextDue)
 }

@@ -3,6 +3,7 @@ package analytics_test
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,43 +14,43 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// answers are all endpoints, as JSON with their meta.
+// endpoints are all answers to a query of a range, by their methods.
+var endpoints = map[string]endpoint[any]{
+	"AccountInsights":       boxed((*analytics.Analytics).AccountInsights),
+	"AccountFollowers":      boxed((*analytics.Analytics).AccountFollowers),
+	"AccountNetGrowth":      boxed((*analytics.Analytics).AccountNetGrowth),
+	"AccountStats":          boxed((*analytics.Analytics).AccountStats),
+	"Stats":                 boxed((*analytics.Analytics).Stats),
+	"RoiViews":              boxed((*analytics.Analytics).RoiViews),
+	"MemberGrowth":          boxed((*analytics.Analytics).MemberGrowth),
+	"PostsViews":            boxed((*analytics.Analytics).PostsViews),
+	"PostsLikes":            boxed((*analytics.Analytics).PostsLikes),
+	"PostsEngagements":      boxed((*analytics.Analytics).PostsEngagements),
+	"PostsTotalEngagements": boxed((*analytics.Analytics).PostsTotalEngagements),
+	"PostInsights":          boxed((*analytics.Analytics).PostInsights),
+	"TopPosts":              boxed((*analytics.Analytics).TopPosts),
+	"Leaderboard":           boxed((*analytics.Analytics).Leaderboard),
+	"ActivityMeter":         boxed((*analytics.Analytics).ActivityMeter),
+	"ActiveMembers":         boxed((*analytics.Analytics).ActiveMembers),
+}
+
+func boxed[R any](of endpoint[R]) endpoint[any] {
+	return func(a *analytics.Analytics, ctx context.Context, s readmodels.Scope, q analytics.RangeQuery) (any, analytics.Meta, error) {
+		return of(a, ctx, s, q)
+	}
+}
+
+// answers are those of all endpoints about June, as JSON with their meta.
 func answers(t *testing.T, db *pgtest.DB, scope readmodels.Scope) map[string]string {
 	t.Helper()
-	a := &analytics.Analytics{Pool: db.ReadOnly}
-	query := analytics.RangeQuery{Range: june, Platforms: domain.Platforms()}
 	out := map[string]string{}
-	ask := func(name string, answer func(context.Context, readmodels.Scope, analytics.RangeQuery) (any, analytics.Meta, error)) {
-		data, meta, err := answer(t.Context(), scope, query)
-		require.NoError(t, err, name)
+	for name, endpoint := range endpoints {
+		data, meta := ask(t, db, endpoint, scope, everywhere(june))
 		raw, err := json.Marshal([]any{data, meta})
 		require.NoError(t, err, name)
 		out[name] = string(raw)
 	}
-	ask("getAccountInsights", boxed(a.AccountInsights))
-	ask("getAccountFollowers", boxed(a.AccountFollowers))
-	ask("getRoiViews", boxed(a.RoiViews))
-	ask("getAccountStats", boxed(a.AccountStats))
-	ask("getAccountNetGrowth", boxed(a.AccountNetGrowth))
-	ask("activityMeter", boxed(a.ActivityMeter))
-	ask("leaderboard", boxed(a.Leaderboard))
-	ask("getTopPostsInsights", boxed(a.TopPosts))
-	ask("getPostInsights", boxed(a.PostInsights))
-	ask("getPostsLikes", boxed(a.PostsLikes))
-	ask("getPostsViews", boxed(a.PostsViews))
-	ask("getPostsEngagements", boxed(a.PostsEngagements))
-	ask("getPostsTotalEngagements", boxed(a.PostsTotalEngagements))
-	ask("accountActiveMembersPlatforms", boxed(a.ActiveMembers))
-	ask("membersSocialGrowth", boxed(a.MemberGrowth))
 	return out
-}
-
-func boxed[R any](
-	answer func(context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
-) func(context.Context, readmodels.Scope, analytics.RangeQuery) (any, analytics.Meta, error) {
-	return func(ctx context.Context, s readmodels.Scope, q analytics.RangeQuery) (any, analytics.Meta, error) {
-		return answer(ctx, s, q)
-	}
 }
 
 // tenantFacts are what one tenant has in June; two tenants may have the same social account, one after
@@ -72,9 +73,7 @@ func tenantFacts(w *world, id string, tenant domain.Tenant, value int64) {
 		Tenant: video, Platform: domain.TikTok, ExternalID: "v", CapturedAt: when, PublishedAt: &published, FromZero: true,
 		Counts: domain.Counts{Likes: &value, Views: &value},
 	})
-	w.Add(id+"3", domain.PostRegistered{
-		Tenant: video, Platform: domain.TikTok, ExternalID: "v", Origin: domain.OriginListing, RegisteredAt: when, PublishedAt: &published,
-	})
+	w.Add(id+"3", registered(video, domain.TikTok, "v", when, &published))
 	w.Directory = append(w.Directory, domain.DirectoryAccount{ID: tenant.AccountID, ParentAccount: tenant.ParentAccount},
 		domain.DirectorySubscription{ID: value, AccountID: tenant.AccountID, PriceMinor: &value, Currency: "EUR", StartsAt: june.From})
 }
@@ -99,31 +98,32 @@ func TestAnotherAgencysRowsNeverShow(t *testing.T) {
 	foreign.Fold(t, others)
 
 	for _, scope := range []readmodels.Scope{
-		{ParentAccount: agencyA}, {ParentAccount: agencyA, Accounts: []string{clientA}}, {ParentAccount: agencyA, Accounts: []string{clientC}},
+		wholeAgency, ofClient(clientA), ofClient(clientC),
 	} {
 		require.Equal(t, answers(t, alone, scope), answers(t, both, scope))
 	}
-	for name, answer := range answers(t, both, readmodels.Scope{ParentAccount: agencyA}) {
+	for name, answer := range answers(t, both, wholeAgency) {
 		require.NotContains(t, answer, "31337", name)
-		if name != "activityMeter" && name != "getAccountNetGrowth" && name != "accountActiveMembersPlatforms" { // counts, differences, names
+		if !slices.Contains([]string{"ActivityMeter", "AccountNetGrowth", "ActiveMembers"}, name) { // counts, differences, names
 			require.Contains(t, answer, "700", name)
 		}
 	}
 	// Nothing at all is found for whoever has nothing, nor by an account of another agency.
-	nobody := answers(t, pgtest.New(t), readmodels.Scope{ParentAccount: agencyA})
-	require.Equal(t, nobody, answers(t, others, readmodels.Scope{ParentAccount: agencyA}))
-	require.Equal(t, nobody, answers(t, others, readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientB}}))
+	nobody := answers(t, pgtest.New(t), wholeAgency)
+	require.Equal(t, nobody, answers(t, others, wholeAgency))
+	require.Equal(t, nobody, answers(t, others, ofClient(clientB)))
 }
 
 // Lists are lists and absent is null, also where there is nothing.
 func TestAnswersWithoutFiguresHaveTheirShape(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	for name, answer := range answers(t, db, readmodels.Scope{ParentAccount: agencyA}) {
+	for name, answer := range answers(t, db, wholeAgency) {
 		require.Contains(t, answer, `"sources":[]`, name)
 		require.Contains(t, answer, `"as_of":null`, name)
 		for _, list := range []string{"platforms", "series", "months", "as_read", "reach", "kinds", "source_metrics", "posts", "members", "social_accounts"} {
-			if (list != "reach" || name != "getAccountStats") && (list != "posts" || name != "activityMeter") { // also figures
+			figure := list == "reach" && name == "AccountStats" || list == "posts" && name == "ActivityMeter" || name == "Stats"
+			if !figure {
 				require.NotContains(t, answer, `"`+list+`":null`, name)
 			}
 		}

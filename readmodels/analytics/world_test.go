@@ -1,14 +1,17 @@
 package analytics_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
@@ -50,6 +53,80 @@ func tenantPeople() []domain.DirectoryEntity {
 		entities = append(entities, account)
 	}
 	return append(entities, domain.DirectoryAccount{ID: agencyB})
+}
+
+// june is the range that most examples ask about.
+var (
+	june        = analytics.Range{From: at("2026-06-01 00:00"), To: at("2026-07-01 00:00"), Zone: time.UTC}
+	inJune      = at("2026-06-10 09:30")
+	wholeAgency = readmodels.Scope{ParentAccount: agencyA}
+)
+
+func ofClient(accounts ...string) readmodels.Scope {
+	return readmodels.Scope{ParentAccount: agencyA, Accounts: accounts}
+}
+
+func onFacebook(r analytics.Range) analytics.RangeQuery {
+	return analytics.RangeQuery{Range: r, Platforms: []domain.Platform{domain.Facebook}}
+}
+
+func everywhere(r analytics.Range) analytics.RangeQuery {
+	return analytics.RangeQuery{Range: r, Platforms: domain.Platforms()}
+}
+
+// endpoint is a method of [analytics.Analytics].
+type endpoint[R any] = func(*analytics.Analytics, context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error)
+
+// ask demands an answer.
+func ask[R any](t *testing.T, db *pgtest.DB, of endpoint[R], scope readmodels.Scope, query analytics.RangeQuery) (R, analytics.Meta) {
+	t.Helper()
+	got, meta, err := of(&analytics.Analytics{Pool: db.ReadOnly}, t.Context(), scope, query)
+	require.NoError(t, err)
+	return got, meta
+}
+
+func at(text string) time.Time {
+	t, err := time.Parse("2006-01-02 15:04", text)
+	if err != nil {
+		panic(err)
+	}
+	return t.UTC()
+}
+
+// page is a connected social account of agency A's first client.
+func page(id int64, p domain.Platform) domain.DirectorySocialAccount {
+	return ownedPage(tenants[0], id, p)
+}
+
+func ownedPage(owner domain.Tenant, id int64, p domain.Platform) domain.DirectorySocialAccount {
+	return domain.DirectorySocialAccount{
+		ID: id, ParentAccount: owner.ParentAccount, AccountID: owner.AccountID, MemberID: owner.MemberID,
+		ConnectionID: id, Platform: p, ExternalID: "x", Name: fmt.Sprint("page ", id), Connected: true,
+	}
+}
+
+func counter(name string, v int64) domain.Figure {
+	return domain.Figure{Name: name, Kind: domain.Cumulative, Value: v, Source: name + "_count"}
+}
+
+func people(v int64) domain.Figure {
+	return domain.Figure{Name: domain.MetricFollowers, Kind: domain.Stock, Value: v, Source: "followers_count"}
+}
+
+func flow(name, day string, v int64) domain.Figure {
+	return domain.Figure{Name: name, Kind: domain.DayFlow, Value: v, Source: name, Day: day}
+}
+
+// read is a reading of the social account 11.
+func read(p domain.Platform, at time.Time, figures ...domain.Figure) domain.AccountRead {
+	return domain.AccountRead{Tenant: tenantOf(tenants[0], 11), Platform: p, CapturedAt: at, Figures: figures}
+}
+
+// registered is a post as it was listed.
+func registered(of domain.Tenant, p domain.Platform, id string, at time.Time, published *time.Time) domain.PostRegistered {
+	return domain.PostRegistered{
+		Tenant: of, Platform: p, ExternalID: id, Origin: domain.OriginListing, RegisteredAt: at, PublishedAt: published,
+	}
 }
 
 func tenantOf(t domain.Tenant, social int64) domain.Tenant {
@@ -123,10 +200,7 @@ func drawWorld(t *rapid.T, season time.Time) *world {
 	owners := map[int64]domain.Tenant{}
 	for _, s := range socials {
 		owners[s.id] = tenantOf(rapid.SampledFrom(tenants).Draw(t, "owner"), s.id)
-		w.Directory = append(w.Directory, domain.DirectorySocialAccount{
-			ID: s.id, ParentAccount: owners[s.id].ParentAccount, AccountID: owners[s.id].AccountID, MemberID: owners[s.id].MemberID,
-			ConnectionID: s.id, Platform: s.platform, ExternalID: "x", Name: fmt.Sprint("page ", s.id), Connected: true,
-		})
+		w.Directory = append(w.Directory, ownedPage(owners[s.id], s.id, s.platform))
 	}
 	taken := map[string]bool{}
 	for i := range rapid.IntRange(0, 40).Draw(t, "readings") {
@@ -157,4 +231,72 @@ func drawWorld(t *rapid.T, season time.Time) *world {
 	}
 	slices.Reverse(w.Events) // arrival is not capture
 	return w
+}
+
+// drawFigures draws what a platform gives at once: figures of every kind, some of them missing.
+func drawFigures(t *rapid.T, p domain.Platform, at time.Time) []domain.Figure {
+	var figures []domain.Figure
+	add := func(name string, kind domain.Kind, source, day, window string) {
+		if rapid.IntRange(0, 4).Draw(t, "absent") == 0 {
+			return
+		}
+		figures = append(figures, domain.Figure{
+			Name: name, Kind: kind, Value: rapid.Int64Range(0, 500).Draw(t, name), Source: source, Day: day, Window: window,
+		})
+	}
+	flows := func(source string, names ...string) {
+		days := rapid.SampledFrom([]int{1, 3, 3, 3, worldDays}).Draw(t, "days") // a history is read at once
+		for ago := days; ago >= 1; ago-- {
+			for _, name := range names {
+				add(name, domain.DayFlow, source, at.AddDate(0, 0, -ago).Format(time.DateOnly), "")
+			}
+		}
+	}
+	switch p {
+	case domain.Facebook, domain.Instagram:
+		add(domain.MetricFollowers, domain.Stock, rapid.SampledFrom([]string{"followers_count", "page_follows"}).Draw(t, "source"), "", "")
+		flows("page_media_view", domain.MetricImpressions, domain.MetricViews)
+		flows("page_post_engagements", domain.MetricEngagement)
+		if rapid.IntRange(0, 3).Draw(t, "counter too") == 0 {
+			add(domain.MetricEngagement, domain.Cumulative, "counter", "", "") // day flows go before it
+		}
+		for _, ago := range []int{2, 1} {
+			add(domain.MetricReach, domain.Rolling, "page_reach", at.AddDate(0, 0, -ago).Format(time.DateOnly), "day")
+		}
+		add(domain.MetricReach, domain.Rolling, "page_reach", at.AddDate(0, 0, -1).Format(time.DateOnly), "days_3")
+		add(domain.MetricReach, domain.Rolling, "page_reach", at.AddDate(0, 0, -1).Format(time.DateOnly), "week")
+	case domain.LinkedIn:
+		add(domain.MetricFollowers, domain.Stock, "firstDegreeSize", "", "")
+		flows("totalShareStatistics", domain.MetricEngagement)
+		add(domain.MetricImpressions, domain.Rolling, "impressionCount", "", "months_12")
+		add(domain.MetricEngagement, domain.Rolling, "lifetime", "", "months_12")
+		add(domain.MetricReach, domain.Rolling, "uniqueImpressionsCount", "", "months_12")
+	case domain.TikTok:
+		add(domain.MetricFollowers, domain.Stock, "follower_count", "", "")
+		add(domain.MetricPosts, domain.Stock, "video_count", "", "")
+		add(domain.MetricLikes, domain.Cumulative, "likes_count", "", "")
+		add(domain.MetricEngagement, domain.Cumulative, "likes_count", "", "")
+		// No platform counts impressions or views up; the kind must work all the same.
+		add(domain.MetricImpressions, domain.Cumulative, "counter", "", "")
+		if rapid.IntRange(0, 3).Draw(t, "account views") == 0 {
+			add(domain.MetricViews, domain.Cumulative, "counter", "", "")
+		}
+	}
+	return figures
+}
+
+// A percentage is rounded once, half away from zero, whatever binary fractions make of it.
+func TestPercentagesAreRoundedHalfAwayFromZero(t *testing.T) {
+	t.Parallel()
+	for _, of := range []struct {
+		part, whole int64
+		decimals    int
+		want        float64
+	}{
+		{39, 2000, 1, 2}, {-39, 2000, 1, -2}, {38, 2000, 1, 1.9}, {201, 20000, 2, 1.01}, {-201, 20000, 2, -1.01}, {1, 3, 2, 33.33},
+	} {
+		require.Equal(t, new(of.want), analytics.Percent(of.part, of.whole, of.decimals), "%d of %d", of.part, of.whole)
+	}
+	require.Nil(t, analytics.Percent(1, 0, 1))
+	require.Nil(t, analytics.Percent(1, -5, 1))
 }
