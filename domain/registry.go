@@ -8,7 +8,8 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"unicode/utf8"
+
+	jsonv2 "github.com/go-json-experiment/json"
 )
 
 // ErrUnknownType is wrapped by [Registry.Decode] for a type that this binary does not know; such a
@@ -77,7 +78,11 @@ func register[T Data](r *Registry) {
 	var zero T
 	r.decoders[zero.EventType()] = func(raw []byte) (Data, error) {
 		var v T
-		if err := json.Unmarshal(raw, &v); err != nil {
+		err := jsonv2.Unmarshal(raw, &v)
+		if wrong, ok := errors.AsType[*jsonv2.SemanticError](err); ok { // its pointer names a field, never a value
+			return nil, fmt.Errorf("%s: %w", wrong.JSONPointer, err)
+		}
+		if err != nil {
 			return nil, err
 		}
 		data := Data(v)
@@ -136,9 +141,6 @@ func (r *Registry) Decode(eventType string, raw []byte) (Data, error) {
 	decode, ok := r.decoders[eventType]
 	if !ok {
 		return nil, fmt.Errorf("%w %q", ErrUnknownType, eventType)
-	}
-	if !utf8.Valid(raw) {
-		return nil, fmt.Errorf("decode %s: payload is not UTF-8", eventType)
 	}
 	if bytes.Contains(raw, []byte{0}) || hasEscapedNUL(raw) {
 		return nil, fmt.Errorf("decode %s: payload contains a NUL character", eventType)

@@ -78,12 +78,12 @@ func TestDecodeRefuses(t *testing.T) {
 	registry := domain.NewRegistry()
 	const category = "directory.category.v1"
 	for name, c := range map[string]struct{ raw, want string }{
-		"no JSON":               {`{"id":`, "unexpected end"},
-		"nothing":               {``, "unexpected end"},
+		"no JSON":               {`{"id":`, "unexpected EOF"},
+		"nothing":               {``, "unexpected EOF"},
 		"two values":            {`{}{}`, "after top-level value"},
 		"another shape":         {`{"id":"four"}`, "cannot unmarshal"},
 		"a number too large":    {`{"id":9223372036854775808}`, "cannot unmarshal"},
-		"no UTF-8":              {"{\"name\":\"\xff\"}", "not UTF-8"},
+		"no UTF-8":              {"{\"name\":\"\xff\"}", "invalid UTF-8"},
 		"a NUL byte":            {"{\"name\":\"a\x00b\"}", "NUL"},
 		"an escaped NUL":        {`{"name":"a\u0000b"}`, "NUL"},
 		"after a backslash":     {`{"name":"a\\\u0000b"}`, "NUL"},

@@ -105,8 +105,8 @@ func TestWordsOfParkedEventsHoldNoValues(t *testing.T) {
 		record eventlog.Record
 		says   string
 	}{
-		{spoilt(`"`+name+`"`, phone), "cannot unmarshal number into Go struct field DirectoryUser.name of type string"},
-		{spoilt(`"active":true`, `"active":"`+name+`"`), "DirectoryUser.active of type bool"},
+		{spoilt(`"`+name+`"`, phone), "/name: json: cannot unmarshal JSON number into Go string"},
+		{spoilt(`"active":true`, `"active":"`+name+`"`), "/active: json: cannot unmarshal JSON string into Go bool"},
 		{spoilt(`"active":true`, `"active":true,"updated_at":"`+name+`"`), `cannot parse "…"`},
 		{spoilt(`"aaaaaaaaaaaaaaaaaaaaaaaa"`, `"`+name+strings.Repeat("x", 1000)+`"`), "has 1012 bytes, at most 255 fit"},
 		{withHeader(b.encode(user()), "ce_type", []byte("directory.user.v99")), `unknown event type "directory.user.v99"`},

@@ -75,7 +75,7 @@ type Replayed struct {
 // errEnough ends a scan early.
 var errEnough = errors.New("enough")
 
-// replayer folds one stream. It judges and reads records in one goroutine and folds them in another: each
+// replayer folds one stream. One goroutine judges records, another one decodes and folds them: each
 // has fields of its own.
 type replayer struct {
 	ReplayConfig
@@ -88,11 +88,10 @@ type replayer struct {
 	done       Replayed
 }
 
-// step is a record that counts: the head that it makes and, where changes are asked for, what it says.
+// step is an effective record and the head that it makes.
 type step struct {
-	head     domain.StreamHead
-	recorded domain.Recorded
-	err      error // why it cannot be read
+	head   domain.StreamHead
+	record eventlog.Record
 }
 
 // Replay folds one agency's stream from the log itself, record by record: memory is that of the
@@ -210,11 +209,7 @@ func (p *replayer) judge(steps []step, r eventlog.Record) ([]step, error) {
 		return steps, errEnough // a record's time is later than its predecessor's: none behind it counts
 	}
 	p.judged = next
-	steps = append(steps, step{head: next})
-	if s := &steps[len(steps)-1]; p.Head == nil {
-		s.recorded, s.err = p.decode(r)
-	}
-	return steps, nil
+	return append(steps, step{head: next, record: r}), nil
 }
 
 // take folds a record and yields what it changed.
@@ -224,13 +219,17 @@ func (p *replayer) take(s *step) error {
 	if p.Head != nil {
 		return p.Head(s.head)
 	}
-	e := &s.recorded.Envelope
+	recorded, err := p.decode(s.record)
+	e := &recorded.Envelope
 	base := Change{
 		Version: p.head.Version, Time: p.head.Time, Event: e.Type,
 		Actor: e.Audit.Actor, Role: e.Audit.Role, OnBehalfOf: e.Audit.OnBehalfOf,
 		CommandID: e.Audit.CommandID, RequestID: e.Audit.RequestID, Hash: hex.EncodeToString(p.head.Hash[:]),
 	}
-	revisions, err := p.fold(s, &base)
+	var revisions []domain.DashboardRevision
+	if err == nil {
+		revisions, err = p.fold(recorded.Data, &base)
+	}
 	if err != nil {
 		base.LostAccess, base.Problem = nil, err.Error()
 		p.done.Changes++
@@ -248,18 +247,15 @@ func (p *replayer) take(s *step) error {
 	return nil
 }
 
-// fold folds a record by the domain's rules, and returns what it changed.
-func (p *replayer) fold(s *step, base *Change) ([]domain.DashboardRevision, error) {
-	if s.err != nil {
-		return nil, s.err
-	}
-	event, ok := s.recorded.Data.(domain.DashboardEvent)
+// fold folds a record's payload by the domain's rules, and returns what it changed.
+func (p *replayer) fold(data domain.Data, base *Change) ([]domain.DashboardRevision, error) {
+	event, ok := data.(domain.DashboardEvent)
 	if !ok {
 		return nil, nil // an operator's record, which changes no dashboard
 	}
 	change := event.Change()
 	base.LostAccess = change.LostAccess
-	revisions, err := change.Fold(p.Parent, s.head.Version, s.head.Time, p.dashboards)
+	revisions, err := change.Fold(p.Parent, p.head.Version, p.head.Time, p.dashboards)
 	for i := range revisions {
 		p.dashboards[revisions[i].After.SubAccountID] = revisions[i].After
 	}
