@@ -56,22 +56,18 @@ func (v *visit) send(method, path string, body any, headers map[string]string) (
 	for name, value := range headers {
 		r.Header.Set(name, value)
 	}
-	ask := func(ctx context.Context) *answer {
-		got := &answer{header: http.Header{}}
-		v.console.deps.API.ServeHTTP(got, r.WithContext(ctx))
-		return got
-	}
-	var got *answer
+	got := &answer{header: http.Header{}}
 	if method == http.MethodGet {
-		got = ask(r.Context())
+		v.console.deps.API.ServeHTTP(got, r)
 	} else { // a form that a double click sends twice is done once, although the browser drops the first request
 		same := fmt.Sprintf("%q", []any{v.session.ID, v.who.UserID, v.who.AccountID, v.who.Roles, method, path, headers, sent})
-		shared, _, _ := v.console.sending.Do(same, func() (any, error) {
+		done, _, _ := v.console.sending.Do(same, func() (any, error) {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), v.console.patience)
 			defer cancel()
-			return ask(ctx), nil
+			v.console.deps.API.ServeHTTP(got, r.WithContext(ctx))
+			return got, nil
 		})
-		got, _ = shared.(*answer)
+		got, _ = done.(*answer)
 	}
 	if got.status >= http.StatusMultipleChoices {
 		return nil, got.refusal()

@@ -68,27 +68,23 @@ func (v *visit) showPersonSignIn(said, validFor string) (view, error) {
 		return shown, nil
 	}
 	shown.Sessions, err = get[[]api.SignInSession](v, user+"/sessions", nil)
-	if err != nil {
-		return nil, err
+	var closed []readmodels.Account // the person's client, if it is not active
+	if err == nil && !shown.Colleague {
+		closed, err = get[[]readmodels.Account](v, "/api/accounts", url.Values{"account": {of.AccountID}, "active": {"false"}})
 	}
-	shown.NoLink = v.noLink(shown)
-	if !shown.Colleague && shown.NoLink == "" {
-		var clients []readmodels.Account
-		clients, err = get[[]readmodels.Account](v, "/api/accounts", url.Values{"account": {of.AccountID}, "active": {"false"}})
-		if len(clients) > 0 {
-			shown.NoLink = nameOr(clients[0].Name, of.AccountID) + " is not active, so a link would sign no one in."
-		}
-	}
+	shown.NoLink = v.noLink(shown, len(closed) > 0)
 	return shown, err
 }
 
 // noLink says why the API would refuse to make a link, if the page can know it; the page then has no button. It
 // cannot know of a colleague whose sessions have all ended. The API refuses that link.
-func (v *visit) noLink(p personSignInView) string {
+func (v *visit) noLink(p personSignInView, closed bool) string {
 	name := nameOr(p.Name, p.ID)
 	switch {
 	case !p.Active && !p.ResetPending:
 		return name + " is not active, so a link would sign no one in."
+	case closed:
+		return nameOr(p.AccountName, p.AccountID) + " is not active, so a link would sign no one in."
 	case p.ID == v.who.UserID:
 		return "This is you, and you are signed in. For a link to sign in somewhere else, ask an operator."
 	case p.Colleague && len(p.Sessions) > 0:
