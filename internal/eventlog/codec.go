@@ -123,12 +123,6 @@ func (c Codec) Decode(r Record) (domain.Recorded, error) {
 	}
 }
 
-// DecodeData reads the payload alone, of a record that has one and whose envelope was judged to be right ([Judge]): two thirds of the
-// work of [Codec.Decode].
-func (c Codec) DecodeData(r Record) (domain.Data, error) {
-	return c.registry.Decode(r.Header(headerType), r.Value)
-}
-
 func checkKey(key string) error {
 	if key == "" {
 		return ErrEmptyKey

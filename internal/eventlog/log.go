@@ -147,9 +147,6 @@ func (l *Log) Decode(r Record) (domain.Recorded, error) {
 	return e, err
 }
 
-// DecodeData reads the payload of a record alone; see [Codec.DecodeData].
-func (l *Log) DecodeData(r Record) (domain.Data, error) { return l.codec.DecodeData(r) }
-
 // spec returns the definition of a topic, or [ErrUnknownTopic].
 func (l *Log) spec(topic string) (TopicSpec, error) {
 	spec, ok := l.codec.topics[topic]
