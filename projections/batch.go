@@ -20,9 +20,6 @@ const (
 	splitAbove = 400
 )
 
-// finishWithin bounds how long a stop waits for the poll that is folded.
-const finishWithin = 5 * time.Second
-
 // handle folds one poll, also while the process stops: who takes over would else fold again what was nearly done, and commands
 // that wait for it would wait longer. Small polls are one transaction over all their partitions, which is what
 // keeps latency low when a few events come on many partitions; large ones are shared among workers
@@ -34,7 +31,7 @@ func (f *session) handle(ctx context.Context, batch eventlog.Batch) error {
 	folding, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {
-		if pause(folding, finishWithin) == nil {
+		if pause(folding, f.every.finish) == nil {
 			cancel()
 		}
 	})()

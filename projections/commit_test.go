@@ -123,7 +123,7 @@ func TestCrashAnywhereFoldsEachEventOnce(t *testing.T) {
 			close(inWrite)
 			<-ctx.Done() // stop, the nearest that a test comes to kill -9, ends the transaction here
 			return ctx.Err()
-		}})
+		}}).Waiting(often)
 		stop := b.start(crashed)
 		<-inWrite
 		stop()

@@ -92,7 +92,7 @@ func TestWhoCannotReachTheDatabaseAsksForNoPartitions(t *testing.T) {
 	b := setup(t)
 	b.append(category(1, "a"))
 	way := newLink(t, b.db.URL)
-	e := b.engine(projectors.Directory{}, func(c *projections.Config) { c.DatabaseURL = way.url })
+	e := b.engine(projectors.Directory{}, func(c *projections.Config) { c.DatabaseURL = way.url }).Waiting(often)
 	b.start(e)
 	b.caughtUp(e)
 	way.set(true)

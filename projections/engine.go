@@ -51,12 +51,18 @@ type Config struct {
 // foldConns is how many connections each generation that is followed may hold: one for each fold at a time, and one for looks.
 const foldConns = foldWorkers + 1
 
-// intervals are the times between two looks of an engine and its sessions.
+// intervals are how long an engine and its sessions wait.
 type intervals struct {
-	look     time.Duration // at the pause flag and the state of the generations, when nothing is heard of them
+	look     time.Duration // between looks at the pause flag and the state of the generations, when nothing is heard of them
 	caughtUp time.Duration // until an idle projection notes again that it is at the log's end
-	tidy     time.Duration // at the views of schema lb and superseded generations
+	tidy     time.Duration // between looks at the views of schema lb and at superseded generations
+	finish   time.Duration // at a stop, for the poll that is folded
+	// retry is how long a batch waits for the database before it gives its partitions back: where another process reaches it,
+	// commands wait no longer than that.
+	retry time.Duration
 }
+
+var defaultIntervals = intervals{look: 2 * time.Second, caughtUp: time.Minute, tidy: 5 * time.Second, finish: 5 * time.Second, retry: 5 * time.Second}
 
 // Engine runs one projector: it sees to it that there is a generation, and follows each that is not retired in a
 // session of its own.
@@ -119,7 +125,7 @@ func newWork(c Config) (work, error) {
 	w := work{
 		projector: c.Projector, log: c.Log, databaseURL: c.DatabaseURL, pool: c.Pool, registry: c.Registry,
 		logger: c.Logger.With("projection", c.Projector.Name()), progress: cmp.Or(c.Progress, pg.NewProgress()),
-		paused: c.Paused, maxRecords: maxRecords, every: intervals{2 * time.Second, time.Minute, 5 * time.Second}, types: map[string]bool{},
+		paused: c.Paused, maxRecords: maxRecords, every: defaultIntervals, types: map[string]bool{},
 		compacted: topic.Compacted, deleteRetention: deleteRetention(topic),
 	}
 	_, w.chained = c.Projector.Begin(0).(fold.Chained)

@@ -59,7 +59,13 @@ func (e *Engine) InBatchesOf(n int) *Engine {
 
 // Looking sets the times between two looks, where a test waits for what a look finds.
 func (e *Engine) Looking(look, caughtUp, tidy time.Duration) *Engine {
-	e.every = intervals{look, caughtUp, tidy}
+	e.every.look, e.every.caughtUp, e.every.tidy = look, caughtUp, tidy
+	return e
+}
+
+// Waiting sets how long a stop waits for what is folded, and a batch for the database.
+func (e *Engine) Waiting(atMost time.Duration) *Engine {
+	e.every.finish, e.every.retry = atMost, atMost
 	return e
 }
 

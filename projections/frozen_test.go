@@ -60,8 +60,18 @@ type gatedFold struct {
 }
 
 func (f *gatedFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
+	if err := endSoon(ctx, tx); err != nil {
+		return err
+	}
 	f.of.wait()
 	return f.tallyFold.Write(ctx, tx, last)
+}
+
+// endSoon has the server end the session of a transaction that freezes after one second instead of ten; [TestTheServerEndsWhatFreezesInAFold]
+// says how it is in production.
+func endSoon(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, "set local idle_in_transaction_session_timeout = '1s'")
+	return err
 }
 
 // wait returns at once when the pipe has ended.
@@ -152,6 +162,10 @@ func TestStepThatFreezesHoldsNobodyUp(t *testing.T) {
 		t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
 		_, err = tx.Exec(b.ctx(), sql)
 		require.NoError(t, err)
+		var bound string
+		require.NoError(t, tx.QueryRow(b.ctx(), "select current_setting('idle_in_transaction_session_timeout')").Scan(&bound))
+		require.Equal(t, "10s", bound)
+		require.NoError(t, endSoon(b.ctx(), tx))
 	}
 	b.appendReadings(10, 20)
 	b.caughtUp(e)

@@ -79,7 +79,7 @@ func TestBuildingGoesOnAfterAStop(t *testing.T) {
 			return ctx.Err()
 		}
 		return next()
-	}}).InBatchesOf(1)
+	}}).InBatchesOf(1).Waiting(often)
 	stop := b.start(stuck)
 	s := b.awaitStatus(stuck, func(s projections.Status) bool { return s.Generation == 1 && s.Lag == 1 })
 	require.False(t, s.Live())

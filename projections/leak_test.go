@@ -34,7 +34,7 @@ func TestEngineLeavesNoGoroutine(t *testing.T) { //nolint:paralleltest // see ab
 			Paused: func(context.Context) (bool, error) { return paused, nil },
 		})
 		require.NoError(t, err)
-		return e
+		return e.Waiting(often)
 	}
 	inWrite := make(chan struct{}, 1)
 	for _, c := range []struct {

@@ -13,20 +13,15 @@ import (
 )
 
 // How long a batch waits for the database.
-const (
-	// databaseBackoff bounds the wait between tries while the database is away.
-	databaseBackoffMin, databaseBackoffMax = 50 * time.Millisecond, 2 * time.Second
-	// sessionPatience is how long a batch waits for the database before it gives its partitions back: where another process reaches it,
-	// commands wait no longer than that.
-	sessionPatience = 5 * time.Second
-)
+// databaseBackoff bounds the wait between tries while the database is away.
+const databaseBackoffMin, databaseBackoffMax = 50 * time.Millisecond, 2 * time.Second
 
 // fold writes the steps and moves their checkpoints, in one transaction where that succeeds. When
 // the database refuses values, the batch is halved until the one event that is to blame stands
 // alone; that one is parked. While the database is away it waits, within the session's patience.
 func (f *session) fold(ctx context.Context, steps []step) error {
 	backoff := databaseBackoffMin
-	patience := time.Now().Add(sessionPatience)
+	patience := time.Now().Add(f.every.retry)
 	for len(steps) > 0 {
 		err := f.transact(ctx, steps, nil)
 		if errors.Is(err, errMoved) {

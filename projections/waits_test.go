@@ -46,6 +46,9 @@ type heldFold struct {
 
 func (f heldFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
 	if f.by.frozen {
+		if err := endSoon(ctx, tx); err != nil {
+			return err
+		}
 		f.by.gate.first()
 	} else if err := f.by.gate.wait(ctx); err != nil {
 		return err
