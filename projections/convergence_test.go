@@ -107,6 +107,10 @@ func (f *folding) process(t require.TestingT, readers []*reader) (crashed bool) 
 			break
 		}
 		require.True(t, time.Now().Before(deadline), "it does not come to an end: %+v", s)
+		select { // what folds has the processors
+		case <-ctx.Done():
+		case <-time.After(time.Millisecond):
+		}
 	}
 	crashed = ctx.Err() != nil
 	crash()
