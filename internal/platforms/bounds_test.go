@@ -15,11 +15,10 @@ import (
 // whole reading, or post, for it.
 func TestNumbersBeyondAnyPlatformAreAbsent(t *testing.T) {
 	t.Parallel()
-	client := answering(t, domain.TikTok, always(http.StatusOK, `{"data":{"videos":[
+	client := canned(t, always(http.StatusOK, `{"data":{"videos":[
 		{"id":"1","like_count":1152921504606846977,"comment_count":1e18,"share_count":-1152921504606846977,"view_count":1000000000000000},
-		{"id":"2","like_count":5}]},"error":{"code":"ok"}}`))
-	got, err := client.PostMetrics(t.Context(), platforms.Target{AccessToken: "x", ExternalID: "u"}, []platforms.Post{{ID: "1"}, {ID: "2"}})
-	require.NoError(t, err)
+		{"id":"2","like_count":5}]},"error":{"code":"ok"}}`)).client(t, domain.TikTok)
+	got := client.metrics(platforms.Target{AccessToken: "x", ExternalID: "u"}, []platforms.Post{{ID: "1"}, {ID: "2"}})
 	counts := byID(got)["1"].Counts
 	require.Nil(t, counts.Likes)
 	require.Nil(t, counts.Comments)
@@ -30,22 +29,20 @@ func TestNumbersBeyondAnyPlatformAreAbsent(t *testing.T) {
 
 func TestSumsBeyondAnyPlatformAreAbsent(t *testing.T) {
 	t.Parallel()
-	client := answering(t, domain.Facebook, always(http.StatusOK, `{"id":"100_1","shares":{"count":1},"insights":{"data":[
+	client := canned(t, always(http.StatusOK, `{"id":"100_1","shares":{"count":1},"insights":{"data":[
 		{"name":"post_media_view","period":"lifetime","values":[{"value":{"0":900000000000000,"1":900000000000000}}]},
-		{"name":"post_clicks","period":"lifetime","values":[{"value":{"0":4,"1":3}}]}]}}`))
-	got, err := client.PostMetrics(t.Context(), platforms.Target{AccessToken: "x", ExternalID: "100"}, []platforms.Post{{ID: "100_1"}})
-	require.NoError(t, err)
+		{"name":"post_clicks","period":"lifetime","values":[{"value":{"0":4,"1":3}}]}]}}`)).client(t, domain.Facebook)
+	got := client.metrics(platforms.Target{AccessToken: "x", ExternalID: "100"}, []platforms.Post{{ID: "100_1"}})
 	require.Nil(t, got[0].Counts.Views)
 	require.Equal(t, int64(7), *got[0].Counts.Clicks)
 }
 
 func TestTimesBeyondThisAgeAreAbsent(t *testing.T) {
 	t.Parallel()
-	client := answering(t, domain.Facebook, always(http.StatusOK, `{"data":[
+	client := canned(t, always(http.StatusOK, `{"data":[
 		{"id":"100_1","created_time":"9999-12-31T23:59:59-0500"},{"id":"100_2","created_time":"2107-01-01T00:00:00+0000"},
-		{"id":"100_3","created_time":"0000-01-01T00:00:00+0000"},{"id":"100_4","created_time":"1905-03-04T00:00:00+0000"}]}`))
-	page, err := client.Posts(t.Context(), platforms.Target{AccessToken: "x", ExternalID: "100"}, "")
-	require.NoError(t, err)
+		{"id":"100_3","created_time":"0000-01-01T00:00:00+0000"},{"id":"100_4","created_time":"1905-03-04T00:00:00+0000"}]}`)).client(t, domain.Facebook)
+	page := client.posts(platforms.Target{AccessToken: "x", ExternalID: "100"}, "")
 	for _, p := range page.Posts[:3] {
 		require.True(t, p.PublishedAt.IsZero(), "%s", p.ID)
 	}

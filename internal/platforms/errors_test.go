@@ -38,10 +38,7 @@ func TestMetaErrorClasses(t *testing.T) {
 		`{"error":{"message":"m","code":3001,"error_subcode":1504028}}`:                                         platforms.ClassInvalid,
 		`{"error":"surprise"}`:                                                                                  platforms.ClassRetry,
 	} {
-		b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(http.StatusBadRequest)
-			_, _ = w.Write([]byte(body))
-		})
+		b := canned(t, always(http.StatusBadRequest, body))
 		_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}, platforms.AccountRequest{})
 		requireClass(t, want, err)
 		require.Equal(t, want, platforms.ClassOf(err), body)
@@ -77,7 +74,6 @@ func TestOddUsageHeaders(t *testing.T) {
 		w.Header().Set("X-Business-Use-Case-Usage", `{"1":"nonsense"}`)
 		_, _ = w.Write([]byte(`{"id":"1","followers_count":1,"data":[]}`))
 	})
-	_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}, platforms.AccountRequest{})
-	require.NoError(t, err)
+	b.client(t, domain.Facebook).account(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"})
 	require.Equal(t, []platforms.Usage{{Scope: "app", CallCount: 31}}, b.lastCall().Usage)
 }

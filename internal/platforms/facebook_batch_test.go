@@ -47,12 +47,10 @@ func batched(r *http.Request) (addresses []*url.URL) {
 func TestFacebookCode100IsNoHiccup(t *testing.T) {
 	t.Parallel()
 	body := `{"error":{"message":"(#100) The ids query parameter is deprecated in v26.0+","type":"OAuthException","code":100,"is_transient":true}}`
-	client := answering(t, domain.Facebook, always(http.StatusInternalServerError, body))
+	client := canned(t, always(http.StatusInternalServerError, body)).client(t, domain.Facebook)
 	at := platforms.Target{AccessToken: "x", ExternalID: "100"}
-	_, err := client.Account(t.Context(), at, platforms.AccountRequest{})
-	requireClass(t, platforms.ClassInvalid, err)
-	_, err = client.PostMetrics(t.Context(), at, []platforms.Post{{ID: "100_1"}, {ID: "100_2"}})
-	require.Contains(t, requireClass(t, platforms.ClassInvalid, err).Words, "deprecated")
+	requireClass(t, platforms.ClassInvalid, client.accountErr(at))
+	require.Contains(t, requireClass(t, platforms.ClassInvalid, client.metricsErr(at, []platforms.Post{{ID: "100_1"}, {ID: "100_2"}})).Words, "deprecated")
 }
 
 // What goes over the wire: one POST, the token in the form, each post with the version and its own fields.
@@ -76,8 +74,7 @@ func TestFacebookBatchOnTheWire(t *testing.T) {
 		}
 		_, _ = w.Write([]byte(batchAnswer(nodes...)))
 	})
-	snaps, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "100"}, append(fifty(), platforms.Post{ID: "100_50"}, platforms.Post{ID: "100_51"}))
-	require.NoError(t, err)
+	snaps := b.client(t, domain.Facebook).metrics(platforms.Target{AccessToken: "Tok3n", ExternalID: "100"}, append(fifty(), platforms.Post{ID: "100_50"}, platforms.Post{ID: "100_51"}))
 	require.Len(t, snaps, 52)
 	for i, s := range snaps {
 		require.Equal(t, fmt.Sprintf("100_%d", i), s.Post.ID)
@@ -97,8 +94,7 @@ func TestFacebookNullEntryIsAskedAgain(t *testing.T) {
 			posts = append(posts, platforms.Post{ID: p.ID})
 		}
 	}
-	snaps, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), target(page), posts)
-	require.NoError(t, err)
+	snaps := b.client(t, domain.Facebook).metrics(target(page), posts)
 	require.Len(t, snaps, 9)
 	read := 0
 	for _, s := range snaps {
@@ -178,8 +174,7 @@ func TestFacebookWithoutBatches(t *testing.T) {
 	})
 	client, at := b.client(t, domain.Facebook), platforms.Target{AccessToken: "Tok3n", ExternalID: "100"}
 	for _, calls := range []int{1 + 3, 3} {
-		snaps, err := client.PostMetrics(t.Context(), at, fifty()[:3])
-		require.NoError(t, err)
+		snaps := client.metrics(at, fifty()[:3])
 		require.Len(t, snaps, 3)
 		for _, s := range snaps {
 			require.Equal(t, new(int64(4)), s.Counts.Likes)

@@ -61,11 +61,10 @@ func fifty() (posts []platforms.Post) {
 func TestFacebookPostThatForbidsInsightsCostsNoOther(t *testing.T) {
 	t.Parallel()
 	handler, calls := forbidding("insights", "100_17")
-	client := answering(t, domain.Facebook, handler)
+	client := canned(t, handler).client(t, domain.Facebook)
 	at := platforms.Target{AccessToken: "x", ExternalID: "100"}
 	for _, posts := range [][]platforms.Post{{{ID: "100_17"}}, fifty(), {{ID: "100_17"}}, fifty()} {
-		snaps, err := client.PostMetrics(t.Context(), at, posts)
-		require.NoError(t, err)
+		snaps := client.metrics(at, posts)
 		require.Len(t, snaps, len(posts))
 		for _, s := range snaps {
 			require.Nil(t, s.Err)
@@ -85,12 +84,11 @@ func TestFacebookPostThatForbidsInsightsCostsNoOther(t *testing.T) {
 func TestFacebookPartRefusedToTwoPostsIsRemembered(t *testing.T) {
 	t.Parallel()
 	handler, calls := forbidding("insights", "100_1", "100_2", "100_3")
-	client := answering(t, domain.Facebook, handler)
+	client := canned(t, handler).client(t, domain.Facebook)
 	at := platforms.Target{AccessToken: "x", ExternalID: "100"}
 	for _, id := range []string{"100_1", "100_1", "100_2", "100_3"} {
 		calls.Store(0)
-		snaps, err := client.PostMetrics(t.Context(), at, []platforms.Post{{ID: id}})
-		require.NoError(t, err)
+		snaps := client.metrics(at, []platforms.Post{{ID: id}})
 		require.Equal(t, new(int64(4)), snaps[0].Counts.Likes)
 		if id == "100_3" {
 			require.Equal(t, int64(1), calls.Load(), "remembered")

@@ -2,6 +2,7 @@ package platforms_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,8 +25,7 @@ func TestFacebookAccountLive(t *testing.T) {
 	b := setup(t)
 	page := addPage(b, simulator.Traps{})
 
-	snap, err := b.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{})
-	require.NoError(t, err)
+	snap := b.client(t, domain.Facebook).account(target(page))
 	require.Empty(t, snap.Missing)
 	require.Nil(t, snap.Incomplete)
 	require.Equal(t, []string{"page", "page_insights"}, b.ops(), "two calls, no more")
@@ -44,26 +44,18 @@ func TestFacebookAccountLive(t *testing.T) {
 		want.Name, want.Kind, want.Day = name, domain.DayFlow, "2026-11-18"
 		require.Equal(t, want, figure(t, snap, name, "", "2026-11-18"))
 	}
-}
-
-// TestFacebookPeriodsAreSelected: day, week and 28 days of one metric come in one answer (§6.1).
-func TestFacebookPeriodsAreSelected(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	page := addPage(b, simulator.Traps{})
-	snap, err := b.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{})
-	require.NoError(t, err)
+	// Day, week and 28 days of one metric come in one answer (§6.1), and only reach keeps them.
 	for window, days := range map[string]int64{"day": 1, "week": 7, "days_28": 28} {
 		require.Equal(t, domain.Figure{
 			Name: "reach", Kind: domain.Rolling, Source: "page_total_media_view_unique", Window: window, Day: "2026-11-18",
 			Value: simulator.ReachOn(seed, "1001", "2026-11-18", days),
 		}, figure(t, snap, "reach", window, "2026-11-18"))
 	}
-	for _, f := range snap.Figures {
-		if f.Name != "reach" {
-			require.Empty(t, f.Window, "only reach keeps a window: %v", f)
-		}
-	}
+	require.False(t, slices.ContainsFunc(snap.Figures, func(f domain.Figure) bool { return f.Name != "reach" && f.Window != "" }))
+
+	b.sim.SetTraps(domain.Facebook, page.ID, simulator.Traps{ObjectValues: true})
+	summed := b.client(t, domain.Facebook).account(target(page))
+	require.Equal(t, simulator.ViewsOn(seed, page.ID, "2026-11-18"), figure(t, summed, "views", "", "2026-11-18").Value)
 }
 
 func TestFacebookRangeAcrossWindowsAndClockChange(t *testing.T) {
@@ -72,8 +64,7 @@ func TestFacebookRangeAcrossWindowsAndClockChange(t *testing.T) {
 	page := addPage(b, simulator.Traps{})
 	since := time.Date(2026, 6, 1, 7, 0, 0, 0, time.UTC) // midnight in California
 	until := time.Date(2026, 11, 10, 8, 0, 0, 0, time.UTC)
-	snap, err := b.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{Since: since, Until: until, Backfill: true})
-	require.NoError(t, err)
+	snap := b.client(t, domain.Facebook).account(target(page), platforms.AccountRequest{Since: since, Until: until, Backfill: true})
 	require.Equal(t, []string{"page", "page_insights", "page_insights"}, b.ops(), "162 days in windows of at most 90")
 
 	var days []string
@@ -105,8 +96,7 @@ func TestFacebookRangeBeforeHistoryIsCut(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	page := addPage(b, simulator.Traps{})
-	_, err := b.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{Since: testNow.AddDate(-20, 0, 0)})
-	require.NoError(t, err)
+	b.client(t, domain.Facebook).account(target(page), platforms.AccountRequest{Since: testNow.AddDate(-20, 0, 0)})
 	require.Len(t, b.ops(), 1+9, "two years, not twenty")
 }
 
@@ -114,8 +104,7 @@ func TestFacebookDemographics(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	page := addPage(b, simulator.Traps{})
-	snap, err := b.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{Demographics: true})
-	require.NoError(t, err)
+	snap := b.client(t, domain.Facebook).account(target(page), platforms.AccountRequest{Demographics: true})
 	require.Len(t, snap.Demographics, 2)
 	require.Equal(t, "city", snap.Demographics[0].Facet)
 	require.Contains(t, snap.Demographics[0].Values, "Vienna, Austria")
@@ -167,13 +156,10 @@ func TestFacebookPostsSkipGoesToTheNextSection(t *testing.T) {
 	b := setup(t)
 	page := addPage(b, simulator.Traps{})
 	client := b.client(t, domain.Facebook)
-	videos, err := client.Posts(t.Context(), target(page), "")
-	require.NoError(t, err)
+	videos := client.posts(target(page), "")
 	require.NotEmpty(t, videos.Posts[0].SameAs, "what tells a post's other id comes first")
-	reels, err := client.Posts(t.Context(), target(page), videos.Skip)
-	require.NoError(t, err)
-	posts, err := client.Posts(t.Context(), target(page), reels.Skip)
-	require.NoError(t, err)
+	reels := client.posts(target(page), videos.Skip)
+	posts := client.posts(target(page), reels.Skip)
 	require.NotEmpty(t, posts.Posts)
 	require.NotEqual(t, posts.Next, posts.Skip)
 	require.Equal(t, []string{"videos", "video_reels", "posts"}, b.ops())
@@ -183,20 +169,19 @@ func TestFacebookPostsSkipGoesToTheNextSection(t *testing.T) {
 // amid a list is no missing list.
 func TestFacebookPagesWithoutVideosKeepTheirPosts(t *testing.T) {
 	t.Parallel()
-	client := answering(t, domain.Facebook, func(w http.ResponseWriter, r *http.Request) {
+	client := canned(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/posts") {
 			_, _ = w.Write([]byte(`{"data":[{"id":"100_1"}]}`))
 			return
 		}
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = w.Write([]byte(`{"error":{"code":100,"message":"(#100) Tried accessing nonexisting field"}}`))
-	})
+	}).client(t, domain.Facebook)
 	at := platforms.Target{AccessToken: "x", ExternalID: "100"}
 	posts, pages := allPosts(t, client, at)
 	require.Equal(t, []platforms.Post{{ID: "100_1", Type: platforms.TypePost}}, posts)
 	require.Equal(t, 3, pages)
-	_, err := client.Posts(t.Context(), at, "videos:50:QVFJ")
-	requireClass(t, platforms.ClassInvalid, err)
+	requireClass(t, platforms.ClassInvalid, client.postsErr(at, "videos:50:QVFJ"))
 }
 
 func TestFacebookPostMetrics(t *testing.T) {
@@ -210,8 +195,7 @@ func TestFacebookPostMetrics(t *testing.T) {
 		known[p.ID] = p
 	}
 	b.ops()
-	snaps, err := client.PostMetrics(t.Context(), target(page), posts)
-	require.NoError(t, err)
+	snaps := client.metrics(target(page), posts)
 	require.Len(t, snaps, len(posts))
 	require.LessOrEqual(t, len(b.ops()), 5, "50 to a call")
 
@@ -248,8 +232,7 @@ func TestFacebookVideoByItsOwnNumber(t *testing.T) {
 		{ID: "1002_5", VideoID: "75", Kind: simulator.KindVideo, Created: created},
 		{ID: "86", Kind: simulator.KindReel, Created: testNow.Add(-10 * time.Minute)},
 	}})
-	snaps, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), target(page), []platforms.Post{{ID: "75"}, {ID: "86"}})
-	require.NoError(t, err)
+	snaps := b.client(t, domain.Facebook).metrics(target(page), []platforms.Post{{ID: "75"}, {ID: "86"}})
 	video, fresh := byID(snaps)["75"], byID(snaps)["86"]
 	want := simulator.PostAt(seed, "1002_5", created, testNow)
 	require.Equal(t, domain.Counts{
@@ -265,13 +248,6 @@ func TestFacebookVideoByItsOwnNumber(t *testing.T) {
 	require.Equal(t, "empty", reasons(fresh.Missing)["views"])
 }
 
-func TestFacebookHasNoRefresh(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	_, err := b.client(t, domain.Facebook).Refresh(t.Context(), platforms.RefreshRequest{})
-	require.ErrorIs(t, err, platforms.ErrNoRefresh)
-}
-
 // TestFacebookTokenTravelsInTheHeader: no address holds it.
 func TestFacebookTokenTravelsInTheHeader(t *testing.T) {
 	t.Parallel()
@@ -280,8 +256,7 @@ func TestFacebookTokenTravelsInTheHeader(t *testing.T) {
 		seen = append(seen, r.URL.String(), r.Header.Get("Authorization"))
 		_, _ = w.Write([]byte(`{"id":"55","followers_count":3,"data":[]}`))
 	})
-	_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "55"}, platforms.AccountRequest{})
-	require.NoError(t, err)
+	b.client(t, domain.Facebook).account(platforms.Target{AccessToken: "Tok3n", ExternalID: "55"})
 	require.Equal(t, "Bearer Tok3n", seen[1])
 	require.NotContains(t, seen[0]+seen[2], "Tok3n")
 }

@@ -2,8 +2,6 @@ package platforms_test
 
 import (
 	"net/http"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -20,23 +18,20 @@ func TestFacebookRetiredMetricCostsOnlyItself(t *testing.T) {
 	b := setup(t)
 	page := addPage(b, simulator.Traps{RetiredMetrics: []string{"page_post_engagements"}})
 	client := b.client(t, domain.Facebook)
-	snap, err := client.Account(t.Context(), target(page), platforms.AccountRequest{})
-	require.NoError(t, err)
+	snap := client.account(target(page))
 	require.Equal(t, map[string]string{"engagement": "unsupported"}, reasons(snap.Missing))
 	require.True(t, hasFigure(snap, "views"))
 	require.True(t, hasFigure(snap, "reach"))
 	require.Len(t, b.ops(), 1+1+5, "the batch, then metric by metric")
 
-	again, err := client.Account(t.Context(), target(page), platforms.AccountRequest{})
-	require.NoError(t, err)
+	again := client.account(target(page))
 	require.Equal(t, snap, again)
 	require.Len(t, b.ops(), 2, "remembered")
 
 	// The refusal expires, and the metric is found again.
 	b.sim.SetTraps(domain.Facebook, page.ID, simulator.Traps{})
 	b.advance(25 * time.Hour)
-	back, err := client.Account(t.Context(), target(page), platforms.AccountRequest{})
-	require.NoError(t, err)
+	back := client.account(target(page))
 	require.Empty(t, back.Missing)
 	require.True(t, hasFigure(back, "engagement"))
 }
@@ -49,8 +44,7 @@ func TestFacebookRefusalIsPromotedAfterThreeAccounts(t *testing.T) {
 	retired := simulator.Traps{RetiredMetrics: []string{"page_total_actions"}}
 	cost := func(id string, traps simulator.Traps) int {
 		page := b.sim.AddPage(simulator.Account{ID: id, Traps: traps})
-		_, err := client.Account(t.Context(), target(page), platforms.AccountRequest{})
-		require.NoError(t, err)
+		client.account(target(page))
 		return len(b.ops())
 	}
 	require.Equal(t, 7, cost("1", retired))
@@ -66,30 +60,18 @@ func TestFacebookEmptyTrap(t *testing.T) {
 	b := setup(t)
 	page := addPage(b, simulator.Traps{NoReadInsights: true})
 	client := b.client(t, domain.Facebook)
-	snap, err := client.Account(t.Context(), target(page), platforms.AccountRequest{Since: testNow.AddDate(0, 0, -3)})
-	require.NoError(t, err)
+	snap := client.account(target(page), platforms.AccountRequest{Since: testNow.AddDate(0, 0, -3)})
 	require.Len(t, snap.Figures, 1, "followers only")
 	for _, name := range []string{"views", "impressions", "reach", "engagement", "clicks", "likes"} {
 		require.Equal(t, "empty", reasons(snap.Missing)[name], name)
 	}
-	posts, err := client.Posts(t.Context(), target(page), "")
-	require.NoError(t, err)
-	snaps, err := client.PostMetrics(t.Context(), target(page), posts.Posts[:3])
-	require.NoError(t, err)
+	posts := client.posts(target(page), "")
+	snaps := client.metrics(target(page), posts.Posts[:3])
 	for _, s := range snaps {
 		require.Nil(t, s.Counts.Views)
 		require.NotNil(t, s.Counts.Likes)
 		require.Equal(t, "empty", reasons(s.Missing)["views"])
 	}
-}
-
-func TestFacebookObjectValuesAreSummed(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	page := addPage(b, simulator.Traps{ObjectValues: true})
-	snap, err := b.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{})
-	require.NoError(t, err)
-	require.Equal(t, simulator.ViewsOn(seed, page.ID, "2026-11-18"), figure(t, snap, "views", "", "2026-11-18").Value)
 }
 
 // `next` holds the token and may point anywhere: it is never followed nor kept (§6.1). The fake host
@@ -101,10 +83,8 @@ func TestFacebookNextIsNeverFollowed(t *testing.T) {
 	client := b.client(t, domain.Facebook)
 	posts, _ := allPosts(t, client, target(page))
 	require.Greater(t, len(posts), 50)
-	_, err := client.Account(t.Context(), target(page), platforms.AccountRequest{})
-	require.NoError(t, err)
-	first, err := client.Posts(t.Context(), target(page), "")
-	require.NoError(t, err)
+	client.account(target(page))
+	first := client.posts(target(page), "")
 	require.NotContains(t, first.Next, "http")
 	require.NotContains(t, first.Next, page.AccessToken)
 }
@@ -112,47 +92,9 @@ func TestFacebookNextIsNeverFollowed(t *testing.T) {
 // A platform that answers the same cursor for ever does not keep a listing going for ever.
 func TestFacebookCursorThatDoesNotMove(t *testing.T) {
 	t.Parallel()
-	b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write([]byte(`{"data":[{"id":"1_1"}],"paging":{"cursors":{"after":"same"},"next":"https://x"}}`))
-	})
+	b := canned(t, always(http.StatusOK, `{"data":[{"id":"1_1"}],"paging":{"cursors":{"after":"same"},"next":"https://x"}}`))
 	_, pages := allPosts(t, b.client(t, domain.Facebook), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"})
 	require.Equal(t, 2*3, pages)
-}
-
-// `shares` asked for and left out means none: one of the two exceptions.
-func TestFacebookSharesAbsentIsZero(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	page := b.sim.AddPage(simulator.Account{ID: "1003", Posts: []simulator.Post{{ID: "1003_1", Created: testNow}}})
-	snaps, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), target(page), []platforms.Post{{ID: "1003_1"}})
-	require.NoError(t, err)
-	require.Equal(t, new(int64(0)), snaps[0].Counts.Shares)
-	require.NotContains(t, reasons(snaps[0].Missing), "shares")
-}
-
-// One dead id costs only itself.
-func TestFacebookDeadPostInBatch(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	page := addPage(b, simulator.Traps{})
-	client := b.client(t, domain.Facebook)
-	posts, _ := allPosts(t, client, target(page))
-	posts = slices.DeleteFunc(posts, func(p platforms.Post) bool { return !strings.Contains(p.ID, "_") })[:40]
-	posts[17].ID = "1001_404"
-	b.ops()
-	snaps, err := client.PostMetrics(t.Context(), target(page), posts)
-	require.NoError(t, err)
-	require.Len(t, snaps, 40)
-	for _, s := range snaps {
-		if s.Post.ID == "1001_404" {
-			require.Equal(t, platforms.ClassNotFound, s.Err.Class)
-			require.Equal(t, domain.Counts{}, s.Counts)
-			continue
-		}
-		require.Nil(t, s.Err)
-		require.NotNil(t, s.Counts.Views)
-	}
-	require.Len(t, b.ops(), 1, "each has an answer of its own")
 }
 
 func TestFacebookRetiredPostMetric(t *testing.T) {
@@ -167,8 +109,7 @@ func TestFacebookRetiredPostMetric(t *testing.T) {
 		}
 	}
 	for range 2 {
-		snaps, err := client.PostMetrics(t.Context(), target(page), posts[:10])
-		require.NoError(t, err)
+		snaps := client.metrics(target(page), posts[:10])
 		for _, s := range snaps {
 			require.Equal(t, map[string]string{"clicks": "unsupported"}, reasons(s.Missing))
 			require.Nil(t, s.Counts.Clicks)
@@ -185,12 +126,10 @@ func TestFacebookNoUserContent(t *testing.T) {
 	b := setup(t)
 	page := addPage(b, simulator.Traps{NoUserContent: true})
 	client := b.client(t, domain.Facebook)
-	list, err := client.Posts(t.Context(), target(page), "")
-	require.NoError(t, err)
+	list := client.posts(target(page), "")
 	b.ops()
 	for range 2 {
-		snaps, err := client.PostMetrics(t.Context(), target(page), list.Posts[:5])
-		require.NoError(t, err)
+		snaps := client.metrics(target(page), list.Posts[:5])
 		for _, s := range snaps {
 			require.Nil(t, s.Err)
 			require.Equal(t, map[string]string{"comments": "permission"}, reasons(s.Missing))
@@ -226,8 +165,7 @@ func TestFacebookVideoInsightsByTheirEdge(t *testing.T) {
 	page := b.sim.AddPage(simulator.Account{ID: "1004", Traps: simulator.Traps{NoVideoField: true}, Posts: []simulator.Post{
 		{ID: "81", Kind: simulator.KindReel, Created: created}, {ID: "82", Kind: simulator.KindReel, Created: created},
 	}})
-	snaps, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), target(page), []platforms.Post{{ID: "81"}, {ID: "82"}})
-	require.NoError(t, err)
+	snaps := b.client(t, domain.Facebook).metrics(target(page), []platforms.Post{{ID: "81"}, {ID: "82"}})
 	for _, s := range snaps {
 		require.Equal(t, simulator.PostAt(seed, s.Post.ID, created, testNow).Views, *s.Counts.Views)
 	}

@@ -33,7 +33,7 @@ func subjects() map[string]subject {
 }
 
 // eachSubject runs a test for every handler.
-func eachSubject(t *testing.T, test func(t *testing.T, b *bundle, s subject, c platforms.Client, at platforms.Target, set func(simulator.Traps)),
+func eachSubject(t *testing.T, test func(t *testing.T, b *bundle, s subject, c scanning, at platforms.Target, set func(simulator.Traps)),
 	change ...func(*simulator.Config, *platforms.Config),
 ) {
 	t.Helper()
@@ -62,26 +62,22 @@ func somePosts(b *bundle, s subject, at platforms.Target) []platforms.Post {
 
 func TestFaultHTML(t *testing.T) {
 	t.Parallel()
-	eachSubject(t, func(t *testing.T, b *bundle, s subject, c platforms.Client, at platforms.Target, set func(simulator.Traps)) {
+	eachSubject(t, func(t *testing.T, b *bundle, s subject, c scanning, at platforms.Target, set func(simulator.Traps)) {
 		for _, status := range []int{500, 502, 503, 401, 403, 200, 301} {
 			set(simulator.Traps{HTML: status})
-			_, err := c.Account(t.Context(), at, platforms.AccountRequest{})
-			requireClass(t, platforms.ClassRetry, err)
-			_, err = c.PostMetrics(t.Context(), at, somePosts(b, s, at))
-			requireClass(t, platforms.ClassRetry, err)
+			requireClass(t, platforms.ClassRetry, c.accountErr(at))
+			requireClass(t, platforms.ClassRetry, c.metricsErr(at, somePosts(b, s, at)))
 		}
 		set(simulator.Traps{HTML: 429})
-		_, err := c.Account(t.Context(), at, platforms.AccountRequest{})
-		require.Positive(t, requireClass(t, platforms.ClassThrottled, err).RetryAfter)
+		require.Positive(t, requireClass(t, platforms.ClassThrottled, c.accountErr(at)).RetryAfter)
 	})
 }
 
 func TestFaultTruncated(t *testing.T) {
 	t.Parallel()
-	eachSubject(t, func(t *testing.T, b *bundle, s subject, c platforms.Client, at platforms.Target, set func(simulator.Traps)) {
+	eachSubject(t, func(t *testing.T, b *bundle, s subject, c scanning, at platforms.Target, set func(simulator.Traps)) {
 		set(simulator.Traps{Truncate: true})
-		_, err := c.Account(t.Context(), at, platforms.AccountRequest{})
-		requireClass(t, platforms.ClassRetry, err)
+		requireClass(t, platforms.ClassRetry, c.accountErr(at))
 		snaps, err := c.PostMetrics(t.Context(), at, somePosts(b, s, at))
 		requireClass(t, platforms.ClassRetry, err)
 		require.Empty(t, snaps)
@@ -90,82 +86,27 @@ func TestFaultTruncated(t *testing.T) {
 
 func TestFaultSlow(t *testing.T) {
 	t.Parallel()
-	eachSubject(t, func(t *testing.T, b *bundle, _ subject, c platforms.Client, at platforms.Target, set func(simulator.Traps)) {
+	eachSubject(t, func(t *testing.T, b *bundle, _ subject, c scanning, at platforms.Target, set func(simulator.Traps)) {
 		set(simulator.Traps{Delay: time.Hour})
-		_, err := c.Account(t.Context(), at, platforms.AccountRequest{})
-		require.Equal(t, "timeout", requireClass(t, platforms.ClassRetry, err).Code)
+		require.Equal(t, "timeout", requireClass(t, platforms.ClassRetry, c.accountErr(at)).Code)
 		require.NoError(t, context.Cause(t.Context()))
 
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err = c.Account(ctx, at, platforms.AccountRequest{})
+		_, err := c.Account(ctx, at, platforms.AccountRequest{})
 		require.ErrorIs(t, err, context.Canceled)
 	}, func(_ *simulator.Config, c *platforms.Config) { c.Timeout = 50 * time.Millisecond })
-}
-
-func TestFaultRepeatedItems(t *testing.T) {
-	t.Parallel()
-	eachSubject(t, func(t *testing.T, b *bundle, s subject, c platforms.Client, at platforms.Target, set func(simulator.Traps)) {
-		if !s.lists {
-			t.Skip("this handler lists no posts")
-		}
-		clean, _ := allPosts(t, c, at)
-		set(simulator.Traps{RepeatItems: true})
-		repeated, _ := allPosts(t, c, at)
-		require.Greater(t, len(repeated), len(clean))
-		require.Equal(t, byPostID(clean), byPostID(repeated), "the same posts, whatever the seams")
-	})
-}
-
-func TestFaultFallingCounters(t *testing.T) {
-	t.Parallel()
-	eachSubject(t, func(t *testing.T, b *bundle, s subject, c platforms.Client, at platforms.Target, set func(simulator.Traps)) {
-		set(simulator.Traps{Falling: true})
-		posts := somePosts(b, s, at)
-		before, err := c.PostMetrics(t.Context(), at, posts)
-		require.NoError(t, err)
-		b.advance(time.Hour)
-		after, err := c.PostMetrics(t.Context(), at, posts)
-		require.NoError(t, err)
-		fell := 0
-		for id, s := range byID(after) {
-			if *s.Counts.Likes < *byID(before)[id].Counts.Likes {
-				fell++
-			}
-		}
-		require.Positive(t, fell, "a falling count is passed on as it is")
-	})
-}
-
-func TestFaultHugeNumbers(t *testing.T) {
-	t.Parallel()
-	eachSubject(t, func(t *testing.T, b *bundle, s subject, c platforms.Client, at platforms.Target, set func(simulator.Traps)) {
-		posts := somePosts(b, s, at)
-		before, err := c.PostMetrics(t.Context(), at, posts)
-		require.NoError(t, err)
-		set(simulator.Traps{Huge: true})
-		after, err := c.PostMetrics(t.Context(), at, posts)
-		require.NoError(t, err)
-		for id, s := range byID(after) {
-			require.Equal(t, *byID(before)[id].Counts.Likes+5<<32, *s.Counts.Likes)
-		}
-		snap, err := c.Account(t.Context(), at, platforms.AccountRequest{})
-		require.NoError(t, err)
-		require.Greater(t, snap.Figures[0].Value, int64(1)<<33)
-	})
 }
 
 // Absent stays absent: nothing is 0 that was not given.
 func TestFaultNoCounts(t *testing.T) {
 	t.Parallel()
-	eachSubject(t, func(t *testing.T, b *bundle, s subject, c platforms.Client, at platforms.Target, set func(simulator.Traps)) {
+	eachSubject(t, func(t *testing.T, b *bundle, s subject, c scanning, at platforms.Target, set func(simulator.Traps)) {
 		set(simulator.Traps{NoCounts: true})
-		snap, err := c.Account(t.Context(), at, platforms.AccountRequest{})
-		require.NoError(t, err)
+		snap := c.account(at)
 		require.False(t, hasFigure(snap, "followers"))
 		require.Equal(t, "empty", reasons(snap.Missing)["followers"])
-		snaps, err := c.PostMetrics(t.Context(), at, somePosts(b, s, at))
-		require.NoError(t, err)
+		snaps := c.metrics(at, somePosts(b, s, at))
 		for _, p := range snaps {
 			require.Nil(t, p.Counts.Views)
 			if s.platform != domain.LinkedIn {
@@ -177,7 +118,7 @@ func TestFaultNoCounts(t *testing.T) {
 
 func TestFaultAnswerAboutAnotherAccount(t *testing.T) {
 	t.Parallel()
-	eachSubject(t, func(t *testing.T, _ *bundle, s subject, c platforms.Client, at platforms.Target, set func(simulator.Traps)) {
+	eachSubject(t, func(t *testing.T, _ *bundle, s subject, c scanning, at platforms.Target, set func(simulator.Traps)) {
 		if !s.named {
 			t.Skip("nothing in this handler's answer says whom it is about")
 		}
@@ -191,7 +132,7 @@ func TestFaultAnswerAboutAnotherAccount(t *testing.T) {
 // Some calls of many fail: each failure is one error of the class retry, the rest is untouched.
 func TestFaultSomeCallsFail(t *testing.T) {
 	t.Parallel()
-	eachSubject(t, func(t *testing.T, _ *bundle, _ subject, c platforms.Client, at platforms.Target, set func(simulator.Traps)) {
+	eachSubject(t, func(t *testing.T, _ *bundle, _ subject, c scanning, at platforms.Target, set func(simulator.Traps)) {
 		set(simulator.Traps{FailEvery: 11})
 		good, failed := 0, 0
 		for range 40 {
@@ -215,13 +156,11 @@ func TestFaultSomeCallsFail(t *testing.T) {
 
 func TestFaultOutage(t *testing.T) {
 	t.Parallel()
-	eachSubject(t, func(t *testing.T, b *bundle, s subject, c platforms.Client, at platforms.Target, _ func(simulator.Traps)) {
+	eachSubject(t, func(t *testing.T, b *bundle, s subject, c scanning, at platforms.Target, _ func(simulator.Traps)) {
 		b.sim.SetOutages(simulator.Outage{Platform: s.platform, From: testNow, Until: testNow.Add(time.Hour)})
-		_, err := c.Account(t.Context(), at, platforms.AccountRequest{})
-		require.Equal(t, 503, requireClass(t, platforms.ClassRetry, err).Status)
+		require.Equal(t, 503, requireClass(t, platforms.ClassRetry, c.accountErr(at)).Status)
 		b.advance(time.Hour)
-		_, err = c.Account(t.Context(), at, platforms.AccountRequest{})
-		require.NoError(t, err)
+		c.account(at)
 	})
 }
 
@@ -241,12 +180,8 @@ func TestBodyCap(t *testing.T) {
 				}
 			}
 		}, func(c *platforms.Config) { platforms.LimitBodies(c, 100_000) })
-		c, err := b.set.For(p)
-		if err != nil {
-			continue
-		}
-		_, err = c.Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "1", AccountType: domain.LinkedInCompanyPage}, platforms.AccountRequest{})
-		require.Equal(t, "body_too_large", requireClass(t, platforms.ClassRetry, err).Code)
+		at := platforms.Target{AccessToken: "Tok3n", ExternalID: "1", AccountType: domain.LinkedInCompanyPage}
+		require.Equal(t, "body_too_large", requireClass(t, platforms.ClassRetry, b.client(t, p).accountErr(at)).Code)
 	}
 }
 
@@ -258,8 +193,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		paths = append(paths, r.URL.Path)
 		http.Redirect(w, r, "/elsewhere", http.StatusFound)
 	})
-	_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}, platforms.AccountRequest{})
-	requireClass(t, platforms.ClassRetry, err)
+	requireClass(t, platforms.ClassRetry, b.client(t, domain.Facebook).accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}))
 	require.Equal(t, []string{"/facebook/v26.0/1"}, paths)
 }
 
@@ -268,8 +202,7 @@ func TestConnectionRefused(t *testing.T) {
 	b := canned(t, func(http.ResponseWriter, *http.Request) {}, func(c *platforms.Config) {
 		c.Facebook.BaseURL = "http://127.0.0.1:1"
 	})
-	_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}, platforms.AccountRequest{})
-	e := requireClass(t, platforms.ClassRetry, err)
+	e := requireClass(t, platforms.ClassRetry, b.client(t, domain.Facebook).accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}))
 	require.Equal(t, "network", e.Code)
 	require.NotContains(t, e.Error(), "127.0.0.1", "no address in an error")
 }

@@ -21,8 +21,7 @@ func TestMetaThrottle(t *testing.T) {
 			for minutes, wait := range map[int]time.Duration{7: 7 * time.Minute, 0: 15 * time.Minute} {
 				b := setup(t)
 				page := addPage(b, simulator.Traps{Throttle: &simulator.Throttle{Code: code, Status: status, Minutes: minutes}, CodeAsText: status == 200})
-				_, err := b.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{})
-				e := requireClass(t, platforms.ClassThrottled, err)
+				e := requireClass(t, platforms.ClassThrottled, b.client(t, domain.Facebook).accountErr(target(page)))
 				require.Equal(t, wait, e.RetryAfter)
 				require.Equal(t, status, e.Status)
 				if minutes > 0 {
@@ -45,15 +44,14 @@ func TestMetaQuotaEndsInTheMiddle(t *testing.T) {
 	b := setup(t, func(s *simulator.Config, _ *platforms.Config) { s.MetaPerDay = 1 })
 	page := addPage(b, simulator.Traps{})
 	client := b.client(t, domain.Facebook)
-	snap, err := client.Account(t.Context(), target(page), platforms.AccountRequest{})
-	require.NoError(t, err)
+	snap := client.account(target(page))
 	require.True(t, hasFigure(snap, "followers"))
 	require.Equal(t, "throttled", reasons(snap.Missing)["views"])
 	require.Equal(t, time.Hour, snap.Incomplete.RetryAfter)
 	require.Equal(t, map[string]int64{"facebook/insights": 1}, b.sim.Stats().Throttled)
 
 	b.advance(26 * time.Hour)
-	_, err = client.Posts(t.Context(), target(page), "")
+	_, err := client.Posts(t.Context(), target(page), "")
 	require.NoError(t, err, "a day later there is room again")
 }
 
@@ -62,16 +60,14 @@ func TestMetaDeadTokens(t *testing.T) {
 	for _, subcode := range []int{458, 459, 460, 463, 464, 467} {
 		b := setup(t)
 		page := addPage(b, simulator.Traps{TokenError: subcode})
-		_, err := b.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{})
-		e := requireClass(t, platforms.ClassReconnect, err)
+		e := requireClass(t, platforms.ClassReconnect, b.client(t, domain.Facebook).accountErr(target(page)))
 		require.Equal(t, "190", e.Code)
 		require.Equal(t, subcode, e.Subcode)
 	}
 	b := setup(t)
 	page := addPage(b, simulator.Traps{})
 	for _, token := range []string{"Tok3nThatNobodyKnows", "", "with\nnewline Tok3n"} {
-		_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: token, ExternalID: page.ID}, platforms.AccountRequest{})
-		requireClass(t, platforms.ClassReconnect, err)
+		requireClass(t, platforms.ClassReconnect, b.client(t, domain.Facebook).accountErr(platforms.Target{AccessToken: token, ExternalID: page.ID}))
 	}
 }
 
@@ -81,18 +77,14 @@ func TestFacebookBadIDsAreNotSent(t *testing.T) {
 	client := b.client(t, domain.Facebook)
 	for _, id := range []string{"", "..", "1/2", "me?x=1", strings.Repeat("1", 300)} {
 		at := platforms.Target{AccessToken: "Tok3n", ExternalID: id}
-		_, err := client.Account(t.Context(), at, platforms.AccountRequest{})
-		requireClass(t, platforms.ClassInvalid, err)
-		_, err = client.Posts(t.Context(), at, "")
-		requireClass(t, platforms.ClassInvalid, err)
+		requireClass(t, platforms.ClassInvalid, client.accountErr(at))
+		requireClass(t, platforms.ClassInvalid, client.postsErr(at, ""))
 	}
 	at := platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
 	for _, cursor := range []string{"nonsense", "posts:0:", "posts:51:x", "likes:5:x", "posts:5:" + strings.Repeat("x", 3000)} {
-		_, err := client.Posts(t.Context(), at, cursor)
-		requireClass(t, platforms.ClassInvalid, err)
+		requireClass(t, platforms.ClassInvalid, client.postsErr(at, cursor))
 	}
-	snaps, err := client.PostMetrics(t.Context(), at, []platforms.Post{{ID: "../1"}})
-	require.NoError(t, err)
+	snaps := client.metrics(at, []platforms.Post{{ID: "../1"}})
 	require.Equal(t, platforms.ClassInvalid, snaps[0].Err.Class)
 	require.Empty(t, b.ops())
 }
@@ -109,8 +101,7 @@ func TestBadRanges(t *testing.T) {
 			{Since: testNow.AddDate(0, 0, -1), Until: testNow.AddDate(0, 0, -2)},
 			{Since: testNow, Until: testNow},
 		} {
-			_, err := b.client(t, p).Account(t.Context(), at, req)
-			requireClass(t, platforms.ClassInvalid, err)
+			requireClass(t, platforms.ClassInvalid, b.client(t, p).accountErr(at, req))
 		}
 	}
 	require.Empty(t, b.ops())
@@ -122,11 +113,9 @@ func TestRangeAtMidnight(t *testing.T) {
 	b := setup(t)
 	account := addInstagram(b, simulator.Traps{})
 	b.advance(20 * time.Hour) // midnight in California
-	_, err := b.client(t, domain.Instagram).Account(t.Context(), target(account), platforms.AccountRequest{Since: b.clock()})
-	require.NoError(t, err)
+	b.client(t, domain.Instagram).account(target(account), platforms.AccountRequest{Since: b.clock()})
 	page := addPage(b, simulator.Traps{})
-	_, err = b.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{Since: b.clock()})
-	require.NoError(t, err)
+	b.client(t, domain.Facebook).account(target(page), platforms.AccountRequest{Since: b.clock()})
 }
 
 // graph.instagram.com tells usage in words of its own: read as 0 %, nothing would be held before the throttle.
@@ -137,15 +126,13 @@ func TestInstagramLoginUsage(t *testing.T) {
 		_, _ = w.Write([]byte(`{"id":"app1","user_id":"1","followers_count":3,"media_count":1,"data":[]}`))
 	})
 	at := platforms.Target{AccessToken: "Tok3n", ExternalID: "1", InstagramLogin: true}
-	_, err := frozen.client(t, domain.Instagram).Account(t.Context(), at, platforms.AccountRequest{})
-	require.NoError(t, err)
+	frozen.client(t, domain.Instagram).account(at)
 	require.Equal(t, []platforms.Usage{{Scope: "app", CallCount: 97, TotalCPUTime: 12}}, frozen.lastCall().Usage)
 	require.Equal(t, 97, frozen.lastCall().Usage[0].Percent())
 
 	b := setup(t, func(s *simulator.Config, _ *platforms.Config) { s.MetaPerDay = 5 })
 	account := b.sim.AddInstagram(simulator.Account{ID: "17841", InstagramLogin: true})
-	_, err = b.client(t, domain.Instagram).Account(t.Context(), target(account), platforms.AccountRequest{})
-	require.NoError(t, err)
+	b.client(t, domain.Instagram).account(target(account))
 	require.Equal(t, []platforms.Usage{{Scope: "app", CallCount: 100, TotalCPUTime: 25}}, b.lastCall().Usage)
 }
 
@@ -161,15 +148,12 @@ func TestMetaCallsAreProven(t *testing.T) {
 		_, _ = w.Write([]byte(`{"id":"1","user_id":"1","followers_count":1,"media_count":1,"access_token":"SimaccNew","expires_in":5000,"data":[]}`))
 	})
 	at := platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
-	_, err := b.client(t, domain.Facebook).Account(t.Context(), at, platforms.AccountRequest{})
-	require.NoError(t, err)
-	_, err = b.client(t, domain.Facebook).PostMetrics(t.Context(), at, []platforms.Post{{ID: "1_1"}, {ID: "1_2"}})
+	b.client(t, domain.Facebook).account(at)
+	_, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), at, []platforms.Post{{ID: "1_1"}, {ID: "1_2"}})
 	require.Error(t, err, "no answer of a batch")
 	at.InstagramLogin = true
-	_, err = b.client(t, domain.Instagram).Account(t.Context(), at, platforms.AccountRequest{})
-	require.NoError(t, err)
-	_, err = b.client(t, domain.Instagram).Refresh(t.Context(), platforms.RefreshRequest{Target: at})
-	require.NoError(t, err)
+	b.client(t, domain.Instagram).account(at)
+	b.client(t, domain.Instagram).refresh(platforms.RefreshRequest{Target: at})
 	require.Len(t, seen, 2+1+5+1)
 	for i, got := range seen {
 		require.Equal(t, proof, got, i)
@@ -177,8 +161,7 @@ func TestMetaCallsAreProven(t *testing.T) {
 
 	unproven := setup(t, func(_ *simulator.Config, c *platforms.Config) { c.Facebook.ClientSecret = "" })
 	page := addPage(unproven, simulator.Traps{})
-	_, err = unproven.client(t, domain.Facebook).Account(t.Context(), target(page), platforms.AccountRequest{})
-	require.Contains(t, requireClass(t, platforms.ClassInvalid, err).Words, "appsecret_proof")
+	require.Contains(t, requireClass(t, platforms.ClassInvalid, unproven.client(t, domain.Facebook).accountErr(target(page))).Words, "appsecret_proof")
 }
 
 // Meta answers with another version when the one that was asked is over: that is noted, once.
@@ -189,8 +172,7 @@ func TestOtherGraphVersionIsNoted(t *testing.T) {
 		_, _ = w.Write([]byte(`{"id":"1","followers_count":1,"data":[]}`))
 	})
 	for range 2 {
-		_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}, platforms.AccountRequest{})
-		require.NoError(t, err)
+		b.client(t, domain.Facebook).account(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"})
 	}
 	require.Equal(t, 1, strings.Count(b.logs.String(), `"asked":"v26.0","answers":"v27.0"`))
 }

@@ -24,8 +24,7 @@ func TestInstagramAccount(t *testing.T) {
 	for _, login := range []bool{false, true} {
 		b := setup(t)
 		account := b.sim.AddInstagram(simulator.Account{ID: "17841", InstagramLogin: login})
-		snap, err := b.client(t, domain.Instagram).Account(t.Context(), target(account), platforms.AccountRequest{})
-		require.NoError(t, err)
+		snap := b.client(t, domain.Instagram).account(target(account))
 		require.Empty(t, snap.Missing)
 		require.Equal(t, []string{"ig_user", "ig_reach", "ig_reach", "ig_totals", "ig_totals"}, b.ops())
 		require.Equal(t, simulator.FollowersAt(seed, "17841", testNow), figure(t, snap, "followers", "", "").Value)
@@ -54,24 +53,21 @@ func TestInstagramRange(t *testing.T) {
 	account := addInstagram(b, simulator.Traps{})
 	client := b.client(t, domain.Instagram)
 	since := time.Date(2026, 9, 30, 7, 0, 0, 0, time.UTC)
-	snap, err := client.Account(t.Context(), target(account), platforms.AccountRequest{Since: since, Until: time.Date(2026, 11, 10, 8, 0, 0, 0, time.UTC)})
-	require.NoError(t, err)
+	snap := client.account(target(account), platforms.AccountRequest{Since: since, Until: time.Date(2026, 11, 10, 8, 0, 0, 0, time.UTC)})
 	require.Len(t, b.ops(), 1+2+1+41, "reach in windows of 30 days, totals by day")
 	for day := since; day.Format(time.DateOnly) < "2026-11-10"; day = day.AddDate(0, 0, 1) {
 		label := day.Format(time.DateOnly)
 		require.Equal(t, simulator.ViewsOn(seed, account.ID, label), figure(t, snap, "views", "", label).Value)
 		require.Equal(t, simulator.ReachOn(seed, account.ID, label, 1), figure(t, snap, "reach", "day", label).Value)
 	}
-	_, err = client.Account(t.Context(), target(account), platforms.AccountRequest{Since: testNow.AddDate(-1, 0, 0)})
-	requireClass(t, platforms.ClassInvalid, err)
+	requireClass(t, platforms.ClassInvalid, client.accountErr(target(account), platforms.AccountRequest{Since: testNow.AddDate(-1, 0, 0)}))
 }
 
 func TestInstagramDemographics(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	account := addInstagram(b, simulator.Traps{})
-	snap, err := b.client(t, domain.Instagram).Account(t.Context(), target(account), platforms.AccountRequest{Demographics: true})
-	require.NoError(t, err)
+	snap := b.client(t, domain.Instagram).account(target(account), platforms.AccountRequest{Demographics: true})
 	facets := map[string]int{}
 	for _, d := range snap.Demographics {
 		facets[d.Facet] = len(d.Values)
@@ -104,8 +100,7 @@ func TestInstagramMedia(t *testing.T) {
 	}
 	posts = append(posts[:20], platforms.Post{ID: "18001"}, platforms.Post{ID: "404"})
 	b.ops()
-	snaps, err := client.PostMetrics(t.Context(), target(account), posts)
-	require.NoError(t, err)
+	snaps := client.metrics(target(account), posts)
 	require.Len(t, b.ops(), 20+2+1, "a call each, one more for the type that was not known, one for the dead one")
 	for _, s := range snaps[:21] {
 		want := simulator.PostAt(seed, s.Post.ID, created[s.Post.ID], testNow)
@@ -133,8 +128,7 @@ func TestInstagramRetiredMetricIsNamedByTheRefusal(t *testing.T) {
 	account := addInstagram(b, simulator.Traps{RetiredMetrics: []string{"views"}})
 	client := b.client(t, domain.Instagram)
 	for _, calls := range []int{6, 5} {
-		snap, err := client.Account(t.Context(), target(account), platforms.AccountRequest{})
-		require.NoError(t, err)
+		snap := client.account(target(account))
 		require.Equal(t, map[string]string{"views": "unsupported", "impressions": "unsupported"}, reasons(snap.Missing))
 		require.True(t, hasFigure(snap, "engagement"))
 		require.Len(t, b.ops(), calls, "one call too many, once")
@@ -148,8 +142,7 @@ func TestInstagramHiddenLikes(t *testing.T) {
 		ID: "17842", Posts: []simulator.Post{{ID: "1", Created: testNow.AddDate(0, 0, -3)}},
 		Traps: simulator.Traps{HiddenLikes: true, NoReadInsights: true},
 	})
-	snaps, err := b.client(t, domain.Instagram).PostMetrics(t.Context(), target(account), []platforms.Post{{ID: "1", Type: platforms.TypePhoto}})
-	require.NoError(t, err)
+	snaps := b.client(t, domain.Instagram).metrics(target(account), []platforms.Post{{ID: "1", Type: platforms.TypePhoto}})
 	require.Nil(t, snaps[0].Counts.Likes, "hidden is not 0")
 	require.NotNil(t, snaps[0].Counts.Comments, "from the object, where insights are empty")
 	require.Equal(t, "empty", reasons(snaps[0].Missing)["likes"])
@@ -164,14 +157,12 @@ func TestInstagramMediaWithoutInsights(t *testing.T) {
 	account := b.sim.AddInstagram(simulator.Account{ID: "17843", Posts: posts, Traps: simulator.Traps{FewViewers: true}})
 	client := b.client(t, domain.Instagram)
 	ask := []platforms.Post{{ID: "2", Type: platforms.TypeStory}, {ID: "1", Type: platforms.TypePhoto}}
-	snaps, err := client.PostMetrics(t.Context(), target(account), ask)
-	require.NoError(t, err)
+	snaps := client.metrics(target(account), ask)
 	require.Equal(t, platforms.ClassNoData, snaps[0].Err.Class)
 	require.Nil(t, snaps[1].Err)
 
 	b.sim.SetTraps(domain.Instagram, account.ID, simulator.Traps{BeforeBusiness: true})
-	snaps, err = client.PostMetrics(t.Context(), target(account), ask)
-	require.NoError(t, err)
+	snaps = client.metrics(target(account), ask)
 	require.Equal(t, platforms.ClassNoData, snaps[0].Err.Class)
 	require.NotNil(t, snaps[1].Counts.Likes)
 	require.Nil(t, snaps[1].Counts.Views)
@@ -184,8 +175,7 @@ func TestInstagramWrongTypeFallsBack(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	account := b.sim.AddInstagram(simulator.Account{ID: "17844", Posts: []simulator.Post{{ID: "2", Kind: simulator.KindStory, Created: testNow.Add(-time.Hour)}}})
-	snaps, err := b.client(t, domain.Instagram).PostMetrics(t.Context(), target(account), []platforms.Post{{ID: "2", Type: platforms.TypePhoto}})
-	require.NoError(t, err)
+	snaps := b.client(t, domain.Instagram).metrics(target(account), []platforms.Post{{ID: "2", Type: platforms.TypePhoto}})
 	require.NotNil(t, snaps[0].Counts.Views)
 	require.NotNil(t, snaps[0].Counts.Reach)
 }
@@ -195,8 +185,7 @@ func TestInstagramThrottleInTheMiddle(t *testing.T) {
 	b := setup(t, func(s *simulator.Config, _ *platforms.Config) { s.MetaPerDay = 2 })
 	account := addInstagram(b, simulator.Traps{})
 	client := b.client(t, domain.Instagram)
-	snap, err := client.Account(t.Context(), target(account), platforms.AccountRequest{})
-	require.NoError(t, err)
+	snap := client.account(target(account))
 	require.Equal(t, platforms.ClassThrottled, snap.Incomplete.Class)
 	require.Equal(t, "80002", snap.Incomplete.Code)
 	require.Len(t, b.ops(), 3, "no call after the refusal")
@@ -209,20 +198,17 @@ func TestInstagramRefresh(t *testing.T) {
 	b := setup(t)
 	account := b.sim.AddInstagram(simulator.Account{ID: "17845", InstagramLogin: true})
 	client := b.client(t, domain.Instagram)
-	tokens, err := client.Refresh(t.Context(), platforms.RefreshRequest{Target: target(account)})
-	require.NoError(t, err)
+	tokens := client.refresh(platforms.RefreshRequest{Target: target(account)})
 	require.Equal(t, testNow.Add(60*24*time.Hour), tokens.ExpiresAt)
 	require.Empty(t, tokens.RefreshToken)
-	_, err = client.Account(t.Context(), platforms.Target{AccessToken: tokens.AccessToken, ExternalID: "17845", InstagramLogin: true}, platforms.AccountRequest{})
-	require.NoError(t, err)
+	client.account(platforms.Target{AccessToken: tokens.AccessToken, ExternalID: "17845", InstagramLogin: true})
 
 	// The token is in the address and in the platform's message; neither shows.
-	_, err = client.Refresh(t.Context(), platforms.RefreshRequest{Target: platforms.Target{AccessToken: "Tok3nDead", InstagramLogin: true}})
-	requireClass(t, platforms.ClassReconnect, err)
-	_, err = client.Refresh(t.Context(), platforms.RefreshRequest{Target: platforms.Target{InstagramLogin: true}})
-	requireClass(t, platforms.ClassReconnect, err)
-	_, err = client.Refresh(t.Context(), platforms.RefreshRequest{Target: platforms.Target{AccessToken: "Tok3n"}})
+	requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.RefreshRequest{Target: platforms.Target{AccessToken: "Tok3nDead", InstagramLogin: true}}))
+	requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.RefreshRequest{Target: platforms.Target{InstagramLogin: true}}))
+	_, err := client.Refresh(t.Context(), platforms.RefreshRequest{Target: platforms.Target{AccessToken: "Tok3n"}})
 	require.ErrorIs(t, err, platforms.ErrNoRefresh)
+	require.ErrorIs(t, b.client(t, domain.Facebook).refreshErr(platforms.RefreshRequest{}), platforms.ErrNoRefresh)
 }
 
 // What Instagram says of a renewal is by its error object: neither a token beside it, nor the status, nor the older
@@ -288,8 +274,7 @@ func TestGoldenInstagram(t *testing.T) {
 		_, _ = w.Write(file(name))
 	})
 	client, at := b.client(t, domain.Instagram), platforms.Target{AccessToken: "Tok3n", ExternalID: "178"}
-	snap, err := client.Account(t.Context(), at, platforms.AccountRequest{Since: time.Date(2026, 11, 18, 9, 0, 0, 0, time.UTC), Until: time.Date(2026, 11, 19, 8, 0, 0, 0, time.UTC)})
-	require.NoError(t, err)
+	snap := client.account(at, platforms.AccountRequest{Since: time.Date(2026, 11, 18, 9, 0, 0, 0, time.UTC), Until: time.Date(2026, 11, 19, 8, 0, 0, 0, time.UTC)})
 	flow := func(name, source string, value int64) domain.Figure {
 		return domain.Figure{Name: name, Kind: domain.DayFlow, Source: source, Day: "2026-11-18", Value: value}
 	}
@@ -304,8 +289,7 @@ func TestGoldenInstagram(t *testing.T) {
 	}, snap.Figures)
 	require.Equal(t, map[string]string{"comments": "empty", "shares": "empty"}, reasons(snap.Missing))
 
-	page, err := client.Posts(t.Context(), at, "")
-	require.NoError(t, err)
+	page := client.posts(at, "")
 	require.Equal(t, platforms.PostsPage{Next: "stories:50:", Skip: "stories:50:", Posts: []platforms.Post{
 		{
 			ID: "17900000000000001", Type: "reel", Content: "Croissants", MediaURL: "https://cdn.example/a.jpg",
@@ -313,8 +297,7 @@ func TestGoldenInstagram(t *testing.T) {
 		},
 		{ID: "17900000000000002", Type: "carousel", Permalink: "https://www.instagram.com/p/b", PublishedAt: time.Date(2026, 9, 27, 17, 5, 11, 0, time.UTC)},
 	}}, page)
-	snaps, err := client.PostMetrics(t.Context(), at, page.Posts[:1])
-	require.NoError(t, err)
+	snaps := client.metrics(at, page.Posts[:1])
 	require.Equal(t, domain.Counts{
 		Likes: new(int64(50)), Comments: new(int64(6)), Shares: new(int64(0)), Views: new(int64(1000)), Impressions: new(int64(1000)), Reach: new(int64(800)),
 		Saves: new(int64(31)), AvgWatch: new(int64(8342)),
@@ -367,25 +350,6 @@ func TestInstagramRefusalInAnyWords(t *testing.T) {
 	}
 }
 
-// One old object that has lost a metric costs only itself: the others of its kind are asked for it as before.
-func TestInstagramMetricRefusedForOneMediaCostsNoOther(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	account := b.sim.AddInstagram(simulator.Account{
-		ID: "17845", Posts: []simulator.Post{{ID: "1", Created: testNow.AddDate(0, 0, -3)}, {ID: "2", Created: testNow.AddDate(0, 0, -3)}},
-		Traps: simulator.Traps{RefusedMedia: map[string][]string{"1": {"views"}}},
-	})
-	client := b.client(t, domain.Instagram)
-	for range 2 {
-		snaps, err := client.PostMetrics(t.Context(), target(account), []platforms.Post{{ID: "1", Type: platforms.TypePhoto}, {ID: "2", Type: platforms.TypePhoto}})
-		require.NoError(t, err)
-		require.Nil(t, snaps[0].Counts.Views)
-		require.NotNil(t, snaps[0].Counts.Reach)
-		require.NotNil(t, snaps[0].Counts.Shares)
-		require.NotNil(t, snaps[1].Counts.Views)
-	}
-}
-
 // A request that is wrong as a whole is no metric's fault: nothing is remembered against them.
 func TestInstagramWrongRequestIsNoMetricsFault(t *testing.T) {
 	t.Parallel()
@@ -402,12 +366,10 @@ func TestInstagramWrongRequestIsNoMetricsFault(t *testing.T) {
 		}
 	})
 	client, at := b.client(t, domain.Instagram), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
-	snap, err := client.Account(t.Context(), at, platforms.AccountRequest{})
-	require.NoError(t, err)
+	snap := client.account(at)
 	require.Equal(t, "error", reasons(snap.Missing)["views"])
 	wrong = false
-	snap, err = client.Account(t.Context(), at, platforms.AccountRequest{})
-	require.NoError(t, err)
+	snap = client.account(at)
 	require.True(t, hasFigure(snap, "views"))
 }
 
@@ -418,7 +380,6 @@ func TestInstagramAdIsItsOwnType(t *testing.T) {
 		_, _ = w.Write([]byte(`{"data":[{"id":"1","media_type":"IMAGE","media_product_type":"AD"},{"id":"2","media_type":"VIDEO","media_product_type":"AD"},
 			{"id":"3","media_type":"IMAGE","media_product_type":"FEED"}]}`))
 	})
-	page, err := b.client(t, domain.Instagram).Posts(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "9"}, "")
-	require.NoError(t, err)
+	page := b.client(t, domain.Instagram).posts(platforms.Target{AccessToken: "Tok3n", ExternalID: "9"}, "")
 	require.Equal(t, []string{platforms.TypeAd, platforms.TypeAd, platforms.TypePhoto}, []string{page.Posts[0].Type, page.Posts[1].Type, page.Posts[2].Type})
 }

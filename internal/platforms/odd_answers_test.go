@@ -2,7 +2,6 @@ package platforms_test
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -12,31 +11,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
-
-// answering gives a platform's client whose platform is the handler.
-func answering(t *testing.T, p domain.Platform, handler http.HandlerFunc, observe ...func(platforms.CallStats)) platforms.Client {
-	t.Helper()
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
-	e := platforms.Endpoint{BaseURL: server.URL, AuthURL: server.URL}
-	cfg := platforms.Config{Facebook: platforms.Endpoint{BaseURL: server.URL}, Instagram: platforms.Endpoint{BaseURL: server.URL}, LinkedIn: e, TikTok: platforms.Endpoint{BaseURL: server.URL}}
-	for _, o := range observe {
-		cfg.Observe = o
-	}
-	set, err := platforms.New(cfg)
-	require.NoError(t, err)
-	t.Cleanup(set.Close)
-	client, err := set.For(p)
-	require.NoError(t, err)
-	return client
-}
-
-func always(status int, body string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(status)
-		_, _ = w.Write([]byte(body))
-	}
-}
 
 // An answer that names nobody is a hiccup; only another account's id means that the token is another's.
 func TestAnswerThatNamesNobodyKillsNoConnection(t *testing.T) {
@@ -56,7 +30,7 @@ func TestAnswerThatNamesNobodyKillsNoConnection(t *testing.T) {
 		{domain.TikTok, `{"data":{},"error":{"code":"ok"}}`, platforms.ClassRetry},
 		{domain.TikTok, `{"data":{"user":{"open_id":"999"}},"error":{"code":"ok"}}`, platforms.ClassReconnect},
 	} {
-		_, err := answering(t, tc.platform, always(http.StatusOK, tc.body)).
+		_, err := canned(t, always(http.StatusOK, tc.body)).client(t, tc.platform).
 			Account(t.Context(), platforms.Target{AccessToken: "x", ExternalID: "100"}, platforms.AccountRequest{})
 		require.Equal(t, tc.want, platforms.ClassOf(err), "%s %s: %v", tc.platform, tc.body, err)
 	}
@@ -76,14 +50,16 @@ func TestLinkedInPostIsZeroOnlyInAWholeAnswer(t *testing.T) {
 		`{"elements":null}`:             nil,
 		`{"elements":"oops"}`:           nil,
 		`{"elements":[` + mine + `,7]}`: nil,
-		`{"elements":[` + mine + `],"paging":{"total":2}}`:         nil,
-		`{"elements":[{"share":"urn:li:share:71"}]}`:               nil,
-		`{"elements":[{"totalShareStatistics":{"likeCount":30}}]}`: nil,
+		`{"elements":[` + mine + `],"paging":{"total":2}}`:                nil,
+		`{"elements":[],"paging":{"total":12}}`:                           nil,
+		`{"elements":[],"paging":{"links":[{"rel":"next","href":"/x"}]}}`: nil,
+		`{"elements":[{"share":"urn:li:share:71"}]}`:                      nil,
+		`{"elements":[{"totalShareStatistics":{"likeCount":30}}]}`:        nil,
 		`{"elements":[{"organizationalEntity":"urn:li:organizationBrand:9","share":"urn:li:share:71","totalShareStatistics":{"likeCount":30}}]}`:           nil,
 		`{"elements":[{"organizationalEntity":"urn:li:organization:9","share":"urn:li:share:71","totalShareStatistics":null}]}`:                            nil,
 		`{"elements":[{"organizationalEntity":"urn:li:organization:9","share":"urn:li:share:71","timeRange":"","totalShareStatistics":{"likeCount":30}}]}`: new(int64(30)),
 	} {
-		got, err := answering(t, domain.LinkedIn, always(http.StatusOK, body)).PostMetrics(t.Context(),
+		got, err := canned(t, always(http.StatusOK, body)).client(t, domain.LinkedIn).PostMetrics(t.Context(),
 			platforms.Target{AccessToken: "x", ExternalID: "9", AccountType: domain.LinkedInCompanyPage}, []platforms.Post{{ID: "urn:li:share:71"}})
 		require.NoError(t, err, body)
 		require.Len(t, got, 1, body)
@@ -98,7 +74,7 @@ func TestLinkedInPostIsZeroOnlyInAWholeAnswer(t *testing.T) {
 // A gateway's success around LinkedIn's error is an error.
 func TestLinkedInErrorInsideOfASuccess(t *testing.T) {
 	t.Parallel()
-	_, err := answering(t, domain.LinkedIn, always(http.StatusOK, `{"status":401,"code":"EXPIRED_ACCESS_TOKEN","message":"expired"}`)).PostMetrics(t.Context(),
+	_, err := canned(t, always(http.StatusOK, `{"status":401,"code":"EXPIRED_ACCESS_TOKEN","message":"expired"}`)).client(t, domain.LinkedIn).PostMetrics(t.Context(),
 		platforms.Target{AccessToken: "x", ExternalID: "9", AccountType: domain.LinkedInCompanyPage}, []platforms.Post{{ID: "urn:li:share:71"}})
 	require.Equal(t, platforms.ClassReconnect, platforms.ClassOf(err))
 }
@@ -115,9 +91,10 @@ func TestLinkedInThrottlesAreOfWhatTheySay(t *testing.T) {
 		`{"status":429,"message":"Application DAY limit is reached."}`:                                                    {platforms.ScopeApp, false},
 		`<html>slow down</html>`: {platforms.ScopeApp, true},
 	} {
-		var seen platforms.CallStats
-		_, err := answering(t, domain.LinkedIn, always(http.StatusTooManyRequests, body), func(s platforms.CallStats) { seen = s }).PostMetrics(t.Context(),
+		b := canned(t, always(http.StatusTooManyRequests, body))
+		_, err := b.client(t, domain.LinkedIn).PostMetrics(t.Context(),
 			platforms.Target{AccessToken: "x", ExternalID: "9", AccountType: domain.LinkedInCompanyPage}, []platforms.Post{{ID: "urn:li:share:71"}})
+		seen := b.lastCall()
 		require.Equal(t, platforms.ClassThrottled, platforms.ClassOf(err), body)
 		require.Equal(t, want.scope, seen.Scope, body)
 		require.Positive(t, seen.RetryAfter, body)
@@ -131,7 +108,7 @@ func TestLinkedInThrottlesAreOfWhatTheySay(t *testing.T) {
 func TestFacebookPostIsReadOnlyUnderItsOwnID(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{batchAnswer("null", "null"), batchAnswer("{}", `{"id":"999_9","shares":{"count":5}}`), "[null,null]"} {
-		got, err := answering(t, domain.Facebook, always(http.StatusOK, body)).PostMetrics(t.Context(),
+		got, err := canned(t, always(http.StatusOK, body)).client(t, domain.Facebook).PostMetrics(t.Context(),
 			platforms.Target{AccessToken: "x", ExternalID: "100"}, []platforms.Post{{ID: "100_1"}, {ID: "100_2"}})
 		requireClass(t, platforms.ClassRetry, err)
 		require.Empty(t, got, body)
@@ -144,7 +121,7 @@ func TestLongListOfAllowedMetricsIsReadWhole(t *testing.T) {
 	known := "impressions, reach, replies, saved, video_views, plays, total_interactions, follows, profile_visits, profile_activity, navigation, " +
 		"ig_reels_video_view_total_time, ig_reels_avg_watch_time, clips_replays_count, ig_reels_aggregated_all_plays_count, reels_skip_rate, " +
 		"reposts, facebook_views, crossposted_views, likes, comments, views"
-	client := answering(t, domain.Instagram, func(w http.ResponseWriter, r *http.Request) {
+	client := canned(t, func(w http.ResponseWriter, r *http.Request) {
 		metrics := r.URL.Query().Get("metric")
 		switch {
 		case metrics == "":
@@ -159,10 +136,9 @@ func TestLongListOfAllowedMetricsIsReadWhole(t *testing.T) {
 			}
 			_, _ = w.Write([]byte(`{"data":[` + strings.Join(data, ",") + `]}`))
 		}
-	})
+	}).client(t, domain.Instagram)
 	for _, account := range []string{"1000", "1001", "1002", "1003"} { // after three accounts a refusal counts for all
-		got, err := client.PostMetrics(t.Context(), platforms.Target{AccessToken: "x", ExternalID: account}, []platforms.Post{{ID: "1", Type: "photo"}})
-		require.NoError(t, err)
+		got := client.metrics(platforms.Target{AccessToken: "x", ExternalID: account}, []platforms.Post{{ID: "1", Type: "photo"}})
 		require.Len(t, got, 1)
 		require.Equal(t, new(int64(7)), got[0].Counts.Views, "views are known, and stay")
 		require.Nil(t, got[0].Counts.Shares)

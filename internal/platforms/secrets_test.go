@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
@@ -63,30 +62,14 @@ func TestSecretsInMessages(t *testing.T) {
 // A short token that looks like a word is known because it is the call's own.
 func TestShortSecretsInMessages(t *testing.T) {
 	t.Parallel()
-	b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusBadRequest)
-		_, _ = w.Write([]byte(`{"error":{"code":190,"message":"no such token: a/b=c or a%2Fb%3Dc"}}`))
-	})
-	_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "a/b=c", ExternalID: "1"}, platforms.AccountRequest{})
-	require.Equal(t, "no such token: [redacted] or [redacted]", requireClass(t, platforms.ClassReconnect, err).Words)
-}
-
-// The simulator repeats unknown tokens as Meta does.
-func TestSecretsOfTheSimulator(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	page := b.sim.AddPage(simulator.Account{ID: "77"})
-	_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "Tok3n-unknown", ExternalID: page.ID}, platforms.AccountRequest{})
-	require.Contains(t, requireClass(t, platforms.ClassReconnect, err).Words, "[redacted]")
+	b := canned(t, always(http.StatusBadRequest, `{"error":{"code":190,"message":"no such token: a/b=c or a%2Fb%3Dc"}}`))
+	require.Equal(t, "no such token: [redacted] or [redacted]", requireClass(t, platforms.ClassReconnect, b.client(t, domain.Facebook).accountErr(platforms.Target{AccessToken: "a/b=c", ExternalID: "1"})).Words)
 }
 
 // Metric and field names are no secrets, long as they are.
 func TestMessagesStayReadable(t *testing.T) {
 	t.Parallel()
-	b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusBadRequest)
-		_, _ = w.Write([]byte(`{"error":{"code":100,"message":"(#100) Tried accessing nonexisting field (page_video_complete_views_30s_autoplayed)"}}`))
-	})
+	b := canned(t, always(http.StatusBadRequest, `{"error":{"code":100,"message":"(#100) Tried accessing nonexisting field (page_video_complete_views_30s_autoplayed)"}}`))
 	_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}, platforms.AccountRequest{})
 	require.Equal(t, "(#100) Tried accessing nonexisting field (page_video_complete_views_30s_autoplayed)", platforms.Words(err))
 	require.EqualError(t, err, "facebook page: invalid (HTTP 400, code 100)", "the words name people, and errors end in logs")
@@ -95,10 +78,7 @@ func TestMessagesStayReadable(t *testing.T) {
 // What stands in the place of a code and is a sentence is none: codes go into logs and events.
 func TestCodesAreNoSentences(t *testing.T) {
 	t.Parallel()
-	b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusBadRequest)
-		_, _ = w.Write([]byte(`{"error":{"code":"Erna Meier has left","message":"m"}}`))
-	})
+	b := canned(t, always(http.StatusBadRequest, `{"error":{"code":"Erna Meier has left","message":"m"}}`))
 	_, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}, platforms.AccountRequest{})
 	require.ErrorContains(t, err, "code unreadable")
 	require.NotContains(t, err.Error(), "Erna")

@@ -142,11 +142,19 @@ func canned(t *testing.T, handler http.HandlerFunc, change ...func(*platforms.Co
 	return b
 }
 
-func (b *bundle) client(t *testing.T, p domain.Platform) platforms.Client {
+func (b *bundle) client(t *testing.T, p domain.Platform) scanning {
 	t.Helper()
 	c, err := b.set.For(p)
 	require.NoError(t, err)
-	return scanning{c, b}
+	return scanning{c, b, t}
+}
+
+// always answers every call alike.
+func always(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	}
 }
 
 // requireNoSecrets scans all that was logged, observed and returned as an error. Every token of the
@@ -164,10 +172,12 @@ func (b *bundle) requireNoSecrets(t *testing.T) {
 	}
 }
 
-// scanning is a Client that keeps the text of every error for requireNoSecrets.
+// scanning is a Client that keeps the text of every error for requireNoSecrets. Its lowercase methods fail the test on an
+// error; those that end in Err answer only the error.
 type scanning struct {
 	platforms.Client
 	b *bundle
+	t *testing.T
 }
 
 func (s scanning) note(values ...any) {
@@ -206,6 +216,54 @@ func (s scanning) Refresh(ctx context.Context, r platforms.RefreshRequest) (plat
 	tokens, err := s.Client.Refresh(ctx, r)
 	s.note(err, tokens, r)
 	return tokens, err
+}
+
+func (s scanning) account(at platforms.Target, request ...platforms.AccountRequest) platforms.AccountSnapshot {
+	s.t.Helper()
+	snap, err := s.Account(s.t.Context(), at, append(request, platforms.AccountRequest{})[0])
+	require.NoError(s.t, err)
+	return snap
+}
+
+func (s scanning) posts(at platforms.Target, cursor string) platforms.PostsPage {
+	s.t.Helper()
+	page, err := s.Posts(s.t.Context(), at, cursor)
+	require.NoError(s.t, err)
+	return page
+}
+
+func (s scanning) metrics(at platforms.Target, posts []platforms.Post) []platforms.PostSnapshot {
+	s.t.Helper()
+	snaps, err := s.PostMetrics(s.t.Context(), at, posts)
+	require.NoError(s.t, err)
+	return snaps
+}
+
+func (s scanning) refresh(r platforms.RefreshRequest) platforms.Tokens {
+	s.t.Helper()
+	tokens, err := s.Refresh(s.t.Context(), r)
+	require.NoError(s.t, err)
+	return tokens
+}
+
+func (s scanning) accountErr(at platforms.Target, request ...platforms.AccountRequest) error {
+	_, err := s.Account(s.t.Context(), at, append(request, platforms.AccountRequest{})[0])
+	return err
+}
+
+func (s scanning) postsErr(at platforms.Target, cursor string) error {
+	_, err := s.Posts(s.t.Context(), at, cursor)
+	return err
+}
+
+func (s scanning) metricsErr(at platforms.Target, posts []platforms.Post) error {
+	_, err := s.PostMetrics(s.t.Context(), at, posts)
+	return err
+}
+
+func (s scanning) refreshErr(r platforms.RefreshRequest) error {
+	_, err := s.Refresh(s.t.Context(), r)
+	return err
 }
 
 func target(a simulator.Account) platforms.Target {

@@ -25,7 +25,7 @@ func (b *bundle) signIn(t *testing.T, p domain.Platform) scanningSignIn {
 	t.Helper()
 	s, err := b.set.SignIn(p)
 	require.NoError(t, err)
-	return scanningSignIn{s, scanning{b: b}}
+	return scanningSignIn{s, scanning{b: b, t: t}}
 }
 
 type scanningSignIn struct {
@@ -127,15 +127,12 @@ func TestFacebookSignIn(t *testing.T) {
 	// The page's token reads the page, and the Instagram account behind it, for ever.
 	b.advance(70 * 24 * time.Hour)
 	for _, o := range c.Offered[:2] {
-		snap, err := b.client(t, o.Platform).Account(t.Context(), platforms.Target{AccessToken: o.AccessToken, ExternalID: o.ExternalID}, platforms.AccountRequest{})
-		require.NoError(t, err)
+		snap := b.client(t, o.Platform).account(platforms.Target{AccessToken: o.AccessToken, ExternalID: o.ExternalID})
 		require.True(t, hasFigure(snap, domain.MetricFollowers))
 		require.True(t, hasFigure(snap, domain.MetricReach))
-		posts, err := b.client(t, o.Platform).Posts(t.Context(), platforms.Target{AccessToken: o.AccessToken, ExternalID: o.ExternalID}, "")
-		require.NoError(t, err)
+		posts := b.client(t, o.Platform).posts(platforms.Target{AccessToken: o.AccessToken, ExternalID: o.ExternalID}, "")
 		if o.Platform == domain.Instagram {
-			metrics, err := b.client(t, o.Platform).PostMetrics(t.Context(), platforms.Target{AccessToken: o.AccessToken, ExternalID: o.ExternalID}, posts.Posts[:1])
-			require.NoError(t, err)
+			metrics := b.client(t, o.Platform).metrics(platforms.Target{AccessToken: o.AccessToken, ExternalID: o.ExternalID}, posts.Posts[:1])
 			require.NotEmpty(t, metrics[0].Counts)
 		}
 	}
@@ -152,8 +149,7 @@ func TestFacebookScopesDeclined(t *testing.T) {
 		"business_management", "instagram_basic", "instagram_manage_insights", "pages_read_user_content", "read_insights",
 	}, c.Declined)
 	require.Equal(t, []string{"facebook 90011"}, offeredIDs(c), "the account behind the page is not told")
-	snap, err := b.client(t, domain.Facebook).Account(t.Context(), platforms.Target{AccessToken: c.Offered[0].AccessToken, ExternalID: "90011"}, platforms.AccountRequest{})
-	require.NoError(t, err)
+	snap := b.client(t, domain.Facebook).account(platforms.Target{AccessToken: c.Offered[0].AccessToken, ExternalID: "90011"})
 	require.False(t, hasFigure(snap, domain.MetricReach), "no read_insights: 200 and no data")
 	none := consented(t, b.signIn(t, domain.Facebook), simulator.Mara, url.Values{"decision": {"consent"}})
 	require.Empty(t, none.Offered)
@@ -216,13 +212,11 @@ func TestInstagramSignIn(t *testing.T) {
 	require.Equal(t, []string{"instagram_business_manage_insights"}, c.Declined)
 	require.Equal(t, testNow.Add(60*24*time.Hour), c.Tokens.ExpiresAt)
 	at := platforms.Target{AccessToken: c.Tokens.AccessToken, ExternalID: "90031", InstagramLogin: true}
-	snap, err := b.client(t, domain.Instagram).Account(t.Context(), at, platforms.AccountRequest{})
-	require.NoError(t, err)
+	snap := b.client(t, domain.Instagram).account(at)
 	require.True(t, hasFigure(snap, domain.MetricFollowers))
 	require.Equal(t, platforms.ReasonPermission, reasons(snap.Missing)[domain.MetricReach])
 	b.advance(25 * time.Hour)
-	renewed, err := b.client(t, domain.Instagram).Refresh(t.Context(), platforms.RefreshRequest{Target: at})
-	require.NoError(t, err)
+	renewed := b.client(t, domain.Instagram).refresh(platforms.RefreshRequest{Target: at})
 	at.AccessToken = renewed.AccessToken
 	consented(t, s, simulator.Mara, everything(defaults().Instagram))
 	snap, err = b.client(t, domain.Instagram).Account(t.Context(), at, platforms.AccountRequest{})
@@ -256,12 +250,10 @@ func TestLinkedInSignIn(t *testing.T) {
 	require.Equal(t, "Page 80100", c.Offered[101].Name)
 	for _, o := range []platforms.Offered{c.Offered[0], c.Offered[101]} {
 		require.True(t, o.MayRead)
-		snap, err := b.client(t, domain.LinkedIn).Account(t.Context(), platforms.Target{AccessToken: c.Tokens.AccessToken, ExternalID: o.ExternalID, AccountType: o.AccountType}, platforms.AccountRequest{})
-		require.NoError(t, err)
+		snap := b.client(t, domain.LinkedIn).account(platforms.Target{AccessToken: c.Tokens.AccessToken, ExternalID: o.ExternalID, AccountType: o.AccountType})
 		require.True(t, hasFigure(snap, domain.MetricFollowers))
 	}
-	_, err := b.client(t, domain.LinkedIn).Account(t.Context(), platforms.Target{AccessToken: c.Tokens.AccessToken, ExternalID: "90041", AccountType: domain.LinkedInCompanyPage}, platforms.AccountRequest{})
-	requireClass(t, platforms.ClassPermission, err) // somebody else's page
+	requireClass(t, platforms.ClassPermission, b.client(t, domain.LinkedIn).accountErr(platforms.Target{AccessToken: c.Tokens.AccessToken, ExternalID: "90041", AccountType: domain.LinkedInCompanyPage})) // somebody else's page
 }
 
 // A consent to other scopes kills the tokens of earlier ones; giving back kills one token.
@@ -310,28 +302,22 @@ func TestTikTokSignIn(t *testing.T) {
 	require.Equal(t, testNow.Add(180*24*time.Hour), c.Tokens.RefreshExpiresAt)
 	client := b.client(t, domain.TikTok)
 	at := platforms.Target{AccessToken: c.Tokens.AccessToken, ExternalID: "open-mara"}
-	_, err = client.Account(t.Context(), at, platforms.AccountRequest{})
-	require.NoError(t, err)
-	_, err = client.Posts(t.Context(), at, "")
-	requireClass(t, platforms.ClassPermission, err)
+	client.account(at)
+	requireClass(t, platforms.ClassPermission, client.postsErr(at, ""))
 
 	// Two consents live side by side, each with refresh tokens of its own.
 	second := consented(t, s, simulator.Mara, everything(defaults().TikTok))
 	require.Equal(t, "marabakes", second.Offered[0].Username)
 	for _, refresh := range []string{c.Tokens.RefreshToken, second.Tokens.RefreshToken} {
-		tokens, err := client.Refresh(t.Context(), platforms.RefreshRequest{Target: at, RefreshToken: refresh})
-		require.NoError(t, err)
-		_, err = client.Refresh(t.Context(), platforms.RefreshRequest{Target: at, RefreshToken: refresh})
-		requireClass(t, platforms.ClassReconnect, err)
+		tokens := client.refresh(platforms.RefreshRequest{Target: at, RefreshToken: refresh})
+		requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.RefreshRequest{Target: at, RefreshToken: refresh}))
 		at.AccessToken = tokens.AccessToken
 	}
-	_, err = client.Posts(t.Context(), at, "")
-	require.NoError(t, err)
+	client.posts(at, "")
 	require.NoError(t, s.GiveBack(t.Context(), second.Tokens))
 	for _, token := range []string{at.AccessToken, c.Tokens.AccessToken, second.Tokens.AccessToken} {
 		at.AccessToken = token
-		_, err = client.Account(t.Context(), at, platforms.AccountRequest{})
-		requireClass(t, platforms.ClassReconnect, err)
+		requireClass(t, platforms.ClassReconnect, client.accountErr(at))
 	}
 	requireClass(t, platforms.ClassInvalid, s.GiveBack(t.Context(), second.Tokens))
 }

@@ -282,10 +282,7 @@ func TestRefusedCodesOnTheWire(t *testing.T) {
 		`{"error_type":"OAuthException","code":400,"error_message":"Invalid platform app"}`:                                       platforms.ClassInvalid,
 		`{"error":{"message":"An unexpected error has occurred.","type":"OAuthException","code":2,"is_transient":true}}`:          platforms.ClassRetry,
 	} {
-		b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(http.StatusBadRequest)
-			_, _ = w.Write([]byte(sentence))
-		})
+		b := canned(t, always(http.StatusBadRequest, sentence))
 		p := domain.Facebook
 		if strings.Contains(sentence, "error_type") {
 			p = domain.Instagram

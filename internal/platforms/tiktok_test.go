@@ -18,22 +18,6 @@ func addTikTok(b *bundle, traps simulator.Traps) simulator.Account {
 	})
 }
 
-func TestTikTokAccount(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	user := addTikTok(b, simulator.Traps{})
-	snap, err := b.client(t, domain.TikTok).Account(t.Context(), target(user), platforms.AccountRequest{})
-	require.NoError(t, err)
-	likes := simulator.LikesAt(seed, user.ID, testNow)
-	require.Equal(t, platforms.AccountSnapshot{Figures: []domain.Figure{
-		{Name: "followers", Kind: domain.Stock, Value: simulator.FollowersAt(seed, user.ID, testNow), Source: "follower_count"},
-		{Name: "posts", Kind: domain.Stock, Value: int64(len(b.sim.Posts(domain.TikTok, user.ID, testNow))), Source: "video_count"},
-		{Name: "likes", Kind: domain.Cumulative, Value: likes, Source: "likes_count"},
-		{Name: "engagement", Kind: domain.Cumulative, Value: likes, Source: "likes_count"},
-	}}, snap)
-	require.Equal(t, []string{"user_info"}, b.ops())
-}
-
 // Paging: the cursor is in milliseconds although create_time is in seconds, ids are beyond 2^53.
 func TestTikTokListing(t *testing.T) {
 	t.Parallel()
@@ -52,8 +36,7 @@ func TestTikTokListing(t *testing.T) {
 		require.NotEmpty(t, p.MediaURL)
 		require.NotEmpty(t, p.Permalink)
 	}
-	_, err := client.Posts(t.Context(), target(user), "yesterday")
-	requireClass(t, platforms.ClassInvalid, err)
+	requireClass(t, platforms.ClassInvalid, client.postsErr(target(user), "yesterday"))
 }
 
 // Unknown, foreign and private ids are silently dropped: not found, never a reading of zeros.
@@ -66,8 +49,7 @@ func TestTikTokQueryDropsIDs(t *testing.T) {
 	posts, _ := allPosts(t, client, target(user))
 	posts = append(posts, platforms.Post{ID: "7999"}, platforms.Post{ID: "123"})
 	b.ops()
-	snaps, err := client.PostMetrics(t.Context(), target(user), posts)
-	require.NoError(t, err)
+	snaps := client.metrics(target(user), posts)
 	require.Len(t, snaps, len(posts))
 	require.Len(t, b.ops(), 3, "20 to a call")
 	gone := 0
@@ -92,29 +74,23 @@ func TestTikTokRefreshRotates(t *testing.T) {
 	user := addTikTok(b, simulator.Traps{})
 	client := b.client(t, domain.TikTok)
 	first := platforms.RefreshRequest{Target: target(user), RefreshToken: user.RefreshToken}
-	tokens, err := client.Refresh(t.Context(), first)
-	require.NoError(t, err)
+	tokens := client.refresh(first)
 	require.Equal(t, testNow.Add(2*time.Hour), tokens.ExpiresAt)
 	require.Equal(t, testNow.Add(180*24*time.Hour), tokens.RefreshExpiresAt)
 	require.Equal(t, user.ID, tokens.ExternalID)
 	require.NotEqual(t, user.RefreshToken, tokens.RefreshToken)
 
 	at := platforms.Target{AccessToken: tokens.AccessToken, ExternalID: user.ID}
-	_, err = client.Account(t.Context(), at, platforms.AccountRequest{})
-	require.NoError(t, err)
+	client.account(at)
 	b.advance(2 * time.Hour)
-	_, err = client.Account(t.Context(), at, platforms.AccountRequest{})
-	require.Equal(t, 401, requireClass(t, platforms.ClassReconnect, err).Status)
+	require.Equal(t, 401, requireClass(t, platforms.ClassReconnect, client.accountErr(at)).Status)
 
-	_, err = client.Refresh(t.Context(), first)
-	e := requireClass(t, platforms.ClassReconnect, err)
+	e := requireClass(t, platforms.ClassReconnect, client.refreshErr(first))
 	require.Equal(t, "invalid_grant", e.Code)
 	require.Equal(t, 200, e.Status, "the flat OAuth error came under 200")
 
-	next, err := client.Refresh(t.Context(), platforms.RefreshRequest{Target: target(user), RefreshToken: tokens.RefreshToken})
-	require.NoError(t, err)
-	_, err = client.Account(t.Context(), platforms.Target{AccessToken: next.AccessToken, ExternalID: user.ID}, platforms.AccountRequest{})
-	require.NoError(t, err)
+	next := client.refresh(platforms.RefreshRequest{Target: target(user), RefreshToken: tokens.RefreshToken})
+	client.account(platforms.Target{AccessToken: next.AccessToken, ExternalID: user.ID})
 }
 
 func TestTikTokRefreshRefusals(t *testing.T) {
@@ -131,8 +107,7 @@ func TestTikTokRefreshRefusals(t *testing.T) {
 	require.ErrorIs(t, err, platforms.ErrNoRefresh)
 	wrong := setup(t, func(_ *simulator.Config, c *platforms.Config) { c.TikTok.ClientSecret = "Tok3nWrong" })
 	user = addTikTok(wrong, simulator.Traps{})
-	_, err = wrong.client(t, domain.TikTok).Refresh(t.Context(), platforms.RefreshRequest{RefreshToken: user.RefreshToken})
-	require.Equal(t, "invalid_client", requireClass(t, platforms.ClassInvalid, err).Code)
+	require.Equal(t, "invalid_client", requireClass(t, platforms.ClassInvalid, wrong.client(t, domain.TikTok).refreshErr(platforms.RefreshRequest{RefreshToken: user.RefreshToken})).Code)
 }
 
 func TestTikTokErrors(t *testing.T) {
@@ -150,28 +125,7 @@ func TestTikTokErrors(t *testing.T) {
 	e := requireClass(t, platforms.ClassThrottled, try(simulator.Traps{Throttle: &simulator.Throttle{}}))
 	require.Equal(t, time.Minute, e.RetryAfter)
 	require.NoError(t, try(simulator.Traps{}))
-	_, err := client.Account(t.Context(), platforms.Target{ExternalID: user.ID}, platforms.AccountRequest{})
-	requireClass(t, platforms.ClassReconnect, err)
-}
-
-// 600 calls per endpoint in a sliding minute.
-func TestTikTokRateLimit(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	user := addTikTok(b, simulator.Traps{})
-	client := b.client(t, domain.TikTok)
-	for range 600 {
-		_, err := client.Account(t.Context(), target(user), platforms.AccountRequest{})
-		require.NoError(t, err)
-	}
-	_, err := client.Account(t.Context(), target(user), platforms.AccountRequest{})
-	require.Equal(t, "rate_limit_exceeded", requireClass(t, platforms.ClassThrottled, err).Code)
-	_, err = client.Posts(t.Context(), target(user), "")
-	require.NoError(t, err, "each endpoint has its own window")
-	b.advance(61 * time.Second)
-	_, err = client.Account(t.Context(), target(user), platforms.AccountRequest{})
-	require.NoError(t, err)
-	require.Equal(t, map[string]int64{"tiktok/user_info": 1}, b.sim.Stats().Throttled)
+	requireClass(t, platforms.ClassReconnect, client.accountErr(platforms.Target{ExternalID: user.ID}))
 }
 
 // Errors in the shapes that the simulator does not make: printed flat, and without any error object.
@@ -189,9 +143,8 @@ func TestTikTokOddErrorShapes(t *testing.T) {
 		`null`: platforms.ClassRetry,
 		``:     platforms.ClassRetry,
 	} {
-		b := canned(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) })
-		_, err := b.client(t, domain.TikTok).Account(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "x"}, platforms.AccountRequest{})
-		requireClass(t, want, err)
+		b := canned(t, always(http.StatusOK, body))
+		requireClass(t, want, b.client(t, domain.TikTok).accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "x"}))
 	}
 }
 
@@ -204,7 +157,7 @@ func TestTikTokRefreshShapes(t *testing.T) {
 		`{"access_token":"","expires_in":7200,"error":{"code":"ok","message":"","log_id":"1"}}`: "",
 		`{"data":{"error_code":10010},"message":"error"}`:                                       "",
 	} {
-		b := canned(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) })
+		b := canned(t, always(http.StatusOK, body))
 		tokens, err := b.client(t, domain.TikTok).Refresh(t.Context(), platforms.RefreshRequest{RefreshToken: "Tok3nRefresh"})
 		require.Equal(t, want, tokens.AccessToken)
 		if want == "" {

@@ -148,13 +148,13 @@ func (s *Server) pageValue(c *request, name, period string, last time.Time) any 
 	flow := func(on func(uint64, string, string) int64) int64 {
 		var sum int64
 		for i := range int(days) {
-			sum += c.traps.bend(on(seed, id, last.AddDate(0, 0, -i).Format(time.DateOnly)), c.now)
+			sum += on(seed, id, last.AddDate(0, 0, -i).Format(time.DateOnly))
 		}
 		return sum
 	}
 	switch name {
 	case "page_total_media_view_unique":
-		return c.breakdown(c.traps.bend(ReachOn(seed, id, label, days), c.now))
+		return c.breakdown(ReachOn(seed, id, label, days))
 	case "page_post_engagements":
 		return c.breakdown(flow(EngagementOn))
 	case "page_total_actions":

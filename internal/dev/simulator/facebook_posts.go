@@ -12,7 +12,7 @@ import (
 
 // pageNode answers GET /{page}.
 func (s *Server) pageNode(c *request) reply {
-	followers := c.traps.bend(FollowersAt(s.cfg.Seed, c.acc.ID, c.now), c.now)
+	followers := FollowersAt(s.cfg.Seed, c.acc.ID, c.now)
 	id := c.acc.ID
 	if c.traps.OtherAccount {
 		id = "999"
@@ -87,7 +87,7 @@ func (s *Server) pageList(c *request, edge string) reply {
 			posts = append(posts, p)
 		}
 	}
-	cut, end, more := page(posts, cursorStart(posts, c.query.Get("after")), limit, c.traps)
+	cut, end, more := page(posts, cursorStart(posts, c.query.Get("after")), limit)
 	data := []object{}
 	for _, p := range cut {
 		id := p.ID

@@ -34,7 +34,7 @@ func (s *Server) instagramUser(c *request) reply {
 	}
 	all := object{
 		"id": id, "username": c.acc.Username, "name": c.acc.Name, "follows_count": 12,
-		"followers_count":     c.traps.bend(FollowersAt(seed, c.acc.ID, c.now), c.now),
+		"followers_count":     FollowersAt(seed, c.acc.ID, c.now),
 		"media_count":         len(s.mediaOf(c, "media")),
 		"profile_picture_url": PictureURL(PicturePage, id),
 	}
@@ -96,7 +96,7 @@ func (s *Server) mediaList(c *request, edge string) reply {
 		return *fail
 	}
 	posts := s.mediaOf(c, edge)
-	cut, end, more := page(posts, cursorStart(posts, c.query.Get("after")), limit, c.traps)
+	cut, end, more := page(posts, cursorStart(posts, c.query.Get("after")), limit)
 	data := []object{}
 	for _, p := range cut {
 		node, fail := s.mediaNode(c, p)

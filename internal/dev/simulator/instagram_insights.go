@@ -99,7 +99,7 @@ func (s *Server) instagramSeries(c *request, name string, since, until time.Time
 		if name == "follower_count" { // new followers of the day, not the total
 			value = FollowersAt(s.cfg.Seed, c.acc.ID, earlier(end, c.now)) - FollowersAt(s.cfg.Seed, c.acc.ID, day)
 		}
-		values = append(values, object{"value": c.traps.bend(value, c.now), "end_time": end.Format(time.DateOnly) + "T07:00:00+0000"})
+		values = append(values, object{"value": value, "end_time": end.Format(time.DateOnly) + "T07:00:00+0000"})
 	}
 	return values
 }
@@ -114,7 +114,7 @@ func (s *Server) instagramTotal(c *request, name string, since, until time.Time)
 	if name == "reach" {
 		last := midnight(until.Add(-time.Second))
 		days := DaysBetween(first, last) + 1
-		return c.traps.bend(ReachOn(s.cfg.Seed, c.acc.ID, last.Format(time.DateOnly), days), c.now)
+		return ReachOn(s.cfg.Seed, c.acc.ID, last.Format(time.DateOnly), days)
 	}
 	if on == nil {
 		on = ClicksOn
@@ -123,7 +123,7 @@ func (s *Server) instagramTotal(c *request, name string, since, until time.Time)
 	for day := first; day.Before(until); day = day.AddDate(0, 0, 1) {
 		sum += SoFar(on(s.cfg.Seed, c.acc.ID, day.Format(time.DateOnly)), day, day.AddDate(0, 0, 1), earlier(until, c.now))
 	}
-	return c.traps.bend(sum, c.now)
+	return sum
 }
 
 func earlier(a, b time.Time) time.Time {

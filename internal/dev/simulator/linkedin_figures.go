@@ -17,7 +17,7 @@ func (s *Server) memberFollowers(c *request) reply {
 	if c.query.Get("q") == "dateRange" {
 		return s.memberFollowersByDay(c)
 	}
-	element := object{"memberFollowersCount": c.traps.bend(FollowersAt(s.cfg.Seed, c.acc.ID, c.now), c.now)}
+	element := object{"memberFollowersCount": FollowersAt(s.cfg.Seed, c.acc.ID, c.now)}
 	if c.traps.NoCounts {
 		element = object{}
 	}
@@ -30,7 +30,7 @@ func (s *Server) memberFollowersByDay(c *request) reply {
 	list := []object{}
 	for day := start; day.Before(end) && !day.AddDate(0, 0, 1).After(c.now) && len(list) < maxDays; day = day.AddDate(0, 0, 1) {
 		list = append(list, object{
-			"memberFollowersCount": c.traps.bend(FollowersAt(s.cfg.Seed, c.acc.ID, day.AddDate(0, 0, 1)), c.now),
+			"memberFollowersCount": FollowersAt(s.cfg.Seed, c.acc.ID, day.AddDate(0, 0, 1)),
 			"dateRange":            object{"start": restliDay(day), "end": restliDay(day.AddDate(0, 0, 1))},
 		})
 	}
@@ -66,12 +66,12 @@ func (s *Server) memberAnalytics(c *request) reply {
 	if aggregation != "DAILY" {
 		days := int64(end.Sub(start) / (24 * time.Hour))
 		value := ReachOn(s.cfg.Seed, c.acc.ID, end.AddDate(0, 0, -1).Format(time.DateOnly), max(1, days))
-		return elements(0, 10, []object{{"count": c.traps.bend(value, c.now), "dateRange": object{}, "metricType": c.metricType(query)}})
+		return elements(0, 10, []object{{"count": value, "dateRange": object{}, "metricType": c.metricType(query)}})
 	}
 	list := []object{}
 	for day := start; day.Before(end) && day.Before(c.now) && len(list) < maxDays; day = day.AddDate(0, 0, 1) {
 		list = append(list, object{
-			"count":      c.traps.bend(SoFar(on(s.cfg.Seed, c.acc.ID, day.Format(time.DateOnly)), day, day.AddDate(0, 0, 1), c.now), c.now),
+			"count":      SoFar(on(s.cfg.Seed, c.acc.ID, day.Format(time.DateOnly)), day, day.AddDate(0, 0, 1), c.now),
 			"metricType": c.metricType(query),
 			"dateRange":  object{"start": restliDay(day), "end": restliDay(day.AddDate(0, 0, 1))},
 		})
@@ -124,7 +124,7 @@ func (s *Server) networkSize(c *request) reply {
 	case c.traps.NoCounts:
 		return ok(object{})
 	default:
-		return ok(object{"firstDegreeSize": c.traps.bend(FollowersAt(s.cfg.Seed, c.acc.ID, c.now), c.now)})
+		return ok(object{"firstDegreeSize": FollowersAt(s.cfg.Seed, c.acc.ID, c.now)})
 	}
 }
 
@@ -172,7 +172,7 @@ func (s *Server) followerFacets(c *request) reply {
 	if c.query.Get("organizationalEntity") != s.urn(c) || c.query.Get("timeIntervals") != "" {
 		return s.linkedInFail(403, 100, "ACCESS_DENIED", "Not enough permissions to access: organizationalEntityFollowerStatistics.FINDER")
 	}
-	followers := c.traps.bend(FollowersAt(s.cfg.Seed, c.acc.ID, c.now), c.now)
+	followers := FollowersAt(s.cfg.Seed, c.acc.ID, c.now)
 	facet := func(name string) []object {
 		out := []object{}
 		for geo, percent := range GeoShares()[name] {
@@ -206,18 +206,10 @@ func (s *Server) shareStatistics(c *request) reply {
 		return s.dayStatistics(c, intervals)
 	}
 	// The rolling twelve months, smooth in time.
-	return elements(0, 10, []object{s.shareElement(c, YearAt(s.cfg.Seed, c.acc.ID, c.now), true)})
+	return elements(0, 10, []object{s.shareElement(c, YearAt(s.cfg.Seed, c.acc.ID, c.now))})
 }
 
-func (s *Server) shareElement(c *request, n PostCounters, bend bool) object {
-	if bend {
-		for _, v := range []*int64{&n.Views, &n.Reach, &n.Likes, &n.Comments, &n.Shares, &n.Clicks} {
-			*v = c.traps.bend(*v, c.now)
-		}
-	}
-	if c.traps.NegativeLikes {
-		n.Likes = -3
-	}
+func (s *Server) shareElement(c *request, n PostCounters) object {
 	entity := s.urn(c)
 	if c.traps.OtherAccount {
 		entity = "urn:li:organization:999"
@@ -246,7 +238,7 @@ func (s *Server) dayStatistics(c *request, intervals string) reply {
 		element := s.shareElement(c, PostCounters{
 			Views: soFar(ViewsOn(seed, id, label)), Reach: soFar(ReachOn(seed, id, label, 1)), Clicks: soFar(ClicksOn(seed, id, label)),
 			Likes: soFar(LikesOn(seed, id, label)), Comments: soFar(CommentsOn(seed, id, label)), Shares: soFar(SharesOn(seed, id, label)),
-		}, true)
+		})
 		element["timeRange"] = object{"start": day.UnixMilli(), "end": day.AddDate(0, 0, 1).UnixMilli()}
 		list = append(list, element)
 	}
@@ -258,14 +250,14 @@ func (s *Server) postStatistics(c *request, urns []string) reply {
 	list := []object{}
 	for _, urn := range urns {
 		p, found := s.findPost(c, urn)
-		if !found || c.traps.QuietPosts {
+		if !found {
 			continue
 		}
 		n := s.counters(c, p)
 		if n == (PostCounters{}) {
 			continue
 		}
-		element := s.shareElement(c, n, false)
+		element := s.shareElement(c, n)
 		key := "ugcPost"
 		if strings.Contains(urn, ":share:") {
 			key = "share"
@@ -289,7 +281,7 @@ func (s *Server) linkedInPosts(c *request) reply {
 		return s.linkedInFail(400, 0, "ILLEGAL_ARGUMENT", "count must be between 1 and 100")
 	}
 	start := atoi(c.query.Get("start"))
-	cut, _, _ := page(slices.DeleteFunc(slices.Clone(s.all(c)), func(p Post) bool { return p.Dead }), start, count, c.traps)
+	cut, _, _ := page(slices.DeleteFunc(slices.Clone(s.all(c)), func(p Post) bool { return p.Dead }), start, count)
 	if len(cut) > count { // a repeated item shifts the page, it does not lengthen it
 		cut = cut[:count]
 	}

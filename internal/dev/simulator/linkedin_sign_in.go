@@ -169,7 +169,7 @@ func (s *Server) organizationAcls(c *request) reply {
 		count = 10
 	}
 	start := atoi(c.query.Get("start"))
-	cut, _, _ := page(c.person.Organizations, start, min(count, 100), Traps{})
+	cut, _, _ := page(c.person.Organizations, start, min(count, 100))
 	list := []object{}
 	for _, id := range cut {
 		list = append(list, object{

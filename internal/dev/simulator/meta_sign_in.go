@@ -192,7 +192,7 @@ func (s *Server) managedPages(c *request, person Person, m minted) reply {
 	if raw, err := base64.RawURLEncoding.DecodeString(c.query.Get("after")); err == nil {
 		start = slices.IndexFunc(roles, func(r Role) bool { return "after:"+r.Page == string(raw) }) + 1
 	}
-	cut, end, more := page(roles, start, limit, Traps{})
+	cut, end, more := page(roles, start, limit)
 	data := []object{}
 	for _, role := range cut {
 		acc := s.account(domain.Facebook, role.Page)

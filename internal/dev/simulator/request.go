@@ -105,14 +105,9 @@ func (s *Server) failing(p domain.Platform, acc *account, t Traps) int {
 	return 0
 }
 
-// page cuts one page out of a list: the items from start on, and whether there are more. With the
-// trap RepeatItems a page begins with the last item of the page before.
-func page[T any](items []T, start, limit int, t Traps) (cut []T, end int, more bool) {
+// page cuts one page out of a list: the items from start on, and whether there are more.
+func page[T any](items []T, start, limit int) (cut []T, end int, more bool) {
 	start = min(max(start, 0), len(items))
 	end = min(start+limit, len(items))
-	from := start
-	if t.RepeatItems && start > 0 {
-		from--
-	}
-	return items[from:end], end, end < len(items)
+	return items[start:end], end, end < len(items)
 }

@@ -82,8 +82,8 @@ func (s *Server) tikTokUser(c *request) reply {
 	id, seed := c.acc.ID, s.cfg.Seed
 	all := object{
 		"open_id": id, "union_id": "union-" + id, "display_name": c.acc.Name, "username": c.acc.Username, "following_count": 12,
-		"follower_count": c.traps.bend(FollowersAt(seed, id, c.now), c.now),
-		"likes_count":    c.traps.bend(LikesAt(seed, id, c.now), c.now),
+		"follower_count": FollowersAt(seed, id, c.now),
+		"likes_count":    LikesAt(seed, id, c.now),
 		"video_count":    len(s.publicVideos(c)),
 	}
 	if c.traps.OtherAccount {
@@ -139,7 +139,7 @@ func (s *Server) tikTokList(c *request) reply {
 			start++
 		}
 	}
-	cut, end, more := page(videos, start, limit, c.traps)
+	cut, end, more := page(videos, start, limit)
 	list := []object{}
 	for _, p := range cut {
 		list = append(list, s.video(c, p))

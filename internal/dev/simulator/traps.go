@@ -27,10 +27,8 @@ type Traps struct {
 	CodeAsText bool      // Meta's error code is a string
 
 	// §6.4 LinkedIn
-	NotAdmin      bool // organization calls answer 403
-	QuietPosts    bool // share statistics leave out every post (which means zero)
-	NegativeLikes bool // likeCount is negative
-	NoGeo         bool // the names of places answer 403
+	NotAdmin bool // organization calls answer 403
+	NoGeo    bool // the names of places answer 403
 
 	// §6.5 TikTok
 	NoScope bool // 401 scope_not_authorized
@@ -39,9 +37,6 @@ type Traps struct {
 	HTML         int           // answer this status with a proxy's HTML page
 	Truncate     bool          // the JSON stops in the middle
 	Delay        time.Duration // before answering; ends early when the caller hangs up
-	RepeatItems  bool          // a page of a list starts with the last item of the page before
-	Falling      bool          // counters are a tenth lower in every odd hour
-	Huge         bool          // counters are above 2^31
 	FailEvery    int           // every n-th call of the account: 502 with HTML
 	OtherAccount bool          // the answer is about somebody else
 	NoCounts     bool          // counters are left out of the answers
@@ -52,18 +47,4 @@ type Throttle struct {
 	Code    int // Meta: 4, 17, 32, 613, 80001, 80002
 	Status  int // HTTP; 400 when 0, and 200 is seen too. LinkedIn and TikTok always answer 429
 	Minutes int // Meta: estimated_time_to_regain_access of the business header; no header when 0
-}
-
-// huge is added to every counter by [Traps.Huge].
-const huge = int64(5) << 32
-
-// bend applies the traps that change numbers.
-func (t Traps) bend(n int64, now time.Time) int64 {
-	if t.Huge {
-		n += huge
-	}
-	if t.Falling && now.Hour()%2 == 1 {
-		n -= n / 10
-	}
-	return n
 }
