@@ -75,45 +75,6 @@ func TestDashboardsThatNobodyCouldOpen(t *testing.T) {
 	require.Nil(t, meta.WithoutAccess, "it is not told of a range")
 }
 
-// A dashboard that is open with nobody on its list was decided by whoever emptied the list or opened it so, whichever came later; it stands on the page
-// that goes on to the dashboards behind it.
-func TestADashboardThatIsOpenToNobody(t *testing.T) {
-	t.Parallel()
-	p := newPast(t)
-	on, off := true, false
-	for _, account := range []string{north, south, east} {
-		p.open(agencyA, stella, account) // versions 1 to 3
-	}
-	for _, c := range []domain.UpdateDashboard{
-		{Primary: north, Users: &[]string{nina}, AllowClientDashboard: &on},
-		{Primary: east, Users: &[]string{eva}, AllowClientDashboard: &on},
-		{Primary: south, Users: &[]string{sam}, AllowClientDashboard: &on},
-		{Primary: south, Users: &[]string{}},
-		{Primary: south, AllowClientDashboard: &off},
-		{Primary: south, AllowClientDashboard: &on},
-	} {
-		require.True(t, p.put(stella, c))
-	}
-	for version, want := range map[int64]string{5: south + " false 2", 6: "", 7: south + " true 7", 8: south + " false 8", 9: south + " true 9"} {
-		q := readmodels.SpansQuery{ParentAccount: agencyA, At: readmodels.Moment{Version: version}, Limit: 1}
-		for at, board := range []string{north, south, east} {
-			if board == south && version != 6 {
-				continue // nobody has access to it
-			}
-			spans, meta, err := p.history.Spans(t.Context(), q)
-			require.NoError(t, err)
-			require.Equal(t, board, spans[0].Dashboard.ID)
-			var got string
-			for _, d := range meta.WithoutAccess.Dashboards {
-				got = fmt.Sprint(d.Dashboard.ID, " ", d.AllowClientDashboard, " ", d.DecidedBy.Version)
-			}
-			require.Equal(t, map[bool]string{true: want}[at == 2], got, "at %d, board %d", version, at)
-			q.Cursor = meta.NextCursor
-		}
-		require.Empty(t, q.Cursor)
-	}
-}
-
 // All dashboards that were changed between two moments are told with what each answer about one of them says, the one that was changed last first,
 // page by page.
 func TestDifferencesOfAllDashboards(t *testing.T) {

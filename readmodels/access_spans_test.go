@@ -71,13 +71,10 @@ func TestSpansSayWhatTheRecordsSay(t *testing.T) {
 	p.checkMoments(entries, head)
 	p.checkRanges(whole, entries)
 
-	var exported []readmodels.AccessSpan
 	meta, all, err := p.history.ExportSpans(t.Context(), readmodels.SpansQuery{ParentAccount: agencyA, From: &historyBegin})
 	require.NoError(t, err)
-	for s, err := range all {
-		require.NoError(t, err)
-		exported = append(exported, s)
-	}
+	exported, err := collect(all)
+	require.NoError(t, err)
 	require.Equal(t, head, meta.AsOf.Version)
 	require.Len(t, exported, len(whole))
 }

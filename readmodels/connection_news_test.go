@@ -17,22 +17,17 @@ import (
 func TestConnectionNews(t *testing.T) {
 	t.Parallel()
 	log, _ := entityStage(t)
-	connect := func(id int64, parent, account string, connected bool) {
-		log.Put(t,
-			domain.DirectoryMember{ID: id, AccountID: account, Name: fmt.Sprint("Member ", id), Active: true},
-			domain.DirectoryConnection{ID: 100 + id, MemberID: id, Platform: domain.Facebook, SecretRef: fmt.Sprint("connection/", id)},
-			domain.DirectorySocialAccount{
-				ID: id, ParentAccount: parent, AccountID: account, MemberID: id, ConnectionID: 100 + id, Platform: domain.Facebook,
-				ExternalID: fmt.Sprint("ext", id), Connected: connected, CreatedAt: entityDay,
-			})
+	for id := range int64(7) {
+		member, connection, page := connected(id+1, domain.Facebook)
+		page.Connected = page.ID != 5
+		if page.ID == 7 {
+			member.AccountID, page.ParentAccount, page.AccountID = clientB, agencyB, clientB
+		}
+		log.Put(t, member, connection, page)
 	}
-	for id := range int64(6) {
-		connect(id+1, agencyA, clientA, id+1 != 5)
-	}
-	connect(7, agencyB, clientB, true)
-	log.Put(t, domain.DirectorySocialAccount{ // of the connection of another page, under the same member
-		ID: 11, ParentAccount: agencyA, AccountID: clientA, MemberID: 1, ConnectionID: 101, Platform: domain.Facebook, ExternalID: "ext11", Connected: true,
-	})
+	_, _, another := connected(11, domain.Facebook)
+	another.MemberID, another.ConnectionID = 1, 101 // of the connection of another page, under the same member
+	log.Put(t, another)
 	end := entityDay.AddDate(0, 0, 60)
 	for id, times := range map[int64]domain.SecretTimes{
 		1: {Taken: entityDay, RenewableUntil: end},

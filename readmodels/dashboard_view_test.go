@@ -26,7 +26,7 @@ func view(t *testing.T, db *pgtest.DB) readmodels.DashboardView {
 }
 
 // moveIn fills the directory: clientTwo, and with it its user, belongs to one agency or to the other.
-func moveIn(t *testing.T, db *pgtest.DB, ofClientTwo, ofStaff string) {
+func moveIn(t *testing.T, db *pgtest.DB, ofClientTwo, ofStaff string, others ...domain.DirectoryEntity) {
 	t.Helper()
 	_, err := db.Pool.Exec(t.Context(), `truncate accounts, users, sessions`)
 	require.NoError(t, err)
@@ -40,6 +40,7 @@ func moveIn(t *testing.T, db *pgtest.DB, ofClientTwo, ofStaff string) {
 		domain.DirectoryUser{ID: staff, AccountID: ofStaff, Name: "stella", Email: "stella@a.example", Phone: "1", MeetingLink: "https://meet.example"},
 		domain.DirectorySession{ID: "s1", UserID: foreman, LoginAt: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)},
 	}}
+	w.Directory = append(w.Directory, others...)
 	w.Fold(t, db)
 }
 
@@ -82,17 +83,11 @@ func TestWhoIsListedAndNotShown(t *testing.T) {
 	linked := open(clientOwn, clientTwo)
 	linked.users = append(linked.users, foreman, staff, gone, inactive, elsewhere)
 	setDashboards(t, db, linked)
-	moveIn(t, db, agencyA, agencyA)
-	for id, account := range map[string]string{inactive: clientOwn, elsewhere: clientSix} {
-		_, err := db.Pool.Exec(t.Context(), `
-			insert into users select $1, $2, name, email, phone, image, meeting_link, role, company, is_owner, $3, false, created_at, updated_at, told_at
-			from users where id = $4`, id, account, id == elsewhere, user)
-		require.NoError(t, err)
-	}
-	_, err := db.Pool.Exec(t.Context(), `
-		insert into accounts select $1, 16, parent_account, name, email, phone, address, custom_domain, white_label_url, colour, active, told_at
-		from accounts where id = $2`, clientSix, clientOwn)
-	require.NoError(t, err)
+	moveIn(t, db, agencyA, agencyA,
+		domain.DirectoryAccount{ID: clientSix, RowID: 16, ParentAccount: agencyA, Name: "six"},
+		domain.DirectoryUser{ID: inactive, AccountID: clientOwn, Name: "ina"},
+		domain.DirectoryUser{ID: elsewhere, AccountID: clientSix, Name: "else", Active: true},
+	)
 	v := view(t, db)
 	require.Equal(t, []readmodels.UserNotShown{
 		{ID: staff, Reason: "agency_staff"}, {ID: gone, Reason: "unknown"}, {ID: inactive, Reason: "inactive"}, {ID: elsewhere, Reason: "other_account"},

@@ -27,6 +27,28 @@ func entityStage(t *testing.T) (*foldtest.Log, readmodels.Entities) {
 
 func entityUser(n int) string { return fmt.Sprintf("d%023d", n) }
 
+// connected are the entities of a page of client A that its member, of the same number, has connected.
+func connected(id int64, p domain.Platform) (domain.DirectoryMember, domain.DirectoryConnection, domain.DirectorySocialAccount) {
+	return domain.DirectoryMember{ID: id, AccountID: clientA, Name: fmt.Sprint("Member ", id), Active: true},
+		domain.DirectoryConnection{ID: 100 + id, MemberID: id, Platform: p, SecretRef: fmt.Sprint("connection/", id)},
+		domain.DirectorySocialAccount{
+			ID: id, ParentAccount: agencyA, AccountID: clientA, MemberID: id, ConnectionID: 100 + id, Platform: p,
+			ExternalID: fmt.Sprint("ext", id), Name: fmt.Sprint("Page ", id), Connected: true, CreatedAt: entityDay,
+		}
+}
+
+func putConnected(t *testing.T, log *foldtest.Log, id int64, p domain.Platform) {
+	t.Helper()
+	member, connection, page := connected(id, p)
+	log.Put(t, member, connection, page)
+}
+
+func subscribed(account string) domain.DirectorySubscription {
+	return domain.DirectorySubscription{ID: 1, AccountID: account, StartsAt: entityDay.AddDate(-9, 0, 0)}
+}
+
+var wholeAgency = readmodels.Scope{ParentAccount: agencyA}
+
 func TestUsers(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)
@@ -48,7 +70,7 @@ func TestUsers(t *testing.T) {
 		}
 		return ids
 	}
-	whole := readmodels.Scope{ParentAccount: agencyA}
+	whole := wholeAgency
 	require.Equal(t, []string{"2", "3", "1", "4"}, names(whole, readmodels.UsersQuery{}), "by name, pages without a gap")
 	require.Equal(t, []string{"2", "3"}, names(readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientA}}, readmodels.UsersQuery{}))
 	require.Empty(t, names(readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientB}}, readmodels.UsersQuery{}))
@@ -58,50 +80,29 @@ func TestUsers(t *testing.T) {
 	require.Equal(t, []string{"2", "1"}, names(whole, readmodels.UsersQuery{Active: new(true)}), "who resets a password is not active")
 	require.Equal(t, []string{"3", "4"}, names(whole, readmodels.UsersQuery{Active: new(false)}))
 
-	got, err := entities.User(t.Context(), whole, readmodels.UsersQuery{}, entityUser(2))
-	require.NoError(t, err)
+	user := func(n int) readmodels.User {
+		got, err := entities.User(t.Context(), whole, readmodels.UsersQuery{}, entityUser(n))
+		require.NoError(t, err)
+		return got
+	}
 	require.Equal(t, readmodels.User{
 		ID: entityUser(2), Name: "Anna", Email: "anna@example.com", Company: "Bakery", AccountID: clientA, AccountName: "Client A",
 		IsOwner: true, Active: true, CreatedAt: &created, UpdatedAt: &created, LastLogin: new(created.Add(time.Hour)),
-	}, got)
-	got, err = entities.User(t.Context(), whole, readmodels.UsersQuery{}, entityUser(3))
-	require.NoError(t, err)
-	require.True(t, got.ResetPending)
-	got, err = entities.User(t.Context(), whole, readmodels.UsersQuery{}, entityUser(4))
-	require.NoError(t, err)
-	require.False(t, got.ResetPending, "not active for another reason, too")
+	}, user(2))
+	require.True(t, user(3).ResetPending)
+	require.False(t, user(4).ResetPending, "not active for another reason, too")
 	for _, id := range []string{entityUser(5), entityUser(9)} {
-		_, err = entities.User(t.Context(), whole, readmodels.UsersQuery{}, id)
+		_, err := entities.User(t.Context(), whole, readmodels.UsersQuery{}, id)
 		require.ErrorIs(t, err, readmodels.ErrNoUser)
 	}
-	_, _, err = entities.Users(t.Context(), whole, readmodels.UsersQuery{Page: readmodels.Page{Cursor: "bogus"}})
+	_, _, err := entities.Users(t.Context(), whole, readmodels.UsersQuery{Page: readmodels.Page{Cursor: "bogus"}})
 	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
 }
 
-// A client user sees the users of the dashboards that show it figures, and nobody else of its account.
-func TestUsersOfDashboards(t *testing.T) {
-	t.Parallel()
-	log, entities := entityStage(t)
-	for n := 1; n <= 4; n++ {
-		log.Put(t, domain.DirectoryUser{ID: entityUser(n), AccountID: clientA, Name: fmt.Sprint("User ", n), Active: n != 3})
-	}
-	yes, users := true, []string{entityUser(1), entityUser(3)}
-	_, err := log.Dashboards(t, time.Now).Update(t.Context(), commands.UpdateDashboard{
-		Caller: commands.Caller{ParentAccount: agencyA, UserID: entityUser(1), Role: "agency", RequestID: "r"},
-		Change: domain.UpdateDashboard{Primary: clientA, Users: &users, AllowClientDashboard: &yes},
-	})
-	require.NoError(t, err)
-	scope, err := readmodels.Scopes{Pool: log.DB.ReadOnly}.Scope(t.Context(), readmodels.ScopeRequest{ParentAccount: agencyA, ClientAccount: clientA, ClientUser: entityUser(1)})
-	require.NoError(t, err)
-	got, _, err := entities.Users(t.Context(), scope, readmodels.UsersQuery{OfDashboards: true})
-	require.NoError(t, err)
-	require.Len(t, got, 1)
-	require.Equal(t, entityUser(1), got[0].ID, "listed and active")
-}
-
-// A member shows the e-mail address and the picture of its user as long as both have one account, to a client user only
-// those of whom it sees among the users; nobody finds a member by what it does not see.
-func TestUsersOfMembers(t *testing.T) {
+// A client user sees the users of the dashboards that show it figures, and nobody else of its account. A member shows the e-mail
+// address and the picture of its user as long as both have one account, to a client user only those of whom it sees among the
+// users; nobody finds a member by what it does not see.
+func TestUsersOfDashboardsAndMembers(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)
 	user := func(n int, account string) domain.DirectoryUser {
@@ -112,20 +113,27 @@ func TestUsersOfMembers(t *testing.T) {
 			domain.DirectoryMember{ID: int64(n), AccountID: clientA, UserID: entityUser(n), Name: fmt.Sprint("Member ", n), Active: true},
 		)
 	}
-	yes, users := true, []string{entityUser(1), entityUser(3), entityUser(4)}
 	_, err := log.Dashboards(t, time.Now).Update(t.Context(), commands.UpdateDashboard{
 		Caller: commands.Caller{ParentAccount: agencyA, UserID: entityUser(1), Role: "agency", RequestID: "r"},
-		Change: domain.UpdateDashboard{Primary: clientA, Users: &users, AllowClientDashboard: &yes},
+		Change: domain.UpdateDashboard{
+			Primary: clientA, Users: &[]string{entityUser(1), entityUser(3), entityUser(4)}, AllowClientDashboard: new(true),
+		},
 	})
 	require.NoError(t, err)
 	log.Put(t, user(3, clientB)) // who stays on the list
-	whole, narrowed := readmodels.Scope{ParentAccount: agencyA}, readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientA}}
+	narrowed, err := readmodels.Scopes{Pool: log.DB.ReadOnly}.Scope(t.Context(),
+		readmodels.ScopeRequest{ParentAccount: agencyA, ClientAccount: clientA, ClientUser: entityUser(1)})
+	require.NoError(t, err)
+	users, _, err := entities.Users(t.Context(), narrowed, readmodels.UsersQuery{OfDashboards: true})
+	require.NoError(t, err)
+	require.Len(t, users, 1)
+	require.Equal(t, entityUser(1), users[0].ID, "listed, active and of this account")
 	for name, test := range map[string]struct {
 		scope  readmodels.Scope
 		client bool
 		shown  []int64 // of whom the e-mail address and the picture are
 	}{
-		"the agency":      {whole, false, []int64{1, 2, 4}},
+		"the agency":      {wholeAgency, false, []int64{1, 2, 4}},
 		"of one client":   {narrowed, false, []int64{1, 2, 4}},
 		"a client's user": {narrowed, true, []int64{1}},
 	} {
@@ -146,8 +154,7 @@ func TestUsersOfMembers(t *testing.T) {
 			for _, m := range members("@example") {
 				found = append(found, m.ID)
 			}
-			require.Equal(t, test.shown, shown)
-			require.Equal(t, test.shown, found)
+			require.Equal(t, [][]int64{test.shown, test.shown}, [][]int64{shown, found})
 			require.Len(t, members("member"), 4, "the name is the member's")
 		})
 	}
@@ -169,15 +176,16 @@ func TestWhyAPageIsNotConnected(t *testing.T) {
 		log.Put(t, connection, domain.DirectorySocialAccount{
 			ID: 5, ParentAccount: agencyA, AccountID: clientA, MemberID: 5, ConnectionID: connection.ID, Platform: domain.Facebook, ExternalID: "ext",
 		})
-		p, err := entities.Platform(t.Context(), readmodels.Scope{ParentAccount: agencyA}, 5)
-		require.NoError(t, err)
-		require.Equal(t, readmodels.PlatformDisconnected, p.State)
-		require.EqualValues(t, want, p.Reason, "connection %d", connection.ID)
+		why := func() domain.OptionalText {
+			p, err := entities.Platform(t.Context(), wholeAgency, 5)
+			require.NoError(t, err)
+			require.Equal(t, readmodels.PlatformDisconnected, p.State)
+			return p.Reason
+		}
+		require.EqualValues(t, want, why(), "connection %d", connection.ID)
 		erased := commands.EraseDraft(domain.KindConnection, strconv.FormatInt(connection.ID, 10), time.Now().Add(time.Hour))
 		require.NoError(t, log.Append(t.Context(), erased))
-		p, err = entities.Platform(t.Context(), readmodels.Scope{ParentAccount: agencyA}, 5)
-		require.NoError(t, err)
-		require.EqualValues(t, want, p.Reason, "connection %d, erased with a person", connection.ID)
+		require.EqualValues(t, want, why(), "connection %d, erased with a person", connection.ID)
 	}
 }
 
@@ -185,30 +193,24 @@ func TestPlatforms(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)
 	expires := entityDay.AddDate(0, 1, 0)
-	connect := func(id int64, p domain.Platform, connected bool) {
-		log.Put(t,
-			domain.DirectoryMember{ID: id, AccountID: clientA, Name: fmt.Sprint("Member ", id), Active: true},
-			domain.DirectoryConnection{ID: 100 + id, MemberID: id, Platform: p, SecretRef: fmt.Sprint("connection/", id), ExpiresAt: &expires},
-			domain.DirectorySocialAccount{
-				ID: id, ParentAccount: agencyA, AccountID: clientA, MemberID: id, ConnectionID: 100 + id, Platform: p,
-				ExternalID: fmt.Sprint("ext", id), Name: fmt.Sprint("Page ", id), Connected: connected, CreatedAt: entityDay,
-			})
-	}
 	classes := map[int64]string{1: "", 2: "throttled", 3: "permission", 4: "retry", 6: "blocked", 7: "throttled", 8: ""}
 	for id := range int64(9) {
-		connect(id+1, domain.Facebook, id+1 != 5)
+		member, connection, page := connected(id+1, domain.Facebook)
+		connection.ExpiresAt, page.Connected = &expires, id+1 != 5
+		log.Put(t, member, connection, page)
 	}
-	log.Put(t, domain.DirectorySocialAccount{ID: 20, ParentAccount: agencyB, AccountID: clientB, MemberID: 1, Platform: domain.Facebook, Connected: true})
 	log.Put(t,
-		domain.DirectorySubscription{ID: 1, AccountID: clientA, StartsAt: entityDay.AddDate(-9, 0, 0)},
+		domain.DirectorySocialAccount{ID: 20, ParentAccount: agencyB, AccountID: clientB, MemberID: 1, Platform: domain.Facebook, Connected: true},
+		subscribed(clientA),
 		domain.DirectorySubscription{ID: 2, AccountID: clientC, StartsAt: entityDay.AddDate(-9, 0, 0), EndsAt: new(entityDay.AddDate(-8, 0, 0))},
 		domain.DirectorySocialAccount{ID: 10, ParentAccount: agencyA, AccountID: clientC, MemberID: 1, Platform: domain.Facebook, Connected: true},
 	)
 	record(t, log, classes)
-	changed := domain.ConnectionStateChanged{ConnectionID: 107, Platform: domain.Facebook, State: domain.ConnectionReconnect, Reason: "revoked", At: entityDay}
-	require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA, changed, entityDay)))
-	changed.ConnectionID = 108
-	require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA, changed, entityDay)))
+	for _, connection := range []int64{107, 108} {
+		require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA, domain.ConnectionStateChanged{
+			ConnectionID: connection, Platform: domain.Facebook, State: domain.ConnectionReconnect, Reason: "revoked", At: entityDay,
+		}, entityDay)))
+	}
 	store(t, log, "connection/8", domain.SecretTimes{Taken: expires.Add(time.Hour)}) // signed in again since; the platform named no end
 	renewed := expires.AddDate(0, 2, 0)
 	signIn := expires.AddDate(1, 0, 0)
@@ -222,7 +224,12 @@ func TestPlatforms(t *testing.T) {
 		}, entityDay)))
 	}
 
-	scope := readmodels.Scope{ParentAccount: agencyA}
+	scope := wholeAgency
+	platform := func(id int64) readmodels.ConnectedPlatform {
+		got, err := entities.Platform(t.Context(), scope, id)
+		require.NoError(t, err)
+		return got
+	}
 	states := map[int64]readmodels.PlatformState{}
 	for _, p := range foldtest.AllPages(t, 2, func(page readmodels.Page) ([]readmodels.ConnectedPlatform, readmodels.ListMeta, error) {
 		return entities.Platforms(t.Context(), scope, readmodels.PlatformsQuery{Page: page, Platforms: domain.Platforms()})
@@ -235,9 +242,6 @@ func TestPlatforms(t *testing.T) {
 	require.Equal(t, map[int64]readmodels.PlatformState{
 		1: "ok", 2: "throttled", 3: "permission", 4: "failing", 5: "disconnected", 6: "blocked", 7: "reconnect", 8: "ok", 9: "waiting", 10: "unsubscribed",
 	}, states)
-	first, err := entities.Platform(t.Context(), scope, 1)
-	require.NoError(t, err)
-	stored, read := entityDay, entityDay
 	operators := readmodels.Connections{Pool: log.DB.ReadOnly}
 	readings, err := operators.Readings(t.Context(), readmodels.ReadingsQuery{}, entityDay)
 	require.NoError(t, err)
@@ -260,46 +264,34 @@ func TestPlatforms(t *testing.T) {
 	require.Len(t, ofOne, 1)
 	require.Equal(t, "unsubscribed", ofOne[0].State)
 	require.Equal(t, &entityDay, ofOne[0].LastReadAt, "before it was noted by account")
-	unsubscribed, err := entities.Platform(t.Context(), scope, 10)
-	require.NoError(t, err)
-	require.EqualValues(t, "No subscription runs, and without one nothing is read.", unsubscribed.Reason)
-	require.Equal(t, &entityDay, unsubscribed.LastReadAt)
+	require.EqualValues(t, "No subscription runs, and without one nothing is read.", platform(10).Reason)
+	require.Equal(t, &entityDay, platform(10).LastReadAt)
 
 	require.Equal(t, readmodels.ConnectedPlatform{
 		PlatformRef: readmodels.PlatformRef{Platform: domain.Facebook, PlatformName: "facebook"},
 		ID:          1, Type: "page", AccountID: clientA, AccountName: "Client A", MemberID: 1, OwnerName: "Member 1",
-		ProfileID: "ext1", ProfileName: "Page 1", ConnectionID: 101, State: "ok", ExpiresAt: &renewed, SignInBefore: &signIn, TokenStoredAt: &stored, LastReadAt: &read,
+		ProfileID: "ext1", ProfileName: "Page 1", ConnectionID: 101, State: "ok", ExpiresAt: &renewed, SignInBefore: &signIn, TokenStoredAt: &entityDay, LastReadAt: &entityDay,
 		NextDue: new(entityDay.Add(time.Hour)), Pace: "every hour", Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{}},
 		CreatedAt: &entityDay,
-	}, first)
-	unsealed, err := entities.Platform(t.Context(), scope, 9)
-	require.NoError(t, err)
-	require.Equal(t, &expires, unsealed.ExpiresAt, "no token is stored: the main application's word is all there is")
-	throttled, err := entities.Platform(t.Context(), scope, 2)
-	require.NoError(t, err)
-	require.EqualValues(t, "throttled", throttled.ReasonClass)
-	require.EqualValues(t, "what was wrong and what to do", throttled.Reason)
-	require.Equal(t, 3, throttled.Failures)
+	}, platform(1))
+	require.Equal(t, &expires, platform(9).ExpiresAt, "no token is stored: the main application's word is all there is")
+	throttled, dead, again := platform(2), platform(7), platform(8)
+	require.Equal(t, []any{domain.OptionalText("throttled"), domain.OptionalText("what was wrong and what to do"), 3},
+		[]any{throttled.ReasonClass, throttled.Reason, throttled.Failures})
 	require.Equal(t, new(entityDay.Add(time.Hour)), throttled.RetryAt)
 	require.Equal(t, throttled.RetryAt, throttled.NextDue)
-	dead, err := entities.Platform(t.Context(), scope, 7)
-	require.NoError(t, err)
 	require.EqualValues(t, "revoked", dead.Reason)
 	require.Nil(t, dead.NextDue, "it waits for a person")
-	again, err := entities.Platform(t.Context(), scope, 8)
-	require.NoError(t, err)
 	require.Nil(t, again.ExpiresAt, "the token in use is a newer one")
 	require.Nil(t, again.SignInBefore)
 
-	only, _, err := entities.Platforms(t.Context(), scope, readmodels.PlatformsQuery{Platforms: domain.Platforms(), State: "throttled"})
-	require.NoError(t, err)
-	require.Len(t, only, 1)
-	mine, _, err := entities.Platforms(t.Context(), scope, readmodels.PlatformsQuery{Platforms: domain.Platforms(), Member: 3})
-	require.NoError(t, err)
-	require.Len(t, mine, 1)
-	none, _, err := entities.Platforms(t.Context(), scope, readmodels.PlatformsQuery{Platforms: []domain.Platform{domain.TikTok}})
-	require.NoError(t, err)
-	require.Empty(t, none)
+	for n, q := range map[int]readmodels.PlatformsQuery{
+		1: {Platforms: domain.Platforms(), State: "throttled"}, 7: {Platforms: domain.Platforms(), Member: 3}, 0: {Platforms: []domain.Platform{domain.TikTok}},
+	} {
+		list, _, err := entities.Platforms(t.Context(), scope, q)
+		require.NoError(t, err)
+		require.Len(t, list, min(n, 1), "%+v", q)
+	}
 	for _, id := range []int64{20, 99} {
 		_, err = entities.Platform(t.Context(), scope, id)
 		require.ErrorIs(t, err, readmodels.ErrPlatformNotFound)
@@ -313,28 +305,16 @@ func TestPlatforms(t *testing.T) {
 func TestPausedAndUngrantedPlatform(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)
-	log.Put(t,
-		domain.DirectoryMember{ID: 1, AccountID: clientA, Name: "Member", Active: true},
-		domain.DirectoryConnection{ID: 101, MemberID: 1, Platform: domain.Facebook, SecretRef: "connection/1"},
-		domain.DirectorySocialAccount{
-			ID: 1, ParentAccount: agencyA, AccountID: clientA, MemberID: 1, ConnectionID: 101, Platform: domain.Facebook, ExternalID: "ext1", Connected: true,
-		},
-		domain.DirectorySubscription{ID: 1, AccountID: clientA, StartsAt: entityDay.AddDate(-9, 0, 0)},
-	)
+	putConnected(t, log, 1, domain.Facebook)
+	log.Put(t, subscribed(clientA))
 	ends := entityDay.AddDate(0, 3, 0)
 	store(t, log, "connection/1", domain.SecretTimes{
 		Taken: entityDay, RenewableUntil: ends, DataAccessUntil: ends, Granted: []string{"pages_read_engagement", "read_insights"},
 	})
-	pool, err := vault.Open(t.Context(), log.DB.URL)
-	require.NoError(t, err)
-	defer pool.Close()
-	_, err = vault.NewPauses(pool).Pause(t.Context(), domain.Pause{
-		Kind: domain.PauseConnection, Name: "101", Since: entityDay, Actor: "ada", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"},
-	})
-	require.NoError(t, err)
+	pause(t, log, domain.PauseConnection, "101")
 	record(t, log, map[int64]string{1: ""})
 
-	shown, err := entities.Platform(t.Context(), readmodels.Scope{ParentAccount: agencyA}, 1)
+	shown, err := entities.Platform(t.Context(), wholeAgency, 1)
 	require.NoError(t, err)
 	require.Equal(t, readmodels.PlatformPaused, shown.State)
 	require.EqualValues(t, "An operator has paused it. Ask the operator of this service.", shown.Reason)
@@ -363,41 +343,28 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 	require.Empty(t, due)
 }
 
-// What an operator has paused as a whole, its accounts tell: nothing new of it comes, however well they were read.
+// What an operator has paused as a whole, its accounts say: nothing new of it comes, however well they were read.
 func TestPausedPlatformIsToldByItsAccounts(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)
-	log.Put(t,
-		domain.DirectoryMember{ID: 1, AccountID: clientA, Name: "Member", Active: true},
-		domain.DirectorySubscription{ID: 1, AccountID: clientA, StartsAt: entityDay.AddDate(-9, 0, 0)})
+	log.Put(t, subscribed(clientA))
 	for _, p := range domain.Platforms() {
-		log.Put(t,
-			domain.DirectoryConnection{ID: int64(p), MemberID: 1, Platform: p},
-			domain.DirectorySocialAccount{
-				ID: int64(p), ParentAccount: agencyA, AccountID: clientA, MemberID: 1, ConnectionID: int64(p), Platform: p, Connected: true,
-			})
+		putConnected(t, log, int64(p), p)
 	}
-	pool, err := vault.Open(t.Context(), log.DB.URL)
-	require.NoError(t, err)
-	defer pool.Close()
-	pauses, operators := vault.NewPauses(pool), readmodels.Connections{Pool: log.DB.ReadOnly}
 	for _, paused := range domain.Platforms() {
-		_, err = pauses.Pause(t.Context(), domain.Pause{
-			Kind: domain.PausePlatform, Name: paused.String(), Since: entityDay, Actor: "ada", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"},
-		})
+		_, err := log.DB.Pool.Exec(t.Context(), `delete from kept.pauses`)
 		require.NoError(t, err)
-		list, _, err := entities.Platforms(t.Context(), readmodels.Scope{ParentAccount: agencyA}, readmodels.PlatformsQuery{Platforms: domain.Platforms()})
+		pause(t, log, domain.PausePlatform, paused.String())
+		list, _, err := entities.Platforms(t.Context(), wholeAgency, readmodels.PlatformsQuery{Platforms: domain.Platforms()})
 		require.NoError(t, err)
 		require.Len(t, list, len(domain.Platforms()))
 		for _, shown := range list {
-			if shown.Platform != paused {
-				require.Equal(t, readmodels.PlatformWaiting, shown.State, shown.PlatformName)
-				continue
+			require.Equal(t, shown.Platform == paused, shown.State == readmodels.PlatformPaused, shown.PlatformName)
+			if shown.Platform == paused {
+				require.EqualValues(t, "An operator has paused all reading from this platform. Ask the operator of this service.", shown.Reason)
 			}
-			require.Equal(t, readmodels.PlatformPaused, shown.State, shown.PlatformName)
-			require.EqualValues(t, "An operator has paused all reading from this platform. Ask the operator of this service.", shown.Reason)
 		}
-		readings, err := operators.Readings(t.Context(), readmodels.ReadingsQuery{}, entityDay)
+		readings, err := readmodels.Connections{Pool: log.DB.ReadOnly}.Readings(t.Context(), readmodels.ReadingsQuery{}, entityDay)
 		require.NoError(t, err)
 		require.Len(t, readings, len(domain.Platforms()))
 		for _, r := range readings {
@@ -407,9 +374,18 @@ func TestPausedPlatformIsToldByItsAccounts(t *testing.T) {
 			}
 			require.Equal(t, []string{state, reason}, []string{r.State, string(r.Reason)}, r.PlatformName)
 		}
-		_, err = pauses.Resume(t.Context(), domain.PausePlatform, paused.String())
-		require.NoError(t, err)
 	}
+}
+
+func pause(t *testing.T, log *foldtest.Log, kind domain.PauseKind, name string) {
+	t.Helper()
+	pool, err := vault.Open(t.Context(), log.DB.URL)
+	require.NoError(t, err)
+	defer pool.Close()
+	_, err = vault.NewPauses(pool).Pause(t.Context(), domain.Pause{
+		Kind: kind, Name: name, Since: entityDay, Actor: "ada", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"},
+	})
+	require.NoError(t, err)
 }
 
 // record stores what became of the last reads, as fetchers do.
@@ -418,18 +394,13 @@ func record(t *testing.T, log *foldtest.Log, classes map[int64]string) {
 	pool, err := vault.OpenFetching(t.Context(), log.DB.URL)
 	require.NoError(t, err)
 	defer pool.Close()
-	var results []domain.FetchResult
+	fetching, queue := vault.NewFetching(pool), domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
 	for id, class := range classes {
 		r := domain.FetchResult{SocialAccount: id, Read: class == "", At: entityDay, DueAt: entityDay.Add(time.Hour), Pace: "every hour", CallsADay: 48, Class: class}
 		if class != "" {
 			r.Failures, r.Reason = 3, "what was wrong and what to do"
 		}
-		results = append(results, r)
-	}
-	fetching, queue := vault.NewFetching(pool), domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
-	for _, r := range results {
-		claim := log.Claim(t, queue, r.SocialAccount, entityDay)
-		require.NoError(t, fetching.Record(t.Context(), claim, []domain.FetchResult{r}))
+		require.NoError(t, fetching.Record(t.Context(), log.Claim(t, queue, id, entityDay), []domain.FetchResult{r}))
 	}
 }
 

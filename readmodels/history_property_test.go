@@ -66,10 +66,8 @@ func checkState(t *rapid.T, p *past, entries []known, head int64) {
 	}
 	require.NoError(t, err)
 	requireSame(t, &want.after, plain(&answer.State))
-	require.Equal(t, want.version, answer.ChangedBy.Version)
-	require.Equal(t, want.at, answer.ChangedBy.Time)
-	require.Equal(t, want.actor, answer.ChangedBy.Actor.ID)
-	require.Equal(t, version, answer.AsOf.Version)
+	require.Equal(t, []any{want.version, want.at, want.actor, version},
+		[]any{answer.ChangedBy.Version, answer.ChangedBy.Time, answer.ChangedBy.Actor.ID, answer.AsOf.Version})
 	require.Equal(t, answer.AsOf, meta.AsOf)
 }
 
@@ -96,12 +94,10 @@ func checkDiff(t *rapid.T, p *past, entries []known, head int64) {
 	}
 	requireSame(t, before, plain(answer.Before))
 	require.Equal(t, was == nil, answer.Changes.Created)
-	got := applied(before, sub, answer.Changes)
-	require.Equal(t, is.after.SubAccountIDs, got.SubAccountIDs)
-	require.Equal(t, is.after.Users, got.Users)
-	require.Equal(t, is.after.MainPOC, got.MainPOC)
-	require.Equal(t, is.after.Scopes, got.Scopes)
-	require.Equal(t, is.after.AllowClientDashboard, got.AllowClientDashboard)
+	lists := func(d domain.Dashboard) []any {
+		return []any{d.SubAccountIDs, d.Users, d.MainPOC, d.Scopes, d.AllowClientDashboard}
+	}
+	require.Equal(t, lists(is.after), lists(applied(before, sub, answer.Changes)))
 	between := 0
 	for _, e := range entries {
 		if e.sub == sub && e.version > fromVersion && e.version <= toVersion {
@@ -136,11 +132,9 @@ func checkAccess(t *rapid.T, p *past, entries []known, head int64) {
 		return value, by
 	}
 	listed, by := decided(func(d domain.Dashboard) bool { return slices.Contains(d.Users, user) })
-	require.Equal(t, listed, answer.Listed.Value)
-	require.Equal(t, by, answer.Listed.DecidedBy.Version)
+	require.Equal(t, []any{listed, by}, []any{answer.Listed.Value, answer.Listed.DecidedBy.Version})
 	allowed, by := decided(func(d domain.Dashboard) bool { return d.AllowClientDashboard })
-	require.Equal(t, allowed, answer.Allowed.Value)
-	require.Equal(t, by, answer.Allowed.DecidedBy.Version)
+	require.Equal(t, []any{allowed, by}, []any{answer.Allowed.Value, answer.Allowed.DecidedBy.Version})
 	require.Equal(t, listed && allowed, answer.Access)
 	require.Len(t, answer.Scopes, len(is.after.Scopes))
 	for _, scope := range answer.Scopes {
@@ -247,10 +241,7 @@ func checkExport(t *rapid.T, p *past, entries []known, head int64) {
 	meta, sequence, err := p.history.Export(context.Background(), q)
 	require.NoError(t, err)
 	require.Equal(t, head, meta.AsOf.Version)
-	var got []readmodels.HistoryEntry
-	for entry, err := range sequence {
-		require.NoError(t, err)
-		got = append(got, entry)
-	}
+	got, err := collect(sequence)
+	require.NoError(t, err)
 	requireEntries(t, want, got)
 }

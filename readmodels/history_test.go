@@ -2,6 +2,7 @@ package readmodels_test
 
 import (
 	"context"
+	"iter"
 	"testing"
 	"time"
 
@@ -20,18 +21,13 @@ func TestEntryNamesAndHash(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
 	e := entries[0]
-	require.Equal(t, p.hashOf(agencyA, 1), e.Hash)
-	require.Equal(t, "Name of 5a", *e.Actor.Name)
-	require.Equal(t, "agency", e.Role)
-	require.Equal(t, "r-5a", e.RequestID)
+	require.Equal(t, []string{p.hashOf(agencyA, 1), "Name of 5a", "agency", "r-5a", "South", "North", "dashboard.accounts_linked.v1"},
+		[]string{e.Hash, *e.Actor.Name, e.Role, e.RequestID, *e.Dashboard.Name, *e.Changes.AccountsLinked[0].Name, e.Type})
 	require.NotEmpty(t, e.CommandID)
 	require.Nil(t, e.OnBehalfOf)
-	require.Equal(t, "South", *e.Dashboard.Name)
 	require.Nil(t, e.Before)
 	require.True(t, e.Changes.Created)
-	require.Equal(t, "North", *e.Changes.AccountsLinked[0].Name)
 	require.Len(t, e.Changes.UsersAdded, 2)
-	require.Equal(t, "dashboard.accounts_linked.v1", e.Type)
 	require.EqualValues(t, 1, meta.AsOf.Version)
 	require.Equal(t, e.Time, *meta.AsOf.Time)
 }
@@ -61,18 +57,15 @@ func TestHistoryKeepsAgenciesApart(t *testing.T) {
 	p.open(agencyB, ben, abroad)
 	ctx := t.Context()
 	for _, foreign := range []string{abroad, "ffffffffffffffffffffffff", agencyB} {
-		_, _, err := p.history.Entries(ctx, readmodels.HistoryQuery{ParentAccount: agencyA, Dashboard: foreign, Limit: 1})
-		require.ErrorIs(t, err, domain.ErrDashboardNotFound)
-		_, _, err = p.history.State(ctx, readmodels.StateQuery{ParentAccount: agencyA, Dashboard: foreign})
-		require.ErrorIs(t, err, domain.ErrDashboardNotFound)
-		_, _, err = p.history.State(ctx, readmodels.StateQuery{ParentAccount: agencyA, Dashboard: foreign, At: readmodels.Moment{Version: 77}})
-		require.ErrorIs(t, err, domain.ErrDashboardNotFound)
-		_, _, err = p.history.Diff(ctx, readmodels.DiffQuery{ParentAccount: agencyA, Dashboard: foreign, From: readmodels.Moment{Version: 1}})
-		require.ErrorIs(t, err, domain.ErrDashboardNotFound)
-		_, _, err = p.history.Access(ctx, readmodels.AccessQuery{ParentAccount: agencyA, Dashboard: foreign, User: nina})
-		require.ErrorIs(t, err, domain.ErrDashboardNotFound)
-		_, _, err = p.history.Export(ctx, readmodels.HistoryQuery{ParentAccount: agencyA, Dashboard: foreign})
-		require.ErrorIs(t, err, domain.ErrDashboardNotFound)
+		_, _, ofEntries := p.history.Entries(ctx, readmodels.HistoryQuery{ParentAccount: agencyA, Dashboard: foreign, Limit: 1})
+		_, _, ofState := p.history.State(ctx, readmodels.StateQuery{ParentAccount: agencyA, Dashboard: foreign})
+		_, _, ofVersion := p.history.State(ctx, readmodels.StateQuery{ParentAccount: agencyA, Dashboard: foreign, At: readmodels.Moment{Version: 77}})
+		_, _, ofDiff := p.history.Diff(ctx, readmodels.DiffQuery{ParentAccount: agencyA, Dashboard: foreign, From: readmodels.Moment{Version: 1}})
+		_, _, ofAccess := p.history.Access(ctx, readmodels.AccessQuery{ParentAccount: agencyA, Dashboard: foreign, User: nina})
+		_, _, ofExport := p.history.Export(ctx, readmodels.HistoryQuery{ParentAccount: agencyA, Dashboard: foreign})
+		for _, err := range []error{ofEntries, ofState, ofVersion, ofDiff, ofAccess, ofExport} {
+			require.ErrorIs(t, err, domain.ErrDashboardNotFound)
+		}
 	}
 	entries, _, err := p.history.Entries(ctx, readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 10})
 	require.NoError(t, err)
@@ -111,19 +104,20 @@ func TestStateOutsideOfTheHistory(t *testing.T) {
 		answer, _, err := p.history.State(t.Context(), readmodels.StateQuery{ParentAccount: agencyA, Dashboard: north, At: at})
 		return answer, err
 	}
-	_, err := state(readmodels.Moment{Time: begun.Add(-time.Microsecond)})
-	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
-	require.ErrorContains(t, err, "exists since "+begun.Format(time.RFC3339Nano)+" (version 2)")
-	_, err = state(readmodels.Moment{Version: 1})
-	require.ErrorContains(t, err, "did not exist at v1")
-	_, err = state(readmodels.Moment{Version: 3})
-	require.ErrorContains(t, err, "ends with version 2")
-	answer, err := state(readmodels.Moment{Time: begun})
-	require.NoError(t, err, "the instant itself is included")
-	require.EqualValues(t, 2, answer.AsOf.Version)
-	answer, err = state(readmodels.Moment{Time: begun.AddDate(10, 0, 0)})
-	require.NoError(t, err)
-	require.EqualValues(t, 2, answer.AsOf.Version, "an instant to come stands for what there is, and says so")
+	for text, at := range map[string]readmodels.Moment{
+		"exists since " + begun.Format(time.RFC3339Nano) + " (version 2)": {Time: begun.Add(-time.Microsecond)},
+		"did not exist at v1": {Version: 1},
+		"ends with version 2": {Version: 3},
+	} {
+		_, err := state(at)
+		require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
+		require.ErrorContains(t, err, text)
+	}
+	for _, at := range []time.Time{begun, begun.AddDate(10, 0, 0)} { // an instant to come stands for what there is, and says so
+		answer, err := state(readmodels.Moment{Time: at})
+		require.NoError(t, err)
+		require.EqualValues(t, 2, answer.AsOf.Version)
+	}
 }
 
 func TestCursorsThatAreNone(t *testing.T) {
@@ -202,9 +196,8 @@ func TestExportIsAPrefix(t *testing.T) {
 	_, sequence, err = p.history.Export(ctx, readmodels.HistoryQuery{ParentAccount: agencyA})
 	require.NoError(t, err)
 	cancel()
-	for _, err := range sequence {
-		require.ErrorIs(t, err, context.Canceled)
-	}
+	_, err = collect(sequence)
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 // Records that wait for an operator are in the log and not in the tables: an auditor is told.
@@ -247,10 +240,18 @@ func TestPagesEndWhereTheyGrowTooLarge(t *testing.T) {
 	q.Cursor = ""
 	_, entries, err := narrow.Export(t.Context(), q)
 	require.NoError(t, err)
-	var exported []readmodels.HistoryEntry
-	for entry, err := range entries {
-		require.NoError(t, err)
-		exported = append(exported, entry)
-	}
+	exported, err := collect(entries)
+	require.NoError(t, err)
 	require.Equal(t, all, exported)
+}
+
+// collect reads an export to its end or its first error.
+func collect[E any](sequence iter.Seq2[E, error]) (all []E, err error) {
+	for entry, err := range sequence {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, entry)
+	}
+	return all, nil
 }

@@ -16,12 +16,7 @@ import (
 func TestSubscriptionsAreRequiredOrNot(t *testing.T) {
 	t.Parallel()
 	log, _ := entityStage(t)
-	log.Put(t,
-		domain.DirectoryMember{ID: 1, AccountID: clientA, Active: true},
-		domain.DirectoryConnection{ID: 101, MemberID: 1, Platform: domain.Facebook, SecretRef: "connection/101"},
-		domain.DirectorySocialAccount{
-			ID: 1, ParentAccount: agencyA, AccountID: clientA, MemberID: 1, ConnectionID: 101, Platform: domain.Facebook, Connected: true, CreatedAt: entityDay,
-		})
+	putConnected(t, log, 1, domain.Facebook)
 	queue := domain.FetchQueue{Platform: domain.Facebook, Kind: domain.FetchAccounts}
 	for value, none := range map[string]bool{"": false, "required": false, readmodels.SubscriptionsNone: true} {
 		config := pg.Config{URL: log.DB.URL, SearchPath: tables.Views(), Name: "subscriptions " + value, ReadOnly: true, MaxConns: 2}

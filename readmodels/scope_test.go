@@ -95,40 +95,30 @@ func TestClientUsersSeeTheAccountsOfTheirOpenDashboards(t *testing.T) {
 	closed.allow, unlisted.users, unscoped.scopes = false, []string{"c0000000000000000000000f"}, []string{"posts"}
 	foreign := open(clientOwn)
 	foreign.parent = agencyB
-	db := seedScopes(t)
+	db, all := seedScopes(t), readmodels.AccountRef{}
 	for name, tt := range map[string]struct {
 		dashboards []dashboard
 		narrow     readmodels.AccountRef
 		want       []string
 		err        error
 	}{
-		"own account": {[]dashboard{open(clientOwn)}, readmodels.AccountRef{}, []string{clientOwn}, nil},
-		"linked accounts": {
-			[]dashboard{open(clientOwn, clientTwo), open(clientTwo, clientOwn)},
-			readmodels.AccountRef{},
-			[]string{clientOwn, clientTwo},
-			nil,
-		},
+		"own account":     {[]dashboard{open(clientOwn)}, all, []string{clientOwn}, nil},
+		"linked accounts": {[]dashboard{open(clientOwn, clientTwo), open(clientTwo, clientOwn)}, all, []string{clientOwn, clientTwo}, nil},
 		"only the linked dashboard is open": {
 			[]dashboard{{agencyA, clientOwn, []string{clientOwn, clientTwo}, []string{}, true, []string{"analytics"}}, open(clientTwo, clientOwn)},
-			readmodels.AccountRef{},
-			[]string{clientOwn, clientTwo},
-			nil,
+			all, []string{clientOwn, clientTwo}, nil,
 		},
-		"on the list of a dashboard of another account": {[]dashboard{open(clientTwo)}, readmodels.AccountRef{}, nil, readmodels.ErrNoOpenDashboard},
-		"none":                                  {nil, readmodels.AccountRef{}, nil, readmodels.ErrNoOpenDashboard},
-		"not allowed":                           {[]dashboard{closed}, readmodels.AccountRef{}, nil, readmodels.ErrNoOpenDashboard},
-		"not listed":                            {[]dashboard{unlisted}, readmodels.AccountRef{}, nil, readmodels.ErrNoOpenDashboard},
-		"without scope":                         {[]dashboard{unscoped}, readmodels.AccountRef{}, nil, readmodels.ErrNoOpenDashboard},
-		"of an agency that is not the caller's": {[]dashboard{foreign}, readmodels.AccountRef{}, nil, readmodels.ErrNoOpenDashboard},
+		"on the list of a dashboard of another account": {[]dashboard{open(clientTwo)}, all, nil, readmodels.ErrNoOpenDashboard},
+		"none":                                  {nil, all, nil, readmodels.ErrNoOpenDashboard},
+		"not allowed":                           {[]dashboard{closed}, all, nil, readmodels.ErrNoOpenDashboard},
+		"not listed":                            {[]dashboard{unlisted}, all, nil, readmodels.ErrNoOpenDashboard},
+		"without scope":                         {[]dashboard{unscoped}, all, nil, readmodels.ErrNoOpenDashboard},
+		"of an agency that is not the caller's": {[]dashboard{foreign}, all, nil, readmodels.ErrNoOpenDashboard},
 		"narrowed":                              {[]dashboard{open(clientOwn, clientTwo)}, readmodels.AccountRef{RowID: 12}, []string{clientTwo}, nil},
-		"narrowed to one that is not open": {
-			[]dashboard{open(clientOwn, clientTwo)}, readmodels.AccountRef{ID: clientSix}, nil, readmodels.ErrAccountNotFound,
-		},
-		"narrowed to the agency": {[]dashboard{open(clientOwn)}, readmodels.AccountRef{ID: agencyA}, nil, readmodels.ErrAccountNotFound},
-		"narrowed without any open dashboard": {
-			nil, readmodels.AccountRef{ID: clientOwn}, nil, readmodels.ErrNoOpenDashboard, // the same whether the account exists or not
-		},
+		"narrowed to one that is not open":      {[]dashboard{open(clientOwn, clientTwo)}, readmodels.AccountRef{ID: clientSix}, nil, readmodels.ErrAccountNotFound},
+		"narrowed to the agency":                {[]dashboard{open(clientOwn)}, readmodels.AccountRef{ID: agencyA}, nil, readmodels.ErrAccountNotFound},
+		// The same whether the account exists or not.
+		"narrowed without any open dashboard": {nil, readmodels.AccountRef{ID: clientOwn}, nil, readmodels.ErrNoOpenDashboard},
 	} {
 		t.Run(name, func(t *testing.T) {
 			setDashboards(t, db, tt.dashboards...)

@@ -56,7 +56,9 @@ func drawPostWorld(t *rapid.T, season time.Time) *world {
 		}
 		w.Add(fmt.Sprintf("g%03d", i), e)
 		w.Say(domain.PostContent{
-			PostRef: domain.RefOf(e), AccountID: e.AccountID, Origin: e.Origin, PostTexts: domain.PostTexts{Content: fmt.Sprint("text ", i)},
+			PostRef: domain.RefOf(e), AccountID: e.AccountID, Origin: e.Origin, PostTexts: domain.PostTexts{
+				Content: fmt.Sprint("text ", i), MediaURL: fmt.Sprint("https://img.example/", i), Permalink: fmt.Sprint("https://post.example/", i),
+			},
 		}, e.RegisteredAt)
 	}
 	var last *domain.PostRead
@@ -280,18 +282,16 @@ func (o *oracle) readInRange(p knownPost) bool {
 }
 
 // contentOf is what was said last of a post to its agency, unless it was said under a client outside the scope.
-func (o *oracle) contentOf(post domain.PostRef) (text *string) {
-	var of string
+func (o *oracle) contentOf(post domain.PostRef) (said domain.PostContent) {
 	for _, ev := range o.w.Contents {
-		c, _ := ev.Data.(domain.PostContent)
-		if c.PostRef == post {
-			text, of = &c.Content, c.AccountID
+		if c, _ := ev.Data.(domain.PostContent); c.PostRef == post {
+			said = c
 		}
 	}
-	if o.scope.Accounts != nil && !slices.Contains(o.scope.Accounts, of) {
-		return nil
+	if o.scope.Accounts != nil && !slices.Contains(o.scope.Accounts, said.AccountID) {
+		return domain.PostContent{}
 	}
-	return text
+	return said
 }
 
 // knownPosts are the registered posts of the query, newest first. Those that are registered under nobody whom the scope sees
@@ -301,7 +301,7 @@ func (o *oracle) knownPosts() []knownPost {
 	for _, e := range o.registrations() {
 		p := knownPost{elsewhere: e.elsewhere, Post: analytics.Post{
 			PlatformRef: readmodels.PlatformRefOf(e.Platform), ID: fmt.Sprint(e.SocialAccount, ":", e.ExternalID), SocialAccount: e.SocialAccount,
-			ExternalID: e.ExternalID, AccountID: e.AccountID, MemberID: e.MemberID, PublishedAt: e.PublishedAt, Category: e.CategoryID, Content: o.contentOf(domain.RefOf(e.PostRegistered)),
+			ExternalID: e.ExternalID, AccountID: e.AccountID, MemberID: e.MemberID, PublishedAt: e.PublishedAt, Category: e.CategoryID,
 		}}
 		if p.Category == nil {
 			for _, entity := range o.w.Directory {
@@ -310,8 +310,11 @@ func (o *oracle) knownPosts() []knownPost {
 				}
 			}
 		}
+		if said := o.contentOf(domain.RefOf(e.PostRegistered)); said.Content != "" && !e.elsewhere {
+			p.Content, p.MediaURL, p.Permalink = &said.Content, &said.MediaURL, &said.Permalink
+		}
 		if e.elsewhere {
-			p.Category, p.Content = nil, nil // the other client's
+			p.Category = nil // the other client's
 		}
 		if o.q.Category > 0 && (p.Category == nil || *p.Category != o.q.Category) {
 			continue
