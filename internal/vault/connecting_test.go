@@ -43,6 +43,60 @@ func newConnectStage(t *testing.T) connectStage {
 // waitingGrant is what the tokens of waiting attempts would renew.
 var waitingGrant = domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "waits"}
 
+const otherAgency = "bbbbbbbbbbbbbbbbbbbbbbbb"
+
+// seal stores a token under each ref.
+func (s connectStage) seal(t *testing.T, refs ...string) {
+	t.Helper()
+	for _, ref := range refs {
+		require.NoError(t, s.secrets.Put(t.Context(), ref, []byte("token"), domain.SecretTimes{Taken: connectDay}))
+	}
+}
+
+// sealed tells of each ref whether a token is stored under it.
+func (s connectStage) sealed(t *testing.T, refs ...string) (all []bool) {
+	t.Helper()
+	for _, ref := range refs {
+		_, err := s.secrets.Get(t.Context(), ref)
+		if err != nil {
+			require.ErrorIs(t, err, vault.ErrNoSecret)
+		}
+		all = append(all, err == nil)
+	}
+	return all
+}
+
+// hanging are the connections that hang on a grant.
+func (s connectStage) hanging(t *testing.T, g domain.Grant) []domain.GrantedConnection {
+	t.Helper()
+	all, err := s.HangingOn(t.Context(), g.GrantKey)
+	require.NoError(t, err)
+	return all
+}
+
+func (s connectStage) known(t *testing.T, g domain.Grant) bool {
+	t.Helper()
+	_, known, err := s.GrantOf(t.Context(), g.GrantKey)
+	require.NoError(t, err)
+	return known
+}
+
+func (s connectStage) drop(t *testing.T, g domain.Grant, now time.Time) bool {
+	t.Helper()
+	dropped, err := s.DropGrant(t.Context(), g.GrantKey, now)
+	require.NoError(t, err)
+	return dropped
+}
+
+func grantOn(p domain.Platform) domain.Grant {
+	return domain.Grant{GrantKey: domain.GrantKey{Platform: p, App: "app", Person: "77"}, ConsentedAt: connectDay}
+}
+
+// hangs is a connection of an agency that reads with the token of a ref.
+func hangs(id int64, agency string, p domain.Platform, ref string) domain.GrantedConnection {
+	return domain.GrantedConnection{ConnectionID: id, ParentAccount: agency, Platform: p, TokenOf: "1001", SecretRef: ref}
+}
+
 // begin begins an attempt whose address ends in start.
 func (s connectStage) begin(t *testing.T, start string) domain.ConnectAttempt {
 	t.Helper()
@@ -63,7 +117,7 @@ func (s connectStage) waiting(t *testing.T, start string) domain.ConnectAttempt 
 	require.NoError(t, err)
 	_, err = s.TakeAttempt(t.Context(), digest(start+" state"), digest("cookie"), domain.Facebook, connectDay)
 	require.NoError(t, err)
-	require.NoError(t, s.secrets.Put(t.Context(), "connect/"+a.ID, []byte("tokens"), domain.SecretTimes{Taken: connectDay}))
+	s.seal(t, "connect/"+a.ID)
 	require.NoError(t, s.Choosing(t.Context(), a.ID, waitingGrant, connectDay.Add(15*time.Minute)))
 	return a
 }
@@ -132,8 +186,7 @@ func TestWaitingTokensGoWithTheChoiceOrWithTime(t *testing.T) {
 	chosen, late := s.waiting(t, "one"), s.waiting(t, "two")
 	outcome := domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: 1, PID: domain.Facebook, Name: "Page"}}, FellAway: []string{"Other"}}
 	require.NoError(t, s.FinishAttempt(t.Context(), chosen.ID, outcome, connectDay))
-	_, err := s.secrets.Get(t.Context(), "connect/"+chosen.ID)
-	require.ErrorIs(t, err, vault.ErrNoSecret)
+	require.Equal(t, []bool{false, true}, s.sealed(t, "connect/"+chosen.ID, "connect/"+late.ID))
 	done, err := s.Attempt(t.Context(), chosen.ID)
 	require.NoError(t, err)
 	require.Equal(t, domain.ConnectDone, done.Step)
@@ -141,11 +194,9 @@ func TestWaitingTokensGoWithTheChoiceOrWithTime(t *testing.T) {
 	require.ErrorIs(t, s.Choosing(t.Context(), chosen.ID, waitingGrant, connectDay), vault.ErrAttemptUsed)
 
 	require.NoError(t, s.Purge(t.Context(), connectDay.Add(14*time.Minute)))
-	_, err = s.secrets.Get(t.Context(), "connect/"+late.ID)
-	require.NoError(t, err, "there is time to choose")
+	require.Equal(t, []bool{true}, s.sealed(t, "connect/"+late.ID), "there is time to choose")
 	require.NoError(t, s.Purge(t.Context(), connectDay.Add(15*time.Minute)))
-	_, err = s.secrets.Get(t.Context(), "connect/"+late.ID)
-	require.ErrorIs(t, err, vault.ErrNoSecret)
+	require.Equal(t, []bool{false}, s.sealed(t, "connect/"+late.ID))
 	_, err = s.Attempt(t.Context(), late.ID)
 	require.NoError(t, err, "its page can say that it is over")
 	require.NoError(t, s.Purge(t.Context(), connectDay.Add(25*time.Hour)))
@@ -160,17 +211,12 @@ func TestTokensOfAnAttemptThatNeverCameToChoosingGo(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)
 	finished, died := s.begin(t, "one"), s.begin(t, "two")
-	for _, a := range []domain.ConnectAttempt{finished, died} {
-		require.NoError(t, s.secrets.Put(t.Context(), "connect/"+a.ID, []byte("tokens"), domain.SecretTimes{Taken: connectDay}))
-	}
+	refs := []string{"connect/" + finished.ID, "connect/" + died.ID}
+	s.seal(t, refs...)
 	require.NoError(t, s.FinishAttempt(t.Context(), finished.ID, domain.ConnectOutcome{Refused: "no"}, connectDay))
-	_, err := s.secrets.Get(t.Context(), "connect/"+finished.ID)
-	require.ErrorIs(t, err, vault.ErrNoSecret)
-	_, err = s.secrets.Get(t.Context(), "connect/"+died.ID)
-	require.NoError(t, err, "another one's")
+	require.Equal(t, []bool{false, true}, s.sealed(t, refs...), "the other one is another's")
 	require.NoError(t, s.Purge(t.Context(), died.ExpiresAt))
-	_, err = s.secrets.Get(t.Context(), "connect/"+died.ID)
-	require.ErrorIs(t, err, vault.ErrNoSecret)
+	require.Equal(t, []bool{false, false}, s.sealed(t, refs...))
 }
 
 func TestConnectLinkIsOfTheBrowserThatFollowsItFirst(t *testing.T) {
@@ -202,7 +248,7 @@ func TestConnectLinkIsOfTheBrowserThatFollowsItFirst(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, listed, 1)
 	require.True(t, listed[0].Followed)
-	_, err = s.RevokeLink(t.Context(), "bbbbbbbbbbbbbbbbbbbbbbbb", link.ID, connectDay)
+	_, err = s.RevokeLink(t.Context(), otherAgency, link.ID, connectDay)
 	require.ErrorIs(t, err, vault.ErrLinkUnknown, "another agency's")
 	revoked, err := s.RevokeLink(t.Context(), connectAgency, link.ID, connectDay)
 	require.NoError(t, err)
@@ -214,57 +260,39 @@ func TestConnectLinkIsOfTheBrowserThatFollowsItFirst(t *testing.T) {
 func TestGrantGoesWithTheLastConnectionOfAnyAgency(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)
-	g := domain.Grant{GrantKey: domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "77"}, Granted: []string{"read"}, ConsentedAt: connectDay}
+	g := grantOn(domain.Facebook)
+	g.Granted = []string{"read"}
 	hang := []domain.GrantedConnection{
-		{ConnectionID: 1, ParentAccount: connectAgency, Platform: domain.Facebook, TokenOf: "1001", SecretRef: "connection/1"},
-		{ConnectionID: 2, ParentAccount: "bbbbbbbbbbbbbbbbbbbbbbbb", Platform: domain.Facebook, TokenOf: "77", SecretRef: g.SecretRef()},
+		hangs(1, connectAgency, domain.Facebook, "connection/1"), hangs(2, otherAgency, domain.Facebook, g.SecretRef()),
 	}
-	for _, ref := range []string{g.SecretRef(), "connection/1"} {
-		require.NoError(t, s.secrets.Put(t.Context(), ref, []byte("token"), domain.SecretTimes{Taken: connectDay}))
-	}
+	s.seal(t, g.SecretRef(), "connection/1")
 	require.NoError(t, s.KeepGrant(t.Context(), g, hang))
-	hanging, err := s.HangingOn(t.Context(), g.GrantKey)
-	require.NoError(t, err)
-	require.Equal(t, hang, hanging)
-
-	dropped, err := s.DropGrant(t.Context(), g.GrantKey, connectDay)
-	require.NoError(t, err)
-	require.False(t, dropped, "two hang on it")
-	key, left, known, err := s.Unhang(t.Context(), 1, connectDay)
-	require.NoError(t, err)
-	require.True(t, known)
-	require.Equal(t, g.GrantKey, key)
-	require.Equal(t, 1, left, "the other agency's")
-	_, err = s.secrets.Get(t.Context(), "connection/1")
-	require.ErrorIs(t, err, vault.ErrNoSecret)
-	_, left, _, err = s.Unhang(t.Context(), 2, connectDay)
-	require.NoError(t, err)
-	require.Zero(t, left)
-	_, err = s.secrets.Get(t.Context(), g.SecretRef())
-	require.NoError(t, err, "with it the consent is given back")
-	dropped, err = s.DropGrant(t.Context(), g.GrantKey, connectDay)
-	require.NoError(t, err)
-	require.True(t, dropped)
-	_, err = s.secrets.Get(t.Context(), g.SecretRef())
-	require.ErrorIs(t, err, vault.ErrNoSecret)
-	_, _, known, err = s.Unhang(t.Context(), 2, connectDay)
+	require.Equal(t, hang, s.hanging(t, g))
+	require.False(t, s.drop(t, g, connectDay), "two hang on it")
+	for id, want := range []int{1, 0} { // the other agency's is left at first
+		key, left, known, err := s.Unhang(t.Context(), int64(id+1), connectDay)
+		require.NoError(t, err)
+		require.Equal(t, []any{g.GrantKey, want, true}, []any{key, left, known})
+		require.Equal(t, []bool{false, true}, s.sealed(t, "connection/1", g.SecretRef()), "with it the consent is given back")
+	}
+	require.True(t, s.drop(t, g, connectDay))
+	require.Equal(t, []bool{false}, s.sealed(t, g.SecretRef()))
+	_, _, known, err := s.Unhang(t.Context(), 2, connectDay)
 	require.NoError(t, err)
 	require.False(t, known)
 }
 
-// A grant that nothing came to hang on (a choice that never came after a crash, erased connections) goes by itself.
+// A grant that nothing came to hang on (a choice that never came after a crash, erased connections) goes after a day.
 func TestIdleGrantGoesAfterADay(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)
-	g := domain.Grant{GrantKey: domain.GrantKey{Platform: domain.LinkedIn, App: "app", Person: "77"}, ConsentedAt: connectDay}
-	require.NoError(t, s.secrets.Put(t.Context(), g.SecretRef(), []byte("token"), domain.SecretTimes{Taken: connectDay}))
+	g := grantOn(domain.LinkedIn)
+	s.seal(t, g.SecretRef())
 	require.NoError(t, s.KeepGrant(t.Context(), g, nil))
 	require.NoError(t, s.Purge(t.Context(), connectDay.Add(23*time.Hour)))
-	_, err := s.secrets.Get(t.Context(), g.SecretRef())
-	require.NoError(t, err)
+	require.Equal(t, []bool{true}, s.sealed(t, g.SecretRef()))
 	require.NoError(t, s.Purge(t.Context(), connectDay.Add(24*time.Hour)))
-	_, err = s.secrets.Get(t.Context(), g.SecretRef())
-	require.ErrorIs(t, err, vault.ErrNoSecret)
+	require.Equal(t, []bool{false}, s.sealed(t, g.SecretRef()))
 }
 
 // A sign-in whose tokens wait for a choice holds the grant that they would renew, as long as there is time to choose.
@@ -274,9 +302,7 @@ func TestWaitingSignInHoldsItsGrant(t *testing.T) {
 	g := domain.Grant{GrantKey: waitingGrant, ConsentedAt: connectDay}
 	drop := func(now time.Time) bool {
 		require.NoError(t, s.KeepGrant(t.Context(), g, nil))
-		dropped, err := s.DropGrant(t.Context(), g.GrantKey, now)
-		require.NoError(t, err)
-		return dropped
+		return s.drop(t, g, now)
 	}
 	require.True(t, drop(connectDay))
 	first, second := s.waiting(t, "one"), s.waiting(t, "two")
@@ -286,12 +312,12 @@ func TestWaitingSignInHoldsItsGrant(t *testing.T) {
 	require.True(t, drop(connectDay.Add(15*time.Minute)), "the time to choose is over")
 }
 
-// Whoever takes a connection off does so by the consent that they have seen: one that came since has stored tokens anew.
+// A connection is taken off by the consent that was seen: one that came since has stored new tokens.
 func TestConsentSinceKeepsWhatHangsOnIt(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)
 	g := domain.Grant{GrantKey: waitingGrant, ConsentedAt: connectDay}
-	hang := []domain.GrantedConnection{{ConnectionID: 1, ParentAccount: connectAgency, Platform: domain.Facebook, TokenOf: "1001", SecretRef: "connection/1"}}
+	hang := []domain.GrantedConnection{hangs(1, connectAgency, domain.Facebook, "connection/1")}
 	require.NoError(t, s.KeepGrant(t.Context(), g, hang))
 	seen, err := s.ConsentOf(t.Context(), 1)
 	require.NoError(t, err)
@@ -301,12 +327,11 @@ func TestConsentSinceKeepsWhatHangsOnIt(t *testing.T) {
 	require.Zero(t, none)
 	g.ConsentedAt = connectDay.Add(time.Second)
 	require.NoError(t, s.KeepGrant(t.Context(), g, hang))
-	require.NoError(t, s.secrets.Put(t.Context(), "connection/1", []byte("new"), domain.SecretTimes{Taken: connectDay}))
+	s.seal(t, "connection/1")
 	_, _, known, err := s.Unhang(t.Context(), 1, seen)
 	require.NoError(t, err)
 	require.False(t, known)
-	_, err = s.secrets.Get(t.Context(), "connection/1")
-	require.NoError(t, err)
+	require.Equal(t, []bool{true}, s.sealed(t, "connection/1"))
 	_, _, known, err = s.Unhang(t.Context(), 1, g.ConsentedAt)
 	require.NoError(t, err)
 	require.True(t, known)

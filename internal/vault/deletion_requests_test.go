@@ -14,35 +14,22 @@ func TestConsentThatIsTakenBackLosesItsTokens(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)
 	g := domain.Grant{GrantKey: waitingGrant, ConsentedAt: connectDay}
-	hang := []domain.GrantedConnection{{ConnectionID: 1, ParentAccount: connectAgency, Platform: domain.Facebook, TokenOf: "1001", SecretRef: "connection/1"}}
+	hang := []domain.GrantedConnection{hangs(1, connectAgency, domain.Facebook, "connection/1")}
 	require.NoError(t, s.KeepGrant(t.Context(), g, hang))
 	refs := []string{g.SecretRef(), "connection/1", "connection/2"}
-	for _, ref := range refs {
-		require.NoError(t, s.secrets.Put(t.Context(), ref, []byte("token"), domain.SecretTimes{Taken: connectDay}))
-	}
-	stored := func() (all []string) {
-		found, err := s.secrets.GetMany(t.Context(), refs)
+	s.seal(t, refs...)
+	stop := func(asked time.Time) bool {
+		stopped, err := s.StopGrant(t.Context(), g.GrantKey, asked)
 		require.NoError(t, err)
-		for _, ref := range refs {
-			if found[ref] != nil {
-				all = append(all, ref)
-			}
-		}
-		return all
+		return stopped
 	}
-	stopped, err := s.StopGrant(t.Context(), g.GrantKey, connectDay.Add(-time.Second))
-	require.NoError(t, err)
-	require.False(t, stopped)
-	require.Equal(t, refs, stored(), "there was a consent since")
+	require.False(t, stop(connectDay.Add(-time.Second)))
+	require.Equal(t, []bool{true, true, true}, s.sealed(t, refs...), "there was a consent since")
 	for range 2 {
-		stopped, err = s.StopGrant(t.Context(), g.GrantKey, connectDay)
-		require.NoError(t, err)
-		require.True(t, stopped)
-		require.Equal(t, []string{"connection/2"}, stored(), "another one's")
+		require.True(t, stop(connectDay))
+		require.Equal(t, []bool{false, false, true}, s.sealed(t, refs...), "the last is another one's")
 	}
-	hanging, err := s.HangingOn(t.Context(), g.GrantKey)
-	require.NoError(t, err)
-	require.Equal(t, hang, hanging)
+	require.Equal(t, hang, s.hanging(t, g))
 }
 
 // A request is taken once, left alone while somebody is at it, taken up by others after that, and forgets whose it was when it is done.
@@ -71,19 +58,18 @@ func TestRequestForDeletion(t *testing.T) {
 	require.Zero(t, claimed(connectDay.Add(2*time.Hour)))
 	require.NoError(t, s.AskDeletion(t.Context(), asked), "Meta says it again")
 	require.Zero(t, claimed(connectDay.Add(2*time.Hour)))
-	known, err := s.Deletion(t.Context(), "c0de")
-	require.NoError(t, err)
-	require.Len(t, known, 1)
-	require.Empty(t, known[0].Person)
-	require.True(t, known[0].DoneAt.Equal(connectDay.Add(time.Hour)))
+	known := func() []domain.DeletionRequest {
+		known, err := s.Deletion(t.Context(), "c0de")
+		require.NoError(t, err)
+		return known
+	}
+	require.Len(t, known(), 1)
+	require.Empty(t, known()[0].Person)
+	require.True(t, known()[0].DoneAt.Equal(connectDay.Add(time.Hour)))
 	require.NoError(t, s.Purge(t.Context(), connectDay.AddDate(0, 0, 90)))
-	known, err = s.Deletion(t.Context(), "c0de")
-	require.NoError(t, err)
-	require.Len(t, known, 1)
+	require.Len(t, known(), 1)
 	require.NoError(t, s.Purge(t.Context(), connectDay.AddDate(0, 0, 91)))
-	known, err = s.Deletion(t.Context(), "c0de")
-	require.NoError(t, err)
-	require.Empty(t, known)
+	require.Empty(t, known())
 }
 
 // Who claims a request has that one alone: the others are left for other processes.
@@ -109,27 +95,12 @@ func TestDoneDeletionTakesTheConsentsOfBefore(t *testing.T) {
 	before, since := domain.Grant{GrantKey: waitingGrant, ConsentedAt: connectDay}, domain.Grant{GrantKey: waitingGrant, ConsentedAt: connectDay.Add(2 * time.Second)}
 	since.App = "another"
 	refs := []string{before.SecretRef(), "connection/1", since.SecretRef(), "connection/2"}
-	for _, ref := range refs {
-		require.NoError(t, s.secrets.Put(t.Context(), ref, []byte("token"), domain.SecretTimes{Taken: connectDay}))
-	}
-	for id, g := range map[int64]domain.Grant{1: before, 2: since} {
-		require.NoError(t, s.KeepGrant(t.Context(), g, []domain.GrantedConnection{
-			{ConnectionID: id, ParentAccount: connectAgency, Platform: g.Platform, TokenOf: "1001", SecretRef: "connection/" + string(rune('0'+id))},
-		}))
-	}
+	s.seal(t, refs...)
+	require.NoError(t, s.KeepGrant(t.Context(), before, []domain.GrantedConnection{hangs(1, connectAgency, domain.Facebook, "connection/1")}))
+	require.NoError(t, s.KeepGrant(t.Context(), since, []domain.GrantedConnection{hangs(2, connectAgency, domain.Facebook, "connection/2")}))
 	r := domain.DeletionRequest{Code: "c0de", Platform: waitingGrant.Platform, Person: waitingGrant.Person, AskedAt: connectDay.Add(time.Second)}
 	require.NoError(t, s.AskDeletion(t.Context(), r))
 	require.NoError(t, s.DeletionDone(t.Context(), r, connectDay.Add(time.Hour)))
-	_, known, err := s.GrantOf(t.Context(), before.GrantKey)
-	require.NoError(t, err)
-	require.False(t, known)
-	_, known, err = s.GrantOf(t.Context(), since.GrantKey)
-	require.NoError(t, err)
-	require.True(t, known)
-	left, err := s.secrets.GetMany(t.Context(), refs)
-	require.NoError(t, err)
-	require.Nil(t, left[refs[0]])
-	require.Nil(t, left[refs[1]])
-	require.NotNil(t, left[refs[2]])
-	require.NotNil(t, left[refs[3]])
+	require.Equal(t, []bool{false, true}, []bool{s.known(t, before), s.known(t, since)})
+	require.Equal(t, []bool{false, false, true, true}, s.sealed(t, refs...))
 }

@@ -16,7 +16,7 @@ const issuer = "https://id.example"
 func TestAUserIsLinkedOnce(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	i, sessions, now := vault.NewIdentities(pool), vault.NewSessions(pool), time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	i, sessions, now := vault.NewIdentities(pool), vault.NewSessions(pool), signInDay
 	_, err := i.UserOf(t.Context(), issuer, "s-1")
 	require.ErrorIs(t, err, vault.ErrNotLinked)
 	require.NoError(t, i.Link(t.Context(), issuer, "s-1", "alice", now))
@@ -33,8 +33,7 @@ func TestAUserIsLinkedOnce(t *testing.T) {
 	require.Equal(t, issuer, from)
 
 	for _, user := range []string{"alice", "bob"} {
-		begun := vault.Session{ID: user, UserID: user, BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}
-		require.NoError(t, sessions.Begin(t.Context(), begun, digest(user), nil, nil))
+		require.NoError(t, sessions.Begin(t.Context(), session(user, user, now), digest(user), nil, nil))
 	}
 	require.NoError(t, i.Unlink(t.Context(), "alice"))
 	require.ErrorIs(t, i.Unlink(t.Context(), "alice"), vault.ErrNotLinked)
@@ -66,17 +65,4 @@ func TestOneOfSeveralIsLinked(t *testing.T) {
 		require.ErrorIs(t, err, vault.ErrLinkedElsewhere)
 	}
 	require.Equal(t, 1, won)
-}
-
-func TestErasingForgetsIdentities(t *testing.T) {
-	t.Parallel()
-	pool := setup(t)
-	i, now := vault.NewIdentities(pool), time.Now()
-	for _, user := range []string{"alice", "bob"} {
-		require.NoError(t, i.Link(t.Context(), issuer, "subject of "+user, user, now))
-	}
-	require.NoError(t, vault.NewEraser(pool).ForgetUser(t.Context(), "alice"))
-	var users []string
-	require.NoError(t, pool.QueryRow(t.Context(), "select array_agg(user_id) from identities").Scan(&users))
-	require.Equal(t, []string{"bob"}, users)
 }

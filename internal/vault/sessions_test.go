@@ -13,29 +13,45 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
+var signInDay = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+
+// session is one of an hour.
+func session(id, user string, now time.Time) vault.Session {
+	return vault.Session{
+		ID: id, UserID: user, AccountID: "a", Role: "agency", Way: "link", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour),
+	}
+}
+
+// signInLink is one of a quarter of an hour.
+func signInLink(user string, now time.Time) vault.SignInLink {
+	return vault.SignInLink{
+		UserID: user, AccountID: "a", Role: "agency", MadeBy: "system:operator", MadeAt: now, ExpiresAt: now.Add(15 * time.Minute),
+	}
+}
+
 func TestSessionsLastAndEnd(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	s, now := vault.NewSessions(pool), time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
-	begin := func(id, user string, lasts time.Duration) vault.Session {
-		begun := vault.Session{
-			ID: id, UserID: user, AccountID: "a", Role: "agency", Way: "link", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(lasts),
-		}
+	s, now := vault.NewSessions(pool), signInDay
+	begin := func(id, user string) vault.Session {
+		begun := session(id, user, now)
 		require.NoError(t, s.Begin(t.Context(), begun, digest(id), nil, nil))
 		return begun
 	}
-	one := begin("one", "alice", time.Hour)
+	requireSession := func(want error, id string, at time.Time) {
+		t.Helper()
+		_, err := s.Find(t.Context(), digest(id), at)
+		require.ErrorIs(t, err, want)
+	}
+	one := begin("one", "alice")
 	found, err := s.Find(t.Context(), digest("one"), now)
 	require.NoError(t, err)
 	require.Equal(t, one, found)
-	_, err = s.Find(t.Context(), digest("other"), now)
-	require.ErrorIs(t, err, vault.ErrNoSession)
-
-	_, err = s.Find(t.Context(), digest("one"), now.Add(30*time.Minute))
-	require.NoError(t, err)
+	requireSession(vault.ErrNoSession, "other", now)
+	requireSession(nil, "one", now.Add(30*time.Minute))
 	now = now.Add(31 * time.Minute)
-	two := begin("two", "alice", time.Hour)
-	begin("three", "bob", time.Hour)
+	two := begin("two", "alice")
+	begin("three", "bob")
 	one.SeenAt = one.BegunAt.Add(30 * time.Minute)
 	list, err := s.Of(t.Context(), "alice", now)
 	require.NoError(t, err)
@@ -43,14 +59,11 @@ func TestSessionsLastAndEnd(t *testing.T) {
 
 	require.NoError(t, s.End(t.Context(), "bob", "two"), "another's")
 	require.NoError(t, s.End(t.Context(), "alice", "one"))
-	_, err = s.Find(t.Context(), digest("one"), now)
-	require.ErrorIs(t, err, vault.ErrNoSession)
-	_, err = s.Find(t.Context(), digest("two"), now)
-	require.NoError(t, err)
+	requireSession(vault.ErrNoSession, "one", now)
+	requireSession(nil, "two", now)
 	now = now.Add(time.Hour)
-	_, err = s.Find(t.Context(), digest("two"), now)
-	require.ErrorIs(t, err, vault.ErrNoSession)
-	begin("four", "carol", time.Hour)
+	requireSession(vault.ErrNoSession, "two", now)
+	begin("four", "carol")
 	var rows int
 	require.NoError(t, pool.QueryRow(t.Context(), `select count(*) from sessions`).Scan(&rows))
 	require.Equal(t, 1, rows, "those that have ended go")
@@ -58,31 +71,29 @@ func TestSessionsLastAndEnd(t *testing.T) {
 
 func TestALinkBeginsOneSession(t *testing.T) {
 	t.Parallel()
-	s, now := vault.NewSessions(setup(t)), time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
-	link := vault.SignInLink{UserID: "alice", AccountID: "a", Role: "agency", MadeBy: "system:operator", MadeAt: now, ExpiresAt: now.Add(15 * time.Minute)}
+	s, now := vault.NewSessions(setup(t)), signInDay
+	link := signInLink("alice", now)
 	require.NoError(t, s.MakeLink(t.Context(), link, digest("word")))
 	found, err := s.Link(t.Context(), digest("word"), now)
 	require.NoError(t, err)
 	require.Equal(t, link.UserID, found.UserID)
-	_, err = s.Link(t.Context(), digest("word"), now.Add(15*time.Minute))
-	require.ErrorIs(t, err, vault.ErrNoSignInLink, "too old")
-
-	newer := link
-	newer.MadeAt = now.Add(time.Minute)
-	others := vault.SignInLink{UserID: "bob", MadeAt: now, ExpiresAt: now.Add(15 * time.Minute)}
-	require.NoError(t, s.MakeLink(t.Context(), others, digest("bob's")))
-	require.NoError(t, s.MakeLink(t.Context(), newer, digest("newer")))
-	_, err = s.Link(t.Context(), digest("word"), now)
-	require.ErrorIs(t, err, vault.ErrNoSignInLink, "the newer one took its place")
-	_, err = s.Link(t.Context(), digest("bob's"), now)
-	require.NoError(t, err, "another person's")
+	requireLink := func(want error, word string, at time.Time) {
+		t.Helper()
+		_, err := s.Link(t.Context(), digest(word), at)
+		require.ErrorIs(t, err, want)
+	}
+	requireLink(vault.ErrNoSignInLink, "word", now.Add(15*time.Minute))
+	require.NoError(t, s.MakeLink(t.Context(), signInLink("bob", now), digest("bob's")))
+	require.NoError(t, s.MakeLink(t.Context(), signInLink("alice", now.Add(time.Minute)), digest("newer")))
+	requireLink(vault.ErrNoSignInLink, "word", now) // the newer one took its place
+	requireLink(nil, "bob's", now)
 
 	var begun sync.WaitGroup
 	errs := make([]error, 8)
 	for i := range errs {
 		begun.Go(func() {
 			id := string(rune('a' + i))
-			errs[i] = s.Begin(t.Context(), vault.Session{ID: id, UserID: "alice", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}, digest(id), digest("newer"), nil)
+			errs[i] = s.Begin(t.Context(), session(id, "alice", now), digest(id), digest("newer"), nil)
 		})
 	}
 	begun.Wait()
@@ -104,10 +115,9 @@ func TestALinkBeginsOneSession(t *testing.T) {
 func TestSigningInUsesUpAllLinks(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	s, now := vault.NewSessions(pool), time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
-	made := vault.SignInLink{UserID: "alice", AccountID: "a", Role: "agency", MadeBy: "stella", MadeAt: now, ExpiresAt: now.Add(15 * time.Minute)}
+	s, made := vault.NewSessions(pool), signInLink("alice", signInDay)
 	begin := func(id string, link []byte) error {
-		return s.Begin(t.Context(), vault.Session{ID: id, UserID: "alice", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}, digest(id), link, nil)
+		return s.Begin(t.Context(), session(id, "alice", signInDay), digest(id), link, nil)
 	}
 	require.NoError(t, s.MakeLink(t.Context(), made, digest("first")))
 	require.NoError(t, begin("token", nil))
@@ -120,31 +130,32 @@ func TestSigningInUsesUpAllLinks(t *testing.T) {
 	require.ErrorIs(t, begin("by two", digest("two")), vault.ErrNoSignInLink)
 }
 
-func TestErasingEndsSessionsAndLinks(t *testing.T) {
+func TestErasingForgetsSessionsLinksAndIdentities(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	s, now := vault.NewSessions(pool), time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	s, identities, now := vault.NewSessions(pool), vault.NewIdentities(pool), signInDay
 	for _, user := range []string{"alice", "bob"} {
-		require.NoError(t, s.Begin(t.Context(), vault.Session{ID: user, UserID: user, BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}, digest(user), nil, nil))
-		require.NoError(t, s.MakeLink(t.Context(), vault.SignInLink{UserID: user, MadeAt: now, ExpiresAt: now.Add(time.Hour)}, digest(user+"'s link")))
+		require.NoError(t, s.Begin(t.Context(), session(user, user, now), digest(user), nil, nil))
+		require.NoError(t, s.MakeLink(t.Context(), signInLink(user, now), digest(user+"'s link")))
+		require.NoError(t, identities.Link(t.Context(), issuer, "subject of "+user, user, now))
 	}
 	require.NoError(t, vault.NewEraser(pool).ForgetUser(t.Context(), "alice"))
-	for user, want := range map[string]error{"alice": vault.ErrNoSession, "bob": nil} {
+	for user, want := range map[string][3]error{"alice": {vault.ErrNoSession, vault.ErrNoSignInLink, vault.ErrNotLinked}, "bob": {}} {
 		_, err := s.Find(t.Context(), digest(user), now)
-		require.ErrorIs(t, err, want)
-	}
-	for user, want := range map[string]error{"alice": vault.ErrNoSignInLink, "bob": nil} {
-		_, err := s.Link(t.Context(), digest(user+"'s link"), now)
-		require.ErrorIs(t, err, want)
+		require.ErrorIs(t, err, want[0])
+		_, err = s.Link(t.Context(), digest(user+"'s link"), now)
+		require.ErrorIs(t, err, want[1])
+		_, err = identities.UserOf(t.Context(), issuer, "subject of "+user)
+		require.ErrorIs(t, err, want[2])
 	}
 }
 
 // A sign-in that cannot be recorded uses no link up and begins nothing; one that cannot be stored is not recorded.
 func TestASignInIsRecordedAndStoredOrNeither(t *testing.T) {
 	t.Parallel()
-	s, now := vault.NewSessions(setup(t)), time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
-	require.NoError(t, s.MakeLink(t.Context(), vault.SignInLink{UserID: "alice", MadeAt: now, ExpiresAt: now.Add(15 * time.Minute)}, digest("word")))
-	begun := vault.Session{ID: "one", UserID: "alice", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}
+	s, now := vault.NewSessions(setup(t)), signInDay
+	require.NoError(t, s.MakeLink(t.Context(), signInLink("alice", now), digest("word")))
+	begun := session("one", "alice", now)
 	away, recorded := errors.New("the log is away"), 0
 	record := func(err error) func(context.Context) error {
 		return func(context.Context) error { recorded++; return err }
@@ -163,10 +174,9 @@ func TestASignInIsRecordedAndStoredOrNeither(t *testing.T) {
 // While the log takes its time to record sign-ins, those who are signed in go on.
 func TestSignInsLeaveConnectionsToOthers(t *testing.T) {
 	t.Parallel()
-	s, now := vault.NewSessions(setup(t)), time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	s, now := vault.NewSessions(setup(t)), signInDay
 	begin := func(id string, record func(context.Context) error) error {
-		begun := vault.Session{ID: id, UserID: id, BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}
-		return s.Begin(t.Context(), begun, digest(id), nil, record)
+		return s.Begin(t.Context(), session(id, id, now), digest(id), nil, record)
 	}
 	require.NoError(t, begin("alice", nil))
 	entered, recorded := make(chan struct{}, 2*vault.Conns), make(chan struct{})

@@ -21,46 +21,10 @@ var _ interface {
 	SaveCursors(ctx context.Context, cursors []stream.Cursor) error
 } = (*vault.Cursors)(nil)
 
-const parent = "64b7f2a1c3d4e5f6a7b8c9d0"
+const parent, other = "64b7f2a1c3d4e5f6a7b8c9d0", "64b7f2a1c3d4e5f6a7b8c9d1"
 
 func at(user string, version int64) stream.Cursor {
 	return stream.Cursor{ParentAccount: parent, UserID: user, Version: version}
-}
-
-func TestCursorNeverMovesBackwards(t *testing.T) {
-	t.Parallel()
-	cursors := vault.NewCursors(setup(t))
-	ctx := t.Context()
-
-	_, found, err := cursors.Cursor(ctx, parent, "u1")
-	require.NoError(t, err)
-	require.False(t, found)
-
-	for _, step := range []struct {
-		save []stream.Cursor
-		want int64
-	}{
-		{[]stream.Cursor{at("u1", 0)}, 0}, // a first cursor may stand at the beginning
-		{[]stream.Cursor{at("u1", 7), at("u2", 1)}, 7},
-		{[]stream.Cursor{at("u1", 3)}, 7},
-		{[]stream.Cursor{at("u1", 5), at("u1", 9), at("u1", 8)}, 9}, // the same user several times
-		{nil, 9},
-	} {
-		require.NoError(t, cursors.SaveCursors(ctx, step.save))
-		version, found, err := cursors.Cursor(ctx, parent, "u1")
-		require.NoError(t, err)
-		require.True(t, found)
-		require.Equal(t, step.want, version)
-	}
-}
-
-func TestCursorsOfTwoAgenciesAreApart(t *testing.T) {
-	t.Parallel()
-	cursors := vault.NewCursors(setup(t))
-	require.NoError(t, cursors.SaveCursors(t.Context(), []stream.Cursor{at("u1", 4)}))
-	_, found, err := cursors.Cursor(t.Context(), "64b7f2a1c3d4e5f6a7b8c9d1", "u1")
-	require.NoError(t, err)
-	require.False(t, found)
 }
 
 func TestCursorsAreTheMaximaOfWhatWasSaved(t *testing.T) {
@@ -85,6 +49,9 @@ func TestCursorsAreTheMaximaOfWhatWasSaved(t *testing.T) {
 			require.NoError(r, err)
 			require.True(r, found)
 			require.Equal(r, version, stored)
+			_, found, err = cursors.Cursor(context.Background(), other, user)
+			require.NoError(r, err)
+			require.False(r, found, "another agency's")
 		}
 	})
 }
@@ -122,7 +89,6 @@ func TestCursorsAreSetBackAfterARestore(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	cursors := vault.NewCursors(pool)
-	const other = "64b7f2a1c3d4e5f6a7b8c9d1"
 	require.NoError(t, cursors.SaveCursors(t.Context(), []stream.Cursor{
 		at("u1", 9), at("u2", 3), {ParentAccount: other, UserID: "u3", Version: 2},
 	}))
