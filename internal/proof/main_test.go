@@ -125,22 +125,6 @@ func (m *memory) renumber() {
 	}
 }
 
-func (m *memory) clone() *memory {
-	c := &memory{codec: m.codec, id: m.id, topics: map[string][][]eventlog.Record{}}
-	for name, parts := range m.topics {
-		for _, records := range parts {
-			var copied []eventlog.Record
-			for _, r := range records {
-				r.Headers = slices.Clone(r.Headers)
-				r.Key, r.Value = slices.Clone(r.Key), slices.Clone(r.Value)
-				copied = append(copied, r)
-			}
-			c.topics[name] = append(c.topics[name], copied)
-		}
-	}
-	return c
-}
-
 // find returns the place of an agency's version.
 func (m *memory) find(agency string, version int) (partition, index int) {
 	p := int(eventlog.PartitionOf([]byte(agency), testPartitions))

@@ -85,11 +85,7 @@ func TestRootsAreThoseOfTlog(t *testing.T) {
 func TestTwoSignersAtOnce(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 3)
-	var others []*proof.Signer
-	for range 2 {
-		s := w.signer(t)
-		others = append(others, s)
-	}
+	others := []*proof.Signer{w.signer(t), w.signer(t)}
 	w.change(t, agencies[0])
 	first := w.signer(t, func(c *proof.SignerConfig) {
 		c.Append = func(ctx context.Context, d domain.Draft) error {
@@ -122,14 +118,15 @@ func TestSignerRefusesAContradiction(t *testing.T) {
 	w.broken = nil
 	w.sign(t, running)
 
-	honest := w.clone()
 	p, i := w.find(agencies[0], 4)
-	setHeader(&w.topics[domain.TopicDashboards][p][i], "ce_actor", "x")
+	records := w.topics[domain.TopicDashboards]
+	honest := records[p][i]
+	setHeader(&records[p][i], "ce_actor", "x")
 	w.change(t, agencies[1])
 	_, _, err = w.signer(t).Sign(t.Context())
 	require.ErrorIs(t, err, proof.ErrContradiction)
-	w.memory = honest
-	w.topics[domain.TopicDashboards][p] = w.topics[domain.TopicDashboards][p][:3] // the end is cut off
+	records[p][i] = honest
+	records[p] = records[p][:3] // the end is cut off
 	for range 2 {
 		_, _, err = running.Sign(t.Context())
 		require.Error(t, err)

@@ -117,6 +117,14 @@ func (w *world) encode(t testing.TB, agency string, head domain.StreamHead, user
 	return w.record(t, agency, head, data, user, at)
 }
 
+// putUnreadable puts a record that follows the head and cannot be decoded.
+func (w *world) putUnreadable(t testing.TB, agency string) {
+	t.Helper()
+	r := w.encode(t, agency, w.heads[agency], "u", noon.Add(time.Hour))
+	r.Value = []byte("{")
+	w.put(r)
+}
+
 // record encodes what follows a head.
 func (w *world) record(t testing.TB, agency string, head domain.StreamHead, data domain.Data, name string, at time.Time) eventlog.Record {
 	t.Helper()
