@@ -75,7 +75,7 @@ func setup(t *testing.T, change ...func(*api.Deps)) *bundle {
 		t: t, now: time.Date(2026, 7, 15, 12, 0, 0, 0, time.UTC), log: &bytes.Buffer{},
 		views: map[string]readmodels.DashboardView{},
 	}
-	authenticator, err := bearer.New(bearer.Config{
+	authenticator, err := bearer.New(t.Context(), bearer.Config{
 		Secret: secret, Issuer: "main-app", Audience: "ledgerboard", Now: func() time.Time { return b.now },
 	})
 	require.NoError(t, err)

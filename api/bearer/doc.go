@@ -6,7 +6,8 @@
 //   - The algorithm of a token is pinned by the key that verifies it, never chosen by the token.
 //   - A token is read in one way only: names are exact, nothing stands there twice, and what could be read in two ways is refused.
 //   - Errors say what to do, and not which check of the signature failed.
-//   - Keys that cannot be read again are believed for a bounded time.
+//   - If keys behind a URL cannot be read again, the last ones stay in use: a withdrawn key is
+//     accepted until then.
 //
 // It may import api and domain of this module.
 //

@@ -45,7 +45,7 @@ func TestTrapsOfTokens(t *testing.T) {
 	rsaPath, rsaPEM := pemFile("rsa.pem", rsaKey.Public())
 	ecPath, ecPEM := pemFile("ec.pem", ecKey.Public())
 	with := func(keys string) *bearer.JWT {
-		verifier, err := bearer.New(jwtConfig(func(c *bearer.Config) { c.Keys = keys }))
+		verifier, err := bearer.New(t.Context(), jwtConfig(func(c *bearer.Config) { c.Keys = keys }))
 		require.NoError(t, err)
 		return verifier
 	}

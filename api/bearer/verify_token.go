@@ -27,7 +27,7 @@ const (
 // Config configures [New]. Exactly one of Secret and Keys is set.
 type Config struct {
 	Secret   string // HS256, at least 32 bytes
-	Keys     string // RS256 and ES256: a PEM or JWKS file, or the http(s) URL of either
+	Keys     string // RS256 and ES256: a PEM or JWKS file, or the http(s) URL of a JWKS
 	Issuer   string // required value of `iss`
 	Audience string // required member of `aud`
 
@@ -57,9 +57,10 @@ type JWT struct {
 	keys   *tokenKeys
 }
 
-// New checks the configuration and loads keys that lie in a file; keys behind a URL are fetched
-// when the first token comes, so that a slow identity provider does not hold up the start.
-func New(c Config) (*JWT, error) {
+// New checks the configuration and reads keys from a file once. Keys behind a URL are read when the
+// first token comes, so that a slow identity provider does not hold up the start, and from then on
+// in the background until ctx ends.
+func New(ctx context.Context, c Config) (*JWT, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
@@ -69,7 +70,7 @@ func New(c Config) (*JWT, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	keys, err := newTokenKeys(c)
+	keys, err := newTokenKeys(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -94,8 +95,8 @@ func (j *JWT) Authenticate(r *http.Request) (api.Principal, error) {
 	return j.Verify(r.Context(), token)
 }
 
-// Verify returns the principal of a token. Errors carry the code unauthenticated and say what to do,
-// not which check of the signature failed; unavailable means that the keys cannot be had now.
+// Verify returns the principal of a token. Errors carry the code unauthenticated and say what to
+// do, not which check of the signature failed; unavailable means that the keys cannot be had now.
 func (j *JWT) Verify(ctx context.Context, token string) (api.Principal, error) {
 	if len(token) > maxTokenBytes {
 		return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "The token is longer than %d bytes. Get a new one.", maxTokenBytes)

@@ -59,7 +59,7 @@ func baseURL(addr net.Addr) string {
 func (p *process) startServing(group *errgroup.Group, ctx context.Context, listener net.Listener) (stop func(), err error) {
 	handler, endStreams := p.Health().Handler(p.metrics()), func() {}
 	if p.has(roleAPI) {
-		served, pages, err := p.newHandler()
+		served, pages, err := p.newHandler(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -98,15 +98,12 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context, liste
 }
 
 // newHandler makes the HTTP layer of the program, and the console over it, which serves both.
-func (p *process) newHandler() (*api.Server, http.Handler, error) {
+func (p *process) newHandler(ctx context.Context) (*api.Server, http.Handler, error) {
 	tokens := p.jwt()
 	tokens.Logger = p.logger
-	authenticator, err := bearer.New(tokens)
+	authenticator, err := bearer.New(ctx, tokens)
 	if err != nil {
 		return nil, nil, usageError{err}
-	}
-	if err := p.registry.Register(authenticator); err != nil {
-		return nil, nil, fmt.Errorf("register metrics: %w", err)
 	}
 	withdrawn, err := api.OpenWithdrawn(p.Withdrawn, p.logger)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -165,7 +166,7 @@ func (s settings) validate(addr string) error {
 	case (s.JWTSecret == "") == (s.JWTKeys == ""):
 		wrong.add(errors.New("set LEDGERBOARD_JWT_SECRET (32 bytes or more) or LEDGERBOARD_JWT_KEYS, one of them"))
 	default:
-		_, err := bearer.New(s.jwt())
+		_, err := bearer.New(context.Background(), s.jwt())
 		wrong.add(named("LEDGERBOARD_JWT_SECRET, LEDGERBOARD_JWT_KEYS", err))
 	}
 	for _, scope := range s.ClientDashboardScopes {
